@@ -1,0 +1,1 @@
+"""Metric depth from one ordinary camera: ZoeDepth on ROS 2."""

@@ -1,0 +1,1 @@
+"""Samples with truth: one data set per file; knows no model and no metric."""

@@ -1,0 +1,1 @@
+"""Drawn scenes with exact depth: rooms, streets and walks."""

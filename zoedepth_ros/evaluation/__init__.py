@@ -1,0 +1,1 @@
+"""Metrics, crops and masks, and the paper's evaluation protocol."""

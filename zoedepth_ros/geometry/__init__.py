@@ -1,0 +1,1 @@
+"""Camera and space: intrinsics, rays, points, filters; numpy and OpenCV only."""

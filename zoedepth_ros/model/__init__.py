@@ -1,0 +1,1 @@
+"""The network: torch and timm only; no ROS, no files, no network access, no training."""

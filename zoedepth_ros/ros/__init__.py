@@ -1,0 +1,1 @@
+"""The door to ROS: conversions, parameters, nodes; imports no torch."""

@@ -1,0 +1,1 @@
+"""Losses, parameter groups, schedule and the training loop."""

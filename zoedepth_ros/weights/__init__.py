@@ -1,0 +1,1 @@
+"""From files to parameters: names, fetching, key conversion, strict loading."""
