@@ -1,0 +1,93 @@
+"""A predictor without a network: known depth, known delay, counted calls; imports no torch."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from zoedepth_ros.inference.result import DepthResult, check_head, check_rgb
+
+
+def plane(height: int, width: int, near_m: float = 1.0, far_m: float = 5.0) -> np.ndarray:
+    """Give a depth that grows linearly from the left column to the right one."""
+    return np.tile(np.linspace(near_m, far_m, width, dtype=np.float32), (height, 1))
+
+
+class FakePredictor:
+    """Implement DepthPredictor with a depth the test chooses.
+
+    depth: metres for every pixel, an array of the picture's size, or a function (rgb, head) ->
+    array.  router: a verdict, or a function rgb -> verdict; asked only with two heads.
+    fail_with: raised by every call while it is not None.
+    """
+
+    def __init__(
+        self,
+        depth: float | np.ndarray | Callable[[np.ndarray, str], np.ndarray] = 2.0,
+        *,
+        heads: tuple[str, ...] = ('indoor', 'outdoor'),
+        router: dict[str, float] | Callable[[np.ndarray], dict[str, float]] | None = None,
+        uncertainty_m: float = 0.1,
+        delay_s: float = 0.0,
+        network: tuple[int, int] = (64, 96),
+        model_name: str = 'fake',
+        weights_origin: str = 'none',
+        trained_on: str = 'a fake: not depth',
+    ) -> None:
+        self.model_name, self.heads = model_name, heads
+        self.device, self.precision = 'cpu', 'fp32'
+        self.weights_origin, self.trained_on = weights_origin, trained_on
+        self.depth, self.uncertainty_m, self.delay_s = depth, uncertainty_m, delay_s
+        self.router = {'indoor': 0.9, 'outdoor': 0.1} if router is None else router
+        self.network = network
+        self.fail_with: Exception | None = None
+        self.calls = 0
+        self.routed = 0
+        self.asked_heads: list[str] = []
+        self.shapes: list[tuple[int, ...]] = []
+        self.warm_ups: list[tuple[int, int]] = []
+        self.threads: set[int] = set()
+        self.last_rgb: np.ndarray | None = None
+
+    def network_size(self, height: int, width: int) -> tuple[int, int]:
+        return self.network
+
+    def warm_up(self, height: int, width: int) -> None:
+        self.warm_ups.append((height, width))
+
+    def __call__(self, rgb: np.ndarray, head: str = 'auto', *, route: bool = True) -> DepthResult:
+        check_rgb(rgb)
+        check_head(head, self.heads)
+        self.calls += 1
+        self.asked_heads.append(head)
+        self.shapes.append(rgb.shape)
+        self.threads.add(threading.get_ident())
+        self.last_rgb = rgb.copy()
+        if self.delay_s:
+            time.sleep(self.delay_s)
+        if self.fail_with is not None:
+            raise self.fail_with
+        verdict = self._verdict(rgb) if route or head == 'auto' else {}
+        used = head if head != 'auto' else max(self.heads, key=lambda h: verdict.get(h, 0.0))
+        depth_m = self._depth(rgb, used)
+        return DepthResult(
+            depth_m=depth_m,
+            uncertainty_m=np.full_like(depth_m, self.uncertainty_m),
+            relative_depth=1.0 / depth_m,
+            head=used,
+            router_probabilities=verdict,
+        )
+
+    def _verdict(self, rgb: np.ndarray) -> dict[str, float]:
+        if len(self.heads) < 2:
+            return {}
+        self.routed += 1
+        return self.router(rgb) if callable(self.router) else dict(self.router)
+
+    def _depth(self, rgb: np.ndarray, head: str) -> np.ndarray:
+        depth = self.depth(rgb, head) if callable(self.depth) else self.depth
+        shape = rgb.shape[:2]
+        return np.ascontiguousarray(np.broadcast_to(np.asarray(depth, np.float32), shape))

@@ -1,0 +1,98 @@
+"""What a predictor is handed, gives back and promises; imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+AUTO = 'auto'
+
+
+class InferenceError(RuntimeError):
+    """Say that a picture could not be turned into depth."""
+
+
+@dataclass(frozen=True, slots=True)
+class DepthResult:
+    """Hold one picture's prediction, everything at the picture's own size."""
+
+    depth_m: NDArray[np.float32]
+    """(H, W) depth along z, the optical axis [m]; finite and positive."""
+
+    uncertainty_m: NDArray[np.float32]
+    """(H, W) one standard deviation of the distribution over the depth bins [m]."""
+
+    relative_depth: NDArray[np.float32]
+    """(H, W) inverse depth up to an unknown scale and shift; larger is nearer, no unit."""
+
+    head: str
+    """The head that made the depth: 'indoor' or 'outdoor'."""
+
+    router_probabilities: dict[str, float]
+    """Head -> probability; {} when the router was not asked or there is none."""
+
+
+class DepthPredictor(Protocol):
+    """Turn pictures into depth; what the ROS node and the command line are written against."""
+
+    model_name: str
+    """The preset, such as 'ZoeD_M12_NK'."""
+
+    heads: tuple[str, ...]
+    """The heads the model has, in the order ('indoor', 'outdoor')."""
+
+    device: str
+    """Where it runs: 'cpu', 'cuda:0'."""
+
+    precision: str
+    """'fp32', 'bf16' or 'fp16'."""
+
+    weights_origin: str
+    """Where the parameters came from: 'random', or the file with its format and checksum."""
+
+    trained_on: str
+    """'' for released weights, otherwise a warning to show wherever the model runs."""
+
+    def network_size(self, height: int, width: int) -> tuple[int, int]:
+        """Give the (height, width) that a picture of this size has inside the network."""
+        ...
+
+    def warm_up(self, height: int, width: int) -> None:
+        """Run once on an empty picture of this size, so that the first real one is fast."""
+        ...
+
+    def __call__(
+        self, rgb: NDArray[np.uint8], head: str = AUTO, *, route: bool = True
+    ) -> DepthResult:
+        """Predict the depth of one picture.
+
+        rgb: uint8 (H, W, 3).  head: 'auto' takes the router's verdict for this picture.  route:
+        whether the router is asked when `head` is given.  Raises ValueError for a wrong picture or
+        head, InferenceError when the network's output cannot be used.
+        """
+        ...
+
+
+def check_rgb(rgb: object) -> None:
+    """Refuse anything but a uint8 (H, W, 3) array with at least one pixel.
+
+    Raises ValueError naming what was expected and what came.
+    """
+    expected = 'expected a picture as uint8 (height, width, 3) RGB'
+    if not isinstance(rgb, np.ndarray):
+        raise ValueError(f'{expected}, got {type(rgb).__name__}')
+    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.size == 0:
+        raise ValueError(f'{expected}, got {rgb.dtype} {rgb.shape}')
+
+
+def check_head(head: str, heads: tuple[str, ...]) -> None:
+    """Refuse a head that the model does not have.
+
+    Raises ValueError listing the choices.
+    """
+    if head != AUTO and head not in heads:
+        choices = ', '.join((AUTO, *heads))
+        raise ValueError(f'unknown head {head!r}: this model takes {choices}')
