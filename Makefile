@@ -1,0 +1,36 @@
+# `make demo` and `make test` do everything from a fresh clone; `make help` lists the rest.
+PYTHON ?= python3
+VENV := .venv/bin
+
+.PHONY: help build demo test check format clean
+
+help:
+	@echo 'make demo     a camera stream becomes metric depth and points (IMAGE= VIDEO= CAMERA= MODEL= WEIGHTS= DURATION=)'
+	@echo 'make test     all tests'
+	@echo 'make check    formatting, lint and types'
+	@echo 'make build    set up .venv and install the package into it'
+	@echo 'make format   let ruff format the sources'
+	@echo 'make clean    remove .venv, build and out'
+
+build:
+	@$(PYTHON) scripts/bootstrap.py
+
+demo: build
+	@$(VENV)/python scripts/demo.py $(if $(IMAGE),--image '$(IMAGE)') $(if $(VIDEO),--video '$(VIDEO)') \
+	  $(if $(CAMERA),--camera $(CAMERA)) $(if $(MODEL),--model $(MODEL)) $(if $(WEIGHTS),--weights '$(WEIGHTS)') \
+	  $(if $(DURATION),--duration $(DURATION))
+
+test: build
+	@$(VENV)/pytest $(ARGS)
+
+check: build
+	$(VENV)/ruff format --check .
+	$(VENV)/ruff check .
+	$(VENV)/mypy
+
+format: build
+	$(VENV)/ruff format .
+	$(VENV)/ruff check --fix .
+
+clean:
+	rm -rf .venv build out

@@ -1,0 +1,32 @@
+"""The pip door: the Python package and `zoedepth` without ROS messages.
+
+The messages of msg/ need CMake: `make build`, or `colcon build` in a ROS 2 workspace.
+"""
+
+from setuptools import find_packages, setup
+
+setup(
+    name='zoedepth_ros',
+    version='0.1.0',
+    description='Metric depth from one ordinary camera: ZoeDepth on ROS 2.',
+    license='MIT',
+    python_requires='>=3.10',
+    packages=find_packages(include=['zoedepth_ros', 'zoedepth_ros.*']),
+    package_data={'zoedepth_ros': ['weights/embedded/*.safetensors', 'py.typed']},
+    install_requires=[
+        'torch>=2.4',
+        'torchvision',
+        'timm>=1.0',
+        'numpy>=1.21',
+        'opencv-python-headless>=4.5',
+        'safetensors>=0.4',
+        'huggingface_hub>=0.20',
+        'pyyaml',
+        'tqdm',
+    ],
+    extras_require={
+        'train': ['numba', 'tensorboard', 'h5py'],
+        'photographs': ['scikit-image', 'scikit-learn'],
+    },
+    entry_points={'console_scripts': ['zoedepth = zoedepth_ros.cli.main:main']},
+)
