@@ -1,1 +1,7 @@
 """Metric depth from one ordinary camera: ZoeDepth on ROS 2."""
+
+from pkgutil import extend_path
+
+# The generated messages (zoedepth_ros.msg) exist in the installed package only. With this line
+# they are also found when Python runs in the source tree, whose folder then comes first.
+__path__ = extend_path(__path__, __name__)
