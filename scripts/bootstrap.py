@@ -105,7 +105,9 @@ def make_environment() -> None:
         run([sys.executable, '-m', 'venv', *options, VENV], 'venv')
     except SetupError as error:
         version = f'{sys.version_info[0]}.{sys.version_info[1]}'
-        raise SetupError(f'{error}\non Debian or Ubuntu: apt install python{version}-venv') from None
+        raise SetupError(
+            f'{error}\non Debian or Ubuntu: apt install python{version}-venv'
+        ) from None
     mark.write_text(kind)
 
 
