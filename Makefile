@@ -2,6 +2,12 @@
 PYTHON ?= python3
 VENV := .venv/bin
 
+# With a sourced ROS 2 distribution, what is built into .venv is an overlay of it.
+ifneq ($(AMENT_PREFIX_PATH),)
+export AMENT_PREFIX_PATH := $(CURDIR)/.venv:$(AMENT_PREFIX_PATH)
+export LD_LIBRARY_PATH := $(CURDIR)/.venv/lib:$(LD_LIBRARY_PATH)
+endif
+
 .PHONY: help build demo test check format clean
 
 help:
