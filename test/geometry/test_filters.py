@@ -1,0 +1,116 @@
+"""Flying pixels are found, surfaces are left alone."""
+
+import time
+
+import cv2
+import numpy as np
+import pytest
+
+from zoedepth_ros.geometry.filters import flying_pixels
+
+ROWS = np.arange(480)[:, None]
+COLUMNS = np.arange(640)[None, :]
+
+
+def wide(row_m) -> np.ndarray:
+    return np.tile(np.asarray(row_m, np.float32), (480, 1))
+
+
+def plane(normal, offset_m: float) -> np.ndarray:
+    """Depth of the plane n . X = offset seen by a camera of 525 px."""
+    x, y = (COLUMNS - 319.5) / 525, (ROWS - 239.5) / 525
+    with np.errstate(divide='ignore'):
+        depth_m = offset_m / (normal[0] * x + normal[1] * y + normal[2])
+    return np.where((depth_m > 0) & (depth_m < 80), depth_m, 80.0).astype(np.float32)
+
+
+def test_a_floor_is_kept_from_the_feet_to_the_horizon():
+    floor_m = plane((0.0, 1.0, 0.0), 1.2)  # 1.2 m below a level camera, grazing near the horizon
+    assert floor_m[256, 0] > 35
+    assert not flying_pixels(floor_m)[258:].any()
+
+
+@pytest.mark.parametrize('normal', [(1.0, 0.0, 0.1), (-0.9, 0.1, 0.15), (0.3, 0.9, 0.05)])
+def test_a_slanted_wall_is_kept(normal):
+    depth_m = plane(normal, 1.0)
+    marked = flying_pixels(depth_m)
+    assert not marked[depth_m < 40].any()
+
+
+def test_a_plain_relative_jump_would_have_eaten_the_floor():
+    floor_m = plane((0.0, 1.0, 0.0), 1.2)
+    naive = np.abs(np.diff(floor_m, axis=0)) > 0.05 * floor_m[1:]
+    assert naive[247:255].all()  # rows the test above wants kept to within three of the horizon
+    assert not flying_pixels(floor_m)[250:260].any()
+
+
+def test_both_sides_of_a_step_are_marked_and_nothing_else():
+    marked = flying_pixels(wide(np.where(np.arange(640) < 300, 1.0, 3.0)))
+    np.testing.assert_array_equal(np.flatnonzero(marked.any(axis=0)), [299, 300])
+    assert marked[:, 299:301].all()
+
+
+def test_the_whole_ramp_between_two_surfaces_is_marked():
+    ramp_m = wide(np.interp(np.arange(640), [300, 306], [1.0, 3.0]))
+    marked = flying_pixels(ramp_m)
+    assert marked[:, 301:306].all()
+    assert not marked[:, :299].any()
+    assert not marked[:, 308:].any()
+    np.testing.assert_array_equal(flying_pixels(ramp_m[:, ::-1].copy()), marked[:, ::-1])
+
+
+def test_a_step_from_row_to_row_is_marked_as_one_from_column_to_column():
+    step_m = np.where(np.arange(480) < 200, 4.0, 2.0).astype(np.float32)
+    marked = flying_pixels(np.tile(step_m[:, None], (1, 640)))
+    np.testing.assert_array_equal(np.flatnonzero(marked.any(axis=1)), [199, 200])
+
+
+def test_a_step_on_top_of_a_slanted_floor_is_marked():
+    floor_m = plane((0.0, 1.0, 0.0), 1.2)
+    floor_m[300:420, 200:260] = 1.5  # a post, standing before the floor
+    marked = flying_pixels(floor_m)
+    assert marked[310:330, 200].all()
+    assert marked[310:330, 259].all()
+    assert not marked[310:330, 205:255].any()
+    assert not marked[310:330, 300:].any()
+
+
+def test_the_crease_between_floor_and_wall_is_kept():
+    corner_m = np.minimum(plane((0.0, 1.0, 0.0), 1.2), 5.0)
+    assert not flying_pixels(corner_m).any()
+
+
+def test_a_thin_pole_is_marked_at_both_sides():
+    pole_m = np.full(640, 4.0)
+    pole_m[320:324] = 2.0
+    marked = flying_pixels(wide(pole_m))
+    assert marked[100, 319:325].sum() >= 4
+    assert not marked[100, :317].any()
+
+
+def test_unknown_and_infinite_depth_make_an_edge_and_no_warning():
+    depth_m = wide(np.full(640, 2.0))
+    depth_m[:, 400:] = np.inf
+    depth_m[:, :100] = np.nan
+    marked = flying_pixels(depth_m)
+    assert marked[:, 100].all()
+    assert marked[:, 399].all()
+    assert not marked[:, 102:398].any()
+
+
+@pytest.mark.parametrize('shape', [(1, 1), (2, 2), (1, 40), (40, 2), (3, 3)])
+def test_tiny_maps_work(shape):
+    assert not flying_pixels(np.ones(shape, np.float32)).any()
+
+
+def test_the_filter_takes_less_than_3_ms_at_vga():
+    depth_m = np.random.default_rng(0).uniform(1, 9, (480, 640)).astype(np.float32)
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    seconds = []
+    for _ in range(30):
+        start = time.perf_counter()
+        flying_pixels(depth_m)
+        seconds.append(time.perf_counter() - start)
+    cv2.setNumThreads(threads)
+    assert min(seconds) < 3e-3  # the best of 30: other work on the machine is not the filter's

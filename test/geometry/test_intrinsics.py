@@ -1,0 +1,134 @@
+"""The numbers of a calibration; expected values worked out by hand or by OpenCV."""
+
+import math
+
+import cv2
+import numpy as np
+import pytest
+
+from zoedepth_ros.geometry.intrinsics import (
+    CameraError,
+    CameraModel,
+    Intrinsics,
+    Roi,
+    camera_from_calibration,
+)
+
+K = [500.0, 0.0, 320.0, 0.0, 510.0, 240.0, 0.0, 0.0, 1.0]
+P = [450.0, 0.0, 300.0, -45.0, 0.0, 450.0, 200.0, 0.0, 0.0, 0.0, 1.0, 0.0]
+D = [-0.3, 0.1, 0.001, -0.002, 0.0]
+
+
+def calibrated(**changes) -> CameraModel:
+    fields = {
+        'k': K, 'd': D, 'p': P, 'distortion_model': 'plumb_bob', 'width': 640, 'height': 480,
+        'image_width': 640, 'image_height': 480, 'rectified': False,
+    }  # fmt: skip
+    return camera_from_calibration(**{**fields, **changes})
+
+
+def test_a_right_angle_field_of_view_has_a_focal_length_of_half_the_width():
+    camera = Intrinsics.from_hfov(640, 480, math.pi / 2)
+    assert camera.fx_px == pytest.approx(320.0)
+    assert camera.fy_px == camera.fx_px
+    assert camera.hfov_rad == pytest.approx(math.pi / 2)
+
+
+def test_convention_the_middle_of_a_two_pixel_row_lies_between_the_centres_0_and_1():
+    camera = Intrinsics.from_hfov(2, 1, 1.0)
+    assert (camera.cx_px, camera.cy_px) == (0.5, 0.0)
+
+
+@pytest.mark.parametrize('hfov_rad', [0.0, -1.0, math.pi, math.nan])
+def test_an_impossible_field_of_view_is_refused(hfov_rad):
+    with pytest.raises(CameraError, match='field of view'):
+        Intrinsics.from_hfov(640, 480, hfov_rad)
+
+
+def test_convention_resizing_moves_the_principal_point_as_opencv_moves_the_picture():
+    picture = np.zeros((40, 60), np.float32)
+    picture[8:12, 20:24] = 1.0  # a spot around row 9.5, column 21.5
+    small = cv2.resize(picture, (30, 20), interpolation=cv2.INTER_AREA)
+    rows, columns = np.nonzero(small)
+    scaled = Intrinsics(50.0, 50.0, 21.5, 9.5, 60, 40).scaled_to(30, 20)
+    assert (scaled.cx_px, scaled.cy_px) == (columns.mean(), rows.mean())
+    assert (scaled.fx_px, scaled.fy_px, scaled.width, scaled.height) == (25.0, 25.0, 30, 20)
+
+
+def test_sizes_that_differ_by_one_factor_up_to_rounding_are_scaled():
+    scaled = Intrinsics(1000.0, 1000.0, 639.5, 359.5, 1280, 720).scaled_to(427, 240)
+    assert scaled.fx_px == pytest.approx(1000 * 427 / 1280)
+    assert scaled.cy_px == pytest.approx(119.5)
+
+
+def test_sizes_with_two_factors_are_refused_naming_both_sizes():
+    with pytest.raises(CameraError, match=r'640 x 360.*640 x 480'):
+        calibrated(image_height=360)
+
+
+def test_a_raw_picture_takes_k_and_the_distortion():
+    camera = calibrated()
+    assert camera.intrinsics == Intrinsics(500.0, 510.0, 320.0, 240.0, 640, 480)
+    assert (camera.distortion_model, camera.distortion) == ('plumb_bob', tuple(D))
+
+
+def test_a_rectified_picture_takes_p_without_the_stereo_baseline_and_no_distortion():
+    camera = calibrated(rectified=True)
+    assert camera == CameraModel(Intrinsics(450.0, 450.0, 300.0, 200.0, 640, 480))
+
+
+def test_a_rectified_picture_without_p_takes_k_when_the_lens_does_not_distort():
+    camera = calibrated(rectified=True, p=[0.0] * 12, d=[])
+    assert camera.intrinsics.fx_px == 500.0
+
+
+def test_a_rectified_picture_of_a_distorting_lens_needs_p():
+    with pytest.raises(CameraError, match=r'not calibrated.*P\[0\]'):
+        calibrated(rectified=True, p=[0.0] * 12)
+
+
+@pytest.mark.parametrize('rectified', [False, True])
+def test_the_region_of_interest_is_subtracted_before_binning_divides(rectified):
+    # the numbers of REP 104: K is for the full picture, the ROI is in full-resolution pixels
+    camera = calibrated(
+        rectified=rectified, binning_x=2, binning_y=4, roi=Roi(100, 40, 400, 320),
+        image_width=200, image_height=80,
+    )  # fmt: skip
+    inner = camera.intrinsics
+    if rectified:
+        assert (inner.fx_px, inner.fy_px) == (225.0, 112.5)
+        assert (inner.cx_px, inner.cy_px) == (100.0, 40.0)
+    else:
+        assert (inner.fx_px, inner.fy_px) == (250.0, 127.5)
+        assert (inner.cx_px, inner.cy_px) == (110.0, 50.0)
+    assert (inner.width, inner.height) == (200, 80)
+
+
+def test_a_region_of_interest_outside_the_sensor_is_refused():
+    with pytest.raises(CameraError, match='region of interest'):
+        calibrated(roi=(400, 0, 400, 480))
+
+
+def test_zeros_as_distortion_are_no_distortion_whatever_the_model_is_called():
+    assert calibrated(d=[0.0] * 5, distortion_model='').distortion_model == 'none'
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        ({'k': [0.0] * 9}, r'not calibrated: K\[0\]'),
+        ({'k': [math.nan, *K[1:]]}, 'K must be finite'),
+        ({'k': [500.0, 0.0, math.inf, *K[3:]]}, 'K must be finite'),
+        ({'k': [-500.0, *K[1:]]}, 'positive'),
+        ({'k': K[:8]}, 'K must have 9 numbers, got 8'),
+        ({'p': P[:9], 'rectified': True}, 'P must have 12 numbers, got 9'),
+        ({'d': [0.1, math.nan, 0.0, 0.0, 0.0]}, 'D must be finite'),
+        ({'d': D[:3]}, 'plumb_bob must have 4 or 5 numbers, got 3'),
+        ({'d': D, 'distortion_model': 'equidistant'}, 'must have 4 numbers, got 5'),
+        ({'distortion_model': 'magic'}, "'magic': expected one of plumb_bob"),
+        ({'width': 0}, 'size must be positive'),
+    ],
+)
+def test_a_calibration_that_cannot_be_used_says_why(changes, message):
+    with pytest.raises(CameraError, match=message):
+        calibrated(**changes)

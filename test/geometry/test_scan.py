@@ -1,0 +1,86 @@
+"""A planar scan of known scenes."""
+
+import math
+
+import numpy as np
+import pytest
+
+from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
+from zoedepth_ros.geometry.rays import rays
+from zoedepth_ros.geometry.scan import BandScan
+
+INNER = Intrinsics.from_hfov(200, 101, math.pi / 2)  # 90 degrees: rays from -0.995 to 0.995
+RAYS = rays(CameraModel(INNER))
+LIMITS = {'range_min_m': 0.1, 'range_max_m': 10.0}
+
+
+def angles(scan: BandScan) -> np.ndarray:
+    return scan.angle_min_rad + scan.angle_increment_rad * np.arange(len(scan.stretch))
+
+
+def test_a_wall_across_the_axis_has_ranges_of_its_distance_over_the_cosine():
+    scan = BandScan.from_rays(RAYS)
+    ranges_m = scan.ranges(np.full((101, 200), 3.0, np.float32), **LIMITS)
+    np.testing.assert_allclose(ranges_m, 3.0 / np.cos(angles(scan)), rtol=1e-5)
+    assert ranges_m.dtype == np.float32
+
+
+def test_convention_angles_grow_to_the_left_and_the_first_beam_is_the_right_edge():
+    depth_m = np.full((101, 200), 3.0, np.float32)
+    depth_m[:, :20] = 1.0  # something near on the left
+    scan = BandScan.from_rays(RAYS)
+    ranges_m = scan.ranges(depth_m, **LIMITS)
+    assert scan.angle_min_rad == pytest.approx(-math.atan(0.995), abs=1e-6)
+    assert scan.angle_max_rad == pytest.approx(math.atan(0.995), abs=1e-6)
+    assert ranges_m[-1] == pytest.approx(math.hypot(1.0, 0.995), rel=1e-4)
+    assert ranges_m[0] == pytest.approx(3.0 * math.hypot(1.0, 0.995), rel=1e-4)
+
+
+@pytest.mark.parametrize('column', [0, 1, 57, 99, 100, 150, 198, 199])
+def test_no_column_is_skipped_and_each_is_found_at_its_own_angle(column):
+    depth_m = np.full((101, 200), 3.0, np.float32)
+    depth_m[:, column] = 1.0
+    scan = BandScan.from_rays(RAYS)
+    near = np.flatnonzero(scan.ranges(depth_m, **LIMITS) < 2.0)
+    assert near.size > 0
+    expected_rad = -math.atan((column - 99.5) / 100.0)
+    np.testing.assert_allclose(angles(scan)[near], expected_rad, atol=0.008)
+
+
+def test_the_nearest_of_the_band_wins_and_rows_outside_it_do_not_count():
+    depth_m = np.full((101, 200), 3.0, np.float32)
+    depth_m[52] = 2.0
+    depth_m[60] = 1.0
+    scan = BandScan.from_rays(RAYS, band_rows=5)  # rows 48 to 52, about row 50
+    middle = scan.ranges(depth_m, **LIMITS)[len(scan.stretch) // 2]
+    assert middle == pytest.approx(2.0, rel=1e-4)
+
+
+def test_far_is_infinite_unknown_is_nan_and_too_near_is_left_out():
+    depth_m = np.full((101, 200), 20.0, np.float32)
+    depth_m[50, :50] = np.nan
+    depth_m[50, 150:] = 0.05
+    ranges_m = BandScan.from_rays(RAYS).ranges(depth_m, **LIMITS)
+    assert np.isnan(ranges_m[0])
+    assert np.isnan(ranges_m[-1])
+    assert np.isposinf(ranges_m[len(ranges_m) // 2])
+
+
+def test_a_known_row_outweighs_an_unknown_one():
+    depth_m = np.full((101, 200), np.nan, np.float32)
+    depth_m[51] = 4.0
+    ranges_m = BandScan.from_rays(RAYS, band_rows=3).ranges(depth_m, **LIMITS)
+    assert ranges_m[len(ranges_m) // 2] == pytest.approx(4.0, rel=1e-4)
+
+
+def test_a_distorting_lens_sees_the_same_flat_wall():
+    camera = CameraModel(INNER, 'plumb_bob', (-0.2, 0.03, 0.0, 0.0, 0.0))
+    scan = BandScan.from_rays(rays(camera), band_rows=9)
+    ranges_m = scan.ranges(np.full((101, 200), 3.0, np.float32), **LIMITS)
+    np.testing.assert_allclose(ranges_m, 3.0 / np.cos(angles(scan)), rtol=1e-5)
+
+
+@pytest.mark.parametrize('arguments', [{'band_rows': 0}, {'center_row': 101}, {'center_row': -1}])
+def test_a_band_outside_the_picture_is_refused(arguments):
+    with pytest.raises(ValueError, match='200 x 101 picture'):
+        BandScan.from_rays(RAYS, **arguments)

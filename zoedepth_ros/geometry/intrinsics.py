@@ -1,0 +1,220 @@
+"""Pinhole cameras: what a calibration says about a picture of a certain size.
+
+Convention: pixel centres lie at integers, so that the picture spans -0.5 to width - 0.5; x right,
+y down, z forward (REP 103).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+UNDISTORTED = 'none'
+COEFFICIENT_COUNTS = {
+    'plumb_bob': (4, 5),
+    'rational_polynomial': (8, 12, 14),
+    'equidistant': (4,),
+}
+"""Distortion model of a CameraInfo -> the numbers of coefficients that OpenCV takes for it."""
+
+
+class CameraError(ValueError):
+    """Say why a calibration cannot be used."""
+
+
+class Roi(NamedTuple):
+    """Hold the part of the sensor that was read out, in full-resolution pixels (REP 104)."""
+
+    x_offset: int = 0
+    y_offset: int = 0
+    width: int = 0
+    height: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Intrinsics:
+    """Hold a pinhole projection u = fx x/z + cx, v = fy y/z + cy for one picture size."""
+
+    fx_px: float
+    """Horizontal focal length [px]."""
+
+    fy_px: float
+    """Vertical focal length [px]."""
+
+    cx_px: float
+    """Column of the principal point [px], 0 in the middle of the first column."""
+
+    cy_px: float
+    """Row of the principal point [px], 0 in the middle of the first row."""
+
+    width: int
+    """Columns of the picture [px]."""
+
+    height: int
+    """Rows of the picture [px]."""
+
+    def __post_init__(self) -> None:
+        numbers = (self.fx_px, self.fy_px, self.cx_px, self.cy_px)
+        if not all(math.isfinite(number) for number in numbers):
+            raise CameraError(f'focal lengths and principal point must be finite, got {numbers}')
+        if self.fx_px <= 0 or self.fy_px <= 0:
+            raise CameraError(
+                f'focal lengths must be positive, got {self.fx_px} and {self.fy_px} px'
+            )
+        if self.width < 1 or self.height < 1:
+            raise CameraError(
+                f'the picture size must be positive, got {self.width} x {self.height}'
+            )
+
+    @classmethod
+    def from_hfov(cls, width: int, height: int, hfov_rad: float) -> Intrinsics:
+        """Make square pixels whose picture spans `hfov_rad` from edge to edge, axis in the middle.
+
+        Raises CameraError for an angle outside (0, pi).
+        """
+        if not 0.0 < hfov_rad < math.pi:
+            raise CameraError(f'the field of view must be between 0 and pi rad, got {hfov_rad}')
+        focal_px = 0.5 * width / math.tan(0.5 * hfov_rad)
+        return cls(focal_px, focal_px, 0.5 * (width - 1), 0.5 * (height - 1), width, height)
+
+    @property
+    def hfov_rad(self) -> float:
+        """The angle between the left and the right edge of the picture [rad]."""
+        left = (self.cx_px + 0.5) / self.fx_px
+        right = (self.width - 0.5 - self.cx_px) / self.fx_px
+        return math.atan(left) + math.atan(right)
+
+    def matrix(self) -> NDArray[np.float64]:
+        """Give K (3, 3) [px]."""
+        return np.array(
+            [[self.fx_px, 0.0, self.cx_px], [0.0, self.fy_px, self.cy_px], [0.0, 0.0, 1.0]]
+        )
+
+    def scaled_to(self, width: int, height: int) -> Intrinsics:
+        """Give the intrinsics of the same picture resized to another size.
+
+        Resizing keeps the edges of the picture in place, so the principal point moves by half
+        pixels.  Raises CameraError when the two sides ask for different factors.
+        """
+        if (width, height) == (self.width, self.height):
+            return self
+        factor_x, factor_y = width / self.width, height / self.height
+        if abs(factor_x - factor_y) * max(self.width, self.height) > 1.0:  # more than rounding
+            raise CameraError(
+                f'the picture is {width} x {height}, the calibration is for '
+                f'{self.width} x {self.height}: expected one factor for both sides'
+            )
+        return Intrinsics(
+            self.fx_px * factor_x,
+            self.fy_px * factor_y,
+            (self.cx_px + 0.5) * factor_x - 0.5,
+            (self.cy_px + 0.5) * factor_y - 0.5,
+            width,
+            height,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CameraModel:
+    """Hold a pinhole projection and what the lens does to it; hashable, so a key for caches."""
+
+    intrinsics: Intrinsics
+    """The projection, at the picture's size."""
+
+    distortion_model: str = UNDISTORTED
+    """'none' or a model name of CameraInfo."""
+
+    distortion: tuple[float, ...] = ()
+    """The coefficients of the model, in OpenCV's order; they do not depend on the size."""
+
+
+def camera_from_calibration(
+    *,
+    k: Sequence[float],
+    d: Sequence[float],
+    p: Sequence[float],
+    distortion_model: str,
+    width: int,
+    height: int,
+    image_width: int,
+    image_height: int,
+    rectified: bool,
+    binning_x: int = 0,
+    binning_y: int = 0,
+    roi: Roi | tuple[int, int, int, int] = (0, 0, 0, 0),
+) -> CameraModel:
+    """Read the fields of a CameraInfo for a picture of size image_width x image_height.
+
+    k: 9, p: 12 numbers, row by row.  Rectified pictures take P, whose translation column (the
+    second camera of a stereo pair) is left out, raw ones K and D.  binning 0 is 1 and an empty ROI
+    the whole picture.  Raises CameraError saying what is wrong.
+    """
+    if not rectified or not _has_projection(p, d):
+        matrix = _matrix(k, 9, 'K')
+        lens = _distortion(distortion_model, d)
+    else:
+        matrix, lens = _matrix(p, 12, 'P'), (UNDISTORTED, ())
+    seen = _read_out(matrix, width, height, (binning_x, binning_y), Roi(*roi))
+    return CameraModel(seen.scaled_to(image_width, image_height), *lens)
+
+
+def _has_projection(p: Sequence[float], d: Sequence[float]) -> bool:
+    """Tell whether P is there; drivers of lenses without distortion often fill K alone."""
+    return len(p) > 0 and (any(p) or any(d))
+
+
+def _matrix(numbers: Sequence[float], count: int, name: str) -> NDArray[np.float64]:
+    """Check the numbers of K or P and give them as (3, 3) or (3, 4)."""
+    if len(numbers) != count:
+        raise CameraError(f'{name} must have {count} numbers, got {len(numbers)}')
+    matrix = np.array([float(number) for number in numbers]).reshape(3, -1)
+    if not np.isfinite(matrix).all():
+        raise CameraError(f'{name} must be finite, got {matrix.ravel().tolist()}')
+    if matrix[0, 0] == 0:
+        raise CameraError(f'the camera is not calibrated: {name}[0] is 0')
+    return matrix
+
+
+def _distortion(model: str, d: Sequence[float]) -> tuple[str, tuple[float, ...]]:
+    """Check the distortion coefficients; all zero is no distortion, whatever the model's name."""
+    coefficients = tuple(float(number) for number in d)
+    if not any(coefficients):
+        return UNDISTORTED, ()
+    if not all(math.isfinite(number) for number in coefficients):
+        raise CameraError(f'D must be finite, got {list(coefficients)}')
+    if model not in COEFFICIENT_COUNTS:
+        known = ', '.join(COEFFICIENT_COUNTS)
+        raise CameraError(f'unknown distortion model {model!r}: expected one of {known}')
+    counts = COEFFICIENT_COUNTS[model]
+    if len(coefficients) not in counts:
+        expected = ' or '.join(str(count) for count in counts)
+        raise CameraError(f'D of {model} must have {expected} numbers, got {len(coefficients)}')
+    return model, coefficients
+
+
+def _read_out(
+    matrix: NDArray[np.float64], width: int, height: int, binning: tuple[int, int], roi: Roi
+) -> Intrinsics:
+    """Apply first the ROI, then the binning (REP 104) to a full-resolution K or P.
+
+    PARITY: the principal point becomes (c - offset) / binning, without half pixels, as in
+    image_geometry's PinholeCameraModel.fromCameraInfo, which calibrations are used with.
+    """
+    bin_x, bin_y = max(1, binning[0]), max(1, binning[1])
+    seen_width = (roi.width or width - roi.x_offset) // bin_x
+    seen_height = (roi.height or height - roi.y_offset) // bin_y
+    if roi.x_offset + roi.width > width or roi.y_offset + roi.height > height:
+        raise CameraError(f'the region of interest {tuple(roi)} leaves the {width} x {height} px')
+    return Intrinsics(
+        matrix[0, 0] / bin_x,
+        matrix[1, 1] / bin_y,
+        (matrix[0, 2] - roi.x_offset) / bin_x,
+        (matrix[1, 2] - roi.y_offset) / bin_y,
+        seen_width,
+        seen_height,
+    )

@@ -1,0 +1,97 @@
+"""A planar scan from a band of rows of a depth map."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class BandScan:
+    """Look up where each beam of a planar scan meets a band of rows; made once per camera.
+
+    Convention: angles are counter-clockwise seen from above, 0 along the optical axis, as in a
+    frame with x forward, y left, z up.  That is not the optical frame.
+    """
+
+    angle_min_rad: float
+    """Angle of the first beam [rad], the right edge of the picture."""
+
+    angle_max_rad: float
+    """Angle of the last beam [rad], the left edge of the picture."""
+
+    angle_increment_rad: float
+    """Angle between beams [rad]: the closest two columns of the picture."""
+
+    first_row: int
+    """Top row of the band."""
+
+    columns: NDArray[np.intp]
+    """(rows of the band, beams) column that looks along each beam; -1 where none does."""
+
+    stretch: NDArray[np.float32]
+    """(beams,) horizontal distance of a point at depth 1."""
+
+    @classmethod
+    def from_rays(
+        cls, rays: NDArray[np.float32], *, band_rows: int = 1, center_row: int | None = None
+    ) -> BandScan:
+        """Prepare a scan.
+
+        rays: (H, W, 2) x/z and y/z.  band_rows: rows of the band, cut at the picture's edge.
+        center_row: middle of the band; by default the row that looks straight ahead.  Raises
+        ValueError for a band outside the picture or a picture without two columns.
+        """
+        height, width = rays.shape[:2]
+        if center_row is None:
+            center_row = int(np.nanargmin(np.abs(rays[:, width // 2, 1])))
+        if band_rows < 1 or not 0 <= center_row < height or width < 2:
+            raise ValueError(
+                f'expected a band of 1 or more rows about a row of a {width} x {height} picture, '
+                f'got {band_rows} rows about row {center_row}'
+            )
+        first_row = max(0, center_row - band_rows // 2)
+        band = rays[first_row : center_row - band_rows // 2 + band_rows, :, 0]
+        middle = np.arctan(rays[center_row, :, 0].astype(np.float64))
+        middle = middle[np.isfinite(middle)]
+        increment = float(np.diff(middle).min())
+        count = int(np.ceil((middle[-1] - middle[0]) / increment - 1e-6)) + 1
+        angles = -np.linspace(middle[-1], middle[0], count)  # from the right to the left
+        return cls(
+            angle_min_rad=float(angles[0]),
+            angle_max_rad=float(angles[-1]),
+            angle_increment_rad=float((angles[-1] - angles[0]) / (count - 1)),
+            first_row=first_row,
+            columns=np.stack([_nearest_columns(row, np.tan(-angles)) for row in band]),
+            stretch=(1.0 / np.cos(angles)).astype(np.float32),
+        )
+
+    def ranges(
+        self, depth_m: NDArray[np.float32], *, range_min_m: float, range_max_m: float
+    ) -> NDArray[np.float32]:
+        """Give the nearest horizontal distance per beam, (beams,) [m].
+
+        depth_m: (H, W).  Nothing within range_max_m is +inf, unknown is NaN (REP 117); points
+        nearer than range_min_m are left out, as depthimage_to_laserscan does.
+        """
+        rows = self.first_row + np.arange(len(self.columns))[:, None]
+        found_m = depth_m[rows, self.columns] * self.stretch  # (band, beams)
+        found_m[self.columns < 0] = np.nan
+        with np.errstate(invalid='ignore'):
+            found_m[found_m < range_min_m] = np.nan
+            found_m[found_m > range_max_m] = np.inf
+        return np.fmin.reduce(found_m, axis=0)
+
+
+def _nearest_columns(ray_x: NDArray[np.float32], wanted: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Give the column of a row whose x/z is nearest to each wanted one, -1 outside the row."""
+    known = np.flatnonzero(np.isfinite(ray_x))
+    if known.size < 2:
+        return np.full(len(wanted), -1, np.intp)
+    x = ray_x[known].astype(np.float64)
+    slack = 0.5 * float(np.abs(np.diff(x)).max())
+    columns = np.rint(np.interp(wanted, x, known)).astype(np.intp)
+    columns[(wanted < x[0] - slack) | (wanted > x[-1] + slack)] = -1
+    return columns
