@@ -1,0 +1,81 @@
+"""The list of weights says what the publishers say."""
+
+import subprocess
+import sys
+
+import pytest
+
+from zoedepth_ros.weights import registry
+from zoedepth_ros.weights.registry import MODELS, embedded_path, model_source
+
+
+@pytest.mark.parametrize(
+    ('name', 'repo_id', 'url', 'heads'),
+    [
+        (
+            'ZoeD_M12_N',
+            'Intel/zoedepth-nyu',
+            'https://github.com/isl-org/ZoeDepth/releases/download/v1.0/ZoeD_M12_N.pt',
+            ('indoor',),
+        ),
+        (
+            'ZoeD_M12_K',
+            'Intel/zoedepth-kitti',
+            'https://github.com/isl-org/ZoeDepth/releases/download/v1.0/ZoeD_M12_K.pt',
+            ('outdoor',),
+        ),
+        (
+            'ZoeD_M12_NK',
+            'Intel/zoedepth-nyu-kitti',
+            'https://github.com/isl-org/ZoeDepth/releases/download/v1.0/ZoeD_M12_NK.pt',
+            ('indoor', 'outdoor'),
+        ),
+    ],
+)
+def test_a_released_model_has_both_its_sources(name, repo_id, url, heads):
+    model = model_source(name)
+    assert model.hugging_face.repo_id == repo_id
+    assert model.hugging_face.filename == 'model.safetensors'
+    assert model.github.url == url
+    assert model.heads == heads
+    assert model.kind == 'released'
+
+
+def test_the_weights_to_train_from_are_those_of_midas_3_1():
+    model = model_source('dpt_beit_large_384')
+    assert model.github.url == (
+        'https://github.com/isl-org/MiDaS/releases/download/v3_1/dpt_beit_large_384.pt'
+    )
+    assert model.github.filename == 'dpt_beit_large_384.pt'
+    assert model.kind == 'initial'
+
+
+def test_the_default_model_comes_first():
+    assert next(iter(MODELS)) == 'ZoeD_M12_NK'
+
+
+def test_an_unknown_name_is_refused_with_the_names_there_are():
+    with pytest.raises(ValueError, match=r"'ZoeD_M13_N'.*ZoeD_M12_NK, ZoeD_M12_N"):
+        model_source('ZoeD_M13_N')
+
+
+def test_an_embedded_model_is_found_only_when_its_file_is_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(registry, 'EMBEDDED_FOLDER', tmp_path)
+    assert embedded_path('ZoeD_S_NK') is None
+    (tmp_path / 'ZoeD_S_NK.safetensors').write_bytes(b'weights')
+    assert embedded_path('ZoeD_S_NK') == tmp_path / 'ZoeD_S_NK.safetensors'
+
+
+def test_a_name_cannot_lead_out_of_the_folder_of_embedded_models(tmp_path, monkeypatch):
+    monkeypatch.setattr(registry, 'EMBEDDED_FOLDER', tmp_path / 'embedded')
+    (tmp_path / 'other.safetensors').write_bytes(b'weights')
+    assert embedded_path('../other') is None
+
+
+def test_the_list_needs_neither_torch_nor_the_hub_library():
+    code = (
+        'import sys, zoedepth_ros.weights.registry, zoedepth_ros.weights.fetch\n'
+        'print({"torch", "huggingface_hub", "tqdm"} & set(sys.modules))'
+    )
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == 'set()'

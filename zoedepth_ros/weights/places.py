@@ -1,0 +1,92 @@
+"""Where weights lie on this machine, and how to bring them here by hand; no network access."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from zoedepth_ros.weights.registry import (
+    HuggingFaceFile,
+    ModelSource,
+    embedded_path,
+    model_source,
+)
+
+Source = Literal['huggingface', 'github']
+
+
+def weights_folder(cache_dir: str | os.PathLike[str] | None = None) -> Path:
+    """Return where weights are kept: `cache_dir`, $ZOEDEPTH_HOME, or ~/.cache/zoedepth."""
+    chosen = cache_dir or os.environ.get('ZOEDEPTH_HOME')
+    return Path(chosen).expanduser() if chosen else _user_cache() / 'zoedepth'
+
+
+def cached(
+    name: str,
+    *,
+    cache_dir: str | os.PathLike[str] | None = None,
+    source: Source | None = None,
+) -> Path | None:
+    """Return the weights when they are on this machine already; never touches the network."""
+    model = model_source(name)
+    if (embedded := embedded_path(name)) and source is None:
+        return embedded
+    return next((path for path in _places(model, cache_dir, source) if path.is_file()), None)
+
+
+def manual_way(name: str, cache_dir: str | os.PathLike[str] | None = None) -> str:
+    """Return how to install these weights by hand, in lines for people."""
+    model = model_source(name)
+    folder = weights_folder(cache_dir)
+    lines = ['By hand: download on any machine, then copy to this one']
+    if model.github:
+        lines.append(f'  {model.github.url}\n    -> {folder / model.github.filename}')
+    if model.hugging_face:
+        lines.append(f'  {_hub_url(model.hugging_face)}\n    -> {folder / name}.safetensors')
+    lines.append(
+        'or keep the file anywhere and name it: --weights PATH (command line), weights:=PATH '
+        '(launch file), parameter weights (node).'
+    )
+    return '\n'.join(lines)
+
+
+def _places(
+    model: ModelSource, cache_dir: str | os.PathLike[str] | None, source: Source | None
+) -> Iterator[Path]:
+    """Yield every path where these weights may lie."""
+    folder = weights_folder(cache_dir)
+    if model.hugging_face and source in (None, 'huggingface'):
+        yield folder / f'{model.name}.safetensors'
+        if path := _in_hub_cache(model.hugging_face, hub_cache(cache_dir)):
+            yield path
+    if model.github and source in (None, 'github'):
+        yield folder / model.github.filename
+        # Where torch.hub, and so the authors' own code, keeps the same file.
+        torch_home = os.environ.get('TORCH_HOME') or _user_cache() / 'torch'
+        yield Path(torch_home).expanduser() / 'hub' / 'checkpoints' / model.github.filename
+
+
+def hub_cache(cache_dir: str | os.PathLike[str] | None) -> Path | None:
+    """Return the hub's cache folder; None is the hub's own, which HF_HOME moves."""
+    moved = cache_dir or os.environ.get('ZOEDEPTH_HOME')
+    return weights_folder(cache_dir) / 'huggingface' if moved else None
+
+
+def _in_hub_cache(file: HuggingFaceFile, hub_folder: Path | None) -> Path | None:
+    try:
+        from huggingface_hub import try_to_load_from_cache
+    except ImportError:
+        return None
+    path = try_to_load_from_cache(file.repo_id, file.filename, cache_dir=hub_folder)
+    return Path(path) if isinstance(path, str) else None
+
+
+def _hub_url(file: HuggingFaceFile) -> str:
+    endpoint = os.environ.get('HF_ENDPOINT') or 'https://huggingface.co'
+    return f'{endpoint}/{file.repo_id}/resolve/main/{file.filename}'
+
+
+def _user_cache() -> Path:
+    return Path(os.environ.get('XDG_CACHE_HOME') or '~/.cache').expanduser()

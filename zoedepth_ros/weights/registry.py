@@ -1,0 +1,139 @@
+"""Which weights exist, where they come from, and what each is for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+Kind = Literal['released', 'initial', 'embedded']
+
+EMBEDDED_FOLDER = Path(__file__).parent / 'embedded'
+"""Weights small enough to be installed with the package lie here."""
+
+_ZOEDEPTH_RELEASE = 'https://github.com/isl-org/ZoeDepth/releases/download/v1.0/'
+_MIDAS_RELEASE = 'https://github.com/isl-org/MiDaS/releases/download/v3_1/'
+
+
+@dataclass(frozen=True, slots=True)
+class HuggingFaceFile:
+    """Name one file of a repository on the Hugging Face hub."""
+
+    repo_id: str
+    """Owner and name of the repository, e.g. 'Intel/zoedepth-nyu'."""
+    filename: str
+    """Path of the file inside the repository."""
+    about_bytes: int
+    """Size to expect, from the number of tensors, to a few per cent [bytes]."""
+
+
+@dataclass(frozen=True, slots=True)
+class GithubAsset:
+    """Name one asset of a GitHub release."""
+
+    url: str
+    """Address of the asset."""
+    about_bytes: int
+    """Size to expect, from the number of tensors, to a few per cent [bytes]."""
+    sha256: str = ''
+    """Checksum as hexadecimal digits; '' where the publisher gives none."""
+
+    @property
+    def filename(self) -> str:
+        """Return the last part of the address."""
+        return self.url.rsplit('/', 1)[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSource:
+    """Describe one set of weights and every place it can be had from."""
+
+    name: str
+    """Name on the command line; for metric models also the name of the preset."""
+    kind: Kind
+    """'released' by the authors, 'initial' weights for training, or 'embedded' in the package."""
+    heads: tuple[str, ...]
+    """Heads of the network, a subset of ('indoor', 'outdoor'); () for relative depth only."""
+    parameters: int | None
+    """Number of parameters; None where only the file itself says."""
+    licence: str
+    """SPDX name of the licence of the weights."""
+    purpose: str
+    """One line: what to take this one for."""
+    hugging_face: HuggingFaceFile | None = None
+    """Place on the Hugging Face hub, the first choice."""
+    github: GithubAsset | None = None
+    """Place on GitHub, the second choice."""
+
+
+# About sizes: float32 tensors of section "state dict" of the paper's code; the GitHub files also
+# carry 24 tables of 577 x 577 int64 (64 MB), the Hugging Face files lack those and a dead head.
+_MODELS = (
+    ModelSource(
+        name='ZoeD_M12_NK',
+        kind='released',
+        heads=('indoor', 'outdoor'),
+        parameters=346_100_000,
+        licence='MIT',
+        purpose='both worlds: a router picks the indoor or the outdoor head',
+        hugging_face=HuggingFaceFile(
+            'Intel/zoedepth-nyu-kitti', 'model.safetensors', 1_380_000_000
+        ),
+        github=GithubAsset(_ZOEDEPTH_RELEASE + 'ZoeD_M12_NK.pt', 1_448_000_000),
+    ),
+    ModelSource(
+        name='ZoeD_M12_N',
+        kind='released',
+        heads=('indoor',),
+        parameters=344_820_000,
+        licence='MIT',
+        purpose='rooms and tables, up to about 10 m (trained on NYU Depth v2)',
+        hugging_face=HuggingFaceFile('Intel/zoedepth-nyu', 'model.safetensors', 1_375_000_000),
+        github=GithubAsset(_ZOEDEPTH_RELEASE + 'ZoeD_M12_N.pt', 1_443_000_000),
+    ),
+    ModelSource(
+        name='ZoeD_M12_K',
+        kind='released',
+        heads=('outdoor',),
+        parameters=344_820_000,
+        licence='MIT',
+        purpose='streets seen from a car, up to 80 m (trained on KITTI)',
+        hugging_face=HuggingFaceFile('Intel/zoedepth-kitti', 'model.safetensors', 1_375_000_000),
+        github=GithubAsset(_ZOEDEPTH_RELEASE + 'ZoeD_M12_K.pt', 1_443_000_000),
+    ),
+    ModelSource(
+        name='ZoeD_S_NK',
+        kind='embedded',
+        heads=('indoor', 'outdoor'),
+        parameters=None,
+        licence='MIT',
+        purpose='no download, for trying everything out; trained on drawn scenes',
+    ),
+    ModelSource(
+        name='dpt_beit_large_384',
+        kind='initial',
+        heads=(),
+        parameters=344_000_000,
+        licence='MIT',
+        purpose='MiDaS v3.1, relative depth: where training a BEiT-L model starts from',
+        github=GithubAsset(_MIDAS_RELEASE + 'dpt_beit_large_384.pt', 1_405_000_000),
+    ),
+)
+
+MODELS: Mapping[str, ModelSource] = MappingProxyType({model.name: model for model in _MODELS})
+"""Every set of weights this package knows, by name, the default first."""
+
+
+def model_source(name: str) -> ModelSource:
+    """Return the entry of that name; ValueError lists the names there are."""
+    if name not in MODELS:
+        raise ValueError(f'unknown model {name!r}: weights are known for {", ".join(MODELS)}')
+    return MODELS[name]
+
+
+def embedded_path(name: str) -> Path | None:
+    """Return the file of a model that ships with the package, None when there is none."""
+    path = EMBEDDED_FOLDER / f'{name}.safetensors'
+    return path if name in MODELS and path.is_file() else None
