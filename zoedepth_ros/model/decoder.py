@@ -1,0 +1,113 @@
+"""The DPT pyramid and relative depth; does not know bins (arXiv 2103.13413)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from zoedepth_ros.model.config import DecoderConfig
+
+
+class Pyramid(NamedTuple):
+    """What the metric head sees of a picture (H, W), `features` channels each."""
+
+    bottleneck: Tensor
+    """The coarsest map before fusion, 1/32 of the picture."""
+    levels: tuple[Tensor, Tensor, Tensor, Tensor]
+    """The fused maps, coarsest first: 1/16, 1/8, 1/4, 1/2."""
+
+
+def upsample(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resize (B, C, h, w) to `size` bilinearly, corners on corners."""
+    return F.interpolate(x, size, mode='bilinear', align_corners=True)
+
+
+class FusionDecoder(nn.Module):
+    """Four feature maps to a pyramid, from coarse to fine."""
+
+    def __init__(self, channels: tuple[int, int, int, int], config: DecoderConfig) -> None:
+        super().__init__()
+        features = config.features
+        self.reduce = nn.ModuleList(
+            nn.Conv2d(c, features, 3, padding=1, bias=False) for c in channels
+        )
+        self.coarsest = Fusion(features)
+        self.fusions = nn.ModuleList(SkipFusion(features) for _ in range(3))
+
+    def forward(self, maps: list[Tensor]) -> Pyramid:
+        """Fuse maps (B, channels[i], h, w), finest first."""
+        fine, half, quarter, bottleneck = (
+            reduce(x) for reduce, x in zip(self.reduce, maps, strict=True)
+        )
+        path = self.coarsest(bottleneck, size_of(quarter))
+        levels = [path]
+        twice = (2 * fine.shape[-2], 2 * fine.shape[-1])
+        sizes = (size_of(half), size_of(fine), twice)
+        for fusion, skip, size in zip(self.fusions, (quarter, half, fine), sizes, strict=True):
+            path = fusion(path, skip, size)
+            levels.append(path)
+        return Pyramid(bottleneck, (levels[0], levels[1], levels[2], levels[3]))
+
+
+class Fusion(nn.Module):
+    """Refine a map and enlarge it."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.refine = ResidualUnit(features)
+        self.project = nn.Conv2d(features, features, 1)
+
+    def forward(self, path: Tensor, size: tuple[int, int]) -> Tensor:
+        """Return (B, features, *size)."""
+        # The paper projects after enlarging. A 1x1 convolution commutes with bilinear
+        # interpolation (its weights sum to 1), and is four times cheaper before it.
+        return upsample(self.project(self.refine(path)), size)
+
+
+class SkipFusion(Fusion):
+    """Add a finer map, then refine and enlarge."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__(features)
+        self.refine_skip = ResidualUnit(features)
+
+    def forward(self, path: Tensor, skip: Tensor, size: tuple[int, int]) -> Tensor:  # type: ignore[override]
+        """Return (B, features, *size)."""
+        return super().forward(path + self.refine_skip(skip), size)
+
+
+class ResidualUnit(nn.Module):
+    """Two 3x3 convolutions on the rectified map, added to the map itself."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(features, features, 3, padding=1)
+        self.conv2 = nn.Conv2d(features, features, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, features, h, w)."""
+        return x + self.conv2(F.relu(self.conv1(F.relu(x))))
+
+
+class RelativeHead(nn.Module):
+    """The finest level to relative depth at the picture's size."""
+
+    def __init__(self, config: DecoderConfig) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(config.features, config.relative_hidden, 3, padding=1)
+        self.conv2 = nn.Conv2d(config.relative_hidden, config.relative_features, 3, padding=1)
+        self.conv3 = nn.Conv2d(config.relative_features, 1, 1)
+
+    def forward(self, finest: Tensor) -> tuple[Tensor, Tensor]:
+        """Return features (B, relative_features, H, W) and inverse depth (B, 1, H, W), no unit."""
+        hidden = self.conv1(finest)
+        hidden = upsample(hidden, (2 * hidden.shape[-2], 2 * hidden.shape[-1]))
+        features = F.relu(self.conv2(hidden))
+        return features, F.relu(self.conv3(features))
+
+
+def size_of(x: Tensor) -> tuple[int, int]:
+    """Return (height, width) of a map."""
+    return x.shape[-2], x.shape[-1]

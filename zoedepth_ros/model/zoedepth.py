@@ -1,0 +1,145 @@
+"""The whole network: picture to depth; does not resize or normalise."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from zoedepth_ros.model.backbone import BeitFeatures, FeatureExtractor, Prepared
+from zoedepth_ros.model.bins import BinEmbeddings, MetricHead
+from zoedepth_ros.model.config import ModelConfig
+from zoedepth_ros.model.decoder import FusionDecoder, RelativeHead
+from zoedepth_ros.model.router import Router
+
+
+class Features(NamedTuple):
+    """What all heads and the router see of a picture, float32."""
+
+    seed: Tensor
+    """Projected bottleneck (B, features, H/32, W/32)."""
+    levels: tuple[Tensor, ...]
+    """Pyramid (B, features, h, w), coarsest first: 1/16, 1/8, 1/4, 1/2."""
+    relative_features: Tensor
+    """(B, relative_features, H, W)."""
+    relative_depth: Tensor
+    """Inverse depth without unit (B, 1, H, W)."""
+
+
+class Prediction(NamedTuple):
+    """Maps (B, 1, H, W) float32 at network resolution."""
+
+    depth_m: Tensor
+    """Metric depth along z [m]."""
+    uncertainty_m: Tensor
+    """Standard deviation of the distribution over the bins [m]."""
+    relative_depth: Tensor
+    """Inverse depth without unit."""
+    router_logits: Tensor | None
+    """(B, number of heads), picture by picture; None without a router."""
+
+
+class ZoeDepth(nn.Module):
+    """Metric depth from one picture (arXiv 2302.12288).
+
+    Backbone and decoder may run in half precision (by autocast or by half_precision());
+    all that follows computes in float32, as relative depths overflow half precision.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        features = config.decoder.features
+        self.backbone: FeatureExtractor = BeitFeatures(config.backbone)
+        self.decoder = FusionDecoder(self.backbone.channels, config.decoder)
+        self.relative_head = RelativeHead(config.decoder)
+        self.bottleneck = nn.Conv2d(features, features, 1)
+        self.embeddings = BinEmbeddings(features, config.bins)
+        self.heads = nn.ModuleDict(
+            {
+                head.name: MetricHead(
+                    features, config.decoder.relative_features, config.bins, head
+                )
+                for head in config.heads
+            }
+        )
+        self.router = (
+            None if config.router is None else Router(features, len(config.heads), config.router)
+        )
+
+    def forward(self, image: Tensor, head: str, prepared: Prepared | None = None) -> Prediction:
+        """Predict with one head; arguments as of encode."""
+        features = self.encode(image, prepared)
+        prediction = self.decode(features, head)
+        if self.router is None:
+            return prediction
+        return prediction._replace(router_logits=self.route(features))
+
+    def prepare(self, height: int, width: int, dtype: torch.dtype | None = None) -> Prepared:
+        """Return constants for pictures of this size [px], to be handed to encode again and again.
+
+        Spares eval mode the position bias of every block. Holds for the present weights only;
+        without gradient. dtype: that of the attention, by default the weights'.
+        """
+        self._check_size(height, width)
+        with torch.no_grad():
+            return tuple(x.to(dtype=dtype) for x in self.backbone.prepare(height, width))
+
+    def encode(self, image: Tensor, prepared: Prepared | None = None) -> Features:
+        """Return what heads and router share.
+
+        image (B, 3, H, W) with mean 0.5 and standard deviation 0.5 taken out; ValueError when its
+        sides are no multiples of config.size_multiple.
+        """
+        self._check_size(image.shape[-2], image.shape[-1])
+        image = image.to(next(self.backbone.parameters()).dtype)
+        pyramid = self.decoder(self.backbone(image, prepared))
+        with torch.autocast(image.device.type, enabled=False):
+            levels = tuple(level.float() for level in pyramid.levels)
+            relative_features, relative_depth = self.relative_head(levels[-1])
+            seed = self.bottleneck(pyramid.bottleneck.float())
+        return Features(seed, levels, relative_features, relative_depth)
+
+    def route(self, features: Features) -> Tensor:
+        """Return logits (B, number of heads); ValueError without a router."""
+        if self.router is None:
+            raise ValueError(f'{self.config.name} has one head and no router')
+        with torch.autocast(features.seed.device.type, enabled=False):
+            return self.router(features.seed)
+
+    def decode(self, features: Features, head: str) -> Prediction:
+        """Return the prediction of one head, without router logits."""
+        if head not in self.heads:
+            raise ValueError(
+                f'{self.config.name} has no head {head!r}, but {", ".join(self.heads)}'
+            )
+        with torch.autocast(features.seed.device.type, enabled=False):
+            pixels = features.relative_features
+            if self.config.bins.conditioned_on_relative_depth:
+                pixels = torch.cat([pixels, features.relative_depth], dim=1)
+            embeddings = self.embeddings(features.seed, features.levels)
+            depth_m, uncertainty_m = self.heads[head](features.seed, embeddings, pixels)
+        return Prediction(depth_m, uncertainty_m, features.relative_depth, None)
+
+    def half_precision(self, dtype: torch.dtype) -> ZoeDepth:
+        """Store backbone and decoder in dtype; the parts that need float32 keep it."""
+        self.backbone.to(dtype)
+        self.decoder.to(dtype)
+        return self
+
+    def _check_size(self, height: int, width: int) -> None:
+        multiple = self.config.size_multiple
+        if height < multiple or width < multiple or height % multiple or width % multiple:
+            raise ValueError(
+                f'a picture must be a multiple of {multiple} high and wide, got {height} x {width}'
+            )
+
+
+def create_model(config: ModelConfig, seed: int | None = None) -> ZoeDepth:
+    """Build a network with random weights, the same ones for the same seed."""
+    if seed is None:
+        return ZoeDepth(config)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return ZoeDepth(config)
