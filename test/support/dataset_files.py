@@ -1,0 +1,44 @@
+"""Write the small files that trees of data sets are made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+
+def write_picture(path: Path, rgb: NDArray[np.uint8]) -> None:
+    """Write rgb (H, W, 3) in the format of the path's ending."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(rgb).save(path)
+
+
+def write_png16(path: Path, numbers: NDArray | list) -> None:
+    """Write (H, W) whole numbers as a 16-bit PNG."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.asarray(numbers, dtype=np.uint16)).save(path)
+
+
+def write_png8(path: Path, numbers: NDArray | list) -> None:
+    """Write (H, W) whole numbers as an 8-bit one-channel PNG."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.asarray(numbers, dtype=np.uint8)).save(path)
+
+
+def write_npy(path: Path, numbers: NDArray) -> None:
+    """Write an array as .npy."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(path, numbers)
+
+
+def gray(height: int, width: int, level: int = 100) -> NDArray[np.uint8]:
+    """Return a picture of one gray."""
+    return np.full((height, width, 3), level, np.uint8)
+
+
+def position_picture(height: int, width: int) -> NDArray[np.uint8]:
+    """Return a picture whose red counts rows and whose green counts columns, both modulo 256."""
+    rows, columns = np.mgrid[:height, :width]
+    return np.stack([rows % 256, columns % 256, np.zeros_like(rows)], axis=2).astype(np.uint8)

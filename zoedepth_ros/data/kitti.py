@@ -1,0 +1,58 @@
+"""KITTI, Eigen's split with the official ground truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from zoedepth_ros.data.dataset import DepthDataset, Entry, kb_crop
+from zoedepth_ros.data.files import read_png16, read_rgb
+from zoedepth_ros.data.sample import Sample
+from zoedepth_ros.data.split_list import read_split_list
+
+
+class Kitti(DepthDataset):
+    """Pictures and 16-bit PNGs of 1/256 m, paired by an official list, cut to 352 x 1216.
+
+    Below the root lie `raw/` (pictures) and `gts/` (depth); where they do not, the paths of the
+    list are taken from the root itself. Lines of the list whose depth is `None` are left out.
+    """
+
+    name = 'kitti'
+    domain = 'outdoor'
+    list_names: ClassVar = {
+        'train': 'kitti_eigen_train_files_with_gt.txt',
+        'test': 'kitti_eigen_test_files_with_gt.txt',
+    }
+
+    def __init__(
+        self,
+        root: Path | str,
+        split_list: Path | str | None,
+        *,
+        split: str = 'test',
+        skip_damaged: bool = False,
+    ) -> None:
+        self.listed, self.without_truth = read_split_list(
+            split_list, self.name, self.list_names[split]
+        )
+        super().__init__(root, skip_damaged=skip_damaged)
+
+    def _find(self) -> list[Entry]:
+        pictures, depths = self._part('raw'), self._part('gts')
+        return [Entry(pictures / line.picture, depths / line.depth) for line in self.listed]
+
+    def _part(self, folder: str) -> Path:
+        below = self.root / folder
+        return below if below.is_dir() else self.root
+
+    def _read(self, entry: Entry) -> Sample:
+        rgb = read_rgb(entry.picture, self.name)
+        steps = read_png16(entry.depth, self.name, '1/256 m')
+        return self._sample(
+            entry,
+            kb_crop(rgb, self.name, entry.picture),
+            kb_crop(steps / np.float32(256.0), self.name, entry.depth),
+        )

@@ -1,0 +1,53 @@
+"""NYU Depth v2 in the layout the paper trains and tests on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from zoedepth_ros.data.dataset import DepthDataset, Entry
+from zoedepth_ros.data.files import read_png16, read_rgb
+from zoedepth_ros.data.sample import Sample
+from zoedepth_ros.data.split_list import read_split_list
+
+
+class Nyu(DepthDataset):
+    """Pictures and 16-bit PNGs of millimetres, paired by an official list.
+
+    Below the root lie `sync/` (training) and `official_splits/test/` (test); the root may also be
+    that folder itself.
+    """
+
+    name = 'nyu'
+    domain = 'indoor'
+    folders: ClassVar = {'train': 'sync', 'test': 'official_splits/test'}
+    list_names: ClassVar = {
+        'train': 'nyudepthv2_train_files_with_gt.txt',
+        'test': 'nyudepthv2_test_files_with_gt.txt',
+    }
+
+    def __init__(
+        self,
+        root: Path | str,
+        split_list: Path | str | None,
+        *,
+        split: str = 'test',
+        skip_damaged: bool = False,
+    ) -> None:
+        self.listed, self.without_truth = read_split_list(
+            split_list, self.name, self.list_names[split]
+        )
+        self.folder = self.folders[split]
+        super().__init__(root, skip_damaged=skip_damaged)
+
+    def _find(self) -> list[Entry]:
+        below = self.root / self.folder
+        root = below if below.is_dir() else self.root
+        return [Entry(root / line.picture, root / line.depth) for line in self.listed]
+
+    def _read(self, entry: Entry) -> Sample:
+        rgb = read_rgb(entry.picture, self.name)
+        depth_mm = read_png16(entry.depth, self.name, 'millimetres')
+        return self._sample(entry, rgb, depth_mm / np.float32(1000.0))
