@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .intrinsics import UNDISTORTED, CameraModel
+from zoedepth_ros.geometry.intrinsics import UNDISTORTED, CameraModel
 
 CRITERIA = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 100, 1e-9)
 MAX_REPROJECTION_PX = 0.1  # a ray that misses its own pixel by more was not found

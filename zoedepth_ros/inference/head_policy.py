@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from .result import AUTO
+from zoedepth_ros.inference.result import AUTO
 
 
 class HeadPolicy:

@@ -1,0 +1,131 @@
+"""From a picture to its depth: the network with everything around it."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from zoedepth_ros.inference.preprocess import Preprocessing, Size, to_tensor
+from zoedepth_ros.inference.result import AUTO, DepthResult, InferenceError, check_head, check_rgb
+from zoedepth_ros.inference.runtime import DTYPES
+from zoedepth_ros.model.zoedepth import Features, ZoeDepth
+
+MIN_DEPTH_M = 1e-3  # the nearest depth the networks were trained and evaluated with
+
+
+class TorchPredictor:
+    """Run a network on pictures; implements DepthPredictor.
+
+    The network is moved to the device and, where it bears it, to the precision.  Calls are not to
+    overlap; the number of threads is left to the caller.
+    """
+
+    def __init__(
+        self,
+        model: ZoeDepth,
+        preprocessing: Preprocessing,
+        *,
+        device: torch.device,
+        precision: str,
+        flip_augmentation: bool = False,
+        weights_origin: str = '',
+        trained_on: str = '',
+    ) -> None:
+        """Take a network and how pictures reach it.
+
+        precision: 'fp32', 'bf16' or 'fp16'.  flip_augmentation: average with the prediction for
+        the mirrored picture, at twice the time.
+        """
+        model.eval().requires_grad_(False).to(device)
+        if precision != 'fp32':
+            model.half_precision(DTYPES[precision])
+        self.model_name = model.config.name
+        self.heads = model.config.head_names
+        self.device = str(device)
+        self.precision = precision
+        self.weights_origin = weights_origin
+        self.trained_on = trained_on
+        self._model = model
+        self._preprocessing = preprocessing
+        self._device = device
+        self._flip_augmentation = flip_augmentation
+        self._prepared: tuple[Size, tuple[Tensor, ...]] | None = None
+
+    def network_size(self, height: int, width: int) -> Size:
+        """Give the (height, width) that a picture of this size has inside the network."""
+        return self._preprocessing.network_size(height, width)
+
+    def warm_up(self, height: int, width: int) -> None:
+        """Run once on a grey picture of this size, with every head."""
+        grey = np.full((height, width, 3), 128, np.uint8)
+        for head in self.heads:
+            self(grey, head)
+
+    def __call__(
+        self, rgb: NDArray[np.uint8], head: str = AUTO, *, route: bool = True
+    ) -> DepthResult:
+        """Predict the depth of one picture; see DepthPredictor.
+
+        PARITY: the original adds a verdict of its own for the mirrored picture and may average
+        two different heads; here the verdict on the picture itself holds for both
+        (test_predictor.py).
+        """
+        check_rgb(rgb)
+        check_head(head, self.heads)
+        with torch.inference_mode():
+            picture = to_tensor(rgb, self._device)  # (1, 3, H, W)
+            features = self._encode(picture)
+            verdict = self._verdict(features) if route or head == AUTO else {}
+            used = head if head != AUTO else self._favourite(verdict)
+            maps = self._maps(features, used, picture)
+            if self._flip_augmentation:
+                mirrored = picture.flip(-1)
+                again = self._maps(self._encode(mirrored), used, mirrored)
+                maps = 0.5 * (maps + again.flip(-1))
+            depth_m, uncertainty_m, relative_depth = maps[0].cpu().numpy()
+        # PARITY: the original does not clamp what its bicubic interpolation undershoots; a depth
+        # must be positive to be of use (test_predictor.py)
+        return DepthResult(
+            depth_m=np.maximum(depth_m, np.float32(MIN_DEPTH_M)),
+            uncertainty_m=np.maximum(uncertainty_m, np.float32(0.0)),
+            relative_depth=np.maximum(relative_depth, np.float32(0.0)),
+            head=used,
+            router_probabilities=verdict,
+        )
+
+    def _encode(self, picture: Tensor) -> Features:
+        """Run what the heads share, with the constants of this size made once."""
+        image = self._preprocessing.to_network(picture)
+        size = (image.shape[-2], image.shape[-1])
+        if self._prepared is None or self._prepared[0] != size:
+            self._prepared = None  # a gigabyte for the big networks: never hold two
+            self._prepared = (size, self._model.prepare(*size))
+        return self._model.encode(image, self._prepared[1])
+
+    def _verdict(self, features: Features) -> dict[str, float]:
+        """Give the router's probabilities; {} without a router."""
+        if len(self.heads) == 1:
+            return {}
+        shares = self._model.route(features)[0].softmax(dim=0).tolist()
+        return dict(zip(self.heads, shares, strict=True))
+
+    def _favourite(self, verdict: dict[str, float]) -> str:
+        """Give the likeliest head, the only one without a router."""
+        return max(self.heads, key=lambda head: verdict.get(head, 0.0))
+
+    def _maps(self, features: Features, head: str, picture: Tensor) -> Tensor:
+        """Give depth [m], uncertainty [m] and relative depth at the picture's size: (1, 3, H, W).
+
+        Raises InferenceError when the network gave anything that is not finite.
+        """
+        prediction = self._model.decode(features, head)
+        maps = torch.cat(prediction[:3], dim=1)  # (1, 3, h, w)
+        if not torch.isfinite(maps).all():
+            share = 1.0 - float(torch.isfinite(prediction.depth_m).float().mean())
+            raise InferenceError(
+                f'{self.model_name} in {self.precision} on {self.device} gave values that are not '
+                f'finite ({share:.1%} of the depths): wrong weights, or too little precision'
+            )
+        return self._preprocessing.to_picture(maps, picture.shape[-2], picture.shape[-1])
