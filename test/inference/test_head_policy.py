@@ -3,6 +3,7 @@
 import math
 import subprocess
 import sys
+from itertools import pairwise
 
 import pytest
 
@@ -69,7 +70,7 @@ def test_one_odd_verdict_does_not_switch_but_a_lasting_change_does():
 def test_a_flickering_router_switches_at_most_once_per_dwell_time():
     chooser = policy(min_dwell_s=2.0)
     heads = [chooser.update(verdict(float(i % 2)), 0.1 * i) for i in range(100)]  # 10 s at 10 Hz
-    switches = sum(a != b for a, b in zip(heads, heads[1:], strict=False))
+    switches = sum(a != b for a, b in pairwise(heads))
     assert 1 <= switches <= 5
 
 
