@@ -1,0 +1,188 @@
+"""A node that publishes pictures where there is no camera driver; executable `image_source`."""
+
+from __future__ import annotations
+
+import math
+import time
+from array import array
+from pathlib import Path
+from typing import Any
+
+import cv2
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.duration import Duration
+from rclpy.exceptions import (
+    InvalidParameterTypeException,
+    InvalidParameterValueException,
+    ParameterUninitializedException,
+)
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Header
+
+from zoedepth_ros.geometry.intrinsics import CameraError
+from zoedepth_ros.ros import qos
+from zoedepth_ros.ros.running import Finished, run_node
+from zoedepth_ros.ros.source.open_source import open_source
+from zoedepth_ros.ros.source.picture import NoPictureError, Picture, Rgb, SourceError
+from zoedepth_ros.ros.source.picture_size import (
+    Calibration,
+    Fit,
+    calibration_from_hfov,
+    fit_calibration,
+    fit_picture,
+    fit_to,
+    read_calibration,
+    scaled_to,
+)
+from zoedepth_ros.ros.source_parameters import ENCODINGS, PARAMETERS, TRANSPORTS
+
+NODE_NAME = 'image_source'
+_CODES = {'rgb8': None, 'bgr8': cv2.COLOR_RGB2BGR, 'mono8': cv2.COLOR_RGB2GRAY}
+_WARN_PERIOD_S = 5.0
+
+PARAMETER_ERRORS = (
+    InvalidParameterTypeException,
+    InvalidParameterValueException,
+    ParameterUninitializedException,
+)
+"""What declaring a parameter raises for a value that somebody set wrong."""
+
+
+class ImageSource(Node):
+    """Publish `image` (or `image/compressed`) and `camera_info` at a rate, stamped now."""
+
+    def __init__(self, **node_options: Any) -> None:
+        """Open the source; raises SourceError, CameraError or one of PARAMETER_ERRORS."""
+        super().__init__(NODE_NAME, **node_options)
+        for name, (default, descriptor) in PARAMETERS.items():
+            self.declare_parameter(name, default, descriptor)
+        self._encoding = self._choice('encoding', ENCODINGS)
+        self._transport = self._choice('image_transport', TRANSPORTS)
+        self._frame_id = str(self._value('frame_id'))
+        path = str(self._value('camera_info_file'))
+        self._calibration = read_calibration(Path(path).expanduser()) if path else None
+        self._make_publishers()
+        self._source = open_source(
+            self._value('source'),
+            loop=self._value('loop'),
+            dwell_s=self._value('dwell'),
+            warn=self.get_logger().warning,
+        )
+        self._started_s = time.monotonic()
+        self._timer = self.create_timer(1.0 / self._value('rate'), self._publish_next)
+        self.add_on_set_parameters_callback(self._change_rate)
+        self.get_logger().info(
+            f'{self._source.description} at {self._value("rate"):g} Hz; {self._camera_text(path)}'
+        )
+
+    def _camera_text(self, path: str) -> str:
+        if self._info is None:
+            return 'no camera_info'
+        assumed = f'an assumed horizontal field of view of {self._value("hfov_degrees"):g} degrees'
+        return f'camera_info from {path or assumed}'
+
+    def _value(self, name: str) -> Any:
+        return self.get_parameter(name).value
+
+    def _choice(self, name: str, choices: tuple[str, ...]) -> str:
+        value = str(self._value(name))
+        if value not in choices:
+            raise SourceError(f'{name} must be one of {", ".join(choices)}, got {value!r}')
+        return value
+
+    def _make_publishers(self) -> None:
+        def publisher(kind: Any, topic: str) -> Any:
+            # A depth of one: only the newest picture is worth sending.
+            options = qos.overridable()
+            return self.create_publisher(
+                kind, topic, qos.output(depth=1), qos_overriding_options=options
+            )
+
+        self._raw = publisher(Image, 'image') if self._transport != 'compressed' else None
+        self._compressed = (
+            publisher(CompressedImage, 'image/compressed') if self._transport != 'raw' else None
+        )
+        has_camera = self._calibration is not None or self._value('hfov_degrees') > 0.0
+        self._info = publisher(CameraInfo, 'camera_info') if has_camera else None
+
+    def _publish_next(self) -> None:
+        try:
+            picture = self._source.read(time.monotonic() - self._started_s)
+        except NoPictureError as reason:
+            self.get_logger().warning(str(reason), throttle_duration_sec=_WARN_PERIOD_S)
+            return
+        if picture is None:
+            self.get_logger().info(f'end of {self._source.description}')
+            raise Finished
+        height, width = picture.rgb.shape[:2]
+        fit = fit_to(width, height, width=self._value('width'), height=self._value('height'))
+        stamp = self.get_clock().now() - Duration(seconds=picture.age_s)
+        header = Header(stamp=stamp.to_msg(), frame_id=self._frame_id)
+        if self._info is not None:
+            self._info.publish(camera_info_message(self._calibration_for(fit, picture), header))
+        self._publish_picture(fit_picture(picture.rgb, fit), header)
+
+    def _calibration_for(self, fit: Fit, picture: Picture) -> Calibration:
+        if self._calibration is None:
+            hfov_rad = math.radians(self._value('hfov_degrees'))
+            return calibration_from_hfov(fit.width, fit.height, hfov_rad)
+        height, width = picture.rgb.shape[:2]
+        try:
+            return fit_calibration(scaled_to(self._calibration, width, height), fit)
+        except CameraError as error:
+            raise CameraError(f'{picture.name}: {error}') from None
+
+    def _publish_picture(self, rgb: Rgb, header: Header) -> None:
+        if self._raw is not None:
+            self._raw.publish(image_message(rgb, self._encoding, header))
+        if self._compressed is not None:
+            quality = [cv2.IMWRITE_JPEG_QUALITY, self._value('jpeg_quality')]
+            jpeg = cv2.imencode('.jpg', cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), quality)[1]
+            data = array('B', jpeg.tobytes())
+            self._compressed.publish(CompressedImage(header=header, format='jpeg', data=data))
+
+    def _change_rate(self, parameters: list[Parameter]) -> SetParametersResult:
+        # The range was checked against the descriptor, and all the others are read-only.
+        for parameter in parameters:
+            if parameter.name == 'rate':
+                self._timer.timer_period_ns = round(1e9 / parameter.value)
+        return SetParametersResult(successful=True)
+
+    def close(self) -> None:
+        """Let go of the source."""
+        self._source.close()
+
+
+def image_message(rgb: Rgb, encoding: str, header: Header) -> Image:
+    """Make an Image of a picture (H, W, 3)."""
+    code = _CODES[encoding]
+    pixels = rgb if code is None else cv2.cvtColor(rgb, code)
+    # Through array('B'): any other type is copied into the message element by element.
+    data = array('B', pixels.tobytes())
+    height, width = pixels.shape[:2]
+    step = pixels.nbytes // height
+    return Image(
+        header=header, height=height, width=width, encoding=encoding, step=step, data=data
+    )
+
+
+def camera_info_message(calibration: Calibration, header: Header) -> CameraInfo:
+    """Make a CameraInfo of a calibration."""
+    return CameraInfo(
+        header=header,
+        width=calibration.width,
+        height=calibration.height,
+        distortion_model=calibration.distortion_model,
+        d=list(calibration.d),
+        k=list(calibration.k),
+        r=list(calibration.r),
+        p=list(calibration.p),
+    )
+
+
+def main() -> int:
+    """Run the node; give the exit code."""
+    errors = (SourceError, CameraError, *PARAMETER_ERRORS)
+    return run_node(ImageSource, name=NODE_NAME, errors=errors)

@@ -1,0 +1,1 @@
+"""Where pictures come from when there is no camera driver; knows no ROS."""
