@@ -1,0 +1,165 @@
+"""The walls between the rooms: every import of every module, lazy ones too."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / 'zoedepth_ros'
+
+# room -> the rooms it may import, besides itself
+MAY_IMPORT = {
+    'model': set(),
+    'geometry': set(),
+    'weights': {'model'},
+    'inference': {'model', 'geometry'},
+    'data': {'geometry'},
+    'output': {'geometry'},
+    'build': {'inference', 'weights', 'model'},
+}
+MAY_IMPORT['evaluation'] = {'build', 'inference', 'weights', 'data', 'output', 'model', 'geometry'}
+MAY_IMPORT['export'] = MAY_IMPORT['evaluation']
+MAY_IMPORT['training'] = MAY_IMPORT['evaluation'] | {'evaluation'}
+MAY_IMPORT['cli'] = MAY_IMPORT['training'] | {'training', 'export'}
+MAY_IMPORT['ros'] = MAY_IMPORT['evaluation'] | {'msg'}  # msg: generated from msg/*.msg
+
+TORCH = {'torch', 'torchvision', 'timm', 'transformers'}
+TORCH_FREE = (
+    'model.config',
+    'inference.result',
+    'inference.head_policy',
+    'weights.registry',
+    'weights.places',
+    'geometry',
+    'output',
+    'data',
+    'ros',
+)
+# libraries -> the modules or rooms that alone may import them
+ONLY = {
+    frozenset({'timm'}): ('model.backbone',),
+    frozenset({
+        'rclpy', 'cv_bridge', 'sensor_msgs', 'sensor_msgs_py', 'std_msgs', 'std_srvs',
+        'diagnostic_msgs', 'geometry_msgs', 'lifecycle_msgs', 'rcl_interfaces', 'nav_msgs',
+        'builtin_interfaces', 'rosidl_runtime_py', 'tf2_ros', 'launch', 'launch_ros',
+    }): ('ros',),
+    frozenset({
+        'socket', 'ssl', 'urllib.request', 'urllib.error', 'http.client', 'requests', 'httpx',
+        'huggingface_hub', 'aiohttp', 'ftplib', 'torch.hub',
+    }): ('weights.fetch',),
+    frozenset({'argparse'}): ('cli', 'ros'),
+}  # fmt: skip
+# looks into caches that are on this machine; the module promises not to touch the network
+EXCEPTIONS = {('weights.places', 'huggingface_hub')}
+
+
+def imports(source: str, module: str) -> set[str]:
+    """Give the dotted names of everything a module imports, relative imports resolved."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            parts = f'zoedepth_ros.{module}'.split('.')[: -node.level] if node.level else []
+            base = '.'.join([*parts, *filter(None, [node.module])])
+            found |= {f'{base}.{alias.name}' for alias in node.names}
+        elif isinstance(node, ast.Call) and _is_dynamic(node.func):
+            names = [a.value for a in node.args[:1] if isinstance(a, ast.Constant)]
+            found |= {name for name in names if isinstance(name, str)}
+    return found
+
+
+def _is_dynamic(function: ast.expr) -> bool:
+    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, 'id', '')
+    return name in {'import_module', '__import__'}
+
+
+def within(name: str, places) -> bool:
+    """Tell whether a dotted name is one of the places or lies inside one."""
+    return any(name == place or name.startswith(f'{place}.') for place in places)
+
+
+def crossed_walls(source: str, module: str) -> list[str]:
+    """Say which walls a module (dotted, without the package's name) crosses."""
+    walls = []
+    room = module.split('.')[0]
+    for name in sorted(imports(source, module)):
+        if name.startswith('zoedepth_ros.'):
+            other = name.split('.')[1]
+            if room != '__init__' and other not in MAY_IMPORT[room] | {room}:
+                walls.append(f'{module}: {room} may not import {name}')
+            continue
+        if within(module, TORCH_FREE) and within(name, TORCH):
+            walls.append(f'{module}: must do without {name}')
+        walls += [
+            f'{module}: only {", ".join(places)} may import {name}'
+            for libraries, places in ONLY.items()
+            if within(name, libraries)
+            and not within(module, places)
+            and not any(module == m and within(name, [n]) for m, n in EXCEPTIONS)
+        ]
+    return walls
+
+
+def modules() -> dict[str, Path]:
+    paths = {path: path.relative_to(PACKAGE).with_suffix('') for path in PACKAGE.rglob('*.py')}
+    return {'.'.join(short.parts): path for path, short in sorted(paths.items())}
+
+
+@pytest.mark.parametrize('module', modules())
+def test_no_wall_is_crossed(module):
+    assert crossed_walls(modules()[module].read_text(encoding='utf-8'), module) == []
+
+
+def test_every_room_has_its_walls_described_and_its_sentence():
+    rooms = {path.parent.name for path in PACKAGE.glob('*/__init__.py')}
+    assert {'model', 'weights', 'inference', 'geometry', 'ros'} <= rooms
+    assert rooms <= set(MAY_IMPORT)
+    for room in rooms:
+        tree = ast.parse((PACKAGE / room / '__init__.py').read_text(encoding='utf-8'))
+        assert ast.get_docstring(tree), room
+        assert len(tree.body) == 1, f'{room}/__init__.py holds a docstring and nothing else'
+
+
+@pytest.mark.parametrize(
+    ('module', 'source', 'message'),
+    [
+        ('weights.load', 'from zoedepth_ros.inference.result import check_rgb', 'weights may not'),
+        ('inference.predictor', 'from zoedepth_ros.weights import load', 'inference may not'),
+        ('inference.predictor', 'from ..weights.load import load_weights', 'inference may not'),
+        ('inference.predictor', 'from .. import build', 'inference may not'),
+        ('model.bins', 'def f():\n    import zoedepth_ros.training.losses', 'model may not'),
+        ('data.nyu', 'import importlib\nimportlib.import_module("torch.utils")', 'do without'),
+        ('ros.main', 'def factory():\n    import torch', 'must do without torch'),
+        ('ros.depth_node', 'from torch import nn', 'must do without torch.nn'),
+        ('inference.head_policy', 'if True:\n    import torch.nn as nn', 'must do without'),
+        ('geometry.rays', 'import torchvision.ops', 'must do without torchvision.ops'),
+        ('model.decoder', 'import timm', 'only model.backbone may import timm'),
+        ('model.backbone2', 'from timm.layers import Mlp', 'only model.backbone may'),
+        ('output.color', 'from sensor_msgs.msg import Image', 'only ros may import sensor_msgs'),
+        ('weights.load', 'def f():\n    from urllib.request import urlopen', 'only weights.fetch'),
+        ('weights.load', 'import urllib.request as web', 'only weights.fetch'),
+        ('weights.places', 'import requests', 'only weights.fetch'),
+        ('model.zoedepth', 'from torch.hub import load_state_dict_from_url', 'only weights.fetch'),
+        ('training.train', 'import argparse', 'only cli, ros may import argparse'),
+    ],
+)
+def test_the_checker_finds(module, source, message):
+    walls = crossed_walls(source, module)
+    assert len(walls) == 1
+    assert message in walls[0]
+
+
+@pytest.mark.parametrize(
+    ('module', 'source'),
+    [
+        ('model.backbone', 'from timm.models.beit import Beit'),
+        ('ros.main', 'def factory():\n    from zoedepth_ros.build import build_predictor'),
+        ('weights.fetch', 'import urllib.request'),
+        ('weights.registry', 'from urllib.parse import urlparse'),
+        ('inference.predictor', 'from .result import AUTO\nimport torch'),
+        ('build', 'from zoedepth_ros.weights.fetch import fetch'),
+    ],
+)
+def test_the_checker_lets_pass(module, source):
+    assert crossed_walls(source, module) == []
