@@ -1,0 +1,153 @@
+"""Depth as colours for eyes: near warm, far cold, unknown black, and the scale that says so."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Picture = NDArray[np.uint8]
+
+BACKGROUND = (30, 26, 24)
+"""Dark grey behind everything drawn, blue-green-red."""
+INK = (225, 225, 225)
+"""Colour of text and ticks, blue-green-red."""
+
+FONT = cv2.FONT_HERSHEY_SIMPLEX
+_FONT_HEIGHT_PX = 21.0  # a capital letter of FONT at scale 1
+# The ends of the map are nearly black, and black means unknown.
+_NEAR_INDEX, _FAR_INDEX = 236.0, 22.0
+
+
+def depth_range(depth_m: NDArray[np.float32]) -> tuple[float, float]:
+    """Return (near_m, far_m) that most of a depth map lies between; (1, 10) when none is known."""
+    known_m = depth_m[np.isfinite(depth_m) & (depth_m > 0)]
+    if known_m.size == 0:
+        return 1.0, 10.0
+    near_m, far_m = (float(limit) for limit in np.percentile(known_m, (1.0, 99.0)))
+    if far_m < near_m * 1.1:  # one wall: its noise is not worth the whole rainbow
+        middle_m = math.sqrt(near_m * far_m)
+        near_m, far_m = middle_m / 1.05, middle_m * 1.05
+    return near_m, far_m
+
+
+def depth_to_bgr(
+    depth_m: NDArray[np.float32], near_m: float | None = None, far_m: float | None = None
+) -> Picture:
+    """Return a picture (H, W, 3) of a depth map (H, W) [m], for eyes only.
+
+    The scale is logarithmic: equal steps of colour are equal ratios of distance, as the errors of
+    such depth are. Limits that are not given come from `depth_range`; depth beyond them takes the
+    colour of the limit. NaN, infinite and non-positive depth is black.
+    Raises ValueError unless 0 < near_m < far_m.
+    """
+    near_m, far_m = _limits(depth_m, near_m, far_m)
+    known = np.isfinite(depth_m) & (depth_m > 0)
+    ratio = np.log(np.where(known, depth_m, near_m) / near_m) / math.log(far_m / near_m)
+    return _colors(ratio, known)
+
+
+def scale_bar(
+    height: int, near_m: float, far_m: float, *, text_px: float = 12.0, title: str = 'm'
+) -> Picture:
+    """Draw the vertical scale that belongs to `depth_to_bgr`, far on top, ticks in metres.
+
+    Returns (height, width, 3); the width follows from the text, whose capitals are `text_px` high.
+    """
+    margin_px, bar_px = round(text_px * 1.2), round(text_px * 1.5)
+    top_px = margin_px + round(text_px * 1.6)
+    bottom_px = max(top_px + 2, height - margin_px)
+    ticks_m = nice_ticks(near_m, far_m, count=max(2, min(8, (bottom_px - top_px) // 40)))
+    labels = [f'{tick_m:g}' for tick_m in ticks_m]
+    widest_px = max(text_width(label, text_px) for label in [*labels, title])
+    left_px = margin_px // 2
+    width_px = left_px + bar_px + round(text_px) + widest_px + margin_px
+    canvas = np.full((height, width_px, 3), BACKGROUND, np.uint8)
+
+    fraction = np.linspace(1.0, 0.0, bottom_px - top_px)  # 1 is far
+    bar = _colors(fraction[:, None], np.ones((fraction.size, 1), bool))
+    canvas[top_px:bottom_px, left_px : left_px + bar_px] = bar[: height - top_px]
+    put_text(canvas, title, (left_px, top_px - round(text_px * 0.7)), text_px)
+    for tick_m, label in zip(ticks_m, labels, strict=True):
+        share = math.log(tick_m / near_m) / math.log(far_m / near_m)
+        y = round(bottom_px - 1 - share * (bottom_px - top_px - 1))
+        end_px = left_px + bar_px + round(text_px * 0.4)
+        cv2.line(canvas, (left_px + bar_px, y), (end_px, y), INK, 1)
+        at = (end_px + round(text_px * 0.4), y + round(text_px / 2))
+        put_text(canvas, label, at, text_px)
+    return canvas
+
+
+def nice_ticks(near: float, far: float, count: int) -> list[float]:
+    """Return about `count` round numbers, two at least, inside a logarithmic range.
+
+    The numbers are digits times powers of ten where the range is wide, and evenly spaced round
+    numbers where it is narrow.
+    """
+    decades = range(math.floor(math.log10(near)), math.ceil(math.log10(far)) + 1)
+    ticks: list[float] = []
+    for digits in ('1234568', '125', '13', '1'):
+        ticks = [float(f'{digit}e{decade}') for decade in decades for digit in digits]
+        ticks = [tick for tick in ticks if near <= tick <= far]
+        if 3 <= len(ticks) <= count:
+            return ticks
+    if far / near > 100.0:
+        return ticks[:: math.ceil(len(ticks) / count)]
+    finer = (linear_ticks(near, far, more) for more in range(count, count + 9))
+    return next(ticks for ticks in finer if len(ticks) >= 2)
+
+
+def linear_ticks(low: float, high: float, count: int) -> list[float]:
+    """Return about `count` multiples of 1, 2 or 5 times a power of ten inside [low, high]."""
+    rough = (high - low) / max(1, count)
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(power * m for m in (1, 2, 5, 10) if power * m >= rough * 0.999)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [float(f'{index * step:.10g}') for index in range(first, last + 1)]
+
+
+def put_text(
+    canvas: Picture,
+    text: str,
+    at: tuple[int, int],
+    text_px: float,
+    color: tuple[int, int, int] = INK,
+    *,
+    bold: bool = False,
+) -> None:
+    """Write at `at`, the left end of the base line, with capitals `text_px` high."""
+    thickness = max(1, round(text_px / 11)) + int(bold)
+    scale = text_px / _FONT_HEIGHT_PX
+    cv2.putText(canvas, text, at, FONT, scale, color, thickness, cv2.LINE_AA)
+
+
+def text_width(text: str, text_px: float) -> int:
+    """Return how wide `put_text` writes this [px]."""
+    thickness = max(1, round(text_px / 11))
+    (width_px, _), _ = cv2.getTextSize(text, FONT, text_px / _FONT_HEIGHT_PX, thickness)
+    return int(width_px)
+
+
+def _limits(
+    depth_m: NDArray[np.float32], near_m: float | None, far_m: float | None
+) -> tuple[float, float]:
+    if near_m is None or far_m is None:
+        found_near_m, found_far_m = depth_range(depth_m)
+        # A given limit wins; the found one moves out of its way.
+        if near_m is None:
+            near_m = found_near_m if far_m is None else min(found_near_m, 0.9 * far_m)
+        if far_m is None:
+            far_m = max(found_far_m, 1.1 * near_m)
+    if not (math.isfinite(far_m) and 0 < near_m < far_m):
+        raise ValueError(f'expected 0 < near_m < far_m, got {near_m} and {far_m}')
+    return near_m, far_m
+
+
+def _colors(ratio: NDArray, known: NDArray[np.bool_]) -> Picture:
+    """Turn 0 (near) to 1 (far) into colours, black where not known."""
+    index = _NEAR_INDEX + (_FAR_INDEX - _NEAR_INDEX) * np.clip(ratio, 0.0, 1.0)
+    bgr = cv2.applyColorMap(np.rint(index).astype(np.uint8), cv2.COLORMAP_TURBO)
+    bgr[~known] = 0
+    return bgr
