@@ -1,0 +1,189 @@
+"""Files of weights into a network: strict, and never unpickling anything but tensors."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from zoedepth_ros.model.config import ModelConfig
+from zoedepth_ros.model.zoedepth import ZoeDepth
+from zoedepth_ros.weights.convert import (
+    Format,
+    Variant,
+    architecture,
+    from_hugging_face,
+    from_midas,
+    from_official,
+)
+from zoedepth_ros.weights.errors import WeightsError, listing
+from zoedepth_ros.weights.read import CONFIG_KEY, FORMAT, FORMAT_KEY, Checkpoint, read_checkpoint
+
+__all__ = [
+    'Checkpoint',
+    'LoadReport',
+    'WeightsError',
+    'load_relative_weights',
+    'load_weights',
+    'read_checkpoint',
+    'save_weights',
+]
+
+_RELATIVE_PARTS = ('backbone.', 'decoder.', 'relative_head.')
+_OFFICIAL_CORE = 'core.core.'
+_MIDAS_PARTS = ('pretrained.', 'scratch.', 'core.core.pretrained.', 'core.core.scratch.')
+_HARMLESS = ('name', 'image_size')  # settings that may differ between a file and a network
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReport:
+    """Where the weights of a network have come from."""
+
+    path: Path
+    """The file."""
+    format: Format
+    """Whose names it uses."""
+    origin: str
+    """Path, format and the head of the digest, for status pages."""
+    sha256: str
+    """Digest of the file, hexadecimal."""
+    metadata: Mapping[str, str]
+    """Further facts, e.g. 'trained_on'; empty for released files."""
+    untouched: tuple[str, ...] = ()
+    """Tensors of the network that the file does not set."""
+
+
+def load_weights(model: ZoeDepth, path: str | Path) -> LoadReport:
+    """Fill every parameter from a file of any known format; WeightsError says what is wrong."""
+    checkpoint = read_checkpoint(path)
+    try:
+        _refuse_mismatch(model.config, checkpoint)
+        if checkpoint.variant.architecture == 'relative':
+            raise WeightsError(
+                'it holds relative depth only, to start a training from: '
+                'the metric heads would stay random'
+            )
+        state_dict = _ours(checkpoint, model.config)
+        _copy(state_dict, model, expected=set(model.state_dict()))
+    except WeightsError as error:
+        raise WeightsError(f'{checkpoint.path}: {error}') from error
+    return _report(checkpoint)
+
+
+def load_relative_weights(model: ZoeDepth, path: str | Path) -> LoadReport:
+    """Fill backbone, decoder and relative head only: where fine-tuning starts from.
+
+    Takes files of MiDaS v3.1, of the official code and our own; WeightsError as load_weights.
+    """
+    checkpoint = read_checkpoint(path)
+    expected = {name for name in model.state_dict() if name.startswith(_RELATIVE_PARTS)}
+    try:
+        if checkpoint.format == 'own':
+            state_dict = _starting_with(_RELATIVE_PARTS, checkpoint.state_dict)
+        elif checkpoint.format == 'hugging_face':
+            raise WeightsError('of Hugging Face files only all weights can be taken')
+        else:
+            midas = _starting_with(_MIDAS_PARTS, checkpoint.state_dict)
+            midas = {name.removeprefix(_OFFICIAL_CORE): x for name, x in midas.items()}
+            state_dict = from_midas(midas, model.config)
+        _copy(state_dict, model, expected=expected)
+    except WeightsError as error:
+        raise WeightsError(f'{checkpoint.path}: {error}') from error
+    return _report(checkpoint, untouched=tuple(sorted(model.state_dict().keys() - expected)))
+
+
+def save_weights(
+    model: ZoeDepth,
+    path: str | Path,
+    metadata: Mapping[str, str] | None = None,
+    *,
+    dtype: torch.dtype | None = None,
+) -> None:
+    """Write safetensors that carry the settings of the network, in one step.
+
+    metadata: further facts to keep, e.g. 'trained_on'; dtype: that of the file, by default the
+    parameters'.
+    """
+    path = Path(path)
+    state_dict = {
+        name: tensor.detach().to('cpu', dtype).contiguous()
+        for name, tensor in model.state_dict().items()
+    }
+    own = {FORMAT_KEY: FORMAT, CONFIG_KEY: json.dumps(model.config.to_dict())}
+    if metadata and (taken := own.keys() & metadata.keys()):
+        raise ValueError(f'metadata may not set {", ".join(sorted(taken))}')
+    partial = path.with_name(path.name + '.partial')
+    save_file(state_dict, partial, metadata={**(metadata or {}), **own})
+    partial.replace(path)
+
+
+def _refuse_mismatch(config: ModelConfig, checkpoint: Checkpoint) -> None:
+    """Raise WeightsError that names both sides when the file is for another network."""
+    theirs = checkpoint.config
+    if theirs is not None:
+        names = [f.name for f in dataclasses.fields(config) if f.name not in _HARMLESS]
+        differ = [name for name in names if getattr(theirs, name) != getattr(config, name)]
+        if differ:
+            raise WeightsError(
+                f'it is for {theirs.name}, the network is {config.name}: '
+                f'they differ in {", ".join(differ)}'
+            )
+    elif not checkpoint.variant.fits(config):
+        ours = Variant(
+            checkpoint.format,
+            architecture(config),
+            config.backbone.embed_dim,
+            config.backbone.depth,
+        )
+        raise WeightsError(f'it is for {checkpoint.variant}; the network is {config.name}, {ours}')
+
+
+def _ours(checkpoint: Checkpoint, config: ModelConfig) -> dict[str, Tensor]:
+    if checkpoint.format == 'official':
+        return from_official(checkpoint.state_dict, config)
+    if checkpoint.format == 'hugging_face':
+        return from_hugging_face(checkpoint.state_dict, config)
+    return dict(checkpoint.state_dict)
+
+
+def _copy(state_dict: Mapping[str, Tensor], model: ZoeDepth, expected: Set[str]) -> None:
+    """Copy exactly the expected tensors; WeightsError lists what is wrong and changes nothing."""
+    parameters = model.state_dict()
+    wrong = [
+        f'{name} is {tuple(x.shape)} instead of {tuple(parameters[name].shape)}'
+        for name, x in state_dict.items()
+        if name in expected and x.shape != parameters[name].shape
+    ]
+    problems = [
+        listing(what, names)
+        for what, names in (
+            ('missing', expected - state_dict.keys()),
+            ('not expected', state_dict.keys() - expected),
+            ('of the wrong shape', wrong),
+        )
+        if names
+    ]
+    if problems:
+        raise WeightsError(f'it does not fit {model.config.name}; ' + '; '.join(problems))
+    model.load_state_dict(dict(state_dict), strict=len(expected) == len(parameters))
+
+
+def _starting_with(prefixes: tuple[str, ...], tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: x for name, x in tensors.items() if name.startswith(prefixes)}
+
+
+def _report(checkpoint: Checkpoint, untouched: tuple[str, ...] = ()) -> LoadReport:
+    return LoadReport(
+        checkpoint.path,
+        checkpoint.format,
+        checkpoint.origin,
+        checkpoint.sha256,
+        checkpoint.metadata,
+        untouched,
+    )

@@ -1,0 +1,129 @@
+"""Names in the files of isl-org/ZoeDepth and isl-org/MiDaS v3.1."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from zoedepth_ros.model.config import HeadConfig, ModelConfig
+from zoedepth_ros.weights.rules import Rule, first_of_pairs, layer
+
+DATASET = {'indoor': 'nyu', 'outdoor': 'kitti'}
+"""Heads by the data set they were trained on, as files name them."""
+
+
+def official_rules(config: ModelConfig) -> Iterator[Rule]:
+    """Yield the rules for a file of ZoeDepth."""
+    yield from midas_rules(config, 'core.core.')
+    yield from layer('bottleneck', 'conv2')
+    yield from _mlp('embeddings.seed', 'seed_projector')
+    for level in range(4):
+        yield from _mlp(f'embeddings.levels.{level}', f'projectors.{level}')
+    for head in config.heads:
+        yield from _head_rules(config, head)
+    if config.router is not None:
+        yield from _router_rules(config.router.depth)
+
+
+def official_dead(config: ModelConfig) -> set[str]:
+    """Return names in a file of ZoeDepth that have no effect."""
+    names = midas_dead(config, 'core.core.')
+    for head in config.heads:
+        transform = f'conditional_log_binomial{_of_head(config, head)}.log_binomial_transform'
+        names |= {f'{transform}.k_idx', f'{transform}.K_minus_1'}
+    return names
+
+
+def midas_rules(config: ModelConfig, prefix: str = '') -> Iterator[Rule]:
+    """Yield the rules for a file of MiDaS: backbone, decoder and relative head."""
+    encoder, scratch = f'{prefix}pretrained', f'{prefix}scratch'
+    yield Rule('backbone.cls_token', (f'{encoder}.model.cls_token',))
+    yield from layer('backbone.patch_embed', f'{encoder}.model.patch_embed.proj')
+    for block in range(config.backbone.depth):
+        yield from _block_rules(block, f'{encoder}.model.blocks.{block}')
+    for level in range(4):
+        stage = f'{encoder}.act_postprocess{level + 1}'
+        ours = f'backbone.reassemble.{level}'
+        yield from layer(f'{ours}.readout.0', f'{stage}.0.project.0')
+        yield from layer(f'{ours}.project', f'{stage}.3')
+        if level != 2:
+            yield from layer(f'{ours}.resample', f'{stage}.4')
+        yield Rule(f'decoder.reduce.{level}.weight', (f'{scratch}.layer{level + 1}_rn.weight',))
+    yield from _fusion_rules('decoder.coarsest', f'{scratch}.refinenet4')
+    for index in range(3):
+        fusion, refinenet = f'decoder.fusions.{index}', f'{scratch}.refinenet{3 - index}'
+        yield from _fusion_rules(fusion, refinenet)
+        yield from _unit_rules(f'{fusion}.refine_skip', f'{refinenet}.resConfUnit1')
+    for index in (1, 2, 3):
+        yield from layer(f'relative_head.conv{index}', f'{scratch}.output_conv.{2 * index - 2}')
+
+
+def midas_dead(config: ModelConfig, prefix: str = '') -> set[str]:
+    """Return names in a file of MiDaS that have no effect."""
+    model = f'{prefix}pretrained.model'
+    layers = [f'{model}.fc_norm', f'{model}.head']
+    layers += [f'{prefix}scratch.refinenet4.resConfUnit1.conv{i}' for i in (1, 2)]
+    names = {f'{name}.{part}' for name in layers for part in ('weight', 'bias')}
+    return names | {
+        f'{model}.blocks.{block}.attn.relative_position_index'
+        for block in range(config.backbone.depth)
+    }
+
+
+def _block_rules(block: int, theirs: str) -> Iterator[Rule]:
+    ours = f'backbone.blocks.{block}'
+    for name in ('gamma_1', 'gamma_2', 'attn.q_bias', 'attn.v_bias', 'attn.qkv.weight'):
+        yield Rule(f'{ours}.{name}', (f'{theirs}.{name}',))
+    for name in ('norm1', 'norm2', 'attn.proj', 'mlp.fc1', 'mlp.fc2'):
+        yield from layer(f'{ours}.{name}', f'{theirs}.{name}')
+    table = f'{theirs}.attn.relative_position_bias_table'
+    yield Rule(f'backbone.position_tables.{block}', (table,))
+
+
+def _fusion_rules(ours: str, theirs: str) -> Iterator[Rule]:
+    yield from layer(f'{ours}.project', f'{theirs}.out_conv')
+    yield from _unit_rules(f'{ours}.refine', f'{theirs}.resConfUnit2')
+
+
+def _unit_rules(ours: str, theirs: str) -> Iterator[Rule]:
+    for index in (1, 2):
+        yield from layer(f'{ours}.conv{index}', f'{theirs}.conv{index}')
+
+
+def _head_rules(config: ModelConfig, head: HeadConfig) -> Iterator[Rule]:
+    ours, name = f'heads.{head.name}', _of_head(config, head)
+    seeds = 'seed_bin_regressors' if name else 'seed_bin_regressor'
+    yield from _mlp(f'{ours}.seeds', f'{seeds}{name}')
+    for level in range(4):
+        attractor, net = f'{ours}.attractors.{level}.mlp', f'attractors{name}.{level}._net'
+        yield from layer(f'{attractor}.0', f'{net}.0')
+        if head.bin_type == 'normed':  # pairs, of which the second has no effect
+            yield from layer(f'{attractor}.2', f'{net}.2', merge=first_of_pairs)
+        else:
+            yield from layer(f'{attractor}.2', f'{net}.2')
+    binomial = f'conditional_log_binomial{name}'
+    yield from layer(f'{ours}.distribution.hidden', f'{binomial}.mlp.0')
+    yield from layer(f'{ours}.distribution.output', f'{binomial}.mlp.2')
+
+
+def _router_rules(depth: int) -> Iterator[Rule]:
+    yield from layer('router.embed', 'patch_transformer.embedding_convPxP')
+    for index in range(depth):
+        ours = f'router.layers.{index}'
+        theirs = f'patch_transformer.transformer_encoder.layers.{index}'
+        for part in ('weight', 'bias'):
+            yield Rule(f'{ours}.qkv.{part}', (f'{theirs}.self_attn.in_proj_{part}',))
+        yield from layer(f'{ours}.project', f'{theirs}.self_attn.out_proj')
+        for name in ('linear1', 'linear2', 'norm1', 'norm2'):
+            yield from layer(f'{ours}.{name}', f'{theirs}.{name}')
+    for index in (0, 2):
+        yield from layer(f'router.classify.{index}', f'mlp_classifier.{index}')
+
+
+def _mlp(ours: str, theirs: str) -> Iterator[Rule]:
+    for index in (0, 2):
+        yield from layer(f'{ours}.{index}', f'{theirs}._net.{index}')
+
+
+def _of_head(config: ModelConfig, head: HeadConfig) -> str:
+    """Return '' in a network of one head, else '.nyu' or '.kitti'."""
+    return f'.{DATASET[head.name]}' if config.router is not None else ''

@@ -1,0 +1,138 @@
+"""Files of weights into memory, never unpickling anything but tensors."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+import re
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from zoedepth_ros.model.config import ModelConfig
+from zoedepth_ros.weights.convert import Format, Variant, detect_variant
+from zoedepth_ros.weights.errors import WeightsError
+
+FORMAT_KEY, FORMAT = 'format', 'zoedepth_ros'
+CONFIG_KEY = 'config'
+
+_TORCH_MAGIC = (b'PK', b'\x80')  # a zip archive, or a pickle as torch wrote before 1.6
+
+_FORMAT_NAMES: Mapping[Format, str] = {
+    'official': 'official .pt',
+    'hugging_face': 'Hugging Face safetensors',
+    'midas': 'MiDaS .pt',
+    'own': 'safetensors',
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What a file of weights holds."""
+
+    path: Path
+    """The file."""
+    state_dict: Mapping[str, Tensor]
+    """Tensors under the names of the file."""
+    variant: Variant
+    """What network the names and shapes belong to."""
+    config: ModelConfig | None
+    """Settings of the network; None in released files."""
+    metadata: Mapping[str, str]
+    """Further facts, e.g. 'trained_on'; empty in released files."""
+    sha256: str
+    """Digest of the file, hexadecimal."""
+
+    @property
+    def format(self) -> Format:
+        """Return whose names the tensors have."""
+        return self.variant.format
+
+    @property
+    def origin(self) -> str:
+        """Return path, format and the head of the digest, for status pages."""
+        return f'{self.path} ({_FORMAT_NAMES[self.format]}, sha256 {self.sha256[:8]}…)'
+
+
+def read_checkpoint(path: str | Path) -> Checkpoint:
+    """Read a file of any known format; WeightsError names the file and what is wrong with it."""
+    path = Path(path)
+    try:
+        with path.open('rb') as file:
+            head = file.read(16)
+            file.seek(0)
+            digest = _sha256(file)
+    except OSError as error:
+        raise WeightsError(f'{path}: cannot be read: {error.strerror or error}') from error
+    if not head:
+        raise WeightsError(f'{path}: is empty')
+    try:
+        if head[8:9] == b'{':
+            state_dict, metadata = _read_safetensors(path)
+        elif head.startswith(_TORCH_MAGIC):
+            state_dict, metadata = _read_torch(path), {}
+        else:
+            raise WeightsError(f'is no file of weights, it begins with {head!r}')
+        config = _read_config(metadata)
+        variant = detect_variant({name: tuple(x.shape) for name, x in state_dict.items()})
+    except WeightsError as error:
+        raise WeightsError(f'{path}: {error}') from error
+    facts = {k: v for k, v in metadata.items() if k not in (FORMAT_KEY, CONFIG_KEY)}
+    return Checkpoint(path, state_dict, variant, config, facts, digest)
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    try:
+        with safe_open(path, framework='pt') as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return tensors, file.metadata() or {}
+    except (SafetensorError, OSError, ValueError) as error:
+        raise WeightsError(f'damaged safetensors file: {_first_sentence(error)}') from error
+
+
+def _read_torch(path: Path) -> dict[str, Tensor]:
+    try:
+        content = torch.load(
+            path, map_location='cpu', weights_only=True, mmap=zipfile.is_zipfile(path)
+        )
+    except pickle.UnpicklingError as error:
+        # torch's own text advises to switch the protection off.
+        culprit = re.search(r'GLOBAL (\S+)', str(error))
+        found = f': {culprit[1]}' if culprit else ''
+        raise WeightsError(f'holds more than tensors, and is not unpickled{found}') from error
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        raise WeightsError(f'damaged checkpoint: {_first_sentence(error)}') from error
+    if isinstance(content, dict) and isinstance(content.get('model'), dict):
+        content = content['model']
+    if not isinstance(content, dict) or not all(
+        isinstance(name, str) and isinstance(x, Tensor) for name, x in content.items()
+    ):
+        raise WeightsError('holds no state dict, that is, names with tensors')
+    return {name.removeprefix('module.'): tensor for name, tensor in content.items()}
+
+
+def _read_config(metadata: Mapping[str, str]) -> ModelConfig | None:
+    if metadata.get(FORMAT_KEY) != FORMAT:
+        return None
+    try:
+        return ModelConfig.from_dict(json.loads(metadata[CONFIG_KEY]))
+    except (KeyError, ValueError) as error:
+        raise WeightsError(f'unreadable settings of the network: {error}') from error
+
+
+def _sha256(file: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    while block := file.read(1 << 22):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def _first_sentence(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0].split('. ')[0]
