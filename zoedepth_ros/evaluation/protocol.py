@@ -1,0 +1,143 @@
+"""What of a picture counts, data set by data set, as the paper's code does it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+from zoedepth_ros.evaluation.metrics import Metrics, compute_metrics
+
+GARG = (0.40810811, 0.99189189, 0.03594771, 0.96405229)
+"""Garg's crop: first and last row, first and last column, as shares of height and width."""
+
+EIGEN_KITTI = (0.3324324, 0.91351351, 0.0359477, 0.96405229)
+"""Eigen's crop for KITTI, likewise; no published number uses it."""
+
+EIGEN_NYU = (45, 471, 41, 601)
+"""Eigen's crop for NYU: first and last row, first and last column of 480 x 640 [px]."""
+
+CROPS = ('none', 'eigen', 'garg', 'eigen_kitti')
+"""Names of the crops."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationProtocol:
+    """The range and crop inside which pixels count."""
+
+    name: str
+    """Data set it belongs to."""
+    crop: str
+    """One of CROPS."""
+    min_depth_m: float
+    """True depth must be above this [m]; predictions are raised to it."""
+    max_depth_m: float
+    """True depth must be below this [m]; predictions are lowered to it."""
+    n_published: int | None = None
+    """How many pictures the published numbers are the mean of."""
+
+    def __post_init__(self) -> None:
+        if self.crop not in CROPS:
+            raise ValueError(f'crop must be one of {", ".join(CROPS)}; got {self.crop!r}')
+        if not 0 <= self.min_depth_m < self.max_depth_m:
+            raise ValueError(f'range {self.min_depth_m} to {self.max_depth_m} m is empty')
+
+    def valid(self, truth_m: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Return which pixels of the truth (H, W) [m] count; NaN never does."""
+        inside = crop_mask(self.crop, *truth_m.shape)
+        return inside & (truth_m > self.min_depth_m) & (truth_m < self.max_depth_m)
+
+    def clamp(self, prediction_m: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Bring a prediction [m] into the range: infinity to its far end, NaN to its near end."""
+        near_m, far_m = np.float32(self.min_depth_m), np.float32(self.max_depth_m)
+        return np.clip(np.where(np.isnan(prediction_m), near_m, prediction_m), near_m, far_m)
+
+    def score(
+        self, prediction_m: NDArray[np.float32], truth_m: NDArray[np.float32]
+    ) -> Metrics | None:
+        """Score a prediction (h, w) against truth (H, W); None where no pixel counts."""
+        valid = self.valid(truth_m)
+        if not valid.any():
+            return None
+        resized_m = resize_prediction(prediction_m, truth_m.shape[0], truth_m.shape[1])
+        return compute_metrics(truth_m[valid], self.clamp(resized_m)[valid])
+
+
+def crop_mask(crop: str, height: int, width: int) -> NDArray[np.bool_]:
+    """Return the pixels (H, W) inside a crop.
+
+    PARITY: 'eigen' is absolute whatever the size, also on pictures of 768 x 1024, as the official
+    evaluation calls it (test_the_eigen_crop_stays_where_it_is_on_larger_pictures).
+    """
+    if crop == 'none':
+        return np.ones((height, width), dtype=np.bool_)
+    if crop == 'eigen':
+        top, bottom, left, right = EIGEN_NYU
+    else:
+        shares = GARG if crop == 'garg' else EIGEN_KITTI
+        top, bottom = int(shares[0] * height), int(shares[1] * height)
+        left, right = int(shares[2] * width), int(shares[3] * width)
+    mask = np.zeros((height, width), dtype=np.bool_)
+    mask[top:bottom, left:right] = True
+    return mask
+
+
+def resize_prediction(
+    prediction_m: NDArray[np.float32], height: int, width: int
+) -> NDArray[np.float32]:
+    """Resize a prediction (h, w) to (height, width), bilinear.
+
+    Convention: align_corners, the corner pixels' centres stay where they are.
+    """
+    if prediction_m.shape == (height, width):
+        return prediction_m
+    tensor = torch.from_numpy(np.array(prediction_m, dtype=np.float32))[None, None]
+    resized = F.interpolate(tensor, (height, width), mode='bilinear', align_corners=True)
+    return resized[0, 0].numpy()
+
+
+def _protocol(
+    name: str, crop: str, min_depth_m: float, max_depth_m: float, n_published: int | None
+) -> EvaluationProtocol:
+    return EvaluationProtocol(
+        name=name,
+        crop=crop,
+        min_depth_m=min_depth_m,
+        max_depth_m=max_depth_m,
+        n_published=n_published,
+    )
+
+
+PROTOCOLS: Mapping[str, EvaluationProtocol] = MappingProxyType(
+    {
+        protocol.name: protocol
+        for protocol in (
+            _protocol('nyu', 'eigen', 1e-3, 10.0, 654),
+            _protocol('sunrgbd', 'eigen', 0.0, 8.0, 5050),
+            _protocol('ibims', 'eigen', 0.0, 10.0, 100),
+            _protocol('diode_indoor', 'eigen', 1e-3, 10.0, 325),
+            _protocol('hypersim_test', 'eigen', 1e-3, 80.0, 7690),
+            _protocol('diml_indoor', 'eigen', 0.0, 10.0, None),
+            _protocol('kitti', 'garg', 1e-3, 80.0, 652),
+            _protocol('vkitti2', 'garg', 1e-3, 80.0, 1701),
+            _protocol('ddad', 'garg', 1e-3, 80.0, 3950),
+            # the paper says 1e-3 m, the code that made its numbers 2 m
+            _protocol('diml_outdoor', 'garg', 2.0, 80.0, 500),
+            _protocol('diode_outdoor', 'garg', 1e-3, 80.0, 446),
+        )
+    }
+)
+"""Name of a data set -> its protocol (isl-org/ZoeDepth, utils/config.py and evaluate.py)."""
+
+DOMAIN_PROTOCOLS: Mapping[str, EvaluationProtocol] = MappingProxyType(
+    {
+        'indoor': _protocol('indoor', 'none', 1e-3, 10.0, None),
+        'outdoor': _protocol('outdoor', 'none', 1e-3, 80.0, None),
+    }
+)
+"""Domain -> protocol of data that no published number exists for: all known pixels in range."""
