@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from zoedepth_ros.inference.preprocess import Preprocessing, Size, to_tensor
+from zoedepth_ros.inference.preprocess import MetricPreprocessing, Preprocessing, Size, to_tensor
 from zoedepth_ros.inference.result import AUTO, DepthResult, InferenceError, check_head, check_rgb
 from zoedepth_ros.inference.runtime import DTYPES
 from zoedepth_ros.model.zoedepth import Features, ZoeDepth
@@ -74,15 +74,17 @@ class TorchPredictor:
         """
         check_rgb(rgb)
         check_head(head, self.heads)
+        way = self._preprocessing
+        size = (rgb.shape[0], rgb.shape[1])
         with torch.inference_mode():
             picture = to_tensor(rgb, self._device)  # (1, 3, H, W)
-            features = self._encode(picture)
+            features = self._encode(way.to_network(picture))
             verdict = self._verdict(features) if route or head == AUTO else {}
             used = head if head != AUTO else self._favourite(verdict)
-            maps = self._maps(features, used, picture)
+            maps = way.to_picture(self._maps(features, used), *size)
             if self._flip_augmentation:
-                mirrored = picture.flip(-1)
-                again = self._maps(self._encode(mirrored), used, mirrored)
+                mirrored = self._encode(way.to_network(picture.flip(-1)))
+                again = way.to_picture(self._maps(mirrored, used), *size)
                 maps = 0.5 * (maps + again.flip(-1))
             depth_m, uncertainty_m, relative_depth = maps[0].cpu().numpy()
         # PARITY: the original does not clamp what its bicubic interpolation undershoots; a depth
@@ -95,9 +97,26 @@ class TorchPredictor:
             router_probabilities=verdict,
         )
 
-    def _encode(self, picture: Tensor) -> Features:
+    def predict_network_resolution(
+        self, picture: NDArray[np.uint8] | NDArray[np.float32], head: str = AUTO
+    ) -> DepthResult:
+        """Predict as the evaluation protocol does: squashed, not brought back, nothing clamped.
+
+        picture: (H, W, 3), uint8 or float32 with values 0 to 1 (ValueError for others).  The maps
+        of the result are at the network's own size, whatever the preprocessing; no flip averaging.
+        """
+        check_rgb(picture, float_too=True)
+        check_head(head, self.heads)
+        way = MetricPreprocessing(self._model.config.image_size)
+        with torch.inference_mode():
+            features = self._encode(way.to_network(to_tensor(picture, self._device)))
+            verdict = self._verdict(features)
+            used = head if head != AUTO else self._favourite(verdict)
+            depth_m, uncertainty_m, relative_depth = self._maps(features, used)[0].cpu().numpy()
+        return DepthResult(depth_m, uncertainty_m, relative_depth, used, verdict)
+
+    def _encode(self, image: Tensor) -> Features:
         """Run what the heads share, with the constants of this size made once."""
-        image = self._preprocessing.to_network(picture)
         size = (image.shape[-2], image.shape[-1])
         if self._prepared is None or self._prepared[0] != size:
             self._prepared = None  # a gigabyte for the big networks: never hold two
@@ -115,17 +134,17 @@ class TorchPredictor:
         """Give the likeliest head, the only one without a router."""
         return max(self.heads, key=lambda head: verdict.get(head, 0.0))
 
-    def _maps(self, features: Features, head: str, picture: Tensor) -> Tensor:
-        """Give depth [m], uncertainty [m] and relative depth at the picture's size: (1, 3, H, W).
+    def _maps(self, features: Features, head: str) -> Tensor:
+        """Give depth [m], uncertainty [m] and relative depth: (1, 3, h, w).
 
         Raises InferenceError when the network gave anything that is not finite.
         """
         prediction = self._model.decode(features, head)
-        maps = torch.cat(prediction[:3], dim=1)  # (1, 3, h, w)
+        maps = torch.cat(prediction[:3], dim=1)
         if not torch.isfinite(maps).all():
             share = 1.0 - float(torch.isfinite(prediction.depth_m).float().mean())
             raise InferenceError(
                 f'{self.model_name} in {self.precision} on {self.device} gave values that are not '
                 f'finite ({share:.1%} of the depths): wrong weights, or too little precision'
             )
-        return self._preprocessing.to_picture(maps, picture.shape[-2], picture.shape[-1])
+        return maps

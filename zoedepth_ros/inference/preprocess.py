@@ -150,8 +150,11 @@ def _stretch(maps: Tensor, size: Size) -> Tensor:
     return F.interpolate(maps, size, mode='bilinear', align_corners=True)
 
 
-def to_tensor(rgb: np.ndarray, device: torch.device) -> Tensor:
-    """Give a picture uint8 (H, W, 3), of any strides, as float (1, 3, H, W) with values 0 to 1."""
-    packed = np.require(rgb, requirements=['C', 'W'])  # torch takes no negative strides
-    pixels = torch.from_numpy(packed).to(device)
-    return pixels.permute(2, 0, 1)[None].float() / 255
+def to_tensor(picture: np.ndarray, device: torch.device) -> Tensor:
+    """Give a picture (H, W, 3), of any strides, as float (1, 3, H, W) with values 0 to 1.
+
+    picture: uint8, or float32 with values 0 to 1.
+    """
+    packed = np.require(picture, requirements=['C', 'W'])  # torch takes no negative strides
+    pixels = torch.from_numpy(packed).to(device).permute(2, 0, 1)[None]
+    return pixels.float() / 255 if pixels.dtype == torch.uint8 else pixels

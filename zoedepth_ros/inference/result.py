@@ -76,15 +76,18 @@ class DepthPredictor(Protocol):
         ...
 
 
-def check_rgb(rgb: object) -> None:
+def check_rgb(rgb: object, *, float_too: bool = False) -> None:
     """Refuse anything but a uint8 (H, W, 3) array with at least one pixel.
 
-    Raises ValueError naming what was expected and what came.
+    float_too: let float32 with values 0 to 1 pass as well.  Raises ValueError naming what was
+    expected and what came.
     """
-    expected = 'expected a picture as uint8 (height, width, 3) RGB'
+    kinds = 'uint8 or float32' if float_too else 'uint8'
+    expected = f'expected a picture as {kinds} (height, width, 3) RGB'
     if not isinstance(rgb, np.ndarray):
         raise ValueError(f'{expected}, got {type(rgb).__name__}')
-    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.size == 0:
+    known = rgb.dtype == np.uint8 or (float_too and rgb.dtype == np.float32)
+    if not known or rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.size == 0:
         raise ValueError(f'{expected}, got {rgb.dtype} {rgb.shape}')
 
 

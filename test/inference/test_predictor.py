@@ -1,0 +1,256 @@
+"""The predictor with tiny random networks, against transformers' processing and by symmetry."""
+
+import numpy as np
+import pytest
+import torch
+from lively import lively_model
+from transformers import ZoeDepthImageProcessor
+
+from zoedepth_ros.inference.predictor import TorchPredictor
+from zoedepth_ros.inference.preprocess import make_preprocessing
+from zoedepth_ros.inference.result import InferenceError
+from zoedepth_ros.inference.runtime import choose_device, choose_precision
+from zoedepth_ros.model.config import preset
+from zoedepth_ros.model.zoedepth import Prediction
+
+CPU = torch.device('cpu')
+NAMES = ('ZoeD_tiny_N', 'ZoeD_tiny_K', 'ZoeD_tiny_NK')
+
+
+def tiny(name='ZoeD_tiny_NK', way='metric', precision='fp32', flip=False) -> TorchPredictor:
+    config = preset(name)
+    preprocessing = make_preprocessing(way, config.image_size, config.size_multiple)
+    return TorchPredictor(lively_model(name), preprocessing, device=CPU,
+                          precision=precision, flip_augmentation=flip)  # fmt: skip
+
+
+def bent(name: str, biases: dict[str, float], **settings) -> TorchPredictor:
+    """Give a tiny predictor whose router always says the same."""
+    predictor = tiny(name, **settings)
+    last = predictor._model.router.classify[-1]
+    last.weight.data.zero_()
+    last.bias.data[:] = torch.tensor([biases['indoor'], biases['outdoor']])
+    return predictor
+
+
+def random_rgb(height: int, width: int, seed: int = 0) -> np.ndarray:
+    """Give a picture with smooth structure."""
+    small = np.random.default_rng(seed).integers(0, 256, (7, 9, 3), dtype=np.uint8)
+    rows = np.linspace(0, 6, height).astype(int)
+    columns = np.linspace(0, 8, width).astype(int)
+    return np.ascontiguousarray(small[rows][:, columns])
+
+
+@pytest.mark.parametrize('size', [(101, 67), (64, 96), (1, 1), (3, 200), (5, 4)])
+@pytest.mark.parametrize('way', ['metric', 'official'])
+def test_all_maps_have_the_pictures_size_and_are_finite_and_positive(way, size):
+    result = tiny(way=way)(random_rgb(*size))
+    for values in (result.depth_m, result.uncertainty_m, result.relative_depth):
+        assert values.shape == size
+        assert values.dtype == np.float32
+        assert np.isfinite(values).all()
+        assert values.min() >= 0
+    assert result.depth_m.min() >= 1e-3
+
+
+@pytest.mark.parametrize('name', NAMES)
+@pytest.mark.parametrize('size', [(120, 160), (101, 67), (48, 200)])
+def test_official_processing_is_that_of_transformers(name, size):
+    predictor = tiny(name, way='official')
+    height, width = preset(name).image_size
+    processor = ZoeDepthImageProcessor(
+        size={'height': height, 'width': width}, ensure_multiple_of=32, keep_aspect_ratio=True
+    )
+    rgb = random_rgb(*size)
+    pixels = processor(rgb, return_tensors='pt')['pixel_values']
+    assert tuple(pixels.shape[-2:]) == predictor.network_size(*size)
+    head = predictor.heads[-1]
+    with torch.no_grad():
+        depth_m = predictor._model(pixels, head).depth_m[:, 0]
+    output = type('Output', (), {'predicted_depth': depth_m})
+    expected = processor.post_process_depth_estimation(output, source_sizes=[size])
+    expected_m = expected[0]['predicted_depth'].numpy()
+    positive = expected_m > 1e-3  # theirs is not clamped
+    assert positive.mean() > 0.9
+    result_m = predictor(rgb, head).depth_m
+    np.testing.assert_allclose(result_m[positive], expected_m[positive], rtol=2e-4)
+
+
+def test_what_the_bicubic_way_back_undershoots_becomes_a_millimetre(monkeypatch):
+    predictor = tiny('ZoeD_tiny_N', way='official')
+    height, width = predictor.network_size(200, 300)
+    step_m = torch.full((1, 1, height, width), 0.01)
+    step_m[..., width // 2 :] = 10.0
+    prediction = Prediction(step_m, step_m, step_m, None)
+    monkeypatch.setattr(predictor._model, 'decode', lambda features, head: prediction)
+    result = predictor(random_rgb(200, 300))
+    undershot = result.depth_m < 0.0099
+    assert undershot.any()
+    assert result.depth_m.min() == np.float32(1e-3)
+    assert 10.1 < result.depth_m.max() < 11.5  # and the overshoot is left as it is
+    assert result.uncertainty_m.min() == result.relative_depth.min() == 0.0
+
+
+@pytest.mark.parametrize('way', ['metric', 'official'])
+def test_a_mirrored_picture_has_a_mirrored_depth_with_flip_augmentation_only(way):
+    rgb = random_rgb(80, 120)
+    flip, plain = tiny(way=way, flip=True), tiny(way=way)
+    there, back = flip(rgb, 'indoor').depth_m, flip(rgb[:, ::-1], 'indoor').depth_m
+    np.testing.assert_allclose(back[:, ::-1], there, rtol=1e-4)
+    alone, mirrored = plain(rgb, 'indoor').depth_m, plain(rgb[:, ::-1], 'indoor').depth_m
+    np.testing.assert_allclose(there, 0.5 * (alone + mirrored[:, ::-1]), rtol=1e-4)
+    assert np.abs(mirrored[:, ::-1] / alone - 1).max() > 0.1
+
+
+def test_auto_takes_the_head_the_router_prefers():
+    rgb = random_rgb(64, 96)
+    for favourite, other in (('indoor', 'outdoor'), ('outdoor', 'indoor')):
+        predictor = bent('ZoeD_tiny_NK', {favourite: 2.0, other: 0.0})
+        result = predictor(rgb)
+        assert result.head == favourite
+        share = 1 / (1 + np.exp(-2.0))
+        assert result.router_probabilities == pytest.approx({favourite: share, other: 1 - share})
+        np.testing.assert_array_equal(result.depth_m, predictor(rgb, favourite).depth_m)
+        assert not np.array_equal(result.depth_m, predictor(rgb, other).depth_m)
+
+
+def test_a_given_head_is_used_and_the_router_is_asked_only_when_wanted():
+    predictor = bent('ZoeD_tiny_NK', {'indoor': 9.0, 'outdoor': 0.0})
+    rgb = random_rgb(64, 96)
+    asked = predictor(rgb, 'outdoor')
+    assert asked.head == 'outdoor'
+    assert asked.router_probabilities['indoor'] > 0.99
+    assert predictor(rgb, 'outdoor', route=False).router_probabilities == {}
+    assert predictor(rgb, 'auto', route=False).head == 'indoor'  # auto cannot do without
+
+
+def test_one_verdict_on_the_picture_itself_holds_for_its_mirror_image_too(monkeypatch):
+    predictor = tiny(flip=True)
+    verdicts = iter([torch.tensor([[0.0, 1.0]]), torch.tensor([[1.0, 0.0]])])
+    monkeypatch.setattr(predictor._model, 'route', lambda features: next(verdicts))
+    rgb = random_rgb(64, 96)
+    assert predictor(rgb).head == 'outdoor'
+    assert next(verdicts) is not None  # the second one was not taken
+
+
+@pytest.mark.parametrize(('name', 'head'), [('ZoeD_tiny_N', 'indoor'), ('ZoeD_tiny_K', 'outdoor')])
+def test_a_single_head_is_used_without_a_router(name, head):
+    result = tiny(name)(random_rgb(64, 96))
+    assert (result.head, result.router_probabilities) == (head, {})
+
+
+def test_wrong_pictures_are_refused_saying_what_came():
+    predictor = tiny()
+    wrong = {
+        r'uint8 \(64, 96\)': np.zeros((64, 96), np.uint8),
+        r'uint8 \(64, 96, 4\)': np.zeros((64, 96, 4), np.uint8),
+        r'float32 \(64, 96, 3\)': np.zeros((64, 96, 3), np.float32),
+        r'uint8 \(0, 96, 3\)': np.zeros((0, 96, 3), np.uint8),
+        r'uint8 \(1, 64, 96, 3\)': np.zeros((1, 64, 96, 3), np.uint8),
+        'list': [[[0, 0, 0]]],
+    }
+    for message, rgb in wrong.items():
+        with pytest.raises(ValueError, match=f'expected a picture as uint8.*got {message}'):
+            predictor(rgb)
+
+
+def test_an_unknown_head_is_refused_listing_the_choices():
+    with pytest.raises(ValueError, match=r"'outdoor'.*auto, indoor$"):
+        tiny('ZoeD_tiny_N')(random_rgb(64, 96), 'outdoor')
+
+
+def test_sliced_mirrored_and_read_only_pictures_give_what_their_copies_give():
+    predictor = tiny()
+    big = random_rgb(128, 192)
+    frozen = big.copy()
+    frozen.setflags(write=False)
+    for view in (big[::2, ::2], big[:, ::-1], big[..., ::-1], frozen):
+        expected = predictor(view.copy(), 'indoor').depth_m
+        np.testing.assert_array_equal(predictor(view, 'indoor').depth_m, expected)
+
+
+def test_values_that_are_not_finite_are_an_error_and_never_a_result():
+    predictor = tiny()
+    predictor._model.bottleneck.weight.data[0] = torch.nan
+    with pytest.raises(InferenceError, match=r'ZoeD_tiny_NK in fp32 on cpu.*not finite'):
+        predictor(random_rgb(64, 96), 'indoor')
+
+
+def test_results_do_not_depend_on_what_was_seen_before_even_at_another_size():
+    predictor = tiny(way='official')
+    first = predictor(random_rgb(101, 67), 'indoor').depth_m
+    predictor(random_rgb(50, 200), 'indoor')
+    np.testing.assert_array_equal(predictor(random_rgb(101, 67), 'indoor').depth_m, first)
+    np.testing.assert_array_equal(tiny(way='official')(random_rgb(101, 67), 'indoor').depth_m,
+                                  first)  # fmt: skip
+
+
+def test_results_own_their_memory_and_later_calls_leave_them_alone():
+    predictor = tiny()
+    first = predictor(random_rgb(64, 96), 'indoor')  # the network's size: nothing to resize
+    kept = first.depth_m.copy()
+    predictor(random_rgb(64, 96, seed=5), 'indoor')
+    np.testing.assert_array_equal(first.depth_m, kept)
+
+
+def test_bf16_stays_near_fp32():
+    rgb = random_rgb(64, 96)
+    exact, rough = tiny()(rgb, 'indoor').depth_m, tiny(precision='bf16')(rgb, 'indoor').depth_m
+    error = np.abs(rough / exact - 1).mean()
+    assert 0 < error < 0.05
+
+
+def test_warming_up_makes_the_constants_of_the_size_and_runs_every_head(monkeypatch):
+    predictor = tiny()
+    sizes, heads = [], []
+    model = predictor._model
+    prepare, decode = model.prepare, model.decode
+    monkeypatch.setattr(model, 'prepare', lambda *size: sizes.append(size) or prepare(*size))
+    monkeypatch.setattr(model, 'decode', lambda f, head: heads.append(head) or decode(f, head))
+    predictor.warm_up(480, 640)
+    assert sizes == [(64, 96)]
+    assert heads == ['indoor', 'outdoor']
+    predictor(random_rgb(480, 640))
+    assert sizes == [(64, 96)]
+
+
+def test_network_resolution_is_the_squashed_prediction_before_the_way_back():
+    rgb = random_rgb(101, 67)
+    predictor = tiny('ZoeD_tiny_K', way='official', flip=True)
+    result = predictor.predict_network_resolution(rgb)
+    assert result.depth_m.shape == (64, 96)
+    way = make_preprocessing('metric', (64, 96), 32)
+    pixels = torch.from_numpy(rgb).permute(2, 0, 1)[None] / 255
+    with torch.no_grad():
+        expected = predictor._model(way.to_network(pixels), 'outdoor')
+    np.testing.assert_allclose(result.depth_m, expected.depth_m[0, 0].numpy(), rtol=1e-5)
+    again = predictor.predict_network_resolution(rgb.astype(np.float32) / 255)
+    np.testing.assert_allclose(again.depth_m, result.depth_m, rtol=1e-5)
+    with pytest.raises(ValueError, match='uint8 or float32'):
+        predictor.predict_network_resolution(rgb.astype(np.float64))
+
+
+def test_auto_chooses_a_device_and_a_precision_that_are_there(monkeypatch):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    assert choose_device('auto') == CPU
+    assert choose_precision('auto', CPU) == 'fp32'
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    monkeypatch.setattr(torch.cuda, 'device_count', lambda: 2)
+    assert choose_device('auto') == torch.device('cuda:0')
+    assert choose_device('cuda:1') == torch.device('cuda:1')
+    assert choose_precision('auto', torch.device('cuda:0')) == 'fp16'
+    with pytest.raises(ValueError, match="'cuda:2' is not there: torch sees 2"):
+        choose_device('cuda:2')
+
+
+@pytest.mark.parametrize('name', ['gpu', 'cuda:', 'cuda:x', 'cpu:0', ''])
+def test_an_unknown_device_is_refused(name):
+    with pytest.raises(ValueError, match='expected auto, cpu, cuda or cuda:N'):
+        choose_device(name)
+
+
+def test_impossible_precisions_are_refused():
+    with pytest.raises(ValueError, match=r"'int8'.*fp32, bf16, fp16"):
+        choose_precision('int8', CPU)
+    with pytest.raises(ValueError, match='fp16 needs a CUDA device'):
+        choose_precision('fp16', CPU)

@@ -1,0 +1,105 @@
+"""From names to a predictor: the right parts, and every wrong choice refused before any work."""
+
+import numpy as np
+import pytest
+import torch
+
+from zoedepth_ros import build
+from zoedepth_ros.build import build_predictor
+from zoedepth_ros.model.config import preset
+from zoedepth_ros.model.zoedepth import create_model
+from zoedepth_ros.weights.load import save_weights
+
+RGB = np.random.default_rng(0).integers(0, 256, (80, 120, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    monkeypatch.setattr(build, 'create_model', lambda *a, **k: pytest.fail('a network was built'))
+    monkeypatch.setattr(build, 'fetch', lambda *a, **k: pytest.fail('weights were fetched'))
+
+
+def test_random_weights_are_always_the_same_and_say_so_wherever_they_run():
+    first, second = (build_predictor('ZoeD_tiny_NK', 'random') for _ in range(2))
+    assert first.weights_origin == 'random'
+    assert first.trained_on == 'random weights: not depth'
+    assert (first.model_name, first.heads) == ('ZoeD_tiny_NK', ('indoor', 'outdoor'))
+    np.testing.assert_array_equal(first(RGB).depth_m, second(RGB).depth_m)
+
+
+def test_building_with_random_weights_leaves_the_callers_random_numbers_alone():
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    build_predictor('ZoeD_tiny_N', 'random')
+    assert torch.rand(1) == expected
+
+
+@pytest.mark.parametrize('facts', [{}, {'trained_on': 'drawn scenes'}])
+def test_a_file_gives_its_weights_its_origin_and_its_warning(tmp_path, facts):
+    network = create_model(preset('ZoeD_tiny_N'), seed=7)
+    path = tmp_path / 'weights.safetensors'
+    save_weights(network, path, facts)
+    predictor = build_predictor('ZoeD_tiny_N', path)
+    assert str(path) in predictor.weights_origin
+    assert 'sha256' in predictor.weights_origin
+    assert predictor.trained_on == facts.get('trained_on', '')
+    with torch.no_grad():
+        image = torch.zeros(1, 3, 64, 96)
+        expected_m = network.eval()(image, 'indoor').depth_m[0, 0].numpy()
+    grey = np.full((64, 96, 3), 127.5)
+    near_m = predictor.predict_network_resolution((grey / 255).astype(np.float32)).depth_m
+    np.testing.assert_allclose(near_m, expected_m, rtol=1e-5)
+
+
+@pytest.mark.parametrize('weights', [None, ''])
+def test_without_weights_the_released_ones_of_that_name_are_fetched(
+    tmp_path, monkeypatch, weights
+):
+    path = tmp_path / 'released.safetensors'
+    save_weights(create_model(preset('ZoeD_tiny_K'), seed=7), path, {})
+    asked = []
+    monkeypatch.setattr(build, 'fetch', lambda name: asked.append(name) or path)
+    predictor = build_predictor('ZoeD_tiny_K', weights)
+    assert asked == ['ZoeD_tiny_K']
+    assert str(path) in predictor.weights_origin
+
+
+@pytest.mark.parametrize(
+    ('choice', 'message'),
+    [
+        ({'model': 'ZoeD_X'}, r"'ZoeD_X'.*ZoeD_M12_NK"),
+        ({'device': 'gpu'}, r"unknown device 'gpu'"),
+        ({'precision': 'fp8'}, r"unknown precision 'fp8'"),
+        ({'preprocessing': 'pretty'}, r"unknown preprocessing 'pretty': expected one of"),
+        ({'network_height': 100}, 'network height must be a positive multiple of 32, got 100'),
+        ({'network_width': -32}, 'network width must be a positive multiple of 32, got -32'),
+    ],
+)
+@pytest.mark.usefixtures('no_network')
+def test_a_wrong_choice_is_refused_before_anything_is_fetched_or_built(choice, message):
+    with pytest.raises(ValueError, match=message):
+        build_predictor(**choice)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='this machine has a CUDA device')
+@pytest.mark.usefixtures('no_network')
+def test_cuda_without_a_cuda_device_is_refused():
+    with pytest.raises(ValueError, match="'cuda' is not there: torch sees 0 CUDA devices"):
+        build_predictor(device='cuda')
+
+
+def test_the_network_size_is_the_models_own_or_the_one_asked_for():
+    own = build_predictor('ZoeD_tiny_N', 'random')
+    assert own.network_size(480, 640) == (64, 96)
+    wide = build_predictor('ZoeD_tiny_N', 'random', network_width=160)
+    assert wide.network_size(480, 640) == (64, 160)
+    assert wide(RGB).depth_m.shape == (80, 120)
+
+
+def test_preprocessing_and_flip_augmentation_reach_the_predictor():
+    official = build_predictor('ZoeD_tiny_N', 'random', preprocessing='official')
+    assert official.network_size(480, 480) == (96, 96)
+    flip = build_predictor('ZoeD_tiny_N', 'random', flip_augmentation=True)
+    mirrored_m = flip(RGB[:, ::-1]).depth_m[:, ::-1]
+    np.testing.assert_allclose(flip(RGB).depth_m, mirrored_m, rtol=1e-4)

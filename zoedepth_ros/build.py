@@ -1,0 +1,66 @@
+"""Composition root: from a model's name to a predictor; the only module that knows all rooms."""
+
+from __future__ import annotations
+
+from os import PathLike, fspath
+from pathlib import Path
+
+from zoedepth_ros.inference.predictor import TorchPredictor
+from zoedepth_ros.inference.preprocess import make_preprocessing
+from zoedepth_ros.inference.result import AUTO
+from zoedepth_ros.inference.runtime import choose_device, choose_precision
+from zoedepth_ros.model.config import ModelConfig, preset
+from zoedepth_ros.model.zoedepth import ZoeDepth, create_model
+from zoedepth_ros.weights.fetch import fetch
+from zoedepth_ros.weights.load import load_weights
+
+RANDOM = 'random'
+RANDOM_WARNING = 'random weights: not depth'
+_SEED = 0
+
+
+def build_predictor(
+    model: str = 'ZoeD_M12_NK',
+    weights: str | PathLike[str] | None = None,
+    device: str = AUTO,
+    precision: str = AUTO,
+    preprocessing: str = 'metric',
+    flip_augmentation: bool = False,
+    *,
+    network_height: int = 0,
+    network_width: int = 0,
+) -> TorchPredictor:
+    """Build a predictor.
+
+    weights: None or '' for the released ones (fetched on first use), a path, or 'random' (always
+    the same).  device: auto, cpu, cuda or cuda:N.  precision: auto, fp32, bf16 or fp16.
+    preprocessing: 'metric' keeps the metric scale, 'official' does as the released `infer`.
+    network_height, network_width: size inside the network [px], 0 for the model's own.  Raises
+    ValueError for a wrong choice, before anything is fetched or built, and what fetching and
+    loading raise.
+    """
+    config = preset(model)
+    where = choose_device(device)
+    level = choose_precision(precision, where)
+    size = (network_height or config.image_size[0], network_width or config.image_size[1])
+    way = make_preprocessing(preprocessing, size, config.size_multiple)
+    network, origin, trained_on = _network(config, fspath(weights) if weights else '')
+    return TorchPredictor(
+        network,
+        way,
+        device=where,
+        precision=level,
+        flip_augmentation=flip_augmentation,
+        weights_origin=origin,
+        trained_on=trained_on,
+    )
+
+
+def _network(config: ModelConfig, weights: str) -> tuple[ZoeDepth, str, str]:
+    """Give the network, where its parameters came from, and a warning about them or ''."""
+    if weights == RANDOM:
+        return create_model(config, seed=_SEED), RANDOM, RANDOM_WARNING
+    path = Path(weights).expanduser() if weights else fetch(config.name)
+    network = create_model(config)
+    report = load_weights(network, path)
+    return network, report.origin, report.metadata.get('trained_on', '')
