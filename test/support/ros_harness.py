@@ -1,0 +1,296 @@
+"""A node in a process of its own, and the camera, subscribers and clients that test it over DDS."""
+
+from __future__ import annotations
+
+import array
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+HERE = Path(__file__).parent
+PROFILE = HERE.parents[1] / 'config' / 'fastdds.xml'
+
+
+def isolate() -> None:
+    """Give this process and its children a DDS domain of their own; before rclpy.init."""
+    os.environ['ROS_DOMAIN_ID'] = str(1 + os.getpid() % 100)
+    os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+    old = os.environ.get('ROS_DISTRO') in ('humble', 'iron')
+    os.environ['FASTRTPS_DEFAULT_PROFILES_FILE' if old else 'FASTDDS_DEFAULT_PROFILES_FILE'] = str(
+        PROFILE
+    )
+
+
+class NodeProcess:
+    """Run the node with a fake predictor in another process."""
+
+    def __init__(
+        self,
+        parameters: dict[str, object] | None = None,
+        remap: dict[str, str] | None = None,
+        namespace: str = '',
+        **fake: object,
+    ) -> None:
+        ros_args = ['--ros-args']
+        for name, value in (parameters or {}).items():
+            ros_args += ['-p', f'{name}:={json.dumps(value)}']
+        for old, new in (remap or {}).items():
+            ros_args += ['-r', f'{old}:={new}']
+        if namespace:
+            ros_args += ['-r', f'__ns:={namespace}']
+        environment = {**os.environ, 'ZOEDEPTH_FAKE': json.dumps(fake), 'PYTHONUNBUFFERED': '1'}
+        self.process = subprocess.Popen(
+            [sys.executable, str(HERE / 'ros_fake_node.py'), *ros_args],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.lines: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip())
+
+    @property
+    def log(self) -> str:
+        return '\n'.join(self.lines)
+
+    def wait_for_log(self, text: str, timeout_s: float = 15.0) -> None:
+        wait_until(lambda: text in self.log, timeout_s, lambda: f'no {text!r} in:\n{self.log}')
+
+    def stop(self, how: int = signal.SIGINT, timeout_s: float = 10.0) -> int:
+        """Send a signal and give the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        return self.wait(timeout_s)
+
+    def wait(self, timeout_s: float = 10.0) -> int:
+        try:
+            code = self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+        self._reader.join(2.0)
+        return code
+
+
+def wait_until(
+    condition: Callable[[], object],
+    timeout_s: float = 10.0,
+    message: Callable[[], str] = lambda: 'nothing came',
+) -> None:
+    end_s = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > end_s:
+            raise AssertionError(message())
+        time.sleep(0.01)
+
+
+def picture(height: int = 48, width: int = 64, value: int | None = None) -> np.ndarray:
+    """Give an RGB picture: one grey value, or something with structure."""
+    if value is not None:
+        return np.full((height, width, 3), value, np.uint8)
+    v, u = np.mgrid[:height, :width]
+    return np.stack((u * 3 % 256, v * 5 % 256, (u + v) * 2 % 256), axis=-1).astype(np.uint8)
+
+
+def image_message(rgb: np.ndarray, stamp, frame_id: str = 'camera_optical', **fields):
+    from sensor_msgs.msg import Image
+
+    msg = Image(height=rgb.shape[0], width=rgb.shape[1], step=rgb.shape[1] * 3, encoding='rgb8')
+    msg.data = array.array('B', rgb.tobytes())
+    msg.header.stamp, msg.header.frame_id = stamp, frame_id
+    for name, value in fields.items():
+        setattr(msg, name, value)
+    return msg
+
+
+def camera_info_message(
+    height: int = 48, width: int = 64, fx: float = 50.0, fy: float = 52.0, **fields
+):
+    from sensor_msgs.msg import CameraInfo
+
+    cx, cy = (width - 1) / 2, (height - 1) / 2
+    msg = CameraInfo(height=height, width=width, distortion_model='plumb_bob')
+    msg.d = [0.0] * 5
+    msg.k = [fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0]
+    msg.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
+    msg.p = [fx, 0.0, cx, 0.0, 0.0, fy, cy, 0.0, 0.0, 0.0, 1.0, 0.0]
+    for name, value in fields.items():
+        setattr(msg, name, value)
+    return msg
+
+
+class Inbox:
+    """Collect the messages of one topic with their times of arrival."""
+
+    def __init__(self) -> None:
+        self.messages: list = []
+        self.arrived_s: list[float] = []
+
+    def add(self, msg) -> None:
+        self.messages.append(msg)
+        self.arrived_s.append(time.time())
+
+    def clear(self) -> None:
+        self.messages.clear()
+        self.arrived_s.clear()
+
+    def __len__(self) -> int:
+        return len(self.messages)
+
+    @property
+    def last(self):
+        return self.messages[-1]
+
+
+class Peer:
+    """A node in this process, spun by a thread: camera, subscribers, service clients."""
+
+    def __init__(self, node_name: str = '/zoedepth') -> None:
+        import rclpy
+        from rclpy.executors import SingleThreadedExecutor
+
+        self.target = node_name
+        self.node = rclpy.create_node('peer')
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self.node)
+        self._stop = threading.Event()
+        self._publishers: dict[str, object] = {}
+        self._camera: threading.Thread | None = None
+        self._camera_stop = threading.Event()
+        self._thread = threading.Thread(target=self._spin, daemon=True)
+        self._thread.start()
+
+    def _spin(self) -> None:
+        while not self._stop.is_set():
+            self._executor.spin_once(timeout_sec=0.05)
+
+    def close(self) -> None:
+        self.stop_camera()
+        self._stop.set()
+        self._thread.join(5.0)
+        self._executor.shutdown()
+        self.node.destroy_node()
+
+    def now(self):
+        return self.node.get_clock().now().to_msg()
+
+    def subscribe(self, kind, topic: str, *, reliable: bool = True, depth: int = 100) -> Inbox:
+        from rclpy.qos import QoSProfile, ReliabilityPolicy
+
+        chosen = ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT
+        inbox = Inbox()
+        profile = QoSProfile(depth=depth, reliability=chosen)
+        inbox.subscription = self.node.create_subscription(kind, topic, inbox.add, profile)
+        return inbox
+
+    def unsubscribe(self, inbox: Inbox) -> None:
+        self.node.destroy_subscription(inbox.subscription)
+
+    def publish(self, topic: str, msg, *, reliable: bool = True) -> None:
+        from rclpy.qos import QoSProfile, ReliabilityPolicy
+
+        if topic not in self._publishers:
+            chosen = ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT
+            profile = QoSProfile(depth=5, reliability=chosen)
+            self._publishers[topic] = self.node.create_publisher(type(msg), topic, profile)
+            publisher = self._publishers[topic]
+            wait_until(
+                lambda: publisher.get_subscription_count() > 0,
+                15.0,
+                lambda: f'nobody subscribed to {topic}',
+            )
+        self._publishers[topic].publish(msg)
+
+    def start_camera(
+        self, rate_hz: float, make=lambda peer: image_message(picture(), peer.now())
+    ) -> None:
+        """Publish pictures, and camera_info before each, from a thread."""
+        self._camera_stop.clear()
+
+        def loop() -> None:
+            next_s = time.monotonic()
+            while not self._camera_stop.is_set():
+                msg = make(self)
+                self.publish('/camera_info', self.info_for(msg))
+                self.publish('/image', msg)
+                next_s += 1.0 / rate_hz
+                time.sleep(max(0.0, next_s - time.monotonic()))
+
+        self._camera = threading.Thread(target=loop, daemon=True)
+        self._camera.start()
+
+    def info_for(self, image):
+        info = camera_info_message(image.height, image.width)
+        info.header = image.header
+        return info
+
+    def stop_camera(self) -> None:
+        if self._camera is not None:
+            self._camera_stop.set()
+            self._camera.join(20.0)
+            self._camera = None
+
+    def call(self, kind, name: str, request, timeout_s: float = 10.0):
+        """Call a service and give the response."""
+        client = self.node.create_client(kind, name)
+        try:
+            assert client.wait_for_service(timeout_s), f'no service {name}'
+            future = client.call_async(request)
+            wait_until(future.done, timeout_s, lambda: f'no answer from {name}')
+            return future.result()
+        finally:
+            self.node.destroy_client(client)
+
+    def transition(self, transition_id: int) -> bool:
+        from lifecycle_msgs.srv import ChangeState
+
+        request = ChangeState.Request()
+        request.transition.id = transition_id
+        return self.call(ChangeState, f'{self.target}/change_state', request).success
+
+    def state(self) -> str:
+        from lifecycle_msgs.srv import GetState
+
+        return self.call(
+            GetState, f'{self.target}/get_state', GetState.Request()
+        ).current_state.label
+
+    def set_parameters(self, atomically: bool = False, **values) -> list[str]:
+        """Set parameters (dots written as __) and give the reasons of refusal, '' where set."""
+        from rcl_interfaces.srv import SetParameters, SetParametersAtomically
+        from rclpy.parameter import Parameter
+
+        messages = [
+            Parameter(name.replace('__', '.'), value=value).to_parameter_msg()
+            for name, value in values.items()
+        ]
+        if atomically:
+            request = SetParametersAtomically.Request(parameters=messages)
+            name = f'{self.target}/set_parameters_atomically'
+            results = [self.call(SetParametersAtomically, name, request).result]
+        else:
+            request = SetParameters.Request(parameters=messages)
+            results = self.call(SetParameters, f'{self.target}/set_parameters', request).results
+        return ['' if result.successful else result.reason or 'refused' for result in results]
+
+    def get_parameter(self, name: str):
+        from rcl_interfaces.srv import GetParameters
+        from rclpy.parameter import parameter_value_to_python
+
+        request = GetParameters.Request(names=[name])
+        answer = self.call(GetParameters, f'{self.target}/get_parameters', request)
+        return parameter_value_to_python(answer.values[0])

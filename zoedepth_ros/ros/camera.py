@@ -1,0 +1,200 @@
+"""What camera_info says about the pictures, kept until it changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sensor_msgs.msg import CameraInfo
+
+from zoedepth_ros.geometry.intrinsics import (
+    CameraError,
+    CameraModel,
+    Intrinsics,
+    camera_from_calibration,
+)
+from zoedepth_ros.geometry.points import decimate
+from zoedepth_ros.geometry.rays import rays
+from zoedepth_ros.geometry.scan import BandScan
+
+from .parameters import NodeSettings
+
+
+class CameraUnknown(ValueError):  # noqa: N818
+    """Say why pixels have no place in space; `reason` is the short form that is counted."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class Camera:
+    """Hold one camera at one picture size, with what is expensive to compute."""
+
+    def __init__(self, model: CameraModel, info: Any) -> None:
+        """info: the CameraInfo of the depth image, whose header is set for each frame."""
+        self.model = model
+        self._info = info
+        self._rays: NDArray[np.float32] | None = None
+        self._decimated: tuple[int, NDArray[np.float32]] | None = None
+        self._band: tuple[int, BandScan] | None = None
+
+    def info(self, header: Any) -> Any:
+        """Give the CameraInfo with this header; valid until the next call."""
+        self._info.header = header
+        return self._info
+
+    def rays(self, step: int = 1) -> NDArray[np.float32]:
+        """Give x/z and y/z of every `step`-th pixel, (H, W, 2)."""
+        if self._rays is None:
+            self._rays = rays(self.model)
+        if self._decimated is None or self._decimated[0] != step:
+            self._decimated = step, np.ascontiguousarray(decimate(self._rays, step))
+        return self._decimated[1]
+
+    def band(self, rows: int) -> BandScan:
+        """Give the lookup of a scan from a band of rows."""
+        if self._band is None or self._band[0] != rows:
+            if self._rays is None:
+                self._rays = rays(self.model)
+            self._band = rows, BandScan.from_rays(self._rays, band_rows=rows)
+        return self._band[1]
+
+
+class CameraKeeper:
+    """Keep the newest camera_info and the camera it makes."""
+
+    def __init__(self, *, topic_is_rectified: bool) -> None:
+        """topic_is_rectified: what the image topic's name says, for camera.rectified auto."""
+        self._topic_is_rectified = topic_is_rectified
+        self._msg: Any = None
+        self._key: object = None
+        self._camera: Camera | CameraUnknown | None = None
+
+    def set_info(self, msg: Any) -> None:
+        """Take a new CameraInfo; may be called from another thread."""
+        self._msg = msg
+
+    def camera(self, height: int, width: int, settings: NodeSettings) -> Camera:
+        """Give the camera for pictures of this size.
+
+        Raises CameraUnknown when there is no usable camera_info and no field of view to assume.
+        """
+        msg, hfov_rad = self._msg, settings.camera_hfov_rad
+        rectified = settings.camera_rectified == 'yes' or (
+            settings.camera_rectified == 'auto' and self._topic_is_rectified
+        )
+        key = (_content(msg), height, width, hfov_rad, rectified)
+        if key != self._key:
+            self._key = key
+            try:
+                self._camera = _make_camera(msg, height, width, hfov_rad, rectified)
+            except CameraUnknown as error:
+                self._camera = error
+        if not isinstance(self._camera, Camera):
+            assert self._camera is not None
+            raise self._camera
+        return self._camera
+
+
+def _make_camera(msg: Any, height: int, width: int, hfov_rad: float, rectified: bool) -> Camera:
+    calibrated = msg is not None and msg.k[0] != 0.0
+    if not calibrated and hfov_rad > 0.0:
+        intrinsics = Intrinsics.from_hfov(width, height, hfov_rad)
+        return Camera(CameraModel(intrinsics), info_from_intrinsics(intrinsics))
+    if msg is None:
+        raise CameraUnknown(
+            'no camera_info', 'no camera_info yet: depth without points; set camera.hfov to guess'
+        )
+    if not calibrated:
+        raise CameraUnknown(
+            'uncalibrated camera',
+            'camera_info is of an uncalibrated camera (K[0] is 0): depth without points; '
+            'calibrate it or set camera.hfov',
+        )
+    try:
+        model = _model(msg, height, width, rectified)
+        return Camera(model, _info_at(msg, height, width))
+    except CameraError as error:
+        raise CameraUnknown('unusable camera_info', f'camera_info: {error}') from None
+
+
+def _model(msg: Any, height: int, width: int, rectified: bool) -> CameraModel:
+    roi = msg.roi
+    return camera_from_calibration(
+        k=msg.k,
+        d=msg.d,
+        p=msg.p,
+        distortion_model=msg.distortion_model,
+        width=msg.width,
+        height=msg.height,
+        image_width=width,
+        image_height=height,
+        rectified=rectified,
+        binning_x=msg.binning_x,
+        binning_y=msg.binning_y,
+        roi=(roi.x_offset, roi.y_offset, roi.width, roi.height),
+    )
+
+
+def _info_at(msg: Any, height: int, width: int) -> Any:
+    """Copy a CameraInfo, for the depth image's size where that is another one."""
+    info = CameraInfo(
+        height=msg.height,
+        width=msg.width,
+        distortion_model=msg.distortion_model,
+        d=msg.d,
+        k=msg.k,
+        r=msg.r,
+        p=msg.p,
+        binning_x=msg.binning_x,
+        binning_y=msg.binning_y,
+        roi=msg.roi,
+    )
+    seen = (
+        (msg.roi.height or msg.height) // max(1, msg.binning_y),
+        (msg.roi.width or msg.width) // max(1, msg.binning_x),
+    )
+    if seen == (height, width):
+        return info
+    raw = _model(msg, height, width, False).intrinsics
+    info.height, info.width = height, width
+    info.k = raw.matrix().ravel()
+    if msg.p[0] != 0.0:
+        flat = _model(msg, height, width, True).intrinsics
+        p = np.zeros((3, 4))
+        p[:, :3] = flat.matrix()
+        p[0, 3] = msg.p[3] * flat.fx_px / msg.p[0]  # a stereo baseline in pixels scales along
+        p[1, 3] = msg.p[7] * flat.fy_px / msg.p[5]
+        info.p = p.ravel()
+    info.binning_x = info.binning_y = 0
+    info.roi = type(msg.roi)(do_rectify=msg.roi.do_rectify)
+    return info
+
+
+def info_from_intrinsics(intrinsics: Intrinsics) -> Any:
+    """Make the CameraInfo of a camera without distortion."""
+    p = np.zeros((3, 4))
+    p[:, :3] = intrinsics.matrix()
+    return CameraInfo(
+        height=intrinsics.height,
+        width=intrinsics.width,
+        distortion_model='plumb_bob',
+        d=[0.0] * 5,
+        k=intrinsics.matrix().ravel(),
+        r=np.eye(3).ravel(),
+        p=p.ravel(),
+    )
+
+
+def _content(msg: Any) -> object:
+    """Give all that matters of a CameraInfo in a form that compares and is quick to make."""
+    if msg is None:
+        return None
+    roi = msg.roi
+    return (
+        (msg.height, msg.width, msg.distortion_model, msg.binning_x, msg.binning_y),
+        (bytes(memoryview(msg.k)), bytes(memoryview(msg.r)), bytes(memoryview(msg.p))),
+        (tuple(msg.d), roi.x_offset, roi.y_offset, roi.height, roi.width, roi.do_rectify),
+    )

@@ -1,0 +1,92 @@
+"""The executable: the node with the real predictor, and an orderly end."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+import rclpy
+from rclpy.executors import ExternalShutdownException
+from rclpy.logging import get_logger
+
+from zoedepth_ros.inference.result import DepthPredictor
+
+from .depth_node import DepthNode, StartError, describe
+from .parameters import PredictorSettings
+
+END_WITHIN_S = 1.5
+
+
+def make_predictor(settings: PredictorSettings) -> DepthPredictor:
+    """Build the real predictor; torch is imported here, so that `--help` and refusals are fast."""
+    from zoedepth_ros.build import build_predictor
+
+    return build_predictor(
+        settings.model,
+        settings.weights or None,
+        device=settings.device,
+        precision=settings.precision,
+        preprocessing='official' if settings.pad_input else 'metric',
+        flip_augmentation=settings.flip_augmentation,
+        network_height=settings.network_height,
+        network_width=settings.network_width,
+    )
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the node until it is told to stop; the exit code is 1 when it could not start."""
+    end(run(make_predictor, args))
+
+
+def run(
+    predictor_factory: Callable[[PredictorSettings], DepthPredictor],
+    args: list[str] | None = None,
+) -> int:
+    """Spin the node with some predictor and give the exit code."""
+    try:
+        rclpy.init(args=args)
+        _end_when_stuck()
+        node = DepthNode(predictor_factory)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        return 0
+    except ValueError as error:
+        get_logger('zoedepth').fatal(describe(error))
+        return 1
+    try:
+        rclpy.spin(node)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    except StartError as error:
+        node.get_logger().fatal(str(error))
+        return 1
+    finally:
+        node.destroy_node()
+        rclpy.try_shutdown()
+    return 0
+
+
+def end(code: int) -> None:
+    """Leave at once: an inference thread inside the network cannot be joined in time."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _end_when_stuck() -> None:
+    """End the process soon after SIGINT or SIGTERM, even in the middle of loading a network."""
+    context = rclpy.get_default_context()
+
+    def watch() -> None:
+        while context.ok():
+            time.sleep(0.1)
+        time.sleep(END_WITHIN_S)
+        end(0)
+
+    threading.Thread(target=watch, name='end-when-stuck', daemon=True).start()
+
+
+if __name__ == '__main__':
+    main()

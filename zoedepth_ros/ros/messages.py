@@ -1,0 +1,166 @@
+"""From depth maps and points to messages; knows no node.
+
+A message and its bytes are kept and written in place: assigning bytes or a list to a `uint8[]`
+field copies it element by element, hundreds of times slower than an `array.array`.
+"""
+
+from __future__ import annotations
+
+import array
+import sys
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from sensor_msgs.msg import Image, LaserScan, PointCloud2, PointField
+
+from zoedepth_ros.geometry.scan import BandScan
+
+POINT_STEP_BYTES = 16  # x, y, z, rgb
+_BIG_ENDIAN = sys.byteorder == 'big'
+_DTYPES = {'32FC1': (np.float32, 1), '16UC1': (np.uint16, 1), 'bgr8': (np.uint8, 3)}
+
+
+class ImageWriter:
+    """Fill one Image message again and again."""
+
+    def __init__(self, encoding: str) -> None:
+        """Write pictures of one encoding: 32FC1, 16UC1 or bgr8."""
+        self.encoding = encoding
+        self._dtype, self._channels = _DTYPES[encoding]
+        self._msg = Image(encoding=encoding, is_bigendian=_BIG_ENDIAN)
+        self._view: NDArray[Any] = np.empty((0, 0), self._dtype)
+
+    def pixels(self, height: int, width: int) -> NDArray[Any]:
+        """Give the message's own pixels to write into, (H, W) or (H, W, 3)."""
+        shape = (height, width) if self._channels == 1 else (height, width, self._channels)
+        if self._view.shape != shape:
+            self._msg.height, self._msg.width = height, width
+            self._msg.step = width * self._channels * np.dtype(self._dtype).itemsize
+            self._msg.data, flat = _buffer(height * self._msg.step)
+            self._view = flat.view(self._dtype).reshape(shape)
+        return self._view
+
+    def message(self, header: Any) -> Any:
+        """Give the message with this header; valid until the next picture is written."""
+        self._msg.header = header
+        return self._msg
+
+
+def write_depth(
+    writer: ImageWriter, depth_m: NDArray[np.float32], *, min_m: float, max_m: float
+) -> None:
+    """Write depth as metres (REP 117: -Inf too near, +Inf too far) or millimetres (0 invalid).
+
+    depth_m: (H, W), NaN unknown.  max_m: 0.0 is no limit.
+    """
+    pixels = writer.pixels(*depth_m.shape)
+    too_near = depth_m < min_m
+    too_far = depth_m > (max_m if max_m > 0.0 else np.inf)
+    if writer.encoding == '32FC1':
+        np.copyto(pixels, depth_m)
+        pixels[too_near], pixels[too_far] = -np.inf, np.inf
+        return
+    depth_mm = np.rint(depth_m * np.float32(1000.0))
+    valid = (depth_mm >= 1.0) & (depth_mm <= 65535.0) & ~too_near & ~too_far
+    np.copyto(pixels, np.where(valid, depth_mm, 0.0), casting='unsafe')
+
+
+class CloudWriter:
+    """Fill one PointCloud2 message again and again."""
+
+    def __init__(self, *, color: bool) -> None:
+        """Write points with or without colour; their step is 16 bytes either way."""
+        self._color = color
+        self._msg = PointCloud2(
+            fields=_point_fields(color), point_step=POINT_STEP_BYTES, is_bigendian=_BIG_ENDIAN
+        )
+        self._view: NDArray[np.float32] = np.empty((0, 0, 4), np.float32)
+
+    def organized(
+        self, header: Any, points_m: NDArray[np.float32], rgb: NDArray[np.uint8] | None
+    ) -> Any:
+        """Give a cloud with the rows and columns of (H, W, 3) points, NaN where unknown.
+
+        rgb: (H, W, 3), read when the cloud has colour.  Valid until the next cloud is written.
+        """
+        height, width = points_m.shape[:2]
+        if self._view.shape != (height, width, 4):
+            self._msg.data, flat = _buffer(height * width * POINT_STEP_BYTES)
+            self._view = flat.view(np.float32).reshape(height, width, 4)
+        self._fill(self._view, points_m, rgb)
+        self._describe(header, height, width, is_dense=False)
+        return self._msg
+
+    def dense(
+        self, header: Any, points_m: NDArray[np.float32], rgb: NDArray[np.uint8] | None
+    ) -> Any:
+        """Give a cloud of one row without the unknown points of (H, W, 3)."""
+        known = np.isfinite(points_m[..., 2])
+        count = int(np.count_nonzero(known))
+        self._msg.data, flat = _buffer(count * POINT_STEP_BYTES)
+        view = flat.view(np.float32).reshape(count, 4)
+        self._fill(view, points_m[known], None if rgb is None else rgb[known])
+        self._view = np.empty((0, 0, 4), np.float32)
+        self._describe(header, 1, count, is_dense=True)
+        return self._msg
+
+    def _fill(
+        self,
+        view: NDArray[np.float32],
+        points_m: NDArray[np.float32],
+        rgb: NDArray[np.uint8] | None,
+    ) -> None:
+        view[..., :3] = points_m
+        if self._color and rgb is not None:
+            view.view(np.uint32)[..., 3] = packed_rgb(rgb)
+
+    def _describe(self, header: Any, height: int, width: int, *, is_dense: bool) -> None:
+        msg = self._msg
+        msg.header, msg.height, msg.width, msg.is_dense = header, height, width, is_dense
+        msg.row_step = width * POINT_STEP_BYTES
+
+
+def packed_rgb(rgb: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    """Pack (…, 3) into one number 0x00RRGGBB per point, as PCL and rviz read it."""
+    wide = rgb.astype(np.uint32)
+    wide[..., 0] <<= 16
+    wide[..., 1] <<= 8
+    return np.bitwise_or.reduce(wide, axis=-1)
+
+
+def laser_scan(
+    header: Any, band: BandScan, ranges_m: NDArray[np.float32], limits_m: tuple[float, float]
+) -> Any:
+    """Make a LaserScan from the ranges of a band of rows; limits_m: smallest and largest."""
+    values = array.array('f')
+    values.frombytes(ranges_m.astype(np.float32).tobytes())
+    return LaserScan(
+        header=header,
+        angle_min=band.angle_min_rad,
+        angle_max=band.angle_max_rad,
+        angle_increment=band.angle_increment_rad,
+        range_min=limits_m[0],
+        range_max=limits_m[1],
+        ranges=values,
+    )
+
+
+def write_bgr(writer: ImageWriter, bgr: NDArray[np.uint8]) -> None:
+    """Write a colour picture, (H, W, 3)."""
+    cv2.copyTo(bgr, None, writer.pixels(*bgr.shape[:2]))
+
+
+def _point_fields(color: bool) -> list[Any]:
+    names = ('x', 'y', 'z', 'rgb') if color else ('x', 'y', 'z')
+    return [
+        PointField(name=name, offset=4 * i, datatype=PointField.FLOAT32, count=1)
+        for i, name in enumerate(names)
+    ]
+
+
+def _buffer(size_bytes: int) -> tuple[array.array[int], NDArray[np.uint8]]:
+    """Make zeroed bytes for a message and a view to write them through."""
+    data = array.array('B', bytes(size_bytes))
+    return data, np.frombuffer(data, np.uint8)

@@ -1,0 +1,191 @@
+"""Work on one frame, from message to messages; runs in the inference thread."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rclpy.clock import Clock
+from rclpy.time import Time
+from sensor_msgs.msg import CompressedImage
+
+from zoedepth_ros.inference.head_policy import HeadPolicy
+from zoedepth_ros.inference.result import AUTO, DepthPredictor, DepthResult
+
+from .camera import Camera, CameraKeeper, CameraUnknown
+from .conversions import ConversionError, rgb_from_compressed, rgb_from_image
+from .outputs import Outputs, domain
+from .parameters import NodeSettings
+from .publishers import Publishers
+from .schedule import Plan, Schedule
+from .statistics import Statistics
+
+TOO_OLD = 'too old'
+SUPERSEDED = 'superseded by a newer picture'
+FAILED = 'inference failed'
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Hold a picture as it came in."""
+
+    msg: Any
+    """Image or CompressedImage."""
+
+    arrived_s: float
+    """When it came, in the node's clock [s]; may jump back."""
+
+    arrived_monotonic_s: float
+    """When it came, in time.monotonic [s]."""
+
+
+class FrameProcessor:
+    """Convert, predict, filter, publish: everything between a frame and its outputs."""
+
+    def __init__(
+        self,
+        predictor: DepthPredictor,
+        publishers: Publishers,
+        statistics: Statistics,
+        settings: Callable[[], NodeSettings],
+        clock: Clock,
+        warn: Callable[[str], None],
+    ) -> None:
+        """settings: gives the present ones; asked once per frame, so that none is torn."""
+        self.predictor = predictor
+        self._camera_keeper = CameraKeeper(topic_is_rectified=False)
+        self.network_size = (0, 0)
+        self._publishers, self._statistics = publishers, statistics
+        self._settings, self._clock, self._warn = settings, clock, warn
+        self._schedule, self._outputs = Schedule(), Outputs()
+        self._policy = HeadPolicy(predictor.heads)
+        self._started = False
+        self._busy = threading.Lock()
+
+    @property
+    def head(self) -> str:
+        """The head in use; '' before the first picture."""
+        return self._policy.head if self._started else ''
+
+    def follow(self, camera_keeper: CameraKeeper) -> None:
+        """Take intrinsics from here from now on."""
+        self._camera_keeper = camera_keeper
+
+    def drop(self, reason: str, message: str) -> None:
+        """Count what cannot be published and warn about it now and then."""
+        if self._statistics.note_drop(reason):
+            self._warn(f'{message} (dropped, more of the same are counted in ~/status)')
+
+    def process(self, frame: Frame) -> None:
+        """Turn one frame into whatever is due and listened to."""
+        with self._busy:  # a thread that outlived its deactivation may still be inside
+            settings = self._settings()
+            plan = self._schedule.plan(frame.arrived_s, self._publishers.listened(), settings)
+            if not plan or not self._is_fresh(frame, settings):
+                return
+            waited_s = time.monotonic() - frame.arrived_monotonic_s
+            self._statistics.stages_ms['wait'].add(1e3 * waited_s)
+            try:
+                with self._statistics.stage('decode'):
+                    rgb = _decode(frame.msg)
+            except ConversionError as error:
+                self.drop(error.reason, str(error))
+                return
+            self._schedule.done(plan, frame.arrived_s)
+            camera = self._camera(plan, rgb, settings)
+            if camera is None:
+                plan = plan.without_camera(depth=settings.focal_correction == 'off')
+            if plan:
+                result = self._predict(rgb, plan, frame, settings)
+                self._publish(plan, frame, rgb, result, camera, settings)
+
+    def _is_fresh(self, frame: Frame, settings: NodeSettings) -> bool:
+        age_s = self._age_s(frame)
+        if 0.0 < settings.max_frame_age_s < age_s:
+            message = (
+                f'the picture is {age_s:.3g} s old, max_frame_age is {settings.max_frame_age_s} s;'
+                ' with a bag set use_sim_time, with two machines synchronise their clocks'
+            )
+            self.drop(TOO_OLD, message)
+            return False
+        return True
+
+    def _age_s(self, frame: Frame) -> float:
+        return 1e-9 * (self._clock.now() - stamp_of(frame.msg, self._clock)).nanoseconds
+
+    def _predict(
+        self, rgb: NDArray[np.uint8], plan: Plan, frame: Frame, settings: NodeSettings
+    ) -> DepthResult:
+        policy = self._policy
+        policy.configure(
+            mode=settings.router_mode,
+            smoothing=settings.router_smoothing,
+            hysteresis=settings.router_hysteresis,
+            min_dwell_s=settings.router_min_dwell_s,
+        )
+        forced = policy.mode != AUTO or len(self.predictor.heads) == 1
+        head = policy.head if forced or self._started else AUTO
+        route = plan.router and (plan.domain or not forced)
+        with self._statistics.stage('network'):
+            result = self.predictor(rgb, head, route=route)
+        self.network_size = self.predictor.network_size(*rgb.shape[:2])
+        self._started = True
+        policy.update(result.router_probabilities, frame.arrived_s)
+        if result.router_probabilities:
+            self._statistics.rates['router'].add(time.monotonic())
+        if plan.domain:
+            header = frame.msg.header
+            verdict = domain(header, policy, result.router_probabilities, forced=forced)
+            self._publishers.send('domain', verdict)
+        return result
+
+    def _publish(
+        self,
+        plan: Plan,
+        frame: Frame,
+        rgb: NDArray[np.uint8],
+        result: DepthResult,
+        camera: Camera | None,
+        settings: NodeSettings,
+    ) -> None:
+        if not plan.depth_topics and not plan.cloud:
+            return
+        header = frame.msg.header
+        made_s = sent_s = 0.0
+        before_s = time.monotonic()
+        for topic, msg in self._outputs.make(plan, header, rgb, result, camera, settings):
+            between_s = time.monotonic()
+            self._publishers.send(topic, msg)
+            after_s = time.monotonic()
+            made_s, sent_s = made_s + between_s - before_s, sent_s + after_s - between_s
+            before_s = after_s
+            if topic == 'depth/points':
+                self._statistics.rates['cloud'].add(after_s)
+            elif topic == 'depth/image':
+                self._statistics.rates['depth'].add(after_s)
+        self._statistics.stages_ms['postprocess'].add(1e3 * made_s)
+        self._statistics.stages_ms['publish'].add(1e3 * sent_s)
+        self._statistics.note_published(self._age_s(frame))
+
+    def _camera(self, plan: Plan, rgb: NDArray[np.uint8], settings: NodeSettings) -> Camera | None:
+        try:
+            return self._camera_keeper.camera(rgb.shape[0], rgb.shape[1], settings)
+        except CameraUnknown as error:
+            if plan.cloud or 'scan' in plan.depth_topics or settings.focal_correction != 'off':
+                self.drop(error.reason, str(error))
+            return None
+
+
+def stamp_of(msg: Any, clock: Clock) -> Time:
+    """Give a message's stamp in the kind of time that the clock gives."""
+    return Time.from_msg(msg.header.stamp, clock_type=clock.clock_type)
+
+
+def _decode(msg: Any) -> NDArray[np.uint8]:
+    compressed = isinstance(msg, CompressedImage)
+    return rgb_from_compressed(msg) if compressed else rgb_from_image(msg)

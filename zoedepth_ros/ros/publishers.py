@@ -1,0 +1,51 @@
+"""The node's output topics: which there are, who listens, what is sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rclpy.lifecycle import LifecycleNode
+from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2
+
+from zoedepth_ros.msg import Domain
+
+from . import qos
+
+TOPICS: dict[str, Any] = {
+    'depth/image': Image,
+    'depth/camera_info': CameraInfo,
+    'depth/points': PointCloud2,
+    'depth/uncertainty': Image,
+    'depth/color': Image,
+    'scan': LaserScan,
+    'domain': Domain,
+}
+
+
+class Publishers:
+    """Own the output topics between configure and cleanup."""
+
+    def __init__(self, node: LifecycleNode) -> None:
+        """Create them; they send only while the node is active."""
+        self._node = node
+        self._by_topic: dict[str, Any] = {}
+        for topic, kind in TOPICS.items():
+            self._by_topic[topic] = node.create_lifecycle_publisher(
+                kind, topic, qos.output(), qos_overriding_options=qos.overridable()
+            )
+
+    def listened(self) -> frozenset[str]:
+        """Give the topics that somebody subscribes to now."""
+        return frozenset(
+            topic for topic, pub in self._by_topic.items() if pub.get_subscription_count() > 0
+        )
+
+    def send(self, topic: str, msg: Any) -> None:
+        """Publish on one topic."""
+        self._by_topic[topic].publish(msg)
+
+    def destroy(self) -> None:
+        """Take the topics off the graph."""
+        for publisher in self._by_topic.values():
+            self._node.destroy_lifecycle_publisher(publisher)
+        self._by_topic.clear()

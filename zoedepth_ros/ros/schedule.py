@@ -1,0 +1,71 @@
+"""What to do with a frame: who listens, and what is due at its rate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from .parameters import NodeSettings
+from .rates import RateLimiter
+
+DEPTH_TOPICS = frozenset({'depth/image', 'depth/uncertainty', 'depth/color', 'scan'})
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Say what one frame is for."""
+
+    depth_topics: frozenset[str]
+    """Topics at the depth rate that somebody listens to; empty when not due."""
+
+    cloud: bool
+    """Whether a cloud is due and listened to."""
+
+    router: bool
+    """Whether the router is to be asked."""
+
+    domain: bool
+    """Whether `domain` is to be published."""
+
+    def __bool__(self) -> bool:
+        """Tell whether there is anything to do."""
+        return bool(self.depth_topics) or self.cloud or self.domain
+
+    def without_camera(self, *, depth: bool) -> Plan:
+        """Give what can be done without intrinsics; depth: whether depth itself needs none."""
+        topics = self.depth_topics - {'scan'} if depth else frozenset()
+        return replace(self, depth_topics=topics, cloud=False)
+
+
+class Schedule:
+    """Keep the independent rates of depth, cloud and router."""
+
+    def __init__(self) -> None:
+        self._depth, self._cloud, self._router = RateLimiter(), RateLimiter(), RateLimiter()
+
+    def plan(self, now_s: float, listened: frozenset[str], settings: NodeSettings) -> Plan:
+        """Decide what a frame that arrived now is for; changes no deadline.
+
+        now_s: the node's clock, which may jump back.
+        """
+        self._depth.set_rate(settings.depth_rate_hz)
+        self._cloud.set_rate(settings.cloud_rate_hz)
+        self._router.set_rate(settings.router_rate_hz)
+        topics = listened & DEPTH_TOPICS
+        if not settings.scan_enabled:
+            topics -= {'scan'}
+        router = self._router.is_due(now_s)
+        return Plan(
+            depth_topics=topics if self._depth.is_due(now_s) else frozenset(),
+            cloud='depth/points' in listened and self._cloud.is_due(now_s),
+            router=router,
+            domain=router and 'domain' in listened,
+        )
+
+    def done(self, plan: Plan, now_s: float) -> None:
+        """Set the next deadlines after a frame that arrived at now_s was worked on."""
+        if plan.depth_topics:
+            self._depth.take(now_s)
+        if plan.cloud:
+            self._cloud.take(now_s)
+        if plan.router:
+            self._router.take(now_s)

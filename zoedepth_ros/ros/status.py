@@ -1,0 +1,134 @@
+"""What the node says about itself once a second: ~/status and /diagnostics."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from std_msgs.msg import Header
+
+from zoedepth_ros.inference.result import DepthPredictor
+from zoedepth_ros.msg import DropCount, StageTime, Status
+
+from .processor import SUPERSEDED
+from .statistics import Statistics
+
+WORKING, IDLE, STARVED = 'working', 'idle', 'starved'
+DISABLED, INACTIVE, UNCONFIGURED = 'disabled', 'inactive', 'unconfigured'
+_STATE_MESSAGES = {
+    WORKING: 'depth is published',
+    IDLE: 'nobody listens, so nothing is computed',
+    STARVED: 'no pictures come in',
+    DISABLED: 'switched off by ~/enable',
+    INACTIVE: 'configured, not active',
+    UNCONFIGURED: 'not configured',
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Hold what the node knows about itself apart from the numbers of the stream."""
+
+    state: str
+    """One of the states above."""
+
+    predictor: DepthPredictor | None
+    """What runs; None when not configured."""
+
+    head: str
+    """Head in use; '' before the first picture."""
+
+    network_size: tuple[int, int]
+    """Height and width the network sees [px]; zeros before the first picture."""
+
+
+def make_status(stamp: Any, condition: Condition, statistics: Statistics) -> Any:
+    """Put everything into a Status message."""
+    predictor = condition.predictor
+    msg = Status(
+        header=Header(stamp=stamp),
+        state=condition.state,
+        head=condition.head,
+        network_height=condition.network_size[0],
+        network_width=condition.network_size[1],
+        received=statistics.received,
+        published=statistics.published,
+        memory_mb=resident_memory_mb(),
+    )
+    if predictor is not None:
+        msg.model, msg.weights = predictor.model_name, predictor.weights_origin
+        msg.trained_on = predictor.trained_on
+        msg.device, msg.precision = predictor.device, predictor.precision
+    msg.input_rate, msg.depth_rate = statistics.rate_hz('input'), statistics.rate_hz('depth')
+    msg.cloud_rate, msg.router_rate = statistics.rate_hz('cloud'), statistics.rate_hz('router')
+    msg.age_median_ms, msg.age_p95_ms = statistics.age_ms.median_and_p95()
+    drops = sorted(statistics.drops().items())
+    msg.drops = [DropCount(reason=reason, count=count) for reason, count in drops]
+    for name, window in statistics.stages_ms.items():
+        median_ms, p95_ms = window.median_and_p95()
+        msg.stages.append(StageTime(name=name, median_ms=median_ms, p95_ms=p95_ms))
+    return msg
+
+
+class Diagnostics:
+    """Turn statuses into diagnostics; bad frames since the last one raise the level."""
+
+    def __init__(self, name: str) -> None:
+        """name: the node's full name."""
+        self._name = name
+        self._drops_before = 0
+
+    def make(self, status: Any) -> Any:
+        """Make the DiagnosticArray that says what a Status says."""
+        level, message = self._level(status)
+        diagnosis = DiagnosticStatus(
+            level=level,
+            name=f'{self._name}: depth',
+            message=message,
+            hardware_id=status.device,
+            values=[KeyValue(key=key, value=value) for key, value in _key_values(status)],
+        )
+        return DiagnosticArray(header=status.header, status=[diagnosis])
+
+    def _level(self, status: Any) -> tuple[bytes, str]:
+        drops = sum(drop.count for drop in status.drops if drop.reason != SUPERSEDED)
+        new_drops, self._drops_before = drops - self._drops_before, drops
+        if status.state == STARVED:
+            return DiagnosticStatus.WARN, _STATE_MESSAGES[STARVED]
+        if new_drops > 0:
+            worst = max(status.drops, key=lambda drop: (drop.reason != SUPERSEDED, drop.count))
+            return DiagnosticStatus.WARN, f'pictures are dropped: {worst.reason}'
+        if status.trained_on:
+            return DiagnosticStatus.WARN, f'not the released weights: {status.trained_on}'
+        return DiagnosticStatus.OK, _STATE_MESSAGES[status.state]
+
+
+def _key_values(status: Any) -> list[tuple[str, str]]:
+    pairs = [
+        (name, str(getattr(status, name)))
+        for name in ('state', 'model', 'weights', 'trained_on', 'device', 'precision', 'head')
+    ]
+    pairs.append(('network size [px]', f'{status.network_width} x {status.network_height}'))
+    for name in ('input_rate', 'depth_rate', 'cloud_rate', 'router_rate'):
+        pairs.append((f'{name} [Hz]', f'{getattr(status, name):.2f}'))
+    pairs += [('received', str(status.received)), ('published', str(status.published))]
+    pairs += [(f'dropped: {drop.reason}', str(drop.count)) for drop in status.drops]
+    ages = f'{status.age_median_ms:.1f} / {status.age_p95_ms:.1f}'
+    pairs.append(('age, median / p95 [ms]', ages))
+    for stage in status.stages:
+        times = f'{stage.median_ms:.2f} / {stage.p95_ms:.2f}'
+        pairs.append((f'{stage.name}, median / p95 [ms]', times))
+    pairs.append(('memory [MB]', f'{status.memory_mb:.0f}'))
+    return pairs
+
+
+def resident_memory_mb() -> float:
+    """Give the memory of this process [MB]; NaN where /proc does not tell."""
+    try:
+        pages = int(Path('/proc/self/statm').read_text(encoding='ascii').split()[1])
+    except (OSError, ValueError, IndexError):
+        return float('nan')
+    return pages * os.sysconf('SC_PAGE_SIZE') / 1e6
