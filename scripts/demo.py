@@ -1,0 +1,343 @@
+"""Show a stream of pictures becoming depth and points: what `make demo` runs.
+
+Starts a source of pictures, the node and a recorder as separate processes that meet on a ROS 2
+domain of their own, and leaves demo.png, points.ply, report.json and the logs in out/demo. Needs
+neither `ros2` nor `launch`, which do not come with the ROS wheels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import json
+import os
+import random
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from zoedepth_ros.ros.environment import OLD_PROFILE_VARIABLE as OLD_VARIABLE
+from zoedepth_ros.ros.environment import PROFILE_VARIABLE, allocator_environment
+from zoedepth_ros.weights.registry import embedded_path
+
+ROOT = Path(__file__).resolve().parent.parent
+EXECUTABLES = Path(sys.prefix) / 'lib' / 'zoedepth_ros'
+PROFILE = ROOT / 'config' / 'fastdds.xml'
+EMBEDDED, STAND_IN = 'ZoeD_S_NK', 'ZoeD_tiny_NK'
+RESULTS = ('report.json', 'demo.png', 'points.ply')
+
+WIDTH_PX, HEIGHT_PX = 640, 480
+RATE_HZ = 10.0
+LOADING_LIMIT_S = 180.0
+FETCHING_LIMIT_S = 3600.0  # 1.4 GB over a slow line
+STOPPING_LIMIT_S = 5.0
+LOG_LINES_SHOWN = 15
+LARGEST_SEGMENT_BYTES = 32 * 2**20
+SMALLEST_USEFUL_SEGMENT_BYTES = 4 * 2**20
+
+
+class DemoError(Exception):
+    """A reason, meant for people, why the demo failed."""
+
+
+@dataclass(slots=True)
+class Choice:
+    """Hold which model runs, and what to say about it."""
+
+    model: str
+    weights: str
+    remark: str = ''
+
+
+@dataclass(slots=True)
+class Child:
+    """Hold one process that the demo started."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path
+    reader: threading.Thread = field(default_factory=threading.Thread)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    args = parse(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        run(args)
+    except DemoError as error:
+        print(f'demo: error: {error}', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print('demo: stopped', file=sys.stderr)
+        return 130
+    return 0
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else '')
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument('--image', help='a picture, several, or a folder of them')
+    source.add_argument('--video', help='a video file')
+    source.add_argument('--camera', help='number or device file of a webcam')
+    parser.add_argument('--model', help='a name that `zoedepth models` lists')
+    parser.add_argument('--weights', help="a weight file, or 'random'")
+    parser.add_argument('--duration', type=float, default=20.0, help='seconds of stream')
+    parser.add_argument('--out', type=Path, default=ROOT / 'out' / 'demo', help='folder')
+    args = parser.parse_args(arguments)
+    if not 1.0 <= args.duration <= 3600.0:
+        parser.error(f'--duration must be between 1 and 3600 seconds, got {args.duration:g}')
+    return args
+
+
+def run(args: argparse.Namespace) -> None:
+    args.out.mkdir(parents=True, exist_ok=True)
+    for name in (*RESULTS, *(old.name for old in args.out.glob('points_*.ply'))):
+        (args.out / name).unlink(missing_ok=True)
+    choice = choose_model(args.model, args.weights)
+    say(f'model {choice.model}, weights {choice.weights or "released"}')
+    if choice.remark:
+        say(f'WARNING: {choice.remark}')
+    environment = make_environment(args.out)
+    children: list[Child] = []
+    try:
+        for name, executable, parameters in plan(args, choice):
+            command = command_for(executable, parameters)
+            children.append(start(name, command, environment, args.out / f'{name}.log'))
+        watch(children)
+    finally:
+        stop(children)
+    conclude(args.out)
+
+
+def say(text: str) -> None:
+    print(f'demo: {text}', flush=True)
+
+
+def choose_model(model: str | None, weights: str | None) -> Choice:
+    """Take what was asked for; else the model that comes with the package; else a stand-in."""
+    if model:
+        return Choice(model, weights or fetched_or_embedded(model))
+    embedded = embedded_path(EMBEDDED)
+    if weights and weights != 'random':
+        raise DemoError('WEIGHTS needs MODEL: say which network the weights are for')
+    if embedded is not None and not weights:
+        return Choice(EMBEDDED, str(embedded))
+    return Choice(
+        STAND_IN,
+        'random',
+        f'{STAND_IN} with random weights stands in: its depth is noise, only the way of the data '
+        'is real. For true depth: make demo MODEL=ZoeD_M12_NK (fetches 1.4 GB once)',
+    )
+
+
+def fetched_or_embedded(model: str) -> str:
+    embedded = embedded_path(model)
+    return '' if embedded is None else str(embedded)
+
+
+def plan(args: argparse.Namespace, choice: Choice) -> list[tuple[str, str, dict[str, Any]]]:
+    """Give name, executable and parameters of every process."""
+    waiting_s = LOADING_LIMIT_S if choice.weights else FETCHING_LIMIT_S
+    recorder = {'output': str(args.out), 'duration': args.duration, 'timeout': waiting_s}
+    node = {'model': choice.model, 'weights': choice.weights}
+    return [
+        ('recorder', 'stream_recorder', recorder),
+        ('node', 'depth_node', node),
+        ('source', 'image_source', source_parameters(args)),
+    ]
+
+
+def source_parameters(args: argparse.Namespace) -> dict[str, Any]:
+    # Half the time at most for each photograph, so that both are seen.
+    parameters: dict[str, Any] = {'rate': RATE_HZ, 'dwell': min(5.0, args.duration / 4.0)}
+    if args.image:
+        pictures = pictures_named(args.image)
+        parameters['source'] = pictures[0] if len(pictures) == 1 else pictures
+        return parameters | {'width': WIDTH_PX} | ({'height': HEIGHT_PX} if pictures[1:] else {})
+    if args.video or args.camera:
+        source: Any = args.video or args.camera
+        return parameters | {'source': source, 'width': WIDTH_PX}
+    return parameters | {'source': 'photographs', 'width': WIDTH_PX, 'height': HEIGHT_PX}
+
+
+def pictures_named(text: str) -> list[str]:
+    """Give the paths in a text; a name with blanks that exists is one path."""
+    names = [text] if Path(text).expanduser().exists() else shlex.split(text)
+    return [str(Path(name).expanduser().absolute()) for name in names]
+
+
+def command_for(executable: str, parameters: Mapping[str, Any]) -> list[str]:
+    path = EXECUTABLES / executable
+    if not path.exists():
+        raise DemoError(f'{path} is missing: run `make build` first')
+    command = [sys.executable, str(path), '--ros-args']
+    for name, value in parameters.items():
+        # JSON is YAML, and keeps 1.0 a float and "0" a string.
+        command += ['-p', f'{name}:={json.dumps(value)}']
+    return command
+
+
+def make_environment(out: Path) -> dict[str, str]:
+    """Give the three processes a domain of their own that stays on this machine."""
+    profile = out / 'fastdds.xml'
+    segment_bytes = segment_size(shutil.disk_usage('/dev/shm').free)
+    profile.write_text(local_profile(PROFILE.read_text(), segment_bytes))
+    domain = str(free_domain())
+    say(f'ROS domain {domain}, this machine only')
+    return {
+        **os.environ,
+        **allocator_environment(os.environ),
+        'ROS_DOMAIN_ID': domain,
+        'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
+        PROFILE_VARIABLE: str(profile),
+        **({OLD_VARIABLE: str(profile)} if os.environ.get('ROS_DISTRO') else {}),
+        'RCUTILS_COLORIZED_OUTPUT': '0',
+        'RCUTILS_CONSOLE_OUTPUT_FORMAT': '[{severity}] {message}',
+        'PYTHONUNBUFFERED': '1',
+    }
+
+
+def segment_size(free_bytes: int) -> int:
+    """Choose the shared-memory segment of each process; containers often have 64 MB in all."""
+    size = min(LARGEST_SEGMENT_BYTES, free_bytes // 4)  # three processes, and some air
+    if size < SMALLEST_USEFUL_SEGMENT_BYTES:
+        raise DemoError(
+            f'/dev/shm has {free_bytes // 2**20} MB free, too little for pictures between '
+            'processes; in a container: docker run --shm-size=256m'
+        )
+    return size
+
+
+def local_profile(profile: str, segment_bytes: int) -> str:
+    """Change a Fast DDS profile so that nothing leaves this machine, whatever the release.
+
+    Humble does not know ROS_AUTOMATIC_DISCOVERY_RANGE: hence the list of interfaces.
+    """
+    size = f'<segment_size>{segment_bytes}</segment_size>'
+    only = '<interfaceWhiteList><address>127.0.0.1</address></interfaceWhiteList>'
+    profile = re.sub(r'<segment_size>\d+</segment_size>', size, profile)
+    return profile.replace('<type>UDPv4</type>', f'<type>UDPv4</type>\n        {only}')
+
+
+def free_domain() -> int:
+    """Give a ROS domain on which no process of this machine seems to be."""
+    domains = random.sample(range(1, 102), 101)
+    for domain in domains:
+        # Where the first participant of a domain listens: RTPS, section 9.6.1.
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as trial:
+            try:
+                trial.bind(('', 7400 + 250 * domain + 10))
+            except OSError:
+                continue
+            return domain
+    raise DemoError('every ROS domain from 1 to 101 is in use on this machine')
+
+
+def start(name: str, command: Sequence[str], environment: Mapping[str, str], log: Path) -> Child:
+    """Start a process in a group of its own: Ctrl-C reaches the demo, which ends its own."""
+    process = subprocess.Popen(
+        command,
+        env=dict(environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        preexec_fn=end_with_parent,
+    )
+    child = Child(name, process, log)
+    child.reader = threading.Thread(target=keep_output, args=(child,), daemon=True)
+    child.reader.start()
+    return child
+
+
+def end_with_parent() -> None:
+    """Ask Linux to send SIGTERM when the demo itself is killed."""
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
+
+
+def keep_output(child: Child) -> None:
+    """Write what a process says into its log and show it."""
+    assert child.process.stdout is not None
+    with child.log.open('wb') as log:
+        for line in child.process.stdout:
+            log.write(line)
+            log.flush()
+            # A progress bar is one long line with carriage returns: its last state is enough.
+            text = line.decode(errors='replace').rstrip().rsplit('\r', 1)[-1]
+            print(f'{child.name:>8}: {text.removeprefix("[INFO] ")}', flush=True)
+
+
+def watch(children: Sequence[Child]) -> None:
+    """Wait until the recorder is done; raise DemoError when somebody ends too early."""
+    recorder, *others = children
+    while recorder.process.poll() is None:
+        for child in others:
+            code = child.process.poll()
+            if code is not None:
+                child.reader.join(timeout=1.0)
+                raise DemoError(f'the {child.name} ended with {code}; {last_lines(child.log)}')
+        time.sleep(0.1)
+    recorder.reader.join(timeout=1.0)
+    if recorder.process.returncode:
+        node = next(child for child in children if child.name == 'node')
+        raise DemoError(
+            f'depth and points did not arrive (recorder: {recorder.process.returncode}); '
+            f'{last_lines(recorder.log)}\n{last_lines(node.log)}'
+        )
+
+
+def last_lines(log: Path) -> str:
+    lines = log.read_text(errors='replace').splitlines()[-LOG_LINES_SHOWN:] if log.exists() else []
+    return '\n  '.join([f'the end of {log}:', *(lines or ['(empty)'])])
+
+
+def stop(children: Sequence[Child]) -> None:
+    """End these processes and no others: ask, ask again, then kill."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        alive = [child for child in children if child.process.poll() is None]
+        for child in alive:
+            child.process.send_signal(number)
+        deadline_s = time.monotonic() + STOPPING_LIMIT_S
+        for child in alive:
+            try:
+                child.process.wait(timeout=max(0.1, deadline_s - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                continue
+    for child in children:
+        child.reader.join(timeout=1.0)
+
+
+def conclude(out: Path) -> None:
+    """Show the report; raise DemoError when something is missing after all."""
+    missing = [name for name in RESULTS if not (out / name).is_file()]
+    if missing:
+        raise DemoError(f'{", ".join(missing)} missing in {out}')
+    report = json.loads((out / 'report.json').read_text())
+    print(f'\n{"topic":<20}{"messages":>9}{"Hz":>8}{"ms median":>11}{"ms p95":>8}  form')
+    for topic, facts in report['topics'].items():
+        latency = facts.get('latency_ms', {})
+        size = f'{facts["width"]} x {facts["height"]}' if 'width' in facts else ''
+        print(
+            f'{topic:<20}{facts["messages"]:>9}{facts["rate_hz"]:>8.1f}'
+            f'{latency.get("median", float("nan")):>11.1f}{latency.get("p95", float("nan")):>8.1f}'
+            f'  {size} {facts.get("encoding", "")}'
+        )
+    node = report['node']
+    print(f'\n{node["model"]} ({node["weights"]}) on {node["device"]}, {node["precision"]}')
+    if report['warning']:
+        print(f'WARNING: {report["warning"]}')
+    say(f'{report["verdict"]}: look at {out / "demo.png"}')
+
+
+if __name__ == '__main__':
+    sys.exit(main())

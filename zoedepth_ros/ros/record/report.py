@@ -1,0 +1,77 @@
+"""Write what a recording leaves behind: report.json, demo.png, points.ply."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoedepth_ros.output.files import write_picture, write_ply
+from zoedepth_ros.output.panel import Titles, draw_panel
+from zoedepth_ros.ros.record.scenes import Moment
+
+REPORT, PICTURE, POINTS = 'report.json', 'demo.png', 'points.ply'
+
+
+def write_report(path: Path, report: Mapping[str, Any]) -> None:
+    """Write plain values as JSON; numbers that are not finite become null."""
+    path.write_text(json.dumps(_plain(report), indent=2, allow_nan=False) + '\n')
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value
+
+
+def write_moments(
+    folder: Path, moments: Sequence[Moment], *, warning: str, caption: str
+) -> list[str]:
+    """Draw one row for every moment into demo.png, write each cloud; give the file names.
+
+    warning: what to say across every row, '' for nothing.  caption: above the depth.
+    """
+    if not moments:
+        return []
+    rows = [_draw(moment, warning=warning, caption=caption) for moment in moments]
+    write_picture(folder / PICTURE, _stacked(rows))
+    names = [PICTURE]
+    for index, moment in enumerate(moments):
+        name = POINTS if index == 0 else POINTS.replace('.', f'_{index + 1}.')
+        write_ply(folder / name, moment.points_m, moment.points_rgb)
+        names.append(name)
+    return names
+
+
+def _draw(moment: Moment, *, warning: str, caption: str) -> NDArray[np.uint8]:
+    head = f', {moment.head} head' if moment.head else ''
+    titles = Titles(depth=f'depth [m]: {caption}{head}')
+    return draw_panel(
+        moment.rgb,
+        moment.depth_m,
+        moment.points_m,
+        moment.points_rgb,
+        titles=titles,
+        warning=warning,
+    )
+
+
+def _stacked(rows: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Put pictures under each other, narrower ones filled up with their own background."""
+    width = max(row.shape[1] for row in rows)
+    wide = []
+    for row in rows:
+        canvas = np.empty((row.shape[0], width, 3), np.uint8)
+        canvas[:] = row[0, 0]
+        canvas[:, : row.shape[1]] = row
+        wide.append(canvas)
+    return np.vstack(wide)

@@ -1,0 +1,224 @@
+"""A node that listens to everything and reports on it; executable `stream_recorder`."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.time import Time
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
+
+from zoedepth_ros.msg import Domain, Status
+from zoedepth_ros.ros import conversions, publishers
+from zoedepth_ros.ros.record.decode import cloud_arrays, depth_from_image
+from zoedepth_ros.ros.record.report import REPORT, write_moments, write_report
+from zoedepth_ros.ros.record.scenes import Matcher, Moment, Scenes
+from zoedepth_ros.ros.record.topic_log import TopicLog
+from zoedepth_ros.ros.running import Finished, run_node
+
+NODE_NAME = 'stream_recorder'
+DEPTH, POINTS, STATUS = 'depth/image', 'depth/points', 'zoedepth/status'
+TOPICS: dict[str, Any] = {
+    'image': Image,
+    'image/compressed': CompressedImage,
+    'camera_info': CameraInfo,
+    **publishers.TOPICS,
+    STATUS: Status,
+    '/diagnostics': DiagnosticArray,
+}
+_PROGRESS_PERIOD_S = 2.0
+_MOMENT_PERIOD_S = 0.5
+_NO_STATUS = 'no status came: unknown model, not to be trusted'
+
+
+class StreamRecorder(Node):
+    """Record for some time from the first depth image on, then write the report and end.
+
+    Ends with exit code 0 when depth and points arrived, 1 when not.
+    """
+
+    def __init__(self, **node_options: Any) -> None:
+        """Subscribe to everything; raises OSError when the folder cannot be made."""
+        super().__init__(NODE_NAME, **node_options)
+        self._folder = Path(self.declare_parameter('output', 'out/demo').value)
+        self._duration_s = float(self.declare_parameter('duration', 20.0).value)
+        self._timeout_s = float(self.declare_parameter('timeout', 120.0).value)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self.logs = {topic: TopicLog() for topic in TOPICS}
+        self._scenes, self._heads = Scenes(), dict[int, dict[str, Any]]()
+        self._status: Any = None
+        self._started_s = time.monotonic()
+        self._first_depth_s: float | None = None
+        self._last_moment_s = 0.0
+        self._written = False
+        self._matcher = Matcher(('picture', DEPTH, POINTS))
+        # Best effort meets every publisher; a queue, because this one wants them all.
+        qos = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
+        for topic, kind in TOPICS.items():
+            self.create_subscription(kind, topic, partial(self._on_message, topic), qos)
+        self.create_timer(_PROGRESS_PERIOD_S, self._say_progress)
+        self.create_timer(0.1, self._end_when_due)
+
+    def _on_message(self, topic: str, msg: Any) -> None:
+        arrived_s = time.monotonic()
+        stamp = Time.from_msg(msg.header.stamp)
+        latency_ms = (self.get_clock().now().nanoseconds - stamp.nanoseconds) * 1e-6
+        self.logs[topic].note(arrived_s, latency_ms, facts_of(msg))
+        if topic == DEPTH and self._first_depth_s is None:
+            self._first_depth_s = arrived_s
+        if topic == 'domain':
+            self._note_head(arrived_s, msg)
+        elif topic == STATUS:
+            self._status = msg
+        self._note_moment('picture' if topic.startswith('image') else topic, stamp, msg)
+
+    def _note_head(self, arrived_s: float, msg: Domain) -> None:
+        self._heads[int(arrived_s - self._started_s)] = {
+            'head': msg.head,
+            'indoor_probability': round(float(msg.indoor_probability), 3),
+            'outdoor_probability': round(float(msg.outdoor_probability), 3),
+            'forced': bool(msg.forced),
+        }
+
+    def _note_moment(self, part: str, stamp: Time, msg: Any) -> None:
+        if part not in ('picture', DEPTH, POINTS):
+            return
+        together = self._matcher.add(part, stamp.nanoseconds, msg)
+        if together is None or time.monotonic() - self._last_moment_s < _MOMENT_PERIOD_S:
+            return
+        self._last_moment_s = time.monotonic()
+        picture = together['picture']
+        decode = (
+            conversions.rgb_from_compressed
+            if isinstance(picture, CompressedImage)
+            else conversions.rgb_from_image
+        )
+        points_m, points_rgb = cloud_arrays(together[POINTS])
+        head = self._heads[max(self._heads)]['head'] if self._heads else ''
+        depth_m = depth_from_image(together[DEPTH])
+        self._scenes.add(Moment(decode(picture), depth_m, points_m, points_rgb, head))
+
+    def _say_progress(self) -> None:
+        now_s = time.monotonic()
+        if self._first_depth_s is None:
+            pictures = self.logs['image'].count + self.logs['image/compressed'].count
+            self.get_logger().info(
+                f'{now_s - self._started_s:.0f} s: waiting for depth; {pictures} pictures so far'
+            )
+            return
+        depth, points = self.logs[DEPTH], self.logs[POINTS]
+        head = self._heads[max(self._heads)]['head'] if self._heads else 'unknown'
+        self.get_logger().info(
+            f'{now_s - self._first_depth_s:.0f} of {self._duration_s:.0f} s: '
+            f'depth {depth.count} ({depth.rate_hz:.1f} Hz, {depth.median_ms:.0f} ms old), '
+            f'points {points.count} ({points.rate_hz:.1f} Hz), head {head}'
+        )
+
+    def _end_when_due(self) -> None:
+        now_s = time.monotonic()
+        if self._first_depth_s is None:
+            due = now_s - self._started_s >= self._timeout_s
+        else:
+            due = now_s - self._first_depth_s >= self._duration_s
+        if due:
+            self.write()
+            raise Finished(0 if self.arrived else 1)
+
+    @property
+    def arrived(self) -> bool:
+        """Whether depth and points arrived."""
+        return self.logs[DEPTH].count > 0 and self.logs[POINTS].count > 0
+
+    def write(self) -> None:
+        """Write the report and the pictures."""
+        self._written = True
+        report = self.report()
+        caption = report['node'].get('model', 'unknown model')
+        report['files'] = [
+            REPORT,
+            *write_moments(
+                self._folder,
+                self._scenes.moments,
+                warning=report['warning'],
+                caption=caption,
+            ),
+        ]
+        write_report(self._folder / REPORT, report)
+        if report['warning']:
+            self.get_logger().warning(report['warning'])
+        self.get_logger().info(f'{report["verdict"]}; see {self._folder}')
+
+    def report(self) -> dict[str, Any]:
+        """Give everything that was recorded as plain values."""
+        missing = [topic for topic in (DEPTH, POINTS) if self.logs[topic].count == 0]
+        verdict = f'missing: {", ".join(missing)}' if missing else 'depth and points arrived'
+        return {
+            'verdict': verdict,
+            'warning': _NO_STATUS if self._status is None else self._status.trained_on,
+            'node': {} if self._status is None else facts_of_status(self._status),
+            'duration_s': round(time.monotonic() - self._started_s, 1),
+            'topics': {topic: log.summary() for topic, log in self.logs.items() if log.count},
+            'head_per_second': [{'second': s, **h} for s, h in sorted(self._heads.items())],
+            'machine': {
+                'python': platform.python_version(),
+                'ros_distro': os.environ.get('ROS_DISTRO', ''),
+                'rmw': rclpy.get_rmw_implementation_identifier(),
+                'cpus': os.cpu_count(),
+            },
+        }
+
+    def close(self) -> None:
+        """Write what there is when somebody stops the recording early."""
+        if not self._written and self._first_depth_s is not None:
+            self.write()
+
+
+def facts_of(msg: Any) -> dict[str, Any]:
+    """Give what a report says about the form of a message: encoding, size, frame_id."""
+    facts: dict[str, Any] = {}
+    if isinstance(msg, Image):
+        facts['encoding'] = msg.encoding
+    elif isinstance(msg, CompressedImage):
+        facts['encoding'] = msg.format
+    elif isinstance(msg, PointCloud2):
+        facts['encoding'] = ', '.join(f'{field.name}@{field.offset}' for field in msg.fields)
+        facts['is_dense'] = bool(msg.is_dense)
+    if isinstance(msg, (Image, CameraInfo, PointCloud2)):
+        facts['width'], facts['height'] = msg.width, msg.height
+    facts['frame_id'] = msg.header.frame_id
+    return facts
+
+
+def facts_of_status(status: Status) -> dict[str, Any]:
+    """Give a status message as plain values."""
+    return {
+        'state': status.state,
+        'model': status.model,
+        'weights': status.weights,
+        'trained_on': status.trained_on,
+        'device': status.device,
+        'precision': status.precision,
+        'network_size': [status.network_height, status.network_width],
+        'head': status.head,
+        'received': status.received,
+        'published': status.published,
+        'drops': {drop.reason: drop.count for drop in status.drops},
+        'stages_ms': {
+            stage.name: {'median': stage.median_ms, 'p95': stage.p95_ms} for stage in status.stages
+        },
+        'age_ms': {'median': status.age_median_ms, 'p95': status.age_p95_ms},
+        'memory_mb': status.memory_mb,
+    }
+
+
+def main() -> int:
+    """Run the node; give the exit code."""
+    return run_node(StreamRecorder, name=NODE_NAME, errors=(OSError,))
