@@ -1,0 +1,113 @@
+import numpy as np
+import pytest
+from constant_network import ConstantNetwork
+from listed_samples import ListedSamples, flat_sample
+
+from zoedepth_ros.data.errors import DatasetError
+from zoedepth_ros.data.hypersim import HyperSim
+from zoedepth_ros.evaluation.evaluate import evaluate, predict
+from zoedepth_ros.evaluation.protocol import DOMAIN_PROTOCOLS
+
+INDOOR = DOMAIN_PROTOCOLS['indoor']
+
+
+def _two_metres(picture, head):
+    return np.full((2, 3), 2.0)
+
+
+def test_every_picture_is_scored_and_the_mean_is_over_pictures():
+    samples = [flat_sample('a', 2.0), flat_sample('b', 4.0)]
+    report = evaluate(ConstantNetwork(_two_metres), ListedSamples(samples), INDOOR)
+    assert [picture.name for picture in report.pictures] == ['a', 'b']
+    errors = [picture.metrics.abs_rel for picture in report.pictures]
+    assert errors == pytest.approx([0.0, 0.5], abs=1e-6)
+    assert report.metrics.abs_rel == pytest.approx(0.25)
+    assert report.card.weights == 'none'
+
+
+def test_the_prediction_is_averaged_with_that_of_the_mirrored_picture_mirrored_back():
+    def from_red(picture, head):  # red grows from 0 to 1 to the right: depth in metres
+        return picture[..., 0] + np.linspace(1, 2, picture.shape[1])
+
+    picture = flat_sample('a', 1.0).rgb.astype(np.float32) / 255
+    network = ConstantNetwork(from_red)
+    depth_m, _ = predict(network, picture, head='auto', flip=True)
+    # red itself is mirrored back onto itself; the ramp 1..2 meets 2..1: 1.5 everywhere
+    np.testing.assert_allclose(depth_m, picture[..., 0] + 1.5, rtol=1e-6)
+    np.testing.assert_array_equal(network.pictures[1], picture[:, ::-1])
+
+
+def test_without_flip_the_network_runs_once():
+    network = ConstantNetwork(_two_metres)
+    evaluate(network, ListedSamples([flat_sample('a', 2.0)]), INDOOR, flip=False)
+    assert len(network.pictures) == 1
+
+
+def test_each_of_the_two_passes_asks_the_router_by_itself():
+    def by_head(picture, head):
+        return np.full((2, 3), 2.0 if head == 'indoor' else 6.0)
+
+    picture = np.zeros((4, 6, 3), np.float32)
+    picture[:, 0, 2] = 1.0  # the left column decides: outdoor as it is, indoor when mirrored
+    depth_m, result = predict(ConstantNetwork(by_head), picture, head='auto', flip=True)
+    assert (depth_m == 4.0).all()
+    assert result.head == 'outdoor'
+    forced, _ = predict(ConstantNetwork(by_head), picture, head='indoor', flip=True)
+    assert (forced == 2.0).all()
+
+
+def test_the_routers_accuracy_is_over_pictures_and_absent_without_a_router():
+    samples = [
+        flat_sample('a', 2.0),
+        flat_sample('b', 2.0, domain='outdoor', blue=255),
+        flat_sample('c', 2.0, domain='outdoor'),
+        flat_sample('d', 2.0),
+    ]
+    data = ListedSamples(samples)
+    assert evaluate(ConstantNetwork(_two_metres), data, INDOOR).router_accuracy == 0.75
+    without = ConstantNetwork(_two_metres, router=False)
+    assert evaluate(without, data, INDOOR).router_accuracy is None
+
+
+def test_a_picture_without_a_pixel_that_counts_is_listed_and_left_out():
+    samples = [flat_sample('unknown', np.nan), flat_sample('far', 12.0), flat_sample('a', 2.0)]
+    report = evaluate(ConstantNetwork(_two_metres), ListedSamples(samples), INDOOR)
+    assert report.without_truth == ('unknown', 'far')
+    assert report.metrics.abs_rel == pytest.approx(0.0, abs=1e-6)
+
+
+def test_nothing_to_score_is_an_error_that_names_what_was_skipped():
+    skipped = [DatasetError('listed', 'a.png', 'damaged', 'a picture')]
+    with pytest.raises(ValueError, match=r'no picture with a pixel.*a\.png: damaged'):
+        evaluate(ConstantNetwork(_two_metres), ListedSamples([], skipped), INDOOR)
+
+
+def test_skipped_files_are_in_the_report():
+    skipped = [DatasetError('listed', 'a.png', 'damaged', 'a picture')]
+    data = ListedSamples([flat_sample('b', 2.0)], skipped)
+    report = evaluate(ConstantNetwork(_two_metres), data, INDOOR)
+    assert report.skipped == ('listed: a.png: damaged; expected a picture',)
+
+
+def test_a_limit_takes_the_first_pictures_and_the_watcher_sees_each():
+    seen = []
+    data = ListedSamples([flat_sample(name, 2.0) for name in 'abc'])
+    evaluate(ConstantNetwork(_two_metres), data, INDOOR, limit=2, observe=seen.append)
+    assert [(s.sample.name, s.n_done, s.n_all) for s in seen] == [('a', 1, 2), ('b', 2, 2)]
+
+
+def test_the_network_sees_the_picture_at_the_size_of_the_data_sets_protocol(tmp_path):
+    h5py = pytest.importorskip('h5py')
+    from dataset_files import gray, write_picture
+
+    folder = tmp_path / 'ai_001/images'
+    write_picture(folder / 'scene_cam_00_final_preview/frame.0000.tonemap.jpg', gray(768, 1024))
+    (folder / 'scene_cam_00_geometry_hdf5').mkdir()
+    with h5py.File(
+        folder / 'scene_cam_00_geometry_hdf5/frame.0000.depth_meters.hdf5', 'w'
+    ) as file:
+        file['dataset'] = np.full((768, 1024), 2.0, np.float32)
+    network = ConstantNetwork(_two_metres)
+    evaluate(network, HyperSim(tmp_path), INDOOR)
+    assert network.pictures[0].shape == (480, 640, 3)
+    assert network.pictures[0].dtype == np.float32

@@ -1,0 +1,41 @@
+"""A predictor for evaluations: the depth is what the test says of the picture; no network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoedepth_ros.inference.result import AUTO, DepthResult
+
+Depth = Callable[[NDArray, str], NDArray]
+
+
+class ConstantNetwork:
+    """Predict `depth(picture, head)` and route to 'outdoor' where the picture's blue is above 0.5.
+
+    Pictures come as float32 in [0, 1]; what was asked is kept in `pictures` and `heads_asked`.
+    """
+
+    model_name = 'ZoeD_tiny_NK'
+    device = 'cpu'
+    precision = 'fp32'
+    weights_origin = 'none'
+    trained_on = 'nothing: a test'
+
+    def __init__(self, depth: Depth, *, router: bool = True) -> None:
+        self.depth = depth
+        self.router = router
+        self.pictures: list[NDArray] = []
+        self.heads_asked: list[str] = []
+
+    def predict_network_resolution(self, picture: NDArray, head: str = AUTO) -> DepthResult:
+        self.pictures.append(picture)
+        self.heads_asked.append(head)
+        outdoor = float(picture[:, 0, 2].mean() > 0.5)
+        verdict = {'indoor': 1.0 - outdoor, 'outdoor': outdoor} if self.router else {}
+        if head == AUTO:
+            head = max(verdict, key=verdict.__getitem__) if verdict else 'indoor'
+        depth_m = np.asarray(self.depth(picture, head), np.float32)
+        return DepthResult(depth_m, depth_m * 0, depth_m * 0, head, verdict)

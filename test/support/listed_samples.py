@@ -1,0 +1,44 @@
+"""A data set that is a list of samples, for evaluations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoedepth_ros.data.errors import DatasetError
+from zoedepth_ros.data.sample import Sample
+
+
+class ListedSamples:
+    """Hand out the samples it was given; `skipped` as if these had been damaged."""
+
+    name = 'listed'
+
+    def __init__(self, samples: list[Sample], skipped: list[DatasetError] | None = None) -> None:
+        self.samples = samples
+        self.skipped = skipped or []
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __iter__(self) -> Iterator[Sample]:
+        return iter(self.samples)
+
+    def picture(self, sample: Sample) -> NDArray[np.float32]:
+        return sample.rgb.astype(np.float32) / np.float32(255)
+
+
+def flat_sample(name: str, depth_m: float, *, domain: str = 'indoor', blue: int = 0) -> Sample:
+    """Return a sample 4 x 6 of one depth whose picture is darkest on the left."""
+    rgb = np.zeros((4, 6, 3), np.uint8)
+    rgb[..., 0] = np.arange(6) * 51
+    rgb[..., 2] = blue
+    return Sample(
+        rgb=rgb,
+        depth_m=np.full((4, 6), depth_m, np.float32),
+        camera=None,
+        domain=domain,
+        name=name,
+    )

@@ -1,0 +1,100 @@
+"""Keep and draw the pictures a model is worst at."""
+
+from __future__ import annotations
+
+import heapq
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from zoedepth_ros.evaluation.evaluate import Scored
+from zoedepth_ros.evaluation.protocol import resize_prediction
+from zoedepth_ros.output.color import BACKGROUND, depth_range, depth_to_bgr, put_text, scale_bar
+
+VIEW_HEIGHT = 320
+"""Height of each view of a panel [px]."""
+FULL_ERROR = 0.5
+"""Relative error that is drawn brightest."""
+
+
+class WorstPictures:
+    """Watch an evaluation and keep the pictures of largest AbsRel."""
+
+    def __init__(self, n_kept: int) -> None:
+        self.n_kept = n_kept
+        self._heap: list[tuple[float, int, Scored]] = []
+
+    def __call__(self, scored: Scored) -> None:
+        """Look at one scored picture."""
+        if scored.score is None or self.n_kept == 0:
+            return
+        item = (scored.score.metrics.abs_rel, -scored.n_done, scored)
+        if len(self._heap) < self.n_kept:
+            heapq.heappush(self._heap, item)
+        else:
+            heapq.heappushpop(self._heap, item)
+
+    def ranked(self) -> list[Scored]:
+        """Return what was kept, worst first."""
+        return [scored for _, _, scored in sorted(self._heap, reverse=True)]
+
+    def save(self, folder: Path) -> list[Path]:
+        """Write a PNG for each, worst first; return their paths."""
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = []
+        for rank, scored in enumerate(self.ranked(), start=1):
+            stem = scored.sample.name.replace('/', '_').rsplit('.', 1)[0]
+            path = folder / f'worst_{rank:02d}_{stem}.png'
+            ok, encoded = cv2.imencode('.png', error_panel(scored))
+            if not ok:
+                raise OSError(f'cannot encode {path}')
+            path.write_bytes(encoded.tobytes())
+            paths.append(path)
+        return paths
+
+
+def error_panel(scored: Scored) -> NDArray[np.uint8]:
+    """Draw picture | truth | prediction | relative error, blue-green-red (H, W, 3).
+
+    Truth and prediction share one scale of colours; the error is black where nothing counts.
+    """
+    truth_m = scored.sample.depth_m
+    prediction_m = scored.protocol.clamp(resize_prediction(scored.prediction_m, *truth_m.shape))
+    valid = scored.protocol.valid(truth_m)
+    near_m, far_m = depth_range(np.where(valid, truth_m, np.nan).astype(np.float32))
+    score = scored.score
+    views = {
+        scored.sample.name: cv2.cvtColor(scored.sample.rgb, cv2.COLOR_RGB2BGR),
+        'truth [m]': depth_to_bgr(truth_m, near_m, far_m),
+        f'prediction [m], head {score.head if score else "?"}': depth_to_bgr(
+            prediction_m, near_m, far_m
+        ),
+        f'error 0 to {FULL_ERROR:.0%}, AbsRel {score.metrics.abs_rel if score else 0.0:.3f}': (
+            _error_to_bgr(prediction_m, truth_m, valid)
+        ),
+    }
+    columns = [_view(title, picture) for title, picture in views.items()]
+    bar = scale_bar(columns[0].shape[0], near_m, far_m, text_px=9.0)
+    return np.hstack([*columns[:3], bar, columns[3]])
+
+
+def _error_to_bgr(
+    prediction_m: NDArray[np.float32], truth_m: NDArray[np.float32], valid: NDArray[np.bool_]
+) -> NDArray[np.uint8]:
+    truth_m = np.where(valid, truth_m, np.float32(1.0))
+    share = np.abs(prediction_m - truth_m) / truth_m / FULL_ERROR
+    level = np.rint(np.clip(share, 0.0, 1.0) * 255).astype(np.uint8)
+    bgr = cv2.applyColorMap(level, cv2.COLORMAP_INFERNO)
+    bgr[~valid] = 0
+    return bgr
+
+
+def _view(title: str, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Bring a picture to the panel's height and write its title above it."""
+    width = max(1, round(picture.shape[1] * VIEW_HEIGHT / picture.shape[0]))
+    resized = cv2.resize(picture, (width, VIEW_HEIGHT), interpolation=cv2.INTER_AREA)
+    band = np.full((22, width, 3), BACKGROUND, np.uint8)
+    put_text(band, title, (6, 16), 9.0)
+    return np.vstack([band, resized])
