@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from functools import partial
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -13,8 +14,14 @@ from torch import Tensor, nn
 from zoedepth_ros.model.config import BackboneConfig
 from zoedepth_ros.model.reassemble import Reassemble
 
-Prepared = tuple[Tensor, ...]
-"""Tensors that depend on the size of a picture but not on its content."""
+
+class Prepared(NamedTuple):
+    """What a backbone computes from the size of a picture, not from its content."""
+
+    size: tuple[int, int]
+    """Height and width of the pictures it is for [px]."""
+    tensors: tuple[Tensor, ...]
+    """For BEiT: every block's position bias (1, heads, 1 + patches, 1 + patches)."""
 
 
 class FeatureExtractor(nn.Module, ABC):
@@ -52,23 +59,25 @@ class BeitFeatures(FeatureExtractor):
         )
 
     def prepare(self, height: int, width: int) -> Prepared:
-        """Return every block's bias (1, heads, 1 + patches, 1 + patches)."""
+        """Return every block's position bias."""
         grid = (height // self.config.patch_size, width // self.config.patch_size)
-        return tuple(
-            position_bias(table, self.config.window, grid)[None] for table in self.position_tables
-        )
+        biases = (position_bias(x, self.config.window, grid) for x in self.position_tables)
+        return Prepared((height, width), tuple(bias[None] for bias in biases))
 
     def forward(self, image: Tensor, prepared: Prepared | None = None) -> list[Tensor]:
         """Return the four maps, finest first."""
+        size = (image.shape[-2], image.shape[-1])
         if prepared is None:
-            prepared = self.prepare(image.shape[-2], image.shape[-1])
+            prepared = self.prepare(*size)
+        elif prepared.size != size:
+            raise ValueError(f'prepared for pictures of {prepared.size}, got one of {size}')
         patches = self.patch_embed(image)  # (B, embed_dim, grid height, grid width)
         grid = patches.shape[-2:]
         patches = patches.flatten(2).transpose(1, 2)  # (B, patches, embed_dim)
         cls_token = self.cls_token.expand(len(patches), -1, -1).to(patches.dtype)
         tokens = torch.cat([cls_token, patches], dim=1)
         tapped = []
-        for index, (block, bias) in enumerate(zip(self.blocks, prepared, strict=True)):
+        for index, (block, bias) in enumerate(zip(self.blocks, prepared.tensors, strict=True)):
             tokens = block(tokens, shared_rel_pos_bias=bias)
             if index in self.config.taps:
                 tapped.append(tokens)

@@ -84,7 +84,8 @@ class ZoeDepth(nn.Module):
         """
         self._check_size(height, width)
         with torch.no_grad():
-            return tuple(x.to(dtype=dtype) for x in self.backbone.prepare(height, width))
+            prepared = self.backbone.prepare(height, width)
+        return prepared._replace(tensors=tuple(x.to(dtype=dtype) for x in prepared.tensors))
 
     def encode(self, image: Tensor, prepared: Prepared | None = None) -> Features:
         """Return what heads and router share.
