@@ -38,8 +38,9 @@ class ImageWriter:
         if self._view.shape != shape:
             self._msg.height, self._msg.width = height, width
             self._msg.step = width * self._channels * np.dtype(self._dtype).itemsize
-            self._msg.data, flat = _buffer(height * self._msg.step)
-            self._view = flat.view(self._dtype).reshape(shape)
+            self._view = (
+                _buffer(self._msg, height * self._msg.step).view(self._dtype).reshape(shape)
+            )
         return self._view
 
     def message(self, header: Any) -> Any:
@@ -87,8 +88,11 @@ class CloudWriter:
         """
         height, width = points_m.shape[:2]
         if self._view.shape != (height, width, 4):
-            self._msg.data, flat = _buffer(height * width * POINT_STEP_BYTES)
-            self._view = flat.view(np.float32).reshape(height, width, 4)
+            self._view = (
+                _buffer(self._msg, height * width * POINT_STEP_BYTES)
+                .view(np.float32)
+                .reshape(height, width, 4)
+            )
         self._fill(self._view, points_m, rgb)
         self._describe(header, height, width, is_dense=False)
         return self._msg
@@ -99,8 +103,7 @@ class CloudWriter:
         """Give a cloud of one row without the unknown points of (H, W, 3)."""
         known = np.isfinite(points_m[..., 2])
         count = int(np.count_nonzero(known))
-        self._msg.data, flat = _buffer(count * POINT_STEP_BYTES)
-        view = flat.view(np.float32).reshape(count, 4)
+        view = _buffer(self._msg, count * POINT_STEP_BYTES).view(np.float32).reshape(count, 4)
         self._fill(view, points_m[known], None if rgb is None else rgb[known])
         self._view = np.empty((0, 0, 4), np.float32)
         self._describe(header, 1, count, is_dense=True)
@@ -160,7 +163,8 @@ def _point_fields(color: bool) -> list[Any]:
     ]
 
 
-def _buffer(size_bytes: int) -> tuple[array.array[int], NDArray[np.uint8]]:
-    """Make zeroed bytes for a message and a view to write them through."""
-    data = array.array('B', bytes(size_bytes))
-    return data, np.frombuffer(data, np.uint8)
+def _buffer(msg: Any, size_bytes: int) -> NDArray[np.uint8]:
+    """Give a message zeroed bytes and a view to write them through."""
+    msg.data = array.array('B', bytes(size_bytes))
+    # From the message, not from the array: since Kilted, rclpy keeps a copy of what it is given.
+    return np.frombuffer(msg.data, np.uint8)
