@@ -115,13 +115,13 @@ def test_auto_takes_the_head_the_router_prefers():
 
 
 def test_a_given_head_is_used_and_the_router_is_asked_only_when_wanted():
-    predictor = bent('ZoeD_tiny_NK', {'indoor': 9.0, 'outdoor': 0.0})
+    predictor = bent('ZoeD_tiny_NK', {'indoor': 0.0, 'outdoor': 9.0})
     rgb = random_rgb(64, 96)
-    asked = predictor(rgb, 'outdoor')
-    assert asked.head == 'outdoor'
-    assert asked.router_probabilities['indoor'] > 0.99
-    assert predictor(rgb, 'outdoor', route=False).router_probabilities == {}
-    assert predictor(rgb, 'auto', route=False).head == 'indoor'  # auto cannot do without
+    asked = predictor(rgb, 'indoor')
+    assert asked.head == 'indoor'
+    assert asked.router_probabilities['outdoor'] > 0.99
+    assert predictor(rgb, 'indoor', route=False).router_probabilities == {}
+    assert predictor(rgb, 'auto', route=False).head == 'outdoor'  # auto cannot do without
 
 
 def test_one_verdict_on_the_picture_itself_holds_for_its_mirror_image_too(monkeypatch):
@@ -179,6 +179,7 @@ def test_values_that_are_not_finite_are_an_error_and_never_a_result():
 def test_results_do_not_depend_on_what_was_seen_before_even_at_another_size():
     predictor = tiny(way='official')
     first = predictor(random_rgb(101, 67), 'indoor').depth_m
+    assert predictor.network_size(50, 200) != predictor.network_size(101, 67)
     predictor(random_rgb(50, 200), 'indoor')
     np.testing.assert_array_equal(predictor(random_rgb(101, 67), 'indoor').depth_m, first)
     np.testing.assert_array_equal(tiny(way='official')(random_rgb(101, 67), 'indoor').depth_m,

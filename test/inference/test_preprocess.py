@@ -134,6 +134,14 @@ def test_an_impossible_preprocessing_is_refused(arguments, message):
         make_preprocessing(*arguments)
 
 
+@pytest.fixture
+def every_warning():
+    torch.set_warn_always(True)  # else torch tells of read-only memory once in a process
+    yield
+    torch.set_warn_always(False)
+
+
+@pytest.mark.usefixtures('every_warning')
 def test_mirrored_read_only_and_sliced_pictures_are_read_as_they_look(recwarn):
     rgb = random_rgb(20, 30)
     frozen = rgb.copy()

@@ -10,6 +10,7 @@ from torch import Tensor
 from zoedepth_ros.inference.preprocess import MetricPreprocessing, Preprocessing, Size, to_tensor
 from zoedepth_ros.inference.result import AUTO, DepthResult, InferenceError, check_head, check_rgb
 from zoedepth_ros.inference.runtime import DTYPES
+from zoedepth_ros.model.backbone import Prepared
 from zoedepth_ros.model.zoedepth import Features, ZoeDepth
 
 MIN_DEPTH_M = 1e-3  # the nearest depth the networks were trained and evaluated with
@@ -51,7 +52,7 @@ class TorchPredictor:
         self._preprocessing = preprocessing
         self._device = device
         self._flip_augmentation = flip_augmentation
-        self._prepared: tuple[Size, tuple[Tensor, ...]] | None = None
+        self._prepared: Prepared | None = None
 
     def network_size(self, height: int, width: int) -> Size:
         """Give the (height, width) that a picture of this size has inside the network."""
@@ -118,10 +119,10 @@ class TorchPredictor:
     def _encode(self, image: Tensor) -> Features:
         """Run what the heads share, with the constants of this size made once."""
         size = (image.shape[-2], image.shape[-1])
-        if self._prepared is None or self._prepared[0] != size:
+        if self._prepared is None or self._prepared.size != size:
             self._prepared = None  # a gigabyte for the big networks: never hold two
-            self._prepared = (size, self._model.prepare(*size))
-        return self._model.encode(image, self._prepared[1])
+            self._prepared = self._model.prepare(*size)
+        return self._model.encode(image, self._prepared)
 
     def _verdict(self, features: Features) -> dict[str, float]:
         """Give the router's probabilities; {} without a router."""
