@@ -7,6 +7,10 @@ from collections import deque
 
 import numpy as np
 
+# How much too early is still in time, in periods: 10 Hz out of a camera of 10 Hz that trembles by
+# some milliseconds must be 10 Hz.
+_SLACK = 0.2
+
 
 class RateLimiter:
     """Say yes at most so many times a second, whatever the clock does.
@@ -30,14 +34,16 @@ class RateLimiter:
         if self._rate_hz <= 0.0 or self._next_s is None:
             return True
         jumped_back = now_s < self._next_s - 2.0 / self._rate_hz
-        return jumped_back or now_s >= self._next_s
+        return jumped_back or now_s >= self._next_s - _SLACK / self._rate_hz
 
     def take(self, now_s: float) -> None:
         """Note that it was done now, which sets the next deadline."""
         if self._rate_hz <= 0.0:
             return
         period_s = 1.0 / self._rate_hz
-        on_grid = self._next_s is not None and self._next_s <= now_s < self._next_s + period_s
+        on_grid = self._next_s is not None and (
+            self._next_s - _SLACK * period_s <= now_s < self._next_s + period_s
+        )
         self._next_s = (self._next_s if on_grid and self._next_s is not None else now_s) + period_s
 
 
