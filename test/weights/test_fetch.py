@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import time
 
 import pytest
 from file_server import file_server
@@ -206,6 +207,15 @@ def test_no_network_is_said_in_words(world, server, monkeypatch):
         fetch('some', progress=False)
 
 
+def test_a_dead_hub_is_noticed_at_once_and_in_one_line(world, server, monkeypatch, capfd):
+    monkeypatch.setenv('HF_ENDPOINT', 'http://127.0.0.1:9')
+    start_s = time.monotonic()
+    with pytest.raises(FetchError, match=r'huggingface: no connection: 127\.0\.0\.1: .*refused'):
+        fetch('some', progress=False, source='huggingface')
+    assert time.monotonic() - start_s < 3
+    assert capfd.readouterr().err == ''
+
+
 def test_a_login_page_is_not_taken_for_weights(world, server):
     server.files[PT_PATH] = b'<html>please log in</html>'
     with pytest.raises(FetchError, match='wrong size: the server has 26 bytes'):
@@ -236,7 +246,7 @@ def test_a_folder_that_cannot_be_written_is_an_error_that_names_it(world, server
 
 
 def test_an_unknown_model_is_a_value_error(world):
-    with pytest.raises(ValueError, match='unknown model'):
+    with pytest.raises(ValueError, match='no weights are published'):
         fetch('other', progress=False)
 
 

@@ -55,7 +55,7 @@ def test_the_default_model_comes_first():
 
 
 def test_an_unknown_name_is_refused_with_the_names_there_are():
-    with pytest.raises(ValueError, match=r"'ZoeD_M13_N'.*ZoeD_M12_NK, ZoeD_M12_N"):
+    with pytest.raises(ValueError, match=r"'ZoeD_M13_N'.*ZoeD_M12_NK, ZoeD_M12_N,.*your own"):
         model_source('ZoeD_M13_N')
 
 

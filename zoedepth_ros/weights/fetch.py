@@ -8,17 +8,20 @@ import http.client
 import logging
 import os
 import shutil
+import socket
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from zoedepth_ros.weights.places import Source, cached, hub_cache, manual_way, weights_folder
 from zoedepth_ros.weights.registry import GithubAsset, HuggingFaceFile, ModelSource, model_source
 
 _LOG = logging.getLogger(__name__)
 _TIMEOUT_S = 30.0
+_PROBE_TIMEOUT_S = 10.0
 _ATTEMPTS = 6
 _PAUSE_S = 2.0
 _CHUNK_BYTES = 1 << 20
@@ -65,9 +68,9 @@ def fetch(
             return way()
         except Exception as error:  # the hub library changed its exception classes three times
             reasons[place] = _reason(error)
-            _LOG.warning('%s: %s', place, reasons[place])
             if _is_disk_full(error):
                 break
+            _LOG.info('no success: %s', reasons[place])
     raise FetchError(_explain(model, cache_dir, reasons))
 
 
@@ -94,9 +97,13 @@ def _from_hub(file: HuggingFaceFile, hub_folder: Path | None, progress: bool) ->
         enable_progress_bars,
     )
 
+    _refuse_dead_connection(os.environ.get('HF_ENDPOINT') or 'https://huggingface.co')
     silence = not progress and not are_progress_bars_disabled()
     if silence:
         disable_progress_bars()
+    hub_log = logging.getLogger('huggingface_hub')
+    level = hub_log.level
+    hub_log.setLevel(logging.ERROR)  # its warnings quote whole tracebacks
     try:
         return Path(
             hf_hub_download(
@@ -107,8 +114,22 @@ def _from_hub(file: HuggingFaceFile, hub_folder: Path | None, progress: bool) ->
             )
         )
     finally:
+        hub_log.setLevel(level)
         if silence:
             enable_progress_bars()
+
+
+def _refuse_dead_connection(endpoint: str) -> None:
+    """Try the server once: without network the hub library would retry for half a minute."""
+    address = urlsplit(endpoint)
+    host = address.hostname or ''
+    if address.scheme in urllib.request.getproxies() and not urllib.request.proxy_bypass(host):
+        return  # only the proxy need be within reach
+    port = address.port or {'https': 443}.get(address.scheme, 80)
+    try:
+        socket.create_connection((host, port), _PROBE_TIMEOUT_S).close()
+    except OSError as error:
+        raise urllib.error.URLError(f'{host}: {error.strerror or error}') from None
 
 
 def _from_github(asset: GithubAsset, target: Path, progress: bool) -> Path:
@@ -264,7 +285,9 @@ def _sources_of(model: ModelSource) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """Put a failure into one line for people."""
+    """Put a failure into one line for people; the first cause says most."""
+    while error.__cause__ is not None and isinstance(error.__cause__, Exception):
+        error = error.__cause__
     if isinstance(error, ImportError):
         return f'{error.name or error} is not installed (pip install huggingface_hub)'
     if _is_disk_full(error):

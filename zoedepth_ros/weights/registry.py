@@ -129,7 +129,11 @@ MODELS: Mapping[str, ModelSource] = MappingProxyType({model.name: model for mode
 def model_source(name: str) -> ModelSource:
     """Return the entry of that name; ValueError lists the names there are."""
     if name not in MODELS:
-        raise ValueError(f'unknown model {name!r}: weights are known for {", ".join(MODELS)}')
+        there = [known for known, model in MODELS.items() if model.kind != 'embedded']
+        raise ValueError(
+            f'no weights are published for a model {name!r}, only for {", ".join(there)}; '
+            "others take a file of your own or 'random' as weights"
+        )
     return MODELS[name]
 
 

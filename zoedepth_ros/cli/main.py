@@ -1,0 +1,98 @@
+"""The command `zoedepth`: finds the subcommand, runs it, turns errors into one clear message."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from typing import Protocol, cast
+
+COMMANDS = ('predict', 'models', 'download')
+"""Modules of this room that are subcommands, in the order of the help."""
+
+FAILED, MISUSED, INTERRUPTED = 1, 2, 130
+
+
+class Command(Protocol):
+    """What every subcommand's module has; importing it must be fast: no torch, no OpenCV."""
+
+    NAME: str
+    """What people type."""
+    HELP: str
+    """One line for `zoedepth --help`."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the arguments."""
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Do it and return the exit code."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code: 0 done, 1 partly failed, 2 not possible."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    args = _parser(arguments).parse_args(arguments)
+    _show_progress()
+    try:
+        return int(args.run(args))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # `zoedepth models | head`: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except ModuleNotFoundError as error:
+        if (error.name or '').startswith('zoedepth_ros'):
+            raise
+        return _complain(f'{error}: this command needs it (pip install {error.name})')
+    except (ValueError, OSError) as error:
+        return _complain(str(error))
+
+
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """Build the parser; with a subcommand given, only that one's module is imported."""
+    parser = argparse.ArgumentParser(
+        prog='zoedepth',
+        description='Metric depth from one ordinary picture, with ZoeDepth.',
+        epilog='zoedepth COMMAND --help says more. The ROS 2 node is '
+        '`ros2 launch zoedepth_ros depth.launch.py`.',
+    )
+    parser.add_argument('--version', action=_Version, nargs=0, help='print the version and leave')
+    commands = parser.add_subparsers(title='commands', metavar='COMMAND', required=True)
+    wanted = [name for name in COMMANDS if name in arguments[:1]]
+    for name in wanted or COMMANDS:
+        command = cast(Command, importlib.import_module(f'zoedepth_ros.cli.{name}'))
+        subparser = commands.add_parser(command.NAME, help=command.HELP, description=command.HELP)
+        command.add_arguments(subparser)
+        subparser.set_defaults(run=command.run)
+    return parser
+
+
+class _Version(argparse.Action):
+    """Look the version up only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from zoedepth_ros.cli.version import version
+
+        print(f'zoedepth {version()}')
+        parser.exit()
+
+
+def _show_progress() -> None:
+    """Print what this package logs, and nothing of other libraries."""
+    logger = logging.getLogger('zoedepth_ros')
+    if not logger.handlers:
+        logger.addHandler(logging.StreamHandler())
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+
+
+def _complain(text: str) -> int:
+    print(f'zoedepth: error: {text}', file=sys.stderr)
+    return MISUSED
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,71 @@
+"""`zoedepth models`: which weights there are, and which of them are on this machine."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from zoedepth_ros.weights.registry import MODELS, ModelSource
+
+NAME = 'models'
+HELP = 'list the models, where their weights come from, and which are here already'
+
+_COLUMNS = ('NAME', 'HEADS', 'PARAMETERS', 'DOWNLOAD', 'HERE', 'WHAT FOR')
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument(
+        '--cache-dir',
+        metavar='DIR',
+        help='look here instead of $ZOEDEPTH_HOME or the usual caches',
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the table."""
+    from zoedepth_ros.model.config import PRESETS
+    from zoedepth_ros.weights.places import cached, weights_folder
+
+    here = {name: cached(name, cache_dir=args.cache_dir) for name in MODELS}
+    rows = [
+        _row(model, here[name])
+        for name, model in MODELS.items()
+        if model.kind != 'embedded' or here[name]  # one that does not ship cannot be had
+    ]
+    for row in [_COLUMNS, *rows]:
+        print(_line(row, [_COLUMNS, *rows]))
+    print()
+    for name, path in here.items():
+        if path:
+            print(f'{name} is {path}')
+    print(f'downloads are kept in {weights_folder(args.cache_dir)} (ZOEDEPTH_HOME moves it)')
+    print('and in the cache of Hugging Face (HF_HOME moves it). All weights: MIT licence.')
+    others = ', '.join(name for name in PRESETS if name not in MODELS)
+    print(f'Without published weights (--weights FILE of your own, or random): {others}')
+    return 0
+
+
+def size_text(size_bytes: float) -> str:
+    """Write a size for people, in powers of ten."""
+    for unit in ('B', 'kB', 'MB', 'GB'):
+        if size_bytes < 1000 or unit == 'GB':
+            break
+        size_bytes /= 1000
+    return f'{size_bytes:.3g} {unit}'
+
+
+def _row(model: ModelSource, path: Path | None) -> tuple[str, ...]:
+    source = model.hugging_face or model.github
+    if model.kind == 'embedded':
+        download = 'none'
+    else:
+        download = f'{source.about_bytes / 1e9:.2f} GB' if source else '-'
+    parameters = f'{model.parameters / 1e6:.1f} M' if model.parameters else '-'
+    heads = ', '.join(model.heads) or 'relative only'
+    return model.name, heads, parameters, download, 'yes' if path else 'no', model.purpose
+
+
+def _line(row: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    widths = [max(len(other[column]) for other in rows) for column in range(len(row))]
+    return '  '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

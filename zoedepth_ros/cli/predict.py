@@ -1,0 +1,233 @@
+"""`zoedepth predict PICTURE…`: depth of pictures, as files."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from zoedepth_ros.inference.result import DepthPredictor, DepthResult
+
+NAME = 'predict'
+HELP = 'write the depth of pictures: PNG in millimetres, NumPy, colours, point cloud'
+
+DEFAULT_MODEL = 'ZoeD_M12_NK'
+DEFAULT_HFOV_DEG = 55.0
+"""Field of view that ZoeDepth's own point clouds assume [degrees]."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add = parser.add_argument
+    add('pictures', metavar='PICTURE', nargs='+', help='picture, or folder of pictures')
+    add('--out', metavar='DIR', default='out/predict', help='folder to write to (%(default)s)')
+    add('--model', default=DEFAULT_MODEL, help='a name of `zoedepth models` (%(default)s)')
+    add(
+        '--weights',
+        metavar='FILE',
+        help="the model's weights, or 'random' (default: the released ones, downloaded once)",
+    )
+    add('--device', default='auto', help='auto, cpu, cuda or cuda:N (%(default)s)')
+    add('--precision', default='auto', choices=('auto', 'fp32', 'bf16', 'fp16'))
+    add(
+        '--preprocessing',
+        default='metric',
+        choices=('metric', 'official'),
+        help="metric: true to scale; official: prettier edges, as in the authors' demo",
+    )
+    add('--flip', action='store_true', help='average with the mirrored picture: half the speed')
+    add('--head', default='auto', choices=('auto', 'indoor', 'outdoor'), help='(%(default)s)')
+    add(
+        '--hfov',
+        type=_degrees,
+        metavar='DEG',
+        help='horizontal field of view of the upright picture, for the cloud '
+        f'(default: {DEFAULT_HFOV_DEG:g} is assumed)',
+    )
+    add(
+        '--no-edge-filter',
+        action='store_true',
+        help='keep the points that hang between a near and a far surface',
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Predict every picture; one that cannot be read is named and the others go on."""
+    from zoedepth_ros.cli.pictures import find_pictures, output_names
+    from zoedepth_ros.inference.result import InferenceError, check_head
+
+    paths = find_pictures(args.pictures)
+    out = Path(args.out).expanduser()
+    targets = [out / name for name in output_names(paths)]
+    _refuse_overwriting(paths, targets)
+    predictor = _predictor(args)
+    check_head(args.head, predictor.heads)
+    out.mkdir(parents=True, exist_ok=True)
+    _introduce(predictor, args)
+    failures = 0
+    for number, (path, target) in enumerate(zip(paths, targets, strict=True), 1):
+        print(f'[{number}/{len(paths)}] {path}', flush=True)
+        rgb = _read(path)
+        if rgb is None:
+            failures += 1
+            continue
+        start_s = time.perf_counter()
+        try:
+            result = predictor(rgb, args.head)
+        except InferenceError as error:
+            failures += 1
+            _complain(f'{path}: {error}')
+            continue
+        _describe(result, time.perf_counter() - start_s)
+        _write(target, rgb, result, predictor.trained_on, args)
+    return _conclude(predictor, len(paths), failures)
+
+
+def _predictor(args: argparse.Namespace) -> DepthPredictor:
+    """Build the predictor; when the weights cannot be fetched, say what else there is."""
+    from zoedepth_ros.build import build_predictor
+    from zoedepth_ros.weights.fetch import FetchError
+    from zoedepth_ros.weights.registry import MODELS, embedded_path
+
+    try:
+        return build_predictor(
+            args.model,
+            args.weights,
+            args.device,
+            args.precision,
+            args.preprocessing,
+            flip_augmentation=args.flip,
+        )
+    except FetchError as error:
+        embedded = [name for name in MODELS if embedded_path(name)]
+        instead = ''.join(f'  --model {name}  (in this package)\n' for name in embedded)
+        raise FetchError(
+            f'{error}\nMeanwhile, without a download:\n{instead}'
+            '  --model ZoeD_tiny_NK --weights random  (tries everything out; not depth)'
+        ) from None
+
+
+def _introduce(predictor: DepthPredictor, args: argparse.Namespace) -> None:
+    print(f'model    {predictor.model_name} on {predictor.device}, {predictor.precision}')
+    print(f'weights  {predictor.weights_origin}')
+    if predictor.trained_on:
+        print(f'WARNING  {predictor.trained_on.upper()}')
+    if args.hfov is None:
+        print(
+            f'camera   {DEFAULT_HFOV_DEG:g} degrees wide is assumed for the cloud; yours: --hfov'
+        )
+
+
+def _read(path: Path) -> NDArray[np.uint8] | None:
+    """Return the picture, or None after saying why it cannot be read."""
+    from zoedepth_ros.output.exif import MEANING, UPRIGHT
+    from zoedepth_ros.output.files import PictureError, read_stored_picture
+
+    try:
+        stored = read_stored_picture(path)
+    except (PictureError, OSError) as error:
+        _complain(str(error))
+        return None
+    height, width = stored.rgb.shape[:2]
+    turned = '' if stored.orientation == UPRIGHT else f', EXIF: {MEANING[stored.orientation]}'
+    print(f'    {width} x {height} px{turned}')
+    return stored.rgb
+
+
+def _describe(result: DepthResult, elapsed_s: float) -> None:
+    import numpy as np
+
+    known_m = result.depth_m[np.isfinite(result.depth_m)]
+    if known_m.size:
+        low, middle, high = known_m.min(), np.median(known_m), known_m.max()
+        depth = f'{low:.2f} to {high:.2f} m, median {middle:.2f} m'
+    else:
+        depth = 'no depth'
+    shares = ', '.join(f'{head} {p:.1%}' for head, p in result.router_probabilities.items())
+    router = f' (router: {shares})' if shares else ''
+    print(f'    {depth}; head {result.head}{router}; {elapsed_s:.2f} s')
+
+
+def _write(
+    target: Path,
+    rgb: NDArray[np.uint8],
+    result: DepthResult,
+    warning: str,
+    args: argparse.Namespace,
+) -> None:
+    """Write the four files of one picture."""
+    import numpy as np
+
+    from zoedepth_ros.output.files import write_depth_png, write_picture, write_ply
+    from zoedepth_ros.output.panel import draw_depth_with_scale
+
+    png, npy, color, ply = _files(target)
+    too_far = write_depth_png(png, result.depth_m)
+    np.save(npy, result.depth_m)
+    write_picture(color, draw_depth_with_scale(result.depth_m, warning=warning))
+    points = _points(result.depth_m, args)
+    count = write_ply(ply, points, rgb)
+    if too_far:
+        print(f'    {too_far} pixels beyond 65.535 m are 0 in the 16-bit PNG, not in the .npy')
+    dropped = points.shape[0] * points.shape[1] - count
+    print(f'    {count} points, {dropped} left out at edges' if dropped else f'    {count} points')
+    print(f'    -> {png}, {npy.name}, {color.name}, {ply.name}')
+
+
+def _points(depth_m: NDArray[np.float32], args: argparse.Namespace) -> NDArray[np.float32]:
+    """Return the cloud (H, W, 3) [m], NaN where it is not to be trusted."""
+    import numpy as np
+
+    from zoedepth_ros.geometry.filters import flying_pixels
+    from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
+    from zoedepth_ros.geometry.points import depth_to_points
+    from zoedepth_ros.geometry.rays import rays
+
+    height, width = depth_m.shape
+    hfov_rad = math.radians(args.hfov or DEFAULT_HFOV_DEG)
+    camera = CameraModel(Intrinsics.from_hfov(width, height, hfov_rad))
+    if not args.no_edge_filter:
+        depth_m = np.where(flying_pixels(depth_m), np.float32(np.nan), depth_m)
+    return depth_to_points(depth_m, rays(camera))
+
+
+def _files(target: Path) -> tuple[Path, Path, Path, Path]:
+    endings = ('_depth.png', '_depth.npy', '_color.png', '.ply')
+    png, npy, color, ply = (target.with_name(target.name + ending) for ending in endings)
+    return png, npy, color, ply
+
+
+def _refuse_overwriting(paths: list[Path], targets: list[Path]) -> None:
+    """Raise ValueError when a result would replace one of the pictures."""
+    inputs = {path.resolve() for path in paths}
+    for target in targets:
+        for file in _files(target):
+            if file.resolve() in inputs:
+                raise ValueError(f'{file} is one of the pictures: choose another --out')
+
+
+def _conclude(predictor: DepthPredictor, total: int, failures: int) -> int:
+    if predictor.trained_on:
+        print(f'WARNING  {predictor.trained_on.upper()}')
+    if failures:
+        _complain(f'{failures} of {total} pictures failed')
+    return 1 if failures else 0
+
+
+def _complain(text: str) -> None:
+    sys.stdout.flush()
+    print(f'zoedepth: error: {text}', file=sys.stderr)
+
+
+def _degrees(text: str) -> float:
+    value = float(text)
+    if not 1.0 <= value < 179.0:
+        raise argparse.ArgumentTypeError(f'{text}: expected degrees, from 1 to below 179')
+    return value
