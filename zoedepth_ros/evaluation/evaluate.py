@@ -42,10 +42,15 @@ class NetworkPredictor(Protocol):
 class EvaluationData(Protocol):
     """What can be evaluated: a data set, or anything that acts like one."""
 
-    name: str
-    """Name of the data set."""
-    skipped: Sequence[DatasetError]
-    """Errors of the samples that the latest iteration left out."""
+    @property
+    def name(self) -> str:
+        """Name of the data set."""
+        ...
+
+    @property
+    def skipped(self) -> Sequence[DatasetError]:
+        """Errors of the samples that the latest iteration left out."""
+        ...
 
     def __len__(self) -> int: ...
 

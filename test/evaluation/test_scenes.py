@@ -1,0 +1,89 @@
+import json
+
+import numpy as np
+import pytest
+from constant_network import ConstantNetwork
+from listed_samples import flat_sample
+
+from zoedepth_ros.evaluation import scenes
+from zoedepth_ros.evaluation.scenes import HELD_OUT_SEED, DrawnScenes, evaluate_scenes
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Draw rooms of 2 m and streets of 40 m with blue in them; tell which were drawn."""
+    asked = []
+
+    def draw(domain, seed, height, width):
+        asked.append((domain, seed))
+        outdoor = domain == 'outdoor'
+        depth_m, blue = (40.0, 255) if outdoor else (2.0, 0)
+        return flat_sample(f'{domain}-{seed}', depth_m, domain=domain, blue=blue)
+
+    monkeypatch.setattr(scenes, 'draw_scene', draw)
+    return asked
+
+
+def _by_head(picture, head):
+    return np.full((2, 3), 2.2 if head == 'indoor' else 36.0)
+
+
+def test_scores_are_by_domain_under_the_names_that_were_promised(drawn):
+    found = evaluate_scenes(ConstantNetwork(_by_head), seed=3, n_samples=4).as_dict()
+    found = json.loads(json.dumps(found, allow_nan=False))
+    assert found['indoor']['abs_rel'] == pytest.approx(0.1)
+    assert found['outdoor']['abs_rel'] == pytest.approx(0.1)
+    assert found['outdoor']['rmse'] == pytest.approx(4.0)
+    assert found['indoor']['delta1'] == 1.0
+    assert found['router_accuracy'] == 1.0
+    assert found['n_scenes'] == {'indoor': 2, 'outdoor': 2}
+
+
+def test_samples_are_the_sum_of_both_domains_and_an_odd_one_is_a_room(drawn):
+    evaluate_scenes(ConstantNetwork(_by_head), seed=0, n_samples=5)
+    assert [domain for domain, _ in drawn] == ['indoor'] * 3 + ['outdoor'] * 2
+    drawn.clear()
+    evaluate_scenes(ConstantNetwork(_by_head), seed=0, n_samples=1)
+    assert len(drawn) == 1
+
+
+def test_evaluation_scenes_are_never_those_of_training_nor_of_another_seed(drawn):
+    for seed in (0, 1):
+        evaluate_scenes(ConstantNetwork(_by_head), seed=seed, n_samples=6)
+    assert min(seed for _, seed in drawn) >= HELD_OUT_SEED
+    assert len(set(drawn)) == 12
+
+
+def test_a_forced_head_leaves_the_routers_verdict_as_it_is(drawn):
+    found = evaluate_scenes(ConstantNetwork(_by_head), seed=0, n_samples=2, head='indoor')
+    assert found.router_accuracy == 1.0
+    assert found.reports['outdoor'].metrics.delta3 == 0.0
+
+
+def test_the_router_is_right_in_the_share_of_all_scenes(drawn, monkeypatch):
+    network = ConstantNetwork(_by_head)
+    ask = network.predict_network_resolution
+    network.predict_network_resolution = lambda picture, head='auto': ask(picture * 0, head)
+    assert evaluate_scenes(network, seed=0, n_samples=5).router_accuracy == pytest.approx(0.6)
+
+
+def test_a_model_without_a_router_has_no_router_accuracy(drawn):
+    network = ConstantNetwork(_by_head, router=False)
+    assert evaluate_scenes(network, seed=0, n_samples=2).as_dict()['router_accuracy'] is None
+
+
+@pytest.mark.parametrize(('seed', 'n_scenes'), [(-1, 1), (0, 0), (0, 10**6 + 1)])
+def test_scenes_that_cannot_be_kept_apart_are_refused(seed, n_scenes):
+    with pytest.raises(ValueError, match='expected a seed of 0 or more'):
+        DrawnScenes(domain='indoor', seed=seed, n_scenes=n_scenes)
+
+
+def test_drawn_scenes_are_real_and_the_same_every_time():
+    pytest.importorskip('numba')
+    for domain in ('indoor', 'outdoor'):
+        data = DrawnScenes(domain=domain, seed=7, n_scenes=1, height=48, width=64)
+        (first,), (again,) = data, data
+        np.testing.assert_array_equal(first.depth_m, again.depth_m)
+        np.testing.assert_array_equal(first.rgb, again.rgb)
+        assert first.domain == domain
+        assert data.picture(first).max() <= 1.0

@@ -1,0 +1,136 @@
+"""Follow a walk through a door: does the head switch once each way, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Protocol
+
+import numpy as np
+
+from zoedepth_ros.data.sample import DOMAINS, Sample
+from zoedepth_ros.evaluation.evaluate import NetworkPredictor, model_card
+from zoedepth_ros.evaluation.metrics import Metrics, mean_metrics
+from zoedepth_ros.evaluation.protocol import DOMAIN_PROTOCOLS
+from zoedepth_ros.evaluation.report import ModelCard, finite
+from zoedepth_ros.inference.head_policy import HeadPolicy
+
+
+class Frame(Protocol):
+    """One picture of a walk."""
+
+    @property
+    def time_s(self) -> float:
+        """When it was taken, from the start of the walk [s]."""
+        ...
+
+    @property
+    def sample(self) -> Sample:
+        """Picture and truth; its domain tells on which side of the door the camera is."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """The camera goes through the door."""
+
+    time_s: float
+    """When, from the start of the walk [s]."""
+    to: str
+    """The domain it enters."""
+    delay_s: float | None
+    """When the head followed, after the door (below 0: before) [s]; None when it never did."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WalkReport:
+    """What a stream with the default head policy did on a walk."""
+
+    card: ModelCard
+    """The model."""
+    n_frames: int
+    """Frames of the walk."""
+    crossings: tuple[Crossing, ...]
+    """Every passage through the door."""
+    switches_to: dict[str, int]
+    """Domain -> how often the head switched to it."""
+    router_accuracy: float
+    """Share of frames whose domain the router alone found."""
+    metrics: dict[str, Metrics]
+    """Domain -> mean scores of its frames, predicted by the head in use."""
+
+    def as_dict(self) -> dict[str, object]:
+        """Return everything, for JSON."""
+        delays_s = [c.delay_s for c in self.crossings]
+        known_s = [abs(delay_s) for delay_s in delays_s if delay_s is not None]
+        return {
+            **{domain: finite(metrics.as_dict()) for domain, metrics in self.metrics.items()},
+            'router_accuracy': self.router_accuracy,
+            'crossings': [asdict(crossing) for crossing in self.crossings],
+            'switches_to': dict(self.switches_to),
+            'largest_delay_s': max(known_s) if known_s and None not in delays_s else None,
+            'n_frames': self.n_frames,
+            **asdict(self.card),
+        }
+
+
+def evaluate_walk(predictor: NetworkPredictor, frames: Iterable[Frame]) -> WalkReport:
+    """Play a walk to a model with the head policy at its defaults.
+
+    Raises: ValueError for a model without a router or a walk without frames.
+    """
+    policy: HeadPolicy | None = None
+    times_s: list[float] = []
+    domains: list[str] = []
+    heads: list[str] = []
+    right: list[bool] = []
+    scores: dict[str, list[Metrics]] = {domain: [] for domain in DOMAINS}
+    for frame in frames:
+        sample = frame.sample
+        picture = sample.rgb.astype(np.float32) / np.float32(255.0)
+        result = predictor.predict_network_resolution(picture)
+        verdict = result.router_probabilities
+        if not verdict:
+            raise ValueError(f'{predictor.model_name} has no router; a walk is about its verdicts')
+        policy = policy or HeadPolicy(tuple(verdict))
+        head = policy.update(verdict, frame.time_s)
+        if head != result.head:
+            result = predictor.predict_network_resolution(picture, head)
+        metrics = DOMAIN_PROTOCOLS[sample.domain].score(result.depth_m, sample.depth_m)
+        if metrics is not None:
+            scores[sample.domain].append(metrics)
+        times_s.append(frame.time_s)
+        domains.append(sample.domain)
+        heads.append(head)
+        right.append(max(verdict, key=verdict.__getitem__) == sample.domain)
+    if not times_s:
+        raise ValueError('a walk without frames')
+    switches = changes(times_s, heads)
+    return WalkReport(
+        card=model_card(predictor),
+        n_frames=len(times_s),
+        crossings=match(changes(times_s, domains), switches),
+        switches_to={domain: sum(to == domain for _, to in switches) for domain in DOMAINS},
+        router_accuracy=sum(right) / len(right),
+        metrics={domain: mean_metrics(found) for domain, found in scores.items() if found},
+    )
+
+
+def changes(times_s: Sequence[float], states: Sequence[str]) -> list[tuple[float, str]]:
+    """Return when a sequence changes and to what; its beginning is no change."""
+    return [
+        (time_s, after)
+        for time_s, before, after in zip(times_s[1:], states[:-1], states[1:], strict=True)
+        if before != after
+    ]
+
+
+def match(
+    doors: Sequence[tuple[float, str]], switches: Sequence[tuple[float, str]]
+) -> tuple[Crossing, ...]:
+    """Give each passage through the door the delay of the nearest switch to the same domain."""
+    crossings = []
+    for time_s, to in doors:
+        delays_s = [switch_s - time_s for switch_s, target in switches if target == to]
+        crossings.append(Crossing(time_s, to, min(delays_s, key=abs) if delays_s else None))
+    return tuple(crossings)
