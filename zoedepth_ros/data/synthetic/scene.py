@@ -1,0 +1,135 @@
+"""Single scenes by seed: a world, a camera in it, and the sample they give."""
+
+from __future__ import annotations
+
+import math
+
+from zoedepth_ros.data.sample import DOMAINS, Sample
+from zoedepth_ros.data.synthetic.dice import Dice
+from zoedepth_ros.data.synthetic.room import (
+    Room,
+    ceiling_lamps,
+    line_walls,
+    middle,
+    openings,
+    pictures,
+    shell,
+)
+from zoedepth_ros.data.synthetic.street import draw_street
+from zoedepth_ros.data.synthetic.world import Air, Film, Pose, View, World
+from zoedepth_ros.geometry.intrinsics import Intrinsics
+
+GENERATOR_VERSION = 1
+"""Raised whenever the same seed gives another picture."""
+
+ROOMS = (
+    'living',
+    'living',
+    'dining',
+    'bedroom',
+    'bedroom',
+    'kitchen',
+    'office',
+    'corridor',
+    'store',
+)
+
+
+def draw_film(dice: Dice, seed: int) -> Film:
+    """Draw a camera: some clean, some noisy, some pale."""
+    return Film(
+        exposure=math.exp(dice.gauss_like(0.22)),
+        warmth=dice.gauss_like(0.06),
+        saturation=dice.between(0.7, 1.25),
+        contrast=dice.between(0.9, 1.2),
+        vignette=dice.between(0.0, 0.25),
+        blur_px=dice.between(0.35, 0.8),
+        noise=dice.between(0.0, 1.0) ** 2 * 0.035,
+        jpeg_quality=dice.whole(40, 90) if dice.coin(0.2) else 0,
+        seed=seed & 0xFFFFFFFF,
+    )
+
+
+def draw_hfov(dice: Dice) -> float:
+    """Draw a horizontal field of view [rad], 50 to 90 degrees, mostly 55 to 75."""
+    wide = dice.between(50, 90) if dice.coin(0.25) else dice.between(55, 75)
+    return math.radians(wide)
+
+
+def draw_room(dice: Dice) -> Room:
+    """Draw an empty room of some kind."""
+    kind = dice.pick(ROOMS)
+    if kind == 'corridor':
+        width, depth = dice.between(1.2, 2.2), dice.between(4.0, 9.4)
+        if dice.coin():
+            width, depth = depth, width
+    elif kind in ('store', 'kitchen'):
+        width, depth = dice.between(2.0, 4.5), dice.between(2.2, 4.5)
+    else:
+        width, depth = dice.between(2.6, 7.6), dice.between(2.6, 6.0)
+    return Room(kind, width, depth, dice.between(2.3, 3.0))
+
+
+def indoor_view(dice: Dice, seed: int) -> View:
+    """Draw a room and a place in it to look from."""
+    room = draw_room(dice)
+    w, d = room.width, room.depth
+    x, y = dice.between(0.4, w - 0.4), dice.between(0.4, d - 0.4)
+    clear = 0.42
+    room.taken.append((x - clear, x + clear, y - clear, y + clear))
+    shell(room, dice)
+    openings(room, dice)
+    line_walls(room, dice, dice.between(0.5, 0.95))
+    middle(room, dice)
+    pictures(room, dice)
+    ceiling_lamps(room, dice)
+    for _ in range(8):
+        aim = (dice.between(0.0, w), dice.between(0.0, d))
+        if math.dist(aim, (x, y)) > 0.45 * min(max(w, d), 4.0):
+            break
+    yaw = math.atan2(aim[1] - y, aim[0] - x)
+    tall = dice.between(0.3, 0.8) if dice.coin(0.3) else dice.between(0.9, 1.8)
+    pitch = math.radians(max(-20.0, min(20.0, dice.between(-14, 8) - 6.0 * (tall - 1.0))))
+    pose = Pose(x, y, tall, yaw, pitch, math.radians(dice.gauss_like(2.0)))
+    world = World(
+        room.parts.solids(), room.parts.contact_rectangles(), Air(haze_per_m=0.0),
+        house=(0.0, w, 0.0, d, 0.0, room.height), lamps=tuple(room.lamps[:4]),
+        room_light=draw_room_light(dice), limits=(-0.1, w + 0.1, -0.1, d + 0.1, -0.1, room.height),
+    )  # fmt: skip
+    return View(world, pose, draw_hfov(dice), 'indoor', draw_film(dice, seed))
+
+
+def draw_room_light(dice: Dice) -> tuple[float, float, float]:
+    """Draw the light that comes from everywhere in a room."""
+    k = dice.between(0.18, 0.5)
+    tint = dice.between(-0.08, 0.08)
+    return k * (1 + tint), k, k * (1 - tint)
+
+
+def outdoor_view(dice: Dice, seed: int) -> View:
+    """Draw a street and a place in it to look from."""
+    world, pose = draw_street(dice)
+    return View(world, pose, draw_hfov(dice), 'outdoor', draw_film(dice, seed))
+
+
+def draw_view(domain: str, seed: int) -> View:
+    """Draw the world and the camera of a scene; the same for the same domain and seed."""
+    if domain not in DOMAINS:
+        raise ValueError(f'expected domain indoor or outdoor, got {domain!r}')
+    dice = Dice(f'{domain} {int(seed)}')
+    return indoor_view(dice, seed) if domain == 'indoor' else outdoor_view(dice, seed)
+
+
+def take_sample(view: View, height: int, width: int, name: str) -> Sample:
+    """Look at a view; depth is exact at pixel centres."""
+    from zoedepth_ros.data.synthetic.render import render  # numba loads here and not before
+
+    camera = Intrinsics.from_hfov(width, height, view.hfov_rad)
+    rgb, depth_m = render(view.world, camera, view.pose, view.film)
+    return Sample(rgb, depth_m, camera, view.domain, name)
+
+
+def draw_scene(domain: str, seed: int, height: int = 192, width: int = 256) -> Sample:
+    """Draw one scene; its layout depends on domain and seed only, not on the size."""
+    view = draw_view(domain, seed)
+    return take_sample(view, height, width, f'{domain}-v{GENERATOR_VERSION}-{seed}')
