@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import Protocol, cast
 
-COMMANDS = ('predict', 'models', 'download')
+COMMANDS = ('predict', 'models', 'download', 'evaluate')
 """Modules of this room that are subcommands, in the order of the help."""
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
@@ -37,7 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser(arguments).parse_args(arguments)
     _show_progress()
     try:
-        return int(args.run(args))
+        code = int(args.run(args))
+        sys.stdout.flush()  # so that a reader that has gone is noticed here
+        return code
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # `zoedepth models | head`: nobody reads on

@@ -1,0 +1,140 @@
+"""The command line answers fast, and says in one line what is wrong."""
+
+import os
+import subprocess
+import sys
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from zoedepth_ros.cli import main as main_module
+from zoedepth_ros.cli.main import COMMANDS, main
+from zoedepth_ros.cli.version import version
+
+RUN = 'import sys; from zoedepth_ros.cli.main import main; sys.exit(main'
+
+
+def run_python(code):
+    return subprocess.run(
+        [sys.executable, '-c', code], capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+@pytest.mark.parametrize('arguments', [['--help'], ['--version'], ['predict', '--help']])
+def test_help_loads_neither_torch_nor_opencv(arguments):
+    done = run_python(
+        'import sys\n'
+        'from zoedepth_ros.cli.main import main\n'
+        f'try: main({arguments!r})\n'
+        'except SystemExit as leaving: assert not leaving.code\n'
+        'print({"torch", "cv2", "timm", "rclpy", "transformers"} & set(sys.modules))'
+    )
+    assert done.stdout.splitlines()[-1] == 'set()', done.stderr
+
+
+def test_help_is_there_before_one_notices():
+    taken_s = []
+    for _ in range(3):
+        start_s = time.perf_counter()
+        run_python('from zoedepth_ros.cli.main import main; main(["--help"])')
+        bare_s = time.perf_counter()
+        run_python('pass')
+        taken_s.append(bare_s - start_s - (time.perf_counter() - bare_s))
+    assert min(taken_s) < 0.3
+
+
+def test_help_names_every_command(capsys):
+    with pytest.raises(SystemExit) as leaving:
+        main(['--help'])
+    assert leaving.value.code == 0
+    text = capsys.readouterr().out
+    assert all(f'\n    {name} ' in text for name in COMMANDS)
+
+
+@pytest.mark.parametrize('name', COMMANDS)
+def test_every_command_has_help_of_its_own(name, capsys):
+    with pytest.raises(SystemExit) as leaving:
+        main([name, '--help'])
+    assert leaving.value.code == 0
+    assert f'usage: zoedepth {name}' in capsys.readouterr().out
+
+
+def test_the_version_is_that_of_the_package(capsys):
+    with pytest.raises(SystemExit):
+        main(['--version'])
+    assert capsys.readouterr().out == f'zoedepth {version()}\n'
+    assert version()[0].isdigit()
+
+
+def run_command_that(monkeypatch, action):
+    """Run the command line with one made-up subcommand that does this."""
+    command = SimpleNamespace(
+        NAME='models', HELP='made up', add_arguments=lambda parser: None, run=action
+    )
+    monkeypatch.setattr(main_module.importlib, 'import_module', lambda name: command)
+    return main(['models'])
+
+
+def raising(error):
+    def action(args):
+        raise error
+
+    return action
+
+
+@pytest.mark.parametrize(
+    'error', [ValueError('the value is odd'), OSError('the value is odd')], ids=['value', 'os']
+)
+def test_an_error_meant_for_people_is_a_message_and_exit_code_2(monkeypatch, capsys, error):
+    assert run_command_that(monkeypatch, raising(error)) == 2
+    assert capsys.readouterr().err == 'zoedepth: error: the value is odd\n'
+
+
+def test_a_missing_library_is_named_with_the_way_to_get_it(monkeypatch, capsys):
+    error = ModuleNotFoundError("No module named 'timm'", name='timm')
+    assert run_command_that(monkeypatch, raising(error)) == 2
+    assert 'pip install timm' in capsys.readouterr().err
+
+
+def test_a_bug_of_ours_is_not_hidden(monkeypatch):
+    with pytest.raises(ModuleNotFoundError):
+        run_command_that(
+            monkeypatch, raising(ModuleNotFoundError('x', name='zoedepth_ros.nothing'))
+        )
+    with pytest.raises(TypeError):
+        run_command_that(monkeypatch, raising(TypeError('a bug')))
+
+
+def test_ctrl_c_is_no_traceback(monkeypatch):
+    assert run_command_that(monkeypatch, raising(KeyboardInterrupt())) == 130
+
+
+def test_the_exit_code_of_the_command_is_handed_on(monkeypatch):
+    assert run_command_that(monkeypatch, lambda args: 1) == 1
+    assert run_command_that(monkeypatch, lambda args: 0) == 0
+
+
+@pytest.mark.parametrize('arguments', [[], ['nonsense'], ['predict']])
+def test_misuse_is_exit_code_2_with_the_usage(arguments, capsys):
+    with pytest.raises(SystemExit) as leaving:
+        main(arguments)
+    assert leaving.value.code == 2
+    assert 'usage: zoedepth' in capsys.readouterr().err
+
+
+def test_a_reader_that_stops_reading_is_no_traceback():
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [sys.executable, '-c', f'{RUN}(["models"]))'],
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            check=False,
+            timeout=60,
+        )
+    finally:
+        os.close(writer)
+    assert done.returncode == 1
+    assert done.stderr == b''

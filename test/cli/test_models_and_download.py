@@ -1,0 +1,91 @@
+"""`zoedepth models` and `zoedepth download`, as people use them."""
+
+import hashlib
+
+import pytest
+
+from zoedepth_ros.cli.main import main
+from zoedepth_ros.cli.models import size_text
+from zoedepth_ros.weights import registry
+from zoedepth_ros.weights.fetch import FetchError
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """Keep every cache inside tmp_path, and the network out of reach."""
+    monkeypatch.setenv('ZOEDEPTH_HOME', str(tmp_path / 'home'))
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'xdg'))
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'torch'))
+    monkeypatch.setenv('HF_HUB_OFFLINE', '1')
+    monkeypatch.setattr(registry, 'EMBEDDED_FOLDER', tmp_path / 'embedded')
+    (tmp_path / 'home').mkdir()
+    return tmp_path / 'home'
+
+
+def row_of(text, name):
+    return next(line for line in text.splitlines() if line.split()[:1] == [name])
+
+
+def test_the_table_says_what_each_model_is_for_and_that_it_is_not_here(home, capsys):
+    assert main(['models']) == 0
+    row = row_of(capsys.readouterr().out, 'ZoeD_M12_NK')
+    for cell in ('indoor, outdoor', '346.1 M', '1.38 GB', ' no ', 'router'):
+        assert cell in row
+
+
+def test_the_table_says_where_weights_are_that_are_here(home, capsys):
+    (home / 'ZoeD_M12_K.pt').write_bytes(b'weights')
+    main(['models'])
+    text = capsys.readouterr().out
+    assert ' yes ' in row_of(text, 'ZoeD_M12_K')
+    assert ' no ' in row_of(text, 'ZoeD_M12_N')
+    assert f'ZoeD_M12_K is {home / "ZoeD_M12_K.pt"}' in text
+
+
+def test_an_embedded_model_is_listed_only_where_it_ships(home, tmp_path, capsys):
+    main(['models'])
+    assert 'ZoeD_S_NK' not in [line.split()[:1] for line in capsys.readouterr().out.splitlines()]
+    (tmp_path / 'embedded').mkdir()
+    (tmp_path / 'embedded' / 'ZoeD_S_NK.safetensors').write_bytes(b'weights')
+    main(['models'])
+    assert ' yes ' in row_of(capsys.readouterr().out, 'ZoeD_S_NK')
+
+
+def test_a_download_that_is_here_already_prints_path_and_checksum(home, capsys):
+    (home / 'ZoeD_M12_K.pt').write_bytes(b'weights')
+    assert main(['download', 'ZoeD_M12_K']) == 0
+    text = capsys.readouterr().out
+    assert str(home / 'ZoeD_M12_K.pt') in text
+    assert hashlib.sha256(b'weights').hexdigest() in text
+
+
+def test_the_cache_can_be_given(home, tmp_path, capsys):
+    (tmp_path / 'other').mkdir()
+    (tmp_path / 'other' / 'ZoeD_M12_N.pt').write_bytes(b'weights')
+    assert main(['download', 'ZoeD_M12_N', '--cache-dir', str(tmp_path / 'other')]) == 0
+    assert f'ZOEDEPTH_HOME={tmp_path / "other"}' in capsys.readouterr().out
+    assert main(['download', 'ZoeD_M12_N']) == 2
+
+
+def test_without_network_the_manual_way_is_printed(home, capsys):
+    assert main(['download', 'ZoeD_M12_N', '--source', 'github']) == 2
+    text = capsys.readouterr().err
+    assert 'releases/download/v1.0/ZoeD_M12_N.pt' in text
+    assert str(home / 'ZoeD_M12_N.pt') in text
+
+
+def test_a_wrong_name_is_said_before_anything_is_fetched(home, monkeypatch, capsys):
+    def fetch(*args, **kwargs):
+        raise FetchError('must not be called')
+
+    monkeypatch.setattr('zoedepth_ros.weights.fetch.fetch', fetch)
+    assert main(['download', 'ZoeD_M12_N', 'ZoeD_X']) == 2
+    assert "'ZoeD_X'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('size', 'text'),
+    [(7, '7 B'), (1_500, '1.5 kB'), (1_443_000_000, '1.44 GB'), (25e9, '25 GB')],
+)
+def test_sizes_are_for_people(size, text):
+    assert size_text(size) == text

@@ -1,0 +1,233 @@
+"""`zoedepth predict` with a predictor whose depth is known."""
+
+import struct
+
+import cv2
+import numpy as np
+import pytest
+from fake_predictor import FakePredictor
+
+import zoedepth_ros.build
+from zoedepth_ros.cli.main import main
+from zoedepth_ros.inference.result import InferenceError
+from zoedepth_ros.weights import registry
+
+
+@pytest.fixture
+def fake(monkeypatch):
+    """Stand in for the network; `fake.arguments` are those it was built with."""
+    predictor = FakePredictor(2.0, trained_on='')
+    predictor.arguments = None
+
+    def build(*args, **kwargs):
+        predictor.arguments = (args, kwargs)
+        return predictor
+
+    monkeypatch.setattr(zoedepth_ros.build, 'build_predictor', build)
+    return predictor
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / 'in').mkdir()
+    for name, shade in (('a.png', 50), ('b.png', 200)):
+        cv2.imwrite(str(tmp_path / 'in' / name), np.full((30, 40, 3), shade, np.uint8))
+    return tmp_path / 'in'
+
+
+def predict(*arguments):
+    return main(['predict', *map(str, arguments)])
+
+
+def test_a_picture_becomes_four_files(folder, tmp_path, fake):
+    assert predict(folder / 'a.png', '--out', tmp_path / 'out') == 0
+    names = sorted(path.name for path in (tmp_path / 'out').iterdir())
+    assert names == ['a.ply', 'a_color.png', 'a_depth.npy', 'a_depth.png']
+    mm = cv2.imread(str(tmp_path / 'out' / 'a_depth.png'), cv2.IMREAD_UNCHANGED)
+    assert mm.dtype == np.uint16
+    assert mm.shape == (30, 40)
+    assert (mm == 2000).all()
+    metres = np.load(tmp_path / 'out' / 'a_depth.npy')
+    assert metres.dtype == np.float32
+    assert (metres == 2.0).all()
+    assert cv2.imread(str(tmp_path / 'out' / 'a_color.png')).shape[0] == 30
+
+
+def read_points(path):
+    """Read x, y, z, red, green, blue by hand."""
+    return np.array(
+        list(struct.iter_unpack('<fffBBB', path.read_bytes().split(b'end_header\n')[1]))
+    )
+
+
+def test_the_cloud_spans_the_field_of_view_that_was_given(folder, tmp_path, fake):
+    predict(folder / 'a.png', '--out', tmp_path / 'out', '--hfov', '90')
+    points = read_points(tmp_path / 'out' / 'a.ply')
+    assert len(points) == 30 * 40
+    # at 2 m, 90 degrees span from -2 to 2 m between the outer edges of the outer pixels
+    half_pixel_m = 2.0 / 40
+    assert points[:, 0].min() == pytest.approx(-2.0 + half_pixel_m, abs=1e-5)
+    assert points[:, 0].max() == pytest.approx(2.0 - half_pixel_m, abs=1e-5)
+    assert (points[:, 2] == 2.0).all()
+    assert (points[:, 3:] == 50).all()
+
+
+def test_without_a_field_of_view_the_assumed_one_is_said(folder, tmp_path, fake, capsys):
+    predict(folder, '--out', tmp_path / 'out')
+    assert '55 degrees' in capsys.readouterr().out
+    predict(folder, '--out', tmp_path / 'out', '--hfov', '70')
+    assert 'degrees' not in capsys.readouterr().out
+
+
+def test_what_is_printed_says_range_head_and_router(folder, tmp_path, fake, capsys):
+    fake.depth = lambda rgb, head: np.linspace(1.0, 3.0, 1200, dtype=np.float32).reshape(30, 40)
+    predict(folder / 'a.png', '--out', tmp_path / 'out')
+    text = capsys.readouterr().out
+    assert '1.00 to 3.00 m, median 2.00 m' in text
+    assert 'head indoor' in text
+    assert 'indoor 90.0%, outdoor 10.0%' in text
+    assert '40 x 30 px' in text
+    assert '[1/1]' in text
+
+
+def test_options_reach_the_predictor(folder, tmp_path, fake):
+    predict(
+        folder / 'a.png', '--out', tmp_path / 'out', '--model', 'ZoeD_tiny_N', '--weights', 'w.pt',
+        '--device', 'cpu', '--precision', 'fp32', '--preprocessing', 'official', '--flip',
+        '--head', 'outdoor',
+    )  # fmt: skip
+    assert fake.arguments == (
+        ('ZoeD_tiny_N', 'w.pt', 'cpu', 'fp32', 'official'),
+        {'flip_augmentation': True},
+    )
+    assert fake.asked_heads == ['outdoor']
+
+
+def test_the_defaults_are_the_released_model_and_its_own_weights(folder, tmp_path, fake):
+    predict(folder / 'a.png', '--out', tmp_path / 'out')
+    assert fake.arguments == (
+        ('ZoeD_M12_NK', None, 'auto', 'auto', 'metric'),
+        {'flip_augmentation': False},
+    )
+    assert fake.asked_heads == ['auto']
+
+
+def test_random_weights_are_said_loudly_and_in_the_picture(folder, tmp_path, fake, capsys):
+    predict(folder / 'a.png', '--out', tmp_path / 'plain')
+    assert 'WARNING' not in capsys.readouterr().out
+    fake.trained_on = 'random weights: not depth'
+    predict(folder / 'a.png', '--out', tmp_path / 'warned')
+    assert capsys.readouterr().out.count('WARNING  RANDOM WEIGHTS: NOT DEPTH') == 2
+    plain, warned = (
+        cv2.imread(str(tmp_path / which / 'a_color.png')) for which in ('plain', 'warned')
+    )
+    assert (plain != warned).any()
+
+
+def test_a_bad_picture_is_named_and_the_others_go_on(folder, tmp_path, fake, capsys):
+    (folder / 'aa.jpg').write_bytes(b'not a picture')
+    assert predict(folder, tmp_path / 'missing.png', '--out', tmp_path / 'out') == 1
+    errors = capsys.readouterr().err
+    assert 'aa.jpg' in errors
+    assert 'missing.png' in errors
+    assert '2 of 4 pictures failed' in errors
+    assert (tmp_path / 'out' / 'a.ply').exists()
+    assert (tmp_path / 'out' / 'b.ply').exists()
+
+
+def test_a_failed_prediction_is_named_and_counted(folder, tmp_path, fake, capsys):
+    fake.fail_with = InferenceError('the network returned NaN')
+    assert predict(folder, '--out', tmp_path / 'out') == 1
+    assert 'a.png: the network returned NaN' in capsys.readouterr().err
+
+
+def test_pictures_of_the_same_name_are_kept_apart(folder, tmp_path, fake):
+    (tmp_path / 'other').mkdir()
+    cv2.imwrite(str(tmp_path / 'other' / 'a.png'), np.full((30, 40, 3), 99, np.uint8))
+    predict(folder / 'a.png', tmp_path / 'other' / 'a.png', '--out', tmp_path / 'out')
+    assert (read_points(tmp_path / 'out' / 'in_a.ply')[:, 3:] == 50).all()
+    assert (read_points(tmp_path / 'out' / 'other_a.ply')[:, 3:] == 99).all()
+
+
+def test_a_second_run_into_the_folder_of_the_pictures_takes_the_same_pictures(folder, fake):
+    assert predict(folder, '--out', folder) == 0
+    assert predict(folder, '--out', folder) == 0
+    assert fake.calls == 4
+
+
+def test_a_picture_is_never_overwritten(folder, tmp_path, fake, capsys):
+    picture = folder / 'a_color.png'
+    picture.write_bytes((folder / 'a.png').read_bytes())
+    before = picture.read_bytes()
+    assert predict(folder, '--out', folder) == 2
+    assert 'a_color.png' in capsys.readouterr().err
+    assert picture.read_bytes() == before
+
+
+def test_a_picture_held_sideways_is_turned_and_that_is_said(tmp_path, fake, capsys):
+    data = cv2.imencode('.jpg', np.zeros((20, 40, 3), np.uint8))[1].tobytes()
+    block = b'Exif\0\0II*\0' + struct.pack('<IHHHIHHI', 8, 1, 0x0112, 3, 1, 6, 0, 0)
+    data = data[:2] + b'\xff\xe1' + struct.pack('>H', len(block) + 2) + block + data[2:]
+    (tmp_path / 'p.jpg').write_bytes(data)
+    assert predict(tmp_path / 'p.jpg', '--out', tmp_path / 'out') == 0
+    assert fake.shapes == [(40, 20, 3)]
+    assert 'EXIF: turned clockwise by 90 degrees' in capsys.readouterr().out
+
+
+def test_depth_beyond_the_png_is_counted_aloud(folder, tmp_path, fake, capsys):
+    fake.depth = 80.0
+    predict(folder / 'a.png', '--out', tmp_path / 'out')
+    assert '1200 pixels beyond 65.535 m are 0' in capsys.readouterr().out
+
+
+def test_points_between_two_surfaces_are_left_out_unless_asked_for(folder, tmp_path, fake):
+    depth_m = np.full((30, 40), 1.0, np.float32)
+    depth_m[:, 20:] = 5.0
+    depth_m[:, 19] = 3.0  # hangs in the air
+    fake.depth = lambda rgb, head: depth_m
+    predict(folder / 'a.png', '--out', tmp_path / 'out')
+    z_m = read_points(tmp_path / 'out' / 'a.ply')[:, 2]
+    assert set(z_m) == {1.0, 5.0}
+    predict(folder / 'a.png', '--out', tmp_path / 'out', '--no-edge-filter')
+    assert len(read_points(tmp_path / 'out' / 'a.ply')) == 1200
+
+
+def test_a_head_the_model_lacks_is_said_once_before_any_picture(folder, tmp_path, fake, capsys):
+    fake.heads = ('indoor',)
+    assert predict(folder, '--out', tmp_path / 'out', '--head', 'outdoor') == 2
+    assert fake.calls == 0
+    assert capsys.readouterr().err.count('outdoor') == 1
+
+
+@pytest.mark.parametrize('hfov', ['0', '180', 'nan', 'wide'])
+def test_an_impossible_field_of_view_is_misuse(folder, fake, hfov, capsys):
+    with pytest.raises(SystemExit) as leaving:
+        predict(folder, '--hfov', hfov)
+    assert leaving.value.code == 2
+    assert fake.arguments is None
+
+
+@pytest.mark.parametrize('embedded', [True, False])
+def test_weights_that_cannot_be_fetched_are_an_error_that_says_what_else_there_is(
+    folder, tmp_path, monkeypatch, capsys, embedded
+):
+    monkeypatch.setenv('HF_HUB_OFFLINE', '1')
+    monkeypatch.setenv('ZOEDEPTH_HOME', str(tmp_path / 'home'))
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'torch'))
+    monkeypatch.setattr(registry, 'EMBEDDED_FOLDER', tmp_path)
+    if embedded:
+        (tmp_path / 'ZoeD_S_NK.safetensors').write_bytes(b'weights')
+    assert predict(folder, '--out', tmp_path / 'out') == 2
+    text = capsys.readouterr().err
+    assert 'ZoeD_M12_NK could not be fetched' in text
+    assert '--weights PATH' in text
+    assert '--model ZoeD_tiny_NK --weights random' in text
+    assert ('--model ZoeD_S_NK' in text) == embedded
+    assert not (tmp_path / 'out').exists()
+
+
+def test_the_real_small_network_runs_with_random_weights(folder, tmp_path, capsys):
+    arguments = ['--model', 'ZoeD_tiny_NK', '--weights', 'random', '--device', 'cpu']
+    assert predict(folder, '--out', tmp_path / 'out', *arguments) == 0
+    assert 'WARNING  RANDOM WEIGHTS: NOT DEPTH' in capsys.readouterr().out
+    assert np.isfinite(np.load(tmp_path / 'out' / 'b_depth.npy')).all()
