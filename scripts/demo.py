@@ -28,12 +28,13 @@ from typing import Any
 
 from zoedepth_ros.ros.environment import OLD_PROFILE_VARIABLE as OLD_VARIABLE
 from zoedepth_ros.ros.environment import PROFILE_VARIABLE, allocator_environment
-from zoedepth_ros.weights.registry import embedded_path
+from zoedepth_ros.weights.places import cached
+from zoedepth_ros.weights.registry import MODELS
 
 ROOT = Path(__file__).resolve().parent.parent
 EXECUTABLES = Path(sys.prefix) / 'lib' / 'zoedepth_ros'
 PROFILE = ROOT / 'config' / 'fastdds.xml'
-EMBEDDED, STAND_IN = 'ZoeD_S_NK', 'ZoeD_tiny_NK'
+RELEASED, EMBEDDED, STAND_IN = 'ZoeD_M12_NK', 'ZoeD_S_NK', 'ZoeD_tiny_NK'
 RESULTS = ('report.json', 'demo.png', 'points.ply')
 
 WIDTH_PX, HEIGHT_PX = 640, 480
@@ -104,7 +105,7 @@ def run(args: argparse.Namespace) -> None:
     for name in (*RESULTS, *(old.name for old in args.out.glob('points_*.ply'))):
         (args.out / name).unlink(missing_ok=True)
     choice = choose_model(args.model, args.weights)
-    say(f'model {choice.model}, weights {choice.weights or "released"}')
+    say(f'model {choice.model}, weights {choice.weights or "by its name"}')
     if choice.remark:
         say(f'WARNING: {choice.remark}')
     environment = make_environment(args.out)
@@ -124,30 +125,27 @@ def say(text: str) -> None:
 
 
 def choose_model(model: str | None, weights: str | None) -> Choice:
-    """Take what was asked for; else the model that comes with the package; else a stand-in."""
+    """Take what was asked for; else the best that is on this machine; else a stand-in."""
     if model:
-        return Choice(model, weights or fetched_or_embedded(model))
-    embedded = embedded_path(EMBEDDED)
+        return Choice(model, weights or '')
     if weights and weights != 'random':
         raise DemoError('WEIGHTS needs MODEL: say which network the weights are for')
-    if embedded is not None and not weights:
-        return Choice(EMBEDDED, str(embedded))
+    if not weights:
+        for name in (RELEASED, EMBEDDED):
+            if cached(name) is not None:
+                return Choice(name, '')
     return Choice(
         STAND_IN,
         'random',
         f'{STAND_IN} with random weights stands in: its depth is noise, only the way of the data '
-        'is real. For true depth: make demo MODEL=ZoeD_M12_NK (fetches 1.4 GB once)',
+        f'is real. For true depth: make demo MODEL={RELEASED} (fetches 1.4 GB once)',
     )
-
-
-def fetched_or_embedded(model: str) -> str:
-    embedded = embedded_path(model)
-    return '' if embedded is None else str(embedded)
 
 
 def plan(args: argparse.Namespace, choice: Choice) -> list[tuple[str, str, dict[str, Any]]]:
     """Give name, executable and parameters of every process."""
-    waiting_s = LOADING_LIMIT_S if choice.weights else FETCHING_LIMIT_S
+    is_here = choice.weights or (choice.model in MODELS and cached(choice.model) is not None)
+    waiting_s = LOADING_LIMIT_S if is_here else FETCHING_LIMIT_S
     recorder = {'output': str(args.out), 'duration': args.duration, 'timeout': waiting_s}
     node = {'model': choice.model, 'weights': choice.weights}
     return [

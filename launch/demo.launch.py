@@ -1,0 +1,97 @@
+"""Start a source of pictures, the depth node and rviz: ros2 launch zoedepth_ros demo.launch.py."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ament_index_python.packages import get_package_share_directory
+from launch.actions import (
+    DeclareLaunchArgument,
+    IncludeLaunchDescription,
+    SetEnvironmentVariable,
+)
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+
+from launch import LaunchDescription
+from zoedepth_ros.ros.environment import profile_environment
+from zoedepth_ros.weights.registry import embedded_path
+
+SHARE = Path(get_package_share_directory('zoedepth_ros'))
+EMBEDDED = embedded_path('ZoeD_S_NK')
+
+ARGUMENTS = [
+    DeclareLaunchArgument(
+        'namespace', default_value='', description='Namespace of everything that is started.'
+    ),
+    DeclareLaunchArgument(
+        'source',
+        default_value='photographs',
+        description='Number of a webcam, a video, a folder, a picture, or photographs for those '
+        'that come with scikit-image and scikit-learn.',
+    ),
+    DeclareLaunchArgument('rate', default_value='10.0', description='Pictures per second [Hz].'),
+    DeclareLaunchArgument(
+        'hfov_degrees',
+        default_value='60.0',
+        description='Horizontal field of view of the pictures [degrees], when camera_info_file '
+        'is empty.',
+    ),
+    DeclareLaunchArgument(
+        'camera_info_file',
+        default_value='',
+        description='Calibration as camera_calibration writes it.',
+    ),
+    DeclareLaunchArgument(
+        'model',
+        default_value='ZoeD_S_NK' if EMBEDDED else 'ZoeD_M12_NK',
+        description='Name of the network; `zoedepth models` lists them.',
+    ),
+    DeclareLaunchArgument(
+        'weights',
+        default_value='',
+        description="File with weights, or 'random' for trials without depth; empty: the ones "
+        'that come with the package, or the released ones, fetched once.',
+    ),
+    DeclareLaunchArgument(
+        'device', default_value='', description='Where the network runs: auto, cpu, cuda, cuda:N.'
+    ),
+    DeclareLaunchArgument(
+        'rviz', default_value='true', choices=['true', 'false'], description='Open rviz2.'
+    ),
+]
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Start the source, and the node through its own launch file."""
+    profile = profile_environment(str(SHARE / 'config' / 'fastdds.xml'), os.environ)
+    source = Node(
+        package='zoedepth_ros',
+        executable='image_source',
+        namespace=LaunchConfiguration('namespace'),
+        parameters=[
+            {
+                'source': LaunchConfiguration('source'),
+                'rate': ParameterValue(LaunchConfiguration('rate'), value_type=float),
+                'hfov_degrees': ParameterValue(
+                    LaunchConfiguration('hfov_degrees'), value_type=float
+                ),
+                'camera_info_file': ParameterValue(
+                    LaunchConfiguration('camera_info_file'), value_type=str
+                ),
+                'width': 640,
+            }
+        ],
+        output='screen',
+        emulate_tty=True,
+    )
+    passed_on = ('namespace', 'model', 'weights', 'device', 'rviz')
+    depth = IncludeLaunchDescription(
+        PythonLaunchDescriptionSource(str(SHARE / 'launch' / 'depth.launch.py')),
+        launch_arguments={name: LaunchConfiguration(name) for name in passed_on}.items(),
+    )
+    environment = [SetEnvironmentVariable(name, value) for name, value in profile.items()]
+    return LaunchDescription([*ARGUMENTS, *environment, source, depth])

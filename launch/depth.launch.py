@@ -1,0 +1,156 @@
+"""Start the depth node: ros2 launch zoedepth_ros depth.launch.py image:=/camera/image_raw."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ament_index_python.packages import get_package_share_directory
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
+from launch.conditions import IfCondition
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+
+from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
+from zoedepth_ros.ros.environment import allocator_environment, profile_environment
+
+SHARE = Path(get_package_share_directory('zoedepth_ros'))
+
+# Launch argument -> parameter, and how its text becomes a value. Given, it wins over the file.
+PARAMETERS = {
+    'image_transport': ('image_transport', str),
+    'model': ('model', str),
+    'weights': ('weights', str),
+    'device': ('device', str),
+    'precision': ('precision', str),
+    'router_mode': ('router.mode', str),
+    'autostart': ('autostart', lambda text: text == 'true'),
+    'use_sim_time': ('use_sim_time', lambda text: text == 'true'),
+}
+NOT_GIVEN = ''
+SWITCH = ['true', 'false']
+SWITCH_OR_FILE = [NOT_GIVEN, *SWITCH]
+FROM_FILE = 'Empty: what params_file says.'
+
+ARGUMENTS = [
+    DeclareLaunchArgument(
+        'namespace', default_value='', description='Namespace of the node and all its topics.'
+    ),
+    DeclareLaunchArgument(
+        'params_file',
+        default_value=str(SHARE / 'config' / 'depth_node.yaml'),
+        description='YAML file with the parameters of the node.',
+    ),
+    DeclareLaunchArgument(
+        'image',
+        default_value='image',
+        description='Topic of the pictures; with image_transport:=compressed <image>/compressed.',
+    ),
+    DeclareLaunchArgument(
+        'camera_info',
+        default_value='',
+        description="Topic of the calibration; empty: 'camera_info' beside the image topic.",
+    ),
+    DeclareLaunchArgument(
+        'image_transport',
+        default_value=NOT_GIVEN,
+        choices=[NOT_GIVEN, 'raw', 'compressed'],
+        description=f'How the pictures come. {FROM_FILE}',
+    ),
+    DeclareLaunchArgument(
+        'model',
+        default_value=NOT_GIVEN,
+        description=f'Name of the network; `zoedepth models` lists them. {FROM_FILE}',
+    ),
+    DeclareLaunchArgument(
+        'weights',
+        default_value=NOT_GIVEN,
+        description=f"File with weights, or 'random' for trials without depth. {FROM_FILE}",
+    ),
+    DeclareLaunchArgument(
+        'device',
+        default_value=NOT_GIVEN,
+        description=f'Where the network runs: auto, cpu, cuda or cuda:N. {FROM_FILE}',
+    ),
+    DeclareLaunchArgument(
+        'precision',
+        default_value=NOT_GIVEN,
+        choices=[NOT_GIVEN, 'auto', 'fp32', 'bf16', 'fp16'],
+        description=f'Arithmetic of the network. {FROM_FILE}',
+    ),
+    DeclareLaunchArgument(
+        'router_mode',
+        default_value=NOT_GIVEN,
+        choices=[NOT_GIVEN, 'auto', 'indoor', 'outdoor'],
+        description=f'Which head measures: auto asks the router, a name forces it. {FROM_FILE}',
+    ),
+    DeclareLaunchArgument(
+        'autostart',
+        default_value=NOT_GIVEN,
+        choices=SWITCH_OR_FILE,
+        description='Whether the node configures and activates itself; false leaves that to a '
+        f'lifecycle manager. {FROM_FILE}',
+    ),
+    DeclareLaunchArgument(
+        'use_sim_time',
+        default_value=NOT_GIVEN,
+        choices=SWITCH_OR_FILE,
+        description=f'Take the time from /clock (simulation, bag). {FROM_FILE}',
+    ),
+    DeclareLaunchArgument(
+        'rviz', default_value='false', choices=SWITCH, description='Open rviz2 beside it.'
+    ),
+    DeclareLaunchArgument(
+        'log_level',
+        default_value='info',
+        choices=['debug', 'info', 'warn', 'error', 'fatal'],
+        description='How much the node logs.',
+    ),
+]
+
+
+def given_parameters(context: LaunchContext) -> dict[str, object]:
+    """Read those arguments that were given, as parameters."""
+    values = {}
+    for argument, (name, convert) in PARAMETERS.items():
+        text = LaunchConfiguration(argument).perform(context)
+        if text != NOT_GIVEN:
+            values[name] = convert(text)
+    return values
+
+
+def remappings(context: LaunchContext) -> list[tuple[str, str]]:
+    """Say where the pictures are, and the calibration when it is not beside them."""
+    given = {name: LaunchConfiguration(name).perform(context) for name in ('image', 'camera_info')}
+    return [(name, topic) for name, topic in given.items() if topic]
+
+
+def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """Make the actions once the arguments are known."""
+    profile = profile_environment(str(SHARE / 'config' / 'fastdds.xml'), os.environ)
+    node = Node(
+        package='zoedepth_ros',
+        executable='depth_node',
+        name='zoedepth',
+        namespace=LaunchConfiguration('namespace'),
+        parameters=[LaunchConfiguration('params_file'), given_parameters(context)],
+        remappings=remappings(context),
+        arguments=['--ros-args', '--log-level', ['zoedepth:=', LaunchConfiguration('log_level')]],
+        additional_env=allocator_environment(os.environ),
+        output='screen',
+        emulate_tty=True,
+    )
+    rviz = Node(
+        package='rviz2',
+        executable='rviz2',
+        namespace=LaunchConfiguration('namespace'),
+        arguments=['-d', str(SHARE / 'config' / 'depth.rviz')],
+        remappings=remappings(context),
+        condition=IfCondition(LaunchConfiguration('rviz')),
+    )
+    return [*(SetEnvironmentVariable(name, value) for name, value in profile.items()), node, rviz]
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Declare the arguments and start."""
+    return LaunchDescription([*ARGUMENTS, OpaqueFunction(function=start)])
