@@ -32,11 +32,11 @@ def parse_ply(data: bytes):
 
 
 def test_depth_is_written_in_millimetres(tmp_path):
-    depth_m = np.array([[0.001, 1.0, 1.2344, 65.535]], np.float32)
+    depth_m = np.array([[0.001, 1.0, 1.2344, 1.2346, 65.535]], np.float32)
     assert write_depth_png(tmp_path / 'd.png', depth_m) == 0
     mm = cv2.imread(str(tmp_path / 'd.png'), cv2.IMREAD_UNCHANGED)
     assert mm.dtype == np.uint16
-    assert mm.tolist() == [[1, 1000, 1234, 65535]]
+    assert mm.tolist() == [[1, 1000, 1234, 1235, 65535]]
 
 
 def test_depth_that_16_bits_do_not_hold_is_zero_and_counted(tmp_path):
