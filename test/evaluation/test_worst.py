@@ -5,7 +5,7 @@ from listed_samples import ListedSamples, flat_sample
 
 from zoedepth_ros.evaluation.evaluate import evaluate
 from zoedepth_ros.evaluation.protocol import DOMAIN_PROTOCOLS
-from zoedepth_ros.evaluation.worst import VIEW_HEIGHT, WorstPictures
+from zoedepth_ros.evaluation.worst import BAND_HEIGHT, VIEW_HEIGHT, WorstPictures
 
 
 def _watch(n_kept, depths_m=(2.0, 8.0, 4.0, np.nan)):
@@ -30,9 +30,17 @@ def test_panels_are_written_with_rank_and_name(tmp_path):
     paths = _watch(2).save(tmp_path / 'worst')
     assert [path.name for path in paths] == ['worst_01_rgb_8.0.png', 'worst_02_rgb_4.0.png']
     panel = cv2.imread(str(paths[0]))
-    assert panel.shape[0] == VIEW_HEIGHT + 22
+    assert panel.shape[0] == VIEW_HEIGHT + BAND_HEIGHT
     # four views of 4 x 6 at this height and a scale
     assert panel.shape[1] > 4 * VIEW_HEIGHT * 6 / 4
+
+
+def test_a_warning_about_the_model_stands_below_every_panel(tmp_path):
+    worst = _watch(1)
+    worst.warning = 'random weights: not depth'
+    panel = cv2.imread(str(worst.save(tmp_path)[0]))
+    assert panel.shape[0] == VIEW_HEIGHT + 2 * BAND_HEIGHT
+    assert panel[-BAND_HEIGHT:].max() > 180
 
 
 def test_a_wrong_picture_shines_in_the_error_view_and_a_right_one_is_dark(tmp_path):

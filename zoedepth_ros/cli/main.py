@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import Protocol, cast
 
-COMMANDS = ('predict', 'models', 'download', 'evaluate')
+COMMANDS = ('predict', 'models', 'download', 'evaluate', 'compare', 'train')
 """Modules of this room that are subcommands, in the order of the help."""
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130

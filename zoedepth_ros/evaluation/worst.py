@@ -15,6 +15,8 @@ from zoedepth_ros.output.color import BACKGROUND, depth_range, depth_to_bgr, put
 
 VIEW_HEIGHT = 320
 """Height of each view of a panel [px]."""
+BAND_HEIGHT = 22
+"""Height of a line of text [px]."""
 FULL_ERROR = 0.5
 """Relative error that is drawn brightest."""
 
@@ -22,15 +24,18 @@ FULL_ERROR = 0.5
 class WorstPictures:
     """Watch an evaluation and keep the pictures of largest AbsRel."""
 
-    def __init__(self, n_kept: int) -> None:
+    def __init__(self, n_kept: int, warning: str = '') -> None:
         self.n_kept = n_kept
+        self.warning = warning  # about the model, below every panel
+        self._n_seen = 0
         self._heap: list[tuple[float, int, Scored]] = []
 
     def __call__(self, scored: Scored) -> None:
         """Look at one scored picture."""
         if scored.score is None or self.n_kept == 0:
             return
-        item = (scored.score.metrics.abs_rel, -scored.n_done, scored)
+        self._n_seen += 1  # decides between equal errors: pictures themselves do not compare
+        item = (scored.score.metrics.abs_rel, -self._n_seen, scored)
         if len(self._heap) < self.n_kept:
             heapq.heappush(self._heap, item)
         else:
@@ -47,7 +52,7 @@ class WorstPictures:
         for rank, scored in enumerate(self.ranked(), start=1):
             stem = scored.sample.name.replace('/', '_').rsplit('.', 1)[0]
             path = folder / f'worst_{rank:02d}_{stem}.png'
-            ok, encoded = cv2.imencode('.png', error_panel(scored))
+            ok, encoded = cv2.imencode('.png', error_panel(scored, self.warning))
             if not ok:
                 raise OSError(f'cannot encode {path}')
             path.write_bytes(encoded.tobytes())
@@ -55,7 +60,7 @@ class WorstPictures:
         return paths
 
 
-def error_panel(scored: Scored) -> NDArray[np.uint8]:
+def error_panel(scored: Scored, warning: str = '') -> NDArray[np.uint8]:
     """Draw picture | truth | prediction | relative error, blue-green-red (H, W, 3).
 
     Truth and prediction share one scale of colours; the error is black where nothing counts.
@@ -77,7 +82,8 @@ def error_panel(scored: Scored) -> NDArray[np.uint8]:
     }
     columns = [_view(title, picture) for title, picture in views.items()]
     bar = scale_bar(columns[0].shape[0], near_m, far_m, text_px=9.0)
-    return np.hstack([*columns[:3], bar, columns[3]])
+    panel = np.hstack([*columns[:3], bar, columns[3]])
+    return np.vstack([panel, _band(warning, panel.shape[1])]) if warning else panel
 
 
 def _error_to_bgr(
@@ -95,6 +101,10 @@ def _view(title: str, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Bring a picture to the panel's height and write its title above it."""
     width = max(1, round(picture.shape[1] * VIEW_HEIGHT / picture.shape[0]))
     resized = cv2.resize(picture, (width, VIEW_HEIGHT), interpolation=cv2.INTER_AREA)
-    band = np.full((22, width, 3), BACKGROUND, np.uint8)
-    put_text(band, title, (6, 16), 9.0)
-    return np.vstack([band, resized])
+    return np.vstack([_band(title, width), resized])
+
+
+def _band(text: str, width: int) -> NDArray[np.uint8]:
+    band = np.full((BAND_HEIGHT, width, 3), BACKGROUND, np.uint8)
+    put_text(band, text, (6, 16), 9.0)
+    return band

@@ -1,0 +1,125 @@
+"""`zoedepth evaluate` with a predictor whose depth is known."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from constant_network import ConstantNetwork
+from dataset_files import gray, write_picture, write_png16
+
+import zoedepth_ros.build
+from zoedepth_ros.cli.main import main
+
+
+@pytest.fixture
+def network(monkeypatch):
+    """Stand in for the network: 2 m everywhere; `arguments` are those it was built with."""
+    fake = ConstantNetwork(lambda picture, head: np.full((6, 8), 2.0))
+    fake.heads = ('indoor', 'outdoor')
+    fake.arguments = None
+
+    def build(*args, **kwargs):
+        fake.arguments = args
+        return fake
+
+    monkeypatch.setattr(zoedepth_ros.build, 'build_predictor', build)
+    return fake
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A folder of three pictures, 2 m, 4 m and 8 m away."""
+    for stem, depth_mm in (('a', 2000), ('b', 4000), ('c', 8000)):
+        write_picture(tmp_path / f'data/rgb/{stem}.png', gray(24, 32))
+        write_png16(tmp_path / f'data/depth/{stem}.png', np.full((24, 32), depth_mm))
+    return tmp_path / 'data'
+
+
+def evaluate(*arguments):
+    return main(['evaluate', *map(str, arguments)])
+
+
+def folder(tree, *arguments):
+    return evaluate('--dataset', 'folder', '--root', tree, '--domain', 'indoor', *arguments)
+
+
+def test_json_csv_and_worst_pictures_are_written(network, tree, tmp_path, capsys):
+    files = ('--json', tmp_path / 'new/a.json', '--csv', tmp_path / 'a.csv')
+    assert folder(tree, *files, '--worst', 1, '--out', tmp_path / 'worst') == 0
+    found = json.loads((tmp_path / 'new/a.json').read_text())
+    assert found['metrics']['abs_rel'] == pytest.approx((0 + 1 / 2 + 3 / 4) / 3)
+    rows = list(csv.DictReader((tmp_path / 'a.csv').read_text().splitlines()))
+    assert [row['name'] for row in rows] == ['rgb/a.png', 'rgb/b.png', 'rgb/c.png']
+    assert [path.name for path in (tmp_path / 'worst').iterdir()] == ['worst_01_rgb_c.png']
+    printed = capsys.readouterr().out
+    assert '0.417' in printed
+    assert 'WARNING  NOTHING: A TEST' in printed
+
+
+def test_published_scores_stand_in_the_table(network, tmp_path, capsys):
+    write_picture(tmp_path / 'A/outleft/1.png', gray(24, 32))
+    write_png16(tmp_path / 'A/depthmap/1.png', np.full((24, 32), 4000))
+    assert evaluate('--dataset', 'diml_outdoor', '--root', tmp_path) == 0
+    printed = capsys.readouterr().out
+    assert 'ZoeD_M12_K, published' in printed
+    assert '1.921' in printed
+    assert 'the published scores are of 500 pictures' in printed
+
+
+def test_the_number_of_pictures_and_the_mirrored_pass_can_be_cut(network, tree):
+    assert folder(tree, '--samples', 2, '--no-flip') == 0
+    assert len(network.pictures) == 2
+
+
+def test_the_head_can_be_forced(network, tree):
+    assert folder(tree, '--head', 'outdoor', '--samples', 1) == 0
+    assert network.heads_asked == ['outdoor', 'outdoor']
+
+
+def test_the_model_is_built_as_asked_in_full_precision_by_default(network, tree):
+    assert folder(tree, '--model', 'ZoeD_tiny_NK', '--weights', 'random', '--device', 'cpu') == 0
+    assert network.arguments == ('ZoeD_tiny_NK', 'random', 'cpu', 'fp32')
+
+
+def test_a_damaged_file_stops_with_its_name_and_is_skipped_on_request(network, tree, capsys):
+    (tree / 'depth/b.png').write_bytes(b'no')
+    assert folder(tree) == 2
+    assert 'depth/b.png: not a picture' in capsys.readouterr().err
+    assert folder(tree, '--skip-damaged') == 0
+    printed = capsys.readouterr().out
+    assert '2 pictures' in printed
+    assert '1 more were skipped' in printed
+    assert 'depth/b.png' in printed
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'reason'),
+    [
+        (['--dataset', 'ibims'], 'needs --root'),
+        (['--dataset', 'synthetic', '--root', '.'], 'not for synthetic'),
+        (['--dataset', 'nyu', '--root', '.'], 'nyudepthv2_test_files_with_gt.txt'),
+        (['--dataset', 'moon', '--root', '.'], "no data set 'moon'"),
+        (['--dataset', 'walk', '--csv', 'a.csv'], 'not for walk'),
+    ],
+)
+def test_arguments_that_cannot_work_are_refused_before_a_model_is_built(
+    network, capsys, arguments, reason
+):
+    assert evaluate(*arguments) == 2
+    assert reason in capsys.readouterr().err
+    assert network.arguments is None
+
+
+def test_drawn_scenes_are_scored_with_a_real_network_from_end_to_end(tmp_path, capsys):
+    pytest.importorskip('numba')
+    model = ('--model', 'ZoeD_tiny_NK', '--weights', 'random', '--device', 'cpu')
+    path = tmp_path / 'a.json'
+    drawn = ('--dataset', 'synthetic', '--seed', 5, '--samples', 2, '--json', path)
+    assert evaluate(*drawn, *model) == 0
+    found = json.loads(path.read_text())
+    assert {'abs_rel', 'delta1', 'rmse'} <= set(found['indoor'])
+    assert found['outdoor']['abs_rel'] > 0
+    assert found['router_accuracy'] in (0.0, 0.5, 1.0)
+    assert found['trained_on']
+    assert 'WARNING' in capsys.readouterr().out

@@ -1,0 +1,76 @@
+import json
+
+import pytest
+
+from zoedepth_ros.evaluation.comparison import compare, read_scores
+
+OURS = {'nyu': {'abs_rel': 0.09, 'delta1': 0.92}, 'ibims': {'abs_rel': 0.3}, 'mine': {'rmse': 1}}
+THEIRS = {'nyu': {'abs_rel': 0.1, 'delta1': 0.8}, 'ibims': {'abs_rel': 0.2, 'rmse': 1.0}}
+
+
+def test_improvements_and_their_means_cover_what_both_have():
+    found = compare(OURS, THEIRS).as_dict()
+    assert found['relative_improvement'] == {
+        'nyu': {'abs_rel': pytest.approx(0.1), 'delta1': pytest.approx(0.15)},
+        'ibims': {'abs_rel': pytest.approx(-0.5)},
+    }
+    assert found['mRI_theta'] == {'nyu': pytest.approx(0.125), 'ibims': pytest.approx(-0.5)}
+    assert found['mRI_D'] == {'abs_rel': pytest.approx(-0.2), 'delta1': pytest.approx(0.15)}
+
+
+def test_the_table_is_in_per_cent_with_a_dash_where_one_has_no_score():
+    header, nyu, ibims, mean = compare(OURS, THEIRS).as_table().splitlines()
+    assert header.split() == ['delta1', 'abs_rel', 'mRI_theta']
+    assert nyu.split() == ['nyu', '+15.0%', '+10.0%', '+12.5%']
+    assert ibims.split() == ['ibims', '-', '-50.0%', '-50.0%']
+    assert mean.split() == ['mRI_D', '+15.0%', '-20.0%', '-']
+
+
+def test_the_papers_own_comparison_of_two_released_models():
+    # AbsRel on the four outdoor sets, K over NK: (.105-.100)/.105, (.138-.129)/.138,
+    # (.641-1.921)/.641, (.757-.852)/.757
+    found = compare(read_scores(['ZoeD_M12_K']), read_scores(['ZoeD_M12_NK']))
+    gains = [0.0476190, 0.0652174, -1.9968799, -0.1254954]
+    assert found.mean_over_datasets['abs_rel'] == pytest.approx(sum(gains) / 4, abs=1e-6)
+
+
+def test_reports_are_read_by_their_data_sets(tmp_path):
+    (tmp_path / 'a.json').write_text('{"dataset": "nyu", "metrics": {"rmse": 2, "silog": null}}')
+    (tmp_path / 'b.json').write_text('{"indoor": {"rmse": 1}, "outdoor": {"rmse": 3}}')
+    assert read_scores([str(tmp_path / 'a.json'), str(tmp_path / 'b.json')]) == {
+        'nyu': {'rmse': 2},
+        'synthetic_indoor': {'rmse': 1},
+        'synthetic_outdoor': {'rmse': 3},
+    }
+    with pytest.raises(ValueError, match='nyu came twice'):
+        read_scores([str(tmp_path / 'a.json')] * 2)
+
+
+@pytest.mark.parametrize('text', ['{}', '[]', 'no json', '{"metrics": {}}', '3'])
+def test_a_file_that_is_no_report_is_named(tmp_path, text):
+    (tmp_path / 'a.json').write_text(text)
+    with pytest.raises(ValueError, match=r'a\.json: not a report'):
+        read_scores([str(tmp_path / 'a.json')])
+
+
+def test_an_unknown_model_is_answered_with_the_known_ones():
+    with pytest.raises(ValueError, match=r'ZoeD_M13.*ZoeD_M12_K, ZoeD_M12_N, ZoeD_M12_NK'):
+        read_scores(['ZoeD_M13'])
+
+
+def test_models_that_share_no_data_set_cannot_be_compared():
+    with pytest.raises(ValueError, match='nothing to compare'):
+        compare({'nyu': {'rmse': 1}}, {'kitti': {'rmse': 1}})
+    with pytest.raises(ValueError, match='nothing to compare'):
+        compare({'nyu': {'rmse': 1}}, {'nyu': {'silog': 1}})
+
+
+def test_a_comparison_can_be_written(tmp_path, capsys):
+    from zoedepth_ros.cli.main import main
+
+    path = tmp_path / 'new/gain.json'
+    assert main(['compare', 'ZoeD_M12_N', '--over', 'ZoeD_M12_NK', '--json', str(path)]) == 0
+    assert 'mRI_D' in capsys.readouterr().out
+    # (0.077 - 0.075) / 0.077
+    gain = json.loads(path.read_text())['relative_improvement']['nyu']['abs_rel']
+    assert gain == pytest.approx(0.025974, abs=1e-6)

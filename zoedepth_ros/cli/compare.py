@@ -1,0 +1,33 @@
+"""`zoedepth compare OURS.json… --over THEIRS`: relative improvement, as in the paper."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+NAME = 'compare'
+HELP = 'relative improvement of evaluated scores over others, or over the published ones'
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add = parser.add_argument
+    source = 'JSON files of `zoedepth evaluate`, one a data set, or the name of a released model'
+    add('target', metavar='SCORES', nargs='+', help=source)
+    add('--over', metavar='SCORES', nargs='+', required=True, help=source)
+    add('--json', metavar='FILE', help='write the improvements')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compare and print a table in per cent; above 0 the target is better."""
+    from zoedepth_ros.evaluation.comparison import compare, read_scores
+
+    found = compare(read_scores(args.target), read_scores(args.over))
+    print(found.as_table())
+    if args.json:
+        path = Path(args.json).expanduser()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(found.as_dict(), indent=2, allow_nan=False) + '\n')
+        print(f'-> {path}')
+    return 0

@@ -1,0 +1,275 @@
+"""`zoedepth evaluate --dataset NAME`: how right a model is."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from zoedepth_ros.evaluation.evaluate import Scored
+    from zoedepth_ros.evaluation.report import EvaluationReport, ModelCard, PictureScore
+    from zoedepth_ros.evaluation.worst import WorstPictures
+    from zoedepth_ros.inference.predictor import TorchPredictor
+
+NAME = 'evaluate'
+HELP = "score a model on a data set by the paper's protocol, or on drawn scenes"
+
+DEFAULT_MODEL = 'ZoeD_M12_NK'
+SCENES, WALK = 'synthetic', 'walk'
+DEFAULT_SCENES = 200
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add = parser.add_argument
+    add(
+        '--dataset',
+        metavar='NAME',
+        required=True,
+        help='nyu, kitti, sunrgbd, ibims, diode_indoor, diode_outdoor, hypersim_test, vkitti2, '
+        'ddad, diml_indoor, diml_outdoor, folder; synthetic (drawn scenes) or walk (a drawn walk '
+        'through a door)',
+    )
+    add('--root', metavar='DIR', help='folder of the data set')
+    add('--split-list', metavar='FILE', help="NYU's or KITTI's official list, vKITTI2's test.txt")
+    add('--domain', choices=('indoor', 'outdoor'), help='of a plain folder')
+    add('--steps-per-m', type=float, default=1000.0, help="of a folder's PNGs (%(default)g)")
+    add('--diode-mask', action='store_true', help="apply DIODE's mask (the paper does not)")
+    add('--skip-damaged', action='store_true', help='leave out missing and damaged files')
+    add('--model', default=DEFAULT_MODEL, help='a name of `zoedepth models` (%(default)s)')
+    add(
+        '--weights',
+        metavar='FILE',
+        help="the model's weights, or 'random' (default: the released ones, downloaded once)",
+    )
+    add('--device', default='auto', help='auto, cpu, cuda or cuda:N (%(default)s)')
+    add('--precision', default='fp32', choices=('auto', 'fp32', 'bf16', 'fp16'), help='(fp32)')
+    add('--head', default='auto', choices=('auto', 'indoor', 'outdoor'), help='(%(default)s)')
+    add(
+        '--no-flip',
+        action='store_true',
+        help='do not average with mirrored pictures: twice as fast',
+    )
+    add(
+        '--samples',
+        metavar='N',
+        type=_positive,
+        help=f'score the first N pictures; of drawn scenes half rooms, half streets '
+        f'(default: all, {DEFAULT_SCENES} drawn ones)',
+    )
+    add('--seed', metavar='S', type=int, default=0, help='of the drawn scenes (%(default)s)')
+    add('--json', metavar='FILE', help='write the scores')
+    add('--csv', metavar='FILE', help='write the scores of every picture')
+    add('--worst', metavar='N', type=int, default=0, help='draw the N pictures of largest AbsRel')
+    add('--out', metavar='DIR', default='out/evaluate', help='folder for these (%(default)s)')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate, print a table and write what was asked for."""
+    _check(args)
+    if args.dataset == WALK:
+        return _evaluate_walk(args)
+    if args.dataset == SCENES:
+        return _evaluate_scenes(args)
+    return _evaluate_dataset(args)
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Raise ValueError for arguments that do not go together, before anything is loaded."""
+    drawn = args.dataset in (SCENES, WALK)
+    if drawn and args.root:
+        raise ValueError(f'--root is for data sets on disk, not for {args.dataset}')
+    if not drawn and not args.root:
+        raise ValueError(f'--dataset {args.dataset} needs --root, the folder it lies in')
+    if args.dataset == WALK and (args.csv or args.worst or args.head != 'auto'):
+        raise ValueError('--csv, --worst and --head are not for walk')
+
+
+def _evaluate_dataset(args: argparse.Namespace) -> int:
+    from zoedepth_ros.data.registry import DatasetOptions, open_dataset
+    from zoedepth_ros.evaluation.evaluate import evaluate
+    from zoedepth_ros.evaluation.protocol import DOMAIN_PROTOCOLS, PROTOCOLS
+    from zoedepth_ros.evaluation.published import published_for
+    from zoedepth_ros.evaluation.report import as_table
+
+    options = DatasetOptions(
+        root=args.root,
+        split_list=args.split_list,
+        skip_damaged=args.skip_damaged,
+        apply_mask=args.diode_mask,
+        domain=args.domain or '',
+        steps_per_m=args.steps_per_m,
+    )
+    dataset = open_dataset(args.dataset, options)
+    protocol = PROTOCOLS.get(args.dataset) or DOMAIN_PROTOCOLS[dataset.domain]
+    predictor = _predictor(args)
+    worst = _worst(args, predictor)
+    report = evaluate(
+        predictor,
+        dataset,
+        protocol,
+        head=args.head,
+        flip=not args.no_flip,
+        limit=args.samples,
+        observe=_Watcher(worst),
+    )
+    _introduce(report.card, args)
+    _describe(report)
+    print(as_table({f'{report.card.model}, here': report.metrics}, published_for(args.dataset)))
+    _write(args, report.as_dict(), report.pictures, worst)
+    return 0
+
+
+def _evaluate_scenes(args: argparse.Namespace) -> int:
+    from zoedepth_ros.evaluation.report import as_table
+    from zoedepth_ros.evaluation.scenes import evaluate_scenes
+
+    predictor = _predictor(args)
+    worst = _worst(args, predictor)
+    found = evaluate_scenes(
+        predictor,
+        seed=args.seed,
+        n_samples=args.samples or DEFAULT_SCENES,
+        head=args.head,
+        flip=not args.no_flip,
+        observe=_Watcher(worst),
+    )
+    reports = found.reports
+    _introduce(next(iter(reports.values())).card, args)
+    counts = ', '.join(f'{len(r.pictures)} {domain}' for domain, r in reports.items())
+    print(f'data     drawn scenes of seed {args.seed}: {counts}')
+    _tell_router(found.router_accuracy)
+    print(as_table({domain: report.metrics for domain, report in reports.items()}))
+    pictures = [picture for report in reports.values() for picture in report.pictures]
+    _write(args, found.as_dict(), pictures, worst)
+    return 0
+
+
+def _evaluate_walk(args: argparse.Namespace) -> int:
+    from zoedepth_ros.evaluation.report import as_table
+    from zoedepth_ros.evaluation.walk import drawn_walk, evaluate_walk
+
+    predictor = _predictor(args)
+    found = evaluate_walk(predictor, drawn_walk(args.seed, limit=args.samples))
+    _introduce(found.card, args)
+    print(f'data     drawn walk of seed {args.seed}: {found.n_frames} frames')
+    for crossing in found.crossings:
+        delay = 'never' if crossing.delay_s is None else f'{crossing.delay_s:+.2f} s'
+        print(f'door     at {crossing.time_s:.2f} s to {crossing.to}; the head follows: {delay}')
+    for domain, count in found.switches_to.items():
+        print(f'switches to {domain}: {count}')
+    _tell_router(found.router_accuracy)
+    print(as_table(found.metrics))
+    _write(args, found.as_dict(), [], None)
+    return 0
+
+
+def _predictor(args: argparse.Namespace) -> TorchPredictor:
+    from zoedepth_ros.build import build_predictor
+    from zoedepth_ros.inference.result import check_head
+
+    predictor = build_predictor(args.model, args.weights, args.device, args.precision)
+    check_head(args.head, predictor.heads)
+    return predictor
+
+
+def _worst(args: argparse.Namespace, predictor: TorchPredictor) -> WorstPictures:
+    from zoedepth_ros.evaluation.worst import WorstPictures
+
+    return WorstPictures(args.worst, predictor.trained_on)
+
+
+class _Watcher:
+    """Show progress on stderr, and let somebody else watch too."""
+
+    def __init__(self, worst: WorstPictures) -> None:
+        self.worst = worst
+        self.lively = sys.stderr.isatty()
+        self.start_s = time.monotonic()
+        self.errors: list[float] = []
+
+    def __call__(self, scored: Scored) -> None:
+        self.worst(scored)
+        if scored.n_done == 1:
+            self.errors, self.start_s = [], time.monotonic()
+        if scored.score:
+            self.errors.append(scored.score.metrics.abs_rel)
+        last = scored.n_done == scored.n_all
+        if not (self.lively or last or scored.n_done % max(1, scored.n_all // 10) == 0):
+            return
+        elapsed_s = time.monotonic() - self.start_s
+        mean = sum(self.errors) / max(1, len(self.errors))
+        text = f'{scored.n_done}/{scored.n_all}  AbsRel {mean:.3f}  {elapsed_s:.0f} s'
+        print(f'\r{text:<60}' if self.lively else text, file=sys.stderr, end='', flush=True)
+        if last or not self.lively:
+            print(file=sys.stderr)
+
+
+def _introduce(card: ModelCard, args: argparse.Namespace) -> None:
+    flip = (
+        'no flip' if args.no_flip or args.dataset == WALK else 'averaged with the mirrored picture'
+    )
+    print(f'model    {card.model} on {card.device}, {card.precision}, head {args.head}, {flip}')
+    print(f'weights  {card.weights}')
+    if card.trained_on:
+        print(f'WARNING  {card.trained_on.upper()}')
+
+
+def _describe(report: EvaluationReport) -> None:
+    protocol = report.protocol
+    print(
+        f'data     {report.dataset}: {len(report.pictures)} pictures, '
+        f'{protocol.min_depth_m:g} to {protocol.max_depth_m:g} m, crop {protocol.crop}'
+    )
+    if protocol.n_published and protocol.n_published != len(report.pictures):
+        print(f'         the published scores are of {protocol.n_published} pictures')
+    if report.without_truth:
+        print(f'         {len(report.without_truth)} more have no pixel that counts')
+    if report.skipped:
+        print(f'         {len(report.skipped)} more were skipped:')
+        for problem in report.skipped:
+            print(f'           {problem}')
+    _tell_router(report.router_accuracy)
+
+
+def _tell_router(accuracy: float | None) -> None:
+    if accuracy is not None:
+        print(f'router   right in {accuracy:.1%}')
+
+
+def _write(
+    args: argparse.Namespace,
+    found: dict[str, object],
+    pictures: Iterable[PictureScore],
+    worst: WorstPictures | None,
+) -> None:
+    """Write the files that were asked for and say where."""
+    from zoedepth_ros.evaluation.report import as_csv
+
+    if args.json:
+        _write_text(args.json, json.dumps(found, indent=2, allow_nan=False) + '\n')
+    if args.csv:
+        _write_text(args.csv, as_csv(pictures))
+    if args.worst and worst is not None:
+        for path in worst.save(Path(args.out).expanduser()):
+            print(f'-> {path}')
+
+
+def _write_text(name: str, text: str) -> None:
+    path = Path(name).expanduser()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    print(f'-> {path}')
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f'{text}: expected 1 or more')
+    return value

@@ -1,0 +1,123 @@
+"""Set the scores of two models over several data sets beside each other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from zoedepth_ros.data.sample import DOMAINS
+from zoedepth_ros.evaluation.improvement import (
+    Scores,
+    mean_over_datasets,
+    mean_over_metrics,
+    relative_improvement,
+)
+from zoedepth_ros.evaluation.metrics import METRICS
+from zoedepth_ros.evaluation.published import PUBLISHED, published_by
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Relative improvement of a target over a reference, above 0 where the target is better."""
+
+    by_dataset: Mapping[str, Mapping[str, float]]
+    """Data set -> metric -> RI."""
+    mean_over_metrics: Mapping[str, float]
+    """Data set -> mRI_theta."""
+    mean_over_datasets: Mapping[str, float]
+    """Metric -> mRI_D."""
+
+    def as_dict(self) -> dict[str, object]:
+        """Return everything, for JSON."""
+        return {
+            'relative_improvement': {name: dict(gains) for name, gains in self.by_dataset.items()},
+            'mRI_theta': dict(self.mean_over_metrics),
+            'mRI_D': dict(self.mean_over_datasets),
+        }
+
+    def as_table(self) -> str:
+        """Return a line per data set and one of means, in per cent."""
+        names = [name for name in METRICS if name in self.mean_over_datasets]
+        width = max(len(name) for name in [*self.by_dataset, 'mRI_D'])
+        lines = [f'{"":<{width}}' + ''.join(f'{name:>10}' for name in [*names, 'mRI_theta'])]
+        for dataset, gains in self.by_dataset.items():
+            numbers = {**gains, 'mRI_theta': self.mean_over_metrics[dataset]}
+            lines.append(_line(dataset, width, [*names, 'mRI_theta'], numbers))
+        lines.append(_line('mRI_D', width, [*names, 'mRI_theta'], self.mean_over_datasets))
+        return '\n'.join(lines)
+
+
+def compare(targets: Mapping[str, Scores], references: Mapping[str, Scores]) -> Comparison:
+    """Compare on the data sets and metrics that both have.
+
+    targets, references: data set -> scores. Raises: ValueError where they share nothing.
+    """
+    shared = {
+        name: [metric for metric in METRICS if metric in scores and metric in references[name]]
+        for name, scores in targets.items()
+        if name in references
+    }
+    shared = {name: metrics for name, metrics in shared.items() if metrics}
+    if not shared:
+        raise ValueError(
+            f'nothing to compare: scores of {", ".join(targets)} over {", ".join(references)}'
+        )
+    everywhere = {metric for metrics in shared.values() for metric in metrics}
+    return Comparison(
+        {
+            name: {
+                metric: relative_improvement(
+                    metric, targets[name][metric], references[name][metric]
+                )
+                for metric in metrics
+            }
+            for name, metrics in shared.items()
+        },
+        {name: mean_over_metrics(targets[name], references[name]) for name in shared},
+        {m: mean_over_datasets(m, targets, references) for m in METRICS if m in everywhere},
+    )
+
+
+def read_scores(sources: Sequence[str]) -> dict[str, Scores]:
+    """Read data set -> scores from JSON files of `zoedepth evaluate` or a model's published rows.
+
+    Raises: ValueError for anything else, or for two files of one data set.
+    """
+    models = sorted({row.model for row in PUBLISHED})
+    if len(sources) == 1 and sources[0] in models:
+        return dict(published_by(sources[0]))
+    found: dict[str, Scores] = {}
+    for source in sources:
+        path = Path(source).expanduser()
+        if not path.is_file():
+            expected = f'a JSON file of `zoedepth evaluate`, or one of {", ".join(models)}'
+            raise ValueError(f'{source}: no such file; expected {expected}')
+        for dataset, scores in _scores_in(path).items():
+            if dataset in found:
+                raise ValueError(f'{source}: scores of {dataset} came twice')
+            found[dataset] = scores
+    return found
+
+
+def _scores_in(path: Path) -> dict[str, Scores]:
+    try:
+        report = json.loads(path.read_text())
+        if 'metrics' in report:
+            return {report['dataset']: _known(report['metrics'])}
+        drawn = {f'synthetic_{d}': _known(report[d]) for d in DOMAINS if d in report}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f'{path}: not a report of `zoedepth evaluate` ({error!r})') from error
+    if not drawn:
+        raise ValueError(f'{path}: not a report of `zoedepth evaluate`: no scores')
+    return drawn
+
+
+def _known(scores: Mapping[str, float | None]) -> Scores:
+    return {name: score for name, score in scores.items() if score is not None}
+
+
+def _line(label: str, width: int, names: Sequence[str], numbers: Mapping[str, float]) -> str:
+    cells = (f'{numbers[name]:>+10.1%}' if name in numbers else f'{"-":>10}' for name in names)
+    return f'{label:<{width}}' + ''.join(cells)
