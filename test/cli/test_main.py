@@ -1,5 +1,6 @@
 """The command line answers fast, and says in one line what is wrong."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -108,6 +109,14 @@ def test_a_bug_of_ours_is_not_hidden(monkeypatch):
 
 def test_ctrl_c_is_no_traceback(monkeypatch):
     assert run_command_that(monkeypatch, raising(KeyboardInterrupt())) == 130
+
+
+def test_what_the_package_logs_is_printed_while_it_runs_and_no_longer(monkeypatch, capsys):
+    logger = logging.getLogger('zoedepth_ros.weights.fetch')
+    run_command_that(monkeypatch, lambda args: logger.info('fetching') or 0)
+    assert capsys.readouterr().err == 'fetching\n'
+    logger.info('later')
+    assert capsys.readouterr().err == ''
 
 
 def test_the_exit_code_of_the_command_is_handed_on(monkeypatch):

@@ -7,7 +7,8 @@ import importlib
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol, cast
 
 COMMANDS = ('predict', 'models', 'download', 'evaluate', 'compare', 'train')
@@ -35,9 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code: 0 done, 1 partly failed, 2 not possible."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     args = _parser(arguments).parse_args(arguments)
-    _show_progress()
     try:
-        code = int(args.run(args))
+        with _progress_shown():
+            code = int(args.run(args))
         sys.stdout.flush()  # so that a reader that has gone is noticed here
         return code
     except KeyboardInterrupt:
@@ -82,13 +83,18 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def _show_progress() -> None:
-    """Print what this package logs, and nothing of other libraries."""
-    logger = logging.getLogger('zoedepth_ros')
-    if not logger.handlers:
-        logger.addHandler(logging.StreamHandler())
-        logger.setLevel(logging.INFO)
-        logger.propagate = False
+@contextmanager
+def _progress_shown() -> Iterator[None]:
+    """Print what this package logs, and nothing of other libraries, until the block ends."""
+    logger, handler = logging.getLogger('zoedepth_ros'), logging.StreamHandler()
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        logger.removeHandler(handler)
 
 
 def _complain(text: str) -> int:
