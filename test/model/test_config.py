@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+
+import pytest
+
+from zoedepth_ros.model.config import (
+    PRESETS,
+    BackboneConfig,
+    BinsConfig,
+    HeadConfig,
+    ModelConfig,
+    RouterConfig,
+    preset,
+)
+
+
+@pytest.mark.parametrize('name', PRESETS)
+def test_settings_survive_json(name: str) -> None:
+    config = preset(name)
+    assert ModelConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+
+
+def test_settings_are_not_loaded_with_torch() -> None:
+    code = "import sys, zoedepth_ros.model.config; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, '-c', code], check=False).returncode == 0
+
+
+def test_an_unknown_name_lists_the_known_ones() -> None:
+    with pytest.raises(ValueError, match=r"no model 'ZoeD_X'; .*ZoeD_M12_NK.*ZoeD_tiny_N"):
+        preset('ZoeD_X')
+
+
+@pytest.mark.parametrize('size', ['M12', 'B12', 'tiny'])
+def test_heads_are_named_after_what_they_were_trained_on(size: str) -> None:
+    assert preset(f'ZoeD_{size}_N').head_names == ('indoor',)
+    assert preset(f'ZoeD_{size}_K').head_names == ('outdoor',)
+    assert preset(f'ZoeD_{size}_NK').head_names == ('indoor', 'outdoor')
+
+
+def test_training_sizes_are_those_of_the_released_networks() -> None:
+    assert preset('ZoeD_M12_N').image_size == (384, 512)
+    assert preset('ZoeD_M12_K').image_size == (384, 768)
+    assert preset('ZoeD_M12_NK').image_size == (384, 512)
+
+
+def test_k_reaches_eighty_metres() -> None:
+    assert preset('ZoeD_M12_K').heads[0].depth_range_m == (1e-3, 80.0)
+
+
+def test_attractors_are_as_strong_and_as_many_as_in_the_released_networks() -> None:
+    assert preset('ZoeD_M12_N').bins.n_attractors == (16, 8, 4, 1)
+    assert preset('ZoeD_M12_NK').bins.n_attractors == (16, 16, 16, 16)
+    assert {preset(f'ZoeD_M12_{v}').bins.attractor_strength for v in ('N', 'K', 'NK')} == {300.0}
+
+
+BACKBONE = {'embed_dim': 32, 'depth': 4, 'num_heads': 4, 'channels': (8, 8, 8, 8)}
+
+
+@pytest.mark.parametrize(
+    ('wrong', 'message'),
+    [
+        (lambda: BackboneConfig(**BACKBONE, taps=(0, 1, 2, 4)), 'tap 4 is not among 4 blocks'),
+        (lambda: BackboneConfig(**BACKBONE, taps=(0, 2, 1, 3)), 'taps must increase'),
+        (
+            lambda: BackboneConfig(**BACKBONE | {'num_heads': 5}, taps=(0, 1, 2, 3)),
+            '32 is no multiple of 5',
+        ),
+        (lambda: BinsConfig(n_bins=1), 'at least 2, got 1'),
+        (lambda: BinsConfig(n_attractors=(4, 4, 0, 1)), 'needs an attractor'),
+        (lambda: BinsConfig(min_temperature=60.0), '60.0 and 50.0'),
+        (lambda: RouterConfig(embed_dim=30), '30 must be even and a multiple of 4'),
+        (lambda: HeadConfig('outdoor', bin_type='normed'), 'need a depth_range_m'),
+        (lambda: HeadConfig('indoor', depth_range_m=(0.1, 10.0)), 'have none'),
+        (lambda: HeadConfig('outdoor', 'normed', (5.0, 2.0)), 'near < far'),
+        (lambda: HeadConfig('outdoor', 'linear'), "got 'linear'"),  # type: ignore[arg-type]
+    ],
+)
+def test_impossible_settings_are_refused(wrong: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        wrong()  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        ({'image_size': (384, 500)}, r'multiples of 32, got \(384, 500\)'),
+        ({'router': None}, 'a router belongs to several heads'),
+        ({'heads': (HeadConfig('indoor'), HeadConfig('indoor'))}, 'names of their own'),
+    ],
+)
+def test_parts_that_do_not_fit_together_are_refused(
+    change: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(preset('ZoeD_tiny_NK'), **change)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    'change', [{'bins': {'n_bin': 3}}, {'heads': 3}, {'backbone': None}, {'colour': 'red'}]
+)
+def test_settings_with_other_fields_are_refused(change: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match='not the settings of a model'):
+        ModelConfig.from_dict(preset('ZoeD_tiny_N').to_dict() | change)

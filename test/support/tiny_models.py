@@ -1,0 +1,158 @@
+"""Tiny networks with random weights in which every part of the computation shows.
+
+A freshly initialised network hides most mistakes: its residual branches are scaled by almost
+nothing and its distributions are flat. `spread` draws weights that keep activations near 1, make
+position bias, readout and attractors count, and leave some distributions sharp.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import torch
+from torch import nn
+
+from zoedepth_ros.model.config import (
+    BackboneConfig,
+    BinsConfig,
+    DecoderConfig,
+    HeadConfig,
+    ModelConfig,
+    RouterConfig,
+)
+
+NATIVE_SIZE = (64, 64)
+"""Picture size [px] at which no position bias is interpolated."""
+
+BACKBONE = BackboneConfig(
+    embed_dim=32,
+    depth=5,
+    num_heads=4,
+    taps=(0, 1, 3, 4),
+    channels=(8, 12, 16, 20),
+    window=(4, 4),
+)
+DECODER = DecoderConfig(features=24, relative_hidden=12, relative_features=8)
+BINS = BinsConfig(
+    n_bins=64,
+    embedding_dim=16,
+    seed_hidden=256,
+    projector_hidden=128,
+    attractor_hidden=16,
+    n_attractors=(16, 8, 4, 1),
+)
+NK_BINS = dataclasses.replace(
+    BINS,
+    seed_hidden=8,
+    projector_hidden=8,
+    n_attractors=(16, 16, 16, 16),
+    conditioned_on_relative_depth=False,
+    bottleneck_factor=4,
+)
+ROUTER = RouterConfig(embed_dim=128, depth=4, num_heads=4, feedforward_dim=48)
+
+
+def tiny_config(architecture: str) -> ModelConfig:
+    """Return settings for 'N', 'K' or 'NK' as other implementations can also build them."""
+    if architecture == 'NK':
+        heads = (HeadConfig('indoor'), HeadConfig('outdoor'))
+        return ModelConfig('tiny NK', NATIVE_SIZE, BACKBONE, heads, DECODER, NK_BINS, ROUTER)
+    head = HeadConfig('indoor')
+    if architecture == 'K':
+        head = HeadConfig('outdoor', bin_type='normed', depth_range_m=(1e-3, 80.0))
+    return ModelConfig(f'tiny {architecture}', NATIVE_SIZE, BACKBONE, (head,), DECODER, BINS)
+
+
+def transformers_twin(config: ModelConfig, seed: int = 0) -> Any:
+    """Return transformers' ZoeDepth of the same settings in eval mode, with spread weights."""
+    from transformers import BeitConfig, ZoeDepthConfig, ZoeDepthForDepthEstimation
+
+    backbone = config.backbone
+    beit = BeitConfig(
+        image_size=backbone.window[0] * backbone.patch_size,
+        patch_size=backbone.patch_size,
+        hidden_size=backbone.embed_dim,
+        num_hidden_layers=backbone.depth,
+        num_attention_heads=backbone.num_heads,
+        intermediate_size=int(backbone.embed_dim * backbone.mlp_ratio),
+        layer_norm_eps=1e-6,  # as the official code; the published files have 1e-12
+        use_relative_position_bias=True,
+        reshape_hidden_states=False,
+        out_features=[f'stage{tap + 1}' for tap in backbone.taps],
+        attn_implementation='eager',
+    )
+    settings: dict[str, Any] = {
+        'backbone_config': beit,
+        'neck_hidden_sizes': list(backbone.channels),
+        'fusion_hidden_size': config.decoder.features,
+        'bottleneck_features': config.decoder.features,
+        'num_relative_features': config.decoder.relative_features,
+        'use_bias_in_fusion_residual': True,
+        'num_attractors': [16, 8, 4, 1],  # what NK does with it is a quirk of its own
+        'bin_embedding_dim': config.bins.embedding_dim,
+        'bin_centers_type': config.heads[0].bin_type,
+        'bin_configurations': [
+            {'name': name, 'n_bins': config.bins.n_bins, 'min_depth': 1e-3, 'max_depth': 80.0}
+            for name in (('nyu', 'kitti') if len(config.heads) == 2 else ('one',))
+        ],
+    }
+    if config.router is not None:
+        settings |= {
+            'num_patch_transformer_layers': config.router.depth,
+            'patch_transformer_hidden_size': config.router.embed_dim,
+            'patch_transformer_intermediate_size': config.router.feedforward_dim,
+            'patch_transformer_num_attention_heads': config.router.num_heads,
+        }
+    model = ZoeDepthForDepthEstimation._from_config(
+        ZoeDepthConfig(**settings), attn_implementation='eager'
+    )
+    spread(model, seed)
+    return model.eval()
+
+
+@torch.no_grad()
+def spread(model: nn.Module, seed: int) -> None:
+    """Draw all parameters of any implementation anew, for visible effects (see above)."""
+    generator = torch.Generator().manual_seed(seed)
+    for name, parameter in model.named_parameters():
+        noise = torch.randn(parameter.shape, generator=generator)
+        parameter.copy_(_drawn(name, noise))
+
+
+def _drawn(name: str, noise: torch.Tensor) -> torch.Tensor:
+    if noise.ndim == 1:
+        if name == 'relative_head.conv3.bias':
+            return noise.abs()  # not zero everywhere after the last ReLU
+        if name.endswith(('lambda_1', 'lambda_2', 'gamma_1', 'gamma_2')):
+            return 0.5 + 0.1 * noise
+        if 'norm' in name and name.endswith('weight'):
+            return 1.0 + 0.2 * noise
+        return 0.2 * noise
+    if 'position_bias_table' in name or 'position_tables' in name:
+        return 2.0 * noise
+    if 'cls_token' in name:
+        return 0.01 * noise
+    fan_in = noise[0].numel()
+    if 'patch_embed' in name:  # small tokens: the epsilon of the first normalisation counts
+        return 0.01 * noise / fan_in**0.5
+    return _gain(name) * noise / fan_in**0.5
+
+
+def _gain(name: str) -> float:
+    if 'residual_layer' in name or 'refine' in name:
+        return 0.7
+    if 'seed' in name or 'attractor' in name:  # centres that are neither equal nor constant
+        return 2.0
+    if 'binomial' in name or 'distribution' in name:  # flat and sharp distributions
+        return 6.0 if 'mlp.2' in name or 'output' in name else 2.5
+    return 1.0
+
+
+def random_image(height: int, width: int, batch: int = 2, seed: int = 1) -> torch.Tensor:
+    """Return smooth noise as a normalised picture (B, 3, height, width) in [-1, 1]."""
+    generator = torch.Generator().manual_seed(seed)
+    coarse = torch.rand(batch, 3, height // 8, width // 8, generator=generator)
+    fine = torch.rand(batch, 3, height, width, generator=generator)
+    smooth = nn.functional.interpolate(coarse, (height, width), mode='bilinear')
+    return 2.0 * (0.7 * smooth + 0.3 * fine) - 1.0

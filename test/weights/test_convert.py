@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from released_files import midas_shapes, official_shapes, random_tensors
+from tiny_models import tiny_config
+
+from zoedepth_ros.model.config import ModelConfig, preset
+from zoedepth_ros.model.zoedepth import ZoeDepth
+from zoedepth_ros.weights.convert import (
+    detect_variant,
+    from_hugging_face,
+    from_midas,
+    from_official,
+)
+from zoedepth_ros.weights.errors import WeightsError
+from zoedepth_ros.weights.hugging_face import hugging_face_rules
+
+ARCHITECTURES = ['N', 'K', 'NK']
+
+
+def shapes_of(state_dict: dict[str, torch.Tensor]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in state_dict.items()}
+
+
+def our_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    with torch.device('meta'):
+        return shapes_of(ZoeDepth(config).state_dict())
+
+
+def official(architecture: str) -> dict[str, torch.Tensor]:
+    return random_tensors(official_shapes(tiny_config(architecture)))
+
+
+@pytest.mark.parametrize(('architecture', 'count'), [('N', 535), ('K', 535), ('NK', 615)])
+def test_full_size_official_files_fill_the_network_exactly(architecture: str, count: int) -> None:
+    config = preset(f'ZoeD_M12_{architecture}')
+    theirs = random_tensors(official_shapes(config), device='meta')
+    assert len(theirs) == count
+    assert shapes_of(from_official(theirs, config)) == our_shapes(config)
+
+
+@pytest.mark.parametrize(('architecture', 'count'), [('N', 553), ('K', 553), ('NK', 647)])
+def test_full_size_hugging_face_files_have_as_many_tensors_as_we_take(
+    architecture: str, count: int
+) -> None:
+    rules = list(hugging_face_rules(preset(f'ZoeD_M12_{architecture}')))
+    taken = [name for rule in rules for name in rule.sources]
+    unused = 4  # weight and bias of two convolutions of the fusion that has no skip
+    assert len(taken) == len(set(taken)) == count - unused
+
+
+def test_full_size_midas_files_fill_all_but_the_metric_part() -> None:
+    config = preset('ZoeD_M12_NK')
+    ours = from_midas(random_tensors(midas_shapes(config), device='meta'), config)
+    parts = ('backbone.', 'decoder.', 'relative_head.')
+    expected = {k: v for k, v in our_shapes(config).items() if k.startswith(parts)}
+    assert shapes_of(ours) == expected
+
+
+@pytest.mark.parametrize('architecture', ARCHITECTURES)
+def test_base_size_official_files_fill_the_network(architecture: str) -> None:
+    config = preset(f'ZoeD_B12_{architecture}')
+    theirs = random_tensors(official_shapes(config), device='meta')
+    assert shapes_of(from_official(theirs, config)) == our_shapes(config)
+
+
+def test_convention_of_names_that_are_easily_swapped() -> None:
+    theirs = official('NK')
+    ours = from_official(theirs, tiny_config('NK'))
+    same = {
+        'decoder.coarsest.project.weight': 'core.core.scratch.refinenet4.out_conv.weight',
+        'decoder.fusions.0.project.weight': 'core.core.scratch.refinenet3.out_conv.weight',
+        'decoder.fusions.2.project.weight': 'core.core.scratch.refinenet1.out_conv.weight',
+        'decoder.coarsest.refine.conv1.weight': (
+            'core.core.scratch.refinenet4.resConfUnit2.conv1.weight'
+        ),
+        'decoder.fusions.1.refine_skip.conv2.bias': (
+            'core.core.scratch.refinenet2.resConfUnit1.conv2.bias'
+        ),
+        'decoder.reduce.0.weight': 'core.core.scratch.layer1_rn.weight',
+        'relative_head.conv2.bias': 'core.core.scratch.output_conv.2.bias',
+        'heads.indoor.seeds.2.bias': 'seed_bin_regressors.nyu._net.2.bias',
+        'heads.outdoor.seeds.2.bias': 'seed_bin_regressors.kitti._net.2.bias',
+        'heads.outdoor.attractors.1.mlp.2.bias': 'attractors.kitti.1._net.2.bias',
+        'heads.indoor.distribution.output.bias': 'conditional_log_binomial.nyu.mlp.2.bias',
+        'backbone.position_tables.3': (
+            'core.core.pretrained.model.blocks.3.attn.relative_position_bias_table'
+        ),
+        'router.layers.1.qkv.weight': (
+            'patch_transformer.transformer_encoder.layers.1.self_attn.in_proj_weight'
+        ),
+    }
+    for our_name, their_name in same.items():
+        assert torch.equal(ours[our_name], theirs[their_name]), our_name
+
+
+def test_of_k_s_attractor_pairs_the_first_is_taken() -> None:
+    theirs = official('K')
+    ours = from_official(theirs, tiny_config('K'))
+    pairs = theirs['attractors.1._net.2.weight'].unflatten(0, (8, 2))
+    assert torch.equal(ours['heads.outdoor.attractors.1.mlp.2.weight'], pairs[:, 0])
+
+
+def test_hugging_face_attention_is_stacked_query_key_value() -> None:
+    config = tiny_config('N')
+    theirs = {
+        name: torch.full((2, 3), float(index))
+        for index, name in enumerate(
+            name for rule in hugging_face_rules(config) for name in rule.sources
+        )
+    }
+    attention = 'backbone.encoder.layer.2.attention.attention'
+    parts = [theirs[f'{attention}.{part}.weight'] for part in ('query', 'key', 'value')]
+    ours = from_hugging_face(theirs, config)
+    assert torch.equal(ours['backbone.blocks.2.attn.qkv.weight'], torch.cat(parts))
+
+
+def test_missing_and_unknown_names_are_listed_up_to_a_limit() -> None:
+    theirs = official('N')
+    del theirs['conv2.bias']
+    theirs['surprise'] = torch.zeros(1)
+    with pytest.raises(WeightsError, match='1 missing: conv2.bias; 1 not expected: surprise'):
+        from_official(theirs, tiny_config('N'))
+    few = {'conv2.bias': theirs['conv2.weight']}
+    with pytest.raises(WeightsError, match=r' missing: .* and \d+ more') as caught:
+        from_official(few, tiny_config('N'))
+    assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize('architecture', ARCHITECTURES)
+def test_constants_without_effect_may_be_absent(architecture: str) -> None:
+    theirs = official(architecture)
+    constants = ('relative_position_index', 'k_idx', 'K_minus_1')
+    pruned = {k: v for k, v in theirs.items() if not k.endswith(constants)}
+    assert len(pruned) < len(theirs)
+    assert shapes_of(from_official(pruned, tiny_config(architecture))) == our_shapes(
+        tiny_config(architecture)
+    )
+
+
+@pytest.mark.parametrize('architecture', ARCHITECTURES)
+def test_the_variant_of_an_official_file_is_told_from_its_names(architecture: str) -> None:
+    variant = detect_variant(official_shapes(preset(f'ZoeD_M12_{architecture}')))
+    assert (variant.format, variant.architecture) == ('official', architecture)
+    assert (variant.embed_dim, variant.depth) == (1024, 24)
+
+
+def test_the_variant_of_a_midas_file_is_relative() -> None:
+    variant = detect_variant(midas_shapes(preset('ZoeD_B12_N')))
+    assert (variant.format, variant.architecture) == ('midas', 'relative')
+    assert (variant.embed_dim, variant.depth) == (768, 12)
+
+
+@pytest.mark.parametrize(
+    ('extra', 'architecture'),
+    [
+        ({'metric_head.attractors.3.conv2.weight': (1, 128, 1, 1)}, 'N'),
+        ({'metric_head.attractors.3.conv2.weight': (2, 128, 1, 1)}, 'K'),
+        ({'metric_head.mlp_classifier.linear1.weight': (128, 128)}, 'NK'),
+    ],
+)
+def test_the_variant_of_a_hugging_face_file_is_told_from_its_names(
+    extra: dict[str, tuple[int, ...]], architecture: str
+) -> None:
+    backbone = {
+        'backbone.embeddings.cls_token': (1, 1, 1024),
+        'backbone.encoder.layer.0.layernorm_before.weight': (1024,),
+        'backbone.encoder.layer.1.layernorm_before.weight': (1024,),
+    }
+    variant = detect_variant(backbone | extra)
+    assert (variant.format, variant.architecture) == ('hugging_face', architecture)
+    assert variant.depth == 2
+
+
+@pytest.mark.parametrize('architecture', ARCHITECTURES)
+def test_the_variant_of_our_own_tensors_is_told_from_their_names(architecture: str) -> None:
+    variant = detect_variant(our_shapes(tiny_config(architecture)))
+    assert (variant.format, variant.architecture) == ('own', architecture)
+
+
+def test_tensors_of_something_else_are_named() -> None:
+    with pytest.raises(WeightsError, match=r'no network of this package: .*fc\.bias'):
+        detect_variant({'fc.bias': (1000,), 'layer1.conv.weight': (3, 3)})

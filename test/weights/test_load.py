@@ -1,0 +1,267 @@
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from released_files import midas_shapes, official_shapes, random_tensors
+from safetensors.torch import save_file
+from tiny_models import random_image, tiny_config
+
+from zoedepth_ros.model.zoedepth import ZoeDepth, create_model
+from zoedepth_ros.weights.convert import from_official
+from zoedepth_ros.weights.hugging_face import hugging_face_rules
+from zoedepth_ros.weights.load import (
+    WeightsError,
+    load_relative_weights,
+    load_weights,
+    read_checkpoint,
+    save_weights,
+)
+
+RELATIVE_PARTS = ('backbone.', 'decoder.', 'relative_head.')
+
+
+def tensors(architecture: str) -> dict[str, torch.Tensor]:
+    """Return a tiny official state dict."""
+    return random_tensors(official_shapes(tiny_config(architecture)))
+
+
+def official_file(path: Path, architecture: str = 'NK', **changes: torch.Tensor) -> Path:
+    """Write what the official trainer writes."""
+    content = {'model': tensors(architecture) | changes, 'optimizer': None, 'epoch': 4}
+    torch.save(content, path)
+    return path
+
+
+def assert_holds(model: ZoeDepth, expected: dict[str, torch.Tensor]) -> None:
+    ours = model.state_dict()
+    assert ours.keys() == expected.keys()
+    for name, tensor in expected.items():
+        assert torch.equal(ours[name], tensor), name
+
+
+@pytest.mark.parametrize('architecture', ['N', 'K', 'NK'])
+def test_an_official_file_fills_every_parameter(tmp_path: Path, architecture: str) -> None:
+    path = official_file(tmp_path / 'released.pt', architecture)
+    model = create_model(tiny_config(architecture), seed=9)
+    report = load_weights(model, path)
+    assert_holds(model, from_official(tensors(architecture), tiny_config(architecture)))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert (report.format, report.sha256, report.untouched) == ('official', digest, ())
+    assert report.origin == f'{path} (official .pt, sha256 {digest[:8]}…)'
+
+
+@pytest.mark.parametrize('content', ['bare', 'parallel', 'old'])
+def test_an_official_file_may_be_bare_of_parallel_training_or_old(
+    tmp_path: Path, content: str
+) -> None:
+    state_dict = tensors('N')
+    if content == 'parallel':
+        state_dict = {f'module.{name}': tensor for name, tensor in state_dict.items()}
+    torch.save(state_dict, tmp_path / 'x.pt', _use_new_zipfile_serialization=content != 'old')
+    model = create_model(tiny_config('N'), seed=9)
+    load_weights(model, tmp_path / 'x.pt')
+    assert_holds(model, from_official(tensors('N'), tiny_config('N')))
+
+
+def test_a_hugging_face_file_fills_every_parameter(tmp_path: Path) -> None:
+    config = tiny_config('NK')
+    ours = create_model(config, seed=1).state_dict()
+    theirs = {}
+    for rule in hugging_face_rules(config):
+        parts = ours[rule.target].chunk(len(rule.sources))
+        theirs |= dict(zip(rule.sources, (x.contiguous() for x in parts), strict=True))
+    save_file(theirs, tmp_path / 'model.safetensors', metadata={'format': 'pt'})
+    model = create_model(config, seed=2)
+    report = load_weights(model, tmp_path / 'model.safetensors')
+    assert_holds(model, ours)
+    assert report.format == 'hugging_face'
+
+
+def test_our_own_file_brings_its_settings_and_facts_back(tmp_path: Path) -> None:
+    path = tmp_path / 'own.safetensors'
+    first, second = create_model(tiny_config('K'), seed=1), create_model(tiny_config('K'), seed=2)
+    save_weights(first, path, {'trained_on': 'drawn scenes'})
+    report = load_weights(second, path)
+    assert_holds(second, first.state_dict())
+    assert report.metadata == {'trained_on': 'drawn scenes'}
+    assert read_checkpoint(path).config == tiny_config('K')
+    assert [p.name for p in tmp_path.iterdir()] == ['own.safetensors']
+
+
+def test_a_file_in_half_precision_is_read_into_single_precision(tmp_path: Path) -> None:
+    first, second = create_model(tiny_config('N'), seed=1), create_model(tiny_config('N'), seed=2)
+    save_weights(first, tmp_path / 'half.safetensors', dtype=torch.float16)
+    load_weights(second, tmp_path / 'half.safetensors')
+    assert_holds(second, {k: v.half().float() for k, v in first.state_dict().items()})
+
+
+def test_facts_may_not_replace_the_settings(tmp_path: Path) -> None:
+    model = create_model(tiny_config('N'))
+    with pytest.raises(ValueError, match='may not set config'):
+        save_weights(model, tmp_path / 'x.safetensors', {'config': '{}'})
+
+
+def test_a_file_for_another_variant_names_both(tmp_path: Path) -> None:
+    path = official_file(tmp_path / 'k.pt', 'K')
+    with pytest.raises(WeightsError, match=r'it is for K on .*; the network is tiny N, N on'):
+        load_weights(ZoeDepth(tiny_config('N')), path)
+
+
+def test_a_file_for_another_backbone_names_both(tmp_path: Path) -> None:
+    config = tiny_config('N')
+    deeper = dataclasses.replace(config, backbone=dataclasses.replace(config.backbone, depth=7))
+    path = official_file(tmp_path / 'n.pt', 'N')
+    with pytest.raises(WeightsError, match=r'5 blocks of 32 channels.*7 blocks of 32 channels'):
+        load_weights(ZoeDepth(deeper), path)
+
+
+def test_our_own_file_with_other_settings_names_them(tmp_path: Path) -> None:
+    config = tiny_config('N')
+    weaker = dataclasses.replace(
+        config, bins=dataclasses.replace(config.bins, attractor_strength=1000.0)
+    )
+    save_weights(ZoeDepth(weaker), tmp_path / 'x.safetensors')
+    with pytest.raises(WeightsError, match='they differ in bins'):
+        load_weights(ZoeDepth(config), tmp_path / 'x.safetensors')
+
+
+def test_wrong_shapes_are_listed_and_nothing_is_loaded(tmp_path: Path) -> None:
+    path = official_file(tmp_path / 'x.pt', 'N', **{'conv2.bias': torch.zeros(23)})
+    model = create_model(tiny_config('N'), seed=1)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    message = r'1 of the wrong shape: bottleneck\.bias is \(23,\) instead of \(24,\)'
+    with pytest.raises(WeightsError, match=message) as caught:
+        load_weights(model, path)
+    assert str(path) in str(caught.value)
+    assert_holds(model, before)
+
+
+def test_missing_and_extra_tensors_of_our_own_file_are_listed(tmp_path: Path) -> None:
+    config = tiny_config('N')
+    state_dict = ZoeDepth(config).state_dict()
+    state_dict['extra'] = state_dict.pop('bottleneck.bias')
+    metadata = {'format': 'zoedepth_ros', 'config': json.dumps(config.to_dict())}
+    save_file(state_dict, tmp_path / 'x.safetensors', metadata=metadata)
+    with pytest.raises(WeightsError, match='1 missing: bottleneck.bias; 1 not expected: extra'):
+        load_weights(ZoeDepth(config), tmp_path / 'x.safetensors')
+
+
+def test_relative_weights_alone_are_no_metric_network(tmp_path: Path) -> None:
+    torch.save(random_tensors(midas_shapes(tiny_config('NK'))), tmp_path / 'midas.pt')
+    with pytest.raises(WeightsError, match='relative depth only'):
+        load_weights(ZoeDepth(tiny_config('NK')), tmp_path / 'midas.pt')
+
+
+@pytest.mark.parametrize('source', ['midas', 'official', 'own'])
+def test_training_may_start_from_the_relative_part(tmp_path: Path, source: str) -> None:
+    path = tmp_path / 'source'
+    donor = create_model(tiny_config('N'), seed=1)
+    load_weights(donor, official_file(tmp_path / 'n.pt', 'N'))
+    if source == 'midas':
+        core = 'core.core.'
+        midas = {k[len(core) :]: v for k, v in tensors('N').items() if k.startswith(core)}
+        torch.save(midas, path)
+    elif source == 'official':
+        official_file(path, 'N')
+    else:
+        save_weights(donor, path)
+    model, untouched = (create_model(tiny_config('NK'), seed=2) for _ in range(2))
+    report = load_relative_weights(model, path)
+    expected = untouched.state_dict() | {
+        k: v for k, v in donor.state_dict().items() if k.startswith(RELATIVE_PARTS)
+    }
+    assert_holds(model, expected)
+    assert set(report.untouched) == {k for k in expected if not k.startswith(RELATIVE_PARTS)}
+
+
+class Malice:
+    """Would leave a trace where it is unpickled."""
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, (os.environ['TRACE'],)
+
+
+@pytest.mark.parametrize('old', [False, True], ids=['zip', 'pickle'])
+def test_only_tensors_are_ever_unpickled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: bool
+) -> None:
+    trace = tmp_path / 'trace'
+    monkeypatch.setenv('TRACE', str(trace))
+    content = {'model': tensors('N'), 'optimizer': Malice()}
+    path = tmp_path / 'evil.pt'
+    torch.save(content, path, _use_new_zipfile_serialization=not old)
+    with pytest.raises(WeightsError, match=r'evil\.pt: holds more than tensors.*mkdir'):
+        load_weights(ZoeDepth(tiny_config('N')), path)
+    assert not trace.exists()
+
+
+def truncated(path: Path, keep: float) -> bytes:
+    content = path.read_bytes()
+    return content[: int(len(content) * keep)]
+
+
+@pytest.mark.parametrize('keep', [0.0005, 0.01, 0.5, 0.999])
+@pytest.mark.parametrize('kind', ['official', 'own'])
+def test_a_truncated_file_is_called_damaged(tmp_path: Path, kind: str, keep: float) -> None:
+    path = tmp_path / 'x'
+    if kind == 'official':
+        official_file(path, 'N')
+    else:
+        save_weights(ZoeDepth(tiny_config('N')), path)
+    path.write_bytes(truncated(path, keep))
+    with pytest.raises(WeightsError, match=f'{path}: damaged'):
+        load_weights(ZoeDepth(tiny_config('N')), path)
+
+
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        (b'', 'is empty'),
+        (b'x', 'is no file of weights'),
+        (b'<html><body>404 Not Found</body></html>', r'begins with b.<html>'),
+        (b'version https://git-lfs.github.com/spec/v1\n', 'begins with b.version https'),
+        (b'\x80\x02nonsense', 'damaged checkpoint|more than tensors'),
+    ],
+)
+def test_what_is_no_file_of_weights_is_named(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / 'x.pt').write_bytes(content)
+    with pytest.raises(WeightsError, match=rf'x\.pt: .*({message})'):
+        read_checkpoint(tmp_path / 'x.pt')
+
+
+def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r'nothing\.pt: cannot be read: No such file'):
+        read_checkpoint(tmp_path / 'nothing.pt')
+    with pytest.raises(WeightsError, match='cannot be read: Is a directory'):
+        read_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize('content', [[1, 2], {'epoch': 3}, {'model': {1: torch.zeros(1)}}, 'text'])
+def test_a_checkpoint_without_a_state_dict_is_refused(tmp_path: Path, content: object) -> None:
+    torch.save(content, tmp_path / 'x.pt')
+    with pytest.raises(WeightsError, match='holds no state dict'):
+        read_checkpoint(tmp_path / 'x.pt')
+
+
+def test_unreadable_settings_are_refused(tmp_path: Path) -> None:
+    metadata = {'format': 'zoedepth_ros', 'config': '{"name": "x"}'}
+    save_file({'backbone.cls_token': torch.zeros(1)}, tmp_path / 'x', metadata=metadata)
+    with pytest.raises(WeightsError, match='unreadable settings of the network'):
+        read_checkpoint(tmp_path / 'x')
+
+
+@torch.no_grad()
+def test_k_from_a_released_file_measures_up_to_eighty_metres(tmp_path: Path) -> None:
+    model = ZoeDepth(tiny_config('K')).eval()
+    load_weights(model, official_file(tmp_path / 'k.pt', 'K'))
+    binomial = model.heads['outdoor'].distribution.output
+    binomial.weight.zero_()
+    binomial.bias.copy_(torch.tensor([40.0, -40.0, -40.0, 40.0]))  # all on the farthest bin
+    assert model(random_image(64, 64), 'outdoor').depth_m.mean() > 60.0
