@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.data.synthetic import picture, shading, shadow, visibility
+from zoedepth_ros.data.synthetic import frames, picture, shading, shadow, visibility
 from zoedepth_ros.data.synthetic.world import RANGE_M, Air, Film, Pose, World
 from zoedepth_ros.geometry.intrinsics import Intrinsics
 
@@ -28,7 +28,7 @@ def render(
     lens = np.array((camera.fx_px, camera.fy_px, camera.cx_px, camera.cy_px))
     count = len(solids)
     maps = (np.empty((count, 3, 3)), np.empty((count, 3)), np.empty((count, 3, 3)))
-    visibility.prepare(solids, position, to_world, *maps)
+    frames.prepare(solids, position, to_world, *maps)
     depth_m = np.full(shape, RANGE_M['outdoor'], np.float32)
     seen = np.full(shape, -1, np.int32)
     eye = (position, to_world, lens)
@@ -50,7 +50,7 @@ def render(
     light = np.empty((*shape, 3), np.float32)
     house = np.array(world.house or NOWHERE, dtype=np.float64)
     shading.shade(
-        solids, *maps, world.contacts, position, lens, air, house, np.array(world.room_light),
+        solids, *maps[:2], world.contacts, position, lens, air, house, np.array(world.room_light),
         lamps, seen, depth_m, points, normals, lit, sunlit, light,
     )  # fmt: skip
     depth_m[seen < 0] = np.nan

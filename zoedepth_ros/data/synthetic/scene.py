@@ -6,16 +6,11 @@ import math
 
 from zoedepth_ros.data.sample import DOMAINS, Sample
 from zoedepth_ros.data.synthetic.dice import Dice
-from zoedepth_ros.data.synthetic.room import (
-    Room,
-    ceiling_lamps,
-    line_walls,
-    middle,
-    openings,
-    pictures,
-    shell,
-)
+from zoedepth_ros.data.synthetic.interior import ceiling_lamps, line_walls, middle, pictures
+from zoedepth_ros.data.synthetic.openings import openings
+from zoedepth_ros.data.synthetic.room import Room, shell
 from zoedepth_ros.data.synthetic.street import draw_street
+from zoedepth_ros.data.synthetic.weather import draw_room_light
 from zoedepth_ros.data.synthetic.world import Air, Film, Pose, View, World
 from zoedepth_ros.geometry.intrinsics import Intrinsics
 
@@ -70,6 +65,16 @@ def draw_room(dice: Dice) -> Room:
     return Room(kind, width, depth, dice.between(2.3, 3.0))
 
 
+def room_world(room: Room, dice: Dice) -> World:
+    """Close a room and light it."""
+    w, d, h = room.width, room.depth, room.height
+    return World(
+        room.parts.solids(), room.parts.contact_rectangles(), Air(haze_per_m=0.0),
+        house=(0.0, w, 0.0, d, 0.0, h), lamps=tuple(room.lamps[:4]),
+        room_light=draw_room_light(dice), limits=(-0.1, w + 0.1, -0.1, d + 0.1, -0.1, h),
+    )  # fmt: skip
+
+
 def indoor_view(dice: Dice, seed: int) -> View:
     """Draw a room and a place in it to look from."""
     room = draw_room(dice)
@@ -91,19 +96,7 @@ def indoor_view(dice: Dice, seed: int) -> View:
     tall = dice.between(0.3, 0.8) if dice.coin(0.3) else dice.between(0.9, 1.8)
     pitch = math.radians(max(-20.0, min(20.0, dice.between(-14, 8) - 6.0 * (tall - 1.0))))
     pose = Pose(x, y, tall, yaw, pitch, math.radians(dice.gauss_like(2.0)))
-    world = World(
-        room.parts.solids(), room.parts.contact_rectangles(), Air(haze_per_m=0.0),
-        house=(0.0, w, 0.0, d, 0.0, room.height), lamps=tuple(room.lamps[:4]),
-        room_light=draw_room_light(dice), limits=(-0.1, w + 0.1, -0.1, d + 0.1, -0.1, room.height),
-    )  # fmt: skip
-    return View(world, pose, draw_hfov(dice), 'indoor', draw_film(dice, seed))
-
-
-def draw_room_light(dice: Dice) -> tuple[float, float, float]:
-    """Draw the light that comes from everywhere in a room."""
-    k = dice.between(0.18, 0.5)
-    tint = dice.between(-0.08, 0.08)
-    return k * (1 + tint), k, k * (1 - tint)
+    return View(room_world(room, dice), pose, draw_hfov(dice), 'indoor', draw_film(dice, seed))
 
 
 def outdoor_view(dice: Dice, seed: int) -> View:

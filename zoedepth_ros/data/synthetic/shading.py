@@ -10,6 +10,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from zoedepth_ros.data.synthetic.frames import turned
 from zoedepth_ros.data.synthetic.jit import kernel
 from zoedepth_ros.data.synthetic.noise import detail, noise2, noise3, ramp
 from zoedepth_ros.data.synthetic.primitives import CONTACT, FOLIAGE, WORLD_UV
@@ -53,21 +54,22 @@ def sky(x: float, y: float, z: float, air: Floats) -> Rgb:
 
 
 @kernel
-def contact_shade(contacts: Floats, camera: Floats, x: float, y: float, z: float) -> float:
+def contact_shade(contacts: Floats, x: float, y: float, z: float) -> float:
     """Return how much light the gaps under things leave on the ground."""
     light = 1.0
     for i in range(contacts.shape[0]):
-        c = contacts[i]
-        if abs(z - c[5]) > 0.08:
+        if abs(z - contacts[i, 5]) > 0.08:
             continue
-        dx, dy = x - c[0], y - c[1]
-        if dx * dx + dy * dy > (c[3] + c[4] + 2.0 * c[6]) ** 2:
+        dx, dy = x - contacts[i, 0], y - contacts[i, 1]
+        if dx * dx + dy * dy > (contacts[i, 3] + contacts[i, 4] + 2.0 * contacts[i, 6]) ** 2:
             continue
-        cos, sin = math.cos(c[2]), math.sin(c[2])
-        along, across = abs(cos * dx + sin * dy) - c[3], abs(cos * dy - sin * dx) - c[4]
+        cos, sin = math.cos(contacts[i, 2]), math.sin(contacts[i, 2])
+        along = abs(cos * dx + sin * dy) - contacts[i, 3]
+        across = abs(cos * dy - sin * dx) - contacts[i, 4]
         d = math.sqrt(max(along, 0.0) ** 2 + max(across, 0.0) ** 2)
         d += min(max(along, across), 0.0)
-        light *= 1.0 - c[7] * min(1.0, math.exp(-max(d, -0.5 * c[6]) / c[6] * 1.5))
+        reach = contacts[i, 6]
+        light *= 1.0 - contacts[i, 7] * min(1.0, math.exp(-1.5 * max(d, -0.5 * reach) / reach))
     return light
 
 
@@ -77,29 +79,30 @@ def corner_shade(
 ) -> float:
     """Return how much light the corners of a room leave."""
     light = 1.0
-    reach = 0.35
+    reach = 1.0
     for k in range(6):
         axis = k // 2
         at = x if axis == 0 else (y if axis == 1 else z)
         n = nx if axis == 0 else (ny if axis == 1 else nz)
         d = at - house[k] if k % 2 == 0 else house[k] - at
         if abs(n) < 0.9:
-            light *= 1.0 - 0.32 * math.exp(-max(d, 0.0) / reach)
+            near = max(0.0, 1.0 - max(d, 0.0) / reach)
+            light *= 1.0 - 0.32 * near * near * near
     return light
 
 
 @kernel
 def texture(
-    s: Floats, turn: Floats, m: Floats, q: Floats, x: float, y: float, z: float, blur: float
+    solids: Floats, m: Floats, q: Floats, i: int, x: float, y: float, z: float, blur: float
 ) -> tuple[Rgb, float]:
     """Return the colour of a solid at a place in the world, and its gloss there."""
-    lx = m[0, 0] * x + m[0, 1] * y + m[0, 2] * z + q[0]
-    ly = m[1, 0] * x + m[1, 1] * y + m[1, 2] * z + q[1]
-    lz = m[2, 0] * x + m[2, 1] * y + m[2, 2] * z + q[2]
-    _, _, _, face = normal_at(int(s[0]), lx, ly, lz, s[10], s[11], s[12])
-    hx, hy, hz = s[4], s[5], s[6]
+    lx, ly, lz = turned(m, i, x, y, z)
+    lx, ly, lz = lx + q[i, 0], ly + q[i, 1], lz + q[i, 2]
+    s1, s2, s3 = solids[i, 10], solids[i, 11], solids[i, 12]
+    face = normal_at(int(solids[i, 0]), lx, ly, lz, s1, s2, s3)[3]
+    hx, hy, hz = solids[i, 4], solids[i, 5], solids[i, 6]
     lx, ly, lz = lx * hx, ly * hy, lz * hz
-    if int(s[26]) & WORLD_UV:
+    if int(solids[i, 26]) & WORLD_UV:
         u, v, hu, hv = (
             (y, z, hy, hz) if face == 0 else ((x, z, hx, hz) if face == 1 else (x, y, hx, hy))
         )
@@ -111,15 +114,17 @@ def texture(
         u, v, hu, hv = lx, ly, hx, hy
     else:
         u, v, hu, hv = math.atan2(ly, lx) * 0.5 * (hx + hy), lz, 3.14 * hx, hz
+    a = (solids[i, 14], solids[i, 15], solids[i, 16])
+    b = (solids[i, 17], solids[i, 18], solids[i, 19])
     return surface(
-        int(s[13]), u, v, hu, hv, lx, ly, lz, blur, (s[14], s[15], s[16]),
-        (s[17], s[18], s[19]), s[20], s[21], s[22], int(s[25]),
+        int(solids[i, 13]), u, v, hu, hv, lx, ly, lz, blur, a, b,
+        solids[i, 20], solids[i, 21], solids[i, 22], int(solids[i, 25]),
     )  # fmt: skip
 
 
 @kernel
 def shade(
-    solids: Floats, world_to_unit: Floats, offset: Floats, turn: Floats, contacts: Floats,
+    solids: Floats, world_to_unit: Floats, offset: Floats, contacts: Floats,
     position: Floats, camera: Floats, air: Floats, house: Floats, room_light: Floats,
     lamps: Floats, seen: NDArray[np.int32], depth_m: Singles, points: Singles, normals: Singles,
     lit: Singles, sunlit: Singles, out: Singles,
@@ -134,25 +139,24 @@ def shade(
                 k = 1.0 / math.sqrt(x * x + y * y + z * z)
                 out[v, u, 0], out[v, u, 1], out[v, u, 2] = sky(x * k, y * k, z * k, air)
                 continue
-            s = solids[i]
             nx, ny, nz = float(normals[0, v, u]), float(normals[1, v, u]), float(normals[2, v, u])
             ex, ey, ez = x - position[0], y - position[1], z - position[2]
             far = math.sqrt(ex * ex + ey * ey + ez * ez)
             ex, ey, ez = ex / far, ey / far, ez / far
             facing = -(nx * ex + ny * ey + nz * ez)
             blur = depth_m[v, u] / camera[0] / max(0.12, math.sqrt(max(facing, 0.01)))
-            albedo, gloss = texture(s, turn[i], world_to_unit[i], offset[i], x, y, z, blur)
-            gloss = max(gloss, s[23])
+            albedo, gloss = texture(solids, world_to_unit, offset, i, x, y, z, blur)
+            gloss = max(gloss, solids[i, 23])
             inside = (
                 house[0] - 0.01 <= x <= house[1] + 0.01
                 and house[2] - 0.01 <= y <= house[3] + 0.01
                 and house[4] - 0.01 <= z <= house[5] + 0.01
             )
             shade_by = 1.0
-            if int(s[26]) & CONTACT:
-                shade_by = contact_shade(contacts, camera, x, y, z)
+            if int(solids[i, 26]) & CONTACT:
+                shade_by = contact_shade(contacts, x, y, z)
             sun = nx * air[0] + ny * air[1] + nz * air[2]
-            if int(s[0]) == FOLIAGE:
+            if int(solids[i, 0]) == FOLIAGE:
                 sun = 0.35 + 0.5 * sun
             sun = max(0.0, sun) * sunlit[v, u]
             if inside:
@@ -182,7 +186,7 @@ def shade(
             red += sun * air[3] * direct
             green += sun * air[4] * direct
             blue += sun * air[5] * direct
-            glow = s[24]
+            glow = solids[i, 24]
             red, green, blue = (
                 (red + glow) * albedo[0],
                 (green + glow) * albedo[1],
@@ -214,7 +218,7 @@ def shade(
                     k = max(0.0, rx * air[0] + ry * air[1] + rz * air[2]) ** 60.0 * sunlit[v, u]
                     back = (back[0] + k * air[3], back[1] + k * air[4], back[2] + k * air[5])
                 red, green, blue = mixed((red, green, blue), back, mirror, 1.0)
-            haze = 1.0 - math.exp(-air[18] * far)
+            haze = 1.0 - math.exp(-air[18] * far) if air[18] > 0.0 else 0.0
             out[v, u, 0] = red + haze * (air[9] - red)
             out[v, u, 1] = green + haze * (air[10] - green)
             out[v, u, 2] = blue + haze * (air[11] - blue)

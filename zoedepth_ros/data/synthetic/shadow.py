@@ -10,10 +10,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from zoedepth_ros.data.synthetic.frames import bounds, corners, to_camera
 from zoedepth_ros.data.synthetic.jit import kernel
 from zoedepth_ros.data.synthetic.primitives import BOX, CASTS, FOLIAGE
 from zoedepth_ros.data.synthetic.solids import interval, is_leaf
-from zoedepth_ros.data.synthetic.visibility import bounds, corners, to_camera
 
 Floats = NDArray[np.float64]
 

@@ -23,7 +23,8 @@ from zoedepth_ros.data.synthetic.primitives import (
     Surface,
 )
 from zoedepth_ros.data.synthetic.vehicles import vehicle
-from zoedepth_ros.data.synthetic.world import Air, Pose, World
+from zoedepth_ros.data.synthetic.weather import draw_air
+from zoedepth_ros.data.synthetic.world import Pose, World
 
 FINE_M = 30.0
 """Nearer than this vehicles get all their parts."""
@@ -48,6 +49,8 @@ class Street:
     """Free space around the camera [m]."""
     lane: tuple[float, float] | None = None
     """x from, to that stays free along all of the street [m]."""
+    hole: tuple[int, float, float] | None = None
+    """Side and y from, to that are left out of the rows of houses."""
     parts: Builder = field(default_factory=Builder)
     """What it is made of."""
 
@@ -105,6 +108,7 @@ def house_row(street: Street, dice: Dice, side: int, manner: str) -> None:
     storeys, y = dice.whole(2, 3), street.start - dice.between(0, 8)
     yaw = -side * math.pi / 2
     while y < street.end:
+        y, room_for = skip_hole(street, side, y)
         if manner == 'park' or (manner == 'villas' and dice.coin(0.1)):
             step = dice.between(6, 12)
             garden(street, dice, side, edge + 1.5, y, step, 10.0)
@@ -114,6 +118,7 @@ def house_row(street: Street, dice: Dice, side: int, manner: str) -> None:
         width = {'terrace': dice.between(5, 8), 'villas': dice.between(8, 12)}.get(
             manner, dice.between(12, 22)
         )
+        width = min(width, room_for)
         high = {'terrace': storeys, 'villas': dice.whole(1, 2)}.get(manner, dice.whole(3, 6))
         shop = manner != 'villas' and setback == 0.0 and dice.coin(0.35)
         x = side * (edge + setback)
@@ -131,6 +136,15 @@ def house_row(street: Street, dice: Dice, side: int, manner: str) -> None:
             y += gap
         elif manner == 'blocks' and dice.coin(0.3):
             y += dice.between(4, 12)
+
+
+def skip_hole(street: Street, side: int, y: float) -> tuple[float, float]:
+    """Return where building goes on and how much fits before the hole [m]."""
+    if street.hole is None or street.hole[0] != side or y >= street.hole[2]:
+        return y, 99.0
+    if street.hole[1] - y < 4.0:
+        return street.hole[2], 99.0
+    return y, street.hole[1] - y
 
 
 def garden(
@@ -215,43 +229,22 @@ def close_end(street: Street, dice: Dice) -> None:
         street.put(roadside.tree(dice), *at, 0.0, KERB_M)
 
 
-def draw_air(dice: Dice) -> Air:
-    """Draw the weather and the time of day."""
-    azimuth, height = dice.between(0, 2 * math.pi), math.radians(dice.between(22, 65))
-    to_sun = (
-        math.cos(azimuth) * math.cos(height),
-        math.sin(azimuth) * math.cos(height),
-        math.sin(height),
-    )
-    covered = dice.coin(0.35)
-    power = 0.0 if covered else dice.between(0.6, 2.0)
-    warm = dice.between(0.0, 0.3) if height < 0.7 else dice.between(0.0, 0.1)
-    pale = dice.between(0.75, 1.1)
-    horizon = (pale * (0.8 + 0.6 * warm), pale * 0.9, pale * (1.0 - 0.5 * warm))
-    deep = dice.between(0.6, 1.2)
-    zenith = (
-        (0.55 * pale, 0.6 * pale, 0.68 * pale)
-        if covered
-        else (0.16 * deep, 0.36 * deep, 0.85 * deep)
-    )
-    level = dice.between(0.5, 0.8) if covered else dice.between(0.28, 0.5)
-    light = (0.95 * level, level, 1.08 * level) if covered else (0.8 * level, level, 1.3 * level)
-    green = dice.pick(
-        ((0.12, 0.18, 0.1), (0.2, 0.24, 0.26), (0.16, 0.18, 0.17), (0.25, 0.24, 0.2))
-    )
-    low = 0.4 * level + 0.08 * power
-    return Air(
-        to_sun, (power, power * (1 - 0.4 * warm), power * (1 - warm)), zenith, horizon,
-        dice.between(0.5, 1.0) if covered else dice.between(0.1, 0.65), green,
-        dice.between(0.02, 0.09), dice.pick((0.0008, 0.002, 0.004, 0.008, 0.014)), light,
-        (low, low, 0.9 * low), dice.whole(0, 9999),
-    )  # fmt: skip
+def fill_street(street: Street, dice: Dice) -> None:
+    """Build everything a street has."""
+    ground(street, dice, dice.pick((0.0, 1.0, 1.0, 2.0)))
+    manners = ('terrace', 'terrace', 'villas', 'villas', 'blocks', 'park')
+    first = dice.pick(manners)
+    house_row(street, dice, -1, first)
+    house_row(street, dice, 1, first if dice.coin(0.6) else dice.pick(manners))
+    traffic(street, dice, street.half_road > 3.4 and dice.coin(0.85))
+    furnish(street, dice)
+    if dice.coin(0.75):
+        close_end(street, dice)
 
 
 def draw_street(dice: Dice) -> tuple[World, Pose]:
     """Draw a street and a camera in it: on the road, or on a pavement."""
     half = dice.between(2.6, 4.6)
-    parking = half > 3.4 and dice.coin(0.85)
     pavement = dice.between(1.5, 3.6)
     on_road = dice.coin(0.55)
     side = dice.pick((-1, 1))
@@ -266,15 +259,7 @@ def draw_street(dice: Dice) -> tuple[World, Pose]:
     street = Street(
         half, pavement, back, dice.between(40, 78) if dice.coin(0.8) else 30.0, (x, 0.0)
     )
-    ground(street, dice, dice.pick((0.0, 1.0, 1.0, 2.0)))
-    manners = ('terrace', 'terrace', 'villas', 'villas', 'blocks', 'park')
-    first = dice.pick(manners)
-    house_row(street, dice, -1, first)
-    house_row(street, dice, 1, first if dice.coin(0.6) else dice.pick(manners))
-    traffic(street, dice, parking)
-    furnish(street, dice)
-    if dice.coin(0.75):
-        close_end(street, dice)
+    fill_street(street, dice)
     z = dice.between(0.5, 2.2) if on_road else KERB_M + dice.between(0.5, 1.9)
     world = World(
         street.parts.solids(), street.parts.contact_rectangles(), draw_air(dice),

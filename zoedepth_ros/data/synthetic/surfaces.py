@@ -91,7 +91,7 @@ def facade(
     shop = (look & 4) > 0 and floor < 1.0
     wide, tall = 0.5 + 0.25 * chance(seed, 1, 1), 0.6 + 0.22 * chance(seed, 1, 2)
     middle = floor * storey + 0.9 + tall
-    if column == door_column and floor < 1.0:
+    if column == door_column and floor < 1.0 and look < 16:
         wide, tall, middle = 0.48, 1.03, 1.03
     elif shop:
         wide, tall, middle = 0.42 * cell, 1.05, 1.45
@@ -99,13 +99,13 @@ def facade(
     cv = high - middle
     own = seed + 131 * int(column) + 17 * int(floor)
     if abs(cu) < wide and abs(cv) < tall:
-        if column == door_column and floor < 1.0 and not shop:
+        if column == door_column and floor < 1.0 and not shop and look < 16:
             tint = (0.05 + 0.4 * chance(seed, 3, 1), 0.05 + 0.25 * chance(seed, 3, 2),
                     0.05 + 0.25 * chance(seed, 3, 3))  # fmt: skip
             inset = band(max(abs(cu) - wide, abs(cv) - tall) + 0.14, 0.02, blur)
             knob = band(cu - 0.36, 0.035, blur) * band(cv, 0.035, blur)
             return mixed(tint, (0.6, 0.55, 0.4), knob, 1.0 - 0.4 * inset), 0.05
-        return window(cu, cv, wide, tall, blur, b, own, 0 if shop else 1 + (look >> 3))
+        return window(cu, cv, wide, tall, blur, b, own, 0 if shop else 1 + ((look >> 3) & 1))
     reveal = band(max(abs(cu) - wide, abs(cv) - tall), 0.12, blur)
     if cv < -tall and cv > -tall - 0.1 and abs(cu) < wide + 0.1:
         return mixed(wall, (0.5, 0.5, 0.48), 0.8, 1.0), 0.0

@@ -11,95 +11,12 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from zoedepth_ros.data.synthetic.frames import bounds, corners, to_camera, turned
 from zoedepth_ros.data.synthetic.jit import kernel
-from zoedepth_ros.data.synthetic.primitives import BOX, FOLIAGE, TAPER
+from zoedepth_ros.data.synthetic.primitives import BOX, FOLIAGE
 from zoedepth_ros.data.synthetic.solids import interval, is_leaf, normal_at
 
 Floats = NDArray[np.float64]
-NEAR_M = 0.02
-
-
-@kernel
-def rotation(yaw: float, pitch: float, roll: float, out: Floats) -> None:
-    """Write the matrix solid-to-world of yaw after pitch (about x) after roll (about y)."""
-    cy, sy = math.cos(yaw), math.sin(yaw)
-    cp, sp = math.cos(pitch), math.sin(pitch)
-    cr, sr = math.cos(roll), math.sin(roll)
-    out[0, 0], out[0, 1], out[0, 2] = cy * cr - sy * sp * sr, -sy * cp, cy * sr + sy * sp * cr
-    out[1, 0], out[1, 1], out[1, 2] = sy * cr + cy * sp * sr, cy * cp, sy * sr - cy * sp * cr
-    out[2, 0], out[2, 1], out[2, 2] = -cp * sr, sp, cp * cr
-
-
-@kernel
-def bounds(
-    points: Floats, count: int, camera: Floats, width: int, height: int
-) -> tuple[int, int, int, int]:
-    """Return columns and rows (first, end) that a hull of camera points can touch."""
-    fx, fy, cx, cy = camera
-    u0, u1, v0, v1 = 1e9, -1e9, 1e9, -1e9
-    for i in range(count):
-        if points[i, 2] >= NEAR_M:
-            u, v = points[i, 0] / points[i, 2], points[i, 1] / points[i, 2]
-            u0, u1, v0, v1 = min(u0, u), max(u1, u), min(v0, v), max(v1, v)
-            continue
-        for j in range(count):
-            if points[j, 2] > NEAR_M:
-                s = (NEAR_M - points[i, 2]) / (points[j, 2] - points[i, 2])
-                u = (points[i, 0] + s * (points[j, 0] - points[i, 0])) / NEAR_M
-                v = (points[i, 1] + s * (points[j, 1] - points[i, 1])) / NEAR_M
-                u0, u1, v0, v1 = min(u0, u), max(u1, u), min(v0, v), max(v1, v)
-    if u0 > u1:
-        return 0, 0, 0, 0
-    left = max(0.0, min(float(width), math.floor(u0 * fx + cx)))
-    right = max(0.0, min(float(width), math.ceil(u1 * fx + cx) + 1.0))
-    top = max(0.0, min(float(height), math.floor(v0 * fy + cy)))
-    bottom = max(0.0, min(float(height), math.ceil(v1 * fy + cy) + 1.0))
-    return int(left), int(right), int(top), int(bottom)
-
-
-@kernel
-def prepare(
-    solids: Floats, position: Floats, to_world: Floats,
-    world_to_unit: Floats, offset: Floats, turn: Floats,
-) -> None:  # fmt: skip
-    """Write each solid's world-to-unit matrix (n, 3, 3) and offset (n, 3), and its rotation."""
-    for i in range(solids.shape[0]):
-        rotation(solids[i, 7], solids[i, 8], solids[i, 9], turn[i])
-        for r in range(3):
-            scale = 1.0 / solids[i, 4 + r]
-            total = 0.0
-            for c in range(3):
-                world_to_unit[i, r, c] = turn[i, c, r] * scale
-                total -= world_to_unit[i, r, c] * solids[i, 1 + c]
-            offset[i, r] = total
-
-
-@kernel
-def corners(solid: Floats, turn: Floats, out: Floats) -> None:
-    """Write the eight corners of a solid's box in the world, (8, 3)."""
-    grow_x, grow_y = 1.0, 1.0
-    if solid[0] == TAPER:
-        grow_x += abs(solid[12]) + max(0.0, -solid[10])
-        grow_y += max(0.0, -solid[11])
-    for k in range(8):
-        sx = (2.0 * (k & 1) - 1.0) * solid[4] * grow_x
-        sy = (2.0 * ((k >> 1) & 1) - 1.0) * solid[5] * grow_y
-        sz = (2.0 * ((k >> 2) & 1) - 1.0) * solid[6]
-        for r in range(3):
-            out[k, r] = solid[1 + r] + turn[r, 0] * sx + turn[r, 1] * sy + turn[r, 2] * sz
-
-
-@kernel
-def to_camera(points: Floats, count: int, position: Floats, to_world: Floats, out: Floats) -> None:
-    """Write world points in the camera's frame."""
-    for k in range(count):
-        x, y, z = (
-            points[k, 0] - position[0],
-            points[k, 1] - position[1],
-            points[k, 2] - position[2],
-        )
-        for r in range(3):
-            out[k, r] = to_world[0, r] * x + to_world[1, r] * y + to_world[2, r] * z
 
 
 @kernel
@@ -177,13 +94,13 @@ def look(
         columns[u] = (u - camera[2]) / camera[0]
     for v in range(height):
         lines[v] = (v - camera[3]) / camera[1]
-    hull, turned = np.empty((8, 3)), np.empty((8, 3))
+    hull, seen_hull = np.empty((8, 3)), np.empty((8, 3))
     a, o = np.empty((3, 3)), np.empty(3)
     a32, o32 = np.empty((3, 3), np.float32), np.empty(3, np.float32)
     for i in range(solids.shape[0]):
         corners(solids[i], turn[i], hull)
-        to_camera(hull, 8, position, to_world, turned)
-        area = bounds(turned, 8, camera, width, height)
+        to_camera(hull, 8, position, to_world, seen_hull)
+        area = bounds(seen_hull, 8, camera, width, height)
         if area[0] >= area[1] or area[2] >= area[3]:
             continue
         for r in range(3):
@@ -220,15 +137,12 @@ def resolve(
             if i < 0:
                 points[0, v, u], points[1, v, u], points[2, v, u] = wx, wy, wz
                 continue
-            m, q, s = world_to_unit[i], offset[i], solids[i]
-            ox = m[0, 0] * position[0] + m[0, 1] * position[1] + m[0, 2] * position[2] + q[0]
-            oy = m[1, 0] * position[0] + m[1, 1] * position[1] + m[1, 2] * position[2] + q[1]
-            oz = m[2, 0] * position[0] + m[2, 1] * position[1] + m[2, 2] * position[2] + q[2]
-            dx = m[0, 0] * wx + m[0, 1] * wy + m[0, 2] * wz
-            dy = m[1, 0] * wx + m[1, 1] * wy + m[1, 2] * wz
-            dz = m[2, 0] * wx + m[2, 1] * wy + m[2, 2] * wz
-            kind = int(s[0])
-            near, far = interval(kind, ox, oy, oz, dx, dy, dz, s[10], s[11], s[12])
+            ox, oy, oz = turned(world_to_unit, i, position[0], position[1], position[2])
+            ox, oy, oz = ox + offset[i, 0], oy + offset[i, 1], oz + offset[i, 2]
+            dx, dy, dz = turned(world_to_unit, i, wx, wy, wz)
+            s1, s2, s3 = solids[i, 10], solids[i, 11], solids[i, 12]
+            kind = int(solids[i, 0])
+            near, far = interval(kind, ox, oy, oz, dx, dy, dz, s1, s2, s3)
             rough = float(depth_m[v, u])
             t = near if abs(near - rough) <= abs(far - rough) else far
             if abs(t - rough) > 1e-3 * rough:  # a grazing ray that only single precision hits
@@ -237,12 +151,10 @@ def resolve(
             points[0, v, u] = position[0] + t * wx
             points[1, v, u] = position[1] + t * wy
             points[2, v, u] = position[2] + t * wz
-            nx, ny, nz, _ = normal_at(
-                kind, ox + t * dx, oy + t * dy, oz + t * dz, s[10], s[11], s[12]
-            )
-            nx, ny, nz = nx / s[4], ny / s[5], nz / s[6]
+            x, y_, z = ox + t * dx, oy + t * dy, oz + t * dz
+            nx, ny, nz, _ = normal_at(kind, x, y_, z, s1, s2, s3)
+            nx, ny, nz = nx / solids[i, 4], ny / solids[i, 5], nz / solids[i, 6]
+            nx, ny, nz = turned(turn, i, nx, ny, nz)
             length = 1.0 / math.sqrt(nx * nx + ny * ny + nz * nz)
-            r = turn[i]
-            normals[0, v, u] = (r[0, 0] * nx + r[0, 1] * ny + r[0, 2] * nz) * length
-            normals[1, v, u] = (r[1, 0] * nx + r[1, 1] * ny + r[1, 2] * nz) * length
-            normals[2, v, u] = (r[2, 0] * nx + r[2, 1] * ny + r[2, 2] * nz) * length
+            normals[0, v, u], normals[1, v, u] = nx * length, ny * length
+            normals[2, v, u] = nz * length
