@@ -24,43 +24,35 @@ def plane_depth(plane: list[float], camera: list[float]):
     return depth
 
 
+class Dark(FakePredictor):
+    """Fail on a picture that is black in every pixel, as a network might."""
+
+    def __call__(self, rgb, head='auto', *, route=True):
+        if not rgb.any():
+            raise RuntimeError('a black picture')
+        return super().__call__(rgb, head, route=route)
+
+
+def by_brightness(rgb):
+    bright = float(rgb.mean() > 127)
+    return {'indoor': 0.9 - 0.8 * bright, 'outdoor': 0.1 + 0.8 * bright}
+
+
 def make_predictor(settings):
     options = json.loads(os.environ.get('ZOEDEPTH_FAKE', '{}'))
     time.sleep(options.pop('load_s', 0.0))
-    refuse = options.pop('refuse', '')
-    if refuse:
-        raise ValueError(refuse)
+    if 'refuse' in options:
+        raise ValueError(options['refuse'])
     if 'plane' in options:
         options['depth'] = plane_depth(options.pop('plane'), options.pop('camera'))
     if 'heads' in options:
         options['heads'] = tuple(options['heads'])
-    by_brightness = options.pop('bright_is_outdoor', False)
-    if by_brightness:
-        options['router'] = lambda rgb: (
-            {'indoor': 0.1, 'outdoor': 0.9}
-            if rgb.mean() > 127
-            else {'indoor': 0.9, 'outdoor': 0.1}
-        )
-    head_depths = options.pop('depth_by_head', None)
-    if head_depths:
-        options['depth'] = lambda rgb, head: np.full(rgb.shape[:2], head_depths[head])
-    predictor = FakePredictor(**{'model_name': settings.model, **options})
-    fail_when_dark = options_fail(predictor)
-    return fail_when_dark
-
-
-def options_fail(predictor: FakePredictor):
-    """Make a picture that is black in every pixel an error of the network."""
-    call = predictor.__class__.__call__
-
-    class Failing(FakePredictor):
-        def __call__(self, rgb, head='auto', *, route=True):
-            if not rgb.any():
-                raise RuntimeError('a black picture')
-            return call(self, rgb, head, route=route)
-
-    predictor.__class__ = Failing
-    return predictor
+    if options.pop('bright_is_outdoor', False):
+        options['router'] = by_brightness
+    by_head = options.pop('depth_by_head', None)
+    if by_head:
+        options['depth'] = lambda rgb, head: np.full(rgb.shape[:2], by_head[head])
+    return Dark(**{'model_name': settings.model, **options})
 
 
 if __name__ == '__main__':

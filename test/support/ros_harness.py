@@ -1,4 +1,4 @@
-"""A node in a process of its own, and the camera, subscribers and clients that test it over DDS."""
+"""A node in a process of its own, and the camera, subscribers and clients that test it."""
 
 from __future__ import annotations
 
@@ -169,6 +169,7 @@ class Peer:
         self._executor.add_node(self.node)
         self._stop = threading.Event()
         self._publishers: dict[str, object] = {}
+        self._inboxes: list[Inbox] = []
         self._camera: threading.Thread | None = None
         self._camera_stop = threading.Event()
         self._thread = threading.Thread(target=self._spin, daemon=True)
@@ -179,7 +180,7 @@ class Peer:
             self._executor.spin_once(timeout_sec=0.05)
 
     def close(self) -> None:
-        self.stop_camera()
+        self.forget()
         self._stop.set()
         self._thread.join(5.0)
         self._executor.shutdown()
@@ -195,10 +196,43 @@ class Peer:
         inbox = Inbox()
         profile = QoSProfile(depth=depth, reliability=chosen)
         inbox.subscription = self.node.create_subscription(kind, topic, inbox.add, profile)
+        self._inboxes.append(inbox)
         return inbox
+
+    def forget(self) -> None:
+        """Stop the camera and give up all topics, before the next test."""
+        self.stop_camera()
+        self.target = '/zoedepth'
+        for inbox in self._inboxes:
+            self.node.destroy_subscription(inbox.subscription)
+        for publisher in self._publishers.values():
+            self.node.destroy_publisher(publisher)
+        self._inboxes.clear()
+        self._publishers.clear()
 
     def unsubscribe(self, inbox: Inbox) -> None:
         self.node.destroy_subscription(inbox.subscription)
+        self._inboxes.remove(inbox)
+
+    def send_until(
+        self, condition: Callable[[], object], make=None, period_s: float = 0.1
+    ) -> None:
+        """Publish pictures with camera_info until the node has found everybody and answers."""
+
+        def done() -> object:
+            self.send(make)
+            time.sleep(period_s)
+            return condition()
+
+        wait_until(done, 15.0)
+        time.sleep(0.2)  # what is still under way
+
+    def send(self, make=None):
+        """Publish camera_info and a picture of the same stamp; give the picture's header."""
+        msg = image_message(picture(), self.now()) if make is None else make(self)
+        self.publish('/camera_info', self.info_for(msg))
+        self.publish('/image', msg)
+        return msg.header
 
     def publish(self, topic: str, msg, *, reliable: bool = True) -> None:
         from rclpy.qos import QoSProfile, ReliabilityPolicy

@@ -235,7 +235,7 @@ class NodeSettings:
         low=0.0,
         high=_MAX_RANGE_M,
     )
-    scan_enabled: bool = _parameter('scan.enabled', False, 'Publish `scan`.')
+    scan_enabled: bool = _parameter('scan.enabled', False, 'Publish `scan`, a LaserScan from a band of rows.')
     scan_rows: int = _parameter(
         'scan.rows',
         10,
@@ -335,14 +335,19 @@ def settings_from(values: Mapping[str, Value], base: NodeSettings | None = None)
     return replace(NodeSettings() if base is None else base, **changes)
 
 
+_ROS_NAMES = {bool: 'bool', int: 'integer', float: 'double', str: 'string'}
+
+
 def why_wrong(spec: Parameter, value: Value) -> str | None:
     """Give the reason why a value does not fit a parameter, or None when it does."""
     expected = type(spec.default)
     if type(value) is not expected:
         hint = f': write {float(value)}' if expected is float and type(value) is int else ''
-        return f'{spec.name} must be a {expected.__name__}, got {value!r}{hint}'
+        return f'{spec.name} must be a {_ROS_NAMES[expected]}, got {value!r}{hint}'
     if isinstance(value, float) and not math.isfinite(value):
         return f'{spec.name} must be a finite number, got {value}'
+    if isinstance(value, str) and '\0' in value:
+        return f'{spec.name} must be text without a zero byte, got {value!r}'
     if spec.choices and value not in spec.choices:
         return f'{spec.name} must be one of {", ".join(spec.choices)}, got {value!r}'
     if spec.low is not None and not isinstance(value, str) and value < spec.low:

@@ -1,0 +1,196 @@
+"""Over DDS, from another process: lifecycle, parameters, start and end of the process."""
+
+import signal
+import time
+
+import pytest
+from lifecycle_msgs.msg import Transition
+from rcl_interfaces.srv import DescribeParameters
+from ros_harness import NodeProcess, wait_until
+from sensor_msgs.msg import Image
+from zoedepth_ros.msg import Status
+
+from zoedepth_ros.ros.parameters import TABLE
+
+
+def test_a_manager_takes_it_through_its_life_and_back(peer, start):
+    start({'autostart': False})
+    depth = peer.subscribe(Image, '/depth/image')
+    status = peer.subscribe(Status, '/zoedepth/status')
+    assert peer.state() == 'unconfigured'
+    wait_until(lambda: status and status.last.state == 'unconfigured')
+    for _ in range(2):
+        assert peer.transition(Transition.TRANSITION_CONFIGURE)
+        assert peer.state() == 'inactive'
+        wait_until(lambda: status.last.state == 'inactive')
+        assert status.last.weights == 'none'
+        depth.clear()
+        assert peer.transition(Transition.TRANSITION_ACTIVATE)
+        assert peer.state() == 'active'
+        peer.send_until(lambda: depth)
+        assert peer.transition(Transition.TRANSITION_DEACTIVATE)
+        depth.clear()
+        assert peer.transition(Transition.TRANSITION_CLEANUP)
+        assert peer.state() == 'unconfigured'
+    assert peer.transition(Transition.TRANSITION_UNCONFIGURED_SHUTDOWN)
+    assert peer.state() == 'finalized'
+
+
+def test_deactivated_it_publishes_nothing_and_activated_again_it_does(peer, start):
+    start()
+    depth = peer.subscribe(Image, '/depth/image')
+    peer.send_until(lambda: depth)
+    assert peer.transition(Transition.TRANSITION_DEACTIVATE)
+    time.sleep(0.2)
+    depth.clear()
+    peer.start_camera(20.0)
+    time.sleep(0.5)
+    assert len(depth) == 0
+    assert peer.transition(Transition.TRANSITION_ACTIVATE)
+    wait_until(lambda: depth)
+
+
+def test_a_network_that_cannot_be_loaded_fails_configure_with_the_reason(peer, start):
+    node = start({'autostart': False}, refuse='no weights at /nowhere')
+    assert not peer.transition(Transition.TRANSITION_CONFIGURE)
+    assert 'configure failed: no weights at /nowhere' in node.log
+    assert peer.state() == 'unconfigured'
+    assert not peer.transition(Transition.TRANSITION_CONFIGURE)
+
+
+def test_starting_by_itself_it_ends_with_the_reason_when_it_cannot(start):
+    node = start(refuse='no weights at /nowhere')
+    assert node.wait() == 1
+    assert 'no weights at /nowhere' in node.log
+
+
+def test_a_model_changed_while_inactive_is_loaded_by_activate(peer, start):
+    start()
+    status = peer.subscribe(Status, '/zoedepth/status')
+    wait_until(lambda: status and status.last.model == 'ZoeD_M12_NK')
+    (reason,) = peer.set_parameters(model='another')
+    assert 'deactivate' in reason
+    assert peer.transition(Transition.TRANSITION_DEACTIVATE)
+    assert peer.set_parameters(model='another') == ['']
+    assert peer.transition(Transition.TRANSITION_ACTIVATE)
+    wait_until(lambda: status.last.model == 'another')
+
+
+def test_wrong_values_are_refused_and_the_old_ones_stay(peer, start):
+    start()
+    wrong = {
+        'depth__rate': float('nan'),
+        'cloud__rate': -1.0,
+        'cloud__decimation': 0,
+        'depth__encoding': 'mono8',
+        'router__mode': 'mars',
+        'depth__max': 0.05,
+        'depth__scale': 2,
+        'model': 'x',
+        'autostart': False,
+        'network__width': 64,
+    }
+    reasons = dict(zip(wrong, peer.set_parameters(**wrong), strict=True))
+    assert all(reasons.values()), reasons
+    for name in wrong:
+        ros_name = name.replace('__', '.')
+        assert peer.get_parameter(ros_name) == TABLE[ros_name].default, name
+
+
+def test_several_parameters_change_together_or_not_at_all(peer, start):
+    start()
+    (reason,) = peer.set_parameters(atomically=True, depth__scale=2.0, cloud__rate=-1.0)
+    assert reason
+    assert peer.get_parameter('depth.scale') == 1.0
+    assert peer.set_parameters(atomically=True, depth__min=20.0, depth__max=40.0) == ['']
+    assert peer.get_parameter('depth.max') == 40.0
+
+
+def test_every_parameter_describes_itself(peer, start):
+    start()
+    request = DescribeParameters.Request(names=list(TABLE))
+    answer = peer.call(DescribeParameters, '/zoedepth/describe_parameters', request)
+    described = {d.name: d for d in answer.descriptors}
+    assert all(described[name].description == TABLE[name].description for name in TABLE)
+    assert described['depth.rate'].floating_point_range[0].to_value == 1000.0
+    assert described['cloud.decimation'].integer_range[0].from_value == 1
+    assert 'indoor' in described['router.mode'].additional_constraints
+    assert 'fixed while' in described['model'].additional_constraints
+
+
+@pytest.mark.parametrize(
+    ('parameters', 'says'),
+    [
+        ({'depth.rate': 5}, 'depth.rate'),
+        ({'cloud.rate': -1.0}, 'cloud.rate'),
+        ({'depth.encoding': 'mono8'}, 'depth.encoding must be one of'),
+        ({'depth.max': 0.01}, 'depth.max'),
+    ],
+)
+def test_a_wrong_parameter_stops_the_start(ros, parameters, says):
+    node = NodeProcess(parameters)
+    assert node.wait() == 1
+    assert says in node.log
+    assert 'Traceback' not in node.log
+
+
+def test_an_override_of_qos_is_taken_and_a_wrong_one_refused(peer, start):
+    start(
+        {
+            'qos_overrides./image.subscription.reliability': 'reliable',
+            'qos_overrides./depth/image.publisher.reliability': 'best_effort',
+        }
+    ).wait_for_log('active')
+    name = 'qos_overrides./image.subscription.reliability'
+    assert peer.get_parameter(name) == 'reliable'
+    (info,) = peer.node.get_publishers_info_by_topic('/depth/image')
+    assert info.qos_profile.reliability.name == 'BEST_EFFORT'
+    (info,) = peer.node.get_subscriptions_info_by_topic('/image')
+    assert info.qos_profile.reliability.name == 'RELIABLE'
+
+
+def test_by_default_it_subscribes_best_effort_and_publishes_reliably(peer, start):
+    start().wait_for_log('active')
+
+    def infos():
+        return peer.node.get_subscriptions_info_by_topic('/image')
+
+    wait_until(infos)
+    assert infos()[0].qos_profile.reliability.name == 'BEST_EFFORT'
+    for topic in ('/depth/image', '/depth/points', '/depth/camera_info', '/domain'):
+        wait_until(lambda topic=topic: peer.node.get_publishers_info_by_topic(topic))
+        (info,) = peer.node.get_publishers_info_by_topic(topic)
+        assert info.qos_profile.reliability.name == 'RELIABLE', topic
+
+
+@pytest.mark.parametrize('how', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('delay_s', [0.0, 3.0])
+def test_it_ends_within_two_seconds_in_the_middle_of_the_stream(peer, start, how, delay_s):
+    node = start(delay_s=delay_s)
+    peer.subscribe(Image, '/depth/image')
+    peer.start_camera(30.0)
+    node.wait_for_log('active')
+    time.sleep(0.5)
+    before_s = time.monotonic()
+    code = node.stop(how)
+    assert time.monotonic() - before_s < 2.5
+    assert code == 0, node.log
+    assert 'Traceback' not in node.log
+
+
+@pytest.mark.parametrize('how', [signal.SIGINT, signal.SIGTERM])
+def test_it_ends_within_two_seconds_in_the_middle_of_loading(ros, how):
+    node = NodeProcess(load_s=20.0)
+    time.sleep(1.5)
+    before_s = time.monotonic()
+    code = node.stop(how)
+    assert time.monotonic() - before_s < 2.5
+    assert code == 0, node.log
+    assert 'Traceback' not in node.log
+
+
+def test_simulated_time_that_has_not_begun_does_not_keep_it_from_starting(peer, start):
+    start({'use_sim_time': True}).wait_for_log('active')
+    status = peer.subscribe(Status, '/zoedepth/status')
+    wait_until(lambda: status)
+    assert status.last.header.stamp.sec == 0

@@ -1,0 +1,200 @@
+"""Over DDS, from another process: every output of one picture."""
+
+import array
+import functools
+import math
+import time
+
+import cv2
+import numpy as np
+import pytest
+from ros_harness import camera_info_message, image_message, picture, wait_until
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, LaserScan, PointCloud2
+from zoedepth_ros.msg import Domain
+
+EVERYTHING = {
+    '/depth/image': Image,
+    '/depth/camera_info': CameraInfo,
+    '/depth/points': PointCloud2,
+    '/depth/uncertainty': Image,
+    '/depth/color': Image,
+    '/scan': LaserScan,
+    '/domain': Domain,
+}
+FX, FY, CX, CY = 50.0, 52.0, 31.5, 23.5
+# A floor-like plane through the whole view: 0.1 x + 0.3 y + 1 z = 2 m
+PLANE = (0.1, 0.3, 1.0, 2.0)
+
+
+def listen(peer, topics=EVERYTHING):
+    return {topic: peer.subscribe(kind, topic) for topic, kind in topics.items()}
+
+
+def pixels(msg, dtype):
+    return np.frombuffer(msg.data, dtype).reshape(msg.height, msg.width)
+
+
+def test_every_output_carries_the_header_of_its_picture(peer, start):
+    start({'scan.enabled': True})
+    inboxes = listen(peer)
+    peer.send_until(lambda: all(inboxes.values()))
+    for frame_id in ('left_optical', 'right_optical', ''):
+        for inbox in inboxes.values():
+            inbox.clear()
+        time.sleep(0.6)  # so that cloud and router are due, too
+        make = functools.partial(image_message, picture(), frame_id=frame_id)
+        sent = peer.send(lambda p, make=make: make(stamp=p.now()))
+        wait_until(lambda: all(inboxes.values()))
+        for topic, inbox in inboxes.items():
+            assert [msg.header for msg in inbox.messages] == [sent], topic
+    assert inboxes['/depth/camera_info'].last.k[0] == FX
+    assert inboxes['/depth/color'].last.encoding == 'bgr8'
+    uncertainty = inboxes['/depth/uncertainty'].last
+    assert uncertainty.encoding == '32FC1'
+    np.testing.assert_allclose(pixels(uncertainty, np.float32), 0.1)
+
+
+def test_a_known_plane_comes_out_as_depth_and_as_points_on_that_plane(peer, start):
+    start({'cloud.rate': 0.0, 'cloud.decimation': 1}, plane=PLANE, camera=(FX, FY, CX, CY))
+    depth, cloud = listen(peer, {'/depth/image': Image, '/depth/points': PointCloud2}).values()
+    peer.send_until(lambda: depth and cloud)
+    rgb = picture()
+    v, u = np.mgrid[:48, :64]
+    nx, ny, nz, d = PLANE
+    expected = d / (nx * (u - CX) / FX + ny * (v - CY) / FY + nz)
+    assert depth.last.encoding == '32FC1'
+    np.testing.assert_allclose(pixels(depth.last, np.float32), expected, rtol=1e-6)
+    msg = cloud.last
+    assert (msg.height, msg.width, msg.point_step, msg.row_step) == (48, 64, 16, 1024)
+    assert len(msg.data) == 48 * 1024
+    fields = np.frombuffer(msg.data, np.float32).reshape(48, 64, 4)
+    xyz = fields[..., :3].astype(float)
+    np.testing.assert_allclose(xyz @ (nx, ny, nz), d, atol=1e-4)
+    np.testing.assert_allclose(xyz[..., 0] / xyz[..., 2], (u - CX) / FX, atol=1e-5)
+    np.testing.assert_allclose(xyz[..., 1] / xyz[..., 2], (v - CY) / FY, atol=1e-5)
+    packed = fields[..., 3].copy().view(np.uint32)
+    assert packed[3, 5] == int.from_bytes(rgb[3, 5].tobytes(), 'big')
+
+
+def test_a_decimated_cloud_lies_on_the_same_plane(peer, start):
+    start({'cloud.decimation': 4}, plane=PLANE, camera=(FX, FY, CX, CY))
+    cloud = peer.subscribe(PointCloud2, '/depth/points')
+    peer.send_until(lambda: cloud)
+    assert (cloud.last.height, cloud.last.width, cloud.last.row_step) == (12, 16, 256)
+    assert not cloud.last.is_dense
+    xyz = np.frombuffer(cloud.last.data, np.float32).reshape(12, 16, 4)[..., :3].astype(float)
+    np.testing.assert_allclose(xyz @ PLANE[:3], PLANE[3], atol=1e-4)
+    peer.set_parameters(cloud__organized=False, cloud__max_range=2.0, cloud__rate=0.0)
+    cloud.clear()
+    peer.send_until(lambda: cloud)
+    assert (cloud.last.height, cloud.last.is_dense) == (1, True)
+    points = np.frombuffer(cloud.last.data, np.float32).reshape(-1, 4)
+    assert 0 < len(points) == cloud.last.width < 192
+    assert (points[:, 2] <= 2.0).all()
+
+
+def test_millimetres_and_limits_change_while_it_runs(peer, start):
+    start(depth=3.0, uncertainty_m=0.5)
+    depth = peer.subscribe(Image, '/depth/image')
+
+    def depth_after(**settings):
+        assert peer.set_parameters(**settings) == [''] * len(settings)
+        depth.clear()
+        peer.send_until(lambda: depth)
+        dtype = {'32FC1': np.float32, '16UC1': np.uint16}[depth.last.encoding]
+        values = np.unique(pixels(depth.last, dtype))
+        assert len(values) == 1
+        return depth.last.encoding, float(values[0])
+
+    assert depth_after() == ('32FC1', 3.0)
+    assert depth_after(depth__encoding='16UC1') == ('16UC1', 3000.0)
+    assert depth_after(depth__scale=1.5) == ('16UC1', 4500.0)
+    assert depth_after(depth__max=4.0) == ('16UC1', 0.0)
+    assert depth_after(depth__encoding='32FC1') == ('32FC1', math.inf)
+    assert depth_after(depth__max=0.0, depth__min=5.0) == ('32FC1', -math.inf)
+    assert depth_after(depth__min=0.1) == ('32FC1', 4.5)
+    assert math.isnan(depth_after(filter__max_uncertainty=0.2)[1])
+    depth_after(filter__max_uncertainty=0.0, depth__scale=1.0, focal_correction='scale')
+    # fx 50 px at 64 px against 518.86 px at 640 px
+    factor = (50.0 / 64.0) / (518.86 / 640.0)
+    assert depth_after()[1] == pytest.approx(3.0 * factor, rel=1e-5)
+
+
+def test_compressed_pictures_are_taken_from_the_sibling_topic(peer, start):
+    start(
+        {'image_transport': 'compressed', 'cloud.rate': 0.0},
+        remap={'image': '/cam/image_raw'},
+    )
+    depth = peer.subscribe(Image, '/depth/image')
+    cloud = peer.subscribe(PointCloud2, '/depth/points')
+    jpeg = cv2.imencode('.jpg', picture())[1].tobytes()
+    msg = CompressedImage(format='jpeg', data=array.array('B', jpeg))
+
+    def answered():
+        peer.publish('/cam/camera_info', camera_info_message())
+        msg.header.stamp, msg.header.frame_id = peer.now(), 'cam'
+        peer.publish('/cam/image_raw/compressed', msg)
+        time.sleep(0.1)
+        return depth and cloud
+
+    wait_until(answered)
+    assert (depth.last.height, depth.last.width) == (48, 64)
+    assert depth.last.header.frame_id == 'cam'
+
+
+def test_a_namespace_moves_every_name_and_remapping_finds_camera_info(peer, start):
+    start(namespace='/robot', remap={'image': '/cam/image_rect', 'camera_info': '/elsewhere'})
+    peer.target = '/robot/zoedepth'
+    depth = peer.subscribe(Image, '/robot/depth/image')
+    points = peer.subscribe(PointCloud2, '/robot/depth/points')
+
+    def answered():
+        peer.publish('/elsewhere', camera_info_message())
+        peer.publish('/cam/image_rect', image_message(picture(), peer.now()))
+        time.sleep(0.1)
+        return depth and points
+
+    wait_until(answered)
+    assert peer.state() == 'active'
+
+
+def test_the_router_chooses_the_head_and_says_so(peer, start):
+    start(
+        {'router.rate': 0.0, 'router.smoothing': 0.0, 'router.min_dwell': 0.0},
+        bright_is_outdoor=True,
+        depth_by_head={'indoor': 2.0, 'outdoor': 20.0},
+    )
+    depth = peer.subscribe(Image, '/depth/image')
+    domain = peer.subscribe(Domain, '/domain')
+
+    def look(value):
+        depth.clear()
+        domain.clear()
+        peer.send(lambda p: image_message(picture(value=value), p.now()))
+        wait_until(lambda: depth and domain)
+        return float(pixels(depth.last, np.float32)[0, 0]), domain.last
+
+    peer.send_until(lambda: depth and domain, lambda p: image_message(picture(value=20), p.now()))
+    metres, told = look(20)
+    assert (metres, told.head, told.forced) == (2.0, 'indoor', False)
+    assert told.indoor_probability == pytest.approx(0.9)
+    since = told.last_switch
+    _, told = look(240)  # the router sees it in this picture, the head follows with the next
+    metres, told = look(240)
+    assert (metres, told.head) == (20.0, 'outdoor')
+    assert told.outdoor_probability == pytest.approx(0.9)
+    assert (told.last_switch.sec, told.last_switch.nanosec) > (since.sec, since.nanosec)
+    assert peer.set_parameters(router__mode='indoor') == ['']
+    metres, told = look(240)
+    assert (metres, told.head, told.forced) == (2.0, 'indoor', True)
+
+
+def test_a_model_with_one_head_refuses_the_other(peer, start):
+    node = start(heads=['indoor'])
+    node.wait_for_log('active')
+    (reason,) = peer.set_parameters(router__mode='outdoor')
+    assert 'only indoor' in reason
+    domain = peer.subscribe(Domain, '/domain')
+    peer.send_until(lambda: domain)
+    assert (domain.last.head, domain.last.forced) == ('indoor', True)
+    assert math.isnan(domain.last.outdoor_probability)

@@ -1,0 +1,140 @@
+"""The parameter table: the promised names and defaults, and refusals with a reason."""
+
+import math
+
+import pytest
+
+from zoedepth_ros.ros.parameters import (
+    TABLE,
+    NodeSettings,
+    PredictorSettings,
+    settings_from,
+    why_fixed,
+)
+
+PROMISED = {
+    'model': 'ZoeD_M12_NK',
+    'weights': '',
+    'device': 'auto',
+    'precision': 'auto',
+    'network.width': 0,
+    'network.height': 0,
+    'flip_augmentation': False,
+    'pad_input': False,
+    'image_transport': 'raw',
+    'depth.rate': 0.0,
+    'depth.encoding': '32FC1',
+    'depth.min': 0.1,
+    'depth.max': 0.0,
+    'depth.scale': 1.0,
+    'focal_correction': 'off',
+    'cloud.rate': 10.0,
+    'cloud.decimation': 4,
+    'cloud.color': True,
+    'cloud.organized': True,
+    'cloud.max_range': 0.0,
+    'filter.edge': True,
+    'filter.max_uncertainty': 0.0,
+    'router.mode': 'auto',
+    'router.rate': 2.0,
+    'router.hysteresis': 0.15,
+    'router.min_dwell': 1.0,
+    'max_frame_age': 0.5,
+    'camera.hfov': 0.0,
+    'autostart': True,
+}
+
+
+def test_the_promised_parameters_have_the_promised_defaults():
+    for name, default in PROMISED.items():
+        assert TABLE[name].default == default, name
+        assert type(TABLE[name].default) is type(default), name
+
+
+def test_every_parameter_is_described_and_limited():
+    for name, spec in TABLE.items():
+        assert len(spec.description) > 15, name
+        if type(spec.default) in (int, float):
+            assert spec.low is not None, name
+            assert spec.high is not None, name
+            assert spec.low <= spec.default <= spec.high, name
+
+
+def test_numbers_say_their_unit():
+    pure = {'depth.scale', 'cloud.decimation', 'router.smoothing', 'router.hysteresis'}
+    for name, spec in TABLE.items():
+        if type(spec.default) in (int, float) and name not in pure:
+            assert '[' in spec.description or ' px' in spec.description, name
+
+
+def test_settings_take_values_by_their_ros_names():
+    settings = settings_from({'depth.rate': 5.0, 'router.mode': 'outdoor'})
+    assert (settings.depth_rate_hz, settings.router_mode) == (5.0, 'outdoor')
+    assert settings_from({'depth.min': 0.3}, settings).depth_rate_hz == 5.0
+
+
+@pytest.mark.parametrize(
+    ('name', 'value', 'says'),
+    [
+        ('depth.rate', math.nan, 'depth.rate must be a finite number, got nan'),
+        ('depth.scale', math.inf, 'finite'),
+        ('cloud.rate', -1.0, 'at least 0'),
+        ('cloud.rate', 1e9, 'at most 1000'),
+        ('cloud.decimation', 0, 'at least 1'),
+        ('depth.scale', 0.0, 'at least 0.01'),
+        ('depth.rate', 5, r'must be a double, got 5: write 5\.0'),
+        ('cloud.color', 1, 'must be a bool'),
+        ('model', 3, 'must be a string'),
+        ('depth.encoding', '64FC1', "one of 32FC1, 16UC1, got '64FC1'"),
+        ('router.mode', 'mars', 'one of auto, indoor, outdoor'),
+        ('network.width', 500, 'multiple of 32'),
+        ('device', 'gpu', "'cpu'.*got 'gpu'"),
+        ('device', 'cuda:x', 'cuda:N'),
+        ('device', 'cpu:0', 'cuda:N'),
+        ('depth.max', 0.05, 'more than depth.min'),
+        ('router.hysteresis', 1.0, 'at most 0.99'),
+        ('weights', 'a\0b', 'zero byte'),
+    ],
+)
+def test_a_wrong_value_is_refused_with_the_reason(name, value, says):
+    with pytest.raises(ValueError, match=says):
+        settings_from({name: value})
+
+
+@pytest.mark.parametrize('device', ['auto', 'cpu', 'cuda', 'cuda:0', 'cuda:11'])
+def test_devices_are_accepted(device):
+    assert settings_from({'device': device}).device == device
+
+
+def test_minimum_and_maximum_can_move_together():
+    settings = settings_from({'depth.min': 20.0, 'depth.max': 50.0})
+    with pytest.raises(ValueError, match='more than depth.min'):
+        settings_from({'depth.max': 10.0}, settings)
+    assert settings_from({'depth.min': 1.0, 'depth.max': 10.0}, settings).depth_max_m == 10.0
+
+
+def test_what_the_network_is_made_of_is_fixed_while_active():
+    now = NodeSettings()
+    for name, other in (('model', 'x'), ('device', 'cpu'), ('precision', 'fp32')):
+        assert 'deactivate' in why_fixed({name: other}, now, active=True)
+        assert why_fixed({name: other}, now, active=False) is None
+    assert why_fixed({'network.width': 512}, now, active=True)
+    assert why_fixed({'depth.rate': 5.0, 'router.mode': 'indoor'}, now, active=True) is None
+
+
+def test_setting_a_fixed_parameter_to_what_it_is_changes_nothing():
+    assert why_fixed({'model': 'ZoeD_M12_NK'}, NodeSettings(), active=True) is None
+
+
+def test_the_predictor_is_made_from_its_own_part():
+    settings = settings_from({'model': 'm', 'weights': 'w', 'network.height': 64})
+    assert settings.predictor == PredictorSettings(
+        model='m',
+        weights='w',
+        device='auto',
+        precision='auto',
+        network_height=64,
+        network_width=0,
+        flip_augmentation=False,
+        pad_input=False,
+    )

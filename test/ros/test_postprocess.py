@@ -1,0 +1,57 @@
+"""Scale, gates and filters between the network and the messages."""
+
+import numpy as np
+import pytest
+
+from zoedepth_ros.geometry.intrinsics import Intrinsics
+from zoedepth_ros.ros.parameters import NodeSettings, settings_from
+from zoedepth_ros.ros.postprocess import depth_for_points, focal_factor, gated
+
+
+def camera(fx, width):
+    return Intrinsics(fx, fx, width / 2, 100.0, width, 200)
+
+
+def test_the_training_cameras_need_no_correction():
+    assert focal_factor(camera(518.86, 640), 'indoor') == pytest.approx(1.0, abs=1e-4)
+    assert focal_factor(camera(721.54, 1242), 'outdoor') == pytest.approx(1.0, abs=1e-4)
+
+
+def test_twice_the_focal_length_is_twice_the_distance_whatever_the_resolution():
+    assert focal_factor(camera(2 * 518.86, 640), 'indoor') == pytest.approx(2.0, abs=1e-3)
+    assert focal_factor(camera(4 * 518.86, 1280), 'indoor') == pytest.approx(2.0, abs=1e-3)
+
+
+def test_uncertain_depth_becomes_unknown_when_asked():
+    depth_m = np.array([[1.0, 2.0]], np.float32)
+    uncertainty_m = np.array([[0.1, 0.5]], np.float32)
+    assert gated(depth_m, uncertainty_m, NodeSettings()) is depth_m
+    result = gated(depth_m, uncertainty_m, settings_from({'filter.max_uncertainty': 0.2}))
+    assert result[0, 0] == 1.0
+    assert np.isnan(result[0, 1])
+
+
+def known(depth_m, **settings):
+    values = {name.replace('__', '.'): value for name, value in settings.items()}
+    return np.isfinite(depth_for_points(np.array(depth_m, np.float32), settings_from(values)))
+
+
+def test_points_out_of_range_are_left_out():
+    row = [[0.05, 1.0, 5.0, 50.0, np.nan, np.inf]]
+    off = {'filter__edge': False}
+    assert known(row, **off).tolist() == [[False, True, True, True, False, False]]
+    assert known(row, cloud__max_range=20.0, **off).tolist() == [
+        [False, True, True, False, False, False]
+    ]
+    assert known(row, depth__max=3.0, cloud__max_range=20.0, **off).tolist() == [
+        [False, True, False, False, False, False]
+    ]
+
+
+def test_points_between_an_object_and_its_background_are_left_out():
+    depth_m = np.full((32, 64), 1.0, np.float32)
+    depth_m[:, 32:] = 5.0
+    depth_m[:, 31:33] = 3.0
+    assert not known(depth_m)[:, 31:33].any()
+    assert known(depth_m, filter__edge=False).all()
+    assert known(depth_m)[:, :24].all()

@@ -1,0 +1,71 @@
+"""What a frame is for: subscribers and independent rates."""
+
+import numpy as np
+import pytest
+
+from zoedepth_ros.ros.parameters import settings_from
+from zoedepth_ros.ros.schedule import Schedule
+
+ALL = frozenset({'depth/image', 'depth/points', 'domain'})
+
+
+def counts(listened, seconds=10.0, camera_hz=30.0, **rates):
+    settings = settings_from({f'{name}.rate': rate for name, rate in rates.items()})
+    schedule, done = Schedule(), {'depth': 0, 'cloud': 0, 'router': 0, 'frames': 0}
+    for now in np.arange(0.0, seconds, 1.0 / camera_hz).tolist():
+        plan = schedule.plan(now, listened, settings)
+        if plan:
+            schedule.done(plan, now)
+            done['frames'] += 1
+            done['depth'] += bool(plan.depth_topics)
+            done['cloud'] += plan.cloud
+            done['router'] += plan.router
+    return done
+
+
+def test_the_rates_are_independent():
+    done = counts(ALL, depth=5.0, cloud=3.0, router=2.0)
+    assert done['depth'] == pytest.approx(50, abs=2)
+    assert done['cloud'] == pytest.approx(30, abs=2)
+    assert done['router'] == pytest.approx(20, abs=2)
+
+
+def test_the_cloud_may_be_faster_than_the_depth():
+    done = counts(ALL, depth=2.0, cloud=15.0, router=2.0)
+    assert done['cloud'] == pytest.approx(150, abs=2)
+    assert done['depth'] == pytest.approx(20, abs=2)
+
+
+def test_depth_follows_the_camera_by_default():
+    assert counts(ALL)['depth'] == 300
+
+
+def test_without_listeners_there_is_nothing_to_do():
+    assert counts(frozenset())['frames'] == 0
+
+
+def test_camera_info_alone_is_not_worth_a_network():
+    assert counts(frozenset({'depth/camera_info'}))['frames'] == 0
+
+
+def test_a_listener_to_the_domain_alone_gets_it_at_the_routers_rate():
+    done = counts(frozenset({'domain'}), router=2.0)
+    assert done['frames'] == done['router'] == pytest.approx(20, abs=1)
+
+
+def test_the_router_runs_for_depth_even_if_nobody_listens_to_the_domain():
+    assert counts(frozenset({'depth/image'}), router=2.0)['router'] == pytest.approx(20, abs=1)
+
+
+def test_the_scan_is_off_unless_enabled():
+    schedule, listened = Schedule(), frozenset({'scan'})
+    assert not schedule.plan(0.0, listened, settings_from({}))
+    plan = schedule.plan(0.0, listened, settings_from({'scan.enabled': True}))
+    assert plan.depth_topics == {'scan'}
+
+
+def test_without_a_camera_the_depth_remains():
+    plan = Schedule().plan(0.0, ALL | {'scan'}, settings_from({'scan.enabled': True}))
+    assert plan.without_camera(depth=True).depth_topics == {'depth/image'}
+    assert not plan.without_camera(depth=True).cloud
+    assert plan.without_camera(depth=False).depth_topics == frozenset()
