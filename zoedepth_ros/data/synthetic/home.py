@@ -86,9 +86,7 @@ def furnish_home(room: Room, dice: Dice, door_at: float) -> None:
     w, d = room.width, room.depth
     room.on_walls[0].append((door_at - 0.8, door_at + 0.8, 0.0, 2.2))
     room.taken.append((door_at - 0.75, door_at + 0.75, 0.0, d / 2))
-    room.taken.append(
-        (min(door_at, w / 2) - 0.8, max(door_at, w / 2) + 0.8, d / 2 - 0.9, d / 2 + 0.9)
-    )
+    room.taken.append((0.75, w - 0.75, d / 2 - 0.8, d / 2 + 0.8))
     shell(room, dice)
     window(room, 1, room.depth * 0.5, dice.between(1.0, 1.6), dice)
     door(room, 3, room.depth * dice.between(0.3, 0.7), dice)
@@ -109,8 +107,9 @@ def build_home(dice: Dice) -> Home:
     street = Street(dice.between(3.0, 4.2), dice.between(2.6, 3.4), -55.0, 75.0)
     front = side * (street.half_road + street.pavement + WALL_M + dice.pick((0.0, 1.5, 3.0)))
     corner = (front, side * room.width / 2)
-    edge = street.half_road + 1.0
-    street.lane = (edge, 99.0) if side > 0 else (-99.0, -edge)
+    near, far = street.half_road + 0.35, street.half_road + 2.2
+    street.lane = (near, far) if side > 0 else (-far, -near)
+    street.eye, street.clear = (side * (street.half_road + street.pavement), 0.0), 1.5
     street.hole = (side, -room.width / 2 - 0.4, room.width / 2 + 0.4)
     fill_street(street, dice)
     furnish_home(room, dice, door_at)

@@ -154,9 +154,16 @@ def shell(room: Room, dice: Dice) -> None:
         if k == 0 and room.gap:
             left, right, over = room.gap
             spans = ((-0.1, left), (right, length + 0.1))
-            b.box((left + right) / 2, -0.05, over, (right - left, 0.1, h - over), skin, flags=0)
+            b.box(
+                (left + right) / 2,
+                -0.05,
+                over,
+                (right - left, 0.1, h - over + 0.05),
+                skin,
+                flags=0,
+            )
         for start, end in spans:
             at, long = (start + end) / 2, end - start
-            b.box(at, -0.05, 0.0, (long, 0.1, h), skin, flags=0)
+            b.box(at, -0.05, -0.05, (long, 0.1, h + 0.1), skin, flags=0)  # no seams
             b.box(at, 0.007, 0.0, (long, 0.014, high), skirt, flags=0)
     b.at()

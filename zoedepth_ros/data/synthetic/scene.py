@@ -6,6 +6,7 @@ import math
 
 from zoedepth_ros.data.sample import DOMAINS, Sample
 from zoedepth_ros.data.synthetic.dice import Dice
+from zoedepth_ros.data.synthetic.home import LEVEL_M, WALL_M, build_home
 from zoedepth_ros.data.synthetic.interior import ceiling_lamps, line_walls, middle, pictures
 from zoedepth_ros.data.synthetic.openings import openings
 from zoedepth_ros.data.synthetic.room import Room, shell
@@ -14,6 +15,8 @@ from zoedepth_ros.data.synthetic.weather import draw_room_light
 from zoedepth_ros.data.synthetic.world import Air, Film, Pose, View, World
 from zoedepth_ros.geometry.intrinsics import Intrinsics
 
+HOME_SHARE = 0.08
+"""Share of scenes in or before a house whose door is open."""
 GENERATOR_VERSION = 1
 """Raised whenever the same seed gives another picture."""
 
@@ -99,6 +102,28 @@ def indoor_view(dice: Dice, seed: int) -> View:
     return View(room_world(room, dice), pose, draw_hfov(dice), 'indoor', draw_film(dice, seed))
 
 
+def home_view(dice: Dice, seed: int, domain: str) -> View:
+    """Draw a house with an open door and look around in it, or in front of it."""
+    home = build_home(dice)
+    room = home.room
+    inside = domain == 'indoor'
+    if inside:
+        x, y = dice.between(1.1, room.width - 1.1), room.depth / 2 + dice.between(-0.4, 0.4)
+        turn = dice.between(0, 2 * math.pi)
+        if dice.coin():  # on the way to the door
+            x, y = home.door_at + dice.between(-0.2, 0.2), dice.between(0.8, room.depth / 2)
+            turn = -math.pi / 2 + dice.gauss_like(0.4) if dice.coin(0.7) else turn
+    else:
+        x, y = home.door_at + dice.between(-1.5, 1.5), -WALL_M - dice.between(1.0, 2.5)
+        turn = dice.between(0, 2 * math.pi) if dice.coin() else math.pi / 2 + dice.gauss_like(0.5)
+    place = home.to_world(x, y)
+    height = LEVEL_M + dice.between(0.6, 1.75)
+    pitch = math.radians(dice.gauss_like(5.0) - 2.0)
+    yaw = turn - home.side * math.pi / 2
+    pose = Pose(*place, height, yaw, pitch, math.radians(dice.gauss_like(2.0)))
+    return View(home.world, pose, draw_hfov(dice), domain, draw_film(dice, seed))
+
+
 def outdoor_view(dice: Dice, seed: int) -> View:
     """Draw a street and a place in it to look from."""
     world, pose = draw_street(dice)
@@ -110,6 +135,8 @@ def draw_view(domain: str, seed: int) -> View:
     if domain not in DOMAINS:
         raise ValueError(f'expected domain indoor or outdoor, got {domain!r}')
     dice = Dice(f'{domain} {int(seed)}')
+    if dice.coin(HOME_SHARE):
+        return home_view(dice, seed, domain)
     return indoor_view(dice, seed) if domain == 'indoor' else outdoor_view(dice, seed)
 
 

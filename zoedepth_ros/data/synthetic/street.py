@@ -45,7 +45,7 @@ class Street:
     """Where it ends along y [m]."""
     eye: tuple[float, float] = (0.0, 0.0)
     """Where the camera is, or begins [m]."""
-    clear: float = 1.3
+    clear: float = 1.6
     """Free space around the camera [m]."""
     lane: tuple[float, float] | None = None
     """x from, to that stays free along all of the street [m]."""
@@ -54,14 +54,18 @@ class Street:
     parts: Builder = field(default_factory=Builder)
     """What it is made of."""
 
-    def put(self, piece: Piece, x: float, y: float, yaw: float, z: float = 0.0) -> None:
-        """Put a piece unless it stands where the camera is, or will be."""
-        c, s = abs(math.cos(yaw)), abs(math.sin(yaw))
-        wide = c * piece.width / 2 + s * piece.depth / 2 + self.clear
-        deep = s * piece.width / 2 + c * piece.depth / 2 + self.clear
-        if abs(x - self.eye[0]) < wide and abs(y - self.eye[1]) < deep:
+    def put(
+        self, piece: Piece, x: float, y: float, yaw: float, z: float = 0.0, *, front: bool = False
+    ) -> None:
+        """Put a piece, by its middle or its front, unless the camera is or will be there."""
+        cos, sin = math.cos(yaw), math.sin(yaw)
+        wide = abs(cos) * piece.width / 2 + abs(sin) * piece.depth / 2
+        deep = abs(sin) * piece.width / 2 + abs(cos) * piece.depth / 2
+        back = piece.depth / 2 if front else 0.0
+        cx, cy = x - sin * back, y + cos * back
+        if abs(cx - self.eye[0]) < wide + self.clear and abs(cy - self.eye[1]) < deep + self.clear:
             return
-        if self.lane and self.lane[0] - wide < x < self.lane[1] + wide:
+        if self.lane and self.lane[0] - wide < cx < self.lane[1] + wide:
             return
         self.parts.stamp(piece.parts, x, y, yaw, z)
 
@@ -110,7 +114,7 @@ def house_row(street: Street, dice: Dice, side: int, manner: str) -> None:
     while y < street.end:
         y, room_for = skip_hole(street, side, y)
         if manner == 'park' or (manner == 'villas' and dice.coin(0.1)):
-            step = dice.between(6, 12)
+            step = min(dice.between(6, 12), room_for)
             garden(street, dice, side, edge + 1.5, y, step, 10.0)
             y += step
             continue
@@ -123,15 +127,20 @@ def house_row(street: Street, dice: Dice, side: int, manner: str) -> None:
         shop = manner != 'villas' and setback == 0.0 and dice.coin(0.35)
         x = side * (edge + setback)
         piece = roadside.house(dice, width, storeys=high, flat=flat, shop=shop)
-        street.put(piece, x, y + width / 2, yaw, KERB_M)
+        street.put(piece, x, y + width / 2, yaw, KERB_M, front=True)
         if setback > 1.0:
             garden(street, dice, side, edge, y, width, setback - 0.5)
         y += width
         if manner == 'villas':
-            gap = dice.between(1.5, 6.0)
+            gap = min(dice.between(1.5, 6.0), room_for - width)
             if gap > 3.4 and dice.coin(0.6):
                 street.put(
-                    roadside.garage(dice), side * (edge + setback + 1), y + gap / 2, yaw, KERB_M
+                    roadside.garage(dice),
+                    side * (edge + setback + 1),
+                    y + gap / 2,
+                    yaw,
+                    KERB_M,
+                    front=True,
                 )
             y += gap
         elif manner == 'blocks' and dice.coin(0.3):
@@ -223,7 +232,7 @@ def close_end(street: Street, dice: Dice) -> None:
         piece = roadside.house(
             dice, dice.between(14, 26), storeys=dice.whole(2, 4), flat=dice.coin()
         )
-        street.put(piece, dice.between(-4, 4), street.end + 6, 0.0, KERB_M)
+        street.put(piece, dice.between(-4, 4), street.end + 6, 0.0, KERB_M, front=True)
     for _ in range(dice.whole(2, 7)):
         at = (dice.between(-28, 28), street.end + dice.between(1, 5))
         street.put(roadside.tree(dice), *at, 0.0, KERB_M)

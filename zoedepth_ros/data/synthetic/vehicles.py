@@ -29,6 +29,11 @@ def wheels(b: Builder, places: tuple[float, ...], track: float, radius: float, f
     for x in places:
         for side in (-1, 1):
             y = side * (track / 2 - 0.1)
+            if fine:
+                arch = radius * 1.17
+                b.cylinder(
+                    x, y - side * 0.005, arch - 0.1, arch, 0.215, DARK, pitch=math.pi / 2, flags=0
+                )
             b.cylinder(x, y, radius - 0.11, radius, 0.22, RUBBER, pitch=math.pi / 2)
             if fine:
                 b.cylinder(x, y + side * 0.01, radius - 0.11, radius * 0.62, 0.22, RIM,
@@ -37,12 +42,12 @@ def wheels(b: Builder, places: tuple[float, ...], track: float, radius: float, f
 
 def lights(b: Builder, length: float, width: float, z: float, fine: bool) -> None:
     """Add head lights, tail lights and number plates."""
-    front = Surface(PLAIN, (0.7, 0.7, 0.68), gloss=0.2, glow=0.3)
+    front = Surface(PLAIN, (0.45, 0.46, 0.48), gloss=0.4)
     rear = Surface(PLAIN, (0.45, 0.01, 0.01), gloss=0.1, glow=0.2)
     for side in (-1, 1):
         y = side * (width / 2 - 0.22)
-        b.box(length / 2 - 0.04, y, z, (0.12, 0.34, 0.14), front, flags=0)
-        b.box(-length / 2 + 0.04, y, z + 0.06, (0.12, 0.28, 0.18), rear, flags=0)
+        b.box(length / 2 - 0.04, y, z, (0.1, 0.3, 0.11), front, flags=0)
+        b.box(-length / 2 + 0.04, y, z + 0.06, (0.1, 0.2, 0.18), rear, flags=0)
     if fine:
         plate = Surface(PLATE, (0.7, 0.7, 0.62))
         for end in (-1, 1):

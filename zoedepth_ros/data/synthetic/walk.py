@@ -26,7 +26,7 @@ from zoedepth_ros.data.synthetic.world import Pose, View, World
 
 LOOK_AHEAD_M = 1.6
 """The camera looks to where it will be after this way."""
-SPEED_M_S = 1.2
+SPEED_M_S = 1.4
 """A walking pace, which decides how long a walk is when nobody says."""
 
 
@@ -145,14 +145,15 @@ def door_way(home: Home, dice: Dice) -> Way:
     """Lay the way from the middle of the room into the street and back."""
     w, d, x = home.room.width, home.room.depth, home.door_at
     out = abs(home.corner[0]) - home.street.half_road
-    walk, turn = -out + 1.1, dice.pick((-1, 1))
+    walk, turn, far = -out + 1.1, dice.pick((-1, 1)), w / 2 - 1.3
     points = [
-        (w / 2 - 0.3 * turn, d / 2 + 0.5), (x, d / 2 - 0.2), (x, 1.0), (x, -0.4),
+        (w / 2 - far * turn, d / 2 + 0.2), (w / 2 - 0.5 * far * turn, d / 2 + 0.3),
+        (x - 0.2 * turn, d / 2 - 0.1), (x, 1.0), (x, -0.4),
         (x + 0.4 * turn, walk - 0.2), (x + 2.5 * turn, walk), (x + 8.0 * turn, walk),
         (x + 13.0 * turn, walk), (x + 14.2 * turn, walk - 0.4), (x + 14.6 * turn, walk + 0.2),
         (x + 13.6 * turn, walk + 0.7), (x + 8.0 * turn, walk + 0.3), (x + 2.5 * turn, walk + 0.1),
-        (x + 0.4 * turn, walk + 0.2), (x, -0.4), (x, 1.0), (x, d / 2 - 0.2),
-        (w / 2 + 0.2 * turn, d / 2 + 0.5),
+        (x + 0.4 * turn, walk + 0.2), (x, -0.4), (x, 1.0), (x + 0.1 * turn, d / 2 - 0.3),
+        (w / 2 + 0.6 * far * turn, d / 2 + 0.2), (w / 2 + far * turn, d / 2 + 0.3),
     ]  # fmt: skip
     return Way.through([home.to_world(*point) for point in points])
 
@@ -182,7 +183,7 @@ class Walk:
         self, kind: str, seed: int = 0, n_frames: int | None = None, *, rate_hz: float = 10.0,
         height: int = 192, width: int = 256, hfov_rad: float = math.radians(68.0),
     ) -> None:  # fmt: skip
-        """Plan a walk; n_frames spread over all of the way, by default at 1.2 m/s.
+        """Plan a walk; n_frames spread over all of the way, by default at 1.4 m/s.
 
         Raises ValueError for an unknown kind, fewer than two frames or a rate of 0.
         """

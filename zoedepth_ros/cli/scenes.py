@@ -1,0 +1,83 @@
+"""`zoedepth scenes`: a sheet of drawn scenes, pictures above their true depth."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from zoedepth_ros.data.sample import Sample
+
+NAME = 'scenes'
+HELP = 'draw scenes with exact depth and show them on one sheet'
+
+WALKS = ('room', 'street', 'door')
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add = parser.add_argument
+    add('--domain', default='both', choices=('indoor', 'outdoor', 'both'), help='(%(default)s)')
+    add('--walk', choices=WALKS, help='show a walk instead of single scenes')
+    add(
+        '--seed', type=int, default=0, help='seed of the first scene, or of the walk (%(default)s)'
+    )
+    add('--count', type=int, default=20, help='how many pictures (%(default)s)')
+    add('--columns', type=int, default=5, help='pictures in a row (%(default)s)')
+    add('--height', type=int, default=192, help='of each picture [px] (%(default)s)')
+    add('--width', type=int, default=256, help='of each picture [px] (%(default)s)')
+    add('--out', metavar='PNG', default='out/scenes.png', help='file to write (%(default)s)')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the sheet. Raises ValueError for impossible numbers and OSError when it cannot."""
+    import cv2
+
+    if min(args.count, args.columns) < 1 or min(args.height, args.width) < 16 or args.seed < 0:
+        raise ValueError('count and columns start at 1, sizes at 16 pixels, seeds at 0')
+    samples = _walk(args) if args.walk else _scenes(args)
+    path = Path(args.out)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not cv2.imwrite(str(path), sheet(samples, args.columns)):
+        raise OSError(f'cannot write {path}')
+    print(path)
+    return 0
+
+
+def _scenes(args: argparse.Namespace) -> list[Sample]:
+    """Draw single scenes; with both domains, they take turns."""
+    from zoedepth_ros.data.synthetic.scene import draw_scene
+
+    domains = ('indoor', 'outdoor') if args.domain == 'both' else (args.domain,)
+    return [
+        draw_scene(domains[k % len(domains)], args.seed + k, args.height, args.width)
+        for k in range(args.count)
+    ]
+
+
+def _walk(args: argparse.Namespace) -> list[Sample]:
+    """Draw frames from all along a walk."""
+    from zoedepth_ros.data.synthetic.walk import Walk
+
+    walk = Walk(args.walk, args.seed, max(2, args.count), height=args.height, width=args.width)
+    return [walk[k].sample for k in range(args.count)]
+
+
+def sheet(samples: list[Sample], columns: int) -> NDArray[np.uint8]:
+    """Lay pictures above their depth in rows, blue-green-red; the depth's colours are fixed."""
+    import numpy as np
+
+    from zoedepth_ros.output.color import depth_to_bgr
+
+    limits_m = {'indoor': (0.3, 10.0), 'outdoor': (1.0, 80.0)}
+    tiles = [
+        np.concatenate((s.rgb[..., ::-1], depth_to_bgr(s.depth_m, *limits_m[s.domain])))
+        for s in samples
+    ]
+    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
+    rows = [np.concatenate(tiles[k : k + columns], 1) for k in range(0, len(tiles), columns)]
+    return np.concatenate(rows)
