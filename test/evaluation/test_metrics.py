@@ -19,6 +19,14 @@ def test_the_deltas_count_pixels_below_powers_of_a_quarter_more():
     assert metrics.delta3 == 0.75  # 2 > 1.953125
 
 
+def test_each_delta_has_its_own_threshold():
+    ratios = np.array([1.2, 1.3, 1.6, 2.0])  # 1.25, 1.5625 and 1.953125 lie between them
+    metrics = compute_metrics(np.ones(4), ratios)
+    assert (metrics.delta1, metrics.delta2, metrics.delta3) == (0.25, 0.5, 0.75)
+    metrics = compute_metrics(ratios, np.ones(4))
+    assert (metrics.delta1, metrics.delta2, metrics.delta3) == (0.25, 0.5, 0.75)
+
+
 def test_the_relative_and_metric_errors_are_means_over_pixels():
     metrics = compute_metrics(TRUTH_M, PREDICTION_M)
     assert metrics.abs_rel == pytest.approx((1 / 2 + 1.5 / 4) / 4)

@@ -57,6 +57,7 @@ def test_evaluation_scenes_are_never_those_of_training_nor_of_another_seed(drawn
 def test_a_forced_head_leaves_the_routers_verdict_as_it_is(drawn):
     found = evaluate_scenes(ConstantNetwork(_by_head), seed=0, n_samples=2, head='indoor')
     assert found.router_accuracy == 1.0
+    assert found.reports['outdoor'].router_accuracy == 1.0
     assert found.reports['outdoor'].metrics.delta3 == 0.0
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Protocol
 
@@ -79,12 +79,40 @@ def evaluate_walk(predictor: NetworkPredictor, frames: Iterable[Frame]) -> WalkR
 
     Raises: ValueError for a model without a router or a walk without frames.
     """
+    steps = list(_play(predictor, frames))
+    if not steps:
+        raise ValueError('a walk without frames')
+    times_s = [step.time_s for step in steps]
+    switches = changes(times_s, [step.head for step in steps])
+    doors = changes(times_s, [step.domain for step in steps])
+    scores = {
+        domain: [step.metrics for step in steps if step.metrics and step.domain == domain]
+        for domain in DOMAINS
+    }
+    return WalkReport(
+        card=model_card(predictor),
+        n_frames=len(steps),
+        crossings=match(doors, switches),
+        switches_to={domain: sum(to == domain for _, to in switches) for domain in DOMAINS},
+        router_accuracy=sum(step.routed_to == step.domain for step in steps) / len(steps),
+        metrics={domain: mean_metrics(found) for domain, found in scores.items() if found},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What happened at one frame."""
+
+    time_s: float
+    domain: str
+    routed_to: str
+    head: str
+    metrics: Metrics | None
+
+
+def _play(predictor: NetworkPredictor, frames: Iterable[Frame]) -> Iterator[_Step]:
+    """Give each frame to the model and its verdict to the policy, whose head makes the depth."""
     policy: HeadPolicy | None = None
-    times_s: list[float] = []
-    domains: list[str] = []
-    heads: list[str] = []
-    right: list[bool] = []
-    scores: dict[str, list[Metrics]] = {domain: [] for domain in DOMAINS}
     for frame in frames:
         sample = frame.sample
         picture = sample.rgb.astype(np.float32) / np.float32(255.0)
@@ -97,23 +125,8 @@ def evaluate_walk(predictor: NetworkPredictor, frames: Iterable[Frame]) -> WalkR
         if head != result.head:
             result = predictor.predict_network_resolution(picture, head)
         metrics = DOMAIN_PROTOCOLS[sample.domain].score(result.depth_m, sample.depth_m)
-        if metrics is not None:
-            scores[sample.domain].append(metrics)
-        times_s.append(frame.time_s)
-        domains.append(sample.domain)
-        heads.append(head)
-        right.append(max(verdict, key=verdict.__getitem__) == sample.domain)
-    if not times_s:
-        raise ValueError('a walk without frames')
-    switches = changes(times_s, heads)
-    return WalkReport(
-        card=model_card(predictor),
-        n_frames=len(times_s),
-        crossings=match(changes(times_s, domains), switches),
-        switches_to={domain: sum(to == domain for _, to in switches) for domain in DOMAINS},
-        router_accuracy=sum(right) / len(right),
-        metrics={domain: mean_metrics(found) for domain, found in scores.items() if found},
-    )
+        routed_to = max(verdict, key=verdict.__getitem__)
+        yield _Step(frame.time_s, sample.domain, routed_to, head, metrics)
 
 
 def changes(times_s: Sequence[float], states: Sequence[str]) -> list[tuple[float, str]]:
