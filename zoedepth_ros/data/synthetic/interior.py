@@ -21,13 +21,14 @@ from zoedepth_ros.data.synthetic.primitives import (
     Surface,
 )
 from zoedepth_ros.data.synthetic.room import Room
-from zoedepth_ros.data.synthetic.storage import ALONG_WALLS, boxes
+from zoedepth_ros.data.synthetic.storage import ALONG_WALLS, Maker, boxes
 from zoedepth_ros.data.synthetic.world import Lamp
 
 
 def line_walls(room: Room, dice: Dice, fullness: float) -> None:
     """Put furniture along the walls, where no door is and nothing tall before a window."""
     makers = ALONG_WALLS[room.kind]
+    used: list[Maker] = []
     for wall in sorted(range(4), key=lambda _: dice.random()):
         x, y, yaw, length = room.wall(wall)
         at = dice.between(0.05, 0.5)
@@ -35,7 +36,10 @@ def line_walls(room: Room, dice: Dice, fullness: float) -> None:
             if not dice.coin(fullness):
                 at += dice.between(0.3, 1.2)
                 continue
-            piece = dice.pick(makers)(dice)
+            make = dice.pick(makers)
+            if make in used and dice.coin(0.8):
+                make = dice.pick(makers)
+            piece = make(dice)
             middle = at + piece.width / 2
             hangs = room.on_walls[wall]
             if at + piece.width > length - 0.03 or any(
@@ -46,6 +50,7 @@ def line_walls(room: Room, dice: Dice, fullness: float) -> None:
             px, py = x + math.cos(yaw) * middle, y + math.sin(yaw) * middle
             off = dice.between(0.02, 0.06)
             if room.put(piece, px - math.sin(yaw) * off, py + math.cos(yaw) * off, yaw):
+                used.append(make)
                 hangs.append((at, at + piece.width, 0.0, piece.height))
             at += piece.width + dice.between(0.03, 0.5)
 

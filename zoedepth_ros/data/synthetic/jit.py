@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 import numba
@@ -14,9 +18,41 @@ _MATH = {'contract', 'arcp', 'nsz', 'reassoc', 'afn'}
 _OPTIONS = {'nogil': True, 'fastmath': _MATH, 'error_model': 'numpy'}
 
 
+def cache_folder() -> Path | None:
+    """Return where machine code is kept, or None when nothing can be written there.
+
+    The folder is named after the kernels' sources: numba looks only at the file of the outermost
+    function, and would go on using code of a changed inner one.
+    """
+    here = Path(__file__).parent
+    texts = [path.read_bytes() for path in sorted(here.glob('*.py'))]
+    kernels = [text for text in texts if b'@kernel' in text or b'= range(' in text]
+    digest = hashlib.sha256(b''.join(kernels)).hexdigest()[:16]
+    chosen = os.environ.get('ZOEDEPTH_HOME')
+    try:
+        folder = (Path(chosen) if chosen else Path.home() / '.cache' / 'zoedepth') / 'kernels'
+        (folder / digest).mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError):
+        return None
+    return folder / digest if os.access(folder / digest, os.W_OK) else None
+
+
+_FOLDER = cache_folder()
+
+
+@contextmanager
+def _caching_there() -> Iterator[None]:
+    """Point numba to our folder while a kernel is declared."""
+    before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(_FOLDER)
+    try:
+        yield
+    finally:
+        numba.config.CACHE_DIR = before
+
+
 def kernel(function: F) -> F:
     """Compile a function on its first call, without the interpreter's lock; keep it on disk."""
-    try:
-        return numba.njit(cache=True, **_OPTIONS)(function)
-    except RuntimeError:  # no folder to cache in can be written
+    if _FOLDER is None:
         return numba.njit(**_OPTIONS)(function)
+    with _caching_there():
+        return numba.njit(cache=True, **_OPTIONS)(function)

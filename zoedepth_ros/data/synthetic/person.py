@@ -29,8 +29,10 @@ def person(dice: Dice) -> Piece:
         b.cylinder(0.235 * k * side, 0.1 * swing * k, 0.8 * k, 0.048 * k, 0.62 * k, shirt,
                    pitch=-0.5 * swing, roll=-0.1 * side)  # fmt: skip
         b.ball(0.25 * k * side, 0.26 * swing * k, 0.8 * k, (0.045, 0.05, 0.08), skin)
-    b.taper(0, 0, 0.84 * k, (0.34 * k, 0.21 * k, 0.35 * k), shirt, shrink=(-0.2, 0.0))
-    b.taper(0, 0, 1.19 * k, (0.41 * k, 0.21 * k, 0.27 * k), shirt, shrink=(0.45, 0.35))
+    b.ball(0, 0, 0.92 * k, (0.17 * k, 0.125 * k, 0.17 * k), trousers)
+    b.taper(0, 0, 0.88 * k, (0.3 * k, 0.2 * k, 0.3 * k), shirt, shrink=(-0.15, 0.0))
+    b.ball(0, 0, 1.2 * k, (0.185 * k, 0.125 * k, 0.24 * k), shirt)
+    b.ball(0, 0, 1.36 * k, (0.22 * k, 0.1 * k, 0.1 * k), shirt)
     b.cylinder(0, 0, 1.42 * k, 0.055 * k, 0.12 * k, skin)
     b.ball(0, 0.01, 1.6 * k, (0.085 * k, 0.1 * k, 0.125 * k), skin)
     b.ball(0, -0.02 * k, 1.64 * k, (0.095 * k, 0.1 * k, 0.11 * k), hair)

@@ -97,7 +97,7 @@ def footprint(piece: Piece, x: float, y: float, yaw: float) -> Rectangle:
 def floor_surface(dice: Dice, kind: str) -> Surface:
     """Return a floor of boards, tiles, carpet or stone."""
     chance = dice.random()
-    if kind == 'kitchen' or chance < 0.2:
+    if kind in ('kitchen', 'bathroom') or chance < 0.2:
         checks = float(dice.coin(0.25))
         tone = dice.near(dice.pick((grey(0.5), grey(0.25), (0.5, 0.42, 0.32), (0.4, 0.2, 0.12))))
         joint = grey(0.3) if not checks else dice.near(grey(0.08))
@@ -121,9 +121,12 @@ def floor_surface(dice: Dice, kind: str) -> Surface:
     return Surface(STONE, grey(dice.between(0.2, 0.4)), grey(dice.between(0.3, 0.5)), 0.7)
 
 
-def wall_surface(dice: Dice, tone: tuple[float, float, float]) -> Surface:
+def wall_surface(dice: Dice, kind: str, tone: tuple[float, float, float]) -> Surface:
     """Return paint, plaster, wallpaper, or bricks."""
     chance = dice.random()
+    if kind == 'bathroom' and chance < 0.8:
+        size = dice.pick((0.1, 0.15, 0.2, 0.3))
+        return Surface(TILES, dice.near(tone, 0.2), grey(0.5), size, 0.0, 0.3, 0.1)
     if chance < 0.55:
         return Surface(PLAIN, tone)
     if chance < 0.75:
@@ -143,12 +146,16 @@ def shell(room: Room, dice: Dice) -> None:
     )
     b.box(w / 2, d / 2, h, (w + 0.2, d + 0.2, 0.1), ceiling, flags=WORLD_UV)
     tone = dice.near(dice.pick(WALLS), 0.12)
-    usual, special = wall_surface(dice, tone), dice.whole(0, 7)
+    usual, special = wall_surface(dice, room.kind, tone), dice.whole(0, 7)
     skirt = Surface(PLAIN, WHITE) if dice.coin(0.6) else wood(dice)
     high = dice.between(0.05, 0.12)
     for k in range(4):
         x, y, yaw, length = room.wall(k)
-        skin = wall_surface(dice, dice.near(dice.pick(WALLS), 0.3)) if k == special else usual
+        skin = (
+            wall_surface(dice, room.kind, dice.near(dice.pick(WALLS), 0.3))
+            if k == special
+            else usual
+        )
         b.at(x, y, 0.0, yaw)
         spans: tuple[tuple[float, float], ...] = ((-0.1, length + 0.1),)
         if k == 0 and room.gap:

@@ -17,20 +17,13 @@ from zoedepth_ros.geometry.intrinsics import Intrinsics
 
 HOME_SHARE = 0.08
 """Share of scenes in or before a house whose door is open."""
-GENERATOR_VERSION = 1
+GENERATOR_VERSION = 2
 """Raised whenever the same seed gives another picture."""
 
 ROOMS = (
-    'living',
-    'living',
-    'dining',
-    'bedroom',
-    'bedroom',
-    'kitchen',
-    'office',
-    'corridor',
-    'store',
-)
+    'living', 'living', 'living', 'dining', 'dining', 'bedroom', 'bedroom', 'kitchen', 'kitchen',
+    'office', 'office', 'corridor', 'bathroom', 'store',
+)  # fmt: skip
 
 
 def draw_film(dice: Dice, seed: int) -> Film:
@@ -61,10 +54,14 @@ def draw_room(dice: Dice) -> Room:
         width, depth = dice.between(1.2, 2.2), dice.between(4.0, 9.4)
         if dice.coin():
             width, depth = depth, width
+    elif kind == 'bathroom':
+        width, depth = dice.between(1.7, 3.2), dice.between(2.2, 4.0)
     elif kind in ('store', 'kitchen'):
         width, depth = dice.between(2.0, 4.5), dice.between(2.2, 4.5)
     else:
-        width, depth = dice.between(2.6, 7.6), dice.between(2.6, 6.0)
+        width, depth = dice.between(2.8, 8.4), dice.between(2.6, 5.4)
+        if dice.coin():
+            width, depth = depth, width
     return Room(kind, width, depth, dice.between(2.3, 3.0))
 
 
@@ -93,7 +90,7 @@ def indoor_view(dice: Dice, seed: int) -> View:
     ceiling_lamps(room, dice)
     for _ in range(8):
         aim = (dice.between(0.0, w), dice.between(0.0, d))
-        if math.dist(aim, (x, y)) > 0.45 * min(max(w, d), 4.0):
+        if math.dist(aim, (x, y)) > 0.55 * min(max(w, d), 6.0):
             break
     yaw = math.atan2(aim[1] - y, aim[0] - x)
     tall = dice.between(0.3, 0.8) if dice.coin(0.3) else dice.between(0.9, 1.8)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from zoedepth_ros.data.synthetic.bath import basin, bathtub, toilet, washer
 from zoedepth_ros.data.synthetic.dice import WHITE, WOODS, Dice, grey
 from zoedepth_ros.data.synthetic.furniture import (
     Piece,
@@ -93,7 +94,7 @@ def television(dice: Dice) -> Piece:
     """Make a television on a low board."""
     piece = cupboard(dice, kind='sideboard')
     b, wide = piece.parts, dice.between(0.9, 1.4)
-    screen = Surface(SCREEN, grey(0.01), dice.bright(), p1=float(dice.coin(0.2)), glow=0.4)
+    screen = Surface(SCREEN, grey(0.01), dice.bright(), glow=0.4)
     top = piece.height + 0.03
     b.box(0, 0.2, top + 0.06, (wide, 0.05, wide * 0.58), screen)
     b.box(0, 0.2, top, (0.4, 0.2, 0.02), Surface(PLAIN, grey(0.02), gloss=0.1))
@@ -249,6 +250,7 @@ ALONG_WALLS: dict[str, tuple[Maker, ...]] = {
     'kitchen': (kitchen, fridge, kitchen, cupboard, bin_, plant),
     'office': (desk, shelf, desk, lambda d: cupboard(d, kind='drawers'), plant, bin_, shelf),
     'store': (shelf, boxes, boxes, shelf, lambda d: cupboard(d, kind='wardrobe'), bin_),
+    'bathroom': (toilet, basin, bathtub, washer, bin_, basin, bathtub),
     'corridor': (plant, lambda d: cupboard(d, kind='drawers'), chair, shelf),
 }
 """What stands along the walls of each kind of room."""

@@ -40,8 +40,13 @@ def outdoors(u: float, v: float, seed: int) -> Rgb:
     if chance(seed, 1, 5) < 0.5:
         low = mixed((0.1, 0.17, 0.05), (0.3, 0.4, 0.15), noise2(u * 5.0, v * 5.0, seed), 1.0)
     else:
-        holes = ramp(0.5, 0.6, noise2(u * 6.0, v * 4.0, seed + 1))
-        low = mixed((0.5, 0.4, 0.32), (0.15, 0.16, 0.18), holes, 1.0)
+        cu, cv = 4.0 * u - math.floor(4.0 * u) - 0.5, 3.0 * v - math.floor(3.0 * v) - 0.5
+        hole = ramp(0.27, 0.2, abs(cu)) * ramp(0.34, 0.27, abs(cv))
+        step = 0.3 * (chance(math.floor(1.5 * u + 9.0), 3, seed) - 0.3)
+        skyline += step
+        tint = chance(math.floor(1.5 * u + 9.0), 4, seed)
+        wall = mixed((0.5, 0.3, 0.22), (0.6, 0.56, 0.48), tint, 1.0)
+        low = mixed(wall, (0.12, 0.13, 0.15), hole * (1.0 if v < skyline - 0.1 else 0.0), 1.0)
     return mixed(low, sky, ramp(-0.05, 0.05, v - skyline), 1.0)
 
 
@@ -199,8 +204,10 @@ def surface(
         rim = min(hu - abs(u), hv - abs(v))
         if rim < 0.012 or p1 < 0.5:
             return (0.012, 0.012, 0.014), 0.12
-        text = noise2(u * 60.0, math.floor(v * 45.0), seed) * ramp(0.2, 0.25, v * 45.0 % 1.0)
-        return mixed(b, (0.85, 0.87, 0.9), ramp(0.5, 0.7, text), 1.0), 0.05
+        line = math.floor(v * 40.0)
+        text = noise2(u * 28.0, 3.0 * line, seed) * (1.0 if v * 40.0 - line < 0.45 else 0.0)
+        text *= 1.0 if u < hu * (1.6 * chance(int(line), 6, seed) - 0.4) else 0.0
+        return mixed(b, (0.85, 0.87, 0.9), ramp(0.45, 0.6, text), 1.0), 0.05
     if kind == GLASS:
         return mixed(a, b, 0.3 * ramp(-hv, hv, v), 1.0), 0.5
     if kind == PLATE:
