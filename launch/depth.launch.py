@@ -127,15 +127,18 @@ def remappings(context: LaunchContext) -> list[tuple[str, str]]:
 
 def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """Make the actions once the arguments are known."""
+    params_file = LaunchConfiguration('params_file').perform(context)
+    if not Path(params_file).is_file():  # launch_ros would only warn, and start with defaults
+        raise FileNotFoundError(f'params_file: no such file: {params_file}')
     profile = profile_environment(str(SHARE / 'config' / 'fastdds.xml'), os.environ)
     node = Node(
         package='zoedepth_ros',
         executable='depth_node',
         name='zoedepth',
         namespace=LaunchConfiguration('namespace'),
-        parameters=[LaunchConfiguration('params_file'), given_parameters(context)],
+        parameters=[params_file, given_parameters(context)],
         remappings=remappings(context),
-        arguments=['--ros-args', '--log-level', ['zoedepth:=', LaunchConfiguration('log_level')]],
+        arguments=['--ros-args', '--log-level', LaunchConfiguration('log_level')],
         additional_env=allocator_environment(os.environ),
         output='screen',
         emulate_tty=True,
