@@ -1,0 +1,93 @@
+from pathlib import Path
+
+import pytest
+import yaml
+from tiny_recipe import recipe, write_recipe
+
+from zoedepth_ros.training.config import TrainingConfig
+from zoedepth_ros.training.config_file import read_config, settings
+
+RECIPES = Path(__file__).resolve().parents[2] / 'config'
+
+
+def test_a_recipe_becomes_settings_with_the_defaults_of_the_paper(tmp_path):
+    config = read_config(write_recipe(tmp_path))
+    assert config.model == 'ZoeD_tiny_NK'
+    assert config.stages[1].steps == 10
+    assert config.stages[1].weight_decay == 0.01
+    assert config.stages[1].schedule.rising_part == 0.7
+    assert config.domains[0].initial_bins_m == (0.5, 10.0)
+
+
+def test_an_unknown_key_is_named_with_its_place(tmp_path):
+    values = recipe(tmp_path)
+    values['stages'][1]['lerning_rate'] = 1.0
+    with pytest.raises(ValueError, match=r'stages\[1\]: unknown lerning_rate; known are name, '):
+        settings(TrainingConfig, values, 'x.yaml')
+
+
+def test_a_missing_key_is_named(tmp_path):
+    values = recipe(tmp_path)
+    del values['stages'][0]['batch_size']
+    with pytest.raises(ValueError, match=r'x\.yaml: stages\[0\]: missing batch_size'):
+        settings(TrainingConfig, values, 'x.yaml')
+
+
+@pytest.mark.parametrize(
+    ('key', 'value', 'message'),
+    [
+        ('seed', 'many', 'seed: expected int'),
+        ('seed', True, 'seed: expected int'),
+        ('tensorboard', 1, 'tensorboard: expected bool'),
+        ('domains', 'nyu', 'domains: expected a list'),
+        ('augmentation', {'gamma': [1.0]}, 'gamma: expected 2 values'),
+        ('augmentation', {'gamma': [1.0, 'x']}, r'gamma\[1\]: expected float'),
+        ('weights_part', 'half', 'weights_part: expected'),
+        ('checkpoint_every', 0, 'checkpoint_every must be 1 or more, got 0'),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_named_with_its_place(tmp_path, key, value, message):
+    with pytest.raises(ValueError, match=message):
+        settings(TrainingConfig, {**recipe(tmp_path), key: value}, 'x.yaml')
+
+
+def test_a_rate_without_a_point_is_a_number_though_yaml_reads_text(tmp_path):
+    values = recipe(tmp_path)
+    values['stages'][0]['learning_rate'] = yaml.safe_load('1e-4')
+    config = settings(TrainingConfig, values, 'x.yaml')
+    assert config.stages[0].learning_rate == 1e-4
+
+
+def test_a_file_that_is_not_yaml_is_named(tmp_path):
+    (tmp_path / 'bad.yaml').write_text('a: [')
+    with pytest.raises(ValueError, match='bad.yaml is not YAML'):
+        read_config(tmp_path / 'bad.yaml')
+
+
+def test_a_stage_has_a_length_in_epochs_or_in_steps_but_not_both(tmp_path):
+    values = recipe(tmp_path)
+    values['stages'][0]['epochs'] = 1
+    with pytest.raises(ValueError, match="'relative' needs either epochs or steps"):
+        settings(TrainingConfig, values, 'x.yaml')
+
+
+@pytest.mark.parametrize(
+    ('name', 'rate', 'divisors', 'sizes'),
+    [
+        ('nyu', 1.61e-4, (10, 10, 1, 1), {'indoor': 10.0}),
+        ('kitti', 1.61e-4, (10, 10, 1, 1), {'outdoor': 80.0}),
+        ('nk', 2.512e-4, (10, 10, 10, 1), {'indoor': 10.0, 'outdoor': 80.0}),
+    ],
+)
+def test_recipes_for_fine_tuning_have_the_papers_numbers(name, rate, divisors, sizes):
+    config = read_config(RECIPES / f'finetune_{name}.yaml')
+    (stage,) = config.stages
+    assert (stage.epochs, stage.batch_size, stage.learning_rate) == (5, 16, rate)
+    parts = stage.divisors
+    assert (parts.encoder, parts.positions, parts.decoder, parts.heads) == divisors
+    assert (stage.weight_decay, stage.clip_norm, stage.router_weight) == (0.01, 0.1, 100)
+    assert (stage.schedule.div_factor, stage.schedule.final_div_factor) == (1, 1e4)
+    assert (stage.validate_every, config.seed, stage.precision) == (0.25, 43, 'float32')
+    assert {d.domain: d.max_depth_m for d in config.domains} == sizes
+    brightness = {'indoor': (0.75, 1.25), 'outdoor': (0.9, 1.1)}
+    assert all(d.brightness == brightness[d.domain] for d in config.domains)

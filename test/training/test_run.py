@@ -1,0 +1,179 @@
+"""Whole runs of a tiny network on a few pictures."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from tiny_recipe import losses, recipe, write_recipe
+
+from zoedepth_ros.model.config import preset
+from zoedepth_ros.model.zoedepth import ZoeDepth
+from zoedepth_ros.training.config import TrainingConfig
+from zoedepth_ros.training.config_file import settings
+from zoedepth_ros.training.distributed import Process
+from zoedepth_ros.training.loop import Silent
+from zoedepth_ros.training.run import train
+from zoedepth_ros.weights.load import load_weights
+
+ENVIRONMENT = {
+    **os.environ,
+    'OMP_NUM_THREADS': '1',
+    'PYTHONPATH': os.pathsep.join(p for p in sys.path if p),
+}
+
+
+def run(folder, **changes):
+    config = settings(TrainingConfig, recipe(folder, **changes), 'test')
+    return train(config, Process())
+
+
+@pytest.fixture(scope='module', autouse=True)
+def _one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope='module')
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('finished')
+    run(folder)
+    return folder / 'out'
+
+
+def test_both_stages_write_a_curve_of_every_step(finished):
+    assert len(losses(finished, 'relative')) == 6
+    assert len(losses(finished, 'metric')) == 10
+    domains = [row.split(',')[1] for row in (finished / 'metric_losses.csv').open()][1:]
+    assert domains == ['indoor', 'outdoor'] * 5
+
+
+def test_the_best_weights_fit_the_preset_and_tell_their_scores(finished):
+    model = ZoeDepth(preset('ZoeD_tiny_NK'))
+    report = load_weights(model, finished / 'metric_best.safetensors')
+    assert report.metadata['stage'] == 'metric'
+    assert 0 < float(report.metadata['validation_indoor_abs_rel']) < 10
+    rows = (finished / 'metric_scores.csv').read_text().splitlines()
+    column = rows[0].split(',').index('score')
+    scores = [float(row.split(',')[column]) for row in rows[1:]]
+    assert float(report.metadata['validation_score']) == pytest.approx(min(scores), 1e-5)
+
+
+def test_training_a_tiny_network_lowers_the_loss(tmp_path):
+    stage = {**recipe(tmp_path)['stages'][1], 'steps': 60, 'average_decay': 0.0}
+    run(tmp_path, stages=[{**stage, 'validate_every': 100}], checkpoint_every=1000)
+    curve = losses(tmp_path / 'out', 'metric')
+    assert np.mean(curve[-20:]) < 0.75 * np.mean(curve[:4])
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tiny_recipe import recipe
+from zoedepth_ros.training.config import TrainingConfig
+from zoedepth_ros.training.config_file import settings
+from zoedepth_ros.training.distributed import Process
+from zoedepth_ros.training.loop import Silent
+from zoedepth_ros.training.run import train
+
+class Fatal(Silent):
+    stage, done = '', 0
+    def start(self, stage, done, total):
+        self.stage, self.done = stage, done
+    def step(self, values):
+        self.done += 1
+        if self.stage == 'metric' and self.done == 7:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+config = settings(TrainingConfig, recipe(Path(sys.argv[1])), 'test')
+train(config, Process(), progress=Fatal())
+"""
+
+
+def test_a_killed_run_resumes_with_the_curve_of_an_undisturbed_one(finished, tmp_path):
+    command = [sys.executable, '-c', KILLED, str(tmp_path)]
+    environment = {**ENVIRONMENT, 'PYTHONPATH': os.pathsep.join(p for p in sys.path if p)}
+    process = subprocess.run(command, env=environment, capture_output=True, timeout=120)
+    assert process.returncode == -signal.SIGKILL, process.stderr.decode()
+    assert not (tmp_path / 'out' / 'final.safetensors').exists()
+    resumed = Recorder()
+    train(settings(TrainingConfig, recipe(tmp_path), 'test'), Process(), progress=resumed)
+    assert resumed.started == [('metric', 4, 10)], 'at most one interval of 4 steps is done again'
+    for stage in ('relative', 'metric'):
+        assert losses(tmp_path / 'out', stage) == losses(finished, stage)
+    assert same_weights(tmp_path / 'out', finished)
+
+
+class Recorder(Silent):
+    def __init__(self):
+        self.started = []
+
+    def start(self, stage, done, total):
+        self.started.append((stage, done, total))
+
+
+def same_weights(first, second):
+    with (
+        safe_open(first / 'final.safetensors', 'pt') as one,
+        safe_open(second / 'final.safetensors', 'pt') as other,
+    ):
+        return all(torch.equal(one.get_tensor(k), other.get_tensor(k)) for k in one.keys())  # noqa: SIM118
+
+
+def test_a_finished_run_is_left_as_it_is(finished):
+    again = Recorder()
+    before = (finished / 'metric_losses.csv').read_text()
+    train(settings(TrainingConfig, recipe(finished.parent), 'test'), Process(), progress=again)
+    assert again.started == [('metric', 10, 10)]
+    assert (finished / 'metric_losses.csv').read_text() == before
+
+
+def test_a_folder_with_a_run_of_other_settings_is_refused(finished):
+    with pytest.raises(ValueError, match=r'other settings \(seed\)'):
+        run(finished.parent, seed=6)
+
+
+def test_two_processes_give_the_losses_of_one(tmp_path):
+    # At large steps a network this small is chaotic: rounding alone changes its curve.
+    stages = [{**stage, 'learning_rate': 2e-4} for stage in recipe(tmp_path)['stages']]
+    run(tmp_path, stages=stages, output=str(tmp_path / 'one'))
+    path = write_recipe(tmp_path, stages=stages)
+    torchrun = [sys.executable, '-m', 'torch.distributed.run', '--standalone']
+    command = ['--nproc-per-node=2', '-m', 'zoedepth_ros.cli.main', 'train', str(path)]
+    process = subprocess.run(
+        [*torchrun, *command, '--device', 'cpu'],
+        env=ENVIRONMENT,
+        capture_output=True,
+        timeout=120,
+    )
+    assert process.returncode == 0, process.stderr.decode()
+    for stage in ('relative', 'metric'):
+        split, whole = losses(tmp_path / 'out', stage), losses(tmp_path / 'one', stage)
+        assert len(split) == len(whole) > 0
+        assert split == pytest.approx(whole, rel=2e-5, abs=1e-5)
+
+
+def test_stage_two_starts_from_the_weights_of_stage_one(tmp_path):
+    stages = recipe(tmp_path)['stages']
+    run(tmp_path, stages=stages[:1])
+    first = tmp_path / 'out' / 'final.safetensors'
+    frozen = {**stages[1], 'steps': 1, 'learning_rate': 1e-12, 'weight_decay': 0.0}
+    run(tmp_path, stages=[frozen], weights=str(first), output=str(tmp_path / 'next'))
+    with (
+        safe_open(first, 'pt') as one,
+        safe_open(tmp_path / 'next' / 'final.safetensors', 'pt') as other,
+    ):
+        name = 'relative_head.conv1.weight'
+        assert torch.allclose(one.get_tensor(name), other.get_tensor(name), atol=1e-7)
+
+
+def test_a_loss_that_is_no_number_stops_the_run(tmp_path):
+    stage = {**recipe(tmp_path)['stages'][1], 'learning_rate': 1e30, 'clip_norm': 0}
+    with pytest.raises(ValueError, match='metric: the loss of step'):
+        run(tmp_path, stages=[stage])

@@ -1,0 +1,80 @@
+"""`zoedepth train`: train or fine-tune a network by a recipe."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zoedepth_ros.training.config import TrainingConfig
+
+NAME = 'train'
+HELP = 'train or fine-tune a network by a recipe (config/*.yaml); run again to resume'
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments."""
+    parser.add_argument('config', metavar='CONFIG.yaml', help='the recipe')
+    parser.add_argument('--output', metavar='DIR', help="instead of the recipe's output folder")
+    parser.add_argument('--weights', metavar='FILE', help="instead of the recipe's weights")
+    parser.add_argument(
+        '--restart', action='store_true', help='start over although the output holds a run'
+    )
+    parser.add_argument(
+        '--device', default='auto', help='auto, cpu, cuda or cuda:N (default: %(default)s)'
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train; under torchrun as one process of several."""
+    from zoedepth_ros.training import distributed
+    from zoedepth_ros.training.config_file import read_config
+    from zoedepth_ros.training.run import train
+
+    config = _overridden(read_config(args.config), args)
+    process = distributed.join(args.device)
+    try:
+        best = train(
+            config,
+            process,
+            restart=args.restart,
+            progress=_Bar() if process.leads else None,
+            metadata={'recipe': str(args.config)},
+        )
+    finally:
+        distributed.leave()
+    if process.leads:
+        print(f'best weights: {best}')
+    return 0
+
+
+def _overridden(config: TrainingConfig, args: argparse.Namespace) -> TrainingConfig:
+    given = {'output': args.output, 'weights': args.weights}
+    return dataclasses.replace(config, **{k: v for k, v in given.items() if v is not None})
+
+
+class _Bar:
+    """Shows a stage's progress as a bar and its scores as lines."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+
+    def start(self, stage: str, done: int, total: int) -> None:
+        """Open a bar."""
+        from tqdm import tqdm
+
+        if self._bar is not None:
+            self._bar.close()
+        self._bar = tqdm(desc=stage, initial=done, total=total, unit='step', mininterval=1.0)
+
+    def step(self, values: dict[str, float]) -> None:
+        """Move on by one step."""
+        self._bar.update()
+        if values:
+            self._bar.set_postfix({k: f'{v:.3f}' for k, v in values.items()}, refresh=False)
+
+    def validated(self, step: int, values: dict[str, float]) -> None:
+        """Print the scores."""
+        scores = '  '.join(f'{name} {value:.4f}' for name, value in values.items())
+        self._bar.write(f'step {step}: {scores}')

@@ -1,0 +1,56 @@
+"""A running average of the weights, which errs less than the weights of any one step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+
+class WeightAverage:
+    """The exponential average of a module's parameters."""
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        self._module = module
+        self._decay = decay
+        self._updates = 0
+        self._average = [p.detach().clone() for p in module.parameters()]
+
+    def update(self) -> None:
+        """Take in the present weights; the first ones count more than the decay says."""
+        self._updates += 1
+        decay = min(self._decay, (1 + self._updates) / (10 + self._updates))
+        present = [p.detach() for p in self._module.parameters()]
+        torch._foreach_lerp_(self._average, present, 1.0 - decay)
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """Let the module have the average, and afterwards its own weights again."""
+        present = [p.detach().clone() for p in self._module.parameters()]
+        self._give(self._average)
+        try:
+            yield
+        finally:
+            self._give(present)
+
+    def apply(self) -> None:
+        """Let the module have the average for good."""
+        self._give(self._average)
+
+    def state_dict(self) -> dict[str, Tensor | int]:
+        """Return the average by parameter name, and how often it was updated."""
+        names = [name for name, _ in self._module.named_parameters()]
+        return {**dict(zip(names, self._average, strict=True)), 'updates': self._updates}
+
+    def load_state_dict(self, state: dict[str, Tensor | int]) -> None:
+        """Go on from what state_dict returned."""
+        for (name, _), average in zip(self._module.named_parameters(), self._average, strict=True):
+            average.copy_(torch.as_tensor(state[name]))
+        self._updates = int(state['updates'])
+
+    def _give(self, weights: list[Tensor]) -> None:
+        with torch.no_grad():
+            for parameter, weight in zip(self._module.parameters(), weights, strict=True):
+                parameter.copy_(weight)

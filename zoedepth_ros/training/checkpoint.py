@@ -1,0 +1,78 @@
+"""Everything a run needs to go on, in one file that is whole or not there."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+FILE_NAME = 'latest.pt'
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingState:
+    """A run between two steps.
+
+    Order of pictures, augmentation and dropout are functions of seed and step, so no state of a
+    random generator is needed.
+    """
+
+    stage: int
+    """Number of the stage."""
+    step: int
+    """Steps done in it."""
+    seconds: float
+    """Time spent in it [s]."""
+    best_score: float
+    """Lowest validation score in it."""
+    model: dict[str, Any]
+    """State of the network."""
+    optimizer: dict[str, Any]
+    """State of the optimizer."""
+    schedule: dict[str, Any]
+    """State of the schedule."""
+    average: dict[str, Any] | None
+    """State of the running average of the weights, where there is one."""
+    config: dict[str, Any]
+    """Settings of the run."""
+
+
+def save_state(state: TrainingState, folder: Path) -> None:
+    """Write a checkpoint; a kill at any moment leaves the old or the new one."""
+    scratch = folder / f'{FILE_NAME}.new'
+    with scratch.open('wb') as file:
+        torch.save({name: getattr(state, name) for name in state.__slots__}, file)
+        file.flush()
+        os.fsync(file.fileno())
+    scratch.replace(folder / FILE_NAME)
+
+
+def load_state(folder: Path, device: torch.device) -> TrainingState | None:
+    """Read the checkpoint of a folder, or None; raises ValueError when it is none."""
+    path = folder / FILE_NAME
+    if not path.is_file():
+        return None
+    try:
+        return TrainingState(**torch.load(path, map_location=device, weights_only=True))
+    except (RuntimeError, TypeError, EOFError) as error:
+        raise ValueError(f'{path} is not a checkpoint of a training run: {error}') from error
+
+
+FREE_TO_CHANGE = ('output', 'workers', 'checkpoint_every', 'tensorboard')
+"""Settings that may differ when a run resumes."""
+
+
+def check_same_run(saved: dict[str, Any], config: Any, folder: Path) -> None:
+    """Raise ValueError naming the settings that differ from those of a checkpoint."""
+    present = asdict(config)
+    different = [
+        key for key in present if key not in FREE_TO_CHANGE and saved.get(key) != present[key]
+    ]
+    if different:
+        raise ValueError(
+            f'{folder} holds a run with other settings ({", ".join(different)}): '
+            'choose another output, or start over with --restart'
+        )

@@ -1,0 +1,95 @@
+"""A YAML file to the settings of a run, strictly: what is not known is an error that says so."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import yaml
+
+from zoedepth_ros.training.config import TrainingConfig
+
+Settings = TypeVar('Settings')
+
+
+def read_config(path: Path | str) -> TrainingConfig:
+    """Read a run's settings; ValueError names file, place, what was expected and what came."""
+    text = Path(path).read_text(encoding='utf-8')
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f'{path} is not YAML: {error}') from error
+    return settings(TrainingConfig, values, str(path))
+
+
+def settings(kind: type[Settings], values: Any, place: str) -> Settings:
+    """Build a settings dataclass from plain values; ValueError names the place."""
+    if not isinstance(values, Mapping):
+        raise ValueError(f'{place}: expected keys and values, got {values!r}')
+    known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
+    unknown = sorted(set(map(str, values)) - set(known))
+    if unknown:
+        raise ValueError(f'{place}: unknown {", ".join(unknown)}; known are {", ".join(known)}')
+    missing = [name for name in known if name not in values and _needed(known[name])]
+    if missing:
+        raise ValueError(f'{place}: missing {", ".join(missing)}')
+    hints = typing.get_type_hints(kind)
+    read = {key: _value(hints[key], value, f'{place}: {key}') for key, value in values.items()}
+    try:
+        return kind(**read)
+    except ValueError as error:
+        raise ValueError(f'{place}: {error}') from error
+
+
+def _needed(field: Field[Any]) -> bool:
+    return field.default is MISSING and field.default_factory is MISSING
+
+
+def _value(hint: Any, value: Any, place: str) -> Any:
+    """Return a value as its annotation wants it."""
+    if is_dataclass(hint):
+        return settings(typing.cast(type, hint), value, place)
+    origin = typing.get_origin(hint)
+    if origin is tuple:
+        return _tuple(typing.get_args(hint), value, place)
+    if origin is Literal:
+        return _checked(value in typing.get_args(hint), hint, value, place)
+    if hint is float:
+        # YAML reads 1e-4 as text: it wants a point before the exponent.
+        if isinstance(value, str):
+            value = _number(value)
+        good = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return float(_checked(good, hint, value, place))
+    good = isinstance(value, hint) and not (hint is int and isinstance(value, bool))
+    return _checked(good, hint, value, place)
+
+
+def _tuple(parts: tuple[Any, ...], value: Any, place: str) -> tuple[Any, ...]:
+    if not isinstance(value, list):
+        raise ValueError(f'{place}: expected a list, got {value!r}')
+    if len(parts) == 2 and parts[1] is Ellipsis:
+        parts = (parts[0],) * len(value)
+    if len(parts) != len(value):
+        raise ValueError(f'{place}: expected {len(parts)} values, got {value!r}')
+    return tuple(
+        _value(part, one, f'{place}[{i}]')
+        for i, (part, one) in enumerate(zip(parts, value, strict=True))
+    )
+
+
+def _checked(good: bool, hint: Any, value: Any, place: str) -> Any:
+    if not good:
+        wanted = hint.__name__ if isinstance(hint, (type, types.GenericAlias)) else str(hint)
+        raise ValueError(f'{place}: expected {wanted}, got {value!r}')
+    return value
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text

@@ -1,0 +1,66 @@
+"""What is measured along a run, as CSV and for TensorBoard."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+class Curves:
+    """Rows of numbers in a CSV file, one for each measured step of a stage.
+
+    A run that resumes cuts off the rows after its checkpoint.  The columns are those of the
+    first row.
+    """
+
+    def __init__(self, path: Path, tensorboard: Any = None, prefix: str = '') -> None:
+        self._path = path
+        self._tensorboard = tensorboard
+        self._prefix = prefix
+        self._columns: list[str] = []
+
+    def cut(self, after_step: int) -> None:
+        """Forget rows of later steps."""
+        if not self._path.is_file():
+            return
+        with self._path.open(newline='', encoding='utf-8') as file:
+            reader = csv.DictReader(file)
+            # A kill may have left half a row at the end.
+            rows = [row for row in reader if None not in row.values()]
+            self._columns = list(reader.fieldnames or [])
+        kept = [row for row in rows if int(row['step']) <= after_step]
+        scratch = self._path.with_suffix('.csv.new')
+        with scratch.open('w', newline='', encoding='utf-8') as file:
+            writer = csv.DictWriter(file, self._columns)
+            writer.writeheader()
+            writer.writerows(kept)
+        scratch.replace(self._path)
+
+    def add(self, step: int, values: Mapping[str, float | str]) -> None:
+        """Append a row."""
+        row = {'step': step, **values}
+        new = not self._columns
+        if new:
+            self._columns = list(row)
+        with self._path.open('a', newline='', encoding='utf-8') as file:
+            writer = csv.DictWriter(file, self._columns)
+            if new:
+                writer.writeheader()
+            writer.writerow({k: _text(v) for k, v in row.items()})
+        if self._tensorboard is not None:
+            for name, value in values.items():
+                if not isinstance(value, str):
+                    self._tensorboard.add_scalar(f'{self._prefix}{name}', value, step)
+
+
+def _text(value: float | str) -> str:
+    return value if isinstance(value, str) else f'{value:.9g}'
+
+
+def tensorboard_writer(folder: Path) -> Any:
+    """Return a writer for TensorBoard; raises ImportError naming the package."""
+    from torch.utils.tensorboard import SummaryWriter
+
+    return SummaryWriter(str(folder))

@@ -1,0 +1,251 @@
+"""One stage of a run: batches in, better weights out."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Protocol, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from zoedepth_ros.model.router import EncoderLayer
+from zoedepth_ros.model.zoedepth import ZoeDepth
+from zoedepth_ros.training.average import WeightAverage
+from zoedepth_ros.training.checkpoint import TrainingState, save_state
+from zoedepth_ros.training.config import StageConfig, TrainingConfig
+from zoedepth_ros.training.curves import Curves
+from zoedepth_ros.training.distributed import Process
+from zoedepth_ros.training.mixed_batches import MixedBatches, ShareOfBatches, steps_of
+from zoedepth_ros.training.objective import objective
+from zoedepth_ros.training.parameter_groups import parameter_groups
+from zoedepth_ros.training.pictures import Example, Source, TrainingPictures, batches
+from zoedepth_ros.training.schedule import one_cycle
+from zoedepth_ros.training.validation import validate
+
+LOG_EVERY = 20
+"""Steps whose losses are kept on the device before they are written down."""
+
+
+class Progress(Protocol):
+    """Whom a run tells how far it is."""
+
+    def start(self, stage: str, done: int, total: int) -> None:
+        """Hear that a stage begins, some steps into it."""
+
+    def step(self, values: dict[str, float]) -> None:
+        """Hear of one step; values are the latest losses, or nothing new."""
+
+    def validated(self, step: int, values: dict[str, float]) -> None:
+        """Hear the scores of a validation."""
+
+
+class Silent:
+    """Tells nobody."""
+
+    def start(self, stage: str, done: int, total: int) -> None:
+        """Do nothing."""
+
+    def step(self, values: dict[str, float]) -> None:
+        """Do nothing."""
+
+    def validated(self, step: int, values: dict[str, float]) -> None:
+        """Do nothing."""
+
+
+Keep = Callable[[ZoeDepth, str, dict[str, float]], None]
+"""Writes the weights of a stage's best validation, given its step and scores."""
+
+
+class StageLoop:
+    """Train a network through one stage, from its start or from a checkpoint."""
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        number: int,
+        model: ZoeDepth,
+        training: Sequence[Source],
+        validation: Sequence[Source],
+        process: Process,
+        *,
+        progress: Progress,
+        curves: tuple[Curves, Curves],
+        keep: Keep,
+    ) -> None:
+        self.config, self.number, self.model = config, number, model
+        self.stage: StageConfig = config.stages[number]
+        self.process, self.progress, self.keep = process, progress, keep
+        self.loss_curve, self.score_curve = curves
+        self.training, self.validation = training, validation
+        given = self.stage.image_size
+        self.image_size = given if all(given) else model.config.image_size
+        self.batches = MixedBatches(
+            tuple(len(source) for source in training), self.stage.batch_size, config.seed
+        )
+        self.total = steps_of(self.stage.epochs, self.stage.steps, self.batches.epoch_steps)
+        self.objective = objective(self.stage)
+        set_router_dropout(model, self.stage.router_dropout)
+        groups = parameter_groups(model, self.stage.learning_rate, self.stage.divisors)
+        self.optimizer = torch.optim.AdamW(
+            groups, weight_decay=self.stage.weight_decay, fused=True
+        )
+        self.schedule = one_cycle(self.optimizer, self.stage.schedule, self.total)
+        decay = self.stage.average_decay
+        self.average = WeightAverage(model, decay) if decay > 0 else None
+        self.step, self.seconds, self.best_score = 0, 0.0, math.inf
+        self._pending: list[tuple[int, str, float, dict[str, Tensor]]] = []
+
+    def resume(self, state: TrainingState) -> None:
+        """Go on from a checkpoint of this stage."""
+        self.model.load_state_dict(state.model)
+        self.optimizer.load_state_dict(state.optimizer)
+        self.schedule.load_state_dict(state.schedule)
+        if self.average is not None and state.average is not None:
+            self.average.load_state_dict(state.average)
+        self.step, self.seconds, self.best_score = state.step, state.seconds, state.best_score
+
+    def run(self) -> None:
+        """Train to the end of the stage; the model then has its average weights, if it has any."""
+        self.progress.start(self.stage.name, self.step, self.total)
+        network = self._distributed(self.objective.network(self.model))
+        self.model.train()
+        started = time.monotonic() - self.seconds
+        for batch in self._loader():
+            self._train_on(network, batch)
+            self.seconds = time.monotonic() - started
+            if self.step % LOG_EVERY == 0:
+                self._write_losses()
+            if self._is_time_to_validate():
+                self._validate()
+            if self.step % self.config.checkpoint_every == 0:
+                self.save()
+        self.save()
+        if self.average is not None:
+            self.average.apply()
+
+    def save(self) -> None:
+        """Write a checkpoint."""
+        self._write_losses()
+        if self.process.leads:
+            save_state(self._state(), Path(self.config.output))
+        self.process.wait()
+
+    def _state(self) -> TrainingState:
+        return TrainingState(
+            stage=self.number,
+            step=self.step,
+            seconds=self.seconds,
+            best_score=self.best_score,
+            model=self.model.state_dict(),
+            optimizer=self.optimizer.state_dict(),
+            schedule=self.schedule.state_dict(),
+            average=self.average.state_dict() if self.average else None,
+            config=asdict(self.config),
+        )
+
+    def _loader(self) -> torch.utils.data.DataLoader[Example]:
+        pictures = TrainingPictures(
+            self.training,
+            self.config.domains,
+            self.image_size,
+            self.config.augmentation,
+            self.config.seed,
+        )
+        share = ShareOfBatches(self.batches, self.process, self.step, self.total)
+        return batches(pictures, share, self.config.workers)
+
+    def _distributed(self, network: nn.Module) -> nn.Module:
+        if self.process.world_size == 1:
+            return network
+        # A batch of one domain leaves the other's head without gradient.
+        return DistributedDataParallel(network, find_unused_parameters=True)
+
+    def _train_on(self, network: nn.Module, batch: Example) -> None:
+        batch = Example(*(part.to(self.process.device, non_blocking=True) for part in batch))
+        domain = self.config.domains[int(batch.domain[0])].domain
+        torch.manual_seed(_seed(self.config.seed, self.number, self.step, self.process.rank))
+        rate = self.optimizer.param_groups[-1]['lr']
+        with torch.autocast(
+            self.process.device.type, torch.bfloat16, enabled=self.stage.precision == 'bfloat16'
+        ):
+            output = network(batch.image.contiguous(memory_format=torch.channels_last), domain)
+        losses = self.objective.losses(output, batch)
+        # Gradients are averaged over processes, but the losses are already those of all.
+        (losses['loss'] * self.process.world_size).backward()  # type: ignore[no-untyped-call]
+        if self.stage.clip_norm > 0:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.stage.clip_norm)
+        self.optimizer.step()
+        self.schedule.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.average is not None:
+            self.average.update()
+        self.step += 1
+        detached = {name: loss.detach() for name, loss in losses.items()}
+        self._pending.append((self.step, domain, rate, detached))
+        if self.step % LOG_EVERY:
+            self.progress.step({})
+
+    def _write_losses(self) -> None:
+        """Write down the losses since the last time; raises ValueError when one is no number."""
+        values: dict[str, float] = {}
+        for step, domain, rate, losses in self._pending:
+            values = {name: float(loss) for name, loss in losses.items()}
+            if not math.isfinite(values['loss']):
+                raise ValueError(f'{self.stage.name}: the loss of step {step} is {values}')
+            if self.process.leads:
+                seconds = {'seconds': self.seconds, 'learning_rate': rate}
+                self.loss_curve.add(step, {'domain': domain, **seconds, **values})
+        if self._pending and self._pending[-1][0] % LOG_EVERY == 0:
+            self.progress.step(values)
+        self._pending.clear()
+
+    def _is_time_to_validate(self) -> bool:
+        every = max(1, round(self.stage.validate_every * self.batches.epoch_steps))
+        return self.step % every == 0 or self.step == self.total
+
+    def _validate(self) -> None:
+        """Score the weights, and keep them when none were better."""
+        if self.average is None:
+            self._score()
+            return
+        with self.average.in_place():
+            self._score()
+
+    def _score(self) -> None:
+        scores = validate(
+            self.model,
+            self.validation,
+            self.config.domains,
+            self.stage,
+            self.image_size,
+            self.process,
+        )
+        best = scores.get('score', 0.0) <= self.best_score
+        self.best_score = min(self.best_score, scores.get('score', self.best_score))
+        if not self.process.leads:
+            return
+        if scores:
+            self.score_curve.add(self.step, {'seconds': self.seconds, **scores})
+            self.progress.validated(self.step, scores)
+        if best:
+            self.keep(self.model, self.stage.name, {'step': self.step, **scores})
+
+
+def set_router_dropout(model: ZoeDepth, share: float) -> None:
+    """Choose how much of the router's activations is dropped while training."""
+    if model.router is not None:
+        for layer in model.router.layers:
+            cast(EncoderLayer, layer).dropout = share
+
+
+def _seed(*parts: int) -> int:
+    """Return a seed made of several numbers."""
+    seed = 0
+    for part in parts:
+        seed = (seed * 1_000_003 + part) % (2**63)
+    return seed

@@ -1,0 +1,129 @@
+"""What training minimises: relative depth up to scale and shift, metric depth, and the router.
+
+Every loss is a sum over samples or pixels divided by another.  `add_up` adds such sums over all
+processes of a distributed run, so that the loss of a batch does not depend on how it was split.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+AddUp = Callable[[Tensor], Tensor]
+"""Sum of a tensor over all processes, through which gradients flow to the local part."""
+
+SILOG_EPSILON = 1e-7
+"""Added to both depths before the logarithm [m]."""
+
+
+def local_only(value: Tensor) -> Tensor:
+    """Leave a sum as it is: the run has one process."""
+    return value
+
+
+def resized_to(prediction: Tensor, truth: Tensor) -> Tensor:
+    """Bring (B, 1, h, w) to the size of (B, 1, H, W): bilinear, corners aligned."""
+    if prediction.shape[-2:] == truth.shape[-2:]:
+        return prediction
+    return F.interpolate(prediction, truth.shape[-2:], mode='bilinear', align_corners=True)
+
+
+def si_log(
+    depth_m: Tensor,
+    truth_m: Tensor,
+    mask: Tensor,
+    *,
+    beta: float = 0.15,
+    add_up: AddUp = local_only,
+) -> Tensor:
+    """Return 10 sqrt(var(g) + beta mean(g)^2) of g = ln(depth) - ln(truth), in float32.
+
+    depth_m: (B, 1, h, w) [m], brought to the truth's size.  truth_m, mask: (B, 1, H, W).  var is
+    the unbiased one over all pixels of the batch.  Source: ZoeDepth's training code (after
+    AdaBins); Eigen et al. 2014, eq. 4.
+    """
+    with torch.autocast(depth_m.device.type, enabled=False):
+        depth_m = resized_to(depth_m.float(), truth_m)[mask]
+        difference = (depth_m + SILOG_EPSILON).log() - (truth_m[mask] + SILOG_EPSILON).log()
+        count = add_up(mask.sum().float())
+        if count < 2:  # a spread needs two pixels
+            return difference.sum() * 0.0
+        mean = add_up(difference.sum()) / count
+        # The mean is a constant here: the terms in its derivative sum to zero over the batch.
+        variance = add_up((difference - mean.detach()).square().sum()) / (count - 1)
+        return 10.0 * (variance + beta * mean.square()).sqrt()
+
+
+def router_loss(logits: Tensor, domain: int, *, add_up: AddUp = local_only) -> Tensor:
+    """Return the cross-entropy of (B, n_domains) logits when all pictures are of one domain."""
+    labels = torch.full(logits.shape[:1], domain, dtype=torch.long, device=logits.device)
+    total = F.cross_entropy(logits.float(), labels, reduction='sum')
+    return add_up(total) / add_up(total.new_tensor(float(len(labels))))
+
+
+def scale_and_shift_invariant(
+    relative_depth: Tensor,
+    truth_m: Tensor,
+    mask: Tensor,
+    *,
+    trim: float = 0.2,
+    gradient_weight: float = 0.5,
+    scales: int = 4,
+    add_up: AddUp = local_only,
+) -> Tensor:
+    """Return the loss of relative inverse depth against true depth, blind to scale and shift.
+
+    relative_depth: (B, 1, h, w), large where near.  truth_m, mask: (B, 1, H, W) [m].  Both sides
+    are normalised per picture, the `trim` largest residuals are left out and differences of
+    neighbouring residuals are added at `scales` resolutions.  Pictures without a known pixel
+    count nothing.  Source: Ranftl et al. 2020 (MiDaS), eqs. 5 to 7, 11 and 12.
+    """
+    with torch.autocast(relative_depth.device.type, enabled=False):
+        prediction = resized_to(relative_depth.float(), truth_m)[:, 0]
+        known = mask[:, 0]
+        inverse = torch.where(known, 1.0 / truth_m[:, 0].clamp(min=1e-6), 0.0)
+        residual = normalised(prediction, known) - normalised(inverse, known)
+        per_picture = trimmed_mean(residual.abs(), known, trim) / 2.0
+        per_picture = per_picture + gradient_weight * gradient_term(residual, known, scales)
+        usable = known.flatten(1).any(dim=1).float()
+        return add_up((per_picture * usable).sum()) / add_up(usable.sum()).clamp(min=1.0)
+
+
+def normalised(values: Tensor, mask: Tensor) -> Tensor:
+    """Shift (B, H, W) by the median and divide by the mean distance from it; 0 outside the mask.
+
+    Source: MiDaS, eqs. 5 and 6.
+    """
+    hidden = torch.where(mask, values, values.new_tensor(float('nan'))).flatten(1)
+    shift = hidden.nanmedian(dim=1).values.nan_to_num()[:, None, None]
+    centred = torch.where(mask, values - shift, values.new_zeros(()))
+    scale = centred.abs().sum(dim=(1, 2)) / mask.sum(dim=(1, 2)).clamp(min=1)
+    return centred / scale.clamp(min=1e-6)[:, None, None]
+
+
+def trimmed_mean(residual: Tensor, mask: Tensor, trim: float) -> Tensor:
+    """Return the sum of the smallest (1 - trim) part over the number of all: (B,). MiDaS eq. 7."""
+    count = mask.flatten(1).sum(dim=1)
+    if trim == 0.0:
+        return (residual * mask).flatten(1).sum(dim=1) / count.clamp(min=1)
+    hidden = torch.where(mask, residual, residual.new_tensor(float('inf'))).flatten(1)
+    ascending = hidden.sort(dim=1).values
+    kept = torch.arange(ascending.shape[1], device=mask.device) < ((1 - trim) * count)[:, None]
+    return torch.where(kept, ascending, 0.0).sum(dim=1) / count.clamp(min=1)
+
+
+def gradient_term(residual: Tensor, mask: Tensor, scales: int) -> Tensor:
+    """Return the mean absolute difference of neighbours, added over scales: (B,). MiDaS eq. 11."""
+    total = residual.new_zeros(residual.shape[0])
+    for step in (2**k for k in range(scales)):
+        coarse, known = residual[:, ::step, ::step], mask[:, ::step, ::step]
+        across = (coarse[:, :, 1:] - coarse[:, :, :-1]).abs() * (
+            known[:, :, 1:] & known[:, :, :-1]
+        )
+        down = (coarse[:, 1:] - coarse[:, :-1]).abs() * (known[:, 1:] & known[:, :-1])
+        count = known.flatten(1).sum(dim=1).clamp(min=1)
+        total = total + (across.sum(dim=(1, 2)) + down.sum(dim=(1, 2))) / count
+    return total

@@ -1,0 +1,91 @@
+"""What a stage asks of the network, and what it minimises."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+from zoedepth_ros.model.zoedepth import Prediction, ZoeDepth
+from zoedepth_ros.training.config import StageConfig
+from zoedepth_ros.training.distributed import sum_over_processes
+from zoedepth_ros.training.losses import router_loss, scale_and_shift_invariant, si_log
+from zoedepth_ros.training.pictures import Example
+
+
+class Objective(ABC):
+    """The losses of a stage."""
+
+    def __init__(self, stage: StageConfig) -> None:
+        self.stage = stage
+
+    @abstractmethod
+    def network(self, model: ZoeDepth) -> nn.Module:
+        """Return what a batch runs through, called with an image and the name of its head."""
+
+    @abstractmethod
+    def losses(self, output: Prediction, batch: Example) -> dict[str, Tensor]:
+        """Return the loss under 'loss' and its parts by name, over all processes."""
+
+    def _relative(self, relative_depth: Tensor, batch: Example) -> Tensor:
+        return scale_and_shift_invariant(
+            relative_depth,
+            batch.truth_m,
+            batch.mask,
+            trim=self.stage.trim,
+            gradient_weight=self.stage.gradient_weight,
+            add_up=sum_over_processes,
+        )
+
+
+class RelativeObjective(Objective):
+    """Inverse depth up to scale and shift: backbone, pyramid and relative head learn."""
+
+    def network(self, model: ZoeDepth) -> nn.Module:
+        """Return the network as far as relative depth."""
+        return RelativePart(model)
+
+    def losses(self, output: Prediction, batch: Example) -> dict[str, Tensor]:
+        """Return the relative loss."""
+        return {'loss': self._relative(output.relative_depth, batch)}
+
+
+class MetricObjective(Objective):
+    """Depth in metres and, where there is one, the router: everything learns."""
+
+    def network(self, model: ZoeDepth) -> nn.Module:
+        """Return the whole network."""
+        return model
+
+    def losses(self, output: Prediction, batch: Example) -> dict[str, Tensor]:
+        """Return SILog, the weighted router loss and, when asked for, the relative loss."""
+        silog = si_log(output.depth_m, batch.truth_m, batch.mask, add_up=sum_over_processes)
+        parts, total = {'silog': silog}, silog
+        if output.router_logits is not None:
+            domain = int(batch.domain.flatten()[0])
+            parts['router'] = router_loss(output.router_logits, domain, add_up=sum_over_processes)
+            total = total + self.stage.router_weight * parts['router']
+        if self.stage.relative_weight > 0:
+            parts['relative'] = self._relative(output.relative_depth, batch)
+            total = total + self.stage.relative_weight * parts['relative']
+        return {'loss': total, **parts}
+
+
+class RelativePart(nn.Module):
+    """A network up to its relative depth; the metric part is neither run nor trained."""
+
+    def __init__(self, model: ZoeDepth) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, image: Tensor, head: str) -> Prediction:
+        """Return a prediction whose metric maps are empty."""
+        relative_depth = self.model.encode(image).relative_depth
+        nothing = torch.empty(0, device=image.device)
+        return Prediction(nothing, nothing, relative_depth, None)
+
+
+def objective(stage: StageConfig) -> Objective:
+    """Return the objective of a stage."""
+    return RelativeObjective(stage) if stage.loss == 'relative' else MetricObjective(stage)

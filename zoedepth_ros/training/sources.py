@@ -1,0 +1,87 @@
+"""The data sets that a run's settings name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from zoedepth_ros.data.registry import DatasetOptions, open_dataset
+from zoedepth_ros.data.sample import Sample
+from zoedepth_ros.data.synthetic.scene import draw_scene
+from zoedepth_ros.training.config import DomainConfig
+from zoedepth_ros.training.pictures import Source
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnScenes:
+    """Scenes of successive seeds, drawn when they are asked for."""
+
+    domain: str
+    """'indoor' or 'outdoor'."""
+    seed: int
+    """Seed of the first."""
+    count: int
+    """How many there are."""
+    height: int
+    """Height [px]."""
+    width: int
+    """Width [px]."""
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> Sample:
+        if not 0 <= index < self.count:
+            raise IndexError(index)
+        return draw_scene(self.domain, self.seed + index, self.height, self.width)
+
+
+class FirstOf:
+    """The first pictures of a data set."""
+
+    def __init__(self, dataset: Source, count: int) -> None:
+        self._dataset = dataset
+        self._count = min(count, len(dataset)) if count else len(dataset)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: int) -> Sample:
+        if not 0 <= index < self._count:
+            raise IndexError(index)
+        return self._dataset[index]
+
+
+def training_source(domain: DomainConfig, image_size: tuple[int, int]) -> Source:
+    """Open the training part of a domain; image_size is that of drawn scenes without their own.
+
+    Raises ValueError for an unknown data set, DatasetError where files are missing.
+    """
+    if domain.dataset == 'synthetic':
+        return _scenes(domain, image_size, domain.seed, domain.pictures)
+    options = DatasetOptions(
+        root=domain.root,
+        split='train',
+        split_list=domain.split_list or None,
+        domain=domain.domain if domain.dataset == 'folder' else '',
+        steps_per_m=domain.steps_per_m,
+    )
+    return FirstOf(open_dataset(domain.dataset, options), domain.pictures)
+
+
+def validation_source(domain: DomainConfig, image_size: tuple[int, int]) -> Source:
+    """Open the validation part of a domain; as training_source."""
+    if domain.dataset == 'synthetic':
+        return _scenes(domain, image_size, domain.validation_seed, domain.validation_pictures)
+    options = DatasetOptions(
+        root=domain.validation_root or domain.root,
+        split='test',
+        split_list=domain.validation_split_list or None,
+        domain=domain.domain if domain.dataset == 'folder' else '',
+        steps_per_m=domain.steps_per_m,
+    )
+    return FirstOf(open_dataset(domain.dataset, options), domain.validation_pictures)
+
+
+def _scenes(domain: DomainConfig, image_size: tuple[int, int], seed: int, count: int) -> Source:
+    height, width = domain.draw_height or image_size[0], domain.draw_width or image_size[1]
+    return DrawnScenes(domain.domain, seed, count, height, width)

@@ -1,0 +1,100 @@
+"""How good a network is on pictures kept apart."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from zoedepth_ros.evaluation.protocol import DOMAIN_PROTOCOLS, PROTOCOLS
+from zoedepth_ros.model.zoedepth import ZoeDepth
+from zoedepth_ros.training.config import DomainConfig, StageConfig
+from zoedepth_ros.training.distributed import Process, sum_over_processes
+from zoedepth_ros.training.losses import scale_and_shift_invariant
+from zoedepth_ros.training.pictures import Example, Source, validation_example
+
+
+def validate(
+    model: ZoeDepth,
+    sources: Sequence[Source],
+    domains: Sequence[DomainConfig],
+    stage: StageConfig,
+    image_size: tuple[int, int],
+    process: Process,
+) -> dict[str, float]:
+    """Return mean scores by name; 'score', the lower the better, is what chooses the best.
+
+    Metric stages: abs_rel, delta1 and rmse [m] of each domain with its own head, and the share
+    of pictures that the router puts right; the score is the mean abs_rel.  Relative stages: the
+    relative loss of each domain.  Crops and ranges are those of the data set's protocol; there is
+    no flip averaging.
+    """
+    training = model.training
+    model.eval()
+    scores: dict[str, float] = {}
+    try:
+        for number, (source, domain) in enumerate(zip(sources, domains, strict=True)):
+            if len(source):
+                total = _total(model, source, number, domain, stage, image_size, process)
+                scores.update(_named(total, domain.domain, stage))
+    finally:
+        model.train(training)
+    chosen = [v for k, v in scores.items() if k.endswith(('abs_rel', 'relative'))]
+    return {'score': sum(chosen) / len(chosen), **scores} if chosen else {}
+
+
+def _total(
+    model: ZoeDepth,
+    source: Source,
+    number: int,
+    domain: DomainConfig,
+    stage: StageConfig,
+    image_size: tuple[int, int],
+    process: Process,
+) -> Tensor:
+    """Return the sums of the measures over all pictures, then how many there were."""
+    total = torch.zeros(len(_MEASURES[stage.loss]) + 1, dtype=torch.float64, device=process.device)
+    for index in range(process.rank, len(source), process.world_size):
+        one = validation_example(source[index], number, domain, image_size)
+        one = Example(*(part.to(process.device)[None] for part in one))
+        values = _measure(model, one, number, domain, stage) if one.mask.any() else None
+        if values is not None:
+            values = torch.cat([values.cpu(), torch.ones(1)])
+            total += values.to(total)
+    return sum_over_processes(total)
+
+
+_MEASURES = {'relative': ('relative',), 'metric': ('abs_rel', 'delta1', 'rmse', 'router')}
+
+
+def _named(total: Tensor, domain: str, stage: StageConfig) -> dict[str, float]:
+    *sums, count = total.tolist()
+    names = _MEASURES[stage.loss]
+    return {f'{domain}_{name}': s / max(count, 1) for name, s in zip(names, sums, strict=True)}
+
+
+@torch.no_grad()
+def _measure(
+    model: ZoeDepth, one: Example, number: int, domain: DomainConfig, stage: StageConfig
+) -> Tensor | None:
+    """Return the measures of one picture, or None when no pixel counts."""
+    if stage.loss == 'relative':
+        relative_depth = model.encode(one.image).relative_depth
+        return scale_and_shift_invariant(
+            relative_depth,
+            one.truth_m,
+            one.mask,
+            trim=stage.trim,
+            gradient_weight=stage.gradient_weight,
+        )[None]
+    prediction = model(one.image, domain.domain)
+    protocol = PROTOCOLS.get(domain.dataset, DOMAIN_PROTOCOLS[domain.domain])
+    truth_m = torch.where(one.mask, one.truth_m, math.nan)
+    score = protocol.score(prediction.depth_m[0, 0].cpu().numpy(), truth_m[0, 0].cpu().numpy())
+    if score is None:
+        return None
+    logits = prediction.router_logits
+    right = logits is None or int(logits.argmax()) == number
+    return torch.tensor([score.abs_rel, score.delta1, score.rmse, float(right)])
