@@ -82,6 +82,19 @@ def test_the_model_is_built_as_asked_in_full_precision_by_default(network, tree)
     assert network.arguments == ('ZoeD_tiny_NK', 'random', 'cpu', 'fp32')
 
 
+@pytest.mark.parametrize(
+    ('data', 'model'), [('synthetic', 'ZoeD_S_NK'), ('folder', 'ZoeD_M12_NK')]
+)
+def test_drawn_scenes_are_for_the_model_in_the_package_unless_another_is_named(
+    network, tree, data, model
+):
+    if data == 'synthetic':
+        assert evaluate('--dataset', 'synthetic', '--samples', 1) == 0
+    else:
+        assert folder(tree) == 0
+    assert network.arguments[0] == model
+
+
 def test_a_damaged_file_stops_with_its_name_and_is_skipped_on_request(network, tree, capsys):
     (tree / 'depth/b.png').write_bytes(b'no')
     assert folder(tree) == 2

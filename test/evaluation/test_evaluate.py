@@ -27,13 +27,13 @@ def test_every_picture_is_scored_and_the_mean_is_over_pictures():
 
 def test_the_prediction_is_averaged_with_that_of_the_mirrored_picture_mirrored_back():
     def from_red(picture, head):  # red grows from 0 to 1 to the right: depth in metres
-        return picture[..., 0] ** 2 + np.linspace(1, 2, picture.shape[1])
+        return picture[..., 0] ** 3 + np.linspace(1, 2, picture.shape[1])
 
     picture = flat_sample('a', 1.0).rgb.astype(np.float32) / 255
     network = ConstantNetwork(from_red)
     depth_m, _ = predict(network, picture, head='auto', flip=True)
     # the red part is mirrored back onto itself; the ramp 1..2 meets 2..1: 1.5 everywhere
-    np.testing.assert_allclose(depth_m, picture[..., 0] ** 2 + 1.5, rtol=1e-6)
+    np.testing.assert_allclose(depth_m, picture[..., 0] ** 3 + 1.5, rtol=1e-6)
     np.testing.assert_array_equal(network.pictures[1], picture[:, ::-1])
 
 

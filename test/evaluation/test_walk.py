@@ -7,7 +7,8 @@ from constant_network import ConstantNetwork
 from listed_samples import flat_sample
 
 from zoedepth_ros.data.sample import Sample
-from zoedepth_ros.evaluation.walk import changes, evaluate_walk, match
+from zoedepth_ros.evaluation import walk
+from zoedepth_ros.evaluation.walk import changes, evaluate_walk, evaluate_walks, match
 
 
 @dataclass
@@ -71,6 +72,21 @@ def test_the_nearest_switch_to_the_same_domain_is_the_doors():
     doors = [(3.0, 'outdoor'), (9.0, 'indoor')]
     switches = [(1.0, 'outdoor'), (2.0, 'indoor'), (3.5, 'outdoor'), (9.25, 'indoor')]
     assert [crossing.delay_s for crossing in match(doors, switches)] == [0.5, 0.25]
+
+
+def test_several_walks_are_judged_by_their_worst(monkeypatch):
+    late = ['indoor'] * 16 + ['outdoor'] * 12 + ['indoor'] * 12
+
+    def draw(kind, seed):
+        assert kind == 'door'
+        return _walk(OUT_AND_BACK, seen=late if seed == 6 else None)
+
+    monkeypatch.setattr(walk, 'Walk', draw)
+    found = evaluate_walks(ConstantNetwork(_two_metres), seed=5, n_walks=2).as_dict()
+    assert found['largest_delay_s'] == 1.25  # seen at 4.0 s, switched at 4.25 s, the door at 3.0 s
+    assert found['most_switches_to'] == {'indoor': 1, 'outdoor': 1}
+    assert [w['largest_delay_s'] for w in found['walks']] == [0.25, 1.25]
+    assert json.loads(json.dumps(found))['model'] == 'ZoeD_tiny_NK'
 
 
 def test_a_beginning_is_not_a_change():

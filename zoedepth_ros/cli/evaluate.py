@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from zoedepth_ros.evaluation.evaluate import Scored
     from zoedepth_ros.evaluation.report import EvaluationReport, ModelCard, PictureScore
+    from zoedepth_ros.evaluation.walk import WalkReport
     from zoedepth_ros.evaluation.worst import WorstPictures
     from zoedepth_ros.inference.predictor import TorchPredictor
 
@@ -21,6 +22,8 @@ NAME = 'evaluate'
 HELP = "score a model on a data set by the paper's protocol, or on drawn scenes"
 
 DEFAULT_MODEL = 'ZoeD_M12_NK'
+DRAWN_MODEL = 'ZoeD_S_NK'
+"""The model in this package, trained on drawn scenes."""
 SCENES, WALK = 'synthetic', 'walk'
 DEFAULT_SCENES = 200
 
@@ -42,7 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--steps-per-m', type=float, default=1000.0, help="of a folder's PNGs (%(default)g)")
     add('--diode-mask', action='store_true', help="apply DIODE's mask (the paper does not)")
     add('--skip-damaged', action='store_true', help='leave out missing and damaged files')
-    add('--model', default=DEFAULT_MODEL, help='a name of `zoedepth models` (%(default)s)')
+    add(
+        '--model',
+        help=f'a name of `zoedepth models` ({DEFAULT_MODEL}; on drawn data {DRAWN_MODEL})',
+    )
     add(
         '--weights',
         metavar='FILE',
@@ -60,10 +66,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--samples',
         metavar='N',
         type=_positive,
-        help=f'score the first N pictures; of drawn scenes half rooms, half streets '
-        f'(default: all, {DEFAULT_SCENES} drawn ones)',
+        help='score the first N pictures; with synthetic N scenes, half rooms, half streets; with '
+        f'walk N walks (default: all, {DEFAULT_SCENES} scenes, 1 walk)',
     )
-    add('--seed', metavar='S', type=int, default=0, help='of the drawn scenes (%(default)s)')
+    add('--seed', metavar='S', type=int, default=0, help='of drawn scenes and walks (%(default)s)')
     add('--json', metavar='FILE', help='write the scores')
     add('--csv', metavar='FILE', help='write the scores of every picture')
     add('--worst', metavar='N', type=int, default=0, help='draw the N pictures of largest AbsRel')
@@ -152,29 +158,34 @@ def _evaluate_scenes(args: argparse.Namespace) -> int:
 
 
 def _evaluate_walk(args: argparse.Namespace) -> int:
-    from zoedepth_ros.evaluation.report import as_table
-    from zoedepth_ros.evaluation.walk import drawn_walk, evaluate_walk
+    from zoedepth_ros.evaluation.walk import evaluate_walks
 
-    predictor = _predictor(args)
-    found = evaluate_walk(predictor, drawn_walk(args.seed, limit=args.samples))
-    _introduce(found.card, args)
-    print(f'data     drawn walk of seed {args.seed}: {found.n_frames} frames')
-    for crossing in found.crossings:
-        delay = 'never' if crossing.delay_s is None else f'{crossing.delay_s:+.2f} s'
-        print(f'door     at {crossing.time_s:.2f} s to {crossing.to}; the head follows: {delay}')
-    for domain, count in found.switches_to.items():
-        print(f'switches to {domain}: {count}')
-    _tell_router(found.router_accuracy)
-    print(as_table(found.metrics))
+    found = evaluate_walks(_predictor(args), seed=args.seed, n_walks=args.samples or 1)
+    _introduce(found.walks[0].card, args)
+    for seed, walk in enumerate(found.walks, start=args.seed):
+        _describe_walk(seed, walk)
     _write(args, found.as_dict(), [], None)
     return 0
+
+
+def _describe_walk(seed: int, walk: WalkReport) -> None:
+    from zoedepth_ros.evaluation.report import as_table
+
+    switches = ', '.join(f'{count} to {domain}' for domain, count in walk.switches_to.items())
+    print(f'walk     seed {seed}, {walk.n_frames} frames; switches: {switches}')
+    for crossing in walk.crossings:
+        delay = 'never' if crossing.delay_s is None else f'{crossing.delay_s:+.2f} s'
+        print(f'door     at {crossing.time_s:.2f} s to {crossing.to}; the head follows: {delay}')
+    _tell_router(walk.router_accuracy)
+    print(as_table(walk.metrics))
 
 
 def _predictor(args: argparse.Namespace) -> TorchPredictor:
     from zoedepth_ros.build import build_predictor
     from zoedepth_ros.inference.result import check_head
 
-    predictor = build_predictor(args.model, args.weights, args.device, args.precision)
+    model = args.model or (DRAWN_MODEL if args.dataset in (SCENES, WALK) else DEFAULT_MODEL)
+    predictor = build_predictor(model, args.weights, args.device, args.precision)
     check_head(args.head, predictor.heads)
     return predictor
 

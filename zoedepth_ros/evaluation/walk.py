@@ -9,6 +9,8 @@ from typing import Protocol
 import numpy as np
 
 from zoedepth_ros.data.sample import DOMAINS, Sample
+from zoedepth_ros.data.synthetic.scene import GENERATOR_VERSION
+from zoedepth_ros.data.synthetic.walk import Walk
 from zoedepth_ros.evaluation.evaluate import NetworkPredictor, model_card
 from zoedepth_ros.evaluation.metrics import Metrics, mean_metrics
 from zoedepth_ros.evaluation.protocol import DOMAIN_PROTOCOLS
@@ -59,19 +61,54 @@ class WalkReport:
     metrics: dict[str, Metrics]
     """Domain -> mean scores of its frames, predicted by the head in use."""
 
+    @property
+    def largest_delay_s(self) -> float | None:
+        """Time between door and switch where it was longest [s]; None where one is missing."""
+        return _largest([crossing.delay_s for crossing in self.crossings])
+
     def as_dict(self) -> dict[str, object]:
-        """Return everything, for JSON."""
-        delays_s = [c.delay_s for c in self.crossings]
-        known_s = [abs(delay_s) for delay_s in delays_s if delay_s is not None]
+        """Return everything but the model, for JSON."""
         return {
             **{domain: finite(metrics.as_dict()) for domain, metrics in self.metrics.items()},
             'router_accuracy': self.router_accuracy,
             'crossings': [asdict(crossing) for crossing in self.crossings],
             'switches_to': dict(self.switches_to),
-            'largest_delay_s': max(known_s) if known_s and None not in delays_s else None,
+            'largest_delay_s': self.largest_delay_s,
             'n_frames': self.n_frames,
-            **asdict(self.card),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class WalksReport:
+    """Walks of one seed after the other."""
+
+    seed: int
+    """Seed of the first walk."""
+    walks: tuple[WalkReport, ...]
+    """One report each."""
+
+    @property
+    def most_switches_to(self) -> dict[str, int]:
+        """Domain -> switches to it on the walk that had most."""
+        return {d: max(walk.switches_to[d] for walk in self.walks) for d in DOMAINS}
+
+    def as_dict(self) -> dict[str, object]:
+        """Return what is worst over all walks, and each walk, for JSON."""
+        found = [walk.as_dict() for walk in self.walks]
+        return {
+            'most_switches_to': self.most_switches_to,
+            'largest_delay_s': _largest([walk.largest_delay_s for walk in self.walks]),
+            'seed': self.seed,
+            'generator_version': GENERATOR_VERSION,
+            'walks': found,
+            **asdict(self.walks[0].card),
+        }
+
+
+def evaluate_walks(predictor: NetworkPredictor, *, seed: int, n_walks: int) -> WalksReport:
+    """Play drawn walks out of a house and back in, of seeds seed to seed + n_walks - 1."""
+    walks = [evaluate_walk(predictor, Walk('door', seed + k)) for k in range(n_walks)]
+    return WalksReport(seed, tuple(walks))
 
 
 def evaluate_walk(predictor: NetworkPredictor, frames: Iterable[Frame]) -> WalkReport:
@@ -147,3 +184,9 @@ def match(
         delays_s = [switch_s - time_s for switch_s, target in switches if target == to]
         crossings.append(Crossing(time_s, to, min(delays_s, key=abs) if delays_s else None))
     return tuple(crossings)
+
+
+def _largest(delays_s: Sequence[float | None]) -> float | None:
+    """Return the largest size of a delay [s]; None when there is none or one is not known."""
+    known_s = [abs(delay_s) for delay_s in delays_s if delay_s is not None]
+    return max(known_s) if known_s and len(known_s) == len(delays_s) else None
