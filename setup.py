@@ -21,6 +21,8 @@ setup(
         'opencv-python-headless>=4.5',
         'safetensors>=0.4',
         'huggingface_hub>=0.20',
+        'filelock',
+        'pillow>=9',
         'pyyaml',
         'tqdm',
     ],
