@@ -16,8 +16,8 @@ def rate_hz(inbox):
     return (len(inbox) - 1) / (inbox.arrived_s[-1] - inbox.arrived_s[0])
 
 
-def vga(peer):
-    return image_message(picture(480, 640), peer.now())
+def qvga(peer):
+    return image_message(picture(240, 320), peer.now())
 
 
 def drops_of(status):
@@ -49,7 +49,7 @@ def test_a_slow_network_never_builds_a_queue(peer, start):
     start(delay_s=0.2)
     depth = peer.subscribe(Image, '/depth/image')
     status = peer.subscribe(Status, '/zoedepth/status')
-    peer.start_camera(30.0, vga)
+    peer.start_camera(30.0, qvga)
     wait_until(lambda: depth)
     time.sleep(0.5)
     depth.clear()
@@ -58,8 +58,9 @@ def test_a_slow_network_never_builds_a_queue(peer, start):
     ages_s = np.array(depth.arrived_s) - stamps_s
     assert len(depth) >= 15
     assert stamps_s == sorted(stamps_s)
-    assert np.median(ages_s) < 0.2 + 1 / 30 + 0.03
-    assert ages_s.max() < 0.2 + 1 / 30 + 0.1  # a busy machine is allowed a hiccup
+    # a queue of one would add 0.2 s; a busy machine is allowed some scheduling
+    assert np.median(ages_s) < 0.2 + 1 / 30 + 0.06
+    assert ages_s.max() < 0.2 + 1 / 30 + 0.18
     told = status.last
     assert told.age_median_ms == pytest.approx(1e3 * np.median(ages_s), abs=30.0)
     assert told.depth_rate == pytest.approx(rate_hz(depth), rel=0.1)

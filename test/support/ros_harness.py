@@ -203,6 +203,7 @@ class Peer:
         """Stop the camera and give up all topics, before the next test."""
         self.stop_camera()
         self.target = '/zoedepth'
+        self.__dict__.pop('info_for', None)
         for inbox in self._inboxes:
             self.node.destroy_subscription(inbox.subscription)
         for publisher in self._publishers.values():
@@ -261,8 +262,9 @@ class Peer:
                 msg = make(self)
                 self.publish('/camera_info', self.info_for(msg))
                 self.publish('/image', msg)
-                next_s += 1.0 / rate_hz
-                time.sleep(max(0.0, next_s - time.monotonic()))
+                now_s = time.monotonic()
+                next_s = max(next_s + 1.0 / rate_hz, now_s)  # never catch up with a burst
+                time.sleep(next_s - now_s)
 
         self._camera = threading.Thread(target=loop, daemon=True)
         self._camera.start()
@@ -278,23 +280,36 @@ class Peer:
             self._camera.join(20.0)
             self._camera = None
 
-    def call(self, kind, name: str, request, timeout_s: float = 10.0):
-        """Call a service and give the response."""
+    def call(self, kind, name: str, request, timeout_s: float = 15.0, retry: bool = True):
+        """Call a service and give the response.
+
+        retry: a node that has just started may be known here before it knows us, and then its
+        answer is lost; Fast DDS takes up to 3 s to even that out.
+        """
         client = self.node.create_client(kind, name)
         try:
             assert client.wait_for_service(timeout_s), f'no service {name}'
-            future = client.call_async(request)
-            wait_until(future.done, timeout_s, lambda: f'no answer from {name}')
-            return future.result()
+            end_s = time.monotonic() + timeout_s
+            while time.monotonic() < end_s:
+                future = client.call_async(request)
+                again_s = time.monotonic() + (1.0 if retry else timeout_s)
+                while time.monotonic() < again_s:
+                    if future.done():
+                        return future.result()
+                    time.sleep(0.002)
+            raise AssertionError(f'no answer from {name}')
         finally:
             self.node.destroy_client(client)
 
     def transition(self, transition_id: int) -> bool:
         from lifecycle_msgs.srv import ChangeState
 
+        self.state()  # answered, so the node knows us
+        time.sleep(0.2)
         request = ChangeState.Request()
         request.transition.id = transition_id
-        return self.call(ChangeState, f'{self.target}/change_state', request).success
+        name = f'{self.target}/change_state'
+        return self.call(ChangeState, name, request, retry=False).success
 
     def state(self) -> str:
         from lifecycle_msgs.srv import GetState

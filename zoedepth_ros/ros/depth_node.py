@@ -137,6 +137,9 @@ class DepthNode(LifecycleNode):
         """Stop the inference thread before the handles it publishes through are gone."""
         self._stop(timeout_s=1.0)
         super().destroy_node()
+        # rclpy forgets the state machine, which keeps the node on the graph as long as anything,
+        # such as a thread still inside the network, refers to this object.
+        self._state_machine.destroy_when_not_in_use()
 
     def _start(self) -> None:
         self._start_timer.cancel()
