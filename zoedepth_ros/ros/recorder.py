@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -95,16 +96,22 @@ class StreamRecorder(Node):
         if together is None or time.monotonic() - self._last_moment_s < _MOMENT_PERIOD_S:
             return
         self._last_moment_s = time.monotonic()
+        try:
+            self._scenes.add(self._moment(together))
+        except ValueError as error:  # a picture or a cloud that is not what it says
+            self.get_logger().warning(str(error), throttle_duration_sec=5.0)
+
+    def _moment(self, together: Mapping[str, Any]) -> Moment:
         picture = together['picture']
-        decode = (
-            conversions.rgb_from_compressed
-            if isinstance(picture, CompressedImage)
-            else conversions.rgb_from_image
-        )
+        is_compressed = isinstance(picture, CompressedImage)
+        decode = conversions.rgb_from_compressed if is_compressed else conversions.rgb_from_image
         points_m, points_rgb = cloud_arrays(together[POINTS])
-        head = self._heads[max(self._heads)]['head'] if self._heads else ''
         depth_m = depth_from_image(together[DEPTH])
-        self._scenes.add(Moment(decode(picture), depth_m, points_m, points_rgb, head))
+        return Moment(decode(picture), depth_m, points_m, points_rgb, self._head)
+
+    @property
+    def _head(self) -> str:
+        return self._heads[max(self._heads)]['head'] if self._heads else ''
 
     def _say_progress(self) -> None:
         now_s = time.monotonic()
@@ -115,11 +122,10 @@ class StreamRecorder(Node):
             )
             return
         depth, points = self.logs[DEPTH], self.logs[POINTS]
-        head = self._heads[max(self._heads)]['head'] if self._heads else 'unknown'
         self.get_logger().info(
             f'{now_s - self._first_depth_s:.0f} of {self._duration_s:.0f} s: '
             f'depth {depth.count} ({depth.rate_hz:.1f} Hz, {depth.median_ms:.0f} ms old), '
-            f'points {points.count} ({points.rate_hz:.1f} Hz), head {head}'
+            f'points {points.count} ({points.rate_hz:.1f} Hz), head {self._head or "unknown"}'
         )
 
     def _end_when_due(self) -> None:
@@ -212,10 +218,14 @@ def facts_of_status(status: Status) -> dict[str, Any]:
         'published': status.published,
         'drops': {drop.reason: drop.count for drop in status.drops},
         'stages_ms': {
-            stage.name: {'median': stage.median_ms, 'p95': stage.p95_ms} for stage in status.stages
+            stage.name: {'median': round(stage.median_ms, 2), 'p95': round(stage.p95_ms, 2)}
+            for stage in status.stages
         },
-        'age_ms': {'median': status.age_median_ms, 'p95': status.age_p95_ms},
-        'memory_mb': status.memory_mb,
+        'stamp_to_publication_ms': {
+            'median': round(status.age_median_ms, 2),
+            'p95': round(status.age_p95_ms, 2),
+        },
+        'memory_mb': round(status.memory_mb),
     }
 
 

@@ -1,0 +1,103 @@
+import signal
+
+import cv2
+import numpy as np
+import pytest
+from ros_harness import wait_until
+
+pytest.importorskip('rclpy')
+
+from ros_tool import ToolProcess
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+
+@pytest.fixture
+def run(ros):
+    started = []
+
+    def start(**parameters):
+        started.append(ToolProcess('image_source', **parameters))
+        return started[-1]
+
+    yield start
+    for tool in started:
+        tool.stop()
+        assert 'Traceback' not in tool.log, tool.log
+
+
+@pytest.fixture
+def red(tmp_path):
+    """A red picture of 8 x 6 pixels."""
+    path = tmp_path / 'red.png'
+    cv2.imwrite(str(path), np.full((6, 8, 3), (0, 0, 200), np.uint8))
+    return str(path)
+
+
+def test_picture_and_camera_info_carry_one_header_and_fit_together(run, peer, red):
+    images, infos = peer.subscribe(Image, 'image'), peer.subscribe(CameraInfo, 'camera_info')
+    before_s = peer.node.get_clock().now().nanoseconds * 1e-9
+    run(source=red, rate=30.0, width=80, hfov_degrees=90.0, frame_id='eye')
+    wait_until(lambda: len(images) >= 5 and len(infos) >= 5)
+    image, info = images.messages[2], infos.messages[2]
+    assert (image.width, image.height, image.step, image.encoding) == (80, 60, 240, 'rgb8')
+    assert bytes(image.data[:3]) == b'\xc8\x00\x00'
+    assert len(image.data) == 80 * 60 * 3
+    stamps = {(m.header.stamp.sec, m.header.stamp.nanosec) for m in images.messages}
+    assert all((m.header.stamp.sec, m.header.stamp.nanosec) in stamps for m in infos.messages[1:4])
+    assert image.header.frame_id == info.header.frame_id == 'eye'
+    assert before_s - 0.1 < image.header.stamp.sec + image.header.stamp.nanosec * 1e-9
+    assert (info.width, info.height) == (80, 60)
+    assert info.k[0] == pytest.approx(40.0)  # 90 degrees: half the width
+
+
+def test_the_rate_is_kept_and_can_be_changed(run, peer, red):
+    images = peer.subscribe(Image, 'image')
+    run(source=red, rate=20.0)
+    wait_until(lambda: len(images) >= 21)
+    times_s = images.arrived_s[-20:]
+    assert 19 / (times_s[-1] - times_s[0]) == pytest.approx(20.0, rel=0.15)
+    peer.target = '/image_source'
+    assert peer.set_parameters(rate=50.0) == ['']
+    images.clear()
+    wait_until(lambda: len(images) >= 26)
+    assert 25 / (images.arrived_s[25] - images.arrived_s[0]) == pytest.approx(50.0, rel=0.2)
+    assert 'read' in peer.set_parameters(encoding='mono8')[0]  # read-only
+    assert peer.set_parameters(rate=-1.0) != ['']
+
+
+def test_pictures_go_out_compressed_when_asked(run, peer, red):
+    compressed = peer.subscribe(CompressedImage, 'image/compressed')
+    raw = peer.subscribe(Image, 'image')
+    run(source=red, rate=20.0, image_transport='compressed')
+    wait_until(lambda: len(compressed) >= 2)
+    bgr = cv2.imdecode(np.frombuffer(compressed.last.data, np.uint8), cv2.IMREAD_COLOR)
+    assert compressed.last.format == 'jpeg'
+    assert np.allclose(bgr[3, 4], (0, 0, 200), atol=6)
+    assert len(raw) == 0
+
+
+@pytest.mark.parametrize('how', [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_a_clean_end(run, red, how):
+    tool = run(source=red)
+    tool.wait_for_log('red.png')
+    assert tool.stop(how) == 0
+
+
+def test_the_end_of_the_pictures_is_a_clean_end(run, red):
+    assert run(source=red, loop=False, dwell=0.2, rate=20.0).wait() == 0
+
+
+@pytest.mark.parametrize(
+    ('parameters', 'complaint'),
+    [
+        ({'source': '/nowhere.png'}, '/nowhere.png'),
+        ({'source': 'photographs', 'rate': 10}, 'rate'),
+        ({'source': 'photographs', 'encoding': 'rgb9'}, 'rgb8, bgr8, mono8'),
+        ({'source': 'photographs', 'camera_info_file': '/nowhere.yaml'}, '/nowhere.yaml'),
+    ],
+)
+def test_a_wrong_setting_is_one_line_and_exit_code_1(run, parameters, complaint):
+    tool = run(**parameters)
+    assert tool.wait() == 1
+    assert len(tool.lines) == 1
+    assert complaint in tool.log

@@ -1,0 +1,107 @@
+"""The launch files with the real launch system, where it is installed."""
+
+import importlib.util
+import os
+from pathlib import Path
+
+import pytest
+
+launch = pytest.importorskip('launch')
+actions = pytest.importorskip('launch.actions')
+ros_actions = pytest.importorskip('launch_ros.actions')
+
+ROOT = Path(__file__).resolve().parents[2]
+ARGUMENTS = [
+    *('namespace', 'params_file', 'image', 'camera_info', 'image_transport', 'model', 'weights'),
+    *('device', 'precision', 'router_mode', 'autostart', 'use_sim_time', 'rviz', 'log_level'),
+]
+
+
+def load(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / 'launch' / f'{name}.launch.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """Give a function: launch arguments -> the actions depth.launch.py starts."""
+
+    def start(**given):
+        module, context = load('depth'), launch.LaunchContext()
+        given.setdefault('params_file', str(ROOT / 'config' / 'depth_node.yaml'))
+        for argument in module.ARGUMENTS:
+            value = given.pop(argument.name, None)
+            if value is None:
+                argument.execute(context)
+            else:
+                context.launch_configurations[argument.name] = value
+                argument.execute(context)
+        assert not given, given
+        return module, context, module.start(context)
+
+    monkeypatch.delenv('FASTDDS_DEFAULT_PROFILES_FILE', raising=False)
+    monkeypatch.delenv('FASTRTPS_DEFAULT_PROFILES_FILE', raising=False)
+    return start
+
+
+def test_the_node_is_started_with_exactly_the_arguments_of_the_interface():
+    described = load('depth').generate_launch_description().get_launch_arguments()
+    assert [argument.name for argument in described] == ARGUMENTS
+    assert all(argument.description for argument in described)
+    with_choices = {argument.name for argument in described if argument.choices}
+    assert with_choices == {
+        'image_transport', 'precision', 'router_mode', 'autostart', 'use_sim_time', 'rviz',
+        'log_level',
+    }  # fmt: skip
+
+
+def test_arguments_become_parameters_only_when_given(started):
+    module, context, _ = started()
+    assert module.given_parameters(context) == {}
+    module, context, _ = started(
+        model='ZoeD_tiny_NK', router_mode='indoor', autostart='false', use_sim_time='true'
+    )
+    assert module.given_parameters(context) == {
+        'model': 'ZoeD_tiny_NK',
+        'router.mode': 'indoor',
+        'autostart': False,
+        'use_sim_time': True,
+    }
+
+
+def test_the_camera_info_topic_is_left_to_the_node_unless_given(started):
+    module, context, _ = started(image='/cam/image_raw')
+    assert module.remappings(context) == [('image', '/cam/image_raw')]
+    module, context, _ = started(image='/cam/image_raw', camera_info='/other/info')
+    assert ('camera_info', '/other/info') in module.remappings(context)
+
+
+def test_a_missing_parameter_file_stops_the_start(started):
+    with pytest.raises(FileNotFoundError, match=r'nowhere\.yaml'):
+        started(params_file='/nowhere.yaml')
+
+
+def test_a_choice_that_is_none_is_refused(started):
+    with pytest.raises(RuntimeError, match='sideways'):
+        started(router_mode='sideways')
+
+
+def test_big_messages_are_taken_care_of_unless_the_user_has(started, monkeypatch):
+    def variables(started):
+        return [a for a in started if isinstance(a, actions.SetEnvironmentVariable)]
+
+    _, context, made = started()
+    variables(made)[0].execute(context)
+    assert Path(os.environ['FASTDDS_DEFAULT_PROFILES_FILE']).name == 'fastdds.xml'
+    assert Path(os.environ['FASTDDS_DEFAULT_PROFILES_FILE']).is_file()
+    monkeypatch.setenv('FASTDDS_DEFAULT_PROFILES_FILE', '/theirs.xml')
+    assert variables(started()[2]) == []
+
+
+def test_the_demo_starts_a_source_and_the_node():
+    entities = load('demo').generate_launch_description().entities
+    nodes = [entity for entity in entities if isinstance(entity, ros_actions.Node)]
+    assert [node.node_executable for node in nodes] == ['image_source']
+    assert any(isinstance(e, actions.IncludeLaunchDescription) for e in entities)

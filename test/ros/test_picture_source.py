@@ -1,0 +1,197 @@
+import time
+
+import cv2
+import numpy as np
+import pytest
+
+from zoedepth_ros.ros.source import slides, webcam
+from zoedepth_ros.ros.source.open_source import open_source
+from zoedepth_ros.ros.source.picture import NoPictureError, SourceError
+from zoedepth_ros.ros.source.video import Video
+from zoedepth_ros.ros.source.webcam import Webcam
+
+
+def write_picture(path, value):
+    assert cv2.imwrite(str(path), np.full((6, 8, 3), value, np.uint8))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name, value in (('b.png', 20), ('a.png', 10), ('c.png', 30)):
+        write_picture(tmp_path / name, value)
+    (tmp_path / 'notes.txt').write_text('no picture')
+    return tmp_path
+
+
+@pytest.fixture
+def video(tmp_path):
+    """Twenty frames at 10 Hz; frame i has the grey value 10 i."""
+    path = tmp_path / 'film.avi'
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'MJPG'), 10.0, (64, 48))
+    if not writer.isOpened():
+        pytest.skip('this OpenCV writes no videos')
+    for index in range(20):
+        writer.write(np.full((48, 64, 3), 10 * index, np.uint8))
+    writer.release()
+    return path
+
+
+def opened(source, *, loop=True, dwell_s=1.0, warn=lambda text: None):
+    return open_source(source, loop=loop, dwell_s=dwell_s, warn=warn)
+
+
+def test_a_folder_is_shown_by_name_each_picture_for_its_time(folder):
+    source = opened(str(folder))
+    names = [source.read(time_s).name for time_s in (0.0, 0.9, 1.1, 2.5, 3.1)]
+    assert names == ['a.png', 'a.png', 'b.png', 'c.png', 'a.png']
+
+
+def test_without_a_dwell_every_read_is_the_next_picture(folder):
+    source = opened(str(folder), dwell_s=0.0)
+    assert [source.read(0.0).rgb[0, 0, 0] for _ in range(4)] == [10, 20, 30, 10]
+
+
+def test_without_loop_the_last_picture_is_the_end(folder):
+    source = opened([str(folder / 'a.png'), str(folder / 'b.png')], loop=False)
+    assert source.read(1.5).name == 'b.png'
+    assert source.read(2.1) is None
+
+
+def test_pictures_come_as_red_green_blue(tmp_path):
+    bgr = np.zeros((4, 4, 3), np.uint8)
+    bgr[..., 2] = 200  # red
+    cv2.imwrite(str(tmp_path / 'red.png'), bgr)
+    assert opened(str(tmp_path / 'red.png')).read(0.0).rgb[0, 0].tolist() == [200, 0, 0]
+
+
+def test_a_damaged_picture_among_others_is_left_out_with_a_warning(folder):
+    (folder / 'b.png').write_bytes((folder / 'b.png').read_bytes()[:30])
+    warnings = []
+    source = opened(str(folder), warn=warnings.append)
+    assert [source.read(t).name for t in (0.0, 1.1)] == ['a.png', 'c.png']
+    assert len(warnings) == 1
+    assert 'b.png' in warnings[0]
+
+
+@pytest.mark.parametrize('content', [b'', b'no picture at all', None])
+def test_a_damaged_picture_alone_is_an_error_that_names_it(tmp_path, content):
+    path = tmp_path / 'alone.jpg'
+    write_picture(path, 100)
+    path.write_bytes(path.read_bytes()[:-40] if content is None else content)
+    with pytest.raises(SourceError, match='alone.jpg'):
+        opened(str(path))
+
+
+@pytest.mark.parametrize('source', ['/nowhere/a.png', '/nowhere', ['/nowhere/a.png']])
+def test_a_source_that_does_not_exist_is_named(source):
+    with pytest.raises(SourceError, match='/nowhere'):
+        opened(source)
+
+
+def test_a_folder_without_pictures_and_an_empty_list_are_errors(tmp_path):
+    with pytest.raises(SourceError, match='no pictures in'):
+        opened(str(tmp_path))
+    with pytest.raises(SourceError, match='no pictures were named'):
+        opened([])
+
+
+def test_a_video_is_shown_in_its_own_time(video):
+    source = opened(str(video))
+    shown = [int(source.read(time_s).rgb.mean()) for time_s in (0.0, 0.52, 0.55, 1.01)]
+    assert np.allclose(shown, [0, 50, 50, 100], atol=4)
+
+
+def test_a_video_starts_again_or_ends(video):
+    again, once = Video(video, loop=True), Video(video, loop=False)
+    assert once.read(1.95) is not None
+    assert once.read(2.5) is None
+    again.read(1.95)
+    assert np.isclose(again.read(2.5).rgb.mean(), 0.0, atol=4)
+    assert np.isclose(again.read(2.5 + 0.35).rgb.mean(), 30.0, atol=4)
+
+
+def test_a_file_that_is_no_video_is_an_error(tmp_path):
+    (tmp_path / 'film.mp4').write_text('no film')
+    with pytest.raises(SourceError, match=r'film\.mp4'):
+        opened(str(tmp_path / 'film.mp4'))
+
+
+class FakeCapture:
+    """A camera that works while `works` is true and gives a rising grey value."""
+
+    works = True
+    count = 0
+
+    def __init__(self, device):
+        self.opened = FakeCapture.works
+
+    def read(self):
+        time.sleep(0.005)
+        if not (self.opened and FakeCapture.works):
+            self.opened = False
+            return False, None
+        FakeCapture.count += 1
+        return True, np.full((4, 4, 3), FakeCapture.count % 256, np.uint8)
+
+    def release(self):
+        self.opened = False
+
+
+@pytest.fixture
+def fake_camera(monkeypatch):
+    FakeCapture.works, FakeCapture.count = True, 0
+    monkeypatch.setattr(webcam, '_REOPEN_PERIOD_S', 0.02)
+    monkeypatch.setattr(webcam, '_SILENT_AFTER_S', 0.1)
+    return FakeCapture
+
+
+def test_a_webcam_that_disappears_is_opened_again(fake_camera):
+    camera = Webcam(0, open_capture=fake_camera)
+    assert camera.read(0.0) is not None
+    fake_camera.works = False
+    time.sleep(0.2)
+    with pytest.raises(NoPictureError, match='webcam 0 gives no pictures'):
+        camera.read(0.0)
+    fake_camera.works = True
+    time.sleep(0.2)
+    assert camera.read(0.0).age_s < 0.1
+    camera.close()
+
+
+def test_a_webcam_read_slowly_gives_its_newest_picture(fake_camera):
+    camera = Webcam(0, open_capture=fake_camera)
+    time.sleep(0.2)
+    camera_count = fake_camera.count
+    assert int(camera.read(0.0).rgb[0, 0, 0]) >= camera_count
+    assert camera_count > 5
+    camera.close()
+
+
+def test_a_webcam_that_is_not_there_is_an_error(fake_camera):
+    fake_camera.works = False
+    with pytest.raises(SourceError, match='webcam 3'):
+        Webcam(3, open_capture=fake_camera)
+
+
+@pytest.mark.parametrize('source', [2, '2'])
+def test_a_number_names_a_webcam(fake_camera, monkeypatch, source):
+    asked = []
+    monkeypatch.setattr(webcam.cv2, 'VideoCapture', lambda n: asked.append(n) or fake_camera(n))
+    opened(source).close()
+    assert asked == [2]
+
+
+def test_photographs_come_with_packages_at_a_size_for_the_demo():
+    pytest.importorskip('skimage')
+    pictures = [slide.load() for slide in slides.photographs()]
+    assert all(rgb.shape[1] <= 640 and rgb.dtype == np.uint8 for rgb in pictures)
+    assert pictures[0].std() > 20.0  # not one colour
+
+
+def test_without_their_packages_photographs_say_what_is_missing(monkeypatch):
+    def missing(name):
+        raise ImportError(name)
+
+    monkeypatch.setattr(slides, 'import_module', missing)
+    with pytest.raises(SourceError, match='scikit-image and scikit-learn'):
+        opened('photographs')

@@ -1,0 +1,136 @@
+import json
+import struct
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+
+from zoedepth_ros.ros.record.decode import cloud_arrays, depth_from_image
+from zoedepth_ros.ros.record.report import write_moments, write_report
+from zoedepth_ros.ros.record.scenes import Matcher, Moment, Scenes
+from zoedepth_ros.ros.record.topic_log import TopicLog
+
+
+def test_rate_is_intervals_over_their_time_and_latency_a_median_and_p95():
+    log = TopicLog()
+    for index in range(21):
+        log.note(100.0 + 0.1 * index, float(index), {'encoding': '32FC1', 'width': 640})
+    summary = log.summary()
+    assert summary['messages'] == 21
+    assert summary['rate_hz'] == pytest.approx(10.0)
+    assert summary['latency_ms'] == {'median': 10.0, 'p95': 19.0}
+    assert (summary['encoding'], summary['width']) == ('32FC1', 640)
+
+
+def test_every_different_fact_is_kept():
+    log = TopicLog()
+    for width in (640, 320, 640):
+        log.note(0.0, None, {'width': width})
+    assert log.summary() == {'messages': 3, 'rate_hz': 0.0, 'width': [640, 320]}
+
+
+def image(encoding, rows, step, *, big=False):
+    return SimpleNamespace(
+        encoding=encoding, height=2, width=2, step=step, is_bigendian=big, data=b''.join(rows)
+    )
+
+
+@pytest.mark.parametrize('order', ['<', '>'])
+def test_depth_is_read_in_metres_whatever_encoding_padding_and_byte_order(order):
+    floats = [struct.pack(f'{order}2f', *row) + b'pads' for row in ((1.0, 2.5), (3.0, np.nan))]
+    millimetres = [struct.pack(f'{order}2H', *row) for row in ((1000, 2500), (3000, 0))]
+    expected = [[1.0, 2.5], [3.0, np.nan]]
+    for encoding, rows, step in (('32FC1', floats, 12), ('16UC1', millimetres, 4)):
+        depth_m = depth_from_image(image(encoding, rows, step, big=order == '>'))
+        np.testing.assert_allclose(depth_m, expected, rtol=1e-6)
+
+
+def test_another_encoding_is_no_depth():
+    with pytest.raises(ValueError, match='bgr8'):
+        depth_from_image(image('bgr8', [b'123456'] * 2, 6))
+
+
+def cloud(*, color):
+    """Two rows of one point, the fields not at their usual places, rows padded by 4 bytes."""
+    names = {'z': 0, 'x': 4, 'y': 12, **({'rgb': 8} if color else {})}
+    rows = [
+        struct.pack('<ffIf', 3.0, 1.0, 0x00102030, 2.0) + b'pads',
+        struct.pack('<ffIf', 6.0, 4.0, 0x00FFFEFD, 5.0) + b'pads',
+    ]
+    return SimpleNamespace(
+        fields=[SimpleNamespace(name=n, offset=o) for n, o in names.items()],
+        height=2,
+        width=1,
+        point_step=16,
+        row_step=20,
+        is_bigendian=False,
+        data=b''.join(rows),
+    )
+
+
+def test_points_and_colours_are_read_by_the_offsets_of_the_fields():
+    points_m, rgb = cloud_arrays(cloud(color=True))
+    assert points_m.tolist() == [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]
+    assert rgb.tolist() == [[0x10, 0x20, 0x30], [0xFF, 0xFE, 0xFD]]
+
+
+def test_a_cloud_without_colour_is_grey():
+    assert cloud_arrays(cloud(color=False))[1].tolist() == [[128, 128, 128]] * 2
+
+
+def test_only_messages_of_one_stamp_belong_together():
+    matcher = Matcher(('picture', 'depth'))
+    assert matcher.add('picture', 1, 'p1') is None
+    assert matcher.add('picture', 2, 'p2') is None
+    assert matcher.add('depth', 2, 'd2') == {'picture': 'p2', 'depth': 'd2'}
+    assert matcher.add('depth', 3, 'd3') is None
+
+
+def test_old_stamps_are_forgotten():
+    matcher = Matcher(('picture', 'depth'), keep=3)
+    for stamp in range(10):
+        matcher.add('picture', stamp, stamp)
+    assert matcher.add('depth', 0, 'late') is None
+    assert matcher.add('depth', 9, 'd9') == {'picture': 9, 'depth': 'd9'}
+
+
+def moment(grey, head='indoor'):
+    rgb = np.full((30, 40, 3), grey, np.uint8)
+    depth_m = np.linspace(1.0, 4.0, 1200, dtype=np.float32).reshape(30, 40)
+    points_m = np.stack([depth_m, depth_m, depth_m], axis=-1).reshape(-1, 3)
+    return Moment(rgb, depth_m, points_m, rgb.reshape(-1, 3), head)
+
+
+def test_the_newest_moment_of_every_scene_is_kept_up_to_a_number():
+    scenes = Scenes(most=2)
+    for grey in (10, 200, 14, 120):
+        scenes.add(moment(grey))
+    assert [int(kept.rgb[0, 0, 0]) for kept in scenes.moments] == [14, 120]
+
+
+def test_moments_become_one_picture_a_row_each_and_one_cloud_each(tmp_path):
+    names = write_moments(tmp_path, [moment(50), moment(200)], warning='', caption='model')
+    assert names == ['demo.png', 'points.ply', 'points_2.ply']
+    one = tmp_path / 'one'
+    one.mkdir()
+    write_moments(one, [moment(50)], warning='', caption='model')
+    both, single = cv2.imread(str(tmp_path / 'demo.png')), cv2.imread(str(one / 'demo.png'))
+    assert both.shape[0] == 2 * single.shape[0]
+    assert b'element vertex 1200\n' in (tmp_path / 'points.ply').read_bytes()
+
+
+def test_a_warning_covers_every_row(tmp_path):
+    plain, warned = tmp_path / 'plain', tmp_path / 'warned'
+    for folder, warning in ((plain, ''), (warned, 'random weights: not depth')):
+        folder.mkdir()
+        write_moments(folder, [moment(50), moment(200)], warning=warning, caption='model')
+    changed = (cv2.imread(str(plain / 'demo.png')) != cv2.imread(str(warned / 'demo.png'))).any(2)
+    for row in np.split(changed, 2):
+        assert row.any(axis=0).mean() > 0.95  # from edge to edge
+
+
+def test_the_report_is_json_without_nan(tmp_path):
+    path = tmp_path / 'report.json'
+    write_report(path, {'a': float('nan'), 'b': [1.5, float('inf')], 'c': {'d': True}})
+    assert json.loads(path.read_text()) == {'a': None, 'b': [1.5, None], 'c': {'d': True}}
