@@ -1,0 +1,159 @@
+"""What `make demo` promises, with the smallest network and a second of stream."""
+
+import importlib.util
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip('rclpy')
+
+ROOT = Path(__file__).resolve().parent.parent
+TINY = ('--model', 'ZoeD_tiny_NK', '--weights', 'random')
+
+
+@pytest.fixture(scope='module')
+def demo():
+    spec = importlib.util.spec_from_file_location('demo', ROOT / 'scripts' / 'demo.py')
+    module = importlib.util.module_from_spec(spec)
+    sys.modules['demo'] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def start(*arguments):
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / 'scripts' / 'demo.py'), *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, 'OMP_NUM_THREADS': '1'},
+        start_new_session=True,
+    )
+
+
+def picture(path, width=96, height=64):
+    noise = np.random.default_rng(1).integers(0, 255, (height, width, 3), np.uint8)
+    cv2.imwrite(str(path), noise)
+    return path
+
+
+def test_a_picture_becomes_depth_points_and_a_report(tmp_path):
+    out = tmp_path / 'out'
+    running = start('--image', picture(tmp_path / 'a b.png'), '--out', out, '--duration', 1, *TINY)
+    text, _ = running.communicate(timeout=60)
+    assert running.returncode == 0, text
+    assert 'depth and points arrived' in text
+    report = json.loads((out / 'report.json').read_text())
+    topics = report['topics']
+    assert {'image', 'camera_info', 'depth/image', 'depth/points', 'domain'} <= set(topics)
+    assert (topics['depth/image']['width'], topics['depth/image']['height']) == (640, 427)
+    assert topics['depth/points']['frame_id'] == topics['image']['frame_id']
+    assert report['node']['weights'] == 'random'
+    # Random numbers never pass for depth: said in the report, on the screen, across the picture.
+    assert report['warning'] == 'random weights: not depth'
+    assert 'WARNING: random weights: not depth' in text
+    band = cv2.imread(str(out / 'demo.png'))[:, :, 2]
+    assert band[band.shape[0] // 2].mean() > 100  # red from edge to edge
+    assert (out / 'points.ply').read_bytes().startswith(b'ply')
+    assert {log.name for log in out.glob('*.log')} == {'node.log', 'source.log', 'recorder.log'}
+
+
+def test_a_node_that_cannot_start_ends_the_demo_with_its_reason(tmp_path):
+    running = start('--out', tmp_path, '--model', 'ZoeD_nonsense', '--weights', 'random')
+    text, _ = running.communicate(timeout=60)
+    assert running.returncode == 1
+    assert 'the node ended with 1' in text
+    assert re.search(r'demo: error: .*\n.*ZoeD_nonsense', text)
+    assert not (tmp_path / 'demo.png').exists()
+
+
+def test_what_an_earlier_run_left_does_not_pass_for_this_one(tmp_path):
+    for name in ('report.json', 'demo.png', 'points.ply', 'points_2.ply'):
+        (tmp_path / name).write_text('old')
+    running = start('--image', '/nowhere.png', '--out', tmp_path, *TINY)
+    text, _ = running.communicate(timeout=60)
+    assert running.returncode == 1
+    assert '/nowhere.png' in text
+    assert not list(tmp_path.glob('*.ply'))
+
+
+@pytest.mark.parametrize('how', [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_stopped_in_any_way_the_demo_leaves_nobody_behind(tmp_path, how):
+    running = start('--out', tmp_path, '--duration', 60, *TINY)
+    mark = str(tmp_path)  # the recorder's parameter, and in everybody's environment
+    deadline_s = time.monotonic() + 20.0
+    while len(processes_with(mark)) < 4 and time.monotonic() < deadline_s:
+        time.sleep(0.05)
+    assert len(processes_with(mark)) == 4  # the demo and its three
+    running.send_signal(how)
+    running.communicate(timeout=30)
+    deadline_s = time.monotonic() + 10.0
+    while processes_with(mark) and time.monotonic() < deadline_s:
+        time.sleep(0.05)
+    assert processes_with(mark) == []
+
+
+def processes_with(mark):
+    """Give the ids of the processes with this text in their command or environment."""
+    found = []
+    for entry in Path('/proc').iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        try:
+            known = (entry / 'cmdline').read_bytes() + (entry / 'environ').read_bytes()
+        except OSError:
+            continue
+        if mark.encode() in known:
+            found.append(int(entry.name))
+    return found
+
+
+def test_a_model_that_is_on_this_machine_goes_before_a_stand_in(demo, monkeypatch):
+    here = set()
+    monkeypatch.setattr(demo, 'cached', lambda name: Path(name) if name in here else None)
+    stand_in = demo.choose_model(None, None)
+    assert (stand_in.model, stand_in.weights) == ('ZoeD_tiny_NK', 'random')
+    assert 'noise' in stand_in.remark
+    here.add('ZoeD_S_NK')
+    assert demo.choose_model(None, None) == demo.Choice('ZoeD_S_NK', '')
+    here.add('ZoeD_M12_NK')
+    assert demo.choose_model(None, None).model == 'ZoeD_M12_NK'
+    assert demo.choose_model('ZoeD_M12_K', None) == demo.Choice('ZoeD_M12_K', '')
+    with pytest.raises(demo.DemoError, match='MODEL'):
+        demo.choose_model(None, 'file.pt')
+
+
+def test_the_profile_of_the_demo_stays_on_this_machine_and_fits_into_shared_memory(demo):
+    profile = (ROOT / 'config' / 'fastdds.xml').read_text()
+    local = demo.local_profile(profile, 5_000_000)
+    assert local.count('<address>127.0.0.1</address>') == 1
+    assert '<segment_size>5000000</segment_size>' in local
+    assert demo.segment_size(10 * 2**30) == 32 * 2**20
+    assert demo.segment_size(64 * 2**20) == 16 * 2**20  # a container as docker makes it
+    with pytest.raises(demo.DemoError, match='shm-size'):
+        demo.segment_size(2**20)
+
+
+def test_a_domain_in_use_is_left_alone(demo, monkeypatch):
+    import socket
+
+    monkeypatch.setattr(demo.random, 'sample', lambda *_: [55, 56])
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(('', 7400 + 250 * 55 + 10))
+        assert demo.free_domain() == 56
+    assert demo.free_domain() == 55
+
+
+def test_a_name_with_blanks_is_one_picture_and_several_names_are_several(demo, tmp_path):
+    one = picture(tmp_path / 'a b.png')
+    assert demo.pictures_named(str(one)) == [str(one)]
+    assert demo.pictures_named('/x/a.png /x/b.png') == ['/x/a.png', '/x/b.png']
