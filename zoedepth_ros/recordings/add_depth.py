@@ -1,0 +1,117 @@
+"""Copy a recording and add the depth of its pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from typing import Any
+
+from zoedepth_ros.inference.head_policy import HeadPolicy
+from zoedepth_ros.inference.result import AUTO, DepthPredictor, DepthResult, InferenceError
+from zoedepth_ros.recordings.ahead import ahead
+from zoedepth_ros.recordings.cdr import encode
+from zoedepth_ros.recordings.contents import Channel, Item, Message, Metadata
+from zoedepth_ros.recordings.depth_messages import cloud, depth_image
+from zoedepth_ros.recordings.errors import Damage
+from zoedepth_ros.recordings.frames import Frame, Source
+from zoedepth_ros.recordings.output import Output
+from zoedepth_ros.recordings.plan import Plan, Report
+
+_AHEAD = 16  # messages read, and predicted, before they are needed
+
+
+def add_depth(
+    plan: Plan, predictor: DepthPredictor, on_picture: Callable[[], None] = lambda: None
+) -> Report:
+    """Write the recording with depth added; goes on where an earlier attempt was stopped.
+
+    on_picture: called after each picture.  Reading, predicting and writing overlap.
+    """
+    report = Report(warning=predictor.trained_on)
+    damage = Damage(salvage=plan.salvage)
+    with Output(plan.target, compression=plan.options.compression) as output:
+        output.write(Metadata('zoedepth_ros', _about(plan, predictor)))
+        for channel in plan.survey.channels:
+            output.write(channel)
+        read = ahead(Source(plan, report, damage, output.done()).steps(), _AHEAD)
+        predicted = ahead(_predicted(read, predictor, plan.options.head, report), _AHEAD)
+        for item, frame, result in predicted:
+            output.write(item)
+            if frame is not None:
+                for message in _added(plan, item, frame, result, report):
+                    output.write(message)
+            if isinstance(item, Message) and item.channel.topic == plan.inputs.image:
+                on_picture()
+    report.damage = damage.notes
+    return report
+
+
+def _predicted(
+    steps: Iterator[tuple[Item, Frame | None]],
+    predictor: DepthPredictor,
+    mode: str,
+    report: Report,
+) -> Iterator[tuple[Item, Frame | None, DepthResult | None]]:
+    """Predict what is not done yet; a picture that fails goes on without a frame."""
+    policy, started = HeadPolicy(predictor.heads, mode), False
+    for item, frame in steps:
+        if frame is None or len(frame.done) == len(frame.wanted):
+            yield item, frame, None
+            continue
+        head = policy.head if started or mode != AUTO else AUTO
+        try:
+            result = predictor(frame.rgb, head, route=mode == AUTO)
+        except InferenceError:
+            report.skipped['inference failed'] += 1
+            yield item, None, None
+            continue
+        started = True
+        policy.update(result.router_probabilities, frame.time_s)
+        yield item, frame, result
+
+
+def _added(
+    plan: Plan, item: Item, frame: Frame, result: DepthResult | None, report: Report
+) -> Iterator[Message]:
+    """Give what is added for a picture: what is done already, then the rest."""
+    assert isinstance(item, Message)
+    yield from frame.done
+    report.depths += 1
+    report.reused += bool(frame.done)
+    report.clouds += plan.channels.points in frame.wanted
+    for channel in frame.wanted[len(frame.done) :]:
+        assert result is not None
+        data = encode(_message(plan, channel, frame, result))
+        yield Message(channel, item.log_time_ns, item.publish_time_ns, item.sequence, data)
+
+
+def _message(plan: Plan, channel: Channel, frame: Frame, result: DepthResult) -> Any:
+    channels, options = plan.channels, plan.options
+    if channel == channels.depth:
+        return depth_image(frame.header, result.depth_m, options.encoding)
+    if channel == channels.uncertainty:
+        return depth_image(frame.header, result.uncertainty_m, '32FC1')
+    assert frame.camera is not None
+    if channel == channels.camera_info:
+        return frame.camera.info(frame.header)
+    return cloud(
+        frame.header,
+        result.depth_m,
+        frame.rgb,
+        frame.camera,
+        step=options.decimation,
+        edge_filter=options.edge_filter,
+    )
+
+
+def _about(plan: Plan, predictor: DepthPredictor) -> dict[str, str]:
+    """Say in the recording where its depth comes from; another answer is another work."""
+    options = {name: str(value) for name, value in asdict(plan.options).items()}
+    return {
+        **options,
+        'image': plan.inputs.image,
+        'camera_info': plan.inputs.camera_info,
+        'model': predictor.model_name,
+        'weights': predictor.weights_origin,
+        'trained_on': predictor.trained_on,
+    }

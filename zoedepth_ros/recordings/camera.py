@@ -1,0 +1,150 @@
+"""The camera that a recording's camera_info describes, at the size of its pictures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoedepth_ros.geometry.intrinsics import (
+    CameraError,
+    CameraModel,
+    Intrinsics,
+    Roi,
+    camera_from_calibration,
+)
+from zoedepth_ros.geometry.points import decimate
+from zoedepth_ros.geometry.rays import rays
+from zoedepth_ros.recordings.cdr import CAMERA_INFO, REGION_OF_INTEREST, make
+
+
+class Camera:
+    """Hold one camera at one picture size, with what is expensive to compute."""
+
+    def __init__(self, model: CameraModel, info: Any) -> None:
+        """info: CameraInfo of the depth image; its header is another's."""
+        self.model = model
+        self._info = info
+        self._rays: dict[int, NDArray[np.float32]] = {}
+
+    def info(self, header: Any) -> Any:
+        """Give the CameraInfo with this header."""
+        return replace(self._info, header=header)
+
+    def rays(self, step: int) -> NDArray[np.float32]:
+        """Give x/z and y/z of every `step`-th pixel, (H, W, 2)."""
+        if step not in self._rays:
+            self._rays[step] = np.ascontiguousarray(decimate(rays(self.model), step))
+        return self._rays[step]
+
+
+class CameraTracker:
+    """Know the camera of the next picture; made anew only when camera_info changes."""
+
+    def __init__(self, *, rectified: bool, hfov_rad: float = 0.0) -> None:
+        """rectified: take P, not K and D.  hfov_rad: assumed without calibration; 0 for none."""
+        self._rectified, self._hfov_rad = rectified, hfov_rad
+        self._info: Any = None
+        self._key: object = None
+        self._cameras: dict[tuple[int, int], Camera | None] = {}
+        self.trouble = 'no camera_info'
+        """Why the last picture had no camera."""
+
+    def set_info(self, info: Any) -> None:
+        """Take a CameraInfo."""
+        key = repr(replace(info, header=None))
+        if key != self._key:
+            self._info, self._key = info, key
+            self._cameras.clear()
+
+    def camera(self, height: int, width: int) -> Camera | None:
+        """Give the camera for pictures of this size; None, and `trouble`, when it is unknown."""
+        if (height, width) not in self._cameras:
+            self._cameras[height, width] = self._make(height, width)
+        return self._cameras[height, width]
+
+    def _make(self, height: int, width: int) -> Camera | None:
+        info = self._info
+        if info is None or info.k[0] == 0.0:
+            if self._hfov_rad > 0.0:
+                intrinsics = Intrinsics.from_hfov(width, height, self._hfov_rad)
+                return Camera(CameraModel(intrinsics), info_from_intrinsics(intrinsics))
+            if info is not None:
+                self.trouble = 'the camera is not calibrated (K[0] of camera_info is 0)'
+            return None
+        try:
+            model = _model(info, height, width, self._rectified)
+            return Camera(model, _info_at(info, height, width))
+        except CameraError as error:
+            self.trouble = f'camera_info: {error}'
+            return None
+
+
+def info_from_intrinsics(intrinsics: Intrinsics) -> Any:
+    """Make the CameraInfo of a camera without distortion; without header."""
+    return make(
+        CAMERA_INFO,
+        header=None,
+        height=intrinsics.height,
+        width=intrinsics.width,
+        distortion_model='plumb_bob',
+        d=np.zeros(5),
+        k=intrinsics.matrix().ravel(),
+        r=np.eye(3).ravel(),
+        p=np.column_stack((intrinsics.matrix(), np.zeros(3))).ravel(),
+        binning_x=0,
+        binning_y=0,
+        roi=_no_roi(do_rectify=False),
+    )
+
+
+def _model(info: Any, height: int, width: int, rectified: bool) -> CameraModel:
+    roi = info.roi
+    return camera_from_calibration(
+        k=info.k,
+        d=info.d,
+        p=info.p,
+        distortion_model=info.distortion_model,
+        width=info.width,
+        height=info.height,
+        image_width=width,
+        image_height=height,
+        rectified=rectified,
+        binning_x=info.binning_x,
+        binning_y=info.binning_y,
+        roi=Roi(roi.x_offset, roi.y_offset, roi.width, roi.height),
+    )
+
+
+def _info_at(info: Any, height: int, width: int) -> Any:
+    """Give a CameraInfo as it is, or for the picture's size where that is another one."""
+    seen = (
+        (info.roi.height or info.height) // max(1, info.binning_y),
+        (info.roi.width or info.width) // max(1, info.binning_x),
+    )
+    if seen == (height, width):
+        return info
+    p = np.array(info.p, np.float64).reshape(3, 4)
+    if p[0, 0] != 0.0:
+        flat = _model(info, height, width, True).intrinsics
+        # A stereo baseline in pixels scales along.
+        p[:2, 3] *= flat.fx_px / p[0, 0], flat.fy_px / p[1, 1]
+        p[:, :3] = flat.matrix()
+    return replace(
+        info,
+        height=height,
+        width=width,
+        k=_model(info, height, width, False).intrinsics.matrix().ravel(),
+        p=p.ravel(),
+        binning_x=0,
+        binning_y=0,
+        roi=_no_roi(do_rectify=info.roi.do_rectify),
+    )
+
+
+def _no_roi(*, do_rectify: bool) -> Any:
+    return make(
+        REGION_OF_INTEREST, x_offset=0, y_offset=0, height=0, width=0, do_rectify=do_rectify
+    )

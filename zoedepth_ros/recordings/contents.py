@@ -1,0 +1,109 @@
+"""What a recording holds, whatever its storage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+ROSBAG2_METADATA = 'rosbag2'
+"""Name of the record in which rosbag2 keeps a bag's metadata."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """Describe one topic as one publisher's messages were recorded."""
+
+    topic: str
+    """Name with its namespace."""
+
+    type_name: str
+    """Such as sensor_msgs/msg/Image."""
+
+    schema_encoding: str
+    """'ros2msg' or 'ros2idl'; '' when the recording does not say what its messages look like."""
+
+    schema: bytes
+    """The definition of the type with everything it contains."""
+
+    message_encoding: str = 'cdr'
+    """How payloads are written."""
+
+    metadata: tuple[tuple[str, str], ...] = ()
+    """The rest, word for word: offered_qos_profiles, topic_type_hash."""
+
+    @property
+    def qos(self) -> str:
+        """The offered quality of service as YAML; '' when it was not recorded."""
+        return dict(self.metadata).get('offered_qos_profiles', '')
+
+
+class Message(NamedTuple):
+    """Hold one message as it was recorded; a tuple, for there are millions."""
+
+    channel: Channel
+    """Where it was published."""
+
+    log_time_ns: int
+    """When it was recorded [ns]."""
+
+    publish_time_ns: int
+    """When it was published [ns]."""
+
+    sequence: int
+    """The publisher's number of it; 0 when unknown."""
+
+    data: bytes
+    """The payload."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """Hold a file that somebody put into a recording."""
+
+    log_time_ns: int
+    """When it was put there [ns]."""
+
+    create_time_ns: int
+    """When it was made [ns]."""
+
+    name: str
+    """Its name."""
+
+    media_type: str
+    """Its MIME type."""
+
+    data: bytes
+    """Its content."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """Hold names and values that somebody put into a recording."""
+
+    name: str
+    """What it is about."""
+
+    values: dict[str, str]
+    """The values."""
+
+
+Item = Channel | Message | Attachment | Metadata
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Hold what is known of a recording before it is read."""
+
+    channels: tuple[Channel, ...]
+    """Every channel, also those without messages."""
+
+    counts: dict[str, int]
+    """Topic -> number of messages."""
+
+    def of_type(self, *type_names: str) -> list[str]:
+        """Give the topics of these types, by name."""
+        return sorted({c.topic for c in self.channels if c.type_name in type_names})
+
+    def type_of(self, topic: str) -> str:
+        """Give the type of a topic; '' when there is none."""
+        return next((c.type_name for c in self.channels if c.topic == topic), '')

@@ -1,0 +1,80 @@
+"""From a prediction to the messages that are added to a recording."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoedepth_ros.geometry.filters import flying_pixels
+from zoedepth_ros.geometry.points import decimate, depth_to_points
+from zoedepth_ros.recordings.camera import Camera
+from zoedepth_ros.recordings.cdr import IMAGE, POINT_CLOUD, POINT_FIELD, make
+
+ENCODINGS = ('32FC1', '16UC1')
+_POINT_STEP_BYTES = 16  # x, y, z, rgb
+_FLOAT32 = 7  # sensor_msgs/PointField.FLOAT32
+_BIG_ENDIAN = sys.byteorder == 'big'
+
+
+def depth_image(header: Any, depth_m: NDArray[np.float32], encoding: str) -> Any:
+    """Make an Image of depth (H, W): 32FC1 in metres, 16UC1 in millimetres with 0 for unknown."""
+    if encoding == '32FC1':
+        return _image(header, depth_m, encoding)
+    mm = np.rint(depth_m * np.float32(1000.0))
+    known = (mm >= 1.0) & (mm <= 65535.0)  # false for NaN
+    return _image(header, np.where(known, mm, 0.0).astype(np.uint16), encoding)
+
+
+def cloud(
+    header: Any,
+    depth_m: NDArray[np.float32],
+    rgb: NDArray[np.uint8],
+    camera: Camera,
+    *,
+    step: int,
+    edge_filter: bool,
+) -> Any:
+    """Make an organised, coloured PointCloud2 of every `step`-th pixel; NaN at edges.
+
+    depth_m: (H, W); rgb: (H, W, 3).
+    """
+    if edge_filter:
+        depth_m = np.where(flying_pixels(depth_m), np.float32(np.nan), depth_m)
+    points_m = depth_to_points(np.ascontiguousarray(decimate(depth_m, step)), camera.rays(step))
+    height, width = points_m.shape[:2]
+    values = np.empty((height, width, 4), np.float32)
+    values[..., :3] = points_m
+    red, green, blue = np.moveaxis(decimate(rgb, step).astype(np.uint32), -1, 0)
+    values.view(np.uint32)[..., 3] = red << 16 | green << 8 | blue  # as PCL and rviz read it
+    return make(
+        POINT_CLOUD,
+        header=header,
+        height=height,
+        width=width,
+        fields=[
+            make(POINT_FIELD, name=name, offset=4 * i, datatype=_FLOAT32, count=1)
+            for i, name in enumerate(('x', 'y', 'z', 'rgb'))
+        ],
+        is_bigendian=_BIG_ENDIAN,
+        point_step=_POINT_STEP_BYTES,
+        row_step=width * _POINT_STEP_BYTES,
+        data=values.reshape(-1).view(np.uint8),
+        is_dense=False,
+    )
+
+
+def _image(header: Any, pixels: NDArray[Any], encoding: str) -> Any:
+    pixels = np.ascontiguousarray(pixels)
+    return make(
+        IMAGE,
+        header=header,
+        height=pixels.shape[0],
+        width=pixels.shape[1],
+        encoding=encoding,
+        is_bigendian=int(_BIG_ENDIAN),
+        step=pixels.strides[0],
+        data=pixels.reshape(-1).view(np.uint8),
+    )

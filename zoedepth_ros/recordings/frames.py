@@ -1,0 +1,164 @@
+"""Read a recording and prepare the pictures whose depth is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoedepth_ros.recordings.camera import Camera, CameraTracker
+from zoedepth_ros.recordings.cdr import CAMERA_INFO, COMPRESSED_IMAGE, decode
+from zoedepth_ros.recordings.contents import Channel, Item, Message
+from zoedepth_ros.recordings.errors import Damage
+from zoedepth_ros.recordings.plan import Plan, Report
+from zoedepth_ros.ros.conversions import (
+    ConversionError,
+    convert_with_opencv,
+    rgb_from_compressed,
+    rgb_from_image,
+)
+from zoedepth_ros.ros.rates import RateLimiter
+
+_NS = 1e-9
+
+
+class Frame(NamedTuple):
+    """Hold a picture whose depth is wanted."""
+
+    header: Any
+    """Of the picture, and so of everything that is added."""
+
+    rgb: NDArray[np.uint8]
+    """(H, W, 3)."""
+
+    camera: Camera | None
+    """None when it is not known."""
+
+    time_s: float
+    """When the picture was recorded [s]."""
+
+    wanted: tuple[Channel, ...]
+    """What is to be added, in order."""
+
+    done: tuple[Message, ...]
+    """The first of it, when an earlier attempt has left them."""
+
+
+class Source:
+    """Read a recording and prepare the pictures whose depth is wanted."""
+
+    def __init__(
+        self, plan: Plan, report: Report, damage: Damage, done: Iterator[Message]
+    ) -> None:
+        """done: what an earlier attempt has left."""
+        self._plan, self._report, self._damage = plan, report, damage
+        self._done = _Done(done, plan)
+        self._rate = RateLimiter(plan.options.rate_hz)
+        self._tracker = CameraTracker(
+            rectified=plan.inputs.rectified, hfov_rad=plan.options.hfov_rad
+        )
+
+    def steps(self) -> Iterator[tuple[Item, Frame | None]]:
+        """Give everything in order, with a frame where it is a picture to work on."""
+        inputs = self._plan.inputs
+        self._look_for_camera()
+        for item in self._plan.recording.read(self._damage):
+            frame = None
+            if isinstance(item, Message):
+                if item.channel.topic == inputs.image:
+                    frame = self._frame(item)
+                elif item.channel.topic == inputs.camera_info:
+                    self._take_info(item)
+            yield item, frame
+
+    def _look_for_camera(self) -> None:
+        """Find the first camera_info, for pictures that come before it."""
+        topic = self._plan.inputs.camera_info
+        if not self._plan.survey.counts.get(topic):
+            return
+        for item in self._plan.recording.read(Damage(salvage=True)):
+            if isinstance(item, Message) and item.channel.topic == topic:
+                self._take_info(item)
+                return
+
+    def _take_info(self, message: Message) -> None:
+        try:
+            self._tracker.set_info(decode(message.data, CAMERA_INFO))
+        except ValueError:
+            self._report.skipped['unreadable camera_info'] += 1
+
+    def _frame(self, message: Message) -> Frame | None:
+        self._report.pictures += 1
+        time_s = message.log_time_ns * _NS
+        if not self._rate.is_due(time_s):
+            self._report.skipped['above the rate'] += 1
+            return None
+        try:
+            picture, rgb = decode_picture(message, self._plan.inputs.image_type)
+        except ConversionError as error:
+            self._report.skipped[error.reason] += 1
+            return None
+        except ValueError:
+            self._report.skipped['unreadable message'] += 1
+            return None
+        self._rate.take(time_s)
+        camera = self._tracker.camera(*rgb.shape[:2])
+        wanted = self._wanted(camera)
+        return Frame(picture.header, rgb, camera, time_s, wanted, self._done.take(wanted, message))
+
+    def _wanted(self, camera: Camera | None) -> tuple[Channel, ...]:
+        channels, options = self._plan.channels, self._plan.options
+        wanted = [channels.depth]
+        if camera is not None:
+            wanted.append(channels.camera_info)
+        if camera is not None and options.points:
+            wanted.append(channels.points)
+        if camera is None and options.points:
+            self._report.no_points = self._tracker.trouble
+        if options.uncertainty:
+            wanted.append(channels.uncertainty)
+        return tuple(wanted)
+
+
+class _Done:
+    """Hand out what an earlier attempt has left, message by message."""
+
+    def __init__(self, messages: Iterator[Message], plan: Plan) -> None:
+        channels = plan.channels
+        topics = {
+            channel.topic
+            for channel in (
+                channels.depth,
+                channels.camera_info,
+                channels.points,
+                channels.uncertainty,
+            )
+        }
+        self._messages = (message for message in messages if message.channel.topic in topics)
+        self._next = next(self._messages, None)
+
+    def take(self, wanted: tuple[Channel, ...], picture: Message) -> tuple[Message, ...]:
+        """Give those of the wanted messages that there are: all, the first ones, or none."""
+        found: list[Message] = []
+        for channel in wanted:
+            have = self._next
+            if have is None or have.log_time_ns != picture.log_time_ns:
+                break
+            if have.channel.topic != channel.topic:
+                break
+            found.append(have)
+            self._next = next(self._messages, None)
+        return tuple(found)
+
+
+def decode_picture(message: Message, type_name: str) -> tuple[Any, NDArray[np.uint8]]:
+    """Give the message and its picture, rgb (H, W, 3).
+
+    Raises ConversionError for a picture and ValueError for a message that cannot be read.
+    """
+    picture = decode(message.data, type_name)
+    if type_name == COMPRESSED_IMAGE:
+        return picture, rgb_from_compressed(picture)
+    return picture, rgb_from_image(picture, convert_with_opencv)

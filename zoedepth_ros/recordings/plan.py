@@ -1,0 +1,152 @@
+"""What is to be done to a recording, settled before any work starts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from zoedepth_ros.geometry.intrinsics import Intrinsics
+from zoedepth_ros.inference.result import AUTO
+from zoedepth_ros.recordings.contents import Survey
+from zoedepth_ros.recordings.depth_messages import ENCODINGS
+from zoedepth_ros.recordings.errors import Damage, RecordingError
+from zoedepth_ros.recordings.output import COMPRESSIONS, partial_path
+from zoedepth_ros.recordings.recording import Recording, open_recording
+from zoedepth_ros.recordings.topics import Inputs, OutputChannels, find_inputs, output_channels
+
+
+@dataclass(frozen=True, slots=True)
+class DepthOptions:
+    """Say what is added and how; the defaults are the node's."""
+
+    image: str = ''
+    """Topic of the pictures; '' when there is only one."""
+
+    camera_info: str = ''
+    """Topic of their camera_info; '' for the picture topic's sibling."""
+
+    depth_topic: str = '/depth/image'
+    """Topic of the depth; camera_info, points and uncertainty go beside it."""
+
+    encoding: str = '32FC1'
+    """32FC1 (metres, float) or 16UC1 (millimetres)."""
+
+    points: bool = True
+    """Whether clouds are added, where the camera is known."""
+
+    uncertainty: bool = False
+    """Whether the depth's standard deviation is added."""
+
+    decimation: int = 4
+    """A point for every so many rows and columns."""
+
+    edge_filter: bool = True
+    """Whether points that hang between two surfaces are left out."""
+
+    rate_hz: float = 0.0
+    """Depth for at most so many pictures a second [Hz]; 0 for all."""
+
+    head: str = AUTO
+    """'indoor', 'outdoor', or 'auto' for the router's choice."""
+
+    hfov_rad: float = 0.0
+    """Field of view assumed when the recording has no calibration [rad]; 0 for none."""
+
+    compression: str = 'none'
+    """Of the new recording's chunks: none, lz4 or zstd."""
+
+    def __post_init__(self) -> None:
+        for name, value, choices in (
+            ('encoding', self.encoding, ENCODINGS),
+            ('compression', self.compression, tuple(COMPRESSIONS)),
+        ):
+            if value not in choices:
+                raise ValueError(f'{name} must be one of {", ".join(choices)}, got {value!r}')
+        if self.decimation < 1:
+            raise ValueError(f'decimation must be 1 or more, got {self.decimation}')
+        if self.rate_hz < 0.0:
+            raise ValueError(f'rate must be 0 or more Hz, got {self.rate_hz}')
+        if self.hfov_rad:
+            Intrinsics.from_hfov(640, 480, self.hfov_rad)  # raises for an impossible angle
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Hold what has been found out before any work is done."""
+
+    recording: Recording
+    """What is read."""
+
+    target: Path
+    """What is written."""
+
+    survey: Survey
+    """What the recording holds."""
+
+    inputs: Inputs
+    """The topics that are read."""
+
+    channels: OutputChannels
+    """The channels that are added."""
+
+    options: DepthOptions
+    """How."""
+
+    salvage: bool
+    """Whether damage is endured."""
+
+
+@dataclass(slots=True)
+class Report:
+    """Tell what was done."""
+
+    pictures: int = 0
+    """Pictures seen."""
+
+    depths: int = 0
+    """Depth images added, earlier attempts' among them."""
+
+    reused: int = 0
+    """Depth images that an earlier attempt had left."""
+
+    clouds: int = 0
+    """Clouds added."""
+
+    skipped: Counter[str] = field(default_factory=Counter)
+    """Why pictures have no depth -> how many."""
+
+    no_points: str = ''
+    """Why pictures have no points; '' when they do."""
+
+    damage: list[str] = field(default_factory=list)
+    """What could not be read."""
+
+    warning: str = ''
+    """What the model was trained on, when it is not for real use."""
+
+
+def make_plan(
+    source: Path,
+    target: Path,
+    options: DepthOptions,
+    *,
+    salvage: bool = False,
+    overwrite: bool = False,
+) -> Plan:
+    """Look at the recording and settle everything that can go wrong before work starts.
+
+    overwrite: replace `target`, begin again.  Raises RecordingError and OSError.
+    """
+    damage = Damage(salvage=salvage)
+    recording = open_recording(source, damage)
+    if target.resolve() in {file.resolve() for file in (source, *recording.files)}:
+        raise RecordingError(f'{target} is the recording itself: choose another name')
+    if target.exists() and not overwrite:
+        raise RecordingError(f'{target} exists; --overwrite replaces it')
+    survey = recording.survey(damage)
+    inputs = find_inputs(survey, options.image, options.camera_info)
+    channels = output_channels(survey, options.depth_topic, inputs.image)
+    if overwrite:
+        partial_path(target).unlink(missing_ok=True)
+    return Plan(recording, target, survey, inputs, channels, options, salvage)

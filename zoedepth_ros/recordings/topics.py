@@ -1,0 +1,169 @@
+"""Which topics of a recording are read, and what the new ones are called."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from zoedepth_ros.recordings.cdr import (
+    CAMERA_INFO,
+    COMPRESSED_IMAGE,
+    IMAGE,
+    POINT_CLOUD,
+    definition,
+)
+from zoedepth_ros.recordings.contents import Channel, Survey
+from zoedepth_ros.recordings.errors import RecordingError
+
+_COMPRESSED = '/compressed'
+# rosbag2 wrote policies as numbers before Jazzy and as names since; a recording keeps to one way.
+_QOS = """- history: {history}
+  depth: 5
+  reliability: {reliability}
+  durability: {durability}
+  deadline:
+    sec: {sec}
+    nsec: {nsec}
+  lifespan:
+    sec: {sec}
+    nsec: {nsec}
+  liveliness: {liveliness}
+  liveliness_lease_duration:
+    sec: {sec}
+    nsec: {nsec}
+  avoid_ros_namespace_conventions: false"""
+_NUMBERS = {'history': 1, 'reliability': 1, 'durability': 2, 'liveliness': 1}
+_NAMES = {
+    'history': 'keep_last',
+    'reliability': 'reliable',
+    'durability': 'volatile',
+    'liveliness': 'automatic',
+}
+_FOREVER = {'sec': 9223372036, 'nsec': 854775807}
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Name what is read."""
+
+    image: str
+    """Topic of the pictures."""
+
+    image_type: str
+    """sensor_msgs/msg/Image or CompressedImage."""
+
+    camera_info: str
+    """Topic of their camera_info; '' when there is none."""
+
+    picture_count: int
+    """Number of pictures."""
+
+    @property
+    def rectified(self) -> bool:
+        """Tell whether the topic's name says that lens distortion has been taken out."""
+        return 'rect' in _base(self.image).rpartition('/')[2]
+
+
+def find_inputs(survey: Survey, image: str, camera_info: str) -> Inputs:
+    """Check the topics that were asked for, find those that were not ('').
+
+    Raises RecordingError listing what there is.
+    """
+    pictures = survey.of_type(IMAGE, COMPRESSED_IMAGE)
+    if not image:
+        image = _only(pictures, survey)
+    if image not in pictures:
+        there = f' ({survey.type_of(image)})' if survey.type_of(image) else ''
+        raise RecordingError(
+            f'{image}{there} is no topic of pictures; {_listed(pictures, survey)}'
+        )
+    cameras = survey.of_type(CAMERA_INFO)
+    if camera_info and camera_info not in cameras:
+        raise RecordingError(
+            f'{camera_info} is no topic of camera_info; there {_are(cameras, survey)}'
+        )
+    sibling = f'{_base(image).rpartition("/")[0]}/camera_info'
+    if not camera_info and sibling in cameras:
+        camera_info = sibling
+    count = survey.counts.get(image, 0)
+    return Inputs(image, survey.type_of(image), camera_info, count)
+
+
+@dataclass(frozen=True, slots=True)
+class OutputChannels:
+    """Hold the channels that are added."""
+
+    depth: Channel
+    """Depth along z."""
+
+    camera_info: Channel
+    """Camera of the depth."""
+
+    points: Channel
+    """The cloud."""
+
+    uncertainty: Channel
+    """Standard deviation of the depth."""
+
+
+def output_channels(survey: Survey, depth_topic: str, like: str) -> OutputChannels:
+    """Name and describe what is added: `depth_topic` and, beside it, the others.
+
+    like: topic whose way to write QoS is taken over.  Raises RecordingError when one of the
+    topics is there already.
+    """
+    beside = depth_topic.rpartition('/')[0]
+    if not depth_topic.startswith('/') or not beside:
+        raise RecordingError(
+            f'{depth_topic!r}: expected a topic inside a namespace, such as /depth/image'
+        )
+    names = (depth_topic, f'{beside}/camera_info', f'{beside}/points', f'{beside}/uncertainty')
+    taken = [name for name in names if survey.type_of(name)]
+    if taken:
+        raise RecordingError(
+            f'the recording has {", ".join(taken)} already; choose another --depth-topic'
+        )
+    qos = _reliable(next(c.qos for c in survey.channels if c.topic == like))
+    kinds = (IMAGE, CAMERA_INFO, POINT_CLOUD, IMAGE)
+    return OutputChannels(
+        *(_described(name, kind, qos) for name, kind in zip(names, kinds, strict=True))
+    )
+
+
+def _described(topic: str, type_name: str, qos: str) -> Channel:
+    text, type_hash = definition(type_name)
+    metadata = (('offered_qos_profiles', qos), ('topic_type_hash', type_hash))
+    return Channel(topic, type_name, 'ros2msg', text.encode(), 'cdr', metadata)
+
+
+def _reliable(qos: str) -> str:
+    """Give reliable, keep last 5, in the way the given profile is written."""
+    return _QOS.format(
+        **(_NAMES if 'reliability: r' in qos or 'reliability: b' in qos else _NUMBERS), **_FOREVER
+    )
+
+
+def _only(pictures: list[str], survey: Survey) -> str:
+    used = [topic for topic in pictures if survey.counts.get(topic)]
+    if len(used) == 1:
+        return used[0]
+    if not used:
+        raise RecordingError(f'the recording holds no pictures; {_listed(pictures, survey)}')
+    raise RecordingError(f'choose one with --image; {_listed(used, survey)}')
+
+
+def _listed(pictures: list[str], survey: Survey) -> str:
+    if pictures:
+        return f'topics of pictures {_are(pictures, survey)}'
+    others = sorted({channel.topic for channel in survey.channels})
+    return f'its topics {_are(others, survey)}'
+
+
+def _are(topics: list[str], survey: Survey) -> str:
+    if not topics:
+        return 'are none'
+    listed = (f'{t} ({survey.type_of(t)}, {survey.counts.get(t, 0)} messages)' for t in topics)
+    return f'are {", ".join(listed)}'
+
+
+def _base(image: str) -> str:
+    return image.removesuffix(_COMPRESSED)
