@@ -20,7 +20,9 @@ MAY_IMPORT = {
 MAY_IMPORT['evaluation'] = {'build', 'inference', 'weights', 'data', 'output', 'model', 'geometry'}
 MAY_IMPORT['export'] = MAY_IMPORT['evaluation']
 MAY_IMPORT['training'] = MAY_IMPORT['evaluation'] | {'evaluation'}
-MAY_IMPORT['cli'] = MAY_IMPORT['training'] | {'training', 'export'}
+MAY_IMPORT['recordings'] = {'build', 'inference', 'geometry', 'output'}
+MAY_IMPORT['viewing'] = {'recordings', 'inference', 'geometry', 'output'}
+MAY_IMPORT['cli'] = MAY_IMPORT['training'] | {'training', 'export', 'recordings', 'viewing'}
 MAY_IMPORT['ros'] = MAY_IMPORT['evaluation'] | {'msg'}  # msg: generated from msg/*.msg
 
 TORCH = {'torch', 'torchvision', 'timm', 'transformers'}
@@ -48,7 +50,14 @@ ONLY = {
         'huggingface_hub', 'aiohttp', 'ftplib', 'torch.hub',
     }): ('weights.fetch',),
     frozenset({'argparse'}): ('cli', 'ros'),
+    frozenset({'mcap', 'rosbags', 'ray'}): ('recordings',),
+    frozenset({'rerun'}): ('viewing',),
 }  # fmt: skip
+# Modules of the ROS room that need no ROS and serve recordings of it as well.
+SHARED = {
+    'recordings': ('zoedepth_ros.ros.conversions', 'zoedepth_ros.ros.rates'),
+    'cli': ('zoedepth_ros.ros.live_pictures',),
+}
 # looks into caches that are on this machine; the module promises not to touch the network
 EXCEPTIONS = {('weights.places', 'huggingface_hub')}
 
@@ -86,7 +95,8 @@ def crossed_walls(source: str, module: str) -> list[str]:
     for name in sorted(imports(source, module)):
         if name.startswith('zoedepth_ros.'):
             other = name.split('.')[1]
-            if room != '__init__' and other not in MAY_IMPORT[room] | {room}:
+            shared = within(name, SHARED.get(room, ()))
+            if room != '__init__' and not shared and other not in MAY_IMPORT[room] | {room}:
                 walls.append(f'{module}: {room} may not import {name}')
             continue
         if within(module, TORCH_FREE) and within(name, TORCH):
