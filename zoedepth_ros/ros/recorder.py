@@ -158,6 +158,8 @@ class StreamRecorder(Node):
             ),
         ]
         write_report(self._folder / REPORT, report)
+        if not self.context.ok():  # stopped by a signal: the log is closed already
+            return
         if report['warning']:
             self.get_logger().warning(report['warning'])
         self.get_logger().info(f'{report["verdict"]}; see {self._folder}')
