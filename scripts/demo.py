@@ -35,6 +35,7 @@ ROOT = Path(__file__).resolve().parent.parent
 EXECUTABLES = Path(sys.prefix) / 'lib' / 'zoedepth_ros'
 PROFILE = ROOT / 'config' / 'fastdds.xml'
 RELEASED, EMBEDDED, STAND_IN = 'ZoeD_M12_NK', 'ZoeD_S_NK', 'ZoeD_tiny_NK'
+LIBC = ctypes.CDLL(None)  # loaded before any fork
 RESULTS = ('report.json', 'demo.png', 'points.ply')
 
 WIDTH_PX, HEIGHT_PX = 640, 480
@@ -67,7 +68,10 @@ class Child:
     name: str
     process: subprocess.Popen[bytes]
     log: Path
-    reader: threading.Thread = field(default_factory=threading.Thread)
+    reader: threading.Thread = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.reader = threading.Thread(target=keep_output, args=(self,), daemon=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -114,6 +118,8 @@ def run(args: argparse.Namespace) -> None:
         for name, executable, parameters in plan(args, choice):
             command = command_for(executable, parameters)
             children.append(start(name, command, environment, args.out / f'{name}.log'))
+        for child in children:  # no thread before the last fork
+            child.reader.start()
         watch(children)
     finally:
         stop(children)
@@ -251,16 +257,13 @@ def start(name: str, command: Sequence[str], environment: Mapping[str, str], log
         start_new_session=True,
         preexec_fn=end_with_parent,
     )
-    child = Child(name, process, log)
-    child.reader = threading.Thread(target=keep_output, args=(child,), daemon=True)
-    child.reader.start()
-    return child
+    return Child(name, process, log)
 
 
 def end_with_parent() -> None:
     """Ask Linux to send SIGTERM when the demo itself is killed."""
     pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
+    LIBC.prctl(pr_set_pdeathsig, signal.SIGTERM)
 
 
 def keep_output(child: Child) -> None:
@@ -312,7 +315,8 @@ def stop(children: Sequence[Child]) -> None:
             except subprocess.TimeoutExpired:
                 continue
     for child in children:
-        child.reader.join(timeout=1.0)
+        if child.reader.is_alive():
+            child.reader.join(timeout=1.0)
 
 
 def conclude(out: Path) -> None:
