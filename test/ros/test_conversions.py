@@ -72,9 +72,9 @@ def test_grey_becomes_three_equal_channels(convert, encoding):
 @pytest.mark.parametrize('encoding', ['mono16', '16UC1'])
 def test_sixteen_bit_grey_is_scaled_in_either_byte_order(convert, encoding, big_endian):
     order = 'big' if big_endian else 'little'
-    row = b''.join(v.to_bytes(2, order) for v in (0, 257 * 100, 65535))
+    row = b''.join(v.to_bytes(2, order) for v in (0, 0x1234, 65535))
     msg = message(encoding, 1, 3, [row], step=7, big_endian=big_endian)
-    assert rgb_from_image(msg, convert)[0, :, 0].tolist() == [0, 100, 255]
+    assert rgb_from_image(msg, convert)[0, :, 0].tolist() == [0, 18, 255]  # 4660 * 255 / 65535
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,8 @@ def test_sixteen_bit_grey_is_scaled_in_either_byte_order(convert, encoding, big_
 )
 @pytest.mark.parametrize('big_endian', [False, True])
 def test_sixteen_bit_colour_is_scaled_in_either_byte_order(convert, encoding, pixel, big_endian):
-    row = b''.join((v * 257).to_bytes(2, 'big' if big_endian else 'little') for v in pixel)
+    # 257 v is exactly v in 8 bits; 3 more is not seen, unless the bytes are swapped
+    row = b''.join((v * 257 + 3).to_bytes(2, 'big' if big_endian else 'little') for v in pixel)
     msg = message(encoding, 1, 1, [row], big_endian=big_endian)
     assert rgb_from_image(msg, convert).tolist() == [[[10, 20, 30]]]
 
@@ -215,10 +216,20 @@ def test_the_orientation_tag_is_ignored_for_pixels_as_the_sensor_reads_them():
         b'rubbish' * 100,
         encoded('.jpg', noise())[:-200],
         encoded('.jpg', noise())[:40],
+        encoded('.jpg', noise())[:-2],
         encoded('.png', noise())[:-200],
         encoded('.png', noise())[:1000] + b'\0\0\0\0' + encoded('.png', noise())[1004:],
     ],
-    ids=['empty', 'start', 'rubbish', 'cut jpeg', 'jpeg header', 'cut png', 'altered png'],
+    ids=[
+        'empty',
+        'start',
+        'rubbish',
+        'cut jpeg',
+        'jpeg header',
+        'no end',
+        'cut png',
+        'altered png',
+    ],
 )
 def test_damaged_bytes_are_refused(data):
     with pytest.raises(ConversionError) as caught:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 import threading
 import time
 from collections.abc import Callable
+from typing import NoReturn
 
 import rclpy
 from rclpy.executors import ExternalShutdownException
@@ -37,7 +37,7 @@ def make_predictor(settings: PredictorSettings) -> DepthPredictor:
     )
 
 
-def main(args: list[str] | None = None) -> None:
+def main(args: list[str] | None = None) -> NoReturn:
     """Run the node until it is told to stop; the exit code is 1 when it could not start."""
     end(run(make_predictor, args))
 
@@ -69,12 +69,8 @@ def run(
     return 0
 
 
-def end(code: int) -> None:
-    """Leave at once: an inference thread inside the network cannot be joined in time.
-
-    What is left of the node goes first, or others see its ghost until its lease runs out, 20 s.
-    """
-    gc.collect()
+def end(code: int) -> NoReturn:
+    """Leave at once: an inference thread inside the network cannot be joined in time."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

@@ -235,7 +235,7 @@ class NodeSettings:
         low=0.0,
         high=_MAX_RANGE_M,
     )
-    scan_enabled: bool = _parameter('scan.enabled', False, 'Publish `scan`, a LaserScan from a band of rows.')
+    scan_enabled: bool = _parameter('scan.enabled', False, 'Publish `scan` from a band of rows.')
     scan_rows: int = _parameter(
         'scan.rows',
         10,
