@@ -237,6 +237,16 @@ def test_damaged_bytes_are_refused(data):
     assert caught.value.reason == 'damaged picture'
 
 
+@pytest.mark.parametrize('suffix', ['.jpg', '.png'])
+def test_a_picture_cut_short_is_refused_where_opencv_fills_it_up(monkeypatch, suffix):
+    """As older versions of OpenCV do, with grey."""
+    monkeypatch.setattr(cv2, 'imdecode', lambda *_: np.full((32, 48, 3), 128, np.uint8))
+    whole = encoded(suffix, noise())
+    assert rgb_from_compressed(compressed(whole)).shape == (32, 48, 3)
+    with pytest.raises(ConversionError, match='breaks off'):
+        rgb_from_compressed(compressed(whole[: len(whole) // 2]))
+
+
 class Bridge(types.ModuleType):
     """Stand in for cv_bridge: what imgmsg_to_cv2 documents, for bgr8 and rgb8 only."""
 

@@ -115,7 +115,8 @@ def rgb_from_image(msg: Any, convert: ColorConverter | None = None) -> Picture:
 def rgb_from_compressed(msg: Any) -> Picture:
     """Decode a sensor_msgs/CompressedImage (JPEG, PNG) to uint8 (H, W, 3) RGB.
 
-    Raises ConversionError, also for a picture that breaks off, which OpenCV fills up in grey.
+    Raises ConversionError, also for a picture that breaks off, which older OpenCVs fill up in
+    grey.
     """
     data = np.frombuffer(msg.data, np.uint8)
     ends = data[-64:].tobytes()
