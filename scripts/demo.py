@@ -8,26 +8,28 @@ neither `ros2` nor `launch`, which do not come with the ROS wheels.
 from __future__ import annotations
 
 import argparse
-import ctypes
 import json
 import os
-import random
-import re
 import shlex
 import shutil
 import signal
-import socket
-import subprocess
 import sys
-import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoedepth_ros.ros.environment import OLD_PROFILE_VARIABLE as OLD_VARIABLE
-from zoedepth_ros.ros.environment import PROFILE_VARIABLE, allocator_environment
+from demo_processes import Child, last_lines, start, stop
+
+from zoedepth_ros.ros.environment import (
+    OLD_PROFILE_VARIABLE,
+    PROFILE_VARIABLE,
+    allocator_environment,
+    free_domain,
+    local_profile,
+    segment_size,
+)
 from zoedepth_ros.weights.places import cached
 from zoedepth_ros.weights.registry import MODELS
 
@@ -35,17 +37,12 @@ ROOT = Path(__file__).resolve().parent.parent
 EXECUTABLES = Path(sys.prefix) / 'lib' / 'zoedepth_ros'
 PROFILE = ROOT / 'config' / 'fastdds.xml'
 RELEASED, EMBEDDED, STAND_IN = 'ZoeD_M12_NK', 'ZoeD_S_NK', 'ZoeD_tiny_NK'
-LIBC = ctypes.CDLL(None)  # loaded before any fork
 RESULTS = ('report.json', 'demo.png', 'points.ply')
 
 WIDTH_PX, HEIGHT_PX = 640, 480
 RATE_HZ = 10.0
 LOADING_LIMIT_S = 180.0
 FETCHING_LIMIT_S = 3600.0  # 1.4 GB over a slow line
-STOPPING_LIMIT_S = 5.0
-LOG_LINES_SHOWN = 15
-LARGEST_SEGMENT_BYTES = 32 * 2**20
-SMALLEST_USEFUL_SEGMENT_BYTES = 4 * 2**20
 
 
 class DemoError(Exception):
@@ -61,25 +58,12 @@ class Choice:
     remark: str = ''
 
 
-@dataclass(slots=True)
-class Child:
-    """Hold one process that the demo started."""
-
-    name: str
-    process: subprocess.Popen[bytes]
-    log: Path
-    reader: threading.Thread = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.reader = threading.Thread(target=keep_output, args=(self,), daemon=True)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     args = parse(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         run(args)
-    except DemoError as error:
+    except (DemoError, OSError) as error:
         print(f'demo: error: {error}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -204,78 +188,11 @@ def make_environment(out: Path) -> dict[str, str]:
         'ROS_DOMAIN_ID': domain,
         'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
         PROFILE_VARIABLE: str(profile),
-        **({OLD_VARIABLE: str(profile)} if os.environ.get('ROS_DISTRO') else {}),
+        **({OLD_PROFILE_VARIABLE: str(profile)} if os.environ.get('ROS_DISTRO') else {}),
         'RCUTILS_COLORIZED_OUTPUT': '0',
         'RCUTILS_CONSOLE_OUTPUT_FORMAT': '[{severity}] {message}',
         'PYTHONUNBUFFERED': '1',
     }
-
-
-def segment_size(free_bytes: int) -> int:
-    """Choose the shared-memory segment of each process; containers often have 64 MB in all."""
-    size = min(LARGEST_SEGMENT_BYTES, free_bytes // 4)  # three processes, and some air
-    if size < SMALLEST_USEFUL_SEGMENT_BYTES:
-        raise DemoError(
-            f'/dev/shm has {free_bytes // 2**20} MB free, too little for pictures between '
-            'processes; in a container: docker run --shm-size=256m'
-        )
-    return size
-
-
-def local_profile(profile: str, segment_bytes: int) -> str:
-    """Change a Fast DDS profile so that nothing leaves this machine, whatever the release.
-
-    Humble does not know ROS_AUTOMATIC_DISCOVERY_RANGE: hence the list of interfaces.
-    """
-    size = f'<segment_size>{segment_bytes}</segment_size>'
-    only = '<interfaceWhiteList><address>127.0.0.1</address></interfaceWhiteList>'
-    profile = re.sub(r'<segment_size>\d+</segment_size>', size, profile)
-    return profile.replace('<type>UDPv4</type>', f'<type>UDPv4</type>\n        {only}')
-
-
-def free_domain() -> int:
-    """Give a ROS domain on which no process of this machine seems to be."""
-    domains = random.sample(range(1, 102), 101)
-    for domain in domains:
-        # Where the first participant of a domain listens: RTPS, section 9.6.1.
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as trial:
-            try:
-                trial.bind(('', 7400 + 250 * domain + 10))
-            except OSError:
-                continue
-            return domain
-    raise DemoError('every ROS domain from 1 to 101 is in use on this machine')
-
-
-def start(name: str, command: Sequence[str], environment: Mapping[str, str], log: Path) -> Child:
-    """Start a process in a group of its own: Ctrl-C reaches the demo, which ends its own."""
-    process = subprocess.Popen(
-        command,
-        env=dict(environment),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-        preexec_fn=end_with_parent,
-    )
-    return Child(name, process, log)
-
-
-def end_with_parent() -> None:
-    """Ask Linux to send SIGTERM when the demo itself is killed."""
-    pr_set_pdeathsig = 1
-    LIBC.prctl(pr_set_pdeathsig, signal.SIGTERM)
-
-
-def keep_output(child: Child) -> None:
-    """Write what a process says into its log and show it."""
-    assert child.process.stdout is not None
-    with child.log.open('wb') as log:
-        for line in child.process.stdout:
-            log.write(line)
-            log.flush()
-            # A progress bar is one long line with carriage returns: its last state is enough.
-            text = line.decode(errors='replace').rstrip().rsplit('\r', 1)[-1]
-            print(f'{child.name:>8}: {text.removeprefix("[INFO] ")}', flush=True)
 
 
 def watch(children: Sequence[Child]) -> None:
@@ -295,28 +212,6 @@ def watch(children: Sequence[Child]) -> None:
             f'depth and points did not arrive (recorder: {recorder.process.returncode}); '
             f'{last_lines(recorder.log)}\n{last_lines(node.log)}'
         )
-
-
-def last_lines(log: Path) -> str:
-    lines = log.read_text(errors='replace').splitlines()[-LOG_LINES_SHOWN:] if log.exists() else []
-    return '\n  '.join([f'the end of {log}:', *(lines or ['(empty)'])])
-
-
-def stop(children: Sequence[Child]) -> None:
-    """End these processes and no others: ask, ask again, then kill."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
-        alive = [child for child in children if child.process.poll() is None]
-        for child in alive:
-            child.process.send_signal(number)
-        deadline_s = time.monotonic() + STOPPING_LIMIT_S
-        for child in alive:
-            try:
-                child.process.wait(timeout=max(0.1, deadline_s - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                continue
-    for child in children:
-        if child.reader.is_alive():
-            child.reader.join(timeout=1.0)
 
 
 def conclude(out: Path) -> None:

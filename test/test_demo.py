@@ -20,11 +20,12 @@ ROOT = Path(__file__).resolve().parent.parent
 TINY = ('--model', 'ZoeD_tiny_NK', '--weights', 'random')
 
 
-@pytest.fixture(scope='module')
-def demo():
+@pytest.fixture
+def demo(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / 'scripts'))
     spec = importlib.util.spec_from_file_location('demo', ROOT / 'scripts' / 'demo.py')
     module = importlib.util.module_from_spec(spec)
-    sys.modules['demo'] = module
+    monkeypatch.setitem(sys.modules, 'demo', module)
     spec.loader.exec_module(module)
     return module
 
@@ -130,27 +131,6 @@ def test_a_model_that_is_on_this_machine_goes_before_a_stand_in(demo, monkeypatc
     assert demo.choose_model('ZoeD_M12_K', None) == demo.Choice('ZoeD_M12_K', '')
     with pytest.raises(demo.DemoError, match='MODEL'):
         demo.choose_model(None, 'file.pt')
-
-
-def test_the_profile_of_the_demo_stays_on_this_machine_and_fits_into_shared_memory(demo):
-    profile = (ROOT / 'config' / 'fastdds.xml').read_text()
-    local = demo.local_profile(profile, 5_000_000)
-    assert local.count('<address>127.0.0.1</address>') == 1
-    assert '<segment_size>5000000</segment_size>' in local
-    assert demo.segment_size(10 * 2**30) == 32 * 2**20
-    assert demo.segment_size(64 * 2**20) == 16 * 2**20  # a container as docker makes it
-    with pytest.raises(demo.DemoError, match='shm-size'):
-        demo.segment_size(2**20)
-
-
-def test_a_domain_in_use_is_left_alone(demo, monkeypatch):
-    import socket
-
-    monkeypatch.setattr(demo.random, 'sample', lambda *_: [55, 56])
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
-        taken.bind(('', 7400 + 250 * 55 + 10))
-        assert demo.free_domain() == 56
-    assert demo.free_domain() == 55
 
 
 def test_a_name_with_blanks_is_one_picture_and_several_names_are_several(demo, tmp_path):

@@ -1,16 +1,8 @@
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
-import pytest
 import yaml
 
-from zoedepth_ros.ros.environment import (
-    ALLOCATOR,
-    OLD_PROFILE_VARIABLE,
-    PROFILE_VARIABLE,
-    allocator_environment,
-    profile_environment,
-)
 from zoedepth_ros.ros.parameters import TABLE
 
 CONFIG = Path(__file__).resolve().parents[2] / 'config'
@@ -68,19 +60,3 @@ def test_rviz_shows_cloud_picture_and_depth_in_the_optical_frame():
     assert topics['depth/points']['Color Transformer'] == 'RGB8'
     # Cameras may publish best effort, which a reliable subscriber never hears.
     assert topics['image']['Topic']['Reliability Policy'] == 'Best Effort'
-
-
-@pytest.mark.parametrize('name', [PROFILE_VARIABLE, OLD_PROFILE_VARIABLE])
-def test_a_profile_of_the_users_own_stays(name):
-    assert profile_environment('/ours.xml', {name: '/theirs.xml'}) == {}
-
-
-def test_the_profile_is_named_as_the_distribution_reads_it():
-    assert profile_environment('/ours.xml', {}) == {'FASTDDS_DEFAULT_PROFILES_FILE': '/ours.xml'}
-    humble = profile_environment('/ours.xml', {'ROS_DISTRO': 'humble'})
-    assert humble['FASTRTPS_DEFAULT_PROFILES_FILE'] == '/ours.xml'
-
-
-def test_the_users_allocator_settings_stay():
-    chosen = allocator_environment({'MALLOC_TOP_PAD_': '1'})
-    assert set(chosen) == set(ALLOCATOR) - {'MALLOC_TOP_PAD_'}

@@ -1,11 +1,16 @@
-"""Environment variables that make big messages fast; imports neither ROS nor anything else."""
+"""Environment of processes that exchange big messages and stay on one machine; imports no ROS."""
 
 from __future__ import annotations
 
+import random
+import re
+import socket
 from collections.abc import Mapping
 
 PROFILE_VARIABLE = 'FASTDDS_DEFAULT_PROFILES_FILE'
 OLD_PROFILE_VARIABLE = 'FASTRTPS_DEFAULT_PROFILES_FILE'
+_LARGEST_SEGMENT_BYTES = 32 * 2**20
+_SMALLEST_SEGMENT_BYTES = 4 * 2**20
 _OLD_DISTRIBUTIONS = ('foxy', 'galactic', 'humble', 'iron', 'jazzy')
 
 ALLOCATOR: Mapping[str, str] = {
@@ -33,3 +38,45 @@ def profile_environment(profile: str, environ: Mapping[str, str]) -> dict[str, s
     if environ.get('ROS_DISTRO') in _OLD_DISTRIBUTIONS:
         chosen[OLD_PROFILE_VARIABLE] = profile
     return chosen
+
+
+def segment_size(free_bytes: int) -> int:
+    """Choose the shared-memory segment of each of three processes [bytes].
+
+    Containers often have 64 MB for all of them.  Raises OSError when there is too little.
+    """
+    size = min(_LARGEST_SEGMENT_BYTES, free_bytes // 4)  # three processes, and some air
+    if size < _SMALLEST_SEGMENT_BYTES:
+        raise OSError(
+            f'/dev/shm has {free_bytes // 2**20} MB free, too little for pictures between '
+            'processes; in a container: docker run --shm-size=256m'
+        )
+    return size
+
+
+def local_profile(profile: str, segment_bytes: int) -> str:
+    """Change a Fast DDS profile so that nothing leaves this machine, whatever the release.
+
+    Humble does not know ROS_AUTOMATIC_DISCOVERY_RANGE: hence the list of interfaces.
+    """
+    size = f'<segment_size>{segment_bytes}</segment_size>'
+    only = '<interfaceWhiteList><address>127.0.0.1</address></interfaceWhiteList>'
+    profile = re.sub(r'<segment_size>\d+</segment_size>', size, profile)
+    return profile.replace('<type>UDPv4</type>', f'<type>UDPv4</type>\n        {only}')
+
+
+def free_domain() -> int:
+    """Give a ROS domain on which no process of this machine seems to be.
+
+    Raises OSError when there is none.
+    """
+    domains = random.sample(range(1, 102), 101)
+    for domain in domains:
+        # Where the first participant of a domain listens: RTPS, section 9.6.1.
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as trial:
+            try:
+                trial.bind(('', 7400 + 250 * domain + 10))
+            except OSError:
+                continue
+            return domain
+    raise OSError('every ROS domain from 1 to 101 is in use on this machine')
