@@ -70,9 +70,8 @@ def run(args: argparse.Namespace) -> int:
                 failures += 1
                 print(f'zoedepth: error: {result}', file=sys.stderr)
             else:
+                failures += not result.depths
                 _tell(job, result)
-    if failures and len(jobs) == 1:
-        return 2
     return 1 if failures else 0
 
 

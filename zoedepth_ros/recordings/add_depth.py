@@ -42,7 +42,7 @@ def add_depth(
                     output.write(message)
             if isinstance(item, Message) and item.channel.topic == plan.inputs.image:
                 on_picture()
-    report.damage = damage.notes
+    report.damage = list(dict.fromkeys((*plan.damage, *damage.notes)))
     return report
 
 

@@ -19,7 +19,7 @@ from zoedepth_ros.recordings.contents import (
     Metadata,
     Survey,
 )
-from zoedepth_ros.recordings.errors import Damage, RecordingError
+from zoedepth_ros.recordings.errors import Damage, DamagedRecordingError, RecordingError
 
 Definitions = Callable[[str], tuple[str, str]]
 """Type name -> (definition, hash), both '' when the type is not known."""
@@ -36,7 +36,7 @@ def read_db3(path: Path, damage: Damage, definitions: Definitions) -> Iterator[I
     RecordingError when it is no recording and, unless damage is to be endured,
     DamagedRecordingError.
     """
-    with closing(_connect(path)) as database:
+    with closing(_connect(path, damage)) as database:
         channels = _channels(path, database, definitions)
         yield from _metadata(database)
         yield from channels.values()
@@ -50,7 +50,7 @@ def read_db3(path: Path, damage: Damage, definitions: Definitions) -> Iterator[I
 
 def survey_db3(path: Path, damage: Damage, definitions: Definitions) -> Survey:
     """Tell channels and counts."""
-    with closing(_connect(path)) as database:
+    with closing(_connect(path, damage)) as database:
         channels = _channels(path, database, definitions)
         try:
             counts = dict(
@@ -65,10 +65,12 @@ def survey_db3(path: Path, damage: Damage, definitions: Definitions) -> Survey:
     )
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    if not path.exists():
-        raise FileNotFoundError(f'{path}: no such file')
-    return sqlite3.connect(f'{path.resolve().as_uri()}?mode=ro', uri=True, check_same_thread=False)
+def _connect(path: Path, damage: Damage) -> sqlite3.Connection:
+    address = f'{path.resolve().as_uri()}?mode=ro'
+    database = sqlite3.connect(address, uri=True, check_same_thread=False)
+    if damage.salvage:
+        database.execute('PRAGMA writable_schema = ON')  # else a file that was cut is not opened
+    return database
 
 
 def _channels(
@@ -79,6 +81,8 @@ def _channels(
         rows = database.execute('SELECT * FROM topics ORDER BY id').fetchall()
         schemas = _schemas(database)
     except sqlite3.DatabaseError as error:
+        if 'malformed' in str(error):
+            raise DamagedRecordingError(f'{path}: damaged: {error} (--salvage)') from None
         raise RecordingError(f'{path}: not a recording of rosbag2: {error}') from None
     channels = {}
     for row in rows:

@@ -96,6 +96,9 @@ class Plan:
     salvage: bool
     """Whether damage is endured."""
 
+    damage: tuple[str, ...] = ()
+    """What is known to be damaged already."""
+
 
 @dataclass(slots=True)
 class Report:
@@ -149,4 +152,5 @@ def make_plan(
     channels = output_channels(survey, options.depth_topic, inputs.image)
     if overwrite:
         partial_path(target).unlink(missing_ok=True)
-    return Plan(recording, target, survey, inputs, channels, options, salvage)
+    notes = tuple(damage.notes)
+    return Plan(recording, target, survey, inputs, channels, options, salvage, notes)

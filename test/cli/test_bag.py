@@ -1,0 +1,120 @@
+import re
+
+import pytest
+from fake_predictor import FakePredictor
+
+pytest.importorskip('mcap', reason='pip install mcap')
+pytest.importorskip('rosbags', reason='pip install rosbags')
+
+import bags
+
+from zoedepth_ros.cli.main import main
+
+
+@pytest.fixture
+def predictor(monkeypatch):
+    fake = FakePredictor(2.0)
+    monkeypatch.setattr('zoedepth_ros.build.build_predictor', lambda *_, **__: fake)
+    return fake
+
+
+def test_one_recording_becomes_one_with_depth(tmp_path, predictor, capsys):
+    source = bags.write_bag(tmp_path / 'in', bags.drive(3), 'sqlite3')
+    assert main(['bag', str(source), str(tmp_path / 'out.mcap')]) == 0
+    assert len(bags.messages_of(tmp_path / 'out.mcap', '/depth/image')) == 3
+    out = capsys.readouterr().out
+    assert 'out.mcap: 3 depth images of 3 pictures, 3 clouds' in out
+    assert 'WARNING  A FAKE: NOT DEPTH' in out
+
+
+def test_every_option_reaches_the_recording(tmp_path, predictor):
+    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(4))
+    arguments = ['--image', bags.IMAGE, '--camera-info', bags.INFO, '--depth-topic', '/eye/depth']
+    arguments += ['--encoding', '16UC1', '--no-points', '--uncertainty', '--rate', '5']
+    arguments += ['--head', 'outdoor', '--compression', 'zstd']
+    assert main(['bag', str(source), str(tmp_path / 'out.mcap'), *arguments]) == 0
+    topics = {message.topic for message in bags.read_mcap(tmp_path / 'out.mcap')}
+    assert topics - {bags.IMAGE, bags.INFO, bags.CHATTER} == {
+        '/eye/depth',
+        '/eye/camera_info',
+        '/eye/uncertainty',
+    }
+    depths = bags.messages_of(tmp_path / 'out.mcap', '/eye/depth')
+    assert [depth.encoding for depth in depths] == ['16UC1'] * 2
+    assert predictor.asked_heads == ['outdoor'] * 2
+
+
+def test_several_recordings_go_into_a_folder_and_a_bad_one_stops_no_other(
+    tmp_path, predictor, capsys
+):
+    good = bags.write_mcap(tmp_path / 'good.mcap', bags.drive(1))
+    bad = tmp_path / 'bad.mcap'
+    bad.write_bytes(b'nothing')
+    better = bags.write_bag(tmp_path / 'better', bags.drive(2))
+    out = tmp_path / 'out'
+    assert main(['bag', str(good), str(bad), str(better), str(out)]) == 1
+    assert sorted(path.name for path in out.iterdir()) == ['better.mcap', 'good.mcap']
+    assert re.search(r'zoedepth: error: .*bad.mcap: ', capsys.readouterr().err)
+
+
+def test_a_damaged_recording_is_an_error_that_says_what_helps(tmp_path, predictor, capsys):
+    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(5))
+    source.write_bytes(source.read_bytes()[:-400])
+    out = tmp_path / 'out.mcap'
+    assert main(['bag', str(source), str(out)]) == 1
+    assert not list(tmp_path.glob('out*'))
+    assert '--salvage' in capsys.readouterr().err
+    assert main(['bag', str(source), str(out), '--salvage']) == 0
+    assert len(bags.messages_of(out, '/depth/image')) == 5
+    assert 'salvaged: ' in capsys.readouterr().out
+
+
+def test_the_same_command_again_says_that_it_is_done(tmp_path, predictor, capsys):
+    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(1))
+    command = ['bag', str(source), str(tmp_path / 'out.mcap')]
+    assert main(command) == 0
+    assert main(command) == 1
+    assert 'exists; --overwrite replaces it' in capsys.readouterr().err
+    assert main([*command, '--overwrite']) == 0
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['a.mcap', 'b.mcap', 'out.mcap'], 'OUT is a folder'),
+        (['x/a.mcap', 'y/a.mcap', 'out'], 'two recordings would become'),
+        (['a.mcap', 'out.mcap', '--decimation', '0'], 'decimation must be 1 or more'),
+        (['a.mcap', 'out.mcap', '--hfov', '190'], 'field of view'),
+        (['a.mcap', 'out.mcap', '--rate', '-1'], 'rate must be 0 or more'),
+        (['a.mcap', 'out.mcap', '--jobs', '0'], '--jobs must be 1 or more'),
+    ],
+)
+def test_wrong_arguments_are_named(arguments, message, capsys):
+    assert main(['bag', *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_missing_libraries_are_named_with_the_extra(monkeypatch, capsys):
+    monkeypatch.setattr('zoedepth_ros.recordings.errors.find_spec', lambda name: None)
+    assert main(['bag', 'a.mcap', 'b.mcap']) == 2
+    assert 'pip install "zoedepth_ros[bag]"' in capsys.readouterr().err
+
+
+def test_jobs_are_done_side_by_side(tmp_path, monkeypatch, capsys):
+    asked = []
+
+    def run(jobs, model, count, watcher):
+        asked.append((model.name, model.weights, count))
+        return [(job, f'{job.source}: no') for job in jobs]
+
+    monkeypatch.setattr('zoedepth_ros.recordings.fleet.run_with_processes', run)
+    names = [str(tmp_path / name) for name in ('a.mcap', 'b.mcap', 'out')]
+    assert main(['bag', *names, '--jobs', '2', '--model', 'ZoeD_tiny_NK', '--weights', 'w']) == 1
+    assert asked == [('ZoeD_tiny_NK', 'w', 2)]
+    assert capsys.readouterr().err.count('mcap: no') == 2
+
+
+def test_without_ray_its_name_and_install_line_are_given(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr('zoedepth_ros.recordings.fleet.find_spec', lambda name: None)
+    assert main(['bag', str(tmp_path / 'a.mcap'), str(tmp_path / 'b.mcap'), '--ray']) == 2
+    assert 'pip install "ray[data]"' in capsys.readouterr().err

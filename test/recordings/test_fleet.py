@@ -1,0 +1,58 @@
+import pytest
+from fake_model import FakeModel
+
+pytest.importorskip('mcap', reason='pip install mcap')
+pytest.importorskip('rosbags', reason='pip install rosbags')
+
+import bags
+
+from zoedepth_ros.recordings.fleet import Job, run_here, run_with_processes, run_with_ray
+from zoedepth_ros.recordings.plan import DepthOptions
+
+
+class Watcher:
+    def __init__(self):
+        self.expected = self.done = 0
+
+    def expect(self, pictures):
+        self.expected += pictures
+
+    def advance(self, pictures):
+        self.done += pictures
+
+
+def jobs(folder):
+    sources = [bags.write_mcap(folder / f'{n}.mcap', bags.drive(n)) for n in (1, 2, 3)]
+    (folder / 'bad.mcap').write_bytes(b'nothing')
+    sources.insert(1, folder / 'bad.mcap')
+    return [Job(path, folder / 'out' / path.name, DepthOptions()) for path in sources]
+
+
+def check(results, folder):
+    by_name = {job.source.name: result for job, result in results}
+    assert 'bad.mcap: not an MCAP file' in by_name.pop('bad.mcap')
+    assert {name: r.depths for name, r in by_name.items()} == {
+        '1.mcap': 1,
+        '2.mcap': 2,
+        '3.mcap': 3,
+    }
+    for number in (1, 2, 3):
+        out = folder / 'out' / f'{number}.mcap'
+        assert len(bags.messages_of(out, '/depth/points')) == number
+
+
+def test_one_after_the_other_a_bad_one_stops_no_other(tmp_path):
+    watcher = Watcher()
+    check(list(run_here(jobs(tmp_path), FakeModel(), watcher)), tmp_path)
+    assert watcher.expected == watcher.done == 6
+
+
+def test_processes_side_by_side_do_the_same_and_tell_their_progress(tmp_path):
+    watcher = Watcher()
+    check(list(run_with_processes(jobs(tmp_path), FakeModel(), 2, watcher)), tmp_path)
+    assert watcher.expected == watcher.done == 6
+
+
+def test_ray_does_the_same(tmp_path):
+    pytest.importorskip('ray.data', reason='pip install "ray[data]"')
+    check(list(run_with_ray(jobs(tmp_path), FakeModel(), 1)), tmp_path)

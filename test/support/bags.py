@@ -1,0 +1,149 @@
+"""Recordings for tests, written and read by other implementations: rosbags and mcap."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from mcap.reader import make_reader
+from rosbags.interfaces import (
+    Qos,
+    QosDurability,
+    QosHistory,
+    QosLiveliness,
+    QosReliability,
+    QosTime,
+)
+from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.typesys import Stores, get_typestore
+
+STORE = get_typestore(Stores.ROS2_JAZZY)
+IMAGE = '/camera/image_raw'
+INFO = '/camera/camera_info'
+CHATTER = '/chatter'
+SIZE = (48, 64)
+QOS = Qos(
+    QosHistory.KEEP_LAST,
+    7,
+    QosReliability.BEST_EFFORT,
+    QosDurability.VOLATILE,
+    QosTime(0, 0),
+    QosTime(0, 0),
+    QosLiveliness.AUTOMATIC,
+    QosTime(0, 0),
+    False,
+)
+
+
+@dataclass(frozen=True)
+class Written:
+    """One message of a test's recording."""
+
+    topic: str
+    type_name: str
+    time_ns: int
+    data: bytes
+
+
+def header(time_ns: int, frame: str = 'camera_optical'):
+    stamp = STORE.types['builtin_interfaces/msg/Time'](time_ns // 10**9, time_ns % 10**9)
+    return STORE.types['std_msgs/msg/Header'](stamp, frame)
+
+
+def serialized(topic: str, time_ns: int, message) -> Written:
+    data = bytes(STORE.serialize_cdr(message, message.__msgtype__))
+    return Written(topic, message.__msgtype__, time_ns, data)
+
+
+def picture(number: int, size: tuple[int, int] = SIZE) -> np.ndarray:
+    """Make a picture that tells its number by its red value."""
+    rgb = np.full((*size, 3), 90, np.uint8)
+    rgb[..., 0] = 10 * number
+    return rgb
+
+
+def image(rgb: np.ndarray, time_ns: int, topic: str = IMAGE) -> Written:
+    kind = STORE.types['sensor_msgs/msg/Image']
+    height, width = rgb.shape[:2]
+    message = kind(header(time_ns), height, width, 'rgb8', 0, 3 * width, rgb.reshape(-1))
+    return serialized(topic, time_ns + 5, message)  # recorded a little after the stamp
+
+
+def compressed(rgb: np.ndarray, time_ns: int, topic: str = f'{IMAGE}/compressed') -> Written:
+    kind = STORE.types['sensor_msgs/msg/CompressedImage']
+    data = cv2.imencode('.png', rgb[..., ::-1])[1]
+    return serialized(topic, time_ns + 5, kind(header(time_ns), 'png', data.reshape(-1)))
+
+
+def camera_info(time_ns: int, *, focal_px: float = 50.0, size: tuple[int, int] = SIZE) -> Written:
+    height, width = size
+    k = np.array([focal_px, 0, (width - 1) / 2, 0, focal_px, (height - 1) / 2, 0, 0, 1])
+    p = np.column_stack((k.reshape(3, 3), np.zeros(3))).reshape(-1)
+    roi = STORE.types['sensor_msgs/msg/RegionOfInterest'](0, 0, 0, 0, False)
+    message = STORE.types['sensor_msgs/msg/CameraInfo'](
+        header(time_ns), height, width, 'plumb_bob', np.zeros(5), k, np.eye(3).reshape(-1), p,
+        0, 0, roi,
+    )  # fmt: skip
+    return serialized(INFO, time_ns + 1, message)
+
+
+def text(words: str, time_ns: int, topic: str = CHATTER) -> Written:
+    return serialized(topic, time_ns, STORE.types['std_msgs/msg/String'](words))
+
+
+def drive(pictures: int = 4) -> list[Written]:
+    """Make a recording: pictures every 100 ms, each with camera_info, and chatter between."""
+    messages = []
+    for number in range(pictures):
+        time_ns = 10**18 + number * 10**8
+        messages += [
+            camera_info(time_ns),
+            image(picture(number), time_ns),
+            text(f'number {number}', time_ns + 20),
+        ]
+    return messages
+
+
+def write_bag(path: Path, messages: list[Written], storage: str = 'mcap') -> Path:
+    """Write a bag's folder with rosbags; gives the folder."""
+    plugin = StoragePlugin.MCAP if storage == 'mcap' else StoragePlugin.SQLITE3
+    with Writer(path, version=9, storage_plugin=plugin) as writer:
+        connections = {}
+        for message in messages:
+            if message.topic not in connections:
+                connections[message.topic] = writer.add_connection(
+                    message.topic,
+                    message.type_name,
+                    typestore=STORE,
+                    offered_qos_profiles=[QOS],
+                )
+            writer.write(connections[message.topic], message.time_ns, message.data)
+    return path
+
+
+def write_mcap(path: Path, messages: list[Written]) -> Path:
+    """Write a single .mcap file with rosbags."""
+    folder = write_bag(path.with_name(f'{path.name}_folder'), messages)
+    next(folder.glob('*.mcap')).rename(path)
+    return path
+
+
+def read_mcap(path: Path) -> list[Written]:
+    """Read a file with mcap's own reader, in the order of the file, checksums checked."""
+    with path.open('rb') as file:
+        reader = make_reader(file, validate_crcs=True)
+        return [
+            Written(channel.topic, schema.name, message.log_time, message.data)
+            for schema, channel, message in reader.iter_messages(log_time_order=False)
+        ]
+
+
+def messages_of(path: Path, topic: str) -> list:
+    """Read and take apart the messages of one topic."""
+    return [
+        STORE.deserialize_cdr(message.data, message.type_name)
+        for message in read_mcap(path)
+        if message.topic == topic
+    ]
