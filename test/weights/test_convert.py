@@ -3,10 +3,9 @@ from __future__ import annotations
 import pytest
 import torch
 from released_files import midas_shapes, official_shapes, random_tensors
-from tiny_models import tiny_config
+from tiny_models import built_without_memory, tiny_config
 
 from zoedepth_ros.model.config import ModelConfig, preset
-from zoedepth_ros.model.zoedepth import ZoeDepth
 from zoedepth_ros.weights.convert import (
     detect_variant,
     from_hugging_face,
@@ -24,8 +23,7 @@ def shapes_of(state_dict: dict[str, torch.Tensor]) -> dict[str, tuple[int, ...]]
 
 
 def our_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
-    with torch.device('meta'):
-        return shapes_of(ZoeDepth(config).state_dict())
+    return shapes_of(built_without_memory(config).state_dict())
 
 
 def official(architecture: str) -> dict[str, torch.Tensor]:
