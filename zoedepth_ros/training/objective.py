@@ -13,6 +13,9 @@ from zoedepth_ros.training.distributed import sum_over_processes
 from zoedepth_ros.training.losses import router_loss, scale_and_shift_invariant, si_log
 from zoedepth_ros.training.pictures import Example
 
+SIGN_WEIGHT = 1.0
+"""Weight of the mean of relative depth below 0, against a loss of about 1 for a flat map."""
+
 
 class Objective(ABC):
     """The losses of a stage."""
@@ -47,8 +50,12 @@ class RelativeObjective(Objective):
         return RelativePart(model)
 
     def losses(self, output: Prediction, batch: Example) -> dict[str, Tensor]:
-        """Return the relative loss."""
-        return {'loss': self._relative(output.relative_depth, batch)}
+        """Return the relative loss, and what keeps relative depth above 0."""
+        below = (-output.relative_depth).relu()
+        count = sum_over_processes(below.new_tensor(float(below.numel())))
+        sign = sum_over_processes(below.sum()) / count
+        relative = self._relative(output.relative_depth, batch)
+        return {'loss': relative + SIGN_WEIGHT * sign, 'relative': relative, 'sign': sign}
 
 
 class MetricObjective(Objective):
@@ -73,7 +80,11 @@ class MetricObjective(Objective):
 
 
 class RelativePart(nn.Module):
-    """A network up to its relative depth; the metric part is neither run nor trained."""
+    """A network up to its relative depth; the metric part is neither run nor trained.
+
+    Relative depth comes before its ReLU: a loss that does not see a shift would sooner or later
+    push it below 0 everywhere, from where no gradient leads back.
+    """
 
     def __init__(self, model: ZoeDepth) -> None:
         super().__init__()
@@ -81,7 +92,8 @@ class RelativePart(nn.Module):
 
     def forward(self, image: Tensor, head: str) -> Prediction:
         """Return a prediction whose metric maps are empty."""
-        relative_depth = self.model.encode(image).relative_depth
+        features = self.model.encode(image).relative_features
+        relative_depth = self.model.relative_head.conv3(features)
         nothing = torch.empty(0, device=image.device)
         return Prediction(nothing, nothing, relative_depth, None)
 
