@@ -157,6 +157,7 @@ class FrameProcessor:
             return
         header = frame.msg.header
         made_s = sent_s = 0.0
+        age_s: float | None = None  # when the first message, the depth image, is out
         before_s = time.monotonic()
         for topic, msg in self._outputs.make(plan, header, rgb, result, camera, settings):
             between_s = time.monotonic()
@@ -164,13 +165,15 @@ class FrameProcessor:
             after_s = time.monotonic()
             made_s, sent_s = made_s + between_s - before_s, sent_s + after_s - between_s
             before_s = after_s
+            age_s = self._age_s(frame) if age_s is None else age_s
             if topic == 'depth/points':
                 self._statistics.rates['cloud'].add(after_s)
             elif topic == 'depth/image':
                 self._statistics.rates['depth'].add(after_s)
         self._statistics.stages_ms['postprocess'].add(1e3 * made_s)
         self._statistics.stages_ms['publish'].add(1e3 * sent_s)
-        self._statistics.note_published(self._age_s(frame))
+        if age_s is not None:
+            self._statistics.note_published(age_s)
 
     def _camera(self, plan: Plan, rgb: NDArray[np.uint8], settings: NodeSettings) -> Camera | None:
         try:
