@@ -20,13 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from demo_processes import Child, last_lines, start, stop
+from demo_processes import Child, free_domain, last_lines, start, stop
 
 from zoedepth_ros.ros.environment import (
     OLD_PROFILE_VARIABLE,
     PROFILE_VARIABLE,
     allocator_environment,
-    free_domain,
     local_profile,
     segment_size,
 )

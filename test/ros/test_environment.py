@@ -1,15 +1,12 @@
-import socket
 from pathlib import Path
 
 import pytest
 
-from zoedepth_ros.ros import environment
 from zoedepth_ros.ros.environment import (
     ALLOCATOR,
     OLD_PROFILE_VARIABLE,
     PROFILE_VARIABLE,
     allocator_environment,
-    free_domain,
     local_profile,
     profile_environment,
     segment_size,
@@ -43,11 +40,3 @@ def test_the_profile_of_the_demo_stays_on_this_machine_and_fits_into_shared_memo
     assert segment_size(64 * 2**20) == 16 * 2**20  # a container as docker makes it
     with pytest.raises(OSError, match='shm-size'):
         segment_size(2**20)
-
-
-def test_a_domain_in_use_is_left_alone(monkeypatch):
-    monkeypatch.setattr(environment.random, 'sample', lambda *_: [55, 56])
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
-        taken.bind(('', 7400 + 250 * 55 + 10))
-        assert free_domain() == 56
-    assert free_domain() == 55
