@@ -87,12 +87,12 @@ def test_no_parameter_is_without_effect() -> None:
 
 def test_every_setting_reaches_the_blocks() -> None:
     config = dataclasses.replace(
-        BACKBONE, mlp_ratio=2.0, layer_scale=0.3, patch_size=8, window=(3, 5)
+        BACKBONE, mlp_ratio=2.0, layer_scale=0.25, patch_size=8, window=(3, 5)
     )
     features = BeitFeatures(config)
     parameters = dict(features.named_parameters())
     assert parameters['blocks.4.mlp.fc1.weight'].shape == (64, 32)
-    assert parameters['blocks.4.gamma_1'].unique().tolist() == pytest.approx([0.3])
+    assert parameters['blocks.4.gamma_1'].unique().tolist() == pytest.approx([0.25])
     assert parameters['patch_embed.weight'].shape == (32, 3, 8, 8)
     assert parameters['position_tables.4'].shape == (5 * 9 + 3, 4)
     shapes = [tuple(x.shape[2:]) for x in features(random_image(32, 48))]
