@@ -130,6 +130,8 @@ def run_with_ray(jobs: Sequence[Job], model: Model, count: int) -> Iterator[tupl
         raise RecordingError('Ray is not installed: pip install "ray[data]"')
     import ray  # type: ignore[import-not-found]
 
+    if not ray.is_initialized():
+        ray.init(include_dashboard=False, log_to_driver=False)  # RAY_ADDRESS names a cluster
     gpus = 1 if ray.cluster_resources().get('GPU') else 0
     items = ray.data.from_items([{'index': index} for index in range(len(jobs))])
     done = items.repartition(len(jobs)).map(

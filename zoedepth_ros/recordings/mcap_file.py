@@ -48,13 +48,14 @@ def read_mcap(path: Path, damage: Damage, end: int | None = None) -> Iterator[It
     unless damage is to be endured, DamagedRecordingError at the first damage.
     """
     with path.open('rb') as file:
-        if file.read(len(MAGIC)) != MAGIC:
-            raise RecordingError(f'{path}: not an MCAP file, its first bytes are others')
+        _check_start(path, file)
         yield from _Reader(path, file, damage, end).items()
 
 
 def survey_mcap(path: Path, damage: Damage) -> Survey:
     """Tell channels and counts, from the index at the end or, without one, from everything."""
+    with path.open('rb') as file:
+        _check_start(path, file)
     if not has_end(path):
         damage.report(path, 'its end is missing: the recorder was stopped hard or the file is cut')
     summary = _summary(path)
@@ -92,6 +93,11 @@ def sound_bytes(path: Path) -> int:
         except DamagedRecordingError:
             pass
     return end
+
+
+def _check_start(path: Path, file: IO[bytes]) -> None:
+    if file.read(len(MAGIC)) != MAGIC:
+        raise RecordingError(f'{path}: not an MCAP file, its first bytes are others')
 
 
 def _scan(path: Path, damage: Damage) -> Survey:
