@@ -179,6 +179,8 @@ class TrainingConfig:
     """File to start from: this package's, a released one or MiDaS'; empty: random."""
     weights_part: Literal['all', 'relative'] = 'all'
     """What is taken from it; of files with relative depth only, always 'relative'."""
+    aimed_attention: bool = False
+    """Whether random attention heads begin by looking to different places near by."""
     seed: int = 43
     """Seed of weights, order and augmentation."""
     augmentation: AugmentationConfig = AugmentationConfig()

@@ -13,6 +13,7 @@ from zoedepth_ros.training.config import TrainingConfig
 from zoedepth_ros.training.curves import Curves, tensorboard_writer
 from zoedepth_ros.training.distributed import Process
 from zoedepth_ros.training.initial_bins import spread_bins
+from zoedepth_ros.training.initial_positions import aim_attention
 from zoedepth_ros.training.loop import Progress, Silent, StageLoop
 from zoedepth_ros.training.sources import training_source, validation_source
 from zoedepth_ros.weights.load import (
@@ -67,6 +68,8 @@ def start_from(model: ZoeDepth, config: TrainingConfig) -> None:
     """Give a network the weights that the settings name; WeightsError says what is wrong."""
     ranges_m = {str(d.domain): d.initial_bins_m for d in config.domains if d.initial_bins_m[0] > 0}
     spread_bins(model, ranges_m)
+    if config.aimed_attention:
+        aim_attention(model)
     if not config.weights:
         return
     relative = config.weights_part == 'relative'
