@@ -6,9 +6,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+JUMP_PER_COLUMN = 0.03 * 640
+MAX_JUMP = 0.05  # small pictures hold few columns per ramp
+
 
 def flying_pixels(
-    depth_m: NDArray[np.float32], *, max_jump: float = 0.05, width_px: int | None = None
+    depth_m: NDArray[np.float32], *, max_jump: float | None = None, width_px: int | None = None
 ) -> NDArray[np.bool_]:
     """Mark the pixels between two surfaces, (H, W), true where depth jumps.
 
@@ -17,15 +20,20 @@ def flying_pixels(
     a constant gradient and a ramp is a narrow peak of it: a white top-hat finds the peaks.
 
     depth_m: (H, W) [m]; unknown and infinite count as infinitely far.  max_jump: step of the
-    inverse depth across a pixel, relative to its own, that the surface's slope does not explain.
-    width_px: widest ramp to find; by default a 64th of the picture's width, about eight columns
-    of the network's picture.
+    inverse depth across a pixel, relative to its own, that the surface's slope does not explain;
+    by default 3 % at 640 columns, and less where more columns share the same ramp.  width_px:
+    widest ramp to find; by default a 32nd of the picture's width.
+
+    Measured on held-out drawn scenes blurred like a network's edges, at 512 and at 256 columns:
+    90 to 99 % of the flying pixels go, 97 to 99.6 % of the true points stay (docs/obstacles.md).
     """
     with np.errstate(divide='ignore'):
         inverse = np.float32(1.0) / depth_m
     inverse = cv2.patchNaNs(inverse, 0.0)
-    size = max(5, depth_m.shape[1] // 64) if width_px is None else width_px
+    size = max(5, depth_m.shape[1] // 32) if width_px is None else width_px
     size |= 1  # odd, so that the window is centred
+    if max_jump is None:
+        max_jump = min(MAX_JUMP, JUMP_PER_COLUMN / depth_m.shape[1])
     excess = np.zeros_like(inverse)
     for axis, window in ((1, (size, 1)), (0, (1, size))):
         if depth_m.shape[axis] >= 3:
