@@ -93,7 +93,7 @@ def test_convention_a_head_that_looks_down_attends_to_the_patch_below():
     config = preset('ZoeD_S_NK').backbone
     table = gaze_table(config)
     bias = position_bias(table, config.window, config.window)
-    rows, columns = config.window
+    columns = config.window[1]
     patch = 5 * columns + 7
     below, above = patch + 2 * columns, patch - 2 * columns
     right, left = patch + 2, patch - 2
