@@ -317,7 +317,7 @@ _SMALL = ModelConfig(
     (INDOOR, OUTDOOR),
     DecoderConfig(features=48, relative_hidden=24, relative_features=16),
     BinsConfig(
-        n_bins=24,
+        n_bins=16,
         embedding_dim=32,
         seed_hidden=64,
         projector_hidden=48,
