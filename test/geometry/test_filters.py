@@ -115,7 +115,7 @@ def test_on_held_out_scenes_flying_pixels_go_and_true_points_stay(domain, networ
         blurred_m = blur_as_a_network(depth_m, network, sigma_px)
         fly = flying(blurred_m, depth_m, math.ceil(3 * sigma_px * 640 / network[1]))
         stays = lies_where_it_is(blurred_m, depth_m)
-        marked = flying_pixels(blurred_m)
+        marked = flying_pixels(blurred_m, network_width=network[1])
         flew, removed = flew + fly.sum(), removed + (marked & fly).sum()
         true, kept = true + stays.sum(), kept + (stays & ~marked).sum()
     assert removed > 0.90 * flew > 1000

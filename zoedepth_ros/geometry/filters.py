@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-JUMP_PER_COLUMN = 0.03 * 640
-MAX_JUMP = 0.05  # small pictures hold few columns per ramp
+RAMP_SHARE = 1 / 26  # widest ramp, of the picture's width: ten columns of a small network
+JUMP_AT_512 = 0.03 * 640  # found on drawn scenes; see docs/obstacles.md
+LARGEST_JUMP = 0.05  # small pictures hold few columns per ramp
 
 
 def flying_pixels(
-    depth_m: NDArray[np.float32], *, max_jump: float | None = None, width_px: int | None = None
+    depth_m: NDArray[np.float32],
+    *,
+    max_jump: float | None = None,
+    width_px: int | None = None,
+    network_width: int = 512,
 ) -> NDArray[np.bool_]:
     """Mark the pixels between two surfaces, (H, W), true where depth jumps.
 
@@ -21,19 +28,17 @@ def flying_pixels(
 
     depth_m: (H, W) [m]; unknown and infinite count as infinitely far.  max_jump: step of the
     inverse depth across a pixel, relative to its own, that the surface's slope does not explain;
-    by default 3 % at 640 columns, and less where more columns share the same ramp.  width_px:
-    widest ramp to find; by default a 32nd of the picture's width.
-
-    Measured on held-out drawn scenes blurred like a network's edges, at 512 and at 256 columns:
-    90 to 99 % of the flying pixels go, 97 to 99.6 % of the true points stay (docs/obstacles.md).
+    by default 3 % at 640 columns from a network of 512, less where the same ramp takes more
+    columns.  width_px: widest ramp to find.  network_width: columns the network sees.
     """
     with np.errstate(divide='ignore'):
         inverse = np.float32(1.0) / depth_m
     inverse = cv2.patchNaNs(inverse, 0.0)
-    size = max(5, depth_m.shape[1] // 32) if width_px is None else width_px
+    size = max(5, round(depth_m.shape[1] * RAMP_SHARE)) if width_px is None else width_px
     size |= 1  # odd, so that the window is centred
     if max_jump is None:
-        max_jump = min(MAX_JUMP, JUMP_PER_COLUMN / depth_m.shape[1])
+        fine = math.sqrt(network_width / 512)
+        max_jump = min(LARGEST_JUMP, JUMP_AT_512 * fine / depth_m.shape[1])
     excess = np.zeros_like(inverse)
     for axis, window in ((1, (size, 1)), (0, (1, size))):
         if depth_m.shape[axis] >= 3:
