@@ -1,0 +1,134 @@
+"""Another camera made like the training's: by a factor, or by a picture from its place."""
+
+import math
+import time
+
+import numpy as np
+import pytest
+
+from zoedepth_ros.geometry.canonical import (
+    TRAINING_CAMERAS,
+    CanonicalWarp,
+    focal_factor,
+    training_view,
+)
+from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
+from zoedepth_ros.geometry.rays import project, rays
+
+INNER = Intrinsics(300.0, 302.0, 161.0, 118.0, 320, 240)
+LENSES = {
+    'none': (),
+    'plumb_bob': (-0.3, 0.1, 0.001, -0.002, 0.01),
+    'rational_polynomial': (0.45, -2.6, 0.001, -0.0003, 1.5, 0.33, -2.43, 1.43),
+    'equidistant': (0.02, -0.01, 0.003, -0.001),
+}
+
+
+def wall(directions):
+    """Depth of the plane 0.3 x - 0.2 y + z = 4 along directions (…, 2)."""
+    return (4.0 / (0.3 * directions[..., 0] - 0.2 * directions[..., 1] + 1.0)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ('head', 'focal_px', 'width'), [('indoor', 519, 640), ('outdoor', 721.5, 1242)]
+)
+def test_the_training_cameras_are_nyus_and_kittis_and_say_where_from(head, focal_px, width):
+    camera = TRAINING_CAMERAS[head]
+    assert camera.intrinsics.fx_px == pytest.approx(focal_px, rel=1e-3)
+    assert camera.intrinsics.width == width
+    assert {'indoor': 'NYU', 'outdoor': 'KITTI'}[head] in camera.source
+    assert focal_factor(camera.intrinsics, head) == pytest.approx(1.0)
+
+
+def test_twice_the_focal_length_is_twice_the_distance():
+    assert focal_factor(Intrinsics(1037.72, 1037.72, 0, 0, 640, 480), 'indoor') == pytest.approx(2)
+    assert focal_factor(Intrinsics(1037.72, 1037.72, 0, 0, 1280, 960), 'indoor') == pytest.approx(
+        1
+    )
+
+
+@pytest.mark.parametrize('lens', LENSES)
+def test_projecting_rays_gives_their_pixels(lens):
+    camera = CameraModel(INNER, lens, LENSES[lens])
+    expected = np.stack(np.meshgrid(np.arange(320), np.arange(240)), axis=-1)
+    np.testing.assert_allclose(project(rays(camera), camera), expected, atol=0.11)
+
+
+def test_a_direction_that_the_lens_folds_back_has_no_pixel():
+    camera = CameraModel(INNER, 'plumb_bob', (-0.3, 0.0, 0.0, 0.0, 0.0))
+    places = project(np.array([[0.2, 0.0], [1.7, 0.0]], np.float32), camera)
+    np.testing.assert_allclose(places[0], [161.0 + 300.0 * 0.2 * 0.988, 118.0], atol=1e-3)
+    assert 1.7 * (1.0 - 0.3 * 1.7**2) == pytest.approx(0.226, abs=1e-3)  # inside the picture
+    assert np.isnan(places[1]).all()
+
+
+@pytest.mark.parametrize('head', ['indoor', 'outdoor'])
+@pytest.mark.parametrize('lens', LENSES)
+def test_depth_of_a_wall_comes_back_to_its_own_pixels(lens, head):
+    camera = CameraModel(INNER, lens, LENSES[lens])
+    warp = CanonicalWarp(camera, head)
+    back_m = warp.depth(wall(rays(CameraModel(warp.view))))
+    expected_m = wall(rays(camera))
+    known = np.isfinite(back_m)
+    assert known.mean() == pytest.approx(warp.seen_share)
+    assert warp.seen_share > 0.3
+    inner = known.copy()
+    inner[[0, -1]], inner[:, [0, -1]] = False, False
+    error = np.abs(back_m - expected_m)[inner] / expected_m[inner]
+    assert np.quantile(error, 0.99) < 1e-3
+
+
+def test_the_view_shows_each_thing_where_the_training_camera_would_see_it():
+    rgb = np.zeros((240, 320, 3), np.uint8)
+    rgb[118 - 3 : 118 + 4, 221 - 3 : 221 + 4] = 255  # seen along x/z = 0.2, y/z = 0
+    warp = CanonicalWarp(CameraModel(INNER), 'indoor')
+    rows, columns = np.nonzero(warp.picture(rgb)[..., 0] > 200)
+    focal_px = 518.86 / 2.0
+    assert columns.mean() == pytest.approx(159.5 + 0.2 * focal_px, abs=0.6)
+    assert rows.mean() == pytest.approx(119.5, abs=0.6)
+
+
+def test_a_narrow_camera_leaves_the_rest_of_the_view_black_and_gets_all_its_depth():
+    narrow = CameraModel(Intrinsics.from_hfov(320, 240, math.radians(40)))
+    warp = CanonicalWarp(narrow, 'indoor')
+    assert warp.seen_share == 1.0
+    picture = warp.picture(np.full((240, 320, 3), 200, np.uint8))
+    assert (picture[0] == 0).all()
+    assert (picture[120, 160] == 200).all()
+
+
+def test_a_wide_camera_gets_no_depth_where_the_training_camera_does_not_look():
+    wide = CameraModel(Intrinsics.from_hfov(320, 240, math.radians(110)))
+    warp = CanonicalWarp(wide, 'indoor')
+    back_m = warp.depth(np.full((warp.view.height, warp.view.width), 2.0, np.float32))
+    assert np.isnan(back_m[120, 0])
+    assert back_m[120, 160] == 2.0
+    assert warp.seen_share == pytest.approx(
+        (320 / 518.86 / math.tan(math.radians(55))) ** 2, rel=0.1
+    )
+
+
+def test_the_view_has_the_width_that_is_asked_for_and_the_trainings_aspect():
+    view = training_view('outdoor', 621)
+    assert (view.width, view.height) == (621, 188)
+    assert view.fx_px == pytest.approx(721.54 / 2)
+
+
+def test_depth_of_another_size_is_refused():
+    warp = CanonicalWarp(CameraModel(INNER), 'indoor')
+    with pytest.raises(ValueError, match=r'\(240, 320\), got \(3, 3\)'):
+        warp.depth(np.ones((3, 3), np.float32))
+
+
+def test_both_ways_take_less_than_10_ms_at_vga():
+    warp = CanonicalWarp(CameraModel(Intrinsics.from_hfov(640, 480, 1.4)), 'indoor')
+    rgb, depth_m = np.zeros((480, 640, 3), np.uint8), np.ones((480, 640), np.float32)
+    best_s = math.inf
+    for _ in range(100):
+        start = time.perf_counter()
+        warp.picture(rgb)
+        warp.depth(depth_m)
+        best_s = min(best_s, time.perf_counter() - start)
+        if best_s < 10e-3:
+            break
+    assert best_s < 10e-3
