@@ -58,7 +58,7 @@ def test_a_direction_that_the_lens_folds_back_has_no_pixel():
     camera = CameraModel(INNER, 'plumb_bob', (-0.3, 0.0, 0.0, 0.0, 0.0))
     places = project(np.array([[0.2, 0.0], [1.7, 0.0]], np.float32), camera)
     np.testing.assert_allclose(places[0], [161.0 + 300.0 * 0.2 * 0.988, 118.0], atol=1e-3)
-    assert 1.7 * (1.0 - 0.3 * 1.7**2) == pytest.approx(0.226, abs=1e-3)  # inside the picture
+    assert pytest.approx(0.226, abs=1e-3) == 1.7 * (1.0 - 0.3 * 1.7**2)  # inside the picture
     assert np.isnan(places[1]).all()
 
 
