@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from rosbags.typesys import Stores, get_typestore
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
 IMAGE = 'sensor_msgs/msg/Image'
@@ -14,12 +14,23 @@ CAMERA_INFO = 'sensor_msgs/msg/CameraInfo'
 POINT_CLOUD = 'sensor_msgs/msg/PointCloud2'
 POINT_FIELD = 'sensor_msgs/msg/PointField'
 REGION_OF_INTEREST = 'sensor_msgs/msg/RegionOfInterest'
+DOMAIN = 'zoedepth_ros/msg/Domain'
+_DOMAIN_FIELDS = """
+std_msgs/Header header
+string head
+float32 indoor_probability
+float32 outdoor_probability
+bool forced
+builtin_interfaces/Time last_switch
+"""
 
 
 @cache
 def _store() -> Typestore:
     # The types used here are the same in every distribution; Humble is the oldest supported.
-    return get_typestore(Stores.ROS2_HUMBLE)
+    store = get_typestore(Stores.ROS2_HUMBLE)
+    store.register(get_types_from_msg(_DOMAIN_FIELDS, DOMAIN))
+    return store
 
 
 def decode(data: bytes | memoryview, type_name: str) -> Any:

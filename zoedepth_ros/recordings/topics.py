@@ -63,12 +63,15 @@ class Inputs:
         return 'rect' in _base(self.image).rpartition('/')[2]
 
 
-def find_inputs(survey: Survey, image: str, camera_info: str) -> Inputs:
+def find_inputs(survey: Survey, image: str, camera_info: str, besides: str = '') -> Inputs:
     """Check the topics that were asked for, find those that were not ('').
 
-    Raises RecordingError listing what there is.
+    besides: a topic of depth; it and its neighbours are not taken for pictures.  Raises
+    RecordingError listing what there is.
     """
     pictures = survey.of_type(IMAGE, COMPRESSED_IMAGE)
+    if besides in pictures:
+        pictures = [topic for topic in pictures if _folder(topic) != _folder(besides)]
     if not image:
         image = _only(pictures, survey)
     if image not in pictures:
@@ -81,7 +84,7 @@ def find_inputs(survey: Survey, image: str, camera_info: str) -> Inputs:
         raise RecordingError(
             f'{camera_info} is no topic of camera_info; there {_are(cameras, survey)}'
         )
-    sibling = f'{_base(image).rpartition("/")[0]}/camera_info'
+    sibling = f'{_folder(_base(image))}/camera_info'
     if not camera_info and sibling in cameras:
         camera_info = sibling
     count = survey.counts.get(image, 0)
@@ -111,7 +114,7 @@ def output_channels(survey: Survey, depth_topic: str, like: str) -> OutputChanne
     like: topic whose way to write QoS is taken over.  Raises RecordingError when one of the
     topics is there already.
     """
-    beside = depth_topic.rpartition('/')[0]
+    beside = _folder(depth_topic)
     if not depth_topic.startswith('/') or not beside:
         raise RecordingError(
             f'{depth_topic!r}: expected a topic inside a namespace, such as /depth/image'
@@ -163,6 +166,10 @@ def _are(topics: list[str], survey: Survey) -> str:
         return 'are none'
     listed = (f'{t} ({survey.type_of(t)}, {survey.counts.get(t, 0)} messages)' for t in topics)
     return f'are {", ".join(listed)}'
+
+
+def _folder(topic: str) -> str:
+    return topic.rpartition('/')[0]
 
 
 def _base(image: str) -> str:

@@ -1,0 +1,154 @@
+import numpy as np
+import pytest
+
+pytest.importorskip('rerun.chunk', reason='pip install rerun-sdk')
+
+from fake_predictor import FakePredictor
+from rerun.chunk import RrdReader
+
+from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
+from zoedepth_ros.viewing.frame import ViewFrame
+from zoedepth_ros.viewing.prediction import adder
+from zoedepth_ros.viewing.rerun_log import RerunLog, run_log
+
+HFOV_RAD = np.pi / 2
+
+
+def rgb(height=48, width=64, red=10):
+    picture = np.full((height, width, 3), 80, np.uint8)
+    picture[..., 0] = red
+    return picture
+
+
+def written(path, frames, predictor=None, **options):
+    """Log to a file and read it back: entity -> component -> list of its values."""
+    log = RerunLog(about='about it', hfov_rad=HFOV_RAD, **options)
+    log.save(path)
+    count = run_log(frames, log, adder(predictor or FakePredictor(2.0)))
+    log.close()
+    return count, read(path)
+
+
+def read(path):
+    found = {}
+    for chunk in chunks(path):
+        batch = chunk.to_record_batch()
+        entity = str(chunk.entity_path).strip('/')
+        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+            if ':' in name:
+                values = found.setdefault(entity, {}).setdefault(name.split(':')[-1], [])
+                values += [value for value in column.to_pylist() if value is not None]
+    return found
+
+
+def chunks(path):
+    return list(RrdReader(path).stream())
+
+
+def floats(entity):
+    """Give the first picture's values."""
+    return np.array(entity['buffer'][0][0], np.uint8).view(np.float32)
+
+
+def test_a_moment_is_written_with_everything_that_is_shown(tmp_path):
+    count, found = written(
+        tmp_path / 'a.rrd', [ViewFrame('a.png', 0.0, rgb())], FakePredictor(2.5)
+    )
+    assert count == 1
+    depth = floats(found['depth'])
+    np.testing.assert_array_equal(depth, np.full(48 * 64, 2.5, np.float32))
+    assert found['depth']['meter'] == [[1.0]]
+    sigma = floats(found['uncertainty'])
+    np.testing.assert_array_equal(sigma, np.full(48 * 64, 0.1, np.float32))
+    assert found['router/indoor']['scalars'] == [[0.9]]
+    assert found['router/outdoor']['scalars'] == [[0.1]]
+    assert found['head']['text'] == [['a.png: head indoor']]
+    assert found['about']['text'] == [['about it']]
+    assert found['camera/picture']['media_type'] == [['image/jpeg']]
+
+
+def test_points_lie_where_the_pinhole_says_and_have_the_pictures_colours(tmp_path):
+    _, found = written(tmp_path / 'a.rrd', [ViewFrame('a', 0.0, rgb(red=200))], decimation=2)
+    points = np.array(found['points']['positions'][0])
+    assert points.shape == (24 * 32, 3)
+    # 64 px at 90 degrees: f = 32 px. Column 1 and row 1, 2 m away: x = 2 (1 - 31.5) / 32 ...
+    np.testing.assert_allclose(points[0], [-1.90625, -1.40625, 2.0], rtol=1e-6)
+    assert set(found['points']['colors'][0]) == {200 << 24 | 80 << 16 | 80 << 8 | 255}
+    (matrix,) = found['camera']['image_from_camera'][0]
+    np.testing.assert_allclose(
+        np.reshape(matrix, (3, 3)).T, [[32, 0, 31.5], [0, 32, 23.5], [0, 0, 1]]
+    )
+    assert found['camera']['resolution'] == [[[64.0, 48.0]]]
+
+
+def test_a_known_camera_wins_over_the_field_of_view(tmp_path):
+    camera = CameraModel(Intrinsics(50.0, 50.0, 31.5, 23.5, 64, 48))
+    _, found = written(tmp_path / 'a.rrd', [ViewFrame('a', 0.0, rgb(), camera=camera)])
+    assert found['camera']['image_from_camera'][0][0][0] == 50.0
+
+
+def test_convention_the_world_is_the_cameras_optical_frame(tmp_path):
+    _, found = written(tmp_path / 'a.rrd', [ViewFrame('a', 0.0, rgb())])
+    right, down, forward = 3, 2, 5  # rerun.components.ViewCoordinates
+    assert found['']['xyz'] == [[[right, down, forward]]]
+    assert found['camera']['camera_xyz'] == [[[right, down, forward]]]
+
+
+def test_points_at_edges_are_left_out_and_depth_keeps_them(tmp_path):
+    depth_m = np.full((48, 64), 1.0, np.float32)
+    depth_m[:, 32] = 3.0  # a ramp of one column between two walls
+    depth_m[:, 33:] = 9.0
+    frame = ViewFrame('a', 0.0, rgb())
+    _, found = written(tmp_path / 'a.rrd', [frame], FakePredictor(depth_m), decimation=1)
+    distances = np.array(found['points']['positions'][0])[:, 2]
+    assert 3.0 not in distances
+    assert {1.0, 9.0} <= set(distances.tolist())
+    assert 3.0 in floats(found['depth'])
+
+
+def test_large_pictures_are_shown_smaller_and_stay_in_place(tmp_path):
+    frame = ViewFrame('a', 0.0, rgb(960, 2560))
+    _, found = written(tmp_path / 'a.rrd', [frame])
+    assert found['camera']['resolution'] == [[[1280.0, 480.0]]]
+    assert found['camera']['image_from_camera'][0][0][0] == pytest.approx(640.0)
+    assert floats(found['depth']).size == 1280 * 480
+    assert len(found['points']['positions'][0]) <= 100_000
+
+
+def test_recorded_depth_is_shown_without_a_prediction(tmp_path):
+    depth_m = np.full((48, 64), 4.0, np.float32)
+    depth_m[0, :2] = np.nan, np.inf
+    frames = [
+        ViewFrame('a', 1.7e9, rgb(), depth_m),
+        ViewFrame('a', 1.7e9, uncertainty_m=np.full((48, 64), 0.2, np.float32)),
+        ViewFrame('a', 1.7e9, head='outdoor', router_probabilities={'indoor': 0.2}),
+    ]
+    predictor = FakePredictor()
+    count, found = written(tmp_path / 'a.rrd', frames, predictor, decimation=1)
+    assert (count, predictor.calls) == (1, 0)
+    points = np.array(found['points']['positions'][0])
+    assert np.isfinite(points).all()
+    assert 48 * 64 - 8 <= len(points) <= 48 * 64 - 2  # the unknown ones and their neighbours
+    assert found['router/indoor']['scalars'] == [[0.2]]
+    assert len(found['uncertainty']['buffer']) == 1
+
+
+def test_it_stops_after_so_many_moments(tmp_path):
+    log = RerunLog(about='', hfov_rad=HFOV_RAD)
+    log.save(tmp_path / 'a.rrd')
+    endless = (ViewFrame('a', float(n), rgb()) for n in iter(int, 1))
+    assert run_log(endless, log, adder(FakePredictor()), limit=3) == 3
+    log.close()
+    assert len(read(tmp_path / 'a.rrd')['depth']['buffer']) == 3
+
+
+def test_the_head_is_kept_within_a_source_and_chosen_anew_for_every_picture():
+    predictor = FakePredictor(router={'indoor': 0.55, 'outdoor': 0.45})
+    add = adder(predictor)
+    for number in range(3):
+        add(ViewFrame('video', number / 10, rgb()))
+    add(ViewFrame('other.png', 0.0, rgb()))
+    assert predictor.asked_heads == ['auto', 'indoor', 'indoor', 'auto']
+    forced = adder(predictor, 'outdoor')(ViewFrame('a', 0.0, rgb()))
+    assert forced.head == 'outdoor'
+    assert forced.router_probabilities == {'indoor': 0.55, 'outdoor': 0.45}

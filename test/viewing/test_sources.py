@@ -1,0 +1,103 @@
+from collections import Counter
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from fake_predictor import FakePredictor
+
+from zoedepth_ros.output.files import PictureError, write_picture
+from zoedepth_ros.viewing.sources import picture_frames, recording_frames, video_frames
+
+
+def test_pictures_come_in_order(tmp_path):
+    for name, red in (('a.png', 10), ('b.png', 20)):
+        write_picture(tmp_path / name, np.full((8, 8, 3), (0, 0, red), np.uint8))
+    frames = list(picture_frames([tmp_path / 'a.png', tmp_path / 'b.png']))
+    assert [(f.name, f.time_s, f.rgb[0, 0].tolist()) for f in frames] == [
+        ('a.png', 0.0, [10, 0, 0]),
+        ('b.png', 1.0, [20, 0, 0]),
+    ]
+
+
+def test_a_broken_picture_is_named(tmp_path):
+    (tmp_path / 'a.png').write_bytes(b'no')
+    with pytest.raises(PictureError, match=r'a\.png'):
+        list(picture_frames([tmp_path / 'a.png']))
+
+
+@pytest.fixture
+def video(tmp_path):
+    path = tmp_path / 'video.avi'
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'MJPG'), 20.0, (64, 48))
+    for number in range(10):
+        writer.write(np.full((48, 64, 3), 20 * number, np.uint8))
+    writer.release()
+    return path
+
+
+def test_a_video_is_shown_picture_by_picture_at_its_own_times(video):
+    frames = list(video_frames(video))
+    assert [f.time_s for f in frames] == pytest.approx([n / 20 for n in range(10)])
+    assert [round(float(f.rgb.mean()) / 20) for f in frames] == list(range(10))
+
+
+def test_the_rate_thins_a_video_out(video):
+    times_s = [f.time_s for f in video_frames(video, rate_hz=5.0)]
+    assert times_s == pytest.approx([0.0, 0.2, 0.4])
+
+
+def test_what_is_no_video_is_called_so(tmp_path):
+    (tmp_path / 'text.mp4').write_text('no video')
+    with pytest.raises(ValueError, match=r'text\.mp4: no picture'):
+        list(video_frames(tmp_path / 'text.mp4'))
+
+
+@pytest.fixture
+def bags():
+    pytest.importorskip('mcap', reason='pip install mcap')
+    pytest.importorskip('rosbags', reason='pip install rosbags')
+    import bags
+
+    return bags
+
+
+def test_a_recording_gives_pictures_with_their_camera(tmp_path, bags):
+    path = bags.write_bag(tmp_path / 'in', bags.drive(2), 'sqlite3')
+    frames = list(recording_frames(path))
+    assert [f.rgb[0, 0, 0] for f in frames] == [0, 10]
+    assert [f.time_s for f in frames] == pytest.approx([1e9, 1e9 + 0.1])
+    assert frames[0].camera.intrinsics.fx_px == 50.0
+    assert frames[0].depth_m is None
+
+
+@pytest.mark.parametrize('encoding', ['32FC1', '16UC1'])
+def test_recorded_depth_comes_with_its_picture(tmp_path, bags, encoding):
+    from zoedepth_ros.recordings.add_depth import add_depth
+    from zoedepth_ros.recordings.plan import DepthOptions, make_plan
+
+    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(3))
+    options = DepthOptions(encoding=encoding, uncertainty=True)
+    predictor = FakePredictor(lambda rgb, head: np.full((48, 64), 1 + rgb[0, 0, 0] / 10))
+    add_depth(make_plan(source, tmp_path / 'out.mcap', options), predictor)
+    frames = list(recording_frames(tmp_path / 'out.mcap'))
+    with_depth = [f for f in frames if f.depth_m is not None]
+    assert [(f.rgb[0, 0, 0], f.depth_m[5, 5]) for f in with_depth] == [(0, 1), (10, 2), (20, 3)]
+    assert sum(f.uncertainty_m is not None for f in frames) == 3
+    anew = list(recording_frames(tmp_path / 'out.mcap', image=bags.IMAGE, depth_topic=''))
+    assert [f.depth_m for f in anew] == [None] * 3
+
+
+def test_the_nodes_own_recording_shows_what_the_router_thought(tmp_path, bags):
+    from rosbags.typesys import get_types_from_msg
+
+    text = (Path(__file__).parents[2] / 'msg' / 'Domain.msg').read_text()
+    name = 'zoedepth_ros/msg/Domain'
+    if name not in bags.STORE.types:
+        bags.STORE.register(get_types_from_msg(text, name))
+    stamp = bags.header(0).stamp
+    domain = bags.STORE.types[name](bags.header(10**18), 'indoor', 0.75, 0.25, False, stamp)
+    messages = [*bags.drive(1), bags.serialized('/domain', 10**18 + 9, domain)]
+    frames = list(recording_frames(bags.write_mcap(tmp_path / 'in.mcap', messages)))
+    assert Counter(f.head for f in frames) == {'': 1, 'indoor': 1}
+    assert {'indoor': 0.75, 'outdoor': 0.25} in [f.router_probabilities for f in frames]

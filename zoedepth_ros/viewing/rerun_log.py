@@ -1,0 +1,237 @@
+"""Log moments to Rerun."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from zoedepth_ros.geometry.filters import flying_pixels
+from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
+from zoedepth_ros.geometry.points import decimate, depth_to_points
+from zoedepth_ros.geometry.rays import rays
+from zoedepth_ros.viewing.frame import ViewFrame
+
+APPLICATION = 'zoedepth'
+MAX_SIDE_PX = 1280
+"""Longer pictures are shown smaller [px]."""
+
+MAX_POINTS = 100_000
+"""Points shown of one moment, unless a decimation is given."""
+
+RANGE_M = {'indoor': (0.3, 10.0), 'outdoor': (1.0, 80.0)}
+"""Head -> nearest and farthest distance of the colours; fixed, so that nothing flickers."""
+
+_UNTIL_1970_IS_MEANT_S = 1e8  # a time that is larger is a date
+_JPEG_QUALITY = 90
+
+
+class ViewingError(ValueError):
+    """Say why nothing can be shown."""
+
+
+def require_rerun() -> None:
+    """Raise ViewingError naming what to install when Rerun is missing."""
+    if find_spec('rerun') is None:
+        raise ViewingError(
+            'viewing needs Rerun: pip install "zoedepth_ros[view]" (or pip install rerun-sdk)'
+        )
+
+
+class RerunLog:
+    """Own one Rerun recording."""
+
+    def __init__(self, *, about: str, hfov_rad: float, decimation: int = 0) -> None:
+        """about: text shown beside the views.  hfov_rad: assumed for pictures without camera.
+
+        decimation: a point for every so many rows and columns, 0 for MAX_POINTS in all.
+        """
+        require_rerun()
+        import rerun as rr
+
+        self._rr = rr
+        self._stream = rr.RecordingStream(APPLICATION)
+        self._hfov_rad, self._decimation = hfov_rad, decimation
+        self._rays: tuple[CameraModel, int, NDArray[np.float32]] | None = None
+        self._head, self._count = '', 0
+        self._limits_m: dict[str, tuple[float, float]] = {}
+        self._about = about
+
+    def save(self, path: Path) -> None:
+        """Write everything that is logged to a file."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._stream.save(path, default_blueprint=_blueprint())
+        self._begin()
+
+    def spawn(self) -> None:
+        """Open the viewer."""
+        self._stream.spawn(default_blueprint=_blueprint())
+        self._begin()
+
+    def serve(self, web_port: int, grpc_port: int, *, open_browser: bool) -> str:
+        """Serve the viewer to browsers; gives its address."""
+        source = self._stream.serve_grpc(grpc_port=grpc_port, default_blueprint=_blueprint())
+        self._rr.serve_web_viewer(web_port=web_port, open_browser=open_browser, connect_to=source)
+        self._begin()
+        return f'http://localhost:{web_port}/?url={source.replace("127.0.0.1", "localhost")}'
+
+    def close(self) -> None:
+        """Write and send what is still waiting."""
+        self._stream.flush()
+        self._stream.disconnect()
+
+    def flush(self) -> None:
+        """Send what is still waiting."""
+        self._stream.flush()
+
+    def _begin(self) -> None:
+        rr, log = self._rr, self._stream.log
+        log('/', rr.ViewCoordinates.RDF, static=True)  # x right, y down, z forward (REP 103)
+        log('about', rr.TextDocument(self._about, media_type='text/markdown'), static=True)
+        for name, color in (('indoor', [230, 140, 40]), ('outdoor', [60, 150, 230])):
+            style = rr.SeriesLines(names=name, colors=color, widths=2)
+            log(f'router/{name}', style, static=True)
+
+    def log(self, frame: ViewFrame) -> None:
+        """Show one moment."""
+        self._set_time(frame)
+        step = _step(frame)
+        camera = self._camera(frame)
+        if frame.rgb is not None and camera is not None:
+            self._log_picture(frame.rgb, camera.intrinsics, step)
+        if frame.depth_m is not None:
+            self._log_map('depth', frame.depth_m, step, RANGE_M.get(frame.head))
+        if frame.uncertainty_m is not None:
+            self._log_map('uncertainty', frame.uncertainty_m, step, None)
+        if frame.depth_m is not None and camera is not None:
+            self._log_points(frame, camera)
+        for head, share in frame.router_probabilities.items():
+            if math.isfinite(share):
+                self._stream.log(f'router/{head}', self._rr.Scalars(share))
+        if frame.head and frame.head != self._head:
+            self._head = frame.head
+            self._stream.log('head', self._rr.TextLog(f'{frame.name}: head {frame.head}'))
+
+    def _set_time(self, frame: ViewFrame) -> None:
+        self._stream.set_time('frame', sequence=self._count)
+        self._count += frame.depth_m is not None
+        if frame.time_s > _UNTIL_1970_IS_MEANT_S:
+            self._stream.set_time('time', timestamp=frame.time_s)
+        else:
+            self._stream.set_time('time', duration=frame.time_s)
+
+    def _camera(self, frame: ViewFrame) -> CameraModel | None:
+        shape = next((a.shape for a in (frame.depth_m, frame.rgb) if a is not None), None)
+        if frame.camera is not None or shape is None:
+            return frame.camera
+        return CameraModel(Intrinsics.from_hfov(shape[1], shape[0], self._hfov_rad))
+
+    def _log_picture(self, rgb: NDArray[np.uint8], camera: Intrinsics, step: int) -> None:
+        rr = self._rr
+        height, width = rgb.shape[:2]
+        shown = (max(1, width // step), max(1, height // step))
+        if step > 1:
+            rgb = cv2.resize(rgb, shown, interpolation=cv2.INTER_AREA)
+        scale = np.diag([shown[0] / width, shown[1] / height, 1.0])
+        pinhole = rr.Pinhole(
+            image_from_camera=scale @ camera.matrix(),
+            resolution=shown,
+            camera_xyz=rr.ViewCoordinates.RDF,
+            image_plane_distance=0.5,
+        )
+        self._stream.log('camera', pinhole)
+        self._stream.log('camera/picture', rr.Image(rgb).compress(jpeg_quality=_JPEG_QUALITY))
+
+    def _log_map(
+        self,
+        name: str,
+        values_m: NDArray[np.float32],
+        step: int,
+        limits_m: tuple[float, float] | None,
+    ) -> None:
+        rr = self._rr
+        shown = np.ascontiguousarray(decimate(values_m, step))
+        limits_m = limits_m or self._widened(name, shown)
+        colormap = 'Spectral' if name == 'depth' else 'Magma'
+        image = rr.DepthImage(shown, meter=1.0, colormap=colormap, depth_range=limits_m)
+        self._stream.log(name, image)
+
+    def _widened(self, name: str, values_m: NDArray[np.float32]) -> tuple[float, float]:
+        """Give limits for the colours that only ever grow, so that nothing flickers."""
+        known_m = values_m[np.isfinite(values_m)]
+        low_m, high_m = self._limits_m.get(name, (math.inf, -math.inf))
+        if known_m.size:
+            found_m = np.percentile(known_m, (1.0, 99.0))
+            low_m, high_m = min(low_m, float(found_m[0])), max(high_m, float(found_m[1]))
+            self._limits_m[name] = low_m, high_m
+        return (low_m, max(high_m, low_m + 1e-3)) if low_m <= high_m else (0.0, 1.0)
+
+    def _log_points(self, frame: ViewFrame, camera: CameraModel) -> None:
+        assert frame.depth_m is not None
+        height, width = frame.depth_m.shape
+        step = self._decimation or math.ceil(math.sqrt(height * width / MAX_POINTS))
+        if self._rays is None or self._rays[:2] != (camera, step):
+            self._rays = camera, step, np.ascontiguousarray(decimate(rays(camera), step))
+        depth_m = np.where(flying_pixels(frame.depth_m), np.float32(np.nan), frame.depth_m)
+        points_m = depth_to_points(np.ascontiguousarray(decimate(depth_m, step)), self._rays[2])
+        known = np.isfinite(points_m).all(axis=-1)
+        colors = None if frame.rgb is None else decimate(frame.rgb, step)[known]
+        radius_m = 0.6 * step / camera.intrinsics.fx_px * points_m[known][:, 2]
+        cloud = self._rr.Points3D(points_m[known], colors=colors, radii=radius_m)
+        self._stream.log('points', cloud)
+
+
+def run_log(
+    frames: Any, log: RerunLog, predict: Callable[[ViewFrame], ViewFrame], limit: int = 0
+) -> int:
+    """Show every moment, at most `limit` (0 is all); gives how many.
+
+    predict: adds the depth to a moment that has none.
+    """
+    count = 0
+    for frame in frames:
+        if frame.rgb is not None and frame.depth_m is None:
+            frame = predict(frame)
+        log.log(frame)
+        count += frame.depth_m is not None
+        if limit and count >= limit:
+            break
+    return count
+
+
+def _step(frame: ViewFrame) -> int:
+    arrays = (frame.depth_m, frame.rgb, frame.uncertainty_m)
+    longest = max((max(a.shape[:2]) for a in arrays if a is not None), default=1)
+    return max(1, math.ceil(longest / MAX_SIDE_PX))
+
+
+def _blueprint() -> Any:
+    import rerun.blueprint as rrb
+
+    maps = rrb.Vertical(
+        rrb.Spatial2DView(origin='camera', name='picture'),
+        rrb.Spatial2DView(origin='depth', name='depth [m]'),
+        rrb.Spatial2DView(origin='uncertainty', name='uncertainty [m]'),
+    )
+    space = rrb.Vertical(
+        rrb.Spatial3DView(
+            origin='/', contents=['/points', '/camera/**'], name='points and camera'
+        ),
+        rrb.Horizontal(
+            rrb.TimeSeriesView(origin='router', name='router: probability of the heads'),
+            rrb.TextDocumentView(origin='about', name='about'),
+            column_shares=[2, 1],
+        ),
+        row_shares=[3, 1],
+    )
+    return rrb.Blueprint(
+        rrb.Horizontal(maps, space, column_shares=[1, 2]),
+        rrb.TimePanel(state='collapsed'),
+        collapse_panels=True,
+    )

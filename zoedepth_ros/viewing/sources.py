@@ -1,0 +1,173 @@
+"""Moments to show: from pictures, videos, webcams and recordings."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from zoedepth_ros.output.files import read_picture
+from zoedepth_ros.viewing.frame import ViewFrame
+
+_PICTURES_WAITING = 60  # of a recording, for depth that was made later
+
+
+def picture_frames(paths: Sequence[Path], dwell_s: float = 1.0) -> Iterator[ViewFrame]:
+    """Show pictures one after the other, `dwell_s` apart; raises PictureError and OSError."""
+    for number, path in enumerate(paths):
+        yield ViewFrame(path.name, number * dwell_s, read_picture(path))
+
+
+def video_frames(path: Path, rate_hz: float = 0.0) -> Iterator[ViewFrame]:
+    """Show a video's pictures, at most `rate_hz` a second of it.
+
+    Raises ValueError when OpenCV cannot read it.
+    """
+    video = cv2.VideoCapture(str(path))
+    try:
+        fps = video.get(cv2.CAP_PROP_FPS) or 25.0
+        number, next_s = 0, 0.0
+        while video.grab():
+            time_s = number / fps
+            number += 1
+            if time_s + 1e-6 < next_s:
+                continue
+            next_s += 1.0 / rate_hz if rate_hz > 0.0 else 0.0
+            is_read, bgr = video.retrieve()
+            if is_read:
+                yield ViewFrame(path.name, time_s, cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))
+        if number == 0:
+            raise ValueError(f'{path}: no picture, folder of pictures, video or recording')
+    finally:
+        video.release()
+
+
+def webcam_frames(device: int | str) -> Iterator[ViewFrame]:
+    """Show what a webcam sees, for ever; raises OSError when there is none."""
+    camera = cv2.VideoCapture(device)
+    camera.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+    try:
+        if not camera.isOpened():
+            raise OSError(f'webcam {device}: cannot be opened')
+        while True:
+            is_read, bgr = camera.read()
+            if not is_read:
+                raise OSError(f'webcam {device}: gives no pictures any more')
+            rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+            yield ViewFrame(f'webcam {device}', time.time(), rgb)
+    finally:
+        camera.release()
+
+
+def recording_frames(
+    path: Path,
+    *,
+    image: str = '',
+    camera_info: str = '',
+    depth_topic: str = '/depth/image',
+    salvage: bool = False,
+) -> Iterator[ViewFrame]:
+    """Show a recording: its own depth where it has some, otherwise pictures to predict.
+
+    depth_topic: recorded depth; '' to leave it alone.  Raises RecordingError and OSError.
+    """
+    from zoedepth_ros.recordings.errors import Damage, require_libraries
+
+    require_libraries()
+    from zoedepth_ros.recordings.contents import Message
+    from zoedepth_ros.recordings.recording import open_recording
+    from zoedepth_ros.recordings.topics import find_inputs
+
+    damage = Damage(salvage=salvage)
+    recording = open_recording(path, damage)
+    survey = recording.survey(damage)
+    inputs = find_inputs(survey, image, camera_info, besides=depth_topic)
+    depth_topic = depth_topic if survey.counts.get(depth_topic) else ''
+    shown = _Shown(inputs, depth_topic)
+    for item in recording.read(damage):
+        if isinstance(item, Message):
+            yield from shown.frames(item)
+
+
+class _Shown:
+    """Bring together what belongs together in a recording."""
+
+    def __init__(self, inputs: Any, depth_topic: str) -> None:
+        from zoedepth_ros.recordings.camera import CameraTracker
+
+        self._inputs, self._depth_topic = inputs, depth_topic
+        self._uncertainty_topic = f'{depth_topic.rpartition("/")[0]}/uncertainty'
+        self._tracker = CameraTracker(rectified=inputs.rectified)
+        self._waiting: OrderedDict[tuple[int, int], NDArray[np.uint8]] = OrderedDict()
+
+    def frames(self, message: Any) -> Iterator[ViewFrame]:
+        """Give what a message completes."""
+        from zoedepth_ros.recordings.cdr import CAMERA_INFO, DOMAIN, decode
+
+        topic, time_s = message.channel.topic, message.log_time_ns * 1e-9
+        try:
+            if topic == self._inputs.camera_info:
+                self._tracker.set_info(decode(message.data, CAMERA_INFO))
+            elif topic == self._inputs.image:
+                yield from self._picture(message, time_s)
+            elif self._depth_topic and topic == self._depth_topic:
+                yield self._depth(message, time_s)
+            elif self._depth_topic and topic == self._uncertainty_topic:
+                yield ViewFrame(topic, time_s, uncertainty_m=_depth_m(message)[1])
+            elif message.channel.type_name == DOMAIN:
+                domain = decode(message.data, DOMAIN)
+                shares = {
+                    'indoor': domain.indoor_probability,
+                    'outdoor': domain.outdoor_probability,
+                }
+                yield ViewFrame(topic, time_s, head=domain.head, router_probabilities=shares)
+        except ValueError:  # a message that cannot be read is not shown
+            return
+
+    def _picture(self, message: Any, time_s: float) -> Iterator[ViewFrame]:
+        from zoedepth_ros.recordings.frames import decode_picture
+
+        picture, rgb = decode_picture(message, self._inputs.image_type)
+        if not self._depth_topic:
+            yield ViewFrame(message.channel.topic, time_s, rgb, camera=self._camera(rgb))
+            return
+        self._waiting[_stamp(picture)] = rgb
+        if len(self._waiting) > _PICTURES_WAITING:
+            self._waiting.popitem(last=False)
+
+    def _depth(self, message: Any, time_s: float) -> ViewFrame:
+        depth, depth_m = _depth_m(message)
+        rgb = self._waiting.pop(_stamp(depth), None)
+        if rgb is not None and rgb.shape[:2] != depth_m.shape:
+            rgb = cv2.resize(rgb, depth_m.shape[::-1], interpolation=cv2.INTER_AREA)
+        return ViewFrame(message.channel.topic, time_s, rgb, depth_m, camera=self._camera(depth_m))
+
+    def _camera(self, picture: NDArray[Any]) -> Any:
+        camera = self._tracker.camera(*picture.shape[:2])
+        return camera.model if camera is not None else None
+
+
+def _stamp(message: Any) -> tuple[int, int]:
+    return message.header.stamp.sec, message.header.stamp.nanosec
+
+
+def _depth_m(message: Any) -> tuple[Any, NDArray[np.float32]]:
+    """Decode a depth Image: (message, depth (H, W) [m], NaN unknown)."""
+    from zoedepth_ros.recordings.cdr import IMAGE, decode
+
+    image = decode(message.data, IMAGE)
+    kinds: dict[str, np.dtype[Any]] = {'32FC1': np.dtype('f4'), '16UC1': np.dtype('u2')}
+    if image.encoding not in kinds:
+        raise ValueError(f'depth must be 32FC1 or 16UC1, got {image.encoding}')
+    kind = kinds[image.encoding].newbyteorder('>' if image.is_bigendian else '<')
+    rows = np.reshape(image.data, (image.height, image.step))
+    values = rows[:, : image.width * kind.itemsize].copy().view(kind).astype(np.float32)
+    if image.encoding == '32FC1':
+        return image, values
+    return image, np.where(values > 0, values / np.float32(1000.0), np.float32(np.nan))
