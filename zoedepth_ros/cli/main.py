@@ -11,7 +11,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol, cast
 
-COMMANDS = ('predict', 'models', 'download', 'evaluate', 'compare', 'train', 'scenes', 'bag')
+COMMANDS = (
+    *('predict', 'models', 'download', 'evaluate', 'compare', 'train', 'scenes', 'bag', 'view'),
+)
 """Modules of this room that are subcommands, in the order of the help."""
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130

@@ -1,0 +1,183 @@
+"""`zoedepth view SOURCE`: picture, depth, uncertainty, cloud and router in Rerun."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from zoedepth_ros.inference.result import DepthPredictor
+    from zoedepth_ros.viewing.frame import ViewFrame
+    from zoedepth_ros.viewing.rerun_log import RerunLog
+
+NAME = 'view'
+HELP = 'look at depth in 3D: pictures, a video, a webcam, a recording, a live topic (Rerun)'
+
+DEFAULT_MODEL = 'ZoeD_M12_NK'
+DEFAULT_HFOV_DEG = 55.0
+"""Field of view that is assumed without calibration, as in `zoedepth predict` [degrees]."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add = parser.add_argument
+    add(
+        'sources',
+        metavar='SOURCE',
+        nargs='+',
+        help='pictures, folder, video, number of a webcam, recording, or /topic',
+    )
+    add('--save', metavar='FILE.rrd', help='write a file for `rerun FILE.rrd`, open nothing')
+    add('--serve', action='store_true', help='serve the viewer to browsers, open nothing')
+    add('--port', type=int, default=9090, help='of --serve; the data is at --port + 1 (9090)')
+    add('--model', default=DEFAULT_MODEL, help='a name of `zoedepth models` (%(default)s)')
+    add('--weights', metavar='FILE', help="the model's weights, or 'random' (default: released)")
+    add('--device', default='auto', help='auto, cpu, cuda or cuda:N (%(default)s)')
+    add('--precision', default='auto', choices=('auto', 'fp32', 'bf16', 'fp16'))
+    add('--head', default='auto', choices=('auto', 'indoor', 'outdoor'), help='(%(default)s)')
+    add('--image', metavar='TOPIC', default='', help='pictures of a recording')
+    add('--camera-info', metavar='TOPIC', default='', help='their calibration')
+    add('--depth-topic', metavar='TOPIC', default='/depth/image', help='recorded depth')
+    add('--predict', action='store_true', help='predict although depth was recorded')
+    add('--salvage', action='store_true', help='show what can be read of a damaged recording')
+    add('--hfov', type=float, default=DEFAULT_HFOV_DEG, metavar='DEG', help='(%(default)g)')
+    add('--rate', type=float, default=0.0, metavar='HZ', help='of a video, at most (all)')
+    add('--decimation', type=int, default=0, metavar='N', help='a point for every N (automatic)')
+    add('--frames', type=int, default=0, metavar='N', help='stop after so many (all)')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Show everything; with --serve, stay until interrupted."""
+    from zoedepth_ros.viewing.rerun_log import RerunLog, require_rerun, run_log
+
+    require_rerun()
+    if not 1.0 <= args.hfov < 179.0:
+        raise ValueError(f'--hfov must be degrees, from 1 to below 179, got {args.hfov:g}')
+    if args.decimation < 0 or args.frames < 0:
+        raise ValueError('--decimation and --frames must be 0 or more')
+    frames = _frames(args)
+    first = next(frames, None)
+    if first is None:
+        raise ValueError(f'{" ".join(args.sources)}: nothing to show')
+    predictor = _Predictor(args)
+    if first.depth_m is None and first.rgb is not None:
+        predictor.build()
+    hfov_rad = math.radians(args.hfov)
+    log = RerunLog(about=predictor.about(), hfov_rad=hfov_rad, decimation=args.decimation)
+    _open(log, args)
+    try:
+        count = run_log(_with_first(first, frames), log, predictor, args.frames)
+        log.flush()
+        print(f'{count} pictures with depth' + (f' -> {args.save}' if args.save else ''))
+        while args.serve:
+            time.sleep(1.0)
+    finally:
+        log.close()
+    return 0 if count else 1
+
+
+def _open(log: RerunLog, args: argparse.Namespace) -> None:
+    if args.save:
+        log.save(Path(args.save).expanduser())
+    elif args.serve:
+        address = log.serve(args.port, args.port + 1, open_browser=False)
+        print(f'open {address}  (Ctrl+C ends it)', flush=True)
+    else:
+        log.spawn()
+
+
+def _with_first(first: ViewFrame, frames: Iterator[ViewFrame]) -> Iterator[ViewFrame]:
+    yield first
+    yield from frames
+
+
+def _frames(args: argparse.Namespace) -> Iterator[ViewFrame]:
+    """Find out what the sources are."""
+    from zoedepth_ros.cli.pictures import PICTURE_SUFFIXES, find_pictures
+    from zoedepth_ros.viewing import sources
+
+    name = args.sources[0]
+    path = Path(name).expanduser()
+    if len(args.sources) == 1 and name.isdigit() and not path.exists():
+        return sources.webcam_frames(int(name))
+    if len(args.sources) == 1 and path.is_char_device():
+        return sources.webcam_frames(name)
+    if len(args.sources) == 1 and name.startswith('/') and not path.exists():
+        return _live_frames(args)
+    if len(args.sources) == 1 and _is_recording(path):
+        return sources.recording_frames(
+            path,
+            image=args.image,
+            camera_info=args.camera_info,
+            depth_topic='' if args.predict else args.depth_topic,
+            salvage=args.salvage,
+        )
+    if len(args.sources) == 1 and path.is_file() and path.suffix.lower() not in PICTURE_SUFFIXES:
+        return sources.video_frames(path, args.rate)
+    return sources.picture_frames(find_pictures(args.sources))
+
+
+def _live_frames(args: argparse.Namespace) -> Iterator[ViewFrame]:
+    from zoedepth_ros.viewing.frame import ViewFrame
+
+    try:
+        from zoedepth_ros.ros.live_pictures import live_pictures
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f'{args.sources[0]}: no such file; as a topic it needs ROS 2 ({error})'
+        ) from None
+    for picture in live_pictures(args.sources[0], args.camera_info):
+        yield ViewFrame(picture.topic, picture.time_s, picture.rgb, camera=picture.camera)
+
+
+def _is_recording(path: Path) -> bool:
+    from zoedepth_ros.cli.pictures import PICTURE_SUFFIXES
+
+    if path.is_dir():
+        names = [file.name for file in path.iterdir()]
+        pictures = any(Path(name).suffix.lower() in PICTURE_SUFFIXES for name in names)
+        bag = any(name.endswith(('.mcap', '.db3', '.mcap.zstd', '.db3.zstd')) for name in names)
+        return bag and not pictures
+    return path.name.endswith(('.mcap', '.db3', '.mcap.zstd', '.db3.zstd', '.bag'))
+
+
+class _Predictor:
+    """Add depth to a moment; the model is built when the first one needs it."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self._args = args
+        self._predictor: DepthPredictor | None = None
+        self._add: Callable[[ViewFrame], ViewFrame] | None = None
+
+    def build(self) -> None:
+        """Build the model."""
+        from zoedepth_ros.build import build_predictor
+        from zoedepth_ros.inference.result import check_head
+        from zoedepth_ros.viewing.prediction import adder
+
+        args = self._args
+        self._predictor = build_predictor(args.model, args.weights, args.device, args.precision)
+        check_head(args.head, self._predictor.heads)
+        self._add = adder(self._predictor, args.head)
+
+    def about(self) -> str:
+        """Say in Markdown what is shown."""
+        source = f'**Source** {" ".join(self._args.sources)}\n\n'
+        predictor = self._predictor
+        if predictor is None:
+            return f'{source}Depth as it was recorded.'
+        warning = f'\n\n# {predictor.trained_on.upper()}' if predictor.trained_on else ''
+        return (
+            f'{source}**Model** {predictor.model_name} on {predictor.device}, '
+            f'{predictor.precision}\n\n**Weights** {predictor.weights_origin}{warning}'
+        )
+
+    def __call__(self, frame: ViewFrame) -> ViewFrame:
+        if self._add is None:
+            self.build()
+        assert self._add is not None
+        return self._add(frame)
