@@ -1,0 +1,111 @@
+"""Pictures of a topic, one by one, for programs that are not nodes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import rclpy
+from numpy.typing import NDArray
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from zoedepth_ros.geometry.intrinsics import CameraModel
+from zoedepth_ros.ros import qos
+from zoedepth_ros.ros.camera import CameraKeeper, CameraUnknown
+from zoedepth_ros.ros.conversions import ConversionError, rgb_from_compressed, rgb_from_image
+from zoedepth_ros.ros.inputs import is_rectified, sibling
+from zoedepth_ros.ros.parameters import NodeSettings
+
+_KINDS = {'sensor_msgs/msg/Image': Image, 'sensor_msgs/msg/CompressedImage': CompressedImage}
+
+
+@dataclass(frozen=True, slots=True)
+class LivePicture:
+    """Hold a picture as it came."""
+
+    topic: str
+    """Where it was published."""
+
+    time_s: float
+    """Its stamp [s]."""
+
+    rgb: NDArray[np.uint8]
+    """(H, W, 3)."""
+
+    camera: CameraModel | None
+    """None until there is a usable camera_info."""
+
+
+def live_pictures(
+    topic: str, camera_info: str = '', patience_s: float = 10.0
+) -> Iterator[LivePicture]:
+    """Give the newest picture again and again; what comes in between is skipped.
+
+    topic: Image or CompressedImage.  camera_info: '' for the topic's sibling.  Raises OSError
+    when nothing comes for `patience_s`.
+    """
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    try:
+        node = Node('zoedepth_view', context=context)
+        newest: list[Any] = []
+        kind = _find_kind(node, topic, patience_s)
+        keeper = CameraKeeper(topic_is_rectified=is_rectified(topic))
+        node.create_subscription(kind, topic, newest.append, qos.sensor_input())
+        info_topic = camera_info or sibling(topic, 'camera_info')
+        node.create_subscription(CameraInfo, info_topic, keeper.set_info, qos.sensor_input())
+        executor = SingleThreadedExecutor(context=context)
+        executor.add_node(node)
+        while True:
+            _wait(executor, newest, topic, patience_s)
+            msg = newest.pop()
+            newest.clear()
+            picture = _picture(topic, msg, keeper)
+            if picture is not None:
+                yield picture
+    finally:
+        rclpy.shutdown(context=context)
+
+
+def _wait(
+    executor: SingleThreadedExecutor, newest: list[Any], topic: str, patience_s: float
+) -> None:
+    end_s = time.monotonic() + patience_s
+    while not newest:
+        executor.spin_once(timeout_sec=0.2)
+        if time.monotonic() > end_s:
+            raise OSError(f'{topic}: no pictures for {patience_s:g} s')
+
+
+def _find_kind(node: Node, topic: str, patience_s: float) -> Any:
+    end_s = time.monotonic() + patience_s
+    while True:
+        topics = dict(node.get_topic_names_and_types())
+        for name in topics.get(topic, []):
+            if name in _KINDS:
+                return _KINDS[name]
+            raise OSError(f'{topic}: its type is {name}, expected one of {", ".join(_KINDS)}')
+        if time.monotonic() > end_s:
+            pictures = sorted(t for t, kinds in topics.items() if set(kinds) & set(_KINDS))
+            there = ', '.join(pictures) or 'none'
+            raise OSError(f'{topic}: no such file and nobody publishes it; pictures: {there}')
+        time.sleep(0.1)
+
+
+def _picture(topic: str, msg: Any, keeper: CameraKeeper) -> LivePicture | None:
+    """Convert a message; None for one that is no picture."""
+    try:
+        rgb = rgb_from_compressed(msg) if isinstance(msg, CompressedImage) else rgb_from_image(msg)
+    except ConversionError:
+        return None
+    try:
+        camera = keeper.camera(rgb.shape[0], rgb.shape[1], NodeSettings()).model
+    except CameraUnknown:
+        camera = None
+    stamp = msg.header.stamp
+    return LivePicture(topic, stamp.sec + 1e-9 * stamp.nanosec, rgb, camera)
