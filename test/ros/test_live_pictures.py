@@ -1,0 +1,63 @@
+import threading
+import time
+
+import numpy as np
+import pytest
+
+pytest.importorskip('rclpy', reason='needs ROS 2')
+
+import rclpy
+from rclpy.node import Node
+from sensor_msgs.msg import CameraInfo, Image
+
+from zoedepth_ros.ros.live_pictures import live_pictures
+
+
+@pytest.fixture
+def camera(ros):
+    """Publish red pictures and camera_info until the test is over."""
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    node = Node('fake_camera', context=context)
+    pictures = node.create_publisher(Image, '/eye/image_raw', 1)
+    infos = node.create_publisher(CameraInfo, '/eye/camera_info', 1)
+    image = Image(height=8, width=16, encoding='rgb8', step=48)
+    image.header.stamp.sec = 77
+    image.data.frombytes(np.full((8, 16, 3), (200, 0, 0), np.uint8).tobytes())
+    info = CameraInfo(height=8, width=16, k=[20.0, 0, 7.5, 0, 20.0, 3.5, 0, 0, 1.0])
+    stop = threading.Event()
+
+    def publish():
+        while not stop.wait(0.05):
+            infos.publish(info)
+            pictures.publish(image)
+
+    thread = threading.Thread(target=publish)
+    thread.start()
+    yield
+    stop.set()
+    thread.join()
+    rclpy.shutdown(context=context)
+
+
+def test_pictures_come_with_stamp_and_camera(camera):
+    found = []
+    pictures = live_pictures('/eye/image_raw')
+    end_s = time.monotonic() + 20
+    while time.monotonic() < end_s and (not found or found[-1].camera is None):
+        found.append(next(pictures))
+    pictures.close()
+    assert found[-1].rgb[0, 0].tolist() == [200, 0, 0]
+    assert (found[-1].topic, found[-1].time_s) == ('/eye/image_raw', 77.0)
+    assert found[-1].camera.intrinsics.fx_px == 20.0
+
+
+def test_silence_is_an_error_that_lists_the_topics_of_pictures(camera):
+    time.sleep(0.5)
+    with pytest.raises(OSError, match=r'/nobody: no such file and nobody.*pictures: '):
+        next(live_pictures('/nobody', patience_s=1.5))
+
+
+def test_a_topic_of_another_type_is_named(camera):
+    with pytest.raises(OSError, match=r'/eye/camera_info: its type is sensor_msgs/msg/CameraInfo'):
+        next(live_pictures('/eye/camera_info'))
