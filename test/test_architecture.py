@@ -28,6 +28,7 @@ MAY_IMPORT['ros'] = MAY_IMPORT['evaluation'] | {'msg'}  # msg: generated from ms
 TORCH = {'torch', 'torchvision', 'timm', 'transformers'}
 TORCH_FREE = (
     'model.config',
+    'model.backbones.config',
     'inference.result',
     'inference.head_policy',
     'weights.registry',
@@ -39,7 +40,7 @@ TORCH_FREE = (
 )
 # libraries -> the modules or rooms that alone may import them
 ONLY = {
-    frozenset({'timm'}): ('model.backbone',),
+    frozenset({'timm'}): ('model.backbones',),
     frozenset({
         'rclpy', 'cv_bridge', 'sensor_msgs', 'sensor_msgs_py', 'std_msgs', 'std_srvs',
         'diagnostic_msgs', 'geometry_msgs', 'lifecycle_msgs', 'rcl_interfaces', 'nav_msgs',
@@ -144,8 +145,9 @@ def test_every_room_has_its_walls_described_and_its_sentence():
         ('ros.depth_node', 'from torch import nn', 'must do without torch.nn'),
         ('inference.head_policy', 'if True:\n    import torch.nn as nn', 'must do without'),
         ('geometry.rays', 'import torchvision.ops', 'must do without torchvision.ops'),
-        ('model.decoder', 'import timm', 'only model.backbone may import timm'),
-        ('model.backbone2', 'from timm.layers import Mlp', 'only model.backbone may'),
+        ('model.decoder', 'import timm', 'only model.backbones may import'),
+        ('model.backbone', 'from timm.layers import Mlp', 'only model.backbones may import'),
+        ('model.backbones.config', 'import timm', 'must do without timm'),
         ('output.color', 'from sensor_msgs.msg import Image', 'only ros may import sensor_msgs'),
         ('weights.load', 'def f():\n    from urllib.request import urlopen', 'only weights.fetch'),
         ('weights.load', 'import urllib.request as web', 'only weights.fetch'),
@@ -163,7 +165,7 @@ def test_the_checker_finds(module, source, message):
 @pytest.mark.parametrize(
     ('module', 'source'),
     [
-        ('model.backbone', 'from timm.models.beit import Beit'),
+        ('model.backbones.beit', 'from timm.models.beit import Beit'),
         ('ros.main', 'def factory():\n    from zoedepth_ros.build import build_predictor'),
         ('weights.fetch', 'import urllib.request'),
         ('weights.registry', 'from urllib.parse import urlparse'),

@@ -6,7 +6,7 @@ import pytest
 import torch
 from tiny_models import BACKBONE, random_image, spread
 
-from zoedepth_ros.model.backbone import BeitFeatures, position_bias
+from zoedepth_ros.model.backbones.beit import BeitFeatures, position_bias
 
 
 def numbered_table(rows: int, columns: int) -> torch.Tensor:

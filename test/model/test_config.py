@@ -9,7 +9,7 @@ import pytest
 
 from zoedepth_ros.model.config import (
     PRESETS,
-    BackboneConfig,
+    BeitConfig,
     BinsConfig,
     HeadConfig,
     ModelConfig,
@@ -63,10 +63,10 @@ BACKBONE = {'embed_dim': 32, 'depth': 4, 'num_heads': 4, 'channels': (8, 8, 8, 8
 @pytest.mark.parametrize(
     ('wrong', 'message'),
     [
-        (lambda: BackboneConfig(**BACKBONE, taps=(0, 1, 2, 4)), 'tap 4 is not among 4 blocks'),
-        (lambda: BackboneConfig(**BACKBONE, taps=(0, 2, 1, 3)), 'taps must increase'),
+        (lambda: BeitConfig(**BACKBONE, taps=(0, 1, 2, 4)), 'tap 4 is not among 4 blocks'),
+        (lambda: BeitConfig(**BACKBONE, taps=(0, 2, 1, 3)), 'taps must increase'),
         (
-            lambda: BackboneConfig(**BACKBONE | {'num_heads': 5}, taps=(0, 1, 2, 3)),
+            lambda: BeitConfig(**BACKBONE | {'num_heads': 5}, taps=(0, 1, 2, 3)),
             '32 is no multiple of 5',
         ),
         (lambda: BinsConfig(n_bins=1), 'at least 2, got 1'),

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from zoedepth_ros.model.config import (
-    BackboneConfig,
+    BeitConfig,
     BinsConfig,
     DecoderConfig,
     HeadConfig,
@@ -27,7 +27,7 @@ from zoedepth_ros.model.zoedepth import ZoeDepth
 NATIVE_SIZE = (64, 64)
 """Picture size [px] at which no position bias is interpolated."""
 
-BACKBONE = BackboneConfig(
+BACKBONE = BeitConfig(
     embed_dim=32,
     depth=5,
     num_heads=4,

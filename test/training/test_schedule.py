@@ -6,7 +6,7 @@ import torch
 from zoedepth_ros.model.config import (
     INDOOR,
     OUTDOOR,
-    BackboneConfig,
+    BeitConfig,
     BinsConfig,
     DecoderConfig,
     ModelConfig,
@@ -17,7 +17,7 @@ from zoedepth_ros.training.config import DivisorsConfig, ScheduleConfig
 from zoedepth_ros.training.parameter_groups import parameter_groups
 from zoedepth_ros.training.schedule import one_cycle
 
-TINY_BEIT = BackboneConfig(
+TINY_BEIT = BeitConfig(
     embed_dim=64,
     depth=4,
     num_heads=4,

@@ -8,45 +8,44 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
+from zoedepth_ros.model.backbones.config import (
+    BEIT_B_384,
+    BEIT_L_384,
+    BEIT_L_512,
+    SWIN2_B_384,
+    SWIN2_L_384,
+    SWIN2_T_256,
+    BackboneConfig,
+    BeitConfig,
+    SwinConfig,
+    backbone_from_dict,
+)
+
+__all__ = [
+    'BEIT_B_384',
+    'BEIT_L_384',
+    'BEIT_L_512',
+    'BEIT_SMALL',
+    'BEIT_TINY',
+    'INDOOR',
+    'OUTDOOR',
+    'OUTDOOR_80_M',
+    'PRESETS',
+    'SWIN2_B_384',
+    'SWIN2_L_384',
+    'SWIN2_T_256',
+    'BackboneConfig',
+    'BeitConfig',
+    'BinsConfig',
+    'DecoderConfig',
+    'HeadConfig',
+    'ModelConfig',
+    'RouterConfig',
+    'SwinConfig',
+    'preset',
+]
+
 BinType = Literal['softplus', 'normed']
-
-
-@dataclass(frozen=True, slots=True)
-class BackboneConfig:
-    """A BEiT with relative position bias, and what its tokens are reassembled to."""
-
-    embed_dim: int
-    """Channels of a token."""
-    depth: int
-    """Number of transformer blocks."""
-    num_heads: int
-    """Attention heads of a block."""
-    taps: tuple[int, int, int, int]
-    """Blocks (from 0) whose output the decoder sees."""
-    channels: tuple[int, int, int, int]
-    """Channels of the four feature maps, finest first."""
-    window: tuple[int, int] = (24, 24)
-    """Patch grid (height, width) of the position tables; others are interpolated."""
-    patch_size: int = 16
-    """Side of a patch [px]."""
-    mlp_ratio: float = 4.0
-    """Hidden channels of a block's MLP over embed_dim."""
-    layer_scale: float = 1e-5
-    """Initial value of the residual branches' gains."""
-    kind: Literal['beit'] = 'beit'
-    """Family of the backbone."""
-
-    def __post_init__(self) -> None:
-        if self.embed_dim % self.num_heads:
-            raise ValueError(
-                f'embed_dim {self.embed_dim} is no multiple of {self.num_heads} heads'
-            )
-        if list(self.taps) != sorted(set(self.taps)) or self.taps[0] < 0:
-            raise ValueError(f'taps must increase from 0 on, got {self.taps}')
-        if self.taps[-1] >= self.depth:
-            raise ValueError(f'tap {self.taps[-1]} is not among {self.depth} blocks')
-        if self.patch_size % 4:
-            raise ValueError(f'patch_size must be a multiple of 4, got {self.patch_size}')
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +172,7 @@ class ModelConfig:
             raise ValueError(
                 f'image_size must be multiples of {self.size_multiple}, got {self.image_size}'
             )
+        self.check_size(*self.image_size)
 
     @property
     def head_names(self) -> tuple[str, ...]:
@@ -182,7 +182,19 @@ class ModelConfig:
     @property
     def size_multiple(self) -> int:
         """Number [px] that height and width of a picture must be multiples of."""
-        return 2 * self.backbone.patch_size
+        return self.backbone.size_multiple
+
+    def check_size(self, height: int, width: int) -> None:
+        """Raise ValueError for pictures of a size [px] that the network does not take."""
+        multiple, only = self.size_multiple, self.backbone.only_size
+        if height < multiple or width < multiple or height % multiple or width % multiple:
+            raise ValueError(
+                f'a picture must be a multiple of {multiple} high and wide, got {height} x {width}'
+            )
+        if only is not None and (height, width) != only:
+            raise ValueError(
+                f'{self.name} takes pictures of {only[0]} x {only[1]} only, got {height} x {width}'
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, fit for JSON."""
@@ -194,7 +206,7 @@ class ModelConfig:
         try:
             parts = dict(values)
             parts['image_size'] = tuple(parts['image_size'])
-            parts['backbone'] = BackboneConfig(**_tuples(parts['backbone']))
+            parts['backbone'] = backbone_from_dict(_tuples(parts['backbone']))
             parts['heads'] = tuple(HeadConfig(**_tuples(head)) for head in parts['heads'])
             parts['decoder'] = DecoderConfig(**parts['decoder'])
             parts['bins'] = BinsConfig(**_tuples(parts['bins']))
@@ -216,22 +228,7 @@ def preset(name: str) -> ModelConfig:
         raise ValueError(f'no model {name!r}; there are {", ".join(PRESETS)}') from None
 
 
-BEIT_L_384 = BackboneConfig(
-    embed_dim=1024,
-    depth=24,
-    num_heads=16,
-    taps=(5, 11, 17, 23),
-    channels=(256, 512, 1024, 1024),
-)
-BEIT_B_384 = BackboneConfig(
-    embed_dim=768,
-    depth=12,
-    num_heads=12,
-    taps=(2, 5, 8, 11),
-    channels=(96, 192, 384, 768),
-    layer_scale=0.1,
-)
-BEIT_TINY = BackboneConfig(
+BEIT_TINY = BeitConfig(
     embed_dim=48,
     depth=4,
     num_heads=3,
@@ -240,7 +237,7 @@ BEIT_TINY = BackboneConfig(
     window=(4, 6),
     layer_scale=0.1,
 )
-BEIT_SMALL = BackboneConfig(
+BEIT_SMALL = BeitConfig(
     embed_dim=224,
     depth=8,
     num_heads=7,
@@ -282,19 +279,28 @@ _TINY_NK_BINS = dataclasses.replace(
 )
 
 
-def _family(prefix: str, backbone: BackboneConfig) -> tuple[ModelConfig, ...]:
+def _family(
+    prefix: str,
+    backbone: BackboneConfig,
+    size: tuple[int, int] = (384, 512),
+    outdoor_size: tuple[int, int] = (384, 768),
+) -> tuple[ModelConfig, ...]:
     return (
-        ModelConfig(f'{prefix}_N', (384, 512), backbone, (INDOOR,)),
-        ModelConfig(f'{prefix}_K', (384, 768), backbone, (OUTDOOR_80_M,)),
+        ModelConfig(f'{prefix}_N', size, backbone, (INDOOR,)),
+        ModelConfig(f'{prefix}_K', outdoor_size, backbone, (OUTDOOR_80_M,)),
         ModelConfig(
             f'{prefix}_NK',
-            (384, 512),
+            size,
             backbone,
             (INDOOR, OUTDOOR),
             bins=_NK_BINS,
             router=RouterConfig(),
         ),
     )
+
+
+def _swin_family(prefix: str, backbone: SwinConfig) -> tuple[ModelConfig, ...]:
+    return _family(prefix, backbone, backbone.only_size, backbone.only_size)
 
 
 _TINY = (
@@ -336,6 +342,10 @@ PRESETS: Mapping[str, ModelConfig] = MappingProxyType(
         for config in (
             *_family('ZoeD_M12', BEIT_L_384),
             *_family('ZoeD_B12', BEIT_B_384),
+            *_family('ZoeD_BeitL512', BEIT_L_512, (512, 672), (512, 1024)),
+            *_swin_family('ZoeD_Swin2T', SWIN2_T_256),
+            *_swin_family('ZoeD_Swin2B', SWIN2_B_384),
+            *_swin_family('ZoeD_Swin2L', SWIN2_L_384),
             *_TINY,
             _SMALL,
         )

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from zoedepth_ros.model.backbone import BeitFeatures, FeatureExtractor, Prepared
+from zoedepth_ros.model.backbone import FeatureExtractor, Prepared, create_backbone
 from zoedepth_ros.model.bins import BinEmbeddings, MetricHead
 from zoedepth_ros.model.config import ModelConfig
 from zoedepth_ros.model.decoder import FusionDecoder, RelativeHead
@@ -51,7 +51,7 @@ class ZoeDepth(nn.Module):
         super().__init__()
         self.config = config
         features = config.decoder.features
-        self.backbone: FeatureExtractor = BeitFeatures(config.backbone)
+        self.backbone: FeatureExtractor = create_backbone(config.backbone)
         self.decoder = FusionDecoder(self.backbone.channels, config.decoder)
         self.relative_head = RelativeHead(config.decoder)
         self.bottleneck = nn.Conv2d(features, features, 1)
@@ -82,7 +82,7 @@ class ZoeDepth(nn.Module):
         Spares eval mode the position bias of every block. Holds for the present weights only;
         without gradient. dtype: that of the attention, by default the weights'.
         """
-        self._check_size(height, width)
+        self.config.check_size(height, width)
         with torch.no_grad():
             prepared = self.backbone.prepare(height, width)
         return prepared._replace(tensors=tuple(x.to(dtype=dtype) for x in prepared.tensors))
@@ -90,10 +90,10 @@ class ZoeDepth(nn.Module):
     def encode(self, image: Tensor, prepared: Prepared | None = None) -> Features:
         """Return what heads and router share.
 
-        image (B, 3, H, W) with mean 0.5 and standard deviation 0.5 taken out; ValueError when its
-        sides are no multiples of config.size_multiple.
+        image (B, 3, H, W) with mean 0.5 and standard deviation 0.5 taken out; ValueError for a
+        size that config.check_size refuses.
         """
-        self._check_size(image.shape[-2], image.shape[-1])
+        self.config.check_size(image.shape[-2], image.shape[-1])
         image = image.to(next(self.backbone.parameters()).dtype)
         pyramid = self.decoder(self.backbone(image, prepared))
         with torch.autocast(image.device.type, enabled=False):
@@ -128,13 +128,6 @@ class ZoeDepth(nn.Module):
         self.backbone.to(dtype)
         self.decoder.to(dtype)
         return self
-
-    def _check_size(self, height: int, width: int) -> None:
-        multiple = self.config.size_multiple
-        if height < multiple or width < multiple or height % multiple or width % multiple:
-            raise ValueError(
-                f'a picture must be a multiple of {multiple} high and wide, got {height} x {width}'
-            )
 
 
 def create_model(config: ModelConfig, seed: int | None = None) -> ZoeDepth:

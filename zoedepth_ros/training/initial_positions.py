@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from zoedepth_ros.model.backbone import BeitFeatures
-from zoedepth_ros.model.config import BackboneConfig
+from zoedepth_ros.model.config import BeitConfig
 from zoedepth_ros.model.zoedepth import ZoeDepth
 
 GAZES = (
@@ -35,7 +35,7 @@ def aim_attention(model: ZoeDepth) -> None:
             parameter.copy_(table)
 
 
-def gaze_table(config: BackboneConfig) -> Tensor:
+def gaze_table(config: BeitConfig) -> Tensor:
     """Return a table (rows, heads): minus the squared distance from where the head looks.
 
     Convention: rows are offsets query - key, so a key to the lower right has negative ones.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from torch import Tensor
 
-from zoedepth_ros.model.config import ModelConfig
+from zoedepth_ros.model.config import BackboneConfig, ModelConfig, SwinConfig
 from zoedepth_ros.weights.errors import WeightsError
 from zoedepth_ros.weights.hugging_face import hugging_face_dead, hugging_face_rules
 from zoedepth_ros.weights.official import (
@@ -22,18 +23,18 @@ from zoedepth_ros.weights.rules import convert
 Format = Literal['official', 'hugging_face', 'midas', 'own']
 Architecture = Literal['N', 'K', 'NK', 'relative']
 
-_CLS_TOKEN: Mapping[Format, str] = {
-    'official': 'core.core.pretrained.model.cls_token',
-    'hugging_face': 'backbone.embeddings.cls_token',
-    'midas': 'pretrained.model.cls_token',
-    'own': 'backbone.cls_token',
-}
-_BLOCK: Mapping[Format, str] = {
+_BEIT: Mapping[Format, str] = {
     'official': 'core.core.pretrained.model.blocks.{}.norm1.weight',
     'hugging_face': 'backbone.encoder.layer.{}.layernorm_before.weight',
     'midas': 'pretrained.model.blocks.{}.norm1.weight',
     'own': 'backbone.blocks.{}.norm1.weight',
 }
+_SWIN: Mapping[Format, str] = {
+    'official': 'core.core.pretrained.model.layers.{}.blocks.{}.norm1.weight',
+    'midas': 'pretrained.model.layers.{}.blocks.{}.norm1.weight',
+    'own': 'backbone.stages.{}.blocks.{}.norm1.weight',
+}
+_FAMILIES = {'beit': 'BEiT', 'swin2': 'Swin v2'}
 _LAST_ATTRACTOR = {
     'official': 'attractors.3._net.2.weight',
     'hugging_face': 'metric_head.attractors.3.conv2.weight',
@@ -52,22 +53,45 @@ class Variant:
     """Whose names it uses."""
     architecture: Architecture
     """Heads: 'N' indoor, 'K' outdoor, 'NK' both, 'relative' none."""
+    family: Literal['beit', 'swin2']
+    """Family of the backbone."""
     embed_dim: int
-    """Channels of the backbone."""
+    """Channels of the backbone, in its first blocks."""
     depth: int
     """Blocks of the backbone."""
+    window: int | None = None
+    """Side of a Swin's windows [patches]; None where the file does not tell."""
 
     def __str__(self) -> str:
         kind = 'relative depth' if self.architecture == 'relative' else self.architecture
-        return f'{kind} on a BEiT with {self.depth} blocks of {self.embed_dim} channels'
+        last = self.embed_dim if self.family == 'beit' else 8 * self.embed_dim
+        channels = f'{self.embed_dim}' if last == self.embed_dim else f'{self.embed_dim} to {last}'
+        family = _FAMILIES[self.family]
+        text = f'{kind} on a {family} with {self.depth} blocks of {channels} channels'
+        return text if self.window is None else f'{text}, windows of {self.window}'
 
     def fits(self, config: ModelConfig) -> bool:
         """Return whether a network of these settings could take it."""
-        same_backbone = (self.embed_dim, self.depth) == (
-            config.backbone.embed_dim,
-            config.backbone.depth,
-        )
-        return same_backbone and self.architecture in ('relative', architecture(config))
+        kinds = ('relative', architecture(config))
+        return self.architecture in kinds and self.fits_backbone(config.backbone)
+
+    def fits_backbone(self, config: BackboneConfig) -> bool:
+        """Return whether a backbone of these settings could take its part."""
+        if (self.family, self.embed_dim, self.depth) != (
+            config.kind,
+            config.embed_dim,
+            config.blocks,
+        ):
+            return False
+        return self.window is None or self.window == config.window
+
+
+def variant_of(config: ModelConfig, format_: Format) -> Variant:
+    """Return what a file of this format for a network of these settings would be."""
+    backbone = config.backbone
+    window = backbone.window if isinstance(backbone, SwinConfig) else None
+    kind = architecture(config)
+    return Variant(format_, kind, backbone.kind, backbone.embed_dim, backbone.blocks, window)
 
 
 def architecture(config: ModelConfig) -> Architecture:
@@ -94,16 +118,31 @@ def from_midas(state_dict: Mapping[str, Tensor], config: ModelConfig) -> dict[st
 
 def detect_variant(shapes: Mapping[str, tuple[int, ...]]) -> Variant:
     """Tell from names and shapes what a state dict belongs to; WeightsError when to nothing."""
-    for format_, cls_token in _CLS_TOKEN.items():
-        if cls_token in shapes:
-            block = _BLOCK[format_]
-            depth = 0
-            while block.format(depth) in shapes:
-                depth += 1
+    for format_, block in _BEIT.items():
+        if depth := _count(block, shapes):
             kind = _architecture_of(format_, shapes)
-            return Variant(format_, kind, shapes[cls_token][-1], depth)
+            return Variant(format_, kind, 'beit', shapes[block.format(0)][0], depth)
+    for format_, block in _SWIN.items():
+        stages = [_count(block.replace('{}', str(stage), 1), shapes) for stage in range(4)]
+        if all(stages):
+            kind, channels = _architecture_of(format_, shapes), shapes[block.format(0, 0)][0]
+            window = _swin_window(block, shapes)
+            return Variant(format_, kind, 'swin2', channels, sum(stages), window)
     some = ', '.join(sorted(shapes)[:3]) or 'nothing'
     raise WeightsError(f'no network of this package: it holds {some} …')
+
+
+def _count(block: str, shapes: Mapping[str, tuple[int, ...]]) -> int:
+    depth = 0
+    while block.format(depth) in shapes:
+        depth += 1
+    return depth
+
+
+def _swin_window(block: str, shapes: Mapping[str, tuple[int, ...]]) -> int | None:
+    """Read the window off the mask (windows, window^2, window^2) of the second block."""
+    mask = shapes.get(block.format(0, 1).replace('norm1.weight', 'attn_mask'))
+    return None if mask is None else math.isqrt(mask[-1])
 
 
 def _architecture_of(format_: Format, shapes: Mapping[str, tuple[int, ...]]) -> Architecture:

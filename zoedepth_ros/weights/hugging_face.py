@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from zoedepth_ros.model.config import HeadConfig, ModelConfig
+from zoedepth_ros.model.config import BeitConfig, HeadConfig, ModelConfig
+from zoedepth_ros.weights.errors import WeightsError
 from zoedepth_ros.weights.official import DATASET
 from zoedepth_ros.weights.rules import Rule, first_of_pairs, layer, stacked
 
 
 def hugging_face_rules(config: ModelConfig) -> Iterator[Rule]:
     """Yield the rules for a file of transformers' ZoeDepth."""
-    yield from _backbone_rules(config)
+    if not isinstance(config.backbone, BeitConfig):
+        raise WeightsError(f'files of this format are on BEiT only, {config.name} is not')
+    yield from _backbone_rules(config.backbone)
     yield from _decoder_rules()
     yield from layer('bottleneck', 'metric_head.conv2')
     yield from _mlp('embeddings.seed', 'seed_projector')
@@ -29,11 +32,11 @@ def hugging_face_dead() -> set[str]:
     return {f'{unit}.convolution{i}.{part}' for i in (1, 2) for part in ('weight', 'bias')}
 
 
-def _backbone_rules(config: ModelConfig) -> Iterator[Rule]:
+def _backbone_rules(config: BeitConfig) -> Iterator[Rule]:
     embeddings = 'backbone.embeddings'
     yield Rule('backbone.cls_token', (f'{embeddings}.cls_token',))
     yield from layer('backbone.patch_embed', f'{embeddings}.patch_embeddings.projection')
-    for block in range(config.backbone.depth):
+    for block in range(config.depth):
         yield from _block_rules(block)
     stage = 'neck.reassemble_stage'
     for level in range(4):

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import torch
 from safetensors.torch import save_file
@@ -16,11 +17,10 @@ from zoedepth_ros.model.config import ModelConfig
 from zoedepth_ros.model.zoedepth import ZoeDepth
 from zoedepth_ros.weights.convert import (
     Format,
-    Variant,
-    architecture,
     from_hugging_face,
     from_midas,
     from_official,
+    variant_of,
 )
 from zoedepth_ros.weights.errors import WeightsError, listing
 from zoedepth_ros.weights.read import CONFIG_KEY, FORMAT, FORMAT_KEY, Checkpoint, read_checkpoint
@@ -84,6 +84,8 @@ def load_relative_weights(model: ZoeDepth, path: str | Path) -> LoadReport:
     checkpoint = read_checkpoint(path)
     expected = {name for name in model.state_dict() if name.startswith(_RELATIVE_PARTS)}
     try:
+        if not checkpoint.variant.fits_backbone(model.config.backbone):
+            _refuse(checkpoint, model.config)
         if checkpoint.format == 'own':
             state_dict = _starting_with(_RELATIVE_PARTS, checkpoint.state_dict)
         elif checkpoint.format == 'hugging_face':
@@ -135,13 +137,12 @@ def _refuse_mismatch(config: ModelConfig, checkpoint: Checkpoint) -> None:
                 f'they differ in {", ".join(differ)}'
             )
     elif not checkpoint.variant.fits(config):
-        ours = Variant(
-            checkpoint.format,
-            architecture(config),
-            config.backbone.embed_dim,
-            config.backbone.depth,
-        )
-        raise WeightsError(f'it is for {checkpoint.variant}; the network is {config.name}, {ours}')
+        _refuse(checkpoint, config)
+
+
+def _refuse(checkpoint: Checkpoint, config: ModelConfig) -> NoReturn:
+    ours = variant_of(config, checkpoint.format)
+    raise WeightsError(f'it is for {checkpoint.variant}; the network is {config.name}, {ours}')
 
 
 def _ours(checkpoint: Checkpoint, config: ModelConfig) -> dict[str, Tensor]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from zoedepth_ros.model.config import HeadConfig, ModelConfig
+from zoedepth_ros.weights.midas_backbones import backbone_dead, backbone_rules
 from zoedepth_ros.weights.rules import Rule, first_of_pairs, layer
 
 DATASET = {'indoor': 'nyu', 'outdoor': 'kitti'}
@@ -36,17 +37,8 @@ def official_dead(config: ModelConfig) -> set[str]:
 def midas_rules(config: ModelConfig, prefix: str = '') -> Iterator[Rule]:
     """Yield the rules for a file of MiDaS: backbone, decoder and relative head."""
     encoder, scratch = f'{prefix}pretrained', f'{prefix}scratch'
-    yield Rule('backbone.cls_token', (f'{encoder}.model.cls_token',))
-    yield from layer('backbone.patch_embed', f'{encoder}.model.patch_embed.proj')
-    for block in range(config.backbone.depth):
-        yield from _block_rules(block, f'{encoder}.model.blocks.{block}')
+    yield from backbone_rules(config.backbone, encoder)
     for level in range(4):
-        stage = f'{encoder}.act_postprocess{level + 1}'
-        ours = f'backbone.reassemble.{level}'
-        yield from layer(f'{ours}.readout.0', f'{stage}.0.project.0')
-        yield from layer(f'{ours}.project', f'{stage}.3')
-        if level != 2:
-            yield from layer(f'{ours}.resample', f'{stage}.4')
         yield Rule(f'decoder.reduce.{level}.weight', (f'{scratch}.layer{level + 1}_rn.weight',))
     yield from _fusion_rules('decoder.coarsest', f'{scratch}.refinenet4')
     for index in range(3):
@@ -59,24 +51,9 @@ def midas_rules(config: ModelConfig, prefix: str = '') -> Iterator[Rule]:
 
 def midas_dead(config: ModelConfig, prefix: str = '') -> set[str]:
     """Return names in a file of MiDaS that have no effect."""
-    model = f'{prefix}pretrained.model'
-    layers = [f'{model}.fc_norm', f'{model}.head']
-    layers += [f'{prefix}scratch.refinenet4.resConfUnit1.conv{i}' for i in (1, 2)]
-    names = {f'{name}.{part}' for name in layers for part in ('weight', 'bias')}
-    return names | {
-        f'{model}.blocks.{block}.attn.relative_position_index'
-        for block in range(config.backbone.depth)
-    }
-
-
-def _block_rules(block: int, theirs: str) -> Iterator[Rule]:
-    ours = f'backbone.blocks.{block}'
-    for name in ('gamma_1', 'gamma_2', 'attn.q_bias', 'attn.v_bias', 'attn.qkv.weight'):
-        yield Rule(f'{ours}.{name}', (f'{theirs}.{name}',))
-    for name in ('norm1', 'norm2', 'attn.proj', 'mlp.fc1', 'mlp.fc2'):
-        yield from layer(f'{ours}.{name}', f'{theirs}.{name}')
-    table = f'{theirs}.attn.relative_position_bias_table'
-    yield Rule(f'backbone.position_tables.{block}', (table,))
+    unit = f'{prefix}scratch.refinenet4.resConfUnit1'
+    unused = {f'{unit}.conv{i}.{part}' for i in (1, 2) for part in ('weight', 'bias')}
+    return unused | backbone_dead(config.backbone, f'{prefix}pretrained')
 
 
 def _fusion_rules(ours: str, theirs: str) -> Iterator[Rule]:

@@ -1,0 +1,187 @@
+"""What a backbone is made of: one frozen class per family, and the sizes that are published.
+
+Imports no torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class BeitConfig:
+    """A BEiT with relative position bias, and what its tokens are reassembled to."""
+
+    embed_dim: int
+    """Channels of a token."""
+    depth: int
+    """Number of transformer blocks."""
+    num_heads: int
+    """Attention heads of a block."""
+    taps: tuple[int, int, int, int]
+    """Blocks (from 0) whose output the decoder sees."""
+    channels: tuple[int, int, int, int]
+    """Channels of the four feature maps, finest first."""
+    window: tuple[int, int] = (24, 24)
+    """Patch grid (height, width) of the position tables; others are interpolated."""
+    patch_size: int = 16
+    """Side of a patch [px]."""
+    mlp_ratio: float = 4.0
+    """Hidden channels of a block's MLP over embed_dim."""
+    layer_scale: float = 1e-5
+    """Initial value of the residual branches' gains."""
+    kind: Literal['beit'] = 'beit'
+    """Family of the backbone."""
+
+    def __post_init__(self) -> None:
+        if self.embed_dim % self.num_heads:
+            raise ValueError(
+                f'embed_dim {self.embed_dim} is no multiple of {self.num_heads} heads'
+            )
+        if list(self.taps) != sorted(set(self.taps)) or self.taps[0] < 0:
+            raise ValueError(f'taps must increase from 0 on, got {self.taps}')
+        if self.taps[-1] >= self.depth:
+            raise ValueError(f'tap {self.taps[-1]} is not among {self.depth} blocks')
+        if self.patch_size % 4:
+            raise ValueError(f'patch_size must be a multiple of 4, got {self.patch_size}')
+
+    @property
+    def size_multiple(self) -> int:
+        """Number [px] that height and width of a picture must be multiples of."""
+        return 2 * self.patch_size
+
+    @property
+    def only_size(self) -> None:
+        """None: pictures of any such size will do."""
+        return None
+
+    @property
+    def blocks(self) -> int:
+        """Number of transformer blocks."""
+        return self.depth
+
+
+@dataclass(frozen=True, slots=True)
+class SwinConfig:
+    """A Swin transformer v2 (arXiv 2111.09883): four stages, for pictures of one size."""
+
+    embed_dim: int
+    """Channels of the first stage; every further stage has twice as many."""
+    depths: tuple[int, int, int, int]
+    """Transformer blocks of every stage."""
+    num_heads: tuple[int, int, int, int]
+    """Attention heads of a block, by stage."""
+    window: int
+    """Side of the attention windows [patches]; a stage with fewer patches is one window."""
+    picture_side: int
+    """Height and width of the pictures [px]."""
+    trained_windows: tuple[int, int, int, int] = (0, 0, 0, 0)
+    """Window sides by stage that position offsets are measured by, where the weights come from
+    a training with smaller windows; 0: the window itself."""
+    patch_size: int = 4
+    """Side of a patch of the first stage [px]."""
+    mlp_ratio: float = 4.0
+    """Hidden channels of a block's MLP over its channels."""
+    drop_path: float = 0.1
+    """Share of residual branches left out while training, in the last block; from 0 on linearly
+    with depth."""
+    kind: Literal['swin2'] = 'swin2'
+    """Family of the backbone."""
+
+    def __post_init__(self) -> None:
+        for channels, heads in zip(self.channels, self.num_heads, strict=True):
+            if channels % heads:
+                raise ValueError(f'{channels} channels are no multiple of {heads} heads')
+        if self.picture_side < 1 or self.picture_side % self.size_multiple:
+            raise ValueError(
+                f'picture_side must be a multiple of {self.size_multiple}, got {self.picture_side}'
+            )
+        for stage in range(4):
+            side = self.picture_side // (self.patch_size << stage)
+            if side % min(self.window, side):
+                raise ValueError(f'windows of {self.window} do not divide {side} x {side} patches')
+        if not 0.0 <= self.drop_path < 1.0:
+            raise ValueError(f'drop_path must be at least 0 and below 1, got {self.drop_path}')
+
+    @property
+    def channels(self) -> tuple[int, int, int, int]:
+        """Channels of the four feature maps, finest first."""
+        return self.embed_dim, 2 * self.embed_dim, 4 * self.embed_dim, 8 * self.embed_dim
+
+    @property
+    def size_multiple(self) -> int:
+        """Number [px] that height and width of a picture must be multiples of."""
+        return 8 * self.patch_size
+
+    @property
+    def only_size(self) -> tuple[int, int]:
+        """Height and width [px] that a picture must have."""
+        return self.picture_side, self.picture_side
+
+    @property
+    def blocks(self) -> int:
+        """Number of transformer blocks."""
+        return sum(self.depths)
+
+
+BackboneConfig: TypeAlias = BeitConfig | SwinConfig
+
+_KINDS: Mapping[str, type[BeitConfig] | type[SwinConfig]] = {
+    'beit': BeitConfig,
+    'swin2': SwinConfig,
+}
+
+
+def backbone_from_dict(values: Mapping[str, Any]) -> BackboneConfig:
+    """Rebuild settings from plain values; KeyError or TypeError where they are none."""
+    return _KINDS[values.get('kind', 'beit')](**values)
+
+
+BEIT_L_384 = BeitConfig(
+    embed_dim=1024,
+    depth=24,
+    num_heads=16,
+    taps=(5, 11, 17, 23),
+    channels=(256, 512, 1024, 1024),
+)
+BEIT_L_512 = BeitConfig(
+    embed_dim=1024,
+    depth=24,
+    num_heads=16,
+    taps=(5, 11, 17, 23),
+    channels=(256, 512, 1024, 1024),
+    window=(32, 32),
+)
+BEIT_B_384 = BeitConfig(
+    embed_dim=768,
+    depth=12,
+    num_heads=12,
+    taps=(2, 5, 8, 11),
+    channels=(96, 192, 384, 768),
+    layer_scale=0.1,
+)
+SWIN2_T_256 = SwinConfig(
+    embed_dim=96,
+    depths=(2, 2, 6, 2),
+    num_heads=(3, 6, 12, 24),
+    window=16,
+    picture_side=256,
+)
+SWIN2_B_384 = SwinConfig(
+    embed_dim=128,
+    depths=(2, 2, 18, 2),
+    num_heads=(4, 8, 16, 32),
+    window=24,
+    picture_side=384,
+    trained_windows=(12, 12, 12, 6),
+)
+SWIN2_L_384 = SwinConfig(
+    embed_dim=192,
+    depths=(2, 2, 18, 2),
+    num_heads=(6, 12, 24, 48),
+    window=24,
+    picture_side=384,
+    trained_windows=(12, 12, 12, 6),
+)
