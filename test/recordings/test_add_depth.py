@@ -17,7 +17,9 @@ from rosbags.rosbag2 import Reader
 
 from zoedepth_ros.inference.result import InferenceError
 from zoedepth_ros.recordings.add_depth import add_depth
+from zoedepth_ros.recordings.cdr import DOMAIN, decode, definition
 from zoedepth_ros.recordings.errors import RecordingError, ResumeError
+from zoedepth_ros.recordings.output import Output
 from zoedepth_ros.recordings.plan import DepthOptions, make_plan
 
 
@@ -176,6 +178,33 @@ def test_the_router_decides_once_and_does_not_flicker(tmp_path):
     source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(4))
     convert(source, tmp_path / 'out.mcap', predictor)
     assert predictor.asked_heads == ['auto', 'indoor', 'indoor', 'indoor']
+
+
+def test_the_routers_verdict_is_added_on_request(tmp_path):
+    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(2))
+    convert(source, tmp_path / 'out.mcap', domain=True, head='outdoor')
+    domains = [
+        decode(message.data, DOMAIN)
+        for message in bags.read_mcap(tmp_path / 'out.mcap')
+        if (message.topic, message.type_name) == ('/domain', 'zoedepth_ros/msg/Domain')
+    ]
+    assert [(d.head, d.forced, d.header.stamp.nanosec) for d in domains] == [
+        ('outdoor', True, 0),
+        ('outdoor', True, 10**8),
+    ]
+    assert domains[0].indoor_probability == pytest.approx(0.9)
+
+
+def test_the_domain_message_is_the_nodes():
+    text = (Path(__file__).parents[2] / 'msg' / 'Domain.msg').read_text()
+    fields = [line for line in text.splitlines() if line and not line.startswith('#')]
+    assert definition(DOMAIN)[0].splitlines()[: len(fields) + 1] == [*fields, '=' * 80]
+
+
+def test_two_processes_do_not_write_one_file(tmp_path):
+    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(1))
+    with Output(tmp_path / 'out.mcap'), pytest.raises(ResumeError, match='another process'):
+        convert(source, tmp_path / 'out.mcap')
 
 
 def test_two_topics_of_pictures_are_listed(tmp_path):

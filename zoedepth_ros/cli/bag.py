@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--encoding', choices=('32FC1', '16UC1'), help='of the depth: metres or mm (32FC1)')
     add('--points', action=argparse.BooleanOptionalAction, default=None, help='(yes)')
     add('--uncertainty', action=argparse.BooleanOptionalAction, default=None, help='(no)')
+    add('--domain', action=argparse.BooleanOptionalAction, default=None, help='router (no)')
     add('--decimation', type=int, metavar='N', help='a point for every N rows and columns (4)')
     add('--edge-filter', action=argparse.BooleanOptionalAction, default=None, help='(yes)')
     add('--rate', dest='rate_hz', type=float, metavar='HZ', help='depth at most so often (all)')
@@ -99,7 +100,7 @@ def _options(args: argparse.Namespace) -> DepthOptions:
     """Take what was given; what was not has its default where it belongs."""
     from zoedepth_ros.recordings.plan import DepthOptions
 
-    names = ('head', 'encoding', 'points', 'uncertainty', 'decimation', 'edge_filter')
+    names = ('head', 'encoding', 'points', 'uncertainty', 'domain', 'decimation', 'edge_filter')
     given = {name: getattr(args, name) for name in (*names, 'depth_topic', 'compression')}
     given['rate_hz'] = args.rate_hz
     given['hfov_rad'] = None if args.hfov is None else math.radians(args.hfov)

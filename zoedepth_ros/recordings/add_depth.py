@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 from zoedepth_ros.inference.head_policy import HeadPolicy
 from zoedepth_ros.inference.result import AUTO, DepthPredictor, DepthResult, InferenceError
 from zoedepth_ros.recordings.ahead import ahead
 from zoedepth_ros.recordings.cdr import encode
 from zoedepth_ros.recordings.contents import Channel, Item, Message, Metadata
-from zoedepth_ros.recordings.depth_messages import cloud, depth_image
+from zoedepth_ros.recordings.depth_messages import cloud, depth_image, domain
 from zoedepth_ros.recordings.errors import Damage
 from zoedepth_ros.recordings.frames import Frame, Source
 from zoedepth_ros.recordings.output import Output
-from zoedepth_ros.recordings.plan import Plan, Report
+from zoedepth_ros.recordings.plan import DepthOptions, Plan, Report
 
 _AHEAD = 16  # messages read, and predicted, before they are needed
 
@@ -34,25 +35,35 @@ def add_depth(
         for channel in plan.survey.channels:
             output.write(channel)
         read = ahead(Source(plan, report, damage, output.done()).steps(), _AHEAD)
-        predicted = ahead(_predicted(read, predictor, plan.options.head, report), _AHEAD)
-        for item, frame, result in predicted:
-            output.write(item)
-            if frame is not None:
-                for message in _added(plan, item, frame, result, report):
-                    output.write(message)
-            if isinstance(item, Message) and item.channel.topic == plan.inputs.image:
-                on_picture()
+        with closing(ahead(_predicted(read, predictor, plan.options, report), _AHEAD)) as steps:
+            for item, frame, prediction in steps:
+                output.write(item)
+                if frame is not None:
+                    for message in _added(plan, item, frame, prediction, report):
+                        output.write(message)
+                if isinstance(item, Message) and item.channel.topic == plan.inputs.image:
+                    on_picture()
     report.damage = list(dict.fromkeys((*plan.damage, *damage.notes)))
     return report
+
+
+class _Prediction(NamedTuple):
+    """Hold what a network says of a picture, and how its head was chosen."""
+
+    result: DepthResult
+    forced: bool
+    last_switch_s: float
 
 
 def _predicted(
     steps: Iterator[tuple[Item, Frame | None]],
     predictor: DepthPredictor,
-    mode: str,
+    options: DepthOptions,
     report: Report,
-) -> Iterator[tuple[Item, Frame | None, DepthResult | None]]:
+) -> Iterator[tuple[Item, Frame | None, _Prediction | None]]:
     """Predict what is not done yet; a picture that fails goes on without a frame."""
+    mode = options.head
+    forced = mode != AUTO or len(predictor.heads) == 1
     policy, started = HeadPolicy(predictor.heads, mode), False
     for item, frame in steps:
         if frame is None or len(frame.done) == len(frame.wanted):
@@ -60,18 +71,18 @@ def _predicted(
             continue
         head = policy.head if started or mode != AUTO else AUTO
         try:
-            result = predictor(frame.rgb, head, route=mode == AUTO)
+            result = predictor(frame.rgb, head, route=options.domain or not forced)
         except InferenceError:
             report.skipped['inference failed'] += 1
             yield item, None, None
             continue
         started = True
         policy.update(result.router_probabilities, frame.time_s)
-        yield item, frame, result
+        yield item, frame, _Prediction(result, forced, policy.last_switch_s or 0.0)
 
 
 def _added(
-    plan: Plan, item: Item, frame: Frame, result: DepthResult | None, report: Report
+    plan: Plan, item: Item, frame: Frame, prediction: _Prediction | None, report: Report
 ) -> Iterator[Message]:
     """Give what is added for a picture: what is done already, then the rest."""
     assert isinstance(item, Message)
@@ -80,17 +91,22 @@ def _added(
     report.reused += bool(frame.done)
     report.clouds += plan.channels.points in frame.wanted
     for channel in frame.wanted[len(frame.done) :]:
-        assert result is not None
-        data = encode(_message(plan, channel, frame, result))
+        assert prediction is not None
+        data = encode(_message(plan, channel, frame, prediction))
         yield Message(channel, item.log_time_ns, item.publish_time_ns, item.sequence, data)
 
 
-def _message(plan: Plan, channel: Channel, frame: Frame, result: DepthResult) -> Any:
-    channels, options = plan.channels, plan.options
+def _message(plan: Plan, channel: Channel, frame: Frame, prediction: _Prediction) -> Any:
+    channels, options, (result, forced, last_switch_s) = plan.channels, plan.options, prediction
     if channel == channels.depth:
         return depth_image(frame.header, result.depth_m, options.encoding)
     if channel == channels.uncertainty:
         return depth_image(frame.header, result.uncertainty_m, '32FC1')
+    if channel == channels.domain:
+        shares = result.router_probabilities
+        return domain(
+            frame.header, result.head, shares, forced=forced, last_switch_s=last_switch_s
+        )
     assert frame.camera is not None
     if channel == channels.camera_info:
         return frame.camera.info(frame.header)

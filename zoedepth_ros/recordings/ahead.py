@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from queue import Full, Queue
 from typing import Generic, TypeVar
 
@@ -19,7 +19,7 @@ class _End(Generic[T]):
         self.error = error
 
 
-def ahead(items: Iterator[T], limit: int) -> Iterator[T]:
+def ahead(items: Iterator[T], limit: int) -> Generator[T, None, None]:
     """Give the items in order while a thread makes up to `limit` more.
 
     What the iterator raises is raised here.  Leaving early stops and closes the iterator.

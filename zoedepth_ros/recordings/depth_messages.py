@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from zoedepth_ros.geometry.filters import flying_pixels
 from zoedepth_ros.geometry.points import decimate, depth_to_points
 from zoedepth_ros.recordings.camera import Camera
-from zoedepth_ros.recordings.cdr import IMAGE, POINT_CLOUD, POINT_FIELD, make
+from zoedepth_ros.recordings.cdr import DOMAIN, IMAGE, POINT_CLOUD, POINT_FIELD, make
 
 ENCODINGS = ('32FC1', '16UC1')
 _POINT_STEP_BYTES = 16  # x, y, z, rgb
@@ -26,6 +26,22 @@ def depth_image(header: Any, depth_m: NDArray[np.float32], encoding: str) -> Any
     mm = np.rint(depth_m * np.float32(1000.0))
     known = (mm >= 1.0) & (mm <= 65535.0)  # false for NaN
     return _image(header, np.where(known, mm, 0.0).astype(np.uint16), encoding)
+
+
+def domain(
+    header: Any, head: str, probabilities: dict[str, float], *, forced: bool, last_switch_s: float
+) -> Any:
+    """Make a zoedepth_ros/msg/Domain."""
+    seconds = max(0.0, last_switch_s)
+    return make(
+        DOMAIN,
+        header=header,
+        head=head,
+        indoor_probability=probabilities.get('indoor', float('nan')),
+        outdoor_probability=probabilities.get('outdoor', float('nan')),
+        forced=forced,
+        last_switch=type(header.stamp)(sec=int(seconds), nanosec=int(seconds % 1.0 * 1e9)),
+    )
 
 
 def cloud(

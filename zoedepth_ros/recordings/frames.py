@@ -119,6 +119,8 @@ class Source:
             self._report.no_points = self._tracker.trouble
         if options.uncertainty:
             wanted.append(channels.uncertainty)
+        if options.domain:
+            wanted.append(channels.domain)
         return tuple(wanted)
 
 
@@ -126,16 +128,7 @@ class _Done:
     """Hand out what an earlier attempt has left, message by message."""
 
     def __init__(self, messages: Iterator[Message], plan: Plan) -> None:
-        channels = plan.channels
-        topics = {
-            channel.topic
-            for channel in (
-                channels.depth,
-                channels.camera_info,
-                channels.points,
-                channels.uncertainty,
-            )
-        }
+        topics = {channel.topic for channel in plan.channels.all()}
         self._messages = (message for message in messages if message.channel.topic in topics)
         self._next = next(self._messages, None)
 

@@ -7,6 +7,7 @@ shows that the work is another one.
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -114,7 +115,11 @@ class _ComparingFile:
 
     def __init__(self, path: Path, kept_bytes: int) -> None:
         self._path, self._kept, self._at = path, kept_bytes, 0
-        self._file = path.open('r+b' if kept_bytes else 'w+b')
+        self._file = path.open('r+b' if path.exists() else 'w+b')
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # held until it is closed
+        except BlockingIOError:
+            raise ResumeError(f'{path}: another process is writing it') from None
         self._file.truncate(kept_bytes)
 
     def write(self, data: bytes) -> None:

@@ -38,6 +38,9 @@ class DepthOptions:
     uncertainty: bool = False
     """Whether the depth's standard deviation is added."""
 
+    domain: bool = False
+    """Whether zoedepth_ros/msg/Domain is added: the head in use, the router's probabilities."""
+
     decimation: int = 4
     """A point for every so many rows and columns."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from zoedepth_ros.recordings.cdr import (
     CAMERA_INFO,
     COMPRESSED_IMAGE,
+    DOMAIN,
     IMAGE,
     POINT_CLOUD,
     definition,
@@ -107,6 +108,13 @@ class OutputChannels:
     uncertainty: Channel
     """Standard deviation of the depth."""
 
+    domain: Channel
+    """The head in use and the router's probabilities."""
+
+    def all(self) -> tuple[Channel, ...]:
+        """Give every one, in the order in which they follow a picture."""
+        return self.depth, self.camera_info, self.points, self.uncertainty, self.domain
+
 
 def output_channels(survey: Survey, depth_topic: str, like: str) -> OutputChannels:
     """Name and describe what is added: `depth_topic` and, beside it, the others.
@@ -119,14 +127,15 @@ def output_channels(survey: Survey, depth_topic: str, like: str) -> OutputChanne
         raise RecordingError(
             f'{depth_topic!r}: expected a topic inside a namespace, such as /depth/image'
         )
-    names = (depth_topic, f'{beside}/camera_info', f'{beside}/points', f'{beside}/uncertainty')
+    names = (depth_topic, *(f'{beside}/{name}' for name in ('camera_info', 'points')))
+    names = (*names, f'{beside}/uncertainty', f'{_folder(beside)}/domain')
     taken = [name for name in names if survey.type_of(name)]
     if taken:
         raise RecordingError(
             f'the recording has {", ".join(taken)} already; choose another --depth-topic'
         )
     qos = _reliable(next(c.qos for c in survey.channels if c.topic == like))
-    kinds = (IMAGE, CAMERA_INFO, POINT_CLOUD, IMAGE)
+    kinds = (IMAGE, CAMERA_INFO, POINT_CLOUD, IMAGE, DOMAIN)
     return OutputChannels(
         *(_described(name, kind, qos) for name, kind in zip(names, kinds, strict=True))
     )
