@@ -74,6 +74,11 @@ def test_without_weights_the_released_ones_of_that_name_are_fetched(
         ({'preprocessing': 'pretty'}, r"unknown preprocessing 'pretty': expected one of"),
         ({'network_height': 100}, 'network height must be a positive multiple of 32, got 100'),
         ({'network_width': -32}, 'network width must be a positive multiple of 32, got -32'),
+        ({'model': 'ZoeD_Swin2T_N', 'network_width': 320}, '256 x 256 only, got 256 x 320'),
+        (
+            {'model': 'ZoeD_Swin2T_N', 'preprocessing': 'official'},
+            "'official' keeps the shape .* ZoeD_Swin2T_N takes 256 x 256 only: take 'metric'",
+        ),
     ],
 )
 @pytest.mark.usefixtures('no_network')

@@ -44,6 +44,12 @@ def build_predictor(
     level = choose_precision(precision, where)
     size = (network_height or config.image_size[0], network_width or config.image_size[1])
     way = make_preprocessing(preprocessing, size, config.size_multiple)
+    config.check_size(*size)
+    if config.backbone.only_size and preprocessing != 'metric':
+        raise ValueError(
+            f'preprocessing {preprocessing!r} keeps the shape of a picture, but {model} takes '
+            f"{size[0]} x {size[1]} only: take 'metric'"
+        )
     network, origin, trained_on = _network(config, fspath(weights) if weights else '')
     return TorchPredictor(
         network,

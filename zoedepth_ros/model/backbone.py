@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from zoedepth_ros.model.backbones.beit import BeitFeatures
-from zoedepth_ros.model.backbones.config import BackboneConfig, BeitConfig
+from zoedepth_ros.model.backbones.config import BackboneConfig, BeitConfig, SwinConfig
 from zoedepth_ros.model.backbones.features import FeatureExtractor, Prepared
 from zoedepth_ros.model.backbones.swin import SwinFeatures
 
@@ -12,4 +12,8 @@ __all__ = ['BeitFeatures', 'FeatureExtractor', 'Prepared', 'SwinFeatures', 'crea
 
 def create_backbone(config: BackboneConfig) -> FeatureExtractor:
     """Build the backbone of these settings with random weights."""
-    return BeitFeatures(config) if isinstance(config, BeitConfig) else SwinFeatures(config)
+    match config:
+        case BeitConfig():
+            return BeitFeatures(config)
+        case SwinConfig():
+            return SwinFeatures(config)

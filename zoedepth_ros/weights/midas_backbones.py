@@ -10,17 +10,20 @@ from zoedepth_ros.weights.rules import Rule, layer
 
 def backbone_rules(config: BackboneConfig, encoder: str) -> Iterator[Rule]:
     """Yield the rules for all that stands under `encoder` in a file."""
-    if isinstance(config, BeitConfig):
-        yield from _beit_rules(config, encoder)
-    else:
-        yield from _swin_rules(config, f'{encoder}.model')
+    match config:
+        case BeitConfig():
+            yield from _beit_rules(config, encoder)
+        case SwinConfig():
+            yield from _swin_rules(config, f'{encoder}.model')
 
 
 def backbone_dead(config: BackboneConfig, encoder: str) -> set[str]:
     """Return names under `encoder` that have no effect."""
-    if isinstance(config, BeitConfig):
-        return _beit_dead(config, f'{encoder}.model')
-    return _swin_dead(config, f'{encoder}.model')
+    match config:
+        case BeitConfig():
+            return _beit_dead(config, f'{encoder}.model')
+        case SwinConfig():
+            return _swin_dead(config, f'{encoder}.model')
 
 
 def _beit_rules(config: BeitConfig, encoder: str) -> Iterator[Rule]:

@@ -68,8 +68,21 @@ class ModelSource:
     """Place on GitHub, the second choice."""
 
 
+def _midas(name: str, parameters: int, about_bytes: int, presets: str) -> ModelSource:
+    return ModelSource(
+        name=name,
+        kind='initial',
+        heads=(),
+        parameters=parameters,
+        licence='MIT',
+        purpose=f'MiDaS v3.1, relative depth: where training {presets} starts from',
+        github=GithubAsset(f'{_MIDAS_RELEASE}{name}.pt', about_bytes),
+    )
+
+
 # About sizes: float32 tensors of section "state dict" of the paper's code; the GitHub files also
-# carry 24 tables of 577 x 577 int64 (64 MB), the Hugging Face files lack those and a dead head.
+# carry an int64 table per BEiT block (24 of 577 x 577: 64 MB; 24 of 1025 x 1025: 202 MB) or masks
+# of the Swin's windows; the Hugging Face files lack those and a dead head.
 _MODELS = (
     ModelSource(
         name='ZoeD_M12_NK',
@@ -111,15 +124,12 @@ _MODELS = (
         licence='MIT',
         purpose='no download, for trying everything out; trained on drawn scenes',
     ),
-    ModelSource(
-        name='dpt_beit_large_384',
-        kind='initial',
-        heads=(),
-        parameters=344_000_000,
-        licence='MIT',
-        purpose='MiDaS v3.1, relative depth: where training a BEiT-L model starts from',
-        github=GithubAsset(_MIDAS_RELEASE + 'dpt_beit_large_384.pt', 1_405_000_000),
-    ),
+    _midas('dpt_beit_large_384', 344_000_000, 1_405_000_000, 'ZoeD_M12_*'),
+    _midas('dpt_beit_large_512', 345_000_000, 1_581_000_000, 'ZoeD_BeitL512_*'),
+    _midas('dpt_beit_base_384', 112_000_000, 478_000_000, 'ZoeD_B12_*'),
+    _midas('dpt_swin2_large_384', 213_000_000, 882_000_000, 'ZoeD_Swin2L_*'),
+    _midas('dpt_swin2_base_384', 102_000_000, 436_000_000, 'ZoeD_Swin2B_*'),
+    _midas('dpt_swin2_tiny_256', 42_000_000, 172_000_000, 'ZoeD_Swin2T_*'),
 )
 
 MODELS: Mapping[str, ModelSource] = MappingProxyType({model.name: model for model in _MODELS})
