@@ -131,7 +131,7 @@ def test_every_parameter_describes_itself(peer, plain):
     assert 'fixed while' in described['model'].additional_constraints
 
 
-def test_a_wrong_parameter_stops_the_start(ros):
+def test_a_wrong_parameter_stops_the_start(start):
     wrong = {
         'depth.rate': 5,
         'cloud.rate': -1.0,
@@ -139,7 +139,7 @@ def test_a_wrong_parameter_stops_the_start(ros):
         'depth.max': 0.01,
         'qos_overrides./image.subscription.reliability': 'perfect',
     }
-    nodes = {name: NodeProcess({name: value}) for name, value in wrong.items()}
+    nodes = {name: start({name: value}) for name, value in wrong.items()}
     for name, node in nodes.items():
         assert node.wait() == 1
         assert name.rpartition('.')[2] in node.log
@@ -189,8 +189,8 @@ def test_it_ends_within_two_seconds_in_the_middle_of_the_stream(peer, start, how
     wait_until(lambda: gone not in peer.node.get_node_names_and_namespaces(), 1.0)
 
 
-def test_it_ends_within_two_seconds_in_the_middle_of_loading(ros):
-    nodes = {how: NodeProcess(load_s=20.0) for how in (signal.SIGINT, signal.SIGTERM)}
+def test_it_ends_within_two_seconds_in_the_middle_of_loading(start):
+    nodes = {how: start(load_s=20.0) for how in (signal.SIGINT, signal.SIGTERM)}
     time.sleep(2.0)
     for how, node in nodes.items():
         before_s = time.monotonic()

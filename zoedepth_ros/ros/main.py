@@ -47,24 +47,24 @@ def run(
     args: list[str] | None = None,
 ) -> int:
     """Spin the node with some predictor and give the exit code."""
+    rclpy.init(args=args)
+    _end_when_stuck()
+    node: DepthNode | None = None
     try:
-        rclpy.init(args=args)
-        _end_when_stuck()
         node = DepthNode(predictor_factory)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        return 0
-    except ValueError as error:
-        get_logger('zoedepth').fatal(describe(error))
-        return 1
-    try:
         rclpy.spin(node)
     except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    except StartError as error:
-        node.get_logger().fatal(str(error))
+        return 0
+    except Exception as error:
+        if not rclpy.ok():  # told to stop in the middle of something, which then fails somehow
+            return 0
+        if not isinstance(error, (ValueError, StartError)):
+            raise
+        get_logger('zoedepth').fatal(describe(error) if node is None else str(error))
         return 1
     finally:
-        node.destroy_node()
+        if node is not None:
+            node.destroy_node()
         rclpy.try_shutdown()
     return 0
 
