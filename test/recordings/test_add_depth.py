@@ -18,9 +18,10 @@ from rosbags.rosbag2 import Reader
 from zoedepth_ros.inference.result import InferenceError
 from zoedepth_ros.recordings.add_depth import add_depth
 from zoedepth_ros.recordings.cdr import DOMAIN, decode, definition
-from zoedepth_ros.recordings.errors import RecordingError, ResumeError
+from zoedepth_ros.recordings.errors import Damage, RecordingError, ResumeError
 from zoedepth_ros.recordings.output import Output
 from zoedepth_ros.recordings.plan import DepthOptions, make_plan
+from zoedepth_ros.recordings.recording import open_recording
 
 
 def by_red(rgb, head):
@@ -284,6 +285,52 @@ def test_wherever_the_file_was_cut_the_result_is_the_same(tmp_path, share):
     (tmp_path / 'out.mcap.partial').write_bytes(whole[: int(share * len(whole))])
     convert(source, tmp_path / 'out.mcap', compression='zstd')
     assert (tmp_path / 'out.mcap').read_bytes() == whole
+
+
+def test_a_picture_that_failed_before_does_not_get_the_next_ones_depth(tmp_path):
+    def depth(rgb, head):
+        if rgb[0, 0, 0] == 0:
+            raise InferenceError('NaN')
+        return by_red(rgb, head)
+
+    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(3))
+    convert(source, tmp_path / 'whole.mcap', FakePredictor(depth))
+    whole = (tmp_path / 'whole.mcap').read_bytes()
+    (tmp_path / 'out.mcap.partial').write_bytes(whole)
+    report = convert(source, tmp_path / 'out.mcap', FakePredictor(depth))
+    assert (report.depths, report.reused, report.skipped) == (2, 2, {'inference failed': 1})
+    assert (tmp_path / 'out.mcap').read_bytes() == whole
+
+
+def test_times_of_publishing_and_numbers_are_the_pictures(tmp_path):
+    from mcap.reader import make_reader
+    from mcap.writer import Writer
+
+    picture = bags.image(bags.picture(0), 10**18)
+    with (tmp_path / 'in.mcap').open('wb') as file:
+        writer = Writer(file)
+        writer.start('ros2')
+        channel = writer.register_channel(
+            bags.IMAGE, 'cdr', writer.register_schema(picture.type_name, 'ros2msg', b'')
+        )
+        writer.add_message(channel, 30, picture.data, 20, 7)
+        writer.finish()
+    convert(tmp_path / 'in.mcap', tmp_path / 'out.mcap')
+    with (tmp_path / 'out.mcap').open('rb') as file:
+        ((_, _, depth),) = make_reader(file).iter_messages(topics='/depth/image')
+    assert (depth.log_time, depth.publish_time, depth.sequence) == (30, 20, 7)
+
+
+@pytest.mark.parametrize(
+    ('version', 'words'), [(8, 'reliability: 1'), (9, 'reliability: reliable')]
+)
+def test_qos_is_written_as_the_recording_writes_it(tmp_path, version, words):
+    source = bags.write_bag(tmp_path / 'in', bags.drive(1), version=version)
+    convert(source, tmp_path / 'out.mcap')
+    damage = Damage(salvage=False)
+    survey = open_recording(tmp_path / 'out.mcap', damage).survey(damage)
+    (depth,) = (channel for channel in survey.channels if channel.topic == '/depth/image')
+    assert words in depth.qos
 
 
 def test_other_settings_do_not_continue_unfinished_work(tmp_path):

@@ -214,6 +214,19 @@ def test_a_damaged_chunk_costs_no_other_chunk(tmp_path, compression):
     assert read(path, salvage=True)[1]
 
 
+def test_after_a_destroyed_record_head_the_index_shows_where_to_go_on(tmp_path):
+    path = chunked(tmp_path / 'in.mcap', CompressionType.ZSTD, many())
+    with path.open('rb') as file:
+        chunks = make_reader(file).get_summary().chunk_indexes
+    data = bytearray(path.read_bytes())
+    at = chunks[5].chunk_start_offset
+    data[at : at + 9] = b'\xff' * 9
+    path.write_bytes(data)
+    kept = messages(path, salvage=True)
+    assert kept[-1] == many()[-1]
+    assert 400 - 20 <= len(kept) < 400
+
+
 @pytest.mark.parametrize(('start', 'size'), [(0.3, 4096), (0.6, 20_000)])
 def test_a_database_with_broken_pages_gives_the_other_messages(tmp_path, start, size):
     folder = bags.write_bag(tmp_path / 'bag', many(), 'sqlite3')

@@ -106,10 +106,12 @@ def drive(pictures: int = 4) -> list[Written]:
     return messages
 
 
-def write_bag(path: Path, messages: list[Written], storage: str = 'mcap') -> Path:
+def write_bag(
+    path: Path, messages: list[Written], storage: str = 'mcap', version: int = 9
+) -> Path:
     """Write a bag's folder with rosbags; gives the folder."""
     plugin = StoragePlugin.MCAP if storage == 'mcap' else StoragePlugin.SQLITE3
-    with Writer(path, version=9, storage_plugin=plugin) as writer:
+    with Writer(path, version=version, storage_plugin=plugin) as writer:
         connections = {}
         for message in messages:
             if message.topic not in connections:

@@ -88,6 +88,19 @@ def test_recorded_depth_comes_with_its_picture(tmp_path, bags, encoding):
     assert [f.depth_m for f in anew] == [None] * 3
 
 
+def test_depth_that_comes_late_finds_its_own_picture(tmp_path, bags):
+    times = [10**18, 10**18 + 10**8]
+    messages = [bags.image(bags.picture(n), t) for n, t in enumerate(times)]
+    for number, time_ns in enumerate(times):
+        values = np.full((48, 64), 1.0 + number, np.float32)
+        kind = bags.STORE.types['sensor_msgs/msg/Image']
+        data = values.reshape(-1).view(np.uint8)
+        depth = kind(bags.header(time_ns), 48, 64, '32FC1', 0, 256, data)
+        messages.append(bags.serialized('/depth/image', time_ns + 3 * 10**8, depth))
+    frames = list(recording_frames(bags.write_mcap(tmp_path / 'in.mcap', messages)))
+    assert [(f.rgb[0, 0, 0], f.depth_m[0, 0]) for f in frames] == [(0, 1.0), (10, 2.0)]
+
+
 def test_the_nodes_own_recording_shows_what_the_router_thought(tmp_path, bags):
     from rosbags.typesys import get_types_from_msg
 
