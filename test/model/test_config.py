@@ -24,6 +24,12 @@ def test_settings_survive_json(name: str) -> None:
     assert ModelConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
 
+def test_settings_of_files_from_before_there_were_families_are_those_of_a_beit() -> None:
+    values = preset('ZoeD_tiny_NK').to_dict()
+    del values['backbone']['kind']
+    assert ModelConfig.from_dict(values) == preset('ZoeD_tiny_NK')
+
+
 def test_settings_are_not_loaded_with_torch() -> None:
     code = "import sys, zoedepth_ros.model.config; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, '-c', code], check=False).returncode == 0
@@ -100,7 +106,14 @@ def test_parts_that_do_not_fit_together_are_refused(
 
 
 @pytest.mark.parametrize(
-    'change', [{'bins': {'n_bin': 3}}, {'heads': 3}, {'backbone': None}, {'colour': 'red'}]
+    'change',
+    [
+        {'bins': {'n_bin': 3}},
+        {'heads': 3},
+        {'backbone': None},
+        {'backbone': {'kind': 'x'}},
+        {'a': 1},
+    ],
 )
 def test_settings_with_other_fields_are_refused(change: dict[str, object]) -> None:
     with pytest.raises(ValueError, match='not the settings of a model'):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import torch
 
-from zoedepth_ros.model.config import ModelConfig
+from zoedepth_ros.model.config import BeitConfig, ModelConfig, SwinConfig
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -52,35 +52,11 @@ def official_shapes(config: ModelConfig) -> Shapes:
 
 
 def midas_shapes(config: ModelConfig) -> Shapes:
-    """Return names and shapes of a MiDaS v3.1 BEiT file."""
+    """Return names and shapes of a MiDaS v3.1 file."""
     backbone, decoder = config.backbone, config.decoder
-    dim, features, hidden = backbone.embed_dim, decoder.features, decoder.relative_hidden
-    shapes: Shapes = {'pretrained.model.cls_token': (1, 1, dim)}
-    _conv(shapes, 'pretrained.model.patch_embed.proj', 3, dim, backbone.patch_size)
-    rows, columns = backbone.window
-    for i in range(backbone.depth):
-        block = f'pretrained.model.blocks.{i}'
-        for name in ('gamma_1', 'gamma_2', 'attn.q_bias', 'attn.v_bias'):
-            shapes[f'{block}.{name}'] = (dim,)
-        for name in ('norm1', 'norm2'):
-            _norm(shapes, f'{block}.{name}', dim)
-        table = ((2 * rows - 1) * (2 * columns - 1) + 3, backbone.num_heads)
-        shapes[f'{block}.attn.relative_position_bias_table'] = table
-        tokens = rows * columns + 1
-        shapes[f'{block}.attn.relative_position_index'] = (tokens, tokens)
-        shapes[f'{block}.attn.qkv.weight'] = (3 * dim, dim)
-        _linear(shapes, f'{block}.attn.proj', dim, dim)
-        mlp = int(dim * backbone.mlp_ratio)
-        _linear(shapes, f'{block}.mlp.fc1', dim, mlp)
-        _linear(shapes, f'{block}.mlp.fc2', mlp, dim)
-    _norm(shapes, 'pretrained.model.fc_norm', dim)
-    _linear(shapes, 'pretrained.model.head', dim, 1000)
+    features, hidden = decoder.features, decoder.relative_hidden
+    shapes = _beit(backbone) if isinstance(backbone, BeitConfig) else _swin(backbone)
     for i, channels in enumerate(backbone.channels):
-        stage = f'pretrained.act_postprocess{i + 1}'
-        _linear(shapes, f'{stage}.0.project.0', 2 * dim, dim)
-        _conv(shapes, f'{stage}.3', dim, channels)
-        if i != 2:
-            _conv(shapes, f'{stage}.4', channels, channels, (4, 2, 0, 3)[i])
         shapes[f'scratch.layer{i + 1}_rn.weight'] = (features, channels, 3, 3)
         refinenet = f'scratch.refinenet{i + 1}'
         _conv(shapes, f'{refinenet}.out_conv', features, features)
@@ -91,6 +67,67 @@ def midas_shapes(config: ModelConfig) -> Shapes:
     _conv(shapes, 'scratch.output_conv.2', hidden, decoder.relative_features, 3)
     _conv(shapes, 'scratch.output_conv.4', decoder.relative_features, 1)
     return shapes
+
+
+def _beit(backbone: BeitConfig) -> Shapes:
+    dim = backbone.embed_dim
+    shapes: Shapes = {'pretrained.model.cls_token': (1, 1, dim)}
+    _conv(shapes, 'pretrained.model.patch_embed.proj', 3, dim, backbone.patch_size)
+    rows, columns = backbone.window
+    for i in range(backbone.depth):
+        block = f'pretrained.model.blocks.{i}'
+        for name in ('gamma_1', 'gamma_2'):
+            shapes[f'{block}.{name}'] = (dim,)
+        table = ((2 * rows - 1) * (2 * columns - 1) + 3, backbone.num_heads)
+        shapes[f'{block}.attn.relative_position_bias_table'] = table
+        tokens = rows * columns + 1
+        shapes[f'{block}.attn.relative_position_index'] = (tokens, tokens)
+        _block(shapes, block, dim, backbone.mlp_ratio)
+    _norm(shapes, 'pretrained.model.fc_norm', dim)
+    _linear(shapes, 'pretrained.model.head', dim, 1000)
+    for i, channels in enumerate(backbone.channels):
+        stage = f'pretrained.act_postprocess{i + 1}'
+        _linear(shapes, f'{stage}.0.project.0', 2 * dim, dim)
+        _conv(shapes, f'{stage}.3', dim, channels)
+        if i != 2:
+            _conv(shapes, f'{stage}.4', channels, channels, (4, 2, 0, 3)[i])
+    return shapes
+
+
+def _swin(backbone: SwinConfig) -> Shapes:
+    shapes: Shapes = {}
+    dim, side = backbone.embed_dim, backbone.picture_side // backbone.patch_size
+    _conv(shapes, 'pretrained.model.patch_embed.proj', 3, dim, backbone.patch_size)
+    _norm(shapes, 'pretrained.model.patch_embed.norm', dim)
+    for i, (depth, heads) in enumerate(zip(backbone.depths, backbone.num_heads, strict=True)):
+        stage = f'pretrained.model.layers.{i}'
+        for j in range(depth):
+            attention = f'{stage}.blocks.{j}.attn'
+            if j % 2 and side > backbone.window:  # windows are moved, and masked
+                area = backbone.window**2
+                shapes[f'{attention}_mask'] = (side * side // area, area, area)
+            shapes[f'{attention}.logit_scale'] = (heads, 1, 1)
+            _linear(shapes, f'{attention}.cpb_mlp.0', 2, 512)
+            shapes[f'{attention}.cpb_mlp.2.weight'] = (heads, 512)
+            _block(shapes, f'{stage}.blocks.{j}', dim, backbone.mlp_ratio)
+        if i < 3:
+            shapes[f'{stage}.downsample.reduction.weight'] = (2 * dim, 4 * dim)
+            _norm(shapes, f'{stage}.downsample.norm', 2 * dim)
+            dim, side = 2 * dim, side // 2
+    _norm(shapes, 'pretrained.model.norm', dim)
+    _linear(shapes, 'pretrained.model.head', dim, 1000)
+    return shapes
+
+
+def _block(shapes: Shapes, block: str, dim: int, mlp_ratio: float) -> None:
+    for name in ('attn.q_bias', 'attn.v_bias'):
+        shapes[f'{block}.{name}'] = (dim,)
+    for name in ('norm1', 'norm2'):
+        _norm(shapes, f'{block}.{name}', dim)
+    shapes[f'{block}.attn.qkv.weight'] = (3 * dim, dim)
+    _linear(shapes, f'{block}.attn.proj', dim, dim)
+    _linear(shapes, f'{block}.mlp.fc1', dim, int(dim * mlp_ratio))
+    _linear(shapes, f'{block}.mlp.fc2', int(dim * mlp_ratio), dim)
 
 
 def _binomial(shapes: Shapes, config: ModelConfig, name: str) -> None:

@@ -21,6 +21,7 @@ from zoedepth_ros.model.config import (
     HeadConfig,
     ModelConfig,
     RouterConfig,
+    SwinConfig,
 )
 from zoedepth_ros.model.zoedepth import ZoeDepth
 
@@ -35,6 +36,15 @@ BACKBONE = BeitConfig(
     channels=(8, 12, 16, 20),
     window=(4, 4),
 )
+SWIN = SwinConfig(
+    embed_dim=16,
+    depths=(2, 2, 3, 2),
+    num_heads=(1, 2, 4, 8),
+    window=4,
+    picture_side=64,
+    trained_windows=(3, 3, 3, 0),
+)
+"""Its first two stages move their windows; the third is one window, the fourth a smaller one."""
 DECODER = DecoderConfig(features=24, relative_hidden=12, relative_features=8)
 BINS = BinsConfig(
     n_bins=64,

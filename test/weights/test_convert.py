@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import torch
 from released_files import midas_shapes, official_shapes, random_tensors
-from tiny_models import built_without_memory, tiny_config
+from tiny_models import SWIN, built_without_memory, tiny_config
 
 from zoedepth_ros.model.config import ModelConfig, preset
 from zoedepth_ros.weights.convert import (
@@ -48,9 +50,26 @@ def test_full_size_hugging_face_files_have_as_many_tensors_as_we_take(
     assert len(taken) == len(set(taken)) == count - unused
 
 
-def test_full_size_midas_files_fill_all_but_the_metric_part() -> None:
-    config = preset('ZoeD_M12_NK')
-    ours = from_midas(random_tensors(midas_shapes(config), device='meta'), config)
+@pytest.mark.parametrize(
+    ('name', 'tensors', 'parameters'),
+    [  # as MiDaS' own networks count them
+        ('ZoeD_M12_NK', 487, 344_338_601),
+        ('ZoeD_BeitL512_NK', 487, 345_014_441),
+        ('ZoeD_B12_NK', 283, 111_531_689),
+        ('ZoeD_Swin2L_NK', 477, 213_411_869),
+        ('ZoeD_Swin2B_NK', 477, 102_378_913),
+        ('ZoeD_Swin2T_NK', 273, 41_701_331),
+    ],
+)
+def test_full_size_midas_files_fill_all_but_the_metric_part(
+    name: str, tensors: int, parameters: int
+) -> None:
+    config = preset(name)
+    theirs = random_tensors(midas_shapes(config), device='meta')
+    constants = ('relative_position_index', 'attn_mask')
+    numbers = sum(x.numel() for k, x in theirs.items() if not k.endswith(constants))
+    assert (len(theirs), numbers) == (tensors, parameters)
+    ours = from_midas(theirs, config)
     parts = ('backbone.', 'decoder.', 'relative_head.')
     expected = {k: v for k, v in our_shapes(config).items() if k.startswith(parts)}
     assert shapes_of(ours) == expected
@@ -91,6 +110,33 @@ def test_convention_of_names_that_are_easily_swapped() -> None:
     }
     for our_name, their_name in same.items():
         assert torch.equal(ours[our_name], theirs[their_name]), our_name
+
+
+def test_convention_of_names_on_a_swin() -> None:
+    """What halves the map ends a stage in the files; here it begins the next one."""
+    config = dataclasses.replace(tiny_config('N'), backbone=SWIN)
+    theirs = random_tensors(midas_shapes(config))
+    ours = from_midas(theirs, config)
+    model = 'pretrained.model'
+    same = {
+        'backbone.patch_embed.bias': f'{model}.patch_embed.proj.bias',
+        'backbone.patch_norm.bias': f'{model}.patch_embed.norm.bias',
+        'backbone.stages.1.downsample.reduction.weight': (
+            f'{model}.layers.0.downsample.reduction.weight'
+        ),
+        'backbone.stages.3.downsample.norm.weight': f'{model}.layers.2.downsample.norm.weight',
+        'backbone.stages.2.blocks.1.norm2.bias': f'{model}.layers.2.blocks.1.norm2.bias',
+        'backbone.stages.0.blocks.1.attn.v_bias': f'{model}.layers.0.blocks.1.attn.v_bias',
+        'decoder.reduce.3.weight': 'scratch.layer4_rn.weight',
+    }
+    for our_name, their_name in same.items():
+        assert torch.equal(ours[our_name], theirs[their_name]), our_name
+
+
+def test_hugging_face_files_are_not_taken_on_a_swin() -> None:
+    config = dataclasses.replace(tiny_config('N'), backbone=SWIN)
+    with pytest.raises(WeightsError, match='on BEiT only'):
+        from_hugging_face({}, config)
 
 
 def test_of_k_s_attractor_pairs_the_first_is_taken() -> None:
@@ -148,6 +194,23 @@ def test_the_variant_of_a_midas_file_is_relative() -> None:
     variant = detect_variant(midas_shapes(preset('ZoeD_B12_N')))
     assert (variant.format, variant.architecture) == ('midas', 'relative')
     assert (variant.embed_dim, variant.depth) == (768, 12)
+
+
+def test_the_variant_of_a_swin_is_told_from_names_and_masks() -> None:
+    shapes = midas_shapes(preset('ZoeD_Swin2B_N'))
+    variant = detect_variant(shapes)
+    assert (variant.format, variant.architecture, variant.family) == ('midas', 'relative', 'swin2')
+    assert (variant.embed_dim, variant.depth, variant.window) == (128, 24, 24)
+    assert str(variant) == (
+        'relative depth on a Swin v2 with 24 blocks of 128 to 1024 channels, windows of 24'
+    )
+    unmasked = {k: v for k, v in shapes.items() if not k.endswith('attn_mask')}
+    assert detect_variant(unmasked).window is None
+    config = dataclasses.replace(tiny_config('NK'), backbone=SWIN)
+    own = detect_variant(our_shapes(config))
+    assert (own.format, own.architecture, own.family) == ('own', 'NK', 'swin2')
+    assert (own.embed_dim, own.depth, own.window) == (16, 9, None)
+    assert own.fits(config)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 import torch
 from released_files import midas_shapes, official_shapes, random_tensors
 from safetensors.torch import save_file
-from tiny_models import random_image, tiny_config
+from tiny_models import SWIN, random_image, tiny_config
 
 from zoedepth_ros.model.zoedepth import ZoeDepth, create_model
 from zoedepth_ros.weights.convert import from_official
@@ -179,6 +179,42 @@ def test_training_may_start_from_the_relative_part(tmp_path: Path, source: str) 
     }
     assert_holds(model, expected)
     assert set(report.untouched) == {k for k in expected if not k.startswith(RELATIVE_PARTS)}
+
+
+@torch.no_grad()
+def test_a_midas_file_on_a_swin_starts_a_training(tmp_path: Path) -> None:
+    config = dataclasses.replace(tiny_config('NK'), backbone=SWIN)
+    torch.save(random_tensors(midas_shapes(config)), tmp_path / 'swin.pt')
+    first, second = (create_model(config, seed=seed).eval() for seed in (1, 2))
+    for model in (first, second):
+        load_relative_weights(model, tmp_path / 'swin.pt')
+    image = random_image(64, 64)
+    relative = first.encode(image).relative_depth
+    assert torch.equal(relative, second.encode(image).relative_depth)
+    save_weights(first, tmp_path / 'own.safetensors')
+    load_weights(second, tmp_path / 'own.safetensors')
+    assert_holds(second, first.state_dict())
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        ({'embed_dim': 32}, '9 blocks of 16 to 128 channels.*9 blocks of 32 to 256 channels'),
+        ({'window': 2}, 'windows of 4; .*, windows of 2'),
+        (None, r'on a Swin v2 .* the network is tiny N, N on a BEiT with 5 blocks of 32 channels'),
+    ],
+)
+def test_a_midas_file_for_another_backbone_names_both(
+    tmp_path: Path, change: dict[str, int] | None, message: str
+) -> None:
+    config = dataclasses.replace(tiny_config('N'), backbone=SWIN)
+    torch.save(random_tensors(midas_shapes(config)), tmp_path / 'swin.pt')
+    model = ZoeDepth(tiny_config('N'))
+    if change is not None:
+        swin = dataclasses.replace(SWIN, **change, trained_windows=(0, 0, 0, 0))
+        model = ZoeDepth(dataclasses.replace(config, backbone=swin))
+    with pytest.raises(WeightsError, match=message):
+        load_relative_weights(model, tmp_path / 'swin.pt')
 
 
 class Malice:

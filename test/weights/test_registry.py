@@ -41,13 +41,25 @@ def test_a_released_model_has_both_its_sources(name, repo_id, url, heads):
     assert model.kind == 'released'
 
 
-def test_the_weights_to_train_from_are_those_of_midas_3_1():
-    model = model_source('dpt_beit_large_384')
+@pytest.mark.parametrize(
+    'name',
+    [
+        'dpt_beit_large_512',
+        'dpt_beit_large_384',
+        'dpt_beit_base_384',
+        'dpt_swin2_large_384',
+        'dpt_swin2_base_384',
+        'dpt_swin2_tiny_256',
+    ],
+)
+def test_the_weights_to_train_from_are_those_of_midas_3_1(name):
+    model = model_source(name)
     assert model.github.url == (
-        'https://github.com/isl-org/MiDaS/releases/download/v3_1/dpt_beit_large_384.pt'
+        f'https://github.com/isl-org/MiDaS/releases/download/v3_1/{name}.pt'
     )
-    assert model.github.filename == 'dpt_beit_large_384.pt'
+    assert model.github.filename == f'{name}.pt'
     assert model.kind == 'initial'
+    assert model.heads == ()
 
 
 def test_the_default_model_comes_first():

@@ -127,7 +127,7 @@ _MODELS = (
     _midas('dpt_beit_large_384', 344_000_000, 1_405_000_000, 'ZoeD_M12_*'),
     _midas('dpt_beit_large_512', 345_000_000, 1_581_000_000, 'ZoeD_BeitL512_*'),
     _midas('dpt_beit_base_384', 112_000_000, 478_000_000, 'ZoeD_B12_*'),
-    _midas('dpt_swin2_large_384', 213_000_000, 882_000_000, 'ZoeD_Swin2L_*'),
+    _midas('dpt_swin2_large_384', 213_000_000, 880_000_000, 'ZoeD_Swin2L_*'),
     _midas('dpt_swin2_base_384', 102_000_000, 436_000_000, 'ZoeD_Swin2B_*'),
     _midas('dpt_swin2_tiny_256', 42_000_000, 172_000_000, 'ZoeD_Swin2T_*'),
 )
