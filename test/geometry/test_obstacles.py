@@ -1,0 +1,157 @@
+"""What is floor, what is in the way, and where rays are free."""
+
+import math
+
+import numpy as np
+import pytest
+
+from zoedepth_ros.geometry.ground import Ground, up_from_angles
+from zoedepth_ros.geometry.height_scan import HeightScan
+from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
+from zoedepth_ros.geometry.obstacles import Band, clearing_points, split_points
+from zoedepth_ros.geometry.points import depth_to_points
+from zoedepth_ros.geometry.rays import rays
+
+RAYS = rays(CameraModel(Intrinsics.from_hfov(160, 120, 1.2)))
+HEIGHT_M = 0.8
+BOX = (2.0, -0.25, 0.25, 0.5)  # distance, left, right, height [m]
+
+
+def hall(pitch_rad=0.0, roll_rad=0.0, box=BOX):
+    """Depth (H, W) of an endless floor with a box on it, and where up is."""
+    up = np.array(up_from_angles(pitch_rad, roll_rad))
+    forward = np.array((0.0, 0.0, 1.0)) - up[2] * up
+    forward /= np.linalg.norm(forward)
+    right = np.cross(forward, up)
+    directions = np.concatenate((RAYS, np.ones_like(RAYS[..., :1])), axis=-1).astype(np.float64)
+    climb, ahead, aside = directions @ up, directions @ forward, directions @ right
+    with np.errstate(divide='ignore', invalid='ignore'):
+        depth_m = np.where(climb < 0, HEIGHT_M / -climb, np.nan)
+        if box is not None:
+            distance, left, rightmost, top = box
+            front_m = distance / ahead
+            height_m, side_m = HEIGHT_M + front_m * climb, front_m * aside
+            hit = (front_m > 0) & (height_m >= 0) & (height_m <= top)
+            hit &= (side_m >= left) & (side_m <= rightmost)
+            depth_m = np.where(hit & ~(depth_m < front_m), front_m, depth_m)
+    return depth_m.astype(np.float32), Ground(tuple(up), HEIGHT_M, 1.0)
+
+
+TILTS = [(0.0, 0.0), (-0.2, 0.0), (0.1, 0.05), (-0.15, -0.1)]
+
+
+@pytest.mark.parametrize('tilt', TILTS)
+def test_floor_is_ground_and_the_box_is_an_obstacle_whatever_the_tilt(tilt):
+    depth_m, ground = hall(*tilt)
+    floor_m, _ = hall(*tilt, box=None)
+    split = split_points(depth_to_points(depth_m, RAYS), ground, Band(range_m=4.0))
+    on_box = np.isfinite(depth_m) & (depth_m != floor_m)
+    tall = on_box & (split.height_m > 0.10 + 0.03 * 2.1)
+    assert tall.sum() > 100
+    assert split.obstacle[tall].all()
+    assert not split.obstacle[~on_box].any()
+    near_floor = ~on_box & (split.distance_m < 3.99)
+    assert split.ground[near_floor].all()
+    assert not (split.ground & split.obstacle).any()
+    assert split.height_m[split.obstacle].max() <= 0.5 + 1e-3
+
+
+def test_points_beyond_the_trusted_range_are_nothing_but_free():
+    depth_m, ground = hall()
+    split = split_points(depth_to_points(depth_m, RAYS), ground, Band(range_m=1.5))
+    far = split.distance_m > 1.5
+    assert far.any()
+    assert split.beyond[far].all()
+    assert not split.obstacle.any()
+
+
+def test_a_ceiling_is_not_in_the_way_and_a_hole_is_not_ground():
+    ground = Ground((0.0, -1.0, 0.0), HEIGHT_M, 1.0)
+    points_m = np.array([[[0.0, -1.5, 2.0], [0.0, 1.2, 2.0], [0.0, 1.2, 9.0]]], np.float32)
+    split = split_points(points_m, ground, Band())
+    assert split.height_m[0, :2] == pytest.approx((2.3, -0.4))
+    assert not (split.obstacle | split.ground)[0].any()
+    assert split.beyond.tolist() == [[False, False, False]]
+
+
+def test_unknown_pixels_clear_nothing_unless_they_are_said_to_be_free():
+    ground = Ground((0.0, -1.0, 0.0), HEIGHT_M, 1.0)
+    points_m = np.full((2, 2, 3), np.nan, np.float32)
+    assert not split_points(points_m, ground, Band()).beyond.any()
+    sky = np.array([[True, False], [False, False]])
+    assert (split_points(points_m, ground, Band(), free=sky).beyond == sky).all()
+
+
+@pytest.mark.parametrize('tilt', TILTS)
+def test_clearing_points_end_at_the_trusted_range_between_floor_and_top(tilt):
+    depth_m, ground = hall(*tilt)
+    band = Band(range_m=3.0)
+    free = np.isnan(depth_m)
+    split = split_points(depth_to_points(depth_m, RAYS), ground, band, free=free)
+    points_m = clearing_points(RAYS, split.beyond, ground, band)
+    assert len(points_m) > 100
+    up = np.array(ground.up)
+    climb_m = points_m @ up
+    np.testing.assert_allclose(np.linalg.norm(points_m - climb_m[:, None] * up, axis=1), 3.0,
+                               rtol=1e-4)  # fmt: skip
+    assert (climb_m + HEIGHT_M).max() <= band.top_m + 1e-4
+    assert (climb_m + HEIGHT_M).min() >= -0.2
+    blocked = np.abs(points_m[:, 0] / points_m[:, 2]) < 0.1
+    low = climb_m + HEIGHT_M < 0.35  # rays that the box stops
+    assert not (blocked & low).any()
+
+
+@pytest.mark.parametrize('tilt', TILTS)
+def test_a_scan_by_height_sees_the_box_and_not_the_floor_whatever_the_tilt(tilt):
+    depth_m, ground = hall(*tilt)
+    scan = HeightScan.from_rays(RAYS, ground.up)
+    ranges_m = scan.ranges(depth_m, HEIGHT_M, low_m=0.1, high_m=1.5, range_min_m=0.2,
+                           range_max_m=8.0)  # fmt: skip
+    angles = scan.angle_min_rad + scan.angle_increment_rad * np.arange(scan.count)
+    edge = math.atan(0.25 / 2.0)
+    slack = 2 * scan.angle_increment_rad
+    on_box, beside = np.abs(angles) < edge - slack, np.abs(angles) > edge + slack
+    np.testing.assert_allclose(ranges_m[on_box], 2.0 / np.cos(angles[on_box]), rtol=5e-3)
+    assert on_box.sum() > 10
+    seen = beside & (np.abs(angles) < 0.5)
+    assert np.isposinf(ranges_m[seen]).mean() > 0.95
+    assert not (ranges_m[beside] < 8.0).any()
+
+
+def test_rows_of_the_picture_would_have_seen_the_floor_as_a_wall():
+    depth_m, _ = hall(-0.25)
+    rows_m = np.nanmin(depth_m[55:66] * np.hypot(1.0, RAYS[55:66, :, 0]), axis=0)
+    assert (rows_m < 3.6).all()  # what depthimage_to_laserscan gives when the robot nods
+
+
+def test_convention_beams_grow_to_the_left():
+    depth_m, ground = hall(box=(2.0, -0.8, -0.4, 0.5))  # a box to the left
+    scan = HeightScan.from_rays(RAYS, ground.up)
+    ranges_m = scan.ranges(depth_m, HEIGHT_M, low_m=0.1, high_m=1.5, range_min_m=0.2,
+                           range_max_m=8.0)  # fmt: skip
+    angles = scan.angle_min_rad + scan.angle_increment_rad * np.arange(scan.count)
+    hits = angles[ranges_m < 3.0]
+    assert hits.min() == pytest.approx(math.atan(0.2), abs=0.02)
+    assert hits.max() == pytest.approx(math.atan(0.4), abs=0.02)
+
+
+def test_a_beam_without_a_known_pixel_is_unknown_and_near_points_are_left_out():
+    depth_m = np.full((120, 160), 5.0, np.float32)
+    depth_m[:, :80] = np.nan
+    depth_m[:, 120:] = 0.05
+    scan = HeightScan.from_rays(RAYS, (0.0, -1.0, 0.0))
+    ranges_m = scan.ranges(depth_m, 1.0, low_m=0.5, high_m=1.5, range_min_m=0.3, range_max_m=9.0)
+    assert np.isnan(ranges_m[-10:]).all()
+    assert np.isposinf(ranges_m[:10]).all()
+    assert ranges_m[scan.count // 2 - 10] == pytest.approx(5.0, rel=0.01)
+
+
+@pytest.mark.parametrize('bad', [{'top_m': 0.05}, {'range_m': 0.0}, {'ground_m': -1.0}])
+def test_an_impossible_band_is_refused(bad):
+    with pytest.raises(ValueError, match='expected'):
+        Band(**bad)
+
+
+def test_a_camera_that_looks_straight_down_makes_no_scan():
+    with pytest.raises(ValueError, match='straight up or down'):
+        HeightScan.from_rays(RAYS, (0.0, 0.0, -1.0))

@@ -1,0 +1,124 @@
+"""A planar scan from a band of heights, whatever the camera's pitch and roll.
+
+Where `scan.BandScan` takes rows of the picture, this takes what stands between two heights above
+the ground: the floor does not become a wall when the robot nods.
+
+Convention: angles are counter-clockwise seen from above, 0 along the optical axis laid flat, as
+in a frame with x forward, y left, z up that stands below the camera.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class HeightScan:
+    """Look up the beam of every pixel; made once per camera and direction of up."""
+
+    angle_min_rad: float
+    """Angle of the first beam [rad], the right edge of the view."""
+
+    angle_increment_rad: float
+    """Angle between beams [rad]."""
+
+    order: NDArray[np.intp]
+    """(n,) pixels that have a ray, as indices into the flattened picture, beam by beam."""
+
+    starts: NDArray[np.intp]
+    """(k,) where each beam that has pixels begins in `order`."""
+
+    filled: NDArray[np.intp]
+    """(k,) which beams those are."""
+
+    flat: NDArray[np.float32]
+    """(H, W) horizontal distance of a point at depth 1."""
+
+    climb: NDArray[np.float32]
+    """(H, W) height gained by a point at depth 1."""
+
+    count: int
+    """Number of beams."""
+
+    @classmethod
+    def from_rays(
+        cls,
+        rays: NDArray[np.float32],
+        up: tuple[float, float, float],
+        *,
+        increment_rad: float | None = None,
+    ) -> HeightScan:
+        """Prepare a scan.
+
+        rays: (H, W, 2) x/z and y/z.  up: unit vector in the camera frame.  increment_rad: by
+        default the widest between columns, so that no beam falls between two.  Raises ValueError
+        when the camera looks straight up or down, or no pixel has a ray.
+        """
+        forward, left = _flat_axes(np.array(up, np.float64))
+        directions = np.concatenate((rays, np.ones_like(rays[..., :1])), axis=-1)  # (H, W, 3)
+        ahead, aside = directions @ forward, directions @ left
+        climb = (directions @ np.array(up)).astype(np.float32)
+        angles = np.arctan2(aside, ahead)
+        known = np.isfinite(angles)
+        if not known.any():
+            raise ValueError('no pixel of this camera has a ray')
+        if increment_rad is None:
+            row = angles[angles.shape[0] // 2]
+            steps = np.abs(np.diff(row[np.isfinite(row)]))
+            increment_rad = max(1e-3, float(steps.max()) if len(steps) else 1e-2)
+        low, high = float(angles[known].min()), float(angles[known].max())
+        pixels = np.flatnonzero(known)
+        beams = np.rint((angles.ravel()[pixels] - low) / increment_rad).astype(np.intp)
+        by_beam = np.argsort(beams, kind='stable')
+        filled, starts = np.unique(beams[by_beam], return_index=True)
+        count = math.ceil((high - low) / increment_rad - 1e-6) + 1
+        flat = np.hypot(ahead, aside).astype(np.float32)
+        return cls(low, increment_rad, pixels[by_beam], starts, filled, flat, climb, count)
+
+    @property
+    def angle_max_rad(self) -> float:
+        """Angle of the last beam [rad]."""
+        return self.angle_min_rad + self.angle_increment_rad * (self.count - 1)
+
+    def ranges(
+        self,
+        depth_m: NDArray[np.float32],
+        camera_height_m: float,
+        *,
+        low_m: float,
+        high_m: float,
+        range_min_m: float,
+        range_max_m: float,
+    ) -> NDArray[np.float32]:
+        """Give the nearest thing between two heights per beam, (beams,) [m].
+
+        depth_m: (H, W).  Nothing within range_max_m is +inf, a beam without any known pixel is
+        NaN (REP 117); points nearer than range_min_m are left out.
+        """
+        distance_m = depth_m * self.flat
+        height_m = depth_m * self.climb
+        height_m += np.float32(camera_height_m)
+        value_m = np.where(depth_m > 0.0, np.float32(np.inf), np.float32(np.nan))  # seen, unknown
+        hit = (height_m >= low_m) & (height_m <= high_m)
+        hit &= (distance_m >= range_min_m) & (distance_m <= range_max_m)
+        np.copyto(value_m, distance_m, where=hit)
+        ranges_m = np.full(self.count, np.nan, np.float32)
+        nearest_m = np.fmin.reduceat(value_m.ravel()[self.order], self.starts)
+        ranges_m[self.filled] = nearest_m
+        return ranges_m
+
+
+def _flat_axes(
+    up: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give the horizontal directions ahead and to the left, in the camera frame."""
+    forward = np.array((0.0, 0.0, 1.0)) - up[2] * up
+    length = float(np.linalg.norm(forward))
+    if length < 1e-3:
+        raise ValueError('a camera that looks straight up or down has no direction ahead')
+    forward /= length
+    return forward, np.cross(up, forward)

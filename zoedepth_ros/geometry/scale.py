@@ -1,0 +1,141 @@
+"""The factor between a head's metres and true ones, from what a robot knows.
+
+Every reference gives ratios, true distance over measured depth: a LaserScan or points in view, a
+range finder, the camera's height above the ground, one distance by tape. `robust_scale` makes one
+factor of many ratios, `ScaleTracker` lets it act without ever jumping.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoedepth_ros.geometry.ground import Ground
+from zoedepth_ros.geometry.intrinsics import CameraModel
+from zoedepth_ros.geometry.rays import project
+
+LOWEST_SCALE, HIGHEST_SCALE = 0.1, 10.0
+"""A factor outside is a wrong reference, not a wrong scale."""
+
+FULL_COUNT = 50  # ratios, of one reference or many, that say all there is to say
+FULL_SPREAD = 0.2  # standard deviation of the logarithm at which agreement is no longer one
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleEstimate:
+    """Hold a factor on depth and how well it is supported."""
+
+    scale: float
+    """True metres per measured metre."""
+
+    confidence: float
+    """How far to trust it, 0 to 1: number and agreement of the ratios."""
+
+    count: int
+    """Ratios that agree with it."""
+
+    spread: float
+    """Standard deviation of those ratios' logarithm."""
+
+
+def robust_scale(ratios: NDArray[np.floating], *, weight: float = 1.0) -> ScaleEstimate | None:
+    """Make one factor of ratios (n,), some of which are wrong; None without a usable one.
+
+    The middle of the shortest half of the logarithms is where most agree, wherever the others
+    lie; a plain median would move with outliers on one side.  From there Tukey's weights.
+    weight: what one ratio counts, less than 1 where neighbours share their errors.
+    """
+    usable = ratios[np.isfinite(ratios) & (ratios > LOWEST_SCALE) & (ratios < HIGHEST_SCALE)]
+    if not len(usable):
+        return None
+    logs = np.sort(np.log(usable.astype(np.float64)))
+    half = len(logs) // 2 + 1
+    starts = logs[half - 1 :] - logs[: len(logs) - half + 1]
+    first = int(np.argmin(starts))
+    centre = float(np.median(logs[first : first + half]))
+    spread = 0.0
+    for _ in range(5):
+        distance = np.abs(logs - centre)
+        deviation = np.sort(distance)[half - 1]  # as far as the nearer half reaches
+        limit = max(0.02, 4.0 * deviation)
+        tukey = np.square(np.clip(1.0 - np.square(distance / limit), 0.0, None))
+        centre = float(np.average(logs, weights=tukey))
+    agreeing = np.abs(logs - centre) < limit
+    count = int(np.count_nonzero(agreeing))
+    spread = float(np.sqrt(np.average(np.square(logs - centre), weights=tukey)))
+    enough = min(1.0, weight * count / FULL_COUNT)
+    agreement = math.exp(-((spread / FULL_SPREAD) ** 2)) * (count / len(ratios))
+    return ScaleEstimate(math.exp(centre), enough * agreement, count, spread)
+
+
+def scale_from_height(ground: Ground | None, height_m: float) -> ScaleEstimate | None:
+    """Compare the height of the camera above the fitted ground with the true one [m]."""
+    if ground is None or ground.height_m <= 0.0 or not height_m > 0.0:
+        return None
+    scale = height_m / ground.height_m
+    if not LOWEST_SCALE < scale < HIGHEST_SCALE:
+        return None
+    return ScaleEstimate(scale, ground.confidence, 1, 0.0)
+
+
+def ratios_at_points(
+    points_m: NDArray[np.floating], depth_m: NDArray[np.float32], camera: CameraModel
+) -> NDArray[np.float32]:
+    """Give true over measured depth at points in view, (k,); NaN ratios are left out.
+
+    points_m: (n, 3) in the camera's optical frame, from a laser or any other sensor.  depth_m:
+    (H, W), NaN where it is not to be compared, for example at edges.
+    """
+    ahead = points_m[points_m[:, 2] > 1e-3].astype(np.float32)
+    if not len(ahead):
+        return np.empty(0, np.float32)
+    pixels = project(ahead[:, :2] / ahead[:, 2:], camera)
+    known = np.isfinite(pixels).all(axis=1)
+    columns, rows = np.rint(pixels[known]).astype(np.intp).T
+    height, width = depth_m.shape
+    inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
+    measured_m = depth_m[rows[inside], columns[inside]]
+    ratios = ahead[known][inside, 2] / measured_m
+    return ratios[np.isfinite(ratios)]
+
+
+def ratio_in_cone(
+    range_m: float,
+    axis: tuple[float, float, float],
+    half_angle_rad: float,
+    depth_m: NDArray[np.float32],
+    rays: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Compare a range finder with the nearest surface in its cone, (1,) or (0,).
+
+    A cone answers with the nearest thing in it.  axis: its direction in the optical frame; its
+    origin is taken to be the camera's.  rays: (H, W, 2).
+    """
+    length = np.sqrt(1.0 + np.square(rays).sum(axis=-1))
+    along = (rays @ np.array(axis[:2], np.float32) + np.float32(axis[2])) / length
+    within = along > math.cos(half_angle_rad) * math.hypot(*axis)
+    distance_m = (depth_m * length)[within]
+    distance_m = distance_m[np.isfinite(distance_m)]
+    if len(distance_m) < 5 or not math.isfinite(range_m):
+        return np.empty(0, np.float32)
+    return np.array([range_m / float(np.quantile(distance_m, 0.05))], np.float32)
+
+
+def ratios_in_box(
+    distance_m: float, box: tuple[int, int, int, int], depth_m: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Compare one known distance along z with the pixels of a target, (k,).
+
+    box: left, top, right, bottom [px], right and bottom not included.  Raises ValueError for a
+    box without a pixel in the picture.
+    """
+    left, top, right, bottom = box
+    inside = depth_m[max(0, top) : max(0, bottom), max(0, left) : max(0, right)]
+    if inside.size == 0:
+        size = f'{depth_m.shape[1]} x {depth_m.shape[0]}'
+        raise ValueError(f'expected a box inside the {size} picture, got {box}')
+    ratios = (np.float32(distance_m) / inside).ravel()
+    return ratios[np.isfinite(ratios)]

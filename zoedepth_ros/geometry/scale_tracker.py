@@ -1,0 +1,120 @@
+"""One scale per head over time: it gathers evidence, and never jumps."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from zoedepth_ros.geometry.scale import HIGHEST_SCALE, LOWEST_SCALE, ScaleEstimate
+
+UNKNOWN, CONVERGING, STEADY = 'unknown', 'converging', 'steady'
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerSettings:
+    """Hold how fast a scale may move."""
+
+    max_rate: float = 0.05
+    """Largest change of the applied scale, as a share of it per second."""
+
+    memory_s: float = 20.0
+    """How long evidence counts [s]; older evidence fades by e every memory."""
+
+    min_confidence: float = 0.3
+    """Estimates below are not evidence."""
+
+    steady_share: float = 0.03
+    """The applied scale is steady when it is this near to what the evidence says."""
+
+    def __post_init__(self) -> None:
+        """Check ranges; raises ValueError naming the setting."""
+        for name in ('max_rate', 'memory_s', 'steady_share'):
+            value = getattr(self, name)
+            if not 0.0 < value < math.inf:
+                raise ValueError(f'{name} must be more than 0, got {value}')
+        if not 0.0 <= self.min_confidence <= 1.0:
+            raise ValueError(f'min_confidence must be 0 to 1, got {self.min_confidence}')
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleState:
+    """Hold the present scale of one head."""
+
+    scale: float = 1.0
+    """Factor on depth to apply now."""
+
+    target: float = 1.0
+    """Where the evidence says it should be."""
+
+    confidence: float = 0.0
+    """How well the target is supported, 0 to 1."""
+
+    phase: str = UNKNOWN
+    """'unknown' (no evidence yet), 'converging' or 'steady'."""
+
+
+class ScaleTracker:
+    """Follow estimates of one head's scale.
+
+    The target is a mean of logarithms, weighted by confidence and fading with age, in which an
+    estimate far from what many others say counts less.  The applied scale moves towards it by at
+    most `max_rate` of itself per second: from one picture to the next it cannot jump, whatever
+    comes in.
+    """
+
+    def __init__(
+        self, settings: TrackerSettings | None = None, start: ScaleState | None = None
+    ) -> None:
+        """start: a saved state to go on from."""
+        self._settings = TrackerSettings() if settings is None else settings
+        self.state = ScaleState() if start is None else start
+        self._log_target = math.log(self.state.target)
+        self._evidence = self.state.confidence * self._settings.memory_s
+        self._updated_s: float | None = None
+        self._seen_s: float | None = None
+        self._disagreeing = 0
+
+    def observe(self, estimate: ScaleEstimate | None, now_s: float) -> None:
+        """Take an estimate as evidence; None and weak ones leave everything as it is."""
+        at = self._settings
+        if estimate is None or estimate.confidence < at.min_confidence:
+            return
+        if not LOWEST_SCALE <= estimate.scale <= HIGHEST_SCALE:
+            return
+        since_s = 1.0 if self._seen_s is None else min(1.0, max(0.0, now_s - self._seen_s))
+        self._seen_s = now_s
+        self._evidence *= math.exp(-since_s / at.memory_s)
+        value = math.log(estimate.scale)
+        weight = estimate.confidence * max(since_s, 1e-3)
+        doubt = abs(value - self._log_target) / 0.2
+        if self._evidence > 3.0 and doubt > 1.0:
+            weight /= doubt * doubt  # one voice against many
+        share = weight / (self._evidence + weight)
+        self._log_target += share * (value - self._log_target)
+        self._evidence = min(at.memory_s, self._evidence + weight)
+        self.state = replace(
+            self.state,
+            target=math.exp(self._log_target),
+            confidence=min(1.0, self._evidence / (0.25 * at.memory_s)),
+        )
+
+    def advance(self, now_s: float) -> ScaleState:
+        """Move the applied scale as far as time allows and give the state.
+
+        now_s: the caller's clock [s]; when it jumps, back or far ahead, nothing moves more than
+        it may in half a second.
+        """
+        at = self._settings
+        passed_s = 0.0 if self._updated_s is None else now_s - self._updated_s
+        passed_s = min(0.5, passed_s) if passed_s >= 0.0 else 0.0
+        self._updated_s = now_s
+        if self._evidence > 0.0:
+            distance = self._log_target - math.log(self.state.scale)
+            step = math.copysign(min(abs(distance), math.log1p(at.max_rate) * passed_s), distance)
+            left = abs(distance - step)
+            self.state = replace(
+                self.state,
+                scale=math.exp(math.log(self.state.scale) + step),
+                phase=STEADY if left < math.log1p(at.steady_share) else CONVERGING,
+            )
+        return self.state

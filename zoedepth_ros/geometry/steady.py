@@ -1,0 +1,128 @@
+"""A scale that does not flicker from picture to picture, without any delay.
+
+A network judges every picture anew, and its scale trembles although nothing moves. Where the
+picture stands still the depth must too: the ratio of depth to what was said before, over the
+pixels that did not change, is the tremble. One factor per picture takes it out; no picture waits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+LOOK_SIZE = (96, 128)  # pictures are compared small: noise averages out, and it is quick
+
+
+def flicker(depths_m: Sequence[NDArray[np.float32]]) -> float:
+    """Give the standard deviation of log median depth over pictures of a static scene."""
+    medians = [float(np.nanmedian(depth_m)) for depth_m in depths_m]
+    return float(np.std(np.log(medians)))
+
+
+@dataclass(frozen=True, slots=True)
+class SteadySettings:
+    """Hold how strongly the scale is held."""
+
+    hold_s: float = 3.0
+    """Time constant with which a still scene follows the network's own scale [s]."""
+
+    release_s: float = 1.0
+    """Time constant with which the correction fades when the camera moves [s]."""
+
+    handover_s: float = 2.0
+    """Time constant with which a new head's own scale takes over [s]; 0.0 switches at once."""
+
+    still_levels: float = 4.0
+    """Largest change of grey [0 to 255] of a pixel that stands still."""
+
+    still_share: float = 0.5
+    """Share of pixels that must stand still for the scene to."""
+
+    limit: float = 0.5
+    """Largest correction, as a logarithm."""
+
+    def __post_init__(self) -> None:
+        """Check ranges; raises ValueError naming the setting."""
+        for name in ('hold_s', 'release_s', 'still_levels', 'limit'):
+            if not 0.0 < getattr(self, name) < math.inf:
+                raise ValueError(f'{name} must be more than 0, got {getattr(self, name)}')
+        if not 0.0 <= self.handover_s < math.inf:
+            raise ValueError(f'handover_s must be 0 or more, got {self.handover_s}')
+        if not 0.0 < self.still_share <= 1.0:
+            raise ValueError(f'still_share must be above 0 to 1, got {self.still_share}')
+
+
+class Steadier:
+    """Give the factor that makes each depth map continue the one before."""
+
+    def __init__(self, settings: SteadySettings | None = None) -> None:
+        """Start without a past."""
+        self._settings = SteadySettings() if settings is None else settings
+        self._grey: NDArray[np.float32] | None = None
+        self._said: NDArray[np.float32] | None = None  # log depth as it was put out, small
+        self._head = ''
+        self._at_s = 0.0
+        self._log_factor = 0.0
+        self._handing_over = False
+
+    def factor(
+        self, depth_m: NDArray[np.float32], rgb: NDArray[np.uint8], head: str, now_s: float
+    ) -> float:
+        """Give the factor on this depth map.
+
+        depth_m: (H, W), rgb: (H, W, 3), head: the one that measured.  now_s: the caller's clock
+        [s]; when it jumps back the past is forgotten.
+        """
+        grey, log_depth = _small_grey(rgb), _small_log(depth_m)
+        passed_s = now_s - self._at_s
+        if self._grey is None or self._said is None or not 0.0 <= passed_s < 2.0:
+            self._log_factor, self._handing_over = 0.0, False
+        else:
+            self._step(grey, log_depth, head, passed_s)
+        self._grey, self._head, self._at_s = grey, head, now_s
+        self._said = log_depth + np.float32(self._log_factor)
+        return math.exp(self._log_factor)
+
+    def _step(
+        self, grey: NDArray[np.float32], log_depth: NDArray[np.float32], head: str, passed_s: float
+    ) -> None:
+        """Move the correction by one picture."""
+        at = self._settings
+        assert self._grey is not None
+        assert self._said is not None
+        switched = head != self._head
+        still = np.abs(grey - self._grey) < at.still_levels
+        usable = np.isfinite(log_depth) & np.isfinite(self._said)
+        is_still = float(still.mean()) >= at.still_share
+        compared = usable & still if is_still else usable
+        if switched:
+            self._handing_over = at.handover_s > 0.0
+            if not self._handing_over:
+                self._log_factor = 0.0
+        if (is_still or (switched and self._handing_over)) and compared.sum() >= 50:
+            self._log_factor = float(np.median((self._said - log_depth)[compared]))
+        time_s = at.handover_s if self._handing_over else at.hold_s if is_still else at.release_s
+        if not switched:
+            self._log_factor *= math.exp(-passed_s / time_s)
+        if self._handing_over and abs(self._log_factor) < 0.01:
+            self._handing_over = False
+        self._log_factor = max(-at.limit, min(at.limit, self._log_factor))
+
+
+def _small_grey(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Give the picture in grey, (96, 128) [0 to 255]."""
+    small = cv2.resize(rgb, LOOK_SIZE[::-1], interpolation=cv2.INTER_AREA)
+    return cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
+
+
+def _small_log(depth_m: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Give log depth of every some pixels, (96, 128); NaN where unknown."""
+    small = cv2.resize(depth_m, LOOK_SIZE[::-1], interpolation=cv2.INTER_NEAREST)
+    with np.errstate(divide='ignore', invalid='ignore'):
+        logs = np.log(small)
+    return np.where(np.isfinite(logs), logs, np.float32(np.nan))
