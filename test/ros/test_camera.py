@@ -114,7 +114,7 @@ def test_a_rectified_topic_takes_p_and_a_raw_one_k():
         .camera(48, 64, settings_from({'camera.rectified': value}))
         .model.intrinsics.fx_px
         for name in (False, True)
-        for value in ('auto', 'yes', 'no')
+        for value in ('auto', 'rectified', 'raw')
     }
-    assert focal[False, 'auto'] == focal[False, 'no'] == focal[True, 'no'] == 50.0
-    assert focal[True, 'auto'] == focal[True, 'yes'] == focal[False, 'yes'] == 40.0
+    assert focal[False, 'auto'] == focal[False, 'raw'] == focal[True, 'raw'] == 50.0
+    assert focal[True, 'auto'] == focal[True, 'rectified'] == focal[False, 'rectified'] == 40.0

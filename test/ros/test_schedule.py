@@ -44,8 +44,16 @@ def test_without_listeners_there_is_nothing_to_do():
     assert counts(frozenset())['frames'] == 0
 
 
-def test_camera_info_alone_is_not_worth_a_network():
-    assert counts(frozenset({'depth/camera_info'}))['frames'] == 0
+def test_camera_info_alone_follows_the_depth_rate_without_the_network():
+    settings = settings_from({'depth.rate': 10.0})
+    schedule, published = Schedule(), 0
+    for now in np.arange(0.0, 10.0, 1.0 / 30.0).tolist():
+        plan = schedule.plan(now, frozenset({'depth/camera_info'}), settings)
+        assert not plan.needs_network
+        if plan:
+            schedule.done(plan, now)
+            published += plan.camera_info
+    assert published == pytest.approx(100, abs=2)
 
 
 def test_a_listener_to_the_domain_alone_gets_it_at_the_routers_rate():

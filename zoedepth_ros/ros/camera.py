@@ -82,7 +82,7 @@ class CameraKeeper:
         Raises CameraUnknown when there is no usable camera_info and no field of view to assume.
         """
         msg, hfov_rad = self._msg, settings.camera_hfov_rad
-        rectified = settings.camera_rectified == 'yes' or (
+        rectified = settings.camera_rectified == 'rectified' or (
             settings.camera_rectified == 'auto' and self._topic_is_rectified
         )
         key = (_content(msg), height, width, hfov_rad, rectified)

@@ -57,7 +57,7 @@ class Outputs:
         depth_m = gated(depth_m, uncertainty_m, settings)
         topics = plan.depth_topics
         if 'depth/image' in topics:
-            yield from self._depth(header, depth_m, camera, settings)
+            yield 'depth/image', self._depth(header, depth_m, settings)
         if 'depth/uncertainty' in topics:
             np.copyto(self._uncertainty.pixels(*depth_m.shape), uncertainty_m)
             yield 'depth/uncertainty', self._uncertainty.message(header)
@@ -71,14 +71,10 @@ class Outputs:
             write_bgr(self._images['bgr8'], depth_to_bgr(depth_m, *COLOR_RANGE_M[result.head]))
             yield 'depth/color', self._images['bgr8'].message(header)
 
-    def _depth(
-        self, header: Any, depth_m: NDArray[np.float32], camera: Camera | None, at: NodeSettings
-    ) -> Iterator[Topic]:
+    def _depth(self, header: Any, depth_m: NDArray[np.float32], at: NodeSettings) -> Any:
         writer = self._images[at.depth_encoding]
         write_depth(writer, depth_m, min_m=at.depth_min_m, max_m=at.depth_max_m)
-        yield 'depth/image', writer.message(header)
-        if camera is not None:
-            yield 'depth/camera_info', camera.info(header)
+        return writer.message(header)
 
     def _cloud(
         self,

@@ -299,7 +299,7 @@ class NodeSettings:
         'camera.rectified',
         'auto',
         "Whether pictures are rectified (P) or raw (K with D); auto: 'rect' in the topic's name.",
-        choices=('auto', 'yes', 'no'),
+        choices=('auto', 'rectified', 'raw'),
     )
 
     def __post_init__(self) -> None:

@@ -100,7 +100,9 @@ class FrameProcessor:
             camera = self._camera(plan, rgb, settings)
             if camera is None:
                 plan = plan.without_camera(depth=settings.focal_correction == 'off')
-            if plan:
+            elif plan.camera_info:
+                self._publishers.send('depth/camera_info', camera.info(frame.msg.header))
+            if plan.needs_network:
                 result = self._predict(rgb, plan, frame, settings)
                 self._publish(plan, frame, rgb, result, camera, settings)
 

@@ -17,6 +17,9 @@ class Plan:
     depth_topics: frozenset[str]
     """Topics at the depth rate that somebody listens to; empty when not due."""
 
+    camera_info: bool
+    """Whether depth/camera_info is due and listened to; it needs no network."""
+
     cloud: bool
     """Whether a cloud is due and listened to."""
 
@@ -28,6 +31,11 @@ class Plan:
 
     def __bool__(self) -> bool:
         """Tell whether there is anything to do."""
+        return self.camera_info or self.needs_network
+
+    @property
+    def needs_network(self) -> bool:
+        """Tell whether the depth of the picture has to be known."""
         return bool(self.depth_topics) or self.cloud or self.domain
 
     def without_camera(self, *, depth: bool) -> Plan:
@@ -53,9 +61,10 @@ class Schedule:
         topics = listened & DEPTH_TOPICS
         if not settings.scan_enabled:
             topics -= {'scan'}
-        router = self._router.is_due(now_s)
+        depth, router = self._depth.is_due(now_s), self._router.is_due(now_s)
         return Plan(
-            depth_topics=topics if self._depth.is_due(now_s) else frozenset(),
+            depth_topics=topics if depth else frozenset(),
+            camera_info=depth and 'depth/camera_info' in listened,
             cloud='depth/points' in listened and self._cloud.is_due(now_s),
             router=router,
             domain=router and 'domain' in listened,
@@ -63,7 +72,7 @@ class Schedule:
 
     def done(self, plan: Plan, now_s: float) -> None:
         """Set the next deadlines after a frame that arrived at now_s was worked on."""
-        if plan.depth_topics:
+        if plan.depth_topics or plan.camera_info:
             self._depth.take(now_s)
         if plan.cloud:
             self._cloud.take(now_s)
