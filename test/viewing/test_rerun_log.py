@@ -133,6 +133,19 @@ def test_recorded_depth_is_shown_without_a_prediction(tmp_path):
     assert len(found['uncertainty']['buffer']) == 1
 
 
+def test_colours_mean_the_same_metres_as_long_as_the_head_is_the_same(tmp_path):
+    depths_m = (2.0, 3.0, 20.0)
+    recorded = [
+        ViewFrame('a', n, rgb(), np.full((48, 64), d, np.float32)) for n, d in enumerate(depths_m)
+    ]
+    domain = ViewFrame('a', 2.0, head='outdoor')
+    _, found = written(tmp_path / 'a.rrd', [*recorded, domain, recorded[0]])
+    ranges = [limits for (limits,) in found['depth']['depth_range']]
+    assert ranges[3] == [1.0, 80.0]
+    # Without a head: eight parts of what was, two of what is.
+    assert [low for low, _ in ranges[:3]] == pytest.approx([2.0, 2.2, 5.76])
+
+
 def test_it_stops_after_so_many_moments(tmp_path):
     log = RerunLog(about='', hfov_rad=HFOV_RAD)
     log.save(tmp_path / 'a.rrd')

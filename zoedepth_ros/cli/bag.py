@@ -114,7 +114,8 @@ class _Bars:
     def __init__(self) -> None:
         from tqdm import tqdm
 
-        self._bar = tqdm(total=0, unit=' pictures', leave=False, disable=None)  # None: not into a file
+        # disable=None: not where nobody can see it move
+        self._bar = tqdm(total=0, unit=' pictures', leave=False, disable=None)
 
     def __enter__(self) -> _Bars:
         return self

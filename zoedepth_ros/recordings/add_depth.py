@@ -53,6 +53,7 @@ class _Prediction(NamedTuple):
     result: DepthResult
     forced: bool
     last_switch_s: float
+    network_width: int
 
 
 def _predicted(
@@ -78,7 +79,9 @@ def _predicted(
             continue
         started = True
         policy.update(result.router_probabilities, frame.time_s)
-        yield item, frame, _Prediction(result, forced, policy.last_switch_s or 0.0)
+        network_width = predictor.network_size(*frame.rgb.shape[:2])[1]
+        switch_s = policy.last_switch_s or 0.0
+        yield item, frame, _Prediction(result, forced, switch_s, network_width)
 
 
 def _added(
@@ -97,7 +100,7 @@ def _added(
 
 
 def _message(plan: Plan, channel: Channel, frame: Frame, prediction: _Prediction) -> Any:
-    channels, options, (result, forced, last_switch_s) = plan.channels, plan.options, prediction
+    channels, options, result = plan.channels, plan.options, prediction.result
     if channel == channels.depth:
         return depth_image(frame.header, result.depth_m, options.encoding)
     if channel == channels.uncertainty:
@@ -105,7 +108,11 @@ def _message(plan: Plan, channel: Channel, frame: Frame, prediction: _Prediction
     if channel == channels.domain:
         shares = result.router_probabilities
         return domain(
-            frame.header, result.head, shares, forced=forced, last_switch_s=last_switch_s
+            frame.header,
+            result.head,
+            shares,
+            forced=prediction.forced,
+            last_switch_s=prediction.last_switch_s,
         )
     assert frame.camera is not None
     if channel == channels.camera_info:
@@ -116,7 +123,7 @@ def _message(plan: Plan, channel: Channel, frame: Frame, prediction: _Prediction
         frame.rgb,
         frame.camera,
         step=options.decimation,
-        edge_filter=options.edge_filter,
+        filter_for_width=prediction.network_width if options.edge_filter else None,
     )
 
 

@@ -51,14 +51,16 @@ def cloud(
     camera: Camera,
     *,
     step: int,
-    edge_filter: bool,
+    filter_for_width: int | None,
 ) -> Any:
     """Make an organised, coloured PointCloud2 of every `step`-th pixel; NaN at edges.
 
-    depth_m: (H, W); rgb: (H, W, 3).
+    depth_m: (H, W); rgb: (H, W, 3).  filter_for_width: columns that the network saw, None to keep
+    the points between two surfaces.
     """
-    if edge_filter:
-        depth_m = np.where(flying_pixels(depth_m), np.float32(np.nan), depth_m)
+    if filter_for_width is not None:
+        flying = flying_pixels(depth_m, network_width=filter_for_width)
+        depth_m = np.where(flying, np.float32(np.nan), depth_m)
     points_m = depth_to_points(np.ascontiguousarray(decimate(depth_m, step)), camera.rays(step))
     height, width = points_m.shape[:2]
     values = np.empty((height, width, 4), np.float32)

@@ -39,7 +39,10 @@ class ViewFrame:
     camera: CameraModel | None = None
     """None is a guess from the field of view."""
 
-    def with_depth(self, result: DepthResult) -> ViewFrame:
+    network_width: int = 512
+    """Columns that the network saw [px]."""
+
+    def with_depth(self, result: DepthResult, network_width: int) -> ViewFrame:
         """Give the same moment with a prediction."""
         return ViewFrame(
             name=self.name,
@@ -50,4 +53,5 @@ class ViewFrame:
             head=result.head,
             router_probabilities=result.router_probabilities,
             camera=self.camera,
+            network_width=network_width,
         )

@@ -26,6 +26,6 @@ def adder(predictor: DepthPredictor, head: str = AUTO) -> Callable[[ViewFrame], 
             policies.clear()
             policy = policies[frame.name] = HeadPolicy(predictor.heads, head)
         policy.update(result.router_probabilities, frame.time_s)
-        return frame.with_depth(result)
+        return frame.with_depth(result, predictor.network_size(*frame.rgb.shape[:2])[1])
 
     return add

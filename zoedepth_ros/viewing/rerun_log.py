@@ -30,6 +30,7 @@ RANGE_M = {'indoor': (0.3, 10.0), 'outdoor': (1.0, 80.0)}
 
 _UNTIL_1970_IS_MEANT_S = 1e8  # a time that is larger is a date
 _JPEG_QUALITY = 90
+_INERTIA = 0.8  # of the colours' limits, from moment to moment
 
 
 class ViewingError(ValueError):
@@ -60,7 +61,7 @@ class RerunLog:
         self._hfov_rad, self._decimation = hfov_rad, decimation
         self._rays: tuple[CameraModel, int, NDArray[np.float32]] | None = None
         self._head, self._count = '', 0
-        self._limits_m: dict[str, tuple[float, float]] = {}
+        self._limits_m: dict[str, NDArray[np.float64]] = {}
         self._about = about
 
     def save(self, path: Path) -> None:
@@ -106,7 +107,8 @@ class RerunLog:
         if frame.rgb is not None and camera is not None:
             self._log_picture(frame.rgb, camera.intrinsics, step)
         if frame.depth_m is not None:
-            self._log_map('depth', frame.depth_m, step, RANGE_M.get(frame.head))
+            head = frame.head or self._head  # recorded depth does not say, its router does
+            self._log_map('depth', frame.depth_m, step, RANGE_M.get(head))
         if frame.uncertainty_m is not None:
             self._log_map('uncertainty', frame.uncertainty_m, step, None)
         if frame.depth_m is not None and camera is not None:
@@ -157,20 +159,20 @@ class RerunLog:
     ) -> None:
         rr = self._rr
         shown = np.ascontiguousarray(decimate(values_m, step))
-        limits_m = limits_m or self._widened(name, shown)
+        limits_m = limits_m or self._followed(name, shown)
         colormap = 'Spectral' if name == 'depth' else 'Magma'
         image = rr.DepthImage(shown, meter=1.0, colormap=colormap, depth_range=limits_m)
         self._stream.log(name, image)
 
-    def _widened(self, name: str, values_m: NDArray[np.float32]) -> tuple[float, float]:
-        """Give limits for the colours that only ever grow, so that nothing flickers."""
+    def _followed(self, name: str, values_m: NDArray[np.float32]) -> tuple[float, float]:
+        """Give limits for the colours that follow the values without flicker."""
         known_m = values_m[np.isfinite(values_m)]
-        low_m, high_m = self._limits_m.get(name, (math.inf, -math.inf))
         if known_m.size:
             found_m = np.percentile(known_m, (1.0, 99.0))
-            low_m, high_m = min(low_m, float(found_m[0])), max(high_m, float(found_m[1]))
-            self._limits_m[name] = low_m, high_m
-        return (low_m, max(high_m, low_m + 1e-3)) if low_m <= high_m else (0.0, 1.0)
+            last_m = self._limits_m.get(name, found_m)
+            self._limits_m[name] = _INERTIA * last_m + (1.0 - _INERTIA) * found_m
+        low_m, high_m = (float(limit) for limit in self._limits_m.get(name, (0.0, 1.0)))
+        return low_m, max(high_m, low_m + 1e-3)
 
     def _log_points(self, frame: ViewFrame, camera: CameraModel) -> None:
         assert frame.depth_m is not None
@@ -178,7 +180,8 @@ class RerunLog:
         step = self._decimation or math.ceil(math.sqrt(height * width / MAX_POINTS))
         if self._rays is None or self._rays[:2] != (camera, step):
             self._rays = camera, step, np.ascontiguousarray(decimate(rays(camera), step))
-        depth_m = np.where(flying_pixels(frame.depth_m), np.float32(np.nan), frame.depth_m)
+        flying = flying_pixels(frame.depth_m, network_width=frame.network_width)
+        depth_m = np.where(flying, np.float32(np.nan), frame.depth_m)
         points_m = depth_to_points(np.ascontiguousarray(decimate(depth_m, step)), self._rays[2])
         known = np.isfinite(points_m).all(axis=-1)
         colors = None if frame.rgb is None else decimate(frame.rgb, step)[known]
