@@ -189,6 +189,20 @@ def test_it_ends_within_two_seconds_in_the_middle_of_the_stream(peer, start, how
     wait_until(lambda: gone not in peer.node.get_node_names_and_namespaces(), 1.0)
 
 
+def test_ctrl_c_that_a_launch_file_passes_on_once_more_ends_it_quietly(peer, start):
+    node = start()
+    peer.subscribe(Image, '/depth/image')
+    peer.send()
+    peer.start_camera(30.0)
+    time.sleep(0.5)
+    for _ in range(40):  # until it is gone: one of them meets the clean-up
+        if node.process.poll() is None:
+            node.process.send_signal(signal.SIGINT)
+        time.sleep(0.01)
+    assert node.wait() == 0, node.log
+    assert 'Traceback' not in node.log
+
+
 def test_it_ends_within_two_seconds_in_the_middle_of_loading(start):
     nodes = {how: start(load_s=20.0) for how in (signal.SIGINT, signal.SIGTERM)}
     time.sleep(2.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 import time
@@ -47,13 +48,16 @@ def run(
     args: list[str] | None = None,
 ) -> int:
     """Spin the node with some predictor and give the exit code."""
+    # rclpy's own handler shuts the context down, which ends spin. Without Python's, which raises
+    # wherever the program is, the second SIGINT that a launch file passes on breaks no clean-up.
+    signal.signal(signal.SIGINT, lambda number, frame: None)
     rclpy.init(args=args)
     _end_when_stuck()
     node: DepthNode | None = None
     try:
         node = DepthNode(predictor_factory)
         rclpy.spin(node)
-    except (KeyboardInterrupt, ExternalShutdownException):
+    except ExternalShutdownException:
         return 0
     except Exception as error:
         if not rclpy.ok():  # told to stop in the middle of something, which then fails somehow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -45,6 +46,7 @@ def run_node(
         get_logger(name).fatal(str(error))
         return 1
     finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # launch passes a second one on
         if node is not None:
             node.close()
             node.destroy_node()
