@@ -195,10 +195,10 @@ def test_ctrl_c_that_a_launch_file_passes_on_once_more_ends_it_quietly(peer, sta
     peer.send()
     peer.start_camera(30.0)
     time.sleep(0.5)
-    for _ in range(40):  # until it is gone: one of them meets the clean-up
+    for _ in range(1000):  # until it is gone: some of them meet the clean-up
         if node.process.poll() is None:
             node.process.send_signal(signal.SIGINT)
-        time.sleep(0.01)
+        time.sleep(0.001)
     assert node.wait() == 0, node.log
     assert 'Traceback' not in node.log
 
