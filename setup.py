@@ -28,6 +28,8 @@ setup(
     ],
     extras_require={
         'train': ['numba', 'tensorboard', 'h5py'],
+        'bag': ['mcap', 'rosbags', 'lz4', 'zstandard'],
+        'view': ['rerun-sdk>=0.23'],
         'photographs': ['scikit-image', 'scikit-learn'],
     },
     entry_points={'console_scripts': ['zoedepth = zoedepth_ros.cli.main:main']},
