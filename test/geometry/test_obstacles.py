@@ -61,7 +61,7 @@ def test_points_beyond_the_trusted_range_are_nothing_but_free():
     split = split_points(depth_to_points(depth_m, RAYS), ground, Band(range_m=1.5))
     far = split.distance_m > 1.5
     assert far.any()
-    assert split.beyond[far].all()
+    assert split.free[far].all()
     assert not split.obstacle.any()
 
 
@@ -71,34 +71,47 @@ def test_a_ceiling_is_not_in_the_way_and_a_hole_is_not_ground():
     split = split_points(points_m, ground, Band())
     assert split.height_m[0, :2] == pytest.approx((2.3, -0.4))
     assert not (split.obstacle | split.ground)[0].any()
-    assert split.beyond.tolist() == [[False, False, False]]
+    assert split.free.tolist() == [[True, False, False]]
 
 
 def test_unknown_pixels_clear_nothing_unless_they_are_said_to_be_free():
     ground = Ground((0.0, -1.0, 0.0), HEIGHT_M, 1.0)
     points_m = np.full((2, 2, 3), np.nan, np.float32)
-    assert not split_points(points_m, ground, Band()).beyond.any()
+    assert not split_points(points_m, ground, Band()).free.any()
     sky = np.array([[True, False], [False, False]])
-    assert (split_points(points_m, ground, Band(), free=sky).beyond == sky).all()
+    assert (split_points(points_m, ground, Band(), sky=sky).free == sky).all()
 
 
 @pytest.mark.parametrize('tilt', TILTS)
-def test_clearing_points_end_at_the_trusted_range_between_floor_and_top(tilt):
+def test_clearing_points_end_at_the_trusted_range_or_just_above_the_top(tilt):
     depth_m, ground = hall(*tilt)
-    band = Band(range_m=3.0)
-    free = np.isnan(depth_m)
-    split = split_points(depth_to_points(depth_m, RAYS), ground, band, free=free)
-    points_m = clearing_points(RAYS, split.beyond, ground, band)
-    assert len(points_m) > 100
+    band = Band(range_m=3.0, top_m=1.2)
+    split = split_points(depth_to_points(depth_m, RAYS), ground, band, sky=np.isnan(depth_m))
+    points_m = clearing_points(RAYS, depth_m, split, ground, band)
+    assert len(points_m) == split.free.sum() > 100
     up = np.array(ground.up)
     climb_m = points_m @ up
-    np.testing.assert_allclose(np.linalg.norm(points_m - climb_m[:, None] * up, axis=1), 3.0,
-                               rtol=1e-4)  # fmt: skip
-    assert (climb_m + HEIGHT_M).max() <= band.top_m + 1e-4
-    assert (climb_m + HEIGHT_M).min() >= -0.2
+    height_m = climb_m + HEIGHT_M
+    flat_m = np.linalg.norm(points_m - climb_m[:, None] * up, axis=1)
+    at_range, at_top = np.isclose(flat_m, 3.0, rtol=1e-4), np.isclose(height_m, 1.4, rtol=1e-3)
+    assert (at_range | at_top).all()
+    assert at_range.any()
+    assert at_top.any()
+    assert flat_m.max() < 3.001
+    assert height_m.min() >= -0.2
     blocked = np.abs(points_m[:, 0] / points_m[:, 2]) < 0.1
-    low = climb_m + HEIGHT_M < 0.35  # rays that the box stops
-    assert not (blocked & low).any()
+    assert not (blocked & at_range & (height_m < 0.35)).any()  # rays that the box stops
+
+
+def test_a_ray_to_the_ceiling_is_free_to_there_and_no_farther():
+    ground = Ground((0.0, -1.0, 0.0), HEIGHT_M, 1.0)
+    directions = np.array([[[0.0, -1.0]]], np.float32)  # 45 degrees up
+    depth_m = np.array([[1.1]], np.float32)  # 1.9 m high, 1.1 m away
+    split = split_points(depth_to_points(depth_m, directions), ground, Band())
+    assert split.free.all()
+    assert not split.obstacle.any()
+    points_m = clearing_points(directions, depth_m, split, ground, Band())
+    np.testing.assert_allclose(points_m, [[0.0, -1.1, 1.1]], rtol=1e-6)
 
 
 @pytest.mark.parametrize('tilt', TILTS)

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.ground import Ground
 
+MARGIN_M = 0.2  # costmaps stop clearing a little before the end of a ray
+
 
 @dataclass(frozen=True, slots=True)
 class Band:
@@ -54,8 +56,8 @@ class Split:
     obstacle: NDArray[np.bool_]
     """(H, W) in the way, within the trusted range."""
 
-    beyond: NDArray[np.bool_]
-    """(H, W) known to be free up to the trusted range."""
+    free: NDArray[np.bool_]
+    """(H, W) free rays: they end beyond the trusted range, or above what is in the way."""
 
     height_m: NDArray[np.float32]
     """(H, W) height above the ground [m], NaN where unknown."""
@@ -69,13 +71,13 @@ def split_points(
     ground: Ground,
     band: Band,
     *,
-    free: NDArray[np.bool_] | None = None,
+    sky: NDArray[np.bool_] | None = None,
 ) -> Split:
     """Sort points (H, W, 3) [m] by height above the ground.
 
-    free: (H, W) pixels without a point that are known to be far, such as the sky.  Points lower
-    than the ground's tolerance, such as a stair down or a reflection, are neither ground nor
-    obstacle and clear nothing.
+    sky: (H, W) pixels without a point that are known to be far.  Points lower than the ground's
+    tolerance, such as a stair down or a reflection, are neither ground nor obstacle and clear
+    nothing.
     """
     height_m = ground.heights(points_m)
     square = np.einsum('...i,...i', points_m, points_m)
@@ -85,33 +87,32 @@ def split_points(
     near = distance_m <= band.range_m  # false for NaN
     on = np.abs(height_m) <= tolerance_m
     obstacle = near & (height_m > tolerance_m) & (height_m <= band.top_m)
-    beyond = (distance_m > band.range_m) & (height_m > -tolerance_m)
-    if free is not None:
-        beyond = beyond | free
-    return Split(near & on, obstacle, beyond, height_m, distance_m)
+    passes = (~near & (height_m > -tolerance_m)) | (near & (height_m > band.top_m))
+    if sky is not None:
+        passes = passes | sky
+    return Split(near & on, obstacle, passes, height_m, distance_m)
 
 
 def clearing_points(
     rays: NDArray[np.float32],
-    beyond: NDArray[np.bool_],
+    depth_m: NDArray[np.float32],
+    split: Split,
     ground: Ground,
     band: Band,
-    *,
-    height_limits_m: tuple[float, float] | None = None,
 ) -> NDArray[np.float32]:
-    """End free rays at the trusted range, (k, 3) [m] in the camera frame.
+    """End free rays where they leave the space that matters, (k, 3) [m] in the camera frame.
 
-    rays: (H, W, 2), beyond: (H, W).  height_limits_m: rays that would end lower or higher are left
-    out; by default from the ground to the band's top, so that the sky and the ceiling do not
-    clear cells that they only look over.
+    rays: (H, W, 2); depth_m: (H, W), anything for the sky.  A ray ends at the trusted range, or
+    a little above the band's top, or at its own surface, whichever comes first.
     """
-    tolerance_m = band.ground_m + band.ground_slope * band.range_m
-    low_m, high_m = (-tolerance_m, band.top_m) if height_limits_m is None else height_limits_m
-    chosen = rays[beyond]
-    directions = np.concatenate((chosen, np.ones_like(chosen[:, :1])), axis=1)  # (k, 3)
+    rays, own_m = rays[split.free], depth_m[split.free]
+    directions = np.concatenate((rays, np.ones_like(rays[:, :1])), axis=1)  # (k, 3)
     climb = directions @ np.array(ground.up, np.float32)
     flat = np.sqrt(np.maximum(np.square(directions).sum(axis=1) - climb * climb, 1e-9))
-    depth_m = np.float32(band.range_m) / flat
-    height_m = depth_m * climb + np.float32(ground.height_m)
-    kept = (height_m >= low_m) & (height_m <= high_m)  # false where there is no ray
-    return directions[kept] * depth_m[kept, None]
+    end_m = np.fmin(np.float32(band.range_m) / flat, np.where(own_m > 0.0, own_m, np.inf))
+    room_m = np.float32(max(0.0, band.top_m + MARGIN_M - ground.height_m))
+    rising = climb > 0.0
+    end_m[rising] = np.fmin(end_m[rising], room_m / climb[rising])
+    lowest_m = -(band.ground_m + band.ground_slope * band.range_m)
+    kept = (end_m > 0.0) & (end_m * climb + np.float32(ground.height_m) >= lowest_m)
+    return directions[kept] * end_m[kept, None]
