@@ -47,6 +47,7 @@ def recipe(folder, **changes):
             'steps': 10,
             'validate_every': 1,
             'average_decay': 0.9,
+            'matrix_rate': 2e-3,
             'router_weight': 1,
             'router_dropout': 0,
             **shared,

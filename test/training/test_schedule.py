@@ -3,10 +3,10 @@
 import pytest
 import torch
 
+from zoedepth_ros.model.backbones.config import BeitConfig
 from zoedepth_ros.model.config import (
     INDOOR,
     OUTDOOR,
-    BeitConfig,
     BinsConfig,
     DecoderConfig,
     ModelConfig,

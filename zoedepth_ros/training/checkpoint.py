@@ -30,10 +30,8 @@ class TrainingState:
     """Lowest validation score in it."""
     model: dict[str, Any]
     """State of the network."""
-    optimizer: dict[str, Any]
-    """State of the optimizer."""
-    schedule: dict[str, Any]
-    """State of the schedule."""
+    optimizers: dict[str, Any]
+    """State of the optimizers and their schedules."""
     average: dict[str, Any] | None
     """State of the running average of the weights, where there is one."""
     config: dict[str, Any]

@@ -123,8 +123,10 @@ class StageConfig:
     """Length in batches; 0 where epochs are given."""
     image_size: tuple[int, int] = (0, 0)
     """Network size (height, width) [px]; zeros: the model's own."""
+    matrix_rate: float = 0.0
+    """Peak rate of Muon for the matrices inside, before division; 0: AdamW for all weights."""
     weight_decay: float = 0.01
-    """AdamW's decay."""
+    """Decay of the weights, times the rate."""
     divisors: DivisorsConfig = DivisorsConfig()
     """Learning rates of the parts."""
     schedule: ScheduleConfig = ScheduleConfig()

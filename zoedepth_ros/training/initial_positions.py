@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from zoedepth_ros.model.backbone import BeitFeatures
-from zoedepth_ros.model.config import BeitConfig
+from zoedepth_ros.model.backbones.beit import BeitFeatures
+from zoedepth_ros.model.backbones.config import BeitConfig
 from zoedepth_ros.model.zoedepth import ZoeDepth
 
 GAZES = (

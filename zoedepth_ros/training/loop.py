@@ -22,9 +22,8 @@ from zoedepth_ros.training.curves import Curves
 from zoedepth_ros.training.distributed import Process
 from zoedepth_ros.training.mixed_batches import MixedBatches, ShareOfBatches, steps_of
 from zoedepth_ros.training.objective import objective
-from zoedepth_ros.training.parameter_groups import parameter_groups
+from zoedepth_ros.training.optimizers import Optimizers
 from zoedepth_ros.training.pictures import Example, Source, TrainingPictures, batches
-from zoedepth_ros.training.schedule import one_cycle
 from zoedepth_ros.training.validation import validate
 
 LOG_EVERY = 20
@@ -90,11 +89,7 @@ class StageLoop:
         self.total = steps_of(self.stage.epochs, self.stage.steps, self.batches.epoch_steps)
         self.objective = objective(self.stage)
         set_router_dropout(model, self.stage.router_dropout)
-        groups = parameter_groups(model, self.stage.learning_rate, self.stage.divisors)
-        self.optimizer = torch.optim.AdamW(
-            groups, weight_decay=self.stage.weight_decay, fused=True
-        )
-        self.schedule = one_cycle(self.optimizer, self.stage.schedule, self.total)
+        self.optimizers = Optimizers(model, self.stage, self.total)
         decay = self.stage.average_decay
         self.average = WeightAverage(model, decay) if decay > 0 else None
         self.step, self.seconds, self.best_score = 0, 0.0, math.inf
@@ -103,8 +98,7 @@ class StageLoop:
     def resume(self, state: TrainingState) -> None:
         """Go on from a checkpoint of this stage."""
         self.model.load_state_dict(state.model)
-        self.optimizer.load_state_dict(state.optimizer)
-        self.schedule.load_state_dict(state.schedule)
+        self.optimizers.load_state_dict(state.optimizers)
         if self.average is not None and state.average is not None:
             self.average.load_state_dict(state.average)
         self.step, self.seconds, self.best_score = state.step, state.seconds, state.best_score
@@ -142,8 +136,7 @@ class StageLoop:
             seconds=self.seconds,
             best_score=self.best_score,
             model=self.model.state_dict(),
-            optimizer=self.optimizer.state_dict(),
-            schedule=self.schedule.state_dict(),
+            optimizers=self.optimizers.state_dict(),
             average=self.average.state_dict() if self.average else None,
             config=asdict(self.config),
         )
@@ -169,7 +162,7 @@ class StageLoop:
         batch = Example(*(part.to(self.process.device, non_blocking=True) for part in batch))
         domain = self.config.domains[int(batch.domain[0])].domain
         torch.manual_seed(_seed(self.config.seed, self.number, self.step, self.process.rank))
-        rate = self.optimizer.param_groups[-1]['lr']
+        rate = self.optimizers.rate
         with torch.autocast(
             self.process.device.type, torch.bfloat16, enabled=self.stage.precision == 'bfloat16'
         ):
@@ -179,9 +172,7 @@ class StageLoop:
         (losses['loss'] * self.process.world_size).backward()  # type: ignore[no-untyped-call]
         if self.stage.clip_norm > 0:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.stage.clip_norm)
-        self.optimizer.step()
-        self.schedule.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizers.step()
         if self.average is not None:
             self.average.update()
         self.step += 1

@@ -1,0 +1,82 @@
+"""An optimizer for weight matrices that makes every direction of an update equally long."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+COEFFICIENTS = (3.4445, -4.7750, 2.0315)
+"""Of the quintic that pulls singular values to about 1 in five rounds (Jordan et al. 2024)."""
+
+ROUNDS = 5
+
+
+class Muon(Optimizer):
+    """Momentum, orthogonalised: for matrices and convolutions inside a network.
+
+    Updates have the root mean square 0.2, about that of AdamW, so that rates compare.
+    Source: Jordan et al. 2024, Muon; Liu et al. 2025 (arXiv 2502.16982) for the length.
+    """
+
+    def __init__(
+        self,
+        groups: Iterable[dict[str, Any]],
+        *,
+        momentum: float = 0.95,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(groups, {'momentum': momentum, 'weight_decay': weight_decay, 'lr': 0.0})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        """Move every weight that has a gradient."""
+        for group in self.param_groups:
+            alike: dict[tuple[int, int], list[Tensor]] = defaultdict(list)
+            for weight in group['params']:
+                if weight.grad is not None:
+                    alike[_matrix_shape(weight)].append(weight)
+            for shape, weights in alike.items():
+                self._step_alike(weights, shape, group)
+
+    def _step_alike(
+        self, weights: list[Tensor], shape: tuple[int, int], group: dict[str, Any]
+    ) -> None:
+        """Move weights of one shape, seen as matrices, all at once."""
+        updates = torch.stack([self._update(weight, group).reshape(shape) for weight in weights])
+        updates = orthogonalised(updates)
+        length = 0.2 * max(shape) ** 0.5
+        for weight, update in zip(weights, updates, strict=True):
+            weight.mul_(1.0 - group['lr'] * group['weight_decay'])
+            weight.add_(update.view_as(weight), alpha=-group['lr'] * length)
+
+    def _update(self, weight: Tensor, group: dict[str, Any]) -> Tensor:
+        """Return Nesterov's momentum."""
+        state = self.state[weight]
+        if 'momentum' not in state:
+            state['momentum'] = torch.zeros_like(weight, memory_format=torch.contiguous_format)
+        momentum: Tensor = state['momentum']
+        gradient = weight.grad
+        assert gradient is not None
+        momentum.lerp_(gradient, 1.0 - group['momentum'])
+        return gradient.lerp(momentum, group['momentum'])
+
+
+def _matrix_shape(weight: Tensor) -> tuple[int, int]:
+    return weight.shape[0], weight[0].numel()
+
+
+def orthogonalised(matrices: Tensor) -> Tensor:
+    """Bring the singular values of (n, rows, columns) to about 1, in bfloat16."""
+    a, b, c = COEFFICIENTS
+    tall = matrices.shape[1] > matrices.shape[2]
+    x = (matrices.mT if tall else matrices).bfloat16()
+    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    for _ in range(ROUNDS):
+        square = x @ x.mT
+        x = a * x + (b * square + c * square @ square) @ x
+    return (x.mT if tall else x).to(matrices.dtype)
