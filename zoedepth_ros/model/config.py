@@ -244,7 +244,7 @@ BEIT_SMALL = BeitConfig(
     taps=(1, 3, 5, 7),
     channels=(32, 64, 96, 128),
     window=(12, 16),
-    layer_scale=0.1,
+    layer_scale=1.0,
 )
 
 INDOOR = HeadConfig('indoor')
