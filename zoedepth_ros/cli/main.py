@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from typing import Protocol, cast
 
 COMMANDS = (
-    *('predict', 'models', 'download', 'evaluate', 'compare', 'train', 'scenes', 'bag', 'view'),
+    *('predict', 'models', 'download', 'calibrate', 'evaluate', 'compare', 'train', 'scenes'),
+    *('bag', 'view'),
 )
 """Modules of this room that are subcommands, in the order of the help."""
 

@@ -1,0 +1,126 @@
+"""`zoedepth calibrate` with a predictor whose depth is wrong by a known factor."""
+
+import math
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+from fake_predictor import FakePredictor
+
+import zoedepth_ros.build
+from zoedepth_ros.cli.main import main
+
+HEIGHT, WIDTH = 60, 80
+
+
+@pytest.fixture
+def picture(tmp_path):
+    path = tmp_path / 'a.png'
+    cv2.imwrite(str(path), np.full((HEIGHT, WIDTH, 3), 90, np.uint8))
+    return path
+
+
+@pytest.fixture
+def says(monkeypatch):
+    """Let the network say this depth."""
+
+    def let(depth, **kwargs):
+        predictor = FakePredictor(depth, **kwargs)
+        monkeypatch.setattr(zoedepth_ros.build, 'build_predictor', lambda *a, **k: predictor)
+
+    return let
+
+
+def floor_m(height_m, pitch_rad=0.0):
+    """Depth of a floor, and a wall 6 heights ahead, through 60 degrees."""
+    focal_px = WIDTH / 2 / math.tan(math.radians(30))
+    y = (np.arange(HEIGHT) - (HEIGHT - 1) / 2) / focal_px
+    drop = y * math.cos(pitch_rad) - math.sin(pitch_rad)
+    with np.errstate(divide='ignore'):
+        rows = np.where(drop > 0, height_m / drop, np.inf)
+    return np.tile(np.minimum(rows, 6 * height_m)[:, None], (1, WIDTH))
+
+
+def heads(path):
+    return yaml.safe_load(path.read_text())['heads']
+
+
+def calibrate(picture, tmp_path, *arguments):
+    out = tmp_path / 'scale.yaml'
+    return main(['calibrate', str(picture), '--out', str(out), *arguments]), out
+
+
+def test_a_target_at_a_known_distance_gives_the_scale(picture, tmp_path, says, capsys):
+    depth_m = np.full((HEIGHT, WIDTH), 5.0)
+    depth_m[10:20, 10:30] = 1.6  # truly 2.0 m
+    says(depth_m)
+    code, out = calibrate(picture, tmp_path, '--distance', '2.0', '--box', '10,10,30,20')
+    assert code == 0
+    assert heads(out)['indoor']['scale'] == pytest.approx(1.25, rel=1e-3)
+    assert f'scale.file:={out}' in capsys.readouterr().out
+
+
+def test_without_a_box_the_middle_of_the_picture_is_the_target(picture, tmp_path, says):
+    depth_m = np.full((HEIGHT, WIDTH), 5.0)
+    depth_m[25:35, 34:46] = 4.0
+    says(depth_m)
+    code, out = calibrate(picture, tmp_path, '--distance', '2.0')
+    assert code == 0
+    assert heads(out)['indoor']['scale'] == pytest.approx(0.5, rel=1e-3)
+
+
+@pytest.mark.parametrize('pitch', [[], ['--pitch', '-10']])
+def test_the_height_of_the_camera_gives_the_scale(picture, tmp_path, says, pitch):
+    says(floor_m(0.8, math.radians(-10)))  # truly 1.2 m
+    known = ['--camera-height', '1.2', '--hfov', '60', *pitch]
+    code, out = calibrate(picture, tmp_path, *known)
+    assert code == 0
+    assert heads(out)['indoor']['scale'] == pytest.approx(1.5, rel=0.01)
+
+
+def test_the_scale_is_for_the_focal_correction_that_the_node_will_use(picture, tmp_path, says):
+    says(2.0)
+    known = ['--distance', '2.0', '--hfov', '60', '--focal-correction', 'scale']
+    code, out = calibrate(picture, tmp_path, *known)
+    assert code == 0
+    factor = (0.5 / math.tan(math.radians(30))) / (518.86 / 640)
+    assert heads(out)['indoor']['scale'] == pytest.approx(1 / factor, rel=1e-3)
+
+
+def test_the_other_heads_scale_in_the_file_stays(picture, tmp_path, says):
+    says(2.0)
+    assert calibrate(picture, tmp_path, '--distance', '3.0')[0] == 0
+    code, out = calibrate(picture, tmp_path, '--distance', '1.0', '--head', 'outdoor')
+    assert code == 0
+    assert {head: entry['scale'] for head, entry in heads(out).items()} == {
+        'indoor': pytest.approx(1.5), 'outdoor': pytest.approx(0.5),
+    }  # fmt: skip
+
+
+def test_a_floor_that_is_not_there_is_said_and_nothing_is_written(picture, tmp_path, says, capsys):
+    says(1.5)  # a wall
+    code, out = calibrate(picture, tmp_path, '--camera-height', '1.2', '--hfov', '60')
+    assert code == 2
+    assert 'the floor was not found' in capsys.readouterr().err
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['--camera-height', '1.2'], '--hfov'),
+        (['--distance', '2', '--box', '500,0,600,10'], '80 x 60 picture'),
+        (['--distance', '2', '--hfov', '200'], 'hfov must be'),
+    ],
+)
+def test_what_cannot_be_is_refused(picture, tmp_path, says, capsys, arguments, message):
+    says(2.0)
+    assert calibrate(picture, tmp_path, *arguments)[0] == 2
+    assert message in capsys.readouterr().err
+
+
+def test_depth_that_is_not_depth_is_said(picture, tmp_path, says, capsys):
+    says(2.0, trained_on='random weights: not depth')
+    assert calibrate(picture, tmp_path, '--distance', '2.0')[0] == 0
+    assert 'RANDOM WEIGHTS' in capsys.readouterr().out

@@ -1,0 +1,201 @@
+"""`zoedepth calibrate PICTURE…`: the scale of your camera, from one thing you know."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from zoedepth_ros.geometry.intrinsics import CameraModel
+    from zoedepth_ros.geometry.scale_tracker import ScaleState
+    from zoedepth_ros.inference.result import DepthPredictor, DepthResult
+
+NAME = 'calibrate'
+HELP = 'find the scale of a camera from a known distance or its height above the floor'
+
+LEAST_CONFIDENCE = 0.3
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add = parser.add_argument
+    add('pictures', metavar='PICTURE', nargs='+', help='picture, or folder of pictures')
+    known = parser.add_mutually_exclusive_group(required=True)
+    known.add_argument(
+        '--distance',
+        type=_metres,
+        metavar='M',
+        help='true distance [m] of the target in --box, along the direction of view',
+    )
+    known.add_argument(
+        '--camera-height',
+        type=_metres,
+        metavar='M',
+        help='true height of the camera above the floor [m]; the floor must be in view',
+    )
+    add('--box', type=_box, metavar='L,T,R,B', help='target [px] (default: the middle tenth)')
+    add('--hfov', type=float, metavar='DEG', help='horizontal field of view of the camera')
+    add(
+        '--pitch',
+        type=float,
+        metavar='DEG',
+        help='angle of the direction of view above the horizon, when it is known (default: found)',
+    )
+    add('--head', default='auto', choices=('auto', 'indoor', 'outdoor'), help='(%(default)s)')
+    add(
+        '--focal-correction',
+        default='off',
+        choices=('off', 'scale'),
+        help="as the node's parameter of this name, for which the scale is (%(default)s)",
+    )
+    add('--out', metavar='FILE', default='scale.yaml', help='file to write (%(default)s)')
+    add('--camera', default='', metavar='NAME', help='a name to keep in the file')
+    add('--model', default='ZoeD_M12_NK', help='a name of `zoedepth models` (%(default)s)')
+    add('--weights', metavar='FILE', help="the model's weights (default: the released ones)")
+    add('--device', default='auto', help='auto, cpu, cuda or cuda:N (%(default)s)')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure every picture, agree on one scale per head and write the file."""
+    import numpy as np
+
+    from zoedepth_ros.build import build_predictor
+    from zoedepth_ros.cli.pictures import find_pictures
+    from zoedepth_ros.inference.result import check_head
+    from zoedepth_ros.output.files import read_stored_picture
+
+    paths = find_pictures(args.pictures)
+    _check(args)
+    predictor = build_predictor(args.model, args.weights, args.device)
+    check_head(args.head, predictor.heads)
+    ratios: dict[str, list[NDArray[np.float64]]] = {}
+    for path in paths:
+        result = predictor(read_stored_picture(path).rgb, args.head)
+        found = _ratios(result, args)
+        ratios.setdefault(result.head, []).append(found)
+        say = f'scale {np.median(found):.3f}' if found.size else 'nothing to compare with'
+        print(f'{path}: {result.head}, {say}', flush=True)
+    states = _agree(ratios, args)
+    _write(states, args)
+    _warn(predictor)
+    return 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    if args.hfov is None and (args.camera_height is not None or args.focal_correction != 'off'):
+        raise ValueError('--camera-height and --focal-correction need --hfov, the field of view')
+    if args.hfov is not None and not 1.0 <= args.hfov < 179.0:
+        raise ValueError(f'--hfov must be 1 to below 179 degrees, got {args.hfov}')
+    if args.pitch is not None and not -89.0 <= args.pitch <= 89.0:
+        raise ValueError(f'--pitch must be -89 to 89 degrees, got {args.pitch}')
+
+
+def _ratios(result: DepthResult, args: argparse.Namespace) -> NDArray[np.float64]:
+    """Give true over measured, (n,): pixels of the target, or one per picture for the floor."""
+    import numpy as np
+
+    from zoedepth_ros.geometry.filters import flying_pixels
+    from zoedepth_ros.geometry.scale import ratios_in_box
+
+    depth_m = result.depth_m
+    height, width = depth_m.shape
+    camera = None if args.hfov is None else _camera(width, height, args.hfov)
+    if args.focal_correction == 'scale' and camera is not None:
+        from zoedepth_ros.geometry.canonical import focal_factor
+
+        depth_m = depth_m * np.float32(focal_factor(camera.intrinsics, result.head))
+    if args.distance is not None:
+        box = args.box or (width * 9 // 20, height * 9 // 20, width * 11 // 20, height * 11 // 20)
+        return ratios_in_box(args.distance, box, depth_m).astype(np.float64)
+    assert camera is not None
+    depth_m = np.where(flying_pixels(depth_m), np.float32(np.nan), depth_m)
+    return _floor_ratio(depth_m, camera, args)
+
+
+def _floor_ratio(
+    depth_m: NDArray[np.float32], camera: CameraModel, args: argparse.Namespace
+) -> NDArray[np.float64]:
+    import numpy as np
+
+    from zoedepth_ros.geometry.ground import fit_ground, up_from_angles
+    from zoedepth_ros.geometry.points import depth_to_points
+    from zoedepth_ros.geometry.rays import rays
+    from zoedepth_ros.geometry.scale import scale_from_height
+
+    points_m = depth_to_points(depth_m, rays(camera))
+    if args.pitch is None:
+        ground = fit_ground(points_m)
+    else:
+        up = up_from_angles(math.radians(args.pitch))
+        ground = fit_ground(points_m, up=up, tolerance_rad=0.0)
+    found = scale_from_height(ground, args.camera_height)
+    if found is None or found.confidence < LEAST_CONFIDENCE:
+        return np.empty(0)
+    return np.array([found.scale])
+
+
+def _camera(width: int, height: int, hfov_deg: float) -> CameraModel:
+    from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
+
+    return CameraModel(Intrinsics.from_hfov(width, height, math.radians(hfov_deg)))
+
+
+def _agree(
+    ratios: dict[str, list[NDArray[np.float64]]], args: argparse.Namespace
+) -> dict[str, ScaleState]:
+    """Make one scale per head of what the pictures say."""
+    import numpy as np
+
+    from zoedepth_ros.geometry.scale import robust_scale
+    from zoedepth_ros.geometry.scale_tracker import STEADY, ScaleState
+
+    states = {}
+    # a floor is thousands of points behind one ratio, and five pictures of it are plenty
+    weight = 1.0 if args.distance is not None else 10.0
+    for head, several in ratios.items():
+        found = robust_scale(np.concatenate(several), weight=weight)
+        if found is None:
+            continue
+        states[head] = ScaleState(found.scale, found.scale, found.confidence, STEADY)
+        print(
+            f'{head}: scale {found.scale:.3f}, confidence {found.confidence:.0%}, '
+            f'spread {found.spread:.1%}'
+        )
+    if not states:
+        known = 'the target' if args.distance is not None else 'the floor'
+        raise ValueError(f'{known} was not found in any picture: nothing is written')
+    return states
+
+
+def _write(states: dict[str, ScaleState], args: argparse.Namespace) -> None:
+    """Write the file; another head's scale in an older file stays."""
+    from zoedepth_ros.geometry.scale_file import load_scales, save_scales
+
+    path = Path(args.out).expanduser()
+    older = load_scales(path) if path.exists() else {}
+    save_scales(path, {**older, **states}, camera=args.camera)
+    print(f'-> {path}; for the node: scale.file:={path.resolve()}')
+
+
+def _warn(predictor: DepthPredictor) -> None:
+    if predictor.trained_on:
+        print(f'WARNING  {predictor.trained_on.upper()}')
+
+
+def _metres(text: str) -> float:
+    value = float(text)
+    if not 0.01 <= value <= 1000.0:
+        raise argparse.ArgumentTypeError(f'{text}: expected metres, 0.01 to 1000')
+    return value
+
+
+def _box(text: str) -> tuple[int, int, int, int]:
+    numbers = [int(number) for number in text.split(',')]
+    if len(numbers) != 4 or numbers[0] >= numbers[2] or numbers[1] >= numbers[3]:
+        raise argparse.ArgumentTypeError(f'{text}: expected left,top,right,bottom in pixels')
+    return numbers[0], numbers[1], numbers[2], numbers[3]
