@@ -1,0 +1,187 @@
+"""Draw docs/images/demo.png: picture | depth | cloud, of an indoor and an outdoor scene.
+
+With a model: two drawn scenes it has never seen, their true depth beside its own, and the
+photographs that come with scikit-image and scikit-learn. Without one (`--truth`): the drawn
+scenes with their true depth. What made the depth stands in the titles, and weights that are no
+real ones put their warning across every row.
+
+    python scripts/docs_picture.py --model ZoeD_S_NK
+    python scripts/docs_picture.py --truth
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass
+from math import radians
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from zoedepth_ros.data.sample import Sample
+from zoedepth_ros.data.synthetic.scene import draw_scene
+from zoedepth_ros.evaluation.scenes import HELD_OUT_SEED
+from zoedepth_ros.geometry.filters import flying_pixels
+from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
+from zoedepth_ros.geometry.points import depth_to_points
+from zoedepth_ros.geometry.rays import rays
+from zoedepth_ros.inference.result import DepthPredictor
+from zoedepth_ros.output.color import BACKGROUND, INK, depth_range, put_text
+from zoedepth_ros.output.panel import Titles, draw_depth_with_scale, draw_panel
+from zoedepth_ros.ros.source.picture import SourceError
+from zoedepth_ros.ros.source.slides import photographs
+
+ROOT = Path(__file__).resolve().parent.parent
+PHOTOGRAPH_HFOV_RAD = radians(55.0)  # nobody knows the cameras; as `zoedepth predict` assumes
+ROW_HEIGHT_PX = 300
+TEXT_PX = ROW_HEIGHT_PX / 34  # as draw_panel's
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Hold what one row shows."""
+
+    rgb: NDArray[np.uint8]
+    """(H, W, 3)."""
+    depth_m: NDArray[np.float32]
+    """(H, W) [m]."""
+    camera: Intrinsics
+    """Of both."""
+    titles: Titles
+    """What stands above the views."""
+    limits_m: tuple[float, float]
+    """Ends of the colour scale [m]."""
+    warning: str = ''
+    """Text across the row."""
+    truth_m: NDArray[np.float32] | None = None
+    """(H, W) true depth to show at the end of the row [m]."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    args = parse(arguments)
+    scenes = [
+        draw_scene(domain, HELD_OUT_SEED + seed, args.height, args.height * 4 // 3)
+        for domain, seed in (('indoor', args.indoor_seed), ('outdoor', args.outdoor_seed))
+    ]
+    if args.truth:
+        rows = [truth_row(scene) for scene in scenes]
+    else:
+        from zoedepth_ros.build import build_predictor
+
+        predictor = build_predictor(args.model, args.weights, args.device)
+        rows = [predicted_row(scene, predictor) for scene in scenes]
+        rows += photograph_rows(predictor)
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    if not cv2.imwrite(str(args.out), stack([draw(row) for row in rows])):
+        raise OSError(f'cannot write {args.out}')
+    print(args.out)
+    return 0
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else '')
+    parser.add_argument('--truth', action='store_true', help='true depth only, no network')
+    parser.add_argument('--model', default='ZoeD_S_NK', help='a name of `zoedepth models`')
+    parser.add_argument('--weights', help="file, or 'random'; default: those of the name")
+    parser.add_argument('--device', default='auto', help='auto, cpu, cuda')
+    parser.add_argument('--indoor-seed', type=int, default=2, help='0 is the first held out')
+    parser.add_argument('--outdoor-seed', type=int, default=13, help='0 is the first held out')
+    parser.add_argument('--height', type=int, default=480, help='of the drawn scenes [px]')
+    parser.add_argument('--out', type=Path, default=ROOT / 'docs' / 'images' / 'demo.png')
+    return parser.parse_args(arguments)
+
+
+def truth_row(scene: Sample) -> Row:
+    assert scene.camera is not None
+    titles = Titles(f'drawn scene, {scene.domain}', 'true depth [m]', 'true points, side [m]')
+    return Row(scene.rgb, scene.depth_m, scene.camera, titles, depth_range(scene.depth_m))
+
+
+def predicted_row(scene: Sample, predictor: DepthPredictor) -> Row:
+    """Show the network's depth in the colours of the truth, so that the two compare."""
+    assert scene.camera is not None
+    result = predictor(scene.rgb)
+    both = np.isfinite(scene.depth_m)
+    relative = np.abs(result.depth_m - scene.depth_m)[both] / scene.depth_m[both]
+    titles = Titles(
+        f'{result.head} head, mean error {relative.mean():.0%}',
+        f'{predictor.model_name} [m]',
+        'points, side [m]',
+    )
+    limits_m = depth_range(scene.depth_m)
+    warning = real_warning(predictor)
+    return Row(scene.rgb, result.depth_m, scene.camera, titles, limits_m, warning, scene.depth_m)
+
+
+def photograph_rows(predictor: DepthPredictor) -> list[Row]:
+    rows = []
+    try:
+        slides = photographs()
+    except SourceError as reason:
+        print(f'left out: {reason}', file=sys.stderr)
+        return rows
+    for slide in slides:
+        rgb = slide.load()
+        height, width = rgb.shape[:2]
+        result = predictor(rgb)
+        titles = Titles(f'photograph; {result.head} head', f'{predictor.model_name} [m]')
+        camera = Intrinsics.from_hfov(width, height, PHOTOGRAPH_HFOV_RAD)
+        limits_m = depth_range(result.depth_m)
+        row = Row(rgb, result.depth_m, camera, titles, limits_m, real_warning(predictor))
+        rows.append(row)
+    return rows
+
+
+def real_warning(predictor: DepthPredictor) -> str:
+    """Give the warning for weights that give no depth at all."""
+    return predictor.trained_on if predictor.weights_origin == 'random' else ''
+
+
+def draw(row: Row) -> NDArray[np.uint8]:
+    depth_m = np.where(flying_pixels(row.depth_m), np.float32(np.nan), row.depth_m)
+    points = depth_to_points(depth_m, rays(CameraModel(row.camera)))
+    near_m, far_m = row.limits_m
+    points[points[..., 2] > far_m] = np.nan
+    panel = draw_panel(
+        row.rgb,
+        row.depth_m,
+        points,
+        row.rgb,
+        titles=row.titles,
+        warning=row.warning,
+        near_m=near_m,
+        far_m=far_m,
+        view_height=ROW_HEIGHT_PX,
+    )
+    return panel if row.truth_m is None else np.hstack([panel, truth_column(row, panel.shape[0])])
+
+
+def truth_column(row: Row, height: int) -> NDArray[np.uint8]:
+    """Draw the true depth below a title like the panel's, in a column of that height."""
+    assert row.truth_m is not None
+    factor = ROW_HEIGHT_PX / row.truth_m.shape[0]
+    small = cv2.resize(row.truth_m, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST)
+    drawn = draw_depth_with_scale(small, near_m=row.limits_m[0], far_m=row.limits_m[1])
+    top = round(TEXT_PX * 2.4)
+    bottom = height - top - drawn.shape[0]
+    column = cv2.copyMakeBorder(drawn, top, bottom, 0, 0, cv2.BORDER_CONSTANT, value=BACKGROUND)
+    put_text(column, 'true depth [m]', (0, top - round(TEXT_PX * 0.7)), TEXT_PX, INK)
+    return column
+
+
+def stack(panels: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    width = max(panel.shape[1] for panel in panels)
+    padded = [
+        cv2.copyMakeBorder(
+            panel, 0, 0, 0, width - panel.shape[1], cv2.BORDER_CONSTANT, value=BACKGROUND
+        )
+        for panel in panels
+    ]
+    return np.vstack(padded)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
