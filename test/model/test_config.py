@@ -40,7 +40,7 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
         preset('ZoeD_X')
 
 
-@pytest.mark.parametrize('size', ['M12', 'B12', 'tiny'])
+@pytest.mark.parametrize('size', ['M12', 'B12', 'BeitL512', 'Swin2T', 'Swin2B', 'Swin2L', 'tiny'])
 def test_heads_are_named_after_what_they_were_trained_on(size: str) -> None:
     assert preset(f'ZoeD_{size}_N').head_names == ('indoor',)
     assert preset(f'ZoeD_{size}_K').head_names == ('outdoor',)

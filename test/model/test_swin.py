@@ -133,18 +133,24 @@ def test_impossible_settings_are_refused(change: dict[str, object], message: str
 
 
 @pytest.mark.parametrize(
-    ('name', 'side', 'channels', 'blocks', 'window'),
-    [  # arXiv 2111.09883, appendix A1, and the names of MiDaS' files
-        ('ZoeD_Swin2T_NK', 256, (96, 192, 384, 768), 12, 16),
-        ('ZoeD_Swin2B_NK', 384, (128, 256, 512, 1024), 24, 24),
-        ('ZoeD_Swin2L_NK', 384, (192, 384, 768, 1536), 24, 24),
+    ('name', 'side', 'channels', 'blocks', 'window', 'trained'),
+    [  # timm's swinv2_tiny_window16_256, swinv2_{base,large}_window12to24_192to384
+        ('ZoeD_Swin2T_NK', 256, (96, 192, 384, 768), 12, 16, (0, 0, 0, 0)),
+        ('ZoeD_Swin2B_NK', 384, (128, 256, 512, 1024), 24, 24, (12, 12, 12, 6)),
+        ('ZoeD_Swin2L_NK', 384, (192, 384, 768, 1536), 24, 24, (12, 12, 12, 6)),
     ],
 )
 def test_published_sizes(
-    name: str, side: int, channels: tuple[int, ...], blocks: int, window: int
+    name: str,
+    side: int,
+    channels: tuple[int, ...],
+    blocks: int,
+    window: int,
+    trained: tuple[int, ...],
 ) -> None:
     config = preset(name)
     assert isinstance(config.backbone, SwinConfig)
     assert config.image_size == (side, side)
     assert config.backbone.channels == channels
     assert (config.backbone.blocks, config.backbone.window) == (blocks, window)
+    assert config.backbone.trained_windows == trained
