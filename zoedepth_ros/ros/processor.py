@@ -23,9 +23,13 @@ from .outputs import Outputs, domain
 from .parameters import NodeSettings
 from .publishers import Publishers
 from .schedule import Plan, Schedule
+from .stamps import StampOrder
 from .statistics import Statistics
 
 TOO_OLD = 'too old'
+TOO_NEW = 'stamp in the future'
+BEHIND = 'out of order'
+TIME_WENT_BACK = 'time went back'
 SUPERSEDED = 'superseded by a newer picture'
 FAILED = 'inference failed'
 
@@ -63,6 +67,7 @@ class FrameProcessor:
         self._publishers, self._statistics = publishers, statistics
         self._settings, self._clock, self._warn = settings, clock, warn
         self._schedule, self._outputs = Schedule(), Outputs()
+        self._order = StampOrder()
         self._policy = HeadPolicy(predictor.heads)
         self._started = False
         self._busy = threading.Lock()
@@ -103,26 +108,48 @@ class FrameProcessor:
             elif plan.camera_info:
                 self._publishers.send('depth/camera_info', camera.info(frame.msg.header))
             if plan.needs_network:
-                result = self._predict(rgb, plan, frame, settings)
-                self._publish(plan, frame, rgb, result, camera, settings)
+                result = self._predict(rgb, plan, settings)
+                if self._is_of_now(frame):
+                    self._route(plan, frame, result)
+                    self._publish(plan, frame, rgb, result, camera, settings)
 
     def _is_fresh(self, frame: Frame, settings: NodeSettings) -> bool:
-        age_s = self._age_s(frame)
-        if 0.0 < settings.max_frame_age_s < age_s:
+        age_s, limit_s = self._age_s(frame), settings.max_frame_age_s
+        if 0.0 < limit_s < age_s:
             message = (
-                f'the picture is {age_s:.3g} s old, max_frame_age is {settings.max_frame_age_s} s;'
-                ' with a bag set use_sim_time, with two machines synchronise their clocks'
+                f'the picture is {age_s:.3g} s old, max_frame_age is {limit_s} s; with a bag set '
+                'use_sim_time, with two machines synchronise their clocks'
             )
             self.drop(TOO_OLD, message)
             return False
-        return True
+        if 0.0 < limit_s < -age_s:
+            message = (
+                f"the picture's stamp is {-age_s:.3g} s ahead of the clock, max_frame_age is "
+                f'{limit_s} s; with use_sim_time somebody must publish /clock'
+            )
+            self.drop(TOO_NEW, message)
+            return False
+        return self._is_in_order(frame, limit_s)
+
+    def _is_in_order(self, frame: Frame, max_age_s: float) -> bool:
+        verdict = self._order.judge(stamp_s(frame.msg), frame.arrived_s, max_age_s)
+        if verdict == 'behind':
+            self.drop(BEHIND, 'a picture is not newer than the one before it')
+        elif verdict == 'restart' and self._statistics.note_restart():
+            self._warn('time went back, as in a bag that loops: the stream begins anew')
+        return verdict != 'behind'
+
+    def _is_of_now(self, frame: Frame) -> bool:
+        """Tell whether time did not go back while the frame was worked on."""
+        if 1e-9 * self._clock.now().nanoseconds >= frame.arrived_s:
+            return True
+        self.drop(TIME_WENT_BACK, 'time went back while a picture was worked on')
+        return False
 
     def _age_s(self, frame: Frame) -> float:
         return 1e-9 * (self._clock.now() - stamp_of(frame.msg, self._clock)).nanoseconds
 
-    def _predict(
-        self, rgb: NDArray[np.uint8], plan: Plan, frame: Frame, settings: NodeSettings
-    ) -> DepthResult:
+    def _predict(self, rgb: NDArray[np.uint8], plan: Plan, settings: NodeSettings) -> DepthResult:
         policy = self._policy
         policy.configure(
             mode=settings.router_mode,
@@ -130,21 +157,25 @@ class FrameProcessor:
             hysteresis=settings.router_hysteresis,
             min_dwell_s=settings.router_min_dwell_s,
         )
-        forced = policy.mode != AUTO or len(self.predictor.heads) == 1
-        head = policy.head if forced or self._started else AUTO
-        route = plan.router and (plan.domain or not forced)
+        head = policy.head if self._is_forced() or self._started else AUTO
+        route = plan.router and (plan.domain or not self._is_forced())
         with self._statistics.stage('network'):
             result = self.predictor(rgb, head, route=route)
         self.network_size = self.predictor.network_size(*rgb.shape[:2])
         self._started = True
-        policy.update(result.router_probabilities, frame.arrived_s)
-        if result.router_probabilities:
+        return result
+
+    def _route(self, plan: Plan, frame: Frame, result: DepthResult) -> None:
+        verdict = result.router_probabilities
+        self._policy.update(verdict, frame.arrived_s)
+        if verdict:
             self._statistics.rates['router'].add(time.monotonic())
         if plan.domain:
-            header = frame.msg.header
-            verdict = domain(header, policy, result.router_probabilities, forced=forced)
-            self._publishers.send('domain', verdict)
-        return result
+            msg = domain(frame.msg.header, self._policy, verdict, forced=self._is_forced())
+            self._publishers.send('domain', msg)
+
+    def _is_forced(self) -> bool:
+        return self._policy.mode != AUTO or len(self.predictor.heads) == 1
 
     def _publish(
         self,
@@ -184,6 +215,12 @@ class FrameProcessor:
             if plan.cloud or 'scan' in plan.depth_topics or settings.focal_correction != 'off':
                 self.drop(error.reason, str(error))
             return None
+
+
+def stamp_s(msg: Any) -> float:
+    """Give a message's stamp [s]."""
+    stamp = msg.header.stamp
+    return float(stamp.sec + 1e-9 * stamp.nanosec)
 
 
 def stamp_of(msg: Any, clock: Clock) -> Time:

@@ -26,6 +26,7 @@ class Statistics:
         """Begin anew; not while frames are worked on."""
         self._received = 0
         self._published = 0
+        self._restarts = 0
         self._drops: dict[str, int] = {}
         self._warned_s: dict[str, float] = {}
         self.rates = {name: RateMeter() for name in STREAMS}
@@ -46,14 +47,23 @@ class Statistics:
 
     def note_drop(self, reason: str) -> bool:
         """Count what was not published; tells whether it is time to warn about it again."""
-        now_s = time.monotonic()
         with self._lock:
             self._drops[reason] = self._drops.get(reason, 0) + 1
-            warned_s = self._warned_s.get(reason)
-            if warned_s is not None and now_s - warned_s < self._warn_every_s:
-                return False
-            self._warned_s[reason] = now_s
-            return True
+            return self._may_warn(reason)
+
+    def note_restart(self) -> bool:
+        """Count that time went back; tells whether it is time to warn about it again."""
+        with self._lock:
+            self._restarts += 1
+            return self._may_warn('restart')
+
+    def _may_warn(self, about: str) -> bool:
+        now_s = time.monotonic()
+        warned_s = self._warned_s.get(about)
+        if warned_s is not None and now_s - warned_s < self._warn_every_s:
+            return False
+        self._warned_s[about] = now_s
+        return True
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -71,6 +81,11 @@ class Statistics:
     def published(self) -> int:
         """How many pictures became depth and were published."""
         return self._published
+
+    @property
+    def restarts(self) -> int:
+        """How often time went back."""
+        return self._restarts
 
     def drops(self) -> dict[str, int]:
         """Give the drops by reason."""

@@ -1,0 +1,111 @@
+"""What time does to a stream: late pictures, bags that loop, cameras that change."""
+
+import numpy as np
+import pytest
+from fake_predictor import FakePredictor
+from processor_bench import ALL, Bench
+from ros_harness import camera_info_message, picture
+
+
+def play(bench, stamps_s, lag_s=0.0):
+    """Send pictures of these stamps, each `lag_s` after its stamp unless the clock stands."""
+    for stamp_s in stamps_s:
+        if lag_s:
+            bench.now_s = stamp_s + lag_s
+        bench.process(bench.message(stamp_s=stamp_s))
+
+
+def test_a_picture_out_of_order_is_dropped_and_counted_on_every_topic():
+    bench = Bench(**{'scan.enabled': True})
+    play(bench, [999.7, 999.9, 999.8, 999.9, 1000.0])
+    for topic in ALL:
+        assert bench.stamps_s(topic) == [999.7, 999.9, 1000.0], topic
+    assert bench.drops == {'out of order': 2}
+    assert bench.predictor.calls == 3
+
+
+def test_a_bag_that_loops_with_its_clock_starts_anew_at_once():
+    bench = Bench()
+    play(bench, [10.0, 10.1, 10.2, 10.0, 10.1], lag_s=0.05)
+    assert bench.stamps_s() == [10.0, 10.1, 10.2, 10.0, 10.1]
+    assert bench.stamps_s('domain') == bench.stamps_s('depth/points') == bench.stamps_s()
+    assert bench.statistics.restarts == 1
+    assert 'time went back' in bench.warnings[0]
+
+
+def test_the_last_picture_of_the_old_round_is_not_published_in_the_new_one():
+    bench = Bench()
+    play(bench, [60.0], lag_s=0.05)
+    bench.now_s = 10.0
+    bench.process(bench.message(stamp_s=60.1))
+    play(bench, [10.0, 10.1], lag_s=0.05)
+    assert bench.stamps_s() == [60.0, 10.0, 10.1]
+    assert bench.drops == {'stamp in the future': 1}
+
+
+def test_a_bag_without_its_clock_loops_when_any_age_is_taken():
+    bench = Bench(max_frame_age=0.0)
+    play(bench, [10.0, 10.5, 12.0, 10.0, 10.5])
+    assert bench.stamps_s() == [10.0, 10.5, 12.0, 10.0, 10.5]
+    assert bench.drops == {}
+
+
+def test_what_was_worked_on_while_time_went_back_is_not_published():
+    bench = Bench()
+
+    def rewind(rgb, head):
+        bench.now_s = 5.0
+        return np.full(rgb.shape[:2], 2.0)
+
+    bench.predictor.depth = rewind
+    bench.process()
+    assert bench.stamps_s() == bench.stamps_s('domain') == []
+    assert bench.drops == {'time went back': 1}
+
+
+def test_rates_hold_after_time_went_back():
+    bench = Bench(**{'depth.rate': 10.0, 'cloud.rate': 10.0})
+    once = [10.0 + 0.02 * i for i in range(100)]
+    play(bench, once, lag_s=0.001)
+    first = len(bench.sent())
+    play(bench, once, lag_s=0.001)
+    assert first == pytest.approx(20, abs=1)
+    assert len(bench.sent()) - first == pytest.approx(20, abs=1)
+
+
+def test_a_camera_that_changes_size_and_encoding_in_mid_stream_is_followed():
+    bench = Bench(FakePredictor(depth=lambda rgb, head: np.full(rgb.shape[:2], rgb.shape[0])))
+    for i, (height, width, encoding, channels) in enumerate(
+        [(48, 64, 'rgb8', 3), (24, 32, 'mono8', 1), (96, 128, 'bgra8', 4), (48, 64, 'rgb8', 3)]
+    ):
+        bench.now_s = 1000.0 + i
+        msg = bench.message(picture(height, width))
+        msg.encoding, msg.step = encoding, width * channels
+        msg.data = type(msg.data)('B', bytes(height * width * channels))
+        bench.camera.set_info(camera_info_message(height, width, fx=float(width)))
+        bench.process(msg)
+    sizes = [(48, 64), (24, 32), (96, 128), (48, 64)]
+    assert [(m.height, m.width) for m in bench.sent()] == sizes
+    assert [(m.height, m.width) for m in bench.sent('depth/camera_info')] == sizes
+    assert [m.k[0] for m in bench.sent('depth/camera_info')] == [64.0, 32.0, 128.0, 64.0]
+    for msg, cloud, (height, width) in zip(
+        bench.sent(), bench.sent('depth/points'), sizes, strict=True
+    ):
+        assert len(msg.data) == 4 * height * width
+        assert (cloud.height, cloud.width) == (height // 4, width // 4)
+        xyz = np.frombuffer(cloud.data, np.float32).reshape(-1, 4)[:, :3]
+        assert (xyz[:, 2] == height).all()
+        # the rightmost point is 2 px from the border; fx is the width, cx the middle
+        assert xyz[-1, 0] == pytest.approx(height * (width - 2 - (width - 1) / 2) / width)
+
+
+def test_a_camera_info_that_changes_moves_the_very_next_cloud():
+    bench = Bench()
+    bench.process()
+    bench.camera.set_info(camera_info_message(fx=100.0))
+    bench.now_s = 1001.0
+    bench.process()
+    wide, narrow = (
+        np.frombuffer(m.data, np.float32).reshape(-1, 4)[:, 0] for m in bench.sent('depth/points')
+    )
+    np.testing.assert_allclose(wide, 2.0 * narrow, rtol=1e-5)  # 50 px before

@@ -1,0 +1,115 @@
+"""The frame processor without DDS: pictures in, kept messages out, a clock set by hand."""
+
+from __future__ import annotations
+
+import copy
+import time
+
+import numpy as np
+from fake_predictor import FakePredictor
+from ros_harness import camera_info_message, image_message, picture
+
+ALL = frozenset(
+    {
+        'depth/image',
+        'depth/camera_info',
+        'depth/points',
+        'depth/uncertainty',
+        'depth/color',
+        'scan',
+        'domain',
+    }
+)
+
+
+class KeptMessages:
+    """Stand in for the publishers: keep a copy of everything that is sent."""
+
+    def __init__(self, listened: frozenset[str]) -> None:
+        self._listened = listened
+        self.sent: dict[str, list] = {topic: [] for topic in ALL}
+
+    def listened(self) -> frozenset[str]:
+        return self._listened
+
+    def send(self, topic: str, msg) -> None:
+        # by hand: copy.deepcopy of a message would share its array
+        kept = copy.copy(msg)
+        kept.header = copy.deepcopy(msg.header)
+        if hasattr(msg, 'data'):
+            kept.data = copy.copy(msg.data)
+        self.sent[topic].append(kept)
+
+
+class Bench:
+    """Own one processor; time stands still unless `now_s` is set."""
+
+    def __init__(self, predictor=None, listened=ALL, **parameters: object) -> None:
+        from rclpy.clock import ROSClock
+
+        from zoedepth_ros.ros.camera import CameraKeeper
+        from zoedepth_ros.ros.parameters import settings_from
+        from zoedepth_ros.ros.processor import FrameProcessor
+        from zoedepth_ros.ros.statistics import Statistics
+
+        self._settings_from = settings_from
+        self.settings = settings_from({})
+        self.set({'cloud.rate': 0.0, 'router.rate': 0.0, **parameters})
+        self.publishers, self.statistics = KeptMessages(listened), Statistics()
+        self.predictor = predictor or FakePredictor()
+        self.warnings: list[str] = []
+        self.clock = ROSClock()
+        self.clock._set_ros_time_is_active(True)
+        self.now_s = 1000.0
+        self.camera = CameraKeeper(topic_is_rectified=False)
+        self.processor = FrameProcessor(
+            self.predictor,
+            self.publishers,
+            self.statistics,
+            lambda: self.settings,
+            self.clock,
+            self.warnings.append,
+        )
+        self.processor.follow(self.camera)
+        self.camera.set_info(camera_info_message())
+
+    def set(self, changes: dict[str, object]) -> None:
+        self.settings = self._settings_from(changes, self.settings)
+
+    @property
+    def now_s(self) -> float:
+        return 1e-9 * self.clock.now().nanoseconds
+
+    @now_s.setter
+    def now_s(self, value: float) -> None:
+        from rclpy.clock import ClockType
+        from rclpy.time import Time
+
+        nanoseconds = round(1e9 * value)
+        self.clock.set_ros_time_override(
+            Time(nanoseconds=nanoseconds, clock_type=ClockType.ROS_TIME)
+        )
+
+    def message(self, rgb: np.ndarray | None = None, stamp_s: float | None = None, **fields):
+        from rclpy.time import Time
+
+        stamp_s = self.now_s if stamp_s is None else stamp_s
+        stamp = Time(nanoseconds=round(1e9 * stamp_s)).to_msg()
+        return image_message(picture() if rgb is None else rgb, stamp, **fields)
+
+    def process(self, msg=None) -> None:
+        from zoedepth_ros.ros.processor import Frame
+
+        msg = self.message() if msg is None else msg
+        self.processor.process(Frame(msg, self.now_s, time.monotonic()))
+
+    def sent(self, topic: str = 'depth/image') -> list:
+        return self.publishers.sent[topic]
+
+    def stamps_s(self, topic: str = 'depth/image') -> list[float]:
+        stamps = (msg.header.stamp for msg in self.sent(topic))
+        return [round(s.sec + 1e-9 * s.nanosec, 6) for s in stamps]
+
+    @property
+    def drops(self) -> dict[str, int]:
+        return self.statistics.drops()
