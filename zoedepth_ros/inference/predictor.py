@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
+import time
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from zoedepth_ros.inference.failures import named_failures
 from zoedepth_ros.inference.preprocess import MetricPreprocessing, Preprocessing, Size, to_tensor
-from zoedepth_ros.inference.result import AUTO, DepthResult, InferenceError, check_head, check_rgb
+from zoedepth_ros.inference.result import AUTO, DepthResult, NotFinite, check_head, check_rgb
 from zoedepth_ros.inference.runtime import DTYPES
 from zoedepth_ros.model.backbone import Prepared
 from zoedepth_ros.model.zoedepth import Features, ZoeDepth
@@ -39,20 +43,28 @@ class TorchPredictor:
         precision: 'fp32', 'bf16' or 'fp16'.  flip_augmentation: average with the prediction for
         the mirrored picture, at twice the time.
         """
-        model.eval().requires_grad_(False).to(device)
-        if precision != 'fp32':
-            model.half_precision(DTYPES[precision])
+        with named_failures(str(device)):
+            model.eval().requires_grad_(False).to(device)
+            if precision != 'fp32':
+                model.half_precision(DTYPES[precision])
         self.model_name = model.config.name
         self.heads = model.config.head_names
         self.device = str(device)
         self.precision = precision
         self.weights_origin = weights_origin
         self.trained_on = trained_on
+        self.preprocess_ms = math.nan
         self._model = model
         self._preprocessing = preprocessing
         self._device = device
         self._flip_augmentation = flip_augmentation
         self._prepared: Prepared | None = None
+
+    @property
+    def device_memory_mb(self) -> float:
+        """Memory that torch holds on a CUDA device [MB]; NaN on the CPU."""
+        on_cuda = self._device.type == 'cuda'
+        return 1e-6 * torch.cuda.memory_reserved(self._device) if on_cuda else math.nan
 
     def network_size(self, height: int, width: int) -> Size:
         """Give the (height, width) that a picture of this size has inside the network."""
@@ -77,9 +89,13 @@ class TorchPredictor:
         check_head(head, self.heads)
         way = self._preprocessing
         size = (rgb.shape[0], rgb.shape[1])
-        with torch.inference_mode():
+        with torch.inference_mode(), named_failures(self.device):
+            start_s = time.perf_counter()
             picture = to_tensor(rgb, self._device)  # (1, 3, H, W)
-            features = self._encode(way.to_network(picture))
+            image = way.to_network(picture)
+            if self._device.type == 'cpu':  # elsewhere this has only been asked for
+                self.preprocess_ms = 1e3 * (time.perf_counter() - start_s)
+            features = self._encode(image)
             verdict = self._verdict(features) if route or head == AUTO else {}
             used = head if head != AUTO else self._favourite(verdict)
             maps = way.to_picture(self._maps(features, used), *size)
@@ -138,13 +154,13 @@ class TorchPredictor:
     def _maps(self, features: Features, head: str) -> Tensor:
         """Give depth [m], uncertainty [m] and relative depth: (1, 3, h, w).
 
-        Raises InferenceError when the network gave anything that is not finite.
+        Raises NotFinite when the network gave anything that is not finite.
         """
         prediction = self._model.decode(features, head)
         maps = torch.cat(prediction[:3], dim=1)
         if not torch.isfinite(maps.sum()):  # a tenth of the time of asking every pixel
             share = 1.0 - float(torch.isfinite(prediction.depth_m).float().mean())
-            raise InferenceError(
+            raise NotFinite(
                 f'{self.model_name} in {self.precision} on {self.device} gave values that are not '
                 f'finite ({share:.1%} of the depths): wrong weights, or too little precision'
             )

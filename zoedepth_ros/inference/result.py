@@ -15,6 +15,18 @@ class InferenceError(RuntimeError):
     """Say that a picture could not be turned into depth."""
 
 
+class OutOfMemory(InferenceError):  # noqa: N818
+    """Say that the device has too little memory for this network at this size."""
+
+
+class DeviceLost(InferenceError):  # noqa: N818
+    """Say that the device no longer answers."""
+
+
+class NotFinite(InferenceError):  # noqa: N818
+    """Say that the network gave values that are not finite."""
+
+
 @dataclass(frozen=True, slots=True)
 class DepthResult:
     """Hold one picture's prediction, everything at the picture's own size."""
@@ -55,6 +67,14 @@ class DepthPredictor(Protocol):
 
     trained_on: str
     """'' for released weights, otherwise a warning to show wherever the model runs."""
+
+    preprocess_ms: float
+    """How long the last picture took to reach the network [ms]; NaN where nobody can tell."""
+
+    @property
+    def device_memory_mb(self) -> float:
+        """Memory held on the device [MB]; NaN on the CPU, where the process counts."""
+        ...
 
     def network_size(self, height: int, width: int) -> tuple[int, int]:
         """Give the (height, width) that a picture of this size has inside the network."""

@@ -1,0 +1,220 @@
+"""What is done when the network cannot run as asked: one step down, said in words."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from fake_predictor import FakePredictor
+
+from zoedepth_ros.inference.result import DeviceLost, InferenceError, NotFinite, OutOfMemory
+from zoedepth_ros.ros.degrade import DegradingPredictor
+from zoedepth_ros.ros.parameters import settings_from
+
+RGB = np.zeros((48, 64, 3), np.uint8)
+OWN_SIZE = (384, 512)
+
+
+class Hardware:
+    """Make fake predictors, and break in the ways that real devices do."""
+
+    def __init__(self, cuda=True, room_px=10**9, nan_in=(), warm_ups_too=False):
+        self.cuda, self.room_px, self.nan_in = cuda, room_px, nan_in
+        self.warm_ups_too = warm_ups_too
+        self.made = []
+
+    def make(self, settings):
+        on_cuda = settings.device.startswith('cuda') or (settings.device == 'auto' and self.cuda)
+        if on_cuda and not self.cuda:
+            raise ValueError('device cuda is not there')
+        precision = settings.precision
+        if precision == 'auto':
+            precision = 'fp16' if on_cuda else 'fp32'
+        network = (settings.network_height or OWN_SIZE[0], settings.network_width or OWN_SIZE[1])
+        made = Fragile(self, 'cuda:0' if on_cuda else 'cpu', precision, network)
+        self.made.append(made)
+        return made
+
+
+class Fragile(FakePredictor):
+    def __init__(self, hardware, device, precision, network):
+        super().__init__(device=device, precision=precision, network=network)
+        self.hardware = hardware
+
+    def warm_up(self, height, width):
+        if self.hardware.warm_ups_too:
+            self._break()
+
+    def __call__(self, rgb, head='auto', *, route=True):
+        self._break()
+        return super().__call__(rgb, head, route=route)
+
+    def _break(self):
+        if self.device != 'cpu' and not self.hardware.cuda:
+            raise DeviceLost('cuda:0: CUDA error: unspecified launch failure')
+        if self.network[0] * self.network[1] > self.hardware.room_px:
+            raise OutOfMemory('out of memory')
+        if self.precision in self.hardware.nan_in:
+            raise NotFinite('not finite')
+
+
+def degrading(hardware, **parameters):
+    warnings = []
+    asked = settings_from(parameters).predictor
+    predictor = DegradingPredictor(hardware.make, asked, warnings.append)
+    predictor.warnings = warnings
+    return predictor
+
+
+def fail_once(predictor, kind):
+    with pytest.raises(kind):
+        predictor(RGB)
+    return predictor(RGB)
+
+
+def test_all_well_nothing_is_said_and_nothing_built_twice():
+    hardware = Hardware()
+    predictor = degrading(hardware)
+    predictor.warm_up(480, 640)
+    assert predictor(RGB).head == 'indoor'
+    assert (predictor.device, predictor.precision) == ('cuda:0', 'fp16')
+    assert (predictor.notices, predictor.warnings, len(hardware.made)) == ((), [], 1)
+    assert not predictor.recover()
+
+
+def test_without_cuda_auto_takes_the_cpu_and_says_so_while_asking_for_the_cpu_is_silent():
+    hardware = Hardware(cuda=False)
+    (notice,) = degrading(hardware).notices
+    assert 'no CUDA' in notice
+    assert degrading(hardware, device='cpu').notices == ()
+
+
+def test_an_asked_device_that_is_missing_or_breaks_at_the_start_is_an_error():
+    with pytest.raises(ValueError, match='not there'):
+        degrading(Hardware(cuda=False), device='cuda')
+    hardware = Hardware(warm_ups_too=True)
+    predictor = degrading(hardware, device='cuda')
+    hardware.cuda = False
+    with pytest.raises(DeviceLost):
+        predictor.warm_up(480, 640)
+
+
+@pytest.mark.parametrize('device', ['auto', 'cuda'])
+def test_a_device_lost_while_running_is_followed_by_the_cpu(device):
+    hardware = Hardware()
+    predictor = degrading(hardware, device=device, precision='fp16')
+    predictor(RGB)
+    hardware.cuda = False
+    fail_once(predictor, DeviceLost)
+    assert (predictor.device, predictor.precision) == ('cpu', 'fp32')
+    (notice,) = predictor.notices
+    assert 'CPU instead of cuda:0' in notice
+    assert 'launch failure' in notice
+    assert notice.split(' (')[0] in predictor.warnings[0]
+
+
+def test_too_little_memory_makes_the_network_smaller_until_it_fits():
+    # 3/4 of both sides in multiples of 32: 384x512 -> 288x384 -> 192x288
+    hardware = Hardware(room_px=192 * 288)
+    predictor = degrading(hardware)
+    with pytest.raises(OutOfMemory):
+        predictor(RGB)
+    assert predictor.network_size(48, 64) == (288, 384)
+    fail_once(predictor, OutOfMemory)
+    assert predictor.network_size(48, 64) == (192, 288)
+    assert '192 x 288 px' in predictor.notices[0]
+    assert len(predictor.notices) == 1
+
+
+def test_the_warm_up_steps_down_by_itself():
+    predictor = degrading(Hardware(room_px=192 * 288, warm_ups_too=True))
+    predictor.warm_up(480, 640)
+    assert predictor.network_size(480, 640) == (192, 288)
+
+
+def test_recovery_brings_back_what_was_asked_and_happens_only_on_request():
+    hardware = Hardware(room_px=300 * 400)
+    predictor = degrading(hardware)
+    fail_once(predictor, OutOfMemory)
+    hardware.room_px = 10**9
+    predictor(RGB)
+    assert predictor.network_size(48, 64) == (288, 384)
+    assert predictor.recover()
+    with pytest.raises(InferenceError, match='recovery'):
+        predictor(RGB)
+    predictor(RGB)
+    assert predictor.network_size(48, 64) == OWN_SIZE
+    assert predictor.notices == ()
+
+
+def test_recovery_that_fails_leaves_what_ran_before():
+    hardware = Hardware()
+    predictor = degrading(hardware, device='cuda')
+    hardware.cuda = False
+    fail_once(predictor, DeviceLost)
+    assert predictor.recover()
+    with pytest.raises(InferenceError):
+        predictor(RGB)
+    assert predictor(RGB).head == 'indoor'
+    assert predictor.device == 'cpu'
+    assert 'CPU instead' in predictor.notices[0]
+
+
+def test_half_precision_that_gives_no_numbers_is_followed_by_full_precision():
+    predictor = degrading(Hardware(nan_in=('fp16',)))
+    fail_once(predictor, NotFinite)
+    assert (predictor.device, predictor.precision) == ('cuda:0', 'fp32')
+    assert 'fp32 instead of fp16' in predictor.notices[0]
+
+
+def test_full_precision_that_gives_no_numbers_stays_and_fails_every_picture():
+    predictor = degrading(Hardware(nan_in=('fp32',)), precision='fp32')
+    for _ in range(3):
+        with pytest.raises(NotFinite):
+            predictor(RGB)
+    assert not predictor.failed
+
+
+def test_with_no_room_for_the_smallest_it_is_out_of_service_until_asked_again():
+    hardware = Hardware(room_px=1)
+    predictor = degrading(hardware)
+    for _ in range(6):
+        with pytest.raises(InferenceError):
+            predictor(RGB)
+    assert predictor.failed
+    built = len(hardware.made)
+    with pytest.raises(InferenceError, match='recover'):
+        predictor(RGB)
+    assert len(hardware.made) == built
+    hardware.room_px = 10**9
+    assert predictor.recover()
+    with pytest.raises(InferenceError):
+        predictor(RGB)
+    assert predictor(RGB).head == 'indoor'
+    assert not predictor.failed
+
+
+def test_several_failures_are_all_told():
+    hardware = Hardware(room_px=300 * 400)
+    predictor = degrading(hardware, precision='fp16')
+    fail_once(predictor, OutOfMemory)
+    hardware.cuda = False
+    fail_once(predictor, DeviceLost)
+    assert len(predictor.notices) == 2
+    assert predictor.network_size(48, 64) == (288, 384)
+
+
+def test_a_smaller_network_that_cannot_be_built_leaves_nothing_running():
+    hardware = Hardware(room_px=300 * 400)
+    fixed = hardware.make
+
+    def only_one_size(settings):
+        if settings.network_height:
+            raise ValueError('takes 384 x 512 only')
+        return fixed(replace(settings))
+
+    hardware.make = only_one_size
+    predictor = degrading(hardware)
+    with pytest.raises(OutOfMemory):
+        predictor(RGB)
+    assert predictor.failed
+    assert any('384 x 512 only' in text for text in predictor.warnings)
