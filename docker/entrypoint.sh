@@ -1,0 +1,6 @@
+#!/bin/bash
+# Source the distribution and the workspace, then run what was asked for.
+set -e
+source "/opt/ros/${ROS_DISTRO}/setup.bash"
+source /workspace/install/setup.bash
+exec "$@"
