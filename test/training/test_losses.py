@@ -6,6 +6,7 @@ import torch
 
 from zoedepth_ros.training.losses import (
     gradient_term,
+    log_error,
     normalised,
     router_loss,
     scale_and_shift_invariant,
@@ -148,3 +149,11 @@ def test_relative_loss_of_a_flat_prediction_is_finite():
     loss.backward()
     assert torch.isfinite(loss)
     assert torch.isfinite(flat.grad).all()
+
+
+def test_log_error_is_the_mean_distance_of_logarithms_inside_the_mask():
+    truth = picture([1, 1], [1, 1])
+    depth = picture([math.e, 1], [math.exp(-2), 100])
+    mask = picture([1, 1], [1, 0]).bool()
+    assert log_error(depth, truth, mask).item() == pytest.approx(3 / 3, 1e-5)
+    assert log_error(depth, truth, torch.zeros_like(mask)).item() == 0.0

@@ -133,6 +133,8 @@ class StageConfig:
     """Course of rate and momentum."""
     clip_norm: float = 0.1
     """Longest gradient; 0: no limit."""
+    log_error_weight: float = 0.0
+    """Weight of the mean logarithmic error in a metric stage, beside SILog; the paper has none."""
     router_weight: float = 100.0
     """Weight of the router's loss in a metric stage."""
     router_dropout: float = 0.1

@@ -57,6 +57,20 @@ def si_log(
         return 10.0 * (variance + beta * mean.square()).sqrt()
 
 
+def log_error(
+    depth_m: Tensor, truth_m: Tensor, mask: Tensor, *, add_up: AddUp = local_only
+) -> Tensor:
+    """Return the mean of |ln(depth) - ln(truth)|; arguments as of si_log.
+
+    Close to AbsRel where errors are small, and unlike SILog not ruled by the few large ones.
+    """
+    with torch.autocast(depth_m.device.type, enabled=False):
+        depth_m = resized_to(depth_m.float(), truth_m)[mask]
+        difference = (depth_m + SILOG_EPSILON).log() - (truth_m[mask] + SILOG_EPSILON).log()
+        count = add_up(mask.sum().float())
+        return add_up(difference.abs().sum()) / count.clamp(min=1.0)
+
+
 def router_loss(logits: Tensor, domain: int, *, add_up: AddUp = local_only) -> Tensor:
     """Return the cross-entropy of (B, n_domains) logits when all pictures are of one domain."""
     labels = torch.full(logits.shape[:1], domain, dtype=torch.long, device=logits.device)

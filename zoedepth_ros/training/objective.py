@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from zoedepth_ros.model.zoedepth import Prediction, ZoeDepth
 from zoedepth_ros.training.config import StageConfig
 from zoedepth_ros.training.distributed import sum_over_processes
-from zoedepth_ros.training.losses import router_loss, scale_and_shift_invariant, si_log
+from zoedepth_ros.training.losses import log_error, router_loss, scale_and_shift_invariant, si_log
 from zoedepth_ros.training.pictures import Example
 
 SIGN_WEIGHT = 1.0
@@ -66,9 +66,14 @@ class MetricObjective(Objective):
         return model
 
     def losses(self, output: Prediction, batch: Example) -> dict[str, Tensor]:
-        """Return SILog, the weighted router loss and, when asked for, the relative loss."""
+        """Return SILog, the weighted router loss, and what else is asked for."""
         silog = si_log(output.depth_m, batch.truth_m, batch.mask, add_up=sum_over_processes)
         parts, total = {'silog': silog}, silog
+        if self.stage.log_error_weight > 0:
+            parts['log_error'] = log_error(
+                output.depth_m, batch.truth_m, batch.mask, add_up=sum_over_processes
+            )
+            total = total + self.stage.log_error_weight * parts['log_error']
         if output.router_logits is not None:
             domain = int(batch.domain.flatten()[0])
             parts['router'] = router_loss(output.router_logits, domain, add_up=sum_over_processes)
