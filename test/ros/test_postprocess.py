@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from zoedepth_ros.geometry.canonical import focal_factor
 from zoedepth_ros.geometry.intrinsics import Intrinsics
 from zoedepth_ros.ros.parameters import NodeSettings, settings_from
-from zoedepth_ros.ros.postprocess import depth_for_points, focal_factor, gated
+from zoedepth_ros.ros.postprocess import depth_for_points, gated
 
 
 def camera(fx, width):

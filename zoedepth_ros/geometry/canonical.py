@@ -44,23 +44,33 @@ TRAINING_CAMERAS = {
 NOWHERE_PX = 1e5
 
 
-def focal_factor(camera: Intrinsics, head: str) -> float:
+def training_camera(head: str, training_hfov_rad: float = 0.0) -> Intrinsics:
+    """Give the camera a head learnt with.
+
+    training_hfov_rad: for weights of other pictures, their horizontal field of view at 4 to 3.
+    """
+    if training_hfov_rad > 0.0:
+        return Intrinsics.from_hfov(640, 480, training_hfov_rad)
+    return TRAINING_CAMERAS[head].intrinsics
+
+
+def focal_factor(camera: Intrinsics, head: str, *, training_hfov_rad: float = 0.0) -> float:
     """Give the factor on depth for a camera whose focal length is not the training's.
 
     The same picture through twice the focal length shows things twice as far away.  Pictures are
     squashed to the network's width, so what counts is the focal length in picture widths.
     """
-    training = TRAINING_CAMERAS[head].intrinsics
+    training = training_camera(head, training_hfov_rad)
     return (camera.fx_px / camera.width) / (training.fx_px / training.width)
 
 
-def training_view(head: str, width: int) -> Intrinsics:
+def training_view(head: str, width: int, *, training_hfov_rad: float = 0.0) -> Intrinsics:
     """Give the training camera for pictures `width` columns wide, its axis in the middle.
 
     The real principal points lie a few pixels beside the middle; a network learns no such thing
     from pictures that are mirrored half of the time.
     """
-    training = TRAINING_CAMERAS[head].intrinsics
+    training = training_camera(head, training_hfov_rad)
     factor = width / training.width
     height = max(1, round(training.height * factor))
     return Intrinsics(
@@ -82,13 +92,22 @@ class CanonicalWarp:
     Convention: pixel centres at integers; NaN where the training camera does not look.
     """
 
-    def __init__(self, camera: CameraModel, head: str, *, width: int | None = None) -> None:
+    def __init__(
+        self,
+        camera: CameraModel,
+        head: str,
+        *,
+        width: int | None = None,
+        training_hfov_rad: float = 0.0,
+    ) -> None:
         """Compute both maps; once per camera and head.
 
         width: columns of the view; by default the picture's own.
         """
         inner = camera.intrinsics
-        self.view = training_view(head, inner.width if width is None else width)
+        self.view = training_view(
+            head, inner.width if width is None else width, training_hfov_rad=training_hfov_rad
+        )
         there = rays(CameraModel(self.view))  # (h, w, 2) of the view
         self._to_view = _places(project(there, camera))
         back = rays(camera)  # (H, W, 2) of the picture

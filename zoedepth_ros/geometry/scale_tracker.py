@@ -74,6 +74,11 @@ class ScaleTracker:
         self._seen_s: float | None = None
         self._disagreeing = 0
 
+    def limit_rate(self, max_rate: float) -> None:
+        """Change the largest change of the applied scale [share of it per second]."""
+        if max_rate != self._settings.max_rate:
+            self._settings = replace(self._settings, max_rate=max_rate)
+
     def observe(self, estimate: ScaleEstimate | None, now_s: float) -> None:
         """Take an estimate as evidence; None and weak ones leave everything as it is."""
         at = self._settings

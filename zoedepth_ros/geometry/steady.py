@@ -28,6 +28,9 @@ def flicker(depths_m: Sequence[NDArray[np.float32]]) -> float:
 class SteadySettings:
     """Hold how strongly the scale is held."""
 
+    hold: bool = True
+    """Whether a still scene's scale is held; a hand-over works without."""
+
     hold_s: float = 3.0
     """Time constant with which a still scene follows the network's own scale [s]."""
 
@@ -98,8 +101,8 @@ class Steadier:
         switched = head != self._head
         still = np.abs(grey - self._grey) < at.still_levels
         usable = np.isfinite(log_depth) & np.isfinite(self._said)
-        is_still = float(still.mean()) >= at.still_share
-        compared = usable & still if is_still else usable
+        is_still = at.hold and float(still.mean()) >= at.still_share
+        compared = usable & still if still.mean() >= at.still_share else usable
         if switched:
             self._handing_over = at.handover_s > 0.0
             if not self._handing_over:

@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo
 
+from zoedepth_ros.geometry.canonical import CanonicalWarp
 from zoedepth_ros.geometry.intrinsics import (
     CameraError,
     CameraModel,
     Intrinsics,
     camera_from_calibration,
 )
-from zoedepth_ros.geometry.points import decimate
 from zoedepth_ros.geometry.rays import rays
 from zoedepth_ros.geometry.scan import BandScan
 
@@ -37,7 +37,8 @@ class Camera:
         self.model = model
         self._info = info
         self._rays: NDArray[np.float32] | None = None
-        self._decimated: tuple[int, NDArray[np.float32]] | None = None
+        self._decimated: dict[tuple[int, int], NDArray[np.float32]] = {}
+        self._warps: dict[tuple[str, float], CanonicalWarp] = {}
         self._band: tuple[int, BandScan] | None = None
 
     def info(self, header: Any) -> Any:
@@ -45,20 +46,36 @@ class Camera:
         self._info.header = header
         return self._info
 
-    def rays(self, step: int = 1) -> NDArray[np.float32]:
-        """Give x/z and y/z of every `step`-th pixel, (H, W, 2)."""
+    def rays(self, step: int = 1, column_step: int | None = None) -> NDArray[np.float32]:
+        """Give x/z and y/z of every `step`-th pixel, (H, W, 2).
+
+        column_step: that of the columns, where it is another.
+        """
+        steps = step, step if column_step is None else column_step
+        if steps not in self._decimated:
+            if len(self._decimated) > 4:  # settings have changed: do not keep them all
+                self._decimated.clear()
+            self._decimated[steps] = np.ascontiguousarray(
+                self._all_rays()[steps[0] // 2 :: steps[0], steps[1] // 2 :: steps[1]]
+            )
+        return self._decimated[steps]
+
+    def warp(self, head: str, training_hfov_rad: float) -> CanonicalWarp:
+        """Give the maps to the training camera of a head and back."""
+        key = head, training_hfov_rad
+        if key not in self._warps:
+            self._warps[key] = CanonicalWarp(self.model, head, training_hfov_rad=training_hfov_rad)
+        return self._warps[key]
+
+    def _all_rays(self) -> NDArray[np.float32]:
         if self._rays is None:
             self._rays = rays(self.model)
-        if self._decimated is None or self._decimated[0] != step:
-            self._decimated = step, np.ascontiguousarray(decimate(self._rays, step))
-        return self._decimated[1]
+        return self._rays
 
     def band(self, rows: int) -> BandScan:
         """Give the lookup of a scan from a band of rows."""
         if self._band is None or self._band[0] != rows:
-            if self._rays is None:
-                self._rays = rays(self.model)
-            self._band = rows, BandScan.from_rays(self._rays, band_rows=rows)
+            self._band = rows, BandScan.from_rays(self._all_rays(), band_rows=rows)
         return self._band[1]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from std_srvs.srv import SetBool
+from std_srvs.srv import SetBool, Trigger
 
 from zoedepth_ros.inference.result import DepthPredictor
 
@@ -78,6 +78,7 @@ class DepthNode(LifecycleNode):
         self._reporter = StatusReporter(self, self._condition, self._statistics)
         self.create_timer(1.0, self._reporter.report, clock=self._steady)
         self.create_service(SetBool, '~/enable', self._on_enable)
+        self.create_service(Trigger, '~/save_scale', self._on_save_scale)
         if self._node_parameters.settings.autostart:
             self._start_timer = self.create_timer(0.0, self._start, clock=self._steady)
 
@@ -206,6 +207,16 @@ class DepthNode(LifecycleNode):
             response.message += '; the node is not active'
         return response
 
+    def _on_save_scale(self, request: Any, response: Any) -> Any:
+        processor = self._processor
+        try:
+            if processor is None:
+                raise ValueError('the node is not configured')
+            response.success, response.message = True, processor.save_scale()
+        except (ValueError, OSError) as error:
+            response.success, response.message = False, describe(error)
+        return response
+
     def _is_active(self) -> bool:
         return self._worker is not None
 
@@ -218,7 +229,11 @@ class DepthNode(LifecycleNode):
         if processor is None:
             return status.Condition(status.UNCONFIGURED, None, '', (0, 0))
         return status.Condition(
-            self._state(), processor.predictor, processor.head, processor.network_size
+            self._state(),
+            processor.predictor,
+            processor.head,
+            processor.network_size,
+            processor.scale,
         )
 
     def _state(self) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import Image, LaserScan, PointCloud2, PointField
 
+from zoedepth_ros.geometry.height_scan import HeightScan
 from zoedepth_ros.geometry.scan import BandScan
 
 POINT_STEP_BYTES = 16  # x, y, z, rgb
@@ -134,9 +135,12 @@ def packed_rgb(rgb: NDArray[np.uint8]) -> NDArray[np.uint32]:
 
 
 def laser_scan(
-    header: Any, band: BandScan, ranges_m: NDArray[np.float32], limits_m: tuple[float, float]
+    header: Any,
+    band: BandScan | HeightScan,
+    ranges_m: NDArray[np.float32],
+    limits_m: tuple[float, float],
 ) -> Any:
-    """Make a LaserScan from the ranges of a band of rows; limits_m: smallest and largest."""
+    """Make a LaserScan from the ranges of a band; limits_m: smallest and largest."""
     values = array.array('f')
     values.frombytes(ranges_m.astype(np.float32).tobytes())
     return LaserScan(

@@ -194,11 +194,36 @@ class NodeSettings:
     depth_scale: float = _parameter(
         'depth.scale', 1.0, 'Factor on every depth, from a calibration.', low=0.01, high=100.0
     )
+    depth_steady: bool = _parameter(
+        'depth.steady',
+        False,
+        'Hold the scale of a scene that stands still; adds no delay.',
+    )
+    scale_file: str = _parameter(
+        'scale.file',
+        '',
+        'File of scales per head, as `zoedepth calibrate` and ~/save_scale write it; empty: none.',
+        changeable='start',
+    )
+    scale_source: str = _parameter(
+        'scale.source',
+        'off',
+        "Find the scale while running: 'height' compares the floor with camera.height.",
+        choices=('off', 'height'),
+    )
+    scale_max_rate: float = _parameter(
+        'scale.max_rate',
+        0.05,
+        'Fastest change of the scale, as a share of it per second [1/s].',
+        low=0.001,
+        high=1.0,
+    )
     focal_correction: str = _parameter(
         'focal_correction',
         'off',
-        "'scale' multiplies depth by the ratio of this camera's focal length to the training's.",
-        choices=('off', 'scale'),
+        "'scale' multiplies depth by this camera's focal length over the training's; 'warp' shows "
+        'the network the picture that the training camera would have taken.',
+        choices=('off', 'scale', 'warp'),
     )
     cloud_rate_hz: float = _parameter(
         'cloud.rate',
@@ -235,7 +260,47 @@ class NodeSettings:
         low=0.0,
         high=_MAX_RANGE_M,
     )
+    filter_sky: bool = _parameter(
+        'filter.sky',
+        True,
+        'Make the sky +Inf outdoors: far, above the horizon, smooth, joined to the upper edge.',
+    )
+    obstacles_ground_m: float = _parameter(
+        'obstacles.ground_height',
+        0.10,
+        'Lower than this above the floor is ground, not an obstacle [m].',
+        low=0.0,
+        high=10.0,
+    )
+    obstacles_slope: float = _parameter(
+        'obstacles.ground_slope',
+        0.03,
+        'Height by which the ground may rise or measure wrong, per distance [m/m].',
+        low=0.0,
+        high=1.0,
+    )
+    obstacles_top_m: float = _parameter(
+        'obstacles.top',
+        1.8,
+        'Higher than this above the floor nothing is in the way [m].',
+        low=0.01,
+        high=100.0,
+    )
+    obstacles_range_m: float = _parameter(
+        'obstacles.range',
+        5.0,
+        'Trusted range: no obstacle and no ground farther, and free rays end there [m].',
+        low=0.1,
+        high=_MAX_RANGE_M,
+    )
     scan_enabled: bool = _parameter('scan.enabled', False, 'Publish `scan` from a band of rows.')
+    scan_mode: str = _parameter(
+        'scan.mode',
+        'rows',
+        "'rows' takes a band of rows; 'height' what stands between obstacles.ground_height and "
+        'obstacles.top, whatever the pitch.',
+        choices=('rows', 'height'),
+    )
     scan_rows: int = _parameter(
         'scan.rows',
         10,
@@ -281,6 +346,13 @@ class NodeSettings:
     router_min_dwell_s: float = _parameter(
         'router.min_dwell', 1.0, 'A head stays at least this long [s].', low=0.0, high=3600.0
     )
+    router_handover_s: float = _parameter(
+        'router.handover',
+        0.0,
+        "Time constant with which a new head's own scale takes over [s]; 0.0 is at once.",
+        low=0.0,
+        high=60.0,
+    )
     max_frame_age_s: float = _parameter(
         'max_frame_age',
         0.5,
@@ -292,6 +364,34 @@ class NodeSettings:
         'camera.hfov',
         0.0,
         'Horizontal field of view to assume without camera_info [rad]; 0.0 waits for it.',
+        low=0.0,
+        high=3.0,
+    )
+    camera_height_m: float = _parameter(
+        'camera.height',
+        0.0,
+        'Height of the camera above the floor [m]; 0.0 is unknown.',
+        low=0.0,
+        high=100.0,
+    )
+    camera_pitch_rad: float = _parameter(
+        'camera.pitch',
+        0.0,
+        'Angle of the optical axis above the horizon [rad].',
+        low=-1.5,
+        high=1.5,
+    )
+    camera_pitch_tolerance_rad: float = _parameter(
+        'camera.pitch_tolerance',
+        0.35,
+        'How far pitch and roll may be from that [rad]; 0.0 trusts it and finds the height alone.',
+        low=0.0,
+        high=1.5,
+    )
+    camera_training_hfov_rad: float = _parameter(
+        'camera.training_hfov',
+        0.0,
+        "Field of view of the pictures the weights learnt from [rad]; 0.0 is NYU's and KITTI's.",
         low=0.0,
         high=3.0,
     )
@@ -307,6 +407,11 @@ class NodeSettings:
             raise ValueError(
                 f'depth.max must be 0.0 or more than depth.min: got {self.depth_max_m} m '
                 f'with depth.min {self.depth_min_m} m'
+            )
+        if self.obstacles_top_m <= self.obstacles_ground_m:
+            raise ValueError(
+                f'obstacles.top must be more than obstacles.ground_height: got '
+                f'{self.obstacles_top_m} m with {self.obstacles_ground_m} m'
             )
 
     @property

@@ -6,29 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.filters import flying_pixels
-from zoedepth_ros.geometry.intrinsics import Intrinsics
+from zoedepth_ros.geometry.sky import sky, without_sky
 
 from .parameters import NodeSettings
 
 Map = NDArray[np.float32]
-
-TRAINING_FOCAL = {
-    # NYU Depth V2: fx 518.86 px at 640 px (toolbox, camera_params.m); KITTI: 721.54 px at 1242 px
-    # (calib_cam_to_cam.txt, P_rect_02). Pictures are squashed to the network's width, so what
-    # counts is the focal length in picture widths.
-    'indoor': 518.86 / 640.0,
-    'outdoor': 721.54 / 1242.0,
-}
-"""Head -> focal length of its training pictures, in picture widths."""
-
-
-def focal_factor(camera: Intrinsics, head: str) -> float:
-    """Give the factor on depth for a camera whose focal length is not the training's.
-
-    The network judges distance by apparent size, which grows with the focal length: the same
-    picture through twice the focal length shows things twice as far away.
-    """
-    return camera.fx_px / camera.width / TRAINING_FOCAL[head]
 
 
 def gated(depth_m: Map, uncertainty_m: Map, settings: NodeSettings) -> Map:
@@ -48,3 +30,15 @@ def depth_for_points(depth_m: Map, settings: NodeSettings) -> Map:
     if settings.filter_edge:
         keep &= ~flying_pixels(depth_m)
     return np.where(keep, depth_m, np.float32(np.nan))
+
+
+def sky_removed(
+    depth_m: Map,
+    seen_m: Map,
+    head: str,
+    rays: NDArray[np.float32],
+    up: tuple[float, float, float],
+    rgb: NDArray[np.uint8],
+) -> Map:
+    """Give depth (H, W) with +inf where `seen_m`, the same before any gate, is sky."""
+    return without_sky(depth_m, sky(seen_m, head, rays=rays, up=up, rgb=rgb))

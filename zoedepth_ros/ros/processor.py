@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from .conversions import ConversionError, rgb_from_compressed, rgb_from_image
 from .outputs import Outputs, domain
 from .parameters import NodeSettings
 from .publishers import Publishers
+from .scaling import ScaleReport, Scaling
 from .schedule import Plan, Schedule
 from .stamps import StampOrder
 from .statistics import Statistics
@@ -66,7 +67,8 @@ class FrameProcessor:
         self.network_size = (0, 0)
         self._publishers, self._statistics = publishers, statistics
         self._settings, self._clock, self._warn = settings, clock, warn
-        self._schedule, self._outputs = Schedule(), Outputs()
+        self._scaling = Scaling(predictor.heads, settings())
+        self._schedule, self._outputs = Schedule(), Outputs(self._scaling, self.drop)
         self._order = StampOrder()
         self._policy = HeadPolicy(predictor.heads)
         self._started = False
@@ -76,6 +78,15 @@ class FrameProcessor:
     def head(self) -> str:
         """The head in use; '' before the first picture."""
         return self._policy.head if self._started else ''
+
+    @property
+    def scale(self) -> ScaleReport:
+        """Where the metric scale is."""
+        return self._scaling.report(self._outputs.surroundings.ground)
+
+    def save_scale(self) -> str:
+        """Write the scales to scale.file and give its name; raises ValueError or OSError."""
+        return self._scaling.save(self._settings().scale_file)
 
     def follow(self, camera_keeper: CameraKeeper) -> None:
         """Take intrinsics from here from now on."""
@@ -108,7 +119,7 @@ class FrameProcessor:
             elif plan.camera_info:
                 self._publishers.send('depth/camera_info', camera.info(frame.msg.header))
             if plan.needs_network:
-                result = self._predict(rgb, plan, settings)
+                result = self._predict(rgb, plan, camera, settings)
                 if self._is_of_now(frame):
                     self._route(plan, frame, result)
                     self._publish(plan, frame, rgb, result, camera, settings)
@@ -149,7 +160,9 @@ class FrameProcessor:
     def _age_s(self, frame: Frame) -> float:
         return 1e-9 * (self._clock.now() - stamp_of(frame.msg, self._clock)).nanoseconds
 
-    def _predict(self, rgb: NDArray[np.uint8], plan: Plan, settings: NodeSettings) -> DepthResult:
+    def _predict(
+        self, rgb: NDArray[np.uint8], plan: Plan, camera: Camera | None, settings: NodeSettings
+    ) -> DepthResult:
         policy = self._policy
         policy.configure(
             mode=settings.router_mode,
@@ -160,7 +173,7 @@ class FrameProcessor:
         head = policy.head if self._is_forced() or self._started else AUTO
         route = plan.router and (plan.domain or not self._is_forced())
         with self._statistics.stage('network'):
-            result = self.predictor(rgb, head, route=route)
+            result = self._measured(rgb, head, camera, settings, route=route)
         self.network_size = self.predictor.network_size(*rgb.shape[:2])
         self._started = True
         return result
@@ -177,6 +190,29 @@ class FrameProcessor:
     def _is_forced(self) -> bool:
         return self._policy.mode != AUTO or len(self.predictor.heads) == 1
 
+    def _measured(
+        self,
+        rgb: NDArray[np.uint8],
+        head: str,
+        camera: Camera | None,
+        settings: NodeSettings,
+        *,
+        route: bool,
+    ) -> DepthResult:
+        """Ask the network, through the training camera's eyes when that is wished."""
+        if settings.focal_correction != 'warp' or camera is None:
+            return self.predictor(rgb, head, route=route)
+        if head == AUTO:  # which training camera depends on the head
+            head = self.predictor(rgb, head).head
+        warp = camera.warp(head, settings.camera_training_hfov_rad)
+        seen = self.predictor(warp.picture(rgb), head, route=route)
+        return replace(
+            seen,
+            depth_m=warp.depth(seen.depth_m),
+            uncertainty_m=warp.values(seen.uncertainty_m),
+            relative_depth=warp.values(seen.relative_depth),
+        )
+
     def _publish(
         self,
         plan: Plan,
@@ -186,13 +222,14 @@ class FrameProcessor:
         camera: Camera | None,
         settings: NodeSettings,
     ) -> None:
-        if not plan.depth_topics and not plan.cloud:
+        if not plan.depth_topics and not plan.needs_points:
             return
         header = frame.msg.header
         made_s = sent_s = 0.0
         age_s: float | None = None  # when the first message, the depth image, is out
         before_s = time.monotonic()
-        for topic, msg in self._outputs.make(plan, header, rgb, result, camera, settings):
+        made = self._outputs.make(plan, header, rgb, result, camera, settings, frame.arrived_s)
+        for topic, msg in made:
             between_s = time.monotonic()
             self._publishers.send(topic, msg)
             after_s = time.monotonic()
@@ -212,7 +249,11 @@ class FrameProcessor:
         try:
             return self._camera_keeper.camera(rgb.shape[0], rgb.shape[1], settings)
         except CameraUnknown as error:
-            if plan.cloud or 'scan' in plan.depth_topics or settings.focal_correction != 'off':
+            if (
+                plan.needs_points
+                or 'scan' in plan.depth_topics
+                or settings.focal_correction != 'off'
+            ):
                 self.drop(error.reason, str(error))
             return None
 

@@ -8,6 +8,9 @@ from .parameters import NodeSettings
 from .rates import RateLimiter
 
 DEPTH_TOPICS = frozenset({'depth/image', 'depth/uncertainty', 'depth/color', 'scan'})
+SPLIT_TOPICS = frozenset(
+    {'depth/points/ground', 'depth/points/obstacles', 'depth/points/clearing'}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,9 @@ class Plan:
     cloud: bool
     """Whether a cloud is due and listened to."""
 
+    split_topics: frozenset[str]
+    """Topics of ground, obstacles and free rays that are due and listened to."""
+
     router: bool
     """Whether the router is to be asked."""
 
@@ -36,12 +42,17 @@ class Plan:
     @property
     def needs_network(self) -> bool:
         """Tell whether the depth of the picture has to be known."""
-        return bool(self.depth_topics) or self.cloud or self.domain
+        return self.needs_points or bool(self.depth_topics) or self.domain
+
+    @property
+    def needs_points(self) -> bool:
+        """Tell whether any cloud is wanted."""
+        return self.cloud or bool(self.split_topics)
 
     def without_camera(self, *, depth: bool) -> Plan:
         """Give what can be done without intrinsics; depth: whether depth itself needs none."""
         topics = self.depth_topics - {'scan'} if depth else frozenset()
-        return replace(self, depth_topics=topics, cloud=False)
+        return replace(self, depth_topics=topics, cloud=False, split_topics=frozenset())
 
 
 class Schedule:
@@ -62,10 +73,12 @@ class Schedule:
         if not settings.scan_enabled:
             topics -= {'scan'}
         depth, router = self._depth.is_due(now_s), self._router.is_due(now_s)
+        cloud = self._cloud.is_due(now_s)
         return Plan(
             depth_topics=topics if depth else frozenset(),
             camera_info=depth and 'depth/camera_info' in listened,
-            cloud='depth/points' in listened and self._cloud.is_due(now_s),
+            cloud=cloud and 'depth/points' in listened,
+            split_topics=listened & SPLIT_TOPICS if cloud else frozenset(),
             router=router,
             domain=router and 'domain' in listened,
         )
@@ -74,7 +87,7 @@ class Schedule:
         """Set the next deadlines after a frame that arrived at now_s was worked on."""
         if plan.depth_topics or plan.camera_info:
             self._depth.take(now_s)
-        if plan.cloud:
+        if plan.needs_points:
             self._cloud.take(now_s)
         if plan.router:
             self._router.take(now_s)

@@ -10,10 +10,12 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from std_msgs.msg import Header
 
+from zoedepth_ros.geometry.scale_tracker import UNKNOWN as UNKNOWN_SCALE
 from zoedepth_ros.inference.result import DepthPredictor
 from zoedepth_ros.msg import DropCount, StageTime, Status
 
 from .processor import SUPERSEDED
+from .scaling import ScaleReport
 from .statistics import Statistics
 
 WORKING, IDLE, STARVED = 'working', 'idle', 'starved'
@@ -44,6 +46,9 @@ class Condition:
     network_size: tuple[int, int]
     """Height and width the network sees [px]; zeros before the first picture."""
 
+    scale: ScaleReport | None = None
+    """Where the metric scale is; None when not configured."""
+
 
 def make_status(stamp: Any, condition: Condition, statistics: Statistics) -> Any:
     """Put everything into a Status message."""
@@ -62,6 +67,7 @@ def make_status(stamp: Any, condition: Condition, statistics: Statistics) -> Any
         msg.model, msg.weights = predictor.model_name, predictor.weights_origin
         msg.trained_on = predictor.trained_on
         msg.device, msg.precision = predictor.device, predictor.precision
+    _say_scale(msg, condition.scale)
     msg.input_rate, msg.depth_rate = statistics.rate_hz('input'), statistics.rate_hz('depth')
     msg.cloud_rate, msg.router_rate = statistics.rate_hz('cloud'), statistics.rate_hz('router')
     msg.age_median_ms, msg.age_p95_ms = statistics.age_ms.median_and_p95()
@@ -71,6 +77,18 @@ def make_status(stamp: Any, condition: Condition, statistics: Statistics) -> Any
         median_ms, p95_ms = window.median_and_p95()
         msg.stages.append(StageTime(name=name, median_ms=median_ms, p95_ms=p95_ms))
     return msg
+
+
+def _say_scale(msg: Any, report: ScaleReport | None) -> None:
+    msg.scale, msg.scale_target, msg.scale_state = 1.0, 1.0, UNKNOWN_SCALE
+    msg.camera_height = msg.camera_pitch = float('nan')
+    if report is None:
+        return
+    msg.scale, state = report.applied, report.state
+    msg.scale_target, msg.scale_confidence = state.target, state.confidence
+    msg.scale_state = state.phase
+    if report.ground is not None:
+        msg.camera_height, msg.camera_pitch = report.ground.height_m, report.ground.pitch_rad
 
 
 class Diagnostics:
@@ -114,6 +132,7 @@ def _key_values(status: Any) -> list[tuple[str, str]]:
     pairs.append(('network size [px]', f'{status.network_width} x {status.network_height}'))
     for name in ('input_rate', 'depth_rate', 'cloud_rate', 'router_rate'):
         pairs.append((f'{name} [Hz]', f'{getattr(status, name):.2f}'))
+    pairs.append(('scale', f'{status.scale:.3f} ({status.scale_state})'))
     pairs += [('received', str(status.received)), ('published', str(status.published))]
     pairs += [(f'dropped: {drop.reason}', str(drop.count)) for drop in status.drops]
     ages = f'{status.age_median_ms:.1f} / {status.age_p95_ms:.1f}'

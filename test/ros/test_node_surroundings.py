@@ -1,0 +1,90 @@
+"""Over DDS, from another process: ground, obstacles, free rays, scale."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from ros_harness import wait_until
+from sensor_msgs.msg import LaserScan, PointCloud2
+from std_srvs.srv import Trigger
+from zoedepth_ros.msg import Status
+
+SPLIT = ('ground', 'obstacles', 'clearing')
+# A floor 1 m below a camera that looks down by 0.3: y cos + z sin = 1
+FLOOR = {'plane': (0.0, math.cos(0.3), math.sin(0.3), 1.0), 'camera': (50.0, 52.0, 31.5, 23.5)}
+
+
+def xyz(msg):
+    return np.frombuffer(msg.data, np.float32).reshape(-1, 4)[:, :3].astype(float)
+
+
+def test_a_bare_floor_is_ground_and_nothing_is_in_the_way(peer, start):
+    start({'cloud.rate': 0.0, 'cloud.decimation': 1, 'obstacles.range': 3.0}, **FLOOR)
+    inboxes = {name: peer.subscribe(PointCloud2, f'/depth/points/{name}') for name in SPLIT}
+    status = peer.subscribe(Status, '/zoedepth/status')
+    peer.send_until(lambda: all(inboxes.values()))
+    ground, obstacles, clearing = (inboxes[name].last for name in SPLIT)
+    assert ground.header.frame_id == 'camera_optical'
+    assert (ground.height, ground.is_dense) == (1, True)
+    points = xyz(ground)
+    assert len(points) > 500
+    np.testing.assert_allclose(points @ (0.0, math.cos(0.3), math.sin(0.3)), 1.0, atol=1e-3)
+    assert obstacles.width == 0
+    assert clearing.width > 0  # the floor beyond the trusted range
+    status.clear()
+    wait_until(lambda: status and not math.isnan(status.last.camera_height))
+    assert status.last.camera_height == pytest.approx(1.0, abs=0.01)
+    assert status.last.camera_pitch == pytest.approx(-0.3, abs=0.01)
+
+
+def test_a_scan_by_height_does_not_see_the_floor(peer, start):
+    start({'scan.enabled': True, 'scan.mode': 'height', 'scan.range_max': 5.0}, **FLOOR)
+    scan = peer.subscribe(LaserScan, '/scan')
+    peer.send_until(lambda: scan)
+    ranges = np.array(scan.last.ranges)
+    assert np.isposinf(ranges).mean() > 0.9
+    assert peer.set_parameters(scan__mode='rows') == ['']
+    scan.clear()
+    peer.send_until(lambda: scan)
+    assert np.isfinite(np.array(scan.last.ranges)).mean() > 0.9  # rows see it
+
+
+def test_a_scale_file_is_applied_said_and_saved_again(peer, start, tmp_path):
+    path = tmp_path / 'scale.yaml'
+    path.write_text('format: zoedepth scale 1\nheads:\n  indoor: {scale: 1.5, confidence: 0.9}\n')
+    start({'scale.file': str(path), 'cloud.decimation': 1, 'cloud.rate': 0.0}, depth=2.0)
+    cloud = peer.subscribe(PointCloud2, '/depth/points')
+    status = peer.subscribe(Status, '/zoedepth/status')
+    peer.send_until(lambda: cloud)
+    z = xyz(cloud.last)[:, 2]
+    assert np.unique(z[np.isfinite(z)]) == pytest.approx(3.0)
+    wait_until(lambda: status and status.last.scale == pytest.approx(1.5))
+    assert status.last.scale_state == 'steady'
+    assert status.last.scale_target == pytest.approx(1.5)
+    path.unlink()
+    answer = peer.call(Trigger, '/zoedepth/save_scale', Trigger.Request())
+    assert (answer.success, answer.message) == (True, str(path))
+    assert 'scale: 1.5' in path.read_text()
+
+
+def test_a_wrong_scale_file_stops_the_start(start, tmp_path):
+    path = tmp_path / 'scale.yaml'
+    path.write_text(json.dumps({'format': 'zoedepth scale 1', 'heads': {'indoor': 3}}))
+    node = start({'scale.file': str(path)})
+    node.wait_for_log('scale.yaml: indoor: expected')
+    assert node.wait() != 0
+
+
+def test_the_picture_is_warped_to_the_training_camera_and_depth_comes_back(peer, start):
+    """The view of NYU's camera, 64 px wide: a plane seen through it keeps its place."""
+    focal = 51.886
+    camera = (focal, 51.947, 31.5, 23.5)
+    plane = (0.1, 0.3, 1.0, 2.0)
+    parameters = {'focal_correction': 'warp', 'cloud.decimation': 1, 'cloud.rate': 0.0}
+    start({**parameters, 'filter.edge': False}, plane=plane, camera=camera)
+    cloud = peer.subscribe(PointCloud2, '/depth/points')
+    peer.send_until(lambda: cloud)
+    points = np.frombuffer(cloud.last.data, np.float32).reshape(48, 64, 4)[..., :3].astype(float)
+    inner = points[4:-4, 4:-4]
+    np.testing.assert_allclose(inner @ plane[:3], 2.0, rtol=2e-3)

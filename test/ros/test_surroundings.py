@@ -1,0 +1,164 @@
+"""Ground, obstacles and free rays of one picture, and the scale; without ROS."""
+
+import math
+
+import numpy as np
+import pytest
+from corridor import BOXES, CEILING, FLOOR, WALLS, Box, Eye, look
+from fake_predictor import FakePredictor
+
+from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
+from zoedepth_ros.geometry.points import depth_to_points
+from zoedepth_ros.geometry.rays import rays
+from zoedepth_ros.ros.camera import Camera
+from zoedepth_ros.ros.parameters import settings_from
+from zoedepth_ros.ros.scaling import Scaling
+from zoedepth_ros.ros.surroundings import Surroundings
+
+MODEL = CameraModel(Intrinsics.from_hfov(160, 120, 1.2))
+RAYS = rays(MODEL)
+EYE = Eye(0.0, 0.0, 0.8, 0.0, -0.15)
+HALL = (FLOOR, CEILING, *WALLS)
+RGB = np.random.default_rng(0).integers(0, 255, (120, 160, 3), dtype=np.uint8)
+
+
+def seen(solids, eye=EYE, scale=1.0):
+    depth_m = look(eye, RAYS, solids) * np.float32(scale)
+    return depth_m, depth_to_points(depth_m, RAYS)
+
+
+def test_a_box_on_the_floor_is_an_obstacle_and_the_floor_is_ground():
+    settings = settings_from({})
+    depth_m, points_m = seen((*HALL, Box(2.0, 2.3, -0.2, 0.2, 0.0, 0.6)))
+    around = Surroundings()
+    found = around.look(points_m, settings, 0.0)
+    assert found.height_m == pytest.approx(0.8, rel=0.01)
+    clouds = around.clouds(points_m, depth_m, RAYS, settings)
+    ahead = np.abs(clouds.obstacles[:, 0]) < 0.15
+    np.testing.assert_allclose(clouds.obstacles[ahead & (clouds.obstacles[:, 2] < 2.5), 2], 2.0,
+                               atol=0.15)  # fmt: skip
+    assert (ahead & (clouds.obstacles[:, 2] < 2.5)).sum() > 50
+    assert np.abs(found.heights(clouds.ground)).max() < 0.1 + 0.03 * 5.0
+    assert len(clouds.clearing) > 50
+
+
+def test_without_a_ground_there_are_no_obstacles_until_the_parameters_say_where_it_is():
+    depth_m = np.full((120, 160), 0.5, np.float32)  # nothing but a wall
+    points_m = depth_to_points(depth_m, RAYS)
+    around = Surroundings()
+    assert around.look(points_m, settings_from({}), 0.0) is None
+    assert around.clouds(points_m, depth_m, RAYS, settings_from({})) is None
+    settings = settings_from({'camera.height': 0.8})
+    assert around.look(points_m, settings, 0.1) is None
+    assert len(around.clouds(points_m, depth_m, RAYS, settings).obstacles) > 1000
+
+
+def test_the_last_ground_stands_in_for_two_seconds():
+    settings = settings_from({})
+    around = Surroundings()
+    around.look(seen(HALL)[1], settings, 10.0)
+    nothing = np.full((120, 160, 3), np.nan, np.float32)
+    around.look(nothing, settings, 11.9)
+    assert around.ground is not None
+    around.look(nothing, settings, 12.1)
+    assert around.ground is None
+
+
+def test_a_pitch_that_is_known_is_not_searched_for():
+    settings = settings_from({'camera.pitch': -0.15, 'camera.pitch_tolerance': 0.0})
+    around = Surroundings()
+    around.look(seen((*HALL, *BOXES))[1], settings, 0.0)
+    assert around.ground.pitch_rad == pytest.approx(-0.15, abs=1e-6)
+    assert around.ground.height_m == pytest.approx(0.8, rel=0.01)
+
+
+def result_of(depth_m, head='indoor'):
+    return FakePredictor(depth_m)(RGB, head)
+
+
+@pytest.mark.parametrize('wrong', [0.5, 2.0])
+def test_the_height_of_the_camera_corrects_the_scale_while_it_runs(wrong):
+    settings = settings_from(
+        {'scale.source': 'height', 'camera.height': 0.8, 'scale.max_rate': 0.2}
+    )
+    depth_m, _ = seen(HALL, scale=wrong)
+    scaling, around = Scaling(('indoor', 'outdoor'), settings), Surroundings()
+    factors = []
+    for i in range(100):
+        factor = scaling.factor(result_of(depth_m), RGB, None, settings, 0.1 * i)
+        factors.append(factor)
+        points_m = depth_to_points(depth_m * np.float32(factor), RAYS)
+        scaling.observe_ground(around.look(points_m, settings, 0.1 * i), settings, 0.1 * i)
+    assert factors[0] == 1.0
+    assert factors[-1] == pytest.approx(1.0 / wrong, rel=0.03)
+    assert np.abs(np.diff(np.log(factors))).max() <= 0.1 * math.log(1.2) + 1e-6
+    report = scaling.report(around.ground)
+    assert report.state.phase == 'steady'
+    assert report.state.target == pytest.approx(1.0 / wrong, rel=0.03)
+    assert report.applied == factors[-1]
+
+
+def test_the_other_head_keeps_its_own_scale(tmp_path):
+    path = tmp_path / 'scale.yaml'
+    path.write_text('format: zoedepth scale 1\nheads:\n  outdoor: {scale: 1.5, confidence: 1.0}\n')
+    settings = settings_from({'scale.file': str(path), 'depth.scale': 2.0})
+    scaling = Scaling(('indoor', 'outdoor'), settings)
+    depth_m = np.full((120, 160), 3.0, np.float32)
+    factors = [
+        scaling.factor(result_of(depth_m, head), RGB, None, settings, 0.0)
+        for head in ('indoor', 'outdoor')
+    ]
+    assert factors == pytest.approx([2.0, 3.0])
+
+
+def test_the_scale_is_saved_where_the_file_says_and_not_before_it_is_known(tmp_path):
+    path = tmp_path / 'new.yaml'
+    settings = settings_from({'camera.height': 0.8, 'scale.source': 'height'})
+    scaling, around = Scaling(('indoor',), settings), Surroundings()
+    with pytest.raises(ValueError, match='no scale is known'):
+        scaling.save(str(path))
+    with pytest.raises(ValueError, match='scale.file is empty'):
+        scaling.save('')
+    for i in range(20):
+        scaling.factor(result_of(np.ones((120, 160))), RGB, None, settings, 0.5 * i)
+        found = around.look(seen(HALL, scale=1 / 1.3)[1], settings, 0.5 * i)
+        scaling.observe_ground(found, settings, 0.5 * i)
+    assert scaling.save(str(path)) == str(path)
+    again = Scaling(('indoor',), settings_from({'scale.file': str(path)}))
+    target = again.report(None).state.target
+    assert target == pytest.approx(scaling.report(None).state.target, rel=1e-4)
+
+
+def test_a_file_that_is_wrong_or_missing_stops_the_start(tmp_path):
+    with pytest.raises(OSError, match='nowhere'):
+        Scaling(('indoor',), settings_from({'scale.file': str(tmp_path / 'nowhere.yaml')}))
+    path = tmp_path / 'x.yaml'
+    path.write_text('hello')
+    with pytest.raises(ValueError, match='x.yaml'):
+        Scaling(('indoor',), settings_from({'scale.file': str(path)}))
+
+
+def test_a_still_scene_is_held_and_a_hand_over_is_smooth_when_asked():
+    settings = settings_from({'depth.steady': True, 'router.handover': 2.0})
+    scaling = Scaling(('indoor', 'outdoor'), settings)
+    base_m, _ = seen(HALL)
+    tremble = np.exp(0.05 * np.random.default_rng(1).normal(size=60))
+    out = [
+        t * scaling.factor(result_of(base_m * np.float32(t)), RGB, None, settings, 0.1 * i)
+        for i, t in enumerate(tremble)
+    ]
+    assert np.std(np.log(out[20:])) < np.std(np.log(tremble[20:])) / 3
+    outdoor = result_of(base_m * np.float32(1.5), 'outdoor')
+    after = 1.5 * scaling.factor(outdoor, RGB, None, settings, 6.0)
+    assert after == pytest.approx(out[-1], rel=0.02)
+
+
+def test_the_focal_length_counts_by_the_training_camera_that_is_named():
+    camera = Camera(MODEL, None)
+    depth_m = np.ones((120, 160))
+    on = settings_from({'focal_correction': 'scale'})
+    named = settings_from({'focal_correction': 'scale', 'camera.training_hfov': 1.2})
+    scaling = Scaling(('indoor',), on)
+    own = MODEL.intrinsics.fx_px / 160 / (518.86 / 640)
+    assert scaling.factor(result_of(depth_m), RGB, camera, on, 0.0) == pytest.approx(own)
+    assert scaling.factor(result_of(depth_m), RGB, camera, named, 0.0) == pytest.approx(1.0)

@@ -1,0 +1,119 @@
+"""The factor on every depth: parameters, calibration, steadiness; pure, knows no message."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoedepth_ros.geometry.canonical import focal_factor
+from zoedepth_ros.geometry.ground import Ground
+from zoedepth_ros.geometry.scale import scale_from_height
+from zoedepth_ros.geometry.scale_file import load_scales, save_scales
+from zoedepth_ros.geometry.scale_tracker import ScaleState, ScaleTracker
+from zoedepth_ros.geometry.steady import Steadier, SteadySettings
+from zoedepth_ros.inference.result import DepthResult
+
+from .camera import Camera
+from .parameters import NodeSettings
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleReport:
+    """Hold what is said about the scale of the head in use."""
+
+    applied: float
+    """Factor on depth at the last picture, everything together."""
+
+    state: ScaleState
+    """Where the calibration is."""
+
+    ground: Ground | None
+    """Ground plane found last."""
+
+
+class Scaling:
+    """Keep one scale per head, and say what every depth map is multiplied by."""
+
+    def __init__(self, heads: tuple[str, ...], settings: NodeSettings) -> None:
+        """Read scale.file; raises ValueError or OSError saying what is wrong with it."""
+        path = settings.scale_file
+        known = load_scales(Path(path).expanduser()) if path else {}
+        self._trackers = {head: ScaleTracker(start=known.get(head)) for head in heads}
+        self._steadier: Steadier | None = None
+        self._steady_settings: SteadySettings | None = None
+        self._applied = self._calibrated = 1.0
+        self._head = heads[0]
+
+    @property
+    def head(self) -> str:
+        """The head of the last picture."""
+        return self._head
+
+    def report(self, ground: Ground | None) -> ScaleReport:
+        """Say where the scale is."""
+        return ScaleReport(self._applied, self._trackers[self._head].state, ground)
+
+    def factor(
+        self,
+        result: DepthResult,
+        rgb: NDArray[np.uint8],
+        camera: Camera | None,
+        settings: NodeSettings,
+        now_s: float,
+    ) -> float:
+        """Give the factor on this picture's depth."""
+        self._head = result.head
+        tracker = self._trackers[result.head]
+        tracker.limit_rate(settings.scale_max_rate)
+        calibrated = tracker.advance(now_s).scale
+        factor = settings.depth_scale * calibrated
+        if camera is not None and settings.focal_correction == 'scale':
+            hfov_rad = settings.camera_training_hfov_rad
+            factor *= focal_factor(
+                camera.model.intrinsics, result.head, training_hfov_rad=hfov_rad
+            )
+        steadier = self._steadier_for(settings)
+        held = 1.0
+        if steadier is not None:
+            held = steadier.factor(result.depth_m * np.float32(factor), rgb, result.head, now_s)
+        self._calibrated = calibrated * held
+        self._applied = factor * held
+        return self._applied
+
+    def observe_ground(self, ground: Ground | None, settings: NodeSettings, now_s: float) -> None:
+        """Take the fitted height of the camera as evidence, when the true one is known.
+
+        ground: fitted to points that were scaled by the last factor.
+        """
+        found = scale_from_height(ground, settings.camera_height_m)
+        if found is None:
+            return
+        without = replace(found, scale=found.scale * self._calibrated)
+        self._trackers[self._head].observe(without, now_s)
+
+    def save(self, path: str) -> str:
+        """Write the scales of all heads that have any evidence; gives the file's name.
+
+        Raises ValueError when there is nothing to write or nowhere to write it.
+        """
+        if not path:
+            raise ValueError('scale.file is empty: set it to where the scale is to be kept')
+        states = {h: t.state for h, t in self._trackers.items() if t.state.confidence > 0.0}
+        if not states:
+            raise ValueError('no scale is known yet: nothing is written')
+        target = Path(path).expanduser()
+        save_scales(target, states)
+        return str(target)
+
+    def _steadier_for(self, settings: NodeSettings) -> Steadier | None:
+        """Give the filter for these settings, or None when it has nothing to do."""
+        if not settings.depth_steady and settings.router_handover_s <= 0.0:
+            self._steadier, self._steady_settings = None, None
+            return None
+        wanted = SteadySettings(hold=settings.depth_steady, handover_s=settings.router_handover_s)
+        if self._steadier is None or wanted != self._steady_settings:
+            self._steadier, self._steady_settings = Steadier(wanted), wanted
+        return self._steadier
