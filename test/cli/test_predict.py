@@ -231,3 +231,69 @@ def test_the_real_small_network_runs_with_random_weights(folder, tmp_path, capsy
     assert predict(folder, '--out', tmp_path / 'out', *arguments) == 0
     assert 'WARNING  RANDOM WEIGHTS: NOT DEPTH' in capsys.readouterr().out
     assert np.isfinite(np.load(tmp_path / 'out' / 'b_depth.npy')).all()
+
+
+@pytest.fixture
+def film(tmp_path):
+    """Twelve frames at 10 Hz, each brighter than the last."""
+    path = tmp_path / 'drive.avi'
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'MJPG'), 10.0, (40, 31))
+    for number in range(12):
+        writer.write(np.full((31, 40, 3), 20 * number, np.uint8))
+    writer.release()
+    return path
+
+
+def test_a_film_becomes_a_depth_png_a_frame_a_film_of_colours_and_a_table(film, tmp_path, fake):
+    fake.depth = lambda rgb, head: np.full(rgb.shape[:2], 1.0 + rgb.mean() / 100.0, np.float32)
+    assert predict(film, '--out', tmp_path / 'out') == 0
+    names = sorted(path.name for path in (tmp_path / 'out' / 'drive_depth').iterdir())
+    assert names == [f'{number:06d}.png' for number in range(12)]
+    last = cv2.imread(str(tmp_path / 'out' / 'drive_depth' / '000011.png'), cv2.IMREAD_UNCHANGED)
+    assert last.dtype == np.uint16
+    assert last.mean() == pytest.approx(3200, abs=20)  # 220 of brightness, through JPEG
+    table = (tmp_path / 'out' / 'drive_frames.csv').read_text().splitlines()
+    assert table[0] == 'frame,time_s,head,indoor,outdoor,median_depth_m'
+    assert table[5].startswith('4,0.400,indoor,0.900,0.100,1.7')  # 80, through JPEG
+    assert len(table) == 13
+    colors = cv2.VideoCapture(str(tmp_path / 'out' / 'drive_color.mp4'))
+    assert colors.get(cv2.CAP_PROP_FRAME_COUNT) == 12
+    assert colors.get(cv2.CAP_PROP_FPS) == pytest.approx(10.0)
+    assert colors.get(cv2.CAP_PROP_FRAME_WIDTH) == 80  # picture and depth beside each other
+
+
+def test_the_rate_leaves_frames_of_a_film_out(film, tmp_path, fake):
+    predict(film, '--out', tmp_path / 'out', '--rate', '5')
+    assert fake.calls == 6
+    times = [line.split(',')[1] for line in (tmp_path / 'out/drive_frames.csv').open()]
+    assert times[1:4] == ['0.000', '0.200', '0.400']
+    colors = cv2.VideoCapture(str(tmp_path / 'out' / 'drive_color.mp4'))
+    assert colors.get(cv2.CAP_PROP_FPS) == pytest.approx(5.0)
+
+
+def test_the_head_of_a_film_does_not_flicker_with_the_router(film, tmp_path, fake):
+    verdicts = iter(['indoor', *['outdoor', 'indoor'] * 5, 'outdoor'])
+    fake.router = lambda rgb: {
+        head: 0.6 if head == verdict else 0.4
+        for verdict in [next(verdicts)]
+        for head in ('indoor', 'outdoor')
+    }
+    predict(film, '--out', tmp_path / 'out')
+    assert fake.asked_heads == ['auto', *['indoor'] * 11]
+
+
+def test_a_film_that_is_none_is_named_and_the_pictures_go_on(folder, tmp_path, fake, capsys):
+    (tmp_path / 'bad.mp4').write_bytes(b'not a film')
+    arguments = (tmp_path / 'bad.mp4', tmp_path / 'missing.mp4', folder / 'a.png')
+    assert predict(*arguments, '--out', tmp_path / 'out') == 1
+    errors = capsys.readouterr().err
+    assert 'bad.mp4' in errors
+    assert 'missing.mp4' in errors
+    names = sorted(path.name for path in (tmp_path / 'out').iterdir())
+    assert names == ['a.ply', 'a_color.png', 'a_depth.npy', 'a_depth.png']
+
+
+def test_a_film_is_never_overwritten(film, tmp_path, fake):
+    inside = tmp_path / 'walk_color.mp4'
+    film.rename(inside)
+    assert predict(inside, tmp_path / 'walk.mp4', '--out', tmp_path) == 2

@@ -1,4 +1,4 @@
-"""`zoedepth predict PICTURE…`: depth of pictures, as files."""
+"""`zoedepth predict PICTURE…`: depth of pictures and films, as files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from zoedepth_ros.inference.result import DepthPredictor, DepthResult
 
 NAME = 'predict'
-HELP = 'write the depth of pictures: PNG in millimetres, NumPy, colours, point cloud'
+HELP = 'write the depth of pictures and films: PNG in millimetres, NumPy, colours, point cloud'
 
 DEFAULT_MODEL = 'ZoeD_M12_NK'
 DEFAULT_HFOV_DEG = 55.0
@@ -26,7 +26,7 @@ DEFAULT_HFOV_DEG = 55.0
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add = parser.add_argument
-    add('pictures', metavar='PICTURE', nargs='+', help='picture, or folder of pictures')
+    add('pictures', metavar='PICTURE', nargs='+', help='picture, folder of pictures, film')
     add('--out', metavar='DIR', default='out/predict', help='folder to write to (%(default)s)')
     add('--model', default=DEFAULT_MODEL, help='a name of `zoedepth models` (%(default)s)')
     add(
@@ -51,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='horizontal field of view of the upright picture, for the cloud '
         f'(default: {DEFAULT_HFOV_DEG:g} is assumed)',
     )
+    add('--rate', type=float, default=0.0, metavar='HZ', help='frames of a film, a second (all)')
     add(
         '--no-edge-filter',
         action='store_true',
@@ -60,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Predict every picture; one that cannot be read is named and the others go on."""
+    from zoedepth_ros.cli.films import is_film
     from zoedepth_ros.cli.pictures import find_pictures, output_names
     from zoedepth_ros.inference.result import InferenceError, check_head
 
@@ -67,6 +69,8 @@ def run(args: argparse.Namespace) -> int:
     out = Path(args.out).expanduser()
     targets = [out / name for name in output_names(paths)]
     _refuse_overwriting(paths, targets)
+    if not args.rate >= 0.0:
+        raise ValueError(f'--rate must be 0 or more frames a second, got {args.rate:g}')
     predictor = _predictor(args)
     check_head(args.head, predictor.heads)
     out.mkdir(parents=True, exist_ok=True)
@@ -74,20 +78,44 @@ def run(args: argparse.Namespace) -> int:
     failures = 0
     for number, (path, target) in enumerate(zip(paths, targets, strict=True), 1):
         print(f'[{number}/{len(paths)}] {path}', flush=True)
-        rgb = _read(path)
-        if rgb is None:
-            failures += 1
-            continue
-        start_s = time.perf_counter()
+        work = _film if is_film(path) else _picture
         try:
-            result = predictor(rgb, args.head)
+            failures += not work(path, target, predictor, args)
         except InferenceError as error:
             failures += 1
             _complain(f'{path}: {error}')
-            continue
-        _describe(result, time.perf_counter() - start_s)
-        _write(target, rgb, result, predictor.trained_on, args)
     return _conclude(predictor, len(paths), failures)
+
+
+def _picture(
+    path: Path, target: Path, predictor: DepthPredictor, args: argparse.Namespace
+) -> bool:
+    """Predict one picture; tell whether it could be read."""
+    rgb = _read(path)
+    if rgb is None:
+        return False
+    start_s = time.perf_counter()
+    result = predictor(rgb, args.head)
+    _describe(result, time.perf_counter() - start_s)
+    _write(target, rgb, result, predictor.trained_on, args)
+    return True
+
+
+def _film(path: Path, target: Path, predictor: DepthPredictor, args: argparse.Namespace) -> bool:
+    """Predict one film; tell whether it could be read."""
+    from zoedepth_ros.cli.films import film_files, predict_film
+
+    files, start_s = film_files(target), time.perf_counter()
+    try:
+        path.open('rb').close()  # OpenCV does not say why it cannot
+        count = predict_film(path, files, predictor, args.head, args.rate)
+    except (ValueError, OSError) as error:
+        _complain(str(error))
+        return False
+    elapsed_s = time.perf_counter() - start_s
+    print(f'    {count} frames, {elapsed_s / count:.2f} s each')
+    print(f'    -> {files.folder}/, {files.color.name}, {files.table.name}')
+    return True
 
 
 def _predictor(args: argparse.Namespace) -> DepthPredictor:
@@ -208,7 +236,7 @@ def _refuse_overwriting(paths: list[Path], targets: list[Path]) -> None:
     """Raise ValueError when a result would replace one of the pictures."""
     inputs = {path.resolve() for path in paths}
     for target in targets:
-        for file in _files(target):
+        for file in (*_files(target), target.with_name(f'{target.name}_color.mp4')):
             if file.resolve() in inputs:
                 raise ValueError(f'{file} is one of the pictures: choose another --out')
 
