@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,6 +21,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--weights', metavar='FILE', help="instead of the recipe's weights")
     parser.add_argument(
         '--restart', action='store_true', help='start over although the output holds a run'
+    )
+    parser.add_argument(
+        '--embed',
+        metavar='DIR',
+        help='afterwards score the best weights on drawn scenes and write them there in float16, '
+        'as the package carries them',
     )
     parser.add_argument(
         '--device', default='auto', help='auto, cpu, cuda or cuda:N (default: %(default)s)'
@@ -46,7 +53,16 @@ def run(args: argparse.Namespace) -> int:
         distributed.leave()
     if process.leads:
         print(f'best weights: {best}')
+        if args.embed:
+            _embed(config.model, best, args)
     return 0
+
+
+def _embed(model: str, best: Path, args: argparse.Namespace) -> None:
+    from zoedepth_ros.training.embed import embed, scores
+
+    path, report = embed(model, best, Path(args.config), folder=Path(args.embed))
+    print(f'{path}: {scores(report)["held_out"]}')
 
 
 def _overridden(config: TrainingConfig, args: argparse.Namespace) -> TrainingConfig:

@@ -1,0 +1,53 @@
+import json
+
+import pytest
+import torch
+from safetensors import safe_open
+
+from zoedepth_ros.build import build_predictor
+from zoedepth_ros.model.config import preset
+from zoedepth_ros.model.zoedepth import ZoeDepth, create_model
+from zoedepth_ros.training import embed as module
+from zoedepth_ros.training.embed import embed
+from zoedepth_ros.weights.load import load_weights, save_weights
+
+MODEL = 'ZoeD_tiny_NK'
+
+
+@pytest.fixture
+def trained(tmp_path):
+    network = create_model(preset(MODEL), 3)
+    save_weights(network, tmp_path / 'best.safetensors')
+    (tmp_path / 'recipe.yaml').write_text('model: ZoeD_tiny_NK\n')
+    return network, tmp_path / 'best.safetensors', tmp_path / 'recipe.yaml'
+
+
+def test_the_package_gets_half_the_bytes_and_the_whole_story(trained, tmp_path):
+    network, weights, recipe = trained
+    path, report = embed(MODEL, weights, recipe, samples=2, folder=tmp_path / 'embedded')
+    with safe_open(path, 'pt') as file:
+        facts = file.metadata()
+        assert {file.get_tensor(name).dtype for name in file.keys()} == {torch.float16}  # noqa: SIM118
+    assert facts['trained_on'].startswith('drawn scenes')
+    assert facts['recipe'] == 'model: ZoeD_tiny_NK\n'
+    assert facts['generator_version'].isdigit()
+    held_out = json.loads(facts['held_out'])
+    assert held_out['n_scenes'] == 2
+    expected = report.reports['indoor'].metrics.abs_rel
+    assert held_out['indoor']['abs_rel'] == pytest.approx(expected, abs=1e-4)
+    loaded = ZoeDepth(preset(MODEL))
+    load_weights(loaded, path)
+    for mine, theirs in zip(loaded.parameters(), network.parameters(), strict=True):
+        assert mine.dtype == torch.float32
+        assert torch.allclose(mine, theirs, rtol=1e-3, atol=1e-6)
+    assert build_predictor(MODEL, path, device='cpu').trained_on.startswith('drawn scenes')
+
+
+def test_a_network_that_is_too_large_leaves_what_was_there(trained, tmp_path, monkeypatch):
+    _, weights, recipe = trained
+    (tmp_path / f'{MODEL}.safetensors').write_bytes(b'before')
+    monkeypatch.setattr(module, 'LARGEST_BYTES', 1000)
+    with pytest.raises(ValueError, match='more than 1000'):
+        embed(MODEL, weights, recipe, samples=2, folder=tmp_path)
+    assert (tmp_path / f'{MODEL}.safetensors').read_bytes() == b'before'
+    assert not (tmp_path / f'{MODEL}.new').exists()

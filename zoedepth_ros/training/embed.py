@@ -1,0 +1,103 @@
+"""A trained network into the package: float16, scored, and telling where it came from."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import subprocess
+from pathlib import Path
+
+import torch
+
+from zoedepth_ros.build import build_predictor
+from zoedepth_ros.data.sample import DOMAINS
+from zoedepth_ros.data.synthetic.scene import GENERATOR_VERSION
+from zoedepth_ros.evaluation.scenes import ScenesReport, evaluate_scenes
+from zoedepth_ros.model.config import preset
+from zoedepth_ros.model.zoedepth import ZoeDepth
+from zoedepth_ros.weights.load import load_weights, save_weights
+from zoedepth_ros.weights.registry import EMBEDDED_FOLDER
+
+LARGEST_BYTES = 16_000_000
+"""What a network in the package may weigh."""
+
+HELD_OUT_SEED = 2026
+"""Seed of the evaluation whose scores go into the file."""
+
+TRAINED_ON = 'drawn scenes: depth on photographs is a demonstration'
+
+
+def embed(
+    model: str,
+    weights: Path,
+    recipe: Path,
+    *,
+    samples: int = 200,
+    folder: Path = EMBEDDED_FOLDER,
+    note: str = '',
+) -> tuple[Path, ScenesReport]:
+    """Write a network's weights in float16 with what is known about them, and score that file.
+
+    Raises ValueError, and leaves what was there, when the file would be too large.
+    """
+    network = ZoeDepth(preset(model))
+    load_weights(network, weights)
+    folder.mkdir(parents=True, exist_ok=True)
+    scratch, path = folder / f'{model}.new', folder / f'{model}.safetensors'
+    facts = {**origin(recipe), **({'note': note} if note else {})}
+    try:
+        save_weights(network, scratch, facts, dtype=torch.float16)
+        size = scratch.stat().st_size
+        if size > LARGEST_BYTES:
+            raise ValueError(f'{model} would take {size} bytes, more than {LARGEST_BYTES}')
+        report = score(model, scratch, samples)
+        save_weights(network, scratch, {**facts, **scores(report)}, dtype=torch.float16)
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)
+    return path, report
+
+
+def score(model: str, weights: Path, samples: int) -> ScenesReport:
+    """Evaluate on scenes that no training sees."""
+    predictor = build_predictor(model, weights, device='cpu', precision='fp32')
+    return evaluate_scenes(predictor, seed=HELD_OUT_SEED, n_samples=samples)
+
+
+def scores(report: ScenesReport) -> dict[str, str]:
+    """Return the scores for the file."""
+    table = {
+        domain: {
+            name: round(getattr(report.reports[domain].metrics, name), 4)
+            for name in ('abs_rel', 'delta1', 'rmse')
+        }
+        for domain in DOMAINS
+    }
+    held_out = {
+        'seed': report.seed,
+        'n_scenes': sum(len(r.pictures) for r in report.reports.values()),
+        'router_accuracy': report.router_accuracy,
+        **table,
+    }
+    return {'held_out': json.dumps(held_out)}
+
+
+def origin(recipe: Path) -> dict[str, str]:
+    """Return how, on what, when and with which commit a network was trained."""
+    return {
+        'trained_on': TRAINED_ON,
+        'generator_version': str(GENERATOR_VERSION),
+        'recipe': recipe.read_text(encoding='utf-8'),
+        'date': datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
+        'commit': _commit(),
+    }
+
+
+def _commit() -> str:
+    """Return the commit of the sources, or 'unknown' outside a clone."""
+    command = ['git', '-C', str(Path(__file__).parent), 'rev-parse', 'HEAD']
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return 'unknown'
+    return done.stdout.strip()
