@@ -91,3 +91,15 @@ def test_recipes_for_fine_tuning_have_the_papers_numbers(name, rate, divisors, s
     assert {d.domain: d.max_depth_m for d in config.domains} == sizes
     brightness = {'indoor': (0.75, 1.25), 'outdoor': (0.9, 1.1)}
     assert all(d.brightness == brightness[d.domain] for d in config.domains)
+
+
+def test_the_recipe_of_the_embedded_network_has_both_stages_and_both_domains():
+    config = read_config(RECIPES / 'train_embedded.yaml')
+    assert config.model == 'ZoeD_S_NK'
+    assert [d.domain for d in config.domains] == ['indoor', 'outdoor']
+    assert [stage.loss for stage in config.stages] == ['relative', 'metric', 'metric']
+    first, count = config.domains[1].seed, config.domains[1].pictures
+    held_out = 2**40  # where the scenes for evaluation begin
+    assert config.domains[0].pictures <= first, 'no seed twice'
+    assert first + count <= config.domains[0].validation_seed
+    assert config.domains[0].validation_seed + 10**6 < held_out
