@@ -81,6 +81,8 @@ def test_all_is_well_when_depth_flows():
 
 def test_new_drops_are_a_warning_and_old_ones_are_not():
     statistics, diagnostics = Statistics(), Diagnostics('n')
+    for _ in range(5):
+        statistics.note_received()
     statistics.note_drop('too old')
     assert level(diagnostics, report(statistics)) == DiagnosticStatus.WARN
     assert level(diagnostics, report(statistics)) == DiagnosticStatus.OK

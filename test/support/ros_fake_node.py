@@ -9,7 +9,10 @@ import time
 import numpy as np
 from fake_predictor import FakePredictor
 
+from zoedepth_ros.inference.result import DeviceLost, OutOfMemory
 from zoedepth_ros.ros.main import end, run
+
+OWN_SIZE = (384, 512)
 
 
 def plane_depth(plane: list[float], camera: list[float]):
@@ -25,9 +28,19 @@ def plane_depth(plane: list[float], camera: list[float]):
 
 
 class Dark(FakePredictor):
-    """Fail on a picture that is black in every pixel, as a network might."""
+    """Fail on a picture that is black in every pixel, as a network might.
+
+    lost_at, full_at: brightness of pictures on which the device is lost, or has too little memory
+    for a network of its own size.
+    """
+
+    lost_at = full_at = None
 
     def __call__(self, rgb, head='auto', *, route=True):
+        if self.device != 'cpu' and rgb[0, 0, 0] == self.lost_at:
+            raise DeviceLost(f'{self.device}: CUDA error: gone')
+        if self.network == OWN_SIZE and rgb[0, 0, 0] == self.full_at:
+            raise OutOfMemory(f'{self.device}: out of memory')
         if not rgb.any():
             raise RuntimeError('a black picture')
         return super().__call__(rgb, head, route=route)
@@ -52,7 +65,14 @@ def make_predictor(settings):
     by_head = options.pop('depth_by_head', None)
     if by_head:
         options['depth'] = lambda rgb, head: np.full(rgb.shape[:2], by_head[head])
-    return Dark(**{'model_name': settings.model, **options})
+    failures = {name: options.pop(name, None) for name in ('lost_at', 'full_at')}
+    if 'device' in options and settings.device == 'cpu':  # as told after a loss
+        options['device'] = 'cpu'
+    if settings.network_height:
+        options['network'] = (settings.network_height, settings.network_width)
+    made = Dark(**{'model_name': settings.model, 'network': OWN_SIZE, **options})
+    made.lost_at, made.full_at = failures['lost_at'], failures['full_at']
+    return made
 
 
 if __name__ == '__main__':

@@ -50,26 +50,40 @@ class DepthResult:
 class DepthPredictor(Protocol):
     """Turn pictures into depth; what the ROS node and the command line are written against."""
 
-    model_name: str
-    """The preset, such as 'ZoeD_M12_NK'."""
+    @property
+    def model_name(self) -> str:
+        """The preset, such as 'ZoeD_M12_NK'."""
+        ...
 
-    heads: tuple[str, ...]
-    """The heads the model has, in the order ('indoor', 'outdoor')."""
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """The heads the model has, in the order ('indoor', 'outdoor')."""
+        ...
 
-    device: str
-    """Where it runs: 'cpu', 'cuda:0'."""
+    @property
+    def device(self) -> str:
+        """Where it runs: 'cpu', 'cuda:0'."""
+        ...
 
-    precision: str
-    """'fp32', 'bf16' or 'fp16'."""
+    @property
+    def precision(self) -> str:
+        """'fp32', 'bf16' or 'fp16'."""
+        ...
 
-    weights_origin: str
-    """Where the parameters came from: 'random', or the file with its format and checksum."""
+    @property
+    def weights_origin(self) -> str:
+        """Where the parameters came from: 'random', or the file with its format and checksum."""
+        ...
 
-    trained_on: str
-    """'' for released weights, otherwise a warning to show wherever the model runs."""
+    @property
+    def trained_on(self) -> str:
+        """'' for released weights, otherwise a warning to show wherever the model runs."""
+        ...
 
-    preprocess_ms: float
-    """How long the last picture took to reach the network [ms]; NaN where nobody can tell."""
+    @property
+    def preprocess_ms(self) -> float:
+        """How long the last picture took to reach the network [ms]; NaN where nobody can tell."""
+        ...
 
     @property
     def device_memory_mb(self) -> float:

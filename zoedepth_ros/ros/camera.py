@@ -32,8 +32,12 @@ class CameraUnknown(ValueError):  # noqa: N818
 class Camera:
     """Hold one camera at one picture size, with what is expensive to compute."""
 
-    def __init__(self, model: CameraModel, info: Any) -> None:
-        """info: the CameraInfo of the depth image, whose header is set for each frame."""
+    def __init__(self, model: CameraModel, info: Any, *, assumed: bool = False) -> None:
+        """info: the CameraInfo of the depth image, whose header is set for each frame.
+
+        assumed: made from camera.hfov instead of a calibration.
+        """
+        self.assumed = assumed
         self.model = model
         self._info = info
         self._rays: NDArray[np.float32] | None = None
@@ -119,7 +123,7 @@ def _make_camera(msg: Any, height: int, width: int, hfov_rad: float, rectified: 
     calibrated = msg is not None and msg.k[0] != 0.0
     if not calibrated and hfov_rad > 0.0:
         intrinsics = Intrinsics.from_hfov(width, height, hfov_rad)
-        return Camera(CameraModel(intrinsics), info_from_intrinsics(intrinsics))
+        return Camera(CameraModel(intrinsics), info_from_intrinsics(intrinsics), assumed=True)
     if msg is None:
         raise CameraUnknown(
             'no camera_info', 'no camera_info yet: depth without points; set camera.hfov to guess'

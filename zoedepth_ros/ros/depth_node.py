@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from functools import wraps
@@ -14,18 +15,19 @@ from std_srvs.srv import SetBool, Trigger
 from zoedepth_ros.inference.result import DepthPredictor
 
 from . import status
+from .degrade import DegradingPredictor
 from .frame_worker import FrameWorker
 from .inputs import Inputs
 from .node_parameters import NodeParameters
 from .parameters import NodeSettings, PredictorSettings
 from .processor import FAILED, SUPERSEDED, Frame, FrameProcessor
 from .publishers import Publishers
+from .qos_watch import QosWatch
 from .statistics import Statistics
 from .status_reporter import StatusReporter
 
 WARM_UP_SIZE = (480, 640)  # height, width [px]: the commonest camera; others warm up on arrival
 STOP_TIMEOUT_S = 10.0
-STARVED_AFTER_S = 2.0
 
 Transition = Callable[[Any, LifecycleState], TransitionCallbackReturn]
 
@@ -65,6 +67,7 @@ class DepthNode(LifecycleNode):
         self.failure = ''
         self._make_predictor = make_predictor
         self._statistics = Statistics()
+        self._qos_watch = QosWatch(self, self.get_logger().warning)
         self._processor: FrameProcessor | None = None
         self._loaded: PredictorSettings | None = None
         self._topics: Publishers | None = None
@@ -75,9 +78,12 @@ class DepthNode(LifecycleNode):
         self._node_parameters = NodeParameters(self, self._is_active, self._why_unfit)
         # Not the node's clock: with use_sim_time and no /clock yet it stands still.
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self._reporter = StatusReporter(self, self._condition, self._statistics)
+        self._reporter = StatusReporter(
+            self, self._condition, self._statistics, lambda: self._node_parameters.settings
+        )
         self.create_timer(1.0, self._reporter.report, clock=self._steady)
         self.create_service(SetBool, '~/enable', self._on_enable)
+        self.create_service(Trigger, '~/recover', self._on_recover)
         self.create_service(Trigger, '~/save_scale', self._on_save_scale)
         if self._node_parameters.settings.autostart:
             self._start_timer = self.create_timer(0.0, self._start, clock=self._steady)
@@ -86,7 +92,7 @@ class DepthNode(LifecycleNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load and warm up."""
         self._statistics.reset()
-        self._topics = Publishers(self)
+        self._topics = Publishers(self, self._qos_watch)
         try:
             self._load(self._node_parameters.settings)
         except BaseException:
@@ -102,7 +108,7 @@ class DepthNode(LifecycleNode):
             self._load(settings)
         assert self._processor is not None
         self._worker = FrameWorker(self._processor.process, self._on_work_failed)
-        self._inputs = Inputs(self, settings.image_transport, self._on_picture)
+        self._inputs = Inputs(self, settings.image_transport, self._on_picture, self._qos_watch)
         self._processor.follow(self._inputs.camera_keeper)
         self._active_since_s = time.monotonic()
         self.get_logger().info(f'active: pictures from {self._inputs.image_topic}')
@@ -151,7 +157,9 @@ class DepthNode(LifecycleNode):
     def _load(self, settings: NodeSettings) -> None:
         assert self._topics is not None
         self._processor, self._loaded = None, None  # free the old one first: two may not fit
-        predictor = self._make_predictor(settings.predictor)
+        predictor = DegradingPredictor(
+            self._make_predictor, settings.predictor, self.get_logger().warning
+        )
         reason = _why_unfit(settings, predictor)
         if reason is not None:
             raise ValueError(reason)
@@ -217,6 +225,15 @@ class DepthNode(LifecycleNode):
             response.success, response.message = False, describe(error)
         return response
 
+    def _on_recover(self, request: Any, response: Any) -> Any:
+        processor = self._processor
+        lacking = processor is not None and processor.recover()
+        response.success = lacking or processor is not None
+        response.message = 'nothing to recover from' if processor else 'the node is not configured'
+        if lacking:
+            response.message = 'with the next picture, which is given up for it'
+        return response
+
     def _is_active(self) -> bool:
         return self._worker is not None
 
@@ -227,22 +244,38 @@ class DepthNode(LifecycleNode):
     def _condition(self) -> status.Condition:
         processor = self._processor
         if processor is None:
-            return status.Condition(status.UNCONFIGURED, None, '', (0, 0))
+            return status.Condition(
+                status.UNCONFIGURED, None, '', (0, 0), notices=self._common_notices()
+            )
         return status.Condition(
             self._state(),
             processor.predictor,
             processor.head,
             processor.network_size,
             processor.scale,
+            notices=(*self._common_notices(), *processor.notices),
+            silence_s=self._silence_s() if self._is_active() else math.nan,
+            router_probabilities=processor.router_probabilities,
+            is_router_uncertain=processor.is_router_uncertain,
         )
+
+    def _common_notices(self) -> tuple[str, ...]:
+        ours = (self.get_name(), self.get_namespace())
+        names = [found[:2] for found in self.get_node_names_and_namespaces()].count(ours)
+        twins = (f'{names} nodes are called {self.get_fully_qualified_name()}',) * (names > 1)
+        return (*twins, *self._qos_watch.problems())
+
+    def _silence_s(self) -> float:
+        return self._statistics.silence_s(self._active_since_s)
 
     def _state(self) -> str:
         if not self._is_active():
             return status.INACTIVE
         if not self._enabled:
             return status.DISABLED
-        waiting_s = time.monotonic() - self._active_since_s
-        if self._statistics.rate_hz('input') < 0.2 and waiting_s > STARVED_AFTER_S:
+        if self._processor is not None and self._processor.has_failed:
+            return status.FAILED
+        if self._silence_s() > self._node_parameters.settings.warn_silence_s:
             return status.STARVED
         publishers = self._topics
         return status.WORKING if publishers and publishers.listened() else status.IDLE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from rclpy.node import Node
@@ -10,6 +11,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from . import qos
 from .camera import CameraKeeper
+from .qos_watch import QosWatch
 
 _COMPRESSED = '/compressed'
 
@@ -17,32 +19,31 @@ _COMPRESSED = '/compressed'
 class Inputs:
     """Own the subscriptions between activate and deactivate."""
 
-    def __init__(self, node: Node, transport: str, on_picture: Callable[[Any], None]) -> None:
+    def __init__(
+        self, node: Node, transport: str, on_picture: Callable[[Any], None], watch: QosWatch
+    ) -> None:
         """Subscribe to pictures by 'raw' or 'compressed' transport, and to their camera_info."""
         self._node = node
         self.image_topic, info_topic = find_topics(node, transport)
         self.camera_keeper = CameraKeeper(topic_is_rectified=is_rectified(self.image_topic))
         kind = CompressedImage if transport == 'compressed' else Image
-        self._subscriptions = [
-            node.create_subscription(
-                kind,
-                self.image_topic,
-                on_picture,
+        self._subscriptions: dict[str, Any] = {}
+        for topic_type, topic, callback in (
+            (kind, self.image_topic, on_picture),
+            (CameraInfo, info_topic, self.camera_keeper.set_info),
+        ):
+            self._subscriptions[topic] = node.create_subscription(
+                topic_type,
+                topic,
+                callback,
                 qos.sensor_input(),
                 qos_overriding_options=qos.overridable(),
-            ),
-            node.create_subscription(
-                CameraInfo,
-                info_topic,
-                self.camera_keeper.set_info,
-                qos.sensor_input(),
-                qos_overriding_options=qos.overridable(),
-            ),
-        ]
+                event_callbacks=watch.subscription(topic, partial(self._subscriptions.get, topic)),
+            )
 
     def destroy(self) -> None:
         """Unsubscribe."""
-        for subscription in self._subscriptions:
+        for subscription in self._subscriptions.values():
             self._node.destroy_subscription(subscription)
         self._subscriptions.clear()
 

@@ -401,6 +401,69 @@ class NodeSettings:
         "Whether pictures are rectified (P) or raw (K with D); auto: 'rect' in the topic's name.",
         choices=('auto', 'rectified', 'raw'),
     )
+    warn_silence_s: float = _parameter(
+        'diagnostics.warn_silence',
+        2.0,
+        'Without pictures for this long the state is starved, a WARN [s].',
+        low=0.1,
+        high=3600.0,
+    )
+    error_silence_s: float = _parameter(
+        'diagnostics.error_silence',
+        10.0,
+        'Without pictures for this long is an ERROR [s]; 0.0 is never.',
+        low=0.0,
+        high=3600.0,
+    )
+    warn_age_s: float = _parameter(
+        'diagnostics.warn_age',
+        0.0,
+        '95th percentile of the age of published depth that is a WARN [s]; 0.0 is never.',
+        low=0.0,
+        high=3600.0,
+    )
+    error_age_s: float = _parameter(
+        'diagnostics.error_age',
+        0.0,
+        '95th percentile of the age of published depth that is an ERROR [s]; 0.0 is never.',
+        low=0.0,
+        high=3600.0,
+    )
+    warn_rate_hz: float = _parameter(
+        'diagnostics.warn_rate',
+        0.0,
+        'Fewer depth images than this, while somebody listens, are a WARN [Hz]; 0.0 is never.',
+        low=0.0,
+        high=_MAX_RATE_HZ,
+    )
+    error_rate_hz: float = _parameter(
+        'diagnostics.error_rate',
+        0.0,
+        'Fewer depth images than this, while somebody listens, are an ERROR [Hz]; 0.0 is never.',
+        low=0.0,
+        high=_MAX_RATE_HZ,
+    )
+    warn_drops: float = _parameter(
+        'diagnostics.warn_drops',
+        0.0,
+        'A larger share of pictures dropped for a fault in the last second is a WARN, 0 to 1.',
+        low=0.0,
+        high=1.0,
+    )
+    error_drops: float = _parameter(
+        'diagnostics.error_drops',
+        0.9,
+        'A larger share of pictures dropped for a fault in the last second is an ERROR, 0 to 1.',
+        low=0.0,
+        high=1.0,
+    )
+    warn_memory_mb: float = _parameter(
+        'diagnostics.warn_memory',
+        0.0,
+        'More memory of the process than this is a WARN [MB]; 0.0 is never.',
+        low=0.0,
+        high=1e6,
+    )
 
     def __post_init__(self) -> None:
         if 0.0 < self.depth_max_m <= self.depth_min_m:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +21,7 @@ from zoedepth_ros.inference.result import AUTO, DepthPredictor, DepthResult
 
 from .camera import Camera, CameraKeeper, CameraUnknown
 from .conversions import ConversionError, rgb_from_compressed, rgb_from_image
+from .degrade import DegradingPredictor
 from .outputs import Outputs, domain
 from .parameters import NodeSettings
 from .publishers import Publishers
@@ -72,6 +75,7 @@ class FrameProcessor:
         self._order = StampOrder()
         self._policy = HeadPolicy(predictor.heads)
         self._started = False
+        self._camera_assumed = False
         self._busy = threading.Lock()
 
     @property
@@ -87,6 +91,35 @@ class FrameProcessor:
     def save_scale(self) -> str:
         """Write the scales to scale.file and give its name; raises ValueError or OSError."""
         return self._scaling.save(self._settings().scale_file)
+
+    @property
+    def router_probabilities(self) -> dict[str, float]:
+        """The running mean of the router's verdicts; {} before the first."""
+        return self._policy.smoothed
+
+    @property
+    def is_router_uncertain(self) -> bool:
+        """Whether the verdicts are so close that the head is kept."""
+        shares = sorted(self._policy.smoothed.values())
+        return len(shares) > 1 and shares[-1] - shares[-2] < self._settings().router_hysteresis
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What is not as it should be, in words."""
+        told = self.predictor.notices if isinstance(self.predictor, DegradingPredictor) else ()
+        if not self._camera_assumed:
+            return told
+        hfov_rad = self._settings().camera_hfov_rad
+        return (*told, f'no usable camera_info: camera.hfov {hfov_rad:.3g} rad is assumed')
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the network is out of service until somebody asks for recovery."""
+        return isinstance(self.predictor, DegradingPredictor) and self.predictor.failed
+
+    def recover(self) -> bool:
+        """Ask for the network as it was asked for; False when nothing lacks."""
+        return isinstance(self.predictor, DegradingPredictor) and self.predictor.recover()
 
     def follow(self, camera_keeper: CameraKeeper) -> None:
         """Take intrinsics from here from now on."""
@@ -172,11 +205,22 @@ class FrameProcessor:
         )
         head = policy.head if self._is_forced() or self._started else AUTO
         route = plan.router and (plan.domain or not self._is_forced())
-        with self._statistics.stage('network'):
+        with self._network_stages():
             result = self._measured(rgb, head, camera, settings, route=route)
         self.network_size = self.predictor.network_size(*rgb.shape[:2])
         self._started = True
         return result
+
+    @contextmanager
+    def _network_stages(self) -> Iterator[None]:
+        """Measure the network, without the way to it where the predictor knows that."""
+        start_s = time.monotonic()
+        yield
+        took_ms, before_ms = 1e3 * (time.monotonic() - start_s), self.predictor.preprocess_ms
+        if math.isfinite(before_ms):
+            self._statistics.stages_ms['preprocess'].add(before_ms)
+            took_ms -= before_ms
+        self._statistics.stages_ms['network'].add(took_ms)
 
     def _route(self, plan: Plan, frame: Frame, result: DepthResult) -> None:
         verdict = result.router_probabilities
@@ -247,7 +291,9 @@ class FrameProcessor:
 
     def _camera(self, plan: Plan, rgb: NDArray[np.uint8], settings: NodeSettings) -> Camera | None:
         try:
-            return self._camera_keeper.camera(rgb.shape[0], rgb.shape[1], settings)
+            camera = self._camera_keeper.camera(rgb.shape[0], rgb.shape[1], settings)
+            self._camera_assumed = camera.assumed
+            return camera
         except CameraUnknown as error:
             if (
                 plan.needs_points

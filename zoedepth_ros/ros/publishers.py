@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
@@ -10,6 +11,7 @@ from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2
 from zoedepth_ros.msg import Domain
 
 from . import qos
+from .qos_watch import QosWatch
 
 TOPICS: dict[str, Any] = {
     'depth/image': Image,
@@ -28,13 +30,17 @@ TOPICS: dict[str, Any] = {
 class Publishers:
     """Own the output topics between configure and cleanup."""
 
-    def __init__(self, node: LifecycleNode) -> None:
+    def __init__(self, node: LifecycleNode, watch: QosWatch) -> None:
         """Create them; they send only while the node is active."""
         self._node = node
         self._by_topic: dict[str, Any] = {}
         for topic, kind in TOPICS.items():
             self._by_topic[topic] = node.create_lifecycle_publisher(
-                kind, topic, qos.output(), qos_overriding_options=qos.overridable()
+                kind,
+                topic,
+                qos.output(),
+                qos_overriding_options=qos.overridable(),
+                event_callbacks=watch.publisher(topic, partial(self._by_topic.get, topic)),
             )
 
     def listened(self) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 
 from .rates import RateMeter, Window
 
-STAGES = ('wait', 'decode', 'network', 'postprocess', 'publish')
+STAGES = ('wait', 'decode', 'preprocess', 'network', 'postprocess', 'publish')
 STREAMS = ('input', 'depth', 'cloud', 'router')
 
 
@@ -25,6 +26,7 @@ class Statistics:
     def reset(self) -> None:
         """Begin anew; not while frames are worked on."""
         self._received = 0
+        self._last_input_s = -math.inf
         self._published = 0
         self._restarts = 0
         self._drops: dict[str, int] = {}
@@ -35,9 +37,11 @@ class Statistics:
 
     def note_received(self) -> None:
         """Count a picture that came in."""
+        now_s = time.monotonic()
         with self._lock:
             self._received += 1
-        self.rates['input'].add(time.monotonic())
+            self._last_input_s = now_s
+        self.rates['input'].add(now_s)
 
     def note_published(self, age_s: float) -> None:
         """Count a picture that became depth; age_s: from its stamp to now."""
@@ -71,6 +75,10 @@ class Statistics:
         start_s = time.monotonic()
         yield
         self.stages_ms[name].add(1e3 * (time.monotonic() - start_s))
+
+    def silence_s(self, since_s: float) -> float:
+        """Give the time since the last picture, or since `since_s` on time.monotonic."""
+        return time.monotonic() - max(self._last_input_s, since_s)
 
     @property
     def received(self) -> int:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,18 @@ from zoedepth_ros.geometry.scale_tracker import UNKNOWN as UNKNOWN_SCALE
 from zoedepth_ros.inference.result import DepthPredictor
 from zoedepth_ros.msg import DropCount, StageTime, Status
 
-from .processor import SUPERSEDED
+from .diagnosis import OK, Counts, faults, findings
+from .parameters import NodeSettings
 from .scaling import ScaleReport
 from .statistics import Statistics
 
-WORKING, IDLE, STARVED = 'working', 'idle', 'starved'
+WORKING, IDLE, STARVED, FAILED = 'working', 'idle', 'starved', 'failed'
 DISABLED, INACTIVE, UNCONFIGURED = 'disabled', 'inactive', 'unconfigured'
 _STATE_MESSAGES = {
     WORKING: 'depth is published',
     IDLE: 'nobody listens, so nothing is computed',
     STARVED: 'no pictures come in',
+    FAILED: 'the network is out of service',
     DISABLED: 'switched off by ~/enable',
     INACTIVE: 'configured, not active',
     UNCONFIGURED: 'not configured',
@@ -49,6 +52,18 @@ class Condition:
     scale: ScaleReport | None = None
     """Where the metric scale is; None when not configured."""
 
+    notices: tuple[str, ...] = ()
+    """What is not as it was asked for, in words."""
+
+    silence_s: float = float('nan')
+    """Time since the last picture [s]; NaN while not active."""
+
+    router_probabilities: Mapping[str, float] = field(default_factory=dict)
+    """Running mean of the router's verdicts; empty before the first."""
+
+    is_router_uncertain: bool = False
+    """Whether they are too close to change the head."""
+
 
 def make_status(stamp: Any, condition: Condition, statistics: Statistics) -> Any:
     """Put everything into a Status message."""
@@ -61,12 +76,20 @@ def make_status(stamp: Any, condition: Condition, statistics: Statistics) -> Any
         network_width=condition.network_size[1],
         received=statistics.received,
         published=statistics.published,
+        restarts=statistics.restarts,
         memory_mb=resident_memory_mb(),
+        device_memory_mb=float('nan'),
+        notices=list(condition.notices),
+        silence=condition.silence_s,
+        indoor_probability=condition.router_probabilities.get('indoor', float('nan')),
+        outdoor_probability=condition.router_probabilities.get('outdoor', float('nan')),
+        router_uncertain=condition.is_router_uncertain,
     )
     if predictor is not None:
         msg.model, msg.weights = predictor.model_name, predictor.weights_origin
         msg.trained_on = predictor.trained_on
         msg.device, msg.precision = predictor.device, predictor.precision
+        msg.device_memory_mb = predictor.device_memory_mb
     _say_scale(msg, condition.scale)
     msg.input_rate, msg.depth_rate = statistics.rate_hz('input'), statistics.rate_hz('depth')
     msg.cloud_rate, msg.router_rate = statistics.rate_hz('cloud'), statistics.rate_hz('router')
@@ -92,16 +115,19 @@ def _say_scale(msg: Any, report: ScaleReport | None) -> None:
 
 
 class Diagnostics:
-    """Turn statuses into diagnostics; bad frames since the last one raise the level."""
+    """Turn statuses into diagnostics; faults since the last one raise the level."""
 
-    def __init__(self, name: str) -> None:
-        """name: the node's full name."""
-        self._name = name
-        self._drops_before = 0
+    def __init__(self, name: str, settings: Callable[[], NodeSettings] = NodeSettings) -> None:
+        """name: the node's full name.  settings: gives the present thresholds."""
+        self._name, self._settings = name, settings
+        self._before: Counts = (0, 0)
 
     def make(self, status: Any) -> Any:
         """Make the DiagnosticArray that says what a Status says."""
-        level, message = self._level(status)
+        now = (status.received, faults(status))
+        found = findings(status, self._before, now, self._settings())
+        self._before = now
+        level, message = found[0] if found else (OK, _STATE_MESSAGES[status.state])
         diagnosis = DiagnosticStatus(
             level=level,
             name=f'{self._name}: depth',
@@ -110,18 +136,6 @@ class Diagnostics:
             values=[KeyValue(key=key, value=value) for key, value in _key_values(status)],
         )
         return DiagnosticArray(header=status.header, status=[diagnosis])
-
-    def _level(self, status: Any) -> tuple[bytes, str]:
-        drops = sum(drop.count for drop in status.drops if drop.reason != SUPERSEDED)
-        new_drops, self._drops_before = drops - self._drops_before, drops
-        if status.state == STARVED:
-            return DiagnosticStatus.WARN, _STATE_MESSAGES[STARVED]
-        if new_drops > 0:
-            worst = max(status.drops, key=lambda drop: (drop.reason != SUPERSEDED, drop.count))
-            return DiagnosticStatus.WARN, f'pictures are dropped: {worst.reason}'
-        if status.trained_on:
-            return DiagnosticStatus.WARN, f'not the released weights: {status.trained_on}'
-        return DiagnosticStatus.OK, _STATE_MESSAGES[status.state]
 
 
 def _key_values(status: Any) -> list[tuple[str, str]]:
@@ -133,7 +147,15 @@ def _key_values(status: Any) -> list[tuple[str, str]]:
     for name in ('input_rate', 'depth_rate', 'cloud_rate', 'router_rate'):
         pairs.append((f'{name} [Hz]', f'{getattr(status, name):.2f}'))
     pairs.append(('scale', f'{status.scale:.3f} ({status.scale_state})'))
+    shares = f'{status.indoor_probability:.2f} / {status.outdoor_probability:.2f}'
+    uncertain = ', uncertain: the head is kept' if status.router_uncertain else ''
+    pairs.append(('router, indoor / outdoor', shares + uncertain))
+    pairs += [(f'notice {i}', notice) for i, notice in enumerate(status.notices, start=1)]
     pairs += [('received', str(status.received)), ('published', str(status.published))]
+    pairs += [
+        ('since the last picture [s]', f'{status.silence:.2f}'),
+        ('time went back', str(status.restarts)),
+    ]
     pairs += [(f'dropped: {drop.reason}', str(drop.count)) for drop in status.drops]
     ages = f'{status.age_median_ms:.1f} / {status.age_p95_ms:.1f}'
     pairs.append(('age, median / p95 [ms]', ages))
@@ -141,6 +163,7 @@ def _key_values(status: Any) -> list[tuple[str, str]]:
         times = f'{stage.median_ms:.2f} / {stage.p95_ms:.2f}'
         pairs.append((f'{stage.name}, median / p95 [ms]', times))
     pairs.append(('memory [MB]', f'{status.memory_mb:.0f}'))
+    pairs.append(('memory on the device [MB]', f'{status.device_memory_mb:.0f}'))
     return pairs
 
 

@@ -1,0 +1,78 @@
+"""How loud a status is: OK, WARN or ERROR by thresholds that are parameters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticStatus
+
+from .parameters import NodeSettings
+
+OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
+Finding = tuple[bytes, str]
+Counts = tuple[int, int]
+"""Pictures that came in and pictures dropped for a fault, since the node was configured."""
+
+
+def findings(status: Any, before: Counts, now: Counts, at: NodeSettings) -> list[Finding]:
+    """Give everything that deserves attention, the worst first; nothing when all is well.
+
+    before, now: at the previous status and at this one.
+    """
+    found = [
+        *((WARN, notice) for notice in status.notices),  # causes before symptoms
+        *_state(status, at),
+        *_drops(status, before, now, at),
+    ]
+    if status.state == 'working':
+        age_s, rate_hz = 1e-3 * status.age_p95_ms, status.depth_rate or status.cloud_rate
+        found += _above(age_s, at.warn_age_s, at.error_age_s, 'depth is {:.2f} s old')
+        found += _below(rate_hz, at.warn_rate_hz, at.error_rate_hz)
+    found += _above(status.memory_mb, at.warn_memory_mb, 0.0, 'the process takes {:.0f} MB')
+    if status.trained_on:
+        found.append((WARN, f'not the released weights: {status.trained_on}'))
+    return sorted(found, key=lambda finding: finding[0], reverse=True)
+
+
+def _state(status: Any, at: NodeSettings) -> list[Finding]:
+    if status.state == 'failed':
+        return [(ERROR, 'the network is out of service')]
+    if status.state != 'starved':
+        return []
+    level = ERROR if 0.0 < at.error_silence_s <= status.silence else WARN
+    return [(level, f'no pictures come in for {status.silence:.0f} s')]
+
+
+def _drops(status: Any, before: Counts, now: Counts, at: NodeSettings) -> list[Finding]:
+    received, dropped = now[0] - before[0], now[1] - before[1]
+    if dropped <= 0:  # also after a new configure, which counts from zero
+        return []
+    share = dropped / max(received, dropped)
+    worst = max(status.drops, key=lambda drop: (drop.reason not in HARMLESS, drop.count))
+    message = f'{share:.0%} of the pictures are dropped: {worst.reason}'
+    if share > at.error_drops:
+        return [(ERROR, message)]
+    return [(WARN, message)] if share > at.warn_drops else []
+
+
+def _above(value: float, warn: float, error: float, text: str) -> list[Finding]:
+    """Compare with both limits, of which 0.0 means none; NaN is above nothing."""
+    if 0.0 < error < value:
+        return [(ERROR, f'{text.format(value)}, more than {error:g}')]
+    return [(WARN, f'{text.format(value)}, more than {warn:g}')] if 0.0 < warn < value else []
+
+
+def _below(rate_hz: float, warn_hz: float, error_hz: float) -> list[Finding]:
+    for level, limit_hz in ((ERROR, error_hz), (WARN, warn_hz)):
+        if rate_hz < limit_hz:
+            return [(level, f'depth comes at {rate_hz:.1f} Hz, less than {limit_hz:g}')]
+    return []
+
+
+HARMLESS = ('superseded by a newer picture',)
+"""Reasons to drop that are no fault: a camera faster than the network."""
+
+
+def faults(status: Any) -> int:
+    """Count the pictures dropped for a fault."""
+    return sum(drop.count for drop in status.drops if drop.reason not in HARMLESS)

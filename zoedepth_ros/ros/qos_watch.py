@@ -1,0 +1,121 @@
+"""Peers that can never be heard because their quality of service does not fit; said in words."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+
+try:
+    from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
+except ImportError:  # Humble
+    from rclpy.qos_event import PublisherEventCallbacks, SubscriptionEventCallbacks
+
+
+@dataclass(frozen=True, slots=True)
+class _Topic:
+    """Hold one of the node's own topics."""
+
+    name: str
+    """Full name."""
+
+    ours: Callable[[], QoSProfile | None]
+    """Gives the quality of service in use, overrides included; None once it is gone."""
+
+    is_input: bool
+    """Whether the node subscribes."""
+
+
+class QosWatch:
+    """Listen to the QoS events of the node's topics and keep what does not fit.
+
+    An event only says that some peer does not fit; which one and why is read from the graph,
+    again for every report, so that a peer that left or was mended is forgotten.
+    """
+
+    def __init__(self, node: Node, warn: Callable[[str], None]) -> None:
+        """warn: told every mismatch once."""
+        self._node, self._warn = node, warn
+        self._lock = threading.Lock()
+        self._suspects: dict[str, _Topic] = {}
+        self._told: set[str] = set()
+
+    def publisher(self, topic: str, ours: Callable[[], Any]) -> PublisherEventCallbacks:
+        """Give the callbacks of a publisher; ours: gives it once it is made."""
+        made = self._topic(topic, ours, is_input=False)
+        return PublisherEventCallbacks(incompatible_qos=lambda event: self._suspect(made))
+
+    def subscription(self, topic: str, ours: Callable[[], Any]) -> SubscriptionEventCallbacks:
+        """Give the callbacks of a subscription; ours: gives it once it is made."""
+        made = self._topic(topic, ours, is_input=True)
+        return SubscriptionEventCallbacks(incompatible_qos=lambda event: self._suspect(made))
+
+    def problems(self) -> tuple[str, ...]:
+        """Say every mismatch that there is now."""
+        with self._lock:
+            suspects = tuple(self._suspects.values())
+        found = [text for topic in suspects for text in self._mismatches(topic)]
+        for text in found:
+            if text not in self._told:
+                self._warn(text)
+        self._told = set(found)
+        return tuple(found)
+
+    def _topic(self, topic: str, ours: Callable[[], Any], *, is_input: bool) -> _Topic:
+        def profile() -> QoSProfile | None:
+            entity = ours()
+            return None if entity is None else entity.qos_profile
+
+        return _Topic(self._node.resolve_topic_name(topic), profile, is_input)
+
+    def _suspect(self, topic: _Topic) -> None:
+        with self._lock:
+            self._suspects[topic.name] = topic
+
+    def _mismatches(self, topic: _Topic) -> Iterable[str]:
+        ours = topic.ours()
+        if ours is None:
+            return
+        find = (
+            self._node.get_publishers_info_by_topic
+            if topic.is_input
+            else self._node.get_subscriptions_info_by_topic
+        )
+        for peer in find(topic.name):
+            offered, requested = ours, peer.qos_profile
+            if topic.is_input:
+                offered, requested = requested, offered
+            for policy, offer, request in mismatches(offered, requested):
+                who = f'{peer.node_namespace.rstrip("/")}/{peer.node_name}'
+                yield describe_mismatch(topic.name, who, policy, offer, request, topic.is_input)
+
+
+def mismatches(offered: QoSProfile, requested: QoSProfile) -> list[tuple[str, str, str]]:
+    """Give (policy, offered, requested) for each policy of which less is offered than asked."""
+    wrong = []
+    weak = (ReliabilityPolicy.BEST_EFFORT, ReliabilityPolicy.RELIABLE)
+    if (offered.reliability, requested.reliability) == weak:
+        wrong.append(('reliability', 'best_effort', 'reliable'))
+    fleeting = (DurabilityPolicy.VOLATILE, DurabilityPolicy.TRANSIENT_LOCAL)
+    if (offered.durability, requested.durability) == fleeting:
+        wrong.append(('durability', 'volatile', 'transient_local'))
+    return wrong
+
+
+def describe_mismatch(
+    topic: str, peer: str, policy: str, offer: str, request: str, is_input: bool
+) -> str:
+    """Say who offers what and who asks for what, and which parameter mends it."""
+    if is_input:
+        return (
+            f'{topic}: {peer} publishes {offer}, this node asks for {request}: nothing arrives; '
+            f'set qos_overrides.{topic}.subscription.{policy} to {offer}'
+        )
+    return (
+        f'{topic}: this node publishes {offer}, {peer} asks for {request}: nothing reaches it; '
+        f'set qos_overrides.{topic}.publisher.{policy} to {request}, or ask for {offer} there'
+    )
