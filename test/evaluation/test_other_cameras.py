@@ -1,0 +1,58 @@
+"""Other focal lengths: a network that is wrong as theory says is put right by every correction."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from fake_predictor import FakePredictor
+
+from zoedepth_ros.evaluation.other_cameras import (
+    TRAINING_HFOV_RAD,
+    abs_rel,
+    calibrated,
+    see,
+    table,
+)
+
+
+class Truth(FakePredictor):
+    """Say a constant; the scenes below carry their own depth."""
+
+
+def scenes(domain, count, factor):
+    """Scenes whose network measures everything `factor` times as far."""
+    drawn = see(Truth(2.0), domain, range(count), 1.0)
+    said = [np.nan_to_num(s.sample.depth_m, nan=80.0) * np.float32(factor) for s in drawn]
+    return [replace(s, depth_m=depth_m) for s, depth_m in zip(drawn, said, strict=True)]
+
+
+@pytest.mark.parametrize('domain', ['indoor', 'outdoor'])
+@pytest.mark.parametrize('true', [0.5, 2.0])
+@pytest.mark.parametrize('method', ['height', 'laser', 'one distance'])
+def test_each_reference_finds_a_wrong_scale_within_3_percent(domain, true, method):
+    found = calibrated(scenes(domain, 8, 1.0 / true), method)
+    # outdoors the camera may stand on the kerb, 12 cm above the street it sees
+    slack = 0.08 if (domain, method) == ('outdoor', 'height') else 0.03
+    assert found == pytest.approx(true, rel=slack)
+
+
+def test_a_camera_of_another_focal_length_sees_another_angle():
+    (seen,) = see(Truth(2.0), 'indoor', [3], 1.7)
+    focal = 0.5 / math.tan(TRAINING_HFOV_RAD / 2)
+    assert seen.sample.camera.fx_px / 256 == pytest.approx(1.7 * focal)
+
+
+def test_an_exact_map_has_no_error_and_a_scaled_one_has_its_share():
+    (seen,) = scenes('indoor', 1, 1.25)
+    assert abs_rel(seen, 'none', 0.8, Truth(2.0)) == pytest.approx(0.0, abs=1e-5)
+    assert abs_rel(seen, 'none', 1.0, Truth(2.0)) == pytest.approx(0.25, abs=1e-4)
+
+
+def test_the_table_has_every_method_for_every_focal_length():
+    result = table(Truth(2.0), 'indoor', focal_ratios=(0.6, 1.0), scenes=2, calibration_scenes=2)
+    assert set(result) == {0.6, 1.0}
+    for row in result.values():
+        assert set(row) == {'none', 'scale', 'warp', 'height', 'laser', 'one distance'}
+        assert np.isfinite(list(row.values())).all()
+    assert result[1.0]['none'] == pytest.approx(result[1.0]['scale'])

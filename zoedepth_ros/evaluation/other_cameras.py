@@ -1,0 +1,153 @@
+"""How wrong depth is through another focal length, and what each correction makes of it.
+
+Held-out drawn scenes are seen through a camera whose focal length is a multiple of the training
+pictures'. Calibrations are made on scenes of their own, as on a robot: once, before the drive.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoedepth_ros.data.sample import Sample
+from zoedepth_ros.data.synthetic.scene import draw_view, take_sample
+from zoedepth_ros.evaluation.scenes import HELD_OUT_SEED
+from zoedepth_ros.geometry.canonical import CanonicalWarp, focal_factor
+from zoedepth_ros.geometry.filters import flying_pixels
+from zoedepth_ros.geometry.ground import fit_ground
+from zoedepth_ros.geometry.intrinsics import CameraModel
+from zoedepth_ros.geometry.points import depth_to_points
+from zoedepth_ros.geometry.rays import rays
+from zoedepth_ros.geometry.scale import (
+    ratios_at_points,
+    ratios_in_box,
+    robust_scale,
+    scale_from_height,
+)
+from zoedepth_ros.inference.result import DepthPredictor
+
+TRAINING_HFOV_RAD = math.radians(65.0)
+"""The middle of the fields of view that drawn training pictures have."""
+
+OUTLIERS = 0.3
+METHODS = ('none', 'scale', 'warp', 'height', 'laser', 'one distance')
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Hold one scene through another camera, and what the network says about it."""
+
+    sample: Sample
+    """Picture and true depth."""
+
+    up: tuple[float, float, float]
+    """Where up is in the camera frame, as TF would tell."""
+
+    height_m: float
+    """True height of the camera above the ground [m]."""
+
+    depth_m: NDArray[np.float32]
+    """What the network says [m]."""
+
+
+def see(
+    predictor: DepthPredictor, domain: str, seeds: Sequence[int], focal_ratio: float
+) -> list[Seen]:
+    """Draw scenes through a camera of `focal_ratio` times the training's focal length."""
+    hfov_rad = 2.0 * math.atan(math.tan(0.5 * TRAINING_HFOV_RAD) / focal_ratio)
+    seen = []
+    for seed in seeds:
+        view = replace(draw_view(domain, HELD_OUT_SEED + seed), hfov_rad=hfov_rad)
+        sample = take_sample(view, 192, 256, f'{domain} {seed}')
+        up = view.pose.to_world().T @ (0.0, 0.0, 1.0)
+        depth_m = predictor(sample.rgb, domain, route=False).depth_m
+        seen.append(
+            Seen(sample, (float(up[0]), float(up[1]), float(up[2])), view.pose.z_m, depth_m)
+        )
+    return seen
+
+
+def calibrated(calibration: Sequence[Seen], method: str) -> float:
+    """Give the one scale that a reference finds over several scenes; 1.0 when it finds none."""
+    random = np.random.default_rng(0)
+    ratios = [_references(seen, method, random) for seen in calibration]
+    found = robust_scale(np.concatenate(ratios))
+    return 1.0 if found is None else found.scale
+
+
+def _references(seen: Seen, method: str, random: np.random.Generator) -> NDArray[np.floating]:
+    """Give the ratios of one scene; 30 % of them are spoiled."""
+    camera = _camera(seen.sample)
+    true_m = seen.sample.depth_m
+    edge = flying_pixels(seen.depth_m) | flying_pixels(true_m)
+    depth_m = np.where(edge, np.float32(np.nan), seen.depth_m)
+    if method == 'height':
+        points_m = depth_to_points(depth_m, rays(camera))
+        found = scale_from_height(
+            fit_ground(points_m, up=seen.up, tolerance_rad=0.0), seen.height_m
+        )
+        good = found is not None and found.confidence >= 0.5
+        return np.array([found.scale]) if found is not None and good else np.empty(0)
+    if method == 'laser':
+        row = true_m.shape[0] // 2
+        hits_m = depth_to_points(true_m, rays(camera))[row]
+        hits_m = hits_m[np.isfinite(hits_m[:, 2])]
+        ratios = ratios_at_points(hits_m, depth_m, camera)
+    else:
+        height, width = true_m.shape
+        box = (width * 9 // 20, height * 9 // 20, width * 11 // 20, height * 11 // 20)
+        middle_m = true_m[box[1] : box[3], box[0] : box[2]]
+        if not np.isfinite(middle_m).all():
+            return np.empty(0)
+        ratios = ratios_in_box(float(np.median(middle_m)), box, depth_m)
+    wrong = random.random(len(ratios)) < OUTLIERS
+    return np.where(wrong, ratios * random.uniform(1.2, 3.0, len(ratios)), ratios)
+
+
+def abs_rel(seen: Seen, method: str, scale: float, predictor: DepthPredictor) -> float:
+    """Give the mean relative error of one scene after a correction."""
+    depth_m = seen.depth_m
+    camera, head = _camera(seen.sample), seen.sample.domain
+    if method == 'scale':
+        factor = focal_factor(camera.intrinsics, head, training_hfov_rad=TRAINING_HFOV_RAD)
+        depth_m = depth_m * np.float32(factor)
+    elif method == 'warp':
+        warp = CanonicalWarp(camera, head, training_hfov_rad=TRAINING_HFOV_RAD)
+        warped = predictor(warp.picture(seen.sample.rgb), head, route=False)
+        depth_m = warp.depth(warped.depth_m)
+    else:
+        depth_m = depth_m * np.float32(scale)
+    true_m = seen.sample.depth_m
+    known = np.isfinite(true_m) & np.isfinite(depth_m)
+    return float((np.abs(depth_m - true_m)[known] / true_m[known]).mean())
+
+
+def _camera(sample: Sample) -> CameraModel:
+    assert sample.camera is not None  # drawn scenes have one
+    return CameraModel(sample.camera)
+
+
+def table(
+    predictor: DepthPredictor,
+    domain: str,
+    *,
+    focal_ratios: Sequence[float] = (0.6, 0.8, 1.0, 1.3, 1.7),
+    scenes: int = 20,
+    calibration_scenes: int = 12,
+) -> dict[float, dict[str, float]]:
+    """Give the mean relative error per focal ratio and method."""
+    result: dict[float, dict[str, float]] = {}
+    for ratio in focal_ratios:
+        first = see(predictor, domain, range(calibration_scenes), ratio)
+        then = see(predictor, domain, range(1000, 1000 + scenes), ratio)
+        result[ratio] = {}
+        for method in METHODS:
+            references = method in ('height', 'laser', 'one distance')
+            scale = calibrated(first, method) if references else 1.0
+            errors = [abs_rel(seen, method, scale, predictor) for seen in then]
+            result[ratio][method] = float(np.mean(errors))
+    return result
