@@ -1,0 +1,55 @@
+"""The drawn pages: the picture of the rooms is current, the picture of the README can be drawn."""
+
+import importlib.util
+import sys
+import xml.etree.ElementTree as ElementTree
+
+import cv2
+import pytest
+from docs_pages import ROOT
+
+
+def load(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / 'scripts' / f'{name}.py')
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # where dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope='module')
+def architecture():
+    return load('docs_architecture')
+
+
+def test_the_picture_of_the_rooms_is_what_the_imports_say(architecture):
+    drawn = (ROOT / 'docs' / 'images' / 'architecture.svg').read_text()
+    assert drawn == architecture.draw(), 'run: python scripts/docs_architecture.py'
+
+
+def test_every_room_is_in_the_picture_once(architecture):
+    texts = [
+        node.text
+        for node in ElementTree.fromstring(architecture.draw()).iter()
+        if node.tag.endswith('text')
+    ]
+    rooms = {p.parent.name for p in (ROOT / 'zoedepth_ros').glob('*/__init__.py')}
+    assert {'model', 'ros', 'cli'} < rooms
+    assert [texts.count(f'{room}/') for room in rooms] == [1] * len(rooms)
+
+
+def test_arrows_that_follow_from_others_are_left_out(architecture):
+    edges = {'a': {'b', 'c'}, 'b': {'c'}, 'c': set()}
+    assert architecture.reduced(edges) == {'a': {'b'}, 'b': {'c'}, 'c': set()}
+    assert architecture.layers(edges) == {'a': 2, 'b': 1, 'c': 0}
+
+
+def test_the_picture_of_the_readme_shows_rows_of_a_room_and_a_street(tmp_path):
+    path = tmp_path / 'demo.png'
+    assert load('docs_picture').main(['--truth', '--height', '96', '--out', str(path)]) == 0
+    drawn = cv2.imread(str(path))
+    shown = cv2.imread(str(ROOT / 'docs' / 'images' / 'demo.png'))
+    assert drawn.shape[0] > 500
+    assert shown.shape[0] > 500
+    assert drawn[:300].std() > 20
+    assert drawn[-300:].std() > 20
