@@ -36,6 +36,10 @@ class Roi(NamedTuple):
     height: int = 0
 
 
+MAX_TANGENT = 1e4
+"""Rays steeper than this against the axis, and focal lengths of more pictures, are errors."""
+
+
 @dataclass(frozen=True, slots=True)
 class Intrinsics:
     """Hold a pinhole projection u = fx x/z + cx, v = fy y/z + cy for one picture size."""
@@ -70,6 +74,16 @@ class Intrinsics:
             raise CameraError(
                 f'the picture size must be positive, got {self.width} x {self.height}'
             )
+        for focal_px, center_px, side_px in (
+            (self.fx_px, self.cx_px, self.width),
+            (self.fy_px, self.cy_px, self.height),
+        ):
+            steepest = (abs(center_px) + side_px) / focal_px
+            if steepest > MAX_TANGENT or focal_px / side_px > MAX_TANGENT:
+                raise CameraError(
+                    f'a focal length of {focal_px:.3g} px with the axis at {center_px:.3g} px is '
+                    f'none of a picture of {side_px} px'
+                )
 
     @classmethod
     def from_hfov(cls, width: int, height: int, hfov_rad: float) -> Intrinsics:

@@ -24,6 +24,8 @@ def depth_to_points(
         raise ValueError(f'rays must be {(*depth_m.shape, 2)} for this depth, got {rays.shape}')
     if out is None:
         out = np.empty((*depth_m.shape, 3), np.float32)
+    if depth_m.size == 0:
+        return out
     with np.errstate(invalid='ignore'):
         known_m = depth_m + (depth_m - depth_m)  # infinity becomes NaN, the rest stays
     xy_m = cv2.multiply(rays, cv2.merge((known_m, known_m)))

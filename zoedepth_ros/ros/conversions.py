@@ -20,6 +20,10 @@ ColorConverter = Callable[[NDArray[Any], str], Picture]
 
 _JPEG_START, _JPEG_END = b'\xff\xd8', b'\xff\xd9'
 _PNG_START, _PNG_END = b'\x89PNG\r\n\x1a\n', b'IEND'
+# Markers of a start of frame, ITU-T T.81, table B.1.
+_JPEG_SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+MAX_PIXELS = 64 * 10**6
+"""Larger pictures are refused unseen: a few bytes of PNG can ask for gigabytes."""
 
 
 class ConversionError(ValueError):
@@ -122,21 +126,46 @@ def rgb_from_compressed(msg: Any) -> Picture:
     ends = data[-64:].tobytes()
     starts = data[:8].tobytes()
     is_jpeg, is_png = starts.startswith(_JPEG_START), starts.startswith(_PNG_START)
+    if not is_jpeg and not is_png:
+        message = f'cannot decode {len(data)} bytes of {msg.format!r}: expected a JPEG or PNG file'
+        raise ConversionError('damaged picture', message)
     if (is_jpeg and _JPEG_END not in ends) or (is_png and _PNG_END not in ends):
         message = f'{msg.format!r} picture of {len(data)} bytes breaks off: no end marker'
+        raise ConversionError('damaged picture', message)
+    height, width = jpeg_size(data) if is_jpeg else png_size(data)
+    if not 0 < height * width <= MAX_PIXELS:
+        message = f'{msg.format!r} picture of {width} x {height} px: at most {MAX_PIXELS} px'
         raise ConversionError('damaged picture', message)
     try:
         # The orientation tag is ignored: camera_info is for the pixels as they were read out.
         flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-        bgr = cv2.imdecode(data, flags) if len(data) else None
+        bgr = cv2.imdecode(data, flags)
     except cv2.error as error:
         raise ConversionError(
             'damaged picture', f'cannot decode {msg.format!r}: {error}'
         ) from None
     if bgr is None:
-        message = f'cannot decode {len(data)} bytes of {msg.format!r}: expected a JPEG or PNG file'
+        message = f'cannot decode {len(data)} bytes of {msg.format!r}'
         raise ConversionError('damaged picture', message)
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+
+
+def png_size(data: NDArray[np.uint8]) -> tuple[int, int]:
+    """Give height and width from a PNG's first chunk [px]."""
+    width, height = data[16:24].tobytes()[:4], data[16:24].tobytes()[4:]
+    return int.from_bytes(height, 'big'), int.from_bytes(width, 'big')
+
+
+def jpeg_size(data: NDArray[np.uint8]) -> tuple[int, int]:
+    """Give height and width from a JPEG's start of frame [px]; zeros when there is none."""
+    raw, at = data.tobytes(), 2
+    while at + 9 <= len(raw) and raw[at] == 0xFF:
+        marker, length = raw[at + 1], int.from_bytes(raw[at + 2 : at + 4], 'big')
+        if marker in _JPEG_SIZES:
+            height, width = raw[at + 5 : at + 7], raw[at + 7 : at + 9]
+            return int.from_bytes(height, 'big'), int.from_bytes(width, 'big')
+        at += 1 if marker == 0xFF else 2 + length  # fill bytes may precede a marker
+    return 0, 0
 
 
 def _pixels(msg: Any, encoding: Encoding) -> NDArray[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import pickle
 import re
 import zipfile
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from torch import Tensor
 
 from zoedepth_ros.model.config import ModelConfig
@@ -65,7 +66,10 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     """Read a file of any known format; WeightsError names the file and what is wrong with it."""
     path = Path(path)
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe would never end
+            raise WeightsError(f'{path}: is no file')
         with path.open('rb') as file:
+            before = _version(file)
             head = file.read(16)
             file.seek(0)
             digest = _sha256(file)
@@ -84,6 +88,9 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         variant = detect_variant({name: tuple(x.shape) for name, x in state_dict.items()})
     except WeightsError as error:
         raise WeightsError(f'{path}: {error}') from error
+    with path.open('rb') as file:
+        if _version(file) != before:
+            raise WeightsError(f'{path}: was changed while it was read')
     facts = {k: v for k, v in metadata.items() if k not in (FORMAT_KEY, CONFIG_KEY)}
     return Checkpoint(path, state_dict, variant, config, facts, digest)
 
@@ -93,7 +100,7 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         with safe_open(path, framework='pt') as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             return tensors, file.metadata() or {}
-    except (SafetensorError, OSError, ValueError) as error:
+    except Exception as error:  # SafetensorError, but also what Python makes of its numbers
         raise WeightsError(f'damaged safetensors file: {_first_sentence(error)}') from error
 
 
@@ -107,7 +114,7 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
         culprit = re.search(r'GLOBAL (\S+)', str(error))
         found = f': {culprit[1]}' if culprit else ''
         raise WeightsError(f'holds more than tensors, and is not unpickled{found}') from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    except Exception as error:  # a damaged pickle may raise anything
         raise WeightsError(f'damaged checkpoint: {_first_sentence(error)}') from error
     if isinstance(content, dict) and isinstance(content.get('model'), dict):
         content = content['model']
@@ -123,8 +130,14 @@ def _read_config(metadata: Mapping[str, str]) -> ModelConfig | None:
         return None
     try:
         return ModelConfig.from_dict(json.loads(metadata[CONFIG_KEY]))
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise WeightsError(f'unreadable settings of the network: {error}') from error
+
+
+def _version(file: BinaryIO) -> tuple[int, ...]:
+    """Give what changes when somebody writes or replaces the file."""
+    found = os.fstat(file.fileno())
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _sha256(file: BinaryIO) -> str:

@@ -1,0 +1,108 @@
+"""Damaged files of weights: every one is refused with a reason or loads, and nothing breaks.
+
+ZOEDEPTH_FUZZ_CASES=100000 damages 1,000 files (a hundredth) instead of 50.
+"""
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+import torch
+from fuzzing import CASES
+from released_files import official_shapes, random_tensors
+from tiny_models import tiny_config
+
+from zoedepth_ros.model.zoedepth import create_model
+from zoedepth_ros.weights.load import WeightsError, load_weights, save_weights
+
+FILES = CASES // 100 or 50
+
+
+@pytest.fixture(scope='module')
+def whole(tmp_path_factory):
+    """Give one good file of each kind, as bytes."""
+    folder = tmp_path_factory.mktemp('whole')
+    tensors = random_tensors(official_shapes(tiny_config('NK')))
+    torch.save({'model': tensors}, folder / 'a.pt')
+    torch.save(tensors, folder / 'b.pt', _use_new_zipfile_serialization=False)
+    save_weights(create_model(tiny_config('NK'), seed=1), folder / 'c.safetensors', {'x': 'y'})
+    return [(path.suffix, path.read_bytes()) for path in sorted(folder.iterdir())]
+
+
+def damaged(data: bytes, chance: random.Random) -> bytes:
+    """Cut, alter, double or splice, mostly where the structure is: at both ends."""
+    data = bytearray(data)
+    for _ in range(chance.randint(1, 3)):
+        reach = chance.choice([16, 400, 4000, len(data)])
+        at = chance.randrange(min(reach, len(data)))
+        at = chance.choice([at, len(data) - 1 - at])
+        kind = chance.choice(['set', 'set', 'cut', 'end', 'double', 'noise', 'zero'])
+        if kind == 'set':
+            data[at] = chance.randrange(256)
+        elif kind == 'cut':
+            del data[at : at + chance.randint(1, 5000)]
+        elif kind == 'end':
+            del data[max(1, at) :]
+        elif kind == 'double':
+            data[at:at] = data[at : at + chance.randint(1, 500)]
+        else:
+            count = chance.randint(1, 64)
+            data[at : at + count] = bytes(count) if kind == 'zero' else chance.randbytes(count)
+        data = data or bytearray(b'x')
+    return bytes(data)
+
+
+@pytest.mark.timeout(7200)
+def test_a_damaged_file_is_refused_with_a_reason_or_loads(whole, tmp_path):
+    model = create_model(tiny_config('NK'), seed=2)
+    refused = 0
+    for i in range(FILES):
+        chance = random.Random(i)
+        suffix, data = whole[i % len(whole)]
+        path = tmp_path / f'damaged{suffix}'
+        path.write_bytes(damaged(data, chance))
+        reason = ''
+        try:
+            load_weights(model, path)
+        except WeightsError as error:
+            reason = str(error)
+        except Exception as error:
+            raise AssertionError(f'file {i}: {error!r}') from error
+        if reason:
+            refused += 1
+            assert str(path) in reason, i
+    assert refused > 0.3 * FILES
+
+
+def test_a_pipe_or_a_device_is_refused_instead_of_waited_for(tmp_path):
+    os.mkfifo(tmp_path / 'pipe')
+    with pytest.raises(WeightsError, match='is no file'):
+        load_weights(create_model(tiny_config('NK')), tmp_path / 'pipe')
+    with pytest.raises(WeightsError, match='is no file'):
+        load_weights(create_model(tiny_config('NK')), Path('/dev/zero'))
+
+
+def test_a_file_that_is_replaced_while_it_is_read_is_refused(tmp_path, monkeypatch):
+    """The digest that the node shows must be that of the parameters that it uses."""
+    from zoedepth_ros.weights import read
+
+    path, other = tmp_path / 'a.safetensors', tmp_path / 'b.safetensors'
+    save_weights(create_model(tiny_config('NK'), seed=1), path)
+    save_weights(create_model(tiny_config('NK'), seed=2), other)
+    reading = read._read_safetensors
+    monkeypatch.setattr(read, '_read_safetensors', lambda p: (other.replace(p), reading(p))[1])
+    with pytest.raises(WeightsError, match='changed while'):
+        load_weights(create_model(tiny_config('NK')), path)
+
+
+def test_weights_in_use_do_not_change_with_their_file(tmp_path):
+    path = tmp_path / 'a.pt'
+    torch.save(random_tensors(official_shapes(tiny_config('NK'))), path)
+    model = create_model(tiny_config('NK'))
+    load_weights(model, path)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    with path.open('r+b') as file:  # in place, as `cp` does
+        file.write(os.urandom(path.stat().st_size))
+    path.write_bytes(b'')
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
