@@ -50,6 +50,8 @@ class Outputs:
         self._clouds = {color: CloudWriter(color=color) for color in (True, False)}
         self._parts = CloudWriter(color=False)
         self._calibration = RateLimiter(CALIBRATION_RATE_HZ)
+        self.network_width = 512
+        """Columns the network sees [px]; the fewer, the wider its edges."""
 
     def make(
         self,
@@ -102,7 +104,7 @@ class Outputs:
         by_height = scan and settings.scan_mode == 'height'
         if not (plan.needs_points or scan or calibrate):
             return
-        for_points_m = depth_for_points(depth_m, settings)
+        for_points_m = depth_for_points(depth_m, settings, self.network_width)
         if plan.needs_points or calibrate or by_height:
             step = settings.cloud_decimation
             few_m = np.ascontiguousarray(decimate(for_points_m, step))

@@ -208,6 +208,7 @@ class FrameProcessor:
         with self._network_stages():
             result = self._measured(rgb, head, camera, settings, route=route)
         self.network_size = self.predictor.network_size(*rgb.shape[:2])
+        self._outputs.network_width = self.network_size[1]
         self._started = True
         return result
 
