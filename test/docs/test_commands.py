@@ -32,7 +32,7 @@ FOREIGN_ARGUMENTS = {
     *('camera_model', 'rectify_rgb', 'align_depth.enable', 'enable_depth', 'camera_info_url'),
 }
 # pages that are linked before they are there
-LATER = {'embedded_model.md', 'obstacles.md', 'camera_scale.md'}
+LATER = {'embedded_model.md'}
 FILE_ENDINGS = ('.py', '.yaml', '.md', '.mcap', '.png', '.rviz', '.xml', '.json', '.txt', '.csv')
 
 
