@@ -1,5 +1,6 @@
 """Weights arrive whole or not at all, and a failure says how to do it by hand."""
 
+import errno
 import hashlib
 import os
 import shutil
@@ -237,6 +238,22 @@ def test_a_full_disk_is_said_before_the_transfer_and_stops_the_search(world, ser
     with pytest.raises(FetchError, match=r'disk is full.*3,000,000 bytes are needed, 1,000 are'):
         fetch('some', progress=False)
     assert no_halves(world)
+
+
+def test_a_disk_that_fills_up_during_the_transfer_leaves_no_file_to_be_taken_for_whole(
+    world, server, monkeypatch
+):
+    """The kernel may tell only when the file is flushed."""
+
+    def full(_):
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fetch_module.os, 'fsync', full)
+        with pytest.raises(FetchError, match='disk is full'):
+            fetch('some', progress=False, source='github')
+    assert not [p.name for p in world.iterdir() if p.suffix == '.pt']
+    assert fetch('some', progress=False, source='github').read_bytes() == PT
 
 
 def test_a_folder_that_cannot_be_written_is_an_error_that_names_it(world, server, tmp_path):
