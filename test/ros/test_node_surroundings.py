@@ -1,12 +1,13 @@
 """Over DDS, from another process: ground, obstacles, free rays, scale."""
 
+import array
 import json
 import math
 
 import numpy as np
 import pytest
 from ros_harness import wait_until
-from sensor_msgs.msg import LaserScan, PointCloud2
+from sensor_msgs.msg import Image, LaserScan, PointCloud2, PointField
 from std_srvs.srv import Trigger
 from zoedepth_ros.msg import Status
 
@@ -88,3 +89,26 @@ def test_the_picture_is_warped_to_the_training_camera_and_depth_comes_back(peer,
     points = np.frombuffer(cloud.last.data, np.float32).reshape(48, 64, 4)[..., :3].astype(float)
     inner = points[4:-4, 4:-4]
     np.testing.assert_allclose(inner @ plane[:3], 2.0, rtol=2e-3)
+
+
+def test_points_of_another_sensor_correct_the_scale_while_it_runs(peer, start):
+    parameters = {'scale.source': 'points', 'scale.max_rate': 1.0, 'cloud.rate': 0.0}
+    start(parameters, depth=2.0)
+    depth = peer.subscribe(Image, '/depth/image')
+    reference = peer.node.create_publisher(PointCloud2, '/reference/points', 5)
+    wall = np.array([(0.01 * i, 0.0, 3.0) for i in range(-60, 60)], np.float32)
+
+    def say():
+        msg = PointCloud2(height=1, width=len(wall), point_step=12, row_step=12 * len(wall))
+        msg.header.stamp, msg.header.frame_id = peer.now(), 'camera_optical'
+        msg.fields = [
+            PointField(name=name, offset=4 * i, datatype=PointField.FLOAT32, count=1)
+            for i, name in enumerate('xyz')
+        ]
+        msg.data = array.array('B', wall.tobytes())
+        reference.publish(msg)
+        return depth and np.frombuffer(depth.last.data, np.float32)[0] > 2.9
+
+    peer.send_until(say)
+    assert np.frombuffer(depth.last.data, np.float32)[0] == pytest.approx(3.0, rel=0.03)
+    peer.node.destroy_publisher(reference)

@@ -162,3 +162,16 @@ def test_the_focal_length_counts_by_the_training_camera_that_is_named():
     own = MODEL.intrinsics.fx_px / 160 / (518.86 / 640)
     assert scaling.factor(result_of(depth_m), RGB, camera, on, 0.0) == pytest.approx(own)
     assert scaling.factor(result_of(depth_m), RGB, camera, named, 0.0) == pytest.approx(1.0)
+
+
+def test_ratios_of_another_sensor_correct_the_scale_and_single_ones_are_gathered():
+    settings = settings_from({'scale.max_rate': 1.0})
+    for at_a_time in (200, 1):
+        scaling = Scaling(('indoor',), settings)
+        random = np.random.default_rng(3)
+        for i in range(200):
+            factor = scaling.factor(result_of(np.ones((120, 160))), RGB, None, settings, 0.5 * i)
+            true = 1.6 * np.exp(0.02 * random.normal(size=at_a_time))
+            spoiled = random.random(at_a_time) < 0.3
+            scaling.observe_ratios(np.where(spoiled, 3.0, 1.0) * true / factor, 0.5 * i)
+        assert scaling.report(None).applied == pytest.approx(1.6, rel=0.03), at_a_time

@@ -23,6 +23,8 @@ from .parameters import NodeSettings, PredictorSettings
 from .processor import FAILED, SUPERSEDED, Frame, FrameProcessor
 from .publishers import Publishers
 from .qos_watch import QosWatch
+from .references import TOPICS as REFERENCES
+from .references import References
 from .statistics import Statistics
 from .status_reporter import StatusReporter
 
@@ -72,6 +74,7 @@ class DepthNode(LifecycleNode):
         self._loaded: PredictorSettings | None = None
         self._topics: Publishers | None = None
         self._inputs: Inputs | None = None
+        self._references: References | None = None
         self._worker: FrameWorker[Frame] | None = None
         self._enabled = True
         self._active_since_s = 0.0
@@ -109,7 +112,9 @@ class DepthNode(LifecycleNode):
         assert self._processor is not None
         self._worker = FrameWorker(self._processor.process, self._on_work_failed)
         self._inputs = Inputs(self, settings.image_transport, self._on_picture, self._qos_watch)
-        self._processor.follow(self._inputs.camera_keeper)
+        if settings.scale_source in REFERENCES:
+            self._references = References(self, settings.scale_source)
+        self._processor.follow(self._inputs.camera_keeper, self._references)
         self._active_since_s = time.monotonic()
         self.get_logger().info(f'active: pictures from {self._inputs.image_topic}')
         return super().on_activate(state)
@@ -184,6 +189,9 @@ class DepthNode(LifecycleNode):
         if self._inputs is not None:
             self._inputs.destroy()
             self._inputs = None
+        if self._references is not None:
+            self._references.destroy()
+            self._references = None
         worker, self._worker = self._worker, None
         if worker is not None and not worker.stop(timeout_s):
             self.get_logger().warning(f'the present frame takes more than {timeout_s} s')

@@ -20,6 +20,7 @@ from .messages import CloudWriter, ImageWriter, laser_scan, write_bgr, write_dep
 from .parameters import NodeSettings
 from .postprocess import depth_for_points, gated, sky_removed
 from .rates import RateLimiter
+from .references import References
 from .scaling import Scaling
 from .schedule import Plan
 from .surroundings import Surroundings
@@ -50,6 +51,8 @@ class Outputs:
         self._clouds = {color: CloudWriter(color=color) for color in (True, False)}
         self._parts = CloudWriter(color=False)
         self._calibration = RateLimiter(CALIBRATION_RATE_HZ)
+        self.references: References | None = None
+        """Another sensor to compare distances with, when scale.source names one."""
         self.network_width = 512
         """Columns the network sees [px]; the fewer, the wider its edges."""
 
@@ -105,6 +108,11 @@ class Outputs:
         if not (plan.needs_points or scan or calibrate):
             return
         for_points_m = depth_for_points(depth_m, settings, self.network_width)
+        if calibrate and self.references is not None:
+            self._calibration.take(now_s)
+            ratios = self.references.ratios(header, for_points_m, camera)
+            self._scaling.observe_ratios(ratios, now_s)
+            calibrate = False
         if plan.needs_points or calibrate or by_height:
             step = settings.cloud_decimation
             few_m = np.ascontiguousarray(decimate(for_points_m, step))
@@ -122,8 +130,8 @@ class Outputs:
             yield 'scan', _scan(header, for_points_m, camera, settings)
 
     def _calibrates(self, settings: NodeSettings, now_s: float) -> bool:
-        wanted = settings.scale_source == 'height' and settings.camera_height_m > 0.0
-        return wanted and self._calibration.is_due(now_s)
+        by_height = settings.scale_source == 'height' and settings.camera_height_m > 0.0
+        return (by_height or self.references is not None) and self._calibration.is_due(now_s)
 
     def _look(
         self, points_m: NDArray[np.float32], at: NodeSettings, now_s: float, *, calibrate: bool

@@ -208,8 +208,10 @@ class NodeSettings:
     scale_source: str = _parameter(
         'scale.source',
         'off',
-        "Find the scale while running: 'height' compares the floor with camera.height.",
-        choices=('off', 'height'),
+        'Find the scale while running: height compares the floor with camera.height, scan, points '
+        'and range compare with reference/scan, reference/points and reference/range.',
+        choices=('off', 'height', 'scan', 'points', 'range'),
+        changeable='inactive',
     )
     scale_max_rate: float = _parameter(
         'scale.max_rate',

@@ -25,6 +25,7 @@ from .degrade import DegradingPredictor
 from .outputs import Outputs, domain
 from .parameters import NodeSettings
 from .publishers import Publishers
+from .references import References
 from .scaling import ScaleReport, Scaling
 from .schedule import Plan, Schedule
 from .stamps import StampOrder
@@ -121,9 +122,10 @@ class FrameProcessor:
         """Ask for the network as it was asked for; False when nothing lacks."""
         return isinstance(self.predictor, DegradingPredictor) and self.predictor.recover()
 
-    def follow(self, camera_keeper: CameraKeeper) -> None:
-        """Take intrinsics from here from now on."""
+    def follow(self, camera_keeper: CameraKeeper, references: References | None = None) -> None:
+        """Take intrinsics and distances to compare with from here from now on."""
         self._camera_keeper = camera_keeper
+        self._outputs.references = references
 
     def drop(self, reason: str, message: str) -> None:
         """Count what cannot be published and warn about it now and then."""

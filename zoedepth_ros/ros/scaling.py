@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.canonical import focal_factor
 from zoedepth_ros.geometry.ground import Ground
-from zoedepth_ros.geometry.scale import scale_from_height
+from zoedepth_ros.geometry.scale import robust_scale, scale_from_height
 from zoedepth_ros.geometry.scale_file import load_scales, save_scales
 from zoedepth_ros.geometry.scale_tracker import ScaleState, ScaleTracker
 from zoedepth_ros.geometry.steady import Steadier, SteadySettings
@@ -18,6 +19,9 @@ from zoedepth_ros.inference.result import DepthResult
 
 from .camera import Camera
 from .parameters import NodeSettings
+
+FEW = 5
+"""Fewer ratios than this at a time are gathered first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,7 @@ class Scaling:
         self._steady_settings: SteadySettings | None = None
         self._applied = self._calibrated = 1.0
         self._head = heads[0]
+        self._few: deque[float] = deque(maxlen=40)
 
     @property
     def head(self) -> str:
@@ -65,6 +70,8 @@ class Scaling:
         now_s: float,
     ) -> float:
         """Give the factor on this picture's depth."""
+        if result.head != self._head:
+            self._few.clear()
         self._head = result.head
         tracker = self._trackers[result.head]
         tracker.limit_rate(settings.scale_max_rate)
@@ -93,6 +100,20 @@ class Scaling:
             return
         without = replace(found, scale=found.scale * self._calibrated)
         self._trackers[self._head].observe(without, now_s)
+
+    def observe_ratios(self, ratios: NDArray[np.floating], now_s: float) -> None:
+        """Take true over measured distances of another sensor as evidence, (n,).
+
+        The measured ones were scaled by the last factor.  A sensor that gives one ratio at a time
+        is heard together with its last ones.
+        """
+        scales = ratios * self._calibrated
+        if len(ratios) < FEW:
+            self._few.extend(float(scale) for scale in scales)
+            scales = np.array(self._few)
+        found = robust_scale(scales, weight=1.0 if len(ratios) >= FEW else 2.0)
+        if len(ratios):
+            self._trackers[self._head].observe(found, now_s)
 
     def save(self, path: str) -> str:
         """Write the scales of all heads that have any evidence; gives the file's name.

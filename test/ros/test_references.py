@@ -1,0 +1,157 @@
+"""Distances of other sensors, in their own frames, against depth; without DDS."""
+
+import array
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from sensor_msgs.msg import LaserScan, PointCloud2, PointField, Range
+from std_msgs.msg import Header
+
+from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
+from zoedepth_ros.ros.camera import Camera
+from zoedepth_ros.ros.references import (
+    Frames,
+    References,
+    cloud_points,
+    rotation_matrix,
+    scan_points,
+)
+
+CAMERA = Camera(CameraModel(Intrinsics.from_hfov(64, 48, 1.0)), None)
+# x forward, y left, z up of a base frame, seen from the optical frame
+BASE_TO_OPTICAL = (0.5, -0.5, 0.5, 0.5)
+
+
+class FakeNode:
+    """Keep what is subscribed, so that the test can speak."""
+
+    def create_subscription(self, kind, topic, callback, *_, **__):
+        self.kind, self.topic, self.hear = kind, topic, callback
+        return self
+
+    def destroy_subscription(self, _):
+        self.hear = None
+
+
+class FakeFrames(Frames):
+    """Know one transform: 'base' stands 0.1 m behind the camera."""
+
+    def __init__(self):
+        self._listener = None
+        self._buffer = SimpleNamespace(lookup_transform=self._lookup)
+
+    def _lookup(self, target, source, _):
+        if (source, target) != ('base', 'camera'):
+            raise LookupError(source)
+        x, y, z, w = BASE_TO_OPTICAL
+        return SimpleNamespace(
+            transform=SimpleNamespace(
+                translation=SimpleNamespace(x=0.0, y=0.0, z=-0.1),
+                rotation=SimpleNamespace(x=x, y=y, z=z, w=w),
+            )
+        )
+
+
+def header(frame='camera', sec=5):
+    made = Header(frame_id=frame)
+    made.stamp.sec = sec
+    return made
+
+
+def heard(source, msg, picture=None, depth_m=2.0, frames=None):
+    node = FakeNode()
+    references = References(node, source, FakeFrames() if frames is None else frames)
+    node.hear(msg)
+    depth = np.full((48, 64), depth_m, np.float32)
+    return references.ratios(header() if picture is None else picture, depth, CAMERA)
+
+
+def cloud(points, frame='camera', **fields):
+    data = np.asarray(points, np.float32)
+    names = [PointField(name=n, offset=4 * i, datatype=PointField.FLOAT32, count=1)
+             for i, n in enumerate('xyz')]  # fmt: skip
+    msg = PointCloud2(header=header(frame), height=1, width=len(data), fields=names,
+                      point_step=12, row_step=12 * len(data))  # fmt: skip
+    msg.data = array.array('B', data.tobytes())
+    for name, value in fields.items():
+        setattr(msg, name, value)
+    return msg
+
+
+def wall_scan(distance_m, frame='base'):
+    angles = np.linspace(-0.4, 0.4, 41)
+    return LaserScan(
+        header=header(frame), angle_min=-0.4, angle_max=0.4, angle_increment=0.02,
+        range_min=0.1, range_max=10.0, ranges=(distance_m / np.cos(angles)).tolist(),
+    )  # fmt: skip
+
+
+def test_convention_x_of_a_base_frame_is_ahead_of_the_camera():
+    forward = rotation_matrix(*BASE_TO_OPTICAL) @ (1.0, 0.0, 0.0)
+    np.testing.assert_allclose(forward, (0.0, 0.0, 1.0), atol=1e-9)
+    np.testing.assert_allclose(
+        rotation_matrix(*BASE_TO_OPTICAL) @ (0, 1, 0), (-1, 0, 0), atol=1e-9
+    )
+    np.testing.assert_allclose(rotation_matrix(0, 0, math.sin(0.3), math.cos(0.3)) @ (1, 0, 0),
+                               (math.cos(0.6), math.sin(0.6), 0))  # fmt: skip
+
+
+def test_a_laser_that_sees_a_wall_says_how_far_it_is():
+    ratios = heard('scan', wall_scan(3.1))  # 3.0 m ahead of the camera, which says 2.0
+    assert len(ratios) > 30
+    np.testing.assert_allclose(ratios, 1.5, rtol=1e-4)
+
+
+def test_points_in_the_cameras_own_frame_need_no_tf():
+    class Nowhere(FakeFrames):
+        def __init__(self):
+            self._buffer = self._listener = None
+
+    points = [(0.1 * i, 0.0, 4.0) for i in range(-5, 6)]
+    np.testing.assert_allclose(heard('points', cloud(points), frames=Nowhere()), 2.0)
+    assert heard('points', cloud(points, 'base'), frames=Nowhere()).size == 0
+
+
+def test_a_range_finder_looks_along_its_x():
+    msg = Range(header=header('base'), field_of_view=0.3, min_range=0.1, max_range=9.0, range=3.0)
+    assert heard('range', msg) == pytest.approx([1.5], rel=0.02)
+    msg.range = math.inf
+    assert heard('range', msg).size == 0
+
+
+def test_what_is_old_unknown_or_heard_already_is_not_compared():
+    assert heard('scan', wall_scan(3.1), picture=header(sec=7)).size == 0
+    assert heard('scan', wall_scan(3.1, 'elsewhere')).size == 0
+    node = FakeNode()
+    references = References(node, 'scan', FakeFrames())
+    node.hear(wall_scan(3.1))
+    depth_m = np.full((48, 64), 2.0, np.float32)
+    assert references.ratios(header(), depth_m, CAMERA).size > 0
+    assert references.ratios(header(), depth_m, CAMERA).size == 0
+
+
+def test_scans_and_clouds_lose_what_is_no_hit():
+    scan = wall_scan(3.0)
+    scan.ranges[0], scan.ranges[1], scan.ranges[2] = math.nan, math.inf, 0.01
+    assert scan_points(scan).shape == (38, 3)
+    assert cloud_points(cloud([(1, 2, 3), (math.nan, 0, 1)])).tolist() == [[1.0, 2.0, 3.0]]
+
+
+def test_a_cloud_with_other_fields_or_too_few_bytes_gives_no_points():
+    short = cloud([(1, 2, 3)], width=5)
+    assert cloud_points(short).shape == (0, 3)
+    strange = cloud([(1, 2, 3)])
+    strange.fields[2].datatype = PointField.FLOAT64
+    assert cloud_points(strange).shape == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ('source', 'topic'),
+    [('scan', 'reference/scan'), ('points', 'reference/points'), ('range', 'reference/range')],
+)
+def test_each_source_has_its_topic(source, topic):
+    node = FakeNode()
+    References(node, source, FakeFrames())
+    assert node.topic == topic

@@ -1,0 +1,164 @@
+"""Other sensors whose distances the depth's scale is compared with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rclpy.node import Node
+from rclpy.time import Time
+from sensor_msgs.msg import LaserScan, PointCloud2, PointField, Range
+
+from zoedepth_ros.geometry.scale import ratio_in_cone, ratios_at_points
+
+from . import qos
+from .camera import Camera
+
+TOPICS: dict[str, Any] = {
+    'scan': ('reference/scan', LaserScan),
+    'points': ('reference/points', PointCloud2),
+    'range': ('reference/range', Range),
+}
+"""Value of scale.source -> topic and type."""
+
+MAX_APART_S = 0.2
+"""How far the stamps of reference and picture may be apart [s]."""
+
+MAX_POINTS = 2000
+
+Points = NDArray[np.float32]
+Ratios = NDArray[np.floating]
+NO_RATIOS: Ratios = np.empty(0)
+
+
+class Frames:
+    """Take points from one frame to another; without tf2_ros only where they are the same."""
+
+    def __init__(self, node: Node) -> None:
+        """Listen to TF where tf2_ros is installed."""
+        self._buffer: Any = None
+        self._listener: Any = None
+        try:
+            from tf2_ros import Buffer, TransformListener
+        except ImportError:
+            return
+        self._buffer = Buffer()
+        self._listener = TransformListener(self._buffer, node)
+
+    def bring(self, points_m: Points, source: str, target: str) -> Points | None:
+        """Give points (n, 3) in the target frame; None when nobody knows the way."""
+        if source == target:
+            return points_m
+        if self._buffer is None:
+            return None
+        try:
+            transform = self._buffer.lookup_transform(target, source, Time()).transform
+        except Exception:  # tf2's own errors share no base class that every version exports
+            return None
+        at, turn = transform.translation, transform.rotation
+        rotation = rotation_matrix(turn.x, turn.y, turn.z, turn.w)
+        return (points_m @ rotation.T + (at.x, at.y, at.z)).astype(np.float32)
+
+    def destroy(self) -> None:
+        """Stop listening."""
+        if self._listener is not None:
+            self._listener.unregister()
+
+
+class References:
+    """Keep the newest message of the sensor that scale.source names."""
+
+    def __init__(self, node: Node, source: str, frames: Frames | None = None) -> None:
+        """Subscribe; source: 'scan', 'points' or 'range'."""
+        self._node, self._frames = node, Frames(node) if frames is None else frames
+        self._msg: Any = None
+        topic, kind = TOPICS[source]
+        self._subscription = node.create_subscription(
+            kind,
+            topic,
+            self._keep,
+            qos.sensor_input(),
+            qos_overriding_options=qos.overridable(),
+        )
+
+    def destroy(self) -> None:
+        """Unsubscribe."""
+        self._node.destroy_subscription(self._subscription)
+        self._frames.destroy()
+
+    def ratios(self, header: Any, depth_m: NDArray[np.float32], camera: Camera) -> Ratios:
+        """Give true over measured depth where the sensor and the picture see the same, (k,).
+
+        header: the picture's.  depth_m: (H, W), NaN where it is not to be compared.
+        """
+        msg, self._msg = self._msg, None  # each is compared once
+        if msg is None or abs(seconds(msg.header.stamp) - seconds(header.stamp)) > MAX_APART_S:
+            return NO_RATIOS
+        frames = msg.header.frame_id, header.frame_id
+        if isinstance(msg, Range):
+            return self._range(msg, frames, depth_m, camera)
+        points_m = scan_points(msg) if isinstance(msg, LaserScan) else cloud_points(msg)
+        points_m = points_m[:: max(1, len(points_m) // MAX_POINTS)]
+        there_m = self._frames.bring(points_m, *frames)
+        if there_m is None:
+            return NO_RATIOS
+        return ratios_at_points(there_m, depth_m, camera.model)
+
+    def _range(
+        self, msg: Any, frames: tuple[str, str], depth_m: NDArray[np.float32], camera: Camera
+    ) -> Ratios:
+        """Compare a range finder, which looks along x of its own frame."""
+        if not msg.min_range <= msg.range <= msg.max_range:
+            return NO_RATIOS
+        ends_m = self._frames.bring(np.array([[0, 0, 0], [1, 0, 0]], np.float32), *frames)
+        if ends_m is None:
+            return NO_RATIOS
+        x, y, z = (float(part) for part in ends_m[1] - ends_m[0])
+        half_rad = 0.5 * float(msg.field_of_view)
+        return ratio_in_cone(float(msg.range), (x, y, z), half_rad, depth_m, camera.rays())
+
+    def _keep(self, msg: Any) -> None:
+        self._msg = msg
+
+
+def scan_points(msg: Any) -> Points:
+    """Give the hits of a LaserScan in its own frame, (n, 3) [m]."""
+    ranges_m = np.asarray(msg.ranges, np.float32)
+    angles = msg.angle_min + msg.angle_increment * np.arange(len(ranges_m), dtype=np.float32)
+    hit = (ranges_m >= msg.range_min) & (ranges_m <= msg.range_max)  # false for NaN
+    ranges_m, angles = ranges_m[hit], angles[hit]
+    flat = np.zeros_like(ranges_m)
+    return np.stack((ranges_m * np.cos(angles), ranges_m * np.sin(angles), flat), axis=-1)
+
+
+def cloud_points(msg: Any) -> Points:
+    """Give the known points of a PointCloud2, (n, 3) [m]; none when x, y, z are not float32."""
+    offsets = {f.name: f.offset for f in msg.fields if f.datatype == PointField.FLOAT32}
+    count = msg.width * msg.height
+    if not {'x', 'y', 'z'} <= set(offsets) or len(msg.data) < count * msg.point_step:
+        return np.empty((0, 3), np.float32)
+    order = '>' if msg.is_bigendian else '<'
+    kind = np.dtype({
+        'names': ['x', 'y', 'z'],
+        'formats': [f'{order}f4'] * 3,
+        'offsets': [offsets[name] for name in 'xyz'],
+        'itemsize': msg.point_step,
+    })  # fmt: skip
+    table = np.frombuffer(msg.data, kind, count)
+    points_m = np.stack([table[name] for name in 'xyz'], axis=-1).astype(np.float32)
+    return points_m[np.isfinite(points_m).all(axis=1)]
+
+
+def rotation_matrix(x: float, y: float, z: float, w: float) -> NDArray[np.float64]:
+    """Give the rotation of a unit quaternion, (3, 3)."""
+    return np.array([
+        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+    ])  # fmt: skip
+
+
+def seconds(stamp: Any) -> float:
+    """Give a stamp in seconds."""
+    return float(stamp.sec) + 1e-9 * float(stamp.nanosec)
