@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ElementTree
 import cv2
 import pytest
 from docs_pages import ROOT
+from PIL import Image
 
 
 def load(name):
@@ -53,3 +54,15 @@ def test_the_picture_of_the_readme_shows_rows_of_a_room_and_a_street(tmp_path):
     assert shown.shape[0] > 500
     assert drawn[:300].std() > 20
     assert drawn[-300:].std() > 20
+
+
+def test_the_film_of_the_readme_moves_and_says_what_made_its_depth(tmp_path):
+    path = tmp_path / 'walk.webp'
+    film = load('docs_film')
+    assert film.main(['--truth', '--frames', '3', '--height', '48', '--out', str(path)]) == 0
+    with Image.open(path) as drawn, Image.open(ROOT / 'docs' / 'images' / 'walk.webp') as shown:
+        assert drawn.n_frames == 3
+        assert shown.n_frames > 20
+        assert shown.height > 200
+    arguments = ['--weights', 'random', '--model', 'ZoeD_tiny_NK', '--frames', '2']
+    assert film.main([*arguments, '--height', '48', '--out', str(path)]) == 0

@@ -1,0 +1,110 @@
+"""Draw docs/images/walk.webp: a walk out of a house and back in, picture and depth moving.
+
+With a model its depth and the head in use, as the node's head policy chooses it; without one
+(`--truth`) the true depth. Weights that are no real ones put their warning across every frame.
+
+    python scripts/docs_film.py --model ZoeD_S_NK
+    python scripts/docs_film.py --truth
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from zoedepth_ros.data.synthetic.walk import Walk
+from zoedepth_ros.evaluation.scenes import HELD_OUT_SEED
+from zoedepth_ros.inference.head_policy import HeadPolicy
+from zoedepth_ros.inference.result import AUTO
+from zoedepth_ros.output.color import BACKGROUND, INK, put_text
+from zoedepth_ros.output.panel import draw_depth_with_scale
+
+ROOT = Path(__file__).resolve().parent.parent
+RANGE_M = {'indoor': (0.3, 10.0), 'outdoor': (1.0, 80.0)}  # fixed: a colour keeps its meaning
+TITLE_PX, TEXT_PX = 26, 11.0
+RATE_HZ = 6.0
+Shown = tuple[NDArray[np.uint8], NDArray[np.float32], str, str, str]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    args = parse(arguments)
+    walk = Walk('door', args.seed, args.frames, height=args.height, width=args.height * 4 // 3)
+    frames = [draw(*shown) for shown in (truth(walk) if args.truth else predicted(walk, args))]
+    width = max(frame.shape[1] for frame in frames)  # the scale's labels differ by domain
+    frames = [
+        cv2.copyMakeBorder(
+            frame, 0, 0, 0, width - frame.shape[1], cv2.BORDER_CONSTANT, value=BACKGROUND
+        )
+        for frame in frames
+    ]
+    pictures = [Image.fromarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)) for frame in frames]
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    pictures[0].save(
+        args.out,
+        save_all=True,
+        append_images=pictures[1:],
+        duration=round(1000.0 / RATE_HZ),
+        loop=0,
+        quality=args.quality,
+        method=6,
+    )
+    print(args.out)
+    return 0
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else '')
+    parser.add_argument('--truth', action='store_true', help='true depth, no network')
+    parser.add_argument('--model', default='ZoeD_S_NK', help='a name of `zoedepth models`')
+    parser.add_argument('--weights', help="file, or 'random'; default: those of the name")
+    parser.add_argument('--seed', type=int, default=HELD_OUT_SEED + 1, help='of the walk')
+    parser.add_argument('--frames', type=int, default=48)
+    parser.add_argument('--height', type=int, default=240, help='of the pictures [px]')
+    parser.add_argument('--quality', type=int, default=55, help='of WebP, 0 to 100')
+    parser.add_argument('--out', type=Path, default=ROOT / 'docs' / 'images' / 'walk.webp')
+    return parser.parse_args(arguments)
+
+
+def truth(walk: Walk) -> Iterator[Shown]:
+    """Give rgb, depth [m], domain, title and warning of each frame."""
+    for frame in walk:
+        domain = frame.sample.domain
+        yield frame.sample.rgb, frame.sample.depth_m, domain, f'true depth, {domain}', ''
+
+
+def predicted(walk: Walk, args: argparse.Namespace) -> Iterator[Shown]:
+    """Give the same, of a model."""
+    from zoedepth_ros.build import build_predictor
+
+    predictor = build_predictor(args.model, args.weights)
+    warning = predictor.trained_on if predictor.weights_origin == 'random' else ''
+    policy, head = HeadPolicy(predictor.heads), AUTO
+    for frame in walk:
+        result = predictor(frame.sample.rgb, head)
+        title = f'{predictor.model_name}, {result.head} head'
+        yield frame.sample.rgb, result.depth_m, result.head, title, warning
+        if result.router_probabilities:
+            head = policy.update(result.router_probabilities, frame.time_s)
+
+
+def draw(
+    rgb: NDArray[np.uint8], depth_m: NDArray[np.float32], domain: str, title: str, warning: str
+) -> NDArray[np.uint8]:
+    near_m, far_m = RANGE_M[domain]
+    depth = draw_depth_with_scale(depth_m, near_m=near_m, far_m=far_m, warning=warning)
+    both = np.hstack([rgb[..., ::-1], depth])
+    framed = cv2.copyMakeBorder(both, TITLE_PX, 0, 0, 0, cv2.BORDER_CONSTANT, value=BACKGROUND)
+    put_text(framed, 'drawn walk', (6, TITLE_PX - 9), TEXT_PX, INK)
+    put_text(framed, title, (rgb.shape[1] + 6, TITLE_PX - 9), TEXT_PX, INK)
+    return framed
+
+
+if __name__ == '__main__':
+    sys.exit(main())
