@@ -88,6 +88,17 @@ def test_the_scale_is_for_the_focal_correction_that_the_node_will_use(picture, t
     assert heads(out)['indoor']['scale'] == pytest.approx(1 / factor, rel=1e-3)
 
 
+def test_the_scale_can_be_for_the_warp_and_for_weights_of_other_pictures(picture, tmp_path, says):
+    says(2.0)  # whatever the picture, so that the warp changes nothing
+    known = ['--distance', '3.0', '--hfov', '60', '--focal-correction']
+    code, out = calibrate(picture, tmp_path, *known, 'warp')
+    assert code == 0
+    assert heads(out)['indoor']['scale'] == pytest.approx(1.5, rel=1e-3)
+    code, out = calibrate(picture, tmp_path, *known, 'scale', '--training-hfov', '60')
+    assert code == 0
+    assert heads(out)['indoor']['scale'] == pytest.approx(1.5, rel=1e-3)
+
+
 def test_the_other_heads_scale_in_the_file_stays(picture, tmp_path, says):
     says(2.0)
     assert calibrate(picture, tmp_path, '--distance', '3.0')[0] == 0

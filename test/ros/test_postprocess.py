@@ -64,3 +64,12 @@ def test_the_edges_of_a_small_network_are_looked_for_wider():
     settings = settings_from({})
     assert np.isfinite(depth_for_points(depth_m, settings, 512)).all()
     assert np.isnan(depth_for_points(depth_m, settings, 128))[:, 305:317].all()
+
+
+def test_beyond_the_range_of_the_head_or_the_parameters_a_ray_is_free_not_unknown():
+    depth_m = np.array([[0.05, 2.0, 9.0, 12.0, np.nan, np.inf]], np.float32)
+    off = settings_from({'filter.edge': False})
+    out_m = depth_for_points(depth_m, off, head_range_m=10.0)[0]
+    np.testing.assert_array_equal(out_m, [np.nan, 2.0, 9.0, np.inf, np.nan, np.inf])
+    near = settings_from({'filter.edge': False, 'cloud.max_range': 5.0})
+    np.testing.assert_array_equal(depth_for_points(depth_m, near)[0, 1:4], [2.0, np.inf, np.inf])

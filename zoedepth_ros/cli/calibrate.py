@@ -50,8 +50,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         '--focal-correction',
         default='off',
-        choices=('off', 'scale'),
+        choices=('off', 'scale', 'warp'),
         help="as the node's parameter of this name, for which the scale is (%(default)s)",
+    )
+    add(
+        '--training-hfov',
+        type=float,
+        default=0.0,
+        metavar='DEG',
+        help="field of view of the pictures the weights learnt from (default: NYU's and KITTI's)",
     )
     add('--out', metavar='FILE', default='scale.yaml', help='file to write (%(default)s)')
     add('--camera', default='', metavar='NAME', help='a name to keep in the file')
@@ -75,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
     check_head(args.head, predictor.heads)
     ratios: dict[str, list[NDArray[np.float64]]] = {}
     for path in paths:
-        result = predictor(read_stored_picture(path).rgb, args.head)
+        result = _predict(predictor, read_stored_picture(path).rgb, args)
         found = _ratios(result, args)
         ratios.setdefault(result.head, []).append(found)
         say = f'scale {np.median(found):.3f}' if found.size else 'nothing to compare with'
@@ -91,8 +98,31 @@ def _check(args: argparse.Namespace) -> None:
         raise ValueError('--camera-height and --focal-correction need --hfov, the field of view')
     if args.hfov is not None and not 1.0 <= args.hfov < 179.0:
         raise ValueError(f'--hfov must be 1 to below 179 degrees, got {args.hfov}')
+    if args.training_hfov and not 1.0 <= args.training_hfov < 179.0:
+        raise ValueError(f'--training-hfov must be 1 to below 179, got {args.training_hfov}')
     if args.pitch is not None and not -89.0 <= args.pitch <= 89.0:
         raise ValueError(f'--pitch must be -89 to 89 degrees, got {args.pitch}')
+
+
+def _predict(
+    predictor: DepthPredictor, rgb: NDArray[np.uint8], args: argparse.Namespace
+) -> DepthResult:
+    """Ask the network, with the focal correction that the node will use."""
+    from dataclasses import replace
+
+    from zoedepth_ros.geometry.canonical import CanonicalWarp, focal_factor
+
+    result = predictor(rgb, args.head)
+    if args.focal_correction == 'off':
+        return result
+    camera = _camera(rgb.shape[1], rgb.shape[0], args.hfov)
+    training_hfov_rad = math.radians(args.training_hfov)
+    if args.focal_correction == 'scale':
+        factor = focal_factor(camera.intrinsics, result.head, training_hfov_rad=training_hfov_rad)
+        return replace(result, depth_m=(result.depth_m * factor).astype('float32'))
+    warp = CanonicalWarp(camera, result.head, training_hfov_rad=training_hfov_rad)
+    seen = predictor(warp.picture(rgb), result.head)
+    return replace(seen, depth_m=warp.depth(seen.depth_m))
 
 
 def _ratios(result: DepthResult, args: argparse.Namespace) -> NDArray[np.float64]:
@@ -105,10 +135,6 @@ def _ratios(result: DepthResult, args: argparse.Namespace) -> NDArray[np.float64
     depth_m = result.depth_m
     height, width = depth_m.shape
     camera = None if args.hfov is None else _camera(width, height, args.hfov)
-    if args.focal_correction == 'scale' and camera is not None:
-        from zoedepth_ros.geometry.canonical import focal_factor
-
-        depth_m = depth_m * np.float32(focal_factor(camera.intrinsics, result.head))
     if args.distance is not None:
         box = args.box or (width * 9 // 20, height * 9 // 20, width * 11 // 20, height * 11 // 20)
         return ratios_in_box(args.distance, box, depth_m).astype(np.float64)

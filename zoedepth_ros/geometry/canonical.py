@@ -41,6 +41,9 @@ TRAINING_CAMERAS = {
 """Head -> camera of its training pictures."""
 
 
+RANGE_M = {'indoor': 10.0, 'outdoor': 80.0}
+"""Head -> farthest depth of its training data [m]: what it says beyond was never checked."""
+
 NOWHERE_PX = 1e5
 
 

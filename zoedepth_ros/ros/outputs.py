@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rclpy.time import Time
 
+from zoedepth_ros.geometry.canonical import RANGE_M
 from zoedepth_ros.geometry.points import decimate, depth_to_points
 from zoedepth_ros.inference.head_policy import HeadPolicy
 from zoedepth_ros.inference.result import DepthResult
@@ -51,6 +52,7 @@ class Outputs:
         self._clouds = {color: CloudWriter(color=color) for color in (True, False)}
         self._parts = CloudWriter(color=False)
         self._calibration = RateLimiter(CALIBRATION_RATE_HZ)
+        self._range_m = np.inf  # what the head in use was taught
         self.references: References | None = None
         """Another sensor to compare distances with, when scale.source names one."""
         self.network_width = 512
@@ -87,6 +89,7 @@ class Outputs:
             np.copyto(self._uncertainty.pixels(*depth_m.shape), uncertainty_m)
             yield 'depth/uncertainty', self._uncertainty.message(header)
         if camera is not None:
+            self._range_m = float(factor) * RANGE_M[result.head]
             yield from self._in_space(plan, header, rgb, depth_m, camera, settings, now_s)
         if 'depth/color' in topics:
             write_bgr(self._images['bgr8'], depth_to_bgr(depth_m, *COLOR_RANGE_M[result.head]))
@@ -107,7 +110,7 @@ class Outputs:
         by_height = scan and settings.scan_mode == 'height'
         if not (plan.needs_points or scan or calibrate):
             return
-        for_points_m = depth_for_points(depth_m, settings, self.network_width)
+        for_points_m = depth_for_points(depth_m, settings, self.network_width, self._range_m)
         if calibrate and self.references is not None:
             self._calibration.take(now_s)
             ratios = self.references.ratios(header, for_points_m, camera)

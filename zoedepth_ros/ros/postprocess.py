@@ -21,18 +21,25 @@ def gated(depth_m: Map, uncertainty_m: Map, settings: NodeSettings) -> Map:
     return np.where(uncertainty_m <= limit_m, depth_m, np.float32(np.nan))
 
 
-def depth_for_points(depth_m: Map, settings: NodeSettings, network_width: int = 512) -> Map:
-    """Give depth (H, W) with NaN where no point shall be: out of range, or at an edge.
+def depth_for_points(
+    depth_m: Map,
+    settings: NodeSettings,
+    network_width: int = 512,
+    head_range_m: float = np.inf,
+) -> Map:
+    """Give depth (H, W) for points: NaN too near or at an edge, +inf beyond the range.
 
-    network_width: columns the network sees; the fewer, the wider its edges.
+    network_width: columns the network sees; the fewer, the wider its edges.  head_range_m: depth
+    beyond which the head was never taught.
     """
-    keep = depth_m >= settings.depth_min_m  # false for NaN
-    limits_m = (settings.depth_max_m, settings.cloud_max_range_m)
-    farthest_m = min((limit for limit in limits_m if limit > 0.0), default=np.inf)
-    keep &= depth_m <= farthest_m
+    limits_m = (settings.depth_max_m, settings.cloud_max_range_m, head_range_m)
+    farthest_m = min(limit for limit in limits_m if limit > 0.0)
+    with np.errstate(invalid='ignore'):
+        ranged_m = np.where(depth_m > farthest_m, np.float32(np.inf), depth_m)
+        keep = depth_m >= settings.depth_min_m  # false for NaN
     if settings.filter_edge:
         keep &= ~flying_pixels(depth_m, network_width=network_width)
-    return np.where(keep, depth_m, np.float32(np.nan))
+    return np.where(keep, ranged_m, np.float32(np.nan))
 
 
 def sky_removed(
