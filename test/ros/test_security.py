@@ -1,0 +1,38 @@
+"""The SROS2 policy allows what the node does, and nothing else."""
+
+import time
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+from ros_harness import wait_until
+
+POLICY = Path(__file__).resolve().parents[2] / 'config' / 'security_policy.xml'
+# with image_transport compressed, and with use_sim_time
+ON_REQUEST = {'/image/compressed', '/clock'}
+# since Jazzy
+NEWER = {'/zoedepth/get_type_description'}
+
+
+def allowed(kind, attribute):
+    (profile,) = ElementTree.parse(POLICY).iter('profile')
+    assert (profile.get('ns'), profile.get('node')) == ('/', 'zoedepth')
+    groups = [g for g in profile.iter(kind + 's') if g.get(attribute) == 'ALLOW']
+    return {entry.text for group in groups for entry in group.iter(kind)}
+
+
+def test_the_policy_lists_exactly_the_topics_and_services_of_a_running_node(peer, start):
+    start().wait_for_log('active')
+    node = peer.node
+    wait_until(lambda: ('zoedepth', '/') in node.get_node_names_and_namespaces())
+
+    def names(function):
+        return {name for name, _ in function('zoedepth', '/')}
+
+    wait_until(lambda: '/camera_info' in names(node.get_subscriber_names_and_types_by_node))
+    time.sleep(0.5)
+    published = names(node.get_publisher_names_and_types_by_node)
+    assert published == allowed('topic', 'publish')
+    subscribed = names(node.get_subscriber_names_and_types_by_node)
+    assert subscribed | ON_REQUEST == allowed('topic', 'subscribe')
+    services = names(node.get_service_names_and_types_by_node)
+    assert services | NEWER == allowed('service', 'reply')
