@@ -1,5 +1,7 @@
 """Show a stream of pictures becoming depth and points: what `make demo` runs.
 
+The stream is a drawn walk through a door, whose true depth is known, and then photographs.
+
 Starts a source of pictures, the node and a recorder as separate processes that meet on a ROS 2
 domain of their own, and leaves demo.png, points.ply, report.json and the logs in out/demo. Needs
 neither `ros2` nor `launch`, which do not come with the ROS wheels.
@@ -40,6 +42,7 @@ RESULTS = ('report.json', 'demo.png', 'points.ply')
 
 WIDTH_PX, HEIGHT_PX = 640, 480
 RATE_HZ = 10.0
+WALK_SHARE = 0.75
 LOADING_LIMIT_S = 180.0
 FETCHING_LIMIT_S = 3600.0  # 1.4 GB over a slow line
 
@@ -136,7 +139,9 @@ def plan(args: argparse.Namespace, choice: Choice) -> list[tuple[str, str, dict[
     is_here = choice.weights or (choice.model in MODELS and cached(choice.model) is not None)
     waiting_s = LOADING_LIMIT_S if is_here else FETCHING_LIMIT_S
     recorder = {'output': str(args.out), 'duration': args.duration, 'timeout': waiting_s}
-    node = {'model': choice.model, 'weights': choice.weights}
+    node: dict[str, Any] = {'model': choice.model, 'weights': choice.weights}
+    if shows_walk(args):
+        node['router.rate'] = 0.0  # ask with every picture: the curve over time is drawn
     return [
         ('recorder', 'stream_recorder', recorder),
         ('node', 'depth_node', node),
@@ -144,17 +149,27 @@ def plan(args: argparse.Namespace, choice: Choice) -> list[tuple[str, str, dict[
     ]
 
 
+def shows_walk(args: argparse.Namespace) -> bool:
+    return not (args.image or args.video or args.camera)
+
+
 def source_parameters(args: argparse.Namespace) -> dict[str, Any]:
-    # Half the time at most for each photograph, so that both are seen.
     parameters: dict[str, Any] = {'rate': RATE_HZ, 'dwell': min(5.0, args.duration / 4.0)}
+    if shows_walk(args):
+        return parameters | {
+            'source': ['walk', 'photographs'],
+            'width': WIDTH_PX,
+            'height': HEIGHT_PX,
+            'walk.duration': WALK_SHARE * args.duration,
+            # What is left is for two photographs.
+            'dwell': min(5.0, (1.0 - WALK_SHARE) / 2.0 * args.duration),
+            'wait_for_subscribers': 2,  # the node and the recorder: the walk has a beginning
+        }
     if args.image:
         pictures = pictures_named(args.image)
         parameters['source'] = pictures[0] if len(pictures) == 1 else pictures
         return parameters | {'width': WIDTH_PX} | ({'height': HEIGHT_PX} if pictures[1:] else {})
-    if args.video or args.camera:
-        source: Any = args.video or args.camera
-        return parameters | {'source': source, 'width': WIDTH_PX}
-    return parameters | {'source': 'photographs', 'width': WIDTH_PX, 'height': HEIGHT_PX}
+    return parameters | {'source': args.video or args.camera, 'width': WIDTH_PX}
 
 
 def pictures_named(text: str) -> list[str]:
@@ -228,11 +243,31 @@ def conclude(out: Path) -> None:
             f'{latency.get("median", float("nan")):>11.1f}{latency.get("p95", float("nan")):>8.1f}'
             f'  {size} {facts.get("encoding", "")}'
         )
+    if 'truth' in report:
+        print(truth_text(report['truth']))
     node = report['node']
     print(f'\n{node["model"]} ({node["weights"]}) on {node["device"]}, {node["precision"]}')
     if report['warning']:
         print(f'WARNING: {report["warning"]}')
     say(f'{report["verdict"]}: look at {out / "demo.png"}')
+
+
+def truth_text(truth: Mapping[str, Any]) -> str:
+    """Say how wrong the depth was on the walk, and how the router did at the door."""
+    lines = ['']
+    for domain in ('indoor', 'outdoor'):
+        if domain in truth:
+            found = truth[domain]
+            lines.append(
+                f'walk, {domain + ":":<9}error {found["abs_rel_percent"]:.1f} % on average, '
+                f'{100.0 * found["delta1"]:.0f} % of the pixels within a factor of 1.25'
+            )
+    router = truth['router']
+    for door in router['doors']:
+        delay_s = door['delay_s']
+        follows = 'never' if delay_s is None else f'{delay_s:+.1f} s'
+        lines.append(f'walk, door at {door["time_s"]:.1f} s to {door["to"]}: head {follows}')
+    return '\n'.join([*lines, f'walk, {len(router["switches"])} switches of the head in all'])
 
 
 if __name__ == '__main__':

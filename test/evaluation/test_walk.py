@@ -8,7 +8,8 @@ from listed_samples import flat_sample
 
 from zoedepth_ros.data.sample import Sample
 from zoedepth_ros.evaluation import walk
-from zoedepth_ros.evaluation.walk import changes, evaluate_walk, evaluate_walks, match
+from zoedepth_ros.evaluation.crossings import changes, match
+from zoedepth_ros.evaluation.walk import evaluate_walk, evaluate_walks
 
 
 @dataclass

@@ -11,6 +11,7 @@ import numpy as np
 from zoedepth_ros.data.sample import DOMAINS, Sample
 from zoedepth_ros.data.synthetic.scene import GENERATOR_VERSION
 from zoedepth_ros.data.synthetic.walk import Walk
+from zoedepth_ros.evaluation.crossings import Crossing, changes, match
 from zoedepth_ros.evaluation.evaluate import NetworkPredictor, model_card
 from zoedepth_ros.evaluation.metrics import Metrics, mean_metrics
 from zoedepth_ros.evaluation.protocol import DOMAIN_PROTOCOLS
@@ -30,18 +31,6 @@ class Frame(Protocol):
     def sample(self) -> Sample:
         """Picture and truth; its domain tells on which side of the door the camera is."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Crossing:
-    """The camera goes through the door."""
-
-    time_s: float
-    """When, from the start of the walk [s]."""
-    to: str
-    """The domain it enters."""
-    delay_s: float | None
-    """When the head followed, after the door (below 0: before) [s]; None when it never did."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,26 +153,6 @@ def _play(predictor: NetworkPredictor, frames: Iterable[Frame]) -> Iterator[_Ste
         metrics = DOMAIN_PROTOCOLS[sample.domain].score(result.depth_m, sample.depth_m)
         routed_to = max(verdict, key=verdict.__getitem__)
         yield _Step(frame.time_s, sample.domain, routed_to, head, metrics)
-
-
-def changes(times_s: Sequence[float], states: Sequence[str]) -> list[tuple[float, str]]:
-    """Return when a sequence changes and to what; its beginning is no change."""
-    return [
-        (time_s, after)
-        for time_s, before, after in zip(times_s[1:], states[:-1], states[1:], strict=True)
-        if before != after
-    ]
-
-
-def match(
-    doors: Sequence[tuple[float, str]], switches: Sequence[tuple[float, str]]
-) -> tuple[Crossing, ...]:
-    """Give each passage through the door the delay of the nearest switch to the same domain."""
-    crossings = []
-    for time_s, to in doors:
-        delays_s = [switch_s - time_s for switch_s, target in switches if target == to]
-        crossings.append(Crossing(time_s, to, min(delays_s, key=abs) if delays_s else None))
-    return tuple(crossings)
 
 
 def _largest(delays_s: Sequence[float | None]) -> float | None:

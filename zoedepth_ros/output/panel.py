@@ -62,8 +62,8 @@ def draw_panel(
     text_px = max(8.0, view_height / 34)
     found_near_m, found_far_m = depth_range(depth_m)
     near_m, far_m = near_m or found_near_m, far_m or found_far_m
-    picture = _fit(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), view_height)
-    depth = _fit(depth_to_bgr(depth_m, near_m, far_m), view_height, cv2.INTER_NEAREST)
+    picture = fit(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), view_height)
+    depth = fit(depth_to_bgr(depth_m, near_m, far_m), view_height, cv2.INTER_NEAREST)
     bar = scale_bar(view_height, near_m, far_m, text_px=text_px)
     side = draw_side_view(
         points, points_rgb, height=view_height, width=round(view_height * 1.5), text_px=text_px
@@ -73,7 +73,7 @@ def draw_panel(
         (titles.depth, [depth, bar]),
         (titles.cloud, [side]),
     ]
-    panel = _assemble(columns, round(text_px * 1.4), text_px)
+    panel = assemble(columns, round(text_px * 1.4), text_px)
     return draw_warning(panel, warning) if warning else panel
 
 
@@ -122,7 +122,7 @@ def _fit_text(text: str, height: int, width: int) -> tuple[list[str], float]:
     return lines, text_px
 
 
-def _assemble(columns: list[tuple[str, list[Picture]]], gap_px: int, text_px: float) -> Picture:
+def assemble(columns: list[tuple[str, list[Picture]]], gap_px: int, text_px: float) -> Picture:
     """Put views with titles beside each other on the background."""
     height = columns[0][1][0].shape[0]
     title_px = round(text_px * 2.4)
@@ -139,7 +139,7 @@ def _assemble(columns: list[tuple[str, list[Picture]]], gap_px: int, text_px: fl
     return panel
 
 
-def _fit(picture: Picture, height: int, shrink: int = cv2.INTER_AREA) -> Picture:
+def fit(picture: Picture, height: int, shrink: int = cv2.INTER_AREA) -> Picture:
     """Resize to that height, the shape kept."""
     width = max(1, math.floor(picture.shape[1] * height / picture.shape[0] + 0.5))
     larger = height > picture.shape[0]

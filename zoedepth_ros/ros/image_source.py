@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.duration import Duration
 from rclpy.exceptions import (
@@ -22,14 +24,16 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 from zoedepth_ros.geometry.intrinsics import CameraError
+from zoedepth_ros.msg import Domain
 from zoedepth_ros.ros import qos
 from zoedepth_ros.ros.running import Finished, run_node
-from zoedepth_ros.ros.source.open_source import open_source
-from zoedepth_ros.ros.source.picture import NoPictureError, Picture, Rgb, SourceError
+from zoedepth_ros.ros.source.open_source import WalkPlan, names_walk, open_source
+from zoedepth_ros.ros.source.picture import NoPictureError, Picture, Rgb, SourceError, Truth
 from zoedepth_ros.ros.source.picture_size import (
     Calibration,
     Fit,
     calibration_from_hfov,
+    calibration_of,
     fit_calibration,
     fit_picture,
     fit_to,
@@ -51,7 +55,10 @@ PARAMETER_ERRORS = (
 
 
 class ImageSource(Node):
-    """Publish `image` (or `image/compressed`) and `camera_info` at a rate, stamped now."""
+    """Publish `image` (or `image/compressed`) and `camera_info` at a rate, stamped now.
+
+    Of a walk also `truth/depth` (32FC1 [m]) and `truth/domain`, with the picture's header.
+    """
 
     def __init__(self, **node_options: Any) -> None:
         """Open the source; raises SourceError, CameraError or one of PARAMETER_ERRORS."""
@@ -69,8 +76,15 @@ class ImageSource(Node):
             loop=self._value('loop'),
             dwell_s=self._value('dwell'),
             warn=self.get_logger().warning,
+            walk=WalkPlan(
+                kind=self._value('walk.kind'),
+                seed=self._value('walk.seed'),
+                duration_s=self._value('walk.duration'),
+                width=self._value('walk.width'),
+                rate_hz=self._value('rate'),
+            ),
         )
-        self._started_s = time.monotonic()
+        self._started_s: float | None = None
         self._timer = self.create_timer(1.0 / self._value('rate'), self._publish_next)
         self.add_on_set_parameters_callback(self._change_rate)
         self.get_logger().info(
@@ -106,8 +120,20 @@ class ImageSource(Node):
         )
         has_camera = self._calibration is not None or self._value('hfov_degrees') > 0.0
         self._info = publisher(CameraInfo, 'camera_info') if has_camera else None
+        has_truth = names_walk(self._value('source'))
+        self._true_depth = publisher(Image, 'truth/depth') if has_truth else None
+        self._true_domain = publisher(Domain, 'truth/domain') if has_truth else None
+
+    def _is_awaited(self) -> bool:
+        publishers = [publisher for publisher in (self._raw, self._compressed) if publisher]
+        count = sum(publisher.get_subscription_count() for publisher in publishers)
+        return bool(count >= self._value('wait_for_subscribers'))
 
     def _publish_next(self) -> None:
+        if self._started_s is None:
+            if not self._is_awaited():
+                return
+            self._started_s = time.monotonic()
         try:
             picture = self._source.read(time.monotonic() - self._started_s)
         except NoPictureError as reason:
@@ -117,14 +143,19 @@ class ImageSource(Node):
             self.get_logger().info(f'end of {self._source.description}')
             raise Finished
         height, width = picture.rgb.shape[:2]
-        fit = fit_to(width, height, width=self._value('width'), height=self._value('height'))
+        wanted = (0, 0) if picture.truth else (self._value('width'), self._value('height'))
+        fit = fit_to(width, height, width=wanted[0], height=wanted[1])
         stamp = self.get_clock().now() - Duration(seconds=picture.age_s)
         header = Header(stamp=stamp.to_msg(), frame_id=self._frame_id)
         if self._info is not None:
             self._info.publish(camera_info_message(self._calibration_for(fit, picture), header))
+        if picture.truth is not None:
+            self._publish_truth(picture.truth, header)
         self._publish_picture(fit_picture(picture.rgb, fit), header)
 
     def _calibration_for(self, fit: Fit, picture: Picture) -> Calibration:
+        if picture.camera is not None:
+            return fit_calibration(calibration_of(picture.camera), fit)
         if self._calibration is None:
             hfov_rad = math.radians(self._value('hfov_degrees'))
             return calibration_from_hfov(fit.width, fit.height, hfov_rad)
@@ -133,6 +164,16 @@ class ImageSource(Node):
             return fit_calibration(scaled_to(self._calibration, width, height), fit)
         except CameraError as error:
             raise CameraError(f'{picture.name}: {error}') from None
+
+    def _publish_truth(self, truth: Truth, header: Header) -> None:
+        if self._true_depth is not None and self._true_depth.get_subscription_count() > 0:
+            self._true_depth.publish(depth_message(truth.depth_m, header))
+        if self._true_domain is not None:
+            is_indoor = truth.domain == 'indoor'
+            domain = Domain(header=header, head=truth.domain, forced=True)
+            domain.indoor_probability = float(is_indoor)
+            domain.outdoor_probability = float(not is_indoor)
+            self._true_domain.publish(domain)
 
     def _publish_picture(self, rgb: Rgb, header: Header) -> None:
         if self._raw is not None:
@@ -165,6 +206,15 @@ def image_message(rgb: Rgb, encoding: str, header: Header) -> Image:
     step = pixels.nbytes // height
     return Image(
         header=header, height=height, width=width, encoding=encoding, step=step, data=data
+    )
+
+
+def depth_message(depth_m: NDArray[np.float32], header: Header) -> Image:
+    """Make an Image of depth (H, W) [m], NaN unknown."""
+    height, width = depth_m.shape
+    data = array('B', depth_m.astype('<f4').tobytes())
+    return Image(
+        header=header, height=height, width=width, encoding='32FC1', step=4 * width, data=data
     )
 
 

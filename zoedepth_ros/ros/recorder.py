@@ -18,12 +18,14 @@ from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 
 from zoedepth_ros.msg import Domain, Status
-from zoedepth_ros.ros import conversions, publishers
+from zoedepth_ros.ros import publishers
 from zoedepth_ros.ros.record.decode import cloud_arrays, depth_from_image
 from zoedepth_ros.ros.record.report import REPORT, write_moments, write_report
 from zoedepth_ros.ros.record.scenes import Matcher, Moment, Scenes
 from zoedepth_ros.ros.record.topic_log import TopicLog
+from zoedepth_ros.ros.record.walk_picture import draw_walk, error_text
 from zoedepth_ros.ros.running import Finished, run_node
+from zoedepth_ros.ros.truth_collector import TRUE_DEPTH, TRUE_DOMAIN, TruthCollector, rgb_of
 
 NODE_NAME = 'stream_recorder'
 DEPTH, POINTS, STATUS = 'depth/image', 'depth/points', 'zoedepth/status'
@@ -34,9 +36,12 @@ TOPICS: dict[str, Any] = {
     **publishers.TOPICS,
     STATUS: Status,
     '/diagnostics': DiagnosticArray,
+    TRUE_DEPTH: Image,
+    TRUE_DOMAIN: Domain,
 }
 _PROGRESS_PERIOD_S = 2.0
 _MOMENT_PERIOD_S = 0.5
+RANDOM = 'random'
 _NO_STATUS = 'no status came: unknown model, not to be trusted'
 
 
@@ -55,6 +60,7 @@ class StreamRecorder(Node):
         self._folder.mkdir(parents=True, exist_ok=True)
         self.logs = {topic: TopicLog() for topic in TOPICS}
         self._scenes, self._heads = Scenes(), dict[int, dict[str, Any]]()
+        self._truth, self._walk_moments = TruthCollector(), list[Moment]()
         self._status: Any = None
         self._started_s = time.monotonic()
         self._first_depth_s: float | None = None
@@ -79,7 +85,12 @@ class StreamRecorder(Node):
             self._note_head(arrived_s, msg)
         elif topic == STATUS:
             self._status = msg
-        self._note_moment('picture' if topic.startswith('image') else topic, stamp, msg)
+        part = 'picture' if topic.startswith('image') else topic
+        try:
+            self._truth.add(part, stamp.nanoseconds, msg)
+            self._note_moment(part, stamp, msg)
+        except ValueError as error:  # a picture or a cloud that is not what it says
+            self.get_logger().warning(str(error), throttle_duration_sec=5.0)
 
     def _note_head(self, arrived_s: float, msg: Domain) -> None:
         self._heads[int(arrived_s - self._started_s)] = {
@@ -96,18 +107,16 @@ class StreamRecorder(Node):
         if together is None or time.monotonic() - self._last_moment_s < _MOMENT_PERIOD_S:
             return
         self._last_moment_s = time.monotonic()
-        try:
-            self._scenes.add(self._moment(together))
-        except ValueError as error:  # a picture or a cloud that is not what it says
-            self.get_logger().warning(str(error), throttle_duration_sec=5.0)
+        moment = self._moment(together)
+        if self._truth.has_truth(stamp.nanoseconds):
+            self._walk_moments[:] = [moment]
+        else:
+            self._scenes.add(moment)
 
     def _moment(self, together: Mapping[str, Any]) -> Moment:
-        picture = together['picture']
-        is_compressed = isinstance(picture, CompressedImage)
-        decode = conversions.rgb_from_compressed if is_compressed else conversions.rgb_from_image
         points_m, points_rgb = cloud_arrays(together[POINTS])
         depth_m = depth_from_image(together[DEPTH])
-        return Moment(decode(picture), depth_m, points_m, points_rgb, self._head)
+        return Moment(rgb_of(together['picture']), depth_m, points_m, points_rgb, self._head)
 
     @property
     def _head(self) -> str:
@@ -148,6 +157,10 @@ class StreamRecorder(Node):
         self._written = True
         report = self.report()
         caption = report['node'].get('model', 'unknown model')
+        comparison = self._truth.comparison
+        # Beside its truth nothing passes for what it is not; noise does not pass for depth there.
+        is_depth = self._status is not None and self._status.weights != RANDOM
+        warning = '' if is_depth else report['warning']
         report['files'] = [
             REPORT,
             *write_moments(
@@ -155,6 +168,8 @@ class StreamRecorder(Node):
                 self._scenes.moments,
                 warning=report['warning'],
                 caption=caption,
+                above=draw_walk(comparison, model=caption, warning=warning),
+                clouds=self._walk_moments,
             ),
         ]
         write_report(self._folder / REPORT, report)
@@ -162,18 +177,22 @@ class StreamRecorder(Node):
             return
         if report['warning']:
             self.get_logger().warning(report['warning'])
+        if 'truth' in report:
+            self.get_logger().info(error_text(comparison))
         self.get_logger().info(f'{report["verdict"]}; see {self._folder}')
 
     def report(self) -> dict[str, Any]:
         """Give everything that was recorded as plain values."""
         missing = [topic for topic in (DEPTH, POINTS) if self.logs[topic].count == 0]
         verdict = f'missing: {", ".join(missing)}' if missing else 'depth and points arrived'
+        truth = self._truth.comparison.summary()
         return {
             'verdict': verdict,
             'warning': _NO_STATUS if self._status is None else self._status.trained_on,
             'node': {} if self._status is None else facts_of_status(self._status),
             'duration_s': round(time.monotonic() - self._started_s, 1),
             'topics': {topic: log.summary() for topic, log in self.logs.items() if log.count},
+            **({'truth': truth} if truth else {}),
             'head_per_second': [{'second': s, **h} for s, h in sorted(self._heads.items())],
             'machine': {
                 'python': platform.python_version(),

@@ -6,7 +6,7 @@ from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 
-from zoedepth_ros.ros.source.open_source import PHOTOGRAPHS
+from zoedepth_ros.ros.source.open_source import KINDS_OF_WALK, PHOTOGRAPHS
 
 ENCODINGS = ('rgb8', 'bgr8', 'mono8')
 TRANSPORTS = ('raw', 'compressed', 'both')
@@ -16,8 +16,9 @@ PARAMETERS: dict[str, tuple[Any, ParameterDescriptor]] = {
     'source': (
         PHOTOGRAPHS,
         ParameterDescriptor(
-            description='Number of a webcam, a video, a folder, a picture, a list of pictures, or '
-            "'photographs' for those that come with scikit-image and scikit-learn.",
+            description='Number of a webcam, a video, a folder, a picture, a list of pictures, '
+            "'photographs' for those that come with scikit-image and scikit-learn, 'walk' for a "
+            "drawn walk with truth/depth and truth/domain, or ['walk', 'photographs'].",
             dynamic_typing=True,
             read_only=True,
         ),
@@ -45,7 +46,7 @@ PARAMETERS: dict[str, tuple[Any, ParameterDescriptor]] = {
         0,
         ParameterDescriptor(
             description="Width of what is published [px]; 0 is the picture's own or follows "
-            'the height. With both given the middle is cut out.',
+            'the height. With both given the middle is cut out. A walk has walk.width.',
             integer_range=[IntegerRange(from_value=0, to_value=8192, step=1)],
             read_only=True,
         ),
@@ -56,6 +57,47 @@ PARAMETERS: dict[str, tuple[Any, ParameterDescriptor]] = {
             description="Height of what is published [px]; 0 is the picture's own or follows "
             'the width.',
             integer_range=[IntegerRange(from_value=0, to_value=8192, step=1)],
+            read_only=True,
+        ),
+    ),
+    'wait_for_subscribers': (
+        0,
+        ParameterDescriptor(
+            description='Begin once the pictures have this many subscribers.',
+            integer_range=[IntegerRange(from_value=0, to_value=100, step=1)],
+            read_only=True,
+        ),
+    ),
+    'walk.kind': (
+        'door',
+        ParameterDescriptor(
+            description='Which walk is drawn: door goes from a house into the street and back.',
+            additional_constraints=f'One of {", ".join(KINDS_OF_WALK)}.',
+            read_only=True,
+        ),
+    ),
+    'walk.seed': (
+        0,
+        ParameterDescriptor(
+            description='Which house, which street; the same number draws the same walk.',
+            integer_range=[IntegerRange(from_value=0, to_value=2**31 - 1, step=1)],
+            read_only=True,
+        ),
+    ),
+    'walk.duration': (
+        0.0,
+        ParameterDescriptor(
+            description='How long the walk may take [s]: it is hurried away from the doors; 0.0 '
+            'is a walking pace all the way.',
+            floating_point_range=[FloatingPointRange(from_value=0.0, to_value=3600.0)],
+            read_only=True,
+        ),
+    ),
+    'walk.width': (
+        320,
+        ParameterDescriptor(
+            description='Width of the pictures of a walk, which are 4:3 [px].',
+            integer_range=[IntegerRange(from_value=32, to_value=1920, step=1)],
             read_only=True,
         ),
     ),

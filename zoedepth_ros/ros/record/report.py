@@ -34,18 +34,25 @@ def _plain(value: Any) -> Any:
 
 
 def write_moments(
-    folder: Path, moments: Sequence[Moment], *, warning: str, caption: str
+    folder: Path,
+    moments: Sequence[Moment],
+    *,
+    warning: str,
+    caption: str,
+    above: Sequence[NDArray[np.uint8]] = (),
+    clouds: Sequence[Moment] = (),
 ) -> list[str]:
     """Draw one row for every moment into demo.png, write each cloud; give the file names.
 
     warning: what to say across every row, '' for nothing.  caption: above the depth.
+    above: what to draw above the rows.  clouds: moments of which only the cloud is written.
     """
-    if not moments:
-        return []
     rows = [_draw(moment, warning=warning, caption=caption) for moment in moments]
-    write_picture(folder / PICTURE, _stacked(rows))
-    names = [PICTURE]
-    for index, moment in enumerate(moments):
+    names = []
+    if rows or above:
+        write_picture(folder / PICTURE, _stacked([*above, *rows]))
+        names.append(PICTURE)
+    for index, moment in enumerate([*moments, *clouds]):
         name = POINTS if index == 0 else POINTS.replace('.', f'_{index + 1}.')
         write_ply(folder / name, moment.points_m, moment.points_rgb)
         names.append(name)

@@ -8,6 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from zoedepth_ros.geometry.intrinsics import Intrinsics
+
 Rgb = NDArray[np.uint8]
 
 
@@ -17,6 +19,17 @@ class SourceError(Exception):
 
 class NoPictureError(Exception):
     """Say why there is no picture now; there may be one later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """Hold what is known of a drawn picture."""
+
+    depth_m: NDArray[np.float32]
+    """Depth along z (H, W) [m], as large as the picture; NaN where there is none: the sky."""
+
+    domain: str
+    """Where the camera is: 'indoor' or 'outdoor'."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +44,12 @@ class Picture:
 
     age_s: float = 0.0
     """Time since the camera gave it [s]; 0 for what is not live."""
+
+    camera: Intrinsics | None = None
+    """The camera that took it, when it is known."""
+
+    truth: Truth | None = None
+    """What is true of it, when that is known."""
 
 
 class PictureSource(Protocol):

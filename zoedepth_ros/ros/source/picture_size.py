@@ -92,9 +92,15 @@ class Calibration:
 
 def calibration_from_hfov(width: int, height: int, hfov_rad: float) -> Calibration:
     """Make a camera without distortion; raises CameraError for an impossible angle."""
-    k = Intrinsics.from_hfov(width, height, hfov_rad).matrix()
+    return calibration_of(Intrinsics.from_hfov(width, height, hfov_rad))
+
+
+def calibration_of(camera: Intrinsics) -> Calibration:
+    """Make the calibration of a camera without distortion."""
+    k = camera.matrix()
     p = np.hstack([k, np.zeros((3, 1))])
-    return Calibration(width, height, tuple(k.ravel().tolist()), tuple(p.ravel().tolist()))
+    flat = tuple(k.ravel().tolist()), tuple(p.ravel().tolist())
+    return Calibration(camera.width, camera.height, *flat)
 
 
 def read_calibration(path: Path) -> Calibration:

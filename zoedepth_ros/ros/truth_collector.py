@@ -1,0 +1,59 @@
+"""From messages to a comparison with truth: puts those of one stamp together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sensor_msgs.msg import CompressedImage
+
+from zoedepth_ros.ros.conversions import rgb_from_compressed, rgb_from_image
+from zoedepth_ros.ros.record.decode import depth_from_image
+from zoedepth_ros.ros.record.scenes import Matcher
+from zoedepth_ros.ros.record.truth import Comparison, Frame, Verdict, score
+
+DEPTH, DOMAIN, PICTURE = 'depth/image', 'domain', 'picture'
+TRUE_DEPTH, TRUE_DOMAIN = 'truth/depth', 'truth/domain'
+_UNFINISHED = 60
+
+
+class TruthCollector:
+    """Feed a comparison from messages as they come in."""
+
+    def __init__(self) -> None:
+        """Start without any."""
+        self.comparison = Comparison()
+        self._matcher = Matcher((PICTURE, DEPTH, TRUE_DEPTH, TRUE_DOMAIN), keep=_UNFINISHED)
+        self._stamps_ns: set[int] = set()
+
+    def has_truth(self, stamp_ns: int) -> bool:
+        """Tell whether the truth of a picture has come."""
+        return stamp_ns in self._stamps_ns
+
+    def add(self, part: str, stamp_ns: int, msg: Any) -> None:
+        """Take a message of any topic; raises ValueError for one that is not what it says."""
+        if part == DOMAIN:
+            self.comparison.add_verdict(
+                Verdict(1e-9 * stamp_ns, msg.head, float(msg.outdoor_probability))
+            )
+        elif part == TRUE_DOMAIN:
+            self._stamps_ns.add(stamp_ns)
+            self.comparison.add_domain(1e-9 * stamp_ns, msg.head)
+        if part not in (PICTURE, DEPTH, TRUE_DEPTH, TRUE_DOMAIN):
+            return
+        together = self._matcher.add(part, stamp_ns, msg)
+        if together is None:
+            return
+        truth_m = depth_from_image(together[TRUE_DEPTH])
+        depth_m = depth_from_image(together[DEPTH])
+        domain = together[TRUE_DOMAIN].head
+        rgb = rgb_of(together[PICTURE])
+        found = score(depth_m, truth_m, domain)
+        self.comparison.add(Frame(1e-9 * stamp_ns, rgb, truth_m, depth_m, domain, found))
+
+
+def rgb_of(picture: Any) -> NDArray[np.uint8]:
+    """Decode an Image or a CompressedImage to (H, W, 3); raises ConversionError."""
+    is_compressed = isinstance(picture, CompressedImage)
+    return rgb_from_compressed(picture) if is_compressed else rgb_from_image(picture)
