@@ -7,7 +7,7 @@ from lively import lively_model
 
 from zoedepth_ros.inference.predictor import TorchPredictor
 from zoedepth_ros.inference.preprocess import make_preprocessing
-from zoedepth_ros.inference.result import InferenceError
+from zoedepth_ros.inference.result import DeviceLost, InferenceError
 from zoedepth_ros.inference.runtime import choose_device, choose_precision
 from zoedepth_ros.model.config import preset
 from zoedepth_ros.model.zoedepth import Prediction
@@ -50,6 +50,25 @@ def test_all_maps_have_the_pictures_size_and_are_finite_and_positive(way, size):
         assert np.isfinite(values).all()
         assert values.min() >= 0
     assert result.depth_m.min() >= 1e-3
+
+
+def test_the_way_to_the_network_is_measured_and_the_cpu_has_no_memory_of_its_own():
+    predictor = tiny()
+    assert np.isnan(predictor.preprocess_ms)
+    predictor(random_rgb(120, 160))
+    assert 0.0 < predictor.preprocess_ms < 1000.0
+    assert np.isnan(predictor.device_memory_mb)
+
+
+def test_a_device_that_fails_inside_the_network_is_named():
+    predictor = tiny()
+
+    def fail(*_):
+        raise RuntimeError('CUDA error: an illegal memory access was encountered')
+
+    predictor._model.encode = fail
+    with pytest.raises(DeviceLost, match='cpu: CUDA error: an illegal'):
+        predictor(random_rgb(48, 64))
 
 
 @pytest.mark.parametrize('name', NAMES)

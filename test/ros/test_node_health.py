@@ -175,3 +175,69 @@ def test_a_guessed_field_of_view_is_told(peer, start):
 
     wait_until(seen)
     assert status.last.notices[0] == 'no usable camera_info: camera.hfov 1 rad is assumed'
+
+
+def test_a_bag_that_loops_with_its_clock_brings_every_round_in_order(peer, start):
+    """Two seconds of pictures at 10 Hz, three times, as `ros2 bag play --clock --loop`."""
+    from builtin_interfaces.msg import Time
+    from rosgraph_msgs.msg import Clock
+
+    start({'use_sim_time': True, 'cloud.rate': 0.0}).wait_for_log('active')
+    depth = peer.subscribe(Image, '/depth/image')
+    status = peer.subscribe(Status, '/zoedepth/status')
+
+    def play():
+        for i in range(20):
+            now = Time(sec=100 + i // 10, nanosec=i % 10 * 10**8)
+            peer.publish('/clock', Clock(clock=now))
+            time.sleep(0.02)
+            peer.send(lambda p, now=now: image_message(picture(), now))
+            time.sleep(0.03)
+
+    wait_until(lambda: (play(), len(depth) > 5)[1], 20.0)
+    depth.clear()
+    for _ in range(3):
+        play()
+    wait_until(lambda: status.clear() or wait_until(lambda: status) or status.last.restarts >= 3)
+    tenths = [m.header.stamp.sec * 10 + m.header.stamp.nanosec // 10**8 for m in depth.messages]
+    rounds = [[]]
+    for tenth in tenths:
+        if rounds[-1] and tenth <= rounds[-1][-1]:
+            rounds.append([])
+        rounds[-1].append(tenth)
+    assert len(rounds) == 3, tenths
+    assert all(len(found) >= 15 for found in rounds), tenths
+    assert {d.reason for d in status.last.drops} <= {
+        'superseded by a newer picture',
+        'time went back',
+    }
+
+
+def test_the_quality_of_service_of_every_topic_can_be_overridden(peer, start):
+    from rcl_interfaces.srv import ListParameters
+
+    start().wait_for_log('active')
+    request = ListParameters.Request(prefixes=['qos_overrides'], depth=0)
+    answer = peer.call(ListParameters, '/zoedepth/list_parameters', request)
+    declared = set(answer.result.names)
+    node = peer.node
+    wait_until(lambda: ('zoedepth', '/') in node.get_node_names_and_namespaces())
+    ends = [
+        *(
+            (topic, 'publisher')
+            for topic, _ in node.get_publisher_names_and_types_by_node('zoedepth', '/')
+        ),
+        *(
+            (topic, 'subscription')
+            for topic, _ in node.get_subscriber_names_and_types_by_node('zoedepth', '/')
+        ),
+    ]
+    own = [
+        (t, end)
+        for t, end in ends
+        if t not in ('/rosout', '/parameter_events', '/clock', '/zoedepth/transition_event')
+    ]
+    assert len(own) > 10
+    for topic, end in own:
+        for policy in ('history', 'depth', 'reliability', 'durability'):
+            assert f'qos_overrides.{topic}.{end}.{policy}' in declared
