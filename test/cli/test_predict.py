@@ -237,7 +237,7 @@ def test_the_real_small_network_runs_with_random_weights(folder, tmp_path, capsy
 def film(tmp_path):
     """Twelve frames at 10 Hz, each brighter than the last."""
     path = tmp_path / 'drive.avi'
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'MJPG'), 10.0, (40, 31))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'MJPG'), 10.0, (40, 31))
     for number in range(12):
         writer.write(np.full((31, 40, 3), 20 * number, np.uint8))
     writer.release()

@@ -84,7 +84,7 @@ def sandbox(tmp_path, monkeypatch):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         cv2.imwrite(str(tmp_path / name), rgb)
     film = cv2.VideoWriter(
-        str(tmp_path / 'film.mp4'), cv2.VideoWriter.fourcc(*'mp4v'), 10.0, (64, 48)
+        str(tmp_path / 'film.mp4'), cv2.VideoWriter_fourcc(*'mp4v'), 10.0, (64, 48)
     )
     for _ in range(10):
         film.write(np.zeros((48, 64, 3), np.uint8))
