@@ -122,7 +122,7 @@ class _Writer:
 
     def _show(self, bgr: NDArray[np.uint8]) -> None:
         if self._film is None:
-            code = cv2.VideoWriter_fourcc(*'mp4v')
+            code = int.from_bytes(b'mp4v', 'little')  # what VideoWriter.fourcc makes
             size = (bgr.shape[1], bgr.shape[0])
             self._film = cv2.VideoWriter(str(self._files.color), code, self._fps, size)
             if not self._film.isOpened():
