@@ -1,5 +1,7 @@
 """What is done when the network cannot run as asked: one step down, said in words."""
 
+import gc
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -191,6 +193,30 @@ def test_with_no_room_for_the_smallest_it_is_out_of_service_until_asked_again():
         predictor(RGB)
     assert predictor(RGB).head == 'indoor'
     assert not predictor.failed
+
+
+def test_the_old_network_is_freed_before_the_next_is_built():
+    hardware, alive = Hardware(room_px=192 * 288), []
+    make = hardware.make
+
+    def counting(settings):
+        hardware.made.clear()
+        gc.collect()
+        alive.append(sum(ref() is not None for ref in networks))
+        made = make(settings)
+        networks.append(weakref.ref(made))
+        return made
+
+    networks, hardware.make = [], counting
+    predictor = degrading(hardware)
+    for _ in range(2):
+        with pytest.raises(OutOfMemory):
+            predictor(RGB)
+    hardware.room_px = 10**9
+    predictor.recover()
+    with pytest.raises(InferenceError):
+        predictor(RGB)
+    assert alive == [0, 0, 0, 0]
 
 
 def test_several_failures_are_all_told():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,29 @@ Size = tuple[int, int]
 MakePredictor = Callable[[PredictorSettings], DepthPredictor]
 
 
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """Hold what is told of a predictor, also while there is none: never the predictor itself."""
+
+    model_name: str
+    """As in DepthPredictor."""
+
+    heads: tuple[str, ...]
+    """As in DepthPredictor."""
+
+    device: str
+    """As in DepthPredictor."""
+
+    precision: str
+    """As in DepthPredictor."""
+
+    weights_origin: str
+    """As in DepthPredictor."""
+
+    trained_on: str
+    """As in DepthPredictor."""
+
+
 class DegradingPredictor:
     """Run a predictor and, when it fails for want of means, one that needs less.
 
@@ -52,33 +75,43 @@ class DegradingPredictor:
         self._settings = asked
         self._predictor: DepthPredictor | None = None
         self._size_px: Size = (0, 0)
-        self._last = self._swap(asked)
-        self.model_name, self.heads = self._last.model_name, self._last.heads
+        self._facts: _Facts
+        self._swap(asked)
+
+    @property
+    def model_name(self) -> str:
+        """The preset."""
+        return self._facts.model_name
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """The heads that the model has."""
+        return self._facts.heads
 
     @property
     def device(self) -> str:
         """Where it runs now."""
-        return self._last.device
+        return self._facts.device
 
     @property
     def precision(self) -> str:
         """What it computes in now."""
-        return self._last.precision
+        return self._facts.precision
 
     @property
     def weights_origin(self) -> str:
         """Where the parameters came from."""
-        return self._last.weights_origin
+        return self._facts.weights_origin
 
     @property
     def trained_on(self) -> str:
         """'' for released weights, otherwise a warning."""
-        return self._last.trained_on
+        return self._facts.trained_on
 
     @property
     def preprocess_ms(self) -> float:
         """How long the last picture took to reach the network [ms]."""
-        return self._last.preprocess_ms
+        return math.nan if self._predictor is None else self._predictor.preprocess_ms
 
     @property
     def device_memory_mb(self) -> float:
@@ -106,8 +139,10 @@ class DegradingPredictor:
             return self._recovery_asked
 
     def network_size(self, height: int, width: int) -> Size:
-        """Give the size inside the network."""
-        return self._last.network_size(height, width)
+        """Give the size inside the network; the last one known while there is none."""
+        if self._predictor is not None:
+            self._size_px = self._predictor.network_size(height, width)
+        return self._size_px
 
     def warm_up(self, height: int, width: int) -> None:
         """Run once on an empty picture; steps down until that works.
@@ -145,12 +180,18 @@ class DegradingPredictor:
             )
         return self._predictor
 
-    def _swap(self, settings: PredictorSettings) -> DepthPredictor:
+    def _swap(self, settings: PredictorSettings) -> None:
         self._predictor = None  # first: two may not fit
         made = self._make(settings)
-        self._predictor = self._last = made
-        self._settings = settings
-        return made
+        self._facts = _Facts(
+            made.model_name,
+            made.heads,
+            made.device,
+            made.precision,
+            made.weights_origin,
+            made.trained_on,
+        )
+        self._predictor, self._settings = made, settings
 
     def _recover_if_asked(self) -> bool:
         with self._lock:
@@ -202,7 +243,7 @@ class DegradingPredictor:
         """Give the settings of the next step down for one kind of failure, and its name."""
         now = self._settings
         if kind is OutOfMemory:
-            height, width = self._last.network_size(*picture)
+            height, width = self.network_size(*picture)
             if now.network_height:  # already fixed or stepped down
                 height, width = now.network_height, now.network_width or width
             size = tuple(_shrunk(side) for side in (height, width))
