@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from rclpy.node import Node
@@ -27,23 +26,25 @@ class Inputs:
         self.image_topic, info_topic = find_topics(node, transport)
         self.camera_keeper = CameraKeeper(topic_is_rectified=is_rectified(self.image_topic))
         kind = CompressedImage if transport == 'compressed' else Image
-        self._subscriptions: dict[str, Any] = {}
+        self._subscriptions: list[Any] = []
         for topic_type, topic, callback in (
             (kind, self.image_topic, on_picture),
             (CameraInfo, info_topic, self.camera_keeper.set_info),
         ):
-            self._subscriptions[topic] = node.create_subscription(
-                topic_type,
-                topic,
-                callback,
-                qos.sensor_input(),
-                qos_overriding_options=qos.overridable(),
-                event_callbacks=watch.subscription(topic, partial(self._subscriptions.get, topic)),
+            self._subscriptions.append(
+                watch.subscription(
+                    node.create_subscription,
+                    topic_type,
+                    topic,
+                    callback=callback,
+                    qos_profile=qos.sensor_input(),
+                    qos_overriding_options=qos.overridable(),
+                )
             )
 
     def destroy(self) -> None:
         """Unsubscribe."""
-        for subscription in self._subscriptions.values():
+        for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
         self._subscriptions.clear()
 

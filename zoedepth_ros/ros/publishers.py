@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
@@ -35,12 +34,12 @@ class Publishers:
         self._node = node
         self._by_topic: dict[str, Any] = {}
         for topic, kind in TOPICS.items():
-            self._by_topic[topic] = node.create_lifecycle_publisher(
+            self._by_topic[topic] = watch.publisher(
+                node.create_lifecycle_publisher,
                 kind,
                 topic,
-                qos.output(),
+                qos_profile=qos.output(),
                 qos_overriding_options=qos.overridable(),
-                event_callbacks=watch.publisher(topic, partial(self._by_topic.get, topic)),
             )
 
     def listened(self) -> frozenset[str]:

@@ -11,9 +11,17 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 try:
-    from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
+    from rclpy.event_handler import (
+        PublisherEventCallbacks,
+        SubscriptionEventCallbacks,
+        UnsupportedEventTypeError,
+    )
 except ImportError:  # Humble
-    from rclpy.qos_event import PublisherEventCallbacks, SubscriptionEventCallbacks
+    from rclpy.qos_event import (
+        PublisherEventCallbacks,
+        SubscriptionEventCallbacks,
+        UnsupportedEventTypeError,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +52,37 @@ class QosWatch:
         self._suspects: dict[str, _Topic] = {}
         self._told: set[str] = set()
 
-    def publisher(self, topic: str, ours: Callable[[], Any]) -> PublisherEventCallbacks:
-        """Give the callbacks of a publisher; ours: gives it once it is made."""
-        made = self._topic(topic, ours, is_input=False)
-        return PublisherEventCallbacks(incompatible_qos=lambda event: self._suspect(made))
+    def publisher(self, make: Callable[..., Any], kind: Any, topic: str, **options: Any) -> Any:
+        """Make a publisher, by `make`, that is watched."""
+        return self._watched(make, PublisherEventCallbacks, kind, topic, options, is_input=False)
 
-    def subscription(self, topic: str, ours: Callable[[], Any]) -> SubscriptionEventCallbacks:
-        """Give the callbacks of a subscription; ours: gives it once it is made."""
-        made = self._topic(topic, ours, is_input=True)
-        return SubscriptionEventCallbacks(incompatible_qos=lambda event: self._suspect(made))
+    def subscription(self, make: Callable[..., Any], kind: Any, topic: str, **options: Any) -> Any:
+        """Make a subscription, by `make`, that is watched."""
+        return self._watched(make, SubscriptionEventCallbacks, kind, topic, options, is_input=True)
+
+    def _watched(
+        self,
+        make: Callable[..., Any],
+        callbacks: Callable[..., Any],
+        kind: Any,
+        topic: str,
+        options: dict[str, Any],
+        *,
+        is_input: bool,
+    ) -> Any:
+        made: list[Any] = []
+
+        def ours() -> QoSProfile | None:
+            return made[0].qos_profile if made else None
+
+        name = self._node.resolve_topic_name(topic)
+        watched = _Topic(name, ours, is_input)
+        events = callbacks(incompatible_qos=lambda event: self._suspect(watched))
+        try:
+            made.append(make(kind, topic, event_callbacks=events, **options))
+        except UnsupportedEventTypeError:  # some middlewares know no such events
+            made.append(make(kind, topic, **options))
+        return made[0]
 
     def problems(self) -> tuple[str, ...]:
         """Say every mismatch that there is now."""
@@ -64,13 +94,6 @@ class QosWatch:
                 self._warn(text)
         self._told = set(found)
         return tuple(found)
-
-    def _topic(self, topic: str, ours: Callable[[], Any], *, is_input: bool) -> _Topic:
-        def profile() -> QoSProfile | None:
-            entity = ours()
-            return None if entity is None else entity.qos_profile
-
-        return _Topic(self._node.resolve_topic_name(topic), profile, is_input)
 
     def _suspect(self, topic: _Topic) -> None:
         with self._lock:
