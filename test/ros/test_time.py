@@ -74,7 +74,7 @@ def test_rates_hold_after_time_went_back():
 
 
 def test_a_camera_that_changes_size_and_encoding_in_mid_stream_is_followed():
-    bench = Bench(FakePredictor(depth=lambda rgb, head: np.full(rgb.shape[:2], rgb.shape[0])))
+    bench = Bench(FakePredictor(depth=lambda rgb, head: np.full(rgb.shape[:2], rgb.shape[0] / 24)))
     for i, (height, width, encoding, channels) in enumerate(
         [(48, 64, 'rgb8', 3), (24, 32, 'mono8', 1), (96, 128, 'bgra8', 4), (48, 64, 'rgb8', 3)]
     ):
@@ -94,9 +94,9 @@ def test_a_camera_that_changes_size_and_encoding_in_mid_stream_is_followed():
         assert len(msg.data) == 4 * height * width
         assert (cloud.height, cloud.width) == (height // 4, width // 4)
         xyz = np.frombuffer(cloud.data, np.float32).reshape(-1, 4)[:, :3]
-        assert (xyz[:, 2] == height).all()
+        assert (xyz[:, 2] == height / 24).all()
         # the rightmost point is 2 px from the border; fx is the width, cx the middle
-        assert xyz[-1, 0] == pytest.approx(height * (width - 2 - (width - 1) / 2) / width)
+        assert xyz[-1, 0] == pytest.approx(height / 24 * (width - 2 - (width - 1) / 2) / width)
 
 
 def test_a_camera_info_that_changes_moves_the_very_next_cloud():
