@@ -36,6 +36,9 @@ from zoedepth_ros.ros.source.slides import photographs
 
 ROOT = Path(__file__).resolve().parent.parent
 PHOTOGRAPH_HFOV_RAD = radians(55.0)  # nobody knows the cameras; as `zoedepth predict` assumes
+CREDITS = (
+    'photographs: Rachel Michetti, CC0 (scikit-image); danielbuechele, CC BY 2.0 (scikit-learn)'
+)
 ROW_HEIGHT_PX = 300
 TEXT_PX = ROW_HEIGHT_PX / 34  # as draw_panel's
 
@@ -66,6 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
         draw_scene(domain, HELD_OUT_SEED + seed, args.height, args.height * 4 // 3)
         for domain, seed in (('indoor', args.indoor_seed), ('outdoor', args.outdoor_seed))
     ]
+    notes = ['drawn scenes that no training sees']
     if args.truth:
         rows = [truth_row(scene) for scene in scenes]
     else:
@@ -73,9 +77,15 @@ def main(arguments: list[str] | None = None) -> int:
 
         predictor = build_predictor(args.model, args.weights, args.device)
         rows = [predicted_row(scene, predictor) for scene in scenes]
-        rows += photograph_rows(predictor)
+        photographed = photograph_rows(predictor)
+        rows += photographed
+        notes += [CREDITS] if photographed else []
+        notes += (
+            [f'{predictor.model_name}: {predictor.trained_on}'] if predictor.trained_on else []
+        )
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    if not cv2.imwrite(str(args.out), stack([draw(row) for row in rows])):
+    drawn = stack([draw(row) for row in rows], '; '.join(notes))
+    if not cv2.imwrite(str(args.out), drawn, [cv2.IMWRITE_PNG_COMPRESSION, 9]):
         raise OSError(f'cannot write {args.out}')
     print(args.out)
     return 0
@@ -172,7 +182,8 @@ def truth_column(row: Row, height: int) -> NDArray[np.uint8]:
     return column
 
 
-def stack(panels: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+def stack(panels: list[NDArray[np.uint8]], note: str) -> NDArray[np.uint8]:
+    """Put the rows below each other, and a line of text below them."""
     width = max(panel.shape[1] for panel in panels)
     padded = [
         cv2.copyMakeBorder(
@@ -180,7 +191,9 @@ def stack(panels: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
         )
         for panel in panels
     ]
-    return np.vstack(padded)
+    line = np.full((round(TEXT_PX * 2.4), width, 3), BACKGROUND, np.uint8)
+    put_text(line, note, (round(TEXT_PX * 1.4), round(TEXT_PX * 1.4)), TEXT_PX, INK)
+    return np.vstack([*padded, line])
 
 
 if __name__ == '__main__':
