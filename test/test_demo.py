@@ -69,6 +69,34 @@ def test_a_picture_becomes_depth_points_and_a_report(tmp_path):
     assert {log.name for log in out.glob('*.log')} == {'node.log', 'source.log', 'recorder.log'}
 
 
+def test_by_default_a_walk_is_held_against_its_truth_before_the_photographs(tmp_path):
+    pytest.importorskip('numba')
+    pytest.importorskip('skimage')
+    running = start('--out', tmp_path, '--duration', 3, *TINY)
+    text, _ = running.communicate(timeout=90)
+    assert running.returncode == 0, text
+    report = json.loads((tmp_path / 'report.json').read_text())
+    truth = report['truth']
+    assert 0 < truth['compared'] <= truth['pictures']
+    assert truth['indoor']['abs_rel_percent'] > 5.0  # random weights
+    assert truth['router']['doors'][0]['to'] == 'outdoor'
+    assert report['topics']['truth/depth']['encoding'] == '32FC1'
+    assert set(report['topics']['image']['width']) == {320, 640}
+    assert report['files'][:3] == ['report.json', 'demo.png', 'points.ply']
+    assert 'walk, indoor:' in text
+    # The first moment of the walk is under its heading, and says that it is noise.
+    band = cv2.imread(str(tmp_path / 'demo.png'))[300, :, 2]
+    assert band.mean() > 100
+
+
+def test_what_is_given_is_shown_instead_of_the_walk(demo, tmp_path):
+    given = demo.parse(['--image', str(picture(tmp_path / 'a.png'))])
+    assert demo.source_parameters(given)['source'] == str(tmp_path / 'a.png')
+    assert demo.source_parameters(demo.parse(['--camera', '0']))['source'] == '0'
+    assert 'wait_for_subscribers' not in demo.source_parameters(demo.parse(['--video', 'a.mp4']))
+    assert demo.source_parameters(demo.parse([]))['source'] == ['walk', 'photographs']
+
+
 def test_a_node_that_cannot_start_ends_the_demo_with_its_reason(tmp_path):
     running = start('--out', tmp_path, '--model', 'ZoeD_nonsense', '--weights', 'random')
     text, _ = running.communicate(timeout=60)

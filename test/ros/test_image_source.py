@@ -9,6 +9,7 @@ pytest.importorskip('rclpy')
 
 from ros_tool import ToolProcess
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from zoedepth_ros.msg import Domain
 
 
 @pytest.fixture
@@ -74,6 +75,31 @@ def test_pictures_go_out_compressed_when_asked(run, peer, red):
     assert compressed.last.format == 'jpeg'
     assert np.allclose(bgr[3, 4], (0, 0, 200), atol=6)
     assert len(raw) == 0
+
+
+def test_a_walk_waits_and_comes_with_its_truth(run, peer):
+    pytest.importorskip('numba')
+    depths, domains = peer.subscribe(Image, 'truth/depth'), peer.subscribe(Domain, 'truth/domain')
+    infos = peer.subscribe(CameraInfo, 'camera_info')
+    walk = {'walk.width': 48, 'walk.seed': 3, 'walk.kind': 'room', 'frame_id': 'eye'}
+    # `width` is for pictures: what is true of a drawn pixel stays with it.
+    run(source='walk', rate=20.0, width=640, wait_for_subscribers=1, **walk)
+    wait_until(lambda: peer.node.count_publishers('image') == 1)
+    assert len(domains) == 0
+    images = peer.subscribe(Image, 'image')
+    wait_until(lambda: min(map(len, (images, depths, domains, infos))) >= 3)
+    image = images.messages[-1]
+    wait_until(lambda: any(message.header == image.header for message in depths.messages))
+    depth = next(message for message in depths.messages if message.header == image.header)
+    assert (image.width, image.height, image.encoding) == (48, 36, 'rgb8')
+    assert (depth.width, depth.height, depth.encoding, depth.step) == (48, 36, '32FC1', 192)
+    depth_m = np.frombuffer(depth.data, '<f4')
+    assert 0.2 < np.nanmin(depth_m) < np.nanmax(depth_m) < 12.0
+    assert depth.header.frame_id == 'eye'
+    assert domains.last.head == 'indoor'
+    assert (domains.last.indoor_probability, domains.last.outdoor_probability) == (1.0, 0.0)
+    # The camera is the drawn one: 68 degrees, not the 60 that are assumed of pictures.
+    assert infos.last.k[0] == pytest.approx(24.0 / np.tan(np.radians(34.0)), rel=1e-6)
 
 
 @pytest.mark.parametrize('how', [signal.SIGINT, signal.SIGTERM])

@@ -70,11 +70,15 @@ def scale_bar(
     bar = _colors(fraction[:, None], np.ones((fraction.size, 1), bool))
     canvas[top_px:bottom_px, left_px : left_px + bar_px] = bar[: height - top_px]
     put_text(canvas, title, (left_px, top_px - round(text_px * 0.7)), text_px)
+    below_px = float('inf')
     for tick_m, label in zip(ticks_m, labels, strict=True):
         share = math.log(tick_m / near_m) / math.log(far_m / near_m)
         y = round(bottom_px - 1 - share * (bottom_px - top_px - 1))
         end_px = left_px + bar_px + round(text_px * 0.4)
         cv2.line(canvas, (left_px + bar_px, y), (end_px, y), INK, 1)
+        if below_px - y < 1.4 * text_px:  # no number over another
+            continue
+        below_px = y
         at = (end_px + round(text_px * 0.4), y + round(text_px / 2))
         put_text(canvas, label, at, text_px)
     return canvas

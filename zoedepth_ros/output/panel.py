@@ -46,6 +46,7 @@ def draw_panel(
     *,
     titles: Titles | None = None,
     warning: str = '',
+    note: str = '',
     near_m: float | None = None,
     far_m: float | None = None,
     view_height: int = 480,
@@ -55,6 +56,7 @@ def draw_panel(
     rgb: (H, W, 3); depth_m: (H', W') [m], of the same view, may have another size.
     points: (…, 3) [m] x right, y down, z forward, NaN allowed; points_rgb: (…, 3) their colours.
     warning: a text across everything, such as 'random weights: not depth'.
+    note: a milder warning, along the lower edge, that covers little.
     near_m, far_m: limits of the colours, from the depth itself when not given.
     view_height: height of each of the three views [px]; text grows with it.
     """
@@ -74,6 +76,8 @@ def draw_panel(
         (titles.cloud, [side]),
     ]
     panel = assemble(columns, round(text_px * 1.4), text_px)
+    if note:
+        panel = draw_note(panel, note, text_px * 1.2)
     return draw_warning(panel, warning) if warning else panel
 
 
@@ -108,6 +112,16 @@ def draw_warning(picture: Picture, text: str) -> Picture:
         base = top + index * line_px + round((line_px + text_px) / 2)
         put_text(drawn, line, (left, base), text_px, _WARNING_INK, bold=True)
     return drawn
+
+
+def draw_note(picture: Picture, text: str, text_px: float) -> Picture:
+    """Return the picture with a slim band along its lower edge."""
+    width = picture.shape[1]
+    band = np.full((round(text_px * 2.2), width, 3), _WARNING_BAND, np.uint8)
+    text_px *= min(1.0, 0.96 * width / max(1, text_width(text, text_px)))
+    left = (width - text_width(text, text_px)) // 2
+    put_text(band, text, (left, round((band.shape[0] + text_px) / 2)), text_px, _WARNING_INK)
+    return np.vstack([picture, band])
 
 
 def _fit_text(text: str, height: int, width: int) -> tuple[list[str], float]:

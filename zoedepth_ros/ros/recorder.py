@@ -158,9 +158,9 @@ class StreamRecorder(Node):
         report = self.report()
         caption = report['node'].get('model', 'unknown model')
         comparison = self._truth.comparison
-        # Beside its truth nothing passes for what it is not; noise does not pass for depth there.
-        is_depth = self._status is not None and self._status.weights != RANDOM
-        warning = '' if is_depth else report['warning']
+        is_noise = self._status is None or self._status.weights == RANDOM
+        # Beside its truth depth needs no warning; noise does, right across.
+        walk = draw_walk(comparison, model=caption, warning=report['warning'] if is_noise else '')
         report['files'] = [
             REPORT,
             *write_moments(
@@ -168,7 +168,8 @@ class StreamRecorder(Node):
                 self._scenes.moments,
                 warning=report['warning'],
                 caption=caption,
-                above=draw_walk(comparison, model=caption, warning=warning),
+                is_noise=is_noise,
+                above=walk,
                 clouds=self._walk_moments,
             ),
         ]

@@ -11,10 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zoedepth_ros.output.comparison import heading
 from zoedepth_ros.output.files import write_picture, write_ply
 from zoedepth_ros.output.panel import Titles, draw_panel
 from zoedepth_ros.ros.record.scenes import Moment
 
+_NO_TRUTH = 'pictures whose true depth nobody knows'
+_HEADING_PX = 16.0
 REPORT, PICTURE, POINTS = 'report.json', 'demo.png', 'points.ply'
 
 
@@ -39,15 +42,20 @@ def write_moments(
     *,
     warning: str,
     caption: str,
+    is_noise: bool = True,
     above: Sequence[NDArray[np.uint8]] = (),
     clouds: Sequence[Moment] = (),
 ) -> list[str]:
     """Draw one row for every moment into demo.png, write each cloud; give the file names.
 
-    warning: what to say across every row, '' for nothing.  caption: above the depth.
+    warning: what to say on every row, '' for nothing; is_noise: right across it, not below it.
+    caption: above the depth.
     above: what to draw above the rows.  clouds: moments of which only the cloud is written.
     """
-    rows = [_draw(moment, warning=warning, caption=caption) for moment in moments]
+    across, below = (warning, '') if is_noise else ('', warning)
+    rows = [_draw(moment, warning=across, note=below, caption=caption) for moment in moments]
+    if above and rows:
+        rows.insert(0, heading(rows[0].shape[1], [f'{caption} on {_NO_TRUTH}'], _HEADING_PX))
     names = []
     if rows or above:
         write_picture(folder / PICTURE, _stacked([*above, *rows]))
@@ -59,7 +67,7 @@ def write_moments(
     return names
 
 
-def _draw(moment: Moment, *, warning: str, caption: str) -> NDArray[np.uint8]:
+def _draw(moment: Moment, *, warning: str, note: str, caption: str) -> NDArray[np.uint8]:
     head = f', {moment.head} head' if moment.head else ''
     titles = Titles(depth=f'depth [m]: {caption}{head}')
     return draw_panel(
@@ -69,6 +77,7 @@ def _draw(moment: Moment, *, warning: str, caption: str) -> NDArray[np.uint8]:
         moment.points_rgb,
         titles=titles,
         warning=warning,
+        note=note,
     )
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+_MOST_LISTED = 4
+
 
 class TopicLog:
     """Count the messages of one topic and how late they were."""
@@ -50,7 +52,7 @@ class TopicLog:
         """Give everything as plain values for a report."""
         summary: dict[str, Any] = {'messages': self.count, 'rate_hz': round(self.rate_hz, 2)}
         for name, seen in self._facts.items():
-            summary[name] = seen[0] if len(seen) == 1 else seen
+            summary[name] = _in_short(seen)
         if self._latencies_ms:
             summary['latency_ms'] = {
                 'median': round(self.median_ms, 2),
@@ -62,3 +64,11 @@ class TopicLog:
         if not self._latencies_ms:
             return float('nan')
         return float(np.percentile(self._latencies_ms, percent))
+
+
+def _in_short(seen: list[Any]) -> Any:
+    """Give one value as it is, a few as a list, many numbers as a range."""
+    if len(seen) == 1:
+        return seen[0]
+    is_range = len(seen) > _MOST_LISTED and all(isinstance(value, int) for value in seen)
+    return f'{min(seen)} to {max(seen)}' if is_range else seen

@@ -17,8 +17,8 @@ MIN_DEPTH_M = 1e-3
 MAX_DEPTH_M = {'indoor': 10.0, 'outdoor': 80.0}
 """Farthest true depth that counts [m], as in the evaluation's protocols of these domains."""
 
-_FAR_FROM_DOOR_S = 1.0
-_BEFORE_DOOR_S = 0.5
+_FAR_FROM_DOOR_S = 1.5
+_BEFORE_DOOR_S = 1.0  # the street seen through the door
 _KEPT = 48
 
 T = TypeVar('T')
@@ -85,13 +85,19 @@ def score(depth_m: NDArray[np.float32], truth_m: NDArray[np.float32], domain: st
         raise ValueError(f'domain must be one of {", ".join(DOMAINS)}, got {domain!r}')
     if depth_m.shape != truth_m.shape:
         raise ValueError(f'depth {depth_m.shape} and truth {truth_m.shape} differ in size')
-    has_truth = (truth_m > MIN_DEPTH_M) & (truth_m < MAX_DEPTH_M[domain])
+    has_truth = np.isfinite(in_range(truth_m, domain))
     known = has_truth & ~np.isnan(depth_m)
     if not known.any():
         return Score(np.nan, np.nan, 0.0 if has_truth.any() else np.nan)
     limits_m = np.float32(MIN_DEPTH_M), np.float32(MAX_DEPTH_M[domain])
     metrics = compute_metrics(truth_m[known], np.clip(depth_m[known], *limits_m))
     return Score(metrics.abs_rel, metrics.delta1, float(known.sum() / has_truth.sum()))
+
+
+def in_range(truth_m: NDArray[np.float32], domain: str) -> NDArray[np.float32]:
+    """Give the truth (H, W) [m] with NaN where it does not count."""
+    counts = (truth_m > MIN_DEPTH_M) & (truth_m < MAX_DEPTH_M[domain])
+    return np.where(counts, truth_m, np.float32(np.nan))
 
 
 class Spread(Generic[T]):
@@ -170,30 +176,31 @@ class Comparison:
         return Timeline(domains, verdicts, match(doors, switches), switches, accuracy)
 
     def moments(self) -> dict[str, Frame]:
-        """Choose an indoor picture, one at the first door and an outdoor one.
+        """Choose an indoor picture, one before the first door and an outdoor one.
 
-        The error of those far from the door is the one nearest to the mean of their domain.
+        The first and the last are of the first half of the first stay, far from doors, and
+        typical: of all those, the error is nearest to the mean of the domain.
         """
         doors_s = [door.time_s + self.start_s for door in self.timeline().doors]
-        chosen = {}
-        indoor = self._typical('indoor', doors_s)
-        if indoor is not None:
-            chosen['indoors'] = indoor
+        chosen = {'indoors': self._typical('indoor', doors_s)}
         every = [frame for kept in self._kept.values() for frame in kept]
         if doors_s and every:
             at_s = doors_s[0] - _BEFORE_DOOR_S
             chosen['at the door'] = min(every, key=lambda frame: abs(frame.time_s - at_s))
-        outdoor = self._typical('outdoor', doors_s)
-        if outdoor is not None:
-            chosen['outdoors'] = outdoor
-        return chosen
+        chosen['outdoors'] = self._typical('outdoor', doors_s)
+        return {where: frame for where, frame in chosen.items() if frame is not None}
 
     def _typical(self, domain: str, doors_s: Sequence[float]) -> Frame | None:
         frames = [frame for frame in self._kept[domain] if np.isfinite(frame.score.abs_rel)]
+        times_s = [time_s for time_s, of in self.domains if of == domain]
+        enters_s = min(times_s, default=0.0)
+        later_s = [door_s for door_s in doors_s if door_s > enters_s]
+        half_s = (enters_s + min(later_s, default=max(times_s, default=0.0))) / 2.0
         far = [
             frame
             for frame in frames
-            if all(abs(frame.time_s - door_s) >= _FAR_FROM_DOOR_S for door_s in doors_s)
+            if frame.time_s <= half_s
+            and all(abs(frame.time_s - door_s) >= _FAR_FROM_DOOR_S for door_s in doors_s)
         ]
         mean = self.mean(domain).abs_rel
         return min(far or frames, key=lambda f: abs(f.score.abs_rel - mean), default=None)

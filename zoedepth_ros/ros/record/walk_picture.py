@@ -9,9 +9,20 @@ from numpy.typing import NDArray
 
 from zoedepth_ros.output.comparison import ComparisonTitles, draw_comparison, heading
 from zoedepth_ros.output.timeline import draw_timeline
-from zoedepth_ros.ros.record.truth import DOMAINS, Comparison, Frame, Timeline
+from zoedepth_ros.ros.record.truth import (
+    DOMAINS,
+    MAX_DEPTH_M,
+    Comparison,
+    Frame,
+    Timeline,
+    in_range,
+)
 
-_TEXT_PX = 14.0
+_TEXT_PX = 16.0
+_BLACK = (
+    'black: the sky; and in the error what is farther than counts, '
+    f'{MAX_DEPTH_M["indoor"]:g} m indoors and {MAX_DEPTH_M["outdoor"]:g} m outdoors'
+)
 
 
 def draw_walk(comparison: Comparison, *, model: str, warning: str) -> list[NDArray[np.uint8]]:
@@ -34,7 +45,7 @@ def draw_walk(comparison: Comparison, *, model: str, warning: str) -> list[NDArr
         width=width,
         text_px=_TEXT_PX,
     )
-    lines = [f'A drawn walk, where the true depth is known: {model}', error_text(comparison)]
+    lines = [f'{model} on a drawn walk, whose true depth is known', error_text(comparison), _BLACK]
     return [heading(width, lines, _TEXT_PX), *rows, _router_heading(width, timeline), strip]
 
 
@@ -45,7 +56,14 @@ def _row(where: str, frame: Frame, comparison: Comparison, warning: str) -> NDAr
         depth=f'prediction [m]{_head_at(comparison, frame)}',
         error=f'error: {percent(frame.score.abs_rel)} on average',
     )
-    return draw_comparison(frame.rgb, frame.truth_m, frame.depth_m, titles=titles, warning=warning)
+    return draw_comparison(
+        frame.rgb,
+        frame.truth_m,
+        frame.depth_m,
+        counted_m=in_range(frame.truth_m, frame.domain),
+        titles=titles,
+        warning=warning,
+    )
 
 
 def _head_at(comparison: Comparison, frame: Frame) -> str:
@@ -55,9 +73,9 @@ def _head_at(comparison: Comparison, frame: Frame) -> str:
 
 
 def _router_heading(width: int, timeline: Timeline) -> NDArray[np.uint8]:
-    line = 'The router, which chooses the head'
+    line = 'Which head measures is up to the router'
     if not math.isnan(timeline.accuracy):
-        line += f': right in {percent(timeline.accuracy)} of the pictures'
+        line += f', right in {percent(timeline.accuracy)} of the pictures'
     return heading(width, [line], _TEXT_PX * 0.8)
 
 
@@ -65,7 +83,8 @@ def error_text(comparison: Comparison) -> str:
     """Say how wrong the depth is, domain by domain."""
     found = [(domain, comparison.mean(domain)) for domain in DOMAINS]
     parts = [
-        f'{domain} {percent(mean.abs_rel)} ({percent(mean.delta1)} of the pixels within 25 %)'
+        f'{domain} {percent(mean.abs_rel)} ({percent(mean.delta1)} of the pixels within a factor '
+        'of 1.25)'
         for domain, mean in found
         if not math.isnan(mean.abs_rel)
     ]
@@ -75,8 +94,9 @@ def error_text(comparison: Comparison) -> str:
 def door_text(delay_s: float | None) -> str:
     """Say when the head followed through a door."""
     if delay_s is None:
-        return 'door: the head does not follow'
-    return f'door: head {"after" if delay_s >= 0.0 else "before"} {abs(delay_s):.1f} s'
+        return 'door; the head does not follow'
+    side = 'after' if delay_s >= 0.0 else 'before'
+    return f'door; the head switches {abs(delay_s):.1f} s {side} it'
 
 
 def percent(share: float) -> str:
