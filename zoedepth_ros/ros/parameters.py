@@ -358,7 +358,8 @@ class NodeSettings:
     max_frame_age_s: float = _parameter(
         'max_frame_age',
         0.5,
-        "Older pictures are dropped and counted [s, node's clock]; 0.0 takes any.",
+        'Pictures older than this, or as far ahead of the clock, are dropped and counted [s, '
+        "node's clock]; 0.0 takes any.",
         low=0.0,
         high=3600.0,
     )
