@@ -44,7 +44,7 @@ class Surroundings:
         self.ground: Ground | None = None
         """The plane found last; None before the first, or when it was too long ago."""
         self._found_s = 0.0
-        self._scan: tuple[object, HeightScan] | None = None
+        self._scan: tuple[Map, tuple[int, ...], HeightScan] | None = None
 
     def look(self, points_m: Map, settings: NodeSettings, now_s: float) -> Ground | None:
         """Fit the ground to points (H, W, 3) and give this picture's own fit, if it is one.
@@ -86,10 +86,11 @@ class Surroundings:
     def scan(self, rays: Map, settings: NodeSettings) -> HeightScan:
         """Give the lookup of a scan by height for rays (H, W, 2), kept while up stays."""
         up = self.up(settings)
-        key = (id(rays), *(round(part / SAME_UP) for part in up))
-        if self._scan is None or self._scan[0] != key:
-            self._scan = key, HeightScan.from_rays(rays, up)
-        return self._scan[1]
+        direction = tuple(round(part / SAME_UP) for part in up)
+        kept = self._scan
+        if kept is None or kept[0] is not rays or kept[1] != direction:
+            kept = self._scan = rays, direction, HeightScan.from_rays(rays, up)
+        return kept[2]
 
 
 def band_of(settings: NodeSettings) -> Band:
