@@ -23,7 +23,7 @@ MAY_IMPORT['training'] = MAY_IMPORT['evaluation'] | {'evaluation'}
 MAY_IMPORT['recordings'] = {'build', 'inference', 'geometry', 'output'}
 MAY_IMPORT['viewing'] = {'recordings', 'inference', 'geometry', 'output'}
 MAY_IMPORT['cli'] = MAY_IMPORT['training'] | {'training', 'export', 'recordings', 'viewing'}
-MAY_IMPORT['ros'] = MAY_IMPORT['evaluation'] | {'msg'}  # msg: generated from msg/*.msg
+MAY_IMPORT['ros'] = MAY_IMPORT['evaluation'] | {'evaluation', 'msg'}  # msg: from msg/*.msg
 
 TORCH = {'torch', 'torchvision', 'timm', 'transformers'}
 TORCH_FREE = (

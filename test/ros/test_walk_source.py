@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from zoedepth_ros.ros.source.chain import Chain
-from zoedepth_ros.ros.source.open_source import KINDS_OF_WALK, WalkPlan, names_walk, open_source
+from zoedepth_ros.ros.source.open_source import WalkPlan, names_walk, open_source
 from zoedepth_ros.ros.source.picture import SourceError
 from zoedepth_ros.ros.source.walk import pace
 
@@ -84,11 +84,6 @@ class TestDrawn:
     def drawing(self):
         pytest.importorskip('numba')
 
-    def test_the_kinds_are_those_that_can_be_drawn(self):
-        from zoedepth_ros.data.synthetic.walk import PLANS
-
-        assert set(KINDS_OF_WALK) == set(PLANS)
-
     def test_pictures_come_with_their_camera_and_truth_and_end(self):
         source = opened('walk', duration_s=15.0, seed=3)
         pictures = [source.read(time_s) for time_s in (0.0, 7.0, 14.9)]
@@ -112,5 +107,5 @@ class TestDrawn:
         assert source.read(99.0) is not None
 
     def test_an_unknown_kind_is_an_error_that_lists_them(self):
-        with pytest.raises(SourceError, match='room, street, door.*cellar'):
+        with pytest.raises(SourceError, match='room, street, door, got .cellar'):
             opened('walk', kind='cellar')

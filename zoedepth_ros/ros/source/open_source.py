@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from zoedepth_ros.data.synthetic.walk import PLANS
 from zoedepth_ros.ros.source.chain import Chain
 from zoedepth_ros.ros.source.picture import PictureSource, SourceError
 from zoedepth_ros.ros.source.slides import (
@@ -21,7 +22,7 @@ from zoedepth_ros.ros.source.walk import DrawnWalk
 from zoedepth_ros.ros.source.webcam import Webcam
 
 PHOTOGRAPHS, WALK = 'photographs', 'walk'
-KINDS_OF_WALK = ('door', 'room', 'street')
+KINDS_OF_WALK = tuple(PLANS)
 
 Name = int | str | Sequence[str]
 

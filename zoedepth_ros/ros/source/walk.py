@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from zoedepth_ros.data.synthetic.walk import Walk
 from zoedepth_ros.ros.source.picture import Picture, SourceError, Truth
-
-if TYPE_CHECKING:
-    from zoedepth_ros.data.synthetic.walk import Walk
 
 NEAR_DOOR_S = 2.5
 """Up to this long before and after a door the walk keeps its own pace [s]."""
@@ -27,14 +23,24 @@ class DrawnWalk:
         width: of the pictures, which are 4:3 [px].  duration_s: how long all of it may take; 0.0
         for a walking pace.
         """
-        self._walk = plan_walk(kind, seed, width, rate_hz)
+        height = round(0.75 * width)
+        try:
+            self._walk = Walk(kind, seed, rate_hz=rate_hz, width=width, height=height)
+        except ValueError as error:
+            raise SourceError(str(error)) from None
         natural_s = self._walk.duration_s
         self._duration_s = min(duration_s, natural_s) if duration_s > 0.0 else natural_s
         self._shown_s, self._walked_s = pace(self._duration_s, natural_s, self._walk.door_times_s)
         self._loop = loop
         self._shown: tuple[int, Picture] | None = None
         self.description = f'a walk ({kind}, seed {seed}, {self._duration_s:.1f} s)'
-        self._picture(0)
+        try:
+            self._picture(0)
+        except ImportError as error:
+            raise SourceError(
+                f'no walk can be drawn: {error}; numba comes with the extra `train` '
+                "('pip install zoedepth_ros[train]', or 'pip install numba')"
+            ) from None
 
     def read(self, time_s: float) -> Picture | None:
         """Draw the picture of this time; None at the end."""
@@ -54,21 +60,6 @@ class DrawnWalk:
 
     def close(self) -> None:
         """Nothing is held."""
-
-
-def plan_walk(kind: str, seed: int, width: int, rate_hz: float) -> Walk:
-    """Plan a walk at walking pace; raises SourceError naming what is missing or wrong."""
-    try:
-        from zoedepth_ros.data.synthetic.walk import Walk
-    except ImportError as error:
-        raise SourceError(
-            f'no walk can be drawn: {error}; numba comes with the extra `train` '
-            "('pip install zoedepth_ros[train]', or 'pip install numba')"
-        ) from None
-    try:
-        return Walk(kind, seed, rate_hz=rate_hz, width=width, height=round(0.75 * width))
-    except ValueError as error:
-        raise SourceError(str(error)) from None
 
 
 def pace(
