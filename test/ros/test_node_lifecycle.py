@@ -36,6 +36,24 @@ def test_a_manager_takes_it_through_its_life_and_back(peer, start):
     assert peer.state() == 'finalized'
 
 
+def test_cleanup_frees_the_network_and_deactivate_keeps_it(peer, start):
+    start(ballast_mb=300)
+    status = peer.subscribe(Status, '/zoedepth/status')
+    depth = peer.subscribe(Image, '/depth/image')
+    peer.send_until(lambda: depth)
+
+    def memory_mb():
+        status.clear()
+        wait_until(lambda: len(status) > 1)
+        return status.last.memory_mb
+
+    loaded_mb = memory_mb()
+    assert peer.transition(Transition.TRANSITION_DEACTIVATE)
+    assert memory_mb() == pytest.approx(loaded_mb, abs=30.0)
+    assert peer.transition(Transition.TRANSITION_CLEANUP)
+    assert memory_mb() == pytest.approx(loaded_mb - 300.0, abs=30.0)
+
+
 def test_deactivated_it_publishes_nothing_and_activated_again_it_does(peer, start):
     start()
     depth = peer.subscribe(Image, '/depth/image')

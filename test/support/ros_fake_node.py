@@ -70,7 +70,9 @@ def make_predictor(settings):
         options['device'] = 'cpu'
     if settings.network_height:
         options['network'] = (settings.network_height, settings.network_width)
+    ballast_mb = options.pop('ballast_mb', 0)
     made = Dark(**{'model_name': settings.model, 'network': OWN_SIZE, **options})
+    made.ballast = np.ones((ballast_mb, 10**6), np.uint8)
     made.lost_at, made.full_at = failures['lost_at'], failures['full_at']
     return made
 

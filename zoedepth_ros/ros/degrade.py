@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import threading
 from collections.abc import Callable
@@ -182,6 +183,7 @@ class DegradingPredictor:
 
     def _swap(self, settings: PredictorSettings) -> None:
         self._predictor = None  # first: two may not fit
+        gc.collect()
         made = self._make(settings)
         self._facts = _Facts(
             made.model_name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import time
 from collections.abc import Callable
@@ -161,7 +162,7 @@ class DepthNode(LifecycleNode):
 
     def _load(self, settings: NodeSettings) -> None:
         assert self._topics is not None
-        self._processor, self._loaded = None, None  # free the old one first: two may not fit
+        self._forget()  # free the old one first: two may not fit
         predictor = DegradingPredictor(
             self._make_predictor, settings.predictor, self.get_logger().warning
         )
@@ -196,8 +197,12 @@ class DepthNode(LifecycleNode):
         if worker is not None and not worker.stop(timeout_s):
             self.get_logger().warning(f'the present frame takes more than {timeout_s} s')
 
-    def _free(self) -> None:
+    def _forget(self) -> None:
         self._processor, self._loaded = None, None
+        gc.collect()  # its parts refer to each other
+
+    def _free(self) -> None:
+        self._forget()
         if self._topics is not None:
             self._topics.destroy()
             self._topics = None
