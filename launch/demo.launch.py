@@ -31,7 +31,7 @@ ARGUMENTS = [
         'source',
         default_value='photographs',
         description='Number of a webcam, a video, a folder, a picture, or photographs for those '
-        'that come with scikit-image and scikit-learn.',
+        'that come with scikit-image and scikit-learn; walk for a drawn one with truth/depth.',
     ),
     DeclareLaunchArgument('rate', default_value='10.0', description='Pictures per second [Hz].'),
     DeclareLaunchArgument(

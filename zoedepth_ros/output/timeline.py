@@ -127,8 +127,10 @@ def _draw_spans(canvas: Picture, drawn: Spans, axis: Axis, top: int, bottom: int
     for begin_s, end_s, state in drawn:
         left, right = axis.x(begin_s), axis.x(end_s)
         canvas[top:bottom, left:right] = COLORS.get(state, _DIM)
-        if right - left > text_width(state, axis.text_px) + axis.text_px:
-            at = (left + round(axis.text_px * 0.6), (top + bottom + round(axis.text_px)) // 2)
+        text_px = text_width(state, axis.text_px)
+        if right - left > text_px + axis.text_px:
+            middle = (left + right - text_px) // 2
+            at = (middle, (top + bottom + round(axis.text_px)) // 2)
             put_text(canvas, state, at, axis.text_px, _ON_COLOR)
 
 

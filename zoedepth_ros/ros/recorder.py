@@ -30,14 +30,14 @@ from zoedepth_ros.ros.truth_collector import TRUE_DEPTH, TRUE_DOMAIN, TruthColle
 NODE_NAME = 'stream_recorder'
 DEPTH, POINTS, STATUS = 'depth/image', 'depth/points', 'zoedepth/status'
 TOPICS: dict[str, Any] = {
+    TRUE_DOMAIN: Domain,
+    TRUE_DEPTH: Image,
     'image': Image,
     'image/compressed': CompressedImage,
     'camera_info': CameraInfo,
     **publishers.TOPICS,
     STATUS: Status,
     '/diagnostics': DiagnosticArray,
-    TRUE_DEPTH: Image,
-    TRUE_DOMAIN: Domain,
 }
 _PROGRESS_PERIOD_S = 2.0
 _MOMENT_PERIOD_S = 0.5
@@ -61,6 +61,7 @@ class StreamRecorder(Node):
         self.logs = {topic: TopicLog() for topic in TOPICS}
         self._scenes, self._heads = Scenes(), dict[int, dict[str, Any]]()
         self._truth, self._walk_moments = TruthCollector(), list[Moment]()
+        self._newest_moment: tuple[int, Moment] | None = None
         self._status: Any = None
         self._started_s = time.monotonic()
         self._first_depth_s: float | None = None
@@ -107,8 +108,16 @@ class StreamRecorder(Node):
         if together is None or time.monotonic() - self._last_moment_s < _MOMENT_PERIOD_S:
             return
         self._last_moment_s = time.monotonic()
-        moment = self._moment(together)
-        if self._truth.has_truth(stamp.nanoseconds):
+        self._sort_newest_moment()
+        self._newest_moment = stamp.nanoseconds, self._moment(together)
+
+    def _sort_newest_moment(self) -> None:
+        """Put it to the walk or the scenes, once messages with truth had time to come."""
+        if self._newest_moment is None:
+            return
+        stamp_ns, moment = self._newest_moment
+        self._newest_moment = None
+        if self._truth.has_truth(stamp_ns):
             self._walk_moments[:] = [moment]
         else:
             self._scenes.add(moment)
@@ -155,6 +164,7 @@ class StreamRecorder(Node):
     def write(self) -> None:
         """Write the report and the pictures."""
         self._written = True
+        self._sort_newest_moment()
         report = self.report()
         caption = report['node'].get('model', 'unknown model')
         comparison = self._truth.comparison

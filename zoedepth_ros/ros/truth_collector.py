@@ -25,11 +25,11 @@ class TruthCollector:
         """Start without any."""
         self.comparison = Comparison()
         self._matcher = Matcher((PICTURE, DEPTH, TRUE_DEPTH, TRUE_DOMAIN), keep=_UNFINISHED)
-        self._stamps_ns: set[int] = set()
+        self._span_ns: tuple[int, int] | None = None
 
     def has_truth(self, stamp_ns: int) -> bool:
-        """Tell whether the truth of a picture has come."""
-        return stamp_ns in self._stamps_ns
+        """Tell whether a picture is of a walk, even if the message with its own truth was lost."""
+        return self._span_ns is not None and self._span_ns[0] <= stamp_ns <= self._span_ns[1]
 
     def add(self, part: str, stamp_ns: int, msg: Any) -> None:
         """Take a message of any topic; raises ValueError for one that is not what it says."""
@@ -38,7 +38,8 @@ class TruthCollector:
                 Verdict(1e-9 * stamp_ns, msg.head, float(msg.outdoor_probability))
             )
         elif part == TRUE_DOMAIN:
-            self._stamps_ns.add(stamp_ns)
+            first_ns, last_ns = self._span_ns or (stamp_ns, stamp_ns)
+            self._span_ns = min(first_ns, stamp_ns), max(last_ns, stamp_ns)
             self.comparison.add_domain(1e-9 * stamp_ns, msg.head)
         if part not in (PICTURE, DEPTH, TRUE_DEPTH, TRUE_DOMAIN):
             return

@@ -52,7 +52,7 @@ def write_moments(
     caption: above the depth.
     above: what to draw above the rows.  clouds: moments of which only the cloud is written.
     """
-    across, below = (warning, '') if is_noise else ('', warning)
+    across, below = (warning, '') if is_noise else ('', warning and f'trained on {warning}')
     rows = [_draw(moment, warning=across, note=below, caption=caption) for moment in moments]
     if above and rows:
         rows.insert(0, heading(rows[0].shape[1], [f'{caption} on {_NO_TRUTH}'], _HEADING_PX))
@@ -82,12 +82,12 @@ def _draw(moment: Moment, *, warning: str, note: str, caption: str) -> NDArray[n
 
 
 def _stacked(rows: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    """Put pictures under each other, narrower ones filled up with their own background."""
+    """Put pictures under each other, narrower ones filled up with their last column."""
     width = max(row.shape[1] for row in rows)
     wide = []
     for row in rows:
         canvas = np.empty((row.shape[0], width, 3), np.uint8)
-        canvas[:] = row[0, 0]
+        canvas[:] = row[:, -1:]
         canvas[:, : row.shape[1]] = row
         wide.append(canvas)
     return np.vstack(wide)
