@@ -71,6 +71,8 @@ class ImageSource(Node):
         path = str(self._value('camera_info_file'))
         self._calibration = read_calibration(Path(path).expanduser()) if path else None
         self._make_publishers()
+        if names_walk(self._value('source')):
+            self.get_logger().info('drawing a walk; the first time, that takes half a minute')
         self._source = open_source(
             self._value('source'),
             loop=self._value('loop'),
