@@ -30,6 +30,7 @@ setup(
         'train': ['numba', 'tensorboard', 'h5py'],
         'bag': ['mcap', 'rosbags', 'lz4', 'zstandard'],
         'view': ['rerun-sdk>=0.23'],
+        'onnx': ['onnx>=1.17', 'onnxscript>=0.2', 'onnxruntime>=1.19'],
         'photographs': ['scikit-image', 'scikit-learn'],
     },
     entry_points={'console_scripts': ['zoedepth = zoedepth_ros.cli.main:main']},

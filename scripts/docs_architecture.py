@@ -34,6 +34,8 @@ SHOWN_LIBRARIES = {
     'mcap': 'mcap',
     'ray': 'ray',
     'rerun': 'rerun',
+    'onnx': 'onnx',
+    'onnxruntime': 'onnxruntime',
     'argparse': 'argparse',
 }
 BOX_WIDTH, BOX_HEIGHT, GAP_X, GAP_Y, MARGIN = 168, 52, 60, 58, 24  # [px]

@@ -53,6 +53,7 @@ ONLY = {
     frozenset({'argparse'}): ('cli', 'ros'),
     frozenset({'mcap', 'rosbags', 'ray'}): ('recordings',),
     frozenset({'rerun'}): ('viewing',),
+    frozenset({'onnx', 'onnx_ir', 'onnxscript', 'onnxruntime'}): ('export',),
 }  # fmt: skip
 # Modules of the ROS room that need no ROS and serve recordings of it as well.
 SHARED = {

@@ -50,7 +50,7 @@ def build_predictor(
             f'preprocessing {preprocessing!r} keeps the shape of a picture, but {model} takes '
             f"{size[0]} x {size[1]} only: take 'metric'"
         )
-    network, origin, trained_on = _network(config, fspath(weights) if weights else '')
+    network, origin, trained_on = build_network(config, fspath(weights) if weights else '')
     return TorchPredictor(
         network,
         way,
@@ -62,8 +62,11 @@ def build_predictor(
     )
 
 
-def _network(config: ModelConfig, weights: str) -> tuple[ZoeDepth, str, str]:
-    """Give the network, where its parameters came from, and a warning about them or ''."""
+def build_network(config: ModelConfig, weights: str) -> tuple[ZoeDepth, str, str]:
+    """Give the network, where its parameters came from, and a warning about them or ''.
+
+    weights: '' for the released ones (fetched on first use), a path, or 'random'.
+    """
     if weights == RANDOM:
         return create_model(config, seed=_SEED), RANDOM, RANDOM_WARNING
     path = Path(weights).expanduser() if weights else fetch(config.name)

@@ -1,0 +1,58 @@
+"""How a deviation is measured, and what is said without the libraries."""
+
+import importlib.util
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from zoedepth_ros.cli.main import main
+from zoedepth_ros.export import libraries
+from zoedepth_ros.export.check import CheckReport, DeviationError, deviation, pictures
+
+
+def test_a_deviation_is_the_largest_difference_over_the_mean_size():
+    expected = np.float32([[-1.0, 3.0]])  # mean size 2
+    assert deviation('x', np.float32([[-1.0, 3.5]]), expected) == pytest.approx(0.25)
+    assert deviation('x', np.float32([[-1.1, 3.5]]), expected) == pytest.approx(0.25)
+    assert deviation('x', expected, expected) == 0.0
+
+
+def test_nothing_hides_behind_a_map_of_zeros():
+    zeros = np.zeros((1, 4), np.float32)
+    assert deviation('x', zeros, zeros) == 0.0
+    assert deviation('x', np.float32([[0, 0, 0, 1e-9]]), zeros) == math.inf
+
+
+def test_a_value_that_is_not_finite_shows():
+    expected = np.ones((1, 2), np.float32)
+    value = deviation('x', np.float32([[1.0, math.nan]]), expected)
+    assert math.isnan(value)
+    assert math.isnan(CheckReport({'a': 0.0, 'b': value, 'c': 1.0}, 1).worst)
+
+
+def test_another_shape_is_an_error_even_if_it_would_broadcast():
+    with pytest.raises(DeviationError, match=r'\(1, 1\) instead of \(1, 2\)'):
+        deviation('x', np.ones((1, 1), np.float32), np.ones((1, 2), np.float32))
+
+
+def test_the_pictures_differ_and_span_what_a_network_sees():
+    drawn = pictures(32, 64)
+    for picture in drawn:
+        assert picture.shape == (1, 3, 32, 64)
+        assert -1.0 <= picture.min() < -0.6
+        assert 0.6 < picture.max() <= 1.0
+    assert not torch.equal(drawn[0], drawn[1])
+    assert all(torch.equal(a, b) for a, b in zip(drawn, pictures(32, 64), strict=True))
+
+
+def test_a_missing_library_is_named_with_the_extra_that_has_it(tmp_path, monkeypatch, capsys):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        libraries, 'find_spec', lambda name: None if name.startswith('onnx') else found(name)
+    )
+    assert main(['export', 'onnx', '--out', str(tmp_path / 'x.onnx')]) == 2
+    said = capsys.readouterr().err
+    assert 'onnx and onnxscript and onnxruntime' in said
+    assert 'zoedepth_ros[onnx]' in said

@@ -1,0 +1,94 @@
+"""`zoedepth export onnx`: the network as a file for other runtimes."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zoedepth_ros.export.defaults import MAX_DEVIATION, OPSET
+
+if TYPE_CHECKING:
+    from zoedepth_ros.export.onnx import Exported
+
+NAME = 'export'
+HELP = 'write the network as an ONNX file, for C++ and other runtimes, and check it'
+
+DEFAULT_MODEL = 'ZoeD_M12_NK'
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add = parser.add_argument
+    add('format', choices=('onnx',), help='of the file')
+    add('--out', metavar='FILE', required=True, help='the new .onnx file')
+    add('--model', default=DEFAULT_MODEL, help='a name of `zoedepth models` (%(default)s)')
+    add('--weights', metavar='FILE', help="the model's weights, or 'random' (default: released)")
+    add(
+        '--head',
+        choices=('indoor', 'outdoor', 'both'),
+        help='both: one file with outputs of each (default: all that the model has)',
+    )
+    add('--height', type=int, default=0, metavar='PX', help="of the input (the model's own)")
+    add('--width', type=int, default=0, metavar='PX', help="of the input (the model's own)")
+    add('--opset', type=int, default=OPSET, metavar='N', help='version of ONNX (%(default)s)')
+    add(
+        '--max-deviation',
+        type=float,
+        default=MAX_DEVIATION,
+        metavar='X',
+        help='largest difference of a pixel from torch, over the mean of its map (%(default)s)',
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Export, check and say what has been written; 1 when the check fails."""
+    from zoedepth_ros.build import build_network
+    from zoedepth_ros.export.check import DeviationError
+    from zoedepth_ros.export.graph import BOTH, chosen_heads
+    from zoedepth_ros.export.libraries import require_libraries
+    from zoedepth_ros.export.onnx import export_onnx
+    from zoedepth_ros.model.config import preset
+
+    require_libraries()
+    path = Path(args.out).expanduser()
+    if path.suffix != '.onnx':
+        raise ValueError(f'--out must end in .onnx, got {args.out}')
+    config = preset(args.model)
+    heads = config.head_names
+    head = args.head or (BOTH if len(heads) > 1 else heads[0])
+    chosen_heads(head, heads)
+    config.check_size(args.height or config.image_size[0], args.width or config.image_size[1])
+    network, origin, trained_on = build_network(config, args.weights or '')
+    try:
+        exported = export_onnx(
+            network,
+            path,
+            head=head,
+            height=args.height,
+            width=args.width,
+            weights_origin=origin,
+            trained_on=trained_on,
+            opset=args.opset,
+            max_deviation=args.max_deviation,
+        )
+    except DeviationError as error:
+        print(f'zoedepth: error: {error}; nothing written to {path}', file=sys.stderr)
+        return 1
+    _tell(exported)
+    return 0
+
+
+def _tell(exported: Exported) -> None:
+    about = exported.metadata
+    print(f'model    {about["model"]}, head {about["head"]}')
+    print(f'weights  {about["weights_origin"]}')
+    if about['trained_on']:
+        print(f'WARNING  {about["trained_on"].upper()}')
+    print(f'input    image: 1 x 3 x {about["height"]} x {about["width"]}, float32, RGB, -1 to 1')
+    print(f'outputs  {", ".join(exported.outputs)}')
+    check = exported.check
+    print(f'check    ONNX Runtime against torch, {check.n_pictures} pictures: {check.worst:.1e}')
+    for file in exported.files:
+        print(f'-> {file} ({file.stat().st_size / 1e6:.1f} MB)')

@@ -1,0 +1,1 @@
+"""Graphs for other runtimes, and the check that holds them against the original."""

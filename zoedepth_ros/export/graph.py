@@ -1,0 +1,67 @@
+"""The network as one graph: one picture of one size, everything else constant."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from zoedepth_ros.model.zoedepth import ZoeDepth
+
+INPUT = 'image'
+BOTH = 'both'
+
+
+class FixedGraph(nn.Module):
+    """One or all heads of a network for pictures of one size, without a choice that depends on it.
+
+    What the backbone computes from the size alone (the position bias) is a constant here.
+    """
+
+    def __init__(self, network: ZoeDepth, heads: tuple[str, ...], size: tuple[int, int]) -> None:
+        """size: height and width of the network's pictures [px]; ValueError for a wrong one."""
+        super().__init__()
+        self.network = network
+        self.heads = heads
+        self.size = size
+        self.prepared = network.prepare(*size)
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Names of what forward returns; with several heads, two of each head carry its name."""
+        several = len(self.heads) > 1
+        maps = [
+            f'{name}_{head}' if several else name
+            for head in self.heads
+            for name in ('depth_m', 'uncertainty_m')
+        ]
+        router = ('router_logits',) if self.network.router is not None else ()
+        return (*maps, 'relative_depth', *router)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        """Return the outputs (1, 1, H, W), then (1, heads of the network), of image (1, 3, H, W).
+
+        image: normalised with mean 0.5 and standard deviation 0.5.
+        """
+        features = self.network.encode(image, self.prepared)
+        outputs: list[Tensor] = []
+        for head in self.heads:
+            prediction = self.network.decode(features, head)
+            outputs += [prediction.depth_m, prediction.uncertainty_m]
+        outputs.append(features.relative_depth)
+        if self.network.router is not None:
+            outputs.append(self.network.route(features))
+        return tuple(outputs)
+
+    def example(self) -> Tensor:
+        """Return a grey picture (1, 3, H, W)."""
+        return torch.zeros(1, 3, *self.size)
+
+
+def chosen_heads(head: str, available: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the heads to export; ValueError for one that the network lacks."""
+    if head == BOTH and len(available) > 1:
+        return available
+    if head in available:
+        return (head,)
+    choices = (*available, BOTH) if len(available) > 1 else available
+    raise ValueError(f'no head {head!r} to export: this model takes {", ".join(choices)}')

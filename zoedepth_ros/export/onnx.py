@@ -1,0 +1,163 @@
+"""Write a network as an ONNX file that has been held against it."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from zoedepth_ros.export.check import CheckReport, check_file
+from zoedepth_ros.export.defaults import MAX_DEVIATION, OPSET
+from zoedepth_ros.export.graph import INPUT, FixedGraph, chosen_heads
+from zoedepth_ros.export.libraries import require_libraries
+from zoedepth_ros.model.zoedepth import ZoeDepth
+
+ONE_FILE_BYTES = 1_500_000_000
+"""Beyond this the constants go into a second file: protobuf ends at 2 GiB."""
+
+_LOUD = ('onnxscript', 'onnx_ir', 'torch.onnx')
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What has been written."""
+
+    files: tuple[Path, ...]
+    """The .onnx file, and the one with its constants where there is one."""
+
+    outputs: tuple[str, ...]
+    """Names of the outputs, in order."""
+
+    metadata: Mapping[str, str]
+    """What the file says about itself."""
+
+    check: CheckReport
+    """How far it is from the network."""
+
+
+def export_onnx(
+    network: ZoeDepth,
+    path: Path,
+    *,
+    head: str,
+    height: int = 0,
+    width: int = 0,
+    weights_origin: str = '',
+    trained_on: str = '',
+    opset: int = OPSET,
+    max_deviation: float = MAX_DEVIATION,
+    one_file_bytes: int = ONE_FILE_BYTES,
+) -> Exported:
+    """Write one head, or 'both' in one file with outputs of each, in float32.
+
+    The network stays on the CPU and is put into eval mode.  height, width: of the network's
+    pictures [px], 0 for the model's own.  Nothing is left at `path` unless the check passes.
+    Raises ValueError for a wrong choice or a missing library, and DeviationError as check_file.
+    """
+    require_libraries()
+    if not max_deviation > 0.0:
+        raise ValueError(f'the largest deviation must be above 0, got {max_deviation:g}')
+    config = network.config
+    size = (height or config.image_size[0], width or config.image_size[1])
+    heads = chosen_heads(head, config.head_names)
+    _check_opset(opset)
+    network.eval().requires_grad_(False)
+    graph = FixedGraph(network, heads, size).eval()
+    metadata = _metadata(graph, weights_origin, trained_on)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix='.onnx-') as folder:
+        draft = Path(folder) / path.name  # its name, as it is written into the file
+        _write(graph, draft, metadata, opset, one_file_bytes)
+        report = check_file(draft, graph, max_deviation)
+        parts = sorted(Path(folder).iterdir(), reverse=True)  # the constants before their graph
+        files = [part.replace(path.parent / part.name) for part in parts]
+    return Exported(tuple(reversed(files)), graph.output_names, metadata, report)
+
+
+def _check_opset(opset: int) -> None:
+    import onnx
+
+    newest = onnx.defs.onnx_opset_version()
+    if not OPSET <= opset <= newest:
+        raise ValueError(f'the opset must be from {OPSET} to {newest}, got {opset}')
+
+
+def _metadata(graph: FixedGraph, weights_origin: str, trained_on: str) -> dict[str, str]:
+    """Return what a user of the file has to know, as text."""
+    config = graph.network.config
+    return {
+        'model': config.name,
+        'head': ','.join(graph.heads),
+        'height': str(graph.size[0]),
+        'width': str(graph.size[1]),
+        'weights_origin': weights_origin,
+        'trained_on': trained_on,
+        'router_heads': ','.join(config.head_names) if graph.network.router is not None else '',
+        'input': 'RGB, resized to width x height bilinearly with corners on corners, then '
+        'value / 255 * 2 - 1, planes of float32 (1, 3, height, width)',
+        'units': 'depth_m and uncertainty_m: metres along the optical axis; '
+        'relative_depth: inverse depth without unit',
+    }
+
+
+def _write(
+    graph: FixedGraph, path: Path, metadata: Mapping[str, str], opset: int, one_file_bytes: int
+) -> None:
+    """Write the graph, with its constants beside it where they are too many for one file."""
+    import onnx
+
+    with _quiet():
+        program = _traced(graph, opset)
+    model = program.model
+    model.metadata_props.update(metadata)
+    model.producer_name = 'zoedepth_ros'
+    constants = sum(
+        value.const_value.nbytes
+        for value in model.graph.initializers.values()
+        if value.const_value is not None
+    )
+    program.save(str(path), external_data=constants > one_file_bytes)
+    onnx.checker.check_model(str(path))
+
+
+def _traced(graph: FixedGraph, opset: int) -> Any:
+    """Return torch's ONNXProgram; ValueError where torch is too old for it."""
+    if 'dynamo' not in inspect.signature(torch.onnx.export).parameters:
+        raise ValueError(
+            f'the export to ONNX needs torch 2.6 or newer, here is {torch.__version__}'
+        )
+    program = torch.onnx.export(
+        graph,
+        (graph.example(),),
+        dynamo=True,
+        opset_version=opset,
+        input_names=[INPUT],
+        output_names=list(graph.output_names),
+        verbose=False,
+    )
+    assert program is not None
+    return program
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what the exporter says about its own inside to itself until the block ends."""
+    loggers = [logging.getLogger(name) for name in _LOUD]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
