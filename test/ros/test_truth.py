@@ -6,14 +6,13 @@ import cv2
 import numpy as np
 import pytest
 
+from zoedepth_ros.ros.record.comparison import Comparison, Spread
 from zoedepth_ros.ros.record.report import write_moments
 from zoedepth_ros.ros.record.scenes import Moment
 from zoedepth_ros.ros.record.truth import (
     MAX_DEPTH_M,
-    Comparison,
     Frame,
     Score,
-    Spread,
     Verdict,
     score,
 )

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage
 
 from zoedepth_ros.ros.conversions import rgb_from_compressed, rgb_from_image
+from zoedepth_ros.ros.record.comparison import Comparison
 from zoedepth_ros.ros.record.decode import depth_from_image
 from zoedepth_ros.ros.record.scenes import Matcher
-from zoedepth_ros.ros.record.truth import Comparison, Frame, Verdict, score
+from zoedepth_ros.ros.record.truth import Frame, Verdict, score
 
 DEPTH, DOMAIN, PICTURE = 'depth/image', 'domain', 'picture'
 TRUE_DEPTH, TRUE_DOMAIN = 'truth/depth', 'truth/domain'

@@ -9,14 +9,8 @@ from numpy.typing import NDArray
 
 from zoedepth_ros.output.comparison import ComparisonTitles, draw_comparison, heading
 from zoedepth_ros.output.timeline import draw_timeline
-from zoedepth_ros.ros.record.truth import (
-    DOMAINS,
-    MAX_DEPTH_M,
-    Comparison,
-    Frame,
-    Timeline,
-    in_range,
-)
+from zoedepth_ros.ros.record.comparison import Comparison, Timeline
+from zoedepth_ros.ros.record.truth import DOMAINS, MAX_DEPTH_M, Frame, in_range
 
 _TEXT_PX = 16.0
 _BLACK = (
