@@ -194,7 +194,7 @@ class DepthNode(LifecycleNode):
             self._references.destroy()
             self._references = None
         worker, self._worker = self._worker, None
-        if worker is not None and not worker.stop(timeout_s):
+        if worker is not None and not worker.stop(timeout_s) and self.context.ok():
             self.get_logger().warning(f'the present frame takes more than {timeout_s} s')
 
     def _forget(self) -> None:
