@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import rclpy
-from rclpy.executors import ExternalShutdownException
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.logging import get_logger
 from rclpy.node import Node
 
@@ -35,9 +35,11 @@ def run_node(
     """
     rclpy.init(args=list(sys.argv if args is None else args))
     node: Any = None
+    # Made now: a signal while the node is made would leave half an executor behind.
+    executor = SingleThreadedExecutor()
     try:
         node = make_node()
-        rclpy.spin(node)
+        rclpy.spin(node, executor)
     except (KeyboardInterrupt, ExternalShutdownException):
         return 0
     except Finished as finished:
@@ -45,6 +47,10 @@ def run_node(
     except errors as error:
         get_logger(name).fatal(str(error))
         return 1
+    except RuntimeError:  # rclpy's, from a context that a signal has just shut down
+        if rclpy.ok():
+            raise
+        return 0
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # launch passes a second one on
         if node is not None:
