@@ -97,7 +97,8 @@ class Comparison:
         """Choose an indoor picture, one before the first door and an outdoor one.
 
         The first and the last are of the first half of the first stay, far from doors, and
-        typical: of all those, the error is nearest to the mean of the domain.
+        typical: of the third whose error is nearest to the mean of the domain, the one that
+        shows most depth.
         """
         doors_s = [door.time_s + self.start_s for door in self.timeline().doors]
         chosen = {'indoors': self._typical('indoor', doors_s)}
@@ -121,7 +122,8 @@ class Comparison:
             and all(abs(frame.time_s - door_s) >= _FAR_FROM_DOOR_S for door_s in doors_s)
         ]
         mean = self.mean(domain).abs_rel
-        return min(far or frames, key=lambda f: abs(f.score.abs_rel - mean), default=None)
+        typical = sorted(far or frames, key=lambda f: abs(f.score.abs_rel - mean))
+        return max(typical[: len(typical) // 3 or 1], key=_depth_shown, default=None)
 
     def mean(self, domain: str) -> Score:
         """Give the unweighted mean over the pictures of a domain; NaN without any."""
@@ -171,6 +173,15 @@ class Timeline:
 
     accuracy: float
     """Share of verdicts that name the true domain; NaN without any."""
+
+
+def _depth_shown(frame: Frame) -> float:
+    """Give how many times farther the far part of a picture is than the near one; 0 for none."""
+    known_m = frame.truth_m[np.isfinite(frame.truth_m) & (frame.truth_m > 0.0)]
+    if known_m.size == 0:
+        return 0.0
+    near_m, far_m = np.percentile(known_m, (10.0, 90.0))
+    return float(far_m / near_m)
 
 
 def _columns(pairs: Sequence[tuple[float, str]]) -> tuple[list[float], list[str]]:
