@@ -95,6 +95,15 @@ def test_old_stamps_are_forgotten():
     assert matcher.add('depth', 9, 'd9') == {'picture': 9, 'depth': 'd9'}
 
 
+def test_a_picture_is_remembered_while_a_slow_network_works_on_it():
+    matcher = Matcher(('picture', 'depth'))
+    for stamp in range(300):  # half a minute at 10 Hz
+        matcher.add('picture', stamp, stamp)
+    assert matcher.add('depth', 250, 'd250') == {'picture': 250, 'depth': 'd250'}
+    assert matcher.add('depth', 249, 'd249') is None  # forgotten: depth comes in order
+    assert matcher.add('depth', 251, 'd251') == {'picture': 251, 'depth': 'd251'}
+
+
 def moment(grey, head='indoor'):
     rgb = np.full((30, 40, 3), grey, np.uint8)
     depth_m = np.linspace(1.0, 4.0, 1200, dtype=np.float32).reshape(30, 40)

@@ -36,9 +36,13 @@ class Moment:
 
 
 class Matcher:
-    """Wait until a message of every wanted topic with one stamp has come."""
+    """Wait until a message of every wanted topic with one stamp has come.
 
-    def __init__(self, topics: tuple[str, ...], keep: int = 40) -> None:
+    Pictures are many while a slow network works on one of them; once a set is complete, older
+    ones wait in vain, as depth comes in the order of the pictures.
+    """
+
+    def __init__(self, topics: tuple[str, ...], keep: int = 400) -> None:
         """topics: all of these make a set.  keep: how many unfinished stamps are remembered."""
         self._topics, self._keep = topics, keep
         self._waiting: OrderedDict[int, dict[str, Any]] = OrderedDict()
@@ -48,10 +52,15 @@ class Matcher:
         collected = self._waiting.setdefault(stamp_ns, {})
         collected[topic] = message
         if len(collected) == len(self._topics):
+            self._forget_before(stamp_ns)
             return self._waiting.pop(stamp_ns)
         while len(self._waiting) > self._keep:
             self._waiting.popitem(last=False)
         return None
+
+    def _forget_before(self, stamp_ns: int) -> None:
+        for older in [stamp for stamp in self._waiting if stamp < stamp_ns]:
+            del self._waiting[older]
 
 
 class Scenes:
