@@ -46,10 +46,11 @@ class QosWatch:
     """
 
     def __init__(self, node: Node, warn: Callable[[str], None]) -> None:
-        """warn: told every mismatch once."""
+        """warn: told every mismatch once, when two reports in a row have found it."""
         self._node, self._warn = node, warn
         self._lock = threading.Lock()
         self._suspects: dict[str, _Topic] = {}
+        self._found: set[str] = set()
         self._told: set[str] = set()
 
     def publisher(self, make: Callable[..., Any], kind: Any, topic: str, **options: Any) -> Any:
@@ -89,10 +90,11 @@ class QosWatch:
         with self._lock:
             suspects = tuple(self._suspects.values())
         found = [text for topic in suspects for text in self._mismatches(topic)]
-        for text in found:
-            if text not in self._told:
-                self._warn(text)
-        self._told = set(found)
+        # Not at once: for a moment a peer that has just come has no name.
+        lasting = self._found.intersection(found)
+        for text in sorted(lasting - self._told):
+            self._warn(text)
+        self._found, self._told = set(found), lasting
         return tuple(found)
 
     def _suspect(self, topic: _Topic) -> None:
