@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 
-from zoedepth_ros.data.dataset import DepthDataset, Entry, kb_crop
+from zoedepth_ros.data.dataset import Entry, kb_crop
 from zoedepth_ros.data.files import read_png16, read_rgb
 from zoedepth_ros.data.sample import Sample
-from zoedepth_ros.data.split_list import read_split_list
+from zoedepth_ros.data.split_list import ListedDataset
 
 
-class Kitti(DepthDataset):
+class Kitti(ListedDataset):
     """Pictures and 16-bit PNGs of 1/256 m, paired by an official list, cut to 352 x 1216.
 
     Below the root lie `raw/` (pictures) and `gts/` (depth); where they do not, the paths of the
@@ -27,26 +26,9 @@ class Kitti(DepthDataset):
         'test': 'kitti_eigen_test_files_with_gt.txt',
     }
 
-    def __init__(
-        self,
-        root: Path | str,
-        split_list: Path | str | None,
-        *,
-        split: str = 'test',
-        skip_damaged: bool = False,
-    ) -> None:
-        self.listed, self.without_truth = read_split_list(
-            split_list, self.name, self.list_names[split]
-        )
-        super().__init__(root, skip_damaged=skip_damaged)
-
     def _find(self) -> list[Entry]:
         pictures, depths = self._part('raw'), self._part('gts')
         return [Entry(pictures / line.picture, depths / line.depth) for line in self.listed]
-
-    def _part(self, folder: str) -> Path:
-        below = self.root / folder
-        return below if below.is_dir() else self.root
 
     def _read(self, entry: Entry) -> Sample:
         rgb = read_rgb(entry.picture, self.name)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 
-from zoedepth_ros.data.dataset import DepthDataset, Entry
+from zoedepth_ros.data.dataset import Entry
 from zoedepth_ros.data.files import read_png16, read_rgb
 from zoedepth_ros.data.sample import Sample
-from zoedepth_ros.data.split_list import read_split_list
+from zoedepth_ros.data.split_list import ListedDataset
 
 
-class Nyu(DepthDataset):
+class Nyu(ListedDataset):
     """Pictures and 16-bit PNGs of millimetres, paired by an official list.
 
     Below the root lie `sync/` (training) and `official_splits/test/` (test); the root may also be
@@ -28,23 +27,8 @@ class Nyu(DepthDataset):
         'test': 'nyudepthv2_test_files_with_gt.txt',
     }
 
-    def __init__(
-        self,
-        root: Path | str,
-        split_list: Path | str | None,
-        *,
-        split: str = 'test',
-        skip_damaged: bool = False,
-    ) -> None:
-        self.listed, self.without_truth = read_split_list(
-            split_list, self.name, self.list_names[split]
-        )
-        self.folder = self.folders[split]
-        super().__init__(root, skip_damaged=skip_damaged)
-
     def _find(self) -> list[Entry]:
-        below = self.root / self.folder
-        root = below if below.is_dir() else self.root
+        root = self._part(self.folders[self.split])
         return [Entry(root / line.picture, root / line.depth) for line in self.listed]
 
     def _read(self, entry: Entry) -> Sample:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
+from zoedepth_ros.data.dataset import DepthDataset
 from zoedepth_ros.data.errors import DatasetError
 
 WHERE = (
@@ -24,6 +25,32 @@ class ListedFiles(NamedTuple):
     """Path of the depth below its root."""
     focal_px: float
     """Focal length [px]; nothing here uses it."""
+
+
+class ListedDataset(DepthDataset):
+    """A data set whose samples an official split list names."""
+
+    list_names: ClassVar[dict[str, str]]
+    """Split -> file name of its list."""
+
+    def __init__(
+        self,
+        root: Path | str,
+        split_list: Path | str | None,
+        *,
+        split: str = 'test',
+        skip_damaged: bool = False,
+    ) -> None:
+        self.split = split
+        self.listed, self.without_truth = read_split_list(
+            split_list, self.name, self.list_names[split]
+        )
+        super().__init__(root, skip_damaged=skip_damaged)
+
+    def _part(self, folder: str) -> Path:
+        """Return a folder below the root, or the root where that is the folder itself."""
+        below = self.root / folder
+        return below if below.is_dir() else self.root
 
 
 def read_split_list(
