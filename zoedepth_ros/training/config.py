@@ -185,6 +185,12 @@ class TrainingConfig:
     """What is taken from it; of files with relative depth only, always 'relative'."""
     aimed_attention: bool = False
     """Whether random attention heads begin by looking to different places near by."""
+    training_hfov_deg: float = 0.0
+    """Horizontal field of view [deg] of a camera that every picture is taken for as if seen with.
+
+    Depth is learnt as it would be through that camera, and each picture's own focal length brings
+    it back, so that the network need not guess focal lengths; 0: depth as it is.
+    """
     seed: int = 43
     """Seed of weights, order and augmentation."""
     augmentation: AugmentationConfig = AugmentationConfig()
@@ -201,6 +207,10 @@ class TrainingConfig:
             raise ValueError('a run needs at least one entry in domains and in stages')
         if self.checkpoint_every < 1:
             raise ValueError(f'checkpoint_every must be 1 or more, got {self.checkpoint_every}')
+        if self.training_hfov_deg and not 1.0 <= self.training_hfov_deg < 179.0:
+            raise ValueError(
+                f'training_hfov_deg must be 0 or 1 to below 179, got {self.training_hfov_deg}'
+            )
         names = [stage.name for stage in self.stages]
         if len(set(names)) != len(names):
             raise ValueError(f'stages need names of their own, got {names}')

@@ -148,6 +148,7 @@ class StageLoop:
             self.image_size,
             self.config.augmentation,
             self.config.seed,
+            self.config.training_hfov_deg,
         )
         share = ShareOfBatches(self.batches, self.process, self.step, self.total)
         return batches(pictures, share, self.config.workers)
@@ -215,6 +216,7 @@ class StageLoop:
             self.stage,
             self.image_size,
             self.process,
+            self.config.training_hfov_deg,
         )
         best = scores.get('score', 0.0) <= self.best_score
         self.best_score = min(self.best_score, scores.get('score', self.best_score))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
@@ -14,6 +15,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
 from zoedepth_ros.data.sample import Sample
+from zoedepth_ros.geometry.canonical import focal_factor
 from zoedepth_ros.training.augmentation import PLAIN_TABLE, augmented
 from zoedepth_ros.training.config import AugmentationConfig, DomainConfig
 from zoedepth_ros.training.mixed_batches import Draw, ShareOfBatches
@@ -33,11 +35,16 @@ class Example(NamedTuple):
     image: Tensor
     """Normalised picture (3, h, w) at network size."""
     truth_m: Tensor
-    """True depth (1, H, W) at the size of the data set [m]; 1 where unknown."""
+    """True depth (1, H, W) at the size of the data set [m]; 1 where unknown.
+
+    With a training camera, the depth at which that camera would have to be for this picture.
+    """
     mask: Tensor
     """Where depth is known and in range, (1, H, W)."""
     domain: Tensor
     """Number of the domain, ()."""
+    focal_factor: Tensor
+    """What brings depth back to the picture's own camera, (); 1 without a training camera."""
 
 
 class TrainingPictures(Dataset[Example]):
@@ -50,12 +57,14 @@ class TrainingPictures(Dataset[Example]):
         image_size: tuple[int, int],
         augmentation: AugmentationConfig,
         seed: int,
+        training_hfov_deg: float = 0.0,
     ) -> None:
         self._sources = sources
         self._domains = domains
         self._image_size = image_size
         self._augmentation = augmentation
         self._seed = seed
+        self._training_hfov_deg = training_hfov_deg
 
     def __getitem__(self, draw: Draw) -> Example:
         """Return a picture, resized to network size by squashing."""
@@ -65,20 +74,43 @@ class TrainingPictures(Dataset[Example]):
         picture, depth_m = augmented(
             sample.rgb, sample.depth_m, rng, self._augmentation, domain.brightness
         )
-        return example(picture, depth_m, draw.domain, domain, self._image_size)
+        factor = depth_factor(sample, self._training_hfov_deg)
+        return example(picture, depth_m, factor, draw.domain, domain, self._image_size)
+
+
+def depth_factor(sample: Sample, training_hfov_deg: float) -> float:
+    """Return depth through the picture's camera over depth through the training camera.
+
+    training_hfov_deg: 0 for a network that learns metres from whatever camera there is.
+    Raises ValueError for a picture without a camera where one is needed.
+    """
+    if training_hfov_deg == 0.0:
+        return 1.0
+    if sample.camera is None:
+        raise ValueError(
+            f'{sample.name}: training_hfov_deg needs the camera of every picture; this has none'
+        )
+    hfov_rad = math.radians(training_hfov_deg)
+    return focal_factor(sample.camera, sample.domain, training_hfov_rad=hfov_rad)
 
 
 def validation_example(
-    sample: Sample, number: int, domain: DomainConfig, image_size: tuple[int, int]
+    sample: Sample,
+    number: int,
+    domain: DomainConfig,
+    image_size: tuple[int, int],
+    training_hfov_deg: float = 0.0,
 ) -> Example:
     """Return a picture as it is, resized to network size by squashing."""
     picture = PLAIN_TABLE[sample.rgb, np.arange(3)]
-    return example(picture, sample.depth_m, number, domain, image_size)
+    factor = depth_factor(sample, training_hfov_deg)
+    return example(picture, sample.depth_m, factor, number, domain, image_size)
 
 
 def example(
     picture: NDArray[np.float32],
     depth_m: NDArray[np.float32],
+    factor: float,
     number: int,
     domain: DomainConfig,
     image_size: tuple[int, int],
@@ -89,8 +121,9 @@ def example(
         image = F.interpolate(image[None], image_size, mode='bilinear', align_corners=True)[0]
     truth_m = torch.from_numpy(np.ascontiguousarray(depth_m))[None]
     mask = (truth_m > domain.min_depth_m) & (truth_m < domain.max_depth_m)
-    known_m = torch.where(mask, truth_m, 1.0)
-    return Example((image - 0.5) / 0.5, known_m, mask, torch.tensor(number))
+    known_m = torch.where(mask, truth_m / factor, 1.0)
+    factor_of_all = torch.tensor(factor, dtype=torch.float32)
+    return Example((image - 0.5) / 0.5, known_m, mask, torch.tensor(number), factor_of_all)
 
 
 def batches(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -23,13 +23,14 @@ def validate(
     stage: StageConfig,
     image_size: tuple[int, int],
     process: Process,
+    training_hfov_deg: float = 0.0,
 ) -> dict[str, float]:
     """Return mean scores by name; 'score', the lower the better, is what chooses the best.
 
     Metric stages: abs_rel, delta1 and rmse [m] of each domain with its own head, and the share
     of pictures that the router puts right; the score is the mean abs_rel.  Relative stages: the
     relative loss of each domain.  Crops and ranges are those of the data set's protocol; there is
-    no flip averaging.
+    no flip averaging.  With a training camera, depth is brought to each picture's own.
     """
     training = model.training
     model.eval()
@@ -37,7 +38,11 @@ def validate(
     try:
         for number, (source, domain) in enumerate(zip(sources, domains, strict=True)):
             if len(source):
-                total = _total(model, source, number, domain, stage, image_size, process)
+                examples = (
+                    validation_example(source[i], number, domain, image_size, training_hfov_deg)
+                    for i in range(process.rank, len(source), process.world_size)
+                )
+                total = _total(model, examples, number, domain, stage, process)
                 scores.update(_named(total, domain.domain, stage))
     finally:
         model.train(training)
@@ -47,18 +52,16 @@ def validate(
 
 def _total(
     model: ZoeDepth,
-    source: Source,
+    examples: Iterable[Example],
     number: int,
     domain: DomainConfig,
     stage: StageConfig,
-    image_size: tuple[int, int],
     process: Process,
 ) -> Tensor:
-    """Return the sums of the measures over all pictures, then how many there were."""
+    """Return the sums of the measures over examples, then how many there were."""
     total = torch.zeros(len(_MEASURES[stage.loss]) + 1, dtype=torch.float64, device=process.device)
-    for index in range(process.rank, len(source), process.world_size):
-        one = validation_example(source[index], number, domain, image_size)
-        one = Example(*(part.to(process.device)[None] for part in one))
+    for example in examples:
+        one = Example(*(part.to(process.device)[None] for part in example))
         values = _measure(model, one, number, domain, stage) if one.mask.any() else None
         if values is not None:
             values = torch.cat([values.cpu(), torch.ones(1)])
@@ -91,8 +94,9 @@ def _measure(
         )[None]
     prediction = model(one.image, domain.domain)
     protocol = PROTOCOLS.get(domain.dataset, DOMAIN_PROTOCOLS[domain.domain])
-    truth_m = torch.where(one.mask, one.truth_m, math.nan)
-    score = protocol.score(prediction.depth_m[0, 0].cpu().numpy(), truth_m[0, 0].cpu().numpy())
+    truth_m = torch.where(one.mask, one.truth_m, math.nan) * one.focal_factor
+    depth_m = prediction.depth_m * one.focal_factor
+    score = protocol.score(depth_m[0, 0].cpu().numpy(), truth_m[0, 0].cpu().numpy())
     if score is None:
         return None
     logits = prediction.router_logits
