@@ -21,7 +21,7 @@ def stage(loss, **changes):
 def batch(domain=1):
     truth = torch.rand(2, 1, 64, 96, generator=torch.Generator().manual_seed(1)) + 1.0
     image = torch.zeros(2, 3, 64, 96)
-    return Example(image, truth, truth > 0, torch.full((2,), domain))
+    return Example(image, truth, truth > 0, torch.full((2,), domain), torch.ones(2))
 
 
 def prediction(logits=None):
