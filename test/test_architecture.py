@@ -23,6 +23,8 @@ MAY_IMPORT['training'] = MAY_IMPORT['evaluation'] | {'evaluation'}
 MAY_IMPORT['recordings'] = {'build', 'inference', 'geometry', 'output'}
 MAY_IMPORT['viewing'] = {'recordings', 'inference', 'geometry', 'output'}
 MAY_IMPORT['cli'] = MAY_IMPORT['training'] | {'training', 'export', 'recordings', 'viewing'}
+MAY_IMPORT['benchmark'] = MAY_IMPORT['evaluation'] | {'export', 'ros', 'msg'}
+MAY_IMPORT['cli'] |= {'benchmark'}
 MAY_IMPORT['ros'] = MAY_IMPORT['evaluation'] | {'evaluation', 'msg'}  # msg: from msg/*.msg
 
 TORCH = {'torch', 'torchvision', 'timm', 'transformers'}
@@ -37,6 +39,11 @@ TORCH_FREE = (
     'output',
     'data',
     'ros',
+    'benchmark.facts',
+    'benchmark.timing',
+    'benchmark.report',
+    'benchmark.parts',
+    'benchmark.node',
 )
 # libraries -> the modules or rooms that alone may import them
 ONLY = {
@@ -45,12 +52,13 @@ ONLY = {
         'rclpy', 'cv_bridge', 'sensor_msgs', 'sensor_msgs_py', 'std_msgs', 'std_srvs',
         'diagnostic_msgs', 'geometry_msgs', 'lifecycle_msgs', 'rcl_interfaces', 'nav_msgs',
         'builtin_interfaces', 'rosidl_runtime_py', 'tf2_ros', 'launch', 'launch_ros',
-    }): ('ros',),
+    }): ('ros', 'benchmark.node'),
     frozenset({
         'socket', 'ssl', 'urllib.request', 'urllib.error', 'http.client', 'requests', 'httpx',
         'huggingface_hub', 'aiohttp', 'ftplib', 'torch.hub',
     }): ('weights.fetch',),
     frozenset({'argparse'}): ('cli', 'ros'),
+    frozenset({'transformers'}): ('benchmark.transformers_side',),
     frozenset({'mcap', 'rosbags', 'ray'}): ('recordings',),
     frozenset({'rerun'}): ('viewing',),
     frozenset({'onnx', 'onnx_ir', 'onnxscript', 'onnxruntime'}): ('export',),
@@ -149,7 +157,11 @@ def test_every_room_has_its_walls_described_and_its_sentence():
         ('model.decoder', 'import timm', 'only model.backbones may import'),
         ('model.backbone', 'from timm.layers import Mlp', 'only model.backbones may import'),
         ('model.backbones.config', 'import timm', 'must do without timm'),
-        ('output.color', 'from sensor_msgs.msg import Image', 'only ros may import sensor_msgs'),
+        (
+            'output.color',
+            'from sensor_msgs.msg import Image',
+            'only ros, benchmark.node may import',
+        ),
         ('weights.load', 'def f():\n    from urllib.request import urlopen', 'only weights.fetch'),
         ('weights.load', 'import urllib.request as web', 'only weights.fetch'),
         ('weights.places', 'import requests', 'only weights.fetch'),

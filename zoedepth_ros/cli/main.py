@@ -13,7 +13,7 @@ from typing import Protocol, cast
 
 COMMANDS = (
     *('predict', 'models', 'download', 'calibrate', 'evaluate', 'compare', 'train', 'scenes'),
-    *('bag', 'view', 'export'),
+    *('bag', 'view', 'export', 'benchmark'),
 )
 """Modules of this room that are subcommands, in the order of the help."""
 

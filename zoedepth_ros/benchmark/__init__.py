@@ -1,0 +1,1 @@
+"""How fast it is, measured beside what one would take instead; and what the figures mean."""

@@ -1,0 +1,122 @@
+"""On what a figure was measured: hardware, versions, environment; imports no torch."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+_LIBRARIES = ('torch', 'timm', 'transformers', 'numpy', 'onnxruntime', 'tensorrt', 'rclpy')
+_ENVIRONMENT = (
+    'MALLOC_',
+    'OMP_',
+    'KMP_',
+    'MKL_',
+    'LD_PRELOAD',
+    'ONEDNN_',
+    'DNNL_',
+    'TORCHINDUCTOR_',
+)
+_FLAGS = ('avx2', 'avx512f', 'avx512_vnni', 'avx512_bf16', 'amx_tile', 'amx_bf16', 'asimd', 'bf16')
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a figure has to be read with."""
+
+    cpu: str
+    """Model of the processor, as it calls itself."""
+
+    cores: int
+    """Cores this process may use."""
+
+    cpu_flags: tuple[str, ...]
+    """Those of its instruction sets that matter for arithmetic."""
+
+    memory_gb: float
+    """Memory of the machine [GB]; 0 where nobody can tell."""
+
+    gpus: tuple[str, ...]
+    """Names of NVIDIA's devices, as their driver tells; () without one."""
+
+    system: str
+    """Kernel and C library."""
+
+    python: str
+    """Version of Python."""
+
+    versions: Mapping[str, str]
+    """Library -> version, of those that are installed and matter here."""
+
+    environment: Mapping[str, str]
+    """Variables that steer allocator and threads, as the command itself was started with."""
+
+    load: float
+    """Processes that wanted a core in the last minute, before anything was measured."""
+
+
+def find_facts() -> Facts:
+    """Look around on this machine."""
+    about = _cpuinfo()
+    return Facts(
+        cpu=about.get('model name') or platform.processor() or platform.machine(),
+        cores=cores(),
+        cpu_flags=_flags(about.get('flags') or about.get('Features', '')),
+        memory_gb=_memory_gb(),
+        gpus=_gpus(),
+        system=f'{platform.system()} {platform.release()}, {" ".join(platform.libc_ver())}',
+        python=platform.python_version(),
+        versions=_versions(),
+        environment={
+            name: value
+            for name, value in sorted(os.environ.items())
+            if name.startswith(_ENVIRONMENT)
+        },
+        load=os.getloadavg()[0],
+    )
+
+
+def cores() -> int:
+    """Return the number of cores that this process may use."""
+    if hasattr(os, 'sched_getaffinity'):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _cpuinfo() -> dict[str, str]:
+    """Return what Linux tells about its first core; {} elsewhere."""
+    path = Path('/proc/cpuinfo')
+    first = path.read_text().split('\n\n')[0] if path.is_file() else ''
+    pairs = (line.partition(':') for line in first.splitlines())
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _flags(text: str) -> tuple[str, ...]:
+    there = set(text.split())
+    return tuple(flag for flag in _FLAGS if flag in there)
+
+
+def _memory_gb() -> float:
+    try:
+        return 1e-9 * os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
+    except (ValueError, OSError):
+        return 0.0
+
+
+def _gpus() -> tuple[str, ...]:
+    places = sorted(Path('/proc/driver/nvidia/gpus').glob('*/information'))
+    lines = (line for place in places for line in place.read_text().splitlines())
+    return tuple(line.split(':', 1)[1].strip() for line in lines if line.startswith('Model:'))
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

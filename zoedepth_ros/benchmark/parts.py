@@ -1,0 +1,63 @@
+"""The parts of the benchmark, and what all of them are asked; imports no torch."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import cast
+
+from zoedepth_ros.benchmark.report import Section
+
+AUTO = 'auto'
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a part is asked to measure; it takes what concerns it."""
+
+    model: str = ''
+    """A preset; '' for what the part takes by itself."""
+
+    weights: str = 'random'
+    """'random' for well-conditioned random ones, '' for the released ones, or a path."""
+
+    device: str = AUTO
+    """'auto', 'cpu', 'cuda' or 'cuda:N'."""
+
+    precision: str = AUTO
+    """Of the variant that the others are compared with: 'auto', 'fp32', 'bf16' or 'fp16'."""
+
+    optimization: str = AUTO
+    """Likewise; see build_predictor."""
+
+    rounds: int = 0
+    """How often every side is measured; 0 for what the part takes by itself."""
+
+    short: bool = False
+    """Whether to leave out what takes minutes."""
+
+    tell: Callable[[str], None] = lambda text: None
+    """Is told what is going on, a line at a time."""
+
+
+PARTS: Mapping[str, str] = MappingProxyType(
+    {
+        'network': 'zoedepth_ros.benchmark.network',
+        'size': 'zoedepth_ros.benchmark.size',
+        'node': 'zoedepth_ros.benchmark.node',
+    }
+)
+"""Part -> the module whose `measure(settings)` makes its section; imported when asked for."""
+
+ALL = ('network', 'node')
+"""The parts of `zoedepth benchmark all`: five minutes on two cores."""
+
+
+def measure(part: str, settings: Settings) -> Section:
+    """Run one part; ValueError for one that there is not."""
+    if part not in PARTS:
+        raise ValueError(f'no benchmark {part!r}; there are {", ".join(PARTS)}')
+    module = importlib.import_module(PARTS[part])
+    return cast(Section, module.measure(settings))

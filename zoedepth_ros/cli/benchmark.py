@@ -1,0 +1,88 @@
+"""`zoedepth benchmark network|node|size|all`: how fast it is on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import shlex
+import sys
+import time
+from pathlib import Path
+
+from zoedepth_ros.benchmark.facts import find_facts
+from zoedepth_ros.benchmark.parts import ALL, PARTS, Settings, measure
+from zoedepth_ros.benchmark.report import Report, Section
+
+NAME = 'benchmark'
+HELP = 'measure how fast the network and the node are here, beside what one would take instead'
+
+EVERYTHING = 'all'
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add = parser.add_argument
+    add(
+        'part',
+        choices=(*PARTS, EVERYTHING),
+        help='network: beside transformers; node: everything around the network; size: time and '
+        f'memory against picture size and batch; all: {" and ".join(ALL)}, a few rounds of each',
+    )
+    add('--model', default='', help='a name of `zoedepth models` (default: ZoeD_M12_NK; size: '
+        'ZoeD_S_NK)')  # fmt: skip
+    add('--weights', default='random', metavar='FILE', help="the model's weights, 'random' for "
+        "well-conditioned random ones, '' for the released ones (%(default)s)")  # fmt: skip
+    add('--device', default='auto', help='auto, cpu, cuda or cuda:N (%(default)s)')
+    add('--precision', default='auto', choices=('auto', 'fp32', 'bf16', 'fp16'), help='(auto)')
+    add('--optimization', default='auto', metavar='LEVEL', help="the node's parameter (auto)")
+    add('--rounds', type=int, default=0, metavar='N', help='how often every side runs')
+    add('--json', metavar='FILE', help='write everything that was found')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, print tables and what they mean, write what was asked for."""
+    start_s = time.monotonic()
+    everything = args.part == EVERYTHING
+    settings = Settings(
+        model=args.model,
+        weights=args.weights,
+        device=args.device,
+        precision=args.precision,
+        optimization=args.optimization,
+        rounds=args.rounds,
+        short=everything,
+        tell=_tell,
+    )
+    facts = find_facts()
+    sections = [_measured(part, settings) for part in (ALL if everything else (args.part,))]
+    report = Report(
+        command=f'zoedepth {shlex.join(sys.argv[1:])}',
+        date=datetime.date.today().isoformat(),
+        facts=facts,
+        sections=tuple(sections),
+        duration_s=time.monotonic() - start_s,
+    )
+    print(report.as_text())
+    if args.json:
+        path = Path(args.json).expanduser()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(report.as_dict(), indent=2, allow_nan=False) + '\n')
+        print(f'-> {path}')
+    return 0
+
+
+def _measured(part: str, settings: Settings) -> Section:
+    """Run a part; when a library is missing and others still run, say so instead of ending."""
+    if not settings.short:
+        return measure(part, settings)
+    try:
+        return measure(part, settings)
+    except ModuleNotFoundError as error:
+        if (error.name or '').startswith('zoedepth_ros.') and error.name != 'zoedepth_ros.msg':
+            raise
+        return Section(part, {}, missing=(f'{part}: {error}',))
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
