@@ -8,7 +8,7 @@ from zoedepth_ros import build
 from zoedepth_ros.build import build_predictor
 from zoedepth_ros.model.config import preset
 from zoedepth_ros.model.zoedepth import create_model
-from zoedepth_ros.weights.load import save_weights
+from zoedepth_ros.weights.load import WeightsError, save_weights
 
 RGB = np.random.default_rng(0).integers(0, 256, (80, 120, 3), dtype=np.uint8)
 
@@ -50,6 +50,26 @@ def test_a_file_gives_its_weights_its_origin_and_its_warning(tmp_path, facts):
     grey = np.full((64, 96, 3), 127.5)
     near_m = predictor.predict_network_resolution((grey / 255).astype(np.float32)).depth_m
     np.testing.assert_allclose(near_m, expected_m, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ('facts', 'hfov_rad'),
+    [({}, 0.0), ({'training_hfov_deg': '0'}, 0.0), ({'training_hfov_deg': '60'}, np.pi / 3)],
+)
+def test_the_training_camera_travels_with_the_weights(tmp_path, facts, hfov_rad):
+    path = tmp_path / 'weights.safetensors'
+    save_weights(create_model(preset('ZoeD_tiny_N'), seed=7), path, facts)
+    assert build_predictor('ZoeD_tiny_N', path).training_hfov_rad == pytest.approx(hfov_rad)
+    assert build_predictor('ZoeD_tiny_N', 'random').training_hfov_rad == 0.0
+
+
+@pytest.mark.parametrize('told', ['wide', '200', 'nan', '-65'])
+def test_a_training_camera_that_is_none_is_refused_by_name(tmp_path, told):
+    path = tmp_path / 'weights.safetensors'
+    network = create_model(preset('ZoeD_tiny_N'), seed=7)
+    save_weights(network, path, {'training_hfov_deg': told})
+    with pytest.raises(WeightsError, match=f'training_hfov_deg must be .* got {told!r}'):
+        build_predictor('ZoeD_tiny_N', path)
 
 
 @pytest.mark.parametrize('weights', [None, ''])

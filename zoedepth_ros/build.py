@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from os import PathLike, fspath
 from pathlib import Path
+from typing import NamedTuple
 
 from zoedepth_ros.inference.predictor import TorchPredictor
 from zoedepth_ros.inference.preprocess import make_preprocessing
@@ -50,26 +51,44 @@ def build_predictor(
             f'preprocessing {preprocessing!r} keeps the shape of a picture, but {model} takes '
             f"{size[0]} x {size[1]} only: take 'metric'"
         )
-    network, origin, trained_on = build_network(config, fspath(weights) if weights else '')
+    loaded = build_network(config, fspath(weights) if weights else '')
     return TorchPredictor(
-        network,
+        loaded.network,
         way,
         device=where,
         precision=level,
         flip_augmentation=flip_augmentation,
-        weights_origin=origin,
-        trained_on=trained_on,
+        weights_origin=loaded.origin,
+        trained_on=loaded.trained_on,
+        training_hfov_rad=loaded.training_hfov_rad,
     )
 
 
-def build_network(config: ModelConfig, weights: str) -> tuple[ZoeDepth, str, str]:
-    """Give the network, where its parameters came from, and a warning about them or ''.
+class LoadedNetwork(NamedTuple):
+    """Hold a network with parameters and what is known about them."""
+
+    network: ZoeDepth
+    """The network."""
+
+    origin: str
+    """Where its parameters came from."""
+
+    trained_on: str
+    """A warning about them, or ''."""
+
+    training_hfov_rad: float
+    """Field of view of the camera as if through which it learnt depth [rad]; 0 for unknown."""
+
+
+def build_network(config: ModelConfig, weights: str) -> LoadedNetwork:
+    """Give the network with its parameters.
 
     weights: '' for the released ones (fetched on first use), a path, or 'random'.
     """
     if weights == RANDOM:
-        return create_model(config, seed=_SEED), RANDOM, RANDOM_WARNING
+        return LoadedNetwork(create_model(config, seed=_SEED), RANDOM, RANDOM_WARNING, 0.0)
     path = Path(weights).expanduser() if weights else fetch(config.name)
     network = create_model(config)
     report = load_weights(network, path)
-    return network, report.origin, report.metadata.get('trained_on', '')
+    trained_on = report.metadata.get('trained_on', '')
+    return LoadedNetwork(network, report.origin, trained_on, report.training_hfov_rad)

@@ -23,6 +23,7 @@ class ConstantNetwork:
     precision = 'fp32'
     weights_origin = 'none'
     trained_on = 'nothing: a test'
+    training_hfov_rad = 0.0
 
     def __init__(self, depth: Depth, *, router: bool = True) -> None:
         self.depth = depth

@@ -9,7 +9,7 @@ from zoedepth_ros.model.config import preset
 from zoedepth_ros.model.zoedepth import ZoeDepth, create_model
 from zoedepth_ros.training import embed as module
 from zoedepth_ros.training.embed import embed
-from zoedepth_ros.weights.load import load_weights, save_weights
+from zoedepth_ros.weights.load import load_weights, read_checkpoint, save_weights
 
 MODEL = 'ZoeD_tiny_NK'
 
@@ -41,6 +41,31 @@ def test_the_package_gets_half_the_bytes_and_the_whole_story(trained, tmp_path):
         assert mine.dtype == torch.float32
         assert torch.allclose(mine, theirs, rtol=1e-3, atol=1e-6)
     assert build_predictor(MODEL, path, device='cpu').trained_on.startswith('drawn scenes')
+
+
+@pytest.mark.parametrize(
+    ('by_weights', 'by_recipe', 'expected'),
+    [
+        (None, '', '0'),
+        (None, 'training_hfov_deg: 65\n', '65'),
+        ('65', 'training_hfov_deg: 65', '65'),
+    ],
+)
+def test_the_package_says_which_camera_the_network_learnt_through(
+    trained, tmp_path, by_weights, by_recipe, expected
+):
+    network, weights, recipe = trained
+    save_weights(network, weights, {'training_hfov_deg': by_weights} if by_weights else {})
+    recipe.write_text(f'model: ZoeD_tiny_NK\n{by_recipe}')
+    path, _ = embed(MODEL, weights, recipe, samples=2, folder=tmp_path / 'embedded')
+    assert read_checkpoint(path).metadata['training_hfov_deg'] == expected
+
+
+def test_weights_of_another_training_camera_than_the_recipes_are_refused(trained, tmp_path):
+    network, weights, recipe = trained
+    save_weights(network, weights, {'training_hfov_deg': '65'})
+    with pytest.raises(ValueError, match='training_hfov_deg 65, .* says 0'):
+        embed(MODEL, weights, recipe, samples=2, folder=tmp_path / 'embedded')
 
 
 def test_a_network_that_is_too_large_leaves_what_was_there(trained, tmp_path, monkeypatch):

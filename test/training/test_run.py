@@ -1,5 +1,6 @@
 """Whole runs of a tiny network on a few pictures."""
 
+import json
 import os
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from zoedepth_ros.training.config_file import settings
 from zoedepth_ros.training.distributed import Process
 from zoedepth_ros.training.loop import Silent
 from zoedepth_ros.training.run import train
-from zoedepth_ros.weights.load import load_weights
+from zoedepth_ros.weights.load import load_weights, read_checkpoint
 
 ENVIRONMENT = {
     **os.environ,
@@ -180,3 +181,13 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path):
     stage = {**recipe(tmp_path)['stages'][1], 'learning_rate': 1e30, 'clip_norm': 0}
     with pytest.raises(ValueError, match='metric: the loss of step'):
         run(tmp_path, stages=[stage])
+
+
+def test_the_weights_name_the_training_camera_of_the_recipe(tmp_path):
+    camera = {'fx_px': 80, 'fy_px': 80, 'cx_px': 47.5, 'cy_px': 31.5, 'width': 96, 'height': 64}
+    stages = [{**stage, 'steps': 1} for stage in recipe(tmp_path)['stages'][:1]]
+    for domain in ('indoor', 'outdoor'):
+        (tmp_path / domain / 'camera.json').write_text(json.dumps(camera))
+    best = run(tmp_path, stages=stages, training_hfov_deg=65)
+    for path in (best, tmp_path / 'out' / 'final.safetensors'):
+        assert read_checkpoint(path).metadata['training_hfov_deg'] == '65'

@@ -60,16 +60,17 @@ def run(args: argparse.Namespace) -> int:
     head = args.head or (BOTH if len(heads) > 1 else heads[0])
     chosen_heads(head, heads)
     config.check_size(args.height or config.image_size[0], args.width or config.image_size[1])
-    network, origin, trained_on = build_network(config, args.weights or '')
+    loaded = build_network(config, args.weights or '')
     try:
         exported = export_onnx(
-            network,
+            loaded.network,
             path,
             head=head,
             height=args.height,
             width=args.width,
-            weights_origin=origin,
-            trained_on=trained_on,
+            weights_origin=loaded.origin,
+            trained_on=loaded.trained_on,
+            training_hfov_rad=loaded.training_hfov_rad,
             opset=args.opset,
             max_deviation=args.max_deviation,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import math
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
@@ -52,6 +53,7 @@ def export_onnx(
     width: int = 0,
     weights_origin: str = '',
     trained_on: str = '',
+    training_hfov_rad: float = 0.0,
     opset: int = OPSET,
     max_deviation: float = MAX_DEVIATION,
     one_file_bytes: int = ONE_FILE_BYTES,
@@ -71,7 +73,7 @@ def export_onnx(
     _check_opset(opset)
     network.eval().requires_grad_(False)
     graph = FixedGraph(network, heads, size).eval()
-    metadata = _metadata(graph, weights_origin, trained_on)
+    metadata = _metadata(graph, weights_origin, trained_on, training_hfov_rad)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix='.onnx-') as folder:
         draft = Path(folder) / path.name  # its name, as it is written into the file
@@ -90,7 +92,9 @@ def _check_opset(opset: int) -> None:
         raise ValueError(f'the opset must be from {OPSET} to {newest}, got {opset}')
 
 
-def _metadata(graph: FixedGraph, weights_origin: str, trained_on: str) -> dict[str, str]:
+def _metadata(
+    graph: FixedGraph, weights_origin: str, trained_on: str, training_hfov_rad: float
+) -> dict[str, str]:
     """Return what a user of the file has to know, as text."""
     config = graph.network.config
     return {
@@ -100,6 +104,7 @@ def _metadata(graph: FixedGraph, weights_origin: str, trained_on: str) -> dict[s
         'width': str(graph.size[1]),
         'weights_origin': weights_origin,
         'trained_on': trained_on,
+        'training_hfov_deg': f'{math.degrees(training_hfov_rad):g}',
         'router_heads': ','.join(config.head_names) if graph.network.router is not None else '',
         'input': 'RGB, resized to width x height bilinearly with corners on corners, then '
         'value / 255 * 2 - 1, planes of float32 (1, 3, height, width)',

@@ -37,11 +37,12 @@ class TorchPredictor:
         flip_augmentation: bool = False,
         weights_origin: str = '',
         trained_on: str = '',
+        training_hfov_rad: float = 0.0,
     ) -> None:
         """Take a network and how pictures reach it.
 
         precision: 'fp32', 'bf16' or 'fp16'.  flip_augmentation: average with the prediction for
-        the mirrored picture, at twice the time.
+        the mirrored picture, at twice the time.  training_hfov_rad: see DepthPredictor.
         """
         with named_failures(str(device)):
             model.eval().requires_grad_(False).to(device)
@@ -53,6 +54,7 @@ class TorchPredictor:
         self.precision = precision
         self.weights_origin = weights_origin
         self.trained_on = trained_on
+        self.training_hfov_rad = training_hfov_rad
         self.preprocess_ms = math.nan
         self._model = model
         self._preprocessing = preprocessing

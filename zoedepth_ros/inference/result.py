@@ -81,6 +81,14 @@ class DepthPredictor(Protocol):
         ...
 
     @property
+    def training_hfov_rad(self) -> float:
+        """Field of view of the camera as if through which depth is told [rad]; 0.0 for unknown.
+
+        A picture's own camera brings depth to where it is: `through_camera`.
+        """
+        ...
+
+    @property
     def preprocess_ms(self) -> float:
         """How long the last picture took to reach the network [ms]; NaN where nobody can tell."""
         ...

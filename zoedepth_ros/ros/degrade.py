@@ -53,6 +53,9 @@ class _Facts:
     trained_on: str
     """As in DepthPredictor."""
 
+    training_hfov_rad: float
+    """As in DepthPredictor."""
+
 
 class DegradingPredictor:
     """Run a predictor and, when it fails for want of means, one that needs less.
@@ -108,6 +111,11 @@ class DegradingPredictor:
     def trained_on(self) -> str:
         """'' for released weights, otherwise a warning."""
         return self._facts.trained_on
+
+    @property
+    def training_hfov_rad(self) -> float:
+        """Field of view of the camera as if through which depth is told [rad]; 0.0 for unknown."""
+        return self._facts.training_hfov_rad
 
     @property
     def preprocess_ms(self) -> float:
@@ -192,6 +200,7 @@ class DegradingPredictor:
             made.precision,
             made.weights_origin,
             made.trained_on,
+            made.training_hfov_rad,
         )
         self._predictor, self._settings = made, settings
 

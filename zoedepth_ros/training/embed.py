@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import torch
+import yaml
 
 from zoedepth_ros.build import build_predictor
 from zoedepth_ros.data.sample import DOMAINS
@@ -15,7 +16,12 @@ from zoedepth_ros.data.synthetic.scene import GENERATOR_VERSION
 from zoedepth_ros.evaluation.scenes import ScenesReport, evaluate_scenes
 from zoedepth_ros.model.config import preset
 from zoedepth_ros.model.zoedepth import ZoeDepth
-from zoedepth_ros.weights.load import load_weights, save_weights
+from zoedepth_ros.weights.load import (
+    TRAINING_HFOV_KEY,
+    LoadReport,
+    load_weights,
+    save_weights,
+)
 from zoedepth_ros.weights.registry import EMBEDDED_FOLDER
 
 LARGEST_BYTES = 16_000_000
@@ -41,10 +47,12 @@ def embed(
     Raises ValueError, and leaves what was there, when the file would be too large.
     """
     network = ZoeDepth(preset(model))
-    load_weights(network, weights)
+    loaded = load_weights(network, weights)
     folder.mkdir(parents=True, exist_ok=True)
     scratch, path = folder / f'{model}.new', folder / f'{model}.safetensors'
-    facts = {**origin(recipe), **({'note': note} if note else {})}
+    hfov_deg = training_hfov_deg(loaded, recipe)
+    facts = {**origin(recipe), TRAINING_HFOV_KEY: f'{hfov_deg:g}'}
+    facts |= {'note': note} if note else {}
     try:
         save_weights(network, scratch, facts, dtype=torch.float16)
         size = scratch.stat().st_size
@@ -56,6 +64,24 @@ def embed(
     finally:
         scratch.unlink(missing_ok=True)
     return path, report
+
+
+def training_hfov_deg(loaded: LoadReport, recipe: Path) -> float:
+    """Return the training camera's field of view by the weights and their recipe, 0 for none.
+
+    Weights that do not say are the recipe's.  Raises ValueError where the two differ.
+    """
+    values = yaml.safe_load(recipe.read_text(encoding='utf-8'))
+    by_recipe = float(values.get(TRAINING_HFOV_KEY, 0.0))
+    if TRAINING_HFOV_KEY not in loaded.metadata:
+        return by_recipe
+    by_weights = float(loaded.metadata[TRAINING_HFOV_KEY])
+    if by_weights != by_recipe:
+        raise ValueError(
+            f'{loaded.path} was trained with {TRAINING_HFOV_KEY} {by_weights:g}, '
+            f'{recipe} says {by_recipe:g}'
+        )
+    return by_weights
 
 
 def score(model: str, weights: Path, samples: int) -> ScenesReport:

@@ -17,6 +17,7 @@ from zoedepth_ros.training.initial_positions import aim_attention
 from zoedepth_ros.training.loop import Progress, Silent, StageLoop
 from zoedepth_ros.training.sources import training_source, validation_source
 from zoedepth_ros.weights.load import (
+    TRAINING_HFOV_KEY,
     load_relative_weights,
     load_weights,
     read_checkpoint,
@@ -51,11 +52,12 @@ def train(
         start_from(model, config)
     model.to(process.device)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    run = _Run(config, process, progress or Silent(), metadata or {})
+    facts = {TRAINING_HFOV_KEY: f'{config.training_hfov_deg:g}', **(metadata or {})}
+    run = _Run(config, process, progress or Silent(), facts)
     for number in range(state.stage if state else 0, len(config.stages)):
         run.stage(number, model, state if state and state.stage == number else None)
     if process.leads:
-        save_weights(model, folder / FINAL, metadata)
+        save_weights(model, folder / FINAL, facts)
     return best_file(config)
 
 

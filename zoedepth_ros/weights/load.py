@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ from zoedepth_ros.weights.read import CONFIG_KEY, FORMAT, FORMAT_KEY, Checkpoint
 
 __all__ = [
     'Checkpoint',
+    'TRAINING_HFOV_KEY',
     'LoadReport',
     'WeightsError',
     'load_relative_weights',
@@ -34,6 +36,9 @@ __all__ = [
     'read_checkpoint',
     'save_weights',
 ]
+
+TRAINING_HFOV_KEY = 'training_hfov_deg'
+"""Metadata: field of view of the camera as if through which depth was learnt [degrees]."""
 
 _RELATIVE_PARTS = ('backbone.', 'decoder.', 'relative_head.')
 _OFFICIAL_CORE = 'core.core.'
@@ -57,6 +62,23 @@ class LoadReport:
     """Further facts, e.g. 'trained_on'; empty for released files."""
     untouched: tuple[str, ...] = ()
     """Tensors of the network that the file does not set."""
+
+    @property
+    def training_hfov_rad(self) -> float:
+        """Field of view of the training camera [rad], 0 where the file names none.
+
+        Raises WeightsError where it is no angle.
+        """
+        text = self.metadata.get(TRAINING_HFOV_KEY, '0')
+        try:
+            hfov_deg = float(text)
+        except ValueError:
+            hfov_deg = math.nan
+        if hfov_deg != 0.0 and not 1.0 <= hfov_deg < 179.0:
+            raise WeightsError(
+                f'{self.path}: {TRAINING_HFOV_KEY} must be 0 or 1 to below 179, got {text!r}'
+            )
+        return math.radians(hfov_deg)
 
 
 def load_weights(model: ZoeDepth, path: str | Path) -> LoadReport:
