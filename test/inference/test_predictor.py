@@ -288,3 +288,45 @@ def test_impossible_precisions_are_refused():
         choose_precision('int8', CPU)
     with pytest.raises(ValueError, match='fp16 needs a CUDA device'):
         choose_precision('fp16', CPU)
+
+
+def assert_alike(ours, theirs):
+    assert ours.head == theirs.head
+    assert ours.router_probabilities == pytest.approx(theirs.router_probabilities, abs=1e-5)
+    for name in ('depth_m', 'uncertainty_m', 'relative_depth'):
+        np.testing.assert_allclose(
+            getattr(ours, name), getattr(theirs, name), rtol=1e-3, atol=1e-4
+        )
+
+
+def test_pictures_together_give_what_each_gives_alone_whatever_size_head_and_question():
+    predictor = tiny()
+    pictures = [random_rgb(40 + 7 * i, 60 + 5 * i, seed=i) for i in range(4)]
+    heads, routes = ['indoor', 'auto', 'outdoor', 'indoor'], [False, False, True, True]
+    together = predictor.predict_batch(pictures, heads, routes=routes)
+    asked = zip(pictures, heads, routes, strict=True)
+    for ours, (rgb, head, route) in zip(together, asked, strict=True):
+        assert_alike(ours, predictor(rgb, head, route=route))
+    assert [bool(r.router_probabilities) for r in together] == [False, True, True, True]
+
+
+@pytest.mark.parametrize(('way', 'flip', 'runs'), [('metric', False, 1), ('official', False, 2),
+                                                   ('metric', True, 4)])  # fmt: skip
+def test_pictures_of_one_network_size_share_one_run(monkeypatch, way, flip, runs):
+    predictor = tiny(way=way, flip=flip)
+    pictures = [random_rgb(64, 96), random_rgb(96, 64)]
+    done, encode = [], predictor._encode
+    monkeypatch.setattr(predictor, '_encode', lambda image: (done.append(1), encode(image))[1])
+    results = predictor.predict_batch(pictures, ['indoor'] * 2, routes=[True] * 2)
+    assert len(done) == runs
+    for ours, rgb in zip(results, pictures, strict=True):
+        assert_alike(ours, predictor(rgb, 'indoor'))
+
+
+def test_single_heads_and_wrong_pictures_in_a_batch():
+    predictor = tiny('ZoeD_tiny_N')
+    rgb = random_rgb(64, 96)
+    results = predictor.predict_batch([rgb, rgb], ['auto', 'indoor'], routes=[True, False])
+    assert [(r.head, r.router_probabilities) for r in results] == [('indoor', {})] * 2
+    with pytest.raises(ValueError, match='float64'):
+        predictor.predict_batch([rgb, rgb / 255], ['auto'] * 2, routes=[True] * 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ MIN_DEPTH_M = 1e-3  # the nearest depth the networks were trained and evaluated 
 
 
 class TorchPredictor:
-    """Run a network on pictures; implements DepthPredictor.
+    """Run a network on pictures; implements BatchPredictor.
 
     The network is moved to the device and, where it bears it, to the precision.  Calls are not to
     overlap; the number of threads is left to the caller.
@@ -105,16 +106,45 @@ class TorchPredictor:
                 mirrored = self._encode(way.to_network(picture.flip(-1)))
                 again = way.to_picture(self._maps(mirrored, used), *size)
                 maps = 0.5 * (maps + again.flip(-1))
-            depth_m, uncertainty_m, relative_depth = maps[0].cpu().numpy()
-        # PARITY: the original does not clamp what its bicubic interpolation undershoots; a depth
-        # must be positive to be of use (test_predictor.py)
-        return DepthResult(
-            depth_m=np.maximum(depth_m, np.float32(MIN_DEPTH_M)),
-            uncertainty_m=np.maximum(uncertainty_m, np.float32(0.0)),
-            relative_depth=np.maximum(relative_depth, np.float32(0.0)),
-            head=used,
-            router_probabilities=verdict,
-        )
+            own = maps[0].cpu().numpy()
+        return _result(own, used, verdict)
+
+    def predict_batch(
+        self,
+        pictures: Sequence[NDArray[np.uint8]],
+        heads: Sequence[str],
+        *,
+        routes: Sequence[bool],
+    ) -> list[DepthResult]:
+        """Predict several pictures, in one run where they have one size in the network.
+
+        See BatchPredictor.
+        """
+        way = self._preprocessing
+        sizes = [(rgb.shape[0], rgb.shape[1]) for rgb in pictures]
+        together = len({way.network_size(*size) for size in sizes}) == 1
+        if len(pictures) < 2 or not together or self._flip_augmentation:
+            asked = zip(pictures, heads, routes, strict=True)
+            return [self(rgb, head, route=route) for rgb, head, route in asked]
+        for rgb, head in zip(pictures, heads, strict=True):
+            check_rgb(rgb)
+            check_head(head, self.heads)
+        with torch.inference_mode(), named_failures(self.device):
+            start_s = time.perf_counter()
+            images = [way.to_network(to_tensor(rgb, self._device)) for rgb in pictures]
+            if self._device.type == 'cpu':
+                self.preprocess_ms = 1e3 * (time.perf_counter() - start_s)
+            features = self._encode(torch.cat(images))  # (B, 3, h, w)
+            verdicts = self._verdicts(features)
+            wanted = [head if head != AUTO else self._favourite(verdict)
+                      for head, verdict in zip(heads, verdicts, strict=True)]  # fmt: skip
+            maps = self._maps_by_head(features, wanted, sizes)
+        return [
+            _result(own, used, verdict if route or head == AUTO else {})
+            for own, used, verdict, head, route in zip(
+                maps, wanted, verdicts, heads, routes, strict=True
+            )
+        ]
 
     def predict_network_resolution(
         self, picture: NDArray[np.uint8] | NDArray[np.float32], head: str = AUTO
@@ -143,11 +173,15 @@ class TorchPredictor:
         return self._model.encode(image, self._prepared)
 
     def _verdict(self, features: Features) -> dict[str, float]:
-        """Give the router's probabilities; {} without a router."""
+        """Give the router's probabilities for one picture; {} without a router."""
+        return self._verdicts(features)[0]
+
+    def _verdicts(self, features: Features) -> list[dict[str, float]]:
+        """Give the router's probabilities for each picture; {} without a router."""
         if len(self.heads) == 1:
-            return {}
-        shares = self._model.route(features)[0].softmax(dim=0).tolist()
-        return dict(zip(self.heads, shares, strict=True))
+            return [{} for _ in features.seed]
+        shares = self._model.route(features).softmax(dim=1).tolist()
+        return [dict(zip(self.heads, own, strict=True)) for own in shares]
 
     def _favourite(self, verdict: dict[str, float]) -> str:
         """Give the likeliest head, the only one without a router."""
@@ -167,3 +201,33 @@ class TorchPredictor:
                 f'finite ({share:.1%} of the depths): wrong weights, or too little precision'
             )
         return maps
+
+    def _maps_by_head(
+        self, features: Features, heads: list[str], sizes: list[Size]
+    ) -> list[NDArray[np.float32]]:
+        """Give the maps (3, H, W) of each picture of a batch, from its head, at its size."""
+        found: dict[int, NDArray[np.float32]] = {}
+        for head in set(heads):
+            rows = [row for row, name in enumerate(heads) if name == head]
+            decoded = self._maps(features.rows(rows), head)
+            for row, own in zip(rows, decoded, strict=True):
+                found[row] = (
+                    self._preprocessing.to_picture(own[None], *sizes[row])[0].cpu().numpy()
+                )
+        return [found[row] for row in range(len(heads))]
+
+
+def _result(maps: NDArray[np.float32], head: str, verdict: dict[str, float]) -> DepthResult:
+    """Make a result of maps (3, H, W).
+
+    PARITY: the original does not clamp what its bicubic interpolation undershoots; a depth must
+    be positive to be of use (test_predictor.py).
+    """
+    depth_m, uncertainty_m, relative_depth = maps
+    return DepthResult(
+        depth_m=np.maximum(depth_m, np.float32(MIN_DEPTH_M)),
+        uncertainty_m=np.maximum(uncertainty_m, np.float32(0.0)),
+        relative_depth=np.maximum(relative_depth, np.float32(0.0)),
+        head=head,
+        router_probabilities=verdict,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -114,6 +115,24 @@ class DepthPredictor(Protocol):
         rgb: uint8 (H, W, 3).  head: 'auto' takes the router's verdict for this picture.  route:
         whether the router is asked when `head` is given.  Raises ValueError for a wrong picture or
         head, InferenceError when the network's output cannot be used.
+        """
+        ...
+
+
+class BatchPredictor(DepthPredictor, Protocol):
+    """Turn several pictures into depth at once; what the ROS node is written against."""
+
+    def predict_batch(
+        self,
+        pictures: Sequence[NDArray[np.uint8]],
+        heads: Sequence[str],
+        *,
+        routes: Sequence[bool],
+    ) -> list[DepthResult]:
+        """Predict the depth of pictures, each as a call with its head and route would.
+
+        The pictures may differ in size.  Those that can share one run of the network do.  Raises
+        what a call raises, for all of them.
         """
         ...
 

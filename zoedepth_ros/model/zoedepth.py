@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -25,6 +26,18 @@ class Features(NamedTuple):
     """(B, relative_features, H, W)."""
     relative_depth: Tensor
     """Inverse depth without unit (B, 1, H, W)."""
+
+    def rows(self, rows: Sequence[int]) -> Features:
+        """Return the features of these pictures of the batch only."""
+        if list(rows) == list(range(len(self.seed))):
+            return self
+        picked = list(rows)
+        return Features(
+            self.seed[picked],
+            tuple(level[picked] for level in self.levels),
+            self.relative_features[picked],
+            self.relative_depth[picked],
+        )
 
 
 class Prediction(NamedTuple):
