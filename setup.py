@@ -29,7 +29,7 @@ setup(
     extras_require={
         'train': ['numba', 'tensorboard', 'h5py'],
         'bag': ['mcap', 'rosbags', 'lz4', 'zstandard'],
-        'view': ['rerun-sdk>=0.23'],
+        'view': ['rerun-sdk>=0.39'],
         'onnx': ['onnx>=1.17', 'onnxscript>=0.2', 'onnxruntime>=1.19'],
         'photographs': ['scikit-image', 'scikit-learn'],
     },

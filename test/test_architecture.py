@@ -68,8 +68,12 @@ SHARED = {
     'recordings': ('zoedepth_ros.ros.conversions', 'zoedepth_ros.ros.rates'),
     'cli': ('zoedepth_ros.ros.live_pictures',),
 }
-# looks into caches that are on this machine; the module promises not to touch the network
-EXCEPTIONS = {('weights.places', 'huggingface_hub')}
+EXCEPTIONS = {
+    # looks into caches that are on this machine; the module promises not to touch the network
+    ('weights.places', 'huggingface_hub'),
+    # asks whether a port of this machine is free, or answered by the viewer that was started
+    ('viewing.viewer', 'socket'),
+}
 
 
 def imports(source: str, module: str) -> set[str]:

@@ -81,7 +81,48 @@ def test_without_rerun_its_install_line_is_given(monkeypatch, capsys):
 def test_a_topic_without_ros_is_explained(monkeypatch, capsys):
     import sys
 
+    monkeypatch.setenv('DISPLAY', ':0')
     monkeypatch.setitem(sys.modules, 'rclpy', None)
     monkeypatch.delitem(sys.modules, 'zoedepth_ros.ros.live_pictures', raising=False)
     assert main(['view', '/camera/image_raw']) == 2
     assert 'as a topic it needs ROS 2' in capsys.readouterr().err
+
+
+def test_serving_is_for_this_machine_unless_an_address_is_given(
+    tmp_path, predictor, monkeypatch, capsys
+):
+    """The log is told where to listen; that it listens there is a test of the viewing room."""
+    binds = []
+
+    def serve(self, web_port, data_port, *, bind):
+        binds.append((web_port, data_port, bind))
+        raise KeyboardInterrupt  # what ends it
+
+    monkeypatch.setattr('zoedepth_ros.viewing.rerun_log.RerunLog.serve', serve)
+    folder = str(pictures(tmp_path / 'in'))
+    for more in ([], ['--bind', '0.0.0.0', '--port', '80']):
+        assert main(['view', folder, '--serve', *more]) != 0
+    assert binds == [(9090, 9091, '127.0.0.1'), (80, 81, '0.0.0.0')]
+
+
+def test_without_a_screen_the_other_ways_are_named_before_any_work(
+    tmp_path, predictor, monkeypatch, capsys
+):
+    for name in ('DISPLAY', 'WAYLAND_DISPLAY', 'WAYLAND_SOCKET'):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr('sys.platform', 'linux')
+    assert main(['view', str(pictures(tmp_path / 'in'))]) == 2
+    message = capsys.readouterr().err
+    assert '--save FILE.rrd' in message
+    assert '--serve' in message
+    assert predictor.calls == 0
+
+
+def test_a_viewer_that_is_closed_early_is_one_line(tmp_path, predictor, monkeypatch, capsys):
+    def gone(self, **_):
+        raise RuntimeError('connection severed')
+
+    monkeypatch.setattr('rerun.RecordingStream.flush', gone)
+    out = str(tmp_path / 'view.rrd')
+    assert main(['view', str(pictures(tmp_path / 'in')), '--save', out]) == 2
+    assert 'the viewer is gone: connection severed' in capsys.readouterr().err

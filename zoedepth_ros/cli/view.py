@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 import math
+import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from zoedepth_ros.viewing.viewer import LOCALHOST, require_screen
 
 if TYPE_CHECKING:
     from zoedepth_ros.inference.result import DepthPredictor
@@ -34,6 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--save', metavar='FILE.rrd', help='write a file for `rerun FILE.rrd`, open nothing')
     add('--serve', action='store_true', help='serve the viewer to browsers, open nothing')
     add('--port', type=int, default=9090, help='of --serve; the data is at --port + 1 (9090)')
+    add(
+        '--bind',
+        default=LOCALHOST,
+        metavar='ADDRESS',
+        help='of --serve; 0.0.0.0 lets every machine of your networks look (%(default)s)',
+    )
     add('--model', default=DEFAULT_MODEL, help='a name of `zoedepth models` (%(default)s)')
     add('--weights', metavar='FILE', help="the model's weights, or 'random' (default: released)")
     add('--device', default='auto', help='auto, cpu, cuda or cuda:N (%(default)s)')
@@ -55,6 +65,8 @@ def run(args: argparse.Namespace) -> int:
     from zoedepth_ros.viewing.rerun_log import RerunLog, require_rerun, run_log
 
     require_rerun()
+    if not (args.save or args.serve):
+        require_screen()
     if not 1.0 <= args.hfov < 179.0:
         raise ValueError(f'--hfov must be degrees, from 1 to below 179, got {args.hfov:g}')
     if args.decimation < 0 or args.frames < 0:
@@ -68,8 +80,8 @@ def run(args: argparse.Namespace) -> int:
         predictor.build()
     hfov_rad = math.radians(args.hfov)
     log = RerunLog(about=predictor.about(), hfov_rad=hfov_rad, decimation=args.decimation)
-    _open(log, args)
     try:
+        _open(log, args)
         count = run_log(_with_first(first, frames), log, predictor, args.frames)
         log.flush()
         print(f'{count} pictures with depth' + (f' -> {args.save}' if args.save else ''))
@@ -84,7 +96,9 @@ def _open(log: RerunLog, args: argparse.Namespace) -> None:
     if args.save:
         log.save(Path(args.save).expanduser())
     elif args.serve:
-        address = log.serve(args.port, args.port + 1, open_browser=False)
+        # A service manager's way to end this: the viewer must end as well.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+        address = log.serve(args.port, args.port + 1, bind=args.bind)
         print(f'open {address}  (Ctrl+C ends it)', flush=True)
     else:
         log.spawn()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -16,7 +17,17 @@ from zoedepth_ros.geometry.filters import flying_pixels
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.geometry.points import decimate, depth_to_points
 from zoedepth_ros.geometry.rays import rays
+from zoedepth_ros.viewing.blueprint import blueprint
+from zoedepth_ros.viewing.errors import ViewingError
 from zoedepth_ros.viewing.frame import ViewFrame
+from zoedepth_ros.viewing.viewer import (
+    LOCALHOST,
+    WINDOW_PORT,
+    Viewer,
+    browser_address,
+    is_open,
+    listens,
+)
 
 APPLICATION = 'zoedepth'
 MAX_SIDE_PX = 1280
@@ -31,10 +42,6 @@ RANGE_M = {'indoor': (0.3, 10.0), 'outdoor': (1.0, 80.0)}
 _UNTIL_1970_IS_MEANT_S = 1e8  # a time that is larger is a date
 _JPEG_QUALITY = 90
 _INERTIA = 0.8  # of the colours' limits, from moment to moment
-
-
-class ViewingError(ValueError):
-    """Say why nothing can be shown."""
 
 
 def require_rerun() -> None:
@@ -63,33 +70,50 @@ class RerunLog:
         self._head, self._count = '', 0
         self._limits_m: dict[str, NDArray[np.float64]] = {}
         self._about = about
+        self._viewer: Viewer | None = None
 
     def save(self, path: Path) -> None:
         """Write everything that is logged to a file."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._stream.save(path, default_blueprint=_blueprint())
+        self._stream.save(path, default_blueprint=blueprint())
         self._begin()
 
     def spawn(self) -> None:
-        """Open the viewer."""
-        self._stream.spawn(default_blueprint=_blueprint())
-        self._begin()
+        """Open the viewer, or add to the one that is open; it stays when this process ends."""
+        if not listens(LOCALHOST, WINDOW_PORT):
+            Viewer(['--expect-data-soon'], LOCALHOST, WINDOW_PORT)
+        self._connect(f'rerun+http://{LOCALHOST}:{WINDOW_PORT}/proxy')
 
-    def serve(self, web_port: int, grpc_port: int, *, open_browser: bool) -> str:
-        """Serve the viewer to browsers; gives its address."""
-        source = self._stream.serve_grpc(grpc_port=grpc_port, default_blueprint=_blueprint())
-        self._rr.serve_web_viewer(web_port=web_port, open_browser=open_browser, connect_to=source)
+    def serve(self, web_port: int, data_port: int, *, bind: str) -> str:
+        """Serve the viewer to browsers until `close`; gives its address.
+
+        bind: address of this machine to listen at.
+        """
+        arguments = ['--serve-web', '--web-viewer-port', str(web_port)]
+        if is_open(bind):  # pages of this viewer may read the data, whatever the machine is called
+            arguments += ['--cors-allow-origin', f'http://*:{web_port}']
+        self._viewer = Viewer(arguments, bind, data_port, web_port)
+        self._connect(self._viewer.data_url)
+        return browser_address(bind, web_port, data_port)
+
+    def _connect(self, url: str) -> None:
+        self._stream.connect_grpc(url, default_blueprint=blueprint())
         self._begin()
-        return f'http://localhost:{web_port}/?url={source.replace("127.0.0.1", "localhost")}'
 
     def close(self) -> None:
-        """Write and send what is still waiting."""
-        self._stream.flush()
+        """End the recording, and the viewer that was started to serve it."""
+        with contextlib.suppress(RuntimeError):  # `flush` tells that the viewer is gone
+            self._stream.flush()
         self._stream.disconnect()
+        if self._viewer is not None:
+            self._viewer.end()
 
     def flush(self) -> None:
-        """Send what is still waiting."""
-        self._stream.flush()
+        """Write and send what is still waiting; raises ViewingError when nobody takes it."""
+        try:
+            self._stream.flush()
+        except RuntimeError as error:
+            raise ViewingError(f'the viewer is gone: {error}') from None
 
     def _begin(self) -> None:
         rr, log = self._rr, self._stream.log
@@ -212,29 +236,3 @@ def _step(frame: ViewFrame) -> int:
     arrays = (frame.depth_m, frame.rgb, frame.uncertainty_m)
     longest = max((max(a.shape[:2]) for a in arrays if a is not None), default=1)
     return max(1, math.ceil(longest / MAX_SIDE_PX))
-
-
-def _blueprint() -> Any:
-    import rerun.blueprint as rrb
-
-    maps = rrb.Vertical(
-        rrb.Spatial2DView(origin='camera', name='picture'),
-        rrb.Spatial2DView(origin='depth', name='depth [m]'),
-        rrb.Spatial2DView(origin='uncertainty', name='uncertainty [m]'),
-    )
-    space = rrb.Vertical(
-        rrb.Spatial3DView(
-            origin='/', contents=['/points', '/camera/**'], name='points and camera'
-        ),
-        rrb.Horizontal(
-            rrb.TimeSeriesView(origin='router', name='router: probability of the heads'),
-            rrb.TextDocumentView(origin='about', name='about'),
-            column_shares=[2, 1],
-        ),
-        row_shares=[3, 1],
-    )
-    return rrb.Blueprint(
-        rrb.Horizontal(maps, space, column_shares=[1, 2]),
-        rrb.TimePanel(state='collapsed'),
-        collapse_panels=True,
-    )
