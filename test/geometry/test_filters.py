@@ -10,6 +10,7 @@ from blurred_depth import blur_as_a_network, flying, lies_where_it_is
 
 from zoedepth_ros.data.synthetic.scene import draw_scene
 from zoedepth_ros.geometry.filters import flying_pixels
+from zoedepth_ros.geometry.scratch import Scratch
 
 ROWS = np.arange(480)[:, None]
 COLUMNS = np.arange(640)[None, :]
@@ -104,6 +105,27 @@ def test_unknown_and_infinite_depth_make_an_edge_and_no_warning():
 @pytest.mark.parametrize('shape', [(1, 1), (2, 2), (1, 40), (40, 2), (3, 3)])
 def test_tiny_maps_work(shape):
     assert not flying_pixels(np.ones(shape, np.float32)).any()
+
+
+@pytest.mark.parametrize('steps', [(4, 4), (4, 1), (3, 5), (1, 2)])
+@pytest.mark.parametrize('shape', [(240, 320), (121, 163)])
+def test_the_marks_of_some_pixels_are_those_of_the_whole_picture(steps, shape):
+    depth_m = draw_scene('indoor', 5, *shape).depth_m
+    depth_m[9:12, 20:40] = np.nan
+    whole = flying_pixels(depth_m)
+    assert 100 < whole.sum() < 0.5 * whole.size
+    few = flying_pixels(depth_m, steps=steps)
+    rows, columns = (slice(step // 2, None, step) for step in steps)
+    np.testing.assert_array_equal(few, whole[rows, columns])
+
+
+def test_kept_memory_leaves_nothing_of_the_picture_before():
+    scratch = Scratch()
+    for seed, shape in ((5, (120, 160)), (6, (120, 160)), (7, (90, 120)), (8, (120, 160))):
+        depth_m = draw_scene('indoor', seed, *shape).depth_m
+        np.testing.assert_array_equal(
+            flying_pixels(depth_m, scratch=scratch), flying_pixels(depth_m)
+        )
 
 
 @pytest.mark.parametrize('domain', ['indoor', 'outdoor'])

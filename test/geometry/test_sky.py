@@ -6,6 +6,7 @@ import pytest
 from zoedepth_ros.data.synthetic.scene import draw_scene
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.geometry.rays import rays
+from zoedepth_ros.geometry.scratch import Scratch
 from zoedepth_ros.geometry.sky import sky, without_sky
 
 RAYS = rays(CameraModel(Intrinsics.from_hfov(160, 120, 1.2)))
@@ -53,6 +54,17 @@ def test_sky_becomes_infinitely_far_and_the_rest_stays():
     result = without_sky(depth_m, sky(depth_m, 'outdoor', rays=RAYS))
     assert np.isposinf(result[:50]).all()
     np.testing.assert_array_equal(result[50:], depth_m[50:])
+
+
+def test_kept_memory_leaves_nothing_of_the_picture_before():
+    scratch, near_m = Scratch(), np.full((120, 160), 8.0, np.float32)
+    for depth_m, rows in ((street(), 50), (near_m, 0), (street()[10:], 40)):
+        directions = RAYS[-len(depth_m) :] - np.float32([0.0, (120 - len(depth_m)) / 117])
+        mask = sky(depth_m, 'outdoor', rays=directions, rgb=GREY[-len(depth_m) :], scratch=scratch)
+        np.testing.assert_array_equal(mask.all(axis=1), np.arange(len(depth_m)) < rows)
+        result = without_sky(depth_m, mask, scratch)
+        np.testing.assert_array_equal(np.isposinf(result), mask)
+    assert near_m.max() == 8.0
 
 
 @pytest.mark.parametrize('said_m', [40.0, 80.0])

@@ -77,11 +77,11 @@ def test_a_colour_picture_is_written_as_it_is():
 
 
 def points():
-    """Give (2, 3, 3) points x = column, y = row, z = 1, one of them unknown."""
+    """Give depth (2, 3) and rays (2, 3, 2) of points x = column, y = row, z = 1, one unknown."""
     v, u = np.mgrid[:2, :3].astype(np.float32)
-    xyz = np.stack((u, v, np.ones_like(u)), axis=-1)
-    xyz[0, 1] = NAN
-    return xyz
+    depth_m = np.ones((2, 3), np.float32)
+    depth_m[0, 1] = NAN
+    return depth_m, np.stack((u, v), axis=-1)
 
 
 def colors():
@@ -92,7 +92,7 @@ def colors():
 
 
 def test_an_organized_cloud_has_the_layout_of_its_fields():
-    msg = CloudWriter(color=True).organized(HEADER, points(), colors())
+    msg = CloudWriter(color=True).organized(HEADER, *points(), colors())
     assert (msg.height, msg.width, msg.point_step, msg.row_step) == (2, 3, 16, 48)
     assert not msg.is_dense
     assert [(f.name, f.offset, f.datatype, f.count) for f in msg.fields] == [
@@ -108,7 +108,7 @@ def test_an_organized_cloud_has_the_layout_of_its_fields():
 
 def test_a_dense_cloud_leaves_the_unknown_points_out():
     writer = CloudWriter(color=True)
-    msg = writer.dense(HEADER, points(), colors())
+    msg = writer.dense(HEADER, *points(), colors())
     assert (msg.height, msg.width, msg.row_step, msg.is_dense) == (1, 5, 80, True)
     got = [struct.unpack_from('=fff', bytes(msg.data), 16 * i) for i in range(5)]
     assert got == [(0, 0, 1), (2, 0, 1), (0, 1, 1), (1, 1, 1), (2, 1, 1)]
@@ -117,16 +117,45 @@ def test_a_dense_cloud_leaves_the_unknown_points_out():
 
 def test_a_dense_cloud_may_be_empty_and_an_organized_one_may_follow():
     writer = CloudWriter(color=False)
-    msg = writer.dense(HEADER, np.full((2, 3, 3), NAN, np.float32), None)
+    msg = writer.dense(HEADER, np.full((2, 3), NAN, np.float32), points()[1], None)
     assert (msg.height, msg.width, len(msg.data)) == (1, 0, 0)
-    msg = writer.organized(HEADER, points(), None)
+    msg = writer.organized(HEADER, *points(), None)
     assert (msg.height, msg.width, len(msg.data), msg.is_dense) == (2, 3, 96, False)
 
 
 def test_a_cloud_without_colour_has_no_such_field():
-    msg = CloudWriter(color=False).organized(HEADER, points(), None)
+    msg = CloudWriter(color=False).organized(HEADER, *points(), None)
     assert [f.name for f in msg.fields] == ['x', 'y', 'z']
     assert msg.point_step == 16
+
+
+@pytest.mark.parametrize('unknown', [NAN, INF, -INF])
+def test_what_has_no_depth_has_no_coordinate_and_keeps_its_colour(unknown):
+    depth_m, directions = points()
+    directions[0, 1] = 0.0  # straight ahead
+    depth_m[0, 1] = unknown
+    rgb = colors()
+    rgb[0, 1] = (9, 8, 7)
+    msg = CloudWriter(color=True).organized(HEADER, depth_m, directions, rgb)
+    x, y, z, color = struct.unpack_from('=fffI', bytes(msg.data), 16)
+    assert math.isnan(x)
+    assert math.isnan(y)
+    assert math.isnan(z)
+    assert color == 0x090807
+
+
+def test_a_cloud_follows_a_change_of_camera():
+    writer = CloudWriter(color=False)
+    depth_m, directions = points()
+    writer.organized(HEADER, depth_m, directions, None)
+    msg = writer.organized(HEADER, depth_m, 2.0 * directions, None)
+    assert struct.unpack_from('=fff', bytes(msg.data), 5 * 16) == (4.0, 2.0, 1.0)
+
+
+def test_a_cloud_of_loose_points_has_one_row():
+    msg = CloudWriter(color=False).points(HEADER, np.arange(6, dtype=np.float32).reshape(2, 3))
+    assert (msg.height, msg.width, msg.row_step, msg.is_dense) == (1, 2, 32, True)
+    assert struct.unpack('=8f', bytes(msg.data)) == (0, 1, 2, 0, 3, 4, 5, 0)
 
 
 def test_a_scan_says_its_angles_and_ranges():

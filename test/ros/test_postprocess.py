@@ -1,10 +1,13 @@
 """Scale, gates and filters between the network and the messages."""
 
+import math
+
 import numpy as np
 import pytest
 
 from zoedepth_ros.geometry.canonical import focal_factor
 from zoedepth_ros.geometry.intrinsics import Intrinsics
+from zoedepth_ros.geometry.scratch import Scratch
 from zoedepth_ros.ros.parameters import NodeSettings, settings_from
 from zoedepth_ros.ros.postprocess import depth_for_points, gated
 
@@ -73,3 +76,32 @@ def test_beyond_the_range_of_the_head_or_the_parameters_a_ray_is_free_not_unknow
     np.testing.assert_array_equal(out_m, [np.nan, 2.0, 9.0, np.inf, np.nan, np.inf])
     near = settings_from({'filter.edge': False, 'cloud.max_range': 5.0})
     np.testing.assert_array_equal(depth_for_points(depth_m, near)[0, 1:4], [2.0, np.inf, np.inf])
+
+
+@pytest.mark.parametrize('steps', [(4, 4), (4, 1)])
+def test_decimated_before_filtering_is_as_decimated_after(steps):
+    depth_m = np.tile(np.interp(np.arange(640), [300, 306], [1.0, 3.0]), (32, 1))
+    depth_m = depth_m.astype(np.float32)
+    depth_m[3:9, 100:160], depth_m[20:, 500:] = np.nan, 0.05
+    settings = settings_from({'cloud.max_range': 2.9})
+    whole_m = depth_for_points(depth_m, settings)
+    assert {math.isnan(v) for v in (whole_m.min(), whole_m[0, 0])} == {True, False}
+    few_m = depth_for_points(depth_m, settings, steps=steps)
+    expected_m = whole_m[steps[0] // 2 :: steps[0], steps[1] // 2 :: steps[1]]
+    np.testing.assert_array_equal(few_m, expected_m)
+
+
+def test_kept_memory_changes_neither_result_nor_input():
+    scratch, settings = Scratch(), settings_from({'filter.max_uncertainty': 0.2})
+    for value in (1.0, 2.0):
+        depth_m = np.full((8, 12), value, np.float32)
+        unsure_m = np.full((8, 12), 0.1, np.float32)
+        unsure_m[2:4] = 0.5
+        out_m = depth_for_points(
+            gated(depth_m, unsure_m, settings, scratch),
+            settings_from({'filter.edge': False}),
+            scratch=scratch,
+        )
+        assert np.isnan(out_m[2:4]).all()
+        assert (out_m[4:] == value).all()
+        assert (depth_m == value).all()

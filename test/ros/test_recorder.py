@@ -35,9 +35,9 @@ def publish_outputs(peer: Peer, *, cloud: bool = True) -> None:
     write_depth(writer, depth_m, min_m=0.1, max_m=0.0)
     peer.publish('/depth/image', writer.message(header))
     if cloud:
-        points_m = np.stack([depth_m, depth_m, depth_m], axis=-1)
-        rgb = np.full((48, 64, 3), 90, np.uint8)
-        peer.publish('/depth/points', CloudWriter(color=True).organized(header, points_m, rgb))
+        rgb, rays = np.full((48, 64, 3), 90, np.uint8), np.ones((48, 64, 2), np.float32)
+        cloud_msg = CloudWriter(color=True).organized(header, depth_m, rays, rgb)
+        peer.publish('/depth/points', cloud_msg)
     verdict = {'indoor_probability': 0.75, 'outdoor_probability': 0.25}
     peer.publish('/domain', Domain(header=header, head='indoor', **verdict))
 

@@ -8,6 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from zoedepth_ros.geometry.points import every
+from zoedepth_ros.geometry.scratch import Scratch
+
 RAMP_SHARE = 1 / 26  # widest ramp, of the picture's width: ten columns of a small network
 JUMP_AT_512 = 0.03 * 640  # found on drawn scenes; see docs/obstacles.md
 LARGEST_JUMP = 0.05  # small pictures hold few columns per ramp
@@ -19,6 +22,8 @@ def flying_pixels(
     max_jump: float | None = None,
     width_px: int | None = None,
     network_width: int = 512,
+    steps: tuple[int, int] = (1, 1),
+    scratch: Scratch | None = None,
 ) -> NDArray[np.bool_]:
     """Mark the pixels between two surfaces, (H, W), true where depth jumps.
 
@@ -29,33 +34,72 @@ def flying_pixels(
     depth_m: (H, W) [m]; unknown and infinite count as infinitely far.  max_jump: step of the
     inverse depth across a pixel, relative to its own, that the surface's slope does not explain;
     by default 3 % at 640 columns from a network of 512, less where the same ramp takes more
-    columns.  width_px: widest ramp to find.  network_width: columns the network sees.
+    columns.  width_px: widest ramp to find.  network_width: columns the network sees.  steps:
+    give the mark of every n-th row and column only, as `decimate` keeps them; the marks are the
+    same, and most of the work is left out.  scratch: the marks are valid until its next use.
     """
-    with np.errstate(divide='ignore'):
-        inverse = np.float32(1.0) / depth_m
-    inverse = cv2.patchNaNs(inverse, 0.0)
-    size = max(5, round(depth_m.shape[1] * RAMP_SHARE)) if width_px is None else width_px
-    size |= 1  # odd, so that the window is centred
+    lent = Scratch() if scratch is None else scratch
+    size = widest_ramp_px(depth_m.shape[1]) if width_px is None else width_px | 1
     if max_jump is None:
         fine = math.sqrt(network_width / 512)
         max_jump = min(LARGEST_JUMP, JUMP_AT_512 * fine / depth_m.shape[1])
-    excess = np.zeros_like(inverse)
-    for axis, window in ((1, (size, 1)), (0, (1, size))):
-        if depth_m.shape[axis] >= 3:
-            slope = _central_difference(inverse, axis)
-            kernel = cv2.getStructuringElement(cv2.MORPH_RECT, window)
-            peak = cv2.morphologyEx(slope, cv2.MORPH_TOPHAT, kernel)
-            cv2.max(excess, peak, dst=excess)
-    return excess > np.float32(max_jump) * inverse
+    rows, columns = every(steps[0]), every(steps[1])
+    along_rows = _inverse(depth_m[rows], lent, 'along rows')
+    along_columns = along_rows
+    if steps != (1, 1):
+        along_columns = _inverse(depth_m[:, columns], lent, 'along columns')
+    inverse = along_rows[:, columns]
+    excess = lent.array('excess', inverse.shape)
+    np.multiply(inverse, np.float32(max_jump), out=excess)
+    marks = lent.array('marks', inverse.shape, np.bool_)
+    marks[...] = False
+    again = lent.array('marks along columns', inverse.shape, np.bool_)
+    if depth_m.shape[1] >= 3:
+        peaks = _peaks(along_rows, 1, size, lent)[:, columns]
+        np.greater(peaks, excess, out=marks)
+    if depth_m.shape[0] >= 3:
+        peaks = _peaks(along_columns, 0, size, lent)[rows]
+        np.greater(peaks, excess, out=again)
+        np.logical_or(marks, again, out=marks)
+    return marks
 
 
-def _central_difference(values: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
+def widest_ramp_px(width: int) -> int:
+    """Give how wide a ramp is looked for in a picture [px]; odd, so that a window is centred."""
+    return max(5, round(width * RAMP_SHARE)) | 1
+
+
+def _inverse(depth_m: NDArray[np.float32], lent: Scratch, name: str) -> NDArray[np.float32]:
+    """Give 1 / depth, 0 where unknown."""
+    inverse = lent.array(f'inverse {name}', depth_m.shape)
+    with np.errstate(divide='ignore'):
+        np.divide(np.float32(1.0), depth_m, out=inverse)
+    if inverse.size:
+        cv2.patchNaNs(inverse, 0.0)
+    return inverse
+
+
+def _peaks(
+    values: NDArray[np.float32], axis: int, size: int, lent: Scratch
+) -> NDArray[np.float32]:
+    """Give the narrow peaks of the gradient along an axis; valid until the next call."""
+    slope = _central_difference(values, axis, lent)
+    window = (1, size) if axis == 0 else (size, 1)
+    kernel = cv2.getStructuringElement(cv2.MORPH_RECT, window)
+    out = lent.array(f'peaks {axis}', values.shape)
+    return cv2.morphologyEx(slope, cv2.MORPH_TOPHAT, kernel, dst=out)
+
+
+def _central_difference(
+    values: NDArray[np.float32], axis: int, lent: Scratch
+) -> NDArray[np.float32]:
     """Give |v[i+1] - v[i-1]| along an axis, the borders copied from their neighbours."""
-    out = np.empty_like(values)
-    if axis == 1:
-        out[:, 1:-1] = cv2.absdiff(values[:, 2:], values[:, :-2])
-        out[:, 0], out[:, -1] = out[:, 1], out[:, -2]
-    else:
+    out = lent.array(f'slope {axis}', values.shape)
+    if axis == 0:
         cv2.absdiff(values[2:], values[:-2], dst=out[1:-1])
         out[0], out[-1] = out[1], out[-2]
+    else:
+        flat, across = values.reshape(1, -1), out.reshape(1, -1)  # rows run on: no copy of views
+        cv2.absdiff(flat[:, 2:], flat[:, :-2], dst=across[:, 1:-1])
+        out[:, 0], out[:, -1] = out[:, 1], out[:, -2]
     return out

@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from zoedepth_ros.geometry.scratch import Scratch
+
 FAR_M = {'indoor': np.inf, 'outdoor': 25.0}
 """Head -> nearest depth that may be sky [m]; there is none indoors."""
 
@@ -32,44 +34,79 @@ def sky(
     up: tuple[float, float, float] = (0.0, -1.0, 0.0),
     rgb: NDArray[np.uint8] | None = None,
     far_m: float | None = None,
+    scratch: Scratch | None = None,
 ) -> NDArray[np.bool_]:
     """Mark sky, (H, W).
 
     depth_m: (H, W); rays: (H, W, 2) and up say which pixels look above the horizon.  rgb: (H, W,
     3), asks for smoothness too.  far_m: nearest depth that may be sky, by default the head's own.
+    scratch: the marks are valid until its next use.
     """
+    lent = Scratch() if scratch is None else scratch
     limit_m = FAR_M[head] if far_m is None else far_m
-    if not np.isfinite(limit_m):
-        return np.zeros(depth_m.shape, bool)
-    rising = rays[..., 0] * np.float32(up[0]) + rays[..., 1] * np.float32(up[1])
-    candidate = (depth_m >= limit_m) & (rising + np.float32(up[2]) > 0.0)
-    seed = candidate if rgb is None else candidate & _smooth(rgb)
-    return candidate & _joined_to_the_top(seed)
+    candidate = lent.array('sky', depth_m.shape, np.bool_)
+    np.greater_equal(depth_m, np.float32(limit_m), out=candidate)
+    if not np.isfinite(limit_m) or not candidate.any():
+        candidate[...] = False
+        return candidate
+    _leave_what_rises(candidate, rays, up, lent)
+    seed = candidate[::SHRINK, ::SHRINK]
+    if rgb is not None:
+        seed = seed & _smooth(rgb)
+    joined = _joined_to_the_top(seed)
+    height, width = candidate.shape
+    mask = lent.array('joined', candidate.shape, np.uint8)
+    cv2.resize(joined, (width, height), dst=mask, interpolation=cv2.INTER_NEAREST)
+    return np.logical_and(candidate, mask.view(np.bool_), out=candidate)
 
 
-def without_sky(depth_m: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Give depth with +inf where there is sky (REP 117: farther than anything measured)."""
-    return np.where(mask, np.float32(np.inf), depth_m)
+def without_sky(
+    depth_m: NDArray[np.float32], mask: NDArray[np.bool_], scratch: Scratch | None = None
+) -> NDArray[np.float32]:
+    """Give depth with +inf where there is sky (REP 117: farther than anything measured).
+
+    scratch: the result is valid until its next use.
+    """
+    lent = Scratch() if scratch is None else scratch
+    out = lent.array('without sky', depth_m.shape)
+    np.copyto(out, depth_m)
+    lent.put(out, mask, np.inf)
+    return out
+
+
+def _leave_what_rises(
+    candidate: NDArray[np.bool_],
+    rays: NDArray[np.float32],
+    up: tuple[float, float, float],
+    lent: Scratch,
+) -> None:
+    """Take out, in place, what does not look above the horizon."""
+    rising = lent.array('rising', candidate.shape)
+    cv2.transform(rays, np.array([up], np.float32), dst=rising)
+    above = lent.array('above', candidate.shape, np.bool_)
+    np.greater(rising, np.float32(0.0), out=above)
+    np.logical_and(candidate, above, out=candidate)
 
 
 def _smooth(rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Mark pixels around which grey hardly changes."""
+    """Mark every fourth pixel of every fourth row around which grey hardly changes."""
     height, width = rgb.shape[:2]
     small = (max(1, width // SHRINK), max(1, height // SHRINK))
     grey = cv2.cvtColor(cv2.resize(rgb, small, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
     level = grey.astype(np.float32)
     mean = cv2.blur(level, (5, 5))
     variance = cv2.blur(level * level, (5, 5)) - mean * mean
-    calm = (variance < SMOOTH_LEVELS**2).astype(np.uint8)
-    return cv2.resize(calm, (width, height), interpolation=cv2.INTER_NEAREST).astype(bool)
+    calm = variance < SMOOTH_LEVELS**2
+    rows, columns = (
+        np.arange(0, long, SHRINK) * short // long
+        for long, short in zip((height, width), reversed(small), strict=True)
+    )
+    return calm[rows[:, None], columns]
 
 
-def _joined_to_the_top(candidate: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Mark the regions of candidates that touch the upper edge, a little widened."""
-    height, width = candidate.shape
-    small = candidate[::SHRINK, ::SHRINK].astype(np.uint8)
-    _, labels = cv2.connectedComponents(small, connectivity=8)
+def _joined_to_the_top(candidate: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Mark the regions of candidates that touch the upper edge, a little widened; 1 or 0."""
+    _, labels = cv2.connectedComponents(candidate.astype(np.uint8), connectivity=8)
     at_top = np.unique(labels[0])
     joined = np.isin(labels, at_top[at_top > 0]).astype(np.uint8)
-    joined = cv2.dilate(joined, np.ones((GROWN, GROWN), np.uint8))
-    return cv2.resize(joined, (width, height), interpolation=cv2.INTER_NEAREST).astype(bool)
+    return cv2.dilate(joined, np.ones((GROWN, GROWN), np.uint8))

@@ -109,6 +109,8 @@ def rgb_from_image(msg: Any, convert: ColorConverter | None = None) -> Picture:
             f'cannot convert encoding {msg.encoding!r}: expected one of {", ".join(ENCODINGS)}',
         )
     pixels = _pixels(msg, encoding)
+    if encoding.code is None and encoding.bits == 8:
+        return pixels
     try:
         return (convert or best_converter())(pixels, msg.encoding)
     except (cv2.error, RuntimeError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,9 @@ from numpy.typing import NDArray
 from rclpy.time import Time
 
 from zoedepth_ros.geometry.canonical import RANGE_M
-from zoedepth_ros.geometry.points import decimate, depth_to_points
+from zoedepth_ros.geometry.filters import widest_ramp_px
+from zoedepth_ros.geometry.points import decimate, depth_to_points, every
+from zoedepth_ros.geometry.scratch import Scratch
 from zoedepth_ros.inference.head_policy import HeadPolicy
 from zoedepth_ros.inference.result import DepthResult
 from zoedepth_ros.msg import Domain
@@ -38,6 +41,8 @@ NO_GROUND_MESSAGE = (
 )
 
 Topic = tuple[str, Any]
+Map = NDArray[np.float32]
+Picture = NDArray[np.uint8]
 
 
 class Outputs:
@@ -52,6 +57,7 @@ class Outputs:
         self._clouds = {color: CloudWriter(color=color) for color in (True, False)}
         self._parts = CloudWriter(color=False)
         self._calibration = RateLimiter(CALIBRATION_RATE_HZ)
+        self._scratch = Scratch()
         self._range_m = np.inf  # what the head in use was taught
         self.references: References | None = None
         """Another sensor to compare distances with, when scale.source names one."""
@@ -62,7 +68,7 @@ class Outputs:
         self,
         plan: Plan,
         header: Any,
-        rgb: NDArray[np.uint8],
+        rgb: Picture,
         result: DepthResult,
         camera: Camera | None,
         settings: NodeSettings,
@@ -74,14 +80,18 @@ class Outputs:
         [s].  A message is valid until the next frame.
         """
         factor = np.float32(self._scaling.factor(result, rgb, camera, settings, now_s))
-        scaled = factor != 1.0
-        depth_m = result.depth_m * factor if scaled else result.depth_m
-        uncertainty_m = result.uncertainty_m * factor if scaled else result.uncertainty_m
-        depth_m = gated(depth_m, uncertainty_m, settings)
+        seen_m, uncertainty_m = result.depth_m, result.uncertainty_m
+        if factor != 1.0:
+            seen_m = np.multiply(seen_m, factor, out=self._lent('scaled', seen_m))
+            uncertainty_m = np.multiply(
+                uncertainty_m, factor, out=self._lent('scaled uncertainty', seen_m)
+            )
+        depth_m = gated(seen_m, uncertainty_m, settings, self._scratch)
         if camera is not None and settings.filter_sky and result.head == OUTDOOR:
-            up = self.surroundings.up(settings)
-            seen_m = result.depth_m * factor  # without the gate: what is uncertain may be sky
-            depth_m = sky_removed(depth_m, seen_m, result.head, camera.rays(), up, rgb)
+            up = self.surroundings.up(settings)  # without the gate: what is uncertain may be sky
+            depth_m = sky_removed(
+                depth_m, seen_m, result.head, camera.rays(), up, rgb, self._scratch
+            )
         topics = plan.depth_topics
         if 'depth/image' in topics:
             yield 'depth/image', self._depth(header, depth_m, settings)
@@ -99,8 +109,8 @@ class Outputs:
         self,
         plan: Plan,
         header: Any,
-        rgb: NDArray[np.uint8],
-        depth_m: NDArray[np.float32],
+        rgb: Picture,
+        depth_m: Map,
         camera: Camera,
         settings: NodeSettings,
         now_s: float,
@@ -110,35 +120,45 @@ class Outputs:
         by_height = scan and settings.scan_mode == 'height'
         if not (plan.needs_points or scan or calibrate):
             return
-        for_points_m = depth_for_points(depth_m, settings, self.network_width, self._range_m)
+        step = settings.cloud_decimation
         if calibrate and self.references is not None:
             self._calibration.take(now_s)
-            ratios = self.references.ratios(header, for_points_m, camera)
+            ratios = self.references.ratios(header, self._for_points(depth_m, settings), camera)
             self._scaling.observe_ratios(ratios, now_s)
             calibrate = False
+        rows_m = self._for_points(depth_m, settings, (step, 1)) if by_height else None
         if plan.needs_points or calibrate or by_height:
-            step = settings.cloud_decimation
-            few_m = np.ascontiguousarray(decimate(for_points_m, step))
-            points_m = depth_to_points(few_m, camera.rays(step))
-            if plan.split_topics or calibrate or by_height:
-                self._look(points_m, settings, now_s, calibrate=calibrate)
+            if rows_m is None:
+                few_m = self._for_points(depth_m, settings, (step, step))
+            else:
+                few_m = np.ascontiguousarray(rows_m[:, every(step)])
             if plan.cloud:
-                yield 'depth/points', self._cloud(header, points_m, decimate(rgb, step), settings)
+                yield 'depth/points', self._cloud(header, few_m, camera.rays(step), rgb, settings)
+            if plan.split_topics or calibrate or by_height:
+                points_m = depth_to_points(few_m, camera.rays(step))
+                self._look(points_m, settings, now_s, calibrate=calibrate)
             if plan.split_topics:
                 rays = camera.rays(step)
                 yield from self._split(plan, header, points_m, few_m, rays, settings)
-        if by_height:
-            yield from self._scan_by_height(header, for_points_m, camera, settings)
+        if rows_m is not None:
+            yield from self._scan_by_height(header, rows_m, camera, settings)
         elif scan:
-            yield 'scan', _scan(header, for_points_m, camera, settings)
+            yield 'scan', self._scan(header, depth_m, camera, settings)
+
+    def _lent(self, name: str, like: Map) -> Map:
+        return self._scratch.array(name, like.shape)
+
+    def _for_points(self, depth_m: Map, at: NodeSettings, steps: tuple[int, int] = (1, 1)) -> Map:
+        """Give filtered depth of every n-th row and column; valid until the next call."""
+        return depth_for_points(
+            depth_m, at, self.network_width, self._range_m, steps=steps, scratch=self._scratch
+        )
 
     def _calibrates(self, settings: NodeSettings, now_s: float) -> bool:
         by_height = settings.scale_source == 'height' and settings.camera_height_m > 0.0
         return (by_height or self.references is not None) and self._calibration.is_due(now_s)
 
-    def _look(
-        self, points_m: NDArray[np.float32], at: NodeSettings, now_s: float, *, calibrate: bool
-    ) -> None:
+    def _look(self, points_m: Map, at: NodeSettings, now_s: float, *, calibrate: bool) -> None:
         """Find the ground, and what it says about the scale."""
         found = self.surroundings.look(points_m, at, now_s)
         if calibrate:
@@ -149,9 +169,9 @@ class Outputs:
         self,
         plan: Plan,
         header: Any,
-        points_m: NDArray[np.float32],
-        depth_m: NDArray[np.float32],
-        rays: NDArray[np.float32],
+        points_m: Map,
+        depth_m: Map,
+        rays: Map,
         at: NodeSettings,
     ) -> Iterator[Topic]:
         """Give ground, obstacles and free rays, as clouds of one row."""
@@ -162,24 +182,24 @@ class Outputs:
         for name, part_m in zip(clouds._fields, clouds, strict=True):
             topic = f'depth/points/{name}'
             if topic in plan.split_topics:
-                yield topic, self._parts.dense(header, part_m[None], None)
+                yield topic, self._parts.points(header, part_m)
 
     def _scan_by_height(
         self,
         header: Any,
-        depth_m: NDArray[np.float32],
+        depth_m: Map,
         camera: Camera,
         at: NodeSettings,
     ) -> Iterator[Topic]:
+        """Give a scan of depth (H / decimation, W): of rows alone, for every column is a beam."""
         ground = self.surroundings.ground
         if ground is None:
             self._drop(NO_GROUND, NO_GROUND_MESSAGE)
             return
-        step = at.cloud_decimation  # of rows only: every column stays a beam
-        scan = self.surroundings.scan(camera.rays(step, 1), at)
+        scan = self.surroundings.scan(camera.rays(at.cloud_decimation, 1), at)
         limits_m = (at.depth_min_m, at.scan_range_max_m)
         ranges_m = scan.ranges(
-            np.ascontiguousarray(depth_m[step // 2 :: step]),
+            depth_m,
             ground.height_m,
             low_m=at.obstacles_ground_m,
             high_m=at.obstacles_top_m,
@@ -188,30 +208,27 @@ class Outputs:
         )
         yield 'scan', _in_frame(laser_scan(header, scan, ranges_m, limits_m), at.scan_frame_id)
 
-    def _depth(self, header: Any, depth_m: NDArray[np.float32], at: NodeSettings) -> Any:
+    def _depth(self, header: Any, depth_m: Map, at: NodeSettings) -> Any:
         writer = self._images[at.depth_encoding]
         write_depth(writer, depth_m, min_m=at.depth_min_m, max_m=at.depth_max_m)
         return writer.message(header)
 
-    def _cloud(
-        self,
-        header: Any,
-        points_m: NDArray[np.float32],
-        rgb: NDArray[np.uint8],
-        at: NodeSettings,
-    ) -> Any:
+    def _cloud(self, header: Any, depth_m: Map, rays: Map, rgb: Picture, at: NodeSettings) -> Any:
         writer = self._clouds[at.cloud_color]
         fill = writer.organized if at.cloud_organized else writer.dense
-        return fill(header, points_m, rgb if at.cloud_color else None)
+        return fill(header, depth_m, rays, decimate(rgb, at.cloud_decimation))
 
-
-def _scan(
-    header: Any, depth_m: NDArray[np.float32], camera: Camera, settings: NodeSettings
-) -> Any:
-    limits_m = (settings.depth_min_m, settings.scan_range_max_m)
-    band = camera.band(settings.scan_rows)
-    ranges_m = band.ranges(depth_m, range_min_m=limits_m[0], range_max_m=limits_m[1])
-    return _in_frame(laser_scan(header, band, ranges_m, limits_m), settings.scan_frame_id)
+    def _scan(self, header: Any, depth_m: Map, camera: Camera, at: NodeSettings) -> Any:
+        """Make a scan of a band of rows, of which no more than needed is filtered."""
+        band = camera.band(at.scan_rows)
+        margin_px = widest_ramp_px(depth_m.shape[1]) + 1
+        top = max(0, band.first_row - margin_px)
+        strip_m = depth_m[top : band.first_row + len(band.columns) + margin_px]
+        limits_m = (at.depth_min_m, at.scan_range_max_m)
+        ranges_m = replace(band, first_row=band.first_row - top).ranges(
+            self._for_points(strip_m, at), range_min_m=limits_m[0], range_max_m=limits_m[1]
+        )
+        return _in_frame(laser_scan(header, band, ranges_m, limits_m), at.scan_frame_id)
 
 
 def _in_frame(msg: Any, frame_id: str) -> Any:

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.filters import flying_pixels
+from zoedepth_ros.geometry.points import every
+from zoedepth_ros.geometry.scratch import Scratch
 from zoedepth_ros.geometry.sky import sky, without_sky
 
 from .parameters import NodeSettings
@@ -13,12 +15,24 @@ from .parameters import NodeSettings
 Map = NDArray[np.float32]
 
 
-def gated(depth_m: Map, uncertainty_m: Map, settings: NodeSettings) -> Map:
-    """Give depth (H, W) with NaN where its standard deviation is above filter.max_uncertainty."""
+def gated(
+    depth_m: Map, uncertainty_m: Map, settings: NodeSettings, scratch: Scratch | None = None
+) -> Map:
+    """Give depth (H, W) with NaN where its standard deviation is above filter.max_uncertainty.
+
+    scratch: the result is valid until its next use.
+    """
     limit_m = settings.filter_max_uncertainty_m
     if limit_m <= 0.0:
         return depth_m
-    return np.where(uncertainty_m <= limit_m, depth_m, np.float32(np.nan))
+    lent = Scratch() if scratch is None else scratch
+    out_m = lent.array('gated', depth_m.shape)
+    unsure = lent.array('unsure', depth_m.shape, np.bool_)
+    np.less_equal(uncertainty_m, np.float32(limit_m), out=unsure)  # false for NaN
+    np.logical_not(unsure, out=unsure)
+    np.copyto(out_m, depth_m)
+    lent.put(out_m, unsure, np.nan)
+    return out_m
 
 
 def depth_for_points(
@@ -26,20 +40,32 @@ def depth_for_points(
     settings: NodeSettings,
     network_width: int = 512,
     head_range_m: float = np.inf,
+    *,
+    steps: tuple[int, int] = (1, 1),
+    scratch: Scratch | None = None,
 ) -> Map:
     """Give depth (H, W) for points: NaN too near or at an edge, +inf beyond the range.
 
     network_width: columns the network sees; the fewer, the wider its edges.  head_range_m: depth
-    beyond which the head was never taught.
+    beyond which the head was never taught.  steps: give every n-th row and column only, as
+    `decimate` keeps them.  scratch: the result is valid until its next use.
     """
     limits_m = (settings.depth_max_m, settings.cloud_max_range_m, head_range_m)
     farthest_m = min(limit for limit in limits_m if limit > 0.0)
-    with np.errstate(invalid='ignore'):
-        ranged_m = np.where(depth_m > farthest_m, np.float32(np.inf), depth_m)
-        keep = depth_m >= settings.depth_min_m  # false for NaN
+    lent = Scratch() if scratch is None else scratch
+    few_m = depth_m[every(steps[0]), every(steps[1])]
+    out_m = lent.array('for points', few_m.shape)
+    mask = lent.array('left out', few_m.shape, np.bool_)
+    np.copyto(out_m, few_m)
+    np.greater(few_m, np.float32(farthest_m), out=mask)
+    lent.put(out_m, mask, np.inf)
+    np.greater_equal(few_m, np.float32(settings.depth_min_m), out=mask)  # false for NaN
+    np.logical_not(mask, out=mask)
     if settings.filter_edge:
-        keep &= ~flying_pixels(depth_m, network_width=network_width)
-    return np.where(keep, ranged_m, np.float32(np.nan))
+        edges = flying_pixels(depth_m, network_width=network_width, steps=steps, scratch=lent)
+        np.logical_or(mask, edges, out=mask)
+    lent.put(out_m, mask, np.nan)
+    return out_m
 
 
 def sky_removed(
@@ -49,6 +75,11 @@ def sky_removed(
     rays: NDArray[np.float32],
     up: tuple[float, float, float],
     rgb: NDArray[np.uint8],
+    scratch: Scratch | None = None,
 ) -> Map:
-    """Give depth (H, W) with +inf where `seen_m`, the same before any gate, is sky."""
-    return without_sky(depth_m, sky(seen_m, head, rays=rays, up=up, rgb=rgb))
+    """Give depth (H, W) with +inf where `seen_m`, the same before any gate, is sky.
+
+    scratch: the result is valid until its next use.
+    """
+    mask = sky(seen_m, head, rays=rays, up=up, rgb=rgb, scratch=scratch)
+    return without_sky(depth_m, mask, scratch) if mask.any() else depth_m
