@@ -9,11 +9,12 @@ PACKAGE = Path(__file__).resolve().parents[1] / 'zoedepth_ros'
 
 # room -> the rooms it may import, besides itself
 MAY_IMPORT = {
+    'folders': set(),
     'model': set(),
     'geometry': set(),
-    'weights': {'model'},
+    'weights': {'model', 'folders'},
     'inference': {'model', 'geometry'},
-    'data': {'geometry'},
+    'data': {'geometry', 'folders'},
     'output': {'geometry'},
     'build': {'inference', 'weights', 'model'},
 }
@@ -38,6 +39,7 @@ TORCH_FREE = (
     'geometry',
     'output',
     'data',
+    'folders',
     'ros',
     'benchmark.facts',
     'benchmark.timing',

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
+from zoedepth_ros.folders import cache_folder, user_cache_folder
 from zoedepth_ros.weights.registry import (
     HuggingFaceFile,
     ModelSource,
@@ -19,8 +20,7 @@ Source = Literal['huggingface', 'github']
 
 def weights_folder(cache_dir: str | os.PathLike[str] | None = None) -> Path:
     """Return where weights are kept: `cache_dir`, $ZOEDEPTH_HOME, or ~/.cache/zoedepth."""
-    chosen = cache_dir or os.environ.get('ZOEDEPTH_HOME')
-    return Path(chosen).expanduser() if chosen else _user_cache() / 'zoedepth'
+    return Path(cache_dir).expanduser() if cache_dir else cache_folder()
 
 
 def cached(
@@ -64,7 +64,7 @@ def _places(
     if model.github and source in (None, 'github'):
         yield folder / model.github.filename
         # Where torch.hub, and so the authors' own code, keeps the same file.
-        torch_home = os.environ.get('TORCH_HOME') or _user_cache() / 'torch'
+        torch_home = os.environ.get('TORCH_HOME') or user_cache_folder() / 'torch'
         yield Path(torch_home).expanduser() / 'hub' / 'checkpoints' / model.github.filename
 
 
@@ -86,7 +86,3 @@ def _in_hub_cache(file: HuggingFaceFile, hub_folder: Path | None) -> Path | None
 def _hub_url(file: HuggingFaceFile) -> str:
     endpoint = os.environ.get('HF_ENDPOINT') or 'https://huggingface.co'
     return f'{endpoint}/{file.repo_id}/resolve/main/{file.filename}'
-
-
-def _user_cache() -> Path:
-    return Path(os.environ.get('XDG_CACHE_HOME') or '~/.cache').expanduser()

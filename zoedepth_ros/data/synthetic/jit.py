@@ -11,6 +11,8 @@ from typing import TypeVar
 
 import numba
 
+from zoedepth_ros.folders import cache_folder
+
 F = TypeVar('F', bound=Callable[..., object])
 
 # All of fast-math but 'nnan' and 'ninf': divisions by zero are meant to give infinities.
@@ -18,7 +20,7 @@ _MATH = {'contract', 'arcp', 'nsz', 'reassoc', 'afn'}
 _OPTIONS = {'nogil': True, 'fastmath': _MATH, 'error_model': 'numpy'}
 
 
-def cache_folder() -> Path | None:
+def kernel_folder() -> Path | None:
     """Return where machine code is kept, or None when nothing can be written there.
 
     The folder is named after the kernels' sources: numba looks only at the file of the outermost
@@ -28,16 +30,15 @@ def cache_folder() -> Path | None:
     texts = [path.read_bytes() for path in sorted(here.glob('*.py'))]
     kernels = [text for text in texts if b'@kernel' in text or b'= range(' in text]
     digest = hashlib.sha256(b''.join(kernels)).hexdigest()[:16]
-    chosen = os.environ.get('ZOEDEPTH_HOME')
     try:
-        folder = (Path(chosen) if chosen else Path.home() / '.cache' / 'zoedepth') / 'kernels'
-        (folder / digest).mkdir(parents=True, exist_ok=True)
-    except (OSError, RuntimeError):
+        folder = cache_folder() / 'kernels' / digest
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError):  # a disk that takes nothing, a user without a home
         return None
-    return folder / digest if os.access(folder / digest, os.W_OK) else None
+    return folder if os.access(folder, os.W_OK) else None
 
 
-_FOLDER = cache_folder()
+_FOLDER = kernel_folder()
 
 
 @contextmanager
