@@ -58,7 +58,7 @@ ONLY = {
     frozenset({
         'socket', 'ssl', 'urllib.request', 'urllib.error', 'http.client', 'requests', 'httpx',
         'huggingface_hub', 'aiohttp', 'ftplib', 'torch.hub',
-    }): ('weights.fetch',),
+    }): ('weights.fetch', 'weights.download'),
     frozenset({'argparse'}): ('cli', 'ros'),
     frozenset({'transformers'}): ('benchmark.transformers_side',),
     frozenset({'mcap', 'rosbags', 'ray'}): ('recordings',),
@@ -187,6 +187,7 @@ def test_the_checker_finds(module, source, message):
         ('model.backbones.beit', 'from timm.models.beit import Beit'),
         ('ros.main', 'def factory():\n    from zoedepth_ros.build import build_predictor'),
         ('weights.fetch', 'import urllib.request'),
+        ('weights.download', 'import urllib.request'),
         ('weights.registry', 'from urllib.parse import urlparse'),
         ('inference.predictor', 'from .result import AUTO\nimport torch'),
         ('build', 'from zoedepth_ros.weights.fetch import fetch'),

@@ -9,7 +9,7 @@ import time
 import pytest
 from file_server import file_server
 
-from zoedepth_ros.weights import fetch as fetch_module
+from zoedepth_ros.weights import download as download_module
 from zoedepth_ros.weights import registry
 from zoedepth_ros.weights.fetch import FetchError, fetch
 from zoedepth_ros.weights.places import cached, weights_folder
@@ -50,7 +50,7 @@ def world(server, tmp_path, monkeypatch):
     monkeypatch.setenv('HF_ENDPOINT', server.url)
     monkeypatch.setenv('ZOEDEPTH_HOME', str(tmp_path / 'home'))
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'xdg'))
-    monkeypatch.setattr(fetch_module, '_PAUSE_S', 0.0)
+    monkeypatch.setattr(download_module, '_PAUSE_S', 0.0)
     return tmp_path / 'home'
 
 
@@ -110,7 +110,7 @@ def test_a_broken_transfer_from_github_is_resumed_where_it_broke(world, server):
 
 
 def test_a_transfer_broken_in_an_earlier_run_is_resumed(world, server, monkeypatch):
-    monkeypatch.setattr(fetch_module, '_ATTEMPTS', 1)
+    monkeypatch.setattr(download_module, '_ATTEMPTS', 1)
     server.break_after = [2_000_000]
     with pytest.raises(FetchError, match=r'2,000,000 of 3,000,000'):
         fetch('some', progress=False, source='github')
@@ -123,7 +123,7 @@ def test_a_transfer_broken_in_an_earlier_run_is_resumed(world, server, monkeypat
 def test_a_file_that_changed_on_the_server_is_not_glued_to_the_old_half(
     world, server, monkeypatch
 ):
-    monkeypatch.setattr(fetch_module, '_ATTEMPTS', 1)
+    monkeypatch.setattr(download_module, '_ATTEMPTS', 1)
     monkeypatch.setattr(registry, 'MODELS', _without_checksum())
     server.break_after = [1_000_000]
     with pytest.raises(FetchError):
@@ -234,7 +234,7 @@ def test_a_wrong_checksum_is_refused_and_the_file_deleted(world, server):
 def test_a_full_disk_is_said_before_the_transfer_and_stops_the_search(world, server, monkeypatch):
     del server.files[HUB_PATH]
     usage = shutil._ntuple_diskusage(10, 9, 1_000)
-    monkeypatch.setattr(fetch_module.shutil, 'disk_usage', lambda _: usage)
+    monkeypatch.setattr(download_module.shutil, 'disk_usage', lambda _: usage)
     with pytest.raises(FetchError, match=r'disk is full.*3,000,000 bytes are needed, 1,000 are'):
         fetch('some', progress=False)
     assert no_halves(world)
@@ -249,7 +249,7 @@ def test_a_disk_that_fills_up_during_the_transfer_leaves_no_file_to_be_taken_for
         raise OSError(errno.ENOSPC, 'No space left on device')
 
     with monkeypatch.context() as patch:
-        patch.setattr(fetch_module.os, 'fsync', full)
+        patch.setattr(download_module.os, 'fsync', full)
         with pytest.raises(FetchError, match='disk is full'):
             fetch('some', progress=False, source='github')
     assert not [p.name for p in world.iterdir() if p.suffix == '.pt']

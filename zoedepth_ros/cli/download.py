@@ -26,7 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Fetch every name and say where it lies."""
     from zoedepth_ros.cli.models import size_text
-    from zoedepth_ros.weights.fetch import fetch, sha256_of
+    from zoedepth_ros.weights.checksum import sha256_of
+    from zoedepth_ros.weights.fetch import fetch
     from zoedepth_ros.weights.registry import model_source
 
     for name in args.names:  # a wrong name is said before the first gigabyte
@@ -34,7 +35,8 @@ def run(args: argparse.Namespace) -> int:
     for name in args.names:
         path = fetch(name, cache_dir=args.cache_dir, source=args.source)
         print(f'{name}: {path}')
-        print(f'  {size_text(path.stat().st_size)}, sha256 {sha256_of(path)}')
+        with path.open('rb') as file:
+            print(f'  {size_text(path.stat().st_size)}, sha256 {sha256_of(file)}')
     if args.cache_dir:
         print(f'To use it: export ZOEDEPTH_HOME={args.cache_dir}, or --weights with the path.')
     return 0

@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoedepth_ros.viewing.viewer import LOCALHOST, require_screen
-
 if TYPE_CHECKING:
     from zoedepth_ros.inference.result import DepthPredictor
     from zoedepth_ros.viewing.frame import ViewFrame
@@ -40,9 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--port', type=int, default=9090, help='of --serve; the data is at --port + 1 (9090)')
     add(
         '--bind',
-        default=LOCALHOST,
         metavar='ADDRESS',
-        help='of --serve; 0.0.0.0 lets every machine of your networks look (%(default)s)',
+        help='of --serve; 0.0.0.0 lets every machine of your networks look (only this one)',
     )
     add('--model', default=DEFAULT_MODEL, help='a name of `zoedepth models` (%(default)s)')
     add('--weights', metavar='FILE', help="the model's weights, or 'random' (default: released)")
@@ -63,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Show everything; with --serve, stay until interrupted."""
     from zoedepth_ros.viewing.rerun_log import RerunLog, require_rerun, run_log
+    from zoedepth_ros.viewing.viewer import require_screen
 
     require_rerun()
     if not (args.save or args.serve):
@@ -96,9 +94,11 @@ def _open(log: RerunLog, args: argparse.Namespace) -> None:
     if args.save:
         log.save(Path(args.save).expanduser())
     elif args.serve:
+        from zoedepth_ros.viewing.viewer import LOCALHOST
+
         # A service manager's way to end this: the viewer must end as well.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-        address = log.serve(args.port, args.port + 1, bind=args.bind)
+        address = log.serve(args.port, args.port + 1, bind=args.bind or LOCALHOST)
         print(f'open {address}  (Ctrl+C ends it)', flush=True)
     else:
         log.spawn()

@@ -1,39 +1,28 @@
-"""Bring released weights onto this machine; the only file that touches the network."""
+"""Bring released weights onto this machine, from the places that have them."""
 
 from __future__ import annotations
 
 import errno
-import hashlib
-import http.client
 import logging
 import os
-import shutil
 import socket
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from zoedepth_ros.weights.download import download
 from zoedepth_ros.weights.places import Source, cached, hub_cache, manual_way, weights_folder
-from zoedepth_ros.weights.registry import GithubAsset, HuggingFaceFile, ModelSource, model_source
+from zoedepth_ros.weights.registry import HuggingFaceFile, ModelSource, model_source
 
 _LOG = logging.getLogger(__name__)
-_TIMEOUT_S = 30.0
 _PROBE_TIMEOUT_S = 10.0
-_ATTEMPTS = 6
-_PAUSE_S = 2.0
-_CHUNK_BYTES = 1 << 20
 _TRUE = {'1', 'ON', 'YES', 'TRUE'}  # the words huggingface_hub accepts
 
 
 class FetchError(OSError):
     """Say that weights could not be had, why, and how to install them by hand."""
-
-
-class _BrokenTransferError(OSError):
-    """The connection ended early; what arrived is kept and the rest can be asked for."""
 
 
 def fetch(
@@ -86,7 +75,7 @@ def _ways(
         yield 'huggingface', lambda: _from_hub(hugging_face, hub_cache(cache_dir), progress)
     if github and source in (None, 'github'):
         target = weights_folder(cache_dir) / github.filename
-        yield 'github', lambda: _from_github(github, target, progress)
+        yield 'github', lambda: download(github, target, progress=progress)
 
 
 def _from_hub(file: HuggingFaceFile, hub_folder: Path | None, progress: bool) -> Path:
@@ -130,146 +119,6 @@ def _refuse_dead_connection(endpoint: str) -> None:
         socket.create_connection((host, port), _PROBE_TIMEOUT_S).close()
     except OSError as error:
         raise urllib.error.URLError(f'{host}: {error.strerror or error}') from None
-
-
-def _from_github(asset: GithubAsset, target: Path, progress: bool) -> Path:
-    """Download into `target` + '.part' and rename at the end, so that no half file is taken."""
-    from filelock import FileLock
-
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(target.name + '.part')
-    with FileLock(f'{target}.lock'):
-        if target.is_file():  # another process was faster
-            return target
-        for attempt in range(1, _ATTEMPTS + 1):
-            had_bytes = _size(part)
-            try:
-                _transfer(asset, part, progress)
-                break
-            except _BrokenTransferError as error:
-                if attempt == _ATTEMPTS or _size(part) <= had_bytes:
-                    raise
-                _LOG.warning('%s; asking for the rest', error)
-                time.sleep(_PAUSE_S)
-        _check(asset, part)
-        part.replace(target)
-        _validator_file(part).unlink(missing_ok=True)
-    return target
-
-
-def _transfer(asset: GithubAsset, part: Path, progress: bool) -> None:
-    """Append to `part` what is missing of it; _BrokenTransferError when not all came."""
-    had_bytes = _size(part)
-    try:
-        response = urllib.request.urlopen(_request(asset.url, part), timeout=_TIMEOUT_S)
-    except urllib.error.HTTPError as error:
-        if error.code == 416 and error.headers.get('Content-Range', '') == f'bytes */{had_bytes}':
-            return  # nothing is missing: the last run ended between the last byte and the rename
-        raise
-    with response:
-        start = had_bytes if response.status == 206 else 0
-        length = response.headers.get('Content-Length')
-        total = start + int(length) if length else None
-        _refuse_wrong_size(asset, total)
-        _refuse_full_disk(part.parent, (total or asset.about_bytes) - start)
-        _validator_file(part).write_text(_validator(response.headers), encoding='utf-8')
-        try:
-            _append(response, part, start, total, progress)
-        except (ConnectionError, TimeoutError, http.client.HTTPException) as error:
-            raise _BrokenTransferError(
-                f'the transfer broke at {_size(part):,} bytes: {error}'
-            ) from None
-    if total is not None and _size(part) < total:
-        raise _BrokenTransferError(f'the transfer ended at {_size(part):,} of {total:,} bytes')
-
-
-def _request(url: str, part: Path) -> urllib.request.Request:
-    """Ask for the whole file, or for the rest when the server still has the same one."""
-    headers = {'User-Agent': 'zoedepth_ros'}
-    validator_file = _validator_file(part)
-    validator = validator_file.read_text(encoding='utf-8') if validator_file.is_file() else ''
-    if _size(part) and validator:
-        headers |= {'Range': f'bytes={_size(part)}-', 'If-Range': validator}
-    return urllib.request.Request(url, headers=headers)
-
-
-def _append(
-    response: http.client.HTTPResponse,
-    part: Path,
-    start: int,
-    total: int | None,
-    progress: bool,
-) -> None:
-    from tqdm import tqdm
-
-    bar = tqdm(
-        total=total,
-        initial=start,
-        unit='B',
-        unit_scale=True,
-        desc=part.stem,
-        disable=not progress,
-    )
-    with bar, part.open('ab' if start else 'wb') as file:
-        while chunk := response.read(_CHUNK_BYTES):
-            file.write(chunk)
-            bar.update(len(chunk))
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _check(asset: GithubAsset, part: Path) -> None:
-    """Hold the whole file against what is known of it; a wrong one is deleted."""
-    try:
-        _refuse_wrong_size(asset, _size(part))
-        if asset.sha256 and (found := sha256_of(part)) != asset.sha256:
-            raise OSError(f'wrong checksum: expected sha256 {asset.sha256}, got {found}')
-    except OSError:
-        part.unlink()
-        _validator_file(part).unlink(missing_ok=True)
-        raise
-
-
-def _refuse_wrong_size(asset: GithubAsset, size_bytes: int | None) -> None:
-    """Refuse what cannot be the file, such as the login page of a network."""
-    if size_bytes is not None and not 0.5 < size_bytes / asset.about_bytes < 2:
-        raise OSError(
-            f'wrong size: the server has {size_bytes:,} bytes where about '
-            f'{asset.about_bytes:,} are expected'
-        )
-
-
-def _refuse_full_disk(folder: Path, needed_bytes: int) -> None:
-    free_bytes = shutil.disk_usage(folder).free
-    if free_bytes < needed_bytes:
-        raise OSError(
-            errno.ENOSPC,
-            f'{needed_bytes:,} bytes are needed, {free_bytes:,} are free',
-            str(folder),
-        )
-
-
-def _validator(headers: http.client.HTTPMessage) -> str:
-    """Return what tells this version of the file from another (RFC 9110, 13.1.5)."""
-    etag = headers.get('ETag', '')
-    return headers.get('Last-Modified', '') if etag.startswith('W/') or not etag else etag
-
-
-def _validator_file(part: Path) -> Path:
-    return part.with_name(part.name + '.version')
-
-
-def sha256_of(path: Path) -> str:
-    """Return the checksum of a file as hexadecimal digits."""
-    digest = hashlib.sha256()
-    with path.open('rb') as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.is_file() else 0
 
 
 def _offline() -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import pickle
@@ -18,6 +17,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from zoedepth_ros.model.config import ModelConfig
+from zoedepth_ros.weights.checksum import sha256_of
 from zoedepth_ros.weights.convert import Format, Variant, detect_variant
 from zoedepth_ros.weights.errors import WeightsError
 
@@ -72,7 +72,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
             before = _version(file)
             head = file.read(16)
             file.seek(0)
-            digest = _sha256(file)
+            digest = sha256_of(file)
     except OSError as error:
         raise WeightsError(f'{path}: cannot be read: {error.strerror or error}') from error
     if not head:
@@ -138,13 +138,6 @@ def _version(file: BinaryIO) -> tuple[int, ...]:
     """Give what changes when somebody writes or replaces the file."""
     found = os.fstat(file.fileno())
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def _sha256(file: BinaryIO) -> str:
-    digest = hashlib.sha256()
-    while block := file.read(1 << 22):
-        digest.update(block)
-    return digest.hexdigest()
 
 
 def _first_sentence(error: Exception) -> str:
