@@ -21,8 +21,10 @@ from PIL import Image
 
 from zoedepth_ros.data.synthetic.walk import Walk
 from zoedepth_ros.evaluation.scenes import HELD_OUT_SEED
+from zoedepth_ros.geometry.intrinsics import CameraModel
 from zoedepth_ros.inference.head_policy import HeadPolicy
 from zoedepth_ros.inference.result import AUTO
+from zoedepth_ros.inference.through_camera import ThroughCamera
 from zoedepth_ros.output.color import BACKGROUND, INK, put_text
 from zoedepth_ros.output.panel import draw_depth_with_scale
 
@@ -85,9 +87,11 @@ def predicted(walk: Walk, args: argparse.Namespace) -> Iterator[Shown]:
 
     predictor = build_predictor(args.model, args.weights)
     warning = predictor.trained_on if predictor.weights_origin == 'random' else ''
+    look = ThroughCamera(predictor)
     policy, head = HeadPolicy(predictor.heads), AUTO
     for frame in walk:
-        result = predictor(frame.sample.rgb, head)
+        assert frame.sample.camera is not None
+        result = look(frame.sample.rgb, CameraModel(frame.sample.camera), head)
         title = f'{predictor.model_name}, {result.head} head'
         yield frame.sample.rgb, result.depth_m, result.head, title, warning
         if result.router_probabilities:

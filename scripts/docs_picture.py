@@ -29,6 +29,7 @@ from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.geometry.points import depth_to_points
 from zoedepth_ros.geometry.rays import rays
 from zoedepth_ros.inference.result import DepthPredictor
+from zoedepth_ros.inference.through_camera import ThroughCamera
 from zoedepth_ros.output.color import BACKGROUND, INK, depth_range, put_text
 from zoedepth_ros.output.panel import Titles, draw_depth_with_scale, draw_panel
 from zoedepth_ros.ros.source.picture import SourceError
@@ -113,7 +114,7 @@ def truth_row(scene: Sample) -> Row:
 def predicted_row(scene: Sample, predictor: DepthPredictor) -> Row:
     """Show the network's depth in the colours of the truth, so that the two compare."""
     assert scene.camera is not None
-    result = predictor(scene.rgb)
+    result = ThroughCamera(predictor)(scene.rgb, CameraModel(scene.camera))
     both = np.isfinite(scene.depth_m)
     relative = np.abs(result.depth_m - scene.depth_m)[both] / scene.depth_m[both]
     titles = Titles(
@@ -136,9 +137,9 @@ def photograph_rows(predictor: DepthPredictor) -> list[Row]:
     for slide in slides:
         rgb = slide.load()
         height, width = rgb.shape[:2]
-        result = predictor(rgb)
-        titles = Titles(f'photograph; {result.head} head', f'{predictor.model_name} [m]')
         camera = Intrinsics.from_hfov(width, height, PHOTOGRAPH_HFOV_RAD)
+        result = ThroughCamera(predictor)(rgb, CameraModel(camera))
+        titles = Titles(f'photograph; {result.head} head', f'{predictor.model_name} [m]')
         limits_m = depth_range(result.depth_m)
         row = Row(rgb, result.depth_m, camera, titles, limits_m, real_warning(predictor))
         rows.append(row)

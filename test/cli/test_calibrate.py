@@ -135,3 +135,19 @@ def test_depth_that_is_not_depth_is_said(picture, tmp_path, says, capsys):
     says(2.0, trained_on='random weights: not depth')
     assert calibrate(picture, tmp_path, '--distance', '2.0')[0] == 0
     assert 'RANDOM WEIGHTS' in capsys.readouterr().out
+
+
+def test_weights_that_name_their_camera_need_the_pictures_for_their_scale(
+    picture, tmp_path, says, capsys
+):
+    says(2.0, training_hfov_rad=math.radians(90))  # f / W = 0.5; 60 degrees: 0.866
+    assert calibrate(picture, tmp_path, '--distance', '3.0')[0] == 2
+    assert 'the scale needs --hfov' in capsys.readouterr().err
+    code, out = calibrate(picture, tmp_path, '--distance', '3.0', '--hfov', '60')
+    assert code == 0
+    # 2 m through 90 degrees are 3.464 m through 60
+    assert heads(out)['indoor']['scale'] == pytest.approx(3.0 / 3.4641, rel=1e-3)
+    off = ['--distance', '3.0', '--focal-correction', 'off']
+    code, out = calibrate(picture, tmp_path, *off)
+    assert code == 0
+    assert heads(out)['indoor']['scale'] == pytest.approx(1.5, rel=1e-3)

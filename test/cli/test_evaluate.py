@@ -136,3 +136,24 @@ def test_drawn_scenes_are_scored_with_a_real_network_from_end_to_end(tmp_path, c
     assert found['router_accuracy'] in (0.0, 0.5, 1.0)
     assert found['trained_on']
     assert 'WARNING' in capsys.readouterr().out
+
+
+def test_what_was_done_about_the_camera_is_told_and_can_be_switched_off(
+    network, tree, tmp_path, capsys
+):
+    network.training_hfov_rad = np.pi / 2  # f / W = 0.5
+    camera = {'fx_px': 32, 'fy_px': 32, 'cx_px': 15.5, 'cy_px': 11.5, 'width': 32, 'height': 24}
+    (tree / 'camera.json').write_text(json.dumps(camera))  # f / W = 1.0
+    scores = {}
+    for asked in ('auto', 'off'):
+        path = tmp_path / f'{asked}.json'
+        assert folder(tree, '--focal-correction', asked, '--samples', 2, '--json', path) == 0
+        scores[asked] = json.loads(path.read_text())
+    # 2 m and 4 m, measured as 2 m: with the camera 4 m
+    assert scores['auto']['metrics']['abs_rel'] == pytest.approx((1.0 + 0.0) / 2)
+    assert scores['off']['metrics']['abs_rel'] == pytest.approx((0.0 + 0.5) / 2)
+    assert [s['focal_correction'] for s in scores.values()] == ['scale', 'off']
+    out = capsys.readouterr().out
+    assert 'from the training camera of 90 degrees to that of each picture' in out
+    assert 'without the camera' in out
+    assert 'depth is as through the training camera of 90 degrees' in out

@@ -297,3 +297,30 @@ def test_a_film_is_never_overwritten(film, tmp_path, fake):
     inside = tmp_path / 'walk_color.mp4'
     film.rename(inside)
     assert predict(inside, tmp_path / 'walk.mp4', '--out', tmp_path) == 2
+
+
+def test_depth_is_brought_to_the_field_of_view_that_is_given(folder, tmp_path, fake):
+    fake.training_hfov_rad = np.pi / 2  # f / W = 0.5; 53.13 degrees are f / W = 1.0
+    hfov_deg = np.degrees(2 * np.arctan(0.5))
+    predict(folder / 'a.png', '--out', tmp_path / 'out', '--hfov', hfov_deg)
+    depth_m = np.load(tmp_path / 'out' / 'a_depth.npy')
+    np.testing.assert_allclose(depth_m, 4.0, rtol=1e-5)
+
+
+def test_without_a_field_of_view_the_picture_is_the_training_cameras(
+    folder, tmp_path, fake, capsys
+):
+    fake.training_hfov_rad = np.pi / 2
+    predict(folder / 'a.png', '--out', tmp_path / 'out')
+    assert '90 degrees wide is assumed for depth and cloud' in capsys.readouterr().out
+    assert (np.load(tmp_path / 'out' / 'a_depth.npy') == 2.0).all()
+    x_m = read_points(tmp_path / 'out' / 'a.ply')[:, 0]
+    assert x_m.max() == pytest.approx(2.0 - 2.0 / 40, abs=1e-5)  # 90 degrees at 2 m
+
+
+def test_the_depth_of_a_film_too(film, tmp_path, fake):
+    fake.training_hfov_rad = np.pi / 2
+    hfov_deg = np.degrees(2 * np.arctan(0.5))
+    assert predict(film, '--out', tmp_path / 'out', '--hfov', hfov_deg) == 0
+    first = next((tmp_path / 'out').glob('*_depth/000000.png'))
+    assert (cv2.imread(str(first), cv2.IMREAD_UNCHANGED) == 4000).all()

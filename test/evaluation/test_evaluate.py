@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 from constant_network import ConstantNetwork
@@ -111,3 +113,38 @@ def test_the_network_sees_the_picture_at_the_size_of_the_data_sets_protocol(tmp_
     evaluate(network, HyperSim(tmp_path), INDOOR)
     assert network.pictures[0].shape == (480, 640, 3)
     assert network.pictures[0].dtype == np.float32
+
+
+def test_depth_is_brought_to_the_camera_of_each_picture_where_the_weights_name_theirs():
+    # learnt through 90 degrees, f / W = 0.5; the pictures have f / W = 1.5 and 0.75
+    samples = [flat_sample('a', 6.0, focal_px=9.0), flat_sample('b', 2.0, focal_px=4.5)]
+    network = ConstantNetwork(_two_metres, training_hfov_rad=math.pi / 2)
+    seen = []
+    report = evaluate(network, ListedSamples(samples), INDOOR, observe=seen.append)
+    errors = [picture.metrics.abs_rel for picture in report.pictures]
+    assert errors == pytest.approx([0.0, 0.5], abs=1e-6)
+    plain = [picture.metrics.abs_rel for picture in report.without_camera]
+    assert plain == pytest.approx([2.0 / 3.0, 0.0], abs=1e-6)
+    assert report.metrics_without_camera.abs_rel == pytest.approx(1.0 / 3.0)
+    assert [float(s.prediction_m[0, 0]) for s in seen] == pytest.approx([6.0, 3.0])
+    told = report.as_dict()
+    assert (told['focal_correction'], told['training_hfov_deg']) == ('scale', 90.0)
+
+
+@pytest.mark.parametrize(
+    ('hfov_rad', 'focal_px', 'asked'),
+    [(0.0, 9.0, 'auto'), (math.pi / 2, 0.0, 'auto'), (math.pi / 2, 9.0, 'off')],
+)
+def test_without_both_cameras_or_when_switched_off_depth_stays_as_it_is(hfov_rad, focal_px, asked):
+    data = ListedSamples([flat_sample('a', 2.0, focal_px=focal_px)])
+    network = ConstantNetwork(_two_metres, training_hfov_rad=hfov_rad)
+    report = evaluate(network, data, INDOOR, focal_correction=asked)
+    assert report.metrics.abs_rel == pytest.approx(0.0, abs=1e-6)
+    assert report.as_dict()['focal_correction'] == 'off'
+    assert report.without_camera == ()
+
+
+def test_an_evaluation_does_not_warp():
+    data = ListedSamples([flat_sample('a', 2.0)])
+    with pytest.raises(ValueError, match="'auto' or 'off', got 'warp'"):
+        evaluate(ConstantNetwork(_two_metres), data, INDOOR, focal_correction='warp')

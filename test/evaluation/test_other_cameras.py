@@ -8,7 +8,7 @@ import pytest
 from fake_predictor import FakePredictor
 
 from zoedepth_ros.evaluation.other_cameras import (
-    TRAINING_HFOV_RAD,
+    DRAWN_HFOV_RAD,
     abs_rel,
     calibrated,
     see,
@@ -39,7 +39,7 @@ def test_each_reference_finds_a_wrong_scale_within_3_percent(domain, true, metho
 
 def test_a_camera_of_another_focal_length_sees_another_angle():
     (seen,) = see(Truth(2.0), 'indoor', [3], 1.7)
-    focal = 0.5 / math.tan(TRAINING_HFOV_RAD / 2)
+    focal = 0.5 / math.tan(DRAWN_HFOV_RAD / 2)
     assert seen.sample.camera.fx_px / 256 == pytest.approx(1.7 * focal)
 
 
@@ -56,3 +56,12 @@ def test_the_table_has_every_method_for_every_focal_length():
         assert set(row) == {'none', 'scale', 'warp', 'height', 'laser', 'one distance'}
         assert np.isfinite(list(row.values())).all()
     assert result[1.0]['none'] == pytest.approx(result[1.0]['scale'])
+
+
+def test_the_training_camera_is_the_one_that_the_weights_name():
+    predictor = Truth(2.0, training_hfov_rad=math.radians(90.0))
+    (seen,) = see(predictor, 'indoor', [3], 1.7)
+    assert seen.sample.camera.fx_px / 256 == pytest.approx(1.7 * 0.5)
+    true_m = np.nan_to_num(seen.sample.depth_m, nan=80.0)
+    small = replace(seen, depth_m=true_m / np.float32(1.7))
+    assert abs_rel(small, 'scale', 1.0, predictor) == pytest.approx(0.0, abs=1e-5)

@@ -1,4 +1,5 @@
 import json
+import math
 
 import numpy as np
 import pytest
@@ -88,3 +89,23 @@ def test_drawn_scenes_are_real_and_the_same_every_time():
         np.testing.assert_array_equal(first.rgb, again.rgb)
         assert first.domain == domain
         assert data.picture(first).max() <= 1.0
+
+
+def test_scores_without_the_camera_stand_beside_those_with_it(monkeypatch):
+    def draw(domain, seed, height, width):
+        depth_m, blue = (72.0, 255) if domain == 'outdoor' else (2.2, 0)
+        focal_px = 6.0 if domain == 'outdoor' else 3.0  # f / W of 1.0 and 0.5
+        return flat_sample(str(seed), depth_m, domain=domain, blue=blue, focal_px=focal_px)
+
+    monkeypatch.setattr(scenes, 'draw_scene', draw)
+    network = ConstantNetwork(_by_head, training_hfov_rad=math.pi / 2)
+    found = evaluate_scenes(network, seed=0, n_samples=2).as_dict()
+    assert found['focal_correction'] == 'scale'
+    assert found['indoor']['abs_rel'] == pytest.approx(0.0, abs=1e-6)
+    assert found['outdoor']['abs_rel'] == pytest.approx(0.0, abs=1e-6)
+    assert found['without_camera']['indoor']['abs_rel'] == pytest.approx(0.0, abs=1e-6)
+    assert found['without_camera']['outdoor']['abs_rel'] == pytest.approx(0.5)
+    off = evaluate_scenes(network, seed=0, n_samples=2, focal_correction='off').as_dict()
+    assert off['focal_correction'] == 'off'
+    assert off['outdoor']['abs_rel'] == pytest.approx(0.5)
+    assert 'without_camera' not in off

@@ -1,4 +1,5 @@
 import json
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,3 +100,19 @@ def test_a_walk_needs_a_router_and_frames():
         evaluate_walk(ConstantNetwork(_two_metres, router=False), _walk(['indoor']))
     with pytest.raises(ValueError, match='without frames'):
         evaluate_walk(ConstantNetwork(_two_metres), [])
+
+
+def test_on_a_walk_too_depth_is_brought_to_the_camera():
+    def frames():
+        for index, domain in enumerate(['indoor'] * 3 + ['outdoor'] * 3):
+            blue = 255 * (domain == 'outdoor')
+            sample = flat_sample(str(index), 4.0, domain=domain, blue=blue, focal_px=6.0)
+            yield _Frame(0.25 * index, sample)  # f / W = 1.0, twice the training's
+
+    network = ConstantNetwork(_two_metres, training_hfov_rad=math.pi / 2)
+    report = evaluate_walk(network, frames())
+    assert report.metrics['indoor'].abs_rel == pytest.approx(0.0, abs=1e-6)
+    assert report.focal_correction == 'scale'
+    off = evaluate_walk(network, frames(), focal_correction='off')
+    assert off.metrics['indoor'].abs_rel == pytest.approx(0.5)
+    assert off.focal_correction == 'off'

@@ -9,6 +9,7 @@ import pytest
 from zoedepth_ros.geometry.canonical import (
     TRAINING_CAMERAS,
     CanonicalWarp,
+    correction_in_use,
     focal_factor,
     training_view,
 )
@@ -132,3 +133,18 @@ def test_both_ways_take_less_than_10_ms_at_vga():
         if best_s < 10e-3:
             break
     assert best_s < 10e-3
+
+
+@pytest.mark.parametrize(
+    ('asked', 'hfov_rad', 'known', 'used'),
+    [
+        ('auto', 1.1, True, 'scale'),
+        ('auto', 1.1, False, 'off'),
+        ('auto', 0.0, True, 'off'),
+        ('off', 1.1, True, 'off'),
+        ('scale', 0.0, False, 'scale'),
+        ('warp', 1.1, True, 'warp'),
+    ],
+)
+def test_auto_corrects_only_where_both_cameras_are_known(asked, hfov_rad, known, used):
+    assert correction_in_use(asked, hfov_rad, camera_known=known) == used

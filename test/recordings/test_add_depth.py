@@ -390,3 +390,31 @@ def test_the_recording_says_where_its_depth_comes_from(tmp_path):
         about = {m.name: m.metadata for m in make_reader(file).iter_metadata()}['zoedepth_ros']
     assert about['model'] == 'fake'
     assert about['trained_on'] == report.warning == 'a fake: not depth'
+
+
+HALF = np.pi / 2  # f / W = 0.5; the recorded camera has 50 px at 64 px
+
+
+def depths_of(path):
+    return [float(m.data.view('<f4')[0]) for m in bags.messages_of(path, '/depth/image')]
+
+
+@pytest.mark.parametrize(
+    ('asked', 'factor'), [('auto', 50 / 64 / 0.5), ('off', 1.0), ('scale', 50 / 64 / 0.5)]
+)
+def test_depth_is_brought_to_the_recorded_camera(tmp_path, asked, factor):
+    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(2))
+    predictor = FakePredictor(2.0, training_hfov_rad=HALF)
+    report = convert(source, tmp_path / 'out.mcap', predictor, focal_correction=asked)
+    assert depths_of(tmp_path / 'out.mcap') == pytest.approx([2.0 * factor] * 2)
+    assert report.uncorrected == 0
+
+
+def test_without_a_camera_depth_stays_the_training_cameras_and_that_is_told(tmp_path):
+    source = bags.write_mcap(tmp_path / 'in.mcap', [bags.image(bags.picture(0), 10**18)])
+    predictor = FakePredictor(2.0, training_hfov_rad=HALF)
+    report = convert(source, tmp_path / 'auto.mcap', predictor)
+    assert (report.uncorrected, depths_of(tmp_path / 'auto.mcap')) == (1, [2.0])
+    report = convert(source, tmp_path / 'scale.mcap', predictor, focal_correction='scale')
+    assert report.skipped == {'no camera for the focal correction': 1}
+    assert depths_of(tmp_path / 'scale.mcap') == []

@@ -112,3 +112,17 @@ def test_points_of_another_sensor_correct_the_scale_while_it_runs(peer, start):
     peer.send_until(say)
     assert np.frombuffer(depth.last.data, np.float32)[0] == pytest.approx(3.0, rel=0.03)
     peer.node.destroy_publisher(reference)
+
+
+def test_weights_that_name_their_camera_are_brought_to_this_one_by_default(peer, start):
+    start(depth=2.0, training_hfov_rad=math.pi / 2)  # f / W = 0.5
+    depth = peer.subscribe(Image, '/depth/image')
+    status = peer.subscribe(Status, '/zoedepth/status')
+    peer.send_until(lambda: depth)
+    # 50 px at 64 px
+    assert np.frombuffer(depth.last.data, np.float32)[0] == pytest.approx(2.0 * 50 / 64 / 0.5)
+    wait_until(lambda: status and status.last.scale == pytest.approx(50 / 64 / 0.5))
+    assert peer.set_parameters(focal_correction='off') == ['']
+    depth.clear()
+    peer.send_until(lambda: depth)
+    assert np.frombuffer(depth.last.data, np.float32)[0] == pytest.approx(2.0)

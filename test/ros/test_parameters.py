@@ -27,7 +27,7 @@ PROMISED = {
     'depth.min': 0.1,
     'depth.max': 0.0,
     'depth.scale': 1.0,
-    'focal_correction': 'off',
+    'focal_correction': 'auto',
     'cloud.rate': 10.0,
     'cloud.decimation': 4,
     'cloud.color': True,

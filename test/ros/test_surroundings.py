@@ -12,7 +12,7 @@ from zoedepth_ros.geometry.points import depth_to_points
 from zoedepth_ros.geometry.rays import rays
 from zoedepth_ros.ros.camera import Camera
 from zoedepth_ros.ros.parameters import settings_from
-from zoedepth_ros.ros.scaling import Scaling
+from zoedepth_ros.ros.scaling import Scaling, with_focal
 from zoedepth_ros.ros.surroundings import Surroundings
 
 MODEL = CameraModel(Intrinsics.from_hfov(160, 120, 1.2))
@@ -175,3 +175,13 @@ def test_ratios_of_another_sensor_correct_the_scale_and_single_ones_are_gathered
             spoiled = random.random(at_a_time) < 0.3
             scaling.observe_ratios(np.where(spoiled, 3.0, 1.0) * true / factor, 0.5 * i)
         assert scaling.report(None).applied == pytest.approx(1.6, rel=0.03), at_a_time
+
+
+def test_auto_scales_where_the_weights_name_their_camera_and_the_pictures_is_known():
+    auto = settings_from({})
+    known = with_focal(auto, 1.2, camera_known=True)
+    assert (known.focal_correction, known.camera_training_hfov_rad) == ('scale', 1.2)
+    assert with_focal(auto, 1.2, camera_known=False).focal_correction == 'off'
+    assert with_focal(auto, 0.0, camera_known=True).focal_correction == 'off'
+    own = settings_from({'camera.training_hfov': 0.9, 'focal_correction': 'warp'})
+    assert with_focal(own, 1.2, camera_known=True) is own  # what is said counts

@@ -23,9 +23,11 @@ class ConstantNetwork:
     precision = 'fp32'
     weights_origin = 'none'
     trained_on = 'nothing: a test'
-    training_hfov_rad = 0.0
 
-    def __init__(self, depth: Depth, *, router: bool = True) -> None:
+    def __init__(
+        self, depth: Depth, *, router: bool = True, training_hfov_rad: float = 0.0
+    ) -> None:
+        self.training_hfov_rad = training_hfov_rad
         self.depth = depth
         self.router = router
         self.pictures: list[NDArray] = []

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from zoedepth_ros.data.errors import DatasetError
 from zoedepth_ros.data.sample import Sample
+from zoedepth_ros.geometry.intrinsics import Intrinsics
 
 
 class ListedSamples:
@@ -30,15 +31,25 @@ class ListedSamples:
         return sample.rgb.astype(np.float32) / np.float32(255)
 
 
-def flat_sample(name: str, depth_m: float, *, domain: str = 'indoor', blue: int = 0) -> Sample:
-    """Return a sample 4 x 6 of one depth whose picture is darkest on the left."""
+def flat_sample(
+    name: str,
+    depth_m: float,
+    *,
+    domain: str = 'indoor',
+    blue: int = 0,
+    focal_px: float = 0.0,
+) -> Sample:
+    """Return a sample 4 x 6 of one depth whose picture is darkest on the left.
+
+    focal_px: of its camera, 0.0 for an unknown one.
+    """
     rgb = np.zeros((4, 6, 3), np.uint8)
     rgb[..., 0] = np.arange(6) * 51
     rgb[..., 2] = blue
     return Sample(
         rgb=rgb,
         depth_m=np.full((4, 6), depth_m, np.float32),
-        camera=None,
+        camera=Intrinsics(focal_px, focal_px, 2.5, 1.5, 6, 4) if focal_px else None,
         domain=domain,
         name=name,
     )

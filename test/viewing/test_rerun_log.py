@@ -165,3 +165,15 @@ def test_the_head_is_kept_within_a_source_and_chosen_anew_for_every_picture():
     forced = adder(predictor, 'outdoor')(ViewFrame('a', 0.0, rgb()))
     assert forced.head == 'outdoor'
     assert forced.router_probabilities == {'indoor': 0.55, 'outdoor': 0.45}
+
+
+def test_depth_is_brought_to_the_camera_that_is_known_or_assumed():
+    def looked(hfov_rad, camera=None):
+        add = adder(FakePredictor(2.0, training_hfov_rad=np.pi / 2), hfov_rad=hfov_rad)
+        return float(add(ViewFrame('a', 0.0, rgb(), camera=camera)).depth_m[0, 0])
+
+    known = CameraModel(Intrinsics.from_hfov(*rgb().shape[1::-1], 2 * np.arctan(0.5)))  # f = W
+    assert looked(0.0) == 2.0
+    assert looked(0.0, known) == pytest.approx(4.0)
+    assert looked(2 * np.arctan(0.25)) == pytest.approx(8.0)
+    assert looked(2 * np.arctan(0.25), known) == pytest.approx(4.0)

@@ -39,6 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--edge-filter', action=argparse.BooleanOptionalAction, default=None, help='(yes)')
     add('--rate', dest='rate_hz', type=float, metavar='HZ', help='depth at most so often (all)')
     add('--hfov', type=float, metavar='DEG', help='field of view where calibration is missing')
+    add(
+        '--focal-correction',
+        choices=('auto', 'off', 'scale', 'warp'),
+        help="as the node's parameter of this name (auto)",
+    )
     add('--compression', choices=('none', 'lz4', 'zstd'), help='of the new recording (none)')
     add('--jobs', type=int, default=1, metavar='N', help='recordings side by side (%(default)s)')
     add('--ray', action='store_true', help='spread the recordings over a Ray cluster')
@@ -102,7 +107,7 @@ def _options(args: argparse.Namespace) -> DepthOptions:
 
     names = ('head', 'encoding', 'points', 'uncertainty', 'domain', 'decimation', 'edge_filter')
     given = {name: getattr(args, name) for name in (*names, 'depth_topic', 'compression')}
-    given['rate_hz'] = args.rate_hz
+    given |= {'rate_hz': args.rate_hz, 'focal_correction': args.focal_correction}
     given['hfov_rad'] = None if args.hfov is None else math.radians(args.hfov)
     chosen = {name: value for name, value in given.items() if value is not None}
     return DepthOptions(image=args.image, camera_info=args.camera_info, **chosen)
@@ -145,6 +150,11 @@ def _tell(job: Job, report: Report) -> None:
         print(f'    {count} without depth: {reason}')
     if report.no_points and job.options.points:
         print(f'    pictures without points: {report.no_points}; --hfov assumes a field of view')
+    if report.uncorrected:
+        print(
+            f'    {report.uncorrected} are as through the training camera: these were pictures of '
+            'an unknown camera; --hfov assumes a field of view'
+        )
     for note in report.damage:
         print(f'    salvaged: {note}')
     if report.warning:

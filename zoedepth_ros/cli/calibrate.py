@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from zoedepth_ros.geometry.intrinsics import CameraModel
     from zoedepth_ros.geometry.scale_tracker import ScaleState
     from zoedepth_ros.inference.result import DepthPredictor, DepthResult
+    from zoedepth_ros.inference.through_camera import ThroughCamera
 
 NAME = 'calibrate'
 HELP = 'find the scale of a camera from a known distance or its height above the floor'
@@ -49,8 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--head', default='auto', choices=('auto', 'indoor', 'outdoor'), help='(%(default)s)')
     add(
         '--focal-correction',
-        default='off',
-        choices=('off', 'scale', 'warp'),
+        default='auto',
+        choices=('auto', 'off', 'scale', 'warp'),
         help="as the node's parameter of this name, for which the scale is (%(default)s)",
     )
     add(
@@ -58,7 +59,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=0.0,
         metavar='DEG',
-        help="field of view of the pictures the weights learnt from (default: NYU's and KITTI's)",
+        help='of the camera the weights learnt through (default: what they say, else that of NYU '
+        'and KITTI)',
     )
     add('--out', metavar='FILE', default='scale.yaml', help='file to write (%(default)s)')
     add('--camera', default='', metavar='NAME', help='a name to keep in the file')
@@ -80,9 +82,11 @@ def run(args: argparse.Namespace) -> int:
     _check(args)
     predictor = build_predictor(args.model, args.weights, args.device)
     check_head(args.head, predictor.heads)
+    look = _through_camera(predictor, args)
     ratios: dict[str, list[NDArray[np.float64]]] = {}
     for path in paths:
-        result = _predict(predictor, read_stored_picture(path).rgb, args)
+        rgb = read_stored_picture(path).rgb
+        result = look(rgb, _camera(rgb, args.hfov), args.head)
         found = _ratios(result, args)
         ratios.setdefault(result.head, []).append(found)
         say = f'scale {np.median(found):.3f}' if found.size else 'nothing to compare with'
@@ -94,7 +98,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> None:
-    if args.hfov is None and (args.camera_height is not None or args.focal_correction != 'off'):
+    corrected = args.focal_correction in ('scale', 'warp')
+    if args.hfov is None and (args.camera_height is not None or corrected):
         raise ValueError('--camera-height and --focal-correction need --hfov, the field of view')
     if args.hfov is not None and not 1.0 <= args.hfov < 179.0:
         raise ValueError(f'--hfov must be 1 to below 179 degrees, got {args.hfov}')
@@ -104,25 +109,21 @@ def _check(args: argparse.Namespace) -> None:
         raise ValueError(f'--pitch must be -89 to 89 degrees, got {args.pitch}')
 
 
-def _predict(
-    predictor: DepthPredictor, rgb: NDArray[np.uint8], args: argparse.Namespace
-) -> DepthResult:
-    """Ask the network, with the focal correction that the node will use."""
-    from dataclasses import replace
+def _through_camera(predictor: DepthPredictor, args: argparse.Namespace) -> ThroughCamera:
+    """Ask the network with the focal correction that the node will use.
 
-    from zoedepth_ros.geometry.canonical import CanonicalWarp, focal_factor
+    Raises ValueError where that needs a camera that is not told.
+    """
+    from zoedepth_ros.inference.through_camera import ThroughCamera
 
-    result = predictor(rgb, args.head)
-    if args.focal_correction == 'off':
-        return result
-    camera = _camera(rgb.shape[1], rgb.shape[0], args.hfov)
     training_hfov_rad = math.radians(args.training_hfov)
-    if args.focal_correction == 'scale':
-        factor = focal_factor(camera.intrinsics, result.head, training_hfov_rad=training_hfov_rad)
-        return replace(result, depth_m=(result.depth_m * factor).astype('float32'))
-    warp = CanonicalWarp(camera, result.head, training_hfov_rad=training_hfov_rad)
-    seen = predictor(warp.picture(rgb), result.head)
-    return replace(seen, depth_m=warp.depth(seen.depth_m))
+    look = ThroughCamera(predictor, args.focal_correction, training_hfov_rad=training_hfov_rad)
+    if args.hfov is None and look.leaves_uncorrected(None):
+        raise ValueError(
+            'the node corrects the focal length for these weights: the scale needs --hfov, the '
+            'field of view of the camera'
+        )
+    return look
 
 
 def _ratios(result: DepthResult, args: argparse.Namespace) -> NDArray[np.float64]:
@@ -134,7 +135,7 @@ def _ratios(result: DepthResult, args: argparse.Namespace) -> NDArray[np.float64
 
     depth_m = result.depth_m
     height, width = depth_m.shape
-    camera = None if args.hfov is None else _camera(width, height, args.hfov)
+    camera = _camera(depth_m, args.hfov)
     if args.distance is not None:
         box = args.box or (width * 9 // 20, height * 9 // 20, width * 11 // 20, height * 11 // 20)
         return ratios_in_box(args.distance, box, depth_m).astype(np.float64)
@@ -165,10 +166,10 @@ def _floor_ratio(
     return np.array([found.scale])
 
 
-def _camera(width: int, height: int, hfov_deg: float) -> CameraModel:
-    from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
+def _camera(picture: NDArray[Any], hfov_deg: float | None) -> CameraModel | None:
+    from zoedepth_ros.geometry.intrinsics import assumed_camera
 
-    return CameraModel(Intrinsics.from_hfov(width, height, math.radians(hfov_deg)))
+    return assumed_camera(picture.shape, math.radians(hfov_deg or 0.0))
 
 
 def _agree(

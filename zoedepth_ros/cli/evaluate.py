@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import time
 from pathlib import Path
@@ -61,6 +62,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--no-flip',
         action='store_true',
         help='do not average with mirrored pictures: twice as fast',
+    )
+    add(
+        '--focal-correction',
+        default='auto',
+        choices=('auto', 'off'),
+        help='auto: where the weights name the camera they learnt through, depth is brought to '
+        "each picture's own first, if that is known (%(default)s)",
     )
     add(
         '--samples',
@@ -123,11 +131,16 @@ def _evaluate_dataset(args: argparse.Namespace) -> int:
         head=args.head,
         flip=not args.no_flip,
         limit=args.samples,
+        focal_correction=args.focal_correction,
         observe=_Watcher(worst),
     )
     _introduce(report.card, args)
     _describe(report)
-    print(as_table({f'{report.card.model}, here': report.metrics}, published_for(args.dataset)))
+    _tell_correction(report.focal_correction, predictor)
+    rows = {f'{report.card.model}, here': report.metrics}
+    if report.without_camera:
+        rows['without the camera'] = report.metrics_without_camera
+    print(as_table(rows, published_for(args.dataset)))
     _write(args, report.as_dict(), report.pictures, worst)
     return 0
 
@@ -144,6 +157,7 @@ def _evaluate_scenes(args: argparse.Namespace) -> int:
         n_samples=args.samples or DEFAULT_SCENES,
         head=args.head,
         flip=not args.no_flip,
+        focal_correction=args.focal_correction,
         observe=_Watcher(worst),
     )
     reports = found.reports
@@ -151,7 +165,12 @@ def _evaluate_scenes(args: argparse.Namespace) -> int:
     counts = ', '.join(f'{len(r.pictures)} {domain}' for domain, r in reports.items())
     print(f'data     drawn scenes of seed {args.seed}: {counts}')
     _tell_router(found.router_accuracy)
-    print(as_table({domain: report.metrics for domain, report in reports.items()}))
+    _tell_correction(found.focal_correction, predictor)
+    rows = {domain: report.metrics for domain, report in reports.items()}
+    for domain, report in reports.items():
+        if report.without_camera:
+            rows[f'{domain}, without the camera'] = report.metrics_without_camera
+    print(as_table(rows))
     pictures = [picture for report in reports.values() for picture in report.pictures]
     _write(args, found.as_dict(), pictures, worst)
     return 0
@@ -160,8 +179,15 @@ def _evaluate_scenes(args: argparse.Namespace) -> int:
 def _evaluate_walk(args: argparse.Namespace) -> int:
     from zoedepth_ros.evaluation.walk import evaluate_walks
 
-    found = evaluate_walks(_predictor(args), seed=args.seed, n_walks=args.samples or 1)
+    predictor = _predictor(args)
+    found = evaluate_walks(
+        predictor,
+        seed=args.seed,
+        n_walks=args.samples or 1,
+        focal_correction=args.focal_correction,
+    )
     _introduce(found.walks[0].card, args)
+    _tell_correction(found.walks[0].focal_correction, predictor)
     for seed, walk in enumerate(found.walks, start=args.seed):
         _describe_walk(seed, walk)
     _write(args, found.as_dict(), [], None)
@@ -252,6 +278,17 @@ def _describe(report: EvaluationReport) -> None:
 def _tell_router(accuracy: float | None) -> None:
     if accuracy is not None:
         print(f'router   right in {accuracy:.1%}')
+
+
+def _tell_correction(correction: str, predictor: TorchPredictor) -> None:
+    """Say what was done about focal lengths, for weights that name their training camera."""
+    if not predictor.training_hfov_rad:
+        return
+    hfov_deg = math.degrees(predictor.training_hfov_rad)
+    if correction == 'off':
+        print(f'camera   depth is as through the training camera of {hfov_deg:g} degrees')
+    else:
+        print(f'camera   from the training camera of {hfov_deg:g} degrees to that of each picture')
 
 
 def _write(

@@ -11,8 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from zoedepth_ros.geometry.intrinsics import assumed_camera
 from zoedepth_ros.inference.head_policy import HeadPolicy
 from zoedepth_ros.inference.result import AUTO, DepthPredictor, DepthResult
+from zoedepth_ros.inference.through_camera import ThroughCamera
 from zoedepth_ros.output.color import depth_to_bgr
 from zoedepth_ros.output.files import write_depth_png
 from zoedepth_ros.output.panel import draw_warning
@@ -47,11 +49,18 @@ def film_files(target: Path) -> FilmFiles:
 
 
 def predict_film(
-    path: Path, files: FilmFiles, predictor: DepthPredictor, head: str, rate_hz: float = 0.0
+    path: Path,
+    files: FilmFiles,
+    predictor: DepthPredictor,
+    head: str,
+    rate_hz: float = 0.0,
+    *,
+    hfov_rad: float = 0.0,
 ) -> int:
     """Write the depth of at most `rate_hz` frames a second (0: all); give how many there were.
 
-    With head 'auto' the router is smoothed over time, as in the ROS node.  Raises ValueError when
+    With head 'auto' the router is smoothed over time, as in the ROS node.  hfov_rad: of the film's
+    camera, 0.0 where it is not known.  Raises ValueError when
     OpenCV cannot read the film, OSError when something cannot be written, and InferenceError.
     """
     from tqdm import tqdm
@@ -59,7 +68,7 @@ def predict_film(
     fps, total = _facts(path)
     step = fps / rate_hz if 0.0 < rate_hz < fps else 1.0
     writer, count = _Writer(files, fps / step, predictor.trained_on), 0
-    frames = _predicted(path, predictor, head, rate_hz)
+    frames = _predicted(path, predictor, head, rate_hz, hfov_rad)
     try:
         # disable=None: no bar in a log file
         for frame in tqdm(frames, total=round(total / step), unit=' frames', disable=None):
@@ -81,13 +90,15 @@ def _facts(path: Path) -> tuple[float, int]:
 
 
 def _predicted(
-    path: Path, predictor: DepthPredictor, head: str, rate_hz: float
+    path: Path, predictor: DepthPredictor, head: str, rate_hz: float, hfov_rad: float
 ) -> Iterator[tuple[float, NDArray[np.uint8], DepthResult]]:
     """Give time [s], rgb (H, W, 3) and depth of each frame."""
     policy, chosen = HeadPolicy(predictor.heads), head
+    look = ThroughCamera(predictor)
     for frame in video_frames(path, rate_hz):
         assert frame.rgb is not None
-        result = predictor(frame.rgb, chosen)
+        camera = assumed_camera(frame.rgb.shape, hfov_rad)
+        result = look(frame.rgb, camera, chosen)
         yield frame.time_s, frame.rgb, result
         if head == AUTO and result.router_probabilities:
             chosen = policy.update(result.router_probabilities, frame.time_s)

@@ -48,8 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--hfov',
         type=_degrees,
         metavar='DEG',
-        help='horizontal field of view of the upright picture, for the cloud '
-        f'(default: {DEFAULT_HFOV_DEG:g} is assumed)',
+        help='horizontal field of view of the upright picture. Weights that name the camera they '
+        'learnt through need it for the scale: without it the picture is taken as through that '
+        f'camera. For other weights it is for the cloud alone ({DEFAULT_HFOV_DEG:g} is assumed)',
     )
     add('--rate', type=float, default=0.0, metavar='HZ', help='frames of a film, a second (all)')
     add(
@@ -91,13 +92,17 @@ def _picture(
     path: Path, target: Path, predictor: DepthPredictor, args: argparse.Namespace
 ) -> bool:
     """Predict one picture; tell whether it could be read."""
+    from zoedepth_ros.geometry.intrinsics import assumed_camera
+    from zoedepth_ros.inference.through_camera import ThroughCamera
+
     rgb = _read(path)
     if rgb is None:
         return False
     start_s = time.perf_counter()
-    result = predictor(rgb, args.head)
+    camera = assumed_camera(rgb.shape, math.radians(args.hfov or 0.0))
+    result = ThroughCamera(predictor)(rgb, camera, args.head)
     _describe(result, time.perf_counter() - start_s)
-    _write(target, rgb, result, predictor.trained_on, args)
+    _write(target, rgb, result, predictor, args)
     return True
 
 
@@ -107,8 +112,9 @@ def _film(path: Path, target: Path, predictor: DepthPredictor, args: argparse.Na
 
     files, start_s = film_files(target), time.perf_counter()
     try:
+        hfov_rad = math.radians(args.hfov or 0.0)
         path.open('rb').close()  # OpenCV does not say why it cannot
-        count = predict_film(path, files, predictor, args.head, args.rate)
+        count = predict_film(path, files, predictor, args.head, args.rate, hfov_rad=hfov_rad)
     except (ValueError, OSError) as error:
         _complain(str(error))
         return False
@@ -148,9 +154,9 @@ def _introduce(predictor: DepthPredictor, args: argparse.Namespace) -> None:
     if predictor.trained_on:
         print(f'WARNING  {predictor.trained_on.upper()}')
     if args.hfov is None:
-        print(
-            f'camera   {DEFAULT_HFOV_DEG:g} degrees wide is assumed for the cloud; yours: --hfov'
-        )
+        for_what = 'depth and cloud' if predictor.training_hfov_rad else 'the cloud'
+        hfov_deg = _cloud_hfov_deg(predictor, args)
+        print(f'camera   {hfov_deg:g} degrees wide is assumed for {for_what}; yours: --hfov')
 
 
 def _read(path: Path) -> NDArray[np.uint8] | None:
@@ -187,7 +193,7 @@ def _write(
     target: Path,
     rgb: NDArray[np.uint8],
     result: DepthResult,
-    warning: str,
+    predictor: DepthPredictor,
     args: argparse.Namespace,
 ) -> None:
     """Write the four files of one picture."""
@@ -199,8 +205,8 @@ def _write(
     png, npy, color, ply = _files(target)
     too_far = write_depth_png(png, result.depth_m)
     np.save(npy, result.depth_m)
-    write_picture(color, draw_depth_with_scale(result.depth_m, warning=warning))
-    points = _points(result.depth_m, args)
+    write_picture(color, draw_depth_with_scale(result.depth_m, warning=predictor.trained_on))
+    points = _points(result.depth_m, _cloud_hfov_deg(predictor, args), args)
     count = write_ply(ply, points, rgb)
     if too_far:
         print(f'    {too_far} pixels beyond 65.535 m are 0 in the 16-bit PNG, not in the .npy')
@@ -209,7 +215,9 @@ def _write(
     print(f'    -> {png}, {npy.name}, {color.name}, {ply.name}')
 
 
-def _points(depth_m: NDArray[np.float32], args: argparse.Namespace) -> NDArray[np.float32]:
+def _points(
+    depth_m: NDArray[np.float32], hfov_deg: float, args: argparse.Namespace
+) -> NDArray[np.float32]:
     """Return the cloud (H, W, 3) [m], NaN where it is not to be trusted."""
     import numpy as np
 
@@ -219,11 +227,16 @@ def _points(depth_m: NDArray[np.float32], args: argparse.Namespace) -> NDArray[n
     from zoedepth_ros.geometry.rays import rays
 
     height, width = depth_m.shape
-    hfov_rad = math.radians(args.hfov or DEFAULT_HFOV_DEG)
-    camera = CameraModel(Intrinsics.from_hfov(width, height, hfov_rad))
+    camera = CameraModel(Intrinsics.from_hfov(width, height, math.radians(hfov_deg)))
     if not args.no_edge_filter:
         depth_m = np.where(flying_pixels(depth_m), np.float32(np.nan), depth_m)
     return depth_to_points(depth_m, rays(camera))
+
+
+def _cloud_hfov_deg(predictor: DepthPredictor, args: argparse.Namespace) -> float:
+    """Return the field of view that the cloud has: the one given, the training's, ZoeDepth's."""
+    learnt_deg = math.degrees(predictor.training_hfov_rad)
+    return float(args.hfov or learnt_deg or DEFAULT_HFOV_DEG)
 
 
 def _files(target: Path) -> tuple[Path, Path, Path, Path]:

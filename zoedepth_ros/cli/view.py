@@ -51,7 +51,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--depth-topic', metavar='TOPIC', default='/depth/image', help='recorded depth')
     add('--predict', action='store_true', help='predict although depth was recorded')
     add('--salvage', action='store_true', help='show what can be read of a damaged recording')
-    add('--hfov', type=float, default=DEFAULT_HFOV_DEG, metavar='DEG', help='(%(default)g)')
+    add(
+        '--hfov',
+        type=float,
+        metavar='DEG',
+        help='field of view where calibration is missing (default: of the camera that the weights '
+        f'learnt through, else {DEFAULT_HFOV_DEG:g})',
+    )
     add('--rate', type=float, default=0.0, metavar='HZ', help='of a video, at most (all)')
     add('--decimation', type=int, default=0, metavar='N', help='a point for every N (automatic)')
     add('--frames', type=int, default=0, metavar='N', help='stop after so many (all)')
@@ -65,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     require_rerun()
     if not (args.save or args.serve):
         require_screen()
-    if not 1.0 <= args.hfov < 179.0:
+    if args.hfov is not None and not 1.0 <= args.hfov < 179.0:
         raise ValueError(f'--hfov must be degrees, from 1 to below 179, got {args.hfov:g}')
     if args.decimation < 0 or args.frames < 0:
         raise ValueError('--decimation and --frames must be 0 or more')
@@ -76,8 +82,9 @@ def run(args: argparse.Namespace) -> int:
     predictor = _Predictor(args)
     if first.depth_m is None and first.rgb is not None:
         predictor.build()
-    hfov_rad = math.radians(args.hfov)
-    log = RerunLog(about=predictor.about(), hfov_rad=hfov_rad, decimation=args.decimation)
+    log = RerunLog(
+        about=predictor.about(), hfov_rad=predictor.hfov_rad(), decimation=args.decimation
+    )
     try:
         _open(log, args)
         count = run_log(_with_first(first, frames), log, predictor, args.frames)
@@ -176,7 +183,16 @@ class _Predictor:
         args = self._args
         self._predictor = build_predictor(args.model, args.weights, args.device, args.precision)
         check_head(args.head, self._predictor.heads)
-        self._add = adder(self._predictor, args.head)
+        hfov_rad = math.radians(args.hfov or 0.0)
+        self._add = adder(self._predictor, args.head, hfov_rad=hfov_rad)
+
+    def hfov_rad(self) -> float:
+        """Give the field of view to assume where calibration is missing [rad]."""
+        learnt_rad = self._predictor.training_hfov_rad if self._predictor else 0.0
+        asked_deg = self._args.hfov
+        return (
+            math.radians(asked_deg) if asked_deg else learnt_rad or math.radians(DEFAULT_HFOV_DEG)
+        )
 
     def about(self) -> str:
         """Say in Markdown what is shown."""

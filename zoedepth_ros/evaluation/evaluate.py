@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -14,6 +15,7 @@ from zoedepth_ros.data.errors import DatasetError
 from zoedepth_ros.data.sample import Sample
 from zoedepth_ros.evaluation.protocol import EvaluationProtocol
 from zoedepth_ros.evaluation.report import EvaluationReport, ModelCard, PictureScore
+from zoedepth_ros.geometry.canonical import OFF, correction_in_use, focal_factor
 from zoedepth_ros.inference.result import AUTO, DepthResult
 
 
@@ -30,6 +32,8 @@ class NetworkPredictor(Protocol):
     """Where the parameters came from."""
     trained_on: str
     """'' for released weights, otherwise a warning."""
+    training_hfov_rad: float
+    """Field of view of the camera as if through which depth is told [rad]; 0.0 for unknown."""
 
     def predict_network_resolution(self, picture: NDArray, head: str = AUTO) -> DepthResult:
         """Predict a picture squashed to the network's size, without resizing the result back.
@@ -90,18 +94,28 @@ def evaluate(
     head: str = AUTO,
     flip: bool = True,
     limit: int | None = None,
+    focal_correction: str = AUTO,
     observe: Observer | None = None,
 ) -> EvaluationReport:
     """Score every picture, or the first `limit`, in the data set's order.
+
+    focal_correction: 'auto' brings depth to each picture's camera where that and the training
+    camera are known, and scores it also without; 'off' never does.
 
     Raises: DatasetError for a file that cannot be read, unless the data set skips such; ValueError
     when no picture could be scored.
     """
     scores: list[PictureScore] = []
+    without_camera: list[PictureScore] = []
     without_truth: list[str] = []
     n_all = len(dataset) if limit is None else min(limit, len(dataset))
     for n_done, sample in enumerate(islice(dataset, limit), start=1):
         depth_m, result = predict(predictor, dataset.picture(sample), head=head, flip=flip)
+        factor = camera_factor(predictor, sample, focal_correction)
+        if factor is not None:
+            plain = _score(sample, depth_m, result, protocol)
+            without_camera += [] if plain is None else [plain]
+            depth_m = depth_m * np.float32(factor)
         score = _score(sample, depth_m, result, protocol)
         if score is None:
             without_truth.append(sample.name)
@@ -121,9 +135,25 @@ def evaluate(
         head=head,
         flip=flip,
         pictures=tuple(scores),
+        without_camera=tuple(without_camera),
         without_truth=tuple(without_truth),
         skipped=skipped,
     )
+
+
+def camera_factor(
+    predictor: NetworkPredictor, sample: Sample, focal_correction: str
+) -> float | None:
+    """Return what brings depth to the picture's camera; None where nothing is done.
+
+    focal_correction: 'auto' or 'off'; ValueError for others.
+    """
+    if focal_correction not in (AUTO, OFF):
+        raise ValueError(f"an evaluation takes 'auto' or 'off', got {focal_correction!r}")
+    camera, hfov_rad = sample.camera, predictor.training_hfov_rad
+    if camera is None or correction_in_use(focal_correction, hfov_rad, camera_known=True) == OFF:
+        return None
+    return focal_factor(camera, sample.domain, training_hfov_rad=hfov_rad)
 
 
 def predict(
@@ -149,6 +179,7 @@ def model_card(predictor: NetworkPredictor) -> ModelCard:
         model=predictor.model_name,
         weights=predictor.weights_origin,
         trained_on=predictor.trained_on,
+        training_hfov_deg=round(math.degrees(predictor.training_hfov_rad), 3),
         device=predictor.device,
         precision=predictor.precision,
     )

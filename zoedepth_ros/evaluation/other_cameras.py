@@ -30,8 +30,8 @@ from zoedepth_ros.geometry.scale import (
 )
 from zoedepth_ros.inference.result import DepthPredictor
 
-TRAINING_HFOV_RAD = math.radians(65.0)
-"""The middle of the fields of view that drawn training pictures have."""
+DRAWN_HFOV_RAD = math.radians(65.0)
+"""The middle of the fields of view that drawn training pictures have, for weights without more."""
 
 OUTLIERS = 0.3
 METHODS = ('none', 'scale', 'warp', 'height', 'laser', 'one distance')
@@ -54,11 +54,16 @@ class Seen:
     """What the network says [m]."""
 
 
+def training_hfov_rad(predictor: DepthPredictor) -> float:
+    """Give the field of view of the training camera: what the weights say, else the middle."""
+    return predictor.training_hfov_rad or DRAWN_HFOV_RAD
+
+
 def see(
     predictor: DepthPredictor, domain: str, seeds: Sequence[int], focal_ratio: float
 ) -> list[Seen]:
     """Draw scenes through a camera of `focal_ratio` times the training's focal length."""
-    hfov_rad = 2.0 * math.atan(math.tan(0.5 * TRAINING_HFOV_RAD) / focal_ratio)
+    hfov_rad = 2.0 * math.atan(math.tan(0.5 * training_hfov_rad(predictor)) / focal_ratio)
     seen = []
     for seed in seeds:
         view = replace(draw_view(domain, HELD_OUT_SEED + seed), hfov_rad=hfov_rad)
@@ -113,10 +118,12 @@ def abs_rel(seen: Seen, method: str, scale: float, predictor: DepthPredictor) ->
     depth_m = seen.depth_m
     camera, head = _camera(seen.sample), seen.sample.domain
     if method == 'scale':
-        factor = focal_factor(camera.intrinsics, head, training_hfov_rad=TRAINING_HFOV_RAD)
+        factor = focal_factor(
+            camera.intrinsics, head, training_hfov_rad=training_hfov_rad(predictor)
+        )
         depth_m = depth_m * np.float32(factor)
     elif method == 'warp':
-        warp = CanonicalWarp(camera, head, training_hfov_rad=TRAINING_HFOV_RAD)
+        warp = CanonicalWarp(camera, head, training_hfov_rad=training_hfov_rad(predictor))
         warped = predictor(warp.picture(seen.sample.rgb), head, route=False)
         depth_m = warp.depth(warped.depth_m)
     else:

@@ -12,6 +12,7 @@ from zoedepth_ros.evaluation.improvement import mean_over_metrics
 from zoedepth_ros.evaluation.metrics import METRICS, Metrics, mean_metrics
 from zoedepth_ros.evaluation.protocol import EvaluationProtocol
 from zoedepth_ros.evaluation.published import PublishedScores
+from zoedepth_ros.geometry.canonical import OFF, SCALE
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class ModelCard:
     """Where it ran."""
     precision: str
     """'fp32', 'bf16' or 'fp16'."""
+    training_hfov_deg: float = 0.0
+    """Field of view of the camera as if through which depth is told [degrees]; 0 for unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,8 @@ class EvaluationReport:
     """Whether predictions were averaged with those of mirrored pictures."""
     pictures: tuple[PictureScore, ...]
     """One for each scored picture."""
+    without_camera: tuple[PictureScore, ...] = ()
+    """Those of `pictures` whose depth was brought to their own camera, as they were before."""
     without_truth: tuple[str, ...] = ()
     """Samples without a pixel that counts, left out of the mean."""
     skipped: tuple[str, ...] = ()
@@ -71,6 +76,16 @@ class EvaluationReport:
     def metrics(self) -> Metrics:
         """The mean over pictures; ValueError when there is none."""
         return mean_metrics([picture.metrics for picture in self.pictures])
+
+    @property
+    def metrics_without_camera(self) -> Metrics:
+        """The mean over pictures before they were brought to their camera; ValueError for none."""
+        return mean_metrics([picture.metrics for picture in self.without_camera])
+
+    @property
+    def focal_correction(self) -> str:
+        """'scale' where depth was brought to the cameras of the pictures, otherwise 'off'."""
+        return SCALE if self.without_camera else OFF
 
     @property
     def router_accuracy(self) -> float | None:
@@ -85,6 +100,7 @@ class EvaluationReport:
             **asdict(self.card),
             'head': self.head,
             'flip': self.flip,
+            'focal_correction': self.focal_correction,
             'protocol': asdict(self.protocol),
             'n_pictures': len(self.pictures),
             'metrics': finite(self.metrics.as_dict()),

@@ -84,6 +84,20 @@ class ScenesReport:
         ]
         return sum(routed) / len(routed) if routed else None
 
+    @property
+    def focal_correction(self) -> str:
+        """'scale' where depth was brought to the camera of each scene, otherwise 'off'."""
+        return next(iter(self.reports.values())).focal_correction
+
+    def _without_camera(self) -> dict[str, object]:
+        """Return the scores of depth as through the training camera, if there are others."""
+        scores = {
+            domain: finite(report.metrics_without_camera.as_dict())
+            for domain, report in self.reports.items()
+            if report.without_camera
+        }
+        return {'without_camera': scores} if scores else {}
+
     def as_dict(self) -> dict[str, object]:
         """Return scores by domain, and what they belong to, for JSON."""
         first = next(iter(self.reports.values()))
@@ -96,6 +110,8 @@ class ScenesReport:
             'head': first.head,
             'flip': first.flip,
             **asdict(first.card),
+            'focal_correction': self.focal_correction,
+            **self._without_camera(),
         }
 
 
@@ -106,6 +122,7 @@ def evaluate_scenes(
     n_samples: int,
     head: str = AUTO,
     flip: bool = True,
+    focal_correction: str = AUTO,
     observe: Observer | None = None,
 ) -> ScenesReport:
     """Score `n_samples` scenes: half rooms, half streets, one room more where it is odd.
@@ -120,6 +137,7 @@ def evaluate_scenes(
             DOMAIN_PROTOCOLS[domain],
             head=head,
             flip=flip,
+            focal_correction=focal_correction,
             observe=observe,
         )
         for domain, n_scenes in shares.items()

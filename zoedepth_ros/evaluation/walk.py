@@ -12,11 +12,13 @@ from zoedepth_ros.data.sample import DOMAINS, Sample
 from zoedepth_ros.data.synthetic.scene import GENERATOR_VERSION
 from zoedepth_ros.data.synthetic.walk import Walk
 from zoedepth_ros.evaluation.crossings import Crossing, changes, match
-from zoedepth_ros.evaluation.evaluate import NetworkPredictor, model_card
+from zoedepth_ros.evaluation.evaluate import NetworkPredictor, camera_factor, model_card
 from zoedepth_ros.evaluation.metrics import Metrics, mean_metrics
 from zoedepth_ros.evaluation.protocol import DOMAIN_PROTOCOLS
 from zoedepth_ros.evaluation.report import ModelCard, finite
+from zoedepth_ros.geometry.canonical import OFF, SCALE
 from zoedepth_ros.inference.head_policy import HeadPolicy
+from zoedepth_ros.inference.result import AUTO
 
 
 class Frame(Protocol):
@@ -47,6 +49,8 @@ class WalkReport:
     """Domain -> how often the head switched to it."""
     router_accuracy: float
     """Share of frames whose domain the router alone found."""
+    focal_correction: str
+    """'scale' where depth was brought to the camera of each frame, otherwise 'off'."""
     metrics: dict[str, Metrics]
     """Domain -> mean scores of its frames, predicted by the head in use."""
 
@@ -87,6 +91,7 @@ class WalksReport:
         return {
             'most_switches_to': self.most_switches_to,
             'largest_delay_s': _largest([walk.largest_delay_s for walk in self.walks]),
+            'focal_correction': self.walks[0].focal_correction,
             'seed': self.seed,
             'generator_version': GENERATOR_VERSION,
             'walks': found,
@@ -94,18 +99,25 @@ class WalksReport:
         }
 
 
-def evaluate_walks(predictor: NetworkPredictor, *, seed: int, n_walks: int) -> WalksReport:
+def evaluate_walks(
+    predictor: NetworkPredictor, *, seed: int, n_walks: int, focal_correction: str = AUTO
+) -> WalksReport:
     """Play drawn walks out of a house and back in, of seeds seed to seed + n_walks - 1."""
-    walks = [evaluate_walk(predictor, Walk('door', seed + k)) for k in range(n_walks)]
+    walks = [
+        evaluate_walk(predictor, Walk('door', seed + k), focal_correction=focal_correction)
+        for k in range(n_walks)
+    ]
     return WalksReport(seed, tuple(walks))
 
 
-def evaluate_walk(predictor: NetworkPredictor, frames: Iterable[Frame]) -> WalkReport:
+def evaluate_walk(
+    predictor: NetworkPredictor, frames: Iterable[Frame], *, focal_correction: str = AUTO
+) -> WalkReport:
     """Play a walk to a model with the head policy at its defaults.
 
     Raises: ValueError for a model without a router or a walk without frames.
     """
-    steps = list(_play(predictor, frames))
+    steps = list(_play(predictor, frames, focal_correction))
     if not steps:
         raise ValueError('a walk without frames')
     times_s = [step.time_s for step in steps]
@@ -121,6 +133,7 @@ def evaluate_walk(predictor: NetworkPredictor, frames: Iterable[Frame]) -> WalkR
         crossings=match(doors, switches),
         switches_to={domain: sum(to == domain for _, to in switches) for domain in DOMAINS},
         router_accuracy=sum(step.routed_to == step.domain for step in steps) / len(steps),
+        focal_correction=SCALE if all(step.corrected for step in steps) else OFF,
         metrics={domain: mean_metrics(found) for domain, found in scores.items() if found},
     )
 
@@ -133,10 +146,13 @@ class _Step:
     domain: str
     routed_to: str
     head: str
+    corrected: bool
     metrics: Metrics | None
 
 
-def _play(predictor: NetworkPredictor, frames: Iterable[Frame]) -> Iterator[_Step]:
+def _play(
+    predictor: NetworkPredictor, frames: Iterable[Frame], focal_correction: str
+) -> Iterator[_Step]:
     """Give each frame to the model and its verdict to the policy, whose head makes the depth."""
     policy: HeadPolicy | None = None
     for frame in frames:
@@ -150,9 +166,12 @@ def _play(predictor: NetworkPredictor, frames: Iterable[Frame]) -> Iterator[_Ste
         head = policy.update(verdict, frame.time_s)
         if head != result.head:
             result = predictor.predict_network_resolution(picture, head)
-        metrics = DOMAIN_PROTOCOLS[sample.domain].score(result.depth_m, sample.depth_m)
+        factor = camera_factor(predictor, sample, focal_correction)
+        depth_m = result.depth_m if factor is None else result.depth_m * np.float32(factor)
+        metrics = DOMAIN_PROTOCOLS[sample.domain].score(depth_m, sample.depth_m)
         routed_to = max(verdict, key=verdict.__getitem__)
-        yield _Step(frame.time_s, sample.domain, routed_to, head, metrics)
+        corrected = factor is not None
+        yield _Step(frame.time_s, sample.domain, routed_to, head, corrected, metrics)
 
 
 def _largest(delays_s: Sequence[float | None]) -> float | None:

@@ -44,7 +44,21 @@ TRAINING_CAMERAS = {
 RANGE_M = {'indoor': 10.0, 'outdoor': 80.0}
 """Head -> farthest depth of its training data [m]: what it says beyond was never checked."""
 
+AUTO, OFF, SCALE, WARP = CORRECTIONS = ('auto', 'off', 'scale', 'warp')
+"""What may be done about a focal length that is not the training's."""
+
 NOWHERE_PX = 1e5
+
+
+def correction_in_use(asked: str, training_hfov_rad: float, *, camera_known: bool) -> str:
+    """Give what is done when one of CORRECTIONS is asked for: 'off', 'scale' or 'warp'.
+
+    'auto' scales where it is sure to be right: the training camera has a name of its own
+    (training_hfov_rad above 0.0) and the picture's camera is known.
+    """
+    if asked != AUTO:
+        return asked
+    return SCALE if training_hfov_rad > 0.0 and camera_known else OFF
 
 
 def training_camera(head: str, training_hfov_rad: float = 0.0) -> Intrinsics:

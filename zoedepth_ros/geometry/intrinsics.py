@@ -232,3 +232,8 @@ def _read_out(
         seen_width,
         seen_height,
     )
+
+
+def assumed_camera(shape: tuple[int, ...], hfov_rad: float) -> CameraModel | None:
+    """Give the pinhole camera of pictures (H, W, …) of a field of view; None for 0.0."""
+    return CameraModel(Intrinsics.from_hfov(shape[1], shape[0], hfov_rad)) if hfov_rad else None

@@ -7,8 +7,10 @@ from contextlib import closing
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
+from zoedepth_ros.geometry.canonical import OFF
 from zoedepth_ros.inference.head_policy import HeadPolicy
 from zoedepth_ros.inference.result import AUTO, DepthPredictor, DepthResult, InferenceError
+from zoedepth_ros.inference.through_camera import ThroughCamera
 from zoedepth_ros.recordings.ahead import ahead
 from zoedepth_ros.recordings.cdr import encode
 from zoedepth_ros.recordings.contents import Channel, Item, Message, Metadata
@@ -65,14 +67,21 @@ def _predicted(
     """Predict what is not done yet; a picture that fails goes on without a frame."""
     mode = options.head
     forced = mode != AUTO or len(predictor.heads) == 1
+    look = ThroughCamera(predictor, options.focal_correction)
     policy, started = HeadPolicy(predictor.heads, mode), False
     for item, frame in steps:
         if frame is None or len(frame.done) == len(frame.wanted):
             yield item, frame, None
             continue
+        camera = None if frame.camera is None else frame.camera.model
+        if camera is None and look.correction(None) != OFF:
+            report.skipped['no camera for the focal correction'] += 1
+            yield item, None, None
+            continue
+        report.uncorrected += look.leaves_uncorrected(camera)
         head = policy.head if started or mode != AUTO else AUTO
         try:
-            result = predictor(frame.rgb, head, route=options.domain or not forced)
+            result = look(frame.rgb, camera, head, route=options.domain or not forced)
         except InferenceError:
             report.skipped['inference failed'] += 1
             yield item, None, None

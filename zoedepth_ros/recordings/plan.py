@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from zoedepth_ros.geometry.canonical import CORRECTIONS
 from zoedepth_ros.geometry.intrinsics import Intrinsics
 from zoedepth_ros.inference.result import AUTO
 from zoedepth_ros.recordings.contents import Survey
@@ -56,12 +57,16 @@ class DepthOptions:
     hfov_rad: float = 0.0
     """Field of view assumed when the recording has no calibration [rad]; 0 for none."""
 
+    focal_correction: str = AUTO
+    """What is done about the camera's focal length: auto, off, scale or warp."""
+
     compression: str = 'none'
     """Of the new recording's chunks: none, lz4 or zstd."""
 
     def __post_init__(self) -> None:
         for name, value, choices in (
             ('encoding', self.encoding, ENCODINGS),
+            ('focal_correction', self.focal_correction, CORRECTIONS),
             ('compression', self.compression, tuple(COMPRESSIONS)),
         ):
             if value not in choices:
@@ -121,6 +126,9 @@ class Report:
 
     skipped: Counter[str] = field(default_factory=Counter)
     """Why pictures have no depth -> how many."""
+
+    uncorrected: int = 0
+    """Depth images that stayed as through the training camera: the pictures' is unknown."""
 
     no_points: str = ''
     """Why pictures have no points; '' when they do."""

@@ -222,10 +222,11 @@ class NodeSettings:
     )
     focal_correction: str = _parameter(
         'focal_correction',
-        'off',
+        'auto',
         "'scale' multiplies depth by this camera's focal length over the training's; 'warp' shows "
-        'the network the picture that the training camera would have taken.',
-        choices=('off', 'scale', 'warp'),
+        "the network the picture that the training camera would have taken; 'auto' scales where "
+        'the weights name their training camera and the camera is known.',
+        choices=('auto', 'off', 'scale', 'warp'),
     )
     cloud_rate_hz: float = _parameter(
         'cloud.rate',
@@ -394,7 +395,8 @@ class NodeSettings:
     camera_training_hfov_rad: float = _parameter(
         'camera.training_hfov',
         0.0,
-        "Field of view of the pictures the weights learnt from [rad]; 0.0 is NYU's and KITTI's.",
+        'Field of view of the camera that the weights learnt through [rad]; 0.0 is what they say, '
+        "else NYU's and KITTI's.",
         low=0.0,
         high=3.0,
     )

@@ -26,7 +26,7 @@ from .outputs import Outputs, domain
 from .parameters import NodeSettings
 from .publishers import Publishers
 from .references import References
-from .scaling import ScaleReport, Scaling
+from .scaling import ScaleReport, Scaling, with_focal
 from .schedule import Plan, Schedule
 from .stamps import StampOrder
 from .statistics import Statistics
@@ -76,7 +76,7 @@ class FrameProcessor:
         self._order = StampOrder()
         self._policy = HeadPolicy(predictor.heads)
         self._started = False
-        self._camera_assumed = False
+        self._camera_assumed = self._camera_lacks = False
         self._busy = threading.Lock()
 
     @property
@@ -108,6 +108,9 @@ class FrameProcessor:
     def notices(self) -> tuple[str, ...]:
         """What is not as it should be, in words."""
         told = self.predictor.notices if isinstance(self.predictor, DegradingPredictor) else ()
+        if self._camera_lacks:
+            seen = 'depth is as through the training camera, its scale is a guess'
+            return (*told, f'no usable camera_info and no camera.hfov: {seen}')
         if not self._camera_assumed:
             return told
         hfov_rad = self._settings().camera_hfov_rad
@@ -149,6 +152,7 @@ class FrameProcessor:
                 return
             self._schedule.done(plan, frame.arrived_s)
             camera = self._camera(plan, rgb, settings)
+            settings = self._settled(settings, camera)
             if camera is None:
                 plan = plan.without_camera(depth=settings.focal_correction == 'off')
             elif plan.camera_info:
@@ -292,6 +296,13 @@ class FrameProcessor:
         if age_s is not None:
             self._statistics.note_published(age_s)
 
+    def _settled(self, settings: NodeSettings, camera: Camera | None) -> NodeSettings:
+        """Give settings that say what focal_correction 'auto' is for this picture."""
+        known, weights_hfov_rad = camera is not None, self.predictor.training_hfov_rad
+        named = max(settings.camera_training_hfov_rad, weights_hfov_rad) > 0.0
+        self._camera_lacks = named and not known and settings.focal_correction == AUTO
+        return with_focal(settings, weights_hfov_rad, camera_known=known)
+
     def _camera(self, plan: Plan, rgb: NDArray[np.uint8], settings: NodeSettings) -> Camera | None:
         try:
             camera = self._camera_keeper.camera(rgb.shape[0], rgb.shape[1], settings)
@@ -301,7 +312,7 @@ class FrameProcessor:
             if (
                 plan.needs_points
                 or 'scan' in plan.depth_topics
-                or settings.focal_correction != 'off'
+                or settings.focal_correction not in ('auto', 'off')
             ):
                 self.drop(error.reason, str(error))
             return None

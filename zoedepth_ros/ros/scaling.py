@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.geometry.canonical import focal_factor
+from zoedepth_ros.geometry.canonical import correction_in_use, focal_factor
 from zoedepth_ros.geometry.ground import Ground
 from zoedepth_ros.geometry.scale import robust_scale, scale_from_height
 from zoedepth_ros.geometry.scale_file import load_scales, save_scales
@@ -19,6 +19,21 @@ from zoedepth_ros.inference.result import DepthResult
 
 from .camera import Camera
 from .parameters import NodeSettings
+
+
+def with_focal(
+    settings: NodeSettings, weights_hfov_rad: float, *, camera_known: bool
+) -> NodeSettings:
+    """Settle what focal_correction 'auto' and camera.training_hfov 0.0 stand for.
+
+    weights_hfov_rad: field of view of the training camera as the weights say, 0.0 for unknown.
+    """
+    hfov_rad = settings.camera_training_hfov_rad or weights_hfov_rad
+    used = correction_in_use(settings.focal_correction, hfov_rad, camera_known=camera_known)
+    if (used, hfov_rad) == (settings.focal_correction, settings.camera_training_hfov_rad):
+        return settings
+    return replace(settings, focal_correction=used, camera_training_hfov_rad=hfov_rad)
+
 
 FEW = 5
 """Fewer ratios than this at a time are gathered first."""

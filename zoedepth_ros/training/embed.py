@@ -103,6 +103,7 @@ def scores(report: ScenesReport) -> dict[str, str]:
         'seed': report.seed,
         'n_scenes': sum(len(r.pictures) for r in report.reports.values()),
         'router_accuracy': report.router_accuracy,
+        'focal_correction': report.focal_correction,
         **table,
     }
     return {'held_out': json.dumps(held_out)}

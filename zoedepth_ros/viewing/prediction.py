@@ -4,24 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from zoedepth_ros.geometry.intrinsics import assumed_camera
 from zoedepth_ros.inference.head_policy import HeadPolicy
 from zoedepth_ros.inference.result import AUTO, DepthPredictor
+from zoedepth_ros.inference.through_camera import ThroughCamera
 from zoedepth_ros.viewing.frame import ViewFrame
 
 
-def adder(predictor: DepthPredictor, head: str = AUTO) -> Callable[[ViewFrame], ViewFrame]:
+def adder(
+    predictor: DepthPredictor, head: str = AUTO, *, hfov_rad: float = 0.0
+) -> Callable[[ViewFrame], ViewFrame]:
     """Give a function that adds depth.
 
     head: 'auto' follows the router, with inertia within one source (a video, a recording) and
-    anew for each picture that stands alone.  The router is always asked: it is shown.
+    anew for each picture that stands alone.  The router is always asked: it is shown.  hfov_rad:
+    of pictures that come without a camera; 0.0 for unknown.
     """
+    look = ThroughCamera(predictor)
     policies: dict[str, HeadPolicy] = {}
 
     def add(frame: ViewFrame) -> ViewFrame:
         assert frame.rgb is not None
         policy = policies.get(frame.name)
         chosen = head if head != AUTO or policy is None else policy.head
-        result = predictor(frame.rgb, chosen, route=True)
+        camera = frame.camera or assumed_camera(frame.rgb.shape, hfov_rad)
+        result = look(frame.rgb, camera, chosen)
         if policy is None:
             policies.clear()
             policy = policies[frame.name] = HeadPolicy(predictor.heads, head)
