@@ -31,6 +31,7 @@ MAY_IMPORT['ros'] = MAY_IMPORT['evaluation'] | {'evaluation', 'msg'}  # msg: fro
 TORCH = {'torch', 'torchvision', 'timm', 'transformers'}
 TORCH_FREE = (
     'model.config',
+    'model.presets',
     'model.backbones.config',
     'inference.result',
     'inference.head_policy',

@@ -6,7 +6,7 @@ import torch
 
 from zoedepth_ros import build
 from zoedepth_ros.build import build_predictor
-from zoedepth_ros.model.config import preset
+from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import create_model
 from zoedepth_ros.weights.load import WeightsError, save_weights
 

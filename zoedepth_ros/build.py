@@ -10,7 +10,8 @@ from zoedepth_ros.inference.predictor import TorchPredictor
 from zoedepth_ros.inference.preprocess import make_preprocessing
 from zoedepth_ros.inference.result import AUTO
 from zoedepth_ros.inference.runtime import choose_device, choose_precision
-from zoedepth_ros.model.config import ModelConfig, preset
+from zoedepth_ros.model.config import ModelConfig
+from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import ZoeDepth, create_model
 from zoedepth_ros.weights.fetch import fetch
 from zoedepth_ros.weights.load import load_weights

@@ -17,7 +17,7 @@ from zoedepth_ros.export import onnx as onnx_export
 from zoedepth_ros.export.check import DeviationError, check_file
 from zoedepth_ros.export.graph import FixedGraph
 from zoedepth_ros.export.onnx import export_onnx
-from zoedepth_ros.model.config import preset
+from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import create_model
 
 SIZE = (96, 64)  # not the tiny network's own, and taller than wide

@@ -9,7 +9,7 @@ from zoedepth_ros.inference.predictor import TorchPredictor
 from zoedepth_ros.inference.preprocess import make_preprocessing
 from zoedepth_ros.inference.result import DeviceLost, InferenceError
 from zoedepth_ros.inference.runtime import choose_device, choose_precision
-from zoedepth_ros.model.config import preset
+from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import Prediction
 
 CPU = torch.device('cpu')

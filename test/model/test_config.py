@@ -7,15 +7,9 @@ import sys
 
 import pytest
 
-from zoedepth_ros.model.config import (
-    PRESETS,
-    BeitConfig,
-    BinsConfig,
-    HeadConfig,
-    ModelConfig,
-    RouterConfig,
-    preset,
-)
+from zoedepth_ros.model.backbones.config import BeitConfig
+from zoedepth_ros.model.config import BinsConfig, HeadConfig, ModelConfig, RouterConfig
+from zoedepth_ros.model.presets import PRESETS, preset
 
 
 @pytest.mark.parametrize('name', PRESETS)
@@ -31,7 +25,7 @@ def test_settings_of_files_from_before_there_were_families_are_those_of_a_beit()
 
 
 def test_settings_are_not_loaded_with_torch() -> None:
-    code = "import sys, zoedepth_ros.model.config; sys.exit('torch' in sys.modules)"
+    code = "import sys, zoedepth_ros.model.presets; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, '-c', code], check=False).returncode == 0
 
 

@@ -8,8 +8,10 @@ from timm.layers import DropPath
 from tiny_models import SWIN, random_image, spread, tiny_config
 
 from zoedepth_ros.model.backbone import create_backbone
+from zoedepth_ros.model.backbones.config import SwinConfig
 from zoedepth_ros.model.backbones.swin import SwinFeatures
-from zoedepth_ros.model.config import ModelConfig, SwinConfig, preset
+from zoedepth_ros.model.config import ModelConfig
+from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import ZoeDepth
 
 

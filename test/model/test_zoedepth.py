@@ -4,7 +4,7 @@ import pytest
 import torch
 from tiny_models import built_without_memory, random_image, spread, tiny_config
 
-from zoedepth_ros.model.config import preset
+from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import ZoeDepth, create_model
 
 

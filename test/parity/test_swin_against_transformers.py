@@ -9,7 +9,9 @@ import pytest
 import torch
 from tiny_models import DECODER, SWIN, random_image, spread
 
-from zoedepth_ros.model.config import INDOOR, ModelConfig, SwinConfig
+from zoedepth_ros.model.backbones.config import SwinConfig
+from zoedepth_ros.model.config import ModelConfig
+from zoedepth_ros.model.presets import INDOOR
 from zoedepth_ros.model.zoedepth import ZoeDepth
 
 pytest.importorskip('transformers')

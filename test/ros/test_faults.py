@@ -136,7 +136,7 @@ def test_two_nodes_of_one_name_both_say_so_until_one_leaves(peer, start):
 def test_weights_swapped_under_a_running_node_count_from_the_next_configure_on(
     peer, tool, tmp_path
 ):
-    from zoedepth_ros.model.config import preset
+    from zoedepth_ros.model.presets import preset
     from zoedepth_ros.model.zoedepth import create_model
     from zoedepth_ros.weights.load import save_weights
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from zoedepth_ros.model.config import preset
+from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import ZoeDepth, create_model
 
 

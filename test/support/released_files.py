@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import torch
 
-from zoedepth_ros.model.config import BeitConfig, ModelConfig, SwinConfig
+from zoedepth_ros.model.backbones.config import BeitConfig, SwinConfig
+from zoedepth_ros.model.config import ModelConfig
 
 Shapes = dict[str, tuple[int, ...]]
 

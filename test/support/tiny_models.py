@@ -14,14 +14,13 @@ import pytest
 import torch
 from torch import nn
 
+from zoedepth_ros.model.backbones.config import BeitConfig, SwinConfig
 from zoedepth_ros.model.config import (
-    BeitConfig,
     BinsConfig,
     DecoderConfig,
     HeadConfig,
     ModelConfig,
     RouterConfig,
-    SwinConfig,
 )
 from zoedepth_ros.model.zoedepth import ZoeDepth
 

@@ -5,7 +5,7 @@ import torch
 from safetensors import safe_open
 
 from zoedepth_ros.build import build_predictor
-from zoedepth_ros.model.config import preset
+from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import ZoeDepth, create_model
 from zoedepth_ros.training import embed as module
 from zoedepth_ros.training.embed import embed

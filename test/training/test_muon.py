@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from zoedepth_ros.model.config import preset
+from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import create_model
 from zoedepth_ros.training.config import DivisorsConfig, StageConfig
 from zoedepth_ros.training.muon import Muon, orthogonalised

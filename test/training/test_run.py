@@ -12,7 +12,7 @@ import torch
 from safetensors import safe_open
 from tiny_recipe import losses, recipe, write_recipe
 
-from zoedepth_ros.model.config import preset
+from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import ZoeDepth
 from zoedepth_ros.training.config import TrainingConfig
 from zoedepth_ros.training.config_file import settings

@@ -4,14 +4,8 @@ import pytest
 import torch
 
 from zoedepth_ros.model.backbones.config import BeitConfig
-from zoedepth_ros.model.config import (
-    INDOOR,
-    OUTDOOR,
-    BinsConfig,
-    DecoderConfig,
-    ModelConfig,
-    RouterConfig,
-)
+from zoedepth_ros.model.config import BinsConfig, DecoderConfig, ModelConfig, RouterConfig
+from zoedepth_ros.model.presets import INDOOR, OUTDOOR
 from zoedepth_ros.model.zoedepth import ZoeDepth
 from zoedepth_ros.training.config import DivisorsConfig, ScheduleConfig
 from zoedepth_ros.training.parameter_groups import parameter_groups

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from zoedepth_ros.model.backbones.beit import position_bias
-from zoedepth_ros.model.config import preset
+from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import Prediction, create_model
 from zoedepth_ros.training.config import StageConfig
 from zoedepth_ros.training.initial_bins import spread_bins

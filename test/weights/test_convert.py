@@ -7,7 +7,8 @@ import torch
 from released_files import midas_shapes, official_shapes, random_tensors
 from tiny_models import SWIN, built_without_memory, tiny_config
 
-from zoedepth_ros.model.config import ModelConfig, preset
+from zoedepth_ros.model.config import ModelConfig
+from zoedepth_ros.model.presets import preset
 from zoedepth_ros.weights.convert import (
     detect_variant,
     from_hugging_face,

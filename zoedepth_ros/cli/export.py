@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     from zoedepth_ros.export.graph import BOTH, chosen_heads
     from zoedepth_ros.export.libraries import require_libraries
     from zoedepth_ros.export.onnx import export_onnx
-    from zoedepth_ros.model.config import preset
+    from zoedepth_ros.model.presets import preset
 
     require_libraries()
     path = Path(args.out).expanduser()

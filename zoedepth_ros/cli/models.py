@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the table."""
-    from zoedepth_ros.model.config import PRESETS
+    from zoedepth_ros.model.presets import PRESETS
     from zoedepth_ros.weights.places import cached, weights_folder
 
     here = {name: cached(name, cache_dir=args.cache_dir) for name in MODELS}

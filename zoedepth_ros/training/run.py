@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from zoedepth_ros.model.config import preset
+from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import ZoeDepth, create_model
 from zoedepth_ros.training.checkpoint import TrainingState, check_same_run, load_state
 from zoedepth_ros.training.config import TrainingConfig

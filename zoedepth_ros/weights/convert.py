@@ -9,7 +9,8 @@ from typing import Literal
 
 from torch import Tensor
 
-from zoedepth_ros.model.config import BackboneConfig, ModelConfig, SwinConfig
+from zoedepth_ros.model.backbones.config import BackboneConfig, SwinConfig
+from zoedepth_ros.model.config import ModelConfig
 from zoedepth_ros.weights.errors import WeightsError
 from zoedepth_ros.weights.hugging_face import hugging_face_dead, hugging_face_rules
 from zoedepth_ros.weights.official import (

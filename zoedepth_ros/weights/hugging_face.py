@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from zoedepth_ros.model.config import BeitConfig, HeadConfig, ModelConfig
+from zoedepth_ros.model.backbones.config import BeitConfig
+from zoedepth_ros.model.config import HeadConfig, ModelConfig
 from zoedepth_ros.weights.errors import WeightsError
 from zoedepth_ros.weights.official import DATASET
 from zoedepth_ros.weights.rules import Rule, first_of_pairs, layer, stacked

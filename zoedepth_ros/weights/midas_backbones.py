@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from zoedepth_ros.model.config import BackboneConfig, BeitConfig, SwinConfig
+from zoedepth_ros.model.backbones.config import BackboneConfig, BeitConfig, SwinConfig
 from zoedepth_ros.weights.rules import Rule, layer
 
 
