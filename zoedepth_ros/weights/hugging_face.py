@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from zoedepth_ros.model.backbones.config import BeitConfig
-from zoedepth_ros.model.config import HeadConfig, ModelConfig
+from zoedepth_ros.model.config import ModelConfig
 from zoedepth_ros.weights.errors import WeightsError
-from zoedepth_ros.weights.official import DATASET
-from zoedepth_ros.weights.rules import Rule, first_of_pairs, layer, stacked
+from zoedepth_ros.weights.metric_rules import metric_rules
+from zoedepth_ros.weights.rules import Rule, layer, stacked
 
 
 def hugging_face_rules(config: ModelConfig) -> Iterator[Rule]:
@@ -17,12 +17,7 @@ def hugging_face_rules(config: ModelConfig) -> Iterator[Rule]:
         raise WeightsError(f'files of this format are on BEiT only, {config.name} is not')
     yield from _backbone_rules(config.backbone)
     yield from _decoder_rules()
-    yield from layer('bottleneck', 'metric_head.conv2')
-    yield from _mlp('embeddings.seed', 'seed_projector')
-    for level in range(4):
-        yield from _mlp(f'embeddings.levels.{level}', f'projectors.{level}')
-    for head in config.heads:
-        yield from _head_rules(config, head)
+    yield from metric_rules(config, prefix='metric_head.', convolutions=('conv1', 'conv2'))
     if config.router is not None:
         yield from _router_rules(config.router.depth)
 
@@ -84,24 +79,6 @@ def _unit_rules(ours: str, theirs: str) -> Iterator[Rule]:
         yield from layer(f'{ours}.conv{index}', f'{theirs}.convolution{index}')
 
 
-def _head_rules(config: ModelConfig, head: HeadConfig) -> Iterator[Rule]:
-    ours = f'heads.{head.name}'
-    name = '' if config.router is None else f'.{DATASET[head.name]}'
-    seeds = 'seed_bin_regressors' if name else 'seed_bin_regressor'
-    yield from _mlp(f'{ours}.seeds', f'{seeds}{name}')
-    for level in range(4):
-        attractor = f'{ours}.attractors.{level}.mlp'
-        theirs = f'metric_head.attractors{name}.{level}'
-        yield from layer(f'{attractor}.0', f'{theirs}.conv1')
-        if head.bin_type == 'normed':  # pairs, of which the second has no effect
-            yield from layer(f'{attractor}.2', f'{theirs}.conv2', merge=first_of_pairs)
-        else:
-            yield from layer(f'{attractor}.2', f'{theirs}.conv2')
-    binomial = f'metric_head.conditional_log_binomial{name}'
-    yield from layer(f'{ours}.distribution.hidden', f'{binomial}.mlp.0')
-    yield from layer(f'{ours}.distribution.output', f'{binomial}.mlp.2')
-
-
 def _router_rules(depth: int) -> Iterator[Rule]:
     transformer = 'metric_head.patch_transformer'
     yield from layer('router.embed', f'{transformer}.embedding_convPxP')
@@ -114,8 +91,3 @@ def _router_rules(depth: int) -> Iterator[Rule]:
             yield from layer(f'{ours}.{name}', f'{theirs}.{name}')
     yield from layer('router.classify.0', 'metric_head.mlp_classifier.linear1')
     yield from layer('router.classify.2', 'metric_head.mlp_classifier.linear2')
-
-
-def _mlp(ours: str, theirs: str) -> Iterator[Rule]:
-    yield from layer(f'{ours}.0', f'metric_head.{theirs}.conv1')
-    yield from layer(f'{ours}.2', f'metric_head.{theirs}.conv2')

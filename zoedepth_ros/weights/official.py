@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from zoedepth_ros.model.config import HeadConfig, ModelConfig
+from zoedepth_ros.model.config import ModelConfig
+from zoedepth_ros.weights.metric_rules import metric_rules, of_head
 from zoedepth_ros.weights.midas_backbones import backbone_dead, backbone_rules
-from zoedepth_ros.weights.rules import Rule, first_of_pairs, layer
-
-DATASET = {'indoor': 'nyu', 'outdoor': 'kitti'}
-"""Heads by the data set they were trained on, as files name them."""
+from zoedepth_ros.weights.rules import Rule, layer
 
 
 def official_rules(config: ModelConfig) -> Iterator[Rule]:
     """Yield the rules for a file of ZoeDepth."""
     yield from midas_rules(config, 'core.core.')
-    yield from layer('bottleneck', 'conv2')
-    yield from _mlp('embeddings.seed', 'seed_projector')
-    for level in range(4):
-        yield from _mlp(f'embeddings.levels.{level}', f'projectors.{level}')
-    for head in config.heads:
-        yield from _head_rules(config, head)
+    yield from metric_rules(config, prefix='', convolutions=('_net.0', '_net.2'))
     if config.router is not None:
         yield from _router_rules(config.router.depth)
 
@@ -29,7 +22,7 @@ def official_dead(config: ModelConfig) -> set[str]:
     """Return names in a file of ZoeDepth that have no effect."""
     names = midas_dead(config, 'core.core.')
     for head in config.heads:
-        transform = f'conditional_log_binomial{_of_head(config, head)}.log_binomial_transform'
+        transform = f'conditional_log_binomial{of_head(config, head)}.log_binomial_transform'
         names |= {f'{transform}.k_idx', f'{transform}.K_minus_1'}
     return names
 
@@ -66,22 +59,6 @@ def _unit_rules(ours: str, theirs: str) -> Iterator[Rule]:
         yield from layer(f'{ours}.conv{index}', f'{theirs}.conv{index}')
 
 
-def _head_rules(config: ModelConfig, head: HeadConfig) -> Iterator[Rule]:
-    ours, name = f'heads.{head.name}', _of_head(config, head)
-    seeds = 'seed_bin_regressors' if name else 'seed_bin_regressor'
-    yield from _mlp(f'{ours}.seeds', f'{seeds}{name}')
-    for level in range(4):
-        attractor, net = f'{ours}.attractors.{level}.mlp', f'attractors{name}.{level}._net'
-        yield from layer(f'{attractor}.0', f'{net}.0')
-        if head.bin_type == 'normed':  # pairs, of which the second has no effect
-            yield from layer(f'{attractor}.2', f'{net}.2', merge=first_of_pairs)
-        else:
-            yield from layer(f'{attractor}.2', f'{net}.2')
-    binomial = f'conditional_log_binomial{name}'
-    yield from layer(f'{ours}.distribution.hidden', f'{binomial}.mlp.0')
-    yield from layer(f'{ours}.distribution.output', f'{binomial}.mlp.2')
-
-
 def _router_rules(depth: int) -> Iterator[Rule]:
     yield from layer('router.embed', 'patch_transformer.embedding_convPxP')
     for index in range(depth):
@@ -94,13 +71,3 @@ def _router_rules(depth: int) -> Iterator[Rule]:
             yield from layer(f'{ours}.{name}', f'{theirs}.{name}')
     for index in (0, 2):
         yield from layer(f'router.classify.{index}', f'mlp_classifier.{index}')
-
-
-def _mlp(ours: str, theirs: str) -> Iterator[Rule]:
-    for index in (0, 2):
-        yield from layer(f'{ours}.{index}', f'{theirs}._net.{index}')
-
-
-def _of_head(config: ModelConfig, head: HeadConfig) -> str:
-    """Return '' in a network of one head, else '.nyu' or '.kitti'."""
-    return f'.{DATASET[head.name]}' if config.router is not None else ''
