@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 import pytest
+from geometry_msgs.msg import TransformStamped
+from rclpy.qos import DurabilityPolicy, QoSProfile
 from ros_harness import wait_until
 from sensor_msgs.msg import Image, LaserScan, PointCloud2, PointField
 from std_srvs.srv import Trigger
@@ -126,3 +128,50 @@ def test_weights_that_name_their_camera_are_brought_to_this_one_by_default(peer,
     depth.clear()
     peer.send_until(lambda: depth)
     assert np.frombuffer(depth.last.data, np.float32)[0] == pytest.approx(2.0)
+
+
+def test_without_the_transform_the_pitch_parameter_holds_and_that_is_said(peer, start):
+    parameters = {'camera.base_frame': 'base_link', 'camera.pitch': -0.3, 'cloud.rate': 0.0}
+    start({**parameters, 'camera.pitch_tolerance': 0.0, 'cloud.decimation': 1}, **FLOOR)
+    ground = peer.subscribe(PointCloud2, '/depth/points/ground')
+    status = peer.subscribe(Status, '/zoedepth/status')
+    peer.send_until(lambda: ground)
+    np.testing.assert_allclose(xyz(ground.last) @ FLOOR['plane'][:3], 1.0, atol=1e-3)
+    wait_until(lambda: status and any('base_link' in text for text in status.last.notices))
+
+
+def test_tf_tells_the_pitch(peer, start):
+    tf2_msgs = pytest.importorskip('tf2_msgs.msg', reason='tf2_ros is not on the pip door')
+    pytest.importorskip('tf2_ros')
+    parameters = {'camera.base_frame': 'base_link', 'camera.pitch': 0.4, 'cloud.rate': 0.0}
+    start({**parameters, 'camera.pitch_tolerance': 0.0, 'cloud.decimation': 1}, **FLOOR)
+    static = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    publisher = peer.node.create_publisher(tf2_msgs.TFMessage, '/tf_static', static)
+    # Optical axes in base_link, level: x is right (-y), z ahead (x); then nose down by 0.3.
+    level = np.array([[0, 0, 1], [-1, 0, 0], [0, -1, 0]], float)
+    nod = np.array(
+        [
+            [1, 0, 0],
+            [0, math.cos(-0.3), -math.sin(-0.3)],
+            [0, math.sin(-0.3), math.cos(-0.3)],
+        ]
+    )
+    msg = TransformStamped(child_frame_id='camera_optical')
+    msg.header.frame_id = 'base_link'
+    x, y, z, w = quaternion(level @ nod)
+    turn = msg.transform.rotation
+    turn.x, turn.y, turn.z, turn.w = x, y, z, w
+    publisher.publish(tf2_msgs.TFMessage(transforms=[msg]))
+    status = peer.subscribe(Status, '/zoedepth/status')
+    peer.subscribe(PointCloud2, '/depth/points/ground')
+    pitch = pytest.approx(-0.3, abs=1e-3)
+    peer.send_until(lambda: status and status.last.camera_pitch == pitch)
+    assert status.last.camera_height == pytest.approx(1.0, abs=0.01)
+    peer.node.destroy_publisher(publisher)
+
+
+def quaternion(rotation):
+    """Give x, y, z, w of a rotation whose trace is above -1."""
+    w = 0.5 * math.sqrt(max(0.0, 1.0 + np.trace(rotation)))
+    skew = rotation - rotation.T
+    return (*(float(part) / (4 * w) for part in (skew[2, 1], skew[0, 2], skew[1, 0])), w)

@@ -11,13 +11,8 @@ from std_msgs.msg import Header
 
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.ros.camera import Camera
-from zoedepth_ros.ros.references import (
-    Frames,
-    References,
-    cloud_points,
-    rotation_matrix,
-    scan_points,
-)
+from zoedepth_ros.ros.frames import Frames, rotation_matrix
+from zoedepth_ros.ros.references import References, cloud_points, scan_points
 
 CAMERA = Camera(CameraModel(Intrinsics.from_hfov(64, 48, 1.0)), None)
 # x forward, y left, z up of a base frame, seen from the optical frame
@@ -35,14 +30,10 @@ class FakeNode:
         self.hear = None
 
 
-class FakeFrames(Frames):
-    """Know one transform: 'base' stands 0.1 m behind the camera."""
+class OneTransform:
+    """Know one transform, as tf2_ros.Buffer does: 'base' stands 0.1 m behind the camera."""
 
-    def __init__(self):
-        self._listener = None
-        self._buffer = SimpleNamespace(lookup_transform=self._lookup)
-
-    def _lookup(self, target, source, _):
+    def lookup_transform(self, target, source, _):
         if (source, target) != ('base', 'camera'):
             raise LookupError(source)
         x, y, z, w = BASE_TO_OPTICAL
@@ -62,7 +53,7 @@ def header(frame='camera', sec=5):
 
 def heard(source, msg, picture=None, depth_m=2.0, frames=None):
     node = FakeNode()
-    references = References(node, source, FakeFrames() if frames is None else frames)
+    references = References(node, source, Frames(OneTransform()) if frames is None else frames)
     node.hear(msg)
     depth = np.full((48, 64), depth_m, np.float32)
     return references.ratios(header() if picture is None else picture, depth, CAMERA)
@@ -105,13 +96,9 @@ def test_a_laser_that_sees_a_wall_says_how_far_it_is():
 
 
 def test_points_in_the_cameras_own_frame_need_no_tf():
-    class Nowhere(FakeFrames):
-        def __init__(self):
-            self._buffer = self._listener = None
-
     points = [(0.1 * i, 0.0, 4.0) for i in range(-5, 6)]
-    np.testing.assert_allclose(heard('points', cloud(points), frames=Nowhere()), 2.0)
-    assert heard('points', cloud(points, 'base'), frames=Nowhere()).size == 0
+    np.testing.assert_allclose(heard('points', cloud(points), frames=Frames()), 2.0)
+    assert heard('points', cloud(points, 'base'), frames=Frames()).size == 0
 
 
 def test_a_range_finder_looks_along_its_x():
@@ -125,7 +112,7 @@ def test_what_is_old_unknown_or_heard_already_is_not_compared():
     assert heard('scan', wall_scan(3.1), picture=header(sec=7)).size == 0
     assert heard('scan', wall_scan(3.1, 'elsewhere')).size == 0
     node = FakeNode()
-    references = References(node, 'scan', FakeFrames())
+    references = References(node, 'scan', Frames(OneTransform()))
     node.hear(wall_scan(3.1))
     depth_m = np.full((48, 64), 2.0, np.float32)
     assert references.ratios(header(), depth_m, CAMERA).size > 0
@@ -153,5 +140,13 @@ def test_a_cloud_with_other_fields_or_too_few_bytes_gives_no_points():
 )
 def test_each_source_has_its_topic(source, topic):
     node = FakeNode()
-    References(node, source, FakeFrames())
+    References(node, source, Frames())
     assert node.topic == topic
+
+
+def test_a_level_frame_says_where_up_is_for_the_camera():
+    frames = Frames(OneTransform())
+    np.testing.assert_allclose(frames.up('base', 'camera'), (0.0, -1.0, 0.0), atol=1e-9)
+    assert frames.up('base', 'elsewhere') is None
+    assert Frames().up('base', 'camera') is None
+    assert Frames().up('camera', 'camera') == (0.0, 0.0, 1.0)

@@ -7,6 +7,7 @@ import pytest
 from corridor import BOXES, CEILING, FLOOR, WALLS, Box, Eye, look
 from fake_predictor import FakePredictor
 
+from zoedepth_ros.geometry.ground import up_from_angles
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.geometry.points import depth_to_points
 from zoedepth_ros.geometry.rays import rays
@@ -185,3 +186,16 @@ def test_auto_scales_where_the_weights_name_their_camera_and_the_pictures_is_kno
     assert with_focal(auto, 0.0, camera_known=True).focal_correction == 'off'
     own = settings_from({'camera.training_hfov': 0.9, 'focal_correction': 'warp'})
     assert with_focal(own, 1.2, camera_known=True) is own  # what is said counts
+
+
+def test_where_tf_says_that_up_is_counts_more_than_the_pitch_parameter():
+    settings = settings_from({'camera.pitch': 0.2, 'camera.pitch_tolerance': 0.0})
+    _, points_m = seen(HALL)  # truly -0.15
+    surroundings = Surroundings()
+    surroundings.told_up = up_from_angles(-0.15)
+    assert surroundings.up(settings) == surroundings.told_up  # before there is any ground
+    ground = surroundings.look(points_m, settings, 0.0)
+    assert ground.pitch_rad == pytest.approx(-0.15, abs=1e-6)
+    assert ground.height_m == pytest.approx(0.8, rel=0.01)
+    surroundings.told_up = None  # TF is silent: the parameter holds, and is wrong
+    assert surroundings.look(points_m, settings, 9.0) is None or surroundings.ground.height_m < 0.7

@@ -18,6 +18,7 @@ from zoedepth_ros.inference.result import DepthPredictor
 from . import status
 from .degrade import DegradingPredictor
 from .frame_worker import FrameWorker
+from .frames import Frames, listen
 from .inputs import Inputs
 from .node_parameters import NodeParameters
 from .parameters import NodeSettings, PredictorSettings
@@ -76,6 +77,7 @@ class DepthNode(LifecycleNode):
         self._topics: Publishers | None = None
         self._inputs: Inputs | None = None
         self._references: References | None = None
+        self._frames = Frames()
         self._worker: FrameWorker[Frame] | None = None
         self._enabled = True
         self._active_since_s = 0.0
@@ -113,9 +115,13 @@ class DepthNode(LifecycleNode):
         assert self._processor is not None
         self._worker = FrameWorker(self._processor.process, self._on_work_failed)
         self._inputs = Inputs(self, settings.image_transport, self._on_picture, self._qos_watch)
-        if settings.scale_source in REFERENCES:
-            self._references = References(self, settings.scale_source)
-        self._processor.follow(self._inputs.camera_keeper, self._references)
+        refers = settings.scale_source in REFERENCES
+        self._frames = listen(self) if refers or settings.camera_base_frame else Frames()
+        if settings.camera_base_frame and not self._frames.hears_tf:
+            self.get_logger().warning('no tf2_ros: camera.base_frame is left for camera.pitch')
+        if refers:
+            self._references = References(self, settings.scale_source, self._frames)
+        self._processor.follow(self._inputs.camera_keeper, self._references, self._frames)
         self._active_since_s = time.monotonic()
         self.get_logger().info(f'active: pictures from {self._inputs.image_topic}')
         return super().on_activate(state)
@@ -193,6 +199,8 @@ class DepthNode(LifecycleNode):
         if self._references is not None:
             self._references.destroy()
             self._references = None
+        self._frames.destroy()
+        self._frames = Frames()
         worker, self._worker = self._worker, None
         if worker is not None and not worker.stop(timeout_s) and self.context.ok():
             self.get_logger().warning(f'the present frame takes more than {timeout_s} s')

@@ -20,6 +20,7 @@ from zoedepth_ros.msg import Domain
 from zoedepth_ros.output.color import depth_to_bgr
 
 from .camera import Camera
+from .frames import Frames
 from .messages import CloudWriter, ImageWriter, laser_scan, write_bgr, write_depth
 from .parameters import NodeSettings
 from .postprocess import depth_for_points, gated, sky_removed
@@ -61,6 +62,10 @@ class Outputs:
         self._range_m = np.inf  # what the head in use was taught
         self.references: References | None = None
         """Another sensor to compare distances with, when scale.source names one."""
+        self.frames: Frames | None = None
+        """Whom to ask where up is, when camera.base_frame names a level frame."""
+        self.lacks_up = False
+        """Whether TF did not know where up is for the last picture."""
         self.network_width = 512
         """Columns the network sees [px]; the fewer, the wider its edges."""
 
@@ -79,6 +84,7 @@ class Outputs:
         camera: None leaves out what needs one.  now_s: the node's clock when the picture came
         [s].  A message is valid until the next frame.
         """
+        self._ask_up(header.frame_id, settings)
         factor = np.float32(self._scaling.factor(result, rgb, camera, settings, now_s))
         seen_m, uncertainty_m = result.depth_m, result.uncertainty_m
         if factor != 1.0:
@@ -157,6 +163,13 @@ class Outputs:
     def _calibrates(self, settings: NodeSettings, now_s: float) -> bool:
         by_height = settings.scale_source == 'height' and settings.camera_height_m > 0.0
         return (by_height or self.references is not None) and self._calibration.is_due(now_s)
+
+    def _ask_up(self, frame_id: str, at: NodeSettings) -> None:
+        """Ask TF where up is for this picture; without an answer camera.pitch holds."""
+        asked = self.frames is not None and bool(at.camera_base_frame)
+        told = self.frames.up(at.camera_base_frame, frame_id) if asked and self.frames else None
+        self.surroundings.told_up = told
+        self.lacks_up = asked and told is None
 
     def _look(self, points_m: Map, at: NodeSettings, now_s: float, *, calibrate: bool) -> None:
         """Find the ground, and what it says about the scale."""

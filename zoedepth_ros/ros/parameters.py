@@ -378,10 +378,17 @@ class NodeSettings:
         low=0.0,
         high=100.0,
     )
+    camera_base_frame: str = _parameter(
+        'camera.base_frame',
+        '',
+        'Frame whose z axis is up, such as base_link: TF tells the pitch and roll of the camera; '
+        'empty: camera.pitch does.',
+        changeable='inactive',
+    )
     camera_pitch_rad: float = _parameter(
         'camera.pitch',
         0.0,
-        'Angle of the optical axis above the horizon [rad].',
+        'Angle of the optical axis above the horizon, where TF does not tell it [rad].',
         low=-1.5,
         high=1.5,
     )

@@ -22,6 +22,7 @@ from zoedepth_ros.inference.result import AUTO, DepthPredictor, DepthResult
 from .camera import Camera, CameraKeeper, CameraUnknown
 from .conversions import ConversionError, rgb_from_compressed, rgb_from_image
 from .degrade import DegradingPredictor
+from .frames import Frames
 from .outputs import Outputs, domain
 from .parameters import NodeSettings
 from .publishers import Publishers
@@ -108,6 +109,9 @@ class FrameProcessor:
     def notices(self) -> tuple[str, ...]:
         """What is not as it should be, in words."""
         told = self.predictor.notices if isinstance(self.predictor, DegradingPredictor) else ()
+        if self._outputs.lacks_up:
+            base = self._settings().camera_base_frame
+            told = (*told, f'TF does not tell where {base} is: camera.pitch is taken instead')
         if self._camera_lacks:
             seen = 'depth is as through the training camera, its scale is a guess'
             return (*told, f'no usable camera_info and no camera.hfov: {seen}')
@@ -125,10 +129,15 @@ class FrameProcessor:
         """Ask for the network as it was asked for; False when nothing lacks."""
         return isinstance(self.predictor, DegradingPredictor) and self.predictor.recover()
 
-    def follow(self, camera_keeper: CameraKeeper, references: References | None = None) -> None:
-        """Take intrinsics and distances to compare with from here from now on."""
+    def follow(
+        self,
+        camera_keeper: CameraKeeper,
+        references: References | None = None,
+        frames: Frames | None = None,
+    ) -> None:
+        """Take intrinsics, distances to compare with and where up is from here from now on."""
         self._camera_keeper = camera_keeper
-        self._outputs.references = references
+        self._outputs.references, self._outputs.frames = references, frames
 
     def drop(self, reason: str, message: str) -> None:
         """Count what cannot be published and warn about it now and then."""

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from rclpy.node import Node
-from rclpy.time import Time
 from sensor_msgs.msg import LaserScan, PointCloud2, PointField, Range
 
 from zoedepth_ros.geometry.scale import ratio_in_cone, ratios_at_points
 
 from . import qos
 from .camera import Camera
+from .frames import Frames
 
 TOPICS: dict[str, Any] = {
     'scan': ('reference/scan', LaserScan),
@@ -32,46 +32,12 @@ Ratios = NDArray[np.floating]
 NO_RATIOS: Ratios = np.empty(0)
 
 
-class Frames:
-    """Take points from one frame to another; without tf2_ros only where they are the same."""
-
-    def __init__(self, node: Node) -> None:
-        """Listen to TF where tf2_ros is installed."""
-        self._buffer: Any = None
-        self._listener: Any = None
-        try:
-            from tf2_ros import Buffer, TransformListener
-        except ImportError:
-            return
-        self._buffer = Buffer()
-        self._listener = TransformListener(self._buffer, node)
-
-    def bring(self, points_m: Points, source: str, target: str) -> Points | None:
-        """Give points (n, 3) in the target frame; None when nobody knows the way."""
-        if source == target:
-            return points_m
-        if self._buffer is None:
-            return None
-        try:
-            transform = self._buffer.lookup_transform(target, source, Time()).transform
-        except Exception:  # tf2's own errors share no base class that every version exports
-            return None
-        at, turn = transform.translation, transform.rotation
-        rotation = rotation_matrix(turn.x, turn.y, turn.z, turn.w)
-        return (points_m @ rotation.T + (at.x, at.y, at.z)).astype(np.float32)
-
-    def destroy(self) -> None:
-        """Stop listening."""
-        if self._listener is not None:
-            self._listener.unregister()
-
-
 class References:
     """Keep the newest message of the sensor that scale.source names."""
 
-    def __init__(self, node: Node, source: str, frames: Frames | None = None) -> None:
+    def __init__(self, node: Node, source: str, frames: Frames) -> None:
         """Subscribe; source: 'scan', 'points' or 'range'."""
-        self._node, self._frames = node, Frames(node) if frames is None else frames
+        self._node, self._frames = node, frames
         self._msg: Any = None
         topic, kind = TOPICS[source]
         self._subscription = node.create_subscription(
@@ -85,7 +51,6 @@ class References:
     def destroy(self) -> None:
         """Unsubscribe."""
         self._node.destroy_subscription(self._subscription)
-        self._frames.destroy()
 
     def ratios(self, header: Any, depth_m: NDArray[np.float32], camera: Camera) -> Ratios:
         """Give true over measured depth where the sensor and the picture see the same, (k,).
@@ -148,15 +113,6 @@ def cloud_points(msg: Any) -> Points:
     table = np.frombuffer(msg.data, kind, count)
     points_m = np.stack([table[name] for name in 'xyz'], axis=-1).astype(np.float32)
     return points_m[np.isfinite(points_m).all(axis=1)]
-
-
-def rotation_matrix(x: float, y: float, z: float, w: float) -> NDArray[np.float64]:
-    """Give the rotation of a unit quaternion, (3, 3)."""
-    return np.array([
-        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-    ])  # fmt: skip
 
 
 def seconds(stamp: Any) -> float:

@@ -22,6 +22,7 @@ KEPT_S = 2.0
 SAME_UP = 3e-3  # rad: a scan is prepared anew when up has moved by more
 
 Map = NDArray[np.float32]
+Up = tuple[float, float, float]
 
 
 class Clouds(NamedTuple):
@@ -43,6 +44,8 @@ class Surroundings:
     def __init__(self) -> None:
         self.ground: Ground | None = None
         """The plane found last; None before the first, or when it was too long ago."""
+        self.told_up: Up | None = None
+        """Where up is as TF tells it; None for camera.pitch."""
         self._found_s = 0.0
         self._scan: tuple[Map, tuple[int, ...], HeightScan] | None = None
 
@@ -52,7 +55,7 @@ class Surroundings:
         What is used from then on is `ground`: the fit, or for a while the last one, or where the
         parameters say that the camera is.
         """
-        up = up_from_angles(settings.camera_pitch_rad)
+        up = self._expected_up(settings)
         found = fit_ground(points_m, up=up, tolerance_rad=settings.camera_pitch_tolerance_rad)
         if found is not None and found.confidence >= TRUSTED_CONFIDENCE:
             self.ground, self._found_s = found, now_s
@@ -63,11 +66,9 @@ class Surroundings:
             self.ground = Ground(up, settings.camera_height_m, 0.0)
         return None
 
-    def up(self, settings: NodeSettings) -> tuple[float, float, float]:
-        """Give where up is: by the ground found last, or by the parameters."""
-        if self.ground is not None:
-            return self.ground.up
-        return up_from_angles(settings.camera_pitch_rad)
+    def up(self, settings: NodeSettings) -> Up:
+        """Give where up is: by the ground found last, by TF, or by the parameters."""
+        return self._expected_up(settings) if self.ground is None else self.ground.up
 
     def clouds(
         self, points_m: Map, depth_m: Map, rays: Map, settings: NodeSettings
@@ -91,6 +92,11 @@ class Surroundings:
         if kept is None or kept[0] is not rays or kept[1] != direction:
             kept = self._scan = rays, direction, HeightScan.from_rays(rays, up)
         return kept[2]
+
+    def _expected_up(self, settings: NodeSettings) -> Up:
+        if self.told_up is not None:
+            return self.told_up
+        return up_from_angles(settings.camera_pitch_rad)
 
 
 def band_of(settings: NodeSettings) -> Band:
