@@ -68,7 +68,11 @@ ONLY = {
 }  # fmt: skip
 # Modules of the ROS room that need no ROS and serve recordings of it as well.
 SHARED = {
-    'recordings': ('zoedepth_ros.ros.conversions', 'zoedepth_ros.ros.rates'),
+    'recordings': (
+        'zoedepth_ros.ros.camera_info',
+        'zoedepth_ros.ros.conversions',
+        'zoedepth_ros.ros.rates',
+    ),
     'cli': ('zoedepth_ros.ros.live_pictures',),
 }
 EXCEPTIONS = {

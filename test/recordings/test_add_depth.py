@@ -131,11 +131,11 @@ def test_pictures_before_the_first_camera_info_have_points_too(tmp_path):
 
 
 def test_millimetres_are_zero_where_16_bits_do_not_reach(tmp_path):
-    depth_m = np.tile(np.float32([0.0004, 1.2345, 65.535, 65.6, np.nan, 3.0, 3.0, 3.0]), (48, 8))
+    depth_m = np.tile(np.float32([0.0004, 1.2346, 65.535, 65.6, np.nan, 3.0, 3.0, 3.0]), (48, 8))
     source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(1))
     convert(source, tmp_path / 'out.mcap', FakePredictor(depth_m), encoding='16UC1', points=False)
     (depth,) = bags.messages_of(tmp_path / 'out.mcap', '/depth/image')
-    assert depth.data.view('<u2')[:6].tolist() == [0, 1234, 65535, 0, 0, 3000]
+    assert depth.data.view('<u2')[:6].tolist() == [0, 1235, 65535, 0, 0, 3000]
     assert bags.messages_of(tmp_path / 'out.mcap', '/depth/points') == []
 
 

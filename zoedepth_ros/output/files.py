@@ -63,15 +63,24 @@ def write_picture(path: str | PathLike[str], bgr: NDArray[np.uint8]) -> None:
 def write_depth_png(path: str | PathLike[str], depth_m: NDArray[np.float32]) -> int:
     """Write depth (H, W) [m] as 16-bit PNG in millimetres and return how many pixels were too far.
 
-    0 means unknown: NaN, infinite and non-positive depth, and everything beyond 65.535 m, which 16
-    bits do not hold. Those last ones are the count that is returned, never a wrapped number.
+    0 means unknown, as in `to_millimetres`.
+    """
+    mm, too_far = to_millimetres(depth_m)
+    _write_encoded(Path(path), mm)
+    return too_far
+
+
+def to_millimetres(depth_m: NDArray[np.float32]) -> tuple[NDArray[np.uint16], int]:
+    """Give depth (H, W) [m] in whole millimetres, and how many pixels were too far for 16 bits.
+
+    0 means unknown: NaN, infinite and non-positive depth, and everything beyond 65.535 m. Those
+    last ones are the count, never a wrapped number.
     """
     known = np.isfinite(depth_m) & (depth_m > 0)
     mm = np.rint(np.where(known, depth_m, 0.0).astype(np.float64) * 1000.0)
     too_far = mm > np.iinfo(np.uint16).max
     mm[too_far] = 0
-    _write_encoded(Path(path), mm.astype(np.uint16))
-    return int(np.count_nonzero(too_far))
+    return mm.astype(np.uint16), int(np.count_nonzero(too_far))
 
 
 def read_depth_png(path: str | PathLike[str]) -> NDArray[np.float32]:

@@ -8,16 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.geometry.intrinsics import (
-    CameraError,
-    CameraModel,
-    Intrinsics,
-    Roi,
-    camera_from_calibration,
-)
+from zoedepth_ros.geometry.intrinsics import CameraError, CameraModel, Intrinsics
 from zoedepth_ros.geometry.points import decimate
 from zoedepth_ros.geometry.rays import rays
 from zoedepth_ros.recordings.cdr import CAMERA_INFO, REGION_OF_INTEREST, make
+from zoedepth_ros.ros.camera_info import camera_model, fields_at, fields_of, is_calibrated
 
 
 class Camera:
@@ -67,7 +62,7 @@ class CameraTracker:
 
     def _make(self, height: int, width: int) -> Camera | None:
         info = self._info
-        if info is None or info.k[0] == 0.0:
+        if not is_calibrated(info):
             if self._hfov_rad > 0.0:
                 intrinsics = Intrinsics.from_hfov(width, height, self._hfov_rad)
                 return Camera(CameraModel(intrinsics), info_from_intrinsics(intrinsics))
@@ -75,7 +70,7 @@ class CameraTracker:
                 self.trouble = 'the camera is not calibrated (K[0] of camera_info is 0)'
             return None
         try:
-            model = _model(info, height, width, self._rectified)
+            model = camera_model(info, height, width, rectified=self._rectified)
             return Camera(model, _info_at(info, height, width))
         except CameraError as error:
             self.trouble = f'camera_info: {error}'
@@ -84,63 +79,16 @@ class CameraTracker:
 
 def info_from_intrinsics(intrinsics: Intrinsics) -> Any:
     """Make the CameraInfo of a camera without distortion; without header."""
-    return make(
-        CAMERA_INFO,
-        header=None,
-        height=intrinsics.height,
-        width=intrinsics.width,
-        distortion_model='plumb_bob',
-        d=np.zeros(5),
-        k=intrinsics.matrix().ravel(),
-        r=np.eye(3).ravel(),
-        p=np.column_stack((intrinsics.matrix(), np.zeros(3))).ravel(),
-        binning_x=0,
-        binning_y=0,
-        roi=_no_roi(do_rectify=False),
-    )
-
-
-def _model(info: Any, height: int, width: int, rectified: bool) -> CameraModel:
-    roi = info.roi
-    return camera_from_calibration(
-        k=info.k,
-        d=info.d,
-        p=info.p,
-        distortion_model=info.distortion_model,
-        width=info.width,
-        height=info.height,
-        image_width=width,
-        image_height=height,
-        rectified=rectified,
-        binning_x=info.binning_x,
-        binning_y=info.binning_y,
-        roi=Roi(roi.x_offset, roi.y_offset, roi.width, roi.height),
-    )
+    roi = _no_roi(do_rectify=False)
+    fields = fields_of(intrinsics)
+    return make(CAMERA_INFO, header=None, binning_x=0, binning_y=0, roi=roi, **fields)
 
 
 def _info_at(info: Any, height: int, width: int) -> Any:
     """Give a CameraInfo as it is, or for the picture's size where that is another one."""
-    seen = (
-        (info.roi.height or info.height) // max(1, info.binning_y),
-        (info.roi.width or info.width) // max(1, info.binning_x),
-    )
-    if seen == (height, width):
-        return info
-    p = np.array(info.p, np.float64).reshape(3, 4)
-    if p[0, 0] != 0.0:
-        flat = _model(info, height, width, True).intrinsics
-        # A stereo baseline in pixels scales along.
-        p[:2, 3] *= flat.fx_px / p[0, 0], flat.fy_px / p[1, 1]
-        p[:, :3] = flat.matrix()
-    return replace(
-        info,
-        height=height,
-        width=width,
-        k=_model(info, height, width, False).intrinsics.matrix().ravel(),
-        p=p.ravel(),
-        binning_x=0,
-        binning_y=0,
-        roi=_no_roi(do_rectify=info.roi.do_rectify),
+    changes = fields_at(info, height, width)
+    return (
+        replace(info, roi=_no_roi(do_rectify=info.roi.do_rectify), **changes) if changes else info
     )
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.filters import flying_pixels
-from zoedepth_ros.geometry.points import decimate, depth_to_points
+from zoedepth_ros.geometry.points import decimate, depth_to_points, pack_rgb
+from zoedepth_ros.output.files import to_millimetres
 from zoedepth_ros.recordings.camera import Camera
 from zoedepth_ros.recordings.cdr import DOMAIN, IMAGE, POINT_CLOUD, POINT_FIELD, make
 
@@ -23,9 +24,7 @@ def depth_image(header: Any, depth_m: NDArray[np.float32], encoding: str) -> Any
     """Make an Image of depth (H, W): 32FC1 in metres, 16UC1 in millimetres with 0 for unknown."""
     if encoding == '32FC1':
         return _image(header, depth_m, encoding)
-    mm = np.rint(depth_m * np.float32(1000.0))
-    known = (mm >= 1.0) & (mm <= 65535.0)  # false for NaN
-    return _image(header, np.where(known, mm, 0.0).astype(np.uint16), encoding)
+    return _image(header, to_millimetres(depth_m)[0], encoding)
 
 
 def domain(
@@ -65,8 +64,9 @@ def cloud(
     height, width = points_m.shape[:2]
     values = np.empty((height, width, 4), np.float32)
     values[..., :3] = points_m
-    red, green, blue = np.moveaxis(decimate(rgb, step).astype(np.uint32), -1, 0)
-    values.view(np.uint32)[..., 3] = red << 16 | green << 8 | blue  # as PCL and rviz read it
+    colors = np.empty((height, width), np.uint32)
+    pack_rgb(np.ascontiguousarray(decimate(rgb, step)), colors)
+    values.view(np.uint32)[..., 3] = colors
     return make(
         POINT_CLOUD,
         header=header,

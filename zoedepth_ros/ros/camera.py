@@ -9,15 +9,11 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo
 
 from zoedepth_ros.geometry.canonical import CanonicalWarp
-from zoedepth_ros.geometry.intrinsics import (
-    CameraError,
-    CameraModel,
-    Intrinsics,
-    camera_from_calibration,
-)
+from zoedepth_ros.geometry.intrinsics import CameraError, CameraModel, Intrinsics
 from zoedepth_ros.geometry.rays import rays
 from zoedepth_ros.geometry.scan import BandScan
 
+from .camera_info import camera_model, fields_at, fields_of, is_calibrated
 from .parameters import NodeSettings
 
 
@@ -120,7 +116,7 @@ class CameraKeeper:
 
 
 def _make_camera(msg: Any, height: int, width: int, hfov_rad: float, rectified: bool) -> Camera:
-    calibrated = msg is not None and msg.k[0] != 0.0
+    calibrated = is_calibrated(msg)
     if not calibrated and hfov_rad > 0.0:
         intrinsics = Intrinsics.from_hfov(width, height, hfov_rad)
         return Camera(CameraModel(intrinsics), info_from_intrinsics(intrinsics), assumed=True)
@@ -135,28 +131,10 @@ def _make_camera(msg: Any, height: int, width: int, hfov_rad: float, rectified: 
             'calibrate it or set camera.hfov',
         )
     try:
-        model = _model(msg, height, width, rectified)
+        model = camera_model(msg, height, width, rectified=rectified)
         return Camera(model, _info_at(msg, height, width))
     except CameraError as error:
         raise CameraUnknown('unusable camera_info', f'camera_info: {error}') from None
-
-
-def _model(msg: Any, height: int, width: int, rectified: bool) -> CameraModel:
-    roi = msg.roi
-    return camera_from_calibration(
-        k=msg.k,
-        d=msg.d,
-        p=msg.p,
-        distortion_model=msg.distortion_model,
-        width=msg.width,
-        height=msg.height,
-        image_width=width,
-        image_height=height,
-        rectified=rectified,
-        binning_x=msg.binning_x,
-        binning_y=msg.binning_y,
-        roi=(roi.x_offset, roi.y_offset, roi.width, roi.height),
-    )
 
 
 def _info_at(msg: Any, height: int, width: int) -> Any:
@@ -173,40 +151,17 @@ def _info_at(msg: Any, height: int, width: int) -> Any:
         binning_y=msg.binning_y,
         roi=msg.roi,
     )
-    seen = (
-        (msg.roi.height or msg.height) // max(1, msg.binning_y),
-        (msg.roi.width or msg.width) // max(1, msg.binning_x),
-    )
-    if seen == (height, width):
-        return info
-    raw = _model(msg, height, width, False).intrinsics
-    info.height, info.width = height, width
-    info.k = raw.matrix().ravel()
-    if msg.p[0] != 0.0:
-        flat = _model(msg, height, width, True).intrinsics
-        p = np.zeros((3, 4))
-        p[:, :3] = flat.matrix()
-        p[0, 3] = msg.p[3] * flat.fx_px / msg.p[0]  # a stereo baseline in pixels scales along
-        p[1, 3] = msg.p[7] * flat.fy_px / msg.p[5]
-        info.p = p.ravel()
-    info.binning_x = info.binning_y = 0
-    info.roi = type(msg.roi)(do_rectify=msg.roi.do_rectify)
+    changes = fields_at(msg, height, width)
+    for name, value in changes.items():
+        setattr(info, name, value)
+    if changes:
+        info.roi = type(msg.roi)(do_rectify=msg.roi.do_rectify)
     return info
 
 
 def info_from_intrinsics(intrinsics: Intrinsics) -> Any:
     """Make the CameraInfo of a camera without distortion."""
-    p = np.zeros((3, 4))
-    p[:, :3] = intrinsics.matrix()
-    return CameraInfo(
-        height=intrinsics.height,
-        width=intrinsics.width,
-        distortion_model='plumb_bob',
-        d=[0.0] * 5,
-        k=intrinsics.matrix().ravel(),
-        r=np.eye(3).ravel(),
-        p=p.ravel(),
-    )
+    return CameraInfo(**fields_of(intrinsics))
 
 
 def _content(msg: Any) -> object:
