@@ -14,6 +14,7 @@ from zoedepth_ros.geometry.canonical import RANGE_M
 from zoedepth_ros.geometry.filters import widest_ramp_px
 from zoedepth_ros.geometry.points import decimate, depth_to_points, every
 from zoedepth_ros.geometry.scratch import Scratch
+from zoedepth_ros.geometry.temporal import TemporalCheck
 from zoedepth_ros.inference.head_policy import HeadPolicy
 from zoedepth_ros.inference.result import DepthResult
 from zoedepth_ros.msg import Domain
@@ -59,6 +60,7 @@ class Outputs:
         self._parts = CloudWriter(color=False)
         self._calibration = RateLimiter(CALIBRATION_RATE_HZ)
         self._scratch = Scratch()
+        self._temporal: TemporalCheck | None = None
         self._range_m = np.inf  # what the head in use was taught
         self.references: References | None = None
         """Another sensor to compare distances with, when scale.source names one."""
@@ -104,6 +106,7 @@ class Outputs:
         if 'depth/uncertainty' in topics:
             np.copyto(self._uncertainty.pixels(*depth_m.shape), uncertainty_m)
             yield 'depth/uncertainty', self._uncertainty.message(header)
+        self._follow(depth_m, result.head, settings, now_s)
         if camera is not None:
             self._range_m = float(factor) * RANGE_M[result.head]
             yield from self._in_space(plan, header, rgb, depth_m, camera, settings, now_s)
@@ -154,15 +157,39 @@ class Outputs:
     def _lent(self, name: str, like: Map) -> Map:
         return self._scratch.array(name, like.shape)
 
-    def _for_points(self, depth_m: Map, at: NodeSettings, steps: tuple[int, int] = (1, 1)) -> Map:
-        """Give filtered depth of every n-th row and column; valid until the next call."""
+    def _for_points(
+        self,
+        depth_m: Map,
+        at: NodeSettings,
+        steps: tuple[int, int] = (1, 1),
+        rows: slice = slice(None),
+    ) -> Map:
+        """Give filtered depth of every n-th row and column; valid until the next call.
+
+        rows: those of the picture that depth_m holds.
+        """
+        held = self._temporal.held(steps, rows) if self._temporal is not None else None
         return depth_for_points(
-            depth_m, at, self.network_width, self._range_m, steps=steps, scratch=self._scratch
+            depth_m,
+            at,
+            self.network_width,
+            self._range_m,
+            steps=steps,
+            held=held,
+            scratch=self._scratch,
         )
 
     def _calibrates(self, settings: NodeSettings, now_s: float) -> bool:
         by_height = settings.scale_source == 'height' and settings.camera_height_m > 0.0
         return (by_height or self.references is not None) and self._calibration.is_due(now_s)
+
+    def _follow(self, depth_m: Map, head: str, at: NodeSettings, now_s: float) -> None:
+        """Show the temporal check this picture's depth, if there is such a check."""
+        if not at.filter_temporal:
+            self._temporal = None
+            return
+        self._temporal = TemporalCheck() if self._temporal is None else self._temporal
+        self._temporal.take(depth_m, head, now_s)
 
     def _ask_up(self, frame_id: str, at: NodeSettings) -> None:
         """Ask TF where up is for this picture; without an answer camera.pitch holds."""
@@ -236,10 +263,13 @@ class Outputs:
         band = camera.band(at.scan_rows)
         margin_px = widest_ramp_px(depth_m.shape[1]) + 1
         top = max(0, band.first_row - margin_px)
-        strip_m = depth_m[top : band.first_row + len(band.columns) + margin_px]
+        rows = slice(top, band.first_row + len(band.columns) + margin_px)
+        strip_m = depth_m[rows]
         limits_m = (at.depth_min_m, at.scan_range_max_m)
         ranges_m = replace(band, first_row=band.first_row - top).ranges(
-            self._for_points(strip_m, at), range_min_m=limits_m[0], range_max_m=limits_m[1]
+            self._for_points(strip_m, at, rows=rows),
+            range_min_m=limits_m[0],
+            range_max_m=limits_m[1],
         )
         return _in_frame(laser_scan(header, band, ranges_m, limits_m), at.scan_frame_id)
 

@@ -263,6 +263,11 @@ class NodeSettings:
         low=0.0,
         high=_MAX_RANGE_M,
     )
+    filter_temporal: bool = _parameter(
+        'filter.temporal',
+        False,
+        'Hold a point back for one picture unless the picture before had one at about its depth.',
+    )
     filter_sky: bool = _parameter(
         'filter.sky',
         True,

@@ -42,13 +42,15 @@ def depth_for_points(
     head_range_m: float = np.inf,
     *,
     steps: tuple[int, int] = (1, 1),
+    held: NDArray[np.bool_] | None = None,
     scratch: Scratch | None = None,
 ) -> Map:
     """Give depth (H, W) for points: NaN too near or at an edge, +inf beyond the range.
 
     network_width: columns the network sees; the fewer, the wider its edges.  head_range_m: depth
     beyond which the head was never taught.  steps: give every n-th row and column only, as
-    `decimate` keeps them.  scratch: the result is valid until its next use.
+    `decimate` keeps them.  held: what else is left out, at that size.  scratch: the result is
+    valid until its next use.
     """
     limits_m = (settings.depth_max_m, settings.cloud_max_range_m, head_range_m)
     farthest_m = min(limit for limit in limits_m if limit > 0.0)
@@ -61,6 +63,8 @@ def depth_for_points(
     lent.put(out_m, mask, np.inf)
     np.greater_equal(few_m, np.float32(settings.depth_min_m), out=mask)  # false for NaN
     np.logical_not(mask, out=mask)
+    if held is not None:
+        np.logical_or(mask, held, out=mask)
     if settings.filter_edge:
         edges = flying_pixels(depth_m, network_width=network_width, steps=steps, scratch=lent)
         np.logical_or(mask, edges, out=mask)
