@@ -54,7 +54,7 @@ ONLY = {
     frozenset({
         'rclpy', 'cv_bridge', 'sensor_msgs', 'sensor_msgs_py', 'std_msgs', 'std_srvs',
         'diagnostic_msgs', 'geometry_msgs', 'lifecycle_msgs', 'rcl_interfaces', 'nav_msgs',
-        'builtin_interfaces', 'rosidl_runtime_py', 'tf2_ros', 'launch', 'launch_ros',
+        'builtin_interfaces', 'rosidl_runtime_py', 'tf2_ros', 'launch', 'launch_ros', 'bond',
     }): ('ros', 'benchmark.node'),
     frozenset({
         'socket', 'ssl', 'urllib.request', 'urllib.error', 'http.client', 'requests', 'httpx',

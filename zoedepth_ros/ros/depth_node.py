@@ -19,6 +19,7 @@ from . import status
 from .degrade import DegradingPredictor
 from .frame_worker import FrameWorker
 from .frames import Frames, listen
+from .heartbeat import Heartbeat
 from .inputs import Inputs
 from .node_parameters import NodeParameters
 from .parameters import NodeSettings, PredictorSettings
@@ -84,6 +85,7 @@ class DepthNode(LifecycleNode):
         self._node_parameters = NodeParameters(self, self._is_active, self._why_unfit)
         # Not the node's clock: with use_sim_time and no /clock yet it stands still.
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._heartbeat = Heartbeat(self, self._steady)
         self._reporter = StatusReporter(
             self, self._condition, self._statistics, lambda: self._node_parameters.settings
         )
@@ -123,6 +125,7 @@ class DepthNode(LifecycleNode):
             self._references = References(self, settings.scale_source, self._frames)
         self._processor.follow(self._inputs.camera_keeper, self._references, self._frames)
         self._active_since_s = time.monotonic()
+        self._heartbeat.start()
         self.get_logger().info(f'active: pictures from {self._inputs.image_topic}')
         return super().on_activate(state)
 
@@ -193,6 +196,7 @@ class DepthNode(LifecycleNode):
             self.get_logger().warning(f'not the released weights: {predictor.trained_on}')
 
     def _stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
+        self._heartbeat.stop()
         if self._inputs is not None:
             self._inputs.destroy()
             self._inputs = None
