@@ -46,7 +46,7 @@ PARTS: Mapping[str, str] = MappingProxyType(
     {
         'network': 'zoedepth_ros.benchmark.network',
         'size': 'zoedepth_ros.benchmark.size',
-        'node': 'zoedepth_ros.benchmark.node',
+        'node': 'zoedepth_ros.benchmark.node.measure',
     }
 )
 """Part -> the module whose `measure(settings)` makes its section; imported when asked for."""

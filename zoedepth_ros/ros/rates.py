@@ -89,6 +89,12 @@ class Window:
         with self._lock:
             self._values.append(value)
 
+    @property
+    def last(self) -> float:
+        """The newest value; NaN before the first."""
+        with self._lock:
+            return self._values[-1] if self._values else float('nan')
+
     def median_and_p95(self) -> tuple[float, float]:
         """Give both; NaN before the first value."""
         with self._lock:

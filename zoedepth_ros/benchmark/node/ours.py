@@ -1,0 +1,64 @@
+"""A process: the real node with a stand-in for the network, telling the times of every frame."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from zoedepth_ros.benchmark.node import log
+from zoedepth_ros.benchmark.node.scene import DrawnDepth
+from zoedepth_ros.ros.main import end, run
+from zoedepth_ros.ros.parameters import PredictorSettings
+from zoedepth_ros.ros.processor import Frame, FrameProcessor
+from zoedepth_ros.ros.publishers import Publishers
+from zoedepth_ros.ros.statistics import STAGES
+
+
+def main() -> None:
+    """Run as `python -m … FOLDER SIZES --ros-args …`."""
+    folder, sizes = Path(sys.argv[1]), [(h, w) for h, w in json.loads(sys.argv[2])]
+    predictor = DrawnDepth(folder, sizes)
+    _tell_times(predictor)
+
+    def make_predictor(settings: PredictorSettings) -> DrawnDepth:
+        return predictor
+
+    end(run(make_predictor, sys.argv))
+
+
+def _tell_times(predictor: DrawnDepth) -> None:
+    """Put a clock around the work on a frame and around every publish."""
+    process, send = FrameProcessor.process, Publishers.send
+    sent_s: dict[str, float] = {}
+
+    def timed_send(self: Publishers, topic: str, msg: Any) -> None:
+        sent_s[topic] = time.monotonic()
+        send(self, topic, msg)
+
+    def timed_process(self: FrameProcessor, frame: Frame) -> None:
+        sent_s.clear()
+        process(self, frame)
+        done_s = time.monotonic()
+        windows = self._statistics.stages_ms
+        stages_ms = {name: windows[name].last for name in STAGES}
+        log.write(
+            log.Frame(
+                stamp_ns=log.stamp_ns(frame.msg),
+                called_s=frame.arrived_monotonic_s,
+                done_s=done_s,
+                network_s=predictor.took_s,
+                sent_s=sent_s,
+                stages_ms=stages_ms,
+                cpu_s=log.cpu_s(),
+            )
+        )
+
+    Publishers.send = timed_send  # type: ignore[method-assign]
+    FrameProcessor.process = timed_process  # type: ignore[method-assign]
+
+
+if __name__ == '__main__':
+    main()

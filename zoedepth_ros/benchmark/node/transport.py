@@ -1,0 +1,62 @@
+"""The environments that processes are started in: as the package ships it, and as it comes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from zoedepth_ros.ros.environment import (
+    OLD_PROFILE_VARIABLE,
+    PROFILE_VARIABLE,
+    allocator_environment,
+    local_profile,
+    profile_environment,
+)
+
+LARGEST_SEGMENT_BYTES = 32 * 2**20
+SMALLEST_SEGMENT_BYTES = 20 * 2**20  # a coloured cloud of 1280 x 720 points, and its depth image
+SHIPPED, PLAIN = 'shipped', 'plain'
+
+
+def shipped(folder: Path, processes: int) -> dict[str, str]:
+    """Give the environment of the launch files: transport profile and allocator.
+
+    folder: where a copy of the profile is left whose shared memory is small enough for all of the
+    processes.  Raises OSError when there is too little of it.
+    """
+    free_bytes = shutil.disk_usage('/dev/shm').free
+    segment_bytes = min(LARGEST_SEGMENT_BYTES, free_bytes // (processes + 1))
+    if segment_bytes < SMALLEST_SEGMENT_BYTES:
+        raise OSError(
+            f'/dev/shm has {free_bytes // 2**20} MB free, too little for {processes} processes '
+            'and their pictures; in a container: docker run --shm-size=512m'
+        )
+    profile = folder / 'fastdds.xml'
+    profile.write_text(local_profile(_profile().read_text(), segment_bytes))
+    bare = plain()
+    return {**bare, **allocator_environment(bare), **profile_environment(str(profile), bare)}
+
+
+def plain() -> dict[str, str]:
+    """Give this process's environment without what the package recommends."""
+    ours = {PROFILE_VARIABLE, OLD_PROFILE_VARIABLE}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ours and not name.startswith('MALLOC_')
+    }
+    return {
+        **kept,
+        'ROS_DOMAIN_ID': str(1 + os.getpid() % 100),
+        'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
+    }
+
+
+def _profile() -> Path:
+    """Find the transport profile, in an installed package or beside the sources."""
+    for folder in Path(__file__).resolve().parents:
+        for place in ('share/zoedepth_ros/config', 'config'):
+            if (folder / place / 'fastdds.xml').is_file():
+                return folder / place / 'fastdds.xml'
+    raise FileNotFoundError('config/fastdds.xml of this package is not installed')
