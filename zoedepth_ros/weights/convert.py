@@ -19,7 +19,7 @@ from zoedepth_ros.weights.official import (
     official_dead,
     official_rules,
 )
-from zoedepth_ros.weights.rules import convert
+from zoedepth_ros.weights.rules import convert, invert
 
 Format = Literal['official', 'hugging_face', 'midas', 'own']
 Architecture = Literal['N', 'K', 'NK', 'relative']
@@ -110,6 +110,11 @@ def from_official(state_dict: Mapping[str, Tensor], config: ModelConfig) -> dict
 def from_hugging_face(state_dict: Mapping[str, Tensor], config: ModelConfig) -> dict[str, Tensor]:
     """Rename the tensors of Intel/zoedepth-*; WeightsError lists those missing or unknown."""
     return convert(state_dict, hugging_face_rules(config), hugging_face_dead())
+
+
+def to_hugging_face(state_dict: Mapping[str, Tensor], config: ModelConfig) -> dict[str, Tensor]:
+    """Name our tensors as transformers' ZoeDepth does; without those that have no effect there."""
+    return invert(state_dict, hugging_face_rules(config))
 
 
 def from_midas(state_dict: Mapping[str, Tensor], config: ModelConfig) -> dict[str, Tensor]:

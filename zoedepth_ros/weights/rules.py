@@ -77,3 +77,15 @@ def _merged(rule: Rule, state_dict: Mapping[str, Tensor]) -> Tensor:
             f'{name} {tuple(x.shape)}' for name, x in zip(rule.sources, tensors, strict=True)
         )
         raise WeightsError(f'wrong shape, they do not fit together: {shapes}') from error
+
+
+def invert(state_dict: Mapping[str, Tensor], rules: Iterable[Rule]) -> dict[str, Tensor]:
+    """Give the sources back that convert makes our tensors from; what it leaves out is zero."""
+    sources: dict[str, Tensor] = {}
+    for rule in rules:
+        tensor = state_dict[rule.target]
+        if rule.merge is first_of_pairs:
+            tensor = torch.stack([tensor, torch.zeros_like(tensor)], dim=1).flatten(0, 1)
+        parts = tensor.chunk(len(rule.sources))
+        sources |= dict(zip(rule.sources, parts, strict=True))
+    return sources

@@ -1,0 +1,30 @@
+"""Our network as the node runs it."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from zoedepth_ros.benchmark.sides import Side
+from zoedepth_ros.build import build_predictor
+
+
+class Ours:
+    """Run a predictor of ours."""
+
+    def __init__(self, side: Side) -> None:
+        self._predictor = build_predictor(side.model, side.weights, side.device, side.precision)
+
+    def facts(self) -> dict[str, str]:
+        """Tell device, precision and whether GPUs may round float32 products to TF32."""
+        return {
+            'device': self._predictor.device,
+            'precision': self._predictor.precision,
+            'tf32': f'products {torch.backends.cuda.matmul.allow_tf32}, '
+            f'convolutions {torch.backends.cudnn.allow_tf32}',
+        }
+
+    def __call__(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Give the depth [m] of a picture."""
+        return self._predictor(rgb).depth_m

@@ -1,0 +1,89 @@
+"""Start a worker with an environment of its own and talk to it; imports no torch."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+from zoedepth_ros.benchmark.sides import Side, Size
+from zoedepth_ros.benchmark.worker import request
+
+_STEERING = ('MALLOC_', 'LD_PRELOAD')
+
+
+class SideError(ValueError):
+    """Say why a side could not be measured."""
+
+
+class Worker:
+    """One process with one side in it; leave the block and it is gone."""
+
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        """environment: to be added to this process' own; None takes the allocator's variables off
+        it, so that what runs is what a program has that knows nothing of them."""
+        environ = dict(os.environ)
+        if environment is None:
+            environ = {k: v for k, v in environ.items() if not k.startswith(_STEERING)}
+        self._process = subprocess.Popen(
+            [sys.executable, '-m', 'zoedepth_ros.benchmark.worker'],
+            env={**environ, **(environment or {}), 'HF_HUB_OFFLINE': '1'},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process."""
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                stream.close()
+        try:
+            self._process.wait(5.0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def ask(self, do: str, **arguments: Any) -> dict[str, Any]:
+        """Send one request and wait; SideError when it fails or the process has died."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            self._process.stdin.write(request(do, **arguments))
+            self._process.stdin.flush()
+        except OSError as error:
+            raise SideError('its process has died') from error
+        line = self._process.stdout.readline()
+        if not line:
+            code = self._process.wait()
+            hint = ' (killed: too little memory?)' if code == -9 else ''
+            raise SideError(f'its process ended with exit code {code}{hint}')
+        answer = json.loads(line)
+        if 'error' in answer:
+            missing = answer['missing'] if answer['kind'] == 'ModuleNotFoundError' else ''
+            advice = f': pip install {missing}' if missing else ''
+            raise SideError(f'{answer["error"]}{advice}')
+        return dict(answer)
+
+    def open(self, side: Side) -> dict[str, str]:
+        """Make a side ready; return what it says about itself."""
+        return dict(self.ask('open', side=side)['facts'])
+
+    def frames(self, size: Size, count: int) -> list[float]:
+        """Run so many pictures; return the time of each [ms]."""
+        return list(self.ask('frames', size=size, count=count)['times_ms'])

@@ -1,0 +1,102 @@
+"""What is measured beside the network as the node runs it, and why; imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from zoedepth_ros.benchmark.sides import Side
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """One side that is measured in turn with ours."""
+
+    name: str
+    """Its key among the variants in the JSON."""
+
+    title: str
+    """Its name in the table."""
+
+    side: Side
+    """What runs."""
+
+    key: str = ''
+    """Key of how many times longer than ours it takes."""
+
+    own_environment: bool = False
+    """Whether it runs without the allocator's settings that the node starts with."""
+
+    from_camera: bool = False
+    """Whether both sides begin with a picture of a camera's size instead of the network's."""
+
+    in_short: bool = False
+    """Whether it is measured when there is little time."""
+
+
+def rivals(ours: Side, half: str, *, short: bool, on_gpu: bool) -> list[Rival]:
+    """List what our side, whose precision is known, is to be compared with.
+
+    half: the half precision of this device, 'bf16' or 'fp16'.
+    """
+    other = 'fp32' if ours.precision != 'fp32' else half
+    theirs = replace(ours, kind='transformers', precision='fp32', optimization='auto')
+    found = [
+        Rival(
+            f'ours_{other}',
+            f'ours, {other}',
+            replace(ours, precision=other),
+            f'speedup_over_ours_{other}',
+            in_short=True,
+        ),
+        Rival(
+            'transformers',
+            'transformers, fp32, SDPA (its default)',
+            theirs,
+            'speedup_over_transformers',
+            in_short=True,
+        ),
+        Rival(
+            'transformers_own_environment',
+            'the same without our allocator settings',
+            theirs,
+            'speedup_over_transformers_own_environment',
+            own_environment=True,
+        ),
+        Rival(
+            'transformers_eager',
+            'transformers, fp32, eager',
+            replace(theirs, attention='eager'),
+            'speedup_over_transformers_eager',
+        ),
+        Rival(
+            'transformers_half',
+            f'transformers, {half}, SDPA',
+            replace(theirs, precision=half),
+            'speedup_over_transformers_half',
+            in_short=True,
+        ),
+        Rival(
+            'transformers_half_eager',
+            f'transformers, {half}, eager',
+            replace(theirs, precision=half, attention='eager'),
+            'speedup_over_transformers_half_eager',
+        ),
+        Rival(
+            'official',
+            'official protocol: two padded passes, fp32, eager',
+            replace(theirs, attention='eager', official_protocol=True),
+            'speedup_over_official',
+            from_camera=True,
+        ),
+    ]
+    if on_gpu:
+        found.insert(
+            3,
+            Rival(
+                'transformers_tf32',
+                'transformers, fp32 rounded to TF32, SDPA',
+                replace(theirs, tf32=True),
+                'speedup_over_transformers_tf32',
+            ),
+        )
+    return [rival for rival in found if rival.in_short or not short]

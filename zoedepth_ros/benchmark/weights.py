@@ -1,0 +1,68 @@
+"""Random weights under which a network computes something, so that deviations mean something."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from zoedepth_ros.build import RANDOM, RANDOM_WARNING, build_network
+from zoedepth_ros.model.config import ModelConfig
+from zoedepth_ros.model.zoedepth import create_model
+from zoedepth_ros.weights.load import save_weights
+
+_SEED = 0
+_ROUTER_MARGIN = 4.0
+
+
+def write_weights(config: ModelConfig, weights: str, path: Path) -> str:
+    """Write the weights that all sides are to have, in our format; return their origin.
+
+    weights: as of build_network, but 'random' are well conditioned.
+    """
+    if weights == RANDOM:
+        network, origin, trained_on = create_model(config, seed=_SEED), RANDOM, RANDOM_WARNING
+        condition(network)
+    else:
+        network, origin, trained_on = build_network(config, weights)
+    save_weights(network, path, {'trained_on': trained_on} if trained_on else {})
+    return origin
+
+
+@torch.no_grad()
+def condition(network: nn.Module, seed: int = _SEED) -> None:
+    """Draw all parameters anew, so that activations stay near 1 and every part has an effect.
+
+    A fresh network hides mistakes and rounding: its residual branches are scaled by nearly
+    nothing, its distributions are flat and its router is undecided.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    for name, parameter in network.named_parameters():
+        parameter.copy_(_drawn(name, torch.randn(parameter.shape, generator=generator)))
+        if name == 'router.classify.2.bias':  # never a matter of rounding
+            parameter[0] += _ROUTER_MARGIN
+
+
+def _drawn(name: str, noise: Tensor) -> Tensor:
+    if noise.ndim == 1:
+        if name == 'relative_head.conv3.bias':
+            return noise.abs()  # not zero everywhere after the last ReLU
+        if name.rpartition('.')[2].startswith('gamma_'):
+            return 0.2 + 0.05 * noise
+        if 'norm' in name and name.endswith('weight'):
+            return 1.0 + 0.1 * noise
+        return 0.1 * noise
+    if 'position_tables' in name:
+        return 0.5 * noise
+    if 'cls_token' in name:
+        return 0.1 * noise
+    return _gain(name) * noise / noise[0].numel() ** 0.5
+
+
+def _gain(name: str) -> float:
+    if 'refine' in name:
+        return 0.7
+    if 'seeds' in name or 'attractors' in name:  # centres that are neither equal nor constant
+        return 2.0
+    return 2.0 if 'distribution' in name else 1.0

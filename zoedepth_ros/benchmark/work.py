@@ -1,0 +1,98 @@
+"""How much arithmetic a picture is, and how fast this machine multiplies."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from zoedepth_ros.inference.runtime import DTYPES, choose_device
+from zoedepth_ros.model.backbone import Prepared
+from zoedepth_ros.model.config import BeitConfig, ModelConfig
+from zoedepth_ros.model.zoedepth import ZoeDepth
+
+_SHAPES = ((768, 1024, 4096), (2048, 2048, 2048), (8192, 8192, 8192))
+_LARGEST_ON_CPU = 2048**3
+_AT_LEAST_S = 0.3
+
+
+def frame_flops(config: ModelConfig, size: tuple[int, int]) -> tuple[int, int]:
+    """Return operations of one picture with one head and the router: all, and in attention.
+
+    A multiplication and its addition are two.  What is in attention grows with the square of the
+    number of patches, all else in proportion to it; products of matrices only, as nothing else
+    takes notable work.
+    """
+    with torch.device('meta'), torch.no_grad():  # shapes only: no memory, no time
+        network = ZoeDepth(config).eval()
+        prepared = network.prepare(*size)
+        with FlopCounterMode(display=False) as counter:
+            _run(network, torch.empty(1, 3, *size), prepared)
+    return counter.get_total_flops(), attention_flops(config, size)
+
+
+def _run(network: ZoeDepth, image: Tensor, prepared: Prepared) -> None:
+    """Run all parts, as the network's own forward, whose autocast knows no meta device."""
+    pyramid = network.decoder(network.backbone(image, prepared))
+    pixels, relative_depth = network.relative_head(pyramid.levels[-1])
+    if network.config.bins.conditioned_on_relative_depth:
+        pixels = torch.cat([pixels, relative_depth], dim=1)
+    seed = network.bottleneck(pyramid.bottleneck)
+    embeddings = network.embeddings(seed, pyramid.levels)
+    network.heads[network.config.head_names[0]](seed, embeddings, pixels)
+    if network.router is not None:
+        network.router(seed)
+
+
+def attention_flops(config: ModelConfig, size: tuple[int, int]) -> int:
+    """Return operations of one picture in the products of queries, keys and values."""
+    backbone = config.backbone
+    if not isinstance(backbone, BeitConfig):
+        return 0  # windows of one size: in proportion to the patches
+    tokens = (size[0] // backbone.patch_size) * (size[1] // backbone.patch_size) + 1
+    return 4 * tokens**2 * backbone.embed_dim * backbone.depth
+
+
+def matmul_tflops(device: str, precision: str) -> float:
+    """Return the fastest rate at which matrices are multiplied here [TFLOP/s].
+
+    Of several shapes, and on the CPU of two libraries: a convolution of one pixel is the same
+    product by oneDNN, which torch takes for convolutions and is faster at float32 on some CPUs.
+    """
+    where, dtype = choose_device(device), DTYPES[precision]
+    best = 0.0
+    for rows, inner, columns in _SHAPES:
+        work = rows * inner * columns
+        if where.type == 'cpu' and work > _LARGEST_ON_CPU:
+            continue
+        a = torch.randn(rows, inner, device=where, dtype=dtype)
+        b = torch.randn(columns, inner, device=where, dtype=dtype)
+        fastest_s = _fastest_s(partial(torch.mm, a, b.T), where)
+        if where.type == 'cpu':
+            pixels, kernel = a.T.reshape(1, inner, rows, 1), b[:, :, None, None]
+            convolve = partial(torch.conv2d, *map(_channels_last, (pixels, kernel)))
+            fastest_s = min(fastest_s, _fastest_s(convolve, where))
+        best = max(best, 2 * work / fastest_s)
+    return 1e-12 * best
+
+
+def _channels_last(tensor: Tensor) -> Tensor:
+    return tensor.to(memory_format=torch.channels_last)
+
+
+@torch.inference_mode()
+def _fastest_s(multiply: Callable[[], Tensor], device: torch.device) -> float:
+    """Return the shortest time of one product [s]."""
+    best_s, spent_s = float('inf'), 0.0
+    while spent_s < _AT_LEAST_S:
+        start_s = time.perf_counter()
+        multiply()
+        if device.type == 'cuda':
+            torch.cuda.synchronize(device)
+        taken_s = time.perf_counter() - start_s
+        best_s, spent_s = min(best_s, taken_s), spent_s + taken_s
+    return best_s
