@@ -21,7 +21,7 @@ from zoedepth_ros.benchmark.report import Section
 from zoedepth_ros.benchmark.rivals import Rival, rivals
 from zoedepth_ros.benchmark.sides import Side, Size
 from zoedepth_ros.benchmark.timing import spread
-from zoedepth_ros.model.config import preset
+from zoedepth_ros.model.presets import preset
 from zoedepth_ros.ros.environment import allocator_environment
 
 DEFAULT_MODEL = 'ZoeD_M12_NK'

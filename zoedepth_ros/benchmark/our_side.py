@@ -8,13 +8,22 @@ from numpy.typing import NDArray
 
 from zoedepth_ros.benchmark.sides import Side
 from zoedepth_ros.build import build_predictor
+from zoedepth_ros.inference.result import AUTO
 
 
 class Ours:
     """Run a predictor of ours."""
 
     def __init__(self, side: Side) -> None:
-        self._predictor = build_predictor(side.model, side.weights, side.device, side.precision)
+        height, width = side.network_size or (0, 0)
+        self._predictor = build_predictor(
+            side.model,
+            side.weights,
+            side.device,
+            side.precision,
+            network_height=height,
+            network_width=width,
+        )
 
     def facts(self) -> dict[str, str]:
         """Tell device, precision and whether GPUs may round float32 products to TF32."""
@@ -28,3 +37,7 @@ class Ours:
     def __call__(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Give the depth [m] of a picture."""
         return self._predictor(rgb).depth_m
+
+    def batch(self, rgbs: list[NDArray[np.uint8]]) -> None:
+        """Give the depths of several pictures at once."""
+        self._predictor.predict_batch(rgbs, [AUTO] * len(rgbs), routes=[True] * len(rgbs))

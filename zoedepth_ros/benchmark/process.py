@@ -84,6 +84,6 @@ class Worker:
         """Make a side ready; return what it says about itself."""
         return dict(self.ask('open', side=side)['facts'])
 
-    def frames(self, size: Size, count: int) -> list[float]:
-        """Run so many pictures; return the time of each [ms]."""
-        return list(self.ask('frames', size=size, count=count)['times_ms'])
+    def frames(self, size: Size, count: int, batch: int = 1) -> list[float]:
+        """Run so many pictures, or batches of them; return the time of each [ms]."""
+        return list(self.ask('frames', size=size, count=count, batch=batch)['times_ms'])

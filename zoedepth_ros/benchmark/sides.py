@@ -43,6 +43,9 @@ class Side:
     official_protocol: bool = False
     """transformers: pad, look at the picture and at its mirror image, average, as the original."""
 
+    network_size: Size | None = None
+    """Ours: size inside the network [px]; None for the model's own."""
+
     tf32: bool = False
     """transformers: whether fp32 may be rounded to TF32 in products, on GPUs that can."""
 
@@ -56,6 +59,10 @@ class Runner(Protocol):
 
     def __call__(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Give the depth [m] of a picture (H, W, 3), in the memory of the host: (H, W)."""
+        ...
+
+    def batch(self, rgbs: list[NDArray[np.uint8]]) -> None:
+        """Give the depths of several pictures at once; ValueError where it cannot."""
         ...
 
 

@@ -12,7 +12,9 @@ from torch import Tensor
 from zoedepth_ros.benchmark.sides import Side
 from zoedepth_ros.inference.preprocess import OfficialPreprocessing, normalise, to_tensor
 from zoedepth_ros.inference.runtime import DTYPES, choose_device
-from zoedepth_ros.model.config import BeitConfig, BinsConfig, ModelConfig, preset
+from zoedepth_ros.model.backbones.config import BeitConfig
+from zoedepth_ros.model.config import BinsConfig, ModelConfig
+from zoedepth_ros.model.presets import preset
 from zoedepth_ros.weights.convert import to_hugging_face
 from zoedepth_ros.weights.read import read_checkpoint
 
@@ -54,6 +56,10 @@ class Transformers:
         picture = to_tensor(rgb, self._device)  # (1, 3, H, W)
         depth_m = self._averaged(picture) if self._official else self._depth(normalise(picture))
         return depth_m[0, 0].float().cpu().numpy()
+
+    def batch(self, rgbs: list[NDArray[np.uint8]]) -> None:
+        """Refuse: nothing compares batches yet."""
+        raise ValueError('batches are measured on our side only')
 
     def _depth(self, image: Tensor) -> Tensor:
         """Give (1, 1, h, w) of the normalised image (1, 3, h, w)."""

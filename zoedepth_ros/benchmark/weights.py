@@ -25,7 +25,8 @@ def write_weights(config: ModelConfig, weights: str, path: Path) -> str:
         network, origin, trained_on = create_model(config, seed=_SEED), RANDOM, RANDOM_WARNING
         condition(network)
     else:
-        network, origin, trained_on = build_network(config, weights)
+        loaded = build_network(config, weights)
+        network, origin, trained_on = loaded.network, loaded.origin, loaded.trained_on
     save_weights(network, path, {'trained_on': trained_on} if trained_on else {})
     return origin
 

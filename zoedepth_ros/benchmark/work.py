@@ -12,7 +12,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from zoedepth_ros.inference.runtime import DTYPES, choose_device
 from zoedepth_ros.model.backbone import Prepared
-from zoedepth_ros.model.config import BeitConfig, ModelConfig
+from zoedepth_ros.model.backbones.config import BeitConfig
+from zoedepth_ros.model.config import ModelConfig
 from zoedepth_ros.model.zoedepth import ZoeDepth
 
 _SHAPES = ((768, 1024, 4096), (2048, 2048, 2048), (8192, 8192, 8192))

@@ -31,14 +31,14 @@ class Service:
     def weights(self, model: str, weights: str, path: str) -> Answer:
         """Write the weights that all sides will read."""
         from zoedepth_ros.benchmark.weights import write_weights
-        from zoedepth_ros.model.config import preset
+        from zoedepth_ros.model.presets import preset
 
         return {'origin': write_weights(preset(model), weights, Path(path))}
 
     def work(self, model: str, size: tuple[int, int]) -> Answer:
         """Return the operations of one picture: all, and those in attention."""
         from zoedepth_ros.benchmark.work import frame_flops
-        from zoedepth_ros.model.config import preset
+        from zoedepth_ros.model.presets import preset
 
         every, attention = frame_flops(preset(model), (size[0], size[1]))
         return {'all': every, 'attention': attention}
@@ -51,14 +51,18 @@ class Service:
         facts = {'threads': str(torch.get_num_threads()), 'torch': torch.__version__}
         return {'facts': self._runner.facts() | facts}
 
-    def frames(self, size: tuple[int, int], count: int) -> Answer:
-        """Run so many pictures and return the time of each [ms]."""
+    def frames(self, size: tuple[int, int], count: int, batch: int) -> Answer:
+        """Run so many pictures, or batches of them, and return the time of each [ms]."""
         assert self._runner is not None
         drawn = self._drawn(size)
         times_ms = []
         for number in range(count):
+            rgbs = [drawn[(number + i) % len(drawn)] for i in range(batch)]
             start_ns = time.perf_counter_ns()
-            self._runner(drawn[number % len(drawn)])
+            if batch == 1:
+                self._runner(rgbs[0])
+            else:
+                self._runner.batch(rgbs)
             times_ms.append(1e-6 * (time.perf_counter_ns() - start_ns))
         return {'times_ms': times_ms}
 

@@ -1,0 +1,135 @@
+"""Ours beside its rivals: in turn, in fresh processes, the figures right and in words."""
+
+import json
+
+import pytest
+from fake_worker import FakeMachine
+
+from zoedepth_ros.benchmark import network
+from zoedepth_ros.benchmark.network import measure
+from zoedepth_ros.benchmark.parts import Settings
+from zoedepth_ros.benchmark.process import SideError
+from zoedepth_ros.benchmark.report import plain
+from zoedepth_ros.benchmark.rivals import rivals
+from zoedepth_ros.benchmark.sides import CAMERA_SIZE, Side
+
+
+def taken_ms(side, size, batch):
+    """Ours 10 ms, twice that in bf16; theirs 40 with SDPA, 60 eager, half of it in bf16."""
+    if side.kind == 'ours':
+        return 10.0 if side.precision != 'bf16' else 20.0
+    once = (60.0 if side.attention == 'eager' else 40.0) * (0.5 if side.precision == 'bf16' else 1)
+    return 2 * once if side.official_protocol else once
+
+
+@pytest.fixture(scope='module')
+def machine():
+    return FakeMachine(taken_ms)
+
+
+@pytest.fixture(scope='module')
+def section(machine):
+    return measure(Settings(model='ZoeD_tiny_NK', rounds=3), machine)
+
+
+def test_every_speedup_names_what_it_is_over(section):
+    values = section.values
+    assert values['speedup_over_transformers'] == 4.0
+    assert 'SDPA' in values['attention_of_speedup_over_transformers']
+    assert values['speedup_over_transformers_own_environment'] == 4.0
+    assert values['speedup_over_transformers_eager'] == 6.0
+    assert values['speedup_over_transformers_half'] == 2.0
+    assert values['speedup_over_transformers_half_eager'] == 3.0
+    assert values['speedup_over_official'] == 12.0
+    assert values['speedup_over_ours_bf16'] == 2.0
+    assert values['latency_ms_median'] == values['latency_ms_p95'] == 10.0
+    assert section.missing == ()
+
+
+def test_rates_are_work_over_time(section):
+    work = 10_000 * 64 * 96 + (64 * 96) ** 2  # as the fake machine counts
+    assert section.values['achieved_tflops'] == pytest.approx(work / 0.010 / 1e12)
+    assert section.values['matmul_tflops'] == 0.5
+    assert section.values['share_of_roofline'] == pytest.approx(work / 0.010 / 1e12 / 0.5)
+
+
+def test_deviations_are_from_the_eager_float32_of_transformers(section):
+    assert section.values['deviation_reference'] == 'transformers_eager'
+    assert section.values['mean_relative_deviation'] == 0.0
+    assert section.values['mean_relative_deviation_transformers_half'] == pytest.approx(0.01)
+    variants = section.values['variants']
+    assert variants['ours_bf16']['mean_relative_deviation'] == pytest.approx(0.01)
+    assert variants['official']['mean_relative_deviation'] is None
+    assert variants['official']['picture_size'] == CAMERA_SIZE
+
+
+def test_every_side_has_a_process_of_its_own_and_only_two_are_there_at_once(machine, section):
+    assert machine.most_open == 2
+    assert len(machine.opened) == 1 + len(section.values['variants'])
+    assert machine.environments.count(None) == 1  # the one that keeps its own environment
+    assert section.values['variants']['transformers_own_environment']['environment'] == 'its own'
+
+
+def test_sides_run_in_turn(machine, section):
+    first = machine.order.index(('transformers', 'eager', 1))  # two of each to warm up, ours first
+    turns = [kind for kind, *_ in machine.order[first + 2 :][:6]]
+    assert turns == ['ours', 'transformers', 'transformers', 'ours', 'ours', 'transformers']
+
+
+def test_a_short_frame_runs_several_times_a_turn_and_the_first_does_not_count(section):
+    # 10 ms: a turn of 250 ms has 25; three rounds, and the wake-up is left out
+    assert section.values['variants']['transformers']['ours_in_turn_ms']['n'] == 75
+    assert section.values['sustained_frames'] == 1000
+    assert section.values['sustained_hz'] == pytest.approx(100.0)
+    assert section.values['sustained_p99_over_median'] == 1.0
+
+
+def test_the_words_say_what_the_table_means(section):
+    words = ' '.join(section.words)
+    assert 'Ours takes 10 ms' in words
+    assert 'takes 4.00 times as long' in words
+    assert 'SDPA' in words
+    table = section.tables[0].as_text()
+    assert 'transformers, fp32, SDPA (its default)' in table
+    json.dumps(plain(section.values), allow_nan=False)
+
+
+def test_without_transformers_the_rest_still_runs_and_says_so_once():
+    lacking = {'transformers': "No module named 'transformers': pip install transformers"}
+    section = measure(Settings(model='ZoeD_tiny_NK', rounds=1), FakeMachine(taken_ms, lacking))
+    (missing,) = section.missing
+    assert missing.endswith('pip install transformers')
+    assert 'official protocol' in missing
+    assert 'speedup_over_transformers' not in section.values
+    assert section.values['speedup_over_ours_bf16'] == 2.0
+    assert section.values['deviation_reference'] == 'ours_fp32'
+    assert section.values['mean_relative_deviation_transformers_half'] is None
+
+
+def test_our_own_side_must_run():
+    with pytest.raises(SideError, match='no such file'):
+        measure(Settings(model='ZoeD_tiny_NK'), FakeMachine(lacking={'ours': 'no such file'}))
+
+
+def test_what_takes_long_is_not_run_a_thousand_times():
+    section = measure(Settings(model='ZoeD_tiny_NK', rounds=1), FakeMachine(lambda *_: 100.0))
+    assert 'sustained_hz' not in section.values
+
+
+def test_a_gpu_has_half_its_own_way_and_a_row_for_tf32():
+    ours = Side('ours', 'ZoeD_tiny_NK', 'file', precision='fp16')
+    found = {x.name: x for x in rivals(ours, 'fp16', short=False, on_gpu=True)}
+    assert found['transformers_tf32'].side.tf32
+    assert not found['transformers'].side.tf32
+    assert found['transformers_half'].side.precision == 'fp16'
+    assert found['ours_fp32'].side.precision == 'fp32'
+    assert {x.side.weights for x in found.values()} == {'file'}
+    short = rivals(ours, 'fp16', short=True, on_gpu=True)
+    assert [x.name for x in short] == ['ours_fp32', 'transformers', 'transformers_half']
+
+
+def test_the_environment_is_what_the_node_is_started_with(monkeypatch):
+    monkeypatch.setenv('MALLOC_TOP_PAD_', '1')
+    found = network._node_environment()
+    assert 'MALLOC_TRIM_THRESHOLD_' in found
+    assert 'MALLOC_TOP_PAD_' not in found  # the user's own stays

@@ -1,0 +1,121 @@
+"""Both sides compute the same network, and say what they are."""
+
+import numpy as np
+import pytest
+import torch
+from tiny_models import random_image, tiny_config, transformers_twin
+
+from zoedepth_ros.benchmark.sides import Side, pictures
+from zoedepth_ros.benchmark.weights import condition, write_weights
+from zoedepth_ros.model.presets import preset
+from zoedepth_ros.model.zoedepth import ZoeDepth, create_model
+from zoedepth_ros.weights.convert import from_hugging_face, to_hugging_face
+from zoedepth_ros.weights.load import read_checkpoint
+
+ARCHITECTURES = ['N', 'K', 'NK']
+
+
+def test_pictures_are_always_the_same_and_differ_from_each_other():
+    first, again = pictures((64, 96)), pictures((64, 96))
+    assert [p.shape for p in first] == [(64, 96, 3)] * 3
+    assert {p.dtype for p in first} == {np.dtype(np.uint8)}
+    assert all((a == b).all() for a, b in zip(first, again, strict=True))
+    assert np.abs(first[0].astype(int) - first[1]).mean() > 10
+    assert all(p.std() > 20 for p in first)
+
+
+@pytest.mark.parametrize('architecture', ARCHITECTURES)
+def test_our_weights_under_their_names_are_what_they_were_made_from(architecture):
+    config = tiny_config(architecture)
+    ours = create_model(config, seed=1).state_dict()
+    theirs = to_hugging_face(ours, config)
+    again = from_hugging_face(theirs, config)
+    assert again.keys() == ours.keys()
+    assert all(torch.equal(again[name], ours[name]) for name in ours)
+
+
+@pytest.mark.parametrize('attention', ['eager', 'sdpa'])
+@pytest.mark.parametrize('architecture', ARCHITECTURES)
+def test_transformers_with_our_weights_gives_our_depth(architecture, attention):
+    pytest.importorskip('transformers')
+    from zoedepth_ros.benchmark.transformers_side import attention_of, fill, twin
+
+    config = tiny_config(architecture)
+    ours = ZoeDepth(config).eval()
+    condition(ours)
+    theirs = twin(config, attention)
+    fill(theirs, ours.state_dict(), config)
+    image = random_image(64, 96, batch=1)
+    with torch.inference_mode():
+        expected_m = theirs(image).predicted_depth[:, None]
+        depth_m = ours(image, config.head_names[0]).depth_m
+    assert expected_m.std() > 0.01 * expected_m.mean()
+    torch.testing.assert_close(depth_m, expected_m, rtol=1e-4, atol=1e-5)
+    assert attention_of(theirs).startswith(attention)
+
+
+def test_the_twin_is_built_as_the_one_of_the_parity_tests():
+    pytest.importorskip('transformers')
+    from zoedepth_ros.benchmark.transformers_side import twin
+
+    config = tiny_config('NK')
+    reference = transformers_twin(config).state_dict()
+    ours = twin(config, 'eager').state_dict()
+    assert {k: v.shape for k, v in ours.items()} == {k: v.shape for k, v in reference.items()}
+
+
+@pytest.mark.parametrize('name', ['ZoeD_Swin2T_N', 'ZoeD_S_NK', 'ZoeD_tiny_NK'])
+def test_a_network_that_transformers_cannot_be_is_refused_by_name(name, tmp_path):
+    pytest.importorskip('transformers')
+    from zoedepth_ros.benchmark.transformers_side import fill, twin
+
+    config = preset(name)
+    with pytest.raises(ValueError, match=f'transformers has no network like {name}'):
+        fill(twin(config, 'eager'), create_model(config).state_dict(), config)
+
+
+def test_the_official_protocol_is_two_padded_passes(monkeypatch):
+    pytest.importorskip('transformers')
+    from zoedepth_ros.benchmark import transformers_side
+
+    config = tiny_config('NK')
+    model = transformers_twin(config)
+    seen = []
+    monkeypatch.setattr(transformers_side, 'preset', lambda name: config)
+    monkeypatch.setattr(transformers_side, 'twin', lambda *_: model)
+    monkeypatch.setattr(transformers_side, 'fill', lambda *_: None)
+    monkeypatch.setattr(
+        transformers_side, 'read_checkpoint', lambda path: read_checkpoint_of(model)
+    )
+    side = Side('transformers', 'tiny', 'none', 'cpu', official_protocol=True)
+    runner = transformers_side.Transformers(side)
+    model.register_forward_pre_hook(lambda part, given: seen.append(given[0]))
+    rgb = pictures((120, 160), 1)[0]
+    depth_m = runner(rgb)
+    assert depth_m.shape == (120, 160)
+    assert len(seen) == 2
+    torch.testing.assert_close(seen[0].flip(-1), seen[1], atol=1e-4, rtol=0)
+    np.testing.assert_allclose(runner(rgb[:, ::-1].copy())[:, ::-1], depth_m, rtol=1e-3)
+
+
+def read_checkpoint_of(model):
+    class Checkpoint:
+        state_dict = model.state_dict()
+
+    return Checkpoint
+
+
+def test_random_weights_are_decided_lively_and_always_the_same(tmp_path):
+    config = preset('ZoeD_tiny_NK')
+    for name in ('one', 'two'):
+        assert write_weights(config, 'random', tmp_path / name) == 'random'
+    one, two = (read_checkpoint(tmp_path / name) for name in ('one', 'two'))
+    assert all(torch.equal(one.state_dict[k], two.state_dict[k]) for k in one.state_dict)
+    assert one.metadata['trained_on'] == 'random weights: not depth'
+    network = ZoeDepth(config).eval()
+    network.load_state_dict(dict(one.state_dict))
+    with torch.inference_mode():
+        found = network(random_image(64, 96, batch=1), 'indoor')
+    assert found.depth_m.std() > 0.005 * found.depth_m.mean()
+    assert found.router_logits is not None
+    assert found.router_logits[0, 0] - found.router_logits[0, 1] > 2.0

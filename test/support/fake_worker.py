@@ -1,0 +1,60 @@
+"""Stand in for the benchmark's processes: every side takes the time it is told to take."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from zoedepth_ros.benchmark.process import SideError
+
+
+class FakeMachine:
+    """Start workers whose sides take known times [ms] and give known depths."""
+
+    def __init__(self, taken_ms=lambda side, size, batch: 10.0, lacking=None):
+        self.taken_ms, self.lacking = taken_ms, lacking or {}
+        self.environments, self.open_now, self.most_open, self.opened = [], 0, 0, []
+        self.order = []
+
+    def __call__(self, environment):
+        self.environments.append(environment)
+        return FakeWorker(self)
+
+
+class FakeWorker:
+    """One process that is none."""
+
+    def __init__(self, machine):
+        self.machine, self.side = machine, None
+
+    def __enter__(self):
+        self.machine.open_now += 1
+        self.machine.most_open = max(self.machine.most_open, self.machine.open_now)
+        return self
+
+    def __exit__(self, *_):
+        self.machine.open_now -= 1
+
+    def open(self, side):
+        if side.kind in self.machine.lacking:
+            raise SideError(self.machine.lacking[side.kind])
+        self.side = side
+        self.machine.opened.append(side)
+        precision = 'fp32' if side.precision == 'auto' else side.precision
+        return {'device': 'cpu', 'precision': precision}
+
+    def frames(self, size, count, batch=1):
+        self.machine.order.append((self.side.kind, self.side.attention, count))
+        return [self.machine.taken_ms(self.side, tuple(size), batch)] * count
+
+    def ask(self, do, **about):
+        if do == 'depths':
+            halved = self.side.precision != 'fp32' and self.side.precision != 'auto'
+            depths = np.full((3, *about['size']), 2.02 if halved else 2.0, np.float32)
+            np.save(about['path'], depths)
+        pixels = about['size'][0] * about['size'][1] if 'size' in about else 1
+        return {
+            'weights': {'origin': 'random'},
+            'work': {'all': 10_000 * pixels + pixels**2, 'attention': pixels**2},
+            'memory': {'peak_mb': 500.0, 'device_peak_mb': 0.0},
+            'products': {'matmul_tflops': 0.5},
+        }.get(do, {})
