@@ -34,6 +34,8 @@ TORCH_FREE = (
     'model.presets',
     'model.backbones.config',
     'inference.result',
+    'inference.exported',
+    'inference.onnx_runtime',
     'inference.head_policy',
     'weights.registry',
     'weights.places',
@@ -64,7 +66,9 @@ ONLY = {
     frozenset({'transformers'}): ('benchmark.transformers_side',),
     frozenset({'mcap', 'rosbags', 'ray'}): ('recordings',),
     frozenset({'rerun'}): ('viewing',),
-    frozenset({'onnx', 'onnx_ir', 'onnxscript', 'onnxruntime'}): ('export',),
+    frozenset({'onnx', 'onnx_ir', 'onnxscript'}): ('export',),
+    frozenset({'onnxruntime'}): ('export', 'inference.onnx_runtime'),
+    frozenset({'tensorrt'}): ('export.tensorrt', 'inference.tensorrt_runtime'),
 }  # fmt: skip
 # Modules of the ROS room that need no ROS and serve recordings of it as well.
 SHARED = {

@@ -15,6 +15,7 @@ from zoedepth_ros.ros.parameters import (
 PROMISED = {
     'model': 'ZoeD_M12_NK',
     'weights': '',
+    'backend': 'torch',
     'device': 'auto',
     'precision': 'auto',
     'network.width': 0,
@@ -132,6 +133,7 @@ def test_the_predictor_is_made_from_its_own_part():
     assert settings.predictor == PredictorSettings(
         model='m',
         weights='w',
+        backend='torch',
         device='auto',
         precision='auto',
         network_height=64,

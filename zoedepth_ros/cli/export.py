@@ -1,4 +1,4 @@
-"""`zoedepth export onnx`: the network as a file for other runtimes."""
+"""`zoedepth export onnx|tensorrt`: the network as a file for other runtimes."""
 
 from __future__ import annotations
 
@@ -7,22 +7,30 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoedepth_ros.export.defaults import MAX_DEVIATION, OPSET
+from zoedepth_ros.export.defaults import ENGINE_PRECISIONS, MAX_DEVIATION, OPSET
 
 if TYPE_CHECKING:
     from zoedepth_ros.export.onnx import Exported
 
 NAME = 'export'
-HELP = 'write the network as an ONNX file, for C++ and other runtimes, and check it'
+HELP = 'write the network as an ONNX file, for C++ and other runtimes; or such a file as an engine'
 
 DEFAULT_MODEL = 'ZoeD_M12_NK'
+ONNX, TENSORRT = 'onnx', 'tensorrt'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add = parser.add_argument
-    add('format', choices=('onnx',), help='of the file')
-    add('--out', metavar='FILE', required=True, help='the new .onnx file')
+    add('format', choices=(ONNX, TENSORRT), help='of the new file; tensorrt: on its own machine')
+    add('--out', metavar='FILE', required=True, help='the new file')
+    add('--from', dest='source', metavar='FILE', help='tensorrt: the .onnx file to build from')
+    add(
+        '--precision',
+        choices=ENGINE_PRECISIONS,
+        default=ENGINE_PRECISIONS[0],
+        help='tensorrt: of backbone and decoder (%(default)s)',
+    )
     add('--model', default=DEFAULT_MODEL, help='a name of `zoedepth models` (%(default)s)')
     add('--weights', metavar='FILE', help="the model's weights, or 'random' (default: released)")
     add(
@@ -43,7 +51,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Export, check and say what has been written; 1 when the check fails."""
+    """Export and say what has been written; 1 when a check fails."""
+    return _build_engine(args) if args.format == TENSORRT else _export_onnx(args)
+
+
+def _build_engine(args: argparse.Namespace) -> int:
+    from zoedepth_ros.export.tensorrt import build_engine
+
+    if not args.source:
+        raise ValueError('an engine is built from an .onnx file: --from FILE')
+    out = Path(args.out).expanduser()
+    about = build_engine(Path(args.source).expanduser(), out, args.precision)
+    print(f'model    {about["model"]}, head {about["head"]}, {about["precision"]}')
+    if about['trained_on']:
+        print(f'WARNING  {about["trained_on"].upper()}')
+    print(f'-> {out} ({out.stat().st_size / 1e6:.1f} MB) and {out.name}.json beside it')
+    return 0
+
+
+def _export_onnx(args: argparse.Namespace) -> int:
     from zoedepth_ros.build import build_network
     from zoedepth_ros.export.check import DeviationError
     from zoedepth_ros.export.graph import BOTH, chosen_heads

@@ -9,6 +9,7 @@ from zoedepth_ros.model.zoedepth import ZoeDepth
 
 INPUT = 'image'
 BOTH = 'both'
+_HALVED = ('network.backbone', 'network.decoder')
 
 
 class FixedGraph(nn.Module):
@@ -55,6 +56,11 @@ class FixedGraph(nn.Module):
     def example(self) -> Tensor:
         """Return a grey picture (1, 3, H, W)."""
         return torch.zeros(1, 3, *self.size)
+
+
+def must_be_float32(scopes: str) -> bool:
+    """Tell from the modules that a node stands in, outermost first, whether it may be halved."""
+    return not any(f"'{part}'" in scopes for part in _HALVED)
 
 
 def chosen_heads(head: str, available: tuple[str, ...]) -> tuple[str, ...]:

@@ -16,14 +16,15 @@ from typing import Any
 import torch
 
 from zoedepth_ros.export.check import CheckReport, check_file
-from zoedepth_ros.export.defaults import MAX_DEVIATION, OPSET
-from zoedepth_ros.export.graph import INPUT, FixedGraph, chosen_heads
+from zoedepth_ros.export.defaults import FLOAT32_PREFIX, MAX_DEVIATION, OPSET
+from zoedepth_ros.export.graph import INPUT, FixedGraph, chosen_heads, must_be_float32
 from zoedepth_ros.export.libraries import require_libraries
 from zoedepth_ros.model.zoedepth import ZoeDepth
 
 ONE_FILE_BYTES = 1_500_000_000
 """Beyond this the constants go into a second file: protobuf ends at 2 GiB."""
 
+_SCOPES = 'pkg.torch.onnx.name_scopes'
 _LOUD = ('onnxscript', 'onnx_ir', 'torch.onnx')
 
 
@@ -124,6 +125,9 @@ def _write(
     model = program.model
     model.metadata_props.update(metadata)
     model.producer_name = 'zoedepth_ros'
+    for node in model.graph:
+        if must_be_float32(node.metadata_props.get(_SCOPES, '')):
+            node.name = f'{FLOAT32_PREFIX}{node.name}'
     constants = sum(
         value.const_value.nbytes
         for value in model.graph.initializers.values()

@@ -20,10 +20,13 @@ from .depth_node import DepthNode, StartError, describe
 from .parameters import PredictorSettings
 
 END_WITHIN_S = 1.5
+TORCH = 'torch'
 
 
 def make_predictor(settings: PredictorSettings) -> DepthPredictor:
     """Build the real predictor; torch is imported here, so that `--help` and refusals are fast."""
+    if settings.backend != TORCH:
+        return _exported_predictor(settings)
     from zoedepth_ros.build import build_predictor
 
     return build_predictor(
@@ -33,6 +36,24 @@ def make_predictor(settings: PredictorSettings) -> DepthPredictor:
         precision=settings.precision,
         preprocessing='official' if settings.pad_input else 'metric',
         flip_augmentation=settings.flip_augmentation,
+        network_height=settings.network_height,
+        network_width=settings.network_width,
+    )
+
+
+def _exported_predictor(settings: PredictorSettings) -> DepthPredictor:
+    """Open an exported file, without torch; ValueError for what such a file cannot do."""
+    from zoedepth_ros.inference.exported import open_exported
+
+    for name in ('flip_augmentation', 'pad_input'):
+        if getattr(settings, name):
+            raise ValueError(f'{name} needs backend {TORCH}, not {settings.backend}')
+    return open_exported(
+        settings.weights,
+        settings.backend,
+        model=settings.model,
+        device=settings.device,
+        precision=settings.precision,
         network_height=settings.network_height,
         network_width=settings.network_width,
     )

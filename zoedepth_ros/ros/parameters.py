@@ -76,6 +76,9 @@ class PredictorSettings:
     weights: str
     """'' for the released weights, a path, or 'random'."""
 
+    backend: str
+    """'torch', or a runtime for an exported file: 'onnxruntime', 'tensorrt'."""
+
     device: str
     """'auto', 'cpu', 'cuda' or 'cuda:N'."""
 
@@ -115,6 +118,14 @@ class NodeSettings:
         'weights',
         '',
         "Weight file; empty fetches the released weights once, 'random' is for trials only.",
+        changeable='inactive',
+    )
+    backend: str = _parameter(
+        'backend',
+        'torch',
+        'What runs the network: torch, or onnxruntime or tensorrt with a file of '
+        '`zoedepth export` as weights.',
+        choices=('torch', 'onnxruntime', 'tensorrt'),
         changeable='inactive',
     )
     device: str = _parameter(

@@ -1,0 +1,205 @@
+"""An exported file gives the depth of the network it came from, and refuses what it cannot do."""
+
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from lively import lively_model
+
+from zoedepth_ros.inference import exported
+from zoedepth_ros.inference.exported import ExportedPredictor, open_exported, stretch, to_network
+from zoedepth_ros.inference.predictor import TorchPredictor
+from zoedepth_ros.inference.preprocess import make_preprocessing
+from zoedepth_ros.inference.result import InferenceError
+
+RGB = np.random.default_rng(0).integers(0, 256, (80, 120, 3), dtype=np.uint8)
+SIZE = (64, 96)
+ABOUT = {
+    'model': 'ZoeD_tiny_NK',
+    'head': 'indoor,outdoor',
+    'router_heads': 'indoor,outdoor',
+    'height': '64',
+    'width': '96',
+    'weights_origin': 'random',
+    'trained_on': 'random weights: not depth',
+    'training_hfov_deg': '60',
+}
+
+
+class FakeSession:
+    """A file whose outputs the test chooses."""
+
+    device, precision = 'cpu', 'fp32'
+
+    def __init__(self, outputs=None, **about):
+        self.metadata = {**ABOUT, **about}
+        full = {
+            name: np.full((1, 1, *SIZE), value, np.float32)
+            for name, value in {
+                'depth_m_indoor': 2.0,
+                'uncertainty_m_indoor': 0.1,
+                'depth_m_outdoor': 20.0,
+                'uncertainty_m_outdoor': -1.0,
+                'relative_depth': 0.5,
+            }.items()
+        }
+        logits = np.array([[0.0, np.log(3.0)]], np.float32)
+        self.outputs = {**full, 'router_logits': logits, **(outputs or {})}
+
+    def run(self, image):
+        assert image.shape == (1, 3, *SIZE)
+        assert image.dtype == np.float32
+        return self.outputs
+
+
+@pytest.mark.parametrize('size', [(64, 96), (480, 640), (33, 47), (1, 1)])
+def test_the_way_in_and_back_is_that_of_the_torch_predictor(size):
+    way = make_preprocessing('metric', SIZE, 32)
+    rgb = np.random.default_rng(1).integers(0, 256, (*size, 3), dtype=np.uint8)
+    picture = torch.from_numpy(rgb).permute(2, 0, 1)[None].float() / 255
+    # torch places pixels in float32, which shows where neighbours differ by all there is
+    np.testing.assert_allclose(to_network(rgb, SIZE), way.to_network(picture), atol=2e-4)
+    maps = torch.rand(1, 2, *SIZE)
+    back = stretch(maps.numpy(), size)
+    np.testing.assert_allclose(back, way.to_picture(maps, *size), atol=1e-5)
+
+
+def test_the_router_chooses_between_the_heads_of_a_file_or_is_overruled():
+    predictor = ExportedPredictor(FakeSession(), 'file')
+    found = predictor(RGB)
+    assert found.head == 'outdoor'
+    assert found.router_probabilities == pytest.approx({'indoor': 0.25, 'outdoor': 0.75})
+    assert (found.depth_m == 20.0).all()
+    assert (found.uncertainty_m == 0.0).all()  # never negative
+    assert found.depth_m.shape == RGB.shape[:2]
+    forced = predictor(RGB, 'indoor', route=False)
+    assert forced.router_probabilities == {}
+    assert (forced.depth_m == 2.0).all()
+    pair = predictor.predict_batch([RGB, RGB], ['auto', 'indoor'], routes=[True, True])
+    assert [r.head for r in pair] == ['outdoor', 'indoor']
+
+
+def test_a_file_of_one_head_has_that_head_only():
+    outputs = {'depth_m': np.full(SIZE, 3.0, np.float32), 'uncertainty_m': np.zeros(SIZE, 'f4')}
+    predictor = ExportedPredictor(FakeSession(outputs, head='indoor'), 'file')
+    assert predictor.heads == ('indoor',)
+    assert predictor(RGB).router_probabilities == {}
+    with pytest.raises(ValueError, match="unknown head 'outdoor'"):
+        predictor(RGB, 'outdoor')
+
+
+def test_what_the_file_says_of_itself_is_passed_on():
+    predictor = ExportedPredictor(FakeSession(), 'some.onnx (onnxruntime)')
+    assert predictor.model_name == 'ZoeD_tiny_NK'
+    assert predictor.trained_on == 'random weights: not depth'
+    assert predictor.weights_origin == 'some.onnx (onnxruntime), from random'
+    assert predictor.training_hfov_rad == pytest.approx(np.pi / 3)
+    assert predictor.network_size(480, 640) == SIZE
+
+
+def test_values_that_are_not_finite_are_an_error():
+    bad = np.full((1, 1, *SIZE), np.nan, np.float32)
+    predictor = ExportedPredictor(FakeSession({'depth_m_outdoor': bad}), 'file')
+    with pytest.raises(InferenceError, match='not finite'):
+        predictor(RGB)
+
+
+def test_a_file_of_somebody_else_is_refused():
+    with pytest.raises(ValueError, match="not a file of `zoedepth export`, it lacks 'height'"):
+        ExportedPredictor(SimpleNamespace(metadata={}), 'other.onnx')
+
+
+@pytest.fixture
+def fake_runtime(monkeypatch, tmp_path):
+    """A file for a runtime that is there."""
+    fake = SimpleNamespace(open_session=lambda path, device: FakeSession())
+    monkeypatch.setattr(exported, 'import_module', lambda name: fake)
+    path = tmp_path / 'file.onnx'
+    path.touch()
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ('choice', 'message'),
+    [
+        ({'model': 'ZoeD_M12_NK'}, 'has the model ZoeD_tiny_NK, not ZoeD_M12_NK'),
+        ({'precision': 'fp16'}, 'has the precision fp32, not fp16'),
+        ({'network_height': 128}, r'has the network size \(64, 96\), not \(128, 96\)'),
+    ],
+)
+def test_a_file_that_is_not_what_was_asked_for_is_refused(fake_runtime, choice, message):
+    assert open_exported(fake_runtime, 'onnxruntime', model='ZoeD_tiny_NK').size == SIZE
+    with pytest.raises(ValueError, match=message):
+        open_exported(fake_runtime, 'onnxruntime', **choice)
+
+
+def test_no_file_and_no_such_runtime_are_refused(tmp_path):
+    with pytest.raises(ValueError, match='backend tensorrt needs `weights`'):
+        open_exported('', 'tensorrt')
+    with pytest.raises(ValueError, match='there is no file'):
+        open_exported(str(tmp_path / 'none.onnx'), 'onnxruntime')
+    with pytest.raises(ValueError, match="unknown backend 'tvm'"):
+        open_exported('x', 'tvm')
+
+
+@pytest.mark.parametrize(
+    ('backend', 'library', 'message'),
+    [
+        ('onnxruntime', 'onnxruntime', 'needs ONNX Runtime .pip install onnxruntime'),
+        ('tensorrt', 'tensorrt', 'needs TensorRT'),
+    ],
+)
+def test_a_runtime_that_is_not_installed_is_said_with_what_to_do(
+    tmp_path, monkeypatch, backend, library, message
+):
+    path = tmp_path / 'file'
+    path.touch()
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(ValueError, match=message):
+        open_exported(str(path), backend)
+
+
+@pytest.fixture(scope='module')
+def onnx_file(tmp_path_factory):
+    """Both heads of a lively network."""
+    for library in ('onnx', 'onnxscript', 'onnxruntime'):
+        pytest.importorskip(library)
+    from zoedepth_ros.export.onnx import export_onnx
+
+    path = tmp_path_factory.mktemp('onnx') / 'tiny.onnx'
+    export_onnx(lively_model('ZoeD_tiny_NK'), path, head='both', weights_origin='lively')
+    return str(path)
+
+
+def test_onnx_runtime_gives_the_depth_of_torch(onnx_file):
+    ours = TorchPredictor(
+        lively_model('ZoeD_tiny_NK'),
+        make_preprocessing('metric', SIZE, 32),
+        device=torch.device('cpu'),
+        precision='fp32',
+    )
+    theirs = open_exported(onnx_file, 'onnxruntime', model='ZoeD_tiny_NK')
+    assert (theirs.device, theirs.precision) == ('cpu', 'fp32')
+    for head in ('auto', 'indoor', 'outdoor'):
+        expected, found = ours(RGB, head), theirs(RGB, head)
+        assert expected.depth_m.std() > 0.01 * expected.depth_m.mean()
+        np.testing.assert_allclose(found.depth_m, expected.depth_m, rtol=1e-3)
+        np.testing.assert_allclose(
+            found.uncertainty_m, expected.uncertainty_m, rtol=1e-2, atol=1e-3
+        )
+        assert found.head == expected.head
+        assert found.router_probabilities == pytest.approx(expected.router_probabilities, abs=1e-3)
+
+
+def test_onnx_runtime_refuses_what_it_cannot_open(onnx_file, tmp_path):
+    odd = tmp_path / 'odd.onnx'
+    odd.write_bytes(b'no graph')
+    with pytest.raises(ValueError, match='odd.onnx cannot be opened'):
+        open_exported(str(odd), 'onnxruntime')
+    import onnxruntime
+
+    if 'CUDAExecutionProvider' not in onnxruntime.get_available_providers():
+        with pytest.raises(ValueError, match="'cuda:0': this ONNX Runtime has no CUDA"):
+            open_exported(onnx_file, 'onnxruntime', device='cuda:0')
