@@ -1,19 +1,23 @@
 """Run the node for a long time beside a camera, and judge memory, threads, rates and order.
 
-    .venv/bin/python scripts/soak.py --minutes 60                        a fake network, 30 Hz
-    .venv/bin/python scripts/soak.py --minutes 10 --model ZoeD_S_NK --weights FILE
+    .venv/bin/python scripts/soak.py --minutes 60                                a fake network
+    .venv/bin/python scripts/soak.py --minutes 10 --model ZoeD_S_NK --rate 5     a real one
 
-Prints one line a minute and a verdict as JSON; the exit code is 1 when something grew, was late or
-came out of order.
+Prints one line a minute and a verdict, and writes it to a file (--out) with the hardware and the
+date; the exit code is 1 when something grew, was late, came out of order or at another rate.
+
+Every picture must become depth: with a real network choose a rate that it keeps up with here.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 import time
 from dataclasses import asdict, dataclass, field
+from datetime import date
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -23,6 +27,12 @@ sys.path.insert(0, str(ROOT / 'test' / 'support'))
 
 MAX_GROWTH_MB = 20.0
 RATE_TOLERANCE = 0.05
+RATES_THAT_AGREE = (
+    ('camera', 'wanted'),  # otherwise this machine is too busy to tell
+    ('depth', 'camera'),
+    ('reported', 'depth'),
+    ('depth_last', 'depth_first'),
+)
 
 
 @dataclass(slots=True)
@@ -71,24 +81,37 @@ class Sample:
     files: int
     """Open file descriptors."""
 
+    depth: int
+    """Depth images that came so far."""
 
-def sample(pid: int) -> Sample:
+    time_s: float
+    """Since the start of the watch [s]."""
+
+
+def sample(pid: int, depth: int, time_s: float) -> Sample:
     """Ask /proc about a process."""
     status = Path(f'/proc/{pid}/status').read_text(encoding='ascii')
     values = dict(line.split(':', 1) for line in status.splitlines())
     kilobytes = int(values['VmRSS'].split()[0])
     files = len(list(Path(f'/proc/{pid}/fd').iterdir()))
-    return Sample(kilobytes * 1024e-6, int(values['Threads']), files)
+    return Sample(kilobytes * 1024e-6, int(values['Threads']), files, depth, time_s)
 
 
-def judge(samples: list[Sample], streams: dict[str, Stream], sent: int, *, all_: bool) -> dict:
-    """Put numbers and faults together; all_: whether every picture must become depth."""
-    tenth = max(1, len(samples) // 10)
+def judge(
+    samples: list[Sample], streams: dict[str, Stream], rates_hz: dict[str, float]
+) -> dict[str, Any]:
+    """Put numbers and faults together; memory and rates of the first tenth against the last.
+
+    rates_hz: 'wanted' of the camera, 'camera' as it was, 'depth' as it came and 'reported' by the
+    node's status.
+    """
+    tenth = max(2, len(samples) // 10)
     first, last = samples[:tenth], samples[-tenth:]
     growth = {
         name: median(getattr(s, name) for s in last) - median(getattr(s, name) for s in first)
         for name in ('memory_mb', 'threads', 'files')
     }
+    rates_hz = {**rates_hz, 'depth_first': _rate_hz(first), 'depth_last': _rate_hz(last)}
     faults = []
     if growth['memory_mb'] > MAX_GROWTH_MB:
         faults.append(f'memory grew by {growth["memory_mb"]:.1f} MB')
@@ -98,12 +121,12 @@ def judge(samples: list[Sample], streams: dict[str, Stream], sent: int, *, all_:
     for topic, stream in streams.items():
         if stream.misordered or stream.stale or not stream.received:
             faults.append(f'{topic}: {stream}')
-    depth = streams['depth/image'].received
-    if all_ and abs(depth - sent) > RATE_TOLERANCE * sent:
-        faults.append(f'{depth} depth images of {sent} pictures')
+    for of, to in RATES_THAT_AGREE:
+        if not abs(rates_hz[of] - rates_hz[to]) <= RATE_TOLERANCE * rates_hz[to]:
+            faults.append(f'rate {of} {rates_hz[of]:.2f} Hz, {to} {rates_hz[to]:.2f} Hz')
     return {
         'faults': faults,
-        'pictures': sent,
+        'rates_hz': rates_hz,
         'streams': {topic: asdict(stream) for topic, stream in streams.items()},
         'growth': growth,
         'first': asdict(first[-1]),
@@ -111,13 +134,18 @@ def judge(samples: list[Sample], streams: dict[str, Stream], sent: int, *, all_:
     }
 
 
+def _rate_hz(samples: list[Sample]) -> float:
+    return (samples[-1].depth - samples[0].depth) / (samples[-1].time_s - samples[0].time_s)
+
+
 def watch(node: Any, peer: Any, args: argparse.Namespace) -> dict:
     """Run camera, node and subscribers for the wanted time and judge the time after warm-up."""
     from ros_harness import image_message, picture, wait_until
     from sensor_msgs.msg import Image, PointCloud2
+    from zoedepth_ros.msg import Status
 
     rgb = picture(args.height, args.width)
-    sent = [0]
+    sent, reported_hz = [0], []
 
     def make(_: Any) -> Any:
         sent[0] += 1
@@ -126,26 +154,45 @@ def watch(node: Any, peer: Any, args: argparse.Namespace) -> dict:
     streams = {topic: Stream(args.max_age) for topic in ('depth/image', 'depth/points')}
     for (topic, stream), kind in zip(streams.items(), (Image, PointCloud2), strict=True):
         peer.node.create_subscription(kind, f'/{topic}', stream.take, 10)
+    peer.node.create_subscription(
+        Status, '/zoedepth/status', lambda msg: reported_hz.append(msg.depth_rate), 10
+    )
     peer.start_camera(args.rate, make)
     wait_until(lambda: all(s.received for s in streams.values()), 120.0, lambda: node.log)
     time.sleep(args.warm_up)
     for stream in streams.values():
         stream.__init__(args.max_age)
+    reported_hz.clear()
     sent_before, samples = sent[0], []
+    depth = streams['depth/image']
     start_s = time.monotonic()
     while (passed_s := time.monotonic() - start_s) < 60.0 * args.minutes:
         if node.process.poll() is not None:
             raise SystemExit(f'the node ended with {node.process.returncode}:\n{node.log}')
-        samples.append(sample(node.process.pid))
+        samples.append(sample(node.process.pid, depth.received, passed_s))
         if len(samples) % 60 == 0:
-            now, rate_hz = samples[-1], streams['depth/image'].received / max(passed_s, 1e-9)
-            print(f'{passed_s / 60:.0f} min: {now}, depth {rate_hz:.2f} Hz', flush=True)
+            rate_hz = depth.received / passed_s
+            print(f'{passed_s / 60:.0f} min: {samples[-1]}, depth {rate_hz:.2f} Hz', flush=True)
         time.sleep(1.0)
-    depth, pictures = streams['depth/image'].received, sent[0] - sent_before
-    verdict = judge(samples, streams, pictures, all_=not args.model)
-    verdict['camera_hz'] = pictures / passed_s
-    verdict['depth_hz'] = depth / passed_s
-    return verdict
+    rates_hz = {
+        'wanted': args.rate,
+        'camera': (sent[0] - sent_before) / passed_s,
+        'depth': depth.received / passed_s,
+        'reported': sum(reported_hz) / max(1, len(reported_hz)),
+    }
+    return judge(samples, streams, rates_hz)
+
+
+def about(args: argparse.Namespace) -> dict[str, Any]:
+    """Say what was run, where and when."""
+    from zoedepth_ros.benchmark.facts import find_facts
+
+    return {
+        'command': f'python scripts/soak.py {shlex.join(sys.argv[1:])}',
+        'date': date.today().isoformat(),
+        'network': args.model or 'fake',
+        'machine': asdict(find_facts()),
+    }
 
 
 def main() -> int:
@@ -157,6 +204,7 @@ def main() -> int:
     parser.add_argument('--weights', default='', help='with --model; as the parameter weights')
     parser.add_argument('--width', type=int, default=320)
     parser.add_argument('--height', type=int, default=240)
+    parser.add_argument('--out', type=Path, help='the verdict (docs/benchmarks/soak_NETWORK.json)')
     parser.add_argument('--max-age', type=float, default=0.5, help='older is stale [s]')
     args = parser.parse_args()
 
@@ -172,12 +220,16 @@ def main() -> int:
         node = ros_harness.NodeProcess({'device': 'cpu'}, trained_on='')
     peer = ros_harness.Peer()
     try:
-        verdict = watch(node, peer, args)
+        verdict = {**about(args), **watch(node, peer, args)}
     finally:
         peer.close()
         node.stop()
         rclpy.try_shutdown()
-    print(json.dumps(verdict, indent=2))
+    text = json.dumps(verdict, indent=2)
+    print(text)
+    out = args.out or ROOT / 'docs' / 'benchmarks' / f'soak_{args.model or "fake"}.json'
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(text + '\n', encoding='utf-8')
     return 1 if verdict['faults'] else 0
 
 
