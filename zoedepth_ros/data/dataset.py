@@ -109,7 +109,10 @@ class DepthDataset(ABC):
 
 
 def kb_crop(array: NDArray, name: str, path: Path) -> NDArray:
-    """Cut the 352 x 1216 bottom centre out of (H, W, ...), the KITTI benchmark's size."""
+    """Cut the 352 x 1216 bottom centre out of (H, W, ...), the KITTI benchmark's size.
+
+    Raises DatasetError for a smaller one.
+    """
     height, width = array.shape[:2]
     if height < 352 or width < 1216:
         raise DatasetError(name, path, f'size {height} x {width}', 'at least 352 x 1216')

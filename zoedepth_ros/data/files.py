@@ -31,7 +31,7 @@ def read_png16(path: Path, dataset: str, unit: str) -> NDArray[np.uint16]:
 
 
 def read_mask(path: Path, dataset: str) -> NDArray[np.bool_]:
-    """Read a mask picture (H, W): true where it is not 0."""
+    """Read a mask picture (H, W): true where it is not 0; DatasetError for anything else."""
     expected = 'a one-channel mask picture, 0 where the depth is to be left out'
     with _open(path, dataset, expected) as file:
         pixels = _load(file, path, dataset, expected)
@@ -41,7 +41,10 @@ def read_mask(path: Path, dataset: str) -> NDArray[np.bool_]:
 
 
 def read_npy(path: Path, dataset: str, expected: str) -> NDArray[np.float32]:
-    """Read a .npy of (H, W) or (H, W, 1) numbers as float32 (H, W)."""
+    """Read a .npy of (H, W) or (H, W, 1) numbers as float32 (H, W).
+
+    Raises DatasetError for a file that is missing, damaged or of another shape.
+    """
     if not path.is_file():
         raise DatasetError(dataset, path, 'no such file', expected)
     try:
@@ -56,9 +59,10 @@ def read_npy(path: Path, dataset: str, expected: str) -> NDArray[np.float32]:
 
 
 def read_hdf5(path: Path, dataset: str, key: str, expected: str) -> NDArray[np.float32]:
-    """Read one array of an HDF5 file as float32.
+    """Read one array of an HDF5 file as float32, in the shape it has there.
 
-    Raises: DatasetError also where h5py is not installed: only HyperSim needs it.
+    Raises DatasetError for a file that is missing or damaged, and where h5py is not
+    installed: only HyperSim needs it.
     """
     try:
         import h5py

@@ -128,6 +128,7 @@ def evaluate_scenes(
     """Score `n_samples` scenes: half rooms, half streets, one room more where it is odd.
 
     All known pixels up to 10 m (rooms) and 80 m (streets) count, at the size of the picture.
+    Raises ValueError for no sample at all.
     """
     shares = dict(zip(DOMAINS, (n_samples - n_samples // 2, n_samples // 2), strict=True))
     reports = {

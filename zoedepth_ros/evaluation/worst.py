@@ -46,7 +46,7 @@ class WorstPictures:
         return [scored for _, _, scored in sorted(self._heap, reverse=True)]
 
     def save(self, folder: Path) -> list[Path]:
-        """Write a PNG for each, worst first; return their paths."""
+        """Write a PNG for each, worst first; return their paths. OSError when one cannot be."""
         folder.mkdir(parents=True, exist_ok=True)
         paths = []
         for rank, scored in enumerate(self.ranked(), start=1):

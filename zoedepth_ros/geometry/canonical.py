@@ -148,7 +148,8 @@ class CanonicalWarp:
     def depth(self, view_depth_m: NDArray[np.float32]) -> NDArray[np.float32]:
         """Bring a map along z from the view (h, w) back to the picture (H, W) [m].
 
-        Between pixels inverse depth is interpolated, which is exact on planes.
+        Between pixels inverse depth is interpolated, which is exact on planes.  Raises ValueError
+        for a map that is not of the view's size.
         """
         if view_depth_m.shape != (self.view.height, self.view.width):
             expected = (self.view.height, self.view.width)

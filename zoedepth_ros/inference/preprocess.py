@@ -48,11 +48,11 @@ class MetricPreprocessing:
         return self.image_size
 
     def to_network(self, picture: Tensor) -> Tensor:
-        """Squash and normalise."""
+        """Squash (B, 3, H, W) to the network's size and normalise."""
         return normalise(_stretch(picture, self.image_size))
 
     def to_picture(self, maps: Tensor, height: int, width: int) -> Tensor:
-        """Stretch bilinearly, corners on corners."""
+        """Stretch (B, n, h, w) to (B, n, height, width) bilinearly, corners on corners."""
         return _stretch(maps, (height, width))
 
 
@@ -136,7 +136,7 @@ def padding(height: int, width: int) -> Size:
 
 
 def normalise(picture: Tensor) -> Tensor:
-    """Map 0..1 to -1..1; not ImageNet's mean and deviation."""
+    """Map 0..1 of any shape to -1..1; not ImageNet's mean and deviation."""
     return (picture - 0.5) / 0.5
 
 

@@ -79,7 +79,7 @@ class SoftplusCenters:
         return F.softplus(raw)
 
     def to_metres(self, centers: Tensor) -> Tensor:
-        """Return the centres as they are."""
+        """Return the centres (B, n, h, w) [m] as they are."""
         return centers
 
 
@@ -103,7 +103,7 @@ class NormedCenters:
         return F.relu(raw) + _WIDTH_EPS
 
     def to_metres(self, centers: Tensor) -> Tensor:
-        """Return centres [m] inside the range."""
+        """Return centres (B, n, h, w), on a scale from 0 to 1, in metres inside the range."""
         near, far = self.depth_range_m
         return (near + (far - near) * centers).clamp(near, far)
 

@@ -123,7 +123,7 @@ class ZoeDepth(nn.Module):
             return self.router(features.seed)
 
     def decode(self, features: Features, head: str) -> Prediction:
-        """Return the prediction of one head, without router logits."""
+        """Return the prediction of one head, without router logits; ValueError lists the heads."""
         if head not in self.heads:
             raise ValueError(
                 f'{self.config.name} has no head {head!r}, but {", ".join(self.heads)}'

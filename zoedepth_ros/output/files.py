@@ -84,7 +84,10 @@ def to_millimetres(depth_m: NDArray[np.float32]) -> tuple[NDArray[np.uint16], in
 
 
 def read_depth_png(path: str | PathLike[str]) -> NDArray[np.float32]:
-    """Return the depth (H, W) [m] of a 16-bit PNG in millimetres; 0 becomes NaN."""
+    """Return the depth (H, W) [m] of a 16-bit PNG in millimetres; 0 becomes NaN.
+
+    Raises PictureError for any other file.
+    """
     data = np.fromfile(path, np.uint8)
     mm = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
     if mm is None or mm.dtype != np.uint16 or mm.ndim != 2:

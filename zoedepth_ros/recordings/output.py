@@ -123,7 +123,7 @@ class _ComparingFile:
         self._file.truncate(kept_bytes)
 
     def write(self, data: bytes) -> None:
-        """Write, or compare as far as there is something to compare with."""
+        """Write, or compare as far as there is something; ResumeError where it differs."""
         old = min(len(data), self._kept - self._at)
         if old > 0:
             if self._file.read(old) != data[:old]:

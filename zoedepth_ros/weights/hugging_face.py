@@ -12,7 +12,7 @@ from zoedepth_ros.weights.rules import Rule, layer, stacked
 
 
 def hugging_face_rules(config: ModelConfig) -> Iterator[Rule]:
-    """Yield the rules for a file of transformers' ZoeDepth."""
+    """Yield the rules for a file of transformers' ZoeDepth; WeightsError without a BEiT."""
     if not isinstance(config.backbone, BeitConfig):
         raise WeightsError(f'files of this format are on BEiT only, {config.name} is not')
     yield from _backbone_rules(config.backbone)

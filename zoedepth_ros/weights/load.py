@@ -132,7 +132,7 @@ def save_weights(
     """Write safetensors that carry the settings of the network, in one step.
 
     metadata: further facts to keep, e.g. 'trained_on'; dtype: that of the file, by default the
-    parameters'.
+    parameters'.  Raises ValueError for metadata under the names of the settings.
     """
     path = Path(path)
     state_dict = {

@@ -128,7 +128,10 @@ def outdoor_view(dice: Dice, seed: int) -> View:
 
 
 def draw_view(domain: str, seed: int) -> View:
-    """Draw the world and the camera of a scene; the same for the same domain and seed."""
+    """Draw the world and the camera of a scene; the same for the same domain and seed.
+
+    Raises ValueError for a domain that is none.
+    """
     if domain not in DOMAINS:
         raise ValueError(f'expected domain indoor or outdoor, got {domain!r}')
     dice = Dice(f'{domain} {int(seed)}')

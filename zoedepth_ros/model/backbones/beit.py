@@ -41,7 +41,10 @@ class BeitFeatures(FeatureExtractor):
         return Prepared((height, width), tuple(bias[None] for bias in biases))
 
     def forward(self, image: Tensor, prepared: Prepared | None = None) -> list[Tensor]:
-        """Return the four maps, finest first."""
+        """Return the four maps of image (B, 3, H, W), finest first: (B, channels[i], H/s, W/s).
+
+        s is 4, 8, 16, 32.  prepared: of `prepare(H, W)`; ValueError when of another size.
+        """
         size = (image.shape[-2], image.shape[-1])
         if prepared is None:
             prepared = self.prepare(*size)

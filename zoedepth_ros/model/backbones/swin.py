@@ -31,7 +31,10 @@ class SwinFeatures(FeatureExtractor):
         return Prepared((height, width), ())
 
     def forward(self, image: Tensor, prepared: Prepared | None = None) -> list[Tensor]:
-        """Return the four maps, finest first."""
+        """Return the four maps of image (B, 3, H, W), finest first: (B, channels[i], H/s, W/s).
+
+        s is 4, 8, 16, 32.
+        """
         self.prepare(image.shape[-2], image.shape[-1])
         x = self.patch_norm(self.patch_embed(image).permute(0, 2, 3, 1))  # (B, h, w, embed_dim)
         maps = []

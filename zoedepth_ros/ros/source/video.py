@@ -33,7 +33,11 @@ class Video:
         self._next_frame = 0
 
     def read(self, time_s: float) -> Picture | None:
-        """Skip to the frame of this time; None at the end."""
+        """Skip to the frame of this time [s]; None at the end.
+
+        Raises ValueError when time goes back, NoPictureError for a damaged frame and SourceError
+        when nothing can be read any more.
+        """
         if time_s < self._start_s:
             raise ValueError(f'time went back to {time_s} s')
         while self._next_frame <= int((time_s - self._start_s) * self._fps):
