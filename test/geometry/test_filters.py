@@ -6,9 +6,9 @@ import time
 import cv2
 import numpy as np
 import pytest
-from blurred_depth import blur_as_a_network, flying, lies_where_it_is
 
 from zoedepth_ros.data.synthetic.scene import draw_scene
+from zoedepth_ros.evaluation.blurred_depth import blur_as_a_network, flying, lies_where_it_is
 from zoedepth_ros.geometry.filters import flying_pixels
 from zoedepth_ros.geometry.scratch import Scratch
 

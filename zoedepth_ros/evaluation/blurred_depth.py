@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 SKY_M = 80.0
-SURFACE_SHARE = 0.05  # a point within 5 % of a true surface's depth lies on it
+SURFACE_SHARE = 0.05
+"""A point within this of a true surface's depth, relative to it, lies on the surface."""
+
+Map = NDArray[np.float32]
 
 
-def blur_as_a_network(depth_m: np.ndarray, network: tuple[int, int], sigma_px: float):
-    """Blur depth (H, W) [m] at the network's size and bring it back; unknown counts as 80 m."""
+def blur_as_a_network(depth_m: Map, network: tuple[int, int], sigma_px: float) -> Map:
+    """Blur depth (H, W) [m] at the network's size and bring it back; unknown counts as 80 m.
+
+    network: (height, width).  sigma_px: of a Gaussian at that size.
+    """
     height, width = network
     full_m = np.nan_to_num(depth_m, nan=SKY_M)
     small_m = cv2.resize(full_m, (width, height), interpolation=cv2.INTER_AREA)
     small_m = cv2.GaussianBlur(small_m, (0, 0), sigma_px, borderType=cv2.BORDER_REPLICATE)
-    return cv2.resize(small_m, depth_m.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    columns, rows = depth_m.shape[1], depth_m.shape[0]
+    return cv2.resize(small_m, (columns, rows), interpolation=cv2.INTER_LINEAR)
 
 
-def flying(blurred_m: np.ndarray, depth_m: np.ndarray, reach_px: int) -> np.ndarray:
+def flying(blurred_m: Map, depth_m: Map, reach_px: int) -> NDArray[np.bool_]:
     """Mark pixels of a blurred map that lie on no true surface within reach, (H, W)."""
     full_m = np.nan_to_num(depth_m, nan=SKY_M)
     size = 2 * reach_px + 1
@@ -27,16 +35,16 @@ def flying(blurred_m: np.ndarray, depth_m: np.ndarray, reach_px: int) -> np.ndar
     rows, columns = np.nonzero(farthest_m > (1.0 + SURFACE_SHARE) * nearest_m)
     padded_m = np.pad(full_m, reach_px, mode='edge')
     mine_m = blurred_m[rows, columns]
-    supported = np.zeros(len(rows), bool)
+    supported = np.zeros(len(rows), np.bool_)
     for dy, dx in zip(*np.nonzero(disc), strict=True):
         there_m = padded_m[rows + dy, columns + dx]
         supported |= np.abs(mine_m - there_m) < SURFACE_SHARE * there_m
-    mask = np.zeros(depth_m.shape, bool)
+    mask = np.zeros(depth_m.shape, np.bool_)
     mask[rows[~supported], columns[~supported]] = True
     return mask
 
 
-def lies_where_it_is(blurred_m: np.ndarray, depth_m: np.ndarray) -> np.ndarray:
+def lies_where_it_is(blurred_m: Map, depth_m: Map) -> NDArray[np.bool_]:
     """Mark pixels whose blurred depth is still their own true depth, (H, W)."""
     full_m = np.nan_to_num(depth_m, nan=SKY_M)
     return np.abs(blurred_m - full_m) < SURFACE_SHARE * full_m

@@ -1,0 +1,117 @@
+"""Measure and print the tables of docs/camera_scale.md and docs/obstacles.md.
+
+Drawn scenes and walks of seeds that no training sees; some minutes on two cores.
+
+    python scripts/docs_tables.py
+    python scripts/docs_tables.py --only cameras --weights mine.safetensors
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Iterator
+
+from zoedepth_ros.build import build_predictor
+from zoedepth_ros.data.sample import DOMAINS
+from zoedepth_ros.evaluation import cleaning
+from zoedepth_ros.evaluation.other_cameras import METHODS, table
+from zoedepth_ros.inference.result import DepthPredictor
+
+PARTS = ('cameras', 'flicker', 'edges', 'temporal')
+BLURS = (((384, 512), 1.0), ((384, 512), 1.5), ((192, 256), 0.8), ((192, 256), 1.3))
+NOISE = 0.02
+FIRST_SEED = 5000  # of the scenes; no test uses these
+
+
+def main(arguments: list[str] | None = None) -> int:
+    args = parse(arguments)
+    predictor = build_predictor(args.model, args.weights, device=args.device, precision='fp32')
+    print(f'{predictor.model_name}, weights {predictor.weights_origin}')
+    hfov_deg = math.degrees(predictor.training_hfov_rad)
+    print(f'training camera: {hfov_deg:g} degrees' if hfov_deg else 'training camera: not named')
+    for part in args.only or PARTS:
+        print(f'\n## {part}\n')
+        for line in LINES[part](predictor, args.scenes):
+            print(line, flush=True)
+    return 0
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
+    parser.add_argument('--model', default='ZoeD_S_NK')
+    parser.add_argument('--weights', metavar='FILE')
+    parser.add_argument('--device', default='auto')
+    parser.add_argument('--only', nargs='+', choices=PARTS, help='(all)')
+    parser.add_argument('--scenes', type=int, default=24, help='a domain (%(default)s)')
+    return parser.parse_args(arguments)
+
+
+def cameras(predictor: DepthPredictor, scenes: int) -> Iterator[str]:
+    """Give the error through other focal lengths, without and with each correction."""
+    yield row('domain', 'focal length x', 'none', '`scale`', '`warp`', *METHODS[3:])
+    yield row(*['---'] * (2 + len(METHODS)))
+    calibration = max(1, scenes * 2 // 3)
+    for domain in DOMAINS:
+        errors = table(predictor, domain, scenes=scenes, calibration_scenes=calibration)
+        for ratio, by_method in errors.items():
+            best = min(by_method.values())
+            cells = (bold(by_method[m], best) for m in METHODS)
+            yield row(domain, f'{ratio:g}', *cells)
+
+
+def flicker(predictor: DepthPredictor, scenes: int) -> Iterator[str]:
+    """Give how much the scale trembles on scenes that stand still."""
+    yield row('domain', 'flicker', 'with `depth.steady`')
+    yield row(*['---'] * 3)
+    seeds = range(FIRST_SEED, FIRST_SEED + max(1, scenes // 3))
+    for domain in DOMAINS:
+        shares = cleaning.tremble(predictor, domain, seeds, 20, NOISE)
+        yield row(domain, *(f'{share:.2%}' for share in shares))
+
+
+def edges(predictor: DepthPredictor, scenes: int) -> Iterator[str]:
+    """Give what the edge filter removes and keeps; no network is asked."""
+    del predictor
+    yield row('network, blur', 'flying removed, in / out', 'true kept, in / out')
+    yield row(*['---'] * 3)
+    seeds = range(FIRST_SEED, FIRST_SEED + max(1, scenes // 2))
+    for network, sigma_px in BLURS:
+        found = [cleaning.edges(domain, network, sigma_px, seeds) for domain in DOMAINS]
+        removed = ' / '.join(f'{t.removed_share:.1%}' for t in found)
+        kept = ' / '.join(f'{t.kept_share:.1%}' for t in found)
+        yield row(f'{network[0]}x{network[1]}, {sigma_px} px', removed, kept)
+
+
+def temporal(predictor: DepthPredictor, scenes: int) -> Iterator[str]:
+    """Give what the filters do on walks: to what is imagined, and to this network's errors."""
+    yield row('walk', 'depth', 'filter', 'wrong removed', 'right kept')
+    yield row(*['---'] * 5)
+    pictures = max(3, 5 * scenes // 2)
+    for kind in ('room', 'street'):
+        tally = cleaning.imagined(kind, FIRST_SEED, pictures)
+        yield shares(kind, 'bulges for one picture', 'temporal', tally)
+        tallies = cleaning.on_a_walk(predictor, kind, FIRST_SEED, pictures)
+        for name, tally in tallies.items():
+            yield shares(kind, predictor.model_name, name, tally)
+
+
+LINES = {'cameras': cameras, 'flicker': flicker, 'edges': edges, 'temporal': temporal}
+
+
+def shares(kind: str, what: str, name: str, tally: cleaning.Tally) -> str:
+    return row(kind, what, name, f'{tally.removed_share:.1%}', f'{tally.kept_share:.1%}')
+
+
+def bold(value: float, best: float) -> str:
+    text = f'{value:.3f}'
+    return f'**{text}**' if text == f'{best:.3f}' else text
+
+
+def row(*cells: str) -> str:
+    return f'| {" | ".join(cells)} |'
+
+
+if __name__ == '__main__':
+    sys.exit(main())

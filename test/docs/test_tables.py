@@ -1,0 +1,32 @@
+"""The script that prints the measured tables of the documentation."""
+
+import importlib.util
+
+from docs_pages import ROOT
+
+
+def script():
+    spec = importlib.util.spec_from_file_location('tables', ROOT / 'scripts' / 'docs_tables.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_table_is_printed_with_what_it_is_of(capsys, monkeypatch):
+    module = script()
+    monkeypatch.setattr(module.cleaning, 'tremble', lambda *_: (0.012, 0.0034))
+    model = ['--model', 'ZoeD_tiny_NK', '--weights', 'random', '--device', 'cpu']
+    assert module.main([*model, '--scenes', '1', '--only', 'flicker']) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == ['ZoeD_tiny_NK, weights random', 'training camera: not named']
+    assert lines[-2:] == ['| indoor | 1.20% | 0.34% |', '| outdoor | 1.20% | 0.34% |']
+
+
+def test_every_part_has_its_lines():
+    module = script()
+    assert set(module.LINES) == set(module.PARTS)
+
+
+def test_the_best_of_a_row_is_bold():
+    assert script().bold(0.1234, 0.1231) == '**0.123**'
+    assert script().bold(0.2, 0.1) == '0.200'
