@@ -1,0 +1,219 @@
+"""Measure where the time of a picture goes, and draw the pictures of docs/performance.md.
+
+Drawn from files in docs/benchmarks, so that a picture shows what was measured.
+
+    python scripts/docs_performance.py --profile cpu   # write profile_cpu.json and draw it
+    python scripts/docs_performance.py                 # draw from the files that are there
+    python scripts/docs_performance.py --check         # exit code 1 when a picture is another
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import math
+import os
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+FILES = ROOT / 'docs' / 'benchmarks'
+PICTURES = ROOT / 'docs' / 'images'
+
+KINDS: Mapping[str, tuple[str, ...]] = {
+    'attention': ('bmm', 'scaled_dot', 'softmax', 'attention', 'fmha', 'flash', '_sdp', 'baddbmm'),
+    'convolutions': ('conv', 'winograd'),
+    'linear layers': ('linear', 'addmm', 'mm', 'gemm', 'cutlass', 'matmul'),
+    'interpolation': ('upsample', 'interpolate', 'grid_sample'),
+    'normalisation, GELU': ('layer_norm', 'gelu'),
+    'copies, layout': ('copy', 'cat', 'clone', 'contiguous', 'reorder', 'memcpy', 'index', 'to_'),
+}
+"""Kind of work -> parts of the names of its operators; the first kind that matches has it."""
+REST = 'everything else'
+COLORS = ('#2f6f9f', '#e08e45', '#5b9f68', '#8f6fae', '#c95f5f', '#b59b3c', '#9aa5b1')
+WIDTH, LEFT, ROW, FONT = 860, 190, 34, 13  # [px]
+FRAMES = 5
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else '')
+    parser.add_argument('--profile', metavar='DEVICE', help='measure on cpu, cuda or cuda:N')
+    parser.add_argument('--model', default='ZoeD_M12_NK', help='%(default)s')
+    parser.add_argument('--check', action='store_true', help='compare, write nothing')
+    args = parser.parse_args(arguments)
+    if args.profile:
+        found = profile(args.model, args.profile)
+        path = FILES / f'profile_{args.profile.partition(":")[0]}.json'
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(found, indent=2) + '\n')
+        print(path)
+    wrong = 0
+    for path, picture in pictures().items():
+        if not args.check:
+            path.write_text(picture)
+            print(path)
+        elif not path.exists() or path.read_text() != picture:
+            print(f'{path} is not what was measured: run scripts/docs_performance.py')
+            wrong = 1
+    return wrong
+
+
+def pictures() -> dict[Path, str]:
+    """Draw every picture there is a file for."""
+    drawn = {}
+    for path in sorted(FILES.glob('profile_*.json')):
+        drawn[PICTURES / f'{path.stem}.svg'] = draw_profile(json.loads(path.read_text()))
+    for path in sorted(FILES.glob('size_*.json')):
+        drawn[PICTURES / f'{path.stem}.svg'] = draw_size(json.loads(path.read_text()))
+    return drawn
+
+
+def profile(model: str, device: str) -> dict[str, Any]:
+    """Return milliseconds of a picture by kind of work: ours as the node runs it, and theirs."""
+    from zoedepth_ros.benchmark.facts import find_facts
+    from zoedepth_ros.benchmark.our_side import Ours
+    from zoedepth_ros.benchmark.sides import Side
+    from zoedepth_ros.benchmark.transformers_side import Transformers
+    from zoedepth_ros.benchmark.weights import write_weights
+    from zoedepth_ros.model.presets import preset
+
+    config = preset(model)
+    rows = {}
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / 'weights.safetensors'
+        write_weights(config, 'random', file)
+        ours = Ours(Side('ours', model, str(file), device, 'auto'))
+        rows[f'ours, {ours.facts()["precision"]}'] = by_kind(ours, config.image_size)
+        del ours
+        theirs = Transformers(Side('transformers', model, str(file), device))
+        rows['transformers, fp32, SDPA'] = by_kind(theirs, config.image_size)
+    facts = find_facts()
+    return {
+        'model': model,
+        'device': device if device == 'cpu' else facts.gpus[0],
+        'date': datetime.date.today().isoformat(),
+        'cpu': f'{facts.cores} cores of {facts.cpu}',
+        'threads': os.environ.get('OMP_NUM_THREADS', str(facts.cores)),
+        'versions': dict(facts.versions),
+        'ms': rows,
+    }
+
+
+def by_kind(side: Any, size: tuple[int, int]) -> dict[str, float]:
+    """Return milliseconds a picture by kind of work, from torch's profiler."""
+    from torch.profiler import ProfilerActivity
+    from torch.profiler import profile as record
+
+    from zoedepth_ros.benchmark.sides import pictures as drawn
+
+    rgb = drawn(size, 1)[0]
+    for _ in range(2):
+        side(rgb)
+    on_gpu = side.facts()['device'] != 'cpu'
+    activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_gpu else [])]
+    with record(activities=activities) as recorded:
+        for _ in range(FRAMES):
+            side(rgb)
+    spent: dict[str, float] = defaultdict(float)
+    for event in recorded.key_averages():
+        us = event.self_device_time_total if on_gpu else event.self_cpu_time_total
+        spent[kind_of(event.key)] += 1e-3 * us / FRAMES
+    return {kind: spent[kind] for kind in (*KINDS, REST)}
+
+
+def kind_of(operator: str) -> str:
+    """Tell the kind of work from the name of an operator."""
+    name = operator.lower()
+    return next((kind for kind, parts in KINDS.items() if any(p in name for p in parts)), REST)
+
+
+def draw_profile(found: Mapping[str, Any]) -> str:
+    """Draw one bar per side, in parts by kind of work."""
+    rows: Mapping[str, Mapping[str, float]] = found['ms']
+    longest = max(sum(parts.values()) for parts in rows.values())
+    scale = (WIDTH - LEFT - 90) / longest
+    lines, y = [], 44
+    for name, parts in rows.items():
+        lines.append(text(LEFT - 10, y + 22, name, 'end'))
+        x = float(LEFT)
+        for color, ms in zip(COLORS, parts.values(), strict=True):
+            lines.append(box(x, y, scale * ms, ROW, color))
+            if scale * ms > 40:
+                lines.append(text(x + scale * ms / 2, y + 22, f'{ms:.0f}', 'middle', '#ffffff'))
+            x += scale * ms
+        lines.append(text(x + 8, y + 22, f'{sum(parts.values()):.0f} ms'))
+        y += ROW + 14
+    kinds = list(next(iter(rows.values())))
+    for index, kind in enumerate(kinds):
+        x, row = LEFT + 210 * (index % 3), y + 6 + 22 * (index // 3)
+        lines += [box(x, row, 14, 14, COLORS[index]), text(x + 20, row + 12, kind)]
+    title = f'{found["model"]}: a picture on {place(found)}, {found["date"]} (profiler on)'
+    return svg(title, lines, y + 22 * math.ceil(len(kinds) / 3) + 16)
+
+
+def place(found: Mapping[str, Any]) -> str:
+    """Name the hardware."""
+    return str(found['cpu'] if found['device'] == 'cpu' else found['device'])
+
+
+def draw_size(report: Mapping[str, Any]) -> str:
+    """Draw time and memory of every size and batch beside what the fit expects."""
+    points = report['size']['points']
+    lines, y = [], 40
+    for what, unit, measured, expected in (
+        ('time', 'ms', [p['times']['median_ms'] for p in points], 'expected_ms'),
+        ('memory', 'MB', [p['peak_mb'] for p in points], 'expected_mb'),
+    ):
+        lines.append(text(LEFT, y, f'{what} [{unit}]; the mark is what the fit expects'))
+        longest = max([*measured, *(p[expected] for p in points)])
+        scale = (WIDTH - LEFT - 90) / longest
+        for point, value in zip(points, measured, strict=True):
+            y += 24
+            height, width = point['size']
+            name = f'{height} x {width}' + f', batch {point["batch"]}' * (point['batch'] > 1)
+            lines += [
+                text(LEFT - 10, y, name, 'end'),
+                box(LEFT, y - 13, scale * value, 16, COLORS[0]),
+                box(LEFT + scale * point[expected] - 1, y - 16, 3, 22, COLORS[1]),
+                text(LEFT + scale * max(value, point[expected]) + 8, y, f'{value:.0f}'),
+            ]
+        y += 44
+    facts = report['facts']
+    where = f'{facts["cores"]} cores of {facts["cpu"]}'
+    return svg(f'{report["size"]["model"]} on {where}, {report["date"]}', lines, y - 20)
+
+
+def text(x: float, y: float, words: str, anchor: str = 'start', color: str = '#1d2733') -> str:
+    """Write some words."""
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{color}">{words}</text>'
+
+
+def box(x: float, y: float, width: float, height: float, color: str) -> str:
+    """Draw a filled rectangle."""
+    size = f'width="{max(width, 0):.1f}" height="{height:.1f}"'
+    return f'<rect x="{x:.1f}" y="{y:.1f}" {size} fill="{color}"/>'
+
+
+def svg(title: str, lines: Sequence[str], height: float) -> str:
+    """Put lines into a picture of this height."""
+    return '\n'.join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" '
+            f'width="{WIDTH}" height="{height:.0f}" font-family="sans-serif" font-size="{FONT}">',
+            f'<title>{title}</title>',
+            f'<rect width="{WIDTH}" height="{height:.0f}" fill="#ffffff"/>',
+            text(LEFT, 20, title),
+            *lines,
+            '</svg>',
+            '',
+        ]
+    )
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,58 @@
+"""The parameter `backend`: an exported file instead of torch, and what such a file cannot do."""
+
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytest.importorskip('rclpy')
+
+from zoedepth_ros.ros.main import make_predictor
+from zoedepth_ros.ros.parameters import NodeSettings, settings_from
+
+ONNX = settings_from({'backend': 'onnxruntime', 'model': 'ZoeD_tiny_NK'}).predictor
+RGB = np.zeros((80, 120, 3), np.uint8)
+
+
+def test_torch_runs_unless_another_runtime_is_asked_for():
+    assert NodeSettings().predictor.backend == 'torch'
+    with pytest.raises(ValueError, match='backend'):
+        settings_from({'backend': 'tvm'})
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        ({}, 'backend onnxruntime needs `weights`'),
+        ({'weights': '/nowhere/file.onnx'}, 'there is no file /nowhere/file.onnx'),
+        ({'flip_augmentation': True}, 'flip_augmentation needs backend torch'),
+        ({'pad_input': True}, 'pad_input needs backend torch'),
+    ],
+)
+def test_what_an_exported_file_cannot_do_is_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        make_predictor(replace(ONNX, **changes))
+
+
+@pytest.mark.parametrize('backend', ['onnxruntime', 'tensorrt'])
+def test_a_runtime_that_is_not_installed_is_a_reason_not_to_start(tmp_path, monkeypatch, backend):
+    path = tmp_path / 'file'
+    path.touch()
+    monkeypatch.setitem(sys.modules, backend, None)
+    with pytest.raises(ValueError, match=f'backend {backend} needs'):
+        make_predictor(replace(ONNX, backend=backend, weights=str(path)))
+
+
+def test_the_node_is_given_an_exported_file_and_its_warning(tmp_path):
+    for library in ('onnx', 'onnxscript', 'onnxruntime'):
+        pytest.importorskip(library)
+    from lively import lively_model
+
+    from zoedepth_ros.export.onnx import export_onnx
+
+    path = tmp_path / 'tiny.onnx'
+    export_onnx(lively_model('ZoeD_tiny_NK'), path, head='both', trained_on='noise: not depth')
+    predictor = make_predictor(replace(ONNX, weights=str(path)))
+    assert predictor.trained_on == 'noise: not depth'
+    assert predictor(RGB).depth_m.shape == (80, 120)
