@@ -13,7 +13,7 @@ def flat(tree, prefix=''):
         if isinstance(value, dict):
             yield from flat(value, f'{prefix}{key}.')
         else:
-            yield f'{prefix}{key}', value
+            yield f'{prefix}{key}', tuple(value) if isinstance(value, list) else value
 
 
 def test_the_parameter_file_holds_every_parameter_at_its_default():

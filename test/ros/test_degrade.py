@@ -46,14 +46,14 @@ class Fragile(FakePredictor):
         if self.hardware.warm_ups_too:
             self._break()
 
-    def __call__(self, rgb, head='auto', *, route=True):
-        self._break()
-        return super().__call__(rgb, head, route=route)
+    def predict_batch(self, pictures, heads, *, routes):
+        self._break(len(pictures))
+        return super().predict_batch(pictures, heads, routes=routes)
 
-    def _break(self):
+    def _break(self, pictures=1):
         if self.device != 'cpu' and not self.hardware.cuda:
             raise DeviceLost('cuda:0: CUDA error: unspecified launch failure')
-        if self.network[0] * self.network[1] > self.hardware.room_px:
+        if pictures * self.network[0] * self.network[1] > self.hardware.room_px:
             raise OutOfMemory('out of memory')
         if self.precision in self.hardware.nan_in:
             raise NotFinite('not finite')
@@ -244,3 +244,52 @@ def test_a_smaller_network_that_cannot_be_built_leaves_nothing_running():
         predictor(RGB)
     assert predictor.failed
     assert any('384 x 512 only' in text for text in predictor.warnings)
+
+
+def together(predictor, pictures):
+    return predictor.predict_batch([RGB] * pictures, ['auto'] * pictures, routes=[True] * pictures)
+
+
+def test_a_batch_that_does_not_fit_makes_batches_smaller_before_the_network():
+    hardware = Hardware(room_px=2 * OWN_SIZE[0] * OWN_SIZE[1])
+    predictor = degrading(hardware)
+    assert predictor.batch_limit is None
+    with pytest.raises(OutOfMemory):
+        together(predictor, 4)
+    assert (predictor.batch_limit, predictor.network_size(48, 64)) == (2, OWN_SIZE)
+    assert predictor.notices == ('at most 2 pictures at once (out of memory)',)
+    assert len(together(predictor, 2)) == 2
+    hardware.room_px //= 2
+    with pytest.raises(OutOfMemory):
+        together(predictor, 2)
+    assert predictor.batch_limit == 1
+    hardware.room_px = 288 * 384
+    fail_once(predictor, OutOfMemory)
+    assert predictor.network_size(48, 64) == (288, 384)
+    assert len(hardware.made) == 2
+    hardware.room_px = 10**9
+    assert predictor.recover()
+    with pytest.raises(InferenceError, match='recovery'):
+        together(predictor, 4)
+    assert (predictor.batch_limit, predictor.notices) == (None, ())
+    assert len(together(predictor, 4)) == 4
+
+
+def test_values_that_are_not_finite_in_a_batch_change_nothing_until_one_picture_is_found_out():
+    hardware = Hardware(nan_in=('fp16',))
+    predictor = degrading(hardware)
+    with pytest.raises(NotFinite):
+        together(predictor, 2)
+    assert (len(hardware.made), predictor.notices) == (1, ())
+    fail_once(predictor, NotFinite)
+    assert predictor.precision == 'fp32'
+
+
+def test_a_device_lost_in_the_middle_of_a_batch_is_left():
+    hardware = Hardware()
+    predictor = degrading(hardware)
+    hardware.cuda = False
+    with pytest.raises(DeviceLost):
+        together(predictor, 3)
+    assert predictor.device == 'cpu'
+    assert len(together(predictor, 3)) == 3

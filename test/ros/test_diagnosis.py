@@ -6,8 +6,8 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from fake_predictor import FakePredictor
 
 from zoedepth_ros.ros import status
+from zoedepth_ros.ros.frame import SUPERSEDED
 from zoedepth_ros.ros.parameters import settings_from
-from zoedepth_ros.ros.processor import SUPERSEDED
 from zoedepth_ros.ros.statistics import Statistics
 from zoedepth_ros.ros.status import Condition, Diagnostics, make_status
 
@@ -24,7 +24,7 @@ def diagnose(statistics=None, *, fields=None, state=status.WORKING, thresholds=N
     )
     for name, value in (fields or {}).items():
         setattr(msg, name, value)
-    return Diagnostics('n', lambda: settings).make(msg).status[0]
+    return Diagnostics('n', lambda: settings).make(msg)
 
 
 def test_thresholds_of_zero_never_speak():

@@ -2,6 +2,9 @@
 
 import threading
 import time
+from collections import Counter
+
+import pytest
 
 from zoedepth_ros.ros.frame_worker import FrameWorker, Mailbox
 
@@ -10,29 +13,76 @@ def test_a_newer_item_replaces_one_that_nobody_took():
     box = Mailbox()
     assert box.put(1) is None
     assert box.put(2) == 1
-    assert box.take() == 2
+    assert box.take() == [2]
     assert box.put(3) is None
 
 
 def test_taking_waits_for_an_item():
     box = Mailbox()
     threading.Timer(0.05, box.put, ['late']).start()
-    assert box.take() == 'late'
+    assert box.take() == ['late']
 
 
 def test_a_closed_box_gives_nothing():
     box = Mailbox()
     box.put(1)
     box.close()
-    assert box.take() is None
+    assert box.take() == []
+
+
+def test_each_sender_has_a_place_of_its_own_and_who_waits_longest_comes_first():
+    box = Mailbox()
+    for item, sender in ((1, 'fast'), (2, 'slow'), (3, 'fast'), (4, 'late'), (5, 'fast')):
+        box.put(item, sender)
+    assert box.take() == [5]  # the newest of the one that came first
+    box.put(6, 'fast')
+    assert box.take(lambda: 2) == [2, 4]
+    assert box.take(lambda: 2) == [6]
+
+
+def test_how_many_to_take_is_asked_when_there_are_some():
+    box, asked = Mailbox(), []
+    threading.Timer(0.05, box.put, ['late']).start()
+    box.take(lambda: asked.append(time.monotonic()) or 3)
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize('most', [1, 2, 4])
+def test_senders_of_any_rate_get_turns_as_often_as_the_others_when_there_are_too_few(most):
+    """Four senders, of which one is twenty times as fast as the slowest."""
+    turns = Counter()
+    stop = threading.Event()
+
+    def work(items):
+        time.sleep(0.01)
+        turns.update(items)
+
+    worker = FrameWorker(work, lambda error: None, lambda: most)
+
+    def send(name, period_s):
+        while not stop.is_set():
+            worker.put(name, name)
+            time.sleep(period_s)
+
+    periods_s = {'a': 0.0005, 'b': 0.002, 'c': 0.005, 'd': 0.01}
+    senders = [threading.Thread(target=send, args=pair) for pair in periods_s.items()]
+    for sender in senders:
+        sender.start()
+    time.sleep(1.0)
+    stop.set()
+    for sender in senders:
+        sender.join()
+    worker.stop(1.0)
+    assert min(turns.values()) > 0.7 * max(turns.values()), turns
+    assert sum(turns.values()) > 0.5 * 100 * most  # 100 runs a second at best
 
 
 def test_a_slow_worker_gets_the_newest_and_never_a_queue():
     done = []
 
-    def work(item):
+    def work(items):
         time.sleep(0.05)
-        done.append(item)
+        done.extend(items)
 
     worker = FrameWorker(work, lambda error: None)
     replaced = 0
@@ -50,10 +100,10 @@ def test_a_slow_worker_gets_the_newest_and_never_a_queue():
 def test_an_error_is_reported_and_the_thread_goes_on():
     done, errors = [], []
 
-    def work(item):
-        if item == 'bad':
+    def work(items):
+        if items == ['bad']:
             raise ValueError('no')
-        done.append(item)
+        done.extend(items)
 
     worker = FrameWorker(work, errors.append)
     for item in ('bad', 'good'):

@@ -63,7 +63,7 @@ def test_every_parameter_is_described_and_limited():
 
 def test_numbers_say_their_unit():
     pure = {'depth.scale', 'cloud.decimation', 'router.smoothing', 'router.hysteresis'}
-    pure |= {'diagnostics.warn_drops', 'diagnostics.error_drops'}
+    pure |= {'diagnostics.warn_drops', 'diagnostics.error_drops', 'batch.limit'}
     for name, spec in TABLE.items():
         if type(spec.default) in (int, float) and name not in pure:
             assert '[' in spec.description or ' px' in spec.description, name
@@ -96,6 +96,13 @@ def test_settings_take_values_by_their_ros_names():
         ('depth.max', 0.05, 'more than depth.min'),
         ('router.hysteresis', 1.0, 'at most 0.99'),
         ('weights', 'a\0b', 'zero byte'),
+        ('cameras', 'front', 'cameras must be a list of strings'),
+        ('cameras', ('front', 3), 'list of strings'),
+        ('cameras', ('front', 'left eye'), 'letters, digits and _'),
+        ('cameras', ('1st',), 'a letter first'),
+        ('cameras', ('front', 'front'), 'twice'),
+        ('cameras', ('front', 'depth'), 'called as parameters and topics are: depth'),
+        ('cameras', ('image',), 'called as parameters and topics are: image'),
     ],
 )
 def test_a_wrong_value_is_refused_with_the_reason(name, value, says):
@@ -118,14 +125,18 @@ def test_minimum_and_maximum_can_move_together():
 def test_what_the_network_is_made_of_is_fixed_while_active():
     now = NodeSettings()
     for name, other in (('model', 'x'), ('device', 'cpu'), ('precision', 'fp32')):
-        assert 'deactivate' in why_fixed({name: other}, now, active=True)
-        assert why_fixed({name: other}, now, active=False) is None
-    assert why_fixed({'network.width': 512}, now, active=True)
-    assert why_fixed({'depth.rate': 5.0, 'router.mode': 'indoor'}, now, active=True) is None
+        after = settings_from({name: other})
+        assert why_fixed(now, after, active=True) == (
+            f'{name} is fixed while the node is active: deactivate it first'
+        )
+        assert why_fixed(now, after, active=False) is None
+    assert why_fixed(now, settings_from({'network.width': 512}), active=True)
+    free = settings_from({'depth.rate': 5.0, 'router.mode': 'indoor'})
+    assert why_fixed(now, free, active=True) is None
 
 
 def test_setting_a_fixed_parameter_to_what_it_is_changes_nothing():
-    assert why_fixed({'model': 'ZoeD_M12_NK'}, NodeSettings(), active=True) is None
+    assert why_fixed(NodeSettings(), settings_from({'model': 'ZoeD_M12_NK'}), active=True) is None
 
 
 def test_the_predictor_is_made_from_its_own_part():

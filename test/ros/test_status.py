@@ -9,7 +9,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from fake_predictor import FakePredictor
 
 from zoedepth_ros.ros import status
-from zoedepth_ros.ros.processor import SUPERSEDED
+from zoedepth_ros.ros.frame import SUPERSEDED
 from zoedepth_ros.ros.statistics import STAGES, Statistics
 from zoedepth_ros.ros.status import Condition, Diagnostics, make_status
 
@@ -21,7 +21,7 @@ def report(statistics=None, state=status.WORKING, predictor=None):
 
 
 def level(diagnostics, msg):
-    return diagnostics.make(msg).status[0].level
+    return diagnostics.make(msg).level
 
 
 def test_a_status_says_what_runs():
@@ -70,11 +70,10 @@ def test_a_stage_is_measured():
 
 
 def test_all_is_well_when_depth_flows():
-    array = Diagnostics('/ns/zoedepth').make(report())
-    assert array.header.stamp.sec == 5
-    assert array.status[0].name == '/ns/zoedepth: depth'
-    assert array.status[0].level == DiagnosticStatus.OK
-    values = {pair.key: pair.value for pair in array.status[0].values}
+    told = Diagnostics('/ns/zoedepth').make(report())
+    assert told.name == '/ns/zoedepth: depth'
+    assert told.level == DiagnosticStatus.OK
+    values = {pair.key: pair.value for pair in told.values}
     assert values['model'] == 'fake'
     assert values['received'] == '0'
 
@@ -97,6 +96,6 @@ def test_a_camera_faster_than_the_network_is_no_fault():
 def test_a_camera_that_stopped_and_random_weights_are_warnings():
     assert level(Diagnostics('n'), report(state=status.STARVED)) == DiagnosticStatus.WARN
     random = report(predictor=FakePredictor(trained_on='random weights: not depth'))
-    diagnosis = Diagnostics('n').make(random).status[0]
+    diagnosis = Diagnostics('n').make(random)
     assert diagnosis.level == DiagnosticStatus.WARN
     assert 'not depth' in diagnosis.message

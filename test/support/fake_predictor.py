@@ -17,11 +17,12 @@ def plane(height: int, width: int, near_m: float = 1.0, far_m: float = 5.0) -> n
 
 
 class FakePredictor:
-    """Implement DepthPredictor with a depth the test chooses.
+    """Implement BatchPredictor with a depth the test chooses.
 
     depth: metres for every pixel, an array of the picture's size, or a function (rgb, head) ->
     array.  router: a verdict, or a function rgb -> verdict; asked only with two heads.
-    fail_with: raised by every call while it is not None.
+    fail_with: raised by every call while it is not None.  delay_s: of every call, or of every
+    batch whatever its size.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class FakePredictor:
         self.network = network
         self.fail_with: Exception | None = None
         self.calls = 0
+        self.batches: list[int] = []
         self.routed = 0
         self.asked_heads: list[str] = []
         self.shapes: list[tuple[int, ...]] = []
@@ -65,6 +67,16 @@ class FakePredictor:
         self.warm_ups.append((height, width))
 
     def __call__(self, rgb: np.ndarray, head: str = 'auto', *, route: bool = True) -> DepthResult:
+        return self.predict_batch([rgb], [head], routes=[route])[0]
+
+    def predict_batch(self, pictures, heads, *, routes) -> list[DepthResult]:
+        self.batches.append(len(pictures))
+        if self.delay_s:
+            time.sleep(self.delay_s)
+        asked = zip(pictures, heads, routes, strict=True)
+        return [self._predict(rgb, head, route) for rgb, head, route in asked]
+
+    def _predict(self, rgb: np.ndarray, head: str, route: bool) -> DepthResult:
         check_rgb(rgb)
         check_head(head, self.heads)
         self.calls += 1
@@ -72,8 +84,6 @@ class FakePredictor:
         self.shapes.append(rgb.shape)
         self.threads.add(threading.get_ident())
         self.last_rgb = rgb.copy()
-        if self.delay_s:
-            time.sleep(self.delay_s)
         if self.fail_with is not None:
             raise self.fail_with
         verdict = self._verdict(rgb) if route or head == 'auto' else {}

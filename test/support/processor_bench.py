@@ -50,6 +50,7 @@ class Bench:
         from zoedepth_ros.ros.camera import CameraKeeper
         from zoedepth_ros.ros.parameters import settings_from
         from zoedepth_ros.ros.processor import FrameProcessor
+        from zoedepth_ros.ros.shared_network import SharedNetwork
         from zoedepth_ros.ros.statistics import Statistics
 
         self._settings_from = settings_from
@@ -70,6 +71,7 @@ class Bench:
             self.clock,
             self.warnings.append,
         )
+        self.network = SharedNetwork(self.predictor)
         self.processor.follow(self.camera)
         self.camera.set_info(camera_info_message())
 
@@ -98,10 +100,10 @@ class Bench:
         return image_message(picture() if rgb is None else rgb, stamp, **fields)
 
     def process(self, msg=None) -> None:
-        from zoedepth_ros.ros.processor import Frame
+        from zoedepth_ros.ros.frame import Frame
 
         msg = self.message() if msg is None else msg
-        self.processor.process(Frame(msg, self.now_s, time.monotonic()))
+        self.network.work([(self.processor, Frame(msg, self.now_s, time.monotonic()))])
 
     def sent(self, topic: str = 'depth/image') -> list:
         return self.publishers.sent[topic]

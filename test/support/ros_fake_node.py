@@ -36,14 +36,14 @@ class Dark(FakePredictor):
 
     lost_at = full_at = None
 
-    def __call__(self, rgb, head='auto', *, route=True):
+    def _predict(self, rgb, head, route):
         if self.device != 'cpu' and rgb[0, 0, 0] == self.lost_at:
             raise DeviceLost(f'{self.device}: CUDA error: gone')
         if self.network == OWN_SIZE and rgb[0, 0, 0] == self.full_at:
             raise OutOfMemory(f'{self.device}: out of memory')
         if not rgb.any():
             raise RuntimeError('a black picture')
-        return super().__call__(rgb, head, route=route)
+        return super()._predict(rgb, head, route)
 
 
 def by_brightness(rgb):

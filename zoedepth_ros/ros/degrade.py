@@ -5,15 +5,14 @@ from __future__ import annotations
 import gc
 import math
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.inference.result import (
     AUTO,
-    DepthPredictor,
+    BatchPredictor,
     DepthResult,
     DeviceLost,
     InferenceError,
@@ -21,48 +20,20 @@ from zoedepth_ros.inference.result import (
     OutOfMemory,
 )
 
+from .degrade_steps import Size, next_step
 from .parameters import PredictorSettings
+from .predictor_facts import TellsFacts, facts_of
 
-SMALLEST_SIDE_PX = 128
-_STEP = 0.75  # of both sides: about half the memory of the attention
-_MULTIPLE_PX = 32
-
-Size = tuple[int, int]
-MakePredictor = Callable[[PredictorSettings], DepthPredictor]
+BATCH = 'batch'
+MakePredictor = Callable[[PredictorSettings], BatchPredictor]
 
 
-@dataclass(frozen=True, slots=True)
-class _Facts:
-    """Hold what is told of a predictor, also while there is none: never the predictor itself."""
-
-    model_name: str
-    """As in DepthPredictor."""
-
-    heads: tuple[str, ...]
-    """As in DepthPredictor."""
-
-    device: str
-    """As in DepthPredictor."""
-
-    precision: str
-    """As in DepthPredictor."""
-
-    weights_origin: str
-    """As in DepthPredictor."""
-
-    trained_on: str
-    """As in DepthPredictor."""
-
-    training_hfov_rad: float
-    """As in DepthPredictor."""
-
-
-class DegradingPredictor:
+class DegradingPredictor(TellsFacts):
     """Run a predictor and, when it fails for want of means, one that needs less.
 
     Too little memory: a smaller network.  CUDA lost: the CPU.  Half precision that gives values
     which are not finite: fp32.  The picture that met the failure is given up, for it is old by
-    the time the other network is ready.  Implements DepthPredictor.
+    the time the other network is ready.  Implements BatchPredictor.
     """
 
     def __init__(
@@ -75,47 +46,13 @@ class DegradingPredictor:
         self._make, self._asked, self._warn = make, asked, warn
         self._lock = threading.Lock()  # between the inference thread and whoever asks
         self._recovery_asked = False
-        self._reasons: dict[type[InferenceError], str] = {}
+        self._reasons: dict[type[InferenceError] | str, str] = {}
+        self.batch_limit: int | None = None
+        """Pictures that fit into the device's memory at once; None while nobody knows better."""
         self._settings = asked
-        self._predictor: DepthPredictor | None = None
+        self._predictor: BatchPredictor | None = None
         self._size_px: Size = (0, 0)
-        self._facts: _Facts
         self._swap(asked)
-
-    @property
-    def model_name(self) -> str:
-        """The preset."""
-        return self._facts.model_name
-
-    @property
-    def heads(self) -> tuple[str, ...]:
-        """The heads that the model has."""
-        return self._facts.heads
-
-    @property
-    def device(self) -> str:
-        """Where it runs now."""
-        return self._facts.device
-
-    @property
-    def precision(self) -> str:
-        """What it computes in now."""
-        return self._facts.precision
-
-    @property
-    def weights_origin(self) -> str:
-        """Where the parameters came from."""
-        return self._facts.weights_origin
-
-    @property
-    def trained_on(self) -> str:
-        """'' for released weights, otherwise a warning."""
-        return self._facts.trained_on
-
-    @property
-    def training_hfov_rad(self) -> float:
-        """Field of view of the camera as if through which depth is told [rad]; 0.0 for unknown."""
-        return self._facts.training_hfov_rad
 
     @property
     def preprocess_ms(self) -> float:
@@ -181,7 +118,39 @@ class DegradingPredictor:
         self._step_down(kind, text, (rgb.shape[0], rgb.shape[1]))
         raise kind(text)
 
-    def _running(self) -> DepthPredictor:
+    def predict_batch(
+        self,
+        pictures: Sequence[NDArray[np.uint8]],
+        heads: Sequence[str],
+        *,
+        routes: Sequence[bool],
+    ) -> list[DepthResult]:
+        """Predict several pictures; see BatchPredictor.
+
+        Too little memory for them together makes the batches smaller first.  Values that are not
+        finite may be one picture's doing and change nothing before that one came alone.
+        """
+        if self._recover_if_asked():
+            raise InferenceError('the pictures were given up for the recovery')
+        try:
+            return self._running().predict_batch(pictures, heads, routes=routes)
+        except NotFinite:
+            raise
+        except InferenceError as error:
+            kind, text = type(error), str(error)
+        if kind is OutOfMemory and len(pictures) > 1:
+            self._take_less(len(pictures) // 2, text)
+        else:
+            self._step_down(kind, text, (pictures[0].shape[0], pictures[0].shape[1]))
+        raise kind(text)
+
+    def _take_less(self, pictures: int, text: str) -> None:
+        self.batch_limit = pictures
+        with self._lock:
+            self._reasons[BATCH] = f'at most {pictures} pictures at once ({text})'
+        self._warn(f'{text}: at most {pictures} pictures at once')
+
+    def _running(self) -> BatchPredictor:
         if self._predictor is None:
             reasons = '; '.join(self._reasons.values())
             raise InferenceError(
@@ -193,15 +162,7 @@ class DegradingPredictor:
         self._predictor = None  # first: two may not fit
         gc.collect()
         made = self._make(settings)
-        self._facts = _Facts(
-            made.model_name,
-            made.heads,
-            made.device,
-            made.precision,
-            made.weights_origin,
-            made.trained_on,
-            made.training_hfov_rad,
-        )
+        self._facts = facts_of(made)
         self._predictor, self._settings = made, settings
 
     def _recover_if_asked(self) -> bool:
@@ -213,6 +174,7 @@ class DegradingPredictor:
         self._warn('recovery: the network is built as it was asked for')
         try:
             self._swap(self._asked)
+            self.batch_limit = None
         except (InferenceError, ValueError, OSError) as error:
             with self._lock:
                 self._reasons = before
@@ -251,26 +213,7 @@ class DegradingPredictor:
     def _next(
         self, kind: type[InferenceError], picture: Size
     ) -> tuple[PredictorSettings, str] | None:
-        """Give the settings of the next step down for one kind of failure, and its name."""
-        now = self._settings
-        if kind is OutOfMemory:
-            height, width = self.network_size(*picture)
-            if now.network_height:  # already fixed or stepped down
-                height, width = now.network_height, now.network_width or width
-            size = tuple(_shrunk(side) for side in (height, width))
-            if min(size) < SMALLEST_SIDE_PX:
-                return None
-            less = replace(now, network_height=size[0], network_width=size[1])
-            return less, f'the network sees {size[0]} x {size[1]} px instead of {height} x {width}'
-        if kind is DeviceLost and self.device != 'cpu':
-            half = now.precision == 'fp16'  # which the CPU does not have
-            return replace(now, device='cpu', precision=AUTO if half else now.precision), (
-                f'the network runs on the CPU instead of {self.device}'
-            )
-        if kind is NotFinite and self.precision != 'fp32':
-            return replace(now, precision='fp32'), f'fp32 instead of {self.precision}'
-        return None
-
-
-def _shrunk(side_px: int) -> int:
-    return int(_STEP * side_px) // _MULTIPLE_PX * _MULTIPLE_PX
+        size = self.network_size(*picture)
+        return next_step(
+            kind, self._settings, device=self.device, precision=self.precision, network_size=size
+        )

@@ -1,74 +1,85 @@
-"""One thread that works on the newest frame, and the mailbox that hands it over."""
+"""One thread that works on the newest frames, and the mailbox that hands them over."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from itertools import islice
 from typing import Generic, TypeVar
 
 Item = TypeVar('Item')
 
 
 class Mailbox(Generic[Item]):
-    """Hold at most one item; a newer one replaces it."""
+    """Hold at most one item of each sender; a newer one replaces it."""
 
     def __init__(self) -> None:
-        self._item: Item | None = None
+        # In the order in which the senders began to wait: a newer item keeps the place of the one
+        # it replaces, or a fast sender would always be the last.
+        self._items: dict[str, Item] = {}
         self._closed = False
         self._changed = threading.Condition()
 
-    def put(self, item: Item) -> Item | None:
+    def put(self, item: Item, sender: str = '') -> Item | None:
         """Leave an item and give back the one it replaces, if nobody had taken that."""
         with self._changed:
-            replaced, self._item = self._item, item
+            replaced = self._items.get(sender)
+            self._items[sender] = item
             self._changed.notify()
             return replaced
 
-    def take(self) -> Item | None:
-        """Wait for an item and take it; None once the box is closed."""
+    def take(self, most: Callable[[], int] = lambda: 1) -> list[Item]:
+        """Wait for an item and take those there are, of the senders that wait longest first.
+
+        most: gives how many to take, once there are any.  [] once the box is closed.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: self._item is not None or self._closed)
-            item, self._item = self._item, None
-            return None if self._closed else item
+            self._changed.wait_for(lambda: self._items or self._closed)
+            senders = [] if self._closed else list(islice(self._items, max(1, most())))
+            return [self._items.pop(sender) for sender in senders]
 
     def close(self) -> None:
         """Wake whoever waits and let nobody take anything any more."""
         with self._changed:
             self._closed = True
-            self._item = None
+            self._items.clear()
             self._changed.notify_all()
 
 
 class FrameWorker(Generic[Item]):
-    """Run `work` on the newest item in a thread of its own."""
+    """Run `work` on the newest items in a thread of its own."""
 
     def __init__(
-        self, work: Callable[[Item], None], on_error: Callable[[Exception], None]
+        self,
+        work: Callable[[list[Item]], None],
+        on_error: Callable[[Exception], None],
+        most: Callable[[], int] = lambda: 1,
     ) -> None:
         """Start the thread.
 
-        on_error gets whatever `work` raises; the thread goes on.
+        on_error gets whatever `work` raises; the thread goes on.  most: gives how many items of
+        different senders to work on at once.
         """
-        self._work, self._on_error = work, on_error
+        self._work, self._on_error, self._most = work, on_error, most
         self._mailbox: Mailbox[Item] = Mailbox()
         # A daemon: a network call of several seconds must not keep the process from ending.
         self._thread = threading.Thread(target=self._run, name='inference', daemon=True)
         self._thread.start()
 
-    def put(self, item: Item) -> Item | None:
-        """Hand over an item and give back the one that nobody had begun with, if any."""
-        return self._mailbox.put(item)
+    def put(self, item: Item, sender: str = '') -> Item | None:
+        """Hand over an item and give back the sender's that nobody had begun with, if any."""
+        return self._mailbox.put(item, sender)
 
     def stop(self, timeout_s: float) -> bool:
-        """Let the present item finish and end the thread; False when that takes too long."""
+        """Let the present items finish and end the thread; False when that takes too long."""
         self._mailbox.close()
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        while (item := self._mailbox.take()) is not None:
+        while items := self._mailbox.take(self._most):
             try:
-                self._work(item)
+                self._work(items)
             except Exception as error:
                 self._on_error(error)
-            del item  # do not hold a picture while waiting for the next
+            del items  # do not hold pictures while waiting for the next

@@ -19,17 +19,25 @@ class Inputs:
     """Own the subscriptions between activate and deactivate."""
 
     def __init__(
-        self, node: Node, transport: str, on_picture: Callable[[Any], None], watch: QosWatch
+        self,
+        node: Node,
+        transport: str,
+        on_picture: Callable[[Any], None],
+        watch: QosWatch,
+        prefix: str = '',
     ) -> None:
-        """Subscribe to pictures by 'raw' or 'compressed' transport, and to their camera_info."""
+        """Subscribe to pictures by 'raw' or 'compressed' transport, and to their camera_info.
+
+        prefix: 'front/' for the topics of the camera front.
+        """
         self._node = node
-        self.image_topic, info_topic = find_topics(node, transport)
+        self.image_topic, self.info_topic = find_topics(node, transport, prefix)
         self.camera_keeper = CameraKeeper(topic_is_rectified=is_rectified(self.image_topic))
         kind = CompressedImage if transport == 'compressed' else Image
         self._subscriptions: list[Any] = []
         for topic_type, topic, callback in (
             (kind, self.image_topic, on_picture),
-            (CameraInfo, info_topic, self.camera_keeper.set_info),
+            (CameraInfo, self.info_topic, self.camera_keeper.set_info),
         ):
             self._subscriptions.append(
                 watch.subscription(
@@ -49,20 +57,20 @@ class Inputs:
         self._subscriptions.clear()
 
 
-def find_topics(node: Node, transport: str) -> tuple[str, str]:
+def find_topics(node: Node, transport: str, prefix: str = '') -> tuple[str, str]:
     """Give the full names of the picture topic and of camera_info, remappings applied.
 
     A remapped `image` carries its /compressed along; camera_info is the image topic's sibling
     unless it is remapped itself.
     """
-    base = node.resolve_topic_name('image')
+    base = node.resolve_topic_name(f'{prefix}image')
     if transport == 'compressed':
-        image = _remapped(node, 'image/compressed')
+        image = _remapped(node, f'{prefix}image/compressed')
         if image is None:
             image = base if base.endswith(_COMPRESSED) else base + _COMPRESSED
     else:
         image = base
-    info = _remapped(node, 'camera_info')
+    info = _remapped(node, f'{prefix}camera_info')
     if info is None:
         info = sibling(base, 'camera_info')
     return image, info

@@ -14,16 +14,17 @@ import rclpy
 from rclpy.executors import ExternalShutdownException
 from rclpy.logging import get_logger
 
-from zoedepth_ros.inference.result import DepthPredictor
+from zoedepth_ros.inference.result import BatchPredictor
 
-from .depth_node import DepthNode, StartError, describe
+from .depth_node import DepthNode, StartError
+from .errors import describe
 from .parameters import PredictorSettings
 
 END_WITHIN_S = 1.5
 TORCH = 'torch'
 
 
-def make_predictor(settings: PredictorSettings) -> DepthPredictor:
+def make_predictor(settings: PredictorSettings) -> BatchPredictor:
     """Build the real predictor; torch is imported here, so that `--help` and refusals are fast."""
     if settings.backend != TORCH:
         return _exported_predictor(settings)
@@ -65,7 +66,7 @@ def main(args: list[str] | None = None) -> NoReturn:
 
 
 def run(
-    predictor_factory: Callable[[PredictorSettings], DepthPredictor],
+    predictor_factory: Callable[[PredictorSettings], BatchPredictor],
     args: list[str] | None = None,
 ) -> int:
     """Spin the node with some predictor and give the exit code."""

@@ -14,7 +14,9 @@ from rcl_interfaces.msg import (
 from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 
-from .parameters import TABLE, NodeSettings, Parameter, settings_from, why_fixed
+from .camera_settings import OWN_NAMES, CameraSettings
+from .parameters import TABLE, settings_from
+from .settings.parameter import Parameter
 
 
 class NodeParameters:
@@ -24,44 +26,76 @@ class NodeParameters:
         self,
         node: Node,
         is_active: Callable[[], bool],
-        also_check: Callable[[NodeSettings], str | None],
+        also_check: Callable[[CameraSettings], str | None],
     ) -> None:
         """Declare every parameter and read what the launch file gives.
 
-        also_check: gives the reason why settings do not fit the loaded model, or None.  Raises
-        ValueError naming the parameter.
+        node: one that allows undeclared parameters, so that a camera can be given a value of its
+        own while it runs.  also_check: gives the reason why settings do not fit the loaded model,
+        or None.  Raises ValueError naming the parameter.
         """
-        self._is_active, self._also_check = is_active, also_check
+        self._node, self._is_active, self._also_check = node, is_active, also_check
         values = {name: _declare(node, spec) for name, spec in TABLE.items()}
-        self._settings = settings_from(values)
+        known = {name: value for name, value in values.items() if value is not None}
+        common = settings_from(known)
+        self._settings = CameraSettings(common)
+        own = {f'{camera}.{name}': _own_value(node, camera, name)
+               for camera in common.cameras for name in OWN_NAMES}  # fmt: skip
+        self._settings = self._settings.changed(own)
         node.add_on_set_parameters_callback(self._on_set)
 
     @property
-    def settings(self) -> NodeSettings:
+    def settings(self) -> CameraSettings:
         """One consistent set; take it once and use that."""
         return self._settings
 
     def _on_set(self, parameters: list[Any]) -> SetParametersResult:
-        changes = {p.name: p.value for p in parameters if p.name in TABLE}
-        if not changes:
-            return SetParametersResult(successful=True)
+        changes = {
+            p.name: p.value
+            for p in parameters
+            if p.name in TABLE or not self._is_of_others(p.name)
+        }
         try:
-            settings = settings_from(changes, self._settings)
+            settings = self._settings.changed(changes)
         except ValueError as error:
             return SetParametersResult(successful=False, reason=str(error))
-        reason = why_fixed(changes, self._settings, active=self._is_active())
+        reason = settings.why_fixed(self._settings, active=self._is_active())
         reason = self._also_check(settings) if reason is None else reason
         if reason is not None:
             return SetParametersResult(successful=False, reason=reason)
         self._settings = settings
         return SetParametersResult(successful=True)
 
+    def _is_of_others(self, name: str) -> bool:
+        """Tell whether a parameter is rclpy's, which this may hear of while it is declared."""
+        camera = name.partition('.')[0]
+        if camera in self._settings.common.cameras:
+            return False
+        return name.startswith('qos_overrides.') or self._node.has_parameter(name)
+
 
 def _declare(node: Node, spec: Parameter) -> Any:
+    # An empty list has no type that rclpy could see: one empty name stands for none.
+    default = list(spec.default) or [''] if isinstance(spec.default, tuple) else spec.default
     try:
-        return node.declare_parameter(spec.name, spec.default, descriptor(spec)).value
+        value = node.declare_parameter(spec.name, default, descriptor(spec)).value
     except ParameterException as error:
         raise ValueError(f'parameter {spec.name}: {error}') from error
+    return [part for part in value if part] if isinstance(value, list) else value
+
+
+def _own_value(node: Node, camera: str, name: str) -> Any:
+    """Declare a camera's own parameter if it is given at start; None when it is not."""
+    described = descriptor(TABLE[name])
+    described.name, described.dynamic_typing = f'{camera}.{name}', True
+    described.read_only = False  # or it could not be undeclared; changes are refused here anyway
+    try:
+        value = node.declare_parameter(described.name, None, described).value
+    except ParameterException as error:
+        raise ValueError(f'parameter {described.name}: {error}') from error
+    if value is None:
+        node.undeclare_parameter(described.name)
+    return value
 
 
 def descriptor(spec: Parameter) -> ParameterDescriptor:

@@ -1,61 +1,40 @@
-"""Work on one frame, from message to messages; runs in the inference thread."""
+"""What becomes of one camera's pictures, before and after the network."""
 
 from __future__ import annotations
 
 import math
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 from rclpy.clock import Clock
-from rclpy.time import Time
-from sensor_msgs.msg import CompressedImage
 
 from zoedepth_ros.inference.head_policy import HeadPolicy
 from zoedepth_ros.inference.result import AUTO, DepthPredictor, DepthResult
 
 from .camera import Camera, CameraKeeper, CameraUnknown
-from .conversions import ConversionError, rgb_from_compressed, rgb_from_image
-from .degrade import DegradingPredictor
+from .conversions import ConversionError
+from .errors import describe
+from .frame import FAILED, Frame, decoded
 from .frames import Frames
+from .freshness import Freshness
 from .outputs import Outputs, domain
 from .parameters import NodeSettings
 from .publishers import Publishers
 from .references import References
 from .scaling import ScaleReport, Scaling, with_focal
 from .schedule import Plan, Schedule
-from .stamps import StampOrder
 from .statistics import Statistics
-
-TOO_OLD = 'too old'
-TOO_NEW = 'stamp in the future'
-BEHIND = 'out of order'
-TIME_WENT_BACK = 'time went back'
-SUPERSEDED = 'superseded by a newer picture'
-FAILED = 'inference failed'
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """Hold a picture as it came in."""
-
-    msg: Any
-    """Image or CompressedImage."""
-
-    arrived_s: float
-    """When it came, in the node's clock [s]; may jump back."""
-
-    arrived_monotonic_s: float
-    """When it came, in time.monotonic [s]."""
+from .task import Answer, Task
 
 
 class FrameProcessor:
-    """Convert, predict, filter, publish: everything between a frame and its outputs."""
+    """Convert, then filter and publish: all between a frame and its outputs but the network.
+
+    Keeps what is a camera's own from picture to picture: rates, head, scale, ground.  Runs in the
+    inference thread.
+    """
 
     def __init__(
         self,
@@ -66,19 +45,21 @@ class FrameProcessor:
         clock: Clock,
         warn: Callable[[str], None],
     ) -> None:
-        """settings: gives the present ones; asked once per frame, so that none is torn."""
-        self.predictor = predictor
-        self._camera_keeper = CameraKeeper(topic_is_rectified=False)
+        """predictor: asked for its heads and sizes only.
+
+        settings: gives the present ones; asked once per frame, so that none is torn.
+        """
         self.network_size = (0, 0)
+        self._predictor = predictor
+        self._camera_keeper = CameraKeeper(topic_is_rectified=False)
         self._publishers, self._statistics = publishers, statistics
-        self._settings, self._clock, self._warn = settings, clock, warn
+        self._settings, self._warn = settings, warn
         self._scaling = Scaling(predictor.heads, settings())
         self._schedule, self._outputs = Schedule(), Outputs(self._scaling, self.drop)
-        self._order = StampOrder()
+        self._freshness = Freshness(clock, statistics, self.drop, warn)
         self._policy = HeadPolicy(predictor.heads)
         self._started = False
         self._camera_assumed = self._camera_lacks = False
-        self._busy = threading.Lock()
 
     @property
     def head(self) -> str:
@@ -107,27 +88,21 @@ class FrameProcessor:
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What is not as it should be, in words."""
-        told = self.predictor.notices if isinstance(self.predictor, DegradingPredictor) else ()
+        """What is not as it should be with this camera, in words."""
+        told: tuple[str, ...] = ()
         if self._outputs.lacks_up:
             base = self._settings().camera_base_frame
-            told = (*told, f'TF does not tell where {base} is: camera.pitch is taken instead')
+            told = (f'TF does not tell where {base} is: camera.pitch is taken instead',)
         if self._camera_lacks:
             seen = 'depth is as through the training camera, its scale is a guess'
             return (*told, f'no usable camera_info and no camera.hfov: {seen}')
         if not self._camera_assumed:
             return told
         hfov_rad = self._settings().camera_hfov_rad
-        return (*told, f'no usable camera_info: camera.hfov {hfov_rad:.3g} rad is assumed')
-
-    @property
-    def has_failed(self) -> bool:
-        """Whether the network is out of service until somebody asks for recovery."""
-        return isinstance(self.predictor, DegradingPredictor) and self.predictor.failed
-
-    def recover(self) -> bool:
-        """Ask for the network as it was asked for; False when nothing lacks."""
-        return isinstance(self.predictor, DegradingPredictor) and self.predictor.recover()
+        return (
+            *told,
+            f'no usable camera_info: camera.hfov {hfov_rad:.3g} rad is assumed',
+        )
 
     def follow(
         self,
@@ -144,158 +119,98 @@ class FrameProcessor:
         if self._statistics.note_drop(reason):
             self._warn(f'{message} (dropped, more of the same are counted in ~/status)')
 
-    def process(self, frame: Frame) -> None:
-        """Turn one frame into whatever is due and listened to."""
-        with self._busy:  # a thread that outlived its deactivation may still be inside
-            settings = self._settings()
-            plan = self._schedule.plan(frame.arrived_s, self._publishers.listened(), settings)
-            if not plan or not self._is_fresh(frame, settings):
-                return
-            waited_s = time.monotonic() - frame.arrived_monotonic_s
-            self._statistics.stages_ms['wait'].add(1e3 * waited_s)
-            try:
-                with self._statistics.stage('decode'):
-                    rgb = _decode(frame.msg)
-            except ConversionError as error:
-                self.drop(error.reason, str(error))
-                return
-            self._schedule.done(plan, frame.arrived_s)
-            camera = self._camera(plan, rgb, settings)
-            settings = self._settled(settings, camera)
-            if camera is None:
-                plan = plan.without_camera(depth=settings.focal_correction == 'off')
-            elif plan.camera_info:
-                self._publishers.send('depth/camera_info', camera.info(frame.msg.header))
-            if plan.needs_network:
-                result = self._predict(rgb, plan, camera, settings)
-                if self._is_of_now(frame):
-                    self._route(plan, frame, result)
-                    self._publish(plan, frame, rgb, result, camera, settings)
+    def fail(self, error: Exception) -> None:
+        """Give up the present frame for an error."""
+        self.drop(FAILED, describe(error))
 
-    def _is_fresh(self, frame: Frame, settings: NodeSettings) -> bool:
-        age_s, limit_s = self._age_s(frame), settings.max_frame_age_s
-        if 0.0 < limit_s < age_s:
-            message = (
-                f'the picture is {age_s:.3g} s old, max_frame_age is {limit_s} s; with a bag set '
-                'use_sim_time, with two machines synchronise their clocks'
-            )
-            self.drop(TOO_OLD, message)
-            return False
-        if 0.0 < limit_s < -age_s:
-            message = (
-                f"the picture's stamp is {-age_s:.3g} s ahead of the clock, max_frame_age is "
-                f'{limit_s} s; with use_sim_time somebody must publish /clock'
-            )
-            self.drop(TOO_NEW, message)
-            return False
-        return self._is_in_order(frame, limit_s)
+    def prepare(self, frame: Frame) -> Task | None:
+        """Say what the network is to be asked; None when there is nothing to ask."""
+        try:
+            return self._prepare(frame)
+        except ConversionError as error:
+            self.drop(error.reason, str(error))
+        except Exception as error:  # no camera may stop the others
+            self.fail(error)
+        return None
 
-    def _is_in_order(self, frame: Frame, max_age_s: float) -> bool:
-        verdict = self._order.judge(stamp_s(frame.msg), frame.arrived_s, max_age_s)
-        if verdict == 'behind':
-            self.drop(BEHIND, 'a picture is not newer than the one before it')
-        elif verdict == 'restart' and self._statistics.note_restart():
-            self._warn('time went back, as in a bag that loops: the stream begins anew')
-        return verdict != 'behind'
+    def finish(self, task: Task, answer: Answer) -> None:
+        """Publish what the network said."""
+        try:
+            self._note(task, answer)
+            if self._freshness.is_of_now(task.frame):
+                self._route(task, answer.result)
+                self._publish(task, answer.result)
+        except Exception as error:
+            self.fail(error)
 
-    def _is_of_now(self, frame: Frame) -> bool:
-        """Tell whether time did not go back while the frame was worked on."""
-        if 1e-9 * self._clock.now().nanoseconds >= frame.arrived_s:
-            return True
-        self.drop(TIME_WENT_BACK, 'time went back while a picture was worked on')
-        return False
-
-    def _age_s(self, frame: Frame) -> float:
-        return 1e-9 * (self._clock.now() - stamp_of(frame.msg, self._clock)).nanoseconds
-
-    def _predict(
-        self, rgb: NDArray[np.uint8], plan: Plan, camera: Camera | None, settings: NodeSettings
-    ) -> DepthResult:
-        policy = self._policy
-        policy.configure(
+    def _prepare(self, frame: Frame) -> Task | None:
+        settings = self._settings()
+        plan = self._schedule.plan(frame.arrived_s, self._publishers.listened(), settings)
+        if not plan or not self._freshness.admits(frame, settings.max_frame_age_s):
+            return None
+        waited_s = time.monotonic() - frame.arrived_monotonic_s
+        self._statistics.stages_ms['wait'].add(1e3 * waited_s)
+        with self._statistics.stage('decode'):
+            rgb = decoded(frame.msg)
+        self._schedule.done(plan, frame.arrived_s)
+        camera = self._camera(plan, rgb, settings)
+        settings = self._settled(settings, camera)
+        if camera is None:
+            plan = plan.without_camera(depth=settings.focal_correction == 'off')
+        elif plan.camera_info:
+            self._publishers.send('depth/camera_info', camera.info(frame.msg.header))
+        if not plan.needs_network:
+            return None
+        self._policy.configure(
             mode=settings.router_mode,
             smoothing=settings.router_smoothing,
             hysteresis=settings.router_hysteresis,
             min_dwell_s=settings.router_min_dwell_s,
         )
-        head = policy.head if self._is_forced() or self._started else AUTO
+        head = self._policy.head if self._is_forced() or self._started else AUTO
         route = plan.router and (plan.domain or not self._is_forced())
-        with self._network_stages():
-            result = self._measured(rgb, head, camera, settings, route=route)
-        self.network_size = self.predictor.network_size(*rgb.shape[:2])
+        return Task(frame, rgb, plan, camera, settings, head, route)
+
+    def _note(self, task: Task, answer: Answer) -> None:
+        """Keep what the run of the network has shown."""
+        if math.isfinite(answer.preprocess_ms):
+            self._statistics.stages_ms['preprocess'].add(answer.preprocess_ms)
+        self._statistics.stages_ms['network'].add(answer.network_ms)
+        self._statistics.batch.add(answer.batch)
+        self.network_size = self._predictor.network_size(*task.rgb.shape[:2])
         self._outputs.network_width = self.network_size[1]
         self._started = True
-        return result
 
-    @contextmanager
-    def _network_stages(self) -> Iterator[None]:
-        """Measure the network, without the way to it where the predictor knows that."""
-        start_s = time.monotonic()
-        yield
-        took_ms, before_ms = 1e3 * (time.monotonic() - start_s), self.predictor.preprocess_ms
-        if math.isfinite(before_ms):
-            self._statistics.stages_ms['preprocess'].add(before_ms)
-            took_ms -= before_ms
-        self._statistics.stages_ms['network'].add(took_ms)
-
-    def _route(self, plan: Plan, frame: Frame, result: DepthResult) -> None:
+    def _route(self, task: Task, result: DepthResult) -> None:
         verdict = result.router_probabilities
-        self._policy.update(verdict, frame.arrived_s)
+        self._policy.update(verdict, task.frame.arrived_s)
         if verdict:
             self._statistics.rates['router'].add(time.monotonic())
-        if plan.domain:
-            msg = domain(frame.msg.header, self._policy, verdict, forced=self._is_forced())
+        if task.plan.domain:
+            msg = domain(task.frame.msg.header, self._policy, verdict, forced=self._is_forced())
             self._publishers.send('domain', msg)
 
     def _is_forced(self) -> bool:
-        return self._policy.mode != AUTO or len(self.predictor.heads) == 1
+        return self._policy.mode != AUTO or len(self._predictor.heads) == 1
 
-    def _measured(
-        self,
-        rgb: NDArray[np.uint8],
-        head: str,
-        camera: Camera | None,
-        settings: NodeSettings,
-        *,
-        route: bool,
-    ) -> DepthResult:
-        """Ask the network, through the training camera's eyes when that is wished."""
-        if settings.focal_correction != 'warp' or camera is None:
-            return self.predictor(rgb, head, route=route)
-        if head == AUTO:  # which training camera depends on the head
-            head = self.predictor(rgb, head).head
-        warp = camera.warp(head, settings.camera_training_hfov_rad)
-        seen = self.predictor(warp.picture(rgb), head, route=route)
-        return replace(
-            seen,
-            depth_m=warp.depth(seen.depth_m),
-            uncertainty_m=warp.values(seen.uncertainty_m),
-            relative_depth=warp.values(seen.relative_depth),
-        )
-
-    def _publish(
-        self,
-        plan: Plan,
-        frame: Frame,
-        rgb: NDArray[np.uint8],
-        result: DepthResult,
-        camera: Camera | None,
-        settings: NodeSettings,
-    ) -> None:
+    def _publish(self, task: Task, result: DepthResult) -> None:
+        plan, frame = task.plan, task.frame
         if not plan.depth_topics and not plan.needs_points:
             return
         header = frame.msg.header
         made_s = sent_s = 0.0
         age_s: float | None = None  # when the first message, the depth image, is out
         before_s = time.monotonic()
-        made = self._outputs.make(plan, header, rgb, result, camera, settings, frame.arrived_s)
+        made = self._outputs.make(
+            plan, header, task.rgb, result, task.camera, task.settings, frame.arrived_s
+        )
         for topic, msg in made:
             between_s = time.monotonic()
             self._publishers.send(topic, msg)
             after_s = time.monotonic()
             made_s, sent_s = made_s + between_s - before_s, sent_s + after_s - between_s
             before_s = after_s
-            age_s = self._age_s(frame) if age_s is None else age_s
+            age_s = self._freshness.age_s(frame) if age_s is None else age_s
             if topic == 'depth/points':
                 self._statistics.rates['cloud'].add(after_s)
             elif topic == 'depth/image':
@@ -307,7 +222,7 @@ class FrameProcessor:
 
     def _settled(self, settings: NodeSettings, camera: Camera | None) -> NodeSettings:
         """Give settings that say what focal_correction 'auto' is for this picture."""
-        known, weights_hfov_rad = camera is not None, self.predictor.training_hfov_rad
+        known, weights_hfov_rad = camera is not None, self._predictor.training_hfov_rad
         named = max(settings.camera_training_hfov_rad, weights_hfov_rad) > 0.0
         self._camera_lacks = named and not known and settings.focal_correction == AUTO
         return with_focal(settings, weights_hfov_rad, camera_known=known)
@@ -325,19 +240,3 @@ class FrameProcessor:
             ):
                 self.drop(error.reason, str(error))
             return None
-
-
-def stamp_s(msg: Any) -> float:
-    """Give a message's stamp [s]."""
-    stamp = msg.header.stamp
-    return float(stamp.sec + 1e-9 * stamp.nanosec)
-
-
-def stamp_of(msg: Any, clock: Clock) -> Time:
-    """Give a message's stamp in the kind of time that the clock gives."""
-    return Time.from_msg(msg.header.stamp, clock_type=clock.clock_type)
-
-
-def _decode(msg: Any) -> NDArray[np.uint8]:
-    compressed = isinstance(msg, CompressedImage)
-    return rgb_from_compressed(msg) if compressed else rgb_from_image(msg)

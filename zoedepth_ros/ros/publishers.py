@@ -29,18 +29,26 @@ TOPICS: dict[str, Any] = {
 class Publishers:
     """Own the output topics between configure and cleanup."""
 
-    def __init__(self, node: LifecycleNode, watch: QosWatch) -> None:
-        """Create them; they send only while the node is active."""
+    def __init__(self, node: LifecycleNode, watch: QosWatch, prefix: str = '') -> None:
+        """Create them; they send only while the node is active.
+
+        prefix: 'front/' for the topics of the camera front.
+        """
         self._node = node
         self._by_topic: dict[str, Any] = {}
         for topic, kind in TOPICS.items():
             self._by_topic[topic] = watch.publisher(
                 node.create_lifecycle_publisher,
                 kind,
-                topic,
+                prefix + topic,
                 qos_profile=qos.output(),
                 qos_overriding_options=qos.overridable(),
             )
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Full names of the topics."""
+        return frozenset(publisher.topic_name for publisher in self._by_topic.values())
 
     def listened(self) -> frozenset[str]:
         """Give the topics that somebody subscribes to now."""

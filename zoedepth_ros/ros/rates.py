@@ -103,3 +103,8 @@ class Window:
             return float('nan'), float('nan')
         median, p95 = np.percentile(values, (50, 95))
         return float(median), float(p95)
+
+    def mean(self) -> float:
+        """Give the mean; NaN before the first value."""
+        with self._lock:
+            return sum(self._values) / len(self._values) if self._values else float('nan')

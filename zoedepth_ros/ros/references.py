@@ -35,14 +35,17 @@ NO_RATIOS: Ratios = np.empty(0)
 class References:
     """Keep the newest message of the sensor that scale.source names."""
 
-    def __init__(self, node: Node, source: str, frames: Frames) -> None:
-        """Subscribe; source: 'scan', 'points' or 'range'."""
+    def __init__(self, node: Node, source: str, frames: Frames, prefix: str = '') -> None:
+        """Subscribe.
+
+        source: 'scan', 'points' or 'range'.  prefix: 'front/' for the topic of the camera front.
+        """
         self._node, self._frames = node, frames
         self._msg: Any = None
         topic, kind = TOPICS[source]
         self._subscription = node.create_subscription(
             kind,
-            topic,
+            prefix + topic,
             self._keep,
             qos.sensor_input(),
             qos_overriding_options=qos.overridable(),

@@ -34,6 +34,7 @@ class Statistics:
         self.rates = {name: RateMeter() for name in STREAMS}
         self.stages_ms = {name: Window() for name in STAGES}
         self.age_ms = Window()
+        self.batch = Window()
 
     def note_received(self) -> None:
         """Count a picture that came in."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from std_msgs.msg import Header
 
 from zoedepth_ros.geometry.scale_tracker import UNKNOWN as UNKNOWN_SCALE
@@ -52,6 +52,9 @@ class Condition:
     scale: ScaleReport | None = None
     """Where the metric scale is; None when not configured."""
 
+    camera: str = ''
+    """Name of the camera; '' for a node's only one."""
+
     notices: tuple[str, ...] = ()
     """What is not as it was asked for, in words."""
 
@@ -70,6 +73,7 @@ def make_status(stamp: Any, condition: Condition, statistics: Statistics) -> Any
     predictor = condition.predictor
     msg = Status(
         header=Header(stamp=stamp),
+        camera=condition.camera,
         state=condition.state,
         head=condition.head,
         network_height=condition.network_size[0],
@@ -94,6 +98,7 @@ def make_status(stamp: Any, condition: Condition, statistics: Statistics) -> Any
     msg.input_rate, msg.depth_rate = statistics.rate_hz('input'), statistics.rate_hz('depth')
     msg.cloud_rate, msg.router_rate = statistics.rate_hz('cloud'), statistics.rate_hz('router')
     msg.age_median_ms, msg.age_p95_ms = statistics.age_ms.median_and_p95()
+    msg.batch = statistics.batch.mean()
     drops = sorted(statistics.drops().items())
     msg.drops = [DropCount(reason=reason, count=count) for reason, count in drops]
     for name, window in statistics.stages_ms.items():
@@ -123,19 +128,20 @@ class Diagnostics:
         self._before: Counts = (0, 0)
 
     def make(self, status: Any) -> Any:
-        """Make the DiagnosticArray that says what a Status says."""
+        """Make the DiagnosticStatus that says what a Status says."""
         now = (status.received, faults(status))
         found = findings(status, self._before, now, self._settings())
         self._before = now
         level, message = found[0] if found else (OK, _STATE_MESSAGES[status.state])
-        diagnosis = DiagnosticStatus(
+        return DiagnosticStatus(
             level=level,
-            name=f'{self._name}: depth',
+            name=f'{self._name}: {status.camera} depth'
+            if status.camera
+            else f'{self._name}: depth',
             message=message,
             hardware_id=status.device,
             values=[KeyValue(key=key, value=value) for key, value in _key_values(status)],
         )
-        return DiagnosticArray(header=status.header, status=[diagnosis])
 
 
 def _key_values(status: Any) -> list[tuple[str, str]]:
@@ -156,6 +162,7 @@ def _key_values(status: Any) -> list[tuple[str, str]]:
         ('since the last picture [s]', f'{status.silence:.2f}'),
         ('time went back', str(status.restarts)),
     ]
+    pairs.append(('pictures per run of the network', f'{status.batch:.2f}'))
     pairs += [(f'dropped: {drop.reason}', str(drop.count)) for drop in status.drops]
     ages = f'{status.age_median_ms:.1f} / {status.age_p95_ms:.1f}'
     pairs.append(('age, median / p95 [ms]', ages))

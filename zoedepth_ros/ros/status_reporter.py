@@ -1,8 +1,8 @@
-"""The two topics on which the node tells how it is, in every lifecycle state."""
+"""The topics on which the node tells how it is, in every lifecycle state."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
@@ -10,32 +10,43 @@ from rclpy.node import Node
 from zoedepth_ros.msg import Status
 
 from . import qos
-from .parameters import NodeSettings
-from .statistics import Statistics
+from .camera_stream import CameraStream
 from .status import Condition, Diagnostics, make_status
 
 
 class StatusReporter:
-    """Publish ~/status and /diagnostics."""
+    """Publish ~/status, of several cameras ~/<camera>/status, and all of it in /diagnostics."""
 
     def __init__(
         self,
         node: Node,
-        condition: Callable[[], Condition],
-        statistics: Statistics,
-        settings: Callable[[], NodeSettings],
+        streams: Sequence[CameraStream],
+        conditions: Callable[[], Sequence[Condition]],
     ) -> None:
-        """Create both topics; plain publishers, which also speak while the node is inactive."""
-        self._clock, self._condition, self._statistics = node.get_clock(), condition, statistics
-        self._diagnostics = Diagnostics(node.get_fully_qualified_name(), settings)
+        """Create the topics; plain publishers, which also speak while the node is inactive.
+
+        conditions: gives one for each stream.
+        """
+        self._clock, self._streams, self._conditions = node.get_clock(), streams, conditions
+        name = node.get_fully_qualified_name()
+        self._diagnostics = [Diagnostics(name, stream.present_settings) for stream in streams]
         options = {'qos_overriding_options': qos.overridable()}
-        self._status = node.create_publisher(Status, '~/status', qos.output(1), **options)
+        topics = [f'~/{s.name}/status' if s.name else '~/status' for s in streams]
+        self._statuses = [
+            node.create_publisher(Status, topic, qos.output(1), **options) for topic in topics
+        ]
         self._array = node.create_publisher(
             DiagnosticArray, '/diagnostics', qos.output(10), **options
         )
 
     def report(self) -> None:
-        """Publish the present state on both."""
-        status = make_status(self._clock.now().to_msg(), self._condition(), self._statistics)
-        self._status.publish(status)
-        self._array.publish(self._diagnostics.make(status))
+        """Publish the present state of every camera."""
+        stamp, told = self._clock.now().to_msg(), []
+        for stream, condition in zip(self._streams, self._conditions(), strict=True):
+            told.append(make_status(stamp, condition, stream.statistics))
+        for publisher, msg in zip(self._statuses, told, strict=True):
+            publisher.publish(msg)
+        array = DiagnosticArray()
+        array.header.stamp = stamp
+        array.status = [d.make(msg) for d, msg in zip(self._diagnostics, told, strict=True)]
+        self._array.publish(array)

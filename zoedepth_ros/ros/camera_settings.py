@@ -1,0 +1,90 @@
+"""The settings of several cameras: those in common, and what each has of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from zoedepth_ros.inference.result import DepthPredictor
+
+from .parameters import TABLE, NodeSettings, settings_from, why_fixed
+from .settings.parameter import Value
+
+OWN_NAMES = tuple(name for name, spec in TABLE.items() if not spec.shared)
+"""Parameters that a camera may have for itself, as <camera>.<name>."""
+
+
+@dataclass(frozen=True, slots=True)
+class CameraSettings:
+    """Hold the settings of all cameras; swapped as a whole."""
+
+    common: NodeSettings
+    """What holds for every camera that has nothing of its own; all there is without names."""
+
+    own: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
+    """Camera -> parameter -> its own value."""
+
+    _merged: dict[str, NodeSettings] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for camera in self.common.cameras:
+            try:
+                self._merged[camera] = settings_from(self.own.get(camera, {}), self.common)
+            except ValueError as error:
+                raise ValueError(f'camera {camera}: {error}') from None
+
+    def of(self, camera: str) -> NodeSettings:
+        """Give what holds for one camera; '' is the one without a name."""
+        return self._merged[camera] if camera else self.common
+
+    def changed(self, changes: Mapping[str, Value | None]) -> CameraSettings:
+        """Give the settings after changes by full ROS name; None takes a camera's own value away.
+
+        Raises ValueError naming the parameter, what was expected and what came.
+        """
+        common: dict[str, Value] = {}
+        own = {camera: dict(values) for camera, values in self.own.items()}
+        for name, value in changes.items():
+            if name in TABLE:
+                if value is None:
+                    raise ValueError(f'{name} cannot be taken away')
+                common[name] = value
+                continue
+            camera, plain = self.split(name)
+            if value is None:
+                own.get(camera, {}).pop(plain, None)
+            else:
+                own.setdefault(camera, {})[plain] = value
+        return CameraSettings(settings_from(common, self.common), own)
+
+    def split(self, name: str) -> tuple[str, str]:
+        """Give camera and parameter of a name such as 'front.depth.rate'.
+
+        Raises ValueError saying why there is no such parameter.
+        """
+        camera, _, plain = name.partition('.')
+        if camera not in self.common.cameras:
+            raise ValueError(f'there is no parameter {name}')
+        if plain not in TABLE:
+            raise ValueError(f'there is no parameter {plain} that {camera} could have for itself')
+        if TABLE[plain].shared:
+            raise ValueError(f'{plain} is the same for all cameras: set it without {camera}')
+        return camera, plain
+
+    def why_fixed(self, before: CameraSettings, *, active: bool) -> str | None:
+        """Give the reason why these cannot take the place of those before, or None."""
+        for camera in ('', *self.common.cameras):
+            reason = why_fixed(before.of(camera), self.of(camera), active=active)
+            if reason is not None:
+                return f'{camera}.{reason}' if camera else reason
+        return None
+
+
+def why_unfit(settings: CameraSettings, predictor: DepthPredictor) -> str | None:
+    """Give the reason why some camera's settings do not fit a predictor, or None."""
+    for camera in ('', *settings.common.cameras):
+        mode = settings.of(camera).router_mode
+        if mode not in ('auto', *predictor.heads):
+            name, heads = f'{camera}.' * bool(camera), ', '.join(predictor.heads)
+            return f'{name}router.mode {mode!r}: {predictor.model_name} has only {heads}'
+    return None

@@ -1,0 +1,180 @@
+"""One camera of the node: its topics, its numbers, its state."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from rclpy.lifecycle import LifecycleNode
+
+from zoedepth_ros.inference.result import DepthPredictor
+
+from . import status
+from .frame import SUPERSEDED, Frame
+from .frames import Frames, listen
+from .inputs import Inputs
+from .parameters import NodeSettings
+from .processor import FrameProcessor
+from .publishers import Publishers
+from .qos_watch import QosWatch
+from .references import TOPICS as REFERENCES
+from .references import References
+from .statistics import Statistics
+
+HandOver = Callable[['CameraStream', Frame], Frame | None]
+"""Takes a frame to be worked on and gives back the one it replaces, if any."""
+
+
+class CameraStream:
+    """Own everything that is one camera's, from configure to cleanup."""
+
+    def __init__(
+        self,
+        node: LifecycleNode,
+        name: str,
+        settings: Callable[[], NodeSettings],
+        watch: QosWatch,
+    ) -> None:
+        """name: '' for a node's only camera, whose topics have no prefix.
+
+        settings: gives the present ones.
+        """
+        self.name = name
+        self.enabled = True
+        self.statistics = Statistics()
+        self.processor: FrameProcessor | None = None
+        self.present_settings = settings
+        self._node, self._watch = node, watch
+        self._prefix = f'{name}/' if name else ''
+        self._topics: Publishers | None = None
+        self._inputs: Inputs | None = None
+        self._references: References | None = None
+        self._active_since_s = 0.0
+
+    @property
+    def image_topic(self) -> str:
+        """Full name of the topic of the pictures; '' while not active."""
+        return self._inputs.image_topic if self._inputs is not None else ''
+
+    def configure(self) -> None:
+        """Open the output topics and begin to count."""
+        self.statistics.reset()
+        self._topics = Publishers(self._node, self._watch, self._prefix)
+
+    def load(self, predictor: DepthPredictor) -> None:
+        """Begin anew with another network."""
+        assert self._topics is not None
+        self.processor = FrameProcessor(
+            predictor,
+            self._topics,
+            self.statistics,
+            self.present_settings,
+            self._node.get_clock(),
+            self._warn,
+        )
+
+    def activate(self, hand_over: HandOver, frames: Frames) -> None:
+        """Subscribe; frames: the TF that all cameras share."""
+        assert self.processor is not None
+        settings = self.present_settings()
+
+        def on_picture(msg: Any) -> None:
+            self._on_picture(msg, hand_over)
+
+        self._inputs = Inputs(
+            self._node, settings.image_transport, on_picture, self._watch, self._prefix
+        )
+        if settings.scale_source in REFERENCES:
+            self._references = References(self._node, settings.scale_source, frames, self._prefix)
+        self.processor.follow(self._inputs.camera_keeper, self._references, frames)
+        self._active_since_s = time.monotonic()
+
+    def deactivate(self) -> None:
+        """Unsubscribe."""
+        if self._inputs is not None:
+            self._inputs.destroy()
+            self._inputs = None
+        if self._references is not None:
+            self._references.destroy()
+            self._references = None
+
+    def cleanup(self) -> None:
+        """Close the output topics."""
+        self.processor = None
+        if self._topics is not None:
+            self._topics.destroy()
+            self._topics = None
+
+    def condition(
+        self, predictor: DepthPredictor | None, failed: bool, notices: tuple[str, ...]
+    ) -> status.Condition:
+        """Say how this camera is.
+
+        failed: whether the network is out of service.  notices: of the node, in words.
+        """
+        processor = self.processor
+        if processor is None or predictor is None:
+            return status.Condition(
+                status.UNCONFIGURED, None, '', (0, 0), camera=self.name, notices=notices
+            )
+        return status.Condition(
+            self._state(failed),
+            predictor,
+            processor.head,
+            processor.network_size,
+            processor.scale,
+            camera=self.name,
+            notices=(*notices, *processor.notices),
+            silence_s=self._silence_s() if self._inputs is not None else math.nan,
+            router_probabilities=processor.router_probabilities,
+            is_router_uncertain=processor.is_router_uncertain,
+        )
+
+    def owns_topic(self, topic: str) -> bool:
+        """Tell whether a topic, by its full name, is one of this camera's."""
+        inputs = self._inputs
+        if inputs is not None and topic in (inputs.image_topic, inputs.info_topic):
+            return True
+        return self._topics is not None and topic in self._topics.names
+
+    def _on_picture(self, msg: Any, hand_over: HandOver) -> None:
+        if not self.enabled:
+            return
+        self.statistics.note_received()
+        now_s = 1e-9 * self._node.get_clock().now().nanoseconds
+        if hand_over(self, Frame(msg, now_s, time.monotonic())) is not None:
+            self.statistics.note_drop(SUPERSEDED)
+
+    def _state(self, failed: bool) -> str:
+        if self._inputs is None:
+            return status.INACTIVE
+        if not self.enabled:
+            return status.DISABLED
+        if failed:
+            return status.FAILED
+        if self._silence_s() > self.present_settings().warn_silence_s:
+            return status.STARVED
+        return status.WORKING if self._topics and self._topics.listened() else status.IDLE
+
+    def _silence_s(self) -> float:
+        return self.statistics.silence_s(self._active_since_s)
+
+    def _warn(self, message: str) -> None:
+        if self._node.context.ok():  # afterwards there is nothing to log with
+            named = f'{self.name}: {message}' if self.name else message
+            self._node.get_logger().warning(named)
+
+
+def shared_frames(
+    node: LifecycleNode, streams: Sequence[CameraStream], warn: Callable[[str], None]
+) -> Frames:
+    """Listen to TF, once for all cameras, if any of them needs it."""
+    each = [stream.present_settings() for stream in streams]
+    levels = any(settings.camera_base_frame for settings in each)
+    refers = any(settings.scale_source in REFERENCES for settings in each)
+    frames = listen(node) if levels or refers else Frames()
+    if levels and not frames.hears_tf:
+        warn('no tf2_ros: camera.base_frame is left for camera.pitch')
+    return frames

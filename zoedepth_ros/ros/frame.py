@@ -1,0 +1,52 @@
+"""A picture as it comes in, and the reasons why one does not become depth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rclpy.clock import Clock
+from rclpy.time import Time
+from sensor_msgs.msg import CompressedImage
+
+from .conversions import rgb_from_compressed, rgb_from_image
+
+TOO_OLD = 'too old'
+TOO_NEW = 'stamp in the future'
+BEHIND = 'out of order'
+TIME_WENT_BACK = 'time went back'
+SUPERSEDED = 'superseded by a newer picture'
+FAILED = 'inference failed'
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Hold a picture as it came in."""
+
+    msg: Any
+    """Image or CompressedImage."""
+
+    arrived_s: float
+    """When it came, in the node's clock [s]; may jump back."""
+
+    arrived_monotonic_s: float
+    """When it came, in time.monotonic [s]."""
+
+
+def stamp_s(msg: Any) -> float:
+    """Give a message's stamp [s]."""
+    stamp = msg.header.stamp
+    return float(stamp.sec + 1e-9 * stamp.nanosec)
+
+
+def stamp_of(msg: Any, clock: Clock) -> Time:
+    """Give a message's stamp in the kind of time that the clock gives."""
+    return Time.from_msg(msg.header.stamp, clock_type=clock.clock_type)
+
+
+def decoded(msg: Any) -> NDArray[np.uint8]:
+    """Give the picture (H, W, 3) of a message; raises ConversionError."""
+    compressed = isinstance(msg, CompressedImage)
+    return rgb_from_compressed(msg) if compressed else rgb_from_image(msg)

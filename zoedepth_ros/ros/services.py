@@ -1,0 +1,83 @@
+"""The node's services: switch off and on, recover, keep the scale that was found."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from rclpy.node import Node
+from std_srvs.srv import SetBool, Trigger
+
+from .camera_stream import CameraStream
+from .errors import describe
+
+
+class Services:
+    """Offer ~/enable, ~/save_scale and ~/recover; with names ~/<camera>/enable and so on too."""
+
+    def __init__(
+        self,
+        node: Node,
+        streams: Sequence[CameraStream],
+        *,
+        is_active: Callable[[], bool],
+        recover: Callable[[], bool | None],
+    ) -> None:
+        """recover: asks for it and tells whether anything lacks; None when not configured."""
+        self._is_active, self._recover = is_active, recover
+        node.create_service(Trigger, '~/recover', self._on_recover)
+        groups = {'~': list(streams)}
+        groups |= {f'~/{stream.name}': [stream] for stream in streams if stream.name}
+        for place, group in groups.items():
+            node.create_service(SetBool, f'{place}/enable', self._enabler(group))
+            node.create_service(Trigger, f'{place}/save_scale', self._saver(group))
+
+    def _enabler(self, streams: list[CameraStream]) -> Callable[[Any, Any], Any]:
+        def on_enable(request: Any, response: Any) -> Any:
+            for stream in streams:
+                stream.enabled = request.data
+            response.success = True
+            response.message = 'enabled' if request.data else 'disabled; the network stays loaded'
+            if not self._is_active():
+                response.message += '; the node is not active'
+            return response
+
+        return on_enable
+
+    def _saver(self, streams: list[CameraStream]) -> Callable[[Any, Any], Any]:
+        def on_save_scale(request: Any, response: Any) -> Any:
+            try:
+                response.success, response.message = True, _save_scales(streams)
+            except (ValueError, OSError) as error:
+                response.success, response.message = False, describe(error)
+            return response
+
+        return on_save_scale
+
+    def _on_recover(self, request: Any, response: Any) -> Any:
+        lacking = self._recover()
+        response.success = lacking is not None
+        response.message = 'nothing to recover from'
+        if lacking is None:
+            response.message = 'the node is not configured'
+        elif lacking:
+            response.message = 'with the next picture, which is given up for it'
+        return response
+
+
+def _save_scales(streams: list[CameraStream]) -> str:
+    """Write the scale of each camera and give the files' names; raises ValueError or OSError."""
+    files = Counter(stream.present_settings().scale_file for stream in streams)
+    shared = [file for file, cameras in files.items() if file and cameras > 1]
+    if shared:
+        raise ValueError(
+            f'several cameras would write {shared[0]}: give each its own, as '
+            f'{streams[0].name}.scale.file'
+        )
+    saved = []
+    for stream in streams:
+        if stream.processor is None:
+            raise ValueError('the node is not configured')
+        saved.append(stream.processor.save_scale())
+    return ', '.join(saved)

@@ -1,0 +1,115 @@
+"""What comes in: pictures, the camera they are from, and which head they are for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .parameter import MAX_RATE_HZ, parameter
+
+
+@dataclass(frozen=True)
+class PictureSettings:
+    """Which pictures are taken, what is known of the camera, which head measures."""
+
+    __slots__ = ()
+    image_transport: str = parameter(
+        'image_transport',
+        'raw',
+        "Take pictures from the image topic ('raw') or its /compressed sibling.",
+        choices=('raw', 'compressed'),
+        changeable='inactive',
+    )
+    max_frame_age_s: float = parameter(
+        'max_frame_age',
+        0.5,
+        'Pictures older than this, or as far ahead of the clock, are dropped and counted [s, '
+        "node's clock]; 0.0 takes any.",
+        low=0.0,
+        high=3600.0,
+    )
+    camera_hfov_rad: float = parameter(
+        'camera.hfov',
+        0.0,
+        'Horizontal field of view to assume without camera_info [rad]; 0.0 waits for it.',
+        low=0.0,
+        high=3.0,
+    )
+    camera_height_m: float = parameter(
+        'camera.height',
+        0.0,
+        'Height of the camera above the floor [m]; 0.0 is unknown.',
+        low=0.0,
+        high=100.0,
+    )
+    camera_base_frame: str = parameter(
+        'camera.base_frame',
+        '',
+        'Frame whose z axis is up, such as base_link: TF tells the pitch and roll of the camera; '
+        'empty: camera.pitch does.',
+        changeable='inactive',
+    )
+    camera_pitch_rad: float = parameter(
+        'camera.pitch',
+        0.0,
+        'Angle of the optical axis above the horizon, where TF does not tell it [rad].',
+        low=-1.5,
+        high=1.5,
+    )
+    camera_pitch_tolerance_rad: float = parameter(
+        'camera.pitch_tolerance',
+        0.35,
+        'How far pitch and roll may be from that [rad]; 0.0 trusts it and finds the height alone.',
+        low=0.0,
+        high=1.5,
+    )
+    camera_training_hfov_rad: float = parameter(
+        'camera.training_hfov',
+        0.0,
+        'Field of view of the camera that the weights learnt through [rad]; 0.0 is what they say, '
+        "else NYU's and KITTI's.",
+        low=0.0,
+        high=3.0,
+    )
+    camera_rectified: str = parameter(
+        'camera.rectified',
+        'auto',
+        "Whether pictures are rectified (P) or raw (K with D); auto: 'rect' in the topic's name.",
+        choices=('auto', 'rectified', 'raw'),
+    )
+    router_mode: str = parameter(
+        'router.mode',
+        'auto',
+        'Which head measures: auto asks the router, a name forces that head.',
+        choices=('auto', 'indoor', 'outdoor'),
+    )
+    router_rate_hz: float = parameter(
+        'router.rate',
+        2.0,
+        'How often the router is asked and `domain` published [Hz]; 0.0 is with every frame.',
+        low=0.0,
+        high=MAX_RATE_HZ,
+    )
+    router_smoothing: float = parameter(
+        'router.smoothing',
+        0.5,
+        "Weight of the past in the running mean of the router's probabilities, 0 to 0.99.",
+        low=0.0,
+        high=0.99,
+    )
+    router_hysteresis: float = parameter(
+        'router.hysteresis',
+        0.15,
+        'How much more probable the other head must be before it takes over, 0 to 0.99.',
+        low=0.0,
+        high=0.99,
+    )
+    router_min_dwell_s: float = parameter(
+        'router.min_dwell', 1.0, 'A head stays at least this long [s].', low=0.0, high=3600.0
+    )
+    router_handover_s: float = parameter(
+        'router.handover',
+        0.0,
+        "Time constant with which a new head's own scale takes over [s]; 0.0 is at once.",
+        low=0.0,
+        high=60.0,
+    )
