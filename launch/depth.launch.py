@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import yaml
 from ament_index_python.packages import get_package_share_directory
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
 from launch.conditions import IfCondition
@@ -28,6 +29,7 @@ PARAMETERS = {
     'use_sim_time': ('use_sim_time', lambda text: text == 'true'),
 }
 NOT_GIVEN = ''
+CAMERA = '{camera}'
 SWITCH = ['true', 'false']
 SWITCH_OR_FILE = [NOT_GIVEN, *SWITCH]
 FROM_FILE = 'Empty: what params_file says.'
@@ -37,6 +39,12 @@ ARGUMENTS = [
         'namespace', default_value='', description='Namespace of the node and all its topics.'
     ),
     DeclareLaunchArgument(
+        'cameras',
+        default_value=NOT_GIVEN,
+        description='Names of several cameras that share the network, as front,left,right: each '
+        f'has its topics below its name. {FROM_FILE}',
+    ),
+    DeclareLaunchArgument(
         'params_file',
         default_value=str(SHARE / 'config' / 'depth_node.yaml'),
         description='YAML file with the parameters of the node.',
@@ -44,7 +52,8 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         'image',
         default_value='image',
-        description='Topic of the pictures; with image_transport:=compressed <image>/compressed.',
+        description='Topic of the pictures; with image_transport:=compressed <image>/compressed. '
+        'Of several cameras with {camera} for the name, as /{camera}/image_raw.',
     ),
     DeclareLaunchArgument(
         'camera_info',
@@ -109,6 +118,19 @@ ARGUMENTS = [
 ]
 
 
+def cameras(context: LaunchContext) -> list[str]:
+    """Give the names of several cameras; [] for one without a name."""
+    text = LaunchConfiguration('cameras').perform(context)
+    if text != NOT_GIVEN:
+        return [name.strip() for name in text.split(',')]
+    content = yaml.safe_load(Path(LaunchConfiguration('params_file').perform(context)).read_text())
+    for node in (content or {}).values():
+        names = (node or {}).get('ros__parameters', {}).get('cameras') or []
+        if any(names):
+            return [name for name in names if name]
+    return []
+
+
 def given_parameters(context: LaunchContext) -> dict[str, object]:
     """Read those arguments that were given, as parameters."""
     values = {}
@@ -116,13 +138,38 @@ def given_parameters(context: LaunchContext) -> dict[str, object]:
         text = LaunchConfiguration(argument).perform(context)
         if text != NOT_GIVEN:
             values[name] = convert(text)
+    if LaunchConfiguration('cameras').perform(context) != NOT_GIVEN:
+        values['cameras'] = cameras(context)
     return values
 
 
 def remappings(context: LaunchContext) -> list[tuple[str, str]]:
     """Say where the pictures are, and the calibration when it is not beside them."""
     given = {name: LaunchConfiguration(name).perform(context) for name in ('image', 'camera_info')}
-    return [(name, topic) for name, topic in given.items() if topic]
+    given = {name: topic for name, topic in given.items() if topic}
+    names = cameras(context)
+    if not names:
+        return list(given.items())
+    given = {name: topic for name, topic in given.items() if topic != name}
+    for name, topic in given.items():
+        if CAMERA not in topic:
+            raise ValueError(f'{name}: of several cameras, as /{CAMERA}/{name}; got {topic}')
+    return [
+        (f'{camera}/{name}', topic.replace(CAMERA, camera))
+        for camera in names
+        for name, topic in given.items()
+    ]
+
+
+def rviz_view(context: LaunchContext) -> dict[str, object]:
+    """Say where rviz looks: at the only camera, or at the first of several."""
+    namespace = LaunchConfiguration('namespace').perform(context)
+    names, remapped = cameras(context), remappings(context)
+    if not names:
+        return {'namespace': namespace, 'remappings': remapped}
+    ours = f'{names[0]}/'
+    own = [(name.removeprefix(ours), topic) for name, topic in remapped if name.startswith(ours)]
+    return {'namespace': f'{namespace}/{names[0]}'.lstrip('/'), 'remappings': own}
 
 
 def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
@@ -146,9 +193,8 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     rviz = Node(
         package='rviz2',
         executable='rviz2',
-        namespace=LaunchConfiguration('namespace'),
         arguments=['-d', str(SHARE / 'config' / 'depth.rviz')],
-        remappings=remappings(context),
+        **rviz_view(context),
         condition=IfCondition(LaunchConfiguration('rviz')),
     )
     return [*(SetEnvironmentVariable(name, value) for name, value in profile.items()), node, rviz]

@@ -15,6 +15,7 @@ from docs_pages import ROOT, Words, simple_commands
 from zoedepth_ros.cli.main import COMMANDS, _parser
 from zoedepth_ros.ros.parameters import TABLE, why_wrong
 
+CAMERAS = ('front', 'left', 'right', 'rear')  # as the pages call them
 FREE_PARAMETERS = {'use_sim_time'}
 
 
@@ -24,7 +25,10 @@ def source(path: str) -> str:
 
 def launch_arguments(name: str) -> set[str]:
     """Give the arguments that a launch file of this package declares."""
-    return set(re.findall(r"DeclareLaunchArgument\(\s*'(\w+)'", source(f'launch/{name}')))
+    text = source(f'launch/{name}')
+    own = set(re.findall(r"DeclareLaunchArgument\(\s*'(\w+)'", text))
+    included = re.findall(r"'launch' / '([\w.]+)'", text)
+    return own.union(*(launch_arguments(file) for file in included))
 
 
 def executables() -> set[str]:
@@ -127,6 +131,9 @@ def parameter_problems(values: Mapping[str, Any]) -> Iterator[str]:
     for name, value in values.items():
         if name.startswith('qos_overrides.') or name in FREE_PARAMETERS:
             continue
+        camera, _, plain = name.partition('.')
+        if camera in CAMERAS and plain in TABLE and not TABLE[plain].shared:
+            name = plain
         if name not in TABLE:
             yield f'the node has no parameter {name}'
             continue
@@ -141,8 +148,9 @@ def parameter_problems(values: Mapping[str, Any]) -> Iterator[str]:
 
 def name_problems(name: str) -> Iterator[str]:
     """Check a topic or service that is one of this node's by its look."""
-    private = re.fullmatch(r'(?:/\w+)*/zoedepth/(\w+)|~/(\w+)', name)
-    if private and (private[1] or private[2]) not in private_names():
+    private = re.fullmatch(r'(?:(?:/\w+)*/zoedepth|~)/(?:(\w+)/)?(\w+)', name)
+    of_camera = private is None or private[1] in (None, *CAMERAS)
+    if private and not (of_camera and private[2] in private_names()):
         yield f'the node has nothing called {name}'
     depth = re.fullmatch(r'(?:(?:/\w+)*/)?(depth/[\w/]+)', name)
     if depth and depth[1] not in output_topics():

@@ -86,9 +86,7 @@ class DepthNode(LifecycleNode):
         self._heartbeat = Heartbeat(self, self._steady)
         self._reporter = StatusReporter(self, self._streams, self._conditions)
         self.create_timer(1.0, self._reporter.report, clock=self._steady)
-        self._services = Services(
-            self, self._streams, is_active=self._is_active, recover=self._recover
-        )
+        Services(self, self._streams, is_active=self._is_active, recover=self._recover)
         if self._settings.autostart:
             self._start_timer = self.create_timer(0.0, self._start, clock=self._steady)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from itertools import islice
 from typing import Generic, TypeVar
 
 Item = TypeVar('Item')
@@ -14,9 +13,9 @@ class Mailbox(Generic[Item]):
     """Hold at most one item of each sender; a newer one replaces it."""
 
     def __init__(self) -> None:
-        # In the order in which the senders began to wait: a newer item keeps the place of the one
-        # it replaces, or a fast sender would always be the last.
         self._items: dict[str, Item] = {}
+        self._turns: dict[str, int] = {}  # when each sender had its last one, counted in items
+        self._taken = 0
         self._closed = False
         self._changed = threading.Condition()
 
@@ -29,14 +28,21 @@ class Mailbox(Generic[Item]):
             return replaced
 
     def take(self, most: Callable[[], int] = lambda: 1) -> list[Item]:
-        """Wait for an item and take those there are, of the senders that wait longest first.
+        """Wait for an item and take those there are, one by one around the senders.
 
-        most: gives how many to take, once there are any.  [] once the box is closed.
+        most: gives how many to take, once there are any.  First comes who has had no turn for the
+        longest, however often it sends.  [] once the box is closed.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._items or self._closed)
-            senders = [] if self._closed else list(islice(self._items, max(1, most())))
-            return [self._items.pop(sender) for sender in senders]
+            if self._closed:
+                return []
+            senders = sorted(self._items, key=lambda sender: self._turns.get(sender, -1))
+            return [self._take_from(sender) for sender in senders[: max(1, most())]]
+
+    def _take_from(self, sender: str) -> Item:
+        self._turns[sender] = self._taken = self._taken + 1
+        return self._items.pop(sender)
 
     def close(self) -> None:
         """Wake whoever waits and let nobody take anything any more."""

@@ -12,6 +12,8 @@ from std_srvs.srv import SetBool, Trigger
 from .camera_stream import CameraStream
 from .errors import describe
 
+ENABLE, SAVE_SCALE, RECOVER = '~/enable', '~/save_scale', '~/recover'
+
 
 class Services:
     """Offer ~/enable, ~/save_scale and ~/recover; with names ~/<camera>/enable and so on too."""
@@ -26,12 +28,12 @@ class Services:
     ) -> None:
         """recover: asks for it and tells whether anything lacks; None when not configured."""
         self._is_active, self._recover = is_active, recover
-        node.create_service(Trigger, '~/recover', self._on_recover)
+        node.create_service(Trigger, RECOVER, self._on_recover)
         groups = {'~': list(streams)}
         groups |= {f'~/{stream.name}': [stream] for stream in streams if stream.name}
         for place, group in groups.items():
-            node.create_service(SetBool, f'{place}/enable', self._enabler(group))
-            node.create_service(Trigger, f'{place}/save_scale', self._saver(group))
+            node.create_service(SetBool, ENABLE.replace('~', place), self._enabler(group))
+            node.create_service(Trigger, SAVE_SCALE.replace('~', place), self._saver(group))
 
     def _enabler(self, streams: list[CameraStream]) -> Callable[[Any, Any], Any]:
         def on_enable(request: Any, response: Any) -> Any:

@@ -1,0 +1,47 @@
+"""Start one node for several cameras: ros2 launch zoedepth_ros multi_camera.launch.py.
+
+Everything else is as in depth.launch.py, whose arguments it takes too.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ament_index_python.packages import get_package_share_directory
+from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.substitutions import LaunchConfiguration
+
+from launch import LaunchDescription
+
+SHARE = Path(get_package_share_directory('zoedepth_ros'))
+
+ARGUMENTS = [
+    DeclareLaunchArgument(
+        'cameras',
+        default_value='',
+        description='Names of the cameras, as front,left,right. Empty: what params_file says.',
+    ),
+    DeclareLaunchArgument(
+        'params_file',
+        default_value=str(SHARE / 'config' / 'multi_camera.yaml'),
+        description='YAML file with the parameters of the node, those of single cameras below '
+        'their names.',
+    ),
+    DeclareLaunchArgument(
+        'image',
+        default_value='{camera}/image',
+        description='Topic of the pictures, with {camera} for the name, as /{camera}/image_raw.',
+    ),
+]
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Start the node through its own launch file."""
+    depth = IncludeLaunchDescription(
+        PythonLaunchDescriptionSource(str(SHARE / 'launch' / 'depth.launch.py')),
+        launch_arguments={
+            argument.name: LaunchConfiguration(argument.name) for argument in ARGUMENTS
+        }.items(),
+    )
+    return LaunchDescription([*ARGUMENTS, depth])

@@ -1,0 +1,127 @@
+"""Several cameras through one network, without DDS."""
+
+import itertools
+import threading
+
+import numpy as np
+import pytest
+from fake_predictor import FakePredictor
+from processor_bench import Bench
+from ros_harness import picture
+
+from zoedepth_ros.inference.result import NotFinite, OutOfMemory
+from zoedepth_ros.ros.camera_settings import CameraSettings
+from zoedepth_ros.ros.frame import FAILED, Frame
+from zoedepth_ros.ros.parameters import settings_from
+
+
+class Choosy(FakePredictor):
+    """Fail on black pictures, and on any with `fail_all`."""
+
+    fail_all = None
+
+    def _predict(self, rgb, head, route):
+        if self.fail_all is not None:
+            raise self.fail_all
+        if not rgb.any():
+            raise NotFinite('a black picture')
+        return super()._predict(rgb, head, route)
+
+
+@pytest.fixture
+def rig():
+    """Three cameras whose processors share one network."""
+    predictor = Choosy(depth=lambda rgb, head: np.full(rgb.shape[:2], 0.1 * rgb[0, 0, 0]))
+    benches = [Bench(predictor) for _ in range(3)]
+
+    def look(*values):
+        frames = []
+        for bench, value in zip(benches, values, strict=True):
+            bench.now_s += 1.0
+            msg = bench.message(picture(value=value))
+            frames.append((bench.processor, Frame(msg, bench.now_s, 0.0)))
+        benches[0].network.work(frames)
+        return [len(bench.sent()) for bench in benches]
+
+    look.predictor, look.benches = predictor, benches
+    return look
+
+
+def test_pictures_that_wait_together_are_one_run_and_each_gets_its_own_depth(rig):
+    assert rig(10, 20, 30) == [1, 1, 1]
+    assert rig.predictor.batches == [3]
+    seen = [np.frombuffer(bench.sent()[0].data, np.float32)[0] for bench in rig.benches]
+    assert seen == pytest.approx([1.0, 2.0, 3.0])
+    assert [bench.statistics.batch.mean() for bench in rig.benches] == [3.0] * 3
+
+
+def test_one_picture_that_spoils_a_batch_is_found_and_its_camera_goes_alone_until_it_is_well(rig):
+    assert rig(10, 0, 30) == [1, 0, 1]
+    assert rig.predictor.batches == [3, 1, 1, 1]
+    assert [bench.drops for bench in rig.benches] == [{}, {FAILED: 1}, {}]
+    rig.predictor.batches.clear()
+    assert rig(10, 0, 30) == [2, 0, 2]
+    assert rig.predictor.batches == [2, 1]
+    assert rig(10, 20, 30) == [3, 1, 3]
+    rig.predictor.batches.clear()
+    assert rig(10, 20, 30) == [4, 2, 4]
+    assert rig.predictor.batches == [3]
+
+
+def test_a_full_device_is_nobodys_fault_and_the_pictures_are_given_up(rig):
+    rig.predictor.fail_all = OutOfMemory('out of memory')
+    assert rig(10, 20, 30) == [0, 0, 0]
+    assert rig.predictor.batches == [3]
+    assert [bench.drops for bench in rig.benches] == [{FAILED: 1}] * 3
+
+
+def test_a_camera_that_cannot_be_published_stops_nobody(rig):
+    def broken(topic, msg):
+        raise RuntimeError('gone')
+
+    rig.benches[0].publishers.send = broken
+    assert rig(10, 20, 30) == [0, 1, 1]
+    assert FAILED in rig.benches[0].drops
+
+
+def test_pictures_that_nobody_wants_take_no_part(rig):
+    rig.benches[1].publishers._listened = frozenset()
+    assert rig(10, 20, 30) == [1, 0, 1]
+    assert rig.predictor.batches == [2]
+
+
+def test_depth_and_points_of_each_camera_come_from_the_same_settings_whatever_the_storm(rig):
+    names = [f'c{i}' for i in range(len(rig.benches))]
+    fresh = {'cameras': names, 'cloud.rate': 0.0, 'router.rate': 0.0}
+    common = CameraSettings(settings_from(fresh))
+    sets = [
+        common.changed({'depth.scale': 1.0, 'cloud.decimation': 4, 'c1.depth.scale': 3.0}),
+        common.changed({'depth.scale': 2.0, 'cloud.decimation': 2, 'c1.cloud.decimation': 8}),
+    ]
+    present = [sets[0]]
+    for bench, name in zip(rig.benches, names, strict=True):
+        bench.processor._settings = lambda name=name: present[0].of(name)
+    stop, swaps = threading.Event(), itertools.count()
+
+    def storm():
+        while not stop.is_set():
+            present[0] = sets[next(swaps) % 2]
+
+    thread = threading.Thread(target=storm)
+    thread.start()
+    for _ in range(100):
+        rig(10, 10, 10)
+    stop.set()
+    thread.join()
+    assert next(swaps) > 300
+    for bench, own in zip(
+        rig.benches, ({(1, 16), (2, 32)}, {(3, 16), (2, 8)}, {(1, 16), (2, 32)}), strict=True
+    ):
+        seen = set()
+        for depth, cloud in zip(bench.sent(), bench.sent('depth/points'), strict=True):
+            assert depth.header.stamp == cloud.header.stamp
+            metres = float(np.frombuffer(depth.data, np.float32)[0])
+            in_cloud = float(np.frombuffer(cloud.data, np.float32)[2])
+            assert metres == in_cloud
+            seen.add((round(metres), cloud.width))
+        assert seen == own
