@@ -77,13 +77,14 @@ class DepthNode(LifecycleNode):
         self._loaded: PredictorSettings | None = None
         self._frames = Frames()
         self._worker: FrameWorker[Work] | None = None
+        self._streams: list[CameraStream] = []
+        # Not the node's clock: with use_sim_time and no /clock yet it stands still.
+        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._heartbeat = Heartbeat(self, self._steady)
         self._node_parameters = NodeParameters(self, self._is_active, self._why_unfit)
         cameras = self._settings.cameras or ('',)
         self._streams = [CameraStream(self, name, self._settings_of(name), self._qos_watch)
                          for name in cameras]  # fmt: skip
-        # Not the node's clock: with use_sim_time and no /clock yet it stands still.
-        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self._heartbeat = Heartbeat(self, self._steady)
         self._reporter = StatusReporter(self, self._streams, self._conditions)
         self.create_timer(1.0, self._reporter.report, clock=self._steady)
         Services(self, self._streams, is_active=self._is_active, recover=self._recover)

@@ -23,6 +23,8 @@ from .frame import Frame
 from .processor import FrameProcessor
 from .task import Answer, Task
 
+Arrivals = Sequence[tuple[FrameProcessor, Frame]]
+"""Frames of different cameras, each with what its camera keeps."""
 Work = tuple[FrameProcessor, Task]
 
 
@@ -45,7 +47,7 @@ class SharedNetwork:
                     [grey] * batch, [head] * batch, routes=[True] * batch
                 )
 
-    def work(self, frames: Sequence[tuple[FrameProcessor, Frame]]) -> None:
+    def work(self, frames: Arrivals) -> None:
         """Turn the frames, of different cameras, into whatever is due and listened to.
 
         What goes wrong with one of them is that camera's own business.

@@ -12,8 +12,8 @@ from zoedepth_ros.benchmark.node import log
 from zoedepth_ros.benchmark.node.scene import DrawnDepth
 from zoedepth_ros.ros.main import end, run
 from zoedepth_ros.ros.parameters import PredictorSettings
-from zoedepth_ros.ros.processor import Frame, FrameProcessor
 from zoedepth_ros.ros.publishers import Publishers
+from zoedepth_ros.ros.shared_network import Arrivals, SharedNetwork
 from zoedepth_ros.ros.statistics import STAGES
 
 
@@ -31,18 +31,19 @@ def main() -> None:
 
 def _tell_times(predictor: DrawnDepth) -> None:
     """Put a clock around the work on a frame and around every publish."""
-    process, send = FrameProcessor.process, Publishers.send
+    work, send = SharedNetwork.work, Publishers.send
     sent_s: dict[str, float] = {}
 
     def timed_send(self: Publishers, topic: str, msg: Any) -> None:
         sent_s[topic] = time.monotonic()
         send(self, topic, msg)
 
-    def timed_process(self: FrameProcessor, frame: Frame) -> None:
+    def timed_work(self: SharedNetwork, frames: Arrivals) -> None:
         sent_s.clear()
-        process(self, frame)
+        work(self, frames)
         done_s = time.monotonic()
-        windows = self._statistics.stages_ms
+        ((processor, frame),) = frames  # one camera
+        windows = processor._statistics.stages_ms
         stages_ms = {name: windows[name].last for name in STAGES}
         log.write(
             log.Frame(
@@ -57,7 +58,7 @@ def _tell_times(predictor: DrawnDepth) -> None:
         )
 
     Publishers.send = timed_send  # type: ignore[method-assign]
-    FrameProcessor.process = timed_process  # type: ignore[method-assign]
+    SharedNetwork.work = timed_work  # type: ignore[method-assign]
 
 
 if __name__ == '__main__':
