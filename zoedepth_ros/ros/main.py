@@ -42,7 +42,7 @@ def make_predictor(settings: PredictorSettings) -> BatchPredictor:
     )
 
 
-def _exported_predictor(settings: PredictorSettings) -> DepthPredictor:
+def _exported_predictor(settings: PredictorSettings) -> BatchPredictor:
     """Open an exported file, without torch; ValueError for what such a file cannot do."""
     from zoedepth_ros.inference.exported import open_exported
 
