@@ -324,3 +324,21 @@ def test_the_depth_of_a_film_too(film, tmp_path, fake):
     assert predict(film, '--out', tmp_path / 'out', '--hfov', hfov_deg) == 0
     first = next((tmp_path / 'out').glob('*_depth/000000.png'))
     assert (cv2.imread(str(first), cv2.IMREAD_UNCHANGED) == 4000).all()
+
+
+def test_the_focal_length_that_the_picture_tells_is_taken(tmp_path, fake, capsys):
+    fake.training_hfov_rad = np.pi / 2  # f / W = 0.5
+    data = cv2.imencode('.jpg', np.zeros((30, 40, 3), np.uint8))[1].tobytes()
+    # one entry that leads to a second directory at byte 26; there: 35 mm for 35 mm film
+    first = struct.pack('<IHHHIII', 8, 1, 0x8769, 4, 1, 26, 0)
+    second = struct.pack('<HHHIHHI', 1, 0xA405, 3, 1, 35, 0, 0)
+    block = b'Exif\0\0II*\0' + first + second
+    data = data[:2] + b'\xff\xe1' + struct.pack('>H', len(block) + 2) + block + data[2:]
+    (tmp_path / 'p.jpg').write_bytes(data)
+    assert predict(tmp_path / 'p.jpg', '--out', tmp_path / 'out') == 0
+    # 4 to 3 of a diagonal of 43.267 mm is 34.613 mm wide
+    assert 'EXIF: 53 degrees wide' in capsys.readouterr().out
+    depth_m = np.load(tmp_path / 'out' / 'p_depth.npy')
+    np.testing.assert_allclose(depth_m, 2.0 * (35 / 34.613) / 0.5, rtol=1e-3)
+    predict(tmp_path / 'p.jpg', '--out', tmp_path / 'out', '--hfov', '90')  # what is said counts
+    assert (np.load(tmp_path / 'out' / 'p_depth.npy') == 2.0).all()

@@ -1,5 +1,6 @@
 """Files that other programs open: checked with other readers than our own."""
 
+import math
 import struct
 import zlib
 
@@ -7,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from zoedepth_ros.output.exif import hfov_rad
 from zoedepth_ros.output.files import (
     PictureError,
     read_depth_png,
@@ -150,9 +152,38 @@ def test_a_picture_held_any_way_comes_upright_as_pillow_says(tmp_path, suffix, o
     assert np.abs(read.rgb.astype(int) - expected).max() < 10
 
 
+@pytest.mark.parametrize('suffix', ['.jpg', '.png', '.webp'])
+@pytest.mark.parametrize(
+    ('turned', 'width_mm'),  # of 43.267 mm across, 4 to 3: 34.613 mm and 25.960 mm
+    [(1, 34.613), (6, 25.960)],
+)
+def test_the_field_of_view_is_that_of_the_focal_length_as_pillow_writes_it(
+    tmp_path, suffix, turned, width_mm
+):
+    image = pytest.importorskip('PIL.Image')
+    exif = image.Exif()
+    exif[0x0112] = turned
+    exif.get_ifd(0x8769)[0xA405] = 26
+    path = tmp_path / f'p{suffix}'
+    image.new('RGB', (40, 30)).save(path, exif=exif)
+    expected_rad = 2 * math.atan(width_mm / 2 / 26)
+    assert read_stored_picture(path).hfov_rad == pytest.approx(expected_rad, rel=1e-4)
+
+
+@pytest.mark.parametrize('cut_at', range(8, 60, 3))
+def test_a_damaged_exif_tells_no_field_of_view(cut_at):
+    image = pytest.importorskip('PIL.Image')
+    exif = image.Exif()
+    exif.get_ifd(0x8769)[0xA405] = 26
+    block = exif.tobytes()[:cut_at]
+    data = b'\xff\xd8\xff\xe1' + struct.pack('>H', len(block) + 2) + block
+    assert hfov_rad(data, 40, 30) in (0.0, pytest.approx(2 * math.atan(34.613 / 52), rel=1e-4))
+
+
 def test_a_picture_without_exif_is_upright(tmp_path):
     write_picture(tmp_path / 'p.jpg', np.zeros((8, 8, 3), np.uint8))
-    assert read_stored_picture(tmp_path / 'p.jpg').orientation == 1
+    read = read_stored_picture(tmp_path / 'p.jpg')
+    assert (read.orientation, read.hfov_rad) == (1, 0.0)
 
 
 @pytest.mark.parametrize('suffix', ['.jpg', '.png'])

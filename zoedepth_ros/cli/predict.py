@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from zoedepth_ros.inference.result import DepthPredictor, DepthResult
+    from zoedepth_ros.output.files import StoredPicture
 
 NAME = 'predict'
 HELP = 'write the depth of pictures and films: PNG in millimetres, NumPy, colours, point cloud'
@@ -48,9 +49,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--hfov',
         type=_degrees,
         metavar='DEG',
-        help='horizontal field of view of the upright picture. Weights that name the camera they '
-        'learnt through need it for the scale: without it the picture is taken as through that '
-        f'camera. For other weights it is for the cloud alone ({DEFAULT_HFOV_DEG:g} is assumed)',
+        help='horizontal field of view of the upright picture (default: by its EXIF). Weights '
+        'that name the camera they learnt through need it for the scale: without it the picture '
+        'is taken as through that camera. For other weights it is for the cloud alone '
+        f'({DEFAULT_HFOV_DEG:g} is assumed)',
     )
     add('--rate', type=float, default=0.0, metavar='HZ', help='frames of a film, a second (all)')
     add(
@@ -95,14 +97,16 @@ def _picture(
     from zoedepth_ros.geometry.intrinsics import assumed_camera
     from zoedepth_ros.inference.through_camera import ThroughCamera
 
-    rgb = _read(path)
-    if rgb is None:
+    stored = _read(path)
+    if stored is None:
         return False
     start_s = time.perf_counter()
-    camera = assumed_camera(rgb.shape, math.radians(args.hfov or 0.0))
-    result = ThroughCamera(predictor)(rgb, camera, args.head)
+    hfov_rad = math.radians(args.hfov or 0.0) or stored.hfov_rad
+    camera = assumed_camera(stored.rgb.shape, hfov_rad)
+    result = ThroughCamera(predictor)(stored.rgb, camera, args.head)
     _describe(result, time.perf_counter() - start_s)
-    _write(target, rgb, result, predictor, args)
+    points = _points(result.depth_m, hfov_rad or _assumed_hfov_rad(predictor), args)
+    _write(target, stored.rgb, result, points, predictor.trained_on)
     return True
 
 
@@ -155,11 +159,13 @@ def _introduce(predictor: DepthPredictor, args: argparse.Namespace) -> None:
         print(f'WARNING  {predictor.trained_on.upper()}')
     if args.hfov is None:
         for_what = 'depth and cloud' if predictor.training_hfov_rad else 'the cloud'
-        hfov_deg = _cloud_hfov_deg(predictor, args)
-        print(f'camera   {hfov_deg:g} degrees wide is assumed for {for_what}; yours: --hfov')
+        hfov_deg = math.degrees(_assumed_hfov_rad(predictor))
+        print(
+            f'camera   {hfov_deg:g} degrees wide is assumed for {for_what}; yours: --hfov, or EXIF'
+        )
 
 
-def _read(path: Path) -> NDArray[np.uint8] | None:
+def _read(path: Path) -> StoredPicture | None:
     """Return the picture, or None after saying why it cannot be read."""
     from zoedepth_ros.output.exif import MEANING, UPRIGHT
     from zoedepth_ros.output.files import PictureError, read_stored_picture
@@ -171,8 +177,9 @@ def _read(path: Path) -> NDArray[np.uint8] | None:
         return None
     height, width = stored.rgb.shape[:2]
     turned = '' if stored.orientation == UPRIGHT else f', EXIF: {MEANING[stored.orientation]}'
-    print(f'    {width} x {height} px{turned}')
-    return stored.rgb
+    told = f', EXIF: {math.degrees(stored.hfov_rad):.0f} degrees wide' if stored.hfov_rad else ''
+    print(f'    {width} x {height} px{turned}{told}')
+    return stored
 
 
 def _describe(result: DepthResult, elapsed_s: float) -> None:
@@ -193,8 +200,8 @@ def _write(
     target: Path,
     rgb: NDArray[np.uint8],
     result: DepthResult,
-    predictor: DepthPredictor,
-    args: argparse.Namespace,
+    points: NDArray[np.float32],
+    warning: str,
 ) -> None:
     """Write the four files of one picture."""
     import numpy as np
@@ -205,8 +212,7 @@ def _write(
     png, npy, color, ply = _files(target)
     too_far = write_depth_png(png, result.depth_m)
     np.save(npy, result.depth_m)
-    write_picture(color, draw_depth_with_scale(result.depth_m, warning=predictor.trained_on))
-    points = _points(result.depth_m, _cloud_hfov_deg(predictor, args), args)
+    write_picture(color, draw_depth_with_scale(result.depth_m, warning=warning))
     count = write_ply(ply, points, rgb)
     if too_far:
         print(f'    {too_far} pixels beyond 65.535 m are 0 in the 16-bit PNG, not in the .npy')
@@ -216,7 +222,7 @@ def _write(
 
 
 def _points(
-    depth_m: NDArray[np.float32], hfov_deg: float, args: argparse.Namespace
+    depth_m: NDArray[np.float32], hfov_rad: float, args: argparse.Namespace
 ) -> NDArray[np.float32]:
     """Return the cloud (H, W, 3) [m], NaN where it is not to be trusted."""
     import numpy as np
@@ -227,16 +233,15 @@ def _points(
     from zoedepth_ros.geometry.rays import rays
 
     height, width = depth_m.shape
-    camera = CameraModel(Intrinsics.from_hfov(width, height, math.radians(hfov_deg)))
+    camera = CameraModel(Intrinsics.from_hfov(width, height, hfov_rad))
     if not args.no_edge_filter:
         depth_m = np.where(flying_pixels(depth_m), np.float32(np.nan), depth_m)
     return depth_to_points(depth_m, rays(camera))
 
 
-def _cloud_hfov_deg(predictor: DepthPredictor, args: argparse.Namespace) -> float:
-    """Return the field of view that the cloud has: the one given, the training's, ZoeDepth's."""
-    learnt_deg = math.degrees(predictor.training_hfov_rad)
-    return float(args.hfov or learnt_deg or DEFAULT_HFOV_DEG)
+def _assumed_hfov_rad(predictor: DepthPredictor) -> float:
+    """Return the field of view of a cloud when nobody tells: the training's, or ZoeDepth's."""
+    return predictor.training_hfov_rad or math.radians(DEFAULT_HFOV_DEG)
 
 
 def _files(target: Path) -> tuple[Path, Path, Path, Path]:

@@ -1,7 +1,8 @@
-"""Which way up a camera was held, and whether a picture file is all there."""
+"""Which way up a camera was held, how wide it saw, and whether a picture file is all there."""
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterator
 
@@ -24,19 +25,30 @@ MEANING = {
 """EXIF orientation -> what `upright` does to the stored picture (EXIF 2.3, tag 0x0112)."""
 
 _ORIENTATION_TAG = 0x0112
+_FURTHER_TAG = 0x8769  # where the directory with what is told of the camera begins
+_FOCAL_35MM_TAG = 0xA405
+_FILM_DIAGONAL_MM = math.hypot(36.0, 24.0)
 _JPEG, _PNG = b'\xff\xd8', b'\x89PNG\r\n\x1a\n'
 
 
 def orientation(data: bytes) -> int:
     """Return the EXIF orientation, 1 to 8, of a JPEG, PNG or WebP file; 1 when it has none."""
-    for block in _exif_blocks(data):
-        try:
-            value = _orientation_of_tiff(block)
-        except struct.error:  # a truncated block says nothing
-            continue
-        if value in MEANING:
-            return value
-    return UPRIGHT
+    value = _number_in(data, _ORIENTATION_TAG)
+    return value if value in MEANING else UPRIGHT
+
+
+def hfov_rad(data: bytes, width: int, height: int) -> float:
+    """Return the horizontal field of view of a picture by its EXIF [rad]; 0.0 when untold.
+
+    width, height: of the upright picture.  The focal length for a film of 35 mm is the one of the
+    same angle across the diagonal (CIPA DCG-001); a picture that was cut out of another keeps it
+    and is then narrower than told.
+    """
+    focal_mm = _number_in(data, _FOCAL_35MM_TAG, further=True)
+    if focal_mm == 0:
+        return 0.0
+    across_mm = _FILM_DIAGONAL_MM * width / math.hypot(width, height)
+    return 2.0 * math.atan(0.5 * across_mm / focal_mm)
 
 
 def upright(picture: NDArray[np.uint8], value: int) -> NDArray[np.uint8]:
@@ -88,16 +100,33 @@ def _chunks(
         at += 8 + length + (4 if length_first else length % 2)
 
 
-def _orientation_of_tiff(block: bytes) -> int:
-    """Read the tag from the first directory of the TIFF structure inside EXIF."""
-    order = {b'II': '<', b'MM': '>'}.get(block[:2])
-    if order is None:
-        return 0
-    (directory,) = struct.unpack_from(order + 'I', block, 4)
+def _number_in(data: bytes, tag: int, *, further: bool = False) -> int:
+    """Read a whole number of 16 bits from a picture's EXIF; 0 when it has none.
+
+    further: from the second directory.
+    """
+    for block in _exif_blocks(data):
+        order = {b'II': '<', b'MM': '>'}.get(block[:2])
+        if order is None:
+            continue
+        try:
+            (directory,) = struct.unpack_from(order + 'I', block, 4)
+            if further:
+                directory = _entry(block, order, directory, _FURTHER_TAG, 'I')
+            value = _entry(block, order, directory, tag, 'H') if directory else 0
+        except struct.error:  # a truncated block says nothing
+            continue
+        if value:
+            return value
+    return 0
+
+
+def _entry(block: bytes, order: str, directory: int, wanted: int, kind: str) -> int:
+    """Give an entry's number in a directory of the TIFF structure inside EXIF, 0 without it."""
     (count,) = struct.unpack_from(order + 'H', block, directory)
     for index in range(count):
         entry = directory + 2 + 12 * index
-        tag, _, _, value = struct.unpack_from(order + 'HHIH', block, entry)
-        if tag == _ORIENTATION_TAG:
+        tag, _, _, value = struct.unpack_from(f'{order}HHI{kind}', block, entry)
+        if tag == wanted:
             return int(value)
     return 0

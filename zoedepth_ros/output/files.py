@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.output.exif import is_cut_short, orientation, upright
+from zoedepth_ros.output.exif import hfov_rad, is_cut_short, orientation, upright
 
 MAX_PNG_DEPTH_M = 65.535
 """Largest depth that 16 bits hold in millimetres [m]."""
@@ -28,6 +28,8 @@ class StoredPicture:
     """(H, W, 3), upright."""
     orientation: int
     """EXIF orientation that has been undone, 1 to 8; 1 is upright."""
+    hfov_rad: float
+    """Horizontal field of view by its EXIF [rad]; 0.0 when untold."""
 
 
 def read_picture(path: str | PathLike[str]) -> NDArray[np.uint8]:
@@ -52,7 +54,8 @@ def read_stored_picture(path: str | PathLike[str]) -> StoredPicture:
     if bgr is None:
         raise PictureError(f'{path}: not a picture that OpenCV reads ({len(data):,} bytes)')
     turned = orientation(data)
-    return StoredPicture(cv2.cvtColor(upright(bgr, turned), cv2.COLOR_BGR2RGB), turned)
+    rgb = cv2.cvtColor(upright(bgr, turned), cv2.COLOR_BGR2RGB)
+    return StoredPicture(rgb, turned, hfov_rad(data, rgb.shape[1], rgb.shape[0]))
 
 
 def write_picture(path: str | PathLike[str], bgr: NDArray[np.uint8]) -> None:
