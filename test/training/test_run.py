@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +22,8 @@ from zoedepth_ros.training.loop import Silent
 from zoedepth_ros.training.run import train
 from zoedepth_ros.weights.load import load_weights, read_checkpoint
 
+TORCHRUN = ['-m', 'torch.distributed.run', '--standalone']
+IN_DOUBLE = Path(__file__).parents[1] / 'support' / 'train_in_double.py'
 ENVIRONMENT = {
     **os.environ,
     'OMP_NUM_THREADS': '1',
@@ -141,26 +144,23 @@ def test_a_folder_with_a_run_of_other_settings_is_refused(finished):
 
 
 def test_two_processes_give_the_losses_of_one(tmp_path):
-    # At large steps a network this small is chaotic: rounding alone changes its curve.
-    stages = [
-        {**stage, 'learning_rate': 2e-4, 'matrix_rate': 0.0}
-        for stage in recipe(tmp_path)['stages']
-    ]
-    run(tmp_path, stages=stages, output=str(tmp_path / 'one'))
-    path = write_recipe(tmp_path, stages=stages)
-    torchrun = [sys.executable, '-m', 'torch.distributed.run', '--standalone']
-    command = ['--nproc-per-node=2', '-m', 'zoedepth_ros.cli.main', 'train', str(path)]
-    process = subprocess.run(
-        [*torchrun, *command, '--device', 'cpu'],
-        env=ENVIRONMENT,
-        capture_output=True,
-        timeout=120,
-    )
-    assert process.returncode == 0, process.stderr.decode()
+    # In float32 the first losses agree to 4e-7, but every step of a network this small multiplies
+    # the difference: 1e-5 after six of them. In float64 only a real difference is left.
+    stages = [{**stage, 'validate_every': 1000} for stage in recipe(tmp_path)['stages']]
+    launchers = {'one': [], 'two': [*TORCHRUN, '--nproc-per-node=2']}
+    for name, launcher in launchers.items():
+        path = write_recipe(tmp_path, stages=stages, output=str(tmp_path / name))
+        process = subprocess.run(
+            [sys.executable, *launcher, str(IN_DOUBLE), 'train', str(path), '--device', 'cpu'],
+            env=ENVIRONMENT,
+            capture_output=True,
+            timeout=120,
+        )
+        assert process.returncode == 0, process.stderr.decode()
     for stage in ('relative', 'metric'):
-        split, whole = losses(tmp_path / 'out', stage), losses(tmp_path / 'one', stage)
+        split, whole = losses(tmp_path / 'two', stage), losses(tmp_path / 'one', stage)
         assert len(split) == len(whole) > 0
-        assert split == pytest.approx(whole, rel=2e-5, abs=1e-5)
+        assert split == pytest.approx(whole, rel=1e-5, abs=0.0)
 
 
 def test_stage_two_starts_from_the_weights_of_stage_one(tmp_path):
