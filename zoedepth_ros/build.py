@@ -6,6 +6,9 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import NamedTuple
 
+from zoedepth_ros.inference.failures import named_failures
+from zoedepth_ros.inference.graphs import CudaGraphs
+from zoedepth_ros.inference.optimize import check_optimization, optimize
 from zoedepth_ros.inference.predictor import TorchPredictor
 from zoedepth_ros.inference.preprocess import make_preprocessing
 from zoedepth_ros.inference.result import AUTO
@@ -15,6 +18,7 @@ from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import ZoeDepth, create_model
 from zoedepth_ros.weights.fetch import fetch
 from zoedepth_ros.weights.load import load_weights
+from zoedepth_ros.weights.places import weights_folder
 
 RANDOM = 'random'
 RANDOM_WARNING = 'random weights: not depth'
@@ -29,6 +33,7 @@ def build_predictor(
     preprocessing: str = 'metric',
     flip_augmentation: bool = False,
     *,
+    optimization: str = AUTO,
     network_height: int = 0,
     network_width: int = 0,
 ) -> TorchPredictor:
@@ -37,11 +42,14 @@ def build_predictor(
     weights: None or '' for the released ones (fetched on first use), a path, or 'random' (always
     the same).  device: auto, cpu, cuda or cuda:N.  precision: auto, fp32, bf16 or fp16.
     preprocessing: 'metric' keeps the metric scale, 'official' does as the released `infer`.
+    optimization: auto takes the fastest form of the network that is ready in seconds, compile lets
+    torch compile it with the first picture (minutes), off runs it as it was trained.
     network_height, network_width: size inside the network [px], 0 for the model's own.  Raises
     ValueError for a wrong choice, before anything is fetched or built, and what fetching and
     loading raise.
     """
     config = preset(model)
+    check_optimization(optimization)
     where = choose_device(device)
     level = choose_precision(precision, where)
     size = (network_height or config.image_size[0], network_width or config.image_size[1])
@@ -53,11 +61,16 @@ def build_predictor(
             f"{size[0]} x {size[1]} only: take 'metric'"
         )
     loaded = build_network(config, fspath(weights) if weights else '')
+    cache = weights_folder() / 'compiled'
+    with named_failures(str(where)):
+        network = optimize(loaded.network, level, where, optimization, cache)
+    recorded = where.type == 'cuda' and optimization != 'off'
     return TorchPredictor(
-        loaded.network,
+        network,
         way,
         device=where,
         precision=level,
+        graphs=CudaGraphs(where) if recorded else None,
         flip_augmentation=flip_augmentation,
         weights_origin=loaded.origin,
         trained_on=loaded.trained_on,

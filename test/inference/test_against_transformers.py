@@ -5,6 +5,7 @@ import pytest
 import torch
 from tiny_models import tiny_config, transformers_twin
 
+from zoedepth_ros.inference.optimize import optimize
 from zoedepth_ros.inference.predictor import TorchPredictor
 from zoedepth_ros.inference.preprocess import make_preprocessing
 from zoedepth_ros.model.zoedepth import ZoeDepth
@@ -24,9 +25,10 @@ def picture(height: int, width: int) -> np.ndarray:
     return fine[0].clamp(0, 255).byte().permute(1, 2, 0).contiguous().numpy()
 
 
+@pytest.mark.parametrize('optimization', ['off', 'auto'])
 @pytest.mark.parametrize('size', SIZES)
 @pytest.mark.parametrize('architecture', ['N', 'K', 'NK'])
-def test_the_whole_way_gives_the_depth_of_transformers(architecture, size):
+def test_the_whole_way_gives_the_depth_of_transformers(architecture, size, optimization):
     config = tiny_config(architecture)
     theirs = transformers_twin(config)
     processor = transformers.ZoeDepthImageProcessor(
@@ -41,10 +43,11 @@ def test_the_whole_way_gives_the_depth_of_transformers(architecture, size):
     expected_m = processed[0]['predicted_depth'].numpy()
     network = ZoeDepth(config)
     network.load_state_dict(from_hugging_face(theirs.state_dict(), config))
+    cpu = torch.device('cpu')
     predictor = TorchPredictor(
-        network,
+        optimize(network, 'fp32', cpu, optimization),
         make_preprocessing('official', config.image_size, config.size_multiple),
-        device=torch.device('cpu'),
+        device=cpu,
         precision='fp32',
     )
     result = predictor(rgb)

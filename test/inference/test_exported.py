@@ -10,6 +10,7 @@ from lively import lively_model
 
 from zoedepth_ros.inference import exported
 from zoedepth_ros.inference.exported import ExportedPredictor, open_exported, stretch, to_network
+from zoedepth_ros.inference.optimize import optimize
 from zoedepth_ros.inference.predictor import TorchPredictor
 from zoedepth_ros.inference.preprocess import make_preprocessing
 from zoedepth_ros.inference.result import InferenceError
@@ -175,7 +176,7 @@ def onnx_file(tmp_path_factory):
 
 def test_onnx_runtime_gives_the_depth_of_torch(onnx_file):
     ours = TorchPredictor(
-        lively_model('ZoeD_tiny_NK'),
+        optimize(lively_model('ZoeD_tiny_NK'), 'fp32', torch.device('cpu'), 'off'),
         make_preprocessing('metric', SIZE, 32),
         device=torch.device('cpu'),
         precision='fp32',

@@ -1,10 +1,15 @@
 """The predictor with tiny random networks, against transformers' processing and by symmetry."""
 
+import time
+
 import numpy as np
 import pytest
 import torch
 from lively import lively_model
 
+from zoedepth_ros.inference import runtime
+from zoedepth_ros.inference.graphs import CudaGraphs
+from zoedepth_ros.inference.optimize import optimize
 from zoedepth_ros.inference.predictor import TorchPredictor
 from zoedepth_ros.inference.preprocess import make_preprocessing
 from zoedepth_ros.inference.result import DeviceLost, InferenceError
@@ -16,17 +21,19 @@ CPU = torch.device('cpu')
 NAMES = ('ZoeD_tiny_N', 'ZoeD_tiny_K', 'ZoeD_tiny_NK')
 
 
-def tiny(name='ZoeD_tiny_NK', way='metric', precision='fp32', flip=False) -> TorchPredictor:
+def tiny(name='ZoeD_tiny_NK', way='metric', precision='fp32', flip=False,
+         optimization='off') -> TorchPredictor:  # fmt: skip
     config = preset(name)
     preprocessing = make_preprocessing(way, config.image_size, config.size_multiple)
-    return TorchPredictor(lively_model(name), preprocessing, device=CPU,
+    network = optimize(lively_model(name), precision, CPU, optimization)
+    return TorchPredictor(network, preprocessing, device=CPU,
                           precision=precision, flip_augmentation=flip)  # fmt: skip
 
 
 def bent(name: str, biases: dict[str, float], **settings) -> TorchPredictor:
     """Give a tiny predictor whose router always says the same."""
     predictor = tiny(name, **settings)
-    last = predictor._model.router.classify[-1]
+    last = predictor._network.network.router.classify[-1]
     last.weight.data.zero_()
     last.bias.data[:] = torch.tensor([biases['indoor'], biases['outdoor']])
     return predictor
@@ -66,7 +73,7 @@ def test_a_device_that_fails_inside_the_network_is_named():
     def fail(*_):
         raise RuntimeError('CUDA error: an illegal memory access was encountered')
 
-    predictor._model.encode = fail
+    predictor._network.encode = fail
     with pytest.raises(DeviceLost, match='cpu: CUDA error: an illegal'):
         predictor(random_rgb(48, 64))
 
@@ -85,7 +92,7 @@ def test_official_processing_is_that_of_transformers(name, size):
     assert tuple(pixels.shape[-2:]) == predictor.network_size(*size)
     head = predictor.heads[-1]
     with torch.no_grad():
-        depth_m = predictor._model(pixels, head).depth_m[:, 0]
+        depth_m = predictor._network.network(pixels, head).depth_m[:, 0]
     output = type('Output', (), {'predicted_depth': depth_m})
     expected = processor.post_process_depth_estimation(output, source_sizes=[size])
     expected_m = expected[0]['predicted_depth'].numpy()
@@ -101,7 +108,7 @@ def test_what_the_bicubic_way_back_undershoots_becomes_a_millimetre(monkeypatch)
     step_m = torch.full((1, 1, height, width), 0.01)
     step_m[..., width // 2 :] = 10.0
     prediction = Prediction(step_m, step_m, step_m, None)
-    monkeypatch.setattr(predictor._model, 'decode', lambda features, head: prediction)
+    monkeypatch.setattr(predictor._network, 'decode', lambda features, head: prediction)
     result = predictor(random_rgb(200, 300))
     undershot = result.depth_m < 0.0099
     assert undershot.any()
@@ -146,7 +153,7 @@ def test_a_given_head_is_used_and_the_router_is_asked_only_when_wanted():
 def test_one_verdict_on_the_picture_itself_holds_for_its_mirror_image_too(monkeypatch):
     predictor = tiny(flip=True)
     verdicts = iter([torch.tensor([[0.0, 1.0]]), torch.tensor([[1.0, 0.0]])])
-    monkeypatch.setattr(predictor._model, 'route', lambda features: next(verdicts))
+    monkeypatch.setattr(predictor._network, 'route', lambda features: next(verdicts))
     rgb = random_rgb(64, 96)
     assert predictor(rgb).head == 'outdoor'
     assert next(verdicts) is not None  # the second one was not taken
@@ -190,7 +197,7 @@ def test_sliced_mirrored_and_read_only_pictures_give_what_their_copies_give():
 
 def test_values_that_are_not_finite_are_an_error_and_never_a_result():
     predictor = tiny()
-    predictor._model.bottleneck.weight.data[0] = torch.nan
+    predictor._network.network.bottleneck.weight.data[0] = torch.nan
     with pytest.raises(InferenceError, match=r'ZoeD_tiny_NK in fp32 on cpu.*not finite'):
         predictor(random_rgb(64, 96), 'indoor')
 
@@ -222,22 +229,28 @@ def test_bf16_stays_near_fp32():
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a CUDA device')
+@pytest.mark.parametrize('optimization', ['off', 'auto', 'compile'])
 @pytest.mark.parametrize(('precision', 'bound'), [('fp32', 1e-3), ('fp16', 0.02)])
-def test_a_gpu_stays_near_the_cpu(precision, bound):
+def test_a_gpu_stays_near_the_cpu(precision, bound, optimization):
     way = make_preprocessing('official', (64, 96), 32)
-    there = TorchPredictor(lively_model('ZoeD_tiny_NK'), way, device=torch.device('cuda:0'),
-                           precision=precision)  # fmt: skip
-    rgb = random_rgb(101, 67)
-    here = tiny(way='official')(rgb, 'indoor')
-    error = np.abs(there(rgb, 'indoor').depth_m / here.depth_m - 1).mean()
-    assert error < bound
+    cuda = torch.device('cuda:0')
+    network = optimize(lively_model('ZoeD_tiny_NK'), precision, cuda, optimization)
+    graphs = CudaGraphs(cuda) if optimization != 'off' else None
+    there = TorchPredictor(network, way, device=cuda, precision=precision, graphs=graphs)
+    for seed, head in enumerate(('indoor', 'outdoor', 'indoor', 'auto')):
+        rgb = random_rgb(101, 67, seed)
+        here = tiny(way='official')(rgb, head)
+        result = there(rgb, head)
+        assert result.head == here.head
+        assert np.abs(result.depth_m / here.depth_m - 1).mean() < bound
     assert there.device == 'cuda:0'
+    assert there.optimization_note == ''
 
 
 def test_warming_up_makes_the_constants_of_the_size_and_runs_every_head(monkeypatch):
     predictor = tiny()
     sizes, heads = [], []
-    model = predictor._model
+    model = predictor._network
     prepare, decode = model.prepare, model.decode
     monkeypatch.setattr(model, 'prepare', lambda *size: sizes.append(size) or prepare(*size))
     monkeypatch.setattr(model, 'decode', lambda f, head: heads.append(head) or decode(f, head))
@@ -256,7 +269,7 @@ def test_network_resolution_is_the_squashed_prediction_before_the_way_back():
     way = make_preprocessing('metric', (64, 96), 32)
     pixels = torch.from_numpy(rgb).permute(2, 0, 1)[None] / 255
     with torch.no_grad():
-        expected = predictor._model(way.to_network(pixels), 'outdoor')
+        expected = predictor._network.network(way.to_network(pixels), 'outdoor')
     np.testing.assert_allclose(result.depth_m, expected.depth_m[0, 0].numpy(), rtol=1e-5)
     again = predictor.predict_network_resolution(rgb.astype(np.float32) / 255)
     np.testing.assert_allclose(again.depth_m, result.depth_m, rtol=1e-5)
@@ -267,7 +280,6 @@ def test_network_resolution_is_the_squashed_prediction_before_the_way_back():
 def test_auto_chooses_a_device_and_a_precision_that_are_there(monkeypatch):
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
     assert choose_device('auto') == CPU
-    assert choose_precision('auto', CPU) == 'fp32'
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
     monkeypatch.setattr(torch.cuda, 'device_count', lambda: 2)
     assert choose_device('auto') == torch.device('cuda:0')
@@ -275,6 +287,26 @@ def test_auto_chooses_a_device_and_a_precision_that_are_there(monkeypatch):
     assert choose_precision('auto', torch.device('cuda:0')) == 'fp16'
     with pytest.raises(ValueError, match="'cuda:2' is not there: torch sees 2"):
         choose_device('cuda:2')
+
+
+@pytest.mark.parametrize(('bf16_s', 'expected'), [(0.5, 'bf16'), (0.9, 'fp32'), (8.0, 'fp32')])
+def test_auto_takes_bf16_on_a_processor_that_multiplies_it_clearly_faster(
+    monkeypatch, bf16_s, expected
+):
+    times = {torch.float32: 1.0, torch.bfloat16: bf16_s}
+    monkeypatch.setattr(runtime, '_product_s', lambda matrix: times[matrix.dtype])
+    runtime.fastest_on_cpu.cache_clear()
+    assert choose_precision('auto', CPU) == expected
+    monkeypatch.setattr(runtime, '_product_s', None)  # measured once a process
+    assert choose_precision('auto', CPU) == expected
+    runtime.fastest_on_cpu.cache_clear()
+
+
+def test_the_choice_of_a_precision_takes_less_than_a_second():
+    runtime.fastest_on_cpu.cache_clear()
+    start_s = time.thread_time()
+    assert choose_precision('auto', CPU) in ('fp32', 'bf16')
+    assert time.thread_time() - start_s < 1.0
 
 
 @pytest.mark.parametrize('name', ['gpu', 'cuda:', 'cuda:x', 'cpu:0', ''])
@@ -315,8 +347,10 @@ def test_pictures_together_give_what_each_gives_alone_whatever_size_head_and_que
 def test_pictures_of_one_network_size_share_one_run(monkeypatch, way, flip, runs):
     predictor = tiny(way=way, flip=flip)
     pictures = [random_rgb(64, 96), random_rgb(96, 64)]
-    done, encode = [], predictor._encode
-    monkeypatch.setattr(predictor, '_encode', lambda image: (done.append(1), encode(image))[1])
+    done, encode = [], predictor._pipeline.encode
+    monkeypatch.setattr(
+        predictor._pipeline, 'encode', lambda image: (done.append(1), encode(image))[1]
+    )
     results = predictor.predict_batch(pictures, ['indoor'] * 2, routes=[True] * 2)
     assert len(done) == runs
     for ours, rgb in zip(results, pictures, strict=True):

@@ -156,5 +156,10 @@ def to_tensor(picture: np.ndarray, device: torch.device) -> Tensor:
     picture: uint8, or float32 with values 0 to 1.
     """
     packed = np.require(picture, requirements=['C', 'W'])  # torch takes no negative strides
-    pixels = torch.from_numpy(packed).to(device).permute(2, 0, 1)[None]
-    return pixels.float() / 255 if pixels.dtype == torch.uint8 else pixels
+    return from_pixels(torch.from_numpy(packed).to(device))
+
+
+def from_pixels(pixels: Tensor) -> Tensor:
+    """Give (H, W, 3), uint8 or float32 with values 0 to 1, as float (1, 3, H, W) of 0 to 1."""
+    planes = pixels.permute(2, 0, 1)[None]
+    return planes.float() / 255 if planes.dtype == torch.uint8 else planes

@@ -10,7 +10,7 @@ from zoedepth_ros.model.config import BinsConfig, HeadConfig
 from zoedepth_ros.model.decoder import size_of, upsample
 
 _WIDTH_EPS = 1e-3  # keeps normed bins from vanishing
-_PROBABILITY_EPS = 1e-4  # keeps p and the temperature away from 0 / 0 and ln 0
+PROBABILITY_EPS = 1e-4  # keeps p and the temperature away from 0 / 0 and ln 0
 _STIRLING_EPS = 1e-7  # makes 0 ln 0 a number
 
 
@@ -159,7 +159,7 @@ class ConditionalLogBinomial(nn.Module):
         on_pixels, on_embedding = torch.split(self.hidden.weight, list(self.split), dim=1)
         hidden = F.conv2d(pixels, on_pixels, self.hidden.bias)
         hidden = hidden + upsample(F.conv2d(embedding, on_embedding), size_of(pixels))
-        raw = F.softplus(self.output(F.gelu(hidden))) + _PROBABILITY_EPS  # (B, 4, H, W)
+        raw = F.softplus(self.output(F.gelu(hidden))) + PROBABILITY_EPS  # (B, 4, H, W)
         probability = raw[:, 0:1] / (raw[:, 0:1] + raw[:, 1:2])
         low, high = self.temperatures
         temperature = low + (high - low) * (raw[:, 2:3] / (raw[:, 2:3] + raw[:, 3:4]))
@@ -168,8 +168,8 @@ class ConditionalLogBinomial(nn.Module):
     def log_binomial(self, probability: Tensor, temperature: Tensor) -> Tensor:
         """Return softmax over bins (B, n_bins, H, W) of both (B, 1, H, W)."""
         # Each is clamped by itself: they need not add up to 1 at the ends.
-        log_q = (1.0 - probability).clamp(_PROBABILITY_EPS, 1.0).log()
-        log_p = probability.clamp(_PROBABILITY_EPS, 1.0).log()
+        log_q = (1.0 - probability).clamp(PROBABILITY_EPS, 1.0).log()
+        log_p = probability.clamp(PROBABILITY_EPS, 1.0).log()
         last = self.index.shape[1] - 1
         logits = self.log_choose + self.index * log_p + (last - self.index) * log_q
         return (logits / temperature).softmax(dim=1)

@@ -136,6 +136,12 @@ class ZoeDepth(nn.Module):
             depth_m, uncertainty_m = self.heads[head](features.seed, embeddings, pixels)
         return Prediction(depth_m, uncertainty_m, features.relative_depth, None)
 
+    def metric_head(self, name: str) -> MetricHead:
+        """Return the head of this name."""
+        head = self.heads[name]
+        assert isinstance(head, MetricHead)
+        return head
+
     def half_precision(self, dtype: torch.dtype) -> ZoeDepth:
         """Store backbone and decoder in dtype; the parts that need float32 keep it."""
         self.backbone.to(dtype)

@@ -1,0 +1,173 @@
+"""Recorded runs, on the CPU: the graphs are replaced by something that computes again."""
+
+import logging
+import threading
+
+import numpy as np
+import pytest
+import torch
+from lively import lively_model
+
+from zoedepth_ros.inference.graphs import GraphRunner, RecordingError
+from zoedepth_ros.inference.optimize import optimize
+from zoedepth_ros.inference.predictor import TorchPredictor
+from zoedepth_ros.inference.preprocess import make_preprocessing
+from zoedepth_ros.inference.result import NotFinite
+
+CPU = torch.device('cpu')
+
+
+class FakeGraphs:
+    """Play a recording by computing again into the same memory, as a graph does."""
+
+    def __init__(self) -> None:
+        self.recorded = self.played = self.finished = 0
+        self.fail_with: Exception | None = None
+
+    def pinned(self, like):
+        return torch.full(like.shape, 77, dtype=like.dtype)  # old garbage, as real memory has
+
+    def record(self, compute, picture):
+        if self.fail_with is not None:
+            raise self.fail_with
+        self.recorded += 1
+        output = compute(picture)
+
+        def play():
+            self.played += 1
+            output.copy_(compute(picture))
+
+        return play, output
+
+    def finish(self):
+        self.finished += 1
+
+
+def predictor(graphs=None, name='ZoeD_tiny_NK', way='metric', flip=False, bias=None):
+    network = lively_model(name)
+    if bias is not None:
+        network.router.classify[-1].bias.data[:] = torch.tensor(bias)
+        network.router.classify[-1].weight.data.zero_()
+    config = network.config
+    return TorchPredictor(
+        optimize(network, 'fp32', CPU, 'off'),
+        make_preprocessing(way, config.image_size, config.size_multiple),
+        device=CPU, precision='fp32', graphs=graphs, flip_augmentation=flip,
+    )  # fmt: skip
+
+
+def pictures(count, height=48, width=64):
+    return np.random.default_rng(0).integers(0, 256, (count, height, width, 3), dtype=np.uint8)
+
+
+def assert_same(ours, theirs):
+    assert ours.head == theirs.head
+    assert ours.router_probabilities == pytest.approx(theirs.router_probabilities)
+    for name in ('depth_m', 'uncertainty_m', 'relative_depth'):
+        np.testing.assert_allclose(getattr(ours, name), getattr(theirs, name), rtol=1e-5)
+
+
+@pytest.mark.parametrize('flip', [False, True])
+@pytest.mark.parametrize(
+    ('name', 'way'), [('ZoeD_tiny_NK', 'official'), ('ZoeD_tiny_K', 'metric')]
+)
+def test_recorded_runs_give_what_single_steps_give(name, way, flip):
+    recorded = predictor(FakeGraphs(), name, way, flip)
+    stepwise = predictor(None, name, way, flip)
+    for rgb in (*pictures(2), *pictures(1, 70, 40)):
+        for head in ('auto', *recorded.heads):
+            assert_same(recorded(rgb, head), stepwise(rgb, head))
+    assert recorded(rgb, recorded.heads[0], route=False).router_probabilities == {}
+    assert recorded.optimization == 'plain, recorded'
+
+
+def test_every_head_and_size_is_recorded_once_and_delivery_is_the_only_wait():
+    graphs = FakeGraphs()
+    recorded = predictor(graphs)
+    recorded.warm_up(48, 64)
+    assert graphs.recorded == 2
+    for rgb in pictures(3):
+        recorded(rgb, 'indoor')
+        recorded(rgb, 'outdoor')
+    assert (graphs.recorded, graphs.played, graphs.finished) == (2, 8, 8)
+    recorded(pictures(1, 32, 32)[0], 'indoor')
+    assert graphs.recorded == 3
+
+
+def test_the_last_verdict_steers_the_next_picture_and_a_change_runs_again():
+    graphs = FakeGraphs()
+    recorded = predictor(graphs, bias=[0.0, 3.0])
+    rgb = pictures(1)[0]
+    assert recorded(rgb).head == 'outdoor'
+    assert graphs.played == 2  # the first guess was the other head
+    assert recorded(rgb).head == 'outdoor'
+    assert graphs.played == 3
+    assert recorded(rgb, 'indoor').head == 'indoor'
+    assert recorded(rgb).head == 'outdoor'
+    assert graphs.played == 5
+
+
+def test_results_are_the_callers_to_keep():
+    recorded = predictor(FakeGraphs())
+    first, second = pictures(2)
+    kept = recorded(first, 'indoor')
+    before = kept.depth_m.copy()
+    recorded(second, 'indoor')
+    np.testing.assert_array_equal(kept.depth_m, before)
+
+
+def test_constants_that_moved_are_recorded_anew():
+    graphs = FakeGraphs()
+    recorded = predictor(graphs, way='official')
+    rgb = pictures(1, 40, 100)[0]
+    before = recorded(rgb, 'indoor').depth_m
+    recorded.predict_network_resolution(rgb, 'indoor')  # another size inside the network
+    assert graphs.recorded == 1
+    np.testing.assert_array_equal(recorded(rgb, 'indoor').depth_m, before)
+    assert graphs.recorded == 2
+
+
+def test_what_cannot_be_recorded_runs_step_by_step_and_that_is_said(caplog):
+    graphs = FakeGraphs()
+    graphs.fail_with = RuntimeError('CUDA error: operation not permitted when stream is capturing')
+    recorded = predictor(graphs)
+    rgb = pictures(1)[0]
+    with caplog.at_level(logging.WARNING):
+        assert_same(recorded(rgb), predictor()(rgb))
+    assert 'not permitted' in recorded.optimization_note
+    assert recorded.optimization_note in caplog.text
+    assert recorded.optimization == 'plain'
+    graphs.fail_with = None
+    recorded(rgb)
+    assert graphs.recorded == 0  # not tried again
+
+
+def test_a_failure_while_playing_is_no_failure_of_recording():
+    def play():
+        raise RuntimeError('CUDA error: an illegal memory access was encountered')
+
+    graphs = FakeGraphs()
+    graphs.record = lambda compute, picture: (play, compute(picture))
+    runner = GraphRunner(graphs, CPU)
+    with pytest.raises(RuntimeError, match='illegal memory') as caught:
+        runner(pictures(1)[0], 'indoor', lambda picture: picture.float().flatten())
+    assert not isinstance(caught.value, RecordingError)
+
+
+def test_values_that_are_not_finite_are_an_error_in_recorded_runs_too():
+    recorded = predictor(FakeGraphs())
+    recorded._network.network.bottleneck.weight.data[0] = torch.nan
+    with pytest.raises(NotFinite):
+        recorded(pictures(1)[0])
+
+
+@pytest.mark.parametrize('graphs', [None, FakeGraphs()])
+def test_pictures_may_come_from_another_thread_than_the_warming_up(graphs):
+    one = predictor(graphs)
+    rgb = pictures(1)[0]
+    one.warm_up(48, 64)
+    found = []
+    thread = threading.Thread(target=lambda: found.append(one(rgb, 'indoor')))
+    thread.start()
+    thread.join()
+    assert_same(found[0], one(rgb, 'indoor'))

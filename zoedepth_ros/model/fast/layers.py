@@ -1,0 +1,190 @@
+"""Linear maps and convolutions with what follows them: plain, or packed for the processor.
+
+Packed weights lie as oneDNN multiplies them, once and for all; the plain layers leave that to
+torch.compile or to the GPU.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Activation = Literal['none', 'relu', 'gelu']
+
+_ACTIVATIONS = {'none': lambda x: x, 'relu': F.relu, 'gelu': F.gelu}
+_ALGORITHM = {'none': '', 'relu': '', 'gelu': 'none'}  # of GELU: the error function, not tanh
+
+
+class Layer(nn.Module, ABC):
+    """A linear map or convolution, then an activation."""
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> Tensor:
+        """Return activation(map(x))."""
+
+    @abstractmethod
+    def add_to(self, residual: Tensor, x: Tensor) -> Tensor:
+        """Return residual + map(x); for layers without activation."""
+
+
+class Layers(ABC):
+    """What makes layers of one kind; weights in, layers out."""
+
+    @abstractmethod
+    def linear(
+        self, weight: Tensor, bias: Tensor | None, activation: Activation = 'none'
+    ) -> Layer:
+        """Return a map of the last dimension; weight (outputs, inputs)."""
+
+    @abstractmethod
+    def convolution(self, conv: nn.Conv2d, activation: Activation = 'none') -> Layer:
+        """Return a convolution for maps (B, C, h, w), best in channels_last."""
+
+    def pointwise(self, conv: nn.Module, activation: Activation = 'none') -> Layer:
+        """Return a 1x1 convolution as a map of (B, h, w, C)."""
+        assert isinstance(conv, nn.Conv2d)
+        return self.linear(conv.weight.flatten(1), conv.bias, activation)
+
+
+class PlainLayers(Layers):
+    """Layers of ordinary operators."""
+
+    def linear(
+        self, weight: Tensor, bias: Tensor | None, activation: Activation = 'none'
+    ) -> Layer:
+        """Return a map of the last dimension."""
+        return PlainLinear(weight, bias, activation)
+
+    def convolution(self, conv: nn.Conv2d, activation: Activation = 'none') -> Layer:
+        """Return a convolution."""
+        return PlainConvolution(conv, activation)
+
+
+class PackedLayers(Layers):
+    """Layers of oneDNN with their weights packed; only for the CPU."""
+
+    def linear(
+        self, weight: Tensor, bias: Tensor | None, activation: Activation = 'none'
+    ) -> Layer:
+        """Return a map of the last dimension."""
+        return PackedLinear(weight, bias, activation)
+
+    def convolution(self, conv: nn.Conv2d, activation: Activation = 'none') -> Layer:
+        """Return a convolution."""
+        return PackedConvolution(conv, activation)
+
+    @staticmethod
+    def missing(dtype: torch.dtype) -> str:
+        """Tell why this torch on this processor cannot do it; '' where it can."""
+        x, weight = torch.ones(2, 8, dtype=dtype), torch.ones(4, 8, dtype=dtype)
+        try:
+            if not torch._C._has_mkldnn:
+                return 'this torch is built without oneDNN'
+            linear = PackedLinear(weight, weight[:, 0], 'none')
+            skip: Any = nn.utils.skip_init  # leaves the random numbers of the caller alone
+            plain = skip(nn.Conv2d, 8, 4, 3, padding=1, bias=False, dtype=dtype)
+            nn.init.ones_(plain.weight)
+            conv = PackedConvolution(plain, 'relu')
+            maps = conv(x[:, :, None, None].expand(2, 8, 3, 3))
+            right = bool((linear.add_to(linear(x), x) == 18.0).all())
+            right = right and bool((maps[:, :, 1, 1] == 72.0).all())
+        except (RuntimeError, AttributeError, TypeError) as error:
+            return f'oneDNN refused: {str(error).splitlines()[0]}'
+        return '' if right else 'oneDNN gave a wrong product'
+
+
+class PlainLinear(Layer):
+    """F.linear, then an activation."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, activation: Activation) -> None:
+        super().__init__()
+        self.weight = _kept(weight)
+        self.bias = None if bias is None else _kept(bias)
+        self.activation = activation
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (..., outputs)."""
+        return _ACTIVATIONS[self.activation](F.linear(x, self.weight, self.bias))
+
+    def add_to(self, residual: Tensor, x: Tensor) -> Tensor:
+        """Return residual + map(x)."""
+        return residual + F.linear(x, self.weight, self.bias)
+
+
+class PlainConvolution(Layer):
+    """F.conv2d, then an activation."""
+
+    def __init__(self, conv: nn.Conv2d, activation: Activation) -> None:
+        super().__init__()
+        weight = conv.weight.detach().contiguous(memory_format=torch.channels_last)
+        self.weight = nn.Parameter(weight, requires_grad=False)
+        self.bias = None if conv.bias is None else _kept(conv.bias)
+        self.stride, self.padding = conv.stride, conv.padding
+        self.activation = activation
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, outputs, h, w)."""
+        return _ACTIVATIONS[self.activation](self._convolve(x))
+
+    def add_to(self, residual: Tensor, x: Tensor) -> Tensor:
+        """Return residual + map(x)."""
+        return residual + self._convolve(x)
+
+    def _convolve(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, self.weight, self.bias, self.stride, self.padding)
+
+
+class PackedLinear(Layer):
+    """A product of oneDNN, with bias and activation in one pass."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, activation: Activation) -> None:
+        super().__init__()
+        self.packed = torch.ops.mkldnn._reorder_linear_weight(weight.detach().contiguous())
+        self.bias = None if bias is None else _kept(bias)
+        self.tail: tuple[Any, ...] = (activation, [], _ALGORITHM[activation])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (..., outputs)."""
+        return _result(torch.ops.mkldnn._linear_pointwise(x, self.packed, self.bias, *self.tail))
+
+    def add_to(self, residual: Tensor, x: Tensor) -> Tensor:
+        """Return residual + map(x)."""
+        binary = torch.ops.mkldnn._linear_pointwise.binary
+        return _result(binary(x, residual, self.packed, self.bias, 'add'))
+
+
+class PackedConvolution(Layer):
+    """A convolution of oneDNN, with bias and activation in one pass."""
+
+    def __init__(self, conv: nn.Conv2d, activation: Activation) -> None:
+        super().__init__()
+        self.shape = (list(conv.padding), list(conv.stride), list(conv.dilation), conv.groups)
+        self.packed = torch.ops.mkldnn._reorder_convolution_weight(
+            conv.weight.detach().contiguous(), *self.shape
+        )
+        self.bias = None if conv.bias is None else _kept(conv.bias)
+        self.tail: tuple[Any, ...] = (activation, [], _ALGORITHM[activation])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, outputs, h, w)."""
+        convolve = torch.ops.mkldnn._convolution_pointwise
+        return _result(convolve(x, self.packed, self.bias, *self.shape, *self.tail))
+
+    def add_to(self, residual: Tensor, x: Tensor) -> Tensor:
+        """Return residual + map(x)."""
+        convolve = torch.ops.mkldnn._convolution_pointwise.binary
+        tail: tuple[Any, ...] = ('add', None, None, [], None)
+        return _result(convolve(x, residual, self.packed, self.bias, *self.shape, *tail))
+
+
+def _kept(tensor: Tensor) -> nn.Parameter:
+    return nn.Parameter(tensor.detach().contiguous(), requires_grad=False)
+
+
+def _result(value: Any) -> Tensor:
+    assert isinstance(value, Tensor)
+    return value
