@@ -175,3 +175,10 @@ def quaternion(rotation):
     w = 0.5 * math.sqrt(max(0.0, 1.0 + np.trace(rotation)))
     skew = rotation - rotation.T
     return (*(float(part) / (4 * w) for part in (skew[2, 1], skew[0, 2], skew[1, 0])), w)
+
+
+def test_off_that_yaml_has_made_false_is_explained(start):
+    node = start({'focal_correction': False})
+    node.wait_for_log('parameter focal_correction: ')
+    node.wait_for_log('YAML takes off for false, write "off" in quotes')
+    assert node.wait() != 0

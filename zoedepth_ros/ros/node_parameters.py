@@ -80,7 +80,8 @@ def _declare(node: Node, spec: Parameter) -> Any:
     try:
         value = node.declare_parameter(spec.name, default, descriptor(spec)).value
     except ParameterException as error:
-        raise ValueError(f'parameter {spec.name}: {error}') from error
+        hint = '; YAML takes off for false, write "off" in quotes' if 'off' in spec.choices else ''
+        raise ValueError(f'parameter {spec.name}: {error}{hint}') from error
     return [part for part in value if part] if isinstance(value, list) else value
 
 
