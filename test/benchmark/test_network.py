@@ -42,6 +42,7 @@ def test_every_speedup_names_what_it_is_over(section):
     assert values['speedup_over_transformers_half_eager'] == 3.0
     assert values['speedup_over_official'] == 12.0
     assert values['speedup_over_ours_bf16'] == 2.0
+    assert values['speedup_over_ours_plain'] == 1.0
     assert values['latency_ms_median'] == values['latency_ms_p95'] == 10.0
     assert section.missing == ()
 

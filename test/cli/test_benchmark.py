@@ -34,6 +34,8 @@ def test_one_part_is_measured_as_asked_and_written(asked, tmp_path, capsys):
     report = json.loads(out.read_text())
     assert report['network']['latency_ms_median'] == 1.0
     assert report['facts']['cores'] >= 1
+    asked_for = '--model ZoeD_tiny_NK --device cpu --precision fp32 --rounds 2'
+    assert report['command'] == f'zoedepth benchmark network {asked_for}'
     said = capsys.readouterr().out
     assert 'the table of network' in said
     assert 'network is fast.' in said

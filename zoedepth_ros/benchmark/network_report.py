@@ -162,7 +162,8 @@ def _variant(figures: NetworkFigures, x: Compared) -> dict[str, Any]:
 def _table(figures: NetworkFigures) -> Table:
     height, width = figures.size
     about = figures.facts
-    title = f'ours, {about["precision"]}, as the node runs it'
+    how = f', {about["optimization"]}' if 'optimization' in about else ''
+    title = f'ours, {about["precision"]}{how}, as the node runs it'
     rows = [_row(figures, title, figures.ours, 1.0, figures.depths_m, figures.peak_mb)]
     rows += [
         _row(

@@ -21,15 +21,18 @@ class Ours:
             side.weights,
             side.device,
             side.precision,
+            optimization=side.optimization,
             network_height=height,
             network_width=width,
         )
 
     def facts(self) -> dict[str, str]:
-        """Tell device, precision and whether GPUs may round float32 products to TF32."""
+        """Tell what runs, and whether GPUs may round float32 products to TF32."""
         return {
             'device': self._predictor.device,
             'precision': self._predictor.precision,
+            'optimization': self._predictor.optimization,
+            'optimization_note': self._predictor.optimization_note,
             'tf32': f'products {torch.backends.cuda.matmul.allow_tf32}, '
             f'convolutions {torch.backends.cudnn.allow_tf32}',
         }

@@ -49,6 +49,12 @@ def rivals(ours: Side, half: str, *, short: bool, on_gpu: bool) -> list[Rival]:
             in_short=True,
         ),
         Rival(
+            'ours_plain',
+            f'ours, {ours.precision}, optimization off',
+            replace(ours, optimization='off'),
+            'speedup_over_ours_plain',
+        ),
+        Rival(
             'transformers',
             'transformers, fp32, SDPA (its default)',
             theirs,
@@ -91,7 +97,7 @@ def rivals(ours: Side, half: str, *, short: bool, on_gpu: bool) -> list[Rival]:
     ]
     if on_gpu:
         found.insert(
-            3,
+            4,
             Rival(
                 'transformers_tf32',
                 'transformers, fp32 rounded to TF32, SDPA',

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from zoedepth_ros.benchmark.facts import find_facts
-from zoedepth_ros.benchmark.parts import ALL, PARTS, Settings, measure
+from zoedepth_ros.benchmark.parts import ALL, AUTO, PARTS, Settings, measure
 from zoedepth_ros.benchmark.report import Report, Section
 
 NAME = 'benchmark'
@@ -33,9 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'ZoeD_S_NK)')  # fmt: skip
     add('--weights', default='random', metavar='FILE', help="the model's weights, 'random' for "
         "well-conditioned random ones, '' for the released ones (%(default)s)")  # fmt: skip
-    add('--device', default='auto', help='auto, cpu, cuda or cuda:N (%(default)s)')
-    add('--precision', default='auto', choices=('auto', 'fp32', 'bf16', 'fp16'), help='(auto)')
-    add('--optimization', default='auto', metavar='LEVEL', help="the node's parameter (auto)")
+    add('--device', default=AUTO, help='auto, cpu, cuda or cuda:N (%(default)s)')
+    add('--precision', default=AUTO, choices=('auto', 'fp32', 'bf16', 'fp16'), help='(auto)')
+    add('--optimization', default=AUTO, metavar='LEVEL', help='auto, off or compile (auto)')
     add('--rounds', type=int, default=0, metavar='N', help='how often every side runs')
     add('--json', metavar='FILE', help='write everything that was found')
 
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     facts = find_facts()
     sections = [_measured(part, settings) for part in (ALL if everything else (args.part,))]
     report = Report(
-        command=f'zoedepth {shlex.join(sys.argv[1:])}',
+        command=_command(args),
         date=datetime.date.today().isoformat(),
         facts=facts,
         sections=tuple(sections),
@@ -70,6 +70,16 @@ def run(args: argparse.Namespace) -> int:
         path.write_text(json.dumps(report.as_dict(), indent=2, allow_nan=False) + '\n')
         print(f'-> {path}')
     return 0
+
+
+def _command(args: argparse.Namespace) -> str:
+    """Say what was asked for, but for the files it was written to and whose weights."""
+    told = ['zoedepth', NAME, args.part]
+    for name in ('model', 'device', 'precision', 'optimization', 'rounds'):
+        value = getattr(args, name)
+        if value not in ('', AUTO, 0):
+            told += [f'--{name}', str(value)]
+    return shlex.join(told)
 
 
 def _measured(part: str, settings: Settings) -> Section:
