@@ -146,7 +146,7 @@ def test_both_nodes_run_in_processes_of_their_own_and_tell_their_times(tmp_path)
         for one in times:
             stages_ms = sum(ms for ms in one['stages_ms'].values() if not math.isnan(ms))
             assert 0.0 < stages_ms <= one['overhead_ms'] + 0.5
-            assert one['overhead_ms'] < one['latency_ms'] + 5.0
+            assert 0.0 < one['input_ms'] < one['latency_ms']
             assert one['transport_ms']['depth/points'] > 0.0
     assert found['streams'][0]['arrived'] >= 8
     assert found['streams'][0]['cpu_ms'] > 0.0

@@ -37,7 +37,7 @@ class Scratch:
 
         values: (H, W), contiguous; where: (H, W).
         """
-        if values.size == 0:
+        if not where.any():
             return
         key = value, values.dtype
         plane = self._constants.get(key)

@@ -61,8 +61,7 @@ def depth_for_points(
     np.copyto(out_m, few_m)
     np.greater(few_m, np.float32(farthest_m), out=mask)
     lent.put(out_m, mask, np.inf)
-    np.greater_equal(few_m, np.float32(settings.depth_min_m), out=mask)  # false for NaN
-    np.logical_not(mask, out=mask)
+    np.less(few_m, np.float32(settings.depth_min_m), out=mask)  # what is NaN stays NaN
     if held is not None:
         np.logical_or(mask, held, out=mask)
     if settings.filter_edge:
