@@ -12,7 +12,7 @@ from zoedepth_ros.geometry.points import every
 from zoedepth_ros.geometry.scratch import Scratch
 
 RAMP_SHARE = 1 / 26  # widest ramp, of the picture's width: ten columns of a small network
-JUMP_AT_512 = 0.03 * 640  # found on drawn scenes; see docs/obstacles.md
+JUMP_AT_512 = 0.04 * 640  # found on drawn scenes; see docs/obstacles.md
 LARGEST_JUMP = 0.05  # small pictures hold few columns per ramp
 
 
@@ -33,7 +33,7 @@ def flying_pixels(
 
     depth_m: (H, W) [m]; unknown and infinite count as infinitely far.  max_jump: step of the
     inverse depth across a pixel, relative to its own, that the surface's slope does not explain;
-    by default 3 % at 640 columns from a network of 512, less where the same ramp takes more
+    by default 4 % at 640 columns from a network of 512, less where the same ramp takes more
     columns.  width_px: widest ramp to find.  network_width: columns the network sees.  steps:
     give the mark of every n-th row and column only, as `decimate` keeps them; the marks are the
     same, and most of the work is left out.  scratch: the marks are valid until its next use.
