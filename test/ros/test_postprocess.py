@@ -62,7 +62,7 @@ def test_points_between_an_object_and_its_background_are_left_out():
 
 
 def test_the_edges_of_a_small_network_are_looked_for_wider():
-    row = np.interp(np.arange(640), [300, 322], [1.9, 2.3])  # 0.4 m in 22 columns
+    row = np.interp(np.arange(640), [300, 322], [1.8, 2.4])  # 0.6 m in 22 columns
     depth_m = np.tile(row.astype(np.float32), (32, 1))
     settings = settings_from({})
     assert np.isfinite(depth_for_points(depth_m, settings, 512)).all()
