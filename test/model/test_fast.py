@@ -161,14 +161,15 @@ def test_all_attentions_are_softmax_of_products_and_bias(attention):
     if isinstance(attention, HeadwiseAttention) and PackedLayers.missing(FP32):
         pytest.skip('no oneDNN')
     torch.manual_seed(0)
-    query, key, value = torch.randn(3, 2, 4, 25, 8)  # (B, heads, N, dim) each
+    qkv = torch.randn(2, 25, 3, 4, 8).permute(2, 0, 3, 1, 4)  # as a linear layer lays it out
+    query, key, value = qkv  # (B, heads, N, dim) each
     bias = torch.randn(4, 25, 25)
     logits = torch.einsum('bhqd,bhkd->bhqk', query, key) + bias
     weights = logits.exp() / logits.exp().sum(-1, keepdim=True)
     expected = torch.einsum('bhqk,bhkd->bqhd', weights, value)
     prepared = attention.prepared(bias)
     assert prepared.shape == bias.shape
-    torch.testing.assert_close(attention(query, key, value, prepared), expected)
+    torch.testing.assert_close(attention(qkv, prepared), expected)
 
 
 def test_rows_of_the_bias_start_where_a_gpu_reads_fast():

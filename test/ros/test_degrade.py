@@ -83,6 +83,15 @@ def test_all_well_nothing_is_said_and_nothing_built_twice():
     assert not predictor.recover()
 
 
+def test_a_network_that_is_slower_than_asked_is_told_until_another_is_built():
+    hardware = Hardware()
+    predictor = degrading(hardware)
+    predictor._predictor.optimization_note = 'torch.compile failed: no compiler'
+    assert predictor.notices == ('torch.compile failed: no compiler',)
+    predictor._swap(predictor._asked)
+    assert predictor.notices == ()
+
+
 def test_without_cuda_auto_takes_the_cpu_and_says_so_while_asking_for_the_cpu_is_silent():
     hardware = Hardware(cuda=False)
     (notice,) = degrading(hardware).notices

@@ -147,6 +147,7 @@ def test_the_predictor_is_made_from_its_own_part():
         backend='torch',
         device='auto',
         precision='auto',
+        optimization='auto',
         network_height=64,
         network_width=0,
         flip_augmentation=False,

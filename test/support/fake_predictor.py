@@ -45,6 +45,7 @@ class FakePredictor:
         self.model_name, self.heads = model_name, heads
         self.device, self.precision = device, precision
         self.preprocess_ms, self.device_memory_mb = preprocess_ms, float('nan')
+        self.optimization_note = ''
         self.weights_origin, self.trained_on = weights_origin, trained_on
         self.training_hfov_rad = training_hfov_rad
         self.depth, self.uncertainty_m, self.delay_s = depth, uncertainty_m, delay_s

@@ -117,6 +117,7 @@ class ExportedPredictor:
         self.weights_origin = f'{origin}, from {about.get("weights_origin", "unknown weights")}'
         self.device, self.precision = session.device, session.precision
         self.preprocess_ms, self.device_memory_mb = math.nan, math.nan
+        self.optimization_note = ''
         self._router_heads = tuple(filter(None, about.get('router_heads', '').split(',')))
         self._session = session
 

@@ -90,6 +90,11 @@ class DepthPredictor(Protocol):
         ...
 
     @property
+    def optimization_note(self) -> str:
+        """Why the network runs slower than it was asked to; '' when it does not."""
+        ...
+
+    @property
     def preprocess_ms(self) -> float:
         """How long the last picture took to reach the network [ms]; NaN where nobody can tell."""
         ...

@@ -65,6 +65,11 @@ class DegradingPredictor(TellsFacts):
         return math.nan if self._predictor is None else self._predictor.device_memory_mb
 
     @property
+    def optimization_note(self) -> str:
+        """Why the network runs slower than it was asked to; '' when it does not."""
+        return '' if self._predictor is None else self._predictor.optimization_note
+
+    @property
     def failed(self) -> bool:
         """Whether nothing runs any more until somebody asks for recovery."""
         return self._predictor is None
@@ -76,7 +81,8 @@ class DegradingPredictor(TellsFacts):
             told = tuple(self._reasons.values())
         if self._asked.device == AUTO and self.device == 'cpu' and DeviceLost not in self._reasons:
             told = ('no CUDA device: the network runs on the CPU (device: cpu says so)', *told)
-        return told
+        slower = self.optimization_note
+        return (*told, slower) if slower else told
 
     def recover(self) -> bool:
         """Ask for what was asked at first, from the next picture on; False when nothing lacks."""

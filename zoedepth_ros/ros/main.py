@@ -37,6 +37,7 @@ def make_predictor(settings: PredictorSettings) -> BatchPredictor:
         precision=settings.precision,
         preprocessing='official' if settings.pad_input else 'metric',
         flip_augmentation=settings.flip_augmentation,
+        optimization=settings.optimization,
         network_height=settings.network_height,
         network_width=settings.network_width,
     )

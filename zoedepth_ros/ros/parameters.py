@@ -37,6 +37,9 @@ class PredictorSettings:
     precision: str
     """'auto', 'fp32', 'bf16' or 'fp16'."""
 
+    optimization: str
+    """'auto', 'off' or 'compile'."""
+
     network_height: int
     """Height the network sees [px]; 0 for the model's own."""
 

@@ -48,6 +48,7 @@ class DrawnDepth:
     device, precision = 'cpu', 'fp32'
     weights_origin, trained_on, training_hfov_rad = 'none', '', 0.0
     preprocess_ms = device_memory_mb = float('nan')
+    optimization_note = ''
 
     def __init__(self, folder: Path, sizes: list[Size]) -> None:
         """Read the scenes."""

@@ -94,8 +94,8 @@ class FastBlock(nn.Module):
     def forward(self, tokens: Tensor, bias: Tensor) -> Tensor:
         """Return tokens (B, N, embed_dim)."""
         qkv = self.qkv(self.norm1(tokens)).unflatten(2, (3, self.num_heads, -1))
-        query, key, value = qkv.permute(2, 0, 3, 1, 4)  # (B, heads, N, dim) each
-        attended = self.attention(query, key, value, bias).flatten(2)
+        qkv = qkv.permute(2, 0, 3, 1, 4)  # (3, B, heads, N, dim)
+        attended = self.attention(qkv, bias).flatten(2)
         tokens = self.project.add_to(tokens, attended)
         return self.contract.add_to(tokens, self.expand(self.norm2(tokens)))
 

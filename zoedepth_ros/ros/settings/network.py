@@ -101,6 +101,15 @@ class NetworkSettings:
         changeable='inactive',
         shared=True,
     )
+    optimization: str = parameter(
+        'optimization',
+        'auto',
+        'Form of the network: auto the fastest that is ready in seconds, compile lets torch '
+        'compile it (minutes at the first start; pays on a GPU), off as it was trained.',
+        choices=('auto', 'off', 'compile'),
+        changeable='inactive',
+        shared=True,
+    )
     network_width: int = parameter(
         'network.width',
         0,
