@@ -26,10 +26,10 @@ FILES = ROOT / 'docs' / 'benchmarks'
 PICTURES = ROOT / 'docs' / 'images'
 
 KINDS: Mapping[str, tuple[str, ...]] = {
+    'interpolation': ('upsample', 'interpolate', 'grid_sample'),
     'attention': ('bmm', 'scaled_dot', 'softmax', 'attention', 'fmha', 'flash', '_sdp', 'baddbmm'),
     'convolutions': ('conv', 'winograd'),
     'linear layers': ('linear', 'addmm', 'mm', 'gemm', 'cutlass', 'matmul'),
-    'interpolation': ('upsample', 'interpolate', 'grid_sample'),
     'normalisation, GELU': ('layer_norm', 'gelu'),
     'copies, layout': ('copy', 'cat', 'clone', 'contiguous', 'reorder', 'memcpy', 'index', 'to_'),
 }
@@ -37,7 +37,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
 REST = 'everything else'
 COLORS = ('#2f6f9f', '#e08e45', '#5b9f68', '#8f6fae', '#c95f5f', '#b59b3c', '#9aa5b1')
 WIDTH, LEFT, ROW, FONT = 860, 190, 34, 13  # [px]
-FRAMES = 5
+FRAMES = 3
 
 
 def main(arguments: list[str] | None = None) -> int:

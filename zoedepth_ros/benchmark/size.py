@@ -25,6 +25,7 @@ SIZES: tuple[Size, ...] = ((256, 320), (384, 512), (512, 640), (640, 832), (768,
 BATCHES = (2, 4, 8)
 BATCH_SIZE: Size = (256, 320)
 _ROUNDS = 5
+_AT_LEAST_MS = 2000.0
 
 StartWorker = Callable[[dict[str, str] | None], Worker]
 
@@ -112,7 +113,9 @@ def _point(
         worker.open(side)
         loaded = _held(worker)
         worker.frames(size, 1, batch=batch)
-        times = spread(worker.frames(size, settings.rounds or _ROUNDS, batch=batch))
+        (once_ms,) = worker.frames(size, 1, batch=batch)
+        rounds = settings.rounds or max(_ROUNDS, math.ceil(_AT_LEAST_MS / once_ms))
+        times = spread(worker.frames(size, rounds, batch=batch))
         return Point(
             size,
             batch,
