@@ -74,6 +74,18 @@ def test_a_network_that_transformers_cannot_be_is_refused_by_name(name, tmp_path
         fill(twin(config, 'eager'), create_model(config).state_dict(), config)
 
 
+def test_other_names_of_tensors_are_said(tmp_path):
+    pytest.importorskip('transformers')
+    from zoedepth_ros.benchmark.transformers_side import fill, twin
+
+    config = tiny_config('NK')
+    theirs = twin(config, 'eager')
+    theirs.relative_head.renamed = theirs.relative_head.conv1
+    del theirs.relative_head.conv1
+    with pytest.raises(ValueError, match='otherwise than release 4 .*relative_head.conv1'):
+        fill(theirs, create_model(config).state_dict(), config)
+
+
 def test_the_official_protocol_is_two_padded_passes(monkeypatch):
     pytest.importorskip('transformers')
     from zoedepth_ros.benchmark import transformers_side

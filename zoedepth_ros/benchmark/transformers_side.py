@@ -167,5 +167,9 @@ def fill(model: Any, state_dict: dict[str, Tensor], config: ModelConfig) -> None
     unused = {name for name in missing if '.layers.0.residual_layer1.' in name}
     wrong = [name for name in theirs if name not in mine or mine[name].shape != theirs[name].shape]
     if missing - unused or wrong:
-        raise ValueError(f'transformers has no network like {config.name}')
+        some = ', '.join(sorted([*wrong, *(missing - unused)])[:2])
+        raise ValueError(
+            f'transformers has no network like {config.name}, or names its tensors otherwise than '
+            f'release 4 ({some}, …)'
+        )
     model.load_state_dict(theirs, strict=False)
