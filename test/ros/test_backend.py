@@ -27,6 +27,7 @@ def test_torch_runs_unless_another_runtime_is_asked_for():
         ({}, 'backend onnxruntime needs `weights`'),
         ({'weights': '/nowhere/file.onnx'}, 'there is no file /nowhere/file.onnx'),
         ({'flip_augmentation': True}, 'flip_augmentation needs backend torch'),
+        ({'optimization': 'compile'}, 'optimization needs backend torch'),
         ({'pad_input': True}, 'pad_input needs backend torch'),
     ],
 )

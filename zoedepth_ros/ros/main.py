@@ -14,7 +14,7 @@ import rclpy
 from rclpy.executors import ExternalShutdownException
 from rclpy.logging import get_logger
 
-from zoedepth_ros.inference.result import BatchPredictor
+from zoedepth_ros.inference.result import AUTO, BatchPredictor
 
 from .depth_node import DepthNode, StartError
 from .errors import describe
@@ -47,8 +47,12 @@ def _exported_predictor(settings: PredictorSettings) -> BatchPredictor:
     """Open an exported file, without torch; ValueError for what such a file cannot do."""
     from zoedepth_ros.inference.exported import open_exported
 
-    for name in ('flip_augmentation', 'pad_input'):
-        if getattr(settings, name):
+    for name, plain in (
+        ('flip_augmentation', False),
+        ('pad_input', False),
+        ('optimization', AUTO),
+    ):
+        if getattr(settings, name) != plain:
             raise ValueError(f'{name} needs backend {TORCH}, not {settings.backend}')
     return open_exported(
         settings.weights,
