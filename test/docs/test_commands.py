@@ -158,7 +158,8 @@ def test_every_parameter_that_is_named_exists(name):
 
 @pytest.mark.parametrize('name', PAGE_NAMES)
 def test_every_topic_and_launch_argument_that_is_named_exists(name):
-    known = checks.launch_arguments('depth.launch.py') | checks.launch_arguments('demo.launch.py')
+    known = checks.launch_arguments('multi_camera.launch.py')
+    known |= checks.launch_arguments('demo.launch.py')
     for code in pages.inline_code(pages.ROOT / name):
         assert not list(checks.name_problems(code.split(' ')[0])), f'{name}: `{code}`'
         argument = re.match(r'([\w.]+):=', code)

@@ -12,7 +12,16 @@ ros_actions = pytest.importorskip('launch_ros.actions')
 
 ROOT = Path(__file__).resolve().parents[2]
 ARGUMENTS = [
-    *('namespace', 'params_file', 'image', 'camera_info', 'image_transport', 'model', 'weights'),
+    *(
+        'namespace',
+        'cameras',
+        'params_file',
+        'image',
+        'camera_info',
+        'image_transport',
+        'model',
+        'weights',
+    ),
     *('device', 'precision', 'router_mode', 'autostart', 'use_sim_time', 'rviz', 'log_level'),
 ]
 
@@ -76,6 +85,39 @@ def test_the_camera_info_topic_is_left_to_the_node_unless_given(started):
     assert module.remappings(context) == [('image', '/cam/image_raw')]
     module, context, _ = started(image='/cam/image_raw', camera_info='/other/info')
     assert ('camera_info', '/other/info') in module.remappings(context)
+
+
+def test_several_cameras_have_their_topics_by_a_pattern(started):
+    module, context, _ = started(cameras='front,left', image='/{camera}/image_raw')
+    assert module.given_parameters(context) == {'cameras': ['front', 'left']}
+    assert module.remappings(context) == [
+        ('front/image', '/front/image_raw'), ('left/image', '/left/image_raw'),
+    ]  # fmt: skip
+    assert module.rviz_view(context) == {
+        'namespace': 'front', 'remappings': [('image', '/front/image_raw')],
+    }  # fmt: skip
+    with pytest.raises(ValueError, match=r'as /\{camera\}/image; got /cam/image_raw'):
+        started(cameras='front,left', image='/cam/image_raw')
+
+
+def test_the_names_of_cameras_may_come_from_the_parameter_file(started):
+    path = str(ROOT / 'config' / 'multi_camera.yaml')
+    module, context, _ = started(params_file=path, image='{camera}/image', namespace='robot')
+    assert 'cameras' not in module.given_parameters(context)
+    assert module.cameras(context) == ['front', 'left', 'right']
+    assert len(module.remappings(context)) == 3
+    assert module.rviz_view(context)['namespace'] == 'robot/front'
+    assert module.cameras(started()[1]) == []
+
+
+def test_several_cameras_are_started_through_the_launch_file_of_one():
+    module = load('multi_camera')
+    described = module.generate_launch_description()
+    (include,) = [e for e in described.entities if isinstance(e, actions.IncludeLaunchDescription)]
+    own = {argument.name for argument in module.ARGUMENTS}
+    assert {name for name, _ in include.launch_arguments} == own
+    known = {argument.name for argument in described.get_launch_arguments()}
+    assert known == set(ARGUMENTS)
 
 
 def test_a_missing_parameter_file_stops_the_start(started):

@@ -55,6 +55,18 @@ def test_pictures_that_wait_together_are_one_run_and_each_gets_its_own_depth(rig
     assert [bench.statistics.batch.mean() for bench in rig.benches] == [3.0] * 3
 
 
+def test_a_slow_network_on_a_cpu_is_better_off_without_batches(rig):
+    network = rig.benches[0].network
+    assert not network.likes_batches  # nobody knows yet
+    rig(10, 20, 30)
+    assert network.likes_batches
+    rig.predictor.delay_s = 0.35
+    rig(10, 20, 30)
+    assert not network.likes_batches
+    rig.predictor.device = 'cuda:0'
+    assert network.likes_batches
+
+
 def test_one_picture_that_spoils_a_batch_is_found_and_its_camera_goes_alone_until_it_is_well(rig):
     assert rig(10, 0, 30) == [1, 0, 1]
     assert rig.predictor.batches == [3, 1, 1, 1]

@@ -138,6 +138,7 @@ def parameter_problems(values: Mapping[str, Any]) -> Iterator[str]:
             yield f'the node has no parameter {name}'
             continue
         spec = TABLE[name]
+        value = tuple(value) if isinstance(value, list) else value
         value = yaml.safe_load(value) if isinstance(value, str) and value else value
         if isinstance(spec.default, str) and value is not None:
             value = {False: 'off', True: 'on'}.get(value, str(value)) if value != '' else ''

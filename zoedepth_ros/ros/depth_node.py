@@ -165,7 +165,7 @@ class DepthNode(LifecycleNode):
         if reason is not None:
             raise ValueError(reason)
         network = SharedNetwork(predictor)
-        network.warm_up(*WARM_UP_SIZE, self._most(predictor))
+        network.warm_up(*WARM_UP_SIZE, self._most(network, predictor))
         self._network, self._predictor, self._loaded = network, predictor, settings.predictor
         for stream in self._streams:
             stream.load(predictor)
@@ -208,11 +208,12 @@ class DepthNode(LifecycleNode):
         self._warn(f'pictures are lost: {describe(error)}')
 
     def _batch_limit(self) -> int:
-        return 1 if self._predictor is None else self._most(self._predictor)
+        network, predictor = self._network, self._predictor
+        return 1 if network is None or predictor is None else self._most(network, predictor)
 
-    def _most(self, predictor: DegradingPredictor) -> int:
+    def _most(self, network: SharedNetwork, predictor: DegradingPredictor) -> int:
         """Say how many pictures may go through the network at once."""
-        best = 1 if predictor.device == 'cpu' else len(self._streams)
+        best = len(self._streams) if network.likes_batches else 1
         most = min(self._settings.batch_limit or best, len(self._streams))
         return most if predictor.batch_limit is None else min(most, predictor.batch_limit)
 

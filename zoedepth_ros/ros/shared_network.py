@@ -27,14 +27,27 @@ Arrivals = Sequence[tuple[FrameProcessor, Frame]]
 """Frames of different cameras, each with what its camera keeps."""
 Work = tuple[FrameProcessor, Task]
 
+QUICK_MS = 100.0
+"""A network that takes less for a picture on the CPU makes no picture late by a batch [ms]."""
+
 
 class SharedNetwork:
     """Take frames of several cameras through one predictor; runs in the inference thread."""
 
     def __init__(self, predictor: BatchPredictor) -> None:
         self._predictor = predictor
+        self._picture_ms = math.inf  # of the last run
         self._failed: set[FrameProcessor] = set()  # whose last picture the network choked on
         self._busy = threading.Lock()
+
+    @property
+    def likes_batches(self) -> bool:
+        """Whether pictures are better off together than one by one.
+
+        A CPU works on a batch hardly faster than on its pictures in a row, so that a slow network
+        would only make the first ones late.
+        """
+        return self._predictor.device != 'cpu' or self._picture_ms < QUICK_MS
 
     def warm_up(self, height: int, width: int, batch: int) -> None:
         """Run on empty pictures, alone and as many at once as there may be."""
@@ -99,6 +112,7 @@ class SharedNetwork:
             for result, warp in zip(results, warps, strict=True)
         ]
         took_ms, before_ms = 1e3 * (time.monotonic() - start_s), self._predictor.preprocess_ms
+        self._picture_ms = took_ms / len(tasks)
         network_ms = took_ms if math.isnan(before_ms) else took_ms - before_ms
         return [Answer(result, before_ms, network_ms, len(tasks)) for result in seen]
 

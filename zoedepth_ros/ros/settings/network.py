@@ -56,8 +56,8 @@ class NetworkSettings:
         'batch.limit',
         0,
         'So many pictures of different cameras that wait together go through the network at '
-        'once; 0 is 1 on the CPU, where a batch takes as long as its pictures one by one, and '
-        'otherwise as many as there are cameras.',
+        'once; 0 is as many as there are cameras, but 1 on a CPU that takes more than 0.1 s for '
+        'a picture.',
         low=0,
         high=64,
         shared=True,
