@@ -67,16 +67,18 @@ class NetworkFigures:
     @property
     def reference(self) -> tuple[str, NDArray[np.float32]] | None:
         """The depths that deviations are from, and whose they are: fp32, the original's way."""
-        found = {x.rival.name: x.depths_m for x in self.compared}
+        found = {x.rival.name: x.depths_m for x in self.compared if x.depths_m is not None}
         if self.facts['precision'] == 'fp32':
             found['ours_fp32'] = self.depths_m
         name = next((name for name in _REFERENCES if name in found), None)
         return None if name is None else (name, found[name])
 
-    def deviation(self, depths_m: NDArray[np.float32]) -> float:
-        """Return the mean relative deviation from the reference; NaN without one."""
+    def deviation(self, depths_m: NDArray[np.float32] | None) -> float:
+        """Return the mean relative deviation from the reference; NaN without one of both."""
         reference = self.reference
-        return math.nan if reference is None else mean_relative_deviation(depths_m, reference[1])
+        if reference is None or depths_m is None:
+            return math.nan
+        return mean_relative_deviation(depths_m, reference[1])
 
     @property
     def achieved_tflops(self) -> float:
@@ -142,7 +144,6 @@ def _sustained_values(figures: NetworkFigures) -> dict[str, Any]:
 
 
 def _variant(figures: NetworkFigures, x: Compared) -> dict[str, Any]:
-    same_size = x.depths_m.shape == figures.depths_m.shape
     return {
         'title': x.rival.title,
         'facts': dict(x.facts),
@@ -151,9 +152,7 @@ def _variant(figures: NetworkFigures, x: Compared) -> dict[str, Any]:
         'latency_ms': asdict(x.spread),
         'ours_in_turn_ms': asdict(spread(x.ours_ms)),
         'times_longer_than_ours': x.times_longer,
-        'mean_relative_deviation': (
-            figures.deviation(x.depths_m) if same_size and not x.rival.from_camera else None
-        ),
+        'mean_relative_deviation': None if x.depths_m is None else figures.deviation(x.depths_m),
         'peak_memory_mb': x.peak_mb,
         'device_peak_memory_mb': x.device_peak_mb,
     }
@@ -171,7 +170,7 @@ def _table(figures: NetworkFigures) -> Table:
             x.rival.title,
             x.spread,
             x.times_longer,
-            None if x.rival.from_camera else x.depths_m,
+            x.depths_m,
             x.peak_mb,
         )
         for x in figures.compared
@@ -192,7 +191,7 @@ def _row(
     depths_m: NDArray[np.float32] | None,
     peak_mb: float,
 ) -> tuple[str, ...]:
-    deviation = math.nan if depths_m is None else figures.deviation(depths_m)
+    deviation = figures.deviation(depths_m)
     return (
         title,
         f'{times.median_ms:.4g}',

@@ -45,8 +45,8 @@ class Compared:
     device_peak_mb: float
     """Likewise on its device [MB]; 0 on the CPU."""
 
-    depths_m: NDArray[np.float32]
-    """Its depths of the pictures (n, H, W) [m]."""
+    depths_m: NDArray[np.float32] | None
+    """Its depths of the pictures (n, H, W) [m]; None for a side that begins with a camera's."""
 
     @property
     def spread(self) -> Spread:
@@ -77,7 +77,7 @@ def compare(ours: Worker, theirs: Worker, rival: Rival, size: Size, rounds: int)
         times_longer=ratio(middles[1], middles[0]),
         peak_mb=memory['peak_mb'],
         device_peak_mb=memory['device_peak_mb'],
-        depths_m=depths(theirs, size),
+        depths_m=None if rival.from_camera else depths(theirs, size),
     )
 
 
