@@ -156,14 +156,15 @@ def test_layers_are_a_map_and_an_activation_by_definition(kind, activation):
         )
 
 
+@pytest.mark.parametrize('length', [25, 260])
 @pytest.mark.parametrize('attention', [FusedAttention(), ExplicitAttention(), HeadwiseAttention()])
-def test_all_attentions_are_softmax_of_products_and_bias(attention):
+def test_all_attentions_are_softmax_of_products_and_bias(attention, length):
     if isinstance(attention, HeadwiseAttention) and PackedLayers.missing(FP32):
         pytest.skip('no oneDNN')
     torch.manual_seed(0)
-    qkv = torch.randn(2, 25, 3, 4, 8).permute(2, 0, 3, 1, 4)  # as a linear layer lays it out
+    qkv = torch.randn(2, length, 3, 4, 8).permute(2, 0, 3, 1, 4)  # as a linear layer lays it out
     query, key, value = qkv  # (B, heads, N, dim) each
-    bias = torch.randn(4, 25, 25)
+    bias = torch.randn(4, length, length)
     logits = torch.einsum('bhqd,bhkd->bhqk', query, key) + bias
     weights = logits.exp() / logits.exp().sum(-1, keepdim=True)
     expected = torch.einsum('bhqk,bhkd->bqhd', weights, value)
