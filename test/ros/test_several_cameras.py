@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
-from rcl_interfaces.srv import ListParameters
+from rcl_interfaces.srv import ListParameters, SetParameters
 from rclpy.parameter import Parameter
 from ros_harness import wait_until
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
@@ -160,8 +160,6 @@ def test_a_camera_may_have_parameters_of_its_own_at_start_and_while_it_runs(peer
     ]  # fmt: skip
     assert peer.get_parameter('cameras') == NAMES
     taken_away = Parameter('left.depth.scale').to_parameter_msg()
-    from rcl_interfaces.srv import SetParameters
-
     request = SetParameters.Request(parameters=[taken_away])
     (result,) = peer.call(SetParameters, '/zoedepth/set_parameters', request).results
     assert result.successful, result.reason
@@ -199,5 +197,5 @@ def test_names_that_cannot_be_stop_the_start(start):
     nodes = {says: start({'cameras': names, 'front.router.mode': 'mars'})
              for says, names in wrong.items()}  # fmt: skip
     for says, node in nodes.items():
-        assert node.wait(20.0) == 1
+        assert node.wait(60.0) == 1
         assert says in node.log

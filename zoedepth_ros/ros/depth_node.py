@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 from rclpy.clock import Clock, ClockType
@@ -28,31 +27,16 @@ from .services import Services
 from .shared_network import SharedNetwork
 from .status import Condition
 from .status_reporter import StatusReporter
+from .transitions import reported
 
 WARM_UP_SIZE = (480, 640)  # height, width [px]: the commonest camera; others warm up on arrival
 STOP_TIMEOUT_S = 10.0
 
-Transition = Callable[[Any, LifecycleState], TransitionCallbackReturn]
 Work = tuple[FrameProcessor, Frame]
 
 
 class StartError(RuntimeError):
     """Say why the node could not start by itself."""
-
-
-def _reported(transition: Transition) -> Transition:
-    """Log what a transition raises and fail; rclpy itself is silent (ros2/rclpy#1696)."""
-
-    @wraps(transition)
-    def run(node: Any, state: LifecycleState) -> TransitionCallbackReturn:
-        try:
-            return transition(node, state)
-        except Exception as error:
-            node.failure = f'{transition.__name__[3:]} failed: {describe(error)}'
-            node.get_logger().error(node.failure)
-            return TransitionCallbackReturn.FAILURE
-
-    return run
 
 
 class DepthNode(LifecycleNode):
@@ -91,7 +75,7 @@ class DepthNode(LifecycleNode):
         if self._settings.autostart:
             self._start_timer = self.create_timer(0.0, self._start, clock=self._steady)
 
-    @_reported
+    @reported
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load and warm up."""
         try:
@@ -103,7 +87,7 @@ class DepthNode(LifecycleNode):
             raise
         return super().on_configure(state)
 
-    @_reported
+    @reported
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe."""
         if self._settings.predictor != self._loaded:  # changed while inactive
@@ -118,26 +102,26 @@ class DepthNode(LifecycleNode):
         self.get_logger().info(f'active: pictures from {topics}')
         return super().on_activate(state)
 
-    @_reported
+    @reported
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop; the network stays in memory."""
         self._stop()
         return super().on_deactivate(state)
 
-    @_reported
+    @reported
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Free the network."""
         self._free()
         return super().on_cleanup(state)
 
-    @_reported
+    @reported
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop and free, from any state."""
         self._stop()
         self._free()
         return super().on_shutdown(state)
 
-    @_reported
+    @reported
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Go back to unconfigured, from where a manager can try again."""
         self._stop()
