@@ -115,7 +115,7 @@ _TINY = (
 )
 _SMALL = ModelConfig(
     'ZoeD_S_NK',
-    (96, 128),
+    (192, 256),
     BEIT_SMALL,
     (INDOOR, OUTDOOR),
     DecoderConfig(features=48, relative_hidden=24, relative_features=16),
