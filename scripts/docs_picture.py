@@ -1,8 +1,8 @@
 """Draw docs/images/demo.png: picture | depth | cloud, of an indoor and an outdoor scene.
 
-With a model: two drawn scenes it has never seen, their true depth beside its own, and the
-photographs that come with scikit-image and scikit-learn. Without one (`--truth`): the drawn
-scenes with their true depth. What made the depth stands in the titles, and weights that are no
+With a model: two drawn scenes it has never seen, their true depth beside its own, and with
+`--photographs` those that come with scikit-image and scikit-learn. Without one (`--truth`): the
+drawn scenes with their true depth. What made the depth stands in the titles, and weights that are no
 real ones put their warning across every row.
 
     python scripts/docs_picture.py --model ZoeD_S_NK
@@ -78,7 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
 
         predictor = build_predictor(args.model, args.weights, args.device)
         rows = [predicted_row(scene, predictor) for scene in scenes]
-        photographed = photograph_rows(predictor)
+        photographed = photograph_rows(predictor) if args.photographs else []
         rows += photographed
         notes += [CREDITS] if photographed else []
         notes += (
@@ -95,6 +95,9 @@ def main(arguments: list[str] | None = None) -> int:
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else '')
     parser.add_argument('--truth', action='store_true', help='true depth only, no network')
+    parser.add_argument(
+        '--photographs', action='store_true', help='also those of scikit-image and scikit-learn'
+    )
     parser.add_argument('--model', default='ZoeD_S_NK', help='a name of `zoedepth models`')
     parser.add_argument('--weights', help="file, or 'random'; default: those of the name")
     parser.add_argument('--device', default='auto', help='auto, cpu, cuda')
