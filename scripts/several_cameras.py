@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,7 +103,7 @@ def measure(commands: list[list[str]], rate_hz: float, seconds: float) -> Measur
 
 def watch(pids: list[int], rate_hz: float, seconds: float) -> Measured:
     import rclpy
-    from rclpy.executors import SingleThreadedExecutor
+    from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
     from sensor_msgs.msg import Image
 
     rclpy.init()
@@ -131,10 +132,17 @@ def watch(pids: list[int], rate_hz: float, seconds: float) -> Measured:
     node.create_timer(1.0 / rate_hz, send)
     executor = SingleThreadedExecutor()
     executor.add_node(node)
-    thread = threading.Thread(target=executor.spin, daemon=True)
+
+    def spin() -> None:
+        with suppress(ExternalShutdownException):  # told to stop
+            executor.spin()
+
+    thread = threading.Thread(target=spin, daemon=True)
     thread.start()
     try:
-        wait_for(lambda: all(len(times) > 1 for times in arrived.values()))
+        wait_for(lambda: not rclpy.ok() or all(len(times) > 1 for times in arrived.values()))
+        if not rclpy.ok():
+            raise KeyboardInterrupt
         time.sleep(2.0)
         before = {name: len(times) for name, times in arrived.items()}
         first_age, cpu_s, start_s = len(ages_ms), sum(map(cpu_of, pids)), time.monotonic()
@@ -149,7 +157,7 @@ def watch(pids: list[int], rate_hz: float, seconds: float) -> Measured:
         )
     finally:
         executor.shutdown()
-        rclpy.shutdown()
+        rclpy.try_shutdown()
         thread.join(5.0)
 
 
