@@ -47,3 +47,12 @@ def test_reports_that_are_kept_name_hardware_command_and_date():
         assert report['facts']['cpu'], path.name
         assert report['facts']['versions']['torch'], path.name
         assert '/' not in report['command'], path.name
+
+
+def test_the_figures_on_the_page_are_those_of_the_report():
+    page = (ROOT / 'docs/performance.md').read_text()
+    network = json.loads((ROOT / 'docs/benchmarks/network_cpu.json').read_text())['network']
+    named = dict(re.findall(r'\| `(speedup_\w+|latency_ms_median)` \| ([\d.]+)', page))
+    assert len(named) >= 5
+    for key, written in named.items():
+        assert float(written) == pytest.approx(network[key], rel=0.01), key

@@ -194,12 +194,17 @@ def _row(
     deviation = figures.deviation(depths_m)
     return (
         title,
-        f'{times.median_ms:.4g}',
-        f'{times.p5_ms:.4g} to {times.p95_ms:.4g}',
+        _ms(times.median_ms),
+        f'{_ms(times.p5_ms)} to {_ms(times.p95_ms)}',
         f'{longer:.2f}',
         '-' if math.isnan(deviation) else f'{deviation:.1e}',
         f'{peak_mb:.0f}',
     )
+
+
+def _ms(time_ms: float) -> str:
+    """Write three digits or whole milliseconds."""
+    return f'{time_ms:.0f}' if time_ms >= 100 else f'{time_ms:.3g}'
 
 
 def _words(figures: NetworkFigures) -> tuple[str, ...]:
