@@ -1,9 +1,9 @@
 """Draw docs/images/demo.png: picture | depth | cloud, of an indoor and an outdoor scene.
 
 With a model: two drawn scenes it has never seen, their true depth beside its own, and with
-`--photographs` those that come with scikit-image and scikit-learn. Without one (`--truth`): the
-drawn scenes with their true depth. What made the depth stands in the titles, and weights that are no
-real ones put their warning across every row.
+`--photographs` those that come with scikit-image and scikit-learn. Without one (`--truth`):
+the drawn scenes with their true depth. What made the depth stands in the titles, and weights
+that are no real ones put their warning across every row.
 
     python scripts/docs_picture.py --model ZoeD_S_NK
     python scripts/docs_picture.py --truth

@@ -220,7 +220,8 @@ class DepthNode(LifecycleNode):
     def _conditions(self) -> list[Condition]:
         predictor = self._predictor
         failed = predictor is not None and predictor.failed
-        notices = self._twins() + (() if predictor is None else predictor.notices)
+        twins = self._twins()
+        of_network = () if predictor is None else predictor.notices
         problems = self._qos_watch.problems()
         conditions = []
         for stream in self._streams:
@@ -230,7 +231,7 @@ class DepthNode(LifecycleNode):
                 for text in problems
                 if not any(other.owns_topic(text.partition(': ')[0]) for other in others)
             )
-            conditions.append(stream.condition(predictor, failed, (*notices, *told)))
+            conditions.append(stream.condition(predictor, failed, (*twins, *told, *of_network)))
         return conditions
 
     def _twins(self) -> tuple[str, ...]:
