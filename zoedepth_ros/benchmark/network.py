@@ -25,7 +25,7 @@ from zoedepth_ros.model.presets import preset
 from zoedepth_ros.ros.environment import allocator_environment
 
 DEFAULT_MODEL = 'ZoeD_M12_NK'
-_ROUNDS, _ROUNDS_IN_SHORT = 7, 3
+_ROUNDS, _ROUNDS_IN_SHORT = 7, 2
 _SUSTAINED_FRAMES, _SUSTAINED_WITHIN_S = 1000, 60.0
 
 StartWorker = Callable[[dict[str, str] | None], Worker]

@@ -52,7 +52,7 @@ PARTS: Mapping[str, str] = MappingProxyType(
 """Part -> the module whose `measure(settings)` makes its section; imported when asked for."""
 
 ALL = ('network', 'node')
-"""The parts of `zoedepth benchmark all`: five minutes on two cores."""
+"""The parts of `zoedepth benchmark all`: made for five minutes on two cores."""
 
 
 def measure(part: str, settings: Settings) -> Section:
