@@ -97,7 +97,10 @@ def test_the_recipe_of_the_embedded_network_has_both_stages_and_both_domains():
     config = read_config(RECIPES / 'train_embedded.yaml')
     assert config.model == 'ZoeD_S_NK'
     assert [d.domain for d in config.domains] == ['indoor', 'outdoor']
-    assert [stage.loss for stage in config.stages] == ['relative', 'metric', 'metric']
+    assert config.stages[0].loss == 'relative'
+    assert {stage.loss for stage in config.stages[1:]} == {'metric'}
+    assert config.training_hfov_deg == 65.0
+    assert config.stages[-1].image_size == (0, 0), 'the last one at the size of the preset'
     first, count = config.domains[1].seed, config.domains[1].pictures
     held_out = 2**40  # where the scenes for evaluation begin
     assert config.domains[0].pictures <= first, 'no seed twice'
