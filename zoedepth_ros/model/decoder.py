@@ -38,17 +38,22 @@ class FusionDecoder(nn.Module):
 
     def forward(self, maps: list[Tensor]) -> Pyramid:
         """Fuse maps (B, channels[i], h, w), finest first."""
-        fine, half, quarter, bottleneck = (
-            reduce(x) for reduce, x in zip(self.reduce, maps, strict=True)
-        )
-        path = self.coarsest(bottleneck, size_of(quarter))
-        levels = [path]
-        twice = (2 * fine.shape[-2], 2 * fine.shape[-1])
-        sizes = (size_of(half), size_of(fine), twice)
-        for fusion, skip, size in zip(self.fusions, (quarter, half, fine), sizes, strict=True):
-            path = fusion(path, skip, size)
-            levels.append(path)
-        return Pyramid(bottleneck, (levels[0], levels[1], levels[2], levels[3]))
+        return fuse(maps, self.reduce, self.coarsest, self.fusions)
+
+
+def fuse(
+    maps: list[Tensor], reduce: nn.ModuleList, coarsest: nn.Module, fusions: nn.ModuleList
+) -> Pyramid:
+    """Fuse maps (B, channels[i], h, w), finest first, by a decoder's layers."""
+    fine, half, quarter, bottleneck = (layer(x) for layer, x in zip(reduce, maps, strict=True))
+    path = coarsest(bottleneck, size_of(quarter))
+    levels = [path]
+    twice = (2 * fine.shape[-2], 2 * fine.shape[-1])
+    sizes = (size_of(half), size_of(fine), twice)
+    for fusion, skip, size in zip(fusions, (quarter, half, fine), sizes, strict=True):
+        path = fusion(path, skip, size)
+        levels.append(path)
+    return Pyramid(bottleneck, (levels[0], levels[1], levels[2], levels[3]))
 
 
 class Fusion(nn.Module):

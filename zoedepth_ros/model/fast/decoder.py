@@ -12,7 +12,7 @@ from zoedepth_ros.model.decoder import (
     RelativeHead,
     ResidualUnit,
     SkipFusion,
-    size_of,
+    fuse,
     upsample,
 )
 from zoedepth_ros.model.fast.layers import Layers
@@ -26,42 +26,39 @@ class FastDecoder(nn.Module):
         self.reduce = nn.ModuleList(_convolution(layers, x) for x in plain.reduce)
         self.coarsest = FastFusion(plain.coarsest, layers)
         self.fusions = nn.ModuleList(
-            FastFusion(x, layers) for x in plain.fusions if isinstance(x, SkipFusion)
+            FastSkipFusion(x, layers) for x in plain.fusions if isinstance(x, SkipFusion)
         )
 
     def forward(self, maps: list[Tensor]) -> Pyramid:
         """Fuse maps (B, channels[i], h, w), finest first."""
-        fine, half, quarter, bottleneck = (
-            reduce(x) for reduce, x in zip(self.reduce, maps, strict=True)
-        )
-        path = self.coarsest(bottleneck, None, size_of(quarter))
-        levels = [path]
-        twice = (2 * fine.shape[-2], 2 * fine.shape[-1])
-        sizes = (size_of(half), size_of(fine), twice)
-        for fusion, skip, size in zip(self.fusions, (quarter, half, fine), sizes, strict=True):
-            path = fusion(path, skip, size)
-            levels.append(path)
-        return Pyramid(bottleneck, (levels[0], levels[1], levels[2], levels[3]))
+        return fuse(maps, self.reduce, self.coarsest, self.fusions)
 
 
 class FastFusion(nn.Module):
-    """As Fusion, with or without a finer map."""
+    """As Fusion."""
 
     def __init__(self, plain: Fusion, layers: Layers) -> None:
         super().__init__()
         self.refine = FastResidualUnit(plain.refine, layers)
         self.project = layers.pointwise(plain.project)
-        self.refine_skip = (
-            FastResidualUnit(plain.refine_skip, layers) if isinstance(plain, SkipFusion) else None
-        )
 
-    def forward(self, path: Tensor, skip: Tensor | None, size: tuple[int, int]) -> Tensor:
+    def forward(self, path: Tensor, size: tuple[int, int]) -> Tensor:
         """Return (B, features, *size)."""
-        if self.refine_skip is not None and skip is not None:
-            path = self.refine_skip(skip, path + skip)
         path = self.refine(path, path)
         projected = self.project(path.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
         return upsample(projected, size)
+
+
+class FastSkipFusion(FastFusion):
+    """As SkipFusion."""
+
+    def __init__(self, plain: SkipFusion, layers: Layers) -> None:
+        super().__init__(plain, layers)
+        self.refine_skip = FastResidualUnit(plain.refine_skip, layers)
+
+    def forward(self, path: Tensor, skip: Tensor, size: tuple[int, int]) -> Tensor:  # type: ignore[override]
+        """Return (B, features, *size)."""
+        return super().forward(self.refine_skip(skip, path + skip), size)
 
 
 class FastResidualUnit(nn.Module):
