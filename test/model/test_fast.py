@@ -13,6 +13,7 @@ from zoedepth_ros.model.fast import beit
 from zoedepth_ros.model.fast.attention import (
     ExplicitAttention,
     FusedAttention,
+    GroupedAttention,
     HeadwiseAttention,
 )
 from zoedepth_ros.model.fast.layers import PackedLayers, PlainLayers
@@ -156,8 +157,11 @@ def test_layers_are_a_map_and_an_activation_by_definition(kind, activation):
         )
 
 
-@pytest.mark.parametrize('length', [25, 260])
-@pytest.mark.parametrize('attention', [FusedAttention(), ExplicitAttention(), HeadwiseAttention()])
+@pytest.mark.parametrize('length', [25, 260, 800])  # few, many, so many that heads take turns
+@pytest.mark.parametrize(
+    'attention',
+    [FusedAttention(), ExplicitAttention(), GroupedAttention(), HeadwiseAttention()],
+)
 def test_all_attentions_are_softmax_of_products_and_bias(attention, length):
     if isinstance(attention, HeadwiseAttention) and PackedLayers.missing(FP32):
         pytest.skip('no oneDNN')

@@ -63,7 +63,7 @@ def rivals(ours: Side, half: str, *, short: bool, on_gpu: bool) -> list[Rival]:
         ),
         Rival(
             'transformers_own_environment',
-            'the same without our allocator settings',
+            'transformers, fp32, SDPA, without our allocator settings',
             theirs,
             'speedup_over_transformers_own_environment',
             own_environment=True,
@@ -73,6 +73,13 @@ def rivals(ours: Side, half: str, *, short: bool, on_gpu: bool) -> list[Rival]:
             'transformers, fp32, eager',
             replace(theirs, attention='eager'),
             'speedup_over_transformers_eager',
+        ),
+        Rival(
+            'transformers_eager_own_environment',
+            'transformers, fp32, eager, without our allocator settings',
+            replace(theirs, attention='eager'),
+            'speedup_over_transformers_eager_own_environment',
+            own_environment=True,
         ),
         Rival(
             'transformers_half',

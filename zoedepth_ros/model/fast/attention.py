@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 _FEW = 256  # tokens, for which the kernel's one call is faster than many products
+_CACHED = 2_400_000  # logits of the heads that are worked on at a time: 5 MB of bf16
 _ALIGNED = 8  # elements; the rows of a bias that a fused kernel of a GPU takes start at multiples
 
 
@@ -48,6 +49,28 @@ class ExplicitAttention(Attention):
         query, key, value = qkv.contiguous()  # one copy here for three inside the products
         logits = (query @ key.transpose(2, 3)).add_(bias)  # (B, heads, N, N)
         return (logits.softmax(dim=-1) @ value).transpose(1, 2)
+
+
+class GroupedAttention(Attention):
+    """The same for a few heads at a time, whose logits stay in the cache: the fastest in bf16.
+
+    The product takes the bias along before it rounds, so it is nearer to float32, too.
+    """
+
+    def __call__(self, qkv: Tensor, bias: Tensor) -> Tensor:
+        """Return (B, N, heads, dim)."""
+        query, key, value = qkv.contiguous()
+        batch, heads, length, dim = query.shape
+        attended = query.new_empty(batch, length, heads, dim)
+        group = max(1, _CACHED // length**2)
+        for index in range(batch):
+            for first in range(0, heads, group):
+                some = slice(first, first + group)
+                keys = key[index, some].transpose(1, 2)
+                logits = torch.baddbmm(bias[some], query[index, some], keys)
+                product = torch.bmm(logits.softmax(dim=-1), value[index, some])
+                attended[index, :, some] = product.transpose(0, 1)
+        return attended
 
 
 class HeadwiseAttention(FusedAttention):

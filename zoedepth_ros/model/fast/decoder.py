@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -75,17 +76,18 @@ class FastResidualUnit(nn.Module):
 
 
 class FastRelativeHead(nn.Module):
-    """As RelativeHead."""
+    """As RelativeHead, its first convolution in dtype, what makes the outputs in float32."""
 
-    def __init__(self, plain: RelativeHead, layers: Layers) -> None:
+    def __init__(self, plain: RelativeHead, dtype: torch.dtype, layers: Layers) -> None:
         super().__init__()
-        self.conv1 = layers.convolution(plain.conv1)
+        self.dtype = dtype
+        self.conv1 = layers.convolution(plain.conv1.to(dtype))
         self.conv2 = layers.convolution(plain.conv2, 'relu')
         self.conv3 = layers.pointwise(plain.conv3, 'relu')
 
     def forward(self, finest: Tensor) -> tuple[Tensor, Tensor]:
         """Return features (B, relative_features, H, W) and inverse depth (B, 1, H, W), no unit."""
-        hidden = self.conv1(finest)
+        hidden = self.conv1(finest.to(self.dtype)).float()
         hidden = upsample(hidden, (2 * hidden.shape[-2], 2 * hidden.shape[-1]))
         features = self.conv2(hidden)
         return features, self.conv3(features.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)

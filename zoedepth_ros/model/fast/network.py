@@ -13,6 +13,7 @@ from zoedepth_ros.model.fast.attention import (
     Attention,
     ExplicitAttention,
     FusedAttention,
+    GroupedAttention,
     HeadwiseAttention,
 )
 from zoedepth_ros.model.fast.beit import FastBeit
@@ -74,7 +75,9 @@ class FastZoeDepth(nn.Module):
             else backbone.to(dtype)
         )
         self.decoder = FastDecoder(plain.decoder.to(dtype), layers)
-        self.relative_head = FastRelativeHead(plain.relative_head, layers)
+        # Its first convolution sees what the decoder makes; fp16 has not the range for it.
+        of_relative = dtype if dtype == torch.bfloat16 else torch.float32
+        self.relative_head = FastRelativeHead(plain.relative_head, of_relative, layers)
         self.bottleneck = layers.pointwise(plain.bottleneck)
         self.embeddings = FastEmbeddings(plain.embeddings, layers)
         self.heads = nn.ModuleDict(
@@ -96,9 +99,8 @@ class FastZoeDepth(nn.Module):
         """Return what heads and router share of an image (B, 3, H, W); as ZoeDepth.encode."""
         self.config.check_size(image.shape[-2], image.shape[-1])
         pyramid = self.decoder(self.backbone(image.to(self.dtype), prepared))
-        levels = [x.float() for x in pyramid.levels]
-        features, relative_depth = self.relative_head(levels[-1])
-        last = tuple(x.permute(0, 2, 3, 1) for x in levels)
+        features, relative_depth = self.relative_head(pyramid.levels[-1])
+        last = tuple(x.float().permute(0, 2, 3, 1) for x in pyramid.levels)
         seed = self.bottleneck(pyramid.bottleneck.float().permute(0, 2, 3, 1))
         hidden = self.embeddings(seed, last)
         return FastFeatures(seed, hidden, features.permute(0, 2, 3, 1), relative_depth)
@@ -135,7 +137,7 @@ class FastZoeDepth(nn.Module):
 @torch.no_grad()
 def packed_network(plain: ZoeDepth, dtype: torch.dtype) -> FastZoeDepth:
     """Turn a network on the CPU into one with packed weights; see FastZoeDepth."""
-    attention = HeadwiseAttention() if dtype == torch.float32 else ExplicitAttention()
+    attention = HeadwiseAttention() if dtype == torch.float32 else GroupedAttention()
     return FastZoeDepth(plain.eval(), dtype, PackedLayers(), attention, STRIP)
 
 
