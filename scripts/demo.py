@@ -3,8 +3,8 @@
 The stream is a drawn walk through a door, whose true depth is known, and then photographs.
 
 Starts a source of pictures, the node and a recorder as separate processes that meet on a ROS 2
-domain of their own, and leaves demo.png, points.ply, report.json and the logs in out/demo. Needs
-neither `ros2` nor `launch`, which do not come with the ROS wheels.
+domain of their own, and leaves demo.png, points.ply, report.json, a ROS 2 bag, the same for Rerun
+and the logs in out/demo. Needs neither `ros2` nor `launch`, which do not come with the ROS wheels.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from demo_processes import Child, free_domain, last_lines, start, stop
+from demo_recordings import BAG, RECORDINGS, recordings_text
 
 from zoedepth_ros.ros.environment import (
     OLD_PROFILE_VARIABLE,
@@ -93,7 +94,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def run(args: argparse.Namespace) -> None:
     args.out.mkdir(parents=True, exist_ok=True)
-    for name in (*RESULTS, *(old.name for old in args.out.glob('points_*.ply'))):
+    for name in (*RESULTS, *RECORDINGS, *(old.name for old in args.out.glob('points_*.ply'))):
         (args.out / name).unlink(missing_ok=True)
     choice = choose_model(args.model, args.weights)
     say(f'model {choice.model}, weights {choice.weights or "by its name"}')
@@ -139,7 +140,12 @@ def plan(args: argparse.Namespace, choice: Choice) -> list[tuple[str, str, dict[
     """Give name, executable and parameters of every process."""
     is_here = choice.weights or (choice.model in MODELS and cached(choice.model) is not None)
     waiting_s = LOADING_LIMIT_S if is_here else FETCHING_LIMIT_S
-    recorder = {'output': str(args.out), 'duration': args.duration, 'timeout': waiting_s}
+    recorder = {
+        'output': str(args.out),
+        'bag': BAG,
+        'duration': args.duration,
+        'timeout': waiting_s,
+    }
     node: dict[str, Any] = {'model': choice.model, 'weights': choice.weights}
     if shows_walk(args):
         node['router.rate'] = 0.0  # ask with every picture: the curve over time is drawn
@@ -251,7 +257,10 @@ def conclude(out: Path) -> None:
     print(f'\n{node["model"]} ({node["weights"]}) on {node["device"]}, {node["precision"]}')
     if report['warning']:
         print(f'WARNING: {report["warning"]}')
+    recordings = recordings_text(out, report, EXECUTABLES / 'zoedepth')
     say(f'{report["verdict"]}: look at {out / "demo.png"}')
+    for line in recordings:
+        say(line)
 
 
 def truth_text(truth: Mapping[str, Any]) -> str:

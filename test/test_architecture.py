@@ -70,7 +70,7 @@ ONLY = {
     frozenset({'onnxruntime'}): ('export', 'inference.onnx_runtime'),
     frozenset({'tensorrt'}): ('export.tensorrt', 'inference.tensorrt_runtime'),
 }  # fmt: skip
-# Modules of the ROS room that need no ROS and serve recordings of it as well.
+# Modules that another room may use all the same: those of ROS that need no ROS serve recordings.
 SHARED = {
     'recordings': (
         'zoedepth_ros.ros.camera_info',
@@ -78,6 +78,11 @@ SHARED = {
         'zoedepth_ros.ros.rates',
     ),
     'cli': ('zoedepth_ros.ros.live_pictures',),
+    # What the recorder's bag is written with; the library behind it is imported when there is one.
+    'ros': tuple(
+        f'zoedepth_ros.recordings.{name}'
+        for name in ('contents', 'definitions', 'errors', 'live', 'qos')
+    ),
 }
 EXCEPTIONS = {
     # looks into caches that are on this machine; the module promises not to touch the network

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import cv2
@@ -16,6 +17,8 @@ import numpy as np
 import pytest
 
 pytest.importorskip('rclpy')
+pytest.importorskip('rerun', reason='pip install rerun-sdk')
+make_reader = pytest.importorskip('mcap.reader', reason='pip install mcap').make_reader
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY = ('--model', 'ZoeD_tiny_NK', '--weights', 'random')
@@ -66,7 +69,51 @@ def test_a_picture_becomes_depth_points_and_a_report(tmp_path):
     band = cv2.imread(str(out / 'demo.png'))[:, :, 2]
     assert band[band.shape[0] // 2].mean() > 100  # red from edge to edge
     assert (out / 'points.ply').read_bytes().startswith(b'ply')
+    said = report['recording']['messages']
+    assert 0 < said['depth/image'] <= topics['depth/image']['messages']
+    assert recorded_messages(out / 'demo.mcap') == {
+        f'/{topic}'.replace('//', '/'): count for topic, count in said.items()
+    }
+    assert (out / 'demo.rrd').read_bytes().startswith(b'RRF')
+    assert re.search(r'ROS 2 bag \(\d+ MB.*\): \S+zoedepth view \S+; .*ros2 bag play \S+', text)
+    assert re.search(r'for Rerun \(\d+ MB\): \S+rerun \S+demo\.rrd$', text.strip())
     assert {log.name for log in out.glob('*.log')} == {'node.log', 'source.log', 'recorder.log'}
+
+
+def recorded_messages(path):
+    """Count the messages of every topic, by mcap's own reader."""
+    with path.open('rb') as file:
+        reader = make_reader(file, validate_crcs=True)
+        return Counter(channel.topic for _, channel, _ in reader.iter_messages())
+
+
+def test_what_is_in_the_way_of_a_recording_is_told_and_the_demo_goes_on(demo, tmp_path):
+    recordings = sys.modules['demo_recordings']
+    report = {'recording': {'file': '', 'trouble': 'recordings need mcap: pip install mcap'}}
+    assert recordings.recordings_text(tmp_path, report, Path('zoedepth')) == [
+        'no recording: recordings need mcap: pip install mcap'
+    ]
+    # What `zoedepth view` says and does where there is no Rerun.
+    zoedepth = tmp_path / 'zoedepth'
+    zoedepth.write_text(
+        'import pathlib, sys\npathlib.Path(sys.argv[4]).write_text("half")\n'
+        'sys.exit("warning: old\\nzoedepth: error: viewing needs Rerun: pip install rerun-sdk")'
+    )
+    report = {
+        'recording': {'file': 'demo.mcap', 'size_mb': 12.3, 'messages': {'depth/image': 40}},
+        'topics': {'depth/image': {'messages': 120}},
+    }
+    bag, rerun = recordings.recordings_text(tmp_path, report, zoedepth)
+    assert 'ROS 2 bag (12 MB, 40 of 120 pictures)' in bag
+    assert rerun == 'no Rerun recording: viewing needs Rerun: pip install rerun-sdk'
+    assert not (tmp_path / 'demo.rrd').exists()
+
+
+def test_paths_are_shown_as_they_would_be_typed(demo, tmp_path, monkeypatch):
+    recordings = sys.modules['demo_recordings']
+    monkeypatch.chdir(tmp_path)
+    assert recordings.shown(tmp_path / 'out' / 'demo.mcap') == 'out/demo.mcap'
+    assert recordings.shown(tmp_path.parent / 'a') == str(tmp_path.parent / 'a')
 
 
 def test_by_default_a_walk_is_held_against_its_truth_before_the_photographs(tmp_path):
@@ -107,13 +154,15 @@ def test_a_node_that_cannot_start_ends_the_demo_with_its_reason(tmp_path):
 
 
 def test_what_an_earlier_run_left_does_not_pass_for_this_one(tmp_path):
-    for name in ('report.json', 'demo.png', 'points.ply', 'points_2.ply'):
+    names = ('report.json', 'demo.png', 'points.ply', 'points_2.ply', 'demo.mcap', 'demo.rrd')
+    for name in (*names, 'demo.mcap.partial'):
         (tmp_path / name).write_text('old')
     running = start('--image', '/nowhere.png', '--out', tmp_path, *TINY)
     text, _ = running.communicate(timeout=60)
     assert running.returncode == 1
     assert '/nowhere.png' in text
-    assert not list(tmp_path.glob('*.ply'))
+    assert not [path.name for path in tmp_path.iterdir() if path.read_bytes() == b'old']
+    assert not list(tmp_path.glob('demo.*'))
 
 
 @pytest.mark.parametrize('how', [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

@@ -114,3 +114,37 @@ def test_the_nodes_own_recording_shows_what_the_router_thought(tmp_path, bags):
     frames = list(recording_frames(bags.write_mcap(tmp_path / 'in.mcap', messages)))
     assert Counter(f.head for f in frames) == {'': 1, 'indoor': 1}
     assert {'indoor': 0.75, 'outdoor': 0.25} in [f.router_probabilities for f in frames]
+    # What a simulation says is true is no router's opinion.
+    truth = bags.STORE.types[name](bags.header(10**18), 'outdoor', 0.0, 1.0, True, stamp)
+    messages.append(bags.serialized('/truth/domain', 10**18 + 9, truth))
+    frames = list(recording_frames(bags.write_mcap(tmp_path / 'truth.mcap', messages)))
+    assert {f.head for f in frames} == {'', 'indoor'}
+
+
+def test_true_depth_beside_recorded_depth_is_not_taken_for_the_pictures(tmp_path, bags):
+    kind = bags.STORE.types['sensor_msgs/msg/Image']
+    data = np.full((48, 64), 3.0, np.float32).reshape(-1).view(np.uint8)
+    messages = bags.drive(2)
+    for topic in ('/truth/depth', '/depth/image'):
+        depth = kind(bags.header(10**18), 48, 64, '32FC1', 0, 256, data)
+        messages.append(bags.serialized(topic, 10**18 + 10**8, depth))
+    path = bags.write_mcap(tmp_path / 'in.mcap', messages)
+    (frame,) = recording_frames(path)
+    assert (frame.name, frame.depth_m[0, 0], frame.rgb.shape) == ('/depth/image', 3.0, (48, 64, 3))
+    assert frame.rgb[0, 0, 0] == 0  # the first picture of the drive
+    with pytest.raises(ValueError, match='choose one with --image'):
+        list(recording_frames(path, depth_topic=''))
+
+
+def test_recorded_depth_says_once_what_made_it(tmp_path, bags):
+    from zoedepth_ros.recordings.add_depth import add_depth
+    from zoedepth_ros.recordings.plan import DepthOptions, make_plan
+
+    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(2))
+    predictor = FakePredictor(2.0)
+    predictor.trained_on = 'a fake: not depth'
+    add_depth(make_plan(source, tmp_path / 'out.mcap', DepthOptions()), predictor)
+    first, second = recording_frames(tmp_path / 'out.mcap')
+    assert f'**Model** {predictor.model_name}' in first.about
+    assert '# A FAKE: NOT DEPTH' in first.about
+    assert second.about == ''

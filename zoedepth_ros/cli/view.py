@@ -196,15 +196,14 @@ class _Predictor:
 
     def about(self) -> str:
         """Say in Markdown what is shown."""
+        from zoedepth_ros.viewing.about import model_text
+
         source = f'**Source** {" ".join(self._args.sources)}\n\n'
         predictor = self._predictor
         if predictor is None:
             return f'{source}Depth as it was recorded.'
-        warning = f'\n\n# {predictor.trained_on.upper()}' if predictor.trained_on else ''
-        return (
-            f'{source}**Model** {predictor.model_name} on {predictor.device}, '
-            f'{predictor.precision}\n\n**Weights** {predictor.weights_origin}{warning}'
-        )
+        model = f'{predictor.model_name} on {predictor.device}, {predictor.precision}'
+        return source + model_text(model, predictor.weights_origin, predictor.trained_on)
 
     def __call__(self, frame: ViewFrame) -> ViewFrame:
         if self._add is None:

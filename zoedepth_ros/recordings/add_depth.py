@@ -13,7 +13,7 @@ from zoedepth_ros.inference.result import AUTO, DepthPredictor, DepthResult, Inf
 from zoedepth_ros.inference.through_camera import ThroughCamera
 from zoedepth_ros.recordings.ahead import ahead
 from zoedepth_ros.recordings.cdr import encode
-from zoedepth_ros.recordings.contents import Channel, Item, Message, Metadata
+from zoedepth_ros.recordings.contents import ABOUT_DEPTH, Channel, Item, Message, Metadata
 from zoedepth_ros.recordings.depth_messages import cloud, depth_image, domain
 from zoedepth_ros.recordings.errors import Damage
 from zoedepth_ros.recordings.frames import Frame, Source
@@ -33,7 +33,7 @@ def add_depth(
     report = Report(warning=predictor.trained_on)
     damage = Damage(salvage=plan.salvage)
     with Output(plan.target, compression=plan.options.compression) as output:
-        output.write(Metadata('zoedepth_ros', _about(plan, predictor)))
+        output.write(Metadata(ABOUT_DEPTH, _about(plan, predictor)))
         for channel in plan.survey.channels:
             output.write(channel)
         read = ahead(Source(plan, report, damage, output.done()).steps(), _AHEAD)

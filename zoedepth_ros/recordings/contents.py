@@ -8,6 +8,9 @@ from typing import NamedTuple
 ROSBAG2_METADATA = 'rosbag2'
 """Name of the record in which rosbag2 keeps a bag's metadata."""
 
+ABOUT_DEPTH = 'zoedepth_ros'
+"""Name of the record that says what made the depth: model, weights, trained_on."""
+
 
 @dataclass(frozen=True, slots=True)
 class Channel:

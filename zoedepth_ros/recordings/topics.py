@@ -14,32 +14,9 @@ from zoedepth_ros.recordings.cdr import (
 )
 from zoedepth_ros.recordings.contents import Channel, Survey
 from zoedepth_ros.recordings.errors import RecordingError
+from zoedepth_ros.recordings.qos import Profile, profiles_text
 
 _COMPRESSED = '/compressed'
-# rosbag2 wrote policies as numbers before Jazzy and as names since; a recording keeps to one way.
-_QOS = """- history: {history}
-  depth: 5
-  reliability: {reliability}
-  durability: {durability}
-  deadline:
-    sec: {sec}
-    nsec: {nsec}
-  lifespan:
-    sec: {sec}
-    nsec: {nsec}
-  liveliness: {liveliness}
-  liveliness_lease_duration:
-    sec: {sec}
-    nsec: {nsec}
-  avoid_ros_namespace_conventions: false"""
-_NUMBERS = {'history': 1, 'reliability': 1, 'durability': 2, 'liveliness': 1}
-_NAMES = {
-    'history': 'keep_last',
-    'reliability': 'reliable',
-    'durability': 'volatile',
-    'liveliness': 'automatic',
-}
-_FOREVER = {'sec': 9223372036, 'nsec': 854775807}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +44,16 @@ class Inputs:
 def find_inputs(survey: Survey, image: str, camera_info: str, besides: str = '') -> Inputs:
     """Check the topics that were asked for, find those that were not ('').
 
-    besides: a topic of depth; it and its neighbours are not taken for pictures.  Raises
-    RecordingError listing what there is.
+    besides: a topic of depth; when it is there, its neighbours are not taken for pictures, nor
+    are topics without camera_info while others have it.  Raises RecordingError listing what there
+    is.
     """
     pictures = survey.of_type(IMAGE, COMPRESSED_IMAGE)
+    cameras = survey.of_type(CAMERA_INFO)
     if besides in pictures:
         pictures = [topic for topic in pictures if _folder(topic) != _folder(besides)]
+        if not image:  # not the truth of a simulation: what the depth was made of has a camera
+            pictures = [t for t in pictures if _camera_info_of(t) in cameras] or pictures
     if not image:
         image = _only(pictures, survey)
     if image not in pictures:
@@ -80,14 +61,12 @@ def find_inputs(survey: Survey, image: str, camera_info: str, besides: str = '')
         raise RecordingError(
             f'{image}{there} is no topic of pictures; {_listed(pictures, survey)}'
         )
-    cameras = survey.of_type(CAMERA_INFO)
     if camera_info and camera_info not in cameras:
         raise RecordingError(
             f'{camera_info} is no topic of camera_info; there {_are(cameras, survey)}'
         )
-    sibling = f'{_folder(_base(image))}/camera_info'
-    if not camera_info and sibling in cameras:
-        camera_info = sibling
+    if not camera_info and _camera_info_of(image) in cameras:
+        camera_info = _camera_info_of(image)
     count = survey.counts.get(image, 0)
     return Inputs(image, survey.type_of(image), camera_info, count)
 
@@ -128,7 +107,7 @@ def output_channels(survey: Survey, depth_topic: str, like: str) -> OutputChanne
             f'{depth_topic!r}: expected a topic inside a namespace, such as /depth/image'
         )
     names = (depth_topic, *(f'{beside}/{name}' for name in ('camera_info', 'points')))
-    names = (*names, f'{beside}/uncertainty', f'{_folder(beside)}/domain')
+    names = (*names, f'{beside}/uncertainty', domain_topic_of(depth_topic))
     taken = [name for name in names if survey.type_of(name)]
     if taken:
         raise RecordingError(
@@ -141,6 +120,11 @@ def output_channels(survey: Survey, depth_topic: str, like: str) -> OutputChanne
     )
 
 
+def domain_topic_of(depth_topic: str) -> str:
+    """Name the topic that says which head made the depth."""
+    return f'{_folder(_folder(depth_topic))}/domain'
+
+
 def _described(topic: str, type_name: str, qos: str) -> Channel:
     text, type_hash = definition(type_name)
     metadata = (('offered_qos_profiles', qos), ('topic_type_hash', type_hash))
@@ -149,9 +133,9 @@ def _described(topic: str, type_name: str, qos: str) -> Channel:
 
 def _reliable(qos: str) -> str:
     """Give reliable, keep last 5, in the way the given profile is written."""
-    return _QOS.format(
-        **(_NAMES if 'reliability: r' in qos or 'reliability: b' in qos else _NUMBERS), **_FOREVER
-    )
+    # rosbag2 wrote policies as numbers before Jazzy and as names since; one way in one recording.
+    by_name = 'reliability: r' in qos or 'reliability: b' in qos
+    return profiles_text([Profile()], by_name=by_name)
 
 
 def _only(pictures: list[str], survey: Survey) -> str:
@@ -175,6 +159,10 @@ def _are(topics: list[str], survey: Survey) -> str:
         return 'are none'
     listed = (f'{t} ({survey.type_of(t)}, {survey.counts.get(t, 0)} messages)' for t in topics)
     return f'are {", ".join(listed)}'
+
+
+def _camera_info_of(image: str) -> str:
+    return f'{_folder(_base(image))}/camera_info'
 
 
 def _folder(topic: str) -> str:

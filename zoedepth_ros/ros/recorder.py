@@ -14,12 +14,15 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.serialization import deserialize_message
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from zoedepth_ros.msg import Domain, Status
 from zoedepth_ros.ros import publishers
+from zoedepth_ros.ros.bag_recorder import BagRecorder
 from zoedepth_ros.ros.message_facts import facts_of, facts_of_status
+from zoedepth_ros.ros.raw_messages import subscribe_raw
 from zoedepth_ros.ros.record.decode import cloud_arrays, depth_from_image
 from zoedepth_ros.ros.record.report import REPORT, write_moments, write_report
 from zoedepth_ros.ros.record.scenes import Matcher, Moment, Scenes
@@ -58,7 +61,9 @@ class StreamRecorder(Node):
         self._folder = Path(self.declare_parameter('output', 'out/demo').value)
         self._duration_s = float(self.declare_parameter('duration', 20.0).value)
         self._timeout_s = float(self.declare_parameter('timeout', 120.0).value)
+        bag = str(self.declare_parameter('bag', '').value)  # a name ending in .mcap; '' for none
         self._folder.mkdir(parents=True, exist_ok=True)
+        self._bag = BagRecorder(self, self._folder / bag, self._duration_s) if bag else None
         self.logs = {topic: TopicLog() for topic in TOPICS}
         self._scenes, self._heads = Scenes(), dict[int, dict[str, Any]]()
         self._truth, self._walk_moments = TruthCollector(), list[Moment]()
@@ -72,9 +77,18 @@ class StreamRecorder(Node):
         # Best effort meets every publisher; a queue, because this one wants them all.
         qos = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
         for topic, kind in TOPICS.items():
-            self.create_subscription(kind, topic, partial(self._on_message, topic), qos)
+            subscribe_raw(self, kind, topic, partial(self._on_payload, topic), qos)
         self.create_timer(_PROGRESS_PERIOD_S, self._say_progress)
         self.create_timer(0.1, self._end_when_due)
+
+    def _on_payload(self, topic: str, data: bytes, came_ns: int, published_ns: int) -> None:
+        msg = deserialize_message(data, TOPICS[topic])
+        self._on_message(topic, msg)
+        if self._bag is not None:
+            if topic == STATUS:
+                self._bag.note_model(msg)
+            stamp_ns = Time.from_msg(msg.header.stamp).nanoseconds
+            self._bag.add(topic, TOPICS[topic], stamp_ns, data, came_ns, published_ns)
 
     def _on_message(self, topic: str, msg: Any) -> None:
         arrived_s = time.monotonic()
@@ -184,6 +198,8 @@ class StreamRecorder(Node):
                 clouds=self._walk_moments,
             ),
         ]
+        if self._bag is not None:
+            report['recording'] = self._bag.finish()
         write_report(self._folder / REPORT, report)
         if not self.context.ok():  # stopped by a signal: the log is closed already
             return
@@ -218,6 +234,8 @@ class StreamRecorder(Node):
         """Write what there is when somebody stops the recording early."""
         if not self._written and self._first_depth_s is not None:
             self.write()
+        if self._bag is not None:
+            self._bag.abandon()
 
 
 def main() -> int:

@@ -42,6 +42,9 @@ class ViewFrame:
     network_width: int = 512
     """Columns that the network saw [px]."""
 
+    about: str = ''
+    """What recorded depth comes from, in Markdown; '' when that is nothing new."""
+
     def with_depth(self, result: DepthResult, network_width: int) -> ViewFrame:
         """Give the same moment with a prediction."""
         return ViewFrame(

@@ -118,13 +118,19 @@ class RerunLog:
     def _begin(self) -> None:
         rr, log = self._rr, self._stream.log
         log('/', rr.ViewCoordinates.RDF, static=True)  # x right, y down, z forward (REP 103)
-        log('about', rr.TextDocument(self._about, media_type='text/markdown'), static=True)
+        self._say(self._about)
         for name, color in (('indoor', [230, 140, 40]), ('outdoor', [60, 150, 230])):
             style = rr.SeriesLines(names=name, colors=color, widths=2)
             log(f'router/{name}', style, static=True)
 
+    def _say(self, text: str) -> None:
+        document = self._rr.TextDocument(text, media_type='text/markdown')
+        self._stream.log('about', document, static=True)
+
     def log(self, frame: ViewFrame) -> None:
         """Show one moment."""
+        if frame.about:
+            self._say(f'{self._about}\n\n{frame.about}')
         self._set_time(frame)
         step = _step(frame)
         camera = self._camera(frame)

@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.output.files import read_picture
+from zoedepth_ros.viewing.about import model_text
 from zoedepth_ros.viewing.frame import ViewFrame
 
+_ABOUT = ('model', 'weights', 'trained_on')
 _PICTURES_WAITING = 60  # of a recording, for depth that was made later
 
 
@@ -80,28 +82,34 @@ def recording_frames(
     from zoedepth_ros.recordings.errors import Damage, require_libraries
 
     require_libraries()
-    from zoedepth_ros.recordings.contents import Message
+    from zoedepth_ros.recordings.contents import ABOUT_DEPTH, Message, Metadata
     from zoedepth_ros.recordings.recording import open_recording
-    from zoedepth_ros.recordings.topics import find_inputs
+    from zoedepth_ros.recordings.topics import domain_topic_of, find_inputs
 
     damage = Damage(salvage=salvage)
     recording = open_recording(path, damage)
     survey = recording.survey(damage)
     inputs = find_inputs(survey, image, camera_info, besides=depth_topic)
+    domain_topic = domain_topic_of(depth_topic)
     depth_topic = depth_topic if survey.counts.get(depth_topic) else ''
-    shown = _Shown(inputs, depth_topic)
+    shown = _Shown(inputs, depth_topic, domain_topic)
     for item in recording.read(damage):
         if isinstance(item, Message):
             yield from shown.frames(item)
+        elif isinstance(item, Metadata) and item.name == ABOUT_DEPTH and depth_topic:
+            shown.about = model_text(*(item.values.get(name, '') for name in _ABOUT))
 
 
 class _Shown:
     """Bring together what belongs together in a recording."""
 
-    def __init__(self, inputs: Any, depth_topic: str) -> None:
+    def __init__(self, inputs: Any, depth_topic: str, domain_topic: str) -> None:
         from zoedepth_ros.recordings.camera import CameraTracker
 
+        self.about = ''
+        """What the depth comes from, when that is still to be told."""
         self._inputs, self._depth_topic = inputs, depth_topic
+        self._domain_topic = domain_topic
         self._uncertainty_topic = f'{depth_topic.rpartition("/")[0]}/uncertainty'
         self._tracker = CameraTracker(rectified=inputs.rectified)
         self._waiting: OrderedDict[tuple[int, int], NDArray[np.uint8]] = OrderedDict()
@@ -120,7 +128,7 @@ class _Shown:
                 yield self._depth(message, time_s)
             elif self._depth_topic and topic == self._uncertainty_topic:
                 yield ViewFrame(topic, time_s, uncertainty_m=_depth_m(message)[1])
-            elif message.channel.type_name == DOMAIN:
+            elif topic == self._domain_topic and message.channel.type_name == DOMAIN:
                 domain = decode(message.data, DOMAIN)
                 shares = {
                     'indoor': domain.indoor_probability,
@@ -146,7 +154,10 @@ class _Shown:
         rgb = self._waiting.pop(_stamp(depth), None)
         if rgb is not None and rgb.shape[:2] != depth_m.shape:
             rgb = cv2.resize(rgb, depth_m.shape[::-1], interpolation=cv2.INTER_AREA)
-        return ViewFrame(message.channel.topic, time_s, rgb, depth_m, camera=self._camera(depth_m))
+        about, self.about = self.about, ''
+        camera = self._camera(depth_m)
+        topic = message.channel.topic
+        return ViewFrame(topic, time_s, rgb, depth_m, camera=camera, about=about)
 
     def _camera(self, picture: NDArray[Any]) -> Any:
         camera = self._tracker.camera(*picture.shape[:2])

@@ -1,0 +1,198 @@
+"""The recorder's bag, read by those who did not write it: rosbags and mcap."""
+
+import json
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip('rclpy')
+pytest.importorskip('mcap', reason='pip install mcap')
+pytest.importorskip('rosbags', reason='pip install rosbags')
+
+import bags
+from mcap.reader import make_reader
+from rclpy.serialization import deserialize_message
+from ros_harness import Peer, wait_until
+from ros_tool import ToolProcess
+from rosbags.highlevel import AnyReader
+from rosbags.interfaces import QosDurability, QosReliability
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+from std_msgs.msg import Header
+from zoedepth_ros.msg import Domain, Status
+
+from zoedepth_ros.recordings import errors
+from zoedepth_ros.ros.bag_recorder import BagRecorder
+from zoedepth_ros.ros.messages import CloudWriter, ImageWriter, write_depth
+from zoedepth_ros.viewing.sources import recording_frames
+
+MESSAGES = Path(__file__).parents[2] / 'msg'
+
+
+def stamp_ns(msg):
+    return msg.header.stamp.sec * 10**9 + msg.header.stamp.nanosec
+
+
+class Sender:
+    """Publish what a node publishes, and keep every message by its stamp."""
+
+    def __init__(self, peer: Peer) -> None:
+        self.peer = peer
+        self.sent: dict[str, dict[int, object]] = {}
+
+    def publish(self, topic, msg):
+        self.keep(topic, msg)
+        self.peer.publish(topic, msg)
+
+    def keep(self, topic, msg):
+        self.sent.setdefault(topic, {})[stamp_ns(msg)] = msg
+
+    def publish_set(self, number: int) -> None:
+        peer = self.peer
+        header = peer.send(self._picture)
+        depth_m = np.tile(np.linspace(1.0 + number, 5.0, 64, dtype=np.float32), (48, 1))
+        writer = ImageWriter('32FC1')
+        write_depth(writer, depth_m, min_m=0.1, max_m=0.0)
+        self.publish('/depth/image', writer.message(header))
+        self.publish('/truth/depth', writer.message(header))
+        rgb, rays = np.full((48, 64, 3), 90, np.uint8), np.ones((48, 64, 2), np.float32)
+        cloud = CloudWriter(color=True).organized(header, depth_m, rays, rgb)
+        self.publish('/depth/points', cloud)
+        verdict = {'indoor_probability': 0.75, 'outdoor_probability': 0.25}
+        self.publish('/domain', Domain(header=header, head='indoor', **verdict))
+        truth = {'indoor_probability': 0.0, 'outdoor_probability': 1.0}
+        self.publish('/truth/domain', Domain(header=header, head='outdoor', **truth))
+
+    def _picture(self, peer):
+        from ros_harness import image_message, picture
+
+        msg = image_message(picture(), peer.now())
+        self.keep('/image', msg)
+        return msg
+
+    def publish_status(self) -> None:
+        text = {'model': 'fake', 'weights': 'none', 'trained_on': 'a fake', 'device': 'cpu'}
+        header = Header(stamp=self.peer.now())
+        self.publish('/zoedepth/status', Status(header=header, state='working', **text))
+
+
+@pytest.fixture(scope='module')
+def recorded(ros, the_peer, tmp_path_factory):
+    """Record a stream: (folder, topic -> stamp -> what was sent)."""
+    folder = tmp_path_factory.mktemp('recorded')
+    sender = Sender(the_peer)
+    tool = ToolProcess('recorder', output=str(folder), bag='demo.mcap', duration=1.5)
+    wait_until(lambda: (sender.publish_status(), tool.lines)[1], 20.0)
+    number = 0
+    while tool.process.poll() is None:
+        try:
+            sender.publish_set(number)
+            sender.publish_status()
+        except AssertionError:  # the recorder has just ended
+            break
+        number += 1
+        time.sleep(0.02)
+    assert tool.wait() == 0, tool.log
+    assert 'Traceback' not in tool.log
+    the_peer.forget()
+    return folder, sender.sent
+
+
+def test_the_bag_holds_every_message_of_the_report(recorded):
+    folder, _ = recorded
+    report = json.loads((folder / 'report.json').read_text())
+    with (folder / 'demo.mcap').open('rb') as file:
+        reader = make_reader(file, validate_crcs=True)
+        counts = Counter(c.topic for _, c, _ in reader.iter_messages())
+        assert reader.get_header().profile == 'ros2'
+        assert {index.compression for index in reader.get_summary().chunk_indexes} == {'zstd'}
+    arrived = {topic: facts['messages'] for topic, facts in report['topics'].items()}
+    said = report['recording']
+    assert {f'/{topic}': count for topic, count in said['messages'].items()} == counts
+    assert said['file'] == 'demo.mcap'
+    whole = {'image', 'camera_info', 'depth/image', 'depth/points', 'domain', 'zoedepth/status'}
+    assert {topic: said['messages'][topic] for topic in whole} == {t: arrived[t] for t in whole}
+    # Once a second only.
+    assert 1 <= said['messages']['truth/depth'] <= 3 < arrived['truth/depth']
+
+
+def test_rosbags_finds_the_messages_that_were_published_with_their_types_and_qos(recorded):
+    folder, sent = recorded
+    store = get_typestore(Stores.ROS2_JAZZY)
+    for path in MESSAGES.glob('*.msg'):
+        store.register(get_types_from_msg(path.read_text(), f'zoedepth_ros/msg/{path.stem}'))
+    # From the definitions in the file alone.
+    with AnyReader([folder / 'demo.mcap']) as reader:
+        seen = set()
+        for connection, time_ns, data in reader.messages():
+            if connection.topic not in sent:
+                continue
+            seen.add(connection.topic)
+            msg = reader.deserialize(data, connection.msgtype)
+            original = sent[connection.topic][stamp_ns(msg)]
+            assert 0 <= time_ns - stamp_ns(original) < 2 * 10**9
+            assert deserialize_message(data, type(original)) == original
+            expected = store.deserialize_cdr(data, connection.msgtype)
+            assert repr(msg) == repr(expected)
+            if connection.topic == '/depth/image':
+                assert bytes(msg.data) == bytes(original.data)
+                assert (msg.encoding, msg.width, msg.step) == ('32FC1', 64, 256)
+            elif connection.topic == '/domain':
+                assert (msg.head, msg.indoor_probability) == ('indoor', 0.75)
+        assert seen == set(sent)
+        for connection in reader.connections:
+            (qos,) = connection.ext.offered_qos_profiles
+            assert qos.reliability == QosReliability.RELIABLE
+            assert qos.durability == QosDurability.VOLATILE
+    with (folder / 'demo.mcap').open('rb') as file:
+        summary = make_reader(file).get_summary()
+    for channel in summary.channels.values():
+        type_hash = store.hash_rihs01(summary.schemas[channel.schema_id].name)
+        assert channel.metadata['topic_type_hash'] in (type_hash, '')  # '' on Humble
+
+
+def test_messages_were_published_before_they_were_recorded(recorded):
+    folder, _ = recorded
+    with (folder / 'demo.mcap').open('rb') as file:
+        messages = [m for _, _, m in make_reader(file).iter_messages(log_time_order=False)]
+    assert all(0 <= m.log_time - m.publish_time < 2 * 10**9 for m in messages)
+    assert len({m.publish_time for m in messages}) > len(messages) // 2
+
+
+def test_the_bag_is_shown_with_its_own_depth_and_says_what_made_it(recorded):
+    folder = recorded[0]
+    frames = list(recording_frames(folder / 'demo.mcap'))
+    with_depth = [frame for frame in frames if frame.depth_m is not None]
+    assert len(with_depth) > 5
+    # The first picture may have been sent before the recorder was found.
+    assert all(f.rgb is not None and f.camera is not None for f in with_depth[1:])
+    assert with_depth[0].about == '**Model** fake\n\n**Weights** none\n\n# A FAKE'
+    assert {frame.about for frame in with_depth[1:]} == {''}
+    # Not the truth's, which is of the same type.
+    assert {frame.head for frame in frames} == {'', 'indoor'}
+
+
+def test_depth_can_be_added_to_the_bag_once_more(recorded, tmp_path):
+    from fake_predictor import FakePredictor
+
+    from zoedepth_ros.recordings.add_depth import add_depth
+    from zoedepth_ros.recordings.plan import DepthOptions, make_plan
+
+    options = DepthOptions(image='/image', depth_topic='/again/depth/image')
+    plan = make_plan(recorded[0] / 'demo.mcap', tmp_path / 'out.mcap', options)
+    report = add_depth(plan, FakePredictor(2.0))
+    assert report.depths == report.pictures > 5
+    assert len(bags.read_mcap(tmp_path / 'out.mcap')) > report.depths
+
+
+def test_without_the_library_there_is_no_bag_and_the_reason_is_told(ros, tmp_path, monkeypatch):
+    monkeypatch.setattr(errors, 'find_spec', lambda name: None)
+    bag = BagRecorder(None, tmp_path / 'demo.mcap', 20.0)
+    bag.note_model(Status(model='fake'))
+    bag.add('image', Status, 0, b'', 0, 0)
+    said = bag.finish()
+    assert said['file'] == ''
+    assert 'pip install mcap rosbags' in said['trouble']
+    assert list(tmp_path.iterdir()) == []
