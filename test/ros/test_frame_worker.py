@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from zoedepth_ros.ros import frame_worker
 from zoedepth_ros.ros.frame_worker import FrameWorker, Mailbox
 
 
@@ -121,3 +122,36 @@ def test_stopping_gives_up_on_work_that_takes_too_long():
     assert not worker.stop(0.05)
     free.set()
     assert worker.stop(1.0)
+
+
+def test_whoever_hands_over_to_an_idle_worker_lets_it_go_first(monkeypatch):
+    monkeypatch.setattr(frame_worker, 'LEAD_S', 5.0)
+    done = []
+
+    def work(items):
+        time.sleep(0.05)
+        done.extend(items)
+
+    worker = FrameWorker(work, lambda error: None)
+    for item in range(3):
+        time.sleep(0.02)  # until it waits
+        worker.put(item)
+        assert done[-1:] == [item]
+    worker.stop(1.0)
+
+
+def test_nobody_waits_for_a_busy_worker_and_for_slow_work_no_longer_than_the_lead(monkeypatch):
+    monkeypatch.setattr(frame_worker, 'LEAD_S', 0.3)
+    free = threading.Event()
+    worker = FrameWorker(lambda _: free.wait(5.0), lambda error: None)
+    time.sleep(0.02)
+    start_s = time.monotonic()
+    worker.put(1)
+    led_s = time.monotonic() - start_s
+    worker.put(2)
+    worker.put(3)
+    waited_s = time.monotonic() - start_s - led_s
+    free.set()
+    worker.stop(1.0)
+    assert 0.25 < led_s < 2.0
+    assert waited_s < 0.2

@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rclpy.clock import Clock
-from rclpy.time import Time
 from sensor_msgs.msg import CompressedImage
 
 from .conversions import rgb_from_compressed, rgb_from_image
@@ -41,9 +39,10 @@ def stamp_s(msg: Any) -> float:
     return float(stamp.sec + 1e-9 * stamp.nanosec)
 
 
-def stamp_of(msg: Any, clock: Clock) -> Time:
-    """Give a message's stamp in the kind of time that the clock gives."""
-    return Time.from_msg(msg.header.stamp, clock_type=clock.clock_type)
+def stamp_ns(msg: Any) -> int:
+    """Give a message's stamp [ns]."""
+    stamp = msg.header.stamp
+    return int(stamp.sec * 10**9 + stamp.nanosec)
 
 
 def decoded(msg: Any) -> NDArray[np.uint8]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from rclpy.clock import Clock
 
-from .frame import BEHIND, TIME_WENT_BACK, TOO_NEW, TOO_OLD, Frame, stamp_of, stamp_s
+from .frame import BEHIND, TIME_WENT_BACK, TOO_NEW, TOO_OLD, Frame, stamp_ns, stamp_s
 from .stamps import StampOrder
 from .statistics import Statistics
 
@@ -57,7 +57,7 @@ class Freshness:
 
     def age_s(self, frame: Frame) -> float:
         """Give the time since the picture's stamp."""
-        return 1e-9 * (self._clock.now() - stamp_of(frame.msg, self._clock)).nanoseconds
+        return 1e-9 * (self._clock.now().nanoseconds - stamp_ns(frame.msg))
 
     def _is_in_order(self, frame: Frame, max_age_s: float) -> bool:
         verdict = self._order.judge(stamp_s(frame.msg), frame.arrived_s, max_age_s)

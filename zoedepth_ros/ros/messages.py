@@ -65,12 +65,13 @@ def write_depth(
     too_near = lent.array('too near', depth_m.shape, np.bool_)
     too_far = lent.array('too far', depth_m.shape, np.bool_)
     np.less(depth_m, np.float32(min_m), out=too_near)
-    np.greater(depth_m, np.float32(max_m if max_m > 0.0 else np.inf), out=too_far)
     if writer.encoding == '32FC1':
         np.copyto(pixels, depth_m)
         lent.put(pixels, too_near, -np.inf)
-        lent.put(pixels, too_far, np.inf)
+        if max_m > 0.0:
+            lent.put(pixels, np.greater(depth_m, np.float32(max_m), out=too_far), np.inf)
         return
+    np.greater(depth_m, np.float32(max_m if max_m > 0.0 else np.inf), out=too_far)
     depth_mm = lent.array('millimetres', depth_m.shape)
     np.rint(np.multiply(depth_m, np.float32(1000.0), out=depth_mm), out=depth_mm)
     invalid = np.logical_or(too_near, too_far, out=too_near)

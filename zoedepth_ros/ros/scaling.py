@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from .camera import Camera
 from .parameters import NodeSettings
 
 
+@lru_cache(maxsize=16)  # asked for every picture, and the answer seldom changes
 def with_focal(
     settings: NodeSettings, weights_hfov_rad: float, *, camera_known: bool
 ) -> NodeSettings:
