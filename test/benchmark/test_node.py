@@ -80,6 +80,67 @@ def test_the_tables_name_what_is_compared():
     assert 'nan' not in text
 
 
+def test_a_node_that_stays_silent_is_not_measured_and_said(monkeypatch, tmp_path):
+    """The other one is told about; of the silent one there is no row of dashes."""
+    silent = {'ours_1': 'it gave nothing within 30 s'}
+    quiet = {'single': {'640x480': {'naive_1': pictures(20.0, 24.0)}}, 'silent': silent}
+
+    def driven(folder, name, task):
+        if name == 'plain':
+            raise OSError('the measuring process took more than 180 s')
+        return quiet
+
+    monkeypatch.setattr(measure, '_driven', driven)
+    monkeypatch.setattr(measure, '_has_ros', lambda: True)
+    monkeypatch.setattr(scene, 'draw', lambda folder, size: None)
+    found = measure.measure(Settings())
+    assert found.missing == (
+        'shipped environment, this node: depth, full cloud: it gave nothing within 30 s',
+        'plain environment: the measuring process took more than 180 s',
+    )
+    rows = [row[0] for table in found.tables for row in table.rows]
+    assert rows == ['640x480, depth, full cloud'] * 2
+    assert math.isnan(found.values['latency_over_naive_same_environment'])
+
+
+class FakeStream:
+    """A camera and listener of a node that answers to the pictures of some numbers."""
+
+    def __init__(self, name, answers):
+        self.name, self.answers, self.asked = name, answers, 0
+
+    def send(self):
+        self.asked += 1
+        return self.asked
+
+    def wait_for(self, key, timeout_s):
+        return self.answers(key)
+
+
+def test_a_node_that_falls_silent_is_asked_no_more_and_one_that_loses_most_tells_nothing(
+    monkeypatch,
+):
+    pytest.importorskip('rclpy')
+    from zoedepth_ros.benchmark.node import driver
+
+    monkeypatch.setattr(driver, '_times', lambda stream, key: {'key': key})
+    monkeypatch.setattr(driver, 'PAUSE_S', 0.0)
+    dead = FakeStream('dead', lambda key: True)
+    stops = FakeStream('stops', lambda key: key <= 10)
+    loses = FakeStream('loses', lambda key: key % 3 == 0)
+    well = FakeStream('well', lambda key: key != 5)
+    silent = {'dead': 'its process has ended'}
+    found = driver.one_by_one([dead, stops, loses, well], 20, silent)
+    assert list(found) == ['well']
+    assert [one['key'] for one in found['well']] == [4, *range(6, 24)]
+    assert (dead.asked, stops.asked) == (0, 14)
+    assert silent == {
+        'dead': 'its process has ended',
+        'stops': '4 pictures in a row became nothing',
+        'loses': 'only 6 of 20 pictures came through',
+    }
+
+
 def test_nothing_found_is_said_and_no_table_is_empty():
     nothing = section({}, ('shipped environment: no shared memory',))
     assert nothing.tables == ()
@@ -137,8 +198,9 @@ def test_both_nodes_run_in_processes_of_their_own_and_tell_their_times(tmp_path)
     pytest.importorskip('rclpy')
     assert PARTS['node'] == 'zoedepth_ros.benchmark.node.measure'
     scene.draw(tmp_path, (48, 64))
-    kinds = [Kind(OURS, 4), Kind(NAIVE, 4)]
-    task = Task(str(tmp_path), [(48, 64)], kinds, 3, [('ours_4', 20.0, 0.5)])
+    kinds = [Kind(OURS, 4), Kind(NAIVE, 4), Kind('absent', 4)]
+    streams = [('ours_4', 20.0, 0.5), ('absent_4', 20.0, 0.5)]
+    task = Task(str(tmp_path), [(48, 64)], kinds, 3, streams, ['absent_4'])
     found = measure._driven(tmp_path, 'shipped', task)
     for name in ('ours_4', 'naive_4'):
         times = found['single']['64x48'][name]
@@ -148,5 +210,8 @@ def test_both_nodes_run_in_processes_of_their_own_and_tell_their_times(tmp_path)
             assert 0.0 < stages_ms <= one['overhead_ms'] + 0.5
             assert 0.0 < one['input_ms'] < one['latency_ms']
             assert one['transport_ms']['depth/points'] > 0.0
+    assert found['silent'] == {'absent_4': 'its process has ended'}
+    assert [stream['kind'] for stream in found['streams']] == ['ours_4']
+    assert found['highest_hz'] == {}
     assert found['streams'][0]['arrived'] >= 8
     assert found['streams'][0]['cpu_ms'] > 0.0

@@ -22,21 +22,43 @@ from zoedepth_ros.benchmark.node.task import Task, from_text
 START_S = 30.0
 PAUSE_S = 0.01  # between pictures: a node that has just published is still busy with it
 PATIENCE_S = 1.0  # a picture whose outputs do not come within this is lost
+SILENT_AFTER = 4  # pictures lost in a row
+ENOUGH_SHARE = 0.5  # medians of fewer pictures mean little
 LOST_SHARE = 0.05
 FASTEST_HZ, SLOWEST_HZ = 400.0, 5.0
 CLOSE_ENOUGH = 1.08  # of two rates, where a search ends
 
 
-def one_by_one(streams: Sequence[Stream], rounds: int) -> dict[str, list[dict[str, Any]]]:
-    """Send every node a picture in turn and give what became of each; lost ones are left out."""
-    found: dict[str, list[dict[str, Any]]] = {stream.child.kind.name: [] for stream in streams}
+Silent = dict[str, str]
+"""Name of a node under test -> why nothing can be said about it."""
+
+
+def one_by_one(
+    streams: Sequence[Stream], rounds: int, silent: Silent
+) -> dict[str, list[dict[str, Any]]]:
+    """Send every node a picture in turn and give what became of each; lost ones are left out.
+
+    silent: who is known to be, and is not asked; who gives too little is added.
+    """
+    found: dict[str, list[dict[str, Any]]] = {}
+    lost_in_a_row: dict[str, int] = {}
     for number in range(-3, rounds):
         for stream in streams[:: 1 if number % 2 else -1]:
+            name = stream.name
+            if name in silent:
+                continue
             key = stream.send()
-            if stream.wait_for(key, PATIENCE_S) and number >= 0:
-                found[stream.child.kind.name].append(_times(stream, key))
+            came = stream.wait_for(key, PATIENCE_S)
+            lost_in_a_row[name] = 0 if came else lost_in_a_row.get(name, 0) + 1
+            if lost_in_a_row[name] == SILENT_AFTER:
+                silent[name] = f'{SILENT_AFTER} pictures in a row became nothing'
+            if came and number >= 0:
+                found.setdefault(name, []).append(_times(stream, key))
             time.sleep(PAUSE_S)
-    return found
+    for name, pictures in found.items():
+        if len(pictures) < ENOUGH_SHARE * rounds:
+            silent.setdefault(name, f'only {len(pictures)} of {rounds} pictures came through')
+    return {name: pictures for name, pictures in found.items() if name not in silent}
 
 
 def _times(stream: Stream, key: int) -> dict[str, Any]:
@@ -67,7 +89,7 @@ def steadily(stream: Stream, rate_hz: float, duration_s: float) -> dict[str, Any
     told = [stream.child.frames[key] for key in keys if key in stream.child.frames]
     cpu_s = told[-1].cpu_s - told[0].cpu_s if len(told) > 1 else math.nan
     return {
-        'kind': stream.child.kind.name,
+        'kind': stream.name,
         'rate_hz': rate_hz,
         'sent_hz': (len(keys) - 1) / took_s if took_s > 0.0 else math.nan,
         'sent': len(keys),
@@ -101,7 +123,7 @@ def _passes(stream: Stream, rate_hz: float) -> bool:
 
 
 def run(task: Task) -> dict[str, Any]:
-    """Measure everything of a task; raises OSError when a node does not come up."""
+    """Measure everything of a task, of all nodes that say anything."""
     folder = Path(task.folder)
     pictures = {size: scene.read(folder, size)[0] for size in task.sizes}
     node = rclpy.create_node('camera')
@@ -115,8 +137,7 @@ def run(task: Task) -> dict[str, Any]:
         spinner.start()
         for stream in streams:
             stream.show(pictures[task.sizes[0]])
-        _wait_for_all(streams)
-        return _measure(task, streams, pictures)
+        return _measure(task, streams, pictures, _silent(streams))
     finally:
         for child in children:
             child.stop()
@@ -132,31 +153,39 @@ def _spin(executor: Any, done: threading.Event) -> None:
 
 
 def _measure(
-    task: Task, streams: Sequence[Stream], pictures: dict[scene.Size, Any]
+    task: Task, streams: Sequence[Stream], pictures: dict[scene.Size, Any], silent: Silent
 ) -> dict[str, Any]:
     single = {}
     for size in reversed(task.sizes):  # the first is for what follows as well
         for stream in streams:
             stream.show(pictures[size])
-        single[f'{size[1]}x{size[0]}'] = one_by_one(streams, task.rounds)
-    by_name = {stream.child.kind.name: stream for stream in streams}
+        single[f'{size[1]}x{size[0]}'] = one_by_one(streams, task.rounds, silent)
+    by_name = {stream.name: stream for stream in streams if stream.name not in silent}
     streamed = []
     for name, rate_hz, duration_s in task.streams:
-        streamed.append(steadily(by_name[name], rate_hz, duration_s))
-        time.sleep(0.2)
+        if name in by_name:
+            streamed.append(steadily(by_name[name], rate_hz, duration_s))
+            time.sleep(0.2)
     highest = {
         name: highest_rate_hz(lambda rate_hz, name=name: _passes(by_name[name], rate_hz))  # type: ignore[misc]
         for name in task.searched
+        if name in by_name
     }
-    return {'single': single, 'streams': streamed, 'highest_hz': highest}
+    return {'single': single, 'streams': streamed, 'highest_hz': highest, 'silent': silent}
 
 
-def _wait_for_all(streams: Sequence[Stream]) -> None:
-    end_s = time.monotonic() + START_S
+def _silent(streams: Sequence[Stream]) -> Silent:
+    """Wait until every node has become depth of a picture, and say which have not."""
+    end_s, silent = time.monotonic() + START_S, {}
     for stream in streams:
         while not stream.is_heard():
-            if not stream.child.is_running or time.monotonic() > end_s:
-                raise OSError(f'the node under test {stream.child.kind.name} gives no depth')
+            if not stream.child.is_running:
+                silent[stream.name] = 'its process has ended'
+            elif time.monotonic() > end_s:
+                silent[stream.name] = f'it gave nothing within {START_S:g} s'
+            if stream.name in silent:
+                break
+    return silent
 
 
 def main() -> None:

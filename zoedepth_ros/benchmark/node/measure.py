@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from zoedepth_ros.benchmark.node import scene, transport
-from zoedepth_ros.benchmark.node.summary import section
+from zoedepth_ros.benchmark.node.summary import section, title
 from zoedepth_ros.benchmark.node.task import NAIVE, OURS, Kind, Task, as_text
 from zoedepth_ros.benchmark.parts import Settings
 from zoedepth_ros.benchmark.report import Section
@@ -61,8 +63,11 @@ def _measured(
         settings.tell(f'node: {len(task.kinds)} nodes in the {name} environment')
         try:
             found[name] = _driven(folder, name, task)
-        except (OSError, subprocess.SubprocessError) as error:
+        except OSError as error:
             missing.append(f'{name} environment: {error}')
+            continue
+        silent = found[name]['silent']
+        missing += [f'{name} environment, {title(kind)}: {silent[kind]}' for kind in silent]
     return found, tuple(missing)
 
 
@@ -97,7 +102,7 @@ def tasks(folder: Path, settings: Settings) -> dict[str, Task]:
 
 
 def _driven(folder: Path, name: str, task: Task) -> dict[str, Any]:
-    """Run a driver in its environment; raises OSError or SubprocessError when it gives nothing."""
+    """Run a driver in its environment; raises OSError when it gives nothing."""
     if name == transport.SHIPPED:
         environment = transport.shipped(folder, len(task.kinds) + 1)
     else:
@@ -105,10 +110,24 @@ def _driven(folder: Path, name: str, task: Task) -> dict[str, Any]:
     result = folder / f'{name}.json'
     module = 'zoedepth_ros.benchmark.node.driver'
     command = [sys.executable, '-m', module, as_text(task), str(result)]
-    done = subprocess.run(
-        command, env=environment, timeout=LIMIT_S, stderr=subprocess.PIPE, text=True, check=False
-    )
+    code, told = _waited_for(command, environment)
     if not result.is_file():
-        last = (done.stderr.strip().splitlines() or ['it said nothing'])[-1]
-        raise OSError(f'the measuring process ended with {done.returncode}: {last}')
+        last = (told.strip().splitlines() or ['it said nothing'])[-1]
+        raise OSError(f'the measuring process ended with {code}: {last}')
     return json.loads(result.read_text())
+
+
+def _waited_for(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int, str]:
+    """Give exit code and standard error; raises OSError when it takes too long."""
+    process = subprocess.Popen(
+        command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        _, told = process.communicate(timeout=LIMIT_S)
+    except subprocess.TimeoutExpired:
+        raise OSError(f'the measuring process took more than {LIMIT_S:g} s') from None
+    finally:
+        if process.poll() is None:  # with the nodes that it started
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    return process.returncode, told

@@ -55,6 +55,11 @@ class Stream:
         self._message: Any = None
         self._info: Any = None
 
+    @property
+    def name(self) -> str:
+        """The name of the kind of node that is listened to."""
+        return self.child.kind.name
+
     def show(self, rgb: NDArray[np.uint8]) -> None:
         """Take the picture to send from now on, (H, W, 3)."""
         height, width = rgb.shape[:2]

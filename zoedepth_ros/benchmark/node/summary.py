@@ -113,6 +113,8 @@ def _overheads(found: Found) -> Table:
             stages = (_ms(pair['stages_ms'].get(name, math.nan)) for name in STAGES)
             ratio = _share(pair['naive_overhead_ms'], pair['overhead_ms'])
             both = (_ms(pair['overhead_ms']), _ms(pair['naive_overhead_ms']))
+            if math.isnan(pair['overhead_ms']) and math.isnan(pair['naive_overhead_ms']):
+                continue
             rows.append((f'{size}, {outputs}', *both, _number(ratio, 1), *stages))
     columns = ('from callback to last publish', 'this node', 'naive', 'naive / this', *STAGES)
     return Table('Overhead, medians [ms], and its stages in this node', columns, tuple(rows))
@@ -125,6 +127,8 @@ def _latencies(found: Found) -> Table:
             pair = _pair(found, size, step)
             plain = _median(found, PLAIN, size, NAIVE, step, 'latency_ms')
             times = (pair['latency_ms'], pair['naive_latency_ms'], plain)
+            if all(map(math.isnan, times)):
+                continue
             shares = (_share(pair['latency_ms'], other) for other in times[1:])
             cells = (*map(_ms, times), *(_number(share, 2) for share in shares))
             cloud = _ms(pair['cloud_between_processes_ms'])
@@ -148,7 +152,7 @@ def _streams(found: Found) -> Table:
         highest = found[name].get('highest_hz', {}).get(raw['kind'], math.nan)
         rows.append(
             (
-                f'{_title(raw["kind"])}, {name}',
+                f'{title(raw["kind"])}, {name}',
                 f'{raw["rate_hz"]:g}',
                 f'{stream["arrived"]} of {stream["sent"]}',
                 *(_ms(stream[key]) for key in ('latency_ms_median', 'jitter_ms', 'cpu_ms')),
@@ -179,7 +183,8 @@ def _stream(raw: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _title(kind: str) -> str:
+def title(kind: str) -> str:
+    """Give the name of a kind of node for people."""
     side, _, step = kind.partition('_')
     return f'{"this node" if side == OURS else "naive"}: {OUTPUTS[int(step)]}'
 
