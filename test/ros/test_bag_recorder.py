@@ -168,7 +168,7 @@ def test_the_bag_is_shown_with_its_own_depth_and_says_what_made_it(recorded):
     assert len(with_depth) > 5
     # The first picture may have been sent before the recorder was found.
     assert all(f.rgb is not None and f.camera is not None for f in with_depth[1:])
-    assert with_depth[0].about == '**Model** fake\n\n**Weights** none\n\n# A FAKE'
+    assert with_depth[0].about == '# A FAKE\n\n**Model** fake\n\n**Weights** none'
     assert {frame.about for frame in with_depth[1:]} == {''}
     # Not the truth's, which is of the same type.
     assert {frame.head for frame in frames} == {'', 'indoor'}

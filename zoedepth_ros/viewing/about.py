@@ -4,9 +4,9 @@ from __future__ import annotations
 
 
 def model_text(model: str, weights: str, trained_on: str) -> str:
-    """Say it in Markdown, with a warning where the depth is not for real use.
+    """Say it in Markdown, after a warning where the depth is not for real use.
 
     trained_on: that warning; '' for none.
     """
-    warning = f'\n\n# {trained_on.upper()}' if trained_on else ''
-    return f'**Model** {model}\n\n**Weights** {weights}{warning}'
+    warning = f'# {trained_on.upper()}\n\n' if trained_on else ''
+    return f'{warning}**Model** {model}\n\n**Weights** {weights}'
