@@ -35,9 +35,11 @@ class Inputs:
         self.camera_keeper = CameraKeeper(topic_is_rectified=is_rectified(self.image_topic))
         kind = CompressedImage if transport == 'compressed' else Image
         self._subscriptions: list[Any] = []
+        # In this order: executors call back in the order of creation, and of a picture and its
+        # camera_info that have both come, the latter is needed first.
         for topic_type, topic, callback in (
-            (kind, self.image_topic, on_picture),
             (CameraInfo, self.info_topic, self.camera_keeper.set_info),
+            (kind, self.image_topic, on_picture),
         ):
             self._subscriptions.append(
                 watch.subscription(
