@@ -13,7 +13,7 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
-from zoedepth_ros.ros.environment import allocator_environment, profile_environment
+from zoedepth_ros.ros.environment import native_environment, profile_environment
 
 SHARE = Path(get_package_share_directory('zoedepth_ros'))
 
@@ -186,7 +186,7 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         parameters=[params_file, given_parameters(context)],
         remappings=remappings(context),
         arguments=['--ros-args', '--log-level', LaunchConfiguration('log_level')],
-        additional_env=allocator_environment(os.environ),
+        additional_env=native_environment(os.environ),
         output='screen',
         emulate_tty=True,
     )

@@ -28,8 +28,8 @@ from demo_recordings import BAG, RECORDINGS, recordings_text
 from zoedepth_ros.ros.environment import (
     OLD_PROFILE_VARIABLE,
     PROFILE_VARIABLE,
-    allocator_environment,
     local_profile,
+    native_environment,
     segment_size,
 )
 from zoedepth_ros.weights.places import cached
@@ -206,7 +206,7 @@ def make_environment(out: Path) -> dict[str, str]:
     say(f'ROS domain {domain}, this machine only')
     return {
         **os.environ,
-        **allocator_environment(os.environ),
+        **native_environment(os.environ),
         'ROS_DOMAIN_ID': domain,
         'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
         PROFILE_VARIABLE: str(profile),

@@ -37,6 +37,7 @@ TORCH_FREE = (
     'inference.exported',
     'inference.onnx_runtime',
     'inference.head_policy',
+    'inference.threads',
     'weights.registry',
     'weights.places',
     'geometry',

@@ -48,7 +48,7 @@ def test_the_text_names_the_machine_the_table_the_words_and_what_is_missing():
     text = REPORT.as_text()
     assert 'Some CPU, 2 cores (avx2 avx512_bf16), 24 GB, load 0.2 before the run' in text
     assert 'torch 2.12.1, numpy 2.4.0' in text
-    assert 'started   with OMP_NUM_THREADS=2' in text
+    assert 'variables OMP_NUM_THREADS=2' in text
     assert 'Ours takes less time.' in text
     assert 'NOT MEASURED  the official code: not installed' in text
 

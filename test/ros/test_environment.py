@@ -6,8 +6,8 @@ from zoedepth_ros.ros.environment import (
     ALLOCATOR,
     OLD_PROFILE_VARIABLE,
     PROFILE_VARIABLE,
-    allocator_environment,
     local_profile,
+    native_environment,
     profile_environment,
     segment_size,
 )
@@ -26,9 +26,10 @@ def test_the_profile_is_named_as_the_distribution_reads_it():
     assert humble['FASTRTPS_DEFAULT_PROFILES_FILE'] == '/ours.xml'
 
 
-def test_the_users_allocator_settings_stay():
-    chosen = allocator_environment({'MALLOC_TOP_PAD_': '1'})
+def test_the_users_settings_of_allocator_and_threads_stay():
+    chosen = native_environment({'MALLOC_TOP_PAD_': '1', 'GOMP_SPINCOUNT': '7'})
     assert set(chosen) == set(ALLOCATOR) - {'MALLOC_TOP_PAD_'}
+    assert native_environment({}) == {**ALLOCATOR, 'GOMP_SPINCOUNT': '1000'}
 
 
 def test_the_profile_of_the_demo_stays_on_this_machine_and_fits_into_shared_memory():

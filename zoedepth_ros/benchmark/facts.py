@@ -13,6 +13,7 @@ _LIBRARIES = ('torch', 'timm', 'transformers', 'numpy', 'onnxruntime', 'tensorrt
 _ENVIRONMENT = (
     'MALLOC_',
     'OMP_',
+    'GOMP_',
     'KMP_',
     'MKL_',
     'LD_PRELOAD',
@@ -52,7 +53,7 @@ class Facts:
     """Library -> version, of those that are installed and matter here."""
 
     environment: Mapping[str, str]
-    """Variables that steer allocator and threads, as the command itself was started with."""
+    """Variables that steer allocator and threads, of the command itself."""
 
     load: float
     """Processes that wanted a core in the last minute, before anything was measured."""

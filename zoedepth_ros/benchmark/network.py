@@ -22,7 +22,7 @@ from zoedepth_ros.benchmark.rivals import Rival, rivals
 from zoedepth_ros.benchmark.sides import Side, Size
 from zoedepth_ros.benchmark.timing import spread
 from zoedepth_ros.model.presets import preset
-from zoedepth_ros.ros.environment import allocator_environment
+from zoedepth_ros.ros.environment import native_environment
 
 DEFAULT_MODEL = 'ZoeD_M12_NK'
 _ROUNDS, _ROUNDS_IN_SHORT = 7, 2
@@ -88,8 +88,8 @@ def measure(settings: Settings, start: StartWorker = Worker) -> Section:
 
 
 def _node_environment() -> dict[str, str]:
-    """Return what the node's launch file adds for the allocator."""
-    return allocator_environment(os.environ)
+    """Return what the node's launch file adds for allocator and threads."""
+    return native_environment(os.environ)
 
 
 def _prepare(

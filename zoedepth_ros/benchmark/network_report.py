@@ -220,8 +220,9 @@ def _words(figures: NetworkFigures) -> tuple[str, ...]:
     if 'transformers' in longer:
         words.append(
             f'transformers as it comes (float32, SDPA attention) takes '
-            f'{longer["transformers"]:.2f} times as long, with the allocator settings that the '
-            'node starts with on both sides.'
+            f'{longer["transformers"]:.2f} times as long, both sides with the settings of '
+            'allocator and threads that the node starts with; rows "in its own environment" are '
+            'without.'
         )
     if 'official' in longer:
         words.append(

@@ -13,7 +13,7 @@ from typing import Any
 from zoedepth_ros.benchmark.sides import Side, Size
 from zoedepth_ros.benchmark.worker import request
 
-_STEERING = ('MALLOC_', 'LD_PRELOAD')
+_STEERING = ('MALLOC_', 'LD_PRELOAD', 'GOMP_SPINCOUNT')
 
 
 class SideError(ValueError):
@@ -24,8 +24,8 @@ class Worker:
     """One process with one side in it; leave the block and it is gone."""
 
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
-        """environment: to be added to this process' own; None takes the allocator's variables off
-        it, so that what runs is what a program has that knows nothing of them."""
+        """environment: to be added to this process' own; None takes what steers
+        allocator and threads off it: so does a program run that knows nothing of them."""
         environ = dict(os.environ)
         if environment is None:
             environ = {k: v for k, v in environ.items() if not k.startswith(_STEERING)}

@@ -139,6 +139,6 @@ def _facts_text(facts: Facts, date: str) -> str:
             f'gpu       {", ".join(facts.gpus) or "none"}',
             f'system    {facts.system}, Python {facts.python}',
             f'versions  {versions}',
-            f'started   with {environment or "no variable that steers allocator or threads"}',
+            f'variables {environment or "none that steers allocator or threads"}',
         ]
     )

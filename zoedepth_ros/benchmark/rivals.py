@@ -24,7 +24,7 @@ class Rival:
     """Key of how many times longer than ours it takes."""
 
     own_environment: bool = False
-    """Whether it runs without the allocator's settings that the node starts with."""
+    """Whether it runs without the allocator's and threads' settings of the node."""
 
     from_camera: bool = False
     """Whether both sides begin with a picture of a camera's size instead of the network's."""
@@ -63,7 +63,7 @@ def rivals(ours: Side, half: str, *, short: bool, on_gpu: bool) -> list[Rival]:
         ),
         Rival(
             'transformers_own_environment',
-            'transformers, fp32, SDPA, without our allocator settings',
+            'transformers, fp32, SDPA, in its own environment',
             theirs,
             'speedup_over_transformers_own_environment',
             own_environment=True,
@@ -76,7 +76,7 @@ def rivals(ours: Side, half: str, *, short: bool, on_gpu: bool) -> list[Rival]:
         ),
         Rival(
             'transformers_eager_own_environment',
-            'transformers, fp32, eager, without our allocator settings',
+            'transformers, fp32, eager, in its own environment',
             replace(theirs, attention='eager'),
             'speedup_over_transformers_eager_own_environment',
             own_environment=True,

@@ -18,7 +18,7 @@ from zoedepth_ros.benchmark.sides import Side, Size
 from zoedepth_ros.benchmark.timing import Spread, spread
 from zoedepth_ros.model.config import ModelConfig
 from zoedepth_ros.model.presets import preset
-from zoedepth_ros.ros.environment import allocator_environment
+from zoedepth_ros.ros.environment import native_environment
 
 DEFAULT_MODEL = 'ZoeD_S_NK'
 SIZES: tuple[Size, ...] = ((256, 320), (384, 512), (512, 640), (640, 832), (768, 1024))
@@ -87,7 +87,7 @@ def measure(settings: Settings, start: StartWorker = Worker) -> Section:
 
 
 def _environment() -> dict[str, str]:
-    return allocator_environment(os.environ)
+    return native_environment(os.environ)
 
 
 def _point(

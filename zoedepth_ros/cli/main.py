@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol, cast
 
+from zoedepth_ros.inference.threads import thread_environment
+
 COMMANDS = (
     *('predict', 'models', 'download', 'calibrate', 'evaluate', 'compare', 'train', 'scenes'),
     *('bag', 'view', 'export', 'benchmark'),
@@ -39,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code: 0 done, 1 partly failed, 2 not possible."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     args = _parser(arguments).parse_args(arguments)
+    os.environ.update(thread_environment(os.environ))  # before anything imports torch
     try:
         with _progress_shown():
             code = int(args.run(args))

@@ -15,6 +15,7 @@ from rclpy.executors import ExternalShutdownException
 from rclpy.logging import get_logger
 
 from zoedepth_ros.inference.result import AUTO, BatchPredictor
+from zoedepth_ros.inference.threads import thread_environment
 
 from .depth_node import DepthNode, StartError
 from .errors import describe
@@ -26,6 +27,7 @@ TORCH = 'torch'
 
 def make_predictor(settings: PredictorSettings) -> BatchPredictor:
     """Build the real predictor; torch is imported here, so that `--help` and refusals are fast."""
+    os.environ.update(thread_environment(os.environ))  # for whoever starts without a launch file
     if settings.backend != TORCH:
         return _exported_predictor(settings)
     from zoedepth_ros.build import build_predictor

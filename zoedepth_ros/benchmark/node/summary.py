@@ -28,7 +28,7 @@ WORDS = (
     'It filters nothing; this node leaves out flying pixels and what is out of range.',
     'Latency is the time from before a picture is published to the callback of another process '
     'with the last message made from it, without the network; jitter is its p95 less its p5.',
-    'Shipped: the transport profile and allocator settings of the launch files, for all '
+    'Shipped: the transport profile and environment of the launch files, for all '
     'processes. Plain: ROS 2 as it comes, where a camera of best effort would hardly be heard at '
     'all, so that the naive node asks for reliable pictures.',
     'Pictures are sent to all nodes in turn, one at a time, with all caches cold.',

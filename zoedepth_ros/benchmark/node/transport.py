@@ -9,8 +9,8 @@ from pathlib import Path
 from zoedepth_ros.ros.environment import (
     OLD_PROFILE_VARIABLE,
     PROFILE_VARIABLE,
-    allocator_environment,
     local_profile,
+    native_environment,
     profile_environment,
 )
 
@@ -20,7 +20,7 @@ SHIPPED, PLAIN = 'shipped', 'plain'
 
 
 def shipped(folder: Path, processes: int) -> dict[str, str]:
-    """Give the environment of the launch files: transport profile and allocator.
+    """Give the environment of the launch files: transport profile, allocator and threads.
 
     folder: where a copy of the profile is left whose shared memory is small enough for all of the
     processes.  Raises OSError when there is too little of it.
@@ -35,7 +35,7 @@ def shipped(folder: Path, processes: int) -> dict[str, str]:
     profile = folder / 'fastdds.xml'
     profile.write_text(local_profile(_profile().read_text(), segment_bytes))
     bare = plain()
-    return {**bare, **allocator_environment(bare), **profile_environment(str(profile), bare)}
+    return {**bare, **native_environment(bare), **profile_environment(str(profile), bare)}
 
 
 def plain() -> dict[str, str]:
@@ -44,7 +44,7 @@ def plain() -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name not in ours and not name.startswith('MALLOC_')
+        if name not in ours and not name.startswith(('MALLOC_', 'GOMP_'))
     }
     return {
         **kept,
