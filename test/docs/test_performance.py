@@ -58,3 +58,15 @@ def test_the_figures_on_the_page_are_those_of_the_report():
     assert len(named) >= 5
     for key, written in named.items():
         assert float(written) == pytest.approx(network[key], rel=0.01), key
+
+
+def test_the_node_s_figures_on_the_page_are_those_of_its_report():
+    page = (ROOT / 'docs/performance.md').read_text()
+    section = page.partition('## The node around the network')[2].partition('\n## ')[0]
+    report = json.loads((ROOT / 'docs/benchmarks/node_cpu.json').read_text())['node']
+    both = (('overhead_ms', 'naive_overhead_ms'), ('latency_ms', 'naive_latency_ms'))
+    wanted = [[one[key] for key in keys] for keys in both for one in report['single'].values()]
+    rows = re.findall(r'^\| (?:\d|and)[^|]*\| ([\d.]+) \| ([\d.]+)', section, re.MULTILINE)
+    assert len(rows) == 12
+    for row, figures in zip(rows, wanted, strict=True):
+        assert [float(cell) for cell in row] == pytest.approx(figures, abs=0.006)

@@ -82,8 +82,8 @@ class FrameWorker(Generic[Item]):
         An idle worker gets a lead.  The executor goes on by gathering, in Python, all that it
         waits for; as the worker has to wake up first, that would hold the interpreter for 0.4 ms
         before the worker gets it, and again and again while it works.  A shorter switch interval
-        does not help; rclpy's EventsExecutor would, but is experimental, not in every release,
-        and crashes when topics with QoS events go (ros2/rclpy#1644).
+        does not help.  rclpy's EventsExecutor gathers nothing in Python, but is experimental, not
+        in every release, and crashes when topics with QoS events go (ros2/rclpy#1644).
         """
         has_lead = self._idle.is_set()
         self._idle.clear()
