@@ -97,6 +97,17 @@ def test_other_programs_read_topics_types_and_qos(tmp_path):
         assert theirs.message_count == 6
 
 
+def test_of_pictures_and_their_compressed_copy_the_pictures_are_taken(tmp_path):
+    depth = bags.compressed(bags.picture(0), 10**18, '/range/image/compressedDepth')
+    copies = [bags.compressed(bags.picture(n), 10**18 + n * 10**8) for n in range(3)]
+    source = bags.write_mcap(tmp_path / 'in.mcap', [*bags.drive(3), *copies, depth])
+    assert make_plan(source, tmp_path / 'out.mcap', DepthOptions()).inputs.image == bags.IMAGE
+    other = bags.image(bags.picture(0), 10**18, '/rear/image')
+    source = bags.write_mcap(tmp_path / 'two.mcap', [*bags.drive(3), other])
+    with pytest.raises(RecordingError, match=r'choose one with --image; .*/rear/image'):
+        make_plan(source, tmp_path / 'out.mcap', DepthOptions())
+
+
 def test_compressed_pictures_give_the_same_depth(tmp_path):
     times = [10**18 + n * 10**8 for n in range(2)]
     messages = [bags.compressed(bags.picture(n), time_ns) for n, time_ns in enumerate(times)]

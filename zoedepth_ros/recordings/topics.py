@@ -17,6 +17,7 @@ from zoedepth_ros.recordings.errors import RecordingError
 from zoedepth_ros.recordings.qos import Profile, profiles_text
 
 _COMPRESSED = '/compressed'
+_COMPRESSED_DEPTH = '/compressedDepth'
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +141,17 @@ def _reliable(qos: str) -> str:
 
 def _only(pictures: list[str], survey: Survey) -> str:
     used = [topic for topic in pictures if survey.counts.get(topic)]
+    used = [topic for topic in used if not _repeats(topic, used)]
     if len(used) == 1:
         return used[0]
     if not used:
         raise RecordingError(f'the recording holds no pictures; {_listed(pictures, survey)}')
     raise RecordingError(f'choose one with --image; {_listed(used, survey)}')
+
+
+def _repeats(topic: str, others: list[str]) -> bool:
+    """Tell whether image_transport made a topic of another one that is there, or of depth."""
+    return (_base(topic) != topic and _base(topic) in others) or topic.endswith(_COMPRESSED_DEPTH)
 
 
 def _listed(pictures: list[str], survey: Survey) -> str:
