@@ -3,6 +3,7 @@
 Drawn from files in docs/benchmarks, so that a picture shows what was measured.
 
     python scripts/docs_performance.py --profile cpu   # write profile_cpu.json and draw it
+    python scripts/docs_performance.py --profile node  # the node around the network; needs py-spy
     python scripts/docs_performance.py                 # draw from the files that are there
     python scripts/docs_performance.py --check         # exit code 1 when a picture is another
 """
@@ -14,6 +15,7 @@ import datetime
 import json
 import math
 import os
+import shlex
 import sys
 import tempfile
 from collections import defaultdict
@@ -35,19 +37,24 @@ KINDS: Mapping[str, tuple[str, ...]] = {
 }
 """Kind of work -> parts of the names of its operators; the first kind that matches has it."""
 REST = 'everything else'
-COLORS = ('#2f6f9f', '#e08e45', '#5b9f68', '#8f6fae', '#c95f5f', '#b59b3c', '#9aa5b1')
+GREY = '#9aa5b1'  # of what is left over, the last kind
+COLORS = ('#2f6f9f', '#e08e45', '#5b9f68', '#8f6fae', '#c95f5f', '#b59b3c', '#4f9da6', '#a3673f',
+          '#7fa650')  # fmt: skip
 WIDTH, LEFT, ROW, FONT = 860, 190, 34, 13  # [px]
+NARROW = 40  # parts narrower than this show no figure [px]
+NODE = 'node'
 FRAMES = 3
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else '')
-    parser.add_argument('--profile', metavar='DEVICE', help='measure on cpu, cuda or cuda:N')
+    what = 'measure the network on cpu, cuda or cuda:N, or the node around it'
+    parser.add_argument('--profile', metavar='cpu|cuda|node', help=what)
     parser.add_argument('--model', default='ZoeD_M12_NK', help='%(default)s')
     parser.add_argument('--check', action='store_true', help='compare, write nothing')
     args = parser.parse_args(arguments)
     if args.profile:
-        found = profile(args.model, args.profile)
+        found = profile_node() if args.profile == NODE else profile(args.model, args.profile)
         path = FILES / f'profile_{args.profile.partition(":")[0]}.json'
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(found, indent=2) + '\n')
@@ -75,7 +82,7 @@ def pictures() -> dict[Path, str]:
 
 def profile(model: str, device: str) -> dict[str, Any]:
     """Return milliseconds of a picture by kind of work: ours as the node runs it, and theirs."""
-    from zoedepth_ros.benchmark.facts import find_facts
+    _start_again_as_the_node_runs()
     from zoedepth_ros.benchmark.our_side import Ours
     from zoedepth_ros.benchmark.sides import Side
     from zoedepth_ros.benchmark.transformers_side import Transformers
@@ -92,16 +99,41 @@ def profile(model: str, device: str) -> dict[str, Any]:
         del ours
         theirs = Transformers(Side('transformers', model, str(file), device))
         rows['transformers, fp32, SDPA'] = by_kind(theirs, config.image_size)
+    return {**measured_on(device), 'title': f'{model}: a picture', 'model': model, 'ms': rows}
+
+
+def profile_node() -> dict[str, Any]:
+    """Return milliseconds of a picture by kind of work in the node around the network."""
+    import node_profile
+
+    found = node_profile.profile_node()
+    title = 'The node around the network, CPU time a picture'
+    return {**measured_on('cpu'), 'title': title, **found}
+
+
+def measured_on(device: str) -> dict[str, Any]:
+    """Say when, where and with what."""
+    from zoedepth_ros.benchmark.facts import find_facts
+
     facts = find_facts()
     return {
-        'model': model,
-        'device': device if device == 'cpu' else facts.gpus[0],
+        'command': shlex.join(['python', 'scripts/docs_performance.py', *sys.argv[1:]]),
         'date': datetime.date.today().isoformat(),
+        'device': device if device == 'cpu' else facts.gpus[0],
         'cpu': f'{facts.cores} cores of {facts.cpu}',
         'threads': os.environ.get('OMP_NUM_THREADS', str(facts.cores)),
         'versions': dict(facts.versions),
-        'ms': rows,
+        'environment': dict(facts.environment),
     }
+
+
+def _start_again_as_the_node_runs() -> None:
+    """Begin anew with the allocator and threads of the launch file, read when a process starts."""
+    from zoedepth_ros.ros.environment import native_environment
+
+    missing = native_environment(os.environ)
+    if missing:
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **missing})
 
 
 def by_kind(side: Any, size: tuple[int, int]) -> dict[str, float]:
@@ -141,19 +173,31 @@ def draw_profile(found: Mapping[str, Any]) -> str:
     for name, parts in rows.items():
         lines.append(text(LEFT - 10, y + 22, name, 'end'))
         x = float(LEFT)
-        for color, ms in zip(COLORS, parts.values(), strict=True):
-            lines.append(box(x, y, scale * ms, ROW, color))
-            if scale * ms > 40:
-                lines.append(text(x + scale * ms / 2, y + 22, f'{ms:.0f}', 'middle', '#ffffff'))
+        for index, (kind, ms) in enumerate(parts.items()):
+            lines.append(box(x, y, scale * ms, ROW, color_of(kind, index)))
+            if scale * ms > NARROW:
+                words = number(ms, longest)
+                lines.append(text(x + scale * ms / 2, y + 22, words, 'middle', '#ffffff'))
             x += scale * ms
-        lines.append(text(x + 8, y + 22, f'{sum(parts.values()):.0f} ms'))
+        lines.append(text(x + 8, y + 22, f'{number(sum(parts.values()), longest)} ms'))
         y += ROW + 14
     kinds = list(next(iter(rows.values())))
     for index, kind in enumerate(kinds):
         x, row = LEFT + 210 * (index % 3), y + 6 + 22 * (index // 3)
-        lines += [box(x, row, 14, 14, COLORS[index]), text(x + 20, row + 12, kind)]
-    title = f'{found["model"]}: a picture on {place(found)}, {found["date"]} (profiler on)'
+        lines += [box(x, row, 14, 14, color_of(kind, index)), text(x + 20, row + 12, kind)]
+    how = 'sampled' if 'samples' in found else 'profiler on'
+    title = f'{found["title"]} on {place(found)}, {found["date"]} ({how})'
     return svg(title, lines, y + 22 * math.ceil(len(kinds) / 3) + 16)
+
+
+def color_of(kind: str, index: int) -> str:
+    """Give the colour of a kind of work."""
+    return GREY if kind == REST else COLORS[index]
+
+
+def number(ms: float, longest_ms: float) -> str:
+    """Write milliseconds with a digit behind the point where all of them are few."""
+    return f'{ms:.0f}' if longest_ms > 100.0 else f'{ms:.1f}'
 
 
 def place(found: Mapping[str, Any]) -> str:

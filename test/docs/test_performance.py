@@ -1,17 +1,28 @@
 """The pictures of docs/performance.md show what the files beside them say."""
 
 import importlib.util
+import inspect
 import json
 import re
 
 import pytest
 from docs_pages import ROOT
 
-spec = importlib.util.spec_from_file_location(
-    'docs_performance', ROOT / 'scripts/docs_performance.py'
+
+def script(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / 'scripts' / f'{name}.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+docs_performance, node_profile = script('docs_performance'), script('node_profile')
+
+EXECUTOR = 'main (zoedepth_ros/ros/main.py:88);Executor.spin_once (rclpy/executors.py:941)'
+WORK = 'FrameWorker._run (zoedepth_ros/ros/frame_worker.py:106)'
+SEND = (
+    'Publishers.send (zoedepth_ros/ros/publishers.py:61);Publisher.publish (rclpy/publisher.py:72)'
 )
-docs_performance = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(docs_performance)
 
 
 def test_the_pictures_are_drawn_from_the_files():
@@ -35,6 +46,92 @@ def test_the_pictures_are_drawn_from_the_files():
 )
 def test_operators_are_told_apart(operator, kind):
     assert docs_performance.kind_of(operator) == kind
+
+
+@pytest.mark.parametrize(
+    ('stack', 'kind'),
+    [
+        (
+            f'{EXECUTOR};Executor._take_subscription (rclpy/executors.py:481);'
+            'Image.data (sensor_msgs/msg/_image.py:250)',
+            'taking messages',
+        ),
+        (
+            f'{EXECUTOR};Executor._take_subscription.<locals>._execute (rclpy/executors.py:491);'
+            'CameraStream._on_picture (zoedepth_ros/ros/camera_stream.py:147)',
+            'executor, callbacks',
+        ),
+        (f'{EXECUTOR};EventHandler.add_to_wait_set (rclpy/event_handler.py:177)',
+         'executor, callbacks'),
+        (f'{EXECUTOR};StatusReporter.report (zoedepth_ros/ros/status_reporter.py:50);'
+         'Publisher.publish (rclpy/publisher.py:72)', 'diagnostics'),
+        (f'{WORK};FrameProcessor._prepare (zoedepth_ros/ros/processor.py:156);'
+         'decoded (zoedepth_ros/ros/frame.py:50)', 'decoding'),
+        (f'{WORK};depth_for_points (zoedepth_ros/ros/postprocess.py:68);'
+         'flying_pixels (zoedepth_ros/geometry/filters.py:58)', 'filters'),
+        (f'{WORK};Outputs._cloud (zoedepth_ros/ros/outputs.py:259);'
+         'PointPacker.pack (zoedepth_ros/geometry/points.py:91)', 'packing'),
+        (f'{WORK};publish depth/points (node_profile.py:212);{SEND}', 'publishing depth/points'),
+        (f'{WORK};publish depth/image (node_profile.py:212);{SEND}', 'publishing depth/image'),
+        (f'{WORK};publish depth/camera_info (node_profile.py:212);{SEND}', 'publishing the rest'),
+        (f'{WORK};publish domain (node_profile.py:212);{SEND}', 'publishing the rest'),
+        (f'{WORK};HeadPolicy.update (zoedepth_ros/inference/head_policy.py:70)',
+         'everything else'),
+        (f'{WORK};write (zoedepth_ros/benchmark/node/log.py:45)', ''),
+        (f'{WORK};Mailbox.take (zoedepth_ros/ros/frame_worker.py:40);'
+         'Condition.wait (threading.py:327)', None),
+    ],
+)  # fmt: skip
+def test_stacks_of_the_node_are_told_apart(stack, kind):
+    assert node_profile.kind_of(stack) == kind
+
+
+def test_samples_share_out_what_the_kernel_counted_for_their_thread():
+    stacks = (
+        f'thread (70): MainThread;{EXECUTOR};_take_subscription (rclpy/executors.py:481) 3\n'
+        f'thread (70): MainThread;{EXECUTOR};Executor._wait (rclpy/executors.py:796) 1\n'
+        f'thread (70): MainThread;{EXECUTOR};Condition.wait (threading.py:331) 50\n'
+        f'thread (0x48): inference;{WORK};{SEND} 2\n'
+        f'thread (0x48): inference;{WORK};write (zoedepth_ros/benchmark/node/log.py:45) 2\n'
+        'a torn stack 7\n'
+    )
+    samples, tids = node_profile.sorted_samples(stacks)
+    assert tids == {'MainThread': 70, 'inference': 72}
+    rows = node_profile.in_ms(samples, tids, {70: 4.0, 72: 2.0, 99: 0.5}, pictures=1000)
+    found = {row: {kind: ms for kind, ms in kinds.items() if ms} for row, kinds in rows.items()}
+    assert found == {
+        'inference thread': {'publishing the rest': 1.0},
+        'executor thread': {'taking messages': 3.0, 'executor, callbacks': 1.0},
+        'threads without Python': {'everything else': 0.5},
+    }
+
+
+def test_a_topic_s_publishing_has_the_topic_in_its_stack():
+    names = []
+
+    def send(publishers, topic, msg):
+        names.append(inspect.stack()[1].function)
+
+    node_profile._frame(send, 'depth/points')('publishers', 'message')
+    assert names == ['publish depth/points']
+
+
+def test_without_py_spy_the_profile_says_how_to_get_it(monkeypatch):
+    monkeypatch.setattr(node_profile.shutil, 'which', lambda *args, **kwargs: None)
+    with pytest.raises(SystemExit, match='pip install py-spy'):
+        node_profile.profile_node()
+
+
+def test_profiles_that_are_kept_name_hardware_command_and_date():
+    profiles = sorted((ROOT / 'docs/benchmarks').glob('profile_*.json'))
+    assert profiles
+    for path in profiles:
+        found = json.loads(path.read_text())
+        what = path.stem.removeprefix('profile_')
+        assert found['command'] == f'python scripts/docs_performance.py --profile {what}'
+        assert re.fullmatch(r'20\d\d-\d\d-\d\d', found['date']), path.name
+        assert 'cores of' in found['cpu'], path.name
+        assert found['versions']['torch'], path.name
 
 
 def test_reports_that_are_kept_name_hardware_command_and_date():

@@ -18,8 +18,13 @@ from zoedepth_ros.benchmark.node.task import Kind
 class Child:
     """Own the process and collect its lines."""
 
-    def __init__(self, kind: Kind, folder: Path, sizes: Sequence[Size]) -> None:
-        """Start it in this process's environment; folder: where the scenes of these sizes lie."""
+    def __init__(
+        self, kind: Kind, folder: Path, sizes: Sequence[Size], program: Sequence[str] = ()
+    ) -> None:
+        """Start it in this process's environment; folder: where the scenes of these sizes lie.
+
+        program: what Python runs instead of the kind's own module.
+        """
         self.kind = kind
         self.frames: dict[int, log.Frame] = {}
         """Stamp [ns] -> what the node told about that picture."""
@@ -27,11 +32,16 @@ class Child:
         ros_args = ['--ros-args', '--log-level', 'error', '-r', f'__ns:=/{kind.name}']
         for name, value in kind.parameters.items():
             ros_args += ['-p', f'{name}:={json.dumps(value)}']
-        module = f'zoedepth_ros.benchmark.node.{kind.side}'
-        command = [sys.executable, '-m', module, str(folder), json.dumps(list(sizes)), *ros_args]
+        ran = program or ('-m', f'zoedepth_ros.benchmark.node.{kind.side}')
+        command = [sys.executable, *ran, str(folder), json.dumps(list(sizes)), *ros_args]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        """Number of the process."""
+        return self._process.pid
 
     @property
     def is_running(self) -> bool:

@@ -1,0 +1,226 @@
+"""Sample the node around a stand-in for the network, and sort the samples by kind of work.
+
+The part of scripts/docs_performance.py that needs py-spy, which looks into the node from outside.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zoedepth_ros.ros.publishers import Publishers
+
+SIZE = (480, 640)  # height, width [px]
+CAMERA_HZ, SAMPLES_HZ = 30.0, 250
+SETTLE_S, ALONE_S, SAMPLED_S = 2.0, 20.0, 60.0
+LIMIT_S = 150.0
+DRIVE, NODE = 'drive', 'node'  # what this file is started as
+NO_PY_SPY = 'py-spy is missing, which this profile is made with: pip install py-spy'
+
+LEFT_OUT: tuple[str, ...] = ('/benchmark/node/log.py', '/benchmark/node/scene.py')
+"""The benchmark's own: what it writes down, and the stand-in."""
+WAITS: tuple[str, ...] = ('(threading.py', 'watch (zoedepth_ros/ros/main.py')
+"""Where a thread that has just run waits; of a stack the innermost frame counts."""
+
+KINDS: Mapping[str, tuple[str, ...]] = {
+    'filters': ('/postprocess.py', '/geometry/filters.py', '/geometry/sky.py'),
+    'packing': ('/messages.py', '/geometry/points.py', '_cloud (', '_depth ('),
+    'publishing depth/image': ('publish depth/image (',),
+    'publishing depth/points': ('publish depth/points (',),
+    'diagnostics': ('/status_reporter.py', '/heartbeat.py'),
+    'publishing the rest': ('publish (', 'publish domain (', 'publish depth/'),
+    'decoding': ('decoded (', '/ros/conversions.py'),
+    'taking messages': ('_take_subscription (',),
+    'executor, callbacks': ('rclpy/', 'take (zoedepth_ros/ros/frame_worker.py'),
+}
+"""Kind of work -> parts of a stack; the first kind that matches has it."""
+REST = 'everything else'
+ROWS = {'inference thread': 'inference', 'executor thread': 'MainThread'}
+"""Row of the picture -> the thread's name."""
+OTHERS = 'threads without Python'
+
+
+def main() -> None:
+    """Run as `… drive FOLDER PY_SPY` or `… node FOLDER SIZES --ros-args …`."""
+    if sys.argv[1] == DRIVE:
+        _drive(Path(sys.argv[2]), sys.argv[3])
+    elif sys.argv[1] == NODE:
+        del sys.argv[1]
+        _be_the_node()
+
+
+def profile_node() -> dict[str, Any]:
+    """Return milliseconds of a picture by thread and kind of work, and what they come from."""
+    from zoedepth_ros.benchmark.node import scene, transport
+
+    places = (os.environ.get('PATH', ''), str(Path(sys.executable).parent))
+    py_spy = shutil.which('py-spy', path=os.pathsep.join(places))
+    if py_spy is None:
+        raise SystemExit(NO_PY_SPY)
+    with tempfile.TemporaryDirectory(prefix='zoedepth_profile_') as name:
+        folder = Path(name)
+        scene.draw(folder, SIZE)
+        command = [sys.executable, __file__, DRIVE, str(folder), py_spy]
+        subprocess.run(command, env=transport.shipped(folder, 2), timeout=LIMIT_S, check=True)
+        stacks = (folder / 'stacks').read_text()
+        found = json.loads((folder / 'found.json').read_text())
+    samples, tids = sorted_samples(stacks)
+    cpu_s = {int(tid): took_s for tid, took_s in found['cpu_s'].items()}
+    return {
+        'picture': f'{SIZE[1]} x {SIZE[0]} at {CAMERA_HZ:g} Hz, depth and a full coloured cloud',
+        'sampler': subprocess.check_output([py_spy, '--version'], text=True).strip(),
+        'samples_hz': SAMPLES_HZ,
+        'samples': {row: sum(samples.get(thread, {}).values()) for row, thread in ROWS.items()},
+        'pictures': found['pictures'],
+        'arrived': found['arrived'],
+        'cpu_ms_alone': found['cpu_ms_alone'],
+        'cpu_ms_sampled': 1e3 * sum(cpu_s.values()) / found['pictures'],
+        'ms': in_ms(samples, tids, cpu_s, found['pictures']),
+    }
+
+
+def sorted_samples(stacks: str) -> tuple[dict[str, dict[str, int]], dict[str, int]]:
+    """Count the samples of every thread by kind of work, and give the threads' numbers.
+
+    stacks: a line each, `thread (NUMBER): NAME;outermost frame;…;innermost frame COUNT`.
+    """
+    samples: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    tids: dict[str, int] = {}
+    for line in stacks.splitlines():
+        stack, _, count = line.rpartition(' ')
+        head, _, frames = stack.partition(';')
+        thread = re.fullmatch(r'thread \((\w+)\): (.+)', head)
+        kind = kind_of(frames)
+        if thread and kind is not None:
+            tids[thread[2]] = int(thread[1], 0)
+            samples[thread[2]][kind] += int(count)
+    return {name: dict(counts) for name, counts in samples.items()}, tids
+
+
+def kind_of(stack: str) -> str | None:
+    """Tell the kind of work from a stack; None for waiting, '' for the benchmark's own."""
+    if any(part in stack.rpartition(';')[2] for part in WAITS):
+        return None
+    if any(part in stack for part in LEFT_OUT):
+        return ''
+    found = (kind for kind, parts in KINDS.items() if any(part in stack for part in parts))
+    return next(found, REST)
+
+
+def in_ms(
+    samples: Mapping[str, Mapping[str, int]],
+    tids: Mapping[str, int],
+    cpu_s: Mapping[int, float],
+    pictures: int,
+) -> dict[str, dict[str, float]]:
+    """Share out what the kernel counted for each thread, [s] by number, as its samples lie."""
+    rows = {}
+    for row, thread in ROWS.items():
+        counts = samples[thread]
+        ms = 1e3 * cpu_s[tids[thread]] / pictures / sum(counts.values())
+        rows[row] = {kind: ms * counts.get(kind, 0) for kind in (*KINDS, REST)}
+    others_s = sum(cpu_s.values()) - sum(cpu_s[tids[thread]] for thread in ROWS.values())
+    rows[OTHERS] = {**dict.fromkeys(KINDS, 0.0), REST: 1e3 * others_s / pictures}
+    return rows
+
+
+def _drive(folder: Path, py_spy: str) -> None:
+    """Be camera and listener; leaves `stacks` and `found.json` in the folder."""
+    import rclpy
+    from rclpy.executors import SingleThreadedExecutor
+
+    from zoedepth_ros.benchmark.node import scene
+    from zoedepth_ros.benchmark.node.child import Child
+    from zoedepth_ros.benchmark.node.driver import steadily
+    from zoedepth_ros.benchmark.node.stream import Stream
+    from zoedepth_ros.benchmark.node.task import OURS, Kind
+
+    rclpy.init(args=[])
+    node, executor = rclpy.create_node('camera'), SingleThreadedExecutor()
+    executor.add_node(node)
+    child = Child(Kind(OURS, 1), folder, [SIZE], program=(__file__, NODE))
+    try:
+        stream = Stream(node, child)
+        threading.Thread(target=executor.spin, daemon=True).start()
+        stream.show(scene.read(folder, SIZE)[0])
+        while not stream.is_heard():
+            if not child.is_running:
+                raise SystemExit('the node has ended')
+        steadily(stream, CAMERA_HZ, SETTLE_S)
+        alone = steadily(stream, CAMERA_HZ, ALONE_S)
+        sampler = subprocess.Popen(_sampling(py_spy, child.pid, folder / 'stacks'))
+        before_s = _cpu_s(child.pid)
+        sampled = steadily(stream, CAMERA_HZ, SAMPLED_S)
+        after_s = _cpu_s(child.pid)
+        sampler.wait(10.0)
+    finally:
+        child.stop()
+    found = {
+        'pictures': sampled['sent'],
+        'arrived': sampled['arrived'],
+        'cpu_ms_alone': alone['cpu_ms'],
+        'cpu_s': {tid: took_s - before_s.get(tid, 0.0) for tid, took_s in after_s.items()},
+    }
+    (folder / 'found.json').write_text(json.dumps(found))
+    os._exit(0)  # the spinning thread is still inside
+
+
+def _sampling(py_spy: str, pid: int, path: Path) -> list[str]:
+    """Give the command that samples a process.
+
+    Without stopping it: stopped, a node takes twice the time for a picture, and with --native,
+    which stops it for 7 ms, it loses pictures.  A few stacks in a thousand are torn.
+    """
+    command = [py_spy, 'record', '--pid', str(pid), '--nonblocking', '--threads']
+    command += ['--rate', str(SAMPLES_HZ), '--duration', f'{SAMPLED_S:.0f}']
+    return [*command, '--format', 'raw', '--output', str(path)]
+
+
+def _cpu_s(pid: int) -> dict[int, float]:
+    """Give what each thread of a process has used so far of a core [s], by its number."""
+    tick_s, found = 1.0 / os.sysconf('SC_CLK_TCK'), {}
+    for task in Path(f'/proc/{pid}/task').iterdir():
+        fields = (task / 'stat').read_text().rpartition(')')[2].split()
+        found[int(task.name)] = tick_s * (int(fields[11]) + int(fields[12]))  # user, system
+    return found
+
+
+def _be_the_node() -> None:
+    """Run the benchmark's node, whose publishing has a frame of each topic's name in its stack."""
+    from zoedepth_ros.benchmark.node import ours
+    from zoedepth_ros.ros.publishers import TOPICS, Publishers
+
+    frames = {topic: _frame(Publishers.send, topic) for topic in TOPICS}
+
+    def send(self: Publishers, topic: str, msg: Any) -> None:
+        frames[topic](self, msg)
+
+    Publishers.send = send  # type: ignore[method-assign]
+    ours.main()
+
+
+def _frame(send: Callable[..., None], topic: str) -> Callable[..., None]:
+    """Give a function whose name in a stack is `publish TOPIC`."""
+
+    def publish(self: Publishers, msg: Any) -> None:
+        send(self, topic, msg)
+
+    names = {'co_name': f'publish {topic}', 'co_qualname': f'publish {topic}'}
+    there = {name: value for name, value in names.items() if hasattr(publish.__code__, name)}
+    publish.__code__ = publish.__code__.replace(**there)
+    return publish
+
+
+if __name__ == '__main__':
+    main()
