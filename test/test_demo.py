@@ -42,6 +42,8 @@ def start(*arguments):
         text=True,
         env={**os.environ, 'OMP_NUM_THREADS': '1'},
         start_new_session=True,
+        # A shell that runs the tests in its background has them ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
