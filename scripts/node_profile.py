@@ -82,9 +82,7 @@ def profile_node() -> dict[str, Any]:
         'sampler': subprocess.check_output([py_spy, '--version'], text=True).strip(),
         'samples_hz': SAMPLES_HZ,
         'samples': {row: sum(samples.get(thread, {}).values()) for row, thread in ROWS.items()},
-        'pictures': found['pictures'],
-        'arrived': found['arrived'],
-        'cpu_ms_alone': found['cpu_ms_alone'],
+        **{key: found[key] for key in ('samples_torn', 'pictures', 'arrived', 'cpu_ms_alone')},
         'cpu_ms_sampled': 1e3 * sum(cpu_s.values()) / found['pictures'],
         'ms': in_ms(samples, tids, cpu_s, found['pictures']),
     }
@@ -159,14 +157,17 @@ def _drive(folder: Path, py_spy: str) -> None:
                 raise SystemExit('the node has ended')
         steadily(stream, CAMERA_HZ, SETTLE_S)
         alone = steadily(stream, CAMERA_HZ, ALONE_S)
-        sampler = subprocess.Popen(_sampling(py_spy, child.pid, folder / 'stacks'))
+        command = _sampling(py_spy, child.pid, folder / 'stacks')
+        sampler = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         before_s = _cpu_s(child.pid)
         sampled = steadily(stream, CAMERA_HZ, SAMPLED_S)
         after_s = _cpu_s(child.pid)
-        sampler.wait(10.0)
+        told, _ = sampler.communicate(timeout=10.0)
     finally:
         child.stop()
+    torn = re.search(r'Errors: (\d+)', told)
     found = {
+        'samples_torn': int(torn[1]) if torn else None,
         'pictures': sampled['sent'],
         'arrived': sampled['arrived'],
         'cpu_ms_alone': alone['cpu_ms'],
@@ -180,7 +181,7 @@ def _sampling(py_spy: str, pid: int, path: Path) -> list[str]:
     """Give the command that samples a process.
 
     Without stopping it: stopped, a node takes twice the time for a picture, and with --native,
-    which stops it for 7 ms, it loses pictures.  A few stacks in a thousand are torn.
+    which stops it for 7 ms, it loses pictures.  Stacks that change meanwhile are thrown away.
     """
     command = [py_spy, 'record', '--pid', str(pid), '--nonblocking', '--threads']
     command += ['--rate', str(SAMPLES_HZ), '--duration', f'{SAMPLED_S:.0f}']
