@@ -218,7 +218,9 @@ def _frame(send: Callable[..., None], topic: str) -> Callable[..., None]:
         send(self, topic, msg)
 
     names = {'co_name': f'publish {topic}', 'co_qualname': f'publish {topic}'}
-    there = {name: value for name, value in names.items() if hasattr(publish.__code__, name)}
+    there: dict[str, Any] = {
+        name: value for name, value in names.items() if hasattr(publish.__code__, name)
+    }
     publish.__code__ = publish.__code__.replace(**there)
     return publish
 
