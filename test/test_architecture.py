@@ -69,6 +69,7 @@ ONLY = {
     frozenset({'rerun'}): ('viewing',),
     frozenset({'onnx', 'onnx_ir', 'onnxscript'}): ('export',),
     frozenset({'onnxruntime'}): ('export', 'inference.onnx_runtime'),
+    frozenset({'openvino'}): ('benchmark.openvino_session',),
     frozenset({'tensorrt'}): ('export.tensorrt', 'inference.tensorrt_runtime'),
 }  # fmt: skip
 # Modules that another room may use all the same: those of ROS that need no ROS serve recordings.

@@ -48,6 +48,19 @@ def test_all_is_every_part_of_five_minutes_in_short(asked):
     assert all(settings.short for settings in asked.values())
 
 
+def test_other_runtimes_are_asked_for_beside_the_network_only(asked, capsys):
+    assert main(['benchmark', 'network']) == 0
+    assert asked['network'].runtimes == ''
+    assert main(['benchmark', 'network', '--runtimes']) == 0
+    assert asked['network'].runtimes == 'too'
+    assert main(['benchmark', 'network', '--runtimes', 'only']) == 0
+    assert asked['network'].runtimes == 'only'
+    for part in ('size', 'all'):
+        assert main(['benchmark', part, '--runtimes']) == 2
+        assert f'--runtimes is of the part network, not of {part}' in capsys.readouterr().err
+    assert list(asked) == ['network']
+
+
 def test_a_part_whose_library_is_missing_does_not_end_the_others(monkeypatch, capsys):
     def measure(part, settings):
         if part == 'node':

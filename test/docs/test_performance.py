@@ -148,6 +148,33 @@ def test_reports_that_are_kept_name_hardware_command_and_date():
         assert '/' not in report['command'].removeprefix(command), path.name
 
 
+def test_the_table_of_other_runtimes_is_that_of_its_reports():
+    page = (ROOT / 'docs/performance.md').read_text()
+    section = page.partition('## Other runtimes')[2].partition('\n## ')[0]
+    rows = [
+        [cell.strip(' *') for cell in line.strip('|').split('|')]
+        for line in section.splitlines()
+        if line.startswith('|') and '[ms]' not in line and '---' not in line
+    ]
+    assert len(rows) == 5
+    for file, place in (('runtimes_cpu', 1), ('runtimes_small_cpu', 4)):
+        found = json.loads((ROOT / f'docs/benchmarks/{file}.json').read_text())['network']
+        titles = {x['title']: x for x in found['variants'].values()}
+        assert float(rows[0][place]) == pytest.approx(found['latency_ms_median'], rel=0.01)
+        assert float(rows[0][place + 2]) == pytest.approx(found['mean_relative_deviation'], 0.05)
+        for row in rows[1:]:
+            side = titles[row[0].partition(' (')[0]]
+            written = [float(cell) for cell in row[place : place + 3]]
+            assert written == pytest.approx(
+                [
+                    side['latency_ms']['median_ms'],
+                    side['times_longer_than_ours'],
+                    side['mean_relative_deviation'],
+                ],
+                rel=0.05,
+            )
+
+
 def test_the_figures_on_the_page_are_those_of_the_report():
     page = (ROOT / 'docs/performance.md').read_text()
     network = json.loads((ROOT / 'docs/benchmarks/network_cpu.json').read_text())['network']

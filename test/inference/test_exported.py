@@ -1,6 +1,7 @@
 """An exported file gives the depth of the network it came from, and refuses what it cannot do."""
 
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -192,6 +193,37 @@ def test_onnx_runtime_gives_the_depth_of_torch(onnx_file):
         )
         assert found.head == expected.head
         assert found.router_probabilities == pytest.approx(expected.router_probabilities, abs=1e-3)
+
+
+def test_idle_threads_of_onnx_runtime_do_not_turn_round(onnx_file, monkeypatch):
+    import onnxruntime
+
+    from zoedepth_ros.inference.onnx_runtime import open_session
+
+    seen = []
+    real = onnxruntime.InferenceSession
+
+    def noted(path, options, providers):
+        seen.append(options)
+        return real(path, options, providers=providers)
+
+    monkeypatch.setattr(onnxruntime, 'InferenceSession', noted)
+    open_exported(onnx_file, 'onnxruntime', device='cpu')
+    open_session(Path(onnx_file), 'cpu', 3)
+    spinning = 'session.intra_op.allow_spinning'  # as its documentation of session options has it
+    assert [options.get_session_config_entry(spinning) for options in seen] == ['0', '0']
+    assert [options.intra_op_num_threads for options in seen] == [0, 3]
+
+
+def test_a_cuda_that_does_not_start_is_an_error_and_not_the_processor(onnx_file, monkeypatch):
+    import onnxruntime
+
+    names = ['CUDAExecutionProvider', 'CPUExecutionProvider']
+    fallen_back = SimpleNamespace(get_providers=lambda: names[1:])
+    monkeypatch.setattr(onnxruntime, 'get_available_providers', lambda: names)
+    monkeypatch.setattr(onnxruntime, 'InferenceSession', lambda *_, **__: fallen_back)
+    with pytest.raises(ValueError, match="device 'cuda': CUDA does not start"):
+        open_exported(onnx_file, 'onnxruntime', device='cuda')
 
 
 def test_onnx_runtime_refuses_what_it_cannot_open(onnx_file, tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from zoedepth_ros.benchmark.process import SideError
@@ -13,7 +15,7 @@ class FakeMachine:
     def __init__(self, taken_ms=lambda side, size, batch: 10.0, lacking=None):
         self.taken_ms, self.lacking = taken_ms, lacking or {}
         self.environments, self.open_now, self.most_open, self.opened = [], 0, 0, []
-        self.order = []
+        self.order, self.asked = [], []
 
     def __call__(self, environment):
         self.environments.append(environment)
@@ -47,6 +49,11 @@ class FakeWorker:
         return [self.machine.taken_ms(self.side, tuple(size), batch)] * count
 
     def ask(self, do, **about):
+        self.machine.asked.append(do)
+        if do in self.machine.lacking:
+            raise SideError(self.machine.lacking[do])
+        if do == 'weights':
+            Path(about['path']).write_bytes(b'weights')
         if do == 'depths':
             halved = self.side.precision != 'fp32' and self.side.precision != 'auto'
             depths = np.full((3, *about['size']), 2.02 if halved else 2.0, np.float32)

@@ -9,7 +9,17 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-_LIBRARIES = ('torch', 'timm', 'transformers', 'numpy', 'onnxruntime', 'tensorrt', 'rclpy')
+_LIBRARIES = (
+    'torch',
+    'timm',
+    'transformers',
+    'numpy',
+    'onnxruntime',
+    'onnxruntime-gpu',
+    'openvino',
+    'tensorrt',
+    'rclpy',
+)
 _ENVIRONMENT = (
     'MALLOC_',
     'OMP_',

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,12 +16,14 @@ from numpy.typing import NDArray
 
 from zoedepth_ros.benchmark.network_report import NetworkFigures, section
 from zoedepth_ros.benchmark.pairs import Compared, compare, depths
-from zoedepth_ros.benchmark.parts import Settings
+from zoedepth_ros.benchmark.parts import RUNTIMES_ONLY, Settings
 from zoedepth_ros.benchmark.process import SideError, Worker
 from zoedepth_ros.benchmark.report import Section
 from zoedepth_ros.benchmark.rivals import Rival, rivals
+from zoedepth_ros.benchmark.runtimes import file_bytes, runtimes
 from zoedepth_ros.benchmark.sides import Side, Size
 from zoedepth_ros.benchmark.timing import spread
+from zoedepth_ros.model.config import ModelConfig
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.ros.environment import native_environment
 
@@ -48,6 +51,7 @@ def measure(settings: Settings, start: StartWorker = Worker) -> Section:
         path = Path(folder) / 'weights.safetensors'
         settings.tell(f'{config.name}: making the weights that all sides take')
         origin, work = _prepare(config.name, settings, path, start)
+        exported, reason = _exported(config, path, settings, start)
         ours = Side(
             'ours',
             config.name,
@@ -60,7 +64,12 @@ def measure(settings: Settings, start: StartWorker = Worker) -> Section:
             settings.tell('starting our side')
             pivot = _opened(worker, ours, config.image_size)
             compared, missing = _all_compared(
-                pivot, _rivals(pivot, ours, settings), config.image_size, rounds, settings, start
+                pivot,
+                _rivals(pivot, ours, exported, settings),
+                config.image_size,
+                rounds,
+                settings,
+                start,
             )
             sustained_ms = _sustained(worker, config.image_size, settings)
             memory = worker.ask('memory')
@@ -82,7 +91,7 @@ def measure(settings: Settings, start: StartWorker = Worker) -> Section:
             memory['peak_mb'],
             memory['device_peak_mb'],
             sustained_ms,
-            tuple(missing),
+            (*missing, *filter(None, [reason])),
         )
     )
 
@@ -102,15 +111,48 @@ def _prepare(
     return str(origin['origin']), work
 
 
+def _exported(
+    config: ModelConfig, weights: Path, settings: Settings, start: StartWorker
+) -> tuple[str, str]:
+    """Write the file of the other runtimes, if asked for; return it, or '' and the reason."""
+    if not settings.runtimes:
+        return '', ''
+    path = weights.with_name(f'{config.name}.onnx')
+    needed = file_bytes(config, config.image_size, weights.stat().st_size)
+    free = shutil.disk_usage(path.parent).free
+    who, where = 'other runtimes', path.parent.parent
+    if free < needed:
+        return '', (
+            f'{who}: the exported file takes {1e-9 * needed:.1f} GB in {where}, where '
+            f'{1e-9 * free:.1f} GB are free; TMPDIR names another place'
+        )
+    settings.tell(
+        f'exporting the network for {who}: {1e-9 * needed:.1f} GB in {where}, minutes if it is big'
+    )
+    with start(_node_environment()) as worker:
+        try:
+            worker.ask('export', model=config.name, weights=str(weights), path=str(path))
+        except SideError as error:
+            return '', f'{who}: {error}'
+    return str(path), ''
+
+
 def _opened(worker: Worker, ours: Side, size: Size) -> _Pivot:
     facts = worker.open(ours)
     return _Pivot(worker, facts, depths(worker, size))
 
 
-def _rivals(pivot: _Pivot, ours: Side, settings: Settings) -> list[Rival]:
+def _rivals(pivot: _Pivot, ours: Side, exported: str, settings: Settings) -> list[Rival]:
     on_gpu = pivot.facts['device'] != 'cpu'
     known = replace(ours, precision=pivot.facts['precision'])
-    return rivals(known, 'fp16' if on_gpu else 'bf16', short=settings.short, on_gpu=on_gpu)
+    half = 'fp16' if on_gpu else 'bf16'
+    found = rivals(known, half, short=settings.short, on_gpu=on_gpu)
+    if settings.runtimes == RUNTIMES_ONLY:
+        found = found[:1]  # ours in the other precision, for deviations are from fp32
+    if exported:
+        known = replace(known, device=pivot.facts['device'])
+        found += runtimes(known, exported, half, on_gpu=on_gpu)
+    return found
 
 
 def _all_compared(

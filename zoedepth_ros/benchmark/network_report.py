@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from zoedepth_ros.benchmark.pairs import Compared, mean_relative_deviation
 from zoedepth_ros.benchmark.report import Section, Table
+from zoedepth_ros.benchmark.runtimes import RUNTIMES, runtime_words
 from zoedepth_ros.benchmark.sides import CAMERA_SIZE, Size
 from zoedepth_ros.benchmark.timing import Spread, spread
 
+_FP32_RIVALS = ('transformers', *RUNTIMES)
 _REFERENCES = ('transformers_eager', 'transformers', 'ours_fp32')
 
 
@@ -101,8 +103,9 @@ def section(figures: NetworkFigures) -> Section:
 def _values(figures: NetworkFigures) -> dict[str, Any]:
     speedups = {x.rival.key: x.times_longer for x in figures.compared if x.rival.key}
     longer = {x.rival.name: x.times_longer for x in figures.compared}
-    if 'transformers' in longer and 'ours_fp32' in longer:
-        speedups['speedup_fp32_over_transformers'] = longer['transformers'] / longer['ours_fp32']
+    for name in _FP32_RIVALS if 'ours_fp32' in longer else ():
+        if name in longer:
+            speedups[f'speedup_fp32_over_{name}'] = longer[name] / longer['ours_fp32']
     reference = figures.reference
     theirs = [x for x in figures.compared if x.rival.name == 'transformers_half']
     return {
@@ -230,6 +233,8 @@ def _words(figures: NetworkFigures) -> tuple[str, ...]:
             'averages; both sides of that row begin with a picture of '
             f"{CAMERA_SIZE[1]} x {CAMERA_SIZE[0]}. Its network is transformers' here."
         )
+    titles = {x.rival.name: x.rival.title for x in figures.compared}
+    words += runtime_words(longer, titles, figures.facts['precision'])
     if figures.reference is not None:
         words.append(
             'Deviation is the mean over all pixels of the difference in depth over the depth, '

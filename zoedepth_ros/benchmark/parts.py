@@ -11,6 +11,7 @@ from typing import cast
 from zoedepth_ros.benchmark.report import Section
 
 AUTO = 'auto'
+RUNTIMES_TOO, RUNTIMES_ONLY = 'too', 'only'
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,9 @@ class Settings:
 
     short: bool = False
     """Whether to leave out what takes minutes."""
+
+    runtimes: str = ''
+    """network: 'too' for other runtimes as well, 'only' for them instead of transformers."""
 
     tell: Callable[[str], None] = lambda text: None
     """Is told what is going on, a line at a time."""

@@ -19,14 +19,14 @@ CAMERA_SIZE: Size = (480, 640)
 class Side:
     """One way to get depth from a picture."""
 
-    kind: Literal['ours', 'transformers']
-    """Whose network."""
+    kind: Literal['ours', 'transformers', 'onnxruntime', 'openvino']
+    """Whose network, or which runtime computes an exported file of ours."""
 
     model: str
     """A preset."""
 
     weights: str
-    """File of ours with the weights."""
+    """File of ours with the weights; runtimes: the exported file."""
 
     device: str = 'auto'
     """'auto', 'cpu', 'cuda' or 'cuda:N'."""

@@ -35,6 +35,12 @@ class Service:
 
         return {'origin': write_weights(preset(model), weights, Path(path))}
 
+    def export(self, model: str, weights: str, path: str) -> Answer:
+        """Write the file that other runtimes will read."""
+        from zoedepth_ros.benchmark.exporting import export
+
+        return {'head': export(model, weights, Path(path))}
+
     def work(self, model: str, size: tuple[int, int]) -> Answer:
         """Return the operations of one picture: all, and those in attention."""
         from zoedepth_ros.benchmark.work import frame_flops
@@ -100,6 +106,10 @@ def _runner(side: Side) -> Runner:
         from zoedepth_ros.benchmark.our_side import Ours
 
         return Ours(side)
+    if side.kind != 'transformers':
+        from zoedepth_ros.benchmark.exported_side import Exported
+
+        return Exported(side)
     from zoedepth_ros.benchmark.transformers_side import Transformers
 
     return Transformers(side)

@@ -11,7 +11,15 @@ import time
 from pathlib import Path
 
 from zoedepth_ros.benchmark.facts import find_facts
-from zoedepth_ros.benchmark.parts import ALL, AUTO, PARTS, Settings, measure
+from zoedepth_ros.benchmark.parts import (
+    ALL,
+    AUTO,
+    PARTS,
+    RUNTIMES_ONLY,
+    RUNTIMES_TOO,
+    Settings,
+    measure,
+)
 from zoedepth_ros.benchmark.report import Report, Section
 
 NAME = 'benchmark'
@@ -26,7 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         'part',
         choices=(*PARTS, EVERYTHING),
-        help='network: beside transformers; node: everything around the network; size: time and '
+        help='network: beside transformers, and other runtimes; node: everything around the '
+        'network; size: time and '
         f'memory against picture size and batch; all: {" and ".join(ALL)}, a few rounds of each',
     )
     add('--model', default='', help='a name of `zoedepth models` (default: ZoeD_M12_NK; size: '
@@ -37,6 +46,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--precision', default=AUTO, choices=('auto', 'fp32', 'bf16', 'fp16'), help='(auto)')
     add('--optimization', default=AUTO, metavar='LEVEL', help='auto, off or compile (auto)')
     add('--rounds', type=int, default=0, metavar='N', help='how often every side runs')
+    add(
+        '--runtimes',
+        nargs='?',
+        const=RUNTIMES_TOO,
+        default='',
+        choices=(RUNTIMES_TOO, RUNTIMES_ONLY),
+        help='network: beside ONNX Runtime and OpenVINO too, where they are installed, or beside '
+        'them only; first exports the network into the temporary folder: ZoeD_M12_NK is 2.3 GB, '
+        'needs 8 GB of memory and takes two minutes on two cores',
+    )
     add('--json', metavar='FILE', help='write everything that was found')
 
 
@@ -44,6 +63,8 @@ def run(args: argparse.Namespace) -> int:
     """Measure, print tables and what they mean, write what was asked for."""
     start_s = time.monotonic()
     everything = args.part == EVERYTHING
+    if args.runtimes and args.part != 'network':
+        raise ValueError(f'--runtimes is of the part network, not of {args.part}')
     settings = Settings(
         model=args.model,
         weights=args.weights,
@@ -52,6 +73,7 @@ def run(args: argparse.Namespace) -> int:
         optimization=args.optimization,
         rounds=args.rounds,
         short=everything,
+        runtimes=args.runtimes,
         tell=_tell,
     )
     facts = find_facts()
@@ -75,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
 def _command(args: argparse.Namespace) -> str:
     """Say what was asked for, but for the files it was written to and whose weights."""
     told = ['zoedepth', NAME, args.part]
-    for name in ('model', 'device', 'precision', 'optimization', 'rounds'):
+    for name in ('model', 'device', 'precision', 'optimization', 'rounds', 'runtimes'):
         value = getattr(args, name)
         if value not in ('', AUTO, 0):
             told += [f'--{name}', str(value)]

@@ -1,0 +1,266 @@
+"""Other runtimes of an exported file: measured when asked for, told plainly, never required."""
+
+import shutil
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from fake_worker import FakeMachine
+
+from zoedepth_ros.benchmark import exporting, network
+from zoedepth_ros.benchmark.network import measure
+from zoedepth_ros.benchmark.openvino_session import OpenvinoSession
+from zoedepth_ros.benchmark.parts import Settings
+from zoedepth_ros.benchmark.process import Worker
+from zoedepth_ros.benchmark.runtimes import file_bytes, runtime_words, runtimes
+from zoedepth_ros.benchmark.sides import Side
+from zoedepth_ros.benchmark.worker import Service
+from zoedepth_ros.model.presets import preset
+from zoedepth_ros.model.zoedepth import create_model
+
+TIMES_MS = {
+    ('ours', 'bf16'): 10.0,
+    ('ours', 'fp32'): 20.0,
+    ('transformers', 'fp32'): 40.0,
+    ('transformers', 'bf16'): 40.0,
+    ('onnxruntime', 'fp32'): 25.0,
+    ('openvino', 'bf16'): 9.0,
+    ('openvino', 'fp32'): 16.0,
+}
+
+
+def taken_ms(side, size, batch):
+    return TIMES_MS[side.kind, side.precision]
+
+
+def settings(**others):
+    return Settings(model='ZoeD_tiny_NK', precision='bf16', rounds=1, **others)
+
+
+@pytest.fixture(scope='module')
+def machine():
+    return FakeMachine(taken_ms)
+
+
+@pytest.fixture(scope='module')
+def section(machine):
+    return measure(settings(runtimes='only'), machine)
+
+
+def test_every_runtime_has_its_speedup_and_its_deviation(section):
+    values = section.values
+    assert values['speedup_over_onnxruntime'] == 2.5
+    assert values['speedup_over_openvino_half'] == 0.9
+    assert values['speedup_over_openvino'] == 1.6
+    assert values['speedup_fp32_over_onnxruntime'] == 1.25
+    assert values['speedup_fp32_over_openvino'] == 0.8
+    assert values['deviation_reference'] == 'ours_fp32'
+    variants = values['variants']
+    assert variants['onnxruntime']['mean_relative_deviation'] == 0.0
+    assert variants['openvino_half']['mean_relative_deviation'] == pytest.approx(0.01)
+    assert section.missing == ()
+
+
+def test_the_words_say_plainly_who_is_faster(section):
+    words = ' '.join(section.words)
+    assert (
+        'ONNX Runtime, fp32: 2.50 times as long as ours in bf16 (slower), 1.25 times as long as '
+        'ours in fp32 (slower).' in words
+    )
+    assert 'OpenVINO, bf16: 0.90 times as long as ours in bf16 (faster).' in words
+    assert '(slower), 0.80 times as long as ours in fp32 (faster).' in words
+    assert '(as fast)' in runtime_words({'openvino': 1.02}, {'openvino': ''}, 'bf16')[1]
+    assert runtime_words({'transformers': 2.0}, {}, 'bf16') == []
+
+
+def test_runtimes_read_the_exported_file_on_the_device_of_ours(machine, section):
+    sides = [side for side in machine.opened if side.kind in ('onnxruntime', 'openvino')]
+    assert [side.kind for side in sides] == ['onnxruntime', 'openvino', 'openvino']
+    assert {side.weights.rpartition('/')[2] for side in sides} == {'ZoeD_tiny_NK.onnx'}
+    assert {side.device for side in sides} == {'cpu'}
+    assert machine.asked.count('export') == 1
+    assert set(machine.opened[0].weights.split('.')) & {'safetensors'}
+
+
+def test_only_is_without_transformers_and_too_is_with_it(machine, section):
+    assert {side.kind for side in machine.opened} == {'ours', 'onnxruntime', 'openvino'}
+    both = measure(settings(runtimes='too'), FakeMachine(taken_ms)).values
+    assert (both['speedup_over_transformers'], both['speedup_over_onnxruntime']) == (4.0, 2.5)
+    assert both['deviation_reference'] == 'transformers_eager'
+
+
+def test_nothing_is_exported_for_who_did_not_ask():
+    machine = FakeMachine(taken_ms)
+    values = measure(settings(), machine).values
+    assert 'export' not in machine.asked
+    assert not any('onnxruntime' in name or 'openvino' in name for name in values)
+
+
+def test_a_runtime_that_is_not_installed_is_named_and_the_others_run():
+    lacking = {'openvino': "No module named 'openvino': pip install openvino"}
+    found = measure(settings(runtimes='only'), FakeMachine(taken_ms, lacking))
+    assert found.missing == (
+        "OpenVINO, bf16; OpenVINO, fp32: No module named 'openvino': pip install openvino",
+    )
+    assert found.values['speedup_over_onnxruntime'] == 2.5
+
+
+def test_without_the_export_the_rest_is_measured_and_the_reason_said():
+    lacking = {'export': 'the export to ONNX needs onnx'}
+    found = measure(settings(runtimes='too'), FakeMachine(taken_ms, lacking))
+    assert found.missing == ('other runtimes: the export to ONNX needs onnx',)
+    assert found.values['speedup_over_transformers'] == 4.0
+    assert 'speedup_over_onnxruntime' not in found.values
+
+
+def test_a_full_disk_is_said_before_anything_is_exported(monkeypatch):
+    monkeypatch.setattr(shutil, 'disk_usage', lambda path: SimpleNamespace(free=20_000))
+    machine, told = FakeMachine(taken_ms), []
+    (missing,) = measure(settings(runtimes='only', tell=told.append), machine).missing
+    assert missing.startswith('other runtimes: the exported file takes 0.0 GB in ')
+    assert 'TMPDIR' in missing
+    assert 'export' not in machine.asked
+    assert not any('exporting' in line for line in told)
+
+
+def test_the_size_of_the_file_is_known_before():
+    # measured: 1.376 GB of weights, 2.281 GB of constants in the file
+    found = file_bytes(preset('ZoeD_M12_NK'), (384, 512), 1_375_633_980)
+    assert found == pytest.approx(2_281_227_648, rel=0.06)
+    assert found > 2_281_227_648
+    assert file_bytes(preset('ZoeD_Swin2T_N'), (256, 256), 100) == 105  # no bias of a size
+
+
+def test_on_a_gpu_the_runtimes_get_its_device_and_its_rounding_is_named():
+    ours = Side('ours', 'ZoeD_tiny_NK', 'file', device='cuda:1', precision='fp16')
+    found = {x.name: x for x in runtimes(ours, 'file.onnx', 'fp16', on_gpu=True)}
+    assert found['onnxruntime'].side.device == 'cuda:1'
+    assert 'TF32' in found['onnxruntime'].title
+    assert found['openvino_half'].side.precision == 'fp16'
+    assert 'TF32' not in runtimes(ours, 'file.onnx', 'bf16', on_gpu=False)[0].title
+
+
+def test_the_head_of_the_file_is_what_our_side_takes(monkeypatch):
+    model = create_model(preset('ZoeD_tiny_NK'), seed=0).eval()
+    last = model.router.classify[2]
+    last.weight.data.zero_()
+    last.bias.data[:] = last.bias.new_tensor([0.0, 1.0])
+    assert exporting.chosen_head(model) == 'outdoor'
+    last.bias.data[:] = last.bias.new_tensor([1.0, 0.0])
+    assert exporting.chosen_head(model) == 'indoor'
+    turns = iter([0.0, 2.0, 0.0])
+
+    def undecided(features):
+        return last.bias.new_tensor([[1.0, next(turns)]])
+
+    monkeypatch.setattr(model, 'route', undecided)
+    assert exporting.chosen_head(model) == 'both'
+    assert exporting.chosen_head(create_model(preset('ZoeD_tiny_K'), seed=0)) == 'outdoor'
+
+
+class Here(Worker):
+    """A worker in this process: everything but the process is real."""
+
+    def __init__(self, environment):
+        self._service = Service()
+
+    def close(self):
+        pass
+
+    def ask(self, do, **arguments):
+        if 'side' in arguments:
+            arguments['side'] = {
+                name: getattr(arguments['side'], name) for name in Side.__dataclass_fields__
+            }
+        return getattr(self._service, do)(**arguments)
+
+
+def only_onnxruntime(*given, **how):
+    return [x for x in runtimes(*given, **how) if x.side.kind == 'onnxruntime']
+
+
+def test_onnx_runtime_gives_our_depth_within_rounding(monkeypatch):
+    for library in ('onnx', 'onnxscript', 'onnxruntime'):
+        pytest.importorskip(library)
+    monkeypatch.setattr(network, '_SUSTAINED_WITHIN_S', 0.0)
+    monkeypatch.setattr(network, 'runtimes', only_onnxruntime)
+    asked = Settings(
+        model='ZoeD_tiny_NK', device='cpu', precision='fp32', rounds=1, runtimes='only'
+    )
+    values = measure(asked, Here).values
+    assert values['speedup_over_onnxruntime'] > 0.0
+    variant = values['variants']['onnxruntime']
+    assert variant['facts']['heads'] == 'indoor'
+    assert variant['facts']['device'] == 'cpu'
+    assert 0.0 < variant['mean_relative_deviation'] < 1e-5
+
+
+class Port:
+    def get_any_name(self):
+        return 'depth_m'
+
+
+class FakeCore:
+    """Just so much of OpenVINO as the session calls."""
+
+    able = ('FP32', 'BF16')
+    compiled = None
+
+    def get_property(self, device, name):
+        assert (device, name) == ('CPU', 'OPTIMIZATION_CAPABILITIES')
+        return list(self.able)
+
+    def read_model(self, path):
+        about = SimpleNamespace(value={'model': 'ZoeD_tiny_NK', 'height': 64})
+        return SimpleNamespace(get_rt_info=lambda key: {'framework': about}[key])
+
+    def compile_model(self, model, device, config):
+        FakeCore.compiled = (device, config)
+        request = SimpleNamespace(infer=lambda inputs: {Port(): 2.0 * inputs[0]})
+        return SimpleNamespace(create_infer_request=lambda: request)
+
+
+@pytest.fixture
+def fake_openvino(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'openvino', SimpleNamespace(Core=FakeCore))
+
+
+def test_openvino_computes_as_precisely_and_on_as_many_threads_as_asked(fake_openvino, tmp_path):
+    session = OpenvinoSession(tmp_path / 'file.onnx', 'cpu', 'bf16', 2)
+    device, config = FakeCore.compiled
+    assert device == 'CPU'
+    assert config['INFERENCE_PRECISION_HINT'] == 'bf16'
+    assert config['INFERENCE_NUM_THREADS'] == 2
+    OpenvinoSession(tmp_path / 'file.onnx', 'cpu', 'fp32', 2)
+    assert FakeCore.compiled[1]['INFERENCE_PRECISION_HINT'] == 'f32'
+    assert session.metadata == {'model': 'ZoeD_tiny_NK', 'height': '64'}
+    image = np.ones((1, 3, 2, 2), np.float32)
+    np.testing.assert_array_equal(session.run(image)['depth_m'], 2.0 * image)
+
+
+def test_openvino_refuses_what_it_would_compute_otherwise(fake_openvino, monkeypatch, tmp_path):
+    for device, precision, message in (
+        ('cuda:0', 'fp32', 'on the CPU, our side on cuda:0'),
+        ('cpu', 'fp16', 'fp32 or bf16 here, not fp16'),
+    ):
+        with pytest.raises(ValueError, match=message):
+            OpenvinoSession(tmp_path / 'file.onnx', device, precision, 2)
+    monkeypatch.setattr(FakeCore, 'able', ('FP32',))
+    with pytest.raises(ValueError, match='does not compute in bf16 on this processor'):
+        OpenvinoSession(tmp_path / 'file.onnx', 'cpu', 'bf16', 2)
+
+
+def test_openvino_gives_the_depth_of_onnx_runtime(tmp_path):
+    for library in ('openvino', 'onnx', 'onnxscript', 'onnxruntime'):
+        pytest.importorskip(library)
+    service, size = Service(), preset('ZoeD_tiny_NK').image_size
+    weights, file = str(tmp_path / 'weights.safetensors'), str(tmp_path / 'file.onnx')
+    service.weights('ZoeD_tiny_NK', 'random', weights)
+    service.export('ZoeD_tiny_NK', weights, file)
+    found = {}
+    for kind in ('openvino', 'onnxruntime'):
+        service.open({'kind': kind, 'model': '', 'weights': file, 'device': 'cpu'})
+        service.depths(size, str(tmp_path / 'depths.npy'))
+        found[kind] = np.load(tmp_path / 'depths.npy')
+    np.testing.assert_allclose(found['openvino'], found['onnxruntime'], rtol=1e-4)
