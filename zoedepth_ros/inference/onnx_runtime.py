@@ -12,7 +12,7 @@ from zoedepth_ros.inference.result import AUTO, InferenceError
 
 _SPINNING = 'session.intra_op.allow_spinning'
 """Whether threads wait by turning round; see inference/threads.py.  Beside one busy process, on
-two cores, ZoeD_S_NK takes 33 ms without instead of 77 ms with it; alone 28 instead of 27 ms."""
+two cores, ZoeD_S_NK takes 42 ms without instead of 71 ms with it; alone 28 instead of 25 ms."""
 
 _CPU, _CUDA = 'CPUExecutionProvider', 'CUDAExecutionProvider'
 
