@@ -148,6 +148,46 @@ def test_reports_that_are_kept_name_hardware_command_and_date():
         assert '/' not in report['command'].removeprefix(command), path.name
 
 
+def cells(text):
+    """Give the cells of the rows of every table in a text."""
+    rows = [line.strip('|').split('|') for line in text.splitlines() if line.startswith('| ')]
+    return [[cell.strip(' *`') for cell in row] for row in rows]
+
+
+def test_the_tables_of_the_network_are_those_of_its_report():
+    found = json.loads((ROOT / 'docs/benchmarks/network_cpu.json').read_text())['network']
+    page = (ROOT / 'docs/performance.md').read_text()
+    rows = cells(page.partition('## The network')[2].partition('\n## ')[0])
+    sides = {row[0]: row[1:] for row in rows if len(row) == 6}
+    keys = {row[0]: row[1] for row in rows if len(row) == 3}
+    own = sides.pop('ours, bf16, as the node runs it')
+    assert float(own[0]) == pytest.approx(found['latency_ms_median'], abs=0.5)
+    titles = {side['title']: side for side in found['variants'].values()}
+    assert sides.keys() - {'side'} == titles.keys()
+    for title, side in titles.items():
+        median_ms, span, longer, deviation, _ = sides[title]
+        times = side['latency_ms']
+        assert float(median_ms) == pytest.approx(times['median_ms'], abs=0.5), title
+        assert span == f'{times["p5_ms"]:.0f} to {times["p95_ms"]:.0f}', title
+        assert float(longer) == pytest.approx(side['times_longer_than_ours'], abs=0.005), title
+        if deviation != '–':
+            expected = side['mean_relative_deviation']
+            assert float(deviation) == pytest.approx(expected, rel=0.06), title
+    for key in keys.keys() - {'key'}:
+        assert float(keys[key]) == pytest.approx(found[key], rel=0.06, abs=1e-9), key
+
+
+def test_the_speeds_in_the_readme_are_those_of_the_report():
+    found = json.loads((ROOT / 'docs/benchmarks/network_cpu.json').read_text())['network']
+    readme = (ROOT / 'README.md').read_text()
+    _, *rows = cells(readme.partition('## How fast')[2].partition('\n## ')[0])
+    sides = [found['variants'][name] for name in ('ours_fp32', 'transformers', 'official')]
+    times_ms = [found['latency_ms_median'], *(side['latency_ms']['median_ms'] for side in sides)]
+    longer = [1.0, *(side['times_longer_than_ours'] for side in sides)]
+    assert [float(row[1]) for row in rows] == pytest.approx(times_ms, abs=0.5)
+    assert [float(row[2]) for row in rows] == pytest.approx(longer, abs=0.005)
+
+
 def test_the_table_of_other_runtimes_is_that_of_its_reports():
     page = (ROOT / 'docs/performance.md').read_text()
     section = page.partition('## Other runtimes')[2].partition('\n## ')[0]
