@@ -34,6 +34,7 @@ TORCH_FREE = (
     'model.presets',
     'model.backbones.config',
     'inference.result',
+    'inference.on_device',
     'inference.exported',
     'inference.onnx_runtime',
     'inference.head_policy',

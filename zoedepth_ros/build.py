@@ -6,6 +6,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import NamedTuple
 
+from zoedepth_ros.inference.device_cloud import DeviceClouds
 from zoedepth_ros.inference.failures import named_failures
 from zoedepth_ros.inference.graphs import CudaGraphs
 from zoedepth_ros.inference.optimize import check_optimization, optimize
@@ -64,13 +65,14 @@ def build_predictor(
     cache = weights_folder() / 'compiled'
     with named_failures(str(where)):
         network = optimize(loaded.network, level, where, optimization, cache)
-    recorded = where.type == 'cuda' and optimization != 'off'
+    cuda = CudaGraphs(where) if where.type == 'cuda' else None
     return TorchPredictor(
         network,
         way,
         device=where,
         precision=level,
-        graphs=CudaGraphs(where) if recorded else None,
+        graphs=cuda if optimization != 'off' else None,
+        clouds=DeviceClouds(cuda, where) if cuda is not None else None,
         flip_augmentation=flip_augmentation,
         weights_origin=loaded.origin,
         trained_on=loaded.trained_on,

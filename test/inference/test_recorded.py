@@ -6,58 +6,14 @@ import threading
 import numpy as np
 import pytest
 import torch
-from lively import lively_model
+from fake_device import FakeGraphs
+from lively import lively_predictor as predictor
+from lively import pictures
 
 from zoedepth_ros.inference.graphs import GraphRunner, RecordingError
-from zoedepth_ros.inference.optimize import optimize
-from zoedepth_ros.inference.predictor import TorchPredictor
-from zoedepth_ros.inference.preprocess import make_preprocessing
 from zoedepth_ros.inference.result import NotFinite
 
 CPU = torch.device('cpu')
-
-
-class FakeGraphs:
-    """Play a recording by computing again into the same memory, as a graph does."""
-
-    def __init__(self) -> None:
-        self.recorded = self.played = self.finished = 0
-        self.fail_with: Exception | None = None
-
-    def pinned(self, like):
-        return torch.full(like.shape, 77, dtype=like.dtype)  # old garbage, as real memory has
-
-    def record(self, compute, picture):
-        if self.fail_with is not None:
-            raise self.fail_with
-        self.recorded += 1
-        output = compute(picture)
-
-        def play():
-            self.played += 1
-            output.copy_(compute(picture))
-
-        return play, output
-
-    def finish(self):
-        self.finished += 1
-
-
-def predictor(graphs=None, name='ZoeD_tiny_NK', way='metric', flip=False, bias=None):
-    network = lively_model(name)
-    if bias is not None:
-        network.router.classify[-1].bias.data[:] = torch.tensor(bias)
-        network.router.classify[-1].weight.data.zero_()
-    config = network.config
-    return TorchPredictor(
-        optimize(network, 'fp32', CPU, 'off'),
-        make_preprocessing(way, config.image_size, config.size_multiple),
-        device=CPU, precision='fp32', graphs=graphs, flip_augmentation=flip,
-    )  # fmt: skip
-
-
-def pictures(count, height=48, width=64):
-    return np.random.default_rng(0).integers(0, 256, (count, height, width, 3), dtype=np.uint8)
 
 
 def assert_same(ours, theirs):

@@ -41,8 +41,7 @@ def flying_pixels(
     lent = Scratch() if scratch is None else scratch
     size = widest_ramp_px(depth_m.shape[1]) if width_px is None else width_px | 1
     if max_jump is None:
-        fine = math.sqrt(network_width / 512)
-        max_jump = min(LARGEST_JUMP, JUMP_AT_512 * fine / depth_m.shape[1])
+        max_jump = largest_jump(depth_m.shape[1], network_width)
     rows, columns = every(steps[0]), every(steps[1])
     along_rows = _inverse(depth_m[rows], lent, ' along rows')
     along_columns, name = along_rows, ' along rows'  # all of both: the same memory serves twice
@@ -61,6 +60,14 @@ def flying_pixels(
         peaks = _peaks(along_columns, 0, size, rows, slack, lent, name)
         np.logical_or(marks, peaks, out=marks)
     return marks
+
+
+def largest_jump(width: int, network_width: int) -> float:
+    """Give the relative step of the inverse depth across a pixel that a surface may have.
+
+    width: of the picture [px]; network_width: columns the network sees.
+    """
+    return min(LARGEST_JUMP, JUMP_AT_512 * math.sqrt(network_width / 512) / width)
 
 
 def widest_ramp_px(width: int) -> int:

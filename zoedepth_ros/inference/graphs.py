@@ -24,19 +24,23 @@ class RecordingError(RuntimeError):
     """Say that a run could not be recorded; without recording it may well work."""
 
 
-class GraphDevice(Protocol):
-    """What records and plays; a test replaces it."""
+class HostLink(Protocol):
+    """How a device and its host exchange memory without waiting; a test replaces it."""
 
     def pinned(self, like: Tensor) -> Tensor:
         """Give memory of the host that the device reads and writes by itself."""
         ...
 
-    def record(self, compute: Compute, picture: Tensor) -> tuple[Callable[[], None], Tensor]:
-        """Give what plays compute(picture) again, and the tensor that it writes every time."""
-        ...
-
     def finish(self) -> None:
         """Wait until all that was asked for is done."""
+        ...
+
+
+class GraphDevice(HostLink, Protocol):
+    """What records and plays; a test replaces it."""
+
+    def record(self, compute: Compute, picture: Tensor) -> tuple[Callable[[], None], Tensor]:
+        """Give what plays compute(picture) again, and the tensor that it writes every time."""
         ...
 
 
@@ -93,6 +97,7 @@ class GraphRunner:
         self._graphs, self._device = graphs, device
         self._shape: tuple[int, ...] = ()
         self._recordings: dict[str, _Recording] = {}
+        self._played: _Recording | None = None
 
     def __call__(self, rgb: NDArray[np.uint8], head: str, compute: Compute) -> NDArray[np.float32]:
         """Give compute(picture) of this head; the array is the caller's to keep.
@@ -110,15 +115,22 @@ class GraphRunner:
         entrance.numpy()[:] = rgb
         recording.picture.copy_(entrance, non_blocking=True)
         recording.play()
+        self._played = recording
         exit_ = self._graphs.pinned(recording.output)
         exit_.copy_(recording.output, non_blocking=True)
         self._graphs.finish()
         result: NDArray[np.float32] = exit_.numpy()
         return result
 
+    def last(self) -> tuple[Tensor, Tensor]:
+        """Give (H, W, 3) uint8 and what was computed of it, where the next run overwrites both."""
+        assert self._played is not None, 'nothing was played yet'
+        return self._played.picture, self._played.output
+
     def clear(self) -> None:
         """Forget all recordings, and free what they hold."""
         self._recordings.clear()
+        self._played = None
 
     def _record(self, shape: tuple[int, ...], compute: Compute) -> _Recording:
         picture = torch.full(shape, 128, dtype=torch.uint8, device=self._device)

@@ -6,6 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from zoedepth_ros.inference.device_cloud import DeviceClouds
 from zoedepth_ros.inference.failures import named_failures
 from zoedepth_ros.inference.graphs import GraphDevice, RecordingError
 from zoedepth_ros.inference.optimize import OptimizedNetwork
@@ -39,6 +41,7 @@ class TorchPredictor:
         device: torch.device,
         precision: str,
         graphs: GraphDevice | None = None,
+        clouds: DeviceClouds | None = None,
         flip_augmentation: bool = False,
         weights_origin: str = '',
         trained_on: str = '',
@@ -47,8 +50,9 @@ class TorchPredictor:
         """Take a network on its device and how pictures reach it.
 
         precision: what the network computes in, to be told.  graphs: what records runs of the
-        network; None to run it anew every time.  flip_augmentation: average with the prediction
-        for the mirrored picture, at twice the time.  training_hfov_rad: see DepthPredictor.
+        network; None to run it anew every time.  clouds: what packs clouds on the device; None to
+        leave that to others.  flip_augmentation: average with the prediction for the mirrored
+        picture, at twice the time.  training_hfov_rad: see DepthPredictor.
         """
         self.model_name = network.config.name
         self.heads = network.config.head_names
@@ -65,6 +69,7 @@ class TorchPredictor:
             None if graphs is None else RecordedPipeline(self._pipeline, graphs, device)
         )
         self._recording_failed = ''
+        self._clouds = clouds
 
     @property
     def device_memory_mb(self) -> float:
@@ -107,9 +112,8 @@ class TorchPredictor:
         check_rgb(rgb)
         check_head(head, self.heads)
         with torch.inference_mode(), named_failures(self.device):
-            found = self._by_recording(rgb, head)
-            maps, used, verdict = found or self._step_by_step(rgb, head, route)
-        return _result(maps, used, verdict if route or head == AUTO else {})
+            result = self._by_recording(rgb, head) or self._step_by_step(rgb, head, route)
+        return result if route or head == AUTO else replace(result, router_probabilities={})
 
     def predict_batch(
         self,
@@ -132,18 +136,18 @@ class TorchPredictor:
             check_rgb(rgb)
             check_head(head, self.heads)
         with torch.inference_mode(), named_failures(self.device):
-            _, images = self._to_network(pictures)
+            there, images = self._to_network(pictures)
             features = pipeline.encode(images)  # of (B, 3, h, w)
             verdicts = pipeline.verdicts(features)
             wanted = [head if head != AUTO else pipeline.favourite(verdict)
                       for head, verdict in zip(heads, verdicts, strict=True)]  # fmt: skip
             maps = self._maps_by_head(features, wanted, sizes)
-        return [
-            _result(own, used, verdict if route or head == AUTO else {})
-            for own, used, verdict, head, route in zip(
-                maps, wanted, verdicts, heads, routes, strict=True
-            )
-        ]
+            asked = [route or head == AUTO for route, head in zip(routes, heads, strict=True)]
+            answers = zip(there, maps, wanted, verdicts, asked, strict=True)
+            return [
+                self._result(picture, own, used, verdict if told else {})
+                for picture, own, used, verdict, told in answers
+            ]
 
     def predict_network_resolution(
         self, picture: NDArray[np.uint8] | NDArray[np.float32], head: str = AUTO
@@ -163,10 +167,8 @@ class TorchPredictor:
             depth_m, uncertainty_m, relative_depth = self._maps(features, used)[0].cpu().numpy()
         return DepthResult(depth_m, uncertainty_m, relative_depth, used, verdict)
 
-    def _by_recording(
-        self, rgb: NDArray[np.uint8], head: str
-    ) -> tuple[NDArray[np.float32], str, Verdict] | None:
-        """Give maps (3, H, W), head and verdict; None where nothing can be recorded."""
+    def _by_recording(self, rgb: NDArray[np.uint8], head: str) -> DepthResult | None:
+        """Give the result by playing a recording; None where nothing can be recorded."""
         if self._recorded is None:
             return None
         try:
@@ -177,30 +179,26 @@ class TorchPredictor:
             logging.getLogger(__name__).warning(self._recording_failed)
             return None
         self._check(finite)
-        return maps, used, verdict
+        return self._result(*self._recorded.last(), used, verdict, maps)
 
-    def _step_by_step(
-        self, rgb: NDArray[np.uint8], head: str, route: bool
-    ) -> tuple[NDArray[np.float32], str, Verdict]:
-        """Give maps (3, H, W), head and verdict; with 'auto' the verdict comes first."""
+    def _step_by_step(self, rgb: NDArray[np.uint8], head: str, route: bool) -> DepthResult:
+        """Give the result by running the network; with 'auto' the verdict comes first."""
         pipeline = self._pipeline
-        picture, image = self._to_network([rgb])
+        (picture,), image = self._to_network([rgb])
         features = pipeline.encode(image)
         verdict = pipeline.verdicts(features)[0] if route or head == AUTO else {}
         used = head if head != AUTO else pipeline.favourite(verdict)
         maps = pipeline.to_picture(picture, self._maps(features, used), used)
-        return maps.cpu().numpy(), used, verdict
+        return self._result(picture, maps, used, verdict)
 
-    def _to_network(self, pictures: Sequence[NDArray[np.uint8]]) -> tuple[Tensor, Tensor]:
-        """Give the last picture (1, 3, H, W) and the images (B, 3, h, w) for the network."""
+    def _to_network(self, pictures: Sequence[NDArray[np.uint8]]) -> tuple[list[Tensor], Tensor]:
+        """Give the pictures (1, 3, H, W) and the images (B, 3, h, w) for the network."""
         start_s = time.perf_counter()
-        images = []
-        for rgb in pictures:
-            picture = to_tensor(rgb, self._device)
-            images.append(self._pipeline.way.to_network(picture))
+        there = [to_tensor(rgb, self._device) for rgb in pictures]
+        images = [self._pipeline.way.to_network(picture) for picture in there]
         if self._device.type == 'cpu':  # elsewhere this has only been asked for
             self.preprocess_ms = 1e3 * (time.perf_counter() - start_s)
-        return picture, torch.cat(images)
+        return there, torch.cat(images)
 
     def _maps(self, features: Any, head: str) -> Tensor:
         """Give depth [m], uncertainty [m] and relative depth: (B, 3, h, w).
@@ -218,31 +216,41 @@ class TorchPredictor:
                 'finite: wrong weights, or too little precision'
             )
 
-    def _maps_by_head(
-        self, features: Any, heads: list[str], sizes: list[Size]
-    ) -> list[NDArray[np.float32]]:
+    def _maps_by_head(self, features: Any, heads: list[str], sizes: list[Size]) -> list[Tensor]:
         """Give the maps (3, H, W) of each picture of a batch, from its head, at its size."""
-        found: dict[int, NDArray[np.float32]] = {}
+        found: dict[int, Tensor] = {}
         for head in set(heads):
             rows = [row for row, name in enumerate(heads) if name == head]
             decoded = self._maps(features.rows(rows), head)
             for row, own in zip(rows, decoded, strict=True):
-                at_picture = self._pipeline.way.to_picture(own[None], *sizes[row])
-                found[row] = at_picture[0].cpu().numpy()
+                found[row] = self._pipeline.way.to_picture(own[None], *sizes[row])[0]
         return [found[row] for row in range(len(heads))]
 
+    def _result(
+        self,
+        picture: Tensor,
+        there: Tensor,
+        head: str,
+        verdict: Verdict,
+        maps: NDArray[np.float32] | None = None,
+    ) -> DepthResult:
+        """Make a result of a picture (1, 3, H, W) and its maps (3, H, W) on the device.
 
-def _result(maps: NDArray[np.float32], head: str, verdict: Verdict) -> DepthResult:
-    """Make a result of maps (3, H, W).
+        maps: the same on the host, where they are already.
 
-    PARITY: the original does not clamp what its bicubic interpolation undershoots; a depth must
-    be positive to be of use (test_predictor.py).
-    """
-    depth_m, uncertainty_m, relative_depth = maps
-    return DepthResult(
-        depth_m=np.maximum(depth_m, np.float32(MIN_DEPTH_M)),
-        uncertainty_m=np.maximum(uncertainty_m, np.float32(0.0)),
-        relative_depth=np.maximum(relative_depth, np.float32(0.0)),
-        head=head,
-        router_probabilities=verdict,
-    )
+        PARITY: the original does not clamp what its bicubic interpolation undershoots; a depth
+        must be positive to be of use (test_predictor.py).
+        """
+        maps = there.cpu().numpy() if maps is None else maps
+        kept = None
+        if self._clouds is not None:  # copies, for the next run may overwrite the maps
+            depth_m, uncertainty_m = there[0].clamp(min=MIN_DEPTH_M), there[1].clamp(min=0.0)
+            kept = self._clouds.keep(picture, depth_m, uncertainty_m)
+        return DepthResult(
+            depth_m=np.maximum(maps[0], np.float32(MIN_DEPTH_M)),
+            uncertainty_m=np.maximum(maps[1], np.float32(0.0)),
+            relative_depth=np.maximum(maps[2], np.float32(0.0)),
+            head=head,
+            router_probabilities=verdict,
+            on_device=kept,
+        )

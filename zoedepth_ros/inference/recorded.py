@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from zoedepth_ros.inference.graphs import GraphDevice, GraphRunner
 from zoedepth_ros.inference.pipeline import Pipeline, Verdict
+from zoedepth_ros.inference.preprocess import from_pixels
 from zoedepth_ros.inference.result import AUTO
 from zoedepth_ros.model.backbone import Prepared
 
@@ -37,6 +39,15 @@ class RecordedPipeline:
                 used = self._last_head
                 maps, verdict, finite = self._played(rgb, used)
         return maps, used, verdict, finite
+
+    def last(self) -> tuple[Tensor, Tensor]:
+        """Give the last picture (1, 3, H, W), 0 to 1, and its maps (3, H, W), on the device.
+
+        The next run overwrites the maps.
+        """
+        pixels, flat = self._runner.last()
+        height, width = pixels.shape[:2]
+        return from_pixels(pixels), flat[: 3 * height * width].reshape(3, height, width)
 
     def _played(
         self, rgb: NDArray[np.uint8], head: str

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from zoedepth_ros.inference.on_device import DevicePicture
 
 AUTO = 'auto'
 
@@ -46,6 +48,9 @@ class DepthResult:
 
     router_probabilities: dict[str, float]
     """Head -> probability; {} when the router was not asked or there is none."""
+
+    on_device: DevicePicture | None = field(default=None, repr=False)
+    """The same depth where it was computed, to pack clouds there; None where that is the CPU."""
 
 
 class DepthPredictor(Protocol):

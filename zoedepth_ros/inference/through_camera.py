@@ -93,7 +93,12 @@ class ThroughCamera:
 def scaled(result: DepthResult, factor: float) -> DepthResult:
     """Multiply depth and its uncertainty."""
     by = np.float32(factor)
-    return replace(result, depth_m=result.depth_m * by, uncertainty_m=result.uncertainty_m * by)
+    return replace(
+        result,
+        depth_m=result.depth_m * by,
+        uncertainty_m=result.uncertainty_m * by,
+        on_device=None,  # which knows nothing of the factor
+    )
 
 
 def brought_back(warp: CanonicalWarp, seen: DepthResult) -> DepthResult:
@@ -103,4 +108,5 @@ def brought_back(warp: CanonicalWarp, seen: DepthResult) -> DepthResult:
         depth_m=warp.depth(seen.depth_m),
         uncertainty_m=warp.values(seen.uncertainty_m),
         relative_depth=warp.values(seen.relative_depth),
+        on_device=None,  # that is still the training camera's picture
     )

@@ -106,15 +106,9 @@ class CloudWriter:
         rays: (H, W, 2), kept as long as the camera is.  rgb: (H, W, 3), read when the cloud has
         colour.  Valid until the next cloud is written.
         """
-        height, width = depth_m.shape
-        if self._view.shape != (height, width, 4):
-            self._view = (
-                _buffer(self._msg, height * width * POINT_STEP_BYTES)
-                .view(np.float32)
-                .reshape(height, width, 4)
-            )
-        self._packer.pack(depth_m, rays, rgb if self._color else None, self._view)
-        self._describe(header, height, width, is_dense=False)
+        view = self._rows(*depth_m.shape)
+        self._packer.pack(depth_m, rays, rgb if self._color else None, view)
+        self._describe(header, *depth_m.shape, is_dense=False)
         return self._msg
 
     def dense(
@@ -131,11 +125,30 @@ class CloudWriter:
         whole = packed.view(np.complex128)[..., 0]  # a point in one number moves faster than four
         return self._one_row(header, whole[known].view(np.uint8))
 
+    def packed(self, header: Any, points: NDArray[np.float32]) -> Any:
+        """Give a cloud of points that are packed already, as `pack` does.
+
+        points: (H, W, 4) as `organized` gives them, or known ones (k, 4) as `dense` does.
+        """
+        if points.ndim == 2:
+            return self._one_row(header, points.view(np.uint8).ravel())
+        height, width = points.shape[:2]
+        np.copyto(self._rows(height, width), points)
+        self._describe(header, height, width, is_dense=False)
+        return self._msg
+
     def points(self, header: Any, points_m: NDArray[np.float32]) -> Any:
         """Give a cloud of one row of points (k, 3), without colour."""
         packed = np.zeros((len(points_m), 4), np.float32)
         packed[:, :3] = points_m
         return self._one_row(header, packed.view(np.uint8).ravel())
+
+    def _rows(self, height: int, width: int) -> NDArray[np.float32]:
+        """Give the message's own points to write into, (H, W, 4)."""
+        if self._view.shape != (height, width, 4):
+            size_bytes = height * width * POINT_STEP_BYTES
+            self._view = _buffer(self._msg, size_bytes).view(np.float32).reshape(height, width, 4)
+        return self._view
 
     def _one_row(self, header: Any, packed: NDArray[np.uint8]) -> Any:
         data = array.array('B')

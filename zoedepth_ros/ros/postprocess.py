@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from zoedepth_ros.geometry.filters import flying_pixels
 from zoedepth_ros.geometry.points import every
 from zoedepth_ros.geometry.scratch import Scratch
-from zoedepth_ros.geometry.sky import sky, without_sky
 
 from .parameters import NodeSettings
 
@@ -52,14 +51,13 @@ def depth_for_points(
     `decimate` keeps them.  held: what else is left out, at that size.  scratch: the result is
     valid until its next use.
     """
-    limits_m = (settings.depth_max_m, settings.cloud_max_range_m, head_range_m)
-    farthest_m = min(limit for limit in limits_m if limit > 0.0)
+    limit_m = farthest_m(settings, head_range_m)
     lent = Scratch() if scratch is None else scratch
     few_m = depth_m[every(steps[0]), every(steps[1])]
     out_m = lent.array('for points', few_m.shape)
     mask = lent.array('left out', few_m.shape, np.bool_)
     np.copyto(out_m, few_m)
-    np.greater(few_m, np.float32(farthest_m), out=mask)
+    np.greater(few_m, np.float32(limit_m), out=mask)
     lent.put(out_m, mask, np.inf)
     np.less(few_m, np.float32(settings.depth_min_m), out=mask)  # what is NaN stays NaN
     if held is not None:
@@ -71,18 +69,7 @@ def depth_for_points(
     return out_m
 
 
-def sky_removed(
-    depth_m: Map,
-    seen_m: Map,
-    head: str,
-    rays: NDArray[np.float32],
-    up: tuple[float, float, float],
-    rgb: NDArray[np.uint8],
-    scratch: Scratch | None = None,
-) -> Map:
-    """Give depth (H, W) with +inf where `seen_m`, the same before any gate, is sky.
-
-    scratch: the result is valid until its next use.
-    """
-    mask = sky(seen_m, head, rays=rays, up=up, rgb=rgb, scratch=scratch)
-    return without_sky(depth_m, mask, scratch) if mask.any() else depth_m
+def farthest_m(settings: NodeSettings, head_range_m: float = np.inf) -> float:
+    """Give the depth beyond which there are no points [m]; head_range_m as above."""
+    limits_m = (settings.depth_max_m, settings.cloud_max_range_m, head_range_m)
+    return min(limit for limit in limits_m if limit > 0.0)

@@ -69,7 +69,7 @@ class FrameProcessor:
     @property
     def scale(self) -> ScaleReport:
         """Where the metric scale is."""
-        return self._scaling.report(self._outputs.surroundings.ground)
+        return self._scaling.report(self._outputs.space.surroundings.ground)
 
     def save_scale(self) -> str:
         """Write the scales to scale.file and give its name; raises ValueError or OSError."""
@@ -112,7 +112,7 @@ class FrameProcessor:
     ) -> None:
         """Take intrinsics, distances to compare with and where up is from here from now on."""
         self._camera_keeper = camera_keeper
-        self._outputs.references, self._outputs.frames = references, frames
+        self._outputs.space.references, self._outputs.frames = references, frames
 
     def drop(self, reason: str, message: str) -> None:
         """Count what cannot be published and warn about it now and then."""
@@ -178,7 +178,7 @@ class FrameProcessor:
         self._statistics.stages_ms['network'].add(answer.network_ms)
         self._statistics.batch.add(answer.batch)
         self.network_size = self._predictor.network_size(*task.rgb.shape[:2])
-        self._outputs.network_width = self.network_size[1]
+        self._outputs.space.network_width = self.network_size[1]
         self._started = True
 
     def _route(self, task: Task, result: DepthResult) -> None:

@@ -1,0 +1,127 @@
+"""What a predictor leaves on its device; test/ros compares it with the clouds of the CPU."""
+
+import numpy as np
+import pytest
+import torch
+from fake_device import FakeGraphs, FakeLink
+from lively import lively_model, pictures
+from lively import lively_predictor as predictor
+
+from zoedepth_ros.build import build_predictor
+from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
+from zoedepth_ros.inference.device_cloud import DeviceClouds
+from zoedepth_ros.inference.graphs import CudaGraphs
+from zoedepth_ros.inference.on_device import CloudRequest
+from zoedepth_ros.inference.optimize import optimize
+from zoedepth_ros.inference.predictor import TorchPredictor
+from zoedepth_ros.inference.preprocess import make_preprocessing
+from zoedepth_ros.inference.result import DeviceLost
+from zoedepth_ros.inference.through_camera import ThroughCamera
+
+CPU = torch.device('cpu')
+
+
+@pytest.mark.parametrize('graphs', [None, FakeGraphs()])
+@pytest.mark.parametrize('flip', [False, True])
+@pytest.mark.parametrize('way', ['metric', 'official'])
+def test_what_stays_on_the_device_is_what_was_delivered_and_survives_the_next_run(
+    graphs, way, flip
+):
+    one = predictor(graphs, way=way, flip=flip, clouds=DeviceClouds(FakeLink(), CPU))
+    rgbs = pictures(2, 41, 64)
+    results = [one(rgb, 'indoor') for rgb in rgbs]
+    for rgb, result in zip(rgbs, results, strict=True):
+        assert_packs_its_own(result, rgb)
+    for rgb, result in zip(rgbs, one.predict_batch(rgbs, ['indoor', 'outdoor'],
+                                                   routes=[True] * 2), strict=True):  # fmt: skip
+        assert_packs_its_own(result, rgb)
+
+
+def assert_packs_its_own(result, rgb):
+    ys, xs = np.mgrid[: rgb.shape[0], : rgb.shape[1]].astype(np.float32)
+    rays = np.stack((xs, ys), axis=-1)
+    limit_m = float(np.median(result.uncertainty_m))
+    unsure = ~(result.uncertainty_m <= np.float32(limit_m))
+    assert 0 < unsure.sum() < unsure.size
+    cloud = result.on_device.pack_cloud(
+        CloudRequest(
+            rays=rays, step=1, factor=1.0, nearest_m=0.0, farthest_m=np.inf,
+            max_uncertainty_m=limit_m, edges=False, network_width=96, color=True, organized=True,
+        )
+    )  # fmt: skip
+    depth_m = np.where(unsure, np.float32(np.nan), result.depth_m)
+    xyz = np.concatenate((rays * depth_m[..., None], depth_m[..., None]), axis=-1)
+    np.testing.assert_array_equal(cloud[..., :3], xyz)
+    colors = rgb.astype(np.uint32) @ np.array((65536, 256, 1), np.uint32)
+    np.testing.assert_array_equal(cloud.view(np.uint32)[..., 3], colors)
+
+
+def test_depth_that_was_bicubic_below_zero_is_positive_on_the_device_too():
+    one = predictor(clouds=DeviceClouds(FakeLink(), CPU))
+    maps = torch.tensor([-1.0, 2.0, -0.5, 0.3, -1.0, 1.0]).reshape(3, 1, 2)
+    result = one._result(torch.zeros(1, 3, 1, 2), maps, 'indoor', {})
+    for array, there in (
+        (result.depth_m, result.on_device.depth_m),
+        (result.uncertainty_m, result.on_device.uncertainty_m),
+    ):
+        np.testing.assert_array_equal(array, there.numpy())
+        assert array[0, 0] in (np.float32(1e-3), 0.0)
+
+
+def test_without_a_device_nothing_is_offered():
+    assert predictor()(pictures(1)[0]).on_device is None
+    built = build_predictor('ZoeD_tiny_NK', 'random', 'cpu', 'fp32')
+    assert built(pictures(1)[0]).on_device is None
+
+
+@pytest.mark.parametrize('correction', ['scale', 'warp'])
+def test_depth_that_is_changed_afterwards_is_no_longer_that_of_the_device(correction):
+    one = predictor(clouds=DeviceClouds(FakeLink(), CPU))
+    camera = CameraModel(Intrinsics.from_hfov(64, 48, 1.5))
+    rgb = pictures(1)[0]
+    assert ThroughCamera(one, 'off')(rgb, camera, 'indoor').on_device is not None
+    assert ThroughCamera(one, correction)(rgb, camera, 'indoor').on_device is None
+
+
+def test_a_device_that_fails_while_packing_is_named():
+    one = predictor(clouds=DeviceClouds(FakeLink(), CPU))
+    result = one(pictures(1)[0], 'indoor')
+
+    def fail():
+        raise RuntimeError('CUDA error: an illegal memory access was encountered')
+
+    result.on_device.clouds._link.finish = fail
+    with pytest.raises(DeviceLost, match='cpu: CUDA error'):
+        assert_packs_its_own(result, pictures(1)[0])
+
+
+def test_the_rays_of_cameras_are_kept_while_the_cameras_are():
+    link = FakeLink()
+    clouds = DeviceClouds(link, CPU)
+    first, second = (np.full((2, 3, 2), value, np.float32) for value in (1, 2))
+    for _ in range(3):
+        assert (clouds.planes(first) == 1).all()
+        assert (clouds.planes(second) == 2).all()
+    assert len(link.lent) == 2
+    del first
+    third = np.full((2, 3, 2), 3, np.float32)
+    assert (clouds.planes(third) == 3).all()
+    assert len(clouds._planes) == 2
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a CUDA device')
+@pytest.mark.parametrize('recorded', [False, True])
+def test_a_gpu_packs_the_cloud_of_the_depth_it_delivers(recorded):
+    cuda = torch.device('cuda:0')
+    graphs, network = CudaGraphs(cuda), lively_model('ZoeD_tiny_NK')
+    config = network.config
+    one = TorchPredictor(
+        optimize(network, 'fp16', cuda, 'auto'),
+        make_preprocessing('metric', config.image_size, config.size_multiple),
+        device=cuda, precision='fp16', graphs=graphs if recorded else None,
+        clouds=DeviceClouds(graphs, cuda),
+    )  # fmt: skip
+    rgbs = pictures(3, 120, 160)
+    for rgb, result in [(rgb, one(rgb, 'indoor')) for rgb in rgbs]:
+        assert_packs_its_own(result, rgb)

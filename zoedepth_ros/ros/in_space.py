@@ -1,0 +1,223 @@
+"""What needs a camera: clouds, scans, and what stands around."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoedepth_ros.geometry.filters import widest_ramp_px
+from zoedepth_ros.geometry.points import decimate, depth_to_points, every
+from zoedepth_ros.geometry.scratch import Scratch
+from zoedepth_ros.geometry.temporal import TemporalCheck
+from zoedepth_ros.inference.on_device import CloudRequest
+from zoedepth_ros.inference.result import InferenceError
+
+from .messages import CloudWriter, laser_scan
+from .parameters import NodeSettings
+from .postprocess import depth_for_points, farthest_m
+from .rates import RateLimiter
+from .references import References
+from .scaling import Scaling
+from .schedule import Plan
+from .surroundings import Surroundings
+from .view import View
+
+CALIBRATION_RATE_HZ = 2.0
+NO_GROUND = 'no ground'
+NO_GROUND_MESSAGE = (
+    'no ground plane in view: no obstacles and no scan by height; set camera.height and '
+    'camera.pitch to go without one'
+)
+
+Topic = tuple[str, Any]
+Map = NDArray[np.float32]
+
+
+class InSpace:
+    """Make clouds and scans, kept and written in place from frame to frame."""
+
+    def __init__(self, scaling: Scaling, drop: Callable[[str, str], None]) -> None:
+        """scaling: told what is seen of the scale.  drop: told what cannot be made, and why."""
+        self.surroundings = Surroundings()
+        self._scaling, self._drop = scaling, drop
+        self._clouds = {color: CloudWriter(color=color) for color in (True, False)}
+        self._parts = CloudWriter(color=False)
+        self._calibration = RateLimiter(CALIBRATION_RATE_HZ)
+        self._scratch = Scratch()
+        self._temporal: TemporalCheck | None = None
+        self.references: References | None = None
+        """Another sensor to compare distances with, when scale.source names one."""
+        self.network_width = 512
+        """Columns the network sees [px]; the fewer, the wider its edges."""
+
+    def follow(self, depth_m: Map, head: str, at: NodeSettings, now_s: float) -> None:
+        """Show the temporal check this picture's depth, if there is such a check."""
+        if not at.filter_temporal:
+            self._temporal = None
+            return
+        self._temporal = TemporalCheck() if self._temporal is None else self._temporal
+        self._temporal.take(depth_m, head, now_s)
+
+    def make(self, plan: Plan, view: View) -> Iterator[Topic]:
+        """Give (topic, message) for every cloud and scan in the plan."""
+        settings = view.settings
+        scan, calibrate = 'scan' in plan.depth_topics, self._calibrates(view)
+        by_height = scan and settings.scan_mode == 'height'
+        if not (plan.needs_points or scan or calibrate):
+            return
+        step = settings.cloud_decimation
+        if calibrate and self.references is not None:
+            self._calibration.take(view.now_s)
+            compared_m = self._for_points(view.depth_m, view)
+            ratios = self.references.ratios(view.header, compared_m, view.camera)
+            self._scaling.observe_ratios(ratios, view.now_s)
+            calibrate = False
+        looks = bool(plan.split_topics) or calibrate or by_height  # at points, on the CPU
+        packed = self._packed_on_device(view) if plan.cloud and not looks else None
+        rows_m = self._for_points(view.depth_m, view, (step, 1)) if by_height else None
+        if packed is not None:
+            yield 'depth/points', self._writer(settings).packed(view.header, packed)
+        elif plan.cloud or looks:
+            if rows_m is None:
+                few_m = self._for_points(view.depth_m, view, (step, step))
+            else:
+                few_m = np.ascontiguousarray(rows_m[:, every(step)])
+            if plan.cloud:
+                yield 'depth/points', self._cloud(few_m, view)
+            if looks:
+                points_m = depth_to_points(few_m, view.camera.rays(step))
+                self._look(points_m, view, calibrate=calibrate)
+            if plan.split_topics:
+                yield from self._split(plan, points_m, few_m, view)
+        if rows_m is not None:
+            yield from self._scan_by_height(rows_m, view)
+        elif scan:
+            yield 'scan', self._scan(view)
+
+    def _for_points(
+        self,
+        depth_m: Map,
+        view: View,
+        steps: tuple[int, int] = (1, 1),
+        rows: slice = slice(None),
+    ) -> Map:
+        """Give filtered depth of every n-th row and column; valid until the next call.
+
+        rows: those of the picture that depth_m holds.
+        """
+        return depth_for_points(
+            depth_m,
+            view.settings,
+            self.network_width,
+            view.range_m,
+            steps=steps,
+            held=self._held(steps, rows),
+            scratch=self._scratch,
+        )
+
+    def _held(self, steps: tuple[int, int], rows: slice = slice(None)) -> NDArray[np.bool_] | None:
+        return self._temporal.held(steps, rows) if self._temporal is not None else None
+
+    def _packed_on_device(self, view: View) -> Map | None:
+        """Give the points of the cloud, (h, w, 4) or (n, 4); None where the CPU is to make them.
+
+        What is asked for is what `_for_points` and `_cloud` do.
+        """
+        if view.on_device is None:
+            return None
+        at, step = view.settings, view.settings.cloud_decimation
+        request = CloudRequest(
+            rays=view.camera.rays(step),
+            step=step,
+            factor=view.factor,
+            nearest_m=at.depth_min_m,
+            farthest_m=farthest_m(at, view.range_m),
+            max_uncertainty_m=at.filter_max_uncertainty_m,
+            edges=at.filter_edge,
+            network_width=self.network_width,
+            color=at.cloud_color,
+            organized=at.cloud_organized,
+            sky=view.sky,
+            held=self._held((step, step)),
+        )
+        with suppress(InferenceError):  # what the device lacks shows at the next picture too
+            return view.on_device.pack_cloud(request)
+        return None
+
+    def _calibrates(self, view: View) -> bool:
+        at = view.settings
+        by_height = at.scale_source == 'height' and at.camera_height_m > 0.0
+        return (by_height or self.references is not None) and self._calibration.is_due(view.now_s)
+
+    def _look(self, points_m: Map, view: View, *, calibrate: bool) -> None:
+        """Find the ground, and what it says about the scale."""
+        found = self.surroundings.look(points_m, view.settings, view.now_s)
+        if calibrate:
+            self._calibration.take(view.now_s)
+            self._scaling.observe_ground(found, view.settings, view.now_s)
+
+    def _split(self, plan: Plan, points_m: Map, depth_m: Map, view: View) -> Iterator[Topic]:
+        """Give ground, obstacles and free rays, as clouds of one row."""
+        rays = view.camera.rays(view.settings.cloud_decimation)
+        clouds = self.surroundings.clouds(points_m, depth_m, rays, view.settings)
+        if clouds is None:
+            self._drop(NO_GROUND, NO_GROUND_MESSAGE)
+            return
+        for name, part_m in zip(clouds._fields, clouds, strict=True):
+            topic = f'depth/points/{name}'
+            if topic in plan.split_topics:
+                yield topic, self._parts.points(view.header, part_m)
+
+    def _scan_by_height(self, depth_m: Map, view: View) -> Iterator[Topic]:
+        """Give a scan of depth (H / decimation, W): of rows alone, for every column is a beam."""
+        ground, at = self.surroundings.ground, view.settings
+        if ground is None:
+            self._drop(NO_GROUND, NO_GROUND_MESSAGE)
+            return
+        scan = self.surroundings.scan(view.camera.rays(at.cloud_decimation, 1), at)
+        limits_m = (at.depth_min_m, at.scan_range_max_m)
+        ranges_m = scan.ranges(
+            depth_m,
+            ground.height_m,
+            low_m=at.obstacles_ground_m,
+            high_m=at.obstacles_top_m,
+            range_min_m=limits_m[0],
+            range_max_m=limits_m[1],
+        )
+        yield 'scan', _in_frame(laser_scan(view.header, scan, ranges_m, limits_m), at)
+
+    def _writer(self, at: NodeSettings) -> CloudWriter:
+        return self._clouds[at.cloud_color]
+
+    def _cloud(self, depth_m: Map, view: View) -> Any:
+        at = view.settings
+        writer, step = self._writer(at), at.cloud_decimation
+        fill = writer.organized if at.cloud_organized else writer.dense
+        return fill(view.header, depth_m, view.camera.rays(step), decimate(view.rgb, step))
+
+    def _scan(self, view: View) -> Any:
+        """Make a scan of a band of rows, of which no more than needed is filtered."""
+        at, depth_m = view.settings, view.depth_m
+        band = view.camera.band(at.scan_rows)
+        margin_px = widest_ramp_px(depth_m.shape[1]) + 1
+        top = max(0, band.first_row - margin_px)
+        rows = slice(top, band.first_row + len(band.columns) + margin_px)
+        limits_m = (at.depth_min_m, at.scan_range_max_m)
+        ranges_m = replace(band, first_row=band.first_row - top).ranges(
+            self._for_points(depth_m[rows], view, rows=rows),
+            range_min_m=limits_m[0],
+            range_max_m=limits_m[1],
+        )
+        return _in_frame(laser_scan(view.header, band, ranges_m, limits_m), at)
+
+
+def _in_frame(msg: Any, at: NodeSettings) -> Any:
+    """Give a scan the frame of scan.frame_id, unless that is empty."""
+    if at.scan_frame_id:
+        msg.header = type(msg.header)(stamp=msg.header.stamp, frame_id=at.scan_frame_id)
+    return msg
