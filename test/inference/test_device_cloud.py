@@ -8,7 +8,9 @@ from lively import lively_model, pictures
 from lively import lively_predictor as predictor
 
 from zoedepth_ros.build import build_predictor
+from zoedepth_ros.geometry import filters
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
+from zoedepth_ros.inference import device_edges
 from zoedepth_ros.inference.device_cloud import DeviceClouds
 from zoedepth_ros.inference.graphs import CudaGraphs
 from zoedepth_ros.inference.on_device import CloudRequest
@@ -54,6 +56,21 @@ def assert_packs_its_own(result, rgb):
     np.testing.assert_array_equal(cloud[..., :3], xyz)
     colors = rgb.astype(np.uint32) @ np.array((65536, 256, 1), np.uint32)
     np.testing.assert_array_equal(cloud.view(np.uint32)[..., 3], colors)
+
+
+@pytest.mark.parametrize('step', [1, 2, 5])
+@pytest.mark.parametrize('network_width', [128, 512])
+@pytest.mark.parametrize('size', [(240, 320), (133, 71), (3, 40), (40, 3)])
+def test_edges_are_those_of_the_cpu_in_any_mess(size, network_width, step):
+    random = np.random.default_rng(step)
+    steps_m = random.lognormal(0.0, 0.1, size).astype(np.float32)
+    depth_m = np.cumprod(np.clip(steps_m, 0.9, 1.1), axis=1) * steps_m
+    expected = filters.flying_pixels(depth_m, network_width=network_width, steps=(step, step))
+    marks = device_edges.flying_pixels(
+        torch.from_numpy(depth_m), network_width=network_width, step=step
+    )
+    np.testing.assert_array_equal(marks.numpy(), expected)
+    assert 0.05 < expected.mean() < 0.95
 
 
 def test_depth_that_was_bicubic_below_zero_is_positive_on_the_device_too():

@@ -53,6 +53,8 @@ def flying_pixels(
     np.multiply(inverse, np.float32(max_jump), out=slack)
     marks = lent.array('marks', inverse.shape, np.bool_)
     marks[...] = False
+    if not marks.size:
+        return marks
     if depth_m.shape[1] >= 3:
         peaks = _peaks(along_rows, 1, size, columns, slack, lent, ' along rows')
         np.logical_or(marks, peaks, out=marks)

@@ -91,6 +91,7 @@ class _Picture:
         color = torch.zeros_like(z_m, dtype=torch.int32)
         if at.color:
             kept = every(at.step)
+            # Rounded, for a GPU divides by 255 by multiplying.
             red, green, blue = (self.colors[:, kept, kept] * 255).round().to(torch.int32)
             color = red << 16 | green << 8 | blue
         # As whole numbers: these are what no arithmetic on floats leaves as they are.
