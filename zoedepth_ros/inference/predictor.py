@@ -142,8 +142,8 @@ class TorchPredictor:
             wanted = [head if head != AUTO else pipeline.favourite(verdict)
                       for head, verdict in zip(heads, verdicts, strict=True)]  # fmt: skip
             maps = self._maps_by_head(features, wanted, sizes)
-            asked = [route or head == AUTO for route, head in zip(routes, heads, strict=True)]
-            answers = zip(there, maps, wanted, verdicts, asked, strict=True)
+            tells = [route or head == AUTO for route, head in zip(routes, heads, strict=True)]
+            answers = zip(there, maps, wanted, verdicts, tells, strict=True)
             return [
                 self._result(picture, own, used, verdict if told else {})
                 for picture, own, used, verdict, told in answers
