@@ -3,6 +3,7 @@
 The device is the CPU here, in torch's operators.
 """
 
+import itertools
 import time
 from dataclasses import replace
 
@@ -130,8 +131,6 @@ def test_every_form_of_a_cloud_is_the_cpus(ros, step, color, organized):
         {'depth__max': 3.3, 'depth__min': 1.7},
         {'depth__scale': 0.3},
         {'focal_correction': 'scale'},
-        {'filter__temporal': True, 'frames': 3},
-        {'filter__temporal': True, 'frames': 3, 'cloud__organized': False},
     ],
 )
 def test_every_setting_does_on_the_device_what_it_does_on_the_cpu(ros, parameters):
@@ -167,6 +166,22 @@ def test_a_sky_is_infinitely_far_there_too(ros):
         for sky in (True, False)
     ]  # fmt: skip
     assert clouds[0].width < clouds[1].width - 1000
+
+
+def test_points_that_were_not_there_before_are_held_back_there_too(ros):
+    left = np.arange(83) < 40
+    near_m = itertools.cycle((2.0, 4.0))
+    changing = {'depth': lambda rgb, head: np.where(left, next(near_m), 6.0), 'frames': 2,
+                'filter__edge': False, 'cloud__organized': False}  # fmt: skip
+    held = [
+        assert_same((61, 83), cloud__decimation=2, filter__temporal=temporal, **changing).width
+        for temporal in (True, False)
+    ]
+    assert 0 < held[0] < 0.6 * held[1]
+
+
+def test_a_small_network_has_wide_edges_there_too(ros):
+    assert_same((32, 640), cloud__decimation=1)
 
 
 def test_nothing_that_is_known_is_no_points(ros):
