@@ -17,7 +17,6 @@ from zoedepth_ros.inference.on_device import CloudRequest
 from zoedepth_ros.inference.optimize import optimize
 from zoedepth_ros.inference.predictor import TorchPredictor
 from zoedepth_ros.inference.preprocess import make_preprocessing
-from zoedepth_ros.inference.result import DeviceLost
 from zoedepth_ros.inference.through_camera import ThroughCamera
 
 CPU = torch.device('cpu')
@@ -100,16 +99,25 @@ def test_depth_that_is_changed_afterwards_is_no_longer_that_of_the_device(correc
     assert ThroughCamera(one, correction)(rgb, camera, 'indoor').on_device is None
 
 
-def test_a_device_that_fails_while_packing_is_named():
+def test_a_device_that_fails_while_packing_says_so_once_and_leaves_it_to_others(caplog):
     one = predictor(clouds=DeviceClouds(FakeLink(), CPU))
     result = one(pictures(1)[0], 'indoor')
+    assert one.optimization_note == ''
 
     def fail():
         raise RuntimeError('CUDA error: an illegal memory access was encountered')
 
     result.on_device.clouds._link.finish = fail
-    with pytest.raises(DeviceLost, match='cpu: CUDA error'):
-        assert_packs_its_own(result, pictures(1)[0])
+    rays = np.zeros((*result.depth_m.shape, 2), np.float32)
+    request = CloudRequest(
+        rays=rays, step=1, factor=1.0, nearest_m=0.0, farthest_m=np.inf, max_uncertainty_m=0.0,
+        edges=False, network_width=96, color=False, organized=True,
+    )  # fmt: skip
+    assert result.on_device.pack_cloud(request) is None
+    assert one(pictures(1)[0], 'indoor').on_device is None
+    said = 'clouds are packed on the CPU, cpu failed to: CUDA error: an illegal memory access'
+    assert said in one.optimization_note
+    assert [record.levelname for record in caplog.records if said in record.message] == ['WARNING']
 
 
 def test_the_rays_of_cameras_are_kept_while_the_cameras_are():

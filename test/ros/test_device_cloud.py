@@ -18,7 +18,6 @@ from ros_harness import camera_info_message, picture
 from zoedepth_ros.data.synthetic.scene import draw_scene
 from zoedepth_ros.inference.device_cloud import DeviceClouds
 from zoedepth_ros.inference.preprocess import to_tensor
-from zoedepth_ros.inference.result import DeviceLost
 from zoedepth_ros.ros.frame import Frame
 
 CPU = torch.device('cpu')
@@ -221,12 +220,13 @@ def test_where_the_points_are_on_the_cpu_already_or_seen_otherwise_the_cpu_packs
 
 
 def test_a_device_that_fails_leaves_the_cloud_to_the_cpu(ros):
-    def fail(request):
-        raise DeviceLost('cuda:0: gone')
+    def fail():
+        raise RuntimeError('cuda:0: gone')
 
     bench = Bench(DevicePredictor(2.0), CLOUD)
-    bench.predictor.clouds.keep = lambda *_: type('Gone', (), {'pack_cloud': staticmethod(fail)})
+    bench.predictor.link.finish = fail
     bench.process(bench.message(picture(48, 64)))
+    assert 'cuda:0: gone' in bench.predictor.clouds.failure
     assert len(bench.sent('depth/points')) == 1
     assert bench.drops == {}
     assert len(bench.predictor.requests) == 1

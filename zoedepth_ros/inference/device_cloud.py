@@ -6,6 +6,7 @@ the CPU; a test holds one against the other.
 
 from __future__ import annotations
 
+import logging
 import math
 import weakref
 from dataclasses import dataclass
@@ -17,7 +18,6 @@ from torch import Tensor
 
 from zoedepth_ros.geometry.points import every
 from zoedepth_ros.inference.device_edges import flying_pixels
-from zoedepth_ros.inference.failures import named_failures
 from zoedepth_ros.inference.graphs import HostLink
 from zoedepth_ros.inference.on_device import CloudRequest, DevicePicture
 
@@ -28,10 +28,23 @@ class DeviceClouds:
     def __init__(self, link: HostLink, device: torch.device) -> None:
         self._link, self.device = link, device
         self._planes: dict[int, tuple[weakref.ref[NDArray[np.float32]], Tensor]] = {}
+        self.failure = ''
+        """Why clouds are no longer packed here; '' while they are."""
 
-    def keep(self, picture: Tensor, depth_m: Tensor, uncertainty_m: Tensor) -> DevicePicture:
-        """Give what packs clouds of a picture (1, 3, H, W), 0 to 1, and its maps (H, W) [m]."""
-        return _Picture(self, picture[0], depth_m, uncertainty_m)
+    def keep(
+        self, picture: Tensor, depth_m: Tensor, uncertainty_m: Tensor
+    ) -> DevicePicture | None:
+        """Give what packs clouds of a picture (1, 3, H, W), 0 to 1, and its maps (H, W) [m].
+
+        None once packing has failed.
+        """
+        return None if self.failure else _Picture(self, picture[0], depth_m, uncertainty_m)
+
+    def give_up(self, error: Exception) -> None:
+        """Leave packing to others from now on, and say why, once."""
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        self.failure = f'clouds are packed on the CPU, {self.device} failed to: {reason}'
+        logging.getLogger(__name__).warning(self.failure)
 
     def planes(self, rays: NDArray[np.float32]) -> Tensor:
         """Give x/z and y/z, (2, h, w), of rays (h, w, 2): sent once for as long as they live."""
@@ -74,14 +87,21 @@ class _Picture:
     uncertainty_m: Tensor
     """(H, W) [m]."""
 
-    def pack_cloud(self, request: CloudRequest) -> NDArray[np.float32]:
+    def pack_cloud(self, request: CloudRequest) -> NDArray[np.float32] | None:
         """Give points (h, w, 4) or (n, 4); see DevicePicture."""
-        with torch.inference_mode(), named_failures(str(self.clouds.device)):
-            words = self._words(request)
-            if request.organized:
-                return self.clouds.fetched(words).view(np.float32)
-            known = self.clouds.fetched(_known_first(words.reshape(-1, 4)))
-            return known[: known[-1, 0]].view(np.float32)
+        try:
+            with torch.inference_mode():
+                return self._packed(request)
+        except Exception as error:  # whatever a driver comes up with: the CPU can do it too
+            self.clouds.give_up(error)
+            return None
+
+    def _packed(self, request: CloudRequest) -> NDArray[np.float32]:
+        words = self._words(request)
+        if request.organized:
+            return self.clouds.fetched(words).view(np.float32)
+        known = self.clouds.fetched(_known_first(words.reshape(-1, 4)))
+        return known[: known[-1, 0]].view(np.float32)
 
     def _words(self, at: CloudRequest) -> Tensor:
         """Give x, y, z and colour of every kept pixel as they lie in memory, (h, w, 4) int32."""

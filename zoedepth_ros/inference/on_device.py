@@ -53,10 +53,10 @@ class CloudRequest:
 class DevicePicture(Protocol):
     """A picture with its depth on the device that computed it."""
 
-    def pack_cloud(self, request: CloudRequest) -> NDArray[np.float32]:
+    def pack_cloud(self, request: CloudRequest) -> NDArray[np.float32] | None:
         """Give x, y, z [m] and the bits 0x00RRGGBB of points: (h, w, 4), or known ones (n, 4).
 
-        The same numbers as `ros.postprocess` and `geometry.points` give on the CPU.  Raises
-        InferenceError when the device cannot.
+        The same numbers as `ros.postprocess` and `geometry.points` give on the CPU.  None when
+        the device cannot.
         """
         ...

@@ -88,7 +88,9 @@ class TorchPredictor:
     @property
     def optimization_note(self) -> str:
         """Why the network runs slower than asked; '' when it does not."""
-        return '; '.join(note for note in (self._network.note, self._recording_failed) if note)
+        packing_failed = '' if self._clouds is None else self._clouds.failure
+        notes = (self._network.note, self._recording_failed, packing_failed)
+        return '; '.join(note for note in notes if note)
 
     def network_size(self, height: int, width: int) -> Size:
         """Give the (height, width) that a picture of this size has inside the network."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +14,6 @@ from zoedepth_ros.geometry.points import decimate, depth_to_points, every
 from zoedepth_ros.geometry.scratch import Scratch
 from zoedepth_ros.geometry.temporal import TemporalCheck
 from zoedepth_ros.inference.on_device import CloudRequest
-from zoedepth_ros.inference.result import InferenceError
 
 from .messages import CloudWriter, laser_scan
 from .parameters import NodeSettings
@@ -145,9 +143,7 @@ class InSpace:
             sky=view.sky,
             held=self._held((step, step)),
         )
-        with suppress(InferenceError):  # what the device lacks shows at the next picture too
-            return view.on_device.pack_cloud(request)
-        return None
+        return view.on_device.pack_cloud(request)
 
     def _calibrates(self, view: View) -> bool:
         at = view.settings
