@@ -37,6 +37,7 @@ TORCH_FREE = (
     'inference.on_device',
     'inference.exported',
     'inference.onnx_runtime',
+    'inference.openvino_runtime',
     'inference.head_policy',
     'inference.threads',
     'weights.registry',
@@ -70,7 +71,7 @@ ONLY = {
     frozenset({'rerun'}): ('viewing',),
     frozenset({'onnx', 'onnx_ir', 'onnxscript'}): ('export',),
     frozenset({'onnxruntime'}): ('export', 'inference.onnx_runtime'),
-    frozenset({'openvino'}): ('benchmark.openvino_session',),
+    frozenset({'openvino'}): ('inference.openvino_runtime',),
     frozenset({'tensorrt'}): ('export.tensorrt', 'inference.tensorrt_runtime'),
 }  # fmt: skip
 # Modules that another room may use all the same: those of ROS that need no ROS serve recordings.

@@ -2,15 +2,18 @@
 
 import shutil
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
+from fake_openvino import FakeOpenVINO
 from fake_worker import FakeMachine
 
 from zoedepth_ros.benchmark import exporting, network
+from zoedepth_ros.benchmark.exported_side import Exported
 from zoedepth_ros.benchmark.network import measure
-from zoedepth_ros.benchmark.openvino_session import OpenvinoSession
 from zoedepth_ros.benchmark.parts import Settings
 from zoedepth_ros.benchmark.process import Worker
 from zoedepth_ros.benchmark.runtimes import file_bytes, runtime_words, runtimes
@@ -196,59 +199,17 @@ def test_onnx_runtime_gives_our_depth_within_rounding(monkeypatch):
     assert 0.0 < variant['mean_relative_deviation'] < 1e-5
 
 
-class Port:
-    def get_any_name(self):
-        return 'depth_m'
-
-
-class FakeCore:
-    """Just so much of OpenVINO as the session calls."""
-
-    able = ('FP32', 'BF16')
-    compiled = None
-
-    def get_property(self, device, name):
-        assert (device, name) == ('CPU', 'OPTIMIZATION_CAPABILITIES')
-        return list(self.able)
-
-    def read_model(self, path):
-        about = SimpleNamespace(value={'model': 'ZoeD_tiny_NK', 'height': 64})
-        return SimpleNamespace(get_rt_info=lambda key: {'framework': about}[key])
-
-    def compile_model(self, model, device, config):
-        FakeCore.compiled = (device, config)
-        request = SimpleNamespace(infer=lambda inputs: {Port(): 2.0 * inputs[0]})
-        return SimpleNamespace(create_infer_request=lambda: request)
-
-
-@pytest.fixture
-def fake_openvino(monkeypatch):
-    monkeypatch.setitem(sys.modules, 'openvino', SimpleNamespace(Core=FakeCore))
-
-
-def test_openvino_computes_as_precisely_and_on_as_many_threads_as_asked(fake_openvino, tmp_path):
-    session = OpenvinoSession(tmp_path / 'file.onnx', 'cpu', 'bf16', 2)
-    device, config = FakeCore.compiled
-    assert device == 'CPU'
-    assert config['INFERENCE_PRECISION_HINT'] == 'bf16'
-    assert config['INFERENCE_NUM_THREADS'] == 2
-    OpenvinoSession(tmp_path / 'file.onnx', 'cpu', 'fp32', 2)
-    assert FakeCore.compiled[1]['INFERENCE_PRECISION_HINT'] == 'f32'
-    assert session.metadata == {'model': 'ZoeD_tiny_NK', 'height': '64'}
-    image = np.ones((1, 3, 2, 2), np.float32)
-    np.testing.assert_array_equal(session.run(image)['depth_m'], 2.0 * image)
-
-
-def test_openvino_refuses_what_it_would_compute_otherwise(fake_openvino, monkeypatch, tmp_path):
-    for device, precision, message in (
-        ('cuda:0', 'fp32', 'on the CPU, our side on cuda:0'),
-        ('cpu', 'fp16', 'fp32 or bf16 here, not fp16'),
-    ):
-        with pytest.raises(ValueError, match=message):
-            OpenvinoSession(tmp_path / 'file.onnx', device, precision, 2)
-    monkeypatch.setattr(FakeCore, 'able', ('FP32',))
-    with pytest.raises(ValueError, match='does not compute in bf16 on this processor'):
-        OpenvinoSession(tmp_path / 'file.onnx', 'cpu', 'bf16', 2)
+def test_openvino_computes_as_precisely_and_on_as_many_threads_as_ours(monkeypatch):
+    library = FakeOpenVINO()
+    monkeypatch.setitem(sys.modules, 'openvino', library)
+    monkeypatch.setattr(torch, 'get_num_threads', lambda: 7)
+    for precision, hint in (('bf16', 'bf16'), ('fp32', 'f32')):
+        side = Side('openvino', '', 'file.onnx', device='cpu', precision=precision)
+        assert Exported(side).facts()['precision'] == precision
+        assert library.compiled['INFERENCE_PRECISION_HINT'] == hint
+        assert library.compiled['INFERENCE_NUM_THREADS'] == '7'
+    with pytest.raises(ValueError, match='on the CPU, not on'):
+        Exported(replace(side, device='cuda:0'))
 
 
 def test_openvino_gives_the_depth_of_onnx_runtime(tmp_path):

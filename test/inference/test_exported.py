@@ -116,7 +116,7 @@ def test_a_file_of_somebody_else_is_refused():
 @pytest.fixture
 def fake_runtime(monkeypatch, tmp_path):
     """A file for a runtime that is there."""
-    fake = SimpleNamespace(open_session=lambda path, device: FakeSession())
+    fake = SimpleNamespace(open_session=lambda path, device, precision: FakeSession())
     monkeypatch.setattr(exported, 'import_module', lambda name: fake)
     path = tmp_path / 'file.onnx'
     path.touch()
@@ -150,6 +150,7 @@ def test_no_file_and_no_such_runtime_are_refused(tmp_path):
     ('backend', 'library', 'message'),
     [
         ('onnxruntime', 'onnxruntime', 'needs ONNX Runtime .pip install onnxruntime'),
+        ('openvino', 'openvino', 'needs OpenVINO .pip install openvino'),
         ('tensorrt', 'tensorrt', 'needs TensorRT'),
     ],
 )
@@ -209,7 +210,7 @@ def test_idle_threads_of_onnx_runtime_do_not_turn_round(onnx_file, monkeypatch):
 
     monkeypatch.setattr(onnxruntime, 'InferenceSession', noted)
     open_exported(onnx_file, 'onnxruntime', device='cpu')
-    open_session(Path(onnx_file), 'cpu', 3)
+    open_session(Path(onnx_file), 'cpu', threads=3)
     spinning = 'session.intra_op.allow_spinning'  # as its documentation of session options has it
     assert [options.get_session_config_entry(spinning) for options in seen] == ['0', '0']
     assert [options.intra_op_num_threads for options in seen] == [0, 3]

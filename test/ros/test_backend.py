@@ -36,7 +36,7 @@ def test_what_an_exported_file_cannot_do_is_refused(changes, message):
         make_predictor(replace(ONNX, **changes))
 
 
-@pytest.mark.parametrize('backend', ['onnxruntime', 'tensorrt'])
+@pytest.mark.parametrize('backend', ['onnxruntime', 'openvino', 'tensorrt'])
 def test_a_runtime_that_is_not_installed_is_a_reason_not_to_start(tmp_path, monkeypatch, backend):
     path = tmp_path / 'file'
     path.touch()
@@ -45,8 +45,9 @@ def test_a_runtime_that_is_not_installed_is_a_reason_not_to_start(tmp_path, monk
         make_predictor(replace(ONNX, backend=backend, weights=str(path)))
 
 
-def test_the_node_is_given_an_exported_file_and_its_warning(tmp_path):
-    for library in ('onnx', 'onnxscript', 'onnxruntime'):
+@pytest.mark.parametrize('backend', ['onnxruntime', 'openvino'])
+def test_the_node_is_given_an_exported_file_and_its_warning(tmp_path, backend):
+    for library in ('onnx', 'onnxscript', backend):
         pytest.importorskip(library)
     from lively import lively_model
 
@@ -54,6 +55,6 @@ def test_the_node_is_given_an_exported_file_and_its_warning(tmp_path):
 
     path = tmp_path / 'tiny.onnx'
     export_onnx(lively_model('ZoeD_tiny_NK'), path, head='both', trained_on='noise: not depth')
-    predictor = make_predictor(replace(ONNX, weights=str(path)))
+    predictor = make_predictor(replace(ONNX, backend=backend, weights=str(path)))
     assert predictor.trained_on == 'noise: not depth'
     assert predictor(RGB).depth_m.shape == (80, 120)

@@ -40,9 +40,9 @@ class Exported:
 def _opened(side: Side) -> Session:
     path, threads = Path(side.weights), torch.get_num_threads()
     if side.kind == 'openvino':
-        from zoedepth_ros.benchmark.openvino_session import OpenvinoSession
+        from zoedepth_ros.inference import openvino_runtime
 
-        return OpenvinoSession(path, side.device, side.precision, threads)
-    from zoedepth_ros.inference.onnx_runtime import open_session
+        return openvino_runtime.open_session(path, side.device, side.precision, threads)
+    from zoedepth_ros.inference import onnx_runtime
 
-    return open_session(path, side.device, threads)
+    return onnx_runtime.open_session(path, side.device, side.precision, threads)

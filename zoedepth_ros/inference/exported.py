@@ -23,9 +23,10 @@ from zoedepth_ros.inference.result import (
 
 BACKENDS: Mapping[str, str] = {
     'onnxruntime': 'zoedepth_ros.inference.onnx_runtime',
+    'openvino': 'zoedepth_ros.inference.openvino_runtime',
     'tensorrt': 'zoedepth_ros.inference.tensorrt_runtime',
 }
-"""Runtime -> the module whose `open_session(path, device)` loads a file for it."""
+"""Runtime -> the module whose `open_session(path, device, precision)` loads a file for it."""
 
 MIN_DEPTH_M = 1e-3
 """As of TorchPredictor: the nearest depth that networks were trained with."""
@@ -48,7 +49,7 @@ class Session(Protocol):
 
     @property
     def precision(self) -> str:
-        """'fp32' or 'fp16'."""
+        """'fp32', 'bf16' or 'fp16'."""
         ...
 
     def run(self, image: NDArray[np.float32]) -> Maps:
@@ -82,7 +83,7 @@ def open_exported(
     file = Path(path).expanduser()
     if not file.is_file():
         raise ValueError(f'there is no file {file} for backend {backend}')
-    session: Session = import_module(BACKENDS[backend]).open_session(file, device)
+    session: Session = import_module(BACKENDS[backend]).open_session(file, device, precision)
     predictor = ExportedPredictor(session, f'{file} ({backend})')
     size = (network_height or predictor.size[0], network_width or predictor.size[1])
     wrong = {

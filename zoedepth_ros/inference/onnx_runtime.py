@@ -58,10 +58,11 @@ class OnnxSession:
         return dict(zip(self._names, found, strict=True))
 
 
-def open_session(path: Path, device: str, threads: int = 0) -> OnnxSession:
+def open_session(path: Path, device: str, precision: str = AUTO, threads: int = 0) -> OnnxSession:
     """Open a file; ValueError when it cannot be, or without ONNX Runtime, says what is missing.
 
-    device: auto, cpu, cuda or cuda:N.  threads: on the CPU, 0 for one a core.
+    device: auto, cpu, cuda or cuda:N.  precision: is the file's own, fp32, whatever is asked for.
+    threads: on the CPU, 0 for one a core.
     """
     try:
         return OnnxSession(path, device, threads)

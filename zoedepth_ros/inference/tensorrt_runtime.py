@@ -57,9 +57,10 @@ class TensorRtSession:
             }
 
 
-def open_session(path: Path, device: str) -> TensorRtSession:
+def open_session(path: Path, device: str, precision: str = AUTO) -> TensorRtSession:
     """Open an engine.
 
+    precision: is the engine's own, whatever is asked for.
     Raises ValueError without TensorRT, without a CUDA device and for an engine of another kind.
     """
     try:

@@ -29,7 +29,7 @@ class PredictorSettings:
     """'' for the released weights, a path, or 'random'."""
 
     backend: str
-    """'torch', or a runtime for an exported file: 'onnxruntime', 'tensorrt'."""
+    """'torch', or a runtime for an exported file: 'onnxruntime', 'openvino', 'tensorrt'."""
 
     device: str
     """'auto', 'cpu', 'cuda' or 'cuda:N'."""

@@ -79,9 +79,9 @@ class NetworkSettings:
     backend: str = parameter(
         'backend',
         'torch',
-        'What runs the network: torch, or onnxruntime or tensorrt with a file of '
+        'What runs the network: torch, or onnxruntime, openvino (CPU) or tensorrt with a file of '
         '`zoedepth export` as weights.',
-        choices=('torch', 'onnxruntime', 'tensorrt'),
+        choices=('torch', 'onnxruntime', 'openvino', 'tensorrt'),
         changeable='inactive',
         shared=True,
     )

@@ -1,0 +1,165 @@
+"""OpenVINO gives the depth of torch, in the precision it says, or a reason why it cannot.
+
+What only a processor of another kind or a broken file shows is run on a stand-in; the rest needs
+the library and is skipped without it.
+"""
+
+import sys
+
+import numpy as np
+import pytest
+import torch
+from fake_openvino import FakeOpenVINO
+from lively import lively_model
+
+from zoedepth_ros.inference.exported import open_exported, to_network
+from zoedepth_ros.inference.openvino_runtime import open_session
+from zoedepth_ros.inference.result import InferenceError
+
+RGB = np.random.default_rng(0).integers(0, 256, (80, 120, 3), dtype=np.uint8)
+SIZE = (64, 96)
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / 'file.onnx'
+    path.touch()
+    return path
+
+
+@pytest.fixture
+def library(monkeypatch):
+    """Give the function that puts an OpenVINO on this machine."""
+
+    def put(*given, **about):
+        fake = FakeOpenVINO(*given, **about)
+        monkeypatch.setitem(sys.modules, 'openvino', fake)
+        return fake
+
+    return put
+
+
+def test_auto_is_bf16_where_the_processor_has_it(library, file):
+    fake = library()
+    assert open_session(file, 'auto', 'auto').precision == 'bf16'
+    assert fake.compiled == {'PERFORMANCE_HINT': 'LATENCY', 'INFERENCE_PRECISION_HINT': 'bf16'}
+    assert open_session(file, 'cpu', 'fp32').precision == 'fp32'
+    assert fake.compiled['INFERENCE_PRECISION_HINT'] == 'f32'
+    fake = library(able=('FP32', 'FP16'))
+    assert open_session(file, 'cpu', 'auto').precision == 'fp32'
+    assert fake.compiled['INFERENCE_PRECISION_HINT'] == 'f32'
+
+
+def test_it_takes_its_own_number_of_threads_unless_told(library, file):
+    fake = library()
+    open_exported(str(file), 'openvino')
+    assert 'INFERENCE_NUM_THREADS' not in fake.compiled
+    open_session(file, 'cpu', 'fp32', 3)
+    assert fake.compiled['INFERENCE_NUM_THREADS'] == '3'
+
+
+@pytest.mark.parametrize(
+    ('asked', 'message'),
+    [
+        ({'device': 'cuda:0'}, "openvino computes on the CPU, not on device 'cuda:0'"),
+        ({'precision': 'fp16'}, 'openvino computes in fp32 or bf16, not in fp16'),
+        ({'precision': 'bf16'}, 'this processor does not compute in bf16'),
+        ({'model': 'ZoeD_tiny_K'}, 'has the model ZoeD_tiny_N, not ZoeD_tiny_K'),
+    ],
+)
+def test_what_it_would_do_otherwise_is_refused(library, file, asked, message):
+    library(able=('FP32',))
+    with pytest.raises(ValueError, match=message):
+        open_exported(str(file), 'openvino', **asked)
+
+
+def test_a_file_that_it_cannot_read_or_that_is_not_ours_is_refused_on_one_line(library, file):
+    library(readable=False)
+    with pytest.raises(ValueError, match='file.onnx cannot be opened by OpenVINO: .*Unable') as it:
+        open_exported(str(file), 'openvino')
+    assert '\n' not in str(it.value)
+    library(about=None)
+    with pytest.raises(ValueError, match='not a file of `zoedepth export`'):
+        open_exported(str(file), 'openvino')
+
+
+def test_a_run_that_fails_is_an_inference_error(library, file):
+    library()
+    assert open_exported(str(file), 'openvino')(RGB).depth_m.shape == RGB.shape[:2]
+    library(works=False)
+    with pytest.raises(InferenceError, match=r'OpenVINO on cpu: .*cpp:224: no memory'):
+        open_exported(str(file), 'openvino')(RGB)
+
+
+def test_importing_openvino_reports_to_nobody(monkeypatch, tmp_path, file):
+    # as OpenVINO 2026.4 does: an event for every import, unless the reporting package is missing
+    reporting = 'def send():\n    raise AssertionError("reported")\n'
+    (tmp_path / 'openvino_telemetry.py').write_text(reporting)
+    (tmp_path / 'openvino.py').write_text(
+        'try:\n    from openvino_telemetry import send\nexcept ImportError:\n'
+        '    def send(): pass\nsend()\n'
+        'from fake_openvino import FakeOpenVINO\nCore = FakeOpenVINO().Core\n'
+    )
+    for name in ('openvino', 'openvino_telemetry'):
+        monkeypatch.setitem(sys.modules, name, None)
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert open_session(file, 'cpu', 'fp32').precision == 'fp32'
+    assert 'openvino_telemetry' not in sys.modules
+
+
+@pytest.fixture(scope='module')
+def onnx_file(tmp_path_factory):
+    """Both heads of a lively network."""
+    for name in ('openvino', 'onnx', 'onnxscript'):
+        pytest.importorskip(name)
+    from zoedepth_ros.export.onnx import export_onnx
+
+    path = tmp_path_factory.mktemp('openvino') / 'tiny.onnx'
+    export_onnx(lively_model('ZoeD_tiny_NK'), path, head='both', weights_origin='lively')
+    return path
+
+
+# In bf16 every step keeps 8 bits, 0.4 %.  Medians, because weights stirred like this put single
+# pixels far off in fp32 already; with ZoeD_S_NK the worst pixel is within 3e-5.
+@pytest.mark.parametrize(
+    ('precision', 'least', 'most'), [('fp32', 0.0, 1e-5), ('bf16', 1e-4, 0.03)]
+)
+def test_openvino_gives_the_depth_of_torch(onnx_file, precision, least, most):
+    try:
+        session = open_session(onnx_file, 'cpu', precision)
+    except ValueError as error:
+        pytest.skip(str(error))
+    image = to_network(RGB, SIZE)
+    found = session.run(image)
+    model = lively_model('ZoeD_tiny_NK')
+    for head in ('indoor', 'outdoor'):
+        with torch.inference_mode():
+            expected = model(torch.from_numpy(image), head)
+        depth_m = expected.depth_m.numpy()
+        assert depth_m.std() > 0.01 * depth_m.mean()
+        deviation = float(np.median(np.abs(found[f'depth_m_{head}'] / depth_m - 1.0)))
+        assert least <= deviation < most  # it computes as it says, neither worse nor better
+        np.testing.assert_allclose(
+            found['router_logits'], expected.router_logits.numpy(), atol=10 * most
+        )
+
+
+def test_the_predictor_says_where_and_how_it_computes(onnx_file):
+    predictor = open_exported(str(onnx_file), 'openvino', model='ZoeD_tiny_NK', precision='fp32')
+    assert (predictor.device, predictor.precision) == ('cpu', 'fp32')
+    assert predictor.weights_origin == f'{onnx_file} (openvino), from lively'
+    assert predictor.heads == ('indoor', 'outdoor')
+    first, other = predictor(RGB), predictor(255 - RGB)
+    assert not np.array_equal(first.depth_m, other.depth_m)
+    np.testing.assert_array_equal(predictor(RGB).depth_m, first.depth_m)
+
+
+def test_openvino_refuses_what_is_no_network_and_pictures_of_another_size(onnx_file, tmp_path):
+    odd = tmp_path / 'odd.onnx'
+    odd.write_bytes(b'no graph')
+    with pytest.raises(ValueError, match=r'odd.onnx cannot be opened by OpenVINO'):
+        open_exported(str(odd), 'openvino')
+    session = open_session(onnx_file, 'auto', 'fp32')
+    with pytest.raises(InferenceError, match='OpenVINO on cpu'):
+        session.run(np.zeros((1, 3, 32, 32), np.float32))

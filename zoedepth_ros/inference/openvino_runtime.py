@@ -1,0 +1,100 @@
+"""Exported ONNX files in OpenVINO on the CPU; the only module that imports it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoedepth_ros.inference.result import AUTO, InferenceError
+
+_HINTS = {'fp32': 'f32', 'bf16': 'bf16'}
+_ABOUT = 'framework'  # where its reader puts the metadata of an ONNX file
+_REPORTS = 'openvino_telemetry'  # `import openvino` sends an event with it, unless it is missing
+
+
+class OpenvinoSession:
+    """One ONNX file, compiled for the CPU; implements Session."""
+
+    def __init__(self, path: Path, precision: str, threads: int, library: Any) -> None:
+        """library: the module openvino.  The others and ValueError as of open_session."""
+        core = library.Core()
+        self.device, self.precision = 'cpu', _precision(precision, core)
+        hints = {
+            'PERFORMANCE_HINT': 'LATENCY',
+            'INFERENCE_PRECISION_HINT': _HINTS[self.precision],
+        }
+        if threads:
+            hints['INFERENCE_NUM_THREADS'] = str(threads)
+        try:
+            self._model = core.read_model(path)
+            compiled = core.compile_model(self._model, 'CPU', hints)
+        except Exception as error:  # its own are plain RuntimeErrors
+            raise ValueError(f'{path} cannot be opened by OpenVINO: {_plain(error)}') from error
+        self._request = compiled.create_infer_request()
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What the file says about itself."""
+        if not self._model.has_rt_info(_ABOUT):
+            return {}
+        return {str(k): str(v) for k, v in self._model.get_rt_info(_ABOUT).value.items()}
+
+    def run(self, image: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """Give all outputs by name for an image (1, 3, h, w)."""
+        try:
+            found = self._request.infer([image])
+        except Exception as error:  # its own are plain RuntimeErrors
+            raise InferenceError(f'OpenVINO on {self.device}: {_plain(error)}') from error
+        return {port.get_any_name(): values for port, values in found.items()}
+
+
+def open_session(path: Path, device: str, precision: str, threads: int = 0) -> OpenvinoSession:
+    """Open a file.
+
+    device: auto or cpu.  precision: auto for bf16 where the processor has it.  threads: 0 for as
+    many as OpenVINO takes.  Raises ValueError for other values, for a file that cannot be opened,
+    and without OpenVINO.
+    """
+    try:
+        library = _library()
+    except ImportError as error:
+        raise ValueError(
+            f'backend openvino needs OpenVINO (pip install openvino): {error}'
+        ) from error
+    if device not in (AUTO, 'cpu'):
+        raise ValueError(f'backend openvino computes on the CPU, not on device {device!r}')
+    return OpenvinoSession(path, precision, threads, library)
+
+
+def _library() -> Any:
+    """Import openvino without what would report this to its makers over the network."""
+    present = sys.modules.get(_REPORTS)
+    sys.modules[_REPORTS] = None  # type: ignore[assignment]
+    try:
+        import openvino
+    finally:
+        del sys.modules[_REPORTS]
+        if present is not None:
+            sys.modules[_REPORTS] = present
+    return openvino
+
+
+def _precision(asked: str, core: Any) -> str:
+    has_bf16 = 'BF16' in core.get_property('CPU', 'OPTIMIZATION_CAPABILITIES')
+    if asked == AUTO:
+        return 'bf16' if has_bf16 else 'fp32'
+    if asked not in _HINTS:
+        raise ValueError(f'backend openvino computes in {" or ".join(_HINTS)}, not in {asked}')
+    if asked == 'bf16' and not has_bf16:
+        raise ValueError('backend openvino: this processor does not compute in bf16')
+    return asked
+
+
+def _plain(error: Exception) -> str:
+    """Put a message of several lines on one."""
+    return ' '.join(str(error).split())
