@@ -86,8 +86,11 @@ class FastRelativeHead(nn.Module):
         self.conv3 = layers.pointwise(plain.conv3, 'relu')
 
     def forward(self, finest: Tensor) -> tuple[Tensor, Tensor]:
-        """Return features (B, relative_features, H, W) and inverse depth (B, 1, H, W), no unit."""
-        hidden = self.conv1(finest.to(self.dtype)).float()
+        """Return features (B, relative_features, H, W) and inverse depth (B, 1, H, W), no unit.
+
+        finest: in dtype.
+        """
+        hidden = self.conv1(finest).float()
         hidden = upsample(hidden, (2 * hidden.shape[-2], 2 * hidden.shape[-1]))
         features = self.conv2(hidden)
         return features, self.conv3(features.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)

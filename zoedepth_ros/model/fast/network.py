@@ -99,8 +99,10 @@ class FastZoeDepth(nn.Module):
         """Return what heads and router share of an image (B, 3, H, W); as ZoeDepth.encode."""
         self.config.check_size(image.shape[-2], image.shape[-1])
         pyramid = self.decoder(self.backbone(image.to(self.dtype), prepared))
-        features, relative_depth = self.relative_head(pyramid.levels[-1])
-        last = tuple(x.float().permute(0, 2, 3, 1) for x in pyramid.levels)
+        levels = [x.float() for x in pyramid.levels]
+        as_seen = pyramid.levels if self.relative_head.dtype == self.dtype else levels
+        features, relative_depth = self.relative_head(as_seen[-1])
+        last = tuple(x.permute(0, 2, 3, 1) for x in levels)
         seed = self.bottleneck(pyramid.bottleneck.float().permute(0, 2, 3, 1))
         hidden = self.embeddings(seed, last)
         return FastFeatures(seed, hidden, features.permute(0, 2, 3, 1), relative_depth)
