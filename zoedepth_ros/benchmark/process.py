@@ -12,8 +12,9 @@ from typing import Any
 
 from zoedepth_ros.benchmark.sides import Side, Size
 from zoedepth_ros.benchmark.worker import request
+from zoedepth_ros.ros.environment import STEERING
 
-_STEERING = ('MALLOC_', 'LD_PRELOAD', 'GOMP_SPINCOUNT')
+_STEERING = (*STEERING, 'LD_PRELOAD')
 
 
 class SideError(ValueError):

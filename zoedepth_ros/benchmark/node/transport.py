@@ -9,6 +9,7 @@ from pathlib import Path
 from zoedepth_ros.ros.environment import (
     OLD_PROFILE_VARIABLE,
     PROFILE_VARIABLE,
+    STEERING,
     local_profile,
     native_environment,
     profile_environment,
@@ -44,7 +45,7 @@ def plain() -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name not in ours and not name.startswith(('MALLOC_', 'GOMP_'))
+        if name not in ours and not name.startswith(STEERING)
     }
     return {
         **kept,
