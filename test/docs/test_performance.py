@@ -191,11 +191,7 @@ def test_the_speeds_in_the_readme_are_those_of_the_report():
 def test_the_table_of_other_runtimes_is_that_of_its_reports():
     page = (ROOT / 'docs/performance.md').read_text()
     section = page.partition('## Other runtimes')[2].partition('\n## ')[0]
-    rows = [
-        [cell.strip(' *') for cell in line.strip('|').split('|')]
-        for line in section.splitlines()
-        if line.startswith('|') and '[ms]' not in line and '---' not in line
-    ]
+    _, *rows = cells(section)
     assert len(rows) == 5
     for file, place in (('runtimes_cpu', 1), ('runtimes_small_cpu', 4)):
         found = json.loads((ROOT / f'docs/benchmarks/{file}.json').read_text())['network']

@@ -9,7 +9,10 @@ ROSBAG2_METADATA = 'rosbag2'
 """Name of the record in which rosbag2 keeps a bag's metadata."""
 
 ABOUT_DEPTH = 'zoedepth_ros'
-"""Name of the record that says what made the depth: model, weights, trained_on."""
+"""Name of the record that says what made the depth."""
+
+ABOUT_FIELDS = ('model', 'weights', 'trained_on')
+"""What every such record says."""
 
 
 @dataclass(frozen=True, slots=True)

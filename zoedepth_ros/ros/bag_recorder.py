@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rclpy.node import Node
 
 from zoedepth_ros.msg import Status
-from zoedepth_ros.recordings.contents import ABOUT_DEPTH, Channel, Message, Metadata
+from zoedepth_ros.recordings.contents import ABOUT_DEPTH, ABOUT_FIELDS, Channel, Message, Metadata
 from zoedepth_ros.recordings.definitions import definition_text, share_folders
 from zoedepth_ros.recordings.errors import RecordingError, require_libraries
 from zoedepth_ros.recordings.qos import FOREVER_NS, Profile, profiles_text
@@ -39,7 +38,6 @@ class BagRecorder:
         self._channels: dict[str, Channel] = {}
         self._facts: dict[str, str] = {}
         self._folders = share_folders()
-        self._counts = Counter[str]()
         self.trouble = ''
         """Why there is no bag; '' while there is one."""
         most_bytes = min(_MOST_BYTES, _SHARE_OF_DISK * shutil.disk_usage(path.parent).free)
@@ -63,28 +61,28 @@ class BagRecorder:
             return
         if topic not in self._channels:
             self._channels[topic] = self._channel(topic, kind)
-        message = Message(self._channels[topic], came_ns, published_ns, 0, data)
-        self._counts[topic] += self._file.add(message)
+        self._file.add(Message(self._channels[topic], came_ns, published_ns, 0, data))
 
     def note_model(self, status: Status) -> None:
         """Say in the bag what makes its depth."""
-        facts = {name: getattr(status, name) for name in ('model', 'weights', 'trained_on')}
+        facts = {name: getattr(status, name) for name in ABOUT_FIELDS}
         if self._file is not None and status.model and facts != self._facts:
             self._facts = facts
             self._file.add(Metadata(ABOUT_DEPTH, facts))
 
     def finish(self) -> dict[str, Any]:
         """Finish the file; gives what a report says about it."""
-        if self._file is not None:
-            try:
-                self._file.finish()
-            except OSError as error:
-                self.trouble = str(error)
-            self._file = None
-        if self.trouble:
+        file, self._file = self._file, None
+        if file is None:
+            return {'file': '', 'trouble': self.trouble}
+        try:
+            written = file.finish()
+        except OSError as error:
+            self.trouble = str(error)
             return {'file': '', 'trouble': self.trouble}
         size_mb = round(self.path.stat().st_size * 1e-6, 1)
-        return {'file': self.path.name, 'size_mb': size_mb, 'messages': dict(self._counts)}
+        counts = {topic: written[channel.topic] for topic, channel in self._channels.items()}
+        return {'file': self.path.name, 'size_mb': size_mb, 'messages': counts}
 
     def abandon(self) -> None:
         """Leave no file, unless it is finished."""

@@ -69,7 +69,7 @@ def depth_for_points(
     return out_m
 
 
-def farthest_m(settings: NodeSettings, head_range_m: float = np.inf) -> float:
+def farthest_m(settings: NodeSettings, head_range_m: float) -> float:
     """Give the depth beyond which there are no points [m]; head_range_m as above."""
     limits_m = (settings.depth_max_m, settings.cloud_max_range_m, head_range_m)
     return min(limit for limit in limits_m if limit > 0.0)

@@ -16,7 +16,6 @@ from zoedepth_ros.output.files import read_picture
 from zoedepth_ros.viewing.about import model_text
 from zoedepth_ros.viewing.frame import ViewFrame
 
-_ABOUT = ('model', 'weights', 'trained_on')
 _PICTURES_WAITING = 60  # of a recording, for depth that was made later
 
 
@@ -82,7 +81,7 @@ def recording_frames(
     from zoedepth_ros.recordings.errors import Damage, require_libraries
 
     require_libraries()
-    from zoedepth_ros.recordings.contents import ABOUT_DEPTH, Message, Metadata
+    from zoedepth_ros.recordings.contents import ABOUT_DEPTH, ABOUT_FIELDS, Message, Metadata
     from zoedepth_ros.recordings.recording import open_recording
     from zoedepth_ros.recordings.topics import domain_topic_of, find_inputs
 
@@ -97,7 +96,7 @@ def recording_frames(
         if isinstance(item, Message):
             yield from shown.frames(item)
         elif isinstance(item, Metadata) and item.name == ABOUT_DEPTH and depth_topic:
-            shown.about = model_text(*(item.values.get(name, '') for name in _ABOUT))
+            shown.about = model_text(*(item.values.get(name, '') for name in ABOUT_FIELDS))
 
 
 class _Shown:
