@@ -10,7 +10,8 @@ import numpy as np
 from fake_predictor import FakePredictor
 
 from zoedepth_ros.inference.result import DeviceLost, OutOfMemory
-from zoedepth_ros.ros.main import end, run
+from zoedepth_ros.ros.ending import end
+from zoedepth_ros.ros.main import run
 
 OWN_SIZE = (384, 512)
 

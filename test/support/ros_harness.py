@@ -46,10 +46,14 @@ class NodeProcess:
             ros_args += ['-r', f'{old}:={new}']
         if namespace:
             ros_args += ['-r', f'__ns:={namespace}']
-        environment = {**os.environ, 'ZOEDEPTH_FAKE': json.dumps(fake), 'PYTHONUNBUFFERED': '1'}
+        self._start([str(HERE / 'ros_fake_node.py'), *ros_args], ZOEDEPTH_FAKE=json.dumps(fake))
+
+    def _start(self, arguments: list[str], **environment: str) -> None:
+        # Unbuffered, and with every thread's stack when it is told to abort.
+        told = {'PYTHONUNBUFFERED': '1', 'PYTHONFAULTHANDLER': '1', **environment}
         self.process = subprocess.Popen(
-            [sys.executable, str(HERE / 'ros_fake_node.py'), *ros_args],
-            env=environment,
+            [sys.executable, *arguments],
+            env={**os.environ, **told},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -80,8 +84,10 @@ class NodeProcess:
         try:
             code = self.process.wait(timeout_s)
         except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)
+            self._reader.join(2.0)
             self.process.kill()
-            raise
+            raise AssertionError(f'no end within {timeout_s} s:\n{self.log}') from None
         self._reader.join(2.0)
         return code
 

@@ -6,7 +6,7 @@ import math
 import time
 from array import array
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import cv2
 import numpy as np
@@ -26,6 +26,7 @@ from std_msgs.msg import Header
 from zoedepth_ros.geometry.intrinsics import CameraError
 from zoedepth_ros.msg import Domain
 from zoedepth_ros.ros import qos
+from zoedepth_ros.ros.ending import end
 from zoedepth_ros.ros.running import Finished, run_node
 from zoedepth_ros.ros.source.open_source import WalkPlan, names_walk, open_source
 from zoedepth_ros.ros.source.picture import NoPictureError, Picture, Rgb, SourceError, Truth
@@ -234,7 +235,7 @@ def camera_info_message(calibration: Calibration, header: Header) -> CameraInfo:
     )
 
 
-def main() -> int:
-    """Run the node; give the exit code."""
+def main() -> NoReturn:
+    """Run the node and end with its exit code."""
     errors = (SourceError, CameraError, *PARAMETER_ERRORS)
-    return run_node(ImageSource, name=NODE_NAME, errors=errors)
+    end(run_node(ImageSource, name=NODE_NAME, errors=errors))

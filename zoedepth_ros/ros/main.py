@@ -1,27 +1,19 @@
-"""The executable: the node with the real predictor, and an orderly end."""
+"""The executable: the node with the real predictor."""
 
 from __future__ import annotations
 
 import os
-import signal
-import sys
-import threading
-import time
 from collections.abc import Callable
 from typing import NoReturn
-
-import rclpy
-from rclpy.executors import ExternalShutdownException
-from rclpy.logging import get_logger
 
 from zoedepth_ros.inference.result import AUTO, BatchPredictor
 from zoedepth_ros.inference.threads import thread_environment
 
 from .depth_node import DepthNode, StartError
-from .errors import describe
+from .ending import end
 from .parameters import PredictorSettings
+from .running import run_node
 
-END_WITHIN_S = 1.5
 TORCH = 'torch'
 
 
@@ -76,50 +68,14 @@ def run(
     predictor_factory: Callable[[PredictorSettings], BatchPredictor],
     args: list[str] | None = None,
 ) -> int:
-    """Spin the node with some predictor and give the exit code."""
-    # rclpy's own handler shuts the context down, which ends spin. Without Python's, which raises
-    # wherever the program is, the second SIGINT that a launch file passes on breaks no clean-up.
-    signal.signal(signal.SIGINT, lambda number, frame: None)
-    rclpy.init(args=args)
-    _end_when_stuck()
-    node: DepthNode | None = None
-    try:
-        node = DepthNode(predictor_factory)
-        rclpy.spin(node)
-    except ExternalShutdownException:
-        return 0
-    except Exception as error:
-        if not rclpy.ok():  # told to stop in the middle of something, which then fails somehow
-            return 0
-        if not isinstance(error, (ValueError, StartError)):
-            raise
-        get_logger('zoedepth').fatal(describe(error) if node is None else str(error))
-        return 1
-    finally:
-        if node is not None:
-            node.destroy_node()
-        rclpy.try_shutdown()
-    return 0
-
-
-def end(code: int) -> NoReturn:
-    """Leave at once: an inference thread inside the network cannot be joined in time."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
-
-
-def _end_when_stuck() -> None:
-    """End the process soon after SIGINT or SIGTERM, even in the middle of loading a network."""
-    context = rclpy.get_default_context()
-
-    def watch() -> None:
-        while context.ok():
-            time.sleep(0.1)
-        time.sleep(END_WITHIN_S)
-        end(0)
-
-    threading.Thread(target=watch, name='end-when-stuck', daemon=True).start()
+    """Spin the node with some predictor and give the exit code, which is to `end` with."""
+    return run_node(
+        lambda: DepthNode(predictor_factory),
+        name='zoedepth',
+        errors=(ValueError, StartError),
+        args=args,
+        leave_at_any_time=True,
+    )
 
 
 if __name__ == '__main__':

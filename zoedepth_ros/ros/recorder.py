@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
@@ -21,6 +21,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from zoedepth_ros.msg import Domain, Status
 from zoedepth_ros.ros import publishers
 from zoedepth_ros.ros.bag_recorder import BagRecorder
+from zoedepth_ros.ros.ending import end
 from zoedepth_ros.ros.message_facts import facts_of, facts_of_status
 from zoedepth_ros.ros.raw_messages import subscribe_raw
 from zoedepth_ros.ros.record.decode import cloud_arrays, depth_from_image
@@ -238,6 +239,6 @@ class StreamRecorder(Node):
             self._bag.abandon()
 
 
-def main() -> int:
-    """Run the node; give the exit code."""
-    return run_node(StreamRecorder, name=NODE_NAME, errors=(OSError,))
+def main() -> NoReturn:
+    """Run the node and end with its exit code."""
+    end(run_node(StreamRecorder, name=NODE_NAME, errors=(OSError,)))

@@ -1,4 +1,4 @@
-"""Run one small node until it ends or is stopped, with an exit code; shared by the tools."""
+"""Run one node until it ends or is stopped, with an exit code; for the depth node and tools."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.logging import get_logger
 from rclpy.node import Node
+
+from zoedepth_ros.ros.ending import end_by_force_if_stuck, end_when_told
 
 
 class Finished(Exception):  # noqa: N818, an end is no error
@@ -27,35 +29,43 @@ def run_node(
     name: str,
     errors: tuple[type[Exception], ...],
     args: Sequence[str] | None = None,
+    leave_at_any_time: bool = False,
 ) -> int:
-    """Make a node, spin it, and give the exit code of the process.
+    """Make a node, spin it, and give the exit code of the process, which is to `end` with it.
 
     Ctrl-C and SIGTERM are a clean end.  errors: what `make_node` or a callback raises for a person
-    to read; they become one line and exit code 1.
+    to read; they become one line and exit code 1.  leave_at_any_time: nothing is lost when a
+    callback that goes on for long after a signal is left, or fails.  `close` of a node is called
+    first, where it has one.
     """
+    # rclpy's own handler shuts the context down, which ends spin. Without Python's, which raises
+    # wherever the program is, the second SIGINT that a launch file passes on breaks no clean-up.
+    signal.signal(signal.SIGINT, lambda number, frame: None)
     rclpy.init(args=list(sys.argv if args is None else args))
     node: Any = None
     # Made now: a signal while the node is made would leave half an executor behind.
     executor = SingleThreadedExecutor()
+    end_when_told(rclpy.get_default_context(), lambda: leave_at_any_time or node is None)
     try:
         node = make_node()
         rclpy.spin(node, executor)
-    except (KeyboardInterrupt, ExternalShutdownException):
+    except ExternalShutdownException:
         return 0
     except Finished as finished:
         return finished.exit_code
-    except errors as error:
-        get_logger(name).fatal(str(error))
-        return 1
-    except RuntimeError:  # rclpy's, from a context that a signal has just shut down
-        if rclpy.ok():
+    except Exception as error:
+        is_for_people = isinstance(error, errors)
+        if not rclpy.ok() and (leave_at_any_time or not is_for_people):
+            return 0  # told to stop in the middle of something, which then failed somehow
+        if not is_for_people:
             raise
-        return 0
+        get_logger(name).fatal(' '.join(str(error).split()) or repr(error))
+        return 1
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # launch passes a second one on
-        if node is not None:
+        if hasattr(node, 'close'):
             node.close()
+        end_by_force_if_stuck()
+        if node is not None:
             node.destroy_node()
-        if rclpy.ok():
-            rclpy.shutdown()
+        rclpy.try_shutdown()
     return 0
