@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv/bin
 # of a training; batches must divide by them
 PROCESSES ?= 2
+# of the tests, which mostly wait for nodes
+WORKERS ?= 2
 
 # With a sourced ROS 2 distribution, what is built into .venv is an overlay of it.
 ifneq ($(AMENT_PREFIX_PATH),)
@@ -14,7 +16,7 @@ endif
 
 help:
 	@echo 'make demo     a camera stream becomes metric depth and points (IMAGE= VIDEO= CAMERA= MODEL= WEIGHTS= DURATION=)'
-	@echo 'make test     all tests'
+	@echo 'make test     all tests (ARGS= for pytest, WORKERS=2)'
 	@echo 'make check    formatting, lint and types'
 	@echo 'make build    set up .venv and install the package into it'
 	@echo 'make format   let ruff format the sources'
@@ -30,7 +32,7 @@ demo: build
 	  $(if $(DURATION),--duration $(DURATION))
 
 test: build
-	@$(VENV)/pytest $(ARGS)
+	@$(VENV)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: build
 	$(VENV)/ruff format --check .

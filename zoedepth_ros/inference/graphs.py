@@ -56,16 +56,17 @@ class CudaGraphs:
 
     def record(self, compute: Compute, picture: Tensor) -> tuple[Callable[[], None], Tensor]:
         """Capture a CUDA graph."""
-        side = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
-        side.wait_stream(torch.cuda.current_stream(self._device))
-        with torch.cuda.stream(side):
-            for _ in range(_WARM_UPS):
-                compute(picture)
-        torch.cuda.current_stream(self._device).wait_stream(side)
-        graph = torch.cuda.CUDAGraph()
-        # other threads may use the GPU meanwhile, for example another network
-        with torch.cuda.graph(graph, capture_error_mode='thread_local'):
-            output = compute(picture)
+        with torch.cuda.device(self._device):  # a graph is captured on the current one
+            side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+            side.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(side):
+                for _ in range(_WARM_UPS):
+                    compute(picture)
+            torch.cuda.current_stream().wait_stream(side)
+            graph = torch.cuda.CUDAGraph()
+            # other threads may use the GPU meanwhile, for example another network
+            with torch.cuda.graph(graph, capture_error_mode='thread_local'):
+                output = compute(picture)
         return graph.replay, output
 
     def finish(self) -> None:
