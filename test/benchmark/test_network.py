@@ -1,6 +1,7 @@
 """Ours beside its rivals: in turn, in fresh processes, the figures right and in words."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from fake_worker import FakeMachine
@@ -115,6 +116,15 @@ def test_our_own_side_must_run():
         measure(Settings(model='ZoeD_tiny_NK'), FakeMachine(lacking={'ours': 'no such file'}))
 
 
+def test_a_form_that_was_not_to_be_had_is_said_as_it_is_after_the_pictures():
+    machine = FakeMachine(taken_ms)
+    machine.notes = {'optimization_note': 'no CUDA graphs'}
+    section = measure(Settings(model='ZoeD_tiny_NK', rounds=1, short=True), machine)
+    said = [words for words in section.words if 'no CUDA graphs' in words]
+    assert said[0] == 'Slower than asked: ours: no CUDA graphs.'
+    assert len(said) == 1 + len(section.values['variants'])
+
+
 def test_what_takes_long_is_not_run_a_thousand_times():
     section = measure(Settings(model='ZoeD_tiny_NK', rounds=1), FakeMachine(lambda *_: 100.0))
     assert 'sustained_hz' not in section.values
@@ -128,6 +138,12 @@ def test_a_gpu_has_half_its_own_way_and_a_row_for_tf32():
     assert found['transformers_half'].side.precision == 'fp16'
     assert found['ours_fp32'].side.precision == 'fp32'
     assert {x.side.weights for x in found.values()} == {'file'}
+    assert found['ours_compiled'].side.optimization == 'compile'
+    assert 'ours_compiled' not in {x.name for x in rivals(ours, 'bf16', short=False, on_gpu=False)}
+    compiled = replace(ours, optimization='compile')
+    assert 'ours_compiled' not in {
+        x.name for x in rivals(compiled, 'fp16', short=False, on_gpu=True)
+    }
     short = rivals(ours, 'fp16', short=True, on_gpu=True)
     assert [x.name for x in short] == ['ours_fp32', 'transformers', 'transformers_half']
 

@@ -85,7 +85,7 @@ def test_a_middleware_that_never_lets_go_is_left_by_force_with_every_stack(run):
 
 @pytest.mark.parametrize('how', [signal.SIGINT, signal.SIGTERM])
 def test_a_node_that_is_being_made_is_left_at_once(run, how):
-    node = run('made', making='time.sleep(30)')
+    node = run('made', making='time.sleep(30)', leave=True)
     code, took_s = node.end(how)
     assert (code, node.log) == (0, 'made')
     assert 1.0 < took_s < 3.0
@@ -101,6 +101,12 @@ def test_a_callback_that_saves_something_may_finish_and_one_that_does_not_is_lef
     assert saving.end()[0] == 0
     assert kept.exists()
     assert not left.exists()
+
+
+def test_a_node_that_saves_something_is_made_and_closed(run):
+    node = run('made', making='time.sleep(2.5)')
+    code, _ = node.end(signal.SIGINT)
+    assert (code, node.lines) == (0, ['made', 'closed'])
 
 
 def test_closing_may_take_longer_than_the_rest(run):

@@ -16,6 +16,7 @@ class FakeMachine:
         self.taken_ms, self.lacking = taken_ms, lacking or {}
         self.environments, self.open_now, self.most_open, self.opened = [], 0, 0, []
         self.order, self.asked = [], []
+        self.notes = {}
 
     def __call__(self, environment):
         self.environments.append(environment)
@@ -41,8 +42,10 @@ class FakeWorker:
             raise SideError(self.machine.lacking[side.kind])
         self.side = side
         self.machine.opened.append(side)
-        precision = 'fp32' if side.precision == 'auto' else side.precision
-        return {'device': 'cpu', 'precision': precision}
+
+    def facts(self):
+        precision = 'fp32' if self.side.precision == 'auto' else self.side.precision
+        return {'device': 'cpu', 'precision': precision, **self.machine.notes}
 
     def frames(self, size, count, batch=1):
         self.machine.order.append((self.side.kind, self.side.attention, count))

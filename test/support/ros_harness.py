@@ -17,6 +17,7 @@ import numpy as np
 
 HERE = Path(__file__).parent
 PROFILE = HERE.parents[1] / 'config' / 'fastdds.xml'
+PATIENCE_S = 30.0  # with a machine that does other things; what must be faster says so
 
 
 def isolate() -> None:
@@ -71,16 +72,16 @@ class NodeProcess:
     def log(self) -> str:
         return '\n'.join(self.lines)
 
-    def wait_for_log(self, text: str, timeout_s: float = 15.0) -> None:
+    def wait_for_log(self, text: str, timeout_s: float = PATIENCE_S) -> None:
         wait_until(lambda: text in self.log, timeout_s, lambda: f'no {text!r} in:\n{self.log}')
 
-    def stop(self, how: int = signal.SIGINT, timeout_s: float = 10.0) -> int:
+    def stop(self, how: int = signal.SIGINT, timeout_s: float = PATIENCE_S) -> int:
         """Send a signal and give the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(how)
         return self.wait(timeout_s)
 
-    def wait(self, timeout_s: float = 10.0) -> int:
+    def wait(self, timeout_s: float = PATIENCE_S) -> int:
         try:
             code = self.process.wait(timeout_s)
         except subprocess.TimeoutExpired:
@@ -94,7 +95,7 @@ class NodeProcess:
 
 def wait_until(
     condition: Callable[[], object],
-    timeout_s: float = 10.0,
+    timeout_s: float = PATIENCE_S,
     message: Callable[[], str] = lambda: 'nothing came',
 ) -> None:
     end_s = time.monotonic() + timeout_s
@@ -231,7 +232,7 @@ class Peer:
             time.sleep(period_s)
             return condition()
 
-        wait_until(done, 15.0)
+        wait_until(done)
         time.sleep(0.2)  # what is still under way
 
     def send(self, make=None):
@@ -251,8 +252,7 @@ class Peer:
             publisher = self._publishers[topic]
             wait_until(
                 lambda: publisher.get_subscription_count() > 0,
-                15.0,
-                lambda: f'nobody subscribed to {topic}',
+                message=lambda: f'nobody subscribed to {topic}',
             )
         self._publishers[topic].publish(msg)
 
@@ -286,7 +286,7 @@ class Peer:
             self._camera.join(20.0)
             self._camera = None
 
-    def call(self, kind, name: str, request, timeout_s: float = 15.0, retry: bool = True):
+    def call(self, kind, name: str, request, timeout_s: float = PATIENCE_S, retry: bool = True):
         """Call a service and give the response.
 
         retry: a node that has just started may be known here before it knows us, and then its

@@ -138,8 +138,9 @@ def _exported(
 
 
 def _opened(worker: Worker, ours: Side, size: Size) -> _Pivot:
-    facts = worker.open(ours)
-    return _Pivot(worker, facts, depths(worker, size))
+    worker.open(ours)
+    depths_m = depths(worker, size)
+    return _Pivot(worker, worker.facts(), depths_m)
 
 
 def _rivals(pivot: _Pivot, ours: Side, exported: str, settings: Settings) -> list[Rival]:

@@ -205,6 +205,13 @@ def _row(
     )
 
 
+def _notes(figures: NetworkFigures) -> list[tuple[str, str]]:
+    """Return who could not run in the form it was asked to, and why."""
+    told = [('ours', figures.facts), *((x.rival.title, x.facts) for x in figures.compared)]
+    notes = [(who, facts.get('optimization_note', '')) for who, facts in told]
+    return [(who, note) for who, note in notes if note]
+
+
 def _ms(time_ms: float) -> str:
     """Write three digits or whole milliseconds."""
     return f'{time_ms:.0f}' if time_ms >= 100 else f'{time_ms:.3g}'
@@ -233,6 +240,7 @@ def _words(figures: NetworkFigures) -> tuple[str, ...]:
             'averages; both sides of that row begin with a picture of '
             f"{CAMERA_SIZE[1]} x {CAMERA_SIZE[0]}. Its network is transformers' here."
         )
+    words += [f'Slower than asked: {who}: {note}.' for who, note in _notes(figures)]
     titles = {x.rival.name: x.rival.title for x in figures.compared}
     words += runtime_words(longer, titles, figures.facts['precision'])
     if figures.reference is not None:

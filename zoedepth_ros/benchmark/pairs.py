@@ -59,7 +59,7 @@ def compare(ours: Worker, theirs: Worker, rival: Rival, size: Size, rounds: int)
 
     size: of the network's pictures [px].
     """
-    facts = theirs.open(rival.side)
+    theirs.open(rival.side)
     seen = CAMERA_SIZE if rival.from_camera else size
     workers = (ours, theirs)
     per_turn = [_settled(worker, seen) for worker in workers]
@@ -71,7 +71,7 @@ def compare(ours: Worker, theirs: Worker, rival: Rival, size: Size, rounds: int)
     memory = theirs.ask('memory')
     return Compared(
         rival,
-        facts,
+        theirs.facts(),
         ours_ms=[time for turn in turns[0] for time in turn],
         rival_ms=[time for turn in turns[1] for time in turn],
         times_longer=ratio(middles[1], middles[0]),

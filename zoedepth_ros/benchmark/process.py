@@ -81,9 +81,13 @@ class Worker:
             raise SideError(f'{answer["error"]}{advice}')
         return dict(answer)
 
-    def open(self, side: Side) -> dict[str, str]:
-        """Make a side ready; return what it says about itself."""
-        return dict(self.ask('open', side=side)['facts'])
+    def open(self, side: Side) -> None:
+        """Make a side ready."""
+        self.ask('open', side=side)
+
+    def facts(self) -> dict[str, str]:
+        """Return what the side says about itself; what may yet fail has, after a picture."""
+        return dict(self.ask('facts')['facts'])
 
     def frames(self, size: Size, count: int, batch: int = 1) -> list[float]:
         """Run so many pictures, or batches of them; return the time of each [ms]."""

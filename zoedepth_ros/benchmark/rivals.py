@@ -40,6 +40,18 @@ def rivals(ours: Side, half: str, *, short: bool, on_gpu: bool) -> list[Rival]:
     """
     other = 'fp32' if ours.precision != 'fp32' else half
     theirs = replace(ours, kind='transformers', precision='fp32', optimization='auto')
+    compiled = Rival(
+        'ours_compiled',
+        f'ours, {ours.precision}, compiled',
+        replace(ours, optimization='compile'),
+        'speedup_over_ours_compiled',
+    )
+    rounded = Rival(
+        'transformers_tf32',
+        'transformers, fp32 rounded to TF32, SDPA',
+        replace(theirs, tf32=True),
+        'speedup_over_transformers_tf32',
+    )
     found = [
         Rival(
             f'ours_{other}',
@@ -54,6 +66,7 @@ def rivals(ours: Side, half: str, *, short: bool, on_gpu: bool) -> list[Rival]:
             replace(ours, optimization='off'),
             'speedup_over_ours_plain',
         ),
+        *([compiled] if on_gpu and ours.optimization != 'compile' else []),
         Rival(
             'transformers',
             'transformers, fp32, SDPA (its default)',
@@ -68,6 +81,7 @@ def rivals(ours: Side, half: str, *, short: bool, on_gpu: bool) -> list[Rival]:
             'speedup_over_transformers_own_environment',
             own_environment=True,
         ),
+        *([rounded] if on_gpu else []),
         Rival(
             'transformers_eager',
             'transformers, fp32, eager',
@@ -102,14 +116,4 @@ def rivals(ours: Side, half: str, *, short: bool, on_gpu: bool) -> list[Rival]:
             from_camera=True,
         ),
     ]
-    if on_gpu:
-        found.insert(
-            4,
-            Rival(
-                'transformers_tf32',
-                'transformers, fp32 rounded to TF32, SDPA',
-                replace(theirs, tf32=True),
-                'speedup_over_transformers_tf32',
-            ),
-        )
     return [rival for rival in found if rival.in_short or not short]

@@ -51,9 +51,14 @@ class Service:
 
     def open(self, side: dict[str, Any]) -> Answer:
         """Make the side ready."""
+        self._runner = _runner(Side(**side))
+        return {}
+
+    def facts(self) -> Answer:
+        """Return what the side says about itself and about torch."""
         import torch
 
-        self._runner = _runner(Side(**side))
+        assert self._runner is not None
         facts = {'threads': str(torch.get_num_threads()), 'torch': torch.__version__}
         return {'facts': self._runner.facts() | facts}
 

@@ -7,7 +7,6 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
 from typing import NoReturn
 
 from rclpy.context import Context
@@ -28,18 +27,14 @@ def end(code: int) -> NoReturn:
     os._exit(code)
 
 
-def end_when_told(context: Context, may_leave: Callable[[], bool]) -> None:
-    """Start a thread that ends the process END_WITHIN_S after a signal shut the context down.
-
-    may_leave: asked then; whether nothing is lost by leaving in the middle of it.
-    """
+def end_when_told(context: Context) -> None:
+    """Start a thread that ends the process END_WITHIN_S after a signal shut the context down."""
 
     def watch() -> None:
         while context.ok():
             time.sleep(0.1)
         time.sleep(END_WITHIN_S)
-        if may_leave():
-            end(0)
+        end(0)
 
     threading.Thread(target=watch, name='end-when-told', daemon=True).start()
 

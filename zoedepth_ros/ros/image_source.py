@@ -238,4 +238,4 @@ def camera_info_message(calibration: Calibration, header: Header) -> CameraInfo:
 def main() -> NoReturn:
     """Run the node and end with its exit code."""
     errors = (SourceError, CameraError, *PARAMETER_ERRORS)
-    end(run_node(ImageSource, name=NODE_NAME, errors=errors))
+    end(run_node(ImageSource, name=NODE_NAME, errors=errors, leave_at_any_time=True))

@@ -64,7 +64,6 @@ class StreamRecorder(Node):
         self._timeout_s = float(self.declare_parameter('timeout', 120.0).value)
         bag = str(self.declare_parameter('bag', '').value)  # a name ending in .mcap; '' for none
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._bag = BagRecorder(self, self._folder / bag, self._duration_s) if bag else None
         self.logs = {topic: TopicLog() for topic in TOPICS}
         self._scenes, self._heads = Scenes(), dict[int, dict[str, Any]]()
         self._truth, self._walk_moments = TruthCollector(), list[Moment]()
@@ -81,6 +80,8 @@ class StreamRecorder(Node):
             subscribe_raw(self, kind, topic, partial(self._on_payload, topic), qos)
         self.create_timer(_PROGRESS_PERIOD_S, self._say_progress)
         self.create_timer(0.1, self._end_when_due)
+        # Last: a signal makes the steps before it fail, and then nobody would clear the file away.
+        self._bag = BagRecorder(self, self._folder / bag, self._duration_s) if bag else None
 
     def _on_payload(self, topic: str, data: bytes, came_ns: int, published_ns: int) -> None:
         msg = deserialize_message(data, TOPICS[topic])

@@ -34,9 +34,9 @@ def run_node(
     """Make a node, spin it, and give the exit code of the process, which is to `end` with it.
 
     Ctrl-C and SIGTERM are a clean end.  errors: what `make_node` or a callback raises for a person
-    to read; they become one line and exit code 1.  leave_at_any_time: nothing is lost when a
-    callback that goes on for long after a signal is left, or fails.  `close` of a node is called
-    first, where it has one.
+    to read; they become one line and exit code 1.  leave_at_any_time: nothing is lost when what
+    goes on for long after a signal is left, or fails.  `close` of a node is called first, where it
+    has one.
     """
     # rclpy's own handler shuts the context down, which ends spin. Without Python's, which raises
     # wherever the program is, the second SIGINT that a launch file passes on breaks no clean-up.
@@ -45,7 +45,8 @@ def run_node(
     node: Any = None
     # Made now: a signal while the node is made would leave half an executor behind.
     executor = SingleThreadedExecutor()
-    end_when_told(rclpy.get_default_context(), lambda: leave_at_any_time or node is None)
+    if leave_at_any_time:
+        end_when_told(rclpy.get_default_context())
     try:
         node = make_node()
         rclpy.spin(node, executor)
