@@ -1,4 +1,6 @@
 import json
+import signal
+import time
 
 import numpy as np
 import pytest
@@ -85,6 +87,18 @@ def test_without_points_the_recording_fails_and_says_so(record, peer, tmp_path):
     assert 'depth/image' in report['topics']
     assert 'depth/points' not in report['topics']
     assert 'not to be trusted' in report['warning']  # no status came either
+
+
+def test_stopped_while_it_starts_it_leaves_no_file(ros, tmp_path):
+    delays_s = np.arange(0.3, 2.1, 0.15)  # importing, being made, waiting
+    tools = [ToolProcess('recorder', output=str(tmp_path / str(i)), bag='a.mcap')
+             for i in range(len(delays_s))]  # fmt: skip
+    started_s = time.monotonic()
+    for delay_s, tool in zip(delays_s, tools, strict=True):
+        time.sleep(max(0.0, started_s + delay_s - time.monotonic()))
+        tool.process.send_signal(signal.SIGINT)
+    assert 0 in [tool.wait() for tool in tools]
+    assert not list(tmp_path.rglob('a.mcap*')), [tool.log for tool in tools]
 
 
 def test_without_depth_the_recording_gives_up(record, tmp_path):
