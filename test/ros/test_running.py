@@ -9,8 +9,9 @@ from ros_harness import NodeProcess
 pytest.importorskip('rclpy')
 
 NODE = """
-import ctypes, sys, time
+import ctypes, os, sys, time
 from pathlib import Path
+import rclpy
 from rclpy.node import Node
 from zoedepth_ros.ros.ending import end
 from zoedepth_ros.ros.running import Finished, run_node
@@ -37,6 +38,7 @@ class Hanging(Node):
         {destroy}
         super().destroy_node()
 
+{before}
 end(run_node(Hanging, name='hanging', errors=(OSError,), leave_at_any_time={leave}))
 """
 
@@ -44,9 +46,9 @@ end(run_node(Hanging, name='hanging', errors=(OSError,), leave_at_any_time={leav
 class SmallNode(NodeProcess):
     """Run NODE with something done in these places."""
 
-    def __init__(self, *, making='', work='', close='', destroy='', leave=False):
-        parts = {'making': making, 'work': work, 'close': close, 'destroy': destroy}
-        parts = {name: text or 'pass' for name, text in parts.items()}
+    def __init__(self, *, leave=False, **parts):
+        places = ('before', 'making', 'work', 'close', 'destroy')
+        parts = {place: parts.get(place, 'pass') for place in places}
         self._start(['-c', NODE.format(**parts, leave=leave)])
 
     def end(self, how=None):
@@ -115,6 +117,19 @@ def test_closing_may_take_longer_than_the_rest(run):
     assert code == 0, node.log
     assert node.lines[-1] == 'closed'
     assert took_s > 5.0
+
+
+def test_a_signal_before_rclpy_listens_is_not_lost(run):
+    before = """
+listen = rclpy.init
+def init(**options):
+    os.kill(os.getpid(), 2)
+    say('told')
+    listen(**options)
+rclpy.init = init
+"""
+    node = run('told', before=before)
+    assert (node.wait(5.0), node.lines) == (0, ['told'])
 
 
 def test_a_second_signal_does_not_break_the_clean_up(run):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -23,6 +24,12 @@ class Finished(Exception):  # noqa: N818, an end is no error
         self.exit_code = exit_code
 
 
+class _Executor(SingleThreadedExecutor):
+    """rclpy's; a signal while it is made leaves only a half, whose end looks for this."""
+
+    _sigint_gc: Any = None
+
+
 def run_node(
     make_node: Callable[[], Node],
     *,
@@ -40,14 +47,17 @@ def run_node(
     """
     # rclpy's own handler shuts the context down, which ends spin. Without Python's, which raises
     # wherever the program is, the second SIGINT that a launch file passes on breaks no clean-up.
-    signal.signal(signal.SIGINT, lambda number, frame: None)
+    told = threading.Event()
+    signal.signal(signal.SIGINT, lambda number, frame: told.set())
     rclpy.init(args=list(sys.argv if args is None else args))
+    if told.is_set():  # perhaps before rclpy's handler was there
+        rclpy.try_shutdown()
+        return 0
     node: Any = None
-    # Made now: a signal while the node is made would leave half an executor behind.
-    executor = SingleThreadedExecutor()
     if leave_at_any_time:
         end_when_told(rclpy.get_default_context())
     try:
+        executor = _Executor()
         node = make_node()
         rclpy.spin(node, executor)
     except ExternalShutdownException:
