@@ -22,12 +22,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from demo_processes import Child, free_domain, last_lines, start, stop
+from demo_processes import Child, last_lines, start, stop
 from demo_recordings import BAG, RECORDINGS, recordings_text
 
 from zoedepth_ros.ros.environment import (
     OLD_PROFILE_VARIABLE,
     PROFILE_VARIABLE,
+    free_domain,
     local_profile,
     native_environment,
     segment_size,

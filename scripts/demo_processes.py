@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-import random
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -82,20 +80,3 @@ def stop(children: Sequence[Child]) -> None:
     for child in children:
         if child.reader.is_alive():
             child.reader.join(timeout=1.0)
-
-
-def free_domain() -> int:
-    """Give a ROS domain on which no process of this machine seems to be.
-
-    Raises OSError when there is none.
-    """
-    domains = random.sample(range(1, 102), 101)
-    for domain in domains:
-        # Where the first participant of a domain listens: RTPS, section 9.6.1.
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as trial:
-            try:
-                trial.bind(('', 7400 + 250 * domain + 10))
-            except OSError:
-                continue
-            return domain
-    raise OSError('every ROS domain from 1 to 101 is in use on this machine')

@@ -20,6 +20,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from zoedepth_ros.ros.environment import free_domain
+
 ROOT = Path(__file__).resolve().parent.parent
 CAMERAS = ('front', 'left', 'right', 'rear')
 HEIGHT, WIDTH = 480, 640  # [px]
@@ -59,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('--seconds', type=float, default=10.0, help='of each round')
     parser.add_argument('--model', default='ZoeD_S_NK')
     args = parser.parse_args(arguments)
-    os.environ.setdefault('ROS_DOMAIN_ID', str(1 + os.getpid() % 100))
+    os.environ.setdefault('ROS_DOMAIN_ID', str(free_domain()))
     os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
     os.environ['FASTDDS_DEFAULT_PROFILES_FILE'] = str(ROOT / 'config' / 'fastdds.xml')
     sides = {'one node': one_node(args.model), 'four nodes': four_nodes(args.model)}

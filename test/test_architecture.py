@@ -91,8 +91,9 @@ SHARED = {
 EXCEPTIONS = {
     # looks into caches that are on this machine; the module promises not to touch the network
     ('weights.places', 'huggingface_hub'),
-    # asks whether a port of this machine is free, or answered by the viewer that was started
+    # ask whether a port of this machine is free, or answered by the viewer that was started
     ('viewing.viewer', 'socket'),
+    ('ros.environment', 'socket'),
 }
 
 

@@ -1,3 +1,4 @@
+import socket
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,7 @@ from zoedepth_ros.ros.environment import (
     ALLOCATOR,
     OLD_PROFILE_VARIABLE,
     PROFILE_VARIABLE,
+    free_domain,
     local_profile,
     native_environment,
     profile_environment,
@@ -41,3 +43,15 @@ def test_the_profile_of_the_demo_stays_on_this_machine_and_fits_into_shared_memo
     assert segment_size(64 * 2**20) == 16 * 2**20  # a container as docker makes it
     with pytest.raises(OSError, match='shm-size'):
         segment_size(2**20)
+
+
+def test_a_domain_in_use_is_left_alone(monkeypatch):
+    first = free_domain()
+    monkeypatch.setattr('random.sample', lambda *_: [first])
+    assert free_domain() == first
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(('', 7400 + 250 * first + 10))  # RTPS, section 9.6.1: the first participant's
+        with pytest.raises(OSError, match='in use'):
+            free_domain()
+        monkeypatch.setattr('random.sample', lambda domains, count: list(domains))
+        assert free_domain() != first

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from zoedepth_ros.ros.environment import free_domain
+
 HERE = Path(__file__).parent
 PROFILE = HERE.parents[1] / 'config' / 'fastdds.xml'
 PATIENCE_S = 30.0  # with a machine that does other things; what must be faster says so
@@ -22,7 +24,7 @@ PATIENCE_S = 30.0  # with a machine that does other things; what must be faster 
 
 def isolate() -> None:
     """Give this process and its children a DDS domain of their own; before rclpy.init."""
-    os.environ['ROS_DOMAIN_ID'] = str(1 + os.getpid() % 100)
+    os.environ['ROS_DOMAIN_ID'] = str(free_domain())
     os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
     old = os.environ.get('ROS_DISTRO') in ('humble', 'iron')
     os.environ['FASTRTPS_DEFAULT_PROFILES_FILE' if old else 'FASTDDS_DEFAULT_PROFILES_FILE'] = str(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import re
+import socket
 from collections.abc import Mapping
 
 from zoedepth_ros.inference.threads import thread_environment
@@ -67,3 +69,20 @@ def local_profile(profile: str, segment_bytes: int) -> str:
     only = '<interfaceWhiteList><address>127.0.0.1</address></interfaceWhiteList>'
     profile = re.sub(r'<segment_size>\d+</segment_size>', size, profile)
     return profile.replace('<type>UDPv4</type>', f'<type>UDPv4</type>\n        {only}')
+
+
+def free_domain() -> int:
+    """Give a ROS domain on which no process of this machine seems to be.
+
+    Raises OSError when there is none.
+    """
+    domains = random.sample(range(1, 102), 101)
+    for domain in domains:
+        # Where the first participant of a domain listens: RTPS, section 9.6.1.
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as trial:
+            try:
+                trial.bind(('', 7400 + 250 * domain + 10))
+            except OSError:
+                continue
+            return domain
+    raise OSError('every ROS domain from 1 to 101 is in use on this machine')

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+from functools import cache
 from pathlib import Path
 
 from zoedepth_ros.ros.environment import (
     OLD_PROFILE_VARIABLE,
     PROFILE_VARIABLE,
     STEERING,
+    free_domain,
     local_profile,
     native_environment,
     profile_environment,
@@ -49,9 +51,15 @@ def plain() -> dict[str, str]:
     }
     return {
         **kept,
-        'ROS_DOMAIN_ID': str(1 + os.getpid() % 100),
+        'ROS_DOMAIN_ID': _domain(),
         'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
     }
+
+
+@cache
+def _domain() -> str:
+    """Choose the domain of all processes of this run."""
+    return str(free_domain())
 
 
 def _profile() -> Path:
