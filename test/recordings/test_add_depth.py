@@ -3,6 +3,7 @@ import subprocess
 import sys
 import textwrap
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -105,6 +106,23 @@ def test_of_pictures_and_their_compressed_copy_the_pictures_are_taken(tmp_path):
     other = bags.image(bags.picture(0), 10**18, '/rear/image')
     source = bags.write_mcap(tmp_path / 'two.mcap', [*bags.drive(3), other])
     with pytest.raises(RecordingError, match=r'choose one with --image; .*/rear/image'):
+        make_plan(source, tmp_path / 'out.mcap', DepthOptions())
+
+
+@pytest.mark.parametrize('encoding', ['32FC1', '16UC1'])
+def test_of_pictures_and_depth_the_pictures_are_taken(tmp_path, encoding):
+    kind = bags.STORE.types['sensor_msgs/msg/Image']
+    step = 64 * (4 if encoding == '32FC1' else 2)
+    pixels = np.zeros(48 * step, np.uint8)
+    depth = kind(bags.header(10**18), 48, 64, encoding, 0, step, pixels)
+    ranged = bags.serialized('/range/image', 10**18, depth)
+    source = bags.write_mcap(tmp_path / 'in.mcap', [ranged, *bags.drive(3)])
+    assert make_plan(source, tmp_path / 'out.mcap', DepthOptions()).inputs.image == bags.IMAGE
+    only = bags.write_mcap(tmp_path / 'depth.mcap', [ranged, ranged])
+    assert make_plan(only, tmp_path / 'out.mcap', DepthOptions()).inputs.image == '/range/image'
+    broken = replace(ranged, topic='/broken/image', data=b'\0\1\0\0')
+    source = bags.write_mcap(tmp_path / 'broken.mcap', [broken, ranged, *bags.drive(3)])
+    with pytest.raises(RecordingError, match='choose one with --image; .*/broken/image'):
         make_plan(source, tmp_path / 'out.mcap', DepthOptions())
 
 

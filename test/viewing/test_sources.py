@@ -132,6 +132,9 @@ def test_true_depth_beside_recorded_depth_is_not_taken_for_the_pictures(tmp_path
     (frame,) = recording_frames(path)
     assert (frame.name, frame.depth_m[0, 0], frame.rgb.shape) == ('/depth/image', 3.0, (48, 64, 3))
     assert frame.rgb[0, 0, 0] == 0  # the first picture of the drive
+    assert next(recording_frames(path, depth_topic='')).rgb[0, 0, 0] == 0
+    messages.append(bags.image(bags.picture(0), 10**18, '/rear/image'))
+    path = bags.write_mcap(tmp_path / 'two.mcap', messages)
     with pytest.raises(ValueError, match='choose one with --image'):
         list(recording_frames(path, depth_topic=''))
 

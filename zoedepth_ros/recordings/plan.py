@@ -159,7 +159,12 @@ def make_plan(
     if target.exists() and not overwrite:
         raise RecordingError(f'{target} exists; --overwrite replaces it')
     survey = recording.survey(damage)
-    inputs = find_inputs(survey, options.image, options.camera_info)
+    inputs = find_inputs(
+        survey,
+        options.image,
+        options.camera_info,
+        encodings=lambda topics: recording.encodings(topics, Damage(salvage=salvage)),
+    )
     channels = output_channels(survey, options.depth_topic, inputs.image)
     if overwrite:
         partial_path(target).unlink(missing_ok=True)

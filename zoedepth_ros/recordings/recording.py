@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from tempfile import NamedTemporaryFile
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import yaml
 import zstandard
 
-from zoedepth_ros.recordings.cdr import definition
+from zoedepth_ros.recordings.cdr import IMAGE, decode, definition
 from zoedepth_ros.recordings.contents import (
     ROSBAG2_METADATA,
     Channel,
@@ -29,6 +30,7 @@ from zoedepth_ros.recordings.mcap_file import read_mcap, survey_mcap
 
 SUFFIXES = ('.mcap', '.db3')
 METADATA_FILE = 'metadata.yaml'
+_LOOKED_AT = 2000  # items: some seconds of a robot
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,21 @@ class Recording:
             channels.update(dict.fromkeys(survey.channels))
             counts.update(survey.counts)
         return Survey(tuple(channels), dict(counts))
+
+    def encodings(self, topics: Sequence[str], damage: Damage) -> dict[str, str]:
+        """Tell the encodings of topics of Image, of those whose first message comes early."""
+        found: dict[str, str] = {}
+        for item in islice(self.read(damage), _LOOKED_AT):
+            if len(found) == len(topics):
+                break
+            if not isinstance(item, Message) or item.channel.topic not in topics:
+                continue
+            if item.channel.topic not in found:
+                try:
+                    found[item.channel.topic] = str(decode(item.data, IMAGE).encoding)
+                except ValueError:  # whoever reads the pictures counts it
+                    found[item.channel.topic] = ''
+        return found
 
     def _plain(self, metadata: Metadata) -> Metadata:
         """Take the compression that has been undone out of rosbag2's metadata."""

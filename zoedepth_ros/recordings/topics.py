@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from zoedepth_ros.recordings.cdr import (
@@ -18,6 +19,10 @@ from zoedepth_ros.recordings.qos import Profile, profiles_text
 
 _COMPRESSED = '/compressed'
 _COMPRESSED_DEPTH = '/compressedDepth'
+_DEPTH_ENCODINGS = ('32FC1', '64FC1', '16UC1')
+
+Encodings = Callable[[Sequence[str]], Mapping[str, str]]
+"""Gives the encodings of topics of Image, as far as they are known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +47,18 @@ class Inputs:
         return 'rect' in _base(self.image).rpartition('/')[2]
 
 
-def find_inputs(survey: Survey, image: str, camera_info: str, besides: str = '') -> Inputs:
+def find_inputs(
+    survey: Survey,
+    image: str,
+    camera_info: str,
+    besides: str = '',
+    encodings: Encodings = lambda topics: {},
+) -> Inputs:
     """Check the topics that were asked for, find those that were not ('').
 
     besides: a topic of depth; when it is there, its neighbours are not taken for pictures, nor
-    are topics without camera_info while others have it.  Raises RecordingError listing what there
+    are topics without camera_info while others have it.  encodings: asked where several topics
+    are left, so that depth is not taken for pictures.  Raises RecordingError listing what there
     is.
     """
     pictures = survey.of_type(IMAGE, COMPRESSED_IMAGE)
@@ -56,7 +68,7 @@ def find_inputs(survey: Survey, image: str, camera_info: str, besides: str = '')
         if not image:  # not the truth of a simulation: what the depth was made of has a camera
             pictures = [t for t in pictures if _camera_info_of(t) in cameras] or pictures
     if not image:
-        image = _only(pictures, survey)
+        image = _only(pictures, survey, encodings)
     if image not in pictures:
         there = f' ({survey.type_of(image)})' if survey.type_of(image) else ''
         raise RecordingError(
@@ -139,9 +151,12 @@ def _reliable(qos: str) -> str:
     return profiles_text([Profile()], by_name=by_name)
 
 
-def _only(pictures: list[str], survey: Survey) -> str:
+def _only(pictures: list[str], survey: Survey, encodings: Encodings) -> str:
     used = [topic for topic in pictures if survey.counts.get(topic)]
     used = [topic for topic in used if not _repeats(topic, used)]
+    if len(used) > 1:
+        known = encodings([topic for topic in used if survey.type_of(topic) == IMAGE])
+        used = [topic for topic in used if known.get(topic) not in _DEPTH_ENCODINGS] or used
     if len(used) == 1:
         return used[0]
     if not used:

@@ -88,7 +88,13 @@ def recording_frames(
     damage = Damage(salvage=salvage)
     recording = open_recording(path, damage)
     survey = recording.survey(damage)
-    inputs = find_inputs(survey, image, camera_info, besides=depth_topic)
+    inputs = find_inputs(
+        survey,
+        image,
+        camera_info,
+        besides=depth_topic,
+        encodings=lambda topics: recording.encodings(topics, Damage(salvage=salvage)),
+    )
     domain_topic = domain_topic_of(depth_topic)
     depth_topic = depth_topic if survey.counts.get(depth_topic) else ''
     shown = _Shown(inputs, depth_topic, domain_topic)
