@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,6 +15,10 @@ from rclpy.logging import get_logger
 from rclpy.node import Node
 
 from zoedepth_ros.ros.ending import end_by_force_if_stuck, end_when_told
+
+_SETTLE_S = 0.3
+"""Fast DDS crashes now and then when a node that has failed at once is taken apart while others
+are only being told of it."""
 
 
 class Finished(Exception):  # noqa: N818, an end is no error
@@ -76,7 +81,9 @@ def run_node(
         if hasattr(node, 'close'):
             node.close()
         end_by_force_if_stuck()
-        if node is not None:
+        if node is None:
+            time.sleep(_SETTLE_S)
+        else:
             node.destroy_node()
         rclpy.try_shutdown()
     return 0
