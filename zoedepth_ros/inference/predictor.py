@@ -6,7 +6,6 @@ import logging
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -113,9 +112,9 @@ class TorchPredictor:
         """
         check_rgb(rgb)
         check_head(head, self.heads)
+        told = route or head == AUTO
         with torch.inference_mode(), named_failures(self.device):
-            result = self._by_recording(rgb, head) or self._step_by_step(rgb, head, route)
-        return result if route or head == AUTO else replace(result, router_probabilities={})
+            return self._by_recording(rgb, head, told) or self._step_by_step(rgb, head, told)
 
     def predict_batch(
         self,
@@ -169,8 +168,11 @@ class TorchPredictor:
             depth_m, uncertainty_m, relative_depth = self._maps(features, used)[0].cpu().numpy()
         return DepthResult(depth_m, uncertainty_m, relative_depth, used, verdict)
 
-    def _by_recording(self, rgb: NDArray[np.uint8], head: str) -> DepthResult | None:
-        """Give the result by playing a recording; None where nothing can be recorded."""
+    def _by_recording(self, rgb: NDArray[np.uint8], head: str, told: bool) -> DepthResult | None:
+        """Give the result by playing a recording; None where nothing can be recorded.
+
+        told: whether the verdict is.
+        """
         if self._recorded is None:
             return None
         try:
@@ -181,14 +183,14 @@ class TorchPredictor:
             logging.getLogger(__name__).warning(self._recording_failed)
             return None
         self._check(finite)
-        return self._result(*self._recorded.last(), used, verdict, maps)
+        return self._result(*self._recorded.last(), used, verdict if told else {}, maps)
 
-    def _step_by_step(self, rgb: NDArray[np.uint8], head: str, route: bool) -> DepthResult:
-        """Give the result by running the network; with 'auto' the verdict comes first."""
+    def _step_by_step(self, rgb: NDArray[np.uint8], head: str, told: bool) -> DepthResult:
+        """Give the result by running the network; the verdict, where it is told, comes first."""
         pipeline = self._pipeline
         (picture,), image = self._to_network([rgb])
         features = pipeline.encode(image)
-        verdict = pipeline.verdicts(features)[0] if route or head == AUTO else {}
+        verdict = pipeline.verdicts(features)[0] if told else {}
         used = head if head != AUTO else pipeline.favourite(verdict)
         maps = pipeline.to_picture(picture, self._maps(features, used), used)
         return self._result(picture, maps, used, verdict)

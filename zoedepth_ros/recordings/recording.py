@@ -84,13 +84,12 @@ class Recording:
 
     def encodings(self, topics: Sequence[str], damage: Damage) -> dict[str, str]:
         """Tell the encodings of topics of Image, of those whose first message comes early."""
-        found: dict[str, str] = {}
+        wanted, found = set(topics), dict[str, str]()
         for item in islice(self.read(damage), _LOOKED_AT):
-            if len(found) == len(topics):
+            if not wanted:
                 break
-            if not isinstance(item, Message) or item.channel.topic not in topics:
-                continue
-            if item.channel.topic not in found:
+            if isinstance(item, Message) and item.channel.topic in wanted:
+                wanted.remove(item.channel.topic)
                 try:
                     found[item.channel.topic] = str(decode(item.data, IMAGE).encoding)
                 except ValueError:  # whoever reads the pictures counts it

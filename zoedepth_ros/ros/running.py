@@ -15,6 +15,7 @@ from rclpy.logging import get_logger
 from rclpy.node import Node
 
 from zoedepth_ros.ros.ending import end_by_force_if_stuck, end_when_told
+from zoedepth_ros.ros.errors import in_one_line
 
 _SETTLE_S = 0.3
 """Fast DDS crashes now and then when a node that has failed at once is taken apart while others
@@ -75,7 +76,7 @@ def run_node(
             return 0  # told to stop in the middle of something, which then failed somehow
         if not is_for_people:
             raise
-        get_logger(name).fatal(' '.join(str(error).split()) or repr(error))
+        get_logger(name).fatal(in_one_line(error))
         return 1
     finally:
         if hasattr(node, 'close'):
