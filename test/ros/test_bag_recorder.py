@@ -73,9 +73,9 @@ class Sender:
         return msg
 
     def publish_status(self) -> None:
-        text = {'model': 'fake', 'weights': 'none', 'trained_on': 'a fake', 'device': 'cpu'}
+        text = {'model': 'fake', 'weights': 'none', 'weights_warning': 'a fake', 'device': 'cpu'}
         header = Header(stamp=self.peer.now())
-        self.publish('/zoedepth/status', Status(header=header, state='working', **text))
+        self.publish('/zoedepth/status', Status(header=header, state=Status.STATE_WORKING, **text))
 
 
 @pytest.fixture(scope='module')

@@ -4,8 +4,8 @@ import pytest
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus
 from fake_predictor import FakePredictor
+from zoedepth_ros.msg import Status
 
-from zoedepth_ros.ros import status
 from zoedepth_ros.ros.frame import SUPERSEDED
 from zoedepth_ros.ros.parameters import settings_from
 from zoedepth_ros.ros.statistics import Statistics
@@ -14,7 +14,9 @@ from zoedepth_ros.ros.status import Condition, Diagnostics, make_status
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 
 
-def diagnose(statistics=None, *, fields=None, state=status.WORKING, thresholds=None, **condition):
+def diagnose(
+    statistics=None, *, fields=None, state=Status.STATE_WORKING, thresholds=None, **condition
+):
     settings = settings_from({f'diagnostics.{k}': v for k, v in (thresholds or {}).items()})
     predictor = FakePredictor(trained_on='')
     msg = make_status(
@@ -28,20 +30,20 @@ def diagnose(statistics=None, *, fields=None, state=status.WORKING, thresholds=N
 
 
 def test_thresholds_of_zero_never_speak():
-    quiet = diagnose(fields={'age_p95_ms': 9e6, 'depth_rate': 0.1, 'memory_mb': 9e5})
+    quiet = diagnose(fields={'depth_age_p95': 9e3, 'depth_rate': 0.1, 'memory': 9 * 10**11})
     assert (quiet.level, quiet.message) == (OK, 'depth is published')
 
 
 @pytest.mark.parametrize(
     ('fields', 'level', 'says'),
     [
-        ({'age_p95_ms': 150.0}, OK, 'published'),
-        ({'age_p95_ms': 250.0}, WARN, '0.25 s old, more than 0.2'),
-        ({'age_p95_ms': 1500.0}, ERROR, '1.50 s old, more than 1'),
+        ({'depth_age_p95': 0.15}, OK, 'published'),
+        ({'depth_age_p95': 0.25}, WARN, '0.25 s old, more than 0.2'),
+        ({'depth_age_p95': 1.5}, ERROR, '1.50 s old, more than 1'),
         ({'depth_rate': 8.0}, WARN, '8.0 Hz, less than 10'),
         ({'depth_rate': 3.0}, ERROR, '3.0 Hz, less than 5'),
         ({'depth_rate': 0.0, 'cloud_rate': 12.0}, OK, 'published'),
-        ({'memory_mb': 2100.0}, WARN, '2100 MB, more than 2000'),
+        ({'memory': 2_100_000_000}, WARN, '2100 MB, more than 2000'),
     ],
 )
 def test_what_passes_a_threshold_is_said_with_both_numbers(fields, level, says):
@@ -49,16 +51,16 @@ def test_what_passes_a_threshold_is_said_with_both_numbers(fields, level, says):
         'warn_age': 0.2, 'error_age': 1.0, 'warn_rate': 10.0, 'error_rate': 5.0,
         'warn_memory': 2000.0,
     }  # fmt: skip
-    usual = {'age_p95_ms': 100.0, 'depth_rate': 30.0, 'memory_mb': 1000.0}
+    usual = {'depth_age_p95': 0.1, 'depth_rate': 30.0, 'memory': 10**9}
     found = diagnose(fields={**usual, **fields}, thresholds=thresholds)
     assert (found.level, says in found.message) == (level, True), found.message
 
 
-@pytest.mark.parametrize(('silence_s', 'level'), [(3.0, WARN), (9.9, WARN), (10.0, ERROR)])
-def test_a_silent_camera_is_a_warning_at_first_and_an_error_later(silence_s, level):
-    found = diagnose(state=status.STARVED, silence_s=silence_s)
+@pytest.mark.parametrize(('input_age_s', 'level'), [(3.0, WARN), (9.9, WARN), (10.0, ERROR)])
+def test_a_silent_camera_is_a_warning_at_first_and_an_error_later(input_age_s, level):
+    found = diagnose(state=Status.STATE_NO_INPUT, input_age_s=input_age_s)
     assert found.level == level
-    assert f'{silence_s:.0f} s' in found.message
+    assert f'{input_age_s:.0f} s' in found.message
 
 
 @pytest.mark.parametrize(('dropped', 'level'), [(0, OK), (1, WARN), (9, WARN), (10, ERROR)])
@@ -80,11 +82,11 @@ def test_superseded_pictures_are_no_fault_even_beside_real_ones():
         statistics.note_drop(SUPERSEDED)
     assert diagnose(statistics).level == OK
     statistics.note_drop('too old')
-    assert diagnose(statistics).message == '1% of the pictures are dropped: too old'
+    assert diagnose(statistics).message == '1% of the images are dropped: too old'
 
 
 def test_every_notice_is_a_warning_and_the_worst_speaks_first():
-    found = diagnose(notices=('no CUDA device', 'other'), state=status.FAILED)
+    found = diagnose(notices=('no CUDA device', 'other'), state=Status.STATE_FAILED)
     assert (found.level, found.message) == (ERROR, 'the network is out of service')
     values = {pair.key: pair.value for pair in found.values}
     assert (values['notice 1'], values['notice 2']) == ('no CUDA device', 'other')

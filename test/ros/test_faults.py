@@ -57,11 +57,11 @@ def test_a_camera_that_is_killed_and_started_again_is_followed(peer, start, tool
     camera = tool('image_source', source=photograph, rate=20.0)
     wait_until(lambda: len(depth) > 3, 20.0)
     camera.process.kill()
-    wait_until(lambda: status and status.last.state == 'starved', 6.0)
+    wait_until(lambda: status and status.last.state == Status.STATE_NO_INPUT, 6.0)
     before = len(depth)
     tool('image_source', source=photograph, rate=20.0)
     wait_until(lambda: len(depth) > before + 3, 20.0)
-    wait_until(lambda: status.last.state == 'working', 3.0)
+    wait_until(lambda: status.last.state == Status.STATE_WORKING, 3.0)
     assert stamps_s(depth) == sorted(stamps_s(depth))
     assert node.log.count('active: pictures from') == 1
 

@@ -18,11 +18,11 @@ def test_a_manager_takes_it_through_its_life_and_back(peer, start):
     depth = peer.subscribe(Image, '/depth/image')
     status = peer.subscribe(Status, '/zoedepth/status')
     assert peer.state() == 'unconfigured'
-    wait_until(lambda: status and status.last.state == 'unconfigured')
+    wait_until(lambda: status and status.last.state == Status.STATE_UNCONFIGURED)
     for _ in range(2):
         assert peer.transition(Transition.TRANSITION_CONFIGURE)
         assert peer.state() == 'inactive'
-        wait_until(lambda: status.last.state == 'inactive')
+        wait_until(lambda: status.last.state == Status.STATE_INACTIVE)
         assert status.last.weights == 'none'
         depth.clear()
         assert peer.transition(Transition.TRANSITION_ACTIVATE)
@@ -45,7 +45,7 @@ def test_cleanup_frees_the_network_and_deactivate_keeps_it(peer, start):
     def memory_mb():
         status.clear()
         wait_until(lambda: len(status) > 1)
-        return status.last.memory_mb
+        return 1e-6 * status.last.memory
 
     loaded_mb = memory_mb()
     assert peer.transition(Transition.TRANSITION_DEACTIVATE)

@@ -63,7 +63,7 @@ def test_a_scale_file_is_applied_said_and_saved_again(peer, start, tmp_path):
     z = xyz(cloud.last)[:, 2]
     assert np.unique(z[np.isfinite(z)]) == pytest.approx(3.0)
     wait_until(lambda: status and status.last.scale == pytest.approx(1.5))
-    assert status.last.scale_state == 'steady'
+    assert status.last.scale_state == Status.SCALE_STEADY
     assert status.last.scale_target == pytest.approx(1.5)
     path.unlink()
     answer = peer.call(Trigger, '/zoedepth/save_scale', Trigger.Request())

@@ -45,8 +45,15 @@ def publish_outputs(peer: Peer, *, cloud: bool = True) -> None:
 
 
 def status(peer: Peer) -> Status:
-    text = {'model': 'fake', 'weights': 'none', 'trained_on': 'a fake: not depth', 'device': 'cpu'}
-    return Status(header=Header(stamp=peer.now()), state='working', precision='fp32', **text)
+    return Status(
+        header=Header(stamp=peer.now()),
+        state=Status.STATE_WORKING,
+        model='fake',
+        weights='none',
+        weights_warning='a fake: not depth',
+        device='cpu',
+        precision='fp32',
+    )
 
 
 def test_a_recording_leaves_numbers_a_picture_and_points(record, peer, tmp_path):

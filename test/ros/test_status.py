@@ -7,16 +7,23 @@ import pytest
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus
 from fake_predictor import FakePredictor
+from zoedepth_ros.msg import Status
 
-from zoedepth_ros.ros import status
+from zoedepth_ros.geometry.scale_tracker import ScaleState
 from zoedepth_ros.ros.frame import SUPERSEDED
+from zoedepth_ros.ros.scaling import ScaleReport
 from zoedepth_ros.ros.statistics import STAGES, Statistics
 from zoedepth_ros.ros.status import Condition, Diagnostics, make_status
 
+STATES = (
+    'STATE_UNKNOWN', 'STATE_UNCONFIGURED', 'STATE_INACTIVE', 'STATE_DISABLED', 'STATE_IDLE',
+    'STATE_NO_INPUT', 'STATE_WORKING', 'STATE_FAILED',
+)  # fmt: skip
 
-def report(statistics=None, state=status.WORKING, predictor=None):
+
+def report(statistics=None, state=Status.STATE_WORKING, predictor=None, scale=None):
     predictor = predictor or FakePredictor(trained_on='')
-    condition = Condition(state, predictor, 'indoor', (64, 96))
+    condition = Condition(state, predictor, 'indoor', (64, 96), scale)
     return make_status(Time(sec=5), condition, statistics or Statistics())
 
 
@@ -26,18 +33,20 @@ def level(diagnostics, msg):
 
 def test_a_status_says_what_runs():
     msg = report(predictor=FakePredictor(model_name='m', weights_origin='w', trained_on='t'))
-    assert (msg.model, msg.weights, msg.trained_on) == ('m', 'w', 't')
+    assert (msg.model, msg.weights, msg.weights_warning) == ('m', 'w', 't')
     assert (msg.device, msg.precision, msg.head) == ('cpu', 'fp32', 'indoor')
     assert (msg.network_height, msg.network_width) == (64, 96)
     assert msg.header.stamp.sec == 5
-    assert msg.memory_mb > 10.0
+    assert 10e6 < msg.memory < 100e9
+    assert msg.device_memory == 0
     assert [stage.name for stage in msg.stages] == list(STAGES)
-    assert math.isnan(msg.age_median_ms)
+    assert math.isnan(msg.depth_age_median)
 
 
 def test_a_status_of_an_unconfigured_node_is_possible():
-    msg = make_status(Time(), Condition(status.UNCONFIGURED, None, '', (0, 0)), Statistics())
-    assert (msg.state, msg.model) == ('unconfigured', '')
+    msg = make_status(Time(), Condition(Status.STATE_UNCONFIGURED, None, '', (0, 0)), Statistics())
+    assert (msg.state, msg.model) == (Status.STATE_UNCONFIGURED, '')
+    assert msg.message == 'not configured'
 
 
 def test_frames_drops_and_ages_are_counted():
@@ -51,7 +60,7 @@ def test_frames_drops_and_ages_are_counted():
     msg = report(statistics)
     assert (msg.received, msg.published) == (3, 2)
     assert {d.reason: d.count for d in msg.drops} == {'too old': 2, 'zero size': 1}
-    assert msg.age_median_ms == pytest.approx(200.0)
+    assert msg.depth_age_median == pytest.approx(0.2)
 
 
 def test_the_same_warning_comes_now_and_then_only():
@@ -94,8 +103,44 @@ def test_a_camera_faster_than_the_network_is_no_fault():
 
 
 def test_a_camera_that_stopped_and_random_weights_are_warnings():
-    assert level(Diagnostics('n'), report(state=status.STARVED)) == DiagnosticStatus.WARN
+    assert level(Diagnostics('n'), report(state=Status.STATE_NO_INPUT)) == DiagnosticStatus.WARN
     random = report(predictor=FakePredictor(trained_on='random weights: not depth'))
     diagnosis = Diagnostics('n').make(random)
     assert diagnosis.level == DiagnosticStatus.WARN
     assert 'not depth' in diagnosis.message
+
+
+def test_the_memory_of_a_gpu_is_in_bytes():
+    predictor = FakePredictor()
+    predictor.device_memory_mb = 1.5
+    assert report(predictor=predictor).device_memory == 1_500_000
+
+
+def test_every_state_has_a_constant_of_its_own_a_name_and_a_sentence():
+    states = {name: getattr(Status, name) for name in STATES}
+    assert sorted(states.values()) == list(range(8))
+    for name, state in states.items():
+        msg = report(state=state)
+        values = {pair.key: pair.value for pair in Diagnostics('n').make(msg).values}
+        assert values['state'] == name.removeprefix('STATE_').lower().replace('_', ' ')
+        assert msg.message
+
+
+@pytest.mark.parametrize(
+    ('phase', 'state'),
+    [('unknown', 'SCALE_UNKNOWN'), ('converging', 'SCALE_CONVERGING'), ('steady', 'SCALE_STEADY')],
+)
+def test_the_state_of_the_calibration_is_a_constant(phase, state):
+    msg = report(scale=ScaleReport(1.1, ScaleState(1.1, 1.2, 0.5, phase), None))
+    assert msg.scale_state == getattr(Status, state)
+    values = {pair.key: pair.value for pair in Diagnostics('n').make(msg).values}
+    assert values['scale'] == f'1.100 ({phase})'
+
+
+def test_the_sentence_of_a_status_is_that_of_its_diagnostics():
+    msg = report(predictor=FakePredictor(trained_on='random weights: not depth'))
+    assert msg.message == 'depth is published'
+    diagnosis = Diagnostics('n').make(msg)
+    assert (
+        msg.message == diagnosis.message == 'not the released weights: random weights: not depth'
+    )

@@ -145,5 +145,5 @@ def _about(plan: Plan, predictor: DepthPredictor) -> dict[str, str]:
         'camera_info': plan.inputs.camera_info,
         'model': predictor.model_name,
         'weights': predictor.weights_origin,
-        'trained_on': predictor.trained_on,
+        'weights_warning': predictor.trained_on,
     }

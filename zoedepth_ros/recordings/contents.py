@@ -11,7 +11,7 @@ ROSBAG2_METADATA = 'rosbag2'
 ABOUT_DEPTH = 'zoedepth_ros'
 """Name of the record that says what made the depth."""
 
-ABOUT_FIELDS = ('model', 'weights', 'trained_on')
+ABOUT_FIELDS = ('model', 'weights', 'weights_warning')
 """What every such record says."""
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from rclpy.lifecycle import LifecycleNode
 
 from zoedepth_ros.inference.result import DepthPredictor
+from zoedepth_ros.msg import Status
 
 from . import status
 from .frame import SUPERSEDED, Frame
@@ -117,7 +118,7 @@ class CameraStream:
         processor = self.processor
         if processor is None or predictor is None:
             return status.Condition(
-                status.UNCONFIGURED, None, '', (0, 0), camera=self.name, notices=notices
+                Status.STATE_UNCONFIGURED, None, '', (0, 0), camera=self.name, notices=notices
             )
         return status.Condition(
             self._state(failed),
@@ -127,7 +128,7 @@ class CameraStream:
             processor.scale,
             camera=self.name,
             notices=(*notices, *processor.notices),
-            silence_s=self._silence_s() if self._inputs is not None else math.nan,
+            input_age_s=self._silence_s() if self._inputs is not None else math.nan,
             router_probabilities=processor.router_probabilities,
             is_router_uncertain=processor.is_router_uncertain,
         )
@@ -147,16 +148,17 @@ class CameraStream:
         if hand_over(self, Frame(msg, now_s, time.monotonic())) is not None:
             self.statistics.note_drop(SUPERSEDED)
 
-    def _state(self, failed: bool) -> str:
+    def _state(self, failed: bool) -> int:
         if self._inputs is None:
-            return status.INACTIVE
+            return Status.STATE_INACTIVE
         if not self.enabled:
-            return status.DISABLED
+            return Status.STATE_DISABLED
         if failed:
-            return status.FAILED
+            return Status.STATE_FAILED
         if self._silence_s() > self.present_settings().warn_silence_s:
-            return status.STARVED
-        return status.WORKING if self._topics and self._topics.listened() else status.IDLE
+            return Status.STATE_NO_INPUT
+        is_used = self._topics is not None and bool(self._topics.listened())
+        return int(Status.STATE_WORKING if is_used else Status.STATE_IDLE)
 
     def _silence_s(self) -> float:
         return self.statistics.silence_s(self._active_since_s)

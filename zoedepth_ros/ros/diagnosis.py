@@ -6,12 +6,14 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus
 
+from zoedepth_ros.msg import Status
+
 from .parameters import NodeSettings
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 Finding = tuple[bytes, str]
 Counts = tuple[int, int]
-"""Pictures that came in and pictures dropped for a fault, since the node was configured."""
+"""Images received and images dropped for a fault, since the node was configured."""
 
 
 def findings(status: Any, before: Counts, now: Counts, at: NodeSettings) -> list[Finding]:
@@ -24,23 +26,23 @@ def findings(status: Any, before: Counts, now: Counts, at: NodeSettings) -> list
         *_state(status, at),
         *_drops(status, before, now, at),
     ]
-    if status.state == 'working':
-        age_s, rate_hz = 1e-3 * status.age_p95_ms, status.depth_rate or status.cloud_rate
+    if status.state == Status.STATE_WORKING:
+        age_s, rate_hz = status.depth_age_p95, status.depth_rate or status.cloud_rate
         found += _above(age_s, at.warn_age_s, at.error_age_s, 'depth is {:.2f} s old')
         found += _below(rate_hz, at.warn_rate_hz, at.error_rate_hz)
-    found += _above(status.memory_mb, at.warn_memory_mb, 0.0, 'the process takes {:.0f} MB')
-    if status.trained_on:
-        found.append((WARN, f'not the released weights: {status.trained_on}'))
+    found += _above(1e-6 * status.memory, at.warn_memory_mb, 0.0, 'the process takes {:.0f} MB')
+    if status.weights_warning:
+        found.append((WARN, f'not the released weights: {status.weights_warning}'))
     return sorted(found, key=lambda finding: finding[0], reverse=True)
 
 
 def _state(status: Any, at: NodeSettings) -> list[Finding]:
-    if status.state == 'failed':
+    if status.state == Status.STATE_FAILED:
         return [(ERROR, 'the network is out of service')]
-    if status.state != 'starved':
+    if status.state != Status.STATE_NO_INPUT:
         return []
-    level = ERROR if 0.0 < at.error_silence_s <= status.silence else WARN
-    return [(level, f'no pictures come in for {status.silence:.0f} s')]
+    level = ERROR if 0.0 < at.error_silence_s <= status.input_age else WARN
+    return [(level, f'no image has arrived for {status.input_age:.0f} s')]
 
 
 def _drops(status: Any, before: Counts, now: Counts, at: NodeSettings) -> list[Finding]:
@@ -49,7 +51,7 @@ def _drops(status: Any, before: Counts, now: Counts, at: NodeSettings) -> list[F
         return []
     share = dropped / max(received, dropped)
     worst = max(status.drops, key=lambda drop: (drop.reason not in HARMLESS, drop.count))
-    message = f'{share:.0%} of the pictures are dropped: {worst.reason}'
+    message = f'{share:.0%} of the images are dropped: {worst.reason}'
     if share > at.error_drops:
         return [(ERROR, message)]
     return [(WARN, message)] if share > at.warn_drops else []
@@ -74,5 +76,5 @@ HARMLESS = ('superseded by a newer picture',)
 
 
 def faults(status: Any) -> int:
-    """Count the pictures dropped for a fault."""
+    """Count the images dropped for a fault."""
     return sum(drop.count for drop in status.drops if drop.reason not in HARMLESS)

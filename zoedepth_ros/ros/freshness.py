@@ -63,6 +63,6 @@ class Freshness:
         verdict = self._order.judge(stamp_s(frame.msg), frame.arrived_s, max_age_s)
         if verdict == 'behind':
             self._drop(BEHIND, 'a picture is not newer than the one before it')
-        elif verdict == 'restart' and self._statistics.note_restart():
+        elif verdict == 'restart' and self._statistics.note_clock_jump():
             self._warn('time went back, as in a bag that loops: the stream begins anew')
         return verdict != 'behind'

@@ -7,6 +7,7 @@ from typing import Any
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 
 from zoedepth_ros.msg import Status
+from zoedepth_ros.ros.status import STATE_NAMES
 
 
 def facts_of(msg: Any) -> dict[str, Any]:
@@ -28,10 +29,10 @@ def facts_of(msg: Any) -> dict[str, Any]:
 def facts_of_status(status: Status) -> dict[str, Any]:
     """Give a status message as plain values."""
     return {
-        'state': status.state,
+        'state': STATE_NAMES[status.state],
         'model': status.model,
         'weights': status.weights,
-        'trained_on': status.trained_on,
+        'weights_warning': status.weights_warning,
         'device': status.device,
         'precision': status.precision,
         'network_size': [status.network_height, status.network_width],
@@ -39,13 +40,13 @@ def facts_of_status(status: Status) -> dict[str, Any]:
         'received': status.received,
         'published': status.published,
         'drops': {drop.reason: drop.count for drop in status.drops},
-        'stages_ms': {
-            stage.name: {'median': round(stage.median_ms, 2), 'p95': round(stage.p95_ms, 2)}
+        'stages_s': {
+            stage.name: {'median': round(stage.median, 5), 'p95': round(stage.p95, 5)}
             for stage in status.stages
         },
-        'stamp_to_publication_ms': {
-            'median': round(status.age_median_ms, 2),
-            'p95': round(status.age_p95_ms, 2),
+        'depth_age_s': {
+            'median': round(status.depth_age_median, 5),
+            'p95': round(status.depth_age_p95, 5),
         },
-        'memory_mb': round(status.memory_mb),
+        'memory_bytes': status.memory,
     }

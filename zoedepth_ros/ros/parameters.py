@@ -60,7 +60,7 @@ class NodeSettings(NetworkSettings, PictureSettings, DepthSettings, SpaceSetting
     warn_silence_s: float = parameter(
         'diagnostics.warn_silence',
         2.0,
-        'Without pictures for this long the state is starved, a WARN [s].',
+        'Without images for this long the state is STATE_NO_INPUT, a WARN [s].',
         low=0.1,
         high=3600.0,
     )

@@ -218,7 +218,7 @@ class StreamRecorder(Node):
         truth = self._truth.comparison.summary()
         return {
             'verdict': verdict,
-            'warning': _NO_STATUS if self._status is None else self._status.trained_on,
+            'warning': _NO_STATUS if self._status is None else self._status.weights_warning,
             'node': {} if self._status is None else facts_of_status(self._status),
             'duration_s': round(time.monotonic() - self._started_s, 1),
             'topics': {topic: log.summary() for topic, log in self.logs.items() if log.count},

@@ -28,7 +28,7 @@ class Statistics:
         self._received = 0
         self._last_input_s = -math.inf
         self._published = 0
-        self._restarts = 0
+        self._clock_jumps = 0
         self._drops: dict[str, int] = {}
         self._warned_s: dict[str, float] = {}
         self.rates = {name: RateMeter() for name in STREAMS}
@@ -56,11 +56,11 @@ class Statistics:
             self._drops[reason] = self._drops.get(reason, 0) + 1
             return self._may_warn(reason)
 
-    def note_restart(self) -> bool:
-        """Count that time went back; tells whether it is time to warn about it again."""
+    def note_clock_jump(self) -> bool:
+        """Count that the clock jumped back; tells whether it is time to warn about it again."""
         with self._lock:
-            self._restarts += 1
-            return self._may_warn('restart')
+            self._clock_jumps += 1
+            return self._may_warn('clock jump')
 
     def _may_warn(self, about: str) -> bool:
         now_s = time.monotonic()
@@ -92,9 +92,9 @@ class Statistics:
         return self._published
 
     @property
-    def restarts(self) -> int:
-        """How often time went back."""
-        return self._restarts
+    def clock_jumps(self) -> int:
+        """How often the clock jumped back."""
+        return self._clock_jumps
 
     def drops(self) -> dict[str, int]:
         """Give the drops by reason."""

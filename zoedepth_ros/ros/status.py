@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,34 +12,50 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from std_msgs.msg import Header
 
-from zoedepth_ros.geometry.scale_tracker import UNKNOWN as UNKNOWN_SCALE
+from zoedepth_ros.geometry.scale_tracker import CONVERGING, STEADY, UNKNOWN
 from zoedepth_ros.inference.result import DepthPredictor
 from zoedepth_ros.msg import DropCount, StageTime, Status
 
 from .diagnosis import OK, Counts, faults, findings
 from .parameters import NodeSettings
+from .rates import Window
 from .scaling import ScaleReport
 from .statistics import Statistics
 
-WORKING, IDLE, STARVED, FAILED = 'working', 'idle', 'starved', 'failed'
-DISABLED, INACTIVE, UNCONFIGURED = 'disabled', 'inactive', 'unconfigured'
-_STATE_MESSAGES = {
-    WORKING: 'depth is published',
-    IDLE: 'nobody listens, so nothing is computed',
-    STARVED: 'no pictures come in',
-    FAILED: 'the network is out of service',
-    DISABLED: 'switched off by ~/enable',
-    INACTIVE: 'configured, not active',
-    UNCONFIGURED: 'not configured',
+STATE_NAMES: dict[int, str] = {
+    Status.STATE_UNKNOWN: 'unknown',
+    Status.STATE_UNCONFIGURED: 'unconfigured',
+    Status.STATE_INACTIVE: 'inactive',
+    Status.STATE_DISABLED: 'disabled',
+    Status.STATE_IDLE: 'idle',
+    Status.STATE_NO_INPUT: 'no input',
+    Status.STATE_WORKING: 'working',
+    Status.STATE_FAILED: 'failed',
 }
+_STATE_MESSAGES = {
+    Status.STATE_UNKNOWN: 'the state is unknown',
+    Status.STATE_UNCONFIGURED: 'not configured',
+    Status.STATE_INACTIVE: 'configured, not active',
+    Status.STATE_DISABLED: 'switched off by ~/enable',
+    Status.STATE_IDLE: 'no output has a subscriber, so nothing is computed',
+    Status.STATE_NO_INPUT: 'no images arrive',
+    Status.STATE_WORKING: 'depth is published',
+    Status.STATE_FAILED: 'the network is out of service',
+}
+_SCALE_STATES = {
+    UNKNOWN: Status.SCALE_UNKNOWN,
+    CONVERGING: Status.SCALE_CONVERGING,
+    STEADY: Status.SCALE_STEADY,
+}
+_SCALE_NAMES = {number: name for name, number in _SCALE_STATES.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
     """Hold what the node knows about itself apart from the numbers of the stream."""
 
-    state: str
-    """One of the states above."""
+    state: int
+    """A constant Status.STATE_…"""
 
     predictor: DepthPredictor | None
     """What runs; None when not configured."""
@@ -58,8 +75,8 @@ class Condition:
     notices: tuple[str, ...] = ()
     """What is not as it was asked for, in words."""
 
-    silence_s: float = float('nan')
-    """Time since the last picture [s]; NaN while not active."""
+    input_age_s: float = float('nan')
+    """Time since the last image [s]; NaN while not active."""
 
     router_probabilities: Mapping[str, float] = field(default_factory=dict)
     """Running mean of the router's verdicts; empty before the first."""
@@ -80,41 +97,47 @@ def make_status(stamp: Any, condition: Condition, statistics: Statistics) -> Any
         network_width=condition.network_size[1],
         received=statistics.received,
         published=statistics.published,
-        restarts=statistics.restarts,
-        memory_mb=resident_memory_mb(),
-        device_memory_mb=float('nan'),
+        clock_jumps=statistics.clock_jumps,
+        memory=resident_memory_bytes(),
+        message=_STATE_MESSAGES[condition.state],
         notices=list(condition.notices),
-        silence=condition.silence_s,
+        input_age=condition.input_age_s,
         indoor_probability=condition.router_probabilities.get('indoor', float('nan')),
         outdoor_probability=condition.router_probabilities.get('outdoor', float('nan')),
         router_uncertain=condition.is_router_uncertain,
     )
     if predictor is not None:
         msg.model, msg.weights = predictor.model_name, predictor.weights_origin
-        msg.trained_on = predictor.trained_on
+        msg.weights_warning = predictor.trained_on
         msg.device, msg.precision = predictor.device, predictor.precision
-        msg.device_memory_mb = predictor.device_memory_mb
+        if not math.isnan(predictor.device_memory_mb):
+            msg.device_memory = round(1e6 * predictor.device_memory_mb)
     _say_scale(msg, condition.scale)
     msg.input_rate, msg.depth_rate = statistics.rate_hz('input'), statistics.rate_hz('depth')
     msg.cloud_rate, msg.router_rate = statistics.rate_hz('cloud'), statistics.rate_hz('router')
-    msg.age_median_ms, msg.age_p95_ms = statistics.age_ms.median_and_p95()
-    msg.batch = statistics.batch.mean()
+    msg.depth_age_median, msg.depth_age_p95 = _seconds(statistics.age_ms)
+    msg.batch_size = statistics.batch.mean()
     drops = sorted(statistics.drops().items())
     msg.drops = [DropCount(reason=reason, count=count) for reason, count in drops]
     for name, window in statistics.stages_ms.items():
-        median_ms, p95_ms = window.median_and_p95()
-        msg.stages.append(StageTime(name=name, median_ms=median_ms, p95_ms=p95_ms))
+        median_s, p95_s = _seconds(window)
+        msg.stages.append(StageTime(name=name, median=median_s, p95=p95_s))
     return msg
 
 
+def _seconds(window_ms: Window) -> tuple[float, float]:
+    median_ms, p95_ms = window_ms.median_and_p95()
+    return 1e-3 * median_ms, 1e-3 * p95_ms
+
+
 def _say_scale(msg: Any, report: ScaleReport | None) -> None:
-    msg.scale, msg.scale_target, msg.scale_state = 1.0, 1.0, UNKNOWN_SCALE
+    msg.scale, msg.scale_target = 1.0, 1.0
     msg.camera_height = msg.camera_pitch = float('nan')
     if report is None:
         return
     msg.scale, state = report.applied, report.state
     msg.scale_target, msg.scale_confidence = state.target, state.confidence
-    msg.scale_state = state.phase
+    msg.scale_state = _SCALE_STATES[state.phase]
     if report.ground is not None:
         msg.camera_height, msg.camera_pitch = report.ground.height_m, report.ground.pitch_rad
 
@@ -128,56 +151,55 @@ class Diagnostics:
         self._before: Counts = (0, 0)
 
     def make(self, status: Any) -> Any:
-        """Make the DiagnosticStatus that says what a Status says."""
+        """Make the DiagnosticStatus of a Status; its sentence becomes the status' message."""
         now = (status.received, faults(status))
         found = findings(status, self._before, now, self._settings())
         self._before = now
-        level, message = found[0] if found else (OK, _STATE_MESSAGES[status.state])
+        level, status.message = found[0] if found else (OK, _STATE_MESSAGES[status.state])
         return DiagnosticStatus(
             level=level,
             name=f'{self._name}: {status.camera} depth'
             if status.camera
             else f'{self._name}: depth',
-            message=message,
+            message=status.message,
             hardware_id=status.device,
             values=[KeyValue(key=key, value=value) for key, value in _key_values(status)],
         )
 
 
 def _key_values(status: Any) -> list[tuple[str, str]]:
-    pairs = [
-        (name, str(getattr(status, name)))
-        for name in ('state', 'model', 'weights', 'trained_on', 'device', 'precision', 'head')
-    ]
+    pairs = [('state', STATE_NAMES[status.state])]
+    names = ('model', 'weights', 'weights_warning', 'device', 'precision', 'head')
+    pairs += [(name, getattr(status, name)) for name in names]
     pairs.append(('network size [px]', f'{status.network_width} x {status.network_height}'))
     for name in ('input_rate', 'depth_rate', 'cloud_rate', 'router_rate'):
         pairs.append((f'{name} [Hz]', f'{getattr(status, name):.2f}'))
-    pairs.append(('scale', f'{status.scale:.3f} ({status.scale_state})'))
+    pairs.append(('scale', f'{status.scale:.3f} ({_SCALE_NAMES[status.scale_state]})'))
     shares = f'{status.indoor_probability:.2f} / {status.outdoor_probability:.2f}'
     uncertain = ', uncertain: the head is kept' if status.router_uncertain else ''
     pairs.append(('router, indoor / outdoor', shares + uncertain))
     pairs += [(f'notice {i}', notice) for i, notice in enumerate(status.notices, start=1)]
     pairs += [('received', str(status.received)), ('published', str(status.published))]
     pairs += [
-        ('since the last picture [s]', f'{status.silence:.2f}'),
-        ('time went back', str(status.restarts)),
+        ('time since the last image [s]', f'{status.input_age:.2f}'),
+        ('clock jumps', str(status.clock_jumps)),
     ]
-    pairs.append(('pictures per run of the network', f'{status.batch:.2f}'))
+    pairs.append(('images per run of the network', f'{status.batch_size:.2f}'))
     pairs += [(f'dropped: {drop.reason}', str(drop.count)) for drop in status.drops]
-    ages = f'{status.age_median_ms:.1f} / {status.age_p95_ms:.1f}'
-    pairs.append(('age, median / p95 [ms]', ages))
+    ages = f'{status.depth_age_median:.4f} / {status.depth_age_p95:.4f}'
+    pairs.append(('depth age, median / p95 [s]', ages))
     for stage in status.stages:
-        times = f'{stage.median_ms:.2f} / {stage.p95_ms:.2f}'
-        pairs.append((f'{stage.name}, median / p95 [ms]', times))
-    pairs.append(('memory [MB]', f'{status.memory_mb:.0f}'))
-    pairs.append(('memory on the device [MB]', f'{status.device_memory_mb:.0f}'))
+        times = f'{stage.median:.5f} / {stage.p95:.5f}'
+        pairs.append((f'{stage.name}, median / p95 [s]', times))
+    pairs.append(('memory [bytes]', str(status.memory)))
+    pairs.append(('memory on the device [bytes]', str(status.device_memory)))
     return pairs
 
 
-def resident_memory_mb() -> float:
-    """Give the memory of this process [MB]; NaN where /proc does not tell."""
+def resident_memory_bytes() -> int:
+    """Give the resident memory of this process [bytes]; 0 where /proc does not report it."""
     try:
         pages = int(Path('/proc/self/statm').read_text(encoding='ascii').split()[1])
     except (OSError, ValueError, IndexError):
-        return float('nan')
-    return pages * os.sysconf('SC_PAGE_SIZE') / 1e6
+        return 0
+    return pages * os.sysconf('SC_PAGE_SIZE')

@@ -44,9 +44,9 @@ class StatusReporter:
         stamp, told = self._clock.now().to_msg(), []
         for stream, condition in zip(self._streams, self._conditions(), strict=True):
             told.append(make_status(stamp, condition, stream.statistics))
-        for publisher, msg in zip(self._statuses, told, strict=True):
-            publisher.publish(msg)
         array = DiagnosticArray()
         array.header.stamp = stamp
         array.status = [d.make(msg) for d, msg in zip(self._diagnostics, told, strict=True)]
+        for publisher, msg in zip(self._statuses, told, strict=True):
+            publisher.publish(msg)
         self._array.publish(array)
