@@ -116,9 +116,9 @@ def test_every_kind_of_picture_becomes_three_bytes_a_pixel(tmp_path, stored):
 
 
 def tiff_block(value: int, order: str) -> bytes:
-    """Give the smallest EXIF block with an orientation and another tag before it."""
+    """Give the smallest EXIF block with an orientation and another tag (ImageWidth) before it."""
     mark = {'<': b'II*\0', '>': b'MM\0*'}[order]
-    entries = struct.pack(order + 'HHIHH', 0x010E, 3, 1, 7, 0)
+    entries = struct.pack(order + 'HHIHH', 0x0100, 3, 1, 7, 0)
     entries += struct.pack(order + 'HHIHH', 0x0112, 3, 1, value, 0)
     return mark + struct.pack(order + 'IH', 8, 2) + entries + bytes(4)
 
@@ -163,7 +163,7 @@ def test_the_field_of_view_is_that_of_the_focal_length_as_pillow_writes_it(
     image = pytest.importorskip('PIL.Image')
     exif = image.Exif()
     exif[0x0112] = turned
-    exif.get_ifd(0x8769)[0xA405] = 26
+    exif[0x8769] = {0xA405: 26}  # get_ifd() of a new Exif keeps nothing in Pillow 9.0 (Humble)
     path = tmp_path / f'p{suffix}'
     image.new('RGB', (40, 30)).save(path, exif=exif)
     expected_rad = 2 * math.atan(width_mm / 2 / 26)
@@ -174,7 +174,7 @@ def test_the_field_of_view_is_that_of_the_focal_length_as_pillow_writes_it(
 def test_a_damaged_exif_tells_no_field_of_view(cut_at):
     image = pytest.importorskip('PIL.Image')
     exif = image.Exif()
-    exif.get_ifd(0x8769)[0xA405] = 26
+    exif[0x8769] = {0xA405: 26}
     block = exif.tobytes()[:cut_at]
     data = b'\xff\xd8\xff\xe1' + struct.pack('>H', len(block) + 2) + block
     assert hfov_rad(data, 40, 30) in (0.0, pytest.approx(2 * math.atan(34.613 / 52), rel=1e-4))
