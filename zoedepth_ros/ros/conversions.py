@@ -217,7 +217,7 @@ def convert_with_cv_bridge(pixels: NDArray[Any], name: str) -> Picture:
     from sensor_msgs.msg import Image
 
     plain = Image(height=pixels.shape[0], width=pixels.shape[1], encoding=bridge_name)
-    plain.step = pixels.strides[0]
+    plain.step = pixels.nbytes // len(pixels)  # strides of one row or column may be anything
     plain.is_bigendian = sys.byteorder == 'big'
     plain.data.frombytes(pixels.tobytes())
     try:

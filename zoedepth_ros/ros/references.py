@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from rclpy.node import Node
-from sensor_msgs.msg import LaserScan, PointCloud2, PointField, Range
+from sensor_msgs.msg import LaserScan, PointCloud2, Range
 
 from zoedepth_ros.geometry.scale import ratio_in_cone, ratios_at_points
 
 from . import qos
 from .camera import Camera
+from .clouds import CloudError, Points, cloud_points
 from .frames import Frames
 
 TOPICS: dict[str, Any] = {
@@ -26,8 +27,8 @@ MAX_APART_S = 0.2
 """How far the stamps of reference and picture may be apart [s]."""
 
 MAX_POINTS = 2000
+WARN_AGAIN_S = 10.0
 
-Points = NDArray[np.float32]
 Ratios = NDArray[np.floating]
 NO_RATIOS: Ratios = np.empty(0)
 
@@ -66,7 +67,7 @@ class References:
         frames = msg.header.frame_id, header.frame_id
         if isinstance(msg, Range):
             return self._range(msg, frames, depth_m, camera)
-        points_m = scan_points(msg) if isinstance(msg, LaserScan) else cloud_points(msg)
+        points_m = scan_points(msg) if isinstance(msg, LaserScan) else self._cloud(msg)
         points_m = points_m[:: max(1, len(points_m) // MAX_POINTS)]
         there_m = self._frames.bring(points_m, *frames)
         if there_m is None:
@@ -86,6 +87,15 @@ class References:
         half_rad = 0.5 * float(msg.field_of_view)
         return ratio_in_cone(float(msg.range), (x, y, z), half_rad, depth_m, camera.rays())
 
+    def _cloud(self, msg: Any) -> Points:
+        try:
+            return cloud_points(msg)
+        except CloudError as error:
+            self._node.get_logger().warning(
+                f'{self._subscription.topic_name}: {error}', throttle_duration_sec=WARN_AGAIN_S
+            )
+            return np.empty((0, 3), np.float32)
+
     def _keep(self, msg: Any) -> None:
         self._msg = msg
 
@@ -98,24 +108,6 @@ def scan_points(msg: Any) -> Points:
     ranges_m, angles = ranges_m[hit], angles[hit]
     flat = np.zeros_like(ranges_m)
     return np.stack((ranges_m * np.cos(angles), ranges_m * np.sin(angles), flat), axis=-1)
-
-
-def cloud_points(msg: Any) -> Points:
-    """Give the known points of a PointCloud2, (n, 3) [m]; none when x, y, z are not float32."""
-    offsets = {f.name: f.offset for f in msg.fields if f.datatype == PointField.FLOAT32}
-    count = msg.width * msg.height
-    if not {'x', 'y', 'z'} <= set(offsets) or len(msg.data) < count * msg.point_step:
-        return np.empty((0, 3), np.float32)
-    order = '>' if msg.is_bigendian else '<'
-    kind = np.dtype({
-        'names': ['x', 'y', 'z'],
-        'formats': [f'{order}f4'] * 3,
-        'offsets': [offsets[name] for name in 'xyz'],
-        'itemsize': msg.point_step,
-    })  # fmt: skip
-    table = np.frombuffer(msg.data, kind, count)
-    points_m = np.stack([table[name] for name in 'xyz'], axis=-1).astype(np.float32)
-    return points_m[np.isfinite(points_m).all(axis=1)]
 
 
 def seconds(stamp: Any) -> float:
