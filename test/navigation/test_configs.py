@@ -1,127 +1,181 @@
-"""The snippets for Nav2 and its kind: every key is one that the package reads.
+"""The snippets for Nav2 and its kind: every key is read, with this type, by each distribution.
 
-The names were read from the sources that each file cites in its head.
+known_parameters.yaml holds what the sources of each distribution read.
 """
 
 from pathlib import Path
 
+import docs_pages as pages
 import pytest
 import yaml
 
 CONFIG = Path(__file__).resolve().parents[2] / 'config'
-
-# declare_or_get_parameter(name_ + "." + …) in obstacle_layer.cpp and voxel_layer.cpp
-VOXEL_LAYER = {
-    'plugin', 'enabled', 'footprint_clearing_enabled', 'min_obstacle_height',
-    'max_obstacle_height', 'combination_method', 'observation_sources', 'tf_filter_tolerance',
-    'z_voxels', 'origin_z', 'z_resolution', 'unknown_threshold', 'mark_threshold',
-    'publish_voxel_map',
-}  # fmt: skip
-# … name_ + "." + source + "." + … in obstacle_layer.cpp
-COSTMAP_SOURCE = {
-    'topic', 'sensor_frame', 'observation_persistence', 'expected_update_rate', 'data_type',
-    'min_obstacle_height', 'max_obstacle_height', 'inf_is_valid', 'marking', 'clearing',
-    'transport_type', 'obstacle_max_range', 'obstacle_min_range', 'raytrace_max_range',
-    'raytrace_min_range',
-}  # fmt: skip
-# declareParameter(…) in spatio_temporal_voxel_layer.cpp
-STVL = {
-    'plugin', 'observation_sources', 'transform_tolerance', 'enabled', 'publish_voxel_map',
-    'voxel_size', 'combination_method', 'mark_threshold', 'update_footprint_enabled',
-    'track_unknown_space', 'decay_model', 'voxel_decay', 'mapping_mode', 'map_save_duration',
-}  # fmt: skip
-STVL_SOURCE = {
-    'topic', 'sensor_frame', 'observation_persistence', 'expected_update_rate', 'data_type',
-    'min_obstacle_height', 'max_obstacle_height', 'inf_is_valid', 'marking', 'clearing',
-    'obstacle_range', 'min_z', 'max_z', 'vertical_fov_angle', 'vertical_fov_padding',
-    'horizontal_fov_angle', 'decay_acceleration', 'filter', 'voxel_min_points',
-    'clear_after_reading', 'enabled', 'model_type',
-}  # fmt: skip
-# nav2_collision_monitor: collision_monitor_node.cpp, polygon.cpp, source.cpp, pointcloud.cpp
-COLLISION_MONITOR = {
-    'use_realtime_priority', 'enabled', 'cmd_vel_in_topic', 'cmd_vel_out_topic', 'state_topic',
-    'base_frame_id', 'odom_frame_id', 'transform_tolerance', 'source_timeout',
-    'base_shift_correction', 'stop_pub_timeout', 'polygons', 'observation_sources',
-}  # fmt: skip
-POLYGON = {
-    'type', 'action_type', 'enabled', 'min_points', 'max_points', 'slowdown_ratio',
-    'linear_limit', 'angular_limit', 'time_before_collision', 'simulation_time_step', 'visualize',
-    'polygon_pub_topic', 'polygon_sub_topic', 'footprint_topic', 'points',
-}  # fmt: skip
-MONITOR_SOURCE = {
-    'type', 'topic', 'enabled', 'source_timeout', 'min_height', 'max_height', 'min_range',
-    'use_global_height', 'transport_type',
-}  # fmt: skip
-# declare_parameter(…) in DepthImageToLaserScanROS.cpp
-DEPTH_TO_SCAN = {'scan_time', 'range_min', 'range_max', 'scan_height', 'output_frame'}
-# declare_parameter(…) in CommonDataSubscriber.cpp, CoreWrapper.cpp, OdometryROS.cpp and
-# rgbd_odometry.cpp, and library parameters that rtabmap_ros' own launch files set
-RTABMAP = {
-    'frame_id', 'subscribe_depth', 'subscribe_rgb', 'subscribe_scan', 'approx_sync',
-    'topic_queue_size', 'sync_queue_size', 'odom_frame_id', 'publish_tf', 'wait_for_transform',
-}  # fmt: skip
-RTABMAP_LIBRARY = {
-    'Vis/MaxDepth', 'Vis/MinInliers', 'Reg/Force3DoF', 'RGBD/CreateOccupancyGrid', 'Grid/Sensor',
-    'Grid/RangeMin', 'Grid/RangeMax', 'Grid/RayTracing', 'Grid/NormalsSegmentation',
-    'Grid/MaxGroundHeight', 'Grid/MaxObstacleHeight',
-}  # fmt: skip
+KNOWN = yaml.safe_load((Path(__file__).parent / 'known_parameters.yaml').read_text())
+DISTRIBUTIONS = ('humble', 'jazzy', 'kilted', 'lyrical')
+SNIPPETS = {
+    'nav2_voxel.yaml': DISTRIBUTIONS,
+    'nav2_stvl.yaml': DISTRIBUTIONS,
+    'collision_monitor_humble.yaml': ('humble',),
+    'collision_monitor.yaml': ('jazzy', 'kilted', 'lyrical'),
+    'depthimage_to_laserscan.yaml': DISTRIBUTIONS,
+    'rtabmap.yaml': DISTRIBUTIONS,
+}
+OURS = {'camera_example', 'depth_node', 'multi_camera', 'finetune_kitti', 'finetune_nk',
+        'finetune_nyu', 'train_embedded'}  # fmt: skip
+LAYERS = {
+    'nav2_costmap_2d::VoxelLayer': 'voxel_layer',
+    'spatio_temporal_voxel_layer/SpatioTemporalVoxelLayer': 'stvl',
+}
+IS_OF_TYPE = {
+    'bool': lambda value: isinstance(value, bool),
+    'integer': lambda value: isinstance(value, int) and not isinstance(value, bool),
+    'double': lambda value: isinstance(value, float),
+    'string': lambda value: isinstance(value, str),
+    'strings': lambda value: all(isinstance(item, str) for item in value),
+    'doubles': lambda value: all(isinstance(item, float) for item in value),
+}
 
 
-def parameters(name, *path):
-    content = yaml.safe_load((CONFIG / name).read_text(encoding='utf-8'))
-    for key in path:
-        content = content[key]
-    return content['ros__parameters']
+def known(program, distribution):
+    """Give parameter -> type of a program in a distribution."""
+    there = {}
+    for name, kind in KNOWN[program].items():
+        if isinstance(kind, dict) and name != 'read_from':
+            since = [
+                d for d in DISTRIBUTIONS[: DISTRIBUTIONS.index(distribution) + 1] if d in kind
+            ]
+            kind = kind[since[-1]] if since else 'none'
+        if name != 'read_from' and kind != 'none':
+            there[name] = kind
+    return there
 
 
-def check_layer(layer, own, per_source):
-    sources = layer['observation_sources'].split()
-    assert set(layer) - set(sources) <= own
-    for source in sources:
-        assert set(layer[source]) <= per_source, source
-        assert layer[source]['topic'].startswith('/depth/points/')
+def problems(content, distribution):
+    """Yield what is wrong with a snippet: a key that is not read, a value of another type."""
+    for node, below in content.items():
+        while 'ros__parameters' not in below:
+            ((node, below),) = below.items()
+        for program, values in blocks(node, below['ros__parameters']):
+            readable = known(program, distribution)
+            for name, value in values.items():
+                if name not in readable:
+                    yield f'{program} does not read {name}'
+                elif not IS_OF_TYPE[readable[name]](value):
+                    yield f'{program} reads {name} as {readable[name]}, not {value!r}'
+
+
+def blocks(node, values):
+    """Yield program and its own parameters, for the node and what is named in it."""
+    values = dict(values)
+    if node == 'local_costmap':
+        for layer in (values.pop(name) for name in values['plugins'] if name in values):
+            program = LAYERS[layer['plugin']]
+            sources = layer['observation_sources'].split()
+            yield program, {k: v for k, v in layer.items() if k not in sources}
+            yield from ((f'{program} source', layer[name]) for name in sources)
+        yield 'nav2_costmap_2d', values
+    elif node == 'collision_monitor':
+        for name in values['polygons']:
+            yield 'collision_monitor polygon', values.pop(name)
+        for name in values['observation_sources']:
+            yield 'collision_monitor source', values.pop(name)
+        yield node, values
+    elif node in ('rtabmap', 'rgbd_odometry'):
+        yield node, {k: v for k, v in values.items() if '/' not in k}
+        yield 'rtabmap library', {k: v for k, v in values.items() if '/' in k}
+    else:
+        yield 'lifecycle_manager' if node.startswith('lifecycle_manager') else node, values
+
+
+def snippet(name):
+    return yaml.safe_load((CONFIG / name).read_text(encoding='utf-8'))
+
+
+def in_documentation():
+    for page in pages.PAGES:
+        for block in pages.blocks(page):
+            if block.language == 'yaml':
+                for node, below in yaml.safe_load(block.text).items():
+                    if node.split('_')[0] in ('lifecycle', 'collision', 'local', 'rtabmap'):
+                        yield pytest.param({node: below}, id=block.where)
 
 
 @pytest.mark.parametrize(
-    ('name', 'own', 'per_source'),
-    [('nav2_voxel.yaml', VOXEL_LAYER, COSTMAP_SOURCE), ('nav2_stvl.yaml', STVL, STVL_SOURCE)],
+    ('name', 'distribution'), [(n, d) for n, many in SNIPPETS.items() for d in many]
 )
-def test_the_costmap_layers_use_only_keys_that_are_read(name, own, per_source):
-    costmap = parameters(name, 'local_costmap', 'local_costmap')
-    assert set(costmap) == {'plugins', 'depth_layer'}
-    check_layer(costmap['depth_layer'], own, per_source)
+def test_every_key_is_read_with_its_type_in_every_distribution_it_is_for(name, distribution):
+    assert list(problems(snippet(name), distribution)) == []
 
 
-def test_the_collision_monitor_uses_only_keys_that_are_read():
-    monitor = parameters('collision_monitor.yaml', 'collision_monitor')
-    blocks = {*monitor['polygons'], *monitor['observation_sources']}
-    assert set(monitor) - blocks <= COLLISION_MONITOR
-    for polygon in monitor['polygons']:
-        assert set(monitor[polygon]) <= POLYGON
-    for source in monitor['observation_sources']:
-        assert set(monitor[source]) <= MONITOR_SOURCE
+@pytest.mark.parametrize('distribution', DISTRIBUTIONS)
+@pytest.mark.parametrize('content', list(in_documentation()))
+def test_so_is_every_key_in_the_documentation(content, distribution):
+    assert list(problems(content, distribution)) == []
 
 
-def test_depthimage_to_laserscan_uses_only_keys_that_are_read():
-    assert set(parameters('depthimage_to_laserscan.yaml', 'depthimage_to_laserscan')) == (
-        DEPTH_TO_SCAN
+def test_every_configuration_is_our_own_or_checked_here():
+    assert {path.name for path in CONFIG.glob('*.yaml')} == {
+        *SNIPPETS, *(f'{name}.yaml' for name in OURS),
+    }  # fmt: skip
+
+
+def test_the_collision_monitor_of_later_distributions_is_not_for_humble():
+    found = '\n'.join(problems(snippet('collision_monitor.yaml'), 'humble'))
+    assert 'polygon reads points as doubles' in found  # it does not configure
+    assert 'polygon does not read min_points' in found
+    assert 'collision_monitor does not read state_topic' in found
+    later = '\n'.join(problems(snippet('collision_monitor_humble.yaml'), 'jazzy'))
+    assert 'polygon reads points as string' in later
+
+
+@pytest.mark.parametrize(
+    ('name', 'value', 'says'),
+    [
+        ('expected_update_rate', 1, 'voxel_layer source reads expected_update_rate as double'),
+        ('marking', 'true', 'voxel_layer source reads marking as bool'),
+        ('obstacle_range', 5.0, 'voxel_layer source does not read obstacle_range'),
+    ],
+)
+def test_a_wrong_type_and_an_unknown_key_are_found(name, value, says):
+    content = snippet('nav2_voxel.yaml')
+    costmap = content['local_costmap']['local_costmap']['ros__parameters']
+    costmap['depth_layer']['obstacles'][name] = value
+    (found,) = problems(content, 'jazzy')
+    assert found.startswith(says)
+
+
+def test_both_collision_monitors_have_the_same_zones_and_limits():
+    (later,), (humble,) = (
+        [n['ros__parameters'] for n in snippet(name).values()]
+        for name in ('collision_monitor.yaml', 'collision_monitor_humble.yaml')
     )
+    assert humble['polygons'] == later['polygons']
+    for zone in later['polygons']:
+        corners = yaml.safe_load(later[zone]['points'])
+        assert humble[zone]['points'] == [value for corner in corners for value in corner]
+        # Humble acts on more than max_points, later ones on min_points or more
+        assert humble[zone]['max_points'] == later[zone]['min_points'] - 1
+    assert humble['obstacles'] == later['obstacles']
 
 
-@pytest.mark.parametrize('node', ['rtabmap', 'rgbd_odometry'])
-def test_rtabmap_uses_only_keys_that_are_read_and_text_for_its_own(node):
-    values = parameters('rtabmap.yaml', node)
-    assert set(values) <= RTABMAP | RTABMAP_LIBRARY
-    assert all(isinstance(v, str) for k, v in values.items() if k in RTABMAP_LIBRARY)
+def layers():
+    for name in ('nav2_voxel.yaml', 'nav2_stvl.yaml'):
+        costmap = snippet(name)['local_costmap']['local_costmap']['ros__parameters']
+        yield costmap['depth_layer']
+
+
+def test_a_costmap_notices_when_no_obstacles_come():
+    for layer in layers():
+        marking = [layer[n] for n in layer['observation_sources'].split() if layer[n]['marking']]
+        assert all(source['expected_update_rate'] > 0 for source in marking)
 
 
 def test_clearing_reaches_at_least_as_far_as_marking():
-    layer = parameters('nav2_voxel.yaml', 'local_costmap', 'local_costmap')['depth_layer']
+    layer = next(layers())
     sources = [layer[name] for name in layer['observation_sources'].split()]
     marked_m = max(source['obstacle_max_range'] for source in sources if source['marking'])
     assert all(s['raytrace_max_range'] >= marked_m for s in sources if s['clearing'])
 
 
 def test_16_voxels_are_the_most_that_a_voxel_layer_holds():
-    layer = parameters('nav2_voxel.yaml', 'local_costmap', 'local_costmap')['depth_layer']
-    assert layer['z_voxels'] <= 16  # VOXEL_BITS in voxel_layer.cpp
+    assert next(layers())['z_voxels'] <= 16  # VOXEL_BITS in voxel_layer.cpp
