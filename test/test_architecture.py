@@ -10,6 +10,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / 'zoedepth_ros'
 # room -> the rooms it may import, besides itself
 MAY_IMPORT = {
     'folders': set(),
+    'errors': set(),
+    'files': {'errors'},
     'model': set(),
     'geometry': set(),
     'weights': {'model', 'folders'},
@@ -27,6 +29,8 @@ MAY_IMPORT['cli'] = MAY_IMPORT['training'] | {'training', 'export', 'recordings'
 MAY_IMPORT['benchmark'] = MAY_IMPORT['evaluation'] | {'export', 'ros', 'msg'}
 MAY_IMPORT['cli'] |= {'benchmark'}
 MAY_IMPORT['ros'] = MAY_IMPORT['evaluation'] | {'evaluation', 'msg'}  # msg: from msg/*.msg
+for _room in set(MAY_IMPORT) - {'folders', 'errors', 'files'}:  # the ground that all stand on
+    MAY_IMPORT[_room] |= {'errors', 'files'}
 
 TORCH = {'torch', 'torchvision', 'timm', 'transformers'}
 TORCH_FREE = (
@@ -46,6 +50,8 @@ TORCH_FREE = (
     'output',
     'data',
     'folders',
+    'errors',
+    'files',
     'ros',
     'benchmark.facts',
     'benchmark.timing',

@@ -153,3 +153,24 @@ def test_results_and_policy_are_imported_without_torch():
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, '-c', code], check=False).returncode == 0
+
+
+def test_a_policy_goes_on_from_the_state_of_another_one():
+    import json
+    import random
+
+    chance = random.Random(3)
+    verdicts = [(p := chance.random(), 1.0 - p) for _ in range(60)]
+    one = HeadPolicy(('indoor', 'outdoor'))
+    expected, resumed = [], []
+    for number, (indoor, outdoor) in enumerate(verdicts):
+        other = HeadPolicy(('indoor', 'outdoor'))
+        other.restore(json.loads(json.dumps(one.state())))
+        resumed.append(
+            (other.update({'indoor': indoor, 'outdoor': outdoor}, number), other.state())
+        )
+        expected.append((one.update({'indoor': indoor, 'outdoor': outdoor}, number), one.state()))
+    assert resumed == expected
+    assert {head for head, _ in expected} == {'indoor', 'outdoor'}
+    with pytest.raises(ValueError, match='expected a state of the heads'):
+        HeadPolicy(('all',)).restore(one.state())

@@ -10,6 +10,7 @@ import bags
 from zoedepth_ros.recordings import live
 from zoedepth_ros.recordings.contents import Channel, Message, Metadata
 from zoedepth_ros.recordings.live import LiveRecording
+from zoedepth_ros.recordings.output import Output
 
 CHANNEL = Channel('/chatter', 'std_msgs/msg/String', 'ros2msg', b'string data\n')
 
@@ -32,12 +33,26 @@ def test_everything_is_on_the_disk_in_its_order_and_counted(tmp_path):
 
 
 def test_what_an_earlier_attempt_left_is_not_gone_on_with(tmp_path):
-    for name in ('a.mcap', 'a.mcap.partial'):
-        (tmp_path / name).write_bytes(b'old')
+    started = LiveRecording(tmp_path / 'b.mcap')
+    started.add(message(2))
+    started.finish()
+    (tmp_path / 'a.mcap.partial').write_bytes((tmp_path / 'b.mcap').read_bytes()[:-20])
     recording = LiveRecording(tmp_path / 'a.mcap')
     recording.add(message(1))
     recording.finish()
     assert len(bags.read_mcap(tmp_path / 'a.mcap')) == 1
+
+
+def test_another_writers_file_and_somebody_elses_are_left_alone(tmp_path):
+    with Output(tmp_path / 'a.mcap') as output:
+        output.write(message(1))
+        with pytest.raises(OSError, match='another process'):
+            LiveRecording(tmp_path / 'a.mcap').finish()
+    assert len(bags.read_mcap(tmp_path / 'a.mcap')) == 1
+    (tmp_path / 'b.mcap.partial').write_bytes(b'a diary')
+    with pytest.raises(OSError, match='no unfinished work of zoedepth'):
+        LiveRecording(tmp_path / 'b.mcap').finish()
+    assert (tmp_path / 'b.mcap.partial').read_bytes() == b'a diary'
 
 
 def test_an_abandoned_recording_leaves_no_file(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from zoedepth_ros.inference.result import AUTO
 
@@ -89,6 +90,23 @@ class HeadPolicy:
         self._smoothing = self._smoothing if smoothing is None else smoothing
         self._hysteresis = self._hysteresis if hysteresis is None else hysteresis
         self._min_dwell_s = self._min_dwell_s if min_dwell_s is None else min_dwell_s
+
+    def state(self) -> dict[str, Any]:
+        """Give what the past has left, as plain values; settings are not among it."""
+        return {
+            'head': self._head,
+            'decided': self._decided,
+            'smoothed': dict(self._smoothed),
+            'last_switch_s': self._last_switch_s,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take the past from what `state` gave; raises ValueError when it is another policy's."""
+        if state['head'] not in self._heads or not set(state['smoothed']) <= set(self._heads):
+            raise ValueError(f'expected a state of the heads {self._heads}, got {dict(state)}')
+        self._head, self._decided = state['head'], state['decided']
+        self._smoothed = dict(state['smoothed'])
+        self._last_switch_s = state['last_switch_s']
 
     def update(self, probabilities: Mapping[str, float], now_s: float) -> str:
         """Take one verdict of the router and give the head to use.

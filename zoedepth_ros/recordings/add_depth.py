@@ -17,6 +17,7 @@ from zoedepth_ros.recordings.contents import ABOUT_DEPTH, Channel, Item, Message
 from zoedepth_ros.recordings.depth_messages import cloud, depth_image, domain
 from zoedepth_ros.recordings.errors import Damage
 from zoedepth_ros.recordings.frames import Frame, Source
+from zoedepth_ros.recordings.memory import Memory
 from zoedepth_ros.recordings.output import Output
 from zoedepth_ros.recordings.plan import DepthOptions, Plan, Report
 
@@ -32,13 +33,20 @@ def add_depth(
     """
     report = Report(warning=predictor.trained_on)
     damage = Damage(salvage=plan.salvage)
-    with Output(plan.target, compression=plan.options.compression) as output:
-        output.write(Metadata(ABOUT_DEPTH, _about(plan, predictor)))
+    about = _about(plan, predictor)
+    with Output(
+        plan.target, compression=plan.options.compression, overwrite=plan.overwrite
+    ) as output:
+        output.write(Metadata(ABOUT_DEPTH, about))  # compared with what is there, before the rest
+        memory = output.remember(about)
         for channel in plan.survey.channels:
             output.write(channel)
         read = ahead(Source(plan, report, damage, output.done()).steps(), _AHEAD)
-        with closing(ahead(_predicted(read, predictor, plan.options, report), _AHEAD)) as steps:
+        predicted = _predicted(read, predictor, plan.options, memory, report)
+        with closing(ahead(predicted, _AHEAD)) as steps:
             for item, frame, prediction in steps:
+                if frame is not None and prediction is not None:
+                    memory.note(frame.number, prediction.state)
                 output.write(item)
                 if frame is not None:
                     for message in _added(plan, item, frame, prediction, report):
@@ -56,12 +64,15 @@ class _Prediction(NamedTuple):
     forced: bool
     last_switch_s: float
     network_width: int
+    state: dict[str, Any]
+    """Of what has a memory, after this picture."""
 
 
 def _predicted(
     steps: Iterator[tuple[Item, Frame | None]],
     predictor: DepthPredictor,
     options: DepthOptions,
+    memory: Memory,
     report: Report,
 ) -> Iterator[tuple[Item, Frame | None, _Prediction | None]]:
     """Predict what is not done yet; a picture that fails goes on without a frame."""
@@ -70,8 +81,8 @@ def _predicted(
     look = ThroughCamera(predictor, options.focal_correction)
     policy, started = HeadPolicy(predictor.heads, mode), False
     for item, frame in steps:
-        if frame is None or len(frame.done) == len(frame.wanted):
-            yield item, frame, None
+        if frame is None:
+            yield item, None, None
             continue
         camera = None if frame.camera is None else frame.camera.model
         if camera is None and look.correction(None) != OFF:
@@ -79,10 +90,20 @@ def _predicted(
             yield item, None, None
             continue
         report.uncorrected += look.leaves_uncorrected(camera)
+        is_done = len(frame.done) == len(frame.wanted)
+        state = memory.recall(frame.number)
+        if is_done and state is not None:
+            policy.restore(state)
+            started = True
+            yield item, frame, None
+            continue
         head = policy.head if started or mode != AUTO else AUTO
         try:
             result = look(frame.rgb, camera, head, route=options.domain or not forced)
         except InferenceError:
+            if is_done:
+                yield item, frame, None
+                continue
             report.skipped['inference failed'] += 1
             yield item, None, None
             continue
@@ -90,7 +111,7 @@ def _predicted(
         policy.update(result.router_probabilities, frame.time_s)
         network_width = predictor.network_size(*frame.rgb.shape[:2])[1]
         switch_s = policy.last_switch_s or 0.0
-        yield item, frame, _Prediction(result, forced, switch_s, network_width)
+        yield item, frame, _Prediction(result, forced, switch_s, network_width, policy.state())
 
 
 def _added(

@@ -27,6 +27,9 @@ _NS = 1e-9
 class Frame(NamedTuple):
     """Hold a picture whose depth is wanted."""
 
+    number: int
+    """Of the picture in the recording, from 1."""
+
     header: Any
     """Of the picture, and so of everything that is added."""
 
@@ -106,7 +109,9 @@ class Source:
         self._rate.take(time_s)
         camera = self._tracker.camera(*rgb.shape[:2])
         wanted = self._wanted(camera)
-        return Frame(picture.header, rgb, camera, time_s, wanted, self._done.take(wanted, message))
+        done = self._done.take(wanted, message)
+        number = self._report.pictures
+        return Frame(number, picture.header, rgb, camera, time_s, wanted, done)
 
     def _wanted(self, camera: Camera | None) -> tuple[Channel, ...]:
         channels, options = self._plan.channels, self._plan.options
@@ -137,7 +142,7 @@ class _Done:
         found: list[Message] = []
         for channel in wanted:
             have = self._next
-            if have is None or have.log_time_ns != picture.log_time_ns:
+            if have is None or have[1:4] != picture[1:4]:  # times and number
                 break
             if have.channel.topic != channel.topic:
                 break

@@ -8,7 +8,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from zoedepth_ros.recordings.contents import Item, Message
-from zoedepth_ros.recordings.output import Output, partial_path
+from zoedepth_ros.recordings.output import Output
 
 _MOST_WAITING_BYTES = 256 * 2**20
 
@@ -22,7 +22,6 @@ class LiveRecording:
         most_waiting_bytes: more than this is not kept for a disk that is slow.
         """
         self._path, self._most_waiting_bytes = path, most_waiting_bytes
-        partial_path(path).unlink(missing_ok=True)
         path.unlink(missing_ok=True)
         self._lock, self._waiting_bytes = threading.Lock(), 0
         self._queue: SimpleQueue[Item | None] = SimpleQueue()
@@ -63,7 +62,8 @@ class LiveRecording:
 
     def _run(self) -> None:
         try:
-            with Output(self._path, compression='zstd') as output:
+            output = Output(self._path, compression='zstd', overwrite=True, keeps_unfinished=False)
+            with output:
                 while (item := self._queue.get()) is not None:
                     output.write(item)
                     if isinstance(item, Message):
@@ -73,10 +73,9 @@ class LiveRecording:
                 if not self._finishes:
                     raise _Abandoned
         except _Abandoned:
-            partial_path(self._path).unlink(missing_ok=True)
+            pass
         except Exception as error:  # whatever it is, the stream must go on
             self._trouble = f'{self._path}: {error}'
-            partial_path(self._path).unlink(missing_ok=True)
 
 
 def _size(item: Item) -> int:

@@ -7,41 +7,64 @@ shows that the work is another one.
 
 from __future__ import annotations
 
-import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
+from io import BytesIO
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, BinaryIO, cast
 
 from mcap.writer import CompressionType, Writer
 
+from zoedepth_ros.files import is_still, open_locked
 from zoedepth_ros.recordings.contents import Attachment, Channel, Item, Message, Metadata
-from zoedepth_ros.recordings.errors import Damage, ResumeError
+from zoedepth_ros.recordings.errors import Damage, RecordingError, ResumeError
 from zoedepth_ros.recordings.mcap_file import read_mcap, sound_bytes
+from zoedepth_ros.recordings.memory import Memory
 
 COMPRESSIONS = {
     'none': CompressionType.NONE,
     'lz4': CompressionType.LZ4,
     'zstd': CompressionType.ZSTD,
 }
-_LIBRARY = 'zoedepth_ros'
+_PROFILE, _LIBRARY = 'ros2', 'zoedepth_ros'
 
 
 class Output:
-    """Write the recording `path`, through `path`.partial; a context that finishes or leaves it."""
+    """Write the recording `path`, through `path`.partial; a context that finishes or leaves it.
 
-    def __init__(self, path: Path, *, compression: str = 'none') -> None:
+    The partial file is locked until it has its final name.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        compression: str = 'none',
+        overwrite: bool = False,
+        keeps_unfinished: bool = True,
+    ) -> None:
         """Go on with the partial file when there is one.
 
-        compression: a key of COMPRESSIONS, of chunks.
+        compression: a key of COMPRESSIONS, of chunks.  overwrite: begin again, and replace `path`.
+        keeps_unfinished: leave the partial file when the block fails.  Raises RecordingError when
+        `path` exists, ResumeError when another process is writing it, and OSError.
         """
         self.path, self.partial = path, partial_path(path)
-        self.kept_bytes = sound_bytes(self.partial) if self.partial.exists() else 0
+        self._overwrite, self._keeps_unfinished = overwrite, keeps_unfinished
+        self._memory: Memory | None = None
         self.partial.parent.mkdir(parents=True, exist_ok=True)
-        self._file = _ComparingFile(self.partial, self.kept_bytes)
-        stream = cast('IO[bytes]', self._file)  # it has what the writer needs
-        self._writer = Writer(stream, compression=COMPRESSIONS[compression])
-        self._writer.start('ros2', _LIBRARY)
+        self._lock = _locked(self.partial)
+        try:
+            self._refuse_existing()
+            self.kept_bytes = 0 if overwrite else sound_bytes(self.partial)
+            self._file = _ComparingFile(self.partial, self._lock, self.kept_bytes)
+            stream = cast('IO[bytes]', self._file)  # it has what the writer needs
+            self._writer = Writer(stream, compression=COMPRESSIONS[compression])
+            self._writer.start(_PROFILE, _LIBRARY)
+        except BaseException:
+            self._lock.close()
+            raise
         self._schemas: dict[tuple[str, str, bytes], int] = {}
         self._channels: dict[Channel, int] = {}
 
@@ -49,14 +72,44 @@ class Output:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
+        is_finished = False
         try:
             if kind is None:
                 self._writer.finish()  # type: ignore[no-untyped-call]
                 self._file.sync()
+                self._rename()
+                is_finished = True
         finally:
-            self._file.close()
-        if kind is None:
-            self.partial.replace(self.path)
+            if not is_finished and not self._keeps_unfinished:
+                self._remove()
+            if self._memory is not None:
+                self._memory.close()
+            self._lock.close()
+
+    def remember(self, about: Mapping[str, str]) -> Memory:
+        """Give the memory of this work, removed when it is finished; `about` identifies it."""
+        self._memory = Memory(memory_path(self.path), about, anew=not self.kept_bytes)
+        return self._memory
+
+    def _refuse_existing(self) -> None:
+        if not os.path.lexists(self.path) or self._overwrite:
+            return
+        if not os.fstat(self._lock.fileno()).st_size:  # nobody's work: the lock has made it
+            self._remove()
+        raise RecordingError(f'{self.path} exists; --overwrite replaces it')
+
+    def _rename(self) -> None:
+        """Give the file its final name, while it is locked."""
+        if not is_still(self.partial, self._lock):
+            raise RecordingError(f'{self.partial} was removed or replaced while it was written')
+        self._refuse_existing()
+        if self._memory is not None:
+            self._memory.remove()
+        self.partial.replace(self.path)
+
+    def _remove(self) -> None:
+        if is_still(self.partial, self._lock):
+            self.partial.unlink()
 
     def done(self) -> Iterator[Message]:
         """Give the messages that an earlier attempt has left, in order."""
@@ -110,16 +163,51 @@ def partial_path(path: Path) -> Path:
     return path.with_name(f'{path.name}.partial')
 
 
+def memory_path(path: Path) -> Path:
+    """Give the name of the file that keeps the state of unfinished work."""
+    return path.with_name(f'{path.name}.partial.state')
+
+
+def check_target(path: Path, *, overwrite: bool) -> None:
+    """Raise what `Output` would raise for these names; changes nothing."""
+    if path.is_dir():
+        raise RecordingError(f'{path} is a folder: choose another name')
+    if os.path.lexists(path) and not overwrite:
+        raise RecordingError(f'{path} exists; --overwrite replaces it')
+    if os.path.lexists(partial_path(path)):
+        _locked(partial_path(path)).close()
+
+
+def _locked(partial: Path) -> BinaryIO:
+    """Open and lock a partial file; raises for one that is being written, or is no such file."""
+    try:
+        file = open_locked(partial)
+    except BlockingIOError:
+        raise ResumeError(f'{partial}: another process is writing it') from None
+    start = file.read(len(_start()))
+    file.seek(0)
+    if not _start().startswith(start):
+        file.close()
+        raise RecordingError(
+            f'{partial} is no unfinished work of zoedepth: move it away or choose another OUT'
+        )
+    return file
+
+
+@cache
+def _start() -> bytes:
+    """Give the bytes with which every file of this module begins."""
+    stream = BytesIO()
+    Writer(stream).start(_PROFILE, _LIBRARY)
+    return stream.getvalue()
+
+
 class _ComparingFile:
     """Be a file whose first `kept_bytes` are compared with what is written, not written."""
 
-    def __init__(self, path: Path, kept_bytes: int) -> None:
+    def __init__(self, path: Path, file: BinaryIO, kept_bytes: int) -> None:
         self._path, self._kept, self._at = path, kept_bytes, 0
-        self._file = path.open('r+b' if path.exists() else 'w+b')
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # held until it is closed
-        except BlockingIOError:
-            raise ResumeError(f'{path}: another process is writing it') from None
+        self._file = file
         self._file.truncate(kept_bytes)
 
     def write(self, data: bytes) -> None:
@@ -151,7 +239,3 @@ class _ComparingFile:
         self._file.truncate(self._at)
         self._file.flush()
         os.fsync(self._file.fileno())
-
-    def close(self) -> None:
-        """Close it."""
-        self._file.close()

@@ -12,7 +12,7 @@ from zoedepth_ros.inference.result import AUTO
 from zoedepth_ros.recordings.contents import Survey
 from zoedepth_ros.recordings.depth_messages import ENCODINGS
 from zoedepth_ros.recordings.errors import Damage, RecordingError
-from zoedepth_ros.recordings.output import COMPRESSIONS, partial_path
+from zoedepth_ros.recordings.output import COMPRESSIONS, check_target
 from zoedepth_ros.recordings.recording import Recording, open_recording
 from zoedepth_ros.recordings.topics import Inputs, OutputChannels, find_inputs, output_channels
 
@@ -104,6 +104,9 @@ class Plan:
     salvage: bool
     """Whether damage is endured."""
 
+    overwrite: bool = False
+    """Whether `target`, and unfinished work, is replaced."""
+
     damage: tuple[str, ...] = ()
     """What is known to be damaged already."""
 
@@ -156,8 +159,7 @@ def make_plan(
     recording = open_recording(source, damage)
     if target.resolve() in {file.resolve() for file in (source, *recording.files)}:
         raise RecordingError(f'{target} is the recording itself: choose another name')
-    if target.exists() and not overwrite:
-        raise RecordingError(f'{target} exists; --overwrite replaces it')
+    check_target(target, overwrite=overwrite)
     survey = recording.survey(damage)
     inputs = find_inputs(
         survey,
@@ -166,7 +168,5 @@ def make_plan(
         encodings=lambda topics: recording.encodings(topics, Damage(salvage=salvage)),
     )
     channels = output_channels(survey, options.depth_topic, inputs.image)
-    if overwrite:
-        partial_path(target).unlink(missing_ok=True)
     notes = tuple(damage.notes)
-    return Plan(recording, target, survey, inputs, channels, options, salvage, notes)
+    return Plan(recording, target, survey, inputs, channels, options, salvage, overwrite, notes)

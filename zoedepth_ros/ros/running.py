@@ -14,8 +14,8 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.logging import get_logger
 from rclpy.node import Node
 
+from zoedepth_ros.errors import in_one_line
 from zoedepth_ros.ros.ending import end_by_force_if_stuck, end_when_told
-from zoedepth_ros.ros.errors import in_one_line
 
 _SETTLE_S = 0.3
 """Fast DDS crashes now and then when a node that has failed at once is taken apart while others

@@ -1,0 +1,31 @@
+"""Errors in words: what they quote from outside is short, whatever it was."""
+
+from __future__ import annotations
+
+import reprlib
+
+_LONGEST = 1000
+_VALUES = reprlib.Repr()
+_VALUES.maxlevel, _VALUES.maxdict, _VALUES.maxstring, _VALUES.maxother = 3, 6, 80, 80
+
+
+def quoted(value: object) -> str:
+    """Give a value from a file or a message as an error quotes it: a repr that cannot get long."""
+    try:
+        return shortened(_VALUES.repr(value), 200)
+    except Exception:  # such as an int of more digits than Python prints
+        return f'<{type(value).__name__}>'
+
+
+def shortened(text: str, limit: int = _LONGEST) -> str:
+    """Give a text of at most `limit` characters, without its middle where it is longer."""
+    if len(text) <= limit:
+        return text
+    half = (limit - 1) // 2
+    return f'{text[:half]}…{text[-half:]}'
+
+
+def in_one_line(error: BaseException) -> str:
+    """Give an error's text in one short line; its kind where it has none."""
+    text = ' '.join(shortened(str(error), 4 * _LONGEST).split())
+    return shortened(text or repr(error))
