@@ -143,20 +143,21 @@ def test_without_usable_intrinsics_there_is_depth_but_no_cloud(peer, start):
     assert counted['unusable camera_info'] >= 10
 
 
-def test_nobody_listening_means_no_inference(peer, start):
+def test_without_a_subscriber_no_image_is_received_and_none_is_computed(peer, start):
     start()
     status = peer.subscribe(Status, '/zoedepth/status')
-    peer.start_camera(20.0)
-    wait_until(lambda: status and status.last.received > 10)
-    assert status.last.state == Status.STATE_IDLE
-    assert status.last.published == 0
-    assert status.last.head == ''
+    wait_until(lambda: status and status.last.state == Status.STATE_IDLE)
     cloud = peer.subscribe(PointCloud2, '/depth/points')
+    peer.start_camera(20.0)
     wait_until(lambda: len(cloud) >= 3)
     wait_until(lambda: status.last.state == Status.STATE_WORKING)
     assert status.last.depth_rate == 0.0
     peer.unsubscribe(cloud)
-    wait_until(lambda: status.last.state == Status.STATE_IDLE)
+    wait_until(lambda: status.last.state == Status.STATE_IDLE and status.last.input_rate == 0.0)
+    count = status.last.received  # the camera goes on all the while
+    status.clear()
+    wait_until(lambda: len(status) > 2)
+    assert status.last.received == count
 
 
 def test_enable_stops_and_resumes_without_unloading(peer, start):

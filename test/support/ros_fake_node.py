@@ -10,6 +10,7 @@ import numpy as np
 from fake_predictor import FakePredictor
 
 from zoedepth_ros.inference.result import DeviceLost, OutOfMemory
+from zoedepth_ros.ros import qos_watch
 from zoedepth_ros.ros.ending import end
 from zoedepth_ros.ros.main import run
 
@@ -55,6 +56,7 @@ def by_brightness(rgb):
 def make_predictor(settings):
     options = json.loads(os.environ.get('ZOEDEPTH_FAKE', '{}'))
     time.sleep(options.pop('load_s', 0.0))
+    options.pop('polls', None)
     if 'refuse' in options:
         raise ValueError(options['refuse'])
     if 'plane' in options:
@@ -79,4 +81,6 @@ def make_predictor(settings):
 
 
 if __name__ == '__main__':
+    if json.loads(os.environ.get('ZOEDEPTH_FAKE', '{}')).get('polls'):
+        qos_watch.HAS_MATCHED = False  # as on Humble
     end(run(make_predictor))

@@ -93,6 +93,11 @@ class CameraKeeper:
         """Take a new CameraInfo; may be called from another thread."""
         self._msg = msg
 
+    @property
+    def has_info(self) -> bool:
+        """Whether there is any camera_info yet."""
+        return self._msg is not None
+
     def camera(self, height: int, width: int, settings: NodeSettings) -> Camera:
         """Give the camera for pictures of this size.
 

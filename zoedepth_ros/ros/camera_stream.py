@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
@@ -12,7 +12,8 @@ from rclpy.lifecycle import LifecycleNode
 from zoedepth_ros.inference.result import DepthPredictor
 from zoedepth_ros.msg import Status
 
-from . import status
+from . import qos, status
+from .demand import Demand
 from .frame import SUPERSEDED, Frame
 from .frames import Frames, listen
 from .inputs import Inputs
@@ -22,6 +23,7 @@ from .publishers import Publishers
 from .qos_watch import QosWatch
 from .references import TOPICS as REFERENCES
 from .references import References
+from .schedule import wanted
 from .statistics import Statistics
 
 HandOver = Callable[['CameraStream', Frame], Frame | None]
@@ -37,13 +39,14 @@ class CameraStream:
         name: str,
         settings: Callable[[], NodeSettings],
         watch: QosWatch,
+        clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         """name: '' for a node's only camera, whose topics have no prefix.
 
-        settings: gives the present ones.
+        settings: gives the present ones.  clock_s: never jumps back [s].
         """
         self.name = name
-        self.enabled = True
+        self._enabled = True
         self.statistics = Statistics()
         self.processor: FrameProcessor | None = None
         self.present_settings = settings
@@ -52,17 +55,32 @@ class CameraStream:
         self._topics: Publishers | None = None
         self._inputs: Inputs | None = None
         self._references: References | None = None
-        self._active_since_s = 0.0
+        self._frames = Frames()
+        self._demand = Demand(clock_s)
+        self._subscribed_since_s = 0.0
+        self._logged: frozenset[str] = frozenset()
 
     @property
     def image_topic(self) -> str:
         """Full name of the topic of the pictures; '' while not active."""
         return self._inputs.image_topic if self._inputs is not None else ''
 
+    @property
+    def enabled(self) -> bool:
+        """Whether ~/enable lets it work."""
+        return self._enabled
+
+    @enabled.setter
+    def enabled(self, enabled: bool) -> None:
+        self._enabled = enabled
+        self.follow_subscribers()
+
     def configure(self) -> None:
         """Open the output topics and begin to count."""
         self.statistics.reset()
-        self._topics = Publishers(self._node, self._watch, self._prefix)
+        self._topics = Publishers(
+            self._node, self._watch, self._prefix, on_matched=self.follow_subscribers
+        )
 
     def load(self, predictor: DepthPredictor) -> None:
         """Begin anew with another network."""
@@ -77,29 +95,47 @@ class CameraStream:
         )
 
     def activate(self, hand_over: HandOver, frames: Frames) -> None:
-        """Subscribe; frames: the TF that all cameras share."""
+        """Subscribe as soon as an output has a subscriber; frames: TF, shared by all cameras."""
         assert self.processor is not None
         settings = self.present_settings()
 
         def on_picture(msg: Any) -> None:
             self._on_picture(msg, hand_over)
 
+        if settings.scale_source in REFERENCES:
+            topic = self._prefix + REFERENCES[settings.scale_source][0]
+            qos.declare_sensor_input(self._node, self._node.resolve_topic_name(topic))
+        self._frames = frames
         self._inputs = Inputs(
             self._node, settings.image_transport, on_picture, self._watch, self._prefix
         )
-        if settings.scale_source in REFERENCES:
-            self._references = References(self._node, settings.scale_source, frames, self._prefix)
-        self.processor.follow(self._inputs.camera_keeper, self._references, frames)
-        self._active_since_s = time.monotonic()
+        self.processor.follow(self._inputs.camera_keeper, None, frames)
+        self.follow_subscribers()
 
     def deactivate(self) -> None:
         """Unsubscribe."""
         if self._inputs is not None:
-            self._inputs.destroy()
+            self._unsubscribe(self._inputs)
             self._inputs = None
-        if self._references is not None:
-            self._references.destroy()
-            self._references = None
+        self._demand.drop()
+
+    def follow_subscribers(self) -> None:
+        """Subscribe to the camera, or unsubscribe, as the subscribers of the outputs require.
+
+        Call it when these may have changed, and now and then.
+        """
+        inputs = self._inputs
+        if inputs is None:
+            return
+        if not self._enabled:
+            self._demand.drop()
+        is_needed = self._enabled and self._is_used()
+        if self._demand.update(is_needed=is_needed) == inputs.is_subscribed:
+            inputs.follow_publishers()
+        elif inputs.is_subscribed:
+            self._unsubscribe(inputs)
+        else:
+            self._subscribe(inputs)
 
     def cleanup(self) -> None:
         """Close the output topics."""
@@ -127,8 +163,8 @@ class CameraStream:
             processor.network_size,
             processor.scale,
             camera=self.name,
-            notices=(*notices, *processor.notices),
-            input_age_s=self._silence_s() if self._inputs is not None else math.nan,
+            notices=(*notices, *self._missing(), *processor.notices),
+            input_age_s=self._silence_s() if self._is_subscribed else math.nan,
             router_probabilities=processor.router_probabilities,
             is_router_uncertain=processor.is_router_uncertain,
         )
@@ -139,6 +175,30 @@ class CameraStream:
         if inputs is not None and topic in (inputs.image_topic, inputs.info_topic):
             return True
         return self._topics is not None and topic in self._topics.names
+
+    def _subscribe(self, inputs: Inputs) -> None:
+        source, processor = self.present_settings().scale_source, self.processor
+        assert processor is not None
+        if source in REFERENCES:
+            self._references = References(self._node, source, self._frames, self._prefix)
+        processor.follow(inputs.camera_keeper, self._references, self._frames)
+        inputs.subscribe()
+        self._subscribed_since_s = time.monotonic()
+
+    def _unsubscribe(self, inputs: Inputs) -> None:
+        inputs.unsubscribe()
+        if self._references is not None:
+            self._references.destroy()
+            self._references = None
+
+    @property
+    def _is_subscribed(self) -> bool:
+        return self._inputs is not None and self._inputs.is_subscribed
+
+    def _is_used(self) -> bool:
+        """Tell whether an output that the settings allow has a subscriber."""
+        topics = self._topics
+        return topics is not None and bool(wanted(topics.listened(), self.present_settings()))
 
     def _on_picture(self, msg: Any, hand_over: HandOver) -> None:
         if not self.enabled:
@@ -155,13 +215,33 @@ class CameraStream:
             return Status.STATE_DISABLED
         if failed:
             return Status.STATE_FAILED
+        if not self._is_used() or not self._is_subscribed:
+            return Status.STATE_IDLE
         if self._silence_s() > self.present_settings().warn_silence_s:
             return Status.STATE_NO_INPUT
-        is_used = self._topics is not None and bool(self._topics.listened())
-        return int(Status.STATE_WORKING if is_used else Status.STATE_IDLE)
+        return Status.STATE_WORKING
+
+    def _missing(self) -> tuple[str, ...]:
+        """Say why inputs do not come, and log what is new of it."""
+        found = frozenset(filter(None, self._look_for_inputs()))
+        for text in sorted(found - self._logged):
+            self._warn(text)
+        self._logged = found
+        return tuple(sorted(found))
+
+    def _look_for_inputs(self) -> Iterator[str]:
+        inputs, settings = self._inputs, self.present_settings()
+        if inputs is None or not inputs.is_subscribed or not self._is_used():
+            return
+        if self._silence_s() > settings.warn_silence_s:
+            yield inputs.why_no_image()
+        subscribed_s = time.monotonic() - self._subscribed_since_s
+        needs_info = settings.camera_hfov_rad == 0.0 and not inputs.camera_keeper.has_info
+        if needs_info and subscribed_s > settings.warn_silence_s:
+            yield inputs.why_no_camera_info()
 
     def _silence_s(self) -> float:
-        return self.statistics.silence_s(self._active_since_s)
+        return self.statistics.silence_s(self._subscribed_since_s)
 
     def _warn(self, message: str) -> None:
         if self._node.context.ok():  # afterwards there is nothing to log with

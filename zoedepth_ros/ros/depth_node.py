@@ -31,6 +31,7 @@ from .transitions import reported
 
 WARM_UP_SIZE = (480, 640)  # height, width [px]: the commonest camera; others warm up on arrival
 STOP_TIMEOUT_S = 10.0
+POLL_S = 0.1  # where the middleware or rclpy (Humble) does not report that subscribers come and go
 
 Work = tuple[FrameProcessor, Frame]
 
@@ -42,9 +43,10 @@ class StartError(RuntimeError):
 class DepthNode(LifecycleNode):
     """Publish metric depth of the pictures of one camera, or of several that share the network.
 
-    configure loads the predictor, activate subscribes, deactivate stops with everything kept in
-    memory, cleanup frees it.  With `autostart` the node does the first two by itself as soon as it
-    is spun, and raises StartError out of spin when they fail.
+    configure loads the predictor, activate subscribes to a camera while one of its outputs has a
+    subscriber, deactivate stops with everything kept in memory, cleanup frees it.  With
+    `autostart` the node does the first two by itself as soon as it is spun, and raises StartError
+    out of spin when they fail.
     """
 
     def __init__(
@@ -65,12 +67,14 @@ class DepthNode(LifecycleNode):
         # Not the node's clock: with use_sim_time and no /clock yet it stands still.
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._heartbeat = Heartbeat(self, self._steady)
+        self._poll_timer = self.create_timer(POLL_S, self._follow_subscribers, clock=self._steady)
+        self._poll_timer.cancel()
         self._node_parameters = NodeParameters(self, self._is_active, self._why_unfit)
         cameras = self._settings.cameras or ('',)
         self._streams = [CameraStream(self, name, self._settings_of(name), self._qos_watch)
                          for name in cameras]  # fmt: skip
         self._reporter = StatusReporter(self, self._streams, self._conditions)
-        self.create_timer(1.0, self._reporter.report, clock=self._steady)
+        self.create_timer(1.0, self._every_second, clock=self._steady)
         Services(self, self._streams, is_active=self._is_active, recover=self._recover)
         if self._settings.autostart:
             self._start_timer = self.create_timer(0.0, self._start, clock=self._steady)
@@ -89,7 +93,7 @@ class DepthNode(LifecycleNode):
 
     @reported
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Subscribe."""
+        """Subscribe to each camera as soon as one of its outputs has a subscriber."""
         if self._settings.predictor != self._loaded:  # changed while inactive
             self._load(self._settings)
         assert self._network is not None
@@ -97,6 +101,8 @@ class DepthNode(LifecycleNode):
         self._frames = shared_frames(self, self._streams, self._warn)
         for stream in self._streams:
             stream.activate(self._hand_over, self._frames)
+        if not self._qos_watch.reports_matches:
+            self._poll_timer.reset()
         self._heartbeat.start()
         topics = ', '.join(stream.image_topic for stream in self._streams)
         self.get_logger().info(f'active: pictures from {topics}')
@@ -142,6 +148,14 @@ class DepthNode(LifecycleNode):
             if transition() != TransitionCallbackReturn.SUCCESS:
                 raise StartError(self.failure or 'the node could not start')
 
+    def _every_second(self) -> None:
+        self._follow_subscribers()  # also where the middleware reports them: for what is held
+        self._reporter.report()
+
+    def _follow_subscribers(self) -> None:
+        for stream in self._streams:
+            stream.follow_subscribers()
+
     def _load(self, settings: NodeSettings) -> None:
         self._forget()  # free the old one first: two may not fit
         predictor = DegradingPredictor(self._make_predictor, settings.predictor, self._warn)
@@ -162,6 +176,7 @@ class DepthNode(LifecycleNode):
 
     def _stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
         self._heartbeat.stop()
+        self._poll_timer.cancel()
         for stream in self._streams:
             stream.deactivate()
         self._frames.destroy()

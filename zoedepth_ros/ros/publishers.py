@@ -1,7 +1,8 @@
-"""The node's output topics: which there are, who listens, what is sent."""
+"""The node's output topics: which there are, which have subscribers, what is sent."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
@@ -29,10 +30,17 @@ TOPICS: dict[str, Any] = {
 class Publishers:
     """Own the output topics between configure and cleanup."""
 
-    def __init__(self, node: LifecycleNode, watch: QosWatch, prefix: str = '') -> None:
+    def __init__(
+        self,
+        node: LifecycleNode,
+        watch: QosWatch,
+        prefix: str = '',
+        on_matched: Callable[[], None] | None = None,
+    ) -> None:
         """Create them; they send only while the node is active.
 
-        prefix: 'front/' for the topics of the camera front.
+        prefix: 'front/' for the topics of the camera front.  on_matched: called when a subscriber
+        of any of them has come or gone, where the middleware reports that.
         """
         self._node = node
         self._by_topic: dict[str, Any] = {}
@@ -41,6 +49,7 @@ class Publishers:
                 node.create_lifecycle_publisher,
                 kind,
                 prefix + topic,
+                on_matched,
                 qos_profile=qos.output(),
                 qos_overriding_options=qos.overridable(),
             )

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
-from rclpy.qos import HistoryPolicy, QoSPolicyKind, QoSProfile, ReliabilityPolicy
-from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.node import Node
+from rclpy.qos import (
+    DurabilityPolicy,
+    HistoryPolicy,
+    QoSPolicyKind,
+    QoSProfile,
+    ReliabilityPolicy,
+)
+from rclpy.qos_overriding_options import QoSOverridingOptions, _declare_qos_parameters
+from rclpy.subscription import Subscription
 
 
 def sensor_input() -> QoSProfile:
     """Take only the newest and never ask again: depth of what has passed is worth nothing."""
     return QoSProfile(
         history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.BEST_EFFORT
+    )
+
+
+def latched(depth: int = 1) -> QoSProfile:
+    """Keep the newest for subscribers that come later, or ask for what was kept."""
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=depth,
+        reliability=ReliabilityPolicy.RELIABLE,
+        durability=DurabilityPolicy.TRANSIENT_LOCAL,
     )
 
 
@@ -29,3 +47,11 @@ def overridable() -> QoSOverridingOptions:
         QoSPolicyKind.DURABILITY,
     )
     return QoSOverridingOptions(kinds)
+
+
+def declare_sensor_input(node: Node, topic: str) -> None:
+    """Declare the overrides of a sensor input before there is a subscription.
+
+    topic: full name.  Raises as creating the subscription would for an override that is wrong.
+    """
+    _declare_qos_parameters(Subscription, node, topic, sensor_input(), overridable())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ except ImportError:  # Humble
         SubscriptionEventCallbacks,
         UnsupportedEventTypeError,
     )
+
+HAS_MATCHED = 'matched' in inspect.signature(PublisherEventCallbacks).parameters
+"""Whether rclpy reports that a peer has come or gone: from Jazzy on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +56,40 @@ class QosWatch:
         self._suspects: dict[str, _Topic] = {}
         self._found: set[str] = set()
         self._told: set[str] = set()
+        self.reports_matches = HAS_MATCHED
+        """Whether `on_matched` is called; otherwise peers have to be counted now and then."""
 
-    def publisher(self, make: Callable[..., Any], kind: Any, topic: str, **options: Any) -> Any:
-        """Make a publisher, by `make`, that is watched."""
-        return self._watched(make, PublisherEventCallbacks, kind, topic, options, is_input=False)
+    def publisher(
+        self,
+        make: Callable[..., Any],
+        kind: Any,
+        topic: str,
+        on_matched: Callable[[], None] | None = None,
+        **options: Any,
+    ) -> Any:
+        """Make a publisher, by `make`, that is watched.
 
-    def subscription(self, make: Callable[..., Any], kind: Any, topic: str, **options: Any) -> Any:
-        """Make a subscription, by `make`, that is watched."""
-        return self._watched(make, SubscriptionEventCallbacks, kind, topic, options, is_input=True)
+        on_matched: called when a subscriber has come or gone.
+        """
+        return self._watched(
+            make, PublisherEventCallbacks, kind, topic, on_matched, options, is_input=False
+        )
+
+    def subscription(
+        self,
+        make: Callable[..., Any],
+        kind: Any,
+        topic: str,
+        on_matched: Callable[[], None] | None = None,
+        **options: Any,
+    ) -> Any:
+        """Make a subscription, by `make`, that is watched.
+
+        on_matched: called when a publisher has come or gone.
+        """
+        return self._watched(
+            make, SubscriptionEventCallbacks, kind, topic, on_matched, options, is_input=True
+        )
 
     def _watched(
         self,
@@ -67,6 +97,7 @@ class QosWatch:
         callbacks: Callable[..., Any],
         kind: Any,
         topic: str,
+        on_matched: Callable[[], None] | None,
         options: dict[str, Any],
         *,
         is_input: bool,
@@ -78,9 +109,17 @@ class QosWatch:
 
         name = self._node.resolve_topic_name(topic)
         watched = _Topic(name, ours, is_input)
-        events = callbacks(incompatible_qos=lambda event: self._suspect(watched))
+        mismatch = {'incompatible_qos': lambda event: self._suspect(watched)}
+        if on_matched is not None and self.reports_matches:
+            matched = {'matched': lambda event: on_matched()}
+            try:
+                events = callbacks(**mismatch, **matched)
+                made.append(make(kind, topic, event_callbacks=events, **options))
+                return made[0]
+            except UnsupportedEventTypeError:
+                self.reports_matches = False
         try:
-            made.append(make(kind, topic, event_callbacks=events, **options))
+            made.append(make(kind, topic, event_callbacks=callbacks(**mismatch), **options))
         except UnsupportedEventTypeError:  # some middlewares know no such events
             made.append(make(kind, topic, **options))
         return made[0]
@@ -117,6 +156,11 @@ class QosWatch:
             for policy, offer, request in mismatches(offered, requested):
                 who = f'{peer.node_namespace.rstrip("/")}/{peer.node_name}'
                 yield describe_mismatch(topic.name, who, policy, offer, request, topic.is_input)
+
+
+def no_events() -> Any:
+    """Give the event callbacks of a subscription whose mismatches are no news."""
+    return SubscriptionEventCallbacks(use_default_callbacks=False)
 
 
 def mismatches(offered: QoSProfile, requested: QoSProfile) -> list[tuple[str, str, str]]:

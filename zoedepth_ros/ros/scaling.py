@@ -141,7 +141,10 @@ class Scaling:
             raise ValueError('scale.file is empty: set it to where the scale is to be kept')
         states = {h: t.state for h, t in self._trackers.items() if t.state.confidence > 0.0}
         if not states:
-            raise ValueError('no scale is known yet: nothing is written')
+            raise ValueError(
+                'no scale is known yet: nothing is written; it is measured while an output has a '
+                'subscriber'
+            )
         target = Path(path).expanduser()
         save_scales(target, states)
         return str(target)

@@ -55,6 +55,11 @@ class Plan:
         return replace(self, depth_topics=topics, cloud=False, split_topics=frozenset())
 
 
+def wanted(subscribed: frozenset[str], settings: NodeSettings) -> frozenset[str]:
+    """Give the topics with subscribers that the settings let the node publish."""
+    return subscribed if settings.scan_enabled else subscribed - {'scan'}
+
+
 class Schedule:
     """Keep the independent rates of depth, cloud and router."""
 
@@ -69,9 +74,7 @@ class Schedule:
         self._depth.set_rate(settings.depth_rate_hz)
         self._cloud.set_rate(settings.cloud_rate_hz)
         self._router.set_rate(settings.router_rate_hz)
-        topics = listened & DEPTH_TOPICS
-        if not settings.scan_enabled:
-            topics -= {'scan'}
+        topics = wanted(listened, settings) & DEPTH_TOPICS
         depth, router = self._depth.is_due(now_s), self._router.is_due(now_s)
         cloud = self._cloud.is_due(now_s)
         return Plan(

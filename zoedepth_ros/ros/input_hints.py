@@ -1,0 +1,108 @@
+"""Why an input does not come, as far as the graph shows it, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any
+
+from rclpy.node import Node
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from .qos_watch import mismatches
+
+MOST_NAMES = 5
+COMPRESSED = '/compressed'
+_IMAGE, _COMPRESSED_IMAGE, _CAMERA_INFO = (
+    f'sensor_msgs/msg/{kind.__name__}' for kind in (Image, CompressedImage, CameraInfo)
+)
+_LOST = (
+    'the driver may wait for something, or images are lost on the way: start it with the Fast DDS '
+    'profile too (docs/transport.md)'
+)
+_ONCE = 'a driver that publishes it only once has to latch it (durability transient_local)'
+
+
+def why_no_image(node: Node, topic: str, kind: Any, profile: Any) -> str:
+    """Say what the graph shows about a topic of images; '' where QosWatch says it.
+
+    topic: full name.  kind: Image or CompressedImage.  profile: the subscription's QoS.
+    """
+    expected = _type_name(kind)
+    found = _publishers(node, topic)
+    types = {peer.topic_type for peer in found}
+    if expected in types:
+        return _why_silent(topic, found, profile, _LOST)
+    if types:
+        return f'{topic} has type {", ".join(sorted(types))}, expected {expected}' + _remedy(
+            topic, types
+        )
+    sibling = topic.removesuffix(COMPRESSED) if kind is CompressedImage else topic + COMPRESSED
+    other = {peer.topic_type for peer in _publishers(node, sibling)}
+    if other & {_IMAGE, _COMPRESSED_IMAGE} - {expected}:
+        names = ', '.join(sorted(name.rpartition('/')[2] for name in other))
+        return f'no publisher on {topic}; {sibling} carries {names}' + _remedy(sibling, other)
+    return f'no publisher on {topic}; ' + _others(
+        node, topic, {_IMAGE, _COMPRESSED_IMAGE}, 'image topics'
+    )
+
+
+def why_no_camera_info(node: Node, topic: str, profile: Any) -> str:
+    """Say the same about a topic of camera_info; topic: full name."""
+    found = _publishers(node, topic)
+    types = {peer.topic_type for peer in found}
+    if _CAMERA_INFO in types:
+        return _why_silent(topic, found, profile, _ONCE)
+    if types:
+        return f'{topic} has type {", ".join(sorted(types))}, expected {_CAMERA_INFO}'
+    return f'no publisher on {topic}; ' + _others(
+        node, topic, {_CAMERA_INFO}, 'camera_info topics'
+    )
+
+
+def _type_name(kind: Any) -> str:
+    return _COMPRESSED_IMAGE if kind is CompressedImage else _IMAGE
+
+
+def _publishers(node: Node, topic: str) -> list[Any]:
+    """Give the publishers of a topic that are not this node's own."""
+    own = node.get_name(), node.get_namespace()
+    return [
+        peer
+        for peer in node.get_publishers_info_by_topic(topic)
+        if (peer.node_name, peer.node_namespace) != own
+    ]
+
+
+def _remedy(topic: str, types: Iterable[str]) -> str:
+    if _IMAGE in types:
+        return ': set image_transport:=raw'
+    if _COMPRESSED_IMAGE not in types:
+        return ''
+    if topic.endswith(COMPRESSED):
+        return ': set image_transport:=compressed'
+    return f': set image_transport:=compressed and remap image/compressed:={topic}'
+
+
+def _why_silent(topic: str, publishers: list[Any], profile: Any, otherwise: str) -> str:
+    """Say why nothing comes from publishers of the right type."""
+    if any(mismatches(peer.qos_profile, profile) for peer in publishers):
+        return ''
+    names = sorted({f'{peer.node_namespace.rstrip("/")}/{peer.node_name}' for peer in publishers})
+    return f'{topic}: published by {", ".join(names)}, but nothing arrives: {otherwise}'
+
+
+def _others(node: Node, topic: str, types: set[str], plural: str) -> str:
+    """Name topics of these types: similar ones, or else any."""
+    names = sorted(
+        name
+        for name, found in node.get_topic_names_and_types()
+        if types & set(found) and _publishers(node, name)
+    )
+    if not names:
+        return f'there are no {plural}: is the driver running, with the same ROS_DOMAIN_ID?'
+    similar = get_close_matches(topic, names, n=MOST_NAMES)
+    if similar:
+        return f'similar: {", ".join(similar)}'
+    more = ', ...' if len(names) > MOST_NAMES else ''
+    return f'{plural} are: {", ".join(names[:MOST_NAMES])}{more}'
