@@ -5,6 +5,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 from ros_harness import wait_until
+from sensor_msgs.msg import Image
 
 POLICY = Path(__file__).resolve().parents[2] / 'config' / 'security_policy.xml'
 # with image_transport compressed, and with use_sim_time
@@ -24,13 +25,14 @@ def allowed(kind, attribute):
 
 def test_the_policy_lists_exactly_the_topics_and_services_of_a_running_node(peer, start):
     start().wait_for_log('active')
+    peer.subscribe(Image, '/depth/image')  # without any, it does not subscribe to its camera
     node = peer.node
     wait_until(lambda: ('zoedepth', '/') in node.get_node_names_and_namespaces())
 
     def names(function):
         return {name for name, _ in function('zoedepth', '/')}
 
-    wait_until(lambda: '/camera_info' in names(node.get_subscriber_names_and_types_by_node))
+    wait_until(lambda: '/image' in names(node.get_subscriber_names_and_types_by_node))
     time.sleep(0.5)
     published = names(node.get_publisher_names_and_types_by_node)
     assert published | WITH_NAV2 == allowed('topic', 'publish')
