@@ -175,11 +175,14 @@ def test_an_override_of_qos_is_taken(peer, start):
     assert peer.get_parameter(name) == 'reliable'
     (info,) = peer.node.get_publishers_info_by_topic('/depth/image')
     assert info.qos_profile.reliability.name == 'BEST_EFFORT'
+    peer.subscribe(Image, '/depth/image', reliable=False)
+    wait_until(lambda: peer.node.get_subscriptions_info_by_topic('/image'))
     (info,) = peer.node.get_subscriptions_info_by_topic('/image')
     assert info.qos_profile.reliability.name == 'RELIABLE'
 
 
 def test_by_default_it_subscribes_best_effort_and_publishes_reliably(peer, plain):
+    peer.subscribe(Image, '/plain/depth/image')
     wait_until(lambda: peer.node.get_subscriptions_info_by_topic('/plain/image'))
     (info,) = peer.node.get_subscriptions_info_by_topic('/plain/image')
     assert info.qos_profile.reliability.name == 'BEST_EFFORT'
