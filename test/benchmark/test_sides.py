@@ -82,7 +82,7 @@ def test_other_names_of_tensors_are_said(tmp_path):
     theirs = twin(config, 'eager')
     theirs.relative_head.renamed = theirs.relative_head.conv1
     del theirs.relative_head.conv1
-    with pytest.raises(ValueError, match='otherwise than release 4 .*relative_head.conv1'):
+    with pytest.raises(ValueError, match='otherwise than releases 4 and 5 .*relative_head.conv1'):
         fill(theirs, create_model(config).state_dict(), config)
 
 
@@ -131,3 +131,30 @@ def test_random_weights_are_decided_lively_and_always_the_same(tmp_path):
     assert found.depth_m.std() > 0.005 * found.depth_m.mean()
     assert found.router_logits is not None
     assert found.router_logits[0, 0] - found.router_logits[0, 1] > 2.0
+
+
+RELEASE_5 = (  # some of the names of transformers 5.24
+    'backbone.beit.embeddings.cls_token',
+    'backbone.beit.embeddings.patch_embeddings.projection.weight',
+    'backbone.beit.layers.4.attention.k_proj.weight',
+    'backbone.beit.layers.4.attention.q_proj.bias',
+    'backbone.beit.layers.4.attention.v_proj.weight',
+    'backbone.beit.layers.4.attention.o_proj.bias',
+    'backbone.beit.layers.4.lambda_1',
+    'backbone.beit.layers.4.layernorm_before.weight',
+    'backbone.beit.layers.4.mlp.fc1.weight',
+    'backbone.beit.layers.4.mlp.fc2.bias',
+    'backbone.beit.layers.4.relative_position_bias.relative_position_bias_table',
+    'neck.reassemble_stage.readout_projects.0.0.weight',
+)
+
+
+def test_release_5_of_transformers_has_other_names_for_the_same_tensors():
+    from zoedepth_ros.benchmark import transformers_side
+
+    config = tiny_config('NK')
+    theirs = to_hugging_face(create_model(config).state_dict(), config)
+    found = {transformers_side._in_release_5(name) for name in theirs}
+    assert len(found) == len(theirs)
+    assert set(RELEASE_5) <= found
+    assert not [n for n in found if n.startswith('backbone.') and '.dense.' in n]

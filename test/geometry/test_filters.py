@@ -1,9 +1,7 @@
 """Flying pixels are found, surfaces are left alone."""
 
 import math
-import time
 
-import cv2
 import numpy as np
 import pytest
 
@@ -142,18 +140,3 @@ def test_on_held_out_scenes_flying_pixels_go_and_true_points_stay(domain, networ
         true, kept = true + stays.sum(), kept + (stays & ~marked).sum()
     assert removed > 0.90 * flew > 1000
     assert kept > 0.97 * true
-
-
-def test_the_filter_takes_less_than_3_ms_at_vga():
-    depth_m = np.random.default_rng(0).uniform(1, 9, (480, 640)).astype(np.float32)
-    threads, scratch = cv2.getNumThreads(), Scratch()
-    cv2.setNumThreads(1)
-    best_s = math.inf
-    for _ in range(300):  # the best of many: other work on the machine is not the filter's
-        start = time.perf_counter()
-        flying_pixels(depth_m, scratch=scratch)
-        best_s = min(best_s, time.perf_counter() - start)
-        if best_s < 3e-3:
-            break
-    cv2.setNumThreads(threads)
-    assert best_s < 3e-3

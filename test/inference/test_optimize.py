@@ -14,7 +14,7 @@ from zoedepth_ros.model.fast.layers import PackedLayers
 
 CPU = torch.device('cpu')
 IMAGE = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(0)) * 2 - 1
-PACKS = not PackedLayers.missing(torch.float32)
+NOT_PACKED = PackedLayers.missing(torch.float32)
 
 
 def depth_m(network, head='indoor'):
@@ -38,7 +38,7 @@ def test_off_runs_the_network_as_it_was_trained(expected_m):
     np.testing.assert_array_equal(depth_m(network), expected_m['indoor'])
 
 
-@pytest.mark.skipif(not PACKS, reason='this torch cannot pack')
+@pytest.mark.skipif(bool(NOT_PACKED), reason=f'packed weights: {NOT_PACKED}')
 def test_auto_on_a_cpu_packs_the_weights(expected_m):
     network = optimized('auto')
     assert (network.form, network.note) == ('packed', '')
@@ -55,6 +55,23 @@ def test_where_weights_cannot_be_packed_ordinary_operators_run_and_that_is_said(
     assert 'no oneDNN here' in network.note
     assert network.note in caplog.text
     np.testing.assert_allclose(depth_m(network), expected_m['indoor'], rtol=1e-4)
+
+
+@pytest.mark.parametrize('optimization', ['auto', 'off', 'compile'])
+def test_bf16_on_a_processor_without_it_runs_and_warns_that_it_is_slow(
+    monkeypatch, caplog, expected_m, optimization
+):
+    monkeypatch.setattr(torch, 'compile', lambda function, **settings: function)
+    monkeypatch.setattr(room, 'bf16_emulated', lambda: 'no instructions')
+    monkeypatch.setattr(PackedLayers, 'missing', staticmethod(lambda dtype: 'refused'))
+    with caplog.at_level(logging.WARNING):
+        network = optimized(optimization, 'bf16')
+    assert 'bf16 is emulated, fp32 and auto are many times faster: no instructions' in caplog.text
+    assert network.note in caplog.text
+    deviation = np.abs(depth_m(network) / expected_m['indoor'] - 1).mean()
+    assert 0 < deviation < 0.05
+    caplog.clear()
+    assert optimized('off', 'fp32').note == caplog.text == ''
 
 
 def test_a_torch_without_onednn_says_so(monkeypatch):

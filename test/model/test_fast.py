@@ -28,6 +28,12 @@ if PackedLayers.missing(FP32):
     FORMS.pop('packed')
 
 
+def need_packed(dtype: torch.dtype) -> None:
+    """Skip where oneDNN packs no weights of this type, and say why it does not."""
+    if reason := PackedLayers.missing(dtype):
+        pytest.skip(f'packed weights in {dtype}: {reason}')
+
+
 def plain_network(architecture: str, seed: int = 4) -> ZoeDepth:
     network = ZoeDepth(tiny_config(architecture)).eval().requires_grad_(False)
     spread(network, seed)
@@ -77,6 +83,8 @@ def test_a_swin_backbone_stays_as_it_is_and_the_rest_is_fast(form):
 
 @pytest.mark.parametrize('form', FORMS)
 def test_half_precision_deviates_a_little_and_ends_before_the_heads(form):
+    if form == 'packed':
+        need_packed(BF16)
     plain = plain_network('NK')
     image = random_image(64, 96)
     fast = fast_network(form, plain, BF16)
@@ -135,8 +143,8 @@ def test_the_blocks_move_into_the_fast_network_so_that_memory_is_spent_once():
 @pytest.mark.parametrize('kind', [PlainLayers, PackedLayers])
 @pytest.mark.parametrize('activation', ['none', 'relu', 'gelu'])
 def test_layers_are_a_map_and_an_activation_by_definition(kind, activation):
-    if kind is PackedLayers and PackedLayers.missing(FP32):
-        pytest.skip('no oneDNN')
+    if kind is PackedLayers:
+        need_packed(FP32)
     torch.manual_seed(0)
     after = {'none': lambda x: x, 'relu': lambda x: x.clamp_min(0),
              'gelu': lambda x: x * 0.5 * (1 + torch.erf(x / 2**0.5))}[activation]  # fmt: skip
@@ -163,8 +171,8 @@ def test_layers_are_a_map_and_an_activation_by_definition(kind, activation):
     [FusedAttention(), ExplicitAttention(), GroupedAttention(), HeadwiseAttention()],
 )
 def test_all_attentions_are_softmax_of_products_and_bias(attention, length):
-    if isinstance(attention, HeadwiseAttention) and PackedLayers.missing(FP32):
-        pytest.skip('no oneDNN')
+    if isinstance(attention, HeadwiseAttention):
+        need_packed(FP32)
     torch.manual_seed(0)
     qkv = torch.randn(2, length, 3, 4, 8).permute(2, 0, 3, 1, 4)  # as a linear layer lays it out
     query, key, value = qkv  # (B, heads, N, dim) each

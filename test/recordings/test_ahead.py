@@ -1,5 +1,4 @@
 import threading
-import time
 
 import pytest
 
@@ -21,17 +20,21 @@ def test_items_come_in_order_from_another_thread():
 
 
 def test_it_runs_ahead_but_not_farther_than_the_limit():
-    made = []
+    limit = 4
+    made = threading.Semaphore(0)
 
     def numbers():
         for number in range(50):
-            made.append(number)
+            made.release()
             yield number
 
-    items = ahead(numbers(), 4)
+    items = ahead(numbers(), limit)
     next(items)
-    time.sleep(0.2)
-    assert 4 <= len(made) <= 6
+    for _ in range(1 + limit):  # what was taken, and what waits
+        assert made.acquire(timeout=60)
+    # one more is in the thread's hands; a second one would have to find a place
+    assert made.acquire(timeout=60)
+    assert not made.acquire(timeout=0.2)
     items.close()
 
 
@@ -60,5 +63,5 @@ def test_leaving_early_stops_the_thread_and_closes_the_iterator():
     items = ahead(numbers(), 2)
     next(items)
     items.close()
-    assert closed.wait(5)
+    assert closed.wait(60)
     assert threading.active_count() == before

@@ -81,7 +81,7 @@ def test_a_disk_that_is_slow_costs_messages_and_not_memory(tmp_path, monkeypatch
 
     class SlowDisk(live.Output):
         def write(self, item):
-            goes_on.wait(10.0)
+            goes_on.wait(60.0)
             super().write(item)
 
     monkeypatch.setattr(live, 'Output', SlowDisk)

@@ -58,7 +58,7 @@ def allowed_origin(origin, port):
     question = {'Origin': origin, 'Access-Control-Request-Method': 'POST'}
     url = f'http://127.0.0.1:{port}/rerun.sdk_comms.v1alpha1.MessageProxyService/ReadMessages'
     request = urllib.request.Request(url, headers=question, method='OPTIONS')
-    with urllib.request.urlopen(request, timeout=5.0) as answer:
+    with urllib.request.urlopen(request, timeout=60.0) as answer:
         return answer.headers.get('Access-Control-Allow-Origin')
 
 
@@ -66,7 +66,7 @@ def test_only_this_machine_may_look_unless_it_is_said(serve, ports):
     address = serve('127.0.0.1')
     assert address == f'http://localhost:{ports[0]}/?url=rerun+http://localhost:{ports[1]}/proxy'
     assert [listeners(port) for port in ports] == [{'127.0.0.1'}, {'127.0.0.1'}]
-    with urllib.request.urlopen(address, timeout=5.0) as page:
+    with urllib.request.urlopen(address, timeout=60.0) as page:
         assert b'<html' in page.read()
     assert allowed_origin(f'http://localhost:{ports[0]}', ports[1])
     assert not allowed_origin(f'http://robot:{ports[0]}', ports[1])
@@ -84,7 +84,7 @@ def test_the_viewer_ends_with_the_log(ports):
     log.serve(*ports, bind='127.0.0.1')
     log.log(ViewFrame('a', 0.0, depth_m=np.ones((4, 4), np.float32)))
     log.close()
-    until_s = time.monotonic() + 5.0
+    until_s = time.monotonic() + 60.0
     while any(map(listeners, ports)) and time.monotonic() < until_s:
         time.sleep(0.05)
     assert [listeners(port) for port in ports] == [set(), set()]

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from zoedepth_ros.inference.processor import cpuinfo, instruction_sets
+
 _LIBRARIES = (
     'torch',
     'timm',
@@ -31,7 +33,21 @@ _ENVIRONMENT = (
     'DNNL_',
     'TORCHINDUCTOR_',
 )
-_FLAGS = ('avx2', 'avx512f', 'avx512_vnni', 'avx512_bf16', 'amx_tile', 'amx_bf16', 'asimd', 'bf16')
+_FLAGS = (
+    'avx2',
+    'fma',
+    'f16c',
+    'avx_vnni',
+    'avx512f',
+    'avx512_vnni',
+    'avx512_bf16',
+    'avx512_fp16',
+    'amx_tile',
+    'amx_bf16',
+    'asimd',
+    'sve',
+    'bf16',
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +87,11 @@ class Facts:
 
 def find_facts() -> Facts:
     """Look around on this machine."""
-    about = _cpuinfo()
+    about, there = cpuinfo(), instruction_sets()
     return Facts(
         cpu=about.get('model name') or platform.processor() or platform.machine(),
         cores=cores(),
-        cpu_flags=_flags(about.get('flags') or about.get('Features', '')),
+        cpu_flags=tuple(flag for flag in _FLAGS if flag in there),
         memory_gb=_memory_gb(),
         gpus=_gpus(),
         system=f'{platform.system()} {platform.release()}, {" ".join(platform.libc_ver())}',
@@ -95,19 +111,6 @@ def cores() -> int:
     if hasattr(os, 'sched_getaffinity'):  # not on macOS
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _cpuinfo() -> dict[str, str]:
-    """Return what Linux tells about its first core; {} elsewhere."""
-    path = Path('/proc/cpuinfo')
-    first = path.read_text().split('\n\n')[0] if path.is_file() else ''
-    pairs = (line.partition(':') for line in first.splitlines())
-    return {name.strip(): value.strip() for name, _, value in pairs}
-
-
-def _flags(text: str) -> tuple[str, ...]:
-    there = set(text.split())
-    return tuple(flag for flag in _FLAGS if flag in there)
 
 
 def _memory_gb() -> float:

@@ -20,6 +20,17 @@ from zoedepth_ros.weights.read import read_checkpoint
 
 _DATASETS = {'indoor': 'nyu', 'outdoor': 'kitti'}
 _INDEX = 'relative_position_index'  # a constant, absent from published files
+_RELEASE_5 = (  # what its names of BEiT's tensors have instead, in this order
+    ('backbone.embeddings.', 'backbone.beit.embeddings.'),
+    ('backbone.encoder.layer.', 'backbone.beit.layers.'),
+    ('.attention.attention.relative_position_bias.', '.relative_position_bias.'),
+    ('.attention.attention.query.', '.attention.q_proj.'),
+    ('.attention.attention.key.', '.attention.k_proj.'),
+    ('.attention.attention.value.', '.attention.v_proj.'),
+    ('.attention.output.dense.', '.attention.o_proj.'),
+    ('.intermediate.dense.', '.mlp.fc1.'),
+    ('.output.dense.', '.mlp.fc2.'),
+)
 
 
 class Transformers:
@@ -115,7 +126,9 @@ def twin(config: ModelConfig, attention: str) -> Any:
         attn_implementation=attention,
     )
     settings = library.ZoeDepthConfig(backbone_config=beit, **_settings(config))
-    return library.ZoeDepthForDepthEstimation._from_config(settings).eval()
+    model = library.ZoeDepthForDepthEstimation._from_config(settings).eval()
+    model.backbone.config._attn_implementation = attention  # release 5 asks at every image
+    return model
 
 
 def _differs(bins: BinsConfig) -> bool:
@@ -163,6 +176,8 @@ def fill(model: Any, state_dict: dict[str, Tensor], config: ModelConfig) -> None
     """Give transformers' network our weights; ValueError where they do not fit."""
     theirs = to_hugging_face(state_dict, config)
     mine = model.state_dict()
+    if any(name.startswith('backbone.beit.') for name in mine):
+        theirs = {_in_release_5(name): tensor for name, tensor in theirs.items()}
     missing = {name for name in mine.keys() - theirs.keys() if _INDEX not in name}
     unused = {name for name in missing if '.layers.0.residual_layer1.' in name}
     wrong = [name for name in theirs if name not in mine or mine[name].shape != theirs[name].shape]
@@ -170,6 +185,14 @@ def fill(model: Any, state_dict: dict[str, Tensor], config: ModelConfig) -> None
         some = ', '.join(sorted([*wrong, *(missing - unused)])[:2])
         raise ValueError(
             f'transformers has no network like {config.name}, or names its tensors otherwise than '
-            f'release 4 ({some}, …)'
+            f'releases 4 and 5 ({some}, …)'
         )
     model.load_state_dict(theirs, strict=False)
+
+
+def _in_release_5(name: str) -> str:
+    if not name.startswith('backbone.'):
+        return name
+    for old, new in _RELEASE_5:
+        name = name.replace(old, new)
+    return name

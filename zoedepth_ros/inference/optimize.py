@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from zoedepth_ros.inference.failures import kind_of
+from zoedepth_ros.inference.processor import bf16_emulated
 from zoedepth_ros.inference.result import AUTO
 from zoedepth_ros.inference.runtime import DTYPES
 from zoedepth_ros.model.backbone import Prepared
@@ -129,19 +130,27 @@ def optimize(
     """
     dtype = DTYPES[precision]
     model.eval().requires_grad_(False).to(device)
+    note = _emulated(precision, device)
     if optimization == 'off':
         return OptimizedNetwork(
-            model if precision == 'fp32' else model.half_precision(dtype), 'plain'
+            model if precision == 'fp32' else model.half_precision(dtype), 'plain', note
         )
     if optimization == 'compile':
         if cache_dir is not None:
             os.environ.setdefault(_CACHE_VARIABLE, str(cache_dir))
-        return CompiledNetwork(folded_network(model, dtype))
+        return CompiledNetwork(folded_network(model, dtype), note)
     missing = PackedLayers.missing(dtype) if device.type == 'cpu' else ''
     if device.type == 'cpu' and not missing:
-        return OptimizedNetwork(packed_network(model, dtype), 'packed')
-    note = missing and f'no packed weights, the network runs with ordinary operators: {missing}'
+        return OptimizedNetwork(packed_network(model, dtype), 'packed', note)
+    if missing and not note:
+        note = f'no packed weights, the network runs with ordinary operators: {missing}'
     return OptimizedNetwork(folded_network(model, dtype), 'folded', note)
+
+
+def _emulated(precision: str, device: torch.device) -> str:
+    """Return a warning where bf16 is emulated, which takes many times as long as fp32."""
+    reason = bf16_emulated() if precision == 'bf16' and device.type == 'cpu' else ''
+    return reason and f'precision bf16 is emulated, fp32 and auto are many times faster: {reason}'
 
 
 def check_optimization(name: str) -> None:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from functools import cache
-
 import torch
 
+from zoedepth_ros.inference.processor import bf16_emulated
 from zoedepth_ros.inference.result import AUTO
 
 DTYPES = {'fp32': torch.float32, 'bf16': torch.bfloat16, 'fp16': torch.float16}
-
-_WORTH_IT = 1.3  # times faster that bf16 must multiply, to be worth its rounding
-_SIDE, _TRIALS = 512, 5  # of the products that are timed; about 20 ms in all
 
 
 def choose_device(name: str) -> torch.device:
@@ -38,35 +33,16 @@ def choose_precision(name: str, device: torch.device) -> str:
     """Give 'fp32', 'bf16' or 'fp16' for one of these or 'auto'.
 
     'auto' is fp16 on CUDA, where it deviates less than bf16; on the CPU bf16 where the processor
-    is measured to multiply that faster, else fp32.  Raises ValueError for an unknown name and for
-    fp16 on the CPU, which is slower there than fp32.
+    has instructions for it, else fp32.  Raises ValueError for an unknown name and for fp16 on the
+    CPU, which is slower there than fp32.
     """
     on_cuda = device.type == 'cuda'
     if name == AUTO:
-        return 'fp16' if on_cuda else fastest_on_cpu()
+        if on_cuda:
+            return 'fp16'
+        return 'fp32' if bf16_emulated() else 'bf16'
     if name not in DTYPES:
         raise ValueError(f'unknown precision {name!r}: expected auto, {", ".join(DTYPES)}')
     if name == 'fp16' and not on_cuda:
         raise ValueError('precision fp16 needs a CUDA device; on the CPU use fp32 or bf16')
     return name
-
-
-@cache
-def fastest_on_cpu() -> str:
-    """Time a product in fp32 and bf16, once a process, and give the precision to take.
-
-    Processors with bf16 instructions multiply it twice as fast as fp32 or more, others many times
-    slower: that is clear even while other programs run.
-    """
-    took_s = {}
-    with torch.inference_mode():
-        for name in ('fp32', 'bf16'):
-            matrix = torch.ones(_SIDE, _SIDE, dtype=DTYPES[name])
-            took_s[name] = min(_product_s(matrix) for _ in range(_TRIALS))
-    return 'bf16' if took_s['bf16'] * _WORTH_IT < took_s['fp32'] else 'fp32'
-
-
-def _product_s(matrix: torch.Tensor) -> float:
-    start_s = time.perf_counter()
-    torch.mm(matrix, matrix)
-    return time.perf_counter() - start_s

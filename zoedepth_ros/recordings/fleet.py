@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
+import os
 import queue
 import time
 from collections.abc import Iterator, Sequence
@@ -127,32 +129,33 @@ def run_with_ray(jobs: Sequence[Job], model: Model, count: int) -> Iterator[tupl
     machine.  Raises RecordingError when Ray is not installed.
     """
     if find_spec('ray') is None:
-        raise RecordingError('Ray is not installed: pip install "ray[data]"')
-    import ray  # type: ignore[import-not-found]
+        raise RecordingError('Ray is not installed: pip install ray')
+    os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')  # else Ray reports to its makers
+    ray: Any = importlib.import_module('ray')  # typed in places
+    from ray.util import ActorPool
 
     if not ray.is_initialized():
         ray.init(include_dashboard=False, log_to_driver=False)  # RAY_ADDRESS names a cluster
     gpus = 1 if ray.cluster_resources().get('GPU') else 0
-    items = ray.data.from_items([{'index': index} for index in range(len(jobs))])
-    done = items.repartition(len(jobs)).map(
-        _RayWorker,
-        fn_constructor_args=(list(jobs), model),
-        num_gpus=gpus,
-        concurrency=min(count, len(jobs)),
-    )
-    for row in done.iter_rows():
-        yield jobs[row['index']], row['result']
+    worker = ray.remote(_RayWorker).options(num_gpus=gpus)
+    pool = ActorPool([worker.remote(model) for _ in range(min(count, len(jobs)))])
+    for index, result in pool.map_unordered(_hand_over, list(enumerate(jobs))):
+        yield jobs[index], result
+
+
+def _hand_over(worker: Any, item: tuple[int, Job]) -> Any:
+    return worker.work.remote(*item)
 
 
 class _RayWorker:
     """Work on recordings in a process of Ray's."""
 
-    def __init__(self, jobs: list[Job], model: Model) -> None:
-        self._jobs, self._predictor = jobs, model.build()
+    def __init__(self, model: Model) -> None:
+        self._predictor = model.build()
 
-    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        job = self._jobs[row['index']]
-        return {'index': row['index'], 'result': _attempt(job, self._predictor, _Nobody())}
+    def work(self, index: int, job: Job) -> tuple[int, Result]:
+        """Add depth to one recording; return its index and what became of it."""
+        return index, _attempt(job, self._predictor, _Nobody())
 
 
 class _Nobody:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from zoedepth_ros.inference.processor import bf16_emulated
 from zoedepth_ros.model.router import EncoderLayer
 from zoedepth_ros.model.zoedepth import ZoeDepth
 from zoedepth_ros.training.average import WeightAverage
@@ -28,6 +30,8 @@ from zoedepth_ros.training.validation import validate
 
 LOG_EVERY = 20
 """Steps whose losses are kept on the device before they are written down."""
+
+_logger = logging.getLogger(__name__)
 
 
 class Progress(Protocol):
@@ -106,6 +110,9 @@ class StageLoop:
     def run(self) -> None:
         """Train to the end of the stage; the model then has its average weights, if it has any."""
         self.progress.start(self.stage.name, self.step, self.total)
+        emulated = self.process.device.type == 'cpu' and bf16_emulated()
+        if emulated and self.stage.precision == 'bfloat16' and self.process.leads:
+            _logger.warning('precision bfloat16 is many times slower than float32: %s', emulated)
         network = self._distributed(self.objective.network(self.model))
         self.model.train()
         started = time.monotonic() - self.seconds

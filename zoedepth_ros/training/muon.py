@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from zoedepth_ros.inference.processor import bf16_emulated
+
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 """Of the quintic that pulls singular values to about 1 in five rounds (Jordan et al. 2024)."""
 
@@ -71,10 +73,11 @@ def _matrix_shape(weight: Tensor) -> tuple[int, int]:
 
 
 def orthogonalised(matrices: Tensor) -> Tensor:
-    """Bring the singular values of (n, rows, columns) to about 1, in bfloat16."""
+    """Bring the singular values of (n, rows, columns) to about 1, in bfloat16 unless emulated."""
     a, b, c = COEFFICIENTS
     tall = matrices.shape[1] > matrices.shape[2]
-    x = (matrices.mT if tall else matrices).bfloat16()
+    emulated = matrices.device.type == 'cpu' and bf16_emulated()
+    x = (matrices.mT if tall else matrices).to(torch.float32 if emulated else torch.bfloat16)
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
     for _ in range(ROUNDS):
         square = x @ x.mT

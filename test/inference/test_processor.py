@@ -1,0 +1,59 @@
+"""Instruction sets as Linux reports them, and what follows for bf16."""
+
+import pytest
+import torch
+
+from zoedepth_ros.inference import processor
+
+EPYC_7B13 = 'flags\t\t: fpu sse4_2 avx f16c avx2 fma bmi2'
+XEON_8275 = 'flags\t\t: fpu avx2 avx512f avx512bw avx512vl avx512dq avx512_vnni'
+EPYC_9654 = f'{XEON_8275} avx512_bf16'
+XEON_8481 = f'{EPYC_9654} amx_bf16 amx_tile amx_int8'
+CORTEX_A78AE = 'Features\t: fp asimd aes asimdhp asimddp'
+NEOVERSE_V1 = f'{CORTEX_A78AE} sve i8mm bf16'
+
+
+@pytest.fixture
+def on(monkeypatch, tmp_path):
+    """Return a function that puts this process on a processor."""
+
+    def put(line, *, onednn=True):
+        path = tmp_path / 'cpuinfo'
+        path.write_text(f'processor\t: 0\nmodel name\t: A\n{line}\n\nprocessor\t: 1\n{EPYC_7B13}')
+        monkeypatch.setattr(processor, 'CPUINFO', path)
+        monkeypatch.setattr(torch.ops.mkldnn, '_is_mkldnn_bf16_supported', lambda: onednn)
+        processor.bf16_emulated.cache_clear()
+
+    yield put
+    processor.bf16_emulated.cache_clear()
+
+
+@pytest.mark.parametrize('line', [EPYC_9654, XEON_8481, NEOVERSE_V1])
+def test_bf16_is_native_where_the_processor_has_instructions_for_it(on, line):
+    on(line)
+    assert processor.bf16_emulated() == ''
+
+
+@pytest.mark.parametrize('line', [EPYC_7B13, XEON_8275, CORTEX_A78AE])
+def test_bf16_is_emulated_elsewhere_even_where_onednn_takes_it(on, line):
+    on(line)
+    assert 'no bf16 instructions' in processor.bf16_emulated()
+
+
+def test_a_onednn_that_is_kept_from_the_instructions_emulates(on):
+    on(EPYC_9654, onednn=False)
+    assert 'oneDNN' in processor.bf16_emulated()
+
+
+def test_without_proc_nothing_is_known_and_nothing_is_native(on, monkeypatch, tmp_path):
+    on(EPYC_9654)
+    monkeypatch.setattr(processor, 'CPUINFO', tmp_path / 'none')
+    assert processor.cpuinfo() == {}
+    assert processor.instruction_sets() == frozenset()
+    assert processor.bf16_emulated() != ''
+
+
+def test_instruction_sets_are_those_of_the_first_core(on):
+    on('flags : avx2 fma')
+    assert processor.instruction_sets() == {'avx2', 'fma'}
+    assert processor.cpuinfo()['model name'] == 'A'
