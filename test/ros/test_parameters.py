@@ -64,6 +64,7 @@ def test_every_parameter_is_described_and_limited():
 def test_numbers_say_their_unit():
     pure = {'depth.scale', 'cloud.decimation', 'router.smoothing', 'router.hysteresis'}
     pure |= {'diagnostics.warn_drops', 'diagnostics.error_drops', 'batch.limit'}
+    pure |= {'depth.image.compressedDepth.png_level', 'depth.color.compressed.jpeg_quality'}
     for name, spec in TABLE.items():
         if type(spec.default) in (int, float) and name not in pure:
             assert '[' in spec.description or ' px' in spec.description, name

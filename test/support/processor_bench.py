@@ -27,7 +27,7 @@ class KeptMessages:
 
     def __init__(self, listened: frozenset[str]) -> None:
         self._listened = listened
-        self.sent: dict[str, list] = {topic: [] for topic in ALL}
+        self.sent: dict[str, list] = {topic: [] for topic in ALL | listened}
 
     def listened(self) -> frozenset[str]:
         return self._listened

@@ -17,6 +17,7 @@ from zoedepth_ros.msg import Domain
 from zoedepth_ros.output.color import depth_to_bgr
 
 from .camera import Camera
+from .compressed import COLOR_TOPIC, DEPTH_TOPIC, compressed_color, compressed_depth
 from .frames import Frames
 from .in_space import InSpace, Topic
 from .messages import ImageWriter, write_bgr, write_depth
@@ -81,8 +82,10 @@ class Outputs:
         if beyond is not None:
             depth_m = without_sky(depth_m, beyond, self._scratch)
         topics = plan.depth_topics
+        if topics & {'depth/image', DEPTH_TOPIC}:
+            depth = self._depth(header, depth_m, settings)
         if 'depth/image' in topics:
-            yield 'depth/image', self._depth(header, depth_m, settings)
+            yield 'depth/image', depth
         if 'depth/uncertainty' in topics:
             np.copyto(self._uncertainty.pixels(*depth_m.shape), uncertainty_m)
             yield 'depth/uncertainty', self._uncertainty.message(header)
@@ -101,9 +104,17 @@ class Outputs:
                 now_s=now_s,
             )
             yield from self.space.make(plan, view)
+        if topics & {'depth/color', COLOR_TOPIC}:
+            bgr = depth_to_bgr(depth_m, *COLOR_RANGE_M[result.head])
         if 'depth/color' in topics:
-            write_bgr(self._images['bgr8'], depth_to_bgr(depth_m, *COLOR_RANGE_M[result.head]))
+            write_bgr(self._images['bgr8'], bgr)
             yield 'depth/color', self._images['bgr8'].message(header)
+        # Last, because compressing takes time.
+        if COLOR_TOPIC in topics:
+            quality = settings.color_jpeg_quality
+            yield COLOR_TOPIC, compressed_color(header, bgr, jpeg_quality=quality)
+        if DEPTH_TOPIC in topics:
+            yield DEPTH_TOPIC, self._compressed_depth(header, depth_m.shape, settings)
 
     def _lent(self, name: str, like: Map) -> Map:
         return self._scratch.array(name, like.shape)
@@ -127,6 +138,16 @@ class Outputs:
         writer = self._images[at.depth_encoding]
         write_depth(writer, depth_m, min_m=at.depth_min_m, max_m=at.depth_max_m)
         return writer.message(header)
+
+    def _compressed_depth(self, header: Any, shape: tuple[int, ...], at: NodeSettings) -> Any:
+        height, width = shape
+        return compressed_depth(
+            header,
+            self._images[at.depth_encoding].pixels(height, width),
+            max_m=at.compressed_depth_max_m,
+            quantization=at.compressed_depth_quantization,
+            png_level=at.compressed_depth_png_level,
+        )
 
 
 def domain(

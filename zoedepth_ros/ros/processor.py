@@ -14,6 +14,7 @@ from zoedepth_ros.inference.head_policy import HeadPolicy
 from zoedepth_ros.inference.result import AUTO, DepthPredictor, DepthResult
 
 from .camera import Camera, CameraKeeper, CameraUnknown
+from .compressed import DEPTH_TOPIC
 from .conversions import ConversionError
 from .errors import describe
 from .frame import FAILED, Frame, decoded
@@ -200,6 +201,7 @@ class FrameProcessor:
         header = frame.msg.header
         made_s = sent_s = 0.0
         age_s: float | None = None  # when the first message, the depth image, is out
+        depth_topic = 'depth/image' if 'depth/image' in plan.depth_topics else DEPTH_TOPIC
         before_s = time.monotonic()
         made = self._outputs.make(
             plan, header, task.rgb, result, task.camera, task.settings, frame.arrived_s
@@ -213,7 +215,7 @@ class FrameProcessor:
             age_s = self._freshness.age_s(frame) if age_s is None else age_s
             if topic == 'depth/points':
                 self._statistics.rates['cloud'].add(after_s)
-            elif topic == 'depth/image':
+            elif topic == depth_topic:
                 self._statistics.rates['depth'].add(after_s)
         self._statistics.stages_ms['postprocess'].add(1e3 * made_s)
         self._statistics.stages_ms['publish'].add(1e3 * sent_s)

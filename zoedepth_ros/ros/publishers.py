@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
-from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, LaserScan, PointCloud2
 
 from zoedepth_ros.msg import Domain
 
@@ -15,6 +15,7 @@ from .qos_watch import QosWatch
 
 TOPICS: dict[str, Any] = {
     'depth/image': Image,
+    'depth/image/compressedDepth': CompressedImage,
     'depth/camera_info': CameraInfo,
     'depth/points': PointCloud2,
     'depth/points/ground': PointCloud2,
@@ -22,6 +23,7 @@ TOPICS: dict[str, Any] = {
     'depth/points/clearing': PointCloud2,
     'depth/uncertainty': Image,
     'depth/color': Image,
+    'depth/color/compressed': CompressedImage,
     'scan': LaserScan,
     'domain': Domain,
 }
@@ -48,11 +50,18 @@ class Publishers:
             self._by_topic[topic] = watch.publisher(
                 node.create_lifecycle_publisher,
                 kind,
-                prefix + topic,
+                self._name(prefix + topic, kind),
                 on_matched,
                 qos_profile=qos.output(),
                 qos_overriding_options=qos.overridable(),
             )
+
+    def _name(self, topic: str, kind: Any) -> str:
+        """Keep a compressed topic beside its image, also where that is remapped."""
+        if kind is not CompressedImage:
+            return topic
+        image, _, transport = topic.rpartition('/')
+        return f'{self._node.resolve_topic_name(image)}/{transport}'
 
     @property
     def names(self) -> frozenset[str]:

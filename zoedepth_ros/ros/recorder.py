@@ -40,7 +40,8 @@ TOPICS: dict[str, Any] = {
     'image': Image,
     'image/compressed': CompressedImage,
     'camera_info': CameraInfo,
-    **publishers.TOPICS,
+    # The same images compressed would cost the node time and add nothing.
+    **{t: kind for t, kind in publishers.TOPICS.items() if kind is not CompressedImage},
     STATUS: Status,
     '/diagnostics': DiagnosticArray,
 }

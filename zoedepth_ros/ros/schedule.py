@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from .compressed import COLOR_TOPIC, DEPTH_TOPIC
 from .parameters import NodeSettings
 from .rates import RateLimiter
 
-DEPTH_TOPICS = frozenset({'depth/image', 'depth/uncertainty', 'depth/color', 'scan'})
+DEPTH_TOPICS = frozenset(
+    {'depth/image', 'depth/uncertainty', 'depth/color', 'scan', DEPTH_TOPIC, COLOR_TOPIC}
+)
 SPLIT_TOPICS = frozenset(
     {'depth/points/ground', 'depth/points/obstacles', 'depth/points/clearing'}
 )

@@ -43,6 +43,36 @@ class DepthSettings:
         False,
         'Hold the scale of a scene that stands still; adds no delay.',
     )
+    compressed_depth_max_m: float = parameter(
+        'depth.image.compressedDepth.depth_max',
+        100.0,
+        'Farther depth is unknown in depth/image/compressedDepth [m].',
+        low=1.0,
+        high=MAX_RANGE_M,
+    )
+    compressed_depth_quantization: float = parameter(
+        'depth.image.compressedDepth.depth_quantization',
+        100.0,
+        'Depth at which the steps of 32FC1 in depth/image/compressedDepth are 1 m wide [m]; at '
+        'half of it they are a quarter as wide.',
+        low=1.0,
+        high=150.0,
+    )
+    compressed_depth_png_level: int = parameter(
+        'depth.image.compressedDepth.png_level',
+        3,
+        'PNG level of depth/image/compressedDepth: 1 is fast, 9 small and very slow, 0 does not '
+        'compress.',
+        low=0,
+        high=9,
+    )
+    color_jpeg_quality: int = parameter(
+        'depth.color.compressed.jpeg_quality',
+        95,
+        'JPEG quality of depth/color/compressed, 1 to 100.',
+        low=1,
+        high=100,
+    )
     scale_file: str = parameter(
         'scale.file',
         '',
