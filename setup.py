@@ -3,7 +3,15 @@
 The messages of msg/ need CMake: `make build`, or `colcon build` in a ROS 2 workspace.
 """
 
+from pathlib import Path
+
 from setuptools import find_packages, setup
+
+
+def dependencies() -> list[str]:
+    lines = (Path(__file__).parent / 'dependencies.txt').read_text().splitlines()
+    return [line for line in lines if line and not line.startswith('#')]
+
 
 setup(
     name='zoedepth_ros',
@@ -13,19 +21,7 @@ setup(
     python_requires='>=3.10',
     packages=find_packages(include=['zoedepth_ros', 'zoedepth_ros.*']),
     package_data={'zoedepth_ros': ['weights/embedded/*.safetensors', 'py.typed']},
-    install_requires=[
-        'torch>=2.4',
-        'torchvision',
-        'timm>=1.0',
-        'numpy>=1.21',
-        'opencv-python-headless>=4.5',
-        'safetensors>=0.4',
-        'huggingface_hub>=0.20',
-        'filelock',
-        'pillow>=9',
-        'pyyaml',
-        'tqdm',
-    ],
+    install_requires=[*dependencies(), 'opencv-python-headless>=4.5'],
     extras_require={
         'train': ['numba', 'tensorboard', 'h5py'],
         'bag': ['mcap', 'rosbags', 'lz4', 'zstandard'],

@@ -1,5 +1,6 @@
 """The two doors, colcon and pip, say the same; the set-up script explains what is missing."""
 
+import importlib.metadata
 import importlib.util
 import re
 import sys
@@ -26,19 +27,94 @@ def test_package_xml_and_setup_py_carry_one_version():
     assert setup_version == package_version
 
 
-def test_the_changelog_knows_the_version():
+def test_catkin_reads_the_changelog_and_its_newest_release_is_the_version():
+    changelog = pytest.importorskip('catkin_pkg.changelog')
+    content = changelog.get_changelog_from_path(str(ROOT), 'zoedepth_ros')
     package_version = ElementTree.parse(ROOT / 'package.xml').findtext('version')
-    assert re.search(
-        rf'^{re.escape(package_version)} ', (ROOT / 'CHANGELOG.rst').read_text(), re.M
+    released = [version for version, _, _ in content.foreach_version()]
+    # catkin_prepare_release turns this heading into the version; it must be the first one
+    forthcoming = re.findall(r'^Forthcoming$', content.rst, re.M)
+    assert forthcoming or released
+    assert released[:1] in ([package_version], [])
+    if forthcoming:
+        assert content.rst.index('Forthcoming') < min(
+            [content.rst.index(f'\n{version} (') for version in released], default=len(content.rst)
+        )
+    # a heading that is neither is part of the one before it for catkin: no second kind exists
+    headings = re.findall(r'^(\S.*)\n-+$', content.rst, re.M)
+    assert len(headings) == len(released) + len(forthcoming)
+
+
+def test_catkin_finds_nothing_wrong_with_package_xml():
+    package = pytest.importorskip('catkin_pkg.package')
+    warnings: list[str] = []
+    package.parse_package(str(ROOT / 'package.xml'), warnings=warnings).validate(warnings)
+    assert warnings == []
+
+
+# name for pip -> key of rosdep (rosdistro/rosdep/python.yaml)
+ROSDEP_KEYS = {
+    'torch': 'python3-pytorch-pip',
+    'torchvision': 'python3-pytorch-pip',
+    'timm': 'python3-timm-pip',
+    'numpy': 'python3-numpy',
+    'opencv-python-headless': 'python3-opencv',
+    'safetensors': 'python3-timm-pip',  # has no key of its own: timm requires it
+    'huggingface-hub': 'python3-huggingface-hub-pip',
+    'filelock': 'python3-filelock',
+    'pillow': 'python3-pil',
+    'pyyaml': 'python3-yaml',
+    'tqdm': 'python3-tqdm',
+}
+
+
+def names_for_pip(lines):
+    lowered = (line.lower().replace('_', '-') for line in lines)
+    return {re.match(r'[a-z0-9-]+', line).group(0) for line in lowered if line[:1].isalnum()}
+
+
+def section(name):
+    text = (ROOT / 'requirements.txt').read_text()
+    return re.search(rf'^# \[{name}\]\n(.*?)(?=^# \[|\Z)', text, re.M | re.S).group(1).splitlines()
+
+
+def test_pip_make_and_rosdep_name_the_same_dependencies():
+    for_pip = names_for_pip((ROOT / 'dependencies.txt').read_text().splitlines())
+    assert (
+        "install_requires=[*dependencies(), 'opencv-python-headless>=4.5']"
+        in (ROOT / 'setup.py').read_text()
     )
+    for_pip.add('opencv-python-headless')
+    assert names_for_pip(section('network')) == for_pip
+    dependencies = ElementTree.parse(ROOT / 'package.xml').findall('exec_depend')
+    keys = {e.text for e in dependencies if e.text.startswith('python3-')}
+    assert keys == {ROSDEP_KEYS[name] for name in for_pip}
+
+
+def test_timm_brings_safetensors_which_has_no_key_of_rosdep():
+    requirements = importlib.metadata.requires('timm')
+    assert 'safetensors' in names_for_pip(requirements)
+
+
+def test_the_script_for_robots_leaves_to_pip_what_rosdep_would_take_from_pip():
+    dependencies = ElementTree.parse(ROOT / 'package.xml').findall('exec_depend')
+    pip_keys = {e.text for e in dependencies if e.text.endswith('-pip')}
+    pages = ('scripts/install_robot.sh', 'README.md', 'docs/robot.md', 'docker/Dockerfile')
+    for page in pages:
+        lines = [
+            line for line in (ROOT / page).read_text().splitlines() if 'python3-timm-pip' in line
+        ]
+        assert lines, page
+        for line in lines:
+            assert set(re.findall(r'python3-[\w-]+-pip', line)) == pip_keys, f'{page}: {line}'
 
 
 def test_every_requirement_is_pinned_in_the_constraints():
-    def names(path):
-        lines = (ROOT / path).read_text().lower().replace('_', '-').splitlines()
-        return {re.match(r'[a-z0-9-]+', line).group(0) for line in lines if line[:1].isalnum()}
-
-    assert names('requirements.txt') - names('constraints.txt') == set()
+    required, pinned = (
+        names_for_pip((ROOT / name).read_text().splitlines())
+        for name in ('requirements.txt', 'constraints.txt')
+    )
+    assert required - pinned == set()
 
 
 def test_every_executable_of_the_build_names_a_module_with_a_main():
