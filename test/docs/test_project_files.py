@@ -31,12 +31,38 @@ def test_a_workflow_has_what_github_wants(path):
 
 def test_every_distribution_and_every_python_is_built():
     jobs = workflow('ros.yaml')['jobs']['colcon']
-    assert jobs['strategy']['matrix']['distribution'] == ['humble', 'jazzy', 'kilted', 'rolling']
+    matrix = jobs['strategy']['matrix']
+    assert matrix['distribution'] == ['humble', 'jazzy', 'kilted', 'lyrical', 'rolling']
+    assert matrix['middleware'] == ['rmw_fastrtps_cpp']
+    others = {run['middleware'] for run in matrix['include']}
+    assert others == {'rmw_cyclonedds_cpp', 'rmw_zenoh_cpp'}
     steps = '\n'.join(step.get('run', '') for step in jobs['steps'])
-    assert 'colcon build' in steps
+    assert 'install_robot.sh' in steps
     assert 'pytest' in steps
     pythons = workflow('pip.yaml')['jobs']['check-and-test']['strategy']['matrix']['python']
     assert pythons == ['3.10', '3.11', '3.12', '3.13', '3.14']
+
+
+@pytest.mark.parametrize('path', WORKFLOWS, ids=lambda path: path.name)
+def test_actions_are_pinned_to_a_commit_whose_version_is_beside_it(path):
+    used = [line for line in path.read_text().splitlines() if 'uses:' in line]
+    assert used
+    for line in used:
+        assert re.search(r'uses: actions/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$', line), line
+
+
+@pytest.mark.parametrize('path', WORKFLOWS, ids=lambda path: path.name)
+def test_nothing_is_installed_over_the_packages_of_the_system(path):
+    text = path.read_text()
+    assert 'PIP_BREAK_SYSTEM_PACKAGES' not in text
+    assert '--break-system-packages' not in text
+
+
+def test_a_choice_of_tests_leaves_the_slow_ones_out():
+    lines = '\n'.join(path.read_text() for path in WORKFLOWS).splitlines()
+    chosen = [match for line in lines if (match := re.search(r'pytest .*-m "(.*?)"', line))]
+    assert chosen
+    assert all('not slow' in match[1].split(' and ') for match in chosen)
 
 
 @pytest.mark.parametrize('path', WORKFLOWS, ids=lambda path: path.name)
