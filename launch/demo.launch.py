@@ -35,9 +35,9 @@ ARGUMENTS = [
     ),
     DeclareLaunchArgument('rate', default_value='10.0', description='Pictures per second [Hz].'),
     DeclareLaunchArgument(
-        'hfov_degrees',
-        default_value='60.0',
-        description='Horizontal field of view of the pictures [degrees], when camera_info_file '
+        'hfov',
+        default_value='1.0472',
+        description='Horizontal field of view of the images [rad], when camera_info_file '
         'is empty.',
     ),
     DeclareLaunchArgument(
@@ -76,9 +76,7 @@ def generate_launch_description() -> LaunchDescription:
             {
                 'source': LaunchConfiguration('source'),
                 'rate': ParameterValue(LaunchConfiguration('rate'), value_type=float),
-                'hfov_degrees': ParameterValue(
-                    LaunchConfiguration('hfov_degrees'), value_type=float
-                ),
+                'hfov': ParameterValue(LaunchConfiguration('hfov'), value_type=float),
                 'camera_info_file': ParameterValue(
                     LaunchConfiguration('camera_info_file'), value_type=str
                 ),

@@ -84,7 +84,6 @@ def test_the_same_command_again_says_that_it_is_done(tmp_path, predictor, capsys
         (['a.mcap', 'b.mcap', 'out.mcap'], 'OUT is a folder'),
         (['x/a.mcap', 'y/a.mcap', 'out'], 'two recordings would become'),
         (['a.mcap', 'out.mcap', '--decimation', '0'], 'decimation must be 1 or more'),
-        (['a.mcap', 'out.mcap', '--hfov', '190'], 'field of view'),
         (['a.mcap', 'out.mcap', '--rate', '-1'], 'rate must be 0 or more'),
         (['a.mcap', 'out.mcap', '--jobs', '0'], '--jobs must be 1 or more'),
     ],

@@ -199,7 +199,7 @@ def test_a_head_the_model_lacks_is_said_once_before_any_picture(folder, tmp_path
     assert capsys.readouterr().err.count('outdoor') == 1
 
 
-@pytest.mark.parametrize('hfov', ['0', '180', 'nan', 'wide'])
+@pytest.mark.parametrize('hfov', ['0', '180', 'nan', 'wide', '-60', '4.9'])
 def test_an_impossible_field_of_view_is_misuse(folder, fake, hfov, capsys):
     with pytest.raises(SystemExit) as leaving:
         predict(folder, '--hfov', hfov)

@@ -1,3 +1,4 @@
+import math
 import signal
 
 import cv2
@@ -37,7 +38,7 @@ def red(tmp_path):
 def test_picture_and_camera_info_carry_one_header_and_fit_together(run, peer, red):
     images, infos = peer.subscribe(Image, 'image'), peer.subscribe(CameraInfo, 'camera_info')
     before_s = peer.node.get_clock().now().nanoseconds * 1e-9
-    run(source=red, rate=30.0, width=80, hfov_degrees=90.0, frame_id='eye')
+    run(source=red, rate=30.0, width=80, hfov=math.pi / 2, frame_id='eye')
     wait_until(lambda: len(images) >= 5 and len(infos) >= 5)
     image, info = images.messages[2], infos.messages[2]
     assert (image.width, image.height, image.step, image.encoding) == (80, 60, 240, 'rgb8')

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zoedepth_ros.cli.angles import field_of_view_deg
+
 if TYPE_CHECKING:
     from zoedepth_ros.recordings.fleet import Job, Watcher
     from zoedepth_ros.recordings.plan import DepthOptions, Report
@@ -38,7 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--decimation', type=int, metavar='N', help='a point for every N rows and columns (4)')
     add('--edge-filter', action=argparse.BooleanOptionalAction, default=None, help='(yes)')
     add('--rate', dest='rate_hz', type=float, metavar='HZ', help='depth at most so often (all)')
-    add('--hfov', type=float, metavar='DEG', help='field of view where calibration is missing')
+    add(
+        '--hfov',
+        type=field_of_view_deg,
+        metavar='DEG',
+        help='horizontal field of view [degrees] where calibration is missing',
+    )
     add(
         '--focal-correction',
         choices=('auto', 'off', 'scale', 'warp'),

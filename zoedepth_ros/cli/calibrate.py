@@ -7,6 +7,8 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoedepth_ros.cli.angles import field_of_view_deg
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -40,12 +42,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='true height of the camera above the floor [m]; the floor must be in view',
     )
     add('--box', type=_box, metavar='L,T,R,B', help='target [px] (default: the middle tenth)')
-    add('--hfov', type=float, metavar='DEG', help='horizontal field of view of the camera')
+    add(
+        '--hfov',
+        type=field_of_view_deg,
+        metavar='DEG',
+        help='horizontal field of view of the camera [degrees]',
+    )
     add(
         '--pitch',
         type=float,
         metavar='DEG',
-        help='angle of the direction of view above the horizon, when it is known (default: found)',
+        help='angle of the direction of view above the horizon [degrees], when it is known '
+        '(default: found)',
     )
     add('--head', default='auto', choices=('auto', 'indoor', 'outdoor'), help='(%(default)s)')
     add(
@@ -56,11 +64,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         '--training-hfov',
-        type=float,
+        type=field_of_view_deg,
         default=0.0,
         metavar='DEG',
-        help='of the camera the weights learnt through (default: what they say, else that of NYU '
-        'and KITTI)',
+        help='that of the camera the weights learnt through [degrees] (default: what they say, '
+        'else that of NYU and KITTI)',
     )
     add('--out', metavar='FILE', default='scale.yaml', help='file to write (%(default)s)')
     add('--camera', default='', metavar='NAME', help='a name to keep in the file')
@@ -101,10 +109,6 @@ def _check(args: argparse.Namespace) -> None:
     corrected = args.focal_correction in ('scale', 'warp')
     if args.hfov is None and (args.camera_height is not None or corrected):
         raise ValueError('--camera-height and --focal-correction need --hfov, the field of view')
-    if args.hfov is not None and not 1.0 <= args.hfov < 179.0:
-        raise ValueError(f'--hfov must be 1 to below 179 degrees, got {args.hfov}')
-    if args.training_hfov and not 1.0 <= args.training_hfov < 179.0:
-        raise ValueError(f'--training-hfov must be 1 to below 179, got {args.training_hfov}')
     if args.pitch is not None and not -89.0 <= args.pitch <= 89.0:
         raise ValueError(f'--pitch must be -89 to 89 degrees, got {args.pitch}')
 

@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zoedepth_ros.cli.angles import field_of_view_deg
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -47,11 +49,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--head', default='auto', choices=('auto', 'indoor', 'outdoor'), help='(%(default)s)')
     add(
         '--hfov',
-        type=_degrees,
+        type=field_of_view_deg,
         metavar='DEG',
-        help='horizontal field of view of the upright picture (default: by its EXIF). Weights '
-        'that name the camera they learnt through need it for the scale: without it the picture '
-        'is taken as through that camera. For other weights it is for the cloud alone '
+        help='horizontal field of view of the upright image [degrees] (default: by its EXIF). '
+        'Weights that name the camera they learnt through need it for the scale: without it the '
+        'image is taken as through that camera. For other weights it is for the cloud alone '
         f'({DEFAULT_HFOV_DEG:g} is assumed)',
     )
     add('--rate', type=float, default=0.0, metavar='HZ', help='frames of a film, a second (all)')
@@ -270,10 +272,3 @@ def _conclude(predictor: DepthPredictor, total: int, failures: int) -> int:
 def _complain(text: str) -> None:
     sys.stdout.flush()
     print(f'zoedepth: error: {text}', file=sys.stderr)
-
-
-def _degrees(text: str) -> float:
-    value = float(text)
-    if not 1.0 <= value < 179.0:
-        raise argparse.ArgumentTypeError(f'{text}: expected degrees, from 1 to below 179')
-    return value

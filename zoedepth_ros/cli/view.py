@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zoedepth_ros.cli.angles import field_of_view_deg
+
 if TYPE_CHECKING:
     from zoedepth_ros.inference.result import DepthPredictor
     from zoedepth_ros.viewing.frame import ViewFrame
@@ -53,10 +55,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--salvage', action='store_true', help='show what can be read of a damaged recording')
     add(
         '--hfov',
-        type=float,
+        type=field_of_view_deg,
         metavar='DEG',
-        help='field of view where calibration is missing (default: of the camera that the weights '
-        f'learnt through, else {DEFAULT_HFOV_DEG:g})',
+        help='horizontal field of view [degrees] where calibration is missing (default: of the '
+        f'camera that the weights learnt through, else {DEFAULT_HFOV_DEG:g})',
     )
     add('--rate', type=float, default=0.0, metavar='HZ', help='of a video, at most (all)')
     add('--decimation', type=int, default=0, metavar='N', help='a point for every N (automatic)')
@@ -71,8 +73,6 @@ def run(args: argparse.Namespace) -> int:
     require_rerun()
     if not (args.save or args.serve):
         require_screen()
-    if args.hfov is not None and not 1.0 <= args.hfov < 179.0:
-        raise ValueError(f'--hfov must be degrees, from 1 to below 179, got {args.hfov:g}')
     if args.decimation < 0 or args.frames < 0:
         raise ValueError('--decimation and --frames must be 0 or more')
     frames = _frames(args)

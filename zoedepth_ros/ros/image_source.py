@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from array import array
 from pathlib import Path
@@ -97,7 +96,7 @@ class ImageSource(Node):
     def _camera_text(self, path: str) -> str:
         if self._info is None:
             return 'no camera_info'
-        assumed = f'an assumed horizontal field of view of {self._value("hfov_degrees"):g} degrees'
+        assumed = f'an assumed horizontal field of view of {self._value("hfov"):g} rad'
         return f'camera_info from {path or assumed}'
 
     def _value(self, name: str) -> Any:
@@ -121,7 +120,7 @@ class ImageSource(Node):
         self._compressed = (
             publisher(CompressedImage, 'image/compressed') if self._transport != 'raw' else None
         )
-        has_camera = self._calibration is not None or self._value('hfov_degrees') > 0.0
+        has_camera = self._calibration is not None or self._value('hfov') > 0.0
         self._info = publisher(CameraInfo, 'camera_info') if has_camera else None
         has_truth = names_walk(self._value('source'))
         self._true_depth = publisher(Image, 'truth/depth') if has_truth else None
@@ -160,8 +159,7 @@ class ImageSource(Node):
         if picture.camera is not None:
             return fit_calibration(calibration_of(picture.camera), fit)
         if self._calibration is None:
-            hfov_rad = math.radians(self._value('hfov_degrees'))
-            return calibration_from_hfov(fit.width, fit.height, hfov_rad)
+            return calibration_from_hfov(fit.width, fit.height, self._value('hfov'))
         height, width = picture.rgb.shape[:2]
         try:
             return fit_calibration(scaled_to(self._calibration, width, height), fit)

@@ -134,16 +134,16 @@ PARAMETERS: dict[str, tuple[Any, ParameterDescriptor]] = {
     'camera_info_file': (
         '',
         ParameterDescriptor(
-            description='Calibration as camera_calibration writes it; empty takes hfov_degrees.',
+            description='Calibration as camera_calibration writes it; empty takes hfov.',
             read_only=True,
         ),
     ),
-    'hfov_degrees': (
-        60.0,
+    'hfov': (
+        1.0472,
         ParameterDescriptor(
-            description='Horizontal field of view of the pictures as they are published '
-            '[degrees], when there is no calibration; 0.0 publishes no camera_info.',
-            floating_point_range=[FloatingPointRange(from_value=0.0, to_value=179.0)],
+            description='Horizontal field of view of the images as they are published [rad], '
+            'when there is no calibration; 0.0 publishes no camera_info.',
+            floating_point_range=[FloatingPointRange(from_value=0.0, to_value=3.12)],
             read_only=True,
         ),
     ),

@@ -6,6 +6,14 @@ from dataclasses import dataclass
 
 from .parameter import MAX_RATE_HZ, parameter
 
+_NARROWEST_RAD = 0.087  # 5 degrees
+
+
+def _why_no_field_of_view(value: float) -> str | None:
+    if value == 0.0 or value >= _NARROWEST_RAD:
+        return None
+    return f'expected 0.0, or a field of view of at least {_NARROWEST_RAD} rad (5 degrees)'
+
 
 @dataclass(frozen=True)
 class PictureSettings:
@@ -33,6 +41,7 @@ class PictureSettings:
         'Horizontal field of view to assume without camera_info [rad]; 0.0 waits for it.',
         low=0.0,
         high=3.0,
+        check=_why_no_field_of_view,
     )
     camera_height_m: float = parameter(
         'camera.height',
@@ -69,6 +78,7 @@ class PictureSettings:
         "else NYU's and KITTI's.",
         low=0.0,
         high=3.0,
+        check=_why_no_field_of_view,
     )
     camera_rectified: str = parameter(
         'camera.rectified',

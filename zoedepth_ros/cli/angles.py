@@ -1,0 +1,23 @@
+"""Angles on the command line, in degrees; ROS parameters are in radians."""
+
+from __future__ import annotations
+
+import argparse
+import math
+
+LOWEST_DEG, HIGHEST_DEG = 5.0, 179.0
+
+
+def field_of_view_deg(text: str) -> float:
+    """Read a horizontal field of view [degrees]; refuses what no lens has, above all radians."""
+    expected = f'expected degrees, {LOWEST_DEG:g} to {HIGHEST_DEG:g}, got {text}'
+    try:
+        degrees = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(expected) from None
+    if 0.0 < degrees < min(math.pi, LOWEST_DEG):
+        hint = f'radians? {text} rad are {math.degrees(degrees):.1f} degrees'
+        raise argparse.ArgumentTypeError(f'{expected} ({hint})')
+    if not LOWEST_DEG <= degrees <= HIGHEST_DEG:
+        raise argparse.ArgumentTypeError(expected)
+    return degrees
