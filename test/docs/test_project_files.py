@@ -37,7 +37,8 @@ def test_every_distribution_and_every_python_is_built():
     others = {run['middleware'] for run in matrix['include']}
     assert others == {'rmw_cyclonedds_cpp', 'rmw_zenoh_cpp'}
     steps = '\n'.join(step.get('run', '') for step in jobs['steps'])
-    assert 'colcon build' in steps
+    assert 'src/zoedepth_ros/scripts/install_robot.sh' in steps
+    assert (ROOT / 'scripts' / 'install_robot.sh').exists()
     assert 'pytest' in steps
     pythons = workflow('pip.yaml')['jobs']['check-and-test']['strategy']['matrix']['python']
     assert pythons == ['3.10', '3.11', '3.12', '3.13', '3.14']
