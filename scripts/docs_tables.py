@@ -16,10 +16,10 @@ from collections.abc import Iterator
 from zoedepth_ros.build import build_predictor
 from zoedepth_ros.data.sample import DOMAINS
 from zoedepth_ros.evaluation import cleaning
-from zoedepth_ros.evaluation.other_cameras import METHODS, table
+from zoedepth_ros.evaluation.other_cameras import METHODS, RULES, aspect_table, table
 from zoedepth_ros.inference.result import DepthPredictor
 
-PARTS = ('cameras', 'flicker', 'edges', 'temporal')
+PARTS = ('cameras', 'aspects', 'flicker', 'edges', 'temporal')
 BLURS = (((384, 512), 1.0), ((384, 512), 1.5), ((192, 256), 0.8), ((192, 256), 1.3))
 NOISE = 0.02
 FIRST_SEED = 5000  # of the scenes; no test uses these
@@ -61,6 +61,16 @@ def cameras(predictor: DepthPredictor, scenes: int) -> Iterator[str]:
             yield row(domain, f'{ratio:g}', *cells)
 
 
+def aspects(predictor: DepthPredictor, scenes: int) -> Iterator[str]:
+    """Give the error through other aspect ratios by each rule of the focal factor."""
+    yield row('domain', 'width : height', *RULES)
+    yield row(*['---'] * (2 + len(RULES)))
+    for domain in DOMAINS:
+        for aspect, errors in aspect_table(predictor, domain, scenes=scenes).items():
+            best = min(errors.values())
+            yield row(domain, aspect, *(bold(errors[rule], best) for rule in RULES))
+
+
 def flicker(predictor: DepthPredictor, scenes: int) -> Iterator[str]:
     """Give how much the scale trembles on scenes that stand still."""
     yield row('domain', 'flicker', 'with `depth.steady`')
@@ -97,7 +107,13 @@ def temporal(predictor: DepthPredictor, scenes: int) -> Iterator[str]:
             yield shares(kind, predictor.model_name, name, tally)
 
 
-LINES = {'cameras': cameras, 'flicker': flicker, 'edges': edges, 'temporal': temporal}
+LINES = {
+    'cameras': cameras,
+    'aspects': aspects,
+    'flicker': flicker,
+    'edges': edges,
+    'temporal': temporal,
+}
 
 
 def shares(kind: str, what: str, name: str, tally: cleaning.Tally) -> str:

@@ -84,7 +84,7 @@ def test_the_scale_is_for_the_focal_correction_that_the_node_will_use(picture, t
     known = ['--distance', '2.0', '--hfov', '60', '--focal-correction', 'scale']
     code, out = calibrate(picture, tmp_path, *known)
     assert code == 0
-    factor = (0.5 / math.tan(math.radians(30))) / (518.86 / 640)
+    factor = (0.5 / math.tan(math.radians(30)) * WIDTH / HEIGHT) / (519.47 / 480)
     assert heads(out)['indoor']['scale'] == pytest.approx(1 / factor, rel=1e-3)
 
 

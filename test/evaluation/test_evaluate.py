@@ -116,8 +116,8 @@ def test_the_network_sees_the_picture_at_the_size_of_the_data_sets_protocol(tmp_
 
 
 def test_depth_is_brought_to_the_camera_of_each_picture_where_the_weights_name_theirs():
-    # learnt through 90 degrees, f / W = 0.5; the pictures have f / W = 1.5 and 0.75
-    samples = [flat_sample('a', 6.0, focal_px=9.0), flat_sample('b', 2.0, focal_px=4.5)]
+    # learnt through 90 degrees at 4:3, f / H = 2 / 3; the 6 x 4 images have f / H = 2 and 1
+    samples = [flat_sample('a', 6.0, focal_px=8.0), flat_sample('b', 2.0, focal_px=4.0)]
     network = ConstantNetwork(_two_metres, training_hfov_rad=math.pi / 2)
     seen = []
     report = evaluate(network, ListedSamples(samples), INDOOR, observe=seen.append)

@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 from fake_predictor import FakePredictor
 
+from zoedepth_ros.build import build_predictor
 from zoedepth_ros.evaluation.other_cameras import (
     DRAWN_HFOV_RAD,
+    IMAGE_SIZES,
     abs_rel,
+    aspect_table,
     calibrated,
     see,
     table,
@@ -65,3 +68,21 @@ def test_the_training_camera_is_the_one_that_the_weights_name():
     true_m = np.nan_to_num(seen.sample.depth_m, nan=80.0)
     small = replace(seen, depth_m=true_m / np.float32(1.7))
     assert abs_rel(small, 'scale', 1.0, predictor) == pytest.approx(0.0, abs=1e-5)
+
+
+def test_image_sizes_have_the_aspect_ratio_of_their_name_and_about_as_many_pixels():
+    for name, (height, width) in IMAGE_SIZES.items():
+        across, down = (float(part) for part in name.split(':'))
+        assert width / height == pytest.approx(across / down, rel=0.01)
+        assert height * width == pytest.approx(192 * 256, rel=0.2)
+
+
+@pytest.mark.parametrize('domain', ['indoor', 'outdoor'])
+def test_knowing_the_camera_of_wide_and_tall_images_makes_the_embedded_networks_depth_better(
+    domain,
+):
+    predictor = build_predictor('ZoeD_S_NK', device='cpu', precision='fp32')
+    errors = aspect_table(predictor, domain, aspects=('16:9', '3:4'), scenes=4, warp=False)
+    for by_rule in errors.values():
+        assert by_rule['height'] < by_rule['none']
+        assert by_rule['height'] < by_rule['width']

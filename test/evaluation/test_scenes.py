@@ -94,7 +94,7 @@ def test_drawn_scenes_are_real_and_the_same_every_time():
 def test_scores_without_the_camera_stand_beside_those_with_it(monkeypatch):
     def draw(domain, seed, height, width):
         depth_m, blue = (72.0, 255) if domain == 'outdoor' else (2.2, 0)
-        focal_px = 6.0 if domain == 'outdoor' else 3.0  # f / W of 1.0 and 0.5
+        focal_px = 16 / 3 if domain == 'outdoor' else 8 / 3  # f / H of 4 / 3 and 2 / 3
         return flat_sample(str(seed), depth_m, domain=domain, blue=blue, focal_px=focal_px)
 
     monkeypatch.setattr(scenes, 'draw_scene', draw)

@@ -106,8 +106,8 @@ def test_on_a_walk_too_depth_is_brought_to_the_camera():
     def frames():
         for index, domain in enumerate(['indoor'] * 3 + ['outdoor'] * 3):
             blue = 255 * (domain == 'outdoor')
-            sample = flat_sample(str(index), 4.0, domain=domain, blue=blue, focal_px=6.0)
-            yield _Frame(0.25 * index, sample)  # f / W = 1.0, twice the training's
+            sample = flat_sample(str(index), 4.0, domain=domain, blue=blue, focal_px=16 / 3)
+            yield _Frame(0.25 * index, sample)  # f / H = 4 / 3, twice the training's
 
     network = ConstantNetwork(_two_metres, training_hfov_rad=math.pi / 2)
     report = evaluate_walk(network, frames())

@@ -1,6 +1,7 @@
 """Another camera made like the training's: by a factor, or by a picture from its place."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ def wall(directions):
 
 
 @pytest.mark.parametrize(
-    ('head', 'focal_px', 'width'), [('indoor', 519, 640), ('outdoor', 721.5, 1242)]
+    ('head', 'focal_px', 'width'), [('indoor', 519, 640), ('outdoor', 721.5, 1216)]
 )
 def test_the_training_cameras_are_nyus_and_kittis_and_say_where_from(head, focal_px, width):
     camera = TRAINING_CAMERAS[head]
@@ -41,10 +42,26 @@ def test_the_training_cameras_are_nyus_and_kittis_and_say_where_from(head, focal
 
 
 def test_twice_the_focal_length_is_twice_the_distance():
-    assert focal_factor(Intrinsics(1037.72, 1037.72, 0, 0, 640, 480), 'indoor') == pytest.approx(2)
-    assert focal_factor(Intrinsics(1037.72, 1037.72, 0, 0, 1280, 960), 'indoor') == pytest.approx(
-        1
-    )
+    twice = Intrinsics(1037.72, 1038.94, 0, 0, 640, 480)
+    assert focal_factor(twice, 'indoor') == pytest.approx(2)
+    same = Intrinsics(1037.72, 1038.94, 0, 0, 1280, 960)
+    assert focal_factor(same, 'indoor') == pytest.approx(1)
+
+
+@pytest.mark.parametrize('width', [480, 640, 853, 1584, 360])
+def test_columns_cut_off_or_added_at_the_sides_leave_the_distance_as_it_is(width):
+    # Images are resized to the network's size ignoring the aspect ratio, and rows tell distance.
+    training = Intrinsics.from_hfov(640, 480, math.radians(65.0))
+    camera = replace(training, width=width, cx_px=0.5 * (width - 1))
+    factor = focal_factor(camera, 'indoor', training_hfov_rad=math.radians(65.0))
+    assert factor == pytest.approx(1.0)
+
+
+def test_rows_cut_off_make_the_rest_taller_and_so_nearer_to_the_network():
+    training = Intrinsics.from_hfov(640, 480, math.radians(65.0))
+    cut = replace(training, height=360, cy_px=179.5)
+    factor = focal_factor(cut, 'outdoor', training_hfov_rad=math.radians(65.0))
+    assert factor == pytest.approx(480 / 360)
 
 
 @pytest.mark.parametrize('lens', LENSES)
@@ -109,8 +126,8 @@ def test_a_wide_camera_gets_no_depth_where_the_training_camera_does_not_look():
 
 
 def test_the_view_has_the_width_that_is_asked_for_and_the_trainings_aspect():
-    view = training_view('outdoor', 621)
-    assert (view.width, view.height) == (621, 188)
+    view = training_view('outdoor', 608)
+    assert (view.width, view.height) == (608, 176)
     assert view.fx_px == pytest.approx(721.54 / 2)
 
 

@@ -43,7 +43,7 @@ def test_a_picture_of_the_training_camera_stays_as_it_is():
         ('auto', 0.0, CAMERA, 2.0),  # released weights
         ('auto', LEARNT_RAD, None, 2.0),
         ('off', LEARNT_RAD, CAMERA, 2.0),
-        ('scale', 0.0, CAMERA, 2.0 * 1.5 / (518.86 / 640)),  # NYU
+        ('scale', 0.0, CAMERA, 2.0 * 2.0 / (519.47 / 480)),  # NYU
         ('warp', LEARNT_RAD, CAMERA, 2.0),  # the same everywhere, so the warp changes nothing
     ],
 )

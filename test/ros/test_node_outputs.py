@@ -115,8 +115,8 @@ def test_millimetres_and_limits_change_while_it_runs(peer, start):
     assert depth_after(depth__min=0.1) == ('32FC1', 4.5)
     assert math.isnan(depth_after(filter__max_uncertainty=0.2)[1])
     depth_after(filter__max_uncertainty=0.0, depth__scale=1.0, focal_correction='scale')
-    # fx 50 px at 64 px against 518.86 px at 640 px
-    factor = (50.0 / 64.0) / (518.86 / 640.0)
+    # fy 52 px at 48 rows against 519.47 px at 480 rows
+    factor = (52.0 / 48.0) / (519.47 / 480.0)
     assert depth_after()[1] == pytest.approx(3.0 * factor, rel=1e-5)
 
 

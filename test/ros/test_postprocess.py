@@ -12,18 +12,18 @@ from zoedepth_ros.ros.parameters import NodeSettings, settings_from
 from zoedepth_ros.ros.postprocess import depth_for_points, gated
 
 
-def camera(fx, width):
-    return Intrinsics(fx, fx, width / 2, 100.0, width, 200)
+def camera(focal_px, width, height):
+    return Intrinsics(focal_px, focal_px, width / 2, height / 2, width, height)
 
 
 def test_the_training_cameras_need_no_correction():
-    assert focal_factor(camera(518.86, 640), 'indoor') == pytest.approx(1.0, abs=1e-4)
-    assert focal_factor(camera(721.54, 1242), 'outdoor') == pytest.approx(1.0, abs=1e-4)
+    assert focal_factor(camera(519.47, 640, 480), 'indoor') == pytest.approx(1.0, abs=1e-4)
+    assert focal_factor(camera(721.54, 1216, 352), 'outdoor') == pytest.approx(1.0, abs=1e-4)
 
 
 def test_twice_the_focal_length_is_twice_the_distance_whatever_the_resolution():
-    assert focal_factor(camera(2 * 518.86, 640), 'indoor') == pytest.approx(2.0, abs=1e-3)
-    assert focal_factor(camera(4 * 518.86, 1280), 'indoor') == pytest.approx(2.0, abs=1e-3)
+    assert focal_factor(camera(2 * 519.47, 640, 480), 'indoor') == pytest.approx(2.0)
+    assert focal_factor(camera(4 * 519.47, 1280, 960), 'indoor') == pytest.approx(2.0)
 
 
 def test_uncertain_depth_becomes_unknown_when_asked():

@@ -160,7 +160,7 @@ def test_the_focal_length_counts_by_the_training_camera_that_is_named():
     on = settings_from({'focal_correction': 'scale'})
     named = settings_from({'focal_correction': 'scale', 'camera.training_hfov': 1.2})
     scaling = Scaling(('indoor',), on)
-    own = MODEL.intrinsics.fx_px / 160 / (518.86 / 640)
+    own = MODEL.intrinsics.fy_px / 120 / (519.47 / 480)
     assert scaling.factor(result_of(depth_m), RGB, camera, on, 0.0) == pytest.approx(own)
     assert scaling.factor(result_of(depth_m), RGB, camera, named, 0.0) == pytest.approx(1.0)
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from zoedepth_ros.data.sample import Sample
 from zoedepth_ros.data.synthetic.scene import draw_view, take_sample
 from zoedepth_ros.evaluation.scenes import HELD_OUT_SEED
-from zoedepth_ros.geometry.canonical import CanonicalWarp, focal_factor
+from zoedepth_ros.geometry.canonical import CanonicalWarp, focal_factor, training_camera
 from zoedepth_ros.geometry.filters import flying_pixels
 from zoedepth_ros.geometry.ground import fit_ground
 from zoedepth_ros.geometry.intrinsics import CameraModel
@@ -128,7 +128,75 @@ def abs_rel(seen: Seen, method: str, scale: float, predictor: DepthPredictor) ->
         depth_m = warp.depth(warped.depth_m)
     else:
         depth_m = depth_m * np.float32(scale)
-    true_m = seen.sample.depth_m
+    return _abs_rel(depth_m, seen.sample.depth_m)
+
+
+IMAGE_SIZES = {
+    '4:3': (192, 256),
+    '16:9': (180, 320),
+    '1:1': (222, 222),
+    '3:4': (256, 192),
+    '9:16': (320, 180),
+    '3.3:1': (112, 372),
+}
+"""Aspect ratio -> height and width [px] of about as many pixels."""
+
+RULES = ('none', 'width', 'height', 'mean', 'warp')
+LONGEST_HFOV_RAD = math.radians(130.0)
+
+
+def aspect_table(
+    predictor: DepthPredictor,
+    domain: str,
+    *,
+    aspects: Sequence[str] = tuple(IMAGE_SIZES),
+    scenes: int = 16,
+    warp: bool = True,
+) -> dict[str, dict[str, float]]:
+    """Give the mean relative error per aspect ratio and rule of the focal factor.
+
+    Each scene is seen three times: with the horizontal, the vertical and the diagonal field of
+    view of its camera kept.  width, height: the ratio of focal lengths in those; mean: geometric.
+    """
+    result: dict[str, dict[str, float]] = {}
+    for aspect in aspects:
+        height, width = IMAGE_SIZES[aspect]
+        errors: dict[str, list[float]] = {rule: [] for rule in RULES if warp or rule != 'warp'}
+        for seed in range(scenes):
+            view = draw_view(domain, HELD_OUT_SEED + 5000 + seed)
+            focal = 0.5 / math.tan(0.5 * view.hfov_rad)  # in widths of a 4:3 image
+            for kept in (width, height * 4 / 3, math.hypot(width, height) * 4 / 5):
+                hfov_rad = 2.0 * math.atan(0.5 * width / (focal * kept))
+                if hfov_rad > LONGEST_HFOV_RAD:
+                    continue
+                sample = take_sample(replace(view, hfov_rad=hfov_rad), height, width, aspect)
+                for rule, error in _errors_by_rule(predictor, sample, warp=warp).items():
+                    errors[rule].append(error)
+        result[aspect] = {rule: float(np.mean(found)) for rule, found in errors.items()}
+    return result
+
+
+def _errors_by_rule(predictor: DepthPredictor, sample: Sample, *, warp: bool) -> dict[str, float]:
+    camera, training = _camera(sample), training_hfov_rad(predictor)
+    inner, learnt = camera.intrinsics, training_camera(sample.domain, training)
+    by_width = (inner.fx_px / inner.width) / (learnt.fx_px / learnt.width)
+    by_height = (inner.fy_px / inner.height) / (learnt.fy_px / learnt.height)
+    depth_m = predictor(sample.rgb, sample.domain, route=False).depth_m
+    factors = {
+        'none': 1.0,
+        'width': by_width,
+        'height': by_height,
+        'mean': math.sqrt(by_width * by_height),
+    }
+    maps = {rule: depth_m * np.float32(factor) for rule, factor in factors.items()}
+    if warp:
+        way = CanonicalWarp(camera, sample.domain, training_hfov_rad=training)
+        seen = predictor(way.picture(sample.rgb), sample.domain, route=False)
+        maps['warp'] = way.depth(seen.depth_m)
+    return {rule: _abs_rel(found_m, sample.depth_m) for rule, found_m in maps.items()}
+
+
+def _abs_rel(depth_m: NDArray[np.float32], true_m: NDArray[np.float32]) -> float:
     known = np.isfinite(true_m) & np.isfinite(depth_m)
     return float((np.abs(depth_m - true_m)[known] / true_m[known]).mean())
 

@@ -34,8 +34,9 @@ TRAINING_CAMERAS = {
         'NYU Depth V2, colour camera: toolbox, camera_params.m (fx_rgb, fy_rgb, cx_rgb, cy_rgb)',
     ),
     'outdoor': TrainingCamera(
-        Intrinsics(721.54, 721.54, 609.56, 172.85, 1242, 375),
-        'KITTI raw 2011_09_26: calib_cam_to_cam.txt, P_rect_02',
+        Intrinsics(721.54, 721.54, 596.56, 149.85, 1216, 352),
+        'KITTI raw 2011_09_26: calib_cam_to_cam.txt, P_rect_02, less the 13 columns and 23 rows '
+        "that the benchmark's crop takes off at the left and above",
     ),
 }
 """Head -> camera of its training pictures."""
@@ -74,11 +75,13 @@ def training_camera(head: str, training_hfov_rad: float = 0.0) -> Intrinsics:
 def focal_factor(camera: Intrinsics, head: str, *, training_hfov_rad: float = 0.0) -> float:
     """Give the factor on depth for a camera whose focal length is not the training's.
 
-    The same picture through twice the focal length shows things twice as far away.  Pictures are
-    squashed to the network's width, so what counts is the focal length in picture widths.
+    The same image through twice the focal length shows things twice as far away.  Images are
+    resized to the network's size, ignoring the aspect ratio, so what counts is the focal length in
+    image heights: where things stand on the ground and how tall they are tells their distance.
+    docs/camera_scale.md has the measurement against widths and means of both.
     """
     training = training_camera(head, training_hfov_rad)
-    return (camera.fx_px / camera.width) / (training.fx_px / training.width)
+    return (camera.fy_px / camera.height) / (training.fy_px / training.height)
 
 
 def training_view(head: str, width: int, *, training_hfov_rad: float = 0.0) -> Intrinsics:
