@@ -23,7 +23,9 @@ def _tree(tmp_path):
 def test_a_damaged_or_missing_file_stops_and_is_named_with_what_was_expected(tmp_path):
     _tree(tmp_path)
     dataset = Folder(tmp_path, domain='indoor')
-    with pytest.raises(DatasetError, match=r'^folder: .*rgb/b\.png: damaged .*; expected a pict'):
+    with pytest.raises(
+        DatasetError, match=r'^folder: .*rgb/b\.png: damaged .*; expected an image'
+    ):
         dataset[1]
     with pytest.raises(DatasetError, match=r'depth/c\.png: no such file; expected a 16-bit PNG'):
         dataset[2]

@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 from dataset_files import gray, write_npy, write_picture, write_png16
+from PIL import Image
 
 from zoedepth_ros.data.errors import DatasetError
 from zoedepth_ros.data.folder import Folder
@@ -37,3 +38,27 @@ def test_a_bad_camera_file_is_named(tmp_path):
     (tmp_path / 'camera.json').write_text('{"focal": 3}')
     with pytest.raises(DatasetError, match=r'camera\.json: damaged'):
         Folder(tmp_path, domain='indoor')
+
+
+def test_images_are_turned_upright_by_their_exif_as_predict_turns_them(tmp_path):
+    upright = np.zeros((16, 24, 3), np.uint8)
+    upright[:8] = 255  # bright above
+    exif = Image.Exif()
+    exif[0x0112] = 3  # stored upside down
+    (tmp_path / 'rgb').mkdir()
+    Image.fromarray(upright[::-1, ::-1]).save(tmp_path / 'rgb/a.png', exif=exif)
+    write_png16(tmp_path / 'depth/a.png', np.full((16, 24), 2000))
+    sample = Folder(tmp_path, domain='indoor')[0]
+    np.testing.assert_array_equal(sample.rgb, upright)
+
+
+def test_depth_of_the_stored_size_beside_an_image_on_its_side_is_refused(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # stored on its side
+    (tmp_path / 'rgb').mkdir()
+    Image.fromarray(gray(16, 24)).save(tmp_path / 'rgb/a.png', exif=exif)
+    write_png16(tmp_path / 'depth/a.png', np.full((16, 24), 2000))
+    with pytest.raises(
+        DatasetError, match=r'depth of size \(16, 24\) beside a picture of \(24, 16'
+    ):
+        Folder(tmp_path, domain='indoor')[0]

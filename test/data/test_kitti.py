@@ -59,3 +59,11 @@ def test_a_picture_too_small_for_the_crop_is_refused(tmp_path):
     write_picture(tmp_path / 'raw' / PICTURE, position_picture(351, 1242))
     with pytest.raises(DatasetError, match='351 x 1242; expected at least 352 x 1216'):
         Kitti(tmp_path, listing)[0]
+
+
+def test_kitti_takes_the_focal_length_of_the_list_and_the_axis_of_the_whole_image(tmp_path):
+    camera = Kitti(tmp_path, _tree(tmp_path))[0].camera
+    assert (camera.fx_px, camera.fy_px) == (721.5377, 721.5377)
+    # the middle of 1242 x 375 is (620.5, 187); 13 columns and 23 rows are cut off before it
+    assert (camera.cx_px, camera.cy_px) == (607.5, 164.0)
+    assert (camera.width, camera.height) == (1216, 352)

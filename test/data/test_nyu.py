@@ -59,3 +59,9 @@ def test_a_bad_line_of_the_list_is_named(tmp_path, line):
     listing.write_text(f'x.png y.png 518.8\n{line}\n')
     with pytest.raises(DatasetError, match=f'line 2 is {line!r}'):
         Nyu(tmp_path, listing)
+
+
+def test_nyu_takes_the_focal_length_of_the_list_and_the_middle_for_the_axis(tmp_path):
+    camera = Nyu(tmp_path, _tree(tmp_path))[0].camera
+    assert (camera.fx_px, camera.fy_px) == (518.8579, 518.8579)
+    assert (camera.cx_px, camera.cy_px, camera.width, camera.height) == (1.0, 0.5, 3, 2)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from zoedepth_ros.data.errors import DatasetError
 from zoedepth_ros.data.picture_size import PictureSize, resize_picture
 from zoedepth_ros.data.sample import Sample
+from zoedepth_ros.geometry.intrinsics import Intrinsics
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class Entry:
     """The file with its depth."""
     masks: tuple[Path, ...] = ()
     """Pictures or arrays that say where the depth holds."""
+    focal_px: float = 0.0
+    """Focal length by the data set's list [px]; 0 where there is none."""
 
 
 class DepthDataset(ABC):
@@ -106,6 +109,17 @@ class DepthDataset(ABC):
         if not names:
             raise DatasetError(self.name, self.root, 'no picture found', f'files {pattern}')
         return [self.root / name for name in names]
+
+
+def camera_of(focal_px: float, height: int, width: int, *, cut_top: int = 0) -> Intrinsics | None:
+    """Return the camera of an image by its focal length [px]; None where that is 0.
+
+    The axis is taken for the middle of the image, of which `cut_top` rows were cut off above.
+    """
+    if focal_px <= 0.0:
+        return None
+    cx_px, cy_px = 0.5 * (width - 1), 0.5 * (height - cut_top - 1)
+    return Intrinsics(focal_px, focal_px, cx_px, cy_px, width, height)
 
 
 def kb_crop(array: NDArray, name: str, path: Path) -> NDArray:

@@ -6,16 +6,18 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from zoedepth_ros.data.errors import DatasetError
 
 
-def read_rgb(path: Path, dataset: str) -> NDArray[np.uint8]:
-    """Read a picture as uint8 (H, W, 3), never turned by its EXIF orientation."""
-    with _open(path, dataset, 'a picture (PNG or JPEG)') as file:
-        pixels = _load(file, path, dataset, 'a picture (PNG or JPEG)')
-        if file.mode != 'RGB':
+def read_rgb(path: Path, dataset: str, *, upright: bool = False) -> NDArray[np.uint8]:
+    """Read an image as uint8 (H, W, 3); upright: turned by its EXIF orientation."""
+    with _open(path, dataset, 'an image (PNG or JPEG)') as file:
+        pixels = _load(file, path, dataset, 'an image (PNG or JPEG)')
+        if upright:
+            pixels = np.asarray(ImageOps.exif_transpose(file).convert('RGB'))
+        elif file.mode != 'RGB':
             pixels = np.asarray(file.convert('RGB'))
     return np.array(pixels, dtype=np.uint8)  # a copy: PIL's own buffer is read-only
 

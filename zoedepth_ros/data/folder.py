@@ -21,8 +21,9 @@ PICTURE_ENDINGS = ('.png', '.jpg', '.jpeg')
 class Folder(DepthDataset):
     """`rgb/**/<name>.png|jpg` beside `depth/**/<name>.png` (16 bits) or `.npy` [m].
 
-    Depth 0 or NaN is unknown. `camera.json`, where it lies in the root, holds fx_px, fy_px, cx_px,
-    cy_px, width and height of all pictures.
+    Depth 0 or NaN is unknown. Images are turned upright by their EXIF orientation, as `zoedepth
+    predict` does, and depth belongs to the upright image. `camera.json`, where it lies in the
+    root, holds fx_px, fy_px, cx_px, cy_px, width and height of all images.
     """
 
     name = 'folder'
@@ -57,7 +58,7 @@ class Folder(DepthDataset):
         return array if array.is_file() else stem.with_suffix('.png')
 
     def _read(self, entry: Entry) -> Sample:
-        rgb = read_rgb(entry.picture, self.name)
+        rgb = read_rgb(entry.picture, self.name, upright=True)
         return replace(self._sample(entry, rgb, self._read_depth(entry)), camera=self.camera)
 
     def _read_depth(self, entry: Entry) -> NDArray[np.float32]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
 
-from zoedepth_ros.data.dataset import Entry, kb_crop
+from zoedepth_ros.data.dataset import Entry, camera_of, kb_crop
 from zoedepth_ros.data.files import read_png16, read_rgb
 from zoedepth_ros.data.sample import Sample
 from zoedepth_ros.data.split_list import ListedDataset
@@ -28,13 +29,16 @@ class Kitti(ListedDataset):
 
     def _find(self) -> list[Entry]:
         pictures, depths = self._part('raw'), self._part('gts')
-        return [Entry(pictures / line.picture, depths / line.depth) for line in self.listed]
+        return [
+            Entry(pictures / line.picture, depths / line.depth, focal_px=line.focal_px)
+            for line in self.listed
+        ]
 
     def _read(self, entry: Entry) -> Sample:
         rgb = read_rgb(entry.picture, self.name)
         steps = read_png16(entry.depth, self.name, '1/256 m')
-        return self._sample(
-            entry,
-            kb_crop(rgb, self.name, entry.picture),
-            kb_crop(steps / np.float32(256.0), self.name, entry.depth),
-        )
+        cut = kb_crop(rgb, self.name, entry.picture)
+        depth_m = kb_crop(steps / np.float32(256.0), self.name, entry.depth)
+        cut_top = len(rgb) - len(cut)
+        camera = camera_of(entry.focal_px, *cut.shape[:2], cut_top=cut_top)
+        return replace(self._sample(entry, cut, depth_m), camera=camera)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
 
-from zoedepth_ros.data.dataset import Entry
+from zoedepth_ros.data.dataset import Entry, camera_of
 from zoedepth_ros.data.files import read_png16, read_rgb
 from zoedepth_ros.data.sample import Sample
 from zoedepth_ros.data.split_list import ListedDataset
@@ -29,9 +30,13 @@ class Nyu(ListedDataset):
 
     def _find(self) -> list[Entry]:
         root = self._part(self.folders[self.split])
-        return [Entry(root / line.picture, root / line.depth) for line in self.listed]
+        return [
+            Entry(root / line.picture, root / line.depth, focal_px=line.focal_px)
+            for line in self.listed
+        ]
 
     def _read(self, entry: Entry) -> Sample:
         rgb = read_rgb(entry.picture, self.name)
         depth_mm = read_png16(entry.depth, self.name, 'millimetres')
-        return self._sample(entry, rgb, depth_mm / np.float32(1000.0))
+        sample = self._sample(entry, rgb, depth_mm / np.float32(1000.0))
+        return replace(sample, camera=camera_of(entry.focal_px, *rgb.shape[:2]))

@@ -24,7 +24,7 @@ class ListedFiles(NamedTuple):
     depth: str
     """Path of the depth below its root."""
     focal_px: float
-    """Focal length [px]; nothing here uses it."""
+    """Focal length [px], as the list has it."""
 
 
 class ListedDataset(DepthDataset):
