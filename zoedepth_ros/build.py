@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from os import PathLike, fspath
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from zoedepth_ros.inference.device_cloud import DeviceClouds
 from zoedepth_ros.inference.failures import named_failures
@@ -21,6 +21,9 @@ from zoedepth_ros.weights.fetch import fetch
 from zoedepth_ros.weights.load import load_weights
 from zoedepth_ros.weights.places import weights_folder
 
+if TYPE_CHECKING:
+    import torch
+
 RANDOM = 'random'
 RANDOM_WARNING = 'random weights: not depth'
 _SEED = 0
@@ -29,7 +32,7 @@ _SEED = 0
 def build_predictor(
     model: str = 'ZoeD_M12_NK',
     weights: str | PathLike[str] | None = None,
-    device: str = AUTO,
+    device: str | torch.device = AUTO,
     precision: str = AUTO,
     preprocessing: str = 'metric',
     flip_augmentation: bool = False,
@@ -51,7 +54,7 @@ def build_predictor(
     """
     config = preset(model)
     check_optimization(optimization)
-    where = choose_device(device)
+    where = choose_device(str(device))
     level = choose_precision(precision, where)
     size = (network_height or config.image_size[0], network_width or config.image_size[1])
     way = make_preprocessing(preprocessing, size, config.size_multiple)

@@ -8,6 +8,7 @@ import torch
 
 from zoedepth_ros.data.sample import Sample
 from zoedepth_ros.geometry.intrinsics import Intrinsics
+from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import Prediction
 from zoedepth_ros.training.config import DomainConfig, StageConfig, TrainingConfig
 from zoedepth_ros.training.distributed import Process
@@ -27,6 +28,8 @@ def wall(fx_px, depth_m=4.0, *, camera=True):
 
 class ThreeMetres(torch.nn.Module):
     """Says three metres of everything."""
+
+    config = preset('ZoeD_tiny_N')
 
     def forward(self, image, head):
         depth = torch.full((1, 1, 192, 256), 3.0)

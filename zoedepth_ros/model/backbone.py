@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from zoedepth_ros.model.backbones.beit import BeitFeatures
-from zoedepth_ros.model.backbones.config import BackboneConfig, BeitConfig, SwinConfig
+from zoedepth_ros.model.backbones.config import BackboneConfig, BeitConfig, LiteConfig, SwinConfig
 from zoedepth_ros.model.backbones.features import FeatureExtractor, Prepared
+from zoedepth_ros.model.backbones.lite import LiteFeatures
 from zoedepth_ros.model.backbones.swin import SwinFeatures
 
-__all__ = ['BeitFeatures', 'FeatureExtractor', 'Prepared', 'SwinFeatures', 'create_backbone']
+__all__ = [
+    'BeitFeatures',
+    'FeatureExtractor',
+    'LiteFeatures',
+    'Prepared',
+    'SwinFeatures',
+    'create_backbone',
+]
 
 
 def create_backbone(config: BackboneConfig) -> FeatureExtractor:
@@ -17,3 +25,5 @@ def create_backbone(config: BackboneConfig) -> FeatureExtractor:
             return BeitFeatures(config)
         case SwinConfig():
             return SwinFeatures(config)
+        case LiteConfig():
+            return LiteFeatures(config)

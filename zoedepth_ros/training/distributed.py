@@ -9,6 +9,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from zoedepth_ros.inference.runtime import choose_device
+
 
 @dataclass(frozen=True, slots=True)
 class Process:
@@ -58,10 +60,13 @@ def leave() -> None:
 
 
 def chosen_device(device: str, local_rank: int) -> torch.device:
-    """Return the device of a name; 'auto' takes a GPU when there is one."""
+    """Return the device of a name; 'auto' takes a GPU when there is one.
+
+    Raises ValueError for an unknown name and for a CUDA device that is not there.
+    """
     if device == 'auto':
         device = 'cuda' if torch.cuda.is_available() else 'cpu'
-    return torch.device('cuda', local_rank) if device == 'cuda' else torch.device(device)
+    return choose_device(f'cuda:{local_rank}' if device == 'cuda' else device)
 
 
 def sum_over_processes(value: Tensor) -> Tensor:

@@ -79,10 +79,12 @@ class StageLoop:
         progress: Progress,
         curves: tuple[Curves, Curves],
         keep: Keep,
+        inherited: dict[str, str] | None = None,
     ) -> None:
         self.config, self.number, self.model = config, number, model
         self.stage: StageConfig = config.stages[number]
         self.process, self.progress, self.keep = process, progress, keep
+        self.inherited = inherited or {}
         self.loss_curve, self.score_curve = curves
         self.training, self.validation = training, validation
         given = self.stage.image_size
@@ -93,11 +95,14 @@ class StageLoop:
         self.total = steps_of(self.stage.epochs, self.stage.steps, self.batches.epoch_steps)
         self.objective = objective(self.stage)
         set_router_dropout(model, self.stage.router_dropout)
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(not name.startswith(self.stage.frozen))
         self.optimizers = Optimizers(model, self.stage, self.total)
         decay = self.stage.average_decay
         self.average = WeightAverage(model, decay) if decay > 0 else None
         self.step, self.seconds, self.best_score = 0, 0.0, math.inf
-        self._pending: list[tuple[int, str, float, dict[str, Tensor]]] = []
+        self._started_s = time.monotonic()
+        self._pending: list[tuple[int, dict[str, float | str], dict[str, Tensor]]] = []
 
     def resume(self, state: TrainingState) -> None:
         """Go on from a checkpoint of this stage."""
@@ -115,10 +120,9 @@ class StageLoop:
             _logger.warning('precision bfloat16 is many times slower than float32: %s', emulated)
         network = self._distributed(self.objective.network(self.model))
         self.model.train()
-        started = time.monotonic() - self.seconds
+        self._started_s = time.monotonic() - self.seconds
         for batch in self._loader():
             self._train_on(network, batch)
-            self.seconds = time.monotonic() - started
             if self.step % LOG_EVERY == 0:
                 self._write_losses()
             if self._is_time_to_validate():
@@ -146,6 +150,7 @@ class StageLoop:
             optimizers=self.optimizers.state_dict(),
             average=self.average.state_dict() if self.average else None,
             config=asdict(self.config),
+            inherited=self.inherited,
         )
 
     def _loader(self) -> torch.utils.data.DataLoader[Example]:
@@ -153,6 +158,7 @@ class StageLoop:
             self.training,
             self.config.domains,
             self.image_size,
+            self.model.config.head_names,
             self.config.augmentation,
             self.config.seed,
             self.config.training_hfov_deg,
@@ -168,7 +174,7 @@ class StageLoop:
 
     def _train_on(self, network: nn.Module, batch: Example) -> None:
         batch = Example(*(part.to(self.process.device, non_blocking=True) for part in batch))
-        domain = self.config.domains[int(batch.domain[0])].domain
+        domain = self.model.config.head_names[int(batch.head[0])]
         torch.manual_seed(_seed(self.config.seed, self.number, self.step, self.process.rank))
         rate = self.optimizers.rate
         with torch.autocast(
@@ -185,20 +191,25 @@ class StageLoop:
             self.average.update()
         self.step += 1
         detached = {name: loss.detach() for name, loss in losses.items()}
-        self._pending.append((self.step, domain, rate, detached))
+        self.seconds = time.monotonic() - self._started_s
+        facts: dict[str, float | str] = {
+            'domain': domain,
+            'seconds': self.seconds,
+            'learning_rate': rate,
+        }
+        self._pending.append((self.step, facts, detached))
         if self.step % LOG_EVERY:
             self.progress.step({})
 
     def _write_losses(self) -> None:
         """Write down the losses since the last time; raises ValueError when one is no number."""
         values: dict[str, float] = {}
-        for step, domain, rate, losses in self._pending:
+        for step, facts, losses in self._pending:
             values = {name: float(loss) for name, loss in losses.items()}
             if not math.isfinite(values['loss']):
                 raise ValueError(f'{self.stage.name}: the loss of step {step} is {values}')
             if self.process.leads:
-                seconds = {'seconds': self.seconds, 'learning_rate': rate}
-                self.loss_curve.add(step, {'domain': domain, **seconds, **values})
+                self.loss_curve.add(step, {**facts, **values})
         if self._pending and self._pending[-1][0] % LOG_EVERY == 0:
             self.progress.step(values)
         self._pending.clear()

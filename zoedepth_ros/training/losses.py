@@ -71,9 +71,9 @@ def log_error(
         return add_up(difference.abs().sum()) / count.clamp(min=1.0)
 
 
-def router_loss(logits: Tensor, domain: int, *, add_up: AddUp = local_only) -> Tensor:
-    """Return the cross-entropy of (B, n_domains) logits when all pictures are of one domain."""
-    labels = torch.full(logits.shape[:1], domain, dtype=torch.long, device=logits.device)
+def router_loss(logits: Tensor, head: int, *, add_up: AddUp = local_only) -> Tensor:
+    """Return the cross-entropy of (B, n_heads) logits when all images belong to one head."""
+    labels = torch.full(logits.shape[:1], head, dtype=torch.long, device=logits.device)
     total = F.cross_entropy(logits.float(), labels, reduction='sum')
     return add_up(total) / add_up(total.new_tensor(float(len(labels))))
 

@@ -75,8 +75,8 @@ class MetricObjective(Objective):
             )
             total = total + self.stage.log_error_weight * parts['log_error']
         if output.router_logits is not None:
-            domain = int(batch.domain.flatten()[0])
-            parts['router'] = router_loss(output.router_logits, domain, add_up=sum_over_processes)
+            head = int(batch.head.flatten()[0])
+            parts['router'] = router_loss(output.router_logits, head, add_up=sum_over_processes)
             total = total + self.stage.router_weight * parts['router']
         if self.stage.relative_weight > 0:
             parts['relative'] = self._relative(output.relative_depth, batch)

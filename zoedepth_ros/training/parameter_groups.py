@@ -22,10 +22,11 @@ def part_of(name: str) -> str:
 def parameter_groups(
     model: nn.Module, learning_rate: float, divisors: DivisorsConfig
 ) -> list[dict[str, Any]]:
-    """Return the optimizer's groups, one a part; every parameter is in exactly one."""
+    """Return the optimizer's groups, one a part; every parameter that learns is in exactly one."""
     groups: dict[str, list[nn.Parameter]] = {part: [] for part in PARTS}
     for name, parameter in model.named_parameters():
-        groups[part_of(name)].append(parameter)
+        if parameter.requires_grad:
+            groups[part_of(name)].append(parameter)
     return [
         {'name': part, 'params': groups[part], 'lr': learning_rate / getattr(divisors, part)}
         for part in PARTS

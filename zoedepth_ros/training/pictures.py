@@ -41,8 +41,8 @@ class Example(NamedTuple):
     """
     mask: Tensor
     """Where depth is known and in range, (1, H, W)."""
-    domain: Tensor
-    """Number of the domain, ()."""
+    head: Tensor
+    """Index of the image's head among the network's, (): the router's label."""
     focal_factor: Tensor
     """What brings depth back to the picture's own camera, (); 1 without a training camera."""
 
@@ -55,6 +55,7 @@ class TrainingPictures(Dataset[Example]):
         sources: Sequence[Source],
         domains: Sequence[DomainConfig],
         image_size: tuple[int, int],
+        head_names: Sequence[str],
         augmentation: AugmentationConfig,
         seed: int,
         training_hfov_deg: float = 0.0,
@@ -62,6 +63,7 @@ class TrainingPictures(Dataset[Example]):
         self._sources = sources
         self._domains = domains
         self._image_size = image_size
+        self._head_names = head_names
         self._augmentation = augmentation
         self._seed = seed
         self._training_hfov_deg = training_hfov_deg
@@ -75,7 +77,8 @@ class TrainingPictures(Dataset[Example]):
             sample.rgb, sample.depth_m, rng, self._augmentation, domain.brightness
         )
         factor = depth_factor(sample, self._training_hfov_deg)
-        return example(picture, depth_m, factor, draw.domain, domain, self._image_size)
+        head = self._head_names.index(domain.domain)
+        return example(picture, depth_m, factor, head, domain, self._image_size)
 
 
 def depth_factor(sample: Sample, training_hfov_deg: float) -> float:
@@ -96,7 +99,7 @@ def depth_factor(sample: Sample, training_hfov_deg: float) -> float:
 
 def validation_example(
     sample: Sample,
-    number: int,
+    head: int,
     domain: DomainConfig,
     image_size: tuple[int, int],
     training_hfov_deg: float = 0.0,
@@ -104,14 +107,14 @@ def validation_example(
     """Return a picture as it is, resized to network size by squashing."""
     picture = PLAIN_TABLE[sample.rgb, np.arange(3)]
     factor = depth_factor(sample, training_hfov_deg)
-    return example(picture, sample.depth_m, factor, number, domain, image_size)
+    return example(picture, sample.depth_m, factor, head, domain, image_size)
 
 
 def example(
     picture: NDArray[np.float32],
     depth_m: NDArray[np.float32],
     factor: float,
-    number: int,
+    head: int,
     domain: DomainConfig,
     image_size: tuple[int, int],
 ) -> Example:
@@ -119,11 +122,13 @@ def example(
     image = torch.from_numpy(picture).permute(2, 0, 1)
     if image.shape[1:] != image_size:
         image = F.interpolate(image[None], image_size, mode='bilinear', align_corners=True)[0]
+    if domain.varied_cameras and depth_m.shape != image_size:  # a batch has one size
+        depth_m = cv2.resize(depth_m, image_size[::-1], interpolation=cv2.INTER_NEAREST)
     truth_m = torch.from_numpy(np.ascontiguousarray(depth_m))[None]
     mask = (truth_m > domain.min_depth_m) & (truth_m < domain.max_depth_m)
     known_m = torch.where(mask, truth_m / factor, 1.0)
     factor_of_all = torch.tensor(factor, dtype=torch.float32)
-    return Example((image - 0.5) / 0.5, known_m, mask, torch.tensor(number), factor_of_all)
+    return Example((image - 0.5) / 0.5, known_m, mask, torch.tensor(head), factor_of_all)
 
 
 def batches(

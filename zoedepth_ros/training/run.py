@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -12,10 +14,12 @@ from zoedepth_ros.training.checkpoint import TrainingState, check_same_run, load
 from zoedepth_ros.training.config import TrainingConfig
 from zoedepth_ros.training.curves import Curves, tensorboard_writer
 from zoedepth_ros.training.distributed import Process
+from zoedepth_ros.training.imagenet import start_from_imagenet
 from zoedepth_ros.training.initial_bins import spread_bins
 from zoedepth_ros.training.initial_positions import aim_attention
 from zoedepth_ros.training.loop import Progress, Silent, StageLoop
 from zoedepth_ros.training.sources import training_source, validation_source
+from zoedepth_ros.weights.errors import WeightsError
 from zoedepth_ros.weights.load import (
     TRAINING_HFOV_KEY,
     load_relative_weights,
@@ -23,6 +27,8 @@ from zoedepth_ros.weights.load import (
     read_checkpoint,
     save_weights,
 )
+from zoedepth_ros.weights.places import cached
+from zoedepth_ros.weights.registry import MODELS
 
 FINAL = 'final.safetensors'
 """File of the weights at the end of a run."""
@@ -41,19 +47,21 @@ def train(
     metadata goes into the files of weights.  Raises ValueError when the output folder holds a
     run with other settings and `restart` is not given.
     """
+    check_heads(config)
     folder = Path(config.output)
     folder.mkdir(parents=True, exist_ok=True)
     state = None if restart else load_state(folder, process.device)
+    model = create_model(preset(config.model), config.seed)
+    inherited = start_from(model, config) if state is None else state.inherited
+    config = with_training_camera(config, inherited)
     if state is not None:
         check_same_run(state.config, config, folder)
     process.wait()
-    model = create_model(preset(config.model), config.seed)
-    if state is None:
-        start_from(model, config)
     model.to(process.device)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    facts = {TRAINING_HFOV_KEY: f'{config.training_hfov_deg:g}', **(metadata or {})}
-    run = _Run(config, process, progress or Silent(), facts)
+    camera = {TRAINING_HFOV_KEY: f'{config.training_hfov_deg:g}'}
+    facts = {**inherited, **camera, **(metadata or {})}
+    run = _Run(config, process, progress or Silent(), facts, inherited)
     for number in range(state.stage if state else 0, len(config.stages)):
         run.stage(number, model, state if state and state.stage == number else None)
     if process.leads:
@@ -66,19 +74,76 @@ def best_file(config: TrainingConfig, stage: int = -1) -> Path:
     return Path(config.output) / f'{config.stages[stage].name}_best.safetensors'
 
 
-def start_from(model: ZoeDepth, config: TrainingConfig) -> None:
-    """Give a network the weights that the settings name; WeightsError says what is wrong."""
+def check_heads(config: TrainingConfig) -> None:
+    """Raise ValueError where the recipe's domains and the heads of its network do not fit."""
+    heads = preset(config.model).head_names
+    named = {str(domain.domain) for domain in config.domains}
+    if named - set(heads):
+        raise ValueError(
+            f'{config.model} has the heads {", ".join(heads)}; domains name '
+            f'{", ".join(sorted(named - set(heads)))}'
+        )
+    missing = set(heads) - named
+    routed = [s.name for s in config.stages if s.loss == 'metric' and s.router_weight > 0]
+    if missing and routed:
+        raise ValueError(
+            f'{config.model} has a router, and domains has no entry for {", ".join(missing)}: '
+            f'stage {routed[0]} would teach it to choose {", ".join(sorted(named))} always. '
+            'Add one, or set router_weight: 0'
+        )
+
+
+def with_training_camera(config: TrainingConfig, inherited: Mapping[str, str]) -> TrainingConfig:
+    """Take over the training camera of the weights; ValueError where the recipe has another."""
+    by_weights = float(inherited.get(TRAINING_HFOV_KEY, 0.0))
+    if by_weights == 0.0:
+        return config
+    if config.training_hfov_deg not in (0.0, by_weights):
+        raise ValueError(
+            f'{config.weights} learnt through a camera of {TRAINING_HFOV_KEY} {by_weights:g}, the '
+            f'recipe has {config.training_hfov_deg:g}: leave it out to go on with the same'
+        )
+    return replace(config, training_hfov_deg=by_weights)
+
+
+INHERITED = (TRAINING_HFOV_KEY, 'trained_on', 'licence', 'notice')
+"""Metadata of the weights a run starts from that holds for its results too."""
+
+
+def start_from(model: ZoeDepth, config: TrainingConfig) -> dict[str, str]:
+    """Give a network the weights that the settings name, and return what they hand down.
+
+    WeightsError says what is wrong.
+    """
     ranges_m = {str(d.domain): d.initial_bins_m for d in config.domains if d.initial_bins_m[0] > 0}
     spread_bins(model, ranges_m)
     if config.aimed_attention:
         aim_attention(model)
+    if config.backbone_weights == 'imagenet':
+        start_from_imagenet(model)
     if not config.weights:
-        return
+        return {}
+    path = weights_path(config.weights)
     relative = config.weights_part == 'relative'
-    if relative or read_checkpoint(config.weights).variant.architecture == 'relative':
-        load_relative_weights(model, config.weights)
-    else:
-        load_weights(model, config.weights)
+    if relative or read_checkpoint(path).variant.architecture == 'relative':
+        report = load_relative_weights(model, path)
+        return {key: report.metadata[key] for key in INHERITED[1:] if key in report.metadata}
+    report = load_weights(model, path)
+    return {key: report.metadata[key] for key in INHERITED if key in report.metadata}
+
+
+def weights_path(name: str) -> Path:
+    """Return the file of a path, or of weights that `zoedepth models` lists by this name.
+
+    Raises WeightsError that says how to get them where they are not on this machine.
+    """
+    path = Path(name).expanduser()
+    if path.is_file() or name not in MODELS:
+        return path
+    found = cached(name)
+    if found is None:
+        raise WeightsError(f'{name} is not on this machine: zoedepth download {name}')
+    return found
 
 
 class _Run:
@@ -90,9 +155,10 @@ class _Run:
         process: Process,
         progress: Progress,
         metadata: dict[str, str],
+        inherited: dict[str, str],
     ) -> None:
         self._config, self._process, self._progress = config, process, progress
-        self._metadata = metadata
+        self._metadata, self._inherited = metadata, inherited
         leads = config.tensorboard and process.leads
         self._tensorboard = tensorboard_writer(Path(config.output)) if leads else None
 
@@ -110,6 +176,7 @@ class _Run:
             progress=self._progress if self._process.leads else Silent(),
             curves=(self._curve(stage.name, 'losses'), self._curve(stage.name, 'scores')),
             keep=self._keep,
+            inherited=self._inherited,
         )
         if state is not None:
             loop.resume(state)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from zoedepth_ros.data.registry import DatasetOptions, open_dataset
 from zoedepth_ros.data.sample import Sample
 from zoedepth_ros.data.synthetic.scene import draw_scene
+from zoedepth_ros.data.synthetic.varied import varied_scene
 from zoedepth_ros.training.config import DomainConfig
 from zoedepth_ros.training.pictures import Source
 
@@ -25,6 +26,8 @@ class DrawnScenes:
     """Height [px]."""
     width: int
     """Width [px]."""
+    varied_cameras: bool = False
+    """Whether each scene is seen through a camera of its own, of about as many pixels."""
 
     def __len__(self) -> int:
         return self.count
@@ -32,7 +35,10 @@ class DrawnScenes:
     def __getitem__(self, index: int) -> Sample:
         if not 0 <= index < self.count:
             raise IndexError(index)
-        return draw_scene(self.domain, self.seed + index, self.height, self.width)
+        seed = self.seed + index
+        if self.varied_cameras:
+            return varied_scene(self.domain, seed, self.height * self.width)
+        return draw_scene(self.domain, seed, self.height, self.width)
 
 
 class FirstOf:
@@ -84,4 +90,4 @@ def validation_source(domain: DomainConfig, image_size: tuple[int, int]) -> Sour
 
 def _scenes(domain: DomainConfig, image_size: tuple[int, int], seed: int, count: int) -> Source:
     height, width = domain.draw_height or image_size[0], domain.draw_width or image_size[1]
-    return DrawnScenes(domain.domain, seed, count, height, width)
+    return DrawnScenes(domain.domain, seed, count, height, width, domain.varied_cameras)

@@ -31,29 +31,50 @@ def validate(
     of pictures that the router puts right; the score is the mean abs_rel.  Relative stages: the
     relative loss of each domain.  Crops and ranges are those of the data set's protocol; there is
     no flip averaging.  With a training camera, depth is brought to each picture's own.
+
+    Raises ValueError for validation images of which no pixel counts.
     """
     training = model.training
     model.eval()
     scores: dict[str, float] = {}
     try:
-        for number, (source, domain) in enumerate(zip(sources, domains, strict=True)):
+        for source, domain, label in zip(sources, domains, labels(domains), strict=True):
             if len(source):
+                head = model.config.head_names.index(domain.domain)
                 examples = (
-                    validation_example(source[i], number, domain, image_size, training_hfov_deg)
+                    validation_example(source[i], head, domain, image_size, training_hfov_deg)
                     for i in range(process.rank, len(source), process.world_size)
                 )
-                total = _total(model, examples, number, domain, stage, process)
-                scores.update(_named(total, domain.domain, stage))
+                total = _total(model, examples, domain, stage, process)
+                if total[-1] == 0:
+                    raise ValueError(_nothing_counts(domain, len(source)))
+                scores.update(_named(total, label, stage))
     finally:
         model.train(training)
     chosen = [v for k, v in scores.items() if k.endswith(('abs_rel', 'relative'))]
     return {'score': sum(chosen) / len(chosen), **scores} if chosen else {}
 
 
+def labels(domains: Sequence[DomainConfig]) -> list[str]:
+    """Name the entries of a recipe for curves: by domain, numbered where one comes again."""
+    names = [domain.domain for domain in domains]
+    return [
+        name if names.count(name) == 1 else f'{name}{names[: index + 1].count(name)}'
+        for index, name in enumerate(names)
+    ]
+
+
+def _nothing_counts(domain: DomainConfig, count: int) -> str:
+    return (
+        f'validation of {domain.domain} ({domain.dataset}): not one pixel of {count} images has a '
+        f'depth between {domain.min_depth_m:g} and {domain.max_depth_m:g} m that the protocol '
+        'scores: check root, steps_per_m and the range'
+    )
+
+
 def _total(
     model: ZoeDepth,
     examples: Iterable[Example],
-    number: int,
     domain: DomainConfig,
     stage: StageConfig,
     process: Process,
@@ -62,7 +83,7 @@ def _total(
     total = torch.zeros(len(_MEASURES[stage.loss]) + 1, dtype=torch.float64, device=process.device)
     for example in examples:
         one = Example(*(part.to(process.device)[None] for part in example))
-        values = _measure(model, one, number, domain, stage) if one.mask.any() else None
+        values = _measure(model, one, domain, stage) if one.mask.any() else None
         if values is not None:
             values = torch.cat([values.cpu(), torch.ones(1)])
             total += values.to(total)
@@ -72,15 +93,15 @@ def _total(
 _MEASURES = {'relative': ('relative',), 'metric': ('abs_rel', 'delta1', 'rmse', 'router')}
 
 
-def _named(total: Tensor, domain: str, stage: StageConfig) -> dict[str, float]:
+def _named(total: Tensor, label: str, stage: StageConfig) -> dict[str, float]:
     *sums, count = total.tolist()
     names = _MEASURES[stage.loss]
-    return {f'{domain}_{name}': s / max(count, 1) for name, s in zip(names, sums, strict=True)}
+    return {f'{label}_{name}': s / count for name, s in zip(names, sums, strict=True)}
 
 
 @torch.no_grad()
 def _measure(
-    model: ZoeDepth, one: Example, number: int, domain: DomainConfig, stage: StageConfig
+    model: ZoeDepth, one: Example, domain: DomainConfig, stage: StageConfig
 ) -> Tensor | None:
     """Return the measures of one picture, or None when no pixel counts."""
     if stage.loss == 'relative':
@@ -100,5 +121,5 @@ def _measure(
     if score is None:
         return None
     logits = prediction.router_logits
-    right = logits is None or int(logits.argmax()) == number
+    right = logits is None or int(logits.argmax()) == int(one.head)
     return torch.tensor([score.abs_rel, score.delta1, score.rmse, float(right)])

@@ -35,7 +35,8 @@ _SWIN: Mapping[Format, str] = {
     'midas': 'pretrained.model.layers.{}.blocks.{}.norm1.weight',
     'own': 'backbone.stages.{}.blocks.{}.norm1.weight',
 }
-_FAMILIES = {'beit': 'BEiT', 'swin2': 'Swin v2'}
+_LITE = 'backbone.network.blocks.{}.{}.conv_dw.weight'
+_FAMILIES = {'beit': 'BEiT', 'swin2': 'Swin v2', 'lite': 'EfficientNet-Lite'}
 _LAST_ATTRACTOR = {
     'official': 'attractors.3._net.2.weight',
     'hugging_face': 'metric_head.attractors.3.conv2.weight',
@@ -54,7 +55,7 @@ class Variant:
     """Whose names it uses."""
     architecture: Architecture
     """Heads: 'N' indoor, 'K' outdoor, 'NK' both, 'relative' none."""
-    family: Literal['beit', 'swin2']
+    family: Literal['beit', 'swin2', 'lite']
     """Family of the backbone."""
     embed_dim: int
     """Channels of the backbone, in its first blocks."""
@@ -65,7 +66,7 @@ class Variant:
 
     def __str__(self) -> str:
         kind = 'relative depth' if self.architecture == 'relative' else self.architecture
-        last = self.embed_dim if self.family == 'beit' else 8 * self.embed_dim
+        last = 8 * self.embed_dim if self.family == 'swin2' else self.embed_dim
         channels = f'{self.embed_dim}' if last == self.embed_dim else f'{self.embed_dim} to {last}'
         family = _FAMILIES[self.family]
         text = f'{kind} on a {family} with {self.depth} blocks of {channels} channels'
@@ -84,7 +85,7 @@ class Variant:
             config.blocks,
         ):
             return False
-        return self.window is None or self.window == config.window
+        return self.window is None or self.window == getattr(config, 'window', None)
 
 
 def variant_of(config: ModelConfig, format_: Format) -> Variant:
@@ -134,6 +135,10 @@ def detect_variant(shapes: Mapping[str, tuple[int, ...]]) -> Variant:
             kind, channels = _architecture_of(format_, shapes), shapes[block.format(0, 0)][0]
             window = _swin_window(block, shapes)
             return Variant(format_, kind, 'swin2', channels, sum(stages), window)
+    stages = [_count(_LITE.replace('{}', str(stage), 1), shapes) for stage in range(7)]
+    if all(stages):
+        channels = shapes['backbone.network.blocks.6.0.conv_pwl.weight'][0]
+        return Variant('own', _architecture_of_own(shapes), 'lite', channels, sum(stages))
     some = ', '.join(sorted(shapes)[:3]) or 'nothing'
     raise WeightsError(f'no network of this package: it holds {some} …')
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from zoedepth_ros.model.backbones.config import BackboneConfig, BeitConfig, SwinConfig
+from zoedepth_ros.model.backbones.config import BackboneConfig, BeitConfig, LiteConfig, SwinConfig
 from zoedepth_ros.weights.rules import Rule, layer
 
 
@@ -15,6 +15,8 @@ def backbone_rules(config: BackboneConfig, encoder: str) -> Iterator[Rule]:
             yield from _beit_rules(config, encoder)
         case SwinConfig():
             yield from _swin_rules(config, f'{encoder}.model')
+        case LiteConfig():
+            return  # MiDaS v3.1 has none that was published in its files
 
 
 def backbone_dead(config: BackboneConfig, encoder: str) -> set[str]:
@@ -24,6 +26,8 @@ def backbone_dead(config: BackboneConfig, encoder: str) -> set[str]:
             return _beit_dead(config, f'{encoder}.model')
         case SwinConfig():
             return _swin_dead(config, f'{encoder}.model')
+        case LiteConfig():
+            return set()
 
 
 def _beit_rules(config: BeitConfig, encoder: str) -> Iterator[Rule]:

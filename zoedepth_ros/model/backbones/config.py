@@ -126,11 +126,55 @@ class SwinConfig:
         return sum(self.depths)
 
 
-BackboneConfig: TypeAlias = BeitConfig | SwinConfig
+@dataclass(frozen=True, slots=True)
+class LiteConfig:
+    """An EfficientNet-Lite (arXiv 1905.11946), a convolutional network for small processors."""
 
-_KINDS: Mapping[str, type[BeitConfig] | type[SwinConfig]] = {
+    variant: Literal['lite0', 'lite1', 'lite2'] = 'lite0'
+    """Size of the network."""
+    kind: Literal['lite'] = 'lite'
+    """Family of the backbone."""
+
+    def __post_init__(self) -> None:
+        if self.variant not in _LITE_BLOCKS:
+            raise ValueError(
+                f'variant must be one of {", ".join(_LITE_BLOCKS)}, got {self.variant!r}'
+            )
+
+    @property
+    def channels(self) -> tuple[int, int, int, int]:
+        """Channels of the four feature maps, finest first."""
+        return (24, 48, 120, 352) if self.variant == 'lite2' else (24, 40, 112, 320)
+
+    @property
+    def embed_dim(self) -> int:
+        """Channels of the coarsest map."""
+        return self.channels[-1]
+
+    @property
+    def size_multiple(self) -> int:
+        """Number [px] that height and width of an image must be multiples of."""
+        return 32
+
+    @property
+    def only_size(self) -> None:
+        """None: images of any such size will do."""
+        return None
+
+    @property
+    def blocks(self) -> int:
+        """Number of inverted residual blocks."""
+        return _LITE_BLOCKS[self.variant]
+
+
+_LITE_BLOCKS = {'lite0': 16, 'lite1': 21, 'lite2': 21}
+
+BackboneConfig: TypeAlias = BeitConfig | SwinConfig | LiteConfig
+
+_KINDS: Mapping[str, type[BeitConfig] | type[SwinConfig] | type[LiteConfig]] = {
     'beit': BeitConfig,
     'swin2': SwinConfig,
+    'lite': LiteConfig,
 }
 
 

@@ -1,0 +1,179 @@
+"""Recipes in any order, with parts missing, and from weights that hand something down."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from tiny_recipe import recipe
+
+from zoedepth_ros.data.sample import Sample
+from zoedepth_ros.model.presets import preset
+from zoedepth_ros.model.zoedepth import create_model
+from zoedepth_ros.training import run as run_module
+from zoedepth_ros.training.config import TrainingConfig
+from zoedepth_ros.training.config_file import settings
+from zoedepth_ros.training.distributed import Process, chosen_device
+from zoedepth_ros.training.run import train, weights_path
+from zoedepth_ros.weights.errors import WeightsError
+from zoedepth_ros.weights.load import TRAINING_HFOV_KEY, load_weights, save_weights
+
+
+def configured(folder: Path, **changes) -> TrainingConfig:
+    return settings(TrainingConfig, recipe(folder, **changes), 'test')
+
+
+def one_step(folder: Path, **changes) -> TrainingConfig:
+    """A recipe of one metric step."""
+    values = recipe(folder)
+    stage = {**values['stages'][1], 'steps': 1, 'average_decay': 0.0, 'validate_every': 100}
+    stage.update(changes.pop('stage', {}))
+    return configured(folder, stages=[stage], **changes)
+
+
+class Coloured:
+    """Red images indoors, blue ones outdoors: a router can learn them in a few steps."""
+
+    def __init__(self, domain):
+        self.domain = domain
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        channel = 0 if self.domain == 'indoor' else 2
+        rgb = torch.zeros(64, 96, 3, dtype=torch.uint8)
+        rgb[..., channel] = 200 + index
+        depth_m = torch.full((64, 96), 2.0 if self.domain == 'indoor' else 20.0)
+        return Sample(rgb.numpy(), depth_m.numpy(), None, self.domain, f'{self.domain} {index}')
+
+
+@pytest.mark.parametrize('order', [('indoor', 'outdoor'), ('outdoor', 'indoor')])
+def test_the_router_learns_the_names_of_the_heads_whatever_the_order_of_the_entries(
+    tmp_path, monkeypatch, order
+):
+    for name in ('training_source', 'validation_source'):
+        monkeypatch.setattr(run_module, name, lambda domain, size: Coloured(domain.domain))
+    entries = {entry['domain']: entry for entry in recipe(tmp_path)['domains']}
+    stage = {'steps': 60, 'learning_rate': 3e-3, 'router_weight': 10, 'router_dropout': 0.0}
+    config = one_step(tmp_path, domains=[entries[name] for name in order], stage=stage)
+    best = train(config, Process())
+    model = create_model(preset(config.model)).eval()
+    load_weights(model, best)
+    for head in ('indoor', 'outdoor'):
+        rgb = torch.from_numpy(Coloured(head)[0].rgb).permute(2, 0, 1)[None] / 255.0
+        with torch.inference_mode():
+            logits = model.route(model.encode((rgb - 0.5) / 0.5))
+        assert model.config.head_names[int(logits.argmax())] == head
+
+
+def test_a_network_with_a_router_needs_images_of_both_domains_or_leaves_its_router_alone(tmp_path):
+    only_outdoor = [e for e in recipe(tmp_path)['domains'] if e['domain'] == 'outdoor']
+    with pytest.raises(
+        ValueError, match='no entry for indoor.*choose outdoor always.*router_weig'
+    ):
+        train(one_step(tmp_path, domains=only_outdoor), Process())
+    train(one_step(tmp_path, domains=only_outdoor, stage={'router_weight': 0.0}), Process())
+
+
+def test_a_domain_without_a_head_is_refused(tmp_path):
+    with pytest.raises(ValueError, match='ZoeD_tiny_N has the heads indoor; domains name outdoor'):
+        train(one_step(tmp_path, model='ZoeD_tiny_N'), Process())
+
+
+def test_two_data_sets_of_one_domain_keep_scores_of_their_own(tmp_path):
+    indoor, outdoor = recipe(tmp_path)['domains']
+    again = {**indoor, 'seed': 7000, 'validation_seed': 8000}
+    config = one_step(tmp_path, domains=[indoor, again, outdoor])
+    train(config, Process())
+    (row,) = csv.DictReader((tmp_path / 'out' / 'metric_scores.csv').open())
+    names = [name for name in row if name.endswith('abs_rel')]
+    assert names == ['indoor1_abs_rel', 'indoor2_abs_rel', 'outdoor_abs_rel']
+
+
+def test_two_data_sets_of_one_domain_agree_on_the_bins_of_their_head(tmp_path):
+    indoor, outdoor = recipe(tmp_path)['domains']
+    other = {**indoor, 'initial_bins_m': [0.5, 20.0]}
+    with pytest.raises(ValueError, match='indoor: entries of one domain train one head'):
+        one_step(tmp_path, domains=[indoor, other, outdoor])
+
+
+def test_validation_of_which_no_pixel_counts_is_no_perfect_score(tmp_path):
+    indoor, outdoor = recipe(tmp_path)['domains']
+    indoor = {**indoor, 'min_depth_m': 9.99, 'max_depth_m': 9.995}
+    with pytest.raises(ValueError, match='validation of indoor .folder.: not one pixel of'):
+        train(one_step(tmp_path, domains=[indoor, outdoor]), Process())
+
+
+def metadata(path: Path) -> dict[str, str]:
+    with safe_open(path, 'pt') as file:
+        return file.metadata()
+
+
+@pytest.fixture
+def weights(tmp_path):
+    recipe(tmp_path)  # makes the folders
+    camera = {
+        'fx_px': 80.0,
+        'fy_px': 80.0,
+        'cx_px': 47.5,
+        'cy_px': 31.5,
+        'width': 96,
+        'height': 64,
+    }
+    for domain in ('indoor', 'outdoor'):
+        (tmp_path / domain / 'camera.json').write_text(json.dumps(camera))
+    path = tmp_path / 'start.safetensors'
+    facts = {TRAINING_HFOV_KEY: '65', 'trained_on': 'scenes: no measurement', 'licence': 'X-1'}
+    save_weights(create_model(preset('ZoeD_tiny_NK'), 0), path, facts)
+    return path
+
+
+def test_the_training_camera_the_warning_and_the_licence_of_the_weights_are_handed_down(
+    tmp_path, weights
+):
+    best = train(one_step(tmp_path, weights=str(weights)), Process())
+    facts = metadata(best)
+    assert facts[TRAINING_HFOV_KEY] == '65'
+    assert facts['trained_on'] == 'scenes: no measurement'
+    assert facts['licence'] == 'X-1'
+
+
+def test_a_resumed_run_hands_down_the_same_though_the_first_weights_are_gone(tmp_path, weights):
+    config = one_step(tmp_path, weights=str(weights))
+    train(config, Process())
+    (tmp_path / 'out' / 'metric_best.safetensors').unlink()
+    weights.unlink()
+    train(config, Process())
+    assert metadata(tmp_path / 'out' / 'final.safetensors')[TRAINING_HFOV_KEY] == '65'
+
+
+def test_another_training_camera_than_the_weights_learnt_with_is_refused(tmp_path, weights):
+    config = one_step(tmp_path, weights=str(weights), training_hfov_deg=90.0)
+    with pytest.raises(ValueError, match=r'start\.safetensors learnt through .* 65, .* 90'):
+        train(config, Process())
+
+
+def test_weights_may_be_named_as_everywhere_else(tmp_path, monkeypatch):
+    monkeypatch.setenv('ZOEDEPTH_HOME', str(tmp_path))
+    with pytest.raises(WeightsError, match='zoedepth download dpt_beit_large_384'):
+        weights_path('dpt_beit_large_384')
+    (tmp_path / 'dpt_beit_large_384.pt').write_bytes(b'weights')
+    assert weights_path('dpt_beit_large_384') == tmp_path / 'dpt_beit_large_384.pt'
+
+
+def test_a_device_that_is_not_there_is_named(monkeypatch):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    with pytest.raises(ValueError, match="device 'cuda:0' is not there"):
+        chosen_device('cuda', 0)
+    assert chosen_device('auto', 0) == torch.device('cpu')
+
+
+def test_the_seconds_of_a_loss_are_those_of_its_step(tmp_path):
+    stage = {'steps': 3}
+    train(one_step(tmp_path, stage=stage), Process())
+    rows = list(csv.DictReader((tmp_path / 'out' / 'metric_losses.csv').open()))
+    seconds = [float(row['seconds']) for row in rows]
+    assert seconds == sorted(set(seconds)), 'every step at a time of its own'
