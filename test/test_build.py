@@ -40,7 +40,7 @@ def test_a_file_gives_its_weights_its_origin_and_its_warning(tmp_path, facts):
     network = create_model(preset('ZoeD_tiny_N'), seed=7)
     path = tmp_path / 'weights.safetensors'
     save_weights(network, path, facts)
-    predictor = build_predictor('ZoeD_tiny_N', path)
+    predictor = build_predictor('ZoeD_tiny_N', path, precision='fp32')
     assert str(path) in predictor.weights_origin
     assert 'sha256' in predictor.weights_origin
     assert predictor.trained_on == facts.get('trained_on', '')

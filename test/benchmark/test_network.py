@@ -4,15 +4,18 @@ import json
 from dataclasses import replace
 
 import pytest
+import torch
 from fake_worker import FakeMachine
 
-from zoedepth_ros.benchmark import network
+from zoedepth_ros.benchmark import network, precisions
+from zoedepth_ros.benchmark.budget import Budget
 from zoedepth_ros.benchmark.network import measure
 from zoedepth_ros.benchmark.parts import Settings
 from zoedepth_ros.benchmark.process import SideError
 from zoedepth_ros.benchmark.report import plain
 from zoedepth_ros.benchmark.rivals import rivals
 from zoedepth_ros.benchmark.sides import CAMERA_SIZE, Side
+from zoedepth_ros.inference import runtime
 
 
 def taken_ms(side, size, batch):
@@ -76,8 +79,8 @@ def test_every_side_has_a_process_of_its_own_and_only_two_are_there_at_once(mach
 
 
 def test_sides_run_in_turn(machine, section):
-    first = machine.order.index(('transformers', 'eager', 1))  # two of each to warm up, ours first
-    turns = [kind for kind, *_ in machine.order[first + 2 :][:6]]
+    first = machine.order.index(('transformers', 'eager', 1))  # one of each, to know how long
+    turns = [kind for kind, *_ in machine.order[first + 1 :][:6]]
     assert turns == ['ours', 'transformers', 'transformers', 'ours', 'ours', 'transformers']
 
 
@@ -128,6 +131,98 @@ def test_a_form_that_was_not_to_be_had_is_said_as_it_is_after_the_pictures():
 def test_what_takes_long_is_not_run_a_thousand_times():
     section = measure(Settings(model='ZoeD_tiny_NK', rounds=1), FakeMachine(lambda *_: 100.0))
     assert 'sustained_hz' not in section.values
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    """A machine where a picture takes us 3 s and transformers 12 or 18 s, and its clock."""
+    machine = FakeMachine(lambda *about: 300 * taken_ms(*about))
+    monkeypatch.setattr('time.monotonic', lambda: machine.now_s)
+    return machine
+
+
+def within(machine, minutes, **asked):
+    budget = Budget(60.0 * minutes)
+    section = measure(Settings(model='ZoeD_tiny_NK', budget=budget, **asked), machine)
+    return section, machine.now_s
+
+
+def test_a_slow_machine_spends_the_time_on_the_most_important_baselines(slow):
+    section, took_s = within(slow, 5)
+    assert took_s < 300
+    kinds = [(side.kind, side.precision) for side in slow.opened]
+    assert kinds[:3] == [('ours', 'auto'), ('transformers', 'fp32'), ('transformers', 'bf16')]
+    assert section.values['speedup_over_transformers'] == 4.0
+    (missing,) = section.missing
+    assert missing.endswith('no time within 5 minutes (--minutes)')
+    assert 'official protocol' in missing
+    assert 'rounds instead of 7' in ' '.join(section.words)
+    assert {x['rounds'] for x in section.values['variants'].values()} <= {1, 2, 3}
+
+
+def test_twice_the_time_measures_more_and_none_is_begun_that_would_not_be_done(slow):
+    few, _ = within(slow, 5)
+    slow.now_s = 0.0
+    more, took_s = within(slow, 10)
+    assert took_s < 600
+    assert set(few.values['variants']) < set(more.values['variants'])
+
+
+def test_a_machine_that_is_too_slow_for_any_baseline_still_measures_ours(slow):
+    section, _ = within(slow, 0.1)
+    assert list(section.values['variants']) == ['ours_alone']
+    assert section.values['variants']['ours_alone']['rounds'] == 1
+    assert len(section.missing) == 1
+
+
+def test_a_baseline_is_ended_when_the_time_is_up(slow):
+    within(slow, 5)
+    assert all(0 < limit_s < 300 for limit_s in slow.limits_s)
+
+
+def test_without_a_limit_everything_runs_seven_rounds(slow):
+    section = measure(Settings(model='ZoeD_tiny_NK'), slow)
+    assert {x['rounds'] for x in section.values['variants'].values()} == {7}
+    assert section.missing == ()
+    assert 'instead of' not in ' '.join(section.words)
+
+
+def test_a_precision_that_is_emulated_is_left_out_and_that_is_said():
+    machine = FakeMachine(taken_ms)
+    machine.half = {'half': '', 'reason': 'bf16: no instructions'}
+    section = measure(Settings(model='ZoeD_tiny_NK', rounds=1), machine)
+    assert {side.precision for side in machine.opened} == {'auto', 'fp32'}
+    assert section.missing == ('bf16: no instructions',)
+    section = measure(Settings(model='ZoeD_tiny_NK', rounds=1, runtimes='only'), machine)
+    assert set(section.values['variants']) == {'onnxruntime', 'openvino'}
+
+
+@pytest.mark.parametrize(
+    ('device', 'asked', 'emulated', 'expected'),
+    [
+        ('cpu', 'auto', '', ('bf16', '')),
+        ('cpu', 'auto', 'no instructions', ('', 'bf16: no instructions')),
+        ('cpu', 'fp32', '', ('', '')),
+        ('cpu', 'fp32', 'no instructions', ('', '')),
+        ('cpu', 'bf16', '', ('bf16', '')),
+        ('cuda', 'auto', 'no instructions', ('fp16', '')),
+        ('cuda', 'bf16', 'no instructions', ('bf16', '')),
+    ],
+)
+def test_the_half_precision_is_the_one_asked_for_or_one_that_is_fast_here(
+    monkeypatch, device, asked, emulated, expected
+):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    monkeypatch.setattr(torch.cuda, 'device_count', lambda: 1)
+    for module in (precisions, runtime):
+        monkeypatch.setattr(module, 'bf16_emulated', lambda: emulated)
+    assert precisions.half_precision(device, asked) == expected
+
+
+def test_bf16_is_refused_where_it_is_emulated(monkeypatch):
+    monkeypatch.setattr(precisions, 'bf16_emulated', lambda: 'no instructions')
+    with pytest.raises(ValueError, match='bf16 is not measured, use fp32: no instructions'):
+        precisions.half_precision('cpu', 'bf16')
 
 
 def test_a_gpu_has_half_its_own_way_and_a_row_for_tf32():

@@ -86,6 +86,13 @@ def test_a_process_that_dies_is_an_error_and_no_hang(monkeypatch):
         broken.ask('memory')
 
 
+def test_a_process_is_ended_when_its_time_is_up():
+    with Worker({}) as late:
+        late.end_after(0.0)
+        with pytest.raises(SideError, match='not done within the time that was left'):
+            late.ask('memory')
+
+
 def test_without_an_environment_the_allocators_variables_are_gone(monkeypatch):
     seen = {}
 

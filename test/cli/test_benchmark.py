@@ -42,10 +42,28 @@ def test_one_part_is_measured_as_asked_and_written(asked, tmp_path, capsys):
     assert f'-> {out}' in said
 
 
-def test_all_is_every_part_of_five_minutes_in_short(asked):
+def test_all_is_every_part_in_five_minutes_and_the_network_has_what_the_others_leave(
+    asked, capsys
+):
     assert main(['benchmark', 'all']) == 0
-    assert list(asked) == ['network', 'node']
+    assert list(asked) == ['node', 'network']
     assert all(settings.short for settings in asked.values())
+    assert asked['node'].budget is asked['network'].budget
+    assert asked['node'].budget.total_s == 300.0
+    said = capsys.readouterr().out
+    assert said.index('the table of network') < said.index('the table of node')
+
+
+def test_the_time_is_as_asked_and_named_in_the_command(asked, tmp_path, capsys):
+    out = tmp_path / 'out.json'
+    assert main(['benchmark', 'size', '--minutes', '1.5', '--json', str(out)]) == 0
+    assert asked['size'].budget.total_s == 90.0
+    assert json.loads(out.read_text())['command'] == 'zoedepth benchmark size --minutes 1.5'
+    assert main(['benchmark', 'size', '--minutes', '0']) == 0
+    assert asked['size'].budget.total_s == float('inf')
+    for wrong in ('-1', 'nan'):
+        assert main(['benchmark', 'size', '--minutes', wrong]) == 2
+        assert '--minutes must be 0 or more' in capsys.readouterr().err
 
 
 def test_other_runtimes_are_asked_for_beside_the_network_only(asked, capsys):

@@ -17,7 +17,7 @@ RUN = 'import sys; from zoedepth_ros.cli.main import main; sys.exit(main'
 
 def run_python(code):
     return subprocess.run(
-        [sys.executable, '-c', code], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, '-c', code], capture_output=True, text=True, check=False, timeout=240
     )
 
 
@@ -146,7 +146,7 @@ def test_a_reader_that_stops_reading_is_no_traceback():
             stdout=writer,
             stderr=subprocess.PIPE,
             check=False,
-            timeout=60,
+            timeout=240,
         )
     finally:
         os.close(writer)

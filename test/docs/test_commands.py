@@ -117,7 +117,7 @@ def run(command):
             return leaving.code or 0
     words[0] = sys.executable if words[0] == 'python' else words[0]
     settings = dict(setting.split('=', 1) for setting in command.environment)
-    done = subprocess.run(words, env=os.environ | settings, capture_output=True, timeout=60)
+    done = subprocess.run(words, env=os.environ | settings, capture_output=True, timeout=240)
     return done.returncode
 
 

@@ -15,7 +15,10 @@ class FakeMachine:
     def __init__(self, taken_ms=lambda side, size, batch: 10.0, lacking=None):
         self.taken_ms, self.lacking = taken_ms, lacking or {}
         self.environments, self.open_now, self.most_open, self.opened = [], 0, 0, []
-        self.order, self.asked = [], []
+        self.order, self.asked, self.limits_s = [], [], []
+        self.now_s = 0.0
+        """What has been spent of a clock that only pictures move."""
+        self.half = {'half': 'bf16', 'reason': ''}
         self.notes = {}
 
     def __call__(self, environment):
@@ -37,6 +40,9 @@ class FakeWorker:
     def __exit__(self, *_):
         self.machine.open_now -= 1
 
+    def end_after(self, limit_s):
+        self.machine.limits_s.append(limit_s)
+
     def open(self, side):
         if side.kind in self.machine.lacking:
             raise SideError(self.machine.lacking[side.kind])
@@ -49,7 +55,9 @@ class FakeWorker:
 
     def frames(self, size, count, batch=1):
         self.machine.order.append((self.side.kind, self.side.attention, count))
-        return [self.machine.taken_ms(self.side, tuple(size), batch)] * count
+        once_ms = self.machine.taken_ms(self.side, tuple(size), batch)
+        self.machine.now_s += 1e-3 * once_ms * count
+        return [once_ms] * count
 
     def ask(self, do, **about):
         self.machine.asked.append(do)
@@ -61,8 +69,10 @@ class FakeWorker:
             halved = self.side.precision != 'fp32' and self.side.precision != 'auto'
             depths = np.full((3, *about['size']), 2.02 if halved else 2.0, np.float32)
             np.save(about['path'], depths)
+            self.machine.now_s += 3e-3 * self.machine.taken_ms(self.side, tuple(about['size']), 1)
         pixels = about['size'][0] * about['size'][1] if 'size' in about else 1
         return {
+            'half': self.machine.half,
             'weights': {'origin': 'random'},
             'work': {'all': 10_000 * pixels + pixels**2, 'attention': pixels**2},
             'memory': {'peak_mb': 500.0, 'device_peak_mb': 0.0},

@@ -60,6 +60,9 @@ class NetworkFigures:
     missing: tuple[str, ...]
     """What could not be measured, and why."""
 
+    shortened: str = ''
+    """How the limit of time has cut the rounds; '' where it has not."""
+
     @property
     def ours(self) -> Spread:
         """Our times at the network's own size, over all turns."""
@@ -154,6 +157,7 @@ def _variant(figures: NetworkFigures, x: Compared) -> dict[str, Any]:
         'picture_size': CAMERA_SIZE if x.rival.from_camera else figures.size,
         'latency_ms': asdict(x.spread),
         'ours_in_turn_ms': asdict(spread(x.ours_ms)),
+        'rounds': x.rounds,
         'times_longer_than_ours': x.times_longer,
         'mean_relative_deviation': None if x.depths_m is None else figures.deviation(x.depths_m),
         'peak_memory_mb': x.peak_mb,
@@ -223,6 +227,7 @@ def _words(figures: NetworkFigures) -> tuple[str, ...]:
     words = [
         f'Ours takes {ours.median_ms:.4g} ms from a picture in memory to depth in memory; 90 of '
         f'100 pictures took between {ours.p5_ms:.4g} and {ours.p95_ms:.4g} ms.',
+        *([figures.shortened] if figures.shortened else []),
         '"Times ours" is how many times longer a side takes, measured in turn with ours: what '
         'slows the machine down for a while slows both. Every side has a process of its own and '
         'the same weights.',

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from zoedepth_ros.benchmark.budget import rounds_within
 from zoedepth_ros.benchmark.process import Worker
 from zoedepth_ros.benchmark.rivals import Rival
 from zoedepth_ros.benchmark.sides import CAMERA_SIZE, Size
@@ -48,21 +50,48 @@ class Compared:
     depths_m: NDArray[np.float32] | None
     """Its depths of the pictures (n, H, W) [m]; None for a side that begins with a camera's."""
 
+    rounds: int
+    """How often both sides had a turn."""
+
+    least_s: float
+    """What measuring it takes with a single round [s]."""
+
     @property
     def spread(self) -> Spread:
         """Its times."""
         return spread(self.rival_ms)
 
 
-def compare(ours: Worker, theirs: Worker, rival: Rival, size: Size, rounds: int) -> Compared:
+def compare(
+    ours: Worker,
+    theirs: Worker,
+    rival: Rival,
+    size: Size,
+    rounds: int,
+    *,
+    within_s: float = math.inf,
+    tell: Callable[[str], None] = lambda text: None,
+) -> Compared:
     """Measure a rival in turn with our side, which is open already; SideError when it fails.
 
-    size: of the network's pictures [px].
+    size: of the network's pictures [px].  rounds: how many at most.  within_s: time for all of
+    it [s]; as many rounds are run as fit, by the time that one takes, and at least one.
     """
+    started_s = time.monotonic()
     theirs.open(rival.side)
     seen = CAMERA_SIZE if rival.from_camera else size
     workers = (ours, theirs)
-    per_turn = [_settled(worker, seen) for worker in workers]
+    # the first pictures warm a side up
+    depths_m = None if rival.from_camera else depths(theirs, size)
+    if rival.from_camera:
+        for worker in workers:
+            worker.frames(seen, 1)
+    once_ms = [worker.frames(seen, 1)[0] for worker in workers]
+    per_turn = [_pictures_per_turn(ms) for ms in once_ms]
+    opened_s = time.monotonic() - started_s
+    round_s = 1e-3 * sum(ms * (n + (n > 1)) for ms, n in zip(once_ms, per_turn, strict=True))
+    rounds = rounds_within(within_s - opened_s, round_s, rounds)
+    tell(f'  {rounds} rounds of about {round_s:.1f} s')
     turns: list[list[list[float]]] = [[], []]
     for number in range(rounds):
         for which in (0, 1) if number % 2 == 0 else (1, 0):
@@ -77,14 +106,14 @@ def compare(ours: Worker, theirs: Worker, rival: Rival, size: Size, rounds: int)
         times_longer=ratio(middles[1], middles[0]),
         peak_mb=memory['peak_mb'],
         device_peak_mb=memory['device_peak_mb'],
-        depths_m=None if rival.from_camera else depths(theirs, size),
+        depths_m=depths_m,
+        rounds=rounds,
+        least_s=opened_s + round_s,
     )
 
 
-def _settled(worker: Worker, size: Size) -> int:
-    """Warm a side up and return how many pictures make a turn of a quarter of a second."""
-    worker.frames(size, 1)
-    once_ms = worker.frames(size, 1)[0]
+def _pictures_per_turn(once_ms: float) -> int:
+    """Return how many pictures make a turn of a quarter of a second."""
     return min(_MOST_PER_TURN, max(1, math.ceil(_TURN_MS / once_ms)))
 
 

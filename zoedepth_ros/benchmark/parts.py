@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import cast
 
+from zoedepth_ros.benchmark.budget import Budget
 from zoedepth_ros.benchmark.report import Section
 
 AUTO = 'auto'
@@ -34,13 +35,17 @@ class Settings:
     """Likewise; see build_predictor."""
 
     rounds: int = 0
-    """How often every side is measured; 0 for what the part takes by itself."""
+    """How often every side is measured; 0 for as often as the part does by itself and the budget
+    allows."""
 
     short: bool = False
-    """Whether to leave out what takes minutes."""
+    """Whether to leave out all but the most important baselines."""
 
     runtimes: str = ''
     """network: 'too' for other runtimes as well, 'only' for them instead of transformers."""
+
+    budget: Budget = field(default_factory=Budget)
+    """Time for the whole command, all parts together."""
 
     tell: Callable[[str], None] = lambda text: None
     """Is told what is going on, a line at a time."""
@@ -56,7 +61,7 @@ PARTS: Mapping[str, str] = MappingProxyType(
 """Part -> the module whose `measure(settings)` makes its section; imported when asked for."""
 
 ALL = ('network', 'node')
-"""The parts of `zoedepth benchmark all`: made for five minutes on two cores."""
+"""The parts of `zoedepth benchmark all`, in the order of the report."""
 
 
 def measure(part: str, settings: Settings) -> Section:

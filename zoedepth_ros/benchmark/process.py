@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
@@ -14,6 +16,7 @@ from zoedepth_ros.benchmark.sides import Side, Size
 from zoedepth_ros.benchmark.worker import request
 from zoedepth_ros.ros.environment import STEERING
 
+OUT_OF_TIME = 'it was not done within the time that was left'
 _STEERING = (*STEERING, 'LD_PRELOAD')
 
 
@@ -30,6 +33,8 @@ class Worker:
         environ = dict(os.environ)
         if environment is None:
             environ = {k: v for k, v in environ.items() if not k.startswith(_STEERING)}
+        self._timer: threading.Timer | None = None
+        self._expired = False
         self._process = subprocess.Popen(
             [sys.executable, '-m', 'zoedepth_ros.benchmark.worker'],
             env={**environ, **(environment or {}), 'HF_HUB_OFFLINE': '1'},
@@ -49,8 +54,21 @@ class Worker:
     ) -> None:
         self.close()
 
+    def end_after(self, limit_s: float) -> None:
+        """Kill the process unless the block is left within this time [s]; infinite for never."""
+        if math.isfinite(limit_s):
+            self._timer = threading.Timer(max(0.0, limit_s), self._expire)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _expire(self) -> None:
+        self._expired = True
+        self._process.kill()
+
     def close(self) -> None:
         """End the process."""
+        if self._timer is not None:
+            self._timer.cancel()
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 stream.close()
@@ -68,10 +86,12 @@ class Worker:
             self._process.stdin.write(request(do, **arguments))
             self._process.stdin.flush()
         except OSError as error:
-            raise SideError('its process has died') from error
+            raise SideError(OUT_OF_TIME if self._expired else 'its process has died') from error
         line = self._process.stdout.readline()
         if not line:
             code = self._process.wait()
+            if self._expired:
+                raise SideError(OUT_OF_TIME)
             hint = ' (killed: too little memory?)' if code == -9 else ''
             raise SideError(f'its process ended with exit code {code}{hint}')
         answer = json.loads(line)

@@ -134,8 +134,9 @@ def _facts_text(facts: Facts, date: str) -> str:
     return '\n'.join(
         [
             f'date      {date}',
-            f'cpu       {facts.cpu}, {facts.cores} cores ({" ".join(facts.cpu_flags)}), '
-            f'{facts.memory_gb:.0f} GB, load {facts.load:.1f} before the run',
+            f'cpu       {facts.cpu}, {facts.cores} cores, {facts.memory_gb:.0f} GB, '
+            f'load {facts.load:.1f} before the run',
+            f'sets      {" ".join(facts.cpu_flags) or "unknown"} (instructions of the processor)',
             f'gpu       {", ".join(facts.gpus) or "none"}',
             f'system    {facts.system}, Python {facts.python}',
             f'versions  {versions}',

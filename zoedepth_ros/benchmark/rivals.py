@@ -36,7 +36,7 @@ class Rival:
 def rivals(ours: Side, half: str, *, short: bool, on_gpu: bool) -> list[Rival]:
     """List what our side, whose precision is known, is to be compared with.
 
-    half: the half precision of this device, 'bf16' or 'fp16'.
+    half: the half precision to measure, 'bf16' or 'fp16'; '' for none.
     """
     other = 'fp32' if ours.precision != 'fp32' else half
     theirs = replace(ours, kind='transformers', precision='fp32', optimization='auto')
@@ -116,4 +116,4 @@ def rivals(ours: Side, half: str, *, short: bool, on_gpu: bool) -> list[Rival]:
             from_camera=True,
         ),
     ]
-    return [rival for rival in found if rival.in_short or not short]
+    return [rival for rival in found if rival.side.precision and (rival.in_short or not short)]

@@ -20,11 +20,11 @@ _SLACK = 1.05
 def runtimes(ours: Side, file: str, half: str, *, on_gpu: bool) -> list[Rival]:
     """List the runtimes that our side, whose device is known, is to be compared with.
 
-    file: of the exported network.  half: the half precision of this device.
+    file: of the exported network.  half: the half precision to measure; '' for none.
     """
     plain = replace(ours, weights=file, precision='fp32', optimization='auto')
     rounded = ' (its products rounded to TF32)' if on_gpu else ''
-    return [
+    found = [
         Rival(
             'onnxruntime',
             f'ONNX Runtime, fp32{rounded}',
@@ -44,6 +44,7 @@ def runtimes(ours: Side, file: str, half: str, *, on_gpu: bool) -> list[Rival]:
             'speedup_over_openvino',
         ),
     ]
+    return [rival for rival in found if rival.side.precision]
 
 
 def file_bytes(config: ModelConfig, size: Size, weights_bytes: int) -> int:

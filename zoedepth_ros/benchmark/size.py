@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from zoedepth_ros.benchmark.budget import rounds_within
 from zoedepth_ros.benchmark.growth import KINK, Fit, fit
 from zoedepth_ros.benchmark.parts import Settings
 from zoedepth_ros.benchmark.process import SideError, Worker
@@ -25,6 +26,7 @@ SIZES: tuple[Size, ...] = ((256, 320), (384, 512), (512, 640), (640, 832), (768,
 BATCHES = (2, 4, 8)
 BATCH_SIZE: Size = (256, 320)
 _ROUNDS = 5
+_FEWEST = 4  # points for a fit
 _AT_LEAST_MS = 2000.0
 
 StartWorker = Callable[[dict[str, str] | None], Worker]
@@ -69,19 +71,26 @@ def measure(settings: Settings, start: StartWorker = Worker) -> Section:
     config = preset(settings.model or DEFAULT_MODEL)
     if config.backbone.only_size:
         raise ValueError(f'{config.name} takes pictures of {config.backbone.only_size} only')
-    points, missing = [], []
+    points, missing = list[Point](), list[str]()
     with tempfile.TemporaryDirectory(prefix='zoedepth-benchmark-') as folder:
         path = str(Path(folder) / 'weights.safetensors')
         with start(_environment()) as worker:
+            worker.ask('half', device=settings.device, precision=settings.precision)
             worker.ask('weights', model=config.name, weights=settings.weights, path=path)
         plan = [(size, 1) for size in SIZES] + [(BATCH_SIZE, batch) for batch in BATCHES]
-        for size, batch in plan:
+        for number, (size, batch) in enumerate(plan):
+            if len(points) >= _FEWEST and settings.budget.left_s < 0:
+                missing.append(
+                    f'{batch} x {size[0]} x {size[1]}: no time within {settings.budget.words}'
+                )
+                continue
+            within_s = settings.budget.left_s / (len(plan) - number)
             settings.tell(f'{config.name}: {batch} x {size[0]} x {size[1]}')
             try:
-                points.append(_point(config, settings, path, size, batch, start))
+                points.append(_point(config, settings, path, size, batch, within_s, start))
             except SideError as error:
                 missing.append(f'{batch} x {size[0]} x {size[1]}: {error}')
-    if len(points) < 4:
+    if len(points) < _FEWEST:
         raise SideError('; '.join(missing))
     return _section(config, points, tuple(missing))
 
@@ -96,6 +105,7 @@ def _point(
     path: str,
     size: Size,
     batch: int,
+    within_s: float,
     start: StartWorker,
 ) -> Point:
     """Measure in a fresh process, whose peak of memory is this point's."""
@@ -115,6 +125,7 @@ def _point(
         worker.frames(size, 1, batch=batch)
         (once_ms,) = worker.frames(size, 1, batch=batch)
         rounds = settings.rounds or max(_ROUNDS, math.ceil(_AT_LEAST_MS / once_ms))
+        rounds = rounds_within(within_s, 1e-3 * once_ms, rounds)
         times = spread(worker.frames(size, rounds, batch=batch))
         return Point(
             size,

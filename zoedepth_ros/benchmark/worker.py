@@ -35,6 +35,13 @@ class Service:
 
         return {'origin': write_weights(preset(model), weights, Path(path))}
 
+    def half(self, device: str, precision: str) -> Answer:
+        """Return the half precision to measure, '' for none, and why there is none."""
+        from zoedepth_ros.benchmark.precisions import half_precision
+
+        half, reason = half_precision(device, precision)
+        return {'half': half, 'reason': reason}
+
     def export(self, model: str, weights: str, path: str) -> Answer:
         """Write the file that other runtimes will read."""
         from zoedepth_ros.benchmark.exporting import export

@@ -7,9 +7,10 @@ import datetime
 import json
 import shlex
 import sys
-import time
+from functools import partial
 from pathlib import Path
 
+from zoedepth_ros.benchmark.budget import NO_LIMIT, Budget
 from zoedepth_ros.benchmark.facts import find_facts
 from zoedepth_ros.benchmark.parts import (
     ALL,
@@ -26,6 +27,7 @@ NAME = 'benchmark'
 HELP = 'measure how fast the network and the node are here, beside what one would take instead'
 
 EVERYTHING = 'all'
+_MINUTES = 5.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=(*PARTS, EVERYTHING),
         help='network: beside transformers, and other runtimes; node: everything around the '
         'network; size: time and '
-        f'memory against picture size and batch; all: {" and ".join(ALL)}, a few rounds of each',
+        f'memory against picture size and batch; all: {" and ".join(ALL)}, beside the most '
+        'important baselines',
     )
     add('--model', default='', help='a name of `zoedepth models` (default: ZoeD_M12_NK; size: '
         'ZoeD_S_NK)')  # fmt: skip
@@ -45,7 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--device', default=AUTO, help='auto, cpu, cuda or cuda:N (%(default)s)')
     add('--precision', default=AUTO, choices=('auto', 'fp32', 'bf16', 'fp16'), help='(auto)')
     add('--optimization', default=AUTO, metavar='LEVEL', help='auto, off or compile (auto)')
-    add('--rounds', type=int, default=0, metavar='N', help='how often every side runs')
+    add('--rounds', type=int, default=0, metavar='N', help='how often every side runs at most')
+    add('--minutes', type=float, default=_MINUTES, metavar='N', help='time for everything, 0 for '
+        'no limit; on a slow machine rounds and baselines are left out (%(default)g)')  # fmt: skip
     add(
         '--runtimes',
         nargs='?',
@@ -61,7 +66,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, print tables and what they mean, write what was asked for."""
-    start_s = time.monotonic()
+    if not args.minutes >= 0.0:
+        raise ValueError(f'--minutes must be 0 or more, got {args.minutes:g}')
+    budget = Budget(60.0 * args.minutes if args.minutes else NO_LIMIT)
     everything = args.part == EVERYTHING
     if args.runtimes and args.part != 'network':
         raise ValueError(f'--runtimes is of the part network, not of {args.part}')
@@ -74,16 +81,19 @@ def run(args: argparse.Namespace) -> int:
         rounds=args.rounds,
         short=everything,
         runtimes=args.runtimes,
-        tell=_tell,
+        budget=budget,
+        tell=partial(_tell, budget),
     )
     facts = find_facts()
-    sections = [_measured(part, settings) for part in (ALL if everything else (args.part,))]
+    parts = ALL if everything else (args.part,)
+    # The last part first: the first takes as much time as is left.
+    sections = [_measured(part, settings) for part in reversed(parts)][::-1]
     report = Report(
         command=_command(args),
         date=datetime.date.today().isoformat(),
         facts=facts,
         sections=tuple(sections),
-        duration_s=time.monotonic() - start_s,
+        duration_s=budget.spent_s,
     )
     print(report.as_text())
     if args.json:
@@ -101,6 +111,8 @@ def _command(args: argparse.Namespace) -> str:
         value = getattr(args, name)
         if value not in ('', AUTO, 0):
             told += [f'--{name}', str(value)]
+    if args.minutes != _MINUTES:
+        told += ['--minutes', f'{args.minutes:g}']
     return shlex.join(told)
 
 
@@ -116,5 +128,6 @@ def _measured(part: str, settings: Settings) -> Section:
         return Section(part, {}, missing=(f'{part}: {error}',))
 
 
-def _tell(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+def _tell(budget: Budget, text: str) -> None:
+    minutes, seconds = divmod(int(budget.spent_s), 60)
+    print(f'{minutes}:{seconds:02}  {text}', file=sys.stderr, flush=True)

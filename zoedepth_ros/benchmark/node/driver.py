@@ -19,9 +19,7 @@ from zoedepth_ros.benchmark.node.child import Child
 from zoedepth_ros.benchmark.node.stream import DEPTH, Stream
 from zoedepth_ros.benchmark.node.task import Task, from_text
 
-START_S = 30.0
 PAUSE_S = 0.01  # between pictures: a node that has just published is still busy with it
-PATIENCE_S = 1.0  # a picture whose outputs do not come within this is lost
 SILENT_AFTER = 4  # pictures lost in a row
 ENOUGH_SHARE = 0.5  # medians of fewer pictures mean little
 LOST_SHARE = 0.05
@@ -34,7 +32,7 @@ Silent = dict[str, str]
 
 
 def one_by_one(
-    streams: Sequence[Stream], rounds: int, silent: Silent
+    streams: Sequence[Stream], rounds: int, silent: Silent, patience_s: float
 ) -> dict[str, list[dict[str, Any]]]:
     """Send every node a picture in turn and give what became of each; lost ones are left out.
 
@@ -48,7 +46,7 @@ def one_by_one(
             if name in silent:
                 continue
             key = stream.send()
-            came = stream.wait_for(key, PATIENCE_S)
+            came = stream.wait_for(key, patience_s)
             lost_in_a_row[name] = 0 if came else lost_in_a_row.get(name, 0) + 1
             if lost_in_a_row[name] == SILENT_AFTER:
                 silent[name] = f'{SILENT_AFTER} pictures in a row became nothing'
@@ -137,7 +135,7 @@ def run(task: Task) -> dict[str, Any]:
         spinner.start()
         for stream in streams:
             stream.show(pictures[task.sizes[0]])
-        return _measure(task, streams, pictures, _silent(streams))
+        return _measure(task, streams, pictures, _silent(streams, task.start_s))
     finally:
         for child in children:
             child.stop()
@@ -159,7 +157,7 @@ def _measure(
     for size in reversed(task.sizes):  # the first is for what follows as well
         for stream in streams:
             stream.show(pictures[size])
-        single[f'{size[1]}x{size[0]}'] = one_by_one(streams, task.rounds, silent)
+        single[f'{size[1]}x{size[0]}'] = one_by_one(streams, task.rounds, silent, task.patience_s)
     by_name = {stream.name: stream for stream in streams if stream.name not in silent}
     streamed = []
     for name, rate_hz, duration_s in task.streams:
@@ -174,15 +172,15 @@ def _measure(
     return {'single': single, 'streams': streamed, 'highest_hz': highest, 'silent': silent}
 
 
-def _silent(streams: Sequence[Stream]) -> Silent:
+def _silent(streams: Sequence[Stream], start_s: float) -> Silent:
     """Wait until every node has become depth of a picture, and say which have not."""
-    end_s, silent = time.monotonic() + START_S, {}
+    end_s, silent = time.monotonic() + start_s, {}
     for stream in streams:
         while not stream.is_heard():
             if not stream.child.is_running:
                 silent[stream.name] = 'its process has ended'
             elif time.monotonic() > end_s:
-                silent[stream.name] = f'it gave nothing within {START_S:g} s'
+                silent[stream.name] = f'it gave nothing within {start_s:g} s'
             if stream.name in silent:
                 break
     return silent

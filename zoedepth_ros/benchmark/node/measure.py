@@ -62,7 +62,7 @@ def _measured(
     for name, task in tasks(folder, settings).items():
         settings.tell(f'node: {len(task.kinds)} nodes in the {name} environment')
         try:
-            found[name] = _driven(folder, name, task)
+            found[name] = _driven(folder, name, task, settings.budget.left_s)
         except OSError as error:
             missing.append(f'{name} environment: {error}')
             continue
@@ -101,7 +101,7 @@ def tasks(folder: Path, settings: Settings) -> dict[str, Task]:
     }
 
 
-def _driven(folder: Path, name: str, task: Task) -> dict[str, Any]:
+def _driven(folder: Path, name: str, task: Task, left_s: float) -> dict[str, Any]:
     """Run a driver in its environment; raises OSError when it gives nothing."""
     if name == transport.SHIPPED:
         environment = transport.shipped(folder, len(task.kinds) + 1)
@@ -110,22 +110,25 @@ def _driven(folder: Path, name: str, task: Task) -> dict[str, Any]:
     result = folder / f'{name}.json'
     module = 'zoedepth_ros.benchmark.node.driver'
     command = [sys.executable, '-m', module, as_text(task), str(result)]
-    code, told = _waited_for(command, environment)
+    # half of the time is for what follows
+    code, told = _waited_for(command, environment, min(LIMIT_S, max(1.0, 0.5 * left_s)))
     if not result.is_file():
         last = (told.strip().splitlines() or ['it said nothing'])[-1]
         raise OSError(f'the measuring process ended with {code}: {last}')
     return json.loads(result.read_text())
 
 
-def _waited_for(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int, str]:
+def _waited_for(
+    command: Sequence[str], environment: Mapping[str, str], limit_s: float
+) -> tuple[int, str]:
     """Give exit code and standard error; raises OSError when it takes too long."""
     process = subprocess.Popen(
         command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
     try:
-        _, told = process.communicate(timeout=LIMIT_S)
+        _, told = process.communicate(timeout=limit_s)
     except subprocess.TimeoutExpired:
-        raise OSError(f'the measuring process took more than {LIMIT_S:g} s') from None
+        raise OSError(f'the measuring process took more than {limit_s:.0f} s') from None
     finally:
         if process.poll() is None:  # with the nodes that it started
             os.killpg(process.pid, signal.SIGKILL)

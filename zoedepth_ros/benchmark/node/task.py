@@ -56,6 +56,12 @@ class Task:
     searched: Sequence[str] = ()
     """Kinds whose highest rate is wanted."""
 
+    start_s: float = 30.0
+    """Time for all nodes to give their first depth [s]."""
+
+    patience_s: float = 1.0
+    """A single picture whose outputs do not come within this time is lost [s]."""
+
 
 def as_text(task: Task) -> str:
     """Give a task as `from_text` reads it."""
