@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 
@@ -107,6 +108,18 @@ ARGUMENTS = [
         description=f'Take the time from /clock (simulation, bag). {FROM_FILE}',
     ),
     DeclareLaunchArgument(
+        'respawn',
+        default_value='false',
+        choices=SWITCH,
+        description='Start the node again whenever it ends, for whatever reason: a crash, or '
+        'a wrong parameter.',
+    ),
+    DeclareLaunchArgument(
+        'respawn_delay',
+        default_value='5.0',
+        description='Pause before the node is started again [s].',
+    ),
+    DeclareLaunchArgument(
         'rviz', default_value='false', choices=SWITCH, description='Open rviz2 beside it.'
     ),
     DeclareLaunchArgument(
@@ -172,6 +185,18 @@ def rviz_view(context: LaunchContext) -> dict[str, object]:
     return {'namespace': f'{namespace}/{names[0]}'.lstrip('/'), 'remappings': own}
 
 
+def respawn_delay_s(context: LaunchContext) -> float:
+    """Read the pause between the end of the node and its next start [s]."""
+    text = LaunchConfiguration('respawn_delay').perform(context)
+    try:
+        delay_s = float(text)
+    except ValueError:
+        delay_s = math.nan
+    if not 0.1 <= delay_s <= 3600.0:  # false for NaN; 0 would loop on a wrong parameter
+        raise ValueError(f'respawn_delay: expected 0.1 to 3600 seconds, got {text}')
+    return delay_s
+
+
 def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """Make the actions once the arguments are known."""
     params_file = LaunchConfiguration('params_file').perform(context)
@@ -187,6 +212,8 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         remappings=remappings(context),
         arguments=['--ros-args', '--log-level', LaunchConfiguration('log_level')],
         additional_env=native_environment(os.environ),
+        respawn=LaunchConfiguration('respawn').perform(context) == 'true',
+        respawn_delay=respawn_delay_s(context),
         output='screen',
         emulate_tty=True,
     )

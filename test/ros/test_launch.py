@@ -22,7 +22,8 @@ ARGUMENTS = [
         'model',
         'weights',
     ),
-    *('device', 'precision', 'router_mode', 'autostart', 'use_sim_time', 'rviz', 'log_level'),
+    *('device', 'precision', 'router_mode', 'autostart', 'use_sim_time'),
+    *('respawn', 'respawn_delay', 'rviz', 'log_level'),
 ]
 
 
@@ -61,8 +62,8 @@ def test_the_node_is_started_with_exactly_the_arguments_of_the_interface():
     assert all(argument.description for argument in described)
     with_choices = {argument.name for argument in described if argument.choices}
     assert with_choices == {
-        'image_transport', 'precision', 'router_mode', 'autostart', 'use_sim_time', 'rviz',
-        'log_level',
+        'image_transport', 'precision', 'router_mode', 'autostart', 'use_sim_time', 'respawn',
+        'rviz', 'log_level',
     }  # fmt: skip
 
 
@@ -128,6 +129,24 @@ def test_a_missing_parameter_file_stops_the_start(started):
 def test_a_choice_that_is_none_is_refused(started):
     with pytest.raises(RuntimeError, match='sideways'):
         started(router_mode='sideways')
+
+
+def test_the_node_is_started_again_only_on_request_and_never_at_once(started):
+    def node_of(**given):
+        (node,) = (
+            a
+            for a in started(**given)[2]
+            if isinstance(a, ros_actions.Node) and a.node_executable == 'depth_node'
+        )
+        # launch keeps both to itself, under these names since Foxy
+        private = '_ExecuteLocal__respawn'
+        return getattr(node, private), getattr(node, f'{private}_delay')
+
+    assert node_of() == (False, 5.0)
+    assert node_of(respawn='true', respawn_delay='20') == (True, 20.0)
+    for wrong in ('0', '-1', 'soon', 'nan', ''):
+        with pytest.raises(ValueError, match='respawn_delay: expected 0.1 to 3600 seconds'):
+            started(respawn_delay=wrong)
 
 
 def test_big_messages_are_taken_care_of_unless_the_user_has(started, monkeypatch):
