@@ -84,3 +84,44 @@ def test_a_distorting_lens_sees_the_same_flat_wall():
 def test_a_band_outside_the_picture_is_refused(arguments):
     with pytest.raises(ValueError, match='200 x 101 picture'):
         BandScan.from_rays(RAYS, **arguments)
+
+
+def camera_axes(pitch_rad: float, roll_rad: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give forward, left and up of the world in the optical frame of a tilted camera.
+
+    Built by turning the camera: first up by pitch, then about its own axis by roll.
+    """
+    c, s = math.cos(pitch_rad), math.sin(pitch_rad)
+    # world axes (forward, left, up) of the camera's x (right), y (down), z (ahead)
+    x, y, z = np.array((0, -1, 0)), np.array((s, 0, -c)), np.array((c, 0, s))
+    cr, sr = math.cos(roll_rad), math.sin(roll_rad)
+    turned = np.stack((cr * x + sr * y, cr * y - sr * x, z))  # rows: camera axes in the world
+    return turned[:, 0], turned[:, 1], turned[:, 2]
+
+
+@pytest.mark.parametrize('roll_deg', [-20, 0, 5])
+@pytest.mark.parametrize('pitch_deg', [-60, -35, -10, 0, 10])
+def test_the_scan_of_a_tilted_camera_is_level(pitch_deg, roll_deg):
+    """A wall 3 m ahead and one 2 m to the left, both plumb: distances along the floor."""
+    forward, left, up = camera_axes(math.radians(pitch_deg), math.radians(roll_deg))
+    directions = np.concatenate((RAYS, np.ones_like(RAYS[..., :1])), axis=-1).astype(np.float64)
+    scan = BandScan.from_rays(RAYS, up=tuple(up))
+    with np.errstate(divide='ignore'):
+        ahead_m, left_m = 3.0 / (directions @ forward), 2.0 / (directions @ left)
+    depth_m = np.fmin(np.where(ahead_m > 0, ahead_m, np.inf), np.where(left_m > 0, left_m, np.inf))
+    ranges_m = scan.ranges(depth_m.astype(np.float32), range_min_m=0.1, range_max_m=50.0)
+    beams = angles(scan)
+    expected_m = 3.0 / np.cos(beams)
+    aside = beams > 0.0
+    expected_m[aside] = np.fmin(expected_m[aside], 2.0 / np.sin(beams[aside]))
+    seen = np.isfinite(ranges_m)
+    assert seen.mean() > 0.9
+    # a beam takes the nearest column, which looks up to half a column past it
+    np.testing.assert_allclose(ranges_m[seen], expected_m[seen], rtol=0.03)
+    middle = np.abs(beams) < 0.3
+    np.testing.assert_allclose(ranges_m[middle & seen], expected_m[middle & seen], rtol=0.012)
+
+
+def test_a_camera_that_looks_straight_down_has_no_scan():
+    with pytest.raises(ValueError, match='straight up or down'):
+        BandScan.from_rays(RAYS, up=(0.0, 0.0, -1.0))

@@ -31,7 +31,7 @@ def test_a_scan_of_a_filtered_strip_is_that_of_the_filtered_picture(ros, depth_m
     camera = bench.processor._camera_keeper.camera(*SIZE, bench.settings)
     whole_m = depth_for_points(depth_m, bench.settings, bench.predictor.network[1], 10.0)
     assert np.isnan(whole_m).sum() > 100  # edges that a scan must not show
-    expected_m = camera.band(rows).ranges(
+    expected_m = camera.band(rows, (0.0, -1.0, 0.0)).ranges(
         whole_m, range_min_m=msg.range_min, range_max_m=msg.range_max
     )
     np.testing.assert_array_equal(np.array(msg.ranges, np.float32), expected_m)

@@ -12,6 +12,8 @@ POLICY = Path(__file__).resolve().parents[2] / 'config' / 'security_policy.xml'
 ON_REQUEST = {'/image/compressed', '/clock'}
 # where Nav2's bond is installed
 WITH_NAV2 = {'/bond'}
+# where tf2_msgs is installed
+WITH_TF = {'/tf', '/tf_static'}
 # since Jazzy
 NEWER = {'/zoedepth/get_type_description'}
 
@@ -35,7 +37,7 @@ def test_the_policy_lists_exactly_the_topics_and_services_of_a_running_node(peer
     wait_until(lambda: '/image' in names(node.get_subscriber_names_and_types_by_node))
     time.sleep(0.5)
     published = names(node.get_publisher_names_and_types_by_node)
-    assert published | WITH_NAV2 == allowed('topic', 'publish')
+    assert published | WITH_NAV2 | WITH_TF == allowed('topic', 'publish')
     subscribed = names(node.get_subscriber_names_and_types_by_node)
     assert subscribed | ON_REQUEST == allowed('topic', 'subscribe')
     services = names(node.get_service_names_and_types_by_node)

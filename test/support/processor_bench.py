@@ -35,10 +35,11 @@ class KeptMessages:
     def send(self, topic: str, msg) -> None:
         # by hand: copy.deepcopy of a message would share its array
         kept = copy.copy(msg)
-        kept.header = copy.deepcopy(msg.header)
+        if hasattr(msg, 'header'):  # a TFMessage has none of its own
+            kept.header = copy.deepcopy(msg.header)
         if hasattr(msg, 'data'):
             kept.data = copy.copy(msg.data)
-        self.sent[topic].append(kept)
+        self.sent.setdefault(topic, []).append(kept)
 
 
 class Bench:

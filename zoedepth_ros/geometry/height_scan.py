@@ -58,7 +58,7 @@ class HeightScan:
         default the widest between columns, so that no beam falls between two.  Raises ValueError
         when the camera looks straight up or down, or no pixel has a ray.
         """
-        forward, left = _flat_axes(np.array(up, np.float64))
+        forward, left = flat_axes(np.array(up, np.float64))
         directions = np.concatenate((rays, np.ones_like(rays[..., :1])), axis=-1)  # (H, W, 3)
         ahead, aside = directions @ forward, directions @ left
         climb = (directions @ np.array(up)).astype(np.float32)
@@ -112,10 +112,13 @@ class HeightScan:
         return ranges_m
 
 
-def _flat_axes(
+def flat_axes(
     up: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give the horizontal directions ahead and to the left, in the camera frame."""
+    """Give the horizontal directions ahead and to the left, in the camera frame.
+
+    up: unit vector there.  Raises ValueError for a camera that looks straight up or down.
+    """
     forward = np.array((0.0, 0.0, 1.0)) - up[2] * up
     length = float(np.linalg.norm(forward))
     if length < 1e-3:

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .height_scan import flat_axes
+
 
 @dataclass(frozen=True, slots=True)
 class BandScan:
     """Look up where each beam of a planar scan meets a band of rows; made once per camera.
 
-    Convention: angles are counter-clockwise seen from above, 0 along the optical axis, as in a
-    frame with x forward, y left, z up.  That is not the optical frame.
+    Convention: angles are counter-clockwise seen from above, 0 along the optical axis laid flat,
+    as in a level frame with x forward, y left, z up.  That is not the optical frame.
     """
 
     angle_min_rad: float
@@ -32,17 +34,26 @@ class BandScan:
     """(rows of the band, beams) column that looks along each beam; -1 where none does."""
 
     stretch: NDArray[np.float32]
-    """(beams,) horizontal distance of a point at depth 1."""
+    """(beams,) horizontal distance of a point that is 1 ahead."""
+
+    ahead: NDArray[np.float32]
+    """(rows of the band, beams) horizontal distance ahead of a point at depth 1."""
 
     @classmethod
     def from_rays(
-        cls, rays: NDArray[np.float32], *, band_rows: int = 1, center_row: int | None = None
+        cls,
+        rays: NDArray[np.float32],
+        *,
+        band_rows: int = 1,
+        center_row: int | None = None,
+        up: tuple[float, float, float] = (0.0, -1.0, 0.0),
     ) -> BandScan:
         """Prepare a scan.
 
         rays: (H, W, 2) x/z and y/z.  band_rows: rows of the band, cut at the picture's edge.
-        center_row: middle of the band; by default the row that looks straight ahead.  Raises
-        ValueError for a band outside the picture or a picture without two columns.
+        center_row: middle of the band; by default the row of the optical axis.  up: unit vector in
+        the camera frame.  Raises ValueError for a band outside the picture, a picture without two
+        columns, and a camera that looks straight up or down.
         """
         height, width = rays.shape[:2]
         if center_row is None:
@@ -53,19 +64,26 @@ class BandScan:
                 f'got {band_rows} rows about row {center_row}'
             )
         first_row = max(0, center_row - band_rows // 2)
-        band = rays[first_row : center_row - band_rows // 2 + band_rows, :, 0]
-        middle = np.arctan(rays[center_row, :, 0].astype(np.float64))
+        band = rays[first_row : center_row - band_rows // 2 + band_rows].astype(np.float64)
+        forward, left = flat_axes(np.array(up, np.float64))
+        directions = np.concatenate((band, np.ones_like(band[..., :1])), axis=-1)
+        ahead = directions @ forward
+        ahead[ahead <= 0.0] = np.nan  # behind the camera
+        right = -(directions @ left) / ahead
+        middle = np.arctan(right[center_row - first_row])
         middle = middle[np.isfinite(middle)]
         increment = float(np.diff(middle).min())
         count = int(np.ceil((middle[-1] - middle[0]) / increment - 1e-6)) + 1
         angles = -np.linspace(middle[-1], middle[0], count)  # from the right to the left
+        columns = np.stack([_nearest_columns(row, np.tan(-angles)) for row in right])
         return cls(
             angle_min_rad=float(angles[0]),
             angle_max_rad=float(angles[-1]),
             angle_increment_rad=float((angles[-1] - angles[0]) / (count - 1)),
             first_row=first_row,
-            columns=np.stack([_nearest_columns(row, np.tan(-angles)) for row in band]),
+            columns=columns,
             stretch=(1.0 / np.cos(angles)).astype(np.float32),
+            ahead=np.take_along_axis(ahead, columns, axis=1).astype(np.float32),
         )
 
     def ranges(
@@ -77,7 +95,7 @@ class BandScan:
         nearer than range_min_m are left out, as depthimage_to_laserscan does.
         """
         rows = self.first_row + np.arange(len(self.columns))[:, None]
-        found_m = depth_m[rows, self.columns] * self.stretch  # (band, beams)
+        found_m = depth_m[rows, self.columns] * self.stretch * self.ahead  # (band, beams)
         found_m[self.columns < 0] = np.nan
         with np.errstate(invalid='ignore'):
             found_m[found_m < range_min_m] = np.nan
@@ -85,12 +103,12 @@ class BandScan:
         return np.fmin.reduce(found_m, axis=0)
 
 
-def _nearest_columns(ray_x: NDArray[np.float32], wanted: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Give the column of a row whose x/z is nearest to each wanted one, -1 outside the row."""
+def _nearest_columns(ray_x: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Give the column of a row whose tangent is nearest to each wanted one, -1 outside the row."""
     known = np.flatnonzero(np.isfinite(ray_x))
     if known.size < 2:
         return np.full(len(wanted), -1, np.intp)
-    x = ray_x[known].astype(np.float64)
+    x = ray_x[known]
     slack = 0.5 * float(np.abs(np.diff(x)).max())
     columns = np.rint(np.interp(wanted, x, known)).astype(np.intp)
     columns[(wanted < x[0] - slack) | (wanted > x[-1] + slack)] = -1

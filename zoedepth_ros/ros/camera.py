@@ -16,6 +16,8 @@ from zoedepth_ros.geometry.scan import BandScan
 from .camera_info import camera_model, fields_at, fields_of, is_calibrated
 from .parameters import NodeSettings
 
+SAME_UP = 3e-3  # rad: a scan is prepared anew when up has moved by more
+
 
 class CameraUnknown(ValueError):  # noqa: N818
     """Say why pixels have no place in space; `reason` is the short form that is counted."""
@@ -39,7 +41,7 @@ class Camera:
         self._rays: NDArray[np.float32] | None = None
         self._decimated: dict[tuple[int, int], NDArray[np.float32]] = {}
         self._warps: dict[tuple[str, float], CanonicalWarp] = {}
-        self._band: tuple[int, BandScan] | None = None
+        self._band: tuple[tuple[int, ...], BandScan] | None = None
 
     def info(self, header: Any) -> Any:
         """Give the CameraInfo with this header; valid until the next call."""
@@ -72,10 +74,11 @@ class Camera:
             self._rays = rays(self.model)
         return self._rays
 
-    def band(self, rows: int) -> BandScan:
-        """Give the lookup of a scan from a band of rows."""
-        if self._band is None or self._band[0] != rows:
-            self._band = rows, BandScan.from_rays(self._all_rays(), band_rows=rows)
+    def band(self, rows: int, up: tuple[float, float, float]) -> BandScan:
+        """Give the lookup of a scan from a band of rows, kept while up stays."""
+        key = rows, *(round(part / SAME_UP) for part in up)
+        if self._band is None or self._band[0] != key:
+            self._band = key, BandScan.from_rays(self._all_rays(), band_rows=rows, up=up)
         return self._band[1]
 
 

@@ -21,6 +21,7 @@ from .postprocess import depth_for_points, farthest_m
 from .rates import RateLimiter
 from .references import References
 from .scaling import Scaling
+from .scan_frame import ScanFrame
 from .schedule import Plan
 from .surroundings import Surroundings
 from .view import View
@@ -42,6 +43,7 @@ class InSpace:
     def __init__(self, scaling: Scaling, drop: Callable[[str, str], None]) -> None:
         """scaling: told what is seen of the scale.  drop: told what cannot be made, and why."""
         self.surroundings = Surroundings()
+        self.scan_frame = ScanFrame()
         self._scaling, self._drop = scaling, drop
         self._clouds = {color: CloudWriter(color=color) for color in (True, False)}
         self._parts = CloudWriter(color=False)
@@ -95,7 +97,7 @@ class InSpace:
         if rows_m is not None:
             yield from self._scan_by_height(rows_m, view)
         elif scan:
-            yield 'scan', self._scan(view)
+            yield from self._scan(view)
 
     def _for_points(
         self,
@@ -185,7 +187,7 @@ class InSpace:
             range_min_m=limits_m[0],
             range_max_m=limits_m[1],
         )
-        yield 'scan', _in_frame(laser_scan(view.header, scan, ranges_m, limits_m), at)
+        yield from self._in_frame(laser_scan(view.header, scan, ranges_m, limits_m), at)
 
     def _writer(self, at: NodeSettings) -> CloudWriter:
         return self._clouds[at.cloud_color]
@@ -196,10 +198,10 @@ class InSpace:
         fill = writer.organized if at.cloud_organized else writer.dense
         return fill(view.header, depth_m, view.camera.rays(step), decimate(view.rgb, step))
 
-    def _scan(self, view: View) -> Any:
-        """Make a scan of a band of rows, of which no more than needed is filtered."""
+    def _scan(self, view: View) -> Iterator[Topic]:
+        """Give a scan of a band of rows, of which no more than needed is filtered."""
         at, depth_m = view.settings, view.depth_m
-        band = view.camera.band(at.scan_rows)
+        band = view.camera.band(at.scan_rows, self.surroundings.expected_up(at))
         margin_px = widest_ramp_px(depth_m.shape[1]) + 1
         top = max(0, band.first_row - margin_px)
         rows = slice(top, band.first_row + len(band.columns) + margin_px)
@@ -209,11 +211,9 @@ class InSpace:
             range_min_m=limits_m[0],
             range_max_m=limits_m[1],
         )
-        return _in_frame(laser_scan(view.header, band, ranges_m, limits_m), at)
+        yield from self._in_frame(laser_scan(view.header, band, ranges_m, limits_m), at)
 
-
-def _in_frame(msg: Any, at: NodeSettings) -> Any:
-    """Give a scan the frame of scan.frame_id, unless that is empty."""
-    if at.scan_frame_id:
-        msg.header = type(msg.header)(stamp=msg.header.stamp, frame_id=at.scan_frame_id)
-    return msg
+    def _in_frame(self, msg: Any, at: NodeSettings) -> Iterator[Topic]:
+        """Give a scan, and before it where its frame is, if that is news."""
+        yield from self.scan_frame.place(msg, self.surroundings.expected_up(at), at)
+        yield 'scan', msg

@@ -94,6 +94,8 @@ class FrameProcessor:
         if self._outputs.lacks_up:
             base = self._settings().camera_base_frame
             told = (f'TF does not tell where {base} is: camera.pitch is taken instead',)
+        if self._outputs.space.scan_frame.notice and self._settings().scan_enabled:
+            told = (*told, self._outputs.space.scan_frame.notice)
         if self._camera_lacks:
             seen = 'depth is as through the training camera, its scale is a guess'
             return (*told, f'no usable camera_info and no camera.hfov: {seen}')

@@ -12,6 +12,7 @@ from zoedepth_ros.msg import Domain
 
 from . import qos
 from .qos_watch import QosWatch
+from .scan_frame import TF, TF_STATIC, TFMessage
 
 TOPICS: dict[str, Any] = {
     'depth/image': Image,
@@ -27,6 +28,9 @@ TOPICS: dict[str, Any] = {
     'scan': LaserScan,
     'domain': Domain,
 }
+
+TRANSFORMS = {TF: qos.output(100), TF_STATIC: qos.latched()}
+"""Where it is said where the scan's frame is, with the QoS that TF's listeners expect."""
 
 
 class Publishers:
@@ -55,6 +59,13 @@ class Publishers:
                 qos_profile=qos.output(),
                 qos_overriding_options=qos.overridable(),
             )
+        self._transforms: dict[str, Any] = {}
+        if TFMessage is None:
+            return
+        for topic, profile in TRANSFORMS.items():
+            self._transforms[topic] = node.create_publisher(
+                TFMessage, topic, profile, qos_overriding_options=qos.overridable()
+            )
 
     def _name(self, topic: str, kind: Any) -> str:
         """Keep a compressed topic beside its image, also where that is remapped."""
@@ -76,10 +87,13 @@ class Publishers:
 
     def send(self, topic: str, msg: Any) -> None:
         """Publish on one topic."""
-        self._by_topic[topic].publish(msg)
+        (self._by_topic.get(topic) or self._transforms[topic]).publish(msg)
 
     def destroy(self) -> None:
         """Take the topics off the graph."""
         for publisher in self._by_topic.values():
             self._node.destroy_lifecycle_publisher(publisher)
         self._by_topic.clear()
+        for publisher in self._transforms.values():
+            self._node.destroy_publisher(publisher)
+        self._transforms.clear()

@@ -11,6 +11,7 @@ from zoedepth_ros.geometry.ground import Ground, fit_ground, up_from_angles
 from zoedepth_ros.geometry.height_scan import HeightScan
 from zoedepth_ros.geometry.obstacles import Band, clearing_points, split_points
 
+from .camera import SAME_UP
 from .parameters import NodeSettings
 
 TRUSTED_CONFIDENCE = 0.3
@@ -18,8 +19,6 @@ TRUSTED_CONFIDENCE = 0.3
 
 KEPT_S = 2.0
 """How long the last ground stands in when none is found [s]."""
-
-SAME_UP = 3e-3  # rad: a scan is prepared anew when up has moved by more
 
 Map = NDArray[np.float32]
 Up = tuple[float, float, float]
@@ -55,7 +54,7 @@ class Surroundings:
         What is used from then on is `ground`: the fit, or for a while the last one, or where the
         parameters say that the camera is.
         """
-        up = self._expected_up(settings)
+        up = self.expected_up(settings)
         found = fit_ground(points_m, up=up, tolerance_rad=settings.camera_pitch_tolerance_rad)
         if found is not None and found.confidence >= TRUSTED_CONFIDENCE:
             self.ground, self._found_s = found, now_s
@@ -68,7 +67,7 @@ class Surroundings:
 
     def up(self, settings: NodeSettings) -> Up:
         """Give where up is: by the ground found last, by TF, or by the parameters."""
-        return self._expected_up(settings) if self.ground is None else self.ground.up
+        return self.expected_up(settings) if self.ground is None else self.ground.up
 
     def clouds(
         self, points_m: Map, depth_m: Map, rays: Map, settings: NodeSettings
@@ -93,7 +92,8 @@ class Surroundings:
             kept = self._scan = rays, direction, HeightScan.from_rays(rays, up)
         return kept[2]
 
-    def _expected_up(self, settings: NodeSettings) -> Up:
+    def expected_up(self, settings: NodeSettings) -> Up:
+        """Give where up is by TF, or else by the parameters; no image changes it."""
         if self.told_up is not None:
             return self.told_up
         return up_from_angles(settings.camera_pitch_rad)

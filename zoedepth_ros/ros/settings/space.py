@@ -81,7 +81,8 @@ class SpaceSettings:
     scan_frame_id: str = parameter(
         'scan.frame_id',
         '',
-        "Frame of the scan, x forward and z up; empty takes the picture's (optical) frame.",
+        'Level frame of the scan, x forward and z up, whose transform others publish; empty: '
+        '<optical frame>_scan at the camera, whose transform the node publishes.',
     )
     scan_range_max_m: float = parameter(
         'scan.range_max', 10.0, 'Farther is +Inf in the scan [m].', low=0.1, high=MAX_RANGE_M

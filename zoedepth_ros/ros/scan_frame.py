@@ -1,0 +1,97 @@
+"""The level frame in which scans are published, and its transform from the optical frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from geometry_msgs.msg import Transform, TransformStamped
+from numpy.typing import NDArray
+from std_msgs.msg import Header
+
+from zoedepth_ros.geometry.height_scan import flat_axes
+
+from .parameters import NodeSettings
+
+try:
+    from tf2_msgs.msg import TFMessage as _TFMessage
+except ImportError:  # the wheels of PyPI
+    _TFMessage = None
+
+TFMessage: Any = _TFMessage
+
+TF, TF_STATIC = '/tf', '/tf_static'
+SUFFIX = '_scan'
+
+Up = tuple[float, float, float]
+
+
+class ScanFrame:
+    """Name the frame of a camera's scans, x forward along its view, y left, z up.
+
+    With scan.frame_id it is that frame, and its transform is somebody else's. Otherwise it is
+    `<optical frame>_scan` at the camera's position, and the node publishes the transform: with
+    camera.base_frame on /tf with every scan, for the camera may nod; else once on /tf_static.
+    """
+
+    def __init__(self) -> None:
+        self.notice = ''
+        """Why nobody knows where the scan's frame is, in words; '' where that is known."""
+        self._published: object = None
+
+    def place(self, msg: Any, up: Up, settings: NodeSettings) -> Iterator[tuple[str, Any]]:
+        """Give the scan's frame to a LaserScan, which carries the image's header.
+
+        up: unit vector in the optical frame.  Yields (topic, message) of the transform where it
+        is due.  Raises ValueError for a camera that looks straight up or down.
+        """
+        header = msg.header
+        self.notice = ''
+        name = settings.scan_frame_id
+        if not name:
+            name = (header.frame_id or 'camera') + SUFFIX
+            if not header.frame_id:
+                self.notice = f'images have no frame_id, so the frame {name} has no transform'
+            elif TFMessage is None:
+                self.notice = (
+                    f'no tf2_msgs: no transform from {header.frame_id} to {name} is published; '
+                    'publish one or set scan.frame_id'
+                )
+            else:
+                yield from self._transform(header, name, up, settings)
+        msg.header = Header(stamp=header.stamp, frame_id=name)
+
+    def _transform(
+        self, header: Any, name: str, up: Up, settings: NodeSettings
+    ) -> Iterator[tuple[str, Any]]:
+        transform = Transform()
+        turn = transform.rotation
+        turn.x, turn.y, turn.z, turn.w = level_rotation(up)
+        stamped = TransformStamped(header=header, child_frame_id=name, transform=transform)
+        if settings.camera_base_frame:
+            self._published = None
+            yield TF, TFMessage(transforms=[stamped])
+        elif self._published != (name, up):
+            self._published = name, up
+            yield TF_STATIC, TFMessage(transforms=[stamped])
+
+
+def level_rotation(up: Up) -> tuple[float, float, float, float]:
+    """Give the unit quaternion (x, y, z, w) that takes the level frame to the optical one.
+
+    up: unit vector in the optical frame.
+    """
+    forward, left = flat_axes(np.array(up, np.float64))
+    return _quaternion(np.stack((forward, left, np.array(up, np.float64)), axis=-1))
+
+
+def _quaternion(rotation: NDArray[np.float64]) -> tuple[float, float, float, float]:
+    """Give the unit quaternion of a rotation (3, 3): an eigenvector, after Bar-Itzhack 2000."""
+    r = rotation
+    matrix = np.zeros((4, 4))
+    matrix[:3, :3] = r + r.T - np.trace(r) * np.eye(3)
+    matrix[:3, 3] = matrix[3, :3] = r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1]
+    matrix[3, 3] = np.trace(r)
+    x, y, z, w = np.linalg.eigh(matrix)[1][:, -1]
+    return float(x), float(y), float(z), float(w)
