@@ -137,7 +137,7 @@ def read_mcap(path: Path) -> list[Written]:
     with path.open('rb') as file:
         reader = make_reader(file, validate_crcs=True)
         return [
-            Written(channel.topic, schema.name, message.log_time, message.data)
+            Written(channel.topic, schema.name if schema else '', message.log_time, message.data)
             for schema, channel, message in reader.iter_messages(log_time_order=False)
         ]
 

@@ -98,7 +98,7 @@ def _jobs(args: argparse.Namespace) -> list[Job]:
         return [Job(sources[0], out, options, args.salvage, args.overwrite)]
     if out.suffix == '.mcap' and not out.is_dir():
         raise ValueError(f'{out}: with several recordings OUT is a folder')
-    targets = [out / f'{source.name.partition(".")[0]}.mcap' for source in sources]
+    targets = [out / f'{_name_of(source)}.mcap' for source in sources]
     for target in targets:
         if targets.count(target) > 1:
             raise ValueError(f'two recordings would become {target}: convert them one by one')
@@ -106,6 +106,16 @@ def _jobs(args: argparse.Namespace) -> list[Job]:
         Job(source, target, options, args.salvage, args.overwrite)
         for source, target in zip(sources, targets, strict=True)
     ]
+
+
+def _name_of(source: Path) -> str:
+    """Name a recording: its folder's or file's name, without the endings of recordings."""
+    name = source.name if source.name not in ('', '..') else source.resolve().name
+    if source.is_dir():
+        return name
+    for ending in ('.zstd', '.mcap', '.db3', '.bag'):
+        name = name.removesuffix(ending)
+    return name
 
 
 def _options(args: argparse.Namespace) -> DepthOptions:
@@ -163,7 +173,7 @@ def _tell(job: Job, report: Report) -> None:
             'an unknown camera; --hfov assumes a field of view'
         )
     for note in report.damage:
-        print(f'    salvaged: {note}')
+        print(f'    {"salvaged" if job.salvage else "note"}: {note}')
     if report.warning:
         print(f'    WARNING  {report.warning.upper()}')
 

@@ -8,6 +8,9 @@ from typing import NamedTuple
 ROSBAG2_METADATA = 'rosbag2'
 """Name of the record in which rosbag2 keeps a bag's metadata."""
 
+CDR = 'cdr'
+"""How messages of ROS 2 are written."""
+
 ABOUT_DEPTH = 'zoedepth_ros'
 """Name of the record that says what made the depth."""
 
@@ -31,7 +34,7 @@ class Channel:
     schema: bytes
     """The definition of the type with everything it contains."""
 
-    message_encoding: str = 'cdr'
+    message_encoding: str = CDR
     """How payloads are written."""
 
     metadata: tuple[tuple[str, str], ...] = ()
@@ -107,9 +110,20 @@ class Survey:
     """Topic -> number of messages."""
 
     def of_type(self, *type_names: str) -> list[str]:
-        """Give the topics of these types, by name."""
-        return sorted({c.topic for c in self.channels if c.type_name in type_names})
+        """Give the topics of these types whose messages are of ROS 2, by name."""
+        return sorted(
+            c.topic
+            for c in {c.topic: c for c in self.channels if c.message_encoding == CDR}.values()
+            if full_type_name(c.type_name) in type_names
+        )
 
     def type_of(self, topic: str) -> str:
-        """Give the type of a topic; '' when there is none."""
-        return next((c.type_name for c in self.channels if c.topic == topic), '')
+        """Give the type of a topic, in full; '' when there is none."""
+        names = (full_type_name(c.type_name) for c in self.channels if c.topic == topic)
+        return next(names, '')
+
+
+def full_type_name(name: str) -> str:
+    """Give sensor_msgs/msg/Image for that and for sensor_msgs/Image, as some programs write it."""
+    package, slash, rest = name.partition('/')
+    return f'{package}/msg/{rest}' if slash and '/' not in rest else name

@@ -6,11 +6,14 @@ With sqlite3 itself, because what a killed recorder left in its write-ahead log 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, suppress
 from itertools import count
 from pathlib import Path
+from typing import Any
 
+from zoedepth_ros.errors import quoted
 from zoedepth_ros.recordings.contents import (
     ROSBAG2_METADATA,
     Channel,
@@ -18,6 +21,7 @@ from zoedepth_ros.recordings.contents import (
     Message,
     Metadata,
     Survey,
+    full_type_name,
 )
 from zoedepth_ros.recordings.errors import Damage, DamagedRecordingError, RecordingError
 
@@ -27,6 +31,7 @@ Definitions = Callable[[str], tuple[str, str]]
 _BY_TIME = 'SELECT topic_id, timestamp, data FROM messages ORDER BY timestamp, id'
 _MAX_GAP = 10_000  # numbers without a row in a damaged file before it counts as its end
 _ONE = 'SELECT topic_id, timestamp, data FROM messages WHERE id = ?'
+_ONE_TOPIC = 'SELECT topic_id FROM messages WHERE id = ?'
 
 
 def read_db3(path: Path, damage: Damage, definitions: Definitions) -> Iterator[Item]:
@@ -37,85 +42,136 @@ def read_db3(path: Path, damage: Damage, definitions: Definitions) -> Iterator[I
     DamagedRecordingError.
     """
     with closing(_connect(path, damage)) as database:
-        channels = _channels(path, database, definitions)
-        yield from _metadata(database)
+        channels = _channels(path, database, definitions, damage)
+        yield from _metadata(path, database, damage)
         yield from channels.values()
-        rows = _every_row(path, database, damage) if damage.salvage else database.execute(_BY_TIME)
+        rows = (
+            _every_row(path, database, damage, _ONE)
+            if damage.salvage
+            else database.execute(_BY_TIME)
+        )
         try:
             for topic_id, time_ns, data in rows:
-                yield Message(channels[topic_id], time_ns, time_ns, 0, data)
-        except (sqlite3.DatabaseError, KeyError) as error:
+                is_whole = isinstance(time_ns, int) and time_ns >= 0 and isinstance(data, bytes)
+                if is_whole and topic_id in channels:
+                    yield Message(channels[topic_id], time_ns, time_ns, 0, data)
+                else:
+                    damage.report(path, 'damaged: rows that are no messages of its topics')
+        except sqlite3.Error as error:
             damage.report(path, f'damaged: {error}')
 
 
 def survey_db3(path: Path, damage: Damage, definitions: Definitions) -> Survey:
-    """Tell channels and counts."""
+    """Tell channels and counts; where the index cannot be read, every row is looked at."""
     with closing(_connect(path, damage)) as database:
-        channels = _channels(path, database, definitions)
+        channels = _channels(path, database, definitions, damage)
         try:
             counts = dict(
                 database.execute('SELECT topic_id, COUNT(*) FROM messages GROUP BY topic_id')
             )
-        except sqlite3.DatabaseError as error:
+        except sqlite3.Error as error:
             damage.report(path, f'damaged: {error}')
-            counts = {}
+            rows = _every_row(path, database, damage, _ONE_TOPIC)
+            counts = Counter(topic_id for (topic_id,) in rows)
     return Survey(
         tuple(channels.values()),
         {channel.topic: counts.get(key, 0) for key, channel in channels.items()},
     )
 
 
+def first_time_ns(path: Path) -> int | None:
+    """Give the time of the first message [ns]; None when there is none or it cannot be read."""
+    with closing(_connect(path, Damage(salvage=True))) as database:
+        for query in ('SELECT MIN(timestamp) FROM messages', 'SELECT timestamp FROM messages'):
+            try:
+                found = database.execute(query).fetchone()
+            except sqlite3.Error:
+                continue
+            return found[0] if found and isinstance(found[0], int) else None
+    return None
+
+
 def _connect(path: Path, damage: Damage) -> sqlite3.Connection:
     address = f'{path.resolve().as_uri()}?mode=ro'
-    database = sqlite3.connect(address, uri=True, check_same_thread=False)
-    if damage.salvage:
-        database.execute('PRAGMA writable_schema = ON')  # else a file that was cut is not opened
+    try:
+        database = sqlite3.connect(address, uri=True, check_same_thread=False)
+    except sqlite3.Error as error:
+        raise RecordingError(f'{path}: cannot be opened: {error}') from None
+    if damage.salvage:  # else a file that was cut is not opened
+        with suppress(sqlite3.Error):  # whoever reads from it next says what is wrong
+            database.execute('PRAGMA writable_schema = ON')
     return database
 
 
 def _channels(
-    path: Path, database: sqlite3.Connection, definitions: Definitions
+    path: Path, database: sqlite3.Connection, definitions: Definitions, damage: Damage
 ) -> dict[int, Channel]:
     try:
         columns = _columns(database, 'topics')
         rows = database.execute('SELECT * FROM topics ORDER BY id').fetchall()
-        schemas = _schemas(database)
-    except sqlite3.DatabaseError as error:
+    except sqlite3.Error as error:
         if 'malformed' in str(error):
-            raise DamagedRecordingError(f'{path}: damaged: {error} (--salvage)') from None
+            hint = '' if damage.salvage else ' (--salvage)'
+            raise DamagedRecordingError(f'{path}: damaged: {error}{hint}') from None
         raise RecordingError(f'{path}: not a recording of rosbag2: {error}') from None
+    missing = {'id', 'name', 'type', 'serialization_format'} - set(columns)
+    if missing:
+        raise RecordingError(
+            f'{path}: not a recording of rosbag2: its table topics has no {sorted(missing)}'
+        )
+    schemas = _schemas(path, database, damage)
     channels = {}
     for row in rows:
         topic = dict(zip(columns, row, strict=True))
-        encoding, text = schemas.get(topic['type'], ('', ''))
-        known_hash = topic.get('type_description_hash', '')
-        if not text:
-            text, found_hash = definitions(topic['type'])
-            encoding, known_hash = 'ros2msg' if text else '', known_hash or found_hash
-        qos = topic.get('offered_qos_profiles', '')
-        metadata = {'offered_qos_profiles': qos, 'topic_type_hash': known_hash}
-        channels[topic['id']] = Channel(
-            topic['name'],
-            topic['type'],
-            encoding,
-            text.encode(),
-            topic['serialization_format'],
-            tuple(metadata.items()),
-        )
+        if not all(isinstance(topic[k], str) for k in ('name', 'type', 'serialization_format')):
+            damage.report(path, f'damaged: a topic {quoted(topic["name"])} that is none')
+            continue
+        channels[topic['id']] = _channel(topic, schemas, definitions)
     return channels
 
 
-def _schemas(database: sqlite3.Connection) -> dict[str, tuple[str, str]]:
-    if not _columns(database, 'message_definitions'):
-        return {}
+def _channel(
+    topic: Mapping[str, Any], schemas: Mapping[str, tuple[str, str]], definitions: Definitions
+) -> Channel:
+    encoding, text = schemas.get(topic['type'], ('', ''))
+    known_hash = str(topic.get('type_description_hash') or '')
+    if not text:
+        text, found_hash = definitions(full_type_name(topic['type']))
+        encoding, known_hash = 'ros2msg' if text else '', known_hash or found_hash
+    qos = str(topic.get('offered_qos_profiles') or '')
+    return Channel(
+        topic['name'],
+        topic['type'],
+        encoding,
+        text.encode(),
+        topic['serialization_format'],
+        (('offered_qos_profiles', qos), ('topic_type_hash', known_hash)),
+    )
+
+
+def _schemas(
+    path: Path, database: sqlite3.Connection, damage: Damage
+) -> dict[str, tuple[str, str]]:
     query = 'SELECT topic_type, encoding, encoded_message_definition FROM message_definitions'
-    return {name: (encoding, text) for name, encoding, text in database.execute(query)}
+    found = {}
+    try:
+        if _columns(database, 'message_definitions'):
+            for name, encoding, text in database.execute(query):
+                if isinstance(encoding, str) and isinstance(text, str):
+                    found[name] = encoding, text
+    except sqlite3.Error as error:
+        damage.report(path, f'damaged: {error}')
+    return found
 
 
-def _metadata(database: sqlite3.Connection) -> Iterator[Metadata]:
-    if _columns(database, 'metadata'):
-        for (text,) in database.execute('SELECT metadata FROM metadata ORDER BY id'):
-            yield Metadata(ROSBAG2_METADATA, {'serialized_metadata': text})
+def _metadata(path: Path, database: sqlite3.Connection, damage: Damage) -> Iterator[Metadata]:
+    try:
+        if _columns(database, 'metadata'):
+            for (text,) in database.execute('SELECT metadata FROM metadata ORDER BY id'):
+                if isinstance(text, str):
+                    yield Metadata(ROSBAG2_METADATA, {'serialized_metadata': text})
+    except sqlite3.Error as error:
+        damage.report(path, f'damaged: {error}')
 
 
 def _columns(database: sqlite3.Connection, table: str) -> list[str]:
@@ -123,15 +179,15 @@ def _columns(database: sqlite3.Connection, table: str) -> list[str]:
 
 
 def _every_row(
-    path: Path, database: sqlite3.Connection, damage: Damage
-) -> Iterator[tuple[int, int, bytes]]:
+    path: Path, database: sqlite3.Connection, damage: Damage, query: str
+) -> Iterator[tuple[Any, ...]]:
     """Give the rows one by one, so that a damaged page costs only what lies on it."""
     misses, is_damaged = 0, False
     for row_id in _row_ids(path, database, damage):
         row = None
         try:
-            row = database.execute(_ONE, (row_id,)).fetchone()
-        except sqlite3.DatabaseError:
+            row = database.execute(query, (row_id,)).fetchone()
+        except sqlite3.Error:
             is_damaged = True
         misses = 0 if row is not None else misses + 1
         if row is not None:
@@ -146,7 +202,7 @@ def _row_ids(path: Path, database: sqlite3.Connection, damage: Damage) -> Iterat
     """Give the numbers of the rows by time where the index can be read, else by number."""
     try:
         by_time = database.execute('SELECT id FROM messages ORDER BY timestamp, id').fetchall()
-    except sqlite3.DatabaseError as error:
+    except sqlite3.Error as error:
         damage.report(path, f'damaged: {error}')
     else:
         yield from (row_id for (row_id,) in by_time)

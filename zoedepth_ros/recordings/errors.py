@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+
+from zoedepth_ros.errors import in_one_line
 
 
 class RecordingError(ValueError):
@@ -27,11 +32,33 @@ class Damage:
         self.notes: list[str] = []
 
     def report(self, path: Path, text: str) -> None:
-        """Take note; raises DamagedRecordingError unless damage is to be endured."""
+        """Take note of damage; raises DamagedRecordingError unless it is to be endured."""
         note = f'{path}: {text}'
         if not self.salvage:
             raise DamagedRecordingError(f'{note} (--salvage keeps everything that can be read)')
-        self.notes.append(note)
+        self.note(note)
+
+    def note(self, text: str) -> None:
+        """Take note of what costs nothing, or is endured."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    @contextmanager
+    def of(self, path: Path) -> Iterator[None]:
+        """Report, as damage of a file, whatever a block raises that nobody expects.
+
+        Damaged files make libraries raise anything; RecordingError and OSError are as they are.
+        """
+        try:
+            yield
+        except OSError as error:
+            if error.errno != errno.EIO:  # of a disk that is broken: a damage like others
+                raise
+            self.report(path, f'damaged: {in_one_line(error)}')
+        except RecordingError:
+            raise
+        except Exception as error:
+            self.report(path, f'damaged: {type(error).__name__}: {in_one_line(error)}')
 
 
 def require_libraries() -> None:

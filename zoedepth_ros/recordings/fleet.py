@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import multiprocessing
 import os
 import queue
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import suppress
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
+from zoedepth_ros.errors import in_one_line
 from zoedepth_ros.inference.result import DepthPredictor, check_head
 from zoedepth_ros.recordings.add_depth import add_depth
 from zoedepth_ros.recordings.errors import RecordingError
 from zoedepth_ros.recordings.plan import DepthOptions, Plan, Report, make_plan
 
 _LOOK_UP_S = 0.1
+_TRIES = 2  # of a recording whose process dies
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,33 +98,47 @@ Result = Report | str
 
 def run_here(jobs: Sequence[Job], model: Model, watcher: Watcher) -> Iterator[tuple[Job, Result]]:
     """Work on one recording after the other; the model is built once, when it is needed."""
-    predictor: DepthPredictor | None = None
+    build = cache(model.build)
     for job in jobs:
-        try:
-            plan = job.plan()
-            watcher.expect(plan.inputs.picture_count)
-            predictor = predictor or model.build()
-            yield job, _work(job, plan, predictor, watcher)
-        except (ValueError, OSError) as error:
-            yield job, str(error)
+        yield job, _attempt(job, build, watcher)
 
 
 def run_with_processes(
     jobs: Sequence[Job], model: Model, count: int, watcher: Watcher
 ) -> Iterator[tuple[Job, Result]]:
-    """Work on `count` recordings at a time; gives them as they become ready."""
+    """Work on `count` recordings at a time; gives them as they become ready.
+
+    A process that dies takes its recording along only: that is tried once more, and goes on where
+    it was.
+    """
     context = multiprocessing.get_context('spawn')  # CUDA does not survive a fork
-    with context.Manager() as manager:
+    waiting, deaths = deque(jobs), Counter[Job]()
+    running: dict[Future[Result], tuple[Job, ProcessPoolExecutor]] = {}
+    with context.Manager() as manager, ExitStack() as pools:
         events: Any = manager.Queue()
-        start = partial(_start_process, model, events)
-        with ProcessPoolExecutor(min(count, len(jobs)), context, start) as pool:
-            waiting: dict[Future[Result], Job] = {
-                pool.submit(_run_in_process, job): job for job in jobs
-            }
-            while waiting:
-                _pass_on(events, watcher)
-                for future in [future for future in waiting if future.done()]:
-                    yield waiting.pop(future), future.result()
+
+        def start() -> ProcessPoolExecutor:  # one process each, so that it dies alone
+            start_process = partial(_start_process, model, events)
+            return pools.enter_context(ProcessPoolExecutor(1, context, start_process))
+
+        idle = [start() for _ in range(min(count, len(jobs)))]
+        while waiting or running:
+            while waiting and idle:
+                job, pool = waiting.popleft(), idle.pop()
+                running[pool.submit(_run_in_process, job)] = job, pool
+            _pass_on(events, watcher)
+            for future in [future for future in running if future.done()]:
+                job, pool = running.pop(future)
+                if not isinstance(future.exception(), BrokenProcessPool):
+                    idle.append(pool)
+                    yield job, _result_of(job, future)
+                    continue
+                idle.append(start())
+                deaths[job] += 1
+                if deaths[job] < _TRIES:
+                    waiting.append(job)
+                else:
+                    yield job, f'{job.source}: the process working on it died {_TRIES} times'
 
 
 def run_with_ray(jobs: Sequence[Job], model: Model, count: int) -> Iterator[tuple[Job, Result]]:
@@ -155,7 +174,7 @@ class _RayWorker:
 
     def work(self, index: int, job: Job) -> tuple[int, Result]:
         """Add depth to one recording; return its index and what became of it."""
-        return index, _attempt(job, self._predictor, _Nobody())
+        return index, _attempt(job, lambda: self._predictor, _Nobody())
 
 
 class _Nobody:
@@ -188,29 +207,38 @@ _process: dict[str, Any] = {}
 
 def _start_process(model: Model, events: Any) -> None:
     """Remember, in a worker process, what it works with."""
-    _process.update(model=model, watcher=_Events(events), predictor=None)
+    _process.update(build=cache(model.build), watcher=_Events(events))
 
 
 def _run_in_process(job: Job) -> Result:
+    return _attempt(job, _process['build'], _process['watcher'])
+
+
+def _attempt(job: Job, build: Callable[[], DepthPredictor], watcher: Watcher) -> Result:
+    """Do a job; whatever goes wrong with it becomes its failure and stops no other job."""
     try:
         plan = job.plan()
-        _process['watcher'].expect(plan.inputs.picture_count)
-        _process['predictor'] = _process['predictor'] or _process['model'].build()
-        return _work(job, plan, _process['predictor'], _process['watcher'])
-    except (ValueError, OSError) as error:
-        return str(error)
+        watcher.expect(plan.inputs.picture_count)
+        predictor = build()
+        check_head(job.options.head, predictor.heads)
+        return add_depth(plan, predictor, lambda: watcher.advance(1))
+    except Exception as error:
+        return _failure(job, error)
 
 
-def _attempt(job: Job, predictor: DepthPredictor, watcher: Watcher) -> Result:
-    try:
-        return _work(job, job.plan(), predictor, watcher)
-    except (ValueError, OSError) as error:
-        return str(error)
+def _result_of(job: Job, future: Future[Result]) -> Result:
+    error = future.exception()
+    return future.result() if error is None else _failure(job, error)
 
 
-def _work(job: Job, plan: Plan, predictor: DepthPredictor, watcher: Watcher) -> Report:
-    check_head(job.options.head, predictor.heads)
-    return add_depth(plan, predictor, lambda: watcher.advance(1))
+def _failure(job: Job, error: BaseException) -> str:
+    """Say which recording failed and why, in one line; with the kind of an unexpected error."""
+    text = in_one_line(error)
+    if not isinstance(error, (ValueError, OSError)):
+        logging.getLogger(__name__).debug('%s failed', job.source, exc_info=error)
+        text = f'{type(error).__name__}: {text}'
+    is_named = str(job.source) in text or str(job.target) in text
+    return text if is_named else f'{job.source}: {text}'
 
 
 def _pass_on(events: Any, watcher: Watcher) -> None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import struct
 import zlib
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
@@ -18,11 +20,11 @@ import lz4.frame  # type: ignore[import-untyped]
 import zstandard
 from mcap import records
 from mcap.data_stream import ReadDataStream
-from mcap.exceptions import McapError
 from mcap.opcode import Opcode
 from mcap.reader import SeekingReader
 from mcap.summary import Summary
 
+from zoedepth_ros.errors import quoted
 from zoedepth_ros.recordings.contents import (
     Attachment,
     Channel,
@@ -37,8 +39,11 @@ MAGIC = b'\x89MCAP0\r\n'
 _HEAD, _MESSAGE = struct.Struct('<BQ'), struct.Struct('<HIQQ')
 _LAST_OPCODE, _FIRST_PRIVATE_OPCODE = 0x0F, 0x80
 _BLOCK_BYTES = 1 << 18
-# Whatever mcap's parsers raise when bytes are not what they should be.
-_UNREADABLE = (McapError, struct.error, ValueError, KeyError, OverflowError, MemoryError)
+_MOST_CHUNK_BYTES = 1 << 30  # recorders make chunks of some megabytes
+
+
+class _BrokenError(DamagedRecordingError):
+    """Say what is wrong with a record; the place is added by whoever knows it."""
 
 
 def read_mcap(path: Path, damage: Damage, end: int | None = None) -> Iterator[Item]:
@@ -64,9 +69,19 @@ def survey_mcap(path: Path, damage: Damage) -> Survey:
         channels = {key: _channel(c, summary.schemas) for key, c in summary.channels.items()}
         counts = Counter[str]()
         for key, count in statistics.channel_message_counts.items():
-            counts[channels[key].topic] += count
+            if key in channels:
+                counts[channels[key].topic] += count
         return Survey(tuple(channels.values()), dict(counts))
     return _scan(path, Damage(salvage=damage.salvage))
+
+
+def first_time_ns(path: Path) -> int | None:
+    """Give the log time of the first message [ns]; None when there is none."""
+    summary = _summary(path)
+    if summary and summary.statistics and summary.statistics.message_count:
+        return summary.statistics.message_start_time
+    items = read_mcap(path, Damage(salvage=True))
+    return next((item.log_time_ns for item in items if isinstance(item, Message)), None)
 
 
 def has_end(path: Path) -> bool:
@@ -121,6 +136,7 @@ class _Reader:
         self._size = file.seek(0, 2) if end is None else end
         self._schemas: dict[int, Any] = {}
         self._channels: dict[int, Channel] = {}
+        self._message_count = 0
 
     def items(self) -> Iterator[Item]:
         """Give what people put into the file."""
@@ -128,16 +144,15 @@ class _Reader:
             self._learn_from_summary()
         for offset, opcode, body in self.records():
             if opcode == Opcode.DATA_END:
+                self._check_count(offset)
                 return
             try:
                 if opcode == Opcode.CHUNK:
                     yield from self._chunk(offset, body)
                 else:
                     yield from self._record(opcode, body)
-            except _UNREADABLE as error:
-                if isinstance(error, RecordingError):
-                    raise
-                self._report(offset, f'a record that cannot be read ({error})')
+            except _BrokenError as error:
+                self._report(offset, str(error))
 
     def records(self) -> Iterator[tuple[int, int, bytes]]:
         """Give (offset, opcode, body) of every record; a chunk at a cut end comes incomplete."""
@@ -163,35 +178,45 @@ class _Reader:
             offset = resume
 
     def _chunk(self, offset: int, body: bytes) -> Iterator[Item]:
-        chunk = _parse(records.Chunk, body)
+        chunk, is_whole = _parse(records.Chunk, body), True
         try:
             plain = self.decompress(chunk)
-        except DamagedRecordingError as error:
+        except _BrokenError as error:
             self._report(offset, str(error))
-            plain = _decompressed(chunk)
+            plain, is_whole = _decompressed(chunk), False
         view, at = memoryview(plain), 0
-        while at + _HEAD.size <= len(view):
-            opcode, length = _HEAD.unpack_from(view, at)
-            start, at = at + _HEAD.size, at + _HEAD.size + length
-            if not _is_known(opcode) or at > len(view):
+        starts: list[int] | None = None  # of messages, where no checksum says that all is right
+        if not chunk.uncompressed_crc or not is_whole:
+            starts = self._message_starts(offset + _HEAD.size + len(body), view)
+        while at < len(view):
+            opcode, end = _record_head(view, at)
+            following = _following(starts, at)
+            if _is_known(opcode) and end <= (len(view) if following is None else following):
+                try:
+                    yield from self._record(opcode, view[at + _HEAD.size : end])
+                except _BrokenError as error:
+                    self._report(offset, str(error))
+                at = end
+                continue
+            if is_whole:
+                self._report(offset, 'a chunk with a record of a wrong length')
+            if following is None:
                 return
-            yield from self._record(opcode, view[start:at])
+            at = following
 
     def decompress(self, chunk: Any) -> bytes:
         """Give a chunk's records; raises DamagedRecordingError when they are not all right."""
         plain = _decompressed(chunk)
         if len(plain) != chunk.uncompressed_size:
             text = f'a chunk of which {len(plain):,} of {chunk.uncompressed_size:,} bytes are left'
-            raise DamagedRecordingError(text)
+            raise _BrokenError(text)
         if chunk.uncompressed_crc and zlib.crc32(plain) != chunk.uncompressed_crc:
-            raise DamagedRecordingError('a chunk with a wrong checksum')
+            raise _BrokenError('a chunk with a wrong checksum')
         return plain
 
     def _record(self, opcode: int, body: bytes | memoryview) -> Iterator[Item]:
         if opcode == Opcode.MESSAGE:
-            key, sequence, log_ns, publish_ns = _MESSAGE.unpack_from(body)
-            data = bytes(body[_MESSAGE.size :])
-            yield Message(self._channels[key], log_ns, publish_ns, sequence, data)
+            yield self._message(body)
         elif opcode == Opcode.SCHEMA:
             schema = _parse(records.Schema, body)
             self._schemas[schema.id] = schema
@@ -205,6 +230,41 @@ class _Reader:
         elif opcode == Opcode.METADATA:
             metadata = _parse(records.Metadata, body)
             yield Metadata(metadata.name, metadata.metadata)
+
+    def _message(self, body: bytes | memoryview) -> Message:
+        if len(body) < _MESSAGE.size:
+            raise _BrokenError('a message without its head')
+        key, sequence, log_ns, publish_ns = _MESSAGE.unpack_from(body)
+        if key not in self._channels:
+            raise _BrokenError(f'a message of channel {key}, which is not declared')
+        self._message_count += 1
+        data = bytes(body[_MESSAGE.size :])
+        return Message(self._channels[key], log_ns, publish_ns, sequence, data)
+
+    def _check_count(self, offset: int) -> None:
+        """Hold what was read against what the file says of itself."""
+        summary = _summary(self._path)
+        if summary is None or summary.statistics is None:
+            return
+        expected = summary.statistics.message_count
+        if self._message_count != expected:
+            found = f'{self._message_count:,} messages can be read'
+            self._report(offset, f'{found}, by its statistics there are {expected:,}')
+
+    def _message_starts(self, offset: int, chunk: memoryview) -> list[int]:
+        """Give where messages begin in a chunk, by the index from `offset` on, in order."""
+        starts = set[int]()
+        self._file.seek(offset)
+        while True:
+            head = self._file.read(_HEAD.size)
+            opcode, length = _HEAD.unpack(head) if len(head) == _HEAD.size else (0, 0)
+            if opcode != Opcode.MESSAGE_INDEX or self._file.tell() + length > self._size:
+                return sorted(
+                    at for at in starts if at < len(chunk) and chunk[at] == Opcode.MESSAGE
+                )
+            with suppress(_BrokenError):
+                index = _parse(records.MessageIndex, self._file.read(length))
+                starts.update(at for _, at in index.records)
 
     def _learn_from_summary(self) -> None:
         summary = _summary(self._path)
@@ -228,7 +288,9 @@ def _summary(path: Path) -> Summary | None:
     try:
         with path.open('rb') as file:
             return SeekingReader(file).get_summary()
-    except _UNREADABLE:
+    except OSError:
+        raise
+    except Exception:  # bytes that are not what they should be make mcap raise anything
         return None
 
 
@@ -245,7 +307,25 @@ def _channel(channel: Any, schemas: dict[int, Any]) -> Channel:
 
 
 def _parse(kind: Any, body: bytes | memoryview) -> Any:
-    return kind.read(ReadDataStream(BytesIO(body)))
+    try:
+        return kind.read(ReadDataStream(BytesIO(body)))
+    except Exception:  # bytes that are not what they should be make mcap raise anything
+        name = kind.__name__.lower()
+        raise _BrokenError(f'a record ({name}) that cannot be read') from None
+
+
+def _record_head(view: memoryview, at: int) -> tuple[int, int]:
+    """Give opcode and end of the record in a chunk; no opcode where there is no room for one."""
+    if at + _HEAD.size > len(view):
+        return 0, len(view)
+    opcode, length = _HEAD.unpack_from(view, at)
+    return opcode, at + _HEAD.size + length
+
+
+def _following(starts: list[int] | None, at: int) -> int | None:
+    """Give the first known start behind a place."""
+    index = bisect_right(starts or [], at)
+    return starts[index] if starts and index < len(starts) else None
 
 
 def _is_known(opcode: int) -> bool:
@@ -256,16 +336,30 @@ def _decompressed(chunk: Any) -> bytes:
     """Give as much of a chunk's content as can be had."""
     if not chunk.compression:
         return bytes(chunk.data)
-    if chunk.compression == 'zstd':
-        decoder: Any = zstandard.ZstdDecompressor().decompressobj()
-    elif chunk.compression == 'lz4':
-        decoder = lz4.frame.LZ4FrameDecompressor()
-    else:
-        raise RecordingError(f'chunks are compressed with {chunk.compression!r}, not lz4 or zstd')
-    parts = []
-    try:
-        for start in range(0, len(chunk.data), _BLOCK_BYTES):
-            parts.append(decoder.decompress(chunk.data[start : start + _BLOCK_BYTES]))
-    except (zstandard.ZstdError, RuntimeError, EOFError):
-        pass
+    if chunk.uncompressed_size > _MOST_CHUNK_BYTES:
+        size = f'{chunk.uncompressed_size:,} bytes, more than {_MOST_CHUNK_BYTES:,}'
+        raise _BrokenError(f'a chunk that would become {size}')
+    if chunk.compression not in ('zstd', 'lz4'):
+        name = quoted(chunk.compression)
+        raise _BrokenError(f'a chunk compressed with {name}, not lz4 or zstd')
+    parts, left = [], chunk.uncompressed_size + 1  # one more shows that the size is wrong
+    unpack = _zstd_blocks if chunk.compression == 'zstd' else _lz4_blocks
+    with suppress(zstandard.ZstdError, RuntimeError, EOFError):
+        for part in unpack(chunk.data):
+            parts.append(part[:left])
+            left -= len(parts[-1])
+            if not left:
+                break
     return b''.join(parts)
+
+
+def _zstd_blocks(data: bytes) -> Iterator[bytes]:
+    with zstandard.ZstdDecompressor().stream_reader(data) as stream:
+        while block := stream.read(_BLOCK_BYTES):
+            yield block
+
+
+def _lz4_blocks(data: bytes) -> Iterator[bytes]:
+    decoder = lz4.frame.LZ4FrameDecompressor()
+    for start in range(0, len(data), _BLOCK_BYTES):
+        yield decoder.decompress(data[start : start + _BLOCK_BYTES])

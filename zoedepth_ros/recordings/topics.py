@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from zoedepth_ros.errors import quoted
 from zoedepth_ros.recordings.cdr import (
     CAMERA_INFO,
     COMPRESSED_IMAGE,
@@ -13,7 +14,7 @@ from zoedepth_ros.recordings.cdr import (
     POINT_CLOUD,
     definition,
 )
-from zoedepth_ros.recordings.contents import Channel, Survey
+from zoedepth_ros.recordings.contents import CDR, Channel, Survey
 from zoedepth_ros.recordings.errors import RecordingError
 from zoedepth_ros.recordings.qos import Profile, profiles_text
 
@@ -173,7 +174,27 @@ def _listed(pictures: list[str], survey: Survey) -> str:
     if pictures:
         return f'topics of pictures {_are(pictures, survey)}'
     others = sorted({channel.topic for channel in survey.channels})
-    return f'its topics {_are(others, survey)}'
+    return f'{_why_none(survey)}its topics {_are(others, survey)}'
+
+
+def _why_none(survey: Survey) -> str:
+    """Say what keeps the messages of a recording from being read, and the remedy."""
+    used = [channel for channel in survey.channels if survey.counts.get(channel.topic)]
+    encodings = sorted({c.message_encoding for c in used if c.message_encoding != CDR})
+    if 'ros1' in encodings:
+        return (
+            'its messages are of ROS 1: convert the .bag it was made from, '
+            'rosbags-convert --src FILE.bag --dst FOLDER; '
+        )
+    if encodings:
+        names = ', '.join(quoted(name) for name in encodings)
+        return f'its messages are written as {names}, expected cdr as in ROS 2; '
+    if used and not any(channel.type_name for channel in used):
+        return (
+            'it does not say what types its messages have (channels without a schema): '
+            'record it with rosbag2, or write schemas into it; '
+        )
+    return ''
 
 
 def _are(topics: list[str], survey: Survey) -> str:
