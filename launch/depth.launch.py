@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import tempfile
 from pathlib import Path
 
 import yaml
@@ -123,6 +124,12 @@ ARGUMENTS = [
         'rviz', default_value='false', choices=SWITCH, description='Open rviz2 beside it.'
     ),
     DeclareLaunchArgument(
+        'rviz_frame',
+        default_value='camera_optical_frame',
+        description="Fixed frame of rviz: the frame_id of the camera's images, or a frame that TF "
+        'connects with it.',
+    ),
+    DeclareLaunchArgument(
         'log_level',
         default_value='info',
         choices=['debug', 'info', 'warn', 'error', 'fatal'],
@@ -142,6 +149,16 @@ def cameras(context: LaunchContext) -> list[str]:
         if any(names):
             return [name for name in names if name]
     return []
+
+
+def image_transport(context: LaunchContext) -> str:
+    """Give how the images come, by the argument or else by the file."""
+    text = LaunchConfiguration('image_transport').perform(context)
+    if text != NOT_GIVEN:
+        return text
+    content = yaml.safe_load(Path(LaunchConfiguration('params_file').perform(context)).read_text())
+    values = [(node or {}).get('ros__parameters', {}) for node in (content or {}).values()]
+    return next((v['image_transport'] for v in values if 'image_transport' in v), 'raw')
 
 
 def given_parameters(context: LaunchContext) -> dict[str, object]:
@@ -177,12 +194,26 @@ def remappings(context: LaunchContext) -> list[tuple[str, str]]:
 def rviz_view(context: LaunchContext) -> dict[str, object]:
     """Say where rviz looks: at the only camera, or at the first of several."""
     namespace = LaunchConfiguration('namespace').perform(context)
-    names, remapped = cameras(context), remappings(context)
-    if not names:
-        return {'namespace': namespace, 'remappings': remapped}
-    ours = f'{names[0]}/'
-    own = [(name.removeprefix(ours), topic) for name, topic in remapped if name.startswith(ours)]
-    return {'namespace': f'{namespace}/{names[0]}'.lstrip('/'), 'remappings': own}
+    names, own = cameras(context), remappings(context)
+    if names:
+        ours = f'{names[0]}/'
+        own = [(name.removeprefix(ours), topic) for name, topic in own if name.startswith(ours)]
+        namespace = f'{namespace}/{names[0]}'.lstrip('/')
+    # image_transport subscribes to another topic than image.
+    if image_transport(context) == 'compressed':
+        own += [('image/compressed', f'{to}/compressed') for name, to in own if name == 'image']
+    return {'namespace': namespace, 'remappings': own}
+
+
+def rviz_config(context: LaunchContext) -> str:
+    """Give the file for rviz, whose image panel takes the transport from the topic's name."""
+    config = SHARE / 'config' / 'depth.rviz'
+    if image_transport(context) != 'compressed':
+        return str(config)
+    text = config.read_text().replace('Value: image\n', 'Value: image/compressed\n')
+    copy = Path(tempfile.mkdtemp(prefix='zoedepth_rviz_')) / config.name
+    copy.write_text(text)
+    return str(copy)
 
 
 def respawn_delay_s(context: LaunchContext) -> float:
@@ -220,7 +251,7 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     rviz = Node(
         package='rviz2',
         executable='rviz2',
-        arguments=['-d', str(SHARE / 'config' / 'depth.rviz')],
+        arguments=['-d', rviz_config(context), '-f', LaunchConfiguration('rviz_frame')],
         **rviz_view(context),
         condition=IfCondition(LaunchConfiguration('rviz')),
     )

@@ -1,9 +1,12 @@
+import json
+import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import yaml
 
 from zoedepth_ros.ros.parameters import TABLE
+from zoedepth_ros.ros.publishers import TOPICS
 
 CONFIG = Path(__file__).resolve().parents[2] / 'config'
 
@@ -52,11 +55,94 @@ def test_the_profile_gives_every_process_shared_memory_for_pictures_and_clouds()
     assert peers >= 32
 
 
-def test_rviz_shows_cloud_picture_and_depth_in_the_optical_frame():
-    manager = yaml.safe_load((CONFIG / 'depth.rviz').read_text())['Visualization Manager']
+INPUTS = {'image', 'camera_info'}
+MESSAGES = CONFIG.parent / 'msg'
+
+
+def rviz():
+    return yaml.safe_load((CONFIG / 'depth.rviz').read_text())
+
+
+def rviz_displays():
+    displays = rviz()['Visualization Manager']['Displays']
+    return {d['Topic']['Value']: d for d in displays if 'Topic' in d}
+
+
+def test_rviz_shows_cloud_image_and_depth_in_the_optical_frame():
+    manager = rviz()['Visualization Manager']
     assert manager['Global Options']['Fixed Frame'] == 'camera_optical_frame'
-    topics = {d['Topic']['Value']: d for d in manager['Displays'] if 'Topic' in d}
+    topics = rviz_displays()
     assert {'image', 'depth/image', 'depth/points'} <= set(topics)
     assert topics['depth/points']['Color Transformer'] == 'RGB8'
     # Cameras may publish best effort, which a reliable subscriber never hears.
     assert topics['image']['Topic']['Reliability Policy'] == 'Best Effort'
+
+
+def test_rviz_shows_only_topics_that_there_are():
+    assert set(rviz_displays()) <= {*TOPICS, *INPUTS}
+
+
+def test_one_infinite_pixel_does_not_blacken_rvizs_depth():
+    depth = rviz_displays()['depth/image']
+    assert depth['Normalize Range'] is False
+    assert 0.0 <= depth['Min Value'] < depth['Max Value'] <= 80.0
+
+
+def test_every_panel_of_rviz_has_its_place():
+    state = bytes.fromhex(rviz()['Window Geometry']['QMainWindow State'])
+    images = [d for d in rviz_displays().values() if d['Class'].endswith('/Image')]
+    for name in ('Displays', *(d['Name'] for d in images)):
+        text = name.encode('utf-16-be')
+        assert len(text).to_bytes(4, 'big') + text in state, name
+
+
+def foxglove():
+    return json.loads((CONFIG / 'foxglove.json').read_text())
+
+
+def leaves(node):
+    return [node] if isinstance(node, str) else [*leaves(node['first']), *leaves(node['second'])]
+
+
+def test_a_layout_of_foxglove_has_what_its_reader_asks_for_and_places_every_panel_once():
+    layout = foxglove()
+    assert all(isinstance(layout[name], dict) for name in ('configById', 'globalVariables'))
+    assert isinstance(layout['playbackConfig']['speed'], (int, float))
+    assert sorted(leaves(layout['layout'])) == sorted(layout['configById'])
+    kinds = {name.partition('!')[0] for name in layout['configById']}
+    assert kinds == {'3D', 'Image', 'Indicator', 'Plot', 'RawMessages', 'StateTransitions'}
+
+
+def foxglove_paths():
+    for name, panel in foxglove()['configById'].items():
+        mode = panel.get('imageMode', {})
+        yield from (mode[key] for key in ('imageTopic', 'calibrationTopic') if key in mode)
+        yield from panel.get('topics', {})
+        yield from (path['value'] for path in panel.get('paths', ()))
+        yield from (panel[key] for key in ('path', 'topicPath') if key in panel)
+        assert (
+            mode or panel.get('paths') or panel.get('topics') or {'path', 'topicPath'} & set(panel)
+        ), name
+
+
+def test_foxglove_shows_only_topics_and_fields_that_there_are():
+    fields = {
+        '/zoedepth/status': (MESSAGES / 'Status.msg').read_text(),
+        '/domain': (MESSAGES / 'Domain.msg').read_text(),
+    }
+    topics = {f'/{topic}' for topic in (*TOPICS, *INPUTS)} | set(fields)
+    paths = list(foxglove_paths())
+    assert len(paths) > 10
+    for path in paths:
+        topic, _, name = path.partition('.')
+        assert topic in topics, path
+        if name:
+            assert re.search(rf'^\w+ {name}$', fields[topic], re.MULTILINE), path
+
+
+def test_foxglove_names_every_state_by_its_number():
+    states = re.findall(r'STATE_(\w+)=(\d)', (MESSAGES / 'Status.msg').read_text())
+    known = {number: name for name, number in states if name != 'UNKNOWN'}
+    rules = foxglove()['configById']['Indicator!state']['rules']
+    found = {rule['rawValue']: rule['label'].partition(':')[0] for rule in rules}
+    assert found == {number: name.lower().replace('_', ' ') for number, name in known.items()}

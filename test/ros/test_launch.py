@@ -23,7 +23,7 @@ ARGUMENTS = [
         'weights',
     ),
     *('device', 'precision', 'router_mode', 'autostart', 'use_sim_time'),
-    *('respawn', 'respawn_delay', 'rviz', 'log_level'),
+    *('respawn', 'respawn_delay', 'rviz', 'rviz_frame', 'log_level'),
 ]
 
 
@@ -86,6 +86,36 @@ def test_the_camera_info_topic_is_left_to_the_node_unless_given(started):
     assert module.remappings(context) == [('image', '/cam/image_raw')]
     module, context, _ = started(image='/cam/image_raw', camera_info='/other/info')
     assert ('camera_info', '/other/info') in module.remappings(context)
+
+
+def rviz_of(context, started):
+    (rviz,) = [n for n in started if isinstance(n, ros_actions.Node) and n.node_package == 'rviz2']
+    # not the executable, which is looked for
+    return [launch.utilities.perform_substitutions(context, part) for part in rviz.cmd[1:5]]
+
+
+def test_rviz_gets_its_layout_and_the_frame_of_the_camera(started):
+    _, context, nodes = started()
+    flag, config, *frame = rviz_of(context, nodes)
+    assert (flag, Path(config).name, frame) == ('-d', 'depth.rviz', ['-f', 'camera_optical_frame'])
+    _, context, nodes = started(rviz_frame='front_optical')
+    assert rviz_of(context, nodes)[2:] == ['-f', 'front_optical']
+
+
+def test_rviz_shows_compressed_images_as_they_come(started, tmp_path):
+    module, context, nodes = started(image='/cam/image_raw', image_transport='compressed')
+    text = Path(rviz_of(context, nodes)[1]).read_text()
+    assert 'Value: image/compressed\n' in text
+    assert 'Value: image\n' not in text
+    assert 'Value: depth/image\n' in text
+    assert module.rviz_view(context)['remappings'] == [
+        ('image', '/cam/image_raw'), ('image/compressed', '/cam/image_raw/compressed'),
+    ]  # fmt: skip
+    file = tmp_path / 'node.yaml'
+    file.write_text('/**:\n  ros__parameters:\n    image_transport: compressed\n')
+    _, context, nodes = started(params_file=str(file))
+    assert 'image/compressed' in Path(rviz_of(context, nodes)[1]).read_text()
+    assert 'image/compressed' not in Path(rviz_of(*started()[1:])[1]).read_text()
 
 
 def test_several_cameras_have_their_topics_by_a_pattern(started):
