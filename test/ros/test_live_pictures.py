@@ -8,28 +8,38 @@ pytest.importorskip('rclpy', reason='needs ROS 2')
 
 import rclpy
 from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
 
 from zoedepth_ros.ros.live_pictures import live_pictures
 
 
-@pytest.fixture
-def camera(ros):
-    """Publish red pictures and camera_info until the test is over."""
+@pytest.fixture(params=['with each image', 'latched once'])
+def camera(ros, request):
+    """Publish red images until the test is over, and camera_info with each or once."""
     context = rclpy.Context()
     rclpy.init(context=context)
     node = Node('fake_camera', context=context)
     pictures = node.create_publisher(Image, '/eye/image_raw', 1)
-    infos = node.create_publisher(CameraInfo, '/eye/camera_info', 1)
+    is_latched = request.param == 'latched once'
+    profile = QoSProfile(
+        depth=1,
+        durability=DurabilityPolicy.TRANSIENT_LOCAL if is_latched else DurabilityPolicy.VOLATILE,
+    )
+    infos = node.create_publisher(CameraInfo, '/eye/camera_info', profile)
     image = Image(height=8, width=16, encoding='rgb8', step=48)
     image.header.stamp.sec = 77
     image.data.frombytes(np.full((8, 16, 3), (200, 0, 0), np.uint8).tobytes())
     info = CameraInfo(height=8, width=16, k=[20.0, 0, 7.5, 0, 20.0, 3.5, 0, 0, 1.0])
     stop = threading.Event()
 
+    if is_latched:
+        infos.publish(info)
+
     def publish():
         while not stop.wait(0.05):
-            infos.publish(info)
+            if not is_latched:
+                infos.publish(info)
             pictures.publish(image)
 
     thread = threading.Thread(target=publish)
@@ -43,7 +53,7 @@ def camera(ros):
 def test_pictures_come_with_stamp_and_camera(camera):
     found = []
     pictures = live_pictures('/eye/image_raw')
-    end_s = time.monotonic() + 20
+    end_s = time.monotonic() + 60
     while time.monotonic() < end_s and (not found or found[-1].camera is None):
         found.append(next(pictures))
     pictures.close()

@@ -18,7 +18,7 @@ from zoedepth_ros.geometry.intrinsics import CameraModel
 from zoedepth_ros.ros import qos
 from zoedepth_ros.ros.camera import CameraKeeper, CameraUnknown
 from zoedepth_ros.ros.conversions import ConversionError, rgb_from_compressed, rgb_from_image
-from zoedepth_ros.ros.inputs import is_rectified, sibling
+from zoedepth_ros.ros.inputs import LatchedInfo, is_rectified, sibling
 from zoedepth_ros.ros.parameters import NodeSettings
 
 _KINDS = {'sensor_msgs/msg/Image': Image, 'sensor_msgs/msg/CompressedImage': CompressedImage}
@@ -59,9 +59,11 @@ def live_pictures(
         node.create_subscription(kind, topic, newest.append, qos.sensor_input())
         info_topic = camera_info or sibling(topic, 'camera_info')
         node.create_subscription(CameraInfo, info_topic, keeper.set_info, qos.sensor_input())
+        latched = LatchedInfo(node, node.resolve_topic_name(info_topic), keeper.set_info)
         executor = SingleThreadedExecutor(context=context)
         executor.add_node(node)
         while True:
+            latched.update()
             _wait(executor, newest, topic, patience_s)
             msg = newest.pop()
             newest.clear()
