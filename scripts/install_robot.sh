@@ -58,8 +58,9 @@ if $rosdep_wanted; then
     --skip-keys "${skip_keys[*]}" ||
     fail 'rosdep install failed: see above'
 fi
-"$python" -c 'import rclpy' ||
-  fail "$python cannot import rclpy of $ROS_DISTRO: PYTHON must name the Python of the distribution"
+"$python" -c 'import cv2, numpy, rclpy' ||
+  fail "$python cannot import rclpy, OpenCV and NumPy of $ROS_DISTRO: PYTHON must name the distribution's" \
+    'Python, and rosdep install must have run'
 
 if [[ -x $venv/bin/python3 ]]; then
   wanted=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
@@ -81,8 +82,7 @@ say 'installing torch, timm and what they need (up to 5 GB the first time)'
 # numpy and the like stay the system's: cv_bridge is compiled against them.
 constraints=$(mktemp)
 trap 'rm -f "$constraints"' EXIT
-"$python" -c 'import numpy; print(f"numpy=={numpy.__version__}")' >"$constraints" ||
-  fail "$python cannot import numpy; run this without --no-rosdep, or: sudo apt install python3-numpy"
+"$python" -c 'import numpy; print(f"numpy=={numpy.__version__}")' >"$constraints"
 "$venv/bin/python3" -m pip --disable-pip-version-check install \
   -r "$package/dependencies.txt" -c "$constraints" "${pip_arguments[@]}" || fail 'pip failed: see above'
 "$venv/bin/python3" -c 'import cv2, numpy, rclpy, timm, torch, torchvision' ||
