@@ -137,10 +137,12 @@ def test_the_state_of_the_calibration_is_a_constant(phase, state):
     assert values['scale'] == f'1.100 ({phase})'
 
 
-def test_the_sentence_of_a_status_is_that_of_its_diagnostics():
+def test_the_message_is_the_state_and_the_worst_finding_of_the_diagnostics():
     msg = report(predictor=FakePredictor(trained_on='random weights: not depth'))
     assert msg.message == 'depth is published'
     diagnosis = Diagnostics('n').make(msg)
-    assert (
-        msg.message == diagnosis.message == 'not the released weights: random weights: not depth'
-    )
+    assert diagnosis.message == 'not the released weights: random weights: not depth'
+    assert msg.message == f'depth is published; {diagnosis.message}'
+    failed = report(state=Status.STATE_FAILED)
+    assert Diagnostics('n').make(failed).message == failed.message
+    assert failed.message == 'the network is out of service'

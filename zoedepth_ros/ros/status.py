@@ -151,17 +151,19 @@ class Diagnostics:
         self._before: Counts = (0, 0)
 
     def make(self, status: Any) -> Any:
-        """Make the DiagnosticStatus of a Status; its sentence becomes the status' message."""
+        """Make the DiagnosticStatus of a Status, and put its finding into the status' message."""
         now = (status.received, faults(status))
         found = findings(status, self._before, now, self._settings())
         self._before = now
-        level, status.message = found[0] if found else (OK, _STATE_MESSAGES[status.state])
+        sentence = _STATE_MESSAGES[status.state]
+        level, message = found[0] if found else (OK, sentence)
+        status.message = sentence if message == sentence else f'{sentence}; {message}'
         return DiagnosticStatus(
             level=level,
             name=f'{self._name}: {status.camera} depth'
             if status.camera
             else f'{self._name}: depth',
-            message=status.message,
+            message=message,
             hardware_id=status.device,
             values=[KeyValue(key=key, value=value) for key, value in _key_values(status)],
         )
