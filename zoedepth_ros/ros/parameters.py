@@ -60,14 +60,16 @@ class NodeSettings(NetworkSettings, PictureSettings, DepthSettings, SpaceSetting
     warn_silence_s: float = parameter(
         'diagnostics.warn_silence',
         2.0,
-        'Without images for this long the state is STATE_NO_INPUT, a WARN [s].',
+        'Without images for this long, while an output has a subscriber, the state is '
+        'STATE_NO_INPUT, a WARN, and the log says what the graph shows [s].',
         low=0.1,
         high=3600.0,
     )
     error_silence_s: float = parameter(
         'diagnostics.error_silence',
         10.0,
-        'Without pictures for this long is an ERROR [s]; 0.0 is never.',
+        'Without images for this long, while an output has a subscriber, is an ERROR [s]; 0.0 is '
+        'never.',
         low=0.0,
         high=3600.0,
     )
@@ -88,14 +90,16 @@ class NodeSettings(NetworkSettings, PictureSettings, DepthSettings, SpaceSetting
     warn_rate_hz: float = parameter(
         'diagnostics.warn_rate',
         0.0,
-        'Fewer depth images than this, while somebody listens, are a WARN [Hz]; 0.0 is never.',
+        'Fewer depth images than this, while they have a subscriber, are a WARN [Hz]; 0.0 is '
+        'never.',
         low=0.0,
         high=MAX_RATE_HZ,
     )
     error_rate_hz: float = parameter(
         'diagnostics.error_rate',
         0.0,
-        'Fewer depth images than this, while somebody listens, are an ERROR [Hz]; 0.0 is never.',
+        'Fewer depth images than this, while they have a subscriber, are an ERROR [Hz]; 0.0 is '
+        'never.',
         low=0.0,
         high=MAX_RATE_HZ,
     )
