@@ -117,13 +117,13 @@ def test_points_of_another_sensor_correct_the_scale_while_it_runs(peer, start):
 
 
 def test_weights_that_name_their_camera_are_brought_to_this_one_by_default(peer, start):
-    start(depth=2.0, training_hfov_rad=math.pi / 2)  # f / W = 0.5
+    start(depth=2.0, training_hfov_rad=math.pi / 2)  # 32 px at 64 x 48 px
     depth = peer.subscribe(Image, '/depth/image')
     status = peer.subscribe(Status, '/zoedepth/status')
     peer.send_until(lambda: depth)
-    # 50 px at 64 px
-    assert np.frombuffer(depth.last.data, np.float32)[0] == pytest.approx(2.0 * 50 / 64 / 0.5)
-    wait_until(lambda: status and status.last.scale == pytest.approx(50 / 64 / 0.5))
+    # this camera: fy = 52 px at the same height
+    assert np.frombuffer(depth.last.data, np.float32)[0] == pytest.approx(2.0 * 52 / 32)
+    wait_until(lambda: status and status.last.scale == pytest.approx(52 / 32))
     assert peer.set_parameters(focal_correction='off') == ['']
     depth.clear()
     peer.send_until(lambda: depth)
