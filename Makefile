@@ -1,6 +1,9 @@
 # `make demo` and `make test` do everything from a fresh clone; `make help` lists the rest.
 PYTHON ?= python3
-VENV := .venv/bin
+# Where no ROS 2 distribution is sourced: the one whose wheels are taken.
+ROS ?=
+export ROS
+VENV = $(shell ROS='$(ROS)' $(PYTHON) scripts/bootstrap.py --environment)/bin
 # of a training; batches must divide by them
 PROCESSES ?= 2
 # of the tests, which mostly wait for nodes
@@ -17,11 +20,12 @@ endif
 help:
 	@echo 'make demo     a camera stream becomes metric depth and points (IMAGE= VIDEO= CAMERA= MODEL= WEIGHTS= DURATION=)'
 	@echo 'make test     all tests (ARGS= for pytest, WORKERS=2)'
+	@echo 'make ROS=jazzy … or ROS=kilted …  with the wheels of that distribution, each in an environment of its own'
 	@echo 'make check    formatting, lint and types'
 	@echo 'make build    set up .venv and install the package into it'
 	@echo 'make format   let ruff format the sources'
 	@echo 'make train-embedded  draw scenes and train ZoeD_S_NK on them, hours on two cores; resumes'
-	@echo 'make clean    remove .venv, build and out'
+	@echo 'make clean    remove the environments, build and out'
 
 build:
 	@$(PYTHON) scripts/bootstrap.py
@@ -44,7 +48,7 @@ format: build
 	$(VENV)/ruff check --fix .
 
 clean:
-	rm -rf .venv build out
+	rm -rf .venv .venv-* build out
 
 # A tuned allocator: without it a third of the time goes into handing memory back and forth.
 train-embedded: build

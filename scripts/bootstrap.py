@@ -1,8 +1,10 @@
-"""Set up .venv and build the package into it: everything `make demo` and `make test` need.
+"""Set up an environment with the package in it: everything `make demo` and `make test` need.
 
 Runs on the bare Python of the machine (standard library only) and does each step once: a second
 run finds the marks of the first and ends within a second. Where a ROS 2 distribution is sourced,
-the environment sees its packages and the ROS wheels are not installed.
+the environment sees its packages. Elsewhere ROS 2 is installed as wheels, of the distribution that
+the variable ROS names; each has an environment and a build folder of its own.
+With --environment the script prints where the environment is, and does nothing else.
 """
 
 from __future__ import annotations
@@ -16,14 +18,13 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-VENV = ROOT / '.venv'
-PYTHON = VENV / 'bin' / 'python'
-BUILD = ROOT / 'build'
+WHEELS = ('kilted', 'jazzy')  # the distributions that exist as wheels; the first is the default
 OLDEST, NEWEST = (3, 10), (3, 14)
 TOOLS = {'cmake': 'cmake', 'g++': 'g++', 'make': 'make'}  # command -> Debian package
 BUILD_INPUTS = ('CMakeLists.txt', 'package.xml', 'msg', 'scripts/entry_point.py.in')
@@ -34,26 +35,68 @@ class SetupError(Exception):
     """A reason, meant for people, why the set-up cannot go on."""
 
 
-def main() -> int:
+@dataclass(frozen=True)
+class Place:
+    """Hold where a distribution's environment and build files are, and whose packages it has."""
+
+    ros: str
+    sourced: bool
+    venv: Path
+    build: Path
+
+    @property
+    def python(self) -> Path:
+        return self.venv / 'bin' / 'python'
+
+    @property
+    def kind(self) -> str:
+        return self.ros if self.sourced else f'wheels of {self.ros}'
+
+
+def main(arguments: list[str]) -> int:
     try:
+        place = chosen_place(os.environ)
+        if arguments == ['--environment']:
+            print(place.venv.relative_to(ROOT))
+            return 0
         check_tools()
-        with one_at_a_time():
-            make_environment()
-            install_requirements()
-            build_package()
+        with one_at_a_time(place):
+            make_environment(place)
+            install_requirements(place)
+            build_package(place)
     except SetupError as error:
         print(f'setup: error: {error}', file=sys.stderr)
         return 1
     return 0
 
 
+def chosen_place(environ: Mapping[str, str]) -> Place:
+    """Choose the distribution: the sourced one, or the one that ROS names.
+
+    Raises SetupError when they contradict each other, or no wheels exist of the one named.
+    """
+    chosen = environ.get('ROS', '')
+    sourced = environ.get('ROS_DISTRO', '') if environ.get('AMENT_PREFIX_PATH') else ''
+    if sourced:
+        if chosen not in ('', sourced):
+            raise SetupError(
+                f'ROS={chosen} asks for the wheels of {chosen}, but ROS 2 {sourced} is sourced in '
+                'this shell; leave ROS out, or take a shell where nothing is sourced'
+            )
+        return Place(sourced, True, ROOT / '.venv', ROOT / 'build')
+    if chosen not in ('', *WHEELS):
+        raise SetupError(f'ROS must be {" or ".join(WHEELS)}, got {chosen!r}')
+    if chosen in ('', WHEELS[0]):
+        return Place(WHEELS[0], False, ROOT / '.venv', ROOT / 'build')
+    return Place(chosen, False, ROOT / f'.venv-{chosen}', ROOT / 'build' / chosen)
+
+
 def say(text: str) -> None:
     print(f'setup: {text}', flush=True)
 
 
-def run(command: list[str | Path], log_name: str, env: dict[str, str] | None = None) -> None:
-    """Run a step quietly; its output goes to build/log, whose end is shown when it fails."""
-    log = BUILD / 'log' / f'{log_name}.log'
+def run(command: list[str | Path], log: Path, env: dict[str, str] | None = None) -> None:
+    """Run a step quietly; its output goes to `log`, whose end is shown when it fails."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open('w') as stream:
         code = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT, env=env).returncode
@@ -63,16 +106,11 @@ def run(command: list[str | Path], log_name: str, env: dict[str, str] | None = N
 
 
 @contextmanager
-def one_at_a_time() -> Iterator[None]:
-    BUILD.mkdir(exist_ok=True)
-    with (BUILD / '.lock').open('w') as lock:
+def one_at_a_time(place: Place) -> Iterator[None]:
+    place.build.mkdir(parents=True, exist_ok=True)
+    with (place.build / '.lock').open('w') as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-def distribution() -> str:
-    """Name of the sourced ROS 2 distribution, '' for none."""
-    return os.environ.get('ROS_DISTRO', '') if os.environ.get('AMENT_PREFIX_PATH') else ''
 
 
 def check_tools() -> None:
@@ -89,57 +127,51 @@ def check_tools() -> None:
         )
 
 
-def make_environment() -> None:
-    kind = distribution() or 'wheels'
-    mark = VENV / '.kind'
-    if PYTHON.exists() and mark.exists():
-        if mark.read_text() != kind:
+def make_environment(place: Place) -> None:
+    mark = place.venv / '.ros'
+    if place.python.exists() and mark.exists():
+        if mark.read_text() != place.kind:
             raise SetupError(
-                f'.venv was made for "{mark.read_text()}" and this shell has "{kind}"; '
-                'run `make clean` first'
+                f'{place.venv.name} was made for "{mark.read_text()}", and "{place.kind}" is '
+                'wanted now; run `make clean` first'
             )
         return
-    say(f'making .venv ({kind}, Python {sys.version.split()[0]})')
-    options = ['--system-site-packages'] if distribution() else []
+    say(f'making {place.venv.name} ({place.kind}, Python {sys.version.split()[0]})')
+    options = ['--system-site-packages'] if place.sourced else []
     try:
-        run([sys.executable, '-m', 'venv', *options, VENV], 'venv')
+        run([sys.executable, '-m', 'venv', *options, place.venv], place.build / 'log' / 'venv.log')
     except SetupError as error:
         version = f'{sys.version_info[0]}.{sys.version_info[1]}'
         raise SetupError(
             f'{error}\non Debian or Ubuntu: apt install python{version}-venv'
         ) from None
-    mark.write_text(kind)
+    mark.write_text(place.kind)
 
 
-def install_requirements() -> None:
-    requirements, constraints = wanted_requirements()
-    mark = VENV / '.requirements'
+def install_requirements(place: Place) -> None:
+    requirements, constraints = wanted_requirements(place)
+    mark = place.venv / '.requirements'
     state = digest('\n'.join([*requirements, *constraints]).encode())
     if mark.exists() and mark.read_text() == state:
         return
     say(f'installing {len(requirements)} packages and what they need (about 6 GB, some minutes)')
     started = time.monotonic()
-    chosen = BUILD / 'requirements.txt', BUILD / 'constraints.txt'
+    chosen = place.build / 'requirements.txt', place.build / 'constraints.txt'
     for path, lines in zip(chosen, (requirements, constraints), strict=True):
         path.write_text('\n'.join(lines) + '\n')
-    pip: list[str | Path] = [PYTHON, '-m', 'pip', '--disable-pip-version-check', 'install']
-    run([*pip, '-r', chosen[0], '-c', chosen[1]], 'pip')
-    if not distribution():
-        mend_wheel_paths()
+    pip: list[str | Path] = [place.python, '-m', 'pip', '--disable-pip-version-check', 'install']
+    run([*pip, '-r', chosen[0], '-c', chosen[1]], place.build / 'log' / 'pip.log')
+    if not place.sourced:
+        mend_wheel_paths(place)
     mark.write_text(state)
     say(f'installed in {time.monotonic() - started:.0f} s')
 
 
-def wanted_requirements() -> tuple[list[str], list[str]]:
+def wanted_requirements(place: Place) -> tuple[list[str], list[str]]:
     """Read requirements and constraints, without what a sourced distribution brings."""
-    section, requirements = '', []
-    for line in (ROOT / 'requirements.txt').read_text().splitlines():
-        if match := re.match(r'# \[(\w+)\]', line):
-            section = match.group(1)
-        elif line and not line.startswith('#') and not (section == 'ros' and distribution()):
-            requirements.append(line)
-    constraints = (ROOT / 'constraints.txt').read_text().splitlines()
-    if not distribution():
+    requirements = lines_for(place, ROOT / 'requirements.txt')
+    constraints = lines_for(place, ROOT / 'constraints.txt')
+    if not place.sourced:
         return requirements, constraints
     # cv_bridge of a distribution is compiled against its own numpy and OpenCV: keep those.
     system = {name for name, module in SYSTEM_MODULES.items() if system_has(module)}
@@ -150,6 +182,19 @@ def wanted_requirements() -> tuple[list[str], list[str]]:
         return match is None or match.group(0) not in system
 
     return [r for r in requirements if is_ours(r)], [c for c in constraints if is_ours(c)]
+
+
+def lines_for(place: Place, path: Path) -> list[str]:
+    """Read the lines of all sections but those of the wheels of other distributions."""
+    section, lines = '', []
+    for line in path.read_text().splitlines():
+        if match := re.match(r'# \[([\w-]+)\]', line):
+            section = match.group(1)
+        elif line and not line.startswith('#'):
+            wheels = section.startswith('ros-')
+            if not wheels or (section == f'ros-{place.ros}' and not place.sourced):
+                lines.append(line)
+    return lines
 
 
 SYSTEM_MODULES = {
@@ -168,7 +213,7 @@ def system_has(module: str) -> bool:
     return check.returncode == 0
 
 
-def mend_wheel_paths() -> None:
+def mend_wheel_paths(place: Place) -> None:
     """Point the CMake files of the ROS wheels at this machine's headers.
 
     They carry the include folders of the machine that built them, and CMake refuses imported
@@ -177,7 +222,7 @@ def mend_wheel_paths() -> None:
     paths = json.loads(
         subprocess.check_output(
             [
-                PYTHON,
+                place.python,
                 '-c',
                 'import json, sysconfig, numpy; '
                 "print(json.dumps([sysconfig.get_path('include'), numpy.get_include()]))",
@@ -191,7 +236,7 @@ def mend_wheel_paths() -> None:
             f'{python_include}/Python.h not found; on Debian or Ubuntu: '
             f'apt install python{version}-dev'
         )
-    for path in (VENV / 'share').glob('*/cmake/*Export*.cmake'):
+    for path in (place.venv / 'share').glob('*/cmake/*Export*.cmake'):
         text = path.read_text()
         mended = re.sub(r'/opt/python/cp\d+-cp\d+t?/include/python[\d.]+', python_include, text)
         mended = re.sub(
@@ -203,52 +248,53 @@ def mend_wheel_paths() -> None:
             path.write_text(mended)
 
 
-def build_package() -> None:
+def build_package(place: Place) -> None:
     """Build the messages, then install the package into the environment's own prefix."""
     # A stamp of everything CMake reads; the sources it only copies have one of their own.
-    built = f'{digest_of(BUILD_INPUTS)} {(VENV / ".requirements").read_text()}'
+    built = f'{digest_of(BUILD_INPUTS)} {(place.venv / ".requirements").read_text()}'
     installed = f'{built} {digest_of(INSTALL_INPUTS)}'
-    build_mark, install_mark = VENV / '.built', VENV / '.installed'
-    folder = BUILD / 'package'
+    build_mark, install_mark = place.venv / '.built', place.venv / '.installed'
+    folder, log = place.build / 'package', place.build / 'log'
     if install_mark.exists() and install_mark.read_text() == installed and folder.exists():
         return
-    env = os.environ | {'PATH': f'{VENV / "bin"}{os.pathsep}{os.environ["PATH"]}'}
+    env = os.environ | {'PATH': f'{place.venv / "bin"}{os.pathsep}{os.environ["PATH"]}'}
     # CMake would take a Python of the shell's active environment before the one it is given.
-    env.pop('PYTHONPATH', None) if not distribution() else None
+    if not place.sourced:
+        env.pop('PYTHONPATH', None)
     if not (build_mark.exists() and build_mark.read_text() == built and folder.exists()):
         say('building the messages of msg/ (about 20 s)')
         shutil.rmtree(folder, ignore_errors=True)
-        prefixes = [str(VENV), *os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep)]
+        prefixes = [str(place.venv), *os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep)]
         configure: list[str | Path] = ['cmake', '-S', ROOT, '-B', folder]
         run(
             [
                 *configure,
-                f'-DCMAKE_INSTALL_PREFIX={VENV}',
+                f'-DCMAKE_INSTALL_PREFIX={place.venv}',
                 f'-DCMAKE_PREFIX_PATH={";".join(p for p in prefixes if p)}',
-                f'-DPython3_EXECUTABLE={PYTHON}',
+                f'-DPython3_EXECUTABLE={place.python}',
                 '-DPython3_FIND_VIRTUALENV=ONLY',
                 '-DCMAKE_BUILD_TYPE=Release',
                 '-DBUILD_TESTING=OFF',
             ],
-            'configure',
+            log / 'configure.log',
             env,
         )
-        run(['cmake', '--build', folder, '-j', str(os.cpu_count() or 1)], 'build', env)
+        run(['cmake', '--build', folder, '-j', str(os.cpu_count() or 1)], log / 'build.log', env)
         build_mark.write_text(built)
-    remove_installed_sources()
-    run(['cmake', '--install', folder], 'install', env)
+    remove_installed_sources(place)
+    run(['cmake', '--install', folder], log / 'install.log', env)
     install_mark.write_text(installed)
-    say('package installed into .venv')
+    say(f'package installed into {place.venv.name}')
 
 
-def remove_installed_sources() -> None:
+def remove_installed_sources(place: Place) -> None:
     """Remove what an earlier run installed, so that a file deleted here is gone there too."""
-    manifest = BUILD / 'package' / 'install_manifest.txt'
+    manifest = place.build / 'package' / 'install_manifest.txt'
     if not manifest.exists():
         return
     for line in manifest.read_text().splitlines():
         path = Path(line)
-        if path.is_relative_to(VENV):
+        if path.is_relative_to(place.venv):
             path.unlink(missing_ok=True)
 
 
@@ -268,4 +314,4 @@ def digest_of(names: Iterable[str]) -> str:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

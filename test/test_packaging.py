@@ -1,5 +1,6 @@
 """The two doors, colcon and pip, say the same; the set-up script explains what is missing."""
 
+import dataclasses
 import importlib.metadata
 import importlib.util
 import re
@@ -16,8 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 def bootstrap(monkeypatch):
     spec = importlib.util.spec_from_file_location('bootstrap', ROOT / 'scripts/bootstrap.py')
     module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, 'bootstrap', module)
     spec.loader.exec_module(module)
-    monkeypatch.delenv('AMENT_PREFIX_PATH', raising=False)
     return module
 
 
@@ -109,12 +110,52 @@ def test_the_script_for_robots_leaves_to_pip_what_rosdep_would_take_from_pip():
             assert set(re.findall(r'python3-[\w-]+-pip', line)) == pip_keys, f'{page}: {line}'
 
 
-def test_every_requirement_is_pinned_in_the_constraints():
-    required, pinned = (
-        names_for_pip((ROOT / name).read_text().splitlines())
-        for name in ('requirements.txt', 'constraints.txt')
-    )
-    assert required - pinned == set()
+@pytest.mark.parametrize('ros', ['jazzy', 'kilted'])
+def test_every_requirement_is_pinned_once_in_the_constraints(bootstrap, ros):
+    def names(lines):
+        return [re.match(r'[a-z0-9-]+', line.lower().replace('_', '-')).group() for line in lines]
+
+    requirements, constraints = bootstrap.wanted_requirements(bootstrap.chosen_place({'ROS': ros}))
+    assert set(names(requirements)) - set(names(constraints)) == set()
+    everywhere = [line for line in constraints if ';' not in line]
+    assert len(names(everywhere)) == len(set(names(everywhere)))
+
+
+def test_each_distribution_has_wheels_environment_and_build_folder_of_its_own(bootstrap):
+    # the versions of rclpy: https://index.ros.org/p/rclpy, Jazzy and Kilted
+    for ros, rclpy in (('jazzy', 'ros-rclpy==7.1.6'), ('kilted', 'ros-rclpy==9.1.2')):
+        _, constraints = bootstrap.wanted_requirements(bootstrap.chosen_place({'ROS': ros}))
+        assert [line for line in constraints if line.startswith('ros-rclpy==')] == [rclpy]
+    places = [bootstrap.chosen_place({'ROS': ros}) for ros in ('jazzy', 'kilted')]
+    assert places[0].venv != places[1].venv
+    assert places[0].build != places[1].build
+    default = bootstrap.chosen_place({})
+    assert default in places
+    assert default.venv == ROOT / '.venv'
+
+
+@pytest.mark.parametrize(
+    ('environ', 'message'),
+    [
+        ({'ROS': 'humble'}, "ROS must be kilted or jazzy, got 'humble'"),
+        (
+            {'ROS': 'kilted', 'ROS_DISTRO': 'jazzy', 'AMENT_PREFIX_PATH': '/opt/ros/jazzy'},
+            'ROS=kilted asks for the wheels of kilted, but ROS 2 jazzy is sourced',
+        ),
+    ],
+)
+def test_a_distribution_that_cannot_be_had_is_refused(bootstrap, environ, message):
+    with pytest.raises(bootstrap.SetupError, match=message):
+        bootstrap.chosen_place(environ)
+
+
+def test_an_environment_of_another_distribution_is_not_mixed(bootstrap, tmp_path):
+    place = dataclasses.replace(bootstrap.chosen_place({}), venv=tmp_path)
+    place.python.parent.mkdir()
+    place.python.touch()
+    (tmp_path / '.ros').write_text('humble')
+    with pytest.raises(bootstrap.SetupError, match='was made for "humble".*make clean'):
+        bootstrap.make_environment(place)
 
 
 def test_every_executable_of_the_build_names_a_module_with_a_main():
@@ -145,12 +186,11 @@ def test_a_python_that_is_too_old_is_refused(bootstrap, monkeypatch):
 
 
 def test_a_sourced_distribution_brings_ros_numpy_and_opencv_itself(bootstrap, monkeypatch):
-    everything, _ = bootstrap.wanted_requirements()
+    everything, _ = bootstrap.wanted_requirements(bootstrap.chosen_place({}))
     assert any(line.startswith('ros-rclpy') for line in everything)
-    monkeypatch.setenv('ROS_DISTRO', 'jazzy')
-    monkeypatch.setenv('AMENT_PREFIX_PATH', '/opt/ros/jazzy')
+    sourced = {'ROS_DISTRO': 'jazzy', 'AMENT_PREFIX_PATH': '/opt/ros/jazzy'}
     monkeypatch.setattr(bootstrap, 'system_has', lambda module: module in ('numpy', 'cv2'))
-    requirements, constraints = bootstrap.wanted_requirements()
+    requirements, constraints = bootstrap.wanted_requirements(bootstrap.chosen_place(sourced))
     chosen = ' '.join([*requirements, *constraints])
     assert 'ros-rclpy' not in ' '.join(requirements)
     assert 'numpy' not in chosen

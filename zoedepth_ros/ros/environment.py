@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import socket
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from zoedepth_ros.inference.threads import thread_environment
 
@@ -13,7 +16,6 @@ PROFILE_VARIABLE = 'FASTDDS_DEFAULT_PROFILES_FILE'
 OLD_PROFILE_VARIABLE = 'FASTRTPS_DEFAULT_PROFILES_FILE'
 _LARGEST_SEGMENT_BYTES = 32 * 2**20
 _SMALLEST_SEGMENT_BYTES = 4 * 2**20
-_OLD_DISTRIBUTIONS = ('foxy', 'galactic', 'humble', 'iron', 'jazzy')
 
 ALLOCATOR: Mapping[str, str] = {
     'MALLOC_MMAP_THRESHOLD_': '268435456',
@@ -34,16 +36,21 @@ def native_environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def profile_environment(profile: str, environ: Mapping[str, str]) -> dict[str, str]:
-    """Give what makes Fast DDS read a profile; nothing when the user has chosen one already.
-
-    Fast DDS renamed its variable with version 3 (Kilted), which warns about the old name.
-    """
+    """Give what makes Fast DDS read a profile; nothing when the user has chosen one already."""
     if environ.get(PROFILE_VARIABLE) or environ.get(OLD_PROFILE_VARIABLE):
         return {}
-    chosen = {PROFILE_VARIABLE: profile}
-    if environ.get('ROS_DISTRO') in _OLD_DISTRIBUTIONS:
-        chosen[OLD_PROFILE_VARIABLE] = profile
-    return chosen
+    return dict.fromkeys(profile_variables(environ), profile)
+
+
+def profile_variables(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Name the variables from which the installed Fast DDS reads a profile.
+
+    Version 3 (Kilted) renamed the variable and warns about the old name; version 2 (Humble, Jazzy)
+    reads no other. The package was renamed too, from fastrtps to fastdds.
+    """
+    prefixes = [*filter(None, environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep)), sys.prefix]
+    has_version_2 = any(Path(prefix, 'share', 'fastrtps').is_dir() for prefix in prefixes)
+    return (PROFILE_VARIABLE, OLD_PROFILE_VARIABLE) if has_version_2 else (PROFILE_VARIABLE,)
 
 
 def segment_size(free_bytes: int) -> int:
