@@ -26,11 +26,10 @@ from demo_processes import Child, last_lines, start, stop
 from demo_recordings import BAG, RECORDINGS, recordings_text
 
 from zoedepth_ros.ros.environment import (
-    OLD_PROFILE_VARIABLE,
-    PROFILE_VARIABLE,
     free_domain,
     local_profile,
     native_environment,
+    profile_variables,
     segment_size,
 )
 from zoedepth_ros.weights.places import cached
@@ -210,8 +209,7 @@ def make_environment(out: Path) -> dict[str, str]:
         **native_environment(os.environ),
         'ROS_DOMAIN_ID': domain,
         'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
-        PROFILE_VARIABLE: str(profile),
-        **({OLD_PROFILE_VARIABLE: str(profile)} if os.environ.get('ROS_DISTRO') else {}),
+        **dict.fromkeys(profile_variables(os.environ), str(profile)),
         'RCUTILS_COLORIZED_OUTPUT': '0',
         'RCUTILS_CONSOLE_OUTPUT_FORMAT': '[{severity}] {message}',
         'PYTHONUNBUFFERED': '1',

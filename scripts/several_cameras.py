@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoedepth_ros.ros.environment import free_domain
+from zoedepth_ros.ros.environment import free_domain, profile_variables
 
 ROOT = Path(__file__).resolve().parent.parent
 CAMERAS = ('front', 'left', 'right', 'rear')
@@ -63,7 +63,8 @@ def main(arguments: list[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     os.environ.setdefault('ROS_DOMAIN_ID', str(free_domain()))
     os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
-    os.environ['FASTDDS_DEFAULT_PROFILES_FILE'] = str(ROOT / 'config' / 'fastdds.xml')
+    profile = str(ROOT / 'config' / 'fastdds.xml')
+    os.environ.update(dict.fromkeys(profile_variables(os.environ), profile))
     sides = {'one node': one_node(args.model), 'four nodes': four_nodes(args.model)}
     print(f'| {" | ".join(COLUMNS)} |\n{"|---" * len(COLUMNS)}|')
     for rate_hz in args.rates:

@@ -1,4 +1,7 @@
+import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,10 +25,36 @@ def test_a_profile_of_the_users_own_stays(name):
     assert profile_environment('/ours.xml', {name: '/theirs.xml'}) == {}
 
 
-def test_the_profile_is_named_as_the_distribution_reads_it():
-    assert profile_environment('/ours.xml', {}) == {'FASTDDS_DEFAULT_PROFILES_FILE': '/ours.xml'}
-    humble = profile_environment('/ours.xml', {'ROS_DISTRO': 'humble'})
-    assert humble['FASTRTPS_DEFAULT_PROFILES_FILE'] == '/ours.xml'
+@pytest.mark.parametrize('as_wheels', [True, False])
+@pytest.mark.parametrize(
+    ('package', 'variable'),
+    # fastrtps 2.14 of Jazzy, fastdds 3.2 of Kilted: their documentation of the variable
+    [('fastrtps', 'FASTRTPS_DEFAULT_PROFILES_FILE'), ('fastdds', 'FASTDDS_DEFAULT_PROFILES_FILE')],
+)
+def test_the_profile_is_named_as_the_installed_fast_dds_reads_it(
+    tmp_path, monkeypatch, package, variable, as_wheels
+):
+    (tmp_path / 'share' / package).mkdir(parents=True)
+    monkeypatch.setattr('sys.prefix', str(tmp_path if as_wheels else '/nowhere'))
+    sourced = {} if as_wheels else {'AMENT_PREFIX_PATH': f'/overlay:{tmp_path}'}
+    chosen = profile_environment('/ours.xml', sourced)
+    assert chosen[variable] == '/ours.xml'
+    if package == 'fastdds':  # which warns about the old name
+        assert set(chosen) == {variable}
+
+
+def test_the_profile_reaches_fast_dds_itself(tmp_path):
+    profile = tmp_path / 'broken.xml'
+    profile.write_text('<dds><profiles></dds>')
+    code = 'import rclpy; rclpy.init(); rclpy.create_node("x")'
+    environ = {**os.environ, 'ROS_DOMAIN_ID': str(free_domain())}
+    for name in (PROFILE_VARIABLE, OLD_PROFILE_VARIABLE):
+        environ.pop(name, None)
+    environ |= profile_environment(str(profile), environ)
+    told = subprocess.run(
+        [sys.executable, '-c', code], env=environ, capture_output=True, text=True
+    )
+    assert 'XMLPARSER' in told.stdout + told.stderr
 
 
 def test_the_users_settings_of_allocator_and_threads_stay():

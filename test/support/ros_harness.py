@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zoedepth_ros.ros.environment import free_domain
+from zoedepth_ros.ros.environment import free_domain, profile_variables
 
 HERE = Path(__file__).parent
 PROFILE = HERE.parents[1] / 'config' / 'fastdds.xml'
@@ -26,10 +26,7 @@ def isolate() -> None:
     """Give this process and its children a DDS domain of their own; before rclpy.init."""
     os.environ['ROS_DOMAIN_ID'] = str(free_domain())
     os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
-    old = os.environ.get('ROS_DISTRO') in ('humble', 'iron')
-    os.environ['FASTRTPS_DEFAULT_PROFILES_FILE' if old else 'FASTDDS_DEFAULT_PROFILES_FILE'] = str(
-        PROFILE
-    )
+    os.environ.update(dict.fromkeys(profile_variables(os.environ), str(PROFILE)))
 
 
 class NodeProcess:
@@ -309,13 +306,13 @@ class Peer:
         finally:
             self.node.destroy_client(client)
 
-    def transition(self, transition_id: int) -> bool:
+    def transition(self, transition_id: int, label: str = '') -> bool:
         from lifecycle_msgs.srv import ChangeState
 
         self.state()  # answered, so the node knows us
         time.sleep(0.2)
         request = ChangeState.Request()
-        request.transition.id = transition_id
+        request.transition.id, request.transition.label = transition_id, label
         name = f'{self.target}/change_state'
         return self.call(ChangeState, name, request, retry=False).success
 

@@ -6,6 +6,7 @@ import gc
 from collections.abc import Callable
 from typing import Any
 
+from lifecycle_msgs.msg import State
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
@@ -27,10 +28,11 @@ from .services import Services
 from .shared_network import SharedNetwork
 from .status import Condition
 from .status_reporter import StatusReporter
-from .transitions import reported
+from .transitions import current_state, refuse_what_does_not_apply, reported
 
 WARM_UP_SIZE = (480, 640)  # height, width [px]: the commonest camera; others warm up on arrival
 STOP_TIMEOUT_S = 10.0
+FAILURE, ERROR = TransitionCallbackReturn.FAILURE, TransitionCallbackReturn.ERROR
 POLL_S = 0.1  # where the middleware or rclpy (Humble) does not report that subscribers come and go
 
 Work = tuple[FrameProcessor, Frame]
@@ -55,6 +57,7 @@ class DepthNode(LifecycleNode):
         """make_predictor: called in configure.  Raises ValueError for a wrong parameter."""
         # A camera's own parameters are declared when somebody sets them; others are refused.
         super().__init__('zoedepth', allow_undeclared_parameters=True, **node_options)
+        refuse_what_does_not_apply(self)
         self.failure = ''
         self._make_predictor = make_predictor
         self._qos_watch = QosWatch(self, self._warn)
@@ -79,7 +82,7 @@ class DepthNode(LifecycleNode):
         if self._settings.autostart:
             self._start_timer = self.create_timer(0.0, self._start, clock=self._steady)
 
-    @reported
+    @reported(FAILURE)
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load and warm up."""
         try:
@@ -91,43 +94,40 @@ class DepthNode(LifecycleNode):
             raise
         return super().on_configure(state)
 
-    @reported
+    @reported(FAILURE)
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe to each camera as soon as one of its outputs has a subscriber."""
         if self._settings.predictor != self._loaded:  # changed while inactive
             self._load(self._settings)
-        assert self._network is not None
-        self._worker = FrameWorker(self._network.work, self._on_work_failed, self._batch_limit)
-        self._frames = shared_frames(self, self._streams, self._warn)
-        for stream in self._streams:
-            stream.activate(self._hand_over, self._frames)
-        if not self._qos_watch.reports_matches:
-            self._poll_timer.reset()
-        self._heartbeat.start()
+        try:
+            self._run()
+        except BaseException:
+            self._stop()
+            raise
         topics = ', '.join(stream.image_topic for stream in self._streams)
         self.get_logger().info(f'active: pictures from {topics}')
         return super().on_activate(state)
 
-    @reported
+    @reported(ERROR)
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop; the network stays in memory."""
         self._stop()
         return super().on_deactivate(state)
 
-    @reported
+    @reported(ERROR)
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Free the network."""
         self._free()
         return super().on_cleanup(state)
 
-    @reported
+    @reported(FAILURE)
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop and free, from any state."""
         self._stop()
         self._free()
         return super().on_shutdown(state)
 
-    @reported
+    @reported(FAILURE)
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Go back to unconfigured, from where a manager can try again."""
         self._stop()
@@ -144,9 +144,21 @@ class DepthNode(LifecycleNode):
 
     def _start(self) -> None:
         self._start_timer.cancel()
+        if current_state(self).id != State.PRIMARY_STATE_UNCONFIGURED:
+            return  # a manager was faster
         for transition in (self.trigger_configure, self.trigger_activate):
             if transition() != TransitionCallbackReturn.SUCCESS:
                 raise StartError(self.failure or 'the node could not start')
+
+    def _run(self) -> None:
+        assert self._network is not None
+        self._worker = FrameWorker(self._network.work, self._on_work_failed, self._batch_limit)
+        self._frames = shared_frames(self, self._streams, self._warn)
+        for stream in self._streams:
+            stream.activate(self._hand_over, self._frames)
+        if not self._qos_watch.reports_matches:
+            self._poll_timer.reset()
+        self._heartbeat.start()
 
     def _every_second(self) -> None:
         self._follow_subscribers()  # also where the middleware reports them: for what is held

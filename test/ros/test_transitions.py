@@ -1,0 +1,217 @@
+"""Every change of state from every state, against the ROS 2 lifecycle, on real nodes."""
+
+import pytest
+from fake_predictor import FakePredictor
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
+from nav2_manager import Nav2Manager
+from rclpy.parameter import Parameter
+from ros_harness import wait_until
+from sensor_msgs.msg import Image
+
+from zoedepth_ros.ros.depth_node import DepthNode
+from zoedepth_ros.ros.transitions import current_state
+
+# https://design.ros2.org/articles/node_lifecycle.html; one id of shutdown for each state
+ALLOWED = {
+    'unconfigured': {
+        Transition.TRANSITION_CONFIGURE: ('configure', 'inactive'),
+        Transition.TRANSITION_UNCONFIGURED_SHUTDOWN: ('shutdown', 'finalized'),
+    },
+    'inactive': {
+        Transition.TRANSITION_ACTIVATE: ('activate', 'active'),
+        Transition.TRANSITION_CLEANUP: ('cleanup', 'unconfigured'),
+        Transition.TRANSITION_INACTIVE_SHUTDOWN: ('shutdown', 'finalized'),
+    },
+    'active': {
+        Transition.TRANSITION_DEACTIVATE: ('deactivate', 'inactive'),
+        Transition.TRANSITION_ACTIVE_SHUTDOWN: ('shutdown', 'finalized'),
+    },
+    'finalized': {},
+}
+WAYS = {
+    'unconfigured': [],
+    'inactive': [Transition.TRANSITION_CONFIGURE],
+    'active': [Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE],
+    'finalized': [Transition.TRANSITION_UNCONFIGURED_SHUTDOWN],
+}
+UNKNOWN = 200
+ALL = [*range(Transition.TRANSITION_DESTROY + 1), Transition.TRANSITION_CALLBACK_SUCCESS, UNKNOWN]
+LABELS = [
+    'configure',
+    'activate',
+    'deactivate',
+    'cleanup',
+    'shutdown',
+    'transition_success',
+    'fly',
+]
+CHANGES = [
+    (state, transition, *goal)
+    for state, transitions in ALLOWED.items()
+    for transition, goal in transitions.items()
+]
+
+
+@pytest.fixture
+def node_in(peer, start):
+    """Give a function that brings a new node into a state."""
+
+    def bring(state):
+        node = start({'autostart': False})
+        for transition in WAYS[state]:
+            assert peer.transition(transition)
+        assert peer.state() == state
+        return node
+
+    return bring
+
+
+@pytest.mark.parametrize('state', ALLOWED)
+def test_what_does_not_apply_is_refused_and_changes_nothing(peer, node_in, state):
+    node = node_in(state)
+    labels = {label for label, _ in ALLOWED[state].values()}
+    refused = [(number, '') for number in ALL if number not in ALLOWED[state]]
+    refused += [(0, label) for label in LABELS if label not in labels]
+    for number, label in refused:
+        assert not peer.transition(number, label), (number, label)
+        assert peer.state() == state, (number, label)
+    assert node.stop() == 0
+    assert 'Traceback' not in node.log
+
+
+@pytest.mark.parametrize('by_label', [False, True])
+@pytest.mark.parametrize(('state', 'transition', 'label', 'goal'), CHANGES)
+def test_what_applies_leads_to_its_goal(peer, node_in, state, transition, label, goal, by_label):
+    node = node_in(state)
+    number, text = (0, label) if by_label else (transition, '')
+    assert peer.transition(number, text)
+    assert peer.state() == goal
+    assert node.stop() == 0
+
+
+def test_a_label_wins_over_an_id(peer, node_in):
+    node_in('inactive')
+    assert peer.transition(Transition.TRANSITION_CLEANUP, 'activate')
+    assert peer.state() == 'active'
+
+
+def test_an_active_node_that_was_asked_for_what_does_not_apply_still_gives_depth(peer, node_in):
+    node_in('active')
+    depth = peer.subscribe(Image, '/depth/image')
+    peer.send_until(lambda: depth)
+    for transition in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
+        assert not peer.transition(transition)
+    depth.clear()
+    peer.send_until(lambda: depth)
+
+
+def test_of_many_calls_at_once_one_changes_the_state(peer, start):
+    start({'autostart': False}, load_s=0.5)
+    peer.state()  # answered, so the node knows this process
+    clients = [peer.node.create_client(ChangeState, '/zoedepth/change_state') for _ in range(3)]
+    for client in clients:
+        assert client.wait_for_service(60.0)
+    request = ChangeState.Request()
+    request.transition.id = Transition.TRANSITION_DEACTIVATE
+    answers = [client.call_async(request) for client in clients]
+    wait_until(lambda: all(answer.done() for answer in answers), 60.0)
+    request.transition.id = Transition.TRANSITION_CONFIGURE
+    answers = [client.call_async(request) for client in clients for _ in range(2)]
+    wait_until(lambda: all(answer.done() for answer in answers), 60.0)
+    assert sum(answer.result().success for answer in answers) == 1
+    assert peer.state() == 'inactive'
+    for client in clients:
+        peer.node.destroy_client(client)
+
+
+def test_a_manager_that_is_faster_than_autostart_keeps_the_node(ros):
+    node = DepthNode(lambda settings: FakePredictor())
+    try:
+        node.trigger_configure()
+        node._start()
+        assert current_state(node).label == 'inactive'
+    finally:
+        node.destroy_node()
+
+
+@pytest.fixture
+def local(ros):
+    """A node in this process, active."""
+    node = DepthNode(
+        lambda settings: FakePredictor(),
+        parameter_overrides=[Parameter('autostart', value=False)],
+    )
+    node.trigger_configure()
+    node.trigger_activate()
+    assert current_state(node).label == 'active'
+    yield node
+    node.destroy_node()
+
+
+def change(node, transition):
+    """Call the service's callback as an executor does."""
+    (service,) = (s for s in node.services if s.srv_type is ChangeState)
+    request = ChangeState.Request()
+    request.transition.id = transition
+    return service.callback(request, ChangeState.Response()).success
+
+
+def fail(*_):
+    raise OSError('the disk is gone')
+
+
+def test_a_start_that_raises_leaves_the_node_inactive_and_able_to_start(local, monkeypatch):
+    assert change(local, Transition.TRANSITION_DEACTIVATE)
+    with monkeypatch.context() as broken:
+        broken.setattr(local._heartbeat, 'start', fail)
+        assert not change(local, Transition.TRANSITION_ACTIVATE)
+    assert 'the disk is gone' in local.failure
+    assert current_state(local).label == 'inactive'
+    assert not local._is_active()
+    assert change(local, Transition.TRANSITION_ACTIVATE)
+    assert local._is_active()
+
+
+def test_a_stop_that_raises_frees_everything_and_the_node_can_be_configured_again(
+    local, monkeypatch
+):
+    stop = local._stop
+    monkeypatch.setattr(
+        local, '_stop', lambda *_: monkeypatch.setattr(local, '_stop', stop) or fail()
+    )
+    assert not change(local, Transition.TRANSITION_DEACTIVATE)
+    assert 'deactivate failed: the disk is gone' in local.failure
+    assert current_state(local).label == 'unconfigured'
+    assert not local._is_active()
+    assert change(local, Transition.TRANSITION_CONFIGURE)
+
+
+def test_an_error_that_cannot_be_cleared_up_finalizes_the_node(local, monkeypatch):
+    monkeypatch.setattr(local, '_stop', fail)
+    assert not change(local, Transition.TRANSITION_DEACTIVATE)
+    assert current_state(local).label == 'finalized'
+    assert not change(local, Transition.TRANSITION_CONFIGURE)
+    monkeypatch.undo()
+
+
+def test_a_shutdown_that_raises_still_finalizes_the_node(local, monkeypatch):
+    monkeypatch.setattr(local, '_free', fail)
+    assert not change(local, Transition.TRANSITION_ACTIVE_SHUTDOWN)
+    assert current_state(local).label == 'finalized'
+    monkeypatch.undo()
+
+
+def test_nav2s_second_startup_fails_and_the_node_stays_active(peer, start):
+    node = start({'autostart': False})
+    manager = Nav2Manager(peer, 'zoedepth')
+    try:
+        assert manager.startup()
+        assert not manager.startup()
+        assert peer.state() == 'active'
+        assert manager.shutdown()
+        assert not manager.startup()  # nothing leads out of finalized
+        assert peer.state() == 'finalized'
+    finally:
+        manager.close()
+    assert node.stop() == 0
