@@ -73,6 +73,7 @@ def test_yaml_that_is_no_plain_values_is_refused_with_the_line(text, reason):
 def test_plain_yaml_and_json_are_read():
     assert parse_yaml('a: [1, 2.5, x]\nb: {c: null}') == {'a': [1, 2.5, 'x'], 'b': {'c': None}}
     assert parse_yaml('') is None
+    assert parse_yaml('a: &x [1]\nb: *x', aliases=True) == {'a': [1], 'b': [1]}
     assert parse_json('{"a": [1]}') == {'a': [1]}
     with pytest.raises(ValueError, match='nested too deep'):
         parse_json('[' * 10 * sys.getrecursionlimit())

@@ -40,14 +40,14 @@ def read_text(path: Path, limit_bytes: int = SETTINGS_BYTES) -> str:
         raise ValueError(f'expected UTF-8, got {error.object[error.start]:#04x}') from None
 
 
-def parse_yaml(text: str) -> Any:
+def parse_yaml(text: str, *, aliases: bool = False) -> Any:
     """Parse YAML of plain values; raises ValueError saying in which line what is wrong.
 
-    Aliases and values nested more than 50 deep are refused: a few lines of them can stand for
-    gigabytes.
+    Values nested more than 50 deep are refused, and aliases unless they belong there: a few lines
+    of them stand for gigabytes once they are written out.
     """
     try:
-        return yaml.load(text, _PlainLoader)
+        return yaml.load(text, _Loader if aliases else _PlainLoader)
     except yaml.MarkedYAMLError as error:
         line = f'line {error.problem_mark.line + 1}: ' if error.problem_mark else ''
         raise ValueError(f'{line}{shortened(str(error.problem), 200)}') from None
@@ -110,15 +110,12 @@ def is_still(path: Path, file: BinaryIO) -> bool:
         return False
 
 
-class _PlainLoader(yaml.SafeLoader):
-    """Refuse what makes much of little."""
+class _Loader(yaml.SafeLoader):
+    """Refuse what is nested too deep."""
 
     _nested = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            mark = self.peek_event().start_mark
-            raise yaml.composer.ComposerError(None, None, 'aliases (*name) are not taken', mark)
         self._nested += 1
         if self._nested > _MOST_NESTED:
             mark = self.peek_event().start_mark
@@ -126,6 +123,16 @@ class _PlainLoader(yaml.SafeLoader):
         node = super().compose_node(parent, index)
         self._nested -= 1
         return node
+
+
+class _PlainLoader(_Loader):
+    """Refuse aliases too."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark
+            raise yaml.composer.ComposerError(None, None, 'aliases (*name) are not taken', mark)
+        return super().compose_node(parent, index)
 
 
 def _without_waiting(path: str, flags: int) -> int:

@@ -1,6 +1,7 @@
 """The applied scale follows the evidence and never jumps; files keep it."""
 
 import math
+import os
 from itertools import pairwise
 
 import pytest
@@ -130,3 +131,44 @@ def test_a_wrong_file_is_refused_with_its_name(tmp_path, text, message):
     with pytest.raises(ScaleFileError, match=message) as caught:
         load_scales(path)
     assert 'scale.yaml' in str(caught.value)
+
+
+BOMB = 'a0: &a0 [x, x, x, x, x, x, x, x, x]\n' + ''.join(
+    f'a{n + 1}: &a{n + 1} [{", ".join([f"*a{n}"] * 9)}]\n' for n in range(9)
+)
+
+
+@pytest.mark.parametrize(
+    ('text', 'reason'),
+    [
+        (f'{BOMB}format: zoedepth scale 1\nheads: {{indoor: *a9}}\n', r'aliases \(\*name\)'),
+        ('[' * 20_000, 'nested too deep'),
+        ('format: zoedepth scale 1\nheads: {indoor: ' + '{a: ' * 99, 'nested too deep'),
+        ('format: ' + 'x' * (2 << 20), 'expected at most 1,048,576 bytes'),
+        ('format: zoedepth scale 1\nheads: {? "' + 'x' * 900_000 + '" : 1}', 'expected the heads'),
+        (
+            'format: zoedepth scale 1\nheads: {indoor: {scale: [' + '1, ' * 9000 + '], '
+            'confidence: 1}}',
+            r'indoor.scale must be 0.1 to 10.0, got \[1, ',
+        ),
+    ],
+    ids=['bomb', 'deep', 'deep inside', 'long', 'long key', 'long value'],
+)
+def test_a_file_that_would_fill_memory_or_log_is_refused_in_few_words(tmp_path, text, reason):
+    path = tmp_path / 'scale.yaml'
+    path.write_text(text)
+    with pytest.raises(ScaleFileError, match=reason) as found:
+        load_scales(path)
+    assert str(found.value).startswith(f'{path}: ')
+    assert len(str(found.value)) < 500
+
+
+def test_scales_are_not_written_through_a_link(tmp_path):
+    (tmp_path / 'precious').write_text('mine')
+    path = tmp_path / 's.yaml'
+    for name in (path.name, f'{path.name}.{os.getpid()}.part'):
+        (tmp_path / name).symlink_to(tmp_path / 'precious')
+    save_scales(path, {'indoor': ScaleState(1.5, 1.5, 0.9, STEADY)})
+    assert (tmp_path / 'precious').read_text() == 'mine'
+    assert not path.is_symlink()
+    assert load_scales(path)['indoor'].scale == 1.5

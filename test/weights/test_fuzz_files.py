@@ -5,6 +5,8 @@ ZOEDEPTH_FUZZ_CASES=100000 damages 1,000 files (a hundredth) instead of 50.
 
 import os
 import random
+import resource
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -106,3 +108,64 @@ def test_weights_in_use_do_not_change_with_their_file(tmp_path):
         file.write(os.urandom(path.stat().st_size))
     path.write_bytes(b'')
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+def packed_pt(path: Path, unpacked_bytes: int) -> Path:
+    """Write an archive as torch does, but compressed: a pickle of zeros becomes very small."""
+    with zipfile.ZipFile(path, 'w', zipfile.ZIP_DEFLATED) as archive:
+        with archive.open('archive/data.pkl', 'w', force_zip64=True) as part:
+            for _ in range(unpacked_bytes >> 20):
+                part.write(bytes(1 << 20))
+        archive.writestr('archive/version', '3\n')
+    return path
+
+
+def test_an_archive_that_unpacks_to_much_is_refused_before_it_is_unpacked(tmp_path):
+    path = packed_pt(tmp_path / 'bomb.pt', 256 << 20)
+    assert path.stat().st_size < 1 << 20
+    before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(WeightsError, match=r'bomb.pt: would become 268,435,\d+ bytes of'):
+        load_weights(create_model(tiny_config('NK')), path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < 100 << 10
+
+
+@pytest.mark.parametrize(
+    ('config', 'reason'),
+    [
+        ('[' * 100_000, 'nested too deep'),
+        ('"' + 'x' * (2 << 20) + '"', 'expected at most 1,048,576'),
+        ('{"name": "' + 'x' * 900_000 + '"}', ''),
+        ('[1]', ''),
+    ],
+    ids=['deep', 'long', 'name', 'list'],
+)
+def test_settings_that_are_none_are_refused_in_few_words(tmp_path, config, reason):
+    from safetensors.torch import save_file
+
+    path = tmp_path / 'a.safetensors'
+    metadata = {'format': 'zoedepth_ros', 'config': config}
+    save_file({'x': torch.zeros(1)}, path, metadata)
+    with pytest.raises(WeightsError, match='a.safetensors: unreadable settings') as found:
+        load_weights(create_model(tiny_config('NK')), path)
+    assert reason in str(found.value)
+    assert len(str(found.value)) < 2200
+
+
+def test_names_of_tensors_are_quoted_short(tmp_path):
+    from safetensors.torch import save_file
+
+    path = tmp_path / 'a.safetensors'
+    save_file({f'{n}' + 'x' * 500_000: torch.zeros(1) for n in range(9)}, path)
+    with pytest.raises(WeightsError) as found:
+        load_weights(create_model(tiny_config('NK')), path)
+    assert str(path) in str(found.value)
+    assert len(str(found.value)) < 2200
+
+
+def test_weights_are_not_written_through_a_link(tmp_path):
+    (tmp_path / 'precious').write_text('mine')
+    for name in ('a.safetensors', 'a.safetensors.partial'):
+        (tmp_path / name).symlink_to(tmp_path / 'precious')
+    save_weights(create_model(tiny_config('NK')), tmp_path / 'a.safetensors')
+    assert (tmp_path / 'precious').read_text() == 'mine'
+    load_weights(create_model(tiny_config('NK')), tmp_path / 'a.safetensors')

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from zoedepth_ros.errors import quoted
+from zoedepth_ros.files import parse_yaml, read_text, replacing
 from zoedepth_ros.geometry.scale import HIGHEST_SCALE, LOWEST_SCALE
 from zoedepth_ros.geometry.scale_tracker import STEADY, ScaleState
 
@@ -33,9 +34,8 @@ def save_scales(path: Path, states: Mapping[str, ScaleState], *, camera: str = '
     }
     text = yaml.safe_dump({'format': FORMAT, 'camera': camera, 'heads': heads}, sort_keys=False)
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f'{path.name}.{os.getpid()}.part')
-    unfinished.write_text(text, encoding='utf-8')
-    unfinished.replace(path)
+    with replacing(path) as unfinished:
+        unfinished.write_text(text, encoding='utf-8')
 
 
 def load_scales(path: Path) -> dict[str, ScaleState]:
@@ -45,21 +45,21 @@ def load_scales(path: Path) -> dict[str, ScaleState]:
     be read.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding='utf-8'))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        content = parse_yaml(read_text(path))
+    except ValueError as error:
         raise ScaleFileError(f'{path}: not YAML: {error}') from None
     if not isinstance(content, dict) or content.get('format') != FORMAT:
         raise ScaleFileError(f'{path}: expected the line "format: {FORMAT}"')
     if set(content) - KEYS or not isinstance(content.get('heads'), dict):
-        raise ScaleFileError(f'{path}: expected {sorted(KEYS)}, got {sorted(map(str, content))}')
+        raise ScaleFileError(f'{path}: expected {sorted(KEYS)}, got {quoted(list(content))}')
     return {str(head): _state(path, str(head), entry) for head, entry in content['heads'].items()}
 
 
 def _state(path: Path, head: str, entry: Any) -> ScaleState:
     if head not in ('indoor', 'outdoor'):
-        raise ScaleFileError(f'{path}: expected the heads indoor and outdoor, got {head!r}')
+        raise ScaleFileError(f'{path}: expected the heads indoor and outdoor, got {quoted(head)}')
     if not isinstance(entry, dict) or set(entry) != HEAD_KEYS:
-        raise ScaleFileError(f'{path}: {head}: expected {sorted(HEAD_KEYS)}, got {entry!r}')
+        raise ScaleFileError(f'{path}: {head}: expected {sorted(HEAD_KEYS)}, got {quoted(entry)}')
     scale = _number(path, f'{head}.scale', entry['scale'], LOWEST_SCALE, HIGHEST_SCALE)
     confidence = _number(path, f'{head}.confidence', entry['confidence'], 0.0, 1.0)
     return ScaleState(scale, scale, confidence, STEADY)
@@ -68,5 +68,5 @@ def _state(path: Path, head: str, entry: Any) -> ScaleState:
 def _number(path: Path, name: str, value: Any, low: float, high: float) -> float:
     right = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not right or not math.isfinite(value) or not low <= value <= high:
-        raise ScaleFileError(f'{path}: {name} must be {low} to {high}, got {value!r}')
+        raise ScaleFileError(f'{path}: {name} must be {low} to {high}, got {quoted(value)}')
     return float(value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from zoedepth_ros.files import parse_json, read_text
 from zoedepth_ros.inference.result import (
     AUTO,
     DepthResult,
@@ -208,7 +208,7 @@ def read_sidecar(path: Path) -> dict[str, str]:
     """Read what a file says about itself from the JSON beside it; ValueError when it cannot be."""
     beside = path.with_name(f'{path.name}.json')
     try:
-        return {str(k): str(v) for k, v in json.loads(beside.read_text()).items()}
+        return {str(k): str(v) for k, v in parse_json(read_text(beside)).items()}
     except (OSError, ValueError, AttributeError) as error:
         raise ValueError(
             f'{beside} cannot be read, which `zoedepth export` writes beside {path.name}: {error}'

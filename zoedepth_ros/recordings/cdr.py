@@ -8,6 +8,8 @@ from typing import Any
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
+from zoedepth_ros.errors import in_one_line
+
 IMAGE = 'sensor_msgs/msg/Image'
 COMPRESSED_IMAGE = 'sensor_msgs/msg/CompressedImage'
 CAMERA_INFO = 'sensor_msgs/msg/CameraInfo'
@@ -41,7 +43,7 @@ def decode(data: bytes | memoryview, type_name: str) -> Any:
     try:
         return _store().deserialize_cdr(data, type_name)
     except Exception as error:  # generated code that raises whatever slicing and struct raise
-        raise ValueError(f'{len(data)} bytes are no {type_name}: {error!r}') from error
+        raise ValueError(f'{len(data)} bytes are no {type_name}: {in_one_line(error)}') from error
 
 
 def encode(message: Any) -> bytes:

@@ -9,8 +9,8 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-import yaml
-
+from zoedepth_ros.errors import quoted, shortened
+from zoedepth_ros.files import parse_yaml, read_text
 from zoedepth_ros.training.config import TrainingConfig
 
 Settings = TypeVar('Settings')
@@ -18,10 +18,9 @@ Settings = TypeVar('Settings')
 
 def read_config(path: Path | str) -> TrainingConfig:
     """Read a run's settings; ValueError names file, place, what was expected and what came."""
-    text = Path(path).read_text(encoding='utf-8')
     try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        values = parse_yaml(read_text(Path(path)), aliases=True)
+    except ValueError as error:
         raise ValueError(f'{path} is not YAML: {error}') from error
     return settings(TrainingConfig, values, str(path))
 
@@ -29,11 +28,13 @@ def read_config(path: Path | str) -> TrainingConfig:
 def settings(kind: type[Settings], values: Any, place: str) -> Settings:
     """Build a settings dataclass from plain values; ValueError names the place."""
     if not isinstance(values, Mapping):
-        raise ValueError(f'{place}: expected keys and values, got {values!r}')
+        raise ValueError(f'{place}: expected keys and values, got {quoted(values)}')
     known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
     unknown = sorted(set(map(str, values)) - set(known))
     if unknown:
-        raise ValueError(f'{place}: unknown {", ".join(unknown)}; known are {", ".join(known)}')
+        raise ValueError(
+            f'{place}: unknown {shortened(", ".join(unknown), 200)}; known are {", ".join(known)}'
+        )
     missing = [name for name in known if name not in values and _needed(known[name])]
     if missing:
         raise ValueError(f'{place}: missing {", ".join(missing)}')
@@ -70,11 +71,11 @@ def _value(hint: Any, value: Any, place: str) -> Any:
 
 def _tuple(parts: tuple[Any, ...], value: Any, place: str) -> tuple[Any, ...]:
     if not isinstance(value, list):
-        raise ValueError(f'{place}: expected a list, got {value!r}')
+        raise ValueError(f'{place}: expected a list, got {quoted(value)}')
     if len(parts) == 2 and parts[1] is Ellipsis:
         parts = (parts[0],) * len(value)
     if len(parts) != len(value):
-        raise ValueError(f'{place}: expected {len(parts)} values, got {value!r}')
+        raise ValueError(f'{place}: expected {len(parts)} values, got {quoted(value)}')
     return tuple(
         _value(part, one, f'{place}[{i}]')
         for i, (part, one) in enumerate(zip(parts, value, strict=True))
@@ -84,7 +85,7 @@ def _tuple(parts: tuple[Any, ...], value: Any, place: str) -> tuple[Any, ...]:
 def _checked(good: bool, hint: Any, value: Any, place: str) -> Any:
     if not good:
         wanted = hint.__name__ if isinstance(hint, (type, types.GenericAlias)) else str(hint)
-        raise ValueError(f'{place}: expected {wanted}, got {value!r}')
+        raise ValueError(f'{place}: expected {wanted}, got {quoted(value)}')
     return value
 
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from zoedepth_ros.files import replacing
+
 
 class Curves:
     """Rows of numbers in a CSV file, one for each measured step of a stage.
@@ -31,12 +33,13 @@ class Curves:
             rows = [row for row in reader if None not in row.values()]
             self._columns = list(reader.fieldnames or [])
         kept = [row for row in rows if int(row['step']) <= after_step]
-        scratch = self._path.with_suffix('.csv.new')
-        with scratch.open('w', newline='', encoding='utf-8') as file:
+        with (
+            replacing(self._path) as unfinished,
+            unfinished.open('w', newline='', encoding='utf-8') as file,
+        ):
             writer = csv.DictWriter(file, self._columns)
             writer.writeheader()
             writer.writerows(kept)
-        scratch.replace(self._path)
 
     def add(self, step: int, values: Mapping[str, float | str]) -> None:
         """Append a row."""

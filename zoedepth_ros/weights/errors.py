@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from zoedepth_ros.errors import shortened
+
 _SHOWN = 8
 
 
@@ -13,6 +15,6 @@ class WeightsError(ValueError):
 
 def listing(what: str, names: Collection[str]) -> str:
     """Return `what`, a count and the first of the names: one line of an error."""
-    shown = ', '.join(sorted(names)[:_SHOWN])
+    shown = shortened(', '.join(sorted(names)[:_SHOWN]), 600)
     more = len(names) - _SHOWN
     return f'{len(names)} {what}: {shown}' + (f' and {more} more' if more > 0 else '')

@@ -14,6 +14,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from zoedepth_ros.errors import quoted
+from zoedepth_ros.files import replacing
 from zoedepth_ros.model.config import ModelConfig
 from zoedepth_ros.model.zoedepth import ZoeDepth
 from zoedepth_ros.weights.convert import (
@@ -76,7 +78,7 @@ class LoadReport:
             hfov_deg = math.nan
         if hfov_deg != 0.0 and not 1.0 <= hfov_deg < 179.0:
             raise WeightsError(
-                f'{self.path}: {TRAINING_HFOV_KEY} must be 0 or 1 to below 179, got {text!r}'
+                f'{self.path}: {TRAINING_HFOV_KEY} must be 0 or 1 to below 179, got {quoted(text)}'
             )
         return math.radians(hfov_deg)
 
@@ -142,9 +144,8 @@ def save_weights(
     own = {FORMAT_KEY: FORMAT, CONFIG_KEY: json.dumps(model.config.to_dict())}
     if metadata and (taken := own.keys() & metadata.keys()):
         raise ValueError(f'metadata may not set {", ".join(sorted(taken))}')
-    partial = path.with_name(path.name + '.partial')
-    save_file(state_dict, partial, metadata={**(metadata or {}), **own})
-    partial.replace(path)
+    with replacing(path) as unfinished:
+        save_file(state_dict, unfinished, metadata={**(metadata or {}), **own})
 
 
 def _refuse_mismatch(config: ModelConfig, checkpoint: Checkpoint) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pickle
 import re
@@ -16,6 +15,8 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
+from zoedepth_ros.errors import in_one_line, shortened
+from zoedepth_ros.files import SETTINGS_BYTES, parse_json
 from zoedepth_ros.model.config import ModelConfig
 from zoedepth_ros.weights.checksum import sha256_of
 from zoedepth_ros.weights.convert import Format, Variant, detect_variant
@@ -87,7 +88,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         config = _read_config(metadata)
         variant = detect_variant({name: tuple(x.shape) for name, x in state_dict.items()})
     except WeightsError as error:
-        raise WeightsError(f'{path}: {error}') from error
+        raise WeightsError(f'{path}: {shortened(str(error), 2000)}') from error
     with path.open('rb') as file:
         if _version(file) != before:
             raise WeightsError(f'{path}: was changed while it was read')
@@ -105,6 +106,7 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def _read_torch(path: Path) -> dict[str, Tensor]:
+    _refuse_packed(path)
     try:
         content = torch.load(
             path, map_location='cpu', weights_only=True, mmap=zipfile.is_zipfile(path)
@@ -125,13 +127,34 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
     return {name.removeprefix('module.'): tensor for name, tensor in content.items()}
 
 
+def _refuse_packed(path: Path) -> None:
+    """Raise WeightsError for an archive that unpacks to more than it is; torch packs nothing."""
+    if not zipfile.is_zipfile(path):
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            parts = archive.infolist()
+    except Exception as error:  # a damaged archive may raise anything
+        raise WeightsError(f'damaged checkpoint: {_first_sentence(error)}') from error
+    packed = [part for part in parts if part.compress_type != zipfile.ZIP_STORED]
+    size = sum(part.file_size for part in parts)
+    if packed or size > path.stat().st_size:
+        raise WeightsError(
+            f'would become {size:,} bytes of {path.stat().st_size:,}: expected an archive without '
+            'compression, as torch.save writes it'
+        )
+
+
 def _read_config(metadata: Mapping[str, str]) -> ModelConfig | None:
     if metadata.get(FORMAT_KEY) != FORMAT:
         return None
     try:
-        return ModelConfig.from_dict(json.loads(metadata[CONFIG_KEY]))
+        text = metadata[CONFIG_KEY]
+        if len(text) > SETTINGS_BYTES:
+            raise ValueError(f'{len(text):,} characters, expected at most {SETTINGS_BYTES:,}')
+        return ModelConfig.from_dict(parse_json(text))
     except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise WeightsError(f'unreadable settings of the network: {error}') from error
+        raise WeightsError(f'unreadable settings of the network: {in_one_line(error)}') from error
 
 
 def _version(file: BinaryIO) -> tuple[int, ...]:
@@ -141,4 +164,5 @@ def _version(file: BinaryIO) -> tuple[int, ...]:
 
 
 def _first_sentence(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0].split('. ')[0]
+    text = shortened(str(error)) or type(error).__name__
+    return text.splitlines()[0].split('. ')[0]

@@ -8,9 +8,10 @@ from typing import Any
 
 import cv2
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
+from zoedepth_ros.errors import quoted
+from zoedepth_ros.files import parse_yaml, read_text
 from zoedepth_ros.geometry.intrinsics import CameraError, Intrinsics
 
 
@@ -109,8 +110,8 @@ def read_calibration(path: Path) -> Calibration:
     Raises CameraError naming the file and what is wrong with it.
     """
     try:
-        content = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        content = parse_yaml(read_text(path))
+    except (OSError, ValueError) as error:
         raise CameraError(f'calibration file {path}: {error}') from None
     if not isinstance(content, dict):
         raise CameraError(f'calibration file {path}: expected the keys of camera_calibration')
@@ -135,7 +136,7 @@ def _numbers(content: dict[str, Any], key: str, count: int | None) -> tuple[floa
     numbers = tuple(float(number) for number in content[key]['data'])
     if not all(np.isfinite(numbers)) or (count is not None and len(numbers) != count):
         expected = 'finite numbers' if count is None else f'{count} finite numbers'
-        raise ValueError(f'{key} must hold {expected}, got {list(numbers)}')
+        raise ValueError(f'{key} must hold {expected}, got {quoted(list(numbers))}')
     return numbers
 
 
