@@ -255,7 +255,8 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         **rviz_view(context),
         condition=IfCondition(LaunchConfiguration('rviz')),
     )
-    return [*(SetEnvironmentVariable(name, value) for name, value in profile.items()), node, rviz]
+    # rviz first: where it is missing, launch fails before a node runs that it would leave behind.
+    return [*(SetEnvironmentVariable(name, value) for name, value in profile.items()), rviz, node]
 
 
 def generate_launch_description() -> LaunchDescription:
