@@ -282,6 +282,50 @@ def test_the_head_of_a_film_does_not_flicker_with_the_router(film, tmp_path, fak
     assert fake.asked_heads == ['auto', *['indoor'] * 11]
 
 
+@pytest.mark.parametrize('fps', [211.222, 99.129])
+def test_a_film_of_any_rate_becomes_depth_and_a_film(tmp_path, fake, fps):
+    path = tmp_path / 'slow.avi'
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'MJPG'), fps, (40, 32))
+    for _ in range(42):
+        writer.write(np.zeros((32, 40, 3), np.uint8))
+    writer.release()
+    assert predict(path, '--out', tmp_path / 'out') == 0
+    assert len(list((tmp_path / 'out' / 'slow_depth').iterdir())) == 42
+    colors = cv2.VideoCapture(str(tmp_path / 'out' / 'slow_color.mp4'))
+    assert colors.get(cv2.CAP_PROP_FRAME_COUNT) == 42
+    assert colors.get(cv2.CAP_PROP_FPS) == pytest.approx(fps, rel=0.01)
+
+
+def test_frames_of_a_variable_rate_keep_their_times(tmp_path, fake):
+    from videos import write_mkv
+
+    times_ms = [0, 40, 80, 700, 1010, 1050, 1990, 2040, 3500, 3510]
+    path = write_mkv(tmp_path / 'phone.mkv', times_ms)
+    assert predict(path, '--out', tmp_path / 'all') == 0
+    times = [line.split(',')[1] for line in (tmp_path / 'all/phone_frames.csv').open()]
+    assert [float(t) for t in times[1:]] == pytest.approx([t / 1000 for t in times_ms])
+    colors = cv2.VideoCapture(str(tmp_path / 'all' / 'phone_color.mp4'))
+    shown_s = colors.get(cv2.CAP_PROP_FRAME_COUNT) / colors.get(cv2.CAP_PROP_FPS)
+    assert shown_s == pytest.approx(3.51, abs=1.0)
+    assert predict(path, '--out', tmp_path / 'one', '--rate', '1') == 0
+    times = [line.split(',')[1] for line in (tmp_path / 'one/phone_frames.csv').open()]
+    assert times[1:] == ['0.000', '1.010', '2.040', '3.500']
+
+
+def test_a_film_of_colours_that_cannot_be_written_costs_no_depth(
+    film, tmp_path, fake, monkeypatch, capsys
+):
+    writer = cv2.VideoWriter
+    monkeypatch.setattr(cv2, 'VideoWriter', lambda *_: writer())  # never opened
+    assert predict(film, '--out', tmp_path / 'out') == 0
+    assert len(list((tmp_path / 'out' / 'drive_depth').iterdir())) == 12
+    assert len((tmp_path / 'out' / 'drive_frames.csv').read_text().splitlines()) == 13
+    out = capsys.readouterr().out
+    assert 'no film of colours; depth is complete: ' in out
+    assert 'cannot write a film of 80 x 30 px, 10 frames a second' in out
+    assert not (tmp_path / 'out' / 'drive_color.mp4').exists()
+
+
 def test_a_film_that_is_none_is_named_and_the_pictures_go_on(folder, tmp_path, fake, capsys):
     (tmp_path / 'bad.mp4').write_bytes(b'not a film')
     arguments = (tmp_path / 'bad.mp4', tmp_path / 'missing.mp4', folder / 'a.png')

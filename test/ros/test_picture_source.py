@@ -3,6 +3,7 @@ import time
 import cv2
 import numpy as np
 import pytest
+from videos import write_mkv
 
 from zoedepth_ros.ros.source import slides, webcam
 from zoedepth_ros.ros.source.open_source import open_source
@@ -99,6 +100,14 @@ def test_a_video_is_shown_in_its_own_time(video):
     source = opened(str(video))
     shown = [int(source.read(time_s).rgb.mean()) for time_s in (0.0, 0.52, 0.55, 1.01)]
     assert np.allclose(shown, [0, 50, 50, 100], atol=4)
+
+
+def test_a_video_of_a_variable_rate_is_shown_at_its_frames_times(tmp_path):
+    times_ms = [0, 40, 80, 700, 1010, 1050, 1990, 2040, 3500, 3510]
+    source = opened(str(write_mkv(tmp_path / 'phone.mkv', times_ms)), loop=False)
+    asked_s = (0.0, 0.06, 0.5, 0.699, 0.7, 1.0, 1.02, 2.5, 3.505)
+    shown = [round(source.read(time_s).rgb.mean() / 5) for time_s in asked_s]
+    assert shown == [0, 1, 2, 2, 3, 3, 4, 7, 8]
 
 
 def test_a_video_starts_again_or_ends(video):

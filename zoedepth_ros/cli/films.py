@@ -18,6 +18,7 @@ from zoedepth_ros.inference.through_camera import ThroughCamera
 from zoedepth_ros.output.color import depth_to_bgr
 from zoedepth_ros.output.files import write_depth_png
 from zoedepth_ros.output.panel import draw_warning
+from zoedepth_ros.output.video import chosen_times_s, container_fps
 from zoedepth_ros.viewing.sources import video_frames
 
 FILM_SUFFIXES = ('.avi', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.webm')
@@ -35,6 +36,16 @@ class FilmFiles:
     """Film of picture and depth beside each other."""
     table: Path
     """A line for each frame: number, time, head, probabilities, median depth."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilmReport:
+    """Tell what was made of one film."""
+
+    frames: int
+    """Frames whose depth was written."""
+    color_trouble: str
+    """Why there is no film of colours; '' when there is one."""
 
 
 def is_film(path: Path) -> bool:
@@ -56,37 +67,34 @@ def predict_film(
     rate_hz: float = 0.0,
     *,
     hfov_rad: float = 0.0,
-) -> int:
-    """Write the depth of at most `rate_hz` frames a second (0: all); give how many there were.
+) -> FilmReport:
+    """Write the depth of at most `rate_hz` frames a second (0: all), by the frames' own times.
 
     With head 'auto' the router is smoothed over time, as in the ROS node.  hfov_rad: of the film's
-    camera, 0.0 where it is not known.  Raises ValueError when
-    OpenCV cannot read the film, OSError when something cannot be written, and InferenceError.
+    camera, 0.0 where it is not known.  A film of colours that cannot be written costs no depth.
+    Raises ValueError when OpenCV cannot read the film, OSError when depth cannot be written, and
+    InferenceError.
     """
     from tqdm import tqdm
 
-    fps, total = _facts(path)
-    step = fps / rate_hz if 0.0 < rate_hz < fps else 1.0
-    writer, count = _Writer(files, fps / step, predictor.trained_on), 0
+    times_s = list(chosen_times_s(path, rate_hz))
+    if not times_s:
+        raise ValueError(f'{path}: holds no frame that OpenCV reads')
+    writer, count = _Writer(files, _mean_fps(times_s), predictor.trained_on), 0
     frames = _predicted(path, predictor, head, rate_hz, hfov_rad)
     try:
         # disable=None: no bar in a log file
-        for frame in tqdm(frames, total=round(total / step), unit=' frames', disable=None):
+        for frame in tqdm(frames, total=len(times_s), unit=' frames', disable=None):
             writer.write(count, *frame)
             count += 1
     finally:
         writer.close()
-    return count
+    return FilmReport(count, writer.color_trouble)
 
 
-def _facts(path: Path) -> tuple[float, int]:
-    """Give frames per second and how many there are, as the file says."""
-    film = cv2.VideoCapture(str(path))
-    if not film.isOpened():
-        raise ValueError(f'{path}: not a film that OpenCV reads')
-    fps, total = film.get(cv2.CAP_PROP_FPS) or 25.0, film.get(cv2.CAP_PROP_FRAME_COUNT)
-    film.release()
-    return fps, max(0, int(total))
+def _mean_fps(times_s: list[float]) -> float:
+    """Give the mean rate of frames [Hz]; of a single one, one a second."""
+    return (len(times_s) - 1) / (times_s[-1] - times_s[0]) if len(times_s) > 1 else 1.0
 
 
 def _predicted(
@@ -111,8 +119,13 @@ class _Writer:
         files.folder.mkdir(parents=True, exist_ok=True)
         for old in files.folder.glob('[0-9]*.png'):  # of a longer film of this name
             old.unlink()
-        self._files, self._fps, self._warning = files, fps, warning
+        self._files, self._fps, self._warning = files, container_fps(fps), warning
         self._film: cv2.VideoWriter | None = None
+        self._film_frames = 0
+        self._last_shown: NDArray[np.uint8] | None = None
+        self.color_trouble = ''
+        """Why the film of colours cannot be written; '' when it can."""
+        files.color.unlink(missing_ok=True)
         self._stream = files.table.open('w', newline='')
         self._table = csv.writer(self._stream)
         self._table.writerow(('frame', 'time_s', 'head', 'indoor', 'outdoor', 'median_depth_m'))
@@ -129,16 +142,31 @@ class _Writer:
         near_m, far_m = RANGE_M[result.head]
         beside = np.hstack([rgb[..., ::-1], depth_to_bgr(result.depth_m, near_m, far_m)])
         beside = np.ascontiguousarray(beside[: len(beside) // 2 * 2])  # codecs want even sides
-        self._show(draw_warning(beside, self._warning) if self._warning else beside)
+        self._show(time_s, draw_warning(beside, self._warning) if self._warning else beside)
 
-    def _show(self, bgr: NDArray[np.uint8]) -> None:
-        if self._film is None:
-            code = int.from_bytes(b'mp4v', 'little')  # what VideoWriter.fourcc makes
-            size = (bgr.shape[1], bgr.shape[0])
-            self._film = cv2.VideoWriter(str(self._files.color), code, self._fps, size)
-            if not self._film.isOpened():
-                raise OSError(f'{self._files.color}: OpenCV cannot write this film')
-        self._film.write(bgr)
+    def _show(self, time_s: float, bgr: NDArray[np.uint8]) -> None:
+        """Add a frame to the film for eyes, at its time: the one before stays until then."""
+        if self.color_trouble:
+            return
+        try:
+            if self._film is None:
+                self._film = self._opened(bgr.shape[1], bgr.shape[0])
+            while self._last_shown is not None and self._film_frames < round(time_s * self._fps):
+                self._film.write(self._last_shown)
+                self._film_frames += 1
+            self._film.write(bgr)
+            self._film_frames, self._last_shown = self._film_frames + 1, bgr
+        except (OSError, cv2.error) as error:
+            self.color_trouble = f'{self._files.color}: not written: {error}'
+            self._files.color.unlink(missing_ok=True)
+
+    def _opened(self, width: int, height: int) -> cv2.VideoWriter:
+        code = int.from_bytes(b'mp4v', 'little')  # what VideoWriter.fourcc makes
+        film = cv2.VideoWriter(str(self._files.color), code, self._fps, (width, height))
+        if not film.isOpened():
+            size = f'{width} x {height} px, {self._fps:g} frames a second'
+            raise OSError(f'OpenCV cannot write a film of {size}')
+        return film
 
     def close(self) -> None:
         """Finish the files."""

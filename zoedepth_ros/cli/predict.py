@@ -120,13 +120,16 @@ def _film(path: Path, target: Path, predictor: DepthPredictor, args: argparse.Na
     try:
         hfov_rad = math.radians(args.hfov or 0.0)
         path.open('rb').close()  # OpenCV does not say why it cannot
-        count = predict_film(path, files, predictor, args.head, args.rate, hfov_rad=hfov_rad)
+        report = predict_film(path, files, predictor, args.head, args.rate, hfov_rad=hfov_rad)
     except (ValueError, OSError) as error:
         _complain(str(error))
         return False
     elapsed_s = time.perf_counter() - start_s
-    print(f'    {count} frames, {elapsed_s / count:.2f} s each')
-    print(f'    -> {files.folder}/, {files.color.name}, {files.table.name}')
+    print(f'    {report.frames} frames, {elapsed_s / max(1, report.frames):.2f} s each')
+    color = '' if report.color_trouble else f'{files.color.name}, '
+    print(f'    -> {files.folder}/, {color}{files.table.name}')
+    if report.color_trouble:
+        print(f'    no film of colours; depth is complete: {report.color_trouble}')
     return True
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.output.files import read_picture
+from zoedepth_ros.output.video import Due, FrameTimes
 from zoedepth_ros.viewing.about import model_text
 from zoedepth_ros.viewing.frame import ViewFrame
 
@@ -26,24 +27,21 @@ def picture_frames(paths: Sequence[Path], dwell_s: float = 1.0) -> Iterator[View
 
 
 def video_frames(path: Path, rate_hz: float = 0.0) -> Iterator[ViewFrame]:
-    """Show a video's pictures, at most `rate_hz` a second of it.
+    """Show a video's pictures at their own times, at most `rate_hz` a second of it.
 
     Raises ValueError when OpenCV cannot read it.
     """
     video = cv2.VideoCapture(str(path))
     try:
-        fps = video.get(cv2.CAP_PROP_FPS) or 25.0
-        number, next_s = 0, 0.0
+        times, due = FrameTimes(video), Due(rate_hz)
         while video.grab():
-            time_s = number / fps
-            number += 1
-            if time_s + 1e-6 < next_s:
+            time_s = times.next()
+            if not due.take(time_s):
                 continue
-            next_s += 1.0 / rate_hz if rate_hz > 0.0 else 0.0
             is_read, bgr = video.retrieve()
             if is_read:
                 yield ViewFrame(path.name, time_s, cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))
-        if number == 0:
+        if times.last_s is None:
             raise ValueError(f'{path}: no picture, folder of pictures, video or recording')
     finally:
         video.release()
