@@ -241,6 +241,8 @@ def _importance(rival: Rival) -> int:
 
 def _sustained(worker: Worker, size: Size, settings: Settings) -> list[float]:
     """Run a thousand pictures without a pause where they take less than a minute; else ()."""
+    if settings.budget.left_s <= 0.0:
+        return []
     once_s = 1e-3 * spread(worker.frames(size, 3)).median_ms
     within_s = min(_SUSTAINED_WITHIN_S, settings.budget.left_s)
     if not math.isfinite(once_s) or _SUSTAINED_FRAMES * once_s > within_s:
