@@ -265,6 +265,8 @@ def test_other_settings_leave_the_state_of_the_first_ones(tmp_path, drive):
     before = memory_path(target).read_bytes()
     with pytest.raises(ResumeError, match='other settings'):
         convert(source, target, encoding='16UC1')
+    with pytest.raises(ResumeError, match='other settings'):
+        convert(source, target, FakePredictor(2.0, precision='bf16'), domain=True)
     assert memory_path(target).read_bytes() == before
     assert convert(source, target, domain=True).reused == IMAGES
     assert target.read_bytes() == whole

@@ -167,4 +167,5 @@ def _about(plan: Plan, predictor: DepthPredictor) -> dict[str, str]:
         'model': predictor.model_name,
         'weights': predictor.weights_origin,
         'weights_warning': predictor.trained_on,
+        'precision': predictor.precision,
     }
