@@ -574,6 +574,23 @@ def test_a_cut_database_is_surveyed_row_by_row(tmp_path, share):
     assert survey(folder, salvage=True).counts == {bags.CHATTER: len(kept)}
 
 
+@pytest.mark.parametrize('salvage', [False, True])
+def test_a_view_that_never_ends_is_no_recording(tmp_path, salvage):
+    path = tmp_path / 'a.db3'
+    with sqlite3.connect(path) as database:
+        database.executescript("""
+            CREATE VIEW topics AS WITH RECURSIVE n(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n)
+                SELECT id, 'a' AS name, 'b' AS type, 'cdr' AS serialization_format FROM n;
+            CREATE TABLE messages(id INTEGER PRIMARY KEY, topic_id INTEGER, timestamp INTEGER,
+                data BLOB);
+        """)
+    database.close()
+    with pytest.raises(
+        RecordingError, match="a.db3: not a recording of rosbag2: 'topics' is a view"
+    ):
+        messages(path, salvage=salvage)
+
+
 def test_rows_and_topics_of_another_form_are_damage(tmp_path):
     folder = bags.write_bag(tmp_path / 'bag', many(5), 'sqlite3')
     file = next(folder.glob('*.db3'))

@@ -107,6 +107,11 @@ def _channels(
     path: Path, database: sqlite3.Connection, definitions: Definitions, damage: Damage
 ) -> dict[int, Channel]:
     try:
+        view = database.execute("SELECT name FROM sqlite_master WHERE type = 'view'").fetchone()
+        if view is not None:  # a query of somebody else's, which need not end
+            raise RecordingError(
+                f'{path}: not a recording of rosbag2: {quoted(view[0])} is a view'
+            )
         columns = _columns(database, 'topics')
         rows = database.execute('SELECT * FROM topics ORDER BY id').fetchall()
     except sqlite3.Error as error:
