@@ -82,6 +82,8 @@ def survey_db3(path: Path, damage: Damage, definitions: Definitions) -> Survey:
 def first_time_ns(path: Path) -> int | None:
     """Give the time of the first message [ns]; None when there is none or it cannot be read."""
     with closing(_connect(path, Damage(salvage=True))) as database:
+        with suppress(sqlite3.Error):  # of a damaged file
+            _refuse_views(path, database)
         for query in ('SELECT MIN(timestamp) FROM messages', 'SELECT timestamp FROM messages'):
             try:
                 found = database.execute(query).fetchone()
@@ -107,11 +109,7 @@ def _channels(
     path: Path, database: sqlite3.Connection, definitions: Definitions, damage: Damage
 ) -> dict[int, Channel]:
     try:
-        view = database.execute("SELECT name FROM sqlite_master WHERE type = 'view'").fetchone()
-        if view is not None:  # a query of somebody else's, which need not end
-            raise RecordingError(
-                f'{path}: not a recording of rosbag2: {quoted(view[0])} is a view'
-            )
+        _refuse_views(path, database)
         columns = _columns(database, 'topics')
         rows = database.execute('SELECT * FROM topics ORDER BY id').fetchall()
     except sqlite3.Error as error:
@@ -133,6 +131,14 @@ def _channels(
             continue
         channels[topic['id']] = _channel(topic, schemas, definitions)
     return channels
+
+
+def _refuse_views(path: Path, database: sqlite3.Connection) -> None:
+    """Raise RecordingError when there are queries of somebody else's, which need not end."""
+    view = database.execute("SELECT name FROM sqlite_master WHERE type = 'view'").fetchone()
+    if view is not None:
+        name = quoted(view[0])
+        raise RecordingError(f'{path}: not a recording of rosbag2: {name} is a view')
 
 
 def _channel(
