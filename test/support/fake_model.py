@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,10 +40,32 @@ class DyingModel:
         if self.always_at:
             dies = any(self.always_at in name for name in _open_files())
         else:
+            started = _written()
+            for path, size in started.items():
+                _at_first.setdefault(path, size)
             dies = rgb[0, 0, 0] == 60 and _make(Path(self.died))
+            if dies:  # not before there is something to go on with
+                _wait_until(lambda: any(n > _at_first.get(p, n) for p, n in _written().items()))
         if dies:
             os.kill(os.getpid(), signal.SIGKILL)
         return np.full(rgb.shape[:2], 2.0, np.float32)
+
+
+_at_first: dict[str, int] = {}
+"""Output that is being written -> its size at the first picture, before any depth was in it."""
+
+
+def _written() -> dict[str, int]:
+    """Return the sizes of the outputs that this process has open."""
+    return {path: Path(path).stat().st_size for path in _open_files() if '/out/' in path}
+
+
+def _wait_until(is_so: Callable[[], bool]) -> None:
+    """Wait for at most a minute."""
+    end_s = time.monotonic() + 60.0
+    while not is_so():
+        assert time.monotonic() < end_s, 'nothing happened within a minute'
+        time.sleep(0.01)
 
 
 def _open_files() -> list[str]:
