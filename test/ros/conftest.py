@@ -42,3 +42,12 @@ def start(ros):
     for node in started:
         node.stop()
         assert 'Traceback' not in node.log, node.log
+
+
+@pytest.fixture
+def hold(tmp_path):
+    """Give a file as long as which exists a fake node with `hold` or `hold_load` waits."""
+    path = tmp_path / 'hold'
+    path.touch()
+    yield path
+    path.unlink(missing_ok=True)

@@ -1,10 +1,10 @@
 """One thread, and a mailbox that holds the newest."""
 
 import threading
-import time
 from collections import Counter
 
 import pytest
+from waiting import PATIENCE_S, wait_until
 
 from zoedepth_ros.ros import frame_worker
 from zoedepth_ros.ros.frame_worker import FrameWorker, Mailbox
@@ -20,7 +20,7 @@ def test_a_newer_item_replaces_one_that_nobody_took():
 
 def test_taking_waits_for_an_item():
     box = Mailbox()
-    threading.Timer(0.05, box.put, ['late']).start()
+    threading.Timer(0.05, box.put, ['late']).start()  # nearly always after take has begun
     assert box.take() == ['late']
 
 
@@ -45,7 +45,7 @@ def test_each_sender_has_a_place_of_its_own_and_who_had_no_turn_longest_comes_fi
 def test_how_many_to_take_is_asked_when_there_are_some():
     box, asked = Mailbox(), []
     threading.Timer(0.05, box.put, ['late']).start()
-    box.take(lambda: asked.append(time.monotonic()) or 3)
+    box.take(lambda: asked.append('now') or 3)
     assert len(asked) == 1
 
 
@@ -64,27 +64,52 @@ def test_senders_of_any_rate_get_turns_as_often_as_the_others_when_there_are_too
     assert min(turns.values()) > 0.95 * max(turns.values()), turns
 
 
-def test_a_slow_worker_gets_the_newest_and_never_a_queue():
-    done = []
+class Gated:
+    """Work on items one run at a time, each as soon as the test lets it go."""
 
-    def work(items):
-        time.sleep(0.05)
-        done.extend(items)
+    def __init__(self, work=lambda items: None):
+        self.begun, self.done = [], []
+        self._work, self._gate = work, threading.Semaphore(0)
 
-    worker = FrameWorker(work, lambda error: None)
-    replaced = 0
-    for i in range(40):
-        replaced += worker.put(i) is not None
-        time.sleep(0.01)
-    time.sleep(0.15)
-    assert worker.stop(1.0)
-    assert done == sorted(done)
-    assert done[-1] == 39
-    assert len(done) + replaced == 40
-    assert 6 <= len(done) <= 11
+    def __call__(self, items):
+        self.begun.extend(items)
+        assert self._gate.acquire(timeout=PATIENCE_S)
+        self._work(items)
+        self.done.extend(items)
+
+    def let_go(self, runs=1):
+        self._gate.release(runs)
 
 
-def test_an_error_is_reported_and_the_thread_goes_on():
+@pytest.fixture
+def worker_of(monkeypatch):
+    """Give a function that starts a worker; whoever hands over to it does not wait for long."""
+    monkeypatch.setattr(frame_worker, 'LEAD_S', 0.0)
+    made = []
+
+    def start(work, on_error=lambda error: None):
+        made.append(FrameWorker(work, on_error))
+        return made[-1]
+
+    yield start
+    for worker in made:
+        assert worker.stop(PATIENCE_S)
+
+
+def test_a_slow_worker_gets_the_newest_and_never_a_queue(worker_of):
+    work = Gated()
+    worker = worker_of(work)
+    assert worker.put(0) is None
+    wait_until(lambda: work.begun == [0])
+    assert [worker.put(i) for i in range(1, 40)] == [None, *range(1, 39)]
+    work.let_go()
+    wait_until(lambda: work.begun == [0, 39])
+    assert worker.put(40) is None
+    work.let_go(2)
+    wait_until(lambda: work.done == [0, 39, 40])
+
+
+def test_an_error_is_reported_and_the_thread_goes_on(worker_of):
     done, errors = [], []
 
     def work(items):
@@ -92,66 +117,60 @@ def test_an_error_is_reported_and_the_thread_goes_on():
             raise ValueError('no')
         done.extend(items)
 
-    worker = FrameWorker(work, errors.append)
-    for item in ('bad', 'good'):
-        worker.put(item)
-        time.sleep(0.05)
-    worker.stop(1.0)
+    worker = worker_of(work, errors.append)
+    worker.put('bad')
+    wait_until(lambda: errors)
+    worker.put('good')
+    wait_until(lambda: done)
     assert done == ['good']
     assert [str(e) for e in errors] == ['no']
 
 
 def test_everything_runs_in_one_thread_that_ends():
-    before = threading.active_count()
-    threads = set()
-    worker = FrameWorker(lambda _: threads.add(threading.get_ident()), lambda error: None)
+    before = set(threading.enumerate())
+    idents = []
+    worker = FrameWorker(lambda _: idents.append(threading.get_ident()), lambda error: None)
     for i in range(3):
         worker.put(i)
-        time.sleep(0.02)
-    assert worker.stop(1.0)
-    assert len(threads) == 1
-    assert threads.isdisjoint({threading.get_ident()})
-    assert threading.active_count() == before
+        wait_until(lambda i=i: len(idents) == i + 1)
+    (own,) = set(threading.enumerate()) - before
+    assert worker.stop(PATIENCE_S)
+    assert set(idents) == {own.ident}
+    assert not own.is_alive()
 
 
-def test_stopping_gives_up_on_work_that_takes_too_long():
-    free = threading.Event()
-    worker = FrameWorker(lambda _: free.wait(5.0), lambda error: None)
+def test_stopping_gives_up_on_work_that_takes_too_long(worker_of):
+    work = Gated()
+    worker = worker_of(work)
     worker.put(1)
-    time.sleep(0.02)
+    wait_until(lambda: work.begun)
     assert not worker.stop(0.05)
-    free.set()
-    assert worker.stop(1.0)
+    work.let_go()
 
 
-def test_whoever_hands_over_to_an_idle_worker_lets_it_go_first(monkeypatch):
-    monkeypatch.setattr(frame_worker, 'LEAD_S', 5.0)
+def test_whoever_hands_over_to_an_idle_worker_lets_it_go_first(worker_of, monkeypatch):
+    monkeypatch.setattr(frame_worker, 'LEAD_S', PATIENCE_S)
     done = []
-
-    def work(items):
-        time.sleep(0.05)
-        done.extend(items)
-
-    worker = FrameWorker(work, lambda error: None)
+    worker = worker_of(done.extend)
     for item in range(3):
-        time.sleep(0.02)  # until it waits
+        wait_until(worker._idle.is_set)
         worker.put(item)
         assert done[-1:] == [item]
-    worker.stop(1.0)
 
 
-def test_nobody_waits_for_a_busy_worker_and_for_slow_work_no_longer_than_the_lead(monkeypatch):
+def test_nobody_waits_for_a_busy_worker_and_for_slow_work_no_longer_than_the_lead(
+    worker_of, monkeypatch
+):
+    """Both would wait for ever, as the work goes on until they have come back."""
+    work = Gated()
+    worker = worker_of(work)
     monkeypatch.setattr(frame_worker, 'LEAD_S', 0.3)
-    free = threading.Event()
-    worker = FrameWorker(lambda _: free.wait(5.0), lambda error: None)
-    time.sleep(0.02)
-    start_s = time.monotonic()
-    worker.put(1)
-    led_s = time.monotonic() - start_s
-    worker.put(2)
+    wait_until(worker._idle.is_set)
+    worker.put(1)  # to an idle worker: returns after the lead
+    wait_until(lambda: work.begun == [1])
+    monkeypatch.setattr(frame_worker, 'LEAD_S', threading.TIMEOUT_MAX)
+    worker.put(2)  # to a busy one: at once
     worker.put(3)
-    waited_s = time.monotonic() - start_s - led_s
-    free.set()
-    worker.stop(1.0)
-    assert 0.25 < led_s < 2.0
-    assert waited_s < 0.2
+    assert work.done == []
+    work.let_go(2)
+    wait_until(lambda: work.done == [1, 3])

@@ -1,12 +1,13 @@
 """Over DDS, from another process: what the node says about itself is true."""
 
+import itertools
 import time
 
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from ros_harness import image_message, picture, wait_until
+from ros_harness import image_message, picture, stamp_ns, wait_until
 from sensor_msgs.msg import Image, PointCloud2
 from std_srvs.srv import Trigger
 from zoedepth_ros.msg import Status
@@ -14,66 +15,60 @@ from zoedepth_ros.msg import Status
 WARN, ERROR = b'\x01', b'\x02'
 
 
-def rate_hz(inbox):
-    return (len(inbox) - 1) / (inbox.arrived_s[-1] - inbox.arrived_s[0])
-
-
-def test_the_numbers_agree_with_what_an_outside_subscriber_measures(peer, start):
-    start({'cloud.rate': 5.0, 'device': 'cpu'}, delay_s=0.03, preprocess_ms=10.0, trained_on='')
+def test_the_numbers_agree_with_what_an_outside_subscriber_sees(peer, start):
+    """Counts to the last picture; times between what is certain from outside."""
+    given = {'cloud.rate': 0.0, 'device': 'cpu', 'diagnostics.warn_silence': 3600.0}
+    start(given, delay_s=0.03, preprocess_ms=10.0, trained_on='')
     depth = peer.subscribe(Image, '/depth/image')
     cloud = peer.subscribe(PointCloud2, '/depth/points')
     status = peer.subscribe(Status, '/zoedepth/status')
     diagnostics = peer.subscribe(DiagnosticArray, '/diagnostics')
-    peer.start_camera(15.0)
-    wait_until(lambda: depth and cloud)
-    time.sleep(1.0)
-    depth.clear(), cloud.clear(), status.clear(), diagnostics.clear()
-    time.sleep(5.3)  # the node's own window is 5 s
-    told = status.last
+    peer.send_until(lambda: depth and cloud)
+    peer.exchange(depth, cloud)
+    before = peer.fresh(status)
+    depth.clear()
+    for _ in range(300):  # more than the windows of the medians hold
+        peer.exchange(depth, cloud)
+    told = peer.fresh(status)
+    peer.fresh(diagnostics)
     values = {pair.key: pair.value for pair in diagnostics.last.status[0].values}
-    stamps_s = [m.header.stamp.sec + 1e-9 * m.header.stamp.nanosec for m in depth.messages]
-    ages_s = np.array(depth.arrived_s) - stamps_s
-    assert told.depth_rate == pytest.approx(rate_hz(depth), rel=0.05)
-    assert told.input_rate == pytest.approx(15.0, rel=0.05)
-    assert told.cloud_rate == pytest.approx(rate_hz(cloud), rel=0.1)
-    assert told.depth_age_median == pytest.approx(np.median(ages_s), abs=0.01)
-    counted = status.messages[-1].published - status.messages[0].published
-    arrived = sum(
-        status.arrived_s[0] <= arrived_s <= status.arrived_s[-1] for arrived_s in depth.arrived_s
-    )
-    assert counted == pytest.approx(arrived, abs=2)
+    assert told.published - before.published == told.received - before.received == len(depth)
+    stamps_s = [1e-9 * stamp_ns(msg.header) for msg in depth.messages]
+    ages_s = (np.array(depth.arrived_s) - stamps_s)[-256:]
+    assert 0.0299 <= told.depth_age_median <= np.median(ages_s) + 1e-6
     stages = {stage.name: stage.median for stage in told.stages}
     assert stages['preprocess'] == pytest.approx(0.01)
-    assert stages['network'] == pytest.approx(0.02, abs=0.005)  # 30 ms less 10
+    assert 0.0199 <= stages['network'] <= np.median(ages_s) - 0.01  # 30 ms at least, less 10
     assert values['preprocess, median / p95 [s]'] == '0.01000 / 0.01000'
-    assert float(values['depth_rate [Hz]']) == pytest.approx(rate_hz(depth), rel=0.1)
+    assert int(values['published']) == told.published
     assert 20e6 < told.memory < 2000e6
     assert told.device_memory == 0
-    assert told.input_age < 0.2
+    assert 0.0 < told.input_age <= time.time() - stamps_s[-1]
     assert told.message == diagnostics.last.status[0].message == 'depth is published'
     assert list(told.notices) == []
-    assert diagnostics.last.status[0].level == b'\x00', diagnostics.last.status[0].message
+    assert [one.level for one in diagnostics.last.status] == [b'\x00'], diagnostics.last.status
 
 
-def test_a_camera_that_stops_is_told_at_once_and_one_that_comes_back_is_followed(peer, start):
-    start({'diagnostics.warn_silence': 0.5, 'diagnostics.error_silence': 2.0, 'device': 'cpu'})
+def test_a_camera_that_stops_is_told_and_one_that_comes_back_is_followed(peer, start):
+    start({'diagnostics.warn_silence': 0.5, 'diagnostics.error_silence': 0.0, 'device': 'cpu'})
     depth = peer.subscribe(Image, '/depth/image')
     diagnostics = peer.subscribe(DiagnosticArray, '/diagnostics')
     status = peer.subscribe(Status, '/zoedepth/status')
 
-    def level():
-        return diagnostics.last.status[0].level
+    def told():
+        return diagnostics.last.status[0]
 
     peer.start_camera(20.0)
     wait_until(lambda: depth and status and status.last.state == Status.STATE_WORKING)
     peer.stop_camera()
-    wait_until(lambda: status.last.state == Status.STATE_NO_INPUT, 2.5)
-    wait_until(lambda: level() == WARN and 'nothing arrives' in diagnostics.last.status[0].message)
-    wait_until(lambda: level() == ERROR, 4.0)
-    depth.clear()
+    wait_until(lambda: status.last.state == Status.STATE_NO_INPUT)
+    wait_until(lambda: told().level == WARN and 'nothing arrives' in told().message)
+    assert peer.set_parameters(diagnostics__error_silence=1.0) == ['']
+    wait_until(lambda: told().level == ERROR and 'nothing arrives' in told().message)
     peer.start_camera(20.0)
-    wait_until(lambda: len(depth) > 3, 1.0)
-    wait_until(lambda: status.last.state == Status.STATE_WORKING, 2.5)
+    depth.clear()
+    wait_until(lambda: len(depth) > 3)
+    wait_until(lambda: status.last.state == Status.STATE_WORKING)
 
 
 @pytest.fixture
@@ -144,24 +139,27 @@ def test_a_lost_device_and_a_full_one_are_survived_told_and_recovered_from(peer,
     def look(value):
         return lambda p: image_message(picture(value=value), p.now())
 
-    def after(value):
-        peer.send(look(value))
-        time.sleep(0.2)  # or the next picture takes its place
-        depth.clear()
-        peer.send_until(lambda: depth)
-        status.clear()
-        wait_until(lambda: status)
-        return status.last
+    def failures(told):
+        return {d.reason: d.count for d in told.drops}.get('inference failed', 0)
 
-    told = after(10)
+    def failed_on(value):
+        """Send a picture that fails, and only then one that is well."""
+        before = failures(peer.fresh(status))
+        peer.send(look(value))
+        wait_until(lambda: failures(status.last) > before)
+        peer.exchange(depth)
+        return peer.fresh(status)
+
+    peer.exchange(depth)
+    told = failed_on(10)
     assert (told.device, told.network_height, told.network_width) == ('cuda:0', 288, 384)
     assert 'out of memory' in told.notices[0]
-    told = after(20)
+    told = failed_on(20)
     assert (told.device, told.network_height) == ('cpu', 288)
     assert any('CPU instead of cuda:0 (cuda:0: CUDA error: gone)' in n for n in told.notices)
-    assert {d.reason: d.count for d in told.drops}['inference failed'] == 2
+    assert failures(told) == 2
     assert peer.call(Trigger, '/zoedepth/recover', Trigger.Request()).success
-    told = after(30)
+    told = failed_on(30)  # the picture is given up for the recovery
     assert (told.device, told.network_height, list(told.notices)) == ('cuda:0', 384, [])
     assert 'CPU instead of cuda:0' in node.log
 
@@ -173,10 +171,9 @@ def test_a_guessed_field_of_view_is_told(peer, start):
 
     def seen():
         peer.publish('/image', image_message(picture(), peer.now()))
-        time.sleep(0.1)
         return cloud and status and list(status.last.notices)
 
-    wait_until(seen)
+    wait_until(seen, period_s=0.1)
     assert status.last.notices[0] == 'no usable camera_info: camera.hfov 1 rad is assumed'
 
 
@@ -189,34 +186,32 @@ def test_a_bag_that_loops_with_its_clock_brings_every_round_in_order(peer, start
     depth = peer.subscribe(Image, '/depth/image')
     status = peer.subscribe(Status, '/zoedepth/status')
 
-    def play():
-        for i in range(20):
+    def play(count=20):
+        for i in range(count):
             now = Time(sec=100 + i // 10, nanosec=i % 10 * 10**8)
             peer.publish('/clock', Clock(clock=now))
-            time.sleep(0.02)
+            if i == 0:  # the node knows that time has gone back
+                wait_until(lambda now=now: peer.fresh(status).header.stamp == now)
+            before = len(depth)
             peer.send(lambda p, now=now: image_message(picture(), now))
-            time.sleep(0.03)
+            wait_until(lambda before=before: len(depth) > before)
 
-    wait_until(lambda: (play(), len(depth) > 5)[1], 20.0)
+    peer.publish('/clock', Clock(clock=Time(sec=90)))
+    stamps = (Time(sec=90, nanosec=i) for i in itertools.count())
+    peer.send_until(lambda: depth, lambda p: image_message(picture(), next(stamps)))
+    peer.exchange(depth, make=lambda p: image_message(picture(), next(stamps)))
+    jumps = peer.fresh(status).clock_jumps
     depth.clear()
     for _ in range(3):
         play()
-    wait_until(
-        lambda: status.clear() or wait_until(lambda: status) or status.last.clock_jumps >= 3
-    )
+    assert peer.fresh(status).clock_jumps == jumps + 2
     tenths = [m.header.stamp.sec * 10 + m.header.stamp.nanosec // 10**8 for m in depth.messages]
     rounds = [[]]
     for tenth in tenths:
         if rounds[-1] and tenth <= rounds[-1][-1]:
             rounds.append([])
         rounds[-1].append(tenth)
-    assert len(rounds) == 3, tenths
-    assert all(len(found) >= 15 for found in rounds), tenths
-    assert {d.reason for d in status.last.drops} <= {
-        'superseded by a newer picture',
-        'time went back',
-        'stamp in the future',
-    }
+    assert rounds == [[*range(1000, 1020)]] * 3
 
 
 def test_the_quality_of_service_of_every_topic_can_be_overridden(peer, start):

@@ -3,7 +3,6 @@
 import array
 import functools
 import math
-import time
 
 import cv2
 import numpy as np
@@ -35,16 +34,16 @@ def pixels(msg, dtype):
 
 
 def test_every_output_carries_the_header_of_its_picture(peer, start):
-    start({'scan.enabled': True})
+    start({'scan.enabled': True, 'cloud.rate': 0.0, 'router.rate': 0.0})
     inboxes = listen(peer)
     peer.send_until(lambda: all(inboxes.values()))
+    peer.exchange(*inboxes.values())
     for frame_id in ('left_optical', 'right_optical', ''):
         for inbox in inboxes.values():
             inbox.clear()
-        time.sleep(0.6)  # so that cloud and router are due, too
         make = functools.partial(image_message, picture(), frame_id=frame_id)
         sent = peer.send(lambda p, make=make: make(stamp=p.now()))
-        wait_until(lambda: all(inboxes.values()))
+        peer.exchange(*inboxes.values(), header=sent)
         for topic, inbox in inboxes.items():
             headers = [(msg.header.stamp, msg.header.frame_id) for msg in inbox.messages]
             level = f'{frame_id or "camera"}_scan'  # a scan is never in the optical frame
@@ -79,34 +78,33 @@ def test_a_known_plane_comes_out_as_depth_and_as_points_on_that_plane(peer, star
 
 
 def test_a_decimated_cloud_lies_on_the_same_plane(peer, start):
-    start({'cloud.decimation': 4}, plane=PLANE, camera=(FX, FY, CX, CY))
+    start({'cloud.decimation': 4, 'cloud.rate': 0.0}, plane=PLANE, camera=(FX, FY, CX, CY))
     cloud = peer.subscribe(PointCloud2, '/depth/points')
     peer.send_until(lambda: cloud)
     assert (cloud.last.height, cloud.last.width, cloud.last.row_step) == (12, 16, 256)
     assert not cloud.last.is_dense
     xyz = np.frombuffer(cloud.last.data, np.float32).reshape(12, 16, 4)[..., :3].astype(float)
     np.testing.assert_allclose(xyz @ PLANE[:3], PLANE[3], atol=1e-4)
-    peer.set_parameters(cloud__organized=False, cloud__max_range=2.0, cloud__rate=0.0)
-    cloud.clear()
-    peer.send_until(lambda: cloud)
-    assert (cloud.last.height, cloud.last.is_dense) == (1, True)
-    points = np.frombuffer(cloud.last.data, np.float32).reshape(-1, 4)
-    assert 0 < len(points) == cloud.last.width < 192
+    assert peer.set_parameters(cloud__organized=False, cloud__max_range=2.0) == ['', '']
+    (dense,) = peer.exchange(cloud)
+    assert (dense.height, dense.is_dense) == (1, True)
+    points = np.frombuffer(dense.data, np.float32).reshape(-1, 4)
+    assert 0 < len(points) == dense.width < 192
     assert (points[:, 2] <= 2.0).all()
 
 
 def test_millimetres_and_limits_change_while_it_runs(peer, start):
     start(depth=3.0, uncertainty_m=0.5)
     depth = peer.subscribe(Image, '/depth/image')
+    peer.send_until(lambda: depth)
 
     def depth_after(**settings):
         assert peer.set_parameters(**settings) == [''] * len(settings)
-        depth.clear()
-        peer.send_until(lambda: depth)
-        dtype = {'32FC1': np.float32, '16UC1': np.uint16}[depth.last.encoding]
-        values = np.unique(pixels(depth.last, dtype))
+        (msg,) = peer.exchange(depth)
+        dtype = {'32FC1': np.float32, '16UC1': np.uint16}[msg.encoding]
+        values = np.unique(pixels(msg, dtype))
         assert len(values) == 1
-        return depth.last.encoding, float(values[0])
+        return msg.encoding, float(values[0])
 
     assert depth_after() == ('32FC1', 3.0)
     assert depth_after(depth__encoding='16UC1') == ('16UC1', 3000.0)
@@ -136,10 +134,9 @@ def test_compressed_pictures_are_taken_from_the_sibling_topic(peer, start):
         peer.publish('/cam/camera_info', camera_info_message())
         msg.header.stamp, msg.header.frame_id = peer.now(), 'cam'
         peer.publish('/cam/image_raw/compressed', msg)
-        time.sleep(0.1)
         return depth and cloud
 
-    wait_until(answered)
+    wait_until(answered, period_s=0.1)
     assert (depth.last.height, depth.last.width) == (48, 64)
     assert depth.last.header.frame_id == 'cam'
 
@@ -153,10 +150,9 @@ def test_a_namespace_moves_every_name_and_remapping_finds_camera_info(peer, star
     def answered():
         peer.publish('/elsewhere', camera_info_message())
         peer.publish('/cam/image_rect', image_message(picture(), peer.now()))
-        time.sleep(0.1)
         return depth and points
 
-    wait_until(answered)
+    wait_until(answered, period_s=0.1)
     assert peer.state() == 'active'
 
 
@@ -170,11 +166,9 @@ def test_the_router_chooses_the_head_and_says_so(peer, start):
     domain = peer.subscribe(Domain, '/domain')
 
     def look(value):
-        depth.clear()
-        domain.clear()
-        peer.send(lambda p: image_message(picture(value=value), p.now()))
-        wait_until(lambda: depth and domain)
-        return float(pixels(depth.last, np.float32)[0, 0]), domain.last
+        make = functools.partial(image_message, picture(value=value))
+        seen, told = peer.exchange(depth, domain, make=lambda p: make(p.now()))
+        return float(pixels(seen, np.float32)[0, 0]), told
 
     peer.send_until(lambda: depth and domain, lambda p: image_message(picture(value=20), p.now()))
     metres, told = look(20)

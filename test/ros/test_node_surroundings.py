@@ -35,8 +35,7 @@ def test_a_bare_floor_is_ground_and_nothing_is_in_the_way(peer, start):
     np.testing.assert_allclose(points @ (0.0, math.cos(0.3), math.sin(0.3)), 1.0, atol=1e-3)
     assert obstacles.width == 0
     assert clearing.width > 0  # the floor beyond the trusted range
-    status.clear()
-    wait_until(lambda: status and not math.isnan(status.last.camera_height))
+    wait_until(lambda: not math.isnan(peer.fresh(status).camera_height))
     assert status.last.camera_height == pytest.approx(1.0, abs=0.01)
     assert status.last.camera_pitch == pytest.approx(-0.3, abs=0.01)
 
@@ -48,9 +47,8 @@ def test_a_scan_by_height_does_not_see_the_floor(peer, start):
     ranges = np.array(scan.last.ranges)
     assert np.isposinf(ranges).mean() > 0.9
     assert peer.set_parameters(scan__mode='rows') == ['']
-    scan.clear()
-    peer.send_until(lambda: scan)
-    assert np.isfinite(np.array(scan.last.ranges)).mean() > 0.9  # rows see it
+    (rows,) = peer.exchange(scan)
+    assert np.isfinite(np.array(rows.ranges)).mean() > 0.9  # rows see it
 
 
 def test_a_scale_file_is_applied_said_and_saved_again(peer, start, tmp_path):
@@ -125,9 +123,8 @@ def test_weights_that_name_their_camera_are_brought_to_this_one_by_default(peer,
     assert np.frombuffer(depth.last.data, np.float32)[0] == pytest.approx(2.0 * 52 / 32)
     wait_until(lambda: status and status.last.scale == pytest.approx(52 / 32))
     assert peer.set_parameters(focal_correction='off') == ['']
-    depth.clear()
-    peer.send_until(lambda: depth)
-    assert np.frombuffer(depth.last.data, np.float32)[0] == pytest.approx(2.0)
+    (msg,) = peer.exchange(depth)
+    assert np.frombuffer(msg.data, np.float32)[0] == pytest.approx(2.0)
 
 
 def test_without_the_transform_the_pitch_parameter_holds_and_that_is_said(peer, start):

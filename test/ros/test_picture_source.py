@@ -1,9 +1,11 @@
 import time
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 from videos import write_mkv
+from waiting import wait_until
 
 from zoedepth_ros.ros.source import slides, webcam
 from zoedepth_ros.ros.source.open_source import open_source
@@ -126,7 +128,7 @@ def test_a_file_that_is_no_video_is_an_error(tmp_path):
 
 
 class FakeCapture:
-    """A camera that works while `works` is true and gives a rising grey value."""
+    """A camera that works while `works` is true and gives pictures that are numbered."""
 
     works = True
     count = 0
@@ -140,39 +142,50 @@ class FakeCapture:
             self.opened = False
             return False, None
         FakeCapture.count += 1
-        return True, np.full((4, 4, 3), FakeCapture.count % 256, np.uint8)
+        number = (0, *divmod(FakeCapture.count, 256))  # blue, green, red
+        return True, np.full((4, 4, 3), number, np.uint8)
 
     def release(self):
         self.opened = False
+
+
+def number_of(picture):
+    red, green, _ = picture.rgb[0, 0].tolist()
+    return 256 * green + red
 
 
 @pytest.fixture
 def fake_camera(monkeypatch):
     FakeCapture.works, FakeCapture.count = True, 0
     monkeypatch.setattr(webcam, '_REOPEN_PERIOD_S', 0.02)
-    monkeypatch.setattr(webcam, '_SILENT_AFTER_S', 0.1)
     return FakeCapture
 
 
-def test_a_webcam_that_disappears_is_opened_again(fake_camera):
+def test_a_webcam_that_disappears_is_opened_again(fake_camera, monkeypatch):
+    now_s = [100.0]
+    monkeypatch.setattr(webcam, 'time', SimpleNamespace(monotonic=lambda: now_s[0]))
     camera = Webcam(0, open_capture=fake_camera)
-    assert camera.read(0.0) is not None
+    assert camera.read(0.0).age_s == 0.0
     fake_camera.works = False
-    time.sleep(0.2)
+    wait_until(lambda: not camera._capture.opened)
+    last = fake_camera.count
+    now_s[0] += 2.0
+    assert camera.read(0.0).age_s == 2.0
+    now_s[0] += 0.5
     with pytest.raises(NoPictureError, match='webcam 0 gives no pictures'):
         camera.read(0.0)
     fake_camera.works = True
-    time.sleep(0.2)
-    assert camera.read(0.0).age_s < 0.1
+    wait_until(lambda: fake_camera.count > last + 1)  # the one before was handed over
+    assert camera.read(0.0).age_s == 0.0
+    assert number_of(camera.read(0.0)) > last
     camera.close()
 
 
 def test_a_webcam_read_slowly_gives_its_newest_picture(fake_camera):
     camera = Webcam(0, open_capture=fake_camera)
-    time.sleep(0.2)
-    camera_count = fake_camera.count
-    assert int(camera.read(0.0).rgb[0, 0, 0]) >= camera_count
-    assert camera_count > 5
+    wait_until(lambda: fake_camera.count > 5)
+    newest = fake_camera.count - 1  # the very newest may be under way
+    assert number_of(camera.read(0.0)) >= newest
     camera.close()
 
 

@@ -1,15 +1,17 @@
 """Several cameras through one network, without DDS."""
 
-import itertools
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from fake_predictor import FakePredictor
 from processor_bench import Bench
 from ros_harness import picture
+from waiting import wait_until
 
 from zoedepth_ros.inference.result import NotFinite, OutOfMemory
+from zoedepth_ros.ros import shared_network
 from zoedepth_ros.ros.camera_settings import CameraSettings
 from zoedepth_ros.ros.frame import FAILED, Frame
 from zoedepth_ros.ros.parameters import settings_from
@@ -55,12 +57,20 @@ def test_pictures_that_wait_together_are_one_run_and_each_gets_its_own_depth(rig
     assert [bench.statistics.batch.mean() for bench in rig.benches] == [3.0] * 3
 
 
-def test_a_slow_network_on_a_cpu_is_better_off_without_batches(rig):
-    network = rig.benches[0].network
+def test_a_slow_network_on_a_cpu_is_better_off_without_batches(rig, monkeypatch):
+    network, now_s, takes_s = rig.benches[0].network, [0.0], [0.2]
+    monkeypatch.setattr(shared_network, 'time', SimpleNamespace(monotonic=lambda: now_s[0]))
+    predict = rig.predictor.predict_batch
+
+    def predict_batch(*args, **options):
+        now_s[0] += takes_s[0]
+        return predict(*args, **options)
+
+    rig.predictor.predict_batch = predict_batch
     assert not network.likes_batches  # nobody knows yet
     rig(10, 20, 30)
-    assert network.likes_batches
-    rig.predictor.delay_s = 0.35
+    assert network.likes_batches  # 67 ms for a picture
+    takes_s[0] = 0.35
     rig(10, 20, 30)
     assert not network.likes_batches
     rig.predictor.device = 'cuda:0'
@@ -113,19 +123,25 @@ def test_depth_and_points_of_each_camera_come_from_the_same_settings_whatever_th
     present = [sets[0]]
     for bench, name in zip(rig.benches, names, strict=True):
         bench.processor._settings = lambda name=name: present[0].of(name)
-    stop, swaps = threading.Event(), itertools.count()
+    stop, swaps = threading.Event(), [0]
 
     def storm():
         while not stop.is_set():
-            present[0] = sets[next(swaps) % 2]
+            present[0] = sets[swaps[0] % 2]
+            swaps[0] += 1
+
+    def both_were_met():
+        return all(
+            len({cloud.width for cloud in b.sent('depth/points')}) == 2 for b in rig.benches
+        )
 
     thread = threading.Thread(target=storm)
     thread.start()
-    for _ in range(100):
-        rig(10, 10, 10)
-    stop.set()
-    thread.join()
-    assert next(swaps) > 300
+    try:
+        wait_until(lambda: rig(10, 10, 10) and swaps[0] > 300 and both_were_met(), period_s=0.0)
+    finally:
+        stop.set()
+        thread.join()
     for bench, own in zip(
         rig.benches, ({(1, 16), (2, 32)}, {(3, 16), (2, 8)}, {(1, 16), (2, 32)}), strict=True
     ):

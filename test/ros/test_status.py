@@ -1,16 +1,18 @@
 """What the node says about itself, and how loud."""
 
 import math
-import time
+from types import SimpleNamespace
 
 import pytest
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus
 from fake_predictor import FakePredictor
+from processor_bench import Bench
 from zoedepth_ros.msg import Status
 
 from zoedepth_ros.geometry.scale_tracker import ScaleState
-from zoedepth_ros.ros.frame import SUPERSEDED
+from zoedepth_ros.ros import processor, shared_network, statistics
+from zoedepth_ros.ros.frame import SUPERSEDED, Frame
 from zoedepth_ros.ros.scaling import ScaleReport
 from zoedepth_ros.ros.statistics import STAGES, Statistics
 from zoedepth_ros.ros.status import Condition, Diagnostics, make_status
@@ -50,32 +52,63 @@ def test_a_status_of_an_unconfigured_node_is_possible():
 
 
 def test_frames_drops_and_ages_are_counted():
-    statistics = Statistics()
+    counted = Statistics()
     for _ in range(3):
-        statistics.note_received()
-    statistics.note_published(0.1)
-    statistics.note_published(0.3)
+        counted.note_received()
+    counted.note_published(0.1)
+    counted.note_published(0.3)
     for reason in ('too old', 'zero size', 'too old'):
-        statistics.note_drop(reason)
-    msg = report(statistics)
+        counted.note_drop(reason)
+    msg = report(counted)
     assert (msg.received, msg.published) == (3, 2)
     assert {d.reason: d.count for d in msg.drops} == {'too old': 2, 'zero size': 1}
     assert msg.depth_age_median == pytest.approx(0.2)
 
 
 def test_the_same_warning_comes_now_and_then_only():
-    statistics = Statistics(warn_every_s=60.0)
-    assert statistics.note_drop('a')
-    assert not statistics.note_drop('a')
-    assert statistics.note_drop('b')
+    counted = Statistics(warn_every_s=60.0)
+    assert counted.note_drop('a')
+    assert not counted.note_drop('a')
+    assert counted.note_drop('b')
     assert Statistics(warn_every_s=0.0).note_drop('a')
 
 
-def test_a_stage_is_measured():
-    statistics = Statistics()
-    with statistics.stage('network'):
-        time.sleep(0.02)
-    assert statistics.stages_ms['network'].median_and_p95()[0] == pytest.approx(20.0, abs=15.0)
+def test_a_stage_is_measured(monkeypatch):
+    times_s = iter([7.0, 7.02])
+    monkeypatch.setattr(statistics, 'time', SimpleNamespace(monotonic=lambda: next(times_s)))
+    measured = Statistics()
+    with measured.stage('network'):
+        pass
+    assert measured.stages_ms['network'].median_and_p95()[0] == pytest.approx(20.0)
+
+
+def test_rates_ages_and_stages_are_those_of_the_stream(monkeypatch):
+    """Ten seconds at 15 Hz, by a clock that the network alone moves on within a picture."""
+    now_s = [50.0]
+    for module in (processor, statistics, shared_network):
+        monkeypatch.setattr(module, 'time', SimpleNamespace(monotonic=lambda: now_s[0]))
+
+    def takes_30_ms(rgb, head):
+        now_s[0] += 0.03
+        bench.now_s += 0.03
+        return 2.0
+
+    predictor = FakePredictor(takes_30_ms, preprocess_ms=10.0, trained_on='')
+    bench = Bench(predictor, **{'cloud.rate': 5.0, 'router.rate': 3.0})
+    for i in range(150):
+        now_s[0], bench.now_s = 50.0 + i / 15, 1000.0 + i / 15
+        bench.statistics.note_received()
+        bench.network.work([(bench.processor, Frame(bench.message(), bench.now_s, now_s[0]))])
+    msg = report(bench.statistics, predictor=predictor)
+    assert (msg.input_rate, msg.depth_rate) == pytest.approx((15.0, 15.0))
+    assert msg.cloud_rate == pytest.approx(5.0, rel=0.05)
+    assert msg.router_rate == pytest.approx(3.0, rel=0.05)
+    assert (msg.received, msg.published) == (150, 150)
+    assert msg.depth_age_median == pytest.approx(0.03, abs=1e-6)
+    stages = {stage.name: stage.median for stage in msg.stages}
+    assert stages['preprocess'] == pytest.approx(0.01)
+    assert stages['network'] == pytest.approx(0.02)
+    assert (stages['wait'], stages['publish']) == (0.0, 0.0)
 
 
 def test_all_is_well_when_depth_flows():
@@ -88,18 +121,18 @@ def test_all_is_well_when_depth_flows():
 
 
 def test_new_drops_are_a_warning_and_old_ones_are_not():
-    statistics, diagnostics = Statistics(), Diagnostics('n')
+    counted, diagnostics = Statistics(), Diagnostics('n')
     for _ in range(5):
-        statistics.note_received()
-    statistics.note_drop('too old')
-    assert level(diagnostics, report(statistics)) == DiagnosticStatus.WARN
-    assert level(diagnostics, report(statistics)) == DiagnosticStatus.OK
+        counted.note_received()
+    counted.note_drop('too old')
+    assert level(diagnostics, report(counted)) == DiagnosticStatus.WARN
+    assert level(diagnostics, report(counted)) == DiagnosticStatus.OK
 
 
 def test_a_camera_faster_than_the_network_is_no_fault():
-    statistics = Statistics()
-    statistics.note_drop(SUPERSEDED)
-    assert level(Diagnostics('n'), report(statistics)) == DiagnosticStatus.OK
+    counted = Statistics()
+    counted.note_drop(SUPERSEDED)
+    assert level(Diagnostics('n'), report(counted)) == DiagnosticStatus.OK
 
 
 def test_a_camera_that_stopped_and_random_weights_are_warnings():

@@ -6,8 +6,9 @@ from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from nav2_manager import Nav2Manager
 from rclpy.parameter import Parameter
-from ros_harness import wait_until
+from ros_harness import Repeated
 from sensor_msgs.msg import Image
+from waiting import PATIENCE_S, wait_until
 
 from zoedepth_ros.ros.depth_node import DepthNode
 from zoedepth_ros.ros.transitions import current_state
@@ -102,23 +103,24 @@ def test_an_active_node_that_was_asked_for_what_does_not_apply_still_gives_depth
     peer.send_until(lambda: depth)
     for transition in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
         assert not peer.transition(transition)
-    depth.clear()
-    peer.send_until(lambda: depth)
+    peer.exchange(depth)
 
 
-def test_of_many_calls_at_once_one_changes_the_state(peer, start):
-    start({'autostart': False}, load_s=0.5)
-    peer.state()  # answered, so the node knows this process
+def test_of_many_calls_at_once_one_changes_the_state(peer, start, hold):
+    node = start({'autostart': False}, hold_load=str(hold))
     clients = [peer.node.create_client(ChangeState, '/zoedepth/change_state') for _ in range(3)]
     for client in clients:
-        assert client.wait_for_service(60.0)
+        assert client.wait_for_service(PATIENCE_S)
     request = ChangeState.Request()
     request.transition.id = Transition.TRANSITION_DEACTIVATE
-    answers = [client.call_async(request) for client in clients]
-    wait_until(lambda: all(answer.done() for answer in answers), 60.0)
+    refused = [Repeated(client, request) for client in clients]
+    wait_until(lambda: all(sent.has_answer() for sent in refused))  # so the node knows them all
+    request = ChangeState.Request()
     request.transition.id = Transition.TRANSITION_CONFIGURE
     answers = [client.call_async(request) for client in clients for _ in range(2)]
-    wait_until(lambda: all(answer.done() for answer in answers), 60.0)
+    node.wait_for_log('loading')
+    hold.unlink()
+    wait_until(lambda: all(answer.done() for answer in answers))
     assert sum(answer.result().success for answer in answers) == 1
     assert peer.state() == 'inactive'
     for client in clients:

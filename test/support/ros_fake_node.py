@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 from fake_predictor import FakePredictor
@@ -33,10 +35,17 @@ class Dark(FakePredictor):
     """Fail on a picture that is black in every pixel, as a network might.
 
     lost_at, full_at: brightness of pictures on which the device is lost, or has too little memory
-    for a network of its own size.
+    for a network of its own size.  hold: every call says so and goes on when there is no such
+    file.
     """
 
     lost_at = full_at = None
+    hold = ''
+
+    def predict_batch(self, pictures, heads, *, routes):
+        if self.hold:
+            wait_while(self.hold, f'network: {len(pictures)} at once')
+        return super().predict_batch(pictures, heads, routes=routes)
 
     def _predict(self, rgb, head, route):
         if self.device != 'cpu' and rgb[0, 0, 0] == self.lost_at:
@@ -48,6 +57,14 @@ class Dark(FakePredictor):
         return super()._predict(rgb, head, route)
 
 
+def wait_while(path, text):
+    """Print a line and wait until there is no such file."""
+    sys.stdout.write(f'{text}\n')
+    sys.stdout.flush()
+    while path and Path(path).exists():
+        time.sleep(0.005)
+
+
 def by_brightness(rgb):
     bright = float(rgb.mean() > 127)
     return {'indoor': 0.9 - 0.8 * bright, 'outdoor': 0.1 + 0.8 * bright}
@@ -55,8 +72,8 @@ def by_brightness(rgb):
 
 def make_predictor(settings):
     options = json.loads(os.environ.get('ZOEDEPTH_FAKE', '{}'))
-    time.sleep(options.pop('load_s', 0.0))
     options.pop('polls', None)
+    wait_while(options.pop('hold_load', ''), 'loading')
     if 'refuse' in options:
         raise ValueError(options['refuse'])
     if 'plane' in options:
@@ -73,9 +90,11 @@ def make_predictor(settings):
         options['device'] = 'cpu'
     if settings.network_height:
         options['network'] = (settings.network_height, settings.network_width)
+    hold = options.pop('hold', '')
     ballast_mb = options.pop('ballast_mb', 0)
     made = Dark(**{'model_name': settings.model, 'network': OWN_SIZE, **options})
     made.ballast = np.ones((ballast_mb, 10**6), np.uint8)
+    made.hold = hold
     made.lost_at, made.full_at = failures['lost_at'], failures['full_at']
     return made
 

@@ -14,12 +14,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from waiting import PATIENCE_S, wait_until
 
 from zoedepth_ros.ros.environment import free_domain, profile_variables
 
 HERE = Path(__file__).parent
 PROFILE = HERE.parents[1] / 'config' / 'fastdds.xml'
-PATIENCE_S = 30.0  # with a machine that does other things; what must be faster says so
+ANY_AGE_S = 600.0
+"""max_frame_age of the nodes under test [s]: on a busy machine images wait, and still count."""
+RESEND_S = 5.0
+"""How long to wait for the answer of a service before the request is sent again [s]."""
 
 
 def isolate() -> None:
@@ -37,16 +41,18 @@ class NodeProcess:
         parameters: dict[str, object] | None = None,
         remap: dict[str, str] | None = None,
         namespace: str = '',
+        environment: dict[str, str] | None = None,
         **fake: object,
     ) -> None:
         ros_args = ['--ros-args']
-        for name, value in (parameters or {}).items():
+        for name, value in {'max_frame_age': ANY_AGE_S, **(parameters or {})}.items():
             ros_args += ['-p', f'{name}:={json.dumps(value)}']
         for old, new in (remap or {}).items():
             ros_args += ['-r', f'{old}:={new}']
         if namespace:
             ros_args += ['-r', f'__ns:={namespace}']
-        self._start([str(HERE / 'ros_fake_node.py'), *ros_args], ZOEDEPTH_FAKE=json.dumps(fake))
+        command = [str(HERE / 'ros_fake_node.py'), *ros_args]
+        self._start(command, ZOEDEPTH_FAKE=json.dumps(fake), **(environment or {}))
 
     def _start(self, arguments: list[str], **environment: str) -> None:
         # Unbuffered, and with every thread's stack when it is told to abort.
@@ -71,37 +77,31 @@ class NodeProcess:
     def log(self) -> str:
         return '\n'.join(self.lines)
 
-    def wait_for_log(self, text: str, timeout_s: float = PATIENCE_S) -> None:
-        wait_until(lambda: text in self.log, timeout_s, lambda: f'no {text!r} in:\n{self.log}')
+    def wait_for_log(self, text: str, count: int = 1) -> None:
+        """Wait until the log holds the text so many times."""
 
-    def stop(self, how: int = signal.SIGINT, timeout_s: float = PATIENCE_S) -> int:
+        def complaint() -> str:
+            return f'{self.log.count(text)} of {count} times {text!r} in:\n{self.log}'
+
+        wait_until(lambda: self.log.count(text) >= count, complaint)
+
+    def stop(self, how: int = signal.SIGINT) -> int:
         """Send a signal and give the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(how)
-        return self.wait(timeout_s)
+        return self.wait()
 
-    def wait(self, timeout_s: float = PATIENCE_S) -> int:
+    def wait(self) -> int:
+        """Give the exit code once the process has ended and its output is read."""
         try:
-            code = self.process.wait(timeout_s)
+            code = self.process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             self.process.send_signal(signal.SIGABRT)
-            self._reader.join(2.0)
+            self._reader.join(PATIENCE_S)
             self.process.kill()
-            raise AssertionError(f'no end within {timeout_s} s:\n{self.log}') from None
-        self._reader.join(2.0)
+            raise AssertionError(f'no end within {PATIENCE_S} s:\n{self.log}') from None
+        self._reader.join(PATIENCE_S)
         return code
-
-
-def wait_until(
-    condition: Callable[[], object],
-    timeout_s: float = PATIENCE_S,
-    message: Callable[[], str] = lambda: 'nothing came',
-) -> None:
-    end_s = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > end_s:
-            raise AssertionError(message())
-        time.sleep(0.01)
 
 
 def picture(height: int = 48, width: int = 64, value: int | None = None) -> np.ndarray:
@@ -139,6 +139,68 @@ def camera_info_message(
     return msg
 
 
+def stamp_ns(header) -> int:
+    """Give a header's stamp [ns]."""
+    return header.stamp.sec * 10**9 + header.stamp.nanosec
+
+
+LABELS = {1: 'configure', 2: 'cleanup', 3: 'activate', 4: 'deactivate'}
+GOALS = {
+    'configure': 'inactive',
+    'cleanup': 'unconfigured',
+    'activate': 'active',
+    'deactivate': 'inactive',
+}
+"""Where the transitions of lifecycle_msgs/Transition lead; all others are kinds of shutdown."""
+
+
+def change_state(
+    client, transition_id: int, state: Callable[[], str], label: str = ''
+) -> bool:
+    """Request a transition and tell whether it worked.
+
+    As long as the node does not know this client, its answer is lost: then the node's state tells
+    what became of the request.  state: gives the label of the present one.
+    """
+    from lifecycle_msgs.srv import ChangeState
+
+    assert client.wait_for_service(PATIENCE_S), f'no service {client.srv_name}'
+    request = ChangeState.Request()
+    request.transition.id, request.transition.label = transition_id, label
+    before, sent = state(), Repeated(client, request)
+
+    def happened() -> bool:
+        return (sent.is_overdue() and state() != before) or sent.has_answer()
+
+    wait_until(happened, lambda: f'no answer from {client.srv_name}')
+    if sent.has_answer():
+        return sent.answer().success
+    return state() == GOALS.get(label or LABELS.get(transition_id, ''), 'finalized')
+
+
+class Repeated:
+    """Send a request to a service, again whenever RESEND_S have passed without an answer."""
+
+    def __init__(self, client, request) -> None:
+        self._client, self._request = client, request
+        self._futures = [client.call_async(request)]
+        self._sent_s = time.monotonic()
+
+    def is_overdue(self) -> bool:
+        return time.monotonic() - self._sent_s > RESEND_S
+
+    def has_answer(self) -> bool:
+        if any(future.done() for future in self._futures):
+            return True
+        if self.is_overdue():
+            self._futures.append(self._client.call_async(self._request))
+            self._sent_s = time.monotonic()
+        return False
+
+    def answer(self):
+        return next(future.result() for future in self._futures if future.done())
+
+
 class Inbox:
     """Collect the messages of one topic with their times of arrival."""
 
@@ -160,6 +222,10 @@ class Inbox:
     @property
     def last(self):
         return self.messages[-1]
+
+    def of(self, stamp: int) -> list:
+        """Give the messages of this stamp [ns]."""
+        return [msg for msg in list(self.messages) if stamp_ns(msg.header) == stamp]
 
 
 class Peer:
@@ -188,7 +254,7 @@ class Peer:
     def close(self) -> None:
         self.forget()
         self._stop.set()
-        self._thread.join(5.0)
+        self._thread.join(PATIENCE_S)
         self._executor.shutdown()
         self.node.destroy_node()
 
@@ -228,11 +294,31 @@ class Peer:
 
         def done() -> object:
             self.send(make)
-            time.sleep(period_s)
             return condition()
 
-        wait_until(done)
-        time.sleep(0.2)  # what is still under way
+        wait_until(done, period_s=period_s)
+
+    def exchange(self, *inboxes: Inbox, make=None, header=None) -> list:
+        """Publish one picture and give the message of its stamp on every inbox.
+
+        Everything that was published there for earlier pictures has then arrived, too.  Only for
+        topics that are due with every picture.  header: of a picture that was sent already.
+        """
+        header = self.send(make) if header is None else header
+        stamp = stamp_ns(header)
+
+        def missing() -> str:
+            got = [len(inbox) for inbox in inboxes]
+            return f'no answer to the picture {stamp}; messages on each topic: {got}'
+
+        wait_until(lambda: all(inbox.of(stamp) for inbox in inboxes), missing)
+        return [inbox.of(stamp)[0] for inbox in inboxes]
+
+    def fresh(self, inbox: Inbox):
+        """Give a status that the node made after this call."""
+        inbox.clear()
+        wait_until(lambda: len(inbox) > 1)  # the first may have been under way
+        return inbox.last
 
     def send(self, make=None):
         """Publish camera_info and a picture of the same stamp; give the picture's header."""
@@ -251,7 +337,7 @@ class Peer:
             publisher = self._publishers[topic]
             wait_until(
                 lambda: publisher.get_subscription_count() > 0,
-                message=lambda: f'nobody subscribed to {topic}',
+                lambda: f'nobody subscribed to {topic}',
             )
         self._publishers[topic].publish(msg)
 
@@ -282,39 +368,32 @@ class Peer:
     def stop_camera(self) -> None:
         if self._camera is not None:
             self._camera_stop.set()
-            self._camera.join(20.0)
+            self._camera.join(PATIENCE_S)
             self._camera = None
 
-    def call(self, kind, name: str, request, timeout_s: float = PATIENCE_S, retry: bool = True):
+    def call(self, kind, name: str, request):
         """Call a service and give the response.
 
-        retry: a node that has just started may be known here before it knows us, and then its
-        answer is lost; Fast DDS takes up to 3 s to even that out.
+        The request is sent again now and then: a node that has just started may be known here
+        before it knows us, and then its answer is lost.
         """
         client = self.node.create_client(kind, name)
         try:
-            assert client.wait_for_service(timeout_s), f'no service {name}'
-            end_s = time.monotonic() + timeout_s
-            while time.monotonic() < end_s:
-                future = client.call_async(request)
-                again_s = time.monotonic() + (1.0 if retry else timeout_s)
-                while time.monotonic() < again_s:
-                    if future.done():
-                        return future.result()
-                    time.sleep(0.002)
-            raise AssertionError(f'no answer from {name}')
+            assert client.wait_for_service(PATIENCE_S), f'no service {name}'
+            sent = Repeated(client, request)
+            wait_until(sent.has_answer, lambda: f'no answer from {name}', period_s=0.002)
+            return sent.answer()
         finally:
             self.node.destroy_client(client)
 
     def transition(self, transition_id: int, label: str = '') -> bool:
         from lifecycle_msgs.srv import ChangeState
 
-        self.state()  # answered, so the node knows us
-        time.sleep(0.2)
-        request = ChangeState.Request()
-        request.transition.id, request.transition.label = transition_id, label
-        name = f'{self.target}/change_state'
-        return self.call(ChangeState, name, request, retry=False).success
+        client = self.node.create_client(ChangeState, f'{self.target}/change_state')
+        try:
+            return change_state(client, transition_id, self.state, label)
+        finally:
+            self.node.destroy_client(client)
 
     def state(self) -> str:
         from lifecycle_msgs.srv import GetState

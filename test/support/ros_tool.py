@@ -3,16 +3,47 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 import ros_harness
+
+EXECUTABLES = {'main': 'depth_node', 'recorder': 'stream_recorder'}
 
 
 class ToolProcess(ros_harness.NodeProcess):
     """Run `main` of a module of zoedepth_ros.ros with parameters."""
 
-    def __init__(self, module: str, **parameters: object) -> None:
+    def __init__(
+        self,
+        module: str,
+        *,
+        moments: Sequence[str] = (),
+        namespace: str = '',
+        **parameters: object,
+    ) -> None:
+        """moments: modules and files that the process says the names of when it comes to them.
+
+        With these it is the installed executable that runs.
+        """
         start = f'import sys; from zoedepth_ros.ros.{module} import main; sys.exit(main())'
+        if moments:
+            path = Path(sys.prefix, 'lib', 'zoedepth_ros', EXECUTABLES.get(module, module))
+            announce = f'import moments; moments.announce(*{tuple(moments)!r})'
+            start = f'{announce}; import runpy; runpy.run_path({str(path)!r}, run_name="__main__")'
         arguments = ['-c', start, '--ros-args']
         for name, value in parameters.items():
             arguments += ['-p', f'{name}:={json.dumps(value)}']
-        self._start(arguments)
+        if namespace:
+            arguments += ['-r', f'__ns:={namespace}']
+        search = os.pathsep.join([str(ros_harness.HERE), os.environ.get('PYTHONPATH', '')])
+        self._start(arguments, **({'PYTHONPATH': search} if moments else {}))
+
+
+def recorded_counts(recorder: ToolProcess) -> tuple[int, int]:
+    """Give how many depth images and clouds the recorder says it has; it says so every 2 s."""
+    said = re.findall(r'depth (\d+) \(.*points (\d+) \(', recorder.log)
+    return (int(said[-1][0]), int(said[-1][1])) if said else (0, 0)

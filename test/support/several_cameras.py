@@ -2,41 +2,46 @@
 
 from __future__ import annotations
 
-import threading
-import time
+from collections.abc import Callable
 
-from ros_harness import camera_info_message, image_message, picture
+from ros_harness import camera_info_message, image_message, picture, wait_until
 
 BRIGHTNESS = {'front': 60, 'left': 90, 'right': 120, 'rear': 150}
 
 
 class Cameras:
-    """Send pictures of several cameras from one thread until closed, all at once each time."""
+    """Send pictures of several cameras, one of each at a time."""
 
-    def __init__(self, peer, rate_hz: float, names=tuple(BRIGHTNESS), values=None) -> None:
-        self._peer, self._names, self._rate_hz = peer, names, rate_hz
+    def __init__(self, peer, names=tuple(BRIGHTNESS), values=None) -> None:
+        self._peer, self._names = peer, names
         self._values = {**BRIGHTNESS, **(values or {})}
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
 
-    def _run(self) -> None:
-        next_s = time.monotonic()
-        while not self._stop.is_set():
-            for name in self._names:
-                self.send(name)
-            now_s = time.monotonic()
-            next_s = max(next_s + 1.0 / self._rate_hz, now_s)
-            time.sleep(next_s - now_s)
+    def send(self, names=None) -> dict[str, object]:
+        """Send a picture of each and give their headers."""
+        return {name: self._send(name) for name in names or self._names}
 
-    def send(self, name: str) -> None:
+    def send_until(self, condition: Callable[[], object]) -> None:
+        """Send until the node has found everybody and answers."""
+        wait_until(lambda: (self.send(), condition())[1], period_s=0.1)
+
+    def exchange(self, *outputs, names=None) -> list[dict]:
+        """Send a picture of each camera, one after the other; give what comes of each.
+
+        outputs: name -> inbox, of topics that are due with every picture.
+        """
+        answers: list[dict] = [{} for _ in outputs]
+        for name in names or self._names:
+            inboxes = [inboxes_of[name] for inboxes_of in outputs]
+            found = self._peer.exchange(*inboxes, header=self._send(name))
+            for answer, msg in zip(answers, found, strict=True):
+                answer[name] = msg
+        return answers
+
+    def _send(self, name: str):
         rgb = picture(value=self._values[name])
         msg = image_message(rgb, self._peer.now(), f'{name}_optical')
         info = camera_info_message(fx=40.0 + self._values[name])
         info.header = msg.header
         self._peer.publish(f'/{name}/camera_info', info)
         self._peer.publish(f'/{name}/image', msg)
-
-    def close(self) -> None:
-        self._stop.set()
-        self._thread.join(20.0)
+        return msg.header
