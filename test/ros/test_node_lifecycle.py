@@ -1,7 +1,9 @@
 """Over DDS, from another process: lifecycle, parameters, start and end of the process."""
 
 import os
+import re
 import signal
+from pathlib import Path
 
 import pytest
 from lifecycle_msgs.msg import Transition
@@ -11,7 +13,7 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from zoedepth_ros.msg import Status
 
-from zoedepth_ros.ros.environment import OLD_PROFILE_VARIABLE, PROFILE_VARIABLE
+from zoedepth_ros.ros.environment import OLD_PROFILE_VARIABLE, PROFILE_VARIABLE, free_domain
 from zoedepth_ros.ros.parameters import TABLE
 
 PROFILES = (PROFILE_VARIABLE, OLD_PROFILE_VARIABLE)
@@ -246,6 +248,24 @@ def test_it_ends_in_the_middle_of_loading_which_would_never_end(start, hold, how
     node.wait_for_log('loading')
     assert node.stop(how) == 0, node.log
     assert 'Traceback' not in node.log
+
+
+def shared_memory_of(node):
+    """Give the files of Fast DDS that a process has mapped; alone in its domain, its own."""
+    maps = Path(f'/proc/{node.process.pid}/maps').read_text()
+    return set(re.findall(r'/dev/shm/\S*fast\S+', maps))
+
+
+@pytest.mark.parametrize('how', [signal.SIGINT, signal.SIGTERM])
+def test_ended_in_the_middle_of_loading_it_leaves_no_shared_memory(start, hold, how):
+    environment = {'ROS_DOMAIN_ID': str(free_domain())}
+    node = start(environment=environment, hold_load=str(hold))
+    node.wait_for_log('loading')
+    files = shared_memory_of(node)
+    if not files:
+        pytest.skip('the middleware maps no shared memory')
+    assert node.stop(how) == 0, node.log
+    assert not [path for path in files if Path(path).exists()]
 
 
 def test_simulated_time_that_has_not_begun_does_not_keep_it_from_starting(peer, start):

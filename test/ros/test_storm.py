@@ -83,5 +83,5 @@ def test_thousands_of_changes_stop_neither_the_stream_nor_the_node(peer, start):
     peer.node.destroy_client(client)
     assert all(r.successful for answer in answers for r in answer.result().results)
     assert peer.get_parameter('depth.scale') == values[-1]
-    assert peer.fresh(status).state == 'working'
+    assert peer.fresh(status).state == Status.STATE_WORKING
     assert node.process.poll() is None

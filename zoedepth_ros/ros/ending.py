@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import NoReturn
 
 from rclpy.context import Context
@@ -27,14 +28,24 @@ def end(code: int) -> NoReturn:
     os._exit(code)
 
 
-def end_when_told(context: Context) -> None:
-    """Start a thread that ends the process END_WITHIN_S after a signal shut the context down."""
+def end_when_told(context: Context, take_apart: Callable[[], bool]) -> None:
+    """Start a thread that ends the process END_WITHIN_S after a signal shut the context down.
+
+    take_apart: frees what would outlive the process, such as shared memory of DDS; gives False
+    when the main thread does that already, which then ends the process as well.
+    """
 
     def watch() -> None:
         while context.ok():
             time.sleep(0.1)
         time.sleep(END_WITHIN_S)
-        end(0)
+        end_by_force_if_stuck()
+        try:
+            is_done = take_apart()
+        except Exception:  # of entities that the stuck main thread has only half made
+            is_done = True
+        if is_done:
+            end(0)
 
     threading.Thread(target=watch, name='end-when-told', daemon=True).start()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 import threading
@@ -60,8 +61,17 @@ def run_node(
         rclpy.try_shutdown()
         return 0
     node: Any = None
+    is_taken = threading.Lock()  # by the thread that takes the node apart; never released
+
+    def take_apart() -> bool:
+        if not is_taken.acquire(blocking=False):
+            return False
+        for each in _half_made() if node is None else [node]:
+            each.destroy_node()
+        return True
+
     if leave_at_any_time:
-        end_when_told(rclpy.get_default_context())
+        end_when_told(rclpy.get_default_context(), take_apart)
     try:
         executor = _Executor()
         node = make_node()
@@ -84,7 +94,12 @@ def run_node(
         end_by_force_if_stuck()
         if node is None:
             time.sleep(_SETTLE_S)
-        else:
-            node.destroy_node()
+        elif not take_apart():
+            threading.Event().wait()  # the other thread ends the process
         rclpy.try_shutdown()
     return 0
+
+
+def _half_made() -> list[Node]:
+    """Give the node whose constructor has not come back; it has a participant of DDS already."""
+    return [each for each in gc.get_objects() if isinstance(each, Node)]
