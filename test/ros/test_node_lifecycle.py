@@ -219,11 +219,10 @@ def test_it_ends_in_the_middle_of_the_stream_and_takes_its_leave(
     depth = peer.subscribe(Image, '/depth/image')
     peer.send_until(lambda: 'network: 1 at once' in node.log if held else depth)
     peer.start_camera(30.0)
-    gone = ('leaving', '/')
-    wait_until(lambda: gone in peer.node.get_node_names_and_namespaces())
+    wait_until(lambda: peer.node.count_publishers('/leaving/status') == 1)
     assert node.stop(how) == 0, node.log
     assert 'Traceback' not in node.log
-    wait_until(lambda: gone not in peer.node.get_node_names_and_namespaces())
+    wait_until(lambda: peer.node.count_publishers('/leaving/status') == 0)
 
 
 def test_ctrl_c_that_a_launch_file_passes_on_once_more_ends_it_quietly(peer, start):

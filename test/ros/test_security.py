@@ -25,13 +25,14 @@ def allowed(kind, attribute):
 
 
 def test_the_policy_lists_exactly_the_topics_and_services_of_a_running_node(peer, start):
-    start().wait_for_log('active')
+    # A name of its own: of a node that has died the graph may keep the name, without its topics.
+    start(remap={'__node': 'guarded'}).wait_for_log('active')
     peer.subscribe(Image, '/depth/image')  # without any, it does not subscribe to its camera
     node = peer.node
-    wait_until(lambda: ('zoedepth', '/') in node.get_node_names_and_namespaces())
+    wait_until(lambda: ('guarded', '/') in node.get_node_names_and_namespaces())
 
     def names(function):
-        return {name for name, _ in function('zoedepth', '/')}
+        return {name.replace('/guarded/', '/zoedepth/') for name, _ in function('guarded', '/')}
 
     def published():
         return names(node.get_publisher_names_and_types_by_node) | WITH_NAV2 | WITH_TF
