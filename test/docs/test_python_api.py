@@ -66,7 +66,13 @@ def test_the_reference_shows_signatures_fields_and_what_they_raise(tmp_path):
     spec.loader.exec_module(reference)
     assert reference.main(['--out', str(tmp_path)]) == 0
     rooms = {p.parent.name for p in (ROOT / 'zoedepth_ros').glob('*/__init__.py')}
-    assert {p.stem for p in tmp_path.iterdir()} == rooms | {'index', 'build', 'folders', 'errors', 'files'}
+    assert {p.stem for p in tmp_path.iterdir()} == rooms | {
+        'index',
+        'build',
+        'folders',
+        'errors',
+        'files',
+    }
     geometry = html.unescape((tmp_path / 'geometry.html').read_text())
     assert 'class Intrinsics' in geometry
     assert 'from_hfov(cls, width: int, height: int, hfov_rad: float) -> Intrinsics' in geometry

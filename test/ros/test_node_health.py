@@ -66,7 +66,7 @@ def test_a_camera_that_stops_is_told_and_one_that_comes_back_is_followed(peer, s
     wait_until(lambda: status.last.state == Status.STATE_NO_INPUT)
     wait_until(lambda: told().level == WARN and 'nothing arrives' in told().message)
     assert peer.set_parameters(diagnostics__error_silence=1.0) == ['']
-    wait_until(lambda: told().level == ERROR and 'nothing arrives' in told().message)
+    wait_until(lambda: told().level == ERROR and 'no image has arrived' in told().message)
     peer.start_camera(20.0)
     depth.clear()
     wait_until(lambda: len(depth) > 3)

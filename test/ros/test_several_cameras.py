@@ -96,7 +96,8 @@ def test_a_dead_camera_holds_nobody_back_and_is_the_only_one_that_is_reported(pe
     for _ in range(20):
         cameras.exchange(depth)
     assert not depth['front']
-    wait_until(lambda: statuses['front'].last.state == Status.STATE_NO_INPUT)
+    front = statuses['front']
+    wait_until(lambda: front and front.last.state == Status.STATE_NO_INPUT)
     assert {peer.fresh(statuses[name]).state for name in alive} == {Status.STATE_WORKING}
     levels = [one.level for one in peer.fresh(diagnostics).status]
     assert levels == [b'\x01', b'\x00', b'\x00', b'\x00']

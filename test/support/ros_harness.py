@@ -154,9 +154,7 @@ GOALS = {
 """Where the transitions of lifecycle_msgs/Transition lead; all others are kinds of shutdown."""
 
 
-def change_state(
-    client, transition_id: int, state: Callable[[], str], label: str = ''
-) -> bool:
+def change_state(client, transition_id: int, state: Callable[[], str], label: str = '') -> bool:
     """Request a transition and tell whether it worked.
 
     As long as the node does not know this client, its answer is lost: then the node's state tells
