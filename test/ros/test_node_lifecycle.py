@@ -77,7 +77,7 @@ def test_deactivated_it_publishes_nothing_and_activated_again_it_does(peer, star
 def test_a_network_that_cannot_be_loaded_fails_configure_with_the_reason(peer, start):
     node = start({'autostart': False}, refuse='no weights at /nowhere')
     assert not peer.transition(Transition.TRANSITION_CONFIGURE)
-    assert 'configure failed: no weights at /nowhere' in node.log
+    node.wait_for_log('configure failed: no weights at /nowhere')
     assert peer.state() == 'unconfigured'
     assert not peer.transition(Transition.TRANSITION_CONFIGURE)
 

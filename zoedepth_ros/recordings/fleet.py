@@ -126,8 +126,9 @@ def run_with_processes(
             while waiting and idle:
                 job, pool = waiting.popleft(), idle.pop()
                 running[pool.submit(_run_in_process, job)] = job, pool
-            _pass_on(events, watcher)
-            for future in [future for future in running if future.done()]:
+            done = [future for future in running if future.done()]
+            _pass_on(events, watcher)  # what a job that is done has sent is among them
+            for future in done:
                 job, pool = running.pop(future)
                 if not isinstance(future.exception(), BrokenProcessPool):
                     idle.append(pool)
@@ -242,9 +243,9 @@ def _failure(job: Job, error: BaseException) -> str:
 
 
 def _pass_on(events: Any, watcher: Watcher) -> None:
-    """Tell the watcher what the processes tell within a moment."""
+    """Give the watcher all that the processes have sent, and what they send within a moment."""
     end_s = time.monotonic() + _LOOK_UP_S
     with suppress(queue.Empty):
-        while time.monotonic() < end_s:
-            name, pictures = events.get(timeout=_LOOK_UP_S)
-            getattr(watcher, name)(pictures)
+        while True:
+            name, images = events.get(timeout=max(0.0, end_s - time.monotonic()))
+            getattr(watcher, name)(images)
