@@ -85,7 +85,8 @@ def test_every_camera_has_its_own_topics_intrinsics_frame_and_state(peer, start)
 
 
 def test_a_dead_camera_holds_nobody_back_and_is_the_only_one_that_is_reported(peer, start):
-    silence = {'diagnostics.warn_silence': 3600.0, 'front.diagnostics.warn_silence': 0.5}
+    silence = {'diagnostics.warn_silence': 3600.0, 'diagnostics.error_silence': 0.0}
+    silence['front.diagnostics.warn_silence'] = 0.5
     start({'cameras': NAMES, 'device': 'cpu', **silence}, trained_on='')
     depth = subscribe(peer, Image, 'depth/image')
     statuses = subscribe_statuses(peer)
@@ -96,8 +97,7 @@ def test_a_dead_camera_holds_nobody_back_and_is_the_only_one_that_is_reported(pe
     for _ in range(20):
         cameras.exchange(depth)
     assert not depth['front']
-    front = statuses['front']
-    wait_until(lambda: front and front.last.state == Status.STATE_NO_INPUT)
+    wait_until(lambda: peer.fresh(statuses['front']).state == Status.STATE_NO_INPUT)
     assert {peer.fresh(statuses[name]).state for name in alive} == {Status.STATE_WORKING}
     levels = [one.level for one in peer.fresh(diagnostics).status]
     assert levels == [b'\x01', b'\x00', b'\x00', b'\x00']
