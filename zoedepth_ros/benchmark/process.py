@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -71,7 +72,8 @@ class Worker:
             self._timer.cancel()
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
-                stream.close()
+                with suppress(BrokenPipeError):  # a request that a dead process did not take
+                    stream.close()
         try:
             self._process.wait(5.0)
         except subprocess.TimeoutExpired:
