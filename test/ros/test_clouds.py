@@ -8,7 +8,6 @@ import sys
 import pytest
 from sensor_msgs.msg import PointCloud2, PointField
 
-from zoedepth_ros.ros import clouds
 from zoedepth_ros.ros.clouds import (
     CloudError,
     best_reader,
@@ -127,14 +126,19 @@ def test_a_message_that_is_no_cloud_is_refused_by_name(read, msg, says):
         cloud_points(msg, read)
 
 
-def test_sensor_msgs_py_reads_where_it_is_installed(monkeypatch):
+@pytest.fixture
+def unknown_best():
+    best_reader.cache_clear()
+    yield
+    best_reader.cache_clear()
+
+
+def test_sensor_msgs_py_reads_where_it_is_installed(unknown_best):
     pytest.importorskip('sensor_msgs_py')
-    monkeypatch.setattr(clouds, '_best', [])
     assert best_reader() is read_with_sensor_msgs_py
 
 
-def test_numpy_reads_where_sensor_msgs_py_is_missing_or_broken(monkeypatch):
-    monkeypatch.setattr(clouds, '_best', [])
+def test_numpy_reads_where_sensor_msgs_py_is_missing_or_broken(monkeypatch, unknown_best):
     monkeypatch.setitem(sys.modules, 'sensor_msgs_py', None)  # import fails
     assert best_reader() is read_with_numpy
     assert as_lists(cloud_points(cloud([POINTS]))) == POINTS

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from sensor_msgs.msg import CompressedImage, Image
 
-from zoedepth_ros.ros import conversions
 from zoedepth_ros.ros.conversions import (
     ENCODINGS,
     ConversionError,
@@ -272,8 +271,10 @@ class Bridge(types.ModuleType):
 
 
 @pytest.fixture
-def unknown_best(monkeypatch):
-    monkeypatch.setattr(conversions, '_best', [])
+def unknown_best():
+    best_converter.cache_clear()
+    yield
+    best_converter.cache_clear()
 
 
 def test_cv_bridge_is_used_where_it_works(monkeypatch, unknown_best):

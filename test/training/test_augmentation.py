@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from zoedepth_ros.training.augmentation import PLAIN_TABLE, augmented, color_table, rotated
+from zoedepth_ros.training.augmentation import (
+    PLAIN_TABLE,
+    augmented,
+    color_table,
+    photographed,
+    rotated,
+)
 from zoedepth_ros.training.config import AugmentationConfig
 
 STILL = AugmentationConfig(flip_probability=0.0, color_probability=0.0, rotation_deg=0.0)
@@ -62,3 +68,47 @@ def test_brightness_is_drawn_from_the_domains_range_and_colour_by_channel():
     assert 0.675 <= factors.min() < 0.72
     assert 1.3 < factors.max() <= 1.375
     assert (factors.std(axis=1) > 0.005).mean() > 0.9
+
+
+def photograph(image, seed=0, **ranges):
+    return photographed(image, np.random.default_rng(seed), AugmentationConfig(**ranges))
+
+
+def halves():
+    """Dark red above, bright blue below."""
+    image = np.zeros((32, 48, 3), np.float32)
+    image[:16, :, 0], image[16:, :, 2] = 0.2, 0.8
+    return image
+
+
+def test_by_default_photographs_stay_as_they_are():
+    assert np.array_equal(photograph(halves()), halves())
+
+
+def test_without_saturation_an_image_is_its_luma_of_bt_601():
+    grey = photograph(halves(), saturation=(0.0, 0.0))
+    assert grey[0, 0] == pytest.approx([0.299 * 0.2] * 3)
+    assert grey[-1, 0] == pytest.approx([0.114 * 0.8] * 3)
+
+
+def test_contrast_is_about_the_mean():
+    mean = halves().mean()
+    flat = photograph(halves(), contrast=(0.5, 0.5))
+    assert flat == pytest.approx(mean + 0.5 * (halves() - mean), abs=1e-6)
+
+
+def test_a_vignette_takes_its_share_in_the_corners_and_nothing_in_the_middle():
+    dark = photograph(np.full((33, 49, 3), 0.5, np.float32), vignette=(0.4, 0.4))
+    assert dark[0, 0] == pytest.approx([0.3] * 3)
+    assert dark[16, 24] == pytest.approx([0.5] * 3)
+
+
+def test_blur_noise_and_compression_change_an_image_within_its_range():
+    image = halves()
+    blurred = photograph(image, blur_px=(1.0, 1.0))
+    assert 0.0 < blurred[15, 24, 2] < 0.8
+    noisy = photograph(np.full((64, 64, 3), 0.5, np.float32), noise=(0.05, 0.05))
+    assert noisy.std() == pytest.approx(0.05, rel=0.1)
+    packed = photograph(image, jpeg_quality=(10.0, 10.0))
+    assert packed.shape == image.shape
+    assert 0.0 < np.abs(packed - image).max() < 0.5

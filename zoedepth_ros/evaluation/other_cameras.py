@@ -123,9 +123,7 @@ def abs_rel(seen: Seen, method: str, scale: float, predictor: DepthPredictor) ->
         )
         depth_m = depth_m * np.float32(factor)
     elif method == 'warp':
-        warp = CanonicalWarp(camera, head, training_hfov_rad=training_hfov_rad(predictor))
-        warped = predictor(warp.picture(seen.sample.rgb), head, route=False)
-        depth_m = warp.depth(warped.depth_m)
+        depth_m = _warped_depth(predictor, seen.sample)
     else:
         depth_m = depth_m * np.float32(scale)
     return _abs_rel(depth_m, seen.sample.depth_m)
@@ -177,10 +175,10 @@ def aspect_table(
 
 
 def _errors_by_rule(predictor: DepthPredictor, sample: Sample, *, warp: bool) -> dict[str, float]:
-    camera, training = _camera(sample), training_hfov_rad(predictor)
-    inner, learnt = camera.intrinsics, training_camera(sample.domain, training)
+    inner, training = _camera(sample).intrinsics, training_hfov_rad(predictor)
+    learnt = training_camera(sample.domain, training)
     by_width = (inner.fx_px / inner.width) / (learnt.fx_px / learnt.width)
-    by_height = (inner.fy_px / inner.height) / (learnt.fy_px / learnt.height)
+    by_height = focal_factor(inner, sample.domain, training_hfov_rad=training)
     depth_m = predictor(sample.rgb, sample.domain, route=False).depth_m
     factors = {
         'none': 1.0,
@@ -190,10 +188,15 @@ def _errors_by_rule(predictor: DepthPredictor, sample: Sample, *, warp: bool) ->
     }
     maps = {rule: depth_m * np.float32(factor) for rule, factor in factors.items()}
     if warp:
-        way = CanonicalWarp(camera, sample.domain, training_hfov_rad=training)
-        seen = predictor(way.picture(sample.rgb), sample.domain, route=False)
-        maps['warp'] = way.depth(seen.depth_m)
+        maps['warp'] = _warped_depth(predictor, sample)
     return {rule: _abs_rel(found_m, sample.depth_m) for rule, found_m in maps.items()}
+
+
+def _warped_depth(predictor: DepthPredictor, sample: Sample) -> NDArray[np.float32]:
+    """Give depth (H, W) [m] by the image that the training camera would have taken."""
+    training = training_hfov_rad(predictor)
+    warp = CanonicalWarp(_camera(sample), sample.domain, training_hfov_rad=training)
+    return warp.depth(predictor(warp.picture(sample.rgb), sample.domain, route=False).depth_m)
 
 
 def _abs_rel(depth_m: NDArray[np.float32], true_m: NDArray[np.float32]) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import array
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -105,16 +106,11 @@ def read_with_sensor_msgs_py(plain: Any) -> NDArray[Any]:
     return point_cloud2.read_points(plain, field_names=list(AXES))
 
 
-_best: list[CloudReader] = []
-
-
+@cache
 def best_reader() -> CloudReader:
     """Give sensor_msgs_py's reader where it is installed, else numpy's."""
-    if not _best:
-        try:
-            import sensor_msgs_py.point_cloud2  # noqa: F401
-        except Exception:  # whatever a broken installation raises
-            _best.append(read_with_numpy)
-        else:
-            _best.append(read_with_sensor_msgs_py)
-    return _best[0]
+    try:
+        import sensor_msgs_py.point_cloud2  # noqa: F401
+    except Exception:  # whatever a broken installation raises
+        return read_with_numpy
+    return read_with_sensor_msgs_py

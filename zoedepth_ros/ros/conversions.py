@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import cv2
@@ -226,14 +227,10 @@ def convert_with_cv_bridge(pixels: NDArray[Any], name: str) -> Picture:
         raise RuntimeError(str(error)) from error
 
 
-_best: list[ColorConverter] = []
-
-
+@cache
 def best_converter() -> ColorConverter:
     """Give cv_bridge's converter where cv_bridge is installed and right, else OpenCV's."""
-    if not _best:
-        _best.append(convert_with_cv_bridge if _cv_bridge_works() else convert_with_opencv)
-    return _best[0]
+    return convert_with_cv_bridge if _cv_bridge_works() else convert_with_opencv
 
 
 def _cv_bridge_works() -> bool:

@@ -68,10 +68,12 @@ def photographed(
     saturation, contrast = rng.uniform(*config.saturation), rng.uniform(*config.contrast)
     vignette, blur_px = rng.uniform(*config.vignette), rng.uniform(*config.blur_px)
     noise, quality = rng.uniform(*config.noise), rng.uniform(*config.jpeg_quality)
-    grey = image @ np.array((0.299, 0.587, 0.114), np.float32)
-    image = grey[..., None] + np.float32(saturation) * (image - grey[..., None])
-    mean = np.float32(grey.mean())
-    image = mean + np.float32(contrast) * (image - mean)
+    if saturation != 1.0:
+        grey = (image @ np.array((0.299, 0.587, 0.114), np.float32))[..., None]
+        image = grey + np.float32(saturation) * (image - grey)
+    if contrast != 1.0:
+        mean = image.mean()
+        image = mean + np.float32(contrast) * (image - mean)
     if vignette > 0.0:
         rows, columns = np.linspace(-1, 1, height), np.linspace(-1, 1, width)
         radius2 = 0.5 * (rows[:, None] ** 2 + columns**2)
