@@ -108,7 +108,7 @@ def test_a_bond_forms_and_holds_until_it_is_ended_on_purpose(start, manage):
     bond = manager.bonds['zoedepth']
     bond.wait_for_more_beats(20)
     assert not bond.ended
-    assert {msg.heartbeat_period for msg in bond.beats} == {pytest.approx(0.1)}
+    assert [msg.heartbeat_period for msg in bond.beats] == pytest.approx([0.1] * len(bond.beats))
     assert manager.pause()
     wait_until(lambda: bond.ended)
     assert manager.resume()
@@ -125,26 +125,37 @@ def test_a_node_that_hangs_beats_no_longer_and_goes_on_when_it_is_well(start, ma
     bond = manager.bonds['frozen']
     node.process.send_signal(signal.SIGSTOP)
     wait_until(lambda: _is_stopped(node.process.pid))
-    counts = [0]
-
-    def is_quiet():  # what was under way when it was stopped has come
-        counts.append(len(bond.beats))
-        return counts[-1] == counts[-2]
-
-    wait_until(is_quiet, period_s=1.0)
+    wait_until_quiet(bond)
     assert not bond.ended
     node.process.send_signal(signal.SIGCONT)
     bond.wait_for_more_beats(3)
 
 
 @needs_bond
-def test_a_node_that_leaves_ends_its_bond(start, manage):
-    node = start({'autostart': False}, remap={'__node': 'leaving'})
-    manager = manage('leaving', with_bonds=True)
+@pytest.mark.parametrize('how', [signal.SIGINT, signal.SIGKILL])
+def test_a_node_that_ends_or_dies_beats_no_longer(start, manage, how):
+    name = (
+        f'ended_by_{how.name.lower()}'  # Fast DDS remembers the services of the dead for a while
+    )
+    node = start({'autostart': False}, remap={'__node': name})
+    manager = manage(name, with_bonds=True)
     assert manager.startup()
-    bond = manager.bonds['leaving']
-    assert node.stop() == 0
-    wait_until(lambda: bond.ended)
+    bond = manager.bonds[name]
+    bond.wait_for_more_beats(3)
+    assert node.stop(how) == (0 if how == signal.SIGINT else -how)
+    wait_until_quiet(bond)
+    assert not bond.ended, 'silence breaks the bond: an end on purpose would say all is well'
+
+
+def wait_until_quiet(bond):
+    """Wait until what was under way when a node was stopped has come, and nothing more comes."""
+    counts = [0]
+
+    def is_quiet():
+        counts.append(len(bond.beats))
+        return counts[-1] == counts[-2]
+
+    wait_until(is_quiet, period_s=1.0)
 
 
 def _is_stopped(pid):
