@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-WHEELS = ('kilted', 'jazzy')  # the distributions that exist as wheels; the first is the default
+WHEELS = ('jazzy', 'kilted')  # the distributions that exist as wheels; the first is the default
 OLDEST, NEWEST = (3, 10), (3, 14)
 TOOLS = {'cmake': 'cmake', 'g++': 'g++', 'make': 'make'}  # command -> Debian package
 BUILD_INPUTS = ('CMakeLists.txt', 'package.xml', 'msg', 'scripts/entry_point.py.in')
@@ -129,10 +129,11 @@ def check_tools() -> None:
 
 def make_environment(place: Place) -> None:
     mark = place.venv / '.ros'
-    if place.python.exists() and mark.exists():
-        if mark.read_text() != place.kind:
+    if place.python.exists():
+        found = mark.read_text() if mark.exists() else 'unknown'
+        if found != place.kind:
             raise SetupError(
-                f'{place.venv.name} was made for "{mark.read_text()}", and "{place.kind}" is '
+                f'{place.venv.name} was made for "{found}", and "{place.kind}" is '
                 'wanted now; run `make clean` first'
             )
         return

@@ -137,7 +137,7 @@ def test_each_distribution_has_wheels_environment_and_build_folder_of_its_own(bo
 @pytest.mark.parametrize(
     ('environ', 'message'),
     [
-        ({'ROS': 'humble'}, "ROS must be kilted or jazzy, got 'humble'"),
+        ({'ROS': 'humble'}, "ROS must be jazzy or kilted, got 'humble'"),
         (
             {'ROS': 'kilted', 'ROS_DISTRO': 'jazzy', 'AMENT_PREFIX_PATH': '/opt/ros/jazzy'},
             'ROS=kilted asks for the wheels of kilted, but ROS 2 jazzy is sourced',
