@@ -26,10 +26,10 @@ from demo_processes import Child, last_lines, start, stop
 from demo_recordings import BAG, RECORDINGS, recordings_text
 
 from zoedepth_ros.ros.environment import (
-    free_domain,
     local_profile,
     native_environment,
     profile_variables,
+    reserve_domain,
     segment_size,
 )
 from zoedepth_ros.weights.places import cached
@@ -202,7 +202,7 @@ def make_environment(out: Path) -> dict[str, str]:
     profile = out / 'fastdds.xml'
     segment_bytes = segment_size(shutil.disk_usage('/dev/shm').free)
     profile.write_text(local_profile(PROFILE.read_text(), segment_bytes))
-    domain = str(free_domain())
+    domain = str(reserve_domain())
     say(f'ROS domain {domain}, this machine only')
     return {
         **os.environ,

@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoedepth_ros.ros.environment import free_domain, profile_variables
+from zoedepth_ros.ros.environment import profile_variables, reserve_domain
 
 ROOT = Path(__file__).resolve().parent.parent
 CAMERAS = ('front', 'left', 'right', 'rear')
@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('--seconds', type=float, default=10.0, help='of each round')
     parser.add_argument('--model', default='ZoeD_S_NK')
     args = parser.parse_args(arguments)
-    os.environ.setdefault('ROS_DOMAIN_ID', str(free_domain()))
+    os.environ.setdefault('ROS_DOMAIN_ID', str(reserve_domain()))
     os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
     profile = str(ROOT / 'config' / 'fastdds.xml')
     os.environ.update(dict.fromkeys(profile_variables(os.environ), profile))

@@ -41,6 +41,7 @@ def start(ros):
     yield start_node
     for node in started:
         node.stop()
+    for node in started:
         assert 'Traceback' not in node.log, node.log
 
 

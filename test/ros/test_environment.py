@@ -10,10 +10,10 @@ from zoedepth_ros.ros.environment import (
     ALLOCATOR,
     OLD_PROFILE_VARIABLE,
     PROFILE_VARIABLE,
-    free_domain,
     local_profile,
     native_environment,
     profile_environment,
+    reserve_domain,
     segment_size,
 )
 
@@ -47,7 +47,7 @@ def test_the_profile_reaches_fast_dds_itself(tmp_path):
     profile = tmp_path / 'broken.xml'
     profile.write_text('<dds><profiles></dds>')
     code = 'import rclpy; rclpy.init(); rclpy.create_node("x")'
-    environ = {**os.environ, 'ROS_DOMAIN_ID': str(free_domain())}
+    environ = {**os.environ, 'ROS_DOMAIN_ID': str(reserve_domain())}
     for name in (PROFILE_VARIABLE, OLD_PROFILE_VARIABLE):
         environ.pop(name, None)
     environ |= profile_environment(str(profile), environ)
@@ -75,12 +75,27 @@ def test_the_profile_of_the_demo_stays_on_this_machine_and_fits_into_shared_memo
 
 
 def test_a_domain_in_use_is_left_alone(monkeypatch):
-    first = free_domain()
-    monkeypatch.setattr('random.sample', lambda *_: [first])
-    assert free_domain() == first
+    first = reserve_domain()
+    monkeypatch.setattr('random.SystemRandom.sample', lambda *_: [first])
+    with pytest.raises(OSError, match='in use'):
+        reserve_domain()
+    monkeypatch.setattr('random.SystemRandom.sample', lambda _, domains, count: list(domains))
+    second = reserve_domain()
+    first_port = 7400 + 250 * (second + 1)  # RTPS, section 9.6.1
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
-        taken.bind(('', 7400 + 250 * first + 10))  # RTPS, section 9.6.1: the first participant's
-        with pytest.raises(OSError, match='in use'):
-            free_domain()
-        monkeypatch.setattr('random.sample', lambda domains, count: list(domains))
-        assert free_domain() != first
+        taken.bind(('', first_port + 10))  # where a first participant listens
+        assert reserve_domain() > second + 1
+
+
+def test_processes_that_choose_a_domain_at_the_same_moment_get_different_ones():
+    code = (
+        'import random, sys; random.SystemRandom.sample = lambda *_: list(range(50, 102)); '
+        'from zoedepth_ros.ros.environment import reserve_domain; '
+        'print(reserve_domain(), flush=True); sys.stdin.read()'
+    )
+    pipes = {'stdin': subprocess.PIPE, 'stdout': subprocess.PIPE, 'text': True}
+    processes = [subprocess.Popen([sys.executable, '-c', code], **pipes) for _ in range(4)]
+    chosen = [process.stdout.readline() for process in processes]
+    for process in processes:
+        process.communicate()
+    assert len({int(domain) for domain in chosen}) == 4

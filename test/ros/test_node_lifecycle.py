@@ -13,7 +13,7 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from zoedepth_ros.msg import Status
 
-from zoedepth_ros.ros.environment import OLD_PROFILE_VARIABLE, PROFILE_VARIABLE, free_domain
+from zoedepth_ros.ros.environment import OLD_PROFILE_VARIABLE, PROFILE_VARIABLE, reserve_domain
 from zoedepth_ros.ros.parameters import TABLE
 
 PROFILES = (PROFILE_VARIABLE, OLD_PROFILE_VARIABLE)
@@ -257,7 +257,7 @@ def shared_memory_of(node):
 
 @pytest.mark.parametrize('how', [signal.SIGINT, signal.SIGTERM])
 def test_ended_in_the_middle_of_loading_it_leaves_no_shared_memory(start, hold, how):
-    environment = {'ROS_DOMAIN_ID': str(free_domain())}
+    environment = {'ROS_DOMAIN_ID': str(reserve_domain())}
     node = start(environment=environment, hold_load=str(hold))
     node.wait_for_log('loading')
     files = shared_memory_of(node)

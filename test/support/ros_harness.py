@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from waiting import PATIENCE_S, wait_until
 
-from zoedepth_ros.ros.environment import free_domain, profile_variables
+from zoedepth_ros.ros.environment import profile_variables, reserve_domain
 
 HERE = Path(__file__).parent
 PROFILE = HERE.parents[1] / 'config' / 'fastdds.xml'
@@ -28,7 +28,7 @@ RESEND_S = 5.0
 
 def isolate() -> None:
     """Give this process and its children a DDS domain of their own; before rclpy.init."""
-    os.environ['ROS_DOMAIN_ID'] = str(free_domain())
+    os.environ['ROS_DOMAIN_ID'] = str(reserve_domain())
     os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
     os.environ.update(dict.fromkeys(profile_variables(os.environ), str(PROFILE)))
 

@@ -16,6 +16,7 @@ PROFILE_VARIABLE = 'FASTDDS_DEFAULT_PROFILES_FILE'
 OLD_PROFILE_VARIABLE = 'FASTRTPS_DEFAULT_PROFILES_FILE'
 _LARGEST_SEGMENT_BYTES = 32 * 2**20
 _SMALLEST_SEGMENT_BYTES = 4 * 2**20
+_reservations: list[socket.socket] = []  # open as long as this process lives
 
 ALLOCATOR: Mapping[str, str] = {
     'MALLOC_MMAP_THRESHOLD_': '268435456',
@@ -78,18 +79,22 @@ def local_profile(profile: str, segment_bytes: int) -> str:
     return profile.replace('<type>UDPv4</type>', f'<type>UDPv4</type>\n        {only}')
 
 
-def free_domain() -> int:
-    """Give a ROS domain on which no process of this machine seems to be.
+def reserve_domain() -> int:
+    """Choose a ROS domain that no process of this machine uses, for this process until it ends.
 
-    Raises OSError when there is none.
+    Processes that choose at the same moment get different domains.  Raises OSError when all are in
+    use.
     """
-    domains = random.sample(range(1, 102), 101)
-    for domain in domains:
-        # Where the first participant of a domain listens: RTPS, section 9.6.1.
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as trial:
-            try:
-                trial.bind(('', 7400 + 250 * domain + 10))
-            except OSError:
-                continue
-            return domain
+    for domain in random.SystemRandom().sample(range(1, 102), 101):
+        first_port = 7400 + 250 * domain  # RTPS, section 9.6.1
+        reservation = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            reservation.bind(('', first_port + 9))  # participants use + 0, + 1 and from + 10 on
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as trial:
+                trial.bind(('', first_port + 10))  # where the first participant listens
+        except OSError:
+            reservation.close()
+            continue
+        _reservations.append(reservation)
+        return domain
     raise OSError('every ROS domain from 1 to 101 is in use on this machine')

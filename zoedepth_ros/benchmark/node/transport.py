@@ -11,10 +11,10 @@ from zoedepth_ros.ros.environment import (
     OLD_PROFILE_VARIABLE,
     PROFILE_VARIABLE,
     STEERING,
-    free_domain,
     local_profile,
     native_environment,
     profile_environment,
+    reserve_domain,
 )
 
 LARGEST_SEGMENT_BYTES = 32 * 2**20
@@ -59,7 +59,7 @@ def plain() -> dict[str, str]:
 @cache
 def _domain() -> str:
     """Choose the domain of all processes of this run."""
-    return str(free_domain())
+    return str(reserve_domain())
 
 
 def _profile() -> Path:
