@@ -138,3 +138,16 @@ def test_without_ray_its_name_and_install_line_are_given(tmp_path, monkeypatch, 
     monkeypatch.setattr('zoedepth_ros.recordings.fleet.find_spec', lambda name: None)
     assert main(['bag', str(tmp_path / 'a.mcap'), str(tmp_path / 'b.mcap'), '--ray']) == 2
     assert 'pip install ray' in capsys.readouterr().err
+
+
+def test_how_camera_info_is_read_is_an_option_and_is_said(tmp_path, predictor, capsys):
+    messages = [bags.camera_info(10**18, rectified_focal_px=55.0)]
+    messages.append(bags.image(bags.picture(0), 10**18))
+    source = bags.write_mcap(tmp_path / 'in.mcap', messages)
+    for arguments, says in (
+        ([], "raw images (K with D): 'raw' in the name of /camera/image_raw"),
+        (['--rectified', 'rectified'], 'rectified images (P): as configured'),
+    ):
+        out = tmp_path / f'out{len(arguments)}.mcap'
+        assert main(['bag', str(source), str(out), *arguments]) == 0
+        assert says in capsys.readouterr().out

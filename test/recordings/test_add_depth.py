@@ -448,3 +448,20 @@ def test_without_a_camera_depth_stays_the_training_cameras_and_that_is_told(tmp_
     report = convert(source, tmp_path / 'scale.mcap', predictor, focal_correction='scale')
     assert report.skipped == {'no camera for the focal correction': 1}
     assert depths_of(tmp_path / 'scale.mcap') == []
+
+
+@pytest.mark.parametrize(
+    ('asked', 'focal_px'), [('auto', 55.0), ('rectified', 55.0), ('raw', 50.0)]
+)
+def test_rectified_images_take_p_by_their_topic_or_as_configured(tmp_path, asked, focal_px):
+    topic, info = '/cam/color/rect/image', '/cam/color/rect/camera_info'
+    messages = [
+        bags.camera_info(10**18, rectified_focal_px=55.0, topic=info),
+        bags.image(bags.picture(0), 10**18, topic),
+    ]
+    source = bags.write_mcap(tmp_path / 'in.mcap', messages)
+    predictor = FakePredictor(2.0, training_hfov_rad=HALF)
+    report = convert(source, tmp_path / 'out.mcap', predictor, rectified=asked)
+    assert depths_of(tmp_path / 'out.mcap') == pytest.approx([2.0 * focal_px / 64 / 0.5])
+    (text,) = report.assumptions
+    assert ('rectified images (P)' if focal_px == 55.0 else 'raw images (K with D)') in text

@@ -12,8 +12,8 @@ from zoedepth_ros.ros.camera import CameraKeeper, CameraUnknown
 from zoedepth_ros.ros.parameters import NodeSettings, settings_from
 
 
-def keeper(msg=None, rectified=False):
-    made = CameraKeeper(topic_is_rectified=rectified)
+def keeper(msg=None, topic='/camera/image_raw'):
+    made = CameraKeeper(topic)
     if msg is not None:
         made.set_info(msg)
     return made
@@ -110,11 +110,12 @@ def test_a_rectified_topic_takes_p_and_a_raw_one_k():
     msg = camera_info_message(d=[0.1, 0.0, 0.0, 0.0, 0.0])
     msg.p[0] = 40.0
     focal = {
-        (name, value): keeper(msg, name)
+        (topic, value): keeper(msg, topic)
         .camera(48, 64, settings_from({'camera.rectified': value}))
         .model.intrinsics.fx_px
-        for name in (False, True)
+        for topic in ('/cam/image_raw', '/cam/color/rect/image')
         for value in ('auto', 'rectified', 'raw')
     }
-    assert focal[False, 'auto'] == focal[False, 'raw'] == focal[True, 'raw'] == 50.0
-    assert focal[True, 'auto'] == focal[True, 'rectified'] == focal[False, 'rectified'] == 40.0
+    raw, rect = '/cam/image_raw', '/cam/color/rect/image'
+    assert focal[raw, 'auto'] == focal[raw, 'raw'] == focal[rect, 'raw'] == 50.0
+    assert focal[rect, 'auto'] == focal[rect, 'rectified'] == focal[raw, 'rectified'] == 40.0

@@ -185,7 +185,7 @@ def camera_infos(draw):
 @some(300, 0.28)
 @given(camera_infos(), st.sampled_from(['rectified', 'raw']))
 def test_a_camera_info_makes_a_camera_or_is_refused_with_a_reason(msg, rectified):
-    keeper = CameraKeeper(topic_is_rectified=False)
+    keeper = CameraKeeper('')
     keeper.set_info(msg)
     settings = settings_from({'camera.rectified': rectified})
     camera, error = outcome(lambda size: keeper.camera(*size, settings), (24, 32))

@@ -77,16 +77,24 @@ def compressed(rgb: np.ndarray, time_ns: int, topic: str = f'{IMAGE}/compressed'
     return serialized(topic, time_ns + 5, kind(header(time_ns), 'png', data.reshape(-1)))
 
 
-def camera_info(time_ns: int, *, focal_px: float = 50.0, size: tuple[int, int] = SIZE) -> Written:
+def camera_info(
+    time_ns: int,
+    *,
+    focal_px: float = 50.0,
+    rectified_focal_px: float | None = None,
+    size: tuple[int, int] = SIZE,
+    topic: str = INFO,
+) -> Written:
     height, width = size
     k = np.array([focal_px, 0, (width - 1) / 2, 0, focal_px, (height - 1) / 2, 0, 0, 1])
     p = np.column_stack((k.reshape(3, 3), np.zeros(3))).reshape(-1)
+    p[0] = p[5] = focal_px if rectified_focal_px is None else rectified_focal_px
     roi = STORE.types['sensor_msgs/msg/RegionOfInterest'](0, 0, 0, 0, False)
     message = STORE.types['sensor_msgs/msg/CameraInfo'](
         header(time_ns), height, width, 'plumb_bob', np.zeros(5), k, np.eye(3).reshape(-1), p,
         0, 0, roi,
     )  # fmt: skip
-    return serialized(INFO, time_ns + 1, message)
+    return serialized(topic, time_ns + 1, message)
 
 
 def text(words: str, time_ns: int, topic: str = CHATTER) -> Written:

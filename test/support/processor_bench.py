@@ -60,10 +60,11 @@ class Bench:
         self.publishers, self.statistics = KeptMessages(listened), Statistics()
         self.predictor = predictor or FakePredictor()
         self.warnings: list[str] = []
+        self.logged: list[str] = []
         self.clock = ROSClock()
         self.clock._set_ros_time_is_active(True)
         self.now_s = 1000.0
-        self.camera = CameraKeeper(topic_is_rectified=False)
+        self.camera = CameraKeeper('')
         self.processor = FrameProcessor(
             self.predictor,
             self.publishers,
@@ -71,6 +72,7 @@ class Bench:
             lambda: self.settings,
             self.clock,
             self.warnings.append,
+            self.logged.append,
         )
         self.network = SharedNetwork(self.predictor)
         self.processor.follow(self.camera)

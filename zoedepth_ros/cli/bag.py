@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoedepth_ros.cli.angles import field_of_view_deg
+from zoedepth_ros.geometry.rectified import CHOICES
 
 if TYPE_CHECKING:
     from zoedepth_ros.recordings.fleet import Job, Watcher
@@ -51,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=('auto', 'off', 'scale', 'warp'),
         help="as the node's parameter of this name (auto)",
     )
+    add('--rectified', choices=CHOICES, help="as the node's camera.rectified (auto)")
     add('--compression', choices=('none', 'lz4', 'zstd'), help='of the new recording (none)')
     add('--jobs', type=int, default=1, metavar='N', help='recordings side by side (%(default)s)')
     add('--ray', action='store_true', help='spread the recordings over a Ray cluster')
@@ -123,7 +125,9 @@ def _options(args: argparse.Namespace) -> DepthOptions:
     from zoedepth_ros.recordings.plan import DepthOptions
 
     names = ('head', 'encoding', 'points', 'uncertainty', 'domain', 'decimation', 'edge_filter')
-    given = {name: getattr(args, name) for name in (*names, 'depth_topic', 'compression')}
+    given = {
+        name: getattr(args, name) for name in (*names, 'depth_topic', 'rectified', 'compression')
+    }
     given |= {'rate_hz': args.rate_hz, 'focal_correction': args.focal_correction}
     given['hfov_rad'] = None if args.hfov is None else math.radians(args.hfov)
     chosen = {name: value for name, value in given.items() if value is not None}
@@ -163,6 +167,8 @@ def _tell(job: Job, report: Report) -> None:
     line = f'{job.target}: {report.depths} depth images of {report.pictures} pictures'
     reused = f', {report.reused} of them from an earlier attempt' if report.reused else ''
     print(f'{line}, {report.clouds} clouds{reused}')
+    for text in report.assumptions:
+        print(f'    {text}')
     for reason, count in report.skipped.items():
         print(f'    {count} without depth: {reason}')
     if report.no_points and job.options.points:

@@ -8,10 +8,12 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoedepth_ros.cli.angles import field_of_view_deg
+from zoedepth_ros.geometry.rectified import AUTO, CHOICES
 
 if TYPE_CHECKING:
     from zoedepth_ros.inference.result import DepthPredictor
@@ -60,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='horizontal field of view [degrees] where calibration is missing (default: of the '
         f'camera that the weights learnt through, else {DEFAULT_HFOV_DEG:g})',
     )
+    add('--rectified', choices=CHOICES, default=AUTO, help="as the node's parameter (auto)")
     add('--rate', type=float, default=0.0, metavar='HZ', help='of a video, at most (all)')
     add('--decimation', type=int, default=0, metavar='N', help='a point for every N (automatic)')
     add('--frames', type=int, default=0, metavar='N', help='stop after so many (all)')
@@ -136,6 +139,8 @@ def _frames(args: argparse.Namespace) -> Iterator[ViewFrame]:
             camera_info=args.camera_info,
             depth_topic='' if args.predict else args.depth_topic,
             salvage=args.salvage,
+            rectified=args.rectified,
+            note=_note,
         )
     if len(args.sources) == 1 and path.is_file() and path.suffix.lower() not in PICTURE_SUFFIXES:
         return sources.video_frames(path, args.rate)
@@ -151,8 +156,15 @@ def _live_frames(args: argparse.Namespace) -> Iterator[ViewFrame]:
         raise ValueError(
             f'{args.sources[0]}: no such file; as a topic it needs ROS 2 ({error})'
         ) from None
-    for picture in live_pictures(args.sources[0], args.camera_info):
+    topic, info = args.sources[0], args.camera_info
+    for picture in live_pictures(topic, info, rectified=args.rectified, note=_note):
         yield ViewFrame(picture.topic, picture.time_s, picture.rgb, camera=picture.camera)
+
+
+@cache
+def _note(text: str) -> None:
+    """Say once how a source is read."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def _is_recording(path: Path) -> bool:

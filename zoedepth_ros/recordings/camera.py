@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from zoedepth_ros.geometry.intrinsics import CameraError, CameraModel, Intrinsics
 from zoedepth_ros.geometry.points import decimate
 from zoedepth_ros.geometry.rays import rays
+from zoedepth_ros.geometry.rectified import AUTO, Reading, read_as
 from zoedepth_ros.recordings.cdr import CAMERA_INFO, REGION_OF_INTEREST, make
 from zoedepth_ros.ros.camera_info import camera_model, fields_at, fields_of, is_calibrated
 
@@ -38,9 +39,14 @@ class Camera:
 class CameraTracker:
     """Know the camera of the next picture; made anew only when camera_info changes."""
 
-    def __init__(self, *, rectified: bool, hfov_rad: float = 0.0) -> None:
-        """rectified: take P, not K and D.  hfov_rad: assumed without calibration; 0 for none."""
-        self._rectified, self._hfov_rad = rectified, hfov_rad
+    def __init__(self, image_topic: str, *, rectified: str = AUTO, hfov_rad: float = 0.0) -> None:
+        """image_topic: its name counts for rectified 'auto', the node's camera.rectified.
+
+        hfov_rad: assumed without calibration; 0 for none.
+        """
+        self._topic, self._choice, self._hfov_rad = image_topic, rectified, hfov_rad
+        self.reading: Reading | None = None
+        """How the present camera_info is read; None without one."""
         self._info: Any = None
         self._key: object = None
         self._cameras: dict[tuple[int, int], Camera | None] = {}
@@ -69,8 +75,9 @@ class CameraTracker:
             if info is not None:
                 self.trouble = 'the camera is not calibrated (K[0] of camera_info is 0)'
             return None
+        self.reading = read_as(self._choice, self._topic, k=info.k, d=info.d, p=info.p)
         try:
-            model = camera_model(info, height, width, rectified=self._rectified)
+            model = camera_model(info, height, width, rectified=self.reading.rectified)
             return Camera(model, _info_at(info, height, width))
         except CameraError as error:
             self.trouble = f'camera_info: {error}'

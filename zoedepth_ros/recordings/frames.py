@@ -59,8 +59,9 @@ class Source:
         self._plan, self._report, self._damage = plan, report, damage
         self._done = _Done(done, plan)
         self._rate = RateLimiter(plan.options.rate_hz)
+        options = plan.options
         self._tracker = CameraTracker(
-            rectified=plan.inputs.rectified, hfov_rad=plan.options.hfov_rad
+            plan.inputs.image, rectified=options.rectified, hfov_rad=options.hfov_rad
         )
 
     def steps(self) -> Iterator[tuple[Item, Frame | None]]:
@@ -108,6 +109,8 @@ class Source:
             return None
         self._rate.take(time_s)
         camera = self._tracker.camera(*rgb.shape[:2])
+        if camera is not None and self._tracker.reading is not None:
+            self._report.assume(self._tracker.reading.text)
         wanted = self._wanted(camera)
         done = self._done.take(wanted, message)
         number = self._report.pictures

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from zoedepth_ros.geometry import rectified
 from zoedepth_ros.geometry.canonical import CORRECTIONS
 from zoedepth_ros.geometry.intrinsics import Intrinsics
 from zoedepth_ros.inference.result import AUTO
@@ -60,6 +61,9 @@ class DepthOptions:
     focal_correction: str = AUTO
     """What is done about the camera's focal length: auto, off, scale or warp."""
 
+    rectified: str = AUTO
+    """Whether images are rectified: auto, rectified or raw, the node's camera.rectified."""
+
     compression: str = 'none'
     """Of the new recording's chunks: none, lz4 or zstd."""
 
@@ -67,6 +71,7 @@ class DepthOptions:
         for name, value, choices in (
             ('encoding', self.encoding, ENCODINGS),
             ('focal_correction', self.focal_correction, CORRECTIONS),
+            ('rectified', self.rectified, rectified.CHOICES),
             ('compression', self.compression, tuple(COMPRESSIONS)),
         ):
             if value not in choices:
@@ -136,11 +141,19 @@ class Report:
     no_points: str = ''
     """Why pictures have no points; '' when they do."""
 
+    assumptions: list[str] = field(default_factory=list)
+    """How images and camera_info were read, in words."""
+
     damage: list[str] = field(default_factory=list)
     """What could not be read."""
 
     warning: str = ''
     """What the model was trained on, when it is not for real use."""
+
+    def assume(self, text: str) -> None:
+        """Note how something was read, once."""
+        if text not in self.assumptions:
+            self.assumptions.append(text)
 
 
 def make_plan(

@@ -42,11 +42,6 @@ class Inputs:
     picture_count: int
     """Number of pictures."""
 
-    @property
-    def rectified(self) -> bool:
-        """Tell whether the topic's name says that lens distortion has been taken out."""
-        return 'rect' in _base(self.image).rpartition('/')[2]
-
 
 def find_inputs(
     survey: Survey,

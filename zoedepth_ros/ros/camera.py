@@ -11,6 +11,7 @@ from sensor_msgs.msg import CameraInfo
 from zoedepth_ros.geometry.canonical import CanonicalWarp
 from zoedepth_ros.geometry.intrinsics import CameraError, CameraModel, Intrinsics
 from zoedepth_ros.geometry.rays import rays
+from zoedepth_ros.geometry.rectified import Reading, read_as
 from zoedepth_ros.geometry.scan import BandScan
 
 from .camera_info import camera_model, fields_at, fields_of, is_calibrated
@@ -30,12 +31,20 @@ class CameraUnknown(ValueError):  # noqa: N818
 class Camera:
     """Hold one camera at one picture size, with what is expensive to compute."""
 
-    def __init__(self, model: CameraModel, info: Any, *, assumed: bool = False) -> None:
+    def __init__(
+        self,
+        model: CameraModel,
+        info: Any,
+        *,
+        assumed: bool = False,
+        reading: Reading | None = None,
+    ) -> None:
         """info: the CameraInfo of the depth image, whose header is set for each frame.
 
-        assumed: made from camera.hfov instead of a calibration.
+        assumed: made from camera.hfov instead of a calibration.  reading: how camera_info was
+        read; None without one.
         """
-        self.assumed = assumed
+        self.assumed, self.reading = assumed, reading
         self.model = model
         self._info = info
         self._rays: NDArray[np.float32] | None = None
@@ -85,9 +94,9 @@ class Camera:
 class CameraKeeper:
     """Keep the newest camera_info and the camera it makes."""
 
-    def __init__(self, *, topic_is_rectified: bool) -> None:
-        """topic_is_rectified: what the image topic's name says, for camera.rectified auto."""
-        self._topic_is_rectified = topic_is_rectified
+    def __init__(self, image_topic: str) -> None:
+        """image_topic: its name counts for camera.rectified auto."""
+        self._image_topic = image_topic
         self._msg: Any = None
         self._key: object = None
         self._camera: Camera | CameraUnknown | None = None
@@ -107,14 +116,12 @@ class CameraKeeper:
         Raises CameraUnknown when there is no usable camera_info and no field of view to assume.
         """
         msg, hfov_rad = self._msg, settings.camera_hfov_rad
-        rectified = settings.camera_rectified == 'rectified' or (
-            settings.camera_rectified == 'auto' and self._topic_is_rectified
-        )
-        key = (_content(msg), height, width, hfov_rad, rectified)
+        choice = settings.camera_rectified
+        key = (_content(msg), height, width, hfov_rad, choice)
         if key != self._key:
             self._key = key
             try:
-                self._camera = _make_camera(msg, height, width, hfov_rad, rectified)
+                self._camera = self._make(msg, height, width, hfov_rad, choice)
             except CameraUnknown as error:
                 self._camera = error
         if not isinstance(self._camera, Camera):
@@ -122,27 +129,28 @@ class CameraKeeper:
             raise self._camera
         return self._camera
 
-
-def _make_camera(msg: Any, height: int, width: int, hfov_rad: float, rectified: bool) -> Camera:
-    calibrated = is_calibrated(msg)
-    if not calibrated and hfov_rad > 0.0:
-        intrinsics = Intrinsics.from_hfov(width, height, hfov_rad)
-        return Camera(CameraModel(intrinsics), info_from_intrinsics(intrinsics), assumed=True)
-    if msg is None:
-        raise CameraUnknown(
-            'no camera_info', 'no camera_info yet: depth without points; set camera.hfov to guess'
-        )
-    if not calibrated:
-        raise CameraUnknown(
-            'uncalibrated camera',
-            'camera_info is of an uncalibrated camera (K[0] is 0): depth without points; '
-            'calibrate it or set camera.hfov',
-        )
-    try:
-        model = camera_model(msg, height, width, rectified=rectified)
-        return Camera(model, _info_at(msg, height, width))
-    except CameraError as error:
-        raise CameraUnknown('unusable camera_info', f'camera_info: {error}') from None
+    def _make(self, msg: Any, height: int, width: int, hfov_rad: float, choice: str) -> Camera:
+        calibrated = is_calibrated(msg)
+        if not calibrated and hfov_rad > 0.0:
+            intrinsics = Intrinsics.from_hfov(width, height, hfov_rad)
+            return Camera(CameraModel(intrinsics), info_from_intrinsics(intrinsics), assumed=True)
+        if msg is None:
+            raise CameraUnknown(
+                'no camera_info',
+                'no camera_info yet: depth without points; set camera.hfov to guess',
+            )
+        if not calibrated:
+            raise CameraUnknown(
+                'uncalibrated camera',
+                'camera_info is of an uncalibrated camera (K[0] is 0): depth without points; '
+                'calibrate it or set camera.hfov',
+            )
+        reading = read_as(choice, self._image_topic, k=msg.k, d=msg.d, p=msg.p)
+        try:
+            model = camera_model(msg, height, width, rectified=reading.rectified)
+            return Camera(model, _info_at(msg, height, width), reading=reading)
+        except CameraError as error:
+            raise CameraUnknown('unusable camera_info', f'camera_info: {error}') from None
 
 
 def _info_at(msg: Any, height: int, width: int) -> Any:

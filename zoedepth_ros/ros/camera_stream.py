@@ -92,6 +92,7 @@ class CameraStream:
             self.present_settings,
             self._node.get_clock(),
             self._warn,
+            self._inform,
         )
 
     def activate(self, hand_over: HandOver, frames: Frames) -> None:
@@ -164,6 +165,7 @@ class CameraStream:
             processor.scale,
             camera=self.name,
             notices=(*notices, *self._missing(), *processor.notices),
+            assumptions=processor.assumptions,
             input_age_s=self._silence_s() if self._is_subscribed else math.nan,
             router_probabilities=processor.router_probabilities,
             is_router_uncertain=processor.is_router_uncertain,
@@ -245,8 +247,14 @@ class CameraStream:
 
     def _warn(self, message: str) -> None:
         if self._node.context.ok():  # afterwards there is nothing to log with
-            named = f'{self.name}: {message}' if self.name else message
-            self._node.get_logger().warning(named)
+            self._node.get_logger().warning(self._named(message))
+
+    def _inform(self, message: str) -> None:
+        if self._node.context.ok():
+            self._node.get_logger().info(self._named(message))
+
+    def _named(self, message: str) -> str:
+        return f'{self.name}: {message}' if self.name else message
 
 
 def shared_frames(

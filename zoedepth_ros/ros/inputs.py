@@ -37,7 +37,7 @@ class Inputs:
         """
         self._node, self._watch = node, watch
         self.image_topic, self.info_topic = find_topics(node, transport, prefix)
-        self.camera_keeper = CameraKeeper(topic_is_rectified=is_rectified(self.image_topic))
+        self.camera_keeper = CameraKeeper(self.image_topic)
         self.image_type = CompressedImage if transport == 'compressed' else Image
         self._on_picture = on_picture
         self._subscriptions: list[Any] = []
@@ -154,11 +154,6 @@ def find_topics(node: Node, transport: str, prefix: str = '') -> tuple[str, str]
 def sibling(image_topic: str, name: str) -> str:
     """Give the topic of that name beside an image topic, as cameras arrange them."""
     return f'{image_topic.removesuffix(_COMPRESSED).rpartition("/")[0]}/{name}'
-
-
-def is_rectified(image_topic: str) -> bool:
-    """Tell whether a topic's name says that its pictures are rectified, as image_rect does."""
-    return 'rect' in image_topic.removesuffix(_COMPRESSED).rpartition('/')[2]
 
 
 def _remapped(node: Node, topic: str) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +15,12 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from zoedepth_ros.geometry.intrinsics import CameraModel
+from zoedepth_ros.geometry.rectified import AUTO
 from zoedepth_ros.ros import qos
 from zoedepth_ros.ros.camera import CameraKeeper, CameraUnknown
 from zoedepth_ros.ros.conversions import ConversionError, rgb_from_compressed, rgb_from_image
-from zoedepth_ros.ros.inputs import LatchedInfo, is_rectified, sibling
-from zoedepth_ros.ros.parameters import NodeSettings
+from zoedepth_ros.ros.inputs import LatchedInfo, sibling
+from zoedepth_ros.ros.parameters import NodeSettings, settings_from
 
 _KINDS = {'sensor_msgs/msg/Image': Image, 'sensor_msgs/msg/CompressedImage': CompressedImage}
 
@@ -42,20 +43,27 @@ class LivePicture:
 
 
 def live_pictures(
-    topic: str, camera_info: str = '', patience_s: float = 10.0
+    topic: str,
+    camera_info: str = '',
+    patience_s: float = 10.0,
+    *,
+    rectified: str = AUTO,
+    note: Callable[[str], None] = lambda text: None,
 ) -> Iterator[LivePicture]:
     """Give the newest picture again and again; what comes in between is skipped.
 
-    topic: Image or CompressedImage.  camera_info: '' for the topic's sibling.  Raises OSError
-    when nothing comes for `patience_s`.
+    topic: Image or CompressedImage.  camera_info: '' for the topic's sibling.  rectified: as the
+    node's camera.rectified.  note: called with how camera_info is read, again and again.  Raises
+    OSError when nothing comes for `patience_s`.
     """
+    settings = settings_from({'camera.rectified': rectified})
     context = rclpy.Context()
     rclpy.init(context=context)
     try:
         node = Node('zoedepth_view', context=context)
         newest: list[Any] = []
         kind = _find_kind(node, topic, patience_s)
-        keeper = CameraKeeper(topic_is_rectified=is_rectified(topic))
+        keeper = CameraKeeper(topic)
         node.create_subscription(kind, topic, newest.append, qos.sensor_input())
         info_topic = camera_info or sibling(topic, 'camera_info')
         node.create_subscription(CameraInfo, info_topic, keeper.set_info, qos.sensor_input())
@@ -67,7 +75,7 @@ def live_pictures(
             _wait(executor, newest, topic, patience_s)
             msg = newest.pop()
             newest.clear()
-            picture = _picture(topic, msg, keeper)
+            picture = _picture(topic, msg, keeper, settings, note)
             if picture is not None:
                 yield picture
     finally:
@@ -99,15 +107,24 @@ def _find_kind(node: Node, topic: str, patience_s: float) -> Any:
         time.sleep(0.1)
 
 
-def _picture(topic: str, msg: Any, keeper: CameraKeeper) -> LivePicture | None:
+def _picture(
+    topic: str,
+    msg: Any,
+    keeper: CameraKeeper,
+    settings: NodeSettings,
+    note: Callable[[str], None],
+) -> LivePicture | None:
     """Convert a message; None for one that is no picture."""
     try:
         rgb = rgb_from_compressed(msg) if isinstance(msg, CompressedImage) else rgb_from_image(msg)
     except ConversionError:
         return None
     try:
-        camera = keeper.camera(rgb.shape[0], rgb.shape[1], NodeSettings()).model
+        camera = keeper.camera(rgb.shape[0], rgb.shape[1], settings)
+        model = camera.model
+        if camera.reading is not None:
+            note(camera.reading.text)
     except CameraUnknown:
-        camera = None
+        model = None
     stamp = msg.header.stamp
-    return LivePicture(topic, stamp.sec + 1e-9 * stamp.nanosec, rgb, camera)
+    return LivePicture(topic, stamp.sec + 1e-9 * stamp.nanosec, rgb, model)

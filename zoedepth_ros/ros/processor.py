@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rclpy.clock import Clock
 
+from zoedepth_ros.geometry.rectified import Reading
 from zoedepth_ros.inference.head_policy import HeadPolicy
 from zoedepth_ros.inference.result import AUTO, DepthPredictor, DepthResult
 
@@ -45,6 +46,7 @@ class FrameProcessor:
         settings: Callable[[], NodeSettings],
         clock: Clock,
         warn: Callable[[str], None],
+        inform: Callable[[str], None],
     ) -> None:
         """predictor: asked for its heads and sizes only.
 
@@ -52,15 +54,16 @@ class FrameProcessor:
         """
         self.network_size = (0, 0)
         self._predictor = predictor
-        self._camera_keeper = CameraKeeper(topic_is_rectified=False)
+        self._camera_keeper = CameraKeeper('')
         self._publishers, self._statistics = publishers, statistics
-        self._settings, self._warn = settings, warn
+        self._settings, self._warn, self._inform = settings, warn, inform
         self._scaling = Scaling(predictor.heads, settings())
         self._schedule, self._outputs = Schedule(), Outputs(self._scaling, self.drop)
         self._freshness = Freshness(clock, statistics, self.drop, warn)
         self._policy = HeadPolicy(predictor.heads)
         self._started = False
         self._camera_assumed = self._camera_lacks = False
+        self._reading: Reading | None = None
 
     @property
     def head(self) -> str:
@@ -91,9 +94,11 @@ class FrameProcessor:
     def notices(self) -> tuple[str, ...]:
         """What is not as it should be with this camera, in words."""
         told: tuple[str, ...] = ()
+        if self._reading is not None and self._reading.is_guess:
+            told = (f'{self._reading.text}: set camera.rectified',)
         if self._outputs.lacks_up:
             base = self._settings().camera_base_frame
-            told = (f'TF does not tell where {base} is: camera.pitch is taken instead',)
+            told = (*told, f'TF does not tell where {base} is: camera.pitch is taken instead')
         if self._outputs.space.scan_frame.notice and self._settings().scan_enabled:
             told = (*told, self._outputs.space.scan_frame.notice)
         if self._camera_lacks:
@@ -106,6 +111,11 @@ class FrameProcessor:
             *told,
             f'no usable camera_info: camera.hfov {hfov_rad:.3g} rad is assumed',
         )
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """How images and camera_info are read, in words."""
+        return () if self._reading is None else (self._reading.text,)
 
     def follow(
         self,
@@ -235,6 +245,7 @@ class FrameProcessor:
         try:
             camera = self._camera_keeper.camera(rgb.shape[0], rgb.shape[1], settings)
             self._camera_assumed = camera.assumed
+            self._note_reading(camera.reading)
             return camera
         except CameraUnknown as error:
             if (
@@ -244,3 +255,9 @@ class FrameProcessor:
             ):
                 self.drop(error.reason, str(error))
             return None
+
+    def _note_reading(self, reading: Reading | None) -> None:
+        """Keep how camera_info is read, and log what is new of it."""
+        if reading is not None and reading != self._reading:
+            self._inform(reading.text)
+        self._reading = reading

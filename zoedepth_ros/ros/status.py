@@ -75,6 +75,9 @@ class Condition:
     notices: tuple[str, ...] = ()
     """What is not as it was asked for, in words."""
 
+    assumptions: tuple[str, ...] = ()
+    """How images and camera_info are read, in words."""
+
     input_age_s: float = float('nan')
     """Time since the last image [s]; NaN while not active."""
 
@@ -101,6 +104,7 @@ def make_status(stamp: Any, condition: Condition, statistics: Statistics) -> Any
         memory=resident_memory_bytes(),
         message=_STATE_MESSAGES[condition.state],
         notices=list(condition.notices),
+        assumptions=list(condition.assumptions),
         input_age=condition.input_age_s,
         indoor_probability=condition.router_probabilities.get('indoor', float('nan')),
         outdoor_probability=condition.router_probabilities.get('outdoor', float('nan')),
@@ -181,6 +185,7 @@ def _key_values(status: Any) -> list[tuple[str, str]]:
     uncertain = ', uncertain: the head is kept' if status.router_uncertain else ''
     pairs.append(('router, indoor / outdoor', shares + uncertain))
     pairs += [(f'notice {i}', notice) for i, notice in enumerate(status.notices, start=1)]
+    pairs += [(f'assumption {i}', text) for i, text in enumerate(status.assumptions, start=1)]
     pairs += [('received', str(status.received)), ('published', str(status.published))]
     pairs += [
         ('time since the last image [s]', f'{status.input_age:.2f}'),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from zoedepth_ros.geometry.rectified import AUTO
 from zoedepth_ros.output.files import read_picture
 from zoedepth_ros.output.video import Due, FrameTimes
 from zoedepth_ros.viewing.about import model_text
@@ -71,10 +72,13 @@ def recording_frames(
     camera_info: str = '',
     depth_topic: str = '/depth/image',
     salvage: bool = False,
+    rectified: str = AUTO,
+    note: Callable[[str], None] = lambda text: None,
 ) -> Iterator[ViewFrame]:
     """Show a recording: its own depth where it has some, otherwise pictures to predict.
 
-    depth_topic: recorded depth; '' to leave it alone.  Raises RecordingError and OSError.
+    depth_topic: recorded depth; '' to leave it alone.  rectified: as the node's camera.rectified.
+    note: called with how camera_info is read, again and again.  Raises RecordingError and OSError.
     """
     from zoedepth_ros.recordings.errors import Damage, require_libraries
 
@@ -95,7 +99,7 @@ def recording_frames(
     )
     domain_topic = domain_topic_of(depth_topic)
     depth_topic = depth_topic if survey.counts.get(depth_topic) else ''
-    shown = _Shown(inputs, depth_topic, domain_topic)
+    shown = _Shown(inputs, depth_topic, domain_topic, rectified, note)
     for item in recording.read(damage):
         if isinstance(item, Message):
             yield from shown.frames(item)
@@ -106,7 +110,14 @@ def recording_frames(
 class _Shown:
     """Bring together what belongs together in a recording."""
 
-    def __init__(self, inputs: Any, depth_topic: str, domain_topic: str) -> None:
+    def __init__(
+        self,
+        inputs: Any,
+        depth_topic: str,
+        domain_topic: str,
+        rectified: str,
+        note: Callable[[str], None],
+    ) -> None:
         from zoedepth_ros.recordings.camera import CameraTracker
 
         self.about = ''
@@ -114,7 +125,8 @@ class _Shown:
         self._inputs, self._depth_topic = inputs, depth_topic
         self._domain_topic = domain_topic
         self._uncertainty_topic = f'{depth_topic.rpartition("/")[0]}/uncertainty'
-        self._tracker = CameraTracker(rectified=inputs.rectified)
+        self._tracker = CameraTracker(inputs.image, rectified=rectified)
+        self._note = note
         self._waiting: OrderedDict[tuple[int, int], NDArray[np.uint8]] = OrderedDict()
 
     def frames(self, message: Any) -> Iterator[ViewFrame]:
@@ -164,7 +176,11 @@ class _Shown:
 
     def _camera(self, picture: NDArray[Any]) -> Any:
         camera = self._tracker.camera(*picture.shape[:2])
-        return camera.model if camera is not None else None
+        if camera is None:
+            return None
+        if self._tracker.reading is not None:
+            self._note(self._tracker.reading.text)
+        return camera.model
 
 
 def _stamp(message: Any) -> tuple[int, int]:

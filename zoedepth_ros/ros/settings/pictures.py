@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from zoedepth_ros.geometry.rectified import CHOICES
+
 from .parameter import MAX_RATE_HZ, parameter
 
 _NARROWEST_RAD = 0.087  # 5 degrees
@@ -83,8 +85,9 @@ class PictureSettings:
     camera_rectified: str = parameter(
         'camera.rectified',
         'auto',
-        "Whether pictures are rectified (P) or raw (K with D); auto: 'rect' in the topic's name.",
-        choices=('auto', 'rectified', 'raw'),
+        'Whether images are rectified (P) or raw (K with D); auto: by camera_info (D 0, P equal '
+        "to K) and the words of the image topic's name ('image_rect', 'rect/image', 'image_raw').",
+        choices=CHOICES,
     )
     router_mode: str = parameter(
         'router.mode',
