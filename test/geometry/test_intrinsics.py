@@ -13,6 +13,7 @@ from zoedepth_ros.geometry.intrinsics import (
     Roi,
     camera_from_calibration,
 )
+from zoedepth_ros.geometry.rays import rays_at
 
 K = [500.0, 0.0, 320.0, 0.0, 510.0, 240.0, 0.0, 0.0, 1.0]
 P = [450.0, 0.0, 300.0, -45.0, 0.0, 450.0, 200.0, 0.0, 0.0, 0.0, 1.0, 0.0]
@@ -111,6 +112,34 @@ def test_a_region_of_interest_outside_the_sensor_is_refused():
 
 def test_zeros_as_distortion_are_no_distortion_whatever_the_model_is_called():
     assert calibrated(d=[0.0] * 5, distortion_model='').distortion_model == 'none'
+    assert calibrated(d=[0.0] * 8, distortion_model='magic').distortion_model == 'none'
+    assert calibrated(d=[], distortion_model='equidistant').distortion_model == 'none'
+
+
+@pytest.mark.parametrize('name', ['equidistant', 'fisheye', 'Kannala Brandt4'])
+def test_a_fisheye_lens_of_four_zeros_is_still_a_fisheye_lens(name):
+    camera = calibrated(d=[0.0] * 4, distortion_model=name)
+    assert camera.distortion_model == 'equidistant'
+    angle_rad = 0.7  # r = f theta
+    column, row = 320.0 + 500.0 * angle_rad, 240.0
+    np.testing.assert_allclose(
+        rays_at(np.array([column, row]), camera), [math.tan(angle_rad), 0.0], atol=1e-6
+    )
+
+
+LONG_D = (-0.3, 0.1, 0.001, -0.002, 0.02, 0.1, -0.05, 0.01, 2e-3, -1e-3, 1e-3, 5e-4, 0.01, -0.02)
+
+
+@pytest.mark.parametrize('count', [4, 5, 8, 12, 14])
+@pytest.mark.parametrize('name', ['plumb_bob', 'rational_polynomial', 'Plumb Bob', 'radtan', ''])
+def test_every_length_of_d_that_opencv_takes_is_taken_under_every_name(name, count):
+    camera = calibrated(d=LONG_D[:count], distortion_model=name)
+    pixels = np.array([[120.0, 90.0], [600.0, 400.0], [320.0, 470.0]])
+    directions = rays_at(pixels, camera)
+    points = np.column_stack((directions, np.ones(3)))
+    none, d = np.zeros(3), np.array(LONG_D[:count])
+    seen = cv2.projectPoints(points, none, none, np.reshape(K, (3, 3)), d)[0]
+    np.testing.assert_allclose(seen[:, 0], pixels, atol=1e-2)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +152,7 @@ def test_zeros_as_distortion_are_no_distortion_whatever_the_model_is_called():
         ({'k': K[:8]}, 'K must have 9 numbers, got 8'),
         ({'p': P[:9], 'rectified': True}, 'P must have 12 numbers, got 9'),
         ({'d': [0.1, math.nan, 0.0, 0.0, 0.0]}, 'D must be finite'),
-        ({'d': D[:3]}, 'plumb_bob must have 4 or 5 numbers, got 3'),
+        ({'d': D[:3]}, 'plumb_bob must have 4 or 5 or 8 or 12 or 14 numbers, got 3'),
         ({'d': D, 'distortion_model': 'equidistant'}, 'must have 4 numbers, got 5'),
         ({'distortion_model': 'magic'}, "'magic': expected one of plumb_bob"),
         ({'width': 0}, 'size must be positive'),

@@ -8,7 +8,7 @@ import pytest
 
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.geometry.points import decimate, depth_to_points
-from zoedepth_ros.geometry.rays import rays
+from zoedepth_ros.geometry.rays import project, rays
 
 INNER = Intrinsics(60.0, 62.0, 47.0, 33.0, 96, 64)
 LENSES = {
@@ -50,6 +50,88 @@ def test_pixels_that_look_90_degrees_off_the_axis_have_no_ray():
     directions = rays(fisheye)
     assert np.isnan(directions[32, 0]).all()  # 48 px / 20 px = 2.4 rad
     assert np.isfinite(directions[32, 30]).all()
+
+
+T265 = CameraModel(
+    Intrinsics(284.5091, 282.9419, 421.896, 398.1, 848, 800),
+    'equidistant',
+    (-0.014216, 0.060412, -0.054711, 0.011151),
+)
+WIDE_FISHEYES = {
+    'T265': T265,
+    'theta_d beyond 90 degrees': CameraModel(
+        Intrinsics(180.0, 180.0, 320.0, 240.0, 640, 480), 'equidistant', (0.1, 0.0, 0.0, 0.0)
+    ),
+    'folds at 74 degrees': CameraModel(
+        Intrinsics(150.0, 150.0, 320.0, 240.0, 640, 480), 'equidistant', (-0.2, 0.0, 0.0, 0.0)
+    ),
+    'ideal': CameraModel(
+        Intrinsics(200.0, 210.0, 300.0, 250.0, 640, 480), 'equidistant', (0.0, 0.0, 0.0, 0.0)
+    ),
+}
+
+
+def angle_off_axis_rad(camera, nearer_px=0.0):
+    """Invert theta_d by searching a fine table of its definition; NaN beyond its first maximum."""
+    k = camera.intrinsics
+    columns, rows = np.meshgrid(np.arange(k.width), np.arange(k.height))
+    radius = np.hypot((columns - k.cx_px) / k.fx_px, (rows - k.cy_px) / k.fy_px)
+    radius = np.maximum(radius - nearer_px / k.fx_px, 0.0)
+    theta = np.linspace(0.0, math.pi, 300001)
+    theta_d = theta + sum(d * theta ** (2 * i + 3) for i, d in enumerate(camera.distortion))
+    grows = np.append(np.diff(theta_d) > 0.0, False)
+    end = int(np.argmin(grows))
+    found = np.interp(radius, theta_d[: end + 1], theta[: end + 1])
+    return np.where(radius <= theta_d[end], found, np.nan)
+
+
+@pytest.mark.parametrize('name', WIDE_FISHEYES)
+def test_a_wide_fisheye_lens_has_a_ray_wherever_it_can_be_inverted_up_to_80_degrees(name):
+    camera = WIDE_FISHEYES[name]
+    expected_rad, limit_rad = angle_off_axis_rad(camera), math.radians(80.0)
+    directions = rays(camera)
+    tangent = np.linalg.norm(directions, axis=-1)
+    surely_in = angle_off_axis_rad(camera, nearer_px=-0.5) < limit_rad
+    surely_out = ~(angle_off_axis_rad(camera, nearer_px=0.5) < limit_rad)
+    assert np.isfinite(tangent[surely_in]).all()
+    assert np.isnan(tangent[surely_out]).all()
+    assert surely_in.sum() > 0.1 * surely_in.size
+    assert surely_out.sum() > 1000
+    np.testing.assert_allclose(np.arctan(tangent[surely_in]), expected_rad[surely_in], atol=1e-4)
+
+
+def test_no_point_of_a_fisheye_camera_is_many_times_as_far_as_deep():
+    points_m = depth_to_points(np.full((800, 848), 3.5, np.float32), rays(T265))
+    assert np.nanmax(np.linalg.norm(points_m, axis=-1)) < 3.5 / math.cos(math.radians(80.1))
+
+
+@pytest.mark.parametrize('name', WIDE_FISHEYES)
+def test_a_wide_fisheye_lens_sees_each_direction_in_the_pixel_whose_ray_it_is(name):
+    camera = WIDE_FISHEYES[name]
+    directions = rays(camera)
+    pixels = project(directions, camera)
+    k = camera.intrinsics
+    own = np.stack(np.meshgrid(np.arange(k.width), np.arange(k.height)), axis=-1)
+    known = np.isfinite(directions).all(axis=-1)
+    assert np.isfinite(pixels[known]).mean() > 0.999  # but for rounding at the limit
+    np.testing.assert_allclose(np.nan_to_num(pixels - own), 0.0, atol=0.11)
+
+
+def test_a_barrel_lens_is_not_inverted_beyond_the_fold_of_its_polynomial():
+    # r (1 - 0.35 r^2 + 0.05 r^4) grows up to r = 1.2124 and falls beyond
+    d = (-0.35, 0.05, 0.0, 0.0, 0.0)
+    camera = CameraModel(Intrinsics(250.0, 250.0, 319.5, 239.5, 640, 480), 'plumb_bob', d)
+    s = np.roots([5 * 0.05, 3 * -0.35, 1.0])
+    fold = math.sqrt(min(s.real))
+    farthest_px = 250.0 * fold * (1 - 0.35 * fold**2 + 0.05 * fold**4)
+    columns, rows = np.meshgrid(np.arange(640), np.arange(480))
+    radius_px = np.hypot(columns - 319.5, rows - 239.5)
+    tangent = np.linalg.norm(rays(camera), axis=-1)
+    assert np.isnan(tangent[radius_px > farthest_px + 0.5]).all()
+    assert np.isfinite(tangent[radius_px < farthest_px - 0.5]).all()
+    assert np.nanmax(tangent) <= fold + 1e-6
+    outside = np.array([[1.5 * fold, 0.0]], np.float32)
+    assert np.isnan(project(outside, camera)).all()
 
 
 def test_a_flat_wall_two_metres_ahead_becomes_a_flat_wall():

@@ -7,6 +7,7 @@ y down, z forward (REP 103).
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -15,12 +16,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 UNDISTORTED = 'none'
-COEFFICIENT_COUNTS = {
-    'plumb_bob': (4, 5),
-    'rational_polynomial': (8, 12, 14),
-    'equidistant': (4,),
+PLUMB_BOB, RATIONAL_POLYNOMIAL, EQUIDISTANT = 'plumb_bob', 'rational_polynomial', 'equidistant'
+DISTORTION_NAMES = {
+    **dict.fromkeys(('plumb_bob', 'radtan', 'brown_conrady'), PLUMB_BOB),
+    **dict.fromkeys(('rational_polynomial', 'rational'), RATIONAL_POLYNOMIAL),
+    **dict.fromkeys(('equidistant', 'fisheye', 'kannala_brandt', 'kannala_brandt4'), EQUIDISTANT),
+    '': PLUMB_BOB,  # as camera_calibration_parsers reads a file without a name
 }
-"""Distortion model of a CameraInfo -> the numbers of coefficients that OpenCV takes for it."""
+"""Distortion model of a CameraInfo, as drivers spell it -> its name in sensor_msgs."""
+
+COEFFICIENT_COUNTS = {
+    PLUMB_BOB: (4, 5, 8, 12, 14),
+    RATIONAL_POLYNOMIAL: (4, 5, 8, 12, 14),
+    EQUIDISTANT: (4,),
+}
+"""Distortion model -> the numbers of coefficients that OpenCV takes for it.
+
+The first two are one function of OpenCV's, whose coefficients are in one order.
+"""
 
 
 class CameraError(ValueError):
@@ -195,20 +208,21 @@ def _matrix(numbers: Sequence[float], count: int, name: str) -> NDArray[np.float
 
 
 def _distortion(model: str, d: Sequence[float]) -> tuple[str, tuple[float, ...]]:
-    """Check the distortion coefficients; all zero is no distortion, whatever the model's name."""
+    """Check the distortion coefficients; all zero is no distortion, except of a fisheye lens."""
     coefficients = tuple(float(number) for number in d)
-    if not any(coefficients):
+    name = DISTORTION_NAMES.get(re.sub('[ -]+', '_', model.strip().lower()))
+    if not any(coefficients) and (name != EQUIDISTANT or not coefficients):
         return UNDISTORTED, ()
     if not all(math.isfinite(number) for number in coefficients):
         raise CameraError(f'D must be finite, got {list(coefficients)}')
-    if model not in COEFFICIENT_COUNTS:
+    if name is None:
         known = ', '.join(COEFFICIENT_COUNTS)
         raise CameraError(f'unknown distortion model {model!r}: expected one of {known}')
-    counts = COEFFICIENT_COUNTS[model]
+    counts = COEFFICIENT_COUNTS[name]
     if len(coefficients) not in counts:
         expected = ' or '.join(str(count) for count in counts)
-        raise CameraError(f'D of {model} must have {expected} numbers, got {len(coefficients)}')
-    return model, coefficients
+        raise CameraError(f'D of {name} must have {expected} numbers, got {len(coefficients)}')
+    return name, coefficients
 
 
 def _read_out(
