@@ -134,6 +134,23 @@ def test_a_barrel_lens_is_not_inverted_beyond_the_fold_of_its_polynomial():
     assert np.isnan(project(outside, camera)).all()
 
 
+def test_a_pole_with_a_zero_beside_it_costs_the_rays_of_a_ring_and_not_the_image():
+    # as an OAK-D Lite publishes it: 1 - 4.19 s + 9.56 s^2 - 9.30 s^3 is 0 at r = 0.7535
+    d = (-4.0934, 9.19078, 0.00125, -0.00103, -8.91725, -4.18796, 9.55683, -9.30353)
+    inner = Intrinsics(196.79, 196.79, 123.86, 127.05, 250, 250)
+    directions = rays(CameraModel(inner, 'rational_polynomial', d)).astype(np.float64)
+    known = np.isfinite(directions).all(axis=-1)
+    assert known.mean() > 0.98
+    points = np.concatenate((directions, np.ones((250, 250, 1))), axis=-1)[known]
+    none = np.zeros(3)
+    seen = cv2.projectPoints(points, none, none, inner.matrix(), np.array(d))[0][:, 0]
+    own = np.stack(np.meshgrid(np.arange(250), np.arange(250)), axis=-1)[known]
+    np.testing.assert_allclose(seen, own, atol=0.11)
+    tangent = np.linalg.norm(directions, axis=-1)
+    radius = np.hypot(*((own - (123.86, 127.05)) / 196.79).T)
+    assert np.abs(tangent[known] / np.maximum(radius, 1e-9) - 1.0).max() < 0.1  # a mild lens
+
+
 def test_a_flat_wall_two_metres_ahead_becomes_a_flat_wall():
     points_m = depth_to_points(np.full((64, 96), 2.0, np.float32), rays(CameraModel(INNER)))
     assert points_m.shape == (64, 96, 3)

@@ -208,10 +208,13 @@ def _matrix(numbers: Sequence[float], count: int, name: str) -> NDArray[np.float
 
 
 def _distortion(model: str, d: Sequence[float]) -> tuple[str, tuple[float, ...]]:
-    """Check the distortion coefficients; all zero is no distortion, except of a fisheye lens."""
+    """Check the distortion coefficients; all zero is no distortion, whatever the model's name.
+
+    So does image_geometry read it, and so drivers mark rectified images of fisheye lenses.
+    """
     coefficients = tuple(float(number) for number in d)
     name = DISTORTION_NAMES.get(re.sub('[ -]+', '_', model.strip().lower()))
-    if not any(coefficients) and (name != EQUIDISTANT or not coefficients):
+    if not any(coefficients):
         return UNDISTORTED, ()
     if not all(math.isfinite(number) for number in coefficients):
         raise CameraError(f'D must be finite, got {list(coefficients)}')

@@ -20,6 +20,7 @@ FINE_PX = 1e-3  # no need to be nearer
 STEPS = 30
 SAMPLES = 4096  # of the lens curve
 TINY = 1e-12
+SPIKE = 0.02  # distance of a pole from a zero, relative to it, that makes them a spike
 
 
 def rays(camera: CameraModel) -> NDArray[np.float32]:
@@ -146,6 +147,25 @@ def _distort(directions: Numbers, camera: CameraModel) -> Numbers:
 
 
 def _radial(d: tuple[float, ...]) -> tuple[np.poly1d, np.poly1d]:
-    """Give numerator and denominator of the radial factor in s = r^2, D in OpenCV's order."""
+    """Give numerator and denominator of the radial factor in s = r^2, D in OpenCV's order.
+
+    A calibration with too many coefficients may have a pole in the image with a zero beside it,
+    as those of OAK cameras do: a spike a pixel wide.  Such pairs are left out.
+    """
     k1, k2, _, _, k3, k4, k5, k6 = (*d[:8], *(0.0,) * (8 - len(d)))
-    return np.poly1d([k3, k2, k1, 1.0]), np.poly1d([k6, k5, k4, 1.0])
+    zeros = list(np.poly1d([k3, k2, k1, 1.0]).roots)
+    poles = list(np.poly1d([k6, k5, k4, 1.0]).roots)
+    for pole in tuple(poles):
+        beside = [zero for zero in zeros if abs(zero - pole) < SPIKE * abs(pole)]
+        if pole.real > 0.0 and beside:
+            zeros.remove(beside[0])
+            poles.remove(pole)
+    return _polynomial(zeros), _polynomial(poles)
+
+
+def _polynomial(roots: list[complex]) -> np.poly1d:
+    """Give the real polynomial of these roots that is 1 at 0."""
+    product = np.poly1d([1.0])
+    for root in roots:
+        product *= np.poly1d([-1.0 / root, 1.0])
+    return np.poly1d(np.real(product.coeffs))
