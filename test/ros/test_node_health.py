@@ -36,11 +36,12 @@ def test_the_numbers_agree_with_what_an_outside_subscriber_sees(peer, start):
     values = {pair.key: pair.value for pair in diagnostics.last.status[0].values}
     assert told.published - before.published == told.received - before.received == len(depth)
     stamps_s = [1e-9 * stamp_ns(msg.header) for msg in depth.messages]
-    ages_s = (np.array(depth.arrived_s) - stamps_s)[-256:]
-    assert 0.0299 <= told.depth_age_median <= np.median(ages_s) + 1e-6
+    # It may arrive before the node looks at the clock; the node has done so when the next does.
+    longest_s = (np.array(depth.arrived_s)[1:] - stamps_s[:-1])[-256:]
+    assert 0.0299 <= told.depth_age_median <= np.median(longest_s)
     stages = {stage.name: stage.median for stage in told.stages}
     assert stages['preprocess'] == pytest.approx(0.01)
-    assert 0.0199 <= stages['network'] <= np.median(ages_s) - 0.01  # 30 ms at least, less 10
+    assert 0.0199 <= stages['network'] <= np.median(longest_s) - 0.01  # 30 ms at least, less 10
     assert values['preprocess, median / p95 [s]'] == '0.01000 / 0.01000'
     assert int(values['published']) == told.published
     assert 20e6 < told.memory < 2000e6
