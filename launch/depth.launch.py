@@ -143,7 +143,9 @@ def cameras(context: LaunchContext) -> list[str]:
     text = LaunchConfiguration('cameras').perform(context)
     if text != NOT_GIVEN:
         return [name.strip() for name in text.split(',')]
-    content = yaml.safe_load(Path(LaunchConfiguration('params_file').perform(context)).read_text())
+    content = yaml.safe_load(
+        Path(LaunchConfiguration('params_file').perform(context)).read_text('utf-8')
+    )
     for node in (content or {}).values():
         names = (node or {}).get('ros__parameters', {}).get('cameras') or []
         if any(names):
@@ -156,7 +158,9 @@ def image_transport(context: LaunchContext) -> str:
     text = LaunchConfiguration('image_transport').perform(context)
     if text != NOT_GIVEN:
         return text
-    content = yaml.safe_load(Path(LaunchConfiguration('params_file').perform(context)).read_text())
+    content = yaml.safe_load(
+        Path(LaunchConfiguration('params_file').perform(context)).read_text('utf-8')
+    )
     values = [(node or {}).get('ros__parameters', {}) for node in (content or {}).values()]
     return next((v['image_transport'] for v in values if 'image_transport' in v), 'raw')
 
@@ -210,7 +214,7 @@ def rviz_config(context: LaunchContext) -> str:
     config = SHARE / 'config' / 'depth.rviz'
     if image_transport(context) != 'compressed':
         return str(config)
-    text = config.read_text().replace('Value: image\n', 'Value: image/compressed\n')
+    text = config.read_text('utf-8').replace('Value: image\n', 'Value: image/compressed\n')
     copy = Path(tempfile.mkdtemp(prefix='zoedepth_rviz_')) / config.name
     copy.write_text(text)
     return str(copy)

@@ -130,7 +130,7 @@ def check_tools() -> None:
 def make_environment(place: Place) -> None:
     mark = place.venv / '.ros'
     if place.python.exists():
-        found = mark.read_text() if mark.exists() else 'unknown'
+        found = mark.read_text('utf-8') if mark.exists() else 'unknown'
         if found != place.kind:
             raise SetupError(
                 f'{place.venv.name} was made for "{found}", and "{place.kind}" is '
@@ -153,7 +153,7 @@ def install_requirements(place: Place) -> None:
     requirements, constraints = wanted_requirements(place)
     mark = place.venv / '.requirements'
     state = digest('\n'.join([*requirements, *constraints]).encode())
-    if mark.exists() and mark.read_text() == state:
+    if mark.exists() and mark.read_text('utf-8') == state:
         return
     say(f'installing {len(requirements)} packages and what they need (about 6 GB, some minutes)')
     started = time.monotonic()
@@ -188,7 +188,7 @@ def wanted_requirements(place: Place) -> tuple[list[str], list[str]]:
 def lines_for(place: Place, path: Path) -> list[str]:
     """Read the lines of all sections but those of the wheels of other distributions."""
     section, lines = '', []
-    for line in path.read_text().splitlines():
+    for line in path.read_text('utf-8').splitlines():
         if match := re.match(r'# \[([\w-]+)\]', line):
             section = match.group(1)
         elif line and not line.startswith('#'):
@@ -238,7 +238,7 @@ def mend_wheel_paths(place: Place) -> None:
             f'apt install python{version}-dev'
         )
     for path in (place.venv / 'share').glob('*/cmake/*Export*.cmake'):
-        text = path.read_text()
+        text = path.read_text('utf-8')
         mended = re.sub(r'/opt/python/cp\d+-cp\d+t?/include/python[\d.]+', python_include, text)
         mended = re.sub(
             r'/opt/python/cp\d+-cp\d+t?/lib/python[\d.]+/site-packages/numpy/_?core/include',
@@ -252,17 +252,19 @@ def mend_wheel_paths(place: Place) -> None:
 def build_package(place: Place) -> None:
     """Build the messages, then install the package into the environment's own prefix."""
     # A stamp of everything CMake reads; the sources it only copies have one of their own.
-    built = f'{digest_of(BUILD_INPUTS)} {(place.venv / ".requirements").read_text()}'
+    built = (
+        f'{digest_of(BUILD_INPUTS)} {(place.venv / ".requirements").read_text(encoding="utf-8")}'
+    )
     installed = f'{built} {digest_of(INSTALL_INPUTS)}'
     build_mark, install_mark = place.venv / '.built', place.venv / '.installed'
     folder, log = place.build / 'package', place.build / 'log'
-    if install_mark.exists() and install_mark.read_text() == installed and folder.exists():
+    if install_mark.exists() and install_mark.read_text('utf-8') == installed and folder.exists():
         return
     env = os.environ | {'PATH': f'{place.venv / "bin"}{os.pathsep}{os.environ["PATH"]}'}
     # CMake would take a Python of the shell's active environment before the one it is given.
     if not place.sourced:
         env.pop('PYTHONPATH', None)
-    if not (build_mark.exists() and build_mark.read_text() == built and folder.exists()):
+    if not (build_mark.exists() and build_mark.read_text('utf-8') == built and folder.exists()):
         say('building the messages of msg/ (about 20 s)')
         shutil.rmtree(folder, ignore_errors=True)
         prefixes = [str(place.venv), *os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep)]
@@ -293,7 +295,7 @@ def remove_installed_sources(place: Place) -> None:
     manifest = place.build / 'package' / 'install_manifest.txt'
     if not manifest.exists():
         return
-    for line in manifest.read_text().splitlines():
+    for line in manifest.read_text('utf-8').splitlines():
         path = Path(line)
         if path.is_relative_to(place.venv):
             path.unlink(missing_ok=True)

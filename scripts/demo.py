@@ -201,7 +201,7 @@ def make_environment(out: Path) -> dict[str, str]:
     """Give the three processes a domain of their own that stays on this machine."""
     profile = out / 'fastdds.xml'
     segment_bytes = segment_size(shutil.disk_usage('/dev/shm').free)
-    profile.write_text(local_profile(PROFILE.read_text(), segment_bytes))
+    profile.write_text(local_profile(PROFILE.read_text('utf-8'), segment_bytes))
     domain = str(reserve_domain())
     say(f'ROS domain {domain}, this machine only')
     return {
@@ -240,7 +240,7 @@ def conclude(out: Path) -> None:
     missing = [name for name in RESULTS if not (out / name).is_file()]
     if missing:
         raise DemoError(f'{", ".join(missing)} missing in {out}')
-    report = json.loads((out / 'report.json').read_text())
+    report = json.loads((out / 'report.json').read_text('utf-8'))
     print(f'\n{"topic":<20}{"messages":>9}{"Hz":>8}{"ms median":>11}{"ms p95":>8}  form')
     for topic, facts in report['topics'].items():
         latency = facts.get('latency_ms', {})

@@ -12,6 +12,7 @@ MAY_IMPORT = {
     'folders': set(),
     'errors': set(),
     'files': {'errors'},
+    'terminal': set(),
     'model': set(),
     'geometry': set(),
     'weights': {'model', 'folders'},
@@ -29,8 +30,9 @@ MAY_IMPORT['cli'] = MAY_IMPORT['training'] | {'training', 'export', 'recordings'
 MAY_IMPORT['benchmark'] = MAY_IMPORT['evaluation'] | {'export', 'ros', 'msg'}
 MAY_IMPORT['cli'] |= {'benchmark'}
 MAY_IMPORT['ros'] = MAY_IMPORT['evaluation'] | {'evaluation', 'msg'}  # msg: from msg/*.msg
-for _room in set(MAY_IMPORT) - {'folders', 'errors', 'files'}:  # the ground that all stand on
-    MAY_IMPORT[_room] |= {'errors', 'files'}
+_GROUND = {'errors', 'files', 'terminal'}  # that all stand on
+for _room in set(MAY_IMPORT) - _GROUND - {'folders'}:
+    MAY_IMPORT[_room] |= _GROUND
 
 TORCH = {'torch', 'torchvision', 'timm', 'transformers'}
 TORCH_FREE = (
@@ -52,6 +54,7 @@ TORCH_FREE = (
     'folders',
     'errors',
     'files',
+    'terminal',
     'ros',
     'benchmark.facts',
     'benchmark.timing',

@@ -20,6 +20,7 @@ from zoedepth_ros.model.zoedepth import ZoeDepth, create_model
 from zoedepth_ros.weights.fetch import fetch
 from zoedepth_ros.weights.load import load_weights
 from zoedepth_ros.weights.places import weights_folder
+from zoedepth_ros.weights.read import check_file
 
 if TYPE_CHECKING:
     import torch
@@ -107,6 +108,7 @@ def build_network(config: ModelConfig, weights: str) -> LoadedNetwork:
     if weights == RANDOM:
         return LoadedNetwork(create_model(config, seed=_SEED), RANDOM, RANDOM_WARNING, 0.0)
     path = Path(weights).expanduser() if weights else fetch(config.name)
+    check_file(path)
     network = create_model(config)
     report = load_weights(network, path)
     trained_on = report.metadata.get('trained_on', '')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import reprlib
 
 _LONGEST = 1000
@@ -27,5 +28,12 @@ def shortened(text: str, limit: int = _LONGEST) -> str:
 
 def in_one_line(error: BaseException) -> str:
     """Give an error's text in one short line; its kind where it has none."""
-    text = ' '.join(shortened(str(error), 4 * _LONGEST).split())
+    text = ' '.join(shortened(explained(error), 4 * _LONGEST).split())
     return shortened(text or repr(error))
+
+
+def explained(error: BaseException) -> str:
+    """Give an error's text; of an error of the system the file and the reason."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f'{os.fsdecode(error.filename)}: {error.strerror}'
+    return str(error)

@@ -1,12 +1,19 @@
-"""Small files that may hold anything, read with limits, and new files that never follow a link."""
+"""Small files that may hold anything, read with limits, and new files that are whole or not there.
+
+Nothing is written through a link.
+"""
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
+import re
 import secrets
+import shutil
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,23 +70,131 @@ def parse_json(text: str) -> Any:
         raise ValueError('nested too deep') from None
 
 
+class WriteError(OSError):
+    """Say which file could not be written, why, what it needs and what helps."""
+
+
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(
+    path: Path, *, sync: bool = True, needed_bytes: int = 0, remedy: str = ''
+) -> Iterator[Path]:
     """Give a new empty file beside `path` that takes its place when the block has ended.
 
     The file is made exclusively, under a name nobody can guess, and removed when the block fails.
+    sync: wait until it is on the disk, for what cannot be had again.  needed_bytes, remedy:
+    as `named_write_errors`.  Raises WriteError.
     """
-    name = f'.{path.stem}.{secrets.token_hex(8)}.part{path.suffix}'
+    name = f'.{path.stem[:40]}.{secrets.token_hex(8)}.part{path.suffix[:10]}'
     unfinished = path.with_name(name)
-    unfinished.open('xb').close()
+    with named_write_errors(path, needed_bytes, remedy=remedy):
+        unfinished.open('xb').close()
+        try:
+            yield unfinished
+            if sync:
+                with unfinished.open('rb') as file:
+                    os.fsync(file.fileno())
+            unfinished.replace(path)
+        except BaseException:
+            unfinished.unlink(missing_ok=True)
+            raise
+
+
+def write_file(path: Path, data: bytes | str, *, make_folder: bool = False) -> None:
+    """Write a file, whole or not at all; a device or a pipe is written to.
+
+    make_folder: also the folders above it.  Text becomes UTF-8; what that cannot say, such as a
+    file name in another encoding, is escaped.  Raises WriteError.
+    """
+    content = data.encode('utf-8', 'backslashreplace') if isinstance(data, str) else data
+    with named_write_errors(path, len(content)):
+        if make_folder:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        if _is_special(path):
+            path.write_bytes(content)
+            return
+        with replacing(path, sync=False, needed_bytes=len(content)) as unfinished:
+            unfinished.write_bytes(content)
+
+
+@contextmanager
+def named_write_errors(path: Path, needed_bytes: int = 0, *, remedy: str = '') -> Iterator[None]:
+    """Turn what a block that writes `path` raises into a WriteError, where the system refused.
+
+    needed_bytes: what is to be written, 0 for unknown.  remedy: what helps, such as that the same
+    command goes on; '' for room or another place.
+    """
     try:
-        yield unfinished
-        with unfinished.open('rb') as file:
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
+        yield
+    except WriteError:
         raise
+    except Exception as error:
+        reason = _refusal(error)
+        if reason is None:
+            raise
+        named = WriteError(_write_error_text(path, reason, needed_bytes, remedy))
+        named.errno = reason.errno
+        raise named from reason
+
+
+def check_writable(path: Path) -> None:
+    """Raise OSError naming `path` where no file of this name could be written; changes nothing."""
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as error:
+        raise OSError(_write_error_text(path, error)) from None
+    else:
+        if stat.S_ISDIR(mode):
+            raise OSError(f'{path}: expected the name of a file, this is a folder')
+        if not os.access(path, os.W_OK):
+            raise OSError(f'{path}: cannot be written: {os.strerror(errno.EACCES)}')
+        if not stat.S_ISREG(mode):
+            return
+    check_folder(path.parent)
+
+
+def check_folder(folder: Path) -> None:
+    """Raise OSError naming a folder in which no file could be written; changes nothing.
+
+    A folder that does not exist would be made in the nearest one that does.
+    """
+    there = next(parent for parent in (folder, *folder.parents) if os.path.lexists(parent))
+    if not there.is_dir():
+        raise OSError(f'{folder}: expected a folder, {there} is none')
+    try:
+        with tempfile.TemporaryFile(dir=there) as file:
+            file.write(bytes(4096))
+            file.flush()
+    except OSError as error:
+        raise OSError(_write_error_text(folder, error)) from None
+
+
+def _refusal(error: BaseException | None) -> OSError | None:
+    """Find the error of the system behind one of a library, such as torch or safetensors."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno is not None:
+            return error
+        if found := re.search(r'\(os error (\d+)\)', str(error)):
+            return OSError(int(found[1]), os.strerror(int(found[1])))
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _write_error_text(path: Path, error: OSError, needed_bytes: int = 0, remedy: str = '') -> str:
+    facts = [f'{needed_bytes:,} bytes are needed'] if needed_bytes else []
+    is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if is_full:
+        there = next(parent for parent in path.absolute().parents if parent.is_dir())
+        facts.append(f'{shutil.disk_usage(there).free:,} bytes are free in {there}')
+    known = f' ({", ".join(facts)})' if facts else ''
+    helps = remedy or ('make room or choose another place' if is_full else 'choose another place')
+    return f'{path}: cannot be written: {error.strerror}{known}; {helps}'
+
+
+def _is_special(path: Path) -> bool:
+    """Tell whether a path is there and no regular file or folder, such as /dev/stdout."""
+    return path.exists() and not (path.is_file() or path.is_dir())
 
 
 def open_locked(path: Path) -> BinaryIO:

@@ -128,6 +128,8 @@ def test_jobs_are_done_side_by_side(tmp_path, monkeypatch, capsys):
         return [(job, f'{job.source}: no') for job in jobs]
 
     monkeypatch.setattr('zoedepth_ros.recordings.fleet.run_with_processes', run)
+    for name in ('a.mcap', 'b.mcap'):
+        (tmp_path / name).touch()
     names = [str(tmp_path / name) for name in ('a.mcap', 'b.mcap', 'out')]
     assert main(['bag', *names, '--jobs', '2', '--model', 'ZoeD_tiny_NK', '--weights', 'w']) == 1
     assert asked == [('ZoeD_tiny_NK', 'w', 2)]

@@ -122,7 +122,7 @@ def _memory_gb() -> float:
 
 def _gpus() -> tuple[str, ...]:
     places = sorted(Path('/proc/driver/nvidia/gpus').glob('*/information'))
-    lines = (line for place in places for line in place.read_text().splitlines())
+    lines = (line for place in places for line in place.read_text('utf-8').splitlines())
     return tuple(line.split(':', 1)[1].strip() for line in lines if line.startswith('Model:'))
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoedepth_ros.cli.angles import field_of_view_deg
+from zoedepth_ros.cli.exit_codes import DONE, FAILED
+from zoedepth_ros.cli.pictures import require_readable
 from zoedepth_ros.geometry.rectified import CHOICES
 
 if TYPE_CHECKING:
@@ -71,6 +73,9 @@ def run(args: argparse.Namespace) -> int:
     model = Model(args.model, args.weights or '', args.device, args.precision)
     if args.jobs < 1:
         raise ValueError(f'--jobs must be 1 or more, got {args.jobs}')
+    sources = [job.source for job in jobs]
+    if not (args.ray or any(source.exists() for source in sources)):  # Ray's are elsewhere
+        require_readable(sources)
     with _Bars() as watcher:
         if args.ray:
             results = run_with_ray(jobs, model, args.jobs)
@@ -87,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
             else:
                 failures += not result.depths
                 _tell(job, result)
-    return 1 if failures else 0
+    return FAILED if failures else DONE
 
 
 def _jobs(args: argparse.Namespace) -> list[Job]:

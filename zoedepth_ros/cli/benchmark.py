@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import math
 import shlex
 import sys
 from functools import partial
@@ -22,6 +23,8 @@ from zoedepth_ros.benchmark.parts import (
     measure,
 )
 from zoedepth_ros.benchmark.report import Report, Section
+from zoedepth_ros.cli.options import at_least
+from zoedepth_ros.files import check_writable, write_file
 
 NAME = 'benchmark'
 HELP = 'measure how fast the network and the node are here, beside what one would take instead'
@@ -48,7 +51,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--device', default=AUTO, help='auto, cpu, cuda or cuda:N (%(default)s)')
     add('--precision', default=AUTO, choices=('auto', 'fp32', 'bf16', 'fp16'), help='(auto)')
     add('--optimization', default=AUTO, metavar='LEVEL', help='auto, off or compile (auto)')
-    add('--rounds', type=int, default=0, metavar='N', help='how often every side runs at most')
+    add(
+        '--rounds',
+        type=at_least(0),
+        default=0,
+        metavar='N',
+        help='how often every side runs at most',
+    )
     add('--minutes', type=float, default=_MINUTES, metavar='N', help='time for everything, 0 for '
         'no limit; on a slow machine rounds and baselines are left out (%(default)g)')  # fmt: skip
     add(
@@ -66,8 +75,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, print tables and what they mean, write what was asked for."""
-    if not args.minutes >= 0.0:
+    if not 0.0 <= args.minutes < math.inf:
         raise ValueError(f'--minutes must be 0 or more, got {args.minutes:g}')
+    if args.json:
+        check_writable(Path(args.json).expanduser())
     budget = Budget(60.0 * args.minutes if args.minutes else NO_LIMIT)
     everything = args.part == EVERYTHING
     if args.runtimes and args.part != 'network':
@@ -98,8 +109,8 @@ def run(args: argparse.Namespace) -> int:
     print(report.as_text())
     if args.json:
         path = Path(args.json).expanduser()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(report.as_dict(), indent=2, allow_nan=False) + '\n')
+        text = json.dumps(report.as_dict(), indent=2, allow_nan=False) + '\n'
+        write_file(path, text, make_folder=True)
         print(f'-> {path}')
     return 0
 

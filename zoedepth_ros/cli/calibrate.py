@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoedepth_ros.cli.angles import field_of_view_deg
+from zoedepth_ros.cli.options import refuse_idle
+from zoedepth_ros.files import check_writable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,7 +67,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         '--training-hfov',
         type=field_of_view_deg,
-        default=0.0,
         metavar='DEG',
         help='that of the camera the weights learnt through [degrees] (default: what they say, '
         'else that of NYU and KITTI)',
@@ -82,12 +83,17 @@ def run(args: argparse.Namespace) -> int:
     import numpy as np
 
     from zoedepth_ros.build import build_predictor
-    from zoedepth_ros.cli.pictures import find_pictures
+    from zoedepth_ros.cli.pictures import find_pictures, require_readable
+    from zoedepth_ros.geometry.scale_file import load_scales
     from zoedepth_ros.inference.result import check_head
     from zoedepth_ros.output.files import read_stored_picture
 
-    paths = find_pictures(args.pictures)
     _check(args)
+    paths = find_pictures(args.pictures)
+    require_readable(paths)
+    out = Path(args.out).expanduser()
+    check_writable(out)
+    older = load_scales(out) if out.exists() else {}
     predictor = build_predictor(args.model, args.weights, args.device)
     check_head(args.head, predictor.heads)
     look = _through_camera(predictor, args)
@@ -100,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
         say = f'scale {np.median(found):.3f}' if found.size else 'nothing to compare with'
         print(f'{path}: {result.head}, {say}', flush=True)
     states = _agree(ratios, args)
-    _write(states, args)
+    _write({**older, **states}, out, args.camera)
     _warn(predictor)
     return 0
 
@@ -109,6 +115,12 @@ def _check(args: argparse.Namespace) -> None:
     corrected = args.focal_correction in ('scale', 'warp')
     if args.hfov is None and (args.camera_height is not None or corrected):
         raise ValueError('--camera-height and --focal-correction need --hfov, the field of view')
+    if args.distance is None:
+        refuse_idle(args, ['box'], 'is for --distance')
+    else:
+        refuse_idle(args, ['pitch'], 'is for --camera-height')
+    if args.focal_correction == 'off':
+        refuse_idle(args, ['training_hfov'], 'is for a focal correction')
     if args.pitch is not None and not -89.0 <= args.pitch <= 89.0:
         raise ValueError(f'--pitch must be -89 to 89 degrees, got {args.pitch}')
 
@@ -120,7 +132,7 @@ def _through_camera(predictor: DepthPredictor, args: argparse.Namespace) -> Thro
     """
     from zoedepth_ros.inference.through_camera import ThroughCamera
 
-    training_hfov_rad = math.radians(args.training_hfov)
+    training_hfov_rad = math.radians(args.training_hfov or 0.0)
     look = ThroughCamera(predictor, args.focal_correction, training_hfov_rad=training_hfov_rad)
     if args.hfov is None and look.leaves_uncorrected(None):
         raise ValueError(
@@ -203,13 +215,11 @@ def _agree(
     return states
 
 
-def _write(states: dict[str, ScaleState], args: argparse.Namespace) -> None:
+def _write(states: dict[str, ScaleState], path: Path, camera: str) -> None:
     """Write the file; another head's scale in an older file stays."""
-    from zoedepth_ros.geometry.scale_file import load_scales, save_scales
+    from zoedepth_ros.geometry.scale_file import save_scales
 
-    path = Path(args.out).expanduser()
-    older = load_scales(path) if path.exists() else {}
-    save_scales(path, {**older, **states}, camera=args.camera)
+    save_scales(path, states, camera=camera)
     print(f'-> {path}; for the node: scale.file:={path.resolve()}')
 
 

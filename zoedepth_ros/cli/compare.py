@@ -6,6 +6,8 @@ import argparse
 import json
 from pathlib import Path
 
+from zoedepth_ros.files import check_writable, write_file
+
 NAME = 'compare'
 HELP = 'relative improvement of evaluated scores over others, or over the published ones'
 
@@ -23,11 +25,13 @@ def run(args: argparse.Namespace) -> int:
     """Compare and print a table in per cent; above 0 the target is better."""
     from zoedepth_ros.evaluation.comparison import compare, read_scores
 
+    if args.json:
+        check_writable(Path(args.json).expanduser())
     found = compare(read_scores(args.target), read_scores(args.over))
     print(found.as_table())
     if args.json:
         path = Path(args.json).expanduser()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(found.as_dict(), indent=2, allow_nan=False) + '\n')
+        text = json.dumps(found.as_dict(), indent=2, allow_nan=False) + '\n'
+        write_file(path, text, make_folder=True)
         print(f'-> {path}')
     return 0

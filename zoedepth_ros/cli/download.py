@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from zoedepth_ros.files import check_folder
+
 NAME = 'download'
 HELP = 'download weights now, for a robot that will have no network later'
 
@@ -28,10 +30,13 @@ def run(args: argparse.Namespace) -> int:
     from zoedepth_ros.cli.models import size_text
     from zoedepth_ros.weights.checksum import sha256_of
     from zoedepth_ros.weights.fetch import fetch
+    from zoedepth_ros.weights.places import weights_folder
     from zoedepth_ros.weights.registry import model_source
 
     for name in args.names:  # a wrong name is said before the first gigabyte
         model_source(name)
+    if args.cache_dir:
+        check_folder(weights_folder(args.cache_dir))
     for name in args.names:
         path = fetch(name, cache_dir=args.cache_dir, source=args.source)
         print(f'{name}: {path}')

@@ -10,6 +10,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zoedepth_ros.cli.options import at_least, positive, refuse_idle
+from zoedepth_ros.cli.progress import progress
+from zoedepth_ros.files import check_folder, check_writable, write_file
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
     from zoedepth_ros.inference.predictor import TorchPredictor
 
 NAME = 'evaluate'
+AUTO = 'auto'
 HELP = "score a model on a data set by the paper's protocol, or on drawn scenes"
 
 DEFAULT_MODEL = 'ZoeD_M12_NK'
@@ -27,6 +32,7 @@ DRAWN_MODEL = 'ZoeD_S_NK'
 """The model in this package, trained on drawn scenes."""
 SCENES, WALK = 'synthetic', 'walk'
 DEFAULT_SCENES = 200
+DEFAULT_OUT = 'out/evaluate'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--root', metavar='DIR', help='folder of the data set')
     add('--split-list', metavar='FILE', help="NYU's or KITTI's official list, vKITTI2's test.txt")
     add('--domain', choices=('indoor', 'outdoor'), help='of a plain folder')
-    add('--steps-per-m', type=float, default=1000.0, help="of a folder's PNGs (%(default)g)")
+    add('--steps-per-m', type=positive, metavar='N', help="of a plain folder's PNGs (1000)")
     add('--diode-mask', action='store_true', help="apply DIODE's mask (the paper does not)")
     add('--skip-damaged', action='store_true', help='leave out missing and damaged files')
     add(
@@ -57,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add('--device', default='auto', help='auto, cpu, cuda or cuda:N (%(default)s)')
     add('--precision', default='fp32', choices=('auto', 'fp32', 'bf16', 'fp16'), help='(fp32)')
-    add('--head', default='auto', choices=('auto', 'indoor', 'outdoor'), help='(%(default)s)')
+    add('--head', choices=('auto', 'indoor', 'outdoor'), help='(auto)')
     add(
         '--no-flip',
         action='store_true',
@@ -73,15 +79,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         '--samples',
         metavar='N',
-        type=_positive,
+        type=at_least(1),
         help='score the first N pictures; with synthetic N scenes, half rooms, half streets; with '
         f'walk N walks (default: all, {DEFAULT_SCENES} scenes, 1 walk)',
     )
-    add('--seed', metavar='S', type=int, default=0, help='of drawn scenes and walks (%(default)s)')
+    add('--seed', metavar='S', type=at_least(0), help='of drawn scenes and walks (0)')
     add('--json', metavar='FILE', help='write the scores')
     add('--csv', metavar='FILE', help='write the scores of every picture')
-    add('--worst', metavar='N', type=int, default=0, help='draw the N pictures of largest AbsRel')
-    add('--out', metavar='DIR', default='out/evaluate', help='folder for these (%(default)s)')
+    add(
+        '--worst',
+        metavar='N',
+        type=at_least(0),
+        help='draw the N pictures of largest AbsRel (none)',
+    )
+    add('--out', metavar='DIR', help=f'folder for these ({DEFAULT_OUT})')
 
 
 def run(args: argparse.Namespace) -> int:
@@ -96,13 +107,31 @@ def run(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> None:
     """Raise ValueError for arguments that do not go together, before anything is loaded."""
-    drawn = args.dataset in (SCENES, WALK)
-    if drawn and args.root:
-        raise ValueError(f'--root is for data sets on disk, not for {args.dataset}')
-    if not drawn and not args.root:
-        raise ValueError(f'--dataset {args.dataset} needs --root, the folder it lies in')
-    if args.dataset == WALK and (args.csv or args.worst or args.head != 'auto'):
-        raise ValueError('--csv, --worst and --head are not for walk')
+    from zoedepth_ros.data.registry import DATASETS, WITH_MASK, WITH_SPLIT_LIST
+
+    name = args.dataset
+    if name not in (*DATASETS, SCENES, WALK):
+        raise ValueError(f'no data set {name!r}; there are {", ".join((*DATASETS, SCENES, WALK))}')
+    if name in DATASETS and not args.root:
+        raise ValueError(f'--dataset {name} needs --root, the folder it lies in')
+    used_by = {
+        ('root', 'skip_damaged'): tuple(DATASETS),
+        ('split_list',): WITH_SPLIT_LIST,
+        ('diode_mask',): WITH_MASK,
+        ('domain', 'steps_per_m'): ('folder',),
+        ('seed',): (SCENES, WALK),
+        ('csv', 'worst', 'head', 'no_flip'): (*DATASETS, SCENES),
+    }
+    for options, names in used_by.items():
+        if name not in names:
+            there = 'data sets on disk' if names == tuple(DATASETS) else ', '.join(names)
+            refuse_idle(args, options, f'is not for {name}; it is for {there}')
+    if not args.worst:
+        refuse_idle(args, ['out'], 'is for --worst')
+    for file in filter(None, (args.json, args.csv)):
+        check_writable(Path(file).expanduser())
+    if args.worst:
+        check_folder(_out(args))
 
 
 def _evaluate_dataset(args: argparse.Namespace) -> int:
@@ -118,7 +147,7 @@ def _evaluate_dataset(args: argparse.Namespace) -> int:
         skip_damaged=args.skip_damaged,
         apply_mask=args.diode_mask,
         domain=args.domain or '',
-        steps_per_m=args.steps_per_m,
+        **({'steps_per_m': args.steps_per_m} if args.steps_per_m else {}),
     )
     dataset = open_dataset(args.dataset, options)
     protocol = PROTOCOLS.get(args.dataset) or DOMAIN_PROTOCOLS[dataset.domain]
@@ -128,7 +157,7 @@ def _evaluate_dataset(args: argparse.Namespace) -> int:
         predictor,
         dataset,
         protocol,
-        head=args.head,
+        head=args.head or AUTO,
         flip=not args.no_flip,
         limit=args.samples,
         focal_correction=args.focal_correction,
@@ -153,9 +182,9 @@ def _evaluate_scenes(args: argparse.Namespace) -> int:
     worst = _worst(args, predictor)
     found = evaluate_scenes(
         predictor,
-        seed=args.seed,
+        seed=args.seed or 0,
         n_samples=args.samples or DEFAULT_SCENES,
-        head=args.head,
+        head=args.head or AUTO,
         flip=not args.no_flip,
         focal_correction=args.focal_correction,
         observe=_Watcher(worst),
@@ -163,7 +192,7 @@ def _evaluate_scenes(args: argparse.Namespace) -> int:
     reports = found.reports
     _introduce(next(iter(reports.values())).card, args)
     counts = ', '.join(f'{len(r.pictures)} {domain}' for domain, r in reports.items())
-    print(f'data     drawn scenes of seed {args.seed}: {counts}')
+    print(f'data     drawn scenes of seed {args.seed or 0}: {counts}')
     _tell_router(found.router_accuracy)
     _tell_correction(found.focal_correction, predictor)
     rows = {domain: report.metrics for domain, report in reports.items()}
@@ -182,13 +211,14 @@ def _evaluate_walk(args: argparse.Namespace) -> int:
     predictor = _predictor(args)
     found = evaluate_walks(
         predictor,
-        seed=args.seed,
+        seed=args.seed or 0,
         n_walks=args.samples or 1,
         focal_correction=args.focal_correction,
+        watch=lambda frames: progress(frames, len(frames), 'frames'),
     )
     _introduce(found.walks[0].card, args)
     _tell_correction(found.walks[0].focal_correction, predictor)
-    for seed, walk in enumerate(found.walks, start=args.seed):
+    for seed, walk in enumerate(found.walks, start=args.seed or 0):
         _describe_walk(seed, walk)
     _write(args, found.as_dict(), [], None)
     return 0
@@ -212,14 +242,18 @@ def _predictor(args: argparse.Namespace) -> TorchPredictor:
 
     model = args.model or (DRAWN_MODEL if args.dataset in (SCENES, WALK) else DEFAULT_MODEL)
     predictor = build_predictor(model, args.weights, args.device, args.precision)
-    check_head(args.head, predictor.heads)
+    check_head(args.head or AUTO, predictor.heads)
     return predictor
 
 
 def _worst(args: argparse.Namespace, predictor: TorchPredictor) -> WorstPictures:
     from zoedepth_ros.evaluation.worst import WorstPictures
 
-    return WorstPictures(args.worst, predictor.trained_on)
+    return WorstPictures(args.worst or 0, predictor.trained_on)
+
+
+def _out(args: argparse.Namespace) -> Path:
+    return Path(args.out or DEFAULT_OUT).expanduser()
 
 
 class _Watcher:
@@ -252,7 +286,8 @@ def _introduce(card: ModelCard, args: argparse.Namespace) -> None:
     flip = (
         'no flip' if args.no_flip or args.dataset == WALK else 'averaged with the mirrored picture'
     )
-    print(f'model    {card.model} on {card.device}, {card.precision}, head {args.head}, {flip}')
+    head = args.head or AUTO
+    print(f'model    {card.model} on {card.device}, {card.precision}, head {head}, {flip}')
     print(f'weights  {card.weights}')
     if card.trained_on:
         print(f'WARNING  {card.trained_on.upper()}')
@@ -305,19 +340,11 @@ def _write(
     if args.csv:
         _write_text(args.csv, as_csv(pictures))
     if args.worst and worst is not None:
-        for path in worst.save(Path(args.out).expanduser()):
+        for path in worst.save(_out(args)):
             print(f'-> {path}')
 
 
 def _write_text(name: str, text: str) -> None:
     path = Path(name).expanduser()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
+    write_file(path, text, make_folder=True)
     print(f'-> {path}')
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f'{text}: expected 1 or more')
-    return value

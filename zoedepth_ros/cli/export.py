@@ -7,7 +7,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zoedepth_ros.cli.exit_codes import FAILED
+from zoedepth_ros.cli.options import at_least, positive, refuse_idle
 from zoedepth_ros.export.defaults import ENGINE_PRECISIONS, MAX_DEVIATION, OPSET
+from zoedepth_ros.files import check_writable
 
 if TYPE_CHECKING:
     from zoedepth_ros.export.onnx import Exported
@@ -24,44 +27,52 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add('format', choices=(ONNX, TENSORRT), help='of the new file; tensorrt: on its own machine')
     add('--out', metavar='FILE', required=True, help='the new file')
-    add('--from', dest='source', metavar='FILE', help='tensorrt: the .onnx file to build from')
+    add('--from', metavar='FILE', help='tensorrt: the .onnx file to build from')
     add(
         '--precision',
         choices=ENGINE_PRECISIONS,
-        default=ENGINE_PRECISIONS[0],
-        help='tensorrt: of backbone and decoder (%(default)s)',
+        help=f'tensorrt: of backbone and decoder ({ENGINE_PRECISIONS[0]})',
     )
-    add('--model', default=DEFAULT_MODEL, help='a name of `zoedepth models` (%(default)s)')
+    add('--model', help=f'a name of `zoedepth models` ({DEFAULT_MODEL})')
     add('--weights', metavar='FILE', help="the model's weights, or 'random' (default: released)")
     add(
         '--head',
         choices=('indoor', 'outdoor', 'both'),
         help='both: one file with outputs of each (default: all that the model has)',
     )
-    add('--height', type=int, default=0, metavar='PX', help="of the input (the model's own)")
-    add('--width', type=int, default=0, metavar='PX', help="of the input (the model's own)")
-    add('--opset', type=int, default=OPSET, metavar='N', help='version of ONNX (%(default)s)')
+    add('--height', type=at_least(1), metavar='PX', help="of the input (the model's own)")
+    add('--width', type=at_least(1), metavar='PX', help="of the input (the model's own)")
+    add('--opset', type=int, metavar='N', help=f'version of ONNX ({OPSET})')
     add(
         '--max-deviation',
-        type=float,
-        default=MAX_DEVIATION,
+        type=positive,
         metavar='X',
-        help='largest difference of a pixel from torch, over the mean of its map (%(default)s)',
+        help=f'largest difference of a pixel from torch, over its mean ({MAX_DEVIATION})',
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """Export and say what has been written; 1 when a check fails."""
-    return _build_engine(args) if args.format == TENSORRT else _export_onnx(args)
+    out = Path(args.out).expanduser()
+    check_writable(out)
+    if args.format == ONNX:
+        refuse_idle(args, ['from', 'precision'], f'is for {TENSORRT}')
+        return _export_onnx(args, out)
+    names = ('model', 'weights', 'head', 'height', 'width', 'opset', 'max_deviation')
+    refuse_idle(
+        args, names, f'is for {ONNX}: an engine is as the .onnx file that it is built from'
+    )
+    return _build_engine(args, out)
 
 
-def _build_engine(args: argparse.Namespace) -> int:
+def _build_engine(args: argparse.Namespace, out: Path) -> int:
     from zoedepth_ros.export.tensorrt import build_engine
 
-    if not args.source:
+    source = getattr(args, 'from')
+    if not source:
         raise ValueError('an engine is built from an .onnx file: --from FILE')
-    out = Path(args.out).expanduser()
-    about = build_engine(Path(args.source).expanduser(), out, args.precision)
+    precision = args.precision or ENGINE_PRECISIONS[0]
+    about = build_engine(Path(source).expanduser(), out, precision)
     print(f'model    {about["model"]}, head {about["head"]}, {about["precision"]}')
     if about['trained_on']:
         print(f'WARNING  {about["trained_on"].upper()}')
@@ -69,7 +80,7 @@ def _build_engine(args: argparse.Namespace) -> int:
     return 0
 
 
-def _export_onnx(args: argparse.Namespace) -> int:
+def _export_onnx(args: argparse.Namespace, path: Path) -> int:
     from zoedepth_ros.build import build_network
     from zoedepth_ros.export.check import DeviationError
     from zoedepth_ros.export.graph import BOTH, chosen_heads
@@ -78,10 +89,9 @@ def _export_onnx(args: argparse.Namespace) -> int:
     from zoedepth_ros.model.presets import preset
 
     require_libraries()
-    path = Path(args.out).expanduser()
     if path.suffix != '.onnx':
         raise ValueError(f'--out must end in .onnx, got {args.out}')
-    config = preset(args.model)
+    config = preset(args.model or DEFAULT_MODEL)
     heads = config.head_names
     head = args.head or (BOTH if len(heads) > 1 else heads[0])
     chosen_heads(head, heads)
@@ -92,17 +102,17 @@ def _export_onnx(args: argparse.Namespace) -> int:
             loaded.network,
             path,
             head=head,
-            height=args.height,
-            width=args.width,
+            height=args.height or 0,
+            width=args.width or 0,
             weights_origin=loaded.origin,
             trained_on=loaded.trained_on,
             training_hfov_rad=loaded.training_hfov_rad,
-            opset=args.opset,
-            max_deviation=args.max_deviation,
+            opset=args.opset or OPSET,
+            max_deviation=args.max_deviation or MAX_DEVIATION,
         )
     except DeviationError as error:
         print(f'zoedepth: error: {error}; nothing written to {path}', file=sys.stderr)
-        return 1
+        return FAILED
     _tell(exported)
     return 0
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from zoedepth_ros.cli.progress import progress
+from zoedepth_ros.files import write_file
 from zoedepth_ros.geometry.intrinsics import assumed_camera
 from zoedepth_ros.inference.head_policy import HeadPolicy
 from zoedepth_ros.inference.result import AUTO, DepthPredictor, DepthResult
@@ -75,21 +79,14 @@ def predict_film(
     Raises ValueError when OpenCV cannot read the film, OSError when depth cannot be written, and
     InferenceError.
     """
-    from tqdm import tqdm
-
     times_s = list(chosen_times_s(path, rate_hz))
     if not times_s:
         raise ValueError(f'{path}: holds no frame that OpenCV reads')
-    writer, count = _Writer(files, _mean_fps(times_s), predictor.trained_on), 0
     frames = _predicted(path, predictor, head, rate_hz, hfov_rad)
-    try:
-        # disable=None: no bar in a log file
-        for frame in tqdm(frames, total=len(times_s), unit=' frames', disable=None):
+    with _Writer(files, _mean_fps(times_s), predictor.trained_on) as writer:
+        for count, frame in enumerate(progress(frames, len(times_s), 'frames')):
             writer.write(count, *frame)
-            count += 1
-    finally:
-        writer.close()
-    return FilmReport(count, writer.color_trouble)
+    return FilmReport(len(writer.rows), writer.color_trouble)
 
 
 def _mean_fps(times_s: list[float]) -> float:
@@ -113,7 +110,11 @@ def _predicted(
 
 
 class _Writer:
-    """Write the results of frames as they come."""
+    """Write the results of frames as they come; a context.
+
+    The table is written at the end, of as many frames as there are; the film for eyes gets its
+    name when it is whole.
+    """
 
     def __init__(self, files: FilmFiles, fps: float, warning: str) -> None:
         files.folder.mkdir(parents=True, exist_ok=True)
@@ -125,10 +126,27 @@ class _Writer:
         self._last_shown: NDArray[np.uint8] | None = None
         self.color_trouble = ''
         """Why the film of colours cannot be written; '' when it can."""
-        files.color.unlink(missing_ok=True)
-        self._stream = files.table.open('w', newline='')
-        self._table = csv.writer(self._stream)
-        self._table.writerow(('frame', 'time_s', 'head', 'indoor', 'outdoor', 'median_depth_m'))
+        self.rows: list[tuple[int | str, ...]] = []
+        """A line of the table for each frame."""
+        for old in (files.color, files.table):
+            old.unlink(missing_ok=True)
+        self._workspace = TemporaryDirectory(dir=files.color.parent, prefix='.film-')
+        self._unfinished = Path(self._workspace.name) / files.color.name
+
+    def __enter__(self) -> _Writer:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        with self._workspace:
+            if self._film is not None:
+                self._film.release()
+                if kind is None and not self.color_trouble:
+                    self._unfinished.replace(self._files.color)
+        text = io.StringIO()
+        table = csv.writer(text)
+        table.writerow(('frame', 'time_s', 'head', 'indoor', 'outdoor', 'median_depth_m'))
+        table.writerows(self.rows)
+        write_file(self._files.table, text.getvalue())
 
     def write(
         self, number: int, time_s: float, rgb: NDArray[np.uint8], result: DepthResult
@@ -138,7 +156,7 @@ class _Writer:
         shares = [result.router_probabilities.get(head, float('nan')) for head in RANGE_M]
         median_m = float(np.nanmedian(result.depth_m))
         row = (f'{time_s:.3f}', result.head, *(f'{p:.3f}' for p in shares), f'{median_m:.3f}')
-        self._table.writerow((number, *row))
+        self.rows.append((number, *row))
         near_m, far_m = RANGE_M[result.head]
         beside = np.hstack([rgb[..., ::-1], depth_to_bgr(result.depth_m, near_m, far_m)])
         beside = np.ascontiguousarray(beside[: len(beside) // 2 * 2])  # codecs want even sides
@@ -158,18 +176,11 @@ class _Writer:
             self._film_frames, self._last_shown = self._film_frames + 1, bgr
         except (OSError, cv2.error) as error:
             self.color_trouble = f'{self._files.color}: not written: {error}'
-            self._files.color.unlink(missing_ok=True)
 
     def _opened(self, width: int, height: int) -> cv2.VideoWriter:
         code = int.from_bytes(b'mp4v', 'little')  # what VideoWriter.fourcc makes
-        film = cv2.VideoWriter(str(self._files.color), code, self._fps, (width, height))
+        film = cv2.VideoWriter(str(self._unfinished), code, self._fps, (width, height))
         if not film.isOpened():
             size = f'{width} x {height} px, {self._fps:g} frames a second'
             raise OSError(f'OpenCV cannot write a film of {size}')
         return film
-
-    def close(self) -> None:
-        """Finish the files."""
-        self._stream.close()
-        if self._film is not None:
-            self._film.release()

@@ -11,15 +11,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol, cast
 
+from zoedepth_ros.cli.exit_codes import FAILED, INTERRUPTED, MEANINGS, REFUSED
+from zoedepth_ros.errors import explained
+from zoedepth_ros.files import WriteError
 from zoedepth_ros.inference.threads import thread_environment
+from zoedepth_ros.terminal import print_anything
 
 COMMANDS = (
     *('predict', 'models', 'download', 'calibrate', 'evaluate', 'compare', 'train', 'scenes'),
     *('bag', 'view', 'export', 'benchmark'),
 )
 """Modules of this room that are subcommands, in the order of the help."""
-
-FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 
 
 class Command(Protocol):
@@ -38,7 +40,8 @@ class Command(Protocol):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return the exit code: 0 done, 1 partly failed, 2 not possible."""
+    """Run the command line and return the exit code, one of `exit_codes`."""
+    print_anything()
     arguments = list(sys.argv[1:] if argv is None else argv)
     args = _parser(arguments).parse_args(arguments)
     os.environ.update(thread_environment(os.environ))  # before anything imports torch
@@ -55,9 +58,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if (error.name or '').startswith('zoedepth_ros'):
             raise
-        return _complain(f'{error}: this command needs it (pip install {error.name})')
+        return _complain(f'{error}: this command needs it (pip install {error.name})', REFUSED)
+    except WriteError as error:  # while it worked: before, it is an OSError of another kind
+        return _complain(str(error), FAILED)
     except (ValueError, OSError) as error:
-        return _complain(str(error))
+        return _complain(explained(error), REFUSED)
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
@@ -66,7 +71,9 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
         prog='zoedepth',
         description='Metric depth from one ordinary picture, with ZoeDepth.',
         epilog='zoedepth COMMAND --help says more. The ROS 2 node is '
-        '`ros2 launch zoedepth_ros depth.launch.py`.',
+        '`ros2 launch zoedepth_ros depth.launch.py`. Exit codes: '
+        + '; '.join(f'{code}: {meaning}' for code, meaning in MEANINGS.items())
+        + '.',
     )
     parser.add_argument('--version', action=_Version, nargs=0, help='print the version and leave')
     commands = parser.add_subparsers(title='commands', metavar='COMMAND', required=True)
@@ -103,9 +110,9 @@ def _progress_shown() -> Iterator[None]:
         logger.removeHandler(handler)
 
 
-def _complain(text: str) -> int:
+def _complain(text: str, code: int) -> int:
     print(f'zoedepth: error: {text}', file=sys.stderr)
-    return MISUSED
+    return code
 
 
 if __name__ == '__main__':

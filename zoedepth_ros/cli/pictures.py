@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
@@ -30,6 +32,23 @@ def find_pictures(arguments: Iterable[str]) -> list[Path]:
             raise ValueError(f'{path}: no pictures in this folder ({" ".join(PICTURE_SUFFIXES)})')
         found.update(dict.fromkeys(inside))
     return list(found)
+
+
+def unreadable(paths: Iterable[Path]) -> dict[Path, str]:
+    """Give path -> why it cannot be read, of those that cannot."""
+    found = {}
+    for path in paths:
+        if not path.exists():
+            found[path] = 'no such file'
+        elif not os.access(path, os.R_OK):
+            found[path] = os.strerror(errno.EACCES)
+    return found
+
+
+def require_readable(paths: Iterable[Path]) -> None:
+    """Raise ValueError naming every input that cannot be read."""
+    if found := unreadable(paths):
+        raise ValueError('; '.join(f'{path}: {reason}' for path, reason in found.items()))
 
 
 def output_names(paths: Sequence[Path]) -> list[str]:

@@ -10,6 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoedepth_ros.cli.angles import field_of_view_deg
+from zoedepth_ros.cli.exit_codes import DONE, FAILED
+from zoedepth_ros.cli.options import refuse_idle
+from zoedepth_ros.errors import explained
+from zoedepth_ros.files import WriteError, check_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'image is taken as through that camera. For other weights it is for the cloud alone '
         f'({DEFAULT_HFOV_DEG:g} is assumed)',
     )
-    add('--rate', type=float, default=0.0, metavar='HZ', help='frames of a film, a second (all)')
+    add('--rate', type=float, metavar='HZ', help='frames of a film, a second (all)')
     add(
         '--no-edge-filter',
         action='store_true',
@@ -67,23 +71,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Predict every picture; one that cannot be read is named and the others go on."""
     from zoedepth_ros.cli.films import is_film
-    from zoedepth_ros.cli.pictures import find_pictures, output_names
+    from zoedepth_ros.cli.pictures import (
+        find_pictures,
+        output_names,
+        require_readable,
+        unreadable,
+    )
     from zoedepth_ros.inference.result import InferenceError, check_head
 
     paths = find_pictures(args.pictures)
-    out = Path(args.out).expanduser()
-    targets = [out / name for name in output_names(paths)]
-    _refuse_overwriting(paths, targets)
-    if not args.rate >= 0.0:
+    missing = unreadable(paths)
+    if len(missing) == len(paths):
+        require_readable(paths)
+    for path, reason in missing.items():
+        _complain(f'{path}: {reason}')
+    targets = dict(zip(paths, output_names(paths), strict=True))
+    readable = [path for path in paths if path not in missing]
+    films = {path for path in readable if is_film(path)}
+    if not films:
+        refuse_idle(args, ['rate'], 'is for films')
+    if not (args.rate or 0.0) >= 0.0:
         raise ValueError(f'--rate must be 0 or more frames a second, got {args.rate:g}')
+    if len(films) == len(readable):
+        refuse_idle(args, ['no_edge_filter'], 'is for pictures: a film gets no cloud')
+    out = Path(args.out).expanduser()
+    _refuse_overwriting(paths, [out / name for name in targets.values()])
+    check_folder(out)
     predictor = _predictor(args)
     check_head(args.head, predictor.heads)
     out.mkdir(parents=True, exist_ok=True)
     _introduce(predictor, args)
-    failures = 0
-    for number, (path, target) in enumerate(zip(paths, targets, strict=True), 1):
-        print(f'[{number}/{len(paths)}] {path}', flush=True)
-        work = _film if is_film(path) else _picture
+    failures = len(missing)
+    for number, path in enumerate(readable, 1):
+        print(f'[{number}/{len(readable)}] {path}', flush=True)
+        work, target = _film if path in films else _picture, out / targets[path]
         try:
             failures += not work(path, target, predictor, args)
         except InferenceError as error:
@@ -120,9 +141,13 @@ def _film(path: Path, target: Path, predictor: DepthPredictor, args: argparse.Na
     try:
         hfov_rad = math.radians(args.hfov or 0.0)
         path.open('rb').close()  # OpenCV does not say why it cannot
-        report = predict_film(path, files, predictor, args.head, args.rate, hfov_rad=hfov_rad)
+        report = predict_film(
+            path, files, predictor, args.head, args.rate or 0.0, hfov_rad=hfov_rad
+        )
+    except WriteError:  # the next one could not be written either
+        raise
     except (ValueError, OSError) as error:
-        _complain(str(error))
+        _complain(explained(error))
         return False
     elapsed_s = time.perf_counter() - start_s
     print(f'    {report.frames} frames, {elapsed_s / max(1, report.frames):.2f} s each')
@@ -178,7 +203,7 @@ def _read(path: Path) -> StoredPicture | None:
     try:
         stored = read_stored_picture(path)
     except (PictureError, OSError) as error:
-        _complain(str(error))
+        _complain(explained(error))
         return None
     height, width = stored.rgb.shape[:2]
     turned = '' if stored.orientation == UPRIGHT else f', EXIF: {MEANING[stored.orientation]}'
@@ -209,14 +234,12 @@ def _write(
     warning: str,
 ) -> None:
     """Write the four files of one picture."""
-    import numpy as np
-
-    from zoedepth_ros.output.files import write_depth_png, write_picture, write_ply
+    from zoedepth_ros.output.files import write_depth_png, write_npy, write_picture, write_ply
     from zoedepth_ros.output.panel import draw_depth_with_scale
 
     png, npy, color, ply = _files(target)
     too_far = write_depth_png(png, result.depth_m)
-    np.save(npy, result.depth_m)
+    write_npy(npy, result.depth_m)
     write_picture(color, draw_depth_with_scale(result.depth_m, warning=warning))
     count = write_ply(ply, points, rgb)
     if too_far:
@@ -269,7 +292,7 @@ def _conclude(predictor: DepthPredictor, total: int, failures: int) -> int:
         print(f'WARNING  {predictor.trained_on.upper()}')
     if failures:
         _complain(f'{failures} of {total} pictures failed')
-    return 1 if failures else 0
+    return FAILED if failures else DONE
 
 
 def _complain(text: str) -> None:

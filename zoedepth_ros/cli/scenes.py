@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from zoedepth_ros.cli.options import refuse_idle
+from zoedepth_ros.cli.pictures import PICTURE_SUFFIXES
+from zoedepth_ros.cli.progress import progress
+from zoedepth_ros.files import check_writable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +27,7 @@ WALKS = ('room', 'street', 'door')
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add = parser.add_argument
-    add('--domain', default='both', choices=('indoor', 'outdoor', 'both'), help='(%(default)s)')
+    add('--domain', choices=('indoor', 'outdoor', 'both'), help='(both)')
     add('--walk', choices=WALKS, help='show a walk instead of single scenes')
     add(
         '--seed', type=int, default=0, help='seed of the first scene, or of the walk (%(default)s)'
@@ -35,36 +41,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the sheet. Raises ValueError for impossible numbers and OSError when it cannot."""
-    import cv2
+    from zoedepth_ros.output.files import write_picture
 
     if min(args.count, args.columns) < 1 or min(args.height, args.width) < 16 or args.seed < 0:
         raise ValueError('count and columns start at 1, sizes at 16 pixels, seeds at 0')
-    samples = _walk(args) if args.walk else _scenes(args)
-    path = Path(args.out)
+    if args.walk:
+        refuse_idle(args, ['domain'], 'is for single scenes, not for --walk')
+    path = Path(args.out).expanduser()
+    if path.suffix.lower() not in PICTURE_SUFFIXES:
+        raise ValueError(f'--out must end in {", ".join(PICTURE_SUFFIXES)}, got {args.out}')
+    check_writable(path)
+    drawn = _walk(args) if args.walk else _scenes(args)
     path.parent.mkdir(parents=True, exist_ok=True)
-    if not cv2.imwrite(str(path), sheet(samples, args.columns)):
-        raise OSError(f'cannot write {path}')
+    write_picture(path, sheet(list(progress(drawn, args.count, 'pictures')), args.columns))
     print(path)
     return 0
 
 
-def _scenes(args: argparse.Namespace) -> list[Sample]:
+def _scenes(args: argparse.Namespace) -> Iterator[Sample]:
     """Draw single scenes; with both domains, they take turns."""
     from zoedepth_ros.data.synthetic.scene import draw_scene
 
-    domains = ('indoor', 'outdoor') if args.domain == 'both' else (args.domain,)
-    return [
-        draw_scene(domains[k % len(domains)], args.seed + k, args.height, args.width)
-        for k in range(args.count)
-    ]
+    domains = (args.domain,) if args.domain in ('indoor', 'outdoor') else ('indoor', 'outdoor')
+    for k in range(args.count):
+        yield draw_scene(domains[k % len(domains)], args.seed + k, args.height, args.width)
 
 
-def _walk(args: argparse.Namespace) -> list[Sample]:
+def _walk(args: argparse.Namespace) -> Iterator[Sample]:
     """Draw frames from all along a walk."""
     from zoedepth_ros.data.synthetic.walk import Walk
 
     walk = Walk(args.walk, args.seed, max(2, args.count), height=args.height, width=args.width)
-    return [walk[k].sample for k in range(args.count)]
+    for k in range(args.count):
+        yield walk[k].sample
 
 
 def sheet(samples: list[Sample], columns: int) -> NDArray[np.uint8]:

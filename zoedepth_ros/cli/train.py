@@ -7,6 +7,8 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoedepth_ros.files import check_folder
+
 if TYPE_CHECKING:
     from zoedepth_ros.training.config import TrainingConfig
 
@@ -37,9 +39,14 @@ def run(args: argparse.Namespace) -> int:
     """Train; under torchrun as one process of several."""
     from zoedepth_ros.training import distributed
     from zoedepth_ros.training.config_file import read_config
-    from zoedepth_ros.training.run import train
+    from zoedepth_ros.training.run import train, weights_path
+    from zoedepth_ros.weights.read import check_file
 
     config = _overridden(read_config(args.config), args)
+    if config.weights:
+        check_file(weights_path(config.weights))
+    for folder in filter(None, (config.output, args.embed)):
+        check_folder(Path(folder).expanduser())
     process = distributed.join(args.device)
     try:
         best = train(

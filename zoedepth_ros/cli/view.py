@@ -13,6 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoedepth_ros.cli.angles import field_of_view_deg
+from zoedepth_ros.cli.exit_codes import DONE, FAILED
+from zoedepth_ros.cli.options import refuse_idle
+from zoedepth_ros.cli.progress import progress
+from zoedepth_ros.files import check_writable
 from zoedepth_ros.geometry.rectified import AUTO, CHOICES
 
 if TYPE_CHECKING:
@@ -24,6 +28,8 @@ NAME = 'view'
 HELP = 'look at depth in 3D: pictures, a video, a webcam, a recording, a live topic (Rerun)'
 
 DEFAULT_MODEL = 'ZoeD_M12_NK'
+DEFAULT_PORT = 9090
+DEFAULT_DEPTH_TOPIC = '/depth/image'
 DEFAULT_HFOV_DEG = 55.0
 """Field of view that is assumed without calibration, as in `zoedepth predict` [degrees]."""
 
@@ -37,9 +43,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs='+',
         help='pictures, folder, video, number of a webcam, recording, or /topic',
     )
-    add('--save', metavar='FILE.rrd', help='write a file for `rerun FILE.rrd`, open nothing')
-    add('--serve', action='store_true', help='serve the viewer to browsers, open nothing')
-    add('--port', type=int, default=9090, help='of --serve; the data is at --port + 1 (9090)')
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        '--save', metavar='FILE.rrd', help='write a file for `rerun FILE.rrd`, open nothing'
+    )
+    where.add_argument(
+        '--serve', action='store_true', help='serve the viewer to browsers, open nothing'
+    )
+    add('--port', type=int, help=f'of --serve; the data is at --port + 1 ({DEFAULT_PORT})')
     add(
         '--bind',
         metavar='ADDRESS',
@@ -50,9 +61,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--device', default='auto', help='auto, cpu, cuda or cuda:N (%(default)s)')
     add('--precision', default='auto', choices=('auto', 'fp32', 'bf16', 'fp16'))
     add('--head', default='auto', choices=('auto', 'indoor', 'outdoor'), help='(%(default)s)')
-    add('--image', metavar='TOPIC', default='', help='pictures of a recording')
-    add('--camera-info', metavar='TOPIC', default='', help='their calibration')
-    add('--depth-topic', metavar='TOPIC', default='/depth/image', help='recorded depth')
+    add('--image', metavar='TOPIC', help='pictures of a recording')
+    add('--camera-info', metavar='TOPIC', help='their calibration, or that of a live topic')
+    add('--depth-topic', metavar='TOPIC', help=f'recorded depth ({DEFAULT_DEPTH_TOPIC})')
     add('--predict', action='store_true', help='predict although depth was recorded')
     add('--salvage', action='store_true', help='show what can be read of a damaged recording')
     add(
@@ -62,8 +73,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='horizontal field of view [degrees] where calibration is missing (default: of the '
         f'camera that the weights learnt through, else {DEFAULT_HFOV_DEG:g})',
     )
-    add('--rectified', choices=CHOICES, default=AUTO, help="as the node's parameter (auto)")
-    add('--rate', type=float, default=0.0, metavar='HZ', help='of a video, at most (all)')
+    add('--rectified', choices=CHOICES, help="as the node's parameter (auto)")
+    add('--rate', type=float, metavar='HZ', help='of a video, at most (all)')
     add('--decimation', type=int, default=0, metavar='N', help='a point for every N (automatic)')
     add('--frames', type=int, default=0, metavar='N', help='stop after so many (all)')
 
@@ -76,6 +87,10 @@ def run(args: argparse.Namespace) -> int:
     require_rerun()
     if not (args.save or args.serve):
         require_screen()
+    if args.save:
+        check_writable(Path(args.save).expanduser())
+    if not args.serve:
+        refuse_idle(args, ('port', 'bind'), 'is for --serve')
     if args.decimation < 0 or args.frames < 0:
         raise ValueError('--decimation and --frames must be 0 or more')
     frames = _frames(args)
@@ -90,14 +105,15 @@ def run(args: argparse.Namespace) -> int:
     )
     try:
         _open(log, args)
-        count = run_log(_with_first(first, frames), log, predictor, args.frames)
+        shown = progress(_with_first(first, frames), None, 'frames')
+        count = run_log(shown, log, predictor, args.frames)
         log.flush()
         print(f'{count} pictures with depth' + (f' -> {args.save}' if args.save else ''))
         while args.serve:
             time.sleep(1.0)
     finally:
         log.close()
-    return 0 if count else 1
+    return DONE if count else FAILED
 
 
 def _open(log: RerunLog, args: argparse.Namespace) -> None:
@@ -106,9 +122,10 @@ def _open(log: RerunLog, args: argparse.Namespace) -> None:
     elif args.serve:
         from zoedepth_ros.viewing.viewer import LOCALHOST
 
+        port = DEFAULT_PORT if args.port is None else args.port
         # A service manager's way to end this: the viewer must end as well.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-        address = log.serve(args.port, args.port + 1, bind=args.bind or LOCALHOST)
+        address = log.serve(port, port + 1, bind=args.bind or LOCALHOST)
         print(f'open {address}  (Ctrl+C ends it)', flush=True)
     else:
         log.spawn()
@@ -121,30 +138,40 @@ def _with_first(first: ViewFrame, frames: Iterator[ViewFrame]) -> Iterator[ViewF
 
 def _frames(args: argparse.Namespace) -> Iterator[ViewFrame]:
     """Find out what the sources are."""
-    from zoedepth_ros.cli.pictures import PICTURE_SUFFIXES, find_pictures
+    from zoedepth_ros.cli.pictures import PICTURE_SUFFIXES, find_pictures, require_readable
     from zoedepth_ros.viewing import sources
 
     name = args.sources[0]
     path = Path(name).expanduser()
-    if len(args.sources) == 1 and name.isdigit() and not path.exists():
-        return sources.webcam_frames(int(name))
-    if len(args.sources) == 1 and path.is_char_device():
-        return sources.webcam_frames(name)
-    if len(args.sources) == 1 and name.startswith('/') and not path.exists():
-        return _live_frames(args)
-    if len(args.sources) == 1 and _is_recording(path):
+    is_one = len(args.sources) == 1
+    if is_one and _is_recording(path):
+        refuse_idle(args, ['rate'], 'is for videos')
+        require_readable([path])
         return sources.recording_frames(
             path,
-            image=args.image,
-            camera_info=args.camera_info,
-            depth_topic='' if args.predict else args.depth_topic,
+            image=args.image or '',
+            camera_info=args.camera_info or '',
+            depth_topic='' if args.predict else args.depth_topic or DEFAULT_DEPTH_TOPIC,
             salvage=args.salvage,
-            rectified=args.rectified,
+            rectified=args.rectified or AUTO,
             note=_note,
         )
-    if len(args.sources) == 1 and path.is_file() and path.suffix.lower() not in PICTURE_SUFFIXES:
-        return sources.video_frames(path, args.rate)
-    return sources.picture_frames(find_pictures(args.sources))
+    refuse_idle(args, ('image', 'depth_topic', 'predict', 'salvage'), 'is for recordings')
+    if is_one and name.startswith('/') and not path.exists():
+        refuse_idle(args, ['rate'], 'is for videos')
+        return _live_frames(args)
+    refuse_idle(args, ('camera_info', 'rectified'), 'is for recordings and topics')
+    if is_one and path.is_file() and path.suffix.lower() not in PICTURE_SUFFIXES:
+        require_readable([path])
+        return sources.video_frames(path, args.rate or 0.0)
+    refuse_idle(args, ['rate'], 'is for videos')
+    if is_one and name.isdigit() and not path.exists():
+        return sources.webcam_frames(int(name))
+    if is_one and path.is_char_device():
+        return sources.webcam_frames(name)
+    paths = find_pictures(args.sources)
+    require_readable(paths)
+    return sources.picture_frames(paths)
 
 
 def _live_frames(args: argparse.Namespace) -> Iterator[ViewFrame]:
@@ -156,8 +183,8 @@ def _live_frames(args: argparse.Namespace) -> Iterator[ViewFrame]:
         raise ValueError(
             f'{args.sources[0]}: no such file; as a topic it needs ROS 2 ({error})'
         ) from None
-    topic, info = args.sources[0], args.camera_info
-    for picture in live_pictures(topic, info, rectified=args.rectified, note=_note):
+    topic, info, rectified = args.sources[0], args.camera_info or '', args.rectified or AUTO
+    for picture in live_pictures(topic, info, rectified=rectified, note=_note):
         yield ViewFrame(picture.topic, picture.time_s, picture.rgb, camera=picture.camera)
 
 

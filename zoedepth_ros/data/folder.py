@@ -72,7 +72,7 @@ class Folder(DepthDataset):
         if not path.is_file():
             return None
         try:
-            return Intrinsics(**json.loads(path.read_text()))
+            return Intrinsics(**json.loads(path.read_text('utf-8')))
         except (TypeError, ValueError) as error:
             expected = 'fx_px, fy_px, cx_px, cy_px, width, height'
             raise DatasetError(self.name, path, f'damaged ({error})', expected) from error

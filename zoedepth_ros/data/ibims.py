@@ -32,7 +32,7 @@ class Ibims(DepthDataset):
                     self.root / 'mask_transp' / f'{stem}.png',
                 ),
             )
-            for stem in listing.read_text().split()
+            for stem in listing.read_text('utf-8').split()
         ]
 
     def _read(self, entry: Entry) -> Sample:

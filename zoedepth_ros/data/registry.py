@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,8 @@ class DatasetOptions:
     def __post_init__(self) -> None:
         if self.split not in ('train', 'test'):
             raise ValueError(f"split must be 'train' or 'test', got {self.split!r}")
+        if not (math.isfinite(self.steps_per_m) and self.steps_per_m > 0.0):
+            raise ValueError(f'steps_per_m must be above 0, got {self.steps_per_m}')
 
 
 Opener = Callable[[DatasetOptions], DepthDataset]
@@ -66,6 +69,12 @@ DATASETS: Mapping[str, Opener] = MappingProxyType(
 )
 """Name -> what opens it."""
 
+WITH_SPLIT_LIST = ('nyu', 'kitti', 'vkitti2')
+"""Data sets that are read by a list."""
+
+WITH_MASK = ('diode_indoor', 'diode_outdoor')
+"""Data sets with a mask of their own to apply."""
+
 WITH_TRAINING_PART = ('nyu', 'kitti', 'vkitti2', 'folder')
 """Data sets that may be asked for split='train'; a plain folder is all one part."""
 
@@ -80,9 +89,9 @@ def open_dataset(name: str, options: DatasetOptions) -> DepthDataset:
         raise ValueError(f'no data set {name!r}; there are {", ".join(DATASETS)}')
     if options.split == 'train' and name not in WITH_TRAINING_PART:
         raise ValueError(f'{name} has no training part here; {", ".join(WITH_TRAINING_PART)} have')
-    if options.split_list is not None and name not in ('nyu', 'kitti', 'vkitti2'):
-        raise ValueError(f'{name} has no split list; nyu, kitti and vkitti2 have')
-    if options.apply_mask and not name.startswith('diode_'):
+    if options.split_list is not None and name not in WITH_SPLIT_LIST:
+        raise ValueError(f'{name} has no split list; {", ".join(WITH_SPLIT_LIST)} have')
+    if options.apply_mask and name not in WITH_MASK:
         raise ValueError(f'apply_mask is for DIODE, not for {name}')
     return DATASETS[name](options)
 

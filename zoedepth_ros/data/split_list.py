@@ -66,7 +66,7 @@ def read_split_list(
     path = Path(path).expanduser()
     if not path.is_file():
         raise DatasetError(dataset, path, 'no such file', expected)
-    lines = [line.split() for line in path.read_text().splitlines() if line.strip()]
+    lines = [line.split() for line in path.read_text('utf-8').splitlines() if line.strip()]
     for number, words in enumerate(lines, start=1):
         if len(words) < 3 or not _is_number(words[2]):
             problem = f'non-empty line {number} is {" ".join(words)!r}'

@@ -53,7 +53,11 @@ class VirtualKitti2(DepthDataset):
             if self.split_list is None:
                 return None
             raise DatasetError(self.name, listing, 'no such file', 'one path of a picture a line')
-        return [self._below_root(line) for line in listing.read_text().split('\n') if line.strip()]
+        return [
+            self._below_root(line)
+            for line in listing.read_text('utf-8').split('\n')
+            if line.strip()
+        ]
 
     def _below_root(self, line: str) -> Path:
         """Find a listed picture, also where the list was written for another place."""

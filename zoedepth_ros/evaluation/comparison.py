@@ -103,7 +103,7 @@ def read_scores(sources: Sequence[str]) -> dict[str, Scores]:
 
 def _scores_in(path: Path) -> dict[str, Scores]:
     try:
-        report = json.loads(path.read_text())
+        report = json.loads(path.read_text('utf-8'))
         if 'metrics' in report:
             return {report['dataset']: _known(report['metrics'])}
         drawn = {f'synthetic_{d}': _known(report[d]) for d in DOMAINS if d in report}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Protocol
 
@@ -100,11 +100,19 @@ class WalksReport:
 
 
 def evaluate_walks(
-    predictor: NetworkPredictor, *, seed: int, n_walks: int, focal_correction: str = AUTO
+    predictor: NetworkPredictor,
+    *,
+    seed: int,
+    n_walks: int,
+    focal_correction: str = AUTO,
+    watch: Callable[[Walk], Iterable[Frame]] = iter,
 ) -> WalksReport:
-    """Play drawn walks out of a house and back in, of seeds seed to seed + n_walks - 1."""
+    """Play drawn walks out of a house and back in, of seeds seed to seed + n_walks - 1.
+
+    watch: gives the frames of a walk and may show how many are done.
+    """
     walks = [
-        evaluate_walk(predictor, Walk('door', seed + k), focal_correction=focal_correction)
+        evaluate_walk(predictor, watch(Walk('door', seed + k)), focal_correction=focal_correction)
         for k in range(n_walks)
     ]
     return WalksReport(seed, tuple(walks))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from zoedepth_ros.evaluation.evaluate import Scored
 from zoedepth_ros.evaluation.protocol import resize_prediction
 from zoedepth_ros.output.color import BACKGROUND, depth_range, depth_to_bgr, put_text, scale_bar
+from zoedepth_ros.output.files import write_picture
 
 VIEW_HEIGHT = 320
 """Height of each view of a panel [px]."""
@@ -52,10 +53,7 @@ class WorstPictures:
         for rank, scored in enumerate(self.ranked(), start=1):
             stem = scored.sample.name.replace('/', '_').rsplit('.', 1)[0]
             path = folder / f'worst_{rank:02d}_{stem}.png'
-            ok, encoded = cv2.imencode('.png', error_panel(scored, self.warning))
-            if not ok:
-                raise OSError(f'cannot encode {path}')
-            path.write_bytes(encoded.tobytes())
+            write_picture(path, error_panel(scored, self.warning))
             paths.append(path)
         return paths
 

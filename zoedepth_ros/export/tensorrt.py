@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from zoedepth_ros.export.defaults import ENGINE_PRECISIONS, FLOAT32_PREFIX
+from zoedepth_ros.files import write_file
 
 _WORKSPACE_BYTES = 2**31
 
@@ -47,10 +48,9 @@ def build_engine(onnx_file: Path, out: Path, precision: str = 'fp16') -> dict[st
     engine = builder.build_serialized_network(network, config)
     if engine is None:
         raise ValueError(f'TensorRT {library.__version__} could not build an engine')
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_bytes(bytes(engine))
+    write_file(out, bytes(engine), make_folder=True)
     about = {**_metadata(onnx_file), 'precision': precision, 'tensorrt': library.__version__}
-    out.with_name(f'{out.name}.json').write_text(json.dumps(about, indent=2) + '\n')
+    write_file(out.with_name(f'{out.name}.json'), json.dumps(about, indent=2) + '\n')
     return about
 
 

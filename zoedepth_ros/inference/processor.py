@@ -12,7 +12,7 @@ _BF16_SETS = ('avx512_bf16', 'amx_bf16', 'bf16')  # the last is Arm's
 
 def cpuinfo() -> dict[str, str]:
     """Return what Linux reports about its first core; {} elsewhere."""
-    first = CPUINFO.read_text().split('\n\n')[0] if CPUINFO.is_file() else ''
+    first = CPUINFO.read_text('utf-8', 'replace').split('\n\n')[0] if CPUINFO.is_file() else ''
     pairs = (line.partition(':') for line in first.splitlines())
     return {name.strip(): value.strip() for name, _, value in pairs}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -10,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from zoedepth_ros.files import write_file
 from zoedepth_ros.output.exif import hfov_rad, is_cut_short, orientation, upright
 
 MAX_PNG_DEPTH_M = 65.535
@@ -73,6 +75,13 @@ def write_depth_png(path: str | PathLike[str], depth_m: NDArray[np.float32]) -> 
     return too_far
 
 
+def write_npy(path: str | PathLike[str], array: NDArray) -> None:
+    """Write an array as .npy."""
+    data = io.BytesIO()
+    np.save(data, array)
+    write_file(Path(path), data.getvalue())
+
+
 def to_millimetres(depth_m: NDArray[np.float32]) -> tuple[NDArray[np.uint16], int]:
     """Give depth (H, W) [m] in whole millimetres, and how many pixels were too far for 16 bits.
 
@@ -132,7 +141,7 @@ def write_ply(
         *(f'property {names[kind]} {name}' for name, kind in fields),
         'end_header',
     ]
-    Path(path).write_bytes(('\n'.join(header) + '\n').encode('ascii') + vertices.tobytes())
+    write_file(Path(path), ('\n'.join(header) + '\n').encode('ascii') + vertices.tobytes())
     return len(vertices)
 
 
@@ -140,4 +149,4 @@ def _write_encoded(path: Path, picture: NDArray) -> None:
     done, data = cv2.imencode(path.suffix, picture)
     if not done:
         raise OSError(f'{path}: OpenCV could not encode {picture.dtype} {picture.shape}')
-    path.write_bytes(data.tobytes())
+    write_file(path, data.tobytes())

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from zoedepth_ros.files import open_locked
+from zoedepth_ros.files import named_write_errors, open_locked
 from zoedepth_ros.recordings.errors import RecordingError, ResumeError
 
 _KEY = 'zoedepth_ros'
@@ -81,5 +81,6 @@ class Memory:
         return end
 
     def _write(self, line: bytes) -> None:
-        self._file.write(line)
-        self._file.flush()  # a killed process has left it; the depth after it comes later
+        with named_write_errors(self.path, len(line), remedy='make room, then start again'):
+            self._file.write(line)
+            self._file.flush()  # a killed process has left it; the depth after it comes later

@@ -16,7 +16,7 @@ from typing import IO, BinaryIO, cast
 
 from mcap.writer import CompressionType, Writer
 
-from zoedepth_ros.files import is_still, open_locked
+from zoedepth_ros.files import is_still, named_write_errors, open_locked
 from zoedepth_ros.recordings.contents import Attachment, Channel, Item, Message, Metadata
 from zoedepth_ros.recordings.errors import Damage, RecordingError, ResumeError
 from zoedepth_ros.recordings.mcap_file import read_mcap, sound_bytes
@@ -27,6 +27,9 @@ COMPRESSIONS = {
     'lz4': CompressionType.LZ4,
     'zstd': CompressionType.ZSTD,
 }
+REMEDY = 'make room, then the same command goes on where it ended'
+"""What helps where a recording cannot be written."""
+
 _PROFILE, _LIBRARY = 'ros2', 'zoedepth_ros'
 
 
@@ -82,9 +85,17 @@ class Output:
         finally:
             if not is_finished and not self._keeps_unfinished:
                 self._remove()
-            if self._memory is not None:
-                self._memory.close()
-            self._lock.close()
+            self._close(is_finished=is_finished)
+
+    def _close(self, *, is_finished: bool) -> None:
+        """Close the files; of unfinished work without a second error of a disk that is full."""
+        for file in (self._memory, self._lock):
+            try:
+                if file is not None:
+                    file.close()
+            except OSError:
+                if is_finished:
+                    raise
 
     def remember(self, about: Mapping[str, str]) -> Memory:
         """Give the memory of this work, removed when it is finished; `about` identifies it."""
@@ -224,7 +235,8 @@ class _ComparingFile:
                 self._file.seek(self._kept)  # from reading to writing
         else:
             old = 0
-        self._at += self._file.write(data[old:])
+        with named_write_errors(self._path, remedy=REMEDY):
+            self._at += self._file.write(data[old:])
 
     def tell(self) -> int:
         """Give the position."""
@@ -232,10 +244,12 @@ class _ComparingFile:
 
     def flush(self) -> None:
         """Hand everything to the system."""
-        self._file.flush()
+        with named_write_errors(self._path, remedy=REMEDY):
+            self._file.flush()
 
     def sync(self) -> None:
         """Cut off what is beyond the end and wait until the disk has it all."""
-        self._file.truncate(self._at)
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        with named_write_errors(self._path, remedy=REMEDY):
+            self._file.truncate(self._at)
+            self._file.flush()
+            os.fsync(self._file.fileno())

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from zoedepth_ros.files import replacing
+
 FILE_NAME = 'latest.pt'
+REMEDY = 'make room, then the same command goes on from the last checkpoint'
+"""What helps where a run cannot write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +45,8 @@ class TrainingState:
 
 def save_state(state: TrainingState, folder: Path) -> None:
     """Write a checkpoint; a kill at any moment leaves the old or the new one."""
-    scratch = folder / f'{FILE_NAME}.new'
-    with scratch.open('wb') as file:
+    with replacing(folder / FILE_NAME, remedy=REMEDY) as unfinished, unfinished.open('wb') as file:
         torch.save({name: getattr(state, name) for name in state.__slots__}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    scratch.replace(folder / FILE_NAME)
 
 
 def load_state(folder: Path, device: torch.device) -> TrainingState | None:

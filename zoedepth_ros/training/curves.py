@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from zoedepth_ros.files import replacing
+from zoedepth_ros.files import named_write_errors, replacing
+from zoedepth_ros.training.checkpoint import REMEDY
 
 
 class Curves:
@@ -47,7 +48,10 @@ class Curves:
         new = not self._columns
         if new:
             self._columns = list(row)
-        with self._path.open('a', newline='', encoding='utf-8') as file:
+        with (
+            named_write_errors(self._path, remedy=REMEDY),
+            self._path.open('a', newline='', encoding='utf-8') as file,
+        ):
             writer = csv.DictWriter(file, self._columns)
             if new:
                 writer.writeheader()

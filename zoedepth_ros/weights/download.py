@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from zoedepth_ros.files import named_write_errors
 from zoedepth_ros.weights.checksum import sha256_of
 from zoedepth_ros.weights.registry import GithubAsset
 
@@ -20,6 +21,7 @@ _TIMEOUT_S = 30.0
 _ATTEMPTS = 6
 _PAUSE_S = 2.0
 _CHUNK_BYTES = 1 << 20
+_REMEDY = 'make room, then the same command fetches the rest'
 
 
 class _BrokenTransferError(OSError):
@@ -72,8 +74,10 @@ def _transfer(asset: GithubAsset, part: Path, progress: bool) -> None:
         _refuse_wrong_size(asset, total)
         _refuse_full_disk(part.parent, (total or asset.about_bytes) - start)
         _validator_file(part).write_text(_validator(response.headers), encoding='utf-8')
+        missing = (total or asset.about_bytes) - start
         try:
-            _append(response, part, start, total, progress)
+            with named_write_errors(part, missing, remedy=_REMEDY):
+                _append(response, part, start, total, progress)
         except (ConnectionError, TimeoutError, http.client.HTTPException) as error:
             raise _BrokenTransferError(
                 f'the transfer broke at {_size(part):,} bytes: {error}'
@@ -144,11 +148,8 @@ def _refuse_wrong_size(asset: GithubAsset, size_bytes: int | None) -> None:
 def _refuse_full_disk(folder: Path, needed_bytes: int) -> None:
     free_bytes = shutil.disk_usage(folder).free
     if free_bytes < needed_bytes:
-        raise OSError(
-            errno.ENOSPC,
-            f'{needed_bytes:,} bytes are needed, {free_bytes:,} are free',
-            str(folder),
-        )
+        text = f'{needed_bytes:,} bytes are needed, {free_bytes:,} are free; {_REMEDY}'
+        raise OSError(errno.ENOSPC, text, str(folder))
 
 
 def _validator(headers: http.client.HTTPMessage) -> str:

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from zoedepth_ros.errors import explained, in_one_line
+from zoedepth_ros.files import WriteError
 from zoedepth_ros.weights.download import download
 from zoedepth_ros.weights.places import Source, cached, hub_cache, manual_way, weights_folder
 from zoedepth_ros.weights.registry import HuggingFaceFile, ModelSource, model_source
@@ -135,17 +137,17 @@ def _sources_of(model: ModelSource) -> str:
 
 def _reason(error: Exception) -> str:
     """Put a failure into one line for people; the first cause says most."""
-    while error.__cause__ is not None and isinstance(error.__cause__, Exception):
+    while isinstance(error.__cause__, Exception) and not isinstance(error, WriteError):
         error = error.__cause__
     if isinstance(error, ImportError):
         return f'{error.name or error} is not installed (pip install huggingface_hub)'
     if _is_disk_full(error):
-        return f'the disk is full: {error}'
+        return f'the disk is full: {explained(error)}'
     if isinstance(error, urllib.error.HTTPError):
         return f'the server answered {error.code} {error.reason}: {error.url}'
     if isinstance(error, urllib.error.URLError):
         return f'no connection: {error.reason}'
-    return ' '.join(str(error).split()) or type(error).__name__
+    return in_one_line(error)
 
 
 def _explain(

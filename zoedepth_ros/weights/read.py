@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
 import re
@@ -26,6 +27,13 @@ FORMAT_KEY, FORMAT = 'format', 'zoedepth_ros'
 CONFIG_KEY = 'config'
 
 _TORCH_MAGIC = (b'PK', b'\x80')  # a zip archive, or a pickle as torch wrote before 1.6
+
+_EXPORTED: Mapping[str, tuple[str, ...]] = {
+    '.onnx': ('onnxruntime', 'openvino'),
+    '.engine': ('tensorrt',),
+    '.plan': ('tensorrt',),
+}
+"""Ending of an exported file -> the backends of the node that read it."""
 
 _FORMAT_NAMES: Mapping[Format, str] = {
     'official': 'official .pt',
@@ -63,9 +71,23 @@ class Checkpoint:
         return f'{self.path} ({_FORMAT_NAMES[self.format]}, sha256 {self.sha256[:8]}…)'
 
 
+def check_file(path: Path) -> None:
+    """Raise WeightsError for a file that is missing or, by its name, not one of weights."""
+    backends = _EXPORTED.get(path.suffix.lower())
+    if backends:
+        raise WeightsError(
+            f'{path}: is an exported network, which the node reads with '
+            f'{" or ".join(f"backend:={name}" for name in backends)} (docs/onnx.md); expected '
+            'weights: a .safetensors or .pt file'
+        )
+    if not path.exists():
+        raise WeightsError(f'{path}: cannot be read: {os.strerror(errno.ENOENT)}')
+
+
 def read_checkpoint(path: str | Path) -> Checkpoint:
     """Read a file of any known format; WeightsError names the file and what is wrong with it."""
     path = Path(path)
+    check_file(path)
     try:
         if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe would never end
             raise WeightsError(f'{path}: is no file')

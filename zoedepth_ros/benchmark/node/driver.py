@@ -191,7 +191,7 @@ def main() -> None:
     task = from_text(sys.argv[1])
     rclpy.init(args=[])
     result = run(task)
-    Path(sys.argv[2]).write_text(json.dumps(result))
+    Path(sys.argv[2]).write_text(json.dumps(result), encoding='utf-8')
     rclpy.try_shutdown()
 
 

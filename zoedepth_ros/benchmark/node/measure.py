@@ -115,7 +115,7 @@ def _driven(folder: Path, name: str, task: Task, left_s: float) -> dict[str, Any
     if not result.is_file():
         last = (told.strip().splitlines() or ['it said nothing'])[-1]
         raise OSError(f'the measuring process ended with {code}: {last}')
-    return json.loads(result.read_text())
+    return json.loads(result.read_text('utf-8'))
 
 
 def _waited_for(

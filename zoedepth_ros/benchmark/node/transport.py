@@ -36,7 +36,7 @@ def shipped(folder: Path, processes: int) -> dict[str, str]:
             'and their pictures; in a container: docker run --shm-size=512m'
         )
     profile = folder / 'fastdds.xml'
-    profile.write_text(local_profile(_profile().read_text(), segment_bytes))
+    profile.write_text(local_profile(_profile().read_text('utf-8'), segment_bytes))
     bare = plain()
     return {**bare, **native_environment(bare), **profile_environment(str(profile), bare)}
 

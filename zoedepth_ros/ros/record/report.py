@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zoedepth_ros.files import write_file
 from zoedepth_ros.output.comparison import heading
 from zoedepth_ros.output.files import write_picture, write_ply
 from zoedepth_ros.output.panel import Titles, draw_panel
@@ -23,7 +24,7 @@ REPORT, PICTURE, POINTS = 'report.json', 'demo.png', 'points.ply'
 
 def write_report(path: Path, report: Mapping[str, Any]) -> None:
     """Write plain values as JSON; numbers that are not finite become null."""
-    path.write_text(json.dumps(_plain(report), indent=2, allow_nan=False) + '\n')
+    write_file(path, json.dumps(_plain(report), indent=2, allow_nan=False) + '\n')
 
 
 def _plain(value: Any) -> Any:

@@ -1,0 +1,272 @@
+"""What can be known before the work is checked before it, in every command, with one exit code."""
+
+import json
+import os
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+import zoedepth_ros.build
+from zoedepth_ros.cli import exit_codes
+from zoedepth_ros.cli.main import main
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch):
+    """Fail where a network is built: what is refused here is refused before that."""
+
+    def build(*_, **__):
+        pytest.fail('a network was built before the arguments were checked')
+
+    for name in ('build_predictor', 'build_network'):
+        monkeypatch.setattr(zoedepth_ros.build, name, build)
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A working folder with a picture, a film, a file and a folder with a data set."""
+    monkeypatch.chdir(tmp_path)
+    cv2.imwrite('a.png', np.zeros((30, 40, 3), np.uint8))
+    writer = cv2.VideoWriter('a.avi', cv2.VideoWriter_fourcc(*'MJPG'), 5.0, (40, 30))
+    writer.write(np.zeros((30, 40, 3), np.uint8))
+    writer.release()
+    (tmp_path / 'file').touch()
+    (tmp_path / 'data' / 'rgb').mkdir(parents=True)
+    (tmp_path / 'data' / 'depth').mkdir()
+    cv2.imwrite('data/rgb/a.png', np.zeros((30, 40, 3), np.uint8))
+    cv2.imwrite('data/depth/a.png', np.full((30, 40), 2000, np.uint16))
+    return tmp_path
+
+
+def code_of(command):
+    """Run a command line as the shell would and give its exit code."""
+    try:
+        return main(command.split())
+    except SystemExit as leaving:
+        return leaving.code
+
+
+FOLDER = 'evaluate --dataset folder --root data --domain indoor'
+
+
+@pytest.mark.parametrize(
+    'command',
+    [
+        'predict typo.jpg',
+        'predict typo.mp4 typo.jpg',
+        'predict typo/',
+        'calibrate a.png typo.jpg --distance 2',
+        'view typo.jpg --save x.rrd',
+        'view typo.mcap --save x.rrd',
+        'bag typo.mcap out.mcap',
+        'bag typo.mcap typo.db3 out',
+        'evaluate --dataset folder --root typo --domain indoor',
+        'compare typo.json --over ZoeD_M12_NK',
+        'train typo.yaml',
+        'export tensorrt --from typo.onnx --out x.engine',
+    ],
+)
+def test_a_missing_input_is_named_with_the_same_exit_code_in_every_command(place, capsys, command):
+    if command.startswith('bag') or '.mcap' in command:
+        pytest.importorskip('mcap')
+    if command.startswith('view'):
+        pytest.importorskip('rerun')
+    assert code_of(command) == exit_codes.REFUSED
+    captured = capsys.readouterr()
+    assert 'typo' in captured.err
+    assert 'Errno' not in captured.err
+
+
+@pytest.mark.parametrize(
+    ('command', 'place_named'),
+    [
+        ('predict a.png --out file/x', 'file'),
+        ('predict a.png --out file', 'file'),
+        (f'{FOLDER} --json file/a.json', 'file'),
+        (f'{FOLDER} --json data', 'data'),
+        (f'{FOLDER} --csv file/a.csv', 'file'),
+        (f'{FOLDER} --worst 1 --out file/x', 'file'),
+        ('evaluate --dataset synthetic --json data', 'data'),
+        ('evaluate --dataset walk --json data', 'data'),
+        ('compare ZoeD_M12_N --over ZoeD_M12_NK --json data', 'data'),
+        ('calibrate a.png --distance 2 --out data', 'data'),
+        ('calibrate a.png --distance 2 --out file/x.yaml', 'file'),
+        ('view a.png --save data', 'data'),
+        ('export onnx --out file/x.onnx', 'file'),
+        ('export tensorrt --from a.onnx --out data', 'data'),
+        ('benchmark network --json data', 'data'),
+        ('scenes --count 1 --out file/a.png', 'file'),
+        ('scenes --count 1 --out /proc/a.png', '/proc'),
+        ('download ZoeD_M12_N --cache-dir file/x', 'file'),
+    ],
+)
+def test_a_place_that_takes_no_result_is_named_before_the_work(
+    place, capsys, command, place_named
+):
+    if command.startswith('view'):
+        pytest.importorskip('rerun')
+    before = sorted(place.rglob('*'))
+    assert code_of(command) == exit_codes.REFUSED
+    assert place_named in capsys.readouterr().err
+    assert sorted(place.rglob('*')) == before
+
+
+@pytest.mark.parametrize(
+    ('command', 'option'),
+    [
+        ('predict a.png --rate 2', '--rate'),
+        ('predict a.avi --no-edge-filter', '--no-edge-filter'),
+        ('evaluate --dataset synthetic --diode-mask', '--diode-mask'),
+        ('evaluate --dataset synthetic --split-list l.txt', '--split-list'),
+        ('evaluate --dataset synthetic --skip-damaged', '--skip-damaged'),
+        ('evaluate --dataset synthetic --domain indoor', '--domain'),
+        ('evaluate --dataset synthetic --steps-per-m 256', '--steps-per-m'),
+        ('evaluate --dataset synthetic --out x', '--out'),
+        ('evaluate --dataset walk --no-flip', '--no-flip'),
+        ('evaluate --dataset walk --worst 3', '--worst'),
+        ('evaluate --dataset nyu --root data --domain indoor', '--domain'),
+        ('evaluate --dataset nyu --root data --steps-per-m 1000', '--steps-per-m'),
+        ('evaluate --dataset nyu --root data --seed 1', '--seed'),
+        ('evaluate --dataset nyu --root data --diode-mask', '--diode-mask'),
+        (f'{FOLDER} --split-list l.txt', '--split-list'),
+        ('calibrate a.png --camera-height 1 --hfov 60 --box 1,1,2,2', '--box'),
+        ('calibrate a.png --distance 1 --pitch 3', '--pitch'),
+        (
+            'calibrate a.png --distance 1 --focal-correction off --training-hfov 60',
+            '--training-hfov',
+        ),
+        ('view a.png --save x.rrd --port 9000', '--port'),
+        ('view a.png --save x.rrd --bind 0.0.0.0', '--bind'),
+        ('view a.png --save x.rrd --rate 2', '--rate'),
+        ('view a.png --save x.rrd --image /camera', '--image'),
+        ('view a.png --save x.rrd --salvage', '--salvage'),
+        ('view a.png --save x.rrd --serve', '--serve'),
+        ('export onnx --out x.onnx --from a.onnx', '--from'),
+        ('export onnx --out x.onnx --precision fp16', '--precision'),
+        ('export tensorrt --from a.onnx --out x.engine --head indoor', '--head'),
+        ('export tensorrt --from a.onnx --out x.engine --weights w.pt', '--weights'),
+        ('scenes --walk door --domain indoor', '--domain'),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(place, capsys, command, option):
+    if command.startswith('view'):
+        pytest.importorskip('rerun')
+    assert code_of(command) == exit_codes.REFUSED
+    assert option in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    'options',
+    [
+        '--worst -1', '--steps-per-m nan', '--steps-per-m inf', '--steps-per-m 0', '--samples 0',
+        '--steps-per-m -5',
+    ],
+)  # fmt: skip
+def test_numbers_out_of_range_are_refused(place, capsys, options):
+    assert code_of(f'{FOLDER} {options}') == exit_codes.REFUSED
+    assert options.split()[0] in capsys.readouterr().err
+    for command in ('evaluate --dataset synthetic --seed -1', 'benchmark size --rounds -1',
+                    'benchmark size --minutes inf', 'export onnx --out x.onnx --height 0',
+                    'export onnx --out x.onnx --max-deviation nan'):  # fmt: skip
+        assert code_of(command) == exit_codes.REFUSED
+
+
+@pytest.mark.parametrize(
+    ('name', 'backends'),
+    [('x.onnx', ('onnxruntime', 'openvino')), ('x.engine', ('tensorrt',))],
+)
+def test_an_exported_network_is_refused_with_the_backends_that_read_it(
+    place, monkeypatch, capsys, name, backends
+):
+    monkeypatch.undo()  # the real builders
+    (place / name).write_bytes(b'\x08\x0a')
+    picture = str(place / 'a.png')
+    assert main(['predict', picture, '--weights', str(place / name)]) == exit_codes.REFUSED
+    text = capsys.readouterr().err
+    assert str(place / name) in text
+    assert all(f'backend:={backend}' in text for backend in backends)
+
+
+def test_help_and_the_documents_have_the_table_of_exit_codes(capsys):
+    from docs_pages import ROOT
+
+    page = (ROOT / 'docs' / 'troubleshooting.md').read_text(encoding='utf-8')
+    with pytest.raises(SystemExit):
+        main(['--help'])
+    help_text = ' '.join(capsys.readouterr().out.split())
+    for code, meaning in exit_codes.MEANINGS.items():
+        assert f'| {code} | {meaning} |' in page
+        assert f'{code}: {meaning}' in help_text
+
+
+def test_a_walk_shows_how_far_it_is(monkeypatch, capfd):
+    pytest.importorskip('numba')
+    from constant_network import ConstantNetwork
+
+    network = ConstantNetwork(lambda picture, head: np.full((6, 8), 2.0))
+    network.heads = ('indoor', 'outdoor')
+    monkeypatch.setattr(zoedepth_ros.build, 'build_predictor', lambda *_, **__: network)
+    monkeypatch.setattr(
+        'zoedepth_ros.evaluation.walk.Walk',
+        lambda kind, seed: _walk()(kind, seed, 20, height=24, width=32),
+    )
+    assert main(['evaluate', '--dataset', 'walk']) == 0
+    lines = capfd.readouterr().err.splitlines()
+    assert [line for line in lines if line.startswith('20 of 20 frames')]
+    assert len(lines) == 10
+
+
+def _walk():
+    from zoedepth_ros.data.synthetic import walk
+
+    return walk.Walk
+
+
+WITH_FULL_DISK = """
+import resource, sys
+import numpy as np
+import zoedepth_ros.build
+from fake_predictor import FakePredictor
+from zoedepth_ros.cli.main import main
+zoedepth_ros.build.build_predictor = lambda *_, **__: FakePredictor(2.0)
+resource.setrlimit(resource.RLIMIT_FSIZE, (4500, 4500))
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_disk_that_is_full_is_named_and_leaves_no_half_file(place):
+    from docs_pages import ROOT
+
+    command = [sys.executable, '-c', WITH_FULL_DISK, 'predict', 'a.png', '--out', 'out']
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        env={**os.environ, 'PYTHONPATH': str(ROOT / 'test' / 'support')},
+    )
+    assert done.returncode == exit_codes.FAILED, done.stderr
+    last = done.stderr.strip().splitlines()[-1]
+    assert 'zoedepth: error: out/a_depth.npy: cannot be written: ' in last
+    assert '4,928 bytes are needed' in last  # 30 x 40 of 4 bytes and the header of 128
+    for path in (place / 'out').iterdir():
+        assert path.name == 'a_depth.png'
+        assert cv2.imread(str(path), cv2.IMREAD_UNCHANGED).shape == (30, 40)
+
+
+def test_scores_of_pictures_with_odd_names_are_written(place, monkeypatch):
+    from constant_network import ConstantNetwork
+
+    network = ConstantNetwork(lambda picture, head: np.full((6, 8), 2.0))
+    network.heads = ('indoor', 'outdoor')
+    monkeypatch.setattr(zoedepth_ros.build, 'build_predictor', lambda *_, **__: network)
+    for folder in ('rgb', 'depth'):
+        picture = place / 'data' / folder / 'a.png'
+        picture.rename(picture.with_name(os.fsdecode(b'k\xfcche.png')))
+    assert main([*FOLDER.split(), '--csv', 'a.csv', '--json', 'a.json']) == 0
+    assert r'rgb/k\udcfcche.png' in (place / 'a.csv').read_text(encoding='utf-8')
+    assert json.loads((place / 'a.json').read_text())['n_pictures'] == 1
