@@ -79,15 +79,16 @@ def test_unknown_pixels_clear_nothing_unless_they_are_said_to_be_free():
     points_m = np.full((2, 2, 3), np.nan, np.float32)
     assert not split_points(points_m, ground, Band()).free.any()
     sky = np.array([[True, False], [False, False]])
-    assert (split_points(points_m, ground, Band(), sky=sky).free == sky).all()
+    assert (split_points(points_m, ground, Band(), passing=sky).free == sky).all()
 
 
 @pytest.mark.parametrize('tilt', TILTS)
 def test_clearing_points_end_at_the_trusted_range_or_just_above_the_top(tilt):
     depth_m, ground = hall(*tilt)
     band = Band(range_m=3.0, top_m=1.2)
-    split = split_points(depth_to_points(depth_m, RAYS), ground, band, sky=np.isnan(depth_m))
-    points_m = clearing_points(RAYS, depth_m, split, ground, band)
+    split = split_points(depth_to_points(depth_m, RAYS), ground, band, passing=np.isnan(depth_m))
+    free_to_m = np.nan_to_num(depth_m, nan=np.inf)
+    points_m = clearing_points(RAYS, free_to_m, split, ground, band)
     assert len(points_m) == split.free.sum() > 100
     up = np.array(ground.up)
     climb_m = points_m @ up
@@ -148,14 +149,14 @@ def test_convention_beams_grow_to_the_left():
     assert hits.max() == pytest.approx(math.atan(0.4), abs=0.02)
 
 
-def test_a_beam_without_a_known_pixel_is_unknown_and_near_points_are_left_out():
+def test_a_beam_without_a_known_pixel_is_unknown_and_near_points_are_said_to_be():
     depth_m = np.full((120, 160), 5.0, np.float32)
     depth_m[:, :80] = np.nan
     depth_m[:, 120:] = 0.05
     scan = HeightScan.from_rays(RAYS, (0.0, -1.0, 0.0))
     ranges_m = scan.ranges(depth_m, 1.0, low_m=0.5, high_m=1.5, range_min_m=0.3, range_max_m=9.0)
     assert np.isnan(ranges_m[-10:]).all()
-    assert np.isposinf(ranges_m[:10]).all()
+    assert np.isneginf(ranges_m[:10]).all()
     assert ranges_m[scan.count // 2 - 10] == pytest.approx(5.0, rel=0.01)
 
 

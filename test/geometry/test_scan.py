@@ -56,12 +56,12 @@ def test_the_nearest_of_the_band_wins_and_rows_outside_it_do_not_count():
     assert middle == pytest.approx(2.0, rel=1e-4)
 
 
-def test_far_is_infinite_unknown_is_nan_and_too_near_is_left_out():
+def test_far_is_infinite_unknown_is_nan_and_too_near_is_minus_infinite():
     depth_m = np.full((101, 200), 20.0, np.float32)
     depth_m[50, :50] = np.nan
     depth_m[50, 150:] = 0.05
     ranges_m = BandScan.from_rays(RAYS).ranges(depth_m, **LIMITS)
-    assert np.isnan(ranges_m[0])
+    assert np.isneginf(ranges_m[0])
     assert np.isnan(ranges_m[-1])
     assert np.isposinf(ranges_m[len(ranges_m) // 2])
 

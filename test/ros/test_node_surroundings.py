@@ -45,7 +45,8 @@ def test_a_scan_by_height_does_not_see_the_floor(peer, start):
     scan = peer.subscribe(LaserScan, '/scan')
     peer.send_until(lambda: scan)
     ranges = np.array(scan.last.ranges)
-    assert np.isposinf(ranges).mean() > 0.9
+    assert np.isposinf(ranges).mean() > 0.8
+    assert not np.isfinite(ranges).any()  # NaN at the sides, whose pixels see near floor alone
     assert peer.set_parameters(scan__mode='rows') == ['']
     (rows,) = peer.exchange(scan)
     assert np.isfinite(np.array(rows.ranges)).mean() > 0.9  # rows see it

@@ -29,10 +29,10 @@ def test_a_scan_of_a_filtered_strip_is_that_of_the_filtered_picture(ros, depth_m
     bench = bench_for(depth_m, **{'scan.enabled': True, 'scan.rows': rows})
     msg = bench.sent('scan')[0]
     camera = bench.processor._camera_keeper.camera(*SIZE, bench.settings)
-    whole_m = depth_for_points(depth_m, bench.settings, bench.predictor.network[1], 10.0)
+    whole_m = depth_for_points(depth_m, bench.settings, bench.predictor.network[1])
     assert np.isnan(whole_m).sum() > 100  # edges that a scan must not show
     expected_m = camera.band(rows, (0.0, -1.0, 0.0)).ranges(
-        whole_m, range_min_m=msg.range_min, range_max_m=msg.range_max
+        whole_m, range_min_m=msg.range_min, range_max_m=msg.range_max, measured_to_m=10.0
     )
     np.testing.assert_array_equal(np.array(msg.ranges, np.float32), expected_m)
 
@@ -43,7 +43,8 @@ def test_a_cloud_holds_the_points_that_the_filtered_picture_has(ros, depth_m, st
     bench = bench_for(depth_m, **{'cloud.decimation': step, 'cloud.organized': organized})
     msg = bench.sent('depth/points')[0]
     points = np.frombuffer(msg.data, np.float32).reshape(-1, 4)
-    whole_m = depth_for_points(depth_m, bench.settings, bench.predictor.network[1], 10.0)
+    whole_m = depth_for_points(depth_m, bench.settings, bench.predictor.network[1])
+    whole_m[whole_m > 10.0] = np.nan
     v, u = np.mgrid[: SIZE[0], : SIZE[1]]
     whole_m[~np.isfinite(whole_m)] = np.nan
     xyz = np.stack(((u - 79.5) / 120 * whole_m, (v - 59.5) / 120 * whole_m, whole_m), axis=-1)

@@ -9,7 +9,7 @@ from zoedepth_ros.geometry.canonical import focal_factor
 from zoedepth_ros.geometry.intrinsics import Intrinsics
 from zoedepth_ros.geometry.scratch import Scratch
 from zoedepth_ros.ros.parameters import NodeSettings, settings_from
-from zoedepth_ros.ros.postprocess import depth_for_points, gated
+from zoedepth_ros.ros.postprocess import depth_for_points, gated, measured_to_m, shown_to_m
 
 
 def camera(focal_px, width, height):
@@ -40,16 +40,19 @@ def known(depth_m, **settings):
     return np.isfinite(depth_for_points(np.array(depth_m, np.float32), settings_from(values)))
 
 
-def test_points_out_of_range_are_left_out():
-    row = [[0.05, 1.0, 5.0, 50.0, np.nan, np.inf]]
-    off = {'filter__edge': False}
-    assert known(row, **off).tolist() == [[False, True, True, True, False, False]]
-    assert known(row, cloud__max_range=20.0, **off).tolist() == [
-        [False, True, True, False, False, False]
-    ]
-    assert known(row, depth__max=3.0, cloud__max_range=20.0, **off).tolist() == [
-        [False, True, False, False, False, False]
-    ]
+def test_too_near_is_minus_infinite_and_no_limit_makes_anything_infinite():
+    row = np.array([[-1.0, 0.0, 0.05, 1.0, 50.0, np.nan, np.inf]], np.float32)
+    limits = {'filter.edge': False, 'depth.max': 3.0, 'cloud.max_range': 2.0}
+    out_m = depth_for_points(row, settings_from(limits))[0]
+    np.testing.assert_array_equal(out_m, [np.nan, np.nan, -np.inf, 1.0, 50.0, np.nan, np.inf])
+
+
+def test_the_limit_of_the_cloud_is_not_one_of_what_is_measured():
+    at = settings_from({'depth.max': 8.0, 'cloud.max_range': 5.0})
+    assert (measured_to_m(at, 10.0), shown_to_m(at, 10.0)) == (8.0, 5.0)
+    assert (measured_to_m(at, 4.0), shown_to_m(at, 4.0)) == (4.0, 4.0)
+    free = settings_from({})
+    assert (measured_to_m(free, 10.0), shown_to_m(free, 10.0)) == (10.0, 10.0)
 
 
 def test_points_between_an_object_and_its_background_are_left_out():
@@ -69,21 +72,12 @@ def test_the_edges_of_a_small_network_are_looked_for_wider():
     assert np.isnan(depth_for_points(depth_m, settings, 128))[:, 305:317].all()
 
 
-def test_beyond_the_range_of_the_head_or_the_parameters_a_ray_is_free_not_unknown():
-    depth_m = np.array([[0.05, 2.0, 9.0, 12.0, np.nan, np.inf]], np.float32)
-    off = settings_from({'filter.edge': False})
-    out_m = depth_for_points(depth_m, off, head_range_m=10.0)[0]
-    np.testing.assert_array_equal(out_m, [np.nan, 2.0, 9.0, np.inf, np.nan, np.inf])
-    near = settings_from({'filter.edge': False, 'cloud.max_range': 5.0})
-    np.testing.assert_array_equal(depth_for_points(depth_m, near)[0, 1:4], [2.0, np.inf, np.inf])
-
-
 @pytest.mark.parametrize('steps', [(4, 4), (4, 1)])
 def test_decimated_before_filtering_is_as_decimated_after(steps):
     depth_m = np.tile(np.interp(np.arange(640), [300, 306], [1.0, 3.0]), (32, 1))
     depth_m = depth_m.astype(np.float32)
     depth_m[3:9, 100:160], depth_m[20:, 500:] = np.nan, 0.05
-    settings = settings_from({'cloud.max_range': 2.9})
+    settings = settings_from({})
     whole_m = depth_for_points(depth_m, settings)
     assert {math.isnan(v) for v in (whole_m.min(), whole_m[0, 0])} == {True, False}
     few_m = depth_for_points(depth_m, settings, steps=steps)

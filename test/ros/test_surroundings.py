@@ -34,7 +34,7 @@ def test_a_box_on_the_floor_is_an_obstacle_and_the_floor_is_ground():
     around = Surroundings()
     found = around.look(points_m, settings, 0.0)
     assert found.height_m == pytest.approx(0.8, rel=0.01)
-    clouds = around.clouds(points_m, depth_m, RAYS, settings)
+    clouds = around.clouds(depth_m, RAYS, settings)
     ahead = np.abs(clouds.obstacles[:, 0]) < 0.15
     np.testing.assert_allclose(clouds.obstacles[ahead & (clouds.obstacles[:, 2] < 2.5), 2], 2.0,
                                atol=0.15)  # fmt: skip
@@ -51,7 +51,7 @@ def test_without_a_ground_there_are_no_obstacles_until_the_parameters_say_where_
     assert around.clouds(points_m, depth_m, RAYS, settings_from({})) is None
     settings = settings_from({'camera.height': 0.8})
     assert around.look(points_m, settings, 0.1) is None
-    assert len(around.clouds(points_m, depth_m, RAYS, settings).obstacles) > 1000
+    assert len(around.clouds(depth_m, RAYS, settings).obstacles) > 1000
 
 
 def test_the_last_ground_stands_in_for_two_seconds():

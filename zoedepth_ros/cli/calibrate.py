@@ -103,7 +103,8 @@ def run(args: argparse.Namespace) -> int:
         result = look(rgb, _camera(rgb, args.hfov), args.head)
         found = _ratios(result, args)
         ratios.setdefault(result.head, []).append(found)
-        say = f'scale {np.median(found):.3f}' if found.size else 'nothing to compare with'
+        far = f'nearer than {result.range_m:.3g} m, the range of this head'
+        say = f'scale {np.median(found):.3f}' if found.size else f'nothing to compare with {far}'
         print(f'{path}: {result.head}, {say}', flush=True)
     states = _agree(ratios, args)
     _write({**older, **states}, out, args.camera)
@@ -147,9 +148,10 @@ def _ratios(result: DepthResult, args: argparse.Namespace) -> NDArray[np.float64
     import numpy as np
 
     from zoedepth_ros.geometry.filters import flying_pixels
+    from zoedepth_ros.geometry.ranges import within
     from zoedepth_ros.geometry.scale import ratios_in_box
 
-    depth_m = result.depth_m
+    depth_m = within(result.depth_m, result.range_m)
     height, width = depth_m.shape
     camera = _camera(depth_m, args.hfov)
     if args.distance is not None:

@@ -128,7 +128,7 @@ def _picture(
     camera = assumed_camera(stored.rgb.shape, hfov_rad)
     result = ThroughCamera(predictor)(stored.rgb, camera, args.head)
     _describe(result, time.perf_counter() - start_s)
-    points = _points(result.depth_m, hfov_rad or _assumed_hfov_rad(predictor), args)
+    points = _points(result, hfov_rad or _assumed_hfov_rad(predictor), args)
     _write(target, stored.rgb, result, points, predictor.trained_on)
     return True
 
@@ -245,26 +245,29 @@ def _write(
     if too_far:
         print(f'    {too_far} pixels beyond 65.535 m are 0 in the 16-bit PNG, not in the .npy')
     dropped = points.shape[0] * points.shape[1] - count
-    print(f'    {count} points, {dropped} left out at edges' if dropped else f'    {count} points')
+    left_out = (
+        f', {dropped} left out at edges and beyond {result.range_m:.3g} m' if dropped else ''
+    )
+    print(f'    {count} points{left_out}')
     print(f'    -> {png}, {npy.name}, {color.name}, {ply.name}')
 
 
-def _points(
-    depth_m: NDArray[np.float32], hfov_rad: float, args: argparse.Namespace
-) -> NDArray[np.float32]:
+def _points(result: DepthResult, hfov_rad: float, args: argparse.Namespace) -> NDArray[np.float32]:
     """Return the cloud (H, W, 3) [m], NaN where it is not to be trusted."""
     import numpy as np
 
     from zoedepth_ros.geometry.filters import flying_pixels
     from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
     from zoedepth_ros.geometry.points import depth_to_points
+    from zoedepth_ros.geometry.ranges import within
     from zoedepth_ros.geometry.rays import rays
 
+    depth_m = result.depth_m
     height, width = depth_m.shape
     camera = CameraModel(Intrinsics.from_hfov(width, height, hfov_rad))
     if not args.no_edge_filter:
         depth_m = np.where(flying_pixels(depth_m), np.float32(np.nan), depth_m)
-    return depth_to_points(depth_m, rays(camera))
+    return depth_to_points(within(depth_m, result.range_m), rays(camera))
 
 
 def _assumed_hfov_rad(predictor: DepthPredictor) -> float:

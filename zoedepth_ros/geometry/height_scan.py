@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .ranges import WITHHELD_M, free_to, nearest_range
+
 
 @dataclass(frozen=True, slots=True)
 class HeightScan:
@@ -40,6 +42,9 @@ class HeightScan:
 
     climb: NDArray[np.float32]
     """(H, W) height gained by a point at depth 1."""
+
+    rise: NDArray[np.float32]
+    """(H, W) height gained per horizontal distance."""
 
     count: int
     """Number of beams."""
@@ -77,7 +82,10 @@ class HeightScan:
         filled, starts = np.unique(beams[by_beam], return_index=True)
         count = math.ceil((high - low) / increment_rad - 1e-6) + 1
         flat = np.hypot(ahead, aside).astype(np.float32)
-        return cls(low, increment_rad, pixels[by_beam], starts, filled, flat, climb, count)
+        with np.errstate(divide='ignore', invalid='ignore'):
+            rise = climb / flat
+        order = pixels[by_beam]
+        return cls(low, increment_rad, order, starts, filled, flat, climb, rise, count)
 
     @property
     def angle_max_rad(self) -> float:
@@ -93,22 +101,32 @@ class HeightScan:
         high_m: float,
         range_min_m: float,
         range_max_m: float,
+        measured_to_m: float = np.inf,
     ) -> NDArray[np.float32]:
         """Give the nearest thing between two heights per beam, (beams,) [m].
 
-        depth_m: (H, W).  Nothing within range_max_m is +inf, a beam without any known pixel is
-        NaN (REP 117); points nearer than range_min_m are left out.
+        depth_m: (H, W), as `geometry.ranges` reads it.  measured_to_m: limit of what is measured,
+        along z.  After REP 117: +inf where a ray that stays between the heights is free up to
+        range_max_m, and nothing is seen between them beyond the limit; -inf where something is
+        nearer than range_min_m; NaN where neither is known.  Only a camera that is itself between
+        the heights has rays that stay there.
         """
-        distance_m = depth_m * self.flat
-        height_m = depth_m * self.climb
-        height_m += np.float32(camera_height_m)
-        value_m = np.where(depth_m > 0.0, np.float32(np.inf), np.float32(np.nan))  # seen, unknown
-        hit = (height_m >= low_m) & (height_m <= high_m)
-        hit &= (distance_m >= range_min_m) & (distance_m <= range_max_m)
+        limited = (depth_m > np.float32(measured_to_m)) & (depth_m < np.inf)
+        with np.errstate(invalid='ignore'):
+            distance_m = depth_m * self.flat
+            height_m = depth_m * self.climb + np.float32(camera_height_m)
+        value_m = np.full(depth_m.shape, np.nan, np.float32)
+        if low_m <= camera_height_m <= high_m:
+            end_m = self.rise * np.float32(range_max_m) + np.float32(camera_height_m)
+            free = free_to(depth_m, measured_to_m) * self.flat >= range_max_m
+            value_m[free & (end_m >= low_m) & (end_m <= high_m)] = np.inf
+            value_m[np.isneginf(depth_m)] = -np.inf
+        hit = (height_m >= low_m) & (height_m <= high_m) & (distance_m <= range_max_m)
         np.copyto(value_m, distance_m, where=hit)
+        value_m[hit & (distance_m < range_min_m)] = -np.inf
+        value_m[hit & limited] = WITHHELD_M
         ranges_m = np.full(self.count, np.nan, np.float32)
-        nearest_m = np.fmin.reduceat(value_m.ravel()[self.order], self.starts)
-        ranges_m[self.filled] = nearest_m
+        ranges_m[self.filled] = nearest_range(value_m.ravel()[self.order], self.starts)
         return ranges_m
 
 

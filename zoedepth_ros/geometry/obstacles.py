@@ -1,8 +1,8 @@
 """Which pixels are ground, which are in the way, and which rays are free.
 
 Convention: heights are above the ground plane, along its `up`. A ray is free as far as its pixel
-is deep; clearing points say so at the trusted range, because a costmap drops NaN and would keep
-its old marks there.
+is deep, and no farther than depth is measured; clearing points say so at the trusted range,
+because a costmap drops NaN and would keep its old marks there.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ class Split:
     """(H, W) in the way, within the trusted range."""
 
     free: NDArray[np.bool_]
-    """(H, W) free rays: they end beyond the trusted range, or above what is in the way."""
+    """(H, W) free rays: they end beyond the trusted range or what is measured, or above what is in
+    the way."""
 
     height_m: NDArray[np.float32]
     """(H, W) height above the ground [m], NaN where unknown."""
@@ -71,13 +72,13 @@ def split_points(
     ground: Ground,
     band: Band,
     *,
-    sky: NDArray[np.bool_] | None = None,
+    passing: NDArray[np.bool_] | None = None,
 ) -> Split:
     """Sort points (H, W, 3) [m] by height above the ground.
 
-    sky: (H, W) pixels without a point that are known to be far.  Points lower than the ground's
-    tolerance, such as a stair down or a reflection, are neither ground nor obstacle and clear
-    nothing.
+    passing: (H, W) pixels without a point whose rays are free up to where they are measured.
+    Points lower than the ground's tolerance, such as a stair down or a reflection, are neither
+    ground nor obstacle and clear nothing.
     """
     height_m = ground.heights(points_m)
     square = np.einsum('...i,...i', points_m, points_m)
@@ -88,28 +89,28 @@ def split_points(
     on = np.abs(height_m) <= tolerance_m
     obstacle = near & (height_m > tolerance_m) & (height_m <= band.top_m)
     passes = (~near & (height_m > -tolerance_m)) | (near & (height_m > band.top_m))
-    if sky is not None:
-        passes = passes | sky
+    if passing is not None:
+        passes = passes | passing
     return Split(near & on, obstacle, passes, height_m, distance_m)
 
 
 def clearing_points(
     rays: NDArray[np.float32],
-    depth_m: NDArray[np.float32],
+    free_to_m: NDArray[np.float32],
     split: Split,
     ground: Ground,
     band: Band,
 ) -> NDArray[np.float32]:
     """End free rays where they leave the space that matters, (k, 3) [m] in the camera frame.
 
-    rays: (H, W, 2); depth_m: (H, W), anything for the sky.  A ray ends at the trusted range, or
-    a little above the band's top, or at its own surface, whichever comes first.
+    rays: (H, W, 2); free_to_m: (H, W), see `geometry.ranges.free_to`.  A ray ends at the trusted
+    range, a little above the band's top, or where it is free to, whichever comes first.
     """
-    rays, own_m = rays[split.free], depth_m[split.free]
+    rays, own_m = rays[split.free], free_to_m[split.free]
     directions = np.concatenate((rays, np.ones_like(rays[:, :1])), axis=1)  # (k, 3)
     climb = directions @ np.array(ground.up, np.float32)
     flat = np.sqrt(np.maximum(np.square(directions).sum(axis=1) - climb * climb, 1e-9))
-    end_m = np.fmin(np.float32(band.range_m) / flat, np.where(own_m > 0.0, own_m, np.inf))
+    end_m = np.fmin(np.float32(band.range_m) / flat, own_m)
     room_m = np.float32(max(0.0, band.top_m + MARGIN_M - ground.height_m))
     rising = climb > 0.0
     end_m[rising] = np.fmin(end_m[rising], room_m / climb[rising])

@@ -99,7 +99,7 @@ def ratios_at_points(
     inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
     measured_m = depth_m[rows[inside], columns[inside]]
     ratios = ahead[known][inside, 2] / measured_m
-    return ratios[np.isfinite(ratios)]
+    return ratios[np.isfinite(ratios) & (ratios > 0.0)]  # infinite depth gives 0
 
 
 def ratio_in_cone(
@@ -138,4 +138,4 @@ def ratios_in_box(
         size = f'{depth_m.shape[1]} x {depth_m.shape[0]}'
         raise ValueError(f'expected a box inside the {size} picture, got {box}')
     ratios = (np.float32(distance_m) / inside).ravel()
-    return ratios[np.isfinite(ratios)]
+    return ratios[np.isfinite(ratios) & (ratios > 0.0)]

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .height_scan import flat_axes
+from .ranges import WITHHELD_M, nearest_range
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,20 +88,33 @@ class BandScan:
         )
 
     def ranges(
-        self, depth_m: NDArray[np.float32], *, range_min_m: float, range_max_m: float
+        self,
+        depth_m: NDArray[np.float32],
+        *,
+        range_min_m: float,
+        range_max_m: float,
+        measured_to_m: float = np.inf,
     ) -> NDArray[np.float32]:
         """Give the nearest horizontal distance per beam, (beams,) [m].
 
-        depth_m: (H, W).  Nothing within range_max_m is +inf, unknown is NaN (REP 117); points
-        nearer than range_min_m are left out, as depthimage_to_laserscan does.
+        depth_m: (H, W), as `geometry.ranges` reads it.  measured_to_m: limit of what is measured,
+        along z.  After REP 117: +inf where nothing is within range_max_m, -inf where something is
+        nearer than range_min_m, NaN where neither is known, as where the limit is nearer than
+        range_max_m.
         """
         rows = self.first_row + np.arange(len(self.columns))[:, None]
-        found_m = depth_m[rows, self.columns] * self.stretch * self.ahead  # (band, beams)
-        found_m[self.columns < 0] = np.nan
+        kept_m = depth_m[rows, self.columns]  # (band, beams)
+        along = self.stretch * self.ahead
+        found_m = kept_m * along
+        limited = (kept_m > np.float32(measured_to_m)) & (kept_m < np.inf)
         with np.errstate(invalid='ignore'):
-            found_m[found_m < range_min_m] = np.nan
-            found_m[found_m > range_max_m] = np.inf
-        return np.fmin.reduce(found_m, axis=0)
+            far = found_m > range_max_m
+            found_m[found_m < range_min_m] = -np.inf
+            found_m[far] = np.inf
+            found_m[limited & ~far] = WITHHELD_M
+            found_m[limited & far & (measured_to_m * along < range_max_m)] = np.nan
+        found_m[self.columns < 0] = np.nan
+        return nearest_range(found_m)
 
 
 def _nearest_columns(ray_x: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.intp]:

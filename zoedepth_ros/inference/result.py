@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from zoedepth_ros.geometry.canonical import RANGE_M
 from zoedepth_ros.inference.on_device import DevicePicture
 
 AUTO = 'auto'
@@ -51,6 +52,14 @@ class DepthResult:
 
     on_device: DevicePicture | None = field(default=None, repr=False)
     """The same depth where it was computed, to pack clouds there; None where that is the CPU."""
+
+    factor: float = 1.0
+    """What the head's depth was multiplied by, as for another focal length."""
+
+    @property
+    def range_m(self) -> float:
+        """Depth beyond which the head was never taught [m]: no points farther than this."""
+        return self.factor * RANGE_M[self.head]
 
 
 class DepthPredictor(Protocol):

@@ -98,6 +98,7 @@ def scaled(result: DepthResult, factor: float) -> DepthResult:
         depth_m=result.depth_m * by,
         uncertainty_m=result.uncertainty_m * by,
         on_device=None,  # which knows nothing of the factor
+        factor=result.factor * factor,
     )
 
 

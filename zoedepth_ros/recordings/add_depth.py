@@ -154,6 +154,7 @@ def _message(plan: Plan, channel: Channel, frame: Frame, prediction: _Prediction
         frame.camera,
         step=options.decimation,
         filter_for_width=prediction.network_width if options.edge_filter else None,
+        range_m=result.range_m,
     )
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.filters import flying_pixels
 from zoedepth_ros.geometry.points import decimate, depth_to_points, pack_rgb
+from zoedepth_ros.geometry.ranges import within
 from zoedepth_ros.output.files import to_millimetres
 from zoedepth_ros.recordings.camera import Camera
 from zoedepth_ros.recordings.cdr import DOMAIN, IMAGE, POINT_CLOUD, POINT_FIELD, make
@@ -51,15 +52,17 @@ def cloud(
     *,
     step: int,
     filter_for_width: int | None,
+    range_m: float,
 ) -> Any:
     """Make an organised, coloured PointCloud2 of every `step`-th pixel; NaN at edges.
 
     depth_m: (H, W); rgb: (H, W, 3).  filter_for_width: columns that the network saw, None to keep
-    the points between two surfaces.
+    the points between two surfaces.  range_m: no points beyond this depth.
     """
     if filter_for_width is not None:
         flying = flying_pixels(depth_m, network_width=filter_for_width)
         depth_m = np.where(flying, np.float32(np.nan), depth_m)
+    depth_m = within(depth_m, range_m)
     points_m = depth_to_points(np.ascontiguousarray(decimate(depth_m, step)), camera.rays(step))
     height, width = points_m.shape[:2]
     values = np.empty((height, width, 4), np.float32)

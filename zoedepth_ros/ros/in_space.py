@@ -10,20 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.filters import widest_ramp_px
+from zoedepth_ros.geometry.ground import Ground
 from zoedepth_ros.geometry.points import decimate, depth_to_points, every
+from zoedepth_ros.geometry.ranges import within
 from zoedepth_ros.geometry.scratch import Scratch
+from zoedepth_ros.geometry.sky import FAR_M
 from zoedepth_ros.geometry.temporal import TemporalCheck
 from zoedepth_ros.inference.on_device import CloudRequest
 
 from .messages import CloudWriter, laser_scan
 from .parameters import NodeSettings
-from .postprocess import depth_for_points, farthest_m
+from .postprocess import depth_for_points, shown_to_m
 from .rates import RateLimiter
 from .references import References
 from .scaling import Scaling
 from .scan_frame import ScanFrame
 from .schedule import Plan
-from .surroundings import Surroundings
+from .surroundings import KEPT_S, Surroundings, Up
 from .view import View
 
 CALIBRATION_RATE_HZ = 2.0
@@ -49,19 +52,45 @@ class InSpace:
         self._parts = CloudWriter(color=False)
         self._calibration = RateLimiter(CALIBRATION_RATE_HZ)
         self._scratch = Scratch()
-        self._temporal: TemporalCheck | None = None
+        self._temporal: dict[str, TemporalCheck] = {}
+        self._found: Ground | None = None  # in this image
+        self._up: tuple[Up, float] | None = None  # of the floor seen last, and when
         self.references: References | None = None
         """Another sensor to compare distances with, when scale.source names one."""
         self.network_width = 512
         """Columns the network sees [px]; the fewer, the wider its edges."""
 
-    def follow(self, depth_m: Map, head: str, at: NodeSettings, now_s: float) -> None:
-        """Show the temporal check this picture's depth, if there is such a check."""
+    def follow(self, plan: Plan, depth_m: Map, head: str, at: NodeSettings, now_s: float) -> None:
+        """Show the temporal checks this image's depth, each at the rate of what it is for.
+
+        So what a cloud leaves out does not depend on who subscribes to depth, which is faster.
+        """
         if not at.filter_temporal:
-            self._temporal = None
+            self._temporal.clear()
             return
-        self._temporal = TemporalCheck() if self._temporal is None else self._temporal
-        self._temporal.take(depth_m, head, now_s)
+        for topic, due in (('depth/points', plan.cloud_due), ('scan', plan.depth_due)):
+            if due:
+                check = self._temporal.setdefault(topic, TemporalCheck())
+                check.take(depth_m, head, now_s)
+
+    def up_for_sky(self, view: View) -> Up:
+        """Give where up is in this image, whose sky is not known yet.
+
+        By its floor, or one of the last KEPT_S; else as TF or the parameters say.  It is looked
+        for whoever subscribes, for depth/image depends on it.
+        """
+        at = view.settings
+        expected = self.surroundings.expected_up(at)
+        if at.camera_pitch_tolerance_rad <= 0.0:
+            return expected
+        step = at.cloud_decimation
+        near_m = within(self._for_points(view, (step, step)), FAR_M[view.head], self._scratch)
+        self._found = self._fitted(near_m, view)
+        if self._found is not None:
+            self._up = self._found.up, view.now_s
+        elif self._up is not None and not 0.0 <= view.now_s - self._up[1] <= KEPT_S:
+            self._up = None
+        return expected if self._up is None else self._up[0]
 
     def make(self, plan: Plan, view: View) -> Iterator[Topic]:
         """Give (topic, message) for every cloud and scan in the plan."""
@@ -73,60 +102,62 @@ class InSpace:
         step = settings.cloud_decimation
         if calibrate and self.references is not None:
             self._calibration.take(view.now_s)
-            compared_m = self._for_points(view.depth_m, view)
+            compared_m = within(self._for_points(view), view.measured_to_m, self._scratch)
             ratios = self.references.ratios(view.header, compared_m, view.camera)
             self._scaling.observe_ratios(ratios, view.now_s)
             calibrate = False
         looks = bool(plan.split_topics) or calibrate or by_height  # at points, on the CPU
         packed = self._packed_on_device(view) if plan.cloud and not looks else None
-        rows_m = self._for_points(view.depth_m, view, (step, 1)) if by_height else None
+        rows_m = self._for_points(view, (step, 1)) if by_height else None
         if packed is not None:
             yield 'depth/points', self._writer(settings).packed(view.header, packed)
         elif plan.cloud or looks:
             if rows_m is None:
-                few_m = self._for_points(view.depth_m, view, (step, step))
+                few_m = self._for_points(view, (step, step))
             else:
-                few_m = np.ascontiguousarray(rows_m[:, every(step)])
+                few_m = rows_m[:, every(step)].copy()
+            if looks:
+                self._look(few_m, view, calibrate=calibrate)
+            self._leave_out(few_m, self._held('depth/points', (step, step)))
             if plan.cloud:
                 yield 'depth/points', self._cloud(few_m, view)
-            if looks:
-                points_m = depth_to_points(few_m, view.camera.rays(step))
-                self._look(points_m, view, calibrate=calibrate)
             if plan.split_topics:
-                yield from self._split(plan, points_m, few_m, view)
+                yield from self._split(plan, few_m, view)
         if rows_m is not None:
+            self._leave_out(rows_m, self._held('scan', (step, 1)))
             yield from self._scan_by_height(rows_m, view)
         elif scan:
             yield from self._scan(view)
 
     def _for_points(
-        self,
-        depth_m: Map,
-        view: View,
-        steps: tuple[int, int] = (1, 1),
-        rows: slice = slice(None),
+        self, view: View, steps: tuple[int, int] = (1, 1), rows: slice = slice(None)
     ) -> Map:
-        """Give filtered depth of every n-th row and column; valid until the next call.
+        """Give depth of every n-th row and column as `geometry.ranges` reads it.
 
-        rows: those of the picture that depth_m holds.
+        rows: of these alone.  Valid until the next call.
         """
         return depth_for_points(
-            depth_m,
+            view.depth_m[rows],
             view.settings,
             self.network_width,
-            view.range_m,
             steps=steps,
-            held=self._held(steps, rows),
             scratch=self._scratch,
         )
 
-    def _held(self, steps: tuple[int, int], rows: slice = slice(None)) -> NDArray[np.bool_] | None:
-        return self._temporal.held(steps, rows) if self._temporal is not None else None
+    def _held(
+        self, topic: str, steps: tuple[int, int], rows: slice = slice(None)
+    ) -> NDArray[np.bool_] | None:
+        check = self._temporal.get(topic)
+        return None if check is None else check.held(steps, rows)
+
+    def _leave_out(self, depth_m: Map, held: NDArray[np.bool_] | None) -> None:
+        if held is not None:
+            self._scratch.put(depth_m, held, np.nan)
 
     def _packed_on_device(self, view: View) -> Map | None:
         """Give the points of the cloud, (h, w, 4) or (n, 4); None where the CPU is to make them.
 
-        What is asked for is what `_for_points` and `_cloud` do.
+        What is asked for is what `_for_points`, `_held` and `_cloud` do.
         """
         if view.on_device is None:
             return None
@@ -136,14 +167,14 @@ class InSpace:
             step=step,
             factor=view.factor,
             nearest_m=at.depth_min_m,
-            farthest_m=farthest_m(at, view.range_m),
+            farthest_m=shown_to_m(at, view.range_m),
             max_uncertainty_m=at.filter_max_uncertainty_m,
             edges=at.filter_edge,
             network_width=self.network_width,
             color=at.cloud_color,
             organized=at.cloud_organized,
             sky=view.sky,
-            held=self._held((step, step)),
+            held=self._held('depth/points', (step, step)),
         )
         return view.on_device.pack_cloud(request)
 
@@ -152,17 +183,25 @@ class InSpace:
         by_height = at.scale_source == 'height' and at.camera_height_m > 0.0
         return (by_height or self.references is not None) and self._calibration.is_due(view.now_s)
 
-    def _look(self, points_m: Map, view: View, *, calibrate: bool) -> None:
+    def _fitted(self, depth_m: Map, view: View) -> Ground | None:
+        """Fit the ground to depth at cloud.decimation; None where it is not to be trusted."""
+        points_m = depth_to_points(depth_m, view.camera.rays(view.settings.cloud_decimation))
+        return self.surroundings.fit(points_m, view.settings)
+
+    def _look(self, depth_m: Map, view: View, *, calibrate: bool) -> None:
         """Find the ground, and what it says about the scale."""
-        found = self.surroundings.look(points_m, view.settings, view.now_s)
+        if not view.looked_for_ground:
+            near_m = within(depth_m, view.measured_to_m, self._scratch)
+            self._found = self._fitted(near_m, view)
+        self.surroundings.take(self._found, view.settings, view.now_s)
         if calibrate:
             self._calibration.take(view.now_s)
-            self._scaling.observe_ground(found, view.settings, view.now_s)
+            self._scaling.observe_ground(self._found, view.settings, view.now_s)
 
-    def _split(self, plan: Plan, points_m: Map, depth_m: Map, view: View) -> Iterator[Topic]:
+    def _split(self, plan: Plan, depth_m: Map, view: View) -> Iterator[Topic]:
         """Give ground, obstacles and free rays, as clouds of one row."""
         rays = view.camera.rays(view.settings.cloud_decimation)
-        clouds = self.surroundings.clouds(points_m, depth_m, rays, view.settings)
+        clouds = self.surroundings.clouds(depth_m, rays, view.settings, view.measured_to_m)
         if clouds is None:
             self._drop(NO_GROUND, NO_GROUND_MESSAGE)
             return
@@ -186,6 +225,7 @@ class InSpace:
             high_m=at.obstacles_top_m,
             range_min_m=limits_m[0],
             range_max_m=limits_m[1],
+            measured_to_m=view.measured_to_m,
         )
         yield from self._in_frame(laser_scan(view.header, scan, ranges_m, limits_m), at)
 
@@ -196,20 +236,24 @@ class InSpace:
         at = view.settings
         writer, step = self._writer(at), at.cloud_decimation
         fill = writer.organized if at.cloud_organized else writer.dense
-        return fill(view.header, depth_m, view.camera.rays(step), decimate(view.rgb, step))
+        shown_m = within(depth_m, shown_to_m(at, view.range_m), self._scratch)
+        return fill(view.header, shown_m, view.camera.rays(step), decimate(view.rgb, step))
 
     def _scan(self, view: View) -> Iterator[Topic]:
         """Give a scan of a band of rows, of which no more than needed is filtered."""
-        at, depth_m = view.settings, view.depth_m
+        at = view.settings
         band = view.camera.band(at.scan_rows, self.surroundings.expected_up(at))
-        margin_px = widest_ramp_px(depth_m.shape[1]) + 1
+        margin_px = widest_ramp_px(view.depth_m.shape[1]) + 1
         top = max(0, band.first_row - margin_px)
         rows = slice(top, band.first_row + len(band.columns) + margin_px)
         limits_m = (at.depth_min_m, at.scan_range_max_m)
+        strip_m = self._for_points(view, rows=rows)
+        self._leave_out(strip_m, self._held('scan', (1, 1), rows))
         ranges_m = replace(band, first_row=band.first_row - top).ranges(
-            self._for_points(depth_m[rows], view, rows=rows),
+            strip_m,
             range_min_m=limits_m[0],
             range_max_m=limits_m[1],
+            measured_to_m=view.measured_to_m,
         )
         yield from self._in_frame(laser_scan(view.header, band, ranges_m, limits_m), at)
 

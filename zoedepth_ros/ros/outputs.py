@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -76,11 +77,22 @@ class Outputs:
                 uncertainty_m, factor, out=self._lent('scaled uncertainty', seen_m)
             )
         depth_m = gated(seen_m, uncertainty_m, settings, self._scratch)
-        beyond = None
-        if camera is not None and settings.filter_sky and result.head == OUTDOOR:
-            beyond = self._sky(seen_m, rgb, camera, settings)
-        if beyond is not None:
-            depth_m = without_sky(depth_m, beyond, self._scratch)
+        view = None
+        if camera is not None:
+            view = View(
+                header=header,
+                rgb=rgb,
+                depth_m=depth_m,
+                head=result.head,
+                factor=float(factor),
+                sky=None,
+                on_device=result.on_device,
+                camera=camera,
+                settings=settings,
+                now_s=now_s,
+            )
+            view = self._with_sky(seen_m, view)
+            depth_m = view.depth_m
         topics = plan.depth_topics
         if topics & {'depth/image', DEPTH_TOPIC}:
             depth = self._depth(header, depth_m, settings)
@@ -89,20 +101,8 @@ class Outputs:
         if 'depth/uncertainty' in topics:
             np.copyto(self._uncertainty.pixels(*depth_m.shape), uncertainty_m)
             yield 'depth/uncertainty', self._uncertainty.message(header)
-        self.space.follow(depth_m, result.head, settings, now_s)
-        if camera is not None:
-            view = View(
-                header=header,
-                rgb=rgb,
-                depth_m=depth_m,
-                head=result.head,
-                factor=float(factor),
-                sky=beyond,
-                on_device=result.on_device,
-                camera=camera,
-                settings=settings,
-                now_s=now_s,
-            )
+        self.space.follow(plan, depth_m, result.head, settings, now_s)
+        if view is not None:
             yield from self.space.make(plan, view)
         if topics & {'depth/color', COLOR_TOPIC}:
             bgr = depth_to_bgr(depth_m, *COLOR_RANGE_M[result.head])
@@ -119,13 +119,24 @@ class Outputs:
     def _lent(self, name: str, like: Map) -> Map:
         return self._scratch.array(name, like.shape)
 
-    def _sky(
-        self, seen_m: Map, rgb: Picture, camera: Camera, at: NodeSettings
-    ) -> NDArray[np.bool_] | None:
-        """Mark sky in depth without the gate, for what is uncertain may be sky; None for none."""
-        up = self.space.surroundings.up(at)
-        mask = sky(seen_m, OUTDOOR, rays=camera.rays(), up=up, rgb=rgb, scratch=self._scratch)
-        return mask if mask.any() else None
+    def _with_sky(self, seen_m: Map, view: View) -> View:
+        """Mark sky in depth without the gate, for what is uncertain may be sky."""
+        if not view.settings.filter_sky or view.head != OUTDOOR:
+            return view
+        up = self.space.up_for_sky(view)
+        mask = sky(
+            seen_m,
+            OUTDOOR,
+            rays=view.camera.rays(),
+            up=up,
+            rgb=view.rgb,
+            scratch=self._scratch,
+        )
+        looked = view.settings.camera_pitch_tolerance_rad > 0.0
+        if not mask.any():
+            return replace(view, looked_for_ground=looked)
+        depth_m = without_sky(view.depth_m, mask, self._scratch)
+        return replace(view, depth_m=depth_m, sky=mask, looked_for_ground=looked)
 
     def _ask_up(self, frame_id: str, at: NodeSettings) -> None:
         """Ask TF where up is for this picture; without an answer camera.pitch holds."""

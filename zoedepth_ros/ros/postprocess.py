@@ -38,30 +38,24 @@ def depth_for_points(
     depth_m: Map,
     settings: NodeSettings,
     network_width: int = 512,
-    head_range_m: float = np.inf,
     *,
     steps: tuple[int, int] = (1, 1),
-    held: NDArray[np.bool_] | None = None,
     scratch: Scratch | None = None,
 ) -> Map:
-    """Give depth (H, W) for points: NaN too near or at an edge, +inf beyond the range.
+    """Give depth (H, W) as `geometry.ranges` reads it: NaN at an edge, -inf too near.
 
-    network_width: columns the network sees; the fewer, the wider its edges.  head_range_m: depth
-    beyond which the head was never taught.  steps: give every n-th row and column only, as
-    `decimate` keeps them.  held: what else is left out, at that size.  scratch: the result is
-    valid until its next use.
+    network_width: columns the network sees; the fewer, the wider its edges.  steps: give every
+    n-th row and column only, as `decimate` keeps them.  scratch: the result is valid until its
+    next use.
     """
-    limit_m = farthest_m(settings, head_range_m)
     lent = Scratch() if scratch is None else scratch
     few_m = depth_m[every(steps[0]), every(steps[1])]
     out_m = lent.array('for points', few_m.shape)
     mask = lent.array('left out', few_m.shape, np.bool_)
     np.copyto(out_m, few_m)
-    np.greater(few_m, np.float32(limit_m), out=mask)
-    lent.put(out_m, mask, np.inf)
     np.less(few_m, np.float32(settings.depth_min_m), out=mask)  # what is NaN stays NaN
-    if held is not None:
-        np.logical_or(mask, held, out=mask)
+    lent.put(out_m, mask, -np.inf)
+    np.less_equal(few_m, np.float32(0.0), out=mask)  # no distance at all
     if settings.filter_edge:
         edges = flying_pixels(depth_m, network_width=network_width, steps=steps, scratch=lent)
         np.logical_or(mask, edges, out=mask)
@@ -69,7 +63,14 @@ def depth_for_points(
     return out_m
 
 
-def farthest_m(settings: NodeSettings, head_range_m: float) -> float:
-    """Give the depth beyond which there are no points [m]; head_range_m as above."""
-    limits_m = (settings.depth_max_m, settings.cloud_max_range_m, head_range_m)
-    return min(limit for limit in limits_m if limit > 0.0)
+def measured_to_m(settings: NodeSettings, head_range_m: float) -> float:
+    """Give the depth beyond which nothing is measured [m].
+
+    head_range_m: depth beyond which the head was never taught.
+    """
+    return min(settings.depth_max_m or np.inf, head_range_m)
+
+
+def shown_to_m(settings: NodeSettings, head_range_m: float) -> float:
+    """Give the depth beyond which depth/points has no points [m]; no ray ends there."""
+    return min(settings.cloud_max_range_m or np.inf, measured_to_m(settings, head_range_m))

@@ -38,6 +38,12 @@ class Plan:
     domain: bool
     """Whether `domain` is to be published."""
 
+    depth_due: bool = True
+    """Whether it is time for the topics at the depth rate, whoever subscribes."""
+
+    cloud_due: bool = True
+    """Whether it is time for clouds, whoever subscribes."""
+
     def __bool__(self) -> bool:
         """Tell whether there is anything to do."""
         return self.camera_info or self.needs_network
@@ -87,13 +93,18 @@ class Schedule:
             split_topics=listened & SPLIT_TOPICS if cloud else frozenset(),
             router=router,
             domain=router and 'domain' in listened,
+            depth_due=depth,
+            cloud_due=cloud,
         )
 
     def done(self, plan: Plan, now_s: float) -> None:
-        """Set the next deadlines after a frame that arrived at now_s was worked on."""
-        if plan.depth_topics or plan.camera_info:
+        """Set the next deadlines after a frame that arrived at now_s was worked on.
+
+        Whoever subscribes: which images become clouds does not depend on other subscribers.
+        """
+        if plan.depth_due:
             self._depth.take(now_s)
-        if plan.needs_points:
+        if plan.cloud_due:
             self._cloud.take(now_s)
         if plan.router:
             self._router.take(now_s)

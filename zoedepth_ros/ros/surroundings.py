@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from zoedepth_ros.geometry.ground import Ground, fit_ground, up_from_angles
 from zoedepth_ros.geometry.height_scan import HeightScan
 from zoedepth_ros.geometry.obstacles import Band, clearing_points, split_points
+from zoedepth_ros.geometry.points import depth_to_points
+from zoedepth_ros.geometry.ranges import free_to, within
 
 from .camera import SAME_UP
 from .parameters import NodeSettings
@@ -49,38 +51,49 @@ class Surroundings:
         self._scan: tuple[Map, tuple[int, ...], HeightScan] | None = None
 
     def look(self, points_m: Map, settings: NodeSettings, now_s: float) -> Ground | None:
-        """Fit the ground to points (H, W, 3) and give this picture's own fit, if it is one.
+        """Fit the ground to points (H, W, 3), take it, and give this image's own fit, if any."""
+        found = self.fit(points_m, settings)
+        self.take(found, settings, now_s)
+        return found
 
-        What is used from then on is `ground`: the fit, or for a while the last one, or where the
-        parameters say that the camera is.
-        """
+    def fit(self, points_m: Map, settings: NodeSettings) -> Ground | None:
+        """Give the ground of points (H, W, 3); None where there is none to be trusted."""
         up = self.expected_up(settings)
         found = fit_ground(points_m, up=up, tolerance_rad=settings.camera_pitch_tolerance_rad)
-        if found is not None and found.confidence >= TRUSTED_CONFIDENCE:
+        return found if found is not None and found.confidence >= TRUSTED_CONFIDENCE else None
+
+    def take(self, found: Ground | None, settings: NodeSettings, now_s: float) -> None:
+        """Set `ground`: an image's fit, or for a while the last one, or where parameters say."""
+        if found is not None:
             self.ground, self._found_s = found, now_s
-            return found
+            return
         if not 0.0 <= now_s - self._found_s <= KEPT_S:
             self.ground = None
         if self.ground is None and settings.camera_height_m > 0.0:
-            self.ground = Ground(up, settings.camera_height_m, 0.0)
-        return None
+            self.ground = Ground(self.expected_up(settings), settings.camera_height_m, 0.0)
 
     def up(self, settings: NodeSettings) -> Up:
         """Give where up is: by the ground found last, by TF, or by the parameters."""
         return self.expected_up(settings) if self.ground is None else self.ground.up
 
     def clouds(
-        self, points_m: Map, depth_m: Map, rays: Map, settings: NodeSettings
+        self, depth_m: Map, rays: Map, settings: NodeSettings, measured_to_m: float = np.inf
     ) -> Clouds | None:
-        """Split points (H, W, 3) of depth (H, W), +inf for sky; None without a ground."""
+        """Split the points of depth (H, W) as `geometry.ranges` reads it; None without a ground.
+
+        rays: (H, W, 2).  measured_to_m: limit of what is measured, along z.
+        """
         if self.ground is None:
             return None
         band = band_of(settings)
-        split = split_points(points_m, self.ground, band, sky=np.isposinf(depth_m))
+        points_m = depth_to_points(within(depth_m, measured_to_m), rays)
+        passing = np.isposinf(depth_m) | (depth_m > np.float32(measured_to_m))
+        split = split_points(points_m, self.ground, band, passing=passing)
+        free_m = free_to(depth_m, measured_to_m)
         return Clouds(
             points_m[split.ground],
             points_m[split.obstacle],
-            clearing_points(rays, depth_m, split, self.ground, band),
+            clearing_points(rays, free_m, split, self.ground, band),
         )
 
     def scan(self, rays: Map, settings: NodeSettings) -> HeightScan:

@@ -13,6 +13,7 @@ from zoedepth_ros.inference.on_device import DevicePicture
 
 from .camera import Camera
 from .parameters import NodeSettings
+from .postprocess import measured_to_m
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,15 @@ class View:
     now_s: float
     """The node's clock when the picture came [s]."""
 
+    looked_for_ground: bool = False
+    """Whether the ground of this image has been looked for already."""
+
     @property
     def range_m(self) -> float:
         """Depth beyond which the head was never taught [m]."""
         return self.factor * RANGE_M[self.head]
+
+    @property
+    def measured_to_m(self) -> float:
+        """Depth beyond which nothing is measured [m]."""
+        return measured_to_m(self.settings, self.range_m)

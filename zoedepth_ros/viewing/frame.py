@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -33,6 +34,9 @@ class ViewFrame:
     head: str = ''
     """The head that made the depth."""
 
+    range_m: float = math.inf
+    """Depth beyond which the head was never taught [m]; infinite where nobody knows."""
+
     router_probabilities: dict[str, float] = field(default_factory=dict)
     """Head -> probability."""
 
@@ -54,6 +58,7 @@ class ViewFrame:
             depth_m=result.depth_m,
             uncertainty_m=result.uncertainty_m,
             head=result.head,
+            range_m=result.range_m,
             router_probabilities=result.router_probabilities,
             camera=self.camera,
             network_width=network_width,

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from zoedepth_ros.geometry.filters import flying_pixels
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.geometry.points import decimate, depth_to_points
+from zoedepth_ros.geometry.ranges import within
 from zoedepth_ros.geometry.rays import rays
 from zoedepth_ros.viewing.blueprint import blueprint
 from zoedepth_ros.viewing.errors import ViewingError
@@ -212,7 +213,8 @@ class RerunLog:
             self._rays = camera, step, np.ascontiguousarray(decimate(rays(camera), step))
         flying = flying_pixels(frame.depth_m, network_width=frame.network_width)
         depth_m = np.where(flying, np.float32(np.nan), frame.depth_m)
-        points_m = depth_to_points(np.ascontiguousarray(decimate(depth_m, step)), self._rays[2])
+        depth_m = within(decimate(depth_m, step), frame.range_m)
+        points_m = depth_to_points(np.ascontiguousarray(depth_m), self._rays[2])
         known = np.isfinite(points_m).all(axis=-1)
         colors = None if frame.rgb is None else decimate(frame.rgb, step)[known]
         radius_m = 0.6 * step / camera.intrinsics.fx_px * points_m[known][:, 2]

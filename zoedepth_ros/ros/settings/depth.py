@@ -31,7 +31,8 @@ class DepthSettings:
     depth_max_m: float = parameter(
         'depth.max',
         0.0,
-        "Farther is +Inf in depth/image [m]; 0.0 leaves the head's own range.",
+        'Farther is +Inf in depth/image [m], no point, neither marked nor cleared; 0.0 leaves the '
+        "head's own range.",
         low=0.0,
         high=MAX_RANGE_M,
     )

@@ -31,7 +31,8 @@ class SpaceSettings:
     cloud_max_range_m: float = parameter(
         'cloud.max_range',
         0.0,
-        'Leave out points farther along z [m]; 0.0 is no limit.',
+        'Leave points farther along z out of depth/points [m], and of nothing else; 0.0 is no '
+        'limit.',
         low=0.0,
         high=MAX_RANGE_M,
     )
@@ -85,5 +86,10 @@ class SpaceSettings:
         '<optical frame>_scan at the camera, whose transform the node publishes.',
     )
     scan_range_max_m: float = parameter(
-        'scan.range_max', 10.0, 'Farther is +Inf in the scan [m].', low=0.1, high=MAX_RANGE_M
+        'scan.range_max',
+        10.0,
+        '+Inf in the scan says that nothing is within this [m]; a beam that was not seen that far '
+        'is NaN.',
+        low=0.1,
+        high=MAX_RANGE_M,
     )
