@@ -61,3 +61,10 @@ def test_a_number_is_never_taken_twice():
     paths = [Path(p) for p in ('x/in/a.png', 'y/in/a.png', 'z/a_png_2.png', 'z/in/a.png')]
     names = output_names(paths)
     assert len(set(names)) == 4
+
+
+def test_the_depth_of_an_earlier_run_is_refused_where_it_is_named(tmp_path):
+    touch(tmp_path, 'a.png', 'a_depth.png', 'a_depth.npy', 'my_depth.png')
+    assert find_pictures([f'{tmp_path}/my_depth.png']) == [tmp_path / 'my_depth.png']
+    with pytest.raises(ValueError, match=r'a_depth\.png: depth that an earlier run wrote'):
+        find_pictures([f'{tmp_path}/a_depth.png'])

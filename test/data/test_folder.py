@@ -1,5 +1,6 @@
 import json
 
+import cv2
 import numpy as np
 import pytest
 from dataset_files import gray, write_npy, write_picture, write_png16
@@ -61,4 +62,14 @@ def test_depth_of_the_stored_size_beside_an_image_on_its_side_is_refused(tmp_pat
     with pytest.raises(
         DatasetError, match=r'depth of size \(16, 24\) beside a picture of \(24, 16'
     ):
+        Folder(tmp_path, domain='indoor')[0]
+
+
+@pytest.mark.parametrize('channels', [1, 3])
+def test_images_of_sixteen_bits_are_refused_not_read_too_dark_or_white(tmp_path, channels):
+    (tmp_path / 'rgb').mkdir()
+    deep = np.full((4, 4, channels), 2000, np.uint16)
+    cv2.imwrite(str(tmp_path / 'rgb/a.png'), deep)
+    write_png16(tmp_path / 'depth/a.png', np.full((4, 4), 2000))
+    with pytest.raises(DatasetError, match='more than 8 bits a value'):
         Folder(tmp_path, domain='indoor')[0]

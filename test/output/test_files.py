@@ -210,3 +210,9 @@ def test_a_missing_picture_is_an_os_error(tmp_path):
 def test_a_folder_that_is_missing_is_an_os_error(tmp_path):
     with pytest.raises(OSError, match='nowhere'):
         write_depth_png(tmp_path / 'nowhere' / 'd.png', np.ones((2, 2), np.float32))
+
+
+def test_depth_in_metres_is_no_picture(tmp_path):
+    cv2.imwrite(str(tmp_path / 'depth.tiff'), np.full((8, 8), 2.5, np.float32))
+    with pytest.raises(PictureError, match=r'depth\.tiff: values of float32, as of depth'):
+        read_picture(tmp_path / 'depth.tiff')

@@ -118,11 +118,38 @@ def test_of_pictures_and_depth_the_pictures_are_taken(tmp_path, encoding):
     ranged = bags.serialized('/range/image', 10**18, depth)
     source = bags.write_mcap(tmp_path / 'in.mcap', [ranged, *bags.drive(3)])
     assert make_plan(source, tmp_path / 'out.mcap', DepthOptions()).inputs.image == bags.IMAGE
-    only = bags.write_mcap(tmp_path / 'depth.mcap', [ranged, ranged])
-    assert make_plan(only, tmp_path / 'out.mcap', DepthOptions()).inputs.image == '/range/image'
     broken = replace(ranged, topic='/broken/image', data=b'\0\1\0\0')
     source = bags.write_mcap(tmp_path / 'broken.mcap', [broken, ranged, *bags.drive(3)])
     with pytest.raises(RecordingError, match='choose one with --image; .*/broken/image'):
+        make_plan(source, tmp_path / 'out.mcap', DepthOptions())
+
+
+@pytest.mark.parametrize(
+    ('topics', 'encoding'),
+    [
+        (['/range/image'], '16UC1'),
+        (['/range/image'], '32FC1'),
+        (['/left/range', '/right/range'], '16UC1'),
+    ],
+)
+def test_a_recording_of_depth_alone_is_refused_by_name(tmp_path, topics, encoding):
+    kind = bags.STORE.types['sensor_msgs/msg/Image']
+    step = 64 * (4 if encoding == '32FC1' else 2)
+    depth = kind(bags.header(10**18), 48, 64, encoding, 0, step, np.ones(48 * step, np.uint8))
+    messages = [bags.serialized(topic, 10**18, depth) for topic in topics]
+    source = bags.write_mcap(tmp_path / 'depth.mcap', messages)
+    for options in (DepthOptions(), DepthOptions(image=topics[0])):
+        with pytest.raises(RecordingError, match=rf'^{topics[0]} holds depth \({encoding}\), not'):
+            make_plan(source, tmp_path / 'out.mcap', options)
+    source = bags.write_mcap(tmp_path / 'both.mcap', [*bags.drive(1), *messages])
+    with pytest.raises(RecordingError, match=f'^{topics[0]} holds depth'):
+        make_plan(source, tmp_path / 'out.mcap', DepthOptions(image=topics[0]))
+
+
+def test_a_recording_of_compressed_depth_alone_is_refused_by_name(tmp_path):
+    depth = bags.compressed(bags.picture(0), 10**18, '/range/image/compressedDepth')
+    source = bags.write_mcap(tmp_path / 'depth.mcap', [depth])
+    with pytest.raises(RecordingError, match='^/range/image/compressedDepth holds depth'):
         make_plan(source, tmp_path / 'out.mcap', DepthOptions())
 
 
@@ -463,5 +490,5 @@ def test_rectified_images_take_p_by_their_topic_or_as_configured(tmp_path, asked
     predictor = FakePredictor(2.0, training_hfov_rad=HALF)
     report = convert(source, tmp_path / 'out.mcap', predictor, rectified=asked)
     assert depths_of(tmp_path / 'out.mcap') == pytest.approx([2.0 * focal_px / 64 / 0.5])
-    (text,) = report.assumptions
+    text = report.assumptions['camera_info']
     assert ('rectified images (P)' if focal_px == 55.0 else 'raw images (K with D)') in text

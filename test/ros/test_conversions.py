@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 from sensor_msgs.msg import CompressedImage, Image
 
+from zoedepth_ros.output.files import PictureError, read_picture, read_stored_picture
 from zoedepth_ros.ros.conversions import (
+    DEPTH_ENCODINGS,
     ENCODINGS,
     ConversionError,
+    ImageReader,
     best_converter,
     convert_with_cv_bridge,
     convert_with_opencv,
@@ -68,11 +71,10 @@ def test_grey_becomes_three_equal_channels(convert, encoding):
 
 
 @pytest.mark.parametrize('big_endian', [False, True])
-@pytest.mark.parametrize('encoding', ['mono16', '16UC1'])
-def test_sixteen_bit_grey_is_scaled_in_either_byte_order(convert, encoding, big_endian):
+def test_sixteen_bit_grey_is_scaled_in_either_byte_order(convert, big_endian):
     order = 'big' if big_endian else 'little'
     row = b''.join(v.to_bytes(2, order) for v in (0, 0x1234, 65535))
-    msg = message(encoding, 1, 3, [row], step=7, big_endian=big_endian)
+    msg = message('mono16', 1, 3, [row], step=7, big_endian=big_endian)
     assert rgb_from_image(msg, convert)[0, :, 0].tolist() == [0, 18, 255]  # 4660 * 255 / 65535
 
 
@@ -92,7 +94,7 @@ def test_sixteen_bit_colour_is_scaled_in_either_byte_order(convert, encoding, pi
     # 257 v is exactly v in 8 bits; 3 more is not seen, unless the bytes are swapped
     row = b''.join((v * 257 + 3).to_bytes(2, 'big' if big_endian else 'little') for v in pixel)
     msg = message(encoding, 1, 1, [row], big_endian=big_endian)
-    assert rgb_from_image(msg, convert).tolist() == [[[10, 20, 30]]]
+    assert rgb_from_image(msg, convert, bits=16).tolist() == [[[10, 20, 30]]]
 
 
 @pytest.mark.parametrize('bits', [8, 16])
@@ -133,7 +135,7 @@ def test_planar_yuv_420_follows_bt601(convert, encoding, pair):
 def test_every_encoding_of_the_table_can_be_converted(convert):
     for name, encoding in ENCODINGS.items():
         row_bytes = 8 * encoding.channels * encoding.bits // 8
-        rows = [bytes(row_bytes)] * (8 * encoding.rows_per_mille // 1000)
+        rows = [bytes(row_bytes)] * (12 if encoding.is_420 else 8)
         rgb = rgb_from_image(message(name, 8, 8, rows), convert)
         assert (rgb.shape, rgb.dtype) == ((8, 8, 3), np.uint8), name
 
@@ -141,7 +143,7 @@ def test_every_encoding_of_the_table_can_be_converted(convert):
 @pytest.mark.parametrize(
     ('change', 'reason', 'says'),
     [
-        ({'encoding': '32FC1'}, 'unknown encoding', "'32FC1'.*rgb8"),
+        ({'encoding': '32FC4'}, 'unknown encoding', "'32FC4'.*rgb8"),
         ({'encoding': ''}, 'unknown encoding', "''"),
         ({'data': array.array('B', bytes(17))}, 'wrong data length', '17 bytes'),
         ({'data': array.array('B', bytes(19))}, 'wrong data length', '19 bytes'),
@@ -151,8 +153,8 @@ def test_every_encoding_of_the_table_can_be_converted(convert):
         ({'height': 0}, 'zero size', '3 x 0'),
         ({'width': 0}, 'zero size', '0 x 2'),
         ({'height': 2**31, 'width': 2**31}, 'wrong data length', '2147483648'),
-        ({'encoding': 'yuv422'}, 'cannot convert', 'even'),
-        ({'encoding': 'bayer_rggb8'}, 'cannot convert', 'even'),
+        ({'encoding': 'bayer_rggb8'}, 'cannot convert', 'at least 3 x 3 px, got 3 x 2'),
+        ({'encoding': 'nv12'}, 'wrong data length', 'step x 3'),
     ],
 )
 def test_a_message_that_is_no_picture_is_refused_by_name(convert, change, reason, says):
@@ -187,9 +189,26 @@ def test_a_jpeg_comes_back_in_the_right_order_of_colours():
     np.testing.assert_allclose(back.astype(int), rgb, atol=3)
 
 
-def test_a_jpeg_with_bytes_after_its_end_is_taken():
-    data = encoded('.jpg', noise()) + bytes(8)
-    assert rgb_from_compressed(compressed(data)).shape == (32, 48, 3)
+@pytest.mark.parametrize('count', [1, 8, 62, 63, 64, 4096, 10**6])
+@pytest.mark.parametrize('suffix', ['.jpg', '.png'])
+def test_the_rest_of_a_drivers_buffer_after_the_end_does_not_matter(tmp_path, suffix, count):
+    whole = encoded(suffix, noise())
+    data = whole + bytes(count)
+    expected = rgb_from_compressed(compressed(whole))
+    np.testing.assert_array_equal(rgb_from_compressed(compressed(data)), expected)
+    (tmp_path / f'p{suffix}').write_bytes(data)
+    np.testing.assert_array_equal(read_picture(tmp_path / f'p{suffix}'), expected)
+
+
+@pytest.mark.parametrize('suffix', ['.jpg', '.png'])
+def test_a_cut_file_is_refused_whatever_fills_the_buffer_up(tmp_path, suffix):
+    whole = encoded(suffix, noise())
+    data = whole[: len(whole) // 2] + bytes(len(whole))
+    with pytest.raises(ConversionError, match='breaks off'):
+        rgb_from_compressed(compressed(data))
+    (tmp_path / f'p{suffix}').write_bytes(data)
+    with pytest.raises(PictureError, match='end of the picture is missing'):
+        read_picture(tmp_path / f'p{suffix}')
 
 
 def test_a_grey_jpeg_becomes_rgb():
@@ -244,6 +263,195 @@ def test_a_picture_cut_short_is_refused_where_opencv_fills_it_up(monkeypatch, su
     assert rgb_from_compressed(compressed(whole)).shape == (32, 48, 3)
     with pytest.raises(ConversionError, match='breaks off'):
         rgb_from_compressed(compressed(whole[: len(whole) // 2]))
+
+
+def bayer(rgb, pattern):
+    """Take the mosaic out of an image: the colour that each pixel of the pattern sees."""
+    mosaic = np.zeros(rgb.shape[:2], rgb.dtype)
+    for at, letter in enumerate(pattern):
+        row, column = divmod(at, 2)
+        mosaic[row::2, column::2] = rgb[row::2, column::2, 'rgb'.index(letter)]
+    return mosaic
+
+
+FLAT = (200, 100, 20)
+
+
+@pytest.mark.parametrize('size', [(9, 12), (8, 11), (9, 11), (3, 3)])
+@pytest.mark.parametrize('bits', [8, 16])
+@pytest.mark.parametrize('pattern', ['rggb', 'bggr', 'gbrg', 'grbg'])
+def test_a_bayer_mosaic_may_have_odd_sides(convert, pattern, bits, size):
+    kind = np.uint8 if bits == 8 else np.uint16
+    rgb = np.full((*size, 3), FLAT, kind) * kind(1 if bits == 8 else 257)
+    mosaic = bayer(rgb, pattern).astype('<u2' if bits == 16 else np.uint8)
+    msg = message(f'bayer_{pattern}{bits}', *size, [row.tobytes() for row in mosaic])
+    back = rgb_from_image(msg, convert, bits=16)
+    assert back.shape == (*size, 3)
+    assert back.reshape(-1, 3).tolist() == [list(FLAT)] * (size[0] * size[1])
+
+
+@pytest.mark.parametrize('size', [(3, 4), (4, 5), (3, 5), (2, 3), (5, 2)])
+@pytest.mark.parametrize('encoding', ['uyvy', 'yuyv'])
+def test_yuv_422_may_have_odd_sides(convert, encoding, size):
+    height, width = size
+    rng = np.random.default_rng(1)
+    luma = rng.integers(60, 180, size)
+    u, v = (rng.integers(90, 160, (height, (width + 1) // 2)) for _ in range(2))
+    # The last of an odd number of pixels has its u, and the v of the pair before it.
+    if width % 2:
+        v[:, -1] = v[:, -2]
+    rows = []
+    for row in range(height):
+        pairs = [(luma[row, x], (u, v)[x % 2][row, x // 2]) for x in range(width)]
+        if encoding == 'uyvy':
+            pairs = [(color, light) for light, color in pairs]
+        rows.append(bytes(int(number) for pair in pairs for number in pair))
+    rgb = rgb_from_image(message(encoding, *size, rows), convert).astype(float)
+    base = 1.164 * (luma - 16.0)
+    u, v = (np.repeat(plane, 2, axis=1)[:, :width] - 128.0 for plane in (u, v))
+    expected = np.stack(
+        [base + 1.596 * v, base - 0.813 * v - 0.391 * u, base + 2.018 * u], axis=-1
+    )
+    np.testing.assert_allclose(rgb, np.clip(expected, 0, 255), atol=2)
+
+
+@pytest.mark.parametrize('size', [(5, 4), (4, 5), (5, 5), (1, 1)])
+def test_nv12_may_have_odd_sides(convert, size):
+    height, width = size
+    columns = width + width % 2
+    rows = [bytes([120] * width)] * height + [bytes([90, 170]) * (columns // 2)] * (
+        (height + 1) // 2
+    )
+    rgb = rgb_from_image(message('nv12', *size, rows, step=columns), convert)
+    assert rgb.shape == (*size, 3)
+    np.testing.assert_allclose(rgb[..., 0], 1.164 * 104 + 1.596 * 42, atol=1.5)
+    np.testing.assert_allclose(rgb[..., 2], 1.164 * 104 - 2.018 * 38, atol=1.5)
+
+
+@pytest.mark.parametrize('encoding', DEPTH_ENCODINGS)
+def test_depth_is_no_image(encoding):
+    size = {'1': 2, '3': 4, '6': 8}[encoding[0]]
+    msg = message(encoding, 2, 3, [bytes(3 * size)] * 2)
+    with pytest.raises(ConversionError, match=f'{encoding} is depth, not an image') as caught:
+        rgb_from_image(msg)
+    assert caught.value.reason == 'depth, not an image'
+
+
+@pytest.mark.parametrize(
+    'form', ['16UC1; compressedDepth png', '32FC1; compressedDepth png', '16UC1; png compressed ']
+)
+def test_compressed_depth_is_no_image(form):
+    data = cv2.imencode('.png', np.full((8, 8), 2000, np.uint16))[1].tobytes()
+    with pytest.raises(ConversionError, match='is depth, not an image'):
+        rgb_from_compressed(compressed(data, form))
+
+
+@pytest.mark.parametrize('bits', [8, 16])
+@pytest.mark.parametrize('pattern', ['rggb', 'bggr', 'gbrg', 'grbg'])
+@pytest.mark.parametrize(
+    'form', ['bayer_{}; png compressed ', 'bayer_{0}; png compressed bayer_{0}']
+)
+def test_a_mosaic_in_a_png_gets_its_colours_by_the_format(pattern, bits, form):
+    kind = np.uint8 if bits == 8 else np.uint16
+    rgb = np.full((9, 12, 3), FLAT, kind) * kind(1 if bits == 8 else 257)
+    data = cv2.imencode('.png', bayer(rgb, pattern))[1].tobytes()
+    back = rgb_from_compressed(compressed(data, form.format(f'{pattern}{bits}')), bits=16)
+    assert back.reshape(-1, 3).tolist() == [list(FLAT)] * 108
+
+
+@pytest.mark.parametrize('target', ['', 'bayer_rggb8'])
+def test_a_mosaic_in_a_jpeg_gets_its_colours_by_the_format(target):
+    mosaic = bayer(np.full((32, 32, 3), FLAT, np.uint8), 'rggb')
+    data = cv2.imencode('.jpg', mosaic, [cv2.IMWRITE_JPEG_QUALITY, 100])[1].tobytes()
+    back = rgb_from_compressed(compressed(data, f'bayer_rggb8; jpeg compressed {target}'))
+    np.testing.assert_allclose(back.astype(int), np.full(back.shape, FLAT), atol=6)
+
+
+def test_a_mosaic_that_was_coloured_before_it_was_compressed_stays_as_it_is():
+    rgb = noise()
+    msg = compressed(encoded('.png', rgb), 'bayer_rggb8; png compressed bgr8')
+    np.testing.assert_array_equal(rgb_from_compressed(msg), rgb)
+
+
+@pytest.mark.parametrize('form', ['bayer_rggb8; png compressed ', 'bayer_rgbw8; png compressed '])
+def test_a_mosaic_that_is_none_is_refused(form):
+    pixels = noise() if 'rggb' in form else noise()[..., 0]
+    with pytest.raises(ConversionError, match=form.strip()):
+        rgb_from_compressed(compressed(cv2.imencode('.png', pixels)[1].tobytes(), form))
+
+
+@pytest.mark.parametrize(
+    ('form', 'data', 'says'),
+    [
+        ('webp', cv2.imencode('.webp', noise())[1].tobytes(), 'WebP'),
+        ('bgr8; webp compressed bgr8', cv2.imencode('.webp', noise())[1].tobytes(), 'WebP'),
+        ('rgb8; tiff compressed bgr8', cv2.imencode('.tiff', noise())[1].tobytes(), 'TIFF'),
+        ('', cv2.imencode('.bmp', noise())[1].tobytes(), 'BMP'),
+        ('h264', b'\0\0\0\x01\x67' + bytes(300), 'H.264'),
+        ('h264', b'\x02' + bytes(300), 'h264'),
+        ('hevc', b'\x40\x01' + bytes(300), 'hevc'),
+        ('av1', b'\x12\0' + bytes(300), 'av1'),
+        ('jpeg', b'\0\0\0\x01\x67' + bytes(300), 'H.264'),
+    ],
+)
+def test_a_format_that_is_not_supported_is_not_called_damaged(form, data, says):
+    with pytest.raises(ConversionError, match=f'{says}.*not supported: have .* jpeg') as caught:
+        rgb_from_compressed(compressed(data, form))
+    assert caught.value.reason == 'unsupported format'
+
+
+def of_bits(bits, height=8, width=9):
+    """Give an image of a sensor of so many bits, whose 8-bit copy is known."""
+    shades = np.linspace(0, 255, height * width).round().reshape(height, width)
+    values = np.round(shades * ((1 << bits) - 1) / 255).astype(np.uint16)
+    return values, shades.astype(np.uint8)
+
+
+@pytest.mark.parametrize('bits', [8, 10, 12, 14, 16])
+def test_fewer_bits_than_sixteen_are_found_everywhere_by_the_largest_value(tmp_path, bits):
+    values, shades = of_bits(bits)
+    grey = message('mono16', 8, 9, [row.astype('<u2').tobytes() for row in values])
+    alpha = np.dstack([values] * 3 + [np.full_like(values, 65535)])
+    color = message('rgba16', 8, 9, [row.astype('<u2').tobytes() for row in alpha])
+    data = cv2.imencode('.png', values)[1].tobytes()
+    (tmp_path / 'p.png').write_bytes(data)
+    stored = read_stored_picture(tmp_path / 'p.png')
+    readers = [ImageReader() for _ in range(3)]
+    messages = (grey, color, compressed(data, 'mono16; png compressed '))
+    images = [reader.rgb(msg) for reader, msg in zip(readers, messages, strict=True)]
+    for rgb in (*images, stored.rgb):
+        np.testing.assert_allclose(rgb.astype(int), np.dstack([shades] * 3), atol=1)
+    for text in (stored.assumption, *(reader.assumption for reader in readers)):
+        assert f'{bits} significant bits' in text
+
+
+@pytest.mark.parametrize('bits', [10, 12])
+def test_a_mosaic_of_fewer_bits_than_sixteen_has_its_brightness(bits):
+    rgb = np.full((8, 8, 3), (1.0, 0.5, 0.25)) * ((1 << bits) - 1)
+    mosaic = bayer(rgb.round().astype(np.uint16), 'grbg').astype('<u2')
+    msg = message('bayer_grbg16', 8, 8, [row.tobytes() for row in mosaic])
+    np.testing.assert_allclose(rgb_from_image(msg)[4, 4].astype(int), (255, 128, 64), atol=1)
+
+
+def test_the_bits_of_a_camera_never_become_fewer():
+    def grey(value):
+        return message('mono16', 1, 1, [value.to_bytes(2, 'little')])
+
+    reader = ImageReader()
+    assert 'bits' not in reader.assumption
+    assert reader.rgb(grey(1000))[0, 0, 0] == round(255 * 1000 / 1023)
+    assert reader.rgb(grey(4095))[0, 0, 0] == 255
+    assert reader.rgb(grey(1000))[0, 0, 0] == round(255 * 1000 / 4095)
+    assert '12 significant bits: by the largest value' in reader.assumption
+
+
+def test_configured_bits_are_taken_and_what_exceeds_them_is_said():
+    msg = message('mono16', 1, 2, [b'\xff\x03\x00\x02'])  # 1023, 512
+    reader = ImageReader()
+    assert reader.rgb(msg, bits=12)[0, :, 0].tolist() == [64, 32]  # 255 x 1023 / 4095, …
+    assert reader.assumption.endswith('12 significant bits: as configured')
+    assert reader.rgb(msg, bits=9)[0, :, 0].tolist() == [255, 255]
+    assert 'larger values' in reader.assumption
 
 
 class Bridge(types.ModuleType):

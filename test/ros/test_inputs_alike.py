@@ -1,13 +1,20 @@
-"""The node and the commands read the same camera_info in the same way."""
+"""The node and the commands read the same camera_info and the same images in the same way."""
+
+import array
 
 import bags
+import cv2
 import numpy as np
 import pytest
+from fake_predictor import FakePredictor
+from processor_bench import Bench
 from ros_harness import camera_info_message
+from sensor_msgs.msg import CompressedImage, Image
 
 pytest.importorskip('mcap', reason='pip install mcap')
 pytest.importorskip('rosbags', reason='pip install rosbags')
 
+from zoedepth_ros.cli.main import main
 from zoedepth_ros.ros.camera import CameraKeeper
 from zoedepth_ros.ros.parameters import settings_from
 from zoedepth_ros.viewing.sources import recording_frames
@@ -46,3 +53,102 @@ def test_node_and_viewer_take_the_same_projection(tmp_path, topic, says_rectifie
             model.intrinsics.matrix(), [[expected, 0, 31.5], [0, expected, 23.5], [0, 0, 1]]
         )
     assert notes == [camera.reading.text]
+
+
+def brightness(rgb, head):
+    """Make depth of what the network sees: metres are tenths of the brightness, plus 1."""
+    return 1.0 + rgb.mean(axis=-1, dtype=np.float32) / 10.0
+
+
+SHADES = np.tile(np.linspace(0, 255, 64).round(), (48, 1)).astype(np.uint8)
+DEEP = np.round(SHADES / 255.0 * 1023.0).astype(np.uint16)  # a sensor of 10 bits
+PNG, JPEG = (cv2.imencode(suffix, SHADES)[1].tobytes() for suffix in ('.png', '.jpg'))
+DEEP_PNG = cv2.imencode('.png', DEEP)[1].tobytes()
+WEBP = cv2.imencode('.webp', SHADES)[1].tobytes()
+RAW = {'mono8': SHADES, 'mono16': DEEP.astype('<u2'), '16UC1': DEEP.astype('<u2')}
+COMPRESSED = {
+    'jpeg': JPEG + bytes(100_000),
+    'png': PNG,
+    'mono16; png compressed ': DEEP_PNG,
+    'webp': WEBP,
+    'h264': b'\0\0\0\x01\x67' + bytes(300),
+}
+ODD = [('Image', name) for name in RAW] + [('CompressedImage', name) for name in COMPRESSED]
+
+
+def by_node(kind, name, stamp_s):
+    """Give the depth, or the reason of the drop, of the node's frame processor."""
+    bench = Bench(FakePredictor(brightness), **{'depth.min': 0.0})
+    if kind == 'Image':
+        pixels = RAW[name]
+        msg = Image(height=48, width=64, encoding=name, step=64 * pixels.itemsize)
+        msg.data = array.array('B', pixels.tobytes())
+    else:
+        msg = CompressedImage(format=name, data=array.array('B', COMPRESSED[name]))
+    msg.header.stamp.sec = stamp_s
+    bench.process(msg)
+    if bench.drops:
+        (reason,) = bench.drops
+        return reason
+    (depth,) = bench.sent('depth/image')
+    return np.frombuffer(depth.data, np.float32).reshape(48, 64)
+
+
+def recorded(kind, name, stamp_s):
+    types, header = bags.STORE.types, bags.header(stamp_s * 10**9)
+    if kind == 'Image':
+        pixels = RAW[name]
+        fields = (header, 48, 64, name, 0, 64 * pixels.itemsize)
+        data = pixels.reshape(-1).view(np.uint8)
+    else:
+        fields, data = (header, name), np.frombuffer(COMPRESSED[name], np.uint8)
+    message = types[f'sensor_msgs/msg/{kind}'](*fields, data)
+    return bags.serialized(bags.IMAGE, stamp_s * 10**9, message)
+
+
+@pytest.mark.parametrize(('kind', 'name'), ODD)
+def test_node_bag_and_view_make_the_same_of_the_same_image(
+    tmp_path, monkeypatch, capsys, kind, name
+):
+    predictor = FakePredictor(brightness)
+    monkeypatch.setattr('zoedepth_ros.build.build_predictor', lambda *_, **__: predictor)
+    node = by_node(kind, name, 1000)
+    source = bags.write_mcap(tmp_path / 'in.mcap', [recorded(kind, name, 1000)])
+    out, notes = tmp_path / 'out.mcap', []
+    code = main(['bag', str(source), str(out)])
+    said = capsys.readouterr()
+    try:
+        shown = list(recording_frames(source, note=notes.append))
+    except ValueError as error:
+        shown, notes = [], [str(error)]
+    if isinstance(node, str):
+        assert (code, shown) == (1, [])
+        reason = 'holds depth (16UC1)' if name == '16UC1' else node
+        assert reason in said.out + said.err
+        assert any(word in notes[0] for word in (reason, 'not supported'))
+        return
+    assert code == 0
+    (depth,) = bags.messages_of(out, '/depth/image')
+    np.testing.assert_array_equal(depth.data.view('<f4').reshape(48, 64), node)
+    np.testing.assert_array_equal(brightness(shown[0].rgb, ''), node)
+    exact = 1.0 + SHADES / 10.0
+    np.testing.assert_allclose(node, exact, atol=0.1 if 'jpeg' not in name else 0.5)
+
+
+@pytest.mark.parametrize('data', [COMPRESSED['jpeg'], PNG, DEEP_PNG], ids=['jpeg', 'png', 'deep'])
+def test_predict_and_calibrate_read_the_file_that_the_node_reads(
+    tmp_path, monkeypatch, capsys, data
+):
+    predictor = FakePredictor(brightness, heads=('indoor',))
+    monkeypatch.setattr('zoedepth_ros.build.build_predictor', lambda *_, **__: predictor)
+    file = tmp_path / 'image'
+    file.write_bytes(data)
+    assert main(['predict', str(file), '--out', str(tmp_path / 'out')]) == 0
+    name = next(name for name, content in COMPRESSED.items() if content == data)
+    node = by_node('CompressedImage', name, 1000)
+    np.testing.assert_array_equal(np.load(tmp_path / 'out' / 'image_depth.npy'), node)
+    box = ['--box', '30,0,34,48', '--distance', '5']
+    scale = tmp_path / 'scale.yaml'
+    assert main(['calibrate', str(file), *box, '--out', str(scale)]) == 0
+    factor = 5.0 / np.median(node[:, 30:34])
+    assert f'scale {factor:.3f}' in capsys.readouterr().out

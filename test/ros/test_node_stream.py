@@ -99,14 +99,15 @@ def test_every_bad_picture_is_dropped_counted_and_survived(peer, start):
     bad(old)
     bad(image_message(picture(value=0), peer.now()))
     assert faults() == {
-        'unknown encoding': 2,
+        'depth, not an image': 1,
+        'unknown encoding': 1,
         'wrong data length': 2,
         'zero size': 1,
         'too old': 1,
         'inference failed': 1,
     }
     wait_until(lambda: any(array.status[0].level == b'\x01' for array in diagnostics.messages))
-    for text in ("'32FC1'", '100 bytes', '0 px', 's old', 'a black picture'):
+    for text in ('32FC1 is depth', "'nonsense'", '100 bytes', '0 px', 's old', 'a black picture'):
         assert text in node.log, text
     peer.exchange(depth)
     assert len(depth) == published + 1

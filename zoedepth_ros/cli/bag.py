@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from zoedepth_ros.cli.angles import field_of_view_deg
 from zoedepth_ros.cli.exit_codes import DONE, FAILED
 from zoedepth_ros.cli.pictures import require_readable
+from zoedepth_ros.cli.quantities import BITS_HELP, significant_bits
 from zoedepth_ros.geometry.rectified import CHOICES
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="as the node's parameter of this name (auto)",
     )
     add('--rectified', choices=CHOICES, help="as the node's camera.rectified (auto)")
+    add('--bits', type=significant_bits, metavar='N', help=BITS_HELP)
     add('--compression', choices=('none', 'lz4', 'zstd'), help='of the new recording (none)')
     add('--jobs', type=int, default=1, metavar='N', help='recordings side by side (%(default)s)')
     add('--ray', action='store_true', help='spread the recordings over a Ray cluster')
@@ -131,7 +133,8 @@ def _options(args: argparse.Namespace) -> DepthOptions:
 
     names = ('head', 'encoding', 'points', 'uncertainty', 'domain', 'decimation', 'edge_filter')
     given = {
-        name: getattr(args, name) for name in (*names, 'depth_topic', 'rectified', 'compression')
+        name: getattr(args, name)
+        for name in (*names, 'depth_topic', 'rectified', 'bits', 'compression')
     }
     given |= {'rate_hz': args.rate_hz, 'focal_correction': args.focal_correction}
     given['hfov_rad'] = None if args.hfov is None else math.radians(args.hfov)
@@ -172,10 +175,11 @@ def _tell(job: Job, report: Report) -> None:
     line = f'{job.target}: {report.depths} depth images of {report.pictures} pictures'
     reused = f', {report.reused} of them from an earlier attempt' if report.reused else ''
     print(f'{line}, {report.clouds} clouds{reused}')
-    for text in report.assumptions:
+    for text in report.assumptions.values():
         print(f'    {text}')
     for reason, count in report.skipped.items():
-        print(f'    {count} without depth: {reason}')
+        example = report.examples.get(reason)
+        print(f'    {count} without depth: {reason}' + (f' ({example})' if example else ''))
     if report.no_points and job.options.points:
         print(f'    pictures without points: {report.no_points}; --hfov assumes a field of view')
     if report.uncorrected:

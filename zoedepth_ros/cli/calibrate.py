@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoedepth_ros.cli.angles import field_of_view_deg
 from zoedepth_ros.cli.options import refuse_idle
+from zoedepth_ros.cli.quantities import BITS_HELP, significant_bits
 from zoedepth_ros.files import check_writable
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='angle of the direction of view above the horizon [degrees], when it is known '
         '(default: found)',
     )
+    add('--bits', type=significant_bits, default=0, metavar='N', help=BITS_HELP)
     add('--head', default='auto', choices=('auto', 'indoor', 'outdoor'), help='(%(default)s)')
     add(
         '--focal-correction',
@@ -99,7 +101,10 @@ def run(args: argparse.Namespace) -> int:
     look = _through_camera(predictor, args)
     ratios: dict[str, list[NDArray[np.float64]]] = {}
     for path in paths:
-        rgb = read_stored_picture(path).rgb
+        stored = read_stored_picture(path, args.bits)
+        rgb = stored.rgb
+        if stored.assumption:
+            print(f'{path}: {stored.assumption} (--bits)')
         result = look(rgb, _camera(rgb, args.hfov), args.head)
         found = _ratios(result, args)
         ratios.setdefault(result.head, []).append(found)

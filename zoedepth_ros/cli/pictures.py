@@ -19,12 +19,14 @@ def find_pictures(arguments: Iterable[str]) -> list[Path]:
     """Return the pictures named, and those inside the folders named, in order.
 
     What an earlier run wrote into such a folder is left out. A picture named twice comes once.
-    Raises ValueError for a folder without pictures.
+    Raises ValueError for a folder without pictures and for the depth of an earlier run.
     """
     found: dict[Path, None] = {}
     for argument in arguments:
         path = Path(argument).expanduser()
         if not path.is_dir():
+            if path.stem.endswith('_depth') and _is_output(path):
+                raise ValueError(f'{path}: depth that an earlier run wrote, not an image')
             found[path] = None
             continue
         inside = [file for file in sorted(path.iterdir()) if _is_input(file)]
@@ -91,8 +93,12 @@ def _numbered(name: str) -> Iterator[str]:
 def _is_input(path: Path) -> bool:
     if path.suffix.lower() not in PICTURE_SUFFIXES or path.name.startswith('.'):
         return False
-    for ending in ('_depth', '_color'):
-        name = path.stem.removesuffix(ending)
-        if name != path.stem and path.with_name(f'{name}_depth.npy').exists():
-            return False
-    return path.is_file()
+    return path.is_file() and not _is_output(path)
+
+
+def _is_output(path: Path) -> bool:
+    """Tell whether an earlier run wrote a file beside its depth."""
+    names = (path.stem.removesuffix(ending) for ending in ('_depth', '_color'))
+    return any(
+        name != path.stem and path.with_name(f'{name}_depth.npy').exists() for name in names
+    )

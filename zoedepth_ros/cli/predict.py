@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from zoedepth_ros.cli.angles import field_of_view_deg
 from zoedepth_ros.cli.exit_codes import DONE, FAILED
 from zoedepth_ros.cli.options import refuse_idle
+from zoedepth_ros.cli.quantities import BITS_HELP, significant_bits
 from zoedepth_ros.errors import explained
 from zoedepth_ros.files import WriteError, check_folder
 
@@ -60,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'image is taken as through that camera. For other weights it is for the cloud alone '
         f'({DEFAULT_HFOV_DEG:g} is assumed)',
     )
+    add('--bits', type=significant_bits, default=0, metavar='N', help=BITS_HELP)
     add('--rate', type=float, metavar='HZ', help='frames of a film, a second (all)')
     add(
         '--no-edge-filter',
@@ -94,6 +96,7 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f'--rate must be 0 or more frames a second, got {args.rate:g}')
     if len(films) == len(readable):
         refuse_idle(args, ['no_edge_filter'], 'is for pictures: a film gets no cloud')
+        refuse_idle(args, ['bits'], 'is for pictures')
     out = Path(args.out).expanduser()
     _refuse_overwriting(paths, [out / name for name in targets.values()])
     check_folder(out)
@@ -120,7 +123,7 @@ def _picture(
     from zoedepth_ros.geometry.intrinsics import assumed_camera
     from zoedepth_ros.inference.through_camera import ThroughCamera
 
-    stored = _read(path)
+    stored = _read(path, args.bits)
     if stored is None:
         return False
     start_s = time.perf_counter()
@@ -195,13 +198,13 @@ def _introduce(predictor: DepthPredictor, args: argparse.Namespace) -> None:
         )
 
 
-def _read(path: Path) -> StoredPicture | None:
+def _read(path: Path, bits: int) -> StoredPicture | None:
     """Return the picture, or None after saying why it cannot be read."""
     from zoedepth_ros.output.exif import MEANING, UPRIGHT
     from zoedepth_ros.output.files import PictureError, read_stored_picture
 
     try:
-        stored = read_stored_picture(path)
+        stored = read_stored_picture(path, bits)
     except (PictureError, OSError) as error:
         _complain(explained(error))
         return None
@@ -209,6 +212,8 @@ def _read(path: Path) -> StoredPicture | None:
     turned = '' if stored.orientation == UPRIGHT else f', EXIF: {MEANING[stored.orientation]}'
     told = f', EXIF: {math.degrees(stored.hfov_rad):.0f} degrees wide' if stored.hfov_rad else ''
     print(f'    {width} x {height} px{turned}{told}')
+    if stored.assumption:
+        print(f'    {stored.assumption} (--bits)')
     return stored
 
 

@@ -16,6 +16,7 @@ from zoedepth_ros.cli.angles import field_of_view_deg
 from zoedepth_ros.cli.exit_codes import DONE, FAILED
 from zoedepth_ros.cli.options import refuse_idle
 from zoedepth_ros.cli.progress import progress
+from zoedepth_ros.cli.quantities import BITS_HELP, significant_bits
 from zoedepth_ros.files import check_writable
 from zoedepth_ros.geometry.rectified import AUTO, CHOICES
 
@@ -74,6 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f'camera that the weights learnt through, else {DEFAULT_HFOV_DEG:g})',
     )
     add('--rectified', choices=CHOICES, help="as the node's parameter (auto)")
+    add('--bits', type=significant_bits, metavar='N', help=BITS_HELP)
     add('--rate', type=float, metavar='HZ', help='of a video, at most (all)')
     add('--decimation', type=int, default=0, metavar='N', help='a point for every N (automatic)')
     add('--frames', type=int, default=0, metavar='N', help='stop after so many (all)')
@@ -154,6 +156,7 @@ def _frames(args: argparse.Namespace) -> Iterator[ViewFrame]:
             depth_topic='' if args.predict else args.depth_topic or DEFAULT_DEPTH_TOPIC,
             salvage=args.salvage,
             rectified=args.rectified or AUTO,
+            bits=args.bits or 0,
             note=_note,
         )
     refuse_idle(args, ('image', 'depth_topic', 'predict', 'salvage'), 'is for recordings')
@@ -162,16 +165,16 @@ def _frames(args: argparse.Namespace) -> Iterator[ViewFrame]:
         return _live_frames(args)
     refuse_idle(args, ('camera_info', 'rectified'), 'is for recordings and topics')
     if is_one and path.is_file() and path.suffix.lower() not in PICTURE_SUFFIXES:
+        refuse_idle(args, ['bits'], 'is for images')
         require_readable([path])
         return sources.video_frames(path, args.rate or 0.0)
     refuse_idle(args, ['rate'], 'is for videos')
-    if is_one and name.isdigit() and not path.exists():
-        return sources.webcam_frames(int(name))
-    if is_one and path.is_char_device():
-        return sources.webcam_frames(name)
+    if is_one and ((name.isdigit() and not path.exists()) or path.is_char_device()):
+        refuse_idle(args, ['bits'], 'is for images')
+        return sources.webcam_frames(int(name) if name.isdigit() else name)
     paths = find_pictures(args.sources)
     require_readable(paths)
-    return sources.picture_frames(paths)
+    return sources.picture_frames(paths, bits=args.bits or 0, note=_note)
 
 
 def _live_frames(args: argparse.Namespace) -> Iterator[ViewFrame]:
@@ -184,7 +187,9 @@ def _live_frames(args: argparse.Namespace) -> Iterator[ViewFrame]:
             f'{args.sources[0]}: no such file; as a topic it needs ROS 2 ({error})'
         ) from None
     topic, info, rectified = args.sources[0], args.camera_info or '', args.rectified or AUTO
-    for picture in live_pictures(topic, info, rectified=rectified, note=_note):
+    for picture in live_pictures(
+        topic, info, rectified=rectified, bits=args.bits or 0, note=_note
+    ):
         yield ViewFrame(picture.topic, picture.time_s, picture.rgb, camera=picture.camera)
 
 

@@ -13,8 +13,13 @@ from zoedepth_ros.data.errors import DatasetError
 
 def read_rgb(path: Path, dataset: str, *, upright: bool = False) -> NDArray[np.uint8]:
     """Read an image as uint8 (H, W, 3); upright: turned by its EXIF orientation."""
-    with _open(path, dataset, 'an image (PNG or JPEG)') as file:
-        pixels = _load(file, path, dataset, 'an image (PNG or JPEG)')
+    expected = 'an image of 8 bits (PNG or JPEG)'
+    with _open(path, dataset, expected) as file:
+        if file.mode[0] in 'IF' or any('16' in str(tile[3]) for tile in file.tile):
+            # Pillow would cut grey off at 255, and drop the lower half of colours' bits.
+            problem = 'more than 8 bits a value; convert it by its significant bits'
+            raise DatasetError(dataset, path, problem, expected)
+        pixels = _load(file, path, dataset, expected)
         if upright:
             pixels = np.asarray(ImageOps.exif_transpose(file).convert('RGB'))
         elif file.mode != 'RGB':

@@ -60,11 +60,17 @@ def upright(picture: NDArray[np.uint8], value: int) -> NDArray[np.uint8]:
 
 
 def is_cut_short(data: bytes) -> bool:
-    """Tell whether the end of a JPEG or PNG file is missing, which decoders fill with grey."""
+    """Tell whether the end of a JPEG or PNG file is missing, which decoders fill with grey.
+
+    What follows the end, such as the rest of a driver's buffer, does not matter.
+    """
     if data.startswith(_JPEG):
         start = sum(len(segment) + 4 for _, segment in _jpeg_segments(data)) + len(_JPEG)
-        return b'\xff\xd9' not in data[start:]
-    return data.startswith(_PNG) and b'IEND' not in data[-64 * 1024 :]
+        return data.find(b'\xff\xd9', start) < 0
+    if not data.startswith(_PNG):
+        return False
+    ends = _chunks(data, len(_PNG), '>I4s', b'IEND', length_first=True)
+    return next(ends, None) is None
 
 
 def _exif_blocks(data: bytes) -> Iterator[bytes]:

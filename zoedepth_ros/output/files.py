@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.files import write_file
+from zoedepth_ros.output.brightness import SignificantBits, to_8_bits
 from zoedepth_ros.output.exif import hfov_rad, is_cut_short, orientation, upright
 
 MAX_PNG_DEPTH_M = 65.535
@@ -32,6 +33,8 @@ class StoredPicture:
     """EXIF orientation that has been undone, 1 to 8; 1 is upright."""
     hfov_rad: float
     """Horizontal field of view by its EXIF [rad]; 0.0 when untold."""
+    assumption: str = ''
+    """How its 16-bit values were read, in words; '' for 8 bits."""
 
 
 def read_picture(path: str | PathLike[str]) -> NDArray[np.uint8]:
@@ -39,25 +42,32 @@ def read_picture(path: str | PathLike[str]) -> NDArray[np.uint8]:
     return read_stored_picture(path).rgb
 
 
-def read_stored_picture(path: str | PathLike[str]) -> StoredPicture:
+def read_stored_picture(path: str | PathLike[str], bits: int = 0) -> StoredPicture:
     """Read any format OpenCV knows; grey becomes RGB, transparency is dropped.
 
-    Raises PictureError naming the file when it is no picture or its end is missing, OSError when
-    it cannot be opened.
+    bits: significant ones of 16-bit values, 0 for those of the largest value.  Raises PictureError
+    naming the file when it is no picture or its end is missing, OSError when it cannot be opened.
     """
     data = Path(path).read_bytes()
     if is_cut_short(data):
         raise PictureError(f'{path}: the end of the picture is missing ({len(data):,} bytes)')
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
     try:
-        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
     except cv2.error as error:  # such as a picture beyond OpenCV's limit of pixels
         raise PictureError(f'{path}: OpenCV refuses it: {error.err or error}') from None
-    if bgr is None:
+    if pixels is None:
         raise PictureError(f'{path}: not a picture that OpenCV reads ({len(data):,} bytes)')
     turned = orientation(data)
-    rgb = cv2.cvtColor(upright(bgr, turned), cv2.COLOR_BGR2RGB)
-    return StoredPicture(rgb, turned, hfov_rad(data, rgb.shape[1], rgb.shape[0]))
+    significant = SignificantBits()
+    if pixels.dtype == np.uint16:
+        pixels = to_8_bits(pixels, significant.of(pixels, bits))
+    elif pixels.dtype != np.uint8:
+        raise PictureError(f'{path}: values of {pixels.dtype}, as of depth: expected 8 or 16 bits')
+    code = cv2.COLOR_GRAY2RGB if pixels.ndim == 2 else cv2.COLOR_BGR2RGB
+    rgb = cv2.cvtColor(upright(pixels, turned), code)
+    hfov = hfov_rad(data, rgb.shape[1], rgb.shape[0])
+    return StoredPicture(rgb, turned, hfov, significant.text)
 
 
 def write_picture(path: str | PathLike[str], bgr: NDArray[np.uint8]) -> None:

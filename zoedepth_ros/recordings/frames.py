@@ -9,16 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.recordings.camera import Camera, CameraTracker
-from zoedepth_ros.recordings.cdr import CAMERA_INFO, COMPRESSED_IMAGE, decode
+from zoedepth_ros.recordings.cdr import CAMERA_INFO, decode
 from zoedepth_ros.recordings.contents import Channel, Item, Message
 from zoedepth_ros.recordings.errors import Damage
 from zoedepth_ros.recordings.plan import Plan, Report
-from zoedepth_ros.ros.conversions import (
-    ConversionError,
-    convert_with_opencv,
-    rgb_from_compressed,
-    rgb_from_image,
-)
+from zoedepth_ros.ros.conversions import ConversionError, ImageReader, convert_with_opencv
 from zoedepth_ros.ros.rates import RateLimiter
 
 _NS = 1e-9
@@ -60,6 +55,7 @@ class Source:
         self._done = _Done(done, plan)
         self._rate = RateLimiter(plan.options.rate_hz)
         options = plan.options
+        self._pictures = PictureReader(plan.inputs.image_type, options.bits)
         self._tracker = CameraTracker(
             plan.inputs.image, rectified=options.rectified, hfov_rad=options.hfov_rad
         )
@@ -100,17 +96,18 @@ class Source:
             self._report.skipped['above the rate'] += 1
             return None
         try:
-            picture, rgb = decode_picture(message, self._plan.inputs.image_type)
+            picture, rgb = self._pictures.read(message)
         except ConversionError as error:
-            self._report.skipped[error.reason] += 1
+            self._report.skip(error.reason, str(error))
             return None
         except ValueError:
             self._report.skipped['unreadable message'] += 1
             return None
         self._rate.take(time_s)
+        self._report.assume('bits', self._pictures.assumption)
         camera = self._tracker.camera(*rgb.shape[:2])
         if camera is not None and self._tracker.reading is not None:
-            self._report.assume(self._tracker.reading.text)
+            self._report.assume('camera_info', self._tracker.reading.text)
         wanted = self._wanted(camera)
         done = self._done.take(wanted, message)
         number = self._report.pictures
@@ -154,12 +151,23 @@ class _Done:
         return tuple(found)
 
 
-def decode_picture(message: Message, type_name: str) -> tuple[Any, NDArray[np.uint8]]:
-    """Give the message and its picture, rgb (H, W, 3).
+class PictureReader:
+    """Decode the images of one topic."""
 
-    Raises ConversionError for a picture and ValueError for a message that cannot be read.
-    """
-    picture = decode(message.data, type_name)
-    if type_name == COMPRESSED_IMAGE:
-        return picture, rgb_from_compressed(picture)
-    return picture, rgb_from_image(picture, convert_with_opencv)
+    def __init__(self, type_name: str, bits: int = 0) -> None:
+        """bits: the node's camera.bits."""
+        self._type_name, self._bits = type_name, bits
+        self._reader = ImageReader(convert_with_opencv)
+
+    @property
+    def assumption(self) -> str:
+        """How 16-bit values are read, in words; '' before the first."""
+        return self._reader.assumption
+
+    def read(self, message: Message) -> tuple[Any, NDArray[np.uint8]]:
+        """Give the message and its picture, rgb (H, W, 3).
+
+        Raises ConversionError for a picture and ValueError for a message that cannot be read.
+        """
+        picture = decode(message.data, self._type_name)
+        return picture, self._reader.rgb(picture, self._bits)

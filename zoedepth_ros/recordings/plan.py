@@ -64,6 +64,9 @@ class DepthOptions:
     rectified: str = AUTO
     """Whether images are rectified: auto, rectified or raw, the node's camera.rectified."""
 
+    bits: int = 0
+    """Significant bits of 16-bit images, the node's camera.bits; 0 for those of the values."""
+
     compression: str = 'none'
     """Of the new recording's chunks: none, lz4 or zstd."""
 
@@ -135,14 +138,17 @@ class Report:
     skipped: Counter[str] = field(default_factory=Counter)
     """Why pictures have no depth -> how many."""
 
+    examples: dict[str, str] = field(default_factory=dict)
+    """Why pictures have no depth -> the same of the first one, in words."""
+
     uncorrected: int = 0
     """Depth images that stayed as through the training camera: the pictures' is unknown."""
 
     no_points: str = ''
     """Why pictures have no points; '' when they do."""
 
-    assumptions: list[str] = field(default_factory=list)
-    """How images and camera_info were read, in words."""
+    assumptions: dict[str, str] = field(default_factory=dict)
+    """'bits' and 'camera_info' -> how they were read at last, in words."""
 
     damage: list[str] = field(default_factory=list)
     """What could not be read."""
@@ -150,10 +156,15 @@ class Report:
     warning: str = ''
     """What the model was trained on, when it is not for real use."""
 
-    def assume(self, text: str) -> None:
-        """Note how something was read, once."""
-        if text not in self.assumptions:
-            self.assumptions.append(text)
+    def assume(self, what: str, text: str) -> None:
+        """Note how something is read; '' when that is not known yet."""
+        if text:
+            self.assumptions[what] = text
+
+    def skip(self, reason: str, example: str) -> None:
+        """Count a picture that gets no depth."""
+        self.skipped[reason] += 1
+        self.examples.setdefault(reason, example)
 
 
 def make_plan(
@@ -178,7 +189,7 @@ def make_plan(
         survey,
         options.image,
         options.camera_info,
-        encodings=lambda topics: recording.encodings(topics, Damage(salvage=salvage)),
+        encodings=lambda topics: recording.encodings(topics, Damage(salvage=True)),
     )
     channels = output_channels(survey, options.depth_topic, inputs.image)
     notes = tuple(damage.notes)

@@ -17,10 +17,10 @@ from zoedepth_ros.recordings.cdr import (
 from zoedepth_ros.recordings.contents import CDR, Channel, Survey
 from zoedepth_ros.recordings.errors import RecordingError
 from zoedepth_ros.recordings.qos import Profile, profiles_text
+from zoedepth_ros.ros.conversions import DEPTH_ENCODINGS
 
 _COMPRESSED = '/compressed'
 _COMPRESSED_DEPTH = '/compressedDepth'
-_DEPTH_ENCODINGS = ('32FC1', '64FC1', '16UC1')
 
 Encodings = Callable[[Sequence[str]], Mapping[str, str]]
 """Gives the encodings of topics of Image, as far as they are known."""
@@ -53,9 +53,8 @@ def find_inputs(
     """Check the topics that were asked for, find those that were not ('').
 
     besides: a topic of depth; when it is there, its neighbours are not taken for pictures, nor
-    are topics without camera_info while others have it.  encodings: asked where several topics
-    are left, so that depth is not taken for pictures.  Raises RecordingError listing what there
-    is.
+    are topics without camera_info while others have it.  encodings: keeps depth from being taken
+    for pictures.  Raises RecordingError listing what there is.
     """
     pictures = survey.of_type(IMAGE, COMPRESSED_IMAGE)
     cameras = survey.of_type(CAMERA_INFO)
@@ -69,6 +68,11 @@ def find_inputs(
         there = f' ({survey.type_of(image)})' if survey.type_of(image) else ''
         raise RecordingError(
             f'{image}{there} is no topic of pictures; {_listed(pictures, survey)}'
+        )
+    for topic, encoding in _depth_in([image], survey, encodings).items():
+        raise RecordingError(
+            f'{topic} holds depth ({encoding}), not images to predict depth from; '
+            f'{_listed(pictures, survey)}'
         )
     if camera_info and camera_info not in cameras:
         raise RecordingError(
@@ -150,19 +154,28 @@ def _reliable(qos: str) -> str:
 def _only(pictures: list[str], survey: Survey, encodings: Encodings) -> str:
     used = [topic for topic in pictures if survey.counts.get(topic)]
     used = [topic for topic in used if not _repeats(topic, used)]
-    if len(used) > 1:
-        known = encodings([topic for topic in used if survey.type_of(topic) == IMAGE])
-        used = [topic for topic in used if known.get(topic) not in _DEPTH_ENCODINGS] or used
-    if len(used) == 1:
+    depth = _depth_in(used, survey, encodings)
+    images = [topic for topic in used if topic not in depth]
+    used = images or used
+    if len(used) == 1 or (used and not images):
         return used[0]
     if not used:
         raise RecordingError(f'the recording holds no pictures; {_listed(pictures, survey)}')
     raise RecordingError(f'choose one with --image; {_listed(used, survey)}')
 
 
+def _depth_in(topics: list[str], survey: Survey, encodings: Encodings) -> dict[str, str]:
+    """Give those topics whose images are depth, and the encoding."""
+    known = encodings([topic for topic in topics if survey.type_of(topic) == IMAGE])
+    known = {topic: encoding for topic, encoding in known.items() if encoding in DEPTH_ENCODINGS}
+    packed = {topic: 'compressedDepth' for topic in topics if topic.endswith(_COMPRESSED_DEPTH)}
+    return {**known, **packed}
+
+
 def _repeats(topic: str, others: list[str]) -> bool:
-    """Tell whether image_transport made a topic of another one that is there, or of depth."""
-    return (_base(topic) != topic and _base(topic) in others) or topic.endswith(_COMPRESSED_DEPTH)
+    """Tell whether image_transport made a topic of another one that is there."""
+    bases = (topic.removesuffix(_COMPRESSED_DEPTH), _base(topic))
+    return any(base != topic and base in others for base in bases)
 
 
 def _listed(pictures: list[str], survey: Survey) -> str:

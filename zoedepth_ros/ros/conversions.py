@@ -6,6 +6,7 @@ of cv_bridge's compiled half and numpy 2 do not go together (ros-perception/visi
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,15 +17,39 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from zoedepth_ros.output.brightness import SignificantBits, to_8_bits
+from zoedepth_ros.output.exif import is_cut_short
+
 Picture = NDArray[np.uint8]
 ColorConverter = Callable[[NDArray[Any], str], Picture]
 
-_JPEG_START, _JPEG_END = b'\xff\xd8', b'\xff\xd9'
-_PNG_START, _PNG_END = b'\x89PNG\r\n\x1a\n', b'IEND'
+DEPTH_ENCODINGS = ('16UC1', '16SC1', '32FC1', '64FC1')
+"""What depth comes in (REP 118), and no camera's image."""
+
+_JPEG_START, _PNG_START = b'\xff\xd8', b'\x89PNG\r\n\x1a\n'
 # Markers of a start of frame, ITU-T T.81, table B.1.
 _JPEG_SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_OTHER_STARTS = {
+    'WebP': (8, b'WEBP'),
+    'TIFF, little-endian': (0, b'II*\0'),
+    'TIFF, big-endian': (0, b'MM\0*'),
+    'GIF': (0, b'GIF8'),
+    'BMP': (0, b'BM'),
+    'AVIF, HEIF or MP4': (4, b'ftyp'),
+    'JPEG 2000': (4, b'jP  '),
+    'JPEG XL': (0, b'\xff\x0a'),
+    'H.264 or H.265': (0, b'\0\0\0\x01'),
+    'H.264, H.265 or MPEG': (0, b'\0\0\x01'),
+}
+"""Format -> where its files have which bytes."""
+_COLORS = ('rgb', 'bgr')
 MAX_PIXELS = 64 * 10**6
 """Larger pictures are refused unseen: a few bytes of PNG can ask for gigabytes."""
+
+UNKNOWN_ENCODING, DEPTH_IMAGE = 'unknown encoding', 'depth, not an image'
+UNSUPPORTED_FORMAT, DAMAGED = 'unsupported format', 'damaged picture'
+LASTING = (UNKNOWN_ENCODING, DEPTH_IMAGE, UNSUPPORTED_FORMAT)
+"""Reasons that hold for every message of a topic."""
 
 
 class ConversionError(ValueError):
@@ -46,24 +71,31 @@ class Encoding:
     """OpenCV's colour conversion; None when it is RGB already."""
 
     bits: int = 8
-    """Bits per value: 8 or 16."""
+    """Bits per value in memory: 8 or 16."""
 
-    rows_per_mille: int = 1000
-    """Rows in memory per thousand rows of the picture: 1500 for planar 4:2:0."""
+    is_420: bool = False
+    """Whether half as many rows of colour follow the rows of brightness."""
 
-    block: int = 1
-    """Width and height must be multiples of this [px]."""
+    pair: tuple[int, int] | None = None
+    """4:2:2 only: what completes the last two pixels of a row of an odd width, as places from its
+    end: the colour of the two pixels before, the brightness of the last one."""
+
+    least_side: int = 1
+    """Columns and rows that OpenCV needs at least [px]."""
 
     bridge_name: str = ''
-    """What cv_bridge calls it; empty when cv_bridge cannot convert it."""
+    """What cv_bridge calls it; empty when OpenCV converts it directly."""
 
 
 def _bayer(code: int, name: str) -> dict[str, Encoding]:
     return {
-        f'{name}8': Encoding(1, code, block=2, bridge_name=f'{name}8'),
-        f'{name}16': Encoding(1, code, bits=16, block=2, bridge_name=f'{name}16'),
+        f'{name}8': Encoding(1, code, least_side=3, bridge_name=f'{name}8'),
+        f'{name}16': Encoding(1, code, bits=16, least_side=3),
     }
 
+
+_UYVY = Encoding(2, cv2.COLOR_YUV2RGB_UYVY, pair=(-4, -1), least_side=2)
+_YUYV = Encoding(2, cv2.COLOR_YUV2RGB_YUY2, pair=(-2, -3), least_side=2)
 
 # OpenCV names a Bayer pattern by its second row's second and third pixel, ROS by the first two of
 # both rows: bayer_rggb is BayerBG.
@@ -73,84 +105,186 @@ ENCODINGS: dict[str, Encoding] = {
     'rgba8': Encoding(4, cv2.COLOR_RGBA2RGB, bridge_name='rgba8'),
     'bgra8': Encoding(4, cv2.COLOR_BGRA2RGB, bridge_name='bgra8'),
     'mono8': Encoding(1, cv2.COLOR_GRAY2RGB, bridge_name='mono8'),
-    'rgb16': Encoding(3, None, bits=16, bridge_name='rgb16'),
-    'bgr16': Encoding(3, cv2.COLOR_BGR2RGB, bits=16, bridge_name='bgr16'),
-    'rgba16': Encoding(4, cv2.COLOR_RGBA2RGB, bits=16, bridge_name='rgba16'),
-    'bgra16': Encoding(4, cv2.COLOR_BGRA2RGB, bits=16, bridge_name='bgra16'),
-    'mono16': Encoding(1, cv2.COLOR_GRAY2RGB, bits=16, bridge_name='mono16'),
+    'rgb16': Encoding(3, None, bits=16),
+    'bgr16': Encoding(3, cv2.COLOR_BGR2RGB, bits=16),
+    'rgba16': Encoding(4, cv2.COLOR_RGBA2RGB, bits=16),
+    'bgra16': Encoding(4, cv2.COLOR_BGRA2RGB, bits=16),
+    'mono16': Encoding(1, cv2.COLOR_GRAY2RGB, bits=16),
     '8UC1': Encoding(1, cv2.COLOR_GRAY2RGB, bridge_name='mono8'),
     '8UC3': Encoding(3, cv2.COLOR_BGR2RGB, bridge_name='bgr8'),
     '8UC4': Encoding(4, cv2.COLOR_BGRA2RGB, bridge_name='bgra8'),
-    '16UC1': Encoding(1, cv2.COLOR_GRAY2RGB, bits=16, bridge_name='mono16'),
-    '16UC3': Encoding(3, cv2.COLOR_BGR2RGB, bits=16, bridge_name='bgr16'),
-    '16UC4': Encoding(4, cv2.COLOR_BGRA2RGB, bits=16, bridge_name='bgra16'),
+    '16UC3': Encoding(3, cv2.COLOR_BGR2RGB, bits=16),
+    '16UC4': Encoding(4, cv2.COLOR_BGRA2RGB, bits=16),
     **_bayer(cv2.COLOR_BayerBG2RGB, 'bayer_rggb'),
     **_bayer(cv2.COLOR_BayerRG2RGB, 'bayer_bggr'),
     **_bayer(cv2.COLOR_BayerGR2RGB, 'bayer_gbrg'),
     **_bayer(cv2.COLOR_BayerGB2RGB, 'bayer_grbg'),
-    'yuv422': Encoding(2, cv2.COLOR_YUV2RGB_UYVY, block=2),
-    'uyvy': Encoding(2, cv2.COLOR_YUV2RGB_UYVY, block=2),
-    'yuv422_yuy2': Encoding(2, cv2.COLOR_YUV2RGB_YUY2, block=2),
-    'yuyv': Encoding(2, cv2.COLOR_YUV2RGB_YUY2, block=2),
-    'nv12': Encoding(1, cv2.COLOR_YUV2RGB_NV12, rows_per_mille=1500, block=2),
-    'nv21': Encoding(1, cv2.COLOR_YUV2RGB_NV21, rows_per_mille=1500, block=2),
+    'yuv422': _UYVY,
+    'uyvy': _UYVY,
+    'yuv422_yuy2': _YUYV,
+    'yuyv': _YUYV,
+    'nv12': Encoding(1, cv2.COLOR_YUV2RGB_NV12, is_420=True),
+    'nv21': Encoding(1, cv2.COLOR_YUV2RGB_NV21, is_420=True),
 }
 
 
-def rgb_from_image(msg: Any, convert: ColorConverter | None = None) -> Picture:
+class ImageReader:
+    """Convert the Image or CompressedImage messages of one camera to RGB."""
+
+    def __init__(self, convert: ColorConverter | None = None) -> None:
+        """convert: how colours are converted; by default the best way this machine has."""
+        self._convert, self._bits = convert, SignificantBits()
+
+    @property
+    def assumption(self) -> str:
+        """How 16-bit values are read, in words; '' before the first."""
+        return self._bits.text
+
+    def rgb(self, msg: Any, bits: int = 0) -> Picture:
+        """Give the image (H, W, 3); raises ConversionError.
+
+        bits: significant ones of 16-bit values, 0 for those of the largest value so far.
+        """
+        if hasattr(msg, 'format'):
+            return rgb_from_compressed(msg, self._bits, bits)
+        return rgb_from_image(msg, self._convert, self._bits, bits)
+
+
+def rgb_from_image(
+    msg: Any,
+    convert: ColorConverter | None = None,
+    largest: SignificantBits | None = None,
+    bits: int = 0,
+) -> Picture:
     """Convert a sensor_msgs/Image to uint8 (H, W, 3) RGB.
 
-    16-bit values are scaled to 8.  The picture may share memory with the message.  convert: how
-    colours are converted; by default the best way this machine has.  Raises ConversionError.
+    16-bit values are scaled to 8 by their significant bits.  The picture may share memory with
+    the message.  convert: how 8-bit colours are converted; by default the best way this machine
+    has.  Raises ConversionError.
     """
-    encoding = ENCODINGS.get(msg.encoding)
-    if encoding is None:
+    if msg.encoding in DEPTH_ENCODINGS:
+        raise _depth_error(f'encoding {msg.encoding}')
+    if msg.encoding not in ENCODINGS:
         raise ConversionError(
-            'unknown encoding',
+            UNKNOWN_ENCODING,
             f'cannot convert encoding {msg.encoding!r}: expected one of {", ".join(ENCODINGS)}',
         )
-    pixels = _pixels(msg, encoding)
-    if encoding.code is None and encoding.bits == 8:
-        return pixels
-    try:
-        return (convert or best_converter())(pixels, msg.encoding)
-    except (cv2.error, RuntimeError) as error:
-        message = f'cannot convert {msg.width} x {msg.height} {msg.encoding}: {error}'
-        raise ConversionError('cannot convert', message) from error
+    pixels = _pixels(msg, ENCODINGS[msg.encoding])
+    rgb = _converted(pixels, msg.encoding, convert, largest, bits)
+    if rgb.shape[:2] == (msg.height, msg.width):
+        return rgb
+    return np.ascontiguousarray(rgb[: msg.height, : msg.width])
 
 
-def rgb_from_compressed(msg: Any) -> Picture:
+def rgb_from_compressed(
+    msg: Any, largest: SignificantBits | None = None, bits: int = 0
+) -> Picture:
     """Decode a sensor_msgs/CompressedImage (JPEG, PNG) to uint8 (H, W, 3) RGB.
 
+    `format` is read as image_transport writes it: 'bayer_rggb8; png compressed ' is a mosaic.
     Raises ConversionError, also for a picture that breaks off, which older OpenCVs fill up in
     grey.
     """
-    data = np.frombuffer(msg.data, np.uint8)
-    ends = data[-64:].tobytes()
-    starts = data[:8].tobytes()
-    is_jpeg, is_png = starts.startswith(_JPEG_START), starts.startswith(_PNG_START)
-    if not is_jpeg and not is_png:
-        message = f'cannot decode {len(data)} bytes of {msg.format!r}: expected a JPEG or PNG file'
-        raise ConversionError('damaged picture', message)
-    if (is_jpeg and _JPEG_END not in ends) or (is_png and _PNG_END not in ends):
-        message = f'{msg.format!r} picture of {len(data)} bytes breaks off: no end marker'
-        raise ConversionError('damaged picture', message)
-    height, width = jpeg_size(data) if is_jpeg else png_size(data)
-    if not 0 < height * width <= MAX_PIXELS:
-        message = f'{msg.format!r} picture of {width} x {height} px: at most {MAX_PIXELS} px'
-        raise ConversionError('damaged picture', message)
+    name = msg.format.partition(';')[0].strip() if ';' in msg.format else ''
+    if name in DEPTH_ENCODINGS or 'compressedDepth' in msg.format:
+        raise _depth_error(f'format {msg.format!r}')
+    data = bytes(msg.data)
+    _check_file(data, msg.format)
     try:
         # The orientation tag is ignored: camera_info is for the pixels as they were read out.
-        flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-        bgr = cv2.imdecode(data, flags)
+        flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
-        raise ConversionError(
-            'damaged picture', f'cannot decode {msg.format!r}: {error}'
-        ) from None
-    if bgr is None:
+        raise ConversionError(DAMAGED, f'cannot decode {msg.format!r}: {error}') from None
+    if pixels is None:
         message = f'cannot decode {len(data)} bytes of {msg.format!r}'
-        raise ConversionError('damaged picture', message)
-    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+        raise ConversionError(DAMAGED, message)
+    encoding = _decoded_encoding(pixels, name, msg.format)
+    return _converted(pixels, encoding, convert_with_opencv, largest, bits)
+
+
+def _depth_error(what: str) -> ConversionError:
+    return ConversionError(
+        DEPTH_IMAGE,
+        f'{what} is depth, not an image: choose the topic of a colour or mono image (a mono '
+        'camera of 16 bits publishes mono16)',
+    )
+
+
+def _check_file(data: bytes, name: str) -> None:
+    """Raise ConversionError for what is no whole JPEG or PNG file of a possible size."""
+    is_jpeg, is_png = data.startswith(_JPEG_START), data.startswith(_PNG_START)
+    if not is_jpeg and not is_png:
+        message = f'cannot decode {len(data)} bytes of {name!r}: expected a JPEG or PNG file'
+        other = _other_format(data, name)
+        if other:
+            raise ConversionError(
+                UNSUPPORTED_FORMAT,
+                f'{message}, got {other}, which is not supported: have the driver send jpeg or '
+                'png, or raw images',
+            )
+        raise ConversionError(DAMAGED, message)
+    if is_cut_short(data):
+        message = f'{name!r} picture of {len(data)} bytes breaks off: no end marker'
+        raise ConversionError(DAMAGED, message)
+    numbers = np.frombuffer(data, np.uint8)
+    height, width = jpeg_size(numbers) if is_jpeg else png_size(numbers)
+    if not 0 < height * width <= MAX_PIXELS:
+        message = f'{name!r} picture of {width} x {height} px: at most {MAX_PIXELS} px'
+        raise ConversionError(DAMAGED, message)
+
+
+def _other_format(data: bytes, name: str) -> str:
+    """Name the format of data that is neither JPEG nor PNG; '' when nothing tells."""
+    for other, (at, start) in _OTHER_STARTS.items():
+        if data.startswith(start, at):
+            return other
+    words = re.findall(r'[a-z0-9.]+', name.lower())
+    return '' if not words or {'jpeg', 'jpg', 'png'} & set(words) else repr(name)
+
+
+def _decoded_encoding(pixels: NDArray[Any], name: str, form: str) -> str:
+    """Name the encoding of what OpenCV decoded; name: that of the image before compression."""
+    bits = 8 * pixels.itemsize
+    if pixels.ndim == 3:
+        if name.startswith('bayer_') and not any(color in form for color in _COLORS):
+            message = f'{form!r} has 3 channels: expected a Bayer mosaic of one'
+            raise ConversionError('cannot convert', message)
+        return f'bgr{bits}'
+    if not name.startswith('bayer_'):
+        return f'mono{bits}'
+    mosaic = f'{name.rstrip("0123456789")}{bits}'
+    if mosaic not in ENCODINGS:
+        message = f'cannot convert {form!r}: expected one of {", ".join(ENCODINGS)}'
+        raise ConversionError(UNKNOWN_ENCODING, message)
+    return mosaic
+
+
+def _converted(
+    pixels: NDArray[Any],
+    name: str,
+    convert: ColorConverter | None,
+    largest: SignificantBits | None,
+    bits: int,
+) -> Picture:
+    """Convert checked pixels of a known encoding to uint8 RGB."""
+    encoding = ENCODINGS[name]
+    height, width = pixels.shape[:2]
+    if min(height, width) < encoding.least_side:
+        least = f'at least {encoding.least_side} x {encoding.least_side} px'
+        message = f'{name} needs {least}, got {width} x {height} px'
+        raise ConversionError('cannot convert', message)
+    try:
+        if encoding.bits == 16:
+            values = pixels[..., :3] if encoding.channels == 4 else pixels
+            significant = (largest or SignificantBits()).of(values, bits)
+            return to_8_bits(convert_with_opencv(pixels, name), significant)
+        if encoding.code is None:
+            return pixels
+        return (convert or best_converter())(pixels, name)
+    except (cv2.error, RuntimeError) as error:
+        message = f'cannot convert {width} x {height} {name}: {error}'
+        raise ConversionError('cannot convert', message) from error
 
 
 def png_size(data: NDArray[np.uint8]) -> tuple[int, int]:
@@ -172,16 +306,18 @@ def jpeg_size(data: NDArray[np.uint8]) -> tuple[int, int]:
 
 
 def _pixels(msg: Any, encoding: Encoding) -> NDArray[Any]:
-    """View the message's bytes as (rows, W, channels) or (rows, W), checked, in native order."""
+    """View the message's bytes as (rows, W, channels) or (rows, W), checked, in native order.
+
+    Colours that pixels share make sides even: there the array is larger than the image.
+    """
     height, width, step = msg.height, msg.width, msg.step
     if height == 0 or width == 0:
         message = f'the picture is empty: {width} x {height} px'
         raise ConversionError('zero size', message)
-    if height % encoding.block or width % encoding.block:
-        message = f'{msg.encoding} needs even width and height, got {width} x {height} px'
-        raise ConversionError('cannot convert', message)
-    rows = height * encoding.rows_per_mille // 1000
-    row_bytes = width * encoding.channels * encoding.bits // 8
+    rows, columns = height, width
+    if encoding.is_420:
+        rows, columns = height + (height + 1) // 2, width + width % 2
+    row_bytes = columns * encoding.channels * encoding.bits // 8
     if step < row_bytes or len(msg.data) != step * rows:
         message = (
             f'{width} x {height} px {msg.encoding} needs step >= {row_bytes} and step x {rows} '
@@ -189,20 +325,21 @@ def _pixels(msg: Any, encoding: Encoding) -> NDArray[Any]:
         )
         raise ConversionError('wrong data length', message)
     data = np.frombuffer(msg.data, np.uint8).reshape(rows, step)[:, :row_bytes]
+    if encoding.is_420 and height % 2:
+        data = np.concatenate((data[:height], data[height - 1 :]))
+    if encoding.pair is not None and width % 2 and width > 1:
+        data, columns = np.concatenate((data, data[:, list(encoding.pair)]), axis=1), width + 1
     if encoding.bits == 16:
         order = '>u2' if msg.is_bigendian else '<u2'
         data = np.ascontiguousarray(data).view(order).astype(np.uint16, copy=False)
-    shape = (rows, width) if encoding.channels == 1 else (rows, width, encoding.channels)
-    return np.ascontiguousarray(data).reshape(shape)
+    channels = (encoding.channels,) if encoding.channels > 1 else ()
+    return np.ascontiguousarray(data).reshape(len(data), columns, *channels)
 
 
-def convert_with_opencv(pixels: NDArray[Any], name: str) -> Picture:
-    """Convert checked pixels of a known encoding to uint8 RGB."""
-    encoding = ENCODINGS[name]
-    rgb = pixels if encoding.code is None else cv2.cvtColor(pixels, encoding.code)
-    if rgb.dtype == np.uint16:
-        return cv2.convertScaleAbs(rgb, alpha=255.0 / 65535.0)
-    return rgb
+def convert_with_opencv(pixels: NDArray[Any], name: str) -> NDArray[Any]:
+    """Convert checked pixels of a known encoding to RGB, of as many bits."""
+    code = ENCODINGS[name].code
+    return pixels if code is None else cv2.cvtColor(pixels, code)
 
 
 def convert_with_cv_bridge(pixels: NDArray[Any], name: str) -> Picture:

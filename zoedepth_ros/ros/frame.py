@@ -5,12 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from sensor_msgs.msg import CompressedImage
-
-from .conversions import rgb_from_compressed, rgb_from_image
-
 TOO_OLD = 'too old'
 TOO_NEW = 'stamp in the future'
 BEHIND = 'out of order'
@@ -43,9 +37,3 @@ def stamp_ns(msg: Any) -> int:
     """Give a message's stamp [ns]."""
     stamp = msg.header.stamp
     return int(stamp.sec * 10**9 + stamp.nanosec)
-
-
-def decoded(msg: Any) -> NDArray[np.uint8]:
-    """Give the picture (H, W, 3) of a message; raises ConversionError."""
-    compressed = isinstance(msg, CompressedImage)
-    return rgb_from_compressed(msg) if compressed else rgb_from_image(msg)

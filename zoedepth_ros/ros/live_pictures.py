@@ -18,7 +18,7 @@ from zoedepth_ros.geometry.intrinsics import CameraModel
 from zoedepth_ros.geometry.rectified import AUTO
 from zoedepth_ros.ros import qos
 from zoedepth_ros.ros.camera import CameraKeeper, CameraUnknown
-from zoedepth_ros.ros.conversions import ConversionError, rgb_from_compressed, rgb_from_image
+from zoedepth_ros.ros.conversions import LASTING, ConversionError, ImageReader
 from zoedepth_ros.ros.inputs import LatchedInfo, sibling
 from zoedepth_ros.ros.parameters import NodeSettings, settings_from
 
@@ -48,15 +48,18 @@ def live_pictures(
     patience_s: float = 10.0,
     *,
     rectified: str = AUTO,
+    bits: int = 0,
     note: Callable[[str], None] = lambda text: None,
 ) -> Iterator[LivePicture]:
     """Give the newest picture again and again; what comes in between is skipped.
 
-    topic: Image or CompressedImage.  camera_info: '' for the topic's sibling.  rectified: as the
-    node's camera.rectified.  note: called with how camera_info is read, again and again.  Raises
-    OSError when nothing comes for `patience_s`.
+    topic: Image or CompressedImage.  camera_info: '' for the topic's sibling.  rectified, bits: as
+    the node's camera.rectified and camera.bits.  note: called with how the input is read and with
+    what is not shown, again and again.  Raises OSError when nothing comes for `patience_s`, and
+    for a topic whose messages are no images.
     """
-    settings = settings_from({'camera.rectified': rectified})
+    settings = settings_from({'camera.rectified': rectified, 'camera.bits': bits})
+    reader = ImageReader()
     context = rclpy.Context()
     rclpy.init(context=context)
     try:
@@ -75,7 +78,7 @@ def live_pictures(
             _wait(executor, newest, topic, patience_s)
             msg = newest.pop()
             newest.clear()
-            picture = _picture(topic, msg, keeper, settings, note)
+            picture = _picture(topic, msg, reader, keeper, settings, note)
             if picture is not None:
                 yield picture
     finally:
@@ -110,15 +113,21 @@ def _find_kind(node: Node, topic: str, patience_s: float) -> Any:
 def _picture(
     topic: str,
     msg: Any,
+    reader: ImageReader,
     keeper: CameraKeeper,
     settings: NodeSettings,
     note: Callable[[str], None],
 ) -> LivePicture | None:
     """Convert a message; None for one that is no picture."""
     try:
-        rgb = rgb_from_compressed(msg) if isinstance(msg, CompressedImage) else rgb_from_image(msg)
-    except ConversionError:
+        rgb = reader.rgb(msg, settings.camera_bits)
+    except ConversionError as error:
+        if error.reason in LASTING:
+            raise OSError(f'{topic}: {error}') from None
+        note(f'{topic}: not shown: {error}')
         return None
+    if reader.assumption:
+        note(reader.assumption)
     try:
         camera = keeper.camera(rgb.shape[0], rgb.shape[1], settings)
         model = camera.model

@@ -16,9 +16,9 @@ from zoedepth_ros.inference.result import AUTO, DepthPredictor, DepthResult
 
 from .camera import Camera, CameraKeeper, CameraUnknown
 from .compressed import DEPTH_TOPIC
-from .conversions import ConversionError
+from .conversions import ConversionError, ImageReader
 from .errors import describe
-from .frame import FAILED, Frame, decoded
+from .frame import FAILED, Frame
 from .frames import Frames
 from .freshness import Freshness
 from .outputs import Outputs, domain
@@ -64,6 +64,8 @@ class FrameProcessor:
         self._started = False
         self._camera_assumed = self._camera_lacks = False
         self._reading: Reading | None = None
+        self._reader = ImageReader()
+        self._logged: tuple[str, ...] = ()
 
     @property
     def head(self) -> str:
@@ -115,7 +117,8 @@ class FrameProcessor:
     @property
     def assumptions(self) -> tuple[str, ...]:
         """How images and camera_info are read, in words."""
-        return () if self._reading is None else (self._reading.text,)
+        texts = (self._reading.text if self._reading is not None else '', self._reader.assumption)
+        return tuple(filter(None, texts))
 
     def follow(
         self,
@@ -164,9 +167,10 @@ class FrameProcessor:
         waited_s = time.monotonic() - frame.arrived_monotonic_s
         self._statistics.stages_ms['wait'].add(1e3 * waited_s)
         with self._statistics.stage('decode'):
-            rgb = decoded(frame.msg)
+            rgb = self._reader.rgb(frame.msg, settings.camera_bits)
         self._schedule.done(plan, frame.arrived_s)
         camera = self._camera(plan, rgb, settings)
+        self._log_assumptions()
         settings = self._settled(settings, camera)
         if camera is None:
             plan = plan.without_camera(depth=settings.focal_correction == 'off')
@@ -245,7 +249,7 @@ class FrameProcessor:
         try:
             camera = self._camera_keeper.camera(rgb.shape[0], rgb.shape[1], settings)
             self._camera_assumed = camera.assumed
-            self._note_reading(camera.reading)
+            self._reading = camera.reading
             return camera
         except CameraUnknown as error:
             if (
@@ -256,8 +260,9 @@ class FrameProcessor:
                 self.drop(error.reason, str(error))
             return None
 
-    def _note_reading(self, reading: Reading | None) -> None:
-        """Keep how camera_info is read, and log what is new of it."""
-        if reading is not None and reading != self._reading:
-            self._inform(reading.text)
-        self._reading = reading
+    def _log_assumptions(self) -> None:
+        """Log what is new of how the input is read."""
+        texts = self.assumptions
+        for text in set(texts) - set(self._logged):
+            self._inform(text)
+        self._logged = texts

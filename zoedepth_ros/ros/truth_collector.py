@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sensor_msgs.msg import CompressedImage
 
-from zoedepth_ros.ros.conversions import rgb_from_compressed, rgb_from_image
+from zoedepth_ros.ros.conversions import ImageReader
 from zoedepth_ros.ros.record.comparison import Comparison
 from zoedepth_ros.ros.record.decode import depth_from_image
 from zoedepth_ros.ros.record.scenes import Matcher
@@ -57,5 +56,4 @@ class TruthCollector:
 
 def rgb_of(picture: Any) -> NDArray[np.uint8]:
     """Decode an Image or a CompressedImage to (H, W, 3); raises ConversionError."""
-    is_compressed = isinstance(picture, CompressedImage)
-    return rgb_from_compressed(picture) if is_compressed else rgb_from_image(picture)
+    return ImageReader().rgb(picture)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.rectified import AUTO
-from zoedepth_ros.output.files import read_picture
+from zoedepth_ros.output.files import read_stored_picture
 from zoedepth_ros.output.video import Due, FrameTimes
 from zoedepth_ros.viewing.about import model_text
 from zoedepth_ros.viewing.frame import ViewFrame
@@ -21,10 +21,22 @@ from zoedepth_ros.viewing.frame import ViewFrame
 _PICTURES_WAITING = 60  # of a recording, for depth that was made later
 
 
-def picture_frames(paths: Sequence[Path], dwell_s: float = 1.0) -> Iterator[ViewFrame]:
-    """Show pictures one after the other, `dwell_s` apart; raises PictureError and OSError."""
+def picture_frames(
+    paths: Sequence[Path],
+    dwell_s: float = 1.0,
+    bits: int = 0,
+    note: Callable[[str], None] = lambda text: None,
+) -> Iterator[ViewFrame]:
+    """Show pictures one after the other, `dwell_s` apart; raises PictureError and OSError.
+
+    bits: significant ones of 16-bit files, 0 for those of the largest value.  note: called with
+    how they are read.
+    """
     for number, path in enumerate(paths):
-        yield ViewFrame(path.name, number * dwell_s, read_picture(path))
+        stored = read_stored_picture(path, bits)
+        if stored.assumption:
+            note(f'{path}: {stored.assumption}')
+        yield ViewFrame(path.name, number * dwell_s, stored.rgb)
 
 
 def video_frames(path: Path, rate_hz: float = 0.0) -> Iterator[ViewFrame]:
@@ -73,12 +85,14 @@ def recording_frames(
     depth_topic: str = '/depth/image',
     salvage: bool = False,
     rectified: str = AUTO,
+    bits: int = 0,
     note: Callable[[str], None] = lambda text: None,
 ) -> Iterator[ViewFrame]:
     """Show a recording: its own depth where it has some, otherwise pictures to predict.
 
-    depth_topic: recorded depth; '' to leave it alone.  rectified: as the node's camera.rectified.
-    note: called with how camera_info is read, again and again.  Raises RecordingError and OSError.
+    depth_topic: recorded depth; '' to leave it alone.  rectified, bits: as
+    the node's camera.rectified and camera.bits.  note: called with how the input is read and with
+    what is not shown, again and again.  Raises RecordingError and OSError.
     """
     from zoedepth_ros.recordings.errors import Damage, require_libraries
 
@@ -95,11 +109,11 @@ def recording_frames(
         image,
         camera_info,
         besides=depth_topic,
-        encodings=lambda topics: recording.encodings(topics, Damage(salvage=salvage)),
+        encodings=lambda topics: recording.encodings(topics, Damage(salvage=True)),
     )
     domain_topic = domain_topic_of(depth_topic)
     depth_topic = depth_topic if survey.counts.get(depth_topic) else ''
-    shown = _Shown(inputs, depth_topic, domain_topic, rectified, note)
+    shown = _Shown(inputs, depth_topic, domain_topic, rectified, bits, note)
     for item in recording.read(damage):
         if isinstance(item, Message):
             yield from shown.frames(item)
@@ -116,9 +130,11 @@ class _Shown:
         depth_topic: str,
         domain_topic: str,
         rectified: str,
+        bits: int,
         note: Callable[[str], None],
     ) -> None:
         from zoedepth_ros.recordings.camera import CameraTracker
+        from zoedepth_ros.recordings.frames import PictureReader
 
         self.about = ''
         """What the depth comes from, when that is still to be told."""
@@ -126,7 +142,7 @@ class _Shown:
         self._domain_topic = domain_topic
         self._uncertainty_topic = f'{depth_topic.rpartition("/")[0]}/uncertainty'
         self._tracker = CameraTracker(inputs.image, rectified=rectified)
-        self._note = note
+        self._pictures, self._note = PictureReader(inputs.image_type, bits), note
         self._waiting: OrderedDict[tuple[int, int], NDArray[np.uint8]] = OrderedDict()
 
     def frames(self, message: Any) -> Iterator[ViewFrame]:
@@ -150,13 +166,13 @@ class _Shown:
                     'outdoor': domain.outdoor_probability,
                 }
                 yield ViewFrame(topic, time_s, head=domain.head, router_probabilities=shares)
-        except ValueError:  # a message that cannot be read is not shown
-            return
+        except ValueError as error:  # a message that cannot be read is not shown
+            self._note(f'{topic}: not shown: {error}')
 
     def _picture(self, message: Any, time_s: float) -> Iterator[ViewFrame]:
-        from zoedepth_ros.recordings.frames import decode_picture
-
-        picture, rgb = decode_picture(message, self._inputs.image_type)
+        picture, rgb = self._pictures.read(message)
+        if self._pictures.assumption:
+            self._note(self._pictures.assumption)
         if not self._depth_topic:
             yield ViewFrame(message.channel.topic, time_s, rgb, camera=self._camera(rgb))
             return

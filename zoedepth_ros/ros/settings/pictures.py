@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from zoedepth_ros.geometry.rectified import CHOICES
+from zoedepth_ros.output.brightness import LEAST_BITS, MOST_BITS
 
 from .parameter import MAX_RATE_HZ, parameter
 
@@ -15,6 +16,10 @@ def _why_no_field_of_view(value: float) -> str | None:
     if value == 0.0 or value >= _NARROWEST_RAD:
         return None
     return f'expected 0.0, or a field of view of at least {_NARROWEST_RAD} rad (5 degrees)'
+
+
+def _why_no_bits(value: int) -> str | None:
+    return None if value == 0 or value >= LEAST_BITS else f'expected 0, or {LEAST_BITS} or more'
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,15 @@ class PictureSettings:
         'Whether images are rectified (P) or raw (K with D); auto: by camera_info (D 0, P equal '
         "to K) and the words of the image topic's name ('image_rect', 'rect/image', 'image_raw').",
         choices=CHOICES,
+    )
+    camera_bits: int = parameter(
+        'camera.bits',
+        0,
+        'Significant bits of 16-bit images (mono16, bayer_rggb16, 16-bit PNG), 8 to 16 [bits]; 0 '
+        'is the fewest of 8, 10, 12, 14 and 16 that hold the largest value so far.',
+        low=0,
+        high=MOST_BITS,
+        check=_why_no_bits,
     )
     router_mode: str = parameter(
         'router.mode',
