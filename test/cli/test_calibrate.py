@@ -61,6 +61,14 @@ def test_a_target_at_a_known_distance_gives_the_scale(picture, tmp_path, says, c
     assert f'scale.file:={out}' in capsys.readouterr().out
 
 
+def test_a_target_beyond_the_range_of_the_head_is_refused(picture, tmp_path, says, capsys):
+    says(12.0)
+    code, out = calibrate(picture, tmp_path, '--distance', '11.0')
+    assert code != 0
+    assert not out.exists()
+    assert 'nearer than 10 m, the range of this head' in capsys.readouterr().out
+
+
 def test_without_a_box_the_middle_of_the_picture_is_the_target(picture, tmp_path, says):
     depth_m = np.full((HEIGHT, WIDTH), 5.0)
     depth_m[25:35, 34:46] = 4.0

@@ -76,6 +76,27 @@ def test_points_lie_where_camera_info_says(tmp_path):
     assert points.view('<u4')[0, 0, 3] == 0x00005A5A  # red 0, green and blue 90
 
 
+@pytest.mark.parametrize(
+    ('head', 'reaches_m', 'training'),
+    # 50 px at 48 rows instead of the 32 px of a training camera of 90 degrees
+    [('indoor', 10.0, 0.0), ('outdoor', 80.0, 0.0), ('indoor', 10.0 * 50 / 32, np.pi / 2)],
+)
+def test_points_end_at_the_range_of_the_head_and_depth_does_not(
+    tmp_path, head, reaches_m, training
+):
+    factor = reaches_m / {'indoor': 10.0, 'outdoor': 80.0}[head]
+    depth_m = plane(48, 64, 0.5 * reaches_m / factor, 1.5 * reaches_m / factor)
+    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(1))
+    predictor = FakePredictor(depth_m, training_hfov_rad=training)
+    convert(source, tmp_path / 'out.mcap', predictor, decimation=1, head=head, edge_filter=False)
+    (cloud,) = bags.messages_of(tmp_path / 'out.mcap', '/depth/points')
+    (depth,) = bags.messages_of(tmp_path / 'out.mcap', '/depth/image')
+    z_m = cloud.data.view('<f4').reshape(48, 64, 4)[..., 2]
+    seen_m = depth.data.view('<f4').reshape(48, 64)
+    np.testing.assert_allclose(seen_m, factor * depth_m, rtol=1e-6)
+    np.testing.assert_array_equal(np.isfinite(z_m), seen_m <= reaches_m)
+
+
 def test_other_programs_read_topics_types_and_qos(tmp_path):
     source = bags.write_bag(tmp_path / 'in', bags.drive(2))
     folder = tmp_path / 'out'

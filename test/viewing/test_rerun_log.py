@@ -3,7 +3,7 @@ import pytest
 
 pytest.importorskip('rerun.chunk', reason='pip install rerun-sdk')
 
-from fake_predictor import FakePredictor
+from fake_predictor import FakePredictor, plane
 from rerun.chunk import RrdReader
 
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
@@ -110,6 +110,15 @@ def test_points_at_edges_are_left_out_and_depth_keeps_them(tmp_path):
     assert 3.0 not in distances
     assert {1.0, 9.0} <= set(distances.tolist())
     assert 3.0 in floats(found['depth'])
+
+
+def test_points_beyond_the_range_of_the_head_are_left_out_and_depth_keeps_them(tmp_path):
+    predictor = FakePredictor(plane(48, 64, 8.0, 12.0), heads=('indoor',))
+    _, found = written(tmp_path / 'a.rrd', [ViewFrame('a', 0.0, rgb())], predictor, decimation=1)
+    distances = np.array(found['points']['positions'][0])[:, 2]
+    assert len(distances) == 48 * 32
+    assert distances.max() <= 10.0
+    assert floats(found['depth']).max() == 12.0
 
 
 def test_large_pictures_are_shown_smaller_and_stay_in_place(tmp_path):
