@@ -119,9 +119,9 @@ def test_weights_that_name_their_camera_are_brought_to_this_one_by_default(peer,
     start(depth=2.0, training_hfov_rad=math.pi / 2)  # 32 px at 64 x 48 px
     depth = peer.subscribe(Image, '/depth/image')
     status = peer.subscribe(Status, '/zoedepth/status')
-    peer.send_until(lambda: depth)
-    # this camera: fy = 52 px at the same height
-    assert np.frombuffer(depth.last.data, np.float32)[0] == pytest.approx(2.0 * 52 / 32)
+    # This camera: fy = 52 px at the same height. An image may come before any camera_info has.
+    expected_m = pytest.approx(2.0 * 52 / 32)
+    peer.send_until(lambda: depth and np.frombuffer(depth.last.data, np.float32)[0] == expected_m)
     wait_until(lambda: status and status.last.scale == pytest.approx(52 / 32))
     assert peer.set_parameters(focal_correction='off') == ['']
     (msg,) = peer.exchange(depth)
