@@ -91,12 +91,35 @@ def test_a_damaged_recording_is_an_error_that_says_what_helps(tmp_path, predicto
 
 
 def test_the_same_command_again_says_that_it_is_done(tmp_path, predictor, capsys):
-    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(1))
+    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(2))
     command = ['bag', str(source), str(tmp_path / 'out.mcap')]
     assert main(command) == 0
-    assert main(command) == 1
-    assert 'exists; --overwrite replaces it' in capsys.readouterr().err
+    first = capsys.readouterr().out
+    assert main(command) == 0
+    assert capsys.readouterr().out == first.replace('out.mcap: ', 'out.mcap: done before, ')
+    assert predictor.calls == 2
     assert main([*command, '--overwrite']) == 0
+    assert predictor.calls == 4
+
+
+def test_a_result_of_other_work_is_not_taken_for_this_ones(tmp_path, predictor, capsys):
+    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(2))
+    other = bags.write_mcap(tmp_path / 'other.mcap', bags.drive(1))
+    out = tmp_path / 'out.mcap'
+    assert main(['bag', str(source), str(out)]) == 0
+    whole = out.read_bytes()
+    for command, reason in (
+        ([str(source), '--head', 'indoor'], "made with head 'auto', not 'indoor'"),
+        ([str(source), '--weights', 'w'], "made with weights '', not 'w'"),
+        ([str(other)], 'made from another recording'),
+    ):
+        assert main(['bag', command[0], str(out), *command[1:]]) == 1
+        expected = f'zoedepth: error: {out} exists, {reason}; --overwrite replaces it\n'
+        assert capsys.readouterr().err == expected
+    assert out.read_bytes() == whole
+    out.write_bytes(whole[:-1])  # cut: no longer a result
+    assert main(['bag', str(source), str(out)]) == 1
+    assert capsys.readouterr().err == f'zoedepth: error: {out} exists; --overwrite replaces it\n'
 
 
 @pytest.mark.parametrize(
@@ -137,7 +160,7 @@ def test_jobs_are_done_side_by_side(tmp_path, monkeypatch, capsys):
 
 
 def test_without_ray_its_name_and_install_line_are_given(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr('zoedepth_ros.recordings.fleet.find_spec', lambda name: None)
+    monkeypatch.setattr('zoedepth_ros.recordings.cluster.find_spec', lambda name: None)
     assert main(['bag', str(tmp_path / 'a.mcap'), str(tmp_path / 'b.mcap'), '--ray']) == 2
     assert 'pip install ray' in capsys.readouterr().err
 

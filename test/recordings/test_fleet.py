@@ -1,9 +1,5 @@
-import os
-import secrets
-import sys
-from pathlib import Path
+from dataclasses import replace
 
-import fake_model
 import pytest
 from fake_model import DyingModel, FakeModel
 
@@ -12,7 +8,7 @@ pytest.importorskip('rosbags', reason='pip install rosbags')
 
 import bags
 
-from zoedepth_ros.recordings.fleet import Job, run_here, run_with_processes, run_with_ray
+from zoedepth_ros.recordings.fleet import Job, file_identity, run_here, run_with_processes
 from zoedepth_ros.recordings.plan import DepthOptions
 
 
@@ -130,24 +126,40 @@ def test_a_recording_on_which_every_process_dies_is_named_and_the_others_are_don
     assert {name: r.depths for name, r in results.items()} == {f'{n}.mcap': 8 for n in (0, 1, 3)}
 
 
-@pytest.fixture
-def ray(monkeypatch):
-    """Ray as it comes, but for this machine only: no port is open to others, nothing in HOME."""
-    if 'ray' not in sys.modules:  # it reads this as it is imported
-        monkeypatch.setenv('RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER', '0')
-    ray = pytest.importorskip('ray', reason='pip install ray')
-    for name in ('RAY_ADDRESS', 'RAY_USAGE_STATS_ENABLED'):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv('RAY_AUTH_TOKEN', secrets.token_hex(32))
-    # its processes import the stand-in from where this one does
-    folders = [str(Path(fake_model.__file__).parent), os.environ.get('PYTHONPATH', '')]
-    monkeypatch.setenv('PYTHONPATH', os.pathsep.join(filter(None, folders)))
-    yield ray
-    ray.shutdown()
-    os.environ.pop('RAY_USAGE_STATS_ENABLED', None)
+def test_replaced_results_are_gone_on_with_too_when_a_process_dies(tmp_path):
+    work = [replace(job, overwrite=True) for job in long_jobs(tmp_path, 2)]
+    work[0].target.parent.mkdir()
+    for job in work:
+        job.target.write_bytes(b'old')
+    model = DyingModel(str(tmp_path / 'died'))
+    results = {j.source.name: r for j, r in run_with_processes(work, model, 2, Watcher())}
+    assert (tmp_path / 'died').exists()
+    assert {name: r.depths for name, r in results.items()} == {'0.mcap': 8, '1.mcap': 8}
+    assert sum(bool(r.reused) for r in results.values()) == 1
 
 
-def test_ray_does_the_same_and_reports_to_nobody(tmp_path, ray):
-    check(list(run_with_ray(jobs(tmp_path), FakeModel(), 2)), tmp_path)
-    assert {node['NodeManagerAddress'] for node in ray.nodes()} == {'127.0.0.1'}
-    assert os.environ['RAY_USAGE_STATS_ENABLED'] == '0'
+def test_another_attempt_does_not_replace_what_the_first_one_has_finished(tmp_path):
+    (job,) = (replace(job, overwrite=True) for job in long_jobs(tmp_path, 1))
+    job.target.parent.mkdir()
+    job.target.write_bytes(b'old')
+    before = file_identity(job.target)
+    assert job.again(before) == replace(job, resume=True)
+    ((_, first),) = run_here([job], FakeModel(), Watcher())
+    ((_, second),) = run_here([job.again(before)], FakeModel(), Watcher())
+    assert (first.depths, first.done_before) == (8, False)
+    assert (second.depths, second.done_before) == (8, True)
+
+
+def test_what_is_done_is_known_by_its_content_wherever_the_recording_lies(tmp_path):
+    (job,) = long_jobs(tmp_path, 1)
+    (tmp_path / 'elsewhere').mkdir()
+    moved = replace(job, source=job.source.rename(tmp_path / 'elsewhere' / 'name.mcap'))
+    list(run_here([moved], FakeModel(), Watcher()))
+    back = replace(job, source=moved.source.rename(job.source))
+    ((_, again),) = run_here([back], FakeModel(), Watcher())
+    assert again.done_before
+    ((_, other),) = run_here([back], FakeModel(depth_m=3.0), Watcher())
+    assert (
+        other
+        == f"{job.target} exists, made with weights '2.0', not '3.0'; --overwrite replaces it"
+    )

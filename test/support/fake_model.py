@@ -18,9 +18,13 @@ class FakeModel:
     """Stand in for recordings.fleet.Model."""
 
     depth_m: float = 2.0
+    device: str = 'cpu'
 
     def build(self) -> FakePredictor:
         return FakePredictor(self.depth_m)
+
+    def request(self) -> dict[str, str]:
+        return {'model': 'fake', 'weights': str(self.depth_m), 'precision': 'fp32'}
 
 
 @dataclass(frozen=True)
@@ -33,8 +37,13 @@ class DyingModel:
     always_at: str = ''
     """Name of a recording; '' for the first process, once."""
 
+    device: str = 'cpu'
+
     def build(self) -> FakePredictor:
         return FakePredictor(self._depth)
+
+    def request(self) -> dict[str, str]:
+        return FakeModel().request()
 
     def _depth(self, rgb: np.ndarray, head: str) -> np.ndarray:
         if self.always_at:
@@ -61,10 +70,10 @@ def _written() -> dict[str, int]:
 
 
 def _wait_until(is_so: Callable[[], bool]) -> None:
-    """Wait for at most a minute."""
-    end_s = time.monotonic() + 60.0
+    """Wait for at most two minutes."""
+    end_s = time.monotonic() + 120.0
     while not is_so():
-        assert time.monotonic() < end_s, 'nothing happened within a minute'
+        assert time.monotonic() < end_s, 'nothing happened within two minutes'
         time.sleep(0.01)
 
 
@@ -79,3 +88,41 @@ def _make(path: Path) -> bool:
     except FileExistsError:
         return False
     return True
+
+
+@dataclass(frozen=True)
+class WaitingModel:
+    """Give a predictor that stops for good at its sixth image, on the first node that may.
+
+    Those on the other node wait there until that has happened.
+    """
+
+    here: str
+    """Path that is made, with the node's key in it, by the process that waits."""
+
+    spared: str
+    """Key of the Ray node whose processes do not wait."""
+
+    device: str = 'cpu'
+
+    def build(self) -> FakePredictor:
+        return FakePredictor(self._depth)
+
+    def request(self) -> dict[str, str]:
+        return FakeModel().request()
+
+    def _depth(self, rgb: np.ndarray, head: str) -> np.ndarray:
+        import ray
+
+        if rgb[0, 0, 0] == 50:
+            key, here = ray.get_runtime_context().get_node_id(), Path(self.here)
+            if key == self.spared:
+                _wait_until(here.exists)
+            elif not here.exists():
+                # not before there is something to go on with
+                _wait_until(lambda: any(size > 4 * rgb.nbytes for size in _written().values()))
+                part = here.with_name('part')
+                part.write_text(key)
+                part.rename(here)
+                time.sleep(3600.0)
+        return np.full(rgb.shape[:2], 2.0, np.float32)

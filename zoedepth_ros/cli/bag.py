@@ -69,7 +69,8 @@ def run(args: argparse.Namespace) -> int:
     from zoedepth_ros.recordings.errors import require_libraries
 
     require_libraries()
-    from zoedepth_ros.recordings.fleet import Model, run_here, run_with_processes, run_with_ray
+    from zoedepth_ros.recordings.cluster import run_with_ray
+    from zoedepth_ros.recordings.fleet import Model, run_here, run_with_processes
 
     jobs = _jobs(args)
     model = Model(args.model, args.weights or '', args.device, args.precision)
@@ -80,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
         require_readable(sources)
     with _Bars() as watcher:
         if args.ray:
-            results = run_with_ray(jobs, model, args.jobs)
+            results = run_with_ray(jobs, model, args.jobs, watcher, watcher.say)
         elif args.jobs > 1 and len(jobs) > 1:
             results = run_with_processes(jobs, model, args.jobs, watcher)
         else:
@@ -166,13 +167,19 @@ class _Bars:
         """Note that pictures are done."""
         self._bar.update(pictures)
 
+    def say(self, line: str) -> None:
+        """Show a line about the work."""
+        self.clear()
+        print(f'zoedepth: {line}', file=sys.stderr, flush=True)
+
     def clear(self) -> None:
         """Make room for a line."""
         self._bar.clear()
 
 
 def _tell(job: Job, report: Report) -> None:
-    line = f'{job.target}: {report.depths} depth images of {report.pictures} pictures'
+    done = 'done before, ' if report.done_before else ''
+    line = f'{job.target}: {done}{report.depths} depth images of {report.pictures} pictures'
     reused = f', {report.reused} of them from an earlier attempt' if report.reused else ''
     print(f'{line}, {report.clouds} clouds{reused}')
     for text in report.assumptions.values():

@@ -16,6 +16,7 @@ from zoedepth_ros.recordings.cdr import encode
 from zoedepth_ros.recordings.contents import ABOUT_DEPTH, Channel, Item, Message, Metadata
 from zoedepth_ros.recordings.depth_messages import cloud, depth_image, domain
 from zoedepth_ros.recordings.errors import Damage
+from zoedepth_ros.recordings.finished import REQUEST
 from zoedepth_ros.recordings.frames import Frame, Source
 from zoedepth_ros.recordings.memory import Memory
 from zoedepth_ros.recordings.output import Output
@@ -25,17 +26,25 @@ _AHEAD = 16  # messages read, and predicted, before they are needed
 
 
 def add_depth(
-    plan: Plan, predictor: DepthPredictor, on_picture: Callable[[], None] = lambda: None
+    plan: Plan,
+    predictor: DepthPredictor,
+    on_picture: Callable[[], None] = lambda: None,
+    *,
+    request: str = '',
 ) -> Report:
     """Write the recording with depth added; goes on where an earlier attempt was stopped.
 
-    on_picture: called after each picture.  Reading, predicting and writing overlap.
+    on_picture: called after each picture.  request: kept in the recording, so that a later run of
+    the same work knows its result (`finished.request`).  Reading, predicting and writing overlap.
     """
     report = Report(warning=predictor.trained_on)
     damage = Damage(salvage=plan.salvage)
-    about = _about(plan, predictor)
+    about = _about(plan, predictor) | ({REQUEST: request} if request else {})
     with Output(
-        plan.target, compression=plan.options.compression, overwrite=plan.overwrite
+        plan.target,
+        compression=plan.options.compression,
+        overwrite=plan.overwrite,
+        resume=plan.resume,
     ) as output:
         output.write(Metadata(ABOUT_DEPTH, about))  # compared with what is there, before the rest
         memory = output.remember(about)

@@ -19,6 +19,10 @@ class DamagedRecordingError(RecordingError):
     """Say where a recording is damaged."""
 
 
+class ExistsError(RecordingError):
+    """Say that there is a file where a new one was to be written."""
+
+
 class ResumeError(RecordingError):
     """Say why unfinished work cannot be finished."""
 

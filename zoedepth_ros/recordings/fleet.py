@@ -1,11 +1,9 @@
-"""Many recordings: one after the other, in processes side by side, or over a Ray cluster."""
+"""Many recordings: one after the other, or in processes side by side."""
 
 from __future__ import annotations
 
-import importlib
 import logging
 import multiprocessing
-import os
 import queue
 import time
 from collections import Counter, deque
@@ -13,20 +11,22 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
 from zoedepth_ros.errors import in_one_line
 from zoedepth_ros.inference.result import DepthPredictor, check_head
 from zoedepth_ros.recordings.add_depth import add_depth
-from zoedepth_ros.recordings.errors import RecordingError
+from zoedepth_ros.recordings.errors import ExistsError
+from zoedepth_ros.recordings.finished import fingerprint, finished, request
 from zoedepth_ros.recordings.plan import DepthOptions, Plan, Report, make_plan
 
+TRIES = 2
+"""How often a recording is begun whose process dies."""
+
 _LOOK_UP_S = 0.1
-_TRIES = 2  # of a recording whose process dies
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,9 @@ class Job:
     overwrite: bool = False
     """Whether `target` is replaced."""
 
+    resume: bool | None = None
+    """Whether unfinished work is gone on with; None for 'unless `target` is replaced'."""
+
     def plan(self) -> Plan:
         """Settle it; raises RecordingError and OSError."""
         return make_plan(
@@ -56,7 +59,28 @@ class Job:
             self.options,
             salvage=self.salvage,
             overwrite=self.overwrite,
+            resume=self.resume,
         )
+
+    def again(self, before: FileIdentity) -> Job:
+        """Give the job for another attempt, which goes on with what the first one has left.
+
+        before: `file_identity` of `target` before the first attempt, which may have replaced it.
+        """
+        is_replaced = file_identity(self.target) != before
+        return replace(self, resume=True, overwrite=self.overwrite and not is_replaced)
+
+
+FileIdentity = tuple[int, int, int] | None
+
+
+def file_identity(path: Path) -> FileIdentity:
+    """Tell a file from the one that replaces it; None when there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +105,13 @@ class Model:
 
         return build_predictor(self.name, self.weights, self.device, self.precision)
 
+    def request(self) -> dict[str, str]:
+        """Give what its depth depends on; raises OSError for weights that cannot be read."""
+        path = Path(self.weights).expanduser()
+        content = fingerprint(path) if self.weights and path.is_file() else ''
+        weights = content or self.weights
+        return {'model': self.name, 'weights': weights, 'precision': self.precision}
+
 
 class Watcher(Protocol):
     """Be told how far the work is."""
@@ -100,7 +131,7 @@ def run_here(jobs: Sequence[Job], model: Model, watcher: Watcher) -> Iterator[tu
     """Work on one recording after the other; the model is built once, when it is needed."""
     build = cache(model.build)
     for job in jobs:
-        yield job, _attempt(job, build, watcher)
+        yield job, attempt(job, model, build, watcher)
 
 
 def run_with_processes(
@@ -112,7 +143,8 @@ def run_with_processes(
     it was.
     """
     context = multiprocessing.get_context('spawn')  # CUDA does not survive a fork
-    waiting, deaths = deque(jobs), Counter[Job]()
+    waiting, deaths = deque(jobs), Counter[Path]()
+    before = {job.target: file_identity(job.target) for job in jobs}
     running: dict[Future[Result], tuple[Job, ProcessPoolExecutor]] = {}
     with context.Manager() as manager, ExitStack() as pools:
         events: Any = manager.Queue()
@@ -135,57 +167,11 @@ def run_with_processes(
                     yield job, _result_of(job, future)
                     continue
                 idle.append(start())
-                deaths[job] += 1
-                if deaths[job] < _TRIES:
-                    waiting.append(job)
+                deaths[job.target] += 1
+                if deaths[job.target] < TRIES:
+                    waiting.append(job.again(before[job.target]))
                 else:
-                    yield job, f'{job.source}: the process working on it died {_TRIES} times'
-
-
-def run_with_ray(jobs: Sequence[Job], model: Model, count: int) -> Iterator[tuple[Job, Result]]:
-    """Spread the recordings over the Ray cluster that this machine belongs to, or over itself.
-
-    count: workers; on a cluster with GPUs each has one.  Files must have the same names on every
-    machine.  Raises RecordingError when Ray is not installed.
-    """
-    if find_spec('ray') is None:
-        raise RecordingError('Ray is not installed: pip install ray')
-    os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')  # else Ray reports to its makers
-    ray: Any = importlib.import_module('ray')  # typed in places
-    from ray.util import ActorPool
-
-    if not ray.is_initialized():
-        ray.init(include_dashboard=False, log_to_driver=False)  # RAY_ADDRESS names a cluster
-    gpus = 1 if ray.cluster_resources().get('GPU') else 0
-    worker = ray.remote(_RayWorker).options(num_gpus=gpus)
-    pool = ActorPool([worker.remote(model) for _ in range(min(count, len(jobs)))])
-    for index, result in pool.map_unordered(_hand_over, list(enumerate(jobs))):
-        yield jobs[index], result
-
-
-def _hand_over(worker: Any, item: tuple[int, Job]) -> Any:
-    return worker.work.remote(*item)
-
-
-class _RayWorker:
-    """Work on recordings in a process of Ray's."""
-
-    def __init__(self, model: Model) -> None:
-        self._predictor = model.build()
-
-    def work(self, index: int, job: Job) -> tuple[int, Result]:
-        """Add depth to one recording; return its index and what became of it."""
-        return index, _attempt(job, lambda: self._predictor, _Nobody())
-
-
-class _Nobody:
-    """Watch nothing."""
-
-    def expect(self, pictures: int) -> None:
-        """Do nothing."""
-
-    def advance(self, pictures: int) -> None:
-        """Do nothing."""
+                    yield job, f'{job.source}: the process working on it died {TRIES} times'
 
 
 class _Events:
@@ -208,31 +194,44 @@ _process: dict[str, Any] = {}
 
 def _start_process(model: Model, events: Any) -> None:
     """Remember, in a worker process, what it works with."""
-    _process.update(build=cache(model.build), watcher=_Events(events))
+    _process.update(model=model, build=cache(model.build), watcher=_Events(events))
 
 
 def _run_in_process(job: Job) -> Result:
-    return _attempt(job, _process['build'], _process['watcher'])
+    return attempt(job, _process['model'], _process['build'], _process['watcher'])
 
 
-def _attempt(job: Job, build: Callable[[], DepthPredictor], watcher: Watcher) -> Result:
-    """Do a job; whatever goes wrong with it becomes its failure and stops no other job."""
+def attempt(
+    job: Job, model: Model, build: Callable[[], DepthPredictor], watcher: Watcher
+) -> Result:
+    """Do a job, unless it is done; whatever goes wrong is its failure and stops no other job.
+
+    build: gives the model's predictor.
+    """
+    try:
+        return _do(job, model, build, watcher)
+    except Exception as error:
+        return failure(job, error)
+
+
+def _do(job: Job, model: Model, build: Callable[[], DepthPredictor], watcher: Watcher) -> Report:
+    wanted = request(job.source, job.options, model.request())
     try:
         plan = job.plan()
         watcher.expect(plan.inputs.picture_count)
         predictor = build()
         check_head(job.options.head, predictor.heads)
-        return add_depth(plan, predictor, lambda: watcher.advance(1))
-    except Exception as error:
-        return _failure(job, error)
+        return add_depth(plan, predictor, lambda: watcher.advance(1), request=wanted)
+    except ExistsError:  # or another process has finished it meanwhile
+        return finished(job.target, wanted)
 
 
 def _result_of(job: Job, future: Future[Result]) -> Result:
     error = future.exception()
-    return future.result() if error is None else _failure(job, error)
+    return future.result() if error is None else failure(job, error)
 
 
-def _failure(job: Job, error: BaseException) -> str:
+def failure(job: Job, error: BaseException) -> str:
     """Say which recording failed and why, in one line; with the kind of an unexpected error."""
     text = in_one_line(error)
     if not isinstance(error, (ValueError, OSError)):

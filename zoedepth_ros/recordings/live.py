@@ -62,7 +62,13 @@ class LiveRecording:
 
     def _run(self) -> None:
         try:
-            output = Output(self._path, compression='zstd', overwrite=True, keeps_unfinished=False)
+            output = Output(
+                self._path,
+                compression='zstd',
+                overwrite=True,
+                resume=False,
+                keeps_unfinished=False,
+            )
             with output:
                 while (item := self._queue.get()) is not None:
                     output.write(item)

@@ -18,7 +18,7 @@ from mcap.writer import CompressionType, Writer
 
 from zoedepth_ros.files import is_still, named_write_errors, open_locked
 from zoedepth_ros.recordings.contents import Attachment, Channel, Item, Message, Metadata
-from zoedepth_ros.recordings.errors import Damage, RecordingError, ResumeError
+from zoedepth_ros.recordings.errors import Damage, ExistsError, RecordingError, ResumeError
 from zoedepth_ros.recordings.mcap_file import read_mcap, sound_bytes
 from zoedepth_ros.recordings.memory import Memory
 
@@ -45,13 +45,15 @@ class Output:
         *,
         compression: str = 'none',
         overwrite: bool = False,
+        resume: bool = True,
         keeps_unfinished: bool = True,
     ) -> None:
         """Go on with the partial file when there is one.
 
-        compression: a key of COMPRESSIONS, of chunks.  overwrite: begin again, and replace `path`.
-        keeps_unfinished: leave the partial file when the block fails.  Raises RecordingError when
-        `path` exists, ResumeError when another process is writing it, and OSError.
+        compression: a key of COMPRESSIONS, of chunks.  overwrite: replace `path`.  resume: False
+        begins again.  keeps_unfinished: leave the partial file when the block fails.  Raises
+        ExistsError when `path` exists, ResumeError when another process is writing it, other
+        RecordingErrors, and OSError.
         """
         self.path, self.partial = path, partial_path(path)
         self._overwrite, self._keeps_unfinished = overwrite, keeps_unfinished
@@ -60,7 +62,7 @@ class Output:
         self._lock = _locked(self.partial)
         try:
             self._refuse_existing()
-            self.kept_bytes = 0 if overwrite else sound_bytes(self.partial)
+            self.kept_bytes = sound_bytes(self.partial) if resume else 0
             self._file = _ComparingFile(self.partial, self._lock, self.kept_bytes)
             stream = cast('IO[bytes]', self._file)  # it has what the writer needs
             self._writer = Writer(stream, compression=COMPRESSIONS[compression])
@@ -107,7 +109,7 @@ class Output:
             return
         if not os.fstat(self._lock.fileno()).st_size:  # nobody's work: the lock has made it
             self._remove()
-        raise RecordingError(f'{self.path} exists; --overwrite replaces it')
+        raise ExistsError(f'{self.path} exists; --overwrite replaces it')
 
     def _rename(self) -> None:
         """Give the file its final name, while it is locked."""
@@ -184,7 +186,7 @@ def check_target(path: Path, *, overwrite: bool) -> None:
     if path.is_dir():
         raise RecordingError(f'{path} is a folder: choose another name')
     if os.path.lexists(path) and not overwrite:
-        raise RecordingError(f'{path} exists; --overwrite replaces it')
+        raise ExistsError(f'{path} exists; --overwrite replaces it')
     if os.path.lexists(partial_path(path)):
         _locked(partial_path(path)).close()
 

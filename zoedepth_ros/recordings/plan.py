@@ -113,7 +113,10 @@ class Plan:
     """Whether damage is endured."""
 
     overwrite: bool = False
-    """Whether `target`, and unfinished work, is replaced."""
+    """Whether `target` is replaced."""
+
+    resume: bool = True
+    """Whether unfinished work is gone on with."""
 
     damage: tuple[str, ...] = ()
     """What is known to be damaged already."""
@@ -156,6 +159,9 @@ class Report:
     warning: str = ''
     """What the model was trained on, when it is not for real use."""
 
+    done_before: bool = False
+    """Whether an earlier run has finished the work, so that nothing was done now."""
+
     def assume(self, what: str, text: str) -> None:
         """Note how something is read; '' when that is not known yet."""
         if text:
@@ -174,10 +180,12 @@ def make_plan(
     *,
     salvage: bool = False,
     overwrite: bool = False,
+    resume: bool | None = None,
 ) -> Plan:
     """Look at the recording and settle everything that can go wrong before work starts.
 
-    overwrite: replace `target`, begin again.  Raises RecordingError and OSError.
+    overwrite: replace `target`.  resume: go on with unfinished work; None does so unless `target`
+    is replaced.  Raises RecordingError and OSError.
     """
     damage = Damage(salvage=salvage)
     recording = open_recording(source, damage)
@@ -192,5 +200,15 @@ def make_plan(
         encodings=lambda topics: recording.encodings(topics, Damage(salvage=True)),
     )
     channels = output_channels(survey, options.depth_topic, inputs.image)
-    notes = tuple(damage.notes)
-    return Plan(recording, target, survey, inputs, channels, options, salvage, overwrite, notes)
+    return Plan(
+        recording,
+        target,
+        survey,
+        inputs,
+        channels,
+        options,
+        salvage,
+        overwrite,
+        resume=not overwrite if resume is None else resume,
+        damage=tuple(damage.notes),
+    )

@@ -119,8 +119,13 @@ def output_channels(survey: Survey, depth_topic: str, like: str) -> OutputChanne
         raise RecordingError(
             f'{depth_topic!r}: expected a topic inside a namespace, such as /depth/image'
         )
-    names = (depth_topic, *(f'{beside}/{name}' for name in ('camera_info', 'points')))
-    names = (*names, f'{beside}/uncertainty', domain_topic_of(depth_topic))
+    names = (
+        depth_topic,
+        f'{beside}/camera_info',
+        points_topic_of(depth_topic),
+        f'{beside}/uncertainty',
+        domain_topic_of(depth_topic),
+    )
     taken = [name for name in names if survey.type_of(name)]
     if taken:
         raise RecordingError(
@@ -131,6 +136,11 @@ def output_channels(survey: Survey, depth_topic: str, like: str) -> OutputChanne
     return OutputChannels(
         *(_described(name, kind, qos) for name, kind in zip(names, kinds, strict=True))
     )
+
+
+def points_topic_of(depth_topic: str) -> str:
+    """Name the topic of the clouds."""
+    return f'{_folder(depth_topic)}/points'
 
 
 def domain_topic_of(depth_topic: str) -> str:
