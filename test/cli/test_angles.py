@@ -24,13 +24,13 @@ COMMANDS = {
         ('1.2', '1.2 rad are 68.8 degrees'),
         ('3.1', '3.1 rad are 177.6 degrees'),
         ('0.5', '0.5 rad are 28.6 degrees'),
-        ('4.9', 'expected degrees, 5 to 179, got 4.9'),
+        ('4.9', 'expected degrees, 5 to 150, got 4.9'),
         ('0', 'expected degrees'),
         ('-60', 'expected'),
-        ('179.1', 'expected degrees'),
+        ('150.1', 'expected degrees'),
         ('nan', 'expected degrees'),
         ('inf', 'expected degrees'),
-        ('wide', 'expected degrees, 5 to 179, got wide'),
+        ('wide', 'expected degrees, 5 to 150, got wide'),
     ],
 )
 def test_every_command_refuses_what_is_no_field_of_view_in_degrees(command, value, says, capsys):
@@ -42,7 +42,7 @@ def test_every_command_refuses_what_is_no_field_of_view_in_degrees(command, valu
     assert says in err
 
 
-@pytest.mark.parametrize('value', ['5', '55', '68.8', '179'])
+@pytest.mark.parametrize('value', ['5', '55', '68.8', '150'])
 def test_what_lenses_have_is_taken(value):
     assert field_of_view_deg(value) == float(value)
 

@@ -54,16 +54,13 @@ def test_all_is_every_part_in_five_minutes_and_the_network_has_what_the_others_l
     assert said.index('the table of network') < said.index('the table of node')
 
 
-def test_the_time_is_as_asked_and_named_in_the_command(asked, tmp_path, capsys):
+def test_the_time_is_as_asked_and_named_in_the_command(asked, tmp_path):
     out = tmp_path / 'out.json'
     assert main(['benchmark', 'size', '--minutes', '1.5', '--json', str(out)]) == 0
     assert asked['size'].budget.total_s == 90.0
     assert json.loads(out.read_text())['command'] == 'zoedepth benchmark size --minutes 1.5'
     assert main(['benchmark', 'size', '--minutes', '0']) == 0
     assert asked['size'].budget.total_s == float('inf')
-    for wrong in ('-1', 'nan'):
-        assert main(['benchmark', 'size', '--minutes', wrong]) == 2
-        assert '--minutes must be 0 or more' in capsys.readouterr().err
 
 
 def test_other_runtimes_are_asked_for_beside_the_network_only(asked, capsys):

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 from zoedepth_ros.cli.angles import field_of_view_deg
 from zoedepth_ros.cli.exit_codes import DONE, FAILED
 from zoedepth_ros.cli.pictures import require_readable
-from zoedepth_ros.cli.quantities import BITS_HELP, significant_bits
+from zoedepth_ros.cli.quantities import (
+    BITS_HELP,
+    decimation,
+    rate_hz,
+    significant_bits,
+    whole,
+)
 from zoedepth_ros.geometry.rectified import CHOICES
 
 if TYPE_CHECKING:
@@ -41,9 +47,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--points', action=argparse.BooleanOptionalAction, default=None, help='(yes)')
     add('--uncertainty', action=argparse.BooleanOptionalAction, default=None, help='(no)')
     add('--domain', action=argparse.BooleanOptionalAction, default=None, help='router (no)')
-    add('--decimation', type=int, metavar='N', help='a point for every N rows and columns (4)')
+    add(
+        '--decimation',
+        type=decimation,
+        metavar='N',
+        help='a point for every N rows and columns (4)',
+    )
     add('--edge-filter', action=argparse.BooleanOptionalAction, default=None, help='(yes)')
-    add('--rate', dest='rate_hz', type=float, metavar='HZ', help='depth at most so often (all)')
+    add('--rate', dest='rate_hz', type=rate_hz, metavar='HZ', help='depth at most so often (all)')
     add(
         '--hfov',
         type=field_of_view_deg,
@@ -58,7 +69,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--rectified', choices=CHOICES, help="as the node's camera.rectified (auto)")
     add('--bits', type=significant_bits, metavar='N', help=BITS_HELP)
     add('--compression', choices=('none', 'lz4', 'zstd'), help='of the new recording (none)')
-    add('--jobs', type=int, default=1, metavar='N', help='recordings side by side (%(default)s)')
+    add(
+        '--jobs',
+        type=whole(1, 1000),
+        default=1,
+        metavar='N',
+        help='recordings side by side (%(default)s)',
+    )
     add('--ray', action='store_true', help='spread the recordings over a Ray cluster')
     add('--salvage', action='store_true', help='keep what can be read of a damaged recording')
     add('--overwrite', action='store_true', help='replace OUT; do not go on with a partial one')
@@ -74,8 +91,6 @@ def run(args: argparse.Namespace) -> int:
 
     jobs = _jobs(args)
     model = Model(args.model, args.weights or '', args.device, args.precision)
-    if args.jobs < 1:
-        raise ValueError(f'--jobs must be 1 or more, got {args.jobs}')
     sources = [job.source for job in jobs]
     if not (args.ray or any(source.exists() for source in sources)):  # Ray's are elsewhere
         require_readable(sources)

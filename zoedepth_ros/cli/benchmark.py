@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
-import math
 import shlex
 import sys
 from functools import partial
@@ -24,6 +23,7 @@ from zoedepth_ros.benchmark.parts import (
 )
 from zoedepth_ros.benchmark.report import Report, Section
 from zoedepth_ros.cli.options import at_least
+from zoedepth_ros.cli.quantities import quantity
 from zoedepth_ros.files import check_writable, write_file
 
 NAME = 'benchmark'
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "well-conditioned random ones, '' for the released ones (%(default)s)")  # fmt: skip
     add('--device', default=AUTO, help='auto, cpu, cuda or cuda:N (%(default)s)')
     add('--precision', default=AUTO, choices=('auto', 'fp32', 'bf16', 'fp16'), help='(auto)')
-    add('--optimization', default=AUTO, metavar='LEVEL', help='auto, off or compile (auto)')
+    add('--optimization', default=AUTO, choices=('auto', 'off', 'compile'), help='(auto)')
     add(
         '--rounds',
         type=at_least(0),
@@ -58,8 +58,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='N',
         help='how often every side runs at most',
     )
-    add('--minutes', type=float, default=_MINUTES, metavar='N', help='time for everything, 0 for '
-        'no limit; on a slow machine rounds and baselines are left out (%(default)g)')  # fmt: skip
+    add(
+        '--minutes',
+        type=quantity(0.0, 1440.0, 'minutes', {'seconds': 1.0 / 60.0}),
+        default=_MINUTES,
+        metavar='N',
+        help='time for everything, 0 for no limit; on a slow machine rounds and baselines are '
+        'left out (%(default)g)',
+    )
     add(
         '--runtimes',
         nargs='?',
@@ -75,8 +81,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, print tables and what they mean, write what was asked for."""
-    if not 0.0 <= args.minutes < math.inf:
-        raise ValueError(f'--minutes must be 0 or more, got {args.minutes:g}')
     if args.json:
         check_writable(Path(args.json).expanduser())
     budget = Budget(60.0 * args.minutes if args.minutes else NO_LIMIT)

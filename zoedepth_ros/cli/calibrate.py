@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoedepth_ros.cli.angles import field_of_view_deg
 from zoedepth_ros.cli.options import refuse_idle
-from zoedepth_ros.cli.quantities import BITS_HELP, significant_bits
+from zoedepth_ros.cli.quantities import (
+    BITS_HELP,
+    box_px,
+    camera_height_m,
+    distance_m,
+    likely_radians,
+    pitch_deg,
+    significant_bits,
+)
 from zoedepth_ros.files import check_writable
 
 if TYPE_CHECKING:
@@ -25,6 +34,8 @@ NAME = 'calibrate'
 HELP = 'find the scale of a camera from a known distance or its height above the floor'
 
 LEAST_CONFIDENCE = 0.3
+UNUSUAL_SCALE = 3.0
+"""More than this, or less than its inverse, is rather a mistake than a camera."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,17 +45,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     known = parser.add_mutually_exclusive_group(required=True)
     known.add_argument(
         '--distance',
-        type=_metres,
+        type=distance_m,
         metavar='M',
         help='true distance [m] of the target in --box, along the direction of view',
     )
     known.add_argument(
         '--camera-height',
-        type=_metres,
+        type=camera_height_m,
         metavar='M',
         help='true height of the camera above the floor [m]; the floor must be in view',
     )
-    add('--box', type=_box, metavar='L,T,R,B', help='target [px] (default: the middle tenth)')
+    add('--box', type=box_px, metavar='L,T,R,B', help='target [px] (default: the middle tenth)')
     add(
         '--hfov',
         type=field_of_view_deg,
@@ -53,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         '--pitch',
-        type=float,
+        type=pitch_deg,
         metavar='DEG',
         help='angle of the direction of view above the horizon [degrees], when it is known '
         '(default: found)',
@@ -127,8 +138,8 @@ def _check(args: argparse.Namespace) -> None:
         refuse_idle(args, ['pitch'], 'is for --camera-height')
     if args.focal_correction == 'off':
         refuse_idle(args, ['training_hfov'], 'is for a focal correction')
-    if args.pitch is not None and not -89.0 <= args.pitch <= 89.0:
-        raise ValueError(f'--pitch must be -89 to 89 degrees, got {args.pitch}')
+    if doubt := likely_radians('--pitch', args.pitch):
+        print(doubt, file=sys.stderr)
 
 
 def _through_camera(predictor: DepthPredictor, args: argparse.Namespace) -> ThroughCamera:
@@ -201,7 +212,7 @@ def _agree(
     """Make one scale per head of what the pictures say."""
     import numpy as np
 
-    from zoedepth_ros.geometry.scale import robust_scale
+    from zoedepth_ros.geometry.scale import HIGHEST_SCALE, LOWEST_SCALE, robust_scale
     from zoedepth_ros.geometry.scale_tracker import STEADY, ScaleState
 
     states = {}
@@ -216,9 +227,15 @@ def _agree(
             f'{head}: scale {found.scale:.3f}, confidence {found.confidence:.0%}, '
             f'spread {found.spread:.1%}'
         )
+        if not 1.0 / UNUSUAL_SCALE < found.scale < UNUSUAL_SCALE:
+            print(f'WARNING  {head}: a scale of {found.scale:.3g} is unusual: check the metres')
     if not states:
-        known = 'the target' if args.distance is not None else 'the floor'
-        raise ValueError(f'{known} was not found in any picture: nothing is written')
+        target = ('the target', '--distance'), ('the floor', '--camera-height')
+        known, option = target[args.distance is None]
+        raise ValueError(
+            f'{known} was not found in any picture at a scale of {LOWEST_SCALE:g} to '
+            f'{HIGHEST_SCALE:g}: nothing is written (is {option} in metres?)'
+        )
     return states
 
 
@@ -233,17 +250,3 @@ def _write(states: dict[str, ScaleState], path: Path, camera: str) -> None:
 def _warn(predictor: DepthPredictor) -> None:
     if predictor.trained_on:
         print(f'WARNING  {predictor.trained_on.upper()}')
-
-
-def _metres(text: str) -> float:
-    value = float(text)
-    if not 0.01 <= value <= 1000.0:
-        raise argparse.ArgumentTypeError(f'{text}: expected metres, 0.01 to 1000')
-    return value
-
-
-def _box(text: str) -> tuple[int, int, int, int]:
-    numbers = [int(number) for number in text.split(',')]
-    if len(numbers) != 4 or numbers[0] >= numbers[2] or numbers[1] >= numbers[3]:
-        raise argparse.ArgumentTypeError(f'{text}: expected left,top,right,bottom in pixels')
-    return numbers[0], numbers[1], numbers[2], numbers[3]

@@ -10,8 +10,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoedepth_ros.cli.options import at_least, positive, refuse_idle
+from zoedepth_ros.cli.options import at_least, refuse_idle
 from zoedepth_ros.cli.progress import progress
+from zoedepth_ros.cli.quantities import steps_per_m
 from zoedepth_ros.files import check_folder, check_writable, write_file
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--root', metavar='DIR', help='folder of the data set')
     add('--split-list', metavar='FILE', help="NYU's or KITTI's official list, vKITTI2's test.txt")
     add('--domain', choices=('indoor', 'outdoor'), help='of a plain folder')
-    add('--steps-per-m', type=positive, metavar='N', help="of a plain folder's PNGs (1000)")
+    add('--steps-per-m', type=steps_per_m, metavar='N', help="of a plain folder's PNGs (1000)")
     add('--diode-mask', action='store_true', help="apply DIODE's mask (the paper does not)")
     add('--skip-damaged', action='store_true', help='leave out missing and damaged files')
     add(

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoedepth_ros.cli.exit_codes import FAILED
-from zoedepth_ros.cli.options import at_least, positive, refuse_idle
+from zoedepth_ros.cli.options import positive, refuse_idle
+from zoedepth_ros.cli.quantities import image_side_px
 from zoedepth_ros.export.defaults import ENGINE_PRECISIONS, MAX_DEVIATION, OPSET
 from zoedepth_ros.files import check_writable
 
@@ -40,8 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=('indoor', 'outdoor', 'both'),
         help='both: one file with outputs of each (default: all that the model has)',
     )
-    add('--height', type=at_least(1), metavar='PX', help="of the input (the model's own)")
-    add('--width', type=at_least(1), metavar='PX', help="of the input (the model's own)")
+    add('--height', type=image_side_px, metavar='PX', help="of the input (the model's own)")
+    add('--width', type=image_side_px, metavar='PX', help="of the input (the model's own)")
     add('--opset', type=int, metavar='N', help=f'version of ONNX ({OPSET})')
     add(
         '--max-deviation',

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from zoedepth_ros.cli.angles import field_of_view_deg
 from zoedepth_ros.cli.exit_codes import DONE, FAILED
 from zoedepth_ros.cli.options import refuse_idle
-from zoedepth_ros.cli.quantities import BITS_HELP, significant_bits
+from zoedepth_ros.cli.quantities import BITS_HELP, rate_hz, significant_bits
 from zoedepth_ros.errors import explained
 from zoedepth_ros.files import WriteError, check_folder
 
@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f'({DEFAULT_HFOV_DEG:g} is assumed)',
     )
     add('--bits', type=significant_bits, default=0, metavar='N', help=BITS_HELP)
-    add('--rate', type=float, metavar='HZ', help='frames of a film, a second (all)')
+    add('--rate', type=rate_hz, metavar='HZ', help='frames of a film, a second (all)')
     add(
         '--no-edge-filter',
         action='store_true',
@@ -92,8 +92,6 @@ def run(args: argparse.Namespace) -> int:
     films = {path for path in readable if is_film(path)}
     if not films:
         refuse_idle(args, ['rate'], 'is for films')
-    if not (args.rate or 0.0) >= 0.0:
-        raise ValueError(f'--rate must be 0 or more frames a second, got {args.rate:g}')
     if len(films) == len(readable):
         refuse_idle(args, ['no_edge_filter'], 'is for pictures: a film gets no cloud')
         refuse_idle(args, ['bits'], 'is for pictures')

@@ -1,17 +1,96 @@
-"""Numbers on the command line, with their units and ranges."""
+"""Numbers on the command line: their units, their plausible ranges, and the units mistaken."""
 
 from __future__ import annotations
 
 import argparse
+import math
+from collections.abc import Callable, Mapping
 
 BITS_HELP = 'significant bits of 16-bit images (default: those of the largest value)'
+
+
+def quantity(
+    low: float, high: float, unit: str, mistaken: Mapping[str, float] | None = None
+) -> Callable[[str], float]:
+    """Give what reads a number of `unit` between two limits.
+
+    mistaken: other unit -> what one of it is in `unit`; one that would make a refused number
+    plausible is named.
+    """
+    expected = f'expected {unit}, {low:g} to {high:g}'
+
+    def read(text: str) -> float:
+        value = _number(text)
+        if low <= value <= high:
+            return value
+        hints = (
+            f'; {text} {other} are {value * factor:.3g} {unit}'
+            for other, factor in (mistaken or {}).items()
+            if low <= value * factor <= high
+        )
+        raise argparse.ArgumentTypeError(f'{expected}, got {text}{next(hints, "")}')
+
+    return read
+
+
+def whole(low: int, high: int, unit: str = '') -> Callable[[str], int]:
+    """Give what reads a whole number between two limits."""
+    what = f' of {unit}' if unit else ''
+
+    def read(text: str) -> int:
+        value = _number(text)
+        if not (low <= value <= high and value.is_integer()):
+            raise argparse.ArgumentTypeError(
+                f'expected a whole number{what}, {low} to {high}, got {text}'
+            )
+        return int(value)
+
+    return read
+
+
+def _number(text: str) -> float:
+    """Read a number; NaN for anything else."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+_SMALL_METRES = {'centimetres': 0.01, 'millimetres': 0.001}
+distance_m = quantity(0.1, 100.0, 'metres', _SMALL_METRES)
+camera_height_m = quantity(0.02, 100.0, 'metres', _SMALL_METRES)
+rate_hz = quantity(0.0, 1000.0, 'Hz')
+steps_per_m = quantity(1.0, 1e6, 'steps a metre')
+pitch_deg = quantity(-89.0, 89.0, 'degrees')
+decimation = whole(1, 64, 'pixels')
+image_side_px = whole(16, 8192, 'pixels')
+
+
+def likely_radians(option: str, degrees: float | None) -> str:
+    """Say that a small fractional angle was taken in degrees; '' for one that is none."""
+    if degrees is None or degrees.is_integer() or abs(degrees) > math.pi / 2:
+        return ''
+    turned = f'{degrees:g} rad would be {math.degrees(degrees):.1f}'
+    return f'{option} {degrees:g} is taken as degrees; {turned}'
 
 
 def significant_bits(text: str) -> int:
     """Read how many bits of 16-bit values are significant."""
     from zoedepth_ros.output.brightness import LEAST_BITS, MOST_BITS
 
-    if not text.isdigit() or not LEAST_BITS <= int(text) <= MOST_BITS:
-        expected = f'expected {LEAST_BITS} to {MOST_BITS} bits, got {text}'
-        raise argparse.ArgumentTypeError(expected)
-    return int(text)
+    return whole(LEAST_BITS, MOST_BITS, 'bits')(text)
+
+
+def box_px(text: str) -> tuple[int, int, int, int]:
+    """Read left, top, right and bottom of a box [px]."""
+    numbers = [_number(number) for number in text.split(',')]
+    if len(numbers) != 4 or not all(number.is_integer() for number in numbers):
+        raise argparse.ArgumentTypeError(
+            f'expected left,top,right,bottom in whole pixels, got {text}'
+        )
+    left, top, right, bottom = (int(number) for number in numbers)
+    if not (0 <= left < right and 0 <= top < bottom):
+        raise argparse.ArgumentTypeError(
+            f'expected 0 <= left < right and 0 <= top < bottom in pixels, got {text}'
+        )
+    return left, top, right, bottom

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoedepth_ros.cli.options import refuse_idle
+from zoedepth_ros.cli.options import at_least, refuse_idle
 from zoedepth_ros.cli.pictures import PICTURE_SUFFIXES
 from zoedepth_ros.cli.progress import progress
+from zoedepth_ros.cli.quantities import image_side_px
 from zoedepth_ros.files import check_writable
 
 if TYPE_CHECKING:
@@ -30,12 +31,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--domain', choices=('indoor', 'outdoor', 'both'), help='(both)')
     add('--walk', choices=WALKS, help='show a walk instead of single scenes')
     add(
-        '--seed', type=int, default=0, help='seed of the first scene, or of the walk (%(default)s)'
+        '--seed',
+        type=at_least(0),
+        default=0,
+        help='seed of the first scene, or of the walk (%(default)s)',
     )
-    add('--count', type=int, default=20, help='how many pictures (%(default)s)')
-    add('--columns', type=int, default=5, help='pictures in a row (%(default)s)')
-    add('--height', type=int, default=192, help='of each picture [px] (%(default)s)')
-    add('--width', type=int, default=256, help='of each picture [px] (%(default)s)')
+    add('--count', type=at_least(1), default=20, help='how many pictures (%(default)s)')
+    add('--columns', type=at_least(1), default=5, help='pictures in a row (%(default)s)')
+    add('--height', type=image_side_px, default=192, help='of each picture [px] (%(default)s)')
+    add('--width', type=image_side_px, default=256, help='of each picture [px] (%(default)s)')
     add('--out', metavar='PNG', default='out/scenes.png', help='file to write (%(default)s)')
 
 
@@ -43,8 +47,6 @@ def run(args: argparse.Namespace) -> int:
     """Write the sheet. Raises ValueError for impossible numbers and OSError when it cannot."""
     from zoedepth_ros.output.files import write_picture
 
-    if min(args.count, args.columns) < 1 or min(args.height, args.width) < 16 or args.seed < 0:
-        raise ValueError('count and columns start at 1, sizes at 16 pixels, seeds at 0')
     if args.walk:
         refuse_idle(args, ['domain'], 'is for single scenes, not for --walk')
     path = Path(args.out).expanduser()

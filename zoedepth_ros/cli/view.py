@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from zoedepth_ros.cli.angles import field_of_view_deg
 from zoedepth_ros.cli.exit_codes import DONE, FAILED
-from zoedepth_ros.cli.options import refuse_idle
+from zoedepth_ros.cli.options import at_least, refuse_idle
 from zoedepth_ros.cli.progress import progress
-from zoedepth_ros.cli.quantities import BITS_HELP, significant_bits
+from zoedepth_ros.cli.quantities import BITS_HELP, rate_hz, significant_bits, whole
 from zoedepth_ros.files import check_writable
 from zoedepth_ros.geometry.rectified import AUTO, CHOICES
 
@@ -51,7 +51,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where.add_argument(
         '--serve', action='store_true', help='serve the viewer to browsers, open nothing'
     )
-    add('--port', type=int, help=f'of --serve; the data is at --port + 1 ({DEFAULT_PORT})')
+    add(
+        '--port',
+        type=whole(1, 65534),
+        help=f'of --serve; the data is at --port + 1 ({DEFAULT_PORT})',
+    )
     add(
         '--bind',
         metavar='ADDRESS',
@@ -76,9 +80,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add('--rectified', choices=CHOICES, help="as the node's parameter (auto)")
     add('--bits', type=significant_bits, metavar='N', help=BITS_HELP)
-    add('--rate', type=float, metavar='HZ', help='of a video, at most (all)')
-    add('--decimation', type=int, default=0, metavar='N', help='a point for every N (automatic)')
-    add('--frames', type=int, default=0, metavar='N', help='stop after so many (all)')
+    add('--rate', type=rate_hz, metavar='HZ', help='of a video, at most (all)')
+    add(
+        '--decimation',
+        type=whole(0, 64),
+        default=0,
+        metavar='N',
+        help='a point for every N (automatic)',
+    )
+    add('--frames', type=at_least(0), default=0, metavar='N', help='stop after so many (all)')
 
 
 def run(args: argparse.Namespace) -> int:
@@ -93,8 +103,6 @@ def run(args: argparse.Namespace) -> int:
         check_writable(Path(args.save).expanduser())
     if not args.serve:
         refuse_idle(args, ('port', 'bind'), 'is for --serve')
-    if args.decimation < 0 or args.frames < 0:
-        raise ValueError('--decimation and --frames must be 0 or more')
     frames = _frames(args)
     first = next(frames, None)
     if first is None:

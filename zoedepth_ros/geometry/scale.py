@@ -130,12 +130,11 @@ def ratios_in_box(
     """Compare one known distance along z with the pixels of a target, (k,).
 
     box: left, top, right, bottom [px], right and bottom not included.  Raises ValueError for a
-    box without a pixel in the picture.
+    box that is empty or not all inside the picture.
     """
     left, top, right, bottom = box
-    inside = depth_m[max(0, top) : max(0, bottom), max(0, left) : max(0, right)]
-    if inside.size == 0:
-        size = f'{depth_m.shape[1]} x {depth_m.shape[0]}'
-        raise ValueError(f'expected a box inside the {size} picture, got {box}')
-    ratios = (np.float32(distance_m) / inside).ravel()
+    height, width = depth_m.shape
+    if not (0 <= left < right <= width and 0 <= top < bottom <= height):
+        raise ValueError(f'expected a box inside the {width} x {height} picture, got {box}')
+    ratios = (np.float32(distance_m) / depth_m[top:bottom, left:right]).ravel()
     return ratios[np.isfinite(ratios) & (ratios > 0.0)]

@@ -200,11 +200,18 @@ def why_wrong(spec: Parameter, value: Value) -> str | None:
         return f'{spec.name} must be one of {", ".join(spec.choices)}, got {value!r}'
     if isinstance(value, (int, float)):
         if spec.low is not None and value < spec.low:
-            return f'{spec.name} must be at least {spec.low}, got {value}'
+            return f'{spec.name} must be at least {spec.low}, got {value}{_in_rad(spec, value)}'
         if spec.high is not None and value > spec.high:
-            return f'{spec.name} must be at most {spec.high}, got {value}'
+            return f'{spec.name} must be at most {spec.high}, got {value}{_in_rad(spec, value)}'
     reason = spec.check(value) if spec.check is not None else None
     return None if reason is None else f'{spec.name} {reason}, got {value!r}'
+
+
+def _in_rad(spec: Parameter, value: float) -> str:
+    """Say what an angle would be that somebody gave in degrees; '' for what is no angle."""
+    if '[rad' not in spec.description or abs(value) > 360.0:
+        return ''
+    return f': {value:g} degrees are {math.radians(value):.4f} rad'
 
 
 def why_fixed(before: NodeSettings, after: NodeSettings, *, active: bool) -> str | None:

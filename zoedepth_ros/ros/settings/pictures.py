@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from zoedepth_ros.geometry.field_of_view import (
+    NARROWEST_DEG,
+    NARROWEST_RAD,
+    WIDEST_DEG,
+    WIDEST_RAD,
+)
 from zoedepth_ros.geometry.rectified import CHOICES
 from zoedepth_ros.output.brightness import LEAST_BITS, MOST_BITS
 
 from .parameter import MAX_RATE_HZ, parameter
 
-_NARROWEST_RAD = 0.087  # 5 degrees
-
 
 def _why_no_field_of_view(value: float) -> str | None:
-    if value == 0.0 or value >= _NARROWEST_RAD:
+    if value == 0.0 or NARROWEST_RAD <= value <= WIDEST_RAD:
         return None
-    return f'expected 0.0, or a field of view of at least {_NARROWEST_RAD} rad (5 degrees)'
+    degrees = f'{NARROWEST_DEG:g} to {WIDEST_DEG:g} degrees'
+    return f'expected 0.0, or {NARROWEST_RAD:.3f} to {WIDEST_RAD:.3f} rad ({degrees})'
 
 
 def _why_no_bits(value: int) -> str | None:

@@ -1,0 +1,142 @@
+"""What a person mistypes: other units, numbers no camera has, text instead of a number."""
+
+import argparse
+import re
+
+import numpy as np
+import pytest
+from fake_predictor import FakePredictor
+
+from zoedepth_ros.cli.main import _parser, main
+from zoedepth_ros.geometry.field_of_view import NARROWEST_RAD, WIDEST_RAD
+from zoedepth_ros.output.files import write_picture
+from zoedepth_ros.ros.parameters import settings_from
+
+BAG, VIEW = ['bag', 'a.mcap', 'out.mcap'], ['view', 'a.png']
+PREDICT, CALIBRATE = ['predict', 'a.png'], ['calibrate', 'a.png']
+FOLDER = ['evaluate', '--dataset', 'folder', '--root', 'x']
+SCENES, EXPORT = ['scenes'], ['export', 'onnx', '--out', 'x.onnx']
+AT = [*CALIBRATE, '--distance', '2']
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'says'),
+    [
+        ([*CALIBRATE, '--distance', '250'], '0.1 to 100, got 250; 250 centimetres are 2.5 metres'),
+        ([*CALIBRATE, '--distance', '2500'], 'got 2500; 2500 centimetres are 25 metres'),
+        ([*CALIBRATE, '--distance', '25000'], 'got 25000; 25000 millimetres are 25 metres'),
+        ([*CALIBRATE, '--distance', '-2'], 'expected metres, 0.1 to 100, got -2'),
+        ([*CALIBRATE, '--distance', '2m'], 'expected metres, 0.1 to 100, got 2m'),
+        ([*CALIBRATE, '--distance', 'nan'], 'expected metres'),
+        ([*CALIBRATE, '--camera-height', '120'], '120 centimetres are 1.2 metres'),
+        ([*CALIBRATE, '--camera-height', '0'], 'expected metres, 0.02 to 100, got 0'),
+        ([*CALIBRATE, '--camera-height', '1', '--pitch', '100'], 'expected degrees, -89 to 89'),
+        ([*AT, '--box', '1,2,3'], 'left,top,right,bottom'),
+        ([*AT, '--box', '0.4,0.4,0.6,0.6'], 'whole pixels, got 0.4,0.4,0.6,0.6'),
+        ([*AT, '--box', '30,30,10,40'], 'left < right'),
+        ([*AT, '--box=-5,0,10,10'], 'left < right'),
+        ([*AT, '--box', 'a,b,c,d'], 'whole pixels'),
+        ([*AT, '--bits', '17'], 'whole number of bits, 8 to 16, got 17'),
+        ([*BAG, '--decimation', '0'], 'whole number of pixels, 1 to 64, got 0'),
+        ([*BAG, '--decimation', '2.5'], 'whole number'),
+        ([*BAG, '--decimation', '640'], '1 to 64, got 640'),
+        ([*BAG, '--rate', '-1'], 'expected Hz, 0 to 1000, got -1'),
+        ([*BAG, '--rate', 'nan'], 'expected Hz'),
+        ([*BAG, '--rate', '30fps'], 'expected Hz, 0 to 1000, got 30fps'),
+        ([*BAG, '--jobs', '0'], 'whole number, 1 to 1000, got 0'),
+        ([*BAG, '--bits', '12bit'], 'whole number of bits'),
+        ([*VIEW, '--rate', '-1'], 'expected Hz'),
+        ([*VIEW, '--port', '0'], '1 to 65534, got 0'),
+        ([*VIEW, '--port', '65535'], '1 to 65534'),
+        ([*VIEW, '--decimation', '-1'], '0 to 64'),
+        ([*VIEW, '--frames', '-1'], '0 or more'),
+        ([*PREDICT, '--rate', 'inf'], 'expected Hz'),
+        ([*FOLDER, '--steps-per-m', '0.001'], 'expected steps a metre, 1 to 1e+06, got 0.001'),
+        ([*SCENES, '--width', '4'], 'whole number of pixels, 16 to 8192, got 4'),
+        ([*SCENES, '--count', '0'], '1 or more'),
+        ([*EXPORT, '--height', '100000'], '16 to 8192'),
+        (['benchmark', 'size', '--minutes', '-1'], 'expected minutes, 0 to 1440, got -1'),
+        (['benchmark', 'size', '--minutes', 'nan'], 'expected minutes'),
+        (['benchmark', 'size', '--minutes', '3600'], '3600 seconds are 60 minutes'),
+    ],
+)
+def test_a_number_that_cannot_be_meant_is_refused_with_its_unit(arguments, says, capsys):
+    with pytest.raises(SystemExit) as leaving:
+        main(arguments)
+    assert leaving.value.code == 2
+    err = capsys.readouterr().err
+    assert says in err
+    option = next(word for word in reversed(arguments) if word.startswith('--'))
+    assert option.partition('=')[0] in err
+
+
+def test_no_number_of_any_command_goes_unchecked():
+    """int and float alone take nan, a number below 0, and one of another unit."""
+    commands = next(
+        action for action in _parser([])._actions if isinstance(action, argparse._SubParsersAction)
+    ).choices
+    unchecked = [
+        f'{name} {"/".join(action.option_strings)}'
+        for name, command in commands.items()
+        for action in command._actions
+        if action.type in (int, float) and action.dest != 'opset'  # checked by the exporter
+    ]
+    assert unchecked == []
+    assert len(commands) > 10
+
+
+@pytest.fixture
+def image(tmp_path, monkeypatch):
+    predictor = FakePredictor(2.0, heads=('indoor',))
+    monkeypatch.setattr('zoedepth_ros.build.build_predictor', lambda *_, **__: predictor)
+    write_picture(tmp_path / 'p.png', np.full((60, 80, 3), 90, np.uint8))
+    return str(tmp_path / 'p.png')
+
+
+def calibrate(image, tmp_path, *arguments):
+    return main(['calibrate', image, '--out', str(tmp_path / 'scale.yaml'), *arguments])
+
+
+@pytest.mark.parametrize('box', ['70,10,81,20', '10,50,20,61', '500,0,600,10'])
+def test_a_box_that_leaves_the_image_is_refused_not_clipped(image, tmp_path, capsys, box):
+    assert calibrate(image, tmp_path, '--distance', '2', '--box', box) == 2
+    assert 'expected a box inside the 80 x 60 picture' in capsys.readouterr().err
+    assert calibrate(image, tmp_path, '--distance', '2', '--box', '70,50,80,60') == 0
+
+
+def test_a_scale_that_no_camera_has_is_refused_and_an_unusual_one_is_said(image, tmp_path, capsys):
+    assert calibrate(image, tmp_path, '--distance', '45') == 2  # 2 m measured
+    assert 'is --distance in metres?' in capsys.readouterr().err
+    assert calibrate(image, tmp_path, '--distance', '8') == 0
+    assert 'a scale of 4 is unusual' in capsys.readouterr().out
+    assert calibrate(image, tmp_path, '--distance', '4') == 0
+    assert 'unusual' not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ('pitch', 'says'), [('-0.35', '-0.35 rad would be -20.1'), ('-20', ''), ('-1', '')]
+)
+def test_a_pitch_that_may_be_in_radians_is_said(image, tmp_path, capsys, pitch, says):
+    calibrate(image, tmp_path, '--camera-height', '1.2', '--hfov', '60', '--pitch', pitch)
+    assert bool(re.search('would be', capsys.readouterr().err)) is bool(says)
+
+
+@pytest.mark.parametrize(
+    ('name', 'value', 'says'),
+    [
+        ('camera.hfov', 69.0, '69 degrees are 1.2043 rad'),
+        ('camera.training_hfov', 65.0, '65 degrees are 1.1345 rad'),
+        ('camera.pitch', -20.0, '-20 degrees are -0.3491 rad'),
+        ('camera.pitch_tolerance', 20.0, '20 degrees are 0.3491 rad'),
+        ('camera.hfov', 2.9, '0.087 to 2.618 rad (5 to 150 degrees)'),
+        ('camera.hfov', 0.02, '5 to 150 degrees'),
+    ],
+)
+def test_an_angle_of_the_node_in_degrees_is_refused_with_what_it_is_in_radians(name, value, says):
+    with pytest.raises(ValueError, match=re.escape(says)):
+        settings_from({name: value})
+
+
+def test_node_and_commands_have_the_same_widest_and_narrowest_field_of_view():
+    for limit in (NARROWEST_RAD, WIDEST_RAD):
+        assert settings_from({'camera.hfov': limit}).camera_hfov_rad == limit
