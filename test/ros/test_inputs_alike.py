@@ -15,7 +15,10 @@ pytest.importorskip('mcap', reason='pip install mcap')
 pytest.importorskip('rosbags', reason='pip install rosbags')
 
 from zoedepth_ros.cli.main import main
+from zoedepth_ros.recordings.add_depth import add_depth
+from zoedepth_ros.recordings.plan import DepthOptions, make_plan
 from zoedepth_ros.ros.camera import CameraKeeper
+from zoedepth_ros.ros.camera_info import CameraUnknown
 from zoedepth_ros.ros.parameters import settings_from
 from zoedepth_ros.viewing.sources import recording_frames
 
@@ -52,7 +55,7 @@ def test_node_and_viewer_take_the_same_projection(tmp_path, topic, says_rectifie
         np.testing.assert_array_equal(
             model.intrinsics.matrix(), [[expected, 0, 31.5], [0, expected, 23.5], [0, 0, 1]]
         )
-    assert notes == [camera.reading.text]
+    assert notes == [camera.known.reading.text]
 
 
 def brightness(rgb, head):
@@ -152,3 +155,34 @@ def test_predict_and_calibrate_read_the_file_that_the_node_reads(
     assert main(['calibrate', str(file), *box, '--out', str(scale)]) == 0
     factor = 5.0 / np.median(node[:, 30:34])
     assert f'scale {factor:.3f}' in capsys.readouterr().out
+
+
+MISTAKEN = {
+    'identity': (1.0, 50.0, 'K is not of a camera'),
+    'half of the image': (25.0, 50.0, 'of different cameras'),
+    'nearly everything in view': (5.0, 5.0, 'unusual field of view'),
+}
+
+
+@pytest.mark.parametrize('name', MISTAKEN)
+def test_node_viewer_and_bag_say_the_same_about_a_mistaken_camera_info(tmp_path, name):
+    k_px, p_px, words = MISTAKEN[name]
+    info = bags.camera_info(10**18, focal_px=k_px, rectified_focal_px=p_px)
+    source = bags.write_mcap(tmp_path / 'in.mcap', [info, bags.image(bags.picture(0), 10**18)])
+    msg = camera_info_message(fx=k_px, fy=k_px)
+    msg.p[0] = msg.p[5] = p_px
+    keeper = CameraKeeper(bags.IMAGE)
+    keeper.set_info(msg)
+    try:
+        of_node = keeper.camera(48, 64, settings_from({})).known.said
+    except CameraUnknown as error:
+        of_node = (str(error).partition(': depth without points')[0],)
+    notes = []
+    (frame,) = recording_frames(source, note=notes.append)
+    report = add_depth(
+        make_plan(source, tmp_path / 'out.mcap', DepthOptions()), FakePredictor(2.0)
+    )
+    assert words in ' '.join(of_node)
+    assert tuple(notes) == of_node
+    assert (*report.assumptions.values(), *filter(None, [report.no_points])) == of_node
+    assert (frame.camera is None) == (report.clouds == 0) == (name == 'identity')

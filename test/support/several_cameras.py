@@ -40,7 +40,8 @@ class Cameras:
     def _send(self, name: str):
         rgb = picture(value=self._values[name])
         msg = image_message(rgb, self._peer.now(), f'{name}_optical')
-        info = camera_info_message(fx=40.0 + self._values[name])
+        focal_px = 40.0 + self._values[name]
+        info = camera_info_message(fx=focal_px, fy=focal_px)
         info.header = msg.header
         self._peer.publish(f'/{name}/camera_info', info)
         self._peer.publish(f'/{name}/image', msg)

@@ -52,6 +52,9 @@ class Roi(NamedTuple):
 MAX_TANGENT = 1e4
 """Rays steeper than this against the axis, and focal lengths of more pictures, are errors."""
 
+NARROWEST_DEG, WIDEST_DEG, WIDEST_FISHEYE_DEG = 0.5, 175.0, 360.0
+"""No calibration of a camera has another field of view."""
+
 
 @dataclass(frozen=True, slots=True)
 class Intrinsics:
@@ -181,18 +184,60 @@ def camera_from_calibration(
     second camera of a stereo pair) is left out, raw ones K and D.  binning 0 is 1 and an empty ROI
     the whole picture.  Raises CameraError saying what is wrong.
     """
-    if not rectified or not _has_projection(p, d):
-        matrix = _matrix(k, 9, 'K')
-        lens = _distortion(distortion_model, d)
-    else:
-        matrix, lens = _matrix(p, 12, 'P'), (UNDISTORTED, ())
-    seen = _read_out(matrix, width, height, (binning_x, binning_y), Roi(*roi))
+    name, matrix = projection_used(k=k, d=d, p=p, rectified=rectified)
+    lens = _distortion(distortion_model, d) if name == 'K' else (UNDISTORTED, ())
+    _refuse_impossible(full_image(matrix, width, height), lens[0], name)
+    seen = read_out(matrix, width, height, (binning_x, binning_y), Roi(*roi))
     return CameraModel(seen.scaled_to(image_width, image_height), *lens)
 
 
-def _has_projection(p: Sequence[float], d: Sequence[float]) -> bool:
-    """Tell whether P is there; drivers of lenses without distortion often fill K alone."""
-    return len(p) > 0 and (any(p) or any(d))
+def projection_used(
+    *, k: Sequence[float], d: Sequence[float], p: Sequence[float], rectified: bool
+) -> tuple[str, NDArray[np.float64]]:
+    """Give 'K' or 'P' and its matrix, (3, 3) or (3, 4): what images are read with.
+
+    Rectified images take P where it is there; drivers of lenses without distortion often fill K
+    alone.  Raises CameraError for a matrix that is none.
+    """
+    if rectified and len(p) > 0 and (any(p) or any(d)):
+        return 'P', _matrix(p, 12, 'P')
+    return 'K', _matrix(k, 9, 'K')
+
+
+def full_image(matrix: NDArray[np.float64], width: int, height: int) -> Intrinsics:
+    """Give the projection of the full image, before region of interest and binning."""
+    fx_px, fy_px = float(matrix[0, 0]), float(matrix[1, 1])
+    return Intrinsics(fx_px, fy_px, float(matrix[0, 2]), float(matrix[1, 2]), width, height)
+
+
+def field_of_view_deg(focal_px: float, side_px: int, lens: str) -> float:
+    """Give the angle between opposite edges of an image with its axis in the middle [degrees].
+
+    lens: distortion model; the coefficients do not count.
+    """
+    half = 0.5 * side_px / focal_px
+    return math.degrees(2.0 * (half if lens == EQUIDISTANT else math.atan(half)))
+
+
+def _refuse_impossible(full: Intrinsics, lens: str, name: str) -> None:
+    """Raise CameraError where the projection of a full image cannot be of a camera."""
+    widest_deg = WIDEST_FISHEYE_DEG if lens == EQUIDISTANT else WIDEST_DEG
+    for axis, focal_px, center_px, side_px in (
+        ('x', full.fx_px, full.cx_px, full.width),
+        ('y', full.fy_px, full.cy_px, full.height),
+    ):
+        angle_deg = field_of_view_deg(focal_px, side_px, lens)
+        if not NARROWEST_DEG <= angle_deg <= widest_deg:
+            raise CameraError(
+                f'{name} is not of a camera: f{axis} = {focal_px:.4g} px is a field of view of '
+                f'{angle_deg:.4g} degrees over {side_px} px, expected {NARROWEST_DEG:g} to '
+                f'{widest_deg:g}'
+            )
+        if not -0.5 <= center_px <= side_px - 0.5:
+            raise CameraError(
+                f'{name} is not of this image: its optical axis c{axis} = {center_px:.4g} px is '
+                f'outside the {side_px} px (a part of a larger image is described by roi)'
+            )
 
 
 def _matrix(numbers: Sequence[float], count: int, name: str) -> NDArray[np.float64]:
@@ -204,7 +249,17 @@ def _matrix(numbers: Sequence[float], count: int, name: str) -> NDArray[np.float
         raise CameraError(f'{name} must be finite, got {matrix.ravel().tolist()}')
     if matrix[0, 0] == 0:
         raise CameraError(f'the camera is not calibrated: {name}[0] is 0')
+    if matrix[2, :2].any():
+        raise CameraError(
+            f'the last row of {name} must begin with 0 0, got {matrix[2].tolist()}: are its rows '
+            'and columns interchanged?'
+        )
     return matrix
+
+
+def known_distortion(model: str) -> str | None:
+    """Give the name in sensor_msgs of a distortion model as drivers spell it; None if unknown."""
+    return DISTORTION_NAMES.get(re.sub('[ -]+', '_', model.strip().lower()))
 
 
 def _distortion(model: str, d: Sequence[float]) -> tuple[str, tuple[float, ...]]:
@@ -213,7 +268,7 @@ def _distortion(model: str, d: Sequence[float]) -> tuple[str, tuple[float, ...]]
     So does image_geometry read it, and so drivers mark rectified images of fisheye lenses.
     """
     coefficients = tuple(float(number) for number in d)
-    name = DISTORTION_NAMES.get(re.sub('[ -]+', '_', model.strip().lower()))
+    name = known_distortion(model)
     if not any(coefficients):
         return UNDISTORTED, ()
     if not all(math.isfinite(number) for number in coefficients):
@@ -228,7 +283,7 @@ def _distortion(model: str, d: Sequence[float]) -> tuple[str, tuple[float, ...]]
     return name, coefficients
 
 
-def _read_out(
+def read_out(
     matrix: NDArray[np.float64], width: int, height: int, binning: tuple[int, int], roi: Roi
 ) -> Intrinsics:
     """Apply first the ROI, then the binning (REP 104) to a full-resolution K or P.

@@ -8,20 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.geometry.intrinsics import CameraError, CameraModel, Intrinsics
+from zoedepth_ros.geometry.intrinsics import Intrinsics
 from zoedepth_ros.geometry.points import decimate
 from zoedepth_ros.geometry.rays import rays
-from zoedepth_ros.geometry.rectified import AUTO, Reading, read_as
+from zoedepth_ros.geometry.rectified import AUTO
 from zoedepth_ros.recordings.cdr import CAMERA_INFO, REGION_OF_INTEREST, make
-from zoedepth_ros.ros.camera_info import camera_model, fields_at, fields_of, is_calibrated
+from zoedepth_ros.ros.camera_info import CameraUnknown, KnownCamera, fields_of, known_camera
 
 
 class Camera:
     """Hold one camera at one picture size, with what is expensive to compute."""
 
-    def __init__(self, model: CameraModel, info: Any) -> None:
+    def __init__(self, known: KnownCamera, info: Any) -> None:
         """info: CameraInfo of the depth image; its header is another's."""
-        self.model = model
+        self.known, self.model = known, known.model
         self._info = info
         self._rays: dict[int, NDArray[np.float32]] = {}
 
@@ -42,15 +42,13 @@ class CameraTracker:
     def __init__(self, image_topic: str, *, rectified: str = AUTO, hfov_rad: float = 0.0) -> None:
         """image_topic: its name counts for rectified 'auto', the node's camera.rectified.
 
-        hfov_rad: assumed without calibration; 0 for none.
+        hfov_rad: assumed without a usable calibration; 0 for none.
         """
         self._topic, self._choice, self._hfov_rad = image_topic, rectified, hfov_rad
-        self.reading: Reading | None = None
-        """How the present camera_info is read; None without one."""
         self._info: Any = None
         self._key: object = None
         self._cameras: dict[tuple[int, int], Camera | None] = {}
-        self.trouble = 'no camera_info'
+        self.trouble = CameraUnknown('no camera_info', 'no camera_info')
         """Why the last picture had no camera."""
 
     def set_info(self, info: Any) -> None:
@@ -67,21 +65,17 @@ class CameraTracker:
         return self._cameras[height, width]
 
     def _make(self, height: int, width: int) -> Camera | None:
-        info = self._info
-        if not is_calibrated(info):
-            if self._hfov_rad > 0.0:
-                intrinsics = Intrinsics.from_hfov(width, height, self._hfov_rad)
-                return Camera(CameraModel(intrinsics), info_from_intrinsics(intrinsics))
-            if info is not None:
-                self.trouble = 'the camera is not calibrated (K[0] of camera_info is 0)'
-            return None
-        self.reading = read_as(self._choice, self._topic, k=info.k, d=info.d, p=info.p)
+        info, choice = self._info, self._choice
         try:
-            model = camera_model(info, height, width, rectified=self.reading.rectified)
-            return Camera(model, _info_at(info, height, width))
-        except CameraError as error:
-            self.trouble = f'camera_info: {error}'
+            known = known_camera(
+                info, self._topic, height, width, rectified=choice, hfov_rad=self._hfov_rad
+            )
+        except CameraUnknown as error:
+            self.trouble = error
             return None
+        if known.assumed:
+            return Camera(known, info_from_intrinsics(known.model.intrinsics))
+        return Camera(known, _info_with(info, known.changes))
 
 
 def info_from_intrinsics(intrinsics: Intrinsics) -> Any:
@@ -91,12 +85,11 @@ def info_from_intrinsics(intrinsics: Intrinsics) -> Any:
     return make(CAMERA_INFO, header=None, binning_x=0, binning_y=0, roi=roi, **fields)
 
 
-def _info_at(info: Any, height: int, width: int) -> Any:
-    """Give a CameraInfo as it is, or for the picture's size where that is another one."""
-    changes = fields_at(info, height, width)
-    return (
-        replace(info, roi=_no_roi(do_rectify=info.roi.do_rectify), **changes) if changes else info
-    )
+def _info_with(info: Any, changes: dict[str, Any]) -> Any:
+    """Give a CameraInfo with the fields that differ for the picture's size."""
+    if not changes:
+        return info
+    return replace(info, roi=_no_roi(do_rectify=info.roi.do_rectify), **changes)
 
 
 def _no_roi(*, do_rectify: bool) -> Any:

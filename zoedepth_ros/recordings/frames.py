@@ -13,6 +13,7 @@ from zoedepth_ros.recordings.cdr import CAMERA_INFO, decode
 from zoedepth_ros.recordings.contents import Channel, Item, Message
 from zoedepth_ros.recordings.errors import Damage
 from zoedepth_ros.recordings.plan import Plan, Report
+from zoedepth_ros.ros.camera_info import UNUSABLE, CameraUnknown
 from zoedepth_ros.ros.conversions import ConversionError, ImageReader, convert_with_opencv
 from zoedepth_ros.ros.rates import RateLimiter
 
@@ -106,8 +107,10 @@ class Source:
         self._rate.take(time_s)
         self._report.assume('bits', self._pictures.assumption)
         camera = self._tracker.camera(*rgb.shape[:2])
-        if camera is not None and self._tracker.reading is not None:
-            self._report.assume('camera_info', self._tracker.reading.text)
+        if camera is not None and camera.known.reading is not None:
+            self._report.assume('camera_info', camera.known.reading.text)
+        for text in camera.known.notices if camera is not None else ():
+            self._report.assume(text, text)
         wanted = self._wanted(camera)
         done = self._done.take(wanted, message)
         number = self._report.pictures
@@ -120,13 +123,21 @@ class Source:
             wanted.append(channels.camera_info)
         if camera is not None and options.points:
             wanted.append(channels.points)
-        if camera is None and options.points:
-            self._report.no_points = self._tracker.trouble
+        if camera is None:
+            self._say_why(self._tracker.trouble)
         if options.uncertainty:
             wanted.append(channels.uncertainty)
         if options.domain:
             wanted.append(channels.domain)
         return tuple(wanted)
+
+    def _say_why(self, trouble: CameraUnknown) -> None:
+        """Report why an image has no camera, every reason once."""
+        report, text = self._report, str(trouble)
+        if self._plan.options.points:
+            report.no_points = report.no_points or text
+        if trouble.reason == UNUSABLE and text != report.no_points:
+            report.assume(text, text)
 
 
 class _Done:

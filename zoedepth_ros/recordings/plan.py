@@ -151,7 +151,7 @@ class Report:
     """Why pictures have no points; '' when they do."""
 
     assumptions: dict[str, str] = field(default_factory=dict)
-    """'bits' and 'camera_info' -> how they were read at last, in words."""
+    """'bits' and 'camera_info' -> how they were read at last, in words; notices -> themselves."""
 
     damage: list[str] = field(default_factory=list)
     """What could not be read."""

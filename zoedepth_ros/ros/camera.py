@@ -9,43 +9,26 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo
 
 from zoedepth_ros.geometry.canonical import CanonicalWarp
-from zoedepth_ros.geometry.intrinsics import CameraError, CameraModel, Intrinsics
+from zoedepth_ros.geometry.intrinsics import CameraModel
 from zoedepth_ros.geometry.rays import rays
-from zoedepth_ros.geometry.rectified import Reading, read_as
 from zoedepth_ros.geometry.scan import BandScan
 
-from .camera_info import camera_model, fields_at, fields_of, is_calibrated
+from .camera_info import CameraUnknown, KnownCamera, known_camera
 from .parameters import NodeSettings
 
 SAME_UP = 3e-3  # rad: a scan is prepared anew when up has moved by more
 
 
-class CameraUnknown(ValueError):  # noqa: N818
-    """Say why pixels have no place in space; `reason` is the short form that is counted."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-
-
 class Camera:
     """Hold one camera at one picture size, with what is expensive to compute."""
 
-    def __init__(
-        self,
-        model: CameraModel,
-        info: Any,
-        *,
-        assumed: bool = False,
-        reading: Reading | None = None,
-    ) -> None:
+    def __init__(self, model: CameraModel, info: Any, known: KnownCamera | None = None) -> None:
         """info: the CameraInfo of the depth image, whose header is set for each frame.
 
-        assumed: made from camera.hfov instead of a calibration.  reading: how camera_info was
-        read; None without one.
+        known: where the model is from.
         """
-        self.assumed, self.reading = assumed, reading
         self.model = model
+        self.known = KnownCamera(model, {}) if known is None else known
         self._info = info
         self._rays: NDArray[np.float32] | None = None
         self._decimated: dict[tuple[int, int], NDArray[np.float32]] = {}
@@ -130,31 +113,19 @@ class CameraKeeper:
         return self._camera
 
     def _make(self, msg: Any, height: int, width: int, hfov_rad: float, choice: str) -> Camera:
-        calibrated = is_calibrated(msg)
-        if not calibrated and hfov_rad > 0.0:
-            intrinsics = Intrinsics.from_hfov(width, height, hfov_rad)
-            return Camera(CameraModel(intrinsics), info_from_intrinsics(intrinsics), assumed=True)
-        if msg is None:
-            raise CameraUnknown(
-                'no camera_info',
-                'no camera_info yet: depth without points; set camera.hfov to guess',
-            )
-        if not calibrated:
-            raise CameraUnknown(
-                'uncalibrated camera',
-                'camera_info is of an uncalibrated camera (K[0] is 0): depth without points; '
-                'calibrate it or set camera.hfov',
-            )
-        reading = read_as(choice, self._image_topic, k=msg.k, d=msg.d, p=msg.p)
+        topic = self._image_topic
         try:
-            model = camera_model(msg, height, width, rectified=reading.rectified)
-            return Camera(model, _info_at(msg, height, width), reading=reading)
-        except CameraError as error:
-            raise CameraUnknown('unusable camera_info', f'camera_info: {error}') from None
+            known = known_camera(msg, topic, height, width, rectified=choice, hfov_rad=hfov_rad)
+        except CameraUnknown as error:
+            hint = 'depth without points; set camera.hfov to guess'
+            raise CameraUnknown(error.reason, f'{error}: {hint}') from None
+        if known.assumed:
+            return Camera(known.model, CameraInfo(**known.changes), known)
+        return Camera(known.model, _info_with(msg, known.changes), known)
 
 
-def _info_at(msg: Any, height: int, width: int) -> Any:
-    """Copy a CameraInfo, for the depth image's size where that is another one."""
+def _info_with(msg: Any, changes: dict[str, Any]) -> Any:
+    """Copy a CameraInfo, with the fields that differ for the depth image's size."""
     info = CameraInfo(
         height=msg.height,
         width=msg.width,
@@ -167,17 +138,11 @@ def _info_at(msg: Any, height: int, width: int) -> Any:
         binning_y=msg.binning_y,
         roi=msg.roi,
     )
-    changes = fields_at(msg, height, width)
     for name, value in changes.items():
         setattr(info, name, value)
     if changes:
         info.roi = type(msg.roi)(do_rectify=msg.roi.do_rectify)
     return info
-
-
-def info_from_intrinsics(intrinsics: Intrinsics) -> Any:
-    """Make the CameraInfo of a camera without distortion."""
-    return CameraInfo(**fields_of(intrinsics))
 
 
 def _content(msg: Any) -> object:

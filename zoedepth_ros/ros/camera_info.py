@@ -5,16 +5,96 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.intrinsics import (
+    CameraError,
     CameraModel,
     Intrinsics,
     Roi,
     camera_from_calibration,
+    read_out,
 )
+from zoedepth_ros.geometry.plausibility import doubts
+from zoedepth_ros.geometry.rectified import Reading, read_as
+
+
+class CameraUnknown(ValueError):  # noqa: N818
+    """Say why pixels have no place in space; `reason` is the short form that is counted."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+UNUSABLE = 'unusable camera_info'
+
+
+class KnownCamera(NamedTuple):
+    """Hold the camera of images, and where it is known from."""
+
+    model: CameraModel
+    """At the size of the images."""
+
+    changes: dict[str, Any]
+    """Fields of its CameraInfo that differ from those of camera_info, see `fields_at`."""
+
+    reading: Reading | None = None
+    """How camera_info was read; None for an assumed field of view."""
+
+    notices: tuple[str, ...] = ()
+    """What is doubtful about camera_info, in words."""
+
+    @property
+    def assumed(self) -> bool:
+        """Whether it is a field of view and no calibration."""
+        return self.reading is None
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """Everything that a person should know about it, in words."""
+        return (*(() if self.reading is None else (self.reading.text,)), *self.notices)
+
+
+def known_camera(
+    info: Any, image_topic: str, height: int, width: int, *, rectified: str, hfov_rad: float
+) -> KnownCamera:
+    """Make the camera of images of this size, for the node and the commands alike.
+
+    info: None when none has come.  rectified: 'auto', 'rectified' or 'raw', see `read_as`.
+    hfov_rad: assumed where camera_info is missing or cannot be used; 0.0 for none.  Raises
+    CameraUnknown.
+    """
+    try:
+        return _calibrated_camera(info, image_topic, height, width, rectified)
+    except CameraUnknown as error:
+        if hfov_rad <= 0.0:
+            raise
+        assumed = Intrinsics.from_hfov(width, height, hfov_rad)
+        notices = (str(error),) if error.reason == UNUSABLE else ()
+        return KnownCamera(CameraModel(assumed), fields_of(assumed), notices=notices)
+
+
+def _calibrated_camera(
+    info: Any, image_topic: str, height: int, width: int, rectified: str
+) -> KnownCamera:
+    if info is None:
+        raise CameraUnknown('no camera_info', 'no camera_info')
+    if not is_calibrated(info):
+        raise CameraUnknown(
+            'uncalibrated camera', 'camera_info is of an uncalibrated camera (K[0] is 0)'
+        )
+    reading = read_as(rectified, image_topic, k=info.k, d=info.d, p=info.p)
+    try:
+        model = camera_model(info, height, width, rectified=reading.rectified)
+        changes = fields_at(info, height, width)
+    except CameraError as error:
+        raise CameraUnknown(UNUSABLE, f'camera_info cannot be used: {error}') from None
+    fields = _fields(info, rectified=reading.rectified)
+    return KnownCamera(model, changes, reading, doubts(model, **fields))
 
 
 def is_calibrated(info: Any) -> bool:
@@ -27,21 +107,24 @@ def camera_model(info: Any, height: int, width: int, *, rectified: bool) -> Came
 
     rectified: take P, not K and D.
     """
+    fields = _fields(info, rectified=rectified)
+    return camera_from_calibration(image_width=width, image_height=height, **fields)
+
+
+def _fields(info: Any, *, rectified: bool) -> dict[str, Any]:
     roi = info.roi
-    return camera_from_calibration(
-        k=info.k,
-        d=info.d,
-        p=info.p,
-        distortion_model=info.distortion_model,
-        width=info.width,
-        height=info.height,
-        image_width=width,
-        image_height=height,
-        rectified=rectified,
-        binning_x=info.binning_x,
-        binning_y=info.binning_y,
-        roi=Roi(roi.x_offset, roi.y_offset, roi.width, roi.height),
-    )
+    return {
+        'k': info.k,
+        'd': info.d,
+        'p': info.p,
+        'distortion_model': info.distortion_model,
+        'width': info.width,
+        'height': info.height,
+        'rectified': rectified,
+        'binning_x': info.binning_x,
+        'binning_y': info.binning_y,
+        'roi': Roi(roi.x_offset, roi.y_offset, roi.width, roi.height),
+    }
 
 
 def fields_at(info: Any, height: int, width: int) -> dict[str, Any]:
@@ -58,18 +141,25 @@ def fields_at(info: Any, height: int, width: int) -> dict[str, Any]:
         return {}
     p = np.array(info.p, np.float64).reshape(3, 4)
     if p[0, 0] != 0.0:
-        flat = camera_model(info, height, width, rectified=True).intrinsics
+        flat = _projection_at(p, info, height, width)
         # A stereo baseline in pixels scales along.
         p[:2, 3] *= flat.fx_px / p[0, 0], flat.fy_px / p[1, 1]
         p[:, :3] = flat.matrix()
+    k = np.array(info.k, np.float64).reshape(3, 3)
     return {
         'height': height,
         'width': width,
-        'k': camera_model(info, height, width, rectified=False).intrinsics.matrix().ravel(),
+        'k': _projection_at(k, info, height, width).matrix().ravel(),
         'p': p.ravel(),
         'binning_x': 0,
         'binning_y': 0,
     }
+
+
+def _projection_at(matrix: NDArray[np.float64], info: Any, height: int, width: int) -> Intrinsics:
+    roi = Roi(info.roi.x_offset, info.roi.y_offset, info.roi.width, info.roi.height)
+    binning = info.binning_x, info.binning_y
+    return read_out(matrix, info.width, info.height, binning, roi).scaled_to(width, height)
 
 
 def fields_of(intrinsics: Intrinsics) -> dict[str, Any]:

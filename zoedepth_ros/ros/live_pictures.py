@@ -17,7 +17,8 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from zoedepth_ros.geometry.intrinsics import CameraModel
 from zoedepth_ros.geometry.rectified import AUTO
 from zoedepth_ros.ros import qos
-from zoedepth_ros.ros.camera import CameraKeeper, CameraUnknown
+from zoedepth_ros.ros.camera import CameraKeeper
+from zoedepth_ros.ros.camera_info import CameraUnknown
 from zoedepth_ros.ros.conversions import LASTING, ConversionError, ImageReader
 from zoedepth_ros.ros.inputs import LatchedInfo, sibling
 from zoedepth_ros.ros.parameters import NodeSettings, settings_from
@@ -131,9 +132,10 @@ def _picture(
     try:
         camera = keeper.camera(rgb.shape[0], rgb.shape[1], settings)
         model = camera.model
-        if camera.reading is not None:
-            note(camera.reading.text)
-    except CameraUnknown:
+        for text in camera.known.said:
+            note(text)
+    except CameraUnknown as error:
         model = None
+        note(str(error))
     stamp = msg.header.stamp
     return LivePicture(topic, stamp.sec + 1e-9 * stamp.nanosec, rgb, model)

@@ -14,7 +14,8 @@ from zoedepth_ros.geometry.rectified import Reading
 from zoedepth_ros.inference.head_policy import HeadPolicy
 from zoedepth_ros.inference.result import AUTO, DepthPredictor, DepthResult
 
-from .camera import Camera, CameraKeeper, CameraUnknown
+from .camera import Camera, CameraKeeper
+from .camera_info import UNUSABLE, CameraUnknown, KnownCamera
 from .compressed import DEPTH_TOPIC
 from .conversions import ConversionError, ImageReader
 from .errors import describe
@@ -29,6 +30,9 @@ from .scaling import ScaleReport, Scaling, with_focal
 from .schedule import Plan, Schedule
 from .statistics import Statistics
 from .task import Answer, Task
+
+MOST_NOTICED = 50
+"""Notices remembered as logged; a camera that sends more different ones is logged anew."""
 
 
 class FrameProcessor:
@@ -62,8 +66,10 @@ class FrameProcessor:
         self._freshness = Freshness(clock, statistics, self.drop, warn)
         self._policy = HeadPolicy(predictor.heads)
         self._started = False
-        self._camera_assumed = self._camera_lacks = False
-        self._reading: Reading | None = None
+        self._camera_lacks = False
+        self._known: KnownCamera | None = None
+        self._camera_notices: tuple[str, ...] = ()
+        self._noticed: set[str] = set()
         self._reader = ImageReader()
         self._logged: tuple[str, ...] = ()
 
@@ -95,9 +101,10 @@ class FrameProcessor:
     @property
     def notices(self) -> tuple[str, ...]:
         """What is not as it should be with this camera, in words."""
-        told: tuple[str, ...] = ()
-        if self._reading is not None and self._reading.is_guess:
-            told = (f'{self._reading.text}: set camera.rectified',)
+        told = self._camera_notices
+        known, reading = self._known, self._reading
+        if reading is not None and reading.is_guess:
+            told = (*told, f'{reading.text}: set camera.rectified')
         if self._outputs.lacks_up:
             base = self._settings().camera_base_frame
             told = (*told, f'TF does not tell where {base} is: camera.pitch is taken instead')
@@ -106,13 +113,17 @@ class FrameProcessor:
         if self._camera_lacks:
             seen = 'depth is as through the training camera, its scale is a guess'
             return (*told, f'no usable camera_info and no camera.hfov: {seen}')
-        if not self._camera_assumed:
+        if known is None or not known.assumed:
             return told
         hfov_rad = self._settings().camera_hfov_rad
         return (
             *told,
             f'no usable camera_info: camera.hfov {hfov_rad:.3g} rad is assumed',
         )
+
+    @property
+    def _reading(self) -> Reading | None:
+        return None if self._known is None else self._known.reading
 
     @property
     def assumptions(self) -> tuple[str, ...]:
@@ -248,17 +259,17 @@ class FrameProcessor:
     def _camera(self, plan: Plan, rgb: NDArray[np.uint8], settings: NodeSettings) -> Camera | None:
         try:
             camera = self._camera_keeper.camera(rgb.shape[0], rgb.shape[1], settings)
-            self._camera_assumed = camera.assumed
-            self._reading = camera.reading
-            return camera
         except CameraUnknown as error:
-            if (
-                plan.needs_points
-                or 'scan' in plan.depth_topics
-                or settings.focal_correction not in ('auto', 'off')
-            ):
-                self.drop(error.reason, str(error))
+            self._note_camera(None, (str(error),) if error.reason == UNUSABLE else ())
+            lacking = plan.needs_points or 'scan' in plan.depth_topics
+            if lacking or settings.focal_correction not in ('auto', 'off'):
+                if error.reason == UNUSABLE:  # is logged already
+                    self._statistics.note_drop(error.reason)
+                else:
+                    self.drop(error.reason, str(error))
             return None
+        self._note_camera(camera.known, camera.known.notices)
+        return camera
 
     def _log_assumptions(self) -> None:
         """Log what is new of how the input is read."""
@@ -266,3 +277,12 @@ class FrameProcessor:
         for text in set(texts) - set(self._logged):
             self._inform(text)
         self._logged = texts
+
+    def _note_camera(self, known: KnownCamera | None, notices: tuple[str, ...]) -> None:
+        """Keep how camera_info is read and what is doubtful about it; log new doubts."""
+        self._known, self._camera_notices = known, notices
+        for text in notices:
+            if text not in self._noticed:
+                self._warn(text)
+        kept = self._noticed if len(self._noticed) < MOST_NOTICED else set()
+        self._noticed = {*kept, *notices}

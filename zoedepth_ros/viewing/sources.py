@@ -193,9 +193,10 @@ class _Shown:
     def _camera(self, picture: NDArray[Any]) -> Any:
         camera = self._tracker.camera(*picture.shape[:2])
         if camera is None:
+            self._note(str(self._tracker.trouble))
             return None
-        if self._tracker.reading is not None:
-            self._note(self._tracker.reading.text)
+        for text in camera.known.said:
+            self._note(text)
         return camera.model
 
 

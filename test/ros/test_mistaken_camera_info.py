@@ -1,0 +1,77 @@
+"""A camera_info of no camera, or probably of another one, as the node reports it."""
+
+import pytest
+from processor_bench import Bench
+from ros_harness import camera_info_message
+
+IDENTITY = {'k': [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]}
+SPACE = {'scan.enabled': True, 'scan.frame_id': 'level'}
+
+
+def test_with_k_of_identity_there_is_depth_and_neither_points_nor_scan_and_the_node_says_why():
+    bench = Bench(**SPACE)
+    bench.camera.set_info(camera_info_message(**IDENTITY))
+    bench.process()
+    assert len(bench.sent('depth/image')) == 1
+    assert not bench.sent('depth/points')
+    assert not bench.sent('scan')
+    assert not bench.sent('depth/camera_info')
+    (notice,) = bench.processor.notices
+    assert 'camera_info cannot be used: K is not of a camera: fx = 1 px' in notice
+    assert 'camera.hfov' in notice
+    assert bench.warnings == [notice]
+    assert bench.drops == {'unusable camera_info': 1}
+
+
+def test_every_new_reason_is_logged_once_and_the_present_one_is_the_notice():
+    bench = Bench(**SPACE)
+    nan = camera_info_message(fx=float('nan'))
+    for msg in (camera_info_message(**IDENTITY), nan, nan, camera_info_message(48, 100)):
+        bench.camera.set_info(msg)
+        bench.process()
+        bench.now_s += 1.0
+        bench.process()
+        bench.now_s += 1.0
+    words = ('K is not of a camera', 'K must be finite', '100 x 48')
+    assert len(bench.warnings) == 3
+    for word, text in zip(words, bench.warnings, strict=True):
+        assert word in text
+    assert bench.processor.notices == (bench.warnings[-1],)
+    bench.camera.set_info(camera_info_message())
+    bench.process()
+    assert bench.processor.notices == ()
+    assert len(bench.sent('depth/points')) == 1
+
+
+def test_a_doubtful_camera_info_is_used_and_noticed():
+    bench = Bench(**SPACE)
+    msg = camera_info_message()
+    msg.k[2] = msg.p[2] = 12.0  # of 64 columns
+    bench.camera.set_info(msg)
+    for _ in range(2):
+        bench.process()
+        bench.now_s += 1.0
+    assert len(bench.sent('depth/points')) == 2
+    (notice,) = bench.processor.notices
+    assert 'cx = 12 px' in notice
+    assert bench.warnings == [notice]
+
+
+def test_a_field_of_view_stands_in_for_a_camera_info_of_no_camera_and_both_are_noticed():
+    bench = Bench(**SPACE, **{'camera.hfov': 1.0})
+    bench.camera.set_info(camera_info_message(**IDENTITY))
+    bench.process()
+    assert len(bench.sent('depth/points')) == 1
+    first, second = bench.processor.notices
+    assert 'K is not of a camera' in first
+    assert 'camera.hfov 1 rad is assumed' in second
+
+
+@pytest.mark.parametrize('topics', [{'depth/image'}, {'depth/image', 'domain'}])
+def test_a_camera_info_of_no_camera_is_noticed_by_those_who_want_no_points_too(topics):
+    bench = Bench(listened=frozenset(topics))
+    bench.camera.set_info(camera_info_message(**IDENTITY))
+    bench.process()
+    assert len(bench.sent('depth/image')) == 1
+    assert len(bench.processor.notices) == len(bench.warnings) == 1
+    assert bench.drops == {}
