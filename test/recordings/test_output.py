@@ -12,6 +12,7 @@ pytest.importorskip('rosbags', reason='pip install rosbags')
 
 import bags
 
+from zoedepth_ros.inference.result import InferenceError
 from zoedepth_ros.recordings.add_depth import add_depth
 from zoedepth_ros.recordings.contents import Channel, Message
 from zoedepth_ros.recordings.errors import RecordingError, ResumeError
@@ -270,3 +271,75 @@ def test_other_settings_leave_the_state_of_the_first_ones(tmp_path, drive):
     assert memory_path(target).read_bytes() == before
     assert convert(source, target, domain=True).reused == IMAGES
     assert target.read_bytes() == whole
+
+
+def hard_drive() -> list[bags.Written]:
+    """Images of 16 bits whose largest value grows, at times that tremble; camera_info changes."""
+    chance = random.Random(1)
+    messages = []
+    for number in range(IMAGES):
+        time_ns = 10**18 + number * 10**8 + chance.randrange(4 * 10**7)
+        values = np.full((240, 320), 100 * number + (30_000 if number > 20 else 0), '<u2')
+        kind = bags.STORE.types['sensor_msgs/msg/Image']
+        data = values.view(np.uint8).reshape(-1)
+        image = kind(bags.header(time_ns), 240, 320, 'mono16', 0, 640, data)
+        info = bags.camera_info(time_ns, focal_px=50.0 + number // 9, size=(240, 320))
+        messages += [info, bags.serialized(bags.IMAGE, time_ns + 5, image)]
+    return messages
+
+
+def failing_predictor(fails) -> FakePredictor:
+    """Choose heads and depth by the brightness; fail at the calls with these numbers."""
+    calls = []
+
+    def router(rgb):
+        calls.append(0)
+        if len(calls) in fails:
+            raise InferenceError('NaN')
+        indoor = (0.9 if rgb[0, 0, 0] // 50 % 2 else 0.1) + 0.0001 * int(rgb[0, 0, 0])
+        return {'indoor': indoor, 'outdoor': 1.0 - indoor}
+
+    def depth(rgb, head):
+        metres = 1.0 + int(rgb[0, 0, 0]) / 20.0 * (2.0 if head == 'outdoor' else 1.0)
+        return np.full(rgb.shape[:2], metres, np.float32)
+
+    return FakePredictor(depth, router=router)
+
+
+@pytest.mark.parametrize('seed', range(20))
+def test_all_that_has_a_memory_is_as_in_uninterrupted_work(tmp_path, seed):
+    """Bits by the largest value, the rate's grid, camera_info, the head, images that failed."""
+    chance = random.Random(seed)
+    options = {'domain': True, 'uncertainty': True, 'rate_hz': 7.0}
+    source = bags.write_mcap(tmp_path / 'in.mcap', hard_drive())
+    target = tmp_path / 'out.mcap'
+    fails = set(chance.sample(range(2, 15), 3))
+    convert(source, tmp_path / 'whole.mcap', failing_predictor(fails), **options)
+    whole = (tmp_path / 'whole.mcap').read_bytes()
+    assert len({message.head for message in domains(tmp_path / 'whole.mcap')}) == 2
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Output, '_rename', lambda self: (_ for _ in ()).throw(StoppedError))
+        with pytest.raises(StoppedError):
+            convert(source, target, failing_predictor(fails), **options)
+    for cut in sorted(chance.sample(range(len(whole)), 3), reverse=True):
+        os.truncate(partial_path(target), min(cut, partial_path(target).stat().st_size))
+        work, stop = (
+            make_plan(source, target, DepthOptions(**options)),
+            chance.randrange(1, IMAGES),
+        )
+        with pytest.raises(StoppedError):
+            add_depth(work, failing_predictor(()), stop_after(stop))
+    report = convert(source, target, failing_predictor(()), **options)
+    assert report.skipped['inference failed'] == 3
+    assert target.read_bytes() == whole
+
+
+def stop_after(count):
+    seen = []
+
+    def advance():
+        seen.append(0)
+        if len(seen) == count:
+            raise StoppedError
+
+    return advance

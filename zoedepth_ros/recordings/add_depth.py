@@ -57,7 +57,7 @@ def add_depth(
                 if frame is not None and prediction is not None:
                     memory.note(frame.number, prediction.state)
                 output.write(item)
-                if frame is not None:
+                if frame is not None and not isinstance(prediction, _Failure):
                     for message in _added(plan, item, frame, prediction, report):
                         output.write(message)
                 if isinstance(item, Message) and item.channel.topic == plan.inputs.image:
@@ -77,14 +77,23 @@ class _Prediction(NamedTuple):
     """Of what has a memory, after this picture."""
 
 
+class _Failure(NamedTuple):
+    """Stand where the network has failed; without depth for good, also in a later attempt."""
+
+    state: dict[str, Any]
+
+
+_FAILURE = _Failure({'failed': True})
+
+
 def _predicted(
     steps: Iterator[tuple[Item, Frame | None]],
     predictor: DepthPredictor,
     options: DepthOptions,
     memory: Memory,
     report: Report,
-) -> Iterator[tuple[Item, Frame | None, _Prediction | None]]:
-    """Predict what is not done yet; a picture that fails goes on without a frame."""
+) -> Iterator[tuple[Item, Frame | None, _Prediction | _Failure | None]]:
+    """Predict what is not done yet."""
     mode = options.head
     forced = mode != AUTO or len(predictor.heads) == 1
     look = ThroughCamera(predictor, options.focal_correction)
@@ -101,6 +110,10 @@ def _predicted(
         report.uncorrected += look.leaves_uncorrected(camera)
         is_done = len(frame.done) == len(frame.wanted)
         state = memory.recall(frame.number)
+        if state == _FAILURE.state:
+            report.skipped['inference failed'] += 1
+            yield item, frame, _FAILURE
+            continue
         if is_done and state is not None:
             policy.restore(state)
             started = True
@@ -114,7 +127,7 @@ def _predicted(
                 yield item, frame, None
                 continue
             report.skipped['inference failed'] += 1
-            yield item, None, None
+            yield item, frame, _FAILURE
             continue
         started = True
         policy.update(result.router_probabilities, frame.time_s)
