@@ -34,7 +34,7 @@ def test_a_box_on_the_floor_is_an_obstacle_and_the_floor_is_ground():
     around = Surroundings()
     found = around.look(points_m, settings, 0.0)
     assert found.height_m == pytest.approx(0.8, rel=0.01)
-    clouds = around.clouds(depth_m, RAYS, settings)
+    clouds = around.clouds(depth_m, RAYS, settings, found)
     ahead = np.abs(clouds.obstacles[:, 0]) < 0.15
     np.testing.assert_allclose(clouds.obstacles[ahead & (clouds.obstacles[:, 2] < 2.5), 2], 2.0,
                                atol=0.15)  # fmt: skip
@@ -48,10 +48,19 @@ def test_without_a_ground_there_are_no_obstacles_until_the_parameters_say_where_
     points_m = depth_to_points(depth_m, RAYS)
     around = Surroundings()
     assert around.look(points_m, settings_from({}), 0.0) is None
-    assert around.clouds(points_m, depth_m, RAYS, settings_from({})) is None
+    assert around.ground is None
     settings = settings_from({'camera.height': 0.8})
     assert around.look(points_m, settings, 0.1) is None
-    assert len(around.clouds(depth_m, RAYS, settings).obstacles) > 1000
+    clouds = around.clouds(depth_m, RAYS, settings, around.ground)
+    assert len(clouds.obstacles) > 1000
+
+
+def test_each_use_of_the_ground_keeps_its_own():
+    settings = settings_from({})
+    around = Surroundings()
+    found = around.look(seen(HALL)[1], settings, 10.0)  # for the clouds
+    assert around.take(None, settings, 11.0, 'scan') is None
+    assert around.take(None, settings, 11.0) is found
 
 
 def test_the_last_ground_stands_in_for_two_seconds():
@@ -193,7 +202,7 @@ def test_where_tf_says_that_up_is_counts_more_than_the_pitch_parameter():
     _, points_m = seen(HALL)  # truly -0.15
     surroundings = Surroundings()
     surroundings.told_up = up_from_angles(-0.15)
-    assert surroundings.up(settings) == surroundings.told_up  # before there is any ground
+    assert surroundings.expected_up(settings) == surroundings.told_up
     ground = surroundings.look(points_m, settings, 0.0)
     assert ground.pitch_rad == pytest.approx(-0.15, abs=1e-6)
     assert ground.height_m == pytest.approx(0.8, rel=0.01)

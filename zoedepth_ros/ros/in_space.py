@@ -26,7 +26,7 @@ from .references import References
 from .scaling import Scaling
 from .scan_frame import ScanFrame
 from .schedule import Plan
-from .surroundings import KEPT_S, Surroundings, Up
+from .surroundings import CLOUDS, SCALE, SCAN, Surroundings, Up
 from .view import View
 
 CALIBRATION_RATE_HZ = 2.0
@@ -54,7 +54,6 @@ class InSpace:
         self._scratch = Scratch()
         self._temporal: dict[str, TemporalCheck] = {}
         self._found: Ground | None = None  # in this image
-        self._up: tuple[Up, float] | None = None  # of the floor seen last, and when
         self.references: References | None = None
         """Another sensor to compare distances with, when scale.source names one."""
         self.network_width = 512
@@ -76,21 +75,17 @@ class InSpace:
     def up_for_sky(self, view: View) -> Up:
         """Give where up is in this image, whose sky is not known yet.
 
-        By its floor, or one of the last KEPT_S; else as TF or the parameters say.  It is looked
-        for whoever subscribes, for depth/image depends on it.
+        By its floor; without one as TF or the parameters say.  It is looked for whoever
+        subscribes, and not kept, for depth/image depends on it.
         """
         at = view.settings
-        expected = self.surroundings.expected_up(at)
-        if at.camera_pitch_tolerance_rad <= 0.0:
-            return expected
-        step = at.cloud_decimation
-        near_m = within(self._for_points(view, (step, step)), FAR_M[view.head], self._scratch)
-        self._found = self._fitted(near_m, view)
-        if self._found is not None:
-            self._up = self._found.up, view.now_s
-        elif self._up is not None and not 0.0 <= view.now_s - self._up[1] <= KEPT_S:
-            self._up = None
-        return expected if self._up is None else self._up[0]
+        if at.camera_pitch_tolerance_rad > 0.0:
+            step = at.cloud_decimation
+            near_m = within(self._for_points(view, (step, step)), FAR_M[view.head], self._scratch)
+            self._found = self._fitted(near_m, view)
+            if self._found is not None:
+                return self._found.up
+        return self.surroundings.expected_up(at)
 
     def make(self, plan: Plan, view: View) -> Iterator[Topic]:
         """Give (topic, message) for every cloud and scan in the plan."""
@@ -193,18 +188,20 @@ class InSpace:
         if not view.looked_for_ground:
             near_m = within(depth_m, view.measured_to_m, self._scratch)
             self._found = self._fitted(near_m, view)
-        self.surroundings.take(self._found, view.settings, view.now_s)
         if calibrate:
             self._calibration.take(view.now_s)
+            self.surroundings.take(self._found, view.settings, view.now_s, SCALE)
             self._scaling.observe_ground(self._found, view.settings, view.now_s)
 
     def _split(self, plan: Plan, depth_m: Map, view: View) -> Iterator[Topic]:
         """Give ground, obstacles and free rays, as clouds of one row."""
-        rays = view.camera.rays(view.settings.cloud_decimation)
-        clouds = self.surroundings.clouds(depth_m, rays, view.settings, view.measured_to_m)
-        if clouds is None:
+        at = view.settings
+        ground = self.surroundings.take(self._found, at, view.now_s, CLOUDS)
+        if ground is None:
             self._drop(NO_GROUND, NO_GROUND_MESSAGE)
             return
+        rays = view.camera.rays(at.cloud_decimation)
+        clouds = self.surroundings.clouds(depth_m, rays, at, ground, view.measured_to_m)
         for name, part_m in zip(clouds._fields, clouds, strict=True):
             topic = f'depth/points/{name}'
             if topic in plan.split_topics:
@@ -212,11 +209,12 @@ class InSpace:
 
     def _scan_by_height(self, depth_m: Map, view: View) -> Iterator[Topic]:
         """Give a scan of depth (H / decimation, W): of rows alone, for every column is a beam."""
-        ground, at = self.surroundings.ground, view.settings
+        at = view.settings
+        ground = self.surroundings.take(self._found, at, view.now_s, SCAN)
         if ground is None:
             self._drop(NO_GROUND, NO_GROUND_MESSAGE)
             return
-        scan = self.surroundings.scan(view.camera.rays(at.cloud_decimation, 1), at)
+        scan = self.surroundings.scan(view.camera.rays(at.cloud_decimation, 1), ground.up)
         limits_m = (at.depth_min_m, at.scan_range_max_m)
         ranges_m = scan.ranges(
             depth_m,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -39,15 +40,26 @@ class Clouds(NamedTuple):
     """Ends of free rays."""
 
 
+CLOUDS, SCAN, SCALE = 'clouds', 'scan', 'scale'
+"""What a ground is kept for: each at a rate of its own, so that none depends on who subscribes to
+another."""
+
+
+@dataclass(slots=True)
+class _Kept:
+    ground: Ground | None = None
+    found_s: float = 0.0
+
+
 class Surroundings:
     """Find the ground, and what stands on it."""
 
     def __init__(self) -> None:
         self.ground: Ground | None = None
-        """The plane found last; None before the first, or when it was too long ago."""
+        """The plane taken last; None before the first, or when it was too long ago."""
         self.told_up: Up | None = None
         """Where up is as TF tells it; None for camera.pitch."""
-        self._found_s = 0.0
+        self._kept: dict[str, _Kept] = {}
         self._scan: tuple[Map, tuple[int, ...], HeightScan] | None = None
 
     def look(self, points_m: Map, settings: NodeSettings, now_s: float) -> Ground | None:
@@ -62,43 +74,49 @@ class Surroundings:
         found = fit_ground(points_m, up=up, tolerance_rad=settings.camera_pitch_tolerance_rad)
         return found if found is not None and found.confidence >= TRUSTED_CONFIDENCE else None
 
-    def take(self, found: Ground | None, settings: NodeSettings, now_s: float) -> None:
-        """Set `ground`: an image's fit, or for a while the last one, or where parameters say."""
-        if found is not None:
-            self.ground, self._found_s = found, now_s
-            return
-        if not 0.0 <= now_s - self._found_s <= KEPT_S:
-            self.ground = None
-        if self.ground is None and settings.camera_height_m > 0.0:
-            self.ground = Ground(self.expected_up(settings), settings.camera_height_m, 0.0)
+    def take(
+        self, found: Ground | None, settings: NodeSettings, now_s: float, use: str = CLOUDS
+    ) -> Ground | None:
+        """Give the ground to use: this image's, for a while the last one, or as parameters say.
 
-    def up(self, settings: NodeSettings) -> Up:
-        """Give where up is: by the ground found last, by TF, or by the parameters."""
-        return self.expected_up(settings) if self.ground is None else self.ground.up
+        use: CLOUDS, SCAN or SCALE.
+        """
+        kept = self._kept.setdefault(use, _Kept())
+        if found is not None:
+            kept.ground, kept.found_s = found, now_s
+        else:
+            if not 0.0 <= now_s - kept.found_s <= KEPT_S:
+                kept.ground = None
+            if kept.ground is None and settings.camera_height_m > 0.0:
+                kept.ground = Ground(self.expected_up(settings), settings.camera_height_m, 0.0)
+        self.ground = kept.ground
+        return kept.ground
 
     def clouds(
-        self, depth_m: Map, rays: Map, settings: NodeSettings, measured_to_m: float = np.inf
-    ) -> Clouds | None:
-        """Split the points of depth (H, W) as `geometry.ranges` reads it; None without a ground.
+        self,
+        depth_m: Map,
+        rays: Map,
+        settings: NodeSettings,
+        ground: Ground,
+        measured_to_m: float = np.inf,
+    ) -> Clouds:
+        """Split the points of depth (H, W) as `geometry.ranges` reads it.
 
         rays: (H, W, 2).  measured_to_m: limit of what is measured, along z.
         """
-        if self.ground is None:
-            return None
         band = band_of(settings)
         points_m = depth_to_points(within(depth_m, measured_to_m), rays)
         passing = np.isposinf(depth_m) | (depth_m > np.float32(measured_to_m))
-        split = split_points(points_m, self.ground, band, passing=passing)
+        split = split_points(points_m, ground, band, passing=passing)
         free_m = free_to(depth_m, measured_to_m)
         return Clouds(
             points_m[split.ground],
             points_m[split.obstacle],
-            clearing_points(rays, free_m, split, self.ground, band),
+            clearing_points(rays, free_m, split, ground, band),
         )
 
-    def scan(self, rays: Map, settings: NodeSettings) -> HeightScan:
+    def scan(self, rays: Map, up: Up) -> HeightScan:
         """Give the lookup of a scan by height for rays (H, W, 2), kept while up stays."""
-        up = self.up(settings)
         direction = tuple(round(part / SAME_UP) for part in up)
         kept = self._scan
         if kept is None or kept[0] is not rays or kept[1] != direction:
