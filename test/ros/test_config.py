@@ -3,6 +3,7 @@ import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+import pytest
 import yaml
 
 from zoedepth_ros.ros.parameters import TABLE
@@ -36,8 +37,9 @@ def test_every_parameter_in_the_file_has_a_comment_above_it():
             assert before.lstrip().startswith('# '), line
 
 
-def test_the_profile_gives_every_process_shared_memory_for_pictures_and_clouds():
-    root = ElementTree.parse(CONFIG / 'fastdds.xml').getroot()
+@pytest.mark.parametrize(('file', 'least_mb'), [('fastdds.xml', 32), ('fastdds_large.xml', 128)])
+def test_the_profile_gives_every_process_shared_memory_for_pictures_and_clouds(file, least_mb):
+    root = ElementTree.parse(CONFIG / file).getroot()
     names = {'d': root.find('.//{*}profiles').tag[1:].split('}')[0]}
     transports = {
         item.findtext('d:transport_id', namespaces=names): item
@@ -50,7 +52,10 @@ def test_the_profile_gives_every_process_shared_memory_for_pictures_and_clouds()
     assert kinds == ['SHM', 'UDPv4']
     assert participant.findtext('.//d:useBuiltinTransports', namespaces=names) == 'false'
     size = int(transports[used[0]].findtext('d:segment_size', namespaces=names))
-    assert size >= 32 * 2**20
+    assert size >= least_mb * 2**20
+    # Beside UDP messages go in pieces of 65500 bytes; the queue has to hold those of a segment.
+    queue = transports[used[0]].findtext('d:port_queue_capacity', namespaces=names)
+    assert int(queue) * 65500 >= size
     peers = int(transports[used[1]].findtext('d:maxInitialPeersRange', namespaces=names))
     assert peers >= 32
 

@@ -11,6 +11,7 @@ from zoedepth_ros.ros.environment import (
     OLD_PROFILE_VARIABLE,
     PROFILE_VARIABLE,
     local_profile,
+    lost_for_size,
     native_environment,
     profile_environment,
     reserve_domain,
@@ -99,3 +100,25 @@ def test_processes_that_choose_a_domain_at_the_same_moment_get_different_ones():
     for process in processes:
         process.communicate()
     assert len({int(domain) for domain in chosen}) == 4
+
+
+@pytest.mark.parametrize('variable', [PROFILE_VARIABLE, OLD_PROFILE_VARIABLE])
+def test_images_that_the_profile_cannot_carry_are_named_with_the_profile_that_can(variable):
+    big = 4000 * 3000 * 3
+    usual, large = (
+        {variable: str(CONFIG / f'{name}.xml')} for name in ('fastdds', 'fastdds_large')
+    )
+    assert 'images of 36 MB' in lost_for_size(big, usual)
+    assert 'fastdds_large.xml' in lost_for_size(big, usual)
+    assert lost_for_size(big, large) == ''
+    assert lost_for_size(1920 * 1080 * 3, usual) == ''
+    assert '134 MB' in lost_for_size(8000 * 6000 * 3, large)
+
+
+def test_nothing_is_said_of_the_size_where_the_profile_does_not_hold(tmp_path):
+    big, profile = 10**9, str(CONFIG / 'fastdds.xml')
+    assert lost_for_size(big, {}) == ''
+    assert lost_for_size(big, {PROFILE_VARIABLE: str(tmp_path / 'none.xml')}) == ''
+    other = {PROFILE_VARIABLE: profile, 'RMW_IMPLEMENTATION': 'rmw_cyclonedds_cpp'}
+    assert lost_for_size(big, other) == ''
+    assert lost_for_size(big, {**other, 'RMW_IMPLEMENTATION': 'rmw_fastrtps_dynamic_cpp'})

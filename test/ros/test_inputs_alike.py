@@ -150,10 +150,10 @@ def test_predict_and_calibrate_read_the_file_that_the_node_reads(
     name = next(name for name, content in COMPRESSED.items() if content == data)
     node = by_node('CompressedImage', name, 1000)
     np.testing.assert_array_equal(np.load(tmp_path / 'out' / 'image_depth.npy'), node)
-    box = ['--box', '30,0,34,48', '--distance', '5']
+    box = ['--box', '10,0,14,48', '--distance', '5']
     scale = tmp_path / 'scale.yaml'
     assert main(['calibrate', str(file), *box, '--out', str(scale)]) == 0
-    factor = 5.0 / np.median(node[:, 30:34])
+    factor = 5.0 / np.median(node[:, 10:14])
     assert f'scale {factor:.3f}' in capsys.readouterr().out
 
 
@@ -186,3 +186,15 @@ def test_node_viewer_and_bag_say_the_same_about_a_mistaken_camera_info(tmp_path,
     assert tuple(notes) == of_node
     assert (*report.assumptions.values(), *filter(None, [report.no_points])) == of_node
     assert (frame.camera is None) == (report.clouds == 0) == (name == 'identity')
+
+
+def test_images_larger_than_the_profiles_shared_memory_are_warned_of(tmp_path, monkeypatch):
+    profile = tmp_path / 'small.xml'
+    profile.write_text('<segment_size>2000</segment_size>')
+    monkeypatch.setenv('FASTDDS_DEFAULT_PROFILES_FILE', str(profile))
+    monkeypatch.delenv('RMW_IMPLEMENTATION', raising=False)
+    bench = Bench()
+    bench.process()
+    bench.process()
+    (warning,) = [text for text in bench.warnings if 'do not fit' in text]  # logged once
+    assert warning in bench.processor.notices

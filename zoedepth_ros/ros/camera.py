@@ -89,6 +89,12 @@ class CameraKeeper:
         self._msg = msg
 
     @property
+    def image_bytes(self) -> int:
+        """Size of a colour image of 8 bits by camera_info [bytes]; 0 without one."""
+        msg = self._msg
+        return 0 if msg is None else 3 * msg.height * msg.width
+
+    @property
     def has_info(self) -> bool:
         """Whether there is any camera_info yet."""
         return self._msg is not None

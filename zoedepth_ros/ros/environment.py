@@ -8,8 +8,10 @@ import re
 import socket
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
+from zoedepth_ros.files import read_text
 from zoedepth_ros.inference.threads import thread_environment
 
 PROFILE_VARIABLE = 'FASTDDS_DEFAULT_PROFILES_FILE'
@@ -52,6 +54,31 @@ def profile_variables(environ: Mapping[str, str]) -> tuple[str, ...]:
     prefixes = [*filter(None, environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep)), sys.prefix]
     has_version_2 = any(Path(prefix, 'share', 'fastrtps').is_dir() for prefix in prefixes)
     return (PROFILE_VARIABLE, OLD_PROFILE_VARIABLE) if has_version_2 else (PROFILE_VARIABLE,)
+
+
+def lost_for_size(image_bytes: int, environ: Mapping[str, str] = os.environ) -> str:
+    """Say that images are larger than the shared memory of the Fast DDS profile; '' otherwise."""
+    path = next(filter(None, map(environ.get, (PROFILE_VARIABLE, OLD_PROFILE_VARIABLE))), '')
+    if 'fastrtps' not in environ.get('RMW_IMPLEMENTATION', 'rmw_fastrtps_cpp'):
+        return ''
+    segment_bytes = _segment_bytes(path) if path else 0
+    if not 0 < segment_bytes < image_bytes:
+        return ''
+    return (
+        f'images of {image_bytes / 1e6:.0f} MB do not fit into the shared memory of the Fast DDS '
+        f'profile, {segment_bytes / 1e6:.0f} MB, and are lost in part: start the driver and this '
+        'node with fastdds_large.xml (docs/transport.md)'
+    )
+
+
+@cache
+def _segment_bytes(path: str) -> int:
+    """Read the size of a profile's shared-memory segment [bytes]; 0 where it names none."""
+    try:
+        found = re.search(r'<segment_size>\s*(\d+)', read_text(Path(path)))
+    except (OSError, ValueError):
+        return 0
+    return int(found[1]) if found else 0
 
 
 def segment_size(free_bytes: int) -> int:

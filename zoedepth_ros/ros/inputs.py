@@ -11,6 +11,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from . import qos
 from .camera import CameraKeeper
+from .environment import lost_for_size
 from .input_hints import why_no_camera_info, why_no_image
 from .qos_watch import QosWatch, no_events
 
@@ -79,6 +80,8 @@ class Inputs:
     def why_no_image(self) -> str:
         """Say what the graph shows about the topic of images; only while subscribed."""
         profile = self._subscriptions[1].qos_profile
+        if self.image_type is Image and (lost := lost_for_size(self.camera_keeper.image_bytes)):
+            return lost
         return why_no_image(self._node, self.image_topic, self.image_type, profile)
 
     def why_no_camera_info(self) -> str:

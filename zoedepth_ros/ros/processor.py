@@ -18,6 +18,7 @@ from .camera import Camera, CameraKeeper
 from .camera_info import UNUSABLE, CameraUnknown, KnownCamera
 from .compressed import DEPTH_TOPIC
 from .conversions import ConversionError, ImageReader
+from .environment import lost_for_size
 from .errors import describe
 from .frame import FAILED, Frame
 from .frames import Frames
@@ -71,6 +72,7 @@ class FrameProcessor:
         self._camera_notices: tuple[str, ...] = ()
         self._noticed: set[str] = set()
         self._reader = ImageReader()
+        self._lost = ''
         self._logged: tuple[str, ...] = ()
 
     @property
@@ -101,7 +103,7 @@ class FrameProcessor:
     @property
     def notices(self) -> tuple[str, ...]:
         """What is not as it should be with this camera, in words."""
-        told = self._camera_notices
+        told = (*self._camera_notices, *filter(None, [self._lost]))
         known, reading = self._known, self._reading
         if reading is not None and reading.is_guess:
             told = (*told, f'{reading.text}: set camera.rectified')
@@ -179,6 +181,7 @@ class FrameProcessor:
         self._statistics.stages_ms['wait'].add(1e3 * waited_s)
         with self._statistics.stage('decode'):
             rgb = self._reader.rgb(frame.msg, settings.camera_bits)
+        self._note_size(frame)
         self._schedule.done(plan, frame.arrived_s)
         camera = self._camera(plan, rgb, settings)
         self._log_assumptions()
@@ -270,6 +273,13 @@ class FrameProcessor:
             return None
         self._note_camera(camera.known, camera.known.notices)
         return camera
+
+    def _note_size(self, frame: Frame) -> None:
+        """Warn of images that are larger than what is transported whole."""
+        lost = lost_for_size(len(frame.msg.data))
+        if lost and lost != self._lost:
+            self._warn(lost)
+        self._lost = lost
 
     def _log_assumptions(self) -> None:
         """Log what is new of how the input is read."""
