@@ -40,11 +40,11 @@ def test_without_a_maximum_nothing_is_too_far():
 
 def test_millimetres_are_rounded_and_zero_where_invalid():
     writer = ImageWriter('16UC1')
-    values = depth(1.2345, 1.2346, 0.05, 70.0, NAN, INF, -INF, 65.535, 9.0)
+    values = depth(1.2345, 1.2344, 0.05, 70.0, NAN, INF, -INF, 65.5355, 9.0)
     write_depth(writer, values, min_m=0.1, max_m=0.0)
     msg = writer.message(HEADER)
     assert (msg.encoding, msg.step) == ('16UC1', 18)
-    assert struct.unpack('=9H', bytes(msg.data)) == (1234, 1235, 0, 0, 0, 0, 0, 65535, 9000)
+    assert struct.unpack('=9H', bytes(msg.data)) == (1235, 1234, 0, 0, 0, 0, 0, 65535, 9000)
     write_depth(writer, values, min_m=0.1, max_m=5.0)
     assert struct.unpack('=9H', bytes(writer.message(HEADER).data))[-2:] == (0, 0)
 

@@ -12,11 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.files import write_file
+from zoedepth_ros.geometry.millimetres import from_millimetres, to_millimetres
 from zoedepth_ros.output.brightness import SignificantBits, to_8_bits
 from zoedepth_ros.output.exif import hfov_rad, is_cut_short, orientation, upright
-
-MAX_PNG_DEPTH_M = 65.535
-"""Largest depth that 16 bits hold in millimetres [m]."""
 
 
 class PictureError(ValueError):
@@ -92,19 +90,6 @@ def write_npy(path: str | PathLike[str], array: NDArray) -> None:
     write_file(Path(path), data.getvalue())
 
 
-def to_millimetres(depth_m: NDArray[np.float32]) -> tuple[NDArray[np.uint16], int]:
-    """Give depth (H, W) [m] in whole millimetres, and how many pixels were too far for 16 bits.
-
-    0 means unknown: NaN, infinite and non-positive depth, and everything beyond 65.535 m. Those
-    last ones are the count, never a wrapped number.
-    """
-    known = np.isfinite(depth_m) & (depth_m > 0)
-    mm = np.rint(np.where(known, depth_m, 0.0).astype(np.float64) * 1000.0)
-    too_far = mm > np.iinfo(np.uint16).max
-    mm[too_far] = 0
-    return mm.astype(np.uint16), int(np.count_nonzero(too_far))
-
-
 def read_depth_png(path: str | PathLike[str]) -> NDArray[np.float32]:
     """Return the depth (H, W) [m] of a 16-bit PNG in millimetres; 0 becomes NaN.
 
@@ -114,7 +99,7 @@ def read_depth_png(path: str | PathLike[str]) -> NDArray[np.float32]:
     mm = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
     if mm is None or mm.dtype != np.uint16 or mm.ndim != 2:
         raise PictureError(f'{path}: expected a 16-bit PNG with one channel')
-    return np.where(mm > 0, mm.astype(np.float32) / np.float32(1000.0), np.float32(np.nan))
+    return from_millimetres(mm)
 
 
 def write_ply(

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.filters import flying_pixels
+from zoedepth_ros.geometry.millimetres import to_millimetres
 from zoedepth_ros.geometry.points import decimate, depth_to_points, pack_rgb
 from zoedepth_ros.geometry.ranges import within
-from zoedepth_ros.output.files import to_millimetres
 from zoedepth_ros.recordings.camera import Camera
 from zoedepth_ros.recordings.cdr import DOMAIN, IMAGE, POINT_CLOUD, POINT_FIELD, make
 

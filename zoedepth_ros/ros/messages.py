@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import Image, LaserScan, PointCloud2, PointField
 
 from zoedepth_ros.geometry.height_scan import HeightScan
+from zoedepth_ros.geometry.millimetres import to_millimetres
 from zoedepth_ros.geometry.points import PointPacker
 from zoedepth_ros.geometry.scan import BandScan
 from zoedepth_ros.geometry.scratch import Scratch
@@ -62,24 +63,14 @@ def write_depth(
     depth_m: (H, W), NaN unknown.  max_m: 0.0 is no limit.
     """
     pixels, lent = writer.pixels(*depth_m.shape), writer.scratch
-    too_near = lent.array('too near', depth_m.shape, np.bool_)
-    too_far = lent.array('too far', depth_m.shape, np.bool_)
-    np.less(depth_m, np.float32(min_m), out=too_near)
-    if writer.encoding == '32FC1':
-        np.copyto(pixels, depth_m)
-        lent.put(pixels, too_near, -np.inf)
-        if max_m > 0.0:
-            lent.put(pixels, np.greater(depth_m, np.float32(max_m), out=too_far), np.inf)
+    max_m = max_m if max_m > 0.0 else np.inf
+    if writer.encoding == '16UC1':
+        to_millimetres(depth_m, min_m=min_m, max_m=max_m, out=pixels, scratch=lent)
         return
-    np.greater(depth_m, np.float32(max_m if max_m > 0.0 else np.inf), out=too_far)
-    depth_mm = lent.array('millimetres', depth_m.shape)
-    np.rint(np.multiply(depth_m, np.float32(1000.0), out=depth_mm), out=depth_mm)
-    invalid = np.logical_or(too_near, too_far, out=too_near)
-    for beyond in (np.less(depth_mm, 1.0, out=too_far), np.greater(depth_mm, 65535.0)):
-        np.logical_or(invalid, beyond, out=invalid)
-    np.logical_or(invalid, np.isnan(depth_mm, out=too_far), out=invalid)
-    lent.put(depth_mm, invalid, 0.0)
-    np.copyto(pixels, depth_mm, casting='unsafe')
+    beyond = lent.array('beyond', depth_m.shape, np.bool_)
+    np.copyto(pixels, depth_m)
+    lent.put(pixels, np.less(depth_m, np.float32(min_m), out=beyond), -np.inf)
+    lent.put(pixels, np.greater(depth_m, np.float32(max_m), out=beyond), np.inf)
 
 
 class CloudWriter:

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from zoedepth_ros.geometry.millimetres import from_millimetres
 from zoedepth_ros.geometry.rectified import AUTO
 from zoedepth_ros.output.files import read_stored_picture
 from zoedepth_ros.output.video import Due, FrameTimes
@@ -214,7 +215,7 @@ def _depth_m(message: Any) -> tuple[Any, NDArray[np.float32]]:
         raise ValueError(f'depth must be 32FC1 or 16UC1, got {image.encoding}')
     kind = kinds[image.encoding].newbyteorder('>' if image.is_bigendian else '<')
     rows = np.reshape(image.data, (image.height, image.step))
-    values = rows[:, : image.width * kind.itemsize].copy().view(kind).astype(np.float32)
+    values = rows[:, : image.width * kind.itemsize].copy().view(kind)
     if image.encoding == '32FC1':
-        return image, values
-    return image, np.where(values > 0, values / np.float32(1000.0), np.float32(np.nan))
+        return image, values.astype(np.float32)
+    return image, from_millimetres(values)

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_DEPTH_UNITS_M = {'32FC1': (np.float32, 1.0), '16UC1': (np.uint16, 1e-3)}
+from zoedepth_ros.geometry.millimetres import from_millimetres
+
+_DEPTH_KINDS = {'32FC1': np.float32, '16UC1': np.uint16}
 
 
 def depth_from_image(msg: Any) -> NDArray[np.float32]:
@@ -15,16 +17,14 @@ def depth_from_image(msg: Any) -> NDArray[np.float32]:
 
     Raises ValueError for another encoding.
     """
-    if msg.encoding not in _DEPTH_UNITS_M:
+    if msg.encoding not in _DEPTH_KINDS:
         raise ValueError(f'depth must be 32FC1 or 16UC1, got {msg.encoding!r}')
-    kind, unit_m = _DEPTH_UNITS_M[msg.encoding]
+    kind = _DEPTH_KINDS[msg.encoding]
     dtype = np.dtype(kind).newbyteorder('>' if msg.is_bigendian else '<')
     rows = np.frombuffer(msg.data, np.uint8).reshape(msg.height, msg.step)
     used = np.ascontiguousarray(rows[:, : msg.width * dtype.itemsize])
-    depth_m = used.view(dtype).astype(np.float32) * np.float32(unit_m)
-    if kind is np.uint16:
-        depth_m[depth_m == 0.0] = np.nan
-    return depth_m
+    values = used.view(dtype)
+    return from_millimetres(values) if kind is np.uint16 else values.astype(np.float32)
 
 
 def cloud_arrays(msg: Any) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
