@@ -317,4 +317,5 @@ def digest_of(names: Iterable[str]) -> str:
 
 
 if __name__ == '__main__':
+    sys.stdout.reconfigure(errors='backslashreplace')  # whatever the terminal's encoding lacks
     sys.exit(main(sys.argv[1:]))

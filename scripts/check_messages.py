@@ -87,6 +87,7 @@ def names(text: str, name: str) -> bool:
 
 
 if __name__ == '__main__':
+    sys.stdout.reconfigure(errors='backslashreplace')  # whatever the terminal's encoding lacks
     if len(sys.argv) != 2:
         sys.exit(f'{__doc__}\nexpected one argument, the commit to compare with')
     sys.exit(main(sys.argv[1]))

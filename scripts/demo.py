@@ -32,6 +32,7 @@ from zoedepth_ros.ros.environment import (
     reserve_domain,
     segment_size,
 )
+from zoedepth_ros.terminal import print_anything
 from zoedepth_ros.weights.places import cached
 from zoedepth_ros.weights.registry import MODELS
 
@@ -281,4 +282,5 @@ def truth_text(truth: Mapping[str, Any]) -> str:
 
 
 if __name__ == '__main__':
+    print_anything()
     sys.exit(main())

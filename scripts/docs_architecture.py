@@ -215,4 +215,5 @@ def box(room: str, corner: tuple[float, float], libraries: str) -> list[str]:
 
 
 if __name__ == '__main__':
+    sys.stdout.reconfigure(errors='backslashreplace')  # whatever the terminal's encoding lacks
     sys.exit(main())

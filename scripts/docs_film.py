@@ -27,6 +27,7 @@ from zoedepth_ros.inference.result import AUTO
 from zoedepth_ros.inference.through_camera import ThroughCamera
 from zoedepth_ros.output.color import BACKGROUND, INK, put_text
 from zoedepth_ros.output.panel import draw_depth_with_scale
+from zoedepth_ros.terminal import print_anything
 
 ROOT = Path(__file__).resolve().parent.parent
 RANGE_M = {'indoor': (0.3, 10.0), 'outdoor': (1.0, 80.0)}  # fixed: a colour keeps its meaning
@@ -111,4 +112,5 @@ def draw(
 
 
 if __name__ == '__main__':
+    print_anything()
     sys.exit(main())

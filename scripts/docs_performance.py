@@ -260,4 +260,5 @@ def svg(title: str, lines: Sequence[str], height: float) -> str:
 
 
 if __name__ == '__main__':
+    sys.stdout.reconfigure(errors='backslashreplace')  # whatever the terminal's encoding lacks
     sys.exit(main())

@@ -34,6 +34,7 @@ from zoedepth_ros.output.color import BACKGROUND, INK, depth_range, put_text
 from zoedepth_ros.output.panel import Titles, draw_depth_with_scale, draw_panel
 from zoedepth_ros.ros.source.picture import SourceError
 from zoedepth_ros.ros.source.slides import photographs
+from zoedepth_ros.terminal import print_anything
 
 ROOT = Path(__file__).resolve().parent.parent
 PHOTOGRAPH_HFOV_RAD = radians(55.0)  # nobody knows the cameras; as `zoedepth predict` assumes
@@ -201,4 +202,5 @@ def stack(panels: list[NDArray[np.uint8]], note: str) -> NDArray[np.uint8]:
 
 
 if __name__ == '__main__':
+    print_anything()
     sys.exit(main())

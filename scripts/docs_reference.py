@@ -117,4 +117,5 @@ def text(docstring: str | None) -> str:
 
 
 if __name__ == '__main__':
+    sys.stdout.reconfigure(errors='backslashreplace')  # whatever the terminal's encoding lacks
     sys.exit(main())

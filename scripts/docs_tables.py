@@ -18,6 +18,7 @@ from zoedepth_ros.data.sample import DOMAINS
 from zoedepth_ros.evaluation import cleaning
 from zoedepth_ros.evaluation.other_cameras import METHODS, RULES, aspect_table, table
 from zoedepth_ros.inference.result import DepthPredictor
+from zoedepth_ros.terminal import print_anything
 
 PARTS = ('cameras', 'aspects', 'flicker', 'edges', 'temporal')
 BLURS = (((384, 512), 1.0), ((384, 512), 1.5), ((192, 256), 0.8), ((192, 256), 1.3))
@@ -130,4 +131,5 @@ def row(*cells: str) -> str:
 
 
 if __name__ == '__main__':
+    print_anything()
     sys.exit(main())

@@ -18,6 +18,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoedepth_ros.terminal import print_anything
+
 if TYPE_CHECKING:
     from zoedepth_ros.ros.publishers import Publishers
 
@@ -226,4 +228,5 @@ def _frame(send: Callable[..., None], topic: str) -> Callable[..., None]:
 
 
 if __name__ == '__main__':
+    print_anything()
     main()

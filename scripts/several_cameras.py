@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoedepth_ros.ros.environment import profile_variables, reserve_domain
+from zoedepth_ros.terminal import print_anything
 
 ROOT = Path(__file__).resolve().parent.parent
 CAMERAS = ('front', 'left', 'right', 'rear')
@@ -202,4 +203,5 @@ def row(rate_hz: float, name: str, rounds: list[Measured]) -> str:
 
 
 if __name__ == '__main__':
+    print_anything()
     sys.exit(main())

@@ -22,6 +22,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from zoedepth_ros.terminal import print_anything
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / 'test' / 'support'))
 
@@ -235,4 +237,5 @@ def main() -> int:
 
 
 if __name__ == '__main__':
+    print_anything()
     sys.exit(main())

@@ -29,7 +29,18 @@ def shortened(text: str, limit: int = _LONGEST) -> str:
 def in_one_line(error: BaseException) -> str:
     """Give an error's text in one short line; its kind where it has none."""
     text = ' '.join(shortened(explained(error), 4 * _LONGEST).split())
-    return shortened(text or repr(error))
+    return shortened(printable(text) or repr(error))
+
+
+def printable(text: str) -> str:
+    """Give a text that UTF-8 can say, with escapes for a file name in another encoding.
+
+    Names come with surrogates for bytes that the locale lacks; rclpy and OpenCV take none.
+    """
+    try:
+        return text.encode('utf-8', 'surrogateescape').decode('utf-8', 'backslashreplace')
+    except UnicodeEncodeError:
+        return text.encode('utf-8', 'backslashreplace').decode('utf-8')
 
 
 def explained(error: BaseException) -> str:

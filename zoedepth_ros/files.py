@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 
 import yaml
 
-from zoedepth_ros.errors import shortened
+from zoedepth_ros.errors import printable, shortened
 
 SETTINGS_BYTES = 1 << 20
 """Size limit of a file of settings, a calibration for example [bytes]."""
@@ -105,7 +105,7 @@ def write_file(path: Path, data: bytes | str, *, make_folder: bool = False) -> N
     make_folder: also the folders above it.  Text becomes UTF-8; what that cannot say, such as a
     file name in another encoding, is escaped.  Raises WriteError.
     """
-    content = data.encode('utf-8', 'backslashreplace') if isinstance(data, str) else data
+    content = printable(data).encode('utf-8') if isinstance(data, str) else data
     with named_write_errors(path, len(content)):
         if make_folder:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -134,6 +134,17 @@ def named_write_errors(path: Path, needed_bytes: int = 0, *, remedy: str = '') -
         named = WriteError(_write_error_text(path, reason, needed_bytes, remedy))
         named.errno = reason.errno
         raise named from reason
+
+
+def name_for_opencv(path: Path) -> str:
+    """Give a path as OpenCV takes it, which ends the process for one that is not UTF-8.
+
+    Raises ValueError for such a name.
+    """
+    try:
+        return os.fsencode(path).decode('utf-8')
+    except UnicodeDecodeError:
+        raise ValueError(f'{path}: OpenCV needs a name in UTF-8: rename the file') from None
 
 
 def check_writable(path: Path) -> None:

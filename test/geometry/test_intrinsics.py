@@ -28,6 +28,15 @@ def calibrated(**changes) -> CameraModel:
     return camera_from_calibration(**{**fields, **changes})
 
 
+@pytest.mark.parametrize('size', [{'width': 0, 'height': 0}, {'height': 0}, {'width': 0}])
+@pytest.mark.parametrize('rectified', [True, False])
+def test_a_calibration_without_a_size_is_refused_and_both_sizes_are_named(size, rectified):
+    size = {'width': 640, 'height': 480} | size
+    named = f'width and height of the calibration are {size["width"]} x {size["height"]}'
+    with pytest.raises(CameraError, match=f'{named}: .*here 640 x 480'):
+        calibrated(**size, rectified=rectified)
+
+
 def test_a_right_angle_field_of_view_has_a_focal_length_of_half_the_width():
     camera = Intrinsics.from_hfov(640, 480, math.pi / 2)
     assert camera.fx_px == pytest.approx(320.0)

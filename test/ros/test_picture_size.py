@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from zoedepth_ros.geometry.calibration_file import read_calibration
 from zoedepth_ros.geometry.intrinsics import CameraError
 from zoedepth_ros.ros.source.picture_size import (
     Calibration,
@@ -11,7 +12,6 @@ from zoedepth_ros.ros.source.picture_size import (
     fit_calibration,
     fit_picture,
     fit_to,
-    read_calibration,
     scaled_to,
 )
 

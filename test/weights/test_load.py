@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,33 @@ def test_an_official_file_may_be_bare_of_parallel_training_or_old(
     model = create_model(tiny_config('N'), seed=9)
     load_weights(model, tmp_path / 'x.pt')
     assert_holds(model, from_official(tensors('N'), tiny_config('N')))
+
+
+@pytest.mark.parametrize(
+    ('wrapped', 'prefix'),
+    [
+        (lambda x: {'state_dict': x, 'epoch': 3}, ''),
+        (lambda x: {'state_dict': x, 'pytorch-lightning_version': '2.0'}, 'model.'),
+        (lambda x: {'model_state_dict': x, 'optimizer_state_dict': {'state': {}}}, ''),
+        (lambda x: {'model': {'state_dict': x}}, 'module.'),
+        (lambda x: {'network': x}, '_orig_mod.'),
+        (lambda x: x, 'module.model.'),
+    ],
+)
+def test_what_trainers_wrap_a_state_dict_in_is_taken_off(
+    tmp_path: Path, wrapped: Callable[[dict], dict], prefix: str
+) -> None:
+    named = {f'{prefix}{name}': tensor for name, tensor in tensors('N').items()}
+    torch.save(wrapped(named), tmp_path / 'x.pt')
+    model = create_model(tiny_config('N'), seed=9)
+    load_weights(model, tmp_path / 'x.pt')
+    assert_holds(model, from_official(tensors('N'), tiny_config('N')))
+
+
+def test_a_checkpoint_without_a_state_dict_says_what_it_holds(tmp_path: Path) -> None:
+    torch.save({'epoch': 3, 'optimizer': {'state': {}}}, tmp_path / 'x.pt')
+    with pytest.raises(WeightsError, match='2 keys: epoch, optimizer'):
+        read_checkpoint(tmp_path / 'x.pt')
 
 
 def test_a_hugging_face_file_fills_every_parameter(tmp_path: Path) -> None:

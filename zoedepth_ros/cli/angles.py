@@ -1,11 +1,19 @@
-"""Angles on the command line, in degrees; ROS parameters are in radians."""
+"""The camera on the command line: a calibration file, or an angle in degrees."""
 
 from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, TypeAlias
 
 from zoedepth_ros.geometry.field_of_view import NARROWEST_DEG, WIDEST_DEG
+
+if TYPE_CHECKING:
+    from zoedepth_ros.geometry.intrinsics import CameraModel
+
+CameraOf: TypeAlias = 'Callable[[tuple[int, ...]], CameraModel | None]'
 
 
 def field_of_view_deg(text: str) -> float:
@@ -21,3 +29,35 @@ def field_of_view_deg(text: str) -> float:
     if not NARROWEST_DEG <= degrees <= WIDEST_DEG:
         raise argparse.ArgumentTypeError(expected)
     return degrees
+
+
+def add_camera_options(parser: argparse.ArgumentParser, hfov_help: str) -> None:
+    """Declare --hfov and --calibration, of which one may be given."""
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument('--hfov', type=field_of_view_deg, metavar='DEG', help=hfov_help)
+    either.add_argument(
+        '--calibration',
+        metavar='FILE[:CAMERA]',
+        help='instead of --hfov: calibration of the camera, a file of ROS, Kalibr, OpenCV, '
+        'RealSense or OAK; CAMERA is one of several in it',
+    )
+
+
+def camera_of(args: argparse.Namespace) -> CameraOf:
+    """Give what makes the camera of images of a shape (H, W, …), by --calibration or --hfov.
+
+    It gives None without either, and raises CameraError where the calibration is for another
+    shape.  Raises CameraError for a calibration that cannot be read.
+    """
+    from zoedepth_ros.geometry.calibration_file import read_chosen_calibration
+    from zoedepth_ros.geometry.intrinsics import assumed_camera
+
+    calibration = read_chosen_calibration(args.calibration) if args.calibration else None
+
+    @cache
+    def camera(height: int, width: int) -> CameraModel | None:
+        if calibration is not None:
+            return calibration.camera(height, width)
+        return assumed_camera((height, width), math.radians(args.hfov or 0.0))
+
+    return lambda shape: camera(*shape[:2])

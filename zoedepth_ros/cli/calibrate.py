@@ -6,9 +6,9 @@ import argparse
 import math
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from zoedepth_ros.cli.angles import field_of_view_deg
+from zoedepth_ros.cli.angles import CameraOf, add_camera_options, camera_of, field_of_view_deg
 from zoedepth_ros.cli.options import refuse_idle
 from zoedepth_ros.cli.quantities import (
     BITS_HELP,
@@ -56,12 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='true height of the camera above the floor [m]; the floor must be in view',
     )
     add('--box', type=box_px, metavar='L,T,R,B', help='target [px] (default: the middle tenth)')
-    add(
-        '--hfov',
-        type=field_of_view_deg,
-        metavar='DEG',
-        help='horizontal field of view of the camera [degrees]',
-    )
+    add_camera_options(parser, 'horizontal field of view of the camera [degrees]')
     add(
         '--pitch',
         type=pitch_deg,
@@ -106,6 +101,7 @@ def run(args: argparse.Namespace) -> int:
     require_readable(paths)
     out = Path(args.out).expanduser()
     check_writable(out)
+    cameras = camera_of(args)
     older = load_scales(out) if out.exists() else {}
     predictor = build_predictor(args.model, args.weights, args.device)
     check_head(args.head, predictor.heads)
@@ -116,8 +112,8 @@ def run(args: argparse.Namespace) -> int:
         rgb = stored.rgb
         if stored.assumption:
             print(f'{path}: {stored.assumption} (--bits)')
-        result = look(rgb, _camera(rgb, args.hfov), args.head)
-        found = _ratios(result, args)
+        result = look(rgb, cameras(rgb.shape), args.head)
+        found = _ratios(result, args, cameras)
         ratios.setdefault(result.head, []).append(found)
         far = f'nearer than {result.range_m:.3g} m, the range of this head'
         say = f'scale {np.median(found):.3f}' if found.size else f'nothing to compare with {far}'
@@ -130,8 +126,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> None:
     corrected = args.focal_correction in ('scale', 'warp')
-    if args.hfov is None and (args.camera_height is not None or corrected):
-        raise ValueError('--camera-height and --focal-correction need --hfov, the field of view')
+    is_known = args.hfov is not None or args.calibration
+    if not is_known and (args.camera_height is not None or corrected):
+        raise ValueError(
+            '--camera-height and --focal-correction need the camera: --hfov or --calibration'
+        )
     if args.distance is None:
         refuse_idle(args, ['box'], 'is for --distance')
     else:
@@ -151,7 +150,7 @@ def _through_camera(predictor: DepthPredictor, args: argparse.Namespace) -> Thro
 
     training_hfov_rad = math.radians(args.training_hfov or 0.0)
     look = ThroughCamera(predictor, args.focal_correction, training_hfov_rad=training_hfov_rad)
-    if args.hfov is None and look.leaves_uncorrected(None):
+    if args.hfov is None and not args.calibration and look.leaves_uncorrected(None):
         raise ValueError(
             'the node corrects the focal length for these weights: the scale needs --hfov, the '
             'field of view of the camera'
@@ -159,7 +158,9 @@ def _through_camera(predictor: DepthPredictor, args: argparse.Namespace) -> Thro
     return look
 
 
-def _ratios(result: DepthResult, args: argparse.Namespace) -> NDArray[np.float64]:
+def _ratios(
+    result: DepthResult, args: argparse.Namespace, cameras: CameraOf
+) -> NDArray[np.float64]:
     """Give true over measured, (n,): pixels of the target, or one per picture for the floor."""
     import numpy as np
 
@@ -169,10 +170,10 @@ def _ratios(result: DepthResult, args: argparse.Namespace) -> NDArray[np.float64
 
     depth_m = within(result.depth_m, result.range_m)
     height, width = depth_m.shape
-    camera = _camera(depth_m, args.hfov)
     if args.distance is not None:
         box = args.box or (width * 9 // 20, height * 9 // 20, width * 11 // 20, height * 11 // 20)
         return ratios_in_box(args.distance, box, depth_m).astype(np.float64)
+    camera = cameras(depth_m.shape)
     assert camera is not None
     depth_m = np.where(flying_pixels(depth_m), np.float32(np.nan), depth_m)
     return _floor_ratio(depth_m, camera, args)
@@ -198,12 +199,6 @@ def _floor_ratio(
     if found is None or found.confidence < LEAST_CONFIDENCE:
         return np.empty(0)
     return np.array([found.scale])
-
-
-def _camera(picture: NDArray[Any], hfov_deg: float | None) -> CameraModel | None:
-    from zoedepth_ros.geometry.intrinsics import assumed_camera
-
-    return assumed_camera(picture.shape, math.radians(hfov_deg or 0.0))
 
 
 def _agree(

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from zoedepth_ros.cli.angles import CameraOf
 from zoedepth_ros.cli.progress import progress
-from zoedepth_ros.files import write_file
-from zoedepth_ros.geometry.intrinsics import assumed_camera
+from zoedepth_ros.files import name_for_opencv, write_file
 from zoedepth_ros.inference.head_policy import HeadPolicy
 from zoedepth_ros.inference.result import AUTO, DepthPredictor, DepthResult
 from zoedepth_ros.inference.through_camera import ThroughCamera
@@ -70,19 +70,19 @@ def predict_film(
     head: str,
     rate_hz: float = 0.0,
     *,
-    hfov_rad: float = 0.0,
+    camera_of: CameraOf = lambda shape: None,
 ) -> FilmReport:
     """Write the depth of at most `rate_hz` frames a second (0: all), by the frames' own times.
 
-    With head 'auto' the router is smoothed over time, as in the ROS node.  hfov_rad: of the film's
-    camera, 0.0 where it is not known.  A film of colours that cannot be written costs no depth.
-    Raises ValueError when OpenCV cannot read the film, OSError when depth cannot be written, and
-    InferenceError.
+    With head 'auto' the router is smoothed over time, as in the ROS node.  camera_of: gives the
+    camera of frames of a shape, None where it is not known.  A film of colours that cannot be
+    written costs no depth.  Raises ValueError when OpenCV cannot read the film, OSError when depth
+    cannot be written, and InferenceError.
     """
     times_s = list(chosen_times_s(path, rate_hz))
     if not times_s:
         raise ValueError(f'{path}: holds no frame that OpenCV reads')
-    frames = _predicted(path, predictor, head, rate_hz, hfov_rad)
+    frames = _predicted(path, predictor, head, rate_hz, camera_of)
     with _Writer(files, _mean_fps(times_s), predictor.trained_on) as writer:
         for count, frame in enumerate(progress(frames, len(times_s), 'frames')):
             writer.write(count, *frame)
@@ -95,15 +95,14 @@ def _mean_fps(times_s: list[float]) -> float:
 
 
 def _predicted(
-    path: Path, predictor: DepthPredictor, head: str, rate_hz: float, hfov_rad: float
+    path: Path, predictor: DepthPredictor, head: str, rate_hz: float, camera_of: CameraOf
 ) -> Iterator[tuple[float, NDArray[np.uint8], DepthResult]]:
     """Give time [s], rgb (H, W, 3) and depth of each frame."""
     policy, chosen = HeadPolicy(predictor.heads), head
     look = ThroughCamera(predictor)
     for frame in video_frames(path, rate_hz):
         assert frame.rgb is not None
-        camera = assumed_camera(frame.rgb.shape, hfov_rad)
-        result = look(frame.rgb, camera, chosen)
+        result = look(frame.rgb, camera_of(frame.rgb.shape), chosen)
         yield frame.time_s, frame.rgb, result
         if head == AUTO and result.router_probabilities:
             chosen = policy.update(result.router_probabilities, frame.time_s)
@@ -174,12 +173,12 @@ class _Writer:
                 self._film_frames += 1
             self._film.write(bgr)
             self._film_frames, self._last_shown = self._film_frames + 1, bgr
-        except (OSError, cv2.error) as error:
+        except (ValueError, OSError, cv2.error) as error:
             self.color_trouble = f'{self._files.color}: not written: {error}'
 
     def _opened(self, width: int, height: int) -> cv2.VideoWriter:
         code = int.from_bytes(b'mp4v', 'little')  # what VideoWriter.fourcc makes
-        film = cv2.VideoWriter(str(self._unfinished), code, self._fps, (width, height))
+        film = cv2.VideoWriter(name_for_opencv(self._unfinished), code, self._fps, (width, height))
         if not film.isOpened():
             size = f'{width} x {height} px, {self._fps:g} frames a second'
             raise OSError(f'OpenCV cannot write a film of {size}')

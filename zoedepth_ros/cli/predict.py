@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoedepth_ros.cli.angles import field_of_view_deg
+from zoedepth_ros.cli.angles import CameraOf, add_camera_options, camera_of
 from zoedepth_ros.cli.exit_codes import DONE, FAILED
 from zoedepth_ros.cli.options import refuse_idle
 from zoedepth_ros.cli.quantities import BITS_HELP, rate_hz, significant_bits
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from zoedepth_ros.geometry.intrinsics import CameraModel
     from zoedepth_ros.inference.result import DepthPredictor, DepthResult
     from zoedepth_ros.output.files import StoredPicture
 
@@ -52,11 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add('--flip', action='store_true', help='average with the mirrored picture: half the speed')
     add('--head', default='auto', choices=('auto', 'indoor', 'outdoor'), help='(%(default)s)')
-    add(
-        '--hfov',
-        type=field_of_view_deg,
-        metavar='DEG',
-        help='horizontal field of view of the upright image [degrees] (default: by its EXIF). '
+    add_camera_options(
+        parser,
+        'horizontal field of view of the upright image [degrees] (default: by its EXIF). '
         'Weights that name the camera they learnt through need it for the scale: without it the '
         'image is taken as through that camera. For other weights it is for the cloud alone '
         f'({DEFAULT_HFOV_DEG:g} is assumed)',
@@ -98,6 +97,7 @@ def run(args: argparse.Namespace) -> int:
     out = Path(args.out).expanduser()
     _refuse_overwriting(paths, [out / name for name in targets.values()])
     check_folder(out)
+    cameras = camera_of(args)
     predictor = _predictor(args)
     check_head(args.head, predictor.heads)
     out.mkdir(parents=True, exist_ok=True)
@@ -107,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
         print(f'[{number}/{len(readable)}] {path}', flush=True)
         work, target = _film if path in films else _picture, out / targets[path]
         try:
-            failures += not work(path, target, predictor, args)
+            failures += not work(path, target, predictor, args, cameras)
         except InferenceError as error:
             failures += 1
             _complain(f'{path}: {error}')
@@ -115,35 +115,50 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _picture(
-    path: Path, target: Path, predictor: DepthPredictor, args: argparse.Namespace
+    path: Path,
+    target: Path,
+    predictor: DepthPredictor,
+    args: argparse.Namespace,
+    cameras: CameraOf,
 ) -> bool:
     """Predict one picture; tell whether it could be read."""
-    from zoedepth_ros.geometry.intrinsics import assumed_camera
+    from zoedepth_ros.geometry.intrinsics import CameraError, assumed_camera
     from zoedepth_ros.inference.through_camera import ThroughCamera
 
     stored = _read(path, args.bits)
     if stored is None:
         return False
     start_s = time.perf_counter()
-    hfov_rad = math.radians(args.hfov or 0.0) or stored.hfov_rad
-    camera = assumed_camera(stored.rgb.shape, hfov_rad)
+    shape = stored.rgb.shape
+    try:
+        camera = cameras(shape) or assumed_camera(shape, stored.hfov_rad)
+    except CameraError as error:  # a calibration for another shape
+        _complain(f'{path}: {error}')
+        return False
     result = ThroughCamera(predictor)(stored.rgb, camera, args.head)
     _describe(result, time.perf_counter() - start_s)
-    points = _points(result, hfov_rad or _assumed_hfov_rad(predictor), args)
+    camera = camera or assumed_camera(shape, _assumed_hfov_rad(predictor))
+    assert camera is not None
+    points = _points(result, camera, args)
     _write(target, stored.rgb, result, points, predictor.trained_on)
     return True
 
 
-def _film(path: Path, target: Path, predictor: DepthPredictor, args: argparse.Namespace) -> bool:
+def _film(
+    path: Path,
+    target: Path,
+    predictor: DepthPredictor,
+    args: argparse.Namespace,
+    cameras: CameraOf,
+) -> bool:
     """Predict one film; tell whether it could be read."""
     from zoedepth_ros.cli.films import film_files, predict_film
 
     files, start_s = film_files(target), time.perf_counter()
     try:
-        hfov_rad = math.radians(args.hfov or 0.0)
         path.open('rb').close()  # OpenCV does not say why it cannot
         report = predict_film(
-            path, files, predictor, args.head, args.rate or 0.0, hfov_rad=hfov_rad
+            path, files, predictor, args.head, args.rate or 0.0, camera_of=cameras
         )
     except WriteError:  # the next one could not be written either
         raise
@@ -188,11 +203,14 @@ def _introduce(predictor: DepthPredictor, args: argparse.Namespace) -> None:
     print(f'weights  {predictor.weights_origin}')
     if predictor.trained_on:
         print(f'WARNING  {predictor.trained_on.upper()}')
-    if args.hfov is None:
+    if args.calibration:
+        print(f'camera   {args.calibration}')
+    elif args.hfov is None:
         for_what = 'depth and cloud' if predictor.training_hfov_rad else 'the cloud'
         hfov_deg = math.degrees(_assumed_hfov_rad(predictor))
         print(
-            f'camera   {hfov_deg:g} degrees wide is assumed for {for_what}; yours: --hfov, or EXIF'
+            f'camera   {hfov_deg:g} degrees wide is assumed for {for_what}; yours: '
+            '--hfov, --calibration, or EXIF'
         )
 
 
@@ -255,19 +273,18 @@ def _write(
     print(f'    -> {png}, {npy.name}, {color.name}, {ply.name}')
 
 
-def _points(result: DepthResult, hfov_rad: float, args: argparse.Namespace) -> NDArray[np.float32]:
+def _points(
+    result: DepthResult, camera: CameraModel, args: argparse.Namespace
+) -> NDArray[np.float32]:
     """Return the cloud (H, W, 3) [m], NaN where it is not to be trusted."""
     import numpy as np
 
     from zoedepth_ros.geometry.filters import flying_pixels
-    from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
     from zoedepth_ros.geometry.points import depth_to_points
     from zoedepth_ros.geometry.ranges import within
     from zoedepth_ros.geometry.rays import rays
 
     depth_m = result.depth_m
-    height, width = depth_m.shape
-    camera = CameraModel(Intrinsics.from_hfov(width, height, hfov_rad))
     if not args.no_edge_filter:
         depth_m = np.where(flying_pixels(depth_m), np.float32(np.nan), depth_m)
     return depth_to_points(within(depth_m, result.range_m), rays(camera))

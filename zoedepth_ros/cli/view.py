@@ -8,15 +8,17 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoedepth_ros.cli.angles import field_of_view_deg
+from zoedepth_ros.cli.angles import CameraOf, add_camera_options, camera_of
 from zoedepth_ros.cli.exit_codes import DONE, FAILED
 from zoedepth_ros.cli.options import at_least, refuse_idle
 from zoedepth_ros.cli.progress import progress
 from zoedepth_ros.cli.quantities import BITS_HELP, rate_hz, significant_bits, whole
+from zoedepth_ros.errors import printable
 from zoedepth_ros.files import check_writable
 from zoedepth_ros.geometry.rectified import AUTO, CHOICES
 
@@ -71,11 +73,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--depth-topic', metavar='TOPIC', help=f'recorded depth ({DEFAULT_DEPTH_TOPIC})')
     add('--predict', action='store_true', help='predict although depth was recorded')
     add('--salvage', action='store_true', help='show what can be read of a damaged recording')
-    add(
-        '--hfov',
-        type=field_of_view_deg,
-        metavar='DEG',
-        help='horizontal field of view [degrees] where calibration is missing (default: of the '
+    add_camera_options(
+        parser,
+        'horizontal field of view [degrees] where calibration is missing (default: of the '
         f'camera that the weights learnt through, else {DEFAULT_HFOV_DEG:g})',
     )
     add('--rectified', choices=CHOICES, help="as the node's parameter (auto)")
@@ -103,7 +103,10 @@ def run(args: argparse.Namespace) -> int:
         check_writable(Path(args.save).expanduser())
     if not args.serve:
         refuse_idle(args, ('port', 'bind'), 'is for --serve')
+    cameras = camera_of(args)
     frames = _frames(args)
+    if args.calibration:
+        frames = _with_camera(frames, cameras)
     first = next(frames, None)
     if first is None:
         raise ValueError(f'{" ".join(args.sources)}: nothing to show')
@@ -139,6 +142,15 @@ def _open(log: RerunLog, args: argparse.Namespace) -> None:
         print(f'open {address}  (Ctrl+C ends it)', flush=True)
     else:
         log.spawn()
+
+
+def _with_camera(frames: Iterator[ViewFrame], cameras: CameraOf) -> Iterator[ViewFrame]:
+    """Give frames that come without a camera the one of --calibration."""
+    for frame in frames:
+        image = frame.depth_m if frame.rgb is None else frame.rgb
+        if frame.camera is None and image is not None:
+            frame = replace(frame, camera=cameras(image.shape))
+        yield frame
 
 
 def _with_first(first: ViewFrame, frames: Iterator[ViewFrame]) -> Iterator[ViewFrame]:
@@ -250,7 +262,7 @@ class _Predictor:
         """Say in Markdown what is shown."""
         from zoedepth_ros.viewing.about import model_text
 
-        source = f'**Source** {" ".join(self._args.sources)}\n\n'
+        source = printable(f'**Source** {" ".join(self._args.sources)}\n\n')
         predictor = self._predictor
         if predictor is None:
             return f'{source}Depth as it was recorded.'

@@ -186,6 +186,11 @@ def camera_from_calibration(
     """
     name, matrix = projection_used(k=k, d=d, p=p, rectified=rectified)
     lens = _distortion(distortion_model, d) if name == 'K' else (UNDISTORTED, ())
+    if min(width, height) < 1:
+        raise CameraError(
+            f'width and height of the calibration are {width} x {height}: its size must be '
+            f'positive, as of the images it was made with (here {image_width} x {image_height})'
+        )
     _refuse_impossible(full_image(matrix, width, height), lens[0], name)
     seen = read_out(matrix, width, height, (binning_x, binning_y), Roi(*roi))
     return CameraModel(seen.scaled_to(image_width, image_height), *lens)

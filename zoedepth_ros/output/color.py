@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from zoedepth_ros.errors import printable
+
 Picture = NDArray[np.uint8]
 
 BACKGROUND = (30, 26, 24)
@@ -124,13 +126,13 @@ def put_text(
     """Write at `at`, the left end of the base line, with capitals `text_px` high."""
     thickness = max(1, round(text_px / 11)) + int(bold)
     scale = text_px / _FONT_HEIGHT_PX
-    cv2.putText(canvas, text, at, FONT, scale, color, thickness, cv2.LINE_AA)
+    cv2.putText(canvas, printable(text), at, FONT, scale, color, thickness, cv2.LINE_AA)
 
 
 def text_width(text: str, text_px: float) -> int:
     """Return how wide `put_text` writes this [px]."""
     thickness = max(1, round(text_px / 11))
-    (width_px, _), _ = cv2.getTextSize(text, FONT, text_px / _FONT_HEIGHT_PX, thickness)
+    (width_px, _), _ = cv2.getTextSize(printable(text), FONT, text_px / _FONT_HEIGHT_PX, thickness)
     return int(width_px)
 
 

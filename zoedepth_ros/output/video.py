@@ -8,6 +8,8 @@ from pathlib import Path
 
 import cv2
 
+from zoedepth_ros.files import name_for_opencv
+
 _USUAL_FPS = 30.0  # of files that do not say
 _LOWEST_FPS = 0.01  # that OpenCV makes a fraction of
 _LARGEST_NUMBER = 65_535  # that MPEG-4 has for a rate, in thousandths, hundredths, ...
@@ -59,7 +61,7 @@ class Due:
 
 def chosen_times_s(path: Path, rate_hz: float) -> Iterator[float]:
     """Give the times of a video's chosen frames [s]; ValueError when OpenCV cannot read it."""
-    video = cv2.VideoCapture(str(path))
+    video = cv2.VideoCapture(name_for_opencv(path))
     try:
         if not video.isOpened():
             raise ValueError(f'{path}: not a film that OpenCV reads')

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from array import array
-from pathlib import Path
 from typing import Any, NoReturn
 
 import cv2
@@ -22,6 +21,8 @@ from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
+from zoedepth_ros.errors import printable
+from zoedepth_ros.geometry.calibration_file import Calibration, read_chosen_calibration
 from zoedepth_ros.geometry.intrinsics import CameraError
 from zoedepth_ros.msg import Domain
 from zoedepth_ros.ros import qos
@@ -30,14 +31,12 @@ from zoedepth_ros.ros.running import Finished, run_node
 from zoedepth_ros.ros.source.open_source import WalkPlan, names_walk, open_source
 from zoedepth_ros.ros.source.picture import NoPictureError, Picture, Rgb, SourceError, Truth
 from zoedepth_ros.ros.source.picture_size import (
-    Calibration,
     Fit,
     calibration_from_hfov,
     calibration_of,
     fit_calibration,
     fit_picture,
     fit_to,
-    read_calibration,
     scaled_to,
 )
 from zoedepth_ros.ros.source_parameters import ENCODINGS, PARAMETERS, TRANSPORTS
@@ -69,7 +68,7 @@ class ImageSource(Node):
         self._transport = self._choice('image_transport', TRANSPORTS)
         self._frame_id = str(self._value('frame_id'))
         path = str(self._value('camera_info_file'))
-        self._calibration = read_calibration(Path(path).expanduser()) if path else None
+        self._calibration = read_chosen_calibration(path) if path else None
         self._make_publishers()
         if names_walk(self._value('source')):
             self.get_logger().info('drawing a walk; the first time, that takes half a minute')
@@ -77,7 +76,7 @@ class ImageSource(Node):
             self._value('source'),
             loop=self._value('loop'),
             dwell_s=self._value('dwell'),
-            warn=self.get_logger().warning,
+            warn=lambda text: self.get_logger().warning(printable(text)),
             walk=WalkPlan(
                 kind=self._value('walk.kind'),
                 seed=self._value('walk.seed'),
@@ -139,7 +138,7 @@ class ImageSource(Node):
         try:
             picture = self._source.read(time.monotonic() - self._started_s)
         except NoPictureError as reason:
-            self.get_logger().warning(str(reason), throttle_duration_sec=_WARN_PERIOD_S)
+            self.get_logger().warning(printable(str(reason)), throttle_duration_sec=_WARN_PERIOD_S)
             return
         if picture is None:
             self.get_logger().info(f'end of {self._source.description}')

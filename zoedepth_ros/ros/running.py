@@ -17,6 +17,7 @@ from rclpy.node import Node
 
 from zoedepth_ros.errors import in_one_line
 from zoedepth_ros.ros.ending import end_by_force_if_stuck, end_when_told
+from zoedepth_ros.terminal import print_anything
 
 _SETTLE_S = 0.3
 """Fast DDS crashes now and then when a node that has failed at once is taken apart while others
@@ -52,6 +53,7 @@ def run_node(
     goes on for long after a signal is left, or fails.  `close` of a node is called first, where it
     has one.
     """
+    print_anything()
     # rclpy's own handler shuts the context down, which ends spin. Without Python's, which raises
     # wherever the program is, the second SIGINT that a launch file passes on breaks no clean-up.
     told = threading.Event()

@@ -134,7 +134,8 @@ PARAMETERS: dict[str, tuple[Any, ParameterDescriptor]] = {
     'camera_info_file': (
         '',
         ParameterDescriptor(
-            description='Calibration as camera_calibration writes it; empty takes hfov.',
+            description='Calibration file of ROS, Kalibr, OpenCV, RealSense or OAK; '
+            'FILE:CAMERA of one with several cameras; empty takes hfov.',
             read_only=True,
         ),
     ),

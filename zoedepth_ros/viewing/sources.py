@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from zoedepth_ros.errors import printable
+from zoedepth_ros.files import name_for_opencv
 from zoedepth_ros.geometry.millimetres import from_millimetres
 from zoedepth_ros.geometry.rectified import AUTO
 from zoedepth_ros.output.files import read_stored_picture
@@ -37,7 +39,7 @@ def picture_frames(
         stored = read_stored_picture(path, bits)
         if stored.assumption:
             note(f'{path}: {stored.assumption}')
-        yield ViewFrame(path.name, number * dwell_s, stored.rgb)
+        yield ViewFrame(printable(path.name), number * dwell_s, stored.rgb)
 
 
 def video_frames(path: Path, rate_hz: float = 0.0) -> Iterator[ViewFrame]:
@@ -45,7 +47,8 @@ def video_frames(path: Path, rate_hz: float = 0.0) -> Iterator[ViewFrame]:
 
     Raises ValueError when OpenCV cannot read it.
     """
-    video = cv2.VideoCapture(str(path))
+    name = printable(path.name)
+    video = cv2.VideoCapture(name_for_opencv(path))
     try:
         times, due = FrameTimes(video), Due(rate_hz)
         while video.grab():
@@ -54,7 +57,7 @@ def video_frames(path: Path, rate_hz: float = 0.0) -> Iterator[ViewFrame]:
                 continue
             is_read, bgr = video.retrieve()
             if is_read:
-                yield ViewFrame(path.name, time_s, cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))
+                yield ViewFrame(name, time_s, cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))
         if times.last_s is None:
             raise ValueError(f'{path}: no picture, folder of pictures, video or recording')
     finally:

@@ -10,23 +10,27 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from zoedepth_ros.errors import in_one_line, shortened
+from zoedepth_ros.errors import in_one_line, quoted, shortened
 from zoedepth_ros.files import SETTINGS_BYTES, parse_json
 from zoedepth_ros.model.config import ModelConfig
 from zoedepth_ros.weights.checksum import sha256_of
 from zoedepth_ros.weights.convert import Format, Variant, detect_variant
-from zoedepth_ros.weights.errors import WeightsError
+from zoedepth_ros.weights.errors import WeightsError, listing
 
 FORMAT_KEY, FORMAT = 'format', 'zoedepth_ros'
 CONFIG_KEY = 'config'
 
 _TORCH_MAGIC = (b'PK', b'\x80')  # a zip archive, or a pickle as torch wrote before 1.6
+
+_WRAPPERS = ('model', 'state_dict', 'model_state_dict', 'network', 'net', 'weights', 'params')
+_PREFIXES = ('module.', 'model.', '_orig_mod.', 'network.', 'net.')
+_MOST_WRAPPED = 3
 
 _EXPORTED: Mapping[str, tuple[str, ...]] = {
     '.onnx': ('onnxruntime', 'openvino'),
@@ -140,13 +144,35 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
         raise WeightsError(f'holds more than tensors, and is not unpickled{found}') from error
     except Exception as error:  # a damaged pickle may raise anything
         raise WeightsError(f'damaged checkpoint: {_first_sentence(error)}') from error
-    if isinstance(content, dict) and isinstance(content.get('model'), dict):
-        content = content['model']
-    if not isinstance(content, dict) or not all(
-        isinstance(name, str) and isinstance(x, Tensor) for name, x in content.items()
-    ):
-        raise WeightsError('holds no state dict, that is, names with tensors')
-    return {name.removeprefix('module.'): tensor for name, tensor in content.items()}
+    return _without_prefixes(_unwrapped(content))
+
+
+def _unwrapped(content: Any) -> dict[str, Tensor]:
+    """Find the state dict in what trainers save it with: epoch, optimizer and the like."""
+    found = content
+    for _ in range(_MOST_WRAPPED):
+        if not isinstance(found, dict):
+            break
+        if found and all(isinstance(k, str) and isinstance(x, Tensor) for k, x in found.items()):
+            return found
+        found = next((found[k] for k in _WRAPPERS if isinstance(found.get(k), dict)), None)
+    held = (
+        listing('keys', [str(k) for k in content])
+        if isinstance(content, dict)
+        else quoted(content)
+    )
+    raise WeightsError(
+        'holds no state dict: expected names with tensors, by themselves or as '
+        f'{", ".join(_WRAPPERS)}; it holds {held}'
+    )
+
+
+def _without_prefixes(state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Take away what wrappers of modules, such as DataParallel's, put before every name."""
+    for prefix in _PREFIXES * 2:
+        if all(name.startswith(prefix) for name in state_dict):
+            state_dict = {name.removeprefix(prefix): x for name, x in state_dict.items()}
+    return state_dict
 
 
 def _refuse_packed(path: Path) -> None:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.errors import quoted
-from zoedepth_ros.files import parse_yaml, read_text
+from zoedepth_ros.geometry.calibration_file import Calibration
 from zoedepth_ros.geometry.intrinsics import CameraError, Intrinsics
 
 
@@ -65,32 +62,6 @@ def fit_picture(rgb: NDArray[np.uint8], fit: Fit) -> NDArray[np.uint8]:
     return cv2.resize(cut, (fit.width, fit.height), interpolation=method)
 
 
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """Hold what CameraInfo holds, for one picture size."""
-
-    width: int
-    """Columns [px]."""
-
-    height: int
-    """Rows [px]."""
-
-    k: tuple[float, ...]
-    """9 numbers of the camera matrix, row by row [px]."""
-
-    p: tuple[float, ...]
-    """12 numbers of the projection matrix, row by row [px]."""
-
-    r: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
-    """9 numbers of the rectification, row by row."""
-
-    d: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0, 0.0)
-    """Coefficients of the distortion model."""
-
-    distortion_model: str = 'plumb_bob'
-    """Name as in sensor_msgs/distortion_models."""
-
-
 def calibration_from_hfov(width: int, height: int, hfov_rad: float) -> Calibration:
     """Make a camera without distortion; raises CameraError for an impossible angle."""
     return calibration_of(Intrinsics.from_hfov(width, height, hfov_rad))
@@ -102,42 +73,6 @@ def calibration_of(camera: Intrinsics) -> Calibration:
     p = np.hstack([k, np.zeros((3, 1))])
     flat = tuple(k.ravel().tolist()), tuple(p.ravel().tolist())
     return Calibration(camera.width, camera.height, *flat)
-
-
-def read_calibration(path: Path) -> Calibration:
-    """Read a file as camera_calibration writes it.
-
-    Raises CameraError naming the file and what is wrong with it.
-    """
-    try:
-        content = parse_yaml(read_text(path))
-    except (OSError, ValueError) as error:
-        raise CameraError(f'calibration file {path}: {error}') from None
-    if not isinstance(content, dict):
-        raise CameraError(f'calibration file {path}: expected the keys of camera_calibration')
-    try:
-        k = _numbers(content, 'camera_matrix', 9)
-        return Calibration(
-            width=int(content['image_width']),
-            height=int(content['image_height']),
-            k=k,
-            p=_numbers(content, 'projection_matrix', 12),
-            r=_numbers(content, 'rectification_matrix', 9),
-            d=_numbers(content, 'distortion_coefficients', None),
-            distortion_model=str(content['distortion_model']),
-        )
-    except KeyError as error:
-        raise CameraError(f'calibration file {path}: {error} is missing') from None
-    except (TypeError, ValueError) as error:
-        raise CameraError(f'calibration file {path}: {error}') from None
-
-
-def _numbers(content: dict[str, Any], key: str, count: int | None) -> tuple[float, ...]:
-    numbers = tuple(float(number) for number in content[key]['data'])
-    if not all(np.isfinite(numbers)) or (count is not None and len(numbers) != count):
-        expected = 'finite numbers' if count is None else f'{count} finite numbers'
-        raise ValueError(f'{key} must hold {expected}, got {quoted(list(numbers))}')
-    return numbers
 
 
 def scaled_to(calibration: Calibration, width: int, height: int) -> Calibration:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cv2
 
+from zoedepth_ros.files import name_for_opencv
 from zoedepth_ros.output.video import FrameTimes
 from zoedepth_ros.ros.source.picture import NoPictureError, Picture, SourceError
 
@@ -25,7 +26,7 @@ class Video:
             raise SourceError(f'not a readable picture or video: {path}')
 
     def _open(self) -> None:
-        self._capture = cv2.VideoCapture(str(self._path))
+        self._capture = cv2.VideoCapture(name_for_opencv(self._path))
         self._times = FrameTimes(self._capture)
         self._shown: Picture | None = None
         self._is_over = False

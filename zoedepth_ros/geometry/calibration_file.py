@@ -1,0 +1,239 @@
+"""The one reader of calibration files: ROS, Kalibr, OpenCV, RealSense and OAK."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoedepth_ros.errors import explained, quoted
+from zoedepth_ros.files import parse_json, parse_yaml, read_text
+from zoedepth_ros.geometry.intrinsics import (
+    UNDISTORTED,
+    CameraError,
+    CameraModel,
+    camera_from_calibration,
+)
+
+EXPECTED = (
+    'a calibration of ROS (YAML of camera_calibration or of camera_info), Kalibr (camchain), '
+    'OpenCV (YAML or JSON), RealSense or OAK (JSON)'
+)
+_MOST_NESTED = 4
+_MATRIX = ('camera_matrix', 'cameramatrix', 'intrinsic_matrix', 'intrinsicmatrix', 'k', 'mtx')
+_DISTORTION = (
+    *('distortion_coefficients', 'distortion_coeffs', 'distortioncoeff', 'distcoeffs'),
+    *('dist_coeffs', 'dist_coeff', 'coeffs', 'd', 'dist', 'distortion'),
+)
+_FOCAL = (('fx', 'fx_px'), ('fy', 'fy_px'), ('ppx', 'cx', 'cx_px'), ('ppy', 'cy', 'cy_px'))
+_SIZE = (('image_width', 'width'), ('image_height', 'height'))
+# PARITY: RealSense's inverse and modified models are taken as plumb_bob, as its ROS driver does.
+_MODELS = {
+    **dict.fromkeys(('radtan', 'radial_tangential', 'brown_conrady'), 'plumb_bob'),
+    **dict.fromkeys(('inverse_brown_conrady', 'modified_brown_conrady'), 'plumb_bob'),
+    **dict.fromkeys(('equi', 'fisheye', 'kannala_brandt4', 'kannala_brandt'), 'equidistant'),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Hold what CameraInfo holds, for one picture size."""
+
+    width: int
+    """Columns [px]."""
+
+    height: int
+    """Rows [px]."""
+
+    k: tuple[float, ...]
+    """9 numbers of the camera matrix, row by row [px]."""
+
+    p: tuple[float, ...]
+    """12 numbers of the projection matrix, row by row [px]."""
+
+    r: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+    """9 numbers of the rectification, row by row."""
+
+    d: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0, 0.0)
+    """Coefficients of the distortion model."""
+
+    distortion_model: str = 'plumb_bob'
+    """Name as in sensor_msgs/distortion_models."""
+
+    def camera(self, height: int, width: int) -> CameraModel:
+        """Give the camera of raw images of this size; CameraError says why there is none."""
+        return camera_from_calibration(
+            k=self.k,
+            d=self.d,
+            p=self.p,
+            distortion_model=self.distortion_model,
+            width=self.width,
+            height=self.height,
+            image_width=width,
+            image_height=height,
+            rectified=False,
+        )
+
+
+def read_chosen_calibration(text: str) -> Calibration:
+    """Read `FILE`, or `FILE:CAMERA` of a file with several cameras; as `read_calibration`."""
+    path = Path(text).expanduser()
+    if path.exists() or ':' not in text:
+        return read_calibration(path)
+    name, _, camera = text.rpartition(':')
+    return read_calibration(Path(name).expanduser(), camera)
+
+
+def read_calibration(path: Path, camera: str = '') -> Calibration:
+    """Read a file, and of several cameras the one of this name.
+
+    Raises CameraError naming the file, what is wrong with it and what was expected.
+    """
+    try:
+        content = _content(read_text(path))
+        found = dict(_found(content))
+        if not found:
+            keys = list(content) if isinstance(content, dict) else content
+            raise ValueError(f'expected {EXPECTED}, got {quoted(keys)}')
+        if camera not in found and (camera or len(found) > 1):
+            wanted = f'no camera {camera!r}: ' if camera else ''
+            names = ', '.join(found)
+            raise ValueError(f'{wanted}it holds the cameras {names}; choose one: {path}:NAME')
+        return _calibration(found[camera] if camera else next(iter(found.values())))
+    except OSError as error:
+        raise CameraError(f'calibration file {explained(error)}') from None
+    except ValueError as error:
+        raise CameraError(f'calibration file {path}: {error}') from None
+
+
+def _content(text: str) -> Any:
+    """Parse JSON or YAML, also OpenCV's and that of `ros2 topic echo`."""
+    if text.lstrip().startswith('<'):
+        raise ValueError(f'expected {EXPECTED}, got XML')
+    if text.lstrip().startswith(('{', '[')):
+        try:
+            return parse_json(text)
+        except ValueError as error:
+            raise ValueError(f'not JSON: {error}; expected {EXPECTED}') from None
+    lines = text.splitlines()
+    if lines and lines[0].startswith('%YAML'):  # OpenCV writes %YAML:1.0, which is none
+        lines[0] = ''
+    lines = ['' if line.strip() in ('---', '...') else line for line in lines]
+    try:
+        return parse_yaml(re.sub(r'!!opencv-[\w-]+', '', '\n'.join(lines)))
+    except ValueError as error:
+        raise ValueError(f'not YAML: {error}; expected {EXPECTED}') from None
+
+
+def _found(content: Any, name: str = '', nested: int = 0) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Give name and fields of every camera, wherever it stands; the names of fields in lower case.
+
+    OAK keeps pairs of a socket's number and its camera.
+    """
+    if nested > _MOST_NESTED:
+        return
+    if isinstance(content, Mapping):
+        fields = {str(key).lower(): value for key, value in content.items()}
+        if any(key in fields for key in (*_MATRIX, *_FOCAL[0])) or _is_kalibr(fields):
+            yield name, fields
+            return
+        items = [(str(key), value) for key, value in content.items()]
+    elif isinstance(content, list):
+        pairs = [item if isinstance(item, list) and len(item) == 2 else None for item in content]
+        items = [(str(pair[0]), pair[1]) for pair in pairs if pair is not None]
+        items += [(str(k), item) for k, item in enumerate(content) if isinstance(item, Mapping)]
+    else:
+        return
+    for key, value in items:
+        yield from _found(value, key, nested + 1)
+
+
+def _is_kalibr(fields: Mapping[str, Any]) -> bool:
+    return 'camera_model' in fields and isinstance(fields.get('intrinsics'), list)
+
+
+def _calibration(fields: Mapping[str, Any]) -> Calibration:
+    k = _matrix(fields)
+    width, height = _size(fields)
+    model, d = _lens(fields)
+    p = _numbers(fields, ('projection_matrix', 'p'), 12)
+    r = _numbers(fields, ('rectification_matrix', 'r'), 9)
+    return Calibration(
+        width=width,
+        height=height,
+        k=k,
+        p=p or tuple(np.hstack([np.reshape(k, (3, 3)), np.zeros((3, 1))]).ravel().tolist()),
+        d=d,
+        distortion_model=model,
+        **({'r': r} if r else {}),
+    )
+
+
+def _matrix(fields: Mapping[str, Any]) -> tuple[float, ...]:
+    """Give the 9 numbers of K, row by row."""
+    if _is_kalibr(fields):
+        if fields['camera_model'] != 'pinhole':
+            raise ValueError(f"camera model {quoted(fields['camera_model'])}: expected 'pinhole'")
+        four = _numbers(fields, ('intrinsics',), 4)
+    else:
+        if k := _numbers(fields, _MATRIX, 9):
+            is_by_columns = k[2] == k[5] == 0.0 and k[6] > 0.0  # Open3D's
+            return tuple(np.reshape(k, (3, 3)).T.ravel().tolist()) if is_by_columns else k
+        four = tuple(_number(fields, names) for names in _FOCAL)
+    fx, fy, cx, cy = four
+    return fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0
+
+
+def _size(fields: Mapping[str, Any]) -> tuple[int, int]:
+    """Give width and height [px]."""
+    pair = _numbers(fields, ('resolution', 'image_size', 'img_size'), 2)
+    width, height = pair or tuple(_number(fields, names) for names in _SIZE)
+    if width != int(width) or height != int(height):
+        raise ValueError(f'expected whole numbers of pixels, got {width:g} x {height:g}')
+    return int(width), int(height)
+
+
+def _lens(fields: Mapping[str, Any]) -> tuple[str, tuple[float, ...]]:
+    """Give the distortion model, as CameraInfo names it, and its coefficients."""
+    d = _numbers(fields, _DISTORTION, None)
+    named = fields.get('distortion_model', '' if _is_kalibr(fields) else fields.get('model', ''))
+    name = str(named).lower().removeprefix('distortion.').replace(' ', '_')
+    if fields.get('cameratype') == 1 or fields.get('fisheye_model') == 1:  # OAK's, OpenCV's
+        name, d = 'equidistant', d[:4]
+    if name in ('', 'pinhole'):
+        name = 'plumb_bob' if len(d) <= 5 else 'rational_polynomial'
+    if name == UNDISTORTED:
+        return 'plumb_bob', (0.0,) * 5
+    return _MODELS.get(name, name), d
+
+
+def _number(fields: Mapping[str, Any], names: tuple[str, ...]) -> float:
+    for name in names:
+        if name in fields:
+            return _numbers({name: [fields[name]]}, names, 1)[0]
+    raise ValueError(f'{names[0]!r} is missing')
+
+
+def _numbers(
+    fields: Mapping[str, Any], names: tuple[str, ...], count: int | None
+) -> tuple[float, ...]:
+    """Give the numbers of the first of these fields that is there, row by row; () for none."""
+    for name in names:
+        if name not in fields:
+            continue
+        value = fields[name]
+        if isinstance(value, Mapping):
+            value = value.get('data')
+        try:
+            numbers = tuple(float(number) for number in np.ravel(np.asarray(value)))
+        except (TypeError, ValueError):
+            numbers = (float('nan'),)
+        if not np.isfinite(numbers).all() or (count is not None and len(numbers) != count):
+            expected = 'finite numbers' if count is None else f'{count} finite numbers'
+            raise ValueError(f'{name} must hold {expected}, got {quoted(value)}')
+        return numbers
+    return ()
