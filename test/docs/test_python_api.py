@@ -72,6 +72,7 @@ def test_the_reference_shows_signatures_fields_and_what_they_raise(tmp_path):
         'folders',
         'errors',
         'files',
+        'terminal',
     }
     geometry = html.unescape((tmp_path / 'geometry.html').read_text())
     assert 'class Intrinsics' in geometry
