@@ -7,7 +7,7 @@ import pytest
 from corridor import BOXES, CEILING, FLOOR, WALLS, Box, Eye, look
 from fake_predictor import FakePredictor
 
-from zoedepth_ros.geometry.ground import up_from_angles
+from zoedepth_ros.geometry.ground import GroundFit, up_from_angles
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.geometry.points import depth_to_points
 from zoedepth_ros.geometry.rays import rays
@@ -59,8 +59,9 @@ def test_each_use_of_the_ground_keeps_its_own():
     settings = settings_from({})
     around = Surroundings()
     found = around.look(seen(HALL)[1], settings, 10.0)  # for the clouds
-    assert around.take(None, settings, 11.0, 'scan') is None
-    assert around.take(None, settings, 11.0) is found
+    nothing = GroundFit(None)
+    assert around.take(nothing, settings, 11.0, 'scan') is None
+    assert around.take(nothing, settings, 11.0) is found
 
 
 def test_the_last_ground_stands_in_for_two_seconds():

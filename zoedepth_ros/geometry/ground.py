@@ -9,13 +9,15 @@ behind (the right side down).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 UP_OF_A_LEVEL_CAMERA = (0.0, -1.0, 0.0)
 MAX_POINTS = 4000
+MIN_POINTS = 30
 TRIALS = 192
 STEADY_SHARE = 0.06
 """Largest error of a depth on the plane, relative to that depth, that still counts as ground."""
@@ -23,6 +25,14 @@ FULL_CONFIDENCE_SHARE = 0.25
 """Share of the points below the horizon on the plane that gives full confidence."""
 SHARPEST = 0.005  # of the depth: no need to be choosier than this about points on the plane
 TILT_COST = 0.1
+AGREEMENT = 0.6
+"""Score of the plane across the expected direction, relative to the free one, that agrees."""
+LEAST_SCORE = 0.04  # of a free plane that says anything about the expected direction
+DIFFERENT_RAD = math.radians(5.0)
+STEEPEST_RAD = math.radians(67.0)  # steeper, against up as expected, it is rather a wall
+FREE_RAD = math.radians(25.0)  # how far to look for a free plane where up is trusted
+TRUSTED_CONFIDENCE = 0.3
+"""A fitted plane below this is not the ground."""
 BELOW_COST = 2.0  # nothing lies under the ground, but a table top has much under it
 
 
@@ -65,6 +75,27 @@ def up_from_angles(pitch_rad: float, roll_rad: float = 0.0) -> tuple[float, floa
     )
 
 
+class GroundFit(NamedTuple):
+    """Hold what points say about the ground."""
+
+    ground: Ground | None
+    """None when no plane below the camera is there, or only one in a direction not expected."""
+
+    other: Ground | None = None
+    """The plane that contradicts the expected direction; None when nothing does."""
+
+    agreement: float = 1.0
+    """How well the ground fits against the other plane, 0 to 1."""
+
+    @property
+    def trusted(self) -> Ground | None:
+        """The ground, less trusted where another plane contradicts it; None when not at all."""
+        found = self.ground
+        if found is not None and self.other is not None:
+            found = replace(found, confidence=self.agreement * found.confidence)
+        return None if found is None else _trusted(found)
+
+
 def fit_ground(
     points_m: NDArray[np.float32],
     *,
@@ -72,33 +103,97 @@ def fit_ground(
     tolerance_rad: float = math.radians(20.0),
     seed: int = 0,
 ) -> Ground | None:
-    """Fit the ground to points (…, 3) [m]; None when no plane below the camera is there.
+    """Fit the ground to points (…, 3) [m]; None when there is none, see `look_for_ground`."""
+    return look_for_ground(points_m, up=up, tolerance_rad=tolerance_rad, seed=seed).ground
+
+
+def look_for_ground(
+    points_m: NDArray[np.float32],
+    *,
+    up: tuple[float, float, float] = UP_OF_A_LEVEL_CAMERA,
+    tolerance_rad: float = math.radians(20.0),
+    seed: int = 0,
+) -> GroundFit:
+    """Fit the ground to points (…, 3) [m], and see whether it is where it is expected.
 
     up: where up is thought to be, from TF or a level camera.  tolerance_rad: how far that may be
     wrong; 0.0 trusts it and finds the height alone.  Random triples propose planes, which share
     the points within 6 % of their own depth; nothing may lie below the ground, so that a table
-    top loses against the floor.  The best is refined by weighted least squares.
+    top loses against the floor.  The best is refined by weighted least squares.  One that leaves
+    the tolerance is not the ground: the plane across `up` is, where it fits nearly as well.
     """
-    candidates = _below_the_horizon(points_m, np.array(up), tolerance_rad, seed)
-    if len(candidates) < 30:
-        return None
-    if tolerance_rad <= 0.0:
-        plane = _known_direction(candidates, np.array(up))
-    else:
-        plane = _best_of_triples(candidates, np.array(up), tolerance_rad, seed)
-    if plane is None:
-        return None
-    if tolerance_rad > 0.0:
-        refined = _refined(candidates, plane)
-        if _tilt_rad(refined, np.array(up)) < tolerance_rad:
-            plane = refined
+    expected = np.array(up)
+    points = _below_the_horizon(points_m, expected, tolerance_rad, seed)
+    if len(points) < MIN_POINTS:
+        return GroundFit(None)
+    free = _free_plane(points, expected, tolerance_rad or FREE_RAD, seed)
+    if free is None and tolerance_rad > 0.0:
+        return GroundFit(None, _other(points, expected, tolerance_rad, seed))
+    if free is not None and _tilt_rad(free, expected) < tolerance_rad:
+        found = _ground(points, free)
+        doubted = None if _trusted(found) else _other(points, expected, tolerance_rad, seed)
+        return GroundFit(found, doubted)
+    known = _known_direction(points, expected)
+    agreement = _agreement(points, known, free)
+    other = None
+    if agreement < 1.0 and free is not None:
+        least_rad = min(tolerance_rad or DIFFERENT_RAD, DIFFERENT_RAD)
+        other = _elsewhere(points, free, expected, least_rad)
+    if known is None or (agreement < 1.0 and tolerance_rad > 0.0):
+        return GroundFit(None, other or _other(points, expected, tolerance_rad, seed))
+    return GroundFit(_ground(points, known), other, agreement)
+
+
+def _other(
+    points: NDArray[np.float64], up: NDArray[np.float64], tolerance_rad: float, seed: int
+) -> Ground | None:
+    """Give the ground when all of it is outside the tolerance."""
+    plane = _free_plane(points, up, STEEPEST_RAD, seed)
+    return None if plane is None else _elsewhere(points, plane, up, tolerance_rad)
+
+
+def _elsewhere(
+    points: NDArray[np.float64],
+    plane: NDArray[np.float64],
+    up: NDArray[np.float64],
+    least_rad: float,
+) -> Ground | None:
+    """Give a plane when it is to be trusted, in another direction than expected and no wall."""
+    tilted = least_rad <= _tilt_rad(plane, up) < STEEPEST_RAD
+    return _trusted(_ground(points, plane)) if tilted else None
+
+
+def _free_plane(
+    points: NDArray[np.float64], up: NDArray[np.float64], tolerance_rad: float, seed: int
+) -> NDArray[np.float64] | None:
+    """Give the refined plane a . X = 1 of any direction; the search begins within a tolerance."""
+    plane = _best_of_triples(points, up, tolerance_rad, seed)
+    return None if plane is None else _refined(points, plane)
+
+
+def _agreement(
+    points: NDArray[np.float64],
+    known: NDArray[np.float64] | None,
+    free: NDArray[np.float64] | None,
+) -> float:
+    """Give how well the plane across the expected direction fits against a free one, 0 to 1."""
+    if known is None:
+        return 0.0
+    if free is None:
+        return 1.0
+    scores = _score(points @ np.stack((known, free), axis=1))
+    return float(np.clip(scores[0] / (AGREEMENT * max(scores[1], LEAST_SCORE)), 0.0, 1.0))
+
+
+def _trusted(ground: Ground) -> Ground | None:
+    return ground if ground.confidence >= TRUSTED_CONFIDENCE else None
+
+
+def _ground(points: NDArray[np.float64], plane: NDArray[np.float64]) -> Ground:
     distance_m = 1.0 / float(np.linalg.norm(plane))
     normal = -plane * distance_m
-    return Ground(
-        (float(normal[0]), float(normal[1]), float(normal[2])),
-        distance_m,
-        _confidence(candidates, plane),
-    )
+    up = float(normal[0]), float(normal[1]), float(normal[2])
+    return Ground(up, distance_m, _confidence(points, plane))
 
 
 def _below_the_horizon(
@@ -155,7 +250,7 @@ def _known_direction(
     """Give the plane across a known direction: the lowest level that many points share."""
     drop_m = -(points @ up)
     drop_m = drop_m[drop_m > 1e-3]
-    if len(drop_m) < 30:
+    if len(drop_m) < MIN_POINTS:
         return None
     levels = np.quantile(drop_m, np.linspace(0.02, 0.98, 97))
     level_m = levels[int(np.argmax(_score(drop_m[:, None] / levels)))]

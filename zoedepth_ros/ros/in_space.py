@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.filters import widest_ramp_px
-from zoedepth_ros.geometry.ground import Ground
+from zoedepth_ros.geometry.ground import GroundFit
 from zoedepth_ros.geometry.points import decimate, depth_to_points, every
 from zoedepth_ros.geometry.ranges import within
 from zoedepth_ros.geometry.scratch import Scratch
@@ -53,7 +53,7 @@ class InSpace:
         self._calibration = RateLimiter(CALIBRATION_RATE_HZ)
         self._scratch = Scratch()
         self._temporal: dict[str, TemporalCheck] = {}
-        self._found: Ground | None = None  # in this image
+        self._fit = GroundFit(None)  # of this image
         self.references: References | None = None
         """Another sensor to compare distances with, when scale.source names one."""
         self.network_width = 512
@@ -82,9 +82,10 @@ class InSpace:
         if at.camera_pitch_tolerance_rad > 0.0:
             step = at.cloud_decimation
             near_m = within(self._for_points(view, (step, step)), FAR_M[view.head], self._scratch)
-            self._found = self._fitted(near_m, view)
-            if self._found is not None:
-                return self._found.up
+            self._fit = self._fitted(near_m, view)
+            found = self._fit.trusted or self._fit.other
+            if found is not None:
+                return found.up
         return self.surroundings.expected_up(at)
 
     def make(self, plan: Plan, view: View) -> Iterator[Topic]:
@@ -178,8 +179,8 @@ class InSpace:
         by_height = at.scale_source == 'height' and at.camera_height_m > 0.0
         return (by_height or self.references is not None) and self._calibration.is_due(view.now_s)
 
-    def _fitted(self, depth_m: Map, view: View) -> Ground | None:
-        """Fit the ground to depth at cloud.decimation; None where it is not to be trusted."""
+    def _fitted(self, depth_m: Map, view: View) -> GroundFit:
+        """Look for the ground in depth at cloud.decimation."""
         points_m = depth_to_points(depth_m, view.camera.rays(view.settings.cloud_decimation))
         return self.surroundings.fit(points_m, view.settings)
 
@@ -187,18 +188,18 @@ class InSpace:
         """Find the ground, and what it says about the scale."""
         if not view.looked_for_ground:
             near_m = within(depth_m, view.measured_to_m, self._scratch)
-            self._found = self._fitted(near_m, view)
+            self._fit = self._fitted(near_m, view)
         if calibrate:
             self._calibration.take(view.now_s)
-            self.surroundings.take(self._found, view.settings, view.now_s, SCALE)
-            self._scaling.observe_ground(self._found, view.settings, view.now_s)
+            self.surroundings.take(self._fit, view.settings, view.now_s, SCALE)
+            self._scaling.observe_ground(self._fit.trusted, view.settings, view.now_s)
 
     def _split(self, plan: Plan, depth_m: Map, view: View) -> Iterator[Topic]:
         """Give ground, obstacles and free rays, as clouds of one row."""
         at = view.settings
-        ground = self.surroundings.take(self._found, at, view.now_s, CLOUDS)
+        ground = self.surroundings.take(self._fit, at, view.now_s, CLOUDS)
         if ground is None:
-            self._drop(NO_GROUND, NO_GROUND_MESSAGE)
+            self._drop(NO_GROUND, self.surroundings.notice(at) or NO_GROUND_MESSAGE)
             return
         rays = view.camera.rays(at.cloud_decimation)
         clouds = self.surroundings.clouds(depth_m, rays, at, ground, view.measured_to_m)
@@ -210,9 +211,9 @@ class InSpace:
     def _scan_by_height(self, depth_m: Map, view: View) -> Iterator[Topic]:
         """Give a scan of depth (H / decimation, W): of rows alone, for every column is a beam."""
         at = view.settings
-        ground = self.surroundings.take(self._found, at, view.now_s, SCAN)
+        ground = self.surroundings.take(self._fit, at, view.now_s, SCAN)
         if ground is None:
-            self._drop(NO_GROUND, NO_GROUND_MESSAGE)
+            self._drop(NO_GROUND, self.surroundings.notice(at) or NO_GROUND_MESSAGE)
             return
         scan = self.surroundings.scan(view.camera.rays(at.cloud_decimation, 1), ground.up)
         limits_m = (at.depth_min_m, at.scan_range_max_m)

@@ -71,6 +71,7 @@ class FrameProcessor:
         self._known: KnownCamera | None = None
         self._camera_notices: tuple[str, ...] = ()
         self._noticed: set[str] = set()
+        self._ground_notice = ''
         self._reader = ImageReader()
         self._lost = ''
         self._logged: tuple[str, ...] = ()
@@ -110,6 +111,8 @@ class FrameProcessor:
         if self._outputs.lacks_up:
             base = self._settings().camera_base_frame
             told = (*told, f'TF does not tell where {base} is: camera.pitch is taken instead')
+        if self._ground_notice:
+            told = (*told, self._ground_notice)
         if self._outputs.space.scan_frame.notice and self._settings().scan_enabled:
             told = (*told, self._outputs.space.scan_frame.notice)
         if self._camera_lacks:
@@ -247,6 +250,7 @@ class FrameProcessor:
                 self._statistics.rates['cloud'].add(after_s)
             elif topic == depth_topic:
                 self._statistics.rates['depth'].add(after_s)
+        self._note_ground(task.settings)
         self._statistics.stages_ms['postprocess'].add(1e3 * made_s)
         self._statistics.stages_ms['publish'].add(1e3 * sent_s)
         if age_s is not None:
@@ -287,6 +291,13 @@ class FrameProcessor:
         for text in set(texts) - set(self._logged):
             self._inform(text)
         self._logged = texts
+
+    def _note_ground(self, settings: NodeSettings) -> None:
+        """Keep how the floor in the images contradicts the parameters; log it when it begins."""
+        before = self._ground_notice
+        self._ground_notice = self._outputs.space.surroundings.notice(settings)
+        if self._ground_notice and not before:
+            self._warn(self._ground_notice)
 
     def _note_camera(self, known: KnownCamera | None, notices: tuple[str, ...]) -> None:
         """Keep how camera_info is read and what is doubtful about it; log new doubts."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.geometry.ground import Ground, fit_ground, up_from_angles
+from zoedepth_ros.geometry.ground import Ground, GroundFit, look_for_ground, up_from_angles
 from zoedepth_ros.geometry.height_scan import HeightScan
 from zoedepth_ros.geometry.obstacles import Band, clearing_points, split_points
 from zoedepth_ros.geometry.points import depth_to_points
@@ -16,9 +17,6 @@ from zoedepth_ros.geometry.ranges import free_to, within
 
 from .camera import SAME_UP
 from .parameters import NodeSettings
-
-TRUSTED_CONFIDENCE = 0.3
-"""A fitted plane below this is not the ground."""
 
 KEPT_S = 2.0
 """How long the last ground stands in when none is found [s]."""
@@ -40,6 +38,54 @@ class Clouds(NamedTuple):
     """Ends of free rays."""
 
 
+class Contradiction:
+    """Keep whether the floor of most of the last images is in another direction than expected."""
+
+    MEMORY = 0.8  # weight of the past, per image
+
+    def __init__(self) -> None:
+        self.holds = False
+        """Whether most of the last images contradict."""
+        self._share: float | None = None
+        self._angles_rad = np.zeros(2)
+
+    def take(self, other: Ground | None) -> None:
+        """Take what an image says: the plane that contradicts, if any."""
+        now = float(other is not None)
+        past = 0.0 if self._share is None else self.MEMORY
+        self._share = past * (self._share or 0.0) + (1.0 - past) * now
+        self.holds = self._share > (0.2 if self.holds else 0.5)
+        if other is not None:
+            past = self.MEMORY if self._angles_rad.any() else 0.0
+            seen = np.array((other.pitch_rad, other.roll_rad))
+            self._angles_rad = past * self._angles_rad + (1.0 - past) * seen
+
+    def text(self, up: Up, settings: NodeSettings) -> str:
+        """Say so, and which parameters help; '' while it does not hold."""
+        if not self.holds:
+            return ''
+        pitch_deg, roll_deg = np.degrees(self._angles_rad)
+        expected = Ground(up, 0.0, 0.0)
+        tolerance_rad = settings.camera_pitch_tolerance_rad
+        told = (
+            f'the floor is seen at a pitch of {pitch_deg:.0f} and a roll of {roll_deg:.0f} '
+            f'degrees, not {math.degrees(expected.pitch_rad):.0f} and '
+            f'{math.degrees(expected.roll_rad):.0f} as expected'
+        )
+        helps = (
+            f'TF to {settings.camera_base_frame}'
+            if settings.camera_base_frame
+            else f'camera.pitch ({math.radians(pitch_deg):.2f} rad) and camera.roll '
+            f'({math.radians(roll_deg):.2f} rad) or camera.base_frame'
+        )
+        if tolerance_rad > 0.0:
+            return (
+                f'{told}, which is more than camera.pitch_tolerance '
+                f'({math.degrees(tolerance_rad):.0f} degrees): no ground is taken; check {helps}'
+            )
+        return f'{told}: the scale and the heights may be wrong; check {helps}'
+
+
 CLOUDS, SCAN, SCALE = 'clouds', 'scan', 'scale'
 """What a ground is kept for: each at a rate of its own, so that none depends on who subscribes to
 another."""
@@ -49,6 +95,7 @@ another."""
 class _Kept:
     ground: Ground | None = None
     found_s: float = 0.0
+    contradiction: Contradiction = field(default_factory=Contradiction)
 
 
 class Surroundings:
@@ -60,37 +107,45 @@ class Surroundings:
         self.told_up: Up | None = None
         """Where up is as TF tells it; None for camera.pitch."""
         self._kept: dict[str, _Kept] = {}
+        self._seen = Contradiction()  # of the use that looked last
         self._scan: tuple[Map, tuple[int, ...], HeightScan] | None = None
 
     def look(self, points_m: Map, settings: NodeSettings, now_s: float) -> Ground | None:
         """Fit the ground to points (H, W, 3), take it, and give this image's own fit, if any."""
-        found = self.fit(points_m, settings)
-        self.take(found, settings, now_s)
-        return found
+        fit = self.fit(points_m, settings)
+        self.take(fit, settings, now_s)
+        return fit.trusted
 
-    def fit(self, points_m: Map, settings: NodeSettings) -> Ground | None:
-        """Give the ground of points (H, W, 3); None where there is none to be trusted."""
+    def fit(self, points_m: Map, settings: NodeSettings) -> GroundFit:
+        """Look for the ground of points (H, W, 3)."""
         up = self.expected_up(settings)
-        found = fit_ground(points_m, up=up, tolerance_rad=settings.camera_pitch_tolerance_rad)
-        return found if found is not None and found.confidence >= TRUSTED_CONFIDENCE else None
+        return look_for_ground(points_m, up=up, tolerance_rad=settings.camera_pitch_tolerance_rad)
 
     def take(
-        self, found: Ground | None, settings: NodeSettings, now_s: float, use: str = CLOUDS
+        self, fit: GroundFit, settings: NodeSettings, now_s: float, use: str = CLOUDS
     ) -> Ground | None:
         """Give the ground to use: this image's, for a while the last one, or as parameters say.
 
-        use: CLOUDS, SCAN or SCALE.
+        use: CLOUDS, SCAN or SCALE.  Parameters that the images contradict say nothing, unless they
+        are to be trusted (camera.pitch_tolerance 0.0).
         """
-        kept = self._kept.setdefault(use, _Kept())
+        kept, found = self._kept.setdefault(use, _Kept()), fit.trusted
+        kept.contradiction.take(fit.other)
+        self._seen = kept.contradiction
         if found is not None:
             kept.ground, kept.found_s = found, now_s
         else:
             if not 0.0 <= now_s - kept.found_s <= KEPT_S:
                 kept.ground = None
-            if kept.ground is None and settings.camera_height_m > 0.0:
+            told = settings.camera_pitch_tolerance_rad <= 0.0 or not kept.contradiction.holds
+            if kept.ground is None and settings.camera_height_m > 0.0 and told:
                 kept.ground = Ground(self.expected_up(settings), settings.camera_height_m, 0.0)
         self.ground = kept.ground
         return kept.ground
+
+    def notice(self, settings: NodeSettings) -> str:
+        """Say how the floor in the images contradicts what is expected; '' when it does not."""
+        return self._seen.text(self.expected_up(settings), settings)
 
     def clouds(
         self,
@@ -127,7 +182,7 @@ class Surroundings:
         """Give where up is by TF, or else by the parameters; no image changes it."""
         if self.told_up is not None:
             return self.told_up
-        return up_from_angles(settings.camera_pitch_rad)
+        return up_from_angles(settings.camera_pitch_rad, settings.camera_roll_rad)
 
 
 def band_of(settings: NodeSettings) -> Band:

@@ -66,7 +66,7 @@ class PictureSettings:
         'camera.base_frame',
         '',
         'Frame whose z axis is up, such as base_link: TF tells the pitch and roll of the camera; '
-        'empty: camera.pitch does.',
+        'empty: camera.pitch and camera.roll do.',
         changeable='inactive',
     )
     camera_pitch_rad: float = parameter(
@@ -76,10 +76,19 @@ class PictureSettings:
         low=-1.5,
         high=1.5,
     )
+    camera_roll_rad: float = parameter(
+        'camera.roll',
+        0.0,
+        'Clockwise turn of the camera about its optical axis, seen from behind, where TF does not '
+        'tell it [rad].',
+        low=-3.2,
+        high=3.2,
+    )
     camera_pitch_tolerance_rad: float = parameter(
         'camera.pitch_tolerance',
         0.35,
-        'How far pitch and roll may be from that [rad]; 0.0 trusts it and finds the height alone.',
+        'How far pitch and roll may be from these [rad]; a floor beyond is not taken. 0.0 trusts '
+        'them and finds the height alone.',
         low=0.0,
         high=1.5,
     )

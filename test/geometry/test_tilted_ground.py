@@ -1,0 +1,112 @@
+"""Cameras that look down, up and are rolled, with a network's smooth errors: right or refused."""
+
+import math
+
+import numpy as np
+import pytest
+import tilted
+
+from zoedepth_ros.geometry.ground import look_for_ground, up_from_angles
+from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
+from zoedepth_ros.geometry.points import depth_to_points
+from zoedepth_ros.geometry.rays import rays
+
+RAYS = rays(CameraModel(Intrinsics.from_hfov(160, 120, math.radians(70.0))))
+HEIGHT_M = 1.2
+SEEDS = range(5)
+
+
+def fits(room, pitch_deg, roll_deg, noise, **told):
+    depth_m, _ = tilted.look(tilted.ROOMS[room], RAYS, pitch_deg, roll_deg, HEIGHT_M)
+    depth_m[depth_m > 10.0] = np.inf
+    for seed in SEEDS:
+        seen_m = depth_m * tilted.smooth_noise(depth_m.shape, noise, seed)
+        yield look_for_ground(depth_to_points(seen_m, RAYS), **told)
+
+
+def up_of(pitch_deg, roll_deg):
+    return up_from_angles(math.radians(pitch_deg), math.radians(roll_deg))
+
+
+@pytest.mark.parametrize('noise', [0.0, 0.02, 0.05])
+@pytest.mark.parametrize(
+    ('pitch_deg', 'roll_deg'), [(-60, 0), (-45, 0), (-30, 0), (-25, 0), (-30, 10), (-10, 25)]
+)
+@pytest.mark.parametrize('room', tilted.ROOMS)
+def test_a_tilt_beyond_the_tolerance_that_nobody_told_is_no_ground(
+    room, pitch_deg, roll_deg, noise
+):
+    found = list(fits(room, pitch_deg, roll_deg, noise))
+    assert [fit.trusted for fit in found] == [None] * len(SEEDS)
+    others = [fit.other for fit in found if fit.other is not None]
+    assert len(others) >= 4  # and most say where the floor is
+    angles_deg = np.degrees([(ground.pitch_rad, ground.roll_rad) for ground in others])
+    np.testing.assert_allclose(
+        np.median(angles_deg, axis=0), [pitch_deg, roll_deg], atol=2.0 + 120.0 * noise
+    )
+
+
+@pytest.mark.parametrize(('noise', 'error'), [(0.0, 0.005), (0.02, 0.06), (0.05, 0.15)])
+@pytest.mark.parametrize('pitch_deg', [-15, -8, 0])
+@pytest.mark.parametrize('roll_deg', [0, 8])
+@pytest.mark.parametrize('room', tilted.ROOMS)
+def test_a_tilt_within_the_tolerance_is_found(room, pitch_deg, roll_deg, noise, error):
+    for fit in fits(room, pitch_deg, roll_deg, noise):
+        assert fit.other is None
+        assert fit.trusted.height_m == pytest.approx(HEIGHT_M, rel=error)
+
+
+@pytest.mark.parametrize(('noise', 'error'), [(0.0, 0.005), (0.02, 0.08), (0.05, 0.20)])
+@pytest.mark.parametrize('pitch_deg', [-60, -45, -30, -10, 10])
+@pytest.mark.parametrize('roll_deg', [0, 10, 20])
+@pytest.mark.parametrize('tolerance_deg', [0.0, 20.0])
+def test_told_pitch_and_roll_give_the_height_at_every_tilt(
+    pitch_deg, roll_deg, tolerance_deg, noise, error
+):
+    told = {'up': up_of(pitch_deg, roll_deg), 'tolerance_rad': math.radians(tolerance_deg)}
+    room = 'yard' if pitch_deg > 0 else 'room'
+    trusted = [fit.trusted for fit in fits(room, pitch_deg, roll_deg, noise, **told)]
+    heights_m = [ground.height_m for ground in trusted if ground is not None]
+    assert len(heights_m) >= 4
+    np.testing.assert_allclose(heights_m, HEIGHT_M, rtol=error)
+
+
+@pytest.mark.parametrize('noise', [0.0, 0.02, 0.05])
+@pytest.mark.parametrize('pitch_deg', [-30, -15, 0])
+@pytest.mark.parametrize(('roll_deg', 'told_deg'), [(10, 0), (15, 0), (20, 0), (0, 12), (-12, 0)])
+def test_a_roll_that_was_told_wrong_is_said_and_costs_confidence(
+    pitch_deg, roll_deg, told_deg, noise
+):
+    told = {'up': up_of(pitch_deg, told_deg), 'tolerance_rad': 0.0}
+    for fit in fits('room', pitch_deg, roll_deg, noise, **told):
+        assert fit.other is not None
+        assert math.degrees(fit.other.roll_rad) == pytest.approx(roll_deg, abs=6.0)
+        assert fit.trusted is None or fit.trusted.confidence < 0.6
+
+
+@pytest.mark.parametrize('told_deg', [-45, -20])
+def test_a_pitch_that_was_told_wrong_is_said(told_deg):
+    told = {'up': up_of(told_deg, 0), 'tolerance_rad': 0.0}
+    for fit in fits('room', -32, 0, 0.02, **told):
+        assert math.degrees(fit.other.pitch_rad) == pytest.approx(-32, abs=4.0)
+
+
+@pytest.mark.parametrize('tolerance_deg', [1.0, 3.0])
+def test_noise_that_tilts_the_floor_out_of_a_narrow_tolerance_leaves_the_told_direction(
+    tolerance_deg,
+):
+    told = {'up': up_of(-15, 0), 'tolerance_rad': math.radians(tolerance_deg)}
+    heights_m = [fit.trusted.height_m for fit in fits('room', -15, 0, 0.02, **told)]
+    np.testing.assert_allclose(heights_m, HEIGHT_M, rtol=0.05)
+
+
+@pytest.mark.parametrize('pitch_deg', [-20, 0, 15])
+def test_a_wall_is_not_a_floor_seen_at_another_pitch(pitch_deg):
+    room = tilted.Room(front_m=1.2, side_m=3.0)  # at 0 degrees no floor is in view
+    for seed in SEEDS:
+        depth_m, _ = tilted.look(room, RAYS, pitch_deg, 0.0, 1.5)
+        depth_m *= tilted.smooth_noise(depth_m.shape, 0.02, seed)
+        up = up_of(pitch_deg, 0)
+        fit = look_for_ground(depth_to_points(depth_m, RAYS), up=up)
+        assert fit.other is None
+        assert fit.trusted is None or fit.trusted.height_m == pytest.approx(1.5, rel=0.1)

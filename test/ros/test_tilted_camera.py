@@ -1,0 +1,104 @@
+"""A camera that looks down or is rolled, through the node: no false obstacle, and it says why."""
+
+import math
+import re
+
+import numpy as np
+import pytest
+import tilted
+from fake_predictor import FakePredictor
+from processor_bench import Bench
+from ros_harness import camera_info_message, picture
+
+from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
+from zoedepth_ros.geometry.rays import rays
+
+INNER = Intrinsics(115.0, 115.0, 79.5, 59.5, 160, 120)
+RAYS = rays(CameraModel(INNER))
+OBSTACLES = 'depth/points/obstacles'
+PLAIN = {'filter.edge': False, 'filter.sky': False, 'cloud.decimation': 2}
+
+
+def bench_of(pitch_deg, roll_deg=0.0, noise=0.02, topics=(OBSTACLES,), **parameters):
+    """Make a node that sees the room at a wrong scale of 1 / 1.3."""
+    depth_m, is_floor = tilted.look(tilted.ROOMS['room'], RAYS, pitch_deg, roll_deg)
+    depth_m = depth_m * tilted.smooth_noise(depth_m.shape, noise, 0) / np.float32(1.3)
+    bench = Bench(
+        FakePredictor(depth_m, heads=('indoor',)), frozenset(topics), **{**PLAIN, **parameters}
+    )
+    info = camera_info_message(120, 160, fx=115.0, fy=115.0)
+    bench.camera.set_info(info)
+    return bench, depth_m, is_floor
+
+
+def run(bench, images=3, step_s=0.6):
+    for _ in range(images):
+        bench.process(bench.message(picture(120, 160)))
+        bench.now_s += step_s
+
+
+def false_obstacles(bench, depth_m, is_floor):
+    """Count obstacle points that lie on the floor, by the pixel that each is of."""
+    (*_, msg) = bench.sent(OBSTACLES)
+    points = np.frombuffer(msg.data, np.float32).reshape(-1, 4)[:, :3]
+    columns = np.rint(points[:, 0] / points[:, 2] * 115.0 + 79.5).astype(int)
+    rows = np.rint(points[:, 1] / points[:, 2] * 115.0 + 59.5).astype(int)
+    return int(is_floor[rows, columns].sum()), len(points)
+
+
+@pytest.mark.parametrize('pitch_deg', [-60, -30, -25])
+@pytest.mark.parametrize('known', [{}, {'camera.height': 1.2 / 1.3}])
+def test_nobody_told_that_it_looks_down_so_there_are_no_obstacles_and_a_hint(pitch_deg, known):
+    bench, *_ = bench_of(pitch_deg, **known)
+    run(bench)
+    assert not bench.sent(OBSTACLES)
+    assert bench.drops == {'no ground': 3}
+    (notice,) = bench.processor.notices
+    assert 'camera.pitch_tolerance (20 degrees)' in notice
+    assert f'camera.pitch ({math.radians(pitch_deg):.1f}' in notice
+    assert bench.warnings.count(notice) == 1
+
+
+@pytest.mark.parametrize('pitch_deg', [-60, -30, -25])
+def test_a_scale_by_height_does_not_follow_a_floor_beyond_the_tolerance(pitch_deg):
+    told = {'scale.source': 'height', 'camera.height': 1.2}
+    bench, *_ = bench_of(pitch_deg, topics=('depth/points',), **told)
+    run(bench, images=10)
+    assert bench.processor.scale.state.confidence == 0.0
+    assert bench.processor.scale.state.target == 1.0
+    assert any('camera.pitch_tolerance' in text for text in bench.processor.notices)
+
+
+@pytest.mark.parametrize(('pitch_deg', 'roll_deg'), [(-60, 0), (-30, 0), (-30, 20), (0, 20)])
+def test_told_pitch_and_roll_bring_obstacles_without_floor_and_the_true_scale(pitch_deg, roll_deg):
+    told = {'camera.pitch': math.radians(pitch_deg), 'camera.roll': math.radians(roll_deg)}
+    scaled = {'scale.source': 'height', 'camera.height': 1.2, 'scale.max_rate': 1.0}
+    bench, depth_m, is_floor = bench_of(pitch_deg, roll_deg, **told, **scaled)
+    run(bench, images=12)
+    assert bench.processor.scale.state.target == pytest.approx(1.3, rel=0.06)
+    false, every = false_obstacles(bench, depth_m, is_floor)
+    assert false <= 0.01 * is_floor.sum()
+    assert every > 100 or pitch_deg == -60  # nothing but floor is in view there
+    assert bench.processor.notices == ()
+
+
+@pytest.mark.parametrize('roll_deg', [10, 15, -15])
+def test_a_roll_that_nobody_told_is_noticed_where_the_pitch_is_to_be_trusted(roll_deg):
+    told = {'camera.pitch': math.radians(-15), 'camera.pitch_tolerance': 0.0}
+    bench, *_ = bench_of(-15, roll_deg, **told)
+    run(bench)
+    (notice,) = bench.processor.notices
+    said_deg = int(re.search(r'roll of (-?\d+)', notice).group(1))
+    assert said_deg == pytest.approx(roll_deg, abs=2)
+    assert 'camera.roll' in notice
+    assert bench.warnings.count(notice) == 1
+
+
+def test_the_notice_goes_when_the_parameter_is_set():
+    bench, *_ = bench_of(-30)
+    run(bench)
+    assert bench.processor.notices
+    bench.set({'camera.pitch': math.radians(-30)})
+    run(bench, images=8)
+    assert bench.processor.notices == ()
+    assert bench.sent(OBSTACLES)
