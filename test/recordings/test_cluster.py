@@ -11,7 +11,7 @@ from pathlib import Path
 
 import fake_model
 import pytest
-from fake_model import DyingModel, FakeModel, WaitingModel
+from fake_model import DyingModel, FakeModel, SwitchingModel, WaitingModel
 
 pytest.importorskip('mcap', reason='pip install mcap')
 pytest.importorskip('rosbags', reason='pip install rosbags')
@@ -164,6 +164,28 @@ def test_more_workers_than_processors_still_work_and_what_each_has_is_said(tmp_p
     assert all(result.done_before for result in again.values())
     assert {n: r.depths for n, r in again.items()} == {n: r.depths for n, r in results.items()}
     assert written(tmp_path) == expected
+
+
+@pytest.mark.parametrize('head', ['auto', 'outdoor'])
+def test_a_long_recording_is_divided_and_is_as_if_it_had_not_been(
+    tmp_path, cluster, second, monkeypatch, head
+):
+    monkeypatch.setattr(cluster_module, '_LEAST_IMAGES', 8)
+    times_ns = [10**18 + n * 3 * 10**8 for n in range(24)]
+    messages = [bags.image(bags.picture(n), t) for n, t in enumerate(times_ns)]
+    source = bags.write_mcap(tmp_path / 'long.mcap', messages)
+    short = bags.write_mcap(tmp_path / 'short.mcap', messages[:4])
+    options = DepthOptions(head=head, domain=True)
+    local, jobs = (
+        [Job(path, tmp_path / folder / path.name, options) for path in (short, source)]
+        for folder in ('local', 'out')
+    )
+    assert [r.depths for _, r in run_here(local, SwitchingModel(), Watcher())] == [4, 24]
+    results, watcher = run(jobs, SwitchingModel(), 2)
+    assert {name: r.depths for name, r in results.items()} == {'short.mcap': 4, 'long.mcap': 24}
+    assert f'{source}: 2 parts, which are put together at the end' in watcher.lines
+    assert written(tmp_path) == {job.target.name: job.target.read_bytes() for job in local}
+    assert watcher.done == watcher.expected == 28
 
 
 def test_files_that_a_node_does_not_see_are_named_and_done_on_another(

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
-from zoedepth_ros.geometry.canonical import OFF
-from zoedepth_ros.inference.head_policy import HeadPolicy
-from zoedepth_ros.inference.result import AUTO, DepthPredictor, DepthResult, InferenceError
-from zoedepth_ros.inference.through_camera import ThroughCamera
+from zoedepth_ros.inference.result import DepthPredictor, DepthResult, InferenceError
 from zoedepth_ros.recordings.ahead import ahead
 from zoedepth_ros.recordings.cdr import encode
 from zoedepth_ros.recordings.contents import ABOUT_DEPTH, Channel, Item, Message, Metadata
@@ -18,8 +15,10 @@ from zoedepth_ros.recordings.depth_messages import cloud, depth_image, domain
 from zoedepth_ros.recordings.errors import Damage
 from zoedepth_ros.recordings.finished import REQUEST
 from zoedepth_ros.recordings.frames import Frame, Source
+from zoedepth_ros.recordings.heads import Heads
 from zoedepth_ros.recordings.memory import Memory
 from zoedepth_ros.recordings.output import Output
+from zoedepth_ros.recordings.pieces import Pieces, Span, predict_piece, remove_pieces
 from zoedepth_ros.recordings.plan import DepthOptions, Plan, Report
 
 _AHEAD = 16  # messages read, and predicted, before they are needed
@@ -31,15 +30,18 @@ def add_depth(
     on_picture: Callable[[], None] = lambda: None,
     *,
     request: str = '',
+    parts: Sequence[Span] = (),
 ) -> Report:
     """Write the recording with depth added; goes on where an earlier attempt was stopped.
 
     on_picture: called after each picture.  request: kept in the recording, so that a later run of
-    the same work knows its result (`finished.request`).  Reading, predicting and writing overlap.
+    the same work knows its result (`finished.request`).  parts: what `predict_part` has done.
+    Reading, predicting and writing overlap.
     """
     report = Report(warning=predictor.trained_on)
     damage = Damage(salvage=plan.salvage)
-    about = _about(plan, predictor) | ({REQUEST: request} if request else {})
+    about = _about(plan, predictor, request)
+    pieces = Pieces(plan.target, parts, about)
     with Output(
         plan.target,
         compression=plan.options.compression,
@@ -51,7 +53,7 @@ def add_depth(
         for channel in plan.survey.channels:
             output.write(channel)
         read = ahead(Source(plan, report, damage, output.done()).steps(), _AHEAD)
-        predicted = _predicted(read, predictor, plan.options, memory, report)
+        predicted = _predicted(read, predictor, pieces, plan.options, memory, report)
         with closing(ahead(predicted, _AHEAD)) as steps:
             for item, frame, prediction in steps:
                 if frame is not None and prediction is not None:
@@ -63,7 +65,21 @@ def add_depth(
                 if isinstance(item, Message) and item.channel.topic == plan.inputs.image:
                     on_picture()
     report.damage = list(dict.fromkeys((*plan.damage, *damage.notes)))
+    if parts:
+        remove_pieces(plan.target)
     return report
+
+
+def predict_part(
+    plan: Plan,
+    predictor: DepthPredictor,
+    span: Span,
+    on_picture: Callable[[], None] = lambda: None,
+    *,
+    request: str = '',
+) -> None:
+    """Predict some images for an `add_depth` with the same request; resumable too."""
+    predict_piece(plan, predictor, span, _about(plan, predictor, request), on_picture)
 
 
 class _Prediction(NamedTuple):
@@ -89,25 +105,22 @@ _FAILURE = _Failure({'failed': True})
 def _predicted(
     steps: Iterator[tuple[Item, Frame | None]],
     predictor: DepthPredictor,
+    pieces: Pieces,
     options: DepthOptions,
     memory: Memory,
     report: Report,
 ) -> Iterator[tuple[Item, Frame | None, _Prediction | _Failure | None]]:
     """Predict what is not done yet."""
-    mode = options.head
-    forced = mode != AUTO or len(predictor.heads) == 1
-    look = ThroughCamera(predictor, options.focal_correction)
-    policy, started = HeadPolicy(predictor.heads, mode), False
+    heads = Heads(predictor, options)
     for item, frame in steps:
         if frame is None:
             yield item, None, None
             continue
-        camera = None if frame.camera is None else frame.camera.model
-        if camera is None and look.correction(None) != OFF:
+        if heads.leaves_out(frame):
             report.skipped['no camera for the focal correction'] += 1
             yield item, None, None
             continue
-        report.uncorrected += look.leaves_uncorrected(camera)
+        report.uncorrected += heads.leaves_uncorrected(frame)
         is_done = len(frame.done) == len(frame.wanted)
         state = memory.recall(frame.number)
         if state == _FAILURE.state:
@@ -115,13 +128,11 @@ def _predicted(
             yield item, frame, _FAILURE
             continue
         if is_done and state is not None:
-            policy.restore(state)
-            started = True
+            heads.restore(state)
             yield item, frame, None
             continue
-        head = policy.head if started or mode != AUTO else AUTO
         try:
-            result = look(frame.rgb, camera, head, route=options.domain or not forced)
+            result = pieces.take(frame.number, heads.requested) or heads.predict(frame)
         except InferenceError:
             if is_done:
                 yield item, frame, None
@@ -129,11 +140,10 @@ def _predicted(
             report.skipped['inference failed'] += 1
             yield item, frame, _FAILURE
             continue
-        started = True
-        policy.update(result.router_probabilities, frame.time_s)
+        heads.take(frame, result)
         network_width = predictor.network_size(*frame.rgb.shape[:2])[1]
-        switch_s = policy.last_switch_s or 0.0
-        yield item, frame, _Prediction(result, forced, switch_s, network_width, policy.state())
+        forced, switch_s = heads.forced, heads.last_switch_s
+        yield item, frame, _Prediction(result, forced, switch_s, network_width, heads.state())
 
 
 def _added(
@@ -180,7 +190,7 @@ def _message(plan: Plan, channel: Channel, frame: Frame, prediction: _Prediction
     )
 
 
-def _about(plan: Plan, predictor: DepthPredictor) -> dict[str, str]:
+def _about(plan: Plan, predictor: DepthPredictor, request: str) -> dict[str, str]:
     """Say in the recording where its depth comes from; another answer is another work."""
     options = {name: str(value) for name, value in asdict(plan.options).items()}
     return {
@@ -191,4 +201,5 @@ def _about(plan: Plan, predictor: DepthPredictor) -> dict[str, str]:
         'weights': predictor.weights_origin,
         'weights_warning': predictor.trained_on,
         'precision': predictor.precision,
+        **({REQUEST: request} if request else {}),
     }

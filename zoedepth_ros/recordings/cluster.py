@@ -1,8 +1,8 @@
 """Many recordings over a Ray cluster.
 
 The nodes are asked which of the files they see.  Workers (actors, each with its own model, CPUs or
-GPU) are placed on those that see some, and are given one recording after the other.  A recording
-whose worker or node dies is given to another worker, which goes on with the partial file.
+GPU) are placed on those that see some, and are given one recording after the other, or a part of a
+long one.  What a worker had that dies is given to another, which goes on with the partial file.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -31,15 +31,19 @@ from zoedepth_ros.recordings.fleet import (
     Result,
     Watcher,
     attempt,
+    attempt_part,
     file_identity,
+    image_counts,
 )
 from zoedepth_ros.recordings.output import check_target
+from zoedepth_ros.recordings.pieces import Span, piece_path, spans
 
 _NODE_TRIES = 5  # of a recording whose node is lost, which is rarely its fault
 _TICK_S = 0.5
 _PROBE_S = 60.0  # for a node to say what it sees, before work begins without it
 _LOCK_S = 180.0  # a file server frees the locks of a lost machine within about 90 s
 _STORE_BYTES = 80 << 20  # of shared memory, about the least Ray takes: jobs are small
+_LEAST_IMAGES = 100  # of a part: to load a model for less does not pay
 _LISTED = 3
 
 
@@ -133,6 +137,23 @@ class _Node:
         return not self.unseen & {job.source, job.target.parent}
 
 
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """Describe what a worker is given."""
+
+    job: Job
+    span: Span | None = None
+    """A part of it to be predicted; None for the job itself."""
+
+    parts: tuple[Span, ...] = ()
+    """Those that have been predicted."""
+
+    @property
+    def key(self) -> tuple[Path, Span | None]:
+        """Tell it from others."""
+        return self.job.target, self.span
+
+
 @dataclass(slots=True)
 class _Worker:
     """Hold an actor and what it does."""
@@ -140,9 +161,9 @@ class _Worker:
     actor: Any
     node: _Node
     pending: Any
-    """What is waited for: that it starts, later the result of its job; None when it is idle."""
+    """What is waited for: that it starts, later the result of its task; None when it is idle."""
 
-    job: Job | None = None
+    task: _Task | None = None
     asked: Any = None
     """What it will say of its progress."""
 
@@ -150,7 +171,7 @@ class _Worker:
     """Whether the connection broke, and what is waited for is whether it has died."""
 
     counted: tuple[int, int] = (0, 0)
-    """Images of its job expected and done, as far as the watcher knows."""
+    """Images of its task expected and done, as far as the watcher knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,10 +202,22 @@ class _Fleet:
     watcher: Watcher
     say: Callable[[str], None]
     markers: Mapping[Path, Path]
-    waiting: deque[Job] = field(init=False)
+    waiting: deque[_Task] = field(init=False)
     before: dict[Path, Any] = field(init=False)
     began_s: float = field(init=False)
     share: _Share | None = None
+    counting: Any = None
+    """What will say how many images the recordings have."""
+
+    is_cut: bool = False
+    """Whether the long ones have been cut."""
+
+    parts: dict[Path, set[Span]] = field(default_factory=dict)
+    """Target of a recording that was cut -> parts that are not done yet."""
+
+    cut: dict[Path, Sequence[Span]] = field(default_factory=dict)
+    """Target of a recording that was cut -> its parts."""
+
     nodes: dict[str, _Node] = field(default_factory=dict)
     """Those that can work, by their keys."""
 
@@ -195,15 +228,17 @@ class _Fleet:
     """Key of a node that cannot work -> why, with its address."""
 
     workers: list[_Worker] = field(default_factory=list)
-    deaths: Counter[Path] = field(default_factory=Counter)
-    losses: Counter[Path] = field(default_factory=Counter)
+    deaths: Counter[Any] = field(default_factory=Counter)
+    """Key of a task -> processes that died with it; losses: nodes."""
+
+    losses: Counter[Any] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
     """Key of a node -> workers that did not start on it."""
 
     said: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.waiting = deque(self.jobs)
+        self.waiting = deque(map(_Task, self.jobs))
         self.before = {job.target: file_identity(job.target) for job in self.jobs}
         self.began_s = time.monotonic()
 
@@ -212,6 +247,7 @@ class _Fleet:
         while self.waiting or self._running():
             self._look_at_nodes()
             yield from self._give_up_unseen()
+            self._cut()
             self._place_workers()
             self._hand_out()
             ready = self._wait()
@@ -231,8 +267,8 @@ class _Fleet:
         alive = {node['NodeID']: node for node in self.ray.nodes() if node['Alive']}
         for key in self.nodes.keys() - alive.keys():
             del self.nodes[key]
-        gone = [w for w in self.workers if w.job is None and w.node.key not in alive]
-        for worker in gone:  # of those with a job the result says so
+        gone = [w for w in self.workers if w.task is None and w.node.key not in alive]
+        for worker in gone:  # of those with a task its result says so
             self._drop(worker)
         known = {*self.nodes, *self.refused, *(node.key for node in self.probes.values())}
         for key in alive.keys() - known:
@@ -287,9 +323,13 @@ class _Fleet:
                 return
             reasons = '; '.join(self.refused.values())
             raise RecordingError(f'no node of the cluster can work: {reasons}')
-        for job in [j for j in self.waiting if not any(n.sees(j) for n in self.nodes.values())]:
-            self.waiting.remove(job)
-            yield job, self._why_unseen(job)
+        nodes = self.nodes.values()
+        for task in [t for t in self.waiting if not any(n.sees(t.job) for n in nodes)]:
+            self.waiting.remove(task)
+            if task.span is None:
+                yield task.job, self._why_unseen(task.job)
+            else:
+                self._end_part(task)
 
     def _why_unseen(self, job: Job) -> str:
         if not job.source.exists():
@@ -305,14 +345,53 @@ class _Fleet:
     def _is_hidden(self, path: Path) -> bool:
         return all(path in node.unseen for node in self.nodes.values())
 
+    # -- long recordings
+
+    def _cut(self) -> None:
+        """Divide the recordings that are longer than what every worker has to do."""
+        if self.is_cut or self._is_asking() or not self.nodes:
+            return
+        if self.share is None:
+            self.share = self._shares()
+        workers = min(self.count, sum(map(self.share.places, self.nodes.values())))
+        node = max(self.nodes.values(), key=lambda n: sum(map(n.sees, self.jobs)))
+        if self.share.gpu:  # putting together takes as long as predicting
+            workers = 1
+        if self.counting is None and workers > 1:
+            count = self.ray.remote(image_counts).options(num_cpus=0, **self._on(node))
+            self.counting = count.remote([job for job in self.jobs if node.sees(job)])
+        if self.counting is not None and not self.ray.wait([self.counting], timeout=0)[0]:
+            return
+        self.is_cut = True
+        with suppress(self.ray.exceptions.RayError):  # it was to save time only
+            images = self.ray.get(self.counting) if self.counting is not None else {}
+            share = max(_LEAST_IMAGES, sum(images.values()) / max(1, workers))
+            for task in list(self.waiting):
+                count = round(images.get(task.job.target, 0) / share)
+                if count > 1:
+                    self._divide(task, spans(images[task.job.target], count))
+
+    def _divide(self, task: _Task, parts: Sequence[Span]) -> None:
+        self.say(f'{task.job.source}: {len(parts)} parts, which are put together at the end')
+        self.waiting.remove(task)
+        self.waiting.extendleft(_Task(task.job, span) for span in reversed(parts))
+        self.parts[task.job.target], self.cut[task.job.target] = set(parts), parts
+
+    def _end_part(self, task: _Task) -> None:
+        """Have a recording put together when its last part is done."""
+        assert task.span is not None
+        left = self.parts[task.job.target]
+        left.remove(task.span)
+        if not left:
+            parts = tuple(sorted(self.cut[task.job.target]))
+            self.waiting.appendleft(_Task(task.job, parts=parts))
+
     # -- workers
 
     def _place_workers(self) -> None:
         """Start workers where there is room and work for them."""
-        if self._is_asking():
+        if not self.is_cut:
             return
-        if self.share is None and self.nodes:
-            self.share = self._shares()
         placed = []
         while len(self.workers) < min(self.count, len(self.waiting) + len(self._running())):
             node = self._node_with_room()
@@ -347,7 +426,7 @@ class _Fleet:
         free = [
             node
             for node in self.nodes.values()
-            if taken[node.key] < places[node.key] and any(map(node.sees, self.waiting))
+            if taken[node.key] < places[node.key] and any(node.sees(t.job) for t in self.waiting)
         ]
         return min(free, key=lambda n: (taken[n.key] / places[n.key], n.address), default=None)
 
@@ -370,22 +449,22 @@ class _Fleet:
         self.workers.remove(worker)
         self._end(worker)
 
-    # -- jobs
+    # -- tasks
 
     def _running(self) -> list[_Worker]:
-        return [worker for worker in self.workers if worker.job is not None]
+        return [worker for worker in self.workers if worker.task is not None]
 
     def _hand_out(self) -> None:
-        """Give every idle worker the next recording that its node sees; end those without."""
+        """Give every idle worker the next task whose files its node sees; end those without."""
         for worker in [w for w in self.workers if w.pending is None]:
-            job = next(filter(worker.node.sees, self.waiting), None)
-            if job is None:
+            task = next((t for t in self.waiting if worker.node.sees(t.job)), None)
+            if task is None:
                 self._drop(worker)
                 continue
-            self.waiting.remove(job)
-            tries = self.deaths[job.target] + self.losses[job.target]
-            worker.job, worker.counted, worker.asked = job, (0, 0), None
-            worker.pending = worker.actor.work.remote(job, again=bool(tries))
+            self.waiting.remove(task)
+            again = bool(self.deaths[task.key] + self.losses[task.key])
+            worker.task, worker.counted, worker.asked = task, (0, 0), None
+            worker.pending = worker.actor.work.remote(task, again=again)
 
     def _wait(self) -> list[Any]:
         """Wait for a moment, or until something has happened."""
@@ -413,19 +492,21 @@ class _Fleet:
             except self.ray.exceptions.RayError as error:
                 yield from self._lose(worker, error)
                 continue
-            job, worker.job, worker.pending = worker.job, None, None
-            if job is not None:
+            task, worker.task, worker.pending = worker.task, None, None
+            if task is not None:
                 found, progress = result
                 self._count(worker, progress)
-                yield job, found
+                if task.span is None:
+                    yield task.job, found
+                else:  # what is wrong with the recording shows when it is put together
+                    self._end_part(task)
 
     def _lose(self, worker: _Worker, error: Exception) -> Iterator[tuple[Job, Result]]:
         """Have the recording of a worker that has died done by another one."""
         self._drop(worker)
-        job = worker.job
         alive = {node['NodeID'] for node in self.ray.nodes() if node['Alive']}
-        is_lost = worker.node.key not in alive
-        if job is None:  # it has never started
+        is_lost, task = worker.node.key not in alive, worker.task
+        if task is None:  # it has never started
             self.failed[worker.node.key] += not is_lost
             if self.failed[worker.node.key] >= TRIES:
                 self._refuse(worker.node, error)
@@ -433,13 +514,16 @@ class _Fleet:
         expected, done = worker.counted
         self.watcher.expect(done - expected)  # whoever goes on expects them anew
         counter, limit = (self.losses, _NODE_TRIES) if is_lost else (self.deaths, TRIES)
-        counter[job.target] += 1
+        counter[task.key] += 1
         what = f'node {worker.node.address}' if is_lost else 'process'
-        if counter[job.target] >= limit:
+        job = task.job
+        if counter[task.key] < limit:
+            self.say(f'{job.source}: the {what} working on it died; another one goes on')
+            self.waiting.appendleft(replace(task, job=job.again(self.before[job.target])))
+        elif task.span is not None:
+            self._end_part(task)
+        else:
             yield job, f'{job.source}: the {what} working on it died {limit} times'
-            return
-        self.say(f'{job.source}: the {what} working on it died; another one goes on')
-        self.waiting.appendleft(job.again(self.before[job.target]))
 
     def _show_progress(self) -> None:
         """Take what the workers have said of their progress, and ask them again."""
@@ -494,19 +578,24 @@ class _RayWorker:
     def start(self) -> None:
         """Do nothing: whoever waits for it knows that there is a process."""
 
-    def work(self, job: Job, *, again: bool) -> tuple[Result, tuple[int, int]]:
-        """Add depth to one recording; gives what became of it, and its images as `progress` does.
+    def work(self, task: _Task, *, again: bool) -> tuple[Result, tuple[int, int]]:
+        """Do a task; gives what became of it, and its images as `progress` does.
 
         again: an attempt has been lost, and its process may not have ended yet.
         """
         self._progress = progress = _Progress()
+        job, span = task.job, task.span
         if again:
-            _wait_for_writer(job.target)
-        result = attempt(job, self._model, self._build, progress)
+            _wait_for_writer(job.target if span is None else piece_path(job.target, span))
+        if span is not None:
+            result: Result = attempt_part(job, self._model, self._build, progress, span)
+        else:  # the images of parts have been counted
+            watcher = _Progress() if task.parts else progress
+            result = attempt(job, self._model, self._build, watcher, task.parts)
         return result, (progress.expected, progress.done)
 
     def progress(self) -> tuple[int, int]:
-        """Give how many images of the present recording are expected and done."""
+        """Give how many images of the present task are expected and done."""
         return self._progress.expected, self._progress.done
 
 

@@ -18,9 +18,11 @@ from typing import Any, Protocol
 
 from zoedepth_ros.errors import in_one_line
 from zoedepth_ros.inference.result import DepthPredictor, check_head
-from zoedepth_ros.recordings.add_depth import add_depth
+from zoedepth_ros.recordings.add_depth import add_depth, predict_part
 from zoedepth_ros.recordings.errors import ExistsError
 from zoedepth_ros.recordings.finished import fingerprint, finished, request
+from zoedepth_ros.recordings.output import partial_path
+from zoedepth_ros.recordings.pieces import Span
 from zoedepth_ros.recordings.plan import DepthOptions, Plan, Report, make_plan
 
 TRIES = 2
@@ -202,26 +204,64 @@ def _run_in_process(job: Job) -> Result:
 
 
 def attempt(
-    job: Job, model: Model, build: Callable[[], DepthPredictor], watcher: Watcher
+    job: Job,
+    model: Model,
+    build: Callable[[], DepthPredictor],
+    watcher: Watcher,
+    parts: Sequence[Span] = (),
 ) -> Result:
     """Do a job, unless it is done; whatever goes wrong is its failure and stops no other job.
 
-    build: gives the model's predictor.
+    build: gives the model's predictor.  parts: what `attempt_part` has done.
     """
     try:
-        return _do(job, model, build, watcher)
+        return _do(job, model, build, watcher, parts)
     except Exception as error:
         return failure(job, error)
 
 
-def _do(job: Job, model: Model, build: Callable[[], DepthPredictor], watcher: Watcher) -> Report:
+def attempt_part(
+    job: Job, model: Model, build: Callable[[], DepthPredictor], watcher: Watcher, span: Span
+) -> str:
+    """Predict a part of a job; gives what went wrong, which costs no more than its time."""
+    try:
+        wanted = request(job.source, job.options, model.request())
+        plan = job.plan()
+        watcher.expect(span.end - span.first)
+        predict_part(plan, build(), span, lambda: watcher.advance(1), request=wanted)
+    except Exception as error:
+        return failure(job, error)
+    return ''
+
+
+def image_counts(jobs: Sequence[Job]) -> dict[Path, int]:
+    """Give the images of each job by its target, 0 for one that is begun or cannot be done."""
+    return {job.target: _image_count(job) for job in jobs}
+
+
+def _image_count(job: Job) -> int:
+    try:
+        is_begun = partial_path(job.target).exists()
+        return 0 if is_begun else job.plan().inputs.picture_count
+    except Exception:  # whoever does the job says it
+        return 0
+
+
+def _do(
+    job: Job,
+    model: Model,
+    build: Callable[[], DepthPredictor],
+    watcher: Watcher,
+    parts: Sequence[Span],
+) -> Report:
     wanted = request(job.source, job.options, model.request())
     try:
         plan = job.plan()
         watcher.expect(plan.inputs.picture_count)
         predictor = build()
         check_head(job.options.head, predictor.heads)
-        return add_depth(plan, predictor, lambda: watcher.advance(1), request=wanted)
+        advance = partial(watcher.advance, 1)
+        return add_depth(plan, predictor, advance, request=wanted, parts=parts)
     except ExistsError:  # or another process has finished it meanwhile
         return finished(job.target, wanted)
 
