@@ -17,6 +17,7 @@ from zoedepth_ros.cli.quantities import (
     distance_m,
     likely_radians,
     pitch_deg,
+    roll_deg,
     significant_bits,
 )
 from zoedepth_ros.files import check_writable
@@ -62,7 +63,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=pitch_deg,
         metavar='DEG',
         help='angle of the direction of view above the horizon [degrees], when it is known '
-        '(default: found)',
+        '(default: found, to 20 degrees off the level)',
+    )
+    add(
+        '--roll',
+        type=roll_deg,
+        metavar='DEG',
+        help='clockwise turn of the camera, seen from behind [degrees] (default: found, and 0 '
+        'with --pitch)',
     )
     add('--bits', type=significant_bits, default=0, metavar='N', help=BITS_HELP)
     add('--head', default='auto', choices=('auto', 'indoor', 'outdoor'), help='(%(default)s)')
@@ -134,11 +142,14 @@ def _check(args: argparse.Namespace) -> None:
     if args.distance is None:
         refuse_idle(args, ['box'], 'is for --distance')
     else:
-        refuse_idle(args, ['pitch'], 'is for --camera-height')
+        refuse_idle(args, ['pitch', 'roll'], 'is for --camera-height')
+    if not args.calibration:
+        refuse_idle(args, ['rectified'], 'is for --calibration')
     if args.focal_correction == 'off':
         refuse_idle(args, ['training_hfov'], 'is for a focal correction')
-    if doubt := likely_radians('--pitch', args.pitch):
-        print(doubt, file=sys.stderr)
+    for option, value in (('--pitch', args.pitch), ('--roll', args.roll)):
+        if doubt := likely_radians(option, value):
+            print(doubt, file=sys.stderr)
 
 
 def _through_camera(predictor: DepthPredictor, args: argparse.Namespace) -> ThroughCamera:
@@ -184,17 +195,24 @@ def _floor_ratio(
 ) -> NDArray[np.float64]:
     import numpy as np
 
-    from zoedepth_ros.geometry.ground import fit_ground, up_from_angles
+    from zoedepth_ros.geometry.ground import look_for_ground, up_from_angles
     from zoedepth_ros.geometry.points import depth_to_points
     from zoedepth_ros.geometry.rays import rays
     from zoedepth_ros.geometry.scale import scale_from_height
 
     points_m = depth_to_points(depth_m, rays(camera))
+    up = up_from_angles(math.radians(args.pitch or 0.0), math.radians(args.roll or 0.0))
     if args.pitch is None:
-        ground = fit_ground(points_m)
+        fit = look_for_ground(points_m, up=up)
     else:
-        up = up_from_angles(math.radians(args.pitch))
-        ground = fit_ground(points_m, up=up, tolerance_rad=0.0)
+        fit = look_for_ground(points_m, up=up, tolerance_rad=0.0)
+    if fit.other is not None:
+        pitch, roll = math.degrees(fit.other.pitch_rad), math.degrees(fit.other.roll_rad)
+        print(
+            f'WARNING  the floor is seen at a pitch of {pitch:.0f} and a roll of {roll:.0f} '
+            f'degrees, not {args.pitch or 0.0:g} and {args.roll or 0.0:g}: check --pitch, --roll'
+        )
+    ground = fit.trusted
     found = scale_from_height(ground, args.camera_height)
     if found is None or found.confidence < LEAST_CONFIDENCE:
         return np.empty(0)

@@ -91,6 +91,8 @@ def run(args: argparse.Namespace) -> int:
     films = {path for path in readable if is_film(path)}
     if not films:
         refuse_idle(args, ['rate'], 'is for films')
+    if not args.calibration:
+        refuse_idle(args, ['rectified'], 'is for --calibration')
     if len(films) == len(readable):
         refuse_idle(args, ['no_edge_filter'], 'is for pictures: a film gets no cloud')
         refuse_idle(args, ['bits'], 'is for pictures')

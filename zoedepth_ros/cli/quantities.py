@@ -62,6 +62,7 @@ camera_height_m = quantity(0.02, 100.0, 'metres', _SMALL_METRES)
 rate_hz = quantity(0.0, 1000.0, 'Hz')
 steps_per_m = quantity(1.0, 1e6, 'steps a metre')
 pitch_deg = quantity(-89.0, 89.0, 'degrees')
+roll_deg = quantity(-180.0, 180.0, 'degrees')
 decimation = whole(1, 64, 'pixels')
 image_side_px = whole(16, 8192, 'pixels')
 

@@ -20,7 +20,7 @@ from zoedepth_ros.cli.progress import progress
 from zoedepth_ros.cli.quantities import BITS_HELP, rate_hz, significant_bits, whole
 from zoedepth_ros.errors import printable
 from zoedepth_ros.files import check_writable
-from zoedepth_ros.geometry.rectified import AUTO, CHOICES
+from zoedepth_ros.geometry.rectified import AUTO
 
 if TYPE_CHECKING:
     from zoedepth_ros.inference.result import DepthPredictor
@@ -78,7 +78,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'horizontal field of view [degrees] where calibration is missing (default: of the '
         f'camera that the weights learnt through, else {DEFAULT_HFOV_DEG:g})',
     )
-    add('--rectified', choices=CHOICES, help="as the node's parameter (auto)")
     add('--bits', type=significant_bits, metavar='N', help=BITS_HELP)
     add('--rate', type=rate_hz, metavar='HZ', help='of a video, at most (all)')
     add(
@@ -183,7 +182,9 @@ def _frames(args: argparse.Namespace) -> Iterator[ViewFrame]:
     if is_one and name.startswith('/') and not path.exists():
         refuse_idle(args, ['rate'], 'is for videos')
         return _live_frames(args)
-    refuse_idle(args, ('camera_info', 'rectified'), 'is for recordings and topics')
+    refuse_idle(args, ['camera_info'], 'is for recordings and topics')
+    if not args.calibration:
+        refuse_idle(args, ['rectified'], 'is for --calibration, recordings and topics')
     if is_one and path.is_file() and path.suffix.lower() not in PICTURE_SUFFIXES:
         refuse_idle(args, ['bits'], 'is for images')
         require_readable([path])

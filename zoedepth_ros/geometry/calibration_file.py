@@ -17,7 +17,10 @@ from zoedepth_ros.geometry.intrinsics import (
     CameraError,
     CameraModel,
     camera_from_calibration,
+    known_distortion,
 )
+from zoedepth_ros.geometry.plausibility import doubts
+from zoedepth_ros.geometry.rectified import RAW, read_as
 
 EXPECTED = (
     'a calibration of ROS (YAML of camera_calibration or of camera_info), Kalibr (camchain), '
@@ -31,12 +34,6 @@ _DISTORTION = (
 )
 _FOCAL = (('fx', 'fx_px'), ('fy', 'fy_px'), ('ppx', 'cx', 'cx_px'), ('ppy', 'cy', 'cy_px'))
 _SIZE = (('image_width', 'width'), ('image_height', 'height'))
-# PARITY: RealSense's inverse and modified models are taken as plumb_bob, as its ROS driver does.
-_MODELS = {
-    **dict.fromkeys(('radtan', 'radial_tangential', 'brown_conrady'), 'plumb_bob'),
-    **dict.fromkeys(('inverse_brown_conrady', 'modified_brown_conrady'), 'plumb_bob'),
-    **dict.fromkeys(('equi', 'fisheye', 'kannala_brandt4', 'kannala_brandt'), 'equidistant'),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +61,28 @@ class Calibration:
     distortion_model: str = 'plumb_bob'
     """Name as in sensor_msgs/distortion_models."""
 
-    def camera(self, height: int, width: int) -> CameraModel:
-        """Give the camera of raw images of this size; CameraError says why there is none."""
-        return camera_from_calibration(
-            k=self.k,
-            d=self.d,
-            p=self.p,
-            distortion_model=self.distortion_model,
-            width=self.width,
-            height=self.height,
-            image_width=width,
-            image_height=height,
-            rectified=False,
-        )
+    def camera(self, height: int, width: int, rectified: str = RAW) -> CameraModel:
+        """Give the camera of images of this size; CameraError says why there is none.
+
+        rectified: 'auto', 'rectified' or 'raw'.
+        """
+        fields = self._fields(rectified)
+        return camera_from_calibration(image_width=width, image_height=height, **fields)
+
+    def doubts(self, camera: CameraModel, rectified: str = RAW) -> tuple[str, ...]:
+        """Give what is doubtful about the calibration of a camera made of it, in words."""
+        return doubts(camera, **self._fields(rectified))
+
+    def _fields(self, rectified: str) -> dict[str, Any]:
+        return {
+            'k': self.k,
+            'd': self.d,
+            'p': self.p,
+            'distortion_model': self.distortion_model,
+            'width': self.width,
+            'height': self.height,
+            'rectified': read_as(rectified, '', k=self.k, d=self.d, p=self.p).rectified,
+        }
 
 
 def read_chosen_calibration(text: str) -> Calibration:
@@ -208,7 +214,7 @@ def _lens(fields: Mapping[str, Any]) -> tuple[str, tuple[float, ...]]:
         name = 'plumb_bob' if len(d) <= 5 else 'rational_polynomial'
     if name == UNDISTORTED:
         return 'plumb_bob', (0.0,) * 5
-    return _MODELS.get(name, name), d
+    return known_distortion(name) or name, d
 
 
 def _number(fields: Mapping[str, Any], names: tuple[str, ...]) -> float:

@@ -18,9 +18,12 @@ from numpy.typing import NDArray
 UNDISTORTED = 'none'
 PLUMB_BOB, RATIONAL_POLYNOMIAL, EQUIDISTANT = 'plumb_bob', 'rational_polynomial', 'equidistant'
 DISTORTION_NAMES = {
-    **dict.fromkeys(('plumb_bob', 'radtan', 'brown_conrady'), PLUMB_BOB),
+    **dict.fromkeys(('plumb_bob', 'radtan', 'radial_tangential', 'brown_conrady'), PLUMB_BOB),
+    # PARITY: RealSense's inverse and modified models are plumb_bob to its ROS driver too.
+    **dict.fromkeys(('inverse_brown_conrady', 'modified_brown_conrady'), PLUMB_BOB),
     **dict.fromkeys(('rational_polynomial', 'rational'), RATIONAL_POLYNOMIAL),
-    **dict.fromkeys(('equidistant', 'fisheye', 'kannala_brandt', 'kannala_brandt4'), EQUIDISTANT),
+    **dict.fromkeys(('equidistant', 'equi', 'fisheye'), EQUIDISTANT),
+    **dict.fromkeys(('kannala_brandt', 'kannala_brandt4'), EQUIDISTANT),
     '': PLUMB_BOB,  # as camera_calibration_parsers reads a file without a name
 }
 """Distortion model of a CameraInfo, as drivers spell it -> its name in sensor_msgs."""
