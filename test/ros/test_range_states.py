@@ -4,17 +4,22 @@ One test per cell of the table in docs/obstacles.md, then whole scenes whose tru
 """
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
-from corridor import Box, Eye, look
+import yaml
+from corridor import Box, Eye, in_the_world, look, occupied
+from costmap_rules import LETHAL, Costmap
 from fake_predictor import FakePredictor
 from processor_bench import Bench
 from ros_harness import camera_info_message
 
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.geometry.rays import rays
+from zoedepth_ros.ros.schedule import SPLIT_TOPICS
 
+CONFIG = Path(__file__).resolve().parents[2] / 'config'
 NAN, INF = math.nan, math.inf
 NONE = None  # no point on this ray
 SIZE = (61, 81)  # odd: the middle pixel looks along the optical axis
@@ -129,7 +134,7 @@ class Seen:
         told = {'camera.pitch': math.radians(pitch_deg), 'camera.pitch_tolerance': 0.0}
         bench = Bench(
             FakePredictor(self.depth_m / np.float32(scale), heads=('indoor',)),
-            frozenset({'scan', 'depth/points/clearing', 'depth/points/obstacles'}),
+            SPLIT_TOPICS | {'scan'},
             **{'scan.enabled': True, 'scan.mode': 'height', 'cloud.decimation': 1,
                'filter.edge': False, 'camera.height': height_m, 'depth.scale': scale,
                **told, **parameters},
@@ -141,8 +146,11 @@ class Seen:
         self.ranges_m = np.array(self.scan.ranges)
         self.beams = np.rint((self.azimuth - self.scan.angle_min) / self.scan.angle_increment)
         self.beams = self.beams.astype(int).clip(0, len(self.ranges_m) - 1)
-        data = bench.sent('depth/points/clearing')[0].data
-        self.clearing = np.frombuffer(data, np.float32).reshape(-1, 4)[:, :3].astype(float)
+        self.clouds = {
+            topic: np.frombuffer(bench.sent(topic)[0].data, np.float32).reshape(-1, 4)[:, :3]
+            for topic in sorted(SPLIT_TOPICS)
+        }
+        self.clearing = self.clouds['depth/points/clearing'].astype(float)
         pixels = self.clearing[:, :2] / self.clearing[:, 2:] * fy + (inner.cx_px, inner.cy_px)
         columns, rows = np.rint(pixels).astype(int).T
         self.past_surface_m = self.clearing[:, 2] - self.depth_m[rows, columns]
@@ -216,6 +224,23 @@ def test_something_too_near_hides_what_is_behind_it(ros):
     assert np.isneginf(middle).all()  # REP 117
 
 
+@pytest.mark.parametrize('mode', ['rows', 'height'])
+@pytest.mark.parametrize(
+    ('parameters', 'number'),
+    [({'depth.max': 4.0}, '4 m'), ({'depth.max': 9.5}, ''), ({'scan.range_max': 12.0}, '10 m')],
+)
+def test_a_scan_that_is_longer_than_what_is_measured_is_noticed(ros, mode, parameters, number):
+    bench = Bench(
+        FakePredictor(2.0, heads=('indoor',)), frozenset({'scan'}),
+        **{'scan.enabled': True, 'scan.mode': mode, **LEVEL, **parameters},
+    )  # fmt: skip
+    bench.process()
+    about = [text for text in bench.processor.notices if 'scan.range_max' in text]
+    assert [f'measured to {number}' in text for text in about] == ([True] if number else [])
+    bench.set({'scan.enabled': False})
+    assert not any('scan.range_max' in text for text in bench.processor.notices)
+
+
 # Pitch and vertical field of view [degrees], height [m]
 BLIND = [(-35, 30, 1.2), (-30, 50, 1.2), (-60, 40, 1.0), (-45, 60, 0.5), (25, 30, 1.2)]
 
@@ -243,6 +268,33 @@ def test_a_level_look_over_an_empty_floor_is_free_where_a_ray_stays_in_the_band(
 def test_a_camera_outside_the_band_has_no_ray_that_stays_in_it(ros, height_m):
     seen = Seen((FLOOR,), pitch_deg=0, height_m=height_m)
     assert np.isnan(seen.ranges_m).all()
+
+
+def voxel_layer():
+    content = yaml.safe_load((CONFIG / 'nav2_voxel.yaml').read_text(encoding='utf-8'))
+    return content['local_costmap']['local_costmap']['ros__parameters']['depth_layer']
+
+
+@pytest.mark.parametrize('limits', LIMITS[1:])
+@pytest.mark.parametrize('pitch_deg', [-20, -10, 0, 10])
+def test_no_limit_clears_what_a_costmap_has_marked(ros, pitch_deg, limits):
+    """By the rules of Nav2's voxel layer: what was marked without limits stays with them."""
+    layer = voxel_layer()
+    costmap = Costmap((-1.0, -6.0), (12.0, 12.0), 0.05, layer)
+    room = (*ROOM, Box(4.5, 4.7, -3.0, -0.5, 0, 1.0))
+    whole, cut = Seen(room, pitch_deg=pitch_deg), Seen(room, pitch_deg=pitch_deg, **limits)
+    for seen in (whole, cut):
+        before = costmap.cells == LETHAL
+        sources = [
+            (layer[name], in_the_world(seen.clouds[layer[name]['topic'].lstrip('/')], seen.eye))
+            for name in layer['observation_sources'].split()
+        ]
+        costmap.update((0.0, 0.0, seen.eye.z_m), sources)
+    assert before.sum() > 20
+    assert (costmap.cells[before] == LETHAL).all()
+    x, y = costmap.centres()
+    standing = occupied([box for box in room if box is not FLOOR], x, y, 0.08)
+    assert not ((costmap.cells == LETHAL) & ~standing).any()
 
 
 def test_in_rooms_made_by_chance_nothing_that_is_seen_is_called_free(ros):

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .ranges import WITHHELD_M, free_to, nearest_range
+from .ranges import WITHHELD_M, nearest_range
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,20 +111,25 @@ class HeightScan:
         nearer than range_min_m; NaN where neither is known.  Only a camera that is itself between
         the heights has rays that stay there.
         """
-        limited = (depth_m > np.float32(measured_to_m)) & (depth_m < np.inf)
+        limit_m = np.float32(measured_to_m)
+        limited = (depth_m > limit_m) & (depth_m < np.inf)
         with np.errstate(invalid='ignore'):
             distance_m = depth_m * self.flat
-            height_m = depth_m * self.climb + np.float32(camera_height_m)
+            height_m = depth_m * self.climb
+        height_m += np.float32(camera_height_m)
+        hit = (height_m >= low_m) & (height_m <= high_m) & (distance_m <= range_max_m)
         value_m = np.full(depth_m.shape, np.nan, np.float32)
         if low_m <= camera_height_m <= high_m:
-            end_m = self.rise * np.float32(range_max_m) + np.float32(camera_height_m)
-            free = free_to(depth_m, measured_to_m) * self.flat >= range_max_m
-            value_m[free & (end_m >= low_m) & (end_m <= high_m)] = np.inf
-            value_m[np.isneginf(depth_m)] = -np.inf
-        hit = (height_m >= low_m) & (height_m <= high_m) & (distance_m <= range_max_m)
+            free = distance_m >= range_max_m
+            if limited.any():
+                free &= ~limited | (limit_m * self.flat >= range_max_m)
+            free &= self.rise >= (low_m - camera_height_m) / range_max_m
+            free &= self.rise <= (high_m - camera_height_m) / range_max_m
+            np.copyto(value_m, np.inf, where=free)
+            np.copyto(value_m, -np.inf, where=depth_m == -np.inf)
         np.copyto(value_m, distance_m, where=hit)
-        value_m[hit & (distance_m < range_min_m)] = -np.inf
-        value_m[hit & limited] = WITHHELD_M
+        np.copyto(value_m, -np.inf, where=hit & (distance_m < range_min_m))
+        np.copyto(value_m, WITHHELD_M, where=hit & limited)
         ranges_m = np.full(self.count, np.nan, np.float32)
         ranges_m[self.filled] = nearest_range(value_m.ravel()[self.order], self.starts)
         return ranges_m

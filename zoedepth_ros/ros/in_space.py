@@ -30,6 +30,7 @@ from .surroundings import CLOUDS, SCALE, SCAN, Surroundings, Up
 from .view import View
 
 CALIBRATION_RATE_HZ = 2.0
+MOST_OF = 0.9  # of scan.range_max: what is measured no farther is worth a notice
 NO_GROUND = 'no ground'
 NO_GROUND_MESSAGE = (
     'no ground plane in view: no obstacles and no scan by height; set camera.height and '
@@ -54,6 +55,8 @@ class InSpace:
         self._scratch = Scratch()
         self._temporal: dict[str, TemporalCheck] = {}
         self._fit = GroundFit(None)  # of this image
+        self.short_scan = ''
+        """Why beams of the scan are NaN that could be +Inf, in words; '' where none are."""
         self.references: References | None = None
         """Another sensor to compare distances with, when scale.source names one."""
         self.network_width = 512
@@ -226,7 +229,7 @@ class InSpace:
             range_max_m=limits_m[1],
             measured_to_m=view.measured_to_m,
         )
-        yield from self._in_frame(laser_scan(view.header, scan, ranges_m, limits_m), at)
+        yield from self._in_frame(laser_scan(view.header, scan, ranges_m, limits_m), view)
 
     def _writer(self, at: NodeSettings) -> CloudWriter:
         return self._clouds[at.cloud_color]
@@ -254,9 +257,17 @@ class InSpace:
             range_max_m=limits_m[1],
             measured_to_m=view.measured_to_m,
         )
-        yield from self._in_frame(laser_scan(view.header, band, ranges_m, limits_m), at)
+        yield from self._in_frame(laser_scan(view.header, band, ranges_m, limits_m), view)
 
-    def _in_frame(self, msg: Any, at: NodeSettings) -> Iterator[Topic]:
+    def _in_frame(self, msg: Any, view: View) -> Iterator[Topic]:
         """Give a scan, and before it where its frame is, if that is news."""
+        at = view.settings
+        self.short_scan = (
+            f'scan.range_max is {msg.range_max:.3g} m, but depth is measured to '
+            f"{view.measured_to_m:.3g} m (depth.max, the head's range): beams that meet nothing "
+            'before are NaN, not +Inf'
+            if view.measured_to_m < MOST_OF * msg.range_max
+            else ''
+        )
         yield from self.scan_frame.place(msg, self.surroundings.expected_up(at), at)
         yield 'scan', msg

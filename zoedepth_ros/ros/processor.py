@@ -113,8 +113,9 @@ class FrameProcessor:
             told = (*told, f'TF does not tell where {base} is: camera.pitch is taken instead')
         if self._ground_notice:
             told = (*told, self._ground_notice)
-        if self._outputs.space.scan_frame.notice and self._settings().scan_enabled:
-            told = (*told, self._outputs.space.scan_frame.notice)
+        if self._settings().scan_enabled:
+            space = self._outputs.space
+            told = (*told, *filter(None, (space.scan_frame.notice, space.short_scan)))
         if self._camera_lacks:
             seen = 'depth is as through the training camera, its scale is a guess'
             return (*told, f'no usable camera_info and no camera.hfov: {seen}')
