@@ -52,6 +52,18 @@ def test_a_scan_by_height_does_not_see_the_floor(peer, start):
     assert np.isfinite(np.array(rows.ranges)).mean() > 0.9  # rows see it
 
 
+def test_a_wall_beyond_a_limit_is_known_or_unknown_but_never_free(peer, start):
+    start({'scan.enabled': True, 'cloud.max_range': 3.0, 'cloud.rate': 0.0}, depth=6.0)
+    scan, cloud = peer.subscribe(LaserScan, '/scan'), peer.subscribe(PointCloud2, '/depth/points')
+    peer.send_until(lambda: scan and cloud)
+    assert np.isnan(xyz(cloud.last)).all()
+    assert np.array(scan.last.ranges).min() == pytest.approx(6.0, rel=1e-3)
+    assert peer.set_parameters(depth__max=4.0) == ['']
+    assert np.isnan(np.array(peer.exchange(scan)[0].ranges)).all()
+    assert peer.set_parameters(scan__range_max=3.0) == ['']
+    assert np.isposinf(np.array(peer.exchange(scan)[0].ranges)).all()
+
+
 def test_a_scale_file_is_applied_said_and_saved_again(peer, start, tmp_path):
     path = tmp_path / 'scale.yaml'
     path.write_text('format: zoedepth scale 1\nheads:\n  indoor: {scale: 1.5, confidence: 0.9}\n')
