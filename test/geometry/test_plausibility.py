@@ -89,6 +89,7 @@ IMPOSSIBLE = {
     'K of four times the image': (
         calibration(2000.0, 2000.0, 1280.0, 960.0, 640, 480), 'K is not of this image.*cx',
     ),
+    'K of twice the image': (calibration(1000.0, 1000.0, 639.5, 479.5, 640, 480), 'cx = 639.5'),
     'axis above the image': (calibration(500.0, 500.0, 320.0, -30.0, 640, 480), 'cy = -30'),
     'columns and rows interchanged': (
         calibration(500.0, 500.0, 320.0, 240.0, 640, 480)

@@ -39,6 +39,10 @@ The first two are one function of OpenCV's, whose coefficients are in one order.
 """
 
 
+LARGEST_COEFFICIENT = 1e6
+"""Overfitted calibrations of rational polynomials have hundreds."""
+
+
 class CameraError(ValueError):
     """Say why a calibration cannot be used."""
 
@@ -241,7 +245,7 @@ def _refuse_impossible(full: Intrinsics, lens: str, name: str) -> None:
                 f'{angle_deg:.4g} degrees over {side_px} px, expected {NARROWEST_DEG:g} to '
                 f'{widest_deg:g}'
             )
-        if not -0.5 <= center_px <= side_px - 0.5:
+        if not -0.5 < center_px < side_px - 0.5:
             raise CameraError(
                 f'{name} is not of this image: its optical axis c{axis} = {center_px:.4g} px is '
                 f'outside the {side_px} px (a part of a larger image is described by roi)'
@@ -281,6 +285,8 @@ def _distortion(model: str, d: Sequence[float]) -> tuple[str, tuple[float, ...]]
         return UNDISTORTED, ()
     if not all(math.isfinite(number) for number in coefficients):
         raise CameraError(f'D must be finite, got {list(coefficients)}')
+    if max(abs(number) for number in coefficients) > LARGEST_COEFFICIENT:
+        raise CameraError(f'D is not of a lens, got {list(coefficients)}')
     if name is None:
         known = ', '.join(COEFFICIENT_COUNTS)
         raise CameraError(f'unknown distortion model {model!r}: expected one of {known}')

@@ -87,7 +87,8 @@ def _undistort(wanted: Numbers, camera: CameraModel) -> Numbers:
     """Give the x/z and y/z that the lens maps to `wanted` (…, 2), NaN where none is found."""
     found = wanted
     if camera.distortion_model != UNDISTORTED:
-        found = _inverted(wanted.reshape(-1, 2), camera).reshape(wanted.shape)
+        with np.errstate(all='ignore'):  # of poles and overflows come rays that are left out
+            found = _inverted(wanted.reshape(-1, 2), camera).reshape(wanted.shape)
     found[~_within(found, camera)] = np.nan
     return found
 
