@@ -1,8 +1,11 @@
 """A camera_info of no camera, or probably of another one, as the node reports it."""
 
 import pytest
+from diagnostic_msgs.msg import DiagnosticArray
 from processor_bench import Bench
-from ros_harness import camera_info_message
+from ros_harness import camera_info_message, wait_until
+from sensor_msgs.msg import Image, PointCloud2
+from zoedepth_ros.msg import Status
 
 IDENTITY = {'k': [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]}
 SPACE = {'scan.enabled': True, 'scan.frame_id': 'level'}
@@ -75,3 +78,28 @@ def test_a_camera_info_of_no_camera_is_noticed_by_those_who_want_no_points_too(t
     assert len(bench.sent('depth/image')) == 1
     assert len(bench.processor.notices) == len(bench.warnings) == 1
     assert bench.drops == {}
+
+
+def test_over_dds_the_reason_is_in_status_diagnostics_and_log(peer, start):
+    node = start({'cloud.rate': 0.0})
+    depth = peer.subscribe(Image, '/depth/image')
+    cloud = peer.subscribe(PointCloud2, '/depth/points')
+    status = peer.subscribe(Status, '/zoedepth/status')
+    diagnostics = peer.subscribe(DiagnosticArray, '/diagnostics')
+    peer.info_for = lambda image: camera_info_message(**IDENTITY)
+    words = 'K is not of a camera: fx = 1 px'
+    peer.send_until(lambda: depth and status and any(words in n for n in status.last.notices))
+
+    def in_diagnostics():
+        (found,) = peer.fresh(diagnostics).status
+        return found.level == b'\x01' and any(words in pair.value for pair in found.values)
+
+    wait_until(in_diagnostics)
+    wait_until(lambda: words in node.log)
+    assert not cloud
+    off_center = camera_info_message()
+    off_center.k[2] = off_center.p[2] = 12.0
+    peer.info_for = lambda image: off_center
+    words = 'cx = 12 px'
+    peer.send_until(lambda: cloud and any(words in n for n in status.last.notices))
+    wait_until(lambda: words in node.log)
