@@ -3,6 +3,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -16,6 +17,7 @@ from zoedepth_ros.ros.environment import (
     profile_environment,
     reserve_domain,
     segment_size,
+    shared_memory_shortage,
 )
 
 CONFIG = Path(__file__).resolve().parents[2] / 'config'
@@ -73,6 +75,18 @@ def test_the_profile_of_the_demo_stays_on_this_machine_and_fits_into_shared_memo
     assert segment_size(64 * 2**20) == 16 * 2**20  # a container as docker makes it
     with pytest.raises(OSError, match='shm-size'):
         segment_size(2**20)
+
+
+def test_shared_memory_that_is_nearly_full_is_said_with_the_remedy(tmp_path, monkeypatch):
+    usage = SimpleNamespace(free=3_900_000)
+    monkeypatch.setattr('zoedepth_ros.ros.environment.shutil.disk_usage', lambda folder: usage)
+    (text,) = shared_memory_shortage(4.0)
+    assert text.startswith('/dev/shm has 3.9 MB free, less than 4: ')
+    assert '--shm-size' in text
+    assert 'docs/troubleshooting.md' in text
+    assert shared_memory_shortage(3.0) == shared_memory_shortage(0.0) == ()
+    monkeypatch.undo()
+    assert shared_memory_shortage(4.0, tmp_path / 'not here') == ()
 
 
 def test_a_domain_in_use_is_left_alone(monkeypatch):

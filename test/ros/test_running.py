@@ -1,9 +1,13 @@
 """The end of small nodes that hang, fail or are slow in one place."""
 
+import re
 import signal
+from pathlib import Path
 
 import pytest
 from ros_harness import NodeProcess
+
+from zoedepth_ros.ros.environment import reserve_domain
 
 pytest.importorskip('rclpy')
 
@@ -153,3 +157,24 @@ def test_an_error_that_a_signal_brings_about_is_none(run):
 
 def test_a_callback_gives_the_exit_code(run):
     assert run('at work', work='raise Finished(3)').wait() == 3
+
+
+@pytest.mark.parametrize('leave', [True, False])
+def test_a_node_whose_constructor_a_signal_breaks_leaves_no_shared_memory(run, leave):
+    making = (
+        'say(Path("/proc/self/maps").read_text()); say("these are the segments"); '
+        'globals().update(kept=self); '  # as rclpy's own cycles of references do
+        'self.context.shutdown(); raise RuntimeError("the context is invalid")'
+    )
+    node = run(
+        'these are the segments',
+        before=f'os.environ["ROS_DOMAIN_ID"] = "{reserve_domain()}"',
+        making=making,
+        destroy='raise AttributeError("not made yet")',
+        leave=leave,
+    )
+    assert node.wait() == 0, node.log
+    segments = set(re.findall(r'/dev/shm/fast[a-z]+_[0-9a-f]{16}', node.log))
+    if not segments:
+        pytest.skip('the middleware maps no shared memory')
+    assert not [path for path in segments if Path(path).exists()]

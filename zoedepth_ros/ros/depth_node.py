@@ -15,6 +15,7 @@ from zoedepth_ros.inference.result import BatchPredictor
 from .camera_settings import CameraSettings, why_unfit
 from .camera_stream import CameraStream, shared_frames
 from .degrade import DegradingPredictor
+from .environment import shared_memory_shortage
 from .errors import describe
 from .frame import Frame
 from .frame_worker import FrameWorker
@@ -249,6 +250,7 @@ class DepthNode(LifecycleNode):
         failed = predictor is not None and predictor.failed
         twins = self._twins()
         of_network = () if predictor is None else predictor.notices
+        shortage = shared_memory_shortage(self._settings.warn_shared_memory_mb)
         problems = self._qos_watch.problems()
         conditions = []
         for stream in self._streams:
@@ -258,7 +260,8 @@ class DepthNode(LifecycleNode):
                 for text in problems
                 if not any(other.owns_topic(text.partition(': ')[0]) for other in others)
             )
-            conditions.append(stream.condition(predictor, failed, (*twins, *told, *of_network)))
+            notices = (*twins, *shortage, *told, *of_network)
+            conditions.append(stream.condition(predictor, failed, notices))
         return conditions
 
     def _twins(self) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import re
+import shutil
 import socket
 import sys
 from collections.abc import Mapping
@@ -13,6 +14,9 @@ from pathlib import Path
 
 from zoedepth_ros.files import read_text
 from zoedepth_ros.inference.threads import thread_environment
+
+SHARED_MEMORY = Path('/dev/shm')
+"""Where Fast DDS keeps its segments on Linux."""
 
 PROFILE_VARIABLE = 'FASTDDS_DEFAULT_PROFILES_FILE'
 OLD_PROFILE_VARIABLE = 'FASTRTPS_DEFAULT_PROFILES_FILE'
@@ -93,6 +97,22 @@ def segment_size(free_bytes: int) -> int:
             'processes; in a container: docker run --shm-size=256m'
         )
     return size
+
+
+def shared_memory_shortage(least_mb: float, folder: Path = SHARED_MEMORY) -> tuple[str, ...]:
+    """Say that less than `least_mb` are free where Fast DDS passes images; () when all is well."""
+    try:
+        free_mb = 1e-6 * shutil.disk_usage(folder).free
+    except OSError:  # not on this system
+        return ()
+    if free_mb >= least_mb:
+        return ()
+    text = (
+        f'{folder} has {free_mb:.1f} MB free, less than {least_mb:g}: images between processes '
+        'get lost; remove what killed processes have left (docs/troubleshooting.md), or give a '
+        'container more: docker run --shm-size=256m'
+    )
+    return (text,)
 
 
 def local_profile(profile: str, segment_bytes: int) -> str:

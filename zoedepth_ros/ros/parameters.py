@@ -125,6 +125,15 @@ class NodeSettings(NetworkSettings, PictureSettings, DepthSettings, SpaceSetting
         high=1e6,
         shared=True,
     )
+    warn_shared_memory_mb: float = parameter(
+        'diagnostics.warn_shared_memory',
+        4.0,
+        'Less free space than this in /dev/shm, through which Fast DDS passes images, is a WARN '
+        '[MB]; 0.0 is never.',
+        low=0.0,
+        high=1e6,
+        shared=True,
+    )
 
     def __post_init__(self) -> None:
         if 0.0 < self.depth_max_m <= self.depth_min_m:

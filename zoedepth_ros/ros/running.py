@@ -8,7 +8,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from contextlib import suppress
+from typing import Any, cast
 
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
@@ -68,8 +69,11 @@ def run_node(
     def take_apart() -> bool:
         if not is_taken.acquire(blocking=False):
             return False
-        for each in _half_made() if node is None else [node]:
-            each.destroy_node()
+        if node is not None:
+            node.destroy_node()
+            return True
+        for each in _half_made():
+            _take_half_apart(each)
         return True
 
     if leave_at_any_time:
@@ -96,10 +100,26 @@ def run_node(
         end_by_force_if_stuck()
         if node is None:
             time.sleep(_SETTLE_S)
-        elif not take_apart():
+        if not take_apart():
             threading.Event().wait()  # the other thread ends the process
         rclpy.try_shutdown()
     return 0
+
+
+def _take_half_apart(node: Any) -> None:
+    """Free what there is of a node whose constructor has failed or not come back.
+
+    Each way fails at what was not made yet; a participant of DDS ends with the last of them.
+    """
+    ways: tuple[Callable[[], Any], ...] = (
+        lambda: node.destroy_node(),
+        lambda: cast(Any, Node).destroy_node(node),
+        lambda: node._state_machine.destroy_when_not_in_use(),
+        lambda: node.handle.destroy_when_not_in_use(),
+    )
+    for way in ways:
+        with suppress(Exception):
+            way()
 
 
 def _half_made() -> list[Node]:
