@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,7 +79,11 @@ def _wait_until(is_so: Callable[[], bool]) -> None:
 
 
 def _open_files() -> list[str]:
-    return [os.path.realpath(path) for path in Path('/proc/self/fd').iterdir()]
+    names = []
+    for path in Path('/proc/self/fd').iterdir():
+        with suppress(FileNotFoundError):  # another thread has closed it
+            names.append(str(path.readlink()))
+    return names
 
 
 def _make(path: Path) -> bool:

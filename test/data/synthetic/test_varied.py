@@ -33,3 +33,11 @@ def test_a_scene_is_the_same_every_time():
     np.testing.assert_array_equal(first.rgb, again.rgb)
     np.testing.assert_array_equal(first.depth_m, again.depth_m)
     assert first.camera == again.camera
+
+
+def test_most_rooms_are_seen_from_close_by_and_nothing_is_inside_the_camera():
+    samples = [varied_scene('indoor', seed, PIXELS) for seed in range(40)]
+    centers_m = [sample.depth_m[tuple(n // 2 for n in sample.depth_m.shape)] for sample in samples]
+    # A camera comes to 1.6 m at most, and small objects stand before what it looks at.
+    assert sum(depth_m <= 1.6 for depth_m in centers_m) >= 20
+    assert all(np.nanmin(sample.depth_m) > 0.02 for sample in samples)
