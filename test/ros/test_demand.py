@@ -63,6 +63,7 @@ def camera(peer):
 
     def make(prefix=''):
         made.append(Camera(peer, prefix))
+        made[-1].wait_for(0)  # the node of an earlier test may have left unheard: for 20 s
         return made[-1]
 
     yield make
