@@ -28,7 +28,7 @@ def test_the_package_gets_half_the_bytes_and_the_whole_story(trained, tmp_path):
     with safe_open(path, 'pt') as file:
         facts = file.metadata()
         assert {file.get_tensor(name).dtype for name in file.keys()} == {torch.float16}  # noqa: SIM118
-    assert facts['trained_on'].startswith('drawn scenes')
+    assert facts['trained_on'].startswith('rendered scenes')
     assert facts['recipe'] == 'model: ZoeD_tiny_NK\n'
     assert facts['generator_version'].isdigit()
     held_out = json.loads(facts['held_out'])
@@ -40,7 +40,7 @@ def test_the_package_gets_half_the_bytes_and_the_whole_story(trained, tmp_path):
     for mine, theirs in zip(loaded.parameters(), network.parameters(), strict=True):
         assert mine.dtype == torch.float32
         assert torch.allclose(mine, theirs, rtol=1e-3, atol=1e-6)
-    assert build_predictor(MODEL, path, device='cpu').trained_on.startswith('drawn scenes')
+    assert build_predictor(MODEL, path, device='cpu').trained_on.startswith('rendered scenes')
 
 
 @pytest.mark.parametrize(

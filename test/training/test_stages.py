@@ -3,12 +3,10 @@
 import pytest
 import torch
 
-from zoedepth_ros.model.backbones.beit import position_bias
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import Prediction, create_model
 from zoedepth_ros.training.config import StageConfig
 from zoedepth_ros.training.initial_bins import spread_bins
-from zoedepth_ros.training.initial_positions import gaze_table
 from zoedepth_ros.training.losses import scale_and_shift_invariant, si_log
 from zoedepth_ros.training.objective import objective
 from zoedepth_ros.training.pictures import Example
@@ -87,20 +85,3 @@ def test_spread_candidates_cover_the_range_evenly_in_ratio():
     assert ratios.detach().numpy() == pytest.approx([81.0 ** (1 / 15)] * 15, 1e-3)
     indoor_m = torch.nn.functional.softplus(model.heads['indoor'].seeds[-1].bias)
     assert indoor_m.max() < 2.0, 'the other head is as torch starts it'
-
-
-def test_convention_a_head_that_looks_down_attends_to_the_patch_below():
-    config = preset('ZoeD_S_NK').backbone
-    table = gaze_table(config)
-    bias = position_bias(table, config.window, config.window)
-    columns = config.window[1]
-    patch = 5 * columns + 7
-    below, above = patch + 2 * columns, patch - 2 * columns
-    right, left = patch + 2, patch - 2
-    looks = bias[:, 1 + patch, 1:]  # (heads, patches)
-    assert looks[0].argmax().item() == patch
-    assert looks[1].argmax().item() == below
-    assert looks[2].argmax().item() == above
-    assert looks[3].argmax().item() == right
-    assert looks[4].argmax().item() == left
-    assert looks[6].min().item() > -1.0, 'the last head looks everywhere'

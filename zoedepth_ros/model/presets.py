@@ -35,15 +35,6 @@ BEIT_TINY = BeitConfig(
     window=(4, 6),
     layer_scale=0.1,
 )
-BEIT_SMALL = BeitConfig(
-    embed_dim=224,
-    depth=8,
-    num_heads=7,
-    taps=(1, 3, 5, 7),
-    channels=(32, 64, 96, 128),
-    window=(12, 16),
-    layer_scale=1.0,
-)
 
 INDOOR = HeadConfig('indoor')
 OUTDOOR = HeadConfig('outdoor')
@@ -117,11 +108,11 @@ _TINY = (
 _SMALL = ModelConfig(
     'ZoeD_S_NK',
     (192, 256),
-    BEIT_SMALL,
+    LiteConfig('lite0'),
     (INDOOR, OUTDOOR),
-    DecoderConfig(features=48, relative_hidden=24, relative_features=16),
+    DecoderConfig(features=64, relative_hidden=32, relative_features=16),
     BinsConfig(
-        n_bins=16,
+        n_bins=32,
         embedding_dim=32,
         seed_hidden=64,
         projector_hidden=48,
@@ -132,14 +123,6 @@ _SMALL = ModelConfig(
         bottleneck_factor=2,
     ),
     RouterConfig(embed_dim=64, depth=2, feedforward_dim=128),
-)
-
-_LITE = dataclasses.replace(
-    _SMALL,
-    name='ZoeD_Lite0_NK',
-    backbone=LiteConfig('lite0'),
-    decoder=DecoderConfig(features=64, relative_hidden=32, relative_features=16),
-    bins=dataclasses.replace(_SMALL.bins, n_bins=32),
 )
 
 PRESETS: Mapping[str, ModelConfig] = MappingProxyType(
@@ -154,7 +137,6 @@ PRESETS: Mapping[str, ModelConfig] = MappingProxyType(
             *_swin_family('ZoeD_Swin2L', SWIN2_L_384),
             *_TINY,
             _SMALL,
-            _LITE,
         )
     }
 )

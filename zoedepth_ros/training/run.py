@@ -16,7 +16,6 @@ from zoedepth_ros.training.curves import Curves, tensorboard_writer
 from zoedepth_ros.training.distributed import Process
 from zoedepth_ros.training.imagenet import start_from_imagenet
 from zoedepth_ros.training.initial_bins import spread_bins
-from zoedepth_ros.training.initial_positions import aim_attention
 from zoedepth_ros.training.loop import Progress, Silent, StageLoop
 from zoedepth_ros.training.sources import training_source, validation_source
 from zoedepth_ros.weights.errors import WeightsError
@@ -117,8 +116,6 @@ def start_from(model: ZoeDepth, config: TrainingConfig) -> dict[str, str]:
     """
     ranges_m = {str(d.domain): d.initial_bins_m for d in config.domains if d.initial_bins_m[0] > 0}
     spread_bins(model, ranges_m)
-    if config.aimed_attention:
-        aim_attention(model)
     if config.backbone_weights == 'imagenet':
         start_from_imagenet(model)
     if not config.weights:
