@@ -122,7 +122,7 @@ _MODELS = (
         heads=('indoor', 'outdoor'),
         parameters=None,
         licence='MIT',
-        purpose='no download, for trying everything out; trained on drawn scenes',
+        purpose='no download, for trying everything out; trained on rendered scenes',
     ),
     _midas('dpt_beit_large_384', 344_000_000, 1_405_000_000, 'ZoeD_M12_*'),
     _midas('dpt_beit_large_512', 345_000_000, 1_581_000_000, 'ZoeD_BeitL512_*'),

@@ -99,8 +99,8 @@ def small_objects(dice: Dice, aim: np.ndarray, eye: np.ndarray) -> Builder:
     """Scatter boxes, tins, bottles and balls on the height of a point, none at the camera."""
     b = Builder()
     z = float(aim[2])
-    spread = dice.between(0.1, 0.5)
-    for _ in range(round(math.exp(dice.between(math.log(3), math.log(70))))):
+    spread = dice.between(0.1, 0.45)
+    for _ in range(dice.whole(3, 18)):
         x, y = (float(at) + dice.gauss_like(spread) for at in aim[:2])
         tall = math.exp(dice.between(math.log(0.02), math.log(0.3)))
         if math.dist((x, y), eye[:2]) < 0.3 and z + tall > eye[2] - 0.25:
