@@ -79,7 +79,7 @@ def test_one_that_fails_to_configure_ends_the_bringup_and_all_shut_down(start, m
     bad = start({'autostart': False}, refuse='no weights at /nowhere')
     manager = manage('front', 'zoedepth')
     assert not manager.startup()
-    assert 'configure failed: no weights at /nowhere' in bad.log
+    bad.wait_for_log('configure failed: no weights at /nowhere')
     assert manager.state('front') == State.PRIMARY_STATE_INACTIVE
     assert manager.state('zoedepth') == State.PRIMARY_STATE_UNCONFIGURED
     assert not manager.startup()  # front is configured already; neither dies of being asked
