@@ -140,3 +140,43 @@ def test_an_angle_of_the_node_in_degrees_is_refused_with_what_it_is_in_radians(n
 def test_node_and_commands_have_the_same_widest_and_narrowest_field_of_view():
     for limit in (NARROWEST_RAD, WIDEST_RAD):
         assert settings_from({'camera.hfov': limit}).camera_hfov_rad == limit
+
+
+ROS_FILE = """
+image_width: 80
+image_height: 60
+distortion_model: plumb_bob
+camera_matrix: {rows: 3, cols: 3, data: [70, 0, 39.5, 0, 70, 29.5, 0, 0, 1]}
+distortion_coefficients: {rows: 1, cols: 5, data: [0, 0, 0, 0, 0]}
+projection_matrix: {rows: 3, cols: 4, data: [77, 0, 39.5, 0, 0, 77, 29.5, 0, 0, 0, 1, 0]}
+"""
+
+
+@pytest.mark.parametrize(('asked', 'focal_px'), [([], 70), (['raw'], 70), (['rectified'], 77)])
+def test_predict_and_calibrate_take_k_or_p_of_a_calibration_as_configured(
+    tmp_path, monkeypatch, capsys, asked, focal_px
+):
+    predictor = FakePredictor(2.0, heads=('indoor',), training_hfov_rad=np.pi / 2)  # 40 px at 80
+    monkeypatch.setattr('zoedepth_ros.build.build_predictor', lambda *_, **__: predictor)
+    (tmp_path / 'cam.yaml').write_text(ROS_FILE)
+    write_picture(tmp_path / 'p.png', np.full((60, 80, 3), 90, np.uint8))
+    options = ['--calibration', str(tmp_path / 'cam.yaml')]
+    options += ['--rectified', *asked] if asked else []
+    image, out = str(tmp_path / 'p.png'), tmp_path / 'out'
+    assert main(['predict', image, '--out', str(out), *options]) == 0
+    how = 'rectified images (P)' if focal_px == 77 else 'raw images (K with D)'
+    assert how in capsys.readouterr().err
+    depth_m = 2.0 * focal_px / 40
+    np.testing.assert_allclose(np.load(out / 'p_depth.npy'), depth_m, rtol=1e-5)
+    known = ['--distance', '4.0', '--out', str(tmp_path / 'scale.yaml')]
+    assert main(['calibrate', image, *known, *options]) == 0
+    assert f'scale {4.0 / depth_m:.3f}' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('command', [PREDICT, [*AT], VIEW])
+def test_rectified_without_anything_to_read_is_refused(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_picture(tmp_path / 'a.png', np.full((8, 8, 3), 90, np.uint8))
+    save = ['--save', 'x.rrd'] if command is VIEW else []
+    assert main([*command, '--rectified', 'raw', *save]) == 2
+    assert '--rectified is for' in capsys.readouterr().err

@@ -92,7 +92,9 @@ def test_a_reliable_subscriber_that_is_frozen_holds_nobody_back(peer, start, too
 def test_two_nodes_of_one_name_both_say_so_until_one_leaves(peer, start):
     nodes = start(), start()
     status = peer.subscribe(Status, '/zoedepth/status')
-    twins = '2 nodes are called /zoedepth'
+    twins = (
+        '2 nodes are called /zoedepth (one that was killed counts until its lease of 20 s ends)'
+    )
     wait_until(lambda: status and twins in status.last.notices)
     depth = peer.subscribe(Image, '/depth/image')
     peer.send_until(lambda: depth)

@@ -20,7 +20,7 @@ from zoedepth_ros.geometry.intrinsics import (
     known_distortion,
 )
 from zoedepth_ros.geometry.plausibility import doubts
-from zoedepth_ros.geometry.rectified import RAW, read_as
+from zoedepth_ros.geometry.rectified import RAW, Reading, read_as
 
 EXPECTED = (
     'a calibration of ROS (YAML of camera_calibration or of camera_info), Kalibr (camchain), '
@@ -61,6 +61,10 @@ class Calibration:
     distortion_model: str = 'plumb_bob'
     """Name as in sensor_msgs/distortion_models."""
 
+    def reading(self, rectified: str = RAW) -> Reading:
+        """Decide how it is read; rectified: 'auto', 'rectified' or 'raw'."""
+        return read_as(rectified, '', k=self.k, d=self.d, p=self.p)
+
     def camera(self, height: int, width: int, rectified: str = RAW) -> CameraModel:
         """Give the camera of images of this size; CameraError says why there is none.
 
@@ -81,7 +85,7 @@ class Calibration:
             'distortion_model': self.distortion_model,
             'width': self.width,
             'height': self.height,
-            'rectified': read_as(rectified, '', k=self.k, d=self.d, p=self.p).rectified,
+            'rectified': self.reading(rectified).rectified,
         }
 
 

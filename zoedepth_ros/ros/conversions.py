@@ -185,7 +185,7 @@ def rgb_from_compressed(
     Raises ConversionError, also for a picture that breaks off, which older OpenCVs fill up in
     grey.
     """
-    name = msg.format.partition(';')[0].strip() if ';' in msg.format else ''
+    name = msg.format.partition(';')[0].strip()
     if name in DEPTH_ENCODINGS or 'compressedDepth' in msg.format:
         raise _depth_error(f'format {msg.format!r}')
     data = bytes(msg.data)

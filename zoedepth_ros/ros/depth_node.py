@@ -267,7 +267,9 @@ class DepthNode(LifecycleNode):
     def _twins(self) -> tuple[str, ...]:
         ours = (self.get_name(), self.get_namespace())
         names = [found[:2] for found in self.get_node_names_and_namespaces()].count(ours)
-        return (f'{names} nodes are called {self.get_fully_qualified_name()}',) * (names > 1)
+        text = f'{names} nodes are called {self.get_fully_qualified_name()}'
+        note = ' (one that was killed counts until its lease of 20 s ends)'
+        return (text + note,) * (names > 1)
 
     def _warn(self, message: str) -> None:
         if self.context.ok():  # afterwards there is nothing to log with
