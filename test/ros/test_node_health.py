@@ -166,7 +166,7 @@ def test_a_lost_device_and_a_full_one_are_survived_told_and_recovered_from(peer,
     assert peer.call(Trigger, '/zoedepth/recover', Trigger.Request()).success
     told = failed_on(30)  # the picture is given up for the recovery
     assert (told.device, told.network_height, list(told.notices)) == ('cuda:0', 384, [])
-    assert 'CPU instead of cuda:0' in node.log
+    node.wait_for_log('CPU instead of cuda:0')
 
 
 def test_a_guessed_field_of_view_is_told(peer, start):
