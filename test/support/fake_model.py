@@ -66,8 +66,9 @@ _at_first: dict[str, int] = {}
 
 
 def _written() -> dict[str, int]:
-    """Return the sizes of the outputs that this process has open."""
-    return {path: Path(path).stat().st_size for path in _open_files() if '/out/' in path}
+    """Return the sizes of the unfinished recordings that this process has open."""
+    paths = (path for path in _open_files() if '/out/' in path)
+    return {path: Path(path).stat().st_size for path in paths if path.endswith('.partial')}
 
 
 def _wait_until(is_so: Callable[[], bool]) -> None:
