@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import signal
 import subprocess
 import threading
@@ -14,6 +15,7 @@ from pathlib import Path
 STOPPING_LIMIT_S = 5.0
 LOG_LINES_SHOWN = 15
 LIBC = ctypes.CDLL(None)  # loaded before any fork
+DEMO = os.getpid()
 
 
 @dataclass(slots=True)
@@ -46,6 +48,8 @@ def end_with_parent() -> None:
     """Ask Linux to send SIGTERM when the demo itself is killed."""
     pr_set_pdeathsig = 1
     LIBC.prctl(pr_set_pdeathsig, signal.SIGTERM)
+    if os.getppid() != DEMO:  # it was killed between the fork and this request
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def keep_output(child: Child) -> None:
