@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from zoedepth_ros.geometry.intrinsics import (
+    CalibrationFields,
     CameraError,
     CameraModel,
     Intrinsics,
@@ -23,9 +24,10 @@ D = [-0.3, 0.1, 0.001, -0.002, 0.0]
 def calibrated(**changes) -> CameraModel:
     fields = {
         'k': K, 'd': D, 'p': P, 'distortion_model': 'plumb_bob', 'width': 640, 'height': 480,
-        'image_width': 640, 'image_height': 480, 'rectified': False,
+        'rectified': False, **changes,
     }  # fmt: skip
-    return camera_from_calibration(**{**fields, **changes})
+    image = {'height': fields.pop('image_height', 480), 'width': fields.pop('image_width', 640)}
+    return camera_from_calibration(CalibrationFields(**fields), **image)
 
 
 @pytest.mark.parametrize('size', [{'width': 0, 'height': 0}, {'height': 0}, {'width': 0}])

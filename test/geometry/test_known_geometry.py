@@ -6,7 +6,7 @@ The true rays are found here by Newton's method on the definition of each lens m
 import numpy as np
 import pytest
 
-from zoedepth_ros.geometry.intrinsics import camera_from_calibration
+from zoedepth_ros.geometry.intrinsics import CalibrationFields, camera_from_calibration
 from zoedepth_ros.geometry.points import depth_to_points
 from zoedepth_ros.geometry.rays import rays
 
@@ -85,10 +85,10 @@ def test_points_lie_on_the_true_surface_everywhere_in_the_picture(lens, surface)
     directions = true_rays(model, d)
     depth_m = surface(directions)
     assert (depth_m > 0).all()
-    camera = camera_from_calibration(
-        k=K, d=d, p=(), distortion_model=model, width=WIDTH, height=HEIGHT,
-        image_width=WIDTH, image_height=HEIGHT, rectified=False,
-    )  # fmt: skip
+    fields = CalibrationFields(
+        k=K, d=d, p=(), distortion_model=model, width=WIDTH, height=HEIGHT, rectified=False
+    )
+    camera = camera_from_calibration(fields, height=HEIGHT, width=WIDTH)
     found_m = depth_to_points(depth_m.astype(np.float32).reshape(HEIGHT, WIDTH), rays(camera))
     true_m = directions * depth_m[:, None]
     distance_m = np.linalg.norm(true_m, axis=1)

@@ -4,7 +4,11 @@ import re
 
 import pytest
 
-from zoedepth_ros.geometry.intrinsics import CameraError, camera_from_calibration
+from zoedepth_ros.geometry.intrinsics import (
+    CalibrationFields,
+    CameraError,
+    camera_from_calibration,
+)
 from zoedepth_ros.geometry.plausibility import doubts
 
 
@@ -22,8 +26,8 @@ def calibration(fx, fy, cx, cy, width, height, *, d=(), model='plumb_bob', p=Non
 def look(fields, image=None):
     """Give what is doubtful of a calibration, for images of its own size unless given."""
     width, height = (fields['width'], fields['height']) if image is None else image
-    camera = camera_from_calibration(image_width=width, image_height=height, **fields)
-    return doubts(camera, **fields)
+    read = CalibrationFields(**fields)
+    return doubts(camera_from_calibration(read, height=height, width=width), read)
 
 
 REAL = {

@@ -14,6 +14,7 @@ from zoedepth_ros.errors import explained, quoted
 from zoedepth_ros.files import parse_json, parse_yaml, read_text
 from zoedepth_ros.geometry.intrinsics import (
     UNDISTORTED,
+    CalibrationFields,
     CameraError,
     CameraModel,
     camera_from_calibration,
@@ -70,23 +71,22 @@ class Calibration:
 
         rectified: 'auto', 'rectified' or 'raw'.
         """
-        fields = self._fields(rectified)
-        return camera_from_calibration(image_width=width, image_height=height, **fields)
+        return camera_from_calibration(self._fields(rectified), height=height, width=width)
 
     def doubts(self, camera: CameraModel, rectified: str = RAW) -> tuple[str, ...]:
         """Give what is doubtful about the calibration of a camera made of it, in words."""
-        return doubts(camera, **self._fields(rectified))
+        return doubts(camera, self._fields(rectified))
 
-    def _fields(self, rectified: str) -> dict[str, Any]:
-        return {
-            'k': self.k,
-            'd': self.d,
-            'p': self.p,
-            'distortion_model': self.distortion_model,
-            'width': self.width,
-            'height': self.height,
-            'rectified': self.reading(rectified).rectified,
-        }
+    def _fields(self, rectified: str) -> CalibrationFields:
+        return CalibrationFields(
+            k=self.k,
+            d=self.d,
+            p=self.p,
+            distortion_model=self.distortion_model,
+            width=self.width,
+            height=self.height,
+            rectified=self.reading(rectified).rectified,
+        )
 
 
 def read_chosen_calibration(text: str) -> Calibration:

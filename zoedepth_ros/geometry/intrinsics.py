@@ -59,8 +59,8 @@ class Roi(NamedTuple):
 MAX_TANGENT = 1e4
 """Rays steeper than this against the axis, and focal lengths of more pictures, are errors."""
 
-NARROWEST_DEG, WIDEST_DEG, WIDEST_FISHEYE_DEG = 0.5, 175.0, 360.0
-"""No calibration of a camera has another field of view."""
+IMPOSSIBLE_NARROW_DEG, IMPOSSIBLE_WIDE_DEG, IMPOSSIBLE_FISHEYE_DEG = 0.5, 175.0, 360.0
+"""No calibration of a camera has a field of view beyond these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,56 +170,75 @@ class CameraModel:
     """The coefficients of the model, in OpenCV's order; they do not depend on the size."""
 
 
-def camera_from_calibration(
-    *,
-    k: Sequence[float],
-    d: Sequence[float],
-    p: Sequence[float],
-    distortion_model: str,
-    width: int,
-    height: int,
-    image_width: int,
-    image_height: int,
-    rectified: bool,
-    binning_x: int = 0,
-    binning_y: int = 0,
-    roi: Roi | tuple[int, int, int, int] = (0, 0, 0, 0),
-) -> CameraModel:
-    """Read the fields of a CameraInfo for a picture of size image_width x image_height.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationFields:
+    """Hold the fields of a CameraInfo that make its camera, and which projection is read."""
 
-    k: 9, p: 12 numbers, row by row.  Rectified pictures take P, whose translation column (the
-    second camera of a stereo pair) is left out, raw ones K and D.  binning 0 is 1 and an empty ROI
-    the whole picture.  Raises CameraError saying what is wrong.
-    """
-    name, matrix = projection_used(k=k, d=d, p=p, rectified=rectified)
-    lens = _distortion(distortion_model, d) if name == 'K' else (UNDISTORTED, ())
-    if min(width, height) < 1:
+    k: Sequence[float]
+    """9 numbers of K, row by row [px]."""
+
+    d: Sequence[float]
+    """Coefficients of the distortion model."""
+
+    p: Sequence[float]
+    """12 numbers of P, row by row [px], whose translation column (the second camera of a stereo
+    pair) is left out; empty for none."""
+
+    distortion_model: str
+    """As drivers spell it."""
+
+    width: int
+    """Columns of the full image [px]."""
+
+    height: int
+    """Rows of the full image [px]."""
+
+    rectified: bool
+    """Whether images are rectified and take P; raw ones take K and D."""
+
+    binning_x: int = 0
+    """Columns in one; 0 is 1."""
+
+    binning_y: int = 0
+    """Rows in one; 0 is 1."""
+
+    roi: Roi | tuple[int, int, int, int] = (0, 0, 0, 0)
+    """Part of the full image that was read out; empty is all."""
+
+    def projection(self) -> tuple[str, NDArray[np.float64]]:
+        """Give 'K' or 'P' and its matrix, (3, 3) or (3, 4): what images are read with.
+
+        Rectified images take P where it is there; drivers of lenses without distortion often fill
+        K alone.  Raises CameraError for a matrix that is none.
+        """
+        if self.rectified and len(self.p) > 0 and (any(self.p) or any(self.d)):
+            return 'P', _matrix(self.p, 12, 'P')
+        return 'K', _matrix(self.k, 9, 'K')
+
+    def full_image(self) -> Intrinsics:
+        """Give the projection before region of interest and binning."""
+        _, m = self.projection()
+        values = float(m[0, 0]), float(m[1, 1]), float(m[0, 2]), float(m[1, 2])
+        return Intrinsics(*values, self.width, self.height)
+
+    def read_out(self) -> Intrinsics:
+        """Give the projection of what is read out of the full image."""
+        _, matrix = self.projection()
+        binning = self.binning_x, self.binning_y
+        return read_out(matrix, self.width, self.height, binning, Roi(*self.roi))
+
+
+def camera_from_calibration(fields: CalibrationFields, *, height: int, width: int) -> CameraModel:
+    """Make the camera of images of this size; raises CameraError saying what is wrong."""
+    name, _ = fields.projection()
+    lens = _distortion(fields.distortion_model, fields.d) if name == 'K' else (UNDISTORTED, ())
+    if min(fields.width, fields.height) < 1:
         raise CameraError(
-            f'width and height of the calibration are {width} x {height}: its size must be '
-            f'positive, as of the images it was made with (here {image_width} x {image_height})'
+            f'width and height of the calibration are {fields.width} x {fields.height}: its size '
+            f'must be positive, as of the images it was made with (here {width} x {height})'
         )
-    _refuse_impossible(full_image(matrix, width, height), lens[0], name)
-    seen = read_out(matrix, width, height, (binning_x, binning_y), Roi(*roi))
-    return CameraModel(seen.scaled_to(image_width, image_height), *lens)
-
-
-def projection_used(
-    *, k: Sequence[float], d: Sequence[float], p: Sequence[float], rectified: bool
-) -> tuple[str, NDArray[np.float64]]:
-    """Give 'K' or 'P' and its matrix, (3, 3) or (3, 4): what images are read with.
-
-    Rectified images take P where it is there; drivers of lenses without distortion often fill K
-    alone.  Raises CameraError for a matrix that is none.
-    """
-    if rectified and len(p) > 0 and (any(p) or any(d)):
-        return 'P', _matrix(p, 12, 'P')
-    return 'K', _matrix(k, 9, 'K')
-
-
-def full_image(matrix: NDArray[np.float64], width: int, height: int) -> Intrinsics:
-    """Give the projection of the full image, before region of interest and binning."""
-    fx_px, fy_px = float(matrix[0, 0]), float(matrix[1, 1])
-    return Intrinsics(fx_px, fy_px, float(matrix[0, 2]), float(matrix[1, 2]), width, height)
+    _refuse_impossible(fields.full_image(), lens[0], name)
+    return CameraModel(fields.read_out().scaled_to(width, height), *lens)
 
 
 def field_of_view_deg(focal_px: float, side_px: int, lens: str) -> float:
@@ -231,24 +250,50 @@ def field_of_view_deg(focal_px: float, side_px: int, lens: str) -> float:
     return math.degrees(2.0 * (half if lens == EQUIDISTANT else math.atan(half)))
 
 
+class Axis(NamedTuple):
+    """Hold one axis of an image's projection."""
+
+    name: str
+    """'x' or 'y'."""
+
+    focal_px: float
+    """Focal length [px]."""
+
+    center_px: float
+    """Principal point [px]."""
+
+    side_px: int
+    """Columns or rows [px]."""
+
+    angle_deg: float
+    """Field of view, see `field_of_view_deg` [degrees]."""
+
+
+def axes(full: Intrinsics, lens: str) -> tuple[Axis, Axis]:
+    """Give both axes of a projection, to be checked alike."""
+    horizontal = 'x', full.fx_px, full.cx_px, full.width
+    vertical = 'y', full.fy_px, full.cy_px, full.height
+    return (
+        Axis(*horizontal, field_of_view_deg(full.fx_px, full.width, lens)),
+        Axis(*vertical, field_of_view_deg(full.fy_px, full.height, lens)),
+    )
+
+
 def _refuse_impossible(full: Intrinsics, lens: str, name: str) -> None:
     """Raise CameraError where the projection of a full image cannot be of a camera."""
-    widest_deg = WIDEST_FISHEYE_DEG if lens == EQUIDISTANT else WIDEST_DEG
-    for axis, focal_px, center_px, side_px in (
-        ('x', full.fx_px, full.cx_px, full.width),
-        ('y', full.fy_px, full.cy_px, full.height),
-    ):
-        angle_deg = field_of_view_deg(focal_px, side_px, lens)
-        if not NARROWEST_DEG <= angle_deg <= widest_deg:
+    widest_deg = IMPOSSIBLE_FISHEYE_DEG if lens == EQUIDISTANT else IMPOSSIBLE_WIDE_DEG
+    for axis in axes(full, lens):
+        if not IMPOSSIBLE_NARROW_DEG <= axis.angle_deg <= widest_deg:
             raise CameraError(
-                f'{name} is not of a camera: f{axis} = {focal_px:.4g} px is a field of view of '
-                f'{angle_deg:.4g} degrees over {side_px} px, expected {NARROWEST_DEG:g} to '
-                f'{widest_deg:g}'
+                f'{name} is not of a camera: f{axis.name} = {axis.focal_px:.4g} px is a field of '
+                f'view of {axis.angle_deg:.4g} degrees over {axis.side_px} px, expected '
+                f'{IMPOSSIBLE_NARROW_DEG:g} to {widest_deg:g}'
             )
-        if not -0.5 < center_px < side_px - 0.5:
+        if not -0.5 < axis.center_px < axis.side_px - 0.5:
             raise CameraError(
-                f'{name} is not of this image: its optical axis c{axis} = {center_px:.4g} px is '
-                f'outside the {side_px} px (a part of a larger image is described by roi)'
+                f'{name} is not of this image: its optical axis c{axis.name} = '
+                f'{axis.center_px:.4g} px is outside the {axis.side_px} px (a part of a larger '
+                'image is described by roi)'
             )
 
 

@@ -10,86 +10,61 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from zoedepth_ros.geometry.field_of_view import NARROWEST_DEG, WIDEST_DEG
 from zoedepth_ros.geometry.intrinsics import (
     EQUIDISTANT,
     UNDISTORTED,
+    CalibrationFields,
     CameraModel,
     Intrinsics,
-    Roi,
-    field_of_view_deg,
-    full_image,
+    axes,
     known_distortion,
-    projection_used,
 )
 from zoedepth_ros.geometry.rays import rays_at
 
-NARROW_DEG, WIDE_DEG, WIDE_FISHEYE_DEG = 5.0, 150.0, 250.0
-"""Fields of view beyond these are doubtful."""
+WIDE_FISHEYE_DEG = 250.0
+"""A wider field of view is doubtful; those of other lenses are in `field_of_view`."""
 
 OFF_CENTER = 0.2
 """A distance of the optical axis from the middle that is doubtful, as a share of the side."""
 
 UNEQUAL_FOCAL = 1.5  # fx against fy
-SAME, SIMILAR, REMOTE = (
-    1.25,
-    1.9,
-    5.0,
-)  # focal lengths in P against K: no distortion, some, fisheye
+SAME, SIMILAR, REMOTE = 1.25, 1.9, 5.0
+"""Largest ratio of the focal lengths in P and K: without distortion, with some, fisheye."""
+
 LARGEST_TANGENTIAL = 0.02
 LEAST_RAYS, LEAST_RAYS_FISHEYE = 0.8, 0.3  # share of the image
 GRID = 24  # samples along each side
 
 
-def doubts(
-    camera: CameraModel,
-    *,
-    k: Sequence[float],
-    d: Sequence[float],
-    p: Sequence[float],
-    distortion_model: str,
-    width: int,
-    height: int,
-    rectified: bool,
-    binning_x: int = 0,
-    binning_y: int = 0,
-    roi: Roi | tuple[int, int, int, int] = (0, 0, 0, 0),
-) -> tuple[str, ...]:
+def doubts(camera: CameraModel, fields: CalibrationFields) -> tuple[str, ...]:
     """Give what is doubtful about a calibration, in words; nothing when all is well.
 
-    camera: what `camera_from_calibration` made of the same numbers.
+    camera: what `camera_from_calibration` made of the same fields.
     """
-    name, matrix = projection_used(k=k, d=d, p=p, rectified=rectified)
-    full, part = full_image(matrix, width, height), Roi(*roi)
-    read_out = (
-        (part.width or width - part.x_offset) // max(1, binning_x),
-        (part.height or height - part.y_offset) // max(1, binning_y),
-    )
+    name, _ = fields.projection()
     found = (
-        *_of_projection(full, camera.distortion_model, name),
-        *_of_k_against_p(k, p, d, distortion_model, name),
-        *_of_distortion(d, distortion_model, camera, name),
-        *_of_size(camera.intrinsics, read_out),
+        *_of_projection(fields.full_image(), camera.distortion_model, name),
+        *_of_k_against_p(fields, name),
+        *_of_distortion(fields.d, fields.distortion_model, camera, name),
+        *_of_size(camera.intrinsics, fields.read_out()),
     )
     return tuple(f'camera_info: {text}' for text in found)
 
 
 def _of_projection(full: Intrinsics, lens: str, name: str) -> Iterator[str]:
     """Doubt the field of view, the optical axis and the shape of pixels."""
-    widest_deg = WIDE_FISHEYE_DEG if lens == EQUIDISTANT else WIDE_DEG
-    for axis, focal_px, center_px, side_px in (
-        ('x', full.fx_px, full.cx_px, full.width),
-        ('y', full.fy_px, full.cy_px, full.height),
-    ):
-        angle_deg = field_of_view_deg(focal_px, side_px, lens)
-        if not NARROW_DEG <= angle_deg <= widest_deg:
+    widest_deg = WIDE_FISHEYE_DEG if lens == EQUIDISTANT else WIDEST_DEG
+    for axis in axes(full, lens):
+        if not NARROWEST_DEG <= axis.angle_deg <= widest_deg:
             yield (
-                f'f{axis} = {focal_px:.4g} px in {name} is an unusual field of view, '
-                f'{angle_deg:.3g} degrees over {side_px} px: is it of this camera?'
+                f'f{axis.name} = {axis.focal_px:.4g} px in {name} is an unusual field of view, '
+                f'{axis.angle_deg:.3g} degrees over {axis.side_px} px: is it of this camera?'
             )
-        if abs(center_px - 0.5 * (side_px - 1)) > OFF_CENTER * side_px:
+        if abs(axis.center_px - 0.5 * (axis.side_px - 1)) > OFF_CENTER * axis.side_px:
             yield (
-                f'the optical axis c{axis} = {center_px:.4g} px in {name} is far from the middle '
-                f'of {side_px} px: is it of images of another size?'
+                f'the optical axis c{axis.name} = {axis.center_px:.4g} px in {name} is far from '
+                f'the middle of {axis.side_px} px: is it of images of another size?'
             )
     ratio = full.fx_px / full.fy_px
     if not 1.0 / UNEQUAL_FOCAL < ratio < UNEQUAL_FOCAL:
@@ -99,14 +74,13 @@ def _of_projection(full: Intrinsics, lens: str, name: str) -> Iterator[str]:
         )
 
 
-def _of_k_against_p(
-    k: Sequence[float], p: Sequence[float], d: Sequence[float], model: str, name: str
-) -> Iterator[str]:
+def _of_k_against_p(fields: CalibrationFields, name: str) -> Iterator[str]:
     """Doubt the one of K and P that is used where the other is of another camera."""
+    k, p = fields.k, fields.p
     if len(k) != 9 or len(p) != 12 or not (k[0] and k[4] and p[0] and p[5]):
         return
-    fisheye = known_distortion(model) == EQUIDISTANT
-    largest = (REMOTE if fisheye else SIMILAR) if any(d) else SAME
+    fisheye = known_distortion(fields.distortion_model) == EQUIDISTANT
+    largest = (REMOTE if fisheye else SIMILAR) if any(fields.d) else SAME
     if not all(1.0 / largest < ratio < largest for ratio in (p[0] / k[0], p[5] / k[4])):
         yield (
             f'the focal lengths in K ({k[0]:.4g}, {k[4]:.4g} px) and P ({p[0]:.4g}, {p[5]:.4g} '
@@ -145,9 +119,9 @@ def _of_distortion(
         )
 
 
-def _of_size(inner: Intrinsics, read_out: tuple[int, int]) -> Iterator[str]:
-    if (inner.width, inner.height) != read_out:
+def _of_size(inner: Intrinsics, seen: Intrinsics) -> Iterator[str]:
+    if (inner.width, inner.height) != (seen.width, seen.height):
         yield (
-            f'it is of {read_out[0]} x {read_out[1]} px and the images are {inner.width} x '
+            f'it is of {seen.width} x {seen.height} px and the images are {inner.width} x '
             f'{inner.height} px: taken as the whole image resized'
         )

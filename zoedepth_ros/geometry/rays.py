@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -56,6 +57,7 @@ def project(directions: NDArray[np.float32], camera: CameraModel) -> NDArray[np.
     return pixels.astype(np.float32)
 
 
+@lru_cache(maxsize=64)
 def farthest_rad(camera: CameraModel) -> float:
     """Give the largest usable angle off the axis [rad].
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.intrinsics import (
+    CalibrationFields,
     CameraError,
     CameraModel,
     Intrinsics,
@@ -88,13 +89,13 @@ def _calibrated_camera(
             'uncalibrated camera', 'camera_info is of an uncalibrated camera (K[0] is 0)'
         )
     reading = read_as(rectified, image_topic, k=info.k, d=info.d, p=info.p)
+    fields = _fields(info, rectified=reading.rectified)
     try:
-        model = camera_model(info, height, width, rectified=reading.rectified)
+        model = camera_from_calibration(fields, height=height, width=width)
         changes = fields_at(info, height, width)
     except CameraError as error:
         raise CameraUnknown(UNUSABLE, f'camera_info cannot be used: {error}') from None
-    fields = _fields(info, rectified=reading.rectified)
-    return KnownCamera(model, changes, reading, doubts(model, **fields))
+    return KnownCamera(model, changes, reading, doubts(model, fields))
 
 
 def is_calibrated(info: Any) -> bool:
@@ -102,29 +103,24 @@ def is_calibrated(info: Any) -> bool:
     return info is not None and bool(info.k[0] != 0.0)
 
 
-def camera_model(info: Any, height: int, width: int, *, rectified: bool) -> CameraModel:
-    """Make the camera of pictures of this size; CameraError says why there is none.
+def _fields(info: Any, *, rectified: bool) -> CalibrationFields:
+    return CalibrationFields(
+        k=info.k,
+        d=info.d,
+        p=info.p,
+        distortion_model=info.distortion_model,
+        width=info.width,
+        height=info.height,
+        rectified=rectified,
+        binning_x=info.binning_x,
+        binning_y=info.binning_y,
+        roi=_roi(info),
+    )
 
-    rectified: take P, not K and D.
-    """
-    fields = _fields(info, rectified=rectified)
-    return camera_from_calibration(image_width=width, image_height=height, **fields)
 
-
-def _fields(info: Any, *, rectified: bool) -> dict[str, Any]:
+def _roi(info: Any) -> Roi:
     roi = info.roi
-    return {
-        'k': info.k,
-        'd': info.d,
-        'p': info.p,
-        'distortion_model': info.distortion_model,
-        'width': info.width,
-        'height': info.height,
-        'rectified': rectified,
-        'binning_x': info.binning_x,
-        'binning_y': info.binning_y,
-        'roi': Roi(roi.x_offset, roi.y_offset, roi.width, roi.height),
-    }
+    return Roi(roi.x_offset, roi.y_offset, roi.width, roi.height)
 
 
 def fields_at(info: Any, height: int, width: int) -> dict[str, Any]:
@@ -157,9 +153,9 @@ def fields_at(info: Any, height: int, width: int) -> dict[str, Any]:
 
 
 def _projection_at(matrix: NDArray[np.float64], info: Any, height: int, width: int) -> Intrinsics:
-    roi = Roi(info.roi.x_offset, info.roi.y_offset, info.roi.width, info.roi.height)
     binning = info.binning_x, info.binning_y
-    return read_out(matrix, info.width, info.height, binning, roi).scaled_to(width, height)
+    seen = read_out(matrix, info.width, info.height, binning, _roi(info))
+    return seen.scaled_to(width, height)
 
 
 def fields_of(intrinsics: Intrinsics) -> dict[str, Any]:
