@@ -14,7 +14,7 @@ from zoedepth_ros.geometry.rays import rays
 from zoedepth_ros.ros.camera import Camera
 from zoedepth_ros.ros.parameters import settings_from
 from zoedepth_ros.ros.scaling import Scaling, with_focal
-from zoedepth_ros.ros.surroundings import Surroundings
+from zoedepth_ros.ros.surroundings import CLOUDS, SCAN, Surroundings
 
 MODEL = CameraModel(Intrinsics.from_hfov(160, 120, 1.2))
 RAYS = rays(MODEL)
@@ -28,13 +28,20 @@ def seen(solids, eye=EYE, scale=1.0):
     return depth_m, depth_to_points(depth_m, RAYS)
 
 
+def look_around(around, points_m, settings, now_s):
+    """Take the ground for the clouds, and give the image's own."""
+    fit = around.fit(points_m, settings)
+    around.take(fit, settings, now_s, CLOUDS)
+    return fit.trusted
+
+
 def test_a_box_on_the_floor_is_an_obstacle_and_the_floor_is_ground():
     settings = settings_from({})
     depth_m, points_m = seen((*HALL, Box(2.0, 2.3, -0.2, 0.2, 0.0, 0.6)))
     around = Surroundings()
-    found = around.look(points_m, settings, 0.0)
+    found = look_around(around, points_m, settings, 0.0)
     assert found.height_m == pytest.approx(0.8, rel=0.01)
-    clouds = around.clouds(depth_m, RAYS, settings, found)
+    clouds = around.clouds(points_m, depth_m, RAYS, settings, found)
     ahead = np.abs(clouds.obstacles[:, 0]) < 0.15
     np.testing.assert_allclose(clouds.obstacles[ahead & (clouds.obstacles[:, 2] < 2.5), 2], 2.0,
                                atol=0.15)  # fmt: skip
@@ -47,38 +54,38 @@ def test_without_a_ground_there_are_no_obstacles_until_the_parameters_say_where_
     depth_m = np.full((120, 160), 0.5, np.float32)  # nothing but a wall
     points_m = depth_to_points(depth_m, RAYS)
     around = Surroundings()
-    assert around.look(points_m, settings_from({}), 0.0) is None
+    assert look_around(around, points_m, settings_from({}), 0.0) is None
     assert around.ground is None
     settings = settings_from({'camera.height': 0.8})
-    assert around.look(points_m, settings, 0.1) is None
-    clouds = around.clouds(depth_m, RAYS, settings, around.ground)
+    assert look_around(around, points_m, settings, 0.1) is None
+    clouds = around.clouds(points_m, depth_m, RAYS, settings, around.ground)
     assert len(clouds.obstacles) > 1000
 
 
 def test_each_use_of_the_ground_keeps_its_own():
     settings = settings_from({})
     around = Surroundings()
-    found = around.look(seen(HALL)[1], settings, 10.0)  # for the clouds
+    found = look_around(around, seen(HALL)[1], settings, 10.0)  # for the clouds
     nothing = GroundFit(None)
-    assert around.take(nothing, settings, 11.0, 'scan') is None
-    assert around.take(nothing, settings, 11.0) is found
+    assert around.take(nothing, settings, 11.0, SCAN) is None
+    assert around.take(nothing, settings, 11.0, CLOUDS) is found
 
 
 def test_the_last_ground_stands_in_for_two_seconds():
     settings = settings_from({})
     around = Surroundings()
-    around.look(seen(HALL)[1], settings, 10.0)
+    look_around(around, seen(HALL)[1], settings, 10.0)
     nothing = np.full((120, 160, 3), np.nan, np.float32)
-    around.look(nothing, settings, 11.9)
+    look_around(around, nothing, settings, 11.9)
     assert around.ground is not None
-    around.look(nothing, settings, 12.1)
+    look_around(around, nothing, settings, 12.1)
     assert around.ground is None
 
 
 def test_a_pitch_that_is_known_is_not_searched_for():
     settings = settings_from({'camera.pitch': -0.15, 'camera.pitch_tolerance': 0.0})
     around = Surroundings()
-    around.look(seen((*HALL, *BOXES))[1], settings, 0.0)
+    look_around(around, seen((*HALL, *BOXES))[1], settings, 0.0)
     assert around.ground.pitch_rad == pytest.approx(-0.15, abs=1e-6)
     assert around.ground.height_m == pytest.approx(0.8, rel=0.01)
 
@@ -99,7 +106,7 @@ def test_the_height_of_the_camera_corrects_the_scale_while_it_runs(wrong):
         factor = scaling.factor(result_of(depth_m), RGB, None, settings, 0.1 * i)
         factors.append(factor)
         points_m = depth_to_points(depth_m * np.float32(factor), RAYS)
-        scaling.observe_ground(around.look(points_m, settings, 0.1 * i), settings, 0.1 * i)
+        scaling.observe_ground(look_around(around, points_m, settings, 0.1 * i), settings, 0.1 * i)
     assert factors[0] == 1.0
     assert factors[-1] == pytest.approx(1.0 / wrong, rel=0.03)
     assert np.abs(np.diff(np.log(factors))).max() <= 0.1 * math.log(1.2) + 1e-6
@@ -132,7 +139,7 @@ def test_the_scale_is_saved_where_the_file_says_and_not_before_it_is_known(tmp_p
         scaling.save('')
     for i in range(20):
         scaling.factor(result_of(np.ones((120, 160))), RGB, None, settings, 0.5 * i)
-        found = around.look(seen(HALL, scale=1 / 1.3)[1], settings, 0.5 * i)
+        found = look_around(around, seen(HALL, scale=1 / 1.3)[1], settings, 0.5 * i)
         scaling.observe_ground(found, settings, 0.5 * i)
     assert scaling.save(str(path)) == str(path)
     again = Scaling(('indoor',), settings_from({'scale.file': str(path)}))
@@ -204,8 +211,11 @@ def test_where_tf_says_that_up_is_counts_more_than_the_pitch_parameter():
     surroundings = Surroundings()
     surroundings.told_up = up_from_angles(-0.15)
     assert surroundings.expected_up(settings) == surroundings.told_up
-    ground = surroundings.look(points_m, settings, 0.0)
+    ground = look_around(surroundings, points_m, settings, 0.0)
     assert ground.pitch_rad == pytest.approx(-0.15, abs=1e-6)
     assert ground.height_m == pytest.approx(0.8, rel=0.01)
     surroundings.told_up = None  # TF is silent: the parameter holds, and is wrong
-    assert surroundings.look(points_m, settings, 9.0) is None or surroundings.ground.height_m < 0.7
+    assert (
+        look_around(surroundings, points_m, settings, 9.0) is None
+        or surroundings.ground.height_m < 0.7
+    )

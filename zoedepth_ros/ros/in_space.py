@@ -54,7 +54,6 @@ class InSpace:
         self._calibration = RateLimiter(CALIBRATION_RATE_HZ)
         self._scratch = Scratch()
         self._temporal: dict[str, TemporalCheck] = {}
-        self._fit = GroundFit(None)  # of this image
         self.short_scan = ''
         """Why beams of the scan are NaN that could be +Inf, in words; '' where none are."""
         self.references: References | None = None
@@ -75,21 +74,19 @@ class InSpace:
                 check = self._temporal.setdefault(topic, TemporalCheck())
                 check.take(depth_m, head, now_s)
 
-    def up_for_sky(self, view: View) -> Up:
-        """Give where up is in this image, whose sky is not known yet.
+    def up_for_sky(self, view: View) -> tuple[Up, GroundFit | None]:
+        """Give where up is in this image, whose sky is not known yet, and what its floor says.
 
-        By its floor; without one as TF or the parameters say.  It is looked for whoever
-        subscribes, and not kept, for depth/image depends on it.
+        Without a floor as TF or the parameters say.  It is looked for whoever subscribes, and not
+        kept, for depth/image depends on it.
         """
         at = view.settings
-        if at.camera_pitch_tolerance_rad > 0.0:
-            step = at.cloud_decimation
-            near_m = within(self._for_points(view, (step, step)), FAR_M[view.head], self._scratch)
-            self._fit = self._fitted(near_m, view)
-            found = self._fit.trusted or self._fit.other
-            if found is not None:
-                return found.up
-        return self.surroundings.expected_up(at)
+        if at.camera_pitch_tolerance_rad <= 0.0:
+            return self.surroundings.expected_up(at), None
+        few_m = self._for_points(view, (at.cloud_decimation, at.cloud_decimation))
+        fit = self.surroundings.fit(self._points(few_m, view, FAR_M[view.head]), at)
+        found = fit.trusted or fit.other
+        return self.surroundings.expected_up(at) if found is None else found.up, fit
 
     def make(self, plan: Plan, view: View) -> Iterator[Topic]:
         """Give (topic, message) for every cloud and scan in the plan."""
@@ -116,15 +113,22 @@ class InSpace:
             else:
                 few_m = rows_m[:, every(step)].copy()
             if looks:
-                self._look(few_m, view, calibrate=calibrate)
-            self._leave_out(few_m, self._held('depth/points', (step, step)))
+                points_m = self._points(few_m, view, view.measured_to_m)
+                seen = view.fit
+                fit = self.surroundings.fit(points_m, settings) if seen is None else seen
+            if calibrate:
+                self._observe(fit, view)
+            held = self._held('depth/points', (step, step))
+            self._leave_out(few_m, held)
             if plan.cloud:
                 yield 'depth/points', self._cloud(few_m, view)
             if plan.split_topics:
-                yield from self._split(plan, few_m, view)
+                if held is not None:
+                    points_m[held] = np.nan
+                yield from self._split(plan, points_m, few_m, fit, view)
         if rows_m is not None:
             self._leave_out(rows_m, self._held('scan', (step, 1)))
-            yield from self._scan_by_height(rows_m, view)
+            yield from self._scan_by_height(rows_m, fit, view)
         elif scan:
             yield from self._scan(view)
 
@@ -182,39 +186,38 @@ class InSpace:
         by_height = at.scale_source == 'height' and at.camera_height_m > 0.0
         return (by_height or self.references is not None) and self._calibration.is_due(view.now_s)
 
-    def _fitted(self, depth_m: Map, view: View) -> GroundFit:
-        """Look for the ground in depth at cloud.decimation."""
-        points_m = depth_to_points(depth_m, view.camera.rays(view.settings.cloud_decimation))
-        return self.surroundings.fit(points_m, view.settings)
+    def _points(self, depth_m: Map, view: View, limit_m: float) -> Map:
+        """Give the points (h, w, 3) of depth at cloud.decimation, NaN beyond a limit."""
+        rays = view.camera.rays(view.settings.cloud_decimation)
+        return depth_to_points(within(depth_m, limit_m, self._scratch), rays)
 
-    def _look(self, depth_m: Map, view: View, *, calibrate: bool) -> None:
-        """Find the ground, and what it says about the scale."""
-        if not view.looked_for_ground:
-            near_m = within(depth_m, view.measured_to_m, self._scratch)
-            self._fit = self._fitted(near_m, view)
-        if calibrate:
-            self._calibration.take(view.now_s)
-            self.surroundings.take(self._fit, view.settings, view.now_s, SCALE)
-            self._scaling.observe_ground(self._fit.trusted, view.settings, view.now_s)
+    def _observe(self, fit: GroundFit, view: View) -> None:
+        """Take what the ground says about the scale."""
+        self._calibration.take(view.now_s)
+        self.surroundings.take(fit, view.settings, view.now_s, SCALE)
+        self._scaling.observe_ground(fit.trusted, view.settings, view.now_s)
 
-    def _split(self, plan: Plan, depth_m: Map, view: View) -> Iterator[Topic]:
+    def _split(
+        self, plan: Plan, points_m: Map, depth_m: Map, fit: GroundFit, view: View
+    ) -> Iterator[Topic]:
         """Give ground, obstacles and free rays, as clouds of one row."""
         at = view.settings
-        ground = self.surroundings.take(self._fit, at, view.now_s, CLOUDS)
+        ground = self.surroundings.take(fit, at, view.now_s, CLOUDS)
         if ground is None:
             self._drop(NO_GROUND, self.surroundings.notice(at) or NO_GROUND_MESSAGE)
             return
         rays = view.camera.rays(at.cloud_decimation)
-        clouds = self.surroundings.clouds(depth_m, rays, at, ground, view.measured_to_m)
+        limit_m = view.measured_to_m
+        clouds = self.surroundings.clouds(points_m, depth_m, rays, at, ground, limit_m)
         for name, part_m in zip(clouds._fields, clouds, strict=True):
             topic = f'depth/points/{name}'
             if topic in plan.split_topics:
                 yield topic, self._parts.points(view.header, part_m)
 
-    def _scan_by_height(self, depth_m: Map, view: View) -> Iterator[Topic]:
+    def _scan_by_height(self, depth_m: Map, fit: GroundFit, view: View) -> Iterator[Topic]:
         """Give a scan of depth (H / decimation, W): of rows alone, for every column is a beam."""
         at = view.settings
-        ground = self.surroundings.take(self._fit, at, view.now_s, SCAN)
+        ground = self.surroundings.take(fit, at, view.now_s, SCAN)
         if ground is None:
             self._drop(NO_GROUND, self.surroundings.notice(at) or NO_GROUND_MESSAGE)
             return

@@ -123,20 +123,12 @@ class Outputs:
         """Mark sky in depth without the gate, for what is uncertain may be sky."""
         if not view.settings.filter_sky or view.head != OUTDOOR:
             return view
-        up = self.space.up_for_sky(view)
-        mask = sky(
-            seen_m,
-            OUTDOOR,
-            rays=view.camera.rays(),
-            up=up,
-            rgb=view.rgb,
-            scratch=self._scratch,
-        )
-        looked = view.settings.camera_pitch_tolerance_rad > 0.0
+        up, fit = self.space.up_for_sky(view)
+        rays, scratch = view.camera.rays(), self._scratch
+        mask = sky(seen_m, OUTDOOR, rays=rays, up=up, rgb=view.rgb, scratch=scratch)
         if not mask.any():
-            return replace(view, looked_for_ground=looked)
-        depth_m = without_sky(view.depth_m, mask, self._scratch)
-        return replace(view, depth_m=depth_m, sky=mask, looked_for_ground=looked)
+            return replace(view, fit=fit)
+        return replace(view, depth_m=without_sky(view.depth_m, mask, scratch), sky=mask, fit=fit)
 
     def _ask_up(self, frame_id: str, at: NodeSettings) -> None:
         """Ask TF where up is for this picture; without an answer camera.pitch holds."""

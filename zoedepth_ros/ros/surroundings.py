@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from zoedepth_ros.geometry.ground import Ground, GroundFit, look_for_ground, up_from_angles
 from zoedepth_ros.geometry.height_scan import HeightScan
 from zoedepth_ros.geometry.obstacles import Band, clearing_points, split_points
-from zoedepth_ros.geometry.points import depth_to_points
-from zoedepth_ros.geometry.ranges import free_to, within
+from zoedepth_ros.geometry.ranges import free_to
 
 from .camera import SAME_UP
 from .parameters import NodeSettings
@@ -110,19 +109,13 @@ class Surroundings:
         self._seen = Contradiction()  # of the use that looked last
         self._scan: tuple[Map, tuple[int, ...], HeightScan] | None = None
 
-    def look(self, points_m: Map, settings: NodeSettings, now_s: float) -> Ground | None:
-        """Fit the ground to points (H, W, 3), take it, and give this image's own fit, if any."""
-        fit = self.fit(points_m, settings)
-        self.take(fit, settings, now_s)
-        return fit.trusted
-
     def fit(self, points_m: Map, settings: NodeSettings) -> GroundFit:
         """Look for the ground of points (H, W, 3)."""
         up = self.expected_up(settings)
         return look_for_ground(points_m, up=up, tolerance_rad=settings.camera_pitch_tolerance_rad)
 
     def take(
-        self, fit: GroundFit, settings: NodeSettings, now_s: float, use: str = CLOUDS
+        self, fit: GroundFit, settings: NodeSettings, now_s: float, use: str
     ) -> Ground | None:
         """Give the ground to use: this image's, for a while the last one, or as parameters say.
 
@@ -149,18 +142,19 @@ class Surroundings:
 
     def clouds(
         self,
+        points_m: Map,
         depth_m: Map,
         rays: Map,
         settings: NodeSettings,
         ground: Ground,
         measured_to_m: float = np.inf,
     ) -> Clouds:
-        """Split the points of depth (H, W) as `geometry.ranges` reads it.
+        """Split points (H, W, 3) of depth (H, W) as `geometry.ranges` reads it.
 
-        rays: (H, W, 2).  measured_to_m: limit of what is measured, along z.
+        points_m: NaN beyond measured_to_m.  rays: (H, W, 2).  measured_to_m: limit of what is
+        measured, along z.
         """
         band = band_of(settings)
-        points_m = depth_to_points(within(depth_m, measured_to_m), rays)
         passing = np.isposinf(depth_m) | (depth_m > np.float32(measured_to_m))
         split = split_points(points_m, ground, band, passing=passing)
         free_m = free_to(depth_m, measured_to_m)

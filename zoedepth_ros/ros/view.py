@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.canonical import RANGE_M
+from zoedepth_ros.geometry.ground import GroundFit
 from zoedepth_ros.inference.on_device import DevicePicture
 
 from .camera import Camera
@@ -50,8 +51,8 @@ class View:
     now_s: float
     """The node's clock when the picture came [s]."""
 
-    looked_for_ground: bool = False
-    """Whether the ground of this image has been looked for already."""
+    fit: GroundFit | None = None
+    """The ground that was looked for before the sky; None when it was not."""
 
     @property
     def range_m(self) -> float:
