@@ -59,11 +59,9 @@ def camera_of(args: argparse.Namespace) -> CameraOf:
     from zoedepth_ros.geometry.intrinsics import assumed_camera
 
     calibration = read_chosen_calibration(args.calibration) if args.calibration else None
-
     rectified = args.rectified or AUTO
     if calibration is not None:
-        text = calibration.reading(rectified).text
-        print(f'note     {args.calibration}: {text}', file=sys.stderr)
+        print(f'{args.calibration}: {calibration.reading(rectified).text}', file=sys.stderr)
 
     @cache
     def camera(height: int, width: int) -> CameraModel | None:
