@@ -28,8 +28,23 @@ class FakeModel:
         return {'model': 'fake', 'weights': str(self.depth_m), 'precision': 'fp32'}
 
 
+class _Interrupted:
+    """Ask for depth that does not always come, for the same work as FakeModel's."""
+
+    device = 'cpu'
+
+    def build(self) -> FakePredictor:
+        return FakePredictor(self._depth)
+
+    def request(self) -> dict[str, str]:
+        return FakeModel().request()
+
+    def _depth(self, rgb: np.ndarray, head: str) -> np.ndarray:
+        raise NotImplementedError
+
+
 @dataclass(frozen=True)
-class DyingModel:
+class DyingModel(_Interrupted):
     """Give a predictor whose process is killed at its sixth picture, once or for one recording."""
 
     died: str
@@ -37,14 +52,6 @@ class DyingModel:
 
     always_at: str = ''
     """Name of a recording; '' for the first process, once."""
-
-    device: str = 'cpu'
-
-    def build(self) -> FakePredictor:
-        return FakePredictor(self._depth)
-
-    def request(self) -> dict[str, str]:
-        return FakeModel().request()
 
     def _depth(self, rgb: np.ndarray, head: str) -> np.ndarray:
         if self.always_at:
@@ -97,7 +104,7 @@ def _make(path: Path) -> bool:
 
 
 @dataclass(frozen=True)
-class WaitingModel:
+class WaitingModel(_Interrupted):
     """Give a predictor that stops for good at its sixth image, on the first node that may.
 
     Those on the other node wait there until that has happened.
@@ -108,14 +115,6 @@ class WaitingModel:
 
     spared: str
     """Key of the Ray node whose processes do not wait."""
-
-    device: str = 'cpu'
-
-    def build(self) -> FakePredictor:
-        return FakePredictor(self._depth)
-
-    def request(self) -> dict[str, str]:
-        return FakeModel().request()
 
     def _depth(self, rgb: np.ndarray, head: str) -> np.ndarray:
         import ray

@@ -30,6 +30,7 @@ def test_the_package_gets_half_the_bytes_and_the_whole_story(trained, tmp_path):
         assert {file.get_tensor(name).dtype for name in file.keys()} == {torch.float16}  # noqa: SIM118
     assert facts['trained_on'].startswith('rendered scenes')
     assert facts['recipe'] == 'model: ZoeD_tiny_NK\n'
+    assert 'notice' not in facts, 'of weights that this recipe does not start from'
     assert facts['generator_version'].isdigit()
     held_out = json.loads(facts['held_out'])
     assert held_out['n_scenes'] == 2

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import json
 import shlex
 import sys
 from functools import partial
@@ -22,9 +21,9 @@ from zoedepth_ros.benchmark.parts import (
     measure,
 )
 from zoedepth_ros.benchmark.report import Report, Section
-from zoedepth_ros.cli.options import at_least
-from zoedepth_ros.cli.quantities import quantity
-from zoedepth_ros.files import check_writable, write_file
+from zoedepth_ros.cli.quantities import at_least, quantity
+from zoedepth_ros.cli.results import write_json
+from zoedepth_ros.files import check_writable
 
 NAME = 'benchmark'
 HELP = 'measure how fast the network and the node are here, beside what one would take instead'
@@ -112,10 +111,7 @@ def run(args: argparse.Namespace) -> int:
     )
     print(report.as_text())
     if args.json:
-        path = Path(args.json).expanduser()
-        text = json.dumps(report.as_dict(), indent=2, allow_nan=False) + '\n'
-        write_file(path, text, make_folder=True)
-        print(f'-> {path}')
+        write_json(args.json, report.as_dict())
     return 0
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
-from zoedepth_ros.files import check_writable, write_file
+from zoedepth_ros.cli.results import write_json
+from zoedepth_ros.files import check_writable
 
 NAME = 'compare'
 HELP = 'relative improvement of evaluated scores over others, or over the published ones'
@@ -30,8 +30,5 @@ def run(args: argparse.Namespace) -> int:
     found = compare(read_scores(args.target), read_scores(args.over))
     print(found.as_table())
     if args.json:
-        path = Path(args.json).expanduser()
-        text = json.dumps(found.as_dict(), indent=2, allow_nan=False) + '\n'
-        write_file(path, text, make_folder=True)
-        print(f'-> {path}')
+        write_json(args.json, found.as_dict())
     return 0

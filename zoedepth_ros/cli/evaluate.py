@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoedepth_ros.cli.options import at_least, refuse_idle
+from zoedepth_ros.cli.options import refuse_idle
 from zoedepth_ros.cli.progress import progress
-from zoedepth_ros.cli.quantities import steps_per_m
-from zoedepth_ros.files import check_folder, check_writable, write_file
+from zoedepth_ros.cli.quantities import at_least, steps_per_m
+from zoedepth_ros.cli.results import write_json, write_text
+from zoedepth_ros.files import check_folder, check_writable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -337,15 +337,9 @@ def _write(
     from zoedepth_ros.evaluation.report import as_csv
 
     if args.json:
-        _write_text(args.json, json.dumps(found, indent=2, allow_nan=False) + '\n')
+        write_json(args.json, found)
     if args.csv:
-        _write_text(args.csv, as_csv(pictures))
+        write_text(args.csv, as_csv(pictures))
     if args.worst and worst is not None:
         for path in worst.save(_out(args)):
             print(f'-> {path}')
-
-
-def _write_text(name: str, text: str) -> None:
-    path = Path(name).expanduser()
-    write_file(path, text, make_folder=True)
-    print(f'-> {path}')

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoedepth_ros.cli.exit_codes import FAILED
-from zoedepth_ros.cli.options import positive, refuse_idle
-from zoedepth_ros.cli.quantities import image_side_px
+from zoedepth_ros.cli.options import refuse_idle
+from zoedepth_ros.cli.quantities import image_side_px, positive
 from zoedepth_ros.export.defaults import ENGINE_PRECISIONS, MAX_DEVIATION, OPSET
 from zoedepth_ros.files import check_writable
 

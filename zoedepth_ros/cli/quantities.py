@@ -48,6 +48,29 @@ def whole(low: int, high: int, unit: str = '') -> Callable[[str], int]:
     return read
 
 
+def at_least(least: int) -> Callable[[str], int]:
+    """Give what reads a whole number of `least` or more."""
+
+    def read(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = least - 1
+        if value < least:
+            raise argparse.ArgumentTypeError(f'expected a whole number, {least} or more: {text}')
+        return value
+
+    return read
+
+
+def positive(text: str) -> float:
+    """Read a finite number above 0."""
+    value = _number(text)
+    if not (math.isfinite(value) and value > 0.0):
+        raise argparse.ArgumentTypeError(f'expected a number above 0: {text}')
+    return value
+
+
 def _number(text: str) -> float:
     """Read a number; NaN for anything else."""
     try:

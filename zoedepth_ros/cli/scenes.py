@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoedepth_ros.cli.options import at_least, refuse_idle
+from zoedepth_ros.cli.options import refuse_idle
 from zoedepth_ros.cli.pictures import PICTURE_SUFFIXES
 from zoedepth_ros.cli.progress import progress
-from zoedepth_ros.cli.quantities import image_side_px
+from zoedepth_ros.cli.quantities import at_least, image_side_px
 from zoedepth_ros.files import check_writable
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 from zoedepth_ros.cli.angles import CameraOf, add_camera_options, camera_of
 from zoedepth_ros.cli.exit_codes import DONE, FAILED
-from zoedepth_ros.cli.options import at_least, refuse_idle
+from zoedepth_ros.cli.options import refuse_idle
 from zoedepth_ros.cli.progress import progress
-from zoedepth_ros.cli.quantities import BITS_HELP, rate_hz, significant_bits, whole
+from zoedepth_ros.cli.quantities import BITS_HELP, at_least, rate_hz, significant_bits, whole
 from zoedepth_ros.errors import printable
 from zoedepth_ros.files import check_writable
 from zoedepth_ros.geometry.rectified import AUTO

