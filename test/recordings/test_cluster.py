@@ -5,7 +5,6 @@ import secrets
 import subprocess
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,6 +17,7 @@ pytest.importorskip('rosbags', reason='pip install rosbags')
 pytest.importorskip('ray', reason='pip install ray')
 
 import bags
+from waiting import wait_until
 
 from zoedepth_ros.recordings import cluster as cluster_module
 from zoedepth_ros.recordings.cluster import run_with_ray
@@ -128,9 +128,7 @@ def test_a_node_that_ends_in_the_middle_costs_nothing(tmp_path, cluster, second)
 
 
 def end_when_it_works(cluster, node, here):
-    end_s = time.monotonic() + 240.0
-    while not here.exists() and time.monotonic() < end_s:
-        time.sleep(0.05)
+    wait_until(here.exists)
     cluster.remove_node(node, allow_graceful=False)
 
 

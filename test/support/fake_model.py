@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from fake_predictor import FakePredictor
+from waiting import wait_until
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class DyingModel(_Interrupted):
                 _at_first.setdefault(path, size)
             dies = rgb[0, 0, 0] == 60 and _make(Path(self.died))
             if dies:  # not before there is something to go on with
-                _wait_until(lambda: any(n > _at_first.get(p, n) for p, n in _written().items()))
+                wait_until(lambda: any(n > _at_first.get(p, n) for p, n in _written().items()))
         if dies:
             os.kill(os.getpid(), signal.SIGKILL)
         return np.full(rgb.shape[:2], 2.0, np.float32)
@@ -76,14 +76,6 @@ def _written() -> dict[str, int]:
     """Return the sizes of the unfinished recordings that this process has open."""
     paths = (path for path in _open_files() if '/out/' in path)
     return {path: Path(path).stat().st_size for path in paths if path.endswith('.partial')}
-
-
-def _wait_until(is_so: Callable[[], bool]) -> None:
-    """Wait for at most two minutes."""
-    end_s = time.monotonic() + 120.0
-    while not is_so():
-        assert time.monotonic() < end_s, 'nothing happened within two minutes'
-        time.sleep(0.01)
 
 
 def _open_files() -> list[str]:
@@ -122,10 +114,10 @@ class WaitingModel(_Interrupted):
         if rgb[0, 0, 0] == 50:
             key, here = ray.get_runtime_context().get_node_id(), Path(self.here)
             if key == self.spared:
-                _wait_until(here.exists)
+                wait_until(here.exists)
             elif not here.exists():
                 # not before there is something to go on with
-                _wait_until(lambda: any(size > 4 * rgb.nbytes for size in _written().values()))
+                wait_until(lambda: any(size > 4 * rgb.nbytes for size in _written().values()))
                 part = here.with_name('part')
                 part.write_text(key)
                 part.rename(here)
