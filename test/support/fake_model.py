@@ -57,25 +57,27 @@ class DyingModel(_Interrupted):
         if self.always_at:
             dies = any(self.always_at in name for name in _open_files())
         else:
-            started = _written()
-            for path, size in started.items():
-                _at_first.setdefault(path, size)
             dies = rgb[0, 0, 0] == 60 and _make(Path(self.died))
-            if dies:  # not before there is something to go on with
-                wait_until(lambda: any(n > _at_first.get(p, n) for p, n in _written().items()))
+            if dies:
+                _wait_for_depth(rgb)
         if dies:
             os.kill(os.getpid(), signal.SIGKILL)
         return np.full(rgb.shape[:2], 2.0, np.float32)
 
 
-_at_first: dict[str, int] = {}
-"""Output that is being written -> its size at the first picture, before any depth was in it."""
+def _wait_for_depth(rgb: np.ndarray) -> None:
+    """Wait until there is something to go on with: images with their depth in the file.
+
+    An image and its depth, 4 bytes a pixel, take 7/3 of the image, and the next one comes before
+    its depth.
+    """
+    wait_until(lambda: any(size > 4 * rgb.nbytes for size in _written()))
 
 
-def _written() -> dict[str, int]:
+def _written() -> list[int]:
     """Return the sizes of the unfinished recordings that this process has open."""
     paths = (path for path in _open_files() if '/out/' in path)
-    return {path: Path(path).stat().st_size for path in paths if path.endswith('.partial')}
+    return [Path(path).stat().st_size for path in paths if path.endswith('.partial')]
 
 
 def _open_files() -> list[str]:
@@ -116,8 +118,7 @@ class WaitingModel(_Interrupted):
             if key == self.spared:
                 wait_until(here.exists)
             elif not here.exists():
-                # not before there is something to go on with
-                wait_until(lambda: any(size > 4 * rgb.nbytes for size in _written().values()))
+                _wait_for_depth(rgb)
                 part = here.with_name('part')
                 part.write_text(key)
                 part.rename(here)
