@@ -15,7 +15,7 @@ export AMENT_PREFIX_PATH := $(CURDIR)/.venv:$(AMENT_PREFIX_PATH)
 export LD_LIBRARY_PATH := $(CURDIR)/.venv/lib:$(LD_LIBRARY_PATH)
 endif
 
-.PHONY: help build demo test check format clean train-embedded
+.PHONY: help build demo test check format docs clean train-embedded
 
 help:
 	@echo 'make demo     a camera stream becomes metric depth and points (IMAGE= VIDEO= CAMERA= MODEL= WEIGHTS= DURATION=)'
@@ -24,6 +24,7 @@ help:
 	@echo 'make check    formatting, lint and types'
 	@echo 'make build    set up .venv and install the package into it'
 	@echo 'make format   let ruff format the sources'
+	@echo 'make docs     the documentation as a site in out/site; warnings are errors (Python 3.11 or newer)'
 	@echo 'make train-embedded  draw scenes and train ZoeD_S_NK on them, hours on two cores; resumes'
 	@echo 'make clean    remove the environments, build and out'
 
@@ -46,6 +47,16 @@ check: build
 format: build
 	$(VENV)/ruff format .
 	$(VENV)/ruff check --fix .
+
+# Neither torch nor ROS: an environment of its own, without `make build`.
+docs: .venv-docs/.requirements
+	.venv-docs/bin/sphinx-build --fail-on-warning --keep-going --quiet --jobs auto docs out/site
+	@echo out/site/index.html
+
+.venv-docs/.requirements: docs/requirements.txt
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/pip --disable-pip-version-check install --quiet -r docs/requirements.txt
+	touch $@
 
 clean:
 	rm -rf .venv .venv-* build out

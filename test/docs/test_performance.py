@@ -180,7 +180,7 @@ def test_the_tables_of_the_network_are_those_of_its_report():
 def test_the_speeds_in_the_readme_are_those_of_the_report():
     found = json.loads((ROOT / 'docs/benchmarks/network_cpu.json').read_text())['network']
     readme = (ROOT / 'README.md').read_text()
-    _, *rows = cells(readme.partition('## How fast')[2].partition('\n## ')[0])
+    _, *rows = cells(readme.partition('## Speed')[2].partition('\n## ')[0])
     sides = [found['variants'][name] for name in ('ours_fp32', 'transformers', 'official')]
     times_ms = [found['latency_ms_median'], *(side['latency_ms']['median_ms'] for side in sides)]
     longer = [1.0, *(side['times_longer_than_ours'] for side in sides)]

@@ -2,8 +2,6 @@
 
 import ast
 import doctest
-import html
-import importlib.util
 
 import pytest
 from docs_pages import ROOT
@@ -58,25 +56,3 @@ def test_the_examples_of_the_api_page_are_true():
     failed, tried = doctest.testfile(str(ROOT / 'docs' / 'api.md'), module_relative=False)
     assert tried > 30
     assert failed == 0
-
-
-def test_the_reference_shows_signatures_fields_and_what_they_raise(tmp_path):
-    spec = importlib.util.spec_from_file_location('reference', ROOT / 'scripts/docs_reference.py')
-    reference = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(reference)
-    assert reference.main(['--out', str(tmp_path)]) == 0
-    rooms = {p.parent.name for p in (ROOT / 'zoedepth_ros').glob('*/__init__.py')}
-    assert {p.stem for p in tmp_path.iterdir()} == rooms | {
-        'index',
-        'build',
-        'folders',
-        'errors',
-        'files',
-        'terminal',
-    }
-    geometry = html.unescape((tmp_path / 'geometry.html').read_text())
-    assert 'class Intrinsics' in geometry
-    assert 'from_hfov(cls, width: int, height: int, hfov_rad: float) -> Intrinsics' in geometry
-    assert 'fx_px: float</code> Horizontal focal length [px].' in geometry
-    assert 'Raises CameraError for an angle outside (0, pi).' in geometry
-    assert '_read_out' not in geometry

@@ -1,0 +1,57 @@
+"""What the documentation site generates from the sources is complete; `make docs` builds it."""
+
+import importlib.util
+import re
+
+import pytest
+from docs_pages import ROOT
+
+from zoedepth_ros.cli.main import COMMANDS
+from zoedepth_ros.ros.parameters import TABLE
+
+
+@pytest.fixture(scope='module')
+def reference():
+    spec = importlib.util.spec_from_file_location('reference', ROOT / 'scripts/docs_reference.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_parameter_has_a_row_with_its_default_and_its_description(reference):
+    rows = dict(re.findall(r'^\| `([\w.]+)`(.*)$', reference.parameters(), re.M))
+    assert rows.keys() == TABLE.keys()
+    assert '| `10.0` | 0.0 to 1000.0 | at run time |' in rows['cloud.rate']
+    assert '`32FC1`, `16UC1`' in rows['depth.encoding']
+    assert '(of all cameras) | `[]` |' in rows['cameras']
+    assert all(row.count(' | ') >= 4 for row in rows.values())
+
+
+def test_every_message_and_every_command_has_a_section(reference):
+    found = re.findall(r'^## zoedepth_ros/msg/(\w+)$', reference.messages(), re.M)
+    assert sorted(found) == sorted(path.stem for path in (ROOT / 'msg').glob('*.msg'))
+    sections = re.findall(r'^## `zoedepth ?(\w*)`$', reference.commands(), re.M)
+    assert sections == ['', *COMMANDS]
+    assert '--focal-correction' in reference.commands()
+
+
+def test_links_of_pages_of_the_root_are_changed_to_those_of_the_site(reference):
+    text = '[a](docs/x.md#y) [b](config/z.yaml) ![c](docs/images/c.png) [d](https://e) [f](#g)'
+    expected = '[a](x.md#y) [b](../config/z.yaml) ![c](images/c.png) [d](https://e) [f](#g)'
+    assert reference.links_from_docs(text) == expected
+    assert reference.links_from_docs('[a](CONTRIBUTING.md)') == '[a](contributing.md)'
+    assert '`depth/points`' in reference.topics()
+    assert 'colcon build' in reference.start()
+    assert '\n## ' not in reference.start()
+
+
+def test_what_pages_insert_exists_and_every_page_is_in_the_navigation(reference):
+    pages = [*(ROOT / 'docs').glob('*.md'), *(ROOT / 'docs').glob('*.rst')]
+    for page in pages:
+        inserted = re.findall(r'^(?:<!--|\.\.) generated: (\w+)', page.read_text(), re.M)
+        assert set(inserted) <= reference.PARTS.keys(), page.name
+    toctrees = re.findall(
+        r'^```\{toctree\}\n(.*?)^```', (ROOT / 'docs/index.md').read_text(), re.M | re.S
+    )
+    shown = re.findall(r'^(?:.*<)?(\w+)>?$', '\n'.join(toctrees), re.M)
+    assert sorted(shown) == sorted(page.stem for page in pages if page.stem != 'index')
