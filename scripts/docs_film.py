@@ -19,14 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from zoedepth_ros.data.synthetic.walk import Walk
 from zoedepth_ros.evaluation.scenes import HELD_OUT_SEED
 from zoedepth_ros.geometry.intrinsics import CameraModel
-from zoedepth_ros.inference.head_policy import HeadPolicy
 from zoedepth_ros.inference.result import AUTO
-from zoedepth_ros.inference.through_camera import ThroughCamera
-from zoedepth_ros.output.color import BACKGROUND, INK, put_text
-from zoedepth_ros.output.panel import draw_depth_with_scale
+from zoedepth_ros.media.color import BACKGROUND, INK, put_text
+from zoedepth_ros.media.panel import draw_depth_with_scale
+from zoedepth_ros.pipeline.focal_correction import ThroughCamera
+from zoedepth_ros.pipeline.head_policy import HeadPolicy
+from zoedepth_ros.synthetic.trajectory import Walk
 from zoedepth_ros.terminal import print_anything
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -21,19 +21,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.data.sample import Sample
-from zoedepth_ros.data.synthetic.scene import draw_scene
+from zoedepth_ros.demo.sources.image import SourceError
+from zoedepth_ros.demo.sources.slides import photographs
 from zoedepth_ros.evaluation.scenes import HELD_OUT_SEED
 from zoedepth_ros.geometry.filters import flying_pixels
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.geometry.points import depth_to_points
 from zoedepth_ros.geometry.rays import rays
 from zoedepth_ros.inference.result import DepthPredictor
-from zoedepth_ros.inference.through_camera import ThroughCamera
-from zoedepth_ros.output.color import BACKGROUND, INK, depth_range, put_text
-from zoedepth_ros.output.panel import Titles, draw_depth_with_scale, draw_panel
-from zoedepth_ros.ros.source.picture import SourceError
-from zoedepth_ros.ros.source.slides import photographs
+from zoedepth_ros.media.color import BACKGROUND, INK, depth_range, put_text
+from zoedepth_ros.media.panel import Titles, draw_depth_with_scale, draw_panel
+from zoedepth_ros.media.sample import Sample
+from zoedepth_ros.pipeline.focal_correction import ThroughCamera
+from zoedepth_ros.synthetic.scene import draw_scene
 from zoedepth_ros.terminal import print_anything
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -14,10 +14,10 @@ import sys
 from collections.abc import Iterator
 
 from zoedepth_ros.build import build_predictor
-from zoedepth_ros.data.sample import DOMAINS
 from zoedepth_ros.evaluation import cleaning
 from zoedepth_ros.evaluation.other_cameras import METHODS, RULES, aspect_table, table
 from zoedepth_ros.inference.result import DepthPredictor
+from zoedepth_ros.media.sample import DOMAINS
 from zoedepth_ros.terminal import print_anything
 
 PARTS = ('cameras', 'aspects', 'flicker', 'edges', 'temporal')

@@ -32,7 +32,7 @@ NO_PY_SPY = 'py-spy is missing, which this profile is made with: pip install py-
 
 LEFT_OUT: tuple[str, ...] = ('/benchmark/node/log.py', '/benchmark/node/scene.py')
 """The benchmark's own: what it writes down, and the stand-in."""
-WAITS: tuple[str, ...] = ('(threading.py', 'watch (zoedepth_ros/ros/ending.py')
+WAITS: tuple[str, ...] = ('(threading.py', 'watch (zoedepth_ros/ros/shutdown.py')
 """Where a thread that has just run waits; of a stack the innermost frame counts."""
 
 KINDS: Mapping[str, tuple[str, ...]] = {

@@ -103,7 +103,7 @@ def test_an_error_is_said_whatever_the_terminal_can_show(place, terminal):
 def test_every_program_lets_its_terminal_show_what_it_can():
     pattern = re.compile(r'print_anything\(\)|\.reconfigure\(errors=')
     programs = [path for path in sorted((ROOT / 'scripts').glob('*.py')) if _prints(path)]
-    programs += [ROOT / 'zoedepth_ros' / name for name in ('cli/main.py', 'ros/running.py')]
+    programs += [ROOT / 'zoedepth_ros' / name for name in ('cli/main.py', 'ros/spin.py')]
     assert [path.name for path in programs if not pattern.search(path.read_text('utf-8'))] == []
     assert len(programs) > 8
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from zoedepth_ros.inference.device_cloud import DeviceClouds
 from zoedepth_ros.inference.failures import named_failures
-from zoedepth_ros.inference.graphs import CudaGraphs
-from zoedepth_ros.inference.optimize import check_optimization, optimize
 from zoedepth_ros.inference.predictor import TorchPredictor
 from zoedepth_ros.inference.preprocess import make_preprocessing
 from zoedepth_ros.inference.result import AUTO
-from zoedepth_ros.inference.runtime import choose_device, choose_precision
+from zoedepth_ros.inference.runtimes.graphs import CudaGraphs
+from zoedepth_ros.inference.runtimes.optimize import check_optimization, optimize
+from zoedepth_ros.inference.runtimes.runtime import choose_device, choose_precision
 from zoedepth_ros.model.config import ModelConfig
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import ZoeDepth, create_model

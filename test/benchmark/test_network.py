@@ -8,14 +8,14 @@ import torch
 from fake_worker import FakeMachine
 
 from zoedepth_ros.benchmark import network, precisions
+from zoedepth_ros.benchmark.baselines import rivals
 from zoedepth_ros.benchmark.budget import Budget
 from zoedepth_ros.benchmark.network import measure
 from zoedepth_ros.benchmark.parts import Settings
 from zoedepth_ros.benchmark.process import SideError
 from zoedepth_ros.benchmark.report import plain
-from zoedepth_ros.benchmark.rivals import rivals
 from zoedepth_ros.benchmark.sides import CAMERA_SIZE, Side
-from zoedepth_ros.inference import runtime
+from zoedepth_ros.inference.runtimes import runtime
 
 
 def taken_ms(side, size, batch):

@@ -136,7 +136,7 @@ def test_wrong_arguments_are_named(arguments, message, capsys):
 
 
 def test_missing_libraries_are_named_with_the_extra(monkeypatch, capsys):
-    monkeypatch.setattr('zoedepth_ros.recordings.errors.find_spec', lambda name: None)
+    monkeypatch.setattr('zoedepth_ros.bags.errors.find_spec', lambda name: None)
     assert main(['bag', 'a.mcap', 'b.mcap']) == 2
     assert 'pip install "zoedepth_ros[bag]"' in capsys.readouterr().err
 
@@ -148,7 +148,7 @@ def test_jobs_are_done_side_by_side(tmp_path, monkeypatch, capsys):
         asked.append((model.name, model.weights, count))
         return [(job, f'{job.source}: no') for job in jobs]
 
-    monkeypatch.setattr('zoedepth_ros.recordings.fleet.run_with_processes', run)
+    monkeypatch.setattr('zoedepth_ros.bags.fleet.run_with_processes', run)
     for name in ('a.mcap', 'b.mcap'):
         (tmp_path / name).touch()
     names = [str(tmp_path / name) for name in ('a.mcap', 'b.mcap', 'out')]
@@ -158,7 +158,7 @@ def test_jobs_are_done_side_by_side(tmp_path, monkeypatch, capsys):
 
 
 def test_without_ray_its_name_and_install_line_are_given(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr('zoedepth_ros.recordings.cluster.find_spec', lambda name: None)
+    monkeypatch.setattr('zoedepth_ros.bags.cluster.find_spec', lambda name: None)
     assert main(['bag', str(tmp_path / 'a.mcap'), str(tmp_path / 'b.mcap'), '--ray']) == 2
     assert 'pip install ray' in capsys.readouterr().err
 

@@ -210,7 +210,7 @@ def test_a_walk_shows_how_far_it_is(monkeypatch, capfd):
     network.heads = ('indoor', 'outdoor')
     monkeypatch.setattr(zoedepth_ros.build, 'build_predictor', lambda *_, **__: network)
     monkeypatch.setattr(
-        'zoedepth_ros.evaluation.walk.Walk',
+        'zoedepth_ros.evaluation.trajectory.Walk',
         lambda kind, seed: _walk()(kind, seed, 20, height=24, width=32),
     )
     assert main(['evaluate', '--dataset', 'walk']) == 0
@@ -220,7 +220,7 @@ def test_a_walk_shows_how_far_it_is(monkeypatch, capfd):
 
 
 def _walk():
-    from zoedepth_ros.data.synthetic import walk
+    from zoedepth_ros.synthetic import trajectory as walk
 
     return walk.Walk
 

@@ -7,7 +7,7 @@ pytest.importorskip('rerun.chunk', reason='pip install rerun-sdk')
 from rerun.chunk import RrdReader
 
 from zoedepth_ros.cli.main import main
-from zoedepth_ros.output.files import write_picture
+from zoedepth_ros.media.files import write_picture
 
 
 @pytest.fixture
@@ -48,8 +48,8 @@ def test_a_recording_with_depth_needs_no_model(tmp_path, monkeypatch):
     pytest.importorskip('mcap', reason='pip install mcap')
     import bags
 
-    from zoedepth_ros.recordings.add_depth import add_depth
-    from zoedepth_ros.recordings.plan import DepthOptions, make_plan
+    from zoedepth_ros.bags.add_depth import add_depth
+    from zoedepth_ros.bags.plan import DepthOptions, make_plan
 
     source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(2))
     target = tmp_path / 'out.mcap'
@@ -81,7 +81,7 @@ def test_a_topic_without_ros_is_explained(monkeypatch, capsys):
 
     monkeypatch.setenv('DISPLAY', ':0')
     monkeypatch.setitem(sys.modules, 'rclpy', None)
-    monkeypatch.delitem(sys.modules, 'zoedepth_ros.ros.live_pictures', raising=False)
+    monkeypatch.delitem(sys.modules, 'zoedepth_ros.viewing.live_images', raising=False)
     assert main(['view', '/camera/image_raw']) == 2
     assert 'as a topic it needs ROS 2' in capsys.readouterr().err
 

@@ -75,7 +75,7 @@ def test_operators_are_told_apart(operator, kind):
         (f'{WORK};publish depth/image (node_profile.py:212);{SEND}', 'publishing depth/image'),
         (f'{WORK};publish depth/camera_info (node_profile.py:212);{SEND}', 'publishing the rest'),
         (f'{WORK};publish domain (node_profile.py:212);{SEND}', 'publishing the rest'),
-        (f'{WORK};HeadPolicy.update (zoedepth_ros/inference/head_policy.py:70)',
+        (f'{WORK};HeadPolicy.update (zoedepth_ros/pipeline/head_policy.py:70)',
          'everything else'),
         (f'{WORK};write (zoedepth_ros/benchmark/node/log.py:45)', ''),
         (f'{WORK};Mailbox.take (zoedepth_ros/ros/frame_worker.py:40);'

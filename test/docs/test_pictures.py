@@ -1,11 +1,9 @@
-"""The drawn pages: the picture of the rooms is current, the picture of the README can be drawn."""
+"""The images of the README can be drawn."""
 
 import importlib.util
 import sys
-import xml.etree.ElementTree as ElementTree
 
 import cv2
-import pytest
 from docs_pages import ROOT
 from PIL import Image
 
@@ -16,33 +14,6 @@ def load(name):
     sys.modules[name] = module  # where dataclasses look their module up
     spec.loader.exec_module(module)
     return module
-
-
-@pytest.fixture(scope='module')
-def architecture():
-    return load('docs_architecture')
-
-
-def test_the_picture_of_the_rooms_is_what_the_imports_say(architecture):
-    drawn = (ROOT / 'docs' / 'images' / 'architecture.svg').read_text()
-    assert drawn == architecture.draw(), 'run: python scripts/docs_architecture.py'
-
-
-def test_every_room_is_in_the_picture_once(architecture):
-    texts = [
-        node.text
-        for node in ElementTree.fromstring(architecture.draw()).iter()
-        if node.tag.endswith('text')
-    ]
-    rooms = {p.parent.name for p in (ROOT / 'zoedepth_ros').glob('*/__init__.py')}
-    assert {'model', 'ros', 'cli'} < rooms
-    assert [texts.count(f'{room}/') for room in rooms] == [1] * len(rooms)
-
-
-def test_arrows_that_follow_from_others_are_left_out(architecture):
-    edges = {'a': {'b', 'c'}, 'b': {'c'}, 'c': set()}
-    assert architecture.reduced(edges) == {'a': {'b'}, 'b': {'c'}, 'c': set()}
-    assert architecture.layers(edges) == {'a': 2, 'b': 1, 'c': 0}
 
 
 def test_the_picture_of_the_readme_shows_rows_of_a_room_and_a_street(tmp_path):

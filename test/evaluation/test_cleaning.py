@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from fake_predictor import FakePredictor
 
-from zoedepth_ros.data.synthetic.walk import Walk
 from zoedepth_ros.evaluation import cleaning
 from zoedepth_ros.evaluation.cleaning import Tally, imagined, on_a_walk, tremble
 from zoedepth_ros.evaluation.scenes import HELD_OUT_SEED
+from zoedepth_ros.synthetic.trajectory import Walk
 
 pytest.importorskip('numba')
 

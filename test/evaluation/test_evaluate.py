@@ -5,8 +5,8 @@ import pytest
 from constant_network import ConstantNetwork
 from listed_samples import ListedSamples, flat_sample
 
-from zoedepth_ros.data.errors import DatasetError
-from zoedepth_ros.data.hypersim import HyperSim
+from zoedepth_ros.datasets.errors import DatasetError
+from zoedepth_ros.datasets.hypersim import HyperSim
 from zoedepth_ros.evaluation.evaluate import evaluate, predict
 from zoedepth_ros.evaluation.protocol import DOMAIN_PROTOCOLS
 

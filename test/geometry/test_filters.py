@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from zoedepth_ros.data.synthetic.scene import draw_scene
 from zoedepth_ros.evaluation.blurred_depth import blur_as_a_network, flying, lies_where_it_is
 from zoedepth_ros.geometry.filters import flying_pixels
-from zoedepth_ros.geometry.scratch import Scratch
+from zoedepth_ros.geometry.workspace import Scratch
+from zoedepth_ros.synthetic.scene import draw_scene
 
 ROWS = np.arange(480)[:, None]
 COLUMNS = np.arange(640)[None, :]

@@ -5,11 +5,11 @@ import math
 import numpy as np
 import pytest
 
-from zoedepth_ros.data.synthetic.scene import draw_view, take_sample
 from zoedepth_ros.geometry.ground import fit_ground, up_from_angles
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.geometry.points import depth_to_points
 from zoedepth_ros.geometry.rays import rays
+from zoedepth_ros.synthetic.scene import draw_view, take_sample
 
 RAYS = rays(CameraModel(Intrinsics.from_hfov(160, 120, 1.2)))
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from std_msgs.msg import Header
 
+from zoedepth_ros.bags.depth_messages import depth_image
 from zoedepth_ros.geometry.millimetres import to_millimetres
-from zoedepth_ros.output.files import read_depth_png, write_depth_png
-from zoedepth_ros.recordings.depth_messages import depth_image
+from zoedepth_ros.media.files import read_depth_png, write_depth_png
 from zoedepth_ros.ros.messages import ImageWriter, write_depth
 
 NAN, INF = np.nan, np.inf

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from zoedepth_ros.data.synthetic.scene import draw_scene
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.geometry.rays import rays
-from zoedepth_ros.geometry.scratch import Scratch
 from zoedepth_ros.geometry.sky import sky, without_sky
+from zoedepth_ros.geometry.workspace import Scratch
+from zoedepth_ros.synthetic.scene import draw_scene
 
 RAYS = rays(CameraModel(Intrinsics.from_hfov(160, 120, 1.2)))
 GREY = np.full((120, 160, 3), 180, np.uint8)

@@ -5,9 +5,9 @@ import pytest
 import torch
 from tiny_models import tiny_config, transformers_twin
 
-from zoedepth_ros.inference.optimize import optimize
 from zoedepth_ros.inference.predictor import TorchPredictor
 from zoedepth_ros.inference.preprocess import make_preprocessing
+from zoedepth_ros.inference.runtimes.optimize import optimize
 from zoedepth_ros.model.zoedepth import ZoeDepth
 from zoedepth_ros.weights.convert import from_hugging_face
 

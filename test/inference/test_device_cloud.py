@@ -12,12 +12,12 @@ from zoedepth_ros.geometry import filters
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.inference import device_edges
 from zoedepth_ros.inference.device_cloud import DeviceClouds
-from zoedepth_ros.inference.graphs import CudaGraphs
 from zoedepth_ros.inference.on_device import CloudRequest
-from zoedepth_ros.inference.optimize import optimize
 from zoedepth_ros.inference.predictor import TorchPredictor
 from zoedepth_ros.inference.preprocess import make_preprocessing
-from zoedepth_ros.inference.through_camera import ThroughCamera
+from zoedepth_ros.inference.runtimes.graphs import CudaGraphs
+from zoedepth_ros.inference.runtimes.optimize import optimize
+from zoedepth_ros.pipeline.focal_correction import ThroughCamera
 
 CPU = torch.device('cpu')
 

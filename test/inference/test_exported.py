@@ -9,12 +9,17 @@ import pytest
 import torch
 from lively import lively_model
 
-from zoedepth_ros.inference import exported
-from zoedepth_ros.inference.exported import ExportedPredictor, open_exported, stretch, to_network
-from zoedepth_ros.inference.optimize import optimize
 from zoedepth_ros.inference.predictor import TorchPredictor
 from zoedepth_ros.inference.preprocess import make_preprocessing
 from zoedepth_ros.inference.result import InferenceError
+from zoedepth_ros.inference.runtimes import exported
+from zoedepth_ros.inference.runtimes.exported import (
+    ExportedPredictor,
+    open_exported,
+    stretch,
+    to_network,
+)
+from zoedepth_ros.inference.runtimes.optimize import optimize
 
 RGB = np.random.default_rng(0).integers(0, 256, (80, 120, 3), dtype=np.uint8)
 SIZE = (64, 96)
@@ -199,7 +204,7 @@ def test_onnx_runtime_gives_the_depth_of_torch(onnx_file):
 def test_idle_threads_of_onnx_runtime_do_not_turn_round(onnx_file, monkeypatch):
     import onnxruntime
 
-    from zoedepth_ros.inference.onnx_runtime import open_session
+    from zoedepth_ros.inference.runtimes.onnx_runtime import open_session
 
     seen = []
     real = onnxruntime.InferenceSession

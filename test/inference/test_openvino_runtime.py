@@ -12,10 +12,10 @@ import torch
 from fake_openvino import FakeOpenVINO, need_openvino
 from lively import lively_model
 
-from zoedepth_ros.inference.exported import open_exported, to_network
-from zoedepth_ros.inference.openvino_runtime import open_session
 from zoedepth_ros.inference.processor import bf16_emulated
 from zoedepth_ros.inference.result import InferenceError
+from zoedepth_ros.inference.runtimes.exported import open_exported, to_network
+from zoedepth_ros.inference.runtimes.openvino_runtime import open_session
 
 RGB = np.random.default_rng(0).integers(0, 256, (80, 120, 3), dtype=np.uint8)
 SIZE = (64, 96)

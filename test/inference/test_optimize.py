@@ -8,9 +8,9 @@ import pytest
 import torch
 from lively import lively_model
 
-from zoedepth_ros.inference import optimize as room
-from zoedepth_ros.inference.optimize import check_optimization, optimize
-from zoedepth_ros.model.fast.layers import PackedLayers
+from zoedepth_ros.inference.runtimes import optimize as room
+from zoedepth_ros.inference.runtimes.optimize import check_optimization, optimize
+from zoedepth_ros.model.fused.layers import PackedLayers
 
 CPU = torch.device('cpu')
 IMAGE = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(0)) * 2 - 1

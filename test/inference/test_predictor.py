@@ -5,13 +5,13 @@ import pytest
 import torch
 from lively import lively_model
 
-from zoedepth_ros.inference import runtime
-from zoedepth_ros.inference.graphs import CudaGraphs
-from zoedepth_ros.inference.optimize import optimize
 from zoedepth_ros.inference.predictor import TorchPredictor
 from zoedepth_ros.inference.preprocess import make_preprocessing
 from zoedepth_ros.inference.result import DeviceLost, InferenceError
-from zoedepth_ros.inference.runtime import choose_device, choose_precision
+from zoedepth_ros.inference.runtimes import runtime
+from zoedepth_ros.inference.runtimes.graphs import CudaGraphs
+from zoedepth_ros.inference.runtimes.optimize import optimize
+from zoedepth_ros.inference.runtimes.runtime import choose_device, choose_precision
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import Prediction
 

@@ -10,8 +10,8 @@ from fake_device import FakeGraphs
 from lively import lively_predictor as predictor
 from lively import pictures
 
-from zoedepth_ros.inference.graphs import GraphRunner, RecordingError
 from zoedepth_ros.inference.result import NotFinite
+from zoedepth_ros.inference.runtimes.graphs import GraphRunner, RecordingError
 
 CPU = torch.device('cpu')
 

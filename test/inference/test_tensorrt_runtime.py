@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from zoedepth_ros.inference import tensorrt_runtime
-from zoedepth_ros.inference.exported import open_exported
 from zoedepth_ros.inference.result import InferenceError
+from zoedepth_ros.inference.runtimes import tensorrt_runtime
+from zoedepth_ros.inference.runtimes.exported import open_exported
 
 SIZE = (64, 96)
 TENSORS = {

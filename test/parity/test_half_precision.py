@@ -6,7 +6,7 @@ import pytest
 import torch
 from tiny_models import random_image, tiny_config, transformers_twin
 
-from zoedepth_ros.inference.optimize import optimize
+from zoedepth_ros.inference.runtimes.optimize import optimize
 from zoedepth_ros.model.zoedepth import ZoeDepth
 from zoedepth_ros.weights.convert import from_hugging_face
 

@@ -26,8 +26,8 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from std_msgs.msg import Header
 from zoedepth_ros.msg import Domain, Status
 
-from zoedepth_ros.recordings import errors
-from zoedepth_ros.ros.bag_recorder import BagRecorder
+from zoedepth_ros.bags import errors
+from zoedepth_ros.demo.bag_recorder import BagRecorder
 from zoedepth_ros.ros.messages import CloudWriter, ImageWriter, write_depth
 from zoedepth_ros.viewing.sources import recording_frames
 
@@ -94,7 +94,9 @@ def recorded(ros, the_peer, tmp_path_factory):
     folder = tmp_path_factory.mktemp('recorded')
     sender = Sender(the_peer)
     start_ns = time.time_ns()
-    tool = ToolProcess('recorder', output=str(folder), bag='demo.mcap', duration=1000.0)
+    tool = ToolProcess(
+        'demo.stream_recorder', output=str(folder), bag='demo.mcap', duration=1000.0
+    )
     numbers = itertools.count()
 
     def has_begun():
@@ -199,8 +201,8 @@ def test_the_bag_is_shown_with_its_own_depth_and_says_what_made_it(recorded):
 def test_depth_can_be_added_to_the_bag_once_more(recorded, tmp_path):
     from fake_predictor import FakePredictor
 
-    from zoedepth_ros.recordings.add_depth import add_depth
-    from zoedepth_ros.recordings.plan import DepthOptions, make_plan
+    from zoedepth_ros.bags.add_depth import add_depth
+    from zoedepth_ros.bags.plan import DepthOptions, make_plan
 
     options = DepthOptions(image='/image', depth_topic='/again/depth/image')
     plan = make_plan(recorded.folder / 'demo.mcap', tmp_path / 'out.mcap', options)

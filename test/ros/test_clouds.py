@@ -8,7 +8,7 @@ import sys
 import pytest
 from sensor_msgs.msg import PointCloud2, PointField
 
-from zoedepth_ros.ros.clouds import (
+from zoedepth_ros.messages.clouds import (
     CloudError,
     best_reader,
     cloud_points,

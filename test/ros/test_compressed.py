@@ -11,7 +11,7 @@ from ros_harness import picture
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
-from zoedepth_ros.ros.compressed import compressed_depth
+from zoedepth_ros.messages.compressed import compressed_depth
 
 SIZE = (48, 64)
 DEPTH, COLOR = 'depth/image/compressedDepth', 'depth/color/compressed'

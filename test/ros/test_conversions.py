@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from sensor_msgs.msg import CompressedImage, Image
 
-from zoedepth_ros.output.files import PictureError, read_picture, read_stored_picture
-from zoedepth_ros.ros.conversions import (
+from zoedepth_ros.media.files import PictureError, read_picture, read_stored_picture
+from zoedepth_ros.messages.images import (
     DEPTH_ENCODINGS,
     ENCODINGS,
     ConversionError,

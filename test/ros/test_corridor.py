@@ -12,8 +12,8 @@ from std_msgs.msg import Header
 
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.geometry.rays import rays
+from zoedepth_ros.messages.clouds import cloud_points
 from zoedepth_ros.ros.camera import Camera
-from zoedepth_ros.ros.clouds import cloud_points
 from zoedepth_ros.ros.outputs import Outputs
 from zoedepth_ros.ros.parameters import settings_from
 from zoedepth_ros.ros.scaling import Scaling

@@ -9,7 +9,7 @@ import pytest
 from fake_predictor import FakePredictor
 
 from zoedepth_ros.inference.result import DeviceLost, InferenceError, NotFinite, OutOfMemory
-from zoedepth_ros.ros.degrade import DegradingPredictor
+from zoedepth_ros.ros.fallback import DegradingPredictor
 from zoedepth_ros.ros.parameters import settings_from
 
 RGB = np.zeros((48, 64, 3), np.uint8)

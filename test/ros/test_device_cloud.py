@@ -15,10 +15,10 @@ from fake_predictor import FakePredictor
 from processor_bench import Bench
 from ros_harness import camera_info_message, picture
 
-from zoedepth_ros.data.synthetic.scene import draw_scene
 from zoedepth_ros.inference.device_cloud import DeviceClouds
 from zoedepth_ros.inference.preprocess import to_tensor
 from zoedepth_ros.ros.frame import Frame
+from zoedepth_ros.synthetic.scene import draw_scene
 
 CPU = torch.device('cpu')
 CLOUD, DEPTH = frozenset({'depth/points'}), 'depth/image'

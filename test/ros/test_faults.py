@@ -43,12 +43,12 @@ def test_a_camera_that_is_killed_and_started_again_is_followed(peer, start, tool
     node = start()
     depth = peer.subscribe(Image, '/depth/image')
     status = peer.subscribe(Status, '/zoedepth/status')
-    camera = tool('image_source', source=photograph, rate=20.0)
+    camera = tool('demo.image_source', source=photograph, rate=20.0)
     wait_until(lambda: len(depth) > 3)
     camera.process.kill()
     wait_until(lambda: status and status.last.state == Status.STATE_NO_INPUT)
     before = len(depth)
-    tool('image_source', source=photograph, rate=20.0)
+    tool('demo.image_source', source=photograph, rate=20.0)
     wait_until(lambda: len(depth) > before + 3)
     wait_until(lambda: status.last.state == Status.STATE_WORKING)
     assert stamps_s(depth) == sorted(stamps_s(depth))
@@ -73,7 +73,7 @@ def test_a_signal_at_any_moment_ends_it_without_a_traceback(ros, tool, how):
     """While importing, while building the network, while running; the network is the real one."""
     parameters = {'model': 'ZoeD_tiny_NK', 'weights': 'random', 'device': 'cpu'}
     for number, moment in enumerate(MOMENTS):
-        node = tool('main', moments=MOMENTS, namespace=f'/n{number}', **parameters)
+        node = tool('ros.main', moments=MOMENTS, namespace=f'/n{number}', **parameters)
         node.wait_for_log(moment)
         assert node.stop(how) in (0, -how), f'{moment}: {node.log}'
         assert 'Traceback' not in node.log, f'{moment}: {node.log}'
@@ -82,7 +82,7 @@ def test_a_signal_at_any_moment_ends_it_without_a_traceback(ros, tool, how):
 def test_a_reliable_subscriber_that_is_frozen_holds_nobody_back(peer, start, tool, tmp_path):
     start({'cloud.rate': 0.0})
     depth = peer.subscribe(Image, '/depth/image')
-    frozen = tool('recorder', output=str(tmp_path), duration=1000.0)
+    frozen = tool('demo.stream_recorder', output=str(tmp_path), duration=1000.0)
     peer.send_until(lambda: depth and 'depth 0' not in frozen.log and ' of 1000 s' in frozen.log)
     frozen.process.send_signal(signal.SIGSTOP)
     for _ in range(100):  # many times what any queue holds
@@ -123,7 +123,7 @@ def test_weights_swapped_under_a_running_node_count_from_the_next_configure_on(
     path = tmp_path / 'weights.safetensors'
     first = write(1)
     node = tool(
-        'main', model='ZoeD_tiny_NK', weights=str(path), device='cpu', max_frame_age=ANY_AGE_S
+        'ros.main', model='ZoeD_tiny_NK', weights=str(path), device='cpu', max_frame_age=ANY_AGE_S
     )
     status = peer.subscribe(Status, '/zoedepth/status')
     depth = peer.subscribe(Image, '/depth/image')

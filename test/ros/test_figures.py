@@ -58,7 +58,7 @@ def test_depth_of_a_slow_network_is_as_old_as_one_run_and_one_image(peer, start)
 def test_a_frozen_subscriber_slows_nobody(peer, start, tmp_path):
     start({'cloud.rate': 0.0})
     depth = peer.subscribe(Image, '/depth/image')
-    frozen = ToolProcess('recorder', output=str(tmp_path), duration=1000.0)
+    frozen = ToolProcess('demo.stream_recorder', output=str(tmp_path), duration=1000.0)
     try:
         peer.start_camera(20.0)
         wait_until(lambda: peer.node.count_subscribers('/depth/image') == 2)
@@ -87,7 +87,7 @@ def test_a_node_ends_within_two_seconds(peer, start, hold, how, fake):
 
 def test_the_image_source_keeps_its_rate(peer, ros):
     images = peer.subscribe(Image, 'image')
-    source = ToolProcess('image_source', source='photographs', rate=20.0)
+    source = ToolProcess('demo.image_source', source='photographs', rate=20.0)
     try:
         listen_for(3.0, images)
         assert rate_hz(images) == pytest.approx(20.0, rel=0.15)

@@ -16,8 +16,8 @@ from ros_harness import camera_info_message, picture
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, RegionOfInterest
 from std_msgs.msg import Header
 
+from zoedepth_ros.messages.images import ConversionError, rgb_from_compressed, rgb_from_image
 from zoedepth_ros.ros.camera import CameraKeeper, CameraUnknown
-from zoedepth_ros.ros.conversions import ConversionError, rgb_from_compressed, rgb_from_image
 from zoedepth_ros.ros.parameters import settings_from
 
 # name -> bytes per pixel, fewest rows and columns that have colours; from sensor_msgs'

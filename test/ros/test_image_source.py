@@ -20,7 +20,7 @@ def run(ros):
     started = []
 
     def start(**parameters):
-        started.append(ToolProcess('image_source', **parameters))
+        started.append(ToolProcess('demo.image_source', **parameters))
         return started[-1]
 
     yield start

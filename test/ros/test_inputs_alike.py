@@ -14,11 +14,11 @@ from sensor_msgs.msg import CompressedImage, Image
 pytest.importorskip('mcap', reason='pip install mcap')
 pytest.importorskip('rosbags', reason='pip install rosbags')
 
+from zoedepth_ros.bags.add_depth import add_depth
+from zoedepth_ros.bags.plan import DepthOptions, make_plan
 from zoedepth_ros.cli.main import main
-from zoedepth_ros.recordings.add_depth import add_depth
-from zoedepth_ros.recordings.plan import DepthOptions, make_plan
+from zoedepth_ros.messages.camera_info import CameraUnknown
 from zoedepth_ros.ros.camera import CameraKeeper
-from zoedepth_ros.ros.camera_info import CameraUnknown
 from zoedepth_ros.ros.parameters import settings_from
 from zoedepth_ros.viewing.sources import recording_frames
 

@@ -12,7 +12,7 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
 
-from zoedepth_ros.ros.live_pictures import live_pictures
+from zoedepth_ros.viewing.live_images import live_pictures
 
 
 @pytest.fixture(params=['with each image', 'latched once'])

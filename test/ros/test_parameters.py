@@ -166,7 +166,7 @@ def test_a_field_of_view_that_no_camera_has_is_refused(name, value):
 
 
 def test_every_angle_of_a_parameter_is_in_radians():
-    from zoedepth_ros.ros.source_parameters import PARAMETERS
+    from zoedepth_ros.demo.source_parameters import PARAMETERS
 
     described = {name: spec.description for name, spec in TABLE.items()}
     described |= {name: descriptor.description for name, (_, descriptor) in PARAMETERS.items()}

@@ -3,9 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zoedepth_ros.geometry.calibration_file import read_calibration
-from zoedepth_ros.geometry.intrinsics import CameraError
-from zoedepth_ros.ros.source.picture_size import (
+from zoedepth_ros.demo.sources.image_size import (
     Calibration,
     Fit,
     calibration_from_hfov,
@@ -14,6 +12,8 @@ from zoedepth_ros.ros.source.picture_size import (
     fit_to,
     scaled_to,
 )
+from zoedepth_ros.geometry.calibration_file import read_calibration
+from zoedepth_ros.geometry.intrinsics import CameraError
 
 EXAMPLE = Path(__file__).resolve().parents[2] / 'config' / 'camera_example.yaml'
 

@@ -7,11 +7,11 @@ import pytest
 from videos import write_mkv
 from waiting import wait_until
 
-from zoedepth_ros.ros.source import slides, webcam
-from zoedepth_ros.ros.source.open_source import open_source
-from zoedepth_ros.ros.source.picture import NoPictureError, SourceError
-from zoedepth_ros.ros.source.video import Video
-from zoedepth_ros.ros.source.webcam import Webcam
+from zoedepth_ros.demo.sources import slides, webcam
+from zoedepth_ros.demo.sources.image import NoPictureError, SourceError
+from zoedepth_ros.demo.sources.open_source import open_source
+from zoedepth_ros.demo.sources.video import Video
+from zoedepth_ros.demo.sources.webcam import Webcam
 
 
 def write_picture(path, value):

@@ -7,7 +7,7 @@ import pytest
 
 from zoedepth_ros.geometry.canonical import focal_factor
 from zoedepth_ros.geometry.intrinsics import Intrinsics
-from zoedepth_ros.geometry.scratch import Scratch
+from zoedepth_ros.geometry.workspace import Scratch
 from zoedepth_ros.ros.parameters import NodeSettings, settings_from
 from zoedepth_ros.ros.postprocess import depth_for_points, gated, measured_to_m, shown_to_m
 

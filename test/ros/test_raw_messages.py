@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip('rclpy')
 
-from zoedepth_ros.ros import raw_messages
+from zoedepth_ros.demo import raw_messages
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from zoedepth_ros.ros.record.decode import cloud_arrays, depth_from_image
-from zoedepth_ros.ros.record.report import write_moments, write_report
-from zoedepth_ros.ros.record.scenes import Matcher, Moment, Scenes
-from zoedepth_ros.ros.record.topic_log import TopicLog
+from zoedepth_ros.demo.record.decode import cloud_arrays, depth_from_image
+from zoedepth_ros.demo.record.report import write_moments, write_report
+from zoedepth_ros.demo.record.scenes import Matcher, Moment, Scenes
+from zoedepth_ros.demo.record.topic_log import TopicLog
 
 
 def test_rate_is_intervals_over_their_time_and_latency_a_median_and_p95():

@@ -14,9 +14,9 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from zoedepth_ros.msg import Domain, Status
 
-from zoedepth_ros.ros import recorder
+from zoedepth_ros.demo import stream_recorder as recorder
 from zoedepth_ros.ros.messages import CloudWriter, ImageWriter, write_depth
-from zoedepth_ros.ros.running import Finished
+from zoedepth_ros.ros.spin import Finished
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def record(ros, tmp_path):
     started = []
 
     def start(**parameters):
-        started.append(ToolProcess('recorder', output=str(tmp_path), **parameters))
+        started.append(ToolProcess('demo.stream_recorder', output=str(tmp_path), **parameters))
         return started[-1]
 
     yield start
@@ -135,13 +135,13 @@ def test_without_points_the_recording_fails_and_says_so(record, peer, tmp_path):
     assert 'not to be trusted' in report['warning']  # no status came either
 
 
-MOMENTS = ('rclpy', 'zoedepth_ros.recordings.live', 'a.mcap.partial')
+MOMENTS = ('rclpy', 'zoedepth_ros.bags.live', 'a.mcap.partial')
 """What the recorder imports and opens from its start until it waits."""
 
 
 @pytest.mark.parametrize('moment', [*MOMENTS, 'waiting for depth'])
 def test_stopped_while_it_starts_it_leaves_no_file(ros, tmp_path, moment):
-    tool = ToolProcess('recorder', moments=MOMENTS, output=str(tmp_path), bag='a.mcap')
+    tool = ToolProcess('demo.stream_recorder', moments=MOMENTS, output=str(tmp_path), bag='a.mcap')
     tool.wait_for_log(moment)
     code = tool.stop(signal.SIGINT)
     assert code in ((0,) if moment == 'waiting for depth' else (0, -signal.SIGINT)), tool.log

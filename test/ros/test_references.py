@@ -11,8 +11,8 @@ from std_msgs.msg import Header
 
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.ros.camera import Camera
-from zoedepth_ros.ros.frames import Frames, rotation_matrix
 from zoedepth_ros.ros.references import References, scan_points
+from zoedepth_ros.ros.transforms import Frames, rotation_matrix
 
 CAMERA = Camera(CameraModel(Intrinsics.from_hfov(64, 48, 1.0)), None)
 # x forward, y left, z up of a base frame, seen from the optical frame

@@ -16,8 +16,8 @@ import ctypes, os, sys, threading, time
 from pathlib import Path
 import rclpy
 from rclpy.node import Node
-from zoedepth_ros.ros.ending import END_WITHIN_S, STUCK_AFTER_S, end
-from zoedepth_ros.ros.running import Finished, run_node
+from zoedepth_ros.ros.shutdown import END_WITHIN_S, STUCK_AFTER_S, end
+from zoedepth_ros.ros.spin import Finished, run_node
 
 def say(text):
     print(text, flush=True)

@@ -12,8 +12,8 @@ from sensor_msgs.msg import LaserScan
 
 from zoedepth_ros.geometry.ground import up_from_angles
 from zoedepth_ros.ros import scan_frame
-from zoedepth_ros.ros.frames import Frames, rotation_matrix
 from zoedepth_ros.ros.scan_frame import level_rotation
+from zoedepth_ros.ros.transforms import Frames, rotation_matrix
 
 ROWS = {'scan.enabled': True}
 HEIGHT = {'scan.enabled': True, 'scan.mode': 'height', 'camera.height': 1.0}

@@ -1,4 +1,4 @@
-from zoedepth_ros.ros.record.selection import Selection
+from zoedepth_ros.demo.record.selection import Selection
 
 MB = 10**6
 TENTH_NS = 10**8

@@ -10,7 +10,7 @@ from fake_predictor import FakePredictor
 from processor_bench import Bench
 from zoedepth_ros.msg import Status
 
-from zoedepth_ros.geometry.scale_tracker import ScaleState
+from zoedepth_ros.pipeline.scale_tracker import ScaleState
 from zoedepth_ros.ros import processor, shared_network, statistics
 from zoedepth_ros.ros.frame import SUPERSEDED, Frame
 from zoedepth_ros.ros.scaling import ScaleReport

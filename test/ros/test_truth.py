@@ -6,17 +6,17 @@ import cv2
 import numpy as np
 import pytest
 
-from zoedepth_ros.ros.record.comparison import Comparison, Spread
-from zoedepth_ros.ros.record.report import write_moments
-from zoedepth_ros.ros.record.scenes import Moment
-from zoedepth_ros.ros.record.truth import (
+from zoedepth_ros.demo.record.comparison import Comparison, Spread
+from zoedepth_ros.demo.record.ground_truth import (
     MAX_DEPTH_M,
     Frame,
     Score,
     Verdict,
     score,
 )
-from zoedepth_ros.ros.record.walk_picture import door_text, draw_walk, error_text, percent
+from zoedepth_ros.demo.record.report import write_moments
+from zoedepth_ros.demo.record.scenes import Moment
+from zoedepth_ros.demo.record.trajectory_image import door_text, draw_walk, error_text, percent
 
 NAN, INF = math.nan, math.inf
 
@@ -218,7 +218,7 @@ def image(values):
 
 def test_depth_is_held_against_the_truth_of_its_own_stamp():
     pytest.importorskip('rclpy')
-    from zoedepth_ros.ros.truth_collector import TruthCollector
+    from zoedepth_ros.demo.ground_truth_collector import TruthCollector
 
     collector = TruthCollector()
     picture = SimpleNamespace(

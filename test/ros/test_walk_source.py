@@ -3,10 +3,10 @@ import sys
 import numpy as np
 import pytest
 
-from zoedepth_ros.ros.source.chain import Chain
-from zoedepth_ros.ros.source.open_source import WalkPlan, names_walk, open_source
-from zoedepth_ros.ros.source.picture import SourceError
-from zoedepth_ros.ros.source.walk import pace
+from zoedepth_ros.demo.sources.chain import Chain
+from zoedepth_ros.demo.sources.image import SourceError
+from zoedepth_ros.demo.sources.open_source import WalkPlan, names_walk, open_source
+from zoedepth_ros.demo.sources.trajectory import pace
 
 
 def opened(source, *, loop=False, warnings=None, **plan):
@@ -57,7 +57,7 @@ def test_sources_follow_each_other_each_in_its_own_time():
 
 
 def test_a_walk_needs_numba_and_says_where_it_comes_from(monkeypatch):
-    drawing = [name for name in sys.modules if name.startswith('zoedepth_ros.data.synthetic')]
+    drawing = [name for name in sys.modules if name.startswith('zoedepth_ros.synthetic')]
     for name in drawing:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, 'numba', None)

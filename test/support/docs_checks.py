@@ -41,10 +41,10 @@ def parameters_of(executable: str) -> set[str]:
         return set(TABLE) | FREE_PARAMETERS
     if executable == 'image_source':
         names = re.findall(
-            r"^    '(\w+)': \(", source('zoedepth_ros/ros/source_parameters.py'), re.M
+            r"^    '(\w+)': \(", source('zoedepth_ros/demo/source_parameters.py'), re.M
         )
     else:
-        text = source('zoedepth_ros/ros/recorder.py')
+        text = source('zoedepth_ros/demo/stream_recorder.py')
         names = re.findall(r"declare_parameter\('(\w+)'", text)
     return set(names) | FREE_PARAMETERS
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.data.errors import DatasetError
-from zoedepth_ros.data.sample import Sample
+from zoedepth_ros.datasets.errors import DatasetError
 from zoedepth_ros.geometry.intrinsics import Intrinsics
+from zoedepth_ros.media.sample import Sample
 
 
 class ListedSamples:

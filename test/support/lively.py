@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from zoedepth_ros.inference.optimize import optimize
 from zoedepth_ros.inference.predictor import TorchPredictor
 from zoedepth_ros.inference.preprocess import make_preprocessing
+from zoedepth_ros.inference.runtimes.optimize import optimize
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import ZoeDepth, create_model
 

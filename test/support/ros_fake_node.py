@@ -13,8 +13,8 @@ from fake_predictor import FakePredictor
 
 from zoedepth_ros.inference.result import DeviceLost, OutOfMemory
 from zoedepth_ros.ros import qos_watch
-from zoedepth_ros.ros.ending import end
 from zoedepth_ros.ros.main import run
+from zoedepth_ros.ros.shutdown import end
 
 OWN_SIZE = (384, 512)
 

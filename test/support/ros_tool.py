@@ -11,11 +11,11 @@ from pathlib import Path
 
 import ros_harness
 
-EXECUTABLES = {'main': 'depth_node', 'recorder': 'stream_recorder'}
+EXECUTABLES = {'ros.main': 'depth_node', 'demo.stream_recorder': 'stream_recorder'}
 
 
 class ToolProcess(ros_harness.NodeProcess):
-    """Run `main` of a module of zoedepth_ros.ros with parameters."""
+    """Run `main` of a module of the package with parameters."""
 
     def __init__(
         self,
@@ -29,9 +29,9 @@ class ToolProcess(ros_harness.NodeProcess):
 
         With these it is the installed executable that runs.
         """
-        start = f'import sys; from zoedepth_ros.ros.{module} import main; sys.exit(main())'
+        start = f'import sys; from zoedepth_ros.{module} import main; sys.exit(main())'
         if moments:
-            path = Path(sys.prefix, 'lib', 'zoedepth_ros', EXECUTABLES.get(module, module))
+            path = Path(sys.prefix, 'lib', 'zoedepth_ros', EXECUTABLES[module])
             announce = f'import moments; moments.announce(*{tuple(moments)!r})'
             start = f'{announce}; import runpy; runpy.run_path({str(path)!r}, run_name="__main__")'
         arguments = ['-c', start, '--ros-args']

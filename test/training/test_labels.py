@@ -9,7 +9,7 @@ import torch
 from safetensors import safe_open
 from tiny_recipe import recipe
 
-from zoedepth_ros.data.sample import Sample
+from zoedepth_ros.media.sample import Sample
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import create_model
 from zoedepth_ros.training import run as run_module

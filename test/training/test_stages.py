@@ -6,10 +6,10 @@ import torch
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import Prediction, create_model
 from zoedepth_ros.training.config import StageConfig
+from zoedepth_ros.training.images import Example
 from zoedepth_ros.training.initial_bins import spread_bins
 from zoedepth_ros.training.losses import scale_and_shift_invariant, si_log
 from zoedepth_ros.training.objective import objective
-from zoedepth_ros.training.pictures import Example
 
 
 def stage(loss, **changes):

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from zoedepth_ros.data.sample import Sample
 from zoedepth_ros.geometry.intrinsics import Intrinsics
+from zoedepth_ros.media.sample import Sample
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import Prediction
 from zoedepth_ros.training.config import DomainConfig, StageConfig, TrainingConfig
 from zoedepth_ros.training.distributed import Process
-from zoedepth_ros.training.pictures import depth_factor, validation_example
+from zoedepth_ros.training.images import depth_factor, validation_example
 from zoedepth_ros.training.validation import validate
 
 INDOOR = DomainConfig('indoor', 'folder', max_depth_m=10.0)

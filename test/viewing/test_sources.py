@@ -7,7 +7,7 @@ import pytest
 from fake_predictor import FakePredictor
 from videos import write_mkv
 
-from zoedepth_ros.output.files import PictureError, write_picture
+from zoedepth_ros.media.files import PictureError, write_picture
 from zoedepth_ros.viewing.sources import picture_frames, recording_frames, video_frames
 
 
@@ -84,8 +84,8 @@ def test_a_recording_gives_pictures_with_their_camera(tmp_path, bags):
 
 @pytest.mark.parametrize('encoding', ['32FC1', '16UC1'])
 def test_recorded_depth_comes_with_its_picture(tmp_path, bags, encoding):
-    from zoedepth_ros.recordings.add_depth import add_depth
-    from zoedepth_ros.recordings.plan import DepthOptions, make_plan
+    from zoedepth_ros.bags.add_depth import add_depth
+    from zoedepth_ros.bags.plan import DepthOptions, make_plan
 
     source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(3))
     options = DepthOptions(encoding=encoding, uncertainty=True)
@@ -151,8 +151,8 @@ def test_true_depth_beside_recorded_depth_is_not_taken_for_the_pictures(tmp_path
 
 
 def test_recorded_depth_says_once_what_made_it(tmp_path, bags):
-    from zoedepth_ros.recordings.add_depth import add_depth
-    from zoedepth_ros.recordings.plan import DepthOptions, make_plan
+    from zoedepth_ros.bags.add_depth import add_depth
+    from zoedepth_ros.bags.plan import DepthOptions, make_plan
 
     source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(2))
     predictor = FakePredictor(2.0)

@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from zoedepth_ros.benchmark.sides import Side
-from zoedepth_ros.inference.exported import ExportedPredictor, Session
 from zoedepth_ros.inference.result import AUTO
+from zoedepth_ros.inference.runtimes.exported import ExportedPredictor, Session
 
 
 class Exported:
@@ -40,9 +40,9 @@ class Exported:
 def _opened(side: Side) -> Session:
     path, threads = Path(side.weights), torch.get_num_threads()
     if side.kind == 'openvino':
-        from zoedepth_ros.inference import openvino_runtime
+        from zoedepth_ros.inference.runtimes import openvino_runtime
 
         return openvino_runtime.open_session(path, side.device, side.precision, threads)
-    from zoedepth_ros.inference import onnx_runtime
+    from zoedepth_ros.inference.runtimes import onnx_runtime
 
     return onnx_runtime.open_session(path, side.device, side.precision, threads)

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zoedepth_ros.benchmark.baselines import Rival, rivals
 from zoedepth_ros.benchmark.network_report import NetworkFigures, section
 from zoedepth_ros.benchmark.pairs import Compared, compare, depths
 from zoedepth_ros.benchmark.parts import RUNTIMES_ONLY, Settings
 from zoedepth_ros.benchmark.process import SideError, Worker
 from zoedepth_ros.benchmark.report import Section
-from zoedepth_ros.benchmark.rivals import Rival, rivals
 from zoedepth_ros.benchmark.runtimes import file_bytes, runtimes
 from zoedepth_ros.benchmark.sides import Side, Size
 from zoedepth_ros.benchmark.timing import spread

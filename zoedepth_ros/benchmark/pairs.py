@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from zoedepth_ros.benchmark.baselines import Rival
 from zoedepth_ros.benchmark.budget import rounds_within
 from zoedepth_ros.benchmark.process import Worker
-from zoedepth_ros.benchmark.rivals import Rival
 from zoedepth_ros.benchmark.sides import CAMERA_SIZE, Size
 from zoedepth_ros.benchmark.timing import Spread, ratio, spread
 

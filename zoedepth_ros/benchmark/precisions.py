@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zoedepth_ros.benchmark.parts import AUTO
 from zoedepth_ros.inference.processor import bf16_emulated
-from zoedepth_ros.inference.runtime import choose_device, choose_precision
+from zoedepth_ros.inference.runtimes.runtime import choose_device, choose_precision
 
 
 def half_precision(device: str, precision: str) -> tuple[str, str]:

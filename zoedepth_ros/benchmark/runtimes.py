@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from zoedepth_ros.benchmark.rivals import Rival
+from zoedepth_ros.benchmark.baselines import Rival
 from zoedepth_ros.benchmark.sides import Side, Size
 from zoedepth_ros.model.backbones.config import BeitConfig
 from zoedepth_ros.model.config import ModelConfig

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from zoedepth_ros.benchmark.sides import Side
 from zoedepth_ros.inference.preprocess import OfficialPreprocessing, normalise, to_tensor
-from zoedepth_ros.inference.runtime import DTYPES, choose_device
+from zoedepth_ros.inference.runtimes.runtime import DTYPES, choose_device
 from zoedepth_ros.model.backbones.config import BeitConfig
 from zoedepth_ros.model.config import BinsConfig, ModelConfig
 from zoedepth_ros.model.presets import preset

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from zoedepth_ros.inference.runtime import DTYPES, choose_device
+from zoedepth_ros.inference.runtimes.runtime import DTYPES, choose_device
 from zoedepth_ros.model.backbone import Prepared
 from zoedepth_ros.model.backbones.config import BeitConfig
 from zoedepth_ros.model.config import ModelConfig

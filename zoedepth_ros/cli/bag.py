@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from zoedepth_ros.cli.angles import field_of_view_deg
 from zoedepth_ros.cli.exit_codes import DONE, FAILED
-from zoedepth_ros.cli.pictures import require_readable
+from zoedepth_ros.cli.images import require_readable
 from zoedepth_ros.cli.quantities import (
     BITS_HELP,
     decimation,
@@ -21,8 +21,8 @@ from zoedepth_ros.cli.quantities import (
 from zoedepth_ros.geometry.rectified import CHOICES
 
 if TYPE_CHECKING:
-    from zoedepth_ros.recordings.fleet import Job, Watcher
-    from zoedepth_ros.recordings.plan import DepthOptions, Report
+    from zoedepth_ros.bags.fleet import Job, Watcher
+    from zoedepth_ros.bags.plan import DepthOptions, Report
 
 NAME = 'bag'
 HELP = 'add depth, camera_info and points to a recording (.mcap, .db3) of ROS 2'
@@ -83,11 +83,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Work on every recording; one that fails is named and the others go on."""
-    from zoedepth_ros.recordings.errors import require_libraries
+    from zoedepth_ros.bags.errors import require_libraries
 
     require_libraries()
-    from zoedepth_ros.recordings.cluster import run_with_ray
-    from zoedepth_ros.recordings.fleet import Model, run_here, run_with_processes
+    from zoedepth_ros.bags.cluster import run_with_ray
+    from zoedepth_ros.bags.fleet import Model, run_here, run_with_processes
 
     jobs = _jobs(args)
     model = Model(args.model, args.weights or '', args.device, args.precision)
@@ -114,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _jobs(args: argparse.Namespace) -> list[Job]:
-    from zoedepth_ros.recordings.fleet import Job
+    from zoedepth_ros.bags.fleet import Job
 
     options = _options(args)
     sources = [Path(name).expanduser() for name in args.recordings]
@@ -145,7 +145,7 @@ def _name_of(source: Path) -> str:
 
 def _options(args: argparse.Namespace) -> DepthOptions:
     """Take what was given; what was not has its default where it belongs."""
-    from zoedepth_ros.recordings.plan import DepthOptions
+    from zoedepth_ros.bags.plan import DepthOptions
 
     names = ('head', 'encoding', 'points', 'uncertainty', 'domain', 'decimation', 'edge_filter')
     given = {

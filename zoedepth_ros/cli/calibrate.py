@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from zoedepth_ros.geometry.intrinsics import CameraModel
-    from zoedepth_ros.geometry.scale_tracker import ScaleState
     from zoedepth_ros.inference.result import DepthPredictor, DepthResult
-    from zoedepth_ros.inference.through_camera import ThroughCamera
+    from zoedepth_ros.pipeline.focal_correction import ThroughCamera
+    from zoedepth_ros.pipeline.scale_tracker import ScaleState
 
 NAME = 'calibrate'
 HELP = 'find the scale of a camera from a known distance or its height above the floor'
@@ -99,10 +99,10 @@ def run(args: argparse.Namespace) -> int:
     import numpy as np
 
     from zoedepth_ros.build import build_predictor
-    from zoedepth_ros.cli.pictures import find_pictures, require_readable
-    from zoedepth_ros.geometry.scale_file import load_scales
+    from zoedepth_ros.cli.images import find_pictures, require_readable
     from zoedepth_ros.inference.result import check_head
-    from zoedepth_ros.output.files import read_stored_picture
+    from zoedepth_ros.media.files import read_stored_picture
+    from zoedepth_ros.pipeline.scale_file import load_scales
 
     _check(args)
     paths = find_pictures(args.pictures)
@@ -157,7 +157,7 @@ def _through_camera(predictor: DepthPredictor, args: argparse.Namespace) -> Thro
 
     Raises ValueError where that needs a camera that is not told.
     """
-    from zoedepth_ros.inference.through_camera import ThroughCamera
+    from zoedepth_ros.pipeline.focal_correction import ThroughCamera
 
     training_hfov_rad = math.radians(args.training_hfov or 0.0)
     look = ThroughCamera(predictor, args.focal_correction, training_hfov_rad=training_hfov_rad)
@@ -226,7 +226,7 @@ def _agree(
     import numpy as np
 
     from zoedepth_ros.geometry.scale import HIGHEST_SCALE, LOWEST_SCALE, robust_scale
-    from zoedepth_ros.geometry.scale_tracker import STEADY, ScaleState
+    from zoedepth_ros.pipeline.scale_tracker import STEADY, ScaleState
 
     states = {}
     # a floor is thousands of points behind one ratio, and five pictures of it are plenty
@@ -254,7 +254,7 @@ def _agree(
 
 def _write(states: dict[str, ScaleState], path: Path, camera: str) -> None:
     """Write the file; another head's scale in an older file stays."""
-    from zoedepth_ros.geometry.scale_file import save_scales
+    from zoedepth_ros.pipeline.scale_file import save_scales
 
     save_scales(path, states, camera=camera)
     print(f'-> {path}; for the node: scale.file:={path.resolve()}')

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from zoedepth_ros.evaluation.evaluate import Scored
     from zoedepth_ros.evaluation.report import EvaluationReport, ModelCard, PictureScore
-    from zoedepth_ros.evaluation.walk import WalkReport
+    from zoedepth_ros.evaluation.trajectory import WalkReport
     from zoedepth_ros.evaluation.worst import WorstPictures
     from zoedepth_ros.inference.predictor import TorchPredictor
 
@@ -108,7 +108,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> None:
     """Raise ValueError for arguments that do not go together, before anything is loaded."""
-    from zoedepth_ros.data.registry import DATASETS, WITH_MASK, WITH_SPLIT_LIST
+    from zoedepth_ros.datasets.registry import DATASETS, WITH_MASK, WITH_SPLIT_LIST
 
     name = args.dataset
     if name not in (*DATASETS, SCENES, WALK):
@@ -136,7 +136,7 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _evaluate_dataset(args: argparse.Namespace) -> int:
-    from zoedepth_ros.data.registry import DatasetOptions, open_dataset
+    from zoedepth_ros.datasets.registry import DatasetOptions, open_dataset
     from zoedepth_ros.evaluation.evaluate import evaluate
     from zoedepth_ros.evaluation.protocol import DOMAIN_PROTOCOLS, PROTOCOLS
     from zoedepth_ros.evaluation.published import published_for
@@ -207,7 +207,7 @@ def _evaluate_scenes(args: argparse.Namespace) -> int:
 
 
 def _evaluate_walk(args: argparse.Namespace) -> int:
-    from zoedepth_ros.evaluation.walk import evaluate_walks
+    from zoedepth_ros.evaluation.trajectory import evaluate_walks
 
     predictor = _predictor(args)
     found = evaluate_walks(

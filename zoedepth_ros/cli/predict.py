@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from zoedepth_ros.geometry.intrinsics import CameraModel
     from zoedepth_ros.inference.result import DepthPredictor, DepthResult
-    from zoedepth_ros.output.files import StoredPicture
+    from zoedepth_ros.media.files import StoredPicture
 
 NAME = 'predict'
 HELP = 'write the depth of pictures and films: PNG in millimetres, NumPy, colours, point cloud'
@@ -71,13 +71,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Predict every picture; one that cannot be read is named and the others go on."""
-    from zoedepth_ros.cli.films import is_film
-    from zoedepth_ros.cli.pictures import (
+    from zoedepth_ros.cli.images import (
         find_pictures,
         output_names,
         require_readable,
         unreadable,
     )
+    from zoedepth_ros.cli.videos import is_film
     from zoedepth_ros.inference.result import InferenceError, check_head
 
     paths = find_pictures(args.pictures)
@@ -125,7 +125,7 @@ def _picture(
 ) -> bool:
     """Predict one picture; tell whether it could be read."""
     from zoedepth_ros.geometry.intrinsics import CameraError, assumed_camera
-    from zoedepth_ros.inference.through_camera import ThroughCamera
+    from zoedepth_ros.pipeline.focal_correction import ThroughCamera
 
     stored = _read(path, args.bits)
     if stored is None:
@@ -154,7 +154,7 @@ def _film(
     cameras: CameraOf,
 ) -> bool:
     """Predict one film; tell whether it could be read."""
-    from zoedepth_ros.cli.films import film_files, predict_film
+    from zoedepth_ros.cli.videos import film_files, predict_film
 
     files, start_s = film_files(target), time.perf_counter()
     try:
@@ -218,8 +218,8 @@ def _introduce(predictor: DepthPredictor, args: argparse.Namespace) -> None:
 
 def _read(path: Path, bits: int) -> StoredPicture | None:
     """Return the picture, or None after saying why it cannot be read."""
-    from zoedepth_ros.output.exif import MEANING, UPRIGHT
-    from zoedepth_ros.output.files import PictureError, read_stored_picture
+    from zoedepth_ros.media.exif import MEANING, UPRIGHT
+    from zoedepth_ros.media.files import PictureError, read_stored_picture
 
     try:
         stored = read_stored_picture(path, bits)
@@ -257,8 +257,8 @@ def _write(
     warning: str,
 ) -> None:
     """Write the four files of one picture."""
-    from zoedepth_ros.output.files import write_depth_png, write_npy, write_picture, write_ply
-    from zoedepth_ros.output.panel import draw_depth_with_scale
+    from zoedepth_ros.media.files import write_depth_png, write_npy, write_picture, write_ply
+    from zoedepth_ros.media.panel import draw_depth_with_scale
 
     png, npy, color, ply = _files(target)
     too_far = write_depth_png(png, result.depth_m)

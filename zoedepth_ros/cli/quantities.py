@@ -100,7 +100,7 @@ def likely_radians(option: str, degrees: float | None) -> str:
 
 def significant_bits(text: str) -> int:
     """Read how many bits of 16-bit values are significant."""
-    from zoedepth_ros.output.brightness import LEAST_BITS, MOST_BITS
+    from zoedepth_ros.media.brightness import LEAST_BITS, MOST_BITS
 
     return whole(LEAST_BITS, MOST_BITS, 'bits')(text)
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zoedepth_ros.cli.images import PICTURE_SUFFIXES
 from zoedepth_ros.cli.options import refuse_idle
-from zoedepth_ros.cli.pictures import PICTURE_SUFFIXES
 from zoedepth_ros.cli.progress import progress
 from zoedepth_ros.cli.quantities import at_least, image_side_px
 from zoedepth_ros.files import check_writable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from zoedepth_ros.data.sample import Sample
+    from zoedepth_ros.media.sample import Sample
 
 NAME = 'scenes'
 HELP = 'draw scenes with exact depth and show them on one sheet'
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the sheet. Raises ValueError for impossible numbers and OSError when it cannot."""
-    from zoedepth_ros.output.files import write_picture
+    from zoedepth_ros.media.files import write_picture
 
     if args.walk:
         refuse_idle(args, ['domain'], 'is for single scenes, not for --walk')
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _scenes(args: argparse.Namespace) -> Iterator[Sample]:
     """Draw single scenes; with both domains, they take turns."""
-    from zoedepth_ros.data.synthetic.scene import draw_scene
+    from zoedepth_ros.synthetic.scene import draw_scene
 
     domains = (args.domain,) if args.domain in ('indoor', 'outdoor') else ('indoor', 'outdoor')
     for k in range(args.count):
@@ -71,7 +71,7 @@ def _scenes(args: argparse.Namespace) -> Iterator[Sample]:
 
 def _walk(args: argparse.Namespace) -> Iterator[Sample]:
     """Draw frames from all along a walk."""
-    from zoedepth_ros.data.synthetic.walk import Walk
+    from zoedepth_ros.synthetic.trajectory import Walk
 
     walk = Walk(args.walk, args.seed, max(2, args.count), height=args.height, width=args.width)
     for k in range(args.count):
@@ -82,7 +82,7 @@ def sheet(samples: list[Sample], columns: int) -> NDArray[np.uint8]:
     """Lay pictures above their depth in rows, blue-green-red; the depth's colours are fixed."""
     import numpy as np
 
-    from zoedepth_ros.output.color import depth_to_bgr
+    from zoedepth_ros.media.color import depth_to_bgr
 
     limits_m = {'indoor': (0.3, 10.0), 'outdoor': (1.0, 80.0)}
     tiles = [

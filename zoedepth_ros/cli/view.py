@@ -159,7 +159,7 @@ def _with_first(first: ViewFrame, frames: Iterator[ViewFrame]) -> Iterator[ViewF
 
 def _frames(args: argparse.Namespace) -> Iterator[ViewFrame]:
     """Find out what the sources are."""
-    from zoedepth_ros.cli.pictures import PICTURE_SUFFIXES, find_pictures, require_readable
+    from zoedepth_ros.cli.images import PICTURE_SUFFIXES, find_pictures, require_readable
     from zoedepth_ros.viewing import sources
 
     name = args.sources[0]
@@ -202,7 +202,7 @@ def _live_frames(args: argparse.Namespace) -> Iterator[ViewFrame]:
     from zoedepth_ros.viewing.frame import ViewFrame
 
     try:
-        from zoedepth_ros.ros.live_pictures import live_pictures
+        from zoedepth_ros.viewing.live_images import live_pictures
     except ModuleNotFoundError as error:
         raise ValueError(
             f'{args.sources[0]}: no such file; as a topic it needs ROS 2 ({error})'
@@ -221,7 +221,7 @@ def _note(text: str) -> None:
 
 
 def _is_recording(path: Path) -> bool:
-    from zoedepth_ros.cli.pictures import PICTURE_SUFFIXES
+    from zoedepth_ros.cli.images import PICTURE_SUFFIXES
 
     if path.is_dir():
         names = [file.name for file in path.iterdir()]

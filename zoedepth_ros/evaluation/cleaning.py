@@ -14,16 +14,16 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.data.synthetic.scene import draw_scene, draw_view, take_sample
-from zoedepth_ros.data.synthetic.walk import Frame, Walk
 from zoedepth_ros.evaluation.blurred_depth import blur_as_a_network, flying, lies_where_it_is
 from zoedepth_ros.evaluation.scenes import HELD_OUT_SEED
 from zoedepth_ros.geometry.filters import flying_pixels
 from zoedepth_ros.geometry.intrinsics import CameraModel
-from zoedepth_ros.geometry.steady import Steadier, flicker
-from zoedepth_ros.geometry.temporal import TemporalCheck
 from zoedepth_ros.inference.result import DepthPredictor
-from zoedepth_ros.inference.through_camera import ThroughCamera
+from zoedepth_ros.pipeline.flicker_filter import Steadier, flicker
+from zoedepth_ros.pipeline.focal_correction import ThroughCamera
+from zoedepth_ros.pipeline.temporal_filter import TemporalCheck
+from zoedepth_ros.synthetic.scene import draw_scene, draw_view, take_sample
+from zoedepth_ros.synthetic.trajectory import Frame, Walk
 
 WRONG_BY, RIGHT_BY = 0.25, 0.10
 """Relative error above which a network's pixel is wrong, and below which it is right."""

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoedepth_ros.data.sample import DOMAINS
 from zoedepth_ros.evaluation.improvement import (
     Scores,
     mean_over_datasets,
@@ -16,6 +15,7 @@ from zoedepth_ros.evaluation.improvement import (
 )
 from zoedepth_ros.evaluation.metrics import METRICS
 from zoedepth_ros.evaluation.published import PUBLISHED, published_by
+from zoedepth_ros.media.sample import DOMAINS
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.data.errors import DatasetError
-from zoedepth_ros.data.sample import Sample
+from zoedepth_ros.datasets.errors import DatasetError
 from zoedepth_ros.evaluation.protocol import EvaluationProtocol
 from zoedepth_ros.evaluation.report import EvaluationReport, ModelCard, PictureScore
 from zoedepth_ros.geometry.canonical import OFF, correction_in_use, focal_factor
 from zoedepth_ros.inference.result import AUTO, DepthResult
+from zoedepth_ros.media.sample import Sample
 
 
 class NetworkPredictor(Protocol):

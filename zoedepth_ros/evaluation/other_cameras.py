@@ -13,8 +13,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.data.sample import Sample
-from zoedepth_ros.data.synthetic.scene import draw_view, take_sample
 from zoedepth_ros.evaluation.scenes import HELD_OUT_SEED
 from zoedepth_ros.geometry.canonical import CanonicalWarp, focal_factor, training_camera
 from zoedepth_ros.geometry.filters import flying_pixels
@@ -29,6 +27,8 @@ from zoedepth_ros.geometry.scale import (
     scale_from_height,
 )
 from zoedepth_ros.inference.result import DepthPredictor
+from zoedepth_ros.media.sample import Sample
+from zoedepth_ros.synthetic.scene import draw_view, take_sample
 
 DRAWN_HFOV_RAD = math.radians(65.0)
 """The middle of the fields of view that drawn training pictures have, for weights without more."""

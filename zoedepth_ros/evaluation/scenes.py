@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.data.errors import DatasetError
-from zoedepth_ros.data.sample import DOMAINS, Sample
-from zoedepth_ros.data.synthetic.scene import GENERATOR_VERSION, draw_scene
+from zoedepth_ros.datasets.errors import DatasetError
 from zoedepth_ros.evaluation.evaluate import NetworkPredictor, Observer, evaluate
 from zoedepth_ros.evaluation.protocol import DOMAIN_PROTOCOLS
 from zoedepth_ros.evaluation.report import EvaluationReport, finite
 from zoedepth_ros.inference.result import AUTO
+from zoedepth_ros.media.sample import DOMAINS, Sample
+from zoedepth_ros.synthetic.scene import GENERATOR_VERSION, draw_scene
 
 HELD_OUT_SEED = 2**40
 """Scenes of this seed and above are for evaluation; training keeps below."""

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from zoedepth_ros.evaluation.evaluate import Scored
 from zoedepth_ros.evaluation.protocol import resize_prediction
-from zoedepth_ros.output.color import BACKGROUND, depth_range, depth_to_bgr, put_text, scale_bar
-from zoedepth_ros.output.files import write_picture
+from zoedepth_ros.media.color import BACKGROUND, depth_range, depth_to_bgr, put_text, scale_bar
+from zoedepth_ros.media.files import write_picture
 
 VIEW_HEIGHT = 320
 """Height of each view of a panel [px]."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.points import every
-from zoedepth_ros.geometry.scratch import Scratch
+from zoedepth_ros.geometry.workspace import Scratch
 
 RAMP_SHARE = 1 / 26  # widest ramp, of the picture's width: ten columns of a small network
 JUMP_AT_512 = 0.04 * 640  # found on drawn scenes; see docs/obstacles.md

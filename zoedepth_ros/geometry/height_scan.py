@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .ranges import WITHHELD_M, nearest_range
+from zoedepth_ros.geometry.ranges import WITHHELD_M, nearest_range
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.geometry.scratch import Scratch
+from zoedepth_ros.geometry.workspace import Scratch
 
 LARGEST_MM = 65535
 

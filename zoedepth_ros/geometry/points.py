@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.geometry.scratch import Scratch
+from zoedepth_ros.geometry.workspace import Scratch
 
 
 def depth_to_points(

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .height_scan import flat_axes
-from .ranges import WITHHELD_M, nearest_range
+from zoedepth_ros.geometry.height_scan import flat_axes
+from zoedepth_ros.geometry.ranges import WITHHELD_M, nearest_range
 
 
 @dataclass(frozen=True, slots=True)

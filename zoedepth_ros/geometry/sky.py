@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.geometry.scratch import Scratch
+from zoedepth_ros.geometry.workspace import Scratch
 
 FAR_M = {'indoor': np.inf, 'outdoor': 25.0}
 """Head -> nearest depth that may be sky [m]; there is none indoors."""

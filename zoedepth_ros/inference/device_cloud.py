@@ -18,8 +18,8 @@ from torch import Tensor
 
 from zoedepth_ros.geometry.points import every
 from zoedepth_ros.inference.device_edges import flying_pixels
-from zoedepth_ros.inference.graphs import HostLink
 from zoedepth_ros.inference.on_device import CloudRequest, DevicePicture
+from zoedepth_ros.inference.runtimes.graphs import HostLink
 
 
 class DeviceClouds:

@@ -15,12 +15,12 @@ from torch import Tensor
 
 from zoedepth_ros.inference.device_cloud import DeviceClouds
 from zoedepth_ros.inference.failures import named_failures
-from zoedepth_ros.inference.graphs import GraphDevice, RecordingError
-from zoedepth_ros.inference.optimize import OptimizedNetwork
-from zoedepth_ros.inference.pipeline import Pipeline, Verdict
+from zoedepth_ros.inference.forward import Pipeline, Verdict
 from zoedepth_ros.inference.preprocess import MetricPreprocessing, Preprocessing, Size, to_tensor
-from zoedepth_ros.inference.recorded import RecordedPipeline
 from zoedepth_ros.inference.result import AUTO, DepthResult, NotFinite, check_head, check_rgb
+from zoedepth_ros.inference.runtimes.captured import RecordedPipeline
+from zoedepth_ros.inference.runtimes.graphs import GraphDevice, RecordingError
+from zoedepth_ros.inference.runtimes.optimize import OptimizedNetwork
 
 MIN_DEPTH_M = 1e-3  # the nearest depth the networks were trained and evaluated with
 

@@ -12,9 +12,8 @@ from zoedepth_ros.geometry.canonical import CanonicalWarp
 from zoedepth_ros.geometry.intrinsics import CameraModel
 from zoedepth_ros.geometry.rays import rays
 from zoedepth_ros.geometry.scan import BandScan
-
-from .camera_info import CameraUnknown, KnownCamera, known_camera
-from .parameters import NodeSettings
+from zoedepth_ros.messages.camera_info import CameraUnknown, KnownCamera, known_camera
+from zoedepth_ros.ros.parameters import NodeSettings
 
 SAME_UP = 3e-3  # rad: a scan is prepared anew when up has moved by more
 

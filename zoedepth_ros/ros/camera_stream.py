@@ -11,20 +11,19 @@ from rclpy.lifecycle import LifecycleNode
 
 from zoedepth_ros.inference.result import DepthPredictor
 from zoedepth_ros.msg import Status
-
-from . import qos, status
-from .demand import Demand
-from .frame import SUPERSEDED, Frame
-from .frames import Frames, listen
-from .inputs import Inputs
-from .parameters import NodeSettings
-from .processor import FrameProcessor
-from .publishers import Publishers
-from .qos_watch import QosWatch
-from .references import TOPICS as REFERENCES
-from .references import References
-from .schedule import wanted
-from .statistics import Statistics
+from zoedepth_ros.ros import qos, status
+from zoedepth_ros.ros.demand import Demand
+from zoedepth_ros.ros.frame import SUPERSEDED, Frame
+from zoedepth_ros.ros.inputs import Inputs
+from zoedepth_ros.ros.parameters import NodeSettings
+from zoedepth_ros.ros.processor import FrameProcessor
+from zoedepth_ros.ros.publishers import Publishers
+from zoedepth_ros.ros.qos_watch import QosWatch
+from zoedepth_ros.ros.references import TOPICS as REFERENCES
+from zoedepth_ros.ros.references import References
+from zoedepth_ros.ros.schedule import wanted
+from zoedepth_ros.ros.statistics import Statistics
+from zoedepth_ros.ros.transforms import Frames, listen
 
 HandOver = Callable[['CameraStream', Frame], Frame | None]
 """Takes a frame to be worked on and gives back the one it replaces, if any."""

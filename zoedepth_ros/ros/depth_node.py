@@ -11,25 +11,24 @@ from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from zoedepth_ros.inference.result import BatchPredictor
-
-from .camera_settings import CameraSettings, why_unfit
-from .camera_stream import CameraStream, shared_frames
-from .degrade import DegradingPredictor
-from .environment import shared_memory_shortage
-from .errors import describe
-from .frame import Frame
-from .frame_worker import FrameWorker
-from .frames import Frames
-from .heartbeat import Heartbeat
-from .node_parameters import NodeParameters
-from .parameters import NodeSettings, PredictorSettings
-from .processor import FrameProcessor
-from .qos_watch import QosWatch
-from .services import Services
-from .shared_network import SharedNetwork
-from .status import Condition
-from .status_reporter import StatusReporter
-from .transitions import current_state, refuse_what_does_not_apply, reported
+from zoedepth_ros.ros.bond import Heartbeat
+from zoedepth_ros.ros.camera_settings import CameraSettings, why_unfit
+from zoedepth_ros.ros.camera_stream import CameraStream, shared_frames
+from zoedepth_ros.ros.environment import shared_memory_shortage
+from zoedepth_ros.ros.errors import describe
+from zoedepth_ros.ros.fallback import DegradingPredictor
+from zoedepth_ros.ros.frame import Frame
+from zoedepth_ros.ros.frame_worker import FrameWorker
+from zoedepth_ros.ros.node_parameters import NodeParameters
+from zoedepth_ros.ros.parameters import NodeSettings, PredictorSettings
+from zoedepth_ros.ros.processor import FrameProcessor
+from zoedepth_ros.ros.qos_watch import QosWatch
+from zoedepth_ros.ros.services import Services
+from zoedepth_ros.ros.shared_network import SharedNetwork
+from zoedepth_ros.ros.status import Condition
+from zoedepth_ros.ros.status_reporter import StatusReporter
+from zoedepth_ros.ros.transforms import Frames
+from zoedepth_ros.ros.transitions import current_state, refuse_what_does_not_apply, reported
 
 WARM_UP_SIZE = (480, 640)  # height, width [px]: the commonest camera; others warm up on arrival
 STOP_TIMEOUT_S = 10.0

@@ -7,8 +7,7 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticStatus
 
 from zoedepth_ros.msg import Status
-
-from .parameters import NodeSettings
+from zoedepth_ros.ros.parameters import NodeSettings
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 Finding = tuple[bytes, str]

@@ -6,9 +6,17 @@ from collections.abc import Callable
 
 from rclpy.clock import Clock
 
-from .frame import BEHIND, TIME_WENT_BACK, TOO_NEW, TOO_OLD, Frame, stamp_ns, stamp_s
-from .stamps import StampOrder
-from .statistics import Statistics
+from zoedepth_ros.ros.frame import (
+    BEHIND,
+    TIME_WENT_BACK,
+    TOO_NEW,
+    TOO_OLD,
+    Frame,
+    stamp_ns,
+    stamp_s,
+)
+from zoedepth_ros.ros.stamps import StampOrder
+from zoedepth_ros.ros.statistics import Statistics
 
 
 class Freshness:

@@ -13,21 +13,20 @@ from zoedepth_ros.geometry.filters import widest_ramp_px
 from zoedepth_ros.geometry.ground import GroundFit
 from zoedepth_ros.geometry.points import decimate, depth_to_points, every
 from zoedepth_ros.geometry.ranges import within
-from zoedepth_ros.geometry.scratch import Scratch
 from zoedepth_ros.geometry.sky import FAR_M
-from zoedepth_ros.geometry.temporal import TemporalCheck
+from zoedepth_ros.geometry.workspace import Scratch
 from zoedepth_ros.inference.on_device import CloudRequest
-
-from .messages import CloudWriter, laser_scan
-from .parameters import NodeSettings
-from .postprocess import depth_for_points, shown_to_m
-from .rates import RateLimiter
-from .references import References
-from .scaling import Scaling
-from .scan_frame import ScanFrame
-from .schedule import Plan
-from .surroundings import CLOUDS, SCALE, SCAN, Surroundings, Up
-from .view import View
+from zoedepth_ros.pipeline.rates import RateLimiter
+from zoedepth_ros.pipeline.temporal_filter import TemporalCheck
+from zoedepth_ros.ros.messages import CloudWriter, laser_scan
+from zoedepth_ros.ros.parameters import NodeSettings
+from zoedepth_ros.ros.postprocess import depth_for_points, shown_to_m
+from zoedepth_ros.ros.references import References
+from zoedepth_ros.ros.scaling import Scaling
+from zoedepth_ros.ros.scan_frame import ScanFrame
+from zoedepth_ros.ros.schedule import Plan
+from zoedepth_ros.ros.surroundings import CLOUDS, SCALE, SCAN, Surroundings, Up
+from zoedepth_ros.ros.view import View
 
 CALIBRATION_RATE_HZ = 2.0
 MOST_OF = 0.9  # of scan.range_max: what is measured no farther is worth a notice

@@ -9,7 +9,7 @@ from typing import Any
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from .qos_watch import mismatches
+from zoedepth_ros.ros.qos_watch import mismatches
 
 MOST_NAMES = 5
 COMPRESSED = '/compressed'

@@ -9,11 +9,11 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from . import qos
-from .camera import CameraKeeper
-from .environment import lost_for_size
-from .input_hints import why_no_camera_info, why_no_image
-from .qos_watch import QosWatch, no_events
+from zoedepth_ros.ros import qos
+from zoedepth_ros.ros.camera import CameraKeeper
+from zoedepth_ros.ros.environment import lost_for_size
+from zoedepth_ros.ros.input_hints import why_no_camera_info, why_no_image
+from zoedepth_ros.ros.qos_watch import QosWatch, no_events
 
 _COMPRESSED = '/compressed'
 

@@ -8,11 +8,10 @@ from typing import NoReturn
 
 from zoedepth_ros.inference.result import AUTO, BatchPredictor
 from zoedepth_ros.inference.threads import thread_environment
-
-from .depth_node import DepthNode, StartError
-from .ending import end
-from .parameters import PredictorSettings
-from .running import run_node
+from zoedepth_ros.ros.depth_node import DepthNode, StartError
+from zoedepth_ros.ros.parameters import PredictorSettings
+from zoedepth_ros.ros.shutdown import end
+from zoedepth_ros.ros.spin import run_node
 
 TORCH = 'torch'
 
@@ -39,7 +38,7 @@ def make_predictor(settings: PredictorSettings) -> BatchPredictor:
 
 def _exported_predictor(settings: PredictorSettings) -> BatchPredictor:
     """Open an exported file, without torch; ValueError for what such a file cannot do."""
-    from zoedepth_ros.inference.exported import open_exported
+    from zoedepth_ros.inference.runtimes.exported import open_exported
 
     for name, plain in (
         ('flip_augmentation', False),

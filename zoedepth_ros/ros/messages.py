@@ -19,7 +19,7 @@ from zoedepth_ros.geometry.height_scan import HeightScan
 from zoedepth_ros.geometry.millimetres import to_millimetres
 from zoedepth_ros.geometry.points import PointPacker
 from zoedepth_ros.geometry.scan import BandScan
-from zoedepth_ros.geometry.scratch import Scratch
+from zoedepth_ros.geometry.workspace import Scratch
 
 POINT_STEP_BYTES = 16  # x, y, z, rgb
 _BIG_ENDIAN = sys.byteorder == 'big'

@@ -10,23 +10,27 @@ import numpy as np
 from numpy.typing import NDArray
 from rclpy.time import Time
 
-from zoedepth_ros.geometry.scratch import Scratch
 from zoedepth_ros.geometry.sky import sky, without_sky
-from zoedepth_ros.inference.head_policy import HeadPolicy
+from zoedepth_ros.geometry.workspace import Scratch
 from zoedepth_ros.inference.result import DepthResult
+from zoedepth_ros.media.color import depth_to_bgr
+from zoedepth_ros.messages.compressed import (
+    COLOR_TOPIC,
+    DEPTH_TOPIC,
+    compressed_color,
+    compressed_depth,
+)
 from zoedepth_ros.msg import Domain
-from zoedepth_ros.output.color import depth_to_bgr
-
-from .camera import Camera
-from .compressed import COLOR_TOPIC, DEPTH_TOPIC, compressed_color, compressed_depth
-from .frames import Frames
-from .in_space import InSpace, Topic
-from .messages import ImageWriter, write_bgr, write_depth
-from .parameters import NodeSettings
-from .postprocess import gated
-from .scaling import Scaling
-from .schedule import Plan
-from .view import View
+from zoedepth_ros.pipeline.head_policy import HeadPolicy
+from zoedepth_ros.ros.camera import Camera
+from zoedepth_ros.ros.in_space import InSpace, Topic
+from zoedepth_ros.ros.messages import ImageWriter, write_bgr, write_depth
+from zoedepth_ros.ros.parameters import NodeSettings
+from zoedepth_ros.ros.postprocess import gated
+from zoedepth_ros.ros.scaling import Scaling
+from zoedepth_ros.ros.schedule import Plan
+from zoedepth_ros.ros.transforms import Frames
+from zoedepth_ros.ros.view import View
 
 COLOR_RANGE_M = {'indoor': (0.3, 10.0), 'outdoor': (1.0, 80.0)}
 """Head -> nearest and farthest distance of the colours; fixed, so that nothing flickers."""

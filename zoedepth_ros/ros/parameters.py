@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from .settings.depth import DepthSettings
-from .settings.network import NetworkSettings
-from .settings.parameter import MAX_RATE_HZ, Parameter, Value, parameter
-from .settings.pictures import PictureSettings
-from .settings.space import SpaceSettings
+from zoedepth_ros.ros.settings.depth import DepthSettings
+from zoedepth_ros.ros.settings.network import NetworkSettings
+from zoedepth_ros.ros.settings.parameter import MAX_RATE_HZ, Parameter, Value, parameter
+from zoedepth_ros.ros.settings.pictures import PictureSettings
+from zoedepth_ros.ros.settings.space import SpaceSettings
 
 
 @dataclass(frozen=True, slots=True)

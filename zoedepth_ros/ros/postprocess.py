@@ -7,9 +7,8 @@ from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.filters import flying_pixels
 from zoedepth_ros.geometry.points import every
-from zoedepth_ros.geometry.scratch import Scratch
-
-from .parameters import NodeSettings
+from zoedepth_ros.geometry.workspace import Scratch
+from zoedepth_ros.ros.parameters import NodeSettings
 
 Map = NDArray[np.float32]
 

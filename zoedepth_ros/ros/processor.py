@@ -11,26 +11,25 @@ from numpy.typing import NDArray
 from rclpy.clock import Clock
 
 from zoedepth_ros.geometry.rectified import Reading
-from zoedepth_ros.inference.head_policy import HeadPolicy
 from zoedepth_ros.inference.result import AUTO, DepthPredictor, DepthResult
-
-from .camera import Camera, CameraKeeper
-from .camera_info import UNUSABLE, CameraUnknown, KnownCamera
-from .compressed import DEPTH_TOPIC
-from .conversions import ConversionError, ImageReader
-from .environment import lost_for_size
-from .errors import describe
-from .frame import FAILED, Frame
-from .frames import Frames
-from .freshness import Freshness
-from .outputs import Outputs, domain
-from .parameters import NodeSettings
-from .publishers import Publishers
-from .references import References
-from .scaling import ScaleReport, Scaling, with_focal
-from .schedule import Plan, Schedule
-from .statistics import Statistics
-from .task import Answer, Task
+from zoedepth_ros.messages.camera_info import UNUSABLE, CameraUnknown, KnownCamera
+from zoedepth_ros.messages.compressed import DEPTH_TOPIC
+from zoedepth_ros.messages.images import ConversionError, ImageReader
+from zoedepth_ros.pipeline.head_policy import HeadPolicy
+from zoedepth_ros.ros.camera import Camera, CameraKeeper
+from zoedepth_ros.ros.environment import lost_for_size
+from zoedepth_ros.ros.errors import describe
+from zoedepth_ros.ros.frame import FAILED, Frame
+from zoedepth_ros.ros.freshness import Freshness
+from zoedepth_ros.ros.outputs import Outputs, domain
+from zoedepth_ros.ros.parameters import NodeSettings
+from zoedepth_ros.ros.publishers import Publishers
+from zoedepth_ros.ros.references import References
+from zoedepth_ros.ros.scaling import ScaleReport, Scaling, with_focal
+from zoedepth_ros.ros.schedule import Plan, Schedule
+from zoedepth_ros.ros.statistics import Statistics
+from zoedepth_ros.ros.task import Answer, Task
+from zoedepth_ros.ros.transforms import Frames
 
 MOST_NOTICED = 50
 """Notices remembered as logged; a camera that sends more different ones is logged anew."""

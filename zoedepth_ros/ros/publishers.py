@@ -9,10 +9,9 @@ from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, LaserScan, PointCloud2
 
 from zoedepth_ros.msg import Domain
-
-from . import qos
-from .qos_watch import QosWatch
-from .scan_frame import TF, TF_STATIC, TFMessage
+from zoedepth_ros.ros import qos
+from zoedepth_ros.ros.qos_watch import QosWatch
+from zoedepth_ros.ros.scan_frame import TF, TF_STATIC, TFMessage
 
 TOPICS: dict[str, Any] = {
     'depth/image': Image,

@@ -10,11 +10,10 @@ from rclpy.node import Node
 from sensor_msgs.msg import LaserScan, PointCloud2, Range
 
 from zoedepth_ros.geometry.scale import ratio_in_cone, ratios_at_points
-
-from . import qos
-from .camera import Camera
-from .clouds import CloudError, Points, cloud_points
-from .frames import Frames
+from zoedepth_ros.messages.clouds import CloudError, Points, cloud_points
+from zoedepth_ros.ros import qos
+from zoedepth_ros.ros.camera import Camera
+from zoedepth_ros.ros.transforms import Frames
 
 TOPICS: dict[str, Any] = {
     'scan': ('reference/scan', LaserScan),

@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 from zoedepth_ros.geometry.canonical import correction_in_use, focal_factor
 from zoedepth_ros.geometry.ground import Ground
 from zoedepth_ros.geometry.scale import robust_scale, scale_from_height
-from zoedepth_ros.geometry.scale_file import load_scales, save_scales
-from zoedepth_ros.geometry.scale_tracker import ScaleState, ScaleTracker
-from zoedepth_ros.geometry.steady import Steadier, SteadySettings
 from zoedepth_ros.inference.result import DepthResult
-
-from .camera import Camera
-from .parameters import NodeSettings
+from zoedepth_ros.pipeline.flicker_filter import Steadier, SteadySettings
+from zoedepth_ros.pipeline.scale_file import load_scales, save_scales
+from zoedepth_ros.pipeline.scale_tracker import ScaleState, ScaleTracker
+from zoedepth_ros.ros.camera import Camera
+from zoedepth_ros.ros.parameters import NodeSettings
 
 
 @lru_cache(maxsize=16)  # asked for every picture, and the answer seldom changes

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from std_msgs.msg import Header
 
 from zoedepth_ros.geometry.height_scan import flat_axes
-
-from .parameters import NodeSettings
+from zoedepth_ros.ros.parameters import NodeSettings
 
 try:
     from tf2_msgs.msg import TFMessage as _TFMessage

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from .compressed import COLOR_TOPIC, DEPTH_TOPIC
-from .parameters import NodeSettings
-from .rates import RateLimiter
+from zoedepth_ros.messages.compressed import COLOR_TOPIC, DEPTH_TOPIC
+from zoedepth_ros.pipeline.rates import RateLimiter
+from zoedepth_ros.ros.parameters import NodeSettings
 
 DEPTH_TOPICS = frozenset(
     {'depth/image', 'depth/uncertainty', 'depth/color', 'scan', DEPTH_TOPIC, COLOR_TOPIC}

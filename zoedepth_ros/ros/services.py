@@ -9,8 +9,8 @@ from typing import Any
 from rclpy.node import Node
 from std_srvs.srv import SetBool, Trigger
 
-from .camera_stream import CameraStream
-from .errors import describe
+from zoedepth_ros.ros.camera_stream import CameraStream
+from zoedepth_ros.ros.errors import describe
 
 ENABLE, SAVE_SCALE, RECOVER = '~/enable', '~/save_scale', '~/recover'
 

@@ -17,11 +17,10 @@ from zoedepth_ros.inference.result import (
     InferenceError,
     NotFinite,
 )
-from zoedepth_ros.inference.through_camera import brought_back
-
-from .frame import Frame
-from .processor import FrameProcessor
-from .task import Answer, Task
+from zoedepth_ros.pipeline.focal_correction import brought_back
+from zoedepth_ros.ros.frame import Frame
+from zoedepth_ros.ros.processor import FrameProcessor
+from zoedepth_ros.ros.task import Answer, Task
 
 Arrivals = Sequence[tuple[FrameProcessor, Frame]]
 """Frames of different cameras, each with what its camera keeps."""

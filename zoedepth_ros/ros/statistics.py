@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .rates import RateMeter, Window
+from zoedepth_ros.pipeline.rates import RateMeter, Window
 
 STAGES = ('wait', 'decode', 'preprocess', 'network', 'postprocess', 'publish')
 STREAMS = ('input', 'depth', 'cloud', 'router')

@@ -12,15 +12,14 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from std_msgs.msg import Header
 
-from zoedepth_ros.geometry.scale_tracker import CONVERGING, STEADY, UNKNOWN
 from zoedepth_ros.inference.result import DepthPredictor
 from zoedepth_ros.msg import DropCount, StageTime, Status
-
-from .diagnosis import OK, Counts, faults, findings
-from .parameters import NodeSettings
-from .rates import Window
-from .scaling import ScaleReport
-from .statistics import Statistics
+from zoedepth_ros.pipeline.rates import Window
+from zoedepth_ros.pipeline.scale_tracker import CONVERGING, STEADY, UNKNOWN
+from zoedepth_ros.ros.diagnosis import OK, Counts, faults, findings
+from zoedepth_ros.ros.parameters import NodeSettings
+from zoedepth_ros.ros.scaling import ScaleReport
+from zoedepth_ros.ros.statistics import Statistics
 
 STATE_NAMES: dict[int, str] = {
     Status.STATE_UNKNOWN: 'unknown',

@@ -8,10 +8,9 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
 
 from zoedepth_ros.msg import Status
-
-from . import qos
-from .camera_stream import CameraStream
-from .status import Condition, Diagnostics, make_status
+from zoedepth_ros.ros import qos
+from zoedepth_ros.ros.camera_stream import CameraStream
+from zoedepth_ros.ros.status import Condition, Diagnostics, make_status
 
 
 class StatusReporter:

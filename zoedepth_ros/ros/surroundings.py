@@ -13,9 +13,8 @@ from zoedepth_ros.geometry.ground import Ground, GroundFit, look_for_ground, up_
 from zoedepth_ros.geometry.height_scan import HeightScan
 from zoedepth_ros.geometry.obstacles import Band, clearing_points, split_points
 from zoedepth_ros.geometry.ranges import free_to
-
-from .camera import SAME_UP
-from .parameters import NodeSettings
+from zoedepth_ros.ros.camera import SAME_UP
+from zoedepth_ros.ros.parameters import NodeSettings
 
 KEPT_S = 2.0
 """How long the last ground stands in when none is found [s]."""

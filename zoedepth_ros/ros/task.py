@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.canonical import CanonicalWarp
 from zoedepth_ros.inference.result import DepthResult
-
-from .camera import Camera
-from .frame import Frame
-from .parameters import NodeSettings
-from .schedule import Plan
+from zoedepth_ros.ros.camera import Camera
+from zoedepth_ros.ros.frame import Frame
+from zoedepth_ros.ros.parameters import NodeSettings
+from zoedepth_ros.ros.schedule import Plan
 
 
 @dataclass(frozen=True, slots=True)

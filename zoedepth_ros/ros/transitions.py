@@ -11,7 +11,7 @@ from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.node import Node
 
-from .errors import describe
+from zoedepth_ros.ros.errors import describe
 
 Transition = Callable[[Any, LifecycleState], TransitionCallbackReturn]
 

@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from zoedepth_ros.geometry.canonical import RANGE_M
 from zoedepth_ros.geometry.ground import GroundFit
 from zoedepth_ros.inference.on_device import DevicePicture
-
-from .camera import Camera
-from .parameters import NodeSettings
-from .postprocess import measured_to_m
+from zoedepth_ros.ros.camera import Camera
+from zoedepth_ros.ros.parameters import NodeSettings
+from zoedepth_ros.ros.postprocess import measured_to_m
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@ import torch
 import yaml
 
 from zoedepth_ros.build import build_predictor
-from zoedepth_ros.data.sample import DOMAINS
-from zoedepth_ros.data.synthetic.scene import GENERATOR_VERSION
 from zoedepth_ros.evaluation.scenes import ScenesReport, evaluate_scenes
+from zoedepth_ros.media.sample import DOMAINS
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import ZoeDepth
+from zoedepth_ros.synthetic.scene import GENERATOR_VERSION
 from zoedepth_ros.weights.load import (
     TRAINING_HFOV_KEY,
     LoadReport,

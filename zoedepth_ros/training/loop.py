@@ -22,10 +22,10 @@ from zoedepth_ros.training.checkpoint import TrainingState, save_state
 from zoedepth_ros.training.config import StageConfig, TrainingConfig
 from zoedepth_ros.training.curves import Curves
 from zoedepth_ros.training.distributed import Process
+from zoedepth_ros.training.images import Example, Source, TrainingPictures, batches
 from zoedepth_ros.training.mixed_batches import MixedBatches, ShareOfBatches, steps_of
 from zoedepth_ros.training.objective import objective
 from zoedepth_ros.training.optimizers import Optimizers
-from zoedepth_ros.training.pictures import Example, Source, TrainingPictures, batches
 from zoedepth_ros.training.validation import validate
 
 LOG_EVERY = 20

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from zoedepth_ros.model.zoedepth import Prediction, ZoeDepth
 from zoedepth_ros.training.config import StageConfig
 from zoedepth_ros.training.distributed import sum_over_processes
+from zoedepth_ros.training.images import Example
 from zoedepth_ros.training.losses import log_error, router_loss, scale_and_shift_invariant, si_log
-from zoedepth_ros.training.pictures import Example
 
 SIGN_WEIGHT = 1.0
 """Weight of the mean of relative depth below 0, against a loss of about 1 for a flat map."""

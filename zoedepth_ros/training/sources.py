@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zoedepth_ros.data.registry import DatasetOptions, open_dataset
-from zoedepth_ros.data.sample import Sample
-from zoedepth_ros.data.synthetic.scene import draw_scene
-from zoedepth_ros.data.synthetic.varied import varied_scene
+from zoedepth_ros.datasets.registry import DatasetOptions, open_dataset
+from zoedepth_ros.media.sample import Sample
+from zoedepth_ros.synthetic.scene import draw_scene
+from zoedepth_ros.synthetic.varied import varied_scene
 from zoedepth_ros.training.config import DomainConfig
-from zoedepth_ros.training.pictures import Source
+from zoedepth_ros.training.images import Source
 
 
 @dataclass(frozen=True, slots=True)

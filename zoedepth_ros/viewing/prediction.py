@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from zoedepth_ros.geometry.intrinsics import assumed_camera
-from zoedepth_ros.inference.head_policy import HeadPolicy
 from zoedepth_ros.inference.result import AUTO, DepthPredictor
-from zoedepth_ros.inference.through_camera import ThroughCamera
+from zoedepth_ros.pipeline.focal_correction import ThroughCamera
+from zoedepth_ros.pipeline.head_policy import HeadPolicy
 from zoedepth_ros.viewing.frame import ViewFrame
 
 

@@ -16,8 +16,8 @@ from zoedepth_ros.errors import printable
 from zoedepth_ros.files import name_for_opencv
 from zoedepth_ros.geometry.millimetres import from_millimetres
 from zoedepth_ros.geometry.rectified import AUTO
-from zoedepth_ros.output.files import read_stored_picture
-from zoedepth_ros.output.video import Due, FrameTimes
+from zoedepth_ros.media.files import read_stored_picture
+from zoedepth_ros.media.video import Due, FrameTimes
 from zoedepth_ros.viewing.about import model_text
 from zoedepth_ros.viewing.frame import ViewFrame
 
@@ -98,12 +98,12 @@ def recording_frames(
     the node's camera.rectified and camera.bits.  note: called with how the input is read and with
     what is not shown, again and again.  Raises RecordingError and OSError.
     """
-    from zoedepth_ros.recordings.errors import Damage, require_libraries
+    from zoedepth_ros.bags.errors import Damage, require_libraries
 
     require_libraries()
-    from zoedepth_ros.recordings.contents import ABOUT_DEPTH, ABOUT_FIELDS, Message, Metadata
-    from zoedepth_ros.recordings.recording import open_recording
-    from zoedepth_ros.recordings.topics import domain_topic_of, find_inputs
+    from zoedepth_ros.bags.contents import ABOUT_DEPTH, ABOUT_FIELDS, Message, Metadata
+    from zoedepth_ros.bags.recording import open_recording
+    from zoedepth_ros.bags.topics import domain_topic_of, find_inputs
 
     damage = Damage(salvage=salvage)
     recording = open_recording(path, damage)
@@ -137,8 +137,8 @@ class _Shown:
         bits: int,
         note: Callable[[str], None],
     ) -> None:
-        from zoedepth_ros.recordings.camera import CameraTracker
-        from zoedepth_ros.recordings.frames import PictureReader
+        from zoedepth_ros.bags.camera import CameraTracker
+        from zoedepth_ros.bags.frames import PictureReader
 
         self.about = ''
         """What the depth comes from, when that is still to be told."""
@@ -151,7 +151,7 @@ class _Shown:
 
     def frames(self, message: Any) -> Iterator[ViewFrame]:
         """Give what a message completes."""
-        from zoedepth_ros.recordings.cdr import CAMERA_INFO, DOMAIN, decode
+        from zoedepth_ros.bags.cdr import CAMERA_INFO, DOMAIN, decode
 
         topic, time_s = message.channel.topic, message.log_time_ns * 1e-9
         try:
@@ -210,7 +210,7 @@ def _stamp(message: Any) -> tuple[int, int]:
 
 def _depth_m(message: Any) -> tuple[Any, NDArray[np.float32]]:
     """Decode a depth Image: (message, depth (H, W) [m], NaN unknown)."""
-    from zoedepth_ros.recordings.cdr import IMAGE, decode
+    from zoedepth_ros.bags.cdr import IMAGE, decode
 
     image = decode(message.data, IMAGE)
     kinds: dict[str, np.dtype[Any]] = {'32FC1': np.dtype('f4'), '16UC1': np.dtype('u2')}

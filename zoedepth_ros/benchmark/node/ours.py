@@ -10,11 +10,11 @@ from typing import Any
 
 from zoedepth_ros.benchmark.node import log
 from zoedepth_ros.benchmark.node.scene import DrawnDepth
-from zoedepth_ros.ros.ending import end
 from zoedepth_ros.ros.main import run
 from zoedepth_ros.ros.parameters import PredictorSettings
 from zoedepth_ros.ros.publishers import Publishers
 from zoedepth_ros.ros.shared_network import Arrivals, SharedNetwork
+from zoedepth_ros.ros.shutdown import end
 from zoedepth_ros.ros.statistics import STAGES
 
 

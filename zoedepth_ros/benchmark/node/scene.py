@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.data.synthetic.scene import draw_scene
 from zoedepth_ros.inference.result import AUTO, DepthResult
+from zoedepth_ros.synthetic.scene import draw_scene
 
 SEED = 2**40 + 3001  # of no training picture
 NETWORK_SIZE = (384, 512)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .parameter import MAX_RANGE_M, MAX_RATE_HZ, parameter
+from zoedepth_ros.ros.settings.parameter import MAX_RANGE_M, MAX_RATE_HZ, parameter
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,8 @@ from zoedepth_ros.geometry.field_of_view import (
     WIDEST_RAD,
 )
 from zoedepth_ros.geometry.rectified import CHOICES
-from zoedepth_ros.output.brightness import LEAST_BITS, MOST_BITS
-
-from .parameter import MAX_RATE_HZ, parameter
+from zoedepth_ros.media.brightness import LEAST_BITS, MOST_BITS
+from zoedepth_ros.ros.settings.parameter import MAX_RATE_HZ, parameter
 
 
 def _why_no_field_of_view(value: float) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .parameter import MAX_RANGE_M, MAX_RATE_HZ, MAX_SIDE_PX, parameter
+from zoedepth_ros.ros.settings.parameter import MAX_RANGE_M, MAX_RATE_HZ, MAX_SIDE_PX, parameter
 
 
 @dataclass(frozen=True)

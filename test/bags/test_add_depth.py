@@ -1,0 +1,515 @@
+import os
+import subprocess
+import sys
+import textwrap
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fake_predictor import FakePredictor, plane
+
+pytest.importorskip('mcap', reason='pip install mcap')
+pytest.importorskip('rosbags', reason='pip install rosbags')
+
+import bags
+from rosbags.rosbag2 import Reader
+
+from zoedepth_ros.bags.add_depth import add_depth
+from zoedepth_ros.bags.cdr import DOMAIN, decode, definition
+from zoedepth_ros.bags.errors import Damage, RecordingError, ResumeError
+from zoedepth_ros.bags.output import Output
+from zoedepth_ros.bags.plan import DepthOptions, make_plan
+from zoedepth_ros.bags.recording import open_recording
+from zoedepth_ros.inference.result import InferenceError
+
+
+def by_red(rgb, head):
+    """Tell the picture's number as its depth: number 0 is 1 m away, number 1 2 m, …"""
+    return np.full(rgb.shape[:2], 1.0 + round(float(np.median(rgb[..., 0])) / 10), np.float32)
+
+
+def convert(source, target, predictor=None, **options):
+    plan = make_plan(source, target, DepthOptions(**options))
+    return add_depth(plan, predictor or FakePredictor(by_red))
+
+
+@pytest.mark.parametrize('storage', ['mcap', 'sqlite3'])
+def test_everything_is_copied_byte_for_byte_and_depth_is_added(tmp_path, storage):
+    messages = bags.drive(4)
+    source = bags.write_bag(tmp_path / 'in', messages, storage)
+    report = convert(source, tmp_path / 'out.mcap')
+    written = bags.read_mcap(tmp_path / 'out.mcap')
+    new = {'/depth/image', '/depth/camera_info', '/depth/points'}
+    assert Counter(m for m in written if m.topic not in new) == Counter(messages)
+    assert Counter(m.topic for m in written if m.topic in new) == dict.fromkeys(new, 4)
+    assert (report.pictures, report.depths, report.clouds, report.no_points) == (4, 4, 4, '')
+
+
+def test_depth_has_its_pictures_header_and_log_time(tmp_path):
+    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(3))
+    convert(source, tmp_path / 'out.mcap')
+    written = bags.read_mcap(tmp_path / 'out.mcap')
+    times = {t: [m.time_ns for m in written if m.topic == t] for t in (bags.IMAGE, '/depth/image')}
+    assert times['/depth/image'] == times[bags.IMAGE]
+    for number, depth in enumerate(bags.messages_of(tmp_path / 'out.mcap', '/depth/image')):
+        assert (depth.header.frame_id, depth.header.stamp.nanosec) == (
+            'camera_optical',
+            number * 10**8,
+        )
+        assert (depth.encoding, depth.height, depth.width, depth.step) == ('32FC1', 48, 64, 256)
+        np.testing.assert_array_equal(depth.data.view('<f4'), np.full(48 * 64, number + 1.0))
+
+
+def test_points_lie_where_camera_info_says(tmp_path):
+    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(1))
+    convert(source, tmp_path / 'out.mcap', FakePredictor(2.0), decimation=2)
+    (cloud,) = bags.messages_of(tmp_path / 'out.mcap', '/depth/points')
+    assert [(f.name, f.offset, f.datatype) for f in cloud.fields] == [
+        ('x', 0, 7), ('y', 4, 7), ('z', 8, 7), ('rgb', 12, 7),
+    ]  # fmt: skip
+    assert (cloud.height, cloud.width, cloud.point_step, cloud.row_step) == (24, 32, 16, 512)
+    points = cloud.data.view('<f4').reshape(24, 32, 4)
+    # Column 1 and row 1: x = z (u - cx) / f = 2 (1 - 31.5) / 50, y = 2 (1 - 23.5) / 50.
+    np.testing.assert_allclose(points[0, 0, :3], [-1.22, -0.9, 2.0], rtol=1e-6)
+    assert points.view('<u4')[0, 0, 3] == 0x00005A5A  # red 0, green and blue 90
+
+
+@pytest.mark.parametrize(
+    ('head', 'reaches_m', 'training'),
+    # 50 px at 48 rows instead of the 32 px of a training camera of 90 degrees
+    [('indoor', 10.0, 0.0), ('outdoor', 80.0, 0.0), ('indoor', 10.0 * 50 / 32, np.pi / 2)],
+)
+def test_points_end_at_the_range_of_the_head_and_depth_does_not(
+    tmp_path, head, reaches_m, training
+):
+    factor = reaches_m / {'indoor': 10.0, 'outdoor': 80.0}[head]
+    depth_m = plane(48, 64, 0.5 * reaches_m / factor, 1.5 * reaches_m / factor)
+    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(1))
+    predictor = FakePredictor(depth_m, training_hfov_rad=training)
+    convert(source, tmp_path / 'out.mcap', predictor, decimation=1, head=head, edge_filter=False)
+    (cloud,) = bags.messages_of(tmp_path / 'out.mcap', '/depth/points')
+    (depth,) = bags.messages_of(tmp_path / 'out.mcap', '/depth/image')
+    z_m = cloud.data.view('<f4').reshape(48, 64, 4)[..., 2]
+    seen_m = depth.data.view('<f4').reshape(48, 64)
+    np.testing.assert_allclose(seen_m, factor * depth_m, rtol=1e-6)
+    np.testing.assert_array_equal(np.isfinite(z_m), seen_m <= reaches_m)
+
+
+def test_other_programs_read_topics_types_and_qos(tmp_path):
+    source = bags.write_bag(tmp_path / 'in', bags.drive(2))
+    folder = tmp_path / 'out'
+    folder.mkdir()
+    convert(source, folder / 'out.mcap')
+    (folder / 'metadata.yaml').write_text(
+        (source / 'metadata.yaml').read_text().replace('in.mcap', 'out.mcap')
+    )
+    from rosbags.rosbag2.reader import McapReader
+
+    reader = McapReader(folder / 'out.mcap')
+    reader.open()
+    topics = {connection.topic: connection for connection in reader.connections}
+    assert topics[bags.IMAGE].ext.offered_qos_profiles == [bags.QOS]
+    qos = topics['/depth/image'].ext.offered_qos_profiles[0]
+    assert (qos.history.name, qos.depth, qos.reliability.name) == ('KEEP_LAST', 5, 'RELIABLE')
+    assert 'uint8[] data' in topics['/depth/points'].msgdef.data
+    reader.close()
+    with Reader(source) as theirs:
+        assert theirs.message_count == 6
+
+
+def test_of_pictures_and_their_compressed_copy_the_pictures_are_taken(tmp_path):
+    depth = bags.compressed(bags.picture(0), 10**18, '/range/image/compressedDepth')
+    copies = [bags.compressed(bags.picture(n), 10**18 + n * 10**8) for n in range(3)]
+    source = bags.write_mcap(tmp_path / 'in.mcap', [*bags.drive(3), *copies, depth])
+    assert make_plan(source, tmp_path / 'out.mcap', DepthOptions()).inputs.image == bags.IMAGE
+    other = bags.image(bags.picture(0), 10**18, '/rear/image')
+    source = bags.write_mcap(tmp_path / 'two.mcap', [*bags.drive(3), other])
+    with pytest.raises(RecordingError, match=r'choose one with --image; .*/rear/image'):
+        make_plan(source, tmp_path / 'out.mcap', DepthOptions())
+
+
+@pytest.mark.parametrize('encoding', ['32FC1', '16UC1'])
+def test_of_pictures_and_depth_the_pictures_are_taken(tmp_path, encoding):
+    kind = bags.STORE.types['sensor_msgs/msg/Image']
+    step = 64 * (4 if encoding == '32FC1' else 2)
+    pixels = np.zeros(48 * step, np.uint8)
+    depth = kind(bags.header(10**18), 48, 64, encoding, 0, step, pixels)
+    ranged = bags.serialized('/range/image', 10**18, depth)
+    source = bags.write_mcap(tmp_path / 'in.mcap', [ranged, *bags.drive(3)])
+    assert make_plan(source, tmp_path / 'out.mcap', DepthOptions()).inputs.image == bags.IMAGE
+    broken = replace(ranged, topic='/broken/image', data=b'\0\1\0\0')
+    source = bags.write_mcap(tmp_path / 'broken.mcap', [broken, ranged, *bags.drive(3)])
+    with pytest.raises(RecordingError, match='choose one with --image; .*/broken/image'):
+        make_plan(source, tmp_path / 'out.mcap', DepthOptions())
+
+
+@pytest.mark.parametrize(
+    ('topics', 'encoding'),
+    [
+        (['/range/image'], '16UC1'),
+        (['/range/image'], '32FC1'),
+        (['/left/range', '/right/range'], '16UC1'),
+    ],
+)
+def test_a_recording_of_depth_alone_is_refused_by_name(tmp_path, topics, encoding):
+    kind = bags.STORE.types['sensor_msgs/msg/Image']
+    step = 64 * (4 if encoding == '32FC1' else 2)
+    depth = kind(bags.header(10**18), 48, 64, encoding, 0, step, np.ones(48 * step, np.uint8))
+    messages = [bags.serialized(topic, 10**18, depth) for topic in topics]
+    source = bags.write_mcap(tmp_path / 'depth.mcap', messages)
+    for options in (DepthOptions(), DepthOptions(image=topics[0])):
+        with pytest.raises(RecordingError, match=rf'^{topics[0]} holds depth \({encoding}\), not'):
+            make_plan(source, tmp_path / 'out.mcap', options)
+    source = bags.write_mcap(tmp_path / 'both.mcap', [*bags.drive(1), *messages])
+    with pytest.raises(RecordingError, match=f'^{topics[0]} holds depth'):
+        make_plan(source, tmp_path / 'out.mcap', DepthOptions(image=topics[0]))
+
+
+def test_a_recording_of_compressed_depth_alone_is_refused_by_name(tmp_path):
+    depth = bags.compressed(bags.picture(0), 10**18, '/range/image/compressedDepth')
+    source = bags.write_mcap(tmp_path / 'depth.mcap', [depth])
+    with pytest.raises(RecordingError, match='^/range/image/compressedDepth holds depth'):
+        make_plan(source, tmp_path / 'out.mcap', DepthOptions())
+
+
+def test_compressed_pictures_give_the_same_depth(tmp_path):
+    times = [10**18 + n * 10**8 for n in range(2)]
+    messages = [bags.compressed(bags.picture(n), time_ns) for n, time_ns in enumerate(times)]
+    source = bags.write_mcap(tmp_path / 'in.mcap', messages)
+    report = convert(source, tmp_path / 'out.mcap')
+    depths = bags.messages_of(tmp_path / 'out.mcap', '/depth/image')
+    assert [depth.data.view('<f4')[0] for depth in depths] == [1.0, 2.0]
+    assert report.no_points == 'no camera_info'
+
+
+def test_a_field_of_view_stands_in_for_a_missing_calibration(tmp_path):
+    source = bags.write_mcap(tmp_path / 'in.mcap', [bags.image(bags.picture(0), 10**18)])
+    convert(source, tmp_path / 'out.mcap', hfov_rad=np.pi / 2)
+    (info,) = bags.messages_of(tmp_path / 'out.mcap', '/depth/camera_info')
+    assert info.k[0] == pytest.approx(32.0)  # half of 64 px at 45 degrees
+    assert info.header.frame_id == 'camera_optical'
+
+
+def test_camera_info_of_another_size_is_scaled(tmp_path):
+    messages = [bags.camera_info(10**18, size=(96, 128)), bags.image(bags.picture(0), 10**18)]
+    source = bags.write_mcap(tmp_path / 'in.mcap', messages)
+    convert(source, tmp_path / 'out.mcap')
+    (info,) = bags.messages_of(tmp_path / 'out.mcap', '/depth/camera_info')
+    assert (info.height, info.width, info.k[0], info.p[0]) == (48, 64, 25.0, 25.0)
+    assert info.k[2] == pytest.approx(31.5)
+
+
+def test_pictures_before_the_first_camera_info_have_points_too(tmp_path):
+    late = bags.camera_info(10**18 + 10**9)
+    source = bags.write_mcap(tmp_path / 'in.mcap', [bags.image(bags.picture(0), 10**18), late])
+    assert convert(source, tmp_path / 'out.mcap').clouds == 1
+
+
+def test_millimetres_are_zero_where_16_bits_do_not_reach(tmp_path):
+    depth_m = np.tile(np.float32([0.0004, 1.2346, 65.535, 65.6, np.nan, 3.0, 3.0, 3.0]), (48, 8))
+    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(1))
+    convert(source, tmp_path / 'out.mcap', FakePredictor(depth_m), encoding='16UC1', points=False)
+    (depth,) = bags.messages_of(tmp_path / 'out.mcap', '/depth/image')
+    assert depth.data.view('<u2')[:6].tolist() == [0, 1235, 65535, 0, 0, 3000]
+    assert bags.messages_of(tmp_path / 'out.mcap', '/depth/points') == []
+
+
+def test_the_rate_is_kept_and_the_rest_only_copied(tmp_path):
+    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(10))  # 10 Hz
+    report = convert(source, tmp_path / 'out.mcap', rate_hz=5.0)
+    assert (report.pictures, report.depths) == (10, 5)
+    assert report.skipped == {'above the rate': 5}
+
+
+def test_a_broken_picture_is_counted_and_the_others_get_depth(tmp_path):
+    messages = bags.drive(3)
+    index = [m.topic for m in messages].index(bags.IMAGE)
+    broken = messages[index]
+    messages[index] = bags.Written(
+        broken.topic, broken.type_name, broken.time_ns, broken.data[:200]
+    )
+    source = bags.write_mcap(tmp_path / 'in.mcap', messages)
+    report = convert(source, tmp_path / 'out.mcap')
+    assert (report.depths, sum(report.skipped.values())) == (2, 1)
+    assert Counter(messages) <= Counter(bags.read_mcap(tmp_path / 'out.mcap'))
+
+
+def test_a_failing_network_costs_only_that_picture(tmp_path):
+    def depth(rgb, head):
+        if rgb[0, 0, 0] == 10:
+            raise InferenceError('NaN')
+        return plane(*rgb.shape[:2])
+
+    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(3))
+    report = convert(source, tmp_path / 'out.mcap', FakePredictor(depth))
+    assert (report.depths, report.skipped) == (2, {'inference failed': 1})
+
+
+def test_the_router_decides_once_and_does_not_flicker(tmp_path):
+    def router(rgb):
+        indoor = 0.52 if rgb[0, 0, 0] == 0 else 0.47
+        return {'indoor': indoor, 'outdoor': 1.0 - indoor}
+
+    predictor = FakePredictor(by_red, router=router)
+    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(4))
+    convert(source, tmp_path / 'out.mcap', predictor)
+    assert predictor.asked_heads == ['auto', 'indoor', 'indoor', 'indoor']
+
+
+def test_the_routers_verdict_is_added_on_request(tmp_path):
+    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(2))
+    convert(source, tmp_path / 'out.mcap', domain=True, head='outdoor')
+    domains = [
+        decode(message.data, DOMAIN)
+        for message in bags.read_mcap(tmp_path / 'out.mcap')
+        if (message.topic, message.type_name) == ('/domain', 'zoedepth_ros/msg/Domain')
+    ]
+    assert [(d.head, d.forced, d.header.stamp.nanosec) for d in domains] == [
+        ('outdoor', True, 0),
+        ('outdoor', True, 10**8),
+    ]
+    assert domains[0].indoor_probability == pytest.approx(0.9)
+
+
+def test_the_domain_message_is_the_nodes():
+    text = (Path(__file__).parents[2] / 'msg' / 'Domain.msg').read_text()
+    lines = [line for line in text.splitlines() if line and not line.startswith('#')]
+    fields = [line for line in lines if '=' not in line]  # constants are not in the data
+    assert definition(DOMAIN)[0].splitlines()[: len(fields) + 1] == [*fields, '=' * 80]
+
+
+def test_two_processes_do_not_write_one_file(tmp_path):
+    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(1))
+    with Output(tmp_path / 'out.mcap'), pytest.raises(ResumeError, match='another process'):
+        convert(source, tmp_path / 'out.mcap')
+
+
+def test_two_topics_of_pictures_are_listed(tmp_path):
+    other = bags.image(bags.picture(1), 10**18, '/rear/image_raw')
+    source = bags.write_mcap(tmp_path / 'in.mcap', [*bags.drive(2), other])
+    with pytest.raises(RecordingError, match=r'--image.*/camera/image_raw.*2 messages.*/rear/im'):
+        convert(source, tmp_path / 'out.mcap')
+    report = convert(source, tmp_path / 'out.mcap', image='/rear/image_raw')
+    assert report.depths == 1
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        ({'image': bags.CHATTER}, r'/chatter \(std_msgs/msg/String\) is no topic of pictures'),
+        ({'camera_info': '/nowhere'}, '/nowhere is no topic of camera_info'),
+        ({'depth_topic': bags.IMAGE}, 'has /camera/image_raw, /camera/camera_info already'),
+        ({'depth_topic': '/depth'}, 'inside a namespace'),
+    ],
+)
+def test_wrong_topics_are_refused_before_any_work(tmp_path, options, message):
+    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(1))
+    with pytest.raises(RecordingError, match=message):
+        convert(source, tmp_path / 'out.mcap', **options)
+    assert not list(tmp_path.glob('out*'))
+
+
+def test_nothing_is_overwritten_unasked(tmp_path):
+    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(1))
+    with pytest.raises(RecordingError, match='is the recording itself'):
+        convert(source, source)
+    (tmp_path / 'out.mcap').write_bytes(b'precious')
+    with pytest.raises(RecordingError, match='exists; --overwrite'):
+        convert(source, tmp_path / 'out.mcap')
+    assert (tmp_path / 'out.mcap').read_bytes() == b'precious'
+
+
+class StoppedError(Exception):
+    pass
+
+
+def stop_after(count):
+    def depth(rgb, head):
+        if predictor.calls > count:
+            raise StoppedError
+        return by_red(rgb, head)
+
+    predictor = FakePredictor(depth)
+    return predictor
+
+
+def test_stopped_work_is_finished_and_not_done_again(tmp_path):
+    # 300 x 400 px of 32FC1 are 480 kB, so that every third picture fills a chunk.
+    messages = []
+    for number in range(12):
+        time_ns = 10**18 + number * 10**8
+        messages += [bags.image(bags.picture(number, (300, 400)), time_ns)]
+    source = bags.write_mcap(tmp_path / 'in.mcap', messages)
+    target = tmp_path / 'out.mcap'
+    with pytest.raises(StoppedError):
+        convert(source, target, stop_after(9))
+    assert not target.exists()
+    again = FakePredictor(by_red)
+    report = convert(source, target, again)
+    assert 6 <= report.reused <= 9
+    assert again.calls == 12 - report.reused
+    assert not (tmp_path / 'out.mcap.partial').exists()
+    convert(source, tmp_path / 'whole.mcap')
+    assert target.read_bytes() == (tmp_path / 'whole.mcap').read_bytes()
+
+
+@pytest.mark.parametrize('share', [0.0, 0.1, 0.35, 0.5, 0.77, 0.999, 1.0])
+def test_wherever_the_file_was_cut_the_result_is_the_same(tmp_path, share):
+    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(3))
+    convert(source, tmp_path / 'whole.mcap', compression='zstd')
+    whole = (tmp_path / 'whole.mcap').read_bytes()
+    (tmp_path / 'out.mcap.partial').write_bytes(whole[: int(share * len(whole))])
+    convert(source, tmp_path / 'out.mcap', compression='zstd')
+    assert (tmp_path / 'out.mcap').read_bytes() == whole
+
+
+def test_a_picture_that_failed_before_does_not_get_the_next_ones_depth(tmp_path):
+    def depth(rgb, head):
+        if rgb[0, 0, 0] == 0:
+            raise InferenceError('NaN')
+        return by_red(rgb, head)
+
+    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(3))
+    convert(source, tmp_path / 'whole.mcap', FakePredictor(depth))
+    whole = (tmp_path / 'whole.mcap').read_bytes()
+    (tmp_path / 'out.mcap.partial').write_bytes(whole)
+    report = convert(source, tmp_path / 'out.mcap', FakePredictor(depth))
+    assert (report.depths, report.reused, report.skipped) == (2, 2, {'inference failed': 1})
+    assert (tmp_path / 'out.mcap').read_bytes() == whole
+
+
+def test_times_of_publishing_and_numbers_are_the_pictures(tmp_path):
+    from mcap.reader import make_reader
+    from mcap.writer import Writer
+
+    picture = bags.image(bags.picture(0), 10**18)
+    with (tmp_path / 'in.mcap').open('wb') as file:
+        writer = Writer(file)
+        writer.start('ros2')
+        channel = writer.register_channel(
+            bags.IMAGE, 'cdr', writer.register_schema(picture.type_name, 'ros2msg', b'')
+        )
+        writer.add_message(channel, 30, picture.data, 20, 7)
+        writer.finish()
+    convert(tmp_path / 'in.mcap', tmp_path / 'out.mcap')
+    with (tmp_path / 'out.mcap').open('rb') as file:
+        ((_, _, depth),) = make_reader(file).iter_messages(topics='/depth/image')
+    assert (depth.log_time, depth.publish_time, depth.sequence) == (30, 20, 7)
+
+
+@pytest.mark.parametrize(
+    ('version', 'words'), [(8, 'reliability: 1'), (9, 'reliability: reliable')]
+)
+def test_qos_is_written_as_the_recording_writes_it(tmp_path, version, words):
+    source = bags.write_bag(tmp_path / 'in', bags.drive(1), version=version)
+    convert(source, tmp_path / 'out.mcap')
+    damage = Damage(salvage=False)
+    survey = open_recording(tmp_path / 'out.mcap', damage).survey(damage)
+    (depth,) = (channel for channel in survey.channels if channel.topic == '/depth/image')
+    assert words in depth.qos
+
+
+def test_other_settings_do_not_continue_unfinished_work(tmp_path):
+    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(3))
+    convert(source, tmp_path / 'whole.mcap')
+    whole = (tmp_path / 'whole.mcap').read_bytes()
+    (tmp_path / 'out.mcap.partial').write_bytes(whole)
+    with pytest.raises(ResumeError, match='other settings'):
+        convert(source, tmp_path / 'out.mcap', encoding='16UC1')
+    assert (tmp_path / 'out.mcap.partial').exists()
+    plan = make_plan(source, tmp_path / 'out.mcap', DepthOptions(encoding='16UC1'), overwrite=True)
+    assert add_depth(plan, FakePredictor(by_red)).depths == 3
+
+
+def test_a_killed_process_leaves_work_that_is_finished(tmp_path):
+    source = bags.write_mcap(
+        tmp_path / 'in.mcap',
+        [bags.image(bags.picture(n, (300, 400)), 10**18 + n * 10**8) for n in range(8)],
+    )
+    script = f"""
+        import os, signal
+        from pathlib import Path
+        from fake_predictor import FakePredictor
+        from zoedepth_ros.bags.add_depth import add_depth
+        from zoedepth_ros.bags.plan import DepthOptions, make_plan
+        count = 0
+        def on_picture():
+            global count
+            count += 1
+            if count == 6:
+                os.kill(os.getpid(), signal.SIGKILL)
+        source, target = Path({str(source)!r}), Path({str(tmp_path)!r}) / "out.mcap"
+        plan = make_plan(source, target, DepthOptions())
+        add_depth(plan, FakePredictor(2.0), on_picture)
+    """
+    path = os.pathsep.join(filter(None, [str(Path(__file__).parents[1] / 'support'), *sys.path]))
+    done = subprocess.run(
+        [sys.executable, '-c', textwrap.dedent(script)],
+        env={**os.environ, 'PYTHONPATH': path},
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == -9
+    again = FakePredictor(2.0)
+    report = convert(source, tmp_path / 'out.mcap', again)
+    assert report.reused >= 2
+    assert again.calls == 8 - report.reused
+    assert len(bags.messages_of(tmp_path / 'out.mcap', '/depth/image')) == 8
+
+
+def test_the_recording_says_where_its_depth_comes_from(tmp_path):
+    from mcap.reader import make_reader
+
+    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(1))
+    report = convert(source, tmp_path / 'out.mcap')
+    with (tmp_path / 'out.mcap').open('rb') as file:
+        about = {m.name: m.metadata for m in make_reader(file).iter_metadata()}['zoedepth_ros']
+    assert about['model'] == 'fake'
+    assert about['weights_warning'] == report.warning == 'a fake: not depth'
+
+
+HALF = np.pi / 2  # f / W = 0.5; the recorded camera has 50 px at 64 px
+
+
+def depths_of(path):
+    return [float(m.data.view('<f4')[0]) for m in bags.messages_of(path, '/depth/image')]
+
+
+@pytest.mark.parametrize(
+    ('asked', 'factor'), [('auto', 50 / 64 / 0.5), ('off', 1.0), ('scale', 50 / 64 / 0.5)]
+)
+def test_depth_is_brought_to_the_recorded_camera(tmp_path, asked, factor):
+    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(2))
+    predictor = FakePredictor(2.0, training_hfov_rad=HALF)
+    report = convert(source, tmp_path / 'out.mcap', predictor, focal_correction=asked)
+    assert depths_of(tmp_path / 'out.mcap') == pytest.approx([2.0 * factor] * 2)
+    assert report.uncorrected == 0
+
+
+def test_without_a_camera_depth_stays_the_training_cameras_and_that_is_told(tmp_path):
+    source = bags.write_mcap(tmp_path / 'in.mcap', [bags.image(bags.picture(0), 10**18)])
+    predictor = FakePredictor(2.0, training_hfov_rad=HALF)
+    report = convert(source, tmp_path / 'auto.mcap', predictor)
+    assert (report.uncorrected, depths_of(tmp_path / 'auto.mcap')) == (1, [2.0])
+    report = convert(source, tmp_path / 'scale.mcap', predictor, focal_correction='scale')
+    assert report.skipped == {'no camera for the focal correction': 1}
+    assert depths_of(tmp_path / 'scale.mcap') == []
+
+
+@pytest.mark.parametrize(
+    ('asked', 'focal_px'), [('auto', 55.0), ('rectified', 55.0), ('raw', 50.0)]
+)
+def test_rectified_images_take_p_by_their_topic_or_as_configured(tmp_path, asked, focal_px):
+    topic, info = '/cam/color/rect/image', '/cam/color/rect/camera_info'
+    messages = [
+        bags.camera_info(10**18, rectified_focal_px=55.0, topic=info),
+        bags.image(bags.picture(0), 10**18, topic),
+    ]
+    source = bags.write_mcap(tmp_path / 'in.mcap', messages)
+    predictor = FakePredictor(2.0, training_hfov_rad=HALF)
+    report = convert(source, tmp_path / 'out.mcap', predictor, rectified=asked)
+    assert depths_of(tmp_path / 'out.mcap') == pytest.approx([2.0 * focal_px / 64 / 0.5])
+    text = report.assumptions['camera_info']
+    assert ('rectified images (P)' if focal_px == 55.0 else 'raw images (K with D)') in text

@@ -1,0 +1,167 @@
+from dataclasses import replace
+
+import pytest
+from fake_model import DyingModel, FakeModel
+
+pytest.importorskip('mcap', reason='pip install mcap')
+pytest.importorskip('rosbags', reason='pip install rosbags')
+
+import bags
+
+from zoedepth_ros.bags.fleet import Job, file_identity, run_here, run_with_processes
+from zoedepth_ros.bags.plan import DepthOptions
+
+
+class Watcher:
+    def __init__(self):
+        self.expected = self.done = 0
+
+    def expect(self, pictures):
+        self.expected += pictures
+
+    def advance(self, pictures):
+        self.done += pictures
+
+
+def jobs(folder):
+    sources = [bags.write_mcap(folder / f'{n}.mcap', bags.drive(n)) for n in (1, 2, 3)]
+    (folder / 'bad.mcap').write_bytes(b'nothing')
+    sources.insert(1, folder / 'bad.mcap')
+    return [Job(path, folder / 'out' / path.name, DepthOptions()) for path in sources]
+
+
+def check(results, folder):
+    by_name = {job.source.name: result for job, result in results}
+    assert 'bad.mcap: not an MCAP file' in by_name.pop('bad.mcap')
+    assert {name: r.depths for name, r in by_name.items()} == {
+        '1.mcap': 1,
+        '2.mcap': 2,
+        '3.mcap': 3,
+    }
+    for number in (1, 2, 3):
+        out = folder / 'out' / f'{number}.mcap'
+        assert len(bags.messages_of(out, '/depth/points')) == number
+
+
+def test_one_after_the_other_a_bad_one_stops_no_other(tmp_path):
+    watcher = Watcher()
+    check(list(run_here(jobs(tmp_path), FakeModel(), watcher)), tmp_path)
+    assert watcher.expected == watcher.done == 6
+
+
+def test_processes_side_by_side_do_the_same_and_tell_their_progress(tmp_path):
+    watcher = Watcher()
+    check(list(run_with_processes(jobs(tmp_path), FakeModel(), 2, watcher)), tmp_path)
+    assert watcher.expected == watcher.done == 6
+
+
+def test_what_nobody_expects_of_a_job_is_its_failure_and_names_it(tmp_path, monkeypatch):
+    from zoedepth_ros.bags import fleet
+
+    def plan(self):
+        if self.source.name == '2.mcap':
+            raise RecursionError('maximum recursion depth exceeded')
+        return real(self)
+
+    real = fleet.Job.plan
+    monkeypatch.setattr(fleet.Job, 'plan', plan)
+    results = {job.source.name: r for job, r in run_here(jobs(tmp_path), FakeModel(), Watcher())}
+    expected = f'{tmp_path}/2.mcap: RecursionError: maximum recursion depth exceeded'
+    assert results['2.mcap'] == expected
+    assert (results['1.mcap'].depths, results['3.mcap'].depths) == (1, 3)
+
+
+def test_damage_of_every_kind_stops_no_later_recording(tmp_path):
+    """Named in the issue: an error of SQLite's, metadata that YAML's parser cannot end."""
+    broken = bags.write_bag(tmp_path / 'broken', bags.drive(3), 'sqlite3')
+    file = next(broken.glob('*.db3'))
+    data = bytearray(file.read_bytes())
+    data[4096:] = b'\xff' * len(data[4096:])
+    file.write_bytes(data)
+    deep = bags.write_bag(tmp_path / 'deep', bags.drive(2))
+    (deep / 'metadata.yaml').write_text('[' * 20_000)
+    empty = bags.write_bag(tmp_path / 'empty', bags.drive(2))
+    next(empty.glob('*.mcap')).unlink()
+    (empty / 'metadata.yaml').write_text('[' * 20_000)
+    good = bags.write_mcap(tmp_path / 'good.mcap', bags.drive(1))
+    work = [
+        Job(path, tmp_path / 'out' / f'{path.stem}.mcap', DepthOptions())
+        for path in (broken, deep, empty, good)
+    ]
+    results = {job.source.name: r for job, r in run_here(work, FakeModel(), Watcher())}
+    assert str(file) in results['broken']
+    assert results['deep'].depths == 2
+    assert results['deep'].damage == [
+        f'{deep}/metadata.yaml: cannot be read: line 1: nested too deep; '
+        'the files beside it were taken'
+    ]
+    assert f'{empty}/metadata.yaml: cannot be read: line 1: nested too deep' in results['empty']
+    assert results['good.mcap'].depths == 1
+
+
+def long_jobs(folder, count=4):
+    for number in range(count):
+        messages = [bags.image(bags.picture(n, (300, 400)), 10**18 + n * 10**8) for n in range(8)]
+        bags.write_mcap(folder / f'{number}.mcap', messages)
+    return [
+        Job(folder / f'{n}.mcap', folder / 'out' / f'{n}.mcap', DepthOptions())
+        for n in range(count)
+    ]
+
+
+def test_a_process_that_dies_takes_no_other_recording_along_and_its_own_is_gone_on_with(tmp_path):
+    work = long_jobs(tmp_path)
+    model = DyingModel(str(tmp_path / 'died'))
+    results = {j.source.name: r for j, r in run_with_processes(work, model, 2, Watcher())}
+    assert (tmp_path / 'died').exists()
+    assert {name: r.depths for name, r in results.items()} == {f'{n}.mcap': 8 for n in range(4)}
+    assert sum(bool(r.reused) for r in results.values()) == 1
+
+
+def test_a_recording_on_which_every_process_dies_is_named_and_the_others_are_done(tmp_path):
+    work = long_jobs(tmp_path)
+    model = DyingModel(str(tmp_path / 'died'), always_at='2.mcap')
+    results = {j.source.name: r for j, r in run_with_processes(work, model, 2, Watcher())}
+    assert results.pop('2.mcap') == f'{tmp_path}/2.mcap: the process working on it died 2 times'
+    assert {name: getattr(r, 'depths', r) for name, r in results.items()} == {
+        f'{n}.mcap': 8 for n in (0, 1, 3)
+    }
+
+
+def test_replaced_results_are_gone_on_with_too_when_a_process_dies(tmp_path):
+    work = [replace(job, overwrite=True) for job in long_jobs(tmp_path, 2)]
+    work[0].target.parent.mkdir()
+    for job in work:
+        job.target.write_bytes(b'old')
+    model = DyingModel(str(tmp_path / 'died'))
+    results = {j.source.name: r for j, r in run_with_processes(work, model, 2, Watcher())}
+    assert (tmp_path / 'died').exists()
+    assert {name: r.depths for name, r in results.items()} == {'0.mcap': 8, '1.mcap': 8}
+    assert sum(bool(r.reused) for r in results.values()) == 1
+
+
+def test_another_attempt_does_not_replace_what_the_first_one_has_finished(tmp_path):
+    (job,) = (replace(job, overwrite=True) for job in long_jobs(tmp_path, 1))
+    job.target.parent.mkdir()
+    job.target.write_bytes(b'old')
+    before = file_identity(job.target)
+    assert job.again(before) == replace(job, resume=True)
+    ((_, first),) = run_here([job], FakeModel(), Watcher())
+    ((_, second),) = run_here([job.again(before)], FakeModel(), Watcher())
+    assert (first.depths, first.done_before) == (8, False)
+    assert (second.depths, second.done_before) == (8, True)
+
+
+def test_what_is_done_is_known_by_its_content_wherever_the_recording_lies(tmp_path):
+    (job,) = long_jobs(tmp_path, 1)
+    (tmp_path / 'elsewhere').mkdir()
+    moved = replace(job, source=job.source.rename(tmp_path / 'elsewhere' / 'name.mcap'))
+    list(run_here([moved], FakeModel(), Watcher()))
+    back = replace(job, source=moved.source.rename(job.source))
+    ((_, again),) = run_here([back], FakeModel(), Watcher())
+    assert again.done_before
+    ((_, other),) = run_here([back], FakeModel(depth_m=3.0), Watcher())
+    assert (
+        other
+        == f"{job.target} exists, made with weights '2.0', not '3.0'; --overwrite replaces it"
+    )

@@ -1,0 +1,345 @@
+import os
+import random
+import shutil
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from fake_predictor import FakePredictor
+
+pytest.importorskip('mcap', reason='pip install mcap')
+pytest.importorskip('rosbags', reason='pip install rosbags')
+
+import bags
+
+from zoedepth_ros.bags.add_depth import add_depth
+from zoedepth_ros.bags.contents import Channel, Message
+from zoedepth_ros.bags.errors import RecordingError, ResumeError
+from zoedepth_ros.bags.output import Output, memory_path, partial_path
+from zoedepth_ros.bags.plan import DepthOptions, make_plan
+from zoedepth_ros.inference.result import InferenceError
+
+CHATTER = Channel('/chatter', 'std_msgs/msg/String', '', b'')
+
+
+def write(output: Output, first: int, count: int, size: int = 300_000) -> None:
+    for number in range(first, first + count):
+        output.write(Message(CHATTER, number, number, 0, bytes(size)))
+
+
+def numbers(path) -> list[int]:
+    return [message.time_ns for message in bags.read_mcap(path)]
+
+
+def test_a_second_writer_that_overwrites_does_not_disturb_the_first(tmp_path):
+    path = tmp_path / 'o.mcap'
+    with Output(path) as first:
+        write(first, 0, 10)
+        with pytest.raises(ResumeError, match='o.mcap.partial: another process is writing it'):
+            Output(path, overwrite=True)
+        write(first, 10, 10)
+    assert numbers(path) == list(range(20))
+
+
+def test_a_writer_that_waited_for_the_lock_begins_a_file_of_its_own(tmp_path, monkeypatch):
+    """It opened the partial file, which got its final name before the lock was free."""
+    import fcntl
+
+    path, real = tmp_path / 'o.mcap', fcntl.flock
+    first = Output(path)
+    write(first, 0, 5)
+
+    def finish_first(file, how):
+        monkeypatch.setattr(fcntl, 'flock', real)
+        first.__exit__(None)
+        real(file, how)
+
+    monkeypatch.setattr(fcntl, 'flock', finish_first)
+    with Output(path, overwrite=True) as second:
+        assert numbers(path) == list(range(5))
+        write(second, 100, 5)
+        assert numbers(path) == list(range(5))
+    assert numbers(path) == list(range(100, 105))
+
+
+def test_a_file_that_appears_meanwhile_is_not_replaced_and_nothing_is_lost(tmp_path):
+    path = tmp_path / 'o.mcap'
+    output = Output(path)
+    write(output, 0, 3)
+    path.write_bytes(b'precious')
+    with pytest.raises(RecordingError, match='o.mcap exists'):
+        output.__exit__(None)
+    assert path.read_bytes() == b'precious'
+    path.unlink()
+    with Output(path) as output:
+        assert output.kept_bytes > 900_000
+        write(output, 0, 3)
+    assert numbers(path) == [0, 1, 2]
+
+
+def test_a_partial_file_that_was_swapped_is_not_given_the_final_name(tmp_path):
+    path = tmp_path / 'o.mcap'
+    output = Output(path)
+    write(output, 0, 3)
+    partial_path(path).unlink()
+    partial_path(path).write_bytes(b'precious')
+    with pytest.raises(RecordingError, match='removed or replaced'):
+        output.__exit__(None)
+    assert not path.exists()
+    assert partial_path(path).read_bytes() == b'precious'
+
+
+@pytest.mark.parametrize('overwrite', [False, True])
+@pytest.mark.parametrize('name', ['o.mcap.partial', 'o.mcap.partial.state'])
+def test_a_link_is_not_written_through(tmp_path, name, overwrite):
+    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(1))
+    precious = tmp_path / 'precious'
+    precious.write_bytes(b'mine')
+    (tmp_path / name).symlink_to(precious)
+    with pytest.raises(OSError, match=f'{name}: is a link'):
+        convert(source, tmp_path / 'o.mcap', overwrite=overwrite)
+    (tmp_path / name).unlink()
+    os.link(precious, tmp_path / name)
+    with pytest.raises(OSError, match=f'{name}: is a link'):
+        convert(source, tmp_path / 'o.mcap', overwrite=overwrite)
+    assert precious.read_bytes() == b'mine'
+
+
+@pytest.mark.parametrize('overwrite', [False, True])
+@pytest.mark.parametrize('name', ['p.mcap.partial', 'p.mcap.partial.state'])
+@pytest.mark.parametrize('content', [b'my notes', b'\x89MCAP0\r\n of another program', bytes(99)])
+def test_somebodys_own_file_of_that_name_is_left_alone(tmp_path, name, content, overwrite):
+    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(1))
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(RecordingError, match=f'{name} is no .* of zoedepth'):
+        convert(source, tmp_path / 'p.mcap', overwrite=overwrite)
+    assert (tmp_path / name).read_bytes() == content
+    assert not (tmp_path / 'p.mcap').exists()
+
+
+def test_a_folder_of_that_name_is_called_so_before_the_work(tmp_path):
+    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(1))
+    (tmp_path / 'p.mcap').mkdir()
+    with pytest.raises(RecordingError, match='p.mcap is a folder'):
+        make_plan(source, tmp_path / 'p.mcap', DepthOptions(), overwrite=True)
+
+
+def convert(source, target, predictor=None, *, overwrite=False, **options):
+    plan = make_plan(source, target, DepthOptions(**options), overwrite=overwrite)
+    return add_depth(plan, predictor or switching_predictor())
+
+
+IMAGES = 30
+
+
+def number_of(rgb: np.ndarray) -> int:
+    return int(rgb[0, 0, 0])
+
+
+def long_drive(size=(240, 320)) -> list[bags.Written]:
+    messages = []
+    for number in range(IMAGES):
+        rgb = np.full((*size, 3), number, np.uint8)
+        time_ns = 10**18 + number * 3 * 10**8
+        messages += [bags.camera_info(time_ns, size=size), bags.image(rgb, time_ns)]
+    return messages
+
+
+def switching_predictor() -> FakePredictor:
+    """Its router changes its mind every few images, slowly and not alike; heads differ by 2."""
+
+    def router(rgb):
+        number = number_of(rgb)
+        indoor = (0.9 if number // 5 % 2 else 0.2) + 0.01 * (number % 7)
+        return {'indoor': indoor, 'outdoor': 1.0 - indoor}
+
+    def depth(rgb, head):
+        metres = 0.1 * (1.0 + number_of(rgb)) * (2.0 if head == 'outdoor' else 1.0)
+        return np.full(rgb.shape[:2], metres, np.float32)
+
+    return FakePredictor(depth, router=router)
+
+
+class StoppedError(Exception):
+    pass
+
+
+@pytest.fixture(scope='module')
+def drive(tmp_path_factory):
+    """Give source, the uninterrupted result, and everything of a run killed before its rename."""
+    folder = tmp_path_factory.mktemp('drive')
+    source = bags.write_mcap(folder / 'in.mcap', long_drive())
+    predictor = switching_predictor()
+    convert(source, folder / 'whole.mcap', predictor, domain=True)
+    heads = [message.head for message in domains(folder / 'whole.mcap')]
+    assert sum(a != b for a, b in pairwise(heads)) >= 4
+    assert not memory_path(folder / 'whole.mcap').exists()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Output, '_rename', lambda self: (_ for _ in ()).throw(StoppedError))
+        with pytest.raises(StoppedError):
+            convert(source, folder / 'out.mcap', domain=True)
+    return source, (folder / 'whole.mcap').read_bytes(), folder / 'out.mcap'
+
+
+def domains(path):
+    from zoedepth_ros.bags.cdr import DOMAIN, decode
+
+    return [decode(m.data, DOMAIN) for m in bags.read_mcap(path) if m.topic == '/domain']
+
+
+@pytest.mark.parametrize('seed', range(12))
+def test_resumed_work_with_head_switches_is_the_uninterrupted_work(tmp_path, drive, seed):
+    """Killed up to 20 times, each time anywhere; now and then a power cut takes states along."""
+    source, whole, killed = drive
+    chance = random.Random(seed)
+    target = tmp_path / 'out.mcap'
+    partial, memory = partial_path(target), memory_path(target)
+    shutil.copy(partial_path(killed), partial)
+    shutil.copy(memory_path(killed), memory)
+    cuts = sorted(chance.sample(range(len(whole)), 3), reverse=True)
+    for cut in cuts:
+        os.truncate(partial, min(cut, partial.stat().st_size))
+        if chance.random() < 0.4:
+            os.truncate(memory, chance.randrange(memory.stat().st_size + 1))
+        stop_at = chance.randrange(1, 4)
+
+        def advance(stop_at=stop_at, seen=[0]):  # noqa: B006, counts
+            seen[0] += 1
+            if seen[0] > IMAGES - stop_at:
+                raise StoppedError
+
+        plan = make_plan(source, target, DepthOptions(domain=True))
+        with pytest.raises(StoppedError):
+            add_depth(plan, switching_predictor(), advance)
+    os.truncate(partial, min(cuts[0], partial.stat().st_size))
+    report = convert(source, target, domain=True)
+    assert (report.pictures, report.depths, report.clouds) == (IMAGES, IMAGES, IMAGES)
+    assert target.read_bytes() == whole
+    assert not partial.exists()
+    assert not memory.exists()
+
+
+def test_what_was_done_with_its_state_is_not_predicted_again(tmp_path, drive):
+    source, whole, killed = drive
+    target = tmp_path / 'out.mcap'
+    shutil.copy(partial_path(killed), partial_path(target))
+    shutil.copy(memory_path(killed), memory_path(target))
+    os.truncate(partial_path(target), len(whole) // 2)
+    again = switching_predictor()
+    report = convert(source, target, again, domain=True)
+    assert IMAGES // 3 < report.reused <= IMAGES // 2 + 1
+    assert again.calls in (IMAGES - report.reused, IMAGES - report.reused + 1)
+
+
+def test_an_image_whose_cloud_was_not_written_gets_it_from_its_own_head(tmp_path, drive):
+    """The cut is put between every depth image and its cloud."""
+    source, _, killed = drive
+    done = 0
+    for cut in chunk_ends(partial_path(killed)):
+        target = tmp_path / 'out.mcap'
+        partial_path(target).write_bytes(partial_path(killed).read_bytes()[:cut])
+        shutil.copy(memory_path(killed), memory_path(target))
+        convert(source, target, domain=True)
+        depths = bags.messages_of(target, '/depth/image')
+        clouds = bags.messages_of(target, '/depth/points')
+        for depth, cloud in zip(depths, clouds, strict=True):
+            z = cloud.data.reshape(-1, 16)[:, 8:12].copy().view('<f4')
+            assert np.nanmedian(z) == depth.data.view('<f4')[0]
+        target.unlink()
+        done += 1
+    assert done >= 5
+
+
+def chunk_ends(path) -> list[int]:
+    from mcap.reader import make_reader
+
+    with path.open('rb') as file:
+        chunks = make_reader(file).get_summary().chunk_indexes
+    return [c.chunk_start_offset + c.chunk_length for c in chunks]
+
+
+def test_other_settings_leave_the_state_of_the_first_ones(tmp_path, drive):
+    source, whole, killed = drive
+    target = tmp_path / 'out.mcap'
+    shutil.copy(partial_path(killed), partial_path(target))
+    shutil.copy(memory_path(killed), memory_path(target))
+    before = memory_path(target).read_bytes()
+    with pytest.raises(ResumeError, match='other settings'):
+        convert(source, target, encoding='16UC1')
+    with pytest.raises(ResumeError, match='other settings'):
+        convert(source, target, FakePredictor(2.0, precision='bf16'), domain=True)
+    assert memory_path(target).read_bytes() == before
+    assert convert(source, target, domain=True).reused == IMAGES
+    assert target.read_bytes() == whole
+
+
+def hard_drive() -> list[bags.Written]:
+    """Images of 16 bits whose largest value grows, at times that tremble; camera_info changes."""
+    chance = random.Random(1)
+    messages = []
+    for number in range(IMAGES):
+        time_ns = 10**18 + number * 10**8 + chance.randrange(4 * 10**7)
+        values = np.full((240, 320), 100 * number + (30_000 if number > 20 else 0), '<u2')
+        kind = bags.STORE.types['sensor_msgs/msg/Image']
+        data = values.view(np.uint8).reshape(-1)
+        image = kind(bags.header(time_ns), 240, 320, 'mono16', 0, 640, data)
+        info = bags.camera_info(time_ns, focal_px=50.0 + number // 9, size=(240, 320))
+        messages += [info, bags.serialized(bags.IMAGE, time_ns + 5, image)]
+    return messages
+
+
+def failing_predictor(fails) -> FakePredictor:
+    """Choose heads and depth by the brightness; fail at the calls with these numbers."""
+    calls = []
+
+    def router(rgb):
+        calls.append(0)
+        if len(calls) in fails:
+            raise InferenceError('NaN')
+        indoor = (0.9 if rgb[0, 0, 0] // 50 % 2 else 0.1) + 0.0001 * int(rgb[0, 0, 0])
+        return {'indoor': indoor, 'outdoor': 1.0 - indoor}
+
+    def depth(rgb, head):
+        metres = 1.0 + int(rgb[0, 0, 0]) / 20.0 * (2.0 if head == 'outdoor' else 1.0)
+        return np.full(rgb.shape[:2], metres, np.float32)
+
+    return FakePredictor(depth, router=router)
+
+
+@pytest.mark.parametrize('seed', range(20))
+def test_all_that_has_a_memory_is_as_in_uninterrupted_work(tmp_path, seed):
+    """Bits by the largest value, the rate's grid, camera_info, the head, images that failed."""
+    chance = random.Random(seed)
+    options = {'domain': True, 'uncertainty': True, 'rate_hz': 7.0}
+    source = bags.write_mcap(tmp_path / 'in.mcap', hard_drive())
+    target = tmp_path / 'out.mcap'
+    fails = set(chance.sample(range(2, 15), 3))
+    convert(source, tmp_path / 'whole.mcap', failing_predictor(fails), **options)
+    whole = (tmp_path / 'whole.mcap').read_bytes()
+    assert len({message.head for message in domains(tmp_path / 'whole.mcap')}) == 2
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Output, '_rename', lambda self: (_ for _ in ()).throw(StoppedError))
+        with pytest.raises(StoppedError):
+            convert(source, target, failing_predictor(fails), **options)
+    for cut in sorted(chance.sample(range(len(whole)), 3), reverse=True):
+        os.truncate(partial_path(target), min(cut, partial_path(target).stat().st_size))
+        work, stop = (
+            make_plan(source, target, DepthOptions(**options)),
+            chance.randrange(1, IMAGES),
+        )
+        with pytest.raises(StoppedError):
+            add_depth(work, failing_predictor(()), stop_after(stop))
+    report = convert(source, target, failing_predictor(()), **options)
+    assert report.skipped['inference failed'] == 3
+    assert target.read_bytes() == whole
+
+
+def stop_after(count):
+    seen = []
+
+    def advance():
+        seen.append(0)
+        if len(seen) == count:
+            raise StoppedError
+
+    return advance

@@ -1,0 +1,616 @@
+import os
+import re
+import shutil
+import sqlite3
+import struct
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+pytest.importorskip('mcap', reason='pip install mcap')
+pytest.importorskip('rosbags', reason='pip install rosbags')
+
+import bags
+import zstandard
+from mcap.reader import make_reader
+from mcap.writer import CompressionType, Writer
+
+from zoedepth_ros.bags.contents import Attachment, Channel, Message, Metadata
+from zoedepth_ros.bags.errors import Damage, DamagedRecordingError, RecordingError
+from zoedepth_ros.bags.output import Output
+from zoedepth_ros.bags.recording import open_recording
+from zoedepth_ros.bags.topics import find_inputs
+
+
+def read(path: Path, *, salvage: bool = False):
+    damage = Damage(salvage=salvage)
+    return list(open_recording(path, damage).read(damage)), damage.notes
+
+
+def messages(path: Path, *, salvage: bool = False) -> list[bags.Written]:
+    items, _ = read(path, salvage=salvage)
+    return [
+        bags.Written(m.channel.topic, m.channel.type_name, m.log_time_ns, m.data)
+        for m in items
+        if isinstance(m, Message)
+    ]
+
+
+def survey(path: Path, *, salvage: bool = False):
+    damage = Damage(salvage=salvage)
+    return open_recording(path, damage).survey(damage)
+
+
+def many(count: int = 400) -> list[bags.Written]:
+    return [bags.text(f'{n} ' + 'words ' * 100, 10**18 + n) for n in range(count)]
+
+
+def chunked(path: Path, compression: CompressionType, written: list[bags.Written]) -> Path:
+    """Write small chunks with mcap's own writer."""
+    with path.open('wb') as file:
+        write_chatter(Writer(file, chunk_size=10_000, compression=compression), written)
+    return path
+
+
+def write_chatter(writer: Writer, written: list[bags.Written]) -> None:
+    """Write messages on one topic, and end the file."""
+    writer.start('ros2')
+    schema = writer.register_schema('std_msgs/msg/String', 'ros2msg', b'string data')
+    channel = writer.register_channel(bags.CHATTER, 'cdr', schema)
+    for message in written:
+        writer.add_message(channel, message.time_ns, message.data, message.time_ns)
+    writer.finish()
+
+
+@pytest.mark.parametrize('storage', ['mcap', 'sqlite3'])
+def test_a_bag_reads_as_folder_and_as_file(tmp_path, storage):
+    folder = bags.write_bag(tmp_path / 'bag', bags.drive(2), storage)
+    file = next(path for path in folder.iterdir() if path.suffix in ('.mcap', '.db3'))
+    assert Counter(messages(folder)) == Counter(messages(file)) == Counter(bags.drive(2))
+    for path in (folder, file):
+        assert survey(path).counts == {bags.IMAGE: 2, bags.INFO: 2, bags.CHATTER: 2}
+
+
+def test_a_bag_in_several_files_is_one(tmp_path):
+    folder = bags.write_bag(tmp_path / 'bag', bags.drive(2))
+    later = [bags.Written(m.topic, m.type_name, m.time_ns + 10**9, m.data) for m in bags.drive(2)]
+    bags.write_mcap(folder / 'bag_1.mcap', later)
+    shutil.rmtree(folder / 'bag_1.mcap_folder')
+    text = (folder / 'metadata.yaml').read_text()
+    both = text.replace('- bag.mcap\n', '- bag.mcap\n  - bag_1.mcap\n')
+    assert both != text
+    (folder / 'metadata.yaml').write_text(both)
+    assert messages(folder) == messages(folder / 'bag.mcap') + messages(folder / 'bag_1.mcap')
+    assert survey(folder).counts[bags.IMAGE] == 4
+    (folder / 'bag_1.mcap').unlink()
+    with pytest.raises(DamagedRecordingError, match=r'bag_1.mcap: missing'):
+        messages(folder)
+    assert len(messages(folder, salvage=True)) == 6
+
+
+def test_a_folder_that_a_killed_recorder_left_without_metadata_is_read(tmp_path):
+    folder = bags.write_bag(tmp_path / 'bag', bags.drive(2), 'sqlite3')
+    (folder / 'metadata.yaml').unlink()
+    assert Counter(messages(folder)) == Counter(bags.drive(2))
+
+
+@pytest.mark.parametrize('mode', ['FILE', 'MESSAGE'])
+def test_what_rosbag2_compressed_comes_out_plain(tmp_path, mode):
+    from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin
+    from rosbags.rosbag2 import Writer as BagWriter
+
+    with_compression = BagWriter(tmp_path / 'bag', version=9, storage_plugin=StoragePlugin.SQLITE3)
+    with_compression.set_compression(CompressionMode[mode], CompressionFormat.ZSTD)
+    with with_compression as writer:
+        connection = writer.add_connection(
+            bags.CHATTER, 'std_msgs/msg/String', typestore=bags.STORE
+        )
+        for message in many(5):
+            writer.write(connection, message.time_ns, message.data)
+    assert messages(tmp_path / 'bag') == many(5)
+    items, _ = read(tmp_path / 'bag')
+    texts = [i.values['serialized_metadata'] for i in items if isinstance(i, Metadata)]
+    assert texts
+    # A player would unpack it again.
+    assert {yaml.safe_load(text)['compression_mode'] for text in texts} == {''}
+
+
+def test_bags_of_before_iron_get_the_definitions_of_common_types(tmp_path):
+    path = tmp_path / 'humble.db3'
+    with sqlite3.connect(path) as database:
+        database.executescript("""
+            CREATE TABLE topics(id INTEGER PRIMARY KEY, name TEXT NOT NULL, type TEXT NOT NULL,
+                serialization_format TEXT NOT NULL, offered_qos_profiles TEXT NOT NULL);
+            CREATE TABLE messages(id INTEGER PRIMARY KEY, topic_id INTEGER NOT NULL,
+                timestamp INTEGER NOT NULL, data BLOB NOT NULL);
+            INSERT INTO topics VALUES (1, '/chatter', 'std_msgs/msg/String', 'cdr', 'the qos'),
+                (2, '/own', 'my_msgs/msg/Own', 'cdr', '');
+        """)
+        for message in reversed(many(3)):
+            row = (1, message.time_ns, message.data)
+            database.execute('INSERT INTO messages(topic_id, timestamp, data) VALUES(?,?,?)', row)
+    database.close()
+    assert messages(path) == many(3)  # by time
+    chatter, own = survey(path).channels
+    assert (chatter.schema_encoding, chatter.schema, chatter.qos) == (
+        'ros2msg',
+        b'string data\n',
+        'the qos',
+    )
+    # REP 2016's hash of std_msgs/msg/String, as `ros2 topic info -v` shows it
+    expected = 'RIHS01_df668c740482bbd48fb39d76a70dfd4bd59db1288021743503259e948f6b1a18'
+    assert dict(chatter.metadata)['topic_type_hash'] == expected
+    assert (own.schema_encoding, own.schema) == ('', b'')
+
+
+def test_a_database_that_was_not_closed_keeps_its_last_messages(tmp_path):
+    folder = bags.write_bag(tmp_path / 'bag', many(3), 'sqlite3')
+    file = next(folder.glob('*.db3'))
+    database = sqlite3.connect(file)
+    database.execute('PRAGMA journal_mode=WAL')
+    database.execute('INSERT INTO messages(topic_id, timestamp, data) VALUES (1, 5, ?)', (b'x',))
+    database.commit()
+    killed = tmp_path / 'killed'
+    killed.mkdir()
+    for part in folder.glob('*.db3*'):  # as they lie on the disk now
+        shutil.copy(part, killed / part.name)
+    database.close()
+    assert len(list(killed.iterdir())) > 1
+    assert bags.Written(bags.CHATTER, 'std_msgs/msg/String', 5, b'x') in messages(killed)
+
+
+def test_attachments_metadata_times_and_numbers_are_kept(tmp_path):
+    path = tmp_path / 'in.mcap'
+    with path.open('wb') as file:
+        writer = Writer(file)
+        writer.start('ros2', 'somebody')
+        writer.add_attachment(3, 4, 'calibration.yaml', 'text/yaml', b'k: 1')
+        writer.add_metadata('where', {'place': 'hall'})
+        schema = writer.register_schema('a/msg/B', 'ros2idl', b'idl')
+        used = writer.register_channel('/b', 'cdr', schema, {'offered_qos_profiles': 'as it was'})
+        writer.register_channel('/silent', 'cdr', schema, {})
+        writer.register_channel('/json', 'json', 0, {})
+        writer.add_message(used, 11, b'data', 7, 42)
+        writer.finish()
+    with Output(tmp_path / 'out.mcap') as output:
+        for item in read(path)[0]:
+            output.write(item)
+    for file in (path, tmp_path / 'out.mcap'):
+        items, notes = read(file)
+        channel = Channel(
+            '/b', 'a/msg/B', 'ros2idl', b'idl', 'cdr', (('offered_qos_profiles', 'as it was'),)
+        )
+        assert Message(channel, 11, 7, 42, b'data') in items
+        assert Attachment(4, 3, 'calibration.yaml', 'text/yaml', b'k: 1') in items
+        assert Metadata('where', {'place': 'hall'}) in items
+        assert {c.topic for c in survey(file).channels} == {'/b', '/silent', '/json'}
+        assert not notes
+
+
+def test_a_cut_recording_is_refused_and_salvaged_up_to_the_cut(tmp_path):
+    path = chunked(tmp_path / 'in.mcap', CompressionType.NONE, many())
+    path.write_bytes(path.read_bytes()[:100_000])
+    with pytest.raises(DamagedRecordingError, match=r'in.mcap: its end is missing.*--salvage'):
+        survey(path)
+    with pytest.raises(DamagedRecordingError, match='damaged at byte'):
+        messages(path)
+    kept = messages(path, salvage=True)
+    assert kept == many()[: len(kept)]
+    per_message = len(many(1)[0].data) + 60  # with its share of the chunk's index
+    assert len(kept) >= 100_000 // per_message - 1
+    assert survey(path, salvage=True).counts == {bags.CHATTER: len(kept)}
+
+
+@pytest.mark.parametrize('compression', list(CompressionType))
+def test_a_damaged_chunk_costs_no_other_chunk(tmp_path, compression):
+    path = chunked(tmp_path / 'in.mcap', compression, many())
+    data = bytearray(path.read_bytes())
+    with path.open('rb') as file:
+        chunk = make_reader(file).get_summary().chunk_indexes[5]
+    middle = chunk.chunk_start_offset + chunk.chunk_length // 2
+    data[middle : middle + 40] = bytes(40)
+    path.write_bytes(data)
+    with pytest.raises(DamagedRecordingError, match=r'in.mcap: damaged at byte [\d,]+: '):
+        messages(path)
+    kept = set(messages(path, salvage=True))
+    lost = [message for message in many() if message not in kept]
+    # 10 000 bytes are 16 messages; a damaged head may take the chunk before along.
+    assert 0 < len(lost) <= 34
+    assert lost == many()[many().index(lost[0]) :][: len(lost)]
+    assert read(path, salvage=True)[1]
+
+
+def test_after_a_destroyed_record_head_the_index_shows_where_to_go_on(tmp_path):
+    path = chunked(tmp_path / 'in.mcap', CompressionType.ZSTD, many())
+    with path.open('rb') as file:
+        chunks = make_reader(file).get_summary().chunk_indexes
+    data = bytearray(path.read_bytes())
+    at = chunks[5].chunk_start_offset
+    data[at : at + 9] = b'\xff' * 9
+    path.write_bytes(data)
+    kept = messages(path, salvage=True)
+    assert kept[-1] == many()[-1]
+    assert 400 - 20 <= len(kept) < 400
+
+
+@pytest.mark.parametrize(('start', 'size'), [(0.3, 4096), (0.6, 20_000)])
+def test_a_database_with_broken_pages_gives_the_other_messages(tmp_path, start, size):
+    folder = bags.write_bag(tmp_path / 'bag', many(), 'sqlite3')
+    file = next(folder.glob('*.db3'))
+    data = bytearray(file.read_bytes())
+    at = int(start * len(data)) // 4096 * 4096
+    data[at : at + size] = b'\xff' * size
+    file.write_bytes(data)
+    with pytest.raises(DamagedRecordingError, match='damaged'):
+        messages(folder)
+    kept = messages(folder, salvage=True)
+    assert set(kept) <= set(many())
+    assert len(kept) >= 400 - (size // 4096 + 1) * 7  # six messages on a page of 4096 bytes
+    assert read(folder, salvage=True)[1]
+
+
+def test_a_cut_database_gives_the_messages_before_the_cut(tmp_path):
+    folder = bags.write_bag(tmp_path / 'bag', many(), 'sqlite3')
+    file = next(folder.glob('*.db3'))
+    file.write_bytes(file.read_bytes()[: 4096 * 40])
+    with pytest.raises(DamagedRecordingError, match=r'db3: damaged'):
+        messages(folder)
+    kept = messages(folder, salvage=True)
+    assert len(kept) > 100
+    assert set(kept) <= set(many())
+
+
+@pytest.mark.parametrize(
+    ('name', 'content', 'message'),
+    [
+        ('a.mcap', b'text, no recording at all', 'a.mcap: not an MCAP file'),
+        ('a.mcap', b'', 'a.mcap: '),
+        ('a.db3', b'text, no recording at all' * 200, 'a.db3: not a recording of rosbag2'),
+        ('a.bag', b'#ROSBAG V2.0', 'ROS 1; convert it first: rosbags-convert'),
+        ('a.txt', b'', 'expected an .mcap or .db3 file'),
+        ('a.db3.zstd', b'xx', 'a.db3.zstd: damaged'),
+    ],
+)
+def test_what_is_no_recording_is_called_so(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(RecordingError, match=message):
+        messages(tmp_path / name)
+
+
+def test_an_empty_folder_and_a_missing_file_are_called_so(tmp_path):
+    with pytest.raises(RecordingError, match=r'no metadata.yaml, no .mcap and no .db3'):
+        messages(tmp_path)
+    with pytest.raises(FileNotFoundError, match='no such recording'):
+        messages(tmp_path / 'nothing.mcap')
+
+
+BROKEN_METADATA = {
+    'empty': '',
+    'a list': '- 1',
+    'no names': 'rosbag2_bagfile_information: {version: 9}',
+    'names that are none': 'rosbag2_bagfile_information: {relative_file_paths: [{a: 1}]}',
+    'not yaml': 'rosbag2_bagfile_information: [\n  }',
+    'not text': 'rosbag2_bagfile_information: \x00',
+    'deep': '[' * 20_000,
+    'bomb': 'a: &a [x, x]\nb: &b [*a, *a]\nrosbag2_bagfile_information: *b',
+}
+
+
+@pytest.mark.parametrize('salvage', [False, True])
+@pytest.mark.parametrize('kind', BROKEN_METADATA)
+def test_with_broken_metadata_the_files_that_are_there_are_read(tmp_path, kind, salvage):
+    folder = bags.write_bag(tmp_path / 'bag', bags.drive(2))
+    (folder / 'metadata.yaml').write_text(BROKEN_METADATA[kind])
+    items, notes = read(folder, salvage=salvage)
+    assert sum(isinstance(item, Message) for item in items) == 6
+    (note,) = notes
+    assert f'{folder}/metadata.yaml: cannot be read: ' in note
+    assert not re.search(r'Error\(|object at|<class', note)
+    assert len(note) < 600
+    next(folder.glob('*.mcap')).unlink()
+    with pytest.raises(RecordingError, match=r'metadata.yaml: cannot be read.*no .mcap and no'):
+        messages(folder, salvage=salvage)
+
+
+@pytest.mark.parametrize('storage', ['mcap', 'sqlite3'])
+def test_a_renamed_file_is_read_although_metadata_has_its_old_name(tmp_path, storage):
+    folder = bags.write_bag(tmp_path / 'bag', bags.drive(2), storage)
+    file = next(path for path in folder.iterdir() if path.suffix in ('.mcap', '.db3'))
+    file.rename(folder / f'monday{file.suffix}')
+    items, notes = read(folder)
+    assert sum(isinstance(item, Message) for item in items) == 6
+    assert notes == [f'{folder}/metadata.yaml: names {file.name}; the files beside it were taken']
+
+
+def shifted(seconds: int) -> list[bags.Written]:
+    return [replace(m, time_ns=m.time_ns + seconds * 10**9) for m in many(3)]
+
+
+@pytest.mark.parametrize('ending', ['.mcap', '.db3', '.mcap.zstd', '.db3.zstd'])
+def test_splits_without_metadata_come_in_the_order_of_their_first_messages(tmp_path, ending):
+    folder = tmp_path / 'bag'
+    folder.mkdir()
+    for number in (0, 1, 2, 10, 11):
+        storage = 'mcap' if '.mcap' in ending else 'sqlite3'
+        bag = bags.write_bag(tmp_path / f'b{number}', shifted(number), storage)
+        (file,) = (p for p in bag.iterdir() if p.suffix != '.yaml')
+        data = file.read_bytes()
+        name = f'bag_{number}{ending}'
+        (folder / name).write_bytes(zstandard.compress(data) if 'zstd' in ending else data)
+    late = (folder / f'bag_2{ending}').rename(folder / f'a_renamed_one{ending}')
+    read_back = messages(folder)
+    assert read_back == [m for n in (0, 1, 2, 10, 11) for m in shifted(n)]
+    (folder / f'bag_11{ending}').rename(folder / f'0{ending}')
+    assert messages(folder) == read_back
+    assert late.exists()
+
+
+def test_a_split_that_is_there_packed_and_plain_is_read_once(tmp_path):
+    path = bags.write_mcap(tmp_path / 'in.mcap', many(3))
+    shutil.rmtree(tmp_path / 'in.mcap_folder')
+    (tmp_path / 'in.mcap.zstd').write_bytes(zstandard.compress(path.read_bytes()))
+    assert messages(tmp_path) == many(3)
+
+
+def packed_bag(folder: Path, storage: str) -> Path:
+    """Write a bag whose messages are compressed one by one; gives its single file."""
+    from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin
+    from rosbags.rosbag2 import Writer as BagWriter
+
+    writer = BagWriter(folder, version=9, storage_plugin=StoragePlugin[storage])
+    writer.set_compression(CompressionMode.MESSAGE, CompressionFormat.ZSTD)
+    with writer:
+        connection = writer.add_connection(
+            bags.CHATTER, 'std_msgs/msg/String', typestore=bags.STORE
+        )
+        for message in many(5):
+            writer.write(connection, message.time_ns, message.data)
+    (file,) = (path for path in folder.iterdir() if path.suffix in ('.mcap', '.db3'))
+    return file
+
+
+@pytest.mark.parametrize('storage', ['MCAP', 'SQLITE3'])
+def test_compressed_messages_are_known_without_metadata_yaml(tmp_path, storage):
+    pytest.importorskip('rosbags.rosbag2')
+    if storage == 'MCAP':  # rosbags refuses to write it: made from an ordinary one
+        file = bags.write_mcap(tmp_path / 'a.mcap', [])
+        packed = [replace(m, data=zstandard.compress(m.data)) for m in many(5)]
+        file = chunked(tmp_path / 'in.mcap', CompressionType.NONE, packed)
+    else:
+        file = packed_bag(tmp_path / 'bag', storage)
+    assert messages(file) == many(5)
+    alone = tmp_path / f'alone{file.suffix}'
+    shutil.copy(file, alone)
+    assert messages(alone) == many(5)
+
+
+def test_what_the_file_says_of_its_compression_is_undone_in_the_copy(tmp_path):
+    path = tmp_path / 'in.mcap'
+    content = {'version': 9, 'compression_mode': 'message', 'compression_format': 'zstd'}
+    with path.open('wb') as file:
+        writer = Writer(file)
+        writer.start('ros2')
+        writer.add_metadata('rosbag2', {'serialized_metadata': yaml.safe_dump(content)})
+        writer.finish()
+    ((item,), _) = read(path)
+    plain = yaml.safe_load(item.values['serialized_metadata'])
+    assert plain == {'version': 9, 'compression_mode': '', 'compression_format': ''}
+
+
+def test_a_broken_compressed_message_is_named_and_the_others_are_kept(tmp_path):
+    packed = [replace(m, data=zstandard.compress(m.data)) for m in many(5)]
+    packed[2] = replace(packed[2], data=packed[2].data[:-9])
+    huge = zstandard.ZstdCompressor().compress(bytes(100))
+    bomb = huge[:4] + b'\xe0' + (2**40).to_bytes(8, 'little') + huge[6:]  # says 1 TB
+    packed[3] = replace(packed[3], data=bomb)
+    path = chunked(tmp_path / 'in.mcap', CompressionType.NONE, packed)
+    with pytest.raises(DamagedRecordingError, match='in.mcap: .* message of /chatter cannot be'):
+        messages(path)
+    assert messages(path, salvage=True) == [many(5)[n] for n in (0, 1, 4)]
+    assert any('would become 1,099,511,627,776 bytes' in n for n in read(path, salvage=True)[1])
+
+
+def image_file(path: Path, type_name: str, *, encoding='cdr', schema=True, profile='') -> Path:
+    """Write an MCAP of two images with mcap's own writer."""
+    with path.open('wb') as file:
+        writer = Writer(file)
+        writer.start(profile)
+        number = writer.register_schema(type_name, 'ros2msg', b'') if schema else 0
+        channel = writer.register_channel(bags.IMAGE, encoding, number)
+        for n in range(2):
+            message = bags.image(bags.picture(n), 10**18 + n)
+            writer.add_message(channel, message.time_ns, message.data, message.time_ns)
+        writer.finish()
+    return path
+
+
+def test_types_without_msg_in_their_names_are_the_same_types(tmp_path):
+    path = image_file(tmp_path / 'in.mcap', 'sensor_msgs/Image')
+    assert find_inputs(survey(path), '', '').image_type == 'sensor_msgs/msg/Image'
+    folder = bags.write_bag(tmp_path / 'bag', bags.drive(2), 'sqlite3')
+    with sqlite3.connect(next(folder.glob('*.db3'))) as database:
+        database.execute("UPDATE topics SET type = replace(type, '/msg/', '/')")
+        database.execute('DELETE FROM message_definitions')
+    database.close()
+    found = survey(folder)
+    inputs = find_inputs(found, '', '')
+    assert (inputs.image, inputs.camera_info) == (bags.IMAGE, bags.INFO)
+    by_topic = {channel.topic: channel for channel in found.channels}
+    assert by_topic[bags.IMAGE].type_name == 'sensor_msgs/Image'  # word for word in the copy
+    assert b'uint8[] data' in by_topic[bags.IMAGE].schema
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'reason'),
+    [
+        ({'encoding': 'ros1', 'profile': 'ros1'}, 'messages are of ROS 1.*rosbags-convert'),
+        ({'encoding': 'protobuf'}, "written as 'protobuf', expected cdr"),
+        ({'schema': False}, 'does not say what types its messages have'),
+    ],
+)
+def test_recordings_of_other_systems_are_named_with_the_remedy(tmp_path, arguments, reason):
+    path = image_file(tmp_path / 'in.mcap', 'sensor_msgs/Image', **arguments)
+    with pytest.raises(RecordingError, match=reason):
+        find_inputs(survey(path), '', '')
+    with pytest.raises(RecordingError, match=reason):
+        find_inputs(survey(path), bags.IMAGE, '')
+
+
+LFS = b'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n'
+
+
+@pytest.mark.parametrize('name', ['a.mcap', 'a.db3', 'a.mcap.zstd'])
+@pytest.mark.parametrize(
+    ('content', 'reason'),
+    [
+        (LFS, 'Git LFS pointer.*git lfs pull'),
+        (b'#ROSBAG V2.0\n', 'ROS 1; convert it first: rosbags-convert'),
+        (b'<!DOCTYPE html><title>sign in</title>', 'a web page'),
+    ],
+)
+def test_what_lies_under_a_recordings_name_is_named_with_the_remedy(
+    tmp_path, name, content, reason
+):
+    (tmp_path / name).write_bytes(content)
+    for path in (tmp_path / name, tmp_path):
+        with pytest.raises(RecordingError, match=f'{name}: .*{reason}'):
+            messages(path, salvage=True)
+
+
+def test_a_data_set_of_tables_is_named_and_recordings_further_down_are_listed(tmp_path):
+    (tmp_path / 'data').mkdir()
+    (tmp_path / 'data' / 'file-000.parquet').write_bytes(b'PAR1')
+    (tmp_path / 'videos').mkdir()
+    (tmp_path / 'videos' / 'front.mp4').write_bytes(b'')
+    with pytest.raises(RecordingError, match=r'Hugging Face.*zoedepth predict .*front.mp4'):
+        messages(tmp_path)
+    bags.write_mcap(tmp_path / 'data' / 'drive.mcap', bags.drive(1))
+    with pytest.raises(RecordingError, match=r'further down: .*data/drive.mcap.*; name those'):
+        messages(tmp_path)
+
+
+def without_checksums(path: Path, written: list[bags.Written], *, index=True) -> Path:
+    """Write uncompressed chunks of 10 messages without CRC, as rosbag2's `fastwrite` does."""
+    from mcap.writer import IndexType
+
+    kinds = IndexType.ALL if index else IndexType.CHUNK
+    with path.open('wb') as file:
+        writer = Writer(
+            file,
+            chunk_size=10 * (len(written[0].data) + 31),
+            compression=CompressionType.NONE,
+            enable_crcs=False,
+            index_types=kinds,
+        )
+        write_chatter(writer, written)
+    return path
+
+
+def even(count: int = 40) -> list[bags.Written]:
+    return [bags.text(f'{n:04} ' + 'words ' * 100, 10**18 + n) for n in range(count)]
+
+
+@pytest.mark.parametrize('index', [True, False])
+@pytest.mark.parametrize('change', [-5, 3, 40, 631, 640, 10**6, 2**62])
+@pytest.mark.parametrize('which', [0, 7, 19, 25])
+def test_a_wrong_length_inside_a_chunk_is_never_silent(tmp_path, index, change, which):
+    path = without_checksums(tmp_path / 'in.mcap', even(), index=index)
+    data = bytearray(path.read_bytes())
+    at = data.index(even()[which].data) - 22 - 8  # of the record's length: u64 before the head
+    length = int.from_bytes(data[at : at + 8], 'little')
+    assert length == 22 + len(even()[0].data)
+    data[at : at + 8] = (length + change).to_bytes(8, 'little')
+    path.write_bytes(data)
+    with pytest.raises(DamagedRecordingError, match='in.mcap: damaged at byte'):
+        messages(path)
+    kept = messages(path, salvage=True)
+    assert read(path, salvage=True)[1]
+    intact = [message for message in even() if message in kept]
+    assert len(intact) >= (39 if index else 28)
+
+
+def test_messages_that_are_missing_by_the_files_own_count_are_reported(tmp_path):
+    path = without_checksums(tmp_path / 'in.mcap', even())
+    data = bytearray(path.read_bytes())
+    at = data.index(even()[12].data) - 22 - 9
+    data[at] = 0x99  # a record of somebody else's, which is to be skipped
+    path.write_bytes(data)
+    with pytest.raises(DamagedRecordingError, match='39 messages can be read.*there are 40'):
+        messages(path)
+    assert messages(path, salvage=True) == [m for n, m in enumerate(even()) if n != 12]
+
+
+def test_a_chunk_that_would_fill_the_memory_is_refused(tmp_path):
+    """One says 4 GB, the other one says 100 bytes and holds a megabyte."""
+    packed = zstandard.compress(bytes(2**20))
+    for size in (2**32, 100):
+        path = tmp_path / f'{size}.mcap'
+        with path.open('wb') as file:
+            writer = Writer(file)
+            writer.start('ros2')
+            body = struct.pack('<QQQII', 0, 0, size, 0, 4) + b'zstd'
+            body += struct.pack('<Q', len(packed)) + packed
+            file.write(b'\x06' + struct.pack('<Q', len(body)) + body)
+            writer.finish()
+        with pytest.raises(DamagedRecordingError, match='a chunk '):
+            messages(path)
+        assert messages(path, salvage=True) == []
+
+
+@pytest.mark.parametrize('share', [0.99, 0.95, 0.5])
+def test_a_cut_database_is_surveyed_row_by_row(tmp_path, share):
+    folder = bags.write_bag(tmp_path / 'bag', many(), 'sqlite3')
+    file = next(folder.glob('*.db3'))
+    size = file.stat().st_size
+    os.truncate(file, int(share * size))
+    with pytest.raises(DamagedRecordingError):
+        messages(folder)
+    kept = messages(folder, salvage=True)
+    assert len(kept) >= share * 400 - 20
+    assert survey(folder, salvage=True).counts == {bags.CHATTER: len(kept)}
+
+
+@pytest.mark.parametrize('salvage', [False, True])
+def test_a_view_that_never_ends_is_no_recording(tmp_path, salvage):
+    path = tmp_path / 'a.db3'
+    with sqlite3.connect(path) as database:
+        database.executescript("""
+            CREATE VIEW topics AS WITH RECURSIVE n(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n)
+                SELECT id, 'a' AS name, 'b' AS type, 'cdr' AS serialization_format FROM n;
+            CREATE VIEW messages AS SELECT id, id AS topic_id, id AS timestamp, x'' AS data
+                FROM topics;
+        """)
+    database.close()
+    with pytest.raises(RecordingError, match='a.db3: not a recording of rosbag2: .* is a view'):
+        messages(path, salvage=salvage)
+    shutil.copy(path, tmp_path / 'b.db3')
+    with pytest.raises(RecordingError, match='is a view'):
+        messages(tmp_path, salvage=salvage)
+
+
+def test_rows_and_topics_of_another_form_are_damage(tmp_path):
+    folder = bags.write_bag(tmp_path / 'bag', many(5), 'sqlite3')
+    file = next(folder.glob('*.db3'))
+    with sqlite3.connect(file) as database:
+        database.execute("INSERT INTO messages(topic_id, timestamp, data) VALUES (1, 'x', 'y')")
+        database.execute("INSERT INTO messages(topic_id, timestamp, data) VALUES (9, 1, x'00')")
+        database.execute("INSERT INTO messages(topic_id, timestamp, data) VALUES (1, -1, x'00')")
+    database.close()
+    with pytest.raises(DamagedRecordingError, match='rows that are no messages'):
+        messages(folder)
+    assert messages(folder, salvage=True) == many(5)
+    with sqlite3.connect(file) as database:
+        database.execute('ALTER TABLE topics RENAME COLUMN type TO kind')
+    database.close()
+    with pytest.raises(RecordingError, match=r"its table topics has no \['type'\]"):
+        messages(folder)
+
+
+def test_a_single_packed_file_is_unpacked(tmp_path):
+    path = bags.write_mcap(tmp_path / 'in.mcap', many(3))
+    packed = tmp_path / 'packed.mcap.zstd'
+    packed.write_bytes(zstandard.compress(path.read_bytes()))
+    assert messages(packed) == many(3)

@@ -1,0 +1,75 @@
+import json
+
+import cv2
+import numpy as np
+import pytest
+from dataset_files import gray, write_npy, write_picture, write_png16
+from PIL import Image
+
+from zoedepth_ros.datasets.errors import DatasetError
+from zoedepth_ros.datasets.folder import Folder
+
+
+def test_a_folder_pairs_pictures_with_png_or_npy_depth_below_subfolders(tmp_path):
+    write_picture(tmp_path / 'rgb/kitchen/2.jpg', gray(2, 2))
+    write_png16(tmp_path / 'depth/kitchen/2.png', [[0, 500], [1000, 65535]])
+    write_picture(tmp_path / 'rgb/1.png', gray(2, 2))
+    write_npy(tmp_path / 'depth/1.npy', np.array([[0.0, np.nan], [2.5, -1.0]]))
+    first, second = Folder(tmp_path, domain='indoor')
+    nan = np.nan
+    np.testing.assert_array_equal(first.depth_m, np.float32([[nan, nan], [2.5, nan]]))
+    np.testing.assert_array_equal(second.depth_m, np.float32([[nan, 0.5], [1.0, 65.535]]))
+    assert second.name == 'rgb/kitchen/2.jpg'
+    assert second.camera is None
+
+
+def test_a_folder_may_have_its_own_steps_and_camera(tmp_path):
+    write_picture(tmp_path / 'rgb/a.png', gray(2, 3))
+    write_png16(tmp_path / 'depth/a.png', np.full((2, 3), 512))
+    camera = {'fx_px': 2, 'fy_px': 2, 'cx_px': 1, 'cy_px': 0.5, 'width': 3, 'height': 2}
+    (tmp_path / 'camera.json').write_text(json.dumps(camera))
+    sample = Folder(tmp_path, domain='outdoor', steps_per_m=256)[0]
+    assert (sample.depth_m == 2.0).all()
+    assert sample.camera is not None
+    assert sample.camera.fx_px == 2
+
+
+def test_a_bad_camera_file_is_named(tmp_path):
+    write_picture(tmp_path / 'rgb/a.png', gray(2, 3))
+    (tmp_path / 'camera.json').write_text('{"focal": 3}')
+    with pytest.raises(DatasetError, match=r'camera\.json: damaged'):
+        Folder(tmp_path, domain='indoor')
+
+
+def test_images_are_turned_upright_by_their_exif_as_predict_turns_them(tmp_path):
+    upright = np.zeros((16, 24, 3), np.uint8)
+    upright[:8] = 255  # bright above
+    exif = Image.Exif()
+    exif[0x0112] = 3  # stored upside down
+    (tmp_path / 'rgb').mkdir()
+    Image.fromarray(upright[::-1, ::-1]).save(tmp_path / 'rgb/a.png', exif=exif)
+    write_png16(tmp_path / 'depth/a.png', np.full((16, 24), 2000))
+    sample = Folder(tmp_path, domain='indoor')[0]
+    np.testing.assert_array_equal(sample.rgb, upright)
+
+
+def test_depth_of_the_stored_size_beside_an_image_on_its_side_is_refused(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # stored on its side
+    (tmp_path / 'rgb').mkdir()
+    Image.fromarray(gray(16, 24)).save(tmp_path / 'rgb/a.png', exif=exif)
+    write_png16(tmp_path / 'depth/a.png', np.full((16, 24), 2000))
+    with pytest.raises(
+        DatasetError, match=r'depth of size \(16, 24\) beside a picture of \(24, 16'
+    ):
+        Folder(tmp_path, domain='indoor')[0]
+
+
+@pytest.mark.parametrize('channels', [1, 3])
+def test_images_of_sixteen_bits_are_refused_not_read_too_dark_or_white(tmp_path, channels):
+    (tmp_path / 'rgb').mkdir()
+    deep = np.full((4, 4, channels), 2000, np.uint16)
+    cv2.imwrite(str(tmp_path / 'rgb/a.png'), deep)
+    write_png16(tmp_path / 'depth/a.png', np.full((4, 4), 2000))
+    with pytest.raises(DatasetError, match='more than 8 bits a value'):
+        Folder(tmp_path, domain='indoor')[0]

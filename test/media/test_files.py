@@ -1,0 +1,218 @@
+"""Files that other programs open: checked with other readers than our own."""
+
+import math
+import struct
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+
+from zoedepth_ros.media.exif import hfov_rad
+from zoedepth_ros.media.files import (
+    PictureError,
+    read_depth_png,
+    read_picture,
+    read_stored_picture,
+    write_depth_png,
+    write_picture,
+    write_ply,
+)
+
+
+def parse_ply(data: bytes):
+    """Read a binary PLY by hand, without numpy's help for the layout."""
+    head, body = data.split(b'end_header\n', 1)
+    lines = head.decode('ascii').splitlines()
+    assert lines[0] == 'ply'
+    assert lines[1] == 'format binary_little_endian 1.0'
+    count = int(next(line.split()[2] for line in lines if line.startswith('element vertex')))
+    properties = [tuple(line.split()[1:]) for line in lines if line.startswith('property')]
+    layout = '<' + ''.join({'float': 'f', 'uchar': 'B'}[kind] for kind, _ in properties)
+    assert len(body) == count * struct.calcsize(layout)
+    return [name for _, name in properties], list(struct.iter_unpack(layout, body))
+
+
+def test_depth_is_written_in_millimetres(tmp_path):
+    depth_m = np.array([[0.001, 1.0, 1.2344, 1.2346, 65.535]], np.float32)
+    assert write_depth_png(tmp_path / 'd.png', depth_m) == 0
+    mm = cv2.imread(str(tmp_path / 'd.png'), cv2.IMREAD_UNCHANGED)
+    assert mm.dtype == np.uint16
+    assert mm.tolist() == [[1, 1000, 1234, 1235, 65535]]
+
+
+def test_depth_that_16_bits_do_not_hold_is_zero_and_counted(tmp_path):
+    depth_m = np.array([[65.54, 80.0, 131.072, np.inf, np.nan, -3.0, 2.0]], np.float32)
+    assert write_depth_png(tmp_path / 'd.png', depth_m) == 3
+    mm = cv2.imread(str(tmp_path / 'd.png'), cv2.IMREAD_UNCHANGED)
+    assert mm.tolist() == [[0, 0, 0, 0, 0, 0, 2000]]
+
+
+def test_depth_comes_back_with_unknown_as_nan(tmp_path):
+    depth_m = np.array([[0.5, np.nan, 3.25]], np.float32)
+    write_depth_png(tmp_path / 'd.png', depth_m)
+    np.testing.assert_allclose(read_depth_png(tmp_path / 'd.png'), depth_m, atol=5e-4)
+
+
+def test_an_eight_bit_picture_is_not_read_as_depth(tmp_path):
+    write_picture(tmp_path / 'p.png', np.zeros((2, 2, 3), np.uint8))
+    with pytest.raises(PictureError, match='16-bit'):
+        read_depth_png(tmp_path / 'p.png')
+
+
+def test_a_cloud_with_colours_is_read_by_a_parser_written_by_hand(tmp_path):
+    points = np.array([[1.5, -2.0, 3.0], [0.25, 0.5, 0.75]], np.float32)
+    rgb = np.array([[255, 128, 0], [1, 2, 3]], np.uint8)
+    assert write_ply(tmp_path / 'c.ply', points, rgb) == 2
+    names, rows = parse_ply((tmp_path / 'c.ply').read_bytes())
+    assert names == ['x', 'y', 'z', 'red', 'green', 'blue']
+    assert rows == [(1.5, -2.0, 3.0, 255, 128, 0), (0.25, 0.5, 0.75, 1, 2, 3)]
+
+
+def test_a_cloud_without_colours_has_only_coordinates(tmp_path):
+    write_ply(tmp_path / 'c.ply', np.array([[1.0, 2.0, 3.0]], np.float32))
+    assert parse_ply((tmp_path / 'c.ply').read_bytes()) == (['x', 'y', 'z'], [(1.0, 2.0, 3.0)])
+
+
+def test_points_that_are_not_finite_are_left_out_with_their_colours(tmp_path):
+    points = np.ones((2, 2, 3), np.float32)
+    points[0, 0] = np.nan
+    points[1, 1, 2] = np.inf
+    rgb = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    assert write_ply(tmp_path / 'c.ply', points, rgb) == 2
+    _, rows = parse_ply((tmp_path / 'c.ply').read_bytes())
+    assert [row[3:] for row in rows] == [(3, 4, 5), (6, 7, 8)]
+
+
+def test_an_empty_cloud_is_a_valid_file(tmp_path):
+    write_ply(tmp_path / 'c.ply', np.empty((0, 3), np.float32), np.empty((0, 3), np.uint8))
+    assert parse_ply((tmp_path / 'c.ply').read_bytes())[1] == []
+
+
+def test_colours_of_another_number_are_refused(tmp_path):
+    with pytest.raises(ValueError, match='one colour for each of 2 points'):
+        write_ply(tmp_path / 'c.ply', np.ones((2, 3), np.float32), np.ones((3, 3), np.uint8))
+
+
+def test_a_picture_is_read_red_first(tmp_path):
+    write_picture(tmp_path / 'p.png', np.full((2, 3, 3), (10, 20, 200), np.uint8))
+    rgb = read_picture(tmp_path / 'p.png')
+    assert rgb.shape == (2, 3, 3)
+    assert rgb.dtype == np.uint8
+    assert rgb[0, 0].tolist() == [200, 20, 10]
+
+
+@pytest.mark.parametrize('stored', ['grey', 'alpha', 'deep'])
+def test_every_kind_of_picture_becomes_three_bytes_a_pixel(tmp_path, stored):
+    picture = {
+        'grey': np.full((4, 4), 100, np.uint8),
+        'alpha': np.full((4, 4, 4), 100, np.uint8),
+        'deep': np.full((4, 4, 3), 100 * 257, np.uint16),
+    }[stored]
+    cv2.imwrite(str(tmp_path / 'p.png'), picture)
+    rgb = read_picture(tmp_path / 'p.png')
+    assert rgb.shape == (4, 4, 3)
+    assert rgb[0, 0].tolist() == [100, 100, 100]
+
+
+def tiff_block(value: int, order: str) -> bytes:
+    """Give the smallest EXIF block with an orientation and another tag (ImageWidth) before it."""
+    mark = {'<': b'II*\0', '>': b'MM\0*'}[order]
+    entries = struct.pack(order + 'HHIHH', 0x0100, 3, 1, 7, 0)
+    entries += struct.pack(order + 'HHIHH', 0x0112, 3, 1, value, 0)
+    return mark + struct.pack(order + 'IH', 8, 2) + entries + bytes(4)
+
+
+def with_orientation(rgb: np.ndarray, value: int, suffix: str, order: str) -> bytes:
+    data = cv2.imencode(suffix, rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 100])[1].tobytes()
+    block = tiff_block(value, order)
+    if suffix == '.jpg':
+        segment = b'Exif\0\0' + block
+        return data[:2] + b'\xff\xe1' + struct.pack('>H', len(segment) + 2) + segment + data[2:]
+    chunk = struct.pack('>I', len(block)) + b'eXIf' + block
+    chunk += struct.pack('>I', zlib.crc32(b'eXIf' + block))
+    return data[:33] + chunk + data[33:]  # after IHDR
+
+
+@pytest.mark.parametrize('suffix', ['.jpg', '.png'])
+@pytest.mark.parametrize('order', ['<', '>'])
+@pytest.mark.parametrize('value', range(1, 9))
+def test_a_picture_held_any_way_comes_upright_as_pillow_says(tmp_path, suffix, order, value):
+    image = pytest.importorskip('PIL.Image')
+    ops = pytest.importorskip('PIL.ImageOps')
+    rgb = np.zeros((16, 32, 3), np.uint8)
+    rgb[:8, :16] = 255  # one bright corner tells all eight apart, with the shape
+    rgb[:8, 16:] = 120
+    path = tmp_path / f'p{suffix}'
+    path.write_bytes(with_orientation(rgb, value, suffix, order))
+    expected = np.asarray(ops.exif_transpose(image.open(path)).convert('RGB')).astype(int)
+    read = read_stored_picture(path)
+    assert read.orientation == value
+    assert read.rgb.shape == expected.shape
+    assert np.abs(read.rgb.astype(int) - expected).max() < 10
+
+
+@pytest.mark.parametrize('suffix', ['.jpg', '.png', '.webp'])
+@pytest.mark.parametrize(
+    ('turned', 'width_mm'),  # of 43.267 mm across, 4 to 3: 34.613 mm and 25.960 mm
+    [(1, 34.613), (6, 25.960)],
+)
+def test_the_field_of_view_is_that_of_the_focal_length_as_pillow_writes_it(
+    tmp_path, suffix, turned, width_mm
+):
+    image = pytest.importorskip('PIL.Image')
+    exif = image.Exif()
+    exif[0x0112] = turned
+    exif[0x8769] = {0xA405: 26}  # get_ifd() of a new Exif keeps nothing in Pillow 9.0 (Humble)
+    path = tmp_path / f'p{suffix}'
+    image.new('RGB', (40, 30)).save(path, exif=exif)
+    expected_rad = 2 * math.atan(width_mm / 2 / 26)
+    assert read_stored_picture(path).hfov_rad == pytest.approx(expected_rad, rel=1e-4)
+
+
+@pytest.mark.parametrize('cut_at', range(8, 60, 3))
+def test_a_damaged_exif_tells_no_field_of_view(cut_at):
+    image = pytest.importorskip('PIL.Image')
+    exif = image.Exif()
+    exif[0x8769] = {0xA405: 26}
+    block = exif.tobytes()[:cut_at]
+    data = b'\xff\xd8\xff\xe1' + struct.pack('>H', len(block) + 2) + block
+    assert hfov_rad(data, 40, 30) in (0.0, pytest.approx(2 * math.atan(34.613 / 52), rel=1e-4))
+
+
+def test_a_picture_without_exif_is_upright(tmp_path):
+    write_picture(tmp_path / 'p.jpg', np.zeros((8, 8, 3), np.uint8))
+    read = read_stored_picture(tmp_path / 'p.jpg')
+    assert (read.orientation, read.hfov_rad) == (1, 0.0)
+
+
+@pytest.mark.parametrize('suffix', ['.jpg', '.png'])
+def test_a_picture_whose_end_is_missing_is_refused_by_name(tmp_path, suffix):
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+    data = with_orientation(noise, 1, suffix, '<')
+    (tmp_path / f'cut{suffix}').write_bytes(data[: len(data) // 2])
+    with pytest.raises(PictureError, match=rf'cut\{suffix}: the end of the picture is missing'):
+        read_picture(tmp_path / f'cut{suffix}')
+
+
+@pytest.mark.parametrize('content', [b'', b'hello', b'\xff\xd8\xff\xe1\x00', b'\x89PNG\r\n\x1a\n'])
+def test_what_is_no_picture_is_refused_by_name(tmp_path, content):
+    (tmp_path / 'strange.jpg').write_bytes(content)
+    with pytest.raises(PictureError, match=r'strange\.jpg'):
+        read_picture(tmp_path / 'strange.jpg')
+
+
+def test_a_missing_picture_is_an_os_error(tmp_path):
+    with pytest.raises(FileNotFoundError, match='nowhere'):
+        read_picture(tmp_path / 'nowhere.png')
+
+
+def test_a_folder_that_is_missing_is_an_os_error(tmp_path):
+    with pytest.raises(OSError, match='nowhere'):
+        write_depth_png(tmp_path / 'nowhere' / 'd.png', np.ones((2, 2), np.float32))
+
+
+def test_depth_in_metres_is_no_picture(tmp_path):
+    cv2.imwrite(str(tmp_path / 'depth.tiff'), np.full((8, 8), 2.5, np.float32))
+    with pytest.raises(PictureError, match=r'depth\.tiff: values of float32, as of depth'):
+        read_picture(tmp_path / 'depth.tiff')

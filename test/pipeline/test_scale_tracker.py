@@ -1,0 +1,174 @@
+"""The applied scale follows the evidence and never jumps; files keep it."""
+
+import math
+import os
+from itertools import pairwise
+
+import pytest
+
+from zoedepth_ros.geometry.scale import ScaleEstimate
+from zoedepth_ros.pipeline.scale_file import ScaleFileError, load_scales, save_scales
+from zoedepth_ros.pipeline.scale_tracker import (
+    CONVERGING,
+    STEADY,
+    UNKNOWN,
+    ScaleState,
+    ScaleTracker,
+    TrackerSettings,
+)
+
+
+def estimate(scale, confidence=0.9):
+    return ScaleEstimate(scale, confidence, 100, 0.05)
+
+
+def run(tracker, scales, start_s=0.0, step_s=0.1):
+    """Feed one estimate per picture; give the scales that were applied."""
+    applied = []
+    for i, scale in enumerate(scales):
+        tracker.observe(None if scale is None else estimate(scale), start_s + i * step_s)
+        applied.append(tracker.advance(start_s + i * step_s).scale)
+    return applied
+
+
+def test_without_evidence_the_scale_is_one_and_unknown():
+    tracker = ScaleTracker()
+    assert run(tracker, [None] * 20) == [1.0] * 20
+    assert tracker.state.phase == UNKNOWN
+
+
+@pytest.mark.parametrize('true', [0.5, 1.3, 2.0])
+def test_it_gets_there_without_ever_moving_faster_than_it_may(true):
+    tracker = ScaleTracker(TrackerSettings(max_rate=0.1))
+    applied = run(tracker, [true] * 200)
+    assert applied[-1] == pytest.approx(true, rel=0.01)
+    assert tracker.state.phase == STEADY
+    steps = [abs(math.log(b / a)) for a, b in pairwise(applied)]
+    assert max(steps) <= 0.1 * 0.1 + 1e-9
+    assert applied[10] == pytest.approx(math.exp(math.copysign(0.0953, math.log(true))), rel=0.02)
+
+
+def test_while_it_moves_it_says_so():
+    tracker = ScaleTracker()
+    run(tracker, [2.0] * 10)
+    assert tracker.state.phase == CONVERGING
+    assert tracker.state.target == pytest.approx(2.0, rel=0.01)
+
+
+def test_one_wrong_estimate_among_many_changes_next_to_nothing():
+    tracker = ScaleTracker(TrackerSettings(max_rate=0.5))
+    run(tracker, [1.5] * 200)
+    before = tracker.state.target
+    tracker.observe(estimate(0.3), 20.0)
+    assert tracker.state.target == pytest.approx(before, rel=0.002)
+
+
+def test_a_change_that_lasts_wins_in_the_end():
+    tracker = ScaleTracker(TrackerSettings(max_rate=0.5, memory_s=5.0))
+    run(tracker, [1.0] * 200)
+    applied = run(tracker, [1.4] * 1200, start_s=20.0)
+    assert applied[-1] == pytest.approx(1.4, rel=0.02)
+
+
+def test_weak_and_impossible_estimates_are_not_evidence():
+    tracker = ScaleTracker()
+    tracker.observe(estimate(1.5, confidence=0.1), 0.0)
+    tracker.observe(estimate(50.0), 0.1)
+    tracker.observe(None, 0.2)
+    assert tracker.state == ScaleState()
+
+
+@pytest.mark.parametrize('jump_s', [-1000.0, 1000.0])
+def test_a_clock_that_jumps_moves_nothing_far(jump_s):
+    tracker = ScaleTracker(TrackerSettings(max_rate=0.1))
+    run(tracker, [2.0] * 20)
+    before = tracker.state.scale
+    tracker.observe(estimate(2.0), 2.0 + jump_s)
+    after = tracker.advance(2.0 + jump_s).scale
+    assert 1.0 <= after / before <= 1.1**0.5 + 1e-6
+    run(tracker, [2.0] * 200, start_s=2.0 + jump_s)
+    assert tracker.state.scale == pytest.approx(2.0, rel=0.01)
+
+
+@pytest.mark.parametrize('bad', [{'max_rate': 0.0}, {'memory_s': math.nan}, {'min_confidence': 2}])
+def test_impossible_settings_are_refused(bad):
+    with pytest.raises(ValueError, match=next(iter(bad))):
+        TrackerSettings(**bad)
+
+
+def test_a_file_keeps_the_target_and_the_tracker_goes_on_from_it(tmp_path):
+    tracker = ScaleTracker(TrackerSettings(max_rate=0.5))
+    run(tracker, [1.7] * 100)
+    path = tmp_path / 'deep' / 'scale.yaml'
+    save_scales(path, {'indoor': tracker.state}, camera='front')
+    assert 'camera: front' in path.read_text()
+    (state,) = load_scales(path).values()
+    assert state.scale == state.target == pytest.approx(1.7, rel=0.01)
+    again = ScaleTracker(start=state)
+    assert again.advance(0.0).scale == state.scale
+    assert again.state.phase == STEADY
+    assert [p.name for p in path.parent.iterdir()] == ['scale.yaml']
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        ('', 'format'),
+        ('[1, 2', 'not YAML'),
+        ('format: zoedepth scale 9\nheads: {}', 'format'),
+        ('format: zoedepth scale 1\nheads: 3', 'expected'),
+        ('format: zoedepth scale 1\nheads: {garden: {scale: 1, confidence: 1}}', 'garden'),
+        ('format: zoedepth scale 1\nheads: {indoor: {scale: 1}}', 'confidence'),
+        ('format: zoedepth scale 1\nheads: {indoor: {scale: 99, confidence: 1}}', 'scale must be'),
+        ('format: zoedepth scale 1\nheads: {indoor: {scale: .nan, confidence: 1}}', 'scale must'),
+        ('format: zoedepth scale 1\nheads: {indoor: {scale: yes, confidence: 1}}', 'scale must'),
+        ('format: zoedepth scale 1\nheads: {}\nmore: 1', 'more'),
+    ],
+)
+def test_a_wrong_file_is_refused_with_its_name(tmp_path, text, message):
+    path = tmp_path / 'scale.yaml'
+    path.write_text(text)
+    with pytest.raises(ScaleFileError, match=message) as caught:
+        load_scales(path)
+    assert 'scale.yaml' in str(caught.value)
+
+
+BOMB = 'a0: &a0 [x, x, x, x, x, x, x, x, x]\n' + ''.join(
+    f'a{n + 1}: &a{n + 1} [{", ".join([f"*a{n}"] * 9)}]\n' for n in range(9)
+)
+
+
+@pytest.mark.parametrize(
+    ('text', 'reason'),
+    [
+        (f'{BOMB}format: zoedepth scale 1\nheads: {{indoor: *a9}}\n', r'aliases \(\*name\)'),
+        ('[' * 20_000, 'nested too deep'),
+        ('format: zoedepth scale 1\nheads: {indoor: ' + '{a: ' * 99, 'nested too deep'),
+        ('format: ' + 'x' * (2 << 20), 'expected at most 1,048,576 bytes'),
+        ('format: zoedepth scale 1\nheads: {? "' + 'x' * 900_000 + '" : 1}', 'expected the heads'),
+        (
+            'format: zoedepth scale 1\nheads: {indoor: {scale: [' + '1, ' * 9000 + '], '
+            'confidence: 1}}',
+            r'indoor.scale must be 0.1 to 10.0, got \[1, ',
+        ),
+    ],
+    ids=['bomb', 'deep', 'deep inside', 'long', 'long key', 'long value'],
+)
+def test_a_file_that_would_fill_memory_or_log_is_refused_in_few_words(tmp_path, text, reason):
+    path = tmp_path / 'scale.yaml'
+    path.write_text(text)
+    with pytest.raises(ScaleFileError, match=reason) as found:
+        load_scales(path)
+    assert str(found.value).startswith(f'{path}: ')
+    assert len(str(found.value)) < 500
+
+
+def test_scales_are_not_written_through_a_link(tmp_path):
+    (tmp_path / 'precious').write_text('mine')
+    path = tmp_path / 's.yaml'
+    for name in (path.name, f'{path.name}.{os.getpid()}.part'):
+        (tmp_path / name).symlink_to(tmp_path / 'precious')
+    save_scales(path, {'indoor': ScaleState(1.5, 1.5, 0.9, STEADY)})
+    assert (tmp_path / 'precious').read_text() == 'mine'
+    assert not path.is_symlink()
+    assert load_scales(path)['indoor'].scale == 1.5

@@ -1,0 +1,97 @@
+"""What was not there a moment ago waits for one picture; what stays or moves a little passes."""
+
+import numpy as np
+import pytest
+
+from zoedepth_ros.pipeline.temporal_filter import TemporalCheck
+
+
+def wall(depth_m=4.0, shape=(48, 320)):
+    return np.full(shape, depth_m, np.float32)
+
+
+def after(first_m, then_m, *, kinds=('indoor', 'indoor'), times_s=(0.0, 0.1), **where):
+    check = TemporalCheck()
+    check.take(first_m, kinds[0], times_s[0])
+    assert check.held() is None  # nothing to compare with
+    check.take(then_m, kinds[1], times_s[1])
+    return check.held(**where)
+
+
+def test_what_is_imagined_for_one_picture_waits_and_the_wall_behind_it_does_too_once():
+    bulge_m = wall()
+    bulge_m[10:30, 100:140] = 2.0
+    held = after(wall(), bulge_m)
+    assert held[10:30, 100:140].all()
+    held[10:30, 100:140] = False
+    assert not held.any()
+    behind = after(bulge_m, wall())
+    assert behind[14:26, 104:136].all()
+
+
+def test_what_is_seen_twice_passes():
+    thing_m = wall()
+    thing_m[10:30, 100:140] = 2.0
+    assert not after(thing_m, thing_m.copy()).any()
+
+
+def test_a_camera_that_comes_nearer_and_one_that_turns_a_little_hold_nothing():
+    thing_m = wall()
+    thing_m[10:30, 100:140] = 2.0
+    assert not after(thing_m, thing_m * np.float32(0.9)).any()  # 2 m/s towards a wall of 2 m
+    assert not after(thing_m, np.roll(thing_m, 2, axis=1)).any()  # 2 px of 320
+
+
+def test_beyond_the_tolerance_everything_waits():
+    assert not after(wall(4.0), wall(4.6)).any()  # 0.6 / 4.6 is 13 %
+    assert after(wall(4.0), wall(4.8)).all()  # 17 %
+
+
+def test_sky_that_becomes_a_wall_waits_and_what_is_no_point_is_left_alone():
+    before_m, now_m = wall(np.inf), wall(np.inf)
+    now_m[20, 30] = 12.0
+    now_m[20, 40] = np.nan
+    held = after(before_m, now_m)
+    assert held[20, 30]
+    assert held.sum() == 1
+    assert after(wall(np.nan), wall()).all()
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        {'kinds': ('indoor', 'outdoor')},  # another head has another scale
+        {'times_s': (0.0, 1.5)},
+        {'times_s': (9.0, 0.1)},  # a bag that loops
+    ],
+)
+def test_what_does_not_follow_is_not_compared(change):
+    assert after(wall(), wall(1.0), **change) is None
+
+
+def test_another_size_begins_anew():
+    assert after(wall(), wall(1.0, (24, 160))) is None
+
+
+def test_the_third_picture_is_compared_with_the_second():
+    check = TemporalCheck()
+    for number, depth_m in enumerate((4.0, 2.0, 2.0)):
+        check.take(wall(depth_m), 'indoor', 0.1 * number)
+    assert not check.held().any()
+
+
+@pytest.mark.parametrize('steps', [(1, 1), (4, 4), (4, 1), (3, 2)])
+def test_every_nth_pixel_and_a_band_of_rows_have_the_marks_of_the_whole(steps):
+    random = np.random.default_rng(0)
+    pair = [wall() * random.uniform(0.5, 2.0, wall().shape).astype(np.float32) for _ in '12']
+    whole = after(*pair)
+    assert 0.01 < whole.mean() < 0.99
+    first, second = steps[0] // 2, steps[1] // 2
+    thinned = whole[first :: steps[0], second :: steps[1]]
+    np.testing.assert_array_equal(after(*pair, steps=steps), thinned)
+    np.testing.assert_array_equal(after(*pair, rows=slice(7, 31)), whole[7:31])
+
+
+def test_a_tolerance_of_nothing_is_refused():
+    with pytest.raises(ValueError, match='tolerance must be more than 0, got 0'):
+        TemporalCheck(0.0)

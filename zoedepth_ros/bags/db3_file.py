@@ -1,0 +1,221 @@
+"""Read an SQLite file of rosbag2, of any of its schema versions.
+
+With sqlite3 itself, because what a killed recorder left in its write-ahead log counts too.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, suppress
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from zoedepth_ros.bags.contents import (
+    ROSBAG2_METADATA,
+    Channel,
+    Item,
+    Message,
+    Metadata,
+    Survey,
+    full_type_name,
+)
+from zoedepth_ros.bags.errors import Damage, DamagedRecordingError, RecordingError
+from zoedepth_ros.errors import quoted
+
+Definitions = Callable[[str], tuple[str, str]]
+"""Type name -> (definition, hash), both '' when the type is not known."""
+
+_BY_TIME = 'SELECT topic_id, timestamp, data FROM messages ORDER BY timestamp, id'
+_MAX_GAP = 10_000  # numbers without a row in a damaged file before it counts as its end
+_ONE = 'SELECT topic_id, timestamp, data FROM messages WHERE id = ?'
+_ONE_TOPIC = 'SELECT topic_id FROM messages WHERE id = ?'
+
+
+def read_db3(path: Path, damage: Damage, definitions: Definitions) -> Iterator[Item]:
+    """Give metadata, every channel, then the messages in the order of their times.
+
+    definitions: asked for types that the file itself does not define, as before Iron.  Raises
+    RecordingError when it is no recording and, unless damage is to be endured,
+    DamagedRecordingError.
+    """
+    with closing(_connect(path, damage)) as database:
+        channels = _channels(path, database, definitions, damage)
+        yield from _metadata(path, database, damage)
+        yield from channels.values()
+        rows = (
+            _every_row(path, database, damage, _ONE)
+            if damage.salvage
+            else database.execute(_BY_TIME)
+        )
+        try:
+            for topic_id, time_ns, data in rows:
+                is_whole = isinstance(time_ns, int) and time_ns >= 0 and isinstance(data, bytes)
+                if is_whole and topic_id in channels:
+                    yield Message(channels[topic_id], time_ns, time_ns, 0, data)
+                else:
+                    damage.report(path, 'damaged: rows that are no messages of its topics')
+        except sqlite3.Error as error:
+            damage.report(path, f'damaged: {error}')
+
+
+def survey_db3(path: Path, damage: Damage, definitions: Definitions) -> Survey:
+    """Tell channels and counts; where the index cannot be read, every row is looked at."""
+    with closing(_connect(path, damage)) as database:
+        channels = _channels(path, database, definitions, damage)
+        try:
+            counts = dict(
+                database.execute('SELECT topic_id, COUNT(*) FROM messages GROUP BY topic_id')
+            )
+        except sqlite3.Error as error:
+            damage.report(path, f'damaged: {error}')
+            rows = _every_row(path, database, damage, _ONE_TOPIC)
+            counts = Counter(topic_id for (topic_id,) in rows)
+    return Survey(
+        tuple(channels.values()),
+        {channel.topic: counts.get(key, 0) for key, channel in channels.items()},
+    )
+
+
+def first_time_ns(path: Path) -> int | None:
+    """Give the time of the first message [ns]; None when there is none or it cannot be read."""
+    with closing(_connect(path, Damage(salvage=True))) as database:
+        with suppress(sqlite3.Error):  # of a damaged file
+            _refuse_views(path, database)
+        for query in ('SELECT MIN(timestamp) FROM messages', 'SELECT timestamp FROM messages'):
+            try:
+                found = database.execute(query).fetchone()
+            except sqlite3.Error:
+                continue
+            return found[0] if found and isinstance(found[0], int) else None
+    return None
+
+
+def _connect(path: Path, damage: Damage) -> sqlite3.Connection:
+    address = f'{path.resolve().as_uri()}?mode=ro'
+    try:
+        database = sqlite3.connect(address, uri=True, check_same_thread=False)
+    except sqlite3.Error as error:
+        raise RecordingError(f'{path}: cannot be opened: {error}') from None
+    if damage.salvage:  # else a file that was cut is not opened
+        with suppress(sqlite3.Error):  # whoever reads from it next says what is wrong
+            database.execute('PRAGMA writable_schema = ON')
+    return database
+
+
+def _channels(
+    path: Path, database: sqlite3.Connection, definitions: Definitions, damage: Damage
+) -> dict[int, Channel]:
+    try:
+        _refuse_views(path, database)
+        columns = _columns(database, 'topics')
+        rows = database.execute('SELECT * FROM topics ORDER BY id').fetchall()
+    except sqlite3.Error as error:
+        if 'malformed' in str(error):
+            hint = '' if damage.salvage else ' (--salvage)'
+            raise DamagedRecordingError(f'{path}: damaged: {error}{hint}') from None
+        raise RecordingError(f'{path}: not a recording of rosbag2: {error}') from None
+    missing = {'id', 'name', 'type', 'serialization_format'} - set(columns)
+    if missing:
+        raise RecordingError(
+            f'{path}: not a recording of rosbag2: its table topics has no {sorted(missing)}'
+        )
+    schemas = _schemas(path, database, damage)
+    channels = {}
+    for row in rows:
+        topic = dict(zip(columns, row, strict=True))
+        if not all(isinstance(topic[k], str) for k in ('name', 'type', 'serialization_format')):
+            damage.report(path, f'damaged: a topic {quoted(topic["name"])} that is none')
+            continue
+        channels[topic['id']] = _channel(topic, schemas, definitions)
+    return channels
+
+
+def _refuse_views(path: Path, database: sqlite3.Connection) -> None:
+    """Raise RecordingError when there are queries of somebody else's, which need not end."""
+    view = database.execute("SELECT name FROM sqlite_master WHERE type = 'view'").fetchone()
+    if view is not None:
+        name = quoted(view[0])
+        raise RecordingError(f'{path}: not a recording of rosbag2: {name} is a view')
+
+
+def _channel(
+    topic: Mapping[str, Any], schemas: Mapping[str, tuple[str, str]], definitions: Definitions
+) -> Channel:
+    encoding, text = schemas.get(topic['type'], ('', ''))
+    known_hash = str(topic.get('type_description_hash') or '')
+    if not text:
+        text, found_hash = definitions(full_type_name(topic['type']))
+        encoding, known_hash = 'ros2msg' if text else '', known_hash or found_hash
+    qos = str(topic.get('offered_qos_profiles') or '')
+    return Channel(
+        topic['name'],
+        topic['type'],
+        encoding,
+        text.encode(),
+        topic['serialization_format'],
+        (('offered_qos_profiles', qos), ('topic_type_hash', known_hash)),
+    )
+
+
+def _schemas(
+    path: Path, database: sqlite3.Connection, damage: Damage
+) -> dict[str, tuple[str, str]]:
+    query = 'SELECT topic_type, encoding, encoded_message_definition FROM message_definitions'
+    found = {}
+    try:
+        if _columns(database, 'message_definitions'):
+            for name, encoding, text in database.execute(query):
+                if isinstance(encoding, str) and isinstance(text, str):
+                    found[name] = encoding, text
+    except sqlite3.Error as error:
+        damage.report(path, f'damaged: {error}')
+    return found
+
+
+def _metadata(path: Path, database: sqlite3.Connection, damage: Damage) -> Iterator[Metadata]:
+    try:
+        if _columns(database, 'metadata'):
+            for (text,) in database.execute('SELECT metadata FROM metadata ORDER BY id'):
+                if isinstance(text, str):
+                    yield Metadata(ROSBAG2_METADATA, {'serialized_metadata': text})
+    except sqlite3.Error as error:
+        damage.report(path, f'damaged: {error}')
+
+
+def _columns(database: sqlite3.Connection, table: str) -> list[str]:
+    return [row[1] for row in database.execute(f'PRAGMA table_info({table})')]
+
+
+def _every_row(
+    path: Path, database: sqlite3.Connection, damage: Damage, query: str
+) -> Iterator[tuple[Any, ...]]:
+    """Give the rows one by one, so that a damaged page costs only what lies on it."""
+    misses, is_damaged = 0, False
+    for row_id in _row_ids(path, database, damage):
+        row = None
+        try:
+            row = database.execute(query, (row_id,)).fetchone()
+        except sqlite3.Error:
+            is_damaged = True
+        misses = 0 if row is not None else misses + 1
+        if row is not None:
+            yield row
+        if misses > _MAX_GAP:
+            break
+    if is_damaged:
+        damage.report(path, 'damaged: messages on some pages cannot be read')
+
+
+def _row_ids(path: Path, database: sqlite3.Connection, damage: Damage) -> Iterator[int]:
+    """Give the numbers of the rows by time where the index can be read, else by number."""
+    try:
+        by_time = database.execute('SELECT id FROM messages ORDER BY timestamp, id').fetchall()
+    except sqlite3.Error as error:
+        damage.report(path, f'damaged: {error}')
+    else:
+        yield from (row_id for (row_id,) in by_time)
+        return
+    yield from count(1)

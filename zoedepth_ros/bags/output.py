@@ -1,0 +1,257 @@
+"""Write an MCAP file that survives a kill: what is on disk is gone on with, never done again.
+
+A file is a function of what was put into it. So an unfinished one is finished by putting the same
+things in again: bytes that are there already are compared instead of written, and what differs
+shows that the work is another one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from typing import IO, BinaryIO, cast
+
+from mcap.writer import CompressionType, Writer
+
+from zoedepth_ros.bags.contents import Attachment, Channel, Item, Message, Metadata
+from zoedepth_ros.bags.errors import Damage, ExistsError, RecordingError, ResumeError
+from zoedepth_ros.bags.mcap_file import read_mcap, sound_bytes
+from zoedepth_ros.bags.memory import Memory
+from zoedepth_ros.files import is_still, named_write_errors, open_locked
+
+COMPRESSIONS = {
+    'none': CompressionType.NONE,
+    'lz4': CompressionType.LZ4,
+    'zstd': CompressionType.ZSTD,
+}
+REMEDY = 'make room, then the same command goes on where it ended'
+"""What helps where a recording cannot be written."""
+
+_PROFILE, _LIBRARY = 'ros2', 'zoedepth_ros'
+
+
+class Output:
+    """Write the recording `path`, through `path`.partial; a context that finishes or leaves it.
+
+    The partial file is locked until it has its final name.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        compression: str = 'none',
+        overwrite: bool = False,
+        resume: bool = True,
+        keeps_unfinished: bool = True,
+    ) -> None:
+        """Go on with the partial file when there is one.
+
+        compression: a key of COMPRESSIONS, of chunks.  overwrite: replace `path`.  resume: False
+        begins again.  keeps_unfinished: leave the partial file when the block fails.  Raises
+        ExistsError when `path` exists, ResumeError when another process is writing it, other
+        RecordingErrors, and OSError.
+        """
+        self.path, self.partial = path, partial_path(path)
+        self._overwrite, self._keeps_unfinished = overwrite, keeps_unfinished
+        self._memory: Memory | None = None
+        self.partial.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = _locked(self.partial)
+        try:
+            self._refuse_existing()
+            self.kept_bytes = sound_bytes(self.partial) if resume else 0
+            self._file = _ComparingFile(self.partial, self._lock, self.kept_bytes)
+            stream = cast('IO[bytes]', self._file)  # it has what the writer needs
+            self._writer = Writer(stream, compression=COMPRESSIONS[compression])
+            self._writer.start(_PROFILE, _LIBRARY)
+        except BaseException:
+            self._lock.close()
+            raise
+        self._schemas: dict[tuple[str, str, bytes], int] = {}
+        self._channels: dict[Channel, int] = {}
+
+    def __enter__(self) -> Output:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        is_finished = False
+        try:
+            if kind is None:
+                self._writer.finish()  # type: ignore[no-untyped-call]
+                self._file.sync()
+                self._rename()
+                is_finished = True
+        finally:
+            if not is_finished and not self._keeps_unfinished:
+                self._remove()
+            self._close(is_finished=is_finished)
+
+    def _close(self, *, is_finished: bool) -> None:
+        """Close the files; of unfinished work without a second error of a disk that is full."""
+        for file in (self._memory, self._lock):
+            try:
+                if file is not None:
+                    file.close()
+            except OSError:
+                if is_finished:
+                    raise
+
+    def remember(self, about: Mapping[str, str]) -> Memory:
+        """Give the memory of this work, removed when it is finished; `about` identifies it."""
+        self._memory = Memory(memory_path(self.path), about, anew=not self.kept_bytes)
+        return self._memory
+
+    def _refuse_existing(self) -> None:
+        if not os.path.lexists(self.path) or self._overwrite:
+            return
+        if not os.fstat(self._lock.fileno()).st_size:  # nobody's work: the lock has made it
+            self._remove()
+        raise ExistsError(f'{self.path} exists; --overwrite replaces it')
+
+    def _rename(self) -> None:
+        """Give the file its final name, while it is locked."""
+        if not is_still(self.partial, self._lock):
+            raise RecordingError(f'{self.partial} was removed or replaced while it was written')
+        self._refuse_existing()
+        if self._memory is not None:
+            self._memory.remove()
+        self.partial.replace(self.path)
+
+    def _remove(self) -> None:
+        if is_still(self.partial, self._lock):
+            self.partial.unlink()
+
+    def done(self) -> Iterator[Message]:
+        """Give the messages that an earlier attempt has left, in order."""
+        if self.kept_bytes:
+            for item in read_mcap(self.partial, Damage(salvage=True), self.kept_bytes):
+                if isinstance(item, Message):
+                    yield item
+
+    def write(self, item: Item) -> None:
+        """Put one thing in; raises ResumeError when it is not what the partial file holds."""
+        if isinstance(item, Message):
+            key = self._channel(item.channel)
+            self._writer.add_message(
+                key,
+                item.log_time_ns,
+                item.data,
+                item.publish_time_ns,
+                item.sequence,
+            )
+        elif isinstance(item, Channel):
+            self._channel(item)
+        elif isinstance(item, Attachment):
+            self._writer.add_attachment(
+                item.create_time_ns, item.log_time_ns, item.name, item.media_type, item.data
+            )
+        elif isinstance(item, Metadata):
+            self._writer.add_metadata(item.name, item.values)
+
+    def _channel(self, channel: Channel) -> int:
+        """Give a channel's number, declaring it the first time."""
+        if channel not in self._channels:
+            self._channels[channel] = self._writer.register_channel(
+                channel.topic,
+                channel.message_encoding,
+                self._schema(channel),
+                dict(channel.metadata),
+            )
+        return self._channels[channel]
+
+    def _schema(self, channel: Channel) -> int:
+        if not channel.type_name:
+            return 0  # the format's own way to say that there is none
+        key = (channel.type_name, channel.schema_encoding, channel.schema)
+        if key not in self._schemas:
+            self._schemas[key] = self._writer.register_schema(*key)
+        return self._schemas[key]
+
+
+def partial_path(path: Path) -> Path:
+    """Give the name under which a recording is written until it is whole."""
+    return path.with_name(f'{path.name}.partial')
+
+
+def memory_path(path: Path) -> Path:
+    """Give the name of the file that keeps the state of unfinished work."""
+    return path.with_name(f'{path.name}.partial.state')
+
+
+def check_target(path: Path, *, overwrite: bool) -> None:
+    """Raise what `Output` would raise for these names; changes nothing."""
+    if path.is_dir():
+        raise RecordingError(f'{path} is a folder: choose another name')
+    if os.path.lexists(path) and not overwrite:
+        raise ExistsError(f'{path} exists; --overwrite replaces it')
+    if os.path.lexists(partial_path(path)):
+        _locked(partial_path(path)).close()
+
+
+def _locked(partial: Path) -> BinaryIO:
+    """Open and lock a partial file; raises for one that is being written, or is no such file."""
+    try:
+        file = open_locked(partial)
+    except BlockingIOError:
+        raise ResumeError(f'{partial}: another process is writing it') from None
+    start = file.read(len(_start()))
+    file.seek(0)
+    if not _start().startswith(start):
+        file.close()
+        raise RecordingError(
+            f'{partial} is no unfinished work of zoedepth: move it away or choose another OUT'
+        )
+    return file
+
+
+@cache
+def _start() -> bytes:
+    """Give the bytes with which every file of this module begins."""
+    stream = BytesIO()
+    Writer(stream).start(_PROFILE, _LIBRARY)
+    return stream.getvalue()
+
+
+class _ComparingFile:
+    """Be a file whose first `kept_bytes` are compared with what is written, not written."""
+
+    def __init__(self, path: Path, file: BinaryIO, kept_bytes: int) -> None:
+        self._path, self._kept, self._at = path, kept_bytes, 0
+        self._file = file
+        self._file.truncate(kept_bytes)
+
+    def write(self, data: bytes) -> None:
+        """Write, or compare as far as there is something; ResumeError where it differs."""
+        old = min(len(data), self._kept - self._at)
+        if old > 0:
+            if self._file.read(old) != data[:old]:
+                raise ResumeError(
+                    f'{self._path} was begun from another recording or with other settings: '
+                    'give the same ones, or --overwrite to begin again'
+                )
+            self._at += old
+            if self._at == self._kept:
+                self._file.seek(self._kept)  # from reading to writing
+        else:
+            old = 0
+        with named_write_errors(self._path, remedy=REMEDY):
+            self._at += self._file.write(data[old:])
+
+    def tell(self) -> int:
+        """Give the position."""
+        return self._at
+
+    def flush(self) -> None:
+        """Hand everything to the system."""
+        with named_write_errors(self._path, remedy=REMEDY):
+            self._file.flush()
+
+    def sync(self) -> None:
+        """Cut off what is beyond the end and wait until the disk has it all."""
+        with named_write_errors(self._path, remedy=REMEDY):
+            self._file.truncate(self._at)
+            self._file.flush()
+            os.fsync(self._file.fileno())

@@ -1,0 +1,184 @@
+"""Parts of a long recording whose depth is predicted by itself, to be put together later.
+
+A part begins without the state that the images before it leave behind.  So it keeps what the
+network gave, and for which head, instead of messages.  Whoever puts the parts together goes
+through all images as always, takes what fits and predicts the rest: the result is that of one run.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from glob import escape as glob_escape
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from zoedepth_ros.bags.contents import Channel, Message, Metadata
+from zoedepth_ros.bags.errors import Damage
+from zoedepth_ros.bags.frames import Frame, Source
+from zoedepth_ros.bags.heads import Heads
+from zoedepth_ros.bags.mcap_file import read_mcap
+from zoedepth_ros.bags.output import Output
+from zoedepth_ros.bags.plan import Plan, Report
+from zoedepth_ros.bags.prefetch import ahead
+from zoedepth_ros.inference.result import DepthPredictor, DepthResult, InferenceError
+
+_ABOUT = 'zoedepth_ros_piece'
+_CHANNEL = Channel('/piece', '', '', b'', '', ())
+_LENGTH = struct.Struct('<I')
+_AHEAD = 16
+
+
+class Span(NamedTuple):
+    """Name some images of a recording by their numbers, from 1."""
+
+    first: int
+    end: int
+    """The first one that is not in it."""
+
+
+class Stored(NamedTuple):
+    """Hold what the network gave for an image."""
+
+    number: int
+    requested: str
+    """Head, or 'auto'."""
+
+    result: DepthResult | None
+    """None where it failed."""
+
+
+def spans(images: int, count: int) -> list[Span]:
+    """Divide images evenly."""
+    ends = [1 + images * n // count for n in range(count + 1)]
+    return [Span(first, end) for first, end in pairwise(ends)]
+
+
+def piece_path(target: Path, span: Span) -> Path:
+    """Name the file of a part."""
+    return target.with_name(f'{target.name}.piece_{span.first}_{span.end}')
+
+
+def remove_pieces(target: Path) -> None:
+    """Remove the files of all parts of a recording."""
+    for path in target.parent.glob(f'{glob_escape(target.name)}.piece_*'):
+        path.unlink(missing_ok=True)
+
+
+def predict_piece(
+    plan: Plan,
+    predictor: DepthPredictor,
+    span: Span,
+    about: Mapping[str, str],
+    on_image: Callable[[], None],
+) -> None:
+    """Write the file of a part; goes on where an earlier attempt was stopped.
+
+    about: identifies the work.  on_image: called after each image.
+    """
+    path = piece_path(plan.target, span)
+    if _about(path) == about:
+        return
+    with Output(path, overwrite=True) as output:
+        output.write(Metadata(_ABOUT, dict(about)))
+        output.write(_CHANNEL)
+        source = Source(plan, Report(), Damage(salvage=plan.salvage), iter(()))
+        frames = (f for _, f in source.steps() if f is not None and f.number >= span.first)
+        heads, done = Heads(predictor, plan.options), output.done()
+        with closing(ahead(frames, _AHEAD)) as prepared:
+            for frame in prepared:
+                if frame.number >= span.end:
+                    break
+                if heads.leaves_out(frame):
+                    continue
+                message = next(done, None)
+                stored = _stored(heads, frame) if message is None else _unpacked(message)
+                if stored.result is not None:
+                    heads.take(frame, stored.result)
+                with_both = plan.options.uncertainty
+                output.write(message or _packed(stored, keeps_uncertainty=with_both))
+                on_image()
+
+
+def _stored(heads: Heads, frame: Frame) -> Stored:
+    head = heads.requested
+    try:
+        return Stored(frame.number, head, heads.predict(frame))
+    except InferenceError:
+        return Stored(frame.number, head, None)
+
+
+class Pieces:
+    """Give what parts hold, in the order of the images."""
+
+    def __init__(self, target: Path, parts: Sequence[Span], about: Mapping[str, str]) -> None:
+        """about: parts of other work, and those that are missing, are passed over."""
+        paths = [piece_path(target, span) for span in parts]
+        self._stored = _all(path for path in paths if _about(path) == about)
+        self._next = next(self._stored, None)
+
+    def take(self, number: int, head: str) -> DepthResult | None:
+        """Give the result for an image and a requested head, None when there is none.
+
+        number: larger than any before.  Raises InferenceError where the network has failed.
+        """
+        while self._next is not None and self._next.number < number:
+            self._next = next(self._stored, None)
+        found = self._next
+        if found is None or (found.number, found.requested) != (number, head):
+            return None
+        if found.result is None:
+            raise InferenceError('the network has failed on it')
+        return found.result
+
+
+def _all(paths: Iterator[Path]) -> Iterator[Stored]:
+    for path in paths:
+        for item in read_mcap(path, Damage(salvage=True)):
+            if isinstance(item, Message):
+                yield _unpacked(item)
+
+
+def _about(path: Path) -> Mapping[str, str]:
+    """Tell the work of which a file is a part; {} when there is no file."""
+    try:
+        first = next(read_mcap(path, Damage(salvage=True)), None)
+    except (OSError, ValueError):
+        return {}
+    return first.values if isinstance(first, Metadata) and first.name == _ABOUT else {}
+
+
+def _packed(stored: Stored, *, keeps_uncertainty: bool) -> Message:
+    head: dict[str, object] = {'requested': stored.requested}
+    values = b''
+    if stored.result is not None:
+        result = stored.result
+        head |= {'head': result.head, 'shape': result.depth_m.shape}
+        head |= {'probabilities': result.router_probabilities}
+        arrays = (result.depth_m, result.uncertainty_m)[: 1 + keeps_uncertainty]
+        values = b''.join(np.asarray(array, '<f4').tobytes() for array in arrays)
+    text = json.dumps(head).encode()
+    number = stored.number
+    return Message(_CHANNEL, number, number, 0, _LENGTH.pack(len(text)) + text + values)
+
+
+def _unpacked(message: Message) -> Stored:
+    (length,) = _LENGTH.unpack_from(message.data)
+    head = json.loads(message.data[_LENGTH.size : _LENGTH.size + length])
+    if 'shape' not in head:
+        return Stored(message.log_time_ns, head['requested'], None)
+    values = np.frombuffer(message.data, '<f4', offset=_LENGTH.size + length)
+    arrays = values.astype(np.float32).reshape(-1, *head['shape'])
+    result = DepthResult(
+        depth_m=arrays[0],
+        uncertainty_m=arrays[-1],
+        relative_depth=arrays[0],  # of which a recording holds nothing
+        head=head['head'],
+        router_probabilities=head['probabilities'],
+    )
+    return Stored(message.log_time_ns, head['requested'], result)

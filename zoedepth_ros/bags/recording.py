@@ -1,0 +1,295 @@
+"""A recording on disk: one file, or a folder with metadata.yaml and any number of files."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import yaml
+import zstandard
+
+from zoedepth_ros.bags import db3_file, mcap_file
+from zoedepth_ros.bags.cdr import IMAGE, decode, definition
+from zoedepth_ros.bags.contents import (
+    CDR,
+    ROSBAG2_METADATA,
+    Channel,
+    Item,
+    Message,
+    Metadata,
+    Survey,
+)
+from zoedepth_ros.bags.db3_file import read_db3, survey_db3
+from zoedepth_ros.bags.errors import Damage, RecordingError
+from zoedepth_ros.bags.mcap_file import read_mcap, survey_mcap
+from zoedepth_ros.errors import quoted
+from zoedepth_ros.files import parse_yaml, read_text
+
+SUFFIXES = ('.mcap', '.db3')
+METADATA_FILE = 'metadata.yaml'
+_METADATA_BYTES = 16 << 20  # of a thousand files with a hundred topics: 10 MB
+_LOOKED_AT = 2000  # items: some seconds of a robot
+_LOOKED_INTO = 10_000  # names, of a folder without a recording
+_ZSTD_MAGIC = b'\x28\xb5\x2f\xfd'  # no message in CDR begins so
+_MOST_MESSAGE_BYTES = 1 << 30
+_COMPRESSED = re.compile(r'compression_(?:mode|format):[ \t]*["\']?\w')
+
+_NO_RECORDING = {
+    b'version https://git-lfs.github.com/': 'a Git LFS pointer, not the recording itself: '
+    'run `git lfs pull` where it was cloned',
+    b'#ROSBAG V': 'a recording of ROS 1; convert it first: '
+    'rosbags-convert --src FILE.bag --dst FOLDER',
+    b'<!DOCTYPE': 'a web page, not a recording: download the file itself',
+    b'<html': 'a web page, not a recording: download the file itself',
+}
+"""First bytes of what is found under the names of recordings -> what it is, and the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Name the files of a recording, in the order of time."""
+
+    path: Path
+    """What was asked for."""
+
+    files: tuple[Path, ...]
+    """Its parts; a name ending in .zstd is compressed as a whole."""
+
+    metadata: str = ''
+    """What metadata.yaml says, as YAML; '' without it."""
+
+    def read(self, damage: Damage) -> Iterator[Item]:
+        """Give everything in order; payloads are byte for byte what was published."""
+        if self.metadata and all(_suffix(file) == '.db3' for file in self.files):
+            yield _plain(Metadata(ROSBAG2_METADATA, {'serialized_metadata': self.metadata}))
+        for file in self.files:
+            with damage.of(file), _unpacked(file, damage) as plain:
+                items = (
+                    read_mcap(plain, damage)
+                    if _suffix(file) == '.mcap'
+                    else read_db3(plain, damage, definition)
+                )
+                for item in items:
+                    if isinstance(item, Metadata):
+                        yield _plain(item)
+                    elif isinstance(item, Message) and item.data.startswith(_ZSTD_MAGIC):
+                        yield from _unpacked_message(file, item, damage)
+                    else:
+                        yield item
+
+    def survey(self, damage: Damage) -> Survey:
+        """Tell channels and counts; reads only indexes where there are some."""
+        channels: dict[Channel, None] = {}
+        counts = Counter[str]()
+        for file in self.files:
+            with damage.of(file), _unpacked(file, damage) as plain:
+                survey = (
+                    survey_mcap(plain, damage)
+                    if _suffix(file) == '.mcap'
+                    else survey_db3(plain, damage, definition)
+                )
+                channels.update(dict.fromkeys(survey.channels))
+                counts.update(survey.counts)
+        return Survey(tuple(channels), dict(counts))
+
+    def encodings(self, topics: Sequence[str], damage: Damage) -> dict[str, str]:
+        """Tell the encodings of topics of Image, of those whose first message comes early."""
+        wanted, found = set(topics), dict[str, str]()
+        for item in islice(self.read(damage), _LOOKED_AT):
+            if not wanted:
+                break
+            if isinstance(item, Message) and item.channel.topic in wanted:
+                wanted.remove(item.channel.topic)
+                try:
+                    found[item.channel.topic] = str(decode(item.data, IMAGE).encoding)
+                except ValueError:  # whoever reads the pictures counts it
+                    found[item.channel.topic] = ''
+        return found
+
+
+def open_recording(path: Path, damage: Damage) -> Recording:
+    """Find the files of a recording.
+
+    path: an .mcap or .db3 file, or a folder of them.  Raises RecordingError when there is none,
+    FileNotFoundError, and DamagedRecordingError when a part is missing.
+    """
+    if path.suffix == '.bag':
+        raise RecordingError(
+            f'{path}: a recording of ROS 1; convert it first: '
+            f'rosbags-convert --src {path} --dst {path.with_suffix("")}'
+        )
+    if not path.exists():
+        raise FileNotFoundError(f'{path}: no such recording')
+    if path.is_dir():
+        recording = _folder(path, damage)
+    elif _suffix(path) in SUFFIXES:
+        recording = Recording(path, (path,))
+    else:
+        raise RecordingError(f'{path}: expected an .mcap or .db3 file, or a folder of them')
+    for file in recording.files:
+        _refuse_other(file)
+    return recording
+
+
+def _folder(path: Path, damage: Damage) -> Recording:
+    metadata, there = path / METADATA_FILE, _files_in(path)
+    if not metadata.exists():
+        if not there:
+            raise RecordingError(f'{path}: no {METADATA_FILE}, {_what_else(path)}')
+        return Recording(path, _by_time(there))
+    try:
+        information, names = _information(metadata)
+    except ValueError as error:
+        if not there:
+            raise RecordingError(
+                f'{metadata}: cannot be read: {error}; {_what_else(path)}'
+            ) from None
+        damage.note(f'{metadata}: cannot be read: {error}; the files beside it were taken')
+        return Recording(path, _by_time(there))
+    named = [path / name for name in names]
+    missing = [file for file in named if not file.exists()]
+    others = [file for file in there if file not in named]
+    if missing and len(others) >= len(missing):  # renamed
+        damage.note(f'{metadata}: names {missing[0].name}; the files beside it were taken')
+        return Recording(path, _by_time(there))
+    for file in missing:
+        damage.report(file, f'missing although {METADATA_FILE} names it')
+    files = tuple(file for file in named if file not in missing)
+    if not files or any(_suffix(file) not in SUFFIXES for file in files):
+        raise RecordingError(f'{path}: expected .mcap or .db3 files, got {quoted(names)}')
+    return Recording(path, files, yaml.safe_dump(information, sort_keys=False))
+
+
+def _information(metadata: Path) -> tuple[dict[str, Any], list[str]]:
+    """Read metadata.yaml: what it says, and the names of its files; ValueError says what lacks."""
+    content = parse_yaml(read_text(metadata, _METADATA_BYTES))
+    key, names_key = 'rosbag2_bagfile_information', 'relative_file_paths'
+    information = content.get(key) if isinstance(content, dict) else None
+    if not isinstance(information, dict):
+        raise ValueError(f'expected {key}, got {quoted(content)}')
+    paths = information.get(names_key)
+    if not isinstance(paths, list) or not all(isinstance(name, str) for name in paths):
+        raise ValueError(f'expected {names_key} with names, got {quoted(paths)}')
+    kind = information.get('compression_format') or 'zstd'
+    if kind != 'zstd':
+        raise RecordingError(f'{metadata}: compressed with {quoted(kind)}, only zstd can be read')
+    return information, [PurePosixPath(name).name for name in paths]
+
+
+def _files_in(folder: Path) -> list[Path]:
+    """Give the recordings in a folder; of one that is there packed and plain, the plain one."""
+    files = [file for file in folder.iterdir() if _suffix(file) in SUFFIXES and file.is_file()]
+    return [f for f in files if f.suffix != '.zstd' or f.with_suffix('') not in files]
+
+
+def _by_time(files: Sequence[Path]) -> tuple[Path, ...]:
+    """Put files into the order of their first messages; those without one come last, by name."""
+    if len(files) < 2:
+        return tuple(files)
+    return tuple(sorted(files, key=lambda file: (_first_time_ns(file), _natural(file.name))))
+
+
+def _first_time_ns(file: Path) -> int:
+    found = None
+    with (
+        suppress(Exception),
+        _unpacked(file, Damage(salvage=True)) as plain,
+    ):  # whoever reads it says what is wrong
+        kind = mcap_file if _suffix(file) == '.mcap' else db3_file
+        found = kind.first_time_ns(plain)
+    return 2**64 if found is None else found
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Give a key by which bag_2 comes before bag_10."""
+    parts = re.findall(r'\d+|\D+', name)
+    return [(int(part), '') if part.isdecimal() else (-1, part) for part in parts]
+
+
+def _refuse_other(file: Path) -> None:
+    """Raise RecordingError for what is known not to be a recording although it is named so."""
+    with file.open('rb') as stream:
+        start = stream.read(64)
+    for first_bytes, text in _NO_RECORDING.items():
+        if start.startswith(first_bytes):
+            raise RecordingError(f'{file}: {text}')
+
+
+def _what_else(folder: Path) -> str:
+    """Say what a folder without a recording holds instead, and what can be done."""
+    names = (Path(at, name) for at, _, names in os.walk(folder) for name in sorted(names))
+    found = [file for file in islice(names, _LOOKED_INTO) if not file.name.startswith('.')]
+    text = 'no .mcap and no .db3 file in it'
+    recordings = [str(file) for file in found if _suffix(file) in SUFFIXES]
+    if recordings:
+        more = f' and {len(recordings) - 3} more' if len(recordings) > 3 else ''
+        return f'{text}, but further down: {", ".join(recordings[:3])}{more}; name those'
+    if any(file.suffix in ('.parquet', '.arrow') for file in found):
+        videos = [str(file) for file in found if file.suffix == '.mp4']
+        remedy = f', its videos can: zoedepth predict {videos[0]}' if videos else ''
+        return (
+            f'{text}: a data set in tables (.parquet, as of Hugging Face) cannot be read{remedy}'
+        )
+    return text
+
+
+def _plain(metadata: Metadata) -> Metadata:
+    """Take the compression that has been undone out of rosbag2's metadata."""
+    text = metadata.values.get('serialized_metadata', '')
+    if metadata.name != ROSBAG2_METADATA or not _COMPRESSED.search(text):
+        return metadata
+    try:
+        content = parse_yaml(text)
+    except ValueError:  # as it was
+        return metadata
+    if not isinstance(content, dict):
+        return metadata
+    content |= {'compression_mode': '', 'compression_format': ''}
+    plain = yaml.safe_dump(content, sort_keys=False)
+    return replace(metadata, values={**metadata.values, 'serialized_metadata': plain})
+
+
+def _unpacked_message(file: Path, message: Message, damage: Damage) -> Iterator[Message]:
+    """Give a message that was compressed by itself (`--compression-mode message`)."""
+    if message.channel.message_encoding != CDR:
+        yield message
+        return
+    try:
+        size = zstandard.frame_content_size(message.data)
+        if size > _MOST_MESSAGE_BYTES:
+            raise zstandard.ZstdError(f'would become {size:,} bytes')
+        yield message._replace(data=zstandard.decompress(message.data))
+    except zstandard.ZstdError as error:
+        topic = message.channel.topic
+        damage.report(
+            file, f'damaged: a compressed message of {topic} cannot be unpacked: {error}'
+        )
+
+
+def _suffix(file: Path) -> str:
+    return (file.with_suffix('') if file.suffix == '.zstd' else file).suffix
+
+
+@contextmanager
+def _unpacked(file: Path, damage: Damage) -> Iterator[Path]:
+    """Give a file itself, or a temporary copy of what a compressed one holds."""
+    if file.suffix != '.zstd':
+        yield file
+        return
+    with TemporaryDirectory(prefix='zoedepth_') as folder:
+        plain = Path(folder) / file.stem
+        with plain.open('xb') as copy, file.open('rb') as packed:
+            try:
+                shutil.copyfileobj(zstandard.open(packed, 'rb'), copy)
+            except zstandard.ZstdError as error:
+                damage.report(file, f'damaged: {error}')
+        yield plain

@@ -1,0 +1,234 @@
+"""Which topics of a recording are read, and what the new ones are called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from zoedepth_ros.bags.cdr import (
+    CAMERA_INFO,
+    COMPRESSED_IMAGE,
+    DOMAIN,
+    IMAGE,
+    POINT_CLOUD,
+    definition,
+)
+from zoedepth_ros.bags.contents import CDR, Channel, Survey
+from zoedepth_ros.bags.errors import RecordingError
+from zoedepth_ros.bags.qos import Profile, profiles_text
+from zoedepth_ros.errors import quoted
+from zoedepth_ros.messages.images import DEPTH_ENCODINGS
+
+_COMPRESSED = '/compressed'
+_COMPRESSED_DEPTH = '/compressedDepth'
+
+Encodings = Callable[[Sequence[str]], Mapping[str, str]]
+"""Gives the encodings of topics of Image, as far as they are known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Name what is read."""
+
+    image: str
+    """Topic of the pictures."""
+
+    image_type: str
+    """sensor_msgs/msg/Image or CompressedImage."""
+
+    camera_info: str
+    """Topic of their camera_info; '' when there is none."""
+
+    picture_count: int
+    """Number of pictures."""
+
+
+def find_inputs(
+    survey: Survey,
+    image: str,
+    camera_info: str,
+    besides: str = '',
+    encodings: Encodings = lambda topics: {},
+) -> Inputs:
+    """Check the topics that were asked for, find those that were not ('').
+
+    besides: a topic of depth; when it is there, its neighbours are not taken for pictures, nor
+    are topics without camera_info while others have it.  encodings: keeps depth from being taken
+    for pictures.  Raises RecordingError listing what there is.
+    """
+    pictures = survey.of_type(IMAGE, COMPRESSED_IMAGE)
+    cameras = survey.of_type(CAMERA_INFO)
+    if besides in pictures:
+        pictures = [topic for topic in pictures if _folder(topic) != _folder(besides)]
+        if not image:  # not the truth of a simulation: what the depth was made of has a camera
+            pictures = [t for t in pictures if _camera_info_of(t) in cameras] or pictures
+    if not image:
+        image = _only(pictures, survey, encodings)
+    if image not in pictures:
+        there = f' ({survey.type_of(image)})' if survey.type_of(image) else ''
+        raise RecordingError(
+            f'{image}{there} is no topic of pictures; {_listed(pictures, survey)}'
+        )
+    for topic, encoding in _depth_in([image], survey, encodings).items():
+        raise RecordingError(
+            f'{topic} holds depth ({encoding}), not images to predict depth from; '
+            f'{_listed(pictures, survey)}'
+        )
+    if camera_info and camera_info not in cameras:
+        raise RecordingError(
+            f'{camera_info} is no topic of camera_info; there {_are(cameras, survey)}'
+        )
+    if not camera_info and _camera_info_of(image) in cameras:
+        camera_info = _camera_info_of(image)
+    count = survey.counts.get(image, 0)
+    return Inputs(image, survey.type_of(image), camera_info, count)
+
+
+@dataclass(frozen=True, slots=True)
+class OutputChannels:
+    """Hold the channels that are added."""
+
+    depth: Channel
+    """Depth along z."""
+
+    camera_info: Channel
+    """Camera of the depth."""
+
+    points: Channel
+    """The cloud."""
+
+    uncertainty: Channel
+    """Standard deviation of the depth."""
+
+    domain: Channel
+    """The head in use and the router's probabilities."""
+
+    def all(self) -> tuple[Channel, ...]:
+        """Give every one, in the order in which they follow a picture."""
+        return self.depth, self.camera_info, self.points, self.uncertainty, self.domain
+
+
+def output_channels(survey: Survey, depth_topic: str, like: str) -> OutputChannels:
+    """Name and describe what is added: `depth_topic` and, beside it, the others.
+
+    like: topic whose way to write QoS is taken over.  Raises RecordingError when one of the
+    topics is there already.
+    """
+    beside = _folder(depth_topic)
+    if not depth_topic.startswith('/') or not beside:
+        raise RecordingError(
+            f'{depth_topic!r}: expected a topic inside a namespace, such as /depth/image'
+        )
+    names = (
+        depth_topic,
+        f'{beside}/camera_info',
+        points_topic_of(depth_topic),
+        f'{beside}/uncertainty',
+        domain_topic_of(depth_topic),
+    )
+    taken = [name for name in names if survey.type_of(name)]
+    if taken:
+        raise RecordingError(
+            f'the recording has {", ".join(taken)} already; choose another --depth-topic'
+        )
+    qos = _reliable(next(c.qos for c in survey.channels if c.topic == like))
+    kinds = (IMAGE, CAMERA_INFO, POINT_CLOUD, IMAGE, DOMAIN)
+    return OutputChannels(
+        *(_described(name, kind, qos) for name, kind in zip(names, kinds, strict=True))
+    )
+
+
+def points_topic_of(depth_topic: str) -> str:
+    """Name the topic of the clouds."""
+    return f'{_folder(depth_topic)}/points'
+
+
+def domain_topic_of(depth_topic: str) -> str:
+    """Name the topic that says which head made the depth."""
+    return f'{_folder(_folder(depth_topic))}/domain'
+
+
+def _described(topic: str, type_name: str, qos: str) -> Channel:
+    text, type_hash = definition(type_name)
+    metadata = (('offered_qos_profiles', qos), ('topic_type_hash', type_hash))
+    return Channel(topic, type_name, 'ros2msg', text.encode(), 'cdr', metadata)
+
+
+def _reliable(qos: str) -> str:
+    """Give reliable, keep last 5, in the way the given profile is written."""
+    # rosbag2 wrote policies as numbers before Jazzy and as names since; one way in one recording.
+    by_name = 'reliability: r' in qos or 'reliability: b' in qos
+    return profiles_text([Profile()], by_name=by_name)
+
+
+def _only(pictures: list[str], survey: Survey, encodings: Encodings) -> str:
+    used = [topic for topic in pictures if survey.counts.get(topic)]
+    used = [topic for topic in used if not _repeats(topic, used)]
+    depth = _depth_in(used, survey, encodings)
+    images = [topic for topic in used if topic not in depth]
+    used = images or used
+    if len(used) == 1 or (used and not images):
+        return used[0]
+    if not used:
+        raise RecordingError(f'the recording holds no pictures; {_listed(pictures, survey)}')
+    raise RecordingError(f'choose one with --image; {_listed(used, survey)}')
+
+
+def _depth_in(topics: list[str], survey: Survey, encodings: Encodings) -> dict[str, str]:
+    """Give those topics whose images are depth, and the encoding."""
+    known = encodings([topic for topic in topics if survey.type_of(topic) == IMAGE])
+    known = {topic: encoding for topic, encoding in known.items() if encoding in DEPTH_ENCODINGS}
+    packed = {topic: 'compressedDepth' for topic in topics if topic.endswith(_COMPRESSED_DEPTH)}
+    return {**known, **packed}
+
+
+def _repeats(topic: str, others: list[str]) -> bool:
+    """Tell whether image_transport made a topic of another one that is there."""
+    bases = (topic.removesuffix(_COMPRESSED_DEPTH), _base(topic))
+    return any(base != topic and base in others for base in bases)
+
+
+def _listed(pictures: list[str], survey: Survey) -> str:
+    if pictures:
+        return f'topics of pictures {_are(pictures, survey)}'
+    others = sorted({channel.topic for channel in survey.channels})
+    return f'{_why_none(survey)}its topics {_are(others, survey)}'
+
+
+def _why_none(survey: Survey) -> str:
+    """Say what keeps the messages of a recording from being read, and the remedy."""
+    used = [channel for channel in survey.channels if survey.counts.get(channel.topic)]
+    encodings = sorted({c.message_encoding for c in used if c.message_encoding != CDR})
+    if 'ros1' in encodings:
+        return (
+            'its messages are of ROS 1: convert the .bag it was made from, '
+            'rosbags-convert --src FILE.bag --dst FOLDER; '
+        )
+    if encodings:
+        names = ', '.join(quoted(name) for name in encodings)
+        return f'its messages are written as {names}, expected cdr as in ROS 2; '
+    if used and not any(channel.type_name for channel in used):
+        return (
+            'it does not say what types its messages have (channels without a schema): '
+            'record it with rosbag2, or write schemas into it; '
+        )
+    return ''
+
+
+def _are(topics: list[str], survey: Survey) -> str:
+    if not topics:
+        return 'are none'
+    listed = (f'{t} ({survey.type_of(t)}, {survey.counts.get(t, 0)} messages)' for t in topics)
+    return f'are {", ".join(listed)}'
+
+
+def _camera_info_of(image: str) -> str:
+    return f'{_folder(_base(image))}/camera_info'
+
+
+def _folder(topic: str) -> str:
+    return topic.rpartition('/')[0]
+
+
+def _base(image: str) -> str:
+    return image.removesuffix(_COMPRESSED)

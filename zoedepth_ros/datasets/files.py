@@ -1,0 +1,103 @@
+"""Read the file formats of the data sets; a failure becomes a DatasetError naming the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from zoedepth_ros.datasets.errors import DatasetError
+
+
+def read_rgb(path: Path, dataset: str, *, upright: bool = False) -> NDArray[np.uint8]:
+    """Read an image as uint8 (H, W, 3); upright: turned by its EXIF orientation."""
+    expected = 'an image of 8 bits (PNG or JPEG)'
+    with _open(path, dataset, expected) as file:
+        if file.mode[0] in 'IF' or any('16' in str(tile[3]) for tile in file.tile):
+            # Pillow would cut grey off at 255, and drop the lower half of colours' bits.
+            problem = 'more than 8 bits a value; convert it by its significant bits'
+            raise DatasetError(dataset, path, problem, expected)
+        pixels = _load(file, path, dataset, expected)
+        if upright:
+            pixels = np.asarray(ImageOps.exif_transpose(file).convert('RGB'))
+        elif file.mode != 'RGB':
+            pixels = np.asarray(file.convert('RGB'))
+    return np.array(pixels, dtype=np.uint8)  # a copy: PIL's own buffer is read-only
+
+
+def read_png16(path: Path, dataset: str, unit: str) -> NDArray[np.uint16]:
+    """Read a 16-bit one-channel PNG (H, W); `unit` says in the error what a step is."""
+    expected = f'a 16-bit PNG of depth, {unit}'
+    with _open(path, dataset, expected) as file:
+        pixels = _load(file, path, dataset, expected)
+        if not file.mode.startswith('I'):  # 8 bits a pixel would be 256 times too near
+            raise DatasetError(dataset, path, f'a picture of mode {file.mode!r}', expected)
+    return pixels.astype(np.uint16)
+
+
+def read_mask(path: Path, dataset: str) -> NDArray[np.bool_]:
+    """Read a mask picture (H, W): true where it is not 0; DatasetError for anything else."""
+    expected = 'a one-channel mask picture, 0 where the depth is to be left out'
+    with _open(path, dataset, expected) as file:
+        pixels = _load(file, path, dataset, expected)
+    if pixels.ndim != 2:
+        raise DatasetError(dataset, path, f'shape {pixels.shape}', expected)
+    return pixels != 0
+
+
+def read_npy(path: Path, dataset: str, expected: str) -> NDArray[np.float32]:
+    """Read a .npy of (H, W) or (H, W, 1) numbers as float32 (H, W).
+
+    Raises DatasetError for a file that is missing, damaged or of another shape.
+    """
+    if not path.is_file():
+        raise DatasetError(dataset, path, 'no such file', expected)
+    try:
+        numbers = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DatasetError(dataset, path, f'damaged ({error})', expected) from error
+    if numbers.ndim == 3 and numbers.shape[2] == 1:
+        numbers = numbers[..., 0]
+    if numbers.ndim != 2:
+        raise DatasetError(dataset, path, f'shape {numbers.shape}', expected)
+    return numbers.astype(np.float32)
+
+
+def read_hdf5(path: Path, dataset: str, key: str, expected: str) -> NDArray[np.float32]:
+    """Read one array of an HDF5 file as float32, in the shape it has there.
+
+    Raises DatasetError for a file that is missing or damaged, and where h5py is not
+    installed: only HyperSim needs it.
+    """
+    try:
+        import h5py
+    except ImportError as error:
+        problem = 'h5py is needed to read it and is not installed (pip install h5py)'
+        raise DatasetError(dataset, path, problem, expected) from error
+    if not path.is_file():
+        raise DatasetError(dataset, path, 'no such file', expected)
+    try:
+        with h5py.File(path, 'r') as file:
+            return np.asarray(file[key], dtype=np.float32)
+    except (OSError, KeyError, RuntimeError) as error:
+        raise DatasetError(dataset, path, f'damaged ({error})', expected) from error
+
+
+def _open(path: Path, dataset: str, expected: str) -> Image.Image:
+    if not path.is_file():
+        raise DatasetError(dataset, path, 'no such file', expected)
+    try:
+        return Image.open(path)
+    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+        raise DatasetError(dataset, path, f'not a picture ({error})', expected) from error
+
+
+def _load(file: Image.Image, path: Path, dataset: str, expected: str) -> NDArray:
+    """Decode the pixels now, so that a file that was cut short shows itself here."""
+    try:
+        file.load()
+        return np.asarray(file)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise DatasetError(dataset, path, f'damaged ({error})', expected) from error

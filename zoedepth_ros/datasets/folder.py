@@ -1,0 +1,78 @@
+"""Your own pictures with depth: a plain folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoedepth_ros.datasets.dataset import DepthDataset, Entry
+from zoedepth_ros.datasets.errors import DatasetError
+from zoedepth_ros.datasets.files import read_npy, read_png16, read_rgb
+from zoedepth_ros.geometry.intrinsics import Intrinsics
+from zoedepth_ros.media.sample import Sample
+
+PICTURE_ENDINGS = ('.png', '.jpg', '.jpeg')
+
+
+class Folder(DepthDataset):
+    """`rgb/**/<name>.png|jpg` beside `depth/**/<name>.png` (16 bits) or `.npy` [m].
+
+    Depth 0 or NaN is unknown. Images are turned upright by their EXIF orientation, as `zoedepth
+    predict` does, and depth belongs to the upright image. `camera.json`, where it lies in the
+    root, holds fx_px, fy_px, cx_px, cy_px, width and height of all images.
+    """
+
+    name = 'folder'
+
+    def __init__(
+        self,
+        root: Path | str,
+        *,
+        domain: str,
+        steps_per_m: float = 1000.0,
+        skip_damaged: bool = False,
+    ) -> None:
+        if steps_per_m <= 0:
+            raise ValueError(f'steps_per_m must be above 0, got {steps_per_m}')
+        self.domain = domain
+        self.steps_per_m = steps_per_m
+        super().__init__(root, skip_damaged=skip_damaged)
+        self.camera = self._read_camera()
+
+    def _find(self) -> list[Entry]:
+        pictures = [
+            path for path in self._glob('rgb/**/*.*') if path.suffix.lower() in PICTURE_ENDINGS
+        ]
+        if not pictures:
+            expected = f'pictures ending in {", ".join(PICTURE_ENDINGS)}'
+            raise DatasetError(self.name, self.root / 'rgb', 'no picture found', expected)
+        return [Entry(picture, self._depth_of(picture)) for picture in pictures]
+
+    def _depth_of(self, picture: Path) -> Path:
+        stem = self.root / 'depth' / picture.relative_to(self.root / 'rgb')
+        array = stem.with_suffix('.npy')
+        return array if array.is_file() else stem.with_suffix('.png')
+
+    def _read(self, entry: Entry) -> Sample:
+        rgb = read_rgb(entry.picture, self.name, upright=True)
+        return replace(self._sample(entry, rgb, self._read_depth(entry)), camera=self.camera)
+
+    def _read_depth(self, entry: Entry) -> NDArray[np.float32]:
+        if entry.depth.suffix == '.npy':
+            return read_npy(entry.depth, self.name, 'depth in metres (H, W)')
+        steps = read_png16(entry.depth, self.name, f'1/{self.steps_per_m:g} m (or .npy, metres)')
+        return steps / np.float32(self.steps_per_m)
+
+    def _read_camera(self) -> Intrinsics | None:
+        path = self.root / 'camera.json'
+        if not path.is_file():
+            return None
+        try:
+            return Intrinsics(**json.loads(path.read_text('utf-8')))
+        except (TypeError, ValueError) as error:
+            expected = 'fx_px, fy_px, cx_px, cy_px, width, height'
+            raise DatasetError(self.name, path, f'damaged ({error})', expected) from error

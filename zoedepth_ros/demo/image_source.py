@@ -1,0 +1,238 @@
+"""A node that publishes pictures where there is no camera driver; executable `image_source`."""
+
+from __future__ import annotations
+
+import time
+from array import array
+from typing import Any, NoReturn
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.duration import Duration
+from rclpy.exceptions import (
+    InvalidParameterTypeException,
+    InvalidParameterValueException,
+    ParameterUninitializedException,
+)
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Header
+
+from zoedepth_ros.demo.source_parameters import ENCODINGS, PARAMETERS, TRANSPORTS
+from zoedepth_ros.demo.sources.image import NoPictureError, Picture, Rgb, SourceError, Truth
+from zoedepth_ros.demo.sources.image_size import (
+    Fit,
+    calibration_from_hfov,
+    calibration_of,
+    fit_calibration,
+    fit_picture,
+    fit_to,
+    scaled_to,
+)
+from zoedepth_ros.demo.sources.open_source import WalkPlan, names_walk, open_source
+from zoedepth_ros.errors import printable
+from zoedepth_ros.geometry.calibration_file import Calibration, read_chosen_calibration
+from zoedepth_ros.geometry.intrinsics import CameraError
+from zoedepth_ros.msg import Domain
+from zoedepth_ros.ros import qos
+from zoedepth_ros.ros.shutdown import end
+from zoedepth_ros.ros.spin import Finished, run_node
+
+NODE_NAME = 'image_source'
+_CODES = {'rgb8': None, 'bgr8': cv2.COLOR_RGB2BGR, 'mono8': cv2.COLOR_RGB2GRAY}
+_WARN_PERIOD_S = 5.0
+
+PARAMETER_ERRORS = (
+    InvalidParameterTypeException,
+    InvalidParameterValueException,
+    ParameterUninitializedException,
+)
+"""What declaring a parameter raises for a value that somebody set wrong."""
+
+
+class ImageSource(Node):
+    """Publish `image` (or `image/compressed`) and `camera_info` at a rate, stamped now.
+
+    Of a walk also `truth/depth` (32FC1 [m]) and `truth/domain`, with the picture's header.
+    """
+
+    def __init__(self, **node_options: Any) -> None:
+        """Open the source; raises SourceError, CameraError or one of PARAMETER_ERRORS."""
+        super().__init__(NODE_NAME, **node_options)
+        for name, (default, descriptor) in PARAMETERS.items():
+            self.declare_parameter(name, default, descriptor)
+        self._encoding = self._choice('encoding', ENCODINGS)
+        self._transport = self._choice('image_transport', TRANSPORTS)
+        self._frame_id = str(self._value('frame_id'))
+        path = str(self._value('camera_info_file'))
+        self._calibration = read_chosen_calibration(path) if path else None
+        self._make_publishers()
+        if names_walk(self._value('source')):
+            self.get_logger().info('drawing a walk; the first time, that takes half a minute')
+        self._source = open_source(
+            self._value('source'),
+            loop=self._value('loop'),
+            dwell_s=self._value('dwell'),
+            warn=lambda text: self.get_logger().warning(printable(text)),
+            walk=WalkPlan(
+                kind=self._value('walk.kind'),
+                seed=self._value('walk.seed'),
+                duration_s=self._value('walk.duration'),
+                width=self._value('walk.width'),
+                rate_hz=self._value('rate'),
+            ),
+        )
+        self._started_s: float | None = None
+        self._timer = self.create_timer(1.0 / self._value('rate'), self._publish_next)
+        self.add_on_set_parameters_callback(self._change_rate)
+        self.get_logger().info(
+            f'{self._source.description} at {self._value("rate"):g} Hz; {self._camera_text(path)}'
+        )
+
+    def _camera_text(self, path: str) -> str:
+        if self._info is None:
+            return 'no camera_info'
+        assumed = f'an assumed horizontal field of view of {self._value("hfov"):g} rad'
+        return f'camera_info from {path or assumed}'
+
+    def _value(self, name: str) -> Any:
+        return self.get_parameter(name).value
+
+    def _choice(self, name: str, choices: tuple[str, ...]) -> str:
+        value = str(self._value(name))
+        if value not in choices:
+            raise SourceError(f'{name} must be one of {", ".join(choices)}, got {value!r}')
+        return value
+
+    def _make_publishers(self) -> None:
+        def publisher(kind: Any, topic: str) -> Any:
+            # A depth of one: only the newest picture is worth sending.
+            options = qos.overridable()
+            return self.create_publisher(
+                kind, topic, qos.output(depth=1), qos_overriding_options=options
+            )
+
+        self._raw = publisher(Image, 'image') if self._transport != 'compressed' else None
+        self._compressed = (
+            publisher(CompressedImage, 'image/compressed') if self._transport != 'raw' else None
+        )
+        has_camera = self._calibration is not None or self._value('hfov') > 0.0
+        self._info = publisher(CameraInfo, 'camera_info') if has_camera else None
+        has_truth = names_walk(self._value('source'))
+        self._true_depth = publisher(Image, 'truth/depth') if has_truth else None
+        self._true_domain = publisher(Domain, 'truth/domain') if has_truth else None
+
+    def _is_awaited(self) -> bool:
+        publishers = [publisher for publisher in (self._raw, self._compressed) if publisher]
+        count = sum(publisher.get_subscription_count() for publisher in publishers)
+        return bool(count >= self._value('wait_for_subscribers'))
+
+    def _publish_next(self) -> None:
+        if self._started_s is None:
+            if not self._is_awaited():
+                return
+            self._started_s = time.monotonic()
+        try:
+            picture = self._source.read(time.monotonic() - self._started_s)
+        except NoPictureError as reason:
+            self.get_logger().warning(printable(str(reason)), throttle_duration_sec=_WARN_PERIOD_S)
+            return
+        if picture is None:
+            self.get_logger().info(f'end of {self._source.description}')
+            raise Finished
+        height, width = picture.rgb.shape[:2]
+        wanted = (0, 0) if picture.truth else (self._value('width'), self._value('height'))
+        fit = fit_to(width, height, width=wanted[0], height=wanted[1])
+        stamp = self.get_clock().now() - Duration(seconds=picture.age_s)
+        header = Header(stamp=stamp.to_msg(), frame_id=self._frame_id)
+        if self._info is not None:
+            self._info.publish(camera_info_message(self._calibration_for(fit, picture), header))
+        if picture.truth is not None:
+            self._publish_truth(picture.truth, header)
+        self._publish_picture(fit_picture(picture.rgb, fit), header)
+
+    def _calibration_for(self, fit: Fit, picture: Picture) -> Calibration:
+        if picture.camera is not None:
+            return fit_calibration(calibration_of(picture.camera), fit)
+        if self._calibration is None:
+            return calibration_from_hfov(fit.width, fit.height, self._value('hfov'))
+        height, width = picture.rgb.shape[:2]
+        try:
+            return fit_calibration(scaled_to(self._calibration, width, height), fit)
+        except CameraError as error:
+            raise CameraError(f'{picture.name}: {error}') from None
+
+    def _publish_truth(self, truth: Truth, header: Header) -> None:
+        if self._true_depth is not None and self._true_depth.get_subscription_count() > 0:
+            self._true_depth.publish(depth_message(truth.depth_m, header))
+        if self._true_domain is not None:
+            is_indoor = truth.domain == 'indoor'
+            domain = Domain(header=header, head=truth.domain, forced=True)
+            domain.indoor_probability = float(is_indoor)
+            domain.outdoor_probability = float(not is_indoor)
+            self._true_domain.publish(domain)
+
+    def _publish_picture(self, rgb: Rgb, header: Header) -> None:
+        if self._raw is not None:
+            self._raw.publish(image_message(rgb, self._encoding, header))
+        if self._compressed is not None:
+            quality = [cv2.IMWRITE_JPEG_QUALITY, self._value('jpeg_quality')]
+            jpeg = cv2.imencode('.jpg', cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), quality)[1]
+            data = array('B', jpeg.tobytes())
+            self._compressed.publish(CompressedImage(header=header, format='jpeg', data=data))
+
+    def _change_rate(self, parameters: list[Parameter]) -> SetParametersResult:
+        # The range was checked against the descriptor, and all the others are read-only.
+        for parameter in parameters:
+            if parameter.name == 'rate':
+                self._timer.timer_period_ns = round(1e9 / parameter.value)
+        return SetParametersResult(successful=True)
+
+    def close(self) -> None:
+        """Let go of the source."""
+        self._source.close()
+
+
+def image_message(rgb: Rgb, encoding: str, header: Header) -> Image:
+    """Make an Image of a picture (H, W, 3)."""
+    code = _CODES[encoding]
+    pixels = rgb if code is None else cv2.cvtColor(rgb, code)
+    # Through array('B'): any other type is copied into the message element by element.
+    data = array('B', pixels.tobytes())
+    height, width = pixels.shape[:2]
+    step = pixels.nbytes // height
+    return Image(
+        header=header, height=height, width=width, encoding=encoding, step=step, data=data
+    )
+
+
+def depth_message(depth_m: NDArray[np.float32], header: Header) -> Image:
+    """Make an Image of depth (H, W) [m], NaN unknown."""
+    height, width = depth_m.shape
+    data = array('B', depth_m.astype('<f4').tobytes())
+    return Image(
+        header=header, height=height, width=width, encoding='32FC1', step=4 * width, data=data
+    )
+
+
+def camera_info_message(calibration: Calibration, header: Header) -> CameraInfo:
+    """Make a CameraInfo of a calibration."""
+    return CameraInfo(
+        header=header,
+        width=calibration.width,
+        height=calibration.height,
+        distortion_model=calibration.distortion_model,
+        d=list(calibration.d),
+        k=list(calibration.k),
+        r=list(calibration.r),
+        p=list(calibration.p),
+    )
+
+
+def main() -> NoReturn:
+    """Run the node and end with its exit code."""
+    errors = (SourceError, CameraError, *PARAMETER_ERRORS)
+    end(run_node(ImageSource, name=NODE_NAME, errors=errors, leave_at_any_time=True))

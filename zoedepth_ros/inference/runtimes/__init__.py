@@ -1,0 +1,1 @@
+"""What runs the network: torch, compiled, captured; ONNX Runtime, OpenVINO, TensorRT."""

@@ -1,0 +1,215 @@
+"""A predictor over an exported file: pictures to depth by another runtime, without torch."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoedepth_ros.files import parse_json, read_text
+from zoedepth_ros.inference.result import (
+    AUTO,
+    DepthResult,
+    InferenceError,
+    check_head,
+    check_rgb,
+)
+
+BACKENDS: Mapping[str, str] = {
+    'onnxruntime': 'zoedepth_ros.inference.runtimes.onnx_runtime',
+    'openvino': 'zoedepth_ros.inference.runtimes.openvino_runtime',
+    'tensorrt': 'zoedepth_ros.inference.runtimes.tensorrt_runtime',
+}
+"""Runtime -> the module whose `open_session(path, device, precision)` loads a file for it."""
+
+MIN_DEPTH_M = 1e-3
+"""As of TorchPredictor: the nearest depth that networks were trained with."""
+
+Maps = Mapping[str, NDArray[np.float32]]
+
+
+class Session(Protocol):
+    """A loaded file."""
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What the file says about itself, as `zoedepth export` wrote it."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """Where it runs: 'cpu', 'cuda:0'."""
+        ...
+
+    @property
+    def precision(self) -> str:
+        """'fp32', 'bf16' or 'fp16'."""
+        ...
+
+    def run(self, image: NDArray[np.float32]) -> Maps:
+        """Give all outputs by name for an image (1, 3, h, w).
+
+        Raises InferenceError when the runtime fails.
+        """
+        ...
+
+
+def open_exported(
+    path: str,
+    backend: str,
+    *,
+    model: str = '',
+    device: str = AUTO,
+    precision: str = AUTO,
+    network_height: int = 0,
+    network_width: int = 0,
+) -> ExportedPredictor:
+    """Open an exported file.
+
+    model, precision, network_height, network_width: what the file has to be; '', 'auto' and 0 for
+    whatever it is.  Raises ValueError for anything else, for a file that `zoedepth export` has not
+    written and for a runtime that is not installed.
+    """
+    if backend not in BACKENDS:
+        raise ValueError(f'unknown backend {backend!r}: expected torch, {", ".join(BACKENDS)}')
+    if not path:
+        raise ValueError(f'backend {backend} needs `weights`: a file of `zoedepth export`')
+    file = Path(path).expanduser()
+    if not file.is_file():
+        raise ValueError(f'there is no file {file} for backend {backend}')
+    session: Session = import_module(BACKENDS[backend]).open_session(file, device, precision)
+    predictor = ExportedPredictor(session, f'{file} ({backend})')
+    size = (network_height or predictor.size[0], network_width or predictor.size[1])
+    wrong = {
+        'model': (model, predictor.model_name, model in ('', predictor.model_name)),
+        'precision': (precision, session.precision, precision in (AUTO, session.precision)),
+        'network size': (size, predictor.size, size == predictor.size),
+    }
+    for name, (asked, found, fits) in wrong.items():
+        if not fits:
+            raise ValueError(f'{file} has the {name} {found}, not {asked}, which was asked for')
+    return predictor
+
+
+class ExportedPredictor:
+    """Run an exported file on pictures; implements DepthPredictor and BatchPredictor.
+
+    Pictures are squashed to the file's size, as preprocessing 'metric' does.
+    """
+
+    def __init__(self, session: Session, origin: str) -> None:
+        """origin: where the file came from.  Raises ValueError for metadata that lacks facts."""
+        about = session.metadata
+        try:
+            self.size = (int(about['height']), int(about['width']))
+            self.model_name, self.heads = about['model'], tuple(about['head'].split(','))
+        except (KeyError, ValueError) as error:
+            raise ValueError(
+                f'{origin}: not a file of `zoedepth export`, it lacks {error}'
+            ) from error
+        self.trained_on = about.get('trained_on', '')
+        self.training_hfov_rad = math.radians(float(about.get('training_hfov_deg') or 0.0))
+        self.weights_origin = f'{origin}, from {about.get("weights_origin", "unknown weights")}'
+        self.device, self.precision = session.device, session.precision
+        self.preprocess_ms, self.device_memory_mb = math.nan, math.nan
+        self.optimization_note = ''
+        self._router_heads = tuple(filter(None, about.get('router_heads', '').split(',')))
+        self._session = session
+
+    def network_size(self, height: int, width: int) -> tuple[int, int]:
+        """Give the file's own (height, width)."""
+        return self.size
+
+    def warm_up(self, height: int, width: int) -> None:
+        """Run once on a grey picture of this size."""
+        self(np.full((height, width, 3), 128, np.uint8))
+
+    def __call__(
+        self, rgb: NDArray[np.uint8], head: str = AUTO, *, route: bool = True
+    ) -> DepthResult:
+        """Predict the depth of one picture; see DepthPredictor."""
+        check_rgb(rgb)
+        check_head(head, self.heads)
+        start_s = time.perf_counter()
+        image = to_network(rgb, self.size)
+        self.preprocess_ms = 1e3 * (time.perf_counter() - start_s)
+        outputs = self._session.run(image)
+        verdict = self._verdict(outputs) if route or head == AUTO else {}
+        used = head
+        if head == AUTO:
+            used = max(self.heads, key=lambda name: verdict.get(name, 0.0))
+        names = [f'{name}_{used}' if len(self.heads) > 1 else name for name in _BY_HEAD]
+        maps = [outputs[name].reshape(self.size) for name in (*names, 'relative_depth')]
+        if not math.isfinite(sum(float(m.sum(dtype=np.float64)) for m in maps)):
+            raise InferenceError(f'{self.weights_origin} gave values that are not finite')
+        lowest = (MIN_DEPTH_M, 0.0, 0.0)
+        shape = (rgb.shape[0], rgb.shape[1])
+        depth_m, uncertainty_m, relative_depth = (
+            np.maximum(stretch(m, shape), np.float32(low))
+            for m, low in zip(maps, lowest, strict=True)
+        )
+        return DepthResult(depth_m, uncertainty_m, relative_depth, used, verdict)
+
+    def predict_batch(
+        self,
+        pictures: Sequence[NDArray[np.uint8]],
+        heads: Sequence[str],
+        *,
+        routes: Sequence[bool],
+    ) -> list[DepthResult]:
+        """Predict one picture after the other: the file is for one at a time."""
+        asked = zip(pictures, heads, routes, strict=True)
+        return [self(rgb, head, route=route) for rgb, head, route in asked]
+
+    def _verdict(self, outputs: Maps) -> dict[str, float]:
+        """Give the router's probabilities; {} for a file of one head."""
+        if len(self.heads) == 1:
+            return {}
+        logits = outputs['router_logits'].reshape(-1).astype(np.float64)
+        shares = np.exp(logits - logits.max())
+        return dict(zip(self._router_heads, map(float, shares / shares.sum()), strict=True))
+
+
+_BY_HEAD = ('depth_m', 'uncertainty_m')
+
+
+def to_network(rgb: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Squash and normalise a picture (H, W, 3): (1, 3, h, w)."""
+    planes = stretch(np.ascontiguousarray(rgb.transpose(2, 0, 1), np.float32), size)
+    return (planes * np.float32(2 / 255) - np.float32(1))[None]
+
+
+def stretch(maps: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Resize maps (..., H, W) bilinearly, corners on corners, without antialiasing."""
+    for axis, length in ((-2, size[0]), (-1, size[1])):
+        if maps.shape[axis] != length:
+            maps = _along(maps, axis, length)
+    return maps
+
+
+def _along(maps: NDArray[np.float32], axis: int, length: int) -> NDArray[np.float32]:
+    """Interpolate along one axis."""
+    last = maps.shape[axis] - 1
+    places = np.linspace(0.0, last, length) if length > 1 else np.zeros(1)
+    below = np.minimum(places.astype(np.intp), max(last - 1, 0))
+    share = (places - below).astype(np.float32)
+    low = maps.take(below, axis)
+    high = maps.take(np.minimum(below + 1, last), axis)
+    return low + (high - low) * (share[:, None] if axis == -2 else share)
+
+
+def read_sidecar(path: Path) -> dict[str, str]:
+    """Read what a file says about itself from the JSON beside it; ValueError when it cannot be."""
+    beside = path.with_name(f'{path.name}.json')
+    try:
+        return {str(k): str(v) for k, v in parse_json(read_text(beside)).items()}
+    except (OSError, ValueError, AttributeError) as error:
+        raise ValueError(
+            f'{beside} cannot be read, which `zoedepth export` writes beside {path.name}: {error}'
+        ) from error

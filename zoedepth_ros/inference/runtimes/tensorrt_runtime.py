@@ -1,0 +1,76 @@
+"""Engines of TensorRT, built by `zoedepth export tensorrt`; torch holds the memory on the GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from zoedepth_ros.inference.failures import named_failures
+from zoedepth_ros.inference.result import AUTO, InferenceError
+from zoedepth_ros.inference.runtimes.exported import read_sidecar
+from zoedepth_ros.inference.runtimes.runtime import choose_device
+
+
+class TensorRtSession:
+    """One engine, ready to run; implements Session."""
+
+    def __init__(self, path: Path, device: torch.device, library: Any) -> None:
+        """library: the module tensorrt.  Raises ValueError for an engine it cannot load."""
+        self.metadata: Mapping[str, str] = read_sidecar(path)
+        self.device = str(device)
+        self.precision = self.metadata.get('precision', 'fp32')
+        logger = library.Logger(library.Logger.ERROR)
+        engine = library.Runtime(logger).deserialize_cuda_engine(path.read_bytes())
+        if engine is None:
+            raise ValueError(
+                f'{path} cannot be loaded by TensorRT {library.__version__}: an engine is for the '
+                'release and the GPU it was built with'
+            )
+        self._engine = engine  # it must outlive its context
+        self._context = engine.create_execution_context()
+        self._stream: Any = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        self._tensors: dict[str, torch.Tensor] = {}
+        self._input = ''
+        for index in range(engine.num_io_tensors):
+            name = engine.get_tensor_name(index)
+            shape = tuple(engine.get_tensor_shape(name))
+            self._tensors[name] = torch.empty(shape, dtype=torch.float32, device=device)
+            self._context.set_tensor_address(name, self._tensors[name].data_ptr())
+            if engine.get_tensor_mode(name) == library.TensorIOMode.INPUT:
+                self._input = name
+
+    def run(self, image: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """Give all outputs by name for an image (1, 3, h, w)."""
+        with named_failures(self.device), torch.cuda.stream(self._stream):
+            self._tensors[self._input].copy_(torch.from_numpy(image))
+            if not self._context.execute_async_v3(self._stream.cuda_stream):
+                raise InferenceError(f'TensorRT on {self.device} could not run the engine')
+            return {
+                name: tensor.cpu().numpy()  # waits for the stream
+                for name, tensor in self._tensors.items()
+                if name != self._input
+            }
+
+
+def open_session(path: Path, device: str, precision: str = AUTO) -> TensorRtSession:
+    """Open an engine.
+
+    precision: is the engine's own, whatever is asked for.
+    Raises ValueError without TensorRT, without a CUDA device and for an engine of another kind.
+    """
+    try:
+        import tensorrt
+    except ImportError as error:
+        raise ValueError(
+            'backend tensorrt needs TensorRT and its Python module, which a Jetson has from '
+            f'JetPack (docs/jetson.md): {error}'
+        ) from error
+    where = choose_device('cuda' if device == AUTO else device)
+    if where.type != 'cuda':
+        raise ValueError(f'backend tensorrt needs a CUDA device, not {device!r}')
+    return TensorRtSession(path, where, tensorrt)

@@ -1,0 +1,147 @@
+"""Pictures in; depth, colours and clouds out, as files that other programs open."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from zoedepth_ros.files import write_file
+from zoedepth_ros.geometry.millimetres import from_millimetres, to_millimetres
+from zoedepth_ros.media.brightness import SignificantBits, to_8_bits
+from zoedepth_ros.media.exif import hfov_rad, is_cut_short, orientation, upright
+
+
+class PictureError(ValueError):
+    """Say which picture cannot be read, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPicture:
+    """Hold a picture as it was seen, and how it had been stored."""
+
+    rgb: NDArray[np.uint8]
+    """(H, W, 3), upright."""
+    orientation: int
+    """EXIF orientation that has been undone, 1 to 8; 1 is upright."""
+    hfov_rad: float
+    """Horizontal field of view by its EXIF [rad]; 0.0 when untold."""
+    assumption: str = ''
+    """How its 16-bit values were read, in words; '' for 8 bits."""
+
+
+def read_picture(path: str | PathLike[str]) -> NDArray[np.uint8]:
+    """Return a picture as rgb uint8 (H, W, 3), upright; see `read_stored_picture`."""
+    return read_stored_picture(path).rgb
+
+
+def read_stored_picture(path: str | PathLike[str], bits: int = 0) -> StoredPicture:
+    """Read any format OpenCV knows; grey becomes RGB, transparency is dropped.
+
+    bits: significant ones of 16-bit values, 0 for those of the largest value.  Raises PictureError
+    naming the file when it is no picture or its end is missing, OSError when it cannot be opened.
+    """
+    data = Path(path).read_bytes()
+    if is_cut_short(data):
+        raise PictureError(f'{path}: the end of the picture is missing ({len(data):,} bytes)')
+    flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+    except cv2.error as error:  # such as a picture beyond OpenCV's limit of pixels
+        raise PictureError(f'{path}: OpenCV refuses it: {error.err or error}') from None
+    if pixels is None:
+        raise PictureError(f'{path}: not a picture that OpenCV reads ({len(data):,} bytes)')
+    turned = orientation(data)
+    significant = SignificantBits()
+    if pixels.dtype == np.uint16:
+        pixels = to_8_bits(pixels, significant.of(pixels, bits))
+    elif pixels.dtype != np.uint8:
+        raise PictureError(f'{path}: values of {pixels.dtype}, as of depth: expected 8 or 16 bits')
+    code = cv2.COLOR_GRAY2RGB if pixels.ndim == 2 else cv2.COLOR_BGR2RGB
+    rgb = cv2.cvtColor(upright(pixels, turned), code)
+    hfov = hfov_rad(data, rgb.shape[1], rgb.shape[0])
+    return StoredPicture(rgb, turned, hfov, significant.text)
+
+
+def write_picture(path: str | PathLike[str], bgr: NDArray[np.uint8]) -> None:
+    """Write a picture (H, W, 3), blue first, in the format that the suffix names."""
+    _write_encoded(Path(path), bgr)
+
+
+def write_depth_png(path: str | PathLike[str], depth_m: NDArray[np.float32]) -> int:
+    """Write depth (H, W) [m] as 16-bit PNG in millimetres and return how many pixels were too far.
+
+    0 means unknown, as in `to_millimetres`.
+    """
+    mm, too_far = to_millimetres(depth_m)
+    _write_encoded(Path(path), mm)
+    return too_far
+
+
+def write_npy(path: str | PathLike[str], array: NDArray) -> None:
+    """Write an array as .npy."""
+    data = io.BytesIO()
+    np.save(data, array)
+    write_file(Path(path), data.getvalue())
+
+
+def read_depth_png(path: str | PathLike[str]) -> NDArray[np.float32]:
+    """Return the depth (H, W) [m] of a 16-bit PNG in millimetres; 0 becomes NaN.
+
+    Raises PictureError for any other file.
+    """
+    data = np.fromfile(path, np.uint8)
+    mm = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+    if mm is None or mm.dtype != np.uint16 or mm.ndim != 2:
+        raise PictureError(f'{path}: expected a 16-bit PNG with one channel')
+    return from_millimetres(mm)
+
+
+def write_ply(
+    path: str | PathLike[str],
+    points: NDArray[np.float32],
+    rgb: NDArray[np.uint8] | None = None,
+) -> int:
+    """Write points (…, 3) [m] with colours (…, 3) as binary PLY and return how many were written.
+
+    Points that are not finite are left out.
+    Convention: points stay as they come, camera coordinates x right, y down, z forward.
+    Raises ValueError when there is not one colour for each point.
+    """
+    points = np.asarray(points, np.float32).reshape(-1, 3)
+    finite = np.isfinite(points).all(axis=1)
+    fields = [(axis, '<f4') for axis in 'xyz']
+    if rgb is not None:
+        rgb = np.asarray(rgb, np.uint8).reshape(-1, 3)
+        if len(rgb) != len(points):
+            raise ValueError(f'expected one colour for each of {len(points)} points: {len(rgb)}')
+        fields += [(color, 'u1') for color in ('red', 'green', 'blue')]
+    vertices = np.empty(int(finite.sum()), np.dtype(fields))
+    for index, axis in enumerate('xyz'):
+        vertices[axis] = points[finite, index]
+    if rgb is not None:
+        for index, color in enumerate(('red', 'green', 'blue')):
+            vertices[color] = rgb[finite, index]
+    names = {'<f4': 'float', 'u1': 'uchar'}
+    header = [
+        'ply',
+        'format binary_little_endian 1.0',
+        'comment metres, camera coordinates: x right, y down, z forward',
+        f'element vertex {len(vertices)}',
+        *(f'property {names[kind]} {name}' for name, kind in fields),
+        'end_header',
+    ]
+    write_file(Path(path), ('\n'.join(header) + '\n').encode('ascii') + vertices.tobytes())
+    return len(vertices)
+
+
+def _write_encoded(path: Path, picture: NDArray) -> None:
+    done, data = cv2.imencode(path.suffix, picture)
+    if not done:
+        raise OSError(f'{path}: OpenCV could not encode {picture.dtype} {picture.shape}')
+    write_file(path, data.tobytes())

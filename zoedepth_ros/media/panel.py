@@ -1,0 +1,161 @@
+"""One picture that shows it all: camera picture | depth with its scale | cloud from the side."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from zoedepth_ros.media.color import (
+    BACKGROUND,
+    INK,
+    Picture,
+    depth_range,
+    depth_to_bgr,
+    put_text,
+    scale_bar,
+    text_width,
+)
+from zoedepth_ros.media.side_view import draw_side_view
+
+_WARNING_BAND = (36, 28, 190)
+_WARNING_INK = (255, 255, 255)
+
+
+@dataclass(frozen=True, slots=True)
+class Titles:
+    """Hold what stands above the three views of a panel."""
+
+    picture: str = 'picture'
+    """Above the camera picture."""
+    depth: str = 'depth [m]'
+    """Above the depth."""
+    cloud: str = 'points from the side [m]'
+    """Above the cloud."""
+
+
+def draw_panel(
+    rgb: NDArray[np.uint8],
+    depth_m: NDArray[np.float32],
+    points: NDArray[np.float32],
+    points_rgb: NDArray[np.uint8],
+    *,
+    titles: Titles | None = None,
+    warning: str = '',
+    note: str = '',
+    near_m: float | None = None,
+    far_m: float | None = None,
+    view_height: int = 480,
+) -> Picture:
+    """Draw picture, depth and cloud beside each other, as blue-green-red (H, W, 3).
+
+    rgb: (H, W, 3); depth_m: (H', W') [m], of the same view, may have another size.
+    points: (…, 3) [m] x right, y down, z forward, NaN allowed; points_rgb: (…, 3) their colours.
+    warning: a text across everything, such as 'random weights: not depth'.
+    note: a milder warning, along the lower edge, that covers little.
+    near_m, far_m: limits of the colours, from the depth itself when not given.
+    view_height: height of each of the three views [px]; text grows with it.
+    """
+    titles = titles or Titles()
+    text_px = max(8.0, view_height / 34)
+    found_near_m, found_far_m = depth_range(depth_m)
+    near_m, far_m = near_m or found_near_m, far_m or found_far_m
+    picture = fit(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), view_height)
+    depth = fit(depth_to_bgr(depth_m, near_m, far_m), view_height, cv2.INTER_NEAREST)
+    bar = scale_bar(view_height, near_m, far_m, text_px=text_px)
+    side = draw_side_view(
+        points, points_rgb, height=view_height, width=round(view_height * 1.5), text_px=text_px
+    )
+    columns = [
+        (titles.picture, [picture]),
+        (titles.depth, [depth, bar]),
+        (titles.cloud, [side]),
+    ]
+    panel = assemble(columns, round(text_px * 1.4), text_px)
+    if note:
+        panel = draw_note(panel, note, text_px * 1.2)
+    return draw_warning(panel, warning) if warning else panel
+
+
+def draw_depth_with_scale(
+    depth_m: NDArray[np.float32],
+    *,
+    near_m: float | None = None,
+    far_m: float | None = None,
+    warning: str = '',
+) -> Picture:
+    """Draw depth (H, W) [m] at its own size with the scale at its right side."""
+    found_near_m, found_far_m = depth_range(depth_m)
+    near_m, far_m = near_m or found_near_m, far_m or found_far_m
+    height = depth_m.shape[0]
+    bar = scale_bar(height, near_m, far_m, text_px=max(8.0, height / 40))
+    drawn = np.hstack([depth_to_bgr(depth_m, near_m, far_m), bar])
+    return draw_warning(drawn, warning) if warning else drawn
+
+
+def draw_warning(picture: Picture, text: str) -> Picture:
+    """Return the picture with a band across its middle that nobody overlooks."""
+    height, width = picture.shape[:2]
+    lines, text_px = _fit_text(text, height, width)
+    line_px = round(text_px * 1.7)
+    top = (height - line_px * len(lines)) // 2
+    margin_px = round(text_px * 0.25)
+    drawn = picture.copy()
+    band = drawn[max(0, top - margin_px) : top + line_px * len(lines) + margin_px]
+    band[:] = cv2.addWeighted(band, 0.15, np.full_like(band, _WARNING_BAND), 0.85, 0.0)
+    for index, line in enumerate(lines):
+        left = (width - text_width(line, text_px)) // 2
+        base = top + index * line_px + round((line_px + text_px) / 2)
+        put_text(drawn, line, (left, base), text_px, _WARNING_INK, bold=True)
+    return drawn
+
+
+def draw_note(picture: Picture, text: str, text_px: float) -> Picture:
+    """Return the picture with a slim band along its lower edge."""
+    width = picture.shape[1]
+    band = np.full((round(text_px * 2.2), width, 3), _WARNING_BAND, np.uint8)
+    text_px *= min(1.0, 0.96 * width / max(1, text_width(text, text_px)))
+    left = (width - text_width(text, text_px)) // 2
+    put_text(band, text, (left, round((band.shape[0] + text_px) / 2)), text_px, _WARNING_INK)
+    return np.vstack([picture, band])
+
+
+def _fit_text(text: str, height: int, width: int) -> tuple[list[str], float]:
+    """Break a text into as few lines as keep it readable; return them and the text height [px]."""
+    largest_px, readable_px = max(8.0, min(height / 14, 40.0)), min(12.0, height / 14)
+    for count in range(1, 7):
+        lines = textwrap.wrap(text, math.ceil(len(text) / count) + 2)
+        widest_px = max(text_width(line, largest_px) for line in lines)
+        text_px = largest_px * min(1.0, 0.92 * width / max(1, widest_px))
+        if text_px >= readable_px:
+            break
+    return lines, text_px
+
+
+def assemble(columns: list[tuple[str, list[Picture]]], gap_px: int, text_px: float) -> Picture:
+    """Put views with titles beside each other on the background."""
+    height = columns[0][1][0].shape[0]
+    title_px = round(text_px * 2.4)
+    body: list[Picture] = [np.full((height, gap_px, 3), BACKGROUND, np.uint8)]
+    titles: list[tuple[str, int]] = []
+    for title, views in columns:
+        titles.append((title, sum(part.shape[1] for part in body)))
+        body += [*views, np.full((height, gap_px, 3), BACKGROUND, np.uint8)]
+    row = np.hstack(body)
+    panel = np.full((title_px + height + gap_px, row.shape[1], 3), BACKGROUND, np.uint8)
+    panel[title_px : title_px + height] = row
+    for title, left in titles:
+        put_text(panel, title, (left, title_px - round(text_px * 0.7)), text_px, INK)
+    return panel
+
+
+def fit(picture: Picture, height: int, shrink: int = cv2.INTER_AREA) -> Picture:
+    """Resize to that height, the shape kept."""
+    width = max(1, math.floor(picture.shape[1] * height / picture.shape[0] + 0.5))
+    larger = height > picture.shape[0]
+    how = cv2.INTER_LINEAR if larger and shrink == cv2.INTER_AREA else shrink
+    return cv2.resize(picture, (width, height), interpolation=how)

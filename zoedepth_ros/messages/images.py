@@ -1,0 +1,379 @@
+"""From Image and CompressedImage messages to RGB pictures; knows no node.
+
+cv_bridge does the colours where it is installed and works, OpenCV directly otherwise: the wheels
+of cv_bridge's compiled half and numpy 2 do not go together (ros-perception/vision_opencv#535).
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from zoedepth_ros.media.brightness import SignificantBits, to_8_bits
+from zoedepth_ros.media.exif import is_cut_short
+
+Picture = NDArray[np.uint8]
+ColorConverter = Callable[[NDArray[Any], str], Picture]
+
+DEPTH_ENCODINGS = ('16UC1', '16SC1', '32FC1', '64FC1')
+"""What depth comes in (REP 118), and no camera's image."""
+
+_JPEG_START, _PNG_START = b'\xff\xd8', b'\x89PNG\r\n\x1a\n'
+# Markers of a start of frame, ITU-T T.81, table B.1.
+_JPEG_SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_OTHER_STARTS = {
+    'WebP': (8, b'WEBP'),
+    'TIFF, little-endian': (0, b'II*\0'),
+    'TIFF, big-endian': (0, b'MM\0*'),
+    'GIF': (0, b'GIF8'),
+    'BMP': (0, b'BM'),
+    'AVIF, HEIF or MP4': (4, b'ftyp'),
+    'JPEG 2000': (4, b'jP  '),
+    'JPEG XL': (0, b'\xff\x0a'),
+    'H.264 or H.265': (0, b'\0\0\0\x01'),
+    'H.264, H.265 or MPEG': (0, b'\0\0\x01'),
+}
+"""Format -> where its files have which bytes."""
+_COLORS = ('rgb', 'bgr')
+MAX_PIXELS = 64 * 10**6
+"""Larger pictures are refused unseen: a few bytes of PNG can ask for gigabytes."""
+
+UNKNOWN_ENCODING, DEPTH_IMAGE = 'unknown encoding', 'depth, not an image'
+UNSUPPORTED_FORMAT, DAMAGED = 'unsupported format', 'damaged picture'
+LASTING = (UNKNOWN_ENCODING, DEPTH_IMAGE, UNSUPPORTED_FORMAT)
+"""Reasons that hold for every message of a topic."""
+
+
+class ConversionError(ValueError):
+    """Say why a message is no picture; `reason` is the short form that is counted."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """Describe how an encoding lies in memory and which OpenCV code makes it RGB."""
+
+    channels: int
+    """Values per pixel in memory."""
+
+    code: int | None
+    """OpenCV's colour conversion; None when it is RGB already."""
+
+    bits: int = 8
+    """Bits per value in memory: 8 or 16."""
+
+    is_420: bool = False
+    """Whether half as many rows of colour follow the rows of brightness."""
+
+    pair: tuple[int, int] | None = None
+    """4:2:2 only: what completes the last two pixels of a row of an odd width, as places from its
+    end: the colour of the two pixels before, the brightness of the last one."""
+
+    least_side: int = 1
+    """Columns and rows that OpenCV needs at least [px]."""
+
+    bridge_name: str = ''
+    """What cv_bridge calls it; empty when OpenCV converts it directly."""
+
+
+def _bayer(code: int, name: str) -> dict[str, Encoding]:
+    return {
+        f'{name}8': Encoding(1, code, least_side=3, bridge_name=f'{name}8'),
+        f'{name}16': Encoding(1, code, bits=16, least_side=3),
+    }
+
+
+_UYVY = Encoding(2, cv2.COLOR_YUV2RGB_UYVY, pair=(-4, -1), least_side=2)
+_YUYV = Encoding(2, cv2.COLOR_YUV2RGB_YUY2, pair=(-2, -3), least_side=2)
+
+# OpenCV names a Bayer pattern by its second row's second and third pixel, ROS by the first two of
+# both rows: bayer_rggb is BayerBG.
+ENCODINGS: dict[str, Encoding] = {
+    'rgb8': Encoding(3, None, bridge_name='rgb8'),
+    'bgr8': Encoding(3, cv2.COLOR_BGR2RGB, bridge_name='bgr8'),
+    'rgba8': Encoding(4, cv2.COLOR_RGBA2RGB, bridge_name='rgba8'),
+    'bgra8': Encoding(4, cv2.COLOR_BGRA2RGB, bridge_name='bgra8'),
+    'mono8': Encoding(1, cv2.COLOR_GRAY2RGB, bridge_name='mono8'),
+    'rgb16': Encoding(3, None, bits=16),
+    'bgr16': Encoding(3, cv2.COLOR_BGR2RGB, bits=16),
+    'rgba16': Encoding(4, cv2.COLOR_RGBA2RGB, bits=16),
+    'bgra16': Encoding(4, cv2.COLOR_BGRA2RGB, bits=16),
+    'mono16': Encoding(1, cv2.COLOR_GRAY2RGB, bits=16),
+    '8UC1': Encoding(1, cv2.COLOR_GRAY2RGB, bridge_name='mono8'),
+    '8UC3': Encoding(3, cv2.COLOR_BGR2RGB, bridge_name='bgr8'),
+    '8UC4': Encoding(4, cv2.COLOR_BGRA2RGB, bridge_name='bgra8'),
+    '16UC3': Encoding(3, cv2.COLOR_BGR2RGB, bits=16),
+    '16UC4': Encoding(4, cv2.COLOR_BGRA2RGB, bits=16),
+    **_bayer(cv2.COLOR_BayerBG2RGB, 'bayer_rggb'),
+    **_bayer(cv2.COLOR_BayerRG2RGB, 'bayer_bggr'),
+    **_bayer(cv2.COLOR_BayerGR2RGB, 'bayer_gbrg'),
+    **_bayer(cv2.COLOR_BayerGB2RGB, 'bayer_grbg'),
+    'yuv422': _UYVY,
+    'uyvy': _UYVY,
+    'yuv422_yuy2': _YUYV,
+    'yuyv': _YUYV,
+    'nv12': Encoding(1, cv2.COLOR_YUV2RGB_NV12, is_420=True),
+    'nv21': Encoding(1, cv2.COLOR_YUV2RGB_NV21, is_420=True),
+}
+
+
+class ImageReader:
+    """Convert the Image or CompressedImage messages of one camera to RGB."""
+
+    def __init__(self, convert: ColorConverter | None = None) -> None:
+        """convert: how colours are converted; by default the best way this machine has."""
+        self._convert, self._bits = convert, SignificantBits()
+
+    @property
+    def assumption(self) -> str:
+        """How 16-bit values are read, in words; '' before the first."""
+        return self._bits.text
+
+    def rgb(self, msg: Any, bits: int = 0) -> Picture:
+        """Give the image (H, W, 3); raises ConversionError.
+
+        bits: significant ones of 16-bit values, 0 for those of the largest value so far.
+        """
+        if hasattr(msg, 'format'):
+            return rgb_from_compressed(msg, self._bits, bits)
+        return rgb_from_image(msg, self._convert, self._bits, bits)
+
+
+def rgb_from_image(
+    msg: Any,
+    convert: ColorConverter | None = None,
+    largest: SignificantBits | None = None,
+    bits: int = 0,
+) -> Picture:
+    """Convert a sensor_msgs/Image to uint8 (H, W, 3) RGB.
+
+    16-bit values are scaled to 8 by their significant bits.  The picture may share memory with
+    the message.  convert: how 8-bit colours are converted; by default the best way this machine
+    has.  Raises ConversionError.
+    """
+    if msg.encoding in DEPTH_ENCODINGS:
+        raise _depth_error(f'encoding {msg.encoding}')
+    if msg.encoding not in ENCODINGS:
+        raise ConversionError(
+            UNKNOWN_ENCODING,
+            f'cannot convert encoding {msg.encoding!r}: expected one of {", ".join(ENCODINGS)}',
+        )
+    pixels = _pixels(msg, ENCODINGS[msg.encoding])
+    rgb = _converted(pixels, msg.encoding, convert, largest, bits)
+    if rgb.shape[:2] == (msg.height, msg.width):
+        return rgb
+    return np.ascontiguousarray(rgb[: msg.height, : msg.width])
+
+
+def rgb_from_compressed(
+    msg: Any, largest: SignificantBits | None = None, bits: int = 0
+) -> Picture:
+    """Decode a sensor_msgs/CompressedImage (JPEG, PNG) to uint8 (H, W, 3) RGB.
+
+    `format` is read as image_transport writes it: 'bayer_rggb8; png compressed ' is a mosaic.
+    Raises ConversionError, also for a picture that breaks off, which older OpenCVs fill up in
+    grey.
+    """
+    name = msg.format.partition(';')[0].strip()
+    if name in DEPTH_ENCODINGS or 'compressedDepth' in msg.format:
+        raise _depth_error(f'format {msg.format!r}')
+    data = bytes(msg.data)
+    _check_file(data, msg.format)
+    try:
+        # The orientation tag is ignored: camera_info is for the pixels as they were read out.
+        flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error as error:
+        raise ConversionError(DAMAGED, f'cannot decode {msg.format!r}: {error}') from None
+    if pixels is None:
+        message = f'cannot decode {len(data)} bytes of {msg.format!r}'
+        raise ConversionError(DAMAGED, message)
+    encoding = _decoded_encoding(pixels, name, msg.format)
+    return _converted(pixels, encoding, convert_with_opencv, largest, bits)
+
+
+def _depth_error(what: str) -> ConversionError:
+    return ConversionError(
+        DEPTH_IMAGE,
+        f'{what} is depth, not an image: choose the topic of a colour or mono image (a mono '
+        'camera of 16 bits publishes mono16)',
+    )
+
+
+def _check_file(data: bytes, name: str) -> None:
+    """Raise ConversionError for what is no whole JPEG or PNG file of a possible size."""
+    is_jpeg, is_png = data.startswith(_JPEG_START), data.startswith(_PNG_START)
+    if not is_jpeg and not is_png:
+        message = f'cannot decode {len(data)} bytes of {name!r}: expected a JPEG or PNG file'
+        other = _other_format(data, name)
+        if other:
+            raise ConversionError(
+                UNSUPPORTED_FORMAT,
+                f'{message}, got {other}, which is not supported: have the driver send jpeg or '
+                'png, or raw images',
+            )
+        raise ConversionError(DAMAGED, message)
+    if is_cut_short(data):
+        message = f'{name!r} picture of {len(data)} bytes breaks off: no end marker'
+        raise ConversionError(DAMAGED, message)
+    numbers = np.frombuffer(data, np.uint8)
+    height, width = jpeg_size(numbers) if is_jpeg else png_size(numbers)
+    if not 0 < height * width <= MAX_PIXELS:
+        message = f'{name!r} picture of {width} x {height} px: at most {MAX_PIXELS} px'
+        raise ConversionError(DAMAGED, message)
+
+
+def _other_format(data: bytes, name: str) -> str:
+    """Name the format of data that is neither JPEG nor PNG; '' when nothing tells."""
+    for other, (at, start) in _OTHER_STARTS.items():
+        if data.startswith(start, at):
+            return other
+    words = re.findall(r'[a-z0-9.]+', name.lower())
+    return '' if not words or {'jpeg', 'jpg', 'png'} & set(words) else repr(name)
+
+
+def _decoded_encoding(pixels: NDArray[Any], name: str, form: str) -> str:
+    """Name the encoding of what OpenCV decoded; name: that of the image before compression."""
+    bits = 8 * pixels.itemsize
+    if pixels.ndim == 3:
+        if name.startswith('bayer_') and not any(color in form for color in _COLORS):
+            message = f'{form!r} has 3 channels: expected a Bayer mosaic of one'
+            raise ConversionError('cannot convert', message)
+        return f'bgr{bits}'
+    if not name.startswith('bayer_'):
+        return f'mono{bits}'
+    mosaic = f'{name.rstrip("0123456789")}{bits}'
+    if mosaic not in ENCODINGS:
+        message = f'cannot convert {form!r}: expected one of {", ".join(ENCODINGS)}'
+        raise ConversionError(UNKNOWN_ENCODING, message)
+    return mosaic
+
+
+def _converted(
+    pixels: NDArray[Any],
+    name: str,
+    convert: ColorConverter | None,
+    largest: SignificantBits | None,
+    bits: int,
+) -> Picture:
+    """Convert checked pixels of a known encoding to uint8 RGB."""
+    encoding = ENCODINGS[name]
+    height, width = pixels.shape[:2]
+    if min(height, width) < encoding.least_side:
+        least = f'at least {encoding.least_side} x {encoding.least_side} px'
+        message = f'{name} needs {least}, got {width} x {height} px'
+        raise ConversionError('cannot convert', message)
+    try:
+        if encoding.bits == 16:
+            values = pixels[..., :3] if encoding.channels == 4 else pixels
+            significant = (largest or SignificantBits()).of(values, bits)
+            return to_8_bits(convert_with_opencv(pixels, name), significant)
+        if encoding.code is None:
+            return pixels
+        return (convert or best_converter())(pixels, name)
+    except (cv2.error, RuntimeError) as error:
+        message = f'cannot convert {width} x {height} {name}: {error}'
+        raise ConversionError('cannot convert', message) from error
+
+
+def png_size(data: NDArray[np.uint8]) -> tuple[int, int]:
+    """Give height and width from a PNG's first chunk [px]."""
+    width, height = data[16:24].tobytes()[:4], data[16:24].tobytes()[4:]
+    return int.from_bytes(height, 'big'), int.from_bytes(width, 'big')
+
+
+def jpeg_size(data: NDArray[np.uint8]) -> tuple[int, int]:
+    """Give height and width from a JPEG's start of frame [px]; zeros when there is none."""
+    raw, at = data.tobytes(), 2
+    while at + 9 <= len(raw) and raw[at] == 0xFF:
+        marker, length = raw[at + 1], int.from_bytes(raw[at + 2 : at + 4], 'big')
+        if marker in _JPEG_SIZES:
+            height, width = raw[at + 5 : at + 7], raw[at + 7 : at + 9]
+            return int.from_bytes(height, 'big'), int.from_bytes(width, 'big')
+        at += 1 if marker == 0xFF else 2 + length  # fill bytes may precede a marker
+    return 0, 0
+
+
+def _pixels(msg: Any, encoding: Encoding) -> NDArray[Any]:
+    """View the message's bytes as (rows, W, channels) or (rows, W), checked, in native order.
+
+    Colours that pixels share make sides even: there the array is larger than the image.
+    """
+    height, width, step = msg.height, msg.width, msg.step
+    if height == 0 or width == 0:
+        message = f'the picture is empty: {width} x {height} px'
+        raise ConversionError('zero size', message)
+    rows, columns = height, width
+    if encoding.is_420:
+        rows, columns = height + (height + 1) // 2, width + width % 2
+    row_bytes = columns * encoding.channels * encoding.bits // 8
+    if step < row_bytes or len(msg.data) != step * rows:
+        message = (
+            f'{width} x {height} px {msg.encoding} needs step >= {row_bytes} and step x {rows} '
+            f'bytes, got step {step} and {len(msg.data)} bytes'
+        )
+        raise ConversionError('wrong data length', message)
+    data = np.frombuffer(msg.data, np.uint8).reshape(rows, step)[:, :row_bytes]
+    if encoding.is_420 and height % 2:
+        data = np.concatenate((data[:height], data[height - 1 :]))
+    if encoding.pair is not None and width % 2 and width > 1:
+        data, columns = np.concatenate((data, data[:, list(encoding.pair)]), axis=1), width + 1
+    if encoding.bits == 16:
+        order = '>u2' if msg.is_bigendian else '<u2'
+        data = np.ascontiguousarray(data).view(order).astype(np.uint16, copy=False)
+    channels = (encoding.channels,) if encoding.channels > 1 else ()
+    return np.ascontiguousarray(data).reshape(len(data), columns, *channels)
+
+
+def convert_with_opencv(pixels: NDArray[Any], name: str) -> NDArray[Any]:
+    """Convert checked pixels of a known encoding to RGB, of as many bits."""
+    code = ENCODINGS[name].code
+    return pixels if code is None else cv2.cvtColor(pixels, code)
+
+
+def convert_with_cv_bridge(pixels: NDArray[Any], name: str) -> Picture:
+    """Do the same through cv_bridge; what it does not know goes through OpenCV.
+
+    cv_bridge reads neither padded rows nor, on numpy 2, the other byte order, so it is handed
+    pixels in order.
+    """
+    bridge_name = ENCODINGS[name].bridge_name
+    if not bridge_name:
+        return convert_with_opencv(pixels, name)
+    import cv_bridge
+    from sensor_msgs.msg import Image
+
+    plain = Image(height=pixels.shape[0], width=pixels.shape[1], encoding=bridge_name)
+    plain.step = pixels.nbytes // len(pixels)  # strides of one row or column may be anything
+    plain.is_bigendian = sys.byteorder == 'big'
+    plain.data.frombytes(pixels.tobytes())
+    try:
+        return cv_bridge.CvBridge().imgmsg_to_cv2(plain, 'rgb8')
+    except cv_bridge.CvBridgeError as error:
+        raise RuntimeError(str(error)) from error
+
+
+@cache
+def best_converter() -> ColorConverter:
+    """Give cv_bridge's converter where cv_bridge is installed and right, else OpenCV's."""
+    return convert_with_cv_bridge if _cv_bridge_works() else convert_with_opencv
+
+
+def _cv_bridge_works() -> bool:
+    """Try one pixel: an import alone does not show a compiled half that does not fit numpy."""
+    try:
+        rgb = convert_with_cv_bridge(np.array([[[1, 2, 3]]], np.uint8), 'bgr8')
+    except Exception:  # whatever a broken installation raises
+        return False
+    return bool(np.array_equal(rgb, [[[3, 2, 1]]]))

@@ -1,0 +1,134 @@
+"""BEiT for inference: constants folded into the weights, maps in channels_last."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from zoedepth_ros.model.backbones.beit import BeitFeatures, position_bias
+from zoedepth_ros.model.backbones.features import FeatureExtractor, Prepared
+from zoedepth_ros.model.fused.attention import Attention
+from zoedepth_ros.model.fused.layers import Layer, Layers
+from zoedepth_ros.model.reassemble import Reassemble
+
+
+class FastBeit(FeatureExtractor):
+    """The same maps as of BeitFeatures, in dtype."""
+
+    def __init__(
+        self, plain: BeitFeatures, dtype: torch.dtype, layers: Layers, attention: Attention
+    ) -> None:
+        """Take a backbone apart: its blocks are gone afterwards, lest both stay in memory."""
+        super().__init__()
+        self.config, self.channels = plain.config, plain.channels
+        self.dtype, self.attention = dtype, attention
+        self.position_tables = plain.position_tables
+        self.cls_token = plain.cls_token.to(dtype)
+        self.patch_embed = layers.linear(
+            plain.patch_embed.weight.flatten(1).to(dtype), _as(plain.patch_embed.bias, dtype)
+        )
+        self.reassemble = nn.ModuleList(
+            FastReassemble(stage, dtype, layers)
+            for stage in plain.reassemble
+            if isinstance(stage, Reassemble)
+        )
+        self.blocks = nn.ModuleList()
+        while len(plain.blocks):
+            self.blocks.append(FastBlock(plain.blocks.pop(0), dtype, layers, attention))
+
+    def prepare(self, height: int, width: int) -> Prepared:
+        """Return every block's position bias as the attention wants it."""
+        side = self.config.patch_size
+        grid = (height // side, width // side)
+        biases = (position_bias(x, self.config.window, grid) for x in self.position_tables)
+        return Prepared(
+            (height, width),
+            tuple(self.attention.prepared(bias.to(self.dtype)) for bias in biases),
+        )
+
+    def forward(self, image: Tensor, prepared: Prepared | None = None) -> list[Tensor]:
+        """Return the four maps, finest first."""
+        size = (image.shape[-2], image.shape[-1])
+        if prepared is None:
+            prepared = self.prepare(*size)
+        elif prepared.size != size:
+            raise ValueError(f'prepared for pictures of {prepared.size}, got one of {size}')
+        side = self.config.patch_size
+        grid = (size[0] // side, size[1] // side)
+        patches = image.to(self.dtype).reshape(-1, 3, grid[0], side, grid[1], side)
+        patches = patches.permute(0, 2, 4, 1, 3, 5)  # (B, rows, columns, 3, side, side)
+        tokens = self.patch_embed(patches.flatten(3).flatten(1, 2))  # (B, patches, embed_dim)
+        tokens = torch.cat([self.cls_token.expand(len(tokens), -1, -1), tokens], dim=1)
+        tapped = []
+        for index, (block, bias) in enumerate(zip(self.blocks, prepared.tensors, strict=True)):
+            tokens = block(tokens, bias)
+            if index in self.config.taps:
+                tapped.append(tokens)
+        return [stage(t, grid) for stage, t in zip(self.reassemble, tapped, strict=True)]
+
+
+class FastBlock(nn.Module):
+    """A transformer block whose gains and query scale are folded into its weights."""
+
+    def __init__(
+        self, plain: Any, dtype: torch.dtype, layers: Layers, attention: Attention
+    ) -> None:
+        """plain: a block of timm's."""
+        super().__init__()
+        attend, mlp = plain.attn, plain.mlp
+        self.attention = attention
+        self.num_heads = int(attend.num_heads)
+        scale = torch.ones_like(attend.qkv.weight[:, 0])
+        scale[: len(scale) // 3] = attend.scale  # the rows that make queries
+        bias = torch.cat([attend.q_bias, attend.k_bias, attend.v_bias])
+        gain1, gain2 = plain.gamma_1, plain.gamma_2
+        self.norm1, self.norm2 = plain.norm1.to(dtype), plain.norm2.to(dtype)
+        self.qkv = _linear(layers, dtype, attend.qkv.weight, bias, scale)
+        self.project = _linear(layers, dtype, attend.proj.weight, attend.proj.bias, gain1)
+        self.expand = layers.linear(_as(mlp.fc1.weight, dtype), _as(mlp.fc1.bias, dtype), 'gelu')
+        self.contract = _linear(layers, dtype, mlp.fc2.weight, mlp.fc2.bias, gain2)
+
+    def forward(self, tokens: Tensor, bias: Tensor) -> Tensor:
+        """Return tokens (B, N, embed_dim)."""
+        qkv = self.qkv(self.norm1(tokens)).unflatten(2, (3, self.num_heads, -1))
+        qkv = qkv.permute(2, 0, 3, 1, 4)  # (3, B, heads, N, dim)
+        attended = self.attention(qkv, bias).flatten(2)
+        tokens = self.project.add_to(tokens, attended)
+        return self.contract.add_to(tokens, self.expand(self.norm2(tokens)))
+
+
+class FastReassemble(nn.Module):
+    """As Reassemble, but the cls token's share of the readout is computed once for all patches."""
+
+    def __init__(self, plain: Reassemble, dtype: torch.dtype, layers: Layers) -> None:
+        super().__init__()
+        readout = plain.readout[0]
+        assert isinstance(readout, nn.Linear)
+        of_patch, of_cls = _as(readout.weight, dtype).chunk(2, dim=1)
+        self.of_patch = layers.linear(of_patch, None)
+        self.of_cls = layers.linear(of_cls, _as(readout.bias, dtype))
+        self.project = layers.pointwise(plain.project.to(dtype))
+        self.resample = plain.resample.to(dtype)
+
+    def forward(self, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
+        """Turn (B, 1 + patches, embed_dim), cls token first, into (B, channels, h, w)."""
+        joined = self.of_patch(tokens[:, 1:]) + self.of_cls(tokens[:, :1])
+        maps = self.project(F.gelu(joined)).unflatten(1, grid)
+        return self.resample(maps.permute(0, 3, 1, 2))  # (B, channels, *grid), channels_last
+
+
+def _as(parameter: Tensor | None, dtype: torch.dtype) -> Tensor:
+    assert parameter is not None
+    return parameter.detach().to(dtype)
+
+
+def _linear(
+    layers: Layers, dtype: torch.dtype, weight: Tensor, bias: Tensor, scale: Tensor | None
+) -> Layer:
+    """Return a linear layer whose outputs are multiplied by scale."""
+    if scale is not None:
+        weight, bias = scale[:, None] * weight, scale * bias
+    return layers.linear(_as(weight, dtype), _as(bias, dtype))

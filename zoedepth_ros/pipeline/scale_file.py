@@ -1,0 +1,72 @@
+"""Scales kept in a small YAML file, checked when they are read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from zoedepth_ros.errors import quoted
+from zoedepth_ros.files import parse_yaml, read_text, replacing
+from zoedepth_ros.geometry.scale import HIGHEST_SCALE, LOWEST_SCALE
+from zoedepth_ros.pipeline.scale_tracker import STEADY, ScaleState
+
+FORMAT = 'zoedepth scale 1'
+KEYS = {'format', 'camera', 'heads'}
+HEAD_KEYS = {'scale', 'confidence'}
+
+
+class ScaleFileError(ValueError):
+    """Say what is wrong with a file of scales."""
+
+
+def save_scales(path: Path, states: Mapping[str, ScaleState], *, camera: str = '') -> None:
+    """Write the target scale of every head; all or nothing, as the old file is replaced at once.
+
+    camera: a name for people, so that a file is not taken for another camera's.
+    """
+    heads = {
+        head: {'scale': round(state.target, 5), 'confidence': round(state.confidence, 3)}
+        for head, state in states.items()
+    }
+    text = yaml.safe_dump({'format': FORMAT, 'camera': camera, 'heads': heads}, sort_keys=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as unfinished:
+        unfinished.write_text(text, encoding='utf-8')
+
+
+def load_scales(path: Path) -> dict[str, ScaleState]:
+    """Read the scale of every head in a file.
+
+    Raises ScaleFileError naming the file, what was expected and what came; OSError when it cannot
+    be read.
+    """
+    try:
+        content = parse_yaml(read_text(path))
+    except ValueError as error:
+        raise ScaleFileError(f'{path}: not YAML: {error}') from None
+    if not isinstance(content, dict) or content.get('format') != FORMAT:
+        raise ScaleFileError(f'{path}: expected the line "format: {FORMAT}"')
+    if set(content) - KEYS or not isinstance(content.get('heads'), dict):
+        raise ScaleFileError(f'{path}: expected {sorted(KEYS)}, got {quoted(list(content))}')
+    return {str(head): _state(path, str(head), entry) for head, entry in content['heads'].items()}
+
+
+def _state(path: Path, head: str, entry: Any) -> ScaleState:
+    if head not in ('indoor', 'outdoor'):
+        raise ScaleFileError(f'{path}: expected the heads indoor and outdoor, got {quoted(head)}')
+    if not isinstance(entry, dict) or set(entry) != HEAD_KEYS:
+        raise ScaleFileError(f'{path}: {head}: expected {sorted(HEAD_KEYS)}, got {quoted(entry)}')
+    scale = _number(path, f'{head}.scale', entry['scale'], LOWEST_SCALE, HIGHEST_SCALE)
+    confidence = _number(path, f'{head}.confidence', entry['confidence'], 0.0, 1.0)
+    return ScaleState(scale, scale, confidence, STEADY)
+
+
+def _number(path: Path, name: str, value: Any, low: float, high: float) -> float:
+    right = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not right or not math.isfinite(value) or not low <= value <= high:
+        raise ScaleFileError(f'{path}: {name} must be {low} to {high}, got {quoted(value)}')
+    return float(value)

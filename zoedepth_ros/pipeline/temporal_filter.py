@@ -1,0 +1,86 @@
+"""Points that were not there a moment ago are held back until they are seen again.
+
+A network imagines things for one picture: a corner that bulges, a patch of sky that is a wall.
+What is real is there in the next picture too, at about the same depth and place.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from zoedepth_ros.geometry.points import every
+from zoedepth_ros.geometry.workspace import Scratch
+
+TOLERANCE = 0.15
+"""Change of depth between two pictures, relative to it, that the camera's own way explains."""
+REACH_SHARE = 1 / 160  # how far things move between two pictures, of the picture's width
+LONGEST_GAP_S = 0.5
+
+
+class TemporalCheck:
+    """Compare each depth map with the one before it."""
+
+    def __init__(self, tolerance: float = TOLERANCE) -> None:
+        """tolerance: largest relative difference of what agrees; raises ValueError below 0."""
+        if not tolerance > 0.0:
+            raise ValueError(f'tolerance must be more than 0, got {tolerance}')
+        self._tolerance = tolerance
+        self._now: NDArray[np.float32] | None = None
+        self._before: NDArray[np.float32] | None = None
+        self._at_s, self._kind = 0.0, ''
+        self._scratch = Scratch()
+
+    def take(self, depth_m: NDArray[np.float32], kind: str, now_s: float) -> None:
+        """Take the next map (H, W) [m], NaN unknown.
+
+        kind: what made it; a map of another kind, such as another head's, is not compared, nor is
+        one after a gap.  now_s: the caller's clock [s], which may jump back.
+        """
+        kept = self._now
+        self._now, self._before = self._before, kept
+        if self._now is None or self._now.shape != depth_m.shape:
+            self._now = np.empty_like(depth_m)
+        np.copyto(self._now, depth_m)
+        follows = 0.0 <= now_s - self._at_s <= LONGEST_GAP_S and kind == self._kind
+        if kept is None or kept.shape != depth_m.shape or not follows:
+            self._before = None
+        self._at_s, self._kind = now_s, kind
+
+    def held(
+        self, steps: tuple[int, int] = (1, 1), rows: slice = slice(None)
+    ) -> NDArray[np.bool_] | None:
+        """Mark the pixels to hold back; None when nothing is known.
+
+        steps: of every n-th row and column.  rows: of these rows of the map alone.  A pixel passes
+        when the picture before had its depth, within the tolerance, at one of nine places
+        around.  The marks are valid until the next call.
+        """
+        if self._before is None or self._now is None:
+            return None
+        top, bottom, _ = rows.indices(self._now.shape[0])
+        thinned = every(steps[0]), every(steps[1])
+        now_m = np.ascontiguousarray(self._now[top:bottom][thinned])
+        reach_px = max(1, round(self._now.shape[1] * REACH_SHARE))
+        before_m = self._padded(reach_px)
+        width = self._now.shape[1]
+        least_m = self._scratch.array('least', now_m.shape)
+        apart_m = self._scratch.array('apart', now_m.shape)
+        least_m[...] = np.inf
+        for down in (0, reach_px, 2 * reach_px):
+            for right in (0, reach_px, 2 * reach_px):
+                there_m = before_m[top + down : bottom + down, right : right + width]
+                with np.errstate(invalid='ignore'):  # infinite in both
+                    np.subtract(now_m, there_m[thinned], out=apart_m)
+                np.abs(apart_m, out=apart_m)
+                np.fmin(least_m, apart_m, out=least_m)
+        np.multiply(now_m, np.float32(self._tolerance), out=apart_m)
+        marks = self._scratch.array('marks', now_m.shape, np.bool_)
+        return np.greater(least_m, apart_m, out=marks)
+
+    def _padded(self, reach_px: int) -> NDArray[np.float32]:
+        """Give the map before with its borders repeated, (H + 2 reach, W + 2 reach)."""
+        assert self._before is not None
+        sides = (reach_px,) * 4
+        return cv2.copyMakeBorder(self._before, *sides, cv2.BORDER_REPLICATE)

@@ -1,0 +1,165 @@
+"""Furniture in sizes of real life [m].
+
+Convention: a piece has its back at y = 0 and faces +y; x is centred.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from zoedepth_ros.synthetic.dice import CLOTHS, WHITE, WOODS, Dice, grey
+from zoedepth_ros.synthetic.primitives import (
+    FABRIC,
+    PLAIN,
+    STRIPES,
+    WOOD,
+    Builder,
+    Surface,
+)
+
+
+@dataclass(slots=True)
+class Piece:
+    """A piece of furniture, ready to be put somewhere."""
+
+    parts: Builder
+    """What it is made of."""
+    width: float
+    """Along x [m]."""
+    depth: float
+    """Along y [m]."""
+    height: float
+    """Along z [m]."""
+
+
+def wood(dice: Dice) -> Surface:
+    """Return a wooden surface, or a painted one."""
+    if dice.coin(0.25):
+        return Surface(PLAIN, dice.near(WHITE, 0.2), gloss=0.06)
+    tone = dice.near(dice.pick(WOODS), 0.25)
+    dark = (tone[0] * 0.55, tone[1] * 0.5, tone[2] * 0.45)
+    return Surface(WOOD, tone, dark, gloss=dice.between(0.0, 0.12))
+
+
+def cloth(dice: Dice) -> Surface:
+    """Return a textile."""
+    colour = dice.near(dice.pick(CLOTHS), 0.3)
+    if dice.coin(0.2):
+        return Surface(STRIPES, colour, dice.near(dice.pick(CLOTHS)), dice.between(0.06, 0.2))
+    other = dice.near(dice.pick(CLOTHS))
+    return Surface(FABRIC, colour, other, dice.between(0.1, 0.25), float(dice.coin(0.2)))
+
+
+def metal(dice: Dice) -> Surface:
+    """Return black, grey or chromed metal."""
+    return Surface(PLAIN, grey(dice.pick((0.03, 0.2, 0.5))), gloss=0.3)
+
+
+def legs(b: Builder, width: float, depth: float, height: float, thick: float, s: Surface) -> None:
+    """Add four legs under a rectangle whose back is at y = 0."""
+    x, y = width / 2 - thick, thick
+    for px in (-x, x):
+        for py in (y, depth - y):
+            b.box(px, py, 0.0, (thick, thick, height), s)
+
+
+def table(dice: Dice, *, low: bool = False) -> Piece:
+    """Make a dining table or a coffee table, with something on it."""
+    b, top = Builder(), wood(dice)
+    width = dice.between(0.8, 1.2) if low else dice.between(1.0, 2.0)
+    depth = dice.between(0.5, 0.65) if low else dice.between(0.75, 0.95)
+    height = dice.between(0.38, 0.46) if low else dice.between(0.72, 0.77)
+    if not low and dice.coin(0.25):
+        width = depth = dice.between(0.9, 1.3)
+        b.cylinder(0, depth / 2, height - 0.04, width / 2, 0.04, top)
+        b.cylinder(0, depth / 2, 0.04, 0.05, height - 0.08, top)
+        b.cylinder(0, depth / 2, 0.0, 0.3, 0.04, top)
+    else:
+        b.box(0, depth / 2, height - 0.035, (width, depth, 0.035), top)
+        b.box(0, depth / 2, height - 0.11, (width - 0.16, depth - 0.16, 0.075), top)
+        legs(b, width, depth, height - 0.035, 0.06, metal(dice) if dice.coin(0.3) else top)
+    things(b, dice, width * 0.7, depth * 0.6, height, depth / 2)
+    b.contact(0, depth / 2, width, depth, 0.3, 0.3)
+    return Piece(b, width, depth, height)
+
+
+def things(b: Builder, dice: Dice, width: float, depth: float, z: float, y: float) -> None:
+    """Put small things on a top: books, cups, vases, bowls."""
+    for _ in range(dice.whole(0, 4)):
+        x, yy = dice.between(-0.5, 0.5) * width, y + dice.between(-0.5, 0.5) * depth
+        surface = Surface(PLAIN, dice.bright(0.1, 0.8), gloss=0.08)
+        kind = dice.random()
+        if kind < 0.35:
+            size = (dice.between(0.14, 0.22), dice.between(0.2, 0.3), dice.between(0.02, 0.08))
+            b.box(x, yy, z, size, surface, yaw=dice.between(-1, 1))
+        elif kind < 0.65:
+            b.cylinder(x, yy, z, 0.04, 0.1, surface)
+        elif kind < 0.85:
+            b.cylinder(x, yy, z, 0.06, dice.between(0.15, 0.3), surface, shrink=0.4)
+        else:
+            b.ball(x, yy, z + 0.06, (0.14, 0.14, 0.06), surface)
+
+
+def chair(dice: Dice) -> Piece:
+    """Make a chair."""
+    b, frame = Builder(), wood(dice)
+    seat = cloth(dice) if dice.coin(0.4) else frame
+    width, depth, height = 0.44, 0.46, dice.between(0.82, 1.0)
+    b.box(0, depth / 2, 0.41, (width, depth, 0.045), seat)
+    legs(b, width, depth, 0.41, 0.04, metal(dice) if dice.coin(0.3) else frame)
+    if dice.coin(0.5):
+        b.box(0, 0.02, 0.5, (width, 0.03, height - 0.5), seat)
+    else:
+        for x in (-width / 2 + 0.02, 0.0, width / 2 - 0.02):
+            b.box(x, 0.02, 0.45, (0.035, 0.03, height - 0.45), frame)
+        b.box(0, 0.02, height - 0.1, (width, 0.03, 0.1), frame)
+    b.contact(0, depth / 2, width, depth, 0.12, 0.35)
+    return Piece(b, width, depth, height)
+
+
+def office_chair(dice: Dice) -> Piece:
+    """Make a swivel chair."""
+    b, seat, foot = Builder(), cloth(dice), metal(dice)
+    b.box(0, 0.28, 0.43, (0.48, 0.48, 0.08), seat)
+    b.box(0, 0.05, 0.55, (0.44, 0.07, 0.5), seat)
+    b.cylinder(0, 0.28, 0.06, 0.03, 0.38, foot)
+    for k in range(3):
+        b.box(0, 0.28, 0.04, (0.56, 0.045, 0.035), foot, yaw=1.047 * k)
+    b.contact(0, 0.28, 0.5, 0.5, 0.15, 0.35)
+    return Piece(b, 0.56, 0.56, 1.05)
+
+
+def sofa(dice: Dice, *, seats: int = 0) -> Piece:
+    """Make a sofa or an armchair, with cushions."""
+    b, cover = Builder(), cloth(dice)
+    seats = seats or dice.whole(2, 3)
+    width, depth = 0.35 + 0.62 * seats, dice.between(0.82, 0.98)
+    arm, high = dice.between(0.12, 0.2), dice.between(0.75, 0.95)
+    b.box(0, depth / 2, 0.06, (width, depth, 0.22), cover)
+    b.taper(0, 0.11, 0.2, (width, 0.22, high - 0.2), cover, shrink=(0.0, 0.35))
+    for x in (-width / 2 + arm / 2, width / 2 - arm / 2):
+        b.box(x, depth / 2, 0.06, (arm, depth, 0.52), cover)
+    inner = width - 2 * arm
+    for k in range(seats):
+        x = -inner / 2 + (k + 0.5) * inner / seats
+        b.box(x, depth / 2 + 0.1, 0.28, (inner / seats - 0.015, depth - 0.22, 0.15), cover)
+        if dice.coin(0.5):
+            soft = cloth(dice)
+            b.ball(x, 0.3, 0.6, (0.22, 0.09, 0.19), soft, pitch=0.3)
+    b.contact(0, depth / 2, width, depth, 0.2, 0.6)
+    return Piece(b, width, depth, high)
+
+
+def bed(dice: Dice) -> Piece:
+    """Make a bed with pillows and a blanket."""
+    b, frame, sheet, cover = Builder(), wood(dice), Surface(FABRIC, dice.near(WHITE)), cloth(dice)
+    width, depth = dice.pick((0.9, 1.0, 1.4, 1.6, 1.8)), 2.05
+    head = dice.between(0.7, 1.2)
+    b.box(0, 0.03, 0.0, (width + 0.06, 0.05, head), frame)
+    b.box(0, depth / 2, 0.1, (width, depth, 0.2), frame)
+    b.box(0, depth / 2, 0.3, (width - 0.04, depth - 0.06, 0.2), sheet)
+    b.box(0, 1.35, 0.32, (width + 0.03, 1.3, 0.22), cover)
+    for x in (-width / 4, width / 4) if width > 1.2 else (0.0,):
+        b.ball(x, 0.33, 0.55, (0.34, 0.22, 0.09), sheet)
+    b.contact(0, depth / 2, width, depth, 0.2, 0.6)
+    return Piece(b, width, depth, 0.6)

@@ -1,0 +1,125 @@
+"""Scenes of the same worlds through cameras of many kinds, for training."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from zoedepth_ros.geometry.intrinsics import Intrinsics
+from zoedepth_ros.media.sample import Sample
+from zoedepth_ros.synthetic.dice import Dice, grey
+from zoedepth_ros.synthetic.primitives import (
+    BOOKS,
+    FABRIC,
+    PICTURE,
+    PLAIN,
+    STRIPES,
+    Builder,
+    Surface,
+)
+from zoedepth_ros.synthetic.scene import draw_view, take_sample
+from zoedepth_ros.synthetic.world import Pose, View
+
+ASPECT_RATIOS = (4 / 3, 4 / 3, 4 / 3, 16 / 9, 16 / 9, 3 / 2, 1.0, 3 / 4, 2.2, 3.3)
+"""Width over height of images; those that are more common stand more often."""
+DIAGONAL_DEG = (38.0, 118.0)
+"""Field of view along the diagonal [deg]."""
+CLOSE_SHARE = 0.65
+"""Share of indoor scenes seen from close by: desks, table tops, shelves."""
+CLOSE_M = (0.35, 1.6)
+"""Distance to what such a camera looks at [m]."""
+
+
+def varied_scene(domain: str, seed: int, pixels: int) -> Sample:
+    """Render the world of a scene through a camera drawn for it, about `pixels` large."""
+    dice = Dice(f'camera {domain} {seed}')
+    aspect = dice.pick(ASPECT_RATIOS)
+    height = max(32, round(math.sqrt(pixels / aspect)))
+    width = round(height * aspect)
+    low, high = (math.log(math.tan(math.radians(a / 2))) for a in DIAGONAL_DEG)
+    half_diagonal = math.exp(dice.between(low, high))  # in focal lengths
+    half_width = half_diagonal * aspect / math.hypot(aspect, 1.0)
+    view = draw_view(domain, seed)
+    view = replace(view, hfov_rad=2.0 * math.atan(half_width))
+    if domain == 'indoor' and dice.coin(CLOSE_SHARE):
+        view = close_view(view, dice)
+    else:
+        view = replace(view, pose=varied_pose(view, dice))
+    return take_sample(view, height, width, f'{domain} {seed} varied')
+
+
+def varied_pose(view: View, dice: Dice) -> Pose:
+    """Move a camera up or down and tilt it: table tops, small robots, lorries."""
+    pose = view.pose
+    if dice.coin(0.4):
+        return pose
+    roll = pose.roll_rad + math.radians(dice.gauss_like(2.0))
+    if view.domain == 'indoor':
+        ceiling_m = view.world.limits[5]
+        z_m = dice.between(0.35, min(2.2, ceiling_m - 0.25))
+        looks_down = dice.coin(0.55)
+        pitch_deg = dice.between(-70, -15) if looks_down else dice.between(-15, 15)
+    else:
+        z_m = pose.z_m + dice.between(-1.0, 1.2) if pose.z_m > 1.3 else pose.z_m
+        pitch_deg = dice.between(-40, -8) if dice.coin(0.3) else dice.between(-8, 10)
+    return replace(pose, z_m=z_m, pitch_rad=math.radians(pitch_deg), roll_rad=roll)
+
+
+def close_view(view: View, dice: Dice) -> View:
+    """Move towards what the camera would see in another direction, and put small objects there."""
+    from zoedepth_ros.synthetic.render import render  # numba loads here and not before
+
+    floor_m, ceiling_m = view.world.limits[4:]
+    z_m = max(view.pose.z_m, floor_m + dice.between(0.9, min(1.9, ceiling_m - floor_m - 0.3)))
+    pitch_rad = -math.radians(dice.between(5, 65))
+    yaw_rad = dice.between(-math.pi, math.pi)
+    roll_rad = math.radians(dice.gauss_like(4.0))
+    pose = replace(view.pose, z_m=z_m, yaw_rad=yaw_rad, pitch_rad=pitch_rad, roll_rad=roll_rad)
+    narrow = Intrinsics.from_hfov(5, 5, math.radians(3))
+    _, depth_m = render(view.world, narrow, pose, view.film)
+    if not np.isfinite(depth_m).all():  # through an open door
+        return replace(view, pose=pose)
+    forward = pose.to_world()[:, 2]
+    aim = pose.position() + forward * float(depth_m[2, 2])
+    distance_m = min(math.exp(dice.between(*np.log(CLOSE_M))), float(depth_m.min()))
+    eye = aim - forward * distance_m
+    pose = replace(pose, x_m=float(eye[0]), y_m=float(eye[1]), z_m=float(eye[2]))
+    world = view.world
+    if dice.coin(0.9):
+        objects = small_objects(dice, aim, eye)
+        solids = np.concatenate((world.solids, objects.solids()))
+        contacts = np.concatenate((world.contacts, objects.contact_rectangles()))
+        world = replace(world, solids=solids, contacts=contacts)
+    return replace(view, world=world, pose=pose)
+
+
+def small_objects(dice: Dice, aim: np.ndarray, eye: np.ndarray) -> Builder:
+    """Scatter boxes, tins, bottles and balls on the height of a point, none at the camera."""
+    b = Builder()
+    z = float(aim[2])
+    spread = dice.between(0.1, 0.45)
+    for _ in range(dice.whole(3, 18)):
+        x, y = (float(at) + dice.gauss_like(spread) for at in aim[:2])
+        tall = math.exp(dice.between(math.log(0.02), math.log(0.3)))
+        if math.dist((x, y), eye[:2]) < 0.3 and z + tall > eye[2] - 0.25:
+            continue
+        kind = dice.pick((PLAIN, PLAIN, PICTURE, STRIPES, FABRIC, BOOKS))
+        pattern_m = dice.between(0.02, 0.1)
+        surface = Surface(
+            kind, dice.bright(0.1, 0.9), dice.pick((dice.bright(), grey(0.7))), pattern_m,
+            gloss=dice.pick((0.0, 0.05, 0.2)),
+        )  # fmt: skip
+        form = dice.random()
+        radius = dice.between(0.02, 0.08)
+        if form < 0.5:
+            size = (dice.between(0.04, 0.3), dice.between(0.04, 0.25), tall)
+            b.box(x, y, z, size, surface, yaw=dice.between(-1.6, 1.6))
+            b.contact(x, y, *size[:2], 0.06, 0.4)
+        elif form < 0.9:
+            b.cylinder(x, y, z, radius, tall, surface, shrink=dice.pick((0.0, 0.0, 0.3, 0.6)))
+            b.contact(x, y, 2 * radius, 2 * radius, 0.06, 0.4)
+        else:
+            b.ball(x, y, z + radius, (radius, radius, radius), surface)
+    return b

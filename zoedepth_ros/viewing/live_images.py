@@ -1,0 +1,141 @@
+"""Pictures of a topic, one by one, for programs that are not nodes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import rclpy
+from numpy.typing import NDArray
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from zoedepth_ros.geometry.intrinsics import CameraModel
+from zoedepth_ros.geometry.rectified import AUTO
+from zoedepth_ros.messages.camera_info import CameraUnknown
+from zoedepth_ros.messages.images import LASTING, ConversionError, ImageReader
+from zoedepth_ros.ros import qos
+from zoedepth_ros.ros.camera import CameraKeeper
+from zoedepth_ros.ros.inputs import LatchedInfo, sibling
+from zoedepth_ros.ros.parameters import NodeSettings, settings_from
+
+_KINDS = {'sensor_msgs/msg/Image': Image, 'sensor_msgs/msg/CompressedImage': CompressedImage}
+
+
+@dataclass(frozen=True, slots=True)
+class LivePicture:
+    """Hold a picture as it came."""
+
+    topic: str
+    """Where it was published."""
+
+    time_s: float
+    """Its stamp [s]."""
+
+    rgb: NDArray[np.uint8]
+    """(H, W, 3)."""
+
+    camera: CameraModel | None
+    """None until there is a usable camera_info."""
+
+
+def live_pictures(
+    topic: str,
+    camera_info: str = '',
+    patience_s: float = 10.0,
+    *,
+    rectified: str = AUTO,
+    bits: int = 0,
+    note: Callable[[str], None] = lambda text: None,
+) -> Iterator[LivePicture]:
+    """Give the newest picture again and again; what comes in between is skipped.
+
+    topic: Image or CompressedImage.  camera_info: '' for the topic's sibling.  rectified, bits: as
+    the node's camera.rectified and camera.bits.  note: called with how the input is read and with
+    what is not shown, again and again.  Raises OSError when nothing comes for `patience_s`, and
+    for a topic whose messages are no images.
+    """
+    settings = settings_from({'camera.rectified': rectified, 'camera.bits': bits})
+    reader = ImageReader()
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    try:
+        node = Node('zoedepth_view', context=context)
+        newest: list[Any] = []
+        kind = _find_kind(node, topic, patience_s)
+        keeper = CameraKeeper(topic)
+        node.create_subscription(kind, topic, newest.append, qos.sensor_input())
+        info_topic = camera_info or sibling(topic, 'camera_info')
+        node.create_subscription(CameraInfo, info_topic, keeper.set_info, qos.sensor_input())
+        latched = LatchedInfo(node, node.resolve_topic_name(info_topic), keeper.set_info)
+        executor = SingleThreadedExecutor(context=context)
+        executor.add_node(node)
+        while True:
+            latched.update()
+            _wait(executor, newest, topic, patience_s)
+            msg = newest.pop()
+            newest.clear()
+            picture = _picture(topic, msg, reader, keeper, settings, note)
+            if picture is not None:
+                yield picture
+    finally:
+        rclpy.shutdown(context=context)
+
+
+def _wait(
+    executor: SingleThreadedExecutor, newest: list[Any], topic: str, patience_s: float
+) -> None:
+    end_s = time.monotonic() + patience_s
+    while not newest:
+        executor.spin_once(timeout_sec=0.2)
+        if time.monotonic() > end_s:
+            raise OSError(f'{topic}: no pictures for {patience_s:g} s')
+
+
+def _find_kind(node: Node, topic: str, patience_s: float) -> Any:
+    end_s = time.monotonic() + patience_s
+    while True:
+        topics = dict(node.get_topic_names_and_types())
+        for name in topics.get(topic, []):
+            if name in _KINDS:
+                return _KINDS[name]
+            raise OSError(f'{topic}: its type is {name}, expected one of {", ".join(_KINDS)}')
+        if time.monotonic() > end_s:
+            pictures = sorted(t for t, kinds in topics.items() if set(kinds) & set(_KINDS))
+            there = ', '.join(pictures) or 'none'
+            raise OSError(f'{topic}: no such file and nobody publishes it; pictures: {there}')
+        time.sleep(0.1)
+
+
+def _picture(
+    topic: str,
+    msg: Any,
+    reader: ImageReader,
+    keeper: CameraKeeper,
+    settings: NodeSettings,
+    note: Callable[[str], None],
+) -> LivePicture | None:
+    """Convert a message; None for one that is no picture."""
+    try:
+        rgb = reader.rgb(msg, settings.camera_bits)
+    except ConversionError as error:
+        if error.reason in LASTING:
+            raise OSError(f'{topic}: {error}') from None
+        note(f'{topic}: not shown: {error}')
+        return None
+    if reader.assumption:
+        note(reader.assumption)
+    try:
+        camera = keeper.camera(rgb.shape[0], rgb.shape[1], settings)
+        model = camera.model
+        for text in camera.known.said:
+            note(text)
+    except CameraUnknown as error:
+        model = None
+        note(str(error))
+    stamp = msg.header.stamp
+    return LivePicture(topic, stamp.sec + 1e-9 * stamp.nanosec, rgb, model)
