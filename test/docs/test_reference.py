@@ -1,6 +1,7 @@
 """What the documentation site generates from the sources is complete; `make docs` builds it."""
 
 import importlib.util
+import pkgutil
 import re
 
 import pytest
@@ -55,3 +56,11 @@ def test_what_pages_insert_exists_and_every_page_is_in_the_navigation(reference)
     )
     shown = re.findall(r'^(?:.*<)?(\w+)>?$', '\n'.join(toctrees), re.M)
     assert sorted(shown) == sorted(page.stem for page in pages if page.stem != 'index')
+
+
+def test_the_names_of_the_api_reference_exist():
+    text = (ROOT / 'docs/api_reference.rst').read_text()
+    names = re.findall(r'^\.\. auto\w+:: ([\w.]+)$', text, re.M)
+    assert len(names) > 20
+    for name in names:
+        pkgutil.resolve_name(name)
