@@ -20,7 +20,7 @@ int main(int, char** names) {{
   if (std::fread(rgb.data(), 1, rgb.size(), in) != rgb.size()) return 1;
   if (std::fread(map.data(), 4, map.size(), in) != map.size()) return 1;
   std::vector<float> image = to_network(rgb.data(), {ROWS}, {COLUMNS}, {HEIGHT}, {WIDTH});
-  std::vector<float> back = to_picture(map, {HEIGHT}, {WIDTH}, {ROWS}, {COLUMNS}, 0.001f);
+  std::vector<float> back = to_image(map, {HEIGHT}, {WIDTH}, {ROWS}, {COLUMNS}, 0.001f);
   std::FILE* out = std::fopen(names[2], "wb");
   std::fwrite(image.data(), 4, image.size(), out);
   std::fwrite(back.data(), 4, back.size(), out);
