@@ -74,7 +74,7 @@ def aspects(predictor: DepthPredictor, scenes: int) -> Iterator[str]:
 
 def flicker(predictor: DepthPredictor, scenes: int) -> Iterator[str]:
     """Give how much the scale trembles on scenes that stand still."""
-    yield row('domain', 'flicker', 'with `depth.steady`')
+    yield row('domain', 'flicker', 'with `filter.flicker`')
     yield row(*['---'] * 3)
     seeds = range(FIRST_SEED, FIRST_SEED + max(1, scenes // 3))
     for domain in DOMAINS:

@@ -88,7 +88,7 @@ def four_nodes(model: str) -> list[list[str]]:
 
 def command(model: str) -> list[str]:
     executable = Path(sys.prefix) / 'lib' / 'zoedepth_ros' / 'depth_node'
-    given = (f'model:={model}', 'device:=cpu', 'max_frame_age:=0.0')
+    given = (f'model:={model}', 'device:=cpu', 'max_image_age:=0.0')
     return [sys.executable, str(executable), '--ros-args', '--log-level', 'error'] + [
         word for parameter in given for word in ('-p', parameter)
     ]

@@ -9,8 +9,8 @@ import pytest
 from zoedepth_ros.geometry.scale import ScaleEstimate
 from zoedepth_ros.pipeline.scale_file import ScaleFileError, load_scales, save_scales
 from zoedepth_ros.pipeline.scale_tracker import (
+    CONVERGED,
     CONVERGING,
-    STEADY,
     UNKNOWN,
     ScaleState,
     ScaleTracker,
@@ -42,7 +42,7 @@ def test_it_gets_there_without_ever_moving_faster_than_it_may(true):
     tracker = ScaleTracker(TrackerSettings(max_rate=0.1))
     applied = run(tracker, [true] * 200)
     assert applied[-1] == pytest.approx(true, rel=0.01)
-    assert tracker.state.phase == STEADY
+    assert tracker.state.phase == CONVERGED
     steps = [abs(math.log(b / a)) for a, b in pairwise(applied)]
     assert max(steps) <= 0.1 * 0.1 + 1e-9
     assert applied[10] == pytest.approx(math.exp(math.copysign(0.0953, math.log(true))), rel=0.02)
@@ -106,7 +106,7 @@ def test_a_file_keeps_the_target_and_the_tracker_goes_on_from_it(tmp_path):
     assert state.scale == state.target == pytest.approx(1.7, rel=0.01)
     again = ScaleTracker(start=state)
     assert again.advance(0.0).scale == state.scale
-    assert again.state.phase == STEADY
+    assert again.state.phase == CONVERGED
     assert [p.name for p in path.parent.iterdir()] == ['scale.yaml']
 
 
@@ -168,7 +168,7 @@ def test_scales_are_not_written_through_a_link(tmp_path):
     path = tmp_path / 's.yaml'
     for name in (path.name, f'{path.name}.{os.getpid()}.part'):
         (tmp_path / name).symlink_to(tmp_path / 'precious')
-    save_scales(path, {'indoor': ScaleState(1.5, 1.5, 0.9, STEADY)})
+    save_scales(path, {'indoor': ScaleState(1.5, 1.5, 0.9, CONVERGED)})
     assert (tmp_path / 'precious').read_text() == 'mine'
     assert not path.is_symlink()
     assert load_scales(path)['indoor'].scale == 1.5

@@ -79,7 +79,7 @@ def reports(status, state, count=2):
 @pytest.mark.parametrize('polls', [False, True], ids=['events', 'polled'])
 def test_the_camera_has_a_subscriber_exactly_while_an_output_has_one(peer, start, camera, polls):
     """For each output; the status and the diagnostics do not count."""
-    start({'scan.enabled': True, 'diagnostics.warn_silence': 0.1}, polls=polls)
+    start({'scan.enabled': True, 'diagnostics.warn_no_input': 0.1}, polls=polls)
     of = camera()
     status = peer.subscribe(Status, '/zoedepth/status')
     reports(status, IDLE)

@@ -123,7 +123,7 @@ def test_weights_swapped_under_a_running_node_count_from_the_next_configure_on(
     path = tmp_path / 'weights.safetensors'
     first = write(1)
     node = tool(
-        'ros.main', model='ZoeD_tiny_NK', weights=str(path), device='cpu', max_frame_age=ANY_AGE_S
+        'ros.main', model='ZoeD_tiny_NK', weights=str(path), device='cpu', max_image_age=ANY_AGE_S
     )
     status = peer.subscribe(Status, '/zoedepth/status')
     depth = peer.subscribe(Image, '/depth/image')

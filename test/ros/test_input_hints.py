@@ -9,7 +9,7 @@ from std_msgs.msg import String
 from zoedepth_ros.msg import Status
 
 BEST_EFFORT = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
-SOON = {'diagnostics.warn_silence': 0.2, 'diagnostics.error_silence': 0.0, 'device': 'cpu'}
+SOON = {'diagnostics.warn_no_input': 0.2, 'diagnostics.error_no_input': 0.0, 'device': 'cpu'}
 
 
 @pytest.fixture

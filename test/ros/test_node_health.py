@@ -19,7 +19,7 @@ WARN, ERROR = b'\x01', b'\x02'
 
 def test_the_numbers_agree_with_what_an_outside_subscriber_sees(peer, start):
     """Counts to the last picture; times between what is certain from outside."""
-    given = {'cloud.rate': 0.0, 'device': 'cpu', 'diagnostics.warn_silence': 3600.0}
+    given = {'cloud.rate': 0.0, 'device': 'cpu', 'diagnostics.warn_no_input': 3600.0}
     start(given, delay_s=0.03, preprocess_ms=10.0, trained_on='')
     depth = peer.subscribe(Image, '/depth/image')
     cloud = peer.subscribe(PointCloud2, '/depth/points')
@@ -55,7 +55,7 @@ def test_the_numbers_agree_with_what_an_outside_subscriber_sees(peer, start):
 
 
 def test_a_camera_that_stops_is_told_and_one_that_comes_back_is_followed(peer, start):
-    start({'diagnostics.warn_silence': 0.5, 'diagnostics.error_silence': 0.0, 'device': 'cpu'})
+    start({'diagnostics.warn_no_input': 0.5, 'diagnostics.error_no_input': 0.0, 'device': 'cpu'})
     depth = peer.subscribe(Image, '/depth/image')
     diagnostics = peer.subscribe(DiagnosticArray, '/diagnostics')
     status = peer.subscribe(Status, '/zoedepth/status')
@@ -68,7 +68,7 @@ def test_a_camera_that_stops_is_told_and_one_that_comes_back_is_followed(peer, s
     peer.stop_camera()
     wait_until(lambda: status.last.state == Status.STATE_NO_INPUT)
     wait_until(lambda: told().level == WARN and 'nothing arrives' in told().message)
-    assert peer.set_parameters(diagnostics__error_silence=1.0) == ['']
+    assert peer.set_parameters(diagnostics__error_no_input=1.0) == ['']
     wait_until(lambda: told().level == ERROR and 'no image has arrived' in told().message)
     peer.start_camera(20.0)
     depth.clear()

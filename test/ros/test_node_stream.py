@@ -68,7 +68,7 @@ def test_a_slow_network_never_builds_a_queue(peer, start, hold):
 
 
 def test_every_bad_picture_is_dropped_counted_and_survived(peer, start):
-    node = start({'max_frame_age': ANY_AGE_S})
+    node = start({'max_image_age': ANY_AGE_S})
     depth = peer.subscribe(Image, '/depth/image')
     status = peer.subscribe(Status, '/zoedepth/status')
     diagnostics = peer.subscribe(DiagnosticArray, '/diagnostics')

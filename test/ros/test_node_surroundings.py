@@ -23,7 +23,7 @@ def xyz(msg):
 
 
 def test_a_bare_floor_is_ground_and_nothing_is_in_the_way(peer, start):
-    start({'cloud.rate': 0.0, 'cloud.decimation': 1, 'obstacles.range': 3.0}, **FLOOR)
+    start({'cloud.rate': 0.0, 'cloud.decimation': 1, 'obstacles.max_range': 3.0}, **FLOOR)
     inboxes = {name: peer.subscribe(PointCloud2, f'/depth/points/{name}') for name in SPLIT}
     status = peer.subscribe(Status, '/zoedepth/status')
     peer.send_until(lambda: all(inboxes.values()))
@@ -74,7 +74,7 @@ def test_a_scale_file_is_applied_said_and_saved_again(peer, start, tmp_path):
     z = xyz(cloud.last)[:, 2]
     assert np.unique(z[np.isfinite(z)]) == pytest.approx(3.0)
     wait_until(lambda: status and status.last.scale == pytest.approx(1.5))
-    assert status.last.scale_state == Status.SCALE_STEADY
+    assert status.last.scale_state == Status.SCALE_CONVERGED
     assert status.last.scale_target == pytest.approx(1.5)
     path.unlink()
     answer = peer.call(Trigger, '/zoedepth/save_scale', Trigger.Request())

@@ -40,7 +40,7 @@ PROMISED = {
     'router.rate': 2.0,
     'router.hysteresis': 0.15,
     'router.min_dwell': 1.0,
-    'max_frame_age': 0.5,
+    'max_image_age': 0.5,
     'camera.hfov': 0.0,
     'autostart': True,
 }

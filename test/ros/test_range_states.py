@@ -32,7 +32,7 @@ OUTDOORS = {'indoor': 0.0, 'outdoor': 1.0}
 STATES = {
     'measured': (4.0, {}, {}, None),
     'not shown': (4.0, {'cloud.max_range': 3.0}, {}, None),
-    'beyond obstacles.range': (7.0, {}, {}, None),
+    'beyond obstacles.max_range': (7.0, {}, {}, None),
     'beyond scan.range_max': (7.0, {'scan.range_max': 6.0}, {}, None),
     'beyond depth.max': (4.0, {'depth.max': 3.0}, {}, None),
     'beyond depth.max, a short scan': (4.0, {'depth.max': 3.0, 'scan.range_max': 2.5}, {}, None),
@@ -49,7 +49,7 @@ OUTPUTS = ('depth/image', '16UC1', 'depth/points', 'obstacles', 'clearing', 'row
 TABLE = {
     'measured': (4.0, 4000, 4.0, 4.0, NONE, 4.0, 4.0),
     'not shown': (4.0, 4000, NAN, 4.0, NONE, 4.0, 4.0),
-    'beyond obstacles.range': (7.0, 7000, 7.0, NONE, 5.0, 7.0, 7.0),
+    'beyond obstacles.max_range': (7.0, 7000, 7.0, NONE, 5.0, 7.0, 7.0),
     'beyond scan.range_max': (7.0, 7000, 7.0, NONE, 5.0, INF, INF),
     'beyond depth.max': (INF, 0, NAN, NONE, 3.0, NAN, NAN),
     'beyond depth.max, a short scan': (INF, 0, NAN, NONE, 3.0, INF, INF),

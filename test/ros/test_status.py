@@ -161,7 +161,11 @@ def test_every_state_has_a_constant_of_its_own_a_name_and_a_sentence():
 
 @pytest.mark.parametrize(
     ('phase', 'state'),
-    [('unknown', 'SCALE_UNKNOWN'), ('converging', 'SCALE_CONVERGING'), ('steady', 'SCALE_STEADY')],
+    [
+        ('unknown', 'SCALE_UNKNOWN'),
+        ('converging', 'SCALE_CONVERGING'),
+        ('converged', 'SCALE_CONVERGED'),
+    ],
 )
 def test_the_state_of_the_calibration_is_a_constant(phase, state):
     msg = report(scale=ScaleReport(1.1, ScaleState(1.1, 1.2, 0.5, phase), None))

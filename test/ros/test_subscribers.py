@@ -50,7 +50,7 @@ CASES = {
             'scale.source': 'height',
             'camera.height': 1.5,
             'scale.max_rate': 1.0,
-            'depth.steady': True,
+            'filter.flicker': True,
             'filter.temporal': True,
         },
     ),

@@ -111,7 +111,7 @@ def test_the_height_of_the_camera_corrects_the_scale_while_it_runs(wrong):
     assert factors[-1] == pytest.approx(1.0 / wrong, rel=0.03)
     assert np.abs(np.diff(np.log(factors))).max() <= 0.1 * math.log(1.2) + 1e-6
     report = scaling.report(around.ground)
-    assert report.state.phase == 'steady'
+    assert report.state.phase == 'converged'
     assert report.state.target == pytest.approx(1.0 / wrong, rel=0.03)
     assert report.applied == factors[-1]
 
@@ -157,7 +157,7 @@ def test_a_file_that_is_wrong_or_missing_stops_the_start(tmp_path):
 
 
 def test_a_still_scene_is_held_and_a_hand_over_is_smooth_when_asked():
-    settings = settings_from({'depth.steady': True, 'router.handover': 2.0})
+    settings = settings_from({'filter.flicker': True, 'router.handover': 2.0})
     scaling = Scaling(('indoor', 'outdoor'), settings)
     base_m, _ = seen(HALL)
     tremble = np.exp(0.05 * np.random.default_rng(1).normal(size=60))

@@ -44,7 +44,7 @@ def test_the_last_picture_of_the_old_round_is_not_published_in_the_new_one():
 
 
 def test_a_bag_without_its_clock_loops_when_any_age_is_taken():
-    bench = Bench(max_frame_age=0.0)
+    bench = Bench(max_image_age=0.0)
     play(bench, [10.0, 10.5, 12.0, 10.0, 10.5])
     assert bench.stamps_s() == [10.0, 10.5, 12.0, 10.0, 10.5]
     assert bench.drops == {}

@@ -21,7 +21,7 @@ from zoedepth_ros.ros.environment import profile_variables, reserve_domain
 HERE = Path(__file__).parent
 PROFILE = HERE.parents[1] / 'config' / 'fastdds.xml'
 ANY_AGE_S = 600.0
-"""max_frame_age of the nodes under test [s]: on a busy machine images wait, and still count."""
+"""max_image_age of the nodes under test [s]: on a busy machine images wait, and still count."""
 RESEND_S = 5.0
 """How long to wait for the answer of a service before the request is sent again [s]."""
 
@@ -45,7 +45,7 @@ class NodeProcess:
         **fake: object,
     ) -> None:
         ros_args = ['--ros-args']
-        for name, value in {'max_frame_age': ANY_AGE_S, **(parameters or {})}.items():
+        for name, value in {'max_image_age': ANY_AGE_S, **(parameters or {})}.items():
             ros_args += ['-p', f'{name}:={json.dumps(value)}']
         for old, new in (remap or {}).items():
             ros_args += ['-r', f'{old}:={new}']

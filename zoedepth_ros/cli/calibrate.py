@@ -226,7 +226,7 @@ def _agree(
     import numpy as np
 
     from zoedepth_ros.geometry.scale import HIGHEST_SCALE, LOWEST_SCALE, robust_scale
-    from zoedepth_ros.pipeline.scale_tracker import STEADY, ScaleState
+    from zoedepth_ros.pipeline.scale_tracker import CONVERGED, ScaleState
 
     states = {}
     # a floor is thousands of points behind one ratio, and five pictures of it are plenty
@@ -235,7 +235,7 @@ def _agree(
         found = robust_scale(np.concatenate(several), weight=weight)
         if found is None:
             continue
-        states[head] = ScaleState(found.scale, found.scale, found.confidence, STEADY)
+        states[head] = ScaleState(found.scale, found.scale, found.confidence, CONVERGED)
         print(
             f'{head}: scale {found.scale:.3f}, confidence {found.confidence:.0%}, '
             f'spread {found.spread:.1%}'

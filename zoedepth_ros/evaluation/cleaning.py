@@ -19,7 +19,7 @@ from zoedepth_ros.evaluation.scenes import HELD_OUT_SEED
 from zoedepth_ros.geometry.filters import flying_pixels
 from zoedepth_ros.geometry.intrinsics import CameraModel
 from zoedepth_ros.inference.result import DepthPredictor
-from zoedepth_ros.pipeline.flicker_filter import Steadier, flicker
+from zoedepth_ros.pipeline.flicker_filter import FlickerFilter, flicker
 from zoedepth_ros.pipeline.focal_correction import ThroughCamera
 from zoedepth_ros.pipeline.temporal_filter import TemporalCheck
 from zoedepth_ros.synthetic.scene import draw_scene, draw_view, take_sample
@@ -165,7 +165,7 @@ def _frames(kind: str, seed: int, pictures: int) -> Iterator[Frame]:
 def tremble(
     predictor: DepthPredictor, domain: str, seeds: Sequence[int], pictures: int, noise: float
 ) -> tuple[float, float]:
-    """Give the scale's flicker on scenes that stand still, as it is and held by `Steadier`.
+    """Give the scale's flicker on scenes that stand still, as it is and held by `FlickerFilter`.
 
     noise: of the sensor, fresh in every picture [0 to 1 is black to white].  The means over scenes
     of the standard deviation of log median depth.
@@ -173,12 +173,12 @@ def tremble(
     before, after = [], []
     for seed in seeds:
         view = draw_view(domain, HELD_OUT_SEED + seed)
-        steadier, said, held = Steadier(), [], []
+        flicker_filter, said, held = FlickerFilter(), [], []
         for number in range(pictures):
             film = replace(view.film, noise=noise, seed=number, jpeg_quality=0)
             sample = take_sample(replace(view, film=film), 192, 256, f'{domain} {seed}')
             depth_m = predictor(sample.rgb, domain, route=False).depth_m
-            factor = steadier.factor(depth_m, sample.rgb, domain, 0.1 * number)
+            factor = flicker_filter.factor(depth_m, sample.rgb, domain, 0.1 * number)
             said.append(depth_m)
             held.append(depth_m * np.float32(factor))
         before.append(flicker(said))

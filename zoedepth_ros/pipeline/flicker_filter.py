@@ -25,7 +25,7 @@ def flicker(depths_m: Sequence[NDArray[np.float32]]) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class SteadySettings:
+class FlickerSettings:
     """Hold how strongly the scale is held."""
 
     hold: bool = True
@@ -60,12 +60,12 @@ class SteadySettings:
             raise ValueError(f'still_share must be above 0 to 1, got {self.still_share}')
 
 
-class Steadier:
+class FlickerFilter:
     """Give the factor that makes each depth map continue the one before."""
 
-    def __init__(self, settings: SteadySettings | None = None) -> None:
+    def __init__(self, settings: FlickerSettings | None = None) -> None:
         """Start without a past."""
-        self._settings = SteadySettings() if settings is None else settings
+        self._settings = FlickerSettings() if settings is None else settings
         self._grey: NDArray[np.float32] | None = None
         self._said: NDArray[np.float32] | None = None  # log depth as it was put out, small
         self._head = ''

@@ -12,7 +12,7 @@ import yaml
 from zoedepth_ros.errors import quoted
 from zoedepth_ros.files import parse_yaml, read_text, replacing
 from zoedepth_ros.geometry.scale import HIGHEST_SCALE, LOWEST_SCALE
-from zoedepth_ros.pipeline.scale_tracker import STEADY, ScaleState
+from zoedepth_ros.pipeline.scale_tracker import CONVERGED, ScaleState
 
 FORMAT = 'zoedepth scale 1'
 KEYS = {'format', 'camera', 'heads'}
@@ -62,7 +62,7 @@ def _state(path: Path, head: str, entry: Any) -> ScaleState:
         raise ScaleFileError(f'{path}: {head}: expected {sorted(HEAD_KEYS)}, got {quoted(entry)}')
     scale = _number(path, f'{head}.scale', entry['scale'], LOWEST_SCALE, HIGHEST_SCALE)
     confidence = _number(path, f'{head}.confidence', entry['confidence'], 0.0, 1.0)
-    return ScaleState(scale, scale, confidence, STEADY)
+    return ScaleState(scale, scale, confidence, CONVERGED)
 
 
 def _number(path: Path, name: str, value: Any, low: float, high: float) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from zoedepth_ros.geometry.scale import HIGHEST_SCALE, LOWEST_SCALE, ScaleEstimate
 
-UNKNOWN, CONVERGING, STEADY = 'unknown', 'converging', 'steady'
+UNKNOWN, CONVERGING, CONVERGED = 'unknown', 'converging', 'converged'
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class ScaleState:
     """How well the target is supported, 0 to 1."""
 
     phase: str = UNKNOWN
-    """'unknown' (no evidence yet), 'converging' or 'steady'."""
+    """'unknown' (no evidence yet), 'converging' or 'converged'."""
 
 
 class ScaleTracker:
@@ -120,6 +120,6 @@ class ScaleTracker:
             self.state = replace(
                 self.state,
                 scale=math.exp(math.log(self.state.scale) + step),
-                phase=STEADY if left < math.log1p(at.steady_share) else CONVERGING,
+                phase=CONVERGED if left < math.log1p(at.steady_share) else CONVERGING,
             )
         return self.state

@@ -218,7 +218,7 @@ class CameraStream:
             return Status.STATE_FAILED
         if not self._is_used() or not self._is_subscribed:
             return Status.STATE_IDLE
-        if self._silence_s() > self.present_settings().warn_silence_s:
+        if self._silence_s() > self.present_settings().warn_no_input_s:
             return Status.STATE_NO_INPUT
         return Status.STATE_WORKING
 
@@ -234,11 +234,11 @@ class CameraStream:
         inputs, settings = self._inputs, self.present_settings()
         if inputs is None or not inputs.is_subscribed or not self._is_used():
             return
-        if self._silence_s() > settings.warn_silence_s:
+        if self._silence_s() > settings.warn_no_input_s:
             yield inputs.why_no_image()
         subscribed_s = time.monotonic() - self._subscribed_since_s
         needs_info = settings.camera_hfov_rad == 0.0 and not inputs.camera_keeper.has_info
-        if needs_info and subscribed_s > settings.warn_silence_s:
+        if needs_info and subscribed_s > settings.warn_no_input_s:
             yield inputs.why_no_camera_info()
 
     def _silence_s(self) -> float:

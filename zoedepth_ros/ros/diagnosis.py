@@ -40,7 +40,7 @@ def _state(status: Any, at: NodeSettings) -> list[Finding]:
         return [(ERROR, 'the network is out of service')]
     if status.state != Status.STATE_NO_INPUT:
         return []
-    level = ERROR if 0.0 < at.error_silence_s <= status.input_age else WARN
+    level = ERROR if 0.0 < at.error_no_input_s <= status.input_age else WARN
     return [(level, f'no image has arrived for {status.input_age:.0f} s')]
 
 

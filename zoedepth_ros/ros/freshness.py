@@ -42,14 +42,14 @@ class Freshness:
         age_s = self.age_s(frame)
         if 0.0 < max_age_s < age_s:
             message = (
-                f'the picture is {age_s:.3g} s old, max_frame_age is {max_age_s} s; with a bag '
+                f'the picture is {age_s:.3g} s old, max_image_age is {max_age_s} s; with a bag '
                 'set use_sim_time, with two machines synchronise their clocks'
             )
             self._drop(TOO_OLD, message)
             return False
         if 0.0 < max_age_s < -age_s:
             message = (
-                f"the picture's stamp is {-age_s:.3g} s ahead of the clock, max_frame_age is "
+                f"the picture's stamp is {-age_s:.3g} s ahead of the clock, max_image_age is "
                 f'{max_age_s} s; with use_sim_time somebody must publish /clock'
             )
             self._drop(TOO_NEW, message)

@@ -225,8 +225,8 @@ class InSpace:
         ranges_m = scan.ranges(
             depth_m,
             ground.height_m,
-            low_m=at.obstacles_ground_m,
-            high_m=at.obstacles_top_m,
+            low_m=at.obstacles_min_height_m,
+            high_m=at.obstacles_max_height_m,
             range_min_m=limits_m[0],
             range_max_m=limits_m[1],
             measured_to_m=view.measured_to_m,

@@ -57,16 +57,16 @@ class PredictorSettings:
 class NodeSettings(NetworkSettings, PictureSettings, DepthSettings, SpaceSettings):
     """Hold one consistent set of the node's parameters; each field names its ROS parameter."""
 
-    warn_silence_s: float = parameter(
-        'diagnostics.warn_silence',
+    warn_no_input_s: float = parameter(
+        'diagnostics.warn_no_input',
         2.0,
         'Without images for this long, while an output has a subscriber, the state is '
         'STATE_NO_INPUT, a WARN, and the log says what the graph shows [s].',
         low=0.1,
         high=3600.0,
     )
-    error_silence_s: float = parameter(
-        'diagnostics.error_silence',
+    error_no_input_s: float = parameter(
+        'diagnostics.error_no_input',
         10.0,
         'Without images for this long, while an output has a subscriber, is an ERROR [s]; 0.0 is '
         'never.',
@@ -141,10 +141,10 @@ class NodeSettings(NetworkSettings, PictureSettings, DepthSettings, SpaceSetting
                 f'depth.max must be 0.0 or more than depth.min: got {self.depth_max_m} m '
                 f'with depth.min {self.depth_min_m} m'
             )
-        if self.obstacles_top_m <= self.obstacles_ground_m:
+        if self.obstacles_max_height_m <= self.obstacles_min_height_m:
             raise ValueError(
-                f'obstacles.top must be more than obstacles.ground_height: got '
-                f'{self.obstacles_top_m} m with {self.obstacles_ground_m} m'
+                f'obstacles.max_height must be more than obstacles.min_height: got '
+                f'{self.obstacles_max_height_m} m with {self.obstacles_min_height_m} m'
             )
 
         taken = sorted(set(self.cameras) & TAKEN_NAMES)

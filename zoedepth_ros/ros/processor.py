@@ -178,7 +178,7 @@ class FrameProcessor:
     def _prepare(self, frame: Frame) -> Task | None:
         settings = self._settings()
         plan = self._schedule.plan(frame.arrived_s, self._publishers.listened(), settings)
-        if not plan or not self._freshness.admits(frame, settings.max_frame_age_s):
+        if not plan or not self._freshness.admits(frame, settings.max_image_age_s):
             return None
         waited_s = time.monotonic() - frame.arrived_monotonic_s
         self._statistics.stages_ms['wait'].add(1e3 * waited_s)

@@ -14,7 +14,7 @@ from zoedepth_ros.geometry.canonical import correction_in_use, focal_factor
 from zoedepth_ros.geometry.ground import Ground
 from zoedepth_ros.geometry.scale import robust_scale, scale_from_height
 from zoedepth_ros.inference.result import DepthResult
-from zoedepth_ros.pipeline.flicker_filter import Steadier, SteadySettings
+from zoedepth_ros.pipeline.flicker_filter import FlickerFilter, FlickerSettings
 from zoedepth_ros.pipeline.scale_file import load_scales, save_scales
 from zoedepth_ros.pipeline.scale_tracker import ScaleState, ScaleTracker
 from zoedepth_ros.ros.camera import Camera
@@ -62,8 +62,8 @@ class Scaling:
         path = settings.scale_file
         known = load_scales(Path(path).expanduser()) if path else {}
         self._trackers = {head: ScaleTracker(start=known.get(head)) for head in heads}
-        self._steadier: Steadier | None = None
-        self._steady_settings: SteadySettings | None = None
+        self._flicker_filter: FlickerFilter | None = None
+        self._flicker_settings: FlickerSettings | None = None
         self._applied = self._calibrated = 1.0
         self._head = heads[0]
         self._few: deque[float] = deque(maxlen=40)
@@ -98,10 +98,12 @@ class Scaling:
             factor *= focal_factor(
                 camera.model.intrinsics, result.head, training_hfov_rad=hfov_rad
             )
-        steadier = self._steadier_for(settings)
+        flicker_filter = self._flicker_filter_for(settings)
         held = 1.0
-        if steadier is not None:
-            held = steadier.factor(result.depth_m * np.float32(factor), rgb, result.head, now_s)
+        if flicker_filter is not None:
+            held = flicker_filter.factor(
+                result.depth_m * np.float32(factor), rgb, result.head, now_s
+            )
         self._calibrated = calibrated * held
         self._applied = factor * held
         return self._applied
@@ -148,12 +150,14 @@ class Scaling:
         save_scales(target, states)
         return str(target)
 
-    def _steadier_for(self, settings: NodeSettings) -> Steadier | None:
+    def _flicker_filter_for(self, settings: NodeSettings) -> FlickerFilter | None:
         """Give the filter for these settings, or None when it has nothing to do."""
-        if not settings.depth_steady and settings.router_handover_s <= 0.0:
-            self._steadier, self._steady_settings = None, None
+        if not settings.filter_flicker and settings.router_handover_s <= 0.0:
+            self._flicker_filter, self._flicker_settings = None, None
             return None
-        wanted = SteadySettings(hold=settings.depth_steady, handover_s=settings.router_handover_s)
-        if self._steadier is None or wanted != self._steady_settings:
-            self._steadier, self._steady_settings = Steadier(wanted), wanted
-        return self._steadier
+        wanted = FlickerSettings(
+            hold=settings.filter_flicker, handover_s=settings.router_handover_s
+        )
+        if self._flicker_filter is None or wanted != self._flicker_settings:
+            self._flicker_filter, self._flicker_settings = FlickerFilter(wanted), wanted
+        return self._flicker_filter

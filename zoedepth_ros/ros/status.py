@@ -15,7 +15,7 @@ from std_msgs.msg import Header
 from zoedepth_ros.inference.result import DepthPredictor
 from zoedepth_ros.msg import DropCount, StageTime, Status
 from zoedepth_ros.pipeline.rates import Window
-from zoedepth_ros.pipeline.scale_tracker import CONVERGING, STEADY, UNKNOWN
+from zoedepth_ros.pipeline.scale_tracker import CONVERGED, CONVERGING, UNKNOWN
 from zoedepth_ros.ros.diagnosis import OK, Counts, faults, findings
 from zoedepth_ros.ros.parameters import NodeSettings
 from zoedepth_ros.ros.scaling import ScaleReport
@@ -44,7 +44,7 @@ _STATE_MESSAGES = {
 _SCALE_STATES = {
     UNKNOWN: Status.SCALE_UNKNOWN,
     CONVERGING: Status.SCALE_CONVERGING,
-    STEADY: Status.SCALE_STEADY,
+    CONVERGED: Status.SCALE_CONVERGED,
 }
 _SCALE_NAMES = {number: name for name, number in _SCALE_STATES.items()}
 

@@ -181,8 +181,8 @@ class Surroundings:
 def band_of(settings: NodeSettings) -> Band:
     """Give the heights and the range that matter to the robot."""
     return Band(
-        ground_m=settings.obstacles_ground_m,
-        top_m=settings.obstacles_top_m,
+        ground_m=settings.obstacles_min_height_m,
+        top_m=settings.obstacles_max_height_m,
         ground_slope=settings.obstacles_slope,
-        range_m=settings.obstacles_range_m,
+        range_m=settings.obstacles_max_range_m,
     )

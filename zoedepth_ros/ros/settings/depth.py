@@ -39,8 +39,8 @@ class DepthSettings:
     depth_scale: float = parameter(
         'depth.scale', 1.0, 'Factor on every depth, from a calibration.', low=0.01, high=100.0
     )
-    depth_steady: bool = parameter(
-        'depth.steady',
+    filter_flicker: bool = parameter(
+        'filter.flicker',
         False,
         'Hold the scale of a scene that stands still; adds no delay.',
     )

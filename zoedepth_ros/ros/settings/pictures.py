@@ -38,8 +38,8 @@ class PictureSettings:
         choices=('raw', 'compressed'),
         changeable='inactive',
     )
-    max_frame_age_s: float = parameter(
-        'max_frame_age',
+    max_image_age_s: float = parameter(
+        'max_image_age',
         0.5,
         'Pictures older than this, or as far ahead of the clock, are dropped and counted [s, '
         "node's clock]; 0.0 takes any.",

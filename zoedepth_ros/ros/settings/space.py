@@ -36,8 +36,8 @@ class SpaceSettings:
         low=0.0,
         high=MAX_RANGE_M,
     )
-    obstacles_ground_m: float = parameter(
-        'obstacles.ground_height',
+    obstacles_min_height_m: float = parameter(
+        'obstacles.min_height',
         0.10,
         'Lower than this above the floor is ground, not an obstacle [m].',
         low=0.0,
@@ -50,15 +50,15 @@ class SpaceSettings:
         low=0.0,
         high=1.0,
     )
-    obstacles_top_m: float = parameter(
-        'obstacles.top',
+    obstacles_max_height_m: float = parameter(
+        'obstacles.max_height',
         1.8,
         'Higher than this above the floor nothing is in the way [m].',
         low=0.01,
         high=100.0,
     )
-    obstacles_range_m: float = parameter(
-        'obstacles.range',
+    obstacles_max_range_m: float = parameter(
+        'obstacles.max_range',
         5.0,
         'Trusted range: no obstacle and no ground farther, and free rays end there [m].',
         low=0.1,
@@ -68,8 +68,8 @@ class SpaceSettings:
     scan_mode: str = parameter(
         'scan.mode',
         'rows',
-        "'rows' takes a band of rows; 'height' what stands between obstacles.ground_height and "
-        'obstacles.top, whatever the pitch.',
+        "'rows' takes a band of rows; 'height' what stands between obstacles.min_height and "
+        'obstacles.max_height, whatever the pitch.',
         choices=('rows', 'height'),
     )
     scan_rows: int = parameter(
