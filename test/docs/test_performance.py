@@ -163,7 +163,7 @@ def test_the_tables_of_the_network_are_those_of_its_report():
     own = sides.pop('ours, bf16, as the node runs it')
     assert float(own[0]) == pytest.approx(found['latency_ms_median'], abs=0.5)
     titles = {side['title']: side for side in found['variants'].values()}
-    assert sides.keys() - {'side'} == titles.keys()
+    assert sides.keys() - {'implementation'} == titles.keys()
     for title, side in titles.items():
         median_ms, span, longer, deviation, _ = sides[title]
         times = side['latency_ms']
