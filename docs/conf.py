@@ -25,8 +25,11 @@ copyright = f'{author}. MIT licence'  # noqa: A001
 release = version = ElementTree.parse(ROOT / 'package.xml').findtext('version')
 
 extensions = ['myst_parser', 'sphinx.ext.autodoc', 'sphinx_rtd_theme']
-# written by rosdoc2: an index of its own, and every module; api_reference.rst has the public ones
-exclude_patterns = ['index.rst', 'zoedepth_ros*.rst', 'modules.rst']
+# What rosdoc2 adds: an index, copies of pages of the root, messages, and a page for every module.
+exclude_patterns = [
+    *('index.rst', 'standards.rst', 'standard_docs', '__readme_include.rst', 'interfaces'),
+    *('zoedepth_ros*.rst', 'modules.rst'),
+]
 smartquotes = False  # '' in a docstring is an empty text
 highlight_language = 'bash'  # of blocks without a language, which are commands
 
@@ -74,7 +77,7 @@ def setup(app):
     app.connect('source-read', insert_generated)
     app.connect('config-inited', add_mocks)
     if ORIGINAL:  # what the pages link to beside this folder
-        for name in ('config', 'docker', 'launch'):
+        for name in ('config', 'docker', 'msg', 'LICENSE', 'rosdoc2.yaml'):
             link = HERE.parent.parent / name
             if not link.exists():
                 link.symlink_to(ROOT / name)
