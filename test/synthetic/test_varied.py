@@ -1,13 +1,23 @@
 """The same worlds through cameras of many kinds."""
 
 import math
+from collections import Counter
 
 import numpy as np
 import pytest
 
 pytest.importorskip('numba')
 
-from zoedepth_ros.synthetic.varied import ASPECT_RATIOS, DIAGONAL_DEG, varied_scene
+from zoedepth_ros.synthetic.dice import Dice
+from zoedepth_ros.synthetic.varied import (
+    ASPECT_RATIOS,
+    CLOSE_SHARE,
+    DIAGONAL_DEG,
+    TABLE_SHARE,
+    TRACK_SHARE,
+    scene_kind,
+    varied_scene,
+)
 
 PIXELS = 96 * 128
 
@@ -15,7 +25,7 @@ PIXELS = 96 * 128
 @pytest.mark.parametrize('domain', ['indoor', 'outdoor'])
 def test_cameras_differ_in_shape_and_field_of_view_within_their_ranges(domain):
     shapes = set()
-    for seed in range(12):
+    for seed in range(24):
         sample = varied_scene(domain, seed, PIXELS)
         height, width = sample.depth_m.shape
         shapes.add((height, width))
@@ -38,6 +48,17 @@ def test_a_scene_is_the_same_every_time():
 def test_most_rooms_are_seen_from_close_by_and_nothing_is_inside_the_camera():
     samples = [varied_scene('indoor', seed, PIXELS) for seed in range(40)]
     centers_m = [sample.depth_m[tuple(n // 2 for n in sample.depth_m.shape)] for sample in samples]
-    # A camera comes to 1.6 m at most, and small objects stand before what it looks at.
-    assert sum(depth_m <= 1.6 for depth_m in centers_m) >= 20
+    # Tables are 0.45 to 1.9 m away, and small objects stand before what a camera looks at.
+    assert sum(depth_m <= 1.9 for depth_m in centers_m) >= 20
     assert all(np.nanmin(sample.depth_m) > 0.02 for sample in samples)
+
+
+def test_every_kind_of_scene_is_drawn_about_as_often_as_its_share_says():
+    dice = [Dice(f'kind {seed}') for seed in range(1000)]
+    inside = Counter(scene_kind('indoor', one) for one in dice)
+    outside = Counter(scene_kind('outdoor', one) for one in dice)
+    assert set(inside) == {'table', 'close', 'plain'}
+    assert inside['table'] / 1000 == pytest.approx(TABLE_SHARE, abs=0.05)
+    assert inside['close'] / 1000 == pytest.approx((1 - TABLE_SHARE) * CLOSE_SHARE, abs=0.05)
+    assert set(outside) == {'track', 'plain'}
+    assert outside['track'] / 1000 == pytest.approx(TRACK_SHARE, abs=0.05)

@@ -19,16 +19,22 @@ from zoedepth_ros.synthetic.primitives import (
     Builder,
     Surface,
 )
-from zoedepth_ros.synthetic.scene import draw_view, take_sample
+from zoedepth_ros.synthetic.scene import draw_film, draw_view, take_sample
+from zoedepth_ros.synthetic.tables import draw_table
+from zoedepth_ros.synthetic.tracks import draw_track
 from zoedepth_ros.synthetic.world import Pose, View
 
-ASPECT_RATIOS = (4 / 3, 4 / 3, 4 / 3, 16 / 9, 16 / 9, 3 / 2, 1.0, 3 / 4, 2.2, 3.3)
+ASPECT_RATIOS = (4 / 3, 4 / 3, 4 / 3, 16 / 9, 16 / 9, 3 / 2, 1.0, 3 / 4, 2.2, 3.3, 3.3)
 """Width over height of images; those that are more common stand more often."""
 DIAGONAL_DEG = (38.0, 118.0)
 """Field of view along the diagonal [deg]."""
-CLOSE_SHARE = 0.65
-"""Share of indoor scenes seen from close by: desks, table tops, shelves."""
-CLOSE_M = (0.35, 1.6)
+TABLE_SHARE = 0.4
+"""Share of indoor scenes with a table full of things in the middle."""
+TRACK_SHARE = 0.35
+"""Share of outdoor scenes outside a town."""
+CLOSE_SHARE = 0.4
+"""Share of the other indoor scenes that is seen from close by: floors, walls, shelves."""
+CLOSE_M = (0.35, 2.6)
 """Distance to what such a camera looks at [m]."""
 
 
@@ -41,13 +47,30 @@ def varied_scene(domain: str, seed: int, pixels: int) -> Sample:
     low, high = (math.log(math.tan(math.radians(a / 2))) for a in DIAGONAL_DEG)
     half_diagonal = math.exp(dice.between(low, high))  # in focal lengths
     half_width = half_diagonal * aspect / math.hypot(aspect, 1.0)
-    view = draw_view(domain, seed)
-    view = replace(view, hfov_rad=2.0 * math.atan(half_width))
-    if domain == 'indoor' and dice.coin(CLOSE_SHARE):
-        view = close_view(view, dice)
+    hfov_rad = 2.0 * math.atan(half_width)
+    kind = scene_kind(domain, dice)
+    if kind in MAKERS:
+        view = View(*MAKERS[kind](dice), hfov_rad, domain, draw_film(dice, seed))
     else:
+        view = replace(draw_view(domain, seed), hfov_rad=hfov_rad)
+    if kind == 'close':
+        view = close_view(view, dice)
+    elif kind != 'table':
         view = replace(view, pose=varied_pose(view, dice))
     return take_sample(view, height, width, f'{domain} {seed} varied')
+
+
+MAKERS = {'table': draw_table, 'track': draw_track}
+"""Kind of scene -> what draws its world and a place of the camera."""
+
+
+def scene_kind(domain: str, dice: Dice) -> str:
+    """Draw what is seen: 'table', 'close', 'track', or 'plain', a scene as for evaluation."""
+    if domain == 'outdoor':
+        return 'track' if dice.coin(TRACK_SHARE) else 'plain'
+    if dice.coin(TABLE_SHARE):
+        return 'table'
+    return 'close' if dice.coin(CLOSE_SHARE) else 'plain'
 
 
 def varied_pose(view: View, dice: Dice) -> Pose:
@@ -87,7 +110,7 @@ def close_view(view: View, dice: Dice) -> View:
     eye = aim - forward * distance_m
     pose = replace(pose, x_m=float(eye[0]), y_m=float(eye[1]), z_m=float(eye[2]))
     world = view.world
-    if dice.coin(0.9):
+    if dice.coin(0.7):
         objects = small_objects(dice, aim, eye)
         solids = np.concatenate((world.solids, objects.solids()))
         contacts = np.concatenate((world.contacts, objects.contact_rectangles()))
