@@ -104,7 +104,7 @@ def test_a_calibration_of_no_camera_is_refused_and_a_doubtful_one_noted(calibrat
     identity = calibration_file(tmp_path / 'identity.yaml', fx=1.0, cx=0.0, cy=0.0)
     code, _, said = calibrate(-12, 0, '--calibration', identity)
     assert code != 0
-    assert 'is not of a camera: fx = 1 px' in said
+    assert 'is impossible: fx = 1 px' in said
     shifted = calibration_file(tmp_path / 'shifted.yaml', cx=80.0)
     *_, said = calibrate(-12, 0, '--calibration', shifted)
-    assert 'shifted.yaml: camera_info: the optical axis cx = 80 px' in said
+    assert 'shifted.yaml: camera_info: the principal point cx = 80 px' in said

@@ -7,7 +7,7 @@ import pytest
 
 from zoedepth_ros.evaluation.blurred_depth import blur_as_a_network, flying, lies_where_it_is
 from zoedepth_ros.geometry.filters import flying_pixels
-from zoedepth_ros.geometry.workspace import Scratch
+from zoedepth_ros.geometry.workspace import Workspace
 from zoedepth_ros.synthetic.scene import draw_scene
 
 ROWS = np.arange(480)[:, None]
@@ -107,22 +107,22 @@ def test_tiny_maps_work(shape):
 
 @pytest.mark.parametrize('steps', [(4, 4), (4, 1), (3, 5), (1, 2)])
 @pytest.mark.parametrize('shape', [(240, 320), (121, 163)])
-def test_the_marks_of_some_pixels_are_those_of_the_whole_picture(steps, shape):
+def test_the_marks_of_some_pixels_are_those_of_the_whole_image(steps, shape):
     depth_m = draw_scene('indoor', 5, *shape).depth_m
     depth_m[9:12, 20:40] = np.nan
     whole = flying_pixels(depth_m)
     assert 100 < whole.sum() < 0.5 * whole.size
-    few = flying_pixels(depth_m, steps=steps)
+    few = flying_pixels(depth_m, strides=steps)
     rows, columns = (slice(step // 2, None, step) for step in steps)
     np.testing.assert_array_equal(few, whole[rows, columns])
 
 
-def test_kept_memory_leaves_nothing_of_the_picture_before():
-    scratch = Scratch()
+def test_kept_memory_leaves_nothing_of_the_image_before():
+    workspace = Workspace()
     for seed, shape in ((5, (120, 160)), (6, (120, 160)), (7, (90, 120)), (8, (120, 160))):
         depth_m = draw_scene('indoor', seed, *shape).depth_m
         np.testing.assert_array_equal(
-            flying_pixels(depth_m, scratch=scratch), flying_pixels(depth_m)
+            flying_pixels(depth_m, workspace=workspace), flying_pixels(depth_m)
         )
 
 

@@ -31,21 +31,21 @@ def test_convention_pitch_is_up_and_roll_is_the_right_side_down():
     assert looks_up[2] == pytest.approx(math.sin(0.1))  # up is partly ahead
     right_down = up_from_angles(0.0, 0.2)
     assert right_down[0] == pytest.approx(-math.sin(0.2))  # up is partly to the left
-    ground = fit_ground(floor(1.0, 0.1, 0.05))
+    ground = fit_ground(floor(1.0, 0.1, 0.05)).ground
     assert (ground.pitch_rad, ground.roll_rad) == pytest.approx((0.1, 0.05), abs=1e-3)
 
 
 @pytest.mark.parametrize('height_m', [0.15, 1.2, 3.0])
 @pytest.mark.parametrize('pitch_deg', [-15.0, 0.0, 8.0])
 def test_height_and_pitch_of_a_bare_floor(height_m, pitch_deg):
-    ground = fit_ground(floor(height_m, math.radians(pitch_deg), wall_m=5 * height_m))
+    ground = fit_ground(floor(height_m, math.radians(pitch_deg), wall_m=5 * height_m)).ground
     assert ground.height_m == pytest.approx(height_m, rel=1e-3)
     assert math.degrees(ground.pitch_rad) == pytest.approx(pitch_deg, abs=0.1)
     assert ground.confidence > 0.6
 
 
 def test_a_noisy_floor_is_found_within_two_percent():
-    ground = fit_ground(floor(1.2, -0.1, noise=0.03))
+    ground = fit_ground(floor(1.2, -0.1, noise=0.03)).ground
     assert ground.height_m == pytest.approx(1.2, rel=0.02)
 
 
@@ -55,30 +55,30 @@ def test_a_table_top_loses_against_the_floor_beneath_it():
     on_table = (np.abs(RAYS[..., 0]) < 0.3) & (table > 0.25)
     points_m[on_table] *= 0.45 / 1.2  # 75 cm above the floor
     assert 0.2 < on_table.mean() < 0.5
-    ground = fit_ground(points_m)
+    ground = fit_ground(points_m).ground
     assert ground.height_m == pytest.approx(1.2, rel=0.01)
 
 
 def test_a_known_direction_needs_only_a_little_floor():
     points_m = floor(1.2, 0.0, wall_m=2.6)  # the wall takes all but the lowest rows
     assert (points_m[..., 1] > 1.19).mean() < 0.12
-    ground = fit_ground(points_m, up=(0.0, -1.0, 0.0), tolerance_rad=0.0)
+    ground = fit_ground(points_m, up=(0.0, -1.0, 0.0), tolerance_rad=0.0).ground
     assert ground.height_m == pytest.approx(1.2, rel=1e-3)
     assert ground.up == pytest.approx((0.0, -1.0, 0.0))
 
 
 def test_there_is_no_ground_in_the_sky_in_a_wall_or_in_nothing():
-    assert fit_ground(np.full((10, 10, 3), np.nan, np.float32)) is None
-    assert fit_ground(np.zeros((0, 3), np.float32)) is None
+    assert fit_ground(np.full((10, 10, 3), np.nan, np.float32)).ground is None
+    assert fit_ground(np.zeros((0, 3), np.float32)).ground is None
     sky = floor(1.2, math.radians(60))
-    assert fit_ground(sky) is None or fit_ground(sky).confidence < 0.3
+    assert fit_ground(sky).ground is None or fit_ground(sky).ground.confidence < 0.3
     wall = depth_to_points(np.full((120, 160), 0.8, np.float32), RAYS)
-    found = fit_ground(wall)
+    found = fit_ground(wall).ground
     assert found is None or found.confidence < 0.3
 
 
 def test_heights_are_measured_along_up():
-    ground = fit_ground(floor(1.0, -0.2))
+    ground = fit_ground(floor(1.0, -0.2)).ground
     forward = np.array((0.0, math.sin(0.2) * 3, math.cos(0.2) * 3), np.float32)
     np.testing.assert_allclose(ground.heights(forward), 1.0 - 3 * math.sin(0.4), atol=5e-3)
     np.testing.assert_allclose(ground.heights(np.zeros(3, np.float32)), 1.0, atol=1e-3)
@@ -89,7 +89,7 @@ def test_the_floor_of_a_drawn_scene_has_the_height_of_its_camera(domain, seed):
     view = draw_view(domain, 2**40 + 100 + seed)
     sample = take_sample(view, 120, 160, 'x')
     points_m = depth_to_points(sample.depth_m, rays(CameraModel(sample.camera)))
-    ground = fit_ground(points_m)
+    ground = fit_ground(points_m).ground
     assert ground.height_m == pytest.approx(view.pose.z_m, rel=0.01)
     assert ground.pitch_rad == pytest.approx(view.pose.pitch_rad, abs=0.005)
     assert ground.roll_rad == pytest.approx(view.pose.roll_rad, abs=0.005)

@@ -57,10 +57,10 @@ def test_an_impossible_field_of_view_is_refused(hfov_rad):
         Intrinsics.from_hfov(640, 480, hfov_rad)
 
 
-def test_convention_resizing_moves_the_principal_point_as_opencv_moves_the_picture():
-    picture = np.zeros((40, 60), np.float32)
-    picture[8:12, 20:24] = 1.0  # a spot around row 9.5, column 21.5
-    small = cv2.resize(picture, (30, 20), interpolation=cv2.INTER_AREA)
+def test_convention_resizing_moves_the_principal_point_as_opencv_moves_the_image():
+    image = np.zeros((40, 60), np.float32)
+    image[8:12, 20:24] = 1.0  # a spot around row 9.5, column 21.5
+    small = cv2.resize(image, (30, 20), interpolation=cv2.INTER_AREA)
     rows, columns = np.nonzero(small)
     scaled = Intrinsics(50.0, 50.0, 21.5, 9.5, 60, 40).scaled_to(30, 20)
     assert (scaled.cx_px, scaled.cy_px) == (columns.mean(), rows.mean())
@@ -78,30 +78,30 @@ def test_sizes_with_two_factors_are_refused_naming_both_sizes():
         calibrated(image_height=360)
 
 
-def test_a_raw_picture_takes_k_and_the_distortion():
+def test_a_raw_image_takes_k_and_the_distortion():
     camera = calibrated()
     assert camera.intrinsics == Intrinsics(500.0, 510.0, 320.0, 240.0, 640, 480)
     assert (camera.distortion_model, camera.distortion) == ('plumb_bob', tuple(D))
 
 
-def test_a_rectified_picture_takes_p_without_the_stereo_baseline_and_no_distortion():
+def test_a_rectified_image_takes_p_without_the_stereo_baseline_and_no_distortion():
     camera = calibrated(rectified=True)
     assert camera == CameraModel(Intrinsics(450.0, 450.0, 300.0, 200.0, 640, 480))
 
 
-def test_a_rectified_picture_without_p_takes_k_when_the_lens_does_not_distort():
+def test_a_rectified_image_without_p_takes_k_when_the_lens_does_not_distort():
     camera = calibrated(rectified=True, p=[0.0] * 12, d=[])
     assert camera.intrinsics.fx_px == 500.0
 
 
-def test_a_rectified_picture_of_a_distorting_lens_needs_p():
+def test_a_rectified_image_of_a_distorting_lens_needs_p():
     with pytest.raises(CameraError, match=r'not calibrated.*P\[0\]'):
         calibrated(rectified=True, p=[0.0] * 12)
 
 
 @pytest.mark.parametrize('rectified', [False, True])
 def test_the_region_of_interest_is_subtracted_before_binning_divides(rectified):
-    # the numbers of REP 104: K is for the full picture, the ROI is in full-resolution pixels
+    # the numbers of REP 104: K is for the full image, the ROI is in full-resolution pixels
     camera = calibrated(
         rectified=rectified, binning_x=2, binning_y=4, roi=Roi(100, 40, 400, 320),
         image_width=200, image_height=80,
@@ -162,7 +162,7 @@ def test_every_length_of_d_that_opencv_takes_is_taken_under_every_name(name, cou
         ({'k': K[:8]}, 'K must have 9 numbers, got 8'),
         ({'p': P[:9], 'rectified': True}, 'P must have 12 numbers, got 9'),
         ({'d': [0.1, math.nan, 0.0, 0.0, 0.0]}, 'D must be finite'),
-        ({'d': [0.1, 1e200, 0.0, 0.0, 0.0]}, 'D is not of a lens'),
+        ({'d': [0.1, 1e200, 0.0, 0.0, 0.0]}, 'D is too large for a lens'),
         ({'d': D[:3]}, 'plumb_bob must have 4 or 5 or 8 or 12 or 14 numbers, got 3'),
         ({'d': D, 'distortion_model': 'equidistant'}, 'must have 4 numbers, got 5'),
         ({'distortion_model': 'magic'}, "'magic': expected one of plumb_bob"),

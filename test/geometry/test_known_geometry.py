@@ -65,7 +65,7 @@ def plane(directions):
 
 
 def sphere(directions):
-    """Seen from inside, so that it fills the picture."""
+    """Seen from inside, so that it fills the image."""
     centre, radius = np.array((0.5, 0.3, 1.0)), 6.0
     a, b = (directions**2).sum(axis=1), directions @ centre
     return (b + np.sqrt(b * b - a * (centre @ centre - radius**2))) / a
@@ -80,7 +80,7 @@ def corridor(directions):
 
 @pytest.mark.parametrize('surface', [plane, sphere, corridor])
 @pytest.mark.parametrize('lens', LENSES)
-def test_points_lie_on_the_true_surface_everywhere_in_the_picture(lens, surface):
+def test_points_lie_on_the_true_surface_everywhere_in_the_image(lens, surface):
     model, d = LENSES[lens]
     directions = true_rays(model, d)
     depth_m = surface(directions)

@@ -15,7 +15,7 @@ NAN, INF = np.nan, np.inf
 
 
 def halves():
-    """Give the float32 numbers around every half millimetre up to 66 m, and random ones."""
+    """Return the float32 numbers around every half millimetre up to 66 m, and random ones."""
     random = np.random.default_rng(1)
     near_m = ((np.arange(0, 66000, 7) + 0.5) / 1000).astype(np.float32)
     ends_m = np.float32([65.5345, 65.535, 65.5355, 65.53551, 65.536, 66.0, 1e30, 0.0005, 0.0004])

@@ -8,7 +8,7 @@ import pytest
 from zoedepth_ros.geometry.ground import Ground, up_from_angles
 from zoedepth_ros.geometry.height_scan import HeightScan
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
-from zoedepth_ros.geometry.obstacles import Band, clearing_points, split_points
+from zoedepth_ros.geometry.obstacles import ObstacleLimits, classify_points, clearing_points
 from zoedepth_ros.geometry.points import depth_to_points
 from zoedepth_ros.geometry.rays import rays
 
@@ -44,7 +44,9 @@ TILTS = [(0.0, 0.0), (-0.2, 0.0), (0.1, 0.05), (-0.15, -0.1)]
 def test_floor_is_ground_and_the_box_is_an_obstacle_whatever_the_tilt(tilt):
     depth_m, ground = hall(*tilt)
     floor_m, _ = hall(*tilt, box=None)
-    split = split_points(depth_to_points(depth_m, RAYS), ground, Band(range_m=4.0))
+    split = classify_points(
+        depth_to_points(depth_m, RAYS), ground, ObstacleLimits(max_range_m=4.0)
+    )
     on_box = np.isfinite(depth_m) & (depth_m != floor_m)
     tall = on_box & (split.height_m > 0.10 + 0.03 * 2.1)
     assert tall.sum() > 100
@@ -58,7 +60,9 @@ def test_floor_is_ground_and_the_box_is_an_obstacle_whatever_the_tilt(tilt):
 
 def test_points_beyond_the_trusted_range_are_nothing_but_free():
     depth_m, ground = hall()
-    split = split_points(depth_to_points(depth_m, RAYS), ground, Band(range_m=1.5))
+    split = classify_points(
+        depth_to_points(depth_m, RAYS), ground, ObstacleLimits(max_range_m=1.5)
+    )
     far = split.distance_m > 1.5
     assert far.any()
     assert split.free[far].all()
@@ -68,7 +72,7 @@ def test_points_beyond_the_trusted_range_are_nothing_but_free():
 def test_a_ceiling_is_not_in_the_way_and_a_hole_is_not_ground():
     ground = Ground((0.0, -1.0, 0.0), HEIGHT_M, 1.0)
     points_m = np.array([[[0.0, -1.5, 2.0], [0.0, 1.2, 2.0], [0.0, 1.2, 9.0]]], np.float32)
-    split = split_points(points_m, ground, Band())
+    split = classify_points(points_m, ground, ObstacleLimits())
     assert split.height_m[0, :2] == pytest.approx((2.3, -0.4))
     assert not (split.obstacle | split.ground)[0].any()
     assert split.free.tolist() == [[True, False, False]]
@@ -77,16 +81,16 @@ def test_a_ceiling_is_not_in_the_way_and_a_hole_is_not_ground():
 def test_unknown_pixels_clear_nothing_unless_they_are_said_to_be_free():
     ground = Ground((0.0, -1.0, 0.0), HEIGHT_M, 1.0)
     points_m = np.full((2, 2, 3), np.nan, np.float32)
-    assert not split_points(points_m, ground, Band()).free.any()
+    assert not classify_points(points_m, ground, ObstacleLimits()).free.any()
     sky = np.array([[True, False], [False, False]])
-    assert (split_points(points_m, ground, Band(), passing=sky).free == sky).all()
+    assert (classify_points(points_m, ground, ObstacleLimits(), free=sky).free == sky).all()
 
 
 @pytest.mark.parametrize('tilt', TILTS)
 def test_clearing_points_end_at_the_trusted_range_or_just_above_the_top(tilt):
     depth_m, ground = hall(*tilt)
-    band = Band(range_m=3.0, top_m=1.2)
-    split = split_points(depth_to_points(depth_m, RAYS), ground, band, passing=np.isnan(depth_m))
+    band = ObstacleLimits(max_range_m=3.0, max_height_m=1.2)
+    split = classify_points(depth_to_points(depth_m, RAYS), ground, band, free=np.isnan(depth_m))
     free_to_m = np.nan_to_num(depth_m, nan=np.inf)
     points_m = clearing_points(RAYS, free_to_m, split, ground, band)
     assert len(points_m) == split.free.sum() > 100
@@ -108,10 +112,10 @@ def test_a_ray_to_the_ceiling_is_free_to_there_and_no_farther():
     ground = Ground((0.0, -1.0, 0.0), HEIGHT_M, 1.0)
     directions = np.array([[[0.0, -1.0]]], np.float32)  # 45 degrees up
     depth_m = np.array([[1.1]], np.float32)  # 1.9 m high, 1.1 m away
-    split = split_points(depth_to_points(depth_m, directions), ground, Band())
+    split = classify_points(depth_to_points(depth_m, directions), ground, ObstacleLimits())
     assert split.free.all()
     assert not split.obstacle.any()
-    points_m = clearing_points(directions, depth_m, split, ground, Band())
+    points_m = clearing_points(directions, depth_m, split, ground, ObstacleLimits())
     np.testing.assert_allclose(points_m, [[0.0, -1.1, 1.1]], rtol=1e-6)
 
 
@@ -132,7 +136,7 @@ def test_a_scan_by_height_sees_the_box_and_not_the_floor_whatever_the_tilt(tilt)
     assert not (ranges_m[beside] < 8.0).any()
 
 
-def test_rows_of_the_picture_would_have_seen_the_floor_as_a_wall():
+def test_rows_of_the_image_would_have_seen_the_floor_as_a_wall():
     depth_m, _ = hall(-0.25)
     rows_m = np.nanmin(depth_m[55:66] * np.hypot(1.0, RAYS[55:66, :, 0]), axis=0)
     assert (rows_m < 3.6).all()  # what depthimage_to_laserscan gives when the robot nods
@@ -160,10 +164,12 @@ def test_a_beam_without_a_known_pixel_is_unknown_and_near_points_are_said_to_be(
     assert ranges_m[scan.count // 2 - 10] == pytest.approx(5.0, rel=0.01)
 
 
-@pytest.mark.parametrize('bad', [{'top_m': 0.05}, {'range_m': 0.0}, {'ground_m': -1.0}])
+@pytest.mark.parametrize(
+    'bad', [{'max_height_m': 0.05}, {'max_range_m': 0.0}, {'min_height_m': -1.0}]
+)
 def test_an_impossible_band_is_refused(bad):
     with pytest.raises(ValueError, match='expected'):
-        Band(**bad)
+        ObstacleLimits(**bad)
 
 
 def test_a_camera_that_looks_straight_down_makes_no_scan():

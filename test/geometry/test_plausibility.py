@@ -9,11 +9,11 @@ from zoedepth_ros.geometry.intrinsics import (
     CameraError,
     camera_from_calibration,
 )
-from zoedepth_ros.geometry.plausibility import doubts
+from zoedepth_ros.geometry.plausibility import calibration_warnings
 
 
 def calibration(fx, fy, cx, cy, width, height, *, d=(), model='plumb_bob', p=None, **changes):
-    """Give the fields of a camera_info; p: focal length in P, None for that of K."""
+    """Return the fields of a camera_info; p: focal length in P, None for that of K."""
     px, py = (fx, fy) if p is None else (p, p)
     return {
         'k': [fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0], 'd': list(d),
@@ -24,10 +24,10 @@ def calibration(fx, fy, cx, cy, width, height, *, d=(), model='plumb_bob', p=Non
 
 
 def look(fields, image=None):
-    """Give what is doubtful of a calibration, for images of its own size unless given."""
+    """Return what is doubtful of a calibration, for images of its own size unless given."""
     width, height = (fields['width'], fields['height']) if image is None else image
     read = CalibrationFields(**fields)
-    return doubts(camera_from_calibration(read, height=height, width=width), read)
+    return calibration_warnings(camera_from_calibration(read, height=height, width=width), read)
 
 
 REAL = {
@@ -81,17 +81,17 @@ def test_a_real_camera_raises_no_doubt(name):
 
 
 IMPOSSIBLE = {
-    'identity': (calibration(1.0, 1.0, 0.0, 0.0, 640, 480, p=525.0), 'K is not of a camera.*fx'),
+    'identity': (calibration(1.0, 1.0, 0.0, 0.0, 640, 480, p=525.0), 'K is impossible.*fx'),
     'focal length in millimetres': (calibration(3.6, 3.6, 320.0, 240.0, 640, 480), '17[89].*deg'),
     'focal length in micrometres': (
-        calibration(500_000.0, 500_000.0, 320.0, 240.0, 640, 480), 'K is not of a camera',
+        calibration(500_000.0, 500_000.0, 320.0, 240.0, 640, 480), 'K is impossible',
     ),
     'identity, fisheye': (
         calibration(1.0, 1.0, 320.0, 240.0, 640, 480, model='equidistant', d=[0.01] * 4),
-        'K is not of a camera',
+        'K is impossible',
     ),
     'K of four times the image': (
-        calibration(2000.0, 2000.0, 1280.0, 960.0, 640, 480), 'K is not of this image.*cx',
+        calibration(2000.0, 2000.0, 1280.0, 960.0, 640, 480), 'K does not fit this image.*cx',
     ),
     'K of twice the image': (calibration(1000.0, 1000.0, 639.5, 479.5, 640, 480), 'cx = 639.5'),
     'axis above the image': (calibration(500.0, 500.0, 320.0, -30.0, 640, 480), 'cy = -30'),
@@ -102,7 +102,7 @@ IMPOSSIBLE = {
     ),
     'P of identity, rectified': (
         calibration(500.0, 500.0, 320.0, 240.0, 640, 480, p=1.0, rectified=True, d=[0.1] * 5),
-        'P is not of a camera',
+        'P is impossible',
     ),
     'another shape': (calibration(500.0, 500.0, 320.0, 180.0, 640, 360), '640 x 480'),
 }  # fmt: skip
@@ -120,13 +120,13 @@ DOUBTFUL = {
         calibration(500.0, 500.0, 160.0, 240.0, 640, 480), 'cx = 160 px in K is far from',
     ),
     'K of half the image': (
-        calibration(250.0, 250.0, 160.0, 120.0, 640, 480), 'cx = 160.*another size',
+        calibration(250.0, 250.0, 160.0, 120.0, 640, 480), 'cx = 160.*another image size',
     ),
     'K of half the image, P of the whole': (
         calibration(250.0, 250.0, 310.0, 250.0, 640, 480, p=500.0), r'K \(250.*P \(500.*K is used',
     ),
     'K of one and a half of the image': (
-        calibration(750.0, 750.0, 480.0, 360.0, 640, 480), 'cx = 480.*another size',
+        calibration(750.0, 750.0, 480.0, 360.0, 640, 480), 'cx = 480.*another image size',
     ),
     'P of another camera, rectified': (
         calibration(500.0, 500.0, 310.0, 250.0, 640, 480, p=1100.0, d=[0.1] * 5, rectified=True),
@@ -153,7 +153,7 @@ DOUBTFUL = {
     ),
     'no name of a model': (
         calibration(500.0, 500.0, 320.0, 240.0, 640, 480, d=[-0.1, 0.0, 0.0, 0.0, 0.0], model=''),
-        'plumb_bob is taken',
+        'plumb_bob is assumed',
     ),
 }  # fmt: skip
 

@@ -69,7 +69,7 @@ def test_the_height_of_the_camera_finds_the_scale_although_30_percent_is_clutter
     depth_m[RAYS[..., 1] > 0.02] *= np.exp(0.03 * random.normal(size=(RAYS[..., 1] > 0.02).sum()))
     blocks = random.random((12, 16)) < 0.3
     depth_m[np.kron(blocks, np.ones((10, 10), bool))] *= np.float32(0.7)
-    ground = fit_ground(depth_to_points(depth_m, RAYS))
+    ground = fit_ground(depth_to_points(depth_m, RAYS)).ground
     found = scale_from_height(ground, 1.1)
     assert found.scale == pytest.approx(true, rel=0.03)
     assert found.confidence > 0.3
@@ -112,6 +112,6 @@ def test_without_usable_ratios_there_is_no_scale():
                             CAMERA).size == 0  # fmt: skip
 
 
-def test_a_box_outside_the_picture_is_refused():
-    with pytest.raises(ValueError, match='160 x 120 picture'):
+def test_a_box_outside_the_image_is_refused():
+    with pytest.raises(ValueError, match='160 x 120 image'):
         ratios_in_box(2.0, (170, 0, 180, 10), np.ones((120, 160), np.float32))

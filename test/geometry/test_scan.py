@@ -81,13 +81,13 @@ def test_a_distorting_lens_sees_the_same_flat_wall():
 
 
 @pytest.mark.parametrize('arguments', [{'band_rows': 0}, {'center_row': 101}, {'center_row': -1}])
-def test_a_band_outside_the_picture_is_refused(arguments):
-    with pytest.raises(ValueError, match='200 x 101 picture'):
+def test_a_band_outside_the_image_is_refused(arguments):
+    with pytest.raises(ValueError, match='200 x 101 image'):
         BandScan.from_rays(RAYS, **arguments)
 
 
 def camera_axes(pitch_rad: float, roll_rad: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Give forward, left and up of the world in the optical frame of a tilted camera.
+    """Return forward, left and up of the world in the optical frame of a tilted camera.
 
     Built by turning the camera: first up by pitch, then about its own axis by roll.
     """

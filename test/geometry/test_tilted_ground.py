@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tilted
 
-from zoedepth_ros.geometry.ground import look_for_ground, up_from_angles
+from zoedepth_ros.geometry.ground import fit_ground, up_from_angles
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.geometry.points import depth_to_points
 from zoedepth_ros.geometry.rays import rays
@@ -21,7 +21,7 @@ def fits(room, pitch_deg, roll_deg, noise, **told):
     depth_m[depth_m > 10.0] = np.inf
     for seed in SEEDS:
         seen_m = depth_m * tilted.smooth_noise(depth_m.shape, noise, seed)
-        yield look_for_ground(depth_to_points(seen_m, RAYS), **told)
+        yield fit_ground(depth_to_points(seen_m, RAYS), **told)
 
 
 def up_of(pitch_deg, roll_deg):
@@ -107,6 +107,6 @@ def test_a_wall_is_not_a_floor_seen_at_another_pitch(pitch_deg):
         depth_m, _ = tilted.look(room, RAYS, pitch_deg, 0.0, 1.5)
         depth_m *= tilted.smooth_noise(depth_m.shape, 0.02, seed)
         up = up_of(pitch_deg, 0)
-        fit = look_for_ground(depth_to_points(depth_m, RAYS), up=up)
+        fit = fit_ground(depth_to_points(depth_m, RAYS), up=up)
         assert fit.other is None
         assert fit.trusted is None or fit.trusted.height_m == pytest.approx(1.5, rel=0.1)

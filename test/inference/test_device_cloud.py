@@ -64,7 +64,7 @@ def test_edges_are_those_of_the_cpu_in_any_mess(size, network_width, step):
     random = np.random.default_rng(step)
     steps_m = random.lognormal(0.0, 0.1, size).astype(np.float32)
     depth_m = np.cumprod(np.clip(steps_m, 0.9, 1.1), axis=1) * steps_m
-    expected = filters.flying_pixels(depth_m, network_width=network_width, steps=(step, step))
+    expected = filters.flying_pixels(depth_m, network_width=network_width, strides=(step, step))
     marks = device_edges.flying_pixels(
         torch.from_numpy(depth_m), network_width=network_width, step=step
     )

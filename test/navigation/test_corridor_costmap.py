@@ -12,14 +12,14 @@ from zoedepth_ros.evaluation.blurred_depth import blur_as_a_network
 from zoedepth_ros.geometry.filters import flying_pixels
 from zoedepth_ros.geometry.ground import Ground, up_from_angles
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
-from zoedepth_ros.geometry.obstacles import Band, clearing_points, split_points
+from zoedepth_ros.geometry.obstacles import ObstacleLimits, classify_points, clearing_points
 from zoedepth_ros.geometry.points import decimate, depth_to_points
 from zoedepth_ros.geometry.rays import rays
 
 CONFIG = Path(__file__).resolve().parents[2] / 'config' / 'nav2_voxel.yaml'
 RAYS = rays(CameraModel(Intrinsics.from_hfov(320, 240, 1.3)))
 FEW = np.ascontiguousarray(decimate(RAYS, 2))
-HEIGHT_M, BAND = 0.6, Band()
+HEIGHT_M, LIMITS = 0.6, ObstacleLimits()
 RESOLUTION_M = 0.05
 NETWORK = (192, 256)
 EMPTY = (FLOOR, CEILING, *WALLS)
@@ -57,11 +57,11 @@ def observe(costmap, layer, eye, depth_m, *, filtered=True):
         depth_m = np.where(flying, np.float32(np.nan), depth_m)
     depth_m = np.ascontiguousarray(decimate(depth_m, 2))
     points_m = depth_to_points(depth_m, FEW)
-    split = split_points(points_m, ground, BAND)
+    split = classify_points(points_m, ground, LIMITS)
     clouds = {
         'obstacles': points_m[split.obstacle],
         'ground': points_m[split.ground],
-        'clearing': clearing_points(FEW, depth_m, split, ground, BAND),
+        'clearing': clearing_points(FEW, depth_m, split, ground, LIMITS),
     }
     names = layer['observation_sources'].split()
     sources = [(layer[name], in_the_world(clouds[name], eye)) for name in names]
@@ -81,7 +81,7 @@ def drive(layer, solids_at, *, filtered=True):
 def phantom_share(costmap, solids):
     """Give the share of lethal cells among those two cells or more from anything solid."""
     x, y = costmap.centres()
-    standing = [box for box in solids if box.z0 < BAND.top_m and box.z1 > 0.0]
+    standing = [box for box in solids if box.z0 < LIMITS.max_height_m and box.z1 > 0.0]
     clear = ~occupied(standing, x, y, 2 * RESOLUTION_M + 1e-3)
     clear &= (x[:, None] > 0.0) & (x[:, None] < 12.0) & (np.abs(y)[None, :] < 1.0)
     return ((costmap.cells == LETHAL) & clear).sum() / clear.sum()
@@ -130,9 +130,9 @@ def test_the_way_is_known_to_be_free_as_far_as_the_trusted_range_and_no_farther(
     observe(costmap, layer, eye, look(eye, RAYS, EMPTY))
     x, y = costmap.centres()
     middle = np.abs(y) < 0.3
-    ahead = costmap.cells[np.ix_((x > 0.2) & (x < BAND.range_m - 0.15), middle)]
+    ahead = costmap.cells[np.ix_((x > 0.2) & (x < LIMITS.max_range_m - 0.15), middle)]
     assert (ahead == FREE).mean() > 0.9
-    assert (costmap.cells[np.ix_(x > BAND.range_m + 0.1, middle)] == UNKNOWN).all()
+    assert (costmap.cells[np.ix_(x > LIMITS.max_range_m + 0.1, middle)] == UNKNOWN).all()
 
 
 @pytest.mark.parametrize('clearing', [True, False])

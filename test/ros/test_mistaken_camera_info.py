@@ -20,7 +20,7 @@ def test_with_k_of_identity_there_is_depth_and_neither_points_nor_scan_and_the_n
     assert not bench.sent('scan')
     assert not bench.sent('depth/camera_info')
     (notice,) = bench.processor.notices
-    assert 'camera_info cannot be used: K is not of a camera: fx = 1 px' in notice
+    assert 'camera_info cannot be used: K is impossible: fx = 1 px' in notice
     assert 'camera.hfov' in notice
     assert bench.warnings == [notice]
     assert bench.drops == {'unusable camera_info': 1}
@@ -35,7 +35,7 @@ def test_every_new_reason_is_logged_once_and_the_present_one_is_the_notice():
         bench.now_s += 1.0
         bench.process()
         bench.now_s += 1.0
-    words = ('K is not of a camera', 'K must be finite', '100 x 48')
+    words = ('K is impossible', 'K must be finite', '100 x 48')
     assert len(bench.warnings) == 3
     for word, text in zip(words, bench.warnings, strict=True):
         assert word in text
@@ -66,7 +66,7 @@ def test_a_field_of_view_stands_in_for_a_camera_info_of_no_camera_and_both_are_n
     bench.process()
     assert len(bench.sent('depth/points')) == 1
     first, second = bench.processor.notices
-    assert 'K is not of a camera' in first
+    assert 'K is impossible' in first
     assert 'camera.hfov 1 rad is assumed' in second
 
 
@@ -87,7 +87,7 @@ def test_over_dds_the_reason_is_in_status_diagnostics_and_log(peer, start):
     status = peer.subscribe(Status, '/zoedepth/status')
     diagnostics = peer.subscribe(DiagnosticArray, '/diagnostics')
     peer.info_for = lambda image: camera_info_message(**IDENTITY)
-    words = 'K is not of a camera: fx = 1 px'
+    words = 'K is impossible: fx = 1 px'
     peer.send_until(lambda: depth and status and any(words in n for n in status.last.notices))
 
     def in_diagnostics():

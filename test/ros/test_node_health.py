@@ -49,7 +49,7 @@ def test_the_numbers_agree_with_what_an_outside_subscriber_sees(peer, start):
     assert 0.0 < told.input_age <= time.time() - stamps_s[-1]
     assert told.message == diagnostics.last.status[0].message == 'depth is published'
     assert list(told.notices) == []
-    assert ['camera_info is read for' in text for text in told.assumptions] == [True]
+    assert ['camera_info is used for' in text for text in told.assumptions] == [True]
     assert values['assumption 1'] == told.assumptions[0]
     assert [one.level for one in diagnostics.last.status] == [b'\x00'], diagnostics.last.status
 

@@ -7,7 +7,7 @@ import pytest
 
 from zoedepth_ros.geometry.canonical import focal_factor
 from zoedepth_ros.geometry.intrinsics import Intrinsics
-from zoedepth_ros.geometry.workspace import Scratch
+from zoedepth_ros.geometry.workspace import Workspace
 from zoedepth_ros.ros.parameters import NodeSettings, settings_from
 from zoedepth_ros.ros.postprocess import depth_for_points, gated, measured_to_m, shown_to_m
 
@@ -86,7 +86,7 @@ def test_decimated_before_filtering_is_as_decimated_after(steps):
 
 
 def test_kept_memory_changes_neither_result_nor_input():
-    scratch, settings = Scratch(), settings_from({'filter.max_uncertainty': 0.2})
+    scratch, settings = Workspace(), settings_from({'filter.max_uncertainty': 0.2})
     for value in (1.0, 2.0):
         depth_m = np.full((8, 12), value, np.float32)
         unsure_m = np.full((8, 12), 0.1, np.float32)

@@ -36,7 +36,7 @@ def add_depth(
 
     on_picture: called after each picture.  request: kept in the recording, so that a later run of
     the same work knows its result (`finished.request`).  parts: what `predict_part` has done.
-    Reading, predicting and writing overlap.
+    Rectification, predicting and writing overlap.
     """
     report = Report(warning=predictor.trained_on)
     damage = Damage(salvage=plan.salvage)

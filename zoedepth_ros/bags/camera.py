@@ -12,7 +12,7 @@ from zoedepth_ros.bags.cdr import CAMERA_INFO, REGION_OF_INTEREST, make
 from zoedepth_ros.geometry.intrinsics import Intrinsics
 from zoedepth_ros.geometry.points import decimate
 from zoedepth_ros.geometry.rays import rays
-from zoedepth_ros.geometry.rectified import AUTO
+from zoedepth_ros.geometry.rectification import AUTO
 from zoedepth_ros.messages.camera_info import CameraUnknown, KnownCamera, fields_of, known_camera
 
 

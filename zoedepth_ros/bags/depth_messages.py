@@ -13,7 +13,7 @@ from zoedepth_ros.bags.cdr import DOMAIN, IMAGE, POINT_CLOUD, POINT_FIELD, make
 from zoedepth_ros.geometry.filters import flying_pixels
 from zoedepth_ros.geometry.millimetres import to_millimetres
 from zoedepth_ros.geometry.points import decimate, depth_to_points, pack_rgb
-from zoedepth_ros.geometry.ranges import within
+from zoedepth_ros.geometry.ranges import mask_beyond
 
 ENCODINGS = ('32FC1', '16UC1')
 _POINT_STEP_BYTES = 16  # x, y, z, rgb
@@ -62,7 +62,7 @@ def cloud(
     if filter_for_width is not None:
         flying = flying_pixels(depth_m, network_width=filter_for_width)
         depth_m = np.where(flying, np.float32(np.nan), depth_m)
-    depth_m = within(depth_m, range_m)
+    depth_m = mask_beyond(depth_m, range_m)
     points_m = depth_to_points(np.ascontiguousarray(decimate(depth_m, step)), camera.rays(step))
     height, width = points_m.shape[:2]
     values = np.empty((height, width, 4), np.float32)

@@ -12,9 +12,9 @@ from zoedepth_ros.bags.errors import Damage, RecordingError
 from zoedepth_ros.bags.output import COMPRESSIONS, check_target
 from zoedepth_ros.bags.recording import Recording, open_recording
 from zoedepth_ros.bags.topics import Inputs, OutputChannels, find_inputs, output_channels
-from zoedepth_ros.geometry import rectified
 from zoedepth_ros.geometry.canonical import CORRECTIONS
 from zoedepth_ros.geometry.intrinsics import Intrinsics
+from zoedepth_ros.geometry.rectification import CHOICES
 from zoedepth_ros.inference.result import AUTO
 
 
@@ -74,7 +74,7 @@ class DepthOptions:
         for name, value, choices in (
             ('encoding', self.encoding, ENCODINGS),
             ('focal_correction', self.focal_correction, CORRECTIONS),
-            ('rectified', self.rectified, rectified.CHOICES),
+            ('rectified', self.rectified, CHOICES),
             ('compression', self.compression, tuple(COMPRESSIONS)),
         ):
             if value not in choices:

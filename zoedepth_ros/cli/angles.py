@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, TypeAlias
 
 from zoedepth_ros.geometry.field_of_view import NARROWEST_DEG, WIDEST_DEG
-from zoedepth_ros.geometry.rectified import AUTO, CHOICES
+from zoedepth_ros.geometry.rectification import AUTO, CHOICES
 
 if TYPE_CHECKING:
     from zoedepth_ros.geometry.intrinsics import CameraModel
@@ -61,14 +61,14 @@ def camera_of(args: argparse.Namespace) -> CameraOf:
     calibration = read_chosen_calibration(args.calibration) if args.calibration else None
     rectified = args.rectified or AUTO
     if calibration is not None:
-        print(f'{args.calibration}: {calibration.reading(rectified).text}', file=sys.stderr)
+        print(f'{args.calibration}: {calibration.rectification(rectified).text}', file=sys.stderr)
 
     @cache
     def camera(height: int, width: int) -> CameraModel | None:
         if calibration is None:
             return assumed_camera((height, width), math.radians(args.hfov or 0.0))
         made = calibration.camera(height, width, rectified)
-        for text in calibration.doubts(made, rectified):
+        for text in calibration.warnings(made, rectified):
             print(f'note     {args.calibration}: {text}', file=sys.stderr)
         return made
 

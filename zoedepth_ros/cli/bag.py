@@ -18,7 +18,7 @@ from zoedepth_ros.cli.quantities import (
     significant_bits,
     whole,
 )
-from zoedepth_ros.geometry.rectified import CHOICES
+from zoedepth_ros.geometry.rectification import CHOICES
 
 if TYPE_CHECKING:
     from zoedepth_ros.bags.fleet import Job, Watcher

@@ -176,10 +176,10 @@ def _ratios(
     import numpy as np
 
     from zoedepth_ros.geometry.filters import flying_pixels
-    from zoedepth_ros.geometry.ranges import within
+    from zoedepth_ros.geometry.ranges import mask_beyond
     from zoedepth_ros.geometry.scale import ratios_in_box
 
-    depth_m = within(result.depth_m, result.range_m)
+    depth_m = mask_beyond(result.depth_m, result.range_m)
     height, width = depth_m.shape
     if args.distance is not None:
         box = args.box or (width * 9 // 20, height * 9 // 20, width * 11 // 20, height * 11 // 20)
@@ -195,7 +195,7 @@ def _floor_ratio(
 ) -> NDArray[np.float64]:
     import numpy as np
 
-    from zoedepth_ros.geometry.ground import look_for_ground, up_from_angles
+    from zoedepth_ros.geometry.ground import fit_ground, up_from_angles
     from zoedepth_ros.geometry.points import depth_to_points
     from zoedepth_ros.geometry.rays import rays
     from zoedepth_ros.geometry.scale import scale_from_height
@@ -203,9 +203,9 @@ def _floor_ratio(
     points_m = depth_to_points(depth_m, rays(camera))
     up = up_from_angles(math.radians(args.pitch or 0.0), math.radians(args.roll or 0.0))
     if args.pitch is None:
-        fit = look_for_ground(points_m, up=up)
+        fit = fit_ground(points_m, up=up)
     else:
-        fit = look_for_ground(points_m, up=up, tolerance_rad=0.0)
+        fit = fit_ground(points_m, up=up, tolerance_rad=0.0)
     if fit.other is not None:
         pitch, roll = math.degrees(fit.other.pitch_rad), math.degrees(fit.other.roll_rad)
         print(

@@ -283,13 +283,13 @@ def _points(
 
     from zoedepth_ros.geometry.filters import flying_pixels
     from zoedepth_ros.geometry.points import depth_to_points
-    from zoedepth_ros.geometry.ranges import within
+    from zoedepth_ros.geometry.ranges import mask_beyond
     from zoedepth_ros.geometry.rays import rays
 
     depth_m = result.depth_m
     if not args.no_edge_filter:
         depth_m = np.where(flying_pixels(depth_m), np.float32(np.nan), depth_m)
-    return depth_to_points(within(depth_m, result.range_m), rays(camera))
+    return depth_to_points(mask_beyond(depth_m, result.range_m), rays(camera))
 
 
 def _assumed_hfov_rad(predictor: DepthPredictor) -> float:

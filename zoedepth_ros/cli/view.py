@@ -20,7 +20,7 @@ from zoedepth_ros.cli.progress import progress
 from zoedepth_ros.cli.quantities import BITS_HELP, at_least, rate_hz, significant_bits, whole
 from zoedepth_ros.errors import printable
 from zoedepth_ros.files import check_writable
-from zoedepth_ros.geometry.rectified import AUTO
+from zoedepth_ros.geometry.rectification import AUTO
 
 if TYPE_CHECKING:
     from zoedepth_ros.inference.result import DepthPredictor

@@ -93,7 +93,7 @@ def _references(seen: Seen, method: str, random: np.random.Generator) -> NDArray
     if method == 'height':
         points_m = depth_to_points(depth_m, rays(camera))
         found = scale_from_height(
-            fit_ground(points_m, up=seen.up, tolerance_rad=0.0), seen.height_m
+            fit_ground(points_m, up=seen.up, tolerance_rad=0.0).ground, seen.height_m
         )
         good = found is not None and found.confidence >= 0.5
         return np.array([found.scale]) if found is not None and good else np.empty(0)
@@ -196,7 +196,7 @@ def _warped_depth(predictor: DepthPredictor, sample: Sample) -> NDArray[np.float
     """Give depth (H, W) [m] by the image that the training camera would have taken."""
     training = training_hfov_rad(predictor)
     warp = CanonicalWarp(_camera(sample), sample.domain, training_hfov_rad=training)
-    return warp.depth(predictor(warp.picture(sample.rgb), sample.domain, route=False).depth_m)
+    return warp.depth(predictor(warp.image(sample.rgb), sample.domain, route=False).depth_m)
 
 
 def _abs_rel(depth_m: NDArray[np.float32], true_m: NDArray[np.float32]) -> float:

@@ -1,4 +1,4 @@
-"""The one reader of calibration files: ROS, Kalibr, OpenCV, RealSense and OAK."""
+"""Read calibration files of ROS, Kalibr, OpenCV, RealSense and OAK."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from zoedepth_ros.geometry.intrinsics import (
     camera_from_calibration,
     known_distortion,
 )
-from zoedepth_ros.geometry.plausibility import doubts
-from zoedepth_ros.geometry.rectified import RAW, Reading, read_as
+from zoedepth_ros.geometry.plausibility import calibration_warnings
+from zoedepth_ros.geometry.rectification import RAW, Rectification, choose_rectification
 
 EXPECTED = (
     'a calibration of ROS (YAML of camera_calibration or of camera_info), Kalibr (camchain), '
@@ -39,7 +39,7 @@ _SIZE = (('image_width', 'width'), ('image_height', 'height'))
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Hold what CameraInfo holds, for one picture size."""
+    """The fields of a CameraInfo message, for one image size."""
 
     width: int
     """Columns [px]."""
@@ -62,20 +62,20 @@ class Calibration:
     distortion_model: str = 'plumb_bob'
     """Name as in sensor_msgs/distortion_models."""
 
-    def reading(self, rectified: str = RAW) -> Reading:
-        """Decide how it is read; rectified: 'auto', 'rectified' or 'raw'."""
-        return read_as(rectified, '', k=self.k, d=self.d, p=self.p)
+    def rectification(self, rectified: str = RAW) -> Rectification:
+        """Choose between P and K with D; rectified: 'auto', 'rectified' or 'raw'."""
+        return choose_rectification(rectified, '', k=self.k, d=self.d, p=self.p)
 
     def camera(self, height: int, width: int, rectified: str = RAW) -> CameraModel:
-        """Give the camera of images of this size; CameraError says why there is none.
+        """Return the camera model for images of this size [px].
 
-        rectified: 'auto', 'rectified' or 'raw'.
+        rectified: 'auto', 'rectified' or 'raw'.  Raises CameraError for an unusable calibration.
         """
         return camera_from_calibration(self._fields(rectified), height=height, width=width)
 
-    def doubts(self, camera: CameraModel, rectified: str = RAW) -> tuple[str, ...]:
-        """Give what is doubtful about the calibration of a camera made of it, in words."""
-        return doubts(camera, self._fields(rectified))
+    def warnings(self, camera: CameraModel, rectified: str = RAW) -> tuple[str, ...]:
+        """Return `calibration_warnings` for a camera that `camera()` returned."""
+        return calibration_warnings(camera, self._fields(rectified))
 
     def _fields(self, rectified: str) -> CalibrationFields:
         return CalibrationFields(
@@ -85,7 +85,7 @@ class Calibration:
             distortion_model=self.distortion_model,
             width=self.width,
             height=self.height,
-            rectified=self.reading(rectified).rectified,
+            rectified=self.rectification(rectified).rectified,
         )
 
 
@@ -99,9 +99,10 @@ def read_chosen_calibration(text: str) -> Calibration:
 
 
 def read_calibration(path: Path, camera: str = '') -> Calibration:
-    """Read a file, and of several cameras the one of this name.
+    """Read a calibration file.
 
-    Raises CameraError naming the file, what is wrong with it and what was expected.
+    camera: name of the camera, required for a file with several cameras.  Raises CameraError that
+    names the file, what is wrong and what was expected.
     """
     try:
         content = _content(read_text(path))
@@ -121,7 +122,7 @@ def read_calibration(path: Path, camera: str = '') -> Calibration:
 
 
 def _content(text: str) -> Any:
-    """Parse JSON or YAML, also OpenCV's and that of `ros2 topic echo`."""
+    """Parse JSON or YAML, including OpenCV's YAML and the output of `ros2 topic echo`."""
     if text.lstrip().startswith('<'):
         raise ValueError(f'expected {EXPECTED}, got XML')
     if text.lstrip().startswith(('{', '[')):
@@ -140,9 +141,9 @@ def _content(text: str) -> Any:
 
 
 def _found(content: Any, name: str = '', nested: int = 0) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Give name and fields of every camera, wherever it stands; the names of fields in lower case.
+    """Yield the name and the fields of every camera, at any depth; field names in lower case.
 
-    OAK keeps pairs of a socket's number and its camera.
+    OAK files list pairs of a socket number and a camera.
     """
     if nested > _MOST_NESTED:
         return
@@ -184,7 +185,7 @@ def _calibration(fields: Mapping[str, Any]) -> Calibration:
 
 
 def _matrix(fields: Mapping[str, Any]) -> tuple[float, ...]:
-    """Give the 9 numbers of K, row by row."""
+    """Return the 9 numbers of K, row by row."""
     if _is_kalibr(fields):
         if fields['camera_model'] != 'pinhole':
             raise ValueError(f"camera model {quoted(fields['camera_model'])}: expected 'pinhole'")
@@ -199,7 +200,7 @@ def _matrix(fields: Mapping[str, Any]) -> tuple[float, ...]:
 
 
 def _size(fields: Mapping[str, Any]) -> tuple[int, int]:
-    """Give width and height [px]."""
+    """Return width and height [px]."""
     pair = _numbers(fields, ('resolution', 'image_size', 'img_size'), 2)
     width, height = pair or tuple(_number(fields, names) for names in _SIZE)
     if width != int(width) or height != int(height):
@@ -208,7 +209,7 @@ def _size(fields: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def _lens(fields: Mapping[str, Any]) -> tuple[str, tuple[float, ...]]:
-    """Give the distortion model, as CameraInfo names it, and its coefficients."""
+    """Return the distortion model, as CameraInfo names it, and its coefficients."""
     d = _numbers(fields, _DISTORTION, None)
     named = fields.get('distortion_model', '' if _is_kalibr(fields) else fields.get('model', ''))
     name = str(named).lower().removeprefix('distortion.').replace(' ', '_')
@@ -231,7 +232,7 @@ def _number(fields: Mapping[str, Any], names: tuple[str, ...]) -> float:
 def _numbers(
     fields: Mapping[str, Any], names: tuple[str, ...], count: int | None
 ) -> tuple[float, ...]:
-    """Give the numbers of the first of these fields that is there, row by row; () for none."""
+    """Return the numbers of the first of these fields that exists, row by row; () if none does."""
     for name in names:
         if name not in fields:
             continue

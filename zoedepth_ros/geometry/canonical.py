@@ -1,8 +1,8 @@
-"""The cameras the heads learnt with, and two ways to make another camera like them.
+"""Correct depth for a camera whose focal length differs from the training camera's.
 
-A network judges distance by apparent size, so the focal length of its training pictures is baked
-into its metres. `focal_factor` puts a camera's own focal length into the depth; `CanonicalWarp`
-shows the network the picture that the training camera would have taken from the same place.
+A network infers distance from apparent size, so its metric depth depends on the focal length of
+its training images. `focal_factor` scales the depth; `CanonicalWarp` resamples the image to the
+view of the training camera.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from zoedepth_ros.geometry.rays import project, rays
 
 @dataclass(frozen=True, slots=True)
 class TrainingCamera:
-    """Hold the camera that took a head's training pictures."""
+    """The camera of a head's training images."""
 
     intrinsics: Intrinsics
-    """The projection of those pictures; they are then squashed to the network's size."""
+    """The projection of the images before they are resized to the network's size."""
 
     source: str
-    """Where the numbers are from."""
+    """Where the intrinsics were published."""
 
 
 TRAINING_CAMERAS = {
@@ -39,33 +39,34 @@ TRAINING_CAMERAS = {
         "that the benchmark's crop takes off at the left and above",
     ),
 }
-"""Head -> camera of its training pictures."""
+"""Head -> camera of its training images."""
 
 
 RANGE_M = {'indoor': 10.0, 'outdoor': 80.0}
-"""Head -> farthest depth of its training data [m]: what it says beyond was never checked."""
+"""Head -> largest depth in its training data [m]; larger predictions are unverified."""
 
 AUTO, OFF, SCALE, WARP = CORRECTIONS = ('auto', 'off', 'scale', 'warp')
-"""What may be done about a focal length that is not the training's."""
+"""Corrections for a focal length that differs from the training camera's."""
 
-NOWHERE_PX = 1e5
+OUTSIDE_PX = 1e5
 
 
-def correction_in_use(asked: str, training_hfov_rad: float, *, camera_known: bool) -> str:
-    """Give what is done when one of CORRECTIONS is asked for: 'off', 'scale' or 'warp'.
+def correction_in_use(configured: str, training_hfov_rad: float, *, camera_known: bool) -> str:
+    """Resolve a configured value of CORRECTIONS to 'off', 'scale' or 'warp'.
 
-    'auto' scales where it is sure to be right: the training camera has a name of its own
-    (training_hfov_rad above 0.0) and the picture's camera is known.
+    'auto' scales if both cameras are known: the training camera (training_hfov_rad above 0.0) and
+    the camera of the image (camera_known).
     """
-    if asked != AUTO:
-        return asked
+    if configured != AUTO:
+        return configured
     return SCALE if training_hfov_rad > 0.0 and camera_known else OFF
 
 
 def training_camera(head: str, training_hfov_rad: float = 0.0) -> Intrinsics:
-    """Give the camera a head learnt with.
+    """Return the intrinsics of the training camera of a head.
 
-    training_hfov_rad: for weights of other pictures, their horizontal field of view at 4 to 3.
+    training_hfov_rad: horizontal field of view of the training images at an aspect ratio of 4:3,
+    for weights with training data of their own; 0.0 for the released weights.
     """
     if training_hfov_rad > 0.0:
         return Intrinsics.from_hfov(640, 480, training_hfov_rad)
@@ -73,22 +74,23 @@ def training_camera(head: str, training_hfov_rad: float = 0.0) -> Intrinsics:
 
 
 def focal_factor(camera: Intrinsics, head: str, *, training_hfov_rad: float = 0.0) -> float:
-    """Give the factor on depth for a camera whose focal length is not the training's.
+    """Return the factor on depth for a camera with another focal length than the training camera.
 
-    The same image through twice the focal length shows things twice as far away.  Images are
-    resized to the network's size, ignoring the aspect ratio, so what counts is the focal length in
-    image heights: where things stand on the ground and how tall they are tells their distance.
-    docs/camera_scale.md has the measurement against widths and means of both.
+    At twice the focal length, the same image shows objects at twice the distance.  Images are
+    resized to the network's size, ignoring the aspect ratio.  The focal length is compared in
+    units of the image height, because vertical cues (contact with the ground, object height)
+    determine the distance; docs/camera_scale.md compares this with the image width and with means
+    of both.
     """
     training = training_camera(head, training_hfov_rad)
     return (camera.fy_px / camera.height) / (training.fy_px / training.height)
 
 
 def training_view(head: str, width: int, *, training_hfov_rad: float = 0.0) -> Intrinsics:
-    """Give the training camera for pictures `width` columns wide, its axis in the middle.
+    """Return the training camera scaled to `width` columns, with a centred principal point.
 
-    The real principal points lie a few pixels beside the middle; a network learns no such thing
-    from pictures that are mirrored half of the time.
+    The calibrated principal points are a few pixels off the centre.  The network cannot learn
+    this offset, because half of its training images are mirrored.
     """
     training = training_camera(head, training_hfov_rad)
     factor = width / training.width
@@ -104,12 +106,12 @@ def training_view(head: str, width: int, *, training_hfov_rad: float = 0.0) -> I
 
 
 class CanonicalWarp:
-    """Show a head the picture its training camera would have taken, and bring depth back.
+    """Resample an image to the view of the training camera, and the depth back to the image.
 
-    Both cameras stand in one place and look along one axis, so depth along z is the same number
-    in both, and lens distortion is gone in the network's picture.
+    Both cameras share their origin and optical axis, so depth along z is equal in both.  The view
+    has no lens distortion.
 
-    Convention: pixel centres at integers; NaN where the training camera does not look.
+    Convention: pixel centres are at integers; pixels outside the view are NaN.
     """
 
     def __init__(
@@ -120,28 +122,24 @@ class CanonicalWarp:
         width: int | None = None,
         training_hfov_rad: float = 0.0,
     ) -> None:
-        """Compute both maps; once per camera and head.
+        """Compute the lookup maps of both directions.
 
-        width: columns of the view; by default the picture's own.
+        width: columns of the view [px]; the width of the image by default.
         """
         inner = camera.intrinsics
         self.view = training_view(
             head, inner.width if width is None else width, training_hfov_rad=training_hfov_rad
         )
-        there = rays(CameraModel(self.view))  # (h, w, 2) of the view
-        self._to_view = _places(project(there, camera))
-        back = rays(camera)  # (H, W, 2) of the picture
-        self._to_picture = _places(project(back, CameraModel(self.view)))
-        inside = _inside(self._to_picture, self.view)
-        self._outside = ~inside
-        self.seen_share = float(inside.mean())
-        """Share of the picture's pixels that get depth."""
+        view_rays = rays(CameraModel(self.view))  # (h, w, 2)
+        self._to_view = _remap_coordinates(project(view_rays, camera))
+        image_rays = rays(camera)  # (H, W, 2)
+        self._to_image = _remap_coordinates(project(image_rays, CameraModel(self.view)))
+        self._outside = ~_inside(self._to_image, self.view)
 
-    def picture(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Give the view's picture (h, w, 3); black where the camera does not look.
+    def image(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Resample an image (H, W, 3) to the view (h, w, 3); black outside the image.
 
-        rgb: (H, W, 3).  A view with fewer pixels than the picture is filtered first, so that
-        nothing flickers.
+        The image is low-pass filtered first if the view has fewer pixels, against aliasing.
         """
         shrink = self._shrink()
         if shrink > 1.5:
@@ -149,10 +147,10 @@ class CanonicalWarp:
         return cv2.remap(rgb, self._to_view, None, cv2.INTER_LINEAR, borderValue=(0, 0, 0))
 
     def depth(self, view_depth_m: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Bring a map along z from the view (h, w) back to the picture (H, W) [m].
+        """Resample depth along z from the view (h, w) to the image (H, W) [m].
 
-        Between pixels inverse depth is interpolated, which is exact on planes.  Raises ValueError
-        for a map that is not of the view's size.
+        The inverse depth is interpolated, which is exact on planes.  Raises ValueError for a map
+        that has not the size of the view.
         """
         if view_depth_m.shape != (self.view.height, self.view.width):
             expected = (self.view.height, self.view.width)
@@ -160,32 +158,32 @@ class CanonicalWarp:
         with np.errstate(divide='ignore'):
             inverse = np.float32(1.0) / view_depth_m
             back = cv2.remap(
-                inverse, self._to_picture, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+                inverse, self._to_image, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
             )
             depth_m = np.float32(1.0) / back
         depth_m[self._outside] = np.nan
         return depth_m
 
     def values(self, view_values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Bring any other map, such as the uncertainty, back to the picture (H, W)."""
+        """Resample any other map, such as the uncertainty, from the view to the image (H, W)."""
         back = cv2.remap(
-            view_values, self._to_picture, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            view_values, self._to_image, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
         back[self._outside] = np.nan
         return back
 
     def _shrink(self) -> float:
-        """Give the columns of the picture per column of the view, in the middle."""
+        """Return the number of image columns per view column at the centre."""
         row = self._to_view[self.view.height // 2, :, 0]
         return float(np.abs(np.diff(row[len(row) // 2 - 1 : len(row) // 2 + 1])).max())
 
 
-def _places(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Put what has no pixel far outside, where cv2.remap takes it for the border."""
-    return np.nan_to_num(pixels, nan=NOWHERE_PX).clip(-2.0 - NOWHERE_PX, NOWHERE_PX)
+def _remap_coordinates(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Move NaN far outside the image, which cv2.remap treats as border."""
+    return np.nan_to_num(pixels, nan=OUTSIDE_PX).clip(-2.0 - OUTSIDE_PX, OUTSIDE_PX)
 
 
-def _inside(places: NDArray[np.float32], view: Intrinsics) -> NDArray[np.bool_]:
-    """Mark places (…, 2) within half a pixel of the outermost pixel centres."""
+def _inside(pixels: NDArray[np.float32], view: Intrinsics) -> NDArray[np.bool_]:
+    """Mark coordinates (…, 2) within half a pixel of the outermost pixel centres."""
     limits = np.array((view.width - 0.5, view.height - 0.5), np.float32)
-    return np.all((places >= -0.5) & (places <= limits), axis=-1)
+    return np.all((pixels >= -0.5) & (pixels <= limits), axis=-1)

@@ -1,9 +1,8 @@
-"""The plane a robot stands on, from the points its camera sees.
+"""Fit the ground plane to points in the camera frame.
 
-Convention: camera coordinates, x right, y down, z forward. A plane is `up` (unit vector away from
-the ground) and the camera's height above it: a point X is up . X + height above the ground. Pitch
-is the angle of the optical axis above the horizon, roll the clockwise turn of the camera seen from
-behind (the right side down).
+Convention: camera coordinates, x right, y down, z forward.  A plane is given by `up` (unit vector
+away from the ground) and the camera height: the height of a point X is up . X + height.  Pitch is
+the angle of the optical axis above the horizon; positive roll lowers the right side.
 """
 
 from __future__ import annotations
@@ -19,35 +18,35 @@ UP_OF_A_LEVEL_CAMERA = (0.0, -1.0, 0.0)
 MAX_POINTS = 4000
 MIN_POINTS = 30
 TRIALS = 192
-STEADY_SHARE = 0.06
-"""Largest error of a depth on the plane, relative to that depth, that still counts as ground."""
+INLIER_ERROR = 0.06
+"""Largest depth error of a point on the plane, relative to its depth."""
 FULL_CONFIDENCE_SHARE = 0.25
-"""Share of the points below the horizon on the plane that gives full confidence."""
-SHARPEST = 0.005  # of the depth: no need to be choosier than this about points on the plane
+"""Share of inliers among the points below the horizon that gives full confidence."""
+MIN_INLIER_ERROR = 0.005  # lower bound of the adaptive inlier limit, relative to the depth
 TILT_COST = 0.1
 AGREEMENT = 0.6
-"""Score of the plane across the expected direction, relative to the free one, that agrees."""
-LEAST_SCORE = 0.04  # of a free plane that says anything about the expected direction
+"""Score of the plane with the expected normal, relative to the unconstrained one, that agrees."""
+LEAST_SCORE = 0.04  # of an unconstrained plane that can contradict the expected direction
 DIFFERENT_RAD = math.radians(5.0)
-STEEPEST_RAD = math.radians(67.0)  # steeper, against up as expected, it is rather a wall
-FREE_RAD = math.radians(25.0)  # how far to look for a free plane where up is trusted
+STEEPEST_RAD = math.radians(67.0)  # a steeper plane, against the expected up, is a wall
+FREE_RAD = math.radians(25.0)  # search range for an unconstrained plane when up is trusted
 TRUSTED_CONFIDENCE = 0.3
-"""A fitted plane below this is not the ground."""
-BELOW_COST = 2.0  # nothing lies under the ground, but a table top has much under it
+"""Smallest confidence of a plane that is used as ground."""
+BELOW_COST = 2.0  # weight of points below the plane: few under the ground, many under a table
 
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """Hold a ground plane seen from the camera."""
+    """A ground plane in the camera frame."""
 
     up: tuple[float, float, float]
     """Unit vector away from the ground, in the camera frame."""
 
     height_m: float
-    """Height of the camera above the plane [m], in the units of the depth it was fitted to."""
+    """Height of the camera above the plane [m], on the scale of the depth it was fitted to."""
 
     confidence: float
-    """How far to trust it, 0 to 1: support, spread and what lies below."""
+    """0 to 1, from the share of inliers, their spread in depth and the points below the plane."""
 
     @property
     def pitch_rad(self) -> float:
@@ -56,17 +55,17 @@ class Ground:
 
     @property
     def roll_rad(self) -> float:
-        """Clockwise turn of the camera seen from behind [rad]."""
+        """Roll of the camera, positive with the right side down [rad]."""
         return math.atan2(-self.up[0], -self.up[1])
 
     def heights(self, points_m: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Give the height of points (…, 3) above the plane [m], (…)."""
+        """Return the height of points (…, 3) above the plane [m], (…)."""
         up = np.array(self.up, np.float32)
         return points_m @ up + np.float32(self.height_m)
 
 
 def up_from_angles(pitch_rad: float, roll_rad: float = 0.0) -> tuple[float, float, float]:
-    """Give `up` in the frame of a camera with this pitch and roll."""
+    """Return `up` in the frame of a camera with this pitch and roll."""
     across = math.cos(pitch_rad)
     return (
         -math.sin(roll_rad) * across,
@@ -76,20 +75,20 @@ def up_from_angles(pitch_rad: float, roll_rad: float = 0.0) -> tuple[float, floa
 
 
 class GroundFit(NamedTuple):
-    """Hold what points say about the ground."""
+    """The result of `fit_ground`."""
 
     ground: Ground | None
-    """None when no plane below the camera is there, or only one in a direction not expected."""
+    """None if there is no plane below the camera within the tolerance of the expected up."""
 
     other: Ground | None = None
-    """The plane that contradicts the expected direction; None when nothing does."""
+    """A plane that contradicts the expected up; None if there is none."""
 
     agreement: float = 1.0
-    """How well the ground fits against the other plane, 0 to 1."""
+    """Score of the ground relative to the other plane, 0 to 1."""
 
     @property
     def trusted(self) -> Ground | None:
-        """The ground, less trusted where another plane contradicts it; None when not at all."""
+        """The ground, with its confidence reduced by the agreement; None if that is too low."""
         found = self.ground
         if found is not None and self.other is not None:
             found = replace(found, confidence=self.agreement * found.confidence)
@@ -102,25 +101,14 @@ def fit_ground(
     up: tuple[float, float, float] = UP_OF_A_LEVEL_CAMERA,
     tolerance_rad: float = math.radians(20.0),
     seed: int = 0,
-) -> Ground | None:
-    """Fit the ground to points (…, 3) [m]; None when there is none, see `look_for_ground`."""
-    return look_for_ground(points_m, up=up, tolerance_rad=tolerance_rad, seed=seed).ground
-
-
-def look_for_ground(
-    points_m: NDArray[np.float32],
-    *,
-    up: tuple[float, float, float] = UP_OF_A_LEVEL_CAMERA,
-    tolerance_rad: float = math.radians(20.0),
-    seed: int = 0,
 ) -> GroundFit:
-    """Fit the ground to points (…, 3) [m], and see whether it is where it is expected.
+    """Fit the ground to points (…, 3) [m] and compare it with the expected direction.
 
-    up: where up is thought to be, from TF or a level camera.  tolerance_rad: how far that may be
-    wrong; 0.0 trusts it and finds the height alone.  Random triples propose planes, which share
-    the points within 6 % of their own depth; nothing may lie below the ground, so that a table
-    top loses against the floor.  The best is refined by weighted least squares.  One that leaves
-    the tolerance is not the ground: the plane across `up` is, where it fits nearly as well.
+    up: expected up vector, from TF or of a level camera.  tolerance_rad: largest error of `up`
+    [rad]; 0.0 trusts `up` and fits the height alone.  RANSAC proposes planes from random triples;
+    inliers are within 6 % of their depth, and points below a plane lower its score, so that the
+    floor wins over a table top.  Weighted least squares refine the best plane.  If it exceeds the
+    tolerance, the plane with the normal `up` is the ground, provided that it fits nearly as well.
     """
     expected = np.array(up)
     points = _below_the_horizon(points_m, expected, tolerance_rad, seed)
@@ -147,7 +135,7 @@ def look_for_ground(
 def _other(
     points: NDArray[np.float64], up: NDArray[np.float64], tolerance_rad: float, seed: int
 ) -> Ground | None:
-    """Give the ground when all of it is outside the tolerance."""
+    """Return a plane outside the tolerance; None if there is none."""
     plane = _free_plane(points, up, STEEPEST_RAD, seed)
     return None if plane is None else _elsewhere(points, plane, up, tolerance_rad)
 
@@ -158,7 +146,7 @@ def _elsewhere(
     up: NDArray[np.float64],
     least_rad: float,
 ) -> Ground | None:
-    """Give a plane when it is to be trusted, in another direction than expected and no wall."""
+    """Return the ground of a plane if it is trusted, tilted from `up`, and not a wall."""
     tilted = least_rad <= _tilt_rad(plane, up) < STEEPEST_RAD
     return _trusted(_ground(points, plane)) if tilted else None
 
@@ -166,7 +154,7 @@ def _elsewhere(
 def _free_plane(
     points: NDArray[np.float64], up: NDArray[np.float64], tolerance_rad: float, seed: int
 ) -> NDArray[np.float64] | None:
-    """Give the refined plane a . X = 1 of any direction; the search begins within a tolerance."""
+    """Return the best plane a . X = 1 whose initial normal is within the tolerance, refined."""
     plane = _best_of_triples(points, up, tolerance_rad, seed)
     return None if plane is None else _refined(points, plane)
 
@@ -176,7 +164,7 @@ def _agreement(
     known: NDArray[np.float64] | None,
     free: NDArray[np.float64] | None,
 ) -> float:
-    """Give how well the plane across the expected direction fits against a free one, 0 to 1."""
+    """Compare the plane with the expected normal to the unconstrained one: 0 to 1."""
     if known is None:
         return 0.0
     if free is None:
@@ -199,7 +187,7 @@ def _ground(points: NDArray[np.float64], plane: NDArray[np.float64]) -> Ground:
 def _below_the_horizon(
     points_m: NDArray[np.float32], up: NDArray[np.float64], tolerance_rad: float, seed: int
 ) -> NDArray[np.float64]:
-    """Pick at most MAX_POINTS known points that some tilt within the tolerance puts below."""
+    """Select at most MAX_POINTS finite points that may lie below the horizon."""
     flat = points_m.reshape(-1, 3)
     stride = max(1, len(flat) // (4 * MAX_POINTS))
     flat = flat[seed % stride :: stride].astype(np.float64)
@@ -216,7 +204,7 @@ def _below_the_horizon(
 def _best_of_triples(
     points: NDArray[np.float64], up: NDArray[np.float64], tolerance_rad: float, seed: int
 ) -> NDArray[np.float64] | None:
-    """Give the plane a . X = 1 with the most points on it and the fewest below."""
+    """Return the plane a . X = 1 with the most points on it and the fewest below."""
     random = np.random.default_rng(seed)
     triples = points[random.integers(0, len(points), (TRIALS, 3))]  # (trials, 3 points, 3)
     usable = np.abs(np.linalg.det(triples)) > 1e-9
@@ -233,13 +221,13 @@ def _best_of_triples(
 
 
 def _score(beyond: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Judge planes by the points on and below them; beyond: (points, planes) a . X."""
-    on = np.exp(-np.square((beyond - 1.0) / (0.5 * STEADY_SHARE))).mean(axis=0)
-    return on - BELOW_COST * (beyond > 1.0 + 2.0 * STEADY_SHARE).mean(axis=0)
+    """Score planes by the points on and below them; beyond: (points, planes) a . X."""
+    on = np.exp(-np.square((beyond - 1.0) / (0.5 * INLIER_ERROR))).mean(axis=0)
+    return on - BELOW_COST * (beyond > 1.0 + 2.0 * INLIER_ERROR).mean(axis=0)
 
 
 def _tilt_rad(planes: NDArray[np.float64], up: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give the angle between the normals of planes (…, 3) and a direction [rad]."""
+    """Return the angle between the normals of planes (…, 3) and a direction [rad]."""
     cosine = -(planes @ up) / np.maximum(np.linalg.norm(planes, axis=-1), 1e-12)
     return np.arccos(np.clip(cosine, -1.0, 1.0))
 
@@ -247,7 +235,7 @@ def _tilt_rad(planes: NDArray[np.float64], up: NDArray[np.float64]) -> NDArray[n
 def _known_direction(
     points: NDArray[np.float64], up: NDArray[np.float64]
 ) -> NDArray[np.float64] | None:
-    """Give the plane across a known direction: the lowest level that many points share."""
+    """Return the plane with a known normal at the lowest height with many points."""
     drop_m = -(points @ up)
     drop_m = drop_m[drop_m > 1e-3]
     if len(drop_m) < MIN_POINTS:
@@ -255,20 +243,20 @@ def _known_direction(
     levels = np.quantile(drop_m, np.linspace(0.02, 0.98, 97))
     level_m = levels[int(np.argmax(_score(drop_m[:, None] / levels)))]
     for _ in range(5):
-        near = drop_m[np.abs(drop_m / level_m - 1.0) < STEADY_SHARE]
+        near = drop_m[np.abs(drop_m / level_m - 1.0) < INLIER_ERROR]
         level_m = float(np.median(near))
     return -up / level_m
 
 
 def _refined(points: NDArray[np.float64], plane: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Fit by Tukey's weights to residuals relative to depth: 1 - a . X."""
+    """Refine a plane with Tukey's weights of the residuals relative to depth, 1 - a . X."""
     for _ in range(8):
         residual = 1.0 - points @ plane
-        on = np.abs(residual) < STEADY_SHARE
+        on = np.abs(residual) < INLIER_ERROR
         if np.count_nonzero(on) < 10:
             break
         spread = 1.4826 * float(np.median(np.abs(residual[on])))
-        limit = min(1.5 * STEADY_SHARE, max(SHARPEST, 4.0 * spread))
+        limit = min(1.5 * INLIER_ERROR, max(MIN_INLIER_ERROR, 4.0 * spread))
         weight = np.square(np.clip(1.0 - np.square(residual / limit), 0.0, None))
         weighted = points * weight[:, None]
         system = weighted.T @ points
@@ -279,15 +267,15 @@ def _refined(points: NDArray[np.float64], plane: NDArray[np.float64]) -> NDArray
 
 
 def _confidence(points: NDArray[np.float64], plane: NDArray[np.float64]) -> float:
-    """Judge a plane by its share of the points, what lies below it, and how far it reaches."""
+    """Rate a plane by its share of inliers, the points below it, and the depth range it covers."""
     beyond = points @ plane
-    on = np.abs(beyond - 1.0) < STEADY_SHARE
-    below = float((beyond > 1.0 + 2.0 * STEADY_SHARE).mean())
+    on = np.abs(beyond - 1.0) < INLIER_ERROR
+    below = float((beyond > 1.0 + 2.0 * INLIER_ERROR).mean())
     share = float(on.mean())
     if on.sum() < 30:
         return 0.0
     near, far = np.quantile(points[on, 2], (0.05, 0.95))
-    reach = min(1.0, (far / near - 1.0) / 0.5)  # a strip of floor fixes its tilt badly
+    reach = min(1.0, (far / near - 1.0) / 0.5)  # a short strip of floor leaves the tilt uncertain
     support = min(1.0, share / FULL_CONFIDENCE_SHARE)
     clean = max(0.0, 1.0 - 3.0 * below)
     return support * clean * reach

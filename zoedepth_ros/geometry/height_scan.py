@@ -1,10 +1,10 @@
-"""A planar scan from a band of heights, whatever the camera's pitch and roll.
+"""A planar scan of a height band, for any pitch and roll of the camera.
 
-Where `scan.BandScan` takes rows of the picture, this takes what stands between two heights above
-the ground: the floor does not become a wall when the robot nods.
+`scan.BandScan` uses rows of the image; this scan uses the points between two heights above the
+ground, so that pitching does not turn the floor into an obstacle.
 
-Convention: angles are counter-clockwise seen from above, 0 along the optical axis laid flat, as
-in a frame with x forward, y left, z up that stands below the camera.
+Convention: angles are counter-clockwise seen from above, 0 along the horizontal projection of the
+optical axis, in a frame with x forward, y left, z up below the camera.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.geometry.ranges import WITHHELD_M, nearest_range
+from zoedepth_ros.geometry.ranges import BEYOND_LIMIT_M, nearest_range
 
 
 @dataclass(frozen=True, slots=True)
 class HeightScan:
-    """Look up the beam of every pixel; made once per camera and direction of up."""
+    """Lookup table from pixels to beams for one camera and up vector."""
 
     angle_min_rad: float
     """Angle of the first beam [rad], the right edge of the view."""
@@ -29,13 +29,13 @@ class HeightScan:
     """Angle between beams [rad]."""
 
     order: NDArray[np.intp]
-    """(n,) pixels that have a ray, as indices into the flattened picture, beam by beam."""
+    """(n,) pixels that have a ray, as indices into the flattened image, beam by beam."""
 
     starts: NDArray[np.intp]
-    """(k,) where each beam that has pixels begins in `order`."""
+    """(k,) first index into `order` of each beam with pixels."""
 
     filled: NDArray[np.intp]
-    """(k,) which beams those are."""
+    """(k,) indices of the beams with pixels."""
 
     flat: NDArray[np.float32]
     """(H, W) horizontal distance of a point at depth 1."""
@@ -57,11 +57,11 @@ class HeightScan:
         *,
         increment_rad: float | None = None,
     ) -> HeightScan:
-        """Prepare a scan.
+        """Build the lookup table.
 
-        rays: (H, W, 2) x/z and y/z.  up: unit vector in the camera frame.  increment_rad: by
-        default the widest between columns, so that no beam falls between two.  Raises ValueError
-        when the camera looks straight up or down, or no pixel has a ray.
+        rays: (H, W, 2) x/z and y/z.  up: unit vector in the camera frame.  increment_rad: the
+        largest angle between two columns by default, so that every beam has pixels.  Raises
+        ValueError when the camera looks straight up or down, or no pixel has a ray.
         """
         forward, left = flat_axes(np.array(up, np.float64))
         directions = np.concatenate((rays, np.ones_like(rays[..., :1])), axis=-1)  # (H, W, 3)
@@ -103,13 +103,12 @@ class HeightScan:
         range_max_m: float,
         measured_to_m: float = np.inf,
     ) -> NDArray[np.float32]:
-        """Give the nearest thing between two heights per beam, (beams,) [m].
+        """Return the horizontal distance to the nearest point in the height band, (beams,) [m].
 
-        depth_m: (H, W), as `geometry.ranges` reads it.  measured_to_m: limit of what is measured,
-        along z.  After REP 117: +inf where a ray that stays between the heights is free up to
-        range_max_m, and nothing is seen between them beyond the limit; -inf where something is
-        nearer than range_min_m; NaN where neither is known.  Only a camera that is itself between
-        the heights has rays that stay there.
+        depth_m: (H, W), see `geometry.ranges`.  measured_to_m: largest measured depth along z.
+        REP 117: +inf if a ray that stays within the band is free up to range_max_m, -inf if a
+        point is nearer than range_min_m, NaN if the range is unknown.  Rays stay within the band
+        only if the camera height is within it.
         """
         limit_m = np.float32(measured_to_m)
         limited = (depth_m > limit_m) & (depth_m < np.inf)
@@ -129,7 +128,7 @@ class HeightScan:
             np.copyto(value_m, -np.inf, where=depth_m == -np.inf)
         np.copyto(value_m, distance_m, where=hit)
         np.copyto(value_m, -np.inf, where=hit & (distance_m < range_min_m))
-        np.copyto(value_m, WITHHELD_M, where=hit & limited)
+        np.copyto(value_m, BEYOND_LIMIT_M, where=hit & limited)
         ranges_m = np.full(self.count, np.nan, np.float32)
         ranges_m[self.filled] = nearest_range(value_m.ravel()[self.order], self.starts)
         return ranges_m
@@ -138,13 +137,14 @@ class HeightScan:
 def flat_axes(
     up: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give the horizontal directions ahead and to the left, in the camera frame.
+    """Return the horizontal unit vectors forward and left, in the camera frame.
 
-    up: unit vector there.  Raises ValueError for a camera that looks straight up or down.
+    up: unit vector in the camera frame.  Raises ValueError for a camera that looks straight up or
+    down.
     """
     forward = np.array((0.0, 0.0, 1.0)) - up[2] * up
     length = float(np.linalg.norm(forward))
     if length < 1e-3:
-        raise ValueError('a camera that looks straight up or down has no direction ahead')
+        raise ValueError('a camera that looks straight up or down has no forward direction')
     forward /= length
     return forward, np.cross(up, forward)

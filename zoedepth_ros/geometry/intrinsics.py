@@ -1,7 +1,7 @@
-"""Pinhole cameras: what a calibration says about a picture of a certain size.
+"""Pinhole intrinsics, and the camera model for a calibration and an image size.
 
-Convention: pixel centres lie at integers, so that the picture spans -0.5 to width - 0.5; x right,
-y down, z forward (REP 103).
+Convention: pixel centres are at integers, so the image spans -0.5 to width - 0.5; x right, y down,
+z forward (REP 103).
 """
 
 from __future__ import annotations
@@ -33,22 +33,22 @@ COEFFICIENT_COUNTS = {
     RATIONAL_POLYNOMIAL: (4, 5, 8, 12, 14),
     EQUIDISTANT: (4,),
 }
-"""Distortion model -> the numbers of coefficients that OpenCV takes for it.
+"""Distortion model -> numbers of coefficients that OpenCV accepts.
 
-The first two are one function of OpenCV's, whose coefficients are in one order.
+OpenCV computes the first two with one function and one order of coefficients.
 """
 
 
 LARGEST_COEFFICIENT = 1e6
-"""Overfitted calibrations of rational polynomials have hundreds."""
+"""Overfitted rational polynomials have coefficients in the hundreds."""
 
 
 class CameraError(ValueError):
-    """Say why a calibration cannot be used."""
+    """An unusable calibration; the message states the reason."""
 
 
 class Roi(NamedTuple):
-    """Hold the part of the sensor that was read out, in full-resolution pixels (REP 104)."""
+    """Region of interest of the sensor, in full-resolution pixels (REP 104)."""
 
     x_offset: int = 0
     y_offset: int = 0
@@ -57,15 +57,15 @@ class Roi(NamedTuple):
 
 
 MAX_TANGENT = 1e4
-"""Rays steeper than this against the axis, and focal lengths of more pictures, are errors."""
+"""Largest tangent of a ray to the optical axis, and largest focal length in image sides."""
 
 IMPOSSIBLE_NARROW_DEG, IMPOSSIBLE_WIDE_DEG, IMPOSSIBLE_FISHEYE_DEG = 0.5, 175.0, 360.0
-"""No calibration of a camera has a field of view beyond these."""
+"""Limits of the field of view; a calibration beyond them is refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class Intrinsics:
-    """Hold a pinhole projection u = fx x/z + cx, v = fy y/z + cy for one picture size."""
+    """A pinhole projection u = fx x/z + cx, v = fy y/z + cy for one image size."""
 
     fx_px: float
     """Horizontal focal length [px]."""
@@ -80,10 +80,10 @@ class Intrinsics:
     """Row of the principal point [px], 0 in the middle of the first row."""
 
     width: int
-    """Columns of the picture [px]."""
+    """Columns of the image [px]."""
 
     height: int
-    """Rows of the picture [px]."""
+    """Rows of the image [px]."""
 
     def __post_init__(self) -> None:
         numbers = (self.fx_px, self.fy_px, self.cx_px, self.cy_px)
@@ -94,9 +94,7 @@ class Intrinsics:
                 f'focal lengths must be positive, got {self.fx_px} and {self.fy_px} px'
             )
         if self.width < 1 or self.height < 1:
-            raise CameraError(
-                f'the picture size must be positive, got {self.width} x {self.height}'
-            )
+            raise CameraError(f'the image size must be positive, got {self.width} x {self.height}')
         for focal_px, center_px, side_px in (
             (self.fx_px, self.cx_px, self.width),
             (self.fy_px, self.cy_px, self.height),
@@ -104,15 +102,16 @@ class Intrinsics:
             steepest = (abs(center_px) + side_px) / focal_px
             if steepest > MAX_TANGENT or focal_px / side_px > MAX_TANGENT:
                 raise CameraError(
-                    f'a focal length of {focal_px:.3g} px with the axis at {center_px:.3g} px is '
-                    f'none of a picture of {side_px} px'
+                    f'a focal length of {focal_px:.3g} px with the principal point at '
+                    f'{center_px:.3g} px is impossible for an image of {side_px} px'
                 )
 
     @classmethod
     def from_hfov(cls, width: int, height: int, hfov_rad: float) -> Intrinsics:
-        """Make square pixels whose picture spans `hfov_rad` from edge to edge, axis in the middle.
+        """Create intrinsics with square pixels and a centred principal point.
 
-        Raises CameraError for an angle outside (0, pi).
+        hfov_rad: horizontal field of view between the image edges [rad].  Raises CameraError for
+        an angle outside (0, pi).
         """
         if not 0.0 < hfov_rad < math.pi:
             raise CameraError(f'the field of view must be between 0 and pi rad, got {hfov_rad}')
@@ -121,29 +120,29 @@ class Intrinsics:
 
     @property
     def hfov_rad(self) -> float:
-        """The angle between the left and the right edge of the picture [rad]."""
+        """The angle between the left and the right edge of the image [rad]."""
         left = (self.cx_px + 0.5) / self.fx_px
         right = (self.width - 0.5 - self.cx_px) / self.fx_px
         return math.atan(left) + math.atan(right)
 
     def matrix(self) -> NDArray[np.float64]:
-        """Give K (3, 3) [px]."""
+        """Return K (3, 3) [px]."""
         return np.array(
             [[self.fx_px, 0.0, self.cx_px], [0.0, self.fy_px, self.cy_px], [0.0, 0.0, 1.0]]
         )
 
     def scaled_to(self, width: int, height: int) -> Intrinsics:
-        """Give the intrinsics of the same picture resized to another size.
+        """Return the intrinsics for the same image, resized.
 
-        Resizing keeps the edges of the picture in place, so the principal point moves by half
-        pixels.  Raises CameraError when the two sides ask for different factors.
+        The image edges (-0.5) stay in place, so the principal point is scaled about them.  Raises
+        CameraError if width and height are not scaled by the same factor.
         """
         if (width, height) == (self.width, self.height):
             return self
         factor_x, factor_y = width / self.width, height / self.height
         if abs(factor_x - factor_y) * max(self.width, self.height) > 1.0:  # more than rounding
             raise CameraError(
-                f'the picture is {width} x {height}, the calibration is for '
+                f'the image is {width} x {height}, the calibration is for '
                 f'{self.width} x {self.height}: expected one factor for both sides'
             )
         return Intrinsics(
@@ -158,21 +157,21 @@ class Intrinsics:
 
 @dataclass(frozen=True, slots=True)
 class CameraModel:
-    """Hold a pinhole projection and what the lens does to it; hashable, so a key for caches."""
+    """Pinhole intrinsics and lens distortion; hashable, as a key for caches."""
 
     intrinsics: Intrinsics
-    """The projection, at the picture's size."""
+    """The projection, at the image's size."""
 
     distortion_model: str = UNDISTORTED
     """'none' or a model name of CameraInfo."""
 
     distortion: tuple[float, ...] = ()
-    """The coefficients of the model, in OpenCV's order; they do not depend on the size."""
+    """Coefficients of the model in OpenCV's order, independent of the image size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrationFields:
-    """Hold the fields of a CameraInfo that make its camera, and which projection is read."""
+    """The fields of a CameraInfo that define its camera, and which projection applies."""
 
     k: Sequence[float]
     """9 numbers of K, row by row [px]."""
@@ -181,11 +180,11 @@ class CalibrationFields:
     """Coefficients of the distortion model."""
 
     p: Sequence[float]
-    """12 numbers of P, row by row [px], whose translation column (the second camera of a stereo
-    pair) is left out; empty for none."""
+    """12 numbers of P, row by row [px]; empty for none.  The translation column (second camera of
+    a stereo pair) is ignored."""
 
     distortion_model: str
-    """As drivers spell it."""
+    """Name of the distortion model, in any spelling of DISTORTION_NAMES."""
 
     width: int
     """Columns of the full image [px]."""
@@ -194,42 +193,45 @@ class CalibrationFields:
     """Rows of the full image [px]."""
 
     rectified: bool
-    """Whether images are rectified and take P; raw ones take K and D."""
+    """True for rectified images (P), False for raw images (K and D)."""
 
     binning_x: int = 0
-    """Columns in one; 0 is 1."""
+    """Number of sensor columns per image column; 0 means 1."""
 
     binning_y: int = 0
-    """Rows in one; 0 is 1."""
+    """Number of sensor rows per image row; 0 means 1."""
 
     roi: Roi | tuple[int, int, int, int] = (0, 0, 0, 0)
-    """Part of the full image that was read out; empty is all."""
+    """Region of interest, as (x_offset, y_offset, width, height); all zero is the full image."""
 
     def projection(self) -> tuple[str, NDArray[np.float64]]:
-        """Give 'K' or 'P' and its matrix, (3, 3) or (3, 4): what images are read with.
+        """Return the name and the matrix of the projection: 'K' (3, 3) or 'P' (3, 4).
 
-        Rectified images take P where it is there; drivers of lenses without distortion often fill
-        K alone.  Raises CameraError for a matrix that is none.
+        Rectified images use P, unless it is empty: drivers of lenses without distortion often fill
+        K alone.  Raises CameraError for an invalid matrix.
         """
         if self.rectified and len(self.p) > 0 and (any(self.p) or any(self.d)):
             return 'P', _matrix(self.p, 12, 'P')
         return 'K', _matrix(self.k, 9, 'K')
 
     def full_image(self) -> Intrinsics:
-        """Give the projection before region of interest and binning."""
+        """Return the projection before region of interest and binning."""
         _, m = self.projection()
         values = float(m[0, 0]), float(m[1, 1]), float(m[0, 2]), float(m[1, 2])
         return Intrinsics(*values, self.width, self.height)
 
     def read_out(self) -> Intrinsics:
-        """Give the projection of what is read out of the full image."""
+        """Return the projection after region of interest and binning."""
         _, matrix = self.projection()
         binning = self.binning_x, self.binning_y
         return read_out(matrix, self.width, self.height, binning, Roi(*self.roi))
 
 
 def camera_from_calibration(fields: CalibrationFields, *, height: int, width: int) -> CameraModel:
-    """Make the camera of images of this size; raises CameraError saying what is wrong."""
+    """Return the camera model for images of this size [px].
+
+    Raises CameraError for a calibration that is invalid or does not fit the size.
+    """
     name, _ = fields.projection()
     lens = _distortion(fields.distortion_model, fields.d) if name == 'K' else (UNDISTORTED, ())
     if min(fields.width, fields.height) < 1:
@@ -242,16 +244,16 @@ def camera_from_calibration(fields: CalibrationFields, *, height: int, width: in
 
 
 def field_of_view_deg(focal_px: float, side_px: int, lens: str) -> float:
-    """Give the angle between opposite edges of an image with its axis in the middle [degrees].
+    """Return the field of view of an image side with a centred principal point [degrees].
 
-    lens: distortion model; the coefficients do not count.
+    lens: distortion model; its coefficients are neglected.
     """
     half = 0.5 * side_px / focal_px
     return math.degrees(2.0 * (half if lens == EQUIDISTANT else math.atan(half)))
 
 
 class Axis(NamedTuple):
-    """Hold one axis of an image's projection."""
+    """One axis of a projection."""
 
     name: str
     """'x' or 'y'."""
@@ -270,7 +272,7 @@ class Axis(NamedTuple):
 
 
 def axes(full: Intrinsics, lens: str) -> tuple[Axis, Axis]:
-    """Give both axes of a projection, to be checked alike."""
+    """Return the x and y axis of a projection, for checks that apply to both."""
     horizontal = 'x', full.fx_px, full.cx_px, full.width
     vertical = 'y', full.fy_px, full.cy_px, full.height
     return (
@@ -280,25 +282,25 @@ def axes(full: Intrinsics, lens: str) -> tuple[Axis, Axis]:
 
 
 def _refuse_impossible(full: Intrinsics, lens: str, name: str) -> None:
-    """Raise CameraError where the projection of a full image cannot be of a camera."""
+    """Raise CameraError if the projection of a full image is impossible for a camera."""
     widest_deg = IMPOSSIBLE_FISHEYE_DEG if lens == EQUIDISTANT else IMPOSSIBLE_WIDE_DEG
     for axis in axes(full, lens):
         if not IMPOSSIBLE_NARROW_DEG <= axis.angle_deg <= widest_deg:
             raise CameraError(
-                f'{name} is not of a camera: f{axis.name} = {axis.focal_px:.4g} px is a field of '
+                f'{name} is impossible: f{axis.name} = {axis.focal_px:.4g} px is a field of '
                 f'view of {axis.angle_deg:.4g} degrees over {axis.side_px} px, expected '
                 f'{IMPOSSIBLE_NARROW_DEG:g} to {widest_deg:g}'
             )
         if not -0.5 < axis.center_px < axis.side_px - 0.5:
             raise CameraError(
-                f'{name} is not of this image: its optical axis c{axis.name} = '
-                f'{axis.center_px:.4g} px is outside the {axis.side_px} px (a part of a larger '
-                'image is described by roi)'
+                f'{name} does not fit this image: its principal point c{axis.name} = '
+                f'{axis.center_px:.4g} px is outside the {axis.side_px} px (use roi for a crop of '
+                'a larger image)'
             )
 
 
 def _matrix(numbers: Sequence[float], count: int, name: str) -> NDArray[np.float64]:
-    """Check the numbers of K or P and give them as (3, 3) or (3, 4)."""
+    """Check the numbers of K or P and return them as (3, 3) or (3, 4)."""
     if len(numbers) != count:
         raise CameraError(f'{name} must have {count} numbers, got {len(numbers)}')
     matrix = np.array([float(number) for number in numbers]).reshape(3, -1)
@@ -315,14 +317,14 @@ def _matrix(numbers: Sequence[float], count: int, name: str) -> NDArray[np.float
 
 
 def known_distortion(model: str) -> str | None:
-    """Give the name in sensor_msgs of a distortion model as drivers spell it; None if unknown."""
+    """Return the sensor_msgs name of a distortion model in any known spelling, or None."""
     return DISTORTION_NAMES.get(re.sub('[ -]+', '_', model.strip().lower()))
 
 
 def _distortion(model: str, d: Sequence[float]) -> tuple[str, tuple[float, ...]]:
-    """Check the distortion coefficients; all zero is no distortion, whatever the model's name.
+    """Check the distortion coefficients; all zero means no distortion for every model.
 
-    So does image_geometry read it, and so drivers mark rectified images of fisheye lenses.
+    image_geometry does the same, and drivers mark rectified fisheye images this way.
     """
     coefficients = tuple(float(number) for number in d)
     name = known_distortion(model)
@@ -331,7 +333,7 @@ def _distortion(model: str, d: Sequence[float]) -> tuple[str, tuple[float, ...]]
     if not all(math.isfinite(number) for number in coefficients):
         raise CameraError(f'D must be finite, got {list(coefficients)}')
     if max(abs(number) for number in coefficients) > LARGEST_COEFFICIENT:
-        raise CameraError(f'D is not of a lens, got {list(coefficients)}')
+        raise CameraError(f'D is too large for a lens, got {list(coefficients)}')
     if name is None:
         known = ', '.join(COEFFICIENT_COUNTS)
         raise CameraError(f'unknown distortion model {model!r}: expected one of {known}')
@@ -345,26 +347,26 @@ def _distortion(model: str, d: Sequence[float]) -> tuple[str, tuple[float, ...]]
 def read_out(
     matrix: NDArray[np.float64], width: int, height: int, binning: tuple[int, int], roi: Roi
 ) -> Intrinsics:
-    """Apply first the ROI, then the binning (REP 104) to a full-resolution K or P.
+    """Apply the ROI, then the binning (REP 104) to a full-resolution K or P.
 
     PARITY: the principal point becomes (c - offset) / binning, without half pixels, as in
-    image_geometry's PinholeCameraModel.fromCameraInfo, which calibrations are used with.
+    image_geometry's PinholeCameraModel.fromCameraInfo (test_intrinsics.py).
     """
     bin_x, bin_y = max(1, binning[0]), max(1, binning[1])
-    seen_width = (roi.width or width - roi.x_offset) // bin_x
-    seen_height = (roi.height or height - roi.y_offset) // bin_y
+    roi_width = (roi.width or width - roi.x_offset) // bin_x
+    roi_height = (roi.height or height - roi.y_offset) // bin_y
     if roi.x_offset + roi.width > width or roi.y_offset + roi.height > height:
-        raise CameraError(f'the region of interest {tuple(roi)} leaves the {width} x {height} px')
+        raise CameraError(f'the region of interest {tuple(roi)} exceeds {width} x {height} px')
     return Intrinsics(
         matrix[0, 0] / bin_x,
         matrix[1, 1] / bin_y,
         (matrix[0, 2] - roi.x_offset) / bin_x,
         (matrix[1, 2] - roi.y_offset) / bin_y,
-        seen_width,
-        seen_height,
+        roi_width,
+        roi_height,
     )
 
 
 def assumed_camera(shape: tuple[int, ...], hfov_rad: float) -> CameraModel | None:
-    """Give the pinhole camera of pictures (H, W, …) of a field of view; None for 0.0."""
+    """Return the pinhole camera of an image (H, W, …) with this field of view; None for 0.0."""
     return CameraModel(Intrinsics.from_hfov(shape[1], shape[0], hfov_rad)) if hfov_rad else None

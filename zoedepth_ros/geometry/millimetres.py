@@ -1,11 +1,11 @@
-"""Depth in whole millimetres of 16 bits, as 16UC1 images and PNG files hold it."""
+"""Convert depth to and from 16-bit millimetres, the encoding of 16UC1 images and PNG files."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.geometry.workspace import Scratch
+from zoedepth_ros.geometry.workspace import Workspace
 
 LARGEST_MM = 65535
 
@@ -16,28 +16,28 @@ def to_millimetres(
     min_m: float = 0.0,
     max_m: float = np.inf,
     out: NDArray[np.uint16] | None = None,
-    scratch: Scratch | None = None,
+    workspace: Workspace | None = None,
 ) -> tuple[NDArray[np.uint16], int]:
-    """Give depth (H, W) [m] in millimetres, and how many known pixels are too far for 16 bits.
+    """Return depth (H, W) [m] in millimetres, and how many finite values exceed 16 bits.
 
-    0 is unknown: NaN, infinite, not positive, nearer than min_m, farther than max_m or 65.535 m.
-    Rounded to the nearest, of halves to the even one; computed in float64, where a float32 times
-    1000 is exact.  out: written in place when given.
+    NaN, infinite and non-positive values, and those below min_m, above max_m or 65.535 m become 0.
+    Values are rounded half to even in float64, where the product of a float32 and 1000 is exact.
+    out: buffer for the result.
     """
-    lent = Scratch() if scratch is None else scratch
+    workspace = workspace or Workspace()
     out = np.empty(depth_m.shape, np.uint16) if out is None else out
-    exact_mm = lent.array('millimetres', depth_m.shape, np.float64)
+    exact_mm = workspace.array('millimetres', depth_m.shape, np.float64)
     np.multiply(depth_m, 1000.0, out=exact_mm, dtype=np.float64)
     np.rint(exact_mm, out=exact_mm)
     known = (exact_mm > 0.0) & (depth_m >= np.float32(min_m)) & (depth_m <= np.float32(max_m))
     fits = exact_mm <= LARGEST_MM
     too_far = int(np.count_nonzero(known & ~fits & np.isfinite(exact_mm)))
-    lent.put(exact_mm, ~(known & fits), 0.0)
+    workspace.put(exact_mm, ~(known & fits), 0.0)
     np.copyto(out, exact_mm, casting='unsafe')
     return out, too_far
 
 
 def from_millimetres(depth_mm: NDArray[np.integer]) -> NDArray[np.float32]:
-    """Give depth (H, W) [m] of whole millimetres; 0 becomes NaN."""
+    """Return millimetres (H, W) as depth [m]; 0 becomes NaN."""
     depth_m = depth_mm.astype(np.float32) / np.float32(1000.0)
     return np.where(depth_mm > 0, depth_m, np.float32(np.nan))

@@ -1,7 +1,7 @@
-"""What is legal in a calibration, but most probably a mistake.
+"""Warnings about calibrations that are valid but implausible.
 
-What cannot be of a camera at all is refused by `camera_from_calibration`.  Projections are
-compared with the full image, before region of interest and binning (REP 104).
+`camera_from_calibration` refuses impossible ones.  Projections are compared with the full image,
+before region of interest and binning (REP 104).
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ from zoedepth_ros.geometry.intrinsics import (
 from zoedepth_ros.geometry.rays import rays_at
 
 WIDE_FISHEYE_DEG = 250.0
-"""A wider field of view is doubtful; those of other lenses are in `field_of_view`."""
+"""Largest plausible field of view of fisheye lenses; `field_of_view` has those of other lenses."""
 
 OFF_CENTER = 0.2
-"""A distance of the optical axis from the middle that is doubtful, as a share of the side."""
+"""Largest plausible distance of the principal point from the centre, as a share of the side."""
 
-UNEQUAL_FOCAL = 1.5  # fx against fy
+UNEQUAL_FOCAL = 1.5  # ratio of fx and fy
 SAME, SIMILAR, REMOTE = 1.25, 1.9, 5.0
-"""Largest ratio of the focal lengths in P and K: without distortion, with some, fisheye."""
+"""Largest plausible ratio of the focal lengths in P and K: undistorted, distorted, fisheye."""
 
 LARGEST_TANGENTIAL = 0.02
 LEAST_RAYS, LEAST_RAYS_FISHEYE = 0.8, 0.3  # share of the image
 GRID = 24  # samples along each side
 
 
-def doubts(camera: CameraModel, fields: CalibrationFields) -> tuple[str, ...]:
-    """Give what is doubtful about a calibration, in words; nothing when all is well.
+def calibration_warnings(camera: CameraModel, fields: CalibrationFields) -> tuple[str, ...]:
+    """Return warnings about a calibration; () for a plausible one.
 
-    camera: what `camera_from_calibration` made of the same fields.
+    camera: the result of `camera_from_calibration` for the same fields.
     """
     name, _ = fields.projection()
     found = (
@@ -53,29 +53,30 @@ def doubts(camera: CameraModel, fields: CalibrationFields) -> tuple[str, ...]:
 
 
 def _of_projection(full: Intrinsics, lens: str, name: str) -> Iterator[str]:
-    """Doubt the field of view, the optical axis and the shape of pixels."""
+    """Check the field of view, the principal point and the aspect ratio of pixels."""
     widest_deg = WIDE_FISHEYE_DEG if lens == EQUIDISTANT else WIDEST_DEG
     for axis in axes(full, lens):
         if not NARROWEST_DEG <= axis.angle_deg <= widest_deg:
             yield (
                 f'f{axis.name} = {axis.focal_px:.4g} px in {name} is an unusual field of view, '
-                f'{axis.angle_deg:.3g} degrees over {axis.side_px} px: is it of this camera?'
+                f'{axis.angle_deg:.3g} degrees over {axis.side_px} px: does it belong to this '
+                'camera?'
             )
         if abs(axis.center_px - 0.5 * (axis.side_px - 1)) > OFF_CENTER * axis.side_px:
             yield (
-                f'the optical axis c{axis.name} = {axis.center_px:.4g} px in {name} is far from '
-                f'the middle of {axis.side_px} px: is it of images of another size?'
+                f'the principal point c{axis.name} = {axis.center_px:.4g} px in {name} is far '
+                f'from the centre of {axis.side_px} px: was it calibrated at another image size?'
             )
     ratio = full.fx_px / full.fy_px
     if not 1.0 / UNEQUAL_FOCAL < ratio < UNEQUAL_FOCAL:
         yield (
-            f'fx = {full.fx_px:.4g} and fy = {full.fy_px:.4g} px in {name} are of pixels that are '
+            f'fx = {full.fx_px:.4g} and fy = {full.fy_px:.4g} px in {name} mean pixels that are '
             'not square'
         )
 
 
 def _of_k_against_p(fields: CalibrationFields, name: str) -> Iterator[str]:
-    """Doubt the one of K and P that is used where the other is of another camera."""
+    """Check that K and P belong to the same camera."""
     k, p = fields.k, fields.p
     if len(k) != 9 or len(p) != 12 or not (k[0] and k[4] and p[0] and p[5]):
         return
@@ -84,28 +85,28 @@ def _of_k_against_p(fields: CalibrationFields, name: str) -> Iterator[str]:
     if not all(1.0 / largest < ratio < largest for ratio in (p[0] / k[0], p[5] / k[4])):
         yield (
             f'the focal lengths in K ({k[0]:.4g}, {k[4]:.4g} px) and P ({p[0]:.4g}, {p[5]:.4g} '
-            f'px) are of different cameras; {name} is used'
+            f'px) belong to different cameras; {name} is used'
         )
 
 
 def _of_distortion(
     d: Sequence[float], model: str, camera: CameraModel, name: str
 ) -> Iterator[str]:
-    """Doubt the coefficients, by their values and by what they leave of the image."""
+    """Check the values of the coefficients and the share of the image that they can undistort."""
     lens = camera.distortion_model
     if name == 'K' and known_distortion(model) == EQUIDISTANT and len(d) and not any(d):
         yield (
-            f"D of the model '{model}' is all 0: taken as an image without distortion, not as one "
-            'through an ideal fisheye lens'
+            f"all coefficients D of the model '{model}' are 0: images are treated as undistorted, "
+            'not as those of an ideal fisheye lens'
         )
     if lens == UNDISTORTED:
         return
     if not model.strip():
-        yield f'D has {len(d)} numbers and no distortion model: plumb_bob is taken'
+        yield f'D has {len(d)} numbers but distortion_model is empty: plumb_bob is assumed'
     if lens != EQUIDISTANT and max(abs(number) for number in d[2:4]) > LARGEST_TANGENTIAL:
         yield (
             f'the tangential coefficients {d[2]:.3g} and {d[3]:.3g} in D are too large for a '
-            f"lens: are they of another model than '{model}' (equidistant)?"
+            f"lens: do they belong to another model than '{model}' (equidistant)?"
         )
     inner = camera.intrinsics
     columns = np.linspace(0.0, inner.width - 1.0, GRID)
@@ -115,13 +116,13 @@ def _of_distortion(
     if share < (LEAST_RAYS_FISHEYE if lens == EQUIDISTANT else LEAST_RAYS):
         yield (
             f'the distortion ({lens}) can be inverted in {share:.0%} of the image only, the rest '
-            'has no points: is D of this camera?'
+            'has no points: does D belong to this camera?'
         )
 
 
-def _of_size(inner: Intrinsics, seen: Intrinsics) -> Iterator[str]:
-    if (inner.width, inner.height) != (seen.width, seen.height):
+def _of_size(used: Intrinsics, calibrated: Intrinsics) -> Iterator[str]:
+    if (used.width, used.height) != (calibrated.width, calibrated.height):
         yield (
-            f'it is of {seen.width} x {seen.height} px and the images are {inner.width} x '
-            f'{inner.height} px: taken as the whole image resized'
+            f'it is for {calibrated.width} x {calibrated.height} px and the images are '
+            f'{used.width} x {used.height} px: they are treated as the full image, resized'
         )

@@ -1,4 +1,4 @@
-"""From a depth map to points in space."""
+"""Convert depth maps to points, decimate them, and pack them for PointCloud2."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.geometry.workspace import Scratch
+from zoedepth_ros.geometry.workspace import Workspace
 
 
 def depth_to_points(
@@ -16,11 +16,10 @@ def depth_to_points(
     rays: NDArray[np.float32],
     out: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
-    """Give the point that each pixel sees, (H, W, 3) [m].
+    """Return the point of each pixel, (H, W, 3) [m].
 
-    depth_m: (H, W) along z; rays: (H, W, 2) x/z and y/z.  NaN stays NaN and infinite depth becomes
-    NaN in all three coordinates.  out: written in place when given.  Raises ValueError when the
-    sizes differ.
+    depth_m: (H, W) along z; rays: (H, W, 2) x/z and y/z.  NaN and infinite depth become NaN in all
+    three coordinates.  out: buffer for the result.  Raises ValueError when the sizes differ.
 
     Convention: camera coordinates, x right, y down, z forward (REP 103, optical frame).
     """
@@ -37,29 +36,26 @@ def depth_to_points(
     return out
 
 
-def every(step: int) -> slice:
-    """Give the slice that keeps every `step`-th row or column, the middle one of each block.
+def stride_slice(stride: int) -> slice:
+    """Return the slice of every n-th row or column, the middle one of each block of n.
 
-    Raises ValueError for a step below 1.
+    Raises ValueError for a stride below 1.
     """
-    if step < 1:
-        raise ValueError(f'the decimation must be 1 or more, got {step}')
-    return slice(step // 2, None, step)
+    if stride < 1:
+        raise ValueError(f'the decimation must be 1 or more, got {stride}')
+    return slice(stride // 2, None, stride)
 
 
-def decimate(array: NDArray, step: int) -> NDArray:
-    """Keep every `step`-th row and column, as a view.
-
-    The kept pixel is the middle one of its block.  Raises ValueError for a step below 1.
-    """
-    return array[every(step), every(step)]
+def decimate(array: NDArray, stride: int) -> NDArray:
+    """Return a view of every n-th row and column, see `stride_slice`."""
+    return array[stride_slice(stride), stride_slice(stride)]
 
 
 class PointPacker:
-    """Write points and their colours as they lie in a cloud, in one pass over the picture."""
+    """Write points with colours in the memory layout of PointCloud2."""
 
     def __init__(self) -> None:
-        self._scratch = Scratch()
+        self._workspace = Workspace()
         self._rays: NDArray[np.float32] | None = None
         self._planes: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
 
@@ -70,11 +66,11 @@ class PointPacker:
         rgb: NDArray[np.uint8] | None,
         out: NDArray[np.float32],
     ) -> None:
-        """Write x, y, z [m] and the bits 0x00RRGGBB for every pixel into `out`, (H, W, 4).
+        """Write x, y, z [m] and the bits 0x00RRGGBB of every pixel into `out`, (H, W, 4).
 
         depth_m: (H, W), contiguous, along z; NaN and infinite depth become NaN in x, y and z.
-        rays: (H, W, 2), the same array as long as the camera is the same.  rgb: (H, W, 3), of any
-        strides; None leaves the fourth number 0.  Raises ValueError when the sizes differ.
+        rays: (H, W, 2); pass the same array while the camera is unchanged.  rgb: (H, W, 3) with
+        any strides; None writes 0.  Raises ValueError when the sizes differ.
         """
         shape = depth_m.shape
         if rays.shape != (*shape, 2) or out.shape != (*shape, 4):
@@ -82,7 +78,7 @@ class PointPacker:
         if depth_m.size == 0:
             return
         along_x, along_y = self._planes_of(rays)
-        x_m, y_m, z_m = (self._scratch.array(name, shape) for name in 'xyz')
+        x_m, y_m, z_m = (self._workspace.array(name, shape) for name in 'xyz')
         with np.errstate(invalid='ignore'):
             np.subtract(depth_m, depth_m, out=z_m)  # 0, NaN for infinity
             np.add(depth_m, z_m, out=z_m)
@@ -93,15 +89,15 @@ class PointPacker:
     def _planes_of(
         self, rays: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Give x/z and y/z as planes, made once per camera."""
+        """Return x/z and y/z as two planes (H, W), cached per camera."""
         if self._planes is None or self._rays is not rays:
             self._rays = rays
             self._planes = rays[..., 0].copy(), rays[..., 1].copy()
         return self._planes
 
     def _colors(self, rgb: NDArray[np.uint8] | None, shape: tuple[int, ...]) -> NDArray:
-        """Give 0x00RRGGBB for every pixel, (H, W), in the bits of float32."""
-        packed = self._scratch.array('colors', shape, np.uint32)
+        """Return 0x00RRGGBB for every pixel, (H, W), in the bits of float32."""
+        packed = self._workspace.array('colors', shape, np.uint32)
         if rgb is None:
             packed[...] = 0
         else:
@@ -110,7 +106,7 @@ class PointPacker:
 
 
 def pack_rgb(rgb: NDArray[np.uint8], out: NDArray[np.uint32]) -> None:
-    """Write one number 0x00RRGGBB per pixel of (H, W, 3), as PCL and rviz read it, into (H, W)."""
+    """Write 0x00RRGGBB (PCL, rviz) for every pixel of rgb (H, W, 3) into out (H, W)."""
     code = cv2.COLOR_RGB2BGRA if sys.byteorder == 'little' else cv2.COLOR_RGB2RGBA
     channels = out.view(np.uint8).reshape(*out.shape, 4)
     cv2.cvtColor(rgb, code, dst=channels)

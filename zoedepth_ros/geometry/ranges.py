@@ -1,15 +1,15 @@
-"""What a pixel of filtered depth says about the ray it looks along.
+"""Meaning of the values of filtered depth, and ranges that follow from them.
 
-| depth along z | the ray |
+| depth along z | meaning for the ray of the pixel |
 |---|---|
-| a number, at most the limit of what is measured | is free up to there and meets something |
-| a number beyond that limit | is free up to the limit; what is behind it is unknown |
+| at most the largest measured depth | free up to this depth, where it meets a surface |
+| more than the largest measured depth | free up to that limit, unknown beyond |
 | +inf | meets nothing: sky |
-| -inf | meets something that is nearer than can be measured (REP 117) |
-| NaN | is unknown |
+| -inf | meets a surface nearer than the minimum depth (REP 117) |
+| NaN | unknown |
 
-The limit is the farthest depth that the head was taught, or a nearer one that a parameter names. A
-limit on what an output shows, such as that of a cloud, is another number: it changes no ray.
+The largest measured depth is that of the head's training data, or a smaller one that a parameter
+sets.  The range limit of an output, such as a cloud, is independent of it.
 """
 
 from __future__ import annotations
@@ -17,46 +17,45 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.geometry.workspace import Scratch
+from zoedepth_ros.geometry.workspace import Workspace
 
 Map = NDArray[np.float32]
 
-WITHHELD_M = np.float32(3e38)
-"""Stands for something beyond the limit while the nearest of several ranges is taken: farther than
-all that is measured, nearer than nothing at all."""
+BEYOND_LIMIT_M = np.float32(3e38)
+"""Placeholder for a surface beyond the largest measured depth in `nearest_range`, larger than
+every measured range and smaller than +inf."""
 
 
-def within(depth_m: Map, limit_m: float, scratch: Scratch | None = None) -> Map:
-    """Give depth (H, W) with NaN beyond a limit; the same array when nothing is beyond.
+def mask_beyond(depth_m: Map, limit_m: float, workspace: Workspace | None = None) -> Map:
+    """Return depth (H, W) with NaN beyond a limit; the same array if no value is beyond.
 
-    scratch: the result is valid until its next use.
+    workspace: the result is valid until its next use.
     """
-    lent = Scratch() if scratch is None else scratch
-    beyond = lent.array('beyond', depth_m.shape, np.bool_)
+    workspace = workspace or Workspace()
+    beyond = workspace.array('beyond', depth_m.shape, np.bool_)
     np.greater(depth_m, np.float32(limit_m), out=beyond)
     if not beyond.any():
         return depth_m
-    out_m = lent.array('within', depth_m.shape)
+    out_m = workspace.array('within', depth_m.shape)
     np.copyto(out_m, depth_m)
-    lent.put(out_m, beyond, np.nan)
+    workspace.put(out_m, beyond, np.nan)
     return out_m
 
 
-def free_to(depth_m: Map, measured_to_m: float) -> Map:
-    """Give the depth (H, W) to which rays are free: at most the limit; sky stays +inf."""
+def free_depth(depth_m: Map, measured_to_m: float) -> Map:
+    """Return the depth (H, W) up to which rays are free: at most the limit, +inf for sky."""
     return np.where(np.isposinf(depth_m), depth_m, np.minimum(depth_m, np.float32(measured_to_m)))
 
 
 def nearest_range(ranges_m: Map, starts: NDArray[np.intp] | None = None) -> Map:
-    """Give the nearest of the ranges of each beam [m].
+    """Return the smallest range of each beam [m]; NaN if that is BEYOND_LIMIT_M.
 
-    ranges_m: +inf for rays that are free to the end of the scan, WITHHELD_M for those that meet
-    something beyond the limit, NaN for unknown ones.  Either (rows, beams), or flat with the start
-    of each beam.  A beam whose nearest is WITHHELD_M is NaN.
+    ranges_m: (rows, beams), or flat with the first index of each beam in `starts`; +inf for free
+    rays, BEYOND_LIMIT_M for surfaces beyond the measured depth, NaN for unknown.
     """
     if starts is None:
         nearest_m = np.fmin.reduce(ranges_m, axis=0)
     else:
         nearest_m = np.fmin.reduceat(ranges_m, starts)
-    nearest_m[nearest_m == WITHHELD_M] = np.nan
+    nearest_m[nearest_m == BEYOND_LIMIT_M] = np.nan
     return nearest_m

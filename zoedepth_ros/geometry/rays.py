@@ -1,4 +1,4 @@
-"""The direction in which every pixel looks."""
+"""Ray directions of pixels, and projection of directions to pixels."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from zoedepth_ros.geometry.intrinsics import EQUIDISTANT, UNDISTORTED, CameraMod
 Numbers = NDArray[np.float64]
 
 MAX_OFF_AXIS_RAD = math.radians(80.0)
-"""Rays farther off the axis are unknown: their points are many times as far away as deep."""
+"""Rays farther off the axis are NaN: the distance of their points far exceeds the depth."""
 
-MAX_ERROR_PX = 0.1  # a ray that misses its own pixel by more was not found
-FINE_PX = 1e-3  # no need to be nearer
-STEPS = 30
-SAMPLES = 4096  # of the lens curve
+MAX_ERROR_PX = 0.1  # largest reprojection error of a valid ray
+FINE_PX = 1e-3  # reprojection error at which the iteration stops
+ITERATIONS = 30
+SAMPLES = 4096  # of the radial distortion curve
 TINY = 1e-12
-SPIKE = 0.02  # distance of a pole from a zero, relative to it, that makes them a spike
+SPIKE = 0.02  # relative distance of a pole and a zero that cancel
 
 
 def rays(camera: CameraModel) -> NDArray[np.float32]:
-    """Give x/z and y/z for every pixel, (H, W, 2); slow with distortion, so keep the result.
+    """Return x/z and y/z of every pixel, (H, W, 2); slow with distortion, so cache the result.
 
-    Convention: pixel centres at integers, x right, y down, z forward.  NaN where there is none:
-    where the distortion cannot be inverted, and more than 80 degrees off the axis.
+    Convention: pixel centres at integers, x right, y down, z forward.  NaN if the distortion
+    cannot be inverted, and more than 80 degrees off the axis.
     """
     inner = camera.intrinsics
     x = (np.arange(inner.width) - inner.cx_px) / inner.fx_px
@@ -38,16 +38,16 @@ def rays(camera: CameraModel) -> NDArray[np.float32]:
 
 
 def rays_at(pixels: Numbers, camera: CameraModel) -> Numbers:
-    """Give x/z and y/z of pixels (…, 2) column and row, as `rays` does."""
+    """Return x/z and y/z of pixels (…, 2) column and row, as `rays` does."""
     k = camera.intrinsics
     return _undistort((pixels - (k.cx_px, k.cy_px)) / (k.fx_px, k.fy_px), camera)
 
 
 def project(directions: NDArray[np.float32], camera: CameraModel) -> NDArray[np.float32]:
-    """Give the pixel that sees each direction, (…, 2) column and row; the inverse of `rays`.
+    """Project directions to pixels, (…, 2) column and row; the inverse of `rays`.
 
-    directions: (…, 2) x/z and y/z.  NaN where the lens maps no pixel there: some models fold
-    directions from far outside back into the image, so what is beyond `farthest_rad` is left out.
+    directions: (…, 2) x/z and y/z.  Directions beyond `farthest_rad` become NaN, because some
+    distortion models fold them back into the image.
     """
     k = camera.intrinsics
     wanted = directions.astype(np.float64)
@@ -59,10 +59,9 @@ def project(directions: NDArray[np.float32], camera: CameraModel) -> NDArray[np.
 
 @lru_cache(maxsize=64)
 def farthest_rad(camera: CameraModel) -> float:
-    """Give the largest usable angle off the axis [rad].
+    """Return the largest valid angle off the axis [rad].
 
-    Up to there the distance from the principal point grows with the angle, so that no two
-    directions share a pixel.
+    Up to this angle the radius in the image grows with the angle, so the projection is unique.
     """
     d = camera.distortion
     if camera.distortion_model == UNDISTORTED:
@@ -81,36 +80,36 @@ def farthest_rad(camera: CameraModel) -> float:
 
 
 def _within(directions: Numbers, camera: CameraModel) -> NDArray[np.bool_]:
-    """Mark the directions (…, 2) that are usable; false for NaN."""
+    """Mark the directions (…, 2) within `farthest_rad`; False for NaN."""
     return np.square(directions).sum(axis=-1) <= math.tan(farthest_rad(camera)) ** 2
 
 
 def _undistort(wanted: Numbers, camera: CameraModel) -> Numbers:
-    """Give the x/z and y/z that the lens maps to `wanted` (…, 2), NaN where none is found."""
+    """Return the undistorted x/z and y/z of distorted ones, (…, 2); NaN if there are none."""
     found = wanted
     if camera.distortion_model != UNDISTORTED:
-        with np.errstate(all='ignore'):  # of poles and overflows come rays that are left out
+        with np.errstate(all='ignore'):  # poles and overflows become NaN
             found = _inverted(wanted.reshape(-1, 2), camera).reshape(wanted.shape)
     found[~_within(found, camera)] = np.nan
     return found
 
 
 def _inverted(wanted: Numbers, camera: CameraModel) -> Numbers:
-    """Invert the distortion of `wanted` (n, 2); NaN where that fails.
+    """Invert the distortion of `wanted` (n, 2) iteratively; NaN where that fails.
 
-    The inverse of the radial part is interpolated, and corrected for the rest step by step.
+    Each iteration interpolates the inverse of the radial part and corrects by the residual.
     """
     per_px = 1.0 / max(camera.intrinsics.fx_px, camera.intrinsics.fy_px)
     angles = np.linspace(0.0, farthest_rad(camera), SAMPLES)
-    bent = _bent(angles, camera)
+    radii = _radius(angles, camera)
     aim, found, error_px = wanted.copy(), np.empty_like(wanted), np.full(len(wanted), np.inf)
     todo = np.flatnonzero(np.isfinite(wanted).all(axis=-1))
-    for _ in range(STEPS):
-        found[todo] = _unbent(aim[todo], bent, angles)
+    for _ in range(ITERATIONS):
+        found[todo] = _undistort_radial(aim[todo], radii, angles)
         missed = wanted[todo] - _distort(found[todo], camera)
         aim[todo] += missed
         error_px[todo] = np.abs(missed).max(axis=-1) / per_px
-        near = np.square(aim[todo]).sum(axis=-1) < (1.1 * bent[-1]) ** 2  # else out of reach
+        near = np.square(aim[todo]).sum(axis=-1) < (1.1 * radii[-1]) ** 2  # else out of reach
         todo = todo[near & (error_px[todo] > FINE_PX)]
         if not len(todo):
             break
@@ -118,8 +117,8 @@ def _inverted(wanted: Numbers, camera: CameraModel) -> Numbers:
     return found
 
 
-def _bent(angles: Numbers, camera: CameraModel) -> Numbers:
-    """Give the distance from the principal point, per focal length, of angles off the axis."""
+def _radius(angles: Numbers, camera: CameraModel) -> Numbers:
+    """Return the radius in the image of angles off the axis, in focal lengths."""
     if camera.distortion_model == EQUIDISTANT:
         return angles * np.polyval([*camera.distortion[::-1], 1.0], np.square(angles))
     n, m = _radial(camera.distortion)
@@ -127,33 +126,33 @@ def _bent(angles: Numbers, camera: CameraModel) -> Numbers:
     return tangents * n(np.square(tangents)) / m(np.square(tangents))
 
 
-def _unbent(aim: Numbers, bent: Numbers, angles: Numbers) -> Numbers:
-    """Invert the radial part alone: interpolate between `bent` (n,), which grows, and `angles`."""
+def _undistort_radial(aim: Numbers, radii: Numbers, angles: Numbers) -> Numbers:
+    """Invert the radial part by interpolation between `radii` (n,), ascending, and `angles`."""
     radius = np.sqrt(np.square(aim).sum(axis=-1))
-    length = np.tan(np.interp(radius, bent, angles))
+    length = np.tan(np.interp(radius, radii, angles))
     return aim * (length / np.maximum(radius, TINY))[..., None]
 
 
 def _distort(directions: Numbers, camera: CameraModel) -> Numbers:
-    """Give what the lens makes of x/z and y/z (…, 2), unchecked and still per focal length."""
+    """Apply the lens distortion to x/z and y/z (…, 2), in focal lengths and without checks."""
     if camera.distortion_model == UNDISTORTED:
         return directions
     if camera.distortion_model == EQUIDISTANT:
         radius = np.sqrt(np.square(directions).sum(axis=-1))
-        bent = _bent(np.arctan(radius), camera)
-        return directions * (bent / np.maximum(radius, TINY))[..., None]
+        radii = _radius(np.arctan(radius), camera)
+        return directions * (radii / np.maximum(radius, TINY))[..., None]
     points = np.concatenate((directions, np.ones_like(directions[..., :1])), axis=-1)
     flat = points.reshape(-1, 1, 3)
     none = np.zeros(3)
-    seen = cv2.projectPoints(flat, none, none, np.eye(3), np.array(camera.distortion))[0]
-    return seen.reshape(directions.shape)
+    distorted = cv2.projectPoints(flat, none, none, np.eye(3), np.array(camera.distortion))[0]
+    return distorted.reshape(directions.shape)
 
 
 def _radial(d: tuple[float, ...]) -> tuple[np.poly1d, np.poly1d]:
-    """Give numerator and denominator of the radial factor in s = r^2, D in OpenCV's order.
+    """Return numerator and denominator of the radial factor in s = r^2, D in OpenCV's order.
 
-    A calibration with too many coefficients may have a pole in the image with a zero beside it,
-    as those of OAK cameras do: a spike a pixel wide.  Such pairs are left out.
+    An overfitted calibration, such as that of OAK cameras, may have a pole next to a zero within
+    the image: a spike of one pixel.  Such pairs are removed.
     """
     k1, k2, _, _, k3, k4, k5, k6 = (*d[:8], *(0.0,) * (8 - len(d)))
     zeros = list(np.poly1d([k3, k2, k1, 1.0]).roots)
@@ -167,7 +166,7 @@ def _radial(d: tuple[float, ...]) -> tuple[np.poly1d, np.poly1d]:
 
 
 def _polynomial(roots: list[complex]) -> np.poly1d:
-    """Give the real polynomial of these roots that is 1 at 0."""
+    """Return the real polynomial with these roots and the value 1 at 0."""
     product = np.poly1d([1.0])
     for root in roots:
         product *= np.poly1d([-1.0 / root, 1.0])

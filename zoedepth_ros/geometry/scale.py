@@ -1,8 +1,8 @@
-"""The factor between a head's metres and true ones, from what a robot knows.
+"""Estimate the scale of predicted depth from reference distances.
 
-Every reference gives ratios, true distance over measured depth: a LaserScan or points in view, a
-range finder, the camera's height above the ground, one distance by tape. `robust_scale` makes one
-factor of many ratios, `ScaleTracker` lets it act without ever jumping.
+Each reference gives ratios of true distance to predicted depth: a LaserScan or points in view, a
+range finder, the height of the camera above the ground, a tape measure.  `robust_scale` combines
+ratios to one factor; `pipeline.scale_tracker` applies it over time.
 """
 
 from __future__ import annotations
@@ -18,35 +18,35 @@ from zoedepth_ros.geometry.intrinsics import CameraModel
 from zoedepth_ros.geometry.rays import project
 
 LOWEST_SCALE, HIGHEST_SCALE = 0.1, 10.0
-"""A factor outside is a wrong reference, not a wrong scale."""
+"""Limits of a plausible factor; references outside are ignored."""
 
-FULL_COUNT = 50  # ratios, of one reference or many, that say all there is to say
-FULL_SPREAD = 0.2  # standard deviation of the logarithm at which agreement is no longer one
+FULL_COUNT = 50  # number of ratios that gives full confidence
+FULL_SPREAD = 0.2  # standard deviation of the logarithm that lowers the confidence to 1 / e
 
 
 @dataclass(frozen=True, slots=True)
 class ScaleEstimate:
-    """Hold a factor on depth and how well it is supported."""
+    """A factor on depth and its confidence."""
 
     scale: float
-    """True metres per measured metre."""
+    """True distance per predicted depth."""
 
     confidence: float
-    """How far to trust it, 0 to 1: number and agreement of the ratios."""
+    """0 to 1, from the number and the agreement of the ratios."""
 
     count: int
-    """Ratios that agree with it."""
+    """Number of ratios that agree with the scale."""
 
     spread: float
-    """Standard deviation of those ratios' logarithm."""
+    """Standard deviation of the logarithm of those ratios."""
 
 
 def robust_scale(ratios: NDArray[np.floating], *, weight: float = 1.0) -> ScaleEstimate | None:
-    """Make one factor of ratios (n,), some of which are wrong; None without a usable one.
+    """Combine ratios (n,) with outliers to one factor; None without a plausible ratio.
 
-    The middle of the shortest half of the logarithms is where most agree, wherever the others
-    lie; a plain median would move with outliers on one side.  From there Tukey's weights.
-    weight: what one ratio counts, less than 1 where neighbours share their errors.
+    The estimate starts at the median of the shortest half of the logarithms, which outliers on one
+    side do not shift, and is refined with Tukey's weights.  weight: number of independent samples
+    per ratio, less than 1 if neighbours share their errors.
     """
     usable = ratios[np.isfinite(ratios) & (ratios > LOWEST_SCALE) & (ratios < HIGHEST_SCALE)]
     if not len(usable):
@@ -59,7 +59,7 @@ def robust_scale(ratios: NDArray[np.floating], *, weight: float = 1.0) -> ScaleE
     spread = 0.0
     for _ in range(5):
         distance = np.abs(logs - centre)
-        deviation = np.sort(distance)[half - 1]  # as far as the nearer half reaches
+        deviation = np.sort(distance)[half - 1]  # median absolute deviation
         limit = max(0.02, 4.0 * deviation)
         tukey = np.square(np.clip(1.0 - np.square(distance / limit), 0.0, None))
         centre = float(np.average(logs, weights=tukey))
@@ -72,7 +72,7 @@ def robust_scale(ratios: NDArray[np.floating], *, weight: float = 1.0) -> ScaleE
 
 
 def scale_from_height(ground: Ground | None, height_m: float) -> ScaleEstimate | None:
-    """Compare the height of the camera above the fitted ground with the true one [m]."""
+    """Estimate the scale from the true height of the camera above the ground [m]."""
     if ground is None or ground.height_m <= 0.0 or not height_m > 0.0:
         return None
     scale = height_m / ground.height_m
@@ -84,10 +84,10 @@ def scale_from_height(ground: Ground | None, height_m: float) -> ScaleEstimate |
 def ratios_at_points(
     points_m: NDArray[np.floating], depth_m: NDArray[np.float32], camera: CameraModel
 ) -> NDArray[np.float32]:
-    """Give true over measured depth at points in view, (k,); NaN ratios are left out.
+    """Return the ratios of true to predicted depth at points in view, (k,).
 
-    points_m: (n, 3) in the camera's optical frame, from a laser or any other sensor.  depth_m:
-    (H, W), NaN where it is not to be compared, for example at edges.
+    points_m: (n, 3) in the optical frame, from a laser or another sensor.  depth_m: (H, W), NaN
+    for pixels to ignore, for example at edges.
     """
     ahead = points_m[points_m[:, 2] > 1e-3].astype(np.float32)
     if not len(ahead):
@@ -99,7 +99,7 @@ def ratios_at_points(
     inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
     measured_m = depth_m[rows[inside], columns[inside]]
     ratios = ahead[known][inside, 2] / measured_m
-    return ratios[np.isfinite(ratios) & (ratios > 0.0)]  # infinite depth gives 0
+    return ratios[np.isfinite(ratios) & (ratios > 0.0)]  # infinite depth has the ratio 0
 
 
 def ratio_in_cone(
@@ -109,10 +109,10 @@ def ratio_in_cone(
     depth_m: NDArray[np.float32],
     rays: NDArray[np.float32],
 ) -> NDArray[np.float32]:
-    """Compare a range finder with the nearest surface in its cone, (1,) or (0,).
+    """Return the ratio of a range measurement to the nearest surface in its cone, (1,) or (0,).
 
-    A cone answers with the nearest thing in it.  axis: its direction in the optical frame; its
-    origin is taken to be the camera's.  rays: (H, W, 2).
+    axis: direction of the cone in the optical frame; its origin is assumed to be that of the
+    camera.  rays: (H, W, 2).
     """
     length = np.sqrt(1.0 + np.square(rays).sum(axis=-1))
     along = (rays @ np.array(axis[:2], np.float32) + np.float32(axis[2])) / length
@@ -127,14 +127,14 @@ def ratio_in_cone(
 def ratios_in_box(
     distance_m: float, box: tuple[int, int, int, int], depth_m: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Compare one known distance along z with the pixels of a target, (k,).
+    """Return the ratios of a known distance along z to the depth in a box, (k,).
 
-    box: left, top, right, bottom [px], right and bottom not included.  Raises ValueError for a
-    box that is empty or not all inside the picture.
+    box: left, top, right, bottom [px], right and bottom excluded.  Raises ValueError for a box
+    that is empty or exceeds the image.
     """
     left, top, right, bottom = box
     height, width = depth_m.shape
     if not (0 <= left < right <= width and 0 <= top < bottom <= height):
-        raise ValueError(f'expected a box inside the {width} x {height} picture, got {box}')
+        raise ValueError(f'expected a box inside the {width} x {height} image, got {box}')
     ratios = (np.float32(distance_m) / depth_m[top:bottom, left:right]).ravel()
     return ratios[np.isfinite(ratios) & (ratios > 0.0)]

@@ -1,4 +1,4 @@
-"""A planar scan from a band of rows of a depth map."""
+"""Compute a planar scan from a band of rows of a depth map."""
 
 from __future__ import annotations
 
@@ -8,37 +8,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.height_scan import flat_axes
-from zoedepth_ros.geometry.ranges import WITHHELD_M, nearest_range
+from zoedepth_ros.geometry.ranges import BEYOND_LIMIT_M, nearest_range
 
 
 @dataclass(frozen=True, slots=True)
 class BandScan:
-    """Look up where each beam of a planar scan meets a band of rows; made once per camera.
+    """Lookup table from beams to the pixels of a band of rows, for one camera.
 
-    Convention: angles are counter-clockwise seen from above, 0 along the optical axis laid flat,
-    as in a level frame with x forward, y left, z up.  That is not the optical frame.
+    Convention: angles are counter-clockwise seen from above, 0 along the horizontal projection of
+    the optical axis, in a level frame with x forward, y left, z up (not the optical frame).
     """
 
     angle_min_rad: float
-    """Angle of the first beam [rad], the right edge of the picture."""
+    """Angle of the first beam [rad], the right edge of the image."""
 
     angle_max_rad: float
-    """Angle of the last beam [rad], the left edge of the picture."""
+    """Angle of the last beam [rad], the left edge of the image."""
 
     angle_increment_rad: float
-    """Angle between beams [rad]: the closest two columns of the picture."""
+    """Angle between beams [rad]: the closest two columns of the image."""
 
     first_row: int
     """Top row of the band."""
 
     columns: NDArray[np.intp]
-    """(rows of the band, beams) column that looks along each beam; -1 where none does."""
+    """(rows of the band, beams) column of each beam; -1 if there is none."""
 
     stretch: NDArray[np.float32]
-    """(beams,) horizontal distance of a point that is 1 ahead."""
+    """(beams,) horizontal distance per forward distance."""
 
     ahead: NDArray[np.float32]
-    """(rows of the band, beams) horizontal distance ahead of a point at depth 1."""
+    """(rows of the band, beams) forward distance per depth."""
 
     @classmethod
     def from_rays(
@@ -49,19 +49,19 @@ class BandScan:
         center_row: int | None = None,
         up: tuple[float, float, float] = (0.0, -1.0, 0.0),
     ) -> BandScan:
-        """Prepare a scan.
+        """Build the lookup table.
 
-        rays: (H, W, 2) x/z and y/z.  band_rows: rows of the band, cut at the picture's edge.
-        center_row: middle of the band; by default the row of the optical axis.  up: unit vector in
-        the camera frame.  Raises ValueError for a band outside the picture, a picture without two
-        columns, and a camera that looks straight up or down.
+        rays: (H, W, 2) x/z and y/z.  band_rows: number of rows, clipped to the image.  center_row:
+        middle row of the band; the row of the optical axis by default.  up: unit vector in the
+        camera frame.  Raises ValueError for a band outside the image, an image with fewer than
+        two columns, and a camera that looks straight up or down.
         """
         height, width = rays.shape[:2]
         if center_row is None:
             center_row = int(np.nanargmin(np.abs(rays[:, width // 2, 1])))
         if band_rows < 1 or not 0 <= center_row < height or width < 2:
             raise ValueError(
-                f'expected a band of 1 or more rows about a row of a {width} x {height} picture, '
+                f'expected a band of 1 or more rows about a row of a {width} x {height} image, '
                 f'got {band_rows} rows about row {center_row}'
             )
         first_row = max(0, center_row - band_rows // 2)
@@ -95,12 +95,11 @@ class BandScan:
         range_max_m: float,
         measured_to_m: float = np.inf,
     ) -> NDArray[np.float32]:
-        """Give the nearest horizontal distance per beam, (beams,) [m].
+        """Return the nearest horizontal distance per beam, (beams,) [m].
 
-        depth_m: (H, W), as `geometry.ranges` reads it.  measured_to_m: limit of what is measured,
-        along z.  After REP 117: +inf where nothing is within range_max_m, -inf where something is
-        nearer than range_min_m, NaN where neither is known, as where the limit is nearer than
-        range_max_m.
+        depth_m: (H, W), see `geometry.ranges`.  measured_to_m: largest measured depth along z.
+        REP 117: +inf if the beam is free up to range_max_m, -inf if a surface is nearer than
+        range_min_m, NaN if the range is unknown.
         """
         rows = self.first_row + np.arange(len(self.columns))[:, None]
         kept_m = depth_m[rows, self.columns]  # (band, beams)
@@ -111,14 +110,14 @@ class BandScan:
             far = found_m > range_max_m
             found_m[found_m < range_min_m] = -np.inf
             found_m[far] = np.inf
-            found_m[limited & ~far] = WITHHELD_M
+            found_m[limited & ~far] = BEYOND_LIMIT_M
             found_m[limited & far & (measured_to_m * along < range_max_m)] = np.nan
         found_m[self.columns < 0] = np.nan
         return nearest_range(found_m)
 
 
 def _nearest_columns(ray_x: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Give the column of a row whose tangent is nearest to each wanted one, -1 outside the row."""
+    """Return the columns of a row with the nearest tangents, -1 outside the row."""
     known = np.flatnonzero(np.isfinite(ray_x))
     if known.size < 2:
         return np.full(len(wanted), -1, np.intp)

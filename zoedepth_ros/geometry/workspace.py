@@ -1,7 +1,7 @@
-"""Memory that is kept from picture to picture.
+"""Buffers that are reused for every image.
 
-A picture-sized array is too big for an allocator to keep: asked for anew for every step, its pages
-cost more than the arithmetic on them.
+Allocators return image-sized arrays to the operating system; mapping their pages again for every
+operation costs more than the arithmetic.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 Shape = tuple[int, ...]
 
 
-class Scratch:
-    """Lend arrays by name; what a name lends is overwritten when it is asked for again.
+class Workspace:
+    """Named buffers; a buffer is overwritten when its name is requested again.
 
-    Not for two threads at a time.
+    Not thread-safe.
     """
 
     def __init__(self) -> None:
@@ -26,16 +26,16 @@ class Scratch:
         self._constants: dict[tuple[float, Any], NDArray[Any]] = {}
 
     def array(self, name: str, shape: Shape, dtype: Any = np.float32) -> NDArray[Any]:
-        """Give an array of any content."""
+        """Return the buffer of this name, with undefined content."""
         kept = self._arrays.get(name)
         if kept is None or kept.shape != shape or kept.dtype != dtype:
             kept = self._arrays[name] = np.empty(shape, dtype)
         return kept
 
     def put(self, values: NDArray[Any], where: NDArray[np.bool_], value: float) -> None:
-        """Write one number in place where the mask says so; ten times as fast as NumPy.
+        """Write a constant in place where the mask is True; ten times as fast as NumPy.
 
-        values: (H, W), contiguous; where: (H, W).
+        values: (H, W), contiguous; where: (H, W) mask.
         """
         if not where.any():
             return

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from zoedepth_ros.geometry.points import every
+from zoedepth_ros.geometry.points import stride_slice
 from zoedepth_ros.inference.device_edges import flying_pixels
 from zoedepth_ros.inference.on_device import CloudRequest, DevicePicture
 from zoedepth_ros.inference.runtimes.graphs import HostLink
@@ -110,7 +110,7 @@ class _Picture:
         points_m = torch.cat((self.clouds.planes(at.rays) * z_m, z_m[None]))  # (3, h, w)
         color = torch.zeros_like(z_m, dtype=torch.int32)
         if at.color:
-            kept = every(at.step)
+            kept = stride_slice(at.step)
             # Rounded, for a GPU divides by 255 by multiplying.
             red, green, blue = (self.colors[:, kept, kept] * 255).round().to(torch.int32)
             color = red << 16 | green << 8 | blue
@@ -132,7 +132,7 @@ class _Picture:
 
     def _filtered(self, depth_m: Tensor, at: CloudRequest) -> Tensor:
         """Give depth of every n-th row and column, (h, w): NaN or +inf for what is left out."""
-        few_m = depth_m[every(at.step), every(at.step)]
+        few_m = depth_m[stride_slice(at.step), stride_slice(at.step)]
         hidden = few_m < _float32(at.nearest_m)
         if at.held is not None:
             hidden |= self.clouds.sent(at.held)

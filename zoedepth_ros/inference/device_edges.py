@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from zoedepth_ros.geometry.filters import largest_jump, widest_ramp_px
-from zoedepth_ros.geometry.points import every
+from zoedepth_ros.geometry.points import stride_slice
 
 _UPPER_HALF = -0x10000  # of the bits of a float32
 
@@ -20,7 +20,7 @@ def flying_pixels(depth_m: Tensor, *, network_width: int, step: int) -> Tensor:
     network sees.
     """
     height, width = depth_m.shape
-    kept, size = every(step), widest_ramp_px(width)
+    kept, size = stride_slice(step), widest_ramp_px(width)
     jump = float(np.float32(largest_jump(width, network_width)))
     along_rows, along_columns = _inverse(depth_m[kept]), _inverse(depth_m[:, kept])
     slack = along_rows[:, kept] * jump

@@ -19,8 +19,8 @@ from zoedepth_ros.geometry.intrinsics import (
     camera_from_calibration,
     read_out,
 )
-from zoedepth_ros.geometry.plausibility import doubts
-from zoedepth_ros.geometry.rectified import Reading, read_as
+from zoedepth_ros.geometry.plausibility import calibration_warnings
+from zoedepth_ros.geometry.rectification import Rectification, choose_rectification
 
 
 class CameraUnknown(ValueError):  # noqa: N818
@@ -43,7 +43,7 @@ class KnownCamera(NamedTuple):
     changes: dict[str, Any]
     """Fields of its CameraInfo that differ from those of camera_info, see `fields_at`."""
 
-    reading: Reading | None = None
+    reading: Rectification | None = None
     """How camera_info was read; None for an assumed field of view."""
 
     notices: tuple[str, ...] = ()
@@ -65,9 +65,8 @@ def known_camera(
 ) -> KnownCamera:
     """Make the camera of images of this size, for the node and the commands alike.
 
-    info: None when none has come.  rectified: 'auto', 'rectified' or 'raw', see `read_as`.
-    hfov_rad: assumed where camera_info is missing or cannot be used; 0.0 for none.  Raises
-    CameraUnknown.
+    info: None when none has come.  rectified: see `choose_rectification`.  hfov_rad: assumed where
+    camera_info is missing or cannot be used; 0.0 for none.  Raises CameraUnknown.
     """
     try:
         return _calibrated_camera(info, image_topic, height, width, rectified)
@@ -88,14 +87,14 @@ def _calibrated_camera(
         raise CameraUnknown(
             'uncalibrated camera', 'camera_info is of an uncalibrated camera (K[0] is 0)'
         )
-    reading = read_as(rectified, image_topic, k=info.k, d=info.d, p=info.p)
+    reading = choose_rectification(rectified, image_topic, k=info.k, d=info.d, p=info.p)
     fields = _fields(info, rectified=reading.rectified)
     try:
         model = camera_from_calibration(fields, height=height, width=width)
         changes = fields_at(info, height, width)
     except CameraError as error:
         raise CameraUnknown(UNUSABLE, f'camera_info cannot be used: {error}') from None
-    return KnownCamera(model, changes, reading, doubts(model, fields))
+    return KnownCamera(model, changes, reading, calibration_warnings(model, fields))
 
 
 def is_calibrated(info: Any) -> bool:

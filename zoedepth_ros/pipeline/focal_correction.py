@@ -86,7 +86,7 @@ class ThroughCamera:
             made = CanonicalWarp(camera, head, training_hfov_rad=self.training_hfov_rad)
             self._warp = camera, head, made
         return brought_back(
-            self._warp[2], self._predictor(self._warp[2].picture(rgb), head, route=route)
+            self._warp[2], self._predictor(self._warp[2].image(rgb), head, route=route)
         )
 
 

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.geometry.points import every
-from zoedepth_ros.geometry.workspace import Scratch
+from zoedepth_ros.geometry.points import stride_slice
+from zoedepth_ros.geometry.workspace import Workspace
 
 TOLERANCE = 0.15
 """Change of depth between two pictures, relative to it, that the camera's own way explains."""
@@ -30,7 +30,7 @@ class TemporalCheck:
         self._now: NDArray[np.float32] | None = None
         self._before: NDArray[np.float32] | None = None
         self._at_s, self._kind = 0.0, ''
-        self._scratch = Scratch()
+        self._scratch = Workspace()
 
     def take(self, depth_m: NDArray[np.float32], kind: str, now_s: float) -> None:
         """Take the next map (H, W) [m], NaN unknown.
@@ -60,7 +60,7 @@ class TemporalCheck:
         if self._before is None or self._now is None:
             return None
         top, bottom, _ = rows.indices(self._now.shape[0])
-        thinned = every(steps[0]), every(steps[1])
+        thinned = stride_slice(steps[0]), stride_slice(steps[1])
         now_m = np.ascontiguousarray(self._now[top:bottom][thinned])
         reach_px = max(1, round(self._now.shape[1] * REACH_SHARE))
         before_m = self._padded(reach_px)

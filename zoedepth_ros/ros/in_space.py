@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.filters import widest_ramp_px
 from zoedepth_ros.geometry.ground import GroundFit
-from zoedepth_ros.geometry.points import decimate, depth_to_points, every
-from zoedepth_ros.geometry.ranges import within
+from zoedepth_ros.geometry.points import decimate, depth_to_points, stride_slice
+from zoedepth_ros.geometry.ranges import mask_beyond
 from zoedepth_ros.geometry.sky import FAR_M
-from zoedepth_ros.geometry.workspace import Scratch
+from zoedepth_ros.geometry.workspace import Workspace
 from zoedepth_ros.inference.on_device import CloudRequest
 from zoedepth_ros.pipeline.rates import RateLimiter
 from zoedepth_ros.pipeline.temporal_filter import TemporalCheck
@@ -51,7 +51,7 @@ class InSpace:
         self._clouds = {color: CloudWriter(color=color) for color in (True, False)}
         self._parts = CloudWriter(color=False)
         self._calibration = RateLimiter(CALIBRATION_RATE_HZ)
-        self._scratch = Scratch()
+        self._scratch = Workspace()
         self._temporal: dict[str, TemporalCheck] = {}
         self.short_scan = ''
         """Why beams of the scan are NaN that could be +Inf, in words; '' where none are."""
@@ -97,7 +97,7 @@ class InSpace:
         step = settings.cloud_decimation
         if calibrate and self.references is not None:
             self._calibration.take(view.now_s)
-            compared_m = within(self._for_points(view), view.measured_to_m, self._scratch)
+            compared_m = mask_beyond(self._for_points(view), view.measured_to_m, self._scratch)
             ratios = self.references.ratios(view.header, compared_m, view.camera)
             self._scaling.observe_ratios(ratios, view.now_s)
             calibrate = False
@@ -110,7 +110,7 @@ class InSpace:
             if rows_m is None:
                 few_m = self._for_points(view, (step, step))
             else:
-                few_m = rows_m[:, every(step)].copy()
+                few_m = rows_m[:, stride_slice(step)].copy()
             if looks:
                 points_m = self._points(few_m, view, view.measured_to_m)
                 seen = view.fit
@@ -188,7 +188,7 @@ class InSpace:
     def _points(self, depth_m: Map, view: View, limit_m: float) -> Map:
         """Give the points (h, w, 3) of depth at cloud.decimation, NaN beyond a limit."""
         rays = view.camera.rays(view.settings.cloud_decimation)
-        return depth_to_points(within(depth_m, limit_m, self._scratch), rays)
+        return depth_to_points(mask_beyond(depth_m, limit_m, self._scratch), rays)
 
     def _observe(self, fit: GroundFit, view: View) -> None:
         """Take what the ground says about the scale."""
@@ -240,7 +240,7 @@ class InSpace:
         at = view.settings
         writer, step = self._writer(at), at.cloud_decimation
         fill = writer.organized if at.cloud_organized else writer.dense
-        shown_m = within(depth_m, shown_to_m(at, view.range_m), self._scratch)
+        shown_m = mask_beyond(depth_m, shown_to_m(at, view.range_m), self._scratch)
         return fill(view.header, shown_m, view.camera.rays(step), decimate(view.rgb, step))
 
     def _scan(self, view: View) -> Iterator[Topic]:

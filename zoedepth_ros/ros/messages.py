@@ -19,7 +19,7 @@ from zoedepth_ros.geometry.height_scan import HeightScan
 from zoedepth_ros.geometry.millimetres import to_millimetres
 from zoedepth_ros.geometry.points import PointPacker
 from zoedepth_ros.geometry.scan import BandScan
-from zoedepth_ros.geometry.workspace import Scratch
+from zoedepth_ros.geometry.workspace import Workspace
 
 POINT_STEP_BYTES = 16  # x, y, z, rgb
 _BIG_ENDIAN = sys.byteorder == 'big'
@@ -35,7 +35,7 @@ class ImageWriter:
         self._dtype, self._channels = _DTYPES[encoding]
         self._msg = Image(encoding=encoding, is_bigendian=_BIG_ENDIAN)
         self._view: NDArray[Any] = np.empty((0, 0), self._dtype)
-        self.scratch = Scratch()
+        self.scratch = Workspace()
         """Memory of whoever writes the pixels."""
 
     def pixels(self, height: int, width: int) -> NDArray[Any]:
@@ -65,7 +65,7 @@ def write_depth(
     pixels, lent = writer.pixels(*depth_m.shape), writer.scratch
     max_m = max_m if max_m > 0.0 else np.inf
     if writer.encoding == '16UC1':
-        to_millimetres(depth_m, min_m=min_m, max_m=max_m, out=pixels, scratch=lent)
+        to_millimetres(depth_m, min_m=min_m, max_m=max_m, out=pixels, workspace=lent)
         return
     beyond = lent.array('beyond', depth_m.shape, np.bool_)
     np.copyto(pixels, depth_m)
@@ -79,7 +79,7 @@ class CloudWriter:
     def __init__(self, *, color: bool) -> None:
         """Write points with or without colour; their step is 16 bytes either way."""
         self._color = color
-        self._packer, self._scratch = PointPacker(), Scratch()
+        self._packer, self._scratch = PointPacker(), Workspace()
         self._msg = PointCloud2(
             fields=_point_fields(color), point_step=POINT_STEP_BYTES, is_bigendian=_BIG_ENDIAN
         )

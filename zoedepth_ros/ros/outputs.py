@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rclpy.time import Time
 
-from zoedepth_ros.geometry.sky import sky, without_sky
-from zoedepth_ros.geometry.workspace import Scratch
+from zoedepth_ros.geometry.sky import sky_mask, with_infinite_sky
+from zoedepth_ros.geometry.workspace import Workspace
 from zoedepth_ros.inference.result import DepthResult
 from zoedepth_ros.media.color import depth_to_bgr
 from zoedepth_ros.messages.compressed import (
@@ -51,7 +51,7 @@ class Outputs:
         self._scaling = scaling
         self._images = {name: ImageWriter(name) for name in ('32FC1', '16UC1', 'bgr8')}
         self._uncertainty = ImageWriter('32FC1')
-        self._scratch = Scratch()
+        self._scratch = Workspace()
         self.frames: Frames | None = None
         """Whom to ask where up is, when camera.base_frame names a level frame."""
         self.lacks_up = False
@@ -129,10 +129,12 @@ class Outputs:
             return view
         up, fit = self.space.up_for_sky(view)
         rays, scratch = view.camera.rays(), self._scratch
-        mask = sky(seen_m, OUTDOOR, rays=rays, up=up, rgb=view.rgb, scratch=scratch)
+        mask = sky_mask(seen_m, OUTDOOR, rays=rays, up=up, rgb=view.rgb, workspace=scratch)
         if not mask.any():
             return replace(view, fit=fit)
-        return replace(view, depth_m=without_sky(view.depth_m, mask, scratch), sky=mask, fit=fit)
+        return replace(
+            view, depth_m=with_infinite_sky(view.depth_m, mask, scratch), sky=mask, fit=fit
+        )
 
     def _ask_up(self, frame_id: str, at: NodeSettings) -> None:
         """Ask TF where up is for this picture; without an answer camera.pitch holds."""

@@ -6,15 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.filters import flying_pixels
-from zoedepth_ros.geometry.points import every
-from zoedepth_ros.geometry.workspace import Scratch
+from zoedepth_ros.geometry.points import stride_slice
+from zoedepth_ros.geometry.workspace import Workspace
 from zoedepth_ros.ros.parameters import NodeSettings
 
 Map = NDArray[np.float32]
 
 
 def gated(
-    depth_m: Map, uncertainty_m: Map, settings: NodeSettings, scratch: Scratch | None = None
+    depth_m: Map, uncertainty_m: Map, settings: NodeSettings, scratch: Workspace | None = None
 ) -> Map:
     """Give depth (H, W) with NaN where its standard deviation is above filter.max_uncertainty.
 
@@ -23,7 +23,7 @@ def gated(
     limit_m = settings.filter_max_uncertainty_m
     if limit_m <= 0.0:
         return depth_m
-    lent = Scratch() if scratch is None else scratch
+    lent = Workspace() if scratch is None else scratch
     out_m = lent.array('gated', depth_m.shape)
     unsure = lent.array('unsure', depth_m.shape, np.bool_)
     np.less_equal(uncertainty_m, np.float32(limit_m), out=unsure)  # false for NaN
@@ -39,7 +39,7 @@ def depth_for_points(
     network_width: int = 512,
     *,
     steps: tuple[int, int] = (1, 1),
-    scratch: Scratch | None = None,
+    scratch: Workspace | None = None,
 ) -> Map:
     """Give depth (H, W) as `geometry.ranges` reads it: NaN at an edge, -inf too near.
 
@@ -47,8 +47,8 @@ def depth_for_points(
     n-th row and column only, as `decimate` keeps them.  scratch: the result is valid until its
     next use.
     """
-    lent = Scratch() if scratch is None else scratch
-    few_m = depth_m[every(steps[0]), every(steps[1])]
+    lent = Workspace() if scratch is None else scratch
+    few_m = depth_m[stride_slice(steps[0]), stride_slice(steps[1])]
     out_m = lent.array('for points', few_m.shape)
     mask = lent.array('left out', few_m.shape, np.bool_)
     np.copyto(out_m, few_m)
@@ -56,7 +56,7 @@ def depth_for_points(
     lent.put(out_m, mask, -np.inf)
     np.less_equal(few_m, np.float32(0.0), out=mask)  # no distance at all
     if settings.filter_edge:
-        edges = flying_pixels(depth_m, network_width=network_width, steps=steps, scratch=lent)
+        edges = flying_pixels(depth_m, network_width=network_width, strides=steps, workspace=lent)
         np.logical_or(mask, edges, out=mask)
     lent.put(out_m, mask, np.nan)
     return out_m

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rclpy.clock import Clock
 
-from zoedepth_ros.geometry.rectified import Reading
+from zoedepth_ros.geometry.rectification import Rectification
 from zoedepth_ros.inference.result import AUTO, DepthPredictor, DepthResult
 from zoedepth_ros.messages.camera_info import UNUSABLE, CameraUnknown, KnownCamera
 from zoedepth_ros.messages.compressed import DEPTH_TOPIC
@@ -127,7 +127,7 @@ class FrameProcessor:
         )
 
     @property
-    def _reading(self) -> Reading | None:
+    def _reading(self) -> Rectification | None:
         return None if self._known is None else self._known.reading
 
     @property

@@ -102,7 +102,7 @@ class SharedNetwork:
             for task, head in zip(tasks, heads, strict=True)
         ]
         pictures = [
-            task.rgb if warp is None else warp.picture(task.rgb)
+            task.rgb if warp is None else warp.image(task.rgb)
             for task, warp in zip(tasks, warps, strict=True)
         ]
         results = self._predict(pictures, heads, [task.route for task in tasks])

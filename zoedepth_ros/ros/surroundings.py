@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.geometry.ground import Ground, GroundFit, look_for_ground, up_from_angles
+from zoedepth_ros.geometry.ground import Ground, GroundFit, fit_ground, up_from_angles
 from zoedepth_ros.geometry.height_scan import HeightScan
-from zoedepth_ros.geometry.obstacles import Band, clearing_points, split_points
-from zoedepth_ros.geometry.ranges import free_to
+from zoedepth_ros.geometry.obstacles import ObstacleLimits, classify_points, clearing_points
+from zoedepth_ros.geometry.ranges import free_depth
 from zoedepth_ros.ros.camera import SAME_UP
 from zoedepth_ros.ros.parameters import NodeSettings
 
@@ -111,7 +111,7 @@ class Surroundings:
     def fit(self, points_m: Map, settings: NodeSettings) -> GroundFit:
         """Look for the ground of points (H, W, 3)."""
         up = self.expected_up(settings)
-        return look_for_ground(points_m, up=up, tolerance_rad=settings.camera_pitch_tolerance_rad)
+        return fit_ground(points_m, up=up, tolerance_rad=settings.camera_pitch_tolerance_rad)
 
     def take(
         self, fit: GroundFit, settings: NodeSettings, now_s: float, use: str
@@ -155,8 +155,8 @@ class Surroundings:
         """
         band = band_of(settings)
         passing = np.isposinf(depth_m) | (depth_m > np.float32(measured_to_m))
-        split = split_points(points_m, ground, band, passing=passing)
-        free_m = free_to(depth_m, measured_to_m)
+        split = classify_points(points_m, ground, band, free=passing)
+        free_m = free_depth(depth_m, measured_to_m)
         return Clouds(
             points_m[split.ground],
             points_m[split.obstacle],
@@ -178,11 +178,11 @@ class Surroundings:
         return up_from_angles(settings.camera_pitch_rad, settings.camera_roll_rad)
 
 
-def band_of(settings: NodeSettings) -> Band:
+def band_of(settings: NodeSettings) -> ObstacleLimits:
     """Give the heights and the range that matter to the robot."""
-    return Band(
-        ground_m=settings.obstacles_min_height_m,
-        top_m=settings.obstacles_max_height_m,
+    return ObstacleLimits(
+        min_height_m=settings.obstacles_min_height_m,
+        max_height_m=settings.obstacles_max_height_m,
         ground_slope=settings.obstacles_slope,
-        range_m=settings.obstacles_max_range_m,
+        max_range_m=settings.obstacles_max_range_m,
     )

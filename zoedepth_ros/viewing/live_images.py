@@ -15,7 +15,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from zoedepth_ros.geometry.intrinsics import CameraModel
-from zoedepth_ros.geometry.rectified import AUTO
+from zoedepth_ros.geometry.rectification import AUTO
 from zoedepth_ros.messages.camera_info import CameraUnknown
 from zoedepth_ros.messages.images import LASTING, ConversionError, ImageReader
 from zoedepth_ros.ros import qos

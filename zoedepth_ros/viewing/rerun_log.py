@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from zoedepth_ros.geometry.filters import flying_pixels
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.geometry.points import decimate, depth_to_points
-from zoedepth_ros.geometry.ranges import within
+from zoedepth_ros.geometry.ranges import mask_beyond
 from zoedepth_ros.geometry.rays import rays
 from zoedepth_ros.viewing.blueprint import blueprint
 from zoedepth_ros.viewing.errors import ViewingError
@@ -213,7 +213,7 @@ class RerunLog:
             self._rays = camera, step, np.ascontiguousarray(decimate(rays(camera), step))
         flying = flying_pixels(frame.depth_m, network_width=frame.network_width)
         depth_m = np.where(flying, np.float32(np.nan), frame.depth_m)
-        depth_m = within(decimate(depth_m, step), frame.range_m)
+        depth_m = mask_beyond(decimate(depth_m, step), frame.range_m)
         points_m = depth_to_points(np.ascontiguousarray(depth_m), self._rays[2])
         known = np.isfinite(points_m).all(axis=-1)
         colors = None if frame.rgb is None else decimate(frame.rgb, step)[known]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from zoedepth_ros.errors import printable
 from zoedepth_ros.files import name_for_opencv
 from zoedepth_ros.geometry.millimetres import from_millimetres
-from zoedepth_ros.geometry.rectified import AUTO
+from zoedepth_ros.geometry.rectification import AUTO
 from zoedepth_ros.media.files import read_stored_picture
 from zoedepth_ros.media.video import Due, FrameTimes
 from zoedepth_ros.viewing.about import model_text

@@ -10,7 +10,7 @@ from zoedepth_ros.geometry.field_of_view import (
     WIDEST_DEG,
     WIDEST_RAD,
 )
-from zoedepth_ros.geometry.rectified import CHOICES
+from zoedepth_ros.geometry.rectification import CHOICES
 from zoedepth_ros.media.brightness import LEAST_BITS, MOST_BITS
 from zoedepth_ros.ros.settings.parameter import MAX_RATE_HZ, parameter
 

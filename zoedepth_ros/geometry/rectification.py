@@ -1,4 +1,4 @@
-"""Whether images are rectified (projection P) or raw (K with D), and what that was decided by."""
+"""Decide whether images are rectified (projection P) or raw (K with D)."""
 
 from __future__ import annotations
 
@@ -15,44 +15,44 @@ _RAW_WORDS = frozenset({'raw', 'unrectified', 'distorted'})
 _COMPRESSED = '/compressed'
 
 
-class Reading(NamedTuple):
-    """Hold how a camera_info is read for the images of a topic."""
+class Rectification(NamedTuple):
+    """Which projection of a camera_info applies to the images of a topic."""
 
     rectified: bool
     """True: P; False: K with D."""
 
     text: str
-    """The same in words, with the reason."""
+    """Description of the choice and its reason."""
 
     is_guess: bool = False
-    """Whether nothing tells, although camera_info names two projections and no distortion."""
+    """True if K and P differ, D is zero, and the topic name does not tell which applies."""
 
 
-def read_as(
+def choose_rectification(
     choice: str, topic: str, *, k: Sequence[float], d: Sequence[float], p: Sequence[float]
-) -> Reading:
-    """Decide how a camera_info is read.
+) -> Rectification:
+    """Choose the projection of a camera_info.
 
-    choice: one of CHOICES.  topic: of the images, of which whole words of whole path segments
-    count ('image_rect', 'rect/image'), the last such word first; '' for images without a topic.
+    choice: one of CHOICES.  topic: image topic, searched from its end for words such as 'rect' or
+    'raw' ('image_rect', 'rect/image'); '' for images without a topic.
     """
     if choice != AUTO:
-        return _reading(choice == RECTIFIED, 'as configured')
+        return _rectification(choice == RECTIFIED, 'as configured')
     no_lens = not any(d)
     if no_lens and _is_same(k, p):
-        return _reading(True, 'D is 0 and P equals K, so both readings are the same')
+        return _rectification(True, 'D is 0 and P equals K, so both are the same')
     if no_lens and not any(p):
-        return _reading(False, 'D and P are 0')
+        return _rectification(False, 'D and P are 0')
     word = _word_in(topic)
     if word:
-        return _reading(word in _RECTIFIED_WORDS, f"'{word}' in the name of {topic}")
+        return _rectification(word in _RECTIFIED_WORDS, f"'{word}' in the name of {topic}")
     reason = f'nothing in the name of {topic or "the images"} says rectified'
-    return _reading(False, reason, is_guess=no_lens)
+    return _rectification(False, reason, is_guess=no_lens)
 
 
-def _reading(rectified: bool, reason: str, *, is_guess: bool = False) -> Reading:
+def _rectification(rectified: bool, reason: str, *, is_guess: bool = False) -> Rectification:
     how = 'rectified images (P)' if rectified else 'raw images (K with D)'
-    return Reading(rectified, f'camera_info is read for {how}: {reason}', is_guess)
+    return Rectification(rectified, f'camera_info is used for {how}: {reason}', is_guess)
 
 
 def _is_same(k: Sequence[float], p: Sequence[float]) -> bool:
@@ -68,9 +68,9 @@ def _is_same(k: Sequence[float], p: Sequence[float]) -> bool:
 
 
 def _word_in(topic: str) -> str:
-    """Give the word that tells, of the segment nearest to the end; '' when there is none.
+    """Return the last word of a topic that means rectified or raw; '' if there is none.
 
-    Of one segment with both, as image_rect_raw of RealSense cameras, 'rect' counts.
+    'rect' wins within one segment, as in image_rect_raw of RealSense cameras.
     """
     for segment in reversed(topic.lower().removesuffix(_COMPRESSED).split('/')):
         words = re.split(r'[_\d]+', segment)

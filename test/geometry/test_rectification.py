@@ -2,7 +2,7 @@
 
 import pytest
 
-from zoedepth_ros.geometry.rectified import read_as
+from zoedepth_ros.geometry.rectification import choose_rectification
 
 K = (300.0, 0.0, 320.0, 0.0, 300.0, 240.0, 0.0, 0.0, 1.0)
 SAME_P = (300.0, 0.0, 320.0, 0.0, 0.0, 300.0, 240.0, 0.0, 0.0, 0.0, 1.0, 0.0)
@@ -27,7 +27,7 @@ LENS, NO_LENS = (-0.2, 0.1, 0.0, 0.0, 0.0), (0.0,) * 5
     ],
 )
 def test_a_whole_word_of_a_segment_says_that_images_are_rectified(topic):
-    reading = read_as('auto', topic, k=K, d=LENS, p=OTHER_P)
+    reading = choose_rectification('auto', topic, k=K, d=LENS, p=OTHER_P)
     assert reading.rectified
     assert topic in reading.text
 
@@ -49,33 +49,37 @@ def test_a_whole_word_of_a_segment_says_that_images_are_rectified(topic):
     ],
 )
 def test_rect_as_a_part_of_another_word_says_nothing(topic):
-    assert not read_as('auto', topic, k=K, d=LENS, p=OTHER_P).rectified
+    assert not choose_rectification('auto', topic, k=K, d=LENS, p=OTHER_P).rectified
 
 
 @pytest.mark.parametrize('topic', ['/camera/image_raw', '/camera/image', '/camera/image_rect'])
 def test_where_d_is_zero_and_p_equals_k_both_readings_are_the_same_and_nothing_is_guessed(topic):
-    reading = read_as('auto', topic, k=K, d=NO_LENS, p=SAME_P)
+    reading = choose_rectification('auto', topic, k=K, d=NO_LENS, p=SAME_P)
     assert 'the same' in reading.text
     assert not reading.is_guess
 
 
 def test_p_equal_to_k_with_distortion_leaves_the_decision_to_the_topic():
-    assert not read_as('auto', '/camera/image', k=K, d=LENS, p=SAME_P).rectified
-    assert read_as('auto', '/camera/image_rect', k=K, d=LENS, p=SAME_P).rectified
+    assert not choose_rectification('auto', '/camera/image', k=K, d=LENS, p=SAME_P).rectified
+    assert choose_rectification('auto', '/camera/image_rect', k=K, d=LENS, p=SAME_P).rectified
 
 
 def test_two_projections_without_distortion_and_without_a_word_are_a_guess():
-    assert read_as('auto', '/camera/image', k=K, d=NO_LENS, p=OTHER_P).is_guess
-    assert not read_as('auto', '/camera/image_raw', k=K, d=NO_LENS, p=OTHER_P).is_guess
-    assert not read_as('auto', '/camera/image', k=K, d=LENS, p=OTHER_P).is_guess
-    assert not read_as('raw', '/camera/image', k=K, d=NO_LENS, p=OTHER_P).is_guess
+    assert choose_rectification('auto', '/camera/image', k=K, d=NO_LENS, p=OTHER_P).is_guess
+    assert not choose_rectification(
+        'auto', '/camera/image_raw', k=K, d=NO_LENS, p=OTHER_P
+    ).is_guess
+    assert not choose_rectification('auto', '/camera/image', k=K, d=LENS, p=OTHER_P).is_guess
+    assert not choose_rectification('raw', '/camera/image', k=K, d=NO_LENS, p=OTHER_P).is_guess
 
 
 def test_an_empty_p_is_not_read():
-    assert not read_as('auto', '/camera/image_rect', k=K, d=NO_LENS, p=(0.0,) * 12).rectified
+    assert not choose_rectification(
+        'auto', '/camera/image_rect', k=K, d=NO_LENS, p=(0.0,) * 12
+    ).rectified
 
 
 @pytest.mark.parametrize(('choice', 'expected'), [('rectified', True), ('raw', False)])
 def test_what_is_configured_stands_above_everything(choice, expected):
     for topic in ('/camera/image_raw', '/camera/image_rect'):
-        assert read_as(choice, topic, k=K, d=NO_LENS, p=SAME_P).rectified is expected
+        assert choose_rectification(choice, topic, k=K, d=NO_LENS, p=SAME_P).rectified is expected
