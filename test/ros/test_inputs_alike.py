@@ -159,7 +159,7 @@ def test_predict_and_calibrate_read_the_file_that_the_node_reads(
 
 MISTAKEN = {
     'identity': (1.0, 50.0, 'K is impossible'),
-    'half of the image': (25.0, 50.0, 'of different cameras'),
+    'half of the image': (25.0, 50.0, 'belong to different cameras'),
     'nearly everything in view': (5.0, 5.0, 'unusual field of view'),
 }
 
