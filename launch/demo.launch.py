@@ -1,4 +1,4 @@
-"""Start a source of pictures, the depth node and rviz: ros2 launch zoedepth_ros demo.launch.py."""
+"""Start the image source, the depth node and RViz: ros2 launch zoedepth_ros demo.launch.py."""
 
 from __future__ import annotations
 
@@ -24,26 +24,24 @@ SHARE = Path(get_package_share_directory('zoedepth_ros'))
 EMBEDDED = embedded_path('ZoeD_S_NK')
 
 ARGUMENTS = [
-    DeclareLaunchArgument(
-        'namespace', default_value='', description='Namespace of everything that is started.'
-    ),
+    DeclareLaunchArgument('namespace', default_value='', description='Namespace of all nodes.'),
     DeclareLaunchArgument(
         'source',
         default_value='photographs',
-        description='Number of a webcam, a video, a folder, a picture, or photographs for those '
-        'that come with scikit-image and scikit-learn; walk for a drawn one with truth/depth.',
+        description='Number of a webcam, a video, a folder, an image, photographs for those that '
+        'scikit-image and scikit-learn contain, or trajectory for a rendered camera trajectory '
+        'with ground_truth/depth.',
     ),
-    DeclareLaunchArgument('rate', default_value='10.0', description='Pictures per second [Hz].'),
+    DeclareLaunchArgument('rate', default_value='10.0', description='Images per second [Hz].'),
     DeclareLaunchArgument(
         'hfov',
         default_value='1.0472',
-        description='Horizontal field of view of the images [rad], when camera_info_file '
-        'is empty.',
+        description='Horizontal field of view of the images [rad] if camera_info_file is empty.',
     ),
     DeclareLaunchArgument(
         'camera_info_file',
         default_value='',
-        description='Calibration as camera_calibration writes it.',
+        description='Calibration file of the camera_calibration package.',
     ),
     DeclareLaunchArgument(
         'model',
@@ -53,14 +51,14 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         'weights',
         default_value='',
-        description="File with weights, or 'random' for trials without depth; empty: the ones "
-        'that come with the package, or the released ones, fetched once.',
+        description="Weight file, or 'random' for tests without real depth; empty: the weights "
+        'in the package, or the released ones, downloaded once.',
     ),
     DeclareLaunchArgument(
-        'device', default_value='', description='Where the network runs: auto, cpu, cuda, cuda:N.'
+        'device', default_value='', description='Device of the network: auto, cpu, cuda, cuda:N.'
     ),
     DeclareLaunchArgument(
-        'rviz', default_value='true', choices=['true', 'false'], description='Open rviz2.'
+        'rviz', default_value='true', choices=['true', 'false'], description='Start rviz2.'
     ),
 ]
 
@@ -86,10 +84,10 @@ def generate_launch_description() -> LaunchDescription:
         output='screen',
         emulate_tty=True,
     )
-    passed_on = ('namespace', 'model', 'weights', 'device', 'rviz')
+    forwarded = ('namespace', 'model', 'weights', 'device', 'rviz')
     depth = IncludeLaunchDescription(
         PythonLaunchDescriptionSource(str(SHARE / 'launch' / 'depth.launch.py')),
-        launch_arguments={name: LaunchConfiguration(name) for name in passed_on}.items(),
+        launch_arguments={name: LaunchConfiguration(name) for name in forwarded}.items(),
     )
     environment = [SetEnvironmentVariable(name, value) for name, value in profile.items()]
     return LaunchDescription([*ARGUMENTS, *environment, source, depth])

@@ -1,10 +1,10 @@
-"""Show a stream of pictures becoming depth and points: what `make demo` runs.
+"""Turn an image stream into depth and points: what `make demo` runs.
 
-The stream is a drawn walk through a door, whose true depth is known, and then photographs.
+The stream is a rendered camera trajectory through a door, with ground truth, and then photographs.
 
-Starts a source of pictures, the node and a recorder as separate processes that meet on a ROS 2
-domain of their own, and leaves demo.png, points.ply, report.json, a ROS 2 bag, the same for Rerun
-and the logs in out/demo. Needs neither `ros2` nor `launch`, which do not come with the ROS wheels.
+Starts the image source, the node and the recorder as separate processes in a ROS 2 domain of
+their own, and writes demo.png, points.ply, report.json, a ROS 2 bag, a Rerun recording and the
+logs to out/demo. Needs neither `ros2` nor `launch`, which are not among the ROS wheels.
 """
 
 from __future__ import annotations
@@ -39,28 +39,28 @@ from zoedepth_ros.weights.registry import MODELS
 ROOT = Path(__file__).resolve().parent.parent
 EXECUTABLES = Path(sys.prefix) / 'lib' / 'zoedepth_ros'
 PROFILE = ROOT / 'config' / 'fastdds.xml'
-RELEASED, EMBEDDED, STAND_IN = 'ZoeD_M12_NK', 'ZoeD_S_NK', 'ZoeD_tiny_NK'
+RELEASED, EMBEDDED, FALLBACK = 'ZoeD_M12_NK', 'ZoeD_S_NK', 'ZoeD_tiny_NK'
 RESULTS = ('report.json', 'demo.png', 'points.ply')
 
 WIDTH_PX, HEIGHT_PX = 640, 480
 RATE_HZ = 10.0
-WALK_SEED = 3  # a house and a street that are good to look at
-WALK_SHARE = 0.75
+TRAJECTORY_SEED = 3  # of a varied house and street
+TRAJECTORY_SHARE = 0.75
 LOADING_LIMIT_S = 180.0
-FETCHING_LIMIT_S = 3600.0  # 1.4 GB over a slow line
+DOWNLOAD_LIMIT_S = 3600.0  # 1.4 GB over a slow connection
 
 
 class DemoError(Exception):
-    """A reason, meant for people, why the demo failed."""
+    """The demo failed; the message is for the user."""
 
 
 @dataclass(slots=True)
 class Choice:
-    """Hold which model runs, and what to say about it."""
+    """The model that runs, and a warning about it."""
 
     model: str
     weights: str
-    remark: str = ''
+    warning: str = ''
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -80,12 +80,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else '')
     source = parser.add_mutually_exclusive_group()
-    source.add_argument('--image', help='a picture, several, or a folder of them')
+    source.add_argument('--image', help='an image, several, or a folder of images')
     source.add_argument('--video', help='a video file')
     source.add_argument('--camera', help='number or device file of a webcam')
-    parser.add_argument('--model', help='a name that `zoedepth models` lists')
+    parser.add_argument('--model', help='a name of `zoedepth models`')
     parser.add_argument('--weights', help="a weight file, or 'random'")
-    parser.add_argument('--duration', type=float, default=20.0, help='seconds of stream')
+    parser.add_argument('--duration', type=float, default=20.0, help='duration of the stream [s]')
     parser.add_argument('--out', type=Path, default=ROOT / 'out' / 'demo', help='folder')
     args = parser.parse_args(arguments)
     if not 1.0 <= args.duration <= 3600.0:
@@ -98,58 +98,57 @@ def run(args: argparse.Namespace) -> None:
     for name in (*RESULTS, *RECORDINGS, *(old.name for old in args.out.glob('points_*.ply'))):
         (args.out / name).unlink(missing_ok=True)
     choice = choose_model(args.model, args.weights)
-    say(f'model {choice.model}, weights {choice.weights or "by its name"}')
-    if choice.remark:
-        say(f'WARNING: {choice.remark}')
+    log(f'model {choice.model}, weights {choice.weights or "of this name"}')
+    if choice.warning:
+        log(f'WARNING: {choice.warning}')
     environment = make_environment(args.out)
     children: list[Child] = []
     try:
-        for name, executable, parameters in plan(args, choice):
+        for name, executable, parameters in processes(args, choice):
             command = command_for(executable, parameters)
             children.append(start(name, command, environment, args.out / f'{name}.log'))
-        for child in children:  # no thread before the last fork
+        for child in children:  # threads start after the last fork
             child.reader.start()
         watch(children)
     finally:
         stop(children)
-    conclude(args.out)
+    summarize(args.out)
 
 
-def say(text: str) -> None:
+def log(text: str) -> None:
     print(f'demo: {text}', flush=True)
 
 
 def choose_model(model: str | None, weights: str | None) -> Choice:
-    """Take what was asked for; else the best that is on this machine; else a stand-in."""
+    """Return the requested model, else the best one on this machine, else random weights."""
     if model:
         return Choice(model, weights or '')
     if weights and weights != 'random':
-        raise DemoError('WEIGHTS needs MODEL: say which network the weights are for')
+        raise DemoError('WEIGHTS needs MODEL, the network of the weights')
     if not weights:
         for name in (RELEASED, EMBEDDED):
             if cached(name) is not None:
                 return Choice(name, '')
     return Choice(
-        STAND_IN,
+        FALLBACK,
         'random',
-        f'{STAND_IN} with random weights stands in: its depth is noise, only the way of the data '
-        f'is real. For true depth: make demo MODEL={RELEASED} (fetches 1.4 GB once)',
+        f'{FALLBACK} with random weights is used: its depth is noise. '
+        f'For real depth: make demo MODEL={RELEASED} (downloads 1.4 GB once)',
     )
 
 
-def plan(args: argparse.Namespace, choice: Choice) -> list[tuple[str, str, dict[str, Any]]]:
-    """Give name, executable and parameters of every process."""
-    is_here = choice.weights or (choice.model in MODELS and cached(choice.model) is not None)
-    waiting_s = LOADING_LIMIT_S if is_here else FETCHING_LIMIT_S
+def processes(args: argparse.Namespace, choice: Choice) -> list[tuple[str, str, dict[str, Any]]]:
+    """Return name, executable and parameters of every process."""
+    is_local = choice.weights or (choice.model in MODELS and cached(choice.model) is not None)
     recorder = {
         'output': str(args.out),
         'bag': BAG,
         'duration': args.duration,
-        'timeout': waiting_s,
+        'timeout': LOADING_LIMIT_S if is_local else DOWNLOAD_LIMIT_S,
     }
     node: dict[str, Any] = {'model': choice.model, 'weights': choice.weights}
-    if shows_walk(args):
-        node['router.rate'] = 0.0  # ask with every picture: the curve over time is drawn
+    if shows_trajectory(args):
+        node['router.rate'] = 0.0  # every image: the curve over time is drawn
     return [
         ('recorder', 'stream_recorder', recorder),
         ('node', 'depth_node', node),
@@ -157,32 +156,32 @@ def plan(args: argparse.Namespace, choice: Choice) -> list[tuple[str, str, dict[
     ]
 
 
-def shows_walk(args: argparse.Namespace) -> bool:
+def shows_trajectory(args: argparse.Namespace) -> bool:
     return not (args.image or args.video or args.camera)
 
 
 def source_parameters(args: argparse.Namespace) -> dict[str, Any]:
     parameters: dict[str, Any] = {'rate': RATE_HZ, 'dwell': min(5.0, args.duration / 4.0)}
-    if shows_walk(args):
+    if shows_trajectory(args):
         return parameters | {
-            'source': ['walk', 'photographs'],
+            'source': ['trajectory', 'photographs'],
             'width': WIDTH_PX,
             'height': HEIGHT_PX,
-            'walk.seed': WALK_SEED,
-            'walk.duration': WALK_SHARE * args.duration,
-            # What is left is for two photographs.
-            'dwell': min(5.0, (1.0 - WALK_SHARE) / 2.0 * args.duration),
-            'wait_for_subscribers': 2,  # the node and the recorder: the walk has a beginning
+            'trajectory.seed': TRAJECTORY_SEED,
+            'trajectory.duration': TRAJECTORY_SHARE * args.duration,
+            # The rest is for two photographs.
+            'dwell': min(5.0, (1.0 - TRAJECTORY_SHARE) / 2.0 * args.duration),
+            'wait_for_subscribers': 2,  # the node and the recorder
         }
     if args.image:
-        pictures = pictures_named(args.image)
-        parameters['source'] = pictures[0] if len(pictures) == 1 else pictures
-        return parameters | {'width': WIDTH_PX} | ({'height': HEIGHT_PX} if pictures[1:] else {})
+        images = image_paths(args.image)
+        parameters['source'] = images[0] if len(images) == 1 else images
+        return parameters | {'width': WIDTH_PX} | ({'height': HEIGHT_PX} if images[1:] else {})
     return parameters | {'source': args.video or args.camera, 'width': WIDTH_PX}
 
 
-def pictures_named(text: str) -> list[str]:
-    """Give the paths in a text; a name with blanks that exists is one path."""
+def image_paths(text: str) -> list[str]:
+    """Return the paths in a text; an existing name with blanks is one path."""
     names = [text] if Path(text).expanduser().exists() else shlex.split(text)
     return [str(Path(name).expanduser().absolute()) for name in names]
 
@@ -193,18 +192,18 @@ def command_for(executable: str, parameters: Mapping[str, Any]) -> list[str]:
         raise DemoError(f'{path} is missing: run `make build` first')
     command = [sys.executable, str(path), '--ros-args']
     for name, value in parameters.items():
-        # JSON is YAML, and keeps 1.0 a float and "0" a string.
+        # JSON is valid YAML and keeps 1.0 a float and "0" a string.
         command += ['-p', f'{name}:={json.dumps(value)}']
     return command
 
 
 def make_environment(out: Path) -> dict[str, str]:
-    """Give the three processes a domain of their own that stays on this machine."""
+    """Return the environment of the processes: a ROS domain of their own on this machine."""
     profile = out / 'fastdds.xml'
     segment_bytes = segment_size(shutil.disk_usage('/dev/shm').free)
     profile.write_text(local_profile(PROFILE.read_text('utf-8'), segment_bytes))
     domain = str(reserve_domain())
-    say(f'ROS domain {domain}, this machine only')
+    log(f'ROS domain {domain}, this machine only')
     return {
         **os.environ,
         **native_environment(os.environ),
@@ -218,7 +217,7 @@ def make_environment(out: Path) -> dict[str, str]:
 
 
 def watch(children: Sequence[Child]) -> None:
-    """Wait until the recorder is done; raise DemoError when somebody ends too early."""
+    """Wait for the recorder; raises DemoError if another process ends before it."""
     recorder, *others = children
     while recorder.process.poll() is None:
         for child in others:
@@ -236,13 +235,13 @@ def watch(children: Sequence[Child]) -> None:
         )
 
 
-def conclude(out: Path) -> None:
-    """Show the report; raise DemoError when something is missing after all."""
+def summarize(out: Path) -> None:
+    """Print the report; raises DemoError if a result is missing."""
     missing = [name for name in RESULTS if not (out / name).is_file()]
     if missing:
         raise DemoError(f'{", ".join(missing)} missing in {out}')
     report = json.loads((out / 'report.json').read_text('utf-8'))
-    print(f'\n{"topic":<20}{"messages":>9}{"Hz":>8}{"ms median":>11}{"ms p95":>8}  form')
+    print(f'\n{"topic":<20}{"messages":>9}{"Hz":>8}{"ms median":>11}{"ms p95":>8}  size, encoding')
     for topic, facts in report['topics'].items():
         latency = facts.get('latency_ms', {})
         size = f'{facts["width"]} x {facts["height"]}' if 'width' in facts else ''
@@ -251,34 +250,36 @@ def conclude(out: Path) -> None:
             f'{latency.get("median", float("nan")):>11.1f}{latency.get("p95", float("nan")):>8.1f}'
             f'  {size} {facts.get("encoding", "")}'
         )
-    if 'truth' in report:
-        print(truth_text(report['truth']))
+    if 'ground_truth' in report:
+        print(ground_truth_text(report['ground_truth']))
     node = report['node']
     print(f'\n{node["model"]} ({node["weights"]}) on {node["device"]}, {node["precision"]}')
     if report['warning']:
         print(f'WARNING: {report["warning"]}')
     recordings = recordings_text(out, report, EXECUTABLES / 'zoedepth')
-    say(f'{report["verdict"]}: look at {out / "demo.png"}')
+    log(f'{report["result"]}: see {out / "demo.png"}')
     for line in recordings:
-        say(line)
+        log(line)
 
 
-def truth_text(truth: Mapping[str, Any]) -> str:
-    """Say how wrong the depth was on the walk, and how the router did at the door."""
+def ground_truth_text(scores: Mapping[str, Any]) -> str:
+    """Report the error of the depth on the trajectory, and the router at the door."""
     lines = ['']
     for domain in ('indoor', 'outdoor'):
-        if domain in truth:
-            found = truth[domain]
+        if domain in scores:
+            found = scores[domain]
             lines.append(
-                f'walk, {domain + ":":<9}error {found["abs_rel_percent"]:.1f} % on average, '
+                f'trajectory, {domain + ":":<9}error {found["abs_rel_percent"]:.1f} % on average, '
                 f'{100.0 * found["delta1"]:.0f} % of the pixels within a factor of 1.25'
             )
-    router = truth['router']
+    router = scores['router']
     for door in router['doors']:
         delay_s = door['delay_s']
-        follows = 'never' if delay_s is None else f'{delay_s:+.1f} s'
-        lines.append(f'walk, door at {door["time_s"]:.1f} s to {door["to"]}: head {follows}')
-    return '\n'.join([*lines, f'walk, {len(router["switches"])} switches of the head in all'])
+        delay = 'never' if delay_s is None else f'{delay_s:+.1f} s'
+        lines.append(
+            f'trajectory, door at {door["time_s"]:.1f} s to {door["to"]}: head switches {delay}'
+        )
+    return '\n'.join([*lines, f'trajectory, {len(router["switches"])} head switches in total'])
 
 
 if __name__ == '__main__':

@@ -1,4 +1,4 @@
-"""Start processes, keep what they say, end them and no others."""
+"""Start processes, log their output, and stop them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DEMO = os.getpid()
 
 @dataclass(slots=True)
 class Child:
-    """Hold one process that the demo started."""
+    """A process that the demo started."""
 
     name: str
     process: subprocess.Popen[bytes]
@@ -32,7 +32,7 @@ class Child:
 
 
 def start(name: str, command: Sequence[str], environment: Mapping[str, str], log: Path) -> Child:
-    """Start a process in a group of its own: Ctrl-C reaches the demo, which ends its own."""
+    """Start a process in a session of its own: Ctrl-C reaches the demo, which stops it."""
     process = subprocess.Popen(
         command,
         env=dict(environment),
@@ -45,21 +45,21 @@ def start(name: str, command: Sequence[str], environment: Mapping[str, str], log
 
 
 def end_with_parent() -> None:
-    """Ask Linux to send SIGTERM when the demo itself is killed."""
+    """Have Linux send SIGTERM when the demo is killed."""
     pr_set_pdeathsig = 1
     LIBC.prctl(pr_set_pdeathsig, signal.SIGTERM)
-    if os.getppid() != DEMO:  # it was killed between the fork and this request
+    if os.getppid() != DEMO:  # it was killed between the fork and prctl
         os.kill(os.getpid(), signal.SIGTERM)
 
 
 def keep_output(child: Child) -> None:
-    """Write what a process says into its log and show it."""
+    """Write the output of a process to its log and print it."""
     assert child.process.stdout is not None
     with child.log.open('wb') as log:
         for line in child.process.stdout:
             log.write(line)
             log.flush()
-            # A progress bar is one long line with carriage returns: its last state is enough.
+            # Of a progress bar with carriage returns, the last state is enough.
             text = line.decode(errors='replace').rstrip().rsplit('\r', 1)[-1]
             print(f'{child.name:>8}: {text.removeprefix("[INFO] ")}', flush=True)
 
@@ -70,13 +70,13 @@ def last_lines(log: Path) -> str:
 
 
 def stop(children: Sequence[Child]) -> None:
-    """End these processes and no others: ask, ask again, then kill."""
+    """Stop these processes: SIGINT, then SIGTERM, then SIGKILL."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
-        alive = [child for child in children if child.process.poll() is None]
-        for child in alive:
+        running = [child for child in children if child.process.poll() is None]
+        for child in running:
             child.process.send_signal(number)
         deadline_s = time.monotonic() + STOPPING_LIMIT_S
-        for child in alive:
+        for child in running:
             try:
                 child.process.wait(timeout=max(0.1, deadline_s - time.monotonic()))
             except subprocess.TimeoutExpired:

@@ -1,4 +1,4 @@
-"""What the demo leaves to look at again: a ROS 2 bag, and the same for Rerun."""
+"""The recordings of the demo: a ROS 2 bag and a Rerun recording."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ RERUN_LIMIT_S = 300.0
 
 
 def recordings_text(out: Path, report: Mapping[str, Any], zoedepth: Path) -> list[str]:
-    """Make the Rerun recording of the bag; say what there is and how to look at it.
+    """Make the Rerun recording of the bag; return what was recorded and how to view it.
 
     zoedepth: the executable.
     """
     recording = report['recording']
     if not recording.get('file'):
-        return [f'no recording: {recording.get("trouble") or "none was asked for"}']
+        return [f'no recording: {recording.get("error") or "none was requested"}']
     bag, rerun = (shown(out / name) for name in (BAG, RERUN))
     view, viewer = (shown(Path(sys.prefix) / 'bin' / name) for name in ('zoedepth', 'rerun'))
-    came = report['topics'].get(DEPTH, {}).get('messages', 0)
-    kept = recording['messages'].get(DEPTH, 0)
-    part = f', {kept} of {came} pictures' if kept < came else ''
+    received = report['topics'].get(DEPTH, {}).get('messages', 0)
+    recorded = recording['messages'].get(DEPTH, 0)
+    part = f', {recorded} of {received} images' if recorded < received else ''
     lines = [
         f'the stream as a ROS 2 bag ({recording["size_mb"]:.0f} MB{part}): {view} view {bag}; '
         f'with ROS 2: ros2 bag play {bag}'
     ]
-    trouble = make_rerun(out, zoedepth)
-    if trouble:
-        return [*lines, f'no Rerun recording: {trouble}']
+    error = make_rerun(out, zoedepth)
+    if error:
+        return [*lines, f'no Rerun recording: {error}']
     size_mb = (out / RERUN).stat().st_size * 1e-6
-    return [*lines, f'the same for Rerun ({size_mb:.0f} MB): {viewer} {rerun}']
+    return [*lines, f'the stream as a Rerun recording ({size_mb:.0f} MB): {viewer} {rerun}']
 
 
 def make_rerun(out: Path, zoedepth: Path) -> str:
-    """Make it; give what was in the way, '' when it is there."""
+    """Write the Rerun recording; returns the error, '' for none."""
     command = [sys.executable, zoedepth, 'view', out / BAG, '--save', out / RERUN]
     command += ['--decimation', str(RERUN_DECIMATION)]
     try:
@@ -56,7 +56,7 @@ def make_rerun(out: Path, zoedepth: Path) -> str:
             preexec_fn=end_with_parent,
         )
     except subprocess.TimeoutExpired:
-        return f'not done within {RERUN_LIMIT_S:.0f} s'
+        return f'not finished within {RERUN_LIMIT_S:.0f} s'
     if done.returncode == 0:
         return ''
     (out / RERUN).unlink(missing_ok=True)
@@ -65,6 +65,6 @@ def make_rerun(out: Path, zoedepth: Path) -> str:
 
 
 def shown(path: Path) -> str:
-    """Give a path as somebody in this folder would type it."""
+    """Return a path relative to this folder, if it is inside."""
     relative = os.path.relpath(path)
     return str(path) if relative.startswith('..') else relative

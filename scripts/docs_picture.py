@@ -21,8 +21,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.demo.sources.image import SourceError
-from zoedepth_ros.demo.sources.slides import photographs
+from zoedepth_ros.demo.sources.base import SourceError
+from zoedepth_ros.demo.sources.still_images import photographs
 from zoedepth_ros.evaluation.scenes import HELD_OUT_SEED
 from zoedepth_ros.geometry.filters import flying_pixels
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics

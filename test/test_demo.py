@@ -1,4 +1,4 @@
-"""What `make demo` promises, with the smallest network and a second of stream."""
+"""`make demo` with the smallest network and a few seconds of stream."""
 
 import importlib.util
 import json
@@ -52,7 +52,7 @@ def picture(path, width=96, height=64):
     return path
 
 
-def test_a_picture_becomes_depth_points_and_a_report(tmp_path):
+def test_an_image_becomes_depth_points_and_a_report(tmp_path):
     out = tmp_path / 'out'
     running = start('--image', picture(tmp_path / 'a b.png'), '--out', out, '--duration', 5, *TINY)
     text, _ = running.communicate(timeout=PATIENCE_S)
@@ -64,20 +64,20 @@ def test_a_picture_becomes_depth_points_and_a_report(tmp_path):
     assert (topics['depth/image']['width'], topics['depth/image']['height']) == (640, 427)
     assert topics['depth/points']['frame_id'] == topics['image']['frame_id']
     assert report['node']['weights'] == 'random'
-    # Random numbers never pass for depth: said in the report, on the screen, across the picture.
+    # Random weights are labelled in the report, in the output and across the image.
     assert report['warning'] == 'random weights: not depth'
     assert 'WARNING: random weights: not depth' in text
     band = cv2.imread(str(out / 'demo.png'))[:, :, 2]
     assert band[band.shape[0] // 2].mean() > 100  # red from edge to edge
     assert (out / 'points.ply').read_bytes().startswith(b'ply')
-    said = report['recording']['messages']
-    assert 0 < said['depth/image'] <= topics['depth/image']['messages']
+    counts = report['recording']['messages']
+    assert 0 < counts['depth/image'] <= topics['depth/image']['messages']
     assert recorded_messages(out / 'demo.mcap') == {
-        f'/{topic}'.replace('//', '/'): count for topic, count in said.items()
+        f'/{topic}'.replace('//', '/'): count for topic, count in counts.items()
     }
     assert (out / 'demo.rrd').read_bytes().startswith(b'RRF')
     assert re.search(r'ROS 2 bag \(\d+ MB.*\): \S+zoedepth view \S+; .*ros2 bag play \S+', text)
-    assert re.search(r'for Rerun \(\d+ MB\): \S+rerun \S+demo\.rrd$', text.strip())
+    assert re.search(r'Rerun recording \(\d+ MB\): \S+rerun \S+demo\.rrd$', text.strip())
     assert {log.name for log in out.glob('*.log')} == {'node.log', 'source.log', 'recorder.log'}
 
 
@@ -88,13 +88,13 @@ def recorded_messages(path):
         return Counter(channel.topic for _, channel, _ in reader.iter_messages())
 
 
-def test_what_is_in_the_way_of_a_recording_is_told_and_the_demo_goes_on(demo, tmp_path):
+def test_a_recording_that_fails_is_reported_and_the_demo_continues(demo, tmp_path):
     recordings = sys.modules['demo_recordings']
-    report = {'recording': {'file': '', 'trouble': 'recordings need mcap: pip install mcap'}}
+    report = {'recording': {'file': '', 'error': 'recordings need mcap: pip install mcap'}}
     assert recordings.recordings_text(tmp_path, report, Path('zoedepth')) == [
         'no recording: recordings need mcap: pip install mcap'
     ]
-    # What `zoedepth view` says and does where there is no Rerun.
+    # What `zoedepth view` does without Rerun.
     zoedepth = tmp_path / 'zoedepth'
     zoedepth.write_text(
         'import pathlib, sys\npathlib.Path(sys.argv[4]).write_text("half")\n'
@@ -105,7 +105,7 @@ def test_what_is_in_the_way_of_a_recording_is_told_and_the_demo_goes_on(demo, tm
         'topics': {'depth/image': {'messages': 120}},
     }
     bag, rerun = recordings.recordings_text(tmp_path, report, zoedepth)
-    assert 'ROS 2 bag (12 MB, 40 of 120 pictures)' in bag
+    assert 'ROS 2 bag (12 MB, 40 of 120 images)' in bag
     assert rerun == 'no Rerun recording: viewing needs Rerun: pip install rerun-sdk'
     assert not (tmp_path / 'demo.rrd').exists()
 
@@ -117,35 +117,35 @@ def test_paths_are_shown_as_they_would_be_typed(demo, tmp_path, monkeypatch):
     assert recordings.shown(tmp_path.parent / 'a') == str(tmp_path.parent / 'a')
 
 
-def test_by_default_a_walk_is_held_against_its_truth_before_the_photographs(tmp_path):
+def test_by_default_a_trajectory_is_compared_with_ground_truth_before_the_photographs(tmp_path):
     pytest.importorskip('numba')
     pytest.importorskip('skimage')
     running = start('--out', tmp_path, '--duration', 3, *TINY)
     text, _ = running.communicate(timeout=PATIENCE_S)
     assert running.returncode == 0, text
     report = json.loads((tmp_path / 'report.json').read_text())
-    truth = report['truth']
-    assert 0 < truth['compared'] <= truth['pictures']
-    assert truth['indoor']['abs_rel_percent'] > 5.0  # random weights
-    assert truth['router']['doors'][0]['to'] == 'outdoor'
-    assert report['topics']['truth/depth']['encoding'] == '32FC1'
+    scores = report['ground_truth']
+    assert 0 < scores['compared'] <= scores['images']
+    assert scores['indoor']['abs_rel_percent'] > 5.0  # random weights
+    assert scores['router']['doors'][0]['to'] == 'outdoor'
+    assert report['topics']['ground_truth/depth']['encoding'] == '32FC1'
     assert set(report['topics']['image']['width']) == {320, 640}
     assert report['files'][:3] == ['report.json', 'demo.png', 'points.ply']
-    assert 'walk, indoor:' in text
-    # The first moment of the walk is under its heading, and says that it is noise.
+    assert 'trajectory, indoor:' in text
+    # The first frame of the trajectory is below the heading, with the warning across it.
     band = cv2.imread(str(tmp_path / 'demo.png'))[300, :, 2]
     assert band.mean() > 100
 
 
-def test_what_is_given_is_shown_instead_of_the_walk(demo, tmp_path):
+def test_a_given_source_replaces_the_trajectory(demo, tmp_path):
     given = demo.parse(['--image', str(picture(tmp_path / 'a.png'))])
     assert demo.source_parameters(given)['source'] == str(tmp_path / 'a.png')
     assert demo.source_parameters(demo.parse(['--camera', '0']))['source'] == '0'
     assert 'wait_for_subscribers' not in demo.source_parameters(demo.parse(['--video', 'a.mp4']))
-    assert demo.source_parameters(demo.parse([]))['source'] == ['walk', 'photographs']
+    assert demo.source_parameters(demo.parse([]))['source'] == ['trajectory', 'photographs']
 
 
-def test_a_node_that_cannot_start_ends_the_demo_with_its_reason(tmp_path):
+def test_a_node_that_cannot_start_stops_the_demo_with_the_reason(tmp_path):
     running = start('--out', tmp_path, '--model', 'ZoeD_nonsense', '--weights', 'random')
     text, _ = running.communicate(timeout=PATIENCE_S)
     assert running.returncode == 1
@@ -154,7 +154,7 @@ def test_a_node_that_cannot_start_ends_the_demo_with_its_reason(tmp_path):
     assert not (tmp_path / 'demo.png').exists()
 
 
-def test_what_an_earlier_run_left_does_not_pass_for_this_one(tmp_path):
+def test_files_of_an_earlier_run_are_deleted(tmp_path):
     names = ('report.json', 'demo.png', 'points.ply', 'points_2.ply', 'demo.mcap', 'demo.rrd')
     for name in (*names, 'demo.mcap.partial'):
         (tmp_path / name).write_text('old')
@@ -167,18 +167,18 @@ def test_what_an_earlier_run_left_does_not_pass_for_this_one(tmp_path):
 
 
 @pytest.mark.parametrize('how', [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_stopped_in_any_way_the_demo_leaves_nobody_behind(tmp_path, how):
+def test_a_stopped_demo_leaves_no_process_behind(tmp_path, how):
     running = start('--out', tmp_path, '--duration', 3600, *TINY)
-    mark = str(tmp_path)  # the recorder's parameter, and in everybody's environment
+    mark = str(tmp_path)  # a parameter of the recorder, and in the environment of all
     wait_until(lambda: len(processes_with(mark)) >= 4)
     assert len(processes_with(mark)) == 4  # the demo and its three
     running.send_signal(how)
     running.communicate(timeout=PATIENCE_S)
-    wait_until(lambda: not processes_with(mark), lambda: f'{processes_with(mark)} are left')
+    wait_until(lambda: not processes_with(mark), lambda: f'{processes_with(mark)} remain')
 
 
 def processes_with(mark):
-    """Give the ids of the processes with this text in their command or environment."""
+    """Return the ids of the processes with this text in their command or environment."""
     found = []
     for entry in Path('/proc').iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
@@ -192,12 +192,12 @@ def processes_with(mark):
     return found
 
 
-def test_a_model_that_is_on_this_machine_goes_before_a_stand_in(demo, monkeypatch):
+def test_a_model_on_this_machine_is_preferred_to_random_weights(demo, monkeypatch):
     here = set()
     monkeypatch.setattr(demo, 'cached', lambda name: Path(name) if name in here else None)
-    stand_in = demo.choose_model(None, None)
-    assert (stand_in.model, stand_in.weights) == ('ZoeD_tiny_NK', 'random')
-    assert 'noise' in stand_in.remark
+    fallback = demo.choose_model(None, None)
+    assert (fallback.model, fallback.weights) == ('ZoeD_tiny_NK', 'random')
+    assert 'noise' in fallback.warning
     here.add('ZoeD_S_NK')
     assert demo.choose_model(None, None) == demo.Choice('ZoeD_S_NK', '')
     here.add('ZoeD_M12_NK')
@@ -207,7 +207,7 @@ def test_a_model_that_is_on_this_machine_goes_before_a_stand_in(demo, monkeypatc
         demo.choose_model(None, 'file.pt')
 
 
-def test_a_name_with_blanks_is_one_picture_and_several_names_are_several(demo, tmp_path):
+def test_a_name_with_blanks_is_one_image_and_several_names_are_several(demo, tmp_path):
     one = picture(tmp_path / 'a b.png')
-    assert demo.pictures_named(str(one)) == [str(one)]
-    assert demo.pictures_named('/x/a.png /x/b.png') == ['/x/a.png', '/x/b.png']
+    assert demo.image_paths(str(one)) == [str(one)]
+    assert demo.image_paths('/x/a.png /x/b.png') == ['/x/a.png', '/x/b.png']

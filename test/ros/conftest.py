@@ -1,32 +1,7 @@
-"""rclpy in a DDS domain of its own, a peer in this process, nodes in others."""
+"""Nodes with a fake predictor in processes of their own."""
 
 import pytest
 import ros_harness
-
-
-@pytest.fixture(scope='session')
-def ros():
-    import rclpy
-
-    ros_harness.isolate()
-    if not rclpy.ok():
-        rclpy.init()
-    yield
-    rclpy.try_shutdown()
-
-
-@pytest.fixture(scope='session')
-def the_peer(ros):
-    """One for all tests: Fast DDS takes seconds to notice a node made just after another ended."""
-    made = ros_harness.Peer()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def peer(the_peer):
-    yield the_peer
-    the_peer.forget()
 
 
 @pytest.fixture

@@ -25,14 +25,14 @@ class ToolProcess(ros_harness.NodeProcess):
         namespace: str = '',
         **parameters: object,
     ) -> None:
-        """moments: modules and files that the process says the names of when it comes to them.
+        """moments: modules and files whose names the process prints when it imports or opens them.
 
-        With these it is the installed executable that runs.
+        With these the installed executable runs.
         """
         start = f'import sys; from zoedepth_ros.{module} import main; sys.exit(main())'
         if moments:
             path = Path(sys.prefix, 'lib', 'zoedepth_ros', EXECUTABLES[module])
-            announce = f'import moments; moments.announce(*{tuple(moments)!r})'
+            announce = f'import startup_events as events; events.announce(*{tuple(moments)!r})'
             start = f'{announce}; import runpy; runpy.run_path({str(path)!r}, run_name="__main__")'
         arguments = ['-c', start, '--ros-args']
         for name, value in parameters.items():
@@ -44,6 +44,6 @@ class ToolProcess(ros_harness.NodeProcess):
 
 
 def recorded_counts(recorder: ToolProcess) -> tuple[int, int]:
-    """Give how many depth images and clouds the recorder says it has; it says so every 2 s."""
-    said = re.findall(r'depth (\d+) \(.*points (\d+) \(', recorder.log)
-    return (int(said[-1][0]), int(said[-1][1])) if said else (0, 0)
+    """Return the numbers of depth images and clouds in the recorder's last progress line."""
+    lines = re.findall(r'depth (\d+) \(.*points (\d+) \(', recorder.log)
+    return (int(lines[-1][0]), int(lines[-1][1])) if lines else (0, 0)

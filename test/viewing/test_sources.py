@@ -127,7 +127,7 @@ def test_the_nodes_own_recording_shows_what_the_router_thought(tmp_path, bags):
     assert {'indoor': 0.75, 'outdoor': 0.25} in [f.router_probabilities for f in frames]
     # What a simulation says is true is no router's opinion.
     truth = bags.STORE.types[name](bags.header(10**18), 'outdoor', 0.0, 1.0, True, stamp)
-    messages.append(bags.serialized('/truth/domain', 10**18 + 9, truth))
+    messages.append(bags.serialized('/ground_truth/domain', 10**18 + 9, truth))
     frames = list(recording_frames(bags.write_mcap(tmp_path / 'truth.mcap', messages)))
     assert {f.head for f in frames} == {'', 'indoor'}
 
@@ -136,7 +136,7 @@ def test_true_depth_beside_recorded_depth_is_not_taken_for_the_pictures(tmp_path
     kind = bags.STORE.types['sensor_msgs/msg/Image']
     data = np.full((48, 64), 3.0, np.float32).reshape(-1).view(np.uint8)
     messages = bags.drive(2)
-    for topic in ('/truth/depth', '/depth/image'):
+    for topic in ('/ground_truth/depth', '/depth/image'):
         depth = kind(bags.header(10**18), 48, 64, '32FC1', 0, 256, data)
         messages.append(bags.serialized(topic, 10**18 + 10**8, depth))
     path = bags.write_mcap(tmp_path / 'in.mcap', messages)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from zoedepth_ros.files import write_file
+from zoedepth_ros.files import json_text, write_file
 
 
 def write_json(name: str, values: Any) -> None:
-    """Write plain values as JSON; raises WriteError, and ValueError for a number not finite."""
-    write_text(name, json.dumps(values, indent=2, allow_nan=False) + '\n')
+    """Write plain values as JSON; raises WriteError."""
+    write_text(name, json_text(values))
 
 
 def write_text(name: str, text: str) -> None:

@@ -1,1 +1,1 @@
-"""Programs around the node for people without a robot, and what `make demo` draws."""
+"""Programs around the node for users without a robot: image source, stream recorder, panels."""

@@ -1,4 +1,4 @@
-"""A node that publishes pictures where there is no camera driver; executable `image_source`."""
+"""A node that publishes images without a camera driver; executable `image_source`."""
 
 from __future__ import annotations
 
@@ -22,20 +22,19 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 from zoedepth_ros.demo.source_parameters import ENCODINGS, PARAMETERS, TRANSPORTS
-from zoedepth_ros.demo.sources.image import NoPictureError, Picture, Rgb, SourceError, Truth
-from zoedepth_ros.demo.sources.image_size import (
-    Fit,
-    calibration_from_hfov,
-    calibration_of,
-    fit_calibration,
-    fit_picture,
-    fit_to,
-    scaled_to,
+from zoedepth_ros.demo.sources.base import (
+    GroundTruth,
+    NoImageError,
+    Rgb,
+    SourceError,
+    SourceImage,
 )
-from zoedepth_ros.demo.sources.open_source import WalkPlan, names_walk, open_source
+from zoedepth_ros.demo.sources.open_source import has_ground_truth, open_source
+from zoedepth_ros.demo.sources.rendered_trajectory import TrajectoryOptions
+from zoedepth_ros.demo.sources.resize import CropResize, calibration_of, scaled_to
 from zoedepth_ros.errors import printable
 from zoedepth_ros.geometry.calibration_file import Calibration, read_chosen_calibration
-from zoedepth_ros.geometry.intrinsics import CameraError
+from zoedepth_ros.geometry.intrinsics import CameraError, Intrinsics
 from zoedepth_ros.msg import Domain
 from zoedepth_ros.ros import qos
 from zoedepth_ros.ros.shutdown import end
@@ -50,13 +49,14 @@ PARAMETER_ERRORS = (
     InvalidParameterValueException,
     ParameterUninitializedException,
 )
-"""What declaring a parameter raises for a value that somebody set wrong."""
+"""Raised by `declare_parameter` for an invalid value."""
 
 
 class ImageSource(Node):
     """Publish `image` (or `image/compressed`) and `camera_info` at a rate, stamped now.
 
-    Of a walk also `truth/depth` (32FC1 [m]) and `truth/domain`, with the picture's header.
+    Rendered images also have `ground_truth/depth` (32FC1 [m]) and `ground_truth/domain`, with the
+    header of the image.
     """
 
     def __init__(self, **node_options: Any) -> None:
@@ -70,18 +70,18 @@ class ImageSource(Node):
         path = str(self._value('camera_info_file'))
         self._calibration = read_chosen_calibration(path) if path else None
         self._make_publishers()
-        if names_walk(self._value('source')):
-            self.get_logger().info('drawing a walk; the first time, that takes half a minute')
+        if has_ground_truth(self._value('source')):
+            self.get_logger().info('rendering a trajectory; the first time takes half a minute')
         self._source = open_source(
             self._value('source'),
             loop=self._value('loop'),
             dwell_s=self._value('dwell'),
             warn=lambda text: self.get_logger().warning(printable(text)),
-            walk=WalkPlan(
-                kind=self._value('walk.kind'),
-                seed=self._value('walk.seed'),
-                duration_s=self._value('walk.duration'),
-                width=self._value('walk.width'),
+            trajectory=TrajectoryOptions(
+                kind=self._value('trajectory.kind'),
+                seed=self._value('trajectory.seed'),
+                duration_s=self._value('trajectory.duration'),
+                width=self._value('trajectory.width'),
                 rate_hz=self._value('rate'),
             ),
         )
@@ -109,7 +109,7 @@ class ImageSource(Node):
 
     def _make_publishers(self) -> None:
         def publisher(kind: Any, topic: str) -> Any:
-            # A depth of one: only the newest picture is worth sending.
+            # Queue depth 1: only the newest image is worth sending.
             options = qos.overridable()
             return self.create_publisher(
                 kind, topic, qos.output(depth=1), qos_overriding_options=options
@@ -121,61 +121,62 @@ class ImageSource(Node):
         )
         has_camera = self._calibration is not None or self._value('hfov') > 0.0
         self._info = publisher(CameraInfo, 'camera_info') if has_camera else None
-        has_truth = names_walk(self._value('source'))
-        self._true_depth = publisher(Image, 'truth/depth') if has_truth else None
-        self._true_domain = publisher(Domain, 'truth/domain') if has_truth else None
+        is_known = has_ground_truth(self._value('source'))
+        self._true_depth = publisher(Image, 'ground_truth/depth') if is_known else None
+        self._true_domain = publisher(Domain, 'ground_truth/domain') if is_known else None
 
-    def _is_awaited(self) -> bool:
+    def _has_enough_subscribers(self) -> bool:
         publishers = [publisher for publisher in (self._raw, self._compressed) if publisher]
         count = sum(publisher.get_subscription_count() for publisher in publishers)
         return bool(count >= self._value('wait_for_subscribers'))
 
     def _publish_next(self) -> None:
         if self._started_s is None:
-            if not self._is_awaited():
+            if not self._has_enough_subscribers():
                 return
             self._started_s = time.monotonic()
         try:
-            picture = self._source.read(time.monotonic() - self._started_s)
-        except NoPictureError as reason:
+            image = self._source.read(time.monotonic() - self._started_s)
+        except NoImageError as reason:
             self.get_logger().warning(printable(str(reason)), throttle_duration_sec=_WARN_PERIOD_S)
             return
-        if picture is None:
+        if image is None:
             self.get_logger().info(f'end of {self._source.description}')
             raise Finished
-        height, width = picture.rgb.shape[:2]
-        wanted = (0, 0) if picture.truth else (self._value('width'), self._value('height'))
-        fit = fit_to(width, height, width=wanted[0], height=wanted[1])
-        stamp = self.get_clock().now() - Duration(seconds=picture.age_s)
+        height, width = image.rgb.shape[:2]
+        size = (0, 0) if image.ground_truth else (self._value('width'), self._value('height'))
+        crop = CropResize.to(width, height, width=size[0], height=size[1])
+        stamp = self.get_clock().now() - Duration(seconds=image.age_s)
         header = Header(stamp=stamp.to_msg(), frame_id=self._frame_id)
         if self._info is not None:
-            self._info.publish(camera_info_message(self._calibration_for(fit, picture), header))
-        if picture.truth is not None:
-            self._publish_truth(picture.truth, header)
-        self._publish_picture(fit_picture(picture.rgb, fit), header)
+            self._info.publish(camera_info_message(self._calibration_for(crop, image), header))
+        if image.ground_truth is not None:
+            self._publish_ground_truth(image.ground_truth, header)
+        self._publish_image(crop.image(image.rgb), header)
 
-    def _calibration_for(self, fit: Fit, picture: Picture) -> Calibration:
-        if picture.camera is not None:
-            return fit_calibration(calibration_of(picture.camera), fit)
+    def _calibration_for(self, crop: CropResize, image: SourceImage) -> Calibration:
+        if image.camera is not None:
+            return crop.calibration(calibration_of(image.camera))
         if self._calibration is None:
-            return calibration_from_hfov(fit.width, fit.height, self._value('hfov'))
-        height, width = picture.rgb.shape[:2]
+            hfov_rad = self._value('hfov')
+            return calibration_of(Intrinsics.from_hfov(crop.width, crop.height, hfov_rad))
+        height, width = image.rgb.shape[:2]
         try:
-            return fit_calibration(scaled_to(self._calibration, width, height), fit)
+            return crop.calibration(scaled_to(self._calibration, width, height))
         except CameraError as error:
-            raise CameraError(f'{picture.name}: {error}') from None
+            raise CameraError(f'{image.name}: {error}') from None
 
-    def _publish_truth(self, truth: Truth, header: Header) -> None:
+    def _publish_ground_truth(self, known: GroundTruth, header: Header) -> None:
         if self._true_depth is not None and self._true_depth.get_subscription_count() > 0:
-            self._true_depth.publish(depth_message(truth.depth_m, header))
+            self._true_depth.publish(depth_message(known.depth_m, header))
         if self._true_domain is not None:
-            is_indoor = truth.domain == 'indoor'
-            domain = Domain(header=header, head=truth.domain, forced=True)
+            is_indoor = known.domain == 'indoor'
+            domain = Domain(header=header, head=known.domain, forced=True)
             domain.indoor_probability = float(is_indoor)
             domain.outdoor_probability = float(not is_indoor)
             self._true_domain.publish(domain)
 
-    def _publish_picture(self, rgb: Rgb, header: Header) -> None:
+    def _publish_image(self, rgb: Rgb, header: Header) -> None:
         if self._raw is not None:
             self._raw.publish(image_message(rgb, self._encoding, header))
         if self._compressed is not None:
@@ -185,22 +186,22 @@ class ImageSource(Node):
             self._compressed.publish(CompressedImage(header=header, format='jpeg', data=data))
 
     def _change_rate(self, parameters: list[Parameter]) -> SetParametersResult:
-        # The range was checked against the descriptor, and all the others are read-only.
+        # rclpy has checked the range; all other parameters are read-only.
         for parameter in parameters:
             if parameter.name == 'rate':
                 self._timer.timer_period_ns = round(1e9 / parameter.value)
         return SetParametersResult(successful=True)
 
     def close(self) -> None:
-        """Let go of the source."""
+        """Close the source."""
         self._source.close()
 
 
 def image_message(rgb: Rgb, encoding: str, header: Header) -> Image:
-    """Make an Image of a picture (H, W, 3)."""
+    """Return an Image of an array (H, W, 3)."""
     code = _CODES[encoding]
     pixels = rgb if code is None else cv2.cvtColor(rgb, code)
-    # Through array('B'): any other type is copied into the message element by element.
+    # array('B'): rclpy copies any other type element by element.
     data = array('B', pixels.tobytes())
     height, width = pixels.shape[:2]
     step = pixels.nbytes // height
@@ -210,7 +211,7 @@ def image_message(rgb: Rgb, encoding: str, header: Header) -> Image:
 
 
 def depth_message(depth_m: NDArray[np.float32], header: Header) -> Image:
-    """Make an Image of depth (H, W) [m], NaN unknown."""
+    """Return an Image of depth (H, W) [m], NaN unknown."""
     height, width = depth_m.shape
     data = array('B', depth_m.astype('<f4').tobytes())
     return Image(
@@ -219,7 +220,7 @@ def depth_message(depth_m: NDArray[np.float32], header: Header) -> Image:
 
 
 def camera_info_message(calibration: Calibration, header: Header) -> CameraInfo:
-    """Make a CameraInfo of a calibration."""
+    """Return the CameraInfo of a calibration."""
     return CameraInfo(
         header=header,
         width=calibration.width,

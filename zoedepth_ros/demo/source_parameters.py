@@ -1,4 +1,4 @@
-"""Every parameter of the source node: default, range, description."""
+"""Every parameter of the image source: default, range, description."""
 
 from __future__ import annotations
 
@@ -6,147 +6,108 @@ from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 
-from zoedepth_ros.demo.sources.open_source import KINDS_OF_WALK, PHOTOGRAPHS
+from zoedepth_ros.demo.sources.open_source import PHOTOGRAPHS
+from zoedepth_ros.synthetic.trajectory import PLANS
 
 ENCODINGS = ('rgb8', 'bgr8', 'mono8')
 TRANSPORTS = ('raw', 'compressed', 'both')
-_MAX_RATE_HZ = 200.0
+_MAX_SIDE_PX, _MAX_DURATION_S = 8192, 3600.0
 
-PARAMETERS: dict[str, tuple[Any, ParameterDescriptor]] = {
-    'source': (
+Parameter = tuple[Any, ParameterDescriptor]
+"""Default and descriptor."""
+
+
+def _parameter(
+    default: Any,
+    description: str,
+    low: float = 0,
+    high: float = 0,
+    *,
+    choices: tuple[str, ...] = (),
+    **options: bool,
+) -> Parameter:
+    """Declare a parameter; its range low..high counts if the default is a number."""
+    descriptor = ParameterDescriptor(description=description, **{'read_only': True, **options})
+    if choices:
+        descriptor.additional_constraints = f'One of {", ".join(choices)}.'
+    if isinstance(default, float):
+        limits = FloatingPointRange(from_value=float(low), to_value=float(high))
+        descriptor.floating_point_range = [limits]
+    elif isinstance(default, int) and not isinstance(default, bool):
+        descriptor.integer_range = [IntegerRange(from_value=int(low), to_value=int(high), step=1)]
+    return default, descriptor
+
+
+PARAMETERS: dict[str, Parameter] = {
+    'source': _parameter(
         PHOTOGRAPHS,
-        ParameterDescriptor(
-            description='Number of a webcam, a video, a folder, a picture, a list of pictures, '
-            "'photographs' for those that come with scikit-image and scikit-learn, 'walk' for a "
-            "drawn walk with truth/depth and truth/domain, or ['walk', 'photographs'].",
-            dynamic_typing=True,
-            read_only=True,
-        ),
+        "Number of a webcam, a video, a folder, an image, a list of images, 'photographs' for "
+        "those that scikit-image and scikit-learn contain, 'trajectory' for a rendered camera "
+        "trajectory with ground_truth/depth and ground_truth/domain, or ['trajectory', "
+        "'photographs'].",
+        dynamic_typing=True,
     ),
-    'rate': (
-        10.0,
-        ParameterDescriptor(
-            description='Pictures per second [Hz].',
-            floating_point_range=[FloatingPointRange(from_value=0.1, to_value=_MAX_RATE_HZ)],
-        ),
+    'rate': _parameter(10.0, 'Images per second [Hz].', 0.1, 200.0, read_only=False),
+    'dwell': _parameter(
+        5.0, 'Time for each still image [s]; 0.0 publishes it once.', 0.0, _MAX_DURATION_S
     ),
-    'dwell': (
-        5.0,
-        ParameterDescriptor(
-            description='How long one still picture is shown [s]; 0.0 is for one message.',
-            floating_point_range=[FloatingPointRange(from_value=0.0, to_value=3600.0)],
-            read_only=True,
-        ),
-    ),
-    'loop': (
-        True,
-        ParameterDescriptor(description='Start again at the end.', read_only=True),
-    ),
-    'width': (
+    'loop': _parameter(True, 'Start again at the end.'),
+    'width': _parameter(
         0,
-        ParameterDescriptor(
-            description="Width of what is published [px]; 0 is the picture's own or follows "
-            'the height. With both given the middle is cut out. A walk has walk.width.',
-            integer_range=[IntegerRange(from_value=0, to_value=8192, step=1)],
-            read_only=True,
-        ),
-    ),
-    'height': (
+        'Width of the published images [px]; 0 keeps the width of the source, or the aspect ratio '
+        'if the height is set. If both are set, the centre is cropped. A trajectory uses '
+        'trajectory.width instead.',
         0,
-        ParameterDescriptor(
-            description="Height of what is published [px]; 0 is the picture's own or follows "
-            'the width.',
-            integer_range=[IntegerRange(from_value=0, to_value=8192, step=1)],
-            read_only=True,
-        ),
+        _MAX_SIDE_PX,
     ),
-    'wait_for_subscribers': (
+    'height': _parameter(
         0,
-        ParameterDescriptor(
-            description='Begin once the pictures have this many subscribers.',
-            integer_range=[IntegerRange(from_value=0, to_value=100, step=1)],
-            read_only=True,
-        ),
+        'Height of the published images [px]; 0 keeps the height of the source, or the aspect '
+        'ratio if the width is set.',
+        0,
+        _MAX_SIDE_PX,
     ),
-    'walk.kind': (
+    'wait_for_subscribers': _parameter(
+        0, 'Start when the image topics have this number of subscribers.', 0, 100
+    ),
+    'trajectory.kind': _parameter(
         'door',
-        ParameterDescriptor(
-            description='Which walk is drawn: door goes from a house into the street and back.',
-            additional_constraints=f'One of {", ".join(KINDS_OF_WALK)}.',
-            read_only=True,
-        ),
+        'Rendered trajectory: room circles in a room, street follows a street, door leaves a '
+        'house and comes back.',
+        choices=tuple(PLANS),
     ),
-    'walk.seed': (
-        0,
-        ParameterDescriptor(
-            description='Which house, which street; the same number draws the same walk.',
-            integer_range=[IntegerRange(from_value=0, to_value=2**31 - 1, step=1)],
-            read_only=True,
-        ),
+    'trajectory.seed': _parameter(
+        0, 'Seed of the rendered world; equal seeds give equal images.', 0, 2**31 - 1
     ),
-    'walk.duration': (
+    'trajectory.duration': _parameter(
         0.0,
-        ParameterDescriptor(
-            description='How long the walk may take [s]: it is hurried away from the doors; 0.0 '
-            'is a walking pace all the way.',
-            floating_point_range=[FloatingPointRange(from_value=0.0, to_value=3600.0)],
-            read_only=True,
-        ),
+        'Maximum duration of the trajectory [s]: the camera moves faster away from the doors; '
+        '0.0 is walking speed.',
+        0.0,
+        _MAX_DURATION_S,
     ),
-    'walk.width': (
-        320,
-        ParameterDescriptor(
-            description='Width of the pictures of a walk, which are 4:3 [px].',
-            integer_range=[IntegerRange(from_value=32, to_value=1920, step=1)],
-            read_only=True,
-        ),
+    'trajectory.width': _parameter(
+        320, 'Width of the images of a trajectory, which are 4:3 [px].', 32, 1920
     ),
-    'frame_id': (
-        'camera_optical_frame',
-        ParameterDescriptor(
-            description='Frame of the pictures: x right, y down, z forward.', read_only=True
-        ),
+    'frame_id': _parameter(
+        'camera_optical_frame', 'Frame of the images: x right, y down, z forward.'
     ),
-    'encoding': (
-        'rgb8',
-        ParameterDescriptor(
-            description='Encoding of the raw pictures.',
-            additional_constraints=f'One of {", ".join(ENCODINGS)}.',
-            read_only=True,
-        ),
+    'encoding': _parameter('rgb8', 'Encoding of the raw images.', choices=ENCODINGS),
+    'image_transport': _parameter(
+        'raw', 'Publish image, image/compressed (JPEG), or both.', choices=TRANSPORTS
     ),
-    'image_transport': (
-        'raw',
-        ParameterDescriptor(
-            description='Publish image, image/compressed (JPEG), or both.',
-            additional_constraints=f'One of {", ".join(TRANSPORTS)}.',
-            read_only=True,
-        ),
-    ),
-    'jpeg_quality': (
-        90,
-        ParameterDescriptor(
-            description='Quality of compressed pictures, 1 to 100.',
-            integer_range=[IntegerRange(from_value=1, to_value=100, step=1)],
-            read_only=True,
-        ),
-    ),
-    'camera_info_file': (
+    'jpeg_quality': _parameter(90, 'JPEG quality of the compressed images.', 1, 100),
+    'camera_info_file': _parameter(
         '',
-        ParameterDescriptor(
-            description='Calibration file of ROS, Kalibr, OpenCV, RealSense or OAK; '
-            'FILE:CAMERA of one with several cameras; empty takes hfov.',
-            read_only=True,
-        ),
+        'Calibration file of ROS, Kalibr, OpenCV, RealSense or OAK; FILE:CAMERA selects one of '
+        'several cameras; empty: hfov is used.',
     ),
-    'hfov': (
+    'hfov': _parameter(
         1.0472,
-        ParameterDescriptor(
-            description='Horizontal field of view of the images as they are published [rad], '
-            'when there is no calibration; 0.0 publishes no camera_info.',
-            floating_point_range=[FloatingPointRange(from_value=0.0, to_value=3.12)],
-            read_only=True,
-        ),
+        'Horizontal field of view of the published images without calibration [rad]; 0.0 '
+        'publishes no camera_info.',
+        0.0,
+        3.12,
     ),
 }
 """Name -> default and descriptor."""

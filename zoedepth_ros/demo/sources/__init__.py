@@ -1,1 +1,1 @@
-"""Where pictures come from when there is no camera driver; knows no ROS."""
+"""Where the image source gets its images from: files, videos, webcams, rendered trajectories."""

@@ -1,55 +1,30 @@
-"""Find out what a source of pictures is called, and open it."""
+"""Open the source that the parameter `source` names."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from zoedepth_ros.demo.sources.chain import Chain
-from zoedepth_ros.demo.sources.image import PictureSource, SourceError
-from zoedepth_ros.demo.sources.slides import (
-    PICTURE_SUFFIXES,
-    Slides,
-    file_slides,
+from zoedepth_ros.demo.sources.base import Source, SourceError, SourceImage
+from zoedepth_ros.demo.sources.capture import Video, Webcam
+from zoedepth_ros.demo.sources.rendered_trajectory import RenderedTrajectory, TrajectoryOptions
+from zoedepth_ros.demo.sources.still_images import (
+    IMAGE_SUFFIXES,
+    StillImages,
+    image_files,
+    images_in,
     photographs,
-    pictures_in,
 )
-from zoedepth_ros.demo.sources.trajectory import DrawnWalk
-from zoedepth_ros.demo.sources.video import Video
-from zoedepth_ros.demo.sources.webcam import Webcam
-from zoedepth_ros.synthetic.trajectory import PLANS
 
-PHOTOGRAPHS, WALK = 'photographs', 'walk'
-KINDS_OF_WALK = tuple(PLANS)
+PHOTOGRAPHS, TRAJECTORY = 'photographs', 'trajectory'
 
 Name = int | str | Sequence[str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WalkPlan:
-    """Hold what the source 'walk' shows."""
-
-    kind: str = 'door'
-    """One of KINDS_OF_WALK."""
-
-    seed: int = 0
-    """Which house, which street."""
-
-    duration_s: float = 0.0
-    """How long it may take [s]; 0.0 for a walking pace."""
-
-    width: int = 320
-    """Width of the pictures, which are 4:3 [px]."""
-
-    rate_hz: float = 10.0
-    """Pictures per second of walking [Hz]."""
-
-
-def names_walk(source: Name) -> bool:
-    """Tell whether pictures with truth may come."""
-    return source == WALK or (not isinstance(source, (int, str)) and WALK in source)
+def has_ground_truth(source: Name) -> bool:
+    """Tell whether some images of the source have ground truth."""
+    return source == TRAJECTORY or (not isinstance(source, (int, str)) and TRAJECTORY in source)
 
 
 def open_source(
@@ -58,61 +33,75 @@ def open_source(
     loop: bool,
     dwell_s: float,
     warn: Callable[[str], None],
-    walk: WalkPlan | None = None,
-) -> PictureSource:
-    """Find out what `source` names and open it.
+    trajectory: TrajectoryOptions,
+) -> Source:
+    """Open a source by its name; raises SourceError.
 
-    source: the number of a webcam or its device file, a video, a folder, one or several pictures,
-    'photographs', 'walk', or these two one after the other.  dwell_s: how long one still picture
-    is shown, 0 for one read.  warn: told about what is left out.  walk: what 'walk' shows.
-    Raises SourceError.
+    source: the number of a webcam or its device file, a video, a folder, one or several images,
+    'photographs', 'trajectory', or a list of these two.  dwell_s: time for each still image [s],
+    0 for one read.  warn: called with a message about everything that is skipped.
     """
     if isinstance(source, int) or (isinstance(source, str) and source.isdigit()):
         return Webcam(int(source))
-    show = partial(Slides, loop=loop, dwell_s=dwell_s, warn=warn)
-    if not isinstance(source, str) and {WALK, PHOTOGRAPHS} & set(source):
-        return _chain(
-            source, partial(open_source, dwell_s=dwell_s, warn=warn, walk=walk), loop, warn
-        )
+    still = partial(StillImages, loop=loop, dwell_s=dwell_s, warn=warn)
     if not isinstance(source, str):
+        if {TRAJECTORY, PHOTOGRAPHS} & set(source):
+            open_one = partial(open_source, dwell_s=dwell_s, warn=warn, trajectory=trajectory)
+            return _open_sequence(source, open_one, loop, warn)
         paths = [Path(name).expanduser() for name in source]
-        return show(file_slides(paths), f'{len(paths)} pictures')
+        return still(image_files(paths), f'{len(paths)} images')
     if source == PHOTOGRAPHS:
-        return show(photographs(), PHOTOGRAPHS)
-    if source == WALK:
-        plan = walk or WalkPlan()
-        return DrawnWalk(
-            plan.kind,
-            plan.seed,
-            width=plan.width,
-            duration_s=plan.duration_s,
-            rate_hz=plan.rate_hz,
-            loop=loop,
-        )
+        return still(photographs(), PHOTOGRAPHS)
+    if source == TRAJECTORY:
+        return RenderedTrajectory(trajectory, loop=loop)
     path = Path(source).expanduser()
     if path.is_char_device():
         return Webcam(source)
     if path.is_dir():
-        paths = pictures_in(path)
-        return show(file_slides(paths), f'{len(paths)} pictures of {path}')
-    if path.suffix.lower() in PICTURE_SUFFIXES or not path.exists():
-        return show(file_slides([path]), str(path))
+        paths = images_in(path)
+        return still(image_files(paths), f'{len(paths)} images of {path}')
+    if path.suffix.lower() in IMAGE_SUFFIXES or not path.exists():
+        return still(image_files([path]), str(path))
     return Video(path, loop=loop)
 
 
-def _chain(
+def _open_sequence(
     names: Sequence[str],
-    open_one: Callable[..., PictureSource],
+    open_one: Callable[..., Source],
     loop: bool,
     warn: Callable[[str], None],
-) -> Chain:
-    """Open sources one after the other; one that cannot be opened is left out with a warning."""
-    opened: list[PictureSource] = []
-    for name in reversed(names):  # whichever is the last that opens may go on for ever
+) -> SourceSequence:
+    """Open several sources; skip one that cannot be opened with a warning."""
+    opened: list[Source] = []
+    for name in reversed(names):  # only the last one that opens may loop
         try:
             opened.insert(0, open_one(name, loop=loop and not opened))
         except SourceError as error:
             if name == names[0] and not opened:
                 raise
-            warn(f'{error}; left out')
-    return Chain(opened)
+            warn(f'{error}; skipped')
+    return SourceSequence(opened)
+
+
+class SourceSequence:
+    """Show one source until its end, then the next."""
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        """sources: at least one; the last one may loop."""
+        self._sources = list(sources)
+        self._index, self._start_s = 0, 0.0
+        self.description = ', then '.join(source.description for source in sources)
+
+    def read(self, time_s: float) -> SourceImage | None:
+        """Return the image of the current source."""
+        while self._index < len(self._sources):
+            image = self._sources[self._index].read(time_s - self._start_s)
+            if image is not None:
+                return image
+            self._index, self._start_s = self._index + 1, time_s
+        return None
+
+    def close(self) -> None:
+        """Close every source."""
+        for source in self._sources:
+            source.close()

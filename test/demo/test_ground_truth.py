@@ -6,17 +6,17 @@ import cv2
 import numpy as np
 import pytest
 
-from zoedepth_ros.demo.record.comparison import Comparison, Spread
-from zoedepth_ros.demo.record.ground_truth import (
-    MAX_DEPTH_M,
-    Frame,
+from zoedepth_ros.demo.frame_sets import RecordedFrame
+from zoedepth_ros.demo.ground_truth import MAX_DEPTH_M, GroundTruthCollector, score
+from zoedepth_ros.demo.report_files import write_frames
+from zoedepth_ros.demo.trajectory_image import door_text, draw_trajectory, error_text, percent
+from zoedepth_ros.demo.trajectory_summary import (
+    EvenSample,
+    RouterOutput,
     Score,
-    Verdict,
-    score,
+    ScoredFrame,
+    TrajectorySummary,
 )
-from zoedepth_ros.demo.record.report import write_moments
-from zoedepth_ros.demo.record.scenes import Moment
-from zoedepth_ros.demo.record.trajectory_image import door_text, draw_walk, error_text, percent
 
 NAN, INF = math.nan, math.inf
 
@@ -25,11 +25,11 @@ def depth(*rows):
     return np.array(rows, np.float32)
 
 
-def test_the_error_is_relative_to_the_truth_and_skips_what_is_unknown():
-    truth_m = depth([2.0, 4.0, NAN, 5.0], [1.0, 8.0, 12.0, 4.0])
+def test_the_error_is_relative_to_the_ground_truth_and_skips_unknown_pixels():
+    true_m = depth([2.0, 4.0, NAN, 5.0], [1.0, 8.0, 12.0, 4.0])
     depth_m = depth([2.2, 3.0, 7.0, NAN], [1.5, 8.0, 90.0, 4.0])
     # Counted: 10 %, 25 %, 50 %, 0, 0; not the sky, the unknown one, nor the 12 m indoors.
-    found = score(depth_m, truth_m, 'indoor')
+    found = score(depth_m, true_m, 'indoor')
     assert found.abs_rel == pytest.approx(0.85 / 5)
     assert found.delta1 == pytest.approx(3 / 5)  # 4 against 3 is a factor of 1.33
     assert found.measured == pytest.approx(5 / 6)
@@ -53,7 +53,7 @@ def test_another_size_or_domain_is_an_error():
         score(depth([1.0]), depth([1.0]), 'cellar')
 
 
-def test_what_counts_is_what_the_evaluation_counts():
+def test_the_scored_range_is_that_of_the_evaluation():
     from zoedepth_ros.evaluation.protocol import DOMAIN_PROTOCOLS
 
     assert {d: p.max_depth_m for d, p in DOMAIN_PROTOCOLS.items()} == MAX_DEPTH_M
@@ -61,28 +61,30 @@ def test_what_counts_is_what_the_evaluation_counts():
 
 def frame(time_s, domain, abs_rel=0.1):
     rgb = np.full((30, 40, 3), 80, np.uint8)
-    truth_m = np.tile(np.linspace(1.0, 6.0, 40, dtype=np.float32), (30, 1))
-    depth_m = truth_m * np.float32(1.0 + abs_rel)
-    return Frame(time_s, rgb, truth_m, depth_m, domain, Score(abs_rel, 1.0 - abs_rel, 1.0))
+    true_m = np.tile(np.linspace(1.0, 6.0, 40, dtype=np.float32), (30, 1))
+    depth_m = true_m * np.float32(1.0 + abs_rel)
+    return ScoredFrame(time_s, rgb, true_m, depth_m, domain, Score(abs_rel, 1.0 - abs_rel, 1.0))
 
 
-def walk(*, abs_rel=lambda t: 0.1, head_delay_s=0.3):
+def trajectory(*, abs_rel=lambda t: 0.1, head_delay_s=0.3):
     """Ten seconds at 10 Hz from 100 s on; outdoors from 3 s to 7 s, the head a little later."""
-    comparison = Comparison()
+    summary = TrajectorySummary()
     for index in range(100):
         t = index / 10
         domain = 'outdoor' if 3.0 <= t < 7.0 else 'indoor'
         head = 'outdoor' if 3.0 <= t - head_delay_s < 7.0 else 'indoor'
-        comparison.add_domain(100.0 + t, domain)
-        comparison.add_verdict(Verdict(100.0 + t, head, 0.9 if domain == 'outdoor' else 0.2))
-        comparison.add(frame(100.0 + t, domain, abs_rel(t)))
-    for index in range(100, 130):  # pictures without truth follow
-        comparison.add_verdict(Verdict(100.0 + index / 10, 'outdoor', 0.99))
-    return comparison
+        summary.add_domain(100.0 + t, domain)
+        summary.add_router_output(
+            RouterOutput(100.0 + t, head, 0.9 if domain == 'outdoor' else 0.2)
+        )
+        summary.add(frame(100.0 + t, domain, abs_rel(t)))
+    for index in range(100, 130):  # images without ground truth follow
+        summary.add_router_output(RouterOutput(100.0 + index / 10, 'outdoor', 0.99))
+    return summary
 
 
 def test_doors_switches_and_delays_are_found_in_the_stream():
-    router = walk().summary()['router']
+    router = trajectory().summary()['router']
     assert [(d['time_s'], d['to'], d['delay_s']) for d in router['doors']] == [
         (3.0, 'outdoor', 0.3),
         (7.0, 'indoor', 0.3),
@@ -95,16 +97,16 @@ def test_doors_switches_and_delays_are_found_in_the_stream():
 
 
 def test_a_head_that_never_follows_has_no_delay_and_one_that_leads_a_negative_one():
-    never = walk(head_delay_s=50.0).summary()['router']
+    never = trajectory(head_delay_s=50.0).summary()['router']
     assert [door['delay_s'] for door in never['doors']] == [None, None]
     assert never['switches'] == []
-    ahead = walk(head_delay_s=-0.4).summary()['router']
+    ahead = trajectory(head_delay_s=-0.4).summary()['router']
     assert [door['delay_s'] for door in ahead['doors']] == [-0.4, -0.4]
 
 
-def test_errors_are_means_over_the_pictures_of_a_domain():
-    summary = walk(abs_rel=lambda t: 0.2 if 3.0 <= t < 7.0 else 0.1).summary()
-    assert (summary['pictures'], summary['compared'], summary['duration_s']) == (100, 100, 9.9)
+def test_errors_are_means_over_the_images_of_a_domain():
+    summary = trajectory(abs_rel=lambda t: 0.2 if 3.0 <= t < 7.0 else 0.1).summary()
+    assert (summary['images'], summary['compared'], summary['duration_s']) == (100, 100, 9.9)
     assert summary['indoor'] == {
         'compared': 60, 'abs_rel_percent': 10.0, 'delta1': 0.9, 'measured': 1.0,
     }  # fmt: skip
@@ -112,43 +114,45 @@ def test_errors_are_means_over_the_pictures_of_a_domain():
     assert summary['outdoor']['compared'] == 40
 
 
-def test_without_truth_there_is_nothing_to_say():
-    comparison = Comparison()
-    comparison.add_verdict(Verdict(1.0, 'indoor', 0.1))
-    assert comparison.summary() == {}
-    assert comparison.moments() == {}
-    assert draw_walk(comparison, model='model', warning='') == []
+def test_without_ground_truth_the_summary_is_empty():
+    summary = TrajectorySummary()
+    summary.add_router_output(RouterOutput(1.0, 'indoor', 0.1))
+    assert summary.summary() == {}
+    assert summary.examples() == {}
+    assert draw_trajectory(summary, model='model', warning='') == []
 
 
-def test_truth_without_depth_is_reported_as_nothing_compared():
-    comparison = Comparison()
-    comparison.add_domain(1.0, 'indoor')
-    summary = comparison.summary()
-    assert summary['compared'] == 0
-    assert 'indoor' not in summary
-    assert draw_walk(comparison, model='model', warning='') == []
+def test_ground_truth_without_depth_is_reported_as_nothing_compared():
+    summary = TrajectorySummary()
+    summary.add_domain(1.0, 'indoor')
+    values = summary.summary()
+    assert values['compared'] == 0
+    assert 'indoor' not in values
+    assert draw_trajectory(summary, model='model', warning='') == []
 
 
-def test_the_moments_are_indoors_before_the_door_and_outdoors():
-    # The pictures nearest to the mean of outdoors, 18 %, are in the second half of the stay.
-    moments = walk(abs_rel=lambda t: 0.1 if t <= 5.0 else 0.2 if t <= 5.5 else 0.3).moments()
-    times_s = {where: found.time_s - 100.0 for where, found in moments.items()}
+def test_the_examples_are_indoors_before_the_door_and_outdoors():
+    # The images nearest to the mean of outdoors, 18 %, are in the second half of the stay.
+    examples = trajectory(
+        abs_rel=lambda t: 0.1 if t <= 5.0 else 0.2 if t <= 5.5 else 0.3
+    ).examples()
+    times_s = {where: found.time_s - 100.0 for where, found in examples.items()}
     assert list(times_s) == ['indoors', 'at the door', 'outdoors']
     assert times_s['indoors'] <= 1.5
     assert times_s['at the door'] == pytest.approx(2.0, abs=0.2)
     assert 4.5 <= times_s['outdoors'] <= 5.0
 
 
-def test_the_moment_shown_is_as_wrong_as_the_walk():
-    # Outdoors the mean is 20 %; between 4.5 and 5 s only the picture at 4.8 s is near it.
+def test_the_example_has_the_mean_error_of_the_trajectory():
+    # Outdoors the mean is 20 %; between 4.5 and 5 s only the image at 4.8 s is near it.
     wrong = {4.8: 0.2}
-    moments = walk(abs_rel=lambda t: wrong.get(t, 0.02 if t < 5.0 else 0.38)).moments()
-    assert moments['outdoors'].score.abs_rel == pytest.approx(0.2)
+    examples = trajectory(abs_rel=lambda t: wrong.get(t, 0.02 if t < 5.0 else 0.38)).examples()
+    assert examples['outdoors'].score.abs_rel == pytest.approx(0.2)
 
 
 @pytest.mark.parametrize('count', [1, 8, 9, 100, 1000])
-def test_some_of_many_are_kept_from_the_first_to_the_last(count):
-    kept = Spread(8)
+def test_a_sample_is_even_from_the_first_to_the_last_item(count):
+    kept = EvenSample(8)
     for index in range(count):
         kept.add(index)
     found = list(kept)
@@ -159,37 +163,41 @@ def test_some_of_many_are_kept_from_the_first_to_the_last(count):
     assert len(gaps) <= 1
 
 
-def test_the_walk_is_drawn_with_its_errors_its_router_and_then_the_photographs(tmp_path):
-    parts = draw_walk(walk(), model='model', warning='')
+def test_the_trajectory_is_drawn_with_its_errors_and_its_router(tmp_path):
+    parts = draw_trajectory(trajectory(), model='model', warning='')
     heading, indoors, door, outdoors, _, strip = parts
     assert indoors.shape == door.shape == outdoors.shape
     assert {part.shape[1] for part in parts} == {heading.shape[1]}
-    # Under the curve of the router: the colour of outdoors where it says so.
+    # The area under the curve has the colour of outdoors.
     blue = (np.abs(strip.astype(int) - (200, 140, 60)).sum(axis=2) < 9).sum(axis=0)
     assert blue[strip.shape[1] // 2] > 2 * blue[strip.shape[1] // 4]
-    assert write_moments(tmp_path, [], warning='', caption='', above=parts) == ['demo.png']
+    assert write_frames(tmp_path, [], warning='', caption='', above=parts) == ['demo.png']
     drawn = cv2.imread(str(tmp_path / 'demo.png'))
     assert drawn.shape[0] == sum(part.shape[0] for part in parts)
 
 
-def test_noise_beside_the_truth_is_called_noise():
-    plain = draw_walk(walk(), model='model', warning='')
-    warned = draw_walk(walk(), model='model', warning='random weights: not depth')
+def test_random_weights_beside_ground_truth_are_labelled():
+    plain = draw_trajectory(trajectory(), model='model', warning='')
+    warned = draw_trajectory(trajectory(), model='model', warning='random weights: not depth')
     for index in (1, 2, 3):
         changed = (plain[index] != warned[index]).any(axis=2)
         assert changed.any(axis=0).mean() > 0.95
 
 
-def test_what_depth_was_trained_on_stands_below_a_photograph_and_noise_across(tmp_path):
+def test_a_warning_stands_below_a_photograph_and_across_it_for_random_weights(tmp_path):
     rgb = np.full((30, 40, 3), 120, np.uint8)
     points_m = np.ones((1200, 3), np.float32)
     depth_m = np.linspace(1.0, 4.0, 1200, dtype=np.float32).reshape(30, 40)
-    moment = Moment(rgb, depth_m, points_m, rgb.reshape(-1, 3))
+    frame_ = RecordedFrame(rgb, depth_m, points_m, rgb.reshape(-1, 3))
     drawn = {}
-    for name, warning, is_noise in (('no', '', False), ('noise', 'x', True), ('note', 'x', False)):
+    for name, warning, is_random in (
+        ('no', '', False),
+        ('noise', 'x', True),
+        ('note', 'x', False),
+    ):
         folder = tmp_path / name
         folder.mkdir()
-        write_moments(folder, [moment], warning=warning, caption='m', is_noise=is_noise)
+        write_frames(folder, [frame_], warning=warning, caption='m', is_random=is_random)
         drawn[name] = cv2.imread(str(folder / 'demo.png'))
     height = drawn['no'].shape[0]
     assert drawn['noise'].shape == drawn['no'].shape
@@ -198,13 +206,13 @@ def test_what_depth_was_trained_on_stands_below_a_photograph_and_noise_across(tm
     assert drawn['note'][height:, :, 2].mean() > 150  # red
 
 
-def test_what_is_written_says_what_was_measured():
+def test_texts_report_the_measured_values():
     assert percent(0.0512) == '5.1 %'
     assert percent(0.2449) == '24 %'
     assert door_text(-0.42) == 'door; the head switches 0.4 s before it'
     assert door_text(0.2) == 'door; the head switches 0.2 s after it'
-    assert door_text(None) == 'door; the head does not follow'
-    assert 'indoor 10 % (90 % of the pixels within a factor of 1.25)' in error_text(walk())
+    assert door_text(None) == 'door; the head does not switch'
+    assert 'indoor 10 % (90 % of the pixels within a factor of 1.25)' in error_text(trajectory())
 
 
 def image(values):
@@ -216,25 +224,22 @@ def image(values):
     )  # fmt: skip
 
 
-def test_depth_is_held_against_the_truth_of_its_own_stamp():
-    pytest.importorskip('rclpy')
-    from zoedepth_ros.demo.ground_truth_collector import TruthCollector
-
-    collector = TruthCollector()
-    picture = SimpleNamespace(
+def test_depth_is_compared_with_ground_truth_of_its_own_stamp():
+    collector = GroundTruthCollector()
+    rgb_image = SimpleNamespace(
         encoding='rgb8', height=1, width=2, step=6, is_bigendian=0, data=bytes(6)
     )
     for stamp_ns, true_m in ((10**9, 2.0), (2 * 10**9, 4.0)):
-        collector.add('truth/domain', stamp_ns, SimpleNamespace(head='indoor'))
-        collector.add('truth/depth', stamp_ns, image([[true_m, true_m]]))
-        collector.add('picture', stamp_ns, picture)
+        collector.add('ground_truth/domain', stamp_ns, SimpleNamespace(head='indoor'))
+        collector.add('ground_truth/depth', stamp_ns, image([[true_m, true_m]]))
+        collector.add('image', stamp_ns, rgb_image)
     collector.add('depth/image', 2 * 10**9, image([[5.0, 3.0]]))
-    verdict = SimpleNamespace(head='indoor', outdoor_probability=0.25)
-    collector.add('domain', 2 * 10**9, verdict)
-    summary = collector.comparison.summary()
-    assert (summary['pictures'], summary['compared']) == (2, 1)
+    domain = SimpleNamespace(head='indoor', outdoor_probability=0.25)
+    collector.add('domain', 2 * 10**9, domain)
+    summary = collector.summary.summary()
+    assert (summary['images'], summary['compared']) == (2, 1)
     assert summary['indoor']['abs_rel_percent'] == 25.0
     assert summary['router']['accuracy'] == 1.0
-    # A lost message in the midst of a walk makes no photograph of its picture.
-    known = [collector.has_truth(stamp_ns) for stamp_ns in (5, 10**9, 15 * 10**8, 3 * 10**9)]
+    # An image within the trajectory whose ground truth was lost is no photograph.
+    known = [collector.covers(stamp_ns) for stamp_ns in (5, 10**9, 15 * 10**8, 3 * 10**9)]
     assert known == [False, True, True, False]

@@ -7,29 +7,28 @@ import pytest
 from videos import write_mkv
 from waiting import wait_until
 
-from zoedepth_ros.demo.sources import slides, webcam
-from zoedepth_ros.demo.sources.image import NoPictureError, SourceError
+from zoedepth_ros.demo.sources import capture, still_images
+from zoedepth_ros.demo.sources.base import NoImageError, SourceError
+from zoedepth_ros.demo.sources.capture import Video, Webcam
 from zoedepth_ros.demo.sources.open_source import open_source
-from zoedepth_ros.demo.sources.video import Video
-from zoedepth_ros.demo.sources.webcam import Webcam
 
 
-def write_picture(path, value):
+def write_image(path, value):
     assert cv2.imwrite(str(path), np.full((6, 8, 3), value, np.uint8))
 
 
 @pytest.fixture
 def folder(tmp_path):
     for name, value in (('b.png', 20), ('a.png', 10), ('c.png', 30)):
-        write_picture(tmp_path / name, value)
-    (tmp_path / 'notes.txt').write_text('no picture')
+        write_image(tmp_path / name, value)
+    (tmp_path / 'notes.txt').write_text('no image')
     return tmp_path
 
 
 @pytest.fixture
 def video(tmp_path):
     """Twenty frames at 10 Hz; frame i has the grey value 10 i."""
-    path = tmp_path / 'film.avi'
+    path = tmp_path / 'video.avi'
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'MJPG'), 10.0, (64, 48))
     if not writer.isOpened():
         pytest.skip('this OpenCV writes no videos')
@@ -40,34 +39,34 @@ def video(tmp_path):
 
 
 def opened(source, *, loop=True, dwell_s=1.0, warn=lambda text: None):
-    return open_source(source, loop=loop, dwell_s=dwell_s, warn=warn)
+    return open_source(source, loop=loop, dwell_s=dwell_s, warn=warn, trajectory=None)
 
 
-def test_a_folder_is_shown_by_name_each_picture_for_its_time(folder):
+def test_a_folder_is_shown_by_name_each_image_for_its_time(folder):
     source = opened(str(folder))
     names = [source.read(time_s).name for time_s in (0.0, 0.9, 1.1, 2.5, 3.1)]
     assert names == ['a.png', 'a.png', 'b.png', 'c.png', 'a.png']
 
 
-def test_without_a_dwell_every_read_is_the_next_picture(folder):
+def test_without_a_dwell_every_read_is_the_next_image(folder):
     source = opened(str(folder), dwell_s=0.0)
     assert [source.read(0.0).rgb[0, 0, 0] for _ in range(4)] == [10, 20, 30, 10]
 
 
-def test_without_loop_the_last_picture_is_the_end(folder):
+def test_without_loop_the_last_image_is_the_end(folder):
     source = opened([str(folder / 'a.png'), str(folder / 'b.png')], loop=False)
     assert source.read(1.5).name == 'b.png'
     assert source.read(2.1) is None
 
 
-def test_pictures_come_as_red_green_blue(tmp_path):
+def test_images_are_rgb(tmp_path):
     bgr = np.zeros((4, 4, 3), np.uint8)
     bgr[..., 2] = 200  # red
     cv2.imwrite(str(tmp_path / 'red.png'), bgr)
     assert opened(str(tmp_path / 'red.png')).read(0.0).rgb[0, 0].tolist() == [200, 0, 0]
 
 
-def test_a_damaged_picture_among_others_is_left_out_with_a_warning(folder):
+def test_a_damaged_image_among_others_is_skipped_with_a_warning(folder):
     (folder / 'b.png').write_bytes((folder / 'b.png').read_bytes()[:30])
     warnings = []
     source = opened(str(folder), warn=warnings.append)
@@ -76,10 +75,10 @@ def test_a_damaged_picture_among_others_is_left_out_with_a_warning(folder):
     assert 'b.png' in warnings[0]
 
 
-@pytest.mark.parametrize('content', [b'', b'no picture at all', None])
-def test_a_damaged_picture_alone_is_an_error_that_names_it(tmp_path, content):
+@pytest.mark.parametrize('content', [b'', b'not an image', None])
+def test_a_damaged_image_alone_is_an_error_that_names_it(tmp_path, content):
     path = tmp_path / 'alone.jpg'
-    write_picture(path, 100)
+    write_image(path, 100)
     path.write_bytes(path.read_bytes()[:-40] if content is None else content)
     with pytest.raises(SourceError, match='alone.jpg'):
         opened(str(path))
@@ -91,14 +90,14 @@ def test_a_source_that_does_not_exist_is_named(source):
         opened(source)
 
 
-def test_a_folder_without_pictures_and_an_empty_list_are_errors(tmp_path):
-    with pytest.raises(SourceError, match='no pictures in'):
+def test_a_folder_without_images_and_an_empty_list_are_errors(tmp_path):
+    with pytest.raises(SourceError, match='no images in'):
         opened(str(tmp_path))
-    with pytest.raises(SourceError, match='no pictures were named'):
+    with pytest.raises(SourceError, match='list of images is empty'):
         opened([])
 
 
-def test_a_video_is_shown_in_its_own_time(video):
+def test_a_video_is_shown_at_its_own_rate(video):
     source = opened(str(video))
     shown = [int(source.read(time_s).rgb.mean()) for time_s in (0.0, 0.52, 0.55, 1.01)]
     assert np.allclose(shown, [0, 50, 50, 100], atol=4)
@@ -107,8 +106,8 @@ def test_a_video_is_shown_in_its_own_time(video):
 def test_a_video_of_a_variable_rate_is_shown_at_its_frames_times(tmp_path):
     times_ms = [0, 40, 80, 700, 1010, 1050, 1990, 2040, 3500, 3510]
     source = opened(str(write_mkv(tmp_path / 'phone.mkv', times_ms)), loop=False)
-    asked_s = (0.0, 0.06, 0.5, 0.699, 0.7, 1.0, 1.02, 2.5, 3.505)
-    shown = [round(source.read(time_s).rgb.mean() / 5) for time_s in asked_s]
+    times_s = (0.0, 0.06, 0.5, 0.699, 0.7, 1.0, 1.02, 2.5, 3.505)
+    shown = [round(source.read(time_s).rgb.mean() / 5) for time_s in times_s]
     assert shown == [0, 1, 2, 2, 3, 3, 4, 7, 8]
 
 
@@ -122,13 +121,13 @@ def test_a_video_starts_again_or_ends(video):
 
 
 def test_a_file_that_is_no_video_is_an_error(tmp_path):
-    (tmp_path / 'film.mp4').write_text('no film')
-    with pytest.raises(SourceError, match=r'film\.mp4'):
-        opened(str(tmp_path / 'film.mp4'))
+    (tmp_path / 'video.mp4').write_text('no video')
+    with pytest.raises(SourceError, match=r'video\.mp4'):
+        opened(str(tmp_path / 'video.mp4'))
 
 
 class FakeCapture:
-    """A camera that works while `works` is true and gives pictures that are numbered."""
+    """A camera that works while `works` is true and gives numbered images."""
 
     works = True
     count = 0
@@ -149,21 +148,21 @@ class FakeCapture:
         self.opened = False
 
 
-def number_of(picture):
-    red, green, _ = picture.rgb[0, 0].tolist()
+def number_of(image):
+    red, green, _ = image.rgb[0, 0].tolist()
     return 256 * green + red
 
 
 @pytest.fixture
 def fake_camera(monkeypatch):
     FakeCapture.works, FakeCapture.count = True, 0
-    monkeypatch.setattr(webcam, '_REOPEN_PERIOD_S', 0.02)
+    monkeypatch.setattr(capture, '_REOPEN_PERIOD_S', 0.02)
     return FakeCapture
 
 
 def test_a_webcam_that_disappears_is_opened_again(fake_camera, monkeypatch):
     now_s = [100.0]
-    monkeypatch.setattr(webcam, 'time', SimpleNamespace(monotonic=lambda: now_s[0]))
+    monkeypatch.setattr(capture, 'time', SimpleNamespace(monotonic=lambda: now_s[0]))
     camera = Webcam(0, open_capture=fake_camera)
     assert camera.read(0.0).age_s == 0.0
     fake_camera.works = False
@@ -172,7 +171,7 @@ def test_a_webcam_that_disappears_is_opened_again(fake_camera, monkeypatch):
     now_s[0] += 2.0
     assert camera.read(0.0).age_s == 2.0
     now_s[0] += 0.5
-    with pytest.raises(NoPictureError, match='webcam 0 gives no pictures'):
+    with pytest.raises(NoImageError, match='webcam 0 gives no images'):
         camera.read(0.0)
     fake_camera.works = True
     wait_until(lambda: fake_camera.count > last + 1)  # the one before was handed over
@@ -181,7 +180,7 @@ def test_a_webcam_that_disappears_is_opened_again(fake_camera, monkeypatch):
     camera.close()
 
 
-def test_a_webcam_read_slowly_gives_its_newest_picture(fake_camera):
+def test_a_webcam_read_slowly_gives_its_newest_image(fake_camera):
     camera = Webcam(0, open_capture=fake_camera)
     wait_until(lambda: fake_camera.count > 5)
     newest = fake_camera.count - 1  # the very newest may be under way
@@ -197,23 +196,23 @@ def test_a_webcam_that_is_not_there_is_an_error(fake_camera):
 
 @pytest.mark.parametrize('source', [2, '2'])
 def test_a_number_names_a_webcam(fake_camera, monkeypatch, source):
-    asked = []
-    monkeypatch.setattr(webcam.cv2, 'VideoCapture', lambda n: asked.append(n) or fake_camera(n))
+    devices = []
+    monkeypatch.setattr(capture.cv2, 'VideoCapture', lambda n: devices.append(n) or fake_camera(n))
     opened(source).close()
-    assert asked == [2]
+    assert devices == [2]
 
 
 def test_photographs_come_with_packages_at_a_size_for_the_demo():
     pytest.importorskip('skimage')
-    pictures = [slide.load() for slide in slides.photographs()]
-    assert all(rgb.shape[1] <= 640 and rgb.dtype == np.uint8 for rgb in pictures)
-    assert pictures[0].std() > 20.0  # not one colour
+    images = [still.load() for still in still_images.photographs()]
+    assert all(rgb.shape[1] <= 640 and rgb.dtype == np.uint8 for rgb in images)
+    assert images[0].std() > 20.0  # not one colour
 
 
-def test_without_their_packages_photographs_say_what_is_missing(monkeypatch):
+def test_without_their_packages_photographs_report_what_is_missing(monkeypatch):
     def missing(name):
         raise ImportError(name)
 
-    monkeypatch.setattr(slides, 'import_module', missing)
+    monkeypatch.setattr(still_images, 'import_module', missing)
     with pytest.raises(SourceError, match='scikit-image and scikit-learn'):
         opened('photographs')

@@ -1,4 +1,4 @@
-"""Say when a process comes to a moment, so that a test can interfere just then."""
+"""Print imports and opened files of a process, so that a test can interrupt it there."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 
 def announce(*moments: str) -> None:
-    """Print each of these once it is imported (a module) or opened (the end of a file's name)."""
+    """Print each name once it is imported (a module) or opened (the end of a file name)."""
     left = set(moments)
 
     def on_event(event: str, about: tuple) -> None:

@@ -1,4 +1,4 @@
-"""The recorder's bag, read by those who did not write it: rosbags and mcap."""
+"""The recorder's bag, read by independent readers: rosbags and mcap."""
 
 import itertools
 import json
@@ -54,7 +54,7 @@ class Sender:
         self.sent.setdefault(topic, {})[stamp_ns(msg)] = msg
 
     def publish_set(self, number: int) -> None:
-        """Publish everything of one picture, stamped a tenth of a second after the one before."""
+        """Publish everything of one image, stamped 0.1 s after the previous one."""
         peer = self.peer
         stamp = Time(sec=self.start_s + number // 10, nanosec=number % 10 * 10**8)
         header = peer.send(lambda peer: self._picture(stamp))
@@ -62,14 +62,14 @@ class Sender:
         writer = ImageWriter('32FC1')
         write_depth(writer, depth_m, min_m=0.1, max_m=0.0)
         self.publish('/depth/image', writer.message(header))
-        self.publish('/truth/depth', writer.message(header))
+        self.publish('/ground_truth/depth', writer.message(header))
         rgb, rays = np.full((48, 64, 3), 90, np.uint8), np.ones((48, 64, 2), np.float32)
         cloud = CloudWriter(color=True).organized(header, depth_m, rays, rgb)
         self.publish('/depth/points', cloud)
-        verdict = {'indoor_probability': 0.75, 'outdoor_probability': 0.25}
-        self.publish('/domain', Domain(header=header, head='indoor', **verdict))
-        truth = {'indoor_probability': 0.0, 'outdoor_probability': 1.0}
-        self.publish('/truth/domain', Domain(header=header, head='outdoor', **truth))
+        probabilities = {'indoor_probability': 0.75, 'outdoor_probability': 0.25}
+        self.publish('/domain', Domain(header=header, head='indoor', **probabilities))
+        true = {'indoor_probability': 0.0, 'outdoor_probability': 1.0}
+        self.publish('/ground_truth/domain', Domain(header=header, head='outdoor', **true))
 
     def _picture(self, stamp):
         msg = image_message(picture(), stamp)
@@ -131,14 +131,20 @@ def test_the_bag_holds_every_message_of_the_report(recorded):
         assert reader.get_header().profile == 'ros2'
         assert {index.compression for index in reader.get_summary().chunk_indexes} == {'zstd'}
     arrived = {topic: facts['messages'] for topic, facts in report['topics'].items()}
-    said = report['recording']
-    assert {f'/{topic}': count for topic, count in said['messages'].items()} == counts
-    assert said['file'] == 'demo.mcap'
+    recording = report['recording']
+    assert {f'/{topic}': count for topic, count in recording['messages'].items()} == counts
+    assert recording['file'] == 'demo.mcap'
     whole = {'image', 'camera_info', 'depth/image', 'depth/points', 'domain', 'zoedepth/status'}
-    assert {topic: said['messages'][topic] for topic in whole} == {t: arrived[t] for t in whole}
-    # Once a second only; ten came in each.
-    assert arrived['truth/depth'] >= 24
-    assert 2 <= said['messages']['truth/depth'] <= 1 + len(recorded.sent['/truth/depth']) // 10
+    assert {topic: recording['messages'][topic] for topic in whole} == {
+        t: arrived[t] for t in whole
+    }
+    # One per second only, of ten.
+    assert arrived['ground_truth/depth'] >= 24
+    assert (
+        2
+        <= recording['messages']['ground_truth/depth']
+        <= 1 + len(recorded.sent['/ground_truth/depth']) // 10
+    )
 
 
 def test_rosbags_finds_the_messages_that_were_published_with_their_types_and_qos(recorded):
@@ -185,16 +191,16 @@ def test_messages_were_published_before_they_were_recorded(recorded):
     assert len({m.publish_time for m in messages}) > len(messages) // 2
 
 
-def test_the_bag_is_shown_with_its_own_depth_and_says_what_made_it(recorded):
+def test_the_bag_is_shown_with_its_own_depth_and_model(recorded):
     folder = recorded.folder
     frames = list(recording_frames(folder / 'demo.mcap'))
     with_depth = [frame for frame in frames if frame.depth_m is not None]
     assert len(with_depth) > 5
-    # The first picture may have been sent before the recorder was found.
+    # The first image may have been published before the recorder was discovered.
     assert all(f.rgb is not None and f.camera is not None for f in with_depth[1:])
     assert with_depth[0].about == '# A FAKE\n\n**Model** fake\n\n**Weights** none'
     assert {frame.about for frame in with_depth[1:]} == {''}
-    # Not the truth's, which is of the same type.
+    # Not the true domain, which has the same type.
     assert {frame.head for frame in frames} == {'', 'indoor'}
 
 
@@ -211,12 +217,14 @@ def test_depth_can_be_added_to_the_bag_once_more(recorded, tmp_path):
     assert len(bags.read_mcap(tmp_path / 'out.mcap')) > report.depths
 
 
-def test_without_the_library_there_is_no_bag_and_the_reason_is_told(ros, tmp_path, monkeypatch):
+def test_without_the_library_there_is_no_bag_and_the_reason_is_reported(
+    ros, tmp_path, monkeypatch
+):
     monkeypatch.setattr(errors, 'find_spec', lambda name: None)
     bag = BagRecorder(None, tmp_path / 'demo.mcap', 20.0)
-    bag.note_model(Status(model='fake'))
+    bag.add_model(Status(model='fake'))
     bag.add('image', Status, 0, b'', 0, 0)
-    said = bag.finish()
-    assert said['file'] == ''
-    assert 'pip install mcap rosbags' in said['trouble']
+    recording = bag.finish()
+    assert recording['file'] == ''
+    assert 'pip install mcap rosbags' in recording['error']
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""The router over time: its probability, the true domain, the head in use, doors and switches."""
+"""The router over time: probability, true domain, active head, doors and head switches."""
 
 from __future__ import annotations
 
@@ -9,16 +9,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from zoedepth_ros.media.color import (
-    BACKGROUND,
-    Picture,
-    linear_ticks,
-    put_text,
-    text_width,
-)
+from zoedepth_ros.media.color import BACKGROUND, Picture, linear_ticks, put_text, text_width
 
 COLORS = {'indoor': (80, 165, 235), 'outdoor': (200, 140, 60)}
-"""Blue-green-red of the two domains: lamplight and sky."""
+"""Blue-green-red of the two domains."""
 
 _DIM, _DOOR, _SWITCH = (165, 165, 165), (255, 255, 255), (60, 60, 230)
 _ON_COLOR = (15, 15, 15)
@@ -28,27 +22,23 @@ Spans = list[tuple[float, float, str]]
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """The part of a picture that stands for time."""
+    """The time axis of the chart."""
 
     left: int
     """Column of time 0 [px]."""
-
     right: int
     """Column of the end [px]."""
-
     end_s: float
-    """The end [s]."""
-
     text_px: float
-    """Height of capitals in the picture [px]."""
+    """Height of capitals [px]."""
 
     def x(self, time_s: float) -> int:
-        """Give the column of a time [s], inside the axis."""
+        """Return the column of a time [s], clipped to the axis."""
         share = min(1.0, max(0.0, time_s / self.end_s))
         return self.left + round((self.right - self.left) * share)
 
 
-def draw_timeline(
+def draw_router_timeline(
     outdoor: Sequence[tuple[float, float]],
     domains: Sequence[tuple[float, str]],
     heads: Sequence[tuple[float, str]],
@@ -58,10 +48,10 @@ def draw_timeline(
     width: int,
     text_px: float = 12.0,
 ) -> Picture:
-    """Draw all of it over one axis of time.
+    """Draw everything over one time axis.
 
-    outdoor: time [s] and probability of outdoors, NaN for none; domains, heads: time [s] and
-    'indoor' or 'outdoor'; doors: time [s] and what to write there.
+    outdoor: time [s] and probability of 'outdoor', NaN for none; domains, heads: time [s] and
+    'indoor' or 'outdoor'; doors: time [s] and label.
     """
     end_s = max((time_s for time_s, _ in domains), default=0.0) or 1.0
     axis = Axis(round(text_px * 10.5), width - round(text_px * 2.5), end_s, text_px)
@@ -70,7 +60,7 @@ def draw_timeline(
     canvas = np.full((bottom + round(text_px * 8.0), width, 3), BACKGROUND, np.uint8)
     _draw_probability(canvas, outdoor, axis, top, bottom)
     y = bottom + round(text_px * 0.7)
-    for name, states in (('true domain', domains), ('head in use', heads)):
+    for name, states in (('true domain', domains), ('active head', heads)):
         put_text(canvas, name, (round(text_px), y + round(text_px * 1.5)), text_px)
         _draw_spans(canvas, spans(states, end_s), axis, y, y + band_px)
         y += band_px + round(text_px * 0.4)
@@ -86,7 +76,7 @@ def draw_timeline(
 
 
 def spans(states: Sequence[tuple[float, str]], end_s: float) -> Spans:
-    """Join neighbours of one state: begin [s], end [s], state; the last ends at end_s."""
+    """Join equal neighbours: begin [s], end [s], state; the last one ends at end_s."""
     joined: Spans = []
     for time_s, state in states:
         if joined and joined[-1][2] == state:
@@ -100,7 +90,7 @@ def spans(states: Sequence[tuple[float, str]], end_s: float) -> Spans:
 def _draw_probability(
     canvas: Picture, outdoor: Sequence[tuple[float, float]], axis: Axis, top: int, bottom: int
 ) -> None:
-    """Fill the chart: below the curve outdoors, above it indoors; grey without a router."""
+    """Fill the chart: outdoor below the curve, indoor above it; grey without a router."""
     text_px = axis.text_px
     canvas[top:bottom, axis.left : axis.right] = (60, 60, 60)
     known = [(time_s, share) for time_s, share in outdoor if math.isfinite(share)]
@@ -123,8 +113,8 @@ def _draw_probability(
         put_text(canvas, text, at, text_px)
 
 
-def _draw_spans(canvas: Picture, drawn: Spans, axis: Axis, top: int, bottom: int) -> None:
-    for begin_s, end_s, state in drawn:
+def _draw_spans(canvas: Picture, states: Spans, axis: Axis, top: int, bottom: int) -> None:
+    for begin_s, end_s, state in states:
         left, right = axis.x(begin_s), axis.x(end_s)
         canvas[top:bottom, left:right] = COLORS.get(state, _DIM)
         text_px = text_width(state, axis.text_px)
@@ -137,7 +127,7 @@ def _draw_spans(canvas: Picture, drawn: Spans, axis: Axis, top: int, bottom: int
 def _draw_door(
     canvas: Picture, axis: Axis, time_s: float, text: str, top: int, bottom: int
 ) -> None:
-    """Draw a dashed line with a text above, which stays inside the picture."""
+    """Draw a dashed line with a label above it, clipped to the chart."""
     x, dash_px = axis.x(time_s), max(4, round(axis.text_px * 0.6))
     for y in range(top - round(axis.text_px * 0.6), bottom, 2 * dash_px):
         cv2.line(canvas, (x, y), (x, min(bottom, y + dash_px)), _DOOR, 2)

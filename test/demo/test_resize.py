@@ -3,17 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zoedepth_ros.demo.sources.image_size import (
-    Calibration,
-    Fit,
-    calibration_from_hfov,
-    fit_calibration,
-    fit_picture,
-    fit_to,
-    scaled_to,
-)
-from zoedepth_ros.geometry.calibration_file import read_calibration
-from zoedepth_ros.geometry.intrinsics import CameraError
+from zoedepth_ros.demo.sources.resize import CropResize, calibration_of, scaled_to
+from zoedepth_ros.geometry.calibration_file import Calibration, read_calibration
+from zoedepth_ros.geometry.intrinsics import CameraError, Intrinsics
 
 EXAMPLE = Path(__file__).resolve().parents[2] / 'config' / 'camera_example.yaml'
 
@@ -21,26 +13,26 @@ EXAMPLE = Path(__file__).resolve().parents[2] / 'config' / 'camera_example.yaml'
 @pytest.mark.parametrize(
     ('wanted', 'expected'),
     [
-        ((0, 0), Fit(0, 0, 600, 400, 600, 400)),
-        ((300, 0), Fit(0, 0, 600, 400, 300, 200)),
-        ((0, 100), Fit(0, 0, 600, 400, 150, 100)),
-        ((640, 480), Fit(33, 0, 533, 400, 640, 480)),  # 400 * 4 / 3 = 533.3 columns stay
-        ((400, 100), Fit(0, 125, 600, 150, 400, 100)),
+        ((0, 0), CropResize(0, 0, 600, 400, 600, 400)),
+        ((300, 0), CropResize(0, 0, 600, 400, 300, 200)),
+        ((0, 100), CropResize(0, 0, 600, 400, 150, 100)),
+        ((640, 480), CropResize(33, 0, 533, 400, 640, 480)),  # 400 * 4 / 3 = 533.3 columns stay
+        ((400, 100), CropResize(0, 125, 600, 150, 400, 100)),
     ],
 )
-def test_one_side_keeps_the_proportions_and_two_cut_the_middle_out(wanted, expected):
-    assert fit_to(600, 400, width=wanted[0], height=wanted[1]) == expected
+def test_one_side_keeps_the_aspect_ratio_and_two_crop_the_centre(wanted, expected):
+    assert CropResize.to(600, 400, width=wanted[0], height=wanted[1]) == expected
 
 
-def test_the_picture_is_cut_then_resized():
+def test_the_image_is_cropped_then_resized():
     rgb = np.zeros((4, 10, 3), np.uint8)
     rgb[:, 3:7] = 200
-    fitted = fit_picture(rgb, fit_to(10, 4, width=8, height=8))
+    fitted = CropResize.to(10, 4, width=8, height=8).image(rgb)
     assert fitted.shape == (8, 8, 3)
     assert (fitted == 200).all()
 
 
-def test_convention_a_cut_and_resized_pixel_keeps_its_ray():
+def test_a_cropped_and_resized_pixel_keeps_its_ray():
     # A dot that covers columns 300..303 and rows 200..203 has its middle at 301.5, 201.5. Without
     # 100 columns and 40 rows, halved, it covers 100..101 and 80..81: its middle is 100.5, 80.5.
     camera = Calibration(
@@ -49,20 +41,18 @@ def test_convention_a_cut_and_resized_pixel_keeps_its_ray():
         k=(500.0, 0.0, 310.0, 0.0, 510.0, 230.0, 0.0, 0.0, 1.0),
         p=(400.0, 0.0, 300.0, -40.0, 0.0, 410.0, 220.0, 0.0, 0.0, 0.0, 1.0, 0.0),
     )
-    fitted = fit_calibration(camera, Fit(100, 40, 440, 400, 220, 200))
+    fitted = CropResize(100, 40, 440, 400, 220, 200).calibration(camera)
     for old, new, rows in ((camera.k, fitted.k, 3), (camera.p, fitted.p, 4)):
         fx, cx, fy, cy = (old[i] for i in (0, 2, rows + 1, rows + 2))
         fx2, cx2, fy2, cy2 = (new[i] for i in (0, 2, rows + 1, rows + 2))
         assert (100.5 - cx2) / fx2 == pytest.approx((301.5 - cx) / fx)
         assert (80.5 - cy2) / fy2 == pytest.approx((201.5 - cy) / fy)
-    assert fitted.p[3] == pytest.approx(
-        -20.0
-    )  # the baseline in pixels halves with the focal length
+    assert fitted.p[3] == pytest.approx(-20.0)  # fx times the baseline halves with fx
     assert (fitted.width, fitted.height) == (220, 200)
 
 
 def test_a_field_of_view_gives_the_focal_length():
-    camera = calibration_from_hfov(640, 480, np.pi / 2)
+    camera = calibration_of(Intrinsics.from_hfov(640, 480, np.pi / 2))
     assert camera.k == pytest.approx((320.0, 0, 319.5, 0, 320.0, 239.5, 0, 0, 1))
     assert camera.p == pytest.approx((320.0, 0, 319.5, 0, 0, 320.0, 239.5, 0, 0, 0, 1, 0))
 
@@ -101,8 +91,8 @@ def test_a_missing_calibration_file_is_an_error(tmp_path):
         read_calibration(tmp_path / 'none.yaml')
 
 
-def test_a_picture_of_another_shape_than_the_calibration_is_refused():
-    camera = calibration_from_hfov(640, 480, 1.0)
+def test_an_image_of_another_aspect_ratio_than_the_calibration_is_refused():
+    camera = calibration_of(Intrinsics.from_hfov(640, 480, 1.0))
     assert scaled_to(camera, 320, 240).k[0] == pytest.approx(camera.k[0] / 2)
-    with pytest.raises(CameraError, match='one factor'):
+    with pytest.raises(CameraError, match='the same aspect ratio'):
         scaled_to(camera, 640, 400)

@@ -1,5 +1,6 @@
 import json
 import signal
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -43,14 +44,14 @@ def depth_message(header: Header) -> Image:
 
 
 def publish_outputs(peer: Peer) -> None:
-    """Publish one picture and what a node makes of it, all of one stamp."""
+    """Publish one image and what a node makes of it, all with one stamp."""
     header = peer.send()
     peer.publish('/depth/image', depth_message(header))
     rgb, rays = np.full((48, 64, 3), 90, np.uint8), np.ones((48, 64, 2), np.float32)
     cloud_msg = CloudWriter(color=True).organized(header, DEPTH_M, rays, rgb)
     peer.publish('/depth/points', cloud_msg)
-    verdict = {'indoor_probability': 0.75, 'outdoor_probability': 0.25}
-    peer.publish('/domain', Domain(header=header, head='indoor', **verdict))
+    probabilities = {'indoor_probability': 0.75, 'outdoor_probability': 0.25}
+    peer.publish('/domain', Domain(header=header, head='indoor', **probabilities))
 
 
 def status(peer: Peer) -> Status:
@@ -65,7 +66,7 @@ def status(peer: Peer) -> Status:
     )
 
 
-def test_a_recording_leaves_numbers_a_picture_and_points(record, peer, tmp_path):
+def test_a_recording_writes_a_report_an_image_and_points(record, peer, tmp_path):
     tool = record(duration=1000.0)
 
     def has_enough():
@@ -76,7 +77,7 @@ def test_a_recording_leaves_numbers_a_picture_and_points(record, peer, tmp_path)
     wait_until(has_enough, lambda: tool.log, period_s=0.1)
     assert tool.stop() == 0
     report = json.loads((tmp_path / 'report.json').read_text())
-    assert report['verdict'] == 'depth and points arrived'
+    assert report['result'] == 'depth and points arrived'
     assert report['warning'] == 'a fake: not depth'
     assert (report['node']['model'], report['node']['device']) == ('fake', 'cpu')
     depth, points = report['topics']['depth/image'], report['topics']['depth/points']
@@ -90,7 +91,7 @@ def test_a_recording_leaves_numbers_a_picture_and_points(record, peer, tmp_path)
     assert (tmp_path / 'demo.png').stat().st_size > 10_000
 
 
-def test_a_recording_ends_with_its_duration_and_succeeds_when_depth_and_points_came(
+def test_a_recording_ends_after_its_duration_and_succeeds_if_depth_and_points_arrived(
     ros, tmp_path, monkeypatch
 ):
     now_s = [50.0]
@@ -102,7 +103,7 @@ def test_a_recording_ends_with_its_duration_and_succeeds_when_depth_and_points_c
 
     def exit_code():
         try:
-            node._end_when_due()
+            node._finish_when_due()
         except Finished as finished:
             return finished.exit_code
         return None
@@ -114,12 +115,12 @@ def test_a_recording_ends_with_its_duration_and_succeeds_when_depth_and_points_c
     assert exit_code() is None
     now_s[0] += 0.2
     assert exit_code() == 1
-    node.logs['depth/points'].note(now_s[0], None, {})
+    node.statistics['depth/points'].count = 1
     assert exit_code() == 0
     node.destroy_node()
 
 
-def test_without_points_the_recording_fails_and_says_so(record, peer, tmp_path):
+def test_without_points_the_recording_fails_with_a_reason(record, peer, tmp_path):
     tool = record(duration=0.5)
 
     def has_ended():
@@ -129,18 +130,18 @@ def test_without_points_the_recording_fails_and_says_so(record, peer, tmp_path):
     wait_until(has_ended, lambda: tool.log, period_s=0.1)
     assert tool.wait() == 1
     report = json.loads((tmp_path / 'report.json').read_text())
-    assert report['verdict'] == 'missing: depth/points'
+    assert report['result'] == 'missing: depth/points'
     assert 'depth/image' in report['topics']
     assert 'depth/points' not in report['topics']
-    assert 'not to be trusted' in report['warning']  # no status came either
+    assert 'cannot be trusted' in report['warning']  # no status either
 
 
 MOMENTS = ('rclpy', 'zoedepth_ros.bags.live', 'a.mcap.partial')
-"""What the recorder imports and opens from its start until it waits."""
+"""What the recorder imports and opens from its start until it waits for depth."""
 
 
 @pytest.mark.parametrize('moment', [*MOMENTS, 'waiting for depth'])
-def test_stopped_while_it_starts_it_leaves_no_file(ros, tmp_path, moment):
+def test_a_recorder_that_is_stopped_during_its_start_leaves_no_file(ros, tmp_path, moment):
     tool = ToolProcess('demo.stream_recorder', moments=MOMENTS, output=str(tmp_path), bag='a.mcap')
     tool.wait_for_log(moment)
     code = tool.stop(signal.SIGINT)
@@ -152,4 +153,36 @@ def test_stopped_while_it_starts_it_leaves_no_file(ros, tmp_path, moment):
 def test_without_depth_the_recording_gives_up(record, tmp_path):
     assert record(timeout=0.5).wait() == 1
     report = json.loads((tmp_path / 'report.json').read_text())
-    assert report['verdict'] == 'missing: depth/image, depth/points'
+    assert report['result'] == 'missing: depth/image, depth/points'
+
+
+@pytest.fixture
+def subscribe_as(monkeypatch):
+    """Return a function that makes the callback of a distribution, and its calls."""
+
+    def subscribe(subscription):
+        monkeypatch.setattr(recorder, 'Subscription', subscription)
+        made, taken = [], []
+        node = SimpleNamespace(create_subscription=lambda *args, raw: made.append((args[2], raw)))
+        recorder.subscribe_raw(node, object, 'image', lambda *all_: taken.append(all_), None)
+        ((callback, raw),) = made
+        assert raw
+        return callback, taken
+
+    return subscribe
+
+
+def test_the_times_are_those_of_the_middleware(subscribe_as):
+    callback, taken = subscribe_as(SimpleNamespace(CallbackType=object))
+    callback(b'a', {'source_timestamp': 5, 'received_timestamp': 7})
+    callback(b'b', {'source_timestamp': 0, 'received_timestamp': 9})
+    assert taken == [(b'a', 7, 5), (b'b', 9, 9)]
+
+
+def test_on_humble_both_times_are_now(subscribe_as):
+    callback, taken = subscribe_as(SimpleNamespace())
+    before_ns = time.time_ns()
+    callback(b'a')
+    ((data, received_ns, published_ns),) = taken
+    assert data == b'a'
+    assert before_ns <= received_ns == published_ns <= time.time_ns()

@@ -31,13 +31,13 @@ def run(ros):
 
 @pytest.fixture
 def red(tmp_path):
-    """A red picture of 8 x 6 pixels."""
+    """A red image of 8 x 6 pixels."""
     path = tmp_path / 'red.png'
     cv2.imwrite(str(path), np.full((6, 8, 3), (0, 0, 200), np.uint8))
     return str(path)
 
 
-def test_picture_and_camera_info_carry_one_header_and_fit_together(run, peer, red):
+def test_image_and_camera_info_carry_one_header_and_fit_together(run, peer, red):
     images, infos = peer.subscribe(Image, 'image'), peer.subscribe(CameraInfo, 'camera_info')
     before_s = peer.node.get_clock().now().nanoseconds * 1e-9
     run(source=red, rate=30.0, width=80, hfov=math.pi / 2, frame_id='eye')
@@ -55,7 +55,7 @@ def test_picture_and_camera_info_carry_one_header_and_fit_together(run, peer, re
 
 
 def test_the_rate_is_kept_and_can_be_changed(run, peer, red):
-    """By a clock that is set by hand; half a period is not enough for a picture."""
+    """Simulated time: half a period is not enough for an image."""
     images = peer.subscribe(Image, 'image')
     run(source=red, rate=20.0, use_sim_time=True)
 
@@ -86,7 +86,7 @@ def test_the_rate_is_kept_and_can_be_changed(run, peer, red):
     assert peer.set_parameters(rate=-1.0) != ['']
 
 
-def test_pictures_go_out_compressed_when_asked(run, peer, red):
+def test_images_are_published_compressed_on_request(run, peer, red):
     compressed = peer.subscribe(CompressedImage, 'image/compressed')
     raw = peer.subscribe(Image, 'image')
     run(source=red, rate=20.0, image_transport='compressed')
@@ -97,17 +97,23 @@ def test_pictures_go_out_compressed_when_asked(run, peer, red):
     assert len(raw) == 0
 
 
-def test_a_walk_waits_and_comes_with_its_truth(run, peer):
+def test_a_trajectory_waits_for_subscribers_and_has_ground_truth(run, peer):
     pytest.importorskip('numba')
-    depths, domains = peer.subscribe(Image, 'truth/depth'), peer.subscribe(Domain, 'truth/domain')
+    depths, domains = (
+        peer.subscribe(Image, 'ground_truth/depth'),
+        peer.subscribe(Domain, 'ground_truth/domain'),
+    )
     infos = peer.subscribe(CameraInfo, 'camera_info')
-    walk = {'walk.width': 48, 'walk.seed': 3, 'walk.kind': 'room', 'frame_id': 'eye'}
-    # `width` is for pictures: what is true of a drawn pixel stays with it.
-    run(source='walk', rate=20.0, width=640, wait_for_subscribers=1, **walk)
+    trajectory = {'trajectory.width': 48, 'trajectory.seed': 3, 'trajectory.kind': 'room'}
+    # `width` does not resize rendered images: their ground truth would no longer fit.
+    run(
+        source='trajectory', rate=20.0, width=640, wait_for_subscribers=1, frame_id='eye',
+        **trajectory,
+    )  # fmt: skip
     wait_until(lambda: peer.node.count_publishers('image') == 1)
     assert len(domains) == 0
     images = peer.subscribe(Image, 'image')
-    # The very first walk on a machine compiles its kernels.
+    # The first trajectory on a machine compiles its kernels.
     wait_until(lambda: min(map(len, (images, depths, domains, infos))) >= 3)
     image = images.messages[-1]
     wait_until(lambda: any(message.header == image.header for message in depths.messages))
@@ -119,18 +125,18 @@ def test_a_walk_waits_and_comes_with_its_truth(run, peer):
     assert depth.header.frame_id == 'eye'
     assert domains.last.head == 'indoor'
     assert (domains.last.indoor_probability, domains.last.outdoor_probability) == (1.0, 0.0)
-    # The camera is the drawn one: 68 degrees, not the 60 that are assumed of pictures.
+    # The camera is the rendered one: 68 degrees, not the 60 that are assumed for files.
     assert infos.last.k[0] == pytest.approx(24.0 / np.tan(np.radians(34.0)), rel=1e-6)
 
 
 @pytest.mark.parametrize('how', [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_is_a_clean_end(run, red, how):
+def test_a_signal_is_a_clean_shutdown(run, red, how):
     tool = run(source=red)
     tool.wait_for_log('red.png')
     assert tool.stop(how) == 0
 
 
-def test_the_end_of_the_pictures_is_a_clean_end(run, red):
+def test_the_end_of_the_images_is_a_clean_shutdown(run, red):
     assert run(source=red, loop=False, dwell=0.2, rate=20.0).wait() == 0
 
 

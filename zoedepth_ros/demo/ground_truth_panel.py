@@ -1,0 +1,142 @@
+"""Prediction beside ground truth: image | ground truth | prediction | error, one row per frame.
+
+Colours of the error: green is correct, red is wrong, black is without ground truth.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from zoedepth_ros.media.color import (
+    BACKGROUND,
+    INK,
+    Picture,
+    depth_range,
+    depth_to_bgr,
+    put_text,
+    scale_bar,
+    text_width,
+)
+from zoedepth_ros.media.panel import assemble, draw_warning, fit
+
+MAX_PERCENT = 50.0
+"""Errors of this and more have the last colour."""
+
+# Blue-green-red at these errors; distinguishable with red-green colour blindness.
+_ANCHORS_PERCENT = (0.0, 10.0, 25.0, MAX_PERCENT)
+_ANCHORS = ((120, 130, 20), (150, 215, 140), (110, 215, 250), (45, 40, 205))
+
+
+@dataclass(frozen=True, slots=True)
+class RowTitles:
+    """Titles above the four views of a row."""
+
+    image: str = 'image'
+    ground_truth: str = 'ground truth [m]'
+    depth: str = 'prediction [m]'
+    error: str = 'error'
+
+
+def draw_ground_truth_row(
+    rgb: NDArray[np.uint8],
+    true_m: NDArray[np.float32],
+    depth_m: NDArray[np.float32],
+    *,
+    scored_m: NDArray[np.float32] | None = None,
+    titles: RowTitles | None = None,
+    warning: str = '',
+    view_height: int = 348,
+) -> Picture:
+    """Draw one row, as blue-green-red (H, W, 3).
+
+    rgb: (H, W, 3); true_m, depth_m: (H, W) [m], both in the colour range of the ground truth.
+    scored_m: ground truth with NaN where no error is shown; true_m if not given.
+    warning: a text across the row.  view_height: height of each view [px].
+    """
+    titles = titles or RowTitles()
+    text_px = max(8.0, view_height / 22)
+    near_m, far_m = depth_range(true_m)
+    errors = error_to_bgr(error_percent(depth_m, true_m if scored_m is None else scored_m))
+    true_bgr, depth_bgr = (depth_to_bgr(one_m, near_m, far_m) for one_m in (true_m, depth_m))
+    bar_px = round(6.6 * text_px)  # independent of the labels, so that the rows align
+    depth_bar = _padded(scale_bar(view_height, near_m, far_m, text_px=text_px), bar_px)
+    columns = [
+        (titles.image, [fit(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), view_height)]),
+        (titles.ground_truth, [fit(true_bgr, view_height, cv2.INTER_NEAREST)]),
+        (titles.depth, [fit(depth_bgr, view_height, cv2.INTER_NEAREST), depth_bar]),
+        (
+            titles.error,
+            [
+                fit(errors, view_height, cv2.INTER_NEAREST),
+                _padded(error_bar(view_height, text_px=text_px), bar_px),
+            ],
+        ),
+    ]
+    row = assemble(columns, round(text_px * 1.2), text_px)
+    return draw_warning(row, warning) if warning else row
+
+
+def _padded(bar: Picture, width: int) -> Picture:
+    missing = max(0, width - bar.shape[1])
+    return np.hstack([bar, np.full((bar.shape[0], missing, 3), BACKGROUND, np.uint8)])
+
+
+def heading(width: int, lines: list[str], text_px: float) -> Picture:
+    """Draw lines of text, the first one large."""
+    first_px, line_px = text_px * 1.5, round(text_px * 2.1)
+    height = round(first_px * 2.2) + line_px * (len(lines) - 1) + round(text_px * 0.4)
+    canvas = np.full((height, width, 3), BACKGROUND, np.uint8)
+    left, y = round(text_px), round(first_px * 1.7)
+    for index, line in enumerate(lines):
+        put_text(canvas, line, (left, y), text_px if index else first_px, bold=not index)
+        y += line_px
+    return canvas
+
+
+def error_percent(
+    depth_m: NDArray[np.float32], true_m: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return |depth - true| / true (H, W) [per cent]; NaN if one of them is unknown."""
+    with np.errstate(invalid='ignore', divide='ignore'):
+        error = 100.0 * np.abs(depth_m - true_m) / true_m
+    known = np.isfinite(true_m) & (true_m > 0.0) & ~np.isnan(depth_m)
+    return np.where(known, error, np.nan).astype(np.float32)
+
+
+def error_to_bgr(percent: NDArray[np.float32]) -> Picture:
+    """Return the colours (H, W, 3) of errors (H, W) [per cent]; NaN is black."""
+    known = ~np.isnan(percent)
+    clipped = np.clip(np.where(known, percent, 0.0), 0.0, MAX_PERCENT)
+    channels = [
+        np.interp(clipped, _ANCHORS_PERCENT, column) for column in zip(*_ANCHORS, strict=True)
+    ]
+    bgr = np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
+    bgr[~known] = 0
+    return bgr
+
+
+def error_bar(height: int, *, text_px: float = 12.0) -> Picture:
+    """Draw the vertical scale of `error_to_bgr`, large errors at the top."""
+    margin_px, bar_px = round(text_px * 1.2), round(text_px * 1.5)
+    top_px = margin_px + round(text_px * 1.6)
+    bottom_px = max(top_px + 2, height - margin_px)
+    labels = {percent: f'{percent:g}' for percent in _ANCHORS_PERCENT}
+    labels[MAX_PERCENT] = f'{MAX_PERCENT:g}+'
+    left_px = margin_px // 2
+    widest_px = max(text_width(label, text_px) for label in labels.values())
+    width_px = left_px + bar_px + round(text_px) + widest_px + margin_px
+    canvas = np.full((height, width_px, 3), BACKGROUND, np.uint8)
+    ramp = np.linspace(MAX_PERCENT, 0.0, bottom_px - top_px, dtype=np.float32)
+    canvas[top_px:bottom_px, left_px : left_px + bar_px] = error_to_bgr(ramp[:, None])
+    put_text(canvas, '%', (left_px, top_px - round(text_px * 0.7)), text_px)
+    for percent, label in labels.items():
+        y = round(bottom_px - 1 - percent / MAX_PERCENT * (bottom_px - top_px - 1))
+        end_px = left_px + bar_px + round(text_px * 0.4)
+        cv2.line(canvas, (left_px + bar_px, y), (end_px, y), INK, 1)
+        at = (end_px + round(text_px * 0.4), y + round(text_px / 2))
+        put_text(canvas, label, at, text_px)
+    return canvas

@@ -1,1 +1,0 @@
-"""What the recorder makes of a stream: numbers, a picture, a report; knows no ROS."""

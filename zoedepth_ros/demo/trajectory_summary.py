@@ -1,0 +1,251 @@
+"""Scores and router outputs along a camera trajectory: means by domain, delays at the doors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoedepth_ros.evaluation.crossings import Crossing, changes, match
+
+DOMAINS = ('indoor', 'outdoor')
+_FAR_FROM_DOOR_S = 1.5
+_BEFORE_DOOR_S = 1.0  # the street is visible through the open door
+_MAX_KEPT = 48
+
+T = TypeVar('T')
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Error of one depth map over the pixels whose ground truth is in range and depth is known."""
+
+    abs_rel: float
+    """Mean of |true - depth| / true; NaN without pixels."""
+
+    delta1: float
+    """Share of pixels within a factor of 1.25 of the ground truth; NaN without pixels."""
+
+    measured: float
+    """Share of the pixels with ground truth in range whose depth is known; NaN without any."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredFrame:
+    """One image with ground truth, its depth and its score."""
+
+    time_s: float
+    """Stamp [s], of any clock."""
+
+    rgb: NDArray[np.uint8]
+    """(H, W, 3)."""
+
+    true_m: NDArray[np.float32]
+    """(H, W) [m]; NaN without ground truth."""
+
+    depth_m: NDArray[np.float32]
+    """(H, W) [m]; NaN unknown, infinite out of range."""
+
+    domain: str
+    """The true domain."""
+
+    score: Score
+
+
+@dataclass(frozen=True, slots=True)
+class RouterOutput:
+    """What the router reported for one image."""
+
+    time_s: float
+    """Stamp of the image [s]."""
+
+    head: str
+    """The active head."""
+
+    outdoor: float
+    """Probability of 'outdoor'; NaN for a model without a router."""
+
+
+class EvenSample(Generic[T]):
+    """Keep a limited number of items, evenly spaced over all that were added."""
+
+    def __init__(self, max_kept: int = _MAX_KEPT) -> None:
+        """max_kept: an even number."""
+        self._max_kept, self._stride, self._added = max_kept, 1, 0
+        self._kept: list[T] = []
+
+    def add(self, item: T) -> None:
+        """Add an item; keep every `stride`-th one."""
+        if self._added % self._stride == 0:
+            if len(self._kept) == self._max_kept:
+                self._kept, self._stride = self._kept[::2], 2 * self._stride
+            if self._added % self._stride == 0:
+                self._kept.append(item)
+        self._added += 1
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self._kept)
+
+
+class TrajectorySummary:
+    """Collect scored frames and the router outputs."""
+
+    def __init__(self) -> None:
+        """Start without frames."""
+        self.domains: list[tuple[float, str]] = []
+        self.router_outputs: list[RouterOutput] = []
+        self._scores: list[tuple[str, Score]] = []
+        self._kept = {domain: EvenSample[ScoredFrame]() for domain in DOMAINS}
+
+    def add_domain(self, time_s: float, domain: str) -> None:
+        """Add the true domain of an image, with or without depth."""
+        self.domains.append((time_s, domain))
+
+    def add_router_output(self, output: RouterOutput) -> None:
+        """Add a router output, also of images without ground truth."""
+        self.router_outputs.append(output)
+
+    def add(self, frame: ScoredFrame) -> None:
+        """Add an image with ground truth and depth."""
+        self._scores.append((frame.domain, frame.score))
+        self._kept[frame.domain].add(frame)
+
+    @property
+    def start_s(self) -> float:
+        """Stamp of the first image with ground truth [s]; NaN without any."""
+        return min((time_s for time_s, _ in self.domains), default=np.nan)
+
+    @property
+    def duration_s(self) -> float:
+        """Time from the first to the last image with ground truth [s]; NaN without any."""
+        return max((time_s for time_s, _ in self.domains), default=np.nan) - self.start_s
+
+    def timeline(self) -> Timeline:
+        """Return the events from the first to the last image with ground truth."""
+        start_s = self.start_s
+        domains = sorted((time_s - start_s, domain) for time_s, domain in self.domains)
+        true_domain = dict(domains)
+        end_s = domains[-1][0] if domains else -1.0
+        outputs = [
+            RouterOutput(output.time_s - start_s, output.head, output.outdoor)
+            for output in sorted(self.router_outputs, key=lambda output: output.time_s)
+            if 0.0 <= output.time_s - start_s <= end_s
+        ]
+        doors = changes(*_columns(domains))
+        switches = changes(*_columns([(output.time_s, output.head) for output in outputs]))
+        correct = [
+            (output.outdoor > 0.5) == (true_domain[output.time_s] == 'outdoor')
+            for output in outputs
+            if output.time_s in true_domain and np.isfinite(output.outdoor)
+        ]
+        accuracy = float(np.mean(correct)) if correct else np.nan
+        return Timeline(domains, outputs, match(doors, switches), switches, accuracy)
+
+    def examples(self) -> dict[str, ScoredFrame]:
+        """Choose an indoor image, one before the first door and an outdoor one.
+
+        The first and the last are from the first half of the first stay, far from doors, and
+        typical: from the third whose error is nearest to the mean of the domain, the one with the
+        largest depth range.
+        """
+        doors_s = [door.time_s + self.start_s for door in self.timeline().doors]
+        chosen = {'indoors': self._typical('indoor', doors_s)}
+        all_frames = [frame for kept in self._kept.values() for frame in kept]
+        if doors_s and all_frames:
+            at_s = doors_s[0] - _BEFORE_DOOR_S
+            chosen['at the door'] = min(all_frames, key=lambda frame: abs(frame.time_s - at_s))
+        chosen['outdoors'] = self._typical('outdoor', doors_s)
+        return {where: frame for where, frame in chosen.items() if frame is not None}
+
+    def _typical(self, domain: str, doors_s: Sequence[float]) -> ScoredFrame | None:
+        frames = [frame for frame in self._kept[domain] if np.isfinite(frame.score.abs_rel)]
+        times_s = [time_s for time_s, of in self.domains if of == domain]
+        enter_s = min(times_s, default=0.0)
+        later_s = [door_s for door_s in doors_s if door_s > enter_s]
+        half_s = (enter_s + min(later_s, default=max(times_s, default=0.0))) / 2.0
+        far = [
+            frame
+            for frame in frames
+            if frame.time_s <= half_s
+            and all(abs(frame.time_s - door_s) >= _FAR_FROM_DOOR_S for door_s in doors_s)
+        ]
+        mean = self.mean(domain).abs_rel
+        typical = sorted(far or frames, key=lambda f: abs(f.score.abs_rel - mean))
+        return max(typical[: len(typical) // 3 or 1], key=_depth_ratio, default=None)
+
+    def mean(self, domain: str) -> Score:
+        """Return the unweighted mean over the images of a domain; NaN without any."""
+        scores = [one for of, one in self._scores if of == domain]
+        names = ('abs_rel', 'delta1', 'measured')
+        columns = (np.array([getattr(one, name) for one in scores]) for name in names)
+        known = (column[np.isfinite(column)] for column in columns)
+        return Score(*(float(values.mean()) if values.size else np.nan for values in known))
+
+    def summary(self) -> dict[str, Any]:
+        """Return plain values for a report; {} without ground truth."""
+        if not self.domains:
+            return {}
+        timeline = self.timeline()
+        summary: dict[str, Any] = {
+            'images': len(self.domains),
+            'compared': len(self._scores),
+            'duration_s': round(self.duration_s, 2),
+        }
+        for domain in DOMAINS:
+            frames = sum(of == domain for of, _ in self._scores)
+            if frames:
+                summary[domain] = {'compared': frames, **_rounded(self.mean(domain))}
+        summary['router'] = {
+            'accuracy': round(timeline.accuracy, 4),
+            'doors': [_door(door) for door in timeline.doors],
+            'switches': [{'time_s': round(at_s, 2), 'to': to} for at_s, to in timeline.switches],
+        }
+        return summary
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """The events of a trajectory; times are from its first image with ground truth [s]."""
+
+    domains: list[tuple[float, str]]
+    """Time and true domain of every image."""
+
+    router_outputs: list[RouterOutput]
+
+    doors: tuple[Crossing, ...]
+    """Every passage through a door, with the delay of its switch."""
+
+    switches: list[tuple[float, str]]
+    """Time and new head of every switch."""
+
+    accuracy: float
+    """Share of router outputs that match the true domain; NaN without any."""
+
+
+def _depth_ratio(frame: ScoredFrame) -> float:
+    """Return the ratio of far (90th percentile) to near (10th) true depth; 0 without any."""
+    known_m = frame.true_m[np.isfinite(frame.true_m) & (frame.true_m > 0.0)]
+    if known_m.size == 0:
+        return 0.0
+    near_m, far_m = np.percentile(known_m, (10.0, 90.0))
+    return float(far_m / near_m)
+
+
+def _columns(pairs: Sequence[tuple[float, str]]) -> tuple[list[float], list[str]]:
+    return [time_s for time_s, _ in pairs], [state for _, state in pairs]
+
+
+def _rounded(mean: Score) -> dict[str, float]:
+    return {
+        'abs_rel_percent': round(100.0 * mean.abs_rel, 2),
+        'delta1': round(mean.delta1, 4),
+        'measured': round(mean.measured, 4),
+    }
+
+
+def _door(door: Crossing) -> dict[str, Any]:
+    delay_s = None if door.delay_s is None else round(door.delay_s, 3)
+    return asdict(door) | {'time_s': round(door.time_s, 2), 'delay_s': delay_s}
