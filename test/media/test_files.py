@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from zoedepth_ros.media.exif import hfov_rad
+from zoedepth_ros.media.image_header import hfov_rad
 from zoedepth_ros.media.files import (
     PictureError,
     read_depth_png,

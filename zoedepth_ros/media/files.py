@@ -6,6 +6,7 @@ import io
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from zoedepth_ros.files import write_file
 from zoedepth_ros.geometry.millimetres import from_millimetres, to_millimetres
 from zoedepth_ros.media.brightness import SignificantBits, to_8_bits
-from zoedepth_ros.media.exif import hfov_rad, is_cut_short, orientation, upright
+from zoedepth_ros.media.image_header import hfov_rad, is_truncated, orientation, upright
 
 
 class PictureError(ValueError):
@@ -47,11 +48,10 @@ def read_stored_picture(path: str | PathLike[str], bits: int = 0) -> StoredPictu
     naming the file when it is no picture or its end is missing, OSError when it cannot be opened.
     """
     data = Path(path).read_bytes()
-    if is_cut_short(data):
+    if is_truncated(data):
         raise PictureError(f'{path}: the end of the picture is missing ({len(data):,} bytes)')
-    flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
     try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+        pixels = decode_pixels(data) if data else None
     except cv2.error as error:  # such as a picture beyond OpenCV's limit of pixels
         raise PictureError(f'{path}: OpenCV refuses it: {error.err or error}') from None
     if pixels is None:
@@ -66,6 +66,16 @@ def read_stored_picture(path: str | PathLike[str], bits: int = 0) -> StoredPictu
     rgb = cv2.cvtColor(upright(pixels, turned), code)
     hfov = hfov_rad(data, rgb.shape[1], rgb.shape[0])
     return StoredPicture(rgb, turned, hfov, significant.text)
+
+
+def decode_pixels(data: bytes) -> NDArray[Any] | None:
+    """Decode an image file as it is stored: (H, W) or (H, W, 3) blue first, 8 or 16 bits.
+
+    The orientation is not undone.  Returns None for data that OpenCV does not know, and raises
+    cv2.error for what it refuses.
+    """
+    flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
+    return cv2.imdecode(np.frombuffer(data, np.uint8), flags)
 
 
 def write_picture(path: str | PathLike[str], bgr: NDArray[np.uint8]) -> None:

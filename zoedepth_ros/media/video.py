@@ -1,56 +1,71 @@
-"""Times of a video's frames, and frame rates that a container takes."""
+"""Frames of videos and webcams with their times, and frame rates that a container takes."""
 
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from zoedepth_ros.files import name_for_opencv
 
-_USUAL_FPS = 30.0  # of files that do not say
+_USUAL_FPS = 30.0  # of files without a rate
 _LOWEST_FPS = 0.01  # that OpenCV makes a fraction of
 _LARGEST_NUMBER = 65_535  # that MPEG-4 has for a rate, in thousandths, hundredths, ...
 
 
+class VideoFrame(NamedTuple):
+    """One image of a video or webcam."""
+
+    time_s: float
+    """From the first frame of a video, or since 1970 for a webcam [s]."""
+
+    rgb: NDArray[np.uint8]
+    """(H, W, 3)."""
+
+
 class FrameTimes:
-    """Give the times of frames as they are grabbed: the file's own, where it has them."""
+    """Times of frames as they are grabbed: the file's own, where it has them."""
 
     def __init__(self, video: cv2.VideoCapture) -> None:
         """video: just opened."""
         self._video = video
         fps = float(video.get(cv2.CAP_PROP_FPS))
         self.fps = fps if math.isfinite(fps) and fps > 0.0 else _USUAL_FPS
-        """Nominal rate [Hz]; frames of a variable rate are elsewhere."""
+        """Nominal rate [Hz]; a variable rate differs from it."""
         self._first_s = 0.0
         self.last_s: float | None = None
         """Time of the frame before the next one [s]; None before the first."""
 
     def next(self) -> float:
-        """Give the time of the frame that has just been grabbed, from the first one on [s]."""
-        told_s = float(self._video.get(cv2.CAP_PROP_POS_MSEC)) / 1000.0
+        """Return the time of the frame that has just been grabbed, from the first one on [s]."""
+        file_s = float(self._video.get(cv2.CAP_PROP_POS_MSEC)) / 1000.0
         if self.last_s is None:
-            self._first_s = told_s if math.isfinite(told_s) else 0.0
+            self._first_s = file_s if math.isfinite(file_s) else 0.0
             self.last_s = 0.0
             return 0.0
-        time_s = told_s - self._first_s
-        if not time_s > self.last_s:  # not told, or nonsense
+        time_s = file_s - self._first_s
+        if not time_s > self.last_s:  # missing or impossible
             time_s = self.last_s + 1.0 / self.fps
         self.last_s = time_s
         return time_s
 
 
 class Due:
-    """Choose frames, at most so many a second: the first one at or after each multiple."""
+    """Select frames, at most so many per second: the first one at or after each multiple."""
 
     def __init__(self, rate_hz: float) -> None:
         """rate_hz: 0 for every frame."""
         self._rate_hz, self._next_s = rate_hz, 0.0
 
     def take(self, time_s: float) -> bool:
-        """Tell whether the frame of this time is chosen."""
+        """Return whether the frame of this time is selected."""
         if self._rate_hz <= 0.0:
             return True
         if time_s + 1e-6 < self._next_s:
@@ -60,22 +75,61 @@ class Due:
 
 
 def chosen_times_s(path: Path, rate_hz: float) -> Iterator[float]:
-    """Give the times of a video's chosen frames [s]; ValueError when OpenCV cannot read it."""
+    """Yield the times of a video's selected frames [s]; ValueError if OpenCV cannot read it."""
+    with _opened(path) as video:
+        yield from _selected(video, rate_hz)
+
+
+def read_video(path: Path, rate_hz: float = 0.0) -> Iterator[VideoFrame]:
+    """Yield the frames of a video at their own times, at most `rate_hz` per second (0: all).
+
+    A damaged frame is left out.  Raises ValueError if OpenCV cannot read the file.
+    """
+    with _opened(path) as video:
+        for time_s in _selected(video, rate_hz):
+            is_read, bgr = video.retrieve()
+            if is_read:
+                yield VideoFrame(time_s, cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))
+
+
+def read_webcam(device: int | str) -> Iterator[VideoFrame]:
+    """Yield the newest frames of a webcam without end; raises OSError when it has none."""
+    camera = cv2.VideoCapture(device)
+    camera.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+    try:
+        if not camera.isOpened():
+            raise OSError(f'webcam {device}: cannot be opened')
+        while True:
+            is_read, bgr = camera.read()
+            if not is_read:
+                raise OSError(f'webcam {device}: returns no images any more')
+            yield VideoFrame(time.time(), cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))
+    finally:
+        camera.release()
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[cv2.VideoCapture]:
     video = cv2.VideoCapture(name_for_opencv(path))
     try:
         if not video.isOpened():
-            raise ValueError(f'{path}: not a film that OpenCV reads')
-        times, due = FrameTimes(video), Due(rate_hz)
-        while video.grab():
-            time_s = times.next()
-            if due.take(time_s):
-                yield time_s
+            raise ValueError(f'{path}: not a video that OpenCV reads')
+        yield video
     finally:
         video.release()
 
 
+def _selected(video: cv2.VideoCapture, rate_hz: float) -> Iterator[float]:
+    """Grab frame after frame and yield the times of those selected [s]."""
+    times, due = FrameTimes(video), Due(rate_hz)
+    while video.grab():
+        time_s = times.next()
+        if due.take(time_s):
+            yield time_s
+
+
 def container_fps(fps: float) -> float:
-    """Give the nearest rate that MPEG-4 holds: a fraction of numbers up to 65,535 [Hz]."""
+    """Return the nearest rate that MPEG-4 holds: a fraction of numbers up to 65,535 [Hz]."""
     for digits in (3, 2, 1, 0):
         rounded = round(max(fps, _LOWEST_FPS), digits)
         if rounded * 10**digits <= _LARGEST_NUMBER:

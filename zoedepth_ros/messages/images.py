@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -18,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.media.brightness import SignificantBits, to_8_bits
-from zoedepth_ros.media.exif import is_cut_short
+from zoedepth_ros.media.files import decode_pixels
+from zoedepth_ros.media.image_header import JPEG_START, PNG_START, image_size, is_truncated
 
 Picture = NDArray[np.uint8]
 ColorConverter = Callable[[NDArray[Any], str], Picture]
@@ -26,9 +28,6 @@ ColorConverter = Callable[[NDArray[Any], str], Picture]
 DEPTH_ENCODINGS = ('16UC1', '16SC1', '32FC1', '64FC1')
 """What depth comes in (REP 118), and no camera's image."""
 
-_JPEG_START, _PNG_START = b'\xff\xd8', b'\x89PNG\r\n\x1a\n'
-# Markers of a start of frame, ITU-T T.81, table B.1.
-_JPEG_SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _OTHER_STARTS = {
     'WebP': (8, b'WEBP'),
     'TIFF, little-endian': (0, b'II*\0'),
@@ -191,9 +190,8 @@ def rgb_from_compressed(
     data = bytes(msg.data)
     _check_file(data, msg.format)
     try:
-        # The orientation tag is ignored: camera_info is for the pixels as they were read out.
-        flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+        # Not upright by the orientation tag: camera_info is for the pixels as they were read out.
+        pixels = decode_pixels(data)
     except cv2.error as error:
         raise ConversionError(DAMAGED, f'cannot decode {msg.format!r}: {error}') from None
     if pixels is None:
@@ -213,8 +211,7 @@ def _depth_error(what: str) -> ConversionError:
 
 def _check_file(data: bytes, name: str) -> None:
     """Raise ConversionError for what is no whole JPEG or PNG file of a possible size."""
-    is_jpeg, is_png = data.startswith(_JPEG_START), data.startswith(_PNG_START)
-    if not is_jpeg and not is_png:
+    if not data.startswith((JPEG_START, PNG_START)):
         message = f'cannot decode {len(data)} bytes of {name!r}: expected a JPEG or PNG file'
         other = _other_format(data, name)
         if other:
@@ -224,11 +221,10 @@ def _check_file(data: bytes, name: str) -> None:
                 'png, or raw images',
             )
         raise ConversionError(DAMAGED, message)
-    if is_cut_short(data):
+    if is_truncated(data):
         message = f'{name!r} picture of {len(data)} bytes breaks off: no end marker'
         raise ConversionError(DAMAGED, message)
-    numbers = np.frombuffer(data, np.uint8)
-    height, width = jpeg_size(numbers) if is_jpeg else png_size(numbers)
+    height, width = image_size(data)
     if not 0 < height * width <= MAX_PIXELS:
         message = f'{name!r} picture of {width} x {height} px: at most {MAX_PIXELS} px'
         raise ConversionError(DAMAGED, message)
@@ -287,24 +283,6 @@ def _converted(
         raise ConversionError('cannot convert', message) from error
 
 
-def png_size(data: NDArray[np.uint8]) -> tuple[int, int]:
-    """Give height and width from a PNG's first chunk [px]."""
-    width, height = data[16:24].tobytes()[:4], data[16:24].tobytes()[4:]
-    return int.from_bytes(height, 'big'), int.from_bytes(width, 'big')
-
-
-def jpeg_size(data: NDArray[np.uint8]) -> tuple[int, int]:
-    """Give height and width from a JPEG's start of frame [px]; zeros when there is none."""
-    raw, at = data.tobytes(), 2
-    while at + 9 <= len(raw) and raw[at] == 0xFF:
-        marker, length = raw[at + 1], int.from_bytes(raw[at + 2 : at + 4], 'big')
-        if marker in _JPEG_SIZES:
-            height, width = raw[at + 5 : at + 7], raw[at + 7 : at + 9]
-            return int.from_bytes(height, 'big'), int.from_bytes(width, 'big')
-        at += 1 if marker == 0xFF else 2 + length  # fill bytes may precede a marker
-    return 0, 0
-
-
 def _pixels(msg: Any, encoding: Encoding) -> NDArray[Any]:
     """View the message's bytes as (rows, W, channels) or (rows, W), checked, in native order.
 
@@ -352,12 +330,15 @@ def convert_with_cv_bridge(pixels: NDArray[Any], name: str) -> Picture:
     if not bridge_name:
         return convert_with_opencv(pixels, name)
     import cv_bridge
-    from sensor_msgs.msg import Image
 
-    plain = Image(height=pixels.shape[0], width=pixels.shape[1], encoding=bridge_name)
-    plain.step = pixels.nbytes // len(pixels)  # strides of one row or column may be anything
-    plain.is_bigendian = sys.byteorder == 'big'
-    plain.data.frombytes(pixels.tobytes())
+    plain = SimpleNamespace(  # cv_bridge reads these fields of an Image
+        height=pixels.shape[0],
+        width=pixels.shape[1],
+        encoding=bridge_name,
+        step=pixels.nbytes // len(pixels),  # strides of one row or column may be anything
+        is_bigendian=sys.byteorder == 'big',
+        data=bytearray(pixels.tobytes()),
+    )
     try:
         return cv_bridge.CvBridge().imgmsg_to_cv2(plain, 'rgb8')
     except cv_bridge.CvBridgeError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.errors import printable
-from zoedepth_ros.files import name_for_opencv
-from zoedepth_ros.geometry.millimetres import from_millimetres
 from zoedepth_ros.geometry.rectification import AUTO
 from zoedepth_ros.media.files import read_stored_picture
-from zoedepth_ros.media.video import Due, FrameTimes
+from zoedepth_ros.media.video import read_video, read_webcam
+from zoedepth_ros.messages.depth import depth_from_image
 from zoedepth_ros.viewing.about import model_text
 from zoedepth_ros.viewing.frame import ViewFrame
 
@@ -43,42 +42,23 @@ def picture_frames(
 
 
 def video_frames(path: Path, rate_hz: float = 0.0) -> Iterator[ViewFrame]:
-    """Show a video's pictures at their own times, at most `rate_hz` a second of it.
+    """Yield the frames of a video at their own times, at most `rate_hz` per second of it.
 
-    Raises ValueError when OpenCV cannot read it.
+    Raises ValueError if OpenCV cannot read it.
     """
-    name = printable(path.name)
-    video = cv2.VideoCapture(name_for_opencv(path))
-    try:
-        times, due = FrameTimes(video), Due(rate_hz)
-        while video.grab():
-            time_s = times.next()
-            if not due.take(time_s):
-                continue
-            is_read, bgr = video.retrieve()
-            if is_read:
-                yield ViewFrame(name, time_s, cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))
-        if times.last_s is None:
-            raise ValueError(f'{path}: no picture, folder of pictures, video or recording')
-    finally:
-        video.release()
+    is_empty = True
+    with contextlib.suppress(ValueError):  # explained below
+        for frame in read_video(path, rate_hz):
+            is_empty = False
+            yield ViewFrame(printable(path.name), frame.time_s, frame.rgb)
+    if is_empty:
+        raise ValueError(f'{path}: no image, folder of images, video or recording')
 
 
 def webcam_frames(device: int | str) -> Iterator[ViewFrame]:
-    """Show what a webcam sees, for ever; raises OSError when there is none."""
-    camera = cv2.VideoCapture(device)
-    camera.set(cv2.CAP_PROP_BUFFERSIZE, 1)
-    try:
-        if not camera.isOpened():
-            raise OSError(f'webcam {device}: cannot be opened')
-        while True:
-            is_read, bgr = camera.read()
-            if not is_read:
-                raise OSError(f'webcam {device}: gives no pictures any more')
-            rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
-            yield ViewFrame(f'webcam {device}', time.time(), rgb)
-    finally:
-        camera.release()
+    """Yield the frames of a webcam without end; raises OSError when it has none."""
+    for frame in read_webcam(device):
+        yield ViewFrame(f'webcam {device}', frame.time_s, frame.rgb)
 
 
 def recording_frames(
@@ -213,12 +193,4 @@ def _depth_m(message: Any) -> tuple[Any, NDArray[np.float32]]:
     from zoedepth_ros.bags.cdr import IMAGE, decode
 
     image = decode(message.data, IMAGE)
-    kinds: dict[str, np.dtype[Any]] = {'32FC1': np.dtype('f4'), '16UC1': np.dtype('u2')}
-    if image.encoding not in kinds:
-        raise ValueError(f'depth must be 32FC1 or 16UC1, got {image.encoding}')
-    kind = kinds[image.encoding].newbyteorder('>' if image.is_bigendian else '<')
-    rows = np.reshape(image.data, (image.height, image.step))
-    values = rows[:, : image.width * kind.itemsize].copy().view(kind)
-    if image.encoding == '32FC1':
-        return image, values.astype(np.float32)
-    return image, from_millimetres(values)
+    return image, depth_from_image(image)

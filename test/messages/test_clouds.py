@@ -1,31 +1,16 @@
-"""PointCloud2 of any layout, by sensor_msgs_py where it is installed and by numpy."""
+"""PointCloud2 of any layout becomes arrays."""
 
 import array
 import math
 import struct
-import sys
 
 import pytest
 from sensor_msgs.msg import PointCloud2, PointField
 
-from zoedepth_ros.messages.clouds import (
-    CloudError,
-    best_reader,
-    cloud_points,
-    read_with_numpy,
-    read_with_sensor_msgs_py,
-)
+from zoedepth_ros.messages.clouds import CloudError, cloud_arrays, cloud_points
 
 FLOAT32, FLOAT64 = PointField.FLOAT32, PointField.FLOAT64
 POINTS = [(1.0, -2.0, 3.5), (0.25, 0.5, 8.0), (4.0, 5.0, 6.0), (-7.0, 8.0, 9.0)]
-
-
-@pytest.fixture(params=['numpy', 'sensor_msgs_py'])
-def read(request):
-    if request.param == 'numpy':
-        return read_with_numpy
-    pytest.importorskip('sensor_msgs_py')
-    return read_with_sensor_msgs_py
 
 
 def cloud(rows, *, layout='fff', big_endian=False, before=0, after=0, padding=0, **fields):
@@ -57,46 +42,46 @@ def as_lists(points_m):
 @pytest.mark.parametrize('big_endian', [False, True])
 @pytest.mark.parametrize('layout', ['fff', 'ddd', 'fdf'])
 @pytest.mark.parametrize('padding', [0, 7])
-def test_points_come_back_from_every_layout(read, big_endian, layout, padding):
+def test_points_come_back_from_every_layout(big_endian, layout, padding):
     msg = cloud(
         [POINTS[:2], POINTS[2:]],
         layout=layout, big_endian=big_endian, before=4, after=5, padding=padding,
     )  # fmt: skip
     for _ in range(2):  # reading changes nothing in the message
-        points_m = cloud_points(msg, read)
+        points_m = cloud_points(msg)
         assert points_m.dtype.name == 'float32'
         assert as_lists(points_m) == POINTS
 
 
-def test_the_fields_may_lie_in_any_order_among_others(read):
+def test_the_fields_may_lie_in_any_order_among_others():
     msg = cloud([[(1.0, 2.0, 3.0)]], after=4)
     x, y, z = msg.fields
     x.offset, z.offset = z.offset, x.offset
     intensity = PointField(name='intensity', offset=12, datatype=PointField.UINT16, count=2)
     msg.fields = [intensity, z, x, y]
-    assert as_lists(cloud_points(msg, read)) == [(3.0, 2.0, 1.0)]
+    assert as_lists(cloud_points(msg)) == [(3.0, 2.0, 1.0)]
 
 
 @pytest.mark.parametrize('is_dense', [False, True])
 @pytest.mark.parametrize('unknown', [math.nan, math.inf, -math.inf])
-def test_points_that_are_not_finite_are_left_out(read, is_dense, unknown):
+def test_points_that_are_not_finite_are_left_out(is_dense, unknown):
     rows = [[(1.0, 2.0, 3.0), (unknown, 0.0, 1.0), (0.0, 1.0, unknown)]]
     msg = cloud(rows, is_dense=is_dense)
-    assert as_lists(cloud_points(msg, read)) == [(1.0, 2.0, 3.0)]
+    assert as_lists(cloud_points(msg)) == [(1.0, 2.0, 3.0)]
 
 
-def test_what_float32_does_not_hold_is_left_out(read):
+def test_what_float32_does_not_hold_is_left_out():
     msg = cloud([[(1e300, 0.0, 1.0), (1.0, 2.0, 3.0)]], layout='ddd')
-    assert as_lists(cloud_points(msg, read)) == [(1.0, 2.0, 3.0)]
+    assert as_lists(cloud_points(msg)) == [(1.0, 2.0, 3.0)]
 
 
 @pytest.mark.parametrize('rows', [[[]], [[], []]])
-def test_an_empty_cloud_has_no_points(read, rows):
-    assert cloud_points(cloud(rows), read).shape == (0, 3)
+def test_an_empty_cloud_has_no_points(rows):
+    assert cloud_points(cloud(rows)).shape == (0, 3)
 
 
-def test_the_row_step_of_a_single_row_says_nothing(read):
-    assert len(cloud_points(cloud([POINTS], row_step=0), read)) == len(POINTS)
+def test_the_row_step_of_a_single_row_says_nothing():
+    assert len(cloud_points(cloud([POINTS], row_step=0))) == len(POINTS)
 
 
 def renamed(msg, index, **changes):
@@ -121,24 +106,33 @@ def renamed(msg, index, **changes):
         (cloud([POINTS], width=2**32 - 1, height=2**32 - 1), 'got row_step 48'),
     ],
 )
-def test_a_message_that_is_no_cloud_is_refused_by_name(read, msg, says):
+def test_a_message_that_is_no_cloud_is_refused_by_name(msg, says):
     with pytest.raises(CloudError, match=says):
-        cloud_points(msg, read)
+        cloud_points(msg)
 
 
-@pytest.fixture
-def unknown_best():
-    best_reader.cache_clear()
-    yield
-    best_reader.cache_clear()
+def test_sensor_msgs_py_reads_the_same_where_it_is_installed():
+    point_cloud2 = pytest.importorskip('sensor_msgs_py.point_cloud2')
+    msg = cloud([POINTS], before=4, after=5)
+    table = point_cloud2.read_points(msg, field_names=['x', 'y', 'z'])
+    assert [tuple(row) for row in table.tolist()] == as_lists(cloud_points(msg))
 
 
-def test_sensor_msgs_py_reads_where_it_is_installed(unknown_best):
-    pytest.importorskip('sensor_msgs_py')
-    assert best_reader() is read_with_sensor_msgs_py
+def with_colors(rows, colors):
+    """Add the field rgb, the bits 0x00RRGGBB, behind each point."""
+    msg = cloud(rows, after=4)
+    msg.fields = [*msg.fields, PointField(name='rgb', offset=12, datatype=FLOAT32, count=1)]
+    for number, bits in enumerate(colors):
+        msg.data[16 * number + 12 : 16 * number + 16] = array.array('B', struct.pack('<I', bits))
+    return msg
 
 
-def test_numpy_reads_where_sensor_msgs_py_is_missing_or_broken(monkeypatch, unknown_best):
-    monkeypatch.setitem(sys.modules, 'sensor_msgs_py', None)  # import fails
-    assert best_reader() is read_with_numpy
-    assert as_lists(cloud_points(cloud([POINTS]))) == POINTS
+def test_points_and_colours_come_row_by_row_with_unknown_ones():
+    msg = with_colors([[(1.0, 2.0, 3.0)], [(math.nan, 5.0, 6.0)]], [0x00102030, 0x00FFFEFD])
+    points_m, rgb = cloud_arrays(msg)
+    assert str(points_m.tolist()) == '[[1.0, 2.0, 3.0], [nan, 5.0, 6.0]]'
+    assert rgb.tolist() == [[0x10, 0x20, 0x30], [0xFF, 0xFE, 0xFD]]
+
+
+def test_a_cloud_without_colour_is_grey():
+    assert cloud_arrays(cloud([POINTS[:2]]))[1].tolist() == [[128, 128, 128]] * 2

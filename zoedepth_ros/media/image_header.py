@@ -1,0 +1,122 @@
+"""What the header of an image file contains: size, orientation, field of view."""
+
+from __future__ import annotations
+
+import io
+import math
+import struct
+import warnings
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+JPEG_START, PNG_START = b'\xff\xd8', b'\x89PNG\r\n\x1a\n'
+UPRIGHT = 1
+
+MEANING = {
+    1: 'as stored',
+    2: 'mirrored left to right',
+    3: 'rotated by 180 degrees',
+    4: 'mirrored top to bottom',
+    5: 'mirrored along the diagonal',
+    6: 'rotated clockwise by 90 degrees',
+    7: 'mirrored along the other diagonal',
+    8: 'rotated counterclockwise by 90 degrees',
+}
+"""EXIF orientation -> what `upright` does to the stored image (EXIF 2.3, tag 0x0112)."""
+
+_ORIENTATION_TAG = 0x0112
+_EXIF_DIRECTORY_TAG = 0x8769
+_FOCAL_35MM_TAG = 0xA405
+_FULL_FRAME_DIAGONAL_MM = math.hypot(36.0, 24.0)
+# Markers of a start of frame, ITU-T T.81, table B.1.
+_JPEG_SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+
+
+def orientation(data: bytes) -> int:
+    """Return the EXIF orientation, 1 to 8, of a JPEG, PNG or WebP file; 1 without one."""
+    value = _exif(data).get(_ORIENTATION_TAG)
+    return value if value in MEANING else UPRIGHT
+
+
+def hfov_rad(data: bytes, width: int, height: int) -> float:
+    """Return the horizontal field of view of an image by its EXIF [rad]; 0.0 without one.
+
+    width, height: of the upright image.  The focal length equivalent to 35 mm has the same angle
+    across the diagonal (CIPA DCG-001).  An image cropped from another one keeps the value and is
+    narrower than that.
+    """
+    focal_mm = _exif(data).get(_FOCAL_35MM_TAG)
+    if not isinstance(focal_mm, int) or focal_mm <= 0:
+        return 0.0
+    across_mm = _FULL_FRAME_DIAGONAL_MM * width / math.hypot(width, height)
+    return 2.0 * math.atan(0.5 * across_mm / focal_mm)
+
+
+def upright(image: NDArray[np.uint8], value: int) -> NDArray[np.uint8]:
+    """Undo an EXIF orientation: (H, W, 3) as stored -> as the scene was seen."""
+    if value in (5, 6, 7, 8):
+        image = cv2.transpose(image)
+    flip = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}.get(value)
+    return image if flip is None else cv2.flip(image, flip)
+
+
+def image_size(data: bytes) -> tuple[int, int]:
+    """Return height and width of a JPEG or PNG file [px]; zeros where the header has none."""
+    if data.startswith(JPEG_START):
+        for marker, segment in _jpeg_segments(data):
+            if marker in _JPEG_SIZES and len(segment) >= 5:
+                height, width = struct.unpack_from('>HH', segment, 1)
+                return height, width
+    elif data.startswith(PNG_START) and len(data) >= 24:
+        width, height = struct.unpack_from('>II', data, 16)
+        return height, width
+    return 0, 0
+
+
+def is_truncated(data: bytes) -> bool:
+    """Return whether the end of a JPEG or PNG file is missing, which decoders fill with grey.
+
+    Bytes after the end, such as the rest of a driver's buffer, do not matter.
+    """
+    if data.startswith(JPEG_START):
+        start = sum(len(segment) + 4 for _, segment in _jpeg_segments(data)) + len(JPEG_START)
+        return data.find(b'\xff\xd9', start) < 0
+    return data.startswith(PNG_START) and not _has_png_end(data)
+
+
+def _exif(data: bytes) -> dict[int, object]:
+    """Return the EXIF tags of a JPEG, PNG or WebP file; {} where there are none or damaged ones."""
+    if data.startswith(PNG_START) and b'eXIf' not in data:
+        return {}  # Pillow would decode the whole image to find out
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # damaged EXIF is none
+        try:
+            with Image.open(io.BytesIO(data), formats=('JPEG', 'PNG', 'WEBP')) as image:
+                tags = image.getexif()
+                return {**tags, **tags.get_ifd(_EXIF_DIRECTORY_TAG)}
+        except Exception:  # whatever Pillow's parsers raise
+            return {}
+
+
+def _jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield (marker, content) of every segment before the compressed image."""
+    at = len(JPEG_START)
+    while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != 0xDA:
+        (length,) = struct.unpack_from('>H', data, at + 2)
+        yield data[at + 1], data[at + 4 : at + 2 + length]
+        at += 2 + length
+
+
+def _has_png_end(data: bytes) -> bool:
+    at = len(PNG_START)
+    while at + 8 <= len(data):
+        length, name = struct.unpack_from('>I4s', data, at)
+        if name == b'IEND':
+            return True
+        at += 12 + length  # length, name, content, checksum
+    return False
