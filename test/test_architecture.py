@@ -92,7 +92,10 @@ NETWORK = frozenset({
 })  # fmt: skip
 # libraries -> the folders or modules that alone may import them
 ONLY = {
-    ROS: ('ros', 'demo', 'viewing.live_images', 'benchmark.node', 'messages'),
+    ROS: (
+        *('ros', 'demo', 'viewing.live_images', 'benchmark.node'),
+        *('messages.images', 'messages.compressed'),  # cv_bridge, CompressedImage
+    ),
     NETWORK: ('weights.fetch', 'weights.download'),
     frozenset({'socket'}): ('weights', 'viewing.viewer', 'ros.environment'),
     frozenset({'huggingface_hub'}): ('weights',),

@@ -171,7 +171,7 @@ def test_a_picture_held_sideways_is_turned_and_that_is_said(tmp_path, fake, caps
     (tmp_path / 'p.jpg').write_bytes(data)
     assert predict(tmp_path / 'p.jpg', '--out', tmp_path / 'out') == 0
     assert fake.shapes == [(40, 20, 3)]
-    assert 'EXIF: turned clockwise by 90 degrees' in capsys.readouterr().out
+    assert 'EXIF: rotated clockwise by 90 degrees' in capsys.readouterr().out
 
 
 def test_depth_beyond_the_png_is_counted_aloud(folder, tmp_path, fake, capsys):

@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 import pytest
 
-from zoedepth_ros.media.image_header import hfov_rad
 from zoedepth_ros.media.files import (
     PictureError,
     read_depth_png,
@@ -18,6 +17,7 @@ from zoedepth_ros.media.files import (
     write_picture,
     write_ply,
 )
+from zoedepth_ros.media.image_header import hfov_rad
 
 
 def parse_ply(data: bytes):

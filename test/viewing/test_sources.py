@@ -60,7 +60,7 @@ def test_a_video_of_a_variable_rate_is_shown_at_its_frames_times(tmp_path):
 
 def test_what_is_no_video_is_called_so(tmp_path):
     (tmp_path / 'text.mp4').write_text('no video')
-    with pytest.raises(ValueError, match=r'text\.mp4: no picture'):
+    with pytest.raises(ValueError, match=r'text\.mp4: no image'):
         list(video_frames(tmp_path / 'text.mp4'))
 
 

@@ -218,8 +218,8 @@ def _introduce(predictor: DepthPredictor, args: argparse.Namespace) -> None:
 
 def _read(path: Path, bits: int) -> StoredPicture | None:
     """Return the picture, or None after saying why it cannot be read."""
-    from zoedepth_ros.media.image_header import MEANING, UPRIGHT
     from zoedepth_ros.media.files import PictureError, read_stored_picture
+    from zoedepth_ros.media.image_header import MEANING, UPRIGHT
 
     try:
         stored = read_stored_picture(path, bits)

@@ -88,7 +88,7 @@ def is_truncated(data: bytes) -> bool:
 
 
 def _exif(data: bytes) -> dict[int, object]:
-    """Return the EXIF tags of a JPEG, PNG or WebP file; {} where there are none or damaged ones."""
+    """Return the EXIF tags of a JPEG, PNG or WebP file; {} for damaged ones too."""
     if data.startswith(PNG_START) and b'eXIf' not in data:
         return {}  # Pillow would decode the whole image to find out
     from PIL import Image
