@@ -1,10 +1,10 @@
-"""Draw docs/images/walk.webp: a walk out of a house and back in, picture and depth moving.
+"""Render docs/images/trajectory.webp: a camera leaves a house and returns, image and depth.
 
-With a model its depth and the head in use, as the node's head policy chooses it; without one
-(`--truth`) the true depth. Weights that are no real ones put their warning across every frame.
+Depth is that of a model, with the head that the node's head policy selects, or the ground truth
+(`--truth`). With random weights every frame carries their warning.
 
-    python scripts/docs_film.py --model ZoeD_S_NK
-    python scripts/docs_film.py --truth
+    python scripts/docs_video.py --model ZoeD_S_NK
+    python scripts/docs_video.py --truth
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ from zoedepth_ros.synthetic.trajectory import Walk
 from zoedepth_ros.terminal import print_anything
 
 ROOT = Path(__file__).resolve().parent.parent
-RANGE_M = {'indoor': (0.3, 10.0), 'outdoor': (1.0, 80.0)}  # fixed: a colour keeps its meaning
+RANGE_M = {
+    'indoor': (0.3, 10.0),
+    'outdoor': (1.0, 80.0),
+}  # fixed, so that a colour always means the same distance
 TITLE_PX, TEXT_PX = 26, 11.0
 RATE_HZ = 6.0
 Shown = tuple[NDArray[np.uint8], NDArray[np.float32], str, str, str]
@@ -47,12 +50,12 @@ def main(arguments: list[str] | None = None) -> int:
         )
         for frame in frames
     ]
-    pictures = [Image.fromarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)) for frame in frames]
+    images = [Image.fromarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)) for frame in frames]
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    pictures[0].save(
+    images[0].save(
         args.out,
         save_all=True,
-        append_images=pictures[1:],
+        append_images=images[1:],
         duration=round(1000.0 / RATE_HZ),
         loop=0,
         quality=args.quality,
@@ -64,14 +67,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else '')
-    parser.add_argument('--truth', action='store_true', help='true depth, no network')
+    parser.add_argument('--truth', action='store_true', help='ground truth, no network')
     parser.add_argument('--model', default='ZoeD_S_NK', help='a name of `zoedepth models`')
     parser.add_argument('--weights', help="file, or 'random'; default: those of the name")
-    parser.add_argument('--seed', type=int, default=HELD_OUT_SEED + 1, help='of the walk')
+    parser.add_argument('--seed', type=int, default=HELD_OUT_SEED + 1, help='of the trajectory')
     parser.add_argument('--frames', type=int, default=48)
-    parser.add_argument('--height', type=int, default=240, help='of the pictures [px]')
+    parser.add_argument('--height', type=int, default=240, help='of the images [px]')
     parser.add_argument('--quality', type=int, default=55, help='of WebP, 0 to 100')
-    parser.add_argument('--out', type=Path, default=ROOT / 'docs' / 'images' / 'walk.webp')
+    parser.add_argument('--out', type=Path, default=ROOT / 'docs' / 'images' / 'trajectory.webp')
     return parser.parse_args(arguments)
 
 
@@ -79,11 +82,11 @@ def truth(walk: Walk) -> Iterator[Shown]:
     """Give rgb, depth [m], domain, title and warning of each frame."""
     for frame in walk:
         domain = frame.sample.domain
-        yield frame.sample.rgb, frame.sample.depth_m, domain, f'true depth, {domain}', ''
+        yield frame.sample.rgb, frame.sample.depth_m, domain, f'ground truth, {domain}', ''
 
 
 def predicted(walk: Walk, args: argparse.Namespace) -> Iterator[Shown]:
-    """Give the same, of a model."""
+    """Give the same for a model."""
     from zoedepth_ros.build import build_predictor
 
     predictor = build_predictor(args.model, args.weights)
@@ -106,7 +109,7 @@ def draw(
     depth = draw_depth_with_scale(depth_m, near_m=near_m, far_m=far_m, warning=warning)
     both = np.hstack([rgb[..., ::-1], depth])
     framed = cv2.copyMakeBorder(both, TITLE_PX, 0, 0, 0, cv2.BORDER_CONSTANT, value=BACKGROUND)
-    put_text(framed, 'drawn walk', (6, TITLE_PX - 9), TEXT_PX, INK)
+    put_text(framed, 'rendered image', (6, TITLE_PX - 9), TEXT_PX, INK)
     put_text(framed, title, (rgb.shape[1] + 6, TITLE_PX - 9), TEXT_PX, INK)
     return framed
 

@@ -1,12 +1,12 @@
-"""Draw docs/images/demo.png: picture | depth | cloud, of an indoor and an outdoor scene.
+"""Render docs/images/demo.png: image, depth and cloud of an indoor and an outdoor scene.
 
-With a model: two drawn scenes it has never seen, their true depth beside its own, and with
-`--photographs` those that come with scikit-image and scikit-learn. Without one (`--truth`):
-the drawn scenes with their true depth. What made the depth stands in the titles, and weights
-that are no real ones put their warning across every row.
+With a model: two rendered scenes that were not used for training, its depth and the ground truth,
+and with `--photographs` those of scikit-image and scikit-learn. With `--truth`: the rendered
+scenes with their ground truth. The titles name the model; with random weights every row carries
+their warning.
 
-    python scripts/docs_picture.py --model ZoeD_S_NK
-    python scripts/docs_picture.py --truth
+    python scripts/docs_image.py --model ZoeD_S_NK
+    python scripts/docs_image.py --truth
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from zoedepth_ros.synthetic.scene import draw_scene
 from zoedepth_ros.terminal import print_anything
 
 ROOT = Path(__file__).resolve().parent.parent
-PHOTOGRAPH_HFOV_RAD = radians(55.0)  # nobody knows the cameras; as `zoedepth predict` assumes
+PHOTOGRAPH_HFOV_RAD = radians(55.0)  # the cameras are unknown; as `zoedepth predict` assumes
 CREDITS = (
     'photographs: Rachel Michetti, CC0 (scikit-image); danielbuechele, CC BY 2.0 (scikit-learn)'
 )
@@ -47,7 +47,7 @@ TEXT_PX = ROW_HEIGHT_PX / 34  # as draw_panel's
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Hold what one row shows."""
+    """Hold the content of one row."""
 
     rgb: NDArray[np.uint8]
     """(H, W, 3)."""
@@ -56,13 +56,13 @@ class Row:
     camera: Intrinsics
     """Of both."""
     titles: Titles
-    """What stands above the views."""
+    """Titles above the views."""
     limits_m: tuple[float, float]
-    """Ends of the colour scale [m]."""
+    """Limits of the colour scale [m]."""
     warning: str = ''
     """Text across the row."""
     truth_m: NDArray[np.float32] | None = None
-    """(H, W) true depth to show at the end of the row [m]."""
+    """(H, W) ground truth at the end of the row [m]."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -71,7 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
         draw_scene(domain, HELD_OUT_SEED + seed, args.height, args.height * 4 // 3)
         for domain, seed in (('indoor', args.indoor_seed), ('outdoor', args.outdoor_seed))
     ]
-    notes = ['drawn scenes that no training sees']
+    notes = ['rendered scenes that were not used for training']
     if args.truth:
         rows = [truth_row(scene) for scene in scenes]
     else:
@@ -95,7 +95,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else '')
-    parser.add_argument('--truth', action='store_true', help='true depth only, no network')
+    parser.add_argument('--truth', action='store_true', help='ground truth only, no network')
     parser.add_argument(
         '--photographs', action='store_true', help='also those of scikit-image and scikit-learn'
     )
@@ -104,19 +104,19 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--device', default='auto', help='auto, cpu, cuda')
     parser.add_argument('--indoor-seed', type=int, default=2, help='0 is the first held out')
     parser.add_argument('--outdoor-seed', type=int, default=13, help='0 is the first held out')
-    parser.add_argument('--height', type=int, default=480, help='of the drawn scenes [px]')
+    parser.add_argument('--height', type=int, default=480, help='of the rendered scenes [px]')
     parser.add_argument('--out', type=Path, default=ROOT / 'docs' / 'images' / 'demo.png')
     return parser.parse_args(arguments)
 
 
 def truth_row(scene: Sample) -> Row:
     assert scene.camera is not None
-    titles = Titles(f'drawn scene, {scene.domain}', 'true depth [m]', 'true points, side [m]')
+    titles = Titles(f'rendered scene, {scene.domain}', 'ground truth [m]', 'points, side [m]')
     return Row(scene.rgb, scene.depth_m, scene.camera, titles, depth_range(scene.depth_m))
 
 
 def predicted_row(scene: Sample, predictor: DepthPredictor) -> Row:
-    """Show the network's depth in the colours of the truth, so that the two compare."""
+    """Give the network's depth with the colour scale of the ground truth."""
     assert scene.camera is not None
     result = ThroughCamera(predictor)(scene.rgb, CameraModel(scene.camera))
     both = np.isfinite(scene.depth_m)
@@ -136,7 +136,7 @@ def photograph_rows(predictor: DepthPredictor) -> list[Row]:
     try:
         slides = photographs()
     except SourceError as reason:
-        print(f'left out: {reason}', file=sys.stderr)
+        print(f'skipped: {reason}', file=sys.stderr)
         return rows
     for slide in slides:
         rgb = slide.load()
@@ -151,7 +151,7 @@ def photograph_rows(predictor: DepthPredictor) -> list[Row]:
 
 
 def real_warning(predictor: DepthPredictor) -> str:
-    """Give the warning for weights that give no depth at all."""
+    """Give the warning of random weights."""
     return predictor.trained_on if predictor.weights_origin == 'random' else ''
 
 
@@ -175,7 +175,7 @@ def draw(row: Row) -> NDArray[np.uint8]:
 
 
 def truth_column(row: Row, height: int) -> NDArray[np.uint8]:
-    """Draw the true depth below a title like the panel's, in a column of that height."""
+    """Draw the ground truth below a title like the panel's, in a column of that height."""
     assert row.truth_m is not None
     factor = ROW_HEIGHT_PX / row.truth_m.shape[0]
     small = cv2.resize(row.truth_m, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST)
@@ -183,12 +183,12 @@ def truth_column(row: Row, height: int) -> NDArray[np.uint8]:
     top = round(TEXT_PX * 2.4)
     bottom = height - top - drawn.shape[0]
     column = cv2.copyMakeBorder(drawn, top, bottom, 0, 0, cv2.BORDER_CONSTANT, value=BACKGROUND)
-    put_text(column, 'true depth [m]', (0, top - round(TEXT_PX * 0.7)), TEXT_PX, INK)
+    put_text(column, 'ground truth [m]', (0, top - round(TEXT_PX * 0.7)), TEXT_PX, INK)
     return column
 
 
 def stack(panels: list[NDArray[np.uint8]], note: str) -> NDArray[np.uint8]:
-    """Put the rows below each other, and a line of text below them."""
+    """Stack the rows, with a line of text below them."""
     width = max(panel.shape[1] for panel in panels)
     padded = [
         cv2.copyMakeBorder(
