@@ -41,7 +41,7 @@ def parameters_of(executable: str) -> set[str]:
         return set(TABLE) | FREE_PARAMETERS
     if executable == 'image_source':
         names = re.findall(
-            r"^    '(\w+)': \(", source('zoedepth_ros/demo/source_parameters.py'), re.M
+            r"^    '(\w+)': \w*\(", source('zoedepth_ros/demo/source_parameters.py'), re.M
         )
     else:
         text = source('zoedepth_ros/demo/stream_recorder.py')
