@@ -72,6 +72,21 @@ def test_a_training_camera_that_is_none_is_refused_by_name(tmp_path, told):
         build_predictor('ZoeD_tiny_N', path)
 
 
+@pytest.mark.parametrize(('facts', 'exponent'), [({}, 1.0), ({'focal_exponent': '0.8'}, 0.8)])
+def test_the_exponent_of_the_focal_correction_travels_with_the_weights(tmp_path, facts, exponent):
+    path = tmp_path / 'weights.safetensors'
+    save_weights(create_model(preset('ZoeD_tiny_N'), seed=7), path, facts)
+    assert build_predictor('ZoeD_tiny_N', path).focal_exponent == exponent
+
+
+@pytest.mark.parametrize('told', ['much', '0', '1.2', 'nan', '-1'])
+def test_an_exponent_that_is_none_is_refused_by_name(tmp_path, told):
+    path = tmp_path / 'weights.safetensors'
+    save_weights(create_model(preset('ZoeD_tiny_N'), seed=7), path, {'focal_exponent': told})
+    with pytest.raises(WeightsError, match=f'focal_exponent must be .* got {told!r}'):
+        build_predictor('ZoeD_tiny_N', path)
+
+
 @pytest.mark.parametrize('weights', [None, ''])
 def test_without_weights_the_released_ones_of_that_name_are_fetched(
     tmp_path, monkeypatch, weights

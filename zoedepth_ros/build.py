@@ -81,6 +81,7 @@ def build_predictor(
         weights_origin=loaded.origin,
         trained_on=loaded.trained_on,
         training_hfov_rad=loaded.training_hfov_rad,
+        focal_exponent=loaded.focal_exponent,
     )
 
 
@@ -99,6 +100,9 @@ class LoadedNetwork(NamedTuple):
     training_hfov_rad: float
     """Field of view of the camera as if through which it learnt depth [rad]; 0 for unknown."""
 
+    focal_exponent: float
+    """Exponent of the focal correction."""
+
 
 def build_network(config: ModelConfig, weights: str) -> LoadedNetwork:
     """Give the network with its parameters.
@@ -106,10 +110,12 @@ def build_network(config: ModelConfig, weights: str) -> LoadedNetwork:
     weights: '' for the released ones (fetched on first use), a path, or 'random'.
     """
     if weights == RANDOM:
-        return LoadedNetwork(create_model(config, seed=_SEED), RANDOM, RANDOM_WARNING, 0.0)
+        return LoadedNetwork(create_model(config, seed=_SEED), RANDOM, RANDOM_WARNING, 0.0, 1.0)
     path = Path(weights).expanduser() if weights else fetch(config.name)
     check_file(path)
     network = create_model(config)
     report = load_weights(network, path)
     trained_on = report.metadata.get('trained_on', '')
-    return LoadedNetwork(network, report.origin, trained_on, report.training_hfov_rad)
+    return LoadedNetwork(
+        network, report.origin, trained_on, report.training_hfov_rad, report.focal_exponent
+    )

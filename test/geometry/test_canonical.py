@@ -48,6 +48,13 @@ def test_twice_the_focal_length_is_twice_the_distance():
     assert focal_factor(same, 'indoor') == pytest.approx(1)
 
 
+def test_an_exponent_below_one_takes_that_much_of_the_ratio_of_focal_lengths():
+    four_times = Intrinsics(2075.44, 2077.88, 0, 0, 640, 480)
+    assert focal_factor(four_times, 'indoor', exponent=0.5) == pytest.approx(2)
+    training = TRAINING_CAMERAS['indoor'].intrinsics
+    assert focal_factor(training, 'indoor', exponent=0.5) == pytest.approx(1)
+
+
 @pytest.mark.parametrize('width', [480, 640, 853, 1584, 360])
 def test_columns_cut_off_or_added_at_the_sides_leave_the_distance_as_it_is(width):
     # Images are resized to the network's size ignoring the aspect ratio, and rows tell distance.

@@ -32,6 +32,7 @@ ABOUT = {
     'weights_origin': 'random',
     'trained_on': 'random weights: not depth',
     'training_hfov_deg': '60',
+    'focal_exponent': '0.8',
 }
 
 
@@ -103,7 +104,14 @@ def test_what_the_file_says_of_itself_is_passed_on():
     assert predictor.trained_on == 'random weights: not depth'
     assert predictor.weights_origin == 'some.onnx (onnxruntime), from random'
     assert predictor.training_hfov_rad == pytest.approx(np.pi / 3)
+    assert predictor.focal_exponent == 0.8
     assert predictor.network_size(480, 640) == SIZE
+
+
+def test_a_file_that_names_no_exponent_takes_the_whole_ratio_of_focal_lengths():
+    session = FakeSession()
+    del session.metadata['focal_exponent']
+    assert ExportedPredictor(session, 'some.onnx').focal_exponent == 1.0
 
 
 def test_values_that_are_not_finite_are_an_error():

@@ -32,6 +32,11 @@ def test_weights_that_name_their_camera_are_brought_to_the_pictures():
     assert result.head == 'outdoor'
 
 
+def test_weights_may_take_only_a_part_of_the_ratio_of_focal_lengths():
+    result = ThroughCamera(fake(training_hfov_rad=LEARNT_RAD, focal_exponent=0.5))(RGB, CAMERA)
+    np.testing.assert_allclose(result.depth_m, 2.0 * math.sqrt(3.0), rtol=1e-6)
+
+
 def test_a_picture_of_the_training_camera_stays_as_it_is():
     same = CameraModel(Intrinsics(32.0, 32.0, 31.5, 23.5, 64, 48))
     assert depth_of(ThroughCamera(fake(training_hfov_rad=LEARNT_RAD)), same) == pytest.approx(2.0)

@@ -23,6 +23,7 @@ class ConstantNetwork:
     precision = 'fp32'
     weights_origin = 'none'
     trained_on = 'nothing: a test'
+    focal_exponent = 1.0
 
     def __init__(
         self, depth: Depth, *, router: bool = True, training_hfov_rad: float = 0.0

@@ -41,6 +41,7 @@ class FakePredictor:
         precision: str = 'fp32',
         preprocess_ms: float = float('nan'),
         training_hfov_rad: float = 0.0,
+        focal_exponent: float = 1.0,
     ) -> None:
         self.model_name, self.heads = model_name, heads
         self.device, self.precision = device, precision
@@ -48,6 +49,7 @@ class FakePredictor:
         self.optimization_note = ''
         self.weights_origin, self.trained_on = weights_origin, trained_on
         self.training_hfov_rad = training_hfov_rad
+        self.focal_exponent = focal_exponent
         self.depth, self.uncertainty_m, self.delay_s = depth, uncertainty_m, delay_s
         self.router = {'indoor': 0.9, 'outdoor': 0.1} if router is None else router
         self.network = network

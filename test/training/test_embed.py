@@ -62,6 +62,13 @@ def test_the_package_says_which_camera_the_network_learnt_through(
     assert read_checkpoint(path).metadata['training_hfov_deg'] == expected
 
 
+def test_the_package_says_the_exponent_of_the_focal_correction_of_the_recipe(trained, tmp_path):
+    _, weights, recipe = trained
+    recipe.write_text('model: ZoeD_tiny_NK\nfocal_exponent: 0.8\n')
+    path, _ = embed(MODEL, weights, recipe, samples=2, folder=tmp_path / 'embedded')
+    assert read_checkpoint(path).metadata['focal_exponent'] == '0.8'
+
+
 def test_weights_of_another_training_camera_than_the_recipes_are_refused(trained, tmp_path):
     network, weights, recipe = trained
     save_weights(network, weights, {'training_hfov_deg': '65'})

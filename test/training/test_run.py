@@ -183,11 +183,12 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path):
         run(tmp_path, stages=[stage])
 
 
-def test_the_weights_name_the_training_camera_of_the_recipe(tmp_path):
+def test_the_weights_name_the_training_camera_and_the_exponent_of_the_recipe(tmp_path):
     camera = {'fx_px': 80, 'fy_px': 80, 'cx_px': 47.5, 'cy_px': 31.5, 'width': 96, 'height': 64}
     stages = [{**stage, 'steps': 1} for stage in recipe(tmp_path)['stages'][:1]]
     for domain in ('indoor', 'outdoor'):
         (tmp_path / domain / 'camera.json').write_text(json.dumps(camera))
-    best = run(tmp_path, stages=stages, training_hfov_deg=65)
+    best = run(tmp_path, stages=stages, training_hfov_deg=65, focal_exponent=0.8)
     for path in (best, tmp_path / 'out' / 'final.safetensors'):
         assert read_checkpoint(path).metadata['training_hfov_deg'] == '65'
+        assert read_checkpoint(path).metadata['focal_exponent'] == '0.8'

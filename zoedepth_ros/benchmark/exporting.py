@@ -29,6 +29,7 @@ def export(model: str, weights: str, path: Path) -> str:
         weights_origin=loaded.origin,
         trained_on=loaded.trained_on,
         training_hfov_rad=loaded.training_hfov_rad,
+        focal_exponent=loaded.focal_exponent,
     )
     return head
 

@@ -108,6 +108,7 @@ def _export_onnx(args: argparse.Namespace, path: Path) -> int:
             weights_origin=loaded.origin,
             trained_on=loaded.trained_on,
             training_hfov_rad=loaded.training_hfov_rad,
+            focal_exponent=loaded.focal_exponent,
             opset=args.opset or OPSET,
             max_deviation=args.max_deviation or MAX_DEVIATION,
         )

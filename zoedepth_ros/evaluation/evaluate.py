@@ -34,6 +34,8 @@ class NetworkPredictor(Protocol):
     """'' for released weights, otherwise a warning."""
     training_hfov_rad: float
     """Field of view of the camera as if through which depth is told [rad]; 0.0 for unknown."""
+    focal_exponent: float
+    """Exponent of the ratio of focal lengths that brings depth to an image's camera."""
 
     def predict_network_resolution(self, picture: NDArray, head: str = AUTO) -> DepthResult:
         """Predict a picture squashed to the network's size, without resizing the result back.
@@ -153,7 +155,8 @@ def camera_factor(
     camera, hfov_rad = sample.camera, predictor.training_hfov_rad
     if camera is None or correction_in_use(focal_correction, hfov_rad, camera_known=True) == OFF:
         return None
-    return focal_factor(camera, sample.domain, training_hfov_rad=hfov_rad)
+    exponent = predictor.focal_exponent
+    return focal_factor(camera, sample.domain, training_hfov_rad=hfov_rad, exponent=exponent)
 
 
 def predict(

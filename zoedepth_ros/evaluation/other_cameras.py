@@ -119,7 +119,10 @@ def abs_rel(seen: Seen, method: str, scale: float, predictor: DepthPredictor) ->
     camera, head = _camera(seen.sample), seen.sample.domain
     if method == 'scale':
         factor = focal_factor(
-            camera.intrinsics, head, training_hfov_rad=training_hfov_rad(predictor)
+            camera.intrinsics,
+            head,
+            training_hfov_rad=training_hfov_rad(predictor),
+            exponent=predictor.focal_exponent,
         )
         depth_m = depth_m * np.float32(factor)
     elif method == 'warp':

@@ -55,6 +55,7 @@ def export_onnx(
     weights_origin: str = '',
     trained_on: str = '',
     training_hfov_rad: float = 0.0,
+    focal_exponent: float = 1.0,
     opset: int = OPSET,
     max_deviation: float = MAX_DEVIATION,
     one_file_bytes: int = ONE_FILE_BYTES,
@@ -74,7 +75,7 @@ def export_onnx(
     _check_opset(opset)
     network.eval().requires_grad_(False)
     graph = FixedGraph(network, heads, size).eval()
-    metadata = _metadata(graph, weights_origin, trained_on, training_hfov_rad)
+    metadata = _metadata(graph, weights_origin, trained_on, training_hfov_rad, focal_exponent)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix='.onnx-') as folder:
         draft = Path(folder) / path.name  # its name, as it is written into the file
@@ -94,7 +95,11 @@ def _check_opset(opset: int) -> None:
 
 
 def _metadata(
-    graph: FixedGraph, weights_origin: str, trained_on: str, training_hfov_rad: float
+    graph: FixedGraph,
+    weights_origin: str,
+    trained_on: str,
+    training_hfov_rad: float,
+    focal_exponent: float,
 ) -> dict[str, str]:
     """Return what a user of the file has to know, as text."""
     config = graph.network.config
@@ -106,6 +111,7 @@ def _metadata(
         'weights_origin': weights_origin,
         'trained_on': trained_on,
         'training_hfov_deg': f'{math.degrees(training_hfov_rad):g}',
+        'focal_exponent': f'{focal_exponent:g}',
         'router_heads': ','.join(config.head_names) if graph.network.router is not None else '',
         'input': 'RGB, resized to width x height bilinearly with corners on corners, then '
         'value / 255 * 2 - 1, planes of float32 (1, 3, height, width)',

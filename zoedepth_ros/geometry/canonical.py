@@ -73,7 +73,9 @@ def training_camera(head: str, training_hfov_rad: float = 0.0) -> Intrinsics:
     return TRAINING_CAMERAS[head].intrinsics
 
 
-def focal_factor(camera: Intrinsics, head: str, *, training_hfov_rad: float = 0.0) -> float:
+def focal_factor(
+    camera: Intrinsics, head: str, *, training_hfov_rad: float = 0.0, exponent: float = 1.0
+) -> float:
     """Return the factor on depth for a camera with another focal length than the training camera.
 
     At twice the focal length, the same image shows objects at twice the distance.  Images are
@@ -81,9 +83,13 @@ def focal_factor(camera: Intrinsics, head: str, *, training_hfov_rad: float = 0.
     units of the image height, because vertical cues (contact with the ground, object height)
     determine the distance; docs/camera_scale.md compares this with the image width and with means
     of both.
+
+    exponent: of the ratio of both focal lengths.  1.0 where the depth of the network follows the
+    apparent size; less where it falls back to the usual depth of such images.
     """
     training = training_camera(head, training_hfov_rad)
-    return (camera.fy_px / camera.height) / (training.fy_px / training.height)
+    ratio = (camera.fy_px / camera.height) / (training.fy_px / training.height)
+    return float(ratio**exponent)
 
 
 def training_view(head: str, width: int, *, training_hfov_rad: float = 0.0) -> Intrinsics:

@@ -45,13 +45,15 @@ class TorchPredictor:
         weights_origin: str = '',
         trained_on: str = '',
         training_hfov_rad: float = 0.0,
+        focal_exponent: float = 1.0,
     ) -> None:
         """Take a network on its device and how pictures reach it.
 
         precision: what the network computes in, to be told.  graphs: what records runs of the
         network; None to run it anew every time.  clouds: what packs clouds on the device; None to
         leave that to others.  flip_augmentation: average with the prediction for the mirrored
-        picture, at twice the time.  training_hfov_rad: see DepthPredictor.
+        picture, at twice the time.  training_hfov_rad, focal_exponent: see
+        DepthPredictor.
         """
         self.model_name = network.config.name
         self.heads = network.config.head_names
@@ -60,6 +62,7 @@ class TorchPredictor:
         self.weights_origin = weights_origin
         self.trained_on = trained_on
         self.training_hfov_rad = training_hfov_rad
+        self.focal_exponent = focal_exponent
         self.preprocess_ms = math.nan
         self._device = device
         self._network = network

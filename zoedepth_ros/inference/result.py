@@ -104,6 +104,11 @@ class DepthPredictor(Protocol):
         ...
 
     @property
+    def focal_exponent(self) -> float:
+        """Exponent of the ratio of focal lengths in that factor, above 0 and at most 1."""
+        ...
+
+    @property
     def optimization_note(self) -> str:
         """Why the network runs slower than it was asked to; '' when it does not."""
         ...

@@ -75,7 +75,8 @@ class ThroughCamera:
 
     def _factor(self, camera: CameraModel, head: str) -> float:
         hfov_rad = self.training_hfov_rad
-        return focal_factor(camera.intrinsics, head, training_hfov_rad=hfov_rad)
+        exponent = self._predictor.focal_exponent
+        return focal_factor(camera.intrinsics, head, training_hfov_rad=hfov_rad, exponent=exponent)
 
     def _warped(
         self, rgb: NDArray[np.uint8], camera: CameraModel, head: str, *, route: bool

@@ -32,6 +32,9 @@ class Facts:
     training_hfov_rad: float
     """As in DepthPredictor."""
 
+    focal_exponent: float
+    """As in DepthPredictor."""
+
 
 def facts_of(predictor: DepthPredictor) -> Facts:
     """Write down what a predictor says of itself."""
@@ -43,6 +46,7 @@ def facts_of(predictor: DepthPredictor) -> Facts:
         predictor.weights_origin,
         predictor.trained_on,
         predictor.training_hfov_rad,
+        predictor.focal_exponent,
     )
 
 
@@ -85,3 +89,8 @@ class TellsFacts:
     def training_hfov_rad(self) -> float:
         """Field of view of the camera as if through which depth is told [rad]; 0.0 for unknown."""
         return self._facts.training_hfov_rad
+
+    @property
+    def focal_exponent(self) -> float:
+        """Exponent of the ratio of focal lengths that brings depth to an image's camera."""
+        return self._facts.focal_exponent

@@ -261,6 +261,7 @@ class FrameProcessor:
         known, weights_hfov_rad = camera is not None, self._predictor.training_hfov_rad
         named = max(settings.camera_training_hfov_rad, weights_hfov_rad) > 0.0
         self._camera_lacks = named and not known and settings.focal_correction == AUTO
+        self._scaling.focal_exponent = self._predictor.focal_exponent
         return with_focal(settings, weights_hfov_rad, camera_known=known)
 
     def _camera(self, plan: Plan, rgb: NDArray[np.uint8], settings: NodeSettings) -> Camera | None:

@@ -66,6 +66,8 @@ class Scaling:
         self._flicker_settings: FlickerSettings | None = None
         self._applied = self._calibrated = 1.0
         self._head = heads[0]
+        self.focal_exponent = 1.0
+        """Exponent of the ratio of focal lengths, as the weights say."""
         self._few: deque[float] = deque(maxlen=40)
 
     @property
@@ -96,7 +98,10 @@ class Scaling:
         if camera is not None and settings.focal_correction == 'scale':
             hfov_rad = settings.camera_training_hfov_rad
             factor *= focal_factor(
-                camera.model.intrinsics, result.head, training_hfov_rad=hfov_rad
+                camera.model.intrinsics,
+                result.head,
+                training_hfov_rad=hfov_rad,
+                exponent=self.focal_exponent,
             )
         flicker_filter = self._flicker_filter_for(settings)
         held = 1.0

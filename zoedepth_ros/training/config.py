@@ -210,6 +210,9 @@ class TrainingConfig:
     back, so that the network need not guess focal lengths; 0: what `weights` says, and depth as it
     is where that says nothing.
     """
+    focal_exponent: float = 0.0
+    """Exponent of the ratio of focal lengths that brings depth back, above 0 and at most 1, as
+    the weights are to say; 0: what `weights` says, and 1 where that says nothing."""
     seed: int = 43
     """Seed of weights, order and augmentation."""
     augmentation: AugmentationConfig = AugmentationConfig()
@@ -230,6 +233,8 @@ class TrainingConfig:
             raise ValueError(
                 f'training_hfov_deg must be 0 or 1 to below 179, got {self.training_hfov_deg}'
             )
+        if not 0.0 <= self.focal_exponent <= 1.0:
+            raise ValueError(f'focal_exponent must be 0 to 1, got {self.focal_exponent}')
         for domain in self.domains:
             bins = {d.initial_bins_m for d in self.domains if d.domain == domain.domain}
             if len(bins) > 1:

@@ -17,6 +17,7 @@ from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import ZoeDepth
 from zoedepth_ros.synthetic.scene import GENERATOR_VERSION
 from zoedepth_ros.weights.load import (
+    FOCAL_EXPONENT_KEY,
     TRAINING_HFOV_KEY,
     LoadReport,
     load_weights,
@@ -60,6 +61,8 @@ def embed(
     scratch, path = folder / f'{model}.new', folder / f'{model}.safetensors'
     hfov_deg = training_hfov_deg(loaded, recipe)
     facts = {**origin(recipe), 'trained_on': warning, TRAINING_HFOV_KEY: f'{hfov_deg:g}'}
+    exponent = yaml.safe_load(recipe.read_text(encoding='utf-8')).get(FOCAL_EXPONENT_KEY, 0.0)
+    facts |= {FOCAL_EXPONENT_KEY: f'{exponent:g}'} if exponent else {}
     facts |= {'note': note} if note else {}
     try:
         save_weights(network, scratch, facts, dtype=torch.float16)

@@ -20,6 +20,7 @@ from zoedepth_ros.training.loop import Progress, Silent, StageLoop
 from zoedepth_ros.training.sources import training_source, validation_source
 from zoedepth_ros.weights.errors import WeightsError
 from zoedepth_ros.weights.load import (
+    FOCAL_EXPONENT_KEY,
     TRAINING_HFOV_KEY,
     load_relative_weights,
     load_weights,
@@ -59,6 +60,8 @@ def train(
     model.to(process.device)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     camera = {TRAINING_HFOV_KEY: f'{config.training_hfov_deg:g}'}
+    if config.focal_exponent:
+        camera[FOCAL_EXPONENT_KEY] = f'{config.focal_exponent:g}'
     facts = {**inherited, **camera, **(metadata or {})}
     run = _Run(config, process, progress or Silent(), facts, inherited)
     for number in range(state.stage if state else 0, len(config.stages)):
@@ -105,7 +108,7 @@ def with_training_camera(config: TrainingConfig, inherited: Mapping[str, str]) -
     return replace(config, training_hfov_deg=by_weights)
 
 
-INHERITED = (TRAINING_HFOV_KEY, 'trained_on', 'licence', 'notice')
+INHERITED = (TRAINING_HFOV_KEY, FOCAL_EXPONENT_KEY, 'trained_on', 'licence', 'notice')
 """Metadata of the weights a run starts from that holds for its results too."""
 
 
@@ -124,7 +127,7 @@ def start_from(model: ZoeDepth, config: TrainingConfig) -> dict[str, str]:
     relative = config.weights_part == 'relative'
     if relative or read_checkpoint(path).variant.architecture == 'relative':
         report = load_relative_weights(model, path)
-        return {key: report.metadata[key] for key in INHERITED[1:] if key in report.metadata}
+        return {key: report.metadata[key] for key in INHERITED[2:] if key in report.metadata}
     report = load_weights(model, path)
     return {key: report.metadata[key] for key in INHERITED if key in report.metadata}
 

@@ -30,6 +30,7 @@ from zoedepth_ros.weights.read import CONFIG_KEY, FORMAT, FORMAT_KEY, Checkpoint
 
 __all__ = [
     'Checkpoint',
+    'FOCAL_EXPONENT_KEY',
     'TRAINING_HFOV_KEY',
     'LoadReport',
     'WeightsError',
@@ -41,6 +42,9 @@ __all__ = [
 
 TRAINING_HFOV_KEY = 'training_hfov_deg'
 """Metadata: field of view of the camera as if through which depth was learnt [degrees]."""
+
+FOCAL_EXPONENT_KEY = 'focal_exponent'
+"""Metadata: exponent of the ratio of focal lengths that brings depth to an image's camera."""
 
 _RELATIVE_PARTS = ('backbone.', 'decoder.', 'relative_head.')
 _OFFICIAL_CORE = 'core.core.'
@@ -81,6 +85,23 @@ class LoadReport:
                 f'{self.path}: {TRAINING_HFOV_KEY} must be 0 or 1 to below 179, got {quoted(text)}'
             )
         return math.radians(hfov_deg)
+
+    @property
+    def focal_exponent(self) -> float:
+        """Exponent of the focal correction, 1 where the file names none.
+
+        Raises WeightsError where it is not above 0 and at most 1.
+        """
+        text = self.metadata.get(FOCAL_EXPONENT_KEY, '1')
+        try:
+            exponent = float(text)
+        except ValueError:
+            exponent = math.nan
+        if not 0.0 < exponent <= 1.0:
+            raise WeightsError(
+                f'{self.path}: {FOCAL_EXPONENT_KEY} must be above 0 and at most 1, got {text!r}'
+            )
+        return exponent
 
 
 def load_weights(model: ZoeDepth, path: str | Path) -> LoadReport:

@@ -115,6 +115,7 @@ class ExportedPredictor:
             ) from error
         self.trained_on = about.get('trained_on', '')
         self.training_hfov_rad = math.radians(float(about.get('training_hfov_deg') or 0.0))
+        self.focal_exponent = float(about.get('focal_exponent') or 1.0)
         self.weights_origin = f'{origin}, from {about.get("weights_origin", "unknown weights")}'
         self.device, self.precision = session.device, session.precision
         self.preprocess_ms, self.device_memory_mb = math.nan, math.nan
