@@ -9,11 +9,14 @@ torch, OpenCV or ROS, if the modules in MOCKED are replaced.
 from __future__ import annotations
 
 import argparse
+import ast
+import contextlib
 import os
 import re
 import sys
+from collections.abc import Iterator
 from itertools import groupby
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -89,6 +92,38 @@ def commands() -> str:
     return '\n'.join(f'## `{title}`\n\n```text\n{text}```\n' for title, text in helps)
 
 
+def launch_files() -> str:
+    """Give the arguments of the launch files, one table for each file."""
+    lines: list[str] = []
+    for path in sorted((ROOT / 'launch').glob('*.launch.py')):
+        lines += [f'\n## {path.name}', '']
+        lines += ['| argument | default | values | description |', '|---' * 4 + '|']
+        for name, options in _launch_arguments(path):
+            default, values = options.get('default_value', ''), options.get('choices', [])
+            shown = ', '.join(f'`{choice}`' for choice in values if choice)
+            cells = (f'`{name}`', f'`{default}`' if default else '', shown)
+            lines.append(f'| {" | ".join(cells)} | {_cell(options["description"])} |')
+    return '\n'.join(lines)
+
+
+def _launch_arguments(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Give name and options of every DeclareLaunchArgument, without the package `launch`."""
+    tree = ast.parse(path.read_text())
+    known: dict[str, Any] = {'SHARE': PurePosixPath('share/zoedepth_ros'), 'EMBEDDED': True}
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) not in known:
+            with contextlib.suppress(NameError, AttributeError, TypeError):
+                known[ast.unparse(node.targets[0])] = _value(node.value, known)
+    for call in ast.walk(tree):
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == 'DeclareLaunchArgument':
+            options = {str(k.arg): _value(k.value, known) for k in call.keywords}
+            yield _value(call.args[0], known), options
+
+
+def _value(node: ast.expr, names: dict[str, Any]) -> Any:
+    return eval(compile(ast.Expression(node), 'launch file', 'eval'), {}, names)
+
+
 def topics() -> str:
     """Give the section of README.md about topics."""
     return readme_section('Topics')
@@ -128,7 +163,16 @@ def links_from_docs(text: str) -> str:
 
 PARTS = {
     part.__name__: part
-    for part in (parameters, messages, commands, topics, start, contributing, changelog)
+    for part in (
+        parameters,
+        messages,
+        commands,
+        launch_files,
+        topics,
+        start,
+        contributing,
+        changelog,
+    )
 }
 """Name in `<!-- generated: NAME -->` -> what gives the text."""
 

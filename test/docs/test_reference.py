@@ -36,6 +36,18 @@ def test_every_message_and_every_command_has_a_section(reference):
     assert '--focal-correction' in reference.commands()
 
 
+def test_every_argument_of_a_launch_file_has_a_row(reference):
+    files = re.split(r'^## (.+)$', reference.launch_files(), flags=re.M)
+    rows = dict(zip(files[1::2], files[2::2], strict=True))
+    for name in ('demo', 'depth', 'multi_camera'):
+        declared = re.findall(
+            r"DeclareLaunchArgument\(\s*'(\w+)'", (ROOT / f'launch/{name}.launch.py').read_text()
+        )
+        assert re.findall(r'^\| `(\w+)`', rows[f'{name}.launch.py'], re.M) == declared
+    assert '| `respawn_delay` | `5.0` |  |' in rows['depth.launch.py']
+    assert '`raw`, `compressed`' in rows['depth.launch.py']
+
+
 def test_links_of_pages_of_the_root_are_changed_to_those_of_the_site(reference):
     text = '[a](docs/x.md#y) [b](config/z.yaml) ![c](docs/images/c.png) [d](https://e) [f](#g)'
     expected = '[a](x.md#y) [b](../config/z.yaml) ![c](images/c.png) [d](https://e) [f](#g)'
