@@ -1,11 +1,11 @@
-"""Measure where the time of a picture goes, and draw the pictures of docs/performance.md.
+"""Profile the network or the node, and draw the diagrams of docs/performance.md.
 
-Drawn from files in docs/benchmarks, so that a picture shows what was measured.
+The diagrams are drawn from the files in docs/benchmarks.
 
     python scripts/docs_performance.py --profile cpu   # write profile_cpu.json and draw it
     python scripts/docs_performance.py --profile node  # the node around the network; needs py-spy
-    python scripts/docs_performance.py                 # draw from the files that are there
-    python scripts/docs_performance.py --check         # exit code 1 when a picture is another
+    python scripts/docs_performance.py                 # draw from the existing files
+    python scripts/docs_performance.py --check         # exit code 1 if a diagram is not current
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = ROOT / 'docs' / 'benchmarks'
-PICTURES = ROOT / 'docs' / 'images'
+IMAGES = ROOT / 'docs' / 'images'
 
 KINDS: Mapping[str, tuple[str, ...]] = {
     'interpolation': ('upsample', 'interpolate', 'grid_sample'),
@@ -35,9 +35,9 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     'normalisation, GELU': ('layer_norm', 'gelu'),
     'copies, layout': ('copy', 'cat', 'clone', 'contiguous', 'reorder', 'memcpy', 'index', 'to_'),
 }
-"""Kind of work -> parts of the names of its operators; the first kind that matches has it."""
+"""Kind of work -> parts of the names of its operators; the first match counts."""
 REST = 'everything else'
-GREY = '#9aa5b1'  # of what is left over, the last kind
+GREY = '#9aa5b1'  # of the last kind, everything else
 COLORS = ('#2f6f9f', '#e08e45', '#5b9f68', '#8f6fae', '#c95f5f', '#b59b3c', '#4f9da6', '#a3673f',
           '#7fa650')  # fmt: skip
 WIDTH, LEFT, ROW, FONT = 860, 190, 34, 13  # [px]
@@ -60,28 +60,28 @@ def main(arguments: list[str] | None = None) -> int:
         path.write_text(json.dumps(found, indent=2) + '\n')
         print(path)
     wrong = 0
-    for path, picture in pictures().items():
+    for path, diagram in diagrams().items():
         if not args.check:
-            path.write_text(picture)
+            path.write_text(diagram)
             print(path)
-        elif not path.exists() or path.read_text() != picture:
-            print(f'{path} is not what was measured: run scripts/docs_performance.py')
+        elif not path.exists() or path.read_text() != diagram:
+            print(f'{path} is not current: run scripts/docs_performance.py')
             wrong = 1
     return wrong
 
 
-def pictures() -> dict[Path, str]:
-    """Draw every picture there is a file for."""
+def diagrams() -> dict[Path, str]:
+    """Draw a diagram for every file."""
     drawn = {}
     for path in sorted(FILES.glob('profile_*.json')):
-        drawn[PICTURES / f'{path.stem}.svg'] = draw_profile(json.loads(path.read_text()))
+        drawn[IMAGES / f'{path.stem}.svg'] = draw_profile(json.loads(path.read_text()))
     for path in sorted(FILES.glob('size_*.json')):
-        drawn[PICTURES / f'{path.stem}.svg'] = draw_size(json.loads(path.read_text()))
+        drawn[IMAGES / f'{path.stem}.svg'] = draw_size(json.loads(path.read_text()))
     return drawn
 
 
 def profile(model: str, device: str) -> dict[str, Any]:
-    """Return milliseconds of a picture by kind of work: ours as the node runs it, and theirs."""
+    """Return the time per image [ms] by kind of work, of this package and of transformers."""
     _start_again_as_the_node_runs()
     from zoedepth_ros.benchmark.our_side import Ours
     from zoedepth_ros.benchmark.sides import Side
@@ -99,20 +99,20 @@ def profile(model: str, device: str) -> dict[str, Any]:
         del ours
         theirs = Transformers(Side('transformers', model, str(file), device))
         rows['transformers, fp32, SDPA'] = by_kind(theirs, config.image_size)
-    return {**measured_on(device), 'title': f'{model}: a picture', 'model': model, 'ms': rows}
+    return {**measured_on(device), 'title': f'{model}: one image', 'model': model, 'ms': rows}
 
 
 def profile_node() -> dict[str, Any]:
-    """Return milliseconds of a picture by kind of work in the node around the network."""
+    """Return the time per image [ms] by kind of work in the node around the network."""
     import node_profile
 
     found = node_profile.profile_node()
-    title = 'The node around the network, CPU time a picture'
+    title = 'The node around the network, CPU time per image'
     return {**measured_on('cpu'), 'title': title, **found}
 
 
 def measured_on(device: str) -> dict[str, Any]:
-    """Say when, where and with what."""
+    """Give command, date, hardware and versions."""
     from zoedepth_ros.benchmark.facts import find_facts
 
     facts = find_facts()
@@ -128,7 +128,7 @@ def measured_on(device: str) -> dict[str, Any]:
 
 
 def _start_again_as_the_node_runs() -> None:
-    """Begin anew with the allocator and threads of the launch file, read when a process starts."""
+    """Restart with the allocator and thread settings of the launch file."""
     from zoedepth_ros.ros.environment import native_environment
 
     missing = native_environment(os.environ)
@@ -137,13 +137,13 @@ def _start_again_as_the_node_runs() -> None:
 
 
 def by_kind(side: Any, size: tuple[int, int]) -> dict[str, float]:
-    """Return milliseconds a picture by kind of work, from torch's profiler."""
+    """Return the time per image [ms] by kind of work, from torch's profiler."""
     from torch.profiler import ProfilerActivity
     from torch.profiler import profile as record
 
-    from zoedepth_ros.benchmark.sides import pictures as drawn
+    from zoedepth_ros.benchmark.sides import pictures as synthetic_images
 
-    rgb = drawn(size, 1)[0]
+    rgb = synthetic_images(size, 1)[0]
     for _ in range(2):
         side(rgb)
     on_gpu = side.facts()['device'] != 'cpu'
@@ -159,13 +159,13 @@ def by_kind(side: Any, size: tuple[int, int]) -> dict[str, float]:
 
 
 def kind_of(operator: str) -> str:
-    """Tell the kind of work from the name of an operator."""
+    """Give the kind of work of an operator by its name."""
     name = operator.lower()
     return next((kind for kind, parts in KINDS.items() if any(p in name for p in parts)), REST)
 
 
 def draw_profile(found: Mapping[str, Any]) -> str:
-    """Draw one bar per side, in parts by kind of work."""
+    """Draw one bar for each implementation, divided by kind of work."""
     rows: Mapping[str, Mapping[str, float]] = found['ms']
     longest = max(sum(parts.values()) for parts in rows.values())
     scale = (WIDTH - LEFT - 90) / longest
@@ -196,7 +196,7 @@ def color_of(kind: str, index: int) -> str:
 
 
 def number(ms: float, longest_ms: float) -> str:
-    """Write milliseconds with a digit behind the point where all of them are few."""
+    """Format milliseconds, with one decimal if all of them are small."""
     return f'{ms:.0f}' if longest_ms > 100.0 else f'{ms:.1f}'
 
 
@@ -206,14 +206,14 @@ def place(found: Mapping[str, Any]) -> str:
 
 
 def draw_size(report: Mapping[str, Any]) -> str:
-    """Draw time and memory of every size and batch beside what the fit expects."""
+    """Draw time and memory of every size and batch with the prediction of the fit."""
     points = report['size']['points']
     lines, y = [], 40
     for what, unit, measured, expected in (
         ('time', 'ms', [p['times']['median_ms'] for p in points], 'expected_ms'),
         ('memory', 'MB', [p['peak_mb'] for p in points], 'expected_mb'),
     ):
-        lines.append(text(LEFT, y, f'{what} [{unit}]; the mark is what the fit expects'))
+        lines.append(text(LEFT, y, f'{what} [{unit}]; the mark is the prediction of the fit'))
         longest = max([*measured, *(p[expected] for p in points)])
         scale = (WIDTH - LEFT - 90) / longest
         for point, value in zip(points, measured, strict=True):
@@ -244,7 +244,7 @@ def box(x: float, y: float, width: float, height: float, color: str) -> str:
 
 
 def svg(title: str, lines: Sequence[str], height: float) -> str:
-    """Put lines into a picture of this height."""
+    """Put lines into an image of this height."""
     return '\n'.join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" '

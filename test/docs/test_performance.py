@@ -1,4 +1,4 @@
-"""The pictures of docs/performance.md show what the files beside them say."""
+"""The diagrams and figures of docs/performance.md are those of the files in docs/benchmarks."""
 
 import importlib.util
 import inspect
@@ -25,8 +25,8 @@ SEND = (
 )
 
 
-def test_the_pictures_are_drawn_from_the_files():
-    assert docs_performance.pictures()
+def test_the_diagrams_are_drawn_from_the_files():
+    assert docs_performance.diagrams()
     assert docs_performance.main(['--check']) == 0
 
 
@@ -44,7 +44,7 @@ def test_the_pictures_are_drawn_from_the_files():
         ('aten::add', 'everything else'),
     ],
 )
-def test_operators_are_told_apart(operator, kind):
+def test_operators_are_classified(operator, kind):
     assert docs_performance.kind_of(operator) == kind
 
 
@@ -82,7 +82,7 @@ def test_operators_are_told_apart(operator, kind):
          'Condition.wait (threading.py:327)', None),
     ],
 )  # fmt: skip
-def test_stacks_of_the_node_are_told_apart(stack, kind):
+def test_stacks_of_the_node_are_classified(stack, kind):
     assert node_profile.kind_of(stack) == kind
 
 
