@@ -36,8 +36,8 @@ WAITS: tuple[str, ...] = ('(threading.py', 'watch (zoedepth_ros/ros/shutdown.py'
 """Where a thread that has just run waits; of a stack the innermost frame counts."""
 
 KINDS: Mapping[str, tuple[str, ...]] = {
-    'filters': ('/postprocess.py', '/geometry/filters.py', '/geometry/sky.py'),
-    'packing': ('/messages.py', '/geometry/points.py', '_cloud (', '_depth ('),
+    'packing': ('/messages.py', '/geometry/points.py', '_cloud (', 'write_depth ('),
+    'filters': ('/depth_filters.py', '/geometry/filters.py', '/geometry/sky.py'),
     'publishing depth/image': ('publish depth/image (',),
     'publishing depth/points': ('publish depth/points (',),
     'diagnostics': ('/status_reporter.py', '/heartbeat.py'),

@@ -16,6 +16,7 @@ pytest.importorskip('rosbags', reason='pip install rosbags')
 
 import bags
 from builtin_interfaces.msg import Time
+from cloud_messages import cloud_message
 from mcap.reader import make_reader
 from rclpy.serialization import deserialize_message
 from ros_harness import Peer, image_message, picture, wait_until
@@ -28,7 +29,8 @@ from zoedepth_ros.msg import Domain, Status
 
 from zoedepth_ros.bags import errors
 from zoedepth_ros.demo.bag_recorder import BagRecorder
-from zoedepth_ros.ros.messages import CloudWriter, ImageWriter, write_depth
+from zoedepth_ros.pipeline.depth_filters import write_depth
+from zoedepth_ros.ros.messages import ImageWriter
 from zoedepth_ros.viewing.sources import recording_frames
 
 MESSAGES = Path(__file__).parents[2] / 'msg'
@@ -60,11 +62,11 @@ class Sender:
         header = peer.send(lambda peer: self._picture(stamp))
         depth_m = np.tile(np.linspace(1.0 + number, 5.0, 64, dtype=np.float32), (48, 1))
         writer = ImageWriter('32FC1')
-        write_depth(writer, depth_m, min_m=0.1, max_m=0.0)
+        write_depth(depth_m, writer.pixels(48, 64), min_m=0.1, max_m=0.0)
         self.publish('/depth/image', writer.message(header))
         self.publish('/ground_truth/depth', writer.message(header))
         rgb, rays = np.full((48, 64, 3), 90, np.uint8), np.ones((48, 64, 2), np.float32)
-        cloud = CloudWriter(color=True).organized(header, depth_m, rays, rgb)
+        cloud = cloud_message(header, depth_m, rays, rgb)
         self.publish('/depth/points', cloud)
         probabilities = {'indoor_probability': 0.75, 'outdoor_probability': 0.25}
         self.publish('/domain', Domain(header=header, head='indoor', **probabilities))

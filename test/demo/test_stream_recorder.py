@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from cloud_messages import cloud_message
 from ros_harness import Peer, wait_until
 
 pytest.importorskip('rclpy')
@@ -16,7 +17,8 @@ from std_msgs.msg import Header
 from zoedepth_ros.msg import Domain, Status
 
 from zoedepth_ros.demo import stream_recorder as recorder
-from zoedepth_ros.ros.messages import CloudWriter, ImageWriter, write_depth
+from zoedepth_ros.pipeline.depth_filters import write_depth
+from zoedepth_ros.ros.messages import ImageWriter
 from zoedepth_ros.ros.spin import Finished
 
 
@@ -39,7 +41,7 @@ DEPTH_M = np.tile(np.linspace(1.0, 5.0, 64, dtype=np.float32), (48, 1))
 
 def depth_message(header: Header) -> Image:
     writer = ImageWriter('32FC1')
-    write_depth(writer, DEPTH_M, min_m=0.1, max_m=0.0)
+    write_depth(DEPTH_M, writer.pixels(48, 64), min_m=0.1, max_m=0.0)
     return writer.message(header)
 
 
@@ -48,7 +50,7 @@ def publish_outputs(peer: Peer) -> None:
     header = peer.send()
     peer.publish('/depth/image', depth_message(header))
     rgb, rays = np.full((48, 64, 3), 90, np.uint8), np.ones((48, 64, 2), np.float32)
-    cloud_msg = CloudWriter(color=True).organized(header, DEPTH_M, rays, rgb)
+    cloud_msg = cloud_message(header, DEPTH_M, rays, rgb)
     peer.publish('/depth/points', cloud_msg)
     probabilities = {'indoor_probability': 0.75, 'outdoor_probability': 0.25}
     peer.publish('/domain', Domain(header=header, head='indoor', **probabilities))

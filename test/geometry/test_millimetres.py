@@ -9,7 +9,8 @@ from std_msgs.msg import Header
 from zoedepth_ros.bags.depth_messages import depth_image
 from zoedepth_ros.geometry.millimetres import to_millimetres
 from zoedepth_ros.media.files import read_depth_png, write_depth_png
-from zoedepth_ros.ros.messages import ImageWriter, write_depth
+from zoedepth_ros.pipeline.depth_filters import write_depth
+from zoedepth_ros.ros.messages import ImageWriter
 
 NAN, INF = np.nan, np.inf
 
@@ -58,7 +59,7 @@ def test_node_recording_and_file_hold_the_same_numbers(tmp_path):
     depth_m = halves()
     expected = exactly(depth_m)
     writer = ImageWriter('16UC1')
-    write_depth(writer, depth_m, min_m=0.0, max_m=0.0)
+    write_depth(depth_m, writer.pixels(*depth_m.shape), min_m=0.0, max_m=0.0)
     of_node = np.frombuffer(writer.message(Header()).data, np.uint16)
     recorded = depth_image(Header(), depth_m, '16UC1').data.view(np.uint16)
     write_depth_png(tmp_path / 'a.png', depth_m)

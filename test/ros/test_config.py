@@ -29,6 +29,20 @@ def test_the_parameter_file_holds_every_parameter_at_its_default():
     }
 
 
+def test_the_comment_above_a_parameter_is_its_description():
+    comments, path, found = [], [], {}
+    for line in (CONFIG / 'depth_node.yaml').read_text().splitlines():
+        if line.lstrip().startswith('#'):
+            comments.append(line.lstrip('# '))
+        elif line.strip():
+            depth = (len(line) - len(line.lstrip())) // 2
+            path = [*path[:depth], line.strip().partition(':')[0]]
+            found['.'.join(path[2:])] = ' '.join(comments)
+            comments = []
+    for name, spec in TABLE.items():
+        assert found[name].startswith(spec.description.removesuffix('.')), name
+
+
 def test_every_parameter_in_the_file_has_a_comment_above_it():
     lines = (CONFIG / 'depth_node.yaml').read_text().splitlines()
     start = lines.index('  ros__parameters:') + 1

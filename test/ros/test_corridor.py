@@ -8,26 +8,20 @@ import yaml
 from corridor import BOXES, CEILING, FLOOR, WALLS, Eye, in_the_world, look, occupied
 from costmap_rules import LETHAL, Costmap
 from fake_predictor import FakePredictor
-from std_msgs.msg import Header
 
+from zoedepth_ros.geometry.camera import Camera
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.geometry.rays import rays
-from zoedepth_ros.messages.clouds import cloud_points
-from zoedepth_ros.ros.camera import Camera
-from zoedepth_ros.ros.outputs import Outputs
-from zoedepth_ros.ros.parameters import settings_from
-from zoedepth_ros.ros.scaling import Scaling
-from zoedepth_ros.ros.schedule import SPLIT_TOPICS, Plan
+from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline
+from zoedepth_ros.pipeline.outputs import SEGMENTS
+from zoedepth_ros.pipeline.request import predict
+from zoedepth_ros.pipeline.settings import settings_from
 
 CONFIG = Path(__file__).resolve().parents[2] / 'config' / 'nav2_voxel.yaml'
 MODEL = CameraModel(Intrinsics.from_hfov(320, 240, 1.3))
 RAYS = rays(MODEL)
 RGB = np.full((240, 320, 3), 120, np.uint8)
 SOLIDS = (FLOOR, CEILING, *WALLS, *BOXES)
-PLAN = Plan(
-    depth_topics=frozenset(), camera_info=False, cloud=False, split_topics=SPLIT_TOPICS,
-    router=False, domain=False,
-)  # fmt: skip
 
 
 @pytest.fixture(scope='module')
@@ -43,16 +37,16 @@ def costmap(layer):
         'camera.height': 0.6, 'scale.source': 'height', 'scale.max_rate': 1.0,
         'cloud.decimation': 2,
     })  # fmt: skip
-    drops = []
-    scaling = Scaling(('indoor',), settings)
-    outputs = Outputs(scaling, lambda reason, _: drops.append(reason))
+    predictor = FakePredictor(heads=('indoor',))
+    pipeline = CameraPipeline(settings, heads=predictor.heads, network_size=predictor.network_size)
     costmap = Costmap((-1.0, -1.5), (14.0, 3.0), 0.05, layer)
-    camera = Camera(MODEL, None)
+    camera = Camera(MODEL)
     for i, x in enumerate([0.0] * 8 + np.arange(0.0, 8.1, 0.4).tolist()):
         eye = Eye(x, 0.0, 0.6, 0.15 * np.sin(i), -0.1 + 0.05 * np.sin(1.7 * i))
-        result = FakePredictor(1.3 * look(eye, RAYS, SOLIDS), heads=('indoor',))(RGB)
-        made = outputs.make(PLAN, Header(), RGB, result, camera, settings, 0.5 * i)
-        points_m = {topic: cloud_points(msg) for topic, msg in made}
+        predictor.depth = 1.3 * look(eye, RAYS, SOLIDS)
+        request = pipeline.prepare(RGB, camera, 0.5 * i, SEGMENTS)
+        made = pipeline.process(request, predict(predictor, request))
+        points_m = {output.name: output.points_m for output in made}
         if i < 8:  # standing still until the scale is found
             continue
         sources = [
@@ -60,8 +54,7 @@ def costmap(layer):
             for name in layer['observation_sources'].split()
         ]
         costmap.update((eye.x_m, eye.y_m, eye.z_m), sources)
-    assert not drops
-    assert scaling.report(None).applied == pytest.approx(1 / 1.3, rel=0.02)
+    assert pipeline.scale.applied == pytest.approx(1 / 1.3, rel=0.02)
     return costmap
 
 

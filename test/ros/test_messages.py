@@ -5,13 +5,15 @@ import struct
 
 import numpy as np
 import pytest
+from cloud_messages import cloud_message
 from sensor_msgs.msg import PointField
 from std_msgs.msg import Header
 
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.geometry.rays import rays
 from zoedepth_ros.geometry.scan import BandScan
-from zoedepth_ros.ros.messages import CloudWriter, ImageWriter, laser_scan, write_bgr, write_depth
+from zoedepth_ros.pipeline.depth_filters import write_depth
+from zoedepth_ros.ros.messages import CloudWriter, ImageWriter, laser_scan, write_bgr
 
 NAN, INF = math.nan, math.inf
 HEADER = Header(frame_id='optical')
@@ -21,9 +23,13 @@ def depth(*values):
     return np.array([values], np.float32)
 
 
+def write(writer, depth_m, **limits):
+    write_depth(depth_m, writer.pixels(*depth_m.shape), **limits)
+
+
 def test_metres_follow_rep_117():
     writer = ImageWriter('32FC1')
-    write_depth(writer, depth(0.05, 0.1, 5.0, 10.5, NAN), min_m=0.1, max_m=10.0)
+    write(writer, depth(0.05, 0.1, 5.0, 10.5, NAN), min_m=0.1, max_m=10.0)
     msg = writer.message(HEADER)
     assert (msg.encoding, msg.height, msg.width, msg.step) == ('32FC1', 1, 5, 20)
     assert msg.header.frame_id == 'optical'
@@ -34,25 +40,25 @@ def test_metres_follow_rep_117():
 
 def test_without_a_maximum_nothing_is_too_far():
     writer = ImageWriter('32FC1')
-    write_depth(writer, depth(0.5, 500.0), min_m=0.0, max_m=0.0)
+    write(writer, depth(0.5, 500.0), min_m=0.0, max_m=0.0)
     assert struct.unpack('=2f', bytes(writer.message(HEADER).data)) == (0.5, 500.0)
 
 
 def test_millimetres_are_rounded_and_zero_where_invalid():
     writer = ImageWriter('16UC1')
     values = depth(1.2345, 1.2344, 0.05, 70.0, NAN, INF, -INF, 65.5355, 9.0)
-    write_depth(writer, values, min_m=0.1, max_m=0.0)
+    write(writer, values, min_m=0.1, max_m=0.0)
     msg = writer.message(HEADER)
     assert (msg.encoding, msg.step) == ('16UC1', 18)
     assert struct.unpack('=9H', bytes(msg.data)) == (1235, 1234, 0, 0, 0, 0, 0, 65535, 9000)
-    write_depth(writer, values, min_m=0.1, max_m=5.0)
+    write(writer, values, min_m=0.1, max_m=5.0)
     assert struct.unpack('=9H', bytes(writer.message(HEADER).data))[-2:] == (0, 0)
 
 
 def test_a_message_follows_a_change_of_size():
     writer = ImageWriter('32FC1')
     for shape in ((2, 3), (3, 2), (1, 1)):
-        write_depth(writer, np.ones(shape, np.float32), min_m=0.1, max_m=0.0)
+        write(writer, np.ones(shape, np.float32), min_m=0.1, max_m=0.0)
         msg = writer.message(HEADER)
         assert (msg.height, msg.width, msg.step) == (*shape, 4 * shape[1])
         assert len(msg.data) == 4 * shape[0] * shape[1]
@@ -60,9 +66,9 @@ def test_a_message_follows_a_change_of_size():
 
 def test_the_same_bytes_are_used_again():
     writer = ImageWriter('32FC1')
-    write_depth(writer, depth(1.0), min_m=0.1, max_m=0.0)
+    write(writer, depth(1.0), min_m=0.1, max_m=0.0)
     first = writer.message(HEADER).data
-    write_depth(writer, depth(2.0), min_m=0.1, max_m=0.0)
+    write(writer, depth(2.0), min_m=0.1, max_m=0.0)
     assert writer.message(HEADER).data is first
     assert struct.unpack('=f', bytes(first)) == (2.0,)
 
@@ -92,7 +98,7 @@ def colors():
 
 
 def test_an_organized_cloud_has_the_layout_of_its_fields():
-    msg = CloudWriter(color=True).organized(HEADER, *points(), colors())
+    msg = cloud_message(HEADER, *points(), colors())
     assert (msg.height, msg.width, msg.point_step, msg.row_step) == (2, 3, 16, 48)
     assert not msg.is_dense
     assert [(f.name, f.offset, f.datatype, f.count) for f in msg.fields] == [
@@ -106,9 +112,11 @@ def test_an_organized_cloud_has_the_layout_of_its_fields():
     assert all(math.isnan(v) for v in struct.unpack_from('=fff', bytes(msg.data), 16))
 
 
-def test_a_dense_cloud_leaves_the_unknown_points_out():
-    writer = CloudWriter(color=True)
-    msg = writer.dense(HEADER, *points(), colors())
+def test_a_dense_cloud_has_one_row():
+    points = np.array([(0, 0, 1, 0), (2, 0, 1, 0), (0, 1, 1, 0), (1, 1, 1, 0)], np.float32)
+    points = np.vstack((points, (2, 1, 1, 0))).astype(np.float32)
+    points.view(np.uint32)[4, 3] = 0x010203
+    msg = CloudWriter().one_row(HEADER, points, color=True)
     assert (msg.height, msg.width, msg.row_step, msg.is_dense) == (1, 5, 80, True)
     got = [struct.unpack_from('=fff', bytes(msg.data), 16 * i) for i in range(5)]
     assert got == [(0, 0, 1), (2, 0, 1), (0, 1, 1), (1, 1, 1), (2, 1, 1)]
@@ -116,15 +124,15 @@ def test_a_dense_cloud_leaves_the_unknown_points_out():
 
 
 def test_a_dense_cloud_may_be_empty_and_an_organized_one_may_follow():
-    writer = CloudWriter(color=False)
-    msg = writer.dense(HEADER, np.full((2, 3), NAN, np.float32), points()[1], None)
+    writer = CloudWriter()
+    msg = writer.one_row(HEADER, np.empty((0, 4), np.float32), color=False)
     assert (msg.height, msg.width, len(msg.data)) == (1, 0, 0)
-    msg = writer.organized(HEADER, *points(), None)
+    msg = cloud_message(HEADER, *points(), None, writer)
     assert (msg.height, msg.width, len(msg.data), msg.is_dense) == (2, 3, 96, False)
 
 
 def test_a_cloud_without_colour_has_no_such_field():
-    msg = CloudWriter(color=False).organized(HEADER, *points(), None)
+    msg = cloud_message(HEADER, *points(), None)
     assert [f.name for f in msg.fields] == ['x', 'y', 'z']
     assert msg.point_step == 16
 
@@ -136,7 +144,7 @@ def test_what_has_no_depth_has_no_coordinate_and_keeps_its_colour(unknown):
     depth_m[0, 1] = unknown
     rgb = colors()
     rgb[0, 1] = (9, 8, 7)
-    msg = CloudWriter(color=True).organized(HEADER, depth_m, directions, rgb)
+    msg = cloud_message(HEADER, depth_m, directions, rgb)
     x, y, z, color = struct.unpack_from('=fffI', bytes(msg.data), 16)
     assert math.isnan(x)
     assert math.isnan(y)
@@ -145,15 +153,15 @@ def test_what_has_no_depth_has_no_coordinate_and_keeps_its_colour(unknown):
 
 
 def test_a_cloud_follows_a_change_of_camera():
-    writer = CloudWriter(color=False)
+    writer = CloudWriter()
     depth_m, directions = points()
-    writer.organized(HEADER, depth_m, directions, None)
-    msg = writer.organized(HEADER, depth_m, 2.0 * directions, None)
+    cloud_message(HEADER, depth_m, directions, None, writer)
+    msg = cloud_message(HEADER, depth_m, 2.0 * directions, None, writer)
     assert struct.unpack_from('=fff', bytes(msg.data), 5 * 16) == (4.0, 2.0, 1.0)
 
 
 def test_a_cloud_of_loose_points_has_one_row():
-    msg = CloudWriter(color=False).points(HEADER, np.arange(6, dtype=np.float32).reshape(2, 3))
+    msg = CloudWriter().one_row(HEADER, np.arange(6, dtype=np.float32).reshape(2, 3), color=False)
     assert (msg.height, msg.width, msg.row_step, msg.is_dense) == (1, 2, 32, True)
     assert struct.unpack('=8f', bytes(msg.data)) == (0, 1, 2, 0, 3, 4, 5, 0)
 

@@ -6,7 +6,7 @@ from fake_predictor import FakePredictor
 from processor_bench import Bench
 from ros_harness import camera_info_message, picture
 
-from zoedepth_ros.ros.postprocess import depth_for_points
+from zoedepth_ros.pipeline.depth_filters import depth_for_points
 from zoedepth_ros.synthetic.scene import draw_scene
 
 SIZE = (120, 160)

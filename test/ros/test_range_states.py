@@ -17,7 +17,7 @@ from ros_harness import camera_info_message
 
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.geometry.rays import rays
-from zoedepth_ros.ros.schedule import SPLIT_TOPICS
+from zoedepth_ros.pipeline.outputs import SEGMENTS
 
 CONFIG = Path(__file__).resolve().parents[2] / 'config'
 NAN, INF = math.nan, math.inf
@@ -134,7 +134,7 @@ class Seen:
         told = {'camera.pitch': math.radians(pitch_deg), 'camera.pitch_tolerance': 0.0}
         bench = Bench(
             FakePredictor(self.depth_m / np.float32(scale), heads=('indoor',)),
-            SPLIT_TOPICS | {'scan'},
+            SEGMENTS | {'scan'},
             **{'scan.enabled': True, 'scan.mode': 'height', 'cloud.decimation': 1,
                'filter.edge': False, 'camera.height': height_m, 'depth.scale': scale,
                **told, **parameters},
@@ -148,7 +148,7 @@ class Seen:
         self.beams = self.beams.astype(int).clip(0, len(self.ranges_m) - 1)
         self.clouds = {
             topic: np.frombuffer(bench.sent(topic)[0].data, np.float32).reshape(-1, 4)[:, :3]
-            for topic in sorted(SPLIT_TOPICS)
+            for topic in sorted(SEGMENTS)
         }
         self.clearing = self.clouds['depth/points/clearing'].astype(float)
         pixels = self.clearing[:, :2] / self.clearing[:, 2:] * fy + (inner.cx_px, inner.cy_px)

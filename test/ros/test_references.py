@@ -9,12 +9,12 @@ import pytest
 from sensor_msgs.msg import LaserScan, PointCloud2, PointField, Range
 from std_msgs.msg import Header
 
+from zoedepth_ros.geometry.camera import Camera
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
-from zoedepth_ros.ros.camera import Camera
 from zoedepth_ros.ros.references import References, scan_points
 from zoedepth_ros.ros.transforms import Frames, rotation_matrix
 
-CAMERA = Camera(CameraModel(Intrinsics.from_hfov(64, 48, 1.0)), None)
+CAMERA = Camera(CameraModel(Intrinsics.from_hfov(64, 48, 1.0)))
 # x forward, y left, z up of a base frame, seen from the optical frame
 BASE_TO_OPTICAL = (0.5, -0.5, 0.5, 0.5)
 

@@ -11,9 +11,9 @@ from processor_bench import Bench
 from zoedepth_ros.msg import Status
 
 from zoedepth_ros.pipeline.scale_tracker import ScaleState
+from zoedepth_ros.pipeline.scaling import ScaleReport
 from zoedepth_ros.ros import processor, shared_network, statistics
 from zoedepth_ros.ros.frame import SUPERSEDED, Frame
-from zoedepth_ros.ros.scaling import ScaleReport
 from zoedepth_ros.ros.statistics import STAGES, Statistics
 from zoedepth_ros.ros.status import Condition, Diagnostics, make_status
 

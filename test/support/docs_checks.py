@@ -13,7 +13,8 @@ import yaml
 from docs_pages import ROOT, Words, simple_commands
 
 from zoedepth_ros.cli.main import COMMANDS, _parser
-from zoedepth_ros.ros.parameters import TABLE, why_wrong
+from zoedepth_ros.pipeline.parameter import why_wrong
+from zoedepth_ros.ros.parameters import TABLE
 
 CAMERAS = ('front', 'left', 'right', 'rear')  # as the pages call them
 FREE_PARAMETERS = {'use_sim_time'}

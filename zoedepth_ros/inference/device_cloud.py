@@ -1,7 +1,7 @@
 """Clouds packed on the device that computed the depth: one copy, and one wait for it.
 
-The numbers are those of `ros.postprocess` and `geometry.points.PointPacker`, which do the same on
-the CPU; a test holds one against the other.
+The numbers are those of `pipeline.depth_filters` and `geometry.points.PointPacker`, which do the
+same on the CPU; a test compares them.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ class DevicePicture(Protocol):
     def pack_cloud(self, request: CloudRequest) -> NDArray[np.float32] | None:
         """Give x, y, z [m] and the bits 0x00RRGGBB of points: (h, w, 4), or known ones (n, 4).
 
-        The same numbers as `ros.postprocess` and `geometry.points` give on the CPU.  None when
-        the device cannot.
+        The same numbers as `pipeline.depth_filters` and `geometry.points` give on the CPU.  None
+        when the device cannot.
         """
         ...

@@ -1,36 +1,38 @@
-"""From one prediction to the messages somebody waits for."""
+"""Everything that happens to one camera's images apart from the network."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rclpy.time import Time
 
+from zoedepth_ros.geometry.camera import Camera
+from zoedepth_ros.geometry.canonical import OFF, RANGE_M, correction_in_use
 from zoedepth_ros.geometry.sky import sky_mask, with_infinite_sky
 from zoedepth_ros.geometry.workspace import Workspace
-from zoedepth_ros.inference.result import DepthResult
+from zoedepth_ros.inference.result import AUTO, DepthPredictor, DepthResult
 from zoedepth_ros.media.color import depth_to_bgr
-from zoedepth_ros.messages.compressed import (
-    COLOR_TOPIC,
-    DEPTH_TOPIC,
-    compressed_color,
-    compressed_depth,
-)
-from zoedepth_ros.msg import Domain
+from zoedepth_ros.pipeline import outputs
+from zoedepth_ros.pipeline.clouds import Clouds, Compare
+from zoedepth_ros.pipeline.depth_filters import without_uncertain, write_depth
+from zoedepth_ros.pipeline.frame_context import FrameContext, measured_to_m
+from zoedepth_ros.pipeline.ground_segmentation import Up
 from zoedepth_ros.pipeline.head_policy import HeadPolicy
-from zoedepth_ros.ros.camera import Camera
-from zoedepth_ros.ros.in_space import InSpace, Topic
-from zoedepth_ros.ros.messages import ImageWriter, write_bgr, write_depth
-from zoedepth_ros.ros.parameters import NodeSettings
-from zoedepth_ros.ros.postprocess import gated
-from zoedepth_ros.ros.scaling import Scaling
-from zoedepth_ros.ros.schedule import Plan
-from zoedepth_ros.ros.transforms import Frames
-from zoedepth_ros.ros.view import View
+from zoedepth_ros.pipeline.outputs import (
+    Buffers,
+    ColorImage,
+    DepthImage,
+    Domain,
+    Output,
+    Uncertainty,
+)
+from zoedepth_ros.pipeline.outputs_due import OutputsDue, Schedule, all_due
+from zoedepth_ros.pipeline.request import Request
+from zoedepth_ros.pipeline.scaling import ScaleReport, Scaling
+from zoedepth_ros.pipeline.settings import PipelineSettings
 
 COLOR_RANGE_M = {'indoor': (0.3, 10.0), 'outdoor': (1.0, 80.0)}
 """Head -> nearest and farthest distance of the colours; fixed, so that nothing flickers."""
@@ -38,137 +40,281 @@ COLOR_RANGE_M = {'indoor': (0.3, 10.0), 'outdoor': (1.0, 80.0)}
 OUTDOOR = 'outdoor'
 
 Map = NDArray[np.float32]
-Picture = NDArray[np.uint8]
 
 
-class Outputs:
-    """Make messages, kept and written in place from frame to frame."""
+class CameraPipeline:
+    """Turn the images of one camera and their predicted depth into outputs.
 
-    def __init__(self, scaling: Scaling, drop: Callable[[str, str], None]) -> None:
-        """scaling: what depth is multiplied by.  drop: told what cannot be made, and why."""
-        self.space = InSpace(scaling, drop)
-        """What needs a camera."""
-        self._scaling = scaling
-        self._images = {name: ImageWriter(name) for name in ('32FC1', '16UC1', 'bgr8')}
-        self._uncertainty = ImageWriter('32FC1')
-        self._scratch = Workspace()
-        self.frames: Frames | None = None
-        """Whom to ask where up is, when camera.base_frame names a level frame."""
-        self.lacks_up = False
-        """Whether TF did not know where up is for the last picture."""
+    Keeps what depends on earlier images: rates, head, scale, ground plane, filters. Use for each
+    image in turn `prepare`, `request.predict` and `process`. Not for two threads at a time.
+    """
 
-    def make(
+    def __init__(
         self,
-        plan: Plan,
-        header: Any,
-        rgb: Picture,
-        result: DepthResult,
-        camera: Camera | None,
-        settings: NodeSettings,
-        now_s: float,
-    ) -> Iterator[Topic]:
-        """Give (topic, message) for everything in the plan, depth first.
+        settings: PipelineSettings,
+        *,
+        heads: tuple[str, ...],
+        network_size: Callable[[int, int], tuple[int, int]],
+        training_hfov_rad: float = 0.0,
+        focal_exponent: float = 1.0,
+        buffers: Buffers | None = None,
+    ) -> None:
+        """heads, network_size, training_hfov_rad, focal_exponent: those of the predictor.
 
-        camera: None leaves out what needs one.  now_s: the node's clock when the picture came
-        [s].  A message is valid until the next frame.
+        buffers: memory that outputs are written into; by default the pipeline's own.  Raises
+        ValueError and OSError for a scale.file that cannot be used.
         """
-        self._ask_up(header.frame_id, settings)
-        factor = np.float32(self._scaling.factor(result, rgb, camera, settings, now_s))
-        seen_m, uncertainty_m = result.depth_m, result.uncertainty_m
+        self.settings = settings
+        """Settings for images from now on; may be replaced between images."""
+        self.lacks_camera = False
+        """Whether the latest depth is uncorrected because its camera is unknown."""
+        self.policy = HeadPolicy(heads)
+        """Which head measures."""
+        self._heads, self._training_hfov_rad = heads, training_hfov_rad
+        self._focal_exponent = focal_exponent
+        self._network_size = network_size
+        self._scaling = Scaling(heads, settings)
+        self._schedule = Schedule()
+        self._workspace = Workspace()
+        self._buffers: Buffers = Workspace() if buffers is None else buffers
+        self._clouds = Clouds(self._scaling, self._buffers)
+        self._started = False
+
+    @classmethod
+    def of(
+        cls,
+        predictor: DepthPredictor,
+        settings: PipelineSettings,
+        buffers: Buffers | None = None,
+    ) -> CameraPipeline:
+        """Make the pipeline of one camera for a predictor."""
+        return cls(
+            settings,
+            heads=predictor.heads,
+            network_size=predictor.network_size,
+            training_hfov_rad=predictor.training_hfov_rad,
+            focal_exponent=predictor.focal_exponent,
+            buffers=buffers,
+        )
+
+    # ---- before the network ----------------------------------------------------------------
+
+    def due(self, now_s: float, requested: frozenset[str]) -> OutputsDue:
+        """Return which of the outputs requested are due at their rates; changes nothing."""
+        return self._schedule.due(now_s, requested, self.settings)
+
+    def prepare(
+        self,
+        rgb: NDArray[np.uint8],
+        camera: Camera | None,
+        now_s: float,
+        requested: OutputsDue | Collection[str],
+    ) -> Request | None:
+        """Decide how the depth of an image is predicted; None when no output is due.
+
+        rgb: (H, W, 3).  camera: None if unknown, which leaves out what needs it.  now_s: when the
+        image arrived, on a clock that may jump back [s].  requested: what `due` returned, or names
+        of outputs that are made whatever their rate.
+        """
+        due = requested if isinstance(requested, OutputsDue) else all_due(requested)
+        self._schedule.done(due, now_s)
+        at = self.settings
+        hfov_rad = at.camera_training_hfov_rad or self._training_hfov_rad
+        known = camera is not None
+        correction = correction_in_use(at.focal_correction, hfov_rad, camera_known=known)
+        self.lacks_camera = hfov_rad > 0.0 and not known and at.focal_correction == AUTO
+        if not known:
+            due = due.without_camera(depth=correction == OFF)
+        if not due.needs_network:
+            return None
+        self.policy.configure(
+            mode=at.router_mode,
+            smoothing=at.router_smoothing,
+            hysteresis=at.router_hysteresis,
+            min_dwell_s=at.router_min_dwell_s,
+        )
+        head = self.policy.head if self.is_forced or self._started else AUTO
+        route = due.router and (due.domain or not self.is_forced)
+        return Request(
+            rgb=rgb,
+            camera=camera,
+            due=due,
+            settings=at,
+            now_s=now_s,
+            head=head,
+            route=route,
+            correction=correction,
+            training_hfov_rad=hfov_rad,
+            focal_exponent=self._focal_exponent,
+        )
+
+    # ---- after the network -----------------------------------------------------------------
+
+    def process(
+        self,
+        request: Request,
+        result: DepthResult,
+        *,
+        up: Up | None = None,
+        compare: Compare | None = None,
+    ) -> Iterator[Output]:
+        """Yield the outputs that are due, depth first; consume all of them.
+
+        result: the prediction for `request`.  up: unit vector away from the ground in the optical
+        frame, by another sensor.  compare: compares depth with another sensor, if scale.source
+        names one.  An output is valid until the next image is processed.
+        """
+        due, at, now_s = request.due, request.settings, request.now_s
+        self._started = True
+        self.policy.update(result.router_probabilities, now_s)
+        if due.domain:
+            yield self._domain(result)
+        if not (due.depth or due.clouds):
+            return
+        self._clouds.ground_segmentation.measured_up = up
+        result = request.in_own_camera(result)
+        factor, measured_m, uncertainty_m = self._scaled(request, result)
+        depth_m = without_uncertain(measured_m, uncertainty_m, at, self._workspace)
+        context = None
+        if request.camera is not None:
+            context = self._with_sky(measured_m, self._context(request, result, depth_m, factor))
+            depth_m = context.depth_m
+        if outputs.DEPTH in due.depth:
+            yield self._depth_image(depth_m, at, result.head, factor)
+        if outputs.UNCERTAINTY in due.depth:
+            pixels = self._buffers.array(outputs.UNCERTAINTY, depth_m.shape, np.float32)
+            np.copyto(pixels, uncertainty_m)
+            yield Uncertainty(pixels)
+        self._clouds.follow(due, depth_m, result.head, at, now_s)
+        if context is not None:
+            yield from self._clouds.make(due, context, compare)
+        if outputs.COLOR in due.depth:
+            yield ColorImage(depth_to_bgr(depth_m, *COLOR_RANGE_M[result.head]))
+
+    def _scaled(self, request: Request, result: DepthResult) -> tuple[float, Map, Map]:
+        """Return the factor on depth, and depth and its standard deviation times it."""
+        factor = np.float32(
+            self._scaling.factor(
+                result,
+                request.rgb,
+                request.settings,
+                request.now_s,
+                focal_factor=request.focal_factor(result.head),
+            )
+        )
+        depth_m, uncertainty_m = result.depth_m, result.uncertainty_m
         if factor != 1.0:
-            seen_m = np.multiply(seen_m, factor, out=self._lent('scaled', seen_m))
+            workspace, shape = self._workspace, depth_m.shape
+            depth_m = np.multiply(depth_m, factor, out=workspace.array('scaled', shape))
             uncertainty_m = np.multiply(
-                uncertainty_m, factor, out=self._lent('scaled uncertainty', seen_m)
+                uncertainty_m, factor, out=workspace.array('scaled uncertainty', shape)
             )
-        depth_m = gated(seen_m, uncertainty_m, settings, self._scratch)
-        view = None
-        if camera is not None:
-            view = View(
-                header=header,
-                rgb=rgb,
-                depth_m=depth_m,
-                head=result.head,
-                factor=float(factor),
-                sky=None,
-                on_device=result.on_device,
-                camera=camera,
-                settings=settings,
-                now_s=now_s,
-            )
-            view = self._with_sky(seen_m, view)
-            depth_m = view.depth_m
-        topics = plan.depth_topics
-        if topics & {'depth/image', DEPTH_TOPIC}:
-            depth = self._depth(header, depth_m, settings)
-        if 'depth/image' in topics:
-            yield 'depth/image', depth
-        if 'depth/uncertainty' in topics:
-            np.copyto(self._uncertainty.pixels(*depth_m.shape), uncertainty_m)
-            yield 'depth/uncertainty', self._uncertainty.message(header)
-        self.space.follow(plan, depth_m, result.head, settings, now_s)
-        if view is not None:
-            yield from self.space.make(plan, view)
-        if topics & {'depth/color', COLOR_TOPIC}:
-            bgr = depth_to_bgr(depth_m, *COLOR_RANGE_M[result.head])
-        if 'depth/color' in topics:
-            write_bgr(self._images['bgr8'], bgr)
-            yield 'depth/color', self._images['bgr8'].message(header)
-        # Last, because compressing takes time.
-        if COLOR_TOPIC in topics:
-            quality = settings.color_jpeg_quality
-            yield COLOR_TOPIC, compressed_color(header, bgr, jpeg_quality=quality)
-        if DEPTH_TOPIC in topics:
-            yield DEPTH_TOPIC, self._compressed_depth(header, depth_m.shape, settings)
+        return float(factor), depth_m, uncertainty_m
 
-    def _lent(self, name: str, like: Map) -> Map:
-        return self._scratch.array(name, like.shape)
+    def _context(
+        self, request: Request, result: DepthResult, depth_m: Map, factor: float
+    ) -> FrameContext:
+        assert request.camera is not None
+        height, width = request.rgb.shape[:2]
+        return FrameContext(
+            rgb=request.rgb,
+            depth_m=depth_m,
+            head=result.head,
+            factor=factor,
+            sky=None,
+            on_device=result.on_device,
+            camera=request.camera,
+            settings=request.settings,
+            now_s=request.now_s,
+            network_width=self._network_size(height, width)[1],
+        )
 
-    def _with_sky(self, seen_m: Map, view: View) -> View:
-        """Mark sky in depth without the gate, for what is uncertain may be sky."""
-        if not view.settings.filter_sky or view.head != OUTDOOR:
-            return view
-        up, fit = self.space.up_for_sky(view)
-        rays, scratch = view.camera.rays(), self._scratch
-        mask = sky_mask(seen_m, OUTDOOR, rays=rays, up=up, rgb=view.rgb, workspace=scratch)
+    def _with_sky(self, measured_m: Map, context: FrameContext) -> FrameContext:
+        """Mark the sky, in depth before the uncertainty filter: uncertain pixels may be sky."""
+        if not context.settings.filter_sky or context.head != OUTDOOR:
+            return context
+        up, fit = self._clouds.up_for_sky(context)
+        rays, workspace = context.camera.rays(), self._workspace
+        mask = sky_mask(
+            measured_m, OUTDOOR, rays=rays, up=up, rgb=context.rgb, workspace=workspace
+        )
         if not mask.any():
-            return replace(view, fit=fit)
-        return replace(
-            view, depth_m=with_infinite_sky(view.depth_m, mask, scratch), sky=mask, fit=fit
+            return replace(context, fit=fit)
+        depth_m = with_infinite_sky(context.depth_m, mask, workspace)
+        return replace(context, depth_m=depth_m, sky=mask, fit=fit)
+
+    def _depth_image(
+        self, depth_m: Map, at: PipelineSettings, head: str, factor: float
+    ) -> DepthImage:
+        dtype = np.uint16 if at.depth_encoding == '16UC1' else np.float32
+        pixels = self._buffers.array(outputs.DEPTH, depth_m.shape, dtype)
+        limits = {'min_m': at.depth_min_m, 'max_m': at.depth_max_m}
+        write_depth(depth_m, pixels, **limits, workspace=self._workspace)
+        range_m = measured_to_m(at, factor * RANGE_M[head])
+        return DepthImage(pixels, at.depth_encoding, head, range_m)
+
+    def _domain(self, result: DepthResult) -> Domain:
+        return Domain(
+            head=self.policy.head,
+            probabilities=result.router_probabilities,
+            forced=self.is_forced,
+            last_switch_s=max(0.0, self.policy.last_switch_s or 0.0),
         )
 
-    def _ask_up(self, frame_id: str, at: NodeSettings) -> None:
-        """Ask TF where up is for this picture; without an answer camera.pitch holds."""
-        asked = self.frames is not None and bool(at.camera_base_frame)
-        told = self.frames.up(at.camera_base_frame, frame_id) if asked and self.frames else None
-        self.space.surroundings.told_up = told
-        self.lacks_up = asked and told is None
+    # ---- what is known so far --------------------------------------------------------------
 
-    def _depth(self, header: Any, depth_m: Map, at: NodeSettings) -> Any:
-        writer = self._images[at.depth_encoding]
-        write_depth(writer, depth_m, min_m=at.depth_min_m, max_m=at.depth_max_m)
-        return writer.message(header)
+    @property
+    def head(self) -> str:
+        """The head in use; '' before the first image."""
+        return self.policy.head if self._started else ''
 
-    def _compressed_depth(self, header: Any, shape: tuple[int, ...], at: NodeSettings) -> Any:
-        height, width = shape
-        return compressed_depth(
-            header,
-            self._images[at.depth_encoding].pixels(height, width),
-            max_m=at.compressed_depth_max_m,
-            quantization=at.compressed_depth_quantization,
-            png_level=at.compressed_depth_png_level,
-        )
+    @property
+    def is_forced(self) -> bool:
+        """Whether the router has no influence on the head."""
+        return self.policy.mode != AUTO or len(self._heads) == 1
 
+    @property
+    def is_router_uncertain(self) -> bool:
+        """Whether the probabilities are so close that the head is kept."""
+        shares = sorted(self.policy.smoothed.values())
+        return len(shares) > 1 and shares[-1] - shares[-2] < self.settings.router_hysteresis
 
-def domain(
-    header: Any, policy: HeadPolicy, probabilities: dict[str, float], *, forced: bool
-) -> Any:
-    """Make the Domain message of the frame the router looked at."""
-    switch_ns = int(1e9 * max(0.0, policy.last_switch_s or 0.0))
-    return Domain(
-        header=header,
-        head=policy.head,
-        indoor_probability=probabilities.get('indoor', float('nan')),
-        outdoor_probability=probabilities.get('outdoor', float('nan')),
-        forced=forced,
-        last_switch=Time(nanoseconds=switch_ns).to_msg(),
-    )
+    @property
+    def scale(self) -> ScaleReport:
+        """The scale of the head in use."""
+        return self._scaling.report(self._clouds.ground_segmentation.ground)
+
+    @property
+    def ground_notice(self) -> str:
+        """How images contradict the expected ground plane, in words; '' if they do not."""
+        return self._clouds.ground_segmentation.notice(self.settings)
+
+    @property
+    def scan_notice(self) -> str:
+        """Why beams of the scan are NaN that could be +Inf, in words; '' if none are."""
+        return self._clouds.short_scan
+
+    def save_scale(self) -> str:
+        """Write the scales to scale.file and return its name; raises ValueError or OSError."""
+        return self._scaling.save(self.settings.scale_file)
+
+    def state(self) -> dict[str, Any]:
+        """Return everything that depends on earlier images, as plain values."""
+        return {
+            'started': self._started,
+            'policy': self.policy.state(),
+            'schedule': self._schedule.state(),
+            'scaling': self._scaling.state(),
+            'clouds': self._clouds.state(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue after the image of which this was the state.
+
+        Raises ValueError for the state of other heads.
+        """
+        self.policy.restore(state['policy'])
+        self._started = state['started']
+        self._schedule.restore(state['schedule'])
+        self._scaling.restore(state['scaling'])
+        self._clouds.restore(state['clouds'])

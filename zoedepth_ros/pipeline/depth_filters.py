@@ -1,75 +1,94 @@
-"""What is done to a depth map before it is published; pure, knows no message."""
+"""Limits and filters of a depth map before it becomes an image, points or a scan."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.filters import flying_pixels
+from zoedepth_ros.geometry.millimetres import to_millimetres
 from zoedepth_ros.geometry.points import stride_slice
 from zoedepth_ros.geometry.workspace import Workspace
-from zoedepth_ros.ros.parameters import NodeSettings
+from zoedepth_ros.pipeline.settings import PipelineSettings
 
 Map = NDArray[np.float32]
 
 
-def gated(
-    depth_m: Map, uncertainty_m: Map, settings: NodeSettings, scratch: Workspace | None = None
+def without_uncertain(
+    depth_m: Map,
+    uncertainty_m: Map,
+    settings: PipelineSettings,
+    workspace: Workspace | None = None,
 ) -> Map:
-    """Give depth (H, W) with NaN where its standard deviation is above filter.max_uncertainty.
+    """Return depth (H, W) with NaN where its standard deviation is above filter.max_uncertainty.
 
-    scratch: the result is valid until its next use.
+    workspace: the result is valid until its next use.
     """
     limit_m = settings.filter_max_uncertainty_m
     if limit_m <= 0.0:
         return depth_m
-    lent = Workspace() if scratch is None else scratch
-    out_m = lent.array('gated', depth_m.shape)
-    unsure = lent.array('unsure', depth_m.shape, np.bool_)
-    np.less_equal(uncertainty_m, np.float32(limit_m), out=unsure)  # false for NaN
-    np.logical_not(unsure, out=unsure)
+    workspace = Workspace() if workspace is None else workspace
+    out_m = workspace.array('certain', depth_m.shape)
+    uncertain = workspace.array('uncertain', depth_m.shape, np.bool_)
+    np.less_equal(uncertainty_m, np.float32(limit_m), out=uncertain)  # false for NaN
+    np.logical_not(uncertain, out=uncertain)
     np.copyto(out_m, depth_m)
-    lent.put(out_m, unsure, np.nan)
+    workspace.put(out_m, uncertain, np.nan)
     return out_m
 
 
 def depth_for_points(
     depth_m: Map,
-    settings: NodeSettings,
+    settings: PipelineSettings,
     network_width: int = 512,
     *,
     steps: tuple[int, int] = (1, 1),
-    scratch: Workspace | None = None,
+    workspace: Workspace | None = None,
 ) -> Map:
-    """Give depth (H, W) as `geometry.ranges` reads it: NaN at an edge, -inf too near.
+    """Return depth (H, W) as `geometry.ranges` defines it: NaN at edges, -Inf if too near.
 
-    network_width: columns the network sees; the fewer, the wider its edges.  steps: give every
-    n-th row and column only, as `decimate` keeps them.  scratch: the result is valid until its
-    next use.
+    network_width: columns of the network's input; the fewer, the wider its edges.  steps: stride
+    of rows and columns, as `decimate` keeps them.  workspace: the result is valid until its next
+    use.
     """
-    lent = Workspace() if scratch is None else scratch
+    workspace = Workspace() if workspace is None else workspace
     few_m = depth_m[stride_slice(steps[0]), stride_slice(steps[1])]
-    out_m = lent.array('for points', few_m.shape)
-    mask = lent.array('left out', few_m.shape, np.bool_)
+    out_m = workspace.array('for points', few_m.shape)
+    mask = workspace.array('left out', few_m.shape, np.bool_)
     np.copyto(out_m, few_m)
-    np.less(few_m, np.float32(settings.depth_min_m), out=mask)  # what is NaN stays NaN
-    lent.put(out_m, mask, -np.inf)
-    np.less_equal(few_m, np.float32(0.0), out=mask)  # no distance at all
+    np.less(few_m, np.float32(settings.depth_min_m), out=mask)  # NaN stays NaN
+    workspace.put(out_m, mask, -np.inf)
+    np.less_equal(few_m, np.float32(0.0), out=mask)  # no valid depth
     if settings.filter_edge:
-        edges = flying_pixels(depth_m, network_width=network_width, strides=steps, workspace=lent)
+        edges = flying_pixels(
+            depth_m, network_width=network_width, strides=steps, workspace=workspace
+        )
         np.logical_or(mask, edges, out=mask)
-    lent.put(out_m, mask, np.nan)
+    workspace.put(out_m, mask, np.nan)
     return out_m
 
 
-def measured_to_m(settings: NodeSettings, head_range_m: float) -> float:
-    """Give the depth beyond which nothing is measured [m].
+def write_depth(
+    depth_m: Map,
+    pixels: NDArray[Any],
+    *,
+    min_m: float,
+    max_m: float,
+    workspace: Workspace | None = None,
+) -> None:
+    """Write depth (H, W), NaN for unknown, as depth/image shows it.
 
-    head_range_m: depth beyond which the head was never taught.
+    pixels: (H, W) float32 [m] by REP 117 (-Inf too near, +Inf too far) or uint16 [mm] with 0 for
+    invalid.  max_m: 0.0 sets no limit.
     """
-    return min(settings.depth_max_m or np.inf, head_range_m)
-
-
-def shown_to_m(settings: NodeSettings, head_range_m: float) -> float:
-    """Give the depth beyond which depth/points has no points [m]; no ray ends there."""
-    return min(settings.cloud_max_range_m or np.inf, measured_to_m(settings, head_range_m))
+    workspace = Workspace() if workspace is None else workspace
+    max_m = max_m if max_m > 0.0 else np.inf
+    if pixels.dtype == np.uint16:
+        to_millimetres(depth_m, min_m=min_m, max_m=max_m, out=pixels, workspace=workspace)
+        return
+    beyond = workspace.array('beyond', depth_m.shape, np.bool_)
+    np.copyto(pixels, depth_m)
+    workspace.put(pixels, np.less(depth_m, np.float32(min_m), out=beyond), -np.inf)
+    workspace.put(pixels, np.greater(depth_m, np.float32(max_m), out=beyond), np.inf)

@@ -8,12 +8,15 @@ pixels that did not change, is the tremble. One factor per picture takes it out;
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from zoedepth_ros.pipeline.plain_array import array_from, plain
 
 LOOK_SIZE = (96, 128)  # pictures are compared small: noise averages out, and it is quick
 
@@ -90,6 +93,23 @@ class FlickerFilter:
         self._grey, self._head, self._at_s = grey, head, now_s
         self._said = log_depth + np.float32(self._log_factor)
         return math.exp(self._log_factor)
+
+    def state(self) -> dict[str, Any]:
+        """Return the past as plain values; settings are not among it."""
+        return {
+            'grey': plain(self._grey),
+            'log_depth': plain(self._said),
+            'head': self._head,
+            'at_s': self._at_s,
+            'log_factor': self._log_factor,
+            'handing_over': self._handing_over,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from what `state` returned."""
+        self._grey, self._said = array_from(state['grey']), array_from(state['log_depth'])
+        self._head, self._at_s = state['head'], state['at_s']
+        self._log_factor, self._handing_over = state['log_factor'], state['handing_over']
 
     def _step(
         self, grey: NDArray[np.float32], log_depth: NDArray[np.float32], head: str, passed_s: float

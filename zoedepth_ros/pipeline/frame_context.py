@@ -1,64 +1,70 @@
-"""One picture whose depth is known, and everything that its points depend on."""
+"""One image with its depth, and everything that its points depend on."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from zoedepth_ros.geometry.camera import Camera
 from zoedepth_ros.geometry.canonical import RANGE_M
 from zoedepth_ros.geometry.ground import GroundFit
 from zoedepth_ros.inference.on_device import DevicePicture
-from zoedepth_ros.ros.camera import Camera
-from zoedepth_ros.ros.parameters import NodeSettings
-from zoedepth_ros.ros.postprocess import measured_to_m
+from zoedepth_ros.pipeline.settings import PipelineSettings
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """Hold what one camera saw."""
-
-    header: Any
-    """The picture's."""
+class FrameContext:
+    """Hold one image of a known camera while its outputs are made."""
 
     rgb: NDArray[np.uint8]
-    """The picture, (H, W, 3)."""
+    """The image, (H, W, 3)."""
 
     depth_m: NDArray[np.float32]
-    """(H, W) scaled [m]: NaN where it is uncertain, +inf where there is sky."""
+    """(H, W) scaled [m]: NaN where uncertain, +Inf where there is sky."""
 
     head: str
-    """The head that made the depth."""
+    """The head that measured the depth."""
 
     factor: float
-    """What depth was multiplied by."""
+    """Factor by which depth was multiplied."""
 
     sky: NDArray[np.bool_] | None
-    """(H, W) where there is sky; None for nowhere."""
+    """(H, W) mask of the sky; None for none."""
 
     on_device: DevicePicture | None
     """The same depth before the factor, on the device; None where that is the CPU."""
 
     camera: Camera
-    """Where pixels look."""
+    """The camera of the image."""
 
-    settings: NodeSettings
-    """The settings that hold for this picture."""
+    settings: PipelineSettings
+    """The settings that hold for this image."""
 
     now_s: float
-    """The node's clock when the picture came [s]."""
+    """When the image arrived, on the caller's clock [s]."""
+
+    network_width: int
+    """Columns of the network's input [px]; the fewer, the wider its edges."""
 
     fit: GroundFit | None = None
-    """The ground that was looked for before the sky; None when it was not."""
-
-    @property
-    def range_m(self) -> float:
-        """Depth beyond which the head was never taught [m]."""
-        return self.factor * RANGE_M[self.head]
+    """The ground plane that was fitted to find the sky; None when it was not."""
 
     @property
     def measured_to_m(self) -> float:
-        """Depth beyond which nothing is measured [m]."""
-        return measured_to_m(self.settings, self.range_m)
+        """Depth beyond which nothing is measured [m]: the head's range or depth.max."""
+        return measured_to_m(self.settings, self.factor * RANGE_M[self.head])
+
+    @property
+    def shown_to_m(self) -> float:
+        """Depth beyond which depth/points has no points [m]; rays do not end there."""
+        return min(self.settings.cloud_max_range_m or np.inf, self.measured_to_m)
+
+
+def measured_to_m(settings: PipelineSettings, head_range_m: float) -> float:
+    """Return the depth beyond which nothing is measured [m].
+
+    head_range_m: largest depth in the head's training data.
+    """
+    return min(settings.depth_max_m or np.inf, head_range_m)

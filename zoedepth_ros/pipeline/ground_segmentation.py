@@ -1,54 +1,59 @@
-"""Ground, obstacles and free rays of one picture; pure, knows no message."""
+"""Ground plane, obstacles and free rays of one camera's images."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from zoedepth_ros.geometry.camera import SAME_UP
 from zoedepth_ros.geometry.ground import Ground, GroundFit, fit_ground, up_from_angles
 from zoedepth_ros.geometry.height_scan import HeightScan
 from zoedepth_ros.geometry.obstacles import ObstacleLimits, classify_points, clearing_points
 from zoedepth_ros.geometry.ranges import free_depth
-from zoedepth_ros.ros.camera import SAME_UP
-from zoedepth_ros.ros.parameters import NodeSettings
+from zoedepth_ros.pipeline.settings import PipelineSettings
 
 KEPT_S = 2.0
-"""How long the last ground stands in when none is found [s]."""
+"""How long the last ground plane is used when none is found [s]."""
 
 Map = NDArray[np.float32]
 Up = tuple[float, float, float]
 
+CLOUDS, SCAN, SCALE = 'clouds', 'scan', 'scale'
+"""Uses of the ground plane. Each keeps its own, at its own rate, so that no output depends on the
+subscribers of another."""
 
-class Clouds(NamedTuple):
-    """Hold what a picture says about the space before the robot, (k, 3) [m] each."""
+
+class Segments(NamedTuple):
+    """Hold the parts of a cloud, (k, 3) [m] each."""
 
     ground: Map
-    """Points of the floor."""
+    """Points of the ground."""
 
     obstacles: Map
-    """Points in the way."""
+    """Points of obstacles."""
 
     clearing: Map
     """Ends of free rays."""
 
 
 class Contradiction:
-    """Keep whether the floor of most of the last images is in another direction than expected."""
+    """Track whether most recent images show the ground in another direction than expected."""
 
     MEMORY = 0.8  # weight of the past, per image
 
     def __init__(self) -> None:
         self.holds = False
-        """Whether most of the last images contradict."""
+        """Whether most recent images contradict."""
         self._share: float | None = None
         self._angles_rad = np.zeros(2)
 
     def take(self, other: Ground | None) -> None:
-        """Take what an image says: the plane that contradicts, if any."""
+        """Add an image: the plane that contradicts the expected direction, if any."""
         now = float(other is not None)
         past = 0.0 if self._share is None else self.MEMORY
         self._share = past * (self._share or 0.0) + (1.0 - past) * now
@@ -58,19 +63,19 @@ class Contradiction:
             seen = np.array((other.pitch_rad, other.roll_rad))
             self._angles_rad = past * self._angles_rad + (1.0 - past) * seen
 
-    def text(self, up: Up, settings: NodeSettings) -> str:
-        """Say so, and which parameters help; '' while it does not hold."""
+    def text(self, up: Up, settings: PipelineSettings) -> str:
+        """Describe the contradiction and name the parameters to check; '' without one."""
         if not self.holds:
             return ''
         pitch_deg, roll_deg = np.degrees(self._angles_rad)
         expected = Ground(up, 0.0, 0.0)
         tolerance_rad = settings.camera_pitch_tolerance_rad
-        told = (
+        found = (
             f'the floor is seen at a pitch of {pitch_deg:.0f} and a roll of {roll_deg:.0f} '
             f'degrees, not {math.degrees(expected.pitch_rad):.0f} and '
             f'{math.degrees(expected.roll_rad):.0f} as expected'
         )
-        helps = (
+        remedy = (
             f'TF to {settings.camera_base_frame}'
             if settings.camera_base_frame
             else f'camera.pitch ({math.radians(pitch_deg):.2f} rad) and camera.roll '
@@ -78,108 +83,147 @@ class Contradiction:
         )
         if tolerance_rad > 0.0:
             return (
-                f'{told}, which is more than camera.pitch_tolerance '
-                f'({math.degrees(tolerance_rad):.0f} degrees): no ground is taken; check {helps}'
+                f'{found}, which is more than camera.pitch_tolerance '
+                f'({math.degrees(tolerance_rad):.0f} degrees): no ground is taken; check {remedy}'
             )
-        return f'{told}: the scale and the heights may be wrong; check {helps}'
+        return f'{found}: the scale and the heights may be wrong; check {remedy}'
 
+    def state(self) -> dict[str, Any]:
+        """Return the past as plain values."""
+        angles_rad = [float(angle) for angle in self._angles_rad]
+        return {'holds': self.holds, 'share': self._share, 'angles_rad': angles_rad}
 
-CLOUDS, SCAN, SCALE = 'clouds', 'scan', 'scale'
-"""What a ground is kept for: each at a rate of its own, so that none depends on who subscribes to
-another."""
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Contradiction:
+        """Continue from what `state` returned."""
+        made = cls()
+        made.holds, made._share = state['holds'], state['share']
+        made._angles_rad = np.array(state['angles_rad'])
+        return made
 
 
 @dataclass(slots=True)
 class _Kept:
+    """The ground plane of one use."""
+
     ground: Ground | None = None
     found_s: float = 0.0
     contradiction: Contradiction = field(default_factory=Contradiction)
 
 
-class Surroundings:
-    """Find the ground, and what stands on it."""
+class GroundSegmentation:
+    """Find the ground plane, and sort points by it."""
 
     def __init__(self) -> None:
         self.ground: Ground | None = None
-        """The plane taken last; None before the first, or when it was too long ago."""
-        self.told_up: Up | None = None
-        """Where up is as TF tells it; None for camera.pitch."""
+        """The plane used last; None before the first, or when it is too old."""
+        self.measured_up: Up | None = None
+        """Unit vector away from the ground by another sensor; None for camera.pitch and roll."""
         self._kept: dict[str, _Kept] = {}
-        self._seen = Contradiction()  # of the use that looked last
+        self._latest = Contradiction()  # of the latest use
         self._scan: tuple[Map, tuple[int, ...], HeightScan] | None = None
 
-    def fit(self, points_m: Map, settings: NodeSettings) -> GroundFit:
-        """Look for the ground of points (H, W, 3)."""
+    def fit(self, points_m: Map, settings: PipelineSettings) -> GroundFit:
+        """Fit the ground plane to points (H, W, 3)."""
         up = self.expected_up(settings)
         return fit_ground(points_m, up=up, tolerance_rad=settings.camera_pitch_tolerance_rad)
 
     def take(
-        self, fit: GroundFit, settings: NodeSettings, now_s: float, use: str
+        self, fit: GroundFit, settings: PipelineSettings, now_s: float, use: str
     ) -> Ground | None:
-        """Give the ground to use: this image's, for a while the last one, or as parameters say.
+        """Return the ground plane to use: this image's, a recent one, or that of the parameters.
 
-        use: CLOUDS, SCAN or SCALE.  Parameters that the images contradict say nothing, unless they
-        are to be trusted (camera.pitch_tolerance 0.0).
+        use: CLOUDS, SCAN or SCALE.  Parameters that the images contradict are not used, except
+        with camera.pitch_tolerance 0.0, which trusts them.
         """
         kept, found = self._kept.setdefault(use, _Kept()), fit.trusted
         kept.contradiction.take(fit.other)
-        self._seen = kept.contradiction
+        self._latest = kept.contradiction
         if found is not None:
             kept.ground, kept.found_s = found, now_s
         else:
             if not 0.0 <= now_s - kept.found_s <= KEPT_S:
                 kept.ground = None
-            told = settings.camera_pitch_tolerance_rad <= 0.0 or not kept.contradiction.holds
-            if kept.ground is None and settings.camera_height_m > 0.0 and told:
+            usable = settings.camera_pitch_tolerance_rad <= 0.0 or not kept.contradiction.holds
+            if kept.ground is None and settings.camera_height_m > 0.0 and usable:
                 kept.ground = Ground(self.expected_up(settings), settings.camera_height_m, 0.0)
         self.ground = kept.ground
         return kept.ground
 
-    def notice(self, settings: NodeSettings) -> str:
-        """Say how the floor in the images contradicts what is expected; '' when it does not."""
-        return self._seen.text(self.expected_up(settings), settings)
+    def notice(self, settings: PipelineSettings) -> str:
+        """Describe how the images contradict the expected ground plane; '' if they do not."""
+        return self._latest.text(self.expected_up(settings), settings)
 
-    def clouds(
+    def segments(
         self,
         points_m: Map,
         depth_m: Map,
         rays: Map,
-        settings: NodeSettings,
+        settings: PipelineSettings,
         ground: Ground,
         measured_to_m: float = np.inf,
-    ) -> Clouds:
-        """Split points (H, W, 3) of depth (H, W) as `geometry.ranges` reads it.
+    ) -> Segments:
+        """Sort points (H, W, 3) of depth (H, W), as `geometry.ranges` defines it.
 
-        points_m: NaN beyond measured_to_m.  rays: (H, W, 2).  measured_to_m: limit of what is
-        measured, along z.
+        points_m: NaN beyond measured_to_m.  rays: (H, W, 2).  measured_to_m: largest depth that
+        is measured, along z.
         """
         band = band_of(settings)
         passing = np.isposinf(depth_m) | (depth_m > np.float32(measured_to_m))
         split = classify_points(points_m, ground, band, free=passing)
         free_m = free_depth(depth_m, measured_to_m)
-        return Clouds(
+        return Segments(
             points_m[split.ground],
             points_m[split.obstacle],
             clearing_points(rays, free_m, split, ground, band),
         )
 
-    def scan(self, rays: Map, up: Up) -> HeightScan:
-        """Give the lookup of a scan by height for rays (H, W, 2), kept while up stays."""
+    def height_scan(self, rays: Map, up: Up) -> HeightScan:
+        """Return the lookup of a scan by height for rays (H, W, 2), kept while up stays."""
         direction = tuple(round(part / SAME_UP) for part in up)
         kept = self._scan
         if kept is None or kept[0] is not rays or kept[1] != direction:
             kept = self._scan = rays, direction, HeightScan.from_rays(rays, up)
         return kept[2]
 
-    def expected_up(self, settings: NodeSettings) -> Up:
-        """Give where up is by TF, or else by the parameters; no image changes it."""
-        if self.told_up is not None:
-            return self.told_up
+    def expected_up(self, settings: PipelineSettings) -> Up:
+        """Return the up direction by another sensor or the parameters, whatever images show."""
+        if self.measured_up is not None:
+            return self.measured_up
         return up_from_angles(settings.camera_pitch_rad, settings.camera_roll_rad)
 
+    def state(self) -> dict[str, Any]:
+        """Return the planes and contradictions of all uses as plain values."""
+        return {
+            use: {
+                'ground': None if kept.ground is None else asdict(kept.ground),
+                'found_s': kept.found_s,
+                'contradiction': kept.contradiction.state(),
+            }
+            for use, kept in self._kept.items()
+        }
 
-def band_of(settings: NodeSettings) -> ObstacleLimits:
-    """Give the heights and the range that matter to the robot."""
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from what `state` returned."""
+        self._kept = {
+            use: _Kept(
+                _ground_from(kept['ground']),
+                kept['found_s'],
+                Contradiction.from_state(kept['contradiction']),
+            )
+            for use, kept in state.items()
+        }
+
+
+def _ground_from(state: Mapping[str, Any] | None) -> Ground | None:
+    if state is None:
+        return None
+    x, y, z = state['up']
+    return Ground((x, y, z), state['height_m'], state['confidence'])
+
+
+def band_of(settings: PipelineSettings) -> ObstacleLimits:
+    """Return the heights and the range of obstacles."""
     return ObstacleLimits(
         min_height_m=settings.obstacles_min_height_m,
         max_height_m=settings.obstacles_max_height_m,

@@ -1,110 +1,131 @@
-"""What to do with a frame: who listens, and what is due at its rate."""
+"""Which outputs an image is used for: those requested whose rate allows it."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
-from zoedepth_ros.messages.compressed import COLOR_TOPIC, DEPTH_TOPIC
+from zoedepth_ros.pipeline.outputs import (
+    CAMERA_INFO,
+    CLOUD_OUTPUTS,
+    DEPTH_OUTPUTS,
+    DOMAIN,
+    SCAN,
+)
 from zoedepth_ros.pipeline.rates import RateLimiter
-from zoedepth_ros.ros.parameters import NodeSettings
-
-DEPTH_TOPICS = frozenset(
-    {'depth/image', 'depth/uncertainty', 'depth/color', 'scan', DEPTH_TOPIC, COLOR_TOPIC}
-)
-SPLIT_TOPICS = frozenset(
-    {'depth/points/ground', 'depth/points/obstacles', 'depth/points/clearing'}
-)
+from zoedepth_ros.pipeline.settings import PipelineSettings
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """Say what one frame is for."""
+class OutputsDue:
+    """Hold what one image is used for."""
 
-    depth_topics: frozenset[str]
-    """Topics at the depth rate that somebody listens to; empty when not due."""
+    depth: frozenset[str] = frozenset()
+    """Requested outputs at the depth rate; empty when not due."""
 
-    camera_info: bool
-    """Whether depth/camera_info is due and listened to; it needs no network."""
+    clouds: frozenset[str] = frozenset()
+    """Requested outputs at the cloud rate; empty when not due."""
 
-    cloud: bool
-    """Whether a cloud is due and listened to."""
+    camera_info: bool = False
+    """Whether depth/camera_info is due and requested; it needs no network."""
 
-    split_topics: frozenset[str]
-    """Topics of ground, obstacles and free rays that are due and listened to."""
+    router: bool = True
+    """Whether it is time for the router."""
 
-    router: bool
-    """Whether the router is to be asked."""
-
-    domain: bool
-    """Whether `domain` is to be published."""
+    domain: bool = False
+    """Whether `domain` is due and requested."""
 
     depth_due: bool = True
-    """Whether it is time for the topics at the depth rate, whoever subscribes."""
+    """Whether it is time for the outputs at the depth rate, requested or not."""
 
     cloud_due: bool = True
-    """Whether it is time for clouds, whoever subscribes."""
+    """Whether it is time for clouds, requested or not."""
 
     def __bool__(self) -> bool:
-        """Tell whether there is anything to do."""
+        """Return whether there is anything to do."""
         return self.camera_info or self.needs_network
 
     @property
     def needs_network(self) -> bool:
-        """Tell whether the depth of the picture has to be known."""
-        return self.needs_points or bool(self.depth_topics) or self.domain
+        """Whether depth has to be predicted."""
+        return bool(self.clouds or self.depth) or self.domain
 
     @property
-    def needs_points(self) -> bool:
-        """Tell whether any cloud is wanted."""
-        return self.cloud or bool(self.split_topics)
+    def needs_camera(self) -> bool:
+        """Whether an output needs the camera's intrinsics."""
+        return bool(self.clouds) or SCAN in self.depth
 
-    def without_camera(self, *, depth: bool) -> Plan:
-        """Give what can be done without intrinsics; depth: whether depth itself needs none."""
-        topics = self.depth_topics - {'scan'} if depth else frozenset()
-        return replace(self, depth_topics=topics, cloud=False, split_topics=frozenset())
+    def without_camera(self, *, depth: bool) -> OutputsDue:
+        """Return what can be made without intrinsics; depth: whether depth itself can."""
+        outputs = self.depth - {SCAN} if depth else frozenset()
+        return replace(self, depth=outputs, clouds=frozenset())
 
 
-def wanted(subscribed: frozenset[str], settings: NodeSettings) -> frozenset[str]:
-    """Give the topics with subscribers that the settings let the node publish."""
-    return subscribed if settings.scan_enabled else subscribed - {'scan'}
+def all_due(requested: Collection[str]) -> OutputsDue:
+    """Return the outputs requested as due, whatever the rates."""
+    names = frozenset(requested)
+    return OutputsDue(
+        depth=names & DEPTH_OUTPUTS,
+        clouds=names & CLOUD_OUTPUTS,
+        camera_info=CAMERA_INFO in names,
+        domain=DOMAIN in names,
+    )
+
+
+def enabled(requested: frozenset[str], settings: PipelineSettings) -> frozenset[str]:
+    """Return the outputs requested that the settings enable."""
+    return requested if settings.scan_enabled else requested - {SCAN}
 
 
 class Schedule:
-    """Keep the independent rates of depth, cloud and router."""
+    """Keep the independent rates of depth, clouds and router."""
 
     def __init__(self) -> None:
         self._depth, self._cloud, self._router = RateLimiter(), RateLimiter(), RateLimiter()
 
-    def plan(self, now_s: float, listened: frozenset[str], settings: NodeSettings) -> Plan:
-        """Decide what a frame that arrived now is for; changes no deadline.
+    def due(
+        self, now_s: float, requested: frozenset[str], settings: PipelineSettings
+    ) -> OutputsDue:
+        """Return what an image that arrived now is used for; changes no deadline.
 
-        now_s: the node's clock, which may jump back.
+        now_s: the caller's clock, which may jump back.
         """
         self._depth.set_rate(settings.depth_rate_hz)
         self._cloud.set_rate(settings.cloud_rate_hz)
         self._router.set_rate(settings.router_rate_hz)
-        topics = wanted(listened, settings) & DEPTH_TOPICS
         depth, router = self._depth.is_due(now_s), self._router.is_due(now_s)
         cloud = self._cloud.is_due(now_s)
-        return Plan(
-            depth_topics=topics if depth else frozenset(),
-            camera_info=depth and 'depth/camera_info' in listened,
-            cloud=cloud and 'depth/points' in listened,
-            split_topics=listened & SPLIT_TOPICS if cloud else frozenset(),
+        return OutputsDue(
+            depth=enabled(requested, settings) & DEPTH_OUTPUTS if depth else frozenset(),
+            clouds=requested & CLOUD_OUTPUTS if cloud else frozenset(),
+            camera_info=depth and CAMERA_INFO in requested,
             router=router,
-            domain=router and 'domain' in listened,
+            domain=router and DOMAIN in requested,
             depth_due=depth,
             cloud_due=cloud,
         )
 
-    def done(self, plan: Plan, now_s: float) -> None:
-        """Set the next deadlines after a frame that arrived at now_s was worked on.
+    def done(self, due: OutputsDue, now_s: float) -> None:
+        """Set the next deadlines after an image that arrived at now_s was used.
 
-        Whoever subscribes: which images become clouds does not depend on other subscribers.
+        Deadlines do not depend on what was requested: which images become clouds does not depend
+        on the subscribers of other outputs.
         """
-        if plan.depth_due:
+        if due.depth_due:
             self._depth.take(now_s)
-        if plan.cloud_due:
+        if due.cloud_due:
             self._cloud.take(now_s)
-        if plan.router:
+        if due.router:
             self._router.take(now_s)
+
+    def state(self) -> dict[str, Any]:
+        """Return the deadlines as plain values."""
+        limiters = {'depth': self._depth, 'cloud': self._cloud, 'router': self._router}
+        return {name: limiter.state() for name, limiter in limiters.items()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from what `state` returned."""
+        self._depth.restore(state['depth'])
+        self._cloud.restore(state['cloud'])
+        self._router.restore(state['router'])

@@ -1,31 +1,43 @@
-"""What is known of one ROS parameter."""
+"""Describe settings once: name, unit, range, default, description; check values against that."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Literal
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import cache
+from typing import Any, Literal, TypeVar
 
 Value = bool | int | float | str | tuple[str, ...]
 Changeable = Literal['always', 'inactive', 'start']
+Settings = TypeVar('Settings')
 
 MAX_RATE_HZ = 1000.0
 MAX_RANGE_M = 1000.0
 MAX_SIDE_PX = 4096
 
+_ROS_NAMES = {
+    bool: 'bool',
+    int: 'integer',
+    float: 'double',
+    str: 'string',
+    tuple: 'list of strings',
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """Describe one ROS parameter."""
+    """Describe one setting."""
 
     name: str
-    """Name in ROS, for example 'depth.rate'."""
+    """Name of the ROS parameter, for example 'depth.rate'."""
 
     default: Value
-    """Value when nobody gives one; its type is the parameter's type."""
+    """Default value; its type is the parameter's type."""
 
     description: str
-    """What it does, with the unit."""
+    """What it is, its unit in brackets, and what special values mean."""
 
     low: float | None = None
     """Smallest value allowed."""
@@ -34,19 +46,113 @@ class Parameter:
     """Largest value allowed."""
 
     choices: tuple[str, ...] = ()
-    """The only values allowed; empty when free."""
+    """The only values allowed; empty for any."""
 
     changeable: Changeable = 'always'
-    """'always' (from the next frame on), 'inactive' (not while active) or 'start' (at start)."""
+    """When the node accepts a change: 'always' (holds from the next image on), 'inactive' (not
+    while the node is active) or 'start' (read at start only)."""
 
     check: Callable[[Any], str | None] | None = None
-    """Give the reason why a value is wrong, or None; for what low, high and choices cannot say."""
+    """Return why a value is wrong, or None; for what low, high and choices cannot express."""
 
     shared: bool = False
-    """Whether several cameras have it in common; otherwise each may have a value of its own."""
+    """Whether all cameras of a node share the value; otherwise each may have its own."""
+
+    @property
+    def unit(self) -> str:
+        """Unit of the value, from the description; '' for a number without one."""
+        found = re.search(r'\[([^\],]+)', self.description)
+        return found.group(1) if found else ''
+
+    @property
+    def option(self) -> str:
+        """Name of the command-line option, for example '--depth-rate'."""
+        return '--' + re.sub(r'[._]', '-', self.name)
+
+    def parse(self, text: str) -> Value:
+        """Return the value that a text on the command line stands for.
+
+        Raises ValueError naming the parameter, what was expected and what came.
+        """
+        kind = type(self.default)
+        value: Value = text
+        try:
+            if kind is bool:
+                value = {'true': True, 'false': False}[text.lower()]
+            elif kind in (int, float):
+                value = kind(text)  # type: ignore[assignment, arg-type, call-overload]
+            elif kind is tuple:
+                value = tuple(part for part in text.split(',') if part)
+        except (KeyError, ValueError):
+            raise ValueError(f'{self.name} must be a {_ROS_NAMES[kind]}, got {text!r}') from None
+        reason = why_wrong(self, value)
+        if reason is not None:
+            raise ValueError(reason)
+        return value
 
 
 def parameter(name: str, default: Value, description: str, **limits: Any) -> Any:
-    """Make a field of settings that is a ROS parameter; limits: the other fields of Parameter."""
+    """Make a dataclass field that is a parameter; limits: the other fields of Parameter."""
     spec = Parameter(name, default, description, **limits)
     return field(default=default, metadata={'parameter': spec})
+
+
+@cache
+def table_of(settings: type) -> dict[str, Parameter]:
+    """Return the parameters of a settings class by name."""
+    return {f.metadata['parameter'].name: f.metadata['parameter'] for f in fields(settings)}
+
+
+@cache
+def field_names(settings: type) -> dict[str, str]:
+    """Return the names of the fields of a settings class by name of the parameter."""
+    return {f.metadata['parameter'].name: f.name for f in fields(settings)}
+
+
+def with_values(base: Settings, values: Mapping[str, Any]) -> Settings:
+    """Return settings with other values, by name of the parameter.
+
+    Raises ValueError naming the parameter, what was expected and what came.
+    """
+    kind: type = type(base)
+    table, names = table_of(kind), field_names(kind)
+    changes: dict[str, Any] = {}
+    for name, given in values.items():
+        value = tuple(given) if isinstance(given, list) else given
+        if name not in table:
+            raise ValueError(f'there is no parameter {name}')
+        reason = why_wrong(table[name], value)
+        if reason is not None:
+            raise ValueError(reason)
+        changes[names[name]] = value
+    return replace(base, **changes)  # type: ignore[type-var]
+
+
+def why_wrong(spec: Parameter, value: Value) -> str | None:
+    """Return why a value does not fit a parameter, or None when it does."""
+    expected = type(spec.default)
+    if type(value) is not expected:
+        hint = f': write {float(value)}' if expected is float and type(value) is int else ''
+        return f'{spec.name} must be a {_ROS_NAMES[expected]}, got {value!r}{hint}'
+    if isinstance(value, float) and not math.isfinite(value):
+        return f'{spec.name} must be a finite number, got {value}'
+    if isinstance(value, str) and '\0' in value:
+        return f'{spec.name} must be text without a zero byte, got {value!r}'
+    if isinstance(value, tuple) and not all(isinstance(part, str) for part in value):
+        return f'{spec.name} must be a list of strings, got {list(value)}'
+    if spec.choices and value not in spec.choices:
+        return f'{spec.name} must be one of {", ".join(spec.choices)}, got {value!r}'
+    if isinstance(value, (int, float)):
+        if spec.low is not None and value < spec.low:
+            return f'{spec.name} must be at least {spec.low}, got {value}{_in_rad(spec, value)}'
+        if spec.high is not None and value > spec.high:
+            return f'{spec.name} must be at most {spec.high}, got {value}{_in_rad(spec, value)}'
+    reason = spec.check(value) if spec.check is not None else None
+    return None if reason is None else f'{spec.name} {reason}, got {value!r}'
+
+
+def _in_rad(spec: Parameter, value: float) -> str:
+    """Convert an angle that was given in degrees, for an error; '' for other quantities."""
+    if spec.unit != 'rad' or abs(value) > 360.0:
+        return ''
+    return f': {value:g} degrees are {math.radians(value):.4f} rad'

@@ -1,68 +1,106 @@
-"""One picture on its way through the network, with everything that was decided for it."""
+"""What the network is to predict for one image, and the calls that do it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.geometry.canonical import CanonicalWarp
-from zoedepth_ros.inference.result import DepthResult
-from zoedepth_ros.ros.camera import Camera
-from zoedepth_ros.ros.frame import Frame
-from zoedepth_ros.ros.parameters import NodeSettings
-from zoedepth_ros.ros.schedule import Plan
+from zoedepth_ros.geometry.camera import Camera
+from zoedepth_ros.geometry.canonical import SCALE, WARP, focal_factor
+from zoedepth_ros.inference.result import AUTO, BatchPredictor, DepthPredictor, DepthResult
+from zoedepth_ros.pipeline.focal_correction import brought_back
+from zoedepth_ros.pipeline.outputs_due import OutputsDue
+from zoedepth_ros.pipeline.settings import PipelineSettings
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """Hold what the network is asked about one picture, and what is to become of the answer."""
-
-    frame: Frame
-    """The message and when it came."""
+class Request:
+    """Hold one image with everything that was decided before its depth is predicted."""
 
     rgb: NDArray[np.uint8]
-    """The picture, (H, W, 3)."""
-
-    plan: Plan
-    """What is due and listened to."""
+    """The image, (H, W, 3)."""
 
     camera: Camera | None
-    """Where pixels look; None when nobody knows."""
+    """The camera of the image; None if unknown."""
 
-    settings: NodeSettings
-    """The settings when the work began; they hold until it is done."""
+    due: OutputsDue
+    """The outputs to make."""
+
+    settings: PipelineSettings
+    """The settings that hold for this image until its outputs are made."""
+
+    now_s: float
+    """When the image arrived, on the caller's clock [s]."""
 
     head: str
-    """The head to measure with, or 'auto'."""
+    """The head to measure with, or 'auto' for the router's choice."""
 
     route: bool
-    """Whether the router is asked."""
+    """Whether the router has to run."""
+
+    correction: str
+    """What is done about the focal length: 'off', 'scale' or 'warp'."""
+
+    training_hfov_rad: float
+    """Horizontal field of view of the training camera [rad]; 0.0 for the data sets' cameras."""
+
+    focal_exponent: float
+    """Exponent of the ratio of focal lengths, as the weights say."""
 
     @property
-    def warps(self) -> bool:
-        """Whether the network is shown the picture that its training camera would have taken."""
-        return self.settings.focal_correction == 'warp' and self.camera is not None
+    def is_warped(self) -> bool:
+        """Whether the network gets the image that its training camera would have taken."""
+        return self.correction == WARP and self.camera is not None
 
-    def warp(self, head: str) -> CanonicalWarp:
-        """Give the maps to the training camera of a head and back; only when it warps."""
+    @property
+    def needs_head(self) -> bool:
+        """Whether the head has to be known before `image`: it has its own training camera."""
+        return self.is_warped and self.head == AUTO
+
+    def image(self, head: str) -> NDArray[np.uint8]:
+        """Return the image to show the network when it measures with this head."""
+        if not self.is_warped:
+            return self.rgb
         assert self.camera is not None
-        return self.camera.warp(head, self.settings.camera_training_hfov_rad)
+        return self.camera.warp(head, self.training_hfov_rad).image(self.rgb)
+
+    def in_own_camera(self, result: DepthResult) -> DepthResult:
+        """Return a prediction in the pixels of `rgb`, where the network got another image."""
+        if not self.is_warped:
+            return result
+        assert self.camera is not None
+        return brought_back(self.camera.warp(result.head, self.training_hfov_rad), result)
+
+    def focal_factor(self, head: str) -> float:
+        """Return the factor on depth for the camera's focal length."""
+        if self.camera is None or self.correction != SCALE:
+            return 1.0
+        return focal_factor(
+            self.camera.model.intrinsics,
+            head,
+            training_hfov_rad=self.training_hfov_rad,
+            exponent=self.focal_exponent,
+        )
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Hold what the network said about one picture, and how long that took."""
+def predict(predictor: DepthPredictor, request: Request) -> DepthResult:
+    """Predict what one request asks for; raises what the predictor raises."""
+    head = _head(predictor, request)
+    return predictor(request.image(head), head, route=request.route)
 
-    result: DepthResult
-    """The prediction, as this camera sees it."""
 
-    preprocess_ms: float
-    """Way to the network of all pictures of this run [ms]; NaN where nobody can tell."""
+def predict_batch(predictor: BatchPredictor, requests: Sequence[Request]) -> list[DepthResult]:
+    """Predict what requests of several cameras ask for, together; see `predict`."""
+    if len(requests) == 1:
+        return [predict(predictor, requests[0])]
+    heads = [_head(predictor, request) for request in requests]
+    images = [request.image(head) for request, head in zip(requests, heads, strict=True)]
+    routes = [request.route for request in requests]
+    return predictor.predict_batch(images, heads, routes=routes)
 
-    network_ms: float
-    """The rest of the run [ms]."""
 
-    batch: int
-    """Pictures in this run."""
+def _head(predictor: DepthPredictor, request: Request) -> str:
+    return predictor(request.rgb).head if request.needs_head else request.head

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from zoedepth_ros.geometry.scale import HIGHEST_SCALE, LOWEST_SCALE, ScaleEstimate
 
@@ -72,7 +74,6 @@ class ScaleTracker:
         self._evidence = self.state.confidence * self._settings.memory_s
         self._updated_s: float | None = None
         self._seen_s: float | None = None
-        self._disagreeing = 0
 
     def limit_rate(self, max_rate: float) -> None:
         """Change the largest change of the applied scale [share of it per second]."""
@@ -123,3 +124,19 @@ class ScaleTracker:
                 phase=CONVERGED if left < math.log1p(at.steady_share) else CONVERGING,
             )
         return self.state
+
+    def past(self) -> dict[str, Any]:
+        """Return everything kept, as plain values; settings are not among it."""
+        return {
+            'state': asdict(self.state),
+            'log_target': self._log_target,
+            'evidence': self._evidence,
+            'updated_s': self._updated_s,
+            'seen_s': self._seen_s,
+        }
+
+    def restore(self, past: Mapping[str, Any]) -> None:
+        """Continue from what `past` returned."""
+        self.state = ScaleState(**past['state'])
+        self._log_target, self._evidence = past['log_target'], past['evidence']
+        self._updated_s, self._seen_s = past['updated_s'], past['seen_s']

@@ -1,40 +1,23 @@
-"""The factor on every depth: parameters, calibration, steadiness; pure, knows no message."""
+"""The factor on all depth of one camera: parameters, calibration, focal length, flicker."""
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.geometry.canonical import correction_in_use, focal_factor
 from zoedepth_ros.geometry.ground import Ground
 from zoedepth_ros.geometry.scale import robust_scale, scale_from_height
 from zoedepth_ros.inference.result import DepthResult
 from zoedepth_ros.pipeline.flicker_filter import FlickerFilter, FlickerSettings
 from zoedepth_ros.pipeline.scale_file import load_scales, save_scales
 from zoedepth_ros.pipeline.scale_tracker import ScaleState, ScaleTracker
-from zoedepth_ros.ros.camera import Camera
-from zoedepth_ros.ros.parameters import NodeSettings
-
-
-@lru_cache(maxsize=16)  # asked for every picture, and the answer seldom changes
-def with_focal(
-    settings: NodeSettings, weights_hfov_rad: float, *, camera_known: bool
-) -> NodeSettings:
-    """Settle what focal_correction 'auto' and camera.training_hfov 0.0 stand for.
-
-    weights_hfov_rad: field of view of the training camera as the weights say, 0.0 for unknown.
-    """
-    hfov_rad = settings.camera_training_hfov_rad or weights_hfov_rad
-    used = correction_in_use(settings.focal_correction, hfov_rad, camera_known=camera_known)
-    if (used, hfov_rad) == (settings.focal_correction, settings.camera_training_hfov_rad):
-        return settings
-    return replace(settings, focal_correction=used, camera_training_hfov_rad=hfov_rad)
-
+from zoedepth_ros.pipeline.settings import PipelineSettings
 
 FEW = 5
 """Fewer ratios than this at a time are gathered first."""
@@ -42,22 +25,22 @@ FEW = 5
 
 @dataclass(frozen=True, slots=True)
 class ScaleReport:
-    """Hold what is said about the scale of the head in use."""
+    """Hold the scale of the head in use."""
 
     applied: float
-    """Factor on depth at the last picture, everything together."""
+    """Factor on depth at the last image, everything together."""
 
     state: ScaleState
-    """Where the calibration is."""
+    """State of the calibration."""
 
     ground: Ground | None
-    """Ground plane found last."""
+    """Ground plane used last."""
 
 
 class Scaling:
-    """Keep one scale per head, and say what every depth map is multiplied by."""
+    """Keep one scale per head, and give the factor on each depth map."""
 
-    def __init__(self, heads: tuple[str, ...], settings: NodeSettings) -> None:
+    def __init__(self, heads: tuple[str, ...], settings: PipelineSettings) -> None:
         """Read scale.file; raises ValueError or OSError saying what is wrong with it."""
         path = settings.scale_file
         known = load_scales(Path(path).expanduser()) if path else {}
@@ -66,55 +49,50 @@ class Scaling:
         self._flicker_settings: FlickerSettings | None = None
         self._applied = self._calibrated = 1.0
         self._head = heads[0]
-        self.focal_exponent = 1.0
-        """Exponent of the ratio of focal lengths, as the weights say."""
         self._few: deque[float] = deque(maxlen=40)
 
     @property
     def head(self) -> str:
-        """The head of the last picture."""
+        """The head of the last image."""
         return self._head
 
     def report(self, ground: Ground | None) -> ScaleReport:
-        """Say where the scale is."""
+        """Return the present scale; ground: the plane used last."""
         return ScaleReport(self._applied, self._trackers[self._head].state, ground)
 
     def factor(
         self,
         result: DepthResult,
         rgb: NDArray[np.uint8],
-        camera: Camera | None,
-        settings: NodeSettings,
+        settings: PipelineSettings,
         now_s: float,
+        *,
+        focal_factor: float = 1.0,
     ) -> float:
-        """Give the factor on this picture's depth."""
+        """Return the factor on this image's depth.
+
+        focal_factor: that of the camera's focal length.
+        """
         if result.head != self._head:
             self._few.clear()
         self._head = result.head
         tracker = self._trackers[result.head]
         tracker.limit_rate(settings.scale_max_rate)
         calibrated = tracker.advance(now_s).scale
-        factor = settings.depth_scale * calibrated
-        if camera is not None and settings.focal_correction == 'scale':
-            hfov_rad = settings.camera_training_hfov_rad
-            factor *= focal_factor(
-                camera.model.intrinsics,
-                result.head,
-                training_hfov_rad=hfov_rad,
-                exponent=self.focal_exponent,
-            )
+        factor = settings.depth_scale * calibrated * focal_factor
         flicker_filter = self._flicker_filter_for(settings)
         held = 1.0
         if flicker_filter is not None:
-            held = flicker_filter.factor(
-                result.depth_m * np.float32(factor), rgb, result.head, now_s
-            )
+            scaled_m = result.depth_m * np.float32(factor)
+            held = flicker_filter.factor(scaled_m, rgb, result.head, now_s)
         self._calibrated = calibrated * held
         self._applied = factor * held
         return self._applied
 
-    def observe_ground(self, ground: Ground | None, settings: NodeSettings, now_s: float) -> None:
-        """Take the fitted height of the camera as evidence, when the true one is known.
+    def observe_ground(
+        self, ground: Ground | None, settings: PipelineSettings, now_s: float
+    ) -> None:
+        """Use the fitted height of the camera as evidence, when the true one is known.
 
         ground: fitted to points that were scaled by the last factor.
         """
@@ -125,10 +103,10 @@ class Scaling:
         self._trackers[self._head].observe(without, now_s)
 
     def observe_ratios(self, ratios: NDArray[np.floating], now_s: float) -> None:
-        """Take true over measured distances of another sensor as evidence, (n,).
+        """Use true over measured distances of another sensor as evidence, (n,).
 
-        The measured ones were scaled by the last factor.  A sensor that gives one ratio at a time
-        is heard together with its last ones.
+        The measured ones were scaled by the last factor.  Ratios of a sensor that gives one at a
+        time are combined with its last ones.
         """
         scales = ratios * self._calibrated
         if len(ratios) < FEW:
@@ -139,7 +117,7 @@ class Scaling:
             self._trackers[self._head].observe(found, now_s)
 
     def save(self, path: str) -> str:
-        """Write the scales of all heads that have any evidence; gives the file's name.
+        """Write the scales of all heads that have any evidence, and return the name of the file.
 
         Raises ValueError when there is nothing to write or nowhere to write it.
         """
@@ -155,8 +133,36 @@ class Scaling:
         save_scales(target, states)
         return str(target)
 
-    def _flicker_filter_for(self, settings: NodeSettings) -> FlickerFilter | None:
-        """Give the filter for these settings, or None when it has nothing to do."""
+    def state(self) -> dict[str, Any]:
+        """Return the past as plain values: trackers, flicker filter, gathered ratios."""
+        flicker = self._flicker_filter
+        return {
+            'trackers': {head: tracker.past() for head, tracker in self._trackers.items()},
+            'flicker': None if flicker is None else flicker.state(),
+            'flicker_settings': (
+                None if self._flicker_settings is None else asdict(self._flicker_settings)
+            ),
+            'applied': self._applied,
+            'calibrated': self._calibrated,
+            'head': self._head,
+            'few': list(self._few),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from what `state` returned."""
+        for head, past in state['trackers'].items():
+            self._trackers[head].restore(past)
+        self._flicker_filter, self._flicker_settings = None, None
+        if state['flicker'] is not None:
+            self._flicker_settings = FlickerSettings(**state['flicker_settings'])
+            self._flicker_filter = FlickerFilter(self._flicker_settings)
+            self._flicker_filter.restore(state['flicker'])
+        self._applied, self._calibrated = state['applied'], state['calibrated']
+        self._head = state['head']
+        self._few = deque(state['few'], maxlen=self._few.maxlen)
+
+    def _flicker_filter_for(self, settings: PipelineSettings) -> FlickerFilter | None:
+        """Return the filter for these settings, or None when it has nothing to do."""
         if not settings.filter_flicker and settings.router_handover_s <= 0.0:
             self._flicker_filter, self._flicker_settings = None, None
             return None

@@ -1,21 +1,53 @@
-"""Depth itself: rate, encoding, range, scale, filters."""
+"""The settings of one camera's images; ROS parameters and command-line options come from here."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from zoedepth_ros.ros.settings.parameter import MAX_RANGE_M, MAX_RATE_HZ, parameter
+from zoedepth_ros.geometry.field_of_view import (
+    NARROWEST_DEG,
+    NARROWEST_RAD,
+    WIDEST_DEG,
+    WIDEST_RAD,
+)
+from zoedepth_ros.geometry.rectification import CHOICES
+from zoedepth_ros.media.brightness import LEAST_BITS, MOST_BITS
+from zoedepth_ros.pipeline.parameter import (
+    MAX_RANGE_M,
+    MAX_RATE_HZ,
+    MAX_SIDE_PX,
+    Parameter,
+    Value,
+    parameter,
+    table_of,
+    with_values,
+)
 
 
-@dataclass(frozen=True)
-class DepthSettings:
-    """How depth is made metric, what of it is kept, and how it is published."""
+def _why_no_field_of_view(value: float) -> str | None:
+    if value == 0.0 or NARROWEST_RAD <= value <= WIDEST_RAD:
+        return None
+    degrees = f'{NARROWEST_DEG:g} to {WIDEST_DEG:g} degrees'
+    return f'expected 0.0, or {NARROWEST_RAD:.3f} to {WIDEST_RAD:.3f} rad ({degrees})'
 
-    __slots__ = ()
+
+def _why_no_bits(value: int) -> str | None:
+    return None if value == 0 or value >= LEAST_BITS else f'expected 0, or {LEAST_BITS} or more'
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineSettings:
+    """Hold one consistent set of settings; each field is a parameter of the node.
+
+    Raises ValueError for values that contradict each other.
+    """
+
+    # ---- depth -----------------------------------------------------------------------------
     depth_rate_hz: float = parameter(
         'depth.rate',
         0.0,
-        'Depth images per second [Hz]; 0.0 follows the camera.',
+        'Rate of depth images [Hz]; 0.0 publishes one for every camera image.',
         low=0.0,
         high=MAX_RATE_HZ,
     )
@@ -26,102 +58,319 @@ class DepthSettings:
         choices=('32FC1', '16UC1'),
     )
     depth_min_m: float = parameter(
-        'depth.min', 0.1, 'Nearer is -Inf in depth/image [m].', low=0.0, high=MAX_RANGE_M
+        'depth.min',
+        0.1,
+        'Depth below this value is published as -Inf [m].',
+        low=0.0,
+        high=MAX_RANGE_M,
     )
     depth_max_m: float = parameter(
         'depth.max',
         0.0,
-        'Farther is +Inf in depth/image [m], no point, neither marked nor cleared; 0.0 leaves the '
-        "head's own range.",
+        'Depth above this value is published as +Inf, gives no point, marks no obstacle and '
+        "clears nothing [m]; 0.0 uses the head's own range.",
         low=0.0,
         high=MAX_RANGE_M,
     )
     depth_scale: float = parameter(
-        'depth.scale', 1.0, 'Factor on every depth, from a calibration.', low=0.01, high=100.0
+        'depth.scale',
+        1.0,
+        'Factor on all depth, for example from a calibration.',
+        low=0.01,
+        high=100.0,
     )
-    filter_flicker: bool = parameter(
-        'filter.flicker',
-        False,
-        'Hold the scale of a scene that stands still; adds no delay.',
-    )
-    compressed_depth_max_m: float = parameter(
-        'depth.image.compressedDepth.depth_max',
-        100.0,
-        'Farther depth is unknown in depth/image/compressedDepth [m].',
-        low=1.0,
-        high=MAX_RANGE_M,
-    )
-    compressed_depth_quantization: float = parameter(
-        'depth.image.compressedDepth.depth_quantization',
-        100.0,
-        'Depth at which the steps of 32FC1 in depth/image/compressedDepth are 1 m wide [m]; at '
-        'half of it they are a quarter as wide.',
-        low=1.0,
-        high=150.0,
-    )
-    compressed_depth_png_level: int = parameter(
-        'depth.image.compressedDepth.png_level',
-        3,
-        'PNG level of depth/image/compressedDepth: 1 is fast, 9 small and very slow, 0 does not '
-        'compress.',
-        low=0,
-        high=9,
-    )
-    color_jpeg_quality: int = parameter(
-        'depth.color.compressed.jpeg_quality',
-        95,
-        'JPEG quality of depth/color/compressed, 1 to 100.',
-        low=1,
-        high=100,
-    )
+    # ---- scale -----------------------------------------------------------------------------
     scale_file: str = parameter(
         'scale.file',
         '',
-        'File of scales per head, as `zoedepth calibrate` and ~/save_scale write it; empty: none.',
+        'File with the scale of each head, written by `zoedepth calibrate` and ~/save_scale; '
+        'empty uses none.',
         changeable='start',
     )
     scale_source: str = parameter(
         'scale.source',
         'off',
-        'Find the scale while running: height compares the floor with camera.height, scan, points '
-        'and range compare with reference/scan, reference/points and reference/range.',
+        'Reference for estimating the scale at run time: height compares the ground plane with '
+        'camera.height; scan, points and range compare depth with reference/scan, '
+        'reference/points and reference/range.',
         choices=('off', 'height', 'scan', 'points', 'range'),
         changeable='inactive',
     )
     scale_max_rate: float = parameter(
         'scale.max_rate',
         0.05,
-        'Fastest change of the scale, as a share of it per second [1/s].',
+        'Largest relative change of the scale per second [1/s].',
         low=0.001,
         high=1.0,
     )
     focal_correction: str = parameter(
         'focal_correction',
         'auto',
-        "'scale' multiplies depth by this camera's focal length over the training's; 'warp' shows "
-        "the network the picture that the training camera would have taken; 'auto' scales where "
-        'the weights name their training camera and the camera is known.',
+        "How depth is corrected for the camera's focal length: 'scale' multiplies it by the focal "
+        "length relative to the training camera's; 'warp' resamples the image as the training "
+        "camera would have taken it; 'auto' is 'scale' where the weights name their training "
+        "camera and the image's camera is known, else 'off'.",
         choices=('auto', 'off', 'scale', 'warp'),
     )
+    # ---- filters ---------------------------------------------------------------------------
     filter_edge: bool = parameter(
         'filter.edge',
         True,
-        'Leave points between an object and its background out of cloud and scan.',
+        'Remove flying pixels, points between an object and its background, from clouds and scan.',
     )
     filter_max_uncertainty_m: float = parameter(
         'filter.max_uncertainty',
         0.0,
-        'Depth with a larger standard deviation is unknown [m]; 0.0 is off.',
+        'Depth with a larger standard deviation is NaN [m]; 0.0 disables the filter.',
         low=0.0,
         high=MAX_RANGE_M,
     )
     filter_temporal: bool = parameter(
         'filter.temporal',
         False,
-        'Hold a point back for one picture unless the picture before had one at about its depth.',
+        'Drop points of clouds and scan that the previous image does not confirm.',
     )
     filter_sky: bool = parameter(
         'filter.sky',
         True,
-        'Make the sky +Inf outdoors: far, above the horizon, smooth, joined to the upper edge.',
+        'Set the sky to +Inf with the outdoor head: pixels that are far, above the horizon, '
+        'smooth and connected to the upper edge of the image.',
     )
+    filter_flicker: bool = parameter(
+        'filter.flicker',
+        False,
+        'Keep the scale of depth constant while the scene does not move; adds no delay.',
+    )
+    # ---- clouds ----------------------------------------------------------------------------
+    cloud_rate_hz: float = parameter(
+        'cloud.rate',
+        10.0,
+        'Rate of point clouds [Hz]; 0.0 publishes one for every camera image.',
+        low=0.0,
+        high=MAX_RATE_HZ,
+    )
+    cloud_decimation: int = parameter(
+        'cloud.decimation',
+        4,
+        'Stride of the pixels, in rows and columns, that become points of clouds.',
+        low=1,
+        high=64,
+    )
+    cloud_color: bool = parameter('cloud.color', True, 'Add the colour of each point.')
+    cloud_organized: bool = parameter(
+        'cloud.organized',
+        True,
+        'Keep the rows and columns of the image, with NaN for unknown points; false publishes '
+        'valid points only.',
+    )
+    cloud_max_range_m: float = parameter(
+        'cloud.max_range',
+        0.0,
+        'Points with a larger depth are removed from depth/points only [m]; 0.0 sets no limit.',
+        low=0.0,
+        high=MAX_RANGE_M,
+    )
+    # ---- ground and obstacles --------------------------------------------------------------
+    obstacles_min_height_m: float = parameter(
+        'obstacles.min_height',
+        0.10,
+        'Points at most this high above the ground plane are ground, not obstacles [m].',
+        low=0.0,
+        high=10.0,
+    )
+    obstacles_slope: float = parameter(
+        'obstacles.ground_slope',
+        0.03,
+        'Additional height per distance that still counts as ground, for slopes and measurement '
+        'errors [m/m].',
+        low=0.0,
+        high=1.0,
+    )
+    obstacles_max_height_m: float = parameter(
+        'obstacles.max_height',
+        1.8,
+        'Points higher than this above the ground plane are no obstacles [m].',
+        low=0.01,
+        high=100.0,
+    )
+    obstacles_max_range_m: float = parameter(
+        'obstacles.max_range',
+        5.0,
+        'Largest distance of obstacles and ground; free rays end there [m].',
+        low=0.1,
+        high=MAX_RANGE_M,
+    )
+    # ---- scan ------------------------------------------------------------------------------
+    scan_enabled: bool = parameter('scan.enabled', False, 'Publish `scan`, a 2D laser scan.')
+    scan_mode: str = parameter(
+        'scan.mode',
+        'rows',
+        "Pixels of the scan: 'rows' uses a band of image rows; 'height' uses what lies between "
+        'obstacles.min_height and obstacles.max_height, for a camera at any pitch.',
+        choices=('rows', 'height'),
+    )
+    scan_rows: int = parameter(
+        'scan.rows',
+        10,
+        'Height of the band of rows around the optical axis that makes the scan [px].',
+        low=1,
+        high=MAX_SIDE_PX,
+    )
+    scan_range_max_m: float = parameter(
+        'scan.range_max',
+        10.0,
+        'Range of the scan [m]: a beam is +Inf if nothing is within it, and NaN if the beam is '
+        'not measured that far.',
+        low=0.1,
+        high=MAX_RANGE_M,
+    )
+    # ---- router ----------------------------------------------------------------------------
+    router_mode: str = parameter(
+        'router.mode',
+        'auto',
+        'Head that measures depth: auto follows the router, a name always uses that head.',
+        choices=('auto', 'indoor', 'outdoor'),
+    )
+    router_rate_hz: float = parameter(
+        'router.rate',
+        2.0,
+        'Rate at which the router runs and `domain` is published [Hz]; 0.0 is for every image.',
+        low=0.0,
+        high=MAX_RATE_HZ,
+    )
+    router_smoothing: float = parameter(
+        'router.smoothing',
+        0.5,
+        "Weight of the past in the running mean of the router's probabilities, 0 to 0.99.",
+        low=0.0,
+        high=0.99,
+    )
+    router_hysteresis: float = parameter(
+        'router.hysteresis',
+        0.15,
+        'Lead in probability that the other head needs before it takes over, 0 to 0.99.',
+        low=0.0,
+        high=0.99,
+    )
+    router_min_dwell_s: float = parameter(
+        'router.min_dwell',
+        1.0,
+        'Shortest time between two switches of the head [s].',
+        low=0.0,
+        high=3600.0,
+    )
+    router_handover_s: float = parameter(
+        'router.handover',
+        0.0,
+        'Time constant of the change to the scale of a new head [s]; 0.0 changes at once.',
+        low=0.0,
+        high=60.0,
+    )
+    # ---- camera ----------------------------------------------------------------------------
+    camera_hfov_rad: float = parameter(
+        'camera.hfov',
+        0.0,
+        'Horizontal field of view to assume without camera_info [rad]; 0.0 assumes none, so that '
+        'nothing but depth is published before camera_info arrives.',
+        low=0.0,
+        high=3.0,
+        check=_why_no_field_of_view,
+    )
+    camera_height_m: float = parameter(
+        'camera.height',
+        0.0,
+        'Height of the camera above the ground [m]; 0.0 is unknown.',
+        low=0.0,
+        high=100.0,
+    )
+    camera_base_frame: str = parameter(
+        'camera.base_frame',
+        '',
+        'Frame whose z axis points up, such as base_link: pitch and roll of the camera come from '
+        'TF; empty uses camera.pitch and camera.roll.',
+        changeable='inactive',
+    )
+    camera_pitch_rad: float = parameter(
+        'camera.pitch',
+        0.0,
+        'Angle of the optical axis above the horizon, used without TF [rad].',
+        low=-1.5,
+        high=1.5,
+    )
+    camera_roll_rad: float = parameter(
+        'camera.roll',
+        0.0,
+        'Clockwise rotation of the camera about its optical axis, seen from behind, used without '
+        'TF [rad].',
+        low=-3.2,
+        high=3.2,
+    )
+    camera_pitch_tolerance_rad: float = parameter(
+        'camera.pitch_tolerance',
+        0.35,
+        'Largest deviation of the ground plane from the expected pitch and roll [rad]; a plane '
+        'beyond it is rejected. 0.0 trusts the expected angles and fits the height only.',
+        low=0.0,
+        high=1.5,
+    )
+    camera_training_hfov_rad: float = parameter(
+        'camera.training_hfov',
+        0.0,
+        'Horizontal field of view of the training camera [rad]; 0.0 uses the value in the '
+        "weights, or else NYU's and KITTI's cameras.",
+        low=0.0,
+        high=3.0,
+        check=_why_no_field_of_view,
+    )
+    camera_rectified: str = parameter(
+        'camera.rectified',
+        'auto',
+        'Whether images are rectified (use P) or raw (use K and D); auto decides by camera_info '
+        "(D 0, P equal to K) and words in the name of the image topic ('image_rect', "
+        "'rect/image', 'image_raw').",
+        choices=CHOICES,
+    )
+    camera_bits: int = parameter(
+        'camera.bits',
+        0,
+        'Significant bits of 16-bit images (mono16, bayer_rggb16, 16-bit PNG), 8 to 16 [bits]; 0 '
+        'uses the fewest of 8, 10, 12, 14 and 16 that hold the largest value so far.',
+        low=0,
+        high=MOST_BITS,
+        check=_why_no_bits,
+    )
+
+    def __post_init__(self) -> None:
+        if 0.0 < self.depth_max_m <= self.depth_min_m:
+            raise ValueError(
+                f'depth.max must be 0.0 or more than depth.min: got {self.depth_max_m} m '
+                f'with depth.min {self.depth_min_m} m'
+            )
+        if self.obstacles_max_height_m <= self.obstacles_min_height_m:
+            raise ValueError(
+                f'obstacles.max_height must be more than obstacles.min_height: got '
+                f'{self.obstacles_max_height_m} m with {self.obstacles_min_height_m} m'
+            )
+
+
+def settings_from(
+    values: Mapping[str, Value], base: PipelineSettings | None = None
+) -> PipelineSettings:
+    """Return settings with these values, by name of the parameter; others as in `base`.
+
+    Raises ValueError naming the parameter, what was expected and what came.
+    """
+    return with_values(PipelineSettings() if base is None else base, values)
+
+
+def option_specs(*names: str) -> list[Parameter]:
+    """Return the parameters of these names, or all: from them commands make their options.
+
+    `Parameter` has the option's name, the type, the choices, the help text and `parse`.  Raises
+    ValueError for an unknown name.
+    """
+    table = table_of(PipelineSettings)
+    unknown = sorted(set(names) - set(table))
+    if unknown:
+        raise ValueError(f'there is no parameter {unknown[0]}')
+    return [table[name] for name in names or table]

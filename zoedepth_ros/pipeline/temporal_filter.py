@@ -6,12 +6,16 @@ What is real is there in the next picture too, at about the same depth and place
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.points import stride_slice
 from zoedepth_ros.geometry.workspace import Workspace
+from zoedepth_ros.pipeline.plain_array import array_from, plain
 
 TOLERANCE = 0.15
 """Change of depth between two pictures, relative to it, that the camera's own way explains."""
@@ -47,6 +51,15 @@ class TemporalCheck:
         if kept is None or kept.shape != depth_m.shape or not follows:
             self._before = None
         self._at_s, self._kind = now_s, kind
+
+    def state(self) -> dict[str, Any]:
+        """Return the latest map as plain values."""
+        return {'depth_m': plain(self._now), 'at_s': self._at_s, 'kind': self._kind}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from what `state` returned, with the next map."""
+        self._now, self._before = array_from(state['depth_m']), None
+        self._at_s, self._kind = state['at_s'], state['kind']
 
     def held(
         self, steps: tuple[int, int] = (1, 1), rows: slice = slice(None)

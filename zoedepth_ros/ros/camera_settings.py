@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from zoedepth_ros.inference.result import DepthPredictor
+from zoedepth_ros.pipeline.parameter import Value
 from zoedepth_ros.ros.parameters import TABLE, NodeSettings, settings_from, why_fixed
-from zoedepth_ros.ros.settings.parameter import Value
 
 OWN_NAMES = tuple(name for name, spec in TABLE.items() if not spec.shared)
 """Parameters that a camera may have for itself, as <camera>.<name>."""

@@ -11,6 +11,7 @@ from rclpy.lifecycle import LifecycleNode
 
 from zoedepth_ros.inference.result import DepthPredictor
 from zoedepth_ros.msg import Status
+from zoedepth_ros.pipeline.outputs_due import enabled
 from zoedepth_ros.ros import qos, status
 from zoedepth_ros.ros.demand import Demand
 from zoedepth_ros.ros.frame import SUPERSEDED, Frame
@@ -21,7 +22,6 @@ from zoedepth_ros.ros.publishers import Publishers
 from zoedepth_ros.ros.qos_watch import QosWatch
 from zoedepth_ros.ros.references import TOPICS as REFERENCES
 from zoedepth_ros.ros.references import References
-from zoedepth_ros.ros.schedule import wanted
 from zoedepth_ros.ros.statistics import Statistics
 from zoedepth_ros.ros.transforms import Frames, listen
 
@@ -199,7 +199,7 @@ class CameraStream:
     def _is_used(self) -> bool:
         """Tell whether an output that the settings allow has a subscriber."""
         topics = self._topics
-        return topics is not None and bool(wanted(topics.listened(), self.present_settings()))
+        return topics is not None and bool(enabled(topics.listened(), self.present_settings()))
 
     def _on_picture(self, msg: Any, hand_over: HandOver) -> None:
         if not self.enabled:

@@ -14,9 +14,9 @@ from rcl_interfaces.msg import (
 from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 
+from zoedepth_ros.pipeline.parameter import Parameter
 from zoedepth_ros.ros.camera_settings import OWN_NAMES, CameraSettings
 from zoedepth_ros.ros.parameters import TABLE, settings_from
-from zoedepth_ros.ros.settings.parameter import Parameter
 
 
 class NodeParameters:

@@ -6,16 +6,21 @@ description exist once; one instance is one consistent set of settings, swapped 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass, fields
 
-from zoedepth_ros.ros.settings.depth import DepthSettings
+from zoedepth_ros.pipeline.parameter import (
+    MAX_RANGE_M,
+    MAX_RATE_HZ,
+    Parameter,
+    Value,
+    field_names,
+    parameter,
+    table_of,
+    with_values,
+)
+from zoedepth_ros.pipeline.settings import PipelineSettings
 from zoedepth_ros.ros.settings.network import NetworkSettings
-from zoedepth_ros.ros.settings.parameter import MAX_RATE_HZ, Parameter, Value, parameter
-from zoedepth_ros.ros.settings.pictures import PictureSettings
-from zoedepth_ros.ros.settings.space import SpaceSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +59,61 @@ class PredictorSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class NodeSettings(NetworkSettings, PictureSettings, DepthSettings, SpaceSettings):
+class NodeSettings(NetworkSettings, PipelineSettings):
     """Hold one consistent set of the node's parameters; each field names its ROS parameter."""
+
+    image_transport: str = parameter(
+        'image_transport',
+        'raw',
+        "Transport of the images: 'raw' subscribes to the image topic, 'compressed' to its "
+        '/compressed sibling.',
+        choices=('raw', 'compressed'),
+        changeable='inactive',
+    )
+    max_image_age_s: float = parameter(
+        'max_image_age',
+        0.5,
+        "Images older than this, or as far ahead of the node's clock, are dropped and counted "
+        '[s]; 0.0 accepts any.',
+        low=0.0,
+        high=3600.0,
+    )
+    compressed_depth_max_m: float = parameter(
+        'depth.image.compressedDepth.depth_max',
+        100.0,
+        'Depth above this value is invalid in depth/image/compressedDepth [m].',
+        low=1.0,
+        high=MAX_RANGE_M,
+    )
+    compressed_depth_quantization: float = parameter(
+        'depth.image.compressedDepth.depth_quantization',
+        100.0,
+        'Depth at which the resolution of 32FC1 in depth/image/compressedDepth is 1 m [m]; at '
+        'half of it the resolution is 0.25 m.',
+        low=1.0,
+        high=150.0,
+    )
+    compressed_depth_png_level: int = parameter(
+        'depth.image.compressedDepth.png_level',
+        3,
+        'PNG level of depth/image/compressedDepth: 0 does not compress, 1 is fast, 9 is small and '
+        'very slow.',
+        low=0,
+        high=9,
+    )
+    color_jpeg_quality: int = parameter(
+        'depth.color.compressed.jpeg_quality',
+        95,
+        'JPEG quality of depth/color/compressed, 1 to 100.',
+        low=1,
+        high=100,
+    )
+    scan_frame_id: str = parameter(
+        'scan.frame_id',
+        '',
+        'Level frame of the scan, x forward and z up, whose transform others publish; empty uses '
+        '<optical frame>_scan at the camera, whose transform the node publishes.',
+    )
 
     warn_no_input_s: float = parameter(
         'diagnostics.warn_no_input',
@@ -136,17 +194,7 @@ class NodeSettings(NetworkSettings, PictureSettings, DepthSettings, SpaceSetting
     )
 
     def __post_init__(self) -> None:
-        if 0.0 < self.depth_max_m <= self.depth_min_m:
-            raise ValueError(
-                f'depth.max must be 0.0 or more than depth.min: got {self.depth_max_m} m '
-                f'with depth.min {self.depth_min_m} m'
-            )
-        if self.obstacles_max_height_m <= self.obstacles_min_height_m:
-            raise ValueError(
-                f'obstacles.max_height must be more than obstacles.min_height: got '
-                f'{self.obstacles_max_height_m} m with {self.obstacles_min_height_m} m'
-            )
-
+        PipelineSettings.__post_init__(self)
         taken = sorted(set(self.cameras) & TAKEN_NAMES)
         if taken:
             raise ValueError(
@@ -160,73 +208,24 @@ class NodeSettings(NetworkSettings, PictureSettings, DepthSettings, SpaceSetting
 
 
 _PREDICTOR_FIELDS = fields(PredictorSettings)
-_FIELD_BY_NAME = {f.metadata['parameter'].name: f.name for f in fields(NodeSettings)}
-TABLE: Mapping[str, Parameter] = {
-    f.metadata['parameter'].name: f.metadata['parameter'] for f in fields(NodeSettings)
-}
+_FIELD_NAMES = field_names(NodeSettings)
+TABLE: Mapping[str, Parameter] = table_of(NodeSettings)
 TAKEN_NAMES = {name.partition('.')[0] for name in TABLE} | {'image', 'domain', 'reference'}
-"""What no camera can be called: its parameters and topics begin with its name."""
+"""Names that no camera can have: its parameters and topics begin with its name."""
 
 
 def settings_from(values: Mapping[str, Value], base: NodeSettings | None = None) -> NodeSettings:
-    """Put values, by ROS name, into settings; the rest stays as in `base`.
+    """Return settings with these values, by ROS name; others as in `base`.
 
     Raises ValueError naming the parameter, what was expected and what came.
     """
-    plain = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
-    }
-    for name, value in plain.items():
-        reason = why_wrong(TABLE[name], value)
-        if reason is not None:
-            raise ValueError(reason)
-    changes: dict[str, Any] = {_FIELD_BY_NAME[name]: value for name, value in plain.items()}
-    return replace(NodeSettings() if base is None else base, **changes)
-
-
-_ROS_NAMES = {
-    bool: 'bool',
-    int: 'integer',
-    float: 'double',
-    str: 'string',
-    tuple: 'list of strings',
-}
-
-
-def why_wrong(spec: Parameter, value: Value) -> str | None:
-    """Give the reason why a value does not fit a parameter, or None when it does."""
-    expected = type(spec.default)
-    if type(value) is not expected:
-        hint = f': write {float(value)}' if expected is float and type(value) is int else ''
-        return f'{spec.name} must be a {_ROS_NAMES[expected]}, got {value!r}{hint}'
-    if isinstance(value, float) and not math.isfinite(value):
-        return f'{spec.name} must be a finite number, got {value}'
-    if isinstance(value, str) and '\0' in value:
-        return f'{spec.name} must be text without a zero byte, got {value!r}'
-    if isinstance(value, tuple) and not all(isinstance(part, str) for part in value):
-        return f'{spec.name} must be a list of strings, got {list(value)}'
-    if spec.choices and value not in spec.choices:
-        return f'{spec.name} must be one of {", ".join(spec.choices)}, got {value!r}'
-    if isinstance(value, (int, float)):
-        if spec.low is not None and value < spec.low:
-            return f'{spec.name} must be at least {spec.low}, got {value}{_in_rad(spec, value)}'
-        if spec.high is not None and value > spec.high:
-            return f'{spec.name} must be at most {spec.high}, got {value}{_in_rad(spec, value)}'
-    reason = spec.check(value) if spec.check is not None else None
-    return None if reason is None else f'{spec.name} {reason}, got {value!r}'
-
-
-def _in_rad(spec: Parameter, value: float) -> str:
-    """Say what an angle would be that somebody gave in degrees; '' for what is no angle."""
-    if '[rad' not in spec.description or abs(value) > 360.0:
-        return ''
-    return f': {value:g} degrees are {math.radians(value):.4f} rad'
+    return with_values(NodeSettings() if base is None else base, values)
 
 
 def why_fixed(before: NodeSettings, after: NodeSettings, *, active: bool) -> str | None:
     """Give the reason why settings cannot change in this way now, or None when they can."""
     for name, spec in TABLE.items():
-        field_name = _FIELD_BY_NAME[name]
+        field_name = _FIELD_NAMES[name]
         same = getattr(before, field_name) == getattr(after, field_name)
         if same or spec.changeable == 'always':
             continue

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from rclpy.node import Node
 from sensor_msgs.msg import LaserScan, PointCloud2, Range
 
+from zoedepth_ros.geometry.camera import Camera
 from zoedepth_ros.geometry.scale import ratio_in_cone, ratios_at_points
 from zoedepth_ros.messages.clouds import CloudError, Points, cloud_points
 from zoedepth_ros.ros import qos
-from zoedepth_ros.ros.camera import Camera
 from zoedepth_ros.ros.transforms import Frames
 
 TOPICS: dict[str, Any] = {

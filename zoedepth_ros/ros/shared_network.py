@@ -11,20 +11,18 @@ from contextlib import suppress
 import numpy as np
 
 from zoedepth_ros.inference.result import (
-    AUTO,
     BatchPredictor,
     DepthResult,
     InferenceError,
     NotFinite,
 )
-from zoedepth_ros.pipeline.focal_correction import brought_back
+from zoedepth_ros.pipeline.request import predict_batch
 from zoedepth_ros.ros.frame import Frame
-from zoedepth_ros.ros.processor import FrameProcessor
-from zoedepth_ros.ros.task import Answer, Task
+from zoedepth_ros.ros.processor import FrameProcessor, Prepared, RunTimes
 
 Arrivals = Sequence[tuple[FrameProcessor, Frame]]
 """Frames of different cameras, each with what its camera keeps."""
-Work = tuple[FrameProcessor, Task]
+Work = tuple[FrameProcessor, Prepared]
 
 QUICK_MS = 100.0
 """A network that takes less for a picture on the CPU makes no picture late by a batch [ms]."""
@@ -66,16 +64,16 @@ class SharedNetwork:
         """
         with self._busy:  # a thread that outlived its deactivation may still be inside
             prepared = [(processor, processor.prepare(frame)) for processor, frame in frames]
-            tasks = [(processor, task) for processor, task in prepared if task is not None]
-            alone = [work for work in tasks if work[0] in self._failed]
-            together = [work for work in tasks if work[0] not in self._failed]
+            due = [(processor, image) for processor, image in prepared if image is not None]
+            alone = [work for work in due if work[0] in self._failed]
+            together = [work for work in due if work[0] not in self._failed]
             for group in (together, *([work] for work in alone)):
                 if group:
                     self._run(group)
 
     def _run(self, group: list[Work]) -> None:
         try:
-            answers = self._answers([task for _, task in group])
+            results, times = self._predict([prepared for _, prepared in group])
         except Exception as error:
             if len(group) > 1 and _may_be_ones_fault(error):
                 for work in group:
@@ -85,42 +83,18 @@ class SharedNetwork:
                 self._failed.add(processor)
                 processor.fail(error)
             return
-        for (processor, task), answer in zip(group, answers, strict=True):
+        for (processor, prepared), result in zip(group, results, strict=True):
             self._failed.discard(processor)
-            processor.finish(task, answer)
+            processor.finish(prepared, result, times)
 
-    def _answers(self, tasks: list[Task]) -> list[Answer]:
-        """Ask the network, through the training camera's eyes where that is wished."""
+    def _predict(self, group: list[Prepared]) -> tuple[list[DepthResult], RunTimes]:
+        """Run the network on images that go through it together."""
         start_s = time.monotonic()
-        # Which training camera depends on the head.
-        heads = [
-            self._predictor(task.rgb).head if task.warps and task.head == AUTO else task.head
-            for task in tasks
-        ]
-        warps = [
-            task.warp(head) if task.warps else None
-            for task, head in zip(tasks, heads, strict=True)
-        ]
-        pictures = [
-            task.rgb if warp is None else warp.image(task.rgb)
-            for task, warp in zip(tasks, warps, strict=True)
-        ]
-        results = self._predict(pictures, heads, [task.route for task in tasks])
-        seen = [
-            result if warp is None else brought_back(warp, result)
-            for result, warp in zip(results, warps, strict=True)
-        ]
+        results = predict_batch(self._predictor, [prepared.request for prepared in group])
         took_ms, before_ms = 1e3 * (time.monotonic() - start_s), self._predictor.preprocess_ms
-        self._picture_ms = took_ms / len(tasks)
+        self._picture_ms = took_ms / len(group)
         network_ms = took_ms if math.isnan(before_ms) else took_ms - before_ms
-        return [Answer(result, before_ms, network_ms, len(tasks)) for result in seen]
-
-    def _predict(
-        self, pictures: list[np.ndarray], heads: list[str], routes: list[bool]
-    ) -> list[DepthResult]:
-        if len(pictures) == 1:
-            return [self._predictor(pictures[0], heads[0], route=routes[0])]
-        return self._predictor.predict_batch(pictures, heads, routes=routes)
+        return results, RunTimes(before_ms, network_ms, len(group))
 
 
 def _may_be_ones_fault(error: Exception) -> bool:

@@ -16,9 +16,9 @@ from zoedepth_ros.inference.result import DepthPredictor
 from zoedepth_ros.msg import DropCount, StageTime, Status
 from zoedepth_ros.pipeline.rates import Window
 from zoedepth_ros.pipeline.scale_tracker import CONVERGED, CONVERGING, UNKNOWN
+from zoedepth_ros.pipeline.scaling import ScaleReport
 from zoedepth_ros.ros.diagnosis import OK, Counts, faults, findings
 from zoedepth_ros.ros.parameters import NodeSettings
-from zoedepth_ros.ros.scaling import ScaleReport
 from zoedepth_ros.ros.statistics import Statistics
 
 STATE_NAMES: dict[int, str] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from zoedepth_ros.ros.settings.parameter import MAX_SIDE_PX, parameter
+from zoedepth_ros.pipeline.parameter import MAX_SIDE_PX, parameter
 
 _DEVICES = "must be 'auto', 'cpu', 'cuda' or 'cuda:N'"
 _CAMERA_NAME = re.compile('[a-zA-Z][a-zA-Z0-9_]*')

@@ -1,4 +1,4 @@
-"""Ground, obstacles and free rays of one picture, and the scale; without ROS."""
+"""Ground, obstacles and free rays of one image, and the scale."""
 
 import math
 
@@ -7,14 +7,15 @@ import pytest
 from corridor import BOXES, CEILING, FLOOR, WALLS, Box, Eye, look
 from fake_predictor import FakePredictor
 
+from zoedepth_ros.geometry.camera import Camera
 from zoedepth_ros.geometry.ground import GroundFit, up_from_angles
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.geometry.points import depth_to_points
 from zoedepth_ros.geometry.rays import rays
-from zoedepth_ros.ros.camera import Camera
-from zoedepth_ros.ros.parameters import settings_from
-from zoedepth_ros.ros.scaling import Scaling, with_focal
-from zoedepth_ros.ros.surroundings import CLOUDS, SCAN, Surroundings
+from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline
+from zoedepth_ros.pipeline.ground_segmentation import CLOUDS, SCAN, GroundSegmentation
+from zoedepth_ros.pipeline.scaling import Scaling
+from zoedepth_ros.pipeline.settings import settings_from
 
 MODEL = CameraModel(Intrinsics.from_hfov(160, 120, 1.2))
 RAYS = rays(MODEL)
@@ -38,10 +39,10 @@ def look_around(around, points_m, settings, now_s):
 def test_a_box_on_the_floor_is_an_obstacle_and_the_floor_is_ground():
     settings = settings_from({})
     depth_m, points_m = seen((*HALL, Box(2.0, 2.3, -0.2, 0.2, 0.0, 0.6)))
-    around = Surroundings()
+    around = GroundSegmentation()
     found = look_around(around, points_m, settings, 0.0)
     assert found.height_m == pytest.approx(0.8, rel=0.01)
-    clouds = around.clouds(points_m, depth_m, RAYS, settings, found)
+    clouds = around.segments(points_m, depth_m, RAYS, settings, found)
     ahead = np.abs(clouds.obstacles[:, 0]) < 0.15
     np.testing.assert_allclose(clouds.obstacles[ahead & (clouds.obstacles[:, 2] < 2.5), 2], 2.0,
                                atol=0.15)  # fmt: skip
@@ -53,18 +54,18 @@ def test_a_box_on_the_floor_is_an_obstacle_and_the_floor_is_ground():
 def test_without_a_ground_there_are_no_obstacles_until_the_parameters_say_where_it_is():
     depth_m = np.full((120, 160), 0.5, np.float32)  # nothing but a wall
     points_m = depth_to_points(depth_m, RAYS)
-    around = Surroundings()
+    around = GroundSegmentation()
     assert look_around(around, points_m, settings_from({}), 0.0) is None
     assert around.ground is None
     settings = settings_from({'camera.height': 0.8})
     assert look_around(around, points_m, settings, 0.1) is None
-    clouds = around.clouds(points_m, depth_m, RAYS, settings, around.ground)
+    clouds = around.segments(points_m, depth_m, RAYS, settings, around.ground)
     assert len(clouds.obstacles) > 1000
 
 
 def test_each_use_of_the_ground_keeps_its_own():
     settings = settings_from({})
-    around = Surroundings()
+    around = GroundSegmentation()
     found = look_around(around, seen(HALL)[1], settings, 10.0)  # for the clouds
     nothing = GroundFit(None)
     assert around.take(nothing, settings, 11.0, SCAN) is None
@@ -73,7 +74,7 @@ def test_each_use_of_the_ground_keeps_its_own():
 
 def test_the_last_ground_stands_in_for_two_seconds():
     settings = settings_from({})
-    around = Surroundings()
+    around = GroundSegmentation()
     look_around(around, seen(HALL)[1], settings, 10.0)
     nothing = np.full((120, 160, 3), np.nan, np.float32)
     look_around(around, nothing, settings, 11.9)
@@ -84,7 +85,7 @@ def test_the_last_ground_stands_in_for_two_seconds():
 
 def test_a_pitch_that_is_known_is_not_searched_for():
     settings = settings_from({'camera.pitch': -0.15, 'camera.pitch_tolerance': 0.0})
-    around = Surroundings()
+    around = GroundSegmentation()
     look_around(around, seen((*HALL, *BOXES))[1], settings, 0.0)
     assert around.ground.pitch_rad == pytest.approx(-0.15, abs=1e-6)
     assert around.ground.height_m == pytest.approx(0.8, rel=0.01)
@@ -100,10 +101,10 @@ def test_the_height_of_the_camera_corrects_the_scale_while_it_runs(wrong):
         {'scale.source': 'height', 'camera.height': 0.8, 'scale.max_rate': 0.2}
     )
     depth_m, _ = seen(HALL, scale=wrong)
-    scaling, around = Scaling(('indoor', 'outdoor'), settings), Surroundings()
+    scaling, around = Scaling(('indoor', 'outdoor'), settings), GroundSegmentation()
     factors = []
     for i in range(100):
-        factor = scaling.factor(result_of(depth_m), RGB, None, settings, 0.1 * i)
+        factor = scaling.factor(result_of(depth_m), RGB, settings, 0.1 * i)
         factors.append(factor)
         points_m = depth_to_points(depth_m * np.float32(factor), RAYS)
         scaling.observe_ground(look_around(around, points_m, settings, 0.1 * i), settings, 0.1 * i)
@@ -123,7 +124,7 @@ def test_the_other_head_keeps_its_own_scale(tmp_path):
     scaling = Scaling(('indoor', 'outdoor'), settings)
     depth_m = np.full((120, 160), 3.0, np.float32)
     factors = [
-        scaling.factor(result_of(depth_m, head), RGB, None, settings, 0.0)
+        scaling.factor(result_of(depth_m, head), RGB, settings, 0.0)
         for head in ('indoor', 'outdoor')
     ]
     assert factors == pytest.approx([2.0, 3.0])
@@ -132,13 +133,13 @@ def test_the_other_head_keeps_its_own_scale(tmp_path):
 def test_the_scale_is_saved_where_the_file_says_and_not_before_it_is_known(tmp_path):
     path = tmp_path / 'new.yaml'
     settings = settings_from({'camera.height': 0.8, 'scale.source': 'height'})
-    scaling, around = Scaling(('indoor',), settings), Surroundings()
+    scaling, around = Scaling(('indoor',), settings), GroundSegmentation()
     with pytest.raises(ValueError, match='no scale is known'):
         scaling.save(str(path))
     with pytest.raises(ValueError, match='scale.file is empty'):
         scaling.save('')
     for i in range(20):
-        scaling.factor(result_of(np.ones((120, 160))), RGB, None, settings, 0.5 * i)
+        scaling.factor(result_of(np.ones((120, 160))), RGB, settings, 0.5 * i)
         found = look_around(around, seen(HALL, scale=1 / 1.3)[1], settings, 0.5 * i)
         scaling.observe_ground(found, settings, 0.5 * i)
     assert scaling.save(str(path)) == str(path)
@@ -162,24 +163,29 @@ def test_a_still_scene_is_held_and_a_hand_over_is_smooth_when_asked():
     base_m, _ = seen(HALL)
     tremble = np.exp(0.05 * np.random.default_rng(1).normal(size=60))
     out = [
-        t * scaling.factor(result_of(base_m * np.float32(t)), RGB, None, settings, 0.1 * i)
+        t * scaling.factor(result_of(base_m * np.float32(t)), RGB, settings, 0.1 * i)
         for i, t in enumerate(tremble)
     ]
     assert np.std(np.log(out[20:])) < np.std(np.log(tremble[20:])) / 3
     outdoor = result_of(base_m * np.float32(1.5), 'outdoor')
-    after = 1.5 * scaling.factor(outdoor, RGB, None, settings, 6.0)
+    after = 1.5 * scaling.factor(outdoor, RGB, settings, 6.0)
     assert after == pytest.approx(out[-1], rel=0.02)
 
 
 def test_the_focal_length_counts_by_the_training_camera_that_is_named():
-    camera = Camera(MODEL, None)
-    depth_m = np.ones((120, 160))
-    on = settings_from({'focal_correction': 'scale'})
-    named = settings_from({'focal_correction': 'scale', 'camera.training_hfov': 1.2})
-    scaling = Scaling(('indoor',), on)
+    on = {'focal_correction': 'scale'}
     own = MODEL.intrinsics.fy_px / 120 / (519.47 / 480)
-    assert scaling.factor(result_of(depth_m), RGB, camera, on, 0.0) == pytest.approx(own)
-    assert scaling.factor(result_of(depth_m), RGB, camera, named, 0.0) == pytest.approx(1.0)
+    for values, expected in ((on, own), ({**on, 'camera.training_hfov': 1.2}, 1.0)):
+        pipeline = pipeline_of(0.0, **values)
+        request = pipeline.prepare(RGB, Camera(MODEL), 0.0, {'depth/image'})
+        (depth,) = pipeline.process(request, result_of(np.ones((120, 160))))
+        np.testing.assert_allclose(depth.pixels, expected, rtol=1e-6)
+
+
+def pipeline_of(weights_hfov_rad, **values):
+    """Give the pipeline of weights that name a training camera, or do not (0.0)."""
+    predictor = FakePredictor(heads=('indoor',), training_hfov_rad=weights_hfov_rad)
+    return CameraPipeline.of(predictor, settings_from(values))
 
 
 def test_ratios_of_another_sensor_correct_the_scale_and_single_ones_are_gathered():
@@ -188,7 +194,7 @@ def test_ratios_of_another_sensor_correct_the_scale_and_single_ones_are_gathered
         scaling = Scaling(('indoor',), settings)
         random = np.random.default_rng(3)
         for i in range(200):
-            factor = scaling.factor(result_of(np.ones((120, 160))), RGB, None, settings, 0.5 * i)
+            factor = scaling.factor(result_of(np.ones((120, 160))), RGB, settings, 0.5 * i)
             true = 1.6 * np.exp(0.02 * random.normal(size=at_a_time))
             spoiled = random.random(at_a_time) < 0.3
             scaling.observe_ratios(np.where(spoiled, 3.0, 1.0) * true / factor, 0.5 * i)
@@ -196,25 +202,30 @@ def test_ratios_of_another_sensor_correct_the_scale_and_single_ones_are_gathered
 
 
 def test_auto_scales_where_the_weights_name_their_camera_and_the_pictures_is_known():
-    auto = settings_from({})
-    known = with_focal(auto, 1.2, camera_known=True)
-    assert (known.focal_correction, known.camera_training_hfov_rad) == ('scale', 1.2)
-    assert with_focal(auto, 1.2, camera_known=False).focal_correction == 'off'
-    assert with_focal(auto, 0.0, camera_known=True).focal_correction == 'off'
-    own = settings_from({'camera.training_hfov': 0.9, 'focal_correction': 'warp'})
-    assert with_focal(own, 1.2, camera_known=True) is own  # what is said counts
+    camera = Camera(MODEL)
+
+    def correction(weights_hfov_rad, camera, **values):
+        pipeline = pipeline_of(weights_hfov_rad, **values)
+        request = pipeline.prepare(RGB, camera, 0.0, {'depth/image'})
+        return request.correction, request.training_hfov_rad
+
+    assert correction(1.2, camera) == ('scale', 1.2)
+    assert correction(1.2, None)[0] == 'off'
+    assert correction(0.0, camera)[0] == 'off'
+    own = {'camera.training_hfov': 0.9, 'focal_correction': 'warp'}
+    assert correction(1.2, camera, **own) == ('warp', 0.9)  # a parameter has priority
 
 
 def test_where_tf_says_that_up_is_counts_more_than_the_pitch_parameter():
     settings = settings_from({'camera.pitch': 0.2, 'camera.pitch_tolerance': 0.0})
     _, points_m = seen(HALL)  # truly -0.15
-    surroundings = Surroundings()
-    surroundings.told_up = up_from_angles(-0.15)
-    assert surroundings.expected_up(settings) == surroundings.told_up
+    surroundings = GroundSegmentation()
+    surroundings.measured_up = up_from_angles(-0.15)
+    assert surroundings.expected_up(settings) == surroundings.measured_up
     ground = look_around(surroundings, points_m, settings, 0.0)
     assert ground.pitch_rad == pytest.approx(-0.15, abs=1e-6)
     assert ground.height_m == pytest.approx(0.8, rel=0.01)
-    surroundings.told_up = None  # TF is silent: the parameter holds, and is wrong
+    surroundings.measured_up = None  # TF is silent: the parameter holds, and is wrong
     assert (
         look_around(surroundings, points_m, settings, 9.0) is None
         or surroundings.ground.height_m < 0.7

@@ -1,4 +1,4 @@
-"""Scale, gates and filters between the network and the messages."""
+"""Limits and filters of depth before it becomes an image or points."""
 
 import math
 
@@ -8,8 +8,9 @@ import pytest
 from zoedepth_ros.geometry.canonical import focal_factor
 from zoedepth_ros.geometry.intrinsics import Intrinsics
 from zoedepth_ros.geometry.workspace import Workspace
-from zoedepth_ros.ros.parameters import NodeSettings, settings_from
-from zoedepth_ros.ros.postprocess import depth_for_points, gated, measured_to_m, shown_to_m
+from zoedepth_ros.pipeline.depth_filters import depth_for_points, without_uncertain
+from zoedepth_ros.pipeline.frame_context import FrameContext
+from zoedepth_ros.pipeline.settings import PipelineSettings, settings_from
 
 
 def camera(focal_px, width, height):
@@ -29,8 +30,10 @@ def test_twice_the_focal_length_is_twice_the_distance_whatever_the_resolution():
 def test_uncertain_depth_becomes_unknown_when_asked():
     depth_m = np.array([[1.0, 2.0]], np.float32)
     uncertainty_m = np.array([[0.1, 0.5]], np.float32)
-    assert gated(depth_m, uncertainty_m, NodeSettings()) is depth_m
-    result = gated(depth_m, uncertainty_m, settings_from({'filter.max_uncertainty': 0.2}))
+    assert without_uncertain(depth_m, uncertainty_m, PipelineSettings()) is depth_m
+    result = without_uncertain(
+        depth_m, uncertainty_m, settings_from({'filter.max_uncertainty': 0.2})
+    )
     assert result[0, 0] == 1.0
     assert np.isnan(result[0, 1])
 
@@ -48,11 +51,18 @@ def test_too_near_is_minus_infinite_and_no_limit_makes_anything_infinite():
 
 
 def test_the_limit_of_the_cloud_is_not_one_of_what_is_measured():
-    at = settings_from({'depth.max': 8.0, 'cloud.max_range': 5.0})
-    assert (measured_to_m(at, 10.0), shown_to_m(at, 10.0)) == (8.0, 5.0)
-    assert (measured_to_m(at, 4.0), shown_to_m(at, 4.0)) == (4.0, 4.0)
-    free = settings_from({})
-    assert (measured_to_m(free, 10.0), shown_to_m(free, 10.0)) == (10.0, 10.0)
+    def limits(factor=1.0, **values):
+        """Give both, of the indoor head, which was trained up to 10 m."""
+        context = FrameContext(
+            rgb=None, depth_m=None, head='indoor', factor=factor, sky=None, on_device=None,
+            camera=None, settings=settings_from(values), now_s=0.0, network_width=512,
+        )  # fmt: skip
+        return context.measured_to_m, context.shown_to_m
+
+    near = {'depth.max': 8.0, 'cloud.max_range': 5.0}
+    assert limits(**near) == (8.0, 5.0)
+    assert limits(0.4, **near) == (4.0, 4.0)
+    assert limits() == (10.0, 10.0)
 
 
 def test_points_between_an_object_and_its_background_are_left_out():
@@ -92,9 +102,9 @@ def test_kept_memory_changes_neither_result_nor_input():
         unsure_m = np.full((8, 12), 0.1, np.float32)
         unsure_m[2:4] = 0.5
         out_m = depth_for_points(
-            gated(depth_m, unsure_m, settings, scratch),
+            without_uncertain(depth_m, unsure_m, settings, scratch),
             settings_from({'filter.edge': False}),
-            scratch=scratch,
+            workspace=scratch,
         )
         assert np.isnan(out_m[2:4]).all()
         assert (out_m[4:] == value).all()

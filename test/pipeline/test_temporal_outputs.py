@@ -1,42 +1,36 @@
-"""filter.temporal, from depth to messages."""
+"""filter.temporal, from depth to outputs."""
 
 import numpy as np
 from fake_predictor import FakePredictor
-from std_msgs.msg import Header
 
+from zoedepth_ros.geometry.camera import Camera
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
-from zoedepth_ros.ros.camera import Camera
-from zoedepth_ros.ros.outputs import Outputs
-from zoedepth_ros.ros.parameters import settings_from
-from zoedepth_ros.ros.scaling import Scaling
-from zoedepth_ros.ros.schedule import Plan
+from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline
+from zoedepth_ros.pipeline.request import predict
+from zoedepth_ros.pipeline.settings import settings_from
 
-CAMERA = Camera(CameraModel(Intrinsics.from_hfov(64, 48, 1.0)), None)
+CAMERA = Camera(CameraModel(Intrinsics.from_hfov(64, 48, 1.0)))
 RGB = np.full((48, 64, 3), 120, np.uint8)
-PLAN = Plan(
-    depth_topics=frozenset({'scan', 'depth/image'}), camera_info=False, cloud=True,
-    split_topics=frozenset(), router=False, domain=False,
-)  # fmt: skip
+REQUESTED = {'scan', 'depth/image', 'depth/points'}
 
 
 def known(depths_m, **changes):
     """Give, per picture, how many points and depths are known, and the share of beams."""
     settings = settings_from({'scan.enabled': True, 'cloud.decimation': 2, **changes})
-    outputs = Outputs(Scaling(('indoor',), settings), lambda *_: None)
+    predictor = FakePredictor(heads=('indoor',))
+    pipeline = CameraPipeline(settings, heads=predictor.heads, network_size=predictor.network_size)
     found = []
     for number, depth_m in enumerate(depths_m):
-        result = FakePredictor(depth_m, heads=('indoor',))(RGB)
-        made = outputs.make(PLAN, Header(), RGB, result, CAMERA, settings, 0.1 * number)
+        predictor.depth = depth_m
+        request = pipeline.prepare(RGB, CAMERA, 0.1 * number, REQUESTED)
         found.append({})
-        for topic, msg in made:
-            if topic == 'depth/points':
-                points = np.frombuffer(msg.data, np.float32).reshape(-1, 4)
-                found[-1]['points'] = int(np.isfinite(points[:, 2]).sum())
-            elif topic == 'scan':
-                found[-1]['beams'] = float(np.isfinite(msg.ranges).mean())
+        for output in pipeline.process(request, predict(predictor, request)):
+            if output.name == 'depth/points':
+                found[-1]['points'] = int(np.isfinite(output.points[..., 2]).sum())
+            elif output.name == 'scan':
+                found[-1]['beams'] = float(np.isfinite(output.ranges_m).mean())
             else:
-                depth = np.frombuffer(msg.data, np.float32)
-                found[-1]['depth'] = int(np.isfinite(depth).sum())
+                found[-1]['depth'] = int(np.isfinite(output.pixels).sum())
     return found
 
 

@@ -1,0 +1,159 @@
+"""What the pipeline gives for an image: arrays with a name and a unit, and records about them.
+
+Every array is valid until the next image is processed, unless the caller lends other memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoedepth_ros.geometry.height_scan import HeightScan
+from zoedepth_ros.geometry.scan import BandScan
+
+DEPTH, UNCERTAINTY, COLOR = 'depth/image', 'depth/uncertainty', 'depth/color'
+POINTS, SCAN, DOMAIN = 'depth/points', 'scan', 'domain'
+GROUND, OBSTACLES, CLEARING = (
+    'depth/points/ground',
+    'depth/points/obstacles',
+    'depth/points/clearing',
+)
+CAMERA_INFO = 'depth/camera_info'
+"""Made by the caller, at the rate of depth."""
+
+DEPTH_OUTPUTS = frozenset({DEPTH, UNCERTAINTY, COLOR, SCAN})
+"""Outputs at depth.rate."""
+SEGMENTS = frozenset({GROUND, OBSTACLES, CLEARING})
+"""Parts of the cloud by the ground plane."""
+CLOUD_OUTPUTS = frozenset({POINTS}) | SEGMENTS
+"""Outputs at cloud.rate."""
+
+
+class Buffers(Protocol):
+    """Memory for outputs, such as the data of messages; `geometry.workspace.Workspace` is one."""
+
+    def array(self, name: str, shape: tuple[int, ...], dtype: Any = ...) -> NDArray[Any]:
+        """Return the array that the output of this name is written into; its content is lost.
+
+        name: DEPTH, UNCERTAINTY or POINTS.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """The head in use, and what the router says about this image."""
+
+    name: ClassVar[str] = DOMAIN
+    head: str
+    """Head in use from now on."""
+
+    probabilities: dict[str, float]
+    """Head -> probability by the router; {} if it did not run."""
+
+    forced: bool
+    """Whether the router has no influence."""
+
+    last_switch_s: float
+    """When the head took over, on the caller's clock [s]; 0.0 before."""
+
+
+@dataclass(frozen=True, slots=True)
+class DepthImage:
+    """Depth along z, limited to depth.min and depth.max."""
+
+    name: ClassVar[str] = DEPTH
+    pixels: NDArray[Any]
+    """(H, W) float32 [m] by REP 117 (-Inf too near, +Inf too far or sky, NaN unknown), or uint16
+    [mm], 0 for all of these."""
+
+    encoding: str
+    """'32FC1' or '16UC1'."""
+
+    head: str
+    """The head that measured it."""
+
+    range_m: float
+    """Depth beyond which nothing is measured [m]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Uncertainty:
+    """Standard deviation of depth."""
+
+    name: ClassVar[str] = UNCERTAINTY
+    pixels: NDArray[np.float32]
+    """(H, W) [m]."""
+
+
+@dataclass(frozen=True, slots=True)
+class ColorImage:
+    """Depth in colours, near is red, with a fixed range for each head."""
+
+    name: ClassVar[str] = COLOR
+    bgr: NDArray[np.uint8]
+    """(H, W, 3), blue first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """Points in the camera's optical frame."""
+
+    name: ClassVar[str] = POINTS
+    points: NDArray[np.float32]
+    """x, y, z [m] and the bits 0x00RRGGBB: (h, w, 4) with NaN where unknown, or (n, 4)."""
+
+    color: bool
+    """Whether the fourth number is a colour; otherwise it is 0."""
+
+    @property
+    def organized(self) -> bool:
+        """Whether points have the rows and columns of the image."""
+        return self.points.ndim == 3
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Ground, obstacles or the ends of free rays, in the camera's optical frame."""
+
+    name: str
+    """GROUND, OBSTACLES or CLEARING."""
+
+    points_m: NDArray[np.float32]
+    """(k, 3) x, y, z [m]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Nearest horizontal distances around the camera."""
+
+    name: ClassVar[str] = SCAN
+    beams: BandScan | HeightScan
+    """The angles of the beams."""
+
+    ranges_m: NDArray[np.float32]
+    """(beams,) from right to left [m], by REP 117."""
+
+    range_min_m: float
+    range_max_m: float
+
+    up: tuple[float, float, float]
+    """Unit vector away from the ground in the optical frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Omission:
+    """An output that was due and cannot be made."""
+
+    name: ClassVar[str] = ''
+    reason: str
+    """Short form, for counting."""
+
+    message: str
+    """What is missing and how to get the output."""
+
+
+Output = Domain | DepthImage | Uncertainty | ColorImage | Cloud | Segment | Scan | Omission

@@ -1,0 +1,84 @@
+"""Read a ROS parameter file without ROS, so that commands use the settings of a node."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from zoedepth_ros.errors import quoted
+from zoedepth_ros.files import parse_yaml, read_text
+from zoedepth_ros.pipeline.parameter import table_of, with_values
+from zoedepth_ros.pipeline.settings import PipelineSettings
+
+NODE_NAME = 'zoedepth'
+
+
+def settings_from_file(
+    path: Path,
+    *,
+    base: PipelineSettings | None = None,
+    camera: str = '',
+    ignored: Collection[str] = (),
+) -> PipelineSettings:
+    """Return the settings in a parameter file such as config/depth_node.yaml.
+
+    base: settings for what the file does not contain.  camera: a name in `cameras`, whose own
+    values (front.depth.rate) replace the common ones.  ignored: names of other parameters of the
+    node, which are no error.  Raises ValueError naming file and parameter, and OSError.
+    """
+    table = table_of(PipelineSettings)
+    values = parameters_in(path)
+    cameras = values.get('cameras') or ()
+    prefixes = {f'{name}.' for name in (*cameras, camera) if name}
+    own: dict[str, Any] = {}
+    common: dict[str, Any] = {}
+    for name, value in values.items():
+        prefix = next((prefix for prefix in prefixes if name.startswith(prefix)), '')
+        plain = name.removeprefix(prefix)
+        if plain not in table:
+            if plain in ignored:
+                continue
+            raise ValueError(f'{path}: there is no parameter {name}')
+        if not prefix:
+            common[plain] = value
+        elif prefix == f'{camera}.':
+            own[plain] = value
+    try:
+        return with_values(PipelineSettings() if base is None else base, {**common, **own})
+    except ValueError as error:
+        raise ValueError(f'{path}: {error}') from None
+
+
+def parameters_in(path: Path, node: str = NODE_NAME) -> dict[str, Any]:
+    """Return the parameters by full name that a file has for a node of this name.
+
+    Sections are applied in their order in the file: '/**' is for all nodes.  Raises ValueError for
+    a file without such a section, and OSError.
+    """
+    try:
+        content = parse_yaml(read_text(path))
+    except ValueError as error:
+        raise ValueError(f'{path}: not YAML: {error}') from None
+    sections = content if isinstance(content, Mapping) else {}
+    values: dict[str, Any] = {}
+    found = False
+    for name, section in sections.items():
+        if str(name).rpartition('/')[2] not in ('*', '**', node):
+            continue
+        parameters = section.get('ros__parameters') if isinstance(section, Mapping) else None
+        if not isinstance(parameters, Mapping):
+            raise ValueError(f'{path}: expected ros__parameters in {quoted(str(name))}')
+        values.update(_flat(parameters))
+        found = True
+    if not found:
+        raise ValueError(f'{path}: expected a section "/**:" or "{node}:" with ros__parameters')
+    return values
+
+
+def _flat(tree: Mapping[Any, Any], prefix: str = '') -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f'{prefix}{key}.')
+        else:
+            yield f'{prefix}{key}', value
