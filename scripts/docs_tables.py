@@ -1,6 +1,6 @@
 """Measure and print the tables of docs/camera_scale.md and docs/obstacles.md.
 
-Drawn scenes and walks of seeds that no training sees; some minutes on two cores.
+Rendered scenes and camera trajectories that are not used for training; some minutes on two cores.
 
     python scripts/docs_tables.py
     python scripts/docs_tables.py --only cameras --weights mine.safetensors
@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     predictor = build_predictor(args.model, args.weights, device=args.device, precision='fp32')
     print(f'{predictor.model_name}, weights {predictor.weights_origin}')
     hfov_deg = math.degrees(predictor.training_hfov_rad)
-    print(f'training camera: {hfov_deg:g} degrees' if hfov_deg else 'training camera: not named')
+    print(f'training camera: {hfov_deg:g} degrees' if hfov_deg else 'training camera: unknown')
     for part in args.only or PARTS:
         print(f'\n## {part}\n')
         for line in LINES[part](predictor, args.scenes):
@@ -45,12 +45,12 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--weights', metavar='FILE')
     parser.add_argument('--device', default='auto')
     parser.add_argument('--only', nargs='+', choices=PARTS, help='(all)')
-    parser.add_argument('--scenes', type=int, default=24, help='a domain (%(default)s)')
+    parser.add_argument('--scenes', type=int, default=24, help='per domain (%(default)s)')
     return parser.parse_args(arguments)
 
 
 def cameras(predictor: DepthPredictor, scenes: int) -> Iterator[str]:
-    """Give the error through other focal lengths, without and with each correction."""
+    """Give the error at other focal lengths, without and with each correction."""
     yield row('domain', 'focal length x', 'none', '`scale`', '`warp`', *METHODS[3:])
     yield row(*['---'] * (2 + len(METHODS)))
     calibration = max(1, scenes * 2 // 3)
@@ -63,7 +63,7 @@ def cameras(predictor: DepthPredictor, scenes: int) -> Iterator[str]:
 
 
 def aspects(predictor: DepthPredictor, scenes: int) -> Iterator[str]:
-    """Give the error through other aspect ratios by each rule of the focal factor."""
+    """Give the error at other aspect ratios, by each rule of the focal factor."""
     yield row('domain', 'width : height', *RULES)
     yield row(*['---'] * (2 + len(RULES)))
     for domain in DOMAINS:
@@ -73,7 +73,7 @@ def aspects(predictor: DepthPredictor, scenes: int) -> Iterator[str]:
 
 
 def flicker(predictor: DepthPredictor, scenes: int) -> Iterator[str]:
-    """Give how much the scale trembles on scenes that stand still."""
+    """Give the flicker of the scale on static scenes."""
     yield row('domain', 'flicker', 'with `filter.flicker`')
     yield row(*['---'] * 3)
     seeds = range(FIRST_SEED, FIRST_SEED + max(1, scenes // 3))
@@ -83,9 +83,13 @@ def flicker(predictor: DepthPredictor, scenes: int) -> Iterator[str]:
 
 
 def edges(predictor: DepthPredictor, scenes: int) -> Iterator[str]:
-    """Give what the edge filter removes and keeps; no network is asked."""
+    """Give the shares that the edge filter removes and keeps; no network is used."""
     del predictor
-    yield row('network, blur', 'flying removed, in / out', 'true kept, in / out')
+    yield row(
+        'network size, blur',
+        'flying pixels removed, indoor / outdoor',
+        'correct points kept, indoor / outdoor',
+    )
     yield row(*['---'] * 3)
     seeds = range(FIRST_SEED, FIRST_SEED + max(1, scenes // 2))
     for network, sigma_px in BLURS:
@@ -96,14 +100,14 @@ def edges(predictor: DepthPredictor, scenes: int) -> Iterator[str]:
 
 
 def temporal(predictor: DepthPredictor, scenes: int) -> Iterator[str]:
-    """Give what the filters do on walks: to what is imagined, and to this network's errors."""
-    yield row('walk', 'depth', 'filter', 'wrong removed', 'right kept')
+    """Give the shares that filters remove on trajectories: of false surfaces and network errors."""
+    yield row('trajectory', 'depth', 'filter', 'wrong removed', 'correct kept')
     yield row(*['---'] * 5)
-    pictures = max(3, 5 * scenes // 2)
+    images = max(3, 5 * scenes // 2)
     for kind in ('room', 'street'):
-        tally = cleaning.imagined(kind, FIRST_SEED, pictures)
-        yield shares(kind, 'bulges for one picture', 'temporal', tally)
-        tallies = cleaning.on_a_walk(predictor, kind, FIRST_SEED, pictures)
+        tally = cleaning.imagined(kind, FIRST_SEED, images)
+        yield shares(kind, 'false surfaces in one image', 'temporal', tally)
+        tallies = cleaning.on_a_walk(predictor, kind, FIRST_SEED, images)
         for name, tally in tallies.items():
             yield shares(kind, predictor.model_name, name, tally)
 

@@ -12,17 +12,17 @@ def script():
     return module
 
 
-def test_a_table_is_printed_with_what_it_is_of(capsys, monkeypatch):
+def test_a_table_is_printed_with_its_network_and_training_camera(capsys, monkeypatch):
     module = script()
     monkeypatch.setattr(module.cleaning, 'tremble', lambda *_: (0.012, 0.0034))
     model = ['--model', 'ZoeD_tiny_NK', '--weights', 'random', '--device', 'cpu']
     assert module.main([*model, '--scenes', '1', '--only', 'flicker']) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[:2] == ['ZoeD_tiny_NK, weights random', 'training camera: not named']
+    assert lines[:2] == ['ZoeD_tiny_NK, weights random', 'training camera: unknown']
     assert lines[-2:] == ['| indoor | 1.20% | 0.34% |', '| outdoor | 1.20% | 0.34% |']
 
 
-def test_every_part_has_its_lines():
+def test_every_part_has_a_function():
     module = script()
     assert set(module.LINES) == set(module.PARTS)
 
