@@ -100,7 +100,7 @@ def edges(predictor: DepthPredictor, scenes: int) -> Iterator[str]:
 
 
 def temporal(predictor: DepthPredictor, scenes: int) -> Iterator[str]:
-    """Give the shares that filters remove on trajectories: of false surfaces and network errors."""
+    """Give the shares that filters remove on trajectories, of false surfaces and of errors."""
     yield row('trajectory', 'depth', 'filter', 'wrong removed', 'correct kept')
     yield row(*['---'] * 5)
     images = max(3, 5 * scenes // 2)
