@@ -1,6 +1,7 @@
 """The layers of the package: every import of every module, lazy ones too."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -169,6 +170,14 @@ def modules() -> dict[str, Path]:
 @pytest.mark.parametrize('module', modules())
 def test_a_module_imports_only_from_layers_below(module):
     assert forbidden_imports(modules()[module].read_text(encoding='utf-8'), module) == []
+
+
+def test_the_page_lists_the_folders_in_the_order_of_the_layers():
+    page = (PACKAGE.parent / 'docs' / 'architecture.md').read_text(encoding='utf-8')
+    section = page.partition('## Layers')[2].partition('\n## ')[0]
+    rows = [line.split('|')[1] for line in section.splitlines() if line.startswith('| `')]
+    listed = re.findall(r'`(\w+)(?:/|\.py)`', ''.join(rows))
+    assert listed == [layer for layer in LAYERS if (PACKAGE / layer).is_dir() or layer == 'build']
 
 
 def test_every_folder_has_its_layer_and_its_sentence():

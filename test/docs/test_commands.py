@@ -31,6 +31,8 @@ LANGUAGES = {*pages.COMMAND_LANGUAGES, 'python', 'yaml', 'json', 'xml', 'cpp', '
 FOREIGN_ARGUMENTS = {
     *('camera_model', 'rectify_rgb', 'align_depth.enable', 'enable_depth', 'camera_info_url'),
 }
+# files of examples
+ALLOWED_NAMES = {'warehouse.py', 'zoedepth_ros/model/backbones/dino.py'}
 FILE_ENDINGS = ('.py', '.yaml', '.md', '.mcap', '.png', '.rviz', '.xml', '.json', '.txt', '.csv')
 
 
@@ -172,6 +174,25 @@ def test_every_command_inside_a_sentence_or_a_table_names_what_exists(name):
     for code in pages.inline_code(pages.ROOT / name):
         if re.match(r'(zoedepth|make|ros2) \S', code) and not re.search(r'…|[A-Z]{3,}|DIR', code):
             assert not list(checks.problems(code)), f'{name}: `{code}`'
+
+
+def source_files():
+    root, package = pages.ROOT, pages.ROOT / 'zoedepth_ros'
+    tops = package, root / 'test', root / 'scripts'
+    paths = [*root.glob('*.py'), *(path for top in tops for path in top.rglob('*.py'))]
+    known = {str(path.relative_to(package)) for path in paths if package in path.parents}
+    return known | {str(path.relative_to(root)) for path in paths} | {path.name for path in paths}
+
+
+@pytest.mark.parametrize('name', [*PAGE_NAMES, 'CONTRIBUTING.md'])
+def test_every_source_file_that_is_named_exists(name):
+    known = source_files()
+    named = {
+        code
+        for code in pages.inline_code(pages.ROOT / name)
+        if re.fullmatch(r'[\w/]+\.py', code) and code not in ALLOWED_NAMES
+    }
+    assert named - known == set()
 
 
 def test_the_readme_leads_to_every_page_that_is_written():
