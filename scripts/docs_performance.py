@@ -1,11 +1,11 @@
-"""Profile the network or the node, and draw the diagrams of docs/performance.md.
+"""Profile the network and the node, and draw the diagrams of docs/performance.md.
 
 The diagrams are drawn from the files in docs/benchmarks.
 
     python scripts/docs_performance.py --profile cpu   # write profile_cpu.json and draw it
-    python scripts/docs_performance.py --profile node  # the node around the network; needs py-spy
+    python scripts/docs_performance.py --profile node  # the node without the network; needs py-spy
     python scripts/docs_performance.py                 # draw from the existing files
-    python scripts/docs_performance.py --check         # exit code 1 if a diagram is not current
+    python scripts/docs_performance.py --check         # exit code 1 if a diagram is outdated
 """
 
 from __future__ import annotations
@@ -35,20 +35,20 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     'normalisation, GELU': ('layer_norm', 'gelu'),
     'copies, layout': ('copy', 'cat', 'clone', 'contiguous', 'reorder', 'memcpy', 'index', 'to_'),
 }
-"""Kind of work -> parts of the names of its operators; the first match counts."""
+"""Kind of work -> parts of operator names; the first match counts."""
 REST = 'everything else'
 GREY = '#9aa5b1'  # of the last kind, everything else
 COLORS = ('#2f6f9f', '#e08e45', '#5b9f68', '#8f6fae', '#c95f5f', '#b59b3c', '#4f9da6', '#a3673f',
           '#7fa650')  # fmt: skip
 WIDTH, LEFT, ROW, FONT = 860, 190, 34, 13  # [px]
-NARROW = 40  # parts narrower than this show no figure [px]
+NARROW = 40  # narrower parts show no number [px]
 NODE = 'node'
 FRAMES = 3
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else '')
-    what = 'measure the network on cpu, cuda or cuda:N, or the node around it'
+    what = 'profile the network on cpu, cuda or cuda:N, or the node'
     parser.add_argument('--profile', metavar='cpu|cuda|node', help=what)
     parser.add_argument('--model', default='ZoeD_M12_NK', help='%(default)s')
     parser.add_argument('--check', action='store_true', help='compare, write nothing')
@@ -65,13 +65,13 @@ def main(arguments: list[str] | None = None) -> int:
             path.write_text(diagram)
             print(path)
         elif not path.exists() or path.read_text() != diagram:
-            print(f'{path} is not current: run scripts/docs_performance.py')
+            print(f'{path} is outdated: run scripts/docs_performance.py')
             wrong = 1
     return wrong
 
 
 def diagrams() -> dict[Path, str]:
-    """Draw a diagram for every file."""
+    """Draw the diagrams of all files."""
     drawn = {}
     for path in sorted(FILES.glob('profile_*.json')):
         drawn[IMAGES / f'{path.stem}.svg'] = draw_profile(json.loads(path.read_text()))
@@ -81,12 +81,12 @@ def diagrams() -> dict[Path, str]:
 
 
 def profile(model: str, device: str) -> dict[str, Any]:
-    """Return the time per image [ms] by kind of work, of this package and of transformers."""
-    _start_again_as_the_node_runs()
-    from zoedepth_ros.benchmark.our_side import Ours
-    from zoedepth_ros.benchmark.sides import Side
-    from zoedepth_ros.benchmark.transformers_side import Transformers
-    from zoedepth_ros.benchmark.weights import write_weights
+    """Return milliseconds per image by kind of work: our network and transformers."""
+    _restart_with_node_environment()
+    from zoedepth_ros.benchmark.conditioned_weights import write_weights
+    from zoedepth_ros.benchmark.implementations import Implementation
+    from zoedepth_ros.benchmark.runners import OurRunner
+    from zoedepth_ros.benchmark.transformers_runner import TransformersRunner
     from zoedepth_ros.model.presets import preset
 
     config = preset(model)
@@ -94,16 +94,16 @@ def profile(model: str, device: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / 'weights.safetensors'
         write_weights(config, 'random', file)
-        ours = Ours(Side('ours', model, str(file), device, 'auto'))
+        ours = OurRunner(Implementation('ours', model, str(file), device, 'auto'))
         rows[f'ours, {ours.facts()["precision"]}'] = by_kind(ours, config.image_size)
         del ours
-        theirs = Transformers(Side('transformers', model, str(file), device))
-        rows['transformers, fp32, SDPA'] = by_kind(theirs, config.image_size)
+        other = TransformersRunner(Implementation('transformers', model, str(file), device))
+        rows['transformers, fp32, SDPA'] = by_kind(other, config.image_size)
     return {**measured_on(device), 'title': f'{model}: one image', 'model': model, 'ms': rows}
 
 
 def profile_node() -> dict[str, Any]:
-    """Return the time per image [ms] by kind of work in the node around the network."""
+    """Return milliseconds per image by kind of work in the node without the network."""
     import node_profile
 
     found = node_profile.profile_node()
@@ -112,23 +112,23 @@ def profile_node() -> dict[str, Any]:
 
 
 def measured_on(device: str) -> dict[str, Any]:
-    """Give command, date, hardware and versions."""
-    from zoedepth_ros.benchmark.facts import find_facts
+    """Return date, hardware, versions and command."""
+    from zoedepth_ros.benchmark.machine import this_machine
 
-    facts = find_facts()
+    machine = this_machine()
     return {
         'command': shlex.join(['python', 'scripts/docs_performance.py', *sys.argv[1:]]),
         'date': datetime.date.today().isoformat(),
-        'device': device if device == 'cpu' else facts.gpus[0],
-        'cpu': f'{facts.cores} cores of {facts.cpu}',
-        'threads': os.environ.get('OMP_NUM_THREADS', str(facts.cores)),
-        'versions': dict(facts.versions),
-        'environment': dict(facts.environment),
+        'device': device if device == 'cpu' else machine.gpus[0],
+        'cpu': f'{machine.cores} cores of {machine.cpu}',
+        'threads': os.environ.get('OMP_NUM_THREADS', str(machine.cores)),
+        'versions': dict(machine.versions),
+        'environment': dict(machine.environment),
     }
 
 
-def _start_again_as_the_node_runs() -> None:
-    """Restart with the allocator and thread settings of the launch file."""
+def _restart_with_node_environment() -> None:
+    """Restart this process with the allocator and thread settings of the launch file."""
     from zoedepth_ros.ros.environment import native_environment
 
     missing = native_environment(os.environ)
@@ -136,21 +136,21 @@ def _start_again_as_the_node_runs() -> None:
         os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **missing})
 
 
-def by_kind(side: Any, size: tuple[int, int]) -> dict[str, float]:
-    """Return the time per image [ms] by kind of work, from torch's profiler."""
+def by_kind(runner: Any, size: tuple[int, int]) -> dict[str, float]:
+    """Return milliseconds per image by kind of work, from torch's profiler."""
     from torch.profiler import ProfilerActivity
     from torch.profiler import profile as record
 
-    from zoedepth_ros.benchmark.sides import pictures as synthetic_images
+    from zoedepth_ros.benchmark.implementations import sample_images
 
-    rgb = synthetic_images(size, 1)[0]
+    rgb = sample_images(size, 1)[0]
     for _ in range(2):
-        side(rgb)
-    on_gpu = side.facts()['device'] != 'cpu'
+        runner(rgb)
+    on_gpu = runner.facts()['device'] != 'cpu'
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_gpu else [])]
     with record(activities=activities) as recorded:
         for _ in range(FRAMES):
-            side(rgb)
+            runner(rgb)
     spent: dict[str, float] = defaultdict(float)
     for event in recorded.key_averages():
         us = event.self_device_time_total if on_gpu else event.self_cpu_time_total
@@ -159,13 +159,13 @@ def by_kind(side: Any, size: tuple[int, int]) -> dict[str, float]:
 
 
 def kind_of(operator: str) -> str:
-    """Give the kind of work of an operator by its name."""
+    """Return the kind of work of an operator."""
     name = operator.lower()
     return next((kind for kind, parts in KINDS.items() if any(p in name for p in parts)), REST)
 
 
 def draw_profile(found: Mapping[str, Any]) -> str:
-    """Draw one bar for each implementation, divided by kind of work."""
+    """Draw one bar per row, divided by kind of work."""
     rows: Mapping[str, Mapping[str, float]] = found['ms']
     longest = max(sum(parts.values()) for parts in rows.values())
     scale = (WIDTH - LEFT - 90) / longest
@@ -191,29 +191,29 @@ def draw_profile(found: Mapping[str, Any]) -> str:
 
 
 def color_of(kind: str, index: int) -> str:
-    """Give the colour of a kind of work."""
+    """Return the colour of a kind of work."""
     return GREY if kind == REST else COLORS[index]
 
 
 def number(ms: float, longest_ms: float) -> str:
-    """Format milliseconds, with one decimal if all of them are small."""
+    """Format milliseconds, with one decimal if all are small."""
     return f'{ms:.0f}' if longest_ms > 100.0 else f'{ms:.1f}'
 
 
 def place(found: Mapping[str, Any]) -> str:
-    """Name the hardware."""
+    """Return the name of the hardware."""
     return str(found['cpu'] if found['device'] == 'cpu' else found['device'])
 
 
 def draw_size(report: Mapping[str, Any]) -> str:
-    """Draw time and memory of every size and batch with the prediction of the fit."""
+    """Draw time and memory of every size and batch, and the fit."""
     points = report['size']['points']
     lines, y = [], 40
     for what, unit, measured, expected in (
         ('time', 'ms', [p['times']['median_ms'] for p in points], 'expected_ms'),
         ('memory', 'MB', [p['peak_mb'] for p in points], 'expected_mb'),
     ):
-        lines.append(text(LEFT, y, f'{what} [{unit}]; the mark is the prediction of the fit'))
+        lines.append(text(LEFT, y, f'{what} [{unit}]; the mark is the fit'))
         longest = max([*measured, *(p[expected] for p in points)])
         scale = (WIDTH - LEFT - 90) / longest
         for point, value in zip(points, measured, strict=True):
@@ -233,18 +233,18 @@ def draw_size(report: Mapping[str, Any]) -> str:
 
 
 def text(x: float, y: float, words: str, anchor: str = 'start', color: str = '#1d2733') -> str:
-    """Write some words."""
+    """Return a text element."""
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{color}">{words}</text>'
 
 
 def box(x: float, y: float, width: float, height: float, color: str) -> str:
-    """Draw a filled rectangle."""
+    """Return a filled rectangle."""
     size = f'width="{max(width, 0):.1f}" height="{height:.1f}"'
     return f'<rect x="{x:.1f}" y="{y:.1f}" {size} fill="{color}"/>'
 
 
 def svg(title: str, lines: Sequence[str], height: float) -> str:
-    """Put lines into an image of this height."""
+    """Return a diagram of this height."""
     return '\n'.join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" '
@@ -260,5 +260,7 @@ def svg(title: str, lines: Sequence[str], height: float) -> str:
 
 
 if __name__ == '__main__':
-    sys.stdout.reconfigure(errors='backslashreplace')  # whatever the terminal's encoding lacks
+    sys.stdout.reconfigure(
+        errors='backslashreplace'
+    )  # for characters that the terminal cannot encode
     sys.exit(main())

@@ -1,12 +1,11 @@
-"""Run the node for a long time beside a camera, and judge memory, threads, rates and order.
+"""Run the node for a long time and check memory, threads, rates and order of the messages.
 
-    .venv/bin/python scripts/soak.py --minutes 60                                a fake network
-    .venv/bin/python scripts/soak.py --minutes 10 --model ZoeD_S_NK --rate 5     a real one
+    .venv/bin/python scripts/soak.py --minutes 60                                fake network
+    .venv/bin/python scripts/soak.py --minutes 10 --model ZoeD_S_NK --rate 5     real one
 
-Prints one line a minute and a verdict, and writes it to a file (--out) with the hardware and the
-date; the exit code is 1 when something grew, was late, came out of order or at another rate.
-
-Every picture must become depth: with a real network choose a rate that it keeps up with here.
+Prints one line per minute and a report, which is also written to a file (--out) with hardware
+and date. The exit code is 1 if memory, threads or files grew, or if messages were late, out of
+order or at another rate. Every image must become depth: choose a rate that the network sustains.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ sys.path.insert(0, str(ROOT / 'test' / 'support'))
 MAX_GROWTH_MB = 20.0
 RATE_TOLERANCE = 0.05
 RATES_THAT_AGREE = (
-    ('camera', 'wanted'),  # otherwise this machine is too busy to tell
+    ('camera', 'wanted'),  # otherwise this machine is overloaded
     ('depth', 'camera'),
     ('reported', 'depth'),
     ('depth_last', 'depth_first'),
@@ -39,7 +38,7 @@ RATES_THAT_AGREE = (
 
 @dataclass(slots=True)
 class Stream:
-    """Count what arrives on one topic, without keeping it."""
+    """Count the messages of one topic."""
 
     max_age_s: float
     """Older messages are stale [s]."""
@@ -48,7 +47,7 @@ class Stream:
     """Messages so far."""
 
     misordered: int = 0
-    """Messages not newer than the one before."""
+    """Messages not newer than the previous one."""
 
     stale: int = 0
     """Messages older than allowed."""
@@ -59,8 +58,8 @@ class Stream:
     newest_stamp_s: float = field(default=0.0, repr=False)
     """Stamp of the newest message [s]."""
 
-    def take(self, msg: Any) -> None:
-        """Note one message."""
+    def add(self, msg: Any) -> None:
+        """Count one message."""
         stamp_s = msg.header.stamp.sec + 1e-9 * msg.header.stamp.nanosec
         age_s = time.time() - stamp_s
         self.received += 1
@@ -72,7 +71,7 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Hold what the system says about the node at one moment."""
+    """Resources of the node at one time."""
 
     memory_mb: float
     """Resident memory [MB]."""
@@ -84,14 +83,14 @@ class Sample:
     """Open file descriptors."""
 
     depth: int
-    """Depth images that came so far."""
+    """Depth images so far."""
 
     time_s: float
-    """Since the start of the watch [s]."""
+    """Since the start of the measurement [s]."""
 
 
 def sample(pid: int, depth: int, time_s: float) -> Sample:
-    """Ask /proc about a process."""
+    """Read the resources of a process from /proc."""
     status = Path(f'/proc/{pid}/status').read_text(encoding='ascii')
     values = dict(line.split(':', 1) for line in status.splitlines())
     kilobytes = int(values['VmRSS'].split()[0])
@@ -102,10 +101,10 @@ def sample(pid: int, depth: int, time_s: float) -> Sample:
 def judge(
     samples: list[Sample], streams: dict[str, Stream], rates_hz: dict[str, float]
 ) -> dict[str, Any]:
-    """Put numbers and faults together; memory and rates of the first tenth against the last.
+    """Return numbers and faults; the first tenth of the samples is compared with the last.
 
-    rates_hz: 'wanted' of the camera, 'camera' as it was, 'depth' as it came and 'reported' by the
-    node's status.
+    rates_hz: 'wanted' and 'camera' (desired and measured image rate), 'depth' (received) and
+    'reported' (by the status of the node).
     """
     tenth = max(2, len(samples) // 10)
     first, last = samples[:tenth], samples[-tenth:]
@@ -141,7 +140,7 @@ def _rate_hz(samples: list[Sample]) -> float:
 
 
 def watch(node: Any, peer: Any, args: argparse.Namespace) -> dict:
-    """Run camera, node and subscribers for the wanted time and judge the time after warm-up."""
+    """Run camera, node and subscribers, and check the time after warm-up."""
     from ros_harness import image_message, picture, wait_until
     from sensor_msgs.msg import Image, PointCloud2
     from zoedepth_ros.msg import Status
@@ -155,7 +154,7 @@ def watch(node: Any, peer: Any, args: argparse.Namespace) -> dict:
 
     streams = {topic: Stream(args.max_age) for topic in ('depth/image', 'depth/points')}
     for (topic, stream), kind in zip(streams.items(), (Image, PointCloud2), strict=True):
-        peer.node.create_subscription(kind, f'/{topic}', stream.take, 10)
+        peer.node.create_subscription(kind, f'/{topic}', stream.add, 10)
     peer.node.create_subscription(
         Status, '/zoedepth/status', lambda msg: reported_hz.append(msg.depth_rate), 10
     )
@@ -187,27 +186,29 @@ def watch(node: Any, peer: Any, args: argparse.Namespace) -> dict:
 
 
 def about(args: argparse.Namespace) -> dict[str, Any]:
-    """Say what was run, where and when."""
-    from zoedepth_ros.benchmark.facts import find_facts
+    """Return command, machine and date."""
+    from zoedepth_ros.benchmark.machine import this_machine
 
     return {
         'command': f'python scripts/soak.py {shlex.join(sys.argv[1:])}',
         'date': date.today().isoformat(),
         'network': args.model or 'fake',
-        'machine': asdict(find_facts()),
+        'machine': asdict(this_machine()),
     }
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--minutes', type=float, default=60.0)
-    parser.add_argument('--warm-up', type=float, default=30.0, help='seconds before it counts')
+    parser.add_argument(
+        '--warm-up', type=float, default=30.0, help='time before the measurement [s]'
+    )
     parser.add_argument('--rate', type=float, default=30.0, help='of the camera [Hz]')
     parser.add_argument('--model', default='', help='a real network instead of a fake one')
     parser.add_argument('--weights', default='', help='with --model; as the parameter weights')
     parser.add_argument('--width', type=int, default=320)
     parser.add_argument('--height', type=int, default=240)
-    parser.add_argument('--out', type=Path, help='the verdict (docs/benchmarks/soak_NETWORK.json)')
+    parser.add_argument('--out', type=Path, help='report file (docs/benchmarks/soak_NETWORK.json)')
     parser.add_argument('--max-age', type=float, default=0.5, help='older is stale [s]')
     args = parser.parse_args()
 
@@ -218,22 +219,22 @@ def main() -> int:
     ros_harness.isolate()
     rclpy.init()
     if args.model:
-        node = ToolProcess('main', model=args.model, weights=args.weights)
+        node = ToolProcess('ros.main', model=args.model, weights=args.weights)
     else:
         node = ros_harness.NodeProcess({'device': 'cpu'}, trained_on='')
     peer = ros_harness.Peer()
     try:
-        verdict = {**about(args), **watch(node, peer, args)}
+        report = {**about(args), **watch(node, peer, args)}
     finally:
         peer.close()
         node.stop()
         rclpy.try_shutdown()
-    text = json.dumps(verdict, indent=2)
+    text = json.dumps(report, indent=2)
     print(text)
     out = args.out or ROOT / 'docs' / 'benchmarks' / f'soak_{args.model or "fake"}.json'
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(text + '\n', encoding='utf-8')
-    return 1 if verdict['faults'] else 0
+    return 1 if report['faults'] else 0
 
 
 if __name__ == '__main__':

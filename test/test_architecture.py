@@ -75,10 +75,15 @@ TORCH_FREE = (
     'inference.runtimes.onnx_runtime',
     'inference.runtimes.openvino_runtime',
     # what runs in the process of another implementation
-    'benchmark.facts',
+    'benchmark.machine',
     'benchmark.timing',
-    'benchmark.report',
+    'benchmark.benchmark_report',
     'benchmark.parts',
+    'benchmark.implementations',
+    'benchmark.turns',
+    'benchmark.network',
+    'benchmark.network_report',
+    'benchmark.size',
     'benchmark.node',
 )
 ROS = frozenset({
@@ -102,7 +107,7 @@ ONLY = {
     frozenset({'huggingface_hub'}): ('weights',),
     frozenset({'timm'}): ('model.backbones',),
     frozenset({'argparse'}): ('cli', 'ros', 'demo'),
-    frozenset({'transformers'}): ('benchmark.transformers_side',),
+    frozenset({'transformers'}): ('benchmark.transformers_runner',),
     frozenset({'mcap', 'rosbags', 'ray'}): ('bags',),
     frozenset({'rerun'}): ('viewing',),
     frozenset({'onnx', 'onnx_ir', 'onnxscript'}): ('export',),

@@ -1,14 +1,15 @@
-"""A report is plain JSON for programs and a table with words for people."""
+"""A report as JSON and as text."""
 
 import json
 import math
 
 import pytest
 
-from zoedepth_ros.benchmark.facts import Facts, find_facts
-from zoedepth_ros.benchmark.report import Report, Section, Table
+from zoedepth_ros.benchmark.benchmark_report import BenchmarkReport, Section, Table
+from zoedepth_ros.benchmark.machine import Machine, this_machine
+from zoedepth_ros.files import json_text
 
-FACTS = Facts(
+MACHINE = Machine(
     cpu='Some CPU',
     cores=2,
     cpu_flags=('avx2', 'avx512_bf16'),
@@ -28,11 +29,11 @@ SECTION = Section(
     ('Ours takes less time.',),
     ('the official code: not installed',),
 )
-REPORT = Report('zoedepth benchmark network', '2026-11-20', FACTS, (SECTION,), 61.5)
+REPORT = BenchmarkReport('zoedepth benchmark network', '2026-11-20', MACHINE, (SECTION,), 61.5)
 
 
 def test_json_has_the_values_by_part_and_nothing_that_is_not_finite():
-    found = json.loads(json.dumps(REPORT.as_dict(), allow_nan=False))
+    found = json.loads(json_text(REPORT.as_dict()))
     assert found['format'] == 1
     assert found['network'] == {
         'latency_ms_median': 812.0,
@@ -44,10 +45,10 @@ def test_json_has_the_values_by_part_and_nothing_that_is_not_finite():
     assert found['duration_s'] == 61.5
 
 
-def test_the_text_names_the_machine_the_table_the_words_and_what_is_missing():
+def test_the_text_names_the_machine_the_table_the_notes_and_what_is_missing():
     text = REPORT.as_text()
     assert 'Some CPU, 2 cores, 24 GB, load 0.2 before the run' in text
-    assert 'avx2 avx512_bf16 (instructions of the processor)' in text
+    assert 'avx2 avx512_bf16 (instruction sets)' in text
     assert 'torch 2.12.1, numpy 2.4.0' in text
     assert 'variables OMP_NUM_THREADS=2' in text
     assert 'Ours takes less time.' in text
@@ -66,12 +67,12 @@ def test_columns_of_a_table_are_even():
         Table('odd', ('a', 'b'), (('only one',),))
 
 
-def test_facts_of_this_machine_name_what_figures_are_read_with(monkeypatch):
+def test_this_machine_is_described_with_its_relevant_variables(monkeypatch):
     monkeypatch.setenv('MALLOC_TOP_PAD_', '67108864')
     monkeypatch.setenv('SECRET_TOKEN', 'x')
-    facts = find_facts()
-    assert facts.cpu
-    assert facts.cores >= 1
-    assert facts.versions['torch']
-    assert facts.environment['MALLOC_TOP_PAD_'] == '67108864'
-    assert 'SECRET_TOKEN' not in facts.environment
+    machine = this_machine()
+    assert machine.cpu
+    assert machine.cores >= 1
+    assert machine.versions['torch']
+    assert machine.environment['MALLOC_TOP_PAD_'] == '67108864'
+    assert 'SECRET_TOKEN' not in machine.environment

@@ -1,8 +1,8 @@
-"""Other runtimes of an exported file: measured when asked for, told plainly, never required."""
+"""Other runtimes of an exported file: measured on request, never required."""
 
 import shutil
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,14 +11,17 @@ import torch
 from fake_openvino import FakeOpenVINO, need_openvino
 from fake_worker import FakeMachine
 
-from zoedepth_ros.benchmark import exporting, network
-from zoedepth_ros.benchmark.exported_side import Exported
+from zoedepth_ros.benchmark import network
+from zoedepth_ros.benchmark.implementations import (
+    Implementation,
+    exported_bytes,
+    runtime_baselines,
+)
 from zoedepth_ros.benchmark.network import measure
-from zoedepth_ros.benchmark.parts import Settings
-from zoedepth_ros.benchmark.process import Worker
-from zoedepth_ros.benchmark.runtimes import file_bytes, runtime_words, runtimes
-from zoedepth_ros.benchmark.sides import Side
-from zoedepth_ros.benchmark.worker import Service
+from zoedepth_ros.benchmark.network_report import runtime_notes
+from zoedepth_ros.benchmark.parts import BenchmarkOptions
+from zoedepth_ros.benchmark.runners import ExportedRunner, chosen_head
+from zoedepth_ros.benchmark.worker import Service, Worker
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import create_model
 
@@ -33,12 +36,12 @@ TIMES_MS = {
 }
 
 
-def taken_ms(side, size, batch):
-    return TIMES_MS[side.kind, side.precision]
+def taken_ms(implementation, size, batch):
+    return TIMES_MS[implementation.kind, implementation.precision]
 
 
-def settings(**others):
-    return Settings(model='ZoeD_tiny_NK', precision='bf16', rounds=1, **others)
+def options(**others):
+    return BenchmarkOptions(model='ZoeD_tiny_NK', precision='bf16', rounds=1, **others)
 
 
 @pytest.fixture(scope='module')
@@ -48,7 +51,7 @@ def machine():
 
 @pytest.fixture(scope='module')
 def section(machine):
-    return measure(settings(runtimes='only'), machine)
+    return measure(options(runtimes='only'), machine)
 
 
 def test_every_runtime_has_its_speedup_and_its_deviation(section):
@@ -65,105 +68,105 @@ def test_every_runtime_has_its_speedup_and_its_deviation(section):
     assert section.missing == ()
 
 
-def test_the_words_say_plainly_who_is_faster(section):
-    words = ' '.join(section.words)
+def test_the_notes_report_which_is_faster(section):
+    notes = ' '.join(section.notes)
     assert (
         'ONNX Runtime, fp32: 2.50 times as long as ours in bf16 (slower), 1.25 times as long as '
-        'ours in fp32 (slower).' in words
+        'ours in fp32 (slower).' in notes
     )
-    assert 'OpenVINO, bf16: 0.90 times as long as ours in bf16 (faster).' in words
-    assert '(slower), 0.80 times as long as ours in fp32 (faster).' in words
-    assert '(as fast)' in runtime_words({'openvino': 1.02}, {'openvino': ''}, 'bf16')[1]
-    assert runtime_words({'transformers': 2.0}, {}, 'bf16') == []
+    assert 'OpenVINO, bf16: 0.90 times as long as ours in bf16 (faster).' in notes
+    assert '(slower), 0.80 times as long as ours in fp32 (faster).' in notes
+    assert '(equal)' in runtime_notes({'openvino': 1.02}, {'openvino': ''}, 'bf16')[1]
+    assert runtime_notes({'transformers': 2.0}, {}, 'bf16') == []
 
 
 def test_runtimes_read_the_exported_file_on_the_device_of_ours(machine, section):
-    sides = [side for side in machine.opened if side.kind in ('onnxruntime', 'openvino')]
-    assert [side.kind for side in sides] == ['onnxruntime', 'openvino', 'openvino']
-    assert {side.weights.rpartition('/')[2] for side in sides} == {'ZoeD_tiny_NK.onnx'}
-    assert {side.device for side in sides} == {'cpu'}
-    assert machine.asked.count('export') == 1
+    found = [x for x in machine.opened if x.kind in ('onnxruntime', 'openvino')]
+    assert [x.kind for x in found] == ['onnxruntime', 'openvino', 'openvino']
+    assert {x.weights.rpartition('/')[2] for x in found} == {'ZoeD_tiny_NK.onnx'}
+    assert {x.device for x in found} == {'cpu'}
+    assert machine.requests.count('export') == 1
     assert set(machine.opened[0].weights.split('.')) & {'safetensors'}
 
 
 def test_only_is_without_transformers_and_too_is_with_it(machine, section):
-    assert {side.kind for side in machine.opened} == {'ours', 'onnxruntime', 'openvino'}
-    both = measure(settings(runtimes='too'), FakeMachine(taken_ms)).values
+    assert {x.kind for x in machine.opened} == {'ours', 'onnxruntime', 'openvino'}
+    both = measure(options(runtimes='too'), FakeMachine(taken_ms)).values
     assert (both['speedup_over_transformers'], both['speedup_over_onnxruntime']) == (4.0, 2.5)
     assert both['deviation_reference'] == 'transformers_eager'
 
 
-def test_nothing_is_exported_for_who_did_not_ask():
+def test_nothing_is_exported_without_a_request():
     machine = FakeMachine(taken_ms)
-    values = measure(settings(), machine).values
-    assert 'export' not in machine.asked
+    values = measure(options(), machine).values
+    assert 'export' not in machine.requests
     assert not any('onnxruntime' in name or 'openvino' in name for name in values)
 
 
 def test_a_runtime_that_is_not_installed_is_named_and_the_others_run():
     lacking = {'openvino': "No module named 'openvino': pip install openvino"}
-    found = measure(settings(runtimes='only'), FakeMachine(taken_ms, lacking))
+    found = measure(options(runtimes='only'), FakeMachine(taken_ms, lacking))
     assert found.missing == (
         "OpenVINO, bf16; OpenVINO, fp32: No module named 'openvino': pip install openvino",
     )
     assert found.values['speedup_over_onnxruntime'] == 2.5
 
 
-def test_without_the_export_the_rest_is_measured_and_the_reason_said():
+def test_without_the_export_the_rest_is_measured_and_the_reason_reported():
     lacking = {'export': 'the export to ONNX needs onnx'}
-    found = measure(settings(runtimes='too'), FakeMachine(taken_ms, lacking))
+    found = measure(options(runtimes='too'), FakeMachine(taken_ms, lacking))
     assert found.missing == ('other runtimes: the export to ONNX needs onnx',)
     assert found.values['speedup_over_transformers'] == 4.0
     assert 'speedup_over_onnxruntime' not in found.values
 
 
-def test_a_full_disk_is_said_before_anything_is_exported(monkeypatch):
+def test_a_full_disk_is_reported_before_the_export(monkeypatch):
     monkeypatch.setattr(shutil, 'disk_usage', lambda path: SimpleNamespace(free=20_000))
-    machine, told = FakeMachine(taken_ms), []
-    (missing,) = measure(settings(runtimes='only', tell=told.append), machine).missing
-    assert missing.startswith('other runtimes: the exported file takes 0.0 GB in ')
+    machine, log = FakeMachine(taken_ms), []
+    (missing,) = measure(options(runtimes='only', log=log.append), machine).missing
+    assert missing.startswith('other runtimes: the exported file needs 0.0 GB in ')
     assert 'TMPDIR' in missing
-    assert 'export' not in machine.asked
-    assert not any('exporting' in line for line in told)
+    assert 'export' not in machine.requests
+    assert not any('exporting' in line for line in log)
 
 
 def test_the_size_of_the_file_is_known_before():
     # measured: 1.376 GB of weights, 2.281 GB of constants in the file
-    found = file_bytes(preset('ZoeD_M12_NK'), (384, 512), 1_375_633_980)
+    found = exported_bytes(preset('ZoeD_M12_NK'), (384, 512), 1_375_633_980)
     assert found == pytest.approx(2_281_227_648, rel=0.06)
     assert found > 2_281_227_648
-    assert file_bytes(preset('ZoeD_Swin2T_N'), (256, 256), 100) == 105  # no bias of a size
+    assert exported_bytes(preset('ZoeD_Swin2T_N'), (256, 256), 100) == 105  # no position bias
 
 
-def test_on_a_gpu_the_runtimes_get_its_device_and_its_rounding_is_named():
-    ours = Side('ours', 'ZoeD_tiny_NK', 'file', device='cuda:1', precision='fp16')
-    found = {x.name: x for x in runtimes(ours, 'file.onnx', 'fp16', on_gpu=True)}
-    assert found['onnxruntime'].side.device == 'cuda:1'
+def test_on_a_gpu_the_runtimes_get_its_device_and_tf32_is_named():
+    ours = Implementation('ours', 'ZoeD_tiny_NK', 'file', device='cuda:1', precision='fp16')
+    found = {x.name: x for x in runtime_baselines(ours, 'file.onnx', 'fp16', on_gpu=True)}
+    assert found['onnxruntime'].implementation.device == 'cuda:1'
     assert 'TF32' in found['onnxruntime'].title
-    assert found['openvino_half'].side.precision == 'fp16'
-    assert 'TF32' not in runtimes(ours, 'file.onnx', 'bf16', on_gpu=False)[0].title
+    assert found['openvino_half'].implementation.precision == 'fp16'
+    assert 'TF32' not in runtime_baselines(ours, 'file.onnx', 'bf16', on_gpu=False)[0].title
 
 
-def test_the_head_of_the_file_is_what_our_side_takes(monkeypatch):
+def test_the_head_of_the_file_is_the_one_the_router_selects(monkeypatch):
     model = create_model(preset('ZoeD_tiny_NK'), seed=0).eval()
     last = model.router.classify[2]
     last.weight.data.zero_()
     last.bias.data[:] = last.bias.new_tensor([0.0, 1.0])
-    assert exporting.chosen_head(model) == 'outdoor'
+    assert chosen_head(model) == 'outdoor'
     last.bias.data[:] = last.bias.new_tensor([1.0, 0.0])
-    assert exporting.chosen_head(model) == 'indoor'
+    assert chosen_head(model) == 'indoor'
     turns = iter([0.0, 2.0, 0.0])
 
     def undecided(features):
         return last.bias.new_tensor([[1.0, next(turns)]])
 
     monkeypatch.setattr(model, 'route', undecided)
-    assert exporting.chosen_head(model) == 'both'
-    assert exporting.chosen_head(create_model(preset('ZoeD_tiny_K'), seed=0)) == 'outdoor'
+    assert chosen_head(model) == 'both'
+    assert chosen_head(create_model(preset('ZoeD_tiny_K'), seed=0)) == 'outdoor'
 
 
 class Here(Worker):
-    """A worker in this process: everything but the process is real."""
+    """A worker in this process."""
 
     def __init__(self, environment):
         self._service = Service()
@@ -171,27 +174,25 @@ class Here(Worker):
     def close(self):
         pass
 
-    def ask(self, do, **arguments):
-        if 'side' in arguments:
-            arguments['side'] = {
-                name: getattr(arguments['side'], name) for name in Side.__dataclass_fields__
-            }
+    def request(self, do, **arguments):
+        if 'implementation' in arguments:
+            arguments['implementation'] = asdict(arguments['implementation'])
         return getattr(self._service, do)(**arguments)
 
 
 def only_onnxruntime(*given, **how):
-    return [x for x in runtimes(*given, **how) if x.side.kind == 'onnxruntime']
+    return [x for x in runtime_baselines(*given, **how) if x.implementation.kind == 'onnxruntime']
 
 
 def test_onnx_runtime_gives_our_depth_within_rounding(monkeypatch):
     for library in ('onnx', 'onnxscript', 'onnxruntime'):
         pytest.importorskip(library)
     monkeypatch.setattr(network, '_SUSTAINED_WITHIN_S', 0.0)
-    monkeypatch.setattr(network, 'runtimes', only_onnxruntime)
-    asked = Settings(
+    monkeypatch.setattr(network, 'runtime_baselines', only_onnxruntime)
+    wanted = BenchmarkOptions(
         model='ZoeD_tiny_NK', device='cpu', precision='fp32', rounds=1, runtimes='only'
     )
-    values = measure(asked, Here).values
+    values = measure(wanted, Here).values
     assert values['speedup_over_onnxruntime'] > 0.0
     variant = values['variants']['onnxruntime']
     assert variant['facts']['heads'] == 'indoor'
@@ -204,12 +205,14 @@ def test_openvino_computes_as_precisely_and_on_as_many_threads_as_ours(monkeypat
     monkeypatch.setitem(sys.modules, 'openvino', library)
     monkeypatch.setattr(torch, 'get_num_threads', lambda: 7)
     for precision, hint in (('bf16', 'bf16'), ('fp32', 'f32')):
-        side = Side('openvino', '', 'file.onnx', device='cpu', precision=precision)
-        assert Exported(side).facts()['precision'] == precision
+        implementation = Implementation(
+            'openvino', '', 'file.onnx', device='cpu', precision=precision
+        )
+        assert ExportedRunner(implementation).facts()['precision'] == precision
         assert library.compiled['INFERENCE_PRECISION_HINT'] == hint
         assert library.compiled['INFERENCE_NUM_THREADS'] == '7'
     with pytest.raises(ValueError, match='on the CPU, not on'):
-        Exported(replace(side, device='cuda:0'))
+        ExportedRunner(replace(implementation, device='cuda:0'))
 
 
 def test_openvino_gives_the_depth_of_onnx_runtime(tmp_path):
@@ -222,7 +225,7 @@ def test_openvino_gives_the_depth_of_onnx_runtime(tmp_path):
     service.export('ZoeD_tiny_NK', weights, file)
     found = {}
     for kind in ('openvino', 'onnxruntime'):
-        service.open({'kind': kind, 'model': '', 'weights': file, 'device': 'cpu'})
+        service.load({'kind': kind, 'model': '', 'weights': file, 'device': 'cpu'})
         service.depths(size, str(tmp_path / 'depths.npy'))
         found[kind] = np.load(tmp_path / 'depths.npy')
     np.testing.assert_allclose(found['openvino'], found['onnxruntime'], rtol=1e-4)

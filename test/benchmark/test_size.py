@@ -1,45 +1,71 @@
-"""Cost against size: expected growth is told from a kink, in words."""
+"""Time and memory by size: growth as fitted, and kinks."""
 
 import math
 
 import pytest
 from fake_worker import FakeMachine
 
-from zoedepth_ros.benchmark.parts import Settings
-from zoedepth_ros.benchmark.process import SideError
-from zoedepth_ros.benchmark.size import BATCHES, SIZES, measure
+from zoedepth_ros.benchmark.parts import BenchmarkOptions
+from zoedepth_ros.benchmark.size import BATCHES, SIZES, fit, measure
+from zoedepth_ros.benchmark.worker import WorkerError
 
-SETTINGS = Settings(model='ZoeD_tiny_NK', rounds=2)
+OPTIONS = BenchmarkOptions(model='ZoeD_tiny_NK', rounds=2)
 
 
-def grows(side, size, batch):
-    """10 TFLOP/s outside attention, 1 in it: what the fake machine says of both."""
+def grows(implementation, size, batch):
+    """10 TFLOP/s outside attention, 1 in it: the operations are those of the fake machine."""
     pixels = math.prod(size)
     return batch * (1e-9 * 10_000 * pixels / 10 + 1e-9 * pixels**2 / 1)
 
 
-def test_the_rates_come_out_and_nothing_sticks_out():
+def test_the_rates_are_found_and_there_is_no_kink():
     machine = FakeMachine(grows)
-    section = measure(SETTINGS, machine)
+    section = measure(OPTIONS, machine)
     assert section.values['time_fit']['tflops'] == pytest.approx(10.0, rel=1e-3)
     assert section.values['time_fit']['attention_tflops'] == pytest.approx(1.0, rel=1e-3)
     assert section.values['kinks_in_time'] == []
     assert len(section.values['points']) == len(SIZES) + len(BATCHES)
     assert {p['batch'] for p in section.values['points']} == {1, *BATCHES}
-    assert {side.network_size for side in machine.opened} == set(SIZES)
-    assert 'Time has no kink' in ' '.join(section.words)
+    assert {x.network_size for x in machine.opened} == set(SIZES)
+    assert 'Time has no kink' in ' '.join(section.notes)
 
 
 def test_a_size_that_takes_twice_as_long_is_named():
     section = measure(
-        SETTINGS, FakeMachine(lambda s, size, b: grows(s, size, b) * (1 + (size == (512, 640))))
+        OPTIONS, FakeMachine(lambda s, size, b: grows(s, size, b) * (1 + (size == (512, 640))))
     )
     assert '1 x 512 x 640' in section.values['kinks_in_time']
-    assert any('kink at 1 x 512 x 640' in text for text in section.words)
+    assert any('kink at 1 x 512 x 640' in text for text in section.notes)
 
 
-def test_a_network_of_one_size_is_refused_and_a_broken_one_said():
-    with pytest.raises(ValueError, match='ZoeD_Swin2T_N takes pictures of'):
-        measure(Settings(model='ZoeD_Swin2T_N'), FakeMachine())
-    with pytest.raises(SideError, match='too little memory'):
-        measure(SETTINGS, FakeMachine(lacking={'ours': 'too little memory'}))
+def test_a_network_of_one_size_is_rejected_and_a_failure_reported():
+    with pytest.raises(ValueError, match='ZoeD_Swin2T_N supports images of'):
+        measure(BenchmarkOptions(model='ZoeD_Swin2T_N'), FakeMachine())
+    with pytest.raises(WorkerError, match='too little memory'):
+        measure(OPTIONS, FakeMachine(lacking={'ours': 'too little memory'}))
+
+
+QUANTITIES = [(1.0, n, n * n) for n in (1e9, 2e9, 4e9, 8e9, 1.6e10)]
+
+
+def test_the_factors_of_a_combination_are_found():
+    amounts = [5.0 + 3e-9 * n + 2e-19 * n2 for _, n, n2 in QUANTITIES]
+    found = fit(amounts, QUANTITIES)
+    assert found.factors == pytest.approx((5.0, 3e-9, 2e-19), rel=1e-6)
+    assert found.kinks == ()
+    assert found.expected == pytest.approx(amounts)
+
+
+def test_no_factor_is_negative():
+    amounts = [3e-9 * n - 1e-21 * n2 for _, n, n2 in QUANTITIES]
+    found = fit(amounts, QUANTITIES)
+    assert min(found.factors) >= 0
+    assert found.factors[1] == pytest.approx(3e-9, rel=0.05)
+
+
+def test_a_point_that_takes_twice_as_long_is_a_kink():
+    amounts = [3e-9 * n for _, n, _ in QUANTITIES]
+    amounts[1] *= 2
+    assert 1 in fit(amounts, QUANTITIES).kinks
+    with pytest.raises(ValueError, match='positive'):
+        fit([0.0, 1.0], QUANTITIES[:2])

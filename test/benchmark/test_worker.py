@@ -1,4 +1,4 @@
-"""A worker answers in its own process, whatever libraries print and whatever goes wrong."""
+"""A worker answers in its own process, whatever libraries print and whichever errors occur."""
 
 import io
 import json
@@ -7,9 +7,8 @@ import os
 import numpy as np
 import pytest
 
-from zoedepth_ros.benchmark.process import SideError, Worker
-from zoedepth_ros.benchmark.sides import Side
-from zoedepth_ros.benchmark.worker import Service, request, serve
+from zoedepth_ros.benchmark.implementations import Implementation
+from zoedepth_ros.benchmark.worker import Service, Worker, WorkerError, request_line, serve
 
 
 class Odd:
@@ -17,22 +16,24 @@ class Odd:
         return {'twice': 2 * number}
 
     def fail(self):
-        raise ValueError('nothing to be had')
+        raise ValueError('not available')
 
     def lack(self):
         raise ModuleNotFoundError("No module named 'transformers'", name='transformers')
 
 
-def answers_of(*requests):
-    said = io.StringIO()
-    serve(Odd(), io.StringIO(''.join(requests)), said)
-    return [json.loads(line) for line in said.getvalue().splitlines()]
+def responses_to(*requests):
+    output = io.StringIO()
+    serve(Odd(), io.StringIO(''.join(requests)), output)
+    return [json.loads(line) for line in output.getvalue().splitlines()]
 
 
-def test_every_request_has_one_answer_and_an_error_is_one():
-    found = answers_of(request('fail'), request('lack'), request('double', number=4))
+def test_every_request_has_one_response_which_may_be_an_error():
+    found = responses_to(
+        request_line('fail'), request_line('lack'), request_line('double', number=4)
+    )
     assert found == [
-        {'error': 'nothing to be had', 'kind': 'ValueError', 'missing': ''},
+        {'error': 'not available', 'kind': 'ValueError', 'missing': ''},
         {
             'error': "No module named 'transformers'",
             'kind': 'ModuleNotFoundError',
@@ -42,66 +43,66 @@ def test_every_request_has_one_answer_and_an_error_is_one():
     ]
 
 
-def test_a_side_is_a_request_of_plain_values():
-    side = Side('ours', 'ZoeD_tiny_N', 'weights', network_size=(64, 96))
-    sent = json.loads(request('open', side=side))
-    assert sent['side']['network_size'] == [64, 96]
-    assert sent['side']['tf32'] is False
+def test_a_request_has_plain_values():
+    ours = Implementation('ours', 'ZoeD_tiny_N', 'weights', network_size=(64, 96))
+    sent = json.loads(request_line('load', implementation=ours))
+    assert sent['implementation']['network_size'] == [64, 96]
+    assert sent['implementation']['tf32'] is False
 
 
 @pytest.fixture(scope='module')
 def worker(tmp_path_factory):
-    """A process with our tiny network in it."""
+    """A process with our tiny network."""
     path = str(tmp_path_factory.mktemp('weights') / 'weights.safetensors')
     with Worker({'MALLOC_TOP_PAD_': '1048576', 'OMP_NUM_THREADS': '1'}) as started:
-        started.ask('weights', model='ZoeD_tiny_NK', weights='random', path=path)
-        started.open(Side('ours', 'ZoeD_tiny_NK', path, 'cpu', 'fp32'))
+        started.request('weights', model='ZoeD_tiny_NK', weights='random', path=path)
+        started.load(Implementation('ours', 'ZoeD_tiny_NK', path, 'cpu', 'fp32'))
         yield started
 
 
-def test_our_side_runs_in_a_process_of_its_own(worker, tmp_path):
+def test_our_implementation_runs_in_its_own_process(worker, tmp_path):
     facts = worker.facts()
     assert (facts['device'], facts['precision']) == ('cpu', 'fp32')
     assert facts['threads'] == '1'
-    times_ms = worker.frames((64, 96), 3)
+    times_ms = worker.run((64, 96), 3)
     assert len(times_ms) == 3
     assert all(0.0 < t < 60_000 for t in times_ms)
-    assert len(worker.frames((64, 96), 2, batch=3)) == 2
-    worker.ask('depths', size=(64, 96), path=str(tmp_path / 'depths.npy'))
+    assert len(worker.run((64, 96), 2, batch=3)) == 2
+    worker.request('depths', size=(64, 96), path=str(tmp_path / 'depths.npy'))
     depths_m = np.load(tmp_path / 'depths.npy')
     assert depths_m.shape == (3, 64, 96)
     assert depths_m.min() > 0
-    assert worker.ask('memory')['peak_mb'] > 100
+    assert worker.request('memory')['peak_mb'] > 100
 
 
-def test_what_goes_wrong_there_is_said_here_and_the_process_lives_on(worker):
-    with pytest.raises(SideError, match='ZoeD_huge'):
-        worker.ask('work', model='ZoeD_huge', size=(64, 96))
-    assert worker.frames((64, 96), 1)
+def test_an_error_there_is_raised_here_and_the_process_continues(worker):
+    with pytest.raises(WorkerError, match='ZoeD_huge'):
+        worker.request('flops', model='ZoeD_huge', size=(64, 96))
+    assert worker.run((64, 96), 1)
 
 
 def test_a_process_that_dies_is_an_error_and_no_hang(monkeypatch):
     monkeypatch.setenv('PYTHONPATH', '/nowhere', prepend=os.pathsep)
-    with Worker({'PYTHONHOME': '/nowhere'}) as broken, pytest.raises(SideError, match='process'):
-        broken.ask('memory')
+    with Worker({'PYTHONHOME': '/nowhere'}) as broken, pytest.raises(WorkerError, match='process'):
+        broken.request('memory')
 
 
-def test_a_process_is_ended_when_its_time_is_up():
+def test_a_process_is_killed_at_its_time_limit():
     with Worker({}) as late:
-        late.end_after(0.0)
-        with pytest.raises(SideError, match='not done within the time that was left'):
-            late.ask('memory')
+        late.kill_after(0.0)
+        with pytest.raises(WorkerError, match='not finished within the remaining time'):
+            late.request('memory')
 
 
 def test_a_request_to_a_process_that_has_ended_is_one_clear_error():
     with Worker({}) as gone:
         gone._process.kill()
         gone._process.wait()
-        with pytest.raises(SideError, match='its process has died'):
-            gone.ask('memory')
+        with pytest.raises(WorkerError, match='its process has ended'):
+            gone.request('memory')
 
 
-def test_without_an_environment_the_allocators_variables_are_gone(monkeypatch):
+def test_without_an_environment_the_variables_of_the_allocator_are_removed(monkeypatch):
     seen = {}
 
     class Popen:
@@ -117,7 +118,7 @@ def test_without_an_environment_the_allocators_variables_are_gone(monkeypatch):
     assert (seen['MALLOC_TOP_PAD_'], seen['MALLOC_TRIM_THRESHOLD_']) == ('7', '9')
 
 
-def test_batches_of_the_service_are_of_several_pictures():
+def test_batches_have_several_images():
     service, sizes = Service(), []
 
     class Runner:
@@ -128,6 +129,6 @@ def test_batches_of_the_service_are_of_several_pictures():
             sizes.append([rgb.shape for rgb in rgbs])
 
     service._runner = Runner()
-    service.frames([32, 64], 1, 1)
-    service.frames([32, 64], 1, 4)
+    service.run([32, 64], 1, 1)
+    service.run([32, 64], 1, 4)
     assert sizes == [(32, 64, 3), [(32, 64, 3)] * 4]

@@ -78,7 +78,7 @@ def test_operators_are_classified(operator, kind):
         (f'{WORK};publish domain (node_profile.py:212);{SEND}', 'publishing the rest'),
         (f'{WORK};HeadPolicy.update (zoedepth_ros/pipeline/head_policy.py:70)',
          'everything else'),
-        (f'{WORK};write (zoedepth_ros/benchmark/node/log.py:45)', ''),
+        (f'{WORK};write (zoedepth_ros/benchmark/node/protocol.py:45)', ''),
         (f'{WORK};Mailbox.take (zoedepth_ros/ros/frame_worker.py:40);'
          'Condition.wait (threading.py:327)', None),
     ],
@@ -87,18 +87,18 @@ def test_stacks_of_the_node_are_classified(stack, kind):
     assert node_profile.kind_of(stack) == kind
 
 
-def test_samples_share_out_what_the_kernel_counted_for_their_thread():
+def test_the_cpu_time_of_a_thread_is_distributed_over_its_samples():
     stacks = (
         f'thread (70): MainThread;{EXECUTOR};_take_subscription (rclpy/executors.py:481) 3\n'
         f'thread (70): MainThread;{EXECUTOR};Executor._wait (rclpy/executors.py:796) 1\n'
         f'thread (70): MainThread;{EXECUTOR};Condition.wait (threading.py:331) 50\n'
         f'thread (0x48): inference;{WORK};{SEND} 2\n'
-        f'thread (0x48): inference;{WORK};write (zoedepth_ros/benchmark/node/log.py:45) 2\n'
+        f'thread (0x48): inference;{WORK};write (zoedepth_ros/benchmark/node/protocol.py:45) 2\n'
         'a torn stack 7\n'
     )
     samples, tids = node_profile.sorted_samples(stacks)
     assert tids == {'MainThread': 70, 'inference': 72}
-    rows = node_profile.in_ms(samples, tids, {70: 4.0, 72: 2.0, 99: 0.5}, pictures=1000)
+    rows = node_profile.in_ms(samples, tids, {70: 4.0, 72: 2.0, 99: 0.5}, images=1000)
     found = {row: {kind: ms for kind, ms in kinds.items() if ms} for row, kinds in rows.items()}
     assert found == {
         'inference thread': {'publishing the rest': 1.0},
@@ -107,7 +107,7 @@ def test_samples_share_out_what_the_kernel_counted_for_their_thread():
     }
 
 
-def test_a_topic_s_publishing_has_the_topic_in_its_stack():
+def test_the_stack_of_a_publish_contains_the_topic():
     names = []
 
     def send(publishers, topic, msg):
@@ -117,7 +117,7 @@ def test_a_topic_s_publishing_has_the_topic_in_its_stack():
     assert names == ['publish depth/points']
 
 
-def test_without_py_spy_the_profile_says_how_to_get_it(monkeypatch):
+def test_without_py_spy_the_error_names_the_package(monkeypatch):
     monkeypatch.setattr(node_profile.shutil, 'which', lambda *args, **kwargs: None)
     with pytest.raises(SystemExit, match='pip install py-spy'):
         node_profile.profile_node()

@@ -1,4 +1,4 @@
-"""The parts of the benchmark, and what all of them are asked; imports no torch."""
+"""The parts of the benchmark and their options; imports no torch."""
 
 from __future__ import annotations
 
@@ -8,47 +8,37 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import cast
 
-from zoedepth_ros.benchmark.budget import Budget
-from zoedepth_ros.benchmark.report import Section
+from zoedepth_ros.benchmark.benchmark_report import Section
+from zoedepth_ros.benchmark.timing import Budget
 
 AUTO = 'auto'
 RUNTIMES_TOO, RUNTIMES_ONLY = 'too', 'only'
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """What a part is asked to measure; it takes what concerns it."""
+class BenchmarkOptions:
+    """Options of the command; each part uses those that apply to it."""
 
     model: str = ''
-    """A preset; '' for what the part takes by itself."""
-
+    """A preset; '' for the default of the part."""
     weights: str = 'random'
-    """'random' for well-conditioned random ones, '' for the released ones, or a path."""
-
+    """'random' for well-conditioned random weights, '' for the released ones, or a path."""
     device: str = AUTO
     """'auto', 'cpu', 'cuda' or 'cuda:N'."""
-
     precision: str = AUTO
-    """Of the variant that the others are compared with: 'auto', 'fp32', 'bf16' or 'fp16'."""
-
+    """Of the implementation that is compared: 'auto', 'fp32', 'bf16' or 'fp16'."""
     optimization: str = AUTO
     """Likewise; see build_predictor."""
-
     rounds: int = 0
-    """How often every side is measured; 0 for as often as the part does by itself and the budget
-    allows."""
-
+    """Maximum number of rounds; 0 for the default of the part."""
     short: bool = False
-    """Whether to leave out all but the most important baselines."""
-
+    """Whether to measure only the most important baselines."""
     runtimes: str = ''
-    """network: 'too' for other runtimes as well, 'only' for them instead of transformers."""
-
+    """network: 'too' to add other runtimes, 'only' to measure them instead of transformers."""
     budget: Budget = field(default_factory=Budget)
-    """Time for the whole command, all parts together."""
-
-    tell: Callable[[str], None] = lambda text: None
-    """Is told what is going on, a line at a time."""
+    """Time for the whole command."""
+    log: Callable[[str], None] = lambda text: None
+    """Called with a line of progress."""
 
 
 PARTS: Mapping[str, str] = MappingProxyType(
@@ -58,15 +48,15 @@ PARTS: Mapping[str, str] = MappingProxyType(
         'node': 'zoedepth_ros.benchmark.node.measure',
     }
 )
-"""Part -> the module whose `measure(settings)` makes its section; imported when asked for."""
+"""Part -> the module whose `measure(options)` returns its section; imported when needed."""
 
 ALL = ('network', 'node')
 """The parts of `zoedepth benchmark all`, in the order of the report."""
 
 
-def measure(part: str, settings: Settings) -> Section:
-    """Run one part; ValueError for one that there is not."""
+def measure(part: str, options: BenchmarkOptions) -> Section:
+    """Run one part; ValueError for an unknown one."""
     if part not in PARTS:
-        raise ValueError(f'no benchmark {part!r}; there are {", ".join(PARTS)}')
+        raise ValueError(f'unknown benchmark {part!r}: expected one of {", ".join(PARTS)}')
     module = importlib.import_module(PARTS[part])
-    return cast(Section, module.measure(settings))
+    return cast(Section, module.measure(options))

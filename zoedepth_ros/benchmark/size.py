@@ -1,22 +1,24 @@
-"""The part `size`: time and memory against the size of the picture and the batch."""
+"""The part `size`: time and memory by image size and batch; imports no torch."""
 
 from __future__ import annotations
 
 import math
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from zoedepth_ros.benchmark.budget import rounds_within
-from zoedepth_ros.benchmark.growth import KINK, Fit, fit
-from zoedepth_ros.benchmark.parts import Settings
-from zoedepth_ros.benchmark.process import SideError, Worker
-from zoedepth_ros.benchmark.report import Section, Table
-from zoedepth_ros.benchmark.sides import Side, Size
-from zoedepth_ros.benchmark.timing import Spread, spread
+import numpy as np
+from numpy.typing import NDArray
+
+from zoedepth_ros.benchmark.benchmark_report import Section, Table
+from zoedepth_ros.benchmark.implementations import Implementation, Size
+from zoedepth_ros.benchmark.parts import BenchmarkOptions
+from zoedepth_ros.benchmark.timing import Spread, rounds_within, spread
+from zoedepth_ros.benchmark.worker import Worker, WorkerError
 from zoedepth_ros.model.config import ModelConfig
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.ros.environment import native_environment
@@ -26,121 +28,113 @@ SIZES: tuple[Size, ...] = ((256, 320), (384, 512), (512, 640), (640, 832), (768,
 BATCHES = (2, 4, 8)
 BATCH_SIZE: Size = (256, 320)
 _ROUNDS = 5
-_FEWEST = 4  # points for a fit
-_AT_LEAST_MS = 2000.0
+_MIN_POINTS = 4  # of a fit
+_MIN_DURATION_MS = 2000.0
+
+KINK = 0.25
+"""A point that differs from the fit by more than this share is a kink."""
 
 StartWorker = Callable[[dict[str, str] | None], Worker]
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One size and batch, as measured in a process of its own."""
+    """The measurement of one size and batch, in its own process."""
 
     size: Size
-    """Of the network's pictures [px]."""
-
+    """Of the network's images [px]."""
     batch: int
-    """Pictures at once."""
-
     times: Spread
     """Of the whole batch."""
-
     peak_mb: float
-    """Most memory the process (on a GPU: the device) has held [MB]."""
-
+    """Peak memory of the process, or of the GPU [MB]."""
     loaded_mb: float
-    """The same before the first picture [MB]."""
-
+    """Peak memory before the first image [MB]; only in the JSON."""
     flops: int
-    """Operations of the whole batch, but for those in attention."""
-
+    """Operations of the batch outside attention."""
     attention_flops: int
-    """Operations of the whole batch in the products of queries, keys and values."""
+    """Operations of the batch in the products of queries, keys and values."""
 
     @property
     def name(self) -> str:
-        """Size and batch."""
+        """Batch and size."""
         return f'{self.batch} x {self.size[0]} x {self.size[1]}'
 
 
-def measure(settings: Settings, start: StartWorker = Worker) -> Section:
-    """Measure every size and batch; one that fails is named and left out.
+def measure(options: BenchmarkOptions, start: StartWorker = Worker) -> Section:
+    """Measure every size and batch; failures are reported as missing.
 
-    Raises ValueError for a model that takes pictures of one size only.
+    Raises ValueError for a model that supports one image size only.
     """
-    config = preset(settings.model or DEFAULT_MODEL)
+    config = preset(options.model or DEFAULT_MODEL)
     if config.backbone.only_size:
-        raise ValueError(f'{config.name} takes pictures of {config.backbone.only_size} only')
+        raise ValueError(f'{config.name} supports images of {config.backbone.only_size} only')
     points, missing = list[Point](), list[str]()
     with tempfile.TemporaryDirectory(prefix='zoedepth-benchmark-') as folder:
         path = str(Path(folder) / 'weights.safetensors')
-        with start(_environment()) as worker:
-            worker.ask('half', device=settings.device, precision=settings.precision)
-            worker.ask('weights', model=config.name, weights=settings.weights, path=path)
+        with start(native_environment(os.environ)) as worker:
+            worker.request('half_precision', device=options.device, precision=options.precision)
+            worker.request('weights', model=config.name, weights=options.weights, path=path)
         plan = [(size, 1) for size in SIZES] + [(BATCH_SIZE, batch) for batch in BATCHES]
         for number, (size, batch) in enumerate(plan):
-            if len(points) >= _FEWEST and settings.budget.left_s < 0:
+            if len(points) >= _MIN_POINTS and options.budget.left_s < 0:
                 missing.append(
-                    f'{batch} x {size[0]} x {size[1]}: no time within {settings.budget.words}'
+                    f'{batch} x {size[0]} x {size[1]}: no time within {options.budget.text}'
                 )
                 continue
-            within_s = settings.budget.left_s / (len(plan) - number)
-            settings.tell(f'{config.name}: {batch} x {size[0]} x {size[1]}')
+            within_s = options.budget.left_s / (len(plan) - number)
+            options.log(f'{config.name}: {batch} x {size[0]} x {size[1]}')
             try:
-                points.append(_point(config, settings, path, size, batch, within_s, start))
-            except SideError as error:
+                points.append(_point(config, options, path, size, batch, within_s, start))
+            except WorkerError as error:
                 missing.append(f'{batch} x {size[0]} x {size[1]}: {error}')
-    if len(points) < _FEWEST:
-        raise SideError('; '.join(missing))
+    if len(points) < _MIN_POINTS:
+        raise WorkerError('; '.join(missing))
     return _section(config, points, tuple(missing))
-
-
-def _environment() -> dict[str, str]:
-    return native_environment(os.environ)
 
 
 def _point(
     config: ModelConfig,
-    settings: Settings,
+    options: BenchmarkOptions,
     path: str,
     size: Size,
     batch: int,
     within_s: float,
     start: StartWorker,
 ) -> Point:
-    """Measure in a fresh process, whose peak of memory is this point's."""
-    side = Side(
+    """Measure in a new process, whose peak memory is that of this point."""
+    implementation = Implementation(
         'ours',
         config.name,
         path,
-        settings.device,
-        settings.precision,
-        settings.optimization,
+        options.device,
+        options.precision,
+        options.optimization,
         network_size=size,
     )
-    with start(_environment()) as worker:
-        work = worker.ask('work', model=config.name, size=size)
-        worker.open(side)
-        loaded = _held(worker)
-        worker.frames(size, 1, batch=batch)
-        (once_ms,) = worker.frames(size, 1, batch=batch)
-        rounds = settings.rounds or max(_ROUNDS, math.ceil(_AT_LEAST_MS / once_ms))
+    with start(native_environment(os.environ)) as worker:
+        flops = worker.request('flops', model=config.name, size=size)
+        worker.load(implementation)
+        loaded = _peak_mb(worker)
+        worker.run(size, 1, batch=batch)
+        (once_ms,) = worker.run(size, 1, batch=batch)
+        rounds = options.rounds or max(_ROUNDS, math.ceil(_MIN_DURATION_MS / once_ms))
         rounds = rounds_within(within_s, 1e-3 * once_ms, rounds)
-        times = spread(worker.frames(size, rounds, batch=batch))
+        times = spread(worker.run(size, rounds, batch=batch))
         return Point(
             size,
             batch,
             times,
-            _held(worker),
+            _peak_mb(worker),
             loaded,
-            batch * (work['all'] - work['attention']),
-            batch * work['attention'],
+            batch * (flops['all'] - flops['attention']),
+            batch * flops['attention'],
         )
 
 
-def _held(worker: Worker) -> float:
-    """Return the most memory held until now [MB]: the device's where there is one."""
-    memory = worker.ask('memory')
+def _peak_mb(worker: Worker) -> float:
+    """Return the peak memory so far [MB], of the GPU if there is one."""
+    memory = worker.request('memory')
     return float(memory['device_peak_mb'] or memory['peak_mb'])
 
 
@@ -172,7 +166,7 @@ def _section(config: ModelConfig, points: list[Point], missing: tuple[str, ...])
         'kinks_in_memory': [points[i].name for i in memory.kinks],
     }
     table = _table(config, points, times, memory)
-    return Section('size', values, (table,), _words(points, times, memory), missing)
+    return Section('size', values, (table,), _notes(points, times, memory), missing)
 
 
 def _values(point: Point, expected_ms: float, expected_mb: float) -> dict[str, Any]:
@@ -180,7 +174,7 @@ def _values(point: Point, expected_ms: float, expected_mb: float) -> dict[str, A
 
 
 def _rate(ms_per_operation: float) -> float | None:
-    """Turn a factor into a rate [TFLOP/s]; None where the fit has no use for it."""
+    """Convert a factor into a rate [TFLOP/s]; None for 0."""
     return 1e-9 / ms_per_operation if ms_per_operation else None
 
 
@@ -191,29 +185,74 @@ def _table(config: ModelConfig, points: list[Point], times: Fit, memory: Fit) ->
             f'{1e-12 * (point.flops + point.attention_flops):.3g}',
             f'{point.attention_flops / (point.flops + point.attention_flops):.0%}',
             f'{point.times.median_ms:.4g}',
-            f'{times.off[i]:+.0%}',
+            f'{times.residuals[i]:+.0%}',
             f'{point.peak_mb:.0f}',
-            f'{memory.off[i]:+.0%}',
+            f'{memory.residuals[i]:+.0%}',
         )
         for i, point in enumerate(points)
     ]
-    columns = ('TFLOP', 'in attention', 'median ms', 'off the fit', 'peak MB', 'off the fit')
+    columns = ('TFLOP', 'in attention', 'median ms', 'from fit', 'peak MB', 'from fit')
     return Table(f'{config.name}: batch x height x width', ('size', *columns), tuple(rows))
 
 
-def _words(points: list[Point], times: Fit, memory: Fit) -> tuple[str, ...]:
-    words = [
-        'Expected are a constant, time in proportion to the arithmetic outside attention (which '
-        'grows with the number of pixels) and in proportion to that in attention (which grows '
-        'with its square); memory likewise: what is loaded, maps, and the position bias.'
+def _notes(points: list[Point], times: Fit, memory: Fit) -> tuple[str, ...]:
+    notes = [
+        'The fit of the time is a constant plus terms proportional to the operations outside '
+        'attention (linear in the number of pixels) and in attention (quadratic); that of the '
+        'memory is a constant plus linear (activations) and quadratic (position bias) terms.'
     ]
     for what, found in (('Time', times), ('Memory', memory)):
-        worst = max(map(abs, found.off))
+        worst = max(map(abs, found.residuals))
         if not found.kinks:
-            words.append(f'{what} has no kink: no point is more than {worst:.0%} off.')
+            notes.append(f'{what} has no kink: all points are within {worst:.0%} of the fit.')
         for index in found.kinks:
-            words.append(
-                f'{what} has a kink at {points[index].name}: {found.off[index]:+.0%} from what '
-                f'the other sizes lead to expect (more than {KINK:.0%}).'
+            notes.append(
+                f'{what} has a kink at {points[index].name}: {found.residuals[index]:+.0%} from '
+                f'the fit (more than {KINK:.0%}).'
             )
-    return tuple(words)
+    return tuple(notes)
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Amounts as a non-negative combination of known quantities."""
+
+    factors: tuple[float, ...]
+    """One per quantity."""
+    expected: tuple[float, ...]
+    """The fitted amount of every point."""
+    residuals: tuple[float, ...]
+    """Relative difference of every point from the fit."""
+
+    @property
+    def kinks(self) -> tuple[int, ...]:
+        """Indices of the points that differ from the fit by more than KINK."""
+        return tuple(i for i, share in enumerate(self.residuals) if abs(share) > KINK)
+
+
+def fit(amounts: Sequence[float], quantities: Sequence[Sequence[float]]) -> Fit:
+    """Return the factors with the smallest relative error; ValueError for amounts <= 0.
+
+    amounts: one per point.  quantities: of each point.
+    """
+    values = np.asarray(amounts, np.float64)
+    if not (values > 0).all():
+        raise ValueError(f'amounts must be positive, got {list(amounts)}')
+    table = np.asarray(quantities, np.float64) / values[:, None]  # equal weights
+    factors = _non_negative_factors(table)
+    expected = (table @ factors) * values
+    return Fit(tuple(factors), tuple(expected), tuple(values / expected - 1.0))
+
+
+def _non_negative_factors(table: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Solve table @ factors = 1 with factors >= 0: the best of all subsets."""
+    count = table.shape[1]
+    best, least = np.zeros(count), np.inf
+    for used in (s for n in range(1, count + 1) for s in combinations(range(count), n)):
+        scale = table[:, used].max(axis=0)  # the quantities differ by many orders of magnitude
+        found = np.linalg.lstsq(table[:, used] / scale, np.ones(len(table)), rcond=None)[0] / scale
+        error = float(((table[:, used] @ found - 1.0) ** 2).sum())
+        if (found >= 0).all() and error < least:
+            least, best = error, np.zeros(count)
+            best[list(used)] = found
+    return best

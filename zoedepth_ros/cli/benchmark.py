@@ -1,4 +1,4 @@
-"""`zoedepth benchmark network|node|size|all`: how fast it is on this machine."""
+"""`zoedepth benchmark network|node|size|all`: speed on this machine."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from zoedepth_ros.benchmark.budget import NO_LIMIT, Budget
-from zoedepth_ros.benchmark.facts import find_facts
+from zoedepth_ros.benchmark.benchmark_report import BenchmarkReport, Section
+from zoedepth_ros.benchmark.machine import this_machine
 from zoedepth_ros.benchmark.parts import (
     ALL,
     AUTO,
     PARTS,
     RUNTIMES_ONLY,
     RUNTIMES_TOO,
-    Settings,
+    BenchmarkOptions,
     measure,
 )
-from zoedepth_ros.benchmark.report import Report, Section
+from zoedepth_ros.benchmark.timing import NO_LIMIT, Budget
 from zoedepth_ros.cli.quantities import at_least, quantity
 from zoedepth_ros.cli.results import write_json
 from zoedepth_ros.files import check_writable
 
 NAME = 'benchmark'
-HELP = 'measure how fast the network and the node are here, beside what one would take instead'
+HELP = 'measure the speed of the network and the node on this machine, compared with baselines'
 
 EVERYTHING = 'all'
 _MINUTES = 5.0
@@ -38,10 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         'part',
         choices=(*PARTS, EVERYTHING),
-        help='network: beside transformers, and other runtimes; node: everything around the '
-        'network; size: time and '
-        f'memory against picture size and batch; all: {" and ".join(ALL)}, beside the most '
-        'important baselines',
+        help='network: compared with transformers and other runtimes; node: everything around the '
+        'network; size: time and memory by image size and batch; '
+        f'all: {" and ".join(ALL)}, with the most important baselines',
     )
     add('--model', default='', help='a name of `zoedepth models` (default: ZoeD_M12_NK; size: '
         'ZoeD_S_NK)')  # fmt: skip
@@ -55,15 +54,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=at_least(0),
         default=0,
         metavar='N',
-        help='how often every side runs at most',
+        help='maximum number of rounds of every implementation',
     )
     add(
         '--minutes',
         type=quantity(0.0, 1440.0, 'minutes', {'seconds': 1.0 / 60.0}),
         default=_MINUTES,
         metavar='N',
-        help='time for everything, 0 for no limit; on a slow machine rounds and baselines are '
-        'left out (%(default)g)',
+        help='time limit of the command, 0 for none; on a slow machine rounds and baselines are '
+        'omitted (%(default)g)',
     )
     add(
         '--runtimes',
@@ -71,22 +70,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         const=RUNTIMES_TOO,
         default='',
         choices=(RUNTIMES_TOO, RUNTIMES_ONLY),
-        help='network: beside ONNX Runtime and OpenVINO too, where they are installed, or beside '
-        'them only; first exports the network into the temporary folder: ZoeD_M12_NK is 2.3 GB, '
-        'needs 8 GB of memory and takes two minutes on two cores',
+        help='network: also measure ONNX Runtime and OpenVINO, if installed, or only them; first '
+        'exports the network into the temporary folder: ZoeD_M12_NK is 2.3 GB, needs 8 GB of '
+        'memory and takes two minutes on two cores',
     )
-    add('--json', metavar='FILE', help='write everything that was found')
+    add('--json', metavar='FILE', help='write all results')
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, print tables and what they mean, write what was asked for."""
+    """Measure, print the report, and write the JSON file."""
     if args.json:
         check_writable(Path(args.json).expanduser())
     budget = Budget(60.0 * args.minutes if args.minutes else NO_LIMIT)
     everything = args.part == EVERYTHING
     if args.runtimes and args.part != 'network':
-        raise ValueError(f'--runtimes is of the part network, not of {args.part}')
-    settings = Settings(
+        raise ValueError(f'--runtimes applies to the part network, not to {args.part}')
+    options = BenchmarkOptions(
         model=args.model,
         weights=args.weights,
         device=args.device,
@@ -96,16 +95,16 @@ def run(args: argparse.Namespace) -> int:
         short=everything,
         runtimes=args.runtimes,
         budget=budget,
-        tell=partial(_tell, budget),
+        log=partial(_log, budget),
     )
-    facts = find_facts()
+    machine = this_machine()
     parts = ALL if everything else (args.part,)
-    # The last part first: the first takes as much time as is left.
-    sections = [_measured(part, settings) for part in reversed(parts)][::-1]
-    report = Report(
+    # The last part first: the first one uses all remaining time.
+    sections = [_measured(part, options) for part in reversed(parts)][::-1]
+    report = BenchmarkReport(
         command=_command(args),
         date=datetime.date.today().isoformat(),
-        facts=facts,
+        machine=machine,
         sections=tuple(sections),
         duration_s=budget.spent_s,
     )
@@ -116,29 +115,29 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _command(args: argparse.Namespace) -> str:
-    """Say what was asked for, but for the files it was written to and whose weights."""
-    told = ['zoedepth', NAME, args.part]
+    """Return the command line without the paths of files."""
+    words = ['zoedepth', NAME, args.part]
     for name in ('model', 'device', 'precision', 'optimization', 'rounds', 'runtimes'):
         value = getattr(args, name)
         if value not in ('', AUTO, 0):
-            told += [f'--{name}', str(value)]
+            words += [f'--{name}', str(value)]
     if args.minutes != _MINUTES:
-        told += ['--minutes', f'{args.minutes:g}']
-    return shlex.join(told)
+        words += ['--minutes', f'{args.minutes:g}']
+    return shlex.join(words)
 
 
-def _measured(part: str, settings: Settings) -> Section:
-    """Run a part; when a library is missing and others still run, say so instead of ending."""
-    if not settings.short:
-        return measure(part, settings)
+def _measured(part: str, options: BenchmarkOptions) -> Section:
+    """Run a part; if other parts run too, a missing library is reported instead of raised."""
+    if not options.short:
+        return measure(part, options)
     try:
-        return measure(part, settings)
+        return measure(part, options)
     except ModuleNotFoundError as error:
         if (error.name or '').startswith('zoedepth_ros.') and error.name != 'zoedepth_ros.msg':
             raise
         return Section(part, {}, missing=(f'{part}: {error}',))
 
 
-def _tell(budget: Budget, text: str) -> None:
+def _log(budget: Budget, text: str) -> None:
     minutes, seconds = divmod(int(budget.spent_s), 60)
     print(f'{minutes}:{seconds:02}  {text}', file=sys.stderr, flush=True)

@@ -1,15 +1,17 @@
-"""The camera before a node under test and the listener behind it, in one process of their own.
-
-One process, so that one clock and one thread's order say how long a picture was under way.
-"""
+"""A node under test in its own process, with its camera and its subscriber in this process."""
 
 from __future__ import annotations
 
 import array
+import json
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,51 +19,115 @@ from numpy.typing import NDArray
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
-from zoedepth_ros.benchmark.node.child import Child
-from zoedepth_ros.benchmark.node.log import stamp_ns
+from zoedepth_ros.benchmark.node.known_depth import Size
+from zoedepth_ros.benchmark.node.protocol import MODULES, FrameTimes, NodeKind, stamp_ns
 
-FOCAL_PER_WIDTH = 0.8  # of the usual webcam
+FOCAL_PER_WIDTH = 0.8  # of a typical webcam
 DEPTH, CLOUD = 'depth/image', 'depth/points'
 
 
+class NodeProcess:
+    """A node under test in its own process; collects the frame times it prints."""
+
+    def __init__(
+        self, kind: NodeKind, folder: Path, sizes: Sequence[Size], program: Sequence[str] = ()
+    ) -> None:
+        """Start it in the environment of this process; folder: of the images of these sizes.
+
+        program: arguments of Python instead of the module of the kind.
+        """
+        self.kind = kind
+        self.frames: dict[int, FrameTimes] = {}
+        """Stamp [ns] -> times of this frame."""
+        self._changed = threading.Condition()
+        ros_args = ['--ros-args', '--log-level', 'error', '-r', f'__ns:=/{kind.name}']
+        for name, value in kind.parameters.items():
+            ros_args += ['-p', f'{name}:={json.dumps(value)}']
+        module = MODULES.get(kind.implementation, kind.implementation)
+        command = [
+            sys.executable,
+            *(program or ('-m', module)),
+            str(folder),
+            json.dumps(list(sizes)),
+            *ros_args,
+        ]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return self._process.pid
+
+    @property
+    def is_running(self) -> bool:
+        """Tell whether the process is running."""
+        return self._process.poll() is None
+
+    def wait_for(self, stamp_ns: int, timeout_s: float) -> bool:
+        """Wait for the times of a frame; False after the timeout."""
+        with self._changed:
+            return self._changed.wait_for(lambda: stamp_ns in self.frames, timeout_s)
+
+    def stop(self) -> None:
+        """Stop the process."""
+        if self.is_running:
+            self._process.send_signal(signal.SIGINT)
+        try:
+            self._process.wait(5.0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._reader.join(2.0)
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            frame = FrameTimes.read(line)
+            if frame is not None:
+                with self._changed:
+                    self.frames[frame.stamp_ns] = frame
+                    self._changed.notify_all()
+
+
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """Hold the times of one picture, on time.monotonic."""
+class SentImage:
+    """Times of one image in this process, on time.monotonic."""
 
     at_s: float
-    """When it began to be published [s]."""
-
+    """Call of publish [s]."""
     arrived_s: dict[str, float]
-    """Output topic -> when the callback with its message was called [s]."""
+    """Output topic -> call of its callback [s]."""
 
 
 class Stream:
-    """Send pictures to one node and note when its outputs come."""
+    """Send images to one node and measure when its outputs arrive."""
 
-    def __init__(self, node: Node, child: Child) -> None:
+    def __init__(self, node: Node, process: NodeProcess) -> None:
         """node: of this process, spun by another thread."""
-        self.child = child
-        self.sent: dict[int, Sent] = {}
-        """Stamp [ns] -> times, in the order of sending."""
-        topics = (DEPTH, CLOUD) if child.kind.decimation else (DEPTH,)
+        self.process = process
+        self.sent: dict[int, SentImage] = {}
+        """Stamp [ns] -> times, in the order of publication."""
+        topics = (DEPTH, CLOUD) if process.kind.decimation else (DEPTH,)
         self.last_topic = topics[-1]
         self._node, self._changed = node, threading.Condition()
-        space = f'/{child.kind.name}'
-        self._images = node.create_publisher(Image, f'{space}/image', 1)
-        self._infos = node.create_publisher(CameraInfo, f'{space}/camera_info', 1)
+        namespace = f'/{process.kind.name}'
+        self._images = node.create_publisher(Image, f'{namespace}/image', 1)
+        self._infos = node.create_publisher(CameraInfo, f'{namespace}/camera_info', 1)
         for topic in topics:
             kind = Image if topic == DEPTH else PointCloud2
-            node.create_subscription(kind, f'{space}/{topic}', self._listener(topic), 5)
+            node.create_subscription(kind, f'{namespace}/{topic}', self._callback(topic), 5)
         self._message: Any = None
         self._info: Any = None
 
     @property
     def name(self) -> str:
-        """The name of the kind of node that is listened to."""
-        return self.child.kind.name
+        """Name of the kind of node."""
+        return self.process.kind.name
 
-    def show(self, rgb: NDArray[np.uint8]) -> None:
-        """Take the picture to send from now on, (H, W, 3)."""
+    def set_image(self, rgb: NDArray[np.uint8]) -> None:
+        """Set the image to send, (H, W, 3)."""
         height, width = rgb.shape[:2]
         self._message = Image(height=height, width=width, step=3 * width, encoding='rgb8')
         self._message.data = array.array('B', rgb.tobytes())
@@ -72,34 +138,34 @@ class Stream:
         self._info.p = [focal_px, 0.0, cx, 0.0, 0.0, focal_px, cy, 0.0, 0.0, 0.0, 1.0, 0.0]
 
     def send(self) -> int:
-        """Send one picture with its camera_info and give its stamp [ns]."""
+        """Publish one image with its camera_info; returns its stamp [ns]."""
         stamp = self._node.get_clock().now().to_msg()
         self._message.header.stamp = self._info.header.stamp = stamp
         self._message.header.frame_id = self._info.header.frame_id = 'camera'
         key = stamp_ns(self._message)
         self._infos.publish(self._info)
-        self.sent[key] = Sent(time.monotonic(), {})
+        self.sent[key] = SentImage(time.monotonic(), {})
         self._images.publish(self._message)
         return key
 
     def wait_for(self, key: int, timeout_s: float) -> bool:
-        """Wait until all outputs of a picture are here and its node has told its times."""
+        """Wait for all outputs of an image and for its frame times."""
         with self._changed:
-            here = self._changed.wait_for(
+            arrived = self._changed.wait_for(
                 lambda: self.last_topic in self.sent[key].arrived_s, timeout_s
             )
-        return here and self.child.wait_for(key, timeout_s)
+        return arrived and self.process.wait_for(key, timeout_s)
 
-    def is_heard(self) -> bool:
-        """Tell whether the node has found everybody, by sending it a picture."""
+    def is_connected(self) -> bool:
+        """Tell whether an image becomes depth within 0.2 s."""
         return self.wait_for(self.send(), 0.2)
 
     def arrived(self, keys: Sequence[int]) -> list[int]:
-        """Give those of the pictures whose last output is here."""
+        """Return those images whose last output has arrived."""
         return [key for key in keys if self.last_topic in self.sent[key].arrived_s]
 
-    def _listener(self, topic: str) -> Any:
-        def note(msg: Any) -> None:
+    def _callback(self, topic: str) -> Any:
+        def callback(msg: Any) -> None:
             now_s = time.monotonic()
             with self._changed:
                 sent = self.sent.get(stamp_ns(msg))
@@ -107,4 +173,4 @@ class Stream:
                     sent.arrived_s[topic] = now_s
                     self._changed.notify_all()
 
-        return note
+        return callback

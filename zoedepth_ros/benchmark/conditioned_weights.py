@@ -1,4 +1,4 @@
-"""Random weights under which a network computes something, so that deviations mean something."""
+"""Well-conditioned random weights, so that deviations between implementations are meaningful."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _ROUTER_MARGIN = 4.0
 
 
 def write_weights(config: ModelConfig, weights: str, path: Path) -> str:
-    """Write the weights that all sides are to have, in our format; return their origin.
+    """Write the weights that all implementations load; returns their origin.
 
-    weights: as of build_network, but 'random' are well conditioned.
+    weights: as for build_network, but 'random' is well-conditioned.
     """
     if weights == RANDOM:
         network, origin, trained_on = create_model(config, seed=_SEED), RANDOM, RANDOM_WARNING
@@ -33,22 +33,22 @@ def write_weights(config: ModelConfig, weights: str, path: Path) -> str:
 
 @torch.no_grad()
 def condition(network: nn.Module, seed: int = _SEED) -> None:
-    """Draw all parameters anew, so that activations stay near 1 and every part has an effect.
+    """Randomize all parameters so that activations stay near 1 and every part has an effect.
 
-    A fresh network hides mistakes and rounding: its residual branches are scaled by nearly
-    nothing, its distributions are flat and its router is undecided.
+    The default initialization hides errors and rounding: residual branches are scaled by nearly
+    zero, the bin distributions are flat and the router is undecided.
     """
     generator = torch.Generator().manual_seed(seed)
     for name, parameter in network.named_parameters():
-        parameter.copy_(_drawn(name, torch.randn(parameter.shape, generator=generator)))
-        if name == 'router.classify.2.bias':  # never a matter of rounding
+        parameter.copy_(_randomized(name, torch.randn(parameter.shape, generator=generator)))
+        if name == 'router.classify.2.bias':  # rounding must not change the head
             parameter[0] += _ROUTER_MARGIN
 
 
-def _drawn(name: str, noise: Tensor) -> Tensor:
+def _randomized(name: str, noise: Tensor) -> Tensor:
     if noise.ndim == 1:
         if name == 'relative_head.conv3.bias':
-            return noise.abs()  # not zero everywhere after the last ReLU
+            return noise.abs()  # otherwise the last ReLU gives only zeros
         if name.rpartition('.')[2].startswith('gamma_'):
             return 0.2 + 0.05 * noise
         if 'norm' in name and name.endswith('weight'):
@@ -64,6 +64,8 @@ def _drawn(name: str, noise: Tensor) -> Tensor:
 def _gain(name: str) -> float:
     if 'refine' in name:
         return 0.7
-    if 'seeds' in name or 'attractors' in name:  # centres that are neither equal nor constant
+    if (
+        'seeds' in name or 'attractors' in name
+    ):  # centres that differ from each other and between pixels
         return 2.0
     return 2.0 if 'distribution' in name else 1.0

@@ -1,7 +1,7 @@
-"""A process: a depth node as they are usually written, telling the times of every frame.
+"""A process: a depth node as usually written, as a baseline; prints frame times.
 
-It is no straw man: pictures are converted as cv_bridge does, clouds are packed as
-sensor_msgs_py.create_cloud does, everything is vectorised. It is also less: nothing is filtered.
+It is a fair baseline: images are converted as in cv_bridge, clouds are packed as in
+sensor_msgs_py.create_cloud, everything is vectorized. It does less: nothing is filtered.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2, PointField
 
-from zoedepth_ros.benchmark.node import log
-from zoedepth_ros.benchmark.node.scene import DrawnDepth
+from zoedepth_ros.benchmark.node.known_depth import KnownDepth
+from zoedepth_ros.benchmark.node.protocol import FrameTimes, stamp_ns
 
-QUEUE = 10  # what everybody writes
+QUEUE = 10  # the usual value
 
 
 class NaiveNode(Node):
-    """Publish depth and a coloured cloud out of the subscription's callback."""
+    """Publish depth and a coloured cloud in the subscription's callback."""
 
-    def __init__(self, predictor: DrawnDepth) -> None:
+    def __init__(self, predictor: KnownDepth) -> None:
         super().__init__('naive')
         self._predictor = predictor
-        self._step = self.declare_parameter('decimation', 1).value
+        self._stride = self.declare_parameter('decimation', 1).value
         self._with_cloud = self.declare_parameter('cloud', True).value
         self._info: Any = None
         self._sent_s: dict[str, float] = {}
@@ -62,17 +62,15 @@ class NaiveNode(Node):
             self._passed('postprocess', more=True)
             self._publish('depth/points', self._cloud, cloud)
             self._passed('publish', more=True)
-        log.write(
-            log.Frame(
-                stamp_ns=log.stamp_ns(msg),
-                called_s=called_s,
-                done_s=time.monotonic(),
-                network_s=self._predictor.took_s,
-                sent_s=self._sent_s,
-                stages_ms=self._stages_ms,
-                cpu_s=log.cpu_s(),
-            )
-        )
+        FrameTimes(
+            stamp_ns=stamp_ns(msg),
+            called_s=called_s,
+            done_s=time.monotonic(),
+            network_s=self._predictor.took_s,
+            sent_s=self._sent_s,
+            stages_ms=self._stages_ms,
+            cpu_s=time.process_time(),
+        ).write()
 
     def _make_cloud(
         self, header: Any, depth_m: NDArray[np.float32], rgb: NDArray[np.uint8]
@@ -81,8 +79,8 @@ class NaiveNode(Node):
         fx, fy, cx, cy = (self._info.k[i] for i in (0, 4, 2, 5))
         u, v = np.meshgrid(np.arange(width), np.arange(height))
         points_m = np.stack(((u - cx) * depth_m / fx, (v - cy) * depth_m / fy, depth_m), axis=-1)
-        step = self._step
-        return create_cloud(header, points_m[::step, ::step], rgb[::step, ::step])
+        stride = self._stride
+        return create_cloud(header, points_m[::stride, ::stride], rgb[::stride, ::stride])
 
     def _publish(self, topic: str, publisher: Any, msg: Any) -> None:
         self._sent_s[topic] = time.monotonic()
@@ -96,7 +94,7 @@ class NaiveNode(Node):
 
 
 def rgb_of(msg: Any) -> NDArray[np.uint8]:
-    """Convert as CvBridge().imgmsg_to_cv2(msg, 'rgb8') does, which gives a picture of its own."""
+    """Convert as CvBridge().imgmsg_to_cv2(msg, 'rgb8') does, which copies the image."""
     pixels = np.ndarray((msg.height, msg.width, 3), np.uint8, buffer=msg.data)
     return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB) if msg.encoding == 'bgr8' else pixels.copy()
 
@@ -140,7 +138,7 @@ def main() -> None:
     folder, sizes = Path(sys.argv[1]), [(h, w) for h, w in json.loads(sys.argv[2])]
     rclpy.init(args=sys.argv)
     try:
-        rclpy.spin(NaiveNode(DrawnDepth(folder, sizes)))
+        rclpy.spin(NaiveNode(KnownDepth(folder, sizes)))
     except (KeyboardInterrupt, ExternalShutdownException):
         rclpy.try_shutdown()
 

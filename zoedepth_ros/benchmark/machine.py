@@ -1,4 +1,4 @@
-"""On what a figure was measured: hardware, versions, environment; imports no torch."""
+"""Hardware, versions and environment of a measurement; imports no torch."""
 
 from __future__ import annotations
 
@@ -12,86 +12,51 @@ from pathlib import Path
 from zoedepth_ros.inference.processor import cpuinfo, instruction_sets
 
 _LIBRARIES = (
-    'torch',
-    'timm',
-    'transformers',
-    'numpy',
-    'onnxruntime',
-    'onnxruntime-gpu',
-    'openvino',
-    'tensorrt',
-    'rclpy',
+    *('torch', 'timm', 'transformers', 'numpy'),
+    *('onnxruntime', 'onnxruntime-gpu', 'openvino', 'tensorrt', 'rclpy'),
 )
 _ENVIRONMENT = (
-    'MALLOC_',
-    'OMP_',
-    'GOMP_',
-    'KMP_',
-    'MKL_',
-    'LD_PRELOAD',
-    'ONEDNN_',
-    'DNNL_',
-    'TORCHINDUCTOR_',
+    *('MALLOC_', 'OMP_', 'GOMP_', 'KMP_'),
+    *('MKL_', 'LD_PRELOAD', 'ONEDNN_', 'DNNL_', 'TORCHINDUCTOR_'),
 )
 _FLAGS = (
-    'avx2',
-    'fma',
-    'f16c',
-    'avx_vnni',
-    'avx512f',
-    'avx512_vnni',
-    'avx512_bf16',
-    'avx512_fp16',
-    'amx_tile',
-    'amx_bf16',
-    'asimd',
-    'sve',
-    'bf16',
+    *('avx2', 'fma', 'f16c', 'avx_vnni', 'avx512f', 'avx512_vnni'),
+    *('avx512_bf16', 'avx512_fp16', 'amx_tile', 'amx_bf16', 'asimd', 'sve', 'bf16'),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What a figure has to be read with."""
+class Machine:
+    """What a measurement depends on."""
 
     cpu: str
-    """Model of the processor, as it calls itself."""
-
+    """Model name of the processor."""
     cores: int
-    """Cores this process may use."""
-
+    """Cores that this process may use."""
     cpu_flags: tuple[str, ...]
-    """Those of its instruction sets that matter for arithmetic."""
-
+    """Instruction sets that matter for arithmetic."""
     memory_gb: float
-    """Memory of the machine [GB]; 0 where nobody can tell."""
-
+    """Memory of the machine [GB]; 0 if unknown."""
     gpus: tuple[str, ...]
-    """Names of NVIDIA's devices, as their driver tells; () without one."""
-
+    """Names of the NVIDIA devices, from the driver."""
     system: str
     """Kernel and C library."""
-
     python: str
-    """Version of Python."""
-
     versions: Mapping[str, str]
-    """Library -> version, of those that are installed and matter here."""
-
+    """Library -> version, of the installed ones."""
     environment: Mapping[str, str]
-    """Variables that steer allocator and threads, of the command itself."""
-
+    """Variables of allocator and threads."""
     load: float
-    """Processes that wanted a core in the last minute, before anything was measured."""
+    """Load average over one minute, before the measurement."""
 
 
-def find_facts() -> Facts:
-    """Look around on this machine."""
-    about, there = cpuinfo(), instruction_sets()
-    return Facts(
+def this_machine() -> Machine:
+    """Describe this machine."""
+    about, sets = cpuinfo(), instruction_sets()
+    return Machine(
         cpu=about.get('model name') or platform.processor() or platform.machine(),
         cores=cores(),
-        cpu_flags=tuple(flag for flag in _FLAGS if flag in there),
+        cpu_flags=tuple(flag for flag in _FLAGS if flag in sets),
         memory_gb=_memory_gb(),
         gpus=_gpus(),
         system=f'{platform.system()} {platform.release()}, {" ".join(platform.libc_ver())}',

@@ -1,4 +1,4 @@
-"""The same network as Hugging Face transformers computes it; the only module that imports that."""
+"""The network in Hugging Face transformers; the only module that imports it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from zoedepth_ros.benchmark.sides import Side
+from zoedepth_ros.benchmark.implementations import Implementation
 from zoedepth_ros.inference.preprocess import OfficialPreprocessing, normalise, to_tensor
 from zoedepth_ros.inference.runtimes.runtime import DTYPES, choose_device
 from zoedepth_ros.model.backbones.config import BeitConfig
@@ -19,8 +19,8 @@ from zoedepth_ros.weights.convert import to_hugging_face
 from zoedepth_ros.weights.read import read_checkpoint
 
 _DATASETS = {'indoor': 'nyu', 'outdoor': 'kitti'}
-_INDEX = 'relative_position_index'  # a constant, absent from published files
-_RELEASE_5 = (  # what its names of BEiT's tensors have instead, in this order
+_INDEX = 'relative_position_index'  # a constant that published files do not contain
+_RELEASE_5 = (  # new names of BEiT's tensors, replaced in this order
     ('backbone.embeddings.', 'backbone.beit.embeddings.'),
     ('backbone.encoder.layer.', 'backbone.beit.layers.'),
     ('.attention.attention.relative_position_bias.', '.relative_position_bias.'),
@@ -33,81 +33,81 @@ _RELEASE_5 = (  # what its names of BEiT's tensors have instead, in this order
 )
 
 
-class Transformers:
-    """Run transformers' ZoeDepth, or with it the protocol of the original code."""
+class TransformersRunner:
+    """Run ZoeDepth of transformers, optionally with the protocol of the original code."""
 
-    def __init__(self, side: Side) -> None:
-        """Load the side's weights; ValueError for a network that transformers cannot be."""
-        self._device = choose_device(side.device)
-        allow_tf32(side.tf32)
-        config = preset(side.model)
-        model = twin(config, side.attention)
-        fill(model, dict(read_checkpoint(side.weights).state_dict), config)
-        self._dtype = DTYPES[side.precision]
+    def __init__(self, implementation: Implementation) -> None:
+        """Load the weights; ValueError for a network that transformers does not have."""
+        self._device = choose_device(implementation.device)
+        allow_tf32(implementation.tf32)
+        config = preset(implementation.model)
+        model = build_model(config, implementation.attention)
+        load_weights(model, dict(read_checkpoint(implementation.weights).state_dict), config)
+        self._dtype = DTYPES[implementation.precision]
         self._model = model.requires_grad_(False).to(self._device, self._dtype)
         self._official = (
             OfficialPreprocessing(config.image_size, config.size_multiple)
-            if side.official_protocol
+            if implementation.official_protocol
             else None
         )
         self._facts = {
             'device': str(self._device),
-            'precision': side.precision,
-            'tf32': str(side.tf32),
+            'precision': implementation.precision,
+            'tf32': str(implementation.tf32),
             'attention': attention_of(model),
         }
 
     def facts(self) -> dict[str, str]:
-        """Tell device, precision and the attention that was found inside."""
+        """Return device, precision and the attention implementation."""
         return self._facts
 
     @torch.inference_mode()
     def __call__(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Give the depth [m] of a picture."""
-        picture = to_tensor(rgb, self._device)  # (1, 3, H, W)
-        depth_m = self._averaged(picture) if self._official else self._depth(normalise(picture))
+        """Return the depth [m] of an image."""
+        image = to_tensor(rgb, self._device)  # (1, 3, H, W)
+        depth_m = self._averaged(image) if self._official else self._depth(normalise(image))
         return depth_m[0, 0].float().cpu().numpy()
 
     def batch(self, rgbs: list[NDArray[np.uint8]]) -> None:
-        """Refuse: nothing compares batches yet."""
-        raise ValueError('batches are measured on our side only')
+        """Raise ValueError: only batches of this package are measured."""
+        raise ValueError('batches are measured for this package only')
 
     def _depth(self, image: Tensor) -> Tensor:
-        """Give (1, 1, h, w) of the normalised image (1, 3, h, w)."""
+        """Return the depth (1, 1, h, w) [m] of a normalised image (1, 3, h, w)."""
         return self._model(image.to(self._dtype)).predicted_depth[:, None]
 
-    def _averaged(self, picture: Tensor) -> Tensor:
-        """Give the mean of two padded passes (1, 1, H, W)."""
+    def _averaged(self, image: Tensor) -> Tensor:
+        """Return the mean (1, 1, H, W) [m] of two padded passes, one of the mirrored image."""
         assert self._official is not None
-        way, size = self._official, (picture.shape[-2], picture.shape[-1])
+        official, size = self._official, (image.shape[-2], image.shape[-1])
         maps = [
-            way.to_picture(self._depth(way.to_network(seen)), *size)
-            for seen in (picture, picture.flip(-1))
+            official.to_picture(self._depth(official.to_network(one)), *size)
+            for one in (image, image.flip(-1))
         ]
         return 0.5 * (maps[0] + maps[1].flip(-1))
 
 
 def allow_tf32(allowed: bool) -> None:
-    """Pin whether products of float32 may be rounded to TF32, which differs between releases."""
+    """Set whether float32 products may use TF32; the default differs between torch releases."""
     torch.backends.cuda.matmul.allow_tf32 = allowed
     torch.backends.cudnn.allow_tf32 = allowed
 
 
 def attention_of(model: Any) -> str:
-    """Name how the backbone computes attention, and the class that does."""
+    """Return the attention implementation of the backbone and its class."""
     kinds = {type(part).__name__ for part in model.backbone.modules()}
     classes = ', '.join(sorted(kind for kind in kinds if kind.endswith('Attention')))
     return f'{model.backbone.config._attn_implementation} ({classes})'
 
 
-def twin(config: ModelConfig, attention: str) -> Any:
-    """Build transformers' ZoeDepth of our settings in eval mode.
+def build_model(config: ModelConfig, attention: str) -> Any:
+    """Build ZoeDepth of transformers with our settings, in eval mode.
 
-    Raises ValueError where it is another network: some of its settings are fixed.
+    Raises ValueError if it cannot be the same network: some of its settings are fixed.
     """
     import transformers
 
-    library: Any = transformers  # untyped in places
+    library: Any = transformers  # partly untyped
     library.utils.logging.set_verbosity_error()
     backbone = config.backbone
     if not isinstance(backbone, BeitConfig) or _differs(config.bins):
@@ -127,7 +127,7 @@ def twin(config: ModelConfig, attention: str) -> Any:
     )
     settings = library.ZoeDepthConfig(backbone_config=beit, **_settings(config))
     model = library.ZoeDepthForDepthEstimation._from_config(settings).eval()
-    model.backbone.config._attn_implementation = attention  # release 5 asks at every image
+    model.backbone.config._attn_implementation = attention  # release 5 reads it for every image
     return model
 
 
@@ -141,7 +141,7 @@ def _differs(bins: BinsConfig) -> bool:
 
 
 def _settings(config: ModelConfig) -> dict[str, Any]:
-    """Return all but the backbone."""
+    """Return all settings except the backbone."""
     near_m, far_m = config.heads[-1].depth_range_m or (1e-3, 80.0)
     settings: dict[str, Any] = {
         'neck_hidden_sizes': list(config.backbone.channels),
@@ -149,7 +149,7 @@ def _settings(config: ModelConfig) -> dict[str, Any]:
         'bottleneck_features': config.decoder.features,
         'num_relative_features': config.decoder.relative_features,
         'use_bias_in_fusion_residual': True,
-        'num_attractors': [16, 8, 4, 1],  # two heads take the first everywhere
+        'num_attractors': [16, 8, 4, 1],  # with two heads, all use the first
         'bin_embedding_dim': config.bins.embedding_dim,
         'bin_centers_type': config.heads[0].bin_type,
         'bin_configurations': [
@@ -172,19 +172,23 @@ def _settings(config: ModelConfig) -> dict[str, Any]:
     return settings
 
 
-def fill(model: Any, state_dict: dict[str, Tensor], config: ModelConfig) -> None:
-    """Give transformers' network our weights; ValueError where they do not fit."""
+def load_weights(model: Any, state_dict: dict[str, Tensor], config: ModelConfig) -> None:
+    """Load our weights into the model of transformers; ValueError if they do not match."""
     theirs = to_hugging_face(state_dict, config)
-    mine = model.state_dict()
-    if any(name.startswith('backbone.beit.') for name in mine):
+    expected = model.state_dict()
+    if any(name.startswith('backbone.beit.') for name in expected):
         theirs = {_in_release_5(name): tensor for name, tensor in theirs.items()}
-    missing = {name for name in mine.keys() - theirs.keys() if _INDEX not in name}
+    missing = {name for name in expected.keys() - theirs.keys() if _INDEX not in name}
     unused = {name for name in missing if '.layers.0.residual_layer1.' in name}
-    wrong = [name for name in theirs if name not in mine or mine[name].shape != theirs[name].shape]
+    wrong = [
+        name
+        for name in theirs
+        if name not in expected or expected[name].shape != theirs[name].shape
+    ]
     if missing - unused or wrong:
         some = ', '.join(sorted([*wrong, *(missing - unused)])[:2])
         raise ValueError(
-            f'transformers has no network like {config.name}, or names its tensors otherwise than '
+            f'transformers has no network like {config.name}, or other names of tensors than '
             f'releases 4 and 5 ({some}, …)'
         )
     model.load_state_dict(theirs, strict=False)

@@ -1,4 +1,4 @@
-"""A process: the real node with a stand-in for the network, telling the times of every frame."""
+"""A process: the real node with known depth instead of the network; prints frame times."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from zoedepth_ros.benchmark.node import log
-from zoedepth_ros.benchmark.node.scene import DrawnDepth
+from zoedepth_ros.benchmark.node.known_depth import KnownDepth
+from zoedepth_ros.benchmark.node.protocol import FrameTimes, stamp_ns
 from zoedepth_ros.ros.main import run
 from zoedepth_ros.ros.parameters import PredictorSettings
 from zoedepth_ros.ros.publishers import Publishers
@@ -21,17 +21,17 @@ from zoedepth_ros.ros.statistics import STAGES
 def main() -> None:
     """Run as `python -m … FOLDER SIZES --ros-args …`."""
     folder, sizes = Path(sys.argv[1]), [(h, w) for h, w in json.loads(sys.argv[2])]
-    predictor = DrawnDepth(folder, sizes)
-    _tell_times(predictor)
+    predictor = KnownDepth(folder, sizes)
+    _print_times(predictor)
 
-    def make_predictor(settings: PredictorSettings) -> DrawnDepth:
+    def make_predictor(settings: PredictorSettings) -> KnownDepth:
         return predictor
 
     end(run(make_predictor, sys.argv))
 
 
-def _tell_times(predictor: DrawnDepth) -> None:
-    """Put a clock around the work on a frame and around every publish."""
+def _print_times(predictor: KnownDepth) -> None:
+    """Measure the work on a frame and every publish."""
     work, send = SharedNetwork.work, Publishers.send
     sent_s: dict[str, float] = {}
 
@@ -46,17 +46,15 @@ def _tell_times(predictor: DrawnDepth) -> None:
         ((processor, frame),) = frames  # one camera
         windows = processor._statistics.stages_ms
         stages_ms = {name: windows[name].last for name in STAGES}
-        log.write(
-            log.Frame(
-                stamp_ns=log.stamp_ns(frame.msg),
-                called_s=frame.arrived_monotonic_s,
-                done_s=done_s,
-                network_s=predictor.took_s,
-                sent_s=sent_s,
-                stages_ms=stages_ms,
-                cpu_s=log.cpu_s(),
-            )
-        )
+        FrameTimes(
+            stamp_ns=stamp_ns(frame.msg),
+            called_s=frame.arrived_monotonic_s,
+            done_s=done_s,
+            network_s=predictor.took_s,
+            sent_s=sent_s,
+            stages_ms=stages_ms,
+            cpu_s=time.process_time(),
+        ).write()
 
     Publishers.send = timed_send  # type: ignore[method-assign]
     SharedNetwork.work = timed_work  # type: ignore[method-assign]

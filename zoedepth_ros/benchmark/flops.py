@@ -1,4 +1,4 @@
-"""How much arithmetic a picture is, and how fast this machine multiplies."""
+"""Operations of one image, and the rate of matrix products on this machine."""
 
 from __future__ import annotations
 
@@ -17,18 +17,17 @@ from zoedepth_ros.model.config import ModelConfig
 from zoedepth_ros.model.zoedepth import ZoeDepth
 
 _SHAPES = ((768, 1024, 4096), (2048, 2048, 2048), (8192, 8192, 8192))
-_LARGEST_ON_CPU = 2048**3
-_AT_LEAST_S = 0.3
+_MAX_ON_CPU = 2048**3
+_MIN_DURATION_S = 0.3
 
 
-def frame_flops(config: ModelConfig, size: tuple[int, int]) -> tuple[int, int]:
-    """Return operations of one picture with one head and the router: all, and in attention.
+def image_flops(config: ModelConfig, size: tuple[int, int]) -> tuple[int, int]:
+    """Return the operations of one image with one head and the router: all, and in attention.
 
-    A multiplication and its addition are two.  What is in attention grows with the square of the
-    number of patches, all else in proportion to it; products of matrices only, as nothing else
-    takes notable work.
+    A multiply-add counts as two; only matrix products are counted.  Those in attention grow with
+    the square of the number of patches, all others linearly.
     """
-    with torch.device('meta'), torch.no_grad():  # shapes only: no memory, no time
+    with torch.device('meta'), torch.no_grad():  # shapes only
         network = ZoeDepth(config).eval()
         prepared = network.prepare(*size)
         with FlopCounterMode(display=False) as counter:
@@ -37,7 +36,7 @@ def frame_flops(config: ModelConfig, size: tuple[int, int]) -> tuple[int, int]:
 
 
 def _run(network: ZoeDepth, image: Tensor, prepared: Prepared) -> None:
-    """Run all parts, as the network's own forward, whose autocast knows no meta device."""
+    """Run all parts, as `forward` does, whose autocast does not support the meta device."""
     pyramid = network.decoder(network.backbone(image, prepared))
     pixels, relative_depth = network.relative_head(pyramid.levels[-1])
     if network.config.bins.conditioned_on_relative_depth:
@@ -50,25 +49,25 @@ def _run(network: ZoeDepth, image: Tensor, prepared: Prepared) -> None:
 
 
 def attention_flops(config: ModelConfig, size: tuple[int, int]) -> int:
-    """Return operations of one picture in the products of queries, keys and values."""
+    """Return the operations of one image in the products of queries, keys and values."""
     backbone = config.backbone
     if not isinstance(backbone, BeitConfig):
-        return 0  # windows of one size: in proportion to the patches
+        return 0  # windowed attention is linear in the number of patches
     tokens = (size[0] // backbone.patch_size) * (size[1] // backbone.patch_size) + 1
     return 4 * tokens**2 * backbone.embed_dim * backbone.depth
 
 
 def matmul_tflops(device: str, precision: str) -> float:
-    """Return the fastest rate at which matrices are multiplied here [TFLOP/s].
+    """Return the maximum rate of matrix products over several shapes [TFLOP/s].
 
-    Of several shapes, and on the CPU of two libraries: a convolution of one pixel is the same
-    product by oneDNN, which torch takes for convolutions and is faster at float32 on some CPUs.
+    On the CPU also as 1 x 1 convolutions, which torch computes with oneDNN; for float32 this is
+    faster on some processors.
     """
     where, dtype = choose_device(device), DTYPES[precision]
     best = 0.0
     for rows, inner, columns in _SHAPES:
         work = rows * inner * columns
-        if where.type == 'cpu' and work > _LARGEST_ON_CPU:
+        if where.type == 'cpu' and work > _MAX_ON_CPU:
             continue
         a = torch.randn(rows, inner, device=where, dtype=dtype)
         b = torch.randn(columns, inner, device=where, dtype=dtype)
@@ -87,9 +86,9 @@ def _channels_last(tensor: Tensor) -> Tensor:
 
 @torch.inference_mode()
 def _fastest_s(multiply: Callable[[], Tensor], device: torch.device) -> float:
-    """Return the shortest time of one product [s]."""
+    """Return the minimum time of one product [s]."""
     best_s, spent_s = float('inf'), 0.0
-    while spent_s < _AT_LEAST_S:
+    while spent_s < _MIN_DURATION_S:
         start_s = time.perf_counter()
         multiply()
         if device.type == 'cuda':

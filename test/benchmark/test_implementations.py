@@ -1,12 +1,12 @@
-"""Both sides compute the same network, and say what they are."""
+"""All implementations compute the same network and report what they are."""
 
 import numpy as np
 import pytest
 import torch
 from tiny_models import random_image, tiny_config, transformers_twin
 
-from zoedepth_ros.benchmark.sides import Side, pictures
-from zoedepth_ros.benchmark.weights import condition, write_weights
+from zoedepth_ros.benchmark.conditioned_weights import condition, write_weights
+from zoedepth_ros.benchmark.implementations import Implementation, sample_images
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import ZoeDepth, create_model
 from zoedepth_ros.weights.convert import from_hugging_face, to_hugging_face
@@ -15,8 +15,8 @@ from zoedepth_ros.weights.load import read_checkpoint
 ARCHITECTURES = ['N', 'K', 'NK']
 
 
-def test_pictures_are_always_the_same_and_differ_from_each_other():
-    first, again = pictures((64, 96)), pictures((64, 96))
+def test_sample_images_are_always_the_same_and_differ_from_each_other():
+    first, again = sample_images((64, 96)), sample_images((64, 96))
     assert [p.shape for p in first] == [(64, 96, 3)] * 3
     assert {p.dtype for p in first} == {np.dtype(np.uint8)}
     assert all((a == b).all() for a, b in zip(first, again, strict=True))
@@ -25,7 +25,7 @@ def test_pictures_are_always_the_same_and_differ_from_each_other():
 
 
 @pytest.mark.parametrize('architecture', ARCHITECTURES)
-def test_our_weights_under_their_names_are_what_they_were_made_from(architecture):
+def test_renamed_weights_convert_back_to_the_same_weights(architecture):
     config = tiny_config(architecture)
     ours = create_model(config, seed=1).state_dict()
     theirs = to_hugging_face(ours, config)
@@ -38,13 +38,13 @@ def test_our_weights_under_their_names_are_what_they_were_made_from(architecture
 @pytest.mark.parametrize('architecture', ARCHITECTURES)
 def test_transformers_with_our_weights_gives_our_depth(architecture, attention):
     pytest.importorskip('transformers')
-    from zoedepth_ros.benchmark.transformers_side import attention_of, fill, twin
+    from zoedepth_ros.benchmark.transformers_runner import attention_of, build_model, load_weights
 
     config = tiny_config(architecture)
     ours = ZoeDepth(config).eval()
     condition(ours)
-    theirs = twin(config, attention)
-    fill(theirs, ours.state_dict(), config)
+    theirs = build_model(config, attention)
+    load_weights(theirs, ours.state_dict(), config)
     image = random_image(64, 96, batch=1)
     with torch.inference_mode():
         expected_m = theirs(image).predicted_depth[:, None]
@@ -54,59 +54,61 @@ def test_transformers_with_our_weights_gives_our_depth(architecture, attention):
     assert attention_of(theirs).startswith(attention)
 
 
-def test_the_twin_is_built_as_the_one_of_the_parity_tests():
+def test_the_model_is_built_as_in_the_parity_tests():
     pytest.importorskip('transformers')
-    from zoedepth_ros.benchmark.transformers_side import twin
+    from zoedepth_ros.benchmark.transformers_runner import build_model
 
     config = tiny_config('NK')
     reference = transformers_twin(config).state_dict()
-    ours = twin(config, 'eager').state_dict()
+    ours = build_model(config, 'eager').state_dict()
     assert {k: v.shape for k, v in ours.items()} == {k: v.shape for k, v in reference.items()}
 
 
 @pytest.mark.parametrize('name', ['ZoeD_Swin2T_N', 'ZoeD_S_NK', 'ZoeD_tiny_NK'])
-def test_a_network_that_transformers_cannot_be_is_refused_by_name(name, tmp_path):
+def test_a_network_that_transformers_does_not_have_is_rejected_by_name(name, tmp_path):
     pytest.importorskip('transformers')
-    from zoedepth_ros.benchmark.transformers_side import fill, twin
+    from zoedepth_ros.benchmark.transformers_runner import build_model, load_weights
 
     config = preset(name)
     with pytest.raises(ValueError, match=f'transformers has no network like {name}'):
-        fill(twin(config, 'eager'), create_model(config).state_dict(), config)
+        load_weights(build_model(config, 'eager'), create_model(config).state_dict(), config)
 
 
-def test_other_names_of_tensors_are_said(tmp_path):
+def test_other_names_of_tensors_are_reported(tmp_path):
     pytest.importorskip('transformers')
-    from zoedepth_ros.benchmark.transformers_side import fill, twin
+    from zoedepth_ros.benchmark.transformers_runner import build_model, load_weights
 
     config = tiny_config('NK')
-    theirs = twin(config, 'eager')
+    theirs = build_model(config, 'eager')
     theirs.relative_head.renamed = theirs.relative_head.conv1
     del theirs.relative_head.conv1
-    with pytest.raises(ValueError, match='otherwise than releases 4 and 5 .*relative_head.conv1'):
-        fill(theirs, create_model(config).state_dict(), config)
+    with pytest.raises(
+        ValueError, match='other names of tensors than releases 4 and 5 .*relative_head.conv1'
+    ):
+        load_weights(theirs, create_model(config).state_dict(), config)
 
 
 def test_the_official_protocol_is_two_padded_passes(monkeypatch):
     pytest.importorskip('transformers')
-    from zoedepth_ros.benchmark import transformers_side
+    from zoedepth_ros.benchmark import transformers_runner
 
     config = tiny_config('NK')
     model = transformers_twin(config)
-    seen = []
-    monkeypatch.setattr(transformers_side, 'preset', lambda name: config)
-    monkeypatch.setattr(transformers_side, 'twin', lambda *_: model)
-    monkeypatch.setattr(transformers_side, 'fill', lambda *_: None)
+    inputs = []
+    monkeypatch.setattr(transformers_runner, 'preset', lambda name: config)
+    monkeypatch.setattr(transformers_runner, 'build_model', lambda *_: model)
+    monkeypatch.setattr(transformers_runner, 'load_weights', lambda *_: None)
     monkeypatch.setattr(
-        transformers_side, 'read_checkpoint', lambda path: read_checkpoint_of(model)
+        transformers_runner, 'read_checkpoint', lambda path: read_checkpoint_of(model)
     )
-    side = Side('transformers', 'tiny', 'none', 'cpu', official_protocol=True)
-    runner = transformers_side.Transformers(side)
-    model.register_forward_pre_hook(lambda part, given: seen.append(given[0]))
-    rgb = pictures((120, 160), 1)[0]
+    implementation = Implementation('transformers', 'tiny', 'none', 'cpu', official_protocol=True)
+    runner = transformers_runner.TransformersRunner(implementation)
+    model.register_forward_pre_hook(lambda part, given: inputs.append(given[0]))
+    rgb = sample_images((120, 160), 1)[0]
     depth_m = runner(rgb)
     assert depth_m.shape == (120, 160)
-    assert len(seen) == 2
-    torch.testing.assert_close(seen[0].flip(-1), seen[1], atol=1e-4, rtol=0)
+    assert len(inputs) == 2
+    torch.testing.assert_close(inputs[0].flip(-1), inputs[1], atol=1e-4, rtol=0)
     np.testing.assert_allclose(runner(rgb[:, ::-1].copy())[:, ::-1], depth_m, rtol=1e-3)
 
 
@@ -117,7 +119,7 @@ def read_checkpoint_of(model):
     return Checkpoint
 
 
-def test_random_weights_are_decided_lively_and_always_the_same(tmp_path):
+def test_conditioned_weights_have_a_clear_head_varied_depth_and_are_always_the_same(tmp_path):
     config = preset('ZoeD_tiny_NK')
     for name in ('one', 'two'):
         assert write_weights(config, 'random', tmp_path / name) == 'random'
@@ -150,11 +152,11 @@ RELEASE_5 = (  # some of the names of transformers 5.24
 
 
 def test_release_5_of_transformers_has_other_names_for_the_same_tensors():
-    from zoedepth_ros.benchmark import transformers_side
+    from zoedepth_ros.benchmark import transformers_runner
 
     config = tiny_config('NK')
     theirs = to_hugging_face(create_model(config).state_dict(), config)
-    found = {transformers_side._in_release_5(name) for name in theirs}
+    found = {transformers_runner._in_release_5(name) for name in theirs}
     assert len(found) == len(theirs)
     assert set(RELEASE_5) <= found
     assert not [n for n in found if n.startswith('backbone.') and '.dense.' in n]

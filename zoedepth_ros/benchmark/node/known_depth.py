@@ -1,4 +1,4 @@
-"""The picture and the depth that both sides work on; knows no ROS."""
+"""The image and the depth of both nodes under test; no ROS."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from zoedepth_ros.inference.result import AUTO, DepthResult
 from zoedepth_ros.synthetic.scene import draw_scene
 
-SEED = 2**40 + 3001  # of no training picture
+SEED = 2**40 + 3001  # not used for training
 NETWORK_SIZE = (384, 512)
 FAR_M = 10.0
 
@@ -21,48 +21,48 @@ Size = tuple[int, int]
 
 
 def file_of(folder: Path, size: Size) -> Path:
-    """Give where the scene of a size lies."""
+    """Return the file of a size."""
     return folder / f'scene_{size[0]}x{size[1]}.npz'
 
 
-def draw(folder: Path, size: Size) -> None:
-    """Draw a furnished room and its depth, as soft at the edges as a network makes them."""
+def render(folder: Path, size: Size) -> None:
+    """Render a room and its depth, with edges as blurred as those of a network."""
     sample = draw_scene('indoor', SEED, *size)
     depth_m = np.nan_to_num(sample.depth_m, nan=FAR_M)
     small_m = cv2.resize(depth_m, NETWORK_SIZE[::-1], interpolation=cv2.INTER_AREA)
     small_m = cv2.GaussianBlur(small_m, (0, 0), 1.0)
-    soft_m = cv2.resize(small_m, size[::-1], interpolation=cv2.INTER_LINEAR)
-    np.savez(file_of(folder, size), rgb=sample.rgb, depth_m=soft_m.astype(np.float32))
+    blurred_m = cv2.resize(small_m, size[::-1], interpolation=cv2.INTER_LINEAR)
+    np.savez(file_of(folder, size), rgb=sample.rgb, depth_m=blurred_m.astype(np.float32))
 
 
 def read(folder: Path, size: Size) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Give picture (H, W, 3) and depth (H, W) [m]."""
+    """Return image (H, W, 3) and depth (H, W) [m]."""
     with np.load(file_of(folder, size)) as arrays:
         return arrays['rgb'], arrays['depth_m']
 
 
-class DrawnDepth:
-    """Know the depth of the drawn pictures by their size; implements BatchPredictor."""
+class KnownDepth:
+    """Return the depth of the rendered image of a size; implements BatchPredictor."""
 
-    model_name, heads = 'drawn', ('indoor', 'outdoor')
+    model_name, heads = 'rendered', ('indoor', 'outdoor')
     device, precision = 'cpu', 'fp32'
     weights_origin, trained_on, training_hfov_rad, focal_exponent = 'none', '', 0.0, 1.0
     preprocess_ms = device_memory_mb = float('nan')
     optimization_note = ''
 
     def __init__(self, folder: Path, sizes: list[Size]) -> None:
-        """Read the scenes."""
+        """Read the files of these sizes."""
         self.took_s = 0.0
-        """How long the last call took: not the node's time [s]."""
+        """Duration of the last call, which is not overhead of the node [s]."""
         self._results = {}
         for size in sizes:
             _, depth_m = read(folder, size)
-            unsure_m, relative = 0.05 * depth_m, 1.0 / depth_m
-            verdict = {'indoor': 0.9, 'outdoor': 0.1}
-            self._results[size] = DepthResult(depth_m, unsure_m, relative, 'indoor', verdict)
+            uncertainty_m, relative = 0.05 * depth_m, 1.0 / depth_m
+            domains = {'indoor': 0.9, 'outdoor': 0.1}
+            self._results[size] = DepthResult(depth_m, uncertainty_m, relative, 'indoor', domains)
 
     def network_size(self, height: int, width: int) -> Size:
-        """Give the size inside the network that this stands for."""
+        """Return the size of a real network."""
         return NETWORK_SIZE
 
     def warm_up(self, height: int, width: int) -> None:
@@ -71,7 +71,7 @@ class DrawnDepth:
     def __call__(
         self, rgb: NDArray[np.uint8], head: str = AUTO, *, route: bool = True
     ) -> DepthResult:
-        """Give what is known."""
+        """Return the known result."""
         start_s = time.monotonic()
         result = self._results[rgb.shape[0], rgb.shape[1]]
         self.took_s = time.monotonic() - start_s
@@ -79,10 +79,10 @@ class DrawnDepth:
 
     def predict_batch(
         self,
-        pictures: Sequence[NDArray[np.uint8]],
+        images: Sequence[NDArray[np.uint8]],
         heads: Sequence[str],
         *,
         routes: Sequence[bool],
     ) -> list[DepthResult]:
-        """Give what is known of every picture."""
-        return [self(rgb) for rgb in pictures]
+        """Return the known result of every image."""
+        return [self(rgb) for rgb in images]

@@ -1,0 +1,114 @@
+"""Results of a benchmark: values for JSON, tables and text; imports no torch."""
+
+from __future__ import annotations
+
+import dataclasses
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from zoedepth_ros.benchmark.machine import Machine
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of text."""
+
+    title: str
+    """Contents of the rows, with units."""
+    columns: tuple[str, ...]
+    """Column titles; the first column is left-aligned."""
+    rows: tuple[tuple[str, ...], ...]
+
+    def __post_init__(self) -> None:
+        wrong = [row for row in self.rows if len(row) != len(self.columns)]
+        if wrong:
+            raise ValueError(f'{self.title}: {len(self.columns)} columns, but {wrong[0]}')
+
+    def as_text(self) -> str:
+        """Return the table with aligned columns."""
+        lines = [self.columns, *self.rows]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        text = [self.title]
+        for line in lines:
+            first, *others = zip(line, widths, strict=True)
+            cells = [first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)]
+            text.append('  ' + '  '.join(cells).rstrip())
+        return '\n'.join(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Results of one part of the benchmark."""
+
+    name: str
+    """The part: 'network', 'node' or 'size'; its key in the JSON."""
+    values: Mapping[str, Any]
+    """Plain values by key, with units in the keys."""
+    tables: tuple[Table, ...] = ()
+    notes: tuple[str, ...] = ()
+    """Explanations of the tables."""
+    missing: tuple[str, ...] = ()
+    """What could not be measured, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkReport:
+    """Results of one run."""
+
+    command: str
+    date: str
+    """Date of the run, ISO 8601."""
+    machine: Machine
+    sections: tuple[Section, ...]
+    """One per part."""
+    duration_s: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the values for JSON."""
+        parts = {
+            section.name: {**section.values, 'missing': list(section.missing)}
+            for section in self.sections
+        }
+        head = {
+            'format': FORMAT,
+            'command': self.command,
+            'date': self.date,
+            'duration_s': self.duration_s,
+            'facts': dataclasses.asdict(self.machine),
+        }
+        return {**head, **parts}
+
+    def as_text(self) -> str:
+        """Return machine, tables and notes."""
+        blocks = [_machine_text(self.machine, self.date)]
+        for section in self.sections:
+            blocks += [table.as_text() for table in section.tables]
+            if section.notes:
+                blocks.append('\n'.join(_wrapped(section.notes)))
+            blocks += [f'NOT MEASURED  {line}' for line in section.missing]
+        return '\n\n'.join(blocks)
+
+
+def _wrapped(notes: Sequence[str], width: int = 99) -> list[str]:
+    return [line for note in notes for line in textwrap.wrap(note, width, subsequent_indent='  ')]
+
+
+def _machine_text(machine: Machine, date: str) -> str:
+    versions = ', '.join(f'{name} {version}' for name, version in machine.versions.items())
+    environment = ' '.join(f'{name}={value}' for name, value in machine.environment.items())
+    return '\n'.join(
+        [
+            f'date      {date}',
+            f'cpu       {machine.cpu}, {machine.cores} cores, {machine.memory_gb:.0f} GB, '
+            f'load {machine.load:.1f} before the run',
+            f'sets      {" ".join(machine.cpu_flags) or "unknown"} (instruction sets)',
+            f'gpu       {", ".join(machine.gpus) or "none"}',
+            f'system    {machine.system}, Python {machine.python}',
+            f'versions  {versions}',
+            f'variables {environment or "none of allocator or threads"}',
+        ]
+    )

@@ -1,0 +1,146 @@
+"""The network of this package, as the node runs it and as other runtimes run its exported file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from zoedepth_ros.benchmark.implementations import Implementation, sample_images
+from zoedepth_ros.benchmark.parts import AUTO as AUTO_PRECISION
+from zoedepth_ros.build import build_network, build_predictor
+from zoedepth_ros.inference.preprocess import normalise, to_tensor
+from zoedepth_ros.inference.processor import bf16_emulated
+from zoedepth_ros.inference.result import AUTO
+from zoedepth_ros.inference.runtimes.exported import ExportedPredictor, Session
+from zoedepth_ros.inference.runtimes.runtime import choose_device, choose_precision
+from zoedepth_ros.model.presets import preset
+from zoedepth_ros.model.zoedepth import ZoeDepth
+
+
+class OurRunner:
+    """Run the predictor of the node."""
+
+    def __init__(self, implementation: Implementation) -> None:
+        height, width = implementation.network_size or (0, 0)
+        self._predictor = build_predictor(
+            implementation.model,
+            implementation.weights,
+            implementation.device,
+            implementation.precision,
+            optimization=implementation.optimization,
+            network_height=height,
+            network_width=width,
+        )
+
+    def facts(self) -> dict[str, str]:
+        """Return device, precision, optimization, and whether TF32 is allowed."""
+        return {
+            'device': self._predictor.device,
+            'precision': self._predictor.precision,
+            'optimization': self._predictor.optimization,
+            'optimization_note': self._predictor.optimization_note,
+            'tf32': f'products {torch.backends.cuda.matmul.allow_tf32}, '
+            f'convolutions {torch.backends.cudnn.allow_tf32}',
+        }
+
+    def __call__(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the depth [m] of an image."""
+        return self._predictor(rgb).depth_m
+
+    def batch(self, rgbs: list[NDArray[np.uint8]]) -> None:
+        """Compute the depth of several images at once."""
+        self._predictor.predict_batch(rgbs, [AUTO] * len(rgbs), routes=[True] * len(rgbs))
+
+
+class ExportedRunner:
+    """Run an exported file with the node's pre- and postprocessing and torch's thread count."""
+
+    def __init__(self, implementation: Implementation) -> None:
+        """Open the file; ValueError and ImportError as the runtimes raise them."""
+        session = _session(implementation)
+        self._predictor = ExportedPredictor(session, f'an exported file ({implementation.kind})')
+
+    def facts(self) -> dict[str, str]:
+        """Return device, precision and heads."""
+        return {
+            'device': self._predictor.device,
+            'precision': self._predictor.precision,
+            'heads': ', '.join(self._predictor.heads),
+        }
+
+    def __call__(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the depth [m] of an image."""
+        return self._predictor(rgb).depth_m
+
+    def batch(self, rgbs: list[NDArray[np.uint8]]) -> None:
+        """Compute the depth of several images one after the other: a file has batch size 1."""
+        self._predictor.predict_batch(rgbs, [AUTO] * len(rgbs), routes=[True] * len(rgbs))
+
+
+def _session(implementation: Implementation) -> Session:
+    from zoedepth_ros.inference.runtimes import onnx_runtime, openvino_runtime
+
+    runtime = openvino_runtime if implementation.kind == 'openvino' else onnx_runtime
+    return runtime.open_session(
+        Path(implementation.weights),
+        implementation.device,
+        implementation.precision,
+        torch.get_num_threads(),
+    )
+
+
+def export_file(model: str, weights: str, path: Path) -> str:
+    """Export the network at the model's own size, checked against torch; returns its head.
+
+    Raises ValueError as export_onnx, also for missing libraries.
+    """
+    from zoedepth_ros.export.onnx import export_onnx
+
+    loaded = build_network(preset(model), weights)
+    head = chosen_head(loaded.network.eval())
+    export_onnx(
+        loaded.network,
+        path,
+        head=head,
+        weights_origin=loaded.origin,
+        trained_on=loaded.trained_on,
+        training_hfov_rad=loaded.training_hfov_rad,
+        focal_exponent=loaded.focal_exponent,
+    )
+    return head
+
+
+@torch.inference_mode()
+def chosen_head(network: ZoeDepth) -> str:
+    """Return the head that the router selects for the sample images; 'both' for several."""
+    from zoedepth_ros.export.graph import BOTH
+
+    names = network.config.head_names
+    if network.router is None:
+        return names[0]
+    chosen = set()
+    for rgb in sample_images(network.config.image_size):
+        features = network.encode(normalise(to_tensor(rgb, torch.device('cpu'))))
+        chosen.add(names[int(network.route(features).argmax())])
+    return chosen.pop() if len(chosen) == 1 else BOTH
+
+
+def half_precision(device: str, precision: str) -> tuple[str, str]:
+    """Return the half precision to measure, '' for none, and the reason if it is unsuitable.
+
+    device, precision: as for build_predictor.  Raises ValueError for a precision that this
+    processor emulates: one image would take minutes.
+    """
+    where = choose_device(device)
+    chosen = choose_precision(precision, where)  # raises for unknown ones
+    emulated = bf16_emulated() if where.type == 'cpu' else ''
+    if chosen == 'bf16' and emulated:
+        raise ValueError(f'precision bf16 is not measured, use fp32: {emulated}')
+    if precision != AUTO_PRECISION:
+        return ('' if chosen == 'fp32' else chosen), ''
+    if where.type != 'cpu':
+        return 'fp16', ''
+    return ('', f'bf16: {emulated}') if emulated else ('bf16', '')
