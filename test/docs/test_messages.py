@@ -6,7 +6,11 @@ import re
 import pytest
 from docs_pages import ROOT, prose
 
-QUOTING = ('troubleshooting', 'cameras', 'offline')  # pages whose double quotes are messages of this package
+QUOTING = (
+    'troubleshooting',
+    'cameras',
+    'offline',
+)  # pages whose double quotes are messages of this package
 VARIABLE = re.compile(r'\.\.\.|\d+(?:\.\d+)?|(?<= )/\w+')
 PLACE = '\0'
 
