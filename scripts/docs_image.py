@@ -83,7 +83,9 @@ def main(arguments: list[str] | None = None) -> int:
         rows += photographed
         notes += [CREDITS] if photographed else []
         notes += (
-            [f'{predictor.model_name}: {predictor.trained_on}'] if predictor.trained_on else []
+            [f'{predictor.model_name}: {predictor.weights_warning}']
+            if predictor.weights_warning
+            else []
         )
     args.out.parent.mkdir(parents=True, exist_ok=True)
     drawn = stack([draw(row) for row in rows], '; '.join(notes))
@@ -151,8 +153,8 @@ def photograph_rows(predictor: DepthPredictor) -> list[Row]:
 
 
 def real_warning(predictor: DepthPredictor) -> str:
-    """Give the warning of random weights."""
-    return predictor.trained_on if predictor.weights_origin == 'random' else ''
+    """Give the warning for weights that give no depth at all."""
+    return predictor.weights_warning if predictor.weights_origin == 'random' else ''
 
 
 def draw(row: Row) -> NDArray[np.uint8]:

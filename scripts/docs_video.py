@@ -90,7 +90,7 @@ def predicted(walk: Walk, args: argparse.Namespace) -> Iterator[Shown]:
     from zoedepth_ros.build import build_predictor
 
     predictor = build_predictor(args.model, args.weights)
-    warning = predictor.trained_on if predictor.weights_origin == 'random' else ''
+    warning = predictor.weights_warning if predictor.weights_origin == 'random' else ''
     look = ThroughCamera(predictor)
     policy, head = HeadPolicy(predictor.heads), AUTO
     for frame in walk:

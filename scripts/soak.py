@@ -221,7 +221,7 @@ def main() -> int:
     if args.model:
         node = ToolProcess('ros.main', model=args.model, weights=args.weights)
     else:
-        node = ros_harness.NodeProcess({'device': 'cpu'}, trained_on='')
+        node = ros_harness.NodeProcess({'device': 'cpu'}, weights_warning='')
     peer = ros_harness.Peer()
     try:
         report = {**about(args), **watch(node, peer, args)}

@@ -69,7 +69,6 @@ TORCH_FREE = (
     'weights.registry',
     'weights.places',
     'inference.result',
-    'inference.on_device',
     'inference.threads',
     'inference.runtimes.exported',
     'inference.runtimes.onnx_runtime',

@@ -22,7 +22,7 @@ def no_network(monkeypatch):
 def test_random_weights_are_always_the_same_and_say_so_wherever_they_run():
     first, second = (build_predictor('ZoeD_tiny_NK', 'random') for _ in range(2))
     assert first.weights_origin == 'random'
-    assert first.trained_on == 'random weights: not depth'
+    assert first.weights_warning == 'random weights: not depth'
     assert (first.model_name, first.heads) == ('ZoeD_tiny_NK', ('indoor', 'outdoor'))
     np.testing.assert_array_equal(first(RGB).depth_m, second(RGB).depth_m)
 
@@ -43,7 +43,7 @@ def test_a_file_gives_its_weights_its_origin_and_its_warning(tmp_path, facts):
     predictor = build_predictor('ZoeD_tiny_N', path, precision='fp32')
     assert str(path) in predictor.weights_origin
     assert 'sha256' in predictor.weights_origin
-    assert predictor.trained_on == facts.get('trained_on', '')
+    assert predictor.weights_warning == facts.get('trained_on', '')
     with torch.no_grad():
         image = torch.zeros(1, 3, 64, 96)
         expected_m = network.eval()(image, 'indoor').depth_m[0, 0].numpy()
@@ -125,7 +125,7 @@ def test_a_wrong_choice_is_refused_before_anything_is_fetched_or_built(choice, m
 @pytest.mark.skipif(torch.cuda.is_available(), reason='this machine has a CUDA device')
 @pytest.mark.usefixtures('no_network')
 def test_cuda_without_a_cuda_device_is_refused():
-    with pytest.raises(ValueError, match="'cuda' is not there: torch sees 0 CUDA devices"):
+    with pytest.raises(ValueError, match="'cuda' does not exist: torch finds 0 CUDA devices"):
         build_predictor(device='cuda')
 
 

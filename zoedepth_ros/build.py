@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from zoedepth_ros.inference.device_cloud import DeviceClouds
-from zoedepth_ros.inference.failures import named_failures
+from zoedepth_ros.inference.devices import choose_device, choose_precision, named_failures
 from zoedepth_ros.inference.predictor import TorchPredictor
 from zoedepth_ros.inference.preprocess import make_preprocessing
 from zoedepth_ros.inference.result import AUTO
-from zoedepth_ros.inference.runtimes.graphs import CudaGraphs
+from zoedepth_ros.inference.runtimes.cuda_graphs import CudaGraphs
 from zoedepth_ros.inference.runtimes.optimize import check_optimization, optimize
-from zoedepth_ros.inference.runtimes.runtime import choose_device, choose_precision
 from zoedepth_ros.model.config import ModelConfig
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import ZoeDepth, create_model
@@ -79,7 +78,7 @@ def build_predictor(
         clouds=DeviceClouds(cuda, where) if cuda is not None else None,
         flip_augmentation=flip_augmentation,
         weights_origin=loaded.origin,
-        trained_on=loaded.trained_on,
+        weights_warning=loaded.weights_warning,
         training_hfov_rad=loaded.training_hfov_rad,
         focal_exponent=loaded.focal_exponent,
     )
@@ -94,7 +93,7 @@ class LoadedNetwork(NamedTuple):
     origin: str
     """Where its parameters came from."""
 
-    trained_on: str
+    weights_warning: str
     """A warning about them, or ''."""
 
     training_hfov_rad: float
@@ -115,7 +114,6 @@ def build_network(config: ModelConfig, weights: str) -> LoadedNetwork:
     check_file(path)
     network = create_model(config)
     report = load_weights(network, path)
-    trained_on = report.metadata.get('trained_on', '')
-    return LoadedNetwork(
-        network, report.origin, trained_on, report.training_hfov_rad, report.focal_exponent
-    )
+    warning = report.metadata.get('trained_on', '')
+    hfov_rad, exponent = report.training_hfov_rad, report.focal_exponent
+    return LoadedNetwork(network, report.origin, warning, hfov_rad, exponent)

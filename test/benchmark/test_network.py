@@ -14,7 +14,7 @@ from zoedepth_ros.benchmark.parts import BenchmarkOptions
 from zoedepth_ros.benchmark.timing import Budget
 from zoedepth_ros.benchmark.worker import WorkerError
 from zoedepth_ros.files import json_text
-from zoedepth_ros.inference.runtimes import runtime
+from zoedepth_ros.inference import devices
 
 
 def taken_ms(implementation, size, batch):
@@ -222,7 +222,7 @@ def test_the_half_precision_is_the_requested_one_or_a_fast_one(
 ):
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
     monkeypatch.setattr(torch.cuda, 'device_count', lambda: 1)
-    for module in (runners, runtime):
+    for module in (runners, devices):
         monkeypatch.setattr(module, 'bf16_emulated', lambda: emulated)
     assert runners.half_precision(device, precision) == expected
 

@@ -139,7 +139,7 @@ def test_what_cannot_be_is_refused(picture, tmp_path, says, capsys, arguments, m
 
 
 def test_depth_that_is_not_depth_is_said(picture, tmp_path, says, capsys):
-    says(2.0, trained_on='random weights: not depth')
+    says(2.0, weights_warning='random weights: not depth')
     assert calibrate(picture, tmp_path, '--distance', '2.0')[0] == 0
     assert 'RANDOM WEIGHTS' in capsys.readouterr().out
 

@@ -134,7 +134,7 @@ def test_drawn_scenes_are_scored_with_a_real_network_from_end_to_end(tmp_path, c
     assert {'abs_rel', 'delta1', 'rmse'} <= set(found['indoor'])
     assert found['outdoor']['abs_rel'] > 0
     assert found['router_accuracy'] in (0.0, 0.5, 1.0)
-    assert found['trained_on']
+    assert found['weights_warning']
     assert 'WARNING' in capsys.readouterr().out
 
 

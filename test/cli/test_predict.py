@@ -16,7 +16,7 @@ from zoedepth_ros.weights import registry
 @pytest.fixture
 def fake(monkeypatch):
     """Stand in for the network; `fake.arguments` are those it was built with."""
-    predictor = FakePredictor(2.0, trained_on='')
+    predictor = FakePredictor(2.0, weights_warning='')
     predictor.arguments = None
 
     def build(*args, **kwargs):
@@ -115,7 +115,7 @@ def test_the_defaults_are_the_released_model_and_its_own_weights(folder, tmp_pat
 def test_random_weights_are_said_loudly_and_in_the_picture(folder, tmp_path, fake, capsys):
     predict(folder / 'a.png', '--out', tmp_path / 'plain')
     assert 'WARNING' not in capsys.readouterr().out
-    fake.trained_on = 'random weights: not depth'
+    fake.weights_warning = 'random weights: not depth'
     predict(folder / 'a.png', '--out', tmp_path / 'warned')
     assert capsys.readouterr().out.count('WARNING  RANDOM WEIGHTS: NOT DEPTH') == 2
     plain, warned = (

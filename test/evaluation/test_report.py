@@ -30,7 +30,7 @@ def test_json_holds_scores_and_how_they_came_about(report):
     assert found['flip'] is True
     assert found['router_accuracy'] == 1.0
     assert found['protocol']['max_depth_m'] == 10.0
-    assert found['trained_on'] == 'nothing: a test'
+    assert found['weights_warning'] == 'nothing: a test'
 
 
 def test_csv_has_a_line_per_picture_without_lost_digits(report):

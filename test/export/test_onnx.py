@@ -50,7 +50,7 @@ def exported(network, tmp_path_factory):
         height=SIZE[0],
         width=SIZE[1],
         weights_origin='some weights',
-        trained_on='noise',
+        weights_warning='noise',
         one_file_bytes=0,
     )
 

@@ -22,7 +22,7 @@ from zoedepth_ros.inference.runtimes.exported import read_sidecar
 @pytest.fixture(scope='module')
 def onnx_file(tmp_path_factory):
     path = tmp_path_factory.mktemp('onnx') / 'tiny.onnx'
-    export_onnx(lively_model('ZoeD_tiny_NK'), path, head='both', trained_on='noise')
+    export_onnx(lively_model('ZoeD_tiny_NK'), path, head='both', weights_warning='noise')
     return path
 
 

@@ -1,4 +1,4 @@
-"""From picture to depth as transformers does it: processor, network and way back, all theirs."""
+"""From image to depth as transformers does it: processor, network and way back, all theirs."""
 
 import numpy as np
 import pytest
@@ -16,8 +16,8 @@ transformers = pytest.importorskip('transformers')
 SIZES = [(120, 160), (101, 67), (48, 200)]
 
 
-def picture(height: int, width: int) -> np.ndarray:
-    """Give smooth noise."""
+def image(height: int, width: int) -> np.ndarray:
+    """Return smooth noise."""
     coarse = np.random.default_rng(3).uniform(0, 255, (3, 1, 6, 8))
     fine = torch.nn.functional.interpolate(
         torch.from_numpy(coarse).float().transpose(0, 1), (height, width), mode='bicubic'
@@ -36,7 +36,7 @@ def test_the_whole_way_gives_the_depth_of_transformers(architecture, size, optim
         ensure_multiple_of=32,
         keep_aspect_ratio=True,
     )
-    rgb = picture(*size)
+    rgb = image(*size)
     with torch.no_grad():
         output = theirs(**processor(rgb, return_tensors='pt'))
     processed = processor.post_process_depth_estimation(output, source_sizes=[size])

@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 import torch
 from fake_device import FakeGraphs, FakeLink
-from lively import lively_model, pictures
+from lively import images, lively_model
 from lively import lively_predictor as predictor
 
 from zoedepth_ros.build import build_predictor
 from zoedepth_ros.geometry import filters
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
-from zoedepth_ros.inference import device_edges
+from zoedepth_ros.inference import device_cloud
 from zoedepth_ros.inference.device_cloud import DeviceClouds
-from zoedepth_ros.inference.on_device import CloudRequest
 from zoedepth_ros.inference.predictor import TorchPredictor
 from zoedepth_ros.inference.preprocess import make_preprocessing
-from zoedepth_ros.inference.runtimes.graphs import CudaGraphs
+from zoedepth_ros.inference.result import CloudRequest
+from zoedepth_ros.inference.runtimes.cuda_graphs import CudaGraphs
 from zoedepth_ros.inference.runtimes.optimize import optimize
 from zoedepth_ros.pipeline.focal_correction import ThroughCamera
 
@@ -29,7 +29,7 @@ def test_what_stays_on_the_device_is_what_was_delivered_and_survives_the_next_ru
     graphs, way, flip
 ):
     one = predictor(graphs, way=way, flip=flip, clouds=DeviceClouds(FakeLink(), CPU))
-    rgbs = pictures(2, 41, 64)
+    rgbs = images(2, 41, 64)
     results = [one(rgb, 'indoor') for rgb in rgbs]
     for rgb, result in zip(rgbs, results, strict=True):
         assert_packs_its_own(result, rgb)
@@ -46,7 +46,7 @@ def assert_packs_its_own(result, rgb):
     assert 0 < unsure.sum() < unsure.size
     cloud = result.on_device.pack_cloud(
         CloudRequest(
-            rays=rays, step=1, factor=1.0, nearest_m=0.0, farthest_m=np.inf,
+            rays=rays, stride=1, factor=1.0, min_depth_m=0.0, max_depth_m=np.inf,
             max_uncertainty_m=limit_m, edges=False, network_width=96, color=True, organized=True,
         )
     )  # fmt: skip
@@ -65,8 +65,8 @@ def test_edges_are_those_of_the_cpu_in_any_mess(size, network_width, step):
     steps_m = random.lognormal(0.0, 0.1, size).astype(np.float32)
     depth_m = np.cumprod(np.clip(steps_m, 0.9, 1.1), axis=1) * steps_m
     expected = filters.flying_pixels(depth_m, network_width=network_width, strides=(step, step))
-    marks = device_edges.flying_pixels(
-        torch.from_numpy(depth_m), network_width=network_width, step=step
+    marks = device_cloud.flying_pixels(
+        torch.from_numpy(depth_m), network_width=network_width, stride=step
     )
     np.testing.assert_array_equal(marks.numpy(), expected)
     assert 0.05 < expected.mean() < 0.95
@@ -85,23 +85,23 @@ def test_depth_that_was_bicubic_below_zero_is_positive_on_the_device_too():
 
 
 def test_without_a_device_nothing_is_offered():
-    assert predictor()(pictures(1)[0]).on_device is None
+    assert predictor()(images(1)[0]).on_device is None
     built = build_predictor('ZoeD_tiny_NK', 'random', 'cpu', 'fp32')
-    assert built(pictures(1)[0]).on_device is None
+    assert built(images(1)[0]).on_device is None
 
 
 @pytest.mark.parametrize('correction', ['scale', 'warp'])
 def test_depth_that_is_changed_afterwards_is_no_longer_that_of_the_device(correction):
     one = predictor(clouds=DeviceClouds(FakeLink(), CPU))
     camera = CameraModel(Intrinsics.from_hfov(64, 48, 1.5))
-    rgb = pictures(1)[0]
+    rgb = images(1)[0]
     assert ThroughCamera(one, 'off')(rgb, camera, 'indoor').on_device is not None
     assert ThroughCamera(one, correction)(rgb, camera, 'indoor').on_device is None
 
 
 def test_a_device_that_fails_while_packing_says_so_once_and_leaves_it_to_others(caplog):
     one = predictor(clouds=DeviceClouds(FakeLink(), CPU))
-    result = one(pictures(1)[0], 'indoor')
+    result = one(images(1)[0], 'indoor')
     assert one.optimization_note == ''
 
     def fail():
@@ -110,11 +110,12 @@ def test_a_device_that_fails_while_packing_says_so_once_and_leaves_it_to_others(
     result.on_device.clouds._link.finish = fail
     rays = np.zeros((*result.depth_m.shape, 2), np.float32)
     request = CloudRequest(
-        rays=rays, step=1, factor=1.0, nearest_m=0.0, farthest_m=np.inf, max_uncertainty_m=0.0,
+        rays=rays, stride=1, factor=1.0, min_depth_m=0.0, max_depth_m=np.inf,
+        max_uncertainty_m=0.0,
         edges=False, network_width=96, color=False, organized=True,
     )  # fmt: skip
     assert result.on_device.pack_cloud(request) is None
-    assert one(pictures(1)[0], 'indoor').on_device is None
+    assert one(images(1)[0], 'indoor').on_device is None
     said = 'clouds are packed on the CPU, cpu failed to: CUDA error: an illegal memory access'
     assert said in one.optimization_note
     assert [record.levelname for record in caplog.records if said in record.message] == ['WARNING']
@@ -127,7 +128,7 @@ def test_the_rays_of_cameras_are_kept_while_the_cameras_are():
     for _ in range(3):
         assert (clouds.planes(first) == 1).all()
         assert (clouds.planes(second) == 2).all()
-    assert len(link.lent) == 2
+    assert len(link.pinned_shapes) == 2
     del first
     third = np.full((2, 3, 2), 3, np.float32)
     assert (clouds.planes(third) == 3).all()
@@ -147,6 +148,6 @@ def test_a_gpu_packs_the_cloud_of_the_depth_it_delivers(recorded):
         device=cuda, precision='fp16', graphs=graphs if recorded else None,
         clouds=DeviceClouds(graphs, cuda),
     )  # fmt: skip
-    rgbs = pictures(3, 120, 160)
+    rgbs = images(3, 120, 160)
     for rgb, result in [(rgb, one(rgb, 'indoor')) for rgb in rgbs]:
         assert_packs_its_own(result, rgb)

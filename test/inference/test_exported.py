@@ -16,7 +16,7 @@ from zoedepth_ros.inference.runtimes import exported
 from zoedepth_ros.inference.runtimes.exported import (
     ExportedPredictor,
     open_exported,
-    stretch,
+    resize,
     to_network,
 )
 from zoedepth_ros.inference.runtimes.optimize import optimize
@@ -66,12 +66,12 @@ class FakeSession:
 def test_the_way_in_and_back_is_that_of_the_torch_predictor(size):
     way = make_preprocessing('metric', SIZE, 32)
     rgb = np.random.default_rng(1).integers(0, 256, (*size, 3), dtype=np.uint8)
-    picture = torch.from_numpy(rgb).permute(2, 0, 1)[None].float() / 255
+    image = torch.from_numpy(rgb).permute(2, 0, 1)[None].float() / 255
     # torch places pixels in float32, which shows where neighbours differ by all there is
-    np.testing.assert_allclose(to_network(rgb, SIZE), way.to_network(picture), atol=2e-4)
+    np.testing.assert_allclose(to_network(rgb, SIZE), way.to_network(image), atol=2e-4)
     maps = torch.rand(1, 2, *SIZE)
-    back = stretch(maps.numpy(), size)
-    np.testing.assert_allclose(back, way.to_picture(maps, *size), atol=1e-5)
+    back = resize(maps.numpy(), size)
+    np.testing.assert_allclose(back, way.to_image_size(maps, *size), atol=1e-5)
 
 
 def test_the_router_chooses_between_the_heads_of_a_file_or_is_overruled():
@@ -101,7 +101,7 @@ def test_a_file_of_one_head_has_that_head_only():
 def test_what_the_file_says_of_itself_is_passed_on():
     predictor = ExportedPredictor(FakeSession(), 'some.onnx (onnxruntime)')
     assert predictor.model_name == 'ZoeD_tiny_NK'
-    assert predictor.trained_on == 'random weights: not depth'
+    assert predictor.weights_warning == 'random weights: not depth'
     assert predictor.weights_origin == 'some.onnx (onnxruntime), from random'
     assert predictor.training_hfov_rad == pytest.approx(np.pi / 3)
     assert predictor.focal_exponent == 0.8
@@ -139,9 +139,9 @@ def fake_runtime(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ('choice', 'message'),
     [
-        ({'model': 'ZoeD_M12_NK'}, 'has the model ZoeD_tiny_NK, not ZoeD_M12_NK'),
-        ({'precision': 'fp16'}, 'has the precision fp32, not fp16'),
-        ({'network_height': 128}, r'has the network size \(64, 96\), not \(128, 96\)'),
+        ({'model': 'ZoeD_M12_NK'}, 'has the model ZoeD_tiny_NK, but ZoeD_M12_NK is'),
+        ({'precision': 'fp16'}, 'has the precision fp32, but fp16 is'),
+        ({'network_height': 128}, r'has the network size \(64, 96\), but \(128, 96\) is'),
     ],
 )
 def test_a_file_that_is_not_what_was_asked_for_is_refused(fake_runtime, choice, message):

@@ -8,7 +8,7 @@ import pytest
 import torch
 from lively import lively_model
 
-from zoedepth_ros.inference.runtimes import optimize as room
+from zoedepth_ros.inference.runtimes import optimize as module
 from zoedepth_ros.inference.runtimes.optimize import check_optimization, optimize
 from zoedepth_ros.model.fused.layers import PackedLayers
 
@@ -34,14 +34,14 @@ def optimized(optimization, precision='fp32'):
 
 def test_off_runs_the_network_as_it_was_trained(expected_m):
     network = optimized('off')
-    assert (network.form, network.note) == ('plain', '')
+    assert (network.mode, network.note) == ('reference', '')
     np.testing.assert_array_equal(depth_m(network), expected_m['indoor'])
 
 
 @pytest.mark.skipif(bool(NOT_PACKED), reason=f'packed weights: {NOT_PACKED}')
 def test_auto_on_a_cpu_packs_the_weights(expected_m):
     network = optimized('auto')
-    assert (network.form, network.note) == ('packed', '')
+    assert (network.mode, network.note) == ('packed', '')
     np.testing.assert_allclose(depth_m(network), expected_m['indoor'], rtol=1e-4)
 
 
@@ -51,7 +51,7 @@ def test_where_weights_cannot_be_packed_ordinary_operators_run_and_that_is_said(
     monkeypatch.setattr(PackedLayers, 'missing', staticmethod(lambda dtype: 'no oneDNN here'))
     with caplog.at_level(logging.WARNING):
         network = optimized('auto')
-    assert network.form == 'folded'
+    assert network.mode == 'fused'
     assert 'no oneDNN here' in network.note
     assert network.note in caplog.text
     np.testing.assert_allclose(depth_m(network), expected_m['indoor'], rtol=1e-4)
@@ -62,7 +62,7 @@ def test_bf16_on_a_processor_without_it_runs_and_warns_that_it_is_slow(
     monkeypatch, caplog, expected_m, optimization
 ):
     monkeypatch.setattr(torch, 'compile', lambda function, **settings: function)
-    monkeypatch.setattr(room, 'bf16_emulated', lambda: 'no instructions')
+    monkeypatch.setattr(module, 'bf16_emulated', lambda: 'no instructions')
     monkeypatch.setattr(PackedLayers, 'missing', staticmethod(lambda dtype: 'refused'))
     with caplog.at_level(logging.WARNING):
         network = optimized(optimization, 'bf16')
@@ -92,7 +92,7 @@ def test_compile_traces_every_head_whole_and_computes_the_same(monkeypatch, expe
     network = optimized('compile')
     for head in ('indoor', 'outdoor'):
         np.testing.assert_allclose(depth_m(network, head), expected_m[head], rtol=1e-4, atol=2e-6)
-    assert (network.form, network.note) == ('compiled', '')
+    assert (network.mode, network.note) == ('compiled', '')
     assert calls == [{'freezing': True}] * 2
 
 
@@ -109,11 +109,11 @@ def test_a_compiler_that_fails_is_given_up_for_good_with_a_warning(
     error = RuntimeError('no C++ compiler\nand a long story')
     monkeypatch.setattr(torch, 'compile', functools.partial(refused, error=error))
     network = optimized('compile')
-    assert network.form == 'compiled'
+    assert network.mode == 'compiled'
     with caplog.at_level(logging.WARNING):
         found_m = depth_m(network)
     np.testing.assert_allclose(found_m, expected_m['indoor'], rtol=1e-4)
-    assert network.form == 'folded'
+    assert network.mode == 'fused'
     assert network.note.endswith('uncompiled: no C++ compiler')
     assert network.note in caplog.text
     caplog.clear()
@@ -127,7 +127,7 @@ def test_a_full_device_is_no_failure_of_the_compiler(monkeypatch):
     network = optimized('compile')
     with pytest.raises(RuntimeError, match='out of memory'):
         depth_m(network)
-    assert network.form == 'compiled'
+    assert network.mode == 'compiled'
 
 
 def test_compiled_code_is_kept_where_it_is_asked_to_be_unless_the_user_chose(
@@ -136,9 +136,9 @@ def test_compiled_code_is_kept_where_it_is_asked_to_be_unless_the_user_chose(
     monkeypatch.setattr(torch, 'compile', lambda function, **settings: function)
     monkeypatch.delenv('TORCHINDUCTOR_CACHE_DIR', raising=False)
     optimize(lively_model('ZoeD_tiny_N'), 'fp32', CPU, 'compile', tmp_path)
-    assert room.os.environ['TORCHINDUCTOR_CACHE_DIR'] == str(tmp_path)
+    assert module.os.environ['TORCHINDUCTOR_CACHE_DIR'] == str(tmp_path)
     optimize(lively_model('ZoeD_tiny_N'), 'fp32', CPU, 'compile', tmp_path / 'other')
-    assert room.os.environ['TORCHINDUCTOR_CACHE_DIR'] == str(tmp_path)
+    assert module.os.environ['TORCHINDUCTOR_CACHE_DIR'] == str(tmp_path)
 
 
 def test_an_unknown_optimization_is_refused_listing_the_choices():

@@ -5,13 +5,13 @@ import pytest
 import torch
 from lively import lively_model
 
+from zoedepth_ros.inference import devices
+from zoedepth_ros.inference.devices import choose_device, choose_precision
 from zoedepth_ros.inference.predictor import TorchPredictor
 from zoedepth_ros.inference.preprocess import make_preprocessing
 from zoedepth_ros.inference.result import DeviceLost, InferenceError
-from zoedepth_ros.inference.runtimes import runtime
-from zoedepth_ros.inference.runtimes.graphs import CudaGraphs
+from zoedepth_ros.inference.runtimes.cuda_graphs import CudaGraphs
 from zoedepth_ros.inference.runtimes.optimize import optimize
-from zoedepth_ros.inference.runtimes.runtime import choose_device, choose_precision
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import Prediction
 
@@ -29,7 +29,7 @@ def tiny(name='ZoeD_tiny_NK', way='metric', precision='fp32', flip=False,
 
 
 def bent(name: str, biases: dict[str, float], **settings) -> TorchPredictor:
-    """Give a tiny predictor whose router always says the same."""
+    """Return a tiny predictor whose router always says the same."""
     predictor = tiny(name, **settings)
     last = predictor._network.network.router.classify[-1]
     last.weight.data.zero_()
@@ -38,7 +38,7 @@ def bent(name: str, biases: dict[str, float], **settings) -> TorchPredictor:
 
 
 def random_rgb(height: int, width: int, seed: int = 0) -> np.ndarray:
-    """Give a picture with smooth structure."""
+    """Return an image with smooth structure."""
     small = np.random.default_rng(seed).integers(0, 256, (7, 9, 3), dtype=np.uint8)
     rows = np.linspace(0, 6, height).astype(int)
     columns = np.linspace(0, 8, width).astype(int)
@@ -47,7 +47,7 @@ def random_rgb(height: int, width: int, seed: int = 0) -> np.ndarray:
 
 @pytest.mark.parametrize('size', [(101, 67), (64, 96), (1, 1), (3, 200), (5, 4)])
 @pytest.mark.parametrize('way', ['metric', 'official'])
-def test_all_maps_have_the_pictures_size_and_are_finite_and_positive(way, size):
+def test_all_maps_have_the_images_size_and_are_finite_and_positive(way, size):
     result = tiny(way=way)(random_rgb(*size))
     for values in (result.depth_m, result.uncertainty_m, result.relative_depth):
         assert values.shape == size
@@ -116,7 +116,7 @@ def test_what_the_bicubic_way_back_undershoots_becomes_a_millimetre(monkeypatch)
 
 
 @pytest.mark.parametrize('way', ['metric', 'official'])
-def test_a_mirrored_picture_has_a_mirrored_depth_with_flip_augmentation_only(way):
+def test_a_mirrored_image_has_a_mirrored_depth_with_flip_augmentation_only(way):
     rgb = random_rgb(80, 120)
     flip, plain = tiny(way=way, flip=True), tiny(way=way)
     there, back = flip(rgb, 'indoor').depth_m, flip(rgb[:, ::-1], 'indoor').depth_m
@@ -148,7 +148,7 @@ def test_a_given_head_is_used_and_the_router_is_asked_only_when_wanted():
     assert predictor(rgb, 'auto', route=False).head == 'outdoor'  # auto cannot do without
 
 
-def test_one_verdict_on_the_picture_itself_holds_for_its_mirror_image_too(monkeypatch):
+def test_one_verdict_on_the_image_itself_holds_for_its_mirror_image_too(monkeypatch):
     predictor = tiny(flip=True)
     verdicts = iter([torch.tensor([[0.0, 1.0]]), torch.tensor([[1.0, 0.0]])])
     monkeypatch.setattr(predictor._network, 'route', lambda features: next(verdicts))
@@ -163,7 +163,7 @@ def test_a_single_head_is_used_without_a_router(name, head):
     assert (result.head, result.router_probabilities) == (head, {})
 
 
-def test_wrong_pictures_are_refused_saying_what_came():
+def test_wrong_images_are_refused_saying_what_came():
     predictor = tiny()
     wrong = {
         r'uint8 \(64, 96\)': np.zeros((64, 96), np.uint8),
@@ -174,7 +174,7 @@ def test_wrong_pictures_are_refused_saying_what_came():
         'list': [[[0, 0, 0]]],
     }
     for message, rgb in wrong.items():
-        with pytest.raises(ValueError, match=f'expected a picture as uint8.*got {message}'):
+        with pytest.raises(ValueError, match=f'expected an image as uint8.*got {message}'):
             predictor(rgb)
 
 
@@ -183,7 +183,7 @@ def test_an_unknown_head_is_refused_listing_the_choices():
         tiny('ZoeD_tiny_N')(random_rgb(64, 96), 'outdoor')
 
 
-def test_sliced_mirrored_and_read_only_pictures_give_what_their_copies_give():
+def test_sliced_mirrored_and_read_only_images_give_what_their_copies_give():
     predictor = tiny()
     big = random_rgb(128, 192)
     frozen = big.copy()
@@ -283,7 +283,7 @@ def test_auto_chooses_a_device_and_a_precision_that_are_there(monkeypatch):
     assert choose_device('auto') == torch.device('cuda:0')
     assert choose_device('cuda:1') == torch.device('cuda:1')
     assert choose_precision('auto', torch.device('cuda:0')) == 'fp16'
-    with pytest.raises(ValueError, match="'cuda:2' is not there: torch sees 2"):
+    with pytest.raises(ValueError, match="'cuda:2' does not exist: torch finds 2"):
         choose_device('cuda:2')
 
 
@@ -291,7 +291,7 @@ def test_auto_chooses_a_device_and_a_precision_that_are_there(monkeypatch):
 def test_auto_takes_bf16_on_a_processor_that_has_instructions_for_it(
     monkeypatch, reason, expected
 ):
-    monkeypatch.setattr(runtime, 'bf16_emulated', lambda: reason)
+    monkeypatch.setattr(devices, 'bf16_emulated', lambda: reason)
     assert choose_precision('auto', CPU) == expected
     assert choose_precision('bf16', CPU) == 'bf16'  # who asks for it has it
 
@@ -318,12 +318,12 @@ def assert_alike(ours, theirs):
         )
 
 
-def test_pictures_together_give_what_each_gives_alone_whatever_size_head_and_question():
+def test_images_together_give_what_each_gives_alone_whatever_size_head_and_question():
     predictor = tiny()
-    pictures = [random_rgb(40 + 7 * i, 60 + 5 * i, seed=i) for i in range(4)]
+    images = [random_rgb(40 + 7 * i, 60 + 5 * i, seed=i) for i in range(4)]
     heads, routes = ['indoor', 'auto', 'outdoor', 'indoor'], [False, False, True, True]
-    together = predictor.predict_batch(pictures, heads, routes=routes)
-    asked = zip(pictures, heads, routes, strict=True)
+    together = predictor.predict_batch(images, heads, routes=routes)
+    asked = zip(images, heads, routes, strict=True)
     for ours, (rgb, head, route) in zip(together, asked, strict=True):
         assert_alike(ours, predictor(rgb, head, route=route))
     assert [bool(r.router_probabilities) for r in together] == [False, True, True, True]
@@ -331,20 +331,20 @@ def test_pictures_together_give_what_each_gives_alone_whatever_size_head_and_que
 
 @pytest.mark.parametrize(('way', 'flip', 'runs'), [('metric', False, 1), ('official', False, 2),
                                                    ('metric', True, 4)])  # fmt: skip
-def test_pictures_of_one_network_size_share_one_run(monkeypatch, way, flip, runs):
+def test_images_of_one_network_size_share_one_run(monkeypatch, way, flip, runs):
     predictor = tiny(way=way, flip=flip)
-    pictures = [random_rgb(64, 96), random_rgb(96, 64)]
-    done, encode = [], predictor._pipeline.encode
+    images = [random_rgb(64, 96), random_rgb(96, 64)]
+    done, encode = [], predictor._forward.encode
     monkeypatch.setattr(
-        predictor._pipeline, 'encode', lambda image: (done.append(1), encode(image))[1]
+        predictor._forward, 'encode', lambda image: (done.append(1), encode(image))[1]
     )
-    results = predictor.predict_batch(pictures, ['indoor'] * 2, routes=[True] * 2)
+    results = predictor.predict_batch(images, ['indoor'] * 2, routes=[True] * 2)
     assert len(done) == runs
-    for ours, rgb in zip(results, pictures, strict=True):
+    for ours, rgb in zip(results, images, strict=True):
         assert_alike(ours, predictor(rgb, 'indoor'))
 
 
-def test_single_heads_and_wrong_pictures_in_a_batch():
+def test_single_heads_and_wrong_images_in_a_batch():
     predictor = tiny('ZoeD_tiny_N')
     rgb = random_rgb(64, 96)
     results = predictor.predict_batch([rgb, rgb], ['auto', 'indoor'], routes=[True, False])

@@ -16,7 +16,7 @@ from zoedepth_ros.inference.preprocess import (
 
 N, K = (384, 512), (384, 768)
 
-# picture, padding of a side, network size: N and NK padded, N and NK not, K padded, K not.
+# image, padding of a side, network size: N and NK padded, N and NK not, K padded, K not.
 # What isl-org/ZoeDepth d87f17b computes with MiDaS 4545977.
 CAMERAS = {
     'VGA': ((480, 640), (46, 53), (384, 512), (384, 512), (576, 768), (384, 512)),
@@ -66,14 +66,14 @@ def corners_on_corners(values: np.ndarray, height: int, width: int) -> np.ndarra
     return np.stack([np.interp(columns, np.arange(values.shape[1]), r) for r in tall])
 
 
-def picture(rgb: np.ndarray) -> torch.Tensor:
+def as_tensor(rgb: np.ndarray) -> torch.Tensor:
     return to_tensor(rgb, torch.device('cpu'))
 
 
 @pytest.mark.parametrize('size', [(101, 67), (20, 30), (64, 96)])
 def test_metric_squashes_corners_on_corners_and_maps_0_to_255_to_minus_1_to_1(size):
     rgb = random_rgb(*size)
-    image = MetricPreprocessing((64, 96)).to_network(picture(rgb))
+    image = MetricPreprocessing((64, 96)).to_network(as_tensor(rgb))
     assert image.shape == (1, 3, 64, 96)
     for channel in range(3):
         expected = corners_on_corners(rgb[..., channel] / 127.5 - 1.0, 64, 96)
@@ -83,14 +83,14 @@ def test_metric_squashes_corners_on_corners_and_maps_0_to_255_to_minus_1_to_1(si
 def test_black_and_white_become_minus_one_and_one_in_the_order_red_green_blue():
     rgb = np.zeros((8, 8, 3), np.uint8)
     rgb[..., 0] = 255
-    image = MetricPreprocessing((32, 32)).to_network(picture(rgb))
+    image = MetricPreprocessing((32, 32)).to_network(as_tensor(rgb))
     np.testing.assert_array_equal(image[0, :, 5, 5], [1.0, -1.0, -1.0])
 
 
 def test_official_mirrors_the_edges_outwards_before_it_resizes():
     rgb = random_rgb(50, 72)
     rows, columns = 15, 18  # floor(3 sqrt(25)), floor(3 sqrt(36))
-    image = OfficialPreprocessing((64, 96), 32).to_network(picture(rgb))
+    image = OfficialPreprocessing((64, 96), 32).to_network(as_tensor(rgb))
     padded = np.pad(rgb, ((rows, rows), (columns, columns), (0, 0)), mode='reflect')
     expected = corners_on_corners(padded[..., 1] / 127.5 - 1.0, *image.shape[-2:])
     np.testing.assert_allclose(image[0, 1].numpy(), expected, atol=2e-5)
@@ -98,13 +98,13 @@ def test_official_mirrors_the_edges_outwards_before_it_resizes():
 
 def test_metric_way_back_is_bilinear_corners_on_corners():
     maps = np.random.default_rng(1).random((32, 64)).astype(np.float32)
-    back = MetricPreprocessing((32, 64)).to_picture(torch.from_numpy(maps)[None, None], 101, 67)
+    back = MetricPreprocessing((32, 64)).to_image_size(torch.from_numpy(maps)[None, None], 101, 67)
     np.testing.assert_allclose(back[0, 0].numpy(), corners_on_corners(maps, 101, 67), atol=1e-5)
 
 
 def test_official_way_back_is_bicubic_to_the_padded_size_and_cuts_the_padding_off():
     maps = np.random.default_rng(1).random((64, 96)).astype(np.float32)
-    back = OfficialPreprocessing((64, 96), 32).to_picture(torch.from_numpy(maps)[None, None],
+    back = OfficialPreprocessing((64, 96), 32).to_image_size(torch.from_numpy(maps)[None, None],
                                                           50, 72)  # fmt: skip
     padded = cv2.resize(maps, (72 + 36, 50 + 30), interpolation=cv2.INTER_CUBIC)
     np.testing.assert_allclose(back[0, 0].numpy(), padded[15:65, 18:90], atol=2e-5)
@@ -112,13 +112,13 @@ def test_official_way_back_is_bicubic_to_the_padded_size_and_cuts_the_padding_of
 
 @pytest.mark.parametrize('size', [(1, 1), (2, 3), (1, 40), (4, 4), (5, 5), (101, 67)])
 @pytest.mark.parametrize('name', ['metric', 'official'])
-def test_pictures_of_any_size_go_in_and_come_back(name, size):
+def test_images_of_any_size_go_in_and_come_back(name, size):
     way = make_preprocessing(name, (64, 96), 32)
-    image = way.to_network(picture(random_rgb(*size)))
+    image = way.to_network(as_tensor(random_rgb(*size)))
     assert tuple(image.shape[-2:]) == way.network_size(*size)
     assert image.shape[-2] % 32 == image.shape[-1] % 32 == 0
     assert torch.isfinite(image).all()
-    assert way.to_picture(image, *size).shape == (1, 3, *size)
+    assert way.to_image_size(image, *size).shape == (1, 3, *size)
 
 
 @pytest.mark.parametrize(
@@ -142,11 +142,11 @@ def every_warning():
 
 
 @pytest.mark.usefixtures('every_warning')
-def test_mirrored_read_only_and_sliced_pictures_are_read_as_they_look(recwarn):
+def test_mirrored_read_only_and_sliced_images_are_read_as_they_look(recwarn):
     rgb = random_rgb(20, 30)
     frozen = rgb.copy()
     frozen.setflags(write=False)
     for view in (rgb[:, ::-1], rgb[::2, ::3], frozen, rgb[..., ::-1]):
         expected = view.astype(np.float64).transpose(2, 0, 1) / 255
-        np.testing.assert_allclose(picture(view)[0].numpy(), expected, atol=1e-7)
+        np.testing.assert_allclose(as_tensor(view)[0].numpy(), expected, atol=1e-7)
     assert not recwarn.list

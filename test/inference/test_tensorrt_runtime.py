@@ -27,7 +27,7 @@ RGB = np.full((80, 120, 3), 255, np.uint8)
 
 
 class Context:
-    """Give as depth twice the first value of the image, read and written by address."""
+    """Return as depth twice the first value of the image, read and written by address."""
 
     def __init__(self, works):
         self.works, self.addresses = works, {}
@@ -73,7 +73,7 @@ class FakeTensorRT:
 
 @pytest.fixture
 def machine(monkeypatch):
-    """Give the function that puts a TensorRT on this machine, whose GPU is the CPU."""
+    """Return the function that puts a TensorRT on this machine, whose GPU is the CPU."""
 
     def install(library):
         monkeypatch.setitem(sys.modules, 'tensorrt', library)
@@ -94,7 +94,7 @@ def engine(tmp_path):
     return path
 
 
-def test_an_engine_gives_depth_at_the_size_of_the_picture(machine, engine):
+def test_an_engine_gives_depth_at_the_size_of_the_image(machine, engine):
     machine(FakeTensorRT())
     predictor = open_exported(str(engine), 'tensorrt', model='ZoeD_tiny_N')
     assert predictor.precision == 'fp16'
@@ -115,7 +115,7 @@ def test_an_engine_of_another_release_and_a_failing_one_are_said(machine, engine
 def test_an_engine_without_what_is_known_about_it_is_refused(machine, engine):
     machine(FakeTensorRT())
     engine.with_name('tiny.engine.json').unlink()
-    with pytest.raises(ValueError, match=r'tiny\.engine\.json cannot be read'):
+    with pytest.raises(ValueError, match=r'cannot read .*tiny\.engine\.json'):
         open_exported(str(engine), 'tensorrt')
 
 

@@ -73,7 +73,7 @@ def test_what_is_prepared_changes_nothing() -> None:
 
 def test_what_is_prepared_for_another_size_is_refused() -> None:
     features = BeitFeatures(BACKBONE)
-    with pytest.raises(ValueError, match=r'prepared for pictures of \(96, 64\).*\(64, 96\)'):
+    with pytest.raises(ValueError, match=r'prepared for images of \(96, 64\).*\(64, 96\)'):
         features(random_image(64, 96), features.prepare(96, 64))
 
 

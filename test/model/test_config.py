@@ -88,8 +88,8 @@ def test_impossible_settings_are_refused(wrong: object, message: str) -> None:
     ('change', 'message'),
     [
         ({'image_size': (384, 500)}, r'multiples of 32, got \(384, 500\)'),
-        ({'router': None}, 'a router belongs to several heads'),
-        ({'heads': (HeadConfig('indoor'), HeadConfig('indoor'))}, 'names of their own'),
+        ({'router': None}, 'several heads need a router'),
+        ({'heads': (HeadConfig('indoor'), HeadConfig('indoor'))}, 'unique names'),
     ],
 )
 def test_parts_that_do_not_fit_together_are_refused(

@@ -9,7 +9,7 @@ CHANNELS = (8, 12, 16, 20)
 
 
 def maps(height: int, width: int) -> list[torch.Tensor]:
-    """Return feature maps for a picture of this size [px]."""
+    """Return feature maps for an image of this size [px]."""
     generator = torch.Generator().manual_seed(0)
     sides = zip(CHANNELS, (4, 8, 16, 32), strict=True)
     return [torch.randn(2, c, height // s, width // s, generator=generator) for c, s in sides]
@@ -37,7 +37,7 @@ def test_projecting_before_or_after_enlarging_is_the_same() -> None:
 
 
 @torch.no_grad()
-def test_relative_depth_has_the_size_of_the_picture_and_is_never_negative() -> None:
+def test_relative_depth_has_the_size_of_the_image_and_is_never_negative() -> None:
     head = RelativeHead(DECODER)
     features, relative = head(
         torch.randn(2, 24, 32, 48, generator=torch.Generator().manual_seed(0))

@@ -5,14 +5,14 @@ import timm
 import torch
 
 from zoedepth_ros.model.backbones.config import LiteConfig, backbone_from_dict
-from zoedepth_ros.model.backbones.lite import LiteFeatures, folded, timm_network
+from zoedepth_ros.model.backbones.lite import LiteFeatures, fuse_batch_norms, timm_network
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import create_model
 from zoedepth_ros.training.imagenet import in_order, start_from_imagenet
 
 
 def with_statistics(network):
-    """Give batch norms means and variances that are not 0 and 1."""
+    """Return batch norms means and variances that are not 0 and 1."""
     random = torch.Generator().manual_seed(1)
     for name, tensor in network.state_dict().items():
         if name.endswith(('running_mean', 'running_var', 'bn1.weight', 'bn1.bias')):
@@ -26,7 +26,7 @@ def test_folding_batch_norms_changes_nothing_but_rounding(variant):
     image = torch.randn(1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         expected = network(image)
-        found = folded(network)(image)
+        found = fuse_batch_norms(network)(image)
     for ours, theirs in zip(found, expected, strict=True):
         assert (ours - theirs).abs().max() <= 1e-4 * theirs.abs().max()
 

@@ -21,7 +21,7 @@ def bottleneck(batch: int = 3) -> torch.Tensor:
 
 
 @torch.no_grad()
-def test_pictures_of_a_batch_do_not_see_each_other(router: Router) -> None:
+def test_images_of_a_batch_do_not_see_each_other(router: Router) -> None:
     router.eval()
     together = router(bottleneck())
     alone = torch.cat([router(x[None]) for x in bottleneck()])

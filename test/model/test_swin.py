@@ -7,12 +7,11 @@ import torch
 from timm.layers import DropPath
 from tiny_models import SWIN, random_image, spread, tiny_config
 
-from zoedepth_ros.model.backbone import create_backbone
 from zoedepth_ros.model.backbones.config import SwinConfig
 from zoedepth_ros.model.backbones.swin import SwinFeatures
 from zoedepth_ros.model.config import ModelConfig
 from zoedepth_ros.model.presets import preset
-from zoedepth_ros.model.zoedepth import ZoeDepth
+from zoedepth_ros.model.zoedepth import ZoeDepth, create_backbone
 
 
 def config(architecture: str) -> ModelConfig:
@@ -28,7 +27,7 @@ def test_maps_are_quarters_eighths_sixteenths_and_thirty_seconds() -> None:
 
 
 @pytest.mark.parametrize('size', [(64, 96), (32, 64), (128, 128)])
-def test_pictures_of_another_size_are_refused(size: tuple[int, int]) -> None:
+def test_images_of_another_size_are_refused(size: tuple[int, int]) -> None:
     features, model = SwinFeatures(SWIN), ZoeDepth(config('N'))
     image = torch.zeros(1, 3, *size)
     for refuse in (
@@ -40,7 +39,7 @@ def test_pictures_of_another_size_are_refused(size: tuple[int, int]) -> None:
             refuse()
 
 
-def test_settings_with_a_picture_of_another_size_are_refused() -> None:
+def test_settings_with_a_image_of_another_size_are_refused() -> None:
     with pytest.raises(ValueError, match='64 x 64 only, got 64 x 96'):
         dataclasses.replace(config('N'), image_size=(64, 96))
 
@@ -86,7 +85,7 @@ def test_every_setting_reaches_the_stages() -> None:
             depths=(1, 3, 1, 2),
             num_heads=(2, 2, 4, 4),
             window=3,
-            picture_side=96,
+            image_side=96,
             trained_windows=(2, 0, 0, 2),
             patch_size=2,
             mlp_ratio=2.0,
@@ -124,8 +123,8 @@ def test_branches_are_left_out_while_training_only() -> None:
     ('change', 'message'),
     [
         ({'num_heads': (3, 2, 4, 8)}, '16 channels are no multiple of 3'),
-        ({'picture_side': 72}, 'picture_side must be a multiple of 32, got 72'),
-        ({'picture_side': 96, 'window': 5}, 'windows of 5 do not divide 24 x 24'),
+        ({'image_side': 72}, 'image_side must be a multiple of 32, got 72'),
+        ({'image_side': 96, 'window': 5}, 'windows of 5 do not divide 24 x 24'),
         ({'drop_path': 1.0}, 'drop_path must be .* below 1, got 1.0'),
     ],
 )

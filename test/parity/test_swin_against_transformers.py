@@ -41,7 +41,7 @@ def transformers_dpt(swin: SwinConfig, seed: int) -> Any:
     from transformers import DPTConfig, DPTForDepthEstimation, Swinv2Config
 
     backbone = Swinv2Config(
-        image_size=swin.picture_side,
+        image_size=swin.image_side,
         patch_size=swin.patch_size,
         embed_dim=swin.embed_dim,
         depths=list(swin.depths),

@@ -57,7 +57,9 @@ def test_the_node_is_given_an_exported_file_and_its_warning(tmp_path, backend):
     from zoedepth_ros.export.onnx import export_onnx
 
     path = tmp_path / 'tiny.onnx'
-    export_onnx(lively_model('ZoeD_tiny_NK'), path, head='both', trained_on='noise: not depth')
+    export_onnx(
+        lively_model('ZoeD_tiny_NK'), path, head='both', weights_warning='noise: not depth'
+    )
     predictor = make_predictor(replace(ONNX, backend=backend, weights=str(path)))
-    assert predictor.trained_on == 'noise: not depth'
+    assert predictor.weights_warning == 'noise: not depth'
     assert predictor(RGB).depth_m.shape == (80, 120)

@@ -190,7 +190,7 @@ def test_nothing_that_is_known_is_no_points(ros):
 
 def test_rays_are_sent_once_a_camera_and_every_cloud_is_waited_for_once(ros):
     _, predictor = clouds_of((60, 80), offers=True, frames=3, cloud__decimation=4)
-    assert predictor.link.lent == [(15, 20, 2)] + [(15, 20, 4)] * 3
+    assert predictor.link.pinned_shapes == [(15, 20, 2)] + [(15, 20, 4)] * 3
     assert predictor.link.finished == 3
 
 

@@ -18,7 +18,7 @@ def diagnose(
     statistics=None, *, fields=None, state=Status.STATE_WORKING, thresholds=None, **condition
 ):
     settings = settings_from({f'diagnostics.{k}': v for k, v in (thresholds or {}).items()})
-    predictor = FakePredictor(trained_on='')
+    predictor = FakePredictor(weights_warning='')
     msg = make_status(
         Time(),
         Condition(state, predictor, 'indoor', (64, 96), **condition),

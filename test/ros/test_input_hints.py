@@ -31,7 +31,7 @@ def hints(peer, start):
     """Give a function: parameters, remappings -> a node without images, its status and log."""
 
     def begin(parameters=None, **options):
-        node = start({**SOON, **(parameters or {})}, trained_on='', **options)
+        node = start({**SOON, **(parameters or {})}, weights_warning='', **options)
         status = peer.subscribe(Status, '/zoedepth/status')
         diagnostics = peer.subscribe(DiagnosticArray, '/diagnostics')
         peer.subscribe(Image, '/depth/image')

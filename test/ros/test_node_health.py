@@ -20,7 +20,7 @@ WARN, ERROR = b'\x01', b'\x02'
 def test_the_numbers_agree_with_what_an_outside_subscriber_sees(peer, start):
     """Counts to the last picture; times between what is certain from outside."""
     given = {'cloud.rate': 0.0, 'device': 'cpu', 'diagnostics.warn_no_input': 3600.0}
-    start(given, delay_s=0.03, preprocess_ms=10.0, trained_on='')
+    start(given, delay_s=0.03, preprocess_ms=10.0, weights_warning='')
     depth = peer.subscribe(Image, '/depth/image')
     cloud = peer.subscribe(PointCloud2, '/depth/points')
     status = peer.subscribe(Status, '/zoedepth/status')

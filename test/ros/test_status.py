@@ -24,7 +24,7 @@ STATES = (
 
 
 def report(statistics=None, state=Status.STATE_WORKING, predictor=None, scale=None):
-    predictor = predictor or FakePredictor(trained_on='')
+    predictor = predictor or FakePredictor(weights_warning='')
     condition = Condition(state, predictor, 'indoor', (64, 96), scale)
     return make_status(Time(sec=5), condition, statistics or Statistics())
 
@@ -34,7 +34,7 @@ def level(diagnostics, msg):
 
 
 def test_a_status_says_what_runs():
-    msg = report(predictor=FakePredictor(model_name='m', weights_origin='w', trained_on='t'))
+    msg = report(predictor=FakePredictor(model_name='m', weights_origin='w', weights_warning='t'))
     assert (msg.model, msg.weights, msg.weights_warning) == ('m', 'w', 't')
     assert (msg.device, msg.precision, msg.head) == ('cpu', 'fp32', 'indoor')
     assert (msg.network_height, msg.network_width) == (64, 96)
@@ -93,7 +93,7 @@ def test_rates_ages_and_stages_are_those_of_the_stream(monkeypatch):
         bench.now_s += 0.03
         return 2.0
 
-    predictor = FakePredictor(takes_30_ms, preprocess_ms=10.0, trained_on='')
+    predictor = FakePredictor(takes_30_ms, preprocess_ms=10.0, weights_warning='')
     bench = Bench(predictor, **{'cloud.rate': 5.0, 'router.rate': 3.0})
     for i in range(150):
         now_s[0], bench.now_s = 50.0 + i / 15, 1000.0 + i / 15
@@ -137,7 +137,7 @@ def test_a_camera_faster_than_the_network_is_no_fault():
 
 def test_a_camera_that_stopped_and_random_weights_are_warnings():
     assert level(Diagnostics('n'), report(state=Status.STATE_NO_INPUT)) == DiagnosticStatus.WARN
-    random = report(predictor=FakePredictor(trained_on='random weights: not depth'))
+    random = report(predictor=FakePredictor(weights_warning='random weights: not depth'))
     diagnosis = Diagnostics('n').make(random)
     assert diagnosis.level == DiagnosticStatus.WARN
     assert 'not depth' in diagnosis.message
@@ -175,7 +175,7 @@ def test_the_state_of_the_calibration_is_a_constant(phase, state):
 
 
 def test_the_message_is_the_state_and_the_worst_finding_of_the_diagnostics():
-    msg = report(predictor=FakePredictor(trained_on='random weights: not depth'))
+    msg = report(predictor=FakePredictor(weights_warning='random weights: not depth'))
     assert msg.message == 'depth is published'
     diagnosis = Diagnostics('n').make(msg)
     assert diagnosis.message == 'not the released weights: random weights: not depth'

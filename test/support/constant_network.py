@@ -22,7 +22,7 @@ class ConstantNetwork:
     device = 'cpu'
     precision = 'fp32'
     weights_origin = 'none'
-    trained_on = 'nothing: a test'
+    weights_warning = 'nothing: a test'
     focal_exponent = 1.0
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A device that is the CPU: what is lent to it and waited for is counted."""
+"""A device that is the CPU: counts its pinned buffers and synchronisations."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ class FakeLink:
 
     def __init__(self) -> None:
         self.finished = 0
-        self.lent: list[tuple[int, ...]] = []
+        self.pinned_shapes: list[tuple[int, ...]] = []
 
     def pinned(self, like):
-        self.lent.append(tuple(like.shape))
+        self.pinned_shapes.append(tuple(like.shape))
         filling = True if like.dtype == torch.bool else 77
         return torch.full(like.shape, filling, dtype=like.dtype)
 
@@ -22,21 +22,21 @@ class FakeLink:
 
 
 class FakeGraphs(FakeLink):
-    """Play a recording by computing again into the same memory, as a graph does."""
+    """Replay a graph by computing again into the same memory."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.recorded = self.played = 0
+        self.captured = self.replayed = 0
         self.fail_with: Exception | None = None
 
-    def record(self, compute, picture):
+    def capture(self, compute, image):
         if self.fail_with is not None:
             raise self.fail_with
-        self.recorded += 1
-        output = compute(picture)
+        self.captured += 1
+        output = compute(image)
 
-        def play():
-            self.played += 1
-            output.copy_(compute(picture))
+        def replay():
+            self.replayed += 1
+            output.copy_(compute(image))
 
-        return play, output
+        return replay, output

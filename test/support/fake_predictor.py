@@ -19,8 +19,8 @@ def plane(height: int, width: int, near_m: float = 1.0, far_m: float = 5.0) -> n
 class FakePredictor:
     """Implement BatchPredictor with a depth the test chooses.
 
-    depth: metres for every pixel, an array of the picture's size, or a function (rgb, head) ->
-    array.  router: a verdict, or a function rgb -> verdict; asked only with two heads.
+    depth: metres for every pixel, an array of the image's size, or a function (rgb, head) ->
+    array.  router: a verdict, or a function rgb -> verdict; requests only with two heads.
     fail_with: raised by every call while it is not None.  delay_s: of every call, or of every
     batch whatever its size.
     """
@@ -36,7 +36,7 @@ class FakePredictor:
         network: tuple[int, int] = (64, 96),
         model_name: str = 'fake',
         weights_origin: str = 'none',
-        trained_on: str = 'a fake: not depth',
+        weights_warning: str = 'a fake: not depth',
         device: str = 'cpu',
         precision: str = 'fp32',
         preprocess_ms: float = float('nan'),
@@ -47,7 +47,7 @@ class FakePredictor:
         self.device, self.precision = device, precision
         self.preprocess_ms, self.device_memory_mb = preprocess_ms, float('nan')
         self.optimization_note = ''
-        self.weights_origin, self.trained_on = weights_origin, trained_on
+        self.weights_origin, self.weights_warning = weights_origin, weights_warning
         self.training_hfov_rad = training_hfov_rad
         self.focal_exponent = focal_exponent
         self.depth, self.uncertainty_m, self.delay_s = depth, uncertainty_m, delay_s
@@ -72,12 +72,12 @@ class FakePredictor:
     def __call__(self, rgb: np.ndarray, head: str = 'auto', *, route: bool = True) -> DepthResult:
         return self.predict_batch([rgb], [head], routes=[route])[0]
 
-    def predict_batch(self, pictures, heads, *, routes) -> list[DepthResult]:
-        self.batches.append(len(pictures))
+    def predict_batch(self, images, heads, *, routes) -> list[DepthResult]:
+        self.batches.append(len(images))
         if self.delay_s:
             time.sleep(self.delay_s)
-        asked = zip(pictures, heads, routes, strict=True)
-        return [self._predict(rgb, head, route) for rgb, head, route in asked]
+        requests = zip(images, heads, routes, strict=True)
+        return [self._predict(rgb, head, route) for rgb, head, route in requests]
 
     def _predict(self, rgb: np.ndarray, head: str, route: bool) -> DepthResult:
         check_rgb(rgb)
@@ -89,7 +89,7 @@ class FakePredictor:
         self.last_rgb = rgb.copy()
         if self.fail_with is not None:
             raise self.fail_with
-        verdict = self._verdict(rgb) if route or head == 'auto' else {}
+        verdict = self._probabilities(rgb) if route or head == 'auto' else {}
         used = head if head != 'auto' else max(self.heads, key=lambda h: verdict.get(h, 0.0))
         depth_m = self._depth(rgb, used)
         return DepthResult(
@@ -100,7 +100,7 @@ class FakePredictor:
             router_probabilities=verdict,
         )
 
-    def _verdict(self, rgb: np.ndarray) -> dict[str, float]:
+    def _probabilities(self, rgb: np.ndarray) -> dict[str, float]:
         if len(self.heads) < 2:
             return {}
         self.routed += 1

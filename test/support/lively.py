@@ -1,4 +1,4 @@
-"""Networks with random weights whose depth follows the picture, unlike freshly made ones."""
+"""Networks with random weights whose depth follows the image, unlike freshly made ones."""
 
 from __future__ import annotations
 
@@ -42,6 +42,6 @@ def lively_predictor(
     )  # fmt: skip
 
 
-def pictures(count: int, height: int = 48, width: int = 64) -> np.ndarray:
+def images(count: int, height: int = 48, width: int = 64) -> np.ndarray:
     """Give noise, (count, height, width, 3), always the same."""
     return np.random.default_rng(0).integers(0, 256, (count, height, width, 3), dtype=np.uint8)

@@ -97,7 +97,7 @@ def _beit(backbone: BeitConfig) -> Shapes:
 
 def _swin(backbone: SwinConfig) -> Shapes:
     shapes: Shapes = {}
-    dim, side = backbone.embed_dim, backbone.picture_side // backbone.patch_size
+    dim, side = backbone.embed_dim, backbone.image_side // backbone.patch_size
     _conv(shapes, 'pretrained.model.patch_embed.proj', 3, dim, backbone.patch_size)
     _norm(shapes, 'pretrained.model.patch_embed.norm', dim)
     for i, (depth, heads) in enumerate(zip(backbone.depths, backbone.num_heads, strict=True)):

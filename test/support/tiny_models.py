@@ -40,7 +40,7 @@ SWIN = SwinConfig(
     depths=(2, 2, 3, 2),
     num_heads=(1, 2, 4, 8),
     window=4,
-    picture_side=64,
+    image_side=64,
     trained_windows=(3, 3, 3, 0),
 )
 """Its first two stages move their windows; the third is one window, the fourth a smaller one."""

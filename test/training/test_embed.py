@@ -41,7 +41,7 @@ def test_the_package_gets_half_the_bytes_and_the_whole_story(trained, tmp_path):
     for mine, theirs in zip(loaded.parameters(), network.parameters(), strict=True):
         assert mine.dtype == torch.float32
         assert torch.allclose(mine, theirs, rtol=1e-3, atol=1e-6)
-    assert build_predictor(MODEL, path, device='cpu').trained_on.startswith('rendered scenes')
+    assert build_predictor(MODEL, path, device='cpu').weights_warning.startswith('rendered scenes')
 
 
 @pytest.mark.parametrize(

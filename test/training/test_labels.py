@@ -166,7 +166,7 @@ def test_weights_may_be_named_as_everywhere_else(tmp_path, monkeypatch):
 
 def test_a_device_that_is_not_there_is_named(monkeypatch):
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
-    with pytest.raises(ValueError, match="device 'cuda:0' is not there"):
+    with pytest.raises(ValueError, match="device 'cuda:0' does not exist"):
         chosen_device('cuda', 0)
     assert chosen_device('auto', 0) == torch.device('cpu')
 

@@ -156,7 +156,7 @@ def test_recorded_depth_says_once_what_made_it(tmp_path, bags):
 
     source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(2))
     predictor = FakePredictor(2.0)
-    predictor.trained_on = 'a fake: not depth'
+    predictor.weights_warning = 'a fake: not depth'
     add_depth(make_plan(source, tmp_path / 'out.mcap', DepthOptions()), predictor)
     first, second = recording_frames(tmp_path / 'out.mcap')
     assert f'**Model** {predictor.model_name}' in first.about

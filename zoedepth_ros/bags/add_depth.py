@@ -38,7 +38,7 @@ def add_depth(
     the same work knows its result (`finished.request`).  parts: what `predict_part` has done.
     Rectification, predicting and writing overlap.
     """
-    report = Report(warning=predictor.trained_on)
+    report = Report(warning=predictor.weights_warning)
     damage = Damage(salvage=plan.salvage)
     about = _about(plan, predictor, request)
     pieces = Pieces(plan.target, parts, about)
@@ -199,7 +199,7 @@ def _about(plan: Plan, predictor: DepthPredictor, request: str) -> dict[str, str
         'camera_info': plan.inputs.camera_info,
         'model': predictor.model_name,
         'weights': predictor.weights_origin,
-        'weights_warning': predictor.trained_on,
+        'weights_warning': predictor.weights_warning,
         'precision': predictor.precision,
         **({REQUEST: request} if request else {}),
     }

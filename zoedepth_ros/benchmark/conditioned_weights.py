@@ -22,12 +22,12 @@ def write_weights(config: ModelConfig, weights: str, path: Path) -> str:
     weights: as for build_network, but 'random' is well-conditioned.
     """
     if weights == RANDOM:
-        network, origin, trained_on = create_model(config, seed=_SEED), RANDOM, RANDOM_WARNING
+        network, origin, weights_warning = create_model(config, seed=_SEED), RANDOM, RANDOM_WARNING
         condition(network)
     else:
         loaded = build_network(config, weights)
-        network, origin, trained_on = loaded.network, loaded.origin, loaded.trained_on
-    save_weights(network, path, {'trained_on': trained_on} if trained_on else {})
+        network, origin, weights_warning = loaded.network, loaded.origin, loaded.weights_warning
+    save_weights(network, path, {'trained_on': weights_warning} if weights_warning else {})
     return origin
 
 

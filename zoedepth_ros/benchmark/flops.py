@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from zoedepth_ros.inference.runtimes.runtime import DTYPES, choose_device
-from zoedepth_ros.model.backbone import Prepared
+from zoedepth_ros.inference.devices import DTYPES, choose_device
 from zoedepth_ros.model.backbones.config import BeitConfig
+from zoedepth_ros.model.backbones.features import Prepared
 from zoedepth_ros.model.config import ModelConfig
 from zoedepth_ros.model.zoedepth import ZoeDepth
 

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from zoedepth_ros.benchmark.implementations import Implementation, sample_images
 from zoedepth_ros.benchmark.parts import AUTO as AUTO_PRECISION
 from zoedepth_ros.build import build_network, build_predictor
+from zoedepth_ros.inference.devices import choose_device, choose_precision
 from zoedepth_ros.inference.preprocess import normalise, to_tensor
 from zoedepth_ros.inference.processor import bf16_emulated
 from zoedepth_ros.inference.result import AUTO
 from zoedepth_ros.inference.runtimes.exported import ExportedPredictor, Session
-from zoedepth_ros.inference.runtimes.runtime import choose_device, choose_precision
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import ZoeDepth
 
@@ -106,7 +106,7 @@ def export_file(model: str, weights: str, path: Path) -> str:
         path,
         head=head,
         weights_origin=loaded.origin,
-        trained_on=loaded.trained_on,
+        weights_warning=loaded.weights_warning,
         training_hfov_rad=loaded.training_hfov_rad,
         focal_exponent=loaded.focal_exponent,
     )

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from zoedepth_ros.benchmark.implementations import Implementation
+from zoedepth_ros.inference.devices import DTYPES, choose_device
 from zoedepth_ros.inference.preprocess import OfficialPreprocessing, normalise, to_tensor
-from zoedepth_ros.inference.runtimes.runtime import DTYPES, choose_device
 from zoedepth_ros.model.backbones.config import BeitConfig
 from zoedepth_ros.model.config import BinsConfig, ModelConfig
 from zoedepth_ros.model.presets import preset
@@ -81,7 +81,7 @@ class TransformersRunner:
         assert self._official is not None
         official, size = self._official, (image.shape[-2], image.shape[-1])
         maps = [
-            official.to_picture(self._depth(official.to_network(one)), *size)
+            official.to_image_size(self._depth(official.to_network(one)), *size)
             for one in (image, image.flip(-1))
         ]
         return 0.5 * (maps[0] + maps[1].flip(-1))

@@ -261,5 +261,5 @@ def _write(states: dict[str, ScaleState], path: Path, camera: str) -> None:
 
 
 def _warn(predictor: DepthPredictor) -> None:
-    if predictor.trained_on:
-        print(f'WARNING  {predictor.trained_on.upper()}')
+    if predictor.weights_warning:
+        print(f'WARNING  {predictor.weights_warning.upper()}')

@@ -250,7 +250,7 @@ def _predictor(args: argparse.Namespace) -> TorchPredictor:
 def _worst(args: argparse.Namespace, predictor: TorchPredictor) -> WorstPictures:
     from zoedepth_ros.evaluation.worst import WorstPictures
 
-    return WorstPictures(args.worst or 0, predictor.trained_on)
+    return WorstPictures(args.worst or 0, predictor.weights_warning)
 
 
 def _out(args: argparse.Namespace) -> Path:
@@ -290,8 +290,8 @@ def _introduce(card: ModelCard, args: argparse.Namespace) -> None:
     head = args.head or AUTO
     print(f'model    {card.model} on {card.device}, {card.precision}, head {head}, {flip}')
     print(f'weights  {card.weights}')
-    if card.trained_on:
-        print(f'WARNING  {card.trained_on.upper()}')
+    if card.weights_warning:
+        print(f'WARNING  {card.weights_warning.upper()}')
 
 
 def _describe(report: EvaluationReport) -> None:

@@ -106,7 +106,7 @@ def _export_onnx(args: argparse.Namespace, path: Path) -> int:
             height=args.height or 0,
             width=args.width or 0,
             weights_origin=loaded.origin,
-            trained_on=loaded.trained_on,
+            weights_warning=loaded.weights_warning,
             training_hfov_rad=loaded.training_hfov_rad,
             focal_exponent=loaded.focal_exponent,
             opset=args.opset or OPSET,

@@ -142,7 +142,7 @@ def _picture(
     camera = camera or assumed_camera(shape, _assumed_hfov_rad(predictor))
     assert camera is not None
     points = _points(result, camera, args)
-    _write(target, stored.rgb, result, points, predictor.trained_on)
+    _write(target, stored.rgb, result, points, predictor.weights_warning)
     return True
 
 
@@ -203,8 +203,8 @@ def _predictor(args: argparse.Namespace) -> DepthPredictor:
 def _introduce(predictor: DepthPredictor, args: argparse.Namespace) -> None:
     print(f'model    {predictor.model_name} on {predictor.device}, {predictor.precision}')
     print(f'weights  {predictor.weights_origin}')
-    if predictor.trained_on:
-        print(f'WARNING  {predictor.trained_on.upper()}')
+    if predictor.weights_warning:
+        print(f'WARNING  {predictor.weights_warning.upper()}')
     if args.calibration:
         print(f'camera   {args.calibration}')
     elif args.hfov is None:
@@ -313,8 +313,8 @@ def _refuse_overwriting(paths: list[Path], targets: list[Path]) -> None:
 
 
 def _conclude(predictor: DepthPredictor, total: int, failures: int) -> int:
-    if predictor.trained_on:
-        print(f'WARNING  {predictor.trained_on.upper()}')
+    if predictor.weights_warning:
+        print(f'WARNING  {predictor.weights_warning.upper()}')
     if failures:
         _complain(f'{failures} of {total} pictures failed')
     return FAILED if failures else DONE

@@ -83,7 +83,7 @@ def predict_film(
     if not times_s:
         raise ValueError(f'{path}: holds no frame that OpenCV reads')
     frames = _predicted(path, predictor, head, rate_hz, camera_of)
-    with _Writer(files, _mean_fps(times_s), predictor.trained_on) as writer:
+    with _Writer(files, _mean_fps(times_s), predictor.weights_warning) as writer:
         for count, frame in enumerate(progress(frames, len(times_s), 'frames')):
             writer.write(count, *frame)
     return FilmReport(len(writer.rows), writer.color_trouble)

@@ -268,7 +268,7 @@ class _Predictor:
         if predictor is None:
             return f'{source}Depth as it was recorded.'
         model = f'{predictor.model_name} on {predictor.device}, {predictor.precision}'
-        return source + model_text(model, predictor.weights_origin, predictor.trained_on)
+        return source + model_text(model, predictor.weights_origin, predictor.weights_warning)
 
     def __call__(self, frame: ViewFrame) -> ViewFrame:
         if self._add is None:

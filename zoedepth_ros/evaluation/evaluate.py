@@ -30,7 +30,7 @@ class NetworkPredictor(Protocol):
     """'fp32', 'bf16' or 'fp16'."""
     weights_origin: str
     """Where the parameters came from."""
-    trained_on: str
+    weights_warning: str
     """'' for released weights, otherwise a warning."""
     training_hfov_rad: float
     """Field of view of the camera as if through which depth is told [rad]; 0.0 for unknown."""
@@ -181,7 +181,7 @@ def model_card(predictor: NetworkPredictor) -> ModelCard:
     return ModelCard(
         model=predictor.model_name,
         weights=predictor.weights_origin,
-        trained_on=predictor.trained_on,
+        weights_warning=predictor.weights_warning,
         training_hfov_deg=round(math.degrees(predictor.training_hfov_rad), 3),
         device=predictor.device,
         precision=predictor.precision,

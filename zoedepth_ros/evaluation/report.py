@@ -23,7 +23,7 @@ class ModelCard:
     """The preset."""
     weights: str
     """Where the parameters came from."""
-    trained_on: str
+    weights_warning: str
     """'' for released weights, otherwise a warning."""
     device: str
     """Where it ran."""

@@ -53,7 +53,7 @@ def export_onnx(
     height: int = 0,
     width: int = 0,
     weights_origin: str = '',
-    trained_on: str = '',
+    weights_warning: str = '',
     training_hfov_rad: float = 0.0,
     focal_exponent: float = 1.0,
     opset: int = OPSET,
@@ -75,7 +75,7 @@ def export_onnx(
     _check_opset(opset)
     network.eval().requires_grad_(False)
     graph = FixedGraph(network, heads, size).eval()
-    metadata = _metadata(graph, weights_origin, trained_on, training_hfov_rad, focal_exponent)
+    metadata = _metadata(graph, weights_origin, weights_warning, training_hfov_rad, focal_exponent)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix='.onnx-') as folder:
         draft = Path(folder) / path.name  # its name, as it is written into the file
@@ -97,7 +97,7 @@ def _check_opset(opset: int) -> None:
 def _metadata(
     graph: FixedGraph,
     weights_origin: str,
-    trained_on: str,
+    weights_warning: str,
     training_hfov_rad: float,
     focal_exponent: float,
 ) -> dict[str, str]:
@@ -109,7 +109,7 @@ def _metadata(
         'height': str(graph.size[0]),
         'width': str(graph.size[1]),
         'weights_origin': weights_origin,
-        'trained_on': trained_on,
+        'trained_on': weights_warning,
         'training_hfov_deg': f'{math.degrees(training_hfov_rad):g}',
         'focal_exponent': f'{focal_exponent:g}',
         'router_heads': ','.join(config.head_names) if graph.network.router is not None else '',

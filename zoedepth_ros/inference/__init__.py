@@ -1,1 +1,1 @@
-"""From a picture to a depth map: preparation, head policy, predictor; no ROS, no files."""
+"""From an image to a depth map: preparation, head policy, predictor; no ROS, no files."""

@@ -1,7 +1,7 @@
-"""Clouds packed on the device that computed the depth: one copy, and one wait for it.
+"""Pack clouds on the device that computed the depth, with a single synchronisation.
 
-The numbers are those of `pipeline.depth_filters` and `geometry.points.PointPacker`, which do the
-same on the CPU; a test compares them.
+The results equal those of the CPU (the pipeline's filters and `geometry.points.PointPacker`); a
+test compares them.
 """
 
 from __future__ import annotations
@@ -13,70 +13,71 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from zoedepth_ros.geometry.filters import largest_jump, widest_ramp_px
 from zoedepth_ros.geometry.points import stride_slice
-from zoedepth_ros.inference.device_edges import flying_pixels
-from zoedepth_ros.inference.on_device import CloudRequest, DevicePicture
-from zoedepth_ros.inference.runtimes.graphs import HostLink
+from zoedepth_ros.inference.result import CloudRequest, DeviceDepth
+from zoedepth_ros.inference.runtimes.cuda_graphs import HostLink
+
+_UPPER_HALF = -0x10000  # bits of a float32
 
 
 class DeviceClouds:
-    """Pack clouds on one device, which keeps the rays of the cameras."""
+    """Pack clouds on one device; caches the rays of the cameras there."""
 
     def __init__(self, link: HostLink, device: torch.device) -> None:
         self._link, self.device = link, device
         self._planes: dict[int, tuple[weakref.ref[NDArray[np.float32]], Tensor]] = {}
         self.failure = ''
-        """Why clouds are no longer packed here; '' while they are."""
+        """Why clouds are no longer packed on the device; '' while they are."""
 
-    def keep(
-        self, picture: Tensor, depth_m: Tensor, uncertainty_m: Tensor
-    ) -> DevicePicture | None:
-        """Give what packs clouds of a picture (1, 3, H, W), 0 to 1, and its maps (H, W) [m].
+    def keep(self, image: Tensor, depth_m: Tensor, uncertainty_m: Tensor) -> DeviceDepth | None:
+        """Keep an image (1, 3, H, W), 0 to 1, and its maps (H, W) [m] for packing clouds.
 
-        None once packing has failed.
+        Returns None once packing has failed.
         """
-        return None if self.failure else _Picture(self, picture[0], depth_m, uncertainty_m)
+        return None if self.failure else _DeviceDepth(self, image[0], depth_m, uncertainty_m)
 
     def give_up(self, error: Exception) -> None:
-        """Leave packing to others from now on, and say why, once."""
+        """Disable packing on the device and log the reason."""
         reason = (str(error) or type(error).__name__).splitlines()[0]
         self.failure = f'clouds are packed on the CPU, {self.device} failed to: {reason}'
         logging.getLogger(__name__).warning(self.failure)
 
     def planes(self, rays: NDArray[np.float32]) -> Tensor:
-        """Give x/z and y/z, (2, h, w), of rays (h, w, 2): sent once for as long as they live."""
-        kept = self._planes.get(id(rays))
-        if kept is None or kept[0]() is not rays:
-            planes = self.sent(rays).movedim(-1, 0).contiguous()
-            alive = {key: held for key, held in self._planes.items() if held[0]() is not None}
+        """Return x/z and y/z, (2, h, w), of rays (h, w, 2); cached while the array exists."""
+        cached = self._planes.get(id(rays))
+        if cached is None or cached[0]() is not rays:
+            planes = self.upload(rays).movedim(-1, 0).contiguous()  # (2, h, w)
+            alive = {key: entry for key, entry in self._planes.items() if entry[0]() is not None}
             self._planes = {**alive, id(rays): (weakref.ref(rays), planes)}
             return planes
-        return kept[1]
+        return cached[1]
 
-    def sent(self, array: NDArray) -> Tensor:
-        """Bring an array to the device without waiting for it."""
+    def upload(self, array: NDArray) -> Tensor:
+        """Copy an array to the device asynchronously."""
         values = torch.from_numpy(array)
-        entrance = self._link.pinned(values)
-        entrance.copy_(values)
-        return entrance.to(self.device, non_blocking=True)
+        buffer = self._link.pinned(values)
+        buffer.copy_(values)
+        return buffer.to(self.device, non_blocking=True)
 
-    def fetched(self, values: Tensor) -> NDArray:
-        """Bring a tensor to the host: the one wait."""
-        exit_ = self._link.pinned(values)
-        exit_.copy_(values, non_blocking=True)
+    def download(self, values: Tensor) -> NDArray:
+        """Copy a tensor to the host and wait for it."""
+        buffer = self._link.pinned(values)
+        buffer.copy_(values, non_blocking=True)
         self._link.finish()
-        return exit_.numpy()
+        return buffer.numpy()
 
 
 @dataclass(frozen=True, slots=True)
-class _Picture:
-    """Implement DevicePicture."""
+class _DeviceDepth:
+    """Implement DeviceDepth."""
 
     clouds: DeviceClouds
-    """What brings arrays to and fro."""
+    """Transfers arrays and caches rays."""
 
     colors: Tensor
     """(3, H, W) red, green, blue, 0 to 1."""
@@ -88,37 +89,37 @@ class _Picture:
     """(H, W) [m]."""
 
     def pack_cloud(self, request: CloudRequest) -> NDArray[np.float32] | None:
-        """Give points (h, w, 4) or (n, 4); see DevicePicture."""
+        """Return points (h, w, 4) or (n, 4); see DeviceDepth."""
         try:
             with torch.inference_mode():
                 return self._packed(request)
-        except Exception as error:  # whatever a driver comes up with: the CPU can do it too
+        except Exception as error:  # any failure of the device: fall back to the CPU
             self.clouds.give_up(error)
             return None
 
     def _packed(self, request: CloudRequest) -> NDArray[np.float32]:
         words = self._words(request)
         if request.organized:
-            return self.clouds.fetched(words).view(np.float32)
-        known = self.clouds.fetched(_known_first(words.reshape(-1, 4)))
+            return self.clouds.download(words).view(np.float32)
+        known = self.clouds.download(_known_first(words.reshape(-1, 4)))
         return known[: known[-1, 0]].view(np.float32)
 
     def _words(self, at: CloudRequest) -> Tensor:
-        """Give x, y, z and colour of every kept pixel as they lie in memory, (h, w, 4) int32."""
-        few_m = self._filtered(self._certain(at), at)
-        z_m = torch.where(few_m.isfinite(), few_m, math.nan)
+        """Return x, y, z and colour of every selected pixel as bits, (h, w, 4) int32."""
+        depth_m = self._filtered(self._certain(at), at)  # (h, w)
+        z_m = torch.where(depth_m.isfinite(), depth_m, math.nan)
         points_m = torch.cat((self.clouds.planes(at.rays) * z_m, z_m[None]))  # (3, h, w)
         color = torch.zeros_like(z_m, dtype=torch.int32)
         if at.color:
-            kept = stride_slice(at.step)
-            # Rounded, for a GPU divides by 255 by multiplying.
+            kept = stride_slice(at.stride)
+            # Rounded, because a GPU divides by 255 by multiplying.
             red, green, blue = (self.colors[:, kept, kept] * 255).round().to(torch.int32)
             color = red << 16 | green << 8 | blue
-        # As whole numbers: these are what no arithmetic on floats leaves as they are.
+        # As integers, because float operations may change the bits of a colour.
         return torch.stack((*points_m.view(torch.int32), color), dim=-1)
 
     def _certain(self, at: CloudRequest) -> Tensor:
-        """Give scaled depth (H, W): NaN where it is uncertain, +inf where there is sky."""
+        """Return scaled depth (H, W): NaN if uncertain, +inf for sky."""
         depth_m, uncertainty_m = self.depth_m, self.uncertainty_m
         if at.factor != 1.0:
             factor = _float32(at.factor)
@@ -127,25 +128,25 @@ class _Picture:
             limit_m = _float32(at.max_uncertainty_m)
             depth_m = torch.where(uncertainty_m <= limit_m, depth_m, math.nan)
         if at.sky is not None:
-            depth_m = torch.where(self.clouds.sent(at.sky), math.inf, depth_m)
+            depth_m = torch.where(self.clouds.upload(at.sky), math.inf, depth_m)
         return depth_m
 
     def _filtered(self, depth_m: Tensor, at: CloudRequest) -> Tensor:
-        """Give depth of every n-th row and column, (h, w): NaN or +inf for what is left out."""
-        few_m = depth_m[stride_slice(at.step), stride_slice(at.step)]
-        hidden = few_m < _float32(at.nearest_m)
-        if at.held is not None:
-            hidden |= self.clouds.sent(at.held)
+        """Return depth of every n-th row and column, (h, w): NaN or +inf for removed pixels."""
+        few_m = depth_m[stride_slice(at.stride), stride_slice(at.stride)]
+        removed = few_m < _float32(at.min_depth_m)
+        if at.suppressed is not None:
+            removed |= self.clouds.upload(at.suppressed)
         if at.edges and few_m.numel():
-            hidden |= flying_pixels(depth_m, network_width=at.network_width, step=at.step)
-        near_m = torch.where(few_m > _float32(at.farthest_m), math.inf, few_m)
-        return torch.where(hidden, math.nan, near_m)
+            removed |= flying_pixels(depth_m, network_width=at.network_width, stride=at.stride)
+        near_m = torch.where(few_m > _float32(at.max_depth_m), math.inf, few_m)
+        return torch.where(removed, math.nan, near_m)
 
 
 def _known_first(words: Tensor) -> Tensor:
-    """Give (n + 1, 4): the known of n points in order, and last how many they are.
+    """Return (n + 1, 4): the finite points first, in order, and their number in the last row.
 
-    Their number stays on the device until they are fetched: nobody waits for it before.
+    The number stays on the device, so that no synchronisation is needed before the download.
     """
     n_points = len(words)
     known = words[:, 2].view(torch.float32).isfinite()
@@ -157,5 +158,46 @@ def _known_first(words: Tensor) -> Tensor:
 
 
 def _float32(value: float) -> float:
-    """Round as the CPU's limits are."""
+    """Round to float32, as the limits on the CPU."""
     return float(np.float32(value))
+
+
+def flying_pixels(depth_m: Tensor, *, network_width: int, stride: int) -> Tensor:
+    """Compute `geometry.filters.flying_pixels` with torch, (h, w) of every n-th row and column.
+
+    depth_m: (H, W) [m]; NaN and infinity count as infinitely far.  network_width: columns of the
+    network's input [px].
+    """
+    height, width = depth_m.shape
+    kept, size = stride_slice(stride), widest_ramp_px(width)
+    jump = float(np.float32(largest_jump(width, network_width)))
+    along_rows, along_columns = _inverse(depth_m[kept]), _inverse(depth_m[:, kept])
+    slack = along_rows[:, kept] * jump
+    marks = torch.zeros_like(slack, dtype=torch.bool)
+    if width >= 3:
+        marks |= _peaks(along_rows, size, kept, slack)
+    if height >= 3:
+        marks |= _peaks(along_columns.T, size, kept, slack.T).T
+    return marks
+
+
+def _inverse(depth_m: Tensor) -> Tensor:
+    inverse = 1.0 / depth_m
+    return torch.where(inverse.isnan(), 0.0, inverse)
+
+
+def _peaks(values: Tensor, size: int, kept: slice, slack: Tensor) -> Tensor:
+    """Mark narrow peaks of the gradient along rows (n, W) that are higher than slack (n, w)."""
+    slope = F.pad((values[:, 2:] - values[:, :-2]).abs()[None], (1, 1), mode='replicate')[0]
+    opened = _largest(-_largest(-_coarse(slope), size), size)
+    return opened[:, kept] < _coarse((slope[:, kept] - slack).clamp(min=0.0))
+
+
+def _coarse(values: Tensor) -> Tensor:
+    """Keep the upper 16 bits of non-negative floats: same order, 1 % precision."""
+    return (values.contiguous().view(torch.int32) & _UPPER_HALF).view(torch.float32)
+
+
+def _largest(values: Tensor, size: int) -> Tensor:
+    """Return the maximum within a window along each row; values outside the row are ignored."""
+    return F.max_pool2d(values[None], (1, size), stride=1, padding=(0, size // 2))[0]

@@ -1,4 +1,4 @@
-"""What is computed of a picture on the device: the network with the way there and back."""
+"""The forward pass on the device: preprocess images, run the network, resize its maps."""
 
 from __future__ import annotations
 
@@ -9,69 +9,71 @@ from torch import Tensor
 
 from zoedepth_ros.inference.preprocess import Preprocessing, from_pixels
 from zoedepth_ros.inference.runtimes.optimize import OptimizedNetwork
-from zoedepth_ros.model.backbone import Prepared
+from zoedepth_ros.model.backbones.features import Prepared
 
-Verdict = dict[str, float]
+SceneProbabilities = dict[str, float]
+"""Head -> probability by the router; {} without a router."""
 
 
-class Pipeline:
-    """A network, how pictures reach it, and its constants for the last picture size."""
+class ForwardPass:
+    """A network with its preprocessing and its constants for the last image size."""
 
     def __init__(
-        self, network: OptimizedNetwork, way: Preprocessing, flip_augmentation: bool
+        self, network: OptimizedNetwork, preprocessing: Preprocessing, flip_augmentation: bool
     ) -> None:
-        """flip_augmentation: average with the prediction for the mirrored picture."""
-        self.network, self.way = network, way
+        """flip_augmentation: average with the prediction for the mirrored image."""
+        self.network, self.preprocessing = network, preprocessing
         self.heads = network.config.head_names
         self.flip_augmentation = flip_augmentation
         self.prepared: Prepared | None = None
 
-    def encode(self, image: Tensor) -> Any:
-        """Run what the heads share, with the constants of this size made once."""
-        size = (image.shape[-2], image.shape[-1])
+    def encode(self, inputs: Tensor) -> Any:
+        """Compute the shared features of network inputs (B, 3, h, w); caches the constants."""
+        size = (inputs.shape[-2], inputs.shape[-1])
         if self.prepared is None or self.prepared.size != size:
-            self.prepared = None  # a gigabyte for the big networks: never hold two
+            self.prepared = None  # frees up to a gigabyte before the next is allocated
             self.prepared = self.network.prepare(*size)
-        return self.network.encode(image, self.prepared)
+        return self.network.encode(inputs, self.prepared)
 
     def maps(self, features: Any, head: str) -> Tensor:
-        """Give depth [m], uncertainty [m] and relative depth: (B, 3, h, w)."""
+        """Return depth [m], uncertainty [m] and relative depth: (B, 3, h, w)."""
         return torch.cat(self.network.decode(features, head)[:3], dim=1)
 
-    def verdicts(self, features: Any) -> list[Verdict]:
-        """Give the router's probabilities for each picture; {} without a router."""
+    def scene_probabilities(self, features: Any) -> list[SceneProbabilities]:
+        """Run the router; one result per image."""
         if len(self.heads) == 1:
             return [{} for _ in features.seed]
-        shares = self.network.route(features).softmax(dim=1).tolist()
-        return [dict(zip(self.heads, own, strict=True)) for own in shares]
+        batch = self.network.route(features).softmax(dim=1).tolist()
+        return [dict(zip(self.heads, row, strict=True)) for row in batch]
 
-    def favourite(self, verdict: Verdict) -> str:
-        """Give the likeliest head, the only one without a router."""
-        return max(self.heads, key=lambda head: verdict.get(head, 0.0))
+    def likeliest_head(self, probabilities: SceneProbabilities) -> str:
+        """Return the head with the highest probability, or the only head."""
+        return max(self.heads, key=lambda head: probabilities.get(head, 0.0))
 
-    def to_picture(self, picture: Tensor, maps: Tensor, head: str) -> Tensor:
-        """Bring maps (1, 3, h, w) to the size of a picture (1, 3, H, W): (3, H, W).
+    def to_image_size(self, image: Tensor, maps: Tensor, head: str) -> Tensor:
+        """Resize maps (1, 3, h, w) to the size of an image (1, 3, H, W): (3, H, W).
 
-        With flip_augmentation the mean with the maps of the mirrored picture.
+        With flip_augmentation, average them with the maps of the mirrored image.
         """
-        size = (picture.shape[-2], picture.shape[-1])
-        own = self.way.to_picture(maps, *size)
+        size = (image.shape[-2], image.shape[-1])
+        resized = self.preprocessing.to_image_size(maps, *size)  # (1, 3, H, W)
         if self.flip_augmentation:
-            mirrored = self.maps(self.encode(self.way.to_network(picture.flip(-1))), head)
-            own = 0.5 * (own + self.way.to_picture(mirrored, *size).flip(-1))
-        return own[0]
+            mirrored = self.maps(self.encode(self.preprocessing.to_network(image.flip(-1))), head)
+            mirrored = self.preprocessing.to_image_size(mirrored, *size).flip(-1)
+            resized = 0.5 * (resized + mirrored)
+        return resized[0]
 
-    def everything(self, pixels: Tensor, head: str) -> Tensor:
-        """Compute all that is told of a picture (H, W, 3) uint8, without waiting for anything.
+    def all_outputs(self, pixels: Tensor, head: str) -> Tensor:
+        """Compute all outputs for an image (H, W, 3) uint8, without synchronisation.
 
-        Returns a flat float32 tensor: maps (3, H, W), the router's probability of each head where
-        there are several, and 1 where all maps are finite.
+        Returns a flat float32 tensor: maps (3, H, W), the probability of each head if there are
+        several, and 1 if all maps are finite, else 0.
         """
-        picture = from_pixels(pixels)
-        features = self.encode(self.way.to_network(picture))
+        image = from_pixels(pixels)
+        features = self.encode(self.preprocessing.to_network(image))
         maps = self.maps(features, head)
         finite = torch.isfinite(maps.sum()).float()
-        parts = [self.to_picture(picture, maps, head).flatten()]
+        parts = [self.to_image_size(image, maps, head).flatten()]
         if len(self.heads) > 1:
             parts.append(self.network.route(features)[0].softmax(dim=0))
         return torch.cat([*parts, finite[None]])

@@ -1,4 +1,4 @@
-"""From a picture to what the network sees, and the way back for its maps."""
+"""Resize images to network inputs, and network maps back to the image size."""
 
 from __future__ import annotations
 
@@ -18,75 +18,75 @@ PREPROCESSINGS = ('metric', 'official')
 
 
 class Preprocessing(Protocol):
-    """Bring pictures of any size into the network and maps back to the picture's size."""
+    """Convert between images of any size and network inputs."""
 
     def network_size(self, height: int, width: int) -> Size:
-        """Give the size inside the network of a picture of this size."""
+        """Return the size of the network input for an image of this size."""
         ...
 
-    def to_network(self, picture: Tensor) -> Tensor:
-        """Give the normalised image (B, 3, h, w) of a picture (B, 3, H, W) with values 0 to 1."""
+    def to_network(self, image: Tensor) -> Tensor:
+        """Return the network input (B, 3, h, w) for images (B, 3, H, W) with values 0 to 1."""
         ...
 
-    def to_picture(self, maps: Tensor, height: int, width: int) -> Tensor:
-        """Bring maps (B, C, h, w) of the network to the size of the picture: (B, C, H, W)."""
+    def to_image_size(self, maps: Tensor, height: int, width: int) -> Tensor:
+        """Resize maps (B, C, h, w) of the network to the size of the image: (B, C, H, W)."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class MetricPreprocessing:
-    """Squash the picture to the size the network was trained at, as training and evaluation did.
+    """Resize to the network's size, ignoring the aspect ratio, as in training and evaluation.
 
-    This keeps the metric scale: no padding changes the apparent field of view.
+    This keeps the metric scale, because no padding changes the apparent field of view.
     """
 
     image_size: Size
-    """Size inside the network [px], whatever the picture's."""
+    """Size of the network input [px]."""
 
     def network_size(self, height: int, width: int) -> Size:
-        """Give the network's own size."""
+        """Return the network's own size."""
         return self.image_size
 
-    def to_network(self, picture: Tensor) -> Tensor:
-        """Squash (B, 3, H, W) to the network's size and normalise."""
-        return normalise(_stretch(picture, self.image_size))
+    def to_network(self, image: Tensor) -> Tensor:
+        """Resize (B, 3, H, W) to the network's size and normalise."""
+        return normalise(_resize(image, self.image_size))
 
-    def to_picture(self, maps: Tensor, height: int, width: int) -> Tensor:
-        """Stretch (B, n, h, w) to (B, n, height, width) bilinearly, corners on corners."""
-        return _stretch(maps, (height, width))
+    def to_image_size(self, maps: Tensor, height: int, width: int) -> Tensor:
+        """Resize (B, n, h, w) to (B, n, height, width) bilinearly with align_corners=True."""
+        return _resize(maps, (height, width))
 
 
 @dataclass(frozen=True, slots=True)
 class OfficialPreprocessing:
-    """Do as the released `infer`: reflect padding, aspect ratio kept, bicubic way back.
+    """Preprocess as the released `infer`: reflect padding, kept aspect ratio, bicubic maps.
 
-    Calmer at the picture's edges, but the padding makes the metric scale wrong (ZoeDepth issue
-    111: RMSE on NYU 0.375 m with it, 0.27 m without).
+    Depth is smoother at the image border, but the padding changes the metric scale (ZoeDepth issue
+    111: RMSE on NYU 0.375 m with padding, 0.27 m without).
     """
 
     image_size: Size
-    """Size inside the network [px] that the size rule starts from."""
+    """Target size of the network input [px]."""
 
     size_multiple: int
-    """Number [px] that both sides inside the network are multiples of."""
+    """Both sides of the network input are multiples of this number [px]."""
 
     def network_size(self, height: int, width: int) -> Size:
-        """Apply the size rule to the padded picture."""
+        """Apply the size rule to the padded image."""
         rows, columns = padding(height, width)
         padded = (height + 2 * rows, width + 2 * columns)
         return fit(padded, self.image_size, self.size_multiple)
 
-    def to_network(self, picture: Tensor) -> Tensor:
+    def to_network(self, image: Tensor) -> Tensor:
         """Pad, resize and normalise."""
-        rows, columns = padding(picture.shape[-2], picture.shape[-1])
-        padded = F.pad(picture, (columns, columns, rows, rows), mode='reflect')
-        return normalise(_stretch(padded, self.network_size(*picture.shape[-2:])))
+        rows, columns = padding(image.shape[-2], image.shape[-1])
+        padded = F.pad(image, (columns, columns, rows, rows), mode='reflect')
+        return normalise(_resize(padded, self.network_size(*image.shape[-2:])))
 
-    def to_picture(self, maps: Tensor, height: int, width: int) -> Tensor:
-        """Resize to the padded picture and cut the padding off.
+    def to_image_size(self, maps: Tensor, height: int, width: int) -> Tensor:
+        """Resize to the padded image and remove the padding.
 
-        PARITY: bicubic interpolation may overshoot, even below zero, as the original's does
-        (test_predictor.py compares with it where it is positive).
+        PARITY: bicubic interpolation may overshoot, even below zero, as in the original
+        (test_predictor.py compares the positive values).
         """
         rows, columns = padding(height, width)
         padded = (height + 2 * rows, width + 2 * columns)
@@ -96,7 +96,7 @@ class OfficialPreprocessing:
 
 
 def make_preprocessing(name: str, image_size: Size, size_multiple: int) -> Preprocessing:
-    """Give the preprocessing of this name.
+    """Return the preprocessing of this name.
 
     Raises ValueError for an unknown name and for sides that are no multiples of size_multiple.
     """
@@ -113,10 +113,10 @@ def make_preprocessing(name: str, image_size: Size, size_multiple: int) -> Prepr
 
 
 def fit(size: Size, target: Size, multiple: int) -> Size:
-    """Scale a size as little as possible towards a target, to multiples.
+    """Scale a size by the factor of the side that changes least, to multiples.
 
-    Source: the "minimal" rule of MiDaS.  Sides round half to even, and to one multiple at least
-    (where the original would come to nothing).
+    Source: the "minimal" rule of MiDaS.  Sides are rounded half to even, to at least one multiple
+    (the original may return 0).
     """
     height_scale, width_scale = target[0] / size[0], target[1] / size[1]
     by_width = abs(1 - width_scale) < abs(1 - height_scale)
@@ -126,40 +126,40 @@ def fit(size: Size, target: Size, multiple: int) -> Size:
 
 
 def padding(height: int, width: int) -> Size:
-    """Give the (rows, columns) the original mirrors outwards on each side: floor(3 sqrt(n / 2)).
+    """Return the (rows, columns) of reflect padding on each side: floor(3 sqrt(n / 2)).
 
-    PARITY: sides below 5 px, which reflect padding of that much would need twice, get one pixel
-    less than they have, where the original fails (test_preprocess.py).
+    PARITY: the original fails for sides below 5 px, which are shorter than their padding; here the
+    padding is one pixel less than the side (test_preprocess.py).
     """
     rows, columns = (min(int(math.sqrt(side / 2) * 3), side - 1) for side in (height, width))
     return rows, columns
 
 
-def normalise(picture: Tensor) -> Tensor:
-    """Map 0..1 of any shape to -1..1; not ImageNet's mean and deviation."""
-    return (picture - 0.5) / 0.5
+def normalise(image: Tensor) -> Tensor:
+    """Map 0..1 of any shape to -1..1 (not ImageNet's mean and standard deviation)."""
+    return (image - 0.5) / 0.5
 
 
-def _stretch(maps: Tensor, size: Size) -> Tensor:
-    """Resize bilinearly, corners on corners, without antialiasing also when it shrinks.
+def _resize(maps: Tensor, size: Size) -> Tensor:
+    """Resize bilinearly with align_corners=True, without antialiasing.
 
-    PARITY: this is what the network was trained with (test_preprocess.py).
+    PARITY: the network was trained with this interpolation (test_preprocess.py).
     """
     if maps.shape[-2:] == size:
         return maps
     return F.interpolate(maps, size, mode='bilinear', align_corners=True)
 
 
-def to_tensor(picture: np.ndarray, device: torch.device) -> Tensor:
-    """Give a picture (H, W, 3), of any strides, as float (1, 3, H, W) with values 0 to 1.
+def to_tensor(image: np.ndarray, device: torch.device) -> Tensor:
+    """Return an image (H, W, 3), of any strides, as float (1, 3, H, W) with values 0 to 1.
 
-    picture: uint8, or float32 with values 0 to 1.
+    image: uint8, or float32 with values 0 to 1.
     """
-    packed = np.require(picture, requirements=['C', 'W'])  # torch takes no negative strides
+    packed = np.require(image, requirements=['C', 'W'])  # torch takes no negative strides
     return from_pixels(torch.from_numpy(packed).to(device))
 
 
 def from_pixels(pixels: Tensor) -> Tensor:
-    """Give (H, W, 3), uint8 or float32 with values 0 to 1, as float (1, 3, H, W) of 0 to 1."""
+    """Return (H, W, 3), uint8 or float32 with values 0 to 1, as float (1, 3, H, W) of 0 to 1."""
     planes = pixels.permute(2, 0, 1)[None]
     return planes.float() / 255 if planes.dtype == torch.uint8 else planes

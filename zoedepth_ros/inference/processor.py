@@ -1,4 +1,4 @@
-"""What this processor computes in hardware; imports torch only when asked about bf16."""
+"""Instruction sets of the processor.  Imports torch only in `bf16_emulated`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a predictor is handed, gives back and promises; imports no torch."""
+"""The interface of predictors: arguments, results, errors.  Imports no torch."""
 
 from __future__ import annotations
 
@@ -10,74 +10,125 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.canonical import RANGE_M
-from zoedepth_ros.inference.on_device import DevicePicture
 
 AUTO = 'auto'
 
 
 class InferenceError(RuntimeError):
-    """Say that a picture could not be turned into depth."""
+    """The depth of an image could not be predicted."""
 
 
 class OutOfMemory(InferenceError):  # noqa: N818
-    """Say that the device has too little memory for this network at this size."""
+    """The device has too little memory for this network at this size."""
 
 
 class DeviceLost(InferenceError):  # noqa: N818
-    """Say that the device no longer answers."""
+    """The device no longer responds."""
 
 
 class NotFinite(InferenceError):  # noqa: N818
-    """Say that the network gave values that are not finite."""
+    """The output of the network is not finite."""
+
+
+@dataclass(frozen=True, slots=True)
+class CloudRequest:
+    """How to convert the depth of an image (H, W) to a cloud."""
+
+    rays: NDArray[np.float32]
+    """(h, w, 2) x/z and y/z of the selected pixels; pass the same array for the same camera."""
+
+    stride: int
+    """Select every n-th row and column, see `geometry.points.stride_slice`."""
+
+    factor: float
+    """Factor on depth and uncertainty, applied first."""
+
+    min_depth_m: float
+    """Smaller depth is removed [m]."""
+
+    max_depth_m: float
+    """Larger depth is removed [m]."""
+
+    max_uncertainty_m: float
+    """Depth with a larger uncertainty is removed [m]; 0.0 for no limit."""
+
+    edges: bool
+    """Whether flying pixels are removed."""
+
+    network_width: int
+    """Columns of the network's input [px], for the width of its edges."""
+
+    color: bool
+    """Whether points have the colours of the image."""
+
+    organized: bool
+    """True: keep rows and columns, with NaN for removed points; False: finite points only."""
+
+    sky: NDArray[np.bool_] | None = None
+    """(H, W) mask of sky; None for none."""
+
+    suppressed: NDArray[np.bool_] | None = None
+    """(h, w) mask of further points to remove; None for none."""
+
+
+class DeviceDepth(Protocol):
+    """An image and its depth in the memory of the device that computed it."""
+
+    def pack_cloud(self, request: CloudRequest) -> NDArray[np.float32] | None:
+        """Return x, y, z [m] and the bits 0x00RRGGBB of points: (h, w, 4), or finite ones (n, 4).
+
+        The values equal those of the CPU.  Returns None if the device fails.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class DepthResult:
-    """Hold one picture's prediction, everything at the picture's own size."""
+    """The prediction for one image, with maps at the size of the image."""
 
     depth_m: NDArray[np.float32]
     """(H, W) depth along z, the optical axis [m]; finite and positive."""
 
     uncertainty_m: NDArray[np.float32]
-    """(H, W) one standard deviation of the distribution over the depth bins [m]."""
+    """(H, W) standard deviation of the distribution over the depth bins [m]."""
 
     relative_depth: NDArray[np.float32]
     """(H, W) inverse depth up to an unknown scale and shift; larger is nearer, no unit."""
 
     head: str
-    """The head that made the depth: 'indoor' or 'outdoor'."""
+    """The head that predicted the depth: 'indoor' or 'outdoor'."""
 
     router_probabilities: dict[str, float]
-    """Head -> probability; {} when the router was not asked or there is none."""
+    """Head -> probability; {} if the router was not run or there is none."""
 
-    on_device: DevicePicture | None = field(default=None, repr=False)
-    """The same depth where it was computed, to pack clouds there; None where that is the CPU."""
+    on_device: DeviceDepth | None = field(default=None, repr=False)
+    """The same depth on the device, for packing clouds; None on the CPU."""
 
     factor: float = 1.0
-    """What the head's depth was multiplied by, as for another focal length."""
+    """Factor that was applied to the depth of the head, for another focal length."""
 
     @property
     def range_m(self) -> float:
-        """Depth beyond which the head was never taught [m]: no points farther than this."""
+        """Largest depth in the training data of the head, times `factor` [m]."""
         return self.factor * RANGE_M[self.head]
 
 
 class DepthPredictor(Protocol):
-    """Turn pictures into depth; what the ROS node and the command line are written against."""
+    """Predict depth from images; the interface that the command line uses."""
 
     @property
     def model_name(self) -> str:
-        """The preset, such as 'ZoeD_M12_NK'."""
+        """Name of the preset, such as 'ZoeD_M12_NK'."""
         ...
 
     @property
     def heads(self) -> tuple[str, ...]:
-        """The heads the model has, in the order ('indoor', 'outdoor')."""
+        """Heads of the model, in the order ('indoor', 'outdoor')."""
         ...
 
     @property
     def device(self) -> str:
-        """Where it runs: 'cpu', 'cuda:0'."""
+        """Device of the network: 'cpu', 'cuda:0'."""
         ...
 
     @property
@@ -87,19 +138,20 @@ class DepthPredictor(Protocol):
 
     @property
     def weights_origin(self) -> str:
-        """Where the parameters came from: 'random', or the file with its format and checksum."""
+        """Source of the parameters: 'random', or the file with its format and checksum."""
         ...
 
     @property
-    def trained_on(self) -> str:
-        """'' for released weights, otherwise a warning to show wherever the model runs."""
+    def weights_warning(self) -> str:
+        """Warning to display for weights other than the released ones; '' for none."""
         ...
 
     @property
     def training_hfov_rad(self) -> float:
-        """Field of view of the camera as if through which depth is told [rad]; 0.0 for unknown.
+        """Horizontal field of view of the training camera [rad]; 0.0 if unknown.
 
-        A picture's own camera brings depth to where it is: `through_camera`.
+        Depth is predicted as if the image were of this camera; `pipeline.focal_correction`
+        corrects it for others.
         """
         ...
 
@@ -110,65 +162,64 @@ class DepthPredictor(Protocol):
 
     @property
     def optimization_note(self) -> str:
-        """Why the network runs slower than it was asked to; '' when it does not."""
+        """Why the network runs slower than configured; '' if it does not."""
         ...
 
     @property
     def preprocess_ms(self) -> float:
-        """How long the last picture took to reach the network [ms]; NaN where nobody can tell."""
+        """Duration of the preprocessing of the last image [ms]; NaN if unknown."""
         ...
 
     @property
     def device_memory_mb(self) -> float:
-        """Memory held on the device [MB]; NaN on the CPU, where the process counts."""
+        """Memory reserved on the device [MB]; NaN on the CPU."""
         ...
 
     def network_size(self, height: int, width: int) -> tuple[int, int]:
-        """Give the (height, width) that a picture of this size has inside the network."""
+        """Return the (height, width) of the network input for an image of this size."""
         ...
 
     def warm_up(self, height: int, width: int) -> None:
-        """Run once on an empty picture of this size, so that the first real one is fast."""
+        """Run once on an empty image of this size, so that the first prediction is fast."""
         ...
 
     def __call__(
         self, rgb: NDArray[np.uint8], head: str = AUTO, *, route: bool = True
     ) -> DepthResult:
-        """Predict the depth of one picture.
+        """Predict the depth of one image.
 
-        rgb: uint8 (H, W, 3).  head: 'auto' takes the router's verdict for this picture.  route:
-        whether the router is asked when `head` is given.  Raises ValueError for a wrong picture or
-        head, InferenceError when the network's output cannot be used.
+        rgb: uint8 (H, W, 3).  head: a head, or 'auto' to let the router choose.  route: whether to
+        run the router if a head is given.  Raises ValueError for an invalid image or head,
+        InferenceError if the prediction fails.
         """
         ...
 
 
 class BatchPredictor(DepthPredictor, Protocol):
-    """Turn several pictures into depth at once; what the ROS node is written against."""
+    """Predict depth from several images at once; the interface that the ROS node uses."""
 
     def predict_batch(
         self,
-        pictures: Sequence[NDArray[np.uint8]],
+        images: Sequence[NDArray[np.uint8]],
         heads: Sequence[str],
         *,
         routes: Sequence[bool],
     ) -> list[DepthResult]:
-        """Predict the depth of pictures, each as a call with its head and route would.
+        """Predict the depth of images with the results of single calls.
 
-        The pictures may differ in size.  Those that can share one run of the network do.  Raises
-        what a call raises, for all of them.
+        images: (H, W, 3) uint8 each, may differ in size; equal network sizes share one run.
+        heads, routes: arguments of each call.  An error of one image is raised for all.
         """
         ...
 
 
 def check_rgb(rgb: object, *, float_too: bool = False) -> None:
-    """Refuse anything but a uint8 (H, W, 3) array with at least one pixel.
+    """Raise ValueError unless rgb is a uint8 (H, W, 3) array with at least one pixel.
 
-    float_too: let float32 with values 0 to 1 pass as well.  Raises ValueError naming what was
-    expected and what came.
+    float_too: accept float32 with values 0 to 1 as well.
     """
     kinds = 'uint8 or float32' if float_too else 'uint8'
-    expected = f'expected a picture as {kinds} (height, width, 3) RGB'
+    expected = f'expected an image as {kinds} (height, width, 3) RGB'
     if not isinstance(rgb, np.ndarray):
         raise ValueError(f'{expected}, got {type(rgb).__name__}')
     known = rgb.dtype == np.uint8 or (float_too and rgb.dtype == np.float32)
@@ -177,10 +228,7 @@ def check_rgb(rgb: object, *, float_too: bool = False) -> None:
 
 
 def check_head(head: str, heads: tuple[str, ...]) -> None:
-    """Refuse a head that the model does not have.
-
-    Raises ValueError listing the choices.
-    """
+    """Raise ValueError for a head that the model does not have."""
     if head != AUTO and head not in heads:
         choices = ', '.join((AUTO, *heads))
         raise ValueError(f'unknown head {head!r}: this model takes {choices}')

@@ -1,4 +1,4 @@
-"""Metric bins: seeds, attractors, log-binomial (arXiv 2302.12288); does not know heads' names."""
+"""Metric bins: seeds, attractors and log-binomial distribution (arXiv 2302.12288)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from zoedepth_ros.model.config import BinsConfig, HeadConfig
 from zoedepth_ros.model.decoder import size_of, upsample
 
-_WIDTH_EPS = 1e-3  # keeps normed bins from vanishing
-PROBABILITY_EPS = 1e-4  # keeps p and the temperature away from 0 / 0 and ln 0
-_STIRLING_EPS = 1e-7  # makes 0 ln 0 a number
+_WIDTH_EPS = 1e-3  # smallest width of a normed bin before normalisation
+PROBABILITY_EPS = 1e-4  # avoids 0 / 0 and ln 0 in the probability and the temperature
+_STIRLING_EPS = 1e-7  # avoids 0 ln 0
 
 
 def pointwise_mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
@@ -20,7 +20,7 @@ def pointwise_mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
 
 
 class BinEmbeddings(nn.Module):
-    """The bottleneck and the four levels of the pyramid to bin embeddings."""
+    """Project the bottleneck and the four levels of the pyramid to bin embeddings."""
 
     def __init__(self, features: int, config: BinsConfig) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class BinEmbeddings(nn.Module):
 
 
 class MetricHead(nn.Module):
-    """Embeddings to a distribution over depth candidates for every pixel, and its moments."""
+    """Compute a distribution over depth bins for every pixel, and its moments."""
 
     def __init__(
         self, features: int, relative_features: int, config: BinsConfig, head: HeadConfig
@@ -68,7 +68,7 @@ class MetricHead(nn.Module):
 
 
 class SoftplusCenters:
-    """Centres in metres, neither bounded nor sorted."""
+    """Bin centres in metres, unbounded and unsorted."""
 
     def seeds(self, raw: Tensor) -> Tensor:
         """Return centres [m] of raw (B, n_bins, h, w)."""
@@ -84,7 +84,7 @@ class SoftplusCenters:
 
 
 class NormedCenters:
-    """Centres of intervals that divide a depth range, on a scale from 0 to 1."""
+    """Bin centres that divide a depth range, normalised to 0 to 1."""
 
     def __init__(self, depth_range_m: tuple[float, float]) -> None:
         self.depth_range_m = depth_range_m
@@ -97,19 +97,19 @@ class NormedCenters:
 
     def attractors(self, raw: Tensor) -> Tensor:
         """Return attracting points of raw (B, n, h, w)."""
-        # PARITY: not normalised, may exceed 1; the released network computes pairs and their
-        # shares but uses the first of a pair as it is
+        # PARITY: not normalised, may exceed 1; the released network computes pairs and normalises
+        # them, but uses the unnormalised first of a pair
         # (test/parity/test_against_transformers.py).
         return F.relu(raw) + _WIDTH_EPS
 
     def to_metres(self, centers: Tensor) -> Tensor:
-        """Return centres (B, n, h, w), on a scale from 0 to 1, in metres inside the range."""
+        """Return normalised centres (B, n, h, w) in metres, clamped to the range."""
         near, far = self.depth_range_m
         return (near + (far - near) * centers).clamp(near, far)
 
 
 class AttractorLayer(nn.Module):
-    """Embeddings of two neighbouring levels to raw attracting points."""
+    """Compute raw attractor points from the embeddings of two neighbouring levels."""
 
     def __init__(self, count: int, config: BinsConfig) -> None:
         super().__init__()
@@ -121,20 +121,20 @@ class AttractorLayer(nn.Module):
 
 
 def attract(centers: Tensor, points: Tensor, strength: float) -> Tensor:
-    """Draw centres (B, n_bins, h, w) towards points (B, n, h, w): paper eq. 2.
+    """Move centres (B, n_bins, h, w) towards points (B, n, h, w): paper eq. 2.
 
     PARITY: the paper sums over the points, the released networks take the mean
-    (test/parity/test_against_transformers.py). Increasing centres stay increasing.
+    (test/parity/test_against_transformers.py).  The order of ascending centres is kept.
     """
     total = torch.zeros_like(centers)
-    for point in points.unbind(dim=1):  # one after another: n times less memory
+    for point in points.unbind(dim=1):  # a loop needs n times less memory
         distance = point[:, None] - centers
         total = total + distance / (1.0 + strength * distance.square())
     return centers + total / points.shape[1]
 
 
 class ConditionalLogBinomial(nn.Module):
-    """Pixel features and bin embedding to probabilities of the bins: paper eq. 4."""
+    """Compute bin probabilities from pixel features and bin embedding: paper eq. 4."""
 
     log_choose: Tensor
     index: Tensor
@@ -154,8 +154,8 @@ class ConditionalLogBinomial(nn.Module):
 
     def forward(self, pixels: Tensor, embedding: Tensor) -> Tensor:
         """Return (B, n_bins, H, W) of pixels (B, pixel channels, H, W) and a coarser embedding."""
-        # One 1x1 convolution on the concatenation, but done on the embedding before it is
-        # enlarged: the same function, at a quarter of the cost.
+        # Equal to a 1x1 convolution of the concatenation, but the embedding is convolved before it
+        # is upsampled, at a quarter of the cost.
         on_pixels, on_embedding = torch.split(self.hidden.weight, list(self.split), dim=1)
         hidden = F.conv2d(pixels, on_pixels, self.hidden.bias)
         hidden = hidden + upsample(F.conv2d(embedding, on_embedding), size_of(pixels))
@@ -166,8 +166,8 @@ class ConditionalLogBinomial(nn.Module):
         return self.log_binomial(probability, temperature)
 
     def log_binomial(self, probability: Tensor, temperature: Tensor) -> Tensor:
-        """Return softmax over bins (B, n_bins, H, W) of both (B, 1, H, W)."""
-        # Each is clamped by itself: they need not add up to 1 at the ends.
+        """Return bin probabilities (B, n_bins, H, W) of both parameters (B, 1, H, W)."""
+        # p and 1 - p are clamped separately, so they may not sum to 1 at the limits.
         log_q = (1.0 - probability).clamp(PROBABILITY_EPS, 1.0).log()
         log_p = probability.clamp(PROBABILITY_EPS, 1.0).log()
         last = self.index.shape[1] - 1
@@ -178,8 +178,8 @@ class ConditionalLogBinomial(nn.Module):
 def log_choose(n_bins: int) -> Tensor:
     """Return the logarithms of n over k, n = n_bins - 1, k = 0..n, as (1, n_bins, 1, 1).
 
-    PARITY: Stirling's formula without its root, in float32: the released networks learnt with it,
-    and rounding counts at low temperatures (test/parity/test_against_transformers.py).
+    PARITY: Stirling's formula without the square root, in float32, as the released networks were
+    trained; rounding matters at low temperatures (test/parity/test_against_transformers.py).
     """
     n = torch.tensor(n_bins - 1, dtype=torch.float32) + _STIRLING_EPS
     k = torch.arange(n_bins, dtype=torch.float32).view(1, -1, 1, 1) + _STIRLING_EPS
@@ -190,4 +190,4 @@ def moments(probabilities: Tensor, centers_m: Tensor) -> tuple[Tensor, Tensor]:
     """Return mean and standard deviation [m] (B, 1, H, W) over the bins (B, n_bins, H, W)."""
     mean = (probabilities * centers_m).sum(dim=1, keepdim=True)
     variance = (probabilities * (centers_m - mean).square()).sum(dim=1, keepdim=True)
-    return mean, variance.clamp_min(1e-12).sqrt()  # the root has no gradient at 0
+    return mean, variance.clamp_min(1e-12).sqrt()  # the gradient of the root is infinite at 0

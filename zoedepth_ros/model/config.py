@@ -1,4 +1,4 @@
-"""What a network is made of: frozen settings. Imports no torch."""
+"""Settings of a network.  Imports no torch."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class DecoderConfig:
     relative_hidden: int = 128
     """Channels of the relative head at half resolution."""
     relative_features: int = 32
-    """Channels of the relative head at full resolution; the metric head sees them."""
+    """Channels of the relative head at full resolution, an input of the metric head."""
 
 
 @dataclass(frozen=True, slots=True)
 class BinsConfig:
-    """The metric part, as far as all heads share it."""
+    """The metric bins; all heads share these settings."""
 
     n_bins: int = 64
     """Depth candidates of a pixel."""
@@ -41,15 +41,15 @@ class BinsConfig:
     n_attractors: tuple[int, int, int, int] = (16, 8, 4, 1)
     """Attractors of a pixel, coarsest level first."""
     attractor_strength: float = 300.0
-    """Alpha in g(d) = d / (1 + alpha d^2): larger reaches less far."""
+    """Alpha in g(d) = d / (1 + alpha d^2); larger values attract nearer centres only."""
     conditioned_on_relative_depth: bool = True
-    """Whether the distribution over the bins also sees the relative depth."""
+    """Whether the relative depth is an input of the distribution over the bins."""
     bottleneck_factor: int = 2
     """Input channels of the log-binomial MLP over its hidden channels."""
     min_temperature: float = 0.0212
-    """Sharpest temperature of the distribution."""
+    """Temperature of the sharpest distribution."""
     max_temperature: float = 50.0
-    """Flattest temperature of the distribution."""
+    """Temperature of the flattest distribution."""
 
     def __post_init__(self) -> None:
         if self.n_bins < 2:
@@ -70,9 +70,9 @@ class HeadConfig:
     name: str
     """'indoor' or 'outdoor'."""
     bin_type: BinType = 'softplus'
-    """'softplus': centres are metres, unbounded; 'normed': centres divide depth_range_m."""
+    """'softplus': unbounded centres in metres; 'normed': centres divide depth_range_m."""
     depth_range_m: tuple[float, float] | None = None
-    """Nearest and farthest depth [m] of 'normed' bins; None for 'softplus' ones."""
+    """Minimum and maximum depth [m] of 'normed' bins; None for 'softplus' bins."""
 
     def __post_init__(self) -> None:
         if self.bin_type not in ('softplus', 'normed'):
@@ -88,7 +88,7 @@ class HeadConfig:
 
 @dataclass(frozen=True, slots=True)
 class RouterConfig:
-    """The transformer that tells the domains apart."""
+    """The transformer that classifies the domain of an image."""
 
     embed_dim: int = 128
     """Channels of a token."""
@@ -117,21 +117,21 @@ class ModelConfig:
     image_size: tuple[int, int]
     """Training size (height, width) [px], multiples of size_multiple."""
     backbone: BackboneConfig
-    """Picture to feature maps."""
+    """Computes feature maps from the image."""
     heads: tuple[HeadConfig, ...]
     """Metric heads, in the order of the router's logits."""
     decoder: DecoderConfig = DecoderConfig()
-    """Feature maps to pyramid and relative depth."""
+    """Computes the pyramid and relative depth from the feature maps."""
     bins: BinsConfig = BinsConfig()
-    """Pyramid to metric depth."""
+    """Computes metric depth from the pyramid."""
     router: RouterConfig | None = None
-    """Chooses among several heads; None when there is one."""
+    """Chooses among several heads; None for a single head."""
 
     def __post_init__(self) -> None:
         if not self.heads or len(set(self.head_names)) != len(self.heads):
-            raise ValueError(f'heads need names of their own, got {self.head_names}')
+            raise ValueError(f'heads need unique names, got {self.head_names}')
         if (self.router is None) != (len(self.heads) == 1):
-            raise ValueError(f'{self.name}: a router belongs to several heads, and only there')
+            raise ValueError(f'{self.name}: several heads need a router, a single head has none')
         if any(side < 1 or side % self.size_multiple for side in self.image_size):
             raise ValueError(
                 f'image_size must be multiples of {self.size_multiple}, got {self.image_size}'
@@ -145,28 +145,31 @@ class ModelConfig:
 
     @property
     def size_multiple(self) -> int:
-        """Number [px] that height and width of a picture must be multiples of."""
+        """Number [px] that height and width of an image must be multiples of."""
         return self.backbone.size_multiple
 
     def check_size(self, height: int, width: int) -> None:
-        """Raise ValueError for pictures of a size [px] that the network does not take."""
+        """Raise ValueError for an image size [px] that the network does not support."""
         multiple, only = self.size_multiple, self.backbone.only_size
         if height < multiple or width < multiple or height % multiple or width % multiple:
             raise ValueError(
-                f'a picture must be a multiple of {multiple} high and wide, got {height} x {width}'
+                f'image height and width must be multiples of {multiple}, got {height} x {width}'
             )
         if only is not None and (height, width) != only:
             raise ValueError(
-                f'{self.name} takes pictures of {only[0]} x {only[1]} only, got {height} x {width}'
+                f'{self.name} takes images of {only[0]} x {only[1]} only, got {height} x {width}'
             )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values, fit for JSON."""
+        """Return plain values for JSON."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> ModelConfig:
-        """Rebuild what to_dict returned, also after a way through JSON; else ValueError."""
+        """Rebuild the settings from `to_dict`, also after a JSON round trip.
+
+        Raises ValueError for other values.
+        """
         try:
             parts = dict(values)
             parts['image_size'] = tuple(parts['image_size'])

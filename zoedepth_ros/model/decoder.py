@@ -1,4 +1,4 @@
-"""The DPT pyramid and relative depth; does not know bins (arXiv 2103.13413)."""
+"""The DPT decoder: feature pyramid and relative depth (arXiv 2103.13413)."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from zoedepth_ros.model.config import DecoderConfig
 
 
 class Pyramid(NamedTuple):
-    """What the metric head sees of a picture (H, W), `features` channels each."""
+    """Feature maps (B, features, h, w) of an image (H, W)."""
 
     bottleneck: Tensor
-    """The coarsest map before fusion, 1/32 of the picture."""
+    """The coarsest map before fusion, at 1/32 of the image size."""
     levels: tuple[Tensor, Tensor, Tensor, Tensor]
-    """The fused maps, coarsest first: 1/16, 1/8, 1/4, 1/2."""
+    """The fused maps, coarsest first, at 1/16, 1/8, 1/4 and 1/2 of the image size."""
 
 
 def upsample(x: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resize (B, C, h, w) to `size` bilinearly, corners on corners."""
+    """Resize (B, C, h, w) to `size` bilinearly with align_corners=True."""
     return F.interpolate(x, size, mode='bilinear', align_corners=True)
 
 
 class FusionDecoder(nn.Module):
-    """Four feature maps to a pyramid, from coarse to fine."""
+    """Fuse four feature maps to a pyramid, from coarse to fine."""
 
     def __init__(self, channels: tuple[int, int, int, int], config: DecoderConfig) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class FusionDecoder(nn.Module):
 def fuse(
     maps: list[Tensor], reduce: nn.ModuleList, coarsest: nn.Module, fusions: nn.ModuleList
 ) -> Pyramid:
-    """Fuse maps (B, channels[i], h, w), finest first, by a decoder's layers."""
+    """Fuse maps (B, channels[i], h, w), finest first, with the layers of a decoder."""
     fine, half, quarter, bottleneck = (layer(x) for layer, x in zip(reduce, maps, strict=True))
     path = coarsest(bottleneck, size_of(quarter))
     levels = [path]
@@ -57,7 +57,7 @@ def fuse(
 
 
 class Fusion(nn.Module):
-    """Refine a map and enlarge it."""
+    """Refine a map and upsample it."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
@@ -66,13 +66,13 @@ class Fusion(nn.Module):
 
     def forward(self, path: Tensor, size: tuple[int, int]) -> Tensor:
         """Return (B, features, *size)."""
-        # The paper projects after enlarging. A 1x1 convolution commutes with bilinear
-        # interpolation (its weights sum to 1), and is four times cheaper before it.
+        # The paper projects after upsampling.  A 1x1 convolution commutes with bilinear
+        # interpolation (whose weights sum to 1), and costs a quarter before it.
         return upsample(self.project(self.refine(path)), size)
 
 
 class SkipFusion(Fusion):
-    """Add a finer map, then refine and enlarge."""
+    """Add a finer map, then refine and upsample."""
 
     def __init__(self, features: int) -> None:
         super().__init__(features)
@@ -84,7 +84,7 @@ class SkipFusion(Fusion):
 
 
 class ResidualUnit(nn.Module):
-    """Two 3x3 convolutions on the rectified map, added to the map itself."""
+    """Two 3x3 convolutions after ReLUs, added to the input."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
@@ -97,7 +97,7 @@ class ResidualUnit(nn.Module):
 
 
 class RelativeHead(nn.Module):
-    """The finest level to relative depth at the picture's size."""
+    """Compute relative depth at the image size from the finest level."""
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The networks that have names. Imports no torch."""
+"""The named networks.  Imports no torch."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ BEIT_TINY = BeitConfig(
 
 INDOOR = HeadConfig('indoor')
 OUTDOOR = HeadConfig('outdoor')
-# The released K is trained for 1 mm to 80 m; ten metres, as some of its settings say, shrink
-# its depths eight times.
+# The released K is trained for 1 mm to 80 m; the 10 m in some of its settings would divide its
+# depth by eight.
 OUTDOOR_80_M = HeadConfig('outdoor', bin_type='normed', depth_range_m=(1e-3, 80.0))
 
-# PARITY: the released NK has 16 attractors at every level, though its settings say 16, 8, 4, 1
+# PARITY: the released NK has 16 attractors at every level, although its settings list 16, 8, 4, 1
 # (test/parity/test_against_transformers.py).
 _NK_BINS = BinsConfig(
     seed_hidden=64,

@@ -1,4 +1,4 @@
-"""Bottleneck features to domain logits; does not choose (arXiv 2302.12288, section 3.3)."""
+"""The router: classify the domain of an image from the bottleneck (arXiv 2302.12288, 3.3)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zoedepth_ros.model.config import RouterConfig
 
 
 class Router(nn.Module):
-    """A small transformer over the bottleneck, read out at a token of its own."""
+    """A small transformer over the bottleneck with an additional readout token."""
 
     def __init__(self, features: int, n_domains: int, config: RouterConfig) -> None:
         super().__init__()
@@ -25,9 +25,9 @@ class Router(nn.Module):
         )
 
     def forward(self, bottleneck: Tensor) -> Tensor:
-        """Return logits (B, n_domains) of a map (B, features, h, w), picture by picture."""
+        """Return logits (B, n_domains) of a map (B, features, h, w)."""
         tokens = self.embed(bottleneck).flatten(2).transpose(1, 2)  # (B, h * w, embed_dim)
-        tokens = F.pad(tokens, (0, 0, 1, 0))  # a token of zeros in front
+        tokens = F.pad(tokens, (0, 0, 1, 0))  # prepend a token of zeros
         tokens = tokens + sinusoidal_positions(tokens)
         for layer in self.layers:
             tokens = layer(tokens)
@@ -35,7 +35,7 @@ class Router(nn.Module):
 
 
 class EncoderLayer(nn.Module):
-    """The transformer encoder layer of 2017: normalises after adding."""
+    """A transformer encoder layer with normalisation after the residual (post-norm)."""
 
     def __init__(self, config: RouterConfig) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ class EncoderLayer(nn.Module):
 
 
 def sinusoidal_positions(tokens: Tensor) -> Tensor:
-    """Return positions (N, dim) for tokens (B, N, dim): all sines, then all cosines."""
+    """Return position embeddings (N, dim) for tokens (B, N, dim): all sines, then all cosines."""
     length, dim = tokens.shape[1:]
     position = torch.arange(length, dtype=torch.float32, device=tokens.device)
     index = torch.arange(0, dim, 2, dtype=torch.float32, device=tokens.device)

@@ -1,4 +1,4 @@
-"""The whole network: picture to depth; does not resize or normalise."""
+"""The complete network, from a resized and normalised image to depth."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from zoedepth_ros.model.backbone import FeatureExtractor, Prepared, create_backbone
+from zoedepth_ros.model.backbones.beit import BeitFeatures
+from zoedepth_ros.model.backbones.config import BackboneConfig, BeitConfig, LiteConfig, SwinConfig
+from zoedepth_ros.model.backbones.features import FeatureExtractor, Prepared
+from zoedepth_ros.model.backbones.lite import LiteFeatures
+from zoedepth_ros.model.backbones.swin import SwinFeatures
 from zoedepth_ros.model.bins import BinEmbeddings, MetricHead
 from zoedepth_ros.model.config import ModelConfig
 from zoedepth_ros.model.decoder import FusionDecoder, RelativeHead
@@ -16,7 +20,7 @@ from zoedepth_ros.model.router import Router
 
 
 class Features(NamedTuple):
-    """What all heads and the router see of a picture, float32."""
+    """The features that all heads and the router share, float32."""
 
     seed: Tensor
     """Projected bottleneck (B, features, H/32, W/32)."""
@@ -28,7 +32,7 @@ class Features(NamedTuple):
     """Inverse depth without unit (B, 1, H, W)."""
 
     def rows(self, rows: Sequence[int]) -> Features:
-        """Return the features of these pictures of the batch only."""
+        """Select these images of the batch."""
         if list(rows) == list(range(len(self.seed))):
             return self
         picked = list(rows)
@@ -50,14 +54,14 @@ class Prediction(NamedTuple):
     relative_depth: Tensor
     """Inverse depth without unit."""
     router_logits: Tensor | None
-    """(B, number of heads), picture by picture; None without a router."""
+    """(B, number of heads); None without a router."""
 
 
 class ZoeDepth(nn.Module):
-    """Metric depth from one picture (arXiv 2302.12288).
+    """Metric depth from one image (arXiv 2302.12288).
 
-    Backbone and decoder may run in half precision (by autocast or by half_precision());
-    all that follows computes in float32, as relative depths overflow half precision.
+    Backbone and decoder may run in half precision (autocast or `half_precision`).  The other parts
+    compute in float32, because relative depth overflows float16.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -82,7 +86,7 @@ class ZoeDepth(nn.Module):
         )
 
     def forward(self, image: Tensor, head: str, prepared: Prepared | None = None) -> Prediction:
-        """Predict with one head; arguments as of encode."""
+        """Predict with one head; arguments as for `encode`."""
         features = self.encode(image, prepared)
         prediction = self.decode(features, head)
         if self.router is None:
@@ -90,10 +94,10 @@ class ZoeDepth(nn.Module):
         return prediction._replace(router_logits=self.route(features))
 
     def prepare(self, height: int, width: int, dtype: torch.dtype | None = None) -> Prepared:
-        """Return constants for pictures of this size [px], to be handed to encode again and again.
+        """Return the constants of `encode` for images of this size [px], without gradient.
 
-        Spares eval mode the position bias of every block. Holds for the present weights only;
-        without gradient. dtype: that of the attention, by default the weights'.
+        They avoid computing the position bias of every block for each image, and are valid until
+        the weights change.  dtype: data type of the attention; that of the weights by default.
         """
         self.config.check_size(height, width)
         with torch.no_grad():
@@ -101,10 +105,10 @@ class ZoeDepth(nn.Module):
         return prepared._replace(tensors=tuple(x.to(dtype=dtype) for x in prepared.tensors))
 
     def encode(self, image: Tensor, prepared: Prepared | None = None) -> Features:
-        """Return what heads and router share.
+        """Return the features that heads and router share.
 
-        image (B, 3, H, W) with mean 0.5 and standard deviation 0.5 taken out; ValueError for a
-        size that config.check_size refuses.
+        image: (B, 3, H, W), normalised with mean 0.5 and standard deviation 0.5.  Raises
+        ValueError for a size that `config.check_size` refuses.
         """
         self.config.check_size(image.shape[-2], image.shape[-1])
         image = image.to(next(self.backbone.parameters()).dtype)
@@ -116,14 +120,17 @@ class ZoeDepth(nn.Module):
         return Features(seed, levels, relative_features, relative_depth)
 
     def route(self, features: Features) -> Tensor:
-        """Return logits (B, number of heads); ValueError without a router."""
+        """Return logits (B, number of heads).  Raises ValueError without a router."""
         if self.router is None:
             raise ValueError(f'{self.config.name} has one head and no router')
         with torch.autocast(features.seed.device.type, enabled=False):
             return self.router(features.seed)
 
     def decode(self, features: Features, head: str) -> Prediction:
-        """Return the prediction of one head, without router logits; ValueError lists the heads."""
+        """Return the prediction of one head, without router logits.
+
+        Raises ValueError for an unknown head.
+        """
         if head not in self.heads:
             raise ValueError(
                 f'{self.config.name} has no head {head!r}, but {", ".join(self.heads)}'
@@ -143,14 +150,25 @@ class ZoeDepth(nn.Module):
         return head
 
     def half_precision(self, dtype: torch.dtype) -> ZoeDepth:
-        """Store backbone and decoder in dtype; the parts that need float32 keep it."""
+        """Convert backbone and decoder to dtype; the other parts stay in float32."""
         self.backbone.to(dtype)
         self.decoder.to(dtype)
         return self
 
 
+def create_backbone(config: BackboneConfig) -> FeatureExtractor:
+    """Build the backbone of these settings with random weights."""
+    match config:
+        case BeitConfig():
+            return BeitFeatures(config)
+        case SwinConfig():
+            return SwinFeatures(config)
+        case LiteConfig():
+            return LiteFeatures(config)
+
+
 def create_model(config: ModelConfig, seed: int | None = None) -> ZoeDepth:
-    """Build a network with random weights, the same ones for the same seed."""
+    """Build a network with random weights, reproducible for a seed."""
     if seed is None:
         return ZoeDepth(config)
     with torch.random.fork_rng(devices=[]):

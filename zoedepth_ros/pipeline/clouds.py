@@ -16,7 +16,7 @@ from zoedepth_ros.geometry.points import PointPacker, decimate, depth_to_points,
 from zoedepth_ros.geometry.ranges import mask_beyond
 from zoedepth_ros.geometry.sky import FAR_M
 from zoedepth_ros.geometry.workspace import Workspace
-from zoedepth_ros.inference.on_device import CloudRequest
+from zoedepth_ros.inference.result import CloudRequest
 from zoedepth_ros.pipeline import outputs
 from zoedepth_ros.pipeline.depth_filters import depth_for_points
 from zoedepth_ros.pipeline.frame_context import FrameContext
@@ -194,17 +194,17 @@ class Clouds:
         at, step = context.settings, context.settings.cloud_decimation
         request = CloudRequest(
             rays=context.camera.rays(step),
-            step=step,
+            stride=step,
             factor=context.factor,
-            nearest_m=at.depth_min_m,
-            farthest_m=context.shown_to_m,
+            min_depth_m=at.depth_min_m,
+            max_depth_m=context.shown_to_m,
             max_uncertainty_m=at.filter_max_uncertainty_m,
             edges=at.filter_edge,
             network_width=context.network_width,
             color=at.cloud_color,
             organized=at.cloud_organized,
             sky=context.sky,
-            held=self._dropped(outputs.POINTS, (step, step)),
+            suppressed=self._dropped(outputs.POINTS, (step, step)),
         )
         packed = context.on_device.pack_cloud(request)
         if packed is None or packed.ndim == 2:

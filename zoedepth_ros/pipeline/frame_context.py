@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from zoedepth_ros.geometry.camera import Camera
 from zoedepth_ros.geometry.canonical import RANGE_M
 from zoedepth_ros.geometry.ground import GroundFit
-from zoedepth_ros.inference.on_device import DevicePicture
+from zoedepth_ros.inference.result import DeviceDepth
 from zoedepth_ros.pipeline.settings import PipelineSettings
 
 
@@ -33,7 +33,7 @@ class FrameContext:
     sky: NDArray[np.bool_] | None
     """(H, W) mask of the sky; None for none."""
 
-    on_device: DevicePicture | None
+    on_device: DeviceDepth | None
     """The same depth before the factor, on the device; None where that is the CPU."""
 
     camera: Camera

@@ -183,8 +183,8 @@ class DepthNode(LifecycleNode):
             f'{predictor.model_name} on {predictor.device} in {predictor.precision}, '
             f'weights: {predictor.weights_origin}'
         )
-        if predictor.trained_on:
-            self._warn(f'not the released weights: {predictor.trained_on}')
+        if predictor.weights_warning:
+            self._warn(f'not the released weights: {predictor.weights_warning}')
 
     def _stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
         self._heartbeat.stop()

@@ -26,7 +26,7 @@ class Facts:
     weights_origin: str
     """As in DepthPredictor."""
 
-    trained_on: str
+    weights_warning: str
     """As in DepthPredictor."""
 
     training_hfov_rad: float
@@ -44,7 +44,7 @@ def facts_of(predictor: DepthPredictor) -> Facts:
         predictor.device,
         predictor.precision,
         predictor.weights_origin,
-        predictor.trained_on,
+        predictor.weights_warning,
         predictor.training_hfov_rad,
         predictor.focal_exponent,
     )
@@ -81,9 +81,9 @@ class TellsFacts:
         return self._facts.weights_origin
 
     @property
-    def trained_on(self) -> str:
+    def weights_warning(self) -> str:
         """'' for released weights, otherwise a warning."""
-        return self._facts.trained_on
+        return self._facts.weights_warning
 
     @property
     def training_hfov_rad(self) -> float:

@@ -111,7 +111,7 @@ def make_status(stamp: Any, condition: Condition, statistics: Statistics) -> Any
     )
     if predictor is not None:
         msg.model, msg.weights = predictor.model_name, predictor.weights_origin
-        msg.weights_warning = predictor.trained_on
+        msg.weights_warning = predictor.weights_warning
         msg.device, msg.precision = predictor.device, predictor.precision
         if not math.isnan(predictor.device_memory_mb):
             msg.device_memory = round(1e6 * predictor.device_memory_mb)

@@ -9,7 +9,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from zoedepth_ros.inference.runtimes.runtime import choose_device
+from zoedepth_ros.inference.devices import choose_device
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from zoedepth_ros.model.backbones.config import LiteConfig
-from zoedepth_ros.model.backbones.lite import LiteFeatures, folded, timm_network
+from zoedepth_ros.model.backbones.lite import LiteFeatures, fuse_batch_norms, timm_network
 from zoedepth_ros.model.zoedepth import ZoeDepth
 
 
@@ -24,7 +24,7 @@ def start_from_imagenet(model: ZoeDepth) -> None:
     config = model.backbone.config
     network = timm_network(config)
     network.load_state_dict(in_order(package_weights(config), network))
-    model.backbone.network.load_state_dict(folded(network).state_dict())
+    model.backbone.network.load_state_dict(fuse_batch_norms(network).state_dict())
     level_out(model)
 
 

@@ -46,7 +46,7 @@ class KnownDepth:
 
     model_name, heads = 'rendered', ('indoor', 'outdoor')
     device, precision = 'cpu', 'fp32'
-    weights_origin, trained_on, training_hfov_rad, focal_exponent = 'none', '', 0.0, 1.0
+    weights_origin, weights_warning, training_hfov_rad, focal_exponent = 'none', '', 0.0, 1.0
     preprocess_ms = device_memory_mb = float('nan')
     optimization_note = ''
 

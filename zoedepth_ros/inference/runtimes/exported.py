@@ -1,4 +1,4 @@
-"""A predictor over an exported file: pictures to depth by another runtime, without torch."""
+"""Predict depth with an exported file in another runtime, without torch."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ BACKENDS: Mapping[str, str] = {
     'openvino': 'zoedepth_ros.inference.runtimes.openvino_runtime',
     'tensorrt': 'zoedepth_ros.inference.runtimes.tensorrt_runtime',
 }
-"""Runtime -> the module whose `open_session(path, device, precision)` loads a file for it."""
+"""Runtime -> the module whose `open_session(path, device, precision)` loads a file."""
 
 MIN_DEPTH_M = 1e-3
-"""As of TorchPredictor: the nearest depth that networks were trained with."""
+"""The smallest depth in training, as in TorchPredictor."""
 
 Maps = Mapping[str, NDArray[np.float32]]
 
@@ -39,7 +39,7 @@ class Session(Protocol):
 
     @property
     def metadata(self) -> Mapping[str, str]:
-        """What the file says about itself, as `zoedepth export` wrote it."""
+        """Metadata of the file, written by `zoedepth export`."""
         ...
 
     @property
@@ -53,7 +53,7 @@ class Session(Protocol):
         ...
 
     def run(self, image: NDArray[np.float32]) -> Maps:
-        """Give all outputs by name for an image (1, 3, h, w).
+        """Return all outputs by name for an image (1, 3, h, w).
 
         Raises InferenceError when the runtime fails.
         """
@@ -72,9 +72,9 @@ def open_exported(
 ) -> ExportedPredictor:
     """Open an exported file.
 
-    model, precision, network_height, network_width: what the file has to be; '', 'auto' and 0 for
-    whatever it is.  Raises ValueError for anything else, for a file that `zoedepth export` has not
-    written and for a runtime that is not installed.
+    model, precision, network_height, network_width: required properties of the file; '', 'auto'
+    and 0 accept any.  Raises ValueError for other properties, for a file that `zoedepth export`
+    did not write, and for a runtime that is not installed.
     """
     if backend not in BACKENDS:
         raise ValueError(f'unknown backend {backend!r}: expected torch, {", ".join(BACKENDS)}')
@@ -91,20 +91,20 @@ def open_exported(
         'precision': (precision, session.precision, precision in (AUTO, session.precision)),
         'network size': (size, predictor.size, size == predictor.size),
     }
-    for name, (asked, found, fits) in wrong.items():
+    for name, (configured, found, fits) in wrong.items():
         if not fits:
-            raise ValueError(f'{file} has the {name} {found}, not {asked}, which was asked for')
+            raise ValueError(f'{file} has the {name} {found}, but {configured} is configured')
     return predictor
 
 
 class ExportedPredictor:
-    """Run an exported file on pictures; implements DepthPredictor and BatchPredictor.
+    """Run an exported file on images; implements DepthPredictor and BatchPredictor.
 
-    Pictures are squashed to the file's size, as preprocessing 'metric' does.
+    Images are resized to the file's size, ignoring the aspect ratio, as preprocessing 'metric'.
     """
 
     def __init__(self, session: Session, origin: str) -> None:
-        """origin: where the file came from.  Raises ValueError for metadata that lacks facts."""
+        """origin: source of the file.  Raises ValueError for incomplete metadata."""
         about = session.metadata
         try:
             self.size = (int(about['height']), int(about['width']))
@@ -113,7 +113,7 @@ class ExportedPredictor:
             raise ValueError(
                 f'{origin}: not a file of `zoedepth export`, it lacks {error}'
             ) from error
-        self.trained_on = about.get('trained_on', '')
+        self.weights_warning = about.get('trained_on', '')
         self.training_hfov_rad = math.radians(float(about.get('training_hfov_deg') or 0.0))
         self.focal_exponent = float(about.get('focal_exponent') or 1.0)
         self.weights_origin = f'{origin}, from {about.get("weights_origin", "unknown weights")}'
@@ -124,27 +124,27 @@ class ExportedPredictor:
         self._session = session
 
     def network_size(self, height: int, width: int) -> tuple[int, int]:
-        """Give the file's own (height, width)."""
+        """Return the (height, width) of the file."""
         return self.size
 
     def warm_up(self, height: int, width: int) -> None:
-        """Run once on a grey picture of this size."""
+        """Run once on a grey image of this size."""
         self(np.full((height, width, 3), 128, np.uint8))
 
     def __call__(
         self, rgb: NDArray[np.uint8], head: str = AUTO, *, route: bool = True
     ) -> DepthResult:
-        """Predict the depth of one picture; see DepthPredictor."""
+        """Predict the depth of one image; see DepthPredictor."""
         check_rgb(rgb)
         check_head(head, self.heads)
         start_s = time.perf_counter()
         image = to_network(rgb, self.size)
         self.preprocess_ms = 1e3 * (time.perf_counter() - start_s)
         outputs = self._session.run(image)
-        verdict = self._verdict(outputs) if route or head == AUTO else {}
+        router_output = self._verdict(outputs) if route or head == AUTO else {}
         used = head
         if head == AUTO:
-            used = max(self.heads, key=lambda name: verdict.get(name, 0.0))
+            used = max(self.heads, key=lambda name: router_output.get(name, 0.0))
         names = [f'{name}_{used}' if len(self.heads) > 1 else name for name in _BY_HEAD]
         maps = [outputs[name].reshape(self.size) for name in (*names, 'relative_depth')]
         if not math.isfinite(sum(float(m.sum(dtype=np.float64)) for m in maps)):
@@ -152,24 +152,24 @@ class ExportedPredictor:
         lowest = (MIN_DEPTH_M, 0.0, 0.0)
         shape = (rgb.shape[0], rgb.shape[1])
         depth_m, uncertainty_m, relative_depth = (
-            np.maximum(stretch(m, shape), np.float32(low))
+            np.maximum(resize(m, shape), np.float32(low))
             for m, low in zip(maps, lowest, strict=True)
         )
-        return DepthResult(depth_m, uncertainty_m, relative_depth, used, verdict)
+        return DepthResult(depth_m, uncertainty_m, relative_depth, used, router_output)
 
     def predict_batch(
         self,
-        pictures: Sequence[NDArray[np.uint8]],
+        images: Sequence[NDArray[np.uint8]],
         heads: Sequence[str],
         *,
         routes: Sequence[bool],
     ) -> list[DepthResult]:
-        """Predict one picture after the other: the file is for one at a time."""
-        asked = zip(pictures, heads, routes, strict=True)
-        return [self(rgb, head, route=route) for rgb, head, route in asked]
+        """Predict one image after the other, because exported files have a batch size of 1."""
+        requests = zip(images, heads, routes, strict=True)
+        return [self(rgb, head, route=route) for rgb, head, route in requests]
 
     def _verdict(self, outputs: Maps) -> dict[str, float]:
-        """Give the router's probabilities; {} for a file of one head."""
+        """Return the router's probabilities; {} for a file of one head."""
         if len(self.heads) == 1:
             return {}
         logits = outputs['router_logits'].reshape(-1).astype(np.float64)
@@ -181,13 +181,13 @@ _BY_HEAD = ('depth_m', 'uncertainty_m')
 
 
 def to_network(rgb: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.float32]:
-    """Squash and normalise a picture (H, W, 3): (1, 3, h, w)."""
-    planes = stretch(np.ascontiguousarray(rgb.transpose(2, 0, 1), np.float32), size)
+    """Resize and normalise an image (H, W, 3): (1, 3, h, w)."""
+    planes = resize(np.ascontiguousarray(rgb.transpose(2, 0, 1), np.float32), size)
     return (planes * np.float32(2 / 255) - np.float32(1))[None]
 
 
-def stretch(maps: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
-    """Resize maps (..., H, W) bilinearly, corners on corners, without antialiasing."""
+def resize(maps: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Resize maps (..., H, W) bilinearly with align_corners=True, without antialiasing."""
     for axis, length in ((-2, size[0]), (-1, size[1])):
         if maps.shape[axis] != length:
             maps = _along(maps, axis, length)
@@ -197,20 +197,20 @@ def stretch(maps: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.floa
 def _along(maps: NDArray[np.float32], axis: int, length: int) -> NDArray[np.float32]:
     """Interpolate along one axis."""
     last = maps.shape[axis] - 1
-    places = np.linspace(0.0, last, length) if length > 1 else np.zeros(1)
-    below = np.minimum(places.astype(np.intp), max(last - 1, 0))
-    share = (places - below).astype(np.float32)
+    positions = np.linspace(0.0, last, length) if length > 1 else np.zeros(1)
+    below = np.minimum(positions.astype(np.intp), max(last - 1, 0))
+    share = (positions - below).astype(np.float32)
     low = maps.take(below, axis)
     high = maps.take(np.minimum(below + 1, last), axis)
     return low + (high - low) * (share[:, None] if axis == -2 else share)
 
 
 def read_sidecar(path: Path) -> dict[str, str]:
-    """Read what a file says about itself from the JSON beside it; ValueError when it cannot be."""
+    """Read the metadata of a file from the JSON file next to it.  Raises ValueError."""
     beside = path.with_name(f'{path.name}.json')
     try:
         return {str(k): str(v) for k, v in parse_json(read_text(beside)).items()}
     except (OSError, ValueError, AttributeError) as error:
         raise ValueError(
-            f'{beside} cannot be read, which `zoedepth export` writes beside {path.name}: {error}'
+            f'cannot read {beside}, which `zoedepth export` writes next to {path.name}: {error}'
         ) from error

@@ -1,4 +1,4 @@
-"""Exported files in ONNX Runtime."""
+"""Run exported files in ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from zoedepth_ros.inference.result import AUTO, InferenceError
 
 _SPINNING = 'session.intra_op.allow_spinning'
-"""Whether threads wait by turning round; see inference/threads.py.  Beside one busy process, on
-two cores, ZoeD_S_NK takes 42 ms without instead of 71 ms with it; alone 28 instead of 25 ms."""
+"""Whether threads busy-wait, see inference/threads.py.  Next to one busy process on two cores,
+ZoeD_S_NK takes 42 ms without and 71 ms with it; without other processes 28 and 25 ms."""
 
 _CPU, _CUDA = 'CPUExecutionProvider', 'CUDAExecutionProvider'
 
@@ -21,7 +21,7 @@ class OnnxSession:
     """One ONNX file, ready to run; implements Session."""
 
     def __init__(self, path: Path, device: str, threads: int) -> None:
-        """Arguments and ValueError as of open_session."""
+        """Arguments and ValueError as for `open_session`."""
         import onnxruntime
 
         self.device = _device(device, onnxruntime.get_available_providers())
@@ -37,20 +37,20 @@ class OnnxSession:
         except Exception as error:  # its classes have no common base
             raise ValueError(f'{path} cannot be opened by ONNX Runtime: {error}') from error
         if self.device != 'cpu' and _CUDA not in self._session.get_providers():
-            raise ValueError(  # it would go on on the CPU
+            raise ValueError(  # it would silently use the CPU
                 f'device {device!r}: CUDA does not start in this ONNX Runtime; it may be '
-                'made for another version of CUDA'
+                'built for another version of CUDA'
             )
         self._names = [output.name for output in self._session.get_outputs()]
         self._input = self._session.get_inputs()[0].name
 
     @property
     def metadata(self) -> Mapping[str, str]:
-        """What the file says about itself."""
+        """Metadata of the file."""
         return dict(self._session.get_modelmeta().custom_metadata_map)
 
     def run(self, image: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """Give all outputs by name for an image (1, 3, h, w)."""
+        """Return all outputs by name for an image (1, 3, h, w)."""
         try:
             found = self._session.run(None, {self._input: image})
         except Exception as error:  # its classes have no common base
@@ -59,10 +59,10 @@ class OnnxSession:
 
 
 def open_session(path: Path, device: str, precision: str = AUTO, threads: int = 0) -> OnnxSession:
-    """Open a file; ValueError when it cannot be, or without ONNX Runtime, says what is missing.
+    """Open a file.
 
-    device: auto, cpu, cuda or cuda:N.  precision: is the file's own, fp32, whatever is asked for.
-    threads: on the CPU, 0 for one a core.
+    device: auto, cpu, cuda or cuda:N.  precision: ignored, files are in fp32.  threads: number on
+    the CPU, 0 for one per core.  Raises ValueError for an invalid file, and without ONNX Runtime.
     """
     try:
         return OnnxSession(path, device, threads)

@@ -1,4 +1,4 @@
-"""Exported ONNX files in OpenVINO on the CPU; the only module that imports it."""
+"""Run exported ONNX files in OpenVINO on the CPU."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from zoedepth_ros.inference.result import AUTO, InferenceError
 
 _HINTS = {'fp32': 'f32', 'bf16': 'bf16'}
-_ABOUT = 'framework'  # where its reader puts the metadata of an ONNX file
-_REPORTS = 'openvino_telemetry'  # `import openvino` sends an event with it, unless it is missing
+_ABOUT = 'framework'  # key of the metadata of an ONNX file
+_TELEMETRY = 'openvino_telemetry'  # if installed, `import openvino` sends an event
 
 
 class OpenvinoSession:
     """One ONNX file, compiled for the CPU; implements Session."""
 
     def __init__(self, path: Path, precision: str, threads: int, library: Any) -> None:
-        """library: the module openvino.  The others and ValueError as of open_session."""
+        """library: the module openvino.  Other arguments and ValueError as for `open_session`."""
         core = library.Core()
         self.device, self.precision = 'cpu', _precision(precision, core)
         hints = {
@@ -39,13 +39,13 @@ class OpenvinoSession:
 
     @property
     def metadata(self) -> Mapping[str, str]:
-        """What the file says about itself."""
+        """Metadata of the file."""
         if not self._model.has_rt_info(_ABOUT):
             return {}
         return {str(k): str(v) for k, v in self._model.get_rt_info(_ABOUT).value.items()}
 
     def run(self, image: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """Give all outputs by name for an image (1, 3, h, w)."""
+        """Return all outputs by name for an image (1, 3, h, w)."""
         try:
             found = self._request.infer([image])
         except Exception as error:  # its own are plain RuntimeErrors
@@ -56,8 +56,8 @@ class OpenvinoSession:
 def open_session(path: Path, device: str, precision: str, threads: int = 0) -> OpenvinoSession:
     """Open a file.
 
-    device: auto or cpu.  precision: auto for bf16 where the processor has it.  threads: 0 for as
-    many as OpenVINO takes.  Raises ValueError for other values, for a file that cannot be opened,
+    device: auto or cpu.  precision: fp32, bf16, or auto for bf16 if the processor supports it.
+    threads: 0 for OpenVINO's default.  Raises ValueError for other values, for an invalid file,
     and without OpenVINO.
     """
     try:
@@ -72,29 +72,29 @@ def open_session(path: Path, device: str, precision: str, threads: int = 0) -> O
 
 
 def _library() -> Any:
-    """Import openvino without what would report this to its makers over the network."""
-    present = sys.modules.get(_REPORTS)
-    sys.modules[_REPORTS] = None  # type: ignore[assignment]
+    """Import openvino with its telemetry disabled."""
+    present = sys.modules.get(_TELEMETRY)
+    sys.modules[_TELEMETRY] = None  # type: ignore[assignment]
     try:
         import openvino
     finally:
-        del sys.modules[_REPORTS]
+        del sys.modules[_TELEMETRY]
         if present is not None:
-            sys.modules[_REPORTS] = present
+            sys.modules[_TELEMETRY] = present
     return openvino
 
 
-def _precision(asked: str, core: Any) -> str:
+def _precision(name: str, core: Any) -> str:
     has_bf16 = 'BF16' in core.get_property('CPU', 'OPTIMIZATION_CAPABILITIES')
-    if asked == AUTO:
+    if name == AUTO:
         return 'bf16' if has_bf16 else 'fp32'
-    if asked not in _HINTS:
-        raise ValueError(f'backend openvino computes in {" or ".join(_HINTS)}, not in {asked}')
-    if asked == 'bf16' and not has_bf16:
+    if name not in _HINTS:
+        raise ValueError(f'backend openvino computes in {" or ".join(_HINTS)}, not in {name}')
+    if name == 'bf16' and not has_bf16:
         raise ValueError('backend openvino: this processor does not compute in bf16')
-    return asked
+    return name
 
 
 def _plain(error: Exception) -> str:
-    """Put a message of several lines on one."""
+    """Join the lines of a message."""
     return ' '.join(str(error).split())

@@ -1,4 +1,4 @@
-"""The network in the form that runs fastest here, and what to do when that form fails."""
+"""Choose the execution mode of a network, and fall back if it fails."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from zoedepth_ros.inference.failures import kind_of
+from zoedepth_ros.inference.devices import DTYPES, kind_of
 from zoedepth_ros.inference.processor import bf16_emulated
 from zoedepth_ros.inference.result import AUTO
-from zoedepth_ros.inference.runtimes.runtime import DTYPES
-from zoedepth_ros.model.backbone import Prepared
+from zoedepth_ros.model.backbones.features import Prepared
 from zoedepth_ros.model.config import ModelConfig
 from zoedepth_ros.model.fused.layers import PackedLayers
-from zoedepth_ros.model.fused.network import FastZoeDepth, folded_network, packed_network
+from zoedepth_ros.model.fused.network import FusedZoeDepth, fused_network, packed_network
 from zoedepth_ros.model.zoedepth import Prediction, ZoeDepth
 
 OPTIMIZATIONS = (AUTO, 'off', 'compile')
@@ -26,7 +25,7 @@ _logger = logging.getLogger(__name__)
 
 
 class Network(Protocol):
-    """What the predictor asks of a network; ZoeDepth itself is one."""
+    """The interface of a network in any execution mode; ZoeDepth implements it."""
 
     @property
     def config(self) -> ModelConfig:
@@ -34,63 +33,63 @@ class Network(Protocol):
         ...
 
     def prepare(self, height: int, width: int) -> Prepared:
-        """Give the constants of a picture size [px]."""
+        """Return the constants of an image size [px]."""
         ...
 
     def encode(self, image: Tensor, prepared: Prepared | None = None) -> Any:
-        """Give what heads and router share."""
+        """Return the features that heads and router share."""
         ...
 
     def route(self, features: Any) -> Tensor:
-        """Give the router's logits."""
+        """Return the router's logits."""
         ...
 
     def decode(self, features: Any, head: str) -> Prediction:
-        """Give the prediction of one head."""
+        """Return the prediction of one head."""
         ...
 
 
 class OptimizedNetwork:
-    """A network in the form asked for, with the name of that form and why it is not another."""
+    """A network with its execution mode, and a note if that is not the configured one."""
 
-    def __init__(self, network: Network, form: str, note: str = '') -> None:
-        """form: 'plain', 'packed', 'folded' or 'compiled'.  note: '' when all went as asked."""
-        self.network, self.form, self.note = network, form, note
+    def __init__(self, network: Network, mode: str, note: str = '') -> None:
+        """mode: 'reference', 'packed', 'fused' or 'compiled'.  note: warning, '' for none."""
+        self.network, self.mode, self.note = network, mode, note
         self.config = network.config
         if note:
             _logger.warning(note)
 
     def prepare(self, height: int, width: int) -> Prepared:
-        """Give the constants of a picture size [px]."""
+        """Return the constants of an image size [px]."""
         return self.network.prepare(height, width)
 
     def encode(self, image: Tensor, prepared: Prepared | None = None) -> Any:
-        """Give what heads and router share."""
+        """Return the features that heads and router share."""
         return self.network.encode(image, prepared)
 
     def route(self, features: Any) -> Tensor:
-        """Give the router's logits."""
+        """Return the router's logits."""
         return self.network.route(features)
 
     def decode(self, features: Any, head: str) -> Prediction:
-        """Give the prediction of one head."""
+        """Return the prediction of one head."""
         return self.network.decode(features, head)
 
 
 class CompiledNetwork(OptimizedNetwork):
-    """A folded network compiled by torch, until that fails: then the folded one, for good."""
+    """A fused network compiled by torch; falls back to the uncompiled one if that fails."""
 
-    def __init__(self, network: FastZoeDepth, note: str = '') -> None:
+    def __init__(self, network: FusedZoeDepth, note: str = '') -> None:
         super().__init__(network, 'compiled', note)
         on_cpu = network.bottleneck.weight.device.type == 'cpu'
         options: Any = {'freezing': True} if on_cpu else {}
-        # torch's own CUDA graphs belong to one thread; ours (graphs.py) do not
+        # without torch's CUDA graphs, which are bound to one thread; see cuda_graphs.py
         self._encode = torch.compile(network.encode, dynamic=False, options=options)
         self._decode = torch.compile(network.decode, dynamic=False, options=options)
 
     def encode(self, image: Tensor, prepared: Prepared | None = None) -> Any:
-        """Give what heads and router share; compiles at the first picture of a size."""
-        if self.form == 'compiled':
+        """Return the shared features; compiles at the first image of a size."""
+        if self.mode == 'compiled':
             try:
                 return self._encode(image, prepared)
             except Exception as error:
@@ -98,8 +97,8 @@ class CompiledNetwork(OptimizedNetwork):
         return self.network.encode(image, prepared)
 
     def decode(self, features: Any, head: str) -> Prediction:
-        """Give the prediction of one head; compiles at the first picture of a head."""
-        if self.form == 'compiled':
+        """Return the prediction of one head; compiles at the first image of a head."""
+        if self.mode == 'compiled':
             try:
                 return self._decode(features, head)
             except Exception as error:
@@ -107,10 +106,10 @@ class CompiledNetwork(OptimizedNetwork):
         return self.network.decode(features, head)
 
     def _give_up(self, error: Exception) -> None:
-        """Go on without the compiler; raises what is no failure of the compiler."""
+        """Continue uncompiled.  Raises the error if it is a failure of the device."""
         if kind_of(error) is not None:
             raise error
-        self.form = 'folded'
+        self.mode = 'fused'
         self.note = f'torch.compile failed, the network runs uncompiled: {_first_line(error)}'
         _logger.warning(self.note)
 
@@ -122,39 +121,39 @@ def optimize(
     optimization: str,
     cache_dir: Path | None = None,
 ) -> OptimizedNetwork:
-    """Move a network to the device and turn it into the form to run; it is of no use afterwards.
+    """Move a network to the device and convert it; the original is unusable afterwards.
 
-    optimization: one that check_optimization lets pass; 'off' leaves the network as it was
-    trained, 'auto' takes the fastest form that needs no compiler, 'compile' compiles with the
-    first picture.  cache_dir: where compiled code is kept for the next start.
+    optimization: one of OPTIMIZATIONS; 'off' runs the reference network, 'auto' the fastest mode
+    without a compiler, 'compile' compiles at the first image.  cache_dir: folder for compiled
+    code.
     """
     dtype = DTYPES[precision]
     model.eval().requires_grad_(False).to(device)
     note = _emulated(precision, device)
     if optimization == 'off':
         return OptimizedNetwork(
-            model if precision == 'fp32' else model.half_precision(dtype), 'plain', note
+            model if precision == 'fp32' else model.half_precision(dtype), 'reference', note
         )
     if optimization == 'compile':
         if cache_dir is not None:
             os.environ.setdefault(_CACHE_VARIABLE, str(cache_dir))
-        return CompiledNetwork(folded_network(model, dtype), note)
+        return CompiledNetwork(fused_network(model, dtype), note)
     missing = PackedLayers.missing(dtype) if device.type == 'cpu' else ''
     if device.type == 'cpu' and not missing:
         return OptimizedNetwork(packed_network(model, dtype), 'packed', note)
     if missing and not note:
-        note = f'no packed weights, the network runs with ordinary operators: {missing}'
-    return OptimizedNetwork(folded_network(model, dtype), 'folded', note)
+        note = f'no packed weights, the network runs with standard operators: {missing}'
+    return OptimizedNetwork(fused_network(model, dtype), 'fused', note)
 
 
 def _emulated(precision: str, device: torch.device) -> str:
-    """Return a warning where bf16 is emulated, which takes many times as long as fp32."""
+    """Return a warning if bf16 is emulated, which is many times slower than fp32."""
     reason = bf16_emulated() if precision == 'bf16' and device.type == 'cpu' else ''
     return reason and f'precision bf16 is emulated, fp32 and auto are many times faster: {reason}'
 
 
 def check_optimization(name: str) -> None:
-    """Refuse an unknown optimization.  Raises ValueError listing the choices."""
+    """Raise ValueError for an unknown optimization."""
     if name not in OPTIMIZATIONS:
         choices = ', '.join(OPTIMIZATIONS)
         raise ValueError(f'unknown optimization {name!r}: expected one of {choices}')

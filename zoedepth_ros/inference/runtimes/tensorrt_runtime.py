@@ -1,4 +1,4 @@
-"""Engines of TensorRT, built by `zoedepth export tensorrt`; torch holds the memory on the GPU."""
+"""Run TensorRT engines of `zoedepth export tensorrt`; torch manages the GPU memory."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from zoedepth_ros.inference.failures import named_failures
+from zoedepth_ros.inference.devices import choose_device, named_failures
 from zoedepth_ros.inference.result import AUTO, InferenceError
 from zoedepth_ros.inference.runtimes.exported import read_sidecar
-from zoedepth_ros.inference.runtimes.runtime import choose_device
 
 
 class TensorRtSession:
@@ -31,7 +30,7 @@ class TensorRtSession:
                 f'{path} cannot be loaded by TensorRT {library.__version__}: an engine is for the '
                 'release and the GPU it was built with'
             )
-        self._engine = engine  # it must outlive its context
+        self._engine = engine  # must outlive its context
         self._context = engine.create_execution_context()
         self._stream: Any = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         self._tensors: dict[str, torch.Tensor] = {}
@@ -45,7 +44,7 @@ class TensorRtSession:
                 self._input = name
 
     def run(self, image: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """Give all outputs by name for an image (1, 3, h, w)."""
+        """Return all outputs by name for an image (1, 3, h, w)."""
         with named_failures(self.device), torch.cuda.stream(self._stream):
             self._tensors[self._input].copy_(torch.from_numpy(image))
             if not self._context.execute_async_v3(self._stream.cuda_stream):
@@ -60,8 +59,8 @@ class TensorRtSession:
 def open_session(path: Path, device: str, precision: str = AUTO) -> TensorRtSession:
     """Open an engine.
 
-    precision: is the engine's own, whatever is asked for.
-    Raises ValueError without TensorRT, without a CUDA device and for an engine of another kind.
+    precision: ignored, the engine defines it.  Raises ValueError without TensorRT, without a CUDA
+    device and for an incompatible engine.
     """
     try:
         import tensorrt

@@ -1,1 +1,1 @@
-"""Pictures to feature maps, one family of backbones per file; nothing else knows timm."""
+"""Images to feature maps, one family of backbones per file; nothing else knows timm."""

@@ -1,4 +1,7 @@
-"""BEiT (arXiv 2106.08254) and the DPT reassembly of its tokens, wired as in MiDaS v3.1."""
+"""BEiT (arXiv 2106.08254) and the reassemble operation of DPT (arXiv 2103.13413, eq. 1 to 4).
+
+The connections are those of MiDaS v3.1.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,10 @@ from torch import Tensor, nn
 
 from zoedepth_ros.model.backbones.config import BeitConfig
 from zoedepth_ros.model.backbones.features import FeatureExtractor, Prepared
-from zoedepth_ros.model.reassemble import Reassemble
 
 
 class BeitFeatures(FeatureExtractor):
-    """timm's BEiT blocks, our position bias, and the DPT reassembly of their tokens."""
+    """timm's BEiT blocks with the position bias of MiDaS, and the reassembly of their tokens."""
 
     def __init__(self, config: BeitConfig) -> None:
         super().__init__()
@@ -43,13 +45,13 @@ class BeitFeatures(FeatureExtractor):
     def forward(self, image: Tensor, prepared: Prepared | None = None) -> list[Tensor]:
         """Return the four maps of image (B, 3, H, W), finest first: (B, channels[i], H/s, W/s).
 
-        s is 4, 8, 16, 32.  prepared: of `prepare(H, W)`; ValueError when of another size.
+        s is 4, 8, 16, 32.  prepared: `prepare(H, W)`; ValueError if it is for another size.
         """
         size = (image.shape[-2], image.shape[-1])
         if prepared is None:
             prepared = self.prepare(*size)
         elif prepared.size != size:
-            raise ValueError(f'prepared for pictures of {prepared.size}, got one of {size}')
+            raise ValueError(f'prepared for images of {prepared.size}, got one of {size}')
         patches = self.patch_embed(image)  # (B, embed_dim, grid height, grid width)
         grid = patches.shape[-2:]
         patches = patches.flatten(2).transpose(1, 2)  # (B, patches, embed_dim)
@@ -63,12 +65,39 @@ class BeitFeatures(FeatureExtractor):
         return [stage(t, grid) for stage, t in zip(self.reassemble, tapped, strict=True)]
 
 
-def position_bias(table: Tensor, native: tuple[int, int], grid: tuple[int, int]) -> Tensor:
-    """Spread a table ((2h - 1)(2w - 1) + 3, heads) over a grid: (heads, 1 + P, 1 + P), P patches.
+class Reassemble(nn.Module):
+    """Concatenate the cls token to every patch, arrange the patches as a map, and resample it."""
 
-    Row: query, column: key, both with the cls token first and the patches row by row. The entry
-    of two patches depends on the offset query - key. Offsets of a grid other than the native
-    one are interpolated bilinearly with align_corners=False (MiDaS v3.1; timm does otherwise).
+    def __init__(self, embed_dim: int, channels: int, level: int) -> None:
+        super().__init__()
+        self.readout = nn.Sequential(nn.Linear(2 * embed_dim, embed_dim), nn.GELU())
+        self.project = nn.Conv2d(embed_dim, channels, 1)
+        self.resample = _resample(channels, level)
+
+    def forward(self, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
+        """Return (B, channels, h, w) of tokens (B, 1 + patches, embed_dim), cls token first."""
+        cls_token, patches = tokens[:, :1], tokens[:, 1:]
+        patches = self.readout(torch.cat([patches, cls_token.expand_as(patches)], dim=2))
+        patch_map = patches.transpose(1, 2).unflatten(2, grid)  # (B, embed_dim, *grid)
+        return self.resample(self.project(patch_map))
+
+
+def _resample(channels: int, level: int) -> nn.Module:
+    """Return x4, x2, x1 or x1/2 for levels 0 to 3."""
+    if level == 3:
+        return nn.Conv2d(channels, channels, 3, stride=2, padding=1)
+    if level == 2:
+        return nn.Identity()
+    factor = 4 >> level
+    return nn.ConvTranspose2d(channels, channels, factor, stride=factor)
+
+
+def position_bias(table: Tensor, native: tuple[int, int], grid: tuple[int, int]) -> Tensor:
+    """Expand a table ((2h - 1)(2w - 1) + 3, heads) for a grid of P patches: (heads, 1 + P, 1 + P).
+
+    Rows are queries, columns are keys; both have the cls token first, then the patches row by row.
+    The bias of two patches depends on the offset query - key.  For grids other than the native
+    one, offsets are interpolated bilinearly with align_corners=False (as MiDaS v3.1, unlike timm).
     """
     heads = table.shape[1]
     rows, columns = grid
@@ -78,7 +107,7 @@ def position_bias(table: Tensor, native: tuple[int, int], grid: tuple[int, int])
         offsets = F.interpolate(offsets, size, mode='bilinear', align_corners=False)
     # Window s of the flipped offsets holds, for all keys, the offsets of query (last - s).
     windows = offsets[0].flip(1, 2).unfold(1, rows, 1).unfold(2, columns, 1)
-    patches = windows.flip(1, 2).reshape(heads, rows * columns, rows * columns)
+    patches = windows.flip(1, 2).reshape(heads, rows * columns, rows * columns)  # (heads, P, P)
     cls_to_patch, patch_to_cls, cls_to_cls = table[-3:, :, None, None]  # (heads, 1, 1) each
     length = rows * columns
     top = torch.cat([cls_to_cls, cls_to_patch.expand(-1, 1, length)], dim=2)
@@ -87,7 +116,7 @@ def position_bias(table: Tensor, native: tuple[int, int], grid: tuple[int, int])
 
 
 def _timm_beit(config: BeitConfig) -> Beit:
-    """Build blocks without position tables: timm takes a bias as an argument then."""
+    """Build blocks without position tables, so that timm takes the bias as an argument."""
     return Beit(
         img_size=tuple(config.patch_size * side for side in config.window),
         patch_size=config.patch_size,

@@ -1,4 +1,4 @@
-"""What a backbone is made of: one frozen class per family, and the sizes that are published.
+"""Settings of the backbones: one class per family, and the published sizes.
 
 Imports no torch.
 """
@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class BeitConfig:
-    """A BEiT with relative position bias, and what its tokens are reassembled to."""
+    """A BEiT with relative position bias, and the maps reassembled from its tokens."""
 
     embed_dim: int
     """Channels of a token."""
@@ -21,17 +21,17 @@ class BeitConfig:
     num_heads: int
     """Attention heads of a block."""
     taps: tuple[int, int, int, int]
-    """Blocks (from 0) whose output the decoder sees."""
+    """Blocks (from 0) whose output goes to the decoder."""
     channels: tuple[int, int, int, int]
     """Channels of the four feature maps, finest first."""
     window: tuple[int, int] = (24, 24)
-    """Patch grid (height, width) of the position tables; others are interpolated."""
+    """Native patch grid (height, width) of the position tables; other grids are interpolated."""
     patch_size: int = 16
     """Side of a patch [px]."""
     mlp_ratio: float = 4.0
     """Hidden channels of a block's MLP over embed_dim."""
     layer_scale: float = 1e-5
-    """Initial value of the residual branches' gains."""
+    """Initial LayerScale of the residual branches."""
     kind: Literal['beit'] = 'beit'
     """Family of the backbone."""
 
@@ -49,12 +49,12 @@ class BeitConfig:
 
     @property
     def size_multiple(self) -> int:
-        """Number [px] that height and width of a picture must be multiples of."""
+        """Number [px] that height and width of an image must be multiples of."""
         return 2 * self.patch_size
 
     @property
     def only_size(self) -> None:
-        """None: pictures of any such size will do."""
+        """None: all multiples of `size_multiple` are valid."""
         return None
 
     @property
@@ -65,7 +65,7 @@ class BeitConfig:
 
 @dataclass(frozen=True, slots=True)
 class SwinConfig:
-    """A Swin transformer v2 (arXiv 2111.09883): four stages, for pictures of one size."""
+    """A Swin transformer v2 (arXiv 2111.09883) with four stages, for one image size."""
 
     embed_dim: int
     """Channels of the first stage; every further stage has twice as many."""
@@ -75,18 +75,16 @@ class SwinConfig:
     """Attention heads of a block, by stage."""
     window: int
     """Side of the attention windows [patches]; a stage with fewer patches is one window."""
-    picture_side: int
-    """Height and width of the pictures [px]."""
+    image_side: int
+    """Height and width of the images [px]."""
     trained_windows: tuple[int, int, int, int] = (0, 0, 0, 0)
-    """Window sides by stage that position offsets are measured by, where the weights come from
-    a training with smaller windows; 0: the window itself."""
+    """Window sides of the pretraining by stage, which normalise position offsets; 0: `window`."""
     patch_size: int = 4
     """Side of a patch of the first stage [px]."""
     mlp_ratio: float = 4.0
     """Hidden channels of a block's MLP over its channels."""
     drop_path: float = 0.1
-    """Share of residual branches left out while training, in the last block; from 0 on linearly
-    with depth."""
+    """Stochastic depth rate of the last block; it increases linearly from 0 with depth."""
     kind: Literal['swin2'] = 'swin2'
     """Family of the backbone."""
 
@@ -94,12 +92,12 @@ class SwinConfig:
         for channels, heads in zip(self.channels, self.num_heads, strict=True):
             if channels % heads:
                 raise ValueError(f'{channels} channels are no multiple of {heads} heads')
-        if self.picture_side < 1 or self.picture_side % self.size_multiple:
+        if self.image_side < 1 or self.image_side % self.size_multiple:
             raise ValueError(
-                f'picture_side must be a multiple of {self.size_multiple}, got {self.picture_side}'
+                f'image_side must be a multiple of {self.size_multiple}, got {self.image_side}'
             )
         for stage in range(4):
-            side = self.picture_side // (self.patch_size << stage)
+            side = self.image_side // (self.patch_size << stage)
             if side % min(self.window, side):
                 raise ValueError(f'windows of {self.window} do not divide {side} x {side} patches')
         if not 0.0 <= self.drop_path < 1.0:
@@ -112,13 +110,13 @@ class SwinConfig:
 
     @property
     def size_multiple(self) -> int:
-        """Number [px] that height and width of a picture must be multiples of."""
+        """Number [px] that height and width of an image must be multiples of."""
         return 8 * self.patch_size
 
     @property
     def only_size(self) -> tuple[int, int]:
-        """Height and width [px] that a picture must have."""
-        return self.picture_side, self.picture_side
+        """Height and width [px] that an image must have."""
+        return self.image_side, self.image_side
 
     @property
     def blocks(self) -> int:
@@ -158,7 +156,7 @@ class LiteConfig:
 
     @property
     def only_size(self) -> None:
-        """None: images of any such size will do."""
+        """None: all multiples of `size_multiple` are valid."""
         return None
 
     @property
@@ -179,7 +177,7 @@ _KINDS: Mapping[str, type[BeitConfig] | type[SwinConfig] | type[LiteConfig]] = {
 
 
 def backbone_from_dict(values: Mapping[str, Any]) -> BackboneConfig:
-    """Rebuild settings from plain values; KeyError or TypeError where they are none."""
+    """Rebuild settings from plain values.  Raises KeyError or TypeError for invalid values."""
     return _KINDS[values.get('kind', 'beit')](**values)
 
 
@@ -211,14 +209,14 @@ SWIN2_T_256 = SwinConfig(
     depths=(2, 2, 6, 2),
     num_heads=(3, 6, 12, 24),
     window=16,
-    picture_side=256,
+    image_side=256,
 )
 SWIN2_B_384 = SwinConfig(
     embed_dim=128,
     depths=(2, 2, 18, 2),
     num_heads=(4, 8, 16, 32),
     window=24,
-    picture_side=384,
+    image_side=384,
     trained_windows=(12, 12, 12, 6),
 )
 SWIN2_L_384 = SwinConfig(
@@ -226,6 +224,6 @@ SWIN2_L_384 = SwinConfig(
     depths=(2, 2, 18, 2),
     num_heads=(6, 12, 24, 48),
     window=24,
-    picture_side=384,
+    image_side=384,
     trained_windows=(12, 12, 12, 6),
 )

@@ -12,13 +12,13 @@ from zoedepth_ros.model.backbones.features import FeatureExtractor, Prepared
 
 
 class LiteFeatures(FeatureExtractor):
-    """timm's layers, with every batch norm folded into the convolution before it."""
+    """timm's network, with every batch norm fused into the preceding convolution."""
 
     def __init__(self, config: LiteConfig) -> None:
         super().__init__()
         self.config = config
         self.channels = config.channels
-        self.network: nn.Module = folded(timm_network(config))
+        self.network: nn.Module = fuse_batch_norms(timm_network(config))
 
     def prepare(self, height: int, width: int) -> Prepared:
         """Return nothing but the size."""
@@ -34,14 +34,14 @@ class LiteFeatures(FeatureExtractor):
 
 
 def timm_network(config: LiteConfig) -> nn.Module:
-    """Build timm's network with batch norms and random weights; it returns four maps."""
+    """Build timm's network with batch norms and random weights; its output are four maps."""
     name = f'tf_efficientnet_{config.variant}'
     network: nn.Module = timm.create_model(name, features_only=True, out_indices=(1, 2, 3, 4))
     return network
 
 
-def folded(network: nn.Module) -> nn.Module:
-    """Fold every batch norm, as it is in eval mode, into the convolution before it, in place."""
+def fuse_batch_norms(network: nn.Module) -> nn.Module:
+    """Fuse every batch norm (eval mode) into the preceding convolution, in place."""
     convolution: nn.Conv2d | None = None
     for parent in list(network.modules()):
         for name, child in list(parent.named_children()):

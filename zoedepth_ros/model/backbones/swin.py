@@ -1,4 +1,4 @@
-"""Swin transformer v2 (arXiv 2111.09883), wired as in MiDaS v3.1 (arXiv 2307.14460)."""
+"""Swin transformer v2 (arXiv 2111.09883), connected as in MiDaS v3.1 (arXiv 2307.14460)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from zoedepth_ros.model.backbones.features import FeatureExtractor, Prepared
 
 
 class SwinFeatures(FeatureExtractor):
-    """timm's four stages; the maps are what the last block of each returns."""
+    """timm's four stages; the maps are the outputs of their last blocks."""
 
     def __init__(self, config: SwinConfig) -> None:
         super().__init__()
@@ -22,11 +22,11 @@ class SwinFeatures(FeatureExtractor):
         self.stages = nn.ModuleList(swin.layers)
 
     def prepare(self, height: int, width: int) -> Prepared:
-        """Return nothing but the size; ValueError when it is not that of the settings [px]."""
+        """Return the size alone.  Raises ValueError if it is not that of the settings [px]."""
         if (height, width) != self.config.only_size:
-            side = self.config.picture_side
+            side = self.config.image_side
             raise ValueError(
-                f'this backbone takes pictures of {side} x {side} only, got {height} x {width}'
+                f'this backbone takes images of {side} x {side} only, got {height} x {width}'
             )
         return Prepared((height, width), ())
 
@@ -45,7 +45,7 @@ class SwinFeatures(FeatureExtractor):
 
 
 def _timm_swin(config: SwinConfig) -> SwinTransformerV2:
-    """Build timm's network, of which the last norm and the classifier are left."""
+    """Build timm's network; its last norm and its classifier are not used."""
     return SwinTransformerV2(
         img_size=config.only_size,
         patch_size=config.patch_size,

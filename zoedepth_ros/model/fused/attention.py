@@ -1,4 +1,4 @@
-"""Attention with a position bias, three ways: which is fastest depends on device and precision."""
+"""Implementations of attention with a position bias; device and precision decide the fastest."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-_FEW = 256  # tokens, for which the kernel's one call is faster than many products
-_CACHED = 2_400_000  # logits of the heads that are worked on at a time: 5 MB of bf16
-_ALIGNED = 8  # elements; the rows of a bias that a fused kernel of a GPU takes start at multiples
+_FEW = 256  # tokens up to which one SDPA call is faster than one product per head
+_CACHED = 2_400_000  # logits of the heads computed at a time: 5 MB of bf16
+_ALIGNED = 8  # elements; alignment of the rows of a bias for fused GPU kernels
 
 
 class Attention(ABC):
-    """softmax(query key^T + bias) value; the query is scaled already."""
+    """Compute softmax(query key^T + bias) value; the query is already scaled."""
 
     def prepared(self, bias: Tensor) -> Tensor:
-        """Return a bias (heads, N, N) as forward wants it."""
+        """Return a bias (heads, N, N) in the layout that `__call__` expects."""
         return bias
 
     @abstractmethod
@@ -25,11 +25,11 @@ class Attention(ABC):
         """Return (B, N, heads, dim) of query, key and value (3, B, heads, N, dim)."""
 
 
-class FusedAttention(Attention):
-    """PyTorch's own kernel: the fastest on a GPU."""
+class SdpaAttention(Attention):
+    """PyTorch's scaled_dot_product_attention: the fastest on a GPU."""
 
     def prepared(self, bias: Tensor) -> Tensor:
-        """Return a view of a bias whose rows start at multiples of eight elements."""
+        """Return a view of the bias whose rows are aligned to eight elements."""
         columns = bias.shape[-1]
         return F.pad(bias, (0, -columns % _ALIGNED))[..., :columns]
 
@@ -42,19 +42,19 @@ class FusedAttention(Attention):
 
 
 class ExplicitAttention(Attention):
-    """Two batched products around a softmax: in bf16 on a CPU twice as fast as the kernel."""
+    """Two batched products around a softmax: in bf16 on a CPU twice as fast as SDPA."""
 
     def __call__(self, qkv: Tensor, bias: Tensor) -> Tensor:
         """Return (B, N, heads, dim)."""
-        query, key, value = qkv.contiguous()  # one copy here for three inside the products
+        query, key, value = qkv.contiguous()  # one copy instead of three in the products
         logits = (query @ key.transpose(2, 3)).add_(bias)  # (B, heads, N, N)
         return (logits.softmax(dim=-1) @ value).transpose(1, 2)
 
 
 class GroupedAttention(Attention):
-    """The same for a few heads at a time, whose logits stay in the cache: the fastest in bf16.
+    """Process a few heads at a time, whose logits fit the cache: the fastest in bf16.
 
-    The product takes the bias along before it rounds, so it is nearer to float32, too.
+    The product adds the bias before rounding, so it is also closer to float32.
     """
 
     def __call__(self, qkv: Tensor, bias: Tensor) -> Tensor:
@@ -73,11 +73,11 @@ class GroupedAttention(Attention):
         return attended
 
 
-class HeadwiseAttention(FusedAttention):
-    """Products of oneDNN, head by head in the cache: the fastest in float32 on a CPU."""
+class HeadwiseAttention(SdpaAttention):
+    """oneDNN products per head: the fastest in float32 on a CPU."""
 
     def prepared(self, bias: Tensor) -> Tensor:
-        """Return a bias (heads, N, N) as it is."""
+        """Return the bias (heads, N, N) unchanged."""
         return bias
 
     def __call__(self, qkv: Tensor, bias: Tensor) -> Tensor:

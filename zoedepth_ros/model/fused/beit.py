@@ -1,4 +1,4 @@
-"""BEiT for inference: constants folded into the weights, maps in channels_last."""
+"""BEiT for inference: constants are folded into the weights, maps are channels_last."""
 
 from __future__ import annotations
 
@@ -8,39 +8,39 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from zoedepth_ros.model.backbones.beit import BeitFeatures, position_bias
+from zoedepth_ros.model.backbones.beit import BeitFeatures, Reassemble, position_bias
 from zoedepth_ros.model.backbones.features import FeatureExtractor, Prepared
 from zoedepth_ros.model.fused.attention import Attention
 from zoedepth_ros.model.fused.layers import Layer, Layers
-from zoedepth_ros.model.reassemble import Reassemble
 
 
-class FastBeit(FeatureExtractor):
-    """The same maps as of BeitFeatures, in dtype."""
+class FusedBeit(FeatureExtractor):
+    """Compute the maps of BeitFeatures in dtype."""
 
     def __init__(
-        self, plain: BeitFeatures, dtype: torch.dtype, layers: Layers, attention: Attention
+        self, reference: BeitFeatures, dtype: torch.dtype, layers: Layers, attention: Attention
     ) -> None:
-        """Take a backbone apart: its blocks are gone afterwards, lest both stay in memory."""
+        """Take over the blocks of a backbone, which is unusable afterwards; this saves memory."""
         super().__init__()
-        self.config, self.channels = plain.config, plain.channels
+        self.config, self.channels = reference.config, reference.channels
         self.dtype, self.attention = dtype, attention
-        self.position_tables = plain.position_tables
-        self.cls_token = plain.cls_token.to(dtype)
+        self.position_tables = reference.position_tables
+        self.cls_token = reference.cls_token.to(dtype)
         self.patch_embed = layers.linear(
-            plain.patch_embed.weight.flatten(1).to(dtype), _as(plain.patch_embed.bias, dtype)
+            reference.patch_embed.weight.flatten(1).to(dtype),
+            _as(reference.patch_embed.bias, dtype),
         )
         self.reassemble = nn.ModuleList(
-            FastReassemble(stage, dtype, layers)
-            for stage in plain.reassemble
+            FusedReassemble(stage, dtype, layers)
+            for stage in reference.reassemble
             if isinstance(stage, Reassemble)
         )
         self.blocks = nn.ModuleList()
-        while len(plain.blocks):
-            self.blocks.append(FastBlock(plain.blocks.pop(0), dtype, layers, attention))
+        while len(reference.blocks):
+            self.blocks.append(FusedBlock(reference.blocks.pop(0), dtype, layers, attention))
 
     def prepare(self, height: int, width: int) -> Prepared:
-        """Return every block's position bias as the attention wants it."""
+        """Return every block's position bias in the layout of the attention."""
         side = self.config.patch_size
         grid = (height // side, width // side)
         biases = (position_bias(x, self.config.window, grid) for x in self.position_tables)
@@ -55,7 +55,7 @@ class FastBeit(FeatureExtractor):
         if prepared is None:
             prepared = self.prepare(*size)
         elif prepared.size != size:
-            raise ValueError(f'prepared for pictures of {prepared.size}, got one of {size}')
+            raise ValueError(f'prepared for images of {prepared.size}, got one of {size}')
         side = self.config.patch_size
         grid = (size[0] // side, size[1] // side)
         patches = image.to(self.dtype).reshape(-1, 3, grid[0], side, grid[1], side)
@@ -70,22 +70,22 @@ class FastBeit(FeatureExtractor):
         return [stage(t, grid) for stage, t in zip(self.reassemble, tapped, strict=True)]
 
 
-class FastBlock(nn.Module):
-    """A transformer block whose gains and query scale are folded into its weights."""
+class FusedBlock(nn.Module):
+    """A transformer block with LayerScale and query scale folded into its weights."""
 
     def __init__(
-        self, plain: Any, dtype: torch.dtype, layers: Layers, attention: Attention
+        self, reference: Any, dtype: torch.dtype, layers: Layers, attention: Attention
     ) -> None:
-        """plain: a block of timm's."""
+        """reference: a block of timm."""
         super().__init__()
-        attend, mlp = plain.attn, plain.mlp
+        attend, mlp = reference.attn, reference.mlp
         self.attention = attention
         self.num_heads = int(attend.num_heads)
         scale = torch.ones_like(attend.qkv.weight[:, 0])
-        scale[: len(scale) // 3] = attend.scale  # the rows that make queries
+        scale[: len(scale) // 3] = attend.scale  # the rows of the queries
         bias = torch.cat([attend.q_bias, attend.k_bias, attend.v_bias])
-        gain1, gain2 = plain.gamma_1, plain.gamma_2
-        self.norm1, self.norm2 = plain.norm1.to(dtype), plain.norm2.to(dtype)
+        gain1, gain2 = reference.gamma_1, reference.gamma_2
+        self.norm1, self.norm2 = reference.norm1.to(dtype), reference.norm2.to(dtype)
         self.qkv = _linear(layers, dtype, attend.qkv.weight, bias, scale)
         self.project = _linear(layers, dtype, attend.proj.weight, attend.proj.bias, gain1)
         self.expand = layers.linear(_as(mlp.fc1.weight, dtype), _as(mlp.fc1.bias, dtype), 'gelu')
@@ -100,21 +100,21 @@ class FastBlock(nn.Module):
         return self.contract.add_to(tokens, self.expand(self.norm2(tokens)))
 
 
-class FastReassemble(nn.Module):
-    """As Reassemble, but the cls token's share of the readout is computed once for all patches."""
+class FusedReassemble(nn.Module):
+    """As Reassemble, but the cls token's part of the readout is computed once for all patches."""
 
-    def __init__(self, plain: Reassemble, dtype: torch.dtype, layers: Layers) -> None:
+    def __init__(self, reference: Reassemble, dtype: torch.dtype, layers: Layers) -> None:
         super().__init__()
-        readout = plain.readout[0]
+        readout = reference.readout[0]
         assert isinstance(readout, nn.Linear)
         of_patch, of_cls = _as(readout.weight, dtype).chunk(2, dim=1)
         self.of_patch = layers.linear(of_patch, None)
         self.of_cls = layers.linear(of_cls, _as(readout.bias, dtype))
-        self.project = layers.pointwise(plain.project.to(dtype))
-        self.resample = plain.resample.to(dtype)
+        self.project = layers.pointwise(reference.project.to(dtype))
+        self.resample = reference.resample.to(dtype)
 
     def forward(self, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
-        """Turn (B, 1 + patches, embed_dim), cls token first, into (B, channels, h, w)."""
+        """Return (B, channels, h, w) of tokens (B, 1 + patches, embed_dim), cls token first."""
         joined = self.of_patch(tokens[:, 1:]) + self.of_cls(tokens[:, :1])
         maps = self.project(F.gelu(joined)).unflatten(1, grid)
         return self.resample(maps.permute(0, 3, 1, 2))  # (B, channels, *grid), channels_last

@@ -1,7 +1,7 @@
-"""The metric part for inference, with the bins last and, on a CPU, in strips that fit its cache.
+"""The metric bins for inference: bins last and, on a CPU, in strips that fit the cache.
 
-An embedding is only read by linear maps, so the map that makes it and those that read it are one:
-they read its hidden layer, and the embedding itself is never computed.
+Only linear layers use an embedding.  They are combined with the linear layer that computes it, so
+they operate on its hidden layer and the embedding itself is not computed.
 """
 
 from __future__ import annotations
@@ -17,46 +17,46 @@ from zoedepth_ros.model.decoder import upsample
 from zoedepth_ros.model.fused.layers import Layers
 
 
-class FastEmbeddings(nn.Module):
+class FusedEmbeddings(nn.Module):
     """The hidden layers of BinEmbeddings."""
 
-    def __init__(self, plain: BinEmbeddings, layers: Layers) -> None:
+    def __init__(self, reference: BinEmbeddings, layers: Layers) -> None:
         super().__init__()
-        self.hidden = nn.ModuleList(layers.pointwise(mlp[0], 'relu') for mlp in mlps_of(plain))
+        self.hidden = nn.ModuleList(layers.pointwise(mlp[0], 'relu') for mlp in mlps_of(reference))
 
     def forward(self, seed: Tensor, levels: tuple[Tensor, ...]) -> list[Tensor]:
         """Return five maps (B, h, w, hidden) of maps (B, h, w, features), coarsest first."""
         return [hidden(x) for hidden, x in zip(self.hidden, (seed, *levels), strict=True)]
 
 
-class FastMetricHead(nn.Module):
-    """As MetricHead, on hidden layers in place of embeddings."""
+class FusedMetricHead(nn.Module):
+    """As MetricHead, on hidden layers instead of embeddings."""
 
     def __init__(
-        self, plain: MetricHead, embeddings: BinEmbeddings, layers: Layers, strip: int | None
+        self, reference: MetricHead, embeddings: BinEmbeddings, layers: Layers, strip: int | None
     ) -> None:
-        """strip: how many pixels are worked on at a time; None for all at once."""
+        """strip: number of pixels to compute at a time; None for all at once."""
         super().__init__()
-        self.centers = plain.centers
-        self.strength = plain.attractor_strength
+        self.centers = reference.centers
+        self.strength = reference.attractor_strength
         self.strip = strip
         self.seeds = nn.Sequential(
-            layers.pointwise(plain.seeds[0], 'relu'), layers.pointwise(plain.seeds[2])
+            layers.pointwise(reference.seeds[0], 'relu'), layers.pointwise(reference.seeds[2])
         )
         outputs = [mlp[2] for mlp in mlps_of(embeddings)]
         self.attractors = nn.ModuleList(
-            FastAttractor(attractor, coarse, fine, layers)
+            FusedAttractor(attractor, coarse, fine, layers)
             for attractor, coarse, fine in zip(
-                plain.attractors, outputs[:-1], outputs[1:], strict=True
+                reference.attractors, outputs[:-1], outputs[1:], strict=True
             )
             if isinstance(attractor, AttractorLayer)
         )
-        self.distribution = FastLogBinomial(plain, outputs[-1], layers)
+        self.distribution = FusedLogBinomial(reference, outputs[-1], layers)
 
     def forward(self, seed: Tensor, hidden: list[Tensor], pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Return depth [m] and its standard deviation [m], (B, 1, H, W) each.
 
-        seed (B, h, w, features); hidden as of FastEmbeddings; pixels (B, H, W, channels).
+        seed (B, h, w, features); hidden as of FusedEmbeddings; pixels (B, H, W, channels).
         """
         raw = self.seeds(seed).permute(0, 3, 1, 2)
         centers = self.centers.seeds(raw).permute(0, 2, 3, 1)  # (B, h, w, n_bins)
@@ -64,28 +64,28 @@ class FastMetricHead(nn.Module):
             points = self.centers.attractors(attractor(coarse, fine))
             centers = enlarge(centers, size_of(fine))
             pairs = (centers.flatten(0, 2), points.flatten(0, 2))
-            parts = [attract(c, p, self.strength) for c, p in strips(self.strip, *pairs)]
-            centers = torch.cat(parts).view_as(centers)
+            moved = [attract(c, p, self.strength) for c, p in strips(self.strip, *pairs)]
+            centers = torch.cat(moved).view_as(centers)  # (B, h, w, n_bins)
         centers_m = enlarge(self.centers.to_metres(centers), size_of(pixels))
         embedded = enlarge(self.distribution.embed(hidden[-1]), size_of(pixels))
-        every = strips(self.strip, *(x.flatten(0, 2) for x in (pixels, embedded, centers_m)))
-        maps = torch.cat([moments(self.distribution(p, e), c) for p, e, c in every])
+        parts = strips(self.strip, *(x.flatten(0, 2) for x in (pixels, embedded, centers_m)))
+        maps = torch.cat([moments(self.distribution(p, e), c) for p, e, c in parts])  # (B*H*W, 2)
         depth_m, uncertainty_m = maps.view(-1, 1, *size_of(pixels), 2).unbind(-1)
         return depth_m, uncertainty_m
 
 
-class FastAttractor(nn.Module):
-    """As AttractorLayer; the projections to both embeddings are folded in."""
+class FusedAttractor(nn.Module):
+    """As AttractorLayer, combined with the projections to both embeddings."""
 
     def __init__(
-        self, plain: AttractorLayer, coarse: nn.Module, fine: nn.Module, layers: Layers
+        self, reference: AttractorLayer, coarse: nn.Module, fine: nn.Module, layers: Layers
     ) -> None:
         super().__init__()
-        of_coarse, _ = fold(plain.mlp[0], coarse)
-        of_fine, bias = fold(plain.mlp[0], fine, coarse)
+        of_coarse, _ = fold(reference.mlp[0], coarse)
+        of_fine, bias = fold(reference.mlp[0], fine, coarse)
         self.of_coarse = layers.linear(of_coarse, None)
         self.of_fine = layers.linear(of_fine, bias)
-        self.output = layers.pointwise(plain.mlp[2])
+        self.output = layers.pointwise(reference.mlp[2])
 
     def forward(self, coarse: Tensor, fine: Tensor) -> Tensor:
         """Return (B, h, w, count) of the hidden layers of two neighbouring levels."""
@@ -93,7 +93,7 @@ class FastAttractor(nn.Module):
         return self.output(F.relu(self.of_fine.add_to(from_coarse, fine)))
 
 
-class FastLogBinomial(nn.Module):
+class FusedLogBinomial(nn.Module):
     """As ConditionalLogBinomial, on lists of pixels."""
 
     log_choose: Tensor
@@ -101,23 +101,23 @@ class FastLogBinomial(nn.Module):
 
     def __init__(self, head: MetricHead, embedding: nn.Module, layers: Layers) -> None:
         super().__init__()
-        plain = head.distribution
-        weight = plain.hidden.weight.detach().flatten(1)
-        on_pixels, on_embedding = torch.split(weight, list(plain.split), dim=1)
+        reference = head.distribution
+        weight = reference.hidden.weight.detach().flatten(1)
+        on_pixels, on_embedding = torch.split(weight, list(reference.split), dim=1)
         assert isinstance(embedding, nn.Conv2d)
         assert embedding.bias is not None
         folded = on_embedding.double() @ embedding.weight.detach().flatten(1).double()
         bias = on_embedding.double() @ embedding.bias.detach().double()
-        assert plain.hidden.bias is not None
-        self.embed = layers.linear(folded.float(), (bias + plain.hidden.bias.detach()).float())
+        assert reference.hidden.bias is not None
+        self.embed = layers.linear(folded.float(), (bias + reference.hidden.bias.detach()).float())
         self.on_pixels = layers.linear(on_pixels, None)
-        self.output = layers.pointwise(plain.output)
-        self.temperatures = plain.temperatures
-        self.register_buffer('index', plain.index.flatten())
-        self.register_buffer('log_choose', plain.log_choose.flatten())
+        self.output = layers.pointwise(reference.output)
+        self.temperatures = reference.temperatures
+        self.register_buffer('index', reference.index.flatten())
+        self.register_buffer('log_choose', reference.log_choose.flatten())
 
     def forward(self, pixels: Tensor, embedded: Tensor) -> Tensor:
-        """Return probabilities (P, n_bins) of pixels (P, channels) and embed's, enlarged."""
+        """Return probabilities (P, n_bins) of pixels (P, channels) and upsampled embeddings."""
         hidden = F.gelu(self.on_pixels.add_to(embedded, pixels))
         raw = F.softplus(self.output(hidden)) + PROBABILITY_EPS  # (P, 4)
         probability = raw[:, 0:1] / (raw[:, 0:1] + raw[:, 1:2])
@@ -132,7 +132,7 @@ class FastLogBinomial(nn.Module):
 
 
 def attract(centers: Tensor, points: Tensor, strength: float) -> Tensor:
-    """Draw centres (P, n_bins) towards points (P, n), as bins.attract."""
+    """Move centres (P, n_bins) towards points (P, n), as bins.attract."""
     total, ones = torch.zeros_like(centers), torch.ones_like(centers)
     for index in range(points.shape[1]):
         distance = points[:, index : index + 1] - centers
@@ -148,14 +148,14 @@ def moments(probabilities: Tensor, centers_m: Tensor) -> Tensor:
 
 
 def strips(length: int | None, *lists: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """Cut lists of pixels (P, ...) alike into strips of at most this many."""
+    """Split lists of pixels (P, ...) into strips of at most this length."""
     if length is None:
         return iter([lists])
     return zip(*(torch.split(x, length) for x in lists), strict=True)
 
 
 def enlarge(x: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resize (B, h, w, C) to `size` bilinearly, corners on corners."""
+    """Resize (B, h, w, C) to `size` bilinearly with align_corners=True."""
     return upsample(x.permute(0, 3, 1, 2), size).permute(0, 2, 3, 1)
 
 
@@ -167,7 +167,7 @@ def size_of(x: Tensor) -> tuple[int, int]:
 def fold(
     outer: nn.Module, inner: nn.Module, other: nn.Module | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Return weight and bias of outer(inner(x) + other(y)) as far as x and constants go."""
+    """Return weight and bias of outer(inner(x) + other(y)) without the term in y."""
     weights, biases = [], []
     for conv in (outer, inner, other or inner):
         assert isinstance(conv, nn.Conv2d)

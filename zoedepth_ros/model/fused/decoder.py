@@ -1,4 +1,4 @@
-"""The DPT pyramid and relative depth for inference: sums and ReLUs ride on the convolutions."""
+"""The DPT decoder for inference: sums and ReLUs are fused with the convolutions."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from zoedepth_ros.model.decoder import (
 from zoedepth_ros.model.fused.layers import Layers
 
 
-class FastDecoder(nn.Module):
+class FusedDecoder(nn.Module):
     """As FusionDecoder."""
 
-    def __init__(self, plain: FusionDecoder, layers: Layers) -> None:
+    def __init__(self, reference: FusionDecoder, layers: Layers) -> None:
         super().__init__()
-        self.reduce = nn.ModuleList(_convolution(layers, x) for x in plain.reduce)
-        self.coarsest = FastFusion(plain.coarsest, layers)
+        self.reduce = nn.ModuleList(_convolution(layers, x) for x in reference.reduce)
+        self.coarsest = FusedFusion(reference.coarsest, layers)
         self.fusions = nn.ModuleList(
-            FastSkipFusion(x, layers) for x in plain.fusions if isinstance(x, SkipFusion)
+            FusedSkipFusion(x, layers) for x in reference.fusions if isinstance(x, SkipFusion)
         )
 
     def forward(self, maps: list[Tensor]) -> Pyramid:
@@ -35,13 +35,13 @@ class FastDecoder(nn.Module):
         return fuse(maps, self.reduce, self.coarsest, self.fusions)
 
 
-class FastFusion(nn.Module):
+class FusedFusion(nn.Module):
     """As Fusion."""
 
-    def __init__(self, plain: Fusion, layers: Layers) -> None:
+    def __init__(self, reference: Fusion, layers: Layers) -> None:
         super().__init__()
-        self.refine = FastResidualUnit(plain.refine, layers)
-        self.project = layers.pointwise(plain.project)
+        self.refine = FusedResidualUnit(reference.refine, layers)
+        self.project = layers.pointwise(reference.project)
 
     def forward(self, path: Tensor, size: tuple[int, int]) -> Tensor:
         """Return (B, features, *size)."""
@@ -50,40 +50,40 @@ class FastFusion(nn.Module):
         return upsample(projected, size)
 
 
-class FastSkipFusion(FastFusion):
+class FusedSkipFusion(FusedFusion):
     """As SkipFusion."""
 
-    def __init__(self, plain: SkipFusion, layers: Layers) -> None:
-        super().__init__(plain, layers)
-        self.refine_skip = FastResidualUnit(plain.refine_skip, layers)
+    def __init__(self, reference: SkipFusion, layers: Layers) -> None:
+        super().__init__(reference, layers)
+        self.refine_skip = FusedResidualUnit(reference.refine_skip, layers)
 
     def forward(self, path: Tensor, skip: Tensor, size: tuple[int, int]) -> Tensor:  # type: ignore[override]
         """Return (B, features, *size)."""
         return super().forward(self.refine_skip(skip, path + skip), size)
 
 
-class FastResidualUnit(nn.Module):
-    """Two 3x3 convolutions on the rectified map, added to a base."""
+class FusedResidualUnit(nn.Module):
+    """Two 3x3 convolutions after ReLUs, added to `base`."""
 
-    def __init__(self, plain: ResidualUnit, layers: Layers) -> None:
+    def __init__(self, reference: ResidualUnit, layers: Layers) -> None:
         super().__init__()
-        self.conv1 = layers.convolution(plain.conv1, 'relu')
-        self.conv2 = layers.convolution(plain.conv2)
+        self.conv1 = layers.convolution(reference.conv1, 'relu')
+        self.conv2 = layers.convolution(reference.conv2)
 
     def forward(self, x: Tensor, base: Tensor) -> Tensor:
         """Return (B, features, h, w)."""
         return self.conv2.add_to(base, self.conv1(F.relu(x)))
 
 
-class FastRelativeHead(nn.Module):
-    """As RelativeHead, its first convolution in dtype, what makes the outputs in float32."""
+class FusedRelativeHead(nn.Module):
+    """As RelativeHead, with the first convolution in dtype and the others in float32."""
 
-    def __init__(self, plain: RelativeHead, dtype: torch.dtype, layers: Layers) -> None:
+    def __init__(self, reference: RelativeHead, dtype: torch.dtype, layers: Layers) -> None:
         super().__init__()
         self.dtype = dtype
-        self.conv1 = layers.convolution(plain.conv1.to(dtype))
-        self.conv2 = layers.convolution(plain.conv2, 'relu')
-        self.conv3 = layers.pointwise(plain.conv3, 'relu')
+        self.conv1 = layers.convolution(reference.conv1.to(dtype))
+        self.conv2 = layers.convolution(reference.conv2, 'relu')
+        self.conv3 = layers.pointwise(reference.conv3, 'relu')
 
     def forward(self, finest: Tensor) -> tuple[Tensor, Tensor]:
         """Return features (B, relative_features, H, W) and inverse depth (B, 1, H, W), no unit.

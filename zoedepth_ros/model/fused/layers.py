@@ -1,7 +1,7 @@
-"""Linear maps and convolutions with what follows them: plain, or packed for the processor.
+"""Linear layers and convolutions with fused activations and sums.
 
-Packed weights lie as oneDNN multiplies them, once and for all; the plain layers leave that to
-torch.compile or to the GPU.
+`PackedLayers` store their weights in oneDNN's blocked layout; `TorchLayers` use standard operators
+and leave the layout to torch.compile or the GPU.
 """
 
 from __future__ import annotations
@@ -16,70 +16,70 @@ from torch import Tensor, nn
 Activation = Literal['none', 'relu', 'gelu']
 
 _ACTIVATIONS = {'none': lambda x: x, 'relu': F.relu, 'gelu': F.gelu}
-_ALGORITHM = {'none': '', 'relu': '', 'gelu': 'none'}  # of GELU: the error function, not tanh
+_ALGORITHM = {'none': '', 'relu': '', 'gelu': 'none'}  # GELU by the error function, not tanh
 
 
 class Layer(nn.Module, ABC):
-    """A linear map or convolution, then an activation."""
+    """A linear layer or convolution, followed by an activation."""
 
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
-        """Return activation(map(x))."""
+        """Return activation(layer(x))."""
 
     @abstractmethod
     def add_to(self, residual: Tensor, x: Tensor) -> Tensor:
-        """Return residual + map(x); for layers without activation."""
+        """Return residual + layer(x), for layers without activation."""
 
 
 class Layers(ABC):
-    """What makes layers of one kind; weights in, layers out."""
+    """Create layers of one kind from weights."""
 
     @abstractmethod
     def linear(
         self, weight: Tensor, bias: Tensor | None, activation: Activation = 'none'
     ) -> Layer:
-        """Return a map of the last dimension; weight (outputs, inputs)."""
+        """Return a linear layer for the last dimension; weight (outputs, inputs)."""
 
     @abstractmethod
     def convolution(self, conv: nn.Conv2d, activation: Activation = 'none') -> Layer:
-        """Return a convolution for maps (B, C, h, w), best in channels_last."""
+        """Return a convolution for maps (B, C, h, w), fastest in channels_last."""
 
     def pointwise(self, conv: nn.Module, activation: Activation = 'none') -> Layer:
-        """Return a 1x1 convolution as a map of (B, h, w, C)."""
+        """Return a 1x1 convolution as a linear layer for (B, h, w, C)."""
         assert isinstance(conv, nn.Conv2d)
         return self.linear(conv.weight.flatten(1), conv.bias, activation)
 
 
-class PlainLayers(Layers):
-    """Layers of ordinary operators."""
+class TorchLayers(Layers):
+    """Layers of standard operators."""
 
     def linear(
         self, weight: Tensor, bias: Tensor | None, activation: Activation = 'none'
     ) -> Layer:
-        """Return a map of the last dimension."""
-        return PlainLinear(weight, bias, activation)
+        """Return a linear layer for the last dimension."""
+        return TorchLinear(weight, bias, activation)
 
     def convolution(self, conv: nn.Conv2d, activation: Activation = 'none') -> Layer:
         """Return a convolution."""
-        return PlainConvolution(conv, activation)
+        return TorchConvolution(conv, activation)
 
 
-class PackedLayers(PlainLayers):
-    """Products of oneDNN with their weights packed; only for the CPU.
+class PackedLayers(TorchLayers):
+    """oneDNN products with packed weights, for the CPU.
 
-    Convolutions stay plain: packed without knowing the size of the maps they are as fast where
-    channels are many, and five times slower where they are few.
+    Convolutions use standard operators: packed for an unknown map size, they are as fast with many
+    channels and five times slower with few.
     """
 
     def linear(
         self, weight: Tensor, bias: Tensor | None, activation: Activation = 'none'
     ) -> Layer:
-        """Return a map of the last dimension."""
+        """Return a linear layer for the last dimension."""
         return PackedLinear(weight, bias, activation)
 
     @staticmethod
     def missing(dtype: torch.dtype) -> str:
-        """Tell why this torch on this processor cannot do it; '' where it can."""
+        """Return why packed weights are unavailable here; '' if they are available."""
         x, weight = torch.ones(2, 8, dtype=dtype), torch.ones(4, 8, dtype=dtype)
         try:
             if not torch._C._has_mkldnn:
@@ -87,11 +87,11 @@ class PackedLayers(PlainLayers):
             linear = PackedLinear(weight, weight[:, 0], 'none')
             right = bool((linear.add_to(linear(x), x) == 18.0).all())
         except (RuntimeError, AttributeError, TypeError) as error:
-            return f'oneDNN refused: {str(error).splitlines()[0]}'
-        return '' if right else 'oneDNN gave a wrong product'
+            return f'oneDNN failed: {str(error).splitlines()[0]}'
+        return '' if right else 'oneDNN returned a wrong product'
 
 
-class PlainLinear(Layer):
+class TorchLinear(Layer):
     """F.linear, then an activation."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None, activation: Activation) -> None:
@@ -105,11 +105,11 @@ class PlainLinear(Layer):
         return _ACTIVATIONS[self.activation](F.linear(x, self.weight, self.bias))
 
     def add_to(self, residual: Tensor, x: Tensor) -> Tensor:
-        """Return residual + map(x)."""
+        """Return residual + layer(x)."""
         return residual + F.linear(x, self.weight, self.bias)
 
 
-class PlainConvolution(Layer):
+class TorchConvolution(Layer):
     """F.conv2d, then an activation."""
 
     def __init__(self, conv: nn.Conv2d, activation: Activation) -> None:
@@ -125,7 +125,7 @@ class PlainConvolution(Layer):
         return _ACTIVATIONS[self.activation](self._convolve(x))
 
     def add_to(self, residual: Tensor, x: Tensor) -> Tensor:
-        """Return residual + map(x)."""
+        """Return residual + layer(x)."""
         return residual + self._convolve(x)
 
     def _convolve(self, x: Tensor) -> Tensor:
@@ -133,7 +133,7 @@ class PlainConvolution(Layer):
 
 
 class PackedLinear(Layer):
-    """A product of oneDNN, with bias and activation in one pass."""
+    """A oneDNN product with bias and activation in one pass."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None, activation: Activation) -> None:
         super().__init__()
@@ -146,7 +146,7 @@ class PackedLinear(Layer):
         return _result(torch.ops.mkldnn._linear_pointwise(x, self.packed, self.bias, *self.tail))
 
     def add_to(self, residual: Tensor, x: Tensor) -> Tensor:
-        """Return residual + map(x)."""
+        """Return residual + layer(x)."""
         binary = torch.ops.mkldnn._linear_pointwise.binary
         return _result(binary(x, residual, self.packed, self.bias, 'add'))
 

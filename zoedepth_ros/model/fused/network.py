@@ -1,4 +1,4 @@
-"""The whole network for inference, taken from a trained one."""
+"""The complete network for inference, built from a reference network."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from zoedepth_ros.model.backbone import BeitFeatures, FeatureExtractor, Prepared
+from zoedepth_ros.model.backbones.beit import BeitFeatures
+from zoedepth_ros.model.backbones.features import FeatureExtractor, Prepared
 from zoedepth_ros.model.fused.attention import (
     Attention,
     ExplicitAttention,
-    FusedAttention,
     GroupedAttention,
     HeadwiseAttention,
+    SdpaAttention,
 )
-from zoedepth_ros.model.fused.beit import FastBeit
-from zoedepth_ros.model.fused.bins import FastEmbeddings, FastMetricHead
-from zoedepth_ros.model.fused.decoder import FastDecoder, FastRelativeHead
-from zoedepth_ros.model.fused.layers import Layers, PackedLayers, PlainLayers
+from zoedepth_ros.model.fused.beit import FusedBeit
+from zoedepth_ros.model.fused.bins import FusedEmbeddings, FusedMetricHead
+from zoedepth_ros.model.fused.decoder import FusedDecoder, FusedRelativeHead
+from zoedepth_ros.model.fused.layers import Layers, PackedLayers, TorchLayers
 from zoedepth_ros.model.zoedepth import Prediction, ZoeDepth
 
-STRIP = 4096  # pixels: their bins fill a megabyte, about the cache of a core
+STRIP = 4096  # pixels; their bins take one megabyte, about the cache of a core
 
 
-class FastFeatures(NamedTuple):
-    """What all heads and the router see of a picture, float32, channels last."""
+class FusedFeatures(NamedTuple):
+    """The features that all heads and the router share, float32, channels last."""
 
     seed: Tensor
     """Projected bottleneck (B, H/32, W/32, features)."""
@@ -37,12 +38,12 @@ class FastFeatures(NamedTuple):
     relative_depth: Tensor
     """Inverse depth without unit (B, 1, H, W)."""
 
-    def rows(self, rows: Sequence[int]) -> FastFeatures:
-        """Return the features of these pictures of the batch only."""
+    def rows(self, rows: Sequence[int]) -> FusedFeatures:
+        """Select these images of the batch."""
         if list(rows) == list(range(len(self.seed))):
             return self
         picked = list(rows)
-        return FastFeatures(
+        return FusedFeatures(
             self.seed[picked],
             [level[picked] for level in self.hidden],
             self.relative_features[picked],
@@ -50,72 +51,74 @@ class FastFeatures(NamedTuple):
         )
 
 
-class FastZoeDepth(nn.Module):
-    """The same predictions as of ZoeDepth, without gradient.
+class FusedZoeDepth(nn.Module):
+    """Compute the predictions of ZoeDepth, without gradient.
 
-    Backbone and decoder compute in a precision of choice, all that follows in float32.
+    Backbone and decoder compute in dtype, the other parts in float32.
     """
 
     def __init__(
         self,
-        plain: ZoeDepth,
+        reference: ZoeDepth,
         dtype: torch.dtype,
         layers: Layers,
         attention: Attention,
         strip: int | None,
     ) -> None:
-        """Take a network apart: it is of no use afterwards, lest both stay in memory."""
+        """Take over the parts of a network, which is unusable afterwards; this saves memory."""
         super().__init__()
-        self.config = plain.config
+        self.config = reference.config
         self.dtype = dtype
-        backbone = plain.backbone
+        backbone = reference.backbone
         self.backbone: FeatureExtractor = (
-            FastBeit(backbone, dtype, layers, attention)
+            FusedBeit(backbone, dtype, layers, attention)
             if isinstance(backbone, BeitFeatures)
             else backbone.to(dtype)
         )
-        self.decoder = FastDecoder(plain.decoder.to(dtype), layers)
-        # Its first convolution sees what the decoder makes; fp16 has not the range for it.
+        self.decoder = FusedDecoder(reference.decoder.to(dtype), layers)
+        # Its first convolution takes the output of the decoder, which exceeds the range of fp16.
         of_relative = dtype if dtype == torch.bfloat16 else torch.float32
-        self.relative_head = FastRelativeHead(plain.relative_head, of_relative, layers)
-        self.bottleneck = layers.pointwise(plain.bottleneck)
-        self.embeddings = FastEmbeddings(plain.embeddings, layers)
+        self.relative_head = FusedRelativeHead(reference.relative_head, of_relative, layers)
+        self.bottleneck = layers.pointwise(reference.bottleneck)
+        self.embeddings = FusedEmbeddings(reference.embeddings, layers)
         self.heads = nn.ModuleDict(
             {
-                head.name: FastMetricHead(
-                    plain.metric_head(head.name), plain.embeddings, layers, strip
+                head.name: FusedMetricHead(
+                    reference.metric_head(head.name), reference.embeddings, layers, strip
                 )
-                for head in plain.config.heads
+                for head in reference.config.heads
             }
         )
-        self.router = plain.router
+        self.router = reference.router
 
     def prepare(self, height: int, width: int) -> Prepared:
-        """Return constants for pictures of this size [px], to be handed to encode."""
+        """Return the constants of `encode` for images of this size [px]."""
         self.config.check_size(height, width)
         return self.backbone.prepare(height, width)
 
-    def encode(self, image: Tensor, prepared: Prepared | None = None) -> FastFeatures:
-        """Return what heads and router share of an image (B, 3, H, W); as ZoeDepth.encode."""
+    def encode(self, image: Tensor, prepared: Prepared | None = None) -> FusedFeatures:
+        """Return the shared features of an image (B, 3, H, W), see ZoeDepth.encode."""
         self.config.check_size(image.shape[-2], image.shape[-1])
         pyramid = self.decoder(self.backbone(image.to(self.dtype), prepared))
         levels = [x.float() for x in pyramid.levels]
-        as_seen = pyramid.levels if self.relative_head.dtype == self.dtype else levels
-        features, relative_depth = self.relative_head(as_seen[-1])
-        last = tuple(x.permute(0, 2, 3, 1) for x in levels)
+        same_dtype = self.relative_head.dtype == self.dtype
+        features, relative_depth = self.relative_head(
+            (pyramid.levels if same_dtype else levels)[-1]
+        )
+        channels_last = tuple(x.permute(0, 2, 3, 1) for x in levels)  # (B, h, w, features)
         seed = self.bottleneck(pyramid.bottleneck.float().permute(0, 2, 3, 1))
-        hidden = self.embeddings(seed, last)
-        return FastFeatures(seed, hidden, features.permute(0, 2, 3, 1), relative_depth)
+        hidden = self.embeddings(seed, channels_last)
+        return FusedFeatures(seed, hidden, features.permute(0, 2, 3, 1), relative_depth)
 
-    def route(self, features: FastFeatures) -> Tensor:
-        """Return logits (B, number of heads); ValueError without a router."""
+    def route(self, features: FusedFeatures) -> Tensor:
+        """Return logits (B, number of heads).  Raises ValueError without a router."""
         if self.router is None:
             raise ValueError(f'{self.config.name} has one head and no router')
         logits = self.router(features.seed.permute(0, 3, 1, 2))
         assert isinstance(logits, Tensor)
         return logits
 
-    def decode(self, features: FastFeatures, head: str) -> Prediction:
+    def decode(self, features: FusedFeatures, head: str) -> Prediction:
         """Return the prediction of one head, without router logits."""
         if head not in self.heads:
             raise ValueError(
@@ -128,7 +131,7 @@ class FastZoeDepth(nn.Module):
         return Prediction(depth_m, uncertainty_m, features.relative_depth, None)
 
     def forward(self, image: Tensor, head: str, prepared: Prepared | None = None) -> Prediction:
-        """Predict with one head; arguments as of encode."""
+        """Predict with one head; arguments as for `encode`."""
         features = self.encode(image, prepared)
         prediction = self.decode(features, head)
         if self.router is None:
@@ -137,15 +140,15 @@ class FastZoeDepth(nn.Module):
 
 
 @torch.no_grad()
-def packed_network(plain: ZoeDepth, dtype: torch.dtype) -> FastZoeDepth:
-    """Turn a network on the CPU into one with packed weights; see FastZoeDepth."""
+def packed_network(reference: ZoeDepth, dtype: torch.dtype) -> FusedZoeDepth:
+    """Convert a network on the CPU to one with packed weights, see FusedZoeDepth."""
     attention = HeadwiseAttention() if dtype == torch.float32 else GroupedAttention()
-    return FastZoeDepth(plain.eval(), dtype, PackedLayers(), attention, STRIP)
+    return FusedZoeDepth(reference.eval(), dtype, PackedLayers(), attention, STRIP)
 
 
 @torch.no_grad()
-def folded_network(plain: ZoeDepth, dtype: torch.dtype) -> FastZoeDepth:
-    """Turn a network into one of ordinary operators, fit to be compiled or captured."""
-    on_cpu = plain.bottleneck.weight.device.type == 'cpu'
-    attention = ExplicitAttention() if on_cpu and dtype != torch.float32 else FusedAttention()
-    return FastZoeDepth(plain.eval(), dtype, PlainLayers(), attention, None)
+def fused_network(reference: ZoeDepth, dtype: torch.dtype) -> FusedZoeDepth:
+    """Convert a network to one of standard operators, for torch.compile and CUDA graphs."""
+    on_cpu = reference.bottleneck.weight.device.type == 'cpu'
+    attention = ExplicitAttention() if on_cpu and dtype != torch.float32 else SdpaAttention()
+    return FusedZoeDepth(reference.eval(), dtype, TorchLayers(), attention, None)

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 from fake_device import FakeGraphs
+from lively import images
 from lively import lively_predictor as predictor
-from lively import pictures
 
 from zoedepth_ros.inference.result import NotFinite
-from zoedepth_ros.inference.runtimes.graphs import GraphRunner, RecordingError
+from zoedepth_ros.inference.runtimes.cuda_graphs import CaptureError, GraphRunner
 
 CPU = torch.device('cpu')
 
@@ -30,42 +30,42 @@ def assert_same(ours, theirs):
 def test_recorded_runs_give_what_single_steps_give(name, way, flip):
     recorded = predictor(FakeGraphs(), name, way, flip)
     stepwise = predictor(None, name, way, flip)
-    for rgb in (*pictures(2), *pictures(1, 70, 40)):
+    for rgb in (*images(2), *images(1, 70, 40)):
         for head in ('auto', *recorded.heads):
             assert_same(recorded(rgb, head), stepwise(rgb, head))
     assert recorded(rgb, recorded.heads[0], route=False).router_probabilities == {}
-    assert recorded.optimization == 'plain, recorded'
+    assert recorded.optimization == 'reference, captured'
 
 
 def test_every_head_and_size_is_recorded_once_and_delivery_is_the_only_wait():
     graphs = FakeGraphs()
     recorded = predictor(graphs)
     recorded.warm_up(48, 64)
-    assert graphs.recorded == 2
-    for rgb in pictures(3):
+    assert graphs.captured == 2
+    for rgb in images(3):
         recorded(rgb, 'indoor')
         recorded(rgb, 'outdoor')
-    assert (graphs.recorded, graphs.played, graphs.finished) == (2, 8, 8)
-    recorded(pictures(1, 32, 32)[0], 'indoor')
-    assert graphs.recorded == 3
+    assert (graphs.captured, graphs.replayed, graphs.finished) == (2, 8, 8)
+    recorded(images(1, 32, 32)[0], 'indoor')
+    assert graphs.captured == 3
 
 
-def test_the_last_verdict_steers_the_next_picture_and_a_change_runs_again():
+def test_the_last_verdict_steers_the_next_image_and_a_change_runs_again():
     graphs = FakeGraphs()
     recorded = predictor(graphs, bias=[0.0, 3.0])
-    rgb = pictures(1)[0]
+    rgb = images(1)[0]
     assert recorded(rgb).head == 'outdoor'
-    assert graphs.played == 2  # the first guess was the other head
+    assert graphs.replayed == 2  # the first guess was the other head
     assert recorded(rgb).head == 'outdoor'
-    assert graphs.played == 3
+    assert graphs.replayed == 3
     assert recorded(rgb, 'indoor').head == 'indoor'
     assert recorded(rgb).head == 'outdoor'
-    assert graphs.played == 5
+    assert graphs.replayed == 5
 
 
 def test_results_are_the_callers_to_keep():
     recorded = predictor(FakeGraphs())
-    first, second = pictures(2)
+    first, second = images(2)
     kept = recorded(first, 'indoor')
     before = kept.depth_m.copy()
     recorded(second, 'indoor')
@@ -75,52 +75,52 @@ def test_results_are_the_callers_to_keep():
 def test_constants_that_moved_are_recorded_anew():
     graphs = FakeGraphs()
     recorded = predictor(graphs, way='official')
-    rgb = pictures(1, 40, 100)[0]
+    rgb = images(1, 40, 100)[0]
     before = recorded(rgb, 'indoor').depth_m
     recorded.predict_network_resolution(rgb, 'indoor')  # another size inside the network
-    assert graphs.recorded == 1
+    assert graphs.captured == 1
     np.testing.assert_array_equal(recorded(rgb, 'indoor').depth_m, before)
-    assert graphs.recorded == 2
+    assert graphs.captured == 2
 
 
 def test_what_cannot_be_recorded_runs_step_by_step_and_that_is_said(caplog):
     graphs = FakeGraphs()
     graphs.fail_with = RuntimeError('CUDA error: operation not permitted when stream is capturing')
     recorded = predictor(graphs)
-    rgb = pictures(1)[0]
+    rgb = images(1)[0]
     with caplog.at_level(logging.WARNING):
         assert_same(recorded(rgb), predictor()(rgb))
     assert 'not permitted' in recorded.optimization_note
     assert recorded.optimization_note in caplog.text
-    assert recorded.optimization == 'plain'
+    assert recorded.optimization == 'reference'
     graphs.fail_with = None
     recorded(rgb)
-    assert graphs.recorded == 0  # not tried again
+    assert graphs.captured == 0  # not tried again
 
 
 def test_a_failure_while_playing_is_no_failure_of_recording():
-    def play():
+    def replay():
         raise RuntimeError('CUDA error: an illegal memory access was encountered')
 
     graphs = FakeGraphs()
-    graphs.record = lambda compute, picture: (play, compute(picture))
+    graphs.capture = lambda compute, image: (replay, compute(image))
     runner = GraphRunner(graphs, CPU)
     with pytest.raises(RuntimeError, match='illegal memory') as caught:
-        runner(pictures(1)[0], 'indoor', lambda picture: picture.float().flatten())
-    assert not isinstance(caught.value, RecordingError)
+        runner(images(1)[0], 'indoor', lambda image: image.float().flatten())
+    assert not isinstance(caught.value, CaptureError)
 
 
 def test_values_that_are_not_finite_are_an_error_in_recorded_runs_too():
     recorded = predictor(FakeGraphs())
     recorded._network.network.bottleneck.weight.data[0] = torch.nan
     with pytest.raises(NotFinite):
-        recorded(pictures(1)[0])
+        recorded(images(1)[0])
 
 
 @pytest.mark.parametrize('graphs', [None, FakeGraphs()])
-def test_pictures_may_come_from_another_thread_than_the_warming_up(graphs):
+def test_images_may_come_from_another_thread_than_the_warming_up(graphs):
     one = predictor(graphs)
-    rgb = pictures(1)[0]
+    rgb = images(1)[0]
     one.warm_up(48, 64)
     found = []
     thread = threading.Thread(target=lambda: found.append(one(rgb, 'indoor')))

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from zoedepth_ros.inference.failures import kind_of, named_failures
+from zoedepth_ros.inference.devices import kind_of, named_failures
 from zoedepth_ros.inference.result import DeviceLost, NotFinite, OutOfMemory
 
 
