@@ -1,4 +1,4 @@
-"""Fields of view on the command line: degrees, never radians."""
+"""Camera options: fields of view in degrees, never radians, and calibration files."""
 
 import argparse
 import math
@@ -10,7 +10,7 @@ import yaml
 from fake_predictor import FakePredictor
 
 import zoedepth_ros.build
-from zoedepth_ros.cli.angles import field_of_view_deg
+from zoedepth_ros.cli.camera_options import field_of_view_deg
 from zoedepth_ros.cli.main import main
 
 COMMANDS = {
@@ -40,7 +40,7 @@ cam1:
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    """A picture of half the size of the calibration beside it, and a network that says 2 m."""
+    """An image of half the size of the calibration beside it, and a network that returns 2 m."""
     predictor = FakePredictor(2.0, training_hfov_rad=math.pi / 2)  # f / W = 0.5
     monkeypatch.setattr(zoedepth_ros.build, 'build_predictor', lambda *_, **__: predictor)
     monkeypatch.chdir(tmp_path)
@@ -51,10 +51,10 @@ def place(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(('camera', 'factor'), [('cam0', 1.0), ('cam1', 2.0)])
-def test_predict_takes_the_camera_from_a_calibration(place, camera, factor):
+def test_predict_uses_the_camera_of_a_calibration(place, camera, factor):
     calibration = f'chain.yaml:{camera}'
     assert main(['predict', 'a.png', '--out', 'out', '--calibration', calibration]) == 0
-    # depth goes with the focal length, which is that of the training camera or twice as long
+    # depth is proportional to the focal length: that of the training camera or twice that
     np.testing.assert_allclose(np.load('out/a_depth.npy'), 2.0 * factor, rtol=1e-5)
     cloud = (place / 'out' / 'a.ply').read_bytes().split(b'end_header\n')[1]
     x_m = np.frombuffer(cloud, np.dtype([('xyz', '<f4', 3), ('rgb', 'u1', 3)]))['xyz'][:, 0]
@@ -62,14 +62,14 @@ def test_predict_takes_the_camera_from_a_calibration(place, camera, factor):
     np.testing.assert_allclose(x_m.max(), 2.0 * factor * 19.5 / (20.0 * factor), rtol=1e-5)
 
 
-def test_calibrate_takes_the_camera_from_a_calibration(place):
+def test_calibrate_uses_the_camera_of_a_calibration(place):
     arguments = ['a.png', '--distance', '8', '--calibration', 'chain.yaml:cam1', '--out', 's.yaml']
     assert main(['calibrate', *arguments]) == 0
     heads = yaml.safe_load((place / 's.yaml').read_text())['heads']
     assert heads['indoor']['scale'] == pytest.approx(2.0)  # 2 m through twice the focal length
 
 
-def test_view_takes_the_camera_from_a_calibration(place, monkeypatch):
+def test_view_uses_the_camera_of_a_calibration(place, monkeypatch):
     pytest.importorskip('rerun')
     from zoedepth_ros.viewing.rerun_log import RerunLog
 
@@ -86,17 +86,17 @@ def test_view_takes_the_camera_from_a_calibration(place, monkeypatch):
         (['--calibration', 'chain.yaml'], 'holds the cameras cam0, cam1', 2),
         (['--calibration', 'none.yaml'], 'none.yaml', 2),
         (['--calibration', 'a.png'], 'a.png', 2),
-        (['--calibration', 'chain.yaml:cam0'], 'wide.png: the picture is 50 x 30', 1),
+        (['--calibration', 'chain.yaml:cam0'], 'wide.png: the image is 50 x 30', 1),
     ],
 )
-def test_a_calibration_that_does_not_serve_is_named(place, capsys, options, complaint, code):
+def test_an_unsuitable_calibration_is_named(place, capsys, options, complaint, code):
     assert main(['predict', 'a.png', 'wide.png', '--out', 'out', *options]) == code
     assert complaint in capsys.readouterr().err
 
 
 @pytest.mark.parametrize('command', COMMANDS)
 @pytest.mark.parametrize(
-    ('value', 'says'),
+    ('value', 'message'),
     [
         ('1.2', '1.2 rad are 68.8 degrees'),
         ('3.1', '3.1 rad are 177.6 degrees'),
@@ -110,21 +110,21 @@ def test_a_calibration_that_does_not_serve_is_named(place, capsys, options, comp
         ('wide', 'expected degrees, 5 to 150, got wide'),
     ],
 )
-def test_every_command_refuses_what_is_no_field_of_view_in_degrees(command, value, says, capsys):
+def test_every_command_rejects_an_implausible_field_of_view(command, value, message, capsys):
     with pytest.raises(SystemExit) as leaving:
         main([command.strip(), *COMMANDS[command], value])
     assert leaving.value.code == 2
     err = capsys.readouterr().err
     assert COMMANDS[command][-1] in err
-    assert says in err
+    assert message in err
 
 
 @pytest.mark.parametrize('value', ['5', '55', '68.8', '150'])
-def test_what_lenses_have_is_taken(value):
+def test_a_plausible_field_of_view_is_accepted(value):
     assert field_of_view_deg(value) == float(value)
 
 
-def test_more_than_pi_is_not_taken_for_radians():
-    with pytest.raises(argparse.ArgumentTypeError) as refusal:
+def test_more_than_pi_is_not_reported_as_radians():
+    with pytest.raises(argparse.ArgumentTypeError) as error:
         field_of_view_deg(str(math.pi + 0.1))
-    assert 'radians' not in str(refusal.value)
+    assert 'radians' not in str(error.value)

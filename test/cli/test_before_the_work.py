@@ -1,4 +1,4 @@
-"""What can be known before the work is checked before it, in every command, with one exit code."""
+"""Every command checks its arguments before the work, with one exit code."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from zoedepth_ros.cli.main import main
 
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch):
-    """Fail where a network is built: what is refused here is refused before that."""
+    """Fail if a network is built before the arguments are checked."""
 
     def build(*_, **__):
         pytest.fail('a network was built before the arguments were checked')
@@ -27,7 +27,7 @@ def no_network(monkeypatch):
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    """A working folder with a picture, a film, a file and a folder with a data set."""
+    """A working folder with an image, a video, a file and a folder with a data set."""
     monkeypatch.chdir(tmp_path)
     cv2.imwrite('a.png', np.zeros((30, 40, 3), np.uint8))
     writer = cv2.VideoWriter('a.avi', cv2.VideoWriter_fourcc(*'MJPG'), 5.0, (40, 30))
@@ -42,7 +42,7 @@ def place(tmp_path, monkeypatch):
 
 
 def code_of(command):
-    """Run a command line as the shell would and give its exit code."""
+    """Run a command line and return its exit code."""
     try:
         return main(command.split())
     except SystemExit as leaving:
@@ -90,7 +90,7 @@ def test_a_missing_input_is_named_with_the_same_exit_code_in_every_command(place
         (f'{FOLDER} --csv file/a.csv', 'file'),
         (f'{FOLDER} --worst 1 --out file/x', 'file'),
         ('evaluate --dataset synthetic --json data', 'data'),
-        ('evaluate --dataset walk --json data', 'data'),
+        ('evaluate --dataset trajectory --json data', 'data'),
         ('compare ZoeD_M12_N --over ZoeD_M12_NK --json data', 'data'),
         ('calibrate a.png --distance 2 --out data', 'data'),
         ('calibrate a.png --distance 2 --out file/x.yaml', 'file'),
@@ -103,9 +103,7 @@ def test_a_missing_input_is_named_with_the_same_exit_code_in_every_command(place
         ('download ZoeD_M12_N --cache-dir file/x', 'file'),
     ],
 )
-def test_a_place_that_takes_no_result_is_named_before_the_work(
-    place, capsys, command, place_named
-):
+def test_an_unwritable_output_is_named_before_the_work(place, capsys, command, place_named):
     if command.startswith('view'):
         pytest.importorskip('rerun')
     before = sorted(place.rglob('*'))
@@ -125,8 +123,8 @@ def test_a_place_that_takes_no_result_is_named_before_the_work(
         ('evaluate --dataset synthetic --domain indoor', '--domain'),
         ('evaluate --dataset synthetic --steps-per-m 256', '--steps-per-m'),
         ('evaluate --dataset synthetic --out x', '--out'),
-        ('evaluate --dataset walk --no-flip', '--no-flip'),
-        ('evaluate --dataset walk --worst 3', '--worst'),
+        ('evaluate --dataset trajectory --no-flip', '--no-flip'),
+        ('evaluate --dataset trajectory --worst 3', '--worst'),
         ('evaluate --dataset nyu --root data --domain indoor', '--domain'),
         ('evaluate --dataset nyu --root data --steps-per-m 1000', '--steps-per-m'),
         ('evaluate --dataset nyu --root data --seed 1', '--seed'),
@@ -148,10 +146,10 @@ def test_a_place_that_takes_no_result_is_named_before_the_work(
         ('export onnx --out x.onnx --precision fp16', '--precision'),
         ('export tensorrt --from a.onnx --out x.engine --head indoor', '--head'),
         ('export tensorrt --from a.onnx --out x.engine --weights w.pt', '--weights'),
-        ('scenes --walk door --domain indoor', '--domain'),
+        ('scenes --trajectory door --domain indoor', '--domain'),
     ],
 )
-def test_an_option_that_would_do_nothing_is_refused(place, capsys, command, option):
+def test_an_option_without_effect_is_rejected(place, capsys, command, option):
     if command.startswith('view'):
         pytest.importorskip('rerun')
     assert code_of(command) == exit_codes.REFUSED
@@ -165,7 +163,7 @@ def test_an_option_that_would_do_nothing_is_refused(place, capsys, command, opti
         '--steps-per-m -5',
     ],
 )  # fmt: skip
-def test_numbers_out_of_range_are_refused(place, capsys, options):
+def test_numbers_out_of_range_are_rejected(place, capsys, options):
     assert code_of(f'{FOLDER} {options}') == exit_codes.REFUSED
     assert options.split()[0] in capsys.readouterr().err
     for command in ('evaluate --dataset synthetic --seed -1', 'benchmark size --rounds -1',
@@ -178,19 +176,19 @@ def test_numbers_out_of_range_are_refused(place, capsys, options):
     ('name', 'backends'),
     [('x.onnx', ('onnxruntime', 'openvino')), ('x.engine', ('tensorrt',))],
 )
-def test_an_exported_network_is_refused_with_the_backends_that_read_it(
+def test_an_exported_network_is_rejected_with_its_backends(
     place, monkeypatch, capsys, name, backends
 ):
     monkeypatch.undo()  # the real builders
     (place / name).write_bytes(b'\x08\x0a')
-    picture = str(place / 'a.png')
-    assert main(['predict', picture, '--weights', str(place / name)]) == exit_codes.REFUSED
+    image = str(place / 'a.png')
+    assert main(['predict', image, '--weights', str(place / name)]) == exit_codes.REFUSED
     text = capsys.readouterr().err
     assert str(place / name) in text
     assert all(f'backend:={backend}' in text for backend in backends)
 
 
-def test_help_and_the_documents_have_the_table_of_exit_codes(capsys):
+def test_help_and_documentation_have_the_table_of_exit_codes(capsys):
     from docs_pages import ROOT
 
     page = (ROOT / 'docs' / 'troubleshooting.md').read_text(encoding='utf-8')
@@ -202,7 +200,7 @@ def test_help_and_the_documents_have_the_table_of_exit_codes(capsys):
         assert f'{code}: {meaning}' in help_text
 
 
-def test_a_walk_shows_how_far_it_is(monkeypatch, capfd):
+def test_the_evaluation_of_a_trajectory_shows_progress(monkeypatch, capfd):
     pytest.importorskip('numba')
     from constant_network import ConstantNetwork
 
@@ -211,18 +209,18 @@ def test_a_walk_shows_how_far_it_is(monkeypatch, capfd):
     monkeypatch.setattr(zoedepth_ros.build, 'build_predictor', lambda *_, **__: network)
     monkeypatch.setattr(
         'zoedepth_ros.evaluation.trajectory.Walk',
-        lambda kind, seed: _walk()(kind, seed, 20, height=24, width=32),
+        lambda kind, seed: _trajectory()(kind, seed, 20, height=24, width=32),
     )
-    assert main(['evaluate', '--dataset', 'walk']) == 0
+    assert main(['evaluate', '--dataset', 'trajectory']) == 0
     lines = capfd.readouterr().err.splitlines()
     assert [line for line in lines if line.startswith('20 of 20 frames')]
     assert len(lines) == 10
 
 
-def _walk():
-    from zoedepth_ros.synthetic import trajectory as walk
+def _trajectory():
+    from zoedepth_ros.synthetic import trajectory
 
-    return walk.Walk
+    return trajectory.Walk
 
 
 WITH_FULL_DISK = """
@@ -237,7 +235,7 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-def test_a_disk_that_is_full_is_named_and_leaves_no_half_file(place):
+def test_a_full_disk_is_reported_and_leaves_no_partial_file(place):
     from docs_pages import ROOT
 
     command = [sys.executable, '-c', WITH_FULL_DISK, 'predict', 'a.png', '--out', 'out']
@@ -258,7 +256,7 @@ def test_a_disk_that_is_full_is_named_and_leaves_no_half_file(place):
         assert cv2.imread(str(path), cv2.IMREAD_UNCHANGED).shape == (30, 40)
 
 
-def test_scores_of_pictures_with_odd_names_are_written(place, monkeypatch):
+def test_scores_of_images_with_undecodable_names_are_written(place, monkeypatch):
     from constant_network import ConstantNetwork
 
     network = ConstantNetwork(lambda picture, head: np.full((6, 8), 2.0))

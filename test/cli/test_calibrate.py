@@ -129,7 +129,7 @@ def test_a_floor_that_is_not_there_is_said_and_nothing_is_written(picture, tmp_p
     ('arguments', 'message'),
     [
         (['--camera-height', '1.2'], '--hfov'),
-        (['--distance', '2', '--box', '500,0,600,10'], '80 x 60 picture'),
+        (['--distance', '2', '--box', '500,0,600,10'], '80 x 60 image'),
     ],
 )
 def test_what_cannot_be_is_refused(picture, tmp_path, says, capsys, arguments, message):

@@ -1,4 +1,4 @@
-"""`zoedepth evaluate` with a predictor whose depth is known."""
+"""`zoedepth evaluate` with a predictor of known depth."""
 
 import csv
 import json
@@ -14,7 +14,7 @@ from zoedepth_ros.cli.main import main
 
 @pytest.fixture
 def network(monkeypatch):
-    """Stand in for the network: 2 m everywhere; `arguments` are those it was built with."""
+    """A fake network: 2 m everywhere; `arguments` are those of build_predictor."""
     fake = ConstantNetwork(lambda picture, head: np.full((6, 8), 2.0))
     fake.heads = ('indoor', 'outdoor')
     fake.arguments = None
@@ -29,7 +29,7 @@ def network(monkeypatch):
 
 @pytest.fixture
 def tree(tmp_path):
-    """A folder of three pictures, 2 m, 4 m and 8 m away."""
+    """A folder of three images at 2 m, 4 m and 8 m."""
     for stem, depth_mm in (('a', 2000), ('b', 4000), ('c', 8000)):
         write_picture(tmp_path / f'data/rgb/{stem}.png', gray(24, 32))
         write_png16(tmp_path / f'data/depth/{stem}.png', np.full((24, 32), depth_mm))
@@ -44,7 +44,7 @@ def folder(tree, *arguments):
     return evaluate('--dataset', 'folder', '--root', tree, '--domain', 'indoor', *arguments)
 
 
-def test_json_csv_and_worst_pictures_are_written(network, tree, tmp_path, capsys):
+def test_json_csv_and_worst_images_are_written(network, tree, tmp_path, capsys):
     files = ('--json', tmp_path / 'new/a.json', '--csv', tmp_path / 'a.csv')
     assert folder(tree, *files, '--worst', 1, '--out', tmp_path / 'worst') == 0
     found = json.loads((tmp_path / 'new/a.json').read_text())
@@ -57,17 +57,17 @@ def test_json_csv_and_worst_pictures_are_written(network, tree, tmp_path, capsys
     assert 'WARNING  NOTHING: A TEST' in printed
 
 
-def test_published_scores_stand_in_the_table(network, tmp_path, capsys):
+def test_published_scores_are_in_the_table(network, tmp_path, capsys):
     write_picture(tmp_path / 'A/outleft/1.png', gray(24, 32))
     write_png16(tmp_path / 'A/depthmap/1.png', np.full((24, 32), 4000))
     assert evaluate('--dataset', 'diml_outdoor', '--root', tmp_path) == 0
     printed = capsys.readouterr().out
     assert 'ZoeD_M12_K, published' in printed
     assert '1.921' in printed
-    assert 'the published scores are of 500 pictures' in printed
+    assert 'the published scores are of 500 images' in printed
 
 
-def test_the_number_of_pictures_and_the_mirrored_pass_can_be_cut(network, tree):
+def test_the_number_of_images_and_the_mirrored_pass_are_options(network, tree):
     assert folder(tree, '--samples', 2, '--no-flip') == 0
     assert len(network.pictures) == 2
 
@@ -77,7 +77,7 @@ def test_the_head_can_be_forced(network, tree):
     assert network.heads_asked == ['outdoor', 'outdoor']
 
 
-def test_the_model_is_built_as_asked_in_full_precision_by_default(network, tree):
+def test_the_model_is_built_as_requested_in_full_precision_by_default(network, tree):
     assert folder(tree, '--model', 'ZoeD_tiny_NK', '--weights', 'random', '--device', 'cpu') == 0
     assert network.arguments == ('ZoeD_tiny_NK', 'random', 'cpu', 'fp32')
 
@@ -85,7 +85,7 @@ def test_the_model_is_built_as_asked_in_full_precision_by_default(network, tree)
 @pytest.mark.parametrize(
     ('data', 'model'), [('synthetic', 'ZoeD_S_NK'), ('folder', 'ZoeD_M12_NK')]
 )
-def test_drawn_scenes_are_for_the_model_in_the_package_unless_another_is_named(
+def test_the_default_model_for_rendered_scenes_is_the_one_in_the_package(
     network, tree, data, model
 ):
     if data == 'synthetic':
@@ -101,7 +101,7 @@ def test_a_damaged_file_stops_with_its_name_and_is_skipped_on_request(network, t
     assert 'depth/b.png: not a picture' in capsys.readouterr().err
     assert folder(tree, '--skip-damaged') == 0
     printed = capsys.readouterr().out
-    assert '2 pictures' in printed
+    assert '2 images' in printed
     assert '1 more were skipped' in printed
     assert 'depth/b.png' in printed
 
@@ -112,11 +112,11 @@ def test_a_damaged_file_stops_with_its_name_and_is_skipped_on_request(network, t
         (['--dataset', 'ibims'], 'needs --root'),
         (['--dataset', 'synthetic', '--root', '.'], 'not for synthetic'),
         (['--dataset', 'nyu', '--root', '.'], 'nyudepthv2_test_files_with_gt.txt'),
-        (['--dataset', 'moon', '--root', '.'], "no data set 'moon'"),
-        (['--dataset', 'walk', '--csv', 'a.csv'], 'not for walk'),
+        (['--dataset', 'moon', '--root', '.'], "unknown data set 'moon'"),
+        (['--dataset', 'trajectory', '--csv', 'a.csv'], 'not for trajectory'),
     ],
 )
-def test_arguments_that_cannot_work_are_refused_before_a_model_is_built(
+def test_contradictory_arguments_are_rejected_before_a_model_is_built(
     network, capsys, arguments, reason
 ):
     assert evaluate(*arguments) == 2
@@ -124,12 +124,12 @@ def test_arguments_that_cannot_work_are_refused_before_a_model_is_built(
     assert network.arguments is None
 
 
-def test_drawn_scenes_are_scored_with_a_real_network_from_end_to_end(tmp_path, capsys):
+def test_rendered_scenes_are_evaluated_with_a_real_network(tmp_path, capsys):
     pytest.importorskip('numba')
     model = ('--model', 'ZoeD_tiny_NK', '--weights', 'random', '--device', 'cpu')
     path = tmp_path / 'a.json'
-    drawn = ('--dataset', 'synthetic', '--seed', 5, '--samples', 2, '--json', path)
-    assert evaluate(*drawn, *model) == 0
+    options = ('--dataset', 'synthetic', '--seed', 5, '--samples', 2, '--json', path)
+    assert evaluate(*options, *model) == 0
     found = json.loads(path.read_text())
     assert {'abs_rel', 'delta1', 'rmse'} <= set(found['indoor'])
     assert found['outdoor']['abs_rel'] > 0
@@ -138,22 +138,20 @@ def test_drawn_scenes_are_scored_with_a_real_network_from_end_to_end(tmp_path, c
     assert 'WARNING' in capsys.readouterr().out
 
 
-def test_what_was_done_about_the_camera_is_told_and_can_be_switched_off(
-    network, tree, tmp_path, capsys
-):
+def test_the_focal_correction_is_reported_and_can_be_disabled(network, tree, tmp_path, capsys):
     network.training_hfov_rad = np.pi / 2  # f / W = 0.5
     camera = {'fx_px': 32, 'fy_px': 32, 'cx_px': 15.5, 'cy_px': 11.5, 'width': 32, 'height': 24}
     (tree / 'camera.json').write_text(json.dumps(camera))  # f / W = 1.0
     scores = {}
-    for asked in ('auto', 'off'):
-        path = tmp_path / f'{asked}.json'
-        assert folder(tree, '--focal-correction', asked, '--samples', 2, '--json', path) == 0
-        scores[asked] = json.loads(path.read_text())
+    for correction in ('auto', 'off'):
+        path = tmp_path / f'{correction}.json'
+        assert folder(tree, '--focal-correction', correction, '--samples', 2, '--json', path) == 0
+        scores[correction] = json.loads(path.read_text())
     # 2 m and 4 m, measured as 2 m: with the camera 4 m
     assert scores['auto']['metrics']['abs_rel'] == pytest.approx((1.0 + 0.0) / 2)
     assert scores['off']['metrics']['abs_rel'] == pytest.approx((0.0 + 0.5) / 2)
     assert [s['focal_correction'] for s in scores.values()] == ['scale', 'off']
     out = capsys.readouterr().out
-    assert 'from the training camera of 90 degrees to that of each picture' in out
+    assert 'corrected from the training camera of 90 degrees to that of each image' in out
     assert 'without the camera' in out
-    assert 'depth is as through the training camera of 90 degrees' in out
+    assert 'no correction for the training camera of 90 degrees' in out

@@ -1,10 +1,10 @@
-"""Which files are pictures, and that no result takes the place of another."""
+"""Which files are images, and that results have different names."""
 
 from pathlib import Path
 
 import pytest
 
-from zoedepth_ros.cli.images import find_pictures, output_names
+from zoedepth_ros.cli.images import find_images, output_names
 
 
 def touch(folder, *names):
@@ -14,33 +14,33 @@ def touch(folder, *names):
 
 
 def names_in(folder):
-    return [path.name for path in find_pictures([str(folder)])]
+    return [path.name for path in find_images([str(folder)])]
 
 
-def test_a_folder_stands_for_the_pictures_in_it(tmp_path):
+def test_a_folder_means_the_images_in_it(tmp_path):
     touch(tmp_path, 'b.JPG', 'a.png', 'notes.txt', '.hidden.png', 'deeper/c.png')
     assert names_in(tmp_path) == ['a.png', 'b.JPG']
 
 
-def test_a_named_file_is_taken_whatever_its_suffix(tmp_path):
-    assert find_pictures([f'{tmp_path}/x.cam']) == [tmp_path / 'x.cam']
+def test_a_named_file_is_accepted_with_any_suffix(tmp_path):
+    assert find_images([f'{tmp_path}/x.cam']) == [tmp_path / 'x.cam']
 
 
-def test_results_of_an_earlier_run_are_no_pictures(tmp_path):
+def test_results_of_an_earlier_run_are_not_images(tmp_path):
     touch(tmp_path, 'a.png', 'a_depth.png', 'a_depth.npy', 'a_color.png', 'a.ply')
     touch(tmp_path, 'true_color.png', 'my_depth.png')
     assert names_in(tmp_path) == ['a.png', 'my_depth.png', 'true_color.png']
 
 
-def test_a_folder_without_pictures_is_an_error_that_names_it(tmp_path):
+def test_a_folder_without_images_is_an_error_that_names_it(tmp_path):
     touch(tmp_path, 'notes.txt')
     with pytest.raises(ValueError, match=str(tmp_path)):
-        find_pictures([str(tmp_path)])
+        find_images([str(tmp_path)])
 
 
-def test_a_picture_named_twice_comes_once(tmp_path):
+def test_an_image_named_twice_is_used_once(tmp_path):
     touch(tmp_path, 'a.png')
-    assert find_pictures([str(tmp_path), f'{tmp_path}/a.png']) == [tmp_path / 'a.png']
+    assert find_images([str(tmp_path), f'{tmp_path}/a.png']) == [tmp_path / 'a.png']
 
 
 @pytest.mark.parametrize(
@@ -53,18 +53,18 @@ def test_a_picture_named_twice_comes_once(tmp_path):
         (['left/a.png', 'right/a.png', 'left_a.png'], ['left_a', 'right_a', 'left_a_2']),
     ],
 )
-def test_results_are_named_after_the_picture_and_kept_apart(paths, expected):
+def test_results_have_the_name_of_the_image_and_differ(paths, expected):
     assert output_names([Path(path) for path in paths]) == expected
 
 
-def test_a_number_is_never_taken_twice():
+def test_no_number_is_used_twice():
     paths = [Path(p) for p in ('x/in/a.png', 'y/in/a.png', 'z/a_png_2.png', 'z/in/a.png')]
     names = output_names(paths)
     assert len(set(names)) == 4
 
 
-def test_the_depth_of_an_earlier_run_is_refused_where_it_is_named(tmp_path):
+def test_a_named_depth_of_an_earlier_run_is_rejected(tmp_path):
     touch(tmp_path, 'a.png', 'a_depth.png', 'a_depth.npy', 'my_depth.png')
-    assert find_pictures([f'{tmp_path}/my_depth.png']) == [tmp_path / 'my_depth.png']
-    with pytest.raises(ValueError, match=r'a_depth\.png: depth that an earlier run wrote'):
-        find_pictures([f'{tmp_path}/a_depth.png'])
+    assert find_images([f'{tmp_path}/my_depth.png']) == [tmp_path / 'my_depth.png']
+    with pytest.raises(ValueError, match=r'a_depth\.png: depth of an earlier run'):
+        find_images([f'{tmp_path}/a_depth.png'])

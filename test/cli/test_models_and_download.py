@@ -1,4 +1,4 @@
-"""`zoedepth models` and `zoedepth download`, as people use them."""
+"""`zoedepth models` and `zoedepth download`."""
 
 import hashlib
 
@@ -12,7 +12,7 @@ from zoedepth_ros.weights.fetch import FetchError
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
-    """Keep every cache inside tmp_path, and the network out of reach."""
+    """Every cache is in tmp_path, and there is no internet."""
     monkeypatch.setenv('ZOEDEPTH_HOME', str(tmp_path / 'home'))
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'xdg'))
     monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'torch'))
@@ -26,14 +26,14 @@ def row_of(text, name):
     return next(line for line in text.splitlines() if line.split()[:1] == [name])
 
 
-def test_the_table_says_what_each_model_is_for_and_that_it_is_not_here(home, capsys):
+def test_the_table_has_the_purpose_and_that_a_model_is_not_local(home, capsys):
     assert main(['models']) == 0
     row = row_of(capsys.readouterr().out, 'ZoeD_M12_NK')
     for cell in ('indoor, outdoor', '346.1 M', '1.38 GB', ' no ', 'router'):
         assert cell in row
 
 
-def test_the_table_says_where_weights_are_that_are_here(home, capsys):
+def test_the_table_has_the_path_of_local_weights(home, capsys):
     (home / 'ZoeD_M12_K.pt').write_bytes(b'weights')
     main(['models'])
     text = capsys.readouterr().out
@@ -42,7 +42,7 @@ def test_the_table_says_where_weights_are_that_are_here(home, capsys):
     assert f'ZoeD_M12_K is {home / "ZoeD_M12_K.pt"}' in text
 
 
-def test_an_embedded_model_is_listed_only_where_it_ships(home, tmp_path, capsys):
+def test_an_embedded_model_is_listed_only_if_it_is_in_the_package(home, tmp_path, capsys):
     main(['models'])
     assert 'ZoeD_S_NK' not in [line.split()[:1] for line in capsys.readouterr().out.splitlines()]
     (tmp_path / 'embedded').mkdir()
@@ -51,7 +51,7 @@ def test_an_embedded_model_is_listed_only_where_it_ships(home, tmp_path, capsys)
     assert ' yes ' in row_of(capsys.readouterr().out, 'ZoeD_S_NK')
 
 
-def test_a_download_that_is_here_already_prints_path_and_checksum(home, capsys):
+def test_a_local_model_is_not_downloaded_and_prints_path_and_checksum(home, capsys):
     (home / 'ZoeD_M12_K.pt').write_bytes(b'weights')
     assert main(['download', 'ZoeD_M12_K']) == 0
     text = capsys.readouterr().out
@@ -59,7 +59,7 @@ def test_a_download_that_is_here_already_prints_path_and_checksum(home, capsys):
     assert hashlib.sha256(b'weights').hexdigest() in text
 
 
-def test_the_cache_can_be_given(home, tmp_path, capsys):
+def test_the_cache_is_an_option(home, tmp_path, capsys):
     (tmp_path / 'other').mkdir()
     (tmp_path / 'other' / 'ZoeD_M12_N.pt').write_bytes(b'weights')
     assert main(['download', 'ZoeD_M12_N', '--cache-dir', str(tmp_path / 'other')]) == 0
@@ -67,14 +67,14 @@ def test_the_cache_can_be_given(home, tmp_path, capsys):
     assert main(['download', 'ZoeD_M12_N']) == 2
 
 
-def test_without_network_the_manual_way_is_printed(home, capsys):
+def test_without_internet_the_manual_download_is_described(home, capsys):
     assert main(['download', 'ZoeD_M12_N', '--source', 'github']) == 2
     text = capsys.readouterr().err
     assert 'releases/download/v1.0/ZoeD_M12_N.pt' in text
     assert str(home / 'ZoeD_M12_N.pt') in text
 
 
-def test_a_wrong_name_is_said_before_anything_is_fetched(home, monkeypatch, capsys):
+def test_a_wrong_name_is_reported_before_any_download(home, monkeypatch, capsys):
     def fetch(*args, **kwargs):
         raise FetchError('must not be called')
 
@@ -87,5 +87,5 @@ def test_a_wrong_name_is_said_before_anything_is_fetched(home, monkeypatch, caps
     ('size', 'text'),
     [(7, '7 B'), (1_500, '1.5 kB'), (1_443_000_000, '1.44 GB'), (25e9, '25 GB')],
 )
-def test_sizes_are_for_people(size, text):
+def test_sizes_have_three_digits_and_a_unit(size, text):
     assert size_text(size) == text

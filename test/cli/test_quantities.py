@@ -1,4 +1,4 @@
-"""What a person mistypes: other units, numbers no camera has, text instead of a number."""
+"""Invalid numbers: other units, implausible values, text instead of a number."""
 
 import argparse
 import re
@@ -20,7 +20,7 @@ AT = [*CALIBRATE, '--distance', '2']
 
 
 @pytest.mark.parametrize(
-    ('arguments', 'says'),
+    ('arguments', 'message'),
     [
         ([*CALIBRATE, '--distance', '250'], '0.1 to 100, got 250; 250 centimetres are 2.5 metres'),
         ([*CALIBRATE, '--distance', '2500'], 'got 2500; 2500 centimetres are 25 metres'),
@@ -32,27 +32,27 @@ AT = [*CALIBRATE, '--distance', '2']
         ([*CALIBRATE, '--camera-height', '0'], 'expected metres, 0.02 to 100, got 0'),
         ([*CALIBRATE, '--camera-height', '1', '--pitch', '100'], 'expected degrees, -89 to 89'),
         ([*AT, '--box', '1,2,3'], 'left,top,right,bottom'),
-        ([*AT, '--box', '0.4,0.4,0.6,0.6'], 'whole pixels, got 0.4,0.4,0.6,0.6'),
+        ([*AT, '--box', '0.4,0.4,0.6,0.6'], 'integers [px], got 0.4,0.4,0.6,0.6'),
         ([*AT, '--box', '30,30,10,40'], 'left < right'),
         ([*AT, '--box=-5,0,10,10'], 'left < right'),
-        ([*AT, '--box', 'a,b,c,d'], 'whole pixels'),
-        ([*AT, '--bits', '17'], 'whole number of bits, 8 to 16, got 17'),
-        ([*BAG, '--decimation', '0'], 'whole number of pixels, 1 to 64, got 0'),
-        ([*BAG, '--decimation', '2.5'], 'whole number'),
+        ([*AT, '--box', 'a,b,c,d'], 'integers [px]'),
+        ([*AT, '--bits', '17'], 'integer of bits, 8 to 16, got 17'),
+        ([*BAG, '--decimation', '0'], 'integer of pixels, 1 to 64, got 0'),
+        ([*BAG, '--decimation', '2.5'], 'integer'),
         ([*BAG, '--decimation', '640'], '1 to 64, got 640'),
         ([*BAG, '--rate', '-1'], 'expected Hz, 0 to 1000, got -1'),
         ([*BAG, '--rate', 'nan'], 'expected Hz'),
         ([*BAG, '--rate', '30fps'], 'expected Hz, 0 to 1000, got 30fps'),
-        ([*BAG, '--jobs', '0'], 'whole number, 1 to 1000, got 0'),
-        ([*BAG, '--bits', '12bit'], 'whole number of bits'),
+        ([*BAG, '--jobs', '0'], 'integer, 1 to 1000, got 0'),
+        ([*BAG, '--bits', '12bit'], 'integer of bits'),
         ([*VIEW, '--rate', '-1'], 'expected Hz'),
         ([*VIEW, '--port', '0'], '1 to 65534, got 0'),
         ([*VIEW, '--port', '65535'], '1 to 65534'),
         ([*VIEW, '--decimation', '-1'], '0 to 64'),
         ([*VIEW, '--frames', '-1'], '0 or more'),
         ([*PREDICT, '--rate', 'inf'], 'expected Hz'),
-        ([*FOLDER, '--steps-per-m', '0.001'], 'expected steps a metre, 1 to 1e+06, got 0.001'),
-        ([*SCENES, '--width', '4'], 'whole number of pixels, 16 to 8192, got 4'),
+        ([*FOLDER, '--steps-per-m', '0.001'], 'expected steps per metre, 1 to 1e+06, got 0.001'),
+        ([*SCENES, '--width', '4'], 'integer of pixels, 16 to 8192, got 4'),
         ([*SCENES, '--count', '0'], '1 or more'),
         ([*EXPORT, '--height', '100000'], '16 to 8192'),
         (['benchmark', 'size', '--minutes', '-1'], 'expected minutes, 0 to 1440, got -1'),
@@ -60,18 +60,18 @@ AT = [*CALIBRATE, '--distance', '2']
         (['benchmark', 'size', '--minutes', '3600'], '3600 seconds are 60 minutes'),
     ],
 )
-def test_a_number_that_cannot_be_meant_is_refused_with_its_unit(arguments, says, capsys):
+def test_an_implausible_number_is_rejected_with_its_unit(arguments, message, capsys):
     with pytest.raises(SystemExit) as leaving:
         main(arguments)
     assert leaving.value.code == 2
     err = capsys.readouterr().err
-    assert says in err
+    assert message in err
     option = next(word for word in reversed(arguments) if word.startswith('--'))
     assert option.partition('=')[0] in err
 
 
-def test_no_number_of_any_command_goes_unchecked():
-    """int and float alone take nan, a number below 0, and one of another unit."""
+def test_every_number_of_every_command_is_checked():
+    """int and float alone accept nan, negative numbers and other units."""
     commands = next(
         action for action in _parser([])._actions if isinstance(action, argparse._SubParsersAction)
     ).choices
@@ -98,13 +98,13 @@ def calibrate(image, tmp_path, *arguments):
 
 
 @pytest.mark.parametrize('box', ['70,10,81,20', '10,50,20,61', '500,0,600,10'])
-def test_a_box_that_leaves_the_image_is_refused_not_clipped(image, tmp_path, capsys, box):
+def test_a_box_outside_the_image_is_rejected_not_clipped(image, tmp_path, capsys, box):
     assert calibrate(image, tmp_path, '--distance', '2', '--box', box) == 2
-    assert 'expected a box inside the 80 x 60 picture' in capsys.readouterr().err
+    assert 'expected a box inside the 80 x 60 image' in capsys.readouterr().err
     assert calibrate(image, tmp_path, '--distance', '2', '--box', '70,50,80,60') == 0
 
 
-def test_a_scale_that_no_camera_has_is_refused_and_an_unusual_one_is_said(image, tmp_path, capsys):
+def test_an_implausible_scale_is_rejected_and_an_unusual_one_is_reported(image, tmp_path, capsys):
     assert calibrate(image, tmp_path, '--distance', '45') == 2  # 2 m measured
     assert 'is --distance in metres?' in capsys.readouterr().err
     assert calibrate(image, tmp_path, '--distance', '8') == 0
@@ -116,7 +116,7 @@ def test_a_scale_that_no_camera_has_is_refused_and_an_unusual_one_is_said(image,
 @pytest.mark.parametrize(
     ('pitch', 'says'), [('-0.35', '-0.35 rad would be -20.1'), ('-20', ''), ('-1', '')]
 )
-def test_a_pitch_that_may_be_in_radians_is_said(image, tmp_path, capsys, pitch, says):
+def test_a_pitch_that_may_be_in_radians_is_reported(image, tmp_path, capsys, pitch, says):
     calibrate(image, tmp_path, '--camera-height', '1.2', '--hfov', '60', '--pitch', pitch)
     assert bool(re.search('would be', capsys.readouterr().err)) is bool(says)
 
@@ -132,7 +132,7 @@ def test_a_pitch_that_may_be_in_radians_is_said(image, tmp_path, capsys, pitch, 
         ('camera.hfov', 0.02, '5 to 150 degrees'),
     ],
 )
-def test_an_angle_of_the_node_in_degrees_is_refused_with_what_it_is_in_radians(name, value, says):
+def test_an_angle_of_the_node_in_degrees_is_rejected_with_its_value_in_radians(name, value, says):
     with pytest.raises(ValueError, match=re.escape(says)):
         settings_from({name: value})
 
@@ -153,7 +153,7 @@ projection_matrix: {rows: 3, cols: 4, data: [77, 0, 39.5, 0, 0, 77, 29.5, 0, 0, 
 
 
 @pytest.mark.parametrize(('asked', 'focal_px'), [([], 70), (['raw'], 70), (['rectified'], 77)])
-def test_predict_and_calibrate_take_k_or_p_of_a_calibration_as_configured(
+def test_predict_and_calibrate_use_k_or_p_of_a_calibration_as_configured(
     tmp_path, monkeypatch, capsys, asked, focal_px
 ):
     predictor = FakePredictor(2.0, heads=('indoor',), training_hfov_rad=np.pi / 2)  # 40 px at 80
@@ -174,7 +174,7 @@ def test_predict_and_calibrate_take_k_or_p_of_a_calibration_as_configured(
 
 
 @pytest.mark.parametrize('command', [PREDICT, [*AT], VIEW])
-def test_rectified_without_anything_to_read_is_refused(command, tmp_path, monkeypatch, capsys):
+def test_rectified_without_a_calibration_is_rejected(command, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     write_picture(tmp_path / 'a.png', np.full((8, 8, 3), 90, np.uint8))
     save = ['--save', 'x.rrd'] if command is VIEW else []

@@ -8,16 +8,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoedepth_ros.cli.angles import field_of_view_deg
-from zoedepth_ros.cli.exit_codes import DONE, FAILED
-from zoedepth_ros.cli.images import require_readable
-from zoedepth_ros.cli.quantities import (
+from zoedepth_ros.cli.arguments import (
     BITS_HELP,
     decimation,
     rate_hz,
     significant_bits,
     whole,
 )
+from zoedepth_ros.cli.camera_options import field_of_view_deg
+from zoedepth_ros.cli.exit_codes import DONE, FAILED
+from zoedepth_ros.cli.images import require_readable
 from zoedepth_ros.geometry.rectification import CHOICES
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ from zoedepth_ros.benchmark.parts import (
     measure,
 )
 from zoedepth_ros.benchmark.timing import NO_LIMIT, Budget
-from zoedepth_ros.cli.quantities import at_least, quantity
-from zoedepth_ros.cli.results import write_json
+from zoedepth_ros.cli.arguments import at_least, quantity
+from zoedepth_ros.cli.output import write_json
 from zoedepth_ros.files import check_writable
 
 NAME = 'benchmark'
@@ -33,7 +33,7 @@ _MINUTES = 5.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
+    """Add the arguments."""
     add = parser.add_argument
     add(
         'part',

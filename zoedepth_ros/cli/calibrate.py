@@ -8,17 +8,22 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoedepth_ros.cli.angles import CameraOf, add_camera_options, camera_of, field_of_view_deg
-from zoedepth_ros.cli.options import refuse_idle
-from zoedepth_ros.cli.quantities import (
+from zoedepth_ros.cli.arguments import (
     BITS_HELP,
     box_px,
     camera_height_m,
     distance_m,
     likely_radians,
     pitch_deg,
+    refuse_idle,
     roll_deg,
     significant_bits,
+)
+from zoedepth_ros.cli.camera_options import (
+    CameraOf,
+    add_camera_options,
+    camera_of,
+    field_of_view_deg,
 )
 from zoedepth_ros.files import check_writable
 
@@ -99,13 +104,13 @@ def run(args: argparse.Namespace) -> int:
     import numpy as np
 
     from zoedepth_ros.build import build_predictor
-    from zoedepth_ros.cli.images import find_pictures, require_readable
+    from zoedepth_ros.cli.images import find_images, require_readable
     from zoedepth_ros.inference.result import check_head
     from zoedepth_ros.media.files import read_stored_picture
     from zoedepth_ros.pipeline.scale_file import load_scales
 
     _check(args)
-    paths = find_pictures(args.pictures)
+    paths = find_images(args.pictures)
     require_readable(paths)
     out = Path(args.out).expanduser()
     check_writable(out)

@@ -1,4 +1,4 @@
-"""`zoedepth download NAME`: bring weights here before they are needed."""
+"""`zoedepth download NAME`: download weights before they are needed."""
 
 from __future__ import annotations
 
@@ -7,33 +7,33 @@ import argparse
 from zoedepth_ros.files import check_folder
 
 NAME = 'download'
-HELP = 'download weights now, for a robot that will have no network later'
+HELP = 'download weights in advance, for a robot without internet'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
+    """Add the arguments."""
     parser.add_argument('names', metavar='NAME', nargs='+', help='a name of `zoedepth models`')
     parser.add_argument(
         '--source',
         choices=('huggingface', 'github'),
-        help='where from (default: Hugging Face first, then GitHub)',
+        help='source of the weights (default: Hugging Face, then GitHub)',
     )
     parser.add_argument(
         '--cache-dir',
         metavar='DIR',
-        help='keep the files here instead of $ZOEDEPTH_HOME or the usual caches',
+        help='store the files in this folder instead of $ZOEDEPTH_HOME or the default caches',
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Fetch every name and say where it lies."""
+    """Download every model and print its path and checksum."""
     from zoedepth_ros.cli.models import size_text
     from zoedepth_ros.weights.checksum import sha256_of
     from zoedepth_ros.weights.fetch import fetch
     from zoedepth_ros.weights.places import weights_folder
     from zoedepth_ros.weights.registry import model_source
 
-    for name in args.names:  # a wrong name is said before the first gigabyte
+    for name in args.names:  # a wrong name is reported before the first download
         model_source(name)
     if args.cache_dir:
         check_folder(weights_folder(args.cache_dir))
@@ -43,5 +43,5 @@ def run(args: argparse.Namespace) -> int:
         with path.open('rb') as file:
             print(f'  {size_text(path.stat().st_size)}, sha256 {sha256_of(file)}')
     if args.cache_dir:
-        print(f'To use it: export ZOEDEPTH_HOME={args.cache_dir}, or --weights with the path.')
+        print(f'To use these files: export ZOEDEPTH_HOME={args.cache_dir}, or --weights PATH.')
     return 0

@@ -1,4 +1,4 @@
-"""`zoedepth evaluate --dataset NAME`: how right a model is."""
+"""`zoedepth evaluate --dataset NAME`: accuracy of a model."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoedepth_ros.cli.options import refuse_idle
-from zoedepth_ros.cli.progress import progress
-from zoedepth_ros.cli.quantities import at_least, steps_per_m
-from zoedepth_ros.cli.results import write_json, write_text
+from zoedepth_ros.cli.arguments import at_least, refuse_idle, steps_per_m
+from zoedepth_ros.cli.output import progress, write_json, write_text
 from zoedepth_ros.files import check_folder, check_writable
 
 if TYPE_CHECKING:
@@ -26,36 +24,41 @@ if TYPE_CHECKING:
 
 NAME = 'evaluate'
 AUTO = 'auto'
-HELP = "score a model on a data set by the paper's protocol, or on drawn scenes"
+HELP = "evaluate a model on a data set with the paper's protocol, or on rendered scenes"
 
 DEFAULT_MODEL = 'ZoeD_M12_NK'
-DRAWN_MODEL = 'ZoeD_S_NK'
-"""The model in this package, trained on drawn scenes."""
-SCENES, WALK = 'synthetic', 'walk'
+SYNTHETIC_MODEL = 'ZoeD_S_NK'
+"""The model in this package, trained on rendered scenes."""
+SCENES, TRAJECTORY = 'synthetic', 'trajectory'
 DEFAULT_SCENES = 200
 DEFAULT_OUT = 'out/evaluate'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
+    """Add the arguments."""
     add = parser.add_argument
     add(
         '--dataset',
         metavar='NAME',
         required=True,
         help='nyu, kitti, sunrgbd, ibims, diode_indoor, diode_outdoor, hypersim_test, vkitti2, '
-        'ddad, diml_indoor, diml_outdoor, folder; synthetic (drawn scenes) or walk (a drawn walk '
-        'through a door)',
+        'ddad, diml_indoor, diml_outdoor, folder; synthetic (rendered scenes) or trajectory (a '
+        'rendered camera trajectory through a door)',
     )
     add('--root', metavar='DIR', help='folder of the data set')
     add('--split-list', metavar='FILE', help="NYU's or KITTI's official list, vKITTI2's test.txt")
-    add('--domain', choices=('indoor', 'outdoor'), help='of a plain folder')
-    add('--steps-per-m', type=steps_per_m, metavar='N', help="of a plain folder's PNGs (1000)")
+    add('--domain', choices=('indoor', 'outdoor'), help='domain of the dataset `folder`')
+    add(
+        '--steps-per-m',
+        type=steps_per_m,
+        metavar='N',
+        help='scale of the depth PNGs of the dataset `folder` (1000)',
+    )
     add('--diode-mask', action='store_true', help="apply DIODE's mask (the paper does not)")
-    add('--skip-damaged', action='store_true', help='leave out missing and damaged files')
+    add('--skip-damaged', action='store_true', help='skip missing and damaged files')
     add(
         '--model',
-        help=f'a name of `zoedepth models` ({DEFAULT_MODEL}; on drawn data {DRAWN_MODEL})',
+        help=f'a name of `zoedepth models` ({DEFAULT_MODEL}; for rendered data {SYNTHETIC_MODEL})',
     )
     add(
         '--weights',
@@ -68,65 +71,68 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         '--no-flip',
         action='store_true',
-        help='do not average with mirrored pictures: twice as fast',
+        help='do not average with mirrored images: twice as fast',
     )
     add(
         '--focal-correction',
         default='auto',
         choices=('auto', 'off'),
-        help='auto: where the weights name the camera they learnt through, depth is brought to '
-        "each picture's own first, if that is known (%(default)s)",
+        help='auto: correct depth by the ratio of the focal lengths of image and training camera, '
+        'if both are known (%(default)s)',
     )
     add(
         '--samples',
         metavar='N',
         type=at_least(1),
-        help='score the first N pictures; with synthetic N scenes, half rooms, half streets; with '
-        f'walk N walks (default: all, {DEFAULT_SCENES} scenes, 1 walk)',
+        help='evaluate the first N images; synthetic: N scenes, half rooms, half streets; '
+        f'trajectory: N trajectories (default: all, {DEFAULT_SCENES} scenes, 1 trajectory)',
     )
-    add('--seed', metavar='S', type=at_least(0), help='of drawn scenes and walks (0)')
+    add('--seed', metavar='S', type=at_least(0), help='of rendered scenes and trajectories (0)')
     add('--json', metavar='FILE', help='write the scores')
-    add('--csv', metavar='FILE', help='write the scores of every picture')
+    add('--csv', metavar='FILE', help='write the scores of every image')
     add(
         '--worst',
         metavar='N',
         type=at_least(0),
-        help='draw the N pictures of largest AbsRel (none)',
+        help='draw the N images with the largest AbsRel (none)',
     )
-    add('--out', metavar='DIR', help=f'folder for these ({DEFAULT_OUT})')
+    add('--out', metavar='DIR', help=f'folder of the images of --worst ({DEFAULT_OUT})')
 
 
 def run(args: argparse.Namespace) -> int:
-    """Evaluate, print a table and write what was asked for."""
+    """Evaluate, print a table and write the files."""
     _check(args)
-    if args.dataset == WALK:
-        return _evaluate_walk(args)
+    if args.dataset == TRAJECTORY:
+        return _evaluate_trajectories(args)
     if args.dataset == SCENES:
         return _evaluate_scenes(args)
     return _evaluate_dataset(args)
 
 
 def _check(args: argparse.Namespace) -> None:
-    """Raise ValueError for arguments that do not go together, before anything is loaded."""
+    """Raise ValueError for contradictory arguments, before anything is loaded."""
     from zoedepth_ros.datasets.registry import DATASETS, WITH_MASK, WITH_SPLIT_LIST
 
     name = args.dataset
-    if name not in (*DATASETS, SCENES, WALK):
-        raise ValueError(f'no data set {name!r}; there are {", ".join((*DATASETS, SCENES, WALK))}')
+    if name not in (*DATASETS, SCENES, TRAJECTORY):
+        raise ValueError(
+            f'unknown data set {name!r}: expected one of '
+            f'{", ".join((*DATASETS, SCENES, TRAJECTORY))}'
+        )
     if name in DATASETS and not args.root:
-        raise ValueError(f'--dataset {name} needs --root, the folder it lies in')
+        raise ValueError(f'--dataset {name} needs --root, its folder')
     used_by = {
         ('root', 'skip_damaged'): tuple(DATASETS),
         ('split_list',): WITH_SPLIT_LIST,
         ('diode_mask',): WITH_MASK,
         ('domain', 'steps_per_m'): ('folder',),
-        ('seed',): (SCENES, WALK),
+        ('seed',): (SCENES, TRAJECTORY),
         ('csv', 'worst', 'head', 'no_flip'): (*DATASETS, SCENES),
     }
     for options, names in used_by.items():
         if name not in names:
-            there = 'data sets on disk' if names == tuple(DATASETS) else ', '.join(names)
-            refuse_idle(args, options, f'is not for {name}; it is for {there}')
+            supported = 'data sets on disk' if names == tuple(DATASETS) else ', '.join(names)
+            refuse_idle(args, options, f'is not for {name}; it is for {supported}')
     if not args.worst:
         refuse_idle(args, ['out'], 'is for --worst')
     for file in filter(None, (args.json, args.csv)):
@@ -162,12 +168,12 @@ def _evaluate_dataset(args: argparse.Namespace) -> int:
         flip=not args.no_flip,
         limit=args.samples,
         focal_correction=args.focal_correction,
-        observe=_Watcher(worst),
+        observe=_Progress(worst),
     )
-    _introduce(report.card, args)
-    _describe(report)
-    _tell_correction(report.focal_correction, predictor)
-    rows = {f'{report.card.model}, here': report.metrics}
+    _print_model(report.card, args)
+    _print_data(report)
+    _print_correction(report.focal_correction, predictor)
+    rows = {f'{report.card.model}, measured': report.metrics}
     if report.without_camera:
         rows['without the camera'] = report.metrics_without_camera
     print(as_table(rows, published_for(args.dataset)))
@@ -188,14 +194,14 @@ def _evaluate_scenes(args: argparse.Namespace) -> int:
         head=args.head or AUTO,
         flip=not args.no_flip,
         focal_correction=args.focal_correction,
-        observe=_Watcher(worst),
+        observe=_Progress(worst),
     )
     reports = found.reports
-    _introduce(next(iter(reports.values())).card, args)
+    _print_model(next(iter(reports.values())).card, args)
     counts = ', '.join(f'{len(r.pictures)} {domain}' for domain, r in reports.items())
-    print(f'data     drawn scenes of seed {args.seed or 0}: {counts}')
-    _tell_router(found.router_accuracy)
-    _tell_correction(found.focal_correction, predictor)
+    print(f'data     rendered scenes of seed {args.seed or 0}: {counts}')
+    _print_router(found.router_accuracy)
+    _print_correction(found.focal_correction, predictor)
     rows = {domain: report.metrics for domain, report in reports.items()}
     for domain, report in reports.items():
         if report.without_camera:
@@ -206,7 +212,7 @@ def _evaluate_scenes(args: argparse.Namespace) -> int:
     return 0
 
 
-def _evaluate_walk(args: argparse.Namespace) -> int:
+def _evaluate_trajectories(args: argparse.Namespace) -> int:
     from zoedepth_ros.evaluation.trajectory import evaluate_walks
 
     predictor = _predictor(args)
@@ -217,31 +223,35 @@ def _evaluate_walk(args: argparse.Namespace) -> int:
         focal_correction=args.focal_correction,
         watch=lambda frames: progress(frames, len(frames), 'frames'),
     )
-    _introduce(found.walks[0].card, args)
-    _tell_correction(found.walks[0].focal_correction, predictor)
-    for seed, walk in enumerate(found.walks, start=args.seed or 0):
-        _describe_walk(seed, walk)
+    _print_model(found.walks[0].card, args)
+    _print_correction(found.walks[0].focal_correction, predictor)
+    for seed, trajectory in enumerate(found.walks, start=args.seed or 0):
+        _print_trajectory(seed, trajectory)
     _write(args, found.as_dict(), [], None)
     return 0
 
 
-def _describe_walk(seed: int, walk: WalkReport) -> None:
+def _print_trajectory(seed: int, trajectory: WalkReport) -> None:
     from zoedepth_ros.evaluation.report import as_table
 
-    switches = ', '.join(f'{count} to {domain}' for domain, count in walk.switches_to.items())
-    print(f'walk     seed {seed}, {walk.n_frames} frames; switches: {switches}')
-    for crossing in walk.crossings:
+    switches = ', '.join(
+        f'{count} to {domain}' for domain, count in trajectory.switches_to.items()
+    )
+    print(f'path     seed {seed}, {trajectory.n_frames} frames; switches: {switches}')
+    for crossing in trajectory.crossings:
         delay = 'never' if crossing.delay_s is None else f'{crossing.delay_s:+.2f} s'
-        print(f'door     at {crossing.time_s:.2f} s to {crossing.to}; the head follows: {delay}')
-    _tell_router(walk.router_accuracy)
-    print(as_table(walk.metrics))
+        print(f'door     at {crossing.time_s:.2f} s to {crossing.to}; head switch: {delay}')
+    _print_router(trajectory.router_accuracy)
+    print(as_table(trajectory.metrics))
 
 
 def _predictor(args: argparse.Namespace) -> TorchPredictor:
     from zoedepth_ros.build import build_predictor
     from zoedepth_ros.inference.result import check_head
 
-    model = args.model or (DRAWN_MODEL if args.dataset in (SCENES, WALK) else DEFAULT_MODEL)
+    model = args.model or (
+        SYNTHETIC_MODEL if args.dataset in (SCENES, TRAJECTORY) else DEFAULT_MODEL
+    )
     predictor = build_predictor(model, args.weights, args.device, args.precision)
     check_head(args.head or AUTO, predictor.heads)
     return predictor
@@ -257,12 +267,12 @@ def _out(args: argparse.Namespace) -> Path:
     return Path(args.out or DEFAULT_OUT).expanduser()
 
 
-class _Watcher:
-    """Show progress on stderr, and let somebody else watch too."""
+class _Progress:
+    """Show progress on stderr, and collect the worst images."""
 
     def __init__(self, worst: WorstPictures) -> None:
         self.worst = worst
-        self.lively = sys.stderr.isatty()
+        self.is_terminal = sys.stderr.isatty()
         self.start_s = time.monotonic()
         self.errors: list[float] = []
 
@@ -273,19 +283,21 @@ class _Watcher:
         if scored.score:
             self.errors.append(scored.score.metrics.abs_rel)
         last = scored.n_done == scored.n_all
-        if not (self.lively or last or scored.n_done % max(1, scored.n_all // 10) == 0):
+        if not (self.is_terminal or last or scored.n_done % max(1, scored.n_all // 10) == 0):
             return
         elapsed_s = time.monotonic() - self.start_s
         mean = sum(self.errors) / max(1, len(self.errors))
         text = f'{scored.n_done}/{scored.n_all}  AbsRel {mean:.3f}  {elapsed_s:.0f} s'
-        print(f'\r{text:<60}' if self.lively else text, file=sys.stderr, end='', flush=True)
-        if last or not self.lively:
+        print(f'\r{text:<60}' if self.is_terminal else text, file=sys.stderr, end='', flush=True)
+        if last or not self.is_terminal:
             print(file=sys.stderr)
 
 
-def _introduce(card: ModelCard, args: argparse.Namespace) -> None:
+def _print_model(card: ModelCard, args: argparse.Namespace) -> None:
     flip = (
-        'no flip' if args.no_flip or args.dataset == WALK else 'averaged with the mirrored picture'
+        'no flip'
+        if args.no_flip or args.dataset == TRAJECTORY
+        else 'averaged with the mirrored image'
     )
     head = args.head or AUTO
     print(f'model    {card.model} on {card.device}, {card.precision}, head {head}, {flip}')
@@ -294,37 +306,42 @@ def _introduce(card: ModelCard, args: argparse.Namespace) -> None:
         print(f'WARNING  {card.weights_warning.upper()}')
 
 
-def _describe(report: EvaluationReport) -> None:
+def _print_data(report: EvaluationReport) -> None:
     protocol = report.protocol
     print(
-        f'data     {report.dataset}: {len(report.pictures)} pictures, '
+        f'data     {report.dataset}: {len(report.pictures)} images, '
         f'{protocol.min_depth_m:g} to {protocol.max_depth_m:g} m, crop {protocol.crop}'
     )
     if protocol.n_published and protocol.n_published != len(report.pictures):
-        print(f'         the published scores are of {protocol.n_published} pictures')
+        print(f'         the published scores are of {protocol.n_published} images')
     if report.without_truth:
-        print(f'         {len(report.without_truth)} more have no pixel that counts')
+        print(
+            f'         {len(report.without_truth)} more have no pixel with ground truth in range'
+        )
     if report.skipped:
         print(f'         {len(report.skipped)} more were skipped:')
         for problem in report.skipped:
             print(f'           {problem}')
-    _tell_router(report.router_accuracy)
+    _print_router(report.router_accuracy)
 
 
-def _tell_router(accuracy: float | None) -> None:
+def _print_router(accuracy: float | None) -> None:
     if accuracy is not None:
-        print(f'router   right in {accuracy:.1%}')
+        print(f'router   correct in {accuracy:.1%}')
 
 
-def _tell_correction(correction: str, predictor: TorchPredictor) -> None:
-    """Say what was done about focal lengths, for weights that name their training camera."""
+def _print_correction(correction: str, predictor: TorchPredictor) -> None:
+    """Print the focal correction, for weights with a known training camera."""
     if not predictor.training_hfov_rad:
         return
     hfov_deg = math.degrees(predictor.training_hfov_rad)
     if correction == 'off':
-        print(f'camera   depth is as through the training camera of {hfov_deg:g} degrees')
+        print(f'camera   no correction for the training camera of {hfov_deg:g} degrees')
     else:
-        print(f'camera   from the training camera of {hfov_deg:g} degrees to that of each picture')
+        print(
+            f'camera   corrected from the training camera of {hfov_deg:g} degrees to that of each '
+            'image'
+        )
 
 
 def _write(
@@ -333,7 +350,7 @@ def _write(
     pictures: Iterable[PictureScore],
     worst: WorstPictures | None,
 ) -> None:
-    """Write the files that were asked for and say where."""
+    """Write the requested files and print their paths."""
     from zoedepth_ros.evaluation.report import as_csv
 
     if args.json:

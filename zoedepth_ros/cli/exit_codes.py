@@ -1,4 +1,4 @@
-"""The exit codes of every command; `zoedepth --help` and the documents print this table."""
+"""The exit codes of all commands; `zoedepth --help` and docs/troubleshooting.md have the table."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 MEANINGS: Mapping[int, str] = MappingProxyType(
     {
         DONE: 'everything is done',
-        FAILED: 'the work began and part of it failed: an input that cannot be read while others '
-        'can, a full disk, a check that is not met; what is done is there',
-        REFUSED: 'nothing is done: wrong arguments, no input, no weights, no place to write to',
+        FAILED: 'a part failed: one input of several cannot be read, the disk is full, a check is '
+        'not met; finished results are kept',
+        REFUSED: 'nothing was done: wrong arguments, no input, no weights, no place to write to',
         INTERRUPTED: 'interrupted with Ctrl+C',
     }
 )
-"""Code -> what it means."""
+"""Code -> meaning."""

@@ -1,4 +1,4 @@
-"""`zoedepth export onnx|tensorrt`: the network as a file for other runtimes."""
+"""`zoedepth export onnx|tensorrt`: write the network as a file for other runtimes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zoedepth_ros.cli.arguments import image_side_px, positive, refuse_idle
 from zoedepth_ros.cli.exit_codes import FAILED
-from zoedepth_ros.cli.options import refuse_idle
-from zoedepth_ros.cli.quantities import image_side_px, positive
 from zoedepth_ros.export.defaults import ENGINE_PRECISIONS, MAX_DEVIATION, OPSET
 from zoedepth_ros.files import check_writable
 
@@ -17,18 +16,22 @@ if TYPE_CHECKING:
     from zoedepth_ros.export.onnx import Exported
 
 NAME = 'export'
-HELP = 'write the network as an ONNX file, for C++ and other runtimes; or such a file as an engine'
+HELP = 'write the network as an ONNX file, or build a TensorRT engine from such a file'
 
 DEFAULT_MODEL = 'ZoeD_M12_NK'
 ONNX, TENSORRT = 'onnx', 'tensorrt'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
+    """Add the arguments."""
     add = parser.add_argument
-    add('format', choices=(ONNX, TENSORRT), help='of the new file; tensorrt: on its own machine')
+    add(
+        'format',
+        choices=(ONNX, TENSORRT),
+        help='format; a tensorrt engine runs only on this kind of GPU',
+    )
     add('--out', metavar='FILE', required=True, help='the new file')
-    add('--from', metavar='FILE', help='tensorrt: the .onnx file to build from')
+    add('--from', metavar='FILE', help='tensorrt: the source .onnx file')
     add(
         '--precision',
         choices=ENGINE_PRECISIONS,
@@ -39,30 +42,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         '--head',
         choices=('indoor', 'outdoor', 'both'),
-        help='both: one file with outputs of each (default: all that the model has)',
+        help='both: one file with the outputs of both heads (default: all heads of the model)',
     )
-    add('--height', type=image_side_px, metavar='PX', help="of the input (the model's own)")
-    add('--width', type=image_side_px, metavar='PX', help="of the input (the model's own)")
-    add('--opset', type=int, metavar='N', help=f'version of ONNX ({OPSET})')
+    add('--height', type=image_side_px, metavar='PX', help='of the input (that of the model)')
+    add('--width', type=image_side_px, metavar='PX', help='of the input (that of the model)')
+    add('--opset', type=int, metavar='N', help=f'ONNX opset version ({OPSET})')
     add(
         '--max-deviation',
         type=positive,
         metavar='X',
-        help=f'largest difference of a pixel from torch, over its mean ({MAX_DEVIATION})',
+        help=f'maximum deviation of a pixel from torch, relative to the mean ({MAX_DEVIATION})',
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Export and say what has been written; 1 when a check fails."""
+    """Export and print the new files; returns 1 if the check fails."""
     out = Path(args.out).expanduser()
     check_writable(out)
     if args.format == ONNX:
         refuse_idle(args, ['from', 'precision'], f'is for {TENSORRT}')
         return _export_onnx(args, out)
     names = ('model', 'weights', 'head', 'height', 'width', 'opset', 'max_deviation')
-    refuse_idle(
-        args, names, f'is for {ONNX}: an engine is as the .onnx file that it is built from'
-    )
+    refuse_idle(args, names, f'is for {ONNX}: an engine has the properties of its .onnx file')
     return _build_engine(args, out)
 
 
@@ -71,7 +72,7 @@ def _build_engine(args: argparse.Namespace, out: Path) -> int:
 
     source = getattr(args, 'from')
     if not source:
-        raise ValueError('an engine is built from an .onnx file: --from FILE')
+        raise ValueError('tensorrt needs the source .onnx file: --from FILE')
     precision = args.precision or ENGINE_PRECISIONS[0]
     about = build_engine(Path(source).expanduser(), out, precision)
     print(f'model    {about["model"]}, head {about["head"]}, {about["precision"]}')
@@ -115,11 +116,11 @@ def _export_onnx(args: argparse.Namespace, path: Path) -> int:
     except DeviationError as error:
         print(f'zoedepth: error: {error}; nothing written to {path}', file=sys.stderr)
         return FAILED
-    _tell(exported)
+    _print(exported)
     return 0
 
 
-def _tell(exported: Exported) -> None:
+def _print(exported: Exported) -> None:
     about = exported.metadata
     print(f'model    {about["model"]}, head {about["head"]}')
     print(f'weights  {about["weights_origin"]}')
@@ -128,6 +129,6 @@ def _tell(exported: Exported) -> None:
     print(f'input    image: 1 x 3 x {about["height"]} x {about["width"]}, float32, RGB, -1 to 1')
     print(f'outputs  {", ".join(exported.outputs)}')
     check = exported.check
-    print(f'check    ONNX Runtime against torch, {check.n_pictures} pictures: {check.worst:.1e}')
+    print(f'check    ONNX Runtime against torch, {check.n_pictures} images: {check.worst:.1e}')
     for file in exported.files:
         print(f'-> {file} ({file.stat().st_size / 1e6:.1f} MB)')

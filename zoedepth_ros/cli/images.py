@@ -1,4 +1,4 @@
-"""Which pictures a command line means, and what their results are called."""
+"""The images that a command line names, and the names of their results."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 
-PICTURE_SUFFIXES = (
+IMAGE_SUFFIXES = (
     *('.avif', '.bmp', '.jp2', '.jpeg', '.jpg', '.pbm', '.pgm', '.png', '.pnm', '.ppm'),
     *('.tif', '.tiff', '.webp'),
 )
 
 
-def find_pictures(arguments: Iterable[str]) -> list[Path]:
-    """Return the pictures named, and those inside the folders named, in order.
+def find_images(arguments: Iterable[str]) -> list[Path]:
+    """Return the named images and those inside named folders, in order and without duplicates.
 
-    What an earlier run wrote into such a folder is left out. A picture named twice comes once.
-    Raises ValueError for a folder without pictures and for the depth of an earlier run.
+    Files that an earlier run wrote into such a folder are skipped.  Raises ValueError for a folder
+    without images and for the depth of an earlier run.
     """
     found: dict[Path, None] = {}
     for argument in arguments:
         path = Path(argument).expanduser()
         if not path.is_dir():
             if path.stem.endswith('_depth') and _is_output(path):
-                raise ValueError(f'{path}: depth that an earlier run wrote, not an image')
+                raise ValueError(f'{path}: depth of an earlier run, not an image')
             found[path] = None
             continue
         inside = [file for file in sorted(path.iterdir()) if _is_input(file)]
         if not inside:
-            raise ValueError(f'{path}: no pictures in this folder ({" ".join(PICTURE_SUFFIXES)})')
+            raise ValueError(f'{path}: no images in this folder ({" ".join(IMAGE_SUFFIXES)})')
         found.update(dict.fromkeys(inside))
     return list(found)
 
 
 def unreadable(paths: Iterable[Path]) -> dict[Path, str]:
-    """Give path -> why it cannot be read, of those that cannot."""
+    """Return unreadable path -> reason."""
     found = {}
     for path in paths:
         if not path.exists():
@@ -48,16 +48,16 @@ def unreadable(paths: Iterable[Path]) -> dict[Path, str]:
 
 
 def require_readable(paths: Iterable[Path]) -> None:
-    """Raise ValueError naming every input that cannot be read."""
+    """Raise ValueError naming every unreadable input."""
     if found := unreadable(paths):
         raise ValueError('; '.join(f'{path}: {reason}' for path, reason in found.items()))
 
 
 def output_names(paths: Sequence[Path]) -> list[str]:
-    """Return one name for the results of each picture, all different.
+    """Return a different name for the results of each image.
 
-    It is the file's own name without its suffix where that is enough; otherwise the suffix, the
-    folder or a number is added.
+    It is the name of the file without suffix if that is unique; otherwise the folder, the suffix
+    or a number is added.
     """
     names: list[str] = []
     stems = Counter(path.stem for path in paths)
@@ -70,11 +70,11 @@ def output_names(paths: Sequence[Path]) -> list[str]:
         else:
             wanted = f'{path.stem}_{path.suffix.lstrip(".").lower()}'
         names.append(wanted)
-    return _made_different(names)
+    return _numbered_duplicates(names)
 
 
-def _made_different(names: Sequence[str]) -> list[str]:
-    """Number the second and later ones of equal names."""
+def _numbered_duplicates(names: Sequence[str]) -> list[str]:
+    """Add a number to the second and later of equal names."""
     taken = set(names)
     used: set[str] = set()
     different = []
@@ -91,13 +91,13 @@ def _numbered(name: str) -> Iterator[str]:
 
 
 def _is_input(path: Path) -> bool:
-    if path.suffix.lower() not in PICTURE_SUFFIXES or path.name.startswith('.'):
+    if path.suffix.lower() not in IMAGE_SUFFIXES or path.name.startswith('.'):
         return False
     return path.is_file() and not _is_output(path)
 
 
 def _is_output(path: Path) -> bool:
-    """Tell whether an earlier run wrote a file beside its depth."""
+    """Tell whether an earlier run wrote a file, by the depth beside it."""
     names = (path.stem.removesuffix(ending) for ending in ('_depth', '_color'))
     return any(
         name != path.stem and path.with_name(f'{name}_depth.npy').exists() for name in names

@@ -1,4 +1,4 @@
-"""The command `zoedepth`: finds the subcommand, runs it, turns errors into one clear message."""
+"""The command `zoedepth`: runs a subcommand and reports errors in one line."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import argparse
 import importlib
 import logging
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
 from typing import Protocol, cast
 
 from zoedepth_ros.cli.exit_codes import FAILED, INTERRUPTED, MEANINGS, REFUSED
@@ -21,22 +24,24 @@ COMMANDS = (
     *('predict', 'models', 'download', 'calibrate', 'evaluate', 'compare', 'train', 'scenes'),
     *('bag', 'view', 'export', 'benchmark'),
 )
-"""Modules of this room that are subcommands, in the order of the help."""
+"""Subcommands, in the order of the help."""
+
+_MODULES = {'compare': 'compare_scores', 'scenes': 'render_scenes'}
+"""Subcommand -> module of this folder, if its name differs."""
 
 
 class Command(Protocol):
-    """What every subcommand's module has; importing it must be fast: no torch, no OpenCV."""
+    """Interface of the module of a subcommand, which imports neither torch nor OpenCV."""
 
     NAME: str
-    """What people type."""
     HELP: str
-    """One line for `zoedepth --help`."""
+    """One line of `zoedepth --help`."""
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare the arguments."""
+        """Add the arguments."""
 
     def run(self, args: argparse.Namespace) -> int:
-        """Do it and return the exit code."""
+        """Run the command and return the exit code."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,40 +51,42 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser(arguments).parse_args(arguments)
     os.environ.update(thread_environment(os.environ))  # before anything imports torch
     try:
-        with _progress_shown():
+        with _logging():
             code = int(args.run(args))
-        sys.stdout.flush()  # so that a reader that has gone is noticed here
+        sys.stdout.flush()  # a closed pipe raises here
         return code
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:  # `zoedepth models | head`: nobody reads on
+    except BrokenPipeError:  # as in `zoedepth models | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except ModuleNotFoundError as error:
         if (error.name or '').startswith('zoedepth_ros'):
             raise
-        return _complain(f'{error}: this command needs it (pip install {error.name})', REFUSED)
-    except WriteError as error:  # while it worked: before, it is an OSError of another kind
-        return _complain(str(error), FAILED)
+        return _report_error(f'{error}: this command needs it (pip install {error.name})', REFUSED)
+    except WriteError as error:  # during the work; before it, other OSErrors are raised
+        return _report_error(str(error), FAILED)
     except (ValueError, OSError) as error:
-        return _complain(explained(error), REFUSED)
+        return _report_error(explained(error), REFUSED)
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
-    """Build the parser; with a subcommand given, only that one's module is imported."""
+    """Build the parser; only the module of the given subcommand is imported."""
     parser = argparse.ArgumentParser(
         prog='zoedepth',
-        description='Metric depth from one ordinary picture, with ZoeDepth.',
-        epilog='zoedepth COMMAND --help says more. The ROS 2 node is '
+        description='Metric depth from a single image, with ZoeDepth.',
+        epilog='zoedepth COMMAND --help describes a command. The ROS 2 node is started by '
         '`ros2 launch zoedepth_ros depth.launch.py`. Exit codes: '
         + '; '.join(f'{code}: {meaning}' for code, meaning in MEANINGS.items())
         + '.',
     )
-    parser.add_argument('--version', action=_Version, nargs=0, help='print the version and leave')
+    parser.add_argument('--version', action=_Version, nargs=0, help='print the version and exit')
     commands = parser.add_subparsers(title='commands', metavar='COMMAND', required=True)
     wanted = [name for name in COMMANDS if name in arguments[:1]]
     for name in wanted or COMMANDS:
-        command = cast(Command, importlib.import_module(f'zoedepth_ros.cli.{name}'))
+        command = cast(
+            Command, importlib.import_module(f'zoedepth_ros.cli.{_MODULES.get(name, name)}')
+        )
         subparser = commands.add_parser(command.NAME, help=command.HELP, description=command.HELP)
         command.add_arguments(subparser)
         subparser.set_defaults(run=command.run)
@@ -87,18 +94,29 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
 
 
 class _Version(argparse.Action):
-    """Look the version up only when it is asked for."""
+    """Print the version and exit."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from zoedepth_ros.cli.version import version
-
         print(f'zoedepth {version()}')
         parser.exit()
 
 
+def version() -> str:
+    """Return the version of package.xml or of the installed package, 'unknown' without both."""
+    manifest = Path(__file__).parents[2] / 'package.xml'  # in a source tree
+    if manifest.is_file():
+        found = re.search(r'<version>\s*([^<\s]+)', manifest.read_text(encoding='utf-8'))
+        if found:
+            return found[1]
+    try:
+        return metadata.version('zoedepth_ros')
+    except metadata.PackageNotFoundError:
+        return 'unknown'
+
+
 @contextmanager
-def _progress_shown() -> Iterator[None]:
-    """Print what this package logs, and nothing of other libraries, until the block ends."""
+def _logging() -> Iterator[None]:
+    """Print the log of this package, but not of other libraries, during the block."""
     logger, handler = logging.getLogger('zoedepth_ros'), logging.StreamHandler()
     level = logger.level
     logger.addHandler(handler)
@@ -110,7 +128,7 @@ def _progress_shown() -> Iterator[None]:
         logger.removeHandler(handler)
 
 
-def _complain(text: str, code: int) -> int:
+def _report_error(text: str, code: int) -> int:
     print(f'zoedepth: error: {text}', file=sys.stderr)
     return code
 

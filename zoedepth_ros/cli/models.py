@@ -1,4 +1,4 @@
-"""`zoedepth models`: which weights there are, and which of them are on this machine."""
+"""`zoedepth models`: the models, their weights, and which are on this machine."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from pathlib import Path
 from zoedepth_ros.weights.registry import MODELS, ModelSource
 
 NAME = 'models'
-HELP = 'list the models, where their weights come from, and which are here already'
+HELP = 'list the models, the sizes of their weights, and which are on this machine'
 
-_COLUMNS = ('NAME', 'HEADS', 'PARAMETERS', 'DOWNLOAD', 'HERE', 'WHAT FOR')
+_COLUMNS = ('NAME', 'HEADS', 'PARAMETERS', 'DOWNLOAD', 'LOCAL', 'PURPOSE')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
+    """Add the arguments."""
     parser.add_argument(
         '--cache-dir',
         metavar='DIR',
-        help='look here instead of $ZOEDEPTH_HOME or the usual caches',
+        help='look in this folder instead of $ZOEDEPTH_HOME or the default caches',
     )
 
 
@@ -27,27 +27,27 @@ def run(args: argparse.Namespace) -> int:
     from zoedepth_ros.model.presets import PRESETS
     from zoedepth_ros.weights.places import cached, weights_folder
 
-    here = {name: cached(name, cache_dir=args.cache_dir) for name in MODELS}
+    local = {name: cached(name, cache_dir=args.cache_dir) for name in MODELS}
     rows = [
-        _row(model, here[name])
+        _row(model, local[name])
         for name, model in MODELS.items()
-        if model.kind != 'embedded' or here[name]  # one that does not ship cannot be had
+        if model.kind != 'embedded' or local[name]  # an embedded one cannot be downloaded
     ]
     for row in [_COLUMNS, *rows]:
         print(_line(row, [_COLUMNS, *rows]))
     print()
-    for name, path in here.items():
+    for name, path in local.items():
         if path:
             print(f'{name} is {path}')
-    print(f'downloads are kept in {weights_folder(args.cache_dir)} (ZOEDEPTH_HOME moves it)')
-    print('and in the cache of Hugging Face (HF_HOME moves it). All weights: MIT licence.')
+    print(f'Downloads are stored in {weights_folder(args.cache_dir)} (set by ZOEDEPTH_HOME)')
+    print('and in the cache of Hugging Face (set by HF_HOME). All weights: MIT licence.')
     others = ', '.join(name for name in PRESETS if name not in MODELS)
-    print(f'Without published weights (--weights FILE of your own, or random): {others}')
+    print(f'Models without published weights (use --weights FILE or random): {others}')
     return 0
 
 
 def size_text(size_bytes: float) -> str:
-    """Write a size for people, in powers of ten."""
+    """Format a size in powers of ten."""
     for unit in ('B', 'kB', 'MB', 'GB'):
         if size_bytes < 1000 or unit == 'GB':
             break

@@ -9,10 +9,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoedepth_ros.cli.angles import CameraOf, add_camera_options, camera_of
+from zoedepth_ros.cli.arguments import BITS_HELP, rate_hz, refuse_idle, significant_bits
+from zoedepth_ros.cli.camera_options import CameraOf, add_camera_options, camera_of
 from zoedepth_ros.cli.exit_codes import DONE, FAILED
-from zoedepth_ros.cli.options import refuse_idle
-from zoedepth_ros.cli.quantities import BITS_HELP, rate_hz, significant_bits
 from zoedepth_ros.errors import explained
 from zoedepth_ros.files import WriteError, check_folder
 
@@ -72,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Predict every picture; one that cannot be read is named and the others go on."""
     from zoedepth_ros.cli.images import (
-        find_pictures,
+        find_images,
         output_names,
         require_readable,
         unreadable,
@@ -80,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
     from zoedepth_ros.cli.videos import is_film
     from zoedepth_ros.inference.result import InferenceError, check_head
 
-    paths = find_pictures(args.pictures)
+    paths = find_images(args.pictures)
     missing = unreadable(paths)
     if len(missing) == len(paths):
         require_readable(paths)

@@ -1,4 +1,4 @@
-"""`zoedepth train`: train or fine-tune a network by a recipe."""
+"""`zoedepth train`: train or fine-tune a network with a recipe."""
 
 from __future__ import annotations
 
@@ -13,22 +13,28 @@ if TYPE_CHECKING:
     from zoedepth_ros.training.config import TrainingConfig
 
 NAME = 'train'
-HELP = 'train or fine-tune a network by a recipe (config/*.yaml); run again to resume'
+HELP = 'train or fine-tune a network with a recipe (config/*.yaml); run again to resume'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add this command's arguments."""
+    """Add the arguments."""
     parser.add_argument('config', metavar='CONFIG.yaml', help='the recipe')
-    parser.add_argument('--output', metavar='DIR', help="instead of the recipe's output folder")
-    parser.add_argument('--weights', metavar='FILE', help="instead of the recipe's weights")
     parser.add_argument(
-        '--restart', action='store_true', help='start over although the output holds a run'
+        '--output', metavar='DIR', help='output folder, instead of that of the recipe'
+    )
+    parser.add_argument(
+        '--weights', metavar='FILE', help='initial weights, instead of those of the recipe'
+    )
+    parser.add_argument(
+        '--restart',
+        action='store_true',
+        help='start again although the output folder contains a run',
     )
     parser.add_argument(
         '--embed',
         metavar='DIR',
-        help='afterwards score the best weights on drawn scenes and write them there in float16, '
-        'as the package carries them',
+        help='then evaluate the best weights on rendered scenes and write them to this folder in '
+        'float16, as in the package',
     )
     parser.add_argument(
         '--device', default='auto', help='auto, cpu, cuda or cuda:N (default: %(default)s)'
@@ -36,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train; under torchrun as one process of several."""
+    """Train, under torchrun as one of several processes."""
     from zoedepth_ros.training import distributed
     from zoedepth_ros.training.config_file import read_config
     from zoedepth_ros.training.run import train, weights_path
@@ -78,13 +84,13 @@ def _overridden(config: TrainingConfig, args: argparse.Namespace) -> TrainingCon
 
 
 class _Bar:
-    """Shows a stage's progress as a bar and its scores as lines."""
+    """Progress of a stage as a bar, and scores as lines."""
 
     def __init__(self) -> None:
         self._bar: Any = None
 
     def start(self, stage: str, done: int, total: int) -> None:
-        """Open a bar."""
+        """Start the bar of a stage."""
         from tqdm import tqdm
 
         if self._bar is not None:
@@ -92,7 +98,7 @@ class _Bar:
         self._bar = tqdm(desc=stage, initial=done, total=total, unit='step', mininterval=1.0)
 
     def step(self, values: dict[str, float]) -> None:
-        """Move on by one step."""
+        """Advance by one step."""
         self._bar.update()
         if values:
             self._bar.set_postfix({k: f'{v:.3f}' for k, v in values.items()}, refresh=False)

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.cli.angles import CameraOf
-from zoedepth_ros.cli.progress import progress
+from zoedepth_ros.cli.camera_options import CameraOf
+from zoedepth_ros.cli.output import progress
 from zoedepth_ros.files import name_for_opencv, write_file
 from zoedepth_ros.inference.result import AUTO, DepthPredictor, DepthResult
 from zoedepth_ros.media.color import depth_to_bgr

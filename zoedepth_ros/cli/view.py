@@ -13,11 +13,17 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoedepth_ros.cli.angles import CameraOf, add_camera_options, camera_of
+from zoedepth_ros.cli.arguments import (
+    BITS_HELP,
+    at_least,
+    rate_hz,
+    refuse_idle,
+    significant_bits,
+    whole,
+)
+from zoedepth_ros.cli.camera_options import CameraOf, add_camera_options, camera_of
 from zoedepth_ros.cli.exit_codes import DONE, FAILED
-from zoedepth_ros.cli.options import refuse_idle
-from zoedepth_ros.cli.progress import progress
-from zoedepth_ros.cli.quantities import BITS_HELP, at_least, rate_hz, significant_bits, whole
+from zoedepth_ros.cli.output import progress
 from zoedepth_ros.errors import printable
 from zoedepth_ros.files import check_writable
 from zoedepth_ros.geometry.rectification import AUTO
@@ -159,7 +165,7 @@ def _with_first(first: ViewFrame, frames: Iterator[ViewFrame]) -> Iterator[ViewF
 
 def _frames(args: argparse.Namespace) -> Iterator[ViewFrame]:
     """Find out what the sources are."""
-    from zoedepth_ros.cli.images import PICTURE_SUFFIXES, find_pictures, require_readable
+    from zoedepth_ros.cli.images import IMAGE_SUFFIXES, find_images, require_readable
     from zoedepth_ros.viewing import sources
 
     name = args.sources[0]
@@ -185,7 +191,7 @@ def _frames(args: argparse.Namespace) -> Iterator[ViewFrame]:
     refuse_idle(args, ['camera_info'], 'is for recordings and topics')
     if not args.calibration:
         refuse_idle(args, ['rectified'], 'is for --calibration, recordings and topics')
-    if is_one and path.is_file() and path.suffix.lower() not in PICTURE_SUFFIXES:
+    if is_one and path.is_file() and path.suffix.lower() not in IMAGE_SUFFIXES:
         refuse_idle(args, ['bits'], 'is for images')
         require_readable([path])
         return sources.video_frames(path, args.rate or 0.0)
@@ -193,7 +199,7 @@ def _frames(args: argparse.Namespace) -> Iterator[ViewFrame]:
     if is_one and ((name.isdigit() and not path.exists()) or path.is_char_device()):
         refuse_idle(args, ['bits'], 'is for images')
         return sources.webcam_frames(int(name) if name.isdigit() else name)
-    paths = find_pictures(args.sources)
+    paths = find_images(args.sources)
     require_readable(paths)
     return sources.picture_frames(paths, bits=args.bits or 0, note=_note)
 
@@ -221,11 +227,11 @@ def _note(text: str) -> None:
 
 
 def _is_recording(path: Path) -> bool:
-    from zoedepth_ros.cli.images import PICTURE_SUFFIXES
+    from zoedepth_ros.cli.images import IMAGE_SUFFIXES
 
     if path.is_dir():
         names = [file.name for file in path.iterdir()]
-        pictures = any(Path(name).suffix.lower() in PICTURE_SUFFIXES for name in names)
+        pictures = any(Path(name).suffix.lower() in IMAGE_SUFFIXES for name in names)
         bag = any(name.endswith(('.mcap', '.db3', '.mcap.zstd', '.db3.zstd')) for name in names)
         return bag and not pictures
     return path.name.endswith(('.mcap', '.db3', '.mcap.zstd', '.db3.zstd', '.bag'))

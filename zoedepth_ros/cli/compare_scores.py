@@ -1,28 +1,28 @@
-"""`zoedepth compare OURS.json… --over THEIRS`: relative improvement, as in the paper."""
+"""`zoedepth compare SCORES… --over SCORES…`: relative improvement, as in the paper."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from zoedepth_ros.cli.results import write_json
+from zoedepth_ros.cli.output import write_json
 from zoedepth_ros.files import check_writable
 
 NAME = 'compare'
-HELP = 'relative improvement of evaluated scores over others, or over the published ones'
+HELP = 'relative improvement of scores over other or published scores'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
+    """Add the arguments."""
     add = parser.add_argument
-    source = 'JSON files of `zoedepth evaluate`, one a data set, or the name of a released model'
+    source = 'JSON files of `zoedepth evaluate`, one per data set, or the name of a released model'
     add('target', metavar='SCORES', nargs='+', help=source)
     add('--over', metavar='SCORES', nargs='+', required=True, help=source)
     add('--json', metavar='FILE', help='write the improvements')
 
 
 def run(args: argparse.Namespace) -> int:
-    """Compare and print a table in per cent; above 0 the target is better."""
+    """Print a table in per cent; the target is better above 0."""
     from zoedepth_ros.evaluation.comparison import compare, read_scores
 
     if args.json:

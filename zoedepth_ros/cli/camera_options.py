@@ -1,4 +1,4 @@
-"""The camera on the command line: a calibration file, or an angle in degrees."""
+"""Command-line options of the camera: a calibration file, or a field of view in degrees."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CameraOf: TypeAlias = 'Callable[[tuple[int, ...]], CameraModel | None]'
 
 
 def field_of_view_deg(text: str) -> float:
-    """Read a horizontal field of view [degrees]; refuses what no lens has, above all radians."""
+    """Parse a horizontal field of view [degrees]; rejects implausible values such as radians."""
     expected = f'expected degrees, {NARROWEST_DEG:g} to {WIDEST_DEG:g}, got {text}'
     try:
         degrees = float(text)
@@ -34,26 +34,26 @@ def field_of_view_deg(text: str) -> float:
 
 
 def add_camera_options(parser: argparse.ArgumentParser, hfov_help: str) -> None:
-    """Declare --hfov and --calibration, of which one may be given, and --rectified."""
-    either = parser.add_mutually_exclusive_group()
-    either.add_argument('--hfov', type=field_of_view_deg, metavar='DEG', help=hfov_help)
-    either.add_argument(
+    """Add --hfov and --calibration, which exclude each other, and --rectified."""
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument('--hfov', type=field_of_view_deg, metavar='DEG', help=hfov_help)
+    group.add_argument(
         '--calibration',
         metavar='FILE[:CAMERA]',
         help='instead of --hfov: calibration of the camera, a file of ROS, Kalibr, OpenCV, '
-        'RealSense or OAK; CAMERA is one of several in it',
+        'RealSense or OAK; CAMERA selects one of several',
     )
     parser.add_argument(
-        '--rectified', choices=CHOICES, help="as the node's parameter camera.rectified (auto)"
+        '--rectified', choices=CHOICES, help='as the parameter camera.rectified of the node (auto)'
     )
 
 
 def camera_of(args: argparse.Namespace) -> CameraOf:
-    """Give what makes the camera of images of a shape (H, W, …), by --calibration or --hfov.
+    """Return a function from the shape (H, W, …) of an image to its camera.
 
-    It gives None without either, and raises CameraError where the calibration is for another
-    shape or of no camera; what is doubtful about it goes to stderr.  Raises CameraError for a
-    calibration that cannot be read.
+    The function returns None without --calibration and --hfov, prints doubts about a calibration
+    to stderr, and raises CameraError for another shape or an invalid camera.  Raises CameraError
+    for an unreadable calibration.
     """
     from zoedepth_ros.geometry.calibration_file import read_chosen_calibration
     from zoedepth_ros.geometry.intrinsics import assumed_camera

@@ -1,10 +1,10 @@
-"""Numbers on the command line: their units, their plausible ranges, and the units mistaken."""
+"""Types of command-line arguments: numbers with a unit and a range; options without effect."""
 
 from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 BITS_HELP = 'significant bits of 16-bit images (default: those of the largest value)'
 
@@ -12,10 +12,10 @@ BITS_HELP = 'significant bits of 16-bit images (default: those of the largest va
 def quantity(
     low: float, high: float, unit: str, mistaken: Mapping[str, float] | None = None
 ) -> Callable[[str], float]:
-    """Give what reads a number of `unit` between two limits.
+    """Return a parser of a number with a unit between two limits.
 
-    mistaken: other unit -> what one of it is in `unit`; one that would make a refused number
-    plausible is named.
+    mistaken: another unit -> its size in `unit`; the error names a unit in which the number would
+    be valid.
     """
     expected = f'expected {unit}, {low:g} to {high:g}'
 
@@ -34,14 +34,14 @@ def quantity(
 
 
 def whole(low: int, high: int, unit: str = '') -> Callable[[str], int]:
-    """Give what reads a whole number between two limits."""
+    """Return a parser of an integer between two limits."""
     what = f' of {unit}' if unit else ''
 
     def read(text: str) -> int:
         value = _number(text)
         if not (low <= value <= high and value.is_integer()):
             raise argparse.ArgumentTypeError(
-                f'expected a whole number{what}, {low} to {high}, got {text}'
+                f'expected an integer{what}, {low} to {high}, got {text}'
             )
         return int(value)
 
@@ -49,7 +49,7 @@ def whole(low: int, high: int, unit: str = '') -> Callable[[str], int]:
 
 
 def at_least(least: int) -> Callable[[str], int]:
-    """Give what reads a whole number of `least` or more."""
+    """Return a parser of an integer of `least` or more."""
 
     def read(text: str) -> int:
         try:
@@ -57,22 +57,22 @@ def at_least(least: int) -> Callable[[str], int]:
         except ValueError:
             value = least - 1
         if value < least:
-            raise argparse.ArgumentTypeError(f'expected a whole number, {least} or more: {text}')
+            raise argparse.ArgumentTypeError(f'expected an integer, {least} or more, got {text}')
         return value
 
     return read
 
 
 def positive(text: str) -> float:
-    """Read a finite number above 0."""
+    """Parse a finite number above 0."""
     value = _number(text)
     if not (math.isfinite(value) and value > 0.0):
-        raise argparse.ArgumentTypeError(f'expected a number above 0: {text}')
+        raise argparse.ArgumentTypeError(f'expected a number above 0, got {text}')
     return value
 
 
 def _number(text: str) -> float:
-    """Read a number; NaN for anything else."""
+    """Parse a number; NaN for anything else."""
     try:
         return float(text)
     except ValueError:
@@ -83,7 +83,7 @@ _SMALL_METRES = {'centimetres': 0.01, 'millimetres': 0.001}
 distance_m = quantity(0.1, 100.0, 'metres', _SMALL_METRES)
 camera_height_m = quantity(0.02, 100.0, 'metres', _SMALL_METRES)
 rate_hz = quantity(0.0, 1000.0, 'Hz')
-steps_per_m = quantity(1.0, 1e6, 'steps a metre')
+steps_per_m = quantity(1.0, 1e6, 'steps per metre')
 pitch_deg = quantity(-89.0, 89.0, 'degrees')
 roll_deg = quantity(-180.0, 180.0, 'degrees')
 decimation = whole(1, 64, 'pixels')
@@ -91,30 +91,41 @@ image_side_px = whole(16, 8192, 'pixels')
 
 
 def likely_radians(option: str, degrees: float | None) -> str:
-    """Say that a small fractional angle was taken in degrees; '' for one that is none."""
+    """Return a hint for an angle that may be in radians; '' for others."""
     if degrees is None or degrees.is_integer() or abs(degrees) > math.pi / 2:
         return ''
-    turned = f'{degrees:g} rad would be {math.degrees(degrees):.1f}'
-    return f'{option} {degrees:g} is taken as degrees; {turned}'
+    converted = f'{degrees:g} rad would be {math.degrees(degrees):.1f}'
+    return f'{option} {degrees:g} is in degrees; {converted}'
 
 
 def significant_bits(text: str) -> int:
-    """Read how many bits of 16-bit values are significant."""
+    """Parse the number of significant bits of 16-bit values."""
     from zoedepth_ros.media.brightness import LEAST_BITS, MOST_BITS
 
     return whole(LEAST_BITS, MOST_BITS, 'bits')(text)
 
 
 def box_px(text: str) -> tuple[int, int, int, int]:
-    """Read left, top, right and bottom of a box [px]."""
+    """Parse left, top, right and bottom of a box [px]."""
     numbers = [_number(number) for number in text.split(',')]
     if len(numbers) != 4 or not all(number.is_integer() for number in numbers):
         raise argparse.ArgumentTypeError(
-            f'expected left,top,right,bottom in whole pixels, got {text}'
+            f'expected left,top,right,bottom as integers [px], got {text}'
         )
     left, top, right, bottom = (int(number) for number in numbers)
     if not (0 <= left < right and 0 <= top < bottom):
         raise argparse.ArgumentTypeError(
-            f'expected 0 <= left < right and 0 <= top < bottom in pixels, got {text}'
+            f'expected 0 <= left < right and 0 <= top < bottom [px], got {text}'
         )
     return left, top, right, bottom
+
+
+def refuse_idle(args: argparse.Namespace, names: Iterable[str], reason: str) -> None:
+    """Raise ValueError for a given option that has no effect.
+
+    names: attributes whose value is None or False if the option is not given.
+    reason: continues the message after the option, such as 'is for videos'.
+    """
+    for name in names:
+        if getattr(args, name) not in (None, False):
+            raise ValueError(f'--{name.replace("_", "-")} {reason}')
