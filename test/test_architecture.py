@@ -203,7 +203,11 @@ def test_every_folder_has_its_layer_and_its_sentence():
         ('model.bins', 'def f():\n    import zoedepth_ros.training.losses', 'model may not'),
         ('bags.plan', 'from zoedepth_ros.ros.inputs import Inputs', 'bags may not'),
         ('messages.images', 'from zoedepth_ros.pipeline import rates', 'messages may not'),
-        ('datasets.nyu', 'import importlib\nimportlib.import_module("torch.utils")', 'do without'),
+        (
+            'datasets.nyu_kitti',
+            'import importlib\nimportlib.import_module("torch.utils")',
+            'do without',
+        ),
         ('ros.main', 'def factory():\n    import torch', 'must do without torch'),
         ('ros.depth_node', 'from torch import nn', 'must do without torch.nn'),
         ('pipeline.head_policy', 'if True:\n    import torch.nn as nn', 'must do without'),

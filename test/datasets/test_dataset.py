@@ -1,4 +1,4 @@
-"""What all data sets do alike, seen on one of them."""
+"""What all data sets share."""
 
 import pickle
 
@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 from dataset_files import gray, write_picture, write_png8, write_png16
 
-from zoedepth_ros.datasets.errors import DatasetError
+from zoedepth_ros.datasets.dataset import DatasetError, EvaluationSize, resize_for_evaluation
 from zoedepth_ros.datasets.folder import Folder
-from zoedepth_ros.datasets.sunrgbd import SunRgbd
+from zoedepth_ros.datasets.zero_shot_indoor import SunRgbd
 
 
 def _tree(tmp_path):
     for stem in 'abcd':
         write_picture(tmp_path / f'rgb/{stem}.png', gray(4, 4))
         write_png16(tmp_path / f'depth/{stem}.png', np.full((4, 4), 1000))
-    picture = tmp_path / 'rgb/b.png'
-    picture.write_bytes(picture.read_bytes()[:50])  # cut short in the pixels
+    image = tmp_path / 'rgb/b.png'
+    image.write_bytes(image.read_bytes()[:50])  # cut short in the pixels
     (tmp_path / 'depth/c.png').unlink()
 
 
@@ -48,29 +48,58 @@ def test_depth_of_eight_bits_is_refused(tmp_path):
         Folder(tmp_path, domain='indoor')[0]
 
 
-def test_depth_of_another_size_than_its_picture_is_refused(tmp_path):
+def test_depth_of_another_size_than_its_image_is_refused(tmp_path):
     write_picture(tmp_path / 'rgb/a.png', gray(4, 4))
     write_png16(tmp_path / 'depth/a.png', np.full((4, 5), 10))
-    with pytest.raises(DatasetError, match=r'\(4, 5\) beside a picture of \(4, 4\)'):
+    with pytest.raises(DatasetError, match=r'\(4, 5\) for an image of \(4, 4\)'):
         Folder(tmp_path, domain='indoor')[0]
 
 
-def test_a_text_file_in_the_place_of_a_picture_is_refused(tmp_path):
+def test_a_text_file_in_the_place_of_a_image_is_refused(tmp_path):
     (tmp_path / 'rgb/rgb').mkdir(parents=True)
-    (tmp_path / 'rgb/rgb/a.jpg').write_text('not a picture')
-    with pytest.raises(DatasetError, match='not a picture'):
+    (tmp_path / 'rgb/rgb/a.jpg').write_text('not an image')
+    with pytest.raises(DatasetError, match='not an image'):
         SunRgbd(tmp_path)[0]
 
 
 def test_a_root_that_is_missing_or_empty_is_refused(tmp_path):
     with pytest.raises(DatasetError, match='no such folder'):
         SunRgbd(tmp_path / 'nowhere')
-    with pytest.raises(DatasetError, match=r'no picture found; expected files rgb/rgb/\*'):
+    with pytest.raises(DatasetError, match=r'no image found; expected files rgb/rgb/\*'):
         SunRgbd(tmp_path)
 
 
 def test_an_error_survives_the_way_from_a_worker_process():
-    error = DatasetError('nyu', '/data/a.png', 'damaged', 'a picture')
+    error = DatasetError('nyu', '/data/a.png', 'damaged', 'an image')
     again = pickle.loads(pickle.dumps(error))
-    assert str(again) == str(error) == 'nyu: /data/a.png: damaged; expected a picture'
+    assert str(again) == str(error) == 'nyu: /data/a.png: damaged; expected an image'
     assert again.path == '/data/a.png'
+
+
+def _row(*levels):
+    return np.repeat(np.array(levels, np.uint8)[None, :, None], 3, axis=2)
+
+
+def test_an_untouched_image_only_becomes_fractions():
+    image = resize_for_evaluation(_row(0, 51, 255), EvaluationSize())
+    np.testing.assert_allclose(image[0, :, 0], [0.0, 0.2, 1.0], atol=1e-7)
+    assert image.dtype == np.float32
+
+
+def test_convention_halving_averages_neighbours_without_a_wider_filter():
+    """Half-pixel centres: out pixel i looks at 4 i + 1.5, between two pixels of four."""
+    image = resize_for_evaluation(
+        _row(0, 10, 20, 99, 0, 30, 50, 99), EvaluationSize(height=1, width=2)
+    )
+    np.testing.assert_allclose(image[0, :, 1] * 255, [15.0, 40.0], atol=1e-4)
+
+
+def test_convention_enlarging_keeps_the_edges_and_never_rounds():
+    image = resize_for_evaluation(_row(0, 1), EvaluationSize(height=1, width=4))
+    np.testing.assert_allclose(image[0, :, 2] * 255, [0.0, 0.25, 0.75, 1.0], atol=1e-5)
+
+
+@pytest.mark.parametrize('wrong', [{'height': 3}, {'height': 3, 'width': 4, 'short_side': 2}])
+def test_a_rule_that_contradicts_itself_is_refused(wrong):
+    with pytest.raises(ValueError, match='short_side alone'):
+        EvaluationSize(**wrong)

@@ -6,11 +6,11 @@ import pytest
 from dataset_files import gray, write_npy, write_picture, write_png16
 from PIL import Image
 
-from zoedepth_ros.datasets.errors import DatasetError
+from zoedepth_ros.datasets.dataset import DatasetError
 from zoedepth_ros.datasets.folder import Folder
 
 
-def test_a_folder_pairs_pictures_with_png_or_npy_depth_below_subfolders(tmp_path):
+def test_a_folder_pairs_images_with_png_or_npy_depth_below_subfolders(tmp_path):
     write_picture(tmp_path / 'rgb/kitchen/2.jpg', gray(2, 2))
     write_png16(tmp_path / 'depth/kitchen/2.png', [[0, 500], [1000, 65535]])
     write_picture(tmp_path / 'rgb/1.png', gray(2, 2))
@@ -60,7 +60,7 @@ def test_depth_of_the_stored_size_beside_an_image_on_its_side_is_refused(tmp_pat
     Image.fromarray(gray(16, 24)).save(tmp_path / 'rgb/a.png', exif=exif)
     write_png16(tmp_path / 'depth/a.png', np.full((16, 24), 2000))
     with pytest.raises(
-        DatasetError, match=r'depth of size \(16, 24\) beside a picture of \(24, 16'
+        DatasetError, match=r'depth of size \(16, 24\) for an image of \(24, 16'
     ):
         Folder(tmp_path, domain='indoor')[0]
 
@@ -71,5 +71,5 @@ def test_images_of_sixteen_bits_are_refused_not_read_too_dark_or_white(tmp_path,
     deep = np.full((4, 4, channels), 2000, np.uint16)
     cv2.imwrite(str(tmp_path / 'rgb/a.png'), deep)
     write_png16(tmp_path / 'depth/a.png', np.full((4, 4), 2000))
-    with pytest.raises(DatasetError, match='more than 8 bits a value'):
+    with pytest.raises(DatasetError, match='more than 8 bits per value'):
         Folder(tmp_path, domain='indoor')[0]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from docs_pages import ROOT, blocks
 
-from zoedepth_ros.datasets.errors import DatasetError
+from zoedepth_ros.datasets.dataset import DatasetError
 
 
 @pytest.fixture

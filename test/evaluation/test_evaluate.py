@@ -5,8 +5,8 @@ import pytest
 from constant_network import ConstantNetwork
 from listed_samples import ListedSamples, flat_sample
 
-from zoedepth_ros.datasets.errors import DatasetError
-from zoedepth_ros.datasets.hypersim import HyperSim
+from zoedepth_ros.datasets.dataset import DatasetError
+from zoedepth_ros.datasets.zero_shot_indoor import HyperSim
 from zoedepth_ros.evaluation.evaluate import evaluate, predict
 from zoedepth_ros.evaluation.protocol import DOMAIN_PROTOCOLS
 
@@ -74,7 +74,7 @@ def test_the_routers_accuracy_is_over_pictures_and_absent_without_a_router():
 def test_a_picture_without_a_pixel_that_counts_is_listed_and_left_out():
     samples = [flat_sample('unknown', np.nan), flat_sample('far', 12.0), flat_sample('a', 2.0)]
     report = evaluate(ConstantNetwork(_two_metres), ListedSamples(samples), INDOOR)
-    assert report.without_truth == ('unknown', 'far')
+    assert report.without_depth == ('unknown', 'far')
     assert report.metrics.abs_rel == pytest.approx(0.0, abs=1e-6)
 
 

@@ -88,7 +88,7 @@ def test_drawn_scenes_are_real_and_the_same_every_time():
         np.testing.assert_array_equal(first.depth_m, again.depth_m)
         np.testing.assert_array_equal(first.rgb, again.rgb)
         assert first.domain == domain
-        assert data.picture(first).max() <= 1.0
+        assert data.evaluation_image(first).max() <= 1.0
 
 
 def test_scores_without_the_camera_stand_beside_those_with_it(monkeypatch):

@@ -34,11 +34,11 @@ def write_npy(path: Path, numbers: NDArray) -> None:
 
 
 def gray(height: int, width: int, level: int = 100) -> NDArray[np.uint8]:
-    """Return a picture of one gray."""
+    """Return an image of one gray."""
     return np.full((height, width, 3), level, np.uint8)
 
 
-def position_picture(height: int, width: int) -> NDArray[np.uint8]:
-    """Return a picture whose red counts rows and whose green counts columns, both modulo 256."""
+def position_image(height: int, width: int) -> NDArray[np.uint8]:
+    """Return an image whose red counts rows and whose green counts columns, both modulo 256."""
     rows, columns = np.mgrid[:height, :width]
     return np.stack([rows % 256, columns % 256, np.zeros_like(rows)], axis=2).astype(np.uint8)

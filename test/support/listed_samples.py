@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.datasets.errors import DatasetError
+from zoedepth_ros.datasets.dataset import DatasetError
 from zoedepth_ros.geometry.intrinsics import Intrinsics
 from zoedepth_ros.media.sample import Sample
 
@@ -27,7 +27,7 @@ class ListedSamples:
     def __iter__(self) -> Iterator[Sample]:
         return iter(self.samples)
 
-    def picture(self, sample: Sample) -> NDArray[np.float32]:
+    def evaluation_image(self, sample: Sample) -> NDArray[np.float32]:
         return sample.rgb.astype(np.float32) / np.float32(255)
 
 
@@ -39,7 +39,7 @@ def flat_sample(
     blue: int = 0,
     focal_px: float = 0.0,
 ) -> Sample:
-    """Return a sample 4 x 6 of one depth whose picture is darkest on the left.
+    """Return a sample 4 x 6 of one depth whose image is darkest on the left.
 
     focal_px: of its camera, 0.0 for an unknown one.
     """

@@ -314,9 +314,9 @@ def _print_data(report: EvaluationReport) -> None:
     )
     if protocol.n_published and protocol.n_published != len(report.pictures):
         print(f'         the published scores are of {protocol.n_published} images')
-    if report.without_truth:
+    if report.without_depth:
         print(
-            f'         {len(report.without_truth)} more have no pixel with ground truth in range'
+            f'         {len(report.without_depth)} more have no pixel with ground truth in range'
         )
     if report.skipped:
         print(f'         {len(report.skipped)} more were skipped:')

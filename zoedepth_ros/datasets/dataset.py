@@ -1,4 +1,4 @@
-"""What all data sets share: a sequence of samples, and what happens to a file that is broken."""
+"""The base of all data sets: a sequence of samples, evaluation sizes, and handling of errors."""
 
 from __future__ import annotations
 
@@ -8,48 +8,90 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.datasets.errors import DatasetError
-from zoedepth_ros.datasets.picture_size import PictureSize, resize_picture
 from zoedepth_ros.geometry.intrinsics import Intrinsics
 from zoedepth_ros.media.sample import Sample
+
+
+class DatasetError(ValueError):
+    """A file or folder of a data set is missing, damaged or unexpected."""
+
+    def __init__(self, dataset: str, path: Path | str, problem: str, expected: str) -> None:
+        super().__init__(f'{dataset}: {path}: {problem}; expected {expected}')
+        self.dataset = dataset
+        """Name of the data set."""
+        self.path = str(path)
+        """Path of the file or folder."""
+        self.problem = problem
+        """Description of the problem."""
+
+    def __reduce__(self) -> tuple[type[DatasetError], tuple[str, str, str, str]]:
+        expected = str(self).rpartition('; expected ')[2]
+        return type(self), (self.dataset, self.path, self.problem, expected)
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationSize:
+    """Size to which a protocol resizes images: unchanged, (height, width), or by short side."""
+
+    height: int = 0
+    """Height [px]; 0 with `short_side`, or for unchanged images."""
+    width: int = 0
+    """Width [px]."""
+    short_side: int = 0
+    """Length of the shorter side [px] at a constant aspect ratio; 0 for height and width."""
+
+    def __post_init__(self) -> None:
+        if (self.height > 0) != (self.width > 0) or (self.height > 0 and self.short_side > 0):
+            raise ValueError(f'expected height and width, or short_side alone; got {self}')
+
+    def of(self, height: int, width: int) -> tuple[int, int]:
+        """Return the (height, width) for an image of this size."""
+        if self.height > 0:
+            return self.height, self.width
+        if self.short_side == 0:
+            return height, width
+        if height <= width:
+            return self.short_side, int(self.short_side * width / height)
+        return int(self.short_side * height / width), self.short_side
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """The files of one sample."""
 
-    picture: Path
-    """The colour picture."""
+    image: Path
+    """The colour image."""
     depth: Path
-    """The file with its depth."""
+    """The depth file."""
     masks: tuple[Path, ...] = ()
-    """Pictures or arrays that say where the depth holds."""
+    """Images or arrays that mark valid depth."""
     focal_px: float = 0.0
-    """Focal length by the data set's list [px]; 0 where there is none."""
+    """Focal length in the data set's list [px]; 0 if there is none."""
 
 
 class DepthDataset(ABC):
     """A sequence of samples read from files, in a fixed order.
 
-    Indexing raises DatasetError for a missing or damaged file. Iterating does so too, unless
-    `skip_damaged` was given: then such samples are left out and their errors kept in `skipped`.
+    Indexing raises DatasetError for a missing or damaged file.  Iterating does so too, unless
+    `skip_damaged` is set: then such samples are skipped and their errors collected in `skipped`.
     """
 
     name: str
     """Name of the data set, as in the registry."""
     domain: str
     """'indoor' or 'outdoor'."""
-    picture_size: PictureSize = PictureSize()
-    """Size the evaluation brings pictures to before the network; samples stay as the files are."""
+    evaluation_size: EvaluationSize = EvaluationSize()
+    """Size of `evaluation_image`; samples keep the size of their files."""
 
     def __init__(self, root: Path | str, *, skip_damaged: bool = False) -> None:
         self.root = Path(root).expanduser()
         self.skip_damaged = skip_damaged
         self.skipped: list[DatasetError] = []
-        """Errors of the samples left out by the latest iteration."""
+        """Errors of the samples that the latest iteration skipped."""
         if not self.root.is_dir():
             raise DatasetError(self.name, self.root, 'no such folder', 'the root of the data set')
         self.entries: Sequence[Entry] = self._find()
@@ -80,17 +122,17 @@ class DepthDataset(ABC):
                 continue
             yield sample
 
-    def picture(self, sample: Sample) -> NDArray[np.float32]:
-        """Return the sample's picture in [0, 1] at the evaluation's size: float32 (h, w, 3)."""
-        return resize_picture(sample.rgb, self.picture_size)
+    def evaluation_image(self, sample: Sample) -> NDArray[np.float32]:
+        """Return the sample's image in [0, 1] at `evaluation_size`: float32 (h, w, 3)."""
+        return resize_for_evaluation(sample.rgb, self.evaluation_size)
 
     def _sample(
         self, entry: Entry, rgb: NDArray[np.uint8], depth_m: NDArray[np.float32]
     ) -> Sample:
-        """Build a sample from a picture and depths of which only those above 0 are known."""
+        """Return a sample of an image and its depth (H, W) [m], where 0 is unknown."""
         if rgb.shape[:2] != depth_m.shape:
-            problem = f'depth of size {depth_m.shape} beside a picture of {rgb.shape[:2]}'
-            raise DatasetError(self.name, entry.depth, problem, 'both of one size')
+            problem = f'depth of size {depth_m.shape} for an image of {rgb.shape[:2]}'
+            raise DatasetError(self.name, entry.depth, problem, 'equal sizes')
         known = np.where(depth_m > 0, depth_m, np.nan).astype(np.float32)
         return Sample(
             rgb=rgb, depth_m=known, camera=None, domain=self.domain, name=self._name_of(entry)
@@ -98,23 +140,23 @@ class DepthDataset(ABC):
 
     def _name_of(self, entry: Entry) -> str:
         try:
-            return entry.picture.relative_to(self.root).as_posix()
+            return entry.image.relative_to(self.root).as_posix()
         except ValueError:
-            return entry.picture.as_posix()
+            return entry.image.as_posix()
 
     def _glob(self, pattern: str) -> list[Path]:
         """List files under the root in sorted order; folders may be links."""
         # not Path.glob: its ** does not enter linked folders
         names = sorted(glob.glob(pattern, root_dir=self.root, recursive=True))  # noqa: PTH207
         if not names:
-            raise DatasetError(self.name, self.root, 'no picture found', f'files {pattern}')
+            raise DatasetError(self.name, self.root, 'no image found', f'files {pattern}')
         return [self.root / name for name in names]
 
 
 def camera_of(focal_px: float, height: int, width: int, *, cut_top: int = 0) -> Intrinsics | None:
-    """Return the camera of an image by its focal length [px]; None where that is 0.
+    """Return the intrinsics for a focal length [px]; None for 0.
 
-    The axis is taken for the middle of the image, of which `cut_top` rows were cut off above.
+    The principal point is the centre of the image before `cut_top` rows were cut off at the top.
     """
     if focal_px <= 0.0:
         return None
@@ -123,12 +165,25 @@ def camera_of(focal_px: float, height: int, width: int, *, cut_top: int = 0) -> 
 
 
 def kb_crop(array: NDArray, name: str, path: Path) -> NDArray:
-    """Cut the 352 x 1216 bottom centre out of (H, W, ...), the KITTI benchmark's size.
+    """Return the bottom centre 352 x 1216 of (H, W, ...), the crop of the KITTI benchmark.
 
-    Raises DatasetError for a smaller one.
+    Raises DatasetError for a smaller array.
     """
     height, width = array.shape[:2]
     if height < 352 or width < 1216:
         raise DatasetError(name, path, f'size {height} x {width}', 'at least 352 x 1216')
     top, left = height - 352, int((width - 1216) / 2)
     return array[top:, left : left + 1216]
+
+
+def resize_for_evaluation(rgb: NDArray[np.uint8], size: EvaluationSize) -> NDArray[np.float32]:
+    """Scale an image uint8 (H, W, 3) to [0, 1] and resize it: float32 (h, w, 3).
+
+    Convention: half-pixel centres, bilinear, in floating point without antialiasing, as the
+    paper's loaders before torchvision 0.17 (which antialiases by default).
+    """
+    image = rgb.astype(np.float32) / np.float32(255.0)
+    height, width = size.of(rgb.shape[0], rgb.shape[1])
+    if (height, width) == rgb.shape[:2]:
+        return image
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)

@@ -1,4 +1,4 @@
-"""Read the file formats of the data sets; a failure becomes a DatasetError naming the file."""
+"""Read the file formats of the data sets; failures raise a DatasetError that names the file."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from zoedepth_ros.datasets.errors import DatasetError
+from zoedepth_ros.datasets.dataset import DatasetError
 
 
 def read_rgb(path: Path, dataset: str, *, upright: bool = False) -> NDArray[np.uint8]:
-    """Read an image as uint8 (H, W, 3); upright: turned by its EXIF orientation."""
+    """Read an image as uint8 (H, W, 3); upright: rotate it by its EXIF orientation."""
     expected = 'an image of 8 bits (PNG or JPEG)'
     with _open(path, dataset, expected) as file:
         if file.mode[0] in 'IF' or any('16' in str(tile[3]) for tile in file.tile):
-            # Pillow would cut grey off at 255, and drop the lower half of colours' bits.
-            problem = 'more than 8 bits a value; convert it by its significant bits'
+            # Pillow would clip grey values at 255, and drop the lower 8 bits of colours.
+            problem = 'more than 8 bits per value; convert it to 8 bits'
             raise DatasetError(dataset, path, problem, expected)
         pixels = _load(file, path, dataset, expected)
         if upright:
@@ -28,18 +28,18 @@ def read_rgb(path: Path, dataset: str, *, upright: bool = False) -> NDArray[np.u
 
 
 def read_png16(path: Path, dataset: str, unit: str) -> NDArray[np.uint16]:
-    """Read a 16-bit one-channel PNG (H, W); `unit` says in the error what a step is."""
+    """Read a 16-bit one-channel PNG (H, W); `unit` is the unit of its values, for the error."""
     expected = f'a 16-bit PNG of depth, {unit}'
     with _open(path, dataset, expected) as file:
         pixels = _load(file, path, dataset, expected)
-        if not file.mode.startswith('I'):  # 8 bits a pixel would be 256 times too near
-            raise DatasetError(dataset, path, f'a picture of mode {file.mode!r}', expected)
+        if not file.mode.startswith('I'):  # 8-bit values would be 256 times too small
+            raise DatasetError(dataset, path, f'an image of mode {file.mode!r}', expected)
     return pixels.astype(np.uint16)
 
 
 def read_mask(path: Path, dataset: str) -> NDArray[np.bool_]:
-    """Read a mask picture (H, W): true where it is not 0; DatasetError for anything else."""
-    expected = 'a one-channel mask picture, 0 where the depth is to be left out'
+    """Read a mask image (H, W): True where it is not 0."""
+    expected = 'a one-channel mask image, 0 for invalid depth'
     with _open(path, dataset, expected) as file:
         pixels = _load(file, path, dataset, expected)
     if pixels.ndim != 2:
@@ -68,8 +68,7 @@ def read_npy(path: Path, dataset: str, expected: str) -> NDArray[np.float32]:
 def read_hdf5(path: Path, dataset: str, key: str, expected: str) -> NDArray[np.float32]:
     """Read one array of an HDF5 file as float32, in the shape it has there.
 
-    Raises DatasetError for a file that is missing or damaged, and where h5py is not
-    installed: only HyperSim needs it.
+    Raises DatasetError for a missing or damaged file, and without h5py (only HyperSim needs it).
     """
     try:
         import h5py
@@ -91,11 +90,11 @@ def _open(path: Path, dataset: str, expected: str) -> Image.Image:
     try:
         return Image.open(path)
     except (UnidentifiedImageError, OSError, SyntaxError) as error:
-        raise DatasetError(dataset, path, f'not a picture ({error})', expected) from error
+        raise DatasetError(dataset, path, f'not an image ({error})', expected) from error
 
 
 def _load(file: Image.Image, path: Path, dataset: str, expected: str) -> NDArray:
-    """Decode the pixels now, so that a file that was cut short shows itself here."""
+    """Decode the pixels, which detects truncated files."""
     try:
         file.load()
         return np.asarray(file)

@@ -1,4 +1,4 @@
-"""Your own pictures with depth: a plain folder."""
+"""Images with depth in a folder."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.datasets.dataset import DepthDataset, Entry
-from zoedepth_ros.datasets.errors import DatasetError
+from zoedepth_ros.datasets.dataset import DatasetError, DepthDataset, Entry
 from zoedepth_ros.datasets.files import read_npy, read_png16, read_rgb
 from zoedepth_ros.geometry.intrinsics import Intrinsics
 from zoedepth_ros.media.sample import Sample
@@ -21,9 +20,9 @@ PICTURE_ENDINGS = ('.png', '.jpg', '.jpeg')
 class Folder(DepthDataset):
     """`rgb/**/<name>.png|jpg` beside `depth/**/<name>.png` (16 bits) or `.npy` [m].
 
-    Depth 0 or NaN is unknown. Images are turned upright by their EXIF orientation, as `zoedepth
-    predict` does, and depth belongs to the upright image. `camera.json`, where it lies in the
-    root, holds fx_px, fy_px, cx_px, cy_px, width and height of all images.
+    Depth 0 or NaN is unknown.  Images are rotated by their EXIF orientation, as by `zoedepth
+    predict`; depth belongs to the rotated image.  The optional file `camera.json` in the root
+    contains fx_px, fy_px, cx_px, cy_px, width and height of all images.
     """
 
     name = 'folder'
@@ -44,21 +43,21 @@ class Folder(DepthDataset):
         self.camera = self._read_camera()
 
     def _find(self) -> list[Entry]:
-        pictures = [
+        images = [
             path for path in self._glob('rgb/**/*.*') if path.suffix.lower() in PICTURE_ENDINGS
         ]
-        if not pictures:
-            expected = f'pictures ending in {", ".join(PICTURE_ENDINGS)}'
-            raise DatasetError(self.name, self.root / 'rgb', 'no picture found', expected)
-        return [Entry(picture, self._depth_of(picture)) for picture in pictures]
+        if not images:
+            expected = f'images ending in {", ".join(PICTURE_ENDINGS)}'
+            raise DatasetError(self.name, self.root / 'rgb', 'no image found', expected)
+        return [Entry(image, self._depth_of(image)) for image in images]
 
-    def _depth_of(self, picture: Path) -> Path:
-        stem = self.root / 'depth' / picture.relative_to(self.root / 'rgb')
+    def _depth_of(self, image: Path) -> Path:
+        stem = self.root / 'depth' / image.relative_to(self.root / 'rgb')
         array = stem.with_suffix('.npy')
         return array if array.is_file() else stem.with_suffix('.png')
 
     def _read(self, entry: Entry) -> Sample:
-        rgb = read_rgb(entry.picture, self.name, upright=True)
+        rgb = read_rgb(entry.image, self.name, upright=True)
         return replace(self._sample(entry, rgb, self._read_depth(entry)), camera=self.camera)
 
     def _read_depth(self, entry: Entry) -> NDArray[np.float32]:

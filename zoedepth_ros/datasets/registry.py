@@ -9,21 +9,15 @@ from pathlib import Path
 from types import MappingProxyType
 
 from zoedepth_ros.datasets.dataset import DepthDataset
-from zoedepth_ros.datasets.ddad import Ddad
-from zoedepth_ros.datasets.diml import DimlIndoor, DimlOutdoor
-from zoedepth_ros.datasets.diode import Diode
 from zoedepth_ros.datasets.folder import Folder
-from zoedepth_ros.datasets.hypersim import HyperSim
-from zoedepth_ros.datasets.ibims import Ibims
-from zoedepth_ros.datasets.kitti import Kitti
-from zoedepth_ros.datasets.nyu import Nyu
-from zoedepth_ros.datasets.sunrgbd import SunRgbd
-from zoedepth_ros.datasets.vkitti2 import VirtualKitti2
+from zoedepth_ros.datasets.nyu_kitti import Kitti, Nyu
+from zoedepth_ros.datasets.zero_shot_indoor import DimlIndoor, Diode, HyperSim, Ibims, SunRgbd
+from zoedepth_ros.datasets.zero_shot_outdoor import Ddad, DimlOutdoor, VirtualKitti2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetOptions:
-    """Where a data set lies and how it is read; what a data set has no use for is refused."""
+    """Location and options of a data set; options that do not apply to it are refused."""
 
     root: Path | str
     """Folder of the data set."""
@@ -32,13 +26,13 @@ class DatasetOptions:
     split_list: Path | str | None = None
     """Official list of NYU or KITTI, or a written split of vKITTI2."""
     skip_damaged: bool = False
-    """Leave out missing and damaged files when iterating, instead of stopping."""
+    """Skip missing and damaged files when iterating, instead of raising an error."""
     apply_mask: bool = False
     """Apply DIODE's validity mask, which the paper's protocol does not."""
     domain: str = ''
-    """'indoor' or 'outdoor', for a plain folder."""
+    """'indoor' or 'outdoor', for a folder."""
     steps_per_m: float = 1000.0
-    """Steps of a plain folder's 16-bit PNGs in one metre."""
+    """Value of the 16-bit PNGs of a folder at one metre."""
 
     def __post_init__(self) -> None:
         if self.split not in ('train', 'test'):
@@ -67,23 +61,23 @@ DATASETS: Mapping[str, Opener] = MappingProxyType(
         'folder': lambda o: _folder(o),
     }
 )
-"""Name -> what opens it."""
+"""Name -> function that opens it."""
 
 WITH_SPLIT_LIST = ('nyu', 'kitti', 'vkitti2')
-"""Data sets that are read by a list."""
+"""Data sets with a split list."""
 
 WITH_MASK = ('diode_indoor', 'diode_outdoor')
-"""Data sets with a mask of their own to apply."""
+"""Data sets with an optional mask."""
 
 WITH_TRAINING_PART = ('nyu', 'kitti', 'vkitti2', 'folder')
-"""Data sets that may be asked for split='train'; a plain folder is all one part."""
+"""Data sets with split='train'; a folder has no splits."""
 
 
 def open_dataset(name: str, options: DatasetOptions) -> DepthDataset:
     """Open a data set by name.
 
-    Raises: ValueError for an unknown name or an option the data set does not have; DatasetError
-    where files are missing.
+    Raises ValueError for an unknown name or an option that does not apply; DatasetError for
+    missing files.
     """
     if name not in DATASETS:
         raise ValueError(f'no data set {name!r}; there are {", ".join(DATASETS)}')

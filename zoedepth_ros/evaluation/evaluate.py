@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.datasets.errors import DatasetError
+from zoedepth_ros.datasets.dataset import DatasetError
 from zoedepth_ros.evaluation.protocol import EvaluationProtocol
 from zoedepth_ros.evaluation.report import EvaluationReport, ModelCard, PictureScore
 from zoedepth_ros.geometry.canonical import OFF, correction_in_use, focal_factor
@@ -62,7 +62,7 @@ class EvaluationData(Protocol):
 
     def __iter__(self) -> Iterator[Sample]: ...
 
-    def picture(self, sample: Sample) -> NDArray[np.float32]:
+    def evaluation_image(self, sample: Sample) -> NDArray[np.float32]:
         """Return the picture to be predicted, in [0, 1]: float32 (h, w, 3)."""
         ...
 
@@ -109,10 +109,12 @@ def evaluate(
     """
     scores: list[PictureScore] = []
     without_camera: list[PictureScore] = []
-    without_truth: list[str] = []
+    without_depth: list[str] = []
     n_all = len(dataset) if limit is None else min(limit, len(dataset))
     for n_done, sample in enumerate(islice(dataset, limit), start=1):
-        depth_m, result = predict(predictor, dataset.picture(sample), head=head, flip=flip)
+        depth_m, result = predict(
+            predictor, dataset.evaluation_image(sample), head=head, flip=flip
+        )
         factor = camera_factor(predictor, sample, focal_correction)
         if factor is not None:
             plain = _score(sample, depth_m, result, protocol)
@@ -120,7 +122,7 @@ def evaluate(
             depth_m = depth_m * np.float32(factor)
         score = _score(sample, depth_m, result, protocol)
         if score is None:
-            without_truth.append(sample.name)
+            without_depth.append(sample.name)
         else:
             scores.append(score)
         if observe is not None:
@@ -138,7 +140,7 @@ def evaluate(
         flip=flip,
         pictures=tuple(scores),
         without_camera=tuple(without_camera),
-        without_truth=tuple(without_truth),
+        without_depth=tuple(without_depth),
         skipped=skipped,
     )
 

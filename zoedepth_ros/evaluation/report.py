@@ -67,7 +67,7 @@ class EvaluationReport:
     """One for each scored picture."""
     without_camera: tuple[PictureScore, ...] = ()
     """Those of `pictures` whose depth was brought to their own camera, as they were before."""
-    without_truth: tuple[str, ...] = ()
+    without_depth: tuple[str, ...] = ()
     """Samples without a pixel that counts, left out of the mean."""
     skipped: tuple[str, ...] = ()
     """What was wrong with the samples that could not be read."""
@@ -105,7 +105,7 @@ class EvaluationReport:
             'n_pictures': len(self.pictures),
             'metrics': finite(self.metrics.as_dict()),
             'router_accuracy': self.router_accuracy,
-            'without_truth': list(self.without_truth),
+            'without_depth': list(self.without_depth),
             'skipped': list(self.skipped),
         }
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.datasets.errors import DatasetError
+from zoedepth_ros.datasets.dataset import DatasetError
 from zoedepth_ros.evaluation.evaluate import NetworkPredictor, Observer, evaluate
 from zoedepth_ros.evaluation.protocol import DOMAIN_PROTOCOLS
 from zoedepth_ros.evaluation.report import EvaluationReport, finite
@@ -59,7 +59,7 @@ class DrawnScenes:
         for seed in range(first, first + self.n_scenes):
             yield draw_scene(self.domain, seed, self.height, self.width)
 
-    def picture(self, sample: Sample) -> NDArray[np.float32]:
+    def evaluation_image(self, sample: Sample) -> NDArray[np.float32]:
         """Return the picture in [0, 1], at its own size."""
         return sample.rgb.astype(np.float32) / np.float32(255.0)
 

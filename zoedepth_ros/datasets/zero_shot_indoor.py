@@ -1,0 +1,191 @@
+"""Zero-shot test sets: SUN RGB-D, iBims-1, HyperSim, DIML indoor, and DIODE (also outdoor)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoedepth_ros.datasets.dataset import DatasetError, DepthDataset, Entry, EvaluationSize
+from zoedepth_ros.datasets.files import read_hdf5, read_mask, read_npy, read_png16, read_rgb
+from zoedepth_ros.geometry.intrinsics import Intrinsics
+from zoedepth_ros.media.sample import Sample
+
+HEIGHT, WIDTH = 768, 1024
+FOCAL_PX = 886.81
+"""Focal length of every HyperSim camera [px] (apple/ml-hypersim, issue 9)."""
+
+
+class SunRgbd(DepthDataset):
+    """`rgb/rgb/*` with `gt/gt/*.png`, 16-bit millimetres; depth beyond 8 m is unknown.
+
+    The files are those of the paper's loader, without the bit rotation of the raw data set.
+    """
+
+    name = 'sunrgbd'
+    domain = 'indoor'
+    max_depth_m = 8.0
+
+    def _find(self) -> list[Entry]:
+        depths = self.root / 'gt' / 'gt'
+        return [
+            Entry(image, depths / image.name.replace('jpg', 'png'))
+            for image in self._glob('rgb/rgb/*')
+        ]
+
+    def _read(self, entry: Entry) -> Sample:
+        rgb = read_rgb(entry.image, self.name)
+        depth_m = read_png16(entry.depth, self.name, 'millimetres') / np.float32(1000.0)
+        return self._sample(entry, rgb, np.where(depth_m > self.max_depth_m, np.nan, depth_m))
+
+
+class Ibims(DepthDataset):
+    """iBims-1 (ibims1_core_raw): `imagelist.txt` names the samples; depth 65535 is 50 m.
+
+    Depth is valid where both `mask_invalid` and `mask_transp` are not 0.
+    """
+
+    name = 'ibims'
+    domain = 'indoor'
+
+    def _find(self) -> list[Entry]:
+        listing = self.root / 'imagelist.txt'
+        if not listing.is_file():
+            raise DatasetError(self.name, listing, 'no such file', 'the names of the samples')
+        return [
+            Entry(
+                self.root / 'rgb' / f'{stem}.png',
+                self.root / 'depth' / f'{stem}.png',
+                (
+                    self.root / 'mask_invalid' / f'{stem}.png',
+                    self.root / 'mask_transp' / f'{stem}.png',
+                ),
+            )
+            for stem in listing.read_text('utf-8').split()
+        ]
+
+    def _read(self, entry: Entry) -> Sample:
+        rgb = read_rgb(entry.image, self.name)
+        steps = read_png16(entry.depth, self.name, '50/65535 m')
+        depth_m = steps.astype(np.float64) * 50.0 / 65535
+        for path in entry.masks:
+            mask = read_mask(path, self.name)
+            if mask.shape != depth_m.shape:
+                problem = f'size {mask.shape}'
+                raise DatasetError(self.name, path, problem, f'the size of depth {depth_m.shape}')
+            depth_m = np.where(mask, depth_m, np.nan)
+        return self._sample(entry, rgb, depth_m.astype(np.float32))
+
+
+class DimlIndoor(DepthDataset):
+    """`LR/<scene>/color/*_c.png` beside `depth_filled/*_depth_filled.png`, millimetres."""
+
+    name = 'diml_indoor'
+    domain = 'indoor'
+    evaluation_size = EvaluationSize(height=480, width=640)
+
+    def _find(self) -> list[Entry]:
+        return [
+            Entry(
+                image,
+                image.parent.parent
+                / 'depth_filled'
+                / image.name.replace('_c.png', '_depth_filled.png'),
+            )
+            for image in self._glob('LR/*/color/*.png')
+        ]
+
+    def _read(self, entry: Entry) -> Sample:
+        rgb = read_rgb(entry.image, self.name)
+        depth_mm = read_png16(entry.depth, self.name, 'millimetres')
+        return self._sample(entry, rgb, depth_mm / np.float32(1000.0))
+
+
+class Diode(DepthDataset):
+    """`<scene>/<scan>/*.png` beside `*_depth.npy` [m] and `*_depth_mask.npy`.
+
+    PARITY: the paper's loader reads the mask but does not apply it; `apply_mask` applies it
+    (test_diode_leaves_the_mask_aside_like_the_paper).
+    """
+
+    evaluation_size = EvaluationSize(short_side=480)
+
+    def __init__(
+        self,
+        root: Path | str,
+        *,
+        domain: str,
+        apply_mask: bool = False,
+        skip_damaged: bool = False,
+    ) -> None:
+        self.name = f'diode_{domain}'
+        self.domain = domain
+        self.apply_mask = apply_mask
+        super().__init__(root, skip_damaged=skip_damaged)
+
+    def _find(self) -> list[Entry]:
+        return [
+            Entry(
+                image,
+                image.with_name(f'{image.stem}_depth.npy'),
+                (image.with_name(f'{image.stem}_depth_mask.npy'),),
+            )
+            for image in self._glob('*/*/*.png')
+        ]
+
+    def _read(self, entry: Entry) -> Sample:
+        rgb = read_rgb(entry.image, self.name)
+        depth_m = read_npy(entry.depth, self.name, 'depth in metres (H, W, 1)')
+        if self.apply_mask:
+            (path,) = entry.masks
+            mask = read_npy(path, self.name, 'a mask (H, W), 1 for valid depth')
+            if mask.shape != depth_m.shape:
+                problem = f'size {mask.shape}'
+                raise DatasetError(self.name, path, problem, f'the size of depth {depth_m.shape}')
+            depth_m = np.where(mask > 0, depth_m, np.float32(np.nan))
+        return self._sample(entry, rgb, depth_m)
+
+
+class HyperSim(DepthDataset):
+    """`*/images/scene_cam_*_final_preview/*.tonemap.jpg` with distances in HDF5 files.
+
+    The distances are measured from the camera centre; samples have depth along z.
+    """
+
+    name = 'hypersim_test'
+    domain = 'indoor'
+    evaluation_size = EvaluationSize(height=480, width=640)
+
+    def _find(self) -> list[Entry]:
+        images = self._glob('*/images/scene_cam_*_final_preview/*.tonemap.jpg')
+        return [Entry(image, _depth_of(image)) for image in images]
+
+    def _read(self, entry: Entry) -> Sample:
+        rgb = read_rgb(entry.image, self.name)
+        expected = f'distances in metres, {HEIGHT} x {WIDTH}'
+        distance_m = read_hdf5(entry.depth, self.name, 'dataset', expected)
+        if distance_m.shape != (HEIGHT, WIDTH):
+            raise DatasetError(self.name, entry.depth, f'shape {distance_m.shape}', expected)
+        sample = self._sample(entry, rgb, distance_to_depth(distance_m))
+        cx_px, cy_px = (WIDTH - 1) / 2, (HEIGHT - 1) / 2
+        return replace(sample, camera=Intrinsics(FOCAL_PX, FOCAL_PX, cx_px, cy_px, WIDTH, HEIGHT))
+
+
+def distance_to_depth(distance_m: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Convert distance from the camera centre (768, 1024) [m] to depth along z [m].
+
+    Convention: z = distance f / |(u, v, f)|, u and v the offsets of the pixel centre from the
+    centre of the image.
+    """
+    u_px = np.arange(WIDTH) + 0.5 - 0.5 * WIDTH
+    v_px = np.arange(HEIGHT) + 0.5 - 0.5 * HEIGHT
+    ray_px = np.sqrt(u_px[None, :] ** 2 + v_px[:, None] ** 2 + FOCAL_PX**2)
+    return (distance_m * (FOCAL_PX / ray_px)).astype(np.float32)
+
+
+def _depth_of(image: Path) -> Path:
+    folder = image.parent.name.replace('_final_preview', '_geometry_hdf5')
+    name = image.name.replace('.tonemap.jpg', '.depth_meters.hdf5')
+    return image.parent.parent / folder / name
