@@ -33,7 +33,7 @@ from zoedepth_ros.ros.environment import (
     segment_size,
 )
 from zoedepth_ros.terminal import print_anything
-from zoedepth_ros.weights.places import cached
+from zoedepth_ros.weights.locations import cached
 from zoedepth_ros.weights.registry import MODELS
 
 ROOT = Path(__file__).resolve().parent.parent

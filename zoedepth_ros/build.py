@@ -18,7 +18,7 @@ from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import ZoeDepth, create_model
 from zoedepth_ros.weights.fetch import fetch
 from zoedepth_ros.weights.load import load_weights
-from zoedepth_ros.weights.places import weights_folder
+from zoedepth_ros.weights.locations import weights_folder
 from zoedepth_ros.weights.read import check_file
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import json
 import math
 import os
@@ -28,6 +29,7 @@ SETTINGS_BYTES = 1 << 20
 """Size limit of a file of settings, a calibration for example [bytes]."""
 
 _MOST_NESTED = 50
+_BLOCK_BYTES = 1 << 22
 
 
 def read_text(path: Path, limit_bytes: int = SETTINGS_BYTES) -> str:
@@ -82,6 +84,14 @@ def _without_nan(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_without_nan(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def sha256_of(file: BinaryIO) -> str:
+    """Return the SHA-256 of an open file from its position on, as hexadecimal digits."""
+    digest = hashlib.sha256()
+    while block := file.read(_BLOCK_BYTES):
+        digest.update(block)
+    return digest.hexdigest()
 
 
 class WriteError(OSError):

@@ -59,9 +59,7 @@ def test_depth_of_the_stored_size_beside_an_image_on_its_side_is_refused(tmp_pat
     (tmp_path / 'rgb').mkdir()
     Image.fromarray(gray(16, 24)).save(tmp_path / 'rgb/a.png', exif=exif)
     write_png16(tmp_path / 'depth/a.png', np.full((16, 24), 2000))
-    with pytest.raises(
-        DatasetError, match=r'depth of size \(16, 24\) for an image of \(24, 16'
-    ):
+    with pytest.raises(DatasetError, match=r'depth of size \(16, 24\) for an image of \(24, 16'):
         Folder(tmp_path, domain='indoor')[0]
 
 

@@ -3,7 +3,7 @@ import pytest
 pytest.importorskip('numba', reason='pip install numba')
 
 from zoedepth_ros.synthetic.jit import kernel_folder
-from zoedepth_ros.weights.places import weights_folder
+from zoedepth_ros.weights.locations import weights_folder
 
 
 @pytest.fixture(autouse=True)

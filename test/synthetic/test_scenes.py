@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip('numba')
 
-from zoedepth_ros.synthetic.dataset import SyntheticDataset
+
 from zoedepth_ros.synthetic.scene import draw_scene, draw_view
 from zoedepth_ros.synthetic.world import World
 
@@ -95,21 +95,3 @@ def test_pictures_are_neither_black_nor_white() -> None:
 def test_an_unknown_domain_is_named() -> None:
     with pytest.raises(ValueError, match='underwater'):
         draw_scene('underwater', 0)
-
-
-def test_a_dataset_is_a_sequence_of_consecutive_seeds() -> None:
-    scenes = SyntheticDataset('indoor', 3, seed=11, height=48, width=64)
-    assert len(scenes) == 3
-    assert len(list(scenes)) == 3
-    np.testing.assert_array_equal(scenes[1].rgb, draw_scene('indoor', 12, *SIZE).rgb)
-    np.testing.assert_array_equal(scenes[-1].rgb, scenes[2].rgb)
-    with pytest.raises(IndexError, match='3'):
-        scenes[3]
-
-
-@pytest.mark.parametrize(
-    ('domain', 'n', 'seed'), [('garden', 1, 0), ('indoor', -1, 0), ('indoor', 1, -1)]
-)
-def test_a_dataset_says_what_it_cannot_be(domain: str, n: int, seed: int) -> None:
-    with pytest.raises(ValueError, match='expected'):
-        SyntheticDataset(domain, n, seed)

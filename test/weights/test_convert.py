@@ -136,7 +136,7 @@ def test_convention_of_names_on_a_swin() -> None:
 
 def test_hugging_face_files_are_not_taken_on_a_swin() -> None:
     config = dataclasses.replace(tiny_config('N'), backbone=SWIN)
-    with pytest.raises(WeightsError, match='on BEiT only'):
+    with pytest.raises(WeightsError, match='BEiT backbones only'):
         from_hugging_face({}, config)
 
 

@@ -12,7 +12,7 @@ from file_server import file_server
 from zoedepth_ros.weights import download as download_module
 from zoedepth_ros.weights import registry
 from zoedepth_ros.weights.fetch import FetchError, fetch
-from zoedepth_ros.weights.places import cached, weights_folder
+from zoedepth_ros.weights.locations import cached, weights_folder
 from zoedepth_ros.weights.registry import GithubAsset, HuggingFaceFile, ModelSource
 
 PT = os.urandom(3_000_000)
@@ -197,7 +197,7 @@ def test_offline_means_no_network_from_either_source(world, server, monkeypatch,
     for source in (None, 'huggingface', 'github'):
         with pytest.raises(FetchError, match='HF_HUB_OFFLINE') as raised:
             fetch('some', progress=False, source=source)
-        assert 'By hand' in str(raised.value)
+        assert 'Manually' in str(raised.value)
     assert server.requests == []
 
 

@@ -261,7 +261,7 @@ def test_only_tensors_are_ever_unpickled(
     content = {'model': tensors('N'), 'optimizer': Malice()}
     path = tmp_path / 'evil.pt'
     torch.save(content, path, _use_new_zipfile_serialization=not old)
-    with pytest.raises(WeightsError, match=r'evil\.pt: holds more than tensors.*mkdir'):
+    with pytest.raises(WeightsError, match=r'evil\.pt: contains more than tensors.*mkdir'):
         load_weights(ZoeDepth(tiny_config('N')), path)
     assert not trace.exists()
 
@@ -288,7 +288,7 @@ def test_a_truncated_file_is_called_damaged(tmp_path: Path, kind: str, keep: flo
     ('content', 'message'),
     [
         (b'', 'is empty'),
-        (b'x', 'is no file of weights'),
+        (b'x', 'is no weights file'),
         (b'<html><body>404 Not Found</body></html>', r'begins with b.<html>'),
         (b'version https://git-lfs.github.com/spec/v1\n', 'begins with b.version https'),
         (b'\x80\x02nonsense', 'damaged checkpoint|more than tensors'),
@@ -310,7 +310,7 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize('content', [[1, 2], {'epoch': 3}, {'model': {1: torch.zeros(1)}}, 'text'])
 def test_a_checkpoint_without_a_state_dict_is_refused(tmp_path: Path, content: object) -> None:
     torch.save(content, tmp_path / 'x.pt')
-    with pytest.raises(WeightsError, match='holds no state dict'):
+    with pytest.raises(WeightsError, match='contains no state dict'):
         read_checkpoint(tmp_path / 'x.pt')
 
 

@@ -28,9 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Download every model and print its path and checksum."""
     from zoedepth_ros.cli.models import size_text
-    from zoedepth_ros.weights.checksum import sha256_of
+    from zoedepth_ros.files import sha256_of
     from zoedepth_ros.weights.fetch import fetch
-    from zoedepth_ros.weights.places import weights_folder
+    from zoedepth_ros.weights.locations import weights_folder
     from zoedepth_ros.weights.registry import model_source
 
     for name in args.names:  # a wrong name is reported before the first download

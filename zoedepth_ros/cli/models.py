@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the table."""
     from zoedepth_ros.model.presets import PRESETS
-    from zoedepth_ros.weights.places import cached, weights_folder
+    from zoedepth_ros.weights.locations import cached, weights_folder
 
     local = {name: cached(name, cache_dir=args.cache_dir) for name in MODELS}
     rows = [

@@ -27,7 +27,7 @@ from zoedepth_ros.weights.load import (
     read_checkpoint,
     save_weights,
 )
-from zoedepth_ros.weights.places import cached
+from zoedepth_ros.weights.locations import cached
 from zoedepth_ros.weights.registry import MODELS
 
 FINAL = 'final.safetensors'

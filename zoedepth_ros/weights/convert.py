@@ -1,4 +1,4 @@
-"""Released state dicts to ours: pure dict -> dict; and what a state dict belongs to."""
+"""Convert released state dicts to ours (dict -> dict), and detect the network of a state dict."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from torch import Tensor
 from zoedepth_ros.model.backbones.config import BackboneConfig, SwinConfig
 from zoedepth_ros.model.config import ModelConfig
 from zoedepth_ros.weights.errors import WeightsError
-from zoedepth_ros.weights.hugging_face import hugging_face_dead, hugging_face_rules
+from zoedepth_ros.weights.hugging_face import hugging_face_ignored_keys, hugging_face_rules
 from zoedepth_ros.weights.official import (
-    midas_dead,
+    midas_ignored_keys,
     midas_rules,
-    official_dead,
+    official_ignored_keys,
     official_rules,
 )
 from zoedepth_ros.weights.rules import convert, invert
@@ -49,10 +49,10 @@ _ROUTER = {
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """What a state dict belongs to."""
+    """Format and network of a state dict."""
 
     format: Format
-    """Whose names it uses."""
+    """Origin of its keys."""
     architecture: Architecture
     """Heads: 'N' indoor, 'K' outdoor, 'NK' both, 'relative' none."""
     family: Literal['beit', 'swin2', 'lite']
@@ -62,7 +62,7 @@ class Variant:
     depth: int
     """Blocks of the backbone."""
     window: int | None = None
-    """Side of a Swin's windows [patches]; None where the file does not tell."""
+    """Side of a Swin's windows [patches]; None if unknown."""
 
     def __str__(self) -> str:
         kind = 'relative depth' if self.architecture == 'relative' else self.architecture
@@ -73,12 +73,12 @@ class Variant:
         return text if self.window is None else f'{text}, windows of {self.window}'
 
     def fits(self, config: ModelConfig) -> bool:
-        """Return whether a network of these settings could take it."""
+        """Return whether it fits a network with these settings."""
         kinds = ('relative', architecture(config))
         return self.architecture in kinds and self.fits_backbone(config.backbone)
 
     def fits_backbone(self, config: BackboneConfig) -> bool:
-        """Return whether a backbone of these settings could take its part."""
+        """Return whether its backbone fits these settings."""
         if (self.family, self.embed_dim, self.depth) != (
             config.kind,
             config.embed_dim,
@@ -89,7 +89,7 @@ class Variant:
 
 
 def variant_of(config: ModelConfig, format_: Format) -> Variant:
-    """Return what a file of this format for a network of these settings would be."""
+    """Return the variant of a file in this format for a network with these settings."""
     backbone = config.backbone
     window = backbone.window if isinstance(backbone, SwinConfig) else None
     kind = architecture(config)
@@ -104,27 +104,27 @@ def architecture(config: ModelConfig) -> Architecture:
 
 
 def from_official(state_dict: Mapping[str, Tensor], config: ModelConfig) -> dict[str, Tensor]:
-    """Rename the tensors of isl-org/ZoeDepth; WeightsError lists those missing or unknown."""
-    return convert(state_dict, official_rules(config), official_dead(config))
+    """Convert a state dict of isl-org/ZoeDepth.  Raises WeightsError for wrong keys."""
+    return convert(state_dict, official_rules(config), official_ignored_keys(config))
 
 
 def from_hugging_face(state_dict: Mapping[str, Tensor], config: ModelConfig) -> dict[str, Tensor]:
-    """Rename the tensors of Intel/zoedepth-*; WeightsError lists those missing or unknown."""
-    return convert(state_dict, hugging_face_rules(config), hugging_face_dead())
+    """Convert a state dict of Intel/zoedepth-*.  Raises WeightsError for wrong keys."""
+    return convert(state_dict, hugging_face_rules(config), hugging_face_ignored_keys())
 
 
 def to_hugging_face(state_dict: Mapping[str, Tensor], config: ModelConfig) -> dict[str, Tensor]:
-    """Name our tensors as transformers' ZoeDepth does; without those that have no effect there."""
+    """Convert our state dict to that of transformers' ZoeDepth, without keys that it ignores."""
     return invert(state_dict, hugging_face_rules(config))
 
 
 def from_midas(state_dict: Mapping[str, Tensor], config: ModelConfig) -> dict[str, Tensor]:
-    """Rename the tensors of MiDaS v3.1: backbone, decoder and relative head, nothing more."""
-    return convert(state_dict, midas_rules(config), midas_dead(config))
+    """Convert a state dict of MiDaS v3.1: backbone, decoder and relative head."""
+    return convert(state_dict, midas_rules(config), midas_ignored_keys(config))
 
 
 def detect_variant(shapes: Mapping[str, tuple[int, ...]]) -> Variant:
-    """Tell from names and shapes what a state dict belongs to; WeightsError when to nothing."""
+    """Detect the variant from keys and shapes.  Raises WeightsError for an unknown network."""
     for format_, block in _BEIT.items():
         if depth := _count(block, shapes):
             kind = _architecture_of(format_, shapes)
@@ -140,7 +140,7 @@ def detect_variant(shapes: Mapping[str, tuple[int, ...]]) -> Variant:
         channels = shapes['backbone.network.blocks.6.0.conv_pwl.weight'][0]
         return Variant('own', _architecture_of_own(shapes), 'lite', channels, sum(stages))
     some = ', '.join(sorted(shapes)[:3]) or 'nothing'
-    raise WeightsError(f'no network of this package: it holds {some} …')
+    raise WeightsError(f'no network of this package: it contains {some} …')
 
 
 def _count(block: str, shapes: Mapping[str, tuple[int, ...]]) -> int:
@@ -151,7 +151,7 @@ def _count(block: str, shapes: Mapping[str, tuple[int, ...]]) -> int:
 
 
 def _swin_window(block: str, shapes: Mapping[str, tuple[int, ...]]) -> int | None:
-    """Read the window off the mask (windows, window^2, window^2) of the second block."""
+    """Compute the window side from the mask (windows, window^2, window^2) of the second block."""
     mask = shapes.get(block.format(0, 1).replace('norm1.weight', 'attn_mask'))
     return None if mask is None else math.isqrt(mask[-1])
 
@@ -163,7 +163,7 @@ def _architecture_of(format_: Format, shapes: Mapping[str, tuple[int, ...]]) -> 
         return _architecture_of_own(shapes)
     if _ROUTER[format_] in shapes:
         return 'NK'
-    # The last layer has one attractor. K stores each as a pair, of which it uses the first.
+    # The last layer has one attractor; K stores each as a pair and uses the first.
     rows = shapes.get(_LAST_ATTRACTOR[format_], (1,))[0]
     return 'N' if rows == 1 else 'K'
 

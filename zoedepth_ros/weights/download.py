@@ -1,4 +1,7 @@
-"""Download one file over HTTP, in as many tries as it takes, and check it."""
+"""Download one file over HTTP with resume, and check it.
+
+torch.hub.download_url_to_file cannot resume, and huggingface_hub only fetches from its own hub.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from zoedepth_ros.files import named_write_errors
-from zoedepth_ros.weights.checksum import sha256_of
+from zoedepth_ros.files import named_write_errors, sha256_of
 from zoedepth_ros.weights.registry import GithubAsset
 
 _LOG = logging.getLogger(__name__)
@@ -25,15 +27,14 @@ _REMEDY = 'make room, then the same command fetches the rest'
 
 
 class _BrokenTransferError(OSError):
-    """The connection ended early; what arrived is kept and the rest can be asked for."""
+    """The connection ended early; the received part is kept and can be resumed."""
 
 
 def download(asset: GithubAsset, target: Path, *, progress: bool) -> Path:
-    """Download into `target` + '.part' and rename at the end, so that no half file is taken.
+    """Download to `target` + '.part' and rename the complete file.
 
-    Goes on where an earlier try ended, when the server still has the same file.  Raises OSError
-    for a transfer that breaks and brings nothing new, a file that cannot be the right one, and a
-    disk that is full.
+    Resumes an earlier download if the file on the server is unchanged.  Raises OSError for a
+    transfer that fails without progress, a wrong size or checksum, and a full disk.
     """
     from filelock import FileLock
 
@@ -50,7 +51,7 @@ def download(asset: GithubAsset, target: Path, *, progress: bool) -> Path:
             except _BrokenTransferError as error:
                 if attempt == _ATTEMPTS or _size(part) <= had_bytes:
                     raise
-                _LOG.warning('%s; asking for the rest', error)
+                _LOG.warning('%s; resuming', error)
                 time.sleep(_PAUSE_S)
         _check(asset, part)
         part.replace(target)
@@ -59,13 +60,13 @@ def download(asset: GithubAsset, target: Path, *, progress: bool) -> Path:
 
 
 def _transfer(asset: GithubAsset, part: Path, progress: bool) -> None:
-    """Append to `part` what is missing of it; _BrokenTransferError when not all came."""
+    """Append the missing bytes to `part`.  Raises _BrokenTransferError for an incomplete one."""
     had_bytes = _size(part)
     try:
         response = urllib.request.urlopen(_request(asset.url, part), timeout=_TIMEOUT_S)
     except urllib.error.HTTPError as error:
         if error.code == 416 and error.headers.get('Content-Range', '') == f'bytes */{had_bytes}':
-            return  # nothing is missing: the last run ended between the last byte and the rename
+            return  # complete: the last run ended between the last byte and the rename
         raise
     with response:
         start = had_bytes if response.status == 206 else 0
@@ -80,14 +81,14 @@ def _transfer(asset: GithubAsset, part: Path, progress: bool) -> None:
                 _append(response, part, start, total, progress)
         except (ConnectionError, TimeoutError, http.client.HTTPException) as error:
             raise _BrokenTransferError(
-                f'the transfer broke at {_size(part):,} bytes: {error}'
+                f'the transfer failed at {_size(part):,} bytes: {error}'
             ) from None
     if total is not None and _size(part) < total:
         raise _BrokenTransferError(f'the transfer ended at {_size(part):,} of {total:,} bytes')
 
 
 def _request(url: str, part: Path) -> urllib.request.Request:
-    """Ask for the whole file, or for the rest when the server still has the same one."""
+    """Request the file, or only the missing bytes if it is unchanged on the server."""
     headers = {'User-Agent': 'zoedepth_ros'}
     validator_file = _validator_file(part)
     validator = validator_file.read_text(encoding='utf-8') if validator_file.is_file() else ''
@@ -122,7 +123,7 @@ def _append(
 
 
 def _check(asset: GithubAsset, part: Path) -> None:
-    """Hold the whole file against what is known of it; a wrong one is deleted."""
+    """Check size and checksum of the complete file; a wrong file is deleted."""
     try:
         _refuse_wrong_size(asset, _size(part))
         if asset.sha256:
@@ -137,7 +138,7 @@ def _check(asset: GithubAsset, part: Path) -> None:
 
 
 def _refuse_wrong_size(asset: GithubAsset, size_bytes: int | None) -> None:
-    """Refuse what cannot be the file, such as the login page of a network."""
+    """Raise OSError for a wrong size, such as that of a login page."""
     if size_bytes is not None and not 0.5 < size_bytes / asset.about_bytes < 2:
         raise OSError(
             f'wrong size: the server has {size_bytes:,} bytes where about '
@@ -153,7 +154,7 @@ def _refuse_full_disk(folder: Path, needed_bytes: int) -> None:
 
 
 def _validator(headers: http.client.HTTPMessage) -> str:
-    """Return what tells this version of the file from another (RFC 9110, 13.1.5)."""
+    """Return the validator of this version of the file (RFC 9110, 13.1.5)."""
     etag = headers.get('ETag', '')
     return headers.get('Last-Modified', '') if etag.startswith('W/') or not etag else etag
 

@@ -1,4 +1,4 @@
-"""What goes wrong with weights, in words for people. Imports no torch."""
+"""Errors of weights.  Imports no torch."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _SHOWN = 8
 
 
 class WeightsError(ValueError):
-    """A file of weights is damaged, or does not belong to the network; the text says which."""
+    """A weights file is damaged or does not fit the network; the message states the reason."""
 
 
 def listing(what: str, names: Collection[str]) -> str:
-    """Return `what`, a count and the first of the names: one line of an error."""
+    """Return a count, `what` and the first names, for an error message."""
     shown = shortened(', '.join(sorted(names)[:_SHOWN]), 600)
     more = len(names) - _SHOWN
     return f'{len(names)} {what}: {shown}' + (f' and {more} more' if more > 0 else '')

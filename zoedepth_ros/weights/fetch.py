@@ -1,4 +1,4 @@
-"""Bring released weights onto this machine, from the places that have them."""
+"""Fetch released weights from Hugging Face or GitHub."""
 
 from __future__ import annotations
 
@@ -15,7 +15,13 @@ from urllib.parse import urlsplit
 from zoedepth_ros.errors import explained, in_one_line
 from zoedepth_ros.files import WriteError
 from zoedepth_ros.weights.download import download
-from zoedepth_ros.weights.places import Source, cached, hub_cache, manual_way, weights_folder
+from zoedepth_ros.weights.locations import (
+    Source,
+    cached,
+    hub_cache,
+    manual_instructions,
+    weights_folder,
+)
 from zoedepth_ros.weights.registry import HuggingFaceFile, ModelSource, model_source
 
 _LOG = logging.getLogger(__name__)
@@ -24,7 +30,7 @@ _TRUE = {'1', 'ON', 'YES', 'TRUE'}  # the words huggingface_hub accepts
 
 
 class FetchError(OSError):
-    """Say that weights could not be had, why, and how to install them by hand."""
+    """Weights could not be fetched; the message states the reasons and manual instructions."""
 
 
 def fetch(
@@ -34,44 +40,44 @@ def fetch(
     progress: bool = True,
     source: Source | None = None,
 ) -> Path:
-    """Return the path of the weights of that name, downloading them when they are not here yet.
+    """Return the path of the weights of this name; download them if they are not cached.
 
-    Takes Hugging Face first, then GitHub, unless `source` names one. What lies in the cache is
-    used without asking the network. Raises ValueError for an unknown name or a source that does
-    not have it, and FetchError, which names the manual way, when nothing could be had.
+    Tries Hugging Face, then GitHub, unless `source` names one of them.  Cached files need no
+    network.  Raises ValueError for an unknown name or a source without these weights, FetchError
+    with manual instructions if all downloads fail.
     """
     model = model_source(name)
-    ways = dict(_ways(model, cache_dir, progress, source))
-    if source and source not in ways:
+    downloads = dict(_downloads(model, cache_dir, progress, source))
+    if source and source not in downloads:
         raise ValueError(
             f'{name} is not on {source}: it is on {_sources_of(model) or "no server"}'
         )
     if path := cached(name, cache_dir=cache_dir, source=source):
         return path
-    if not ways:
+    if not downloads:
         raise FetchError(f'{name} ships inside the package, but this installation lacks the file')
     if _offline():
         raise FetchError(_explain(model, cache_dir, {'network': 'HF_HUB_OFFLINE is set'}))
     reasons: dict[str, str] = {}
-    for place, way in ways.items():
+    for place, download_file in downloads.items():
         _LOG.info('fetching %s from %s', name, place)
         try:
-            return way()
-        except Exception as error:  # the hub library changed its exception classes three times
+            return download_file()
+        except Exception as error:  # exception classes differ between releases of the hub library
             reasons[place] = _reason(error)
             if _is_disk_full(error):
                 break
-            _LOG.info('no success: %s', reasons[place])
+            _LOG.info('download failed: %s', reasons[place])
     raise FetchError(_explain(model, cache_dir, reasons))
 
 
-def _ways(
+def _downloads(
     model: ModelSource,
     cache_dir: str | os.PathLike[str] | None,
     progress: bool,
     source: Source | None,
 ) -> Iterator[tuple[str, Callable[[], Path]]]:
-    """Yield the places to download from, best first."""
+    """Yield source and download function, in order of preference."""
     hugging_face, github = model.hugging_face, model.github
     if hugging_face and source in (None, 'huggingface'):
         yield 'huggingface', lambda: _from_hub(hugging_face, hub_cache(cache_dir), progress)
@@ -111,11 +117,11 @@ def _from_hub(file: HuggingFaceFile, hub_folder: Path | None, progress: bool) ->
 
 
 def _refuse_dead_connection(endpoint: str) -> None:
-    """Try the server once: without network the hub library would retry for half a minute."""
+    """Connect to the server once; without network the hub library retries for half a minute."""
     address = urlsplit(endpoint)
     host = address.hostname or ''
     if address.scheme in urllib.request.getproxies() and not urllib.request.proxy_bypass(host):
-        return  # only the proxy need be within reach
+        return  # only the proxy must be reachable
     port = address.port or {'https': 443}.get(address.scheme, 80)
     try:
         socket.create_connection((host, port), _PROBE_TIMEOUT_S).close()
@@ -132,11 +138,11 @@ def _is_disk_full(error: Exception) -> bool:
 
 
 def _sources_of(model: ModelSource) -> str:
-    return ' and '.join(dict(_ways(model, None, False, None)))
+    return ' and '.join(dict(_downloads(model, None, False, None)))
 
 
 def _reason(error: Exception) -> str:
-    """Put a failure into one line for people; the first cause says most."""
+    """Describe a failed download in one line, by its root cause."""
     while isinstance(error.__cause__, Exception) and not isinstance(error, WriteError):
         error = error.__cause__
     if isinstance(error, ImportError):
@@ -156,5 +162,5 @@ def _explain(
     tried = '\n'.join(f'  {place}: {reason}' for place, reason in reasons.items())
     return (
         f'the weights of {model.name} could not be fetched\n{tried}\n'
-        f'{manual_way(model.name, cache_dir)}'
+        f'{manual_instructions(model.name, cache_dir)}'
     )

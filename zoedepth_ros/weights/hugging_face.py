@@ -1,4 +1,4 @@
-"""Names in the safetensors of the Intel/zoedepth-* repositories."""
+"""Keys in the safetensors of the Intel/zoedepth-* repositories."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from collections.abc import Iterator
 from zoedepth_ros.model.backbones.config import BeitConfig
 from zoedepth_ros.model.config import ModelConfig
 from zoedepth_ros.weights.errors import WeightsError
-from zoedepth_ros.weights.metric_rules import metric_rules
-from zoedepth_ros.weights.rules import Rule, layer, stacked
+from zoedepth_ros.weights.rules import Rule, layer, metric_rules, stacked
 
 
 def hugging_face_rules(config: ModelConfig) -> Iterator[Rule]:
-    """Yield the rules for a file of transformers' ZoeDepth; WeightsError without a BEiT."""
+    """Yield the rules for a file of transformers' ZoeDepth.
+
+    Raises WeightsError for a backbone other than BEiT.
+    """
     if not isinstance(config.backbone, BeitConfig):
-        raise WeightsError(f'files of this format are on BEiT only, {config.name} is not')
+        raise WeightsError(f'this format has BEiT backbones only, {config.name} has another')
     yield from _backbone_rules(config.backbone)
     yield from _decoder_rules()
     yield from metric_rules(config, prefix='metric_head.', convolutions=('conv1', 'conv2'))
@@ -22,8 +24,8 @@ def hugging_face_rules(config: ModelConfig) -> Iterator[Rule]:
         yield from _router_rules(config.router.depth)
 
 
-def hugging_face_dead() -> set[str]:
-    """Return names in such a file that have no effect."""
+def hugging_face_ignored_keys() -> set[str]:
+    """Return keys in such a file that have no effect."""
     unit = 'neck.fusion_stage.layers.0.residual_layer1'
     return {f'{unit}.convolution{i}.{part}' for i in (1, 2) for part in ('weight', 'bias')}
 

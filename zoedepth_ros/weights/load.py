@@ -1,4 +1,4 @@
-"""Files of weights into a network: strict, and never unpickling anything but tensors."""
+"""Load weights into a network, strictly, and save them."""
 
 from __future__ import annotations
 
@@ -41,39 +41,39 @@ __all__ = [
 ]
 
 TRAINING_HFOV_KEY = 'training_hfov_deg'
-"""Metadata: field of view of the camera as if through which depth was learnt [degrees]."""
+"""Metadata key: horizontal field of view of the training camera [degrees]."""
 
 FOCAL_EXPONENT_KEY = 'focal_exponent'
-"""Metadata: exponent of the ratio of focal lengths that brings depth to an image's camera."""
+"""Metadata key: exponent of the ratio of focal lengths in the focal correction."""
 
 _RELATIVE_PARTS = ('backbone.', 'decoder.', 'relative_head.')
 _OFFICIAL_CORE = 'core.core.'
 _MIDAS_PARTS = ('pretrained.', 'scratch.', 'core.core.pretrained.', 'core.core.scratch.')
-_HARMLESS = ('name', 'image_size')  # settings that may differ between a file and a network
+_MAY_DIFFER = ('name', 'image_size')  # settings that may differ between a file and a network
 
 
 @dataclass(frozen=True, slots=True)
 class LoadReport:
-    """Where the weights of a network have come from."""
+    """The origin of the weights of a network."""
 
     path: Path
     """The file."""
     format: Format
-    """Whose names it uses."""
+    """Origin of its keys."""
     origin: str
-    """Path, format and the head of the digest, for status pages."""
+    """Path, format and first digits of the checksum, for status messages."""
     sha256: str
-    """Digest of the file, hexadecimal."""
+    """Checksum of the file, hexadecimal."""
     metadata: Mapping[str, str]
-    """Further facts, e.g. 'trained_on'; empty for released files."""
+    """Further metadata, such as 'trained_on' (a warning); empty for released files."""
     untouched: tuple[str, ...] = ()
-    """Tensors of the network that the file does not set."""
+    """Keys of the network that the file does not contain."""
 
     @property
     def training_hfov_rad(self) -> float:
-        """Field of view of the training camera [rad], 0 where the file names none.
+        """Horizontal field of view of the training camera [rad]; 0 if unknown.
 
-        Raises WeightsError where it is no angle.
+        Raises WeightsError for an invalid value.
         """
         text = self.metadata.get(TRAINING_HFOV_KEY, '0')
         try:
@@ -88,9 +88,9 @@ class LoadReport:
 
     @property
     def focal_exponent(self) -> float:
-        """Exponent of the focal correction, 1 where the file names none.
+        """Exponent of the focal correction; 1 by default.
 
-        Raises WeightsError where it is not above 0 and at most 1.
+        Raises WeightsError unless it is above 0 and at most 1.
         """
         text = self.metadata.get(FOCAL_EXPONENT_KEY, '1')
         try:
@@ -105,13 +105,16 @@ class LoadReport:
 
 
 def load_weights(model: ZoeDepth, path: str | Path) -> LoadReport:
-    """Fill every parameter from a file of any known format; WeightsError says what is wrong."""
+    """Load all parameters from a file of any known format.
+
+    Raises WeightsError for a file that is damaged or does not fit the network.
+    """
     checkpoint = read_checkpoint(path)
     try:
         _refuse_mismatch(model.config, checkpoint)
         if checkpoint.variant.architecture == 'relative':
             raise WeightsError(
-                'it holds relative depth only, to start a training from: '
+                'it contains the weights of relative depth only (initial weights for training): '
                 'the metric heads would stay random'
             )
         state_dict = _ours(checkpoint, model.config)
@@ -122,9 +125,10 @@ def load_weights(model: ZoeDepth, path: str | Path) -> LoadReport:
 
 
 def load_relative_weights(model: ZoeDepth, path: str | Path) -> LoadReport:
-    """Fill backbone, decoder and relative head only: where fine-tuning starts from.
+    """Load backbone, decoder and relative head only, as initial weights for training.
 
-    Takes files of MiDaS v3.1, of the official code and our own; WeightsError as load_weights.
+    Accepts files of MiDaS v3.1, of the official code and our own.  Raises WeightsError as
+    `load_weights`.
     """
     checkpoint = read_checkpoint(path)
     expected = {name for name in model.state_dict() if name.startswith(_RELATIVE_PARTS)}
@@ -134,7 +138,7 @@ def load_relative_weights(model: ZoeDepth, path: str | Path) -> LoadReport:
         if checkpoint.format == 'own':
             state_dict = _starting_with(_RELATIVE_PARTS, checkpoint.state_dict)
         elif checkpoint.format == 'hugging_face':
-            raise WeightsError('of Hugging Face files only all weights can be taken')
+            raise WeightsError('Hugging Face files can only be loaded completely')
         else:
             midas = _starting_with(_MIDAS_PARTS, checkpoint.state_dict)
             midas = {name.removeprefix(_OFFICIAL_CORE): x for name, x in midas.items()}
@@ -152,10 +156,10 @@ def save_weights(
     *,
     dtype: torch.dtype | None = None,
 ) -> None:
-    """Write safetensors that carry the settings of the network, in one step.
+    """Write a safetensors file with the settings of the network, atomically.
 
-    metadata: further facts to keep, e.g. 'trained_on'; dtype: that of the file, by default the
-    parameters'.  Raises ValueError for metadata under the names of the settings.
+    metadata: further metadata, such as 'trained_on'.  dtype: data type of the file; that of the
+    parameters by default.  Raises ValueError for metadata with reserved keys.
     """
     path = Path(path)
     state_dict = {
@@ -170,10 +174,10 @@ def save_weights(
 
 
 def _refuse_mismatch(config: ModelConfig, checkpoint: Checkpoint) -> None:
-    """Raise WeightsError that names both sides when the file is for another network."""
+    """Raise WeightsError if the file is for another network."""
     theirs = checkpoint.config
     if theirs is not None:
-        names = [f.name for f in dataclasses.fields(config) if f.name not in _HARMLESS]
+        names = [f.name for f in dataclasses.fields(config) if f.name not in _MAY_DIFFER]
         differ = [name for name in names if getattr(theirs, name) != getattr(config, name)]
         if differ:
             raise WeightsError(
@@ -198,7 +202,7 @@ def _ours(checkpoint: Checkpoint, config: ModelConfig) -> dict[str, Tensor]:
 
 
 def _copy(state_dict: Mapping[str, Tensor], model: ZoeDepth, expected: Set[str]) -> None:
-    """Copy exactly the expected tensors; WeightsError lists what is wrong and changes nothing."""
+    """Copy exactly the expected tensors.  Raises WeightsError before any change."""
     parameters = model.state_dict()
     wrong = [
         f'{name} is {tuple(x.shape)} instead of {tuple(parameters[name].shape)}'

@@ -1,4 +1,4 @@
-"""Files of weights into memory, never unpickling anything but tensors."""
+"""Read weights files; only tensors are unpickled."""
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ from safetensors import safe_open
 from torch import Tensor
 
 from zoedepth_ros.errors import in_one_line, quoted, shortened
-from zoedepth_ros.files import SETTINGS_BYTES, parse_json
+from zoedepth_ros.files import SETTINGS_BYTES, parse_json, sha256_of
 from zoedepth_ros.model.config import ModelConfig
-from zoedepth_ros.weights.checksum import sha256_of
 from zoedepth_ros.weights.convert import Format, Variant, detect_variant
 from zoedepth_ros.weights.errors import WeightsError, listing
 
@@ -37,7 +36,7 @@ _EXPORTED: Mapping[str, tuple[str, ...]] = {
     '.engine': ('tensorrt',),
     '.plan': ('tensorrt',),
 }
-"""Ending of an exported file -> the backends of the node that read it."""
+"""Suffix of an exported file -> backends of the node that load it."""
 
 _FORMAT_NAMES: Mapping[Format, str] = {
     'official': 'official .pt',
@@ -49,34 +48,34 @@ _FORMAT_NAMES: Mapping[Format, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What a file of weights holds."""
+    """The content of a weights file."""
 
     path: Path
     """The file."""
     state_dict: Mapping[str, Tensor]
-    """Tensors under the names of the file."""
+    """Tensors by the keys of the file."""
     variant: Variant
-    """What network the names and shapes belong to."""
+    """Format and network of the state dict."""
     config: ModelConfig | None
     """Settings of the network; None in released files."""
     metadata: Mapping[str, str]
-    """Further facts, e.g. 'trained_on'; empty in released files."""
+    """Further metadata, such as 'trained_on'; empty in released files."""
     sha256: str
-    """Digest of the file, hexadecimal."""
+    """Checksum of the file, hexadecimal."""
 
     @property
     def format(self) -> Format:
-        """Return whose names the tensors have."""
+        """Origin of the keys."""
         return self.variant.format
 
     @property
     def origin(self) -> str:
-        """Return path, format and the head of the digest, for status pages."""
+        """Path, format and first digits of the checksum, for status messages."""
         return f'{self.path} ({_FORMAT_NAMES[self.format]}, sha256 {self.sha256[:8]}…)'
 
 
 def check_file(path: Path) -> None:
-    """Raise WeightsError for a file that is missing or, by its name, not one of weights."""
+    """Raise WeightsError for a missing file, and for the suffix of an exported network."""
     backends = _EXPORTED.get(path.suffix.lower())
     if backends:
         raise WeightsError(
@@ -89,11 +88,11 @@ def check_file(path: Path) -> None:
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
-    """Read a file of any known format; WeightsError names the file and what is wrong with it."""
+    """Read a file of any known format.  Raises WeightsError that names the file and the reason."""
     path = Path(path)
     check_file(path)
     try:
-        if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe would never end
+        if path.exists() and not (path.is_file() or path.is_dir()):  # reading a pipe may block
             raise WeightsError(f'{path}: is no file')
         with path.open('rb') as file:
             before = _version(file)
@@ -110,7 +109,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         elif head.startswith(_TORCH_MAGIC):
             state_dict, metadata = _read_torch(path), {}
         else:
-            raise WeightsError(f'is no file of weights, it begins with {head!r}')
+            raise WeightsError(f'is no weights file, it begins with {head!r}')
         config = _read_config(metadata)
         variant = detect_variant({name: tuple(x.shape) for name, x in state_dict.items()})
     except WeightsError as error:
@@ -138,17 +137,17 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
             path, map_location='cpu', weights_only=True, mmap=zipfile.is_zipfile(path)
         )
     except pickle.UnpicklingError as error:
-        # torch's own text advises to switch the protection off.
+        # The message of torch advises to disable the protection.
         culprit = re.search(r'GLOBAL (\S+)', str(error))
         found = f': {culprit[1]}' if culprit else ''
-        raise WeightsError(f'holds more than tensors, and is not unpickled{found}') from error
+        raise WeightsError(f'contains more than tensors, and is not unpickled{found}') from error
     except Exception as error:  # a damaged pickle may raise anything
         raise WeightsError(f'damaged checkpoint: {_first_sentence(error)}') from error
     return _without_prefixes(_unwrapped(content))
 
 
 def _unwrapped(content: Any) -> dict[str, Tensor]:
-    """Find the state dict in what trainers save it with: epoch, optimizer and the like."""
+    """Find the state dict in a training checkpoint with epoch, optimizer and so on."""
     found = content
     for _ in range(_MOST_WRAPPED):
         if not isinstance(found, dict):
@@ -156,19 +155,19 @@ def _unwrapped(content: Any) -> dict[str, Tensor]:
         if found and all(isinstance(k, str) and isinstance(x, Tensor) for k, x in found.items()):
             return found
         found = next((found[k] for k in _WRAPPERS if isinstance(found.get(k), dict)), None)
-    held = (
+    content_text = (
         listing('keys', [str(k) for k in content])
         if isinstance(content, dict)
         else quoted(content)
     )
     raise WeightsError(
-        'holds no state dict: expected names with tensors, by themselves or as '
-        f'{", ".join(_WRAPPERS)}; it holds {held}'
+        'contains no state dict: expected keys with tensors, directly or below '
+        f'{", ".join(_WRAPPERS)}; it contains {content_text}'
     )
 
 
 def _without_prefixes(state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Take away what wrappers of modules, such as DataParallel's, put before every name."""
+    """Remove the key prefixes of module wrappers, such as DataParallel."""
     for prefix in _PREFIXES * 2:
         if all(name.startswith(prefix) for name in state_dict):
             state_dict = {name.removeprefix(prefix): x for name, x in state_dict.items()}
@@ -176,7 +175,7 @@ def _without_prefixes(state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _refuse_packed(path: Path) -> None:
-    """Raise WeightsError for an archive that unpacks to more than it is; torch packs nothing."""
+    """Raise WeightsError for a compressed archive; torch writes uncompressed ones."""
     if not zipfile.is_zipfile(path):
         return
     try:
@@ -188,7 +187,7 @@ def _refuse_packed(path: Path) -> None:
     size = sum(part.file_size for part in parts)
     if packed or size > path.stat().st_size:
         raise WeightsError(
-            f'would become {size:,} bytes of {path.stat().st_size:,}: expected an archive without '
+            f'expands from {path.stat().st_size:,} to {size:,} bytes: expected an archive without '
             'compression, as torch.save writes it'
         )
 
@@ -206,7 +205,7 @@ def _read_config(metadata: Mapping[str, str]) -> ModelConfig | None:
 
 
 def _version(file: BinaryIO) -> tuple[int, ...]:
-    """Give what changes when somebody writes or replaces the file."""
+    """Return values that change when the file is written or replaced."""
     found = os.fstat(file.fileno())
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 

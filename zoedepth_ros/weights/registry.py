@@ -1,4 +1,4 @@
-"""Which weights exist, where they come from, and what each is for."""
+"""The known weights, their sources and purposes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Literal
 Kind = Literal['released', 'initial', 'embedded']
 
 EMBEDDED_FOLDER = Path(__file__).parent / 'embedded'
-"""Weights small enough to be installed with the package lie here."""
+"""Folder of the weights that are installed with the package."""
 
 _ZOEDEPTH_RELEASE = 'https://github.com/isl-org/ZoeDepth/releases/download/v1.0/'
 _MIDAS_RELEASE = 'https://github.com/isl-org/MiDaS/releases/download/v3_1/'
@@ -19,26 +19,26 @@ _MIDAS_RELEASE = 'https://github.com/isl-org/MiDaS/releases/download/v3_1/'
 
 @dataclass(frozen=True, slots=True)
 class HuggingFaceFile:
-    """Name one file of a repository on the Hugging Face hub."""
+    """One file of a repository on the Hugging Face hub."""
 
     repo_id: str
     """Owner and name of the repository, e.g. 'Intel/zoedepth-nyu'."""
     filename: str
     """Path of the file inside the repository."""
     about_bytes: int
-    """Size to expect, from the number of tensors, to a few per cent [bytes]."""
+    """Approximate size, from the number of parameters [bytes]."""
 
 
 @dataclass(frozen=True, slots=True)
 class GithubAsset:
-    """Name one asset of a GitHub release."""
+    """One asset of a GitHub release."""
 
     url: str
     """Address of the asset."""
     about_bytes: int
-    """Size to expect, from the number of tensors, to a few per cent [bytes]."""
+    """Approximate size, from the number of parameters [bytes]."""
     sha256: str = ''
-    """Checksum as hexadecimal digits; '' where the publisher gives none."""
+    """Checksum as hexadecimal digits; '' if none is published."""
 
     @property
     def filename(self) -> str:
@@ -48,7 +48,7 @@ class GithubAsset:
 
 @dataclass(frozen=True, slots=True)
 class ModelSource:
-    """Describe one set of weights and every place it can be had from."""
+    """One set of weights and its sources."""
 
     name: str
     """Name on the command line; for metric models also the name of the preset."""
@@ -57,15 +57,15 @@ class ModelSource:
     heads: tuple[str, ...]
     """Heads of the network, a subset of ('indoor', 'outdoor'); () for relative depth only."""
     parameters: int | None
-    """Number of parameters; None where only the file itself says."""
+    """Number of parameters; None if unknown."""
     licence: str
     """SPDX name of the licence of the weights."""
     purpose: str
-    """One line: what to take this one for."""
+    """One line about its use."""
     hugging_face: HuggingFaceFile | None = None
-    """Place on the Hugging Face hub, the first choice."""
+    """File on the Hugging Face hub, the first choice."""
     github: GithubAsset | None = None
-    """Place on GitHub, the second choice."""
+    """File on GitHub, the second choice."""
 
 
 def _midas(name: str, parameters: int, about_bytes: int, presets: str) -> ModelSource:
@@ -75,7 +75,7 @@ def _midas(name: str, parameters: int, about_bytes: int, presets: str) -> ModelS
         heads=(),
         parameters=parameters,
         licence='MIT',
-        purpose=f'MiDaS v3.1, relative depth: where training {presets} starts from',
+        purpose=f'MiDaS v3.1, relative depth: initial weights for training {presets}',
         github=GithubAsset(f'{_MIDAS_RELEASE}{name}.pt', about_bytes),
     )
 
@@ -90,7 +90,7 @@ _MODELS = (
         heads=('indoor', 'outdoor'),
         parameters=346_100_000,
         licence='MIT',
-        purpose='both worlds: a router picks the indoor or the outdoor head',
+        purpose='indoor and outdoor: a router selects the head',
         hugging_face=HuggingFaceFile(
             'Intel/zoedepth-nyu-kitti', 'model.safetensors', 1_380_000_000
         ),
@@ -102,7 +102,7 @@ _MODELS = (
         heads=('indoor',),
         parameters=344_820_000,
         licence='MIT',
-        purpose='rooms and tables, up to about 10 m (trained on NYU Depth v2)',
+        purpose='indoor scenes up to about 10 m (trained on NYU Depth v2)',
         hugging_face=HuggingFaceFile('Intel/zoedepth-nyu', 'model.safetensors', 1_375_000_000),
         github=GithubAsset(_ZOEDEPTH_RELEASE + 'ZoeD_M12_N.pt', 1_443_000_000),
     ),
@@ -112,7 +112,7 @@ _MODELS = (
         heads=('outdoor',),
         parameters=344_820_000,
         licence='MIT',
-        purpose='streets seen from a car, up to 80 m (trained on KITTI)',
+        purpose='road scenes from a car, up to 80 m (trained on KITTI)',
         hugging_face=HuggingFaceFile('Intel/zoedepth-kitti', 'model.safetensors', 1_375_000_000),
         github=GithubAsset(_ZOEDEPTH_RELEASE + 'ZoeD_M12_K.pt', 1_443_000_000),
     ),
@@ -122,7 +122,7 @@ _MODELS = (
         heads=('indoor', 'outdoor'),
         parameters=None,
         licence='MIT',
-        purpose='no download, for trying everything out; trained on rendered scenes',
+        purpose='no download, for first trials; trained on synthetic scenes',
     ),
     _midas('dpt_beit_large_384', 344_000_000, 1_405_000_000, 'ZoeD_M12_*'),
     _midas('dpt_beit_large_512', 345_000_000, 1_581_000_000, 'ZoeD_BeitL512_*'),
@@ -137,7 +137,7 @@ MODELS: Mapping[str, ModelSource] = MappingProxyType({model.name: model for mode
 
 
 def model_source(name: str) -> ModelSource:
-    """Return the entry of that name; ValueError lists the names there are."""
+    """Return the entry of this name.  Raises ValueError for an unknown name."""
     if name not in MODELS:
         there = [known for known, model in MODELS.items() if model.kind != 'embedded']
         raise ValueError(
@@ -148,6 +148,6 @@ def model_source(name: str) -> ModelSource:
 
 
 def embedded_path(name: str) -> Path | None:
-    """Return the file of a model that ships with the package, None when there is none."""
+    """Return the file of a model that is installed with the package, or None."""
     path = EMBEDDED_FOLDER / f'{name}.safetensors'
     return path if name in MODELS and path.is_file() else None

@@ -1,4 +1,4 @@
-"""How names in a file become ours: rules, and their application."""
+"""Rules that translate the keys of a file to ours, their application, and those of the heads."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from zoedepth_ros.model.config import HeadConfig, ModelConfig
 from zoedepth_ros.weights.errors import WeightsError, listing
 
 Merge = Callable[[list[Tensor]], Tensor]
@@ -31,14 +32,14 @@ def first_of_pairs(tensors: list[Tensor]) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One tensor of ours and where it comes from."""
+    """How to compute one of our tensors from those of a file."""
 
     target: str
-    """Our name."""
+    """Our key."""
     sources: tuple[str, ...]
-    """Names in the file."""
+    """Keys in the file."""
     merge: Merge = only
-    """Sources, in order, to our tensor."""
+    """Function from the sources, in order, to our tensor."""
 
 
 def layer(target: str, *sources: str, merge: Merge = only) -> Iterator[Rule]:
@@ -48,16 +49,17 @@ def layer(target: str, *sources: str, merge: Merge = only) -> Iterator[Rule]:
 
 
 def convert(
-    state_dict: Mapping[str, Tensor], rules: Iterable[Rule], dead: Collection[str] = ()
+    state_dict: Mapping[str, Tensor], rules: Iterable[Rule], ignored: Collection[str] = ()
 ) -> dict[str, Tensor]:
-    """Apply all rules; WeightsError lists names that are missing or that no rule knows.
+    """Apply all rules.
 
-    dead: names that may be in the file, and that no network of ours needs.
+    ignored: keys of the file without effect.  Raises WeightsError that lists missing and
+    unexpected keys.
     """
     rules = list(rules)
     needed = {name for rule in rules for name in rule.sources}
     missing = needed - state_dict.keys()
-    unknown = state_dict.keys() - needed - set(dead)
+    unknown = state_dict.keys() - needed - set(ignored)
     problems = [
         listing(what, names)
         for what, names in (('missing', missing), ('not expected', unknown))
@@ -80,7 +82,7 @@ def _merged(rule: Rule, state_dict: Mapping[str, Tensor]) -> Tensor:
 
 
 def invert(state_dict: Mapping[str, Tensor], rules: Iterable[Rule]) -> dict[str, Tensor]:
-    """Give the sources back that convert makes our tensors from; what it leaves out is zero."""
+    """Return the tensors from which `convert` computes ours; parts that it discards are zero."""
     sources: dict[str, Tensor] = {}
     for rule in rules:
         tensor = state_dict[rule.target]
@@ -89,3 +91,51 @@ def invert(state_dict: Mapping[str, Tensor], rules: Iterable[Rule]) -> dict[str,
         parts = tensor.chunk(len(rule.sources))
         sources |= dict(zip(rule.sources, parts, strict=True))
     return sources
+
+
+DATASET = {'indoor': 'nyu', 'outdoor': 'kitti'}
+"""Head -> data set in the keys of files."""
+
+
+def metric_rules(
+    config: ModelConfig, *, prefix: str, convolutions: tuple[str, str]
+) -> Iterator[Rule]:
+    """Yield the rules for bottleneck, embeddings and heads, which both releases name alike.
+
+    prefix: of every key in the file.  convolutions: names of the two convolutions of a projector,
+    a seed regressor or an attractor.
+    """
+    yield from layer('bottleneck', f'{prefix}conv2')
+    yield from _pair('embeddings.seed', f'{prefix}seed_projector', convolutions)
+    for level in range(4):
+        yield from _pair(f'embeddings.levels.{level}', f'{prefix}projectors.{level}', convolutions)
+    for head in config.heads:
+        yield from _head_rules(config, head, prefix, convolutions)
+
+
+def of_head(config: ModelConfig, head: HeadConfig) -> str:
+    """Return the suffix of a head in keys of the file: '' for a single head, else '.nyu'."""
+    return f'.{DATASET[head.name]}' if config.router is not None else ''
+
+
+def _head_rules(
+    config: ModelConfig, head: HeadConfig, prefix: str, convolutions: tuple[str, str]
+) -> Iterator[Rule]:
+    ours, name = f'heads.{head.name}', of_head(config, head)
+    seeds = 'seed_bin_regressors' if name else 'seed_bin_regressor'
+    yield from _pair(f'{ours}.seeds', f'{prefix}{seeds}{name}', convolutions)
+    for level in range(4):
+        attractor, theirs = f'{ours}.attractors.{level}.mlp', f'{prefix}attractors{name}.{level}'
+        yield from layer(f'{attractor}.0', f'{theirs}.{convolutions[0]}')
+        if head.bin_type == 'normed':  # pairs; the second of each has no effect
+            yield from layer(f'{attractor}.2', f'{theirs}.{convolutions[1]}', merge=first_of_pairs)
+        else:
+            yield from layer(f'{attractor}.2', f'{theirs}.{convolutions[1]}')
+    binomial = f'{prefix}conditional_log_binomial{name}.mlp'
+    yield from layer(f'{ours}.distribution.hidden', f'{binomial}.0')
+    yield from layer(f'{ours}.distribution.output', f'{binomial}.2')
+
+
+def _pair(ours: str, theirs: str, convolutions: tuple[str, str]) -> Iterator[Rule]:
+    for index, convolution in zip((0, 2), convolutions, strict=True):
+        yield from layer(f'{ours}.{index}', f'{theirs}.{convolution}')

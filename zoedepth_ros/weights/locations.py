@@ -1,4 +1,4 @@
-"""Where weights lie on this machine, and how to bring them here by hand; no network access."""
+"""Locations of weights on this machine, and manual download instructions; no network access."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Source = Literal['huggingface', 'github']
 
 
 def weights_folder(cache_dir: str | os.PathLike[str] | None = None) -> Path:
-    """Return where weights are kept: `cache_dir`, $ZOEDEPTH_HOME, or ~/.cache/zoedepth."""
+    """Return the folder of weights: `cache_dir`, $ZOEDEPTH_HOME, or ~/.cache/zoedepth."""
     return Path(cache_dir).expanduser() if cache_dir else cache_folder()
 
 
@@ -29,25 +29,25 @@ def cached(
     cache_dir: str | os.PathLike[str] | None = None,
     source: Source | None = None,
 ) -> Path | None:
-    """Return the weights when they are on this machine already; never touches the network."""
+    """Return the file of these weights if it is on this machine, else None."""
     model = model_source(name)
     if (embedded := embedded_path(name)) and source is None:
         return embedded
     return next((path for path in _places(model, cache_dir, source) if path.is_file()), None)
 
 
-def manual_way(name: str, cache_dir: str | os.PathLike[str] | None = None) -> str:
-    """Return how to install these weights by hand, in lines for people."""
+def manual_instructions(name: str, cache_dir: str | os.PathLike[str] | None = None) -> str:
+    """Return instructions for downloading these weights manually."""
     model = model_source(name)
     folder = weights_folder(cache_dir)
-    lines = ['By hand: download on any machine, then copy to this one']
+    lines = ['Manually: download on any machine, then copy to this one']
     if model.github:
         lines.append(f'  {model.github.url}\n    -> {folder / model.github.filename}')
     if model.hugging_face:
         lines.append(f'  {_hub_url(model.hugging_face)}\n    -> {folder / name}.safetensors')
     lines.append(
-        'or keep the file anywhere and name it: --weights PATH (command line), weights:=PATH '
-        '(launch file), parameter weights (node).'
+        'or store the file anywhere and set its path: --weights PATH (command line), '
+        'weights:=PATH (launch file), parameter weights (node).'
     )
     return '\n'.join(lines)
 
@@ -55,7 +55,7 @@ def manual_way(name: str, cache_dir: str | os.PathLike[str] | None = None) -> st
 def _places(
     model: ModelSource, cache_dir: str | os.PathLike[str] | None, source: Source | None
 ) -> Iterator[Path]:
-    """Yield every path where these weights may lie."""
+    """Yield every possible path of these weights."""
     folder = weights_folder(cache_dir)
     if model.hugging_face and source in (None, 'huggingface'):
         yield folder / f'{model.name}.safetensors'
@@ -63,15 +63,15 @@ def _places(
             yield path
     if model.github and source in (None, 'github'):
         yield folder / model.github.filename
-        # Where torch.hub, and so the authors' own code, keeps the same file.
+        # The location of torch.hub, which the authors' code uses.
         torch_home = os.environ.get('TORCH_HOME') or user_cache_folder() / 'torch'
         yield Path(torch_home).expanduser() / 'hub' / 'checkpoints' / model.github.filename
 
 
 def hub_cache(cache_dir: str | os.PathLike[str] | None) -> Path | None:
-    """Return the hub's cache folder; None is the hub's own, which HF_HOME moves."""
-    moved = cache_dir or os.environ.get('ZOEDEPTH_HOME')
-    return weights_folder(cache_dir) / 'huggingface' if moved else None
+    """Return the cache folder for the hub library; None for its default, which HF_HOME sets."""
+    configured = cache_dir or os.environ.get('ZOEDEPTH_HOME')
+    return weights_folder(cache_dir) / 'huggingface' if configured else None
 
 
 def _in_hub_cache(file: HuggingFaceFile, hub_folder: Path | None) -> Path | None:
