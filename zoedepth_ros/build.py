@@ -66,7 +66,7 @@ def build_predictor(
         )
     loaded = build_network(config, fspath(weights) if weights else '')
     cache = weights_folder() / 'compiled'
-    with named_failures(str(where)):
+    with named_failures(where):
         network = optimize(loaded.network, level, where, optimization, cache)
     cuda = CudaGraphs(where) if where.type == 'cuda' else None
     return TorchPredictor(

@@ -26,17 +26,20 @@ def test_errors_are_told_apart(error, kind):
 
 
 def test_the_reason_keeps_its_first_line_and_the_device():
-    with pytest.raises(DeviceLost, match=r'^cuda:0: CUDA error: gone$'), named_failures('cuda:0'):
+    with (
+        pytest.raises(DeviceLost, match=r'^cuda:0: CUDA error: gone$'),
+        named_failures(torch.device('cuda:0')),
+    ):
         raise RuntimeError('CUDA error: gone\nCompile with TORCH_USE_CUDA_DSA')
 
 
 @pytest.mark.parametrize('error', [RuntimeError('a bug'), NotFinite('CUDA error'), KeyError(1)])
 def test_other_errors_pass_as_they_are(error):
-    with pytest.raises(type(error)) as caught, named_failures('cpu'):
+    with pytest.raises(type(error)) as caught, named_failures(torch.device('cpu')):
         raise error
     assert caught.value is error
 
 
 def test_a_real_allocation_that_cannot_be_is_out_of_memory():
-    with pytest.raises(OutOfMemory), named_failures('cpu'):
+    with pytest.raises(OutOfMemory), named_failures(torch.device('cpu')):
         torch.empty(1 << 50, dtype=torch.uint8)

@@ -64,11 +64,21 @@ class FakeTensorRT:
             get_tensor_name=names.__getitem__,
             get_tensor_shape=TENSORS.__getitem__,
             get_tensor_mode=lambda name: 'in' if name == 'image' else 'out',
-            create_execution_context=lambda: Context(works),
+            create_execution_context=lambda: self.calls.append(self.current) or Context(works),
         )
         self.Runtime = lambda logger: SimpleNamespace(
-            deserialize_cuda_engine=lambda data: engine if readable else None
+            deserialize_cuda_engine=lambda data: (
+                self.calls.append(self.current) or (engine if readable else None)
+            )
         )
+        self.current, self.calls = 'cuda:0', []
+
+    @contextlib.contextmanager
+    def on(self, device):
+        """Make a device the current one, which TensorRT uses."""
+        self.current = str(device)
+        yield
+        self.current = 'cuda:0'
 
 
 @pytest.fixture
@@ -77,9 +87,9 @@ def machine(monkeypatch):
 
     def install(library):
         monkeypatch.setitem(sys.modules, 'tensorrt', library)
-        here = SimpleNamespace(type='cuda')
-        monkeypatch.setattr(tensorrt_runtime, 'choose_device', lambda name: here)
+        monkeypatch.setattr(tensorrt_runtime, 'choose_device', torch.device)
         monkeypatch.setattr(torch.cuda, 'Stream', lambda d: SimpleNamespace(cuda_stream=7))
+        monkeypatch.setattr(torch.cuda, 'device', library.on)
         monkeypatch.setattr(torch.cuda, 'stream', lambda s: contextlib.nullcontext())
         monkeypatch.setattr(torch, 'empty', lambda shape, dtype, device: EMPTY(shape, dtype=dtype))
 
@@ -101,6 +111,13 @@ def test_an_engine_gives_depth_at_the_size_of_the_image(machine, engine):
     found = predictor(RGB)
     assert found.depth_m.shape == (80, 120)
     np.testing.assert_allclose(found.depth_m, 2.0)  # white is 1 in the network
+
+
+def test_an_engine_is_loaded_on_the_device_that_is_asked_for(machine, engine):
+    library = FakeTensorRT()
+    machine(library)
+    open_exported(str(engine), 'tensorrt', device='cuda:1')
+    assert library.calls == ['cuda:1', 'cuda:1']
 
 
 def test_an_engine_of_another_release_and_a_failing_one_are_said(machine, engine):

@@ -19,8 +19,11 @@ from torch import Tensor
 
 from zoedepth_ros.geometry.filters import largest_jump, widest_ramp_px
 from zoedepth_ros.geometry.points import stride_slice
-from zoedepth_ros.inference.result import CloudRequest, DeviceDepth
+from zoedepth_ros.inference.devices import kind_of, named_failures, short_reason
+from zoedepth_ros.inference.preprocess import from_pixels
+from zoedepth_ros.inference.result import CloudRequest, ContextLost, DeviceDepth, OutOfMemory
 from zoedepth_ros.inference.runtimes.cuda_graphs import HostLink
+from zoedepth_ros.inference.runtimes.pause import Pause
 
 _UPPER_HALF = -0x10000  # bits of a float32
 
@@ -31,21 +34,41 @@ class DeviceClouds:
     def __init__(self, link: HostLink, device: torch.device) -> None:
         self._link, self.device = link, device
         self._planes: dict[int, tuple[weakref.ref[NDArray[np.float32]], Tensor]] = {}
-        self.failure = ''
-        """Why clouds are no longer packed on the device; '' while they are."""
+        self._pause = Pause()
 
-    def keep(self, image: Tensor, depth_m: Tensor, uncertainty_m: Tensor) -> DeviceDepth | None:
-        """Keep an image (1, 3, H, W), 0 to 1, and its maps (H, W) [m] for packing clouds.
+    @property
+    def failure(self) -> str:
+        """Why clouds are packed on the CPU for now; '' if they are packed here."""
+        reason = self._pause.reason
+        return reason and f'clouds are packed on the CPU for a while: {reason}'
 
-        Returns None once packing has failed.
+    def keep(self, image: Tensor, maps: Tensor, *, min_depth_m: float) -> DeviceDepth | None:
+        """Return what packs clouds of an image; it copies what the next run may overwrite.
+
+        image: (1, 3, H, W) of 0 to 1, or (H, W, 3) uint8.  maps: depth and uncertainty [m],
+        (2 or more, H, W).  None while packing is paused after a failure, and if the device has no
+        memory for the copies: the CPU packs the cloud then.
         """
-        return None if self.failure else _DeviceDepth(self, image[0], depth_m, uncertainty_m)
+        if not self._pause.is_over():
+            return None
+        try:
+            color = (from_pixels(image) if image.dtype == torch.uint8 else image)[0]
+            depth_m, uncertainty_m = maps[0].clamp(min=min_depth_m), maps[1].clamp(min=0.0)
+        except RuntimeError as error:
+            if kind_of(error) is not OutOfMemory:
+                raise
+            self.fail(error)
+            return None
+        return _DeviceDepth(self, color, depth_m, uncertainty_m)
 
-    def give_up(self, error: Exception) -> None:
-        """Disable packing on the device and log the reason."""
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        self.failure = f'clouds are packed on the CPU, {self.device} failed to: {reason}'
-        logging.getLogger(__name__).warning(self.failure)
+    def fail(self, error: Exception) -> None:
+        """Leave packing to the CPU for a while."""
+        if self._pause.fail(short_reason(error)):
+            logging.getLogger(__name__).warning(self.failure)
+
+    def succeed(self) -> None:
+        """Forget earlier failures."""
+        self._pause.succeed()
 
     def planes(self, rays: NDArray[np.float32]) -> Tensor:
         """Return x/z and y/z, (2, h, w), of rays (h, w, 2); cached while the array exists."""
@@ -91,11 +114,15 @@ class _DeviceDepth:
     def pack_cloud(self, request: CloudRequest) -> NDArray[np.float32] | None:
         """Return points (h, w, 4) or (n, 4); see DeviceDepth."""
         try:
-            with torch.inference_mode():
-                return self._packed(request)
-        except Exception as error:  # any failure of the device: fall back to the CPU
-            self.clouds.give_up(error)
+            with torch.inference_mode(), named_failures(self.clouds.device):
+                cloud = self._packed(request)
+        except ContextLost:  # the CPU can replace a failing driver, but not a broken process
+            raise
+        except Exception as error:
+            self.clouds.fail(error)
             return None
+        self.clouds.succeed()
+        return cloud
 
     def _packed(self, request: CloudRequest) -> NDArray[np.float32]:
         words = self._words(request)

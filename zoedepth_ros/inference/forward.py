@@ -51,29 +51,29 @@ class ForwardPass:
         return max(self.heads, key=lambda head: probabilities.get(head, 0.0))
 
     def to_image_size(self, image: Tensor, maps: Tensor, head: str) -> Tensor:
-        """Resize maps (1, 3, h, w) to the size of an image (1, 3, H, W): (3, H, W).
+        """Resize maps (B, 3, h, w) to the size of their images (B, 3, H, W): (B, 3, H, W).
 
         With flip_augmentation, average them with the maps of the mirrored image.
         """
         size = (image.shape[-2], image.shape[-1])
-        resized = self.preprocessing.to_image_size(maps, *size)  # (1, 3, H, W)
+        resized = self.preprocessing.to_image_size(maps, *size)
         if self.flip_augmentation:
             mirrored = self.maps(self.encode(self.preprocessing.to_network(image.flip(-1))), head)
             mirrored = self.preprocessing.to_image_size(mirrored, *size).flip(-1)
             resized = 0.5 * (resized + mirrored)
-        return resized[0]
+        return resized
 
     def all_outputs(self, pixels: Tensor, head: str) -> Tensor:
-        """Compute all outputs for an image (H, W, 3) uint8, without synchronisation.
+        """Compute all outputs for images (B, H, W, 3) uint8, without synchronisation.
 
-        Returns a flat float32 tensor: maps (3, H, W), the probability of each head if there are
-        several, and 1 if all maps are finite, else 0.
+        Returns a flat float32 tensor: maps (B, 3, H, W), the probability of each head (B, heads)
+        if there are several, and for each image 1 if all maps are finite, else 0.
         """
-        image = from_pixels(pixels)
-        features = self.encode(self.preprocessing.to_network(image))
+        images = from_pixels(pixels)
+        features = self.encode(self.preprocessing.to_network(images))
         maps = self.maps(features, head)
-        finite = torch.isfinite(maps.sum()).float()
-        parts = [self.to_image_size(image, maps, head).flatten()]
+        finite = torch.isfinite(maps.sum(dim=(1, 2, 3))).float()
+        parts = [self.to_image_size(images, maps, head).flatten()]
         if len(self.heads) > 1:
-            parts.append(self.network.route(features)[0].softmax(dim=0))
-        return torch.cat([*parts, finite[None]])
+            parts.append(self.network.route(features).softmax(dim=1).flatten())
+        return torch.cat([*parts, finite])

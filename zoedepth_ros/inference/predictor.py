@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -14,12 +13,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from zoedepth_ros.inference.device_cloud import DeviceClouds
-from zoedepth_ros.inference.devices import named_failures
+from zoedepth_ros.inference.devices import (
+    float32_policy,
+    named_failures,
+    retried_without_cudnn_attention,
+)
 from zoedepth_ros.inference.forward import ForwardPass, SceneProbabilities
 from zoedepth_ros.inference.preprocess import MetricPreprocessing, Preprocessing, Size, to_tensor
 from zoedepth_ros.inference.result import AUTO, DepthResult, NotFinite, check_head, check_rgb
-from zoedepth_ros.inference.runtimes.cuda_graphs import CapturedForward, CaptureError, GraphDevice
+from zoedepth_ros.inference.runtimes.cuda_graphs import CapturedForward, GraphDevice
 from zoedepth_ros.inference.runtimes.optimize import OptimizedNetwork
+
+Result = TypeVar('Result')
 
 MIN_DEPTH_M = 1e-3  # the smallest depth in training and evaluation
 
@@ -66,7 +71,6 @@ class TorchPredictor:
         self._network = network
         self._forward = ForwardPass(network, preprocessing, flip_augmentation)
         self._captured = None if graphs is None else CapturedForward(self._forward, graphs, device)
-        self._capture_error = ''
         self._clouds = clouds
 
     @property
@@ -81,13 +85,15 @@ class TorchPredictor:
 
         ', captured' is appended if it runs as CUDA graphs.
         """
-        return self._network.mode + (', captured' if self._captured is not None else '')
+        captured = self._captured is not None and not self._captured.failures
+        return self._network.mode + (', captured' if captured else '')
 
     @property
     def optimization_note(self) -> str:
         """Why the network runs slower than configured; '' if it does not."""
+        capture_errors = [] if self._captured is None else self._captured.failures
         cloud_error = '' if self._clouds is None else self._clouds.failure
-        notes = (self._network.note, self._capture_error, cloud_error)
+        notes = (self._network.note, *capture_errors, cloud_error)
         return '; '.join(note for note in notes if note)
 
     def network_size(self, height: int, width: int) -> Size:
@@ -111,8 +117,12 @@ class TorchPredictor:
         check_rgb(rgb)
         check_head(head, self.heads)
         route = route or head == AUTO
-        with torch.inference_mode(), named_failures(self.device):
-            return self._replay(rgb, head, route) or self._run(rgb, head, route)
+
+        def predict() -> DepthResult:
+            replayed = self._replay([rgb], head, [route])
+            return replayed[0] if replayed is not None else self._run(rgb, head, route)
+
+        return self._computed(predict)
 
     def predict_batch(
         self,
@@ -121,35 +131,20 @@ class TorchPredictor:
         *,
         routes: Sequence[bool],
     ) -> list[DepthResult]:
-        """Predict several images, in one run if their network inputs have one size.
+        """Predict several images, in one run where that is faster; see BatchPredictor.
 
-        See BatchPredictor.
+        One run needs network inputs of one size.  CUDA graphs need images of one size and one
+        head; others are replayed one by one, because launching a batch takes the host longer.
+        A compiled network runs them one by one: a new batch size would be compiled for minutes.
         """
-        forward = self._forward
-        sizes = [(rgb.shape[0], rgb.shape[1]) for rgb in images]
-        one_size = len({forward.preprocessing.network_size(*size) for size in sizes}) == 1
-        if len(images) < 2 or not one_size or forward.flip_augmentation:
-            requests = zip(images, heads, routes, strict=True)
-            return [self(rgb, head, route=route) for rgb, head, route in requests]
         for rgb, head in zip(images, heads, strict=True):
             check_rgb(rgb)
             check_head(head, self.heads)
-        with torch.inference_mode(), named_failures(self.device):
-            tensors, inputs = self._to_network(images)
-            features = forward.encode(inputs)  # of (B, 3, h, w)
-            probabilities = forward.scene_probabilities(features)
-            used = [
-                head if head != AUTO else forward.likeliest_head(row)
-                for head, row in zip(heads, probabilities, strict=True)
-            ]
-            maps = self._maps_by_head(features, used, sizes)
-            routed = [route or head == AUTO for route, head in zip(routes, heads, strict=True)]
-            return [
-                self._result(image, own, head, row if keep else {})
-                for image, own, head, row, keep in zip(
-                    tensors, maps, used, probabilities, routed, strict=True
-                )
-            ]
+        together = self._computed(lambda: self._run_together(images, heads, routes))
+        if together is not None:
+            return together
+        requests = zip(images, heads, routes, strict=True)
+        return [self(rgb, head, route=route) for rgb, head, route in requests]
 
     def predict_network_resolution(
         self, image: NDArray[np.uint8] | NDArray[np.float32], head: str = AUTO
@@ -163,27 +158,77 @@ class TorchPredictor:
         check_rgb(image, float_too=True)
         check_head(head, self.heads)
         preprocessing = MetricPreprocessing(self._network.config.image_size)
-        with torch.inference_mode():
+
+        def predict() -> DepthResult:
             inputs = preprocessing.to_network(to_tensor(image, self._device))
             features = self._forward.encode(inputs)
             probabilities = self._forward.scene_probabilities(features)[0]
             used = head if head != AUTO else self._forward.likeliest_head(probabilities)
             depth_m, uncertainty_m, relative_depth = self._maps(features, used)[0].cpu().numpy()
-        return DepthResult(depth_m, uncertainty_m, relative_depth, used, probabilities)
+            return DepthResult(depth_m, uncertainty_m, relative_depth, used, probabilities)
 
-    def _replay(self, rgb: NDArray[np.uint8], head: str, route: bool) -> DepthResult | None:
-        """Predict by replaying a captured graph; None if graphs are unavailable."""
+        return self._computed(predict)
+
+    def _run_together(
+        self, images: Sequence[NDArray[np.uint8]], heads: Sequence[str], routes: Sequence[bool]
+    ) -> list[DepthResult] | None:
+        """Predict several images in one run; None if they have to run one by one."""
+        if len(images) < 2 or self._forward.flip_augmentation or self._network.mode == 'compiled':
+            return None
         if self._captured is None:
+            return self._run_batch(images, heads, routes)
+        one_size = len({rgb.shape for rgb in images}) == 1
+        one_head = len(set(heads)) == 1 and heads[0] != AUTO
+        return self._replay(images, heads[0], routes) if one_size and one_head else None
+
+    def _computed(self, compute: Callable[[], Result]) -> Result:
+        """Compute without gradients, with errors of the device translated."""
+        device = self._device
+        with (
+            torch.inference_mode(),
+            named_failures(device),
+            float32_policy(device, self.precision),
+        ):
+            return retried_without_cudnn_attention(compute)
+
+    def _replay(
+        self, images: Sequence[NDArray[np.uint8]], head: str, routes: Sequence[bool]
+    ) -> list[DepthResult] | None:
+        """Predict images of one size by replaying a CUDA graph; None if that is not possible."""
+        outputs = None if self._captured is None else self._captured(images, head)
+        if outputs is None or self._captured is None:
             return None
-        try:
-            maps, used, probabilities, finite = self._captured(rgb, head)
-        except CaptureError as error:
-            self._captured = None
-            self._capture_error = f'no CUDA graphs, every operation is launched: {error}'
-            logging.getLogger(__name__).warning(self._capture_error)
+        self._check(all(outputs.finite))
+        pixels, device_maps = self._captured.last()
+        return [
+            self._result(pixels[row], device_maps[row], outputs.head,
+                         outputs.probabilities[row] if route else {}, outputs.maps[row])
+            for row, route in enumerate(routes)
+        ]  # fmt: skip
+
+    def _run_batch(
+        self, images: Sequence[NDArray[np.uint8]], heads: Sequence[str], routes: Sequence[bool]
+    ) -> list[DepthResult] | None:
+        """Predict images by running the network once; None if its inputs differ in size."""
+        forward = self._forward
+        sizes = [(rgb.shape[0], rgb.shape[1]) for rgb in images]
+        if len({forward.preprocessing.network_size(*size) for size in sizes}) > 1:
             return None
-        self._check(finite)
-        return self._result(*self._captured.last(), used, probabilities if route else {}, maps)
+        tensors, inputs = self._to_network(images)
+        features = forward.encode(inputs)  # of (B, 3, h, w)
+        probabilities = forward.scene_probabilities(features)
+        used = [
+            head if head != AUTO else forward.likeliest_head(row)
+            for head, row in zip(heads, probabilities, strict=True)
+        ]
+        maps = self._maps_by_head(features, used, sizes)
+        routed = [route or head == AUTO for route, head in zip(routes, heads, strict=True)]
+        return [
+            self._result(image, own, head, row if keep else {})
+            for image, own, head, row, keep in zip(
+                tensors, maps, used, probabilities, routed, strict=True
+            )
+        ]
 
     def _run(self, rgb: NDArray[np.uint8], head: str, route: bool) -> DepthResult:
         """Predict by running the network."""
@@ -192,7 +237,7 @@ class TorchPredictor:
         features = forward.encode(inputs)
         probabilities = forward.scene_probabilities(features)[0] if route else {}
         used = head if head != AUTO else forward.likeliest_head(probabilities)
-        maps = forward.to_image_size(image, self._maps(features, used), used)
+        maps = forward.to_image_size(image, self._maps(features, used), used)[0]
         return self._result(image, maps, used, probabilities)
 
     def _to_network(self, images: Sequence[NDArray[np.uint8]]) -> tuple[list[Tensor], Tensor]:
@@ -238,19 +283,18 @@ class TorchPredictor:
         probabilities: SceneProbabilities,
         host_maps: NDArray[np.float32] | None = None,
     ) -> DepthResult:
-        """Return the result for an image (1, 3, H, W) and its maps (3, H, W) on the device.
+        """Return the result for an image and its maps (3, H, W), both on the device.
 
-        host_maps: the same maps on the host, if they are already there.
+        image: (1, 3, H, W) of 0 to 1, or (H, W, 3) uint8.  host_maps: the same maps on the host,
+        if they are already there.
 
         PARITY: the original does not clamp the undershoot of bicubic interpolation; here depth is
         always positive (test_predictor.py).
         """
         maps = device_maps.cpu().numpy() if host_maps is None else host_maps
-        on_device = None
-        if self._clouds is not None:  # copies, because the next run may overwrite the maps
-            depth_m = device_maps[0].clamp(min=MIN_DEPTH_M)
-            uncertainty_m = device_maps[1].clamp(min=0.0)
-            on_device = self._clouds.keep(image, depth_m, uncertainty_m)
+        clouds, on_device = self._clouds, None
+        if clouds is not None:
+            on_device = clouds.keep(image, device_maps, min_depth_m=MIN_DEPTH_M)
         return DepthResult(
             depth_m=np.maximum(maps[0], np.float32(MIN_DEPTH_M)),
             uncertainty_m=np.maximum(maps[1], np.float32(0.0)),

@@ -26,6 +26,13 @@ class DeviceLost(InferenceError):  # noqa: N818
     """The device no longer responds."""
 
 
+class ContextLost(DeviceLost):
+    """The CUDA context of this process no longer works; only a new process can use the GPU.
+
+    CUDA calls such errors sticky, for example a failed launch or a device-side assertion.
+    """
+
+
 class NotFinite(InferenceError):  # noqa: N818
     """The output of the network is not finite."""
 
@@ -77,7 +84,8 @@ class DeviceDepth(Protocol):
     def pack_cloud(self, request: CloudRequest) -> NDArray[np.float32] | None:
         """Return x, y, z [m] and the bits 0x00RRGGBB of points: (h, w, 4), or finite ones (n, 4).
 
-        The values equal those of the CPU.  Returns None if the device fails.
+        The same numbers as `ros.postprocess` and `geometry.points` give on the CPU.  None when
+        the device cannot.  Raises ContextLost.
         """
         ...
 

@@ -1,196 +1,300 @@
-"""CUDA graphs of the forward pass: captured per head and image size, replayed for every image.
+"""Run the forward pass as CUDA graphs: one captured run for each image size, batch and head.
 
-The host waits only for the result: the image and the outputs, including those of the router, are
-copied through pinned memory.
+Image and maps go through pinned memory; the only wait is for the maps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+import threading
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from zoedepth_ros.inference.devices import is_cudnn_attention_error, kind_of, short_reason
 from zoedepth_ros.inference.forward import ForwardPass, SceneProbabilities
-from zoedepth_ros.inference.preprocess import from_pixels
-from zoedepth_ros.inference.result import AUTO
+from zoedepth_ros.inference.result import AUTO, OutOfMemory
+from zoedepth_ros.inference.runtimes.pause import Pause
 from zoedepth_ros.model.backbones.features import Prepared
 
-_WARM_UPS = 3  # runs before the capture, for lazy initialisation and allocation
+MAX_CAPTURES = 16
+"""Captures kept at once; each keeps its maps on the device (11 MB at 1280 x 720)."""
+
+_WARM_UPS = 3  # runs before a capture, which choose algorithms and allocate workspaces
 
 Compute = Callable[[Tensor], Tensor]
+Key = tuple[tuple[int, ...], str]
+"""Shape of the images (B, H, W, 3), and head."""
 
 
 class CaptureError(RuntimeError):
-    """The forward pass could not be captured; it may still run without a graph."""
+    """A forward pass could not be captured; it may work without capture."""
 
 
 class HostLink(Protocol):
-    """Transfers between host and device without synchronisation; tests replace it."""
+    """Asynchronous copies between a device and its host; tests replace it."""
 
     def pinned(self, like: Tensor) -> Tensor:
-        """Return host memory for asynchronous copies."""
+        """Return page-locked host memory of the same shape and type."""
         ...
 
     def finish(self) -> None:
-        """Wait until all queued operations are complete."""
+        """Wait until the device has finished all work of the current stream."""
         ...
 
 
 class GraphDevice(HostLink, Protocol):
-    """A device that captures and replays graphs; tests replace it."""
+    """Captures and replays computations; tests replace it."""
 
-    def capture(self, compute: Compute, image: Tensor) -> tuple[Callable[[], None], Tensor]:
-        """Return a function that replays compute(image), and the tensor that it writes."""
+    def capture(self, compute: Compute, images: Tensor) -> tuple[Callable[[], None], Tensor]:
+        """Return a function that computes compute(images) again, and the tensor it writes."""
         ...
 
 
 class CudaGraphs:
-    """CUDA graphs of one device."""
+    """CUDA graphs of one device.
+
+    All captures of a device use one stream, because cuBLAS keeps a workspace for each stream that
+    it was ever used on.  The captures of one object share a memory pool, so they must be replayed
+    one after the other.
+    """
+
+    _streams: ClassVar[dict[torch.device, Any]] = {}
+    _capturing: ClassVar[threading.Lock] = threading.Lock()
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
+        self._graphs: weakref.WeakSet[Any] = weakref.WeakSet()
 
     def pinned(self, like: Tensor) -> Tensor:
-        """Return page-locked memory; torch caches freed blocks."""
+        """Return page-locked memory."""
         return torch.empty(like.shape, dtype=like.dtype, pin_memory=True)
 
-    def capture(self, compute: Compute, image: Tensor) -> tuple[Callable[[], None], Tensor]:
+    def capture(self, compute: Compute, images: Tensor) -> tuple[Callable[[], None], Tensor]:
         """Capture a CUDA graph."""
-        with torch.cuda.device(self._device):  # graphs are captured on the current device
-            stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-            stream.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(stream):
-                for _ in range(_WARM_UPS):
-                    compute(image)
-            torch.cuda.current_stream().wait_stream(stream)
-            graph = torch.cuda.CUDAGraph()
-            # thread_local: other threads, such as another network, may use the GPU meanwhile
-            with torch.cuda.graph(graph, capture_error_mode='thread_local'):
-                output = compute(image)
-        return graph.replay, output
+        with self._capturing, torch.cuda.device(self._device):
+            current = torch.cuda.current_stream()
+            try:
+                return self._captured(compute, images, current)
+            finally:
+                torch.cuda.set_stream(current)  # a failed capture leaves its own stream current
 
     def finish(self) -> None:
         """Wait for the current stream only."""
         torch.cuda.current_stream(self._device).synchronize()
 
+    def _captured(
+        self, compute: Compute, images: Tensor, current: Any
+    ) -> tuple[Callable[[], None], Tensor]:
+        side = self._streams.get(self._device)
+        if side is None:
+            side = self._streams[self._device] = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        side.wait_stream(current)
+        with torch.cuda.stream(side):
+            for _ in range(_WARM_UPS):
+                compute(images)
+        current.wait_stream(side)
+        graph = torch.cuda.CUDAGraph()
+        # A pool lives as long as one of its graphs; torch refuses to use it again afterwards.
+        pool = next((other.pool() for other in self._graphs), None)
+        # Other threads may use the GPU meanwhile, for example for another network.
+        with torch.cuda.graph(graph, pool=pool, stream=side, capture_error_mode='thread_local'):
+            output = compute(images)
+        self._graphs.add(graph)
+        return graph.replay, output
+
 
 @dataclass(frozen=True, slots=True)
 class _Capture:
-    """One head at one image size."""
+    """One head for one shape of images."""
 
-    image: Tensor
-    """(H, W, 3) uint8 on the device, the input of `replay`."""
+    images: Tensor
+    """(B, H, W, 3) uint8 on the device, read by `replay`."""
 
     replay: Callable[[], None]
-    """Computes `output` from `image`."""
+    """Computes `output` from `images`."""
 
     output: Tensor
     """Flat float32 tensor on the device, the output of `replay`."""
 
+    host_images: Tensor
+    """The images in pinned memory."""
+
+    host_output: Tensor
+    """The output in pinned memory."""
+
 
 class GraphRunner:
-    """Run a computation on images through captures of it.
+    """Run a computation on images by replaying captures of it.
 
-    Only the captures of the last image size are kept.  Threads may change between images.
+    The captures used last are kept, at most MAX_CAPTURES.  Calls may come from different threads.
     """
 
     def __init__(self, graphs: GraphDevice, device: torch.device) -> None:
         self._graphs, self._device = graphs, device
-        self._shape: tuple[int, ...] = ()
-        self._captures: dict[str, _Capture] = {}
-        self._replayed: _Capture | None = None
+        self._captures: OrderedDict[Key, _Capture] = OrderedDict()
+        self._last: _Capture | None = None
 
-    def __call__(self, rgb: NDArray[np.uint8], head: str, compute: Compute) -> NDArray[np.float32]:
-        """Return compute(image) as a new array.
+    def has(self, key: Key) -> bool:
+        """Tell whether this computation is captured."""
+        return key in self._captures
 
-        compute: from (H, W, 3) uint8 on the device to a flat float32 tensor; called only for the
-        capture, so it must be the same for every call with this head.  Raises CaptureError.
+    def __call__(
+        self, images: Sequence[NDArray[np.uint8]], head: str, compute: Compute
+    ) -> NDArray[np.float32]:
+        """Return compute(images) for a head; the next call overwrites the array.
+
+        images: all of one size.  compute: from (B, H, W, 3) uint8 on the device to a flat float32
+        tensor; called only for a new capture, so it must depend on the head alone.  Raises
+        CaptureError.
         """
-        if rgb.shape != self._shape:
-            self.clear()
-            self._shape = rgb.shape
-        capture = self._captures.get(head)
-        if capture is None:
-            capture = self._captures[head] = self._capture(rgb.shape, compute)
-        upload = self._graphs.pinned(capture.image)
-        upload.numpy()[:] = rgb
-        capture.image.copy_(upload, non_blocking=True)
+        key = (len(images), *images[0].shape), head
+        capture = self._captures.get(key) or self._new(key, compute)
+        self._captures[key] = capture
+        self._captures.move_to_end(key)
+        while len(self._captures) > MAX_CAPTURES:
+            self._captures.popitem(last=False)
+        for row, rgb in zip(capture.host_images.numpy(), images, strict=True):
+            row[:] = rgb
+        capture.images.copy_(capture.host_images, non_blocking=True)
         capture.replay()
-        self._replayed = capture
-        download = self._graphs.pinned(capture.output)
-        download.copy_(capture.output, non_blocking=True)
+        self._last = capture
+        capture.host_output.copy_(capture.output, non_blocking=True)
         self._graphs.finish()
-        result: NDArray[np.float32] = download.numpy()
+        result: NDArray[np.float32] = capture.host_output.numpy()
         return result
 
     def last(self) -> tuple[Tensor, Tensor]:
-        """Return the last image (H, W, 3) uint8 and its output; the next run overwrites both."""
-        assert self._replayed is not None, 'nothing was replayed yet'
-        return self._replayed.image, self._replayed.output
+        """Return the last images (B, H, W, 3) uint8 and their output on the device.
+
+        The next call overwrites both.
+        """
+        assert self._last is not None, 'nothing was replayed yet'
+        return self._last.images, self._last.output
 
     def clear(self) -> None:
-        """Free all graphs."""
+        """Free all captures."""
         self._captures.clear()
-        self._replayed = None
+        self._last = None
+
+    def _new(self, key: Key, compute: Compute) -> _Capture:
+        try:
+            return self._capture(key[0], compute)
+        except Exception as error:
+            if is_cudnn_attention_error(error):
+                raise
+            is_batch = key[0][0] > 1  # which can run one by one
+            if is_batch or not self._captures or kind_of(error) is not OutOfMemory:
+                raise CaptureError(short_reason(error)) from error
+        self.clear()  # their memory may suffice
+        return self._new(key, compute)
 
     def _capture(self, shape: tuple[int, ...], compute: Compute) -> _Capture:
-        image = torch.full(shape, 128, dtype=torch.uint8, device=self._device)
-        try:
-            replay, output = self._graphs.capture(compute, image)
-        except Exception as error:
-            raise CaptureError((str(error) or type(error).__name__).splitlines()[0]) from error
-        return _Capture(image, replay, output)
+        images = torch.full(shape, 128, dtype=torch.uint8, device=self._device)
+        replay, output = self._graphs.capture(compute, images)
+        pinned = self._graphs.pinned
+        return _Capture(images, replay, output, pinned(images), pinned(output))
+
+
+class CapturedOutputs(NamedTuple):
+    """Outputs of one run for some images; the next run overwrites the maps."""
+
+    maps: list[NDArray[np.float32]]
+    """(3, H, W) depth [m], uncertainty [m] and relative depth of each image."""
+
+    head: str
+    """The head that computed them."""
+
+    probabilities: list[SceneProbabilities]
+    """Router output of each image."""
+
+    finite: list[bool]
+    """Whether all maps of an image are finite."""
 
 
 class CapturedForward:
-    """Replay a forward pass that is captured for each head and image size."""
+    """Replay the forward pass, captured for each head, image size and number of images.
+
+    After a failed capture the forward pass runs uncaptured for a while; then it is tried again.
+    """
 
     def __init__(self, forward: ForwardPass, graphs: GraphDevice, device: torch.device) -> None:
         self._forward = forward
         self._runner = GraphRunner(graphs, device)
         self._constants: Prepared | None = None
         self._last_head = forward.heads[0]
+        self._pauses = {'image': Pause(), 'batch': Pause()}
 
-    def __call__(
-        self, rgb: NDArray[np.uint8], head: str
-    ) -> tuple[NDArray[np.float32], str, SceneProbabilities, bool]:
-        """Return maps (3, H, W), their head, the router output, and whether all maps are finite.
+    @property
+    def failures(self) -> list[str]:
+        """Why a part of the images is not captured."""
+        return [
+            f'no CUDA graph for one {what}, every operation is launched: {pause.reason}'
+            for what, pause in self._pauses.items()
+            if pause.reason
+        ]
 
-        'auto' runs the head that the router chose for the previous image, and runs again if the
-        router chooses another for this one.  Raises CaptureError.
+    def __call__(self, images: Sequence[NDArray[np.uint8]], head: str) -> CapturedOutputs | None:
+        """Return all outputs for images of one size; None if no capture is possible now.
+
+        head: 'auto' only for one image.
+
+        With 'auto' the scene probabilities of the last image choose the head; where those of this
+        image differ, as at a change of scene, it runs again.
         """
-        used = head if head != AUTO else self._last_head
-        maps, probabilities, finite = self._replay(rgb, used)
-        if head == AUTO and probabilities and finite:
-            self._last_head = self._forward.likeliest_head(probabilities)
-            if self._last_head != used:
-                used = self._last_head
-                maps, probabilities, finite = self._replay(rgb, used)
-        return maps, used, probabilities, finite
+        pause = self._pauses['image' if len(images) == 1 else 'batch']
+        try:
+            used = head if head != AUTO else self._last_head
+            found = self._replayed(images, used, pause)
+            if found is None or head != AUTO:
+                return found
+            if found.probabilities[0] and found.finite[0]:
+                self._last_head = self._forward.likeliest_head(found.probabilities[0])
+            if self._last_head == used:
+                return found
+            return self._replayed(images, self._last_head, pause)
+        except CaptureError as error:
+            if pause.fail(str(error)):
+                logging.getLogger(__name__).warning('; '.join(self.failures))
+            return None
 
     def last(self) -> tuple[Tensor, Tensor]:
-        """Return the last image (1, 3, H, W), 0 to 1, and its maps (3, H, W), on the device.
+        """Return the last images (B, H, W, 3) uint8 and their maps (B, 3, H, W), on the device.
 
-        The next run overwrites the maps.
+        The next run overwrites both.
         """
         pixels, flat = self._runner.last()
-        height, width = pixels.shape[:2]
-        return from_pixels(pixels), flat[: 3 * height * width].reshape(3, height, width)
+        batch, height, width, _ = pixels.shape
+        return pixels, flat[: 3 * batch * height * width].reshape(batch, 3, height, width)
 
-    def _replay(
-        self, rgb: NDArray[np.uint8], head: str
-    ) -> tuple[NDArray[np.float32], SceneProbabilities, bool]:
-        forward = self._forward
-        if forward.prepared is not self._constants:  # the graphs read the former constants
+    def _replayed(
+        self, images: Sequence[NDArray[np.uint8]], head: str, pause: Pause
+    ) -> CapturedOutputs | None:
+        forward, batch = self._forward, len(images)
+        if forward.prepared is not self._constants:  # captures read them at their old address
             self._runner.clear()
-        flat = self._runner(rgb, head, lambda pixels: forward.all_outputs(pixels, head))
+        is_new = not self._runner.has(((batch, *images[0].shape), head))
+        if is_new and not pause.is_over():
+            return None
+        flat = self._runner(images, head, lambda pixels: forward.all_outputs(pixels, head))
+        if is_new:
+            pause.succeed()
         self._constants = forward.prepared
-        n_values = 3 * rgb.shape[0] * rgb.shape[1]
-        row = [float(probability) for probability in flat[n_values:-1]]
-        probabilities = dict(zip(forward.heads, row, strict=True)) if row else {}
-        return flat[:n_values].reshape(3, *rgb.shape[:2]), probabilities, bool(flat[-1])
+        height, width = images[0].shape[:2]
+        maps, rest = np.split(flat, [3 * batch * height * width])
+        probabilities, finite = np.split(rest, [len(rest) - batch])
+        rows = probabilities.reshape(batch, -1)
+        names = forward.heads if rows.shape[1] else ()
+        return CapturedOutputs(
+            list(maps.reshape(batch, 3, height, width)),
+            head,
+            [dict(zip(names, row.tolist(), strict=True)) for row in rows],
+            [bool(value) for value in finite],
+        )

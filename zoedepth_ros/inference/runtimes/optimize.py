@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from zoedepth_ros.inference.devices import DTYPES, kind_of
+from zoedepth_ros.inference.devices import DTYPES, kind_of, short_reason
 from zoedepth_ros.inference.processor import bf16_emulated
 from zoedepth_ros.inference.result import AUTO
 from zoedepth_ros.model.backbones.features import Prepared
@@ -110,7 +110,7 @@ class CompiledNetwork(OptimizedNetwork):
         if kind_of(error) is not None:
             raise error
         self.mode = 'fused'
-        self.note = f'torch.compile failed, the network runs uncompiled: {_first_line(error)}'
+        self.note = f'torch.compile failed, the network runs uncompiled: {short_reason(error)}'
         _logger.warning(self.note)
 
 
@@ -121,29 +121,28 @@ def optimize(
     optimization: str,
     cache_dir: Path | None = None,
 ) -> OptimizedNetwork:
-    """Move a network to the device and convert it; the original is unusable afterwards.
+    """Convert a network and move it to the device; the original is unusable afterwards.
 
     optimization: one of OPTIMIZATIONS; 'off' runs the reference network, 'auto' the fastest mode
     without a compiler, 'compile' compiles at the first image.  cache_dir: folder for compiled
     code.
     """
     dtype = DTYPES[precision]
-    model.eval().requires_grad_(False).to(device)
+    model.eval().requires_grad_(False)
     note = _emulated(precision, device)
     if optimization == 'off':
-        return OptimizedNetwork(
-            model if precision == 'fp32' else model.half_precision(dtype), 'reference', note
-        )
+        reference = model if precision == 'fp32' else model.half_precision(dtype)
+        return OptimizedNetwork(reference.to(device), 'reference', note)
     if optimization == 'compile':
         if cache_dir is not None:
             os.environ.setdefault(_CACHE_VARIABLE, str(cache_dir))
-        return CompiledNetwork(fused_network(model, dtype), note)
+        return CompiledNetwork(fused_network(model, dtype, device), note)
     missing = PackedLayers.missing(dtype) if device.type == 'cpu' else ''
     if device.type == 'cpu' and not missing:
         return OptimizedNetwork(packed_network(model, dtype), 'packed', note)
     if missing and not note:
         note = f'no packed weights, the network runs with standard operators: {missing}'
-    return OptimizedNetwork(fused_network(model, dtype), 'fused', note)
+    return OptimizedNetwork(fused_network(model, dtype, device), 'fused', note)
 
 
 def _emulated(precision: str, device: torch.device) -> str:
@@ -157,7 +156,3 @@ def check_optimization(name: str) -> None:
     if name not in OPTIMIZATIONS:
         choices = ', '.join(OPTIMIZATIONS)
         raise ValueError(f'unknown optimization {name!r}: expected one of {choices}')
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -21,8 +21,12 @@ class TensorRtSession:
     def __init__(self, path: Path, device: torch.device, library: Any) -> None:
         """library: the module tensorrt.  Raises ValueError for an engine it cannot load."""
         self.metadata: Mapping[str, str] = read_sidecar(path)
-        self.device = str(device)
+        self.device, self._device = str(device), device
         self.precision = self.metadata.get('precision', 'fp32')
+        with named_failures(device), torch.cuda.device(device):  # TensorRT uses the current one
+            self._load(path, library)
+
+    def _load(self, path: Path, library: Any) -> None:
         logger = library.Logger(library.Logger.ERROR)
         engine = library.Runtime(logger).deserialize_cuda_engine(path.read_bytes())
         if engine is None:
@@ -32,20 +36,20 @@ class TensorRtSession:
             )
         self._engine = engine  # must outlive its context
         self._context = engine.create_execution_context()
-        self._stream: Any = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        self._stream: Any = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
         self._tensors: dict[str, torch.Tensor] = {}
         self._input = ''
         for index in range(engine.num_io_tensors):
             name = engine.get_tensor_name(index)
             shape = tuple(engine.get_tensor_shape(name))
-            self._tensors[name] = torch.empty(shape, dtype=torch.float32, device=device)
+            self._tensors[name] = torch.empty(shape, dtype=torch.float32, device=self._device)
             self._context.set_tensor_address(name, self._tensors[name].data_ptr())
             if engine.get_tensor_mode(name) == library.TensorIOMode.INPUT:
                 self._input = name
 
     def run(self, image: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         """Return all outputs by name for an image (1, 3, h, w)."""
-        with named_failures(self.device), torch.cuda.stream(self._stream):
+        with named_failures(self._device), torch.cuda.stream(self._stream):
             self._tensors[self._input].copy_(torch.from_numpy(image))
             if not self._context.execute_async_v3(self._stream.cuda_stream):
                 raise InferenceError(f'TensorRT on {self.device} could not run the engine')

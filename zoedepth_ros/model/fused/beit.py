@@ -25,7 +25,8 @@ class FusedBeit(FeatureExtractor):
         self.config, self.channels = reference.config, reference.channels
         self.dtype, self.attention = dtype, attention
         self.position_tables = reference.position_tables
-        self.cls_token = reference.cls_token.to(dtype)
+        cls_token = reference.cls_token.detach().to(dtype)
+        self.cls_token = nn.Parameter(cls_token, requires_grad=False)
         self.patch_embed = layers.linear(
             reference.patch_embed.weight.flatten(1).to(dtype),
             _as(reference.patch_embed.bias, dtype),

@@ -147,8 +147,15 @@ def packed_network(reference: ZoeDepth, dtype: torch.dtype) -> FusedZoeDepth:
 
 
 @torch.no_grad()
-def fused_network(reference: ZoeDepth, dtype: torch.dtype) -> FusedZoeDepth:
-    """Convert a network to one of standard operators, for torch.compile and CUDA graphs."""
-    on_cpu = reference.bottleneck.weight.device.type == 'cpu'
+def fused_network(
+    reference: ZoeDepth, dtype: torch.dtype, device: torch.device | None = None
+) -> FusedZoeDepth:
+    """Convert a network to one of standard operators, for torch.compile and CUDA graphs.
+
+    device: where the result runs, None for where the network is.  Only converted weights are
+    moved there.
+    """
+    device = device or reference.bottleneck.weight.device
+    on_cpu = device.type == 'cpu'
     attention = ExplicitAttention() if on_cpu and dtype != torch.float32 else SdpaAttention()
-    return FusedZoeDepth(reference.eval(), dtype, TorchLayers(), attention, None)
+    return FusedZoeDepth(reference.eval(), dtype, TorchLayers(), attention, None).to(device)
