@@ -1,15 +1,15 @@
-# `make demo` and `make test` do everything from a fresh clone; `make help` lists the rest.
+# `make demo` and `make test` work in a fresh clone; `make help` lists all targets.
 PYTHON ?= python3
-# Where no ROS 2 distribution is sourced: the one whose wheels are taken.
+# Distribution of the ROS 2 wheels, if none is sourced.
 ROS ?=
 export ROS
 VENV = $(shell ROS='$(ROS)' $(PYTHON) scripts/bootstrap.py --environment)/bin
-# of a training; batches must divide by them
+# of a training; they must divide the batch size
 PROCESSES ?= 2
-# of the tests, which mostly wait for nodes
+# of the tests
 WORKERS ?= 2
 
-# With a sourced ROS 2 distribution, what is built into .venv is an overlay of it.
+# .venv is an overlay of a sourced ROS 2 distribution.
 ifneq ($(AMENT_PREFIX_PATH),)
 export AMENT_PREFIX_PATH := $(CURDIR)/.venv:$(AMENT_PREFIX_PATH)
 export LD_LIBRARY_PATH := $(CURDIR)/.venv/lib:$(LD_LIBRARY_PATH)
@@ -18,14 +18,14 @@ endif
 .PHONY: help build demo test check format docs clean train-embedded
 
 help:
-	@echo 'make demo     a camera stream becomes metric depth and points (IMAGE= VIDEO= CAMERA= MODEL= WEIGHTS= DURATION=)'
+	@echo 'make demo     turn an image stream into metric depth and points (IMAGE= VIDEO= CAMERA= MODEL= WEIGHTS= DURATION=)'
 	@echo 'make test     all tests (ARGS= for pytest, WORKERS=2)'
-	@echo 'make ROS=jazzy … or ROS=kilted …  with the wheels of that distribution, each in an environment of its own'
+	@echo 'make ROS=jazzy … or ROS=kilted …  use the wheels of this distribution, in an environment of its own'
 	@echo 'make check    formatting, lint and types'
-	@echo 'make build    set up .venv and install the package into it'
-	@echo 'make format   let ruff format the sources'
-	@echo 'make docs     the documentation as a site in out/site; warnings are errors (Python 3.11 or newer)'
-	@echo 'make train-embedded  draw scenes and train ZoeD_S_NK on them, hours on two cores; resumes'
+	@echo 'make build    make .venv and install the package into it'
+	@echo 'make format   format the sources with ruff'
+	@echo 'make docs     build the documentation in out/site; warnings are errors (Python 3.11 or newer)'
+	@echo 'make train-embedded  render scenes and train ZoeD_S_NK on them, hours on two cores; resumes'
 	@echo 'make clean    remove the environments, build and out'
 
 build:
@@ -48,7 +48,7 @@ format: build
 	$(VENV)/ruff format .
 	$(VENV)/ruff check --fix .
 
-# Neither torch nor ROS: an environment of its own, without `make build`.
+# Needs neither torch nor ROS, only an environment of its own.
 docs: .venv-docs/.requirements
 	.venv-docs/bin/sphinx-build --fail-on-warning --keep-going --quiet --jobs auto docs out/site
 	@echo out/site/index.html
@@ -61,7 +61,7 @@ docs: .venv-docs/.requirements
 clean:
 	rm -rf .venv .venv-* build out
 
-# A tuned allocator: without it a third of the time goes into handing memory back and forth.
+# Without these allocator settings a third of the time is spent on returning memory to the system.
 train-embedded: build
 	MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=100000000000 MALLOC_TOP_PAD_=268435456 \
 	  OMP_NUM_THREADS=1 $(VENV)/python -m torch.distributed.run --standalone --nproc-per-node=$(PROCESSES) \

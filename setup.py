@@ -1,4 +1,4 @@
-"""The pip door: the Python package and `zoedepth` without ROS messages.
+"""Installation by pip: the Python package and `zoedepth`, without ROS messages.
 
 The messages of msg/ need CMake: `make build`, or `colcon build` in a ROS 2 workspace.
 """
@@ -16,7 +16,7 @@ def dependencies() -> list[str]:
 setup(
     name='zoedepth_ros',
     version='0.1.0',
-    description='Metric depth from one ordinary camera: ZoeDepth on ROS 2.',
+    description='Metric depth from a single camera: ZoeDepth for ROS 2.',
     license='MIT',
     python_requires='>=3.10',
     packages=find_packages(include=['zoedepth_ros', 'zoedepth_ros.*']),

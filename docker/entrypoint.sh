@@ -1,5 +1,5 @@
 #!/bin/bash
-# Source the distribution and the workspace, then run what was asked for.
+# Source the distribution and the workspace, then run the given command.
 set -e
 source "/opt/ros/${ROS_DISTRO}/setup.bash"
 source /workspace/install/setup.bash

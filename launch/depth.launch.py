@@ -19,7 +19,7 @@ from zoedepth_ros.ros.environment import native_environment, profile_environment
 
 SHARE = Path(get_package_share_directory('zoedepth_ros'))
 
-# Launch argument -> parameter, and how its text becomes a value. Given, it wins over the file.
+# Launch argument -> parameter and conversion; a given argument overrides the parameter file.
 PARAMETERS = {
     'image_transport': ('image_transport', str),
     'model': ('model', str),
@@ -34,7 +34,7 @@ NOT_GIVEN = ''
 CAMERA = '{camera}'
 SWITCH = ['true', 'false']
 SWITCH_OR_FILE = [NOT_GIVEN, *SWITCH]
-FROM_FILE = 'Empty: what params_file says.'
+FROM_FILE = 'Empty: as in params_file.'
 
 ARGUMENTS = [
     DeclareLaunchArgument(
@@ -43,8 +43,8 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         'cameras',
         default_value=NOT_GIVEN,
-        description='Names of several cameras that share the network, as front,left,right: each '
-        f'has its topics below its name. {FROM_FILE}',
+        description='Names of several cameras that share the network, such as front,left,right: '
+        f'the topics of each are below its name. {FROM_FILE}',
     ),
     DeclareLaunchArgument(
         'params_file',
@@ -54,19 +54,19 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         'image',
         default_value='image',
-        description='Topic of the pictures; with image_transport:=compressed <image>/compressed. '
-        'Of several cameras with {camera} for the name, as /{camera}/image_raw.',
+        description='Topic of the images; with image_transport:=compressed <image>/compressed. '
+        'For several cameras with {camera} for the name, such as /{camera}/image_raw.',
     ),
     DeclareLaunchArgument(
         'camera_info',
         default_value='',
-        description="Topic of the calibration; empty: 'camera_info' beside the image topic.",
+        description="Topic of camera_info; empty: 'camera_info' beside the image topic.",
     ),
     DeclareLaunchArgument(
         'image_transport',
         default_value=NOT_GIVEN,
         choices=[NOT_GIVEN, 'raw', 'compressed'],
-        description=f'How the pictures come. {FROM_FILE}',
+        description=f'Transport of the images. {FROM_FILE}',
     ),
     DeclareLaunchArgument(
         'model',
@@ -76,70 +76,69 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         'weights',
         default_value=NOT_GIVEN,
-        description=f"File with weights, or 'random' for trials without depth. {FROM_FILE}",
+        description=f"Weight file, or 'random' for tests without real depth. {FROM_FILE}",
     ),
     DeclareLaunchArgument(
         'device',
         default_value=NOT_GIVEN,
-        description=f'Where the network runs: auto, cpu, cuda or cuda:N. {FROM_FILE}',
+        description=f'Device of the network: auto, cpu, cuda or cuda:N. {FROM_FILE}',
     ),
     DeclareLaunchArgument(
         'precision',
         default_value=NOT_GIVEN,
         choices=[NOT_GIVEN, 'auto', 'fp32', 'bf16', 'fp16'],
-        description=f'Arithmetic of the network. {FROM_FILE}',
+        description=f'Numerical precision of the network. {FROM_FILE}',
     ),
     DeclareLaunchArgument(
         'router_mode',
         default_value=NOT_GIVEN,
         choices=[NOT_GIVEN, 'auto', 'indoor', 'outdoor'],
-        description=f'Which head measures: auto asks the router, a name forces it. {FROM_FILE}',
+        description=f'Head selection: auto uses the router, a name forces that head. {FROM_FILE}',
     ),
     DeclareLaunchArgument(
         'autostart',
         default_value=NOT_GIVEN,
         choices=SWITCH_OR_FILE,
-        description='Whether the node configures and activates itself; false leaves that to a '
-        f'lifecycle manager. {FROM_FILE}',
+        description='Whether the node configures and activates itself; false is for a lifecycle '
+        f'manager. {FROM_FILE}',
     ),
     DeclareLaunchArgument(
         'use_sim_time',
         default_value=NOT_GIVEN,
         choices=SWITCH_OR_FILE,
-        description=f'Take the time from /clock (simulation, bag). {FROM_FILE}',
+        description=f'Use the time of /clock (simulation, bag). {FROM_FILE}',
     ),
     DeclareLaunchArgument(
         'respawn',
         default_value='false',
         choices=SWITCH,
-        description='Start the node again whenever it ends, for whatever reason: a crash, or '
-        'a wrong parameter.',
+        description='Restart the node whenever it exits, for example after a crash or with an '
+        'invalid parameter.',
     ),
     DeclareLaunchArgument(
         'respawn_delay',
         default_value='5.0',
-        description='Pause before the node is started again [s].',
+        description='Delay before a restart of the node [s].',
     ),
     DeclareLaunchArgument(
-        'rviz', default_value='false', choices=SWITCH, description='Open rviz2 beside it.'
+        'rviz', default_value='false', choices=SWITCH, description='Start rviz2.'
     ),
     DeclareLaunchArgument(
         'rviz_frame',
         default_value='camera_optical_frame',
-        description="Fixed frame of rviz: the frame_id of the camera's images, or a frame that TF "
-        'connects with it.',
+        description='Fixed frame of RViz: the frame_id of the images, or a frame connected by TF.',
     ),
     DeclareLaunchArgument(
         'log_level',
         default_value='info',
         choices=['debug', 'info', 'warn', 'error', 'fatal'],
-        description='How much the node logs.',
+        description='Log level of the node.',
     ),
 ]
 
 
 def cameras(context: LaunchContext) -> list[str]:
-    """Give the names of several cameras; [] for one without a name."""
+    """Return the names of several cameras; [] for one camera without a name."""
     text = LaunchConfiguration('cameras').perform(context)
     if text != NOT_GIVEN:
         return [name.strip() for name in text.split(',')]
@@ -154,7 +153,7 @@ def cameras(context: LaunchContext) -> list[str]:
 
 
 def image_transport(context: LaunchContext) -> str:
-    """Give how the images come, by the argument or else by the file."""
+    """Return the image transport of the argument, else of the parameter file."""
     text = LaunchConfiguration('image_transport').perform(context)
     if text != NOT_GIVEN:
         return text
@@ -166,7 +165,7 @@ def image_transport(context: LaunchContext) -> str:
 
 
 def given_parameters(context: LaunchContext) -> dict[str, object]:
-    """Read those arguments that were given, as parameters."""
+    """Return the given arguments as parameters."""
     values = {}
     for argument, (name, convert) in PARAMETERS.items():
         text = LaunchConfiguration(argument).perform(context)
@@ -178,7 +177,7 @@ def given_parameters(context: LaunchContext) -> dict[str, object]:
 
 
 def remappings(context: LaunchContext) -> list[tuple[str, str]]:
-    """Say where the pictures are, and the calibration when it is not beside them."""
+    """Return the remappings of image and camera_info."""
     given = {name: LaunchConfiguration(name).perform(context) for name in ('image', 'camera_info')}
     given = {name: topic for name, topic in given.items() if topic}
     names = cameras(context)
@@ -187,7 +186,9 @@ def remappings(context: LaunchContext) -> list[tuple[str, str]]:
     given = {name: topic for name, topic in given.items() if topic != name}
     for name, topic in given.items():
         if CAMERA not in topic:
-            raise ValueError(f'{name}: of several cameras, as /{CAMERA}/{name}; got {topic}')
+            raise ValueError(
+                f'{name}: expected {CAMERA} in the topic of several cameras, got {topic}'
+            )
     return [
         (f'{camera}/{name}', topic.replace(CAMERA, camera))
         for camera in names
@@ -196,21 +197,21 @@ def remappings(context: LaunchContext) -> list[tuple[str, str]]:
 
 
 def rviz_view(context: LaunchContext) -> dict[str, object]:
-    """Say where rviz looks: at the only camera, or at the first of several."""
+    """Return namespace and remappings of RViz, for the first camera."""
     namespace = LaunchConfiguration('namespace').perform(context)
-    names, own = cameras(context), remappings(context)
+    names, mapped = cameras(context), remappings(context)
     if names:
-        ours = f'{names[0]}/'
-        own = [(name.removeprefix(ours), topic) for name, topic in own if name.startswith(ours)]
+        first = f'{names[0]}/'
+        mapped = [(n.removeprefix(first), topic) for n, topic in mapped if n.startswith(first)]
         namespace = f'{namespace}/{names[0]}'.lstrip('/')
-    # image_transport subscribes to another topic than image.
+    # image_transport subscribes to image/compressed.
     if image_transport(context) == 'compressed':
-        own += [('image/compressed', f'{to}/compressed') for name, to in own if name == 'image']
-    return {'namespace': namespace, 'remappings': own}
+        mapped += [('image/compressed', f'{to}/compressed') for n, to in mapped if n == 'image']
+    return {'namespace': namespace, 'remappings': mapped}
 
 
 def rviz_config(context: LaunchContext) -> str:
-    """Give the file for rviz, whose image panel takes the transport from the topic's name."""
+    """Return the RViz file; its image display derives the transport from the topic."""
     config = SHARE / 'config' / 'depth.rviz'
     if image_transport(context) != 'compressed':
         return str(config)
@@ -221,21 +222,21 @@ def rviz_config(context: LaunchContext) -> str:
 
 
 def respawn_delay_s(context: LaunchContext) -> float:
-    """Read the pause between the end of the node and its next start [s]."""
+    """Return the delay before a restart [s]."""
     text = LaunchConfiguration('respawn_delay').perform(context)
     try:
         delay_s = float(text)
     except ValueError:
         delay_s = math.nan
-    if not 0.1 <= delay_s <= 3600.0:  # false for NaN; 0 would loop on a wrong parameter
+    if not 0.1 <= delay_s <= 3600.0:  # also rejects NaN; 0 would restart in a tight loop
         raise ValueError(f'respawn_delay: expected 0.1 to 3600 seconds, got {text}')
     return delay_s
 
 
 def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
-    """Make the actions once the arguments are known."""
+    """Return the actions for the given arguments."""
     params_file = LaunchConfiguration('params_file').perform(context)
-    if not Path(params_file).is_file():  # launch_ros would only warn, and start with defaults
+    if not Path(params_file).is_file():  # launch_ros would only warn and use the defaults
         raise FileNotFoundError(f'params_file: no such file: {params_file}')
     profile = profile_environment(str(SHARE / 'config' / 'fastdds.xml'), os.environ)
     node = Node(
@@ -259,10 +260,10 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         **rviz_view(context),
         condition=IfCondition(LaunchConfiguration('rviz')),
     )
-    # rviz first: where it is missing, launch fails before a node runs that it would leave behind.
+    # RViz first: if it is missing, launch fails before it starts the node.
     return [*(SetEnvironmentVariable(name, value) for name, value in profile.items()), rviz, node]
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Declare the arguments and start."""
+    """Return arguments and actions."""
     return LaunchDescription([*ARGUMENTS, OpaqueFunction(function=start)])

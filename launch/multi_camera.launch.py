@@ -1,6 +1,6 @@
 """Start one node for several cameras: ros2 launch zoedepth_ros multi_camera.launch.py.
 
-Everything else is as in depth.launch.py, whose arguments it takes too.
+It has all other arguments of depth.launch.py too.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         'cameras',
         default_value='',
-        description='Names of the cameras, as front,left,right. Empty: what params_file says.',
+        description='Names of the cameras, such as front,left,right. Empty: as in params_file.',
     ),
     DeclareLaunchArgument(
         'params_file',
         default_value=str(SHARE / 'config' / 'multi_camera.yaml'),
-        description='YAML file with the parameters of the node, those of single cameras below '
-        'their names.',
+        description='YAML file with the parameters of the node; those of a single camera are '
+        'below its name.',
     ),
     DeclareLaunchArgument(
         'image',
         default_value='{camera}/image',
-        description='Topic of the pictures, with {camera} for the name, as /{camera}/image_raw.',
+        description='Topic of the images with {camera} for the name, such as /{camera}/image_raw.',
     ),
 ]
 

@@ -1,10 +1,9 @@
-"""Set up an environment with the package in it: everything `make demo` and `make test` need.
+"""Make an environment with the package: everything `make demo` and `make test` need.
 
-Runs on the bare Python of the machine (standard library only) and does each step once: a second
-run finds the marks of the first and ends within a second. Where a ROS 2 distribution is sourced,
-the environment sees its packages. Elsewhere ROS 2 is installed as wheels, of the distribution that
-the variable ROS names; each has an environment and a build folder of its own.
-With --environment the script prints where the environment is, and does nothing else.
+Needs only the standard library and repeats no step. If a ROS 2 distribution is sourced, the
+environment uses its packages. Otherwise ROS 2 is installed as wheels of the distribution in the
+variable ROS; each distribution has its own environment and build folder.
+With --environment the script only prints the folder of the environment.
 """
 
 from __future__ import annotations
@@ -32,12 +31,12 @@ INSTALL_INPUTS = ('zoedepth_ros', 'launch', 'config')
 
 
 class SetupError(Exception):
-    """A reason, meant for people, why the set-up cannot go on."""
+    """The setup cannot continue; the message is for the user."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Hold where a distribution's environment and build files are, and whose packages it has."""
+    """Environment and build folder of a distribution."""
 
     ros: str
     sourced: bool
@@ -71,17 +70,17 @@ def main(arguments: list[str]) -> int:
 
 
 def chosen_place(environ: Mapping[str, str]) -> Place:
-    """Choose the distribution: the sourced one, or the one that ROS names.
+    """Return the sourced distribution, or the one in the variable ROS.
 
-    Raises SetupError when they contradict each other, or no wheels exist of the one named.
+    Raises SetupError if they differ or if the distribution has no wheels.
     """
     chosen = environ.get('ROS', '')
     sourced = environ.get('ROS_DISTRO', '') if environ.get('AMENT_PREFIX_PATH') else ''
     if sourced:
         if chosen not in ('', sourced):
             raise SetupError(
-                f'ROS={chosen} asks for the wheels of {chosen}, but ROS 2 {sourced} is sourced in '
-                'this shell; leave ROS out, or take a shell where nothing is sourced'
+                f'ROS={chosen} requests the wheels of {chosen}, but ROS 2 {sourced} is sourced in '
+                'this shell; omit ROS, or use a shell where nothing is sourced'
             )
         return Place(sourced, True, ROOT / '.venv', ROOT / 'build')
     if chosen not in ('', *WHEELS):
@@ -91,18 +90,18 @@ def chosen_place(environ: Mapping[str, str]) -> Place:
     return Place(chosen, False, ROOT / f'.venv-{chosen}', ROOT / 'build' / chosen)
 
 
-def say(text: str) -> None:
+def log(text: str) -> None:
     print(f'setup: {text}', flush=True)
 
 
-def run(command: list[str | Path], log: Path, env: dict[str, str] | None = None) -> None:
-    """Run a step quietly; its output goes to `log`, whose end is shown when it fails."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open('w') as stream:
+def run(command: list[str | Path], log_file: Path, env: dict[str, str] | None = None) -> None:
+    """Run a step; its output goes to a file, whose end is in the error."""
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    with log_file.open('w') as stream:
         code = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT, env=env).returncode
     if code:
-        tail = '\n'.join(log.read_text(errors='replace').splitlines()[-25:])
-        raise SetupError(f'{command[0]} failed (exit {code}); the end of {log}:\n{tail}')
+        tail = '\n'.join(log_file.read_text(errors='replace').splitlines()[-25:])
+        raise SetupError(f'{command[0]} failed (exit {code}); the end of {log_file}:\n{tail}')
 
 
 @contextmanager
@@ -116,8 +115,8 @@ def one_at_a_time(place: Place) -> Iterator[None]:
 def check_tools() -> None:
     if not OLDEST <= sys.version_info[:2] <= NEWEST:
         raise SetupError(
-            f'Python {OLDEST[0]}.{OLDEST[1]} to {NEWEST[0]}.{NEWEST[1]} is needed, this is '
-            f'{sys.version.split()[0]}; choose another with `make PYTHON=python3.12 …`'
+            f'Python {OLDEST[0]}.{OLDEST[1]} to {NEWEST[0]}.{NEWEST[1]} is required, this is '
+            f'{sys.version.split()[0]}; select another with `make PYTHON=python3.12 …`'
         )
     missing = {tool: package for tool, package in TOOLS.items() if not shutil.which(tool)}
     if missing:
@@ -133,11 +132,11 @@ def make_environment(place: Place) -> None:
         found = mark.read_text('utf-8') if mark.exists() else 'unknown'
         if found != place.kind:
             raise SetupError(
-                f'{place.venv.name} was made for "{found}", and "{place.kind}" is '
-                'wanted now; run `make clean` first'
+                f'{place.venv.name} was made for "{found}", but "{place.kind}" is '
+                'required now; run `make clean` first'
             )
         return
-    say(f'making {place.venv.name} ({place.kind}, Python {sys.version.split()[0]})')
+    log(f'making {place.venv.name} ({place.kind}, Python {sys.version.split()[0]})')
     options = ['--system-site-packages'] if place.sourced else []
     try:
         run([sys.executable, '-m', 'venv', *options, place.venv], place.build / 'log' / 'venv.log')
@@ -155,7 +154,7 @@ def install_requirements(place: Place) -> None:
     state = digest('\n'.join([*requirements, *constraints]).encode())
     if mark.exists() and mark.read_text('utf-8') == state:
         return
-    say(f'installing {len(requirements)} packages and what they need (about 6 GB, some minutes)')
+    log(f'installing {len(requirements)} packages and their dependencies (6 GB, some minutes)')
     started = time.monotonic()
     chosen = place.build / 'requirements.txt', place.build / 'constraints.txt'
     for path, lines in zip(chosen, (requirements, constraints), strict=True):
@@ -163,18 +162,18 @@ def install_requirements(place: Place) -> None:
     pip: list[str | Path] = [place.python, '-m', 'pip', '--disable-pip-version-check', 'install']
     run([*pip, '-r', chosen[0], '-c', chosen[1]], place.build / 'log' / 'pip.log')
     if not place.sourced:
-        mend_wheel_paths(place)
+        fix_wheel_paths(place)
     mark.write_text(state)
-    say(f'installed in {time.monotonic() - started:.0f} s')
+    log(f'installed in {time.monotonic() - started:.0f} s')
 
 
 def wanted_requirements(place: Place) -> tuple[list[str], list[str]]:
-    """Read requirements and constraints, without what a sourced distribution brings."""
+    """Return requirements and constraints, without packages of a sourced distribution."""
     requirements = lines_for(place, ROOT / 'requirements.txt')
     constraints = lines_for(place, ROOT / 'constraints.txt')
     if not place.sourced:
         return requirements, constraints
-    # cv_bridge of a distribution is compiled against its own numpy and OpenCV: keep those.
+    # cv_bridge is compiled against numpy and OpenCV of the distribution: keep those.
     system = {name for name, module in SYSTEM_MODULES.items() if system_has(module)}
     keep = re.compile(r'[A-Za-z0-9_.-]+')
 
@@ -186,7 +185,7 @@ def wanted_requirements(place: Place) -> tuple[list[str], list[str]]:
 
 
 def lines_for(place: Place, path: Path) -> list[str]:
-    """Read the lines of all sections but those of the wheels of other distributions."""
+    """Return the lines of all sections except the wheels of other distributions."""
     section, lines = '', []
     for line in path.read_text('utf-8').splitlines():
         if match := re.match(r'# \[([\w-]+)\]', line):
@@ -214,11 +213,10 @@ def system_has(module: str) -> bool:
     return check.returncode == 0
 
 
-def mend_wheel_paths(place: Place) -> None:
-    """Point the CMake files of the ROS wheels at this machine's headers.
+def fix_wheel_paths(place: Place) -> None:
+    """Set the include folders in the CMake files of the ROS wheels to those of this machine.
 
-    They carry the include folders of the machine that built them, and CMake refuses imported
-    targets whose include folders do not exist.
+    They contain those of the build machine, and CMake rejects nonexistent include folders.
     """
     paths = json.loads(
         subprocess.check_output(
@@ -239,33 +237,33 @@ def mend_wheel_paths(place: Place) -> None:
         )
     for path in (place.venv / 'share').glob('*/cmake/*Export*.cmake'):
         text = path.read_text('utf-8')
-        mended = re.sub(r'/opt/python/cp\d+-cp\d+t?/include/python[\d.]+', python_include, text)
-        mended = re.sub(
+        fixed = re.sub(r'/opt/python/cp\d+-cp\d+t?/include/python[\d.]+', python_include, text)
+        fixed = re.sub(
             r'/opt/python/cp\d+-cp\d+t?/lib/python[\d.]+/site-packages/numpy/_?core/include',
             numpy_include,
-            mended,
+            fixed,
         )
-        if mended != text:
-            path.write_text(mended)
+        if fixed != text:
+            path.write_text(fixed)
 
 
 def build_package(place: Place) -> None:
-    """Build the messages, then install the package into the environment's own prefix."""
-    # A stamp of everything CMake reads; the sources it only copies have one of their own.
+    """Build the messages, then install the package into the environment."""
+    # One digest for the files that CMake reads, another for the sources that it only copies.
     built = (
         f'{digest_of(BUILD_INPUTS)} {(place.venv / ".requirements").read_text(encoding="utf-8")}'
     )
     installed = f'{built} {digest_of(INSTALL_INPUTS)}'
     build_mark, install_mark = place.venv / '.built', place.venv / '.installed'
-    folder, log = place.build / 'package', place.build / 'log'
+    folder, logs = place.build / 'package', place.build / 'log'
     if install_mark.exists() and install_mark.read_text('utf-8') == installed and folder.exists():
         return
     env = os.environ | {'PATH': f'{place.venv / "bin"}{os.pathsep}{os.environ["PATH"]}'}
-    # CMake would take a Python of the shell's active environment before the one it is given.
+    # CMake would prefer the Python of an active environment to the given one.
     if not place.sourced:
         env.pop('PYTHONPATH', None)
     if not (build_mark.exists() and build_mark.read_text('utf-8') == built and folder.exists()):
-        say('building the messages of msg/ (about 20 s)')
+        log('building the messages of msg/ (about 20 s)')
         shutil.rmtree(folder, ignore_errors=True)
         prefixes = [str(place.venv), *os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep)]
         configure: list[str | Path] = ['cmake', '-S', ROOT, '-B', folder]
@@ -279,19 +277,19 @@ def build_package(place: Place) -> None:
                 '-DCMAKE_BUILD_TYPE=Release',
                 '-DBUILD_TESTING=OFF',
             ],
-            log / 'configure.log',
+            logs / 'configure.log',
             env,
         )
-        run(['cmake', '--build', folder, '-j', str(os.cpu_count() or 1)], log / 'build.log', env)
+        run(['cmake', '--build', folder, '-j', str(os.cpu_count() or 1)], logs / 'build.log', env)
         build_mark.write_text(built)
     remove_installed_sources(place)
-    run(['cmake', '--install', folder], log / 'install.log', env)
+    run(['cmake', '--install', folder], logs / 'install.log', env)
     install_mark.write_text(installed)
-    say(f'package installed into {place.venv.name}')
+    log(f'package installed into {place.venv.name}')
 
 
 def remove_installed_sources(place: Place) -> None:
-    """Remove what an earlier run installed, so that a file deleted here is gone there too."""
+    """Remove the files of an earlier run, so that deleted sources are not kept."""
     manifest = place.build / 'package' / 'install_manifest.txt'
     if not manifest.exists():
         return
@@ -317,5 +315,7 @@ def digest_of(names: Iterable[str]) -> str:
 
 
 if __name__ == '__main__':
-    sys.stdout.reconfigure(errors='backslashreplace')  # whatever the terminal's encoding lacks
+    sys.stdout.reconfigure(
+        errors='backslashreplace'
+    )  # for characters that the terminal cannot encode
     sys.exit(main(sys.argv[1:]))

@@ -1,9 +1,9 @@
-"""Compare msg/ with an earlier commit: every field that changed must be named in CHANGELOG.rst.
+"""Compare msg/ with an earlier commit: CHANGELOG.rst must name every changed field.
 
     python scripts/check_messages.py origin/main
 
-Recordings hold messages as they were defined when they were made, and a node of another version
-does not receive them: whoever changes a definition tells the users. Needs git and nothing else.
+Recordings contain the old definition, and nodes of different versions cannot exchange changed
+messages. Needs only git.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 Fields = dict[str, str]
-"""Name of a field or constant -> its type; of a constant 'type = value'. In their order."""
+"""Name of a field -> type, or of a constant -> 'type = value', in their order."""
 
 
 def main(base: str) -> int:
@@ -24,15 +24,15 @@ def main(base: str) -> int:
         for name in git('ls-tree', '--name-only', f'{base}:msg').split()
     })  # fmt: skip
     now = definitions({path.name: path.read_text() for path in (ROOT / 'msg').glob('*.msg')})
-    noted = added_lines(git('diff', '--unified=0', base, '--', 'CHANGELOG.rst'))
-    missing = list(unnoted(before, now, noted))
+    changelog = added_lines(git('diff', '--unified=0', base, '--', 'CHANGELOG.rst'))
+    missing = list(unnamed_changes(before, now, changelog))
     for text in missing:
         print(f'msg/: {text} since {base}, and no line added to CHANGELOG.rst names it')
     return 1 if missing else 0
 
 
 def git(*arguments: str) -> str:
-    """Run git in this repository; an error ends the script with git's own words."""
+    """Run git in this repository; exit on errors."""
     done = subprocess.run(['git', '-C', ROOT, *arguments], stdout=subprocess.PIPE, text=True)
     if done.returncode:
         sys.exit(f'git {" ".join(arguments)} failed')
@@ -40,7 +40,7 @@ def git(*arguments: str) -> str:
 
 
 def definitions(texts: dict[str, str]) -> dict[str, Fields]:
-    """Read message files: name of the message -> its fields and constants, without comments."""
+    """Parse message files: name -> fields and constants, without comments."""
     return {name.removesuffix('.msg'): fields(text) for name, text in texts.items()}
 
 
@@ -60,24 +60,26 @@ def added_lines(diff: str) -> str:
     )
 
 
-def unnoted(before: dict[str, Fields], now: dict[str, Fields], noted: str) -> list[str]:
-    """Say what changed without being named in `noted`.
+def unnamed_changes(
+    before: dict[str, Fields], now: dict[str, Fields], changelog: str
+) -> list[str]:
+    """Return the changes that the changelog does not name.
 
-    A new constant changes nothing for anybody.  Of a message that came or went its name is enough.
+    A new constant is no change; for a new or removed message its own name suffices.
     """
     found = []
     for message in sorted(before.keys() | now.keys()):
         old, new = before.get(message, {}), now.get(message, {})
-        changed = {name: 'is gone or changed' for name in old if new.get(name) != old[name]}
+        changed = {name: 'was removed or changed' for name in old if new.get(name) != old[name]}
         changed |= {n: 'is new' for n in new if n not in old and ' = ' not in new[n]}
         moved = [name for name in old if name in new] != [name for name in new if name in old]
-        if (changed or moved) and not names(noted, message):
+        if (changed or moved) and not names(changelog, message):
             found.append(f'{message} changed')
         if old and new:
             found += [
                 f'{message}.{name} {what}'
                 for name, what in changed.items()
-                if not names(noted, name)
+                if not names(changelog, name)
             ]
     return found
 
@@ -87,7 +89,9 @@ def names(text: str, name: str) -> bool:
 
 
 if __name__ == '__main__':
-    sys.stdout.reconfigure(errors='backslashreplace')  # whatever the terminal's encoding lacks
+    sys.stdout.reconfigure(
+        errors='backslashreplace'
+    )  # for characters that the terminal cannot encode
     if len(sys.argv) != 2:
         sys.exit(f'{__doc__}\nexpected one argument, the commit to compare with')
     sys.exit(main(sys.argv[1]))

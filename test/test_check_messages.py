@@ -48,7 +48,7 @@ def check(repository, base='HEAD'):
 )
 def test_a_changed_field_needs_a_new_line_that_names_it(repository, text, gone, new):
     expected = {'msg/: Pulse changed'}
-    expected |= {f'msg/: Pulse.{gone} is gone or changed'} if gone else set()
+    expected |= {f'msg/: Pulse.{gone} was removed or changed'} if gone else set()
     expected |= {f'msg/: Pulse.{new} is new'} if new else set()
     (repository / 'msg' / 'Pulse.msg').write_text(text)
     code, lines = check(repository)

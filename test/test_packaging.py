@@ -140,7 +140,7 @@ def test_each_distribution_has_wheels_environment_and_build_folder_of_its_own(bo
         ({'ROS': 'humble'}, "ROS must be jazzy or kilted, got 'humble'"),
         (
             {'ROS': 'kilted', 'ROS_DISTRO': 'jazzy', 'AMENT_PREFIX_PATH': '/opt/ros/jazzy'},
-            'ROS=kilted asks for the wheels of kilted, but ROS 2 jazzy is sourced',
+            'ROS=kilted requests the wheels of kilted, but ROS 2 jazzy is sourced',
         ),
     ],
 )

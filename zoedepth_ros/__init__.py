@@ -1,4 +1,4 @@
-"""Metric depth from one ordinary camera: ZoeDepth on ROS 2."""
+"""Metric depth from a single camera: ZoeDepth for ROS 2."""
 
 from pkgutil import extend_path
 
