@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import replace
 from typing import Any, NamedTuple
 
-from zoedepth_ros.bags.cdr import encode
-from zoedepth_ros.bags.contents import ABOUT_DEPTH, Channel, Item, Message, Metadata
-from zoedepth_ros.bags.depth_messages import cloud, depth_image, domain
+from zoedepth_ros.bags.cdr import encode, make
+from zoedepth_ros.bags.contents import ABOUT_DEPTH, Item, Message, Metadata
 from zoedepth_ros.bags.errors import Damage
 from zoedepth_ros.bags.finished import REQUEST
 from zoedepth_ros.bags.frames import Frame, Source
-from zoedepth_ros.bags.heads import Heads
 from zoedepth_ros.bags.memory import Memory
 from zoedepth_ros.bags.output import Output
-from zoedepth_ros.bags.pieces import Pieces, Span, predict_piece, remove_pieces
-from zoedepth_ros.bags.plan import DepthOptions, Plan, Report
+from zoedepth_ros.bags.pieces import Pieces, Span, key_of, predict_piece, remove_pieces
+from zoedepth_ros.bags.plan import Plan, Report
 from zoedepth_ros.bags.prefetch import ahead
-from zoedepth_ros.inference.result import DepthPredictor, DepthResult, InferenceError
+from zoedepth_ros.inference.result import DepthPredictor, InferenceError
+from zoedepth_ros.pipeline.output_messages import OutputMessages
+from zoedepth_ros.pipeline.outputs import (
+    CAMERA_INFO,
+    DEPTH,
+    POINTS,
+    Omission,
+    Output,
+    Scan,
+)
+from zoedepth_ros.pipeline.request import predict
 
 _AHEAD = 16  # messages read, and predicted, before they are needed
+SCAN_FRAME_SUFFIX = '_scan'
 
 
 def add_depth(
@@ -53,15 +62,16 @@ def add_depth(
         for channel in plan.survey.channels:
             output.write(channel)
         read = ahead(Source(plan, report, damage, output.done()).steps(), _AHEAD)
-        predicted = _predicted(read, predictor, pieces, plan.options, memory, report)
-        with closing(ahead(predicted, _AHEAD)) as steps:
-            for item, frame, prediction in steps:
-                if frame is not None and prediction is not None:
-                    memory.note(frame.number, prediction.state)
+        made = _made(read, predictor, pieces, plan, memory, report)
+        with closing(ahead(made, _AHEAD)) as steps:
+            for item, frame, work in steps:
+                if frame is not None and work is not None:
+                    memory.note(frame.number, work.note)
                 output.write(item)
-                if frame is not None and not isinstance(prediction, _Failure):
-                    for message in _added(plan, item, frame, prediction, report):
+                if work is not None:
+                    for message in work.messages:
                         output.write(message)
+                    _count(work.messages, plan, report)
                 if isinstance(item, Message) and item.channel.topic == plan.inputs.image:
                     on_picture()
     report.damage = list(dict.fromkeys((*plan.damage, *damage.notes)))
@@ -82,119 +92,109 @@ def predict_part(
     predict_piece(plan, predictor, span, _about(plan, predictor, request), on_picture)
 
 
-class _Prediction(NamedTuple):
-    """Hold what a network says of a picture, and how its head was chosen."""
+class _Work(NamedTuple):
+    """What was made of one image."""
 
-    result: DepthResult
-    forced: bool
-    last_switch_s: float
-    network_width: int
-    state: dict[str, Any]
-    """Of what has a memory, after this picture."""
+    messages: tuple[Message, ...]
+    """Its outputs; () where the network has failed, in later attempts too."""
 
-
-class _Failure(NamedTuple):
-    """Stand where the network has failed; without depth for good, also in a later attempt."""
-
-    state: dict[str, Any]
+    note: dict[str, Any]
+    """What a later attempt needs to know: the number of messages and the state after them."""
 
 
-_FAILURE = _Failure({'failed': True})
+_FAILED = {'failed': True}
 
 
-def _predicted(
+def _made(
     steps: Iterator[tuple[Item, Frame | None]],
     predictor: DepthPredictor,
     pieces: Pieces,
-    options: DepthOptions,
+    plan: Plan,
     memory: Memory,
     report: Report,
-) -> Iterator[tuple[Item, Frame | None, _Prediction | _Failure | None]]:
-    """Predict what is not done yet."""
-    heads = Heads(predictor, options)
+) -> Iterator[tuple[Item, Frame | None, _Work | None]]:
+    """Make the outputs of each image, unless an earlier attempt has written all of them."""
+    messages = OutputMessages(make)
+    pipeline = plan.pipeline(predictor, messages)
+    state: Mapping[str, Any] | None = None
     for item, frame in steps:
         if frame is None:
             yield item, None, None
             continue
-        if heads.leaves_out(frame):
+        assert isinstance(item, Message)
+        note = memory.recall(frame.number)
+        if note == _FAILED:
+            report.skipped['inference failed'] += 1
+            yield item, frame, _Work((), _FAILED)
+            continue
+        if note is not None and note.get('messages') == len(frame.done):
+            state = note['state']
+            report.reused += bool(frame.done)
+            yield item, frame, _Work(frame.done, note)
+            continue
+        if state is not None:
+            pipeline.restore(state)
+            state = None
+        request = pipeline.prepare(frame.rgb, frame.camera, frame.time_s, frame.due)
+        report.uncorrected += pipeline.lacks_camera
+        if frame.due.depth and (request is None or DEPTH not in request.due.depth):
             report.skipped['no camera for the focal correction'] += 1
+        if request is None:
             yield item, None, None
             continue
-        report.uncorrected += heads.leaves_uncorrected(frame)
-        is_done = len(frame.done) == len(frame.wanted)
-        state = memory.recall(frame.number)
-        if state == _FAILURE.state:
-            report.skipped['inference failed'] += 1
-            yield item, frame, _FAILURE
-            continue
-        if is_done and state is not None:
-            heads.restore(state)
-            yield item, frame, None
-            continue
         try:
-            result = pieces.take(frame.number, heads.requested) or heads.predict(frame)
+            result = pieces.take(frame.number, key_of(request)) or predict(predictor, request)
         except InferenceError:
-            if is_done:
-                yield item, frame, None
-                continue
             report.skipped['inference failed'] += 1
-            yield item, frame, _FAILURE
+            yield item, frame, _Work(frame.done, _FAILED)
             continue
-        heads.take(frame, result)
-        network_width = predictor.network_size(*frame.rgb.shape[:2])[1]
-        forced, switch_s = heads.forced, heads.last_switch_s
-        yield item, frame, _Prediction(result, forced, switch_s, network_width, heads.state())
+        found = list(pipeline.process(request, result))
+        for output in found:
+            if isinstance(output, Omission):
+                report.omit(output.reason, output.message)
+        made = _messages(found, messages, frame, item, plan)
+        report.reused += bool(frame.done)
+        note = {'messages': len(made), 'state': pipeline.state()}
+        yield item, frame, _Work((*frame.done, *made[len(frame.done) :]), note)
 
 
-def _added(
-    plan: Plan, item: Item, frame: Frame, prediction: _Prediction | None, report: Report
-) -> Iterator[Message]:
-    """Give what is added for a picture: what is done already, then the rest."""
-    assert isinstance(item, Message)
-    yield from frame.done
-    report.depths += 1
-    report.reused += bool(frame.done)
-    report.clouds += plan.channels.points in frame.wanted
-    for channel in frame.wanted[len(frame.done) :]:
-        assert prediction is not None
-        data = encode(_message(plan, channel, frame, prediction))
-        yield Message(channel, item.log_time_ns, item.publish_time_ns, item.sequence, data)
+def _messages(
+    found: Sequence[Output], messages: OutputMessages, frame: Frame, image: Message, plan: Plan
+) -> list[Message]:
+    """Encode the outputs of an image, in the order of the channels."""
+    encoded = {
+        output.name: encode(_message(output, messages, frame))
+        for output in found
+        if not isinstance(output, Omission)
+    }
+    if frame.camera is not None and frame.due.camera_info:
+        encoded[CAMERA_INFO] = encode(frame.camera.info(frame.header))
+    return [
+        Message(channel, image.log_time_ns, image.publish_time_ns, image.sequence, encoded[name])
+        for name, channel in plan.channels.items()
+        if name in encoded
+    ]
 
 
-def _message(plan: Plan, channel: Channel, frame: Frame, prediction: _Prediction) -> Any:
-    channels, options, result = plan.channels, plan.options, prediction.result
-    if channel == channels.depth:
-        return depth_image(frame.header, result.depth_m, options.encoding)
-    if channel == channels.uncertainty:
-        return depth_image(frame.header, result.uncertainty_m, '32FC1')
-    if channel == channels.domain:
-        shares = result.router_probabilities
-        return domain(
-            frame.header,
-            result.head,
-            shares,
-            forced=prediction.forced,
-            last_switch_s=prediction.last_switch_s,
-        )
-    assert frame.camera is not None
-    if channel == channels.camera_info:
-        return frame.camera.info(frame.header)
-    return cloud(
-        frame.header,
-        result.depth_m,
-        frame.rgb,
-        frame.camera,
-        step=options.decimation,
-        filter_for_width=prediction.network_width if options.edge_filter else None,
-        range_m=result.range_m,
-    )
+def _message(output: Output, messages: OutputMessages, frame: Frame) -> Any:
+    message = messages.message(output, frame.header)
+    if isinstance(output, Scan):  # a level frame at the camera, as the node names it
+        frame_id = (frame.header.frame_id or 'camera') + SCAN_FRAME_SUFFIX
+        message.header = replace(frame.header, frame_id=frame_id)
+    return message
+
+
+def _count(messages: Sequence[Message], plan: Plan, report: Report) -> None:
+    topics = [message.channel.topic for message in messages]
+    depth, points = plan.channels[DEPTH].topic, plan.channels.get(POINTS)
+    report.depths += depth in topics
+    report.clouds += points is not None and points.topic in topics
 
 
 def _about(plan: Plan, predictor: DepthPredictor, request: str) -> dict[str, str]:
     """Say in the recording where its depth comes from; another answer is another work."""
-    options = {name: str(value) for name, value in asdict(plan.options).items()}
     return {
-        **options,
+        **plan.options.values(),
         'image': plan.inputs.image,
         'camera_info': plan.inputs.camera_info,
         'model': predictor.model_name,

@@ -1,22 +1,19 @@
-"""Messages as bytes (CDR) and back, and what their types look like; big arrays are not copied."""
+"""Messages as bytes (CDR) and back, and the definitions of their types, by rosbags."""
 
 from __future__ import annotations
 
+from array import array
 from functools import cache
 from typing import Any
 
+import numpy as np
+from rosbags.interfaces import Nodetype
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
 from zoedepth_ros.errors import in_one_line
+from zoedepth_ros.messages.writers import DOMAIN
 
-IMAGE = 'sensor_msgs/msg/Image'
-COMPRESSED_IMAGE = 'sensor_msgs/msg/CompressedImage'
-CAMERA_INFO = 'sensor_msgs/msg/CameraInfo'
-POINT_CLOUD = 'sensor_msgs/msg/PointCloud2'
-POINT_FIELD = 'sensor_msgs/msg/PointField'
-REGION_OF_INTEREST = 'sensor_msgs/msg/RegionOfInterest'
-DOMAIN = 'zoedepth_ros/msg/Domain'
 _DOMAIN_FIELDS = """
 std_msgs/Header header
 string head
@@ -36,7 +33,7 @@ def _store() -> Typestore:
 
 
 def decode(data: bytes | memoryview, type_name: str) -> Any:
-    """Give a message with the fields of its type; its arrays are views of `data`.
+    """Return a message with the fields of its type; its arrays are views of `data`.
 
     Raises ValueError when `data` is no such message.
     """
@@ -47,17 +44,35 @@ def decode(data: bytes | memoryview, type_name: str) -> Any:
 
 
 def encode(message: Any) -> bytes:
-    """Give a message's bytes."""
+    """Return a message's bytes; an `array.array` in it is an array."""
+    for name, value in vars(message).items():
+        if isinstance(value, array):
+            setattr(message, name, np.frombuffer(value, value.typecode))
     return bytes(_store().serialize_cdr(message, message.__msgtype__))
 
 
 def make(type_name: str, **fields: Any) -> Any:
-    """Make a message; every field must be given."""
-    return _store().types[type_name](**fields)
+    """Make a message; fields that are not given have the defaults of ROS: 0, '' or empty."""
+    _, known = _store().fielddefs[type_name]
+    values = {name: _default(kind) for name, kind in known if name not in fields}
+    return _store().types[type_name](**values, **fields)
+
+
+def _default(kind: Any) -> Any:
+    """Return the value of a field that is not given, from its description by rosbags."""
+    node, detail = kind
+    if node == Nodetype.BASE:
+        return {'string': '', 'bool': False}.get(detail[0], 0)
+    if node == Nodetype.NAME:
+        return make(detail)
+    (element, (name, *_)), length = detail
+    if element == Nodetype.BASE and name != 'string':
+        return np.zeros(length if node == Nodetype.ARRAY else 0, name)
+    return []
 
 
 def definition(type_name: str) -> tuple[str, str]:
-    """Give a type's definition and its hash (REP 2016); both '' for a type that is not common."""
+    """Return a type's definition and its hash (REP 2016); both '' for a type that is not common."""
     store = _store()
     if type_name not in store.fielddefs:
         return '', ''

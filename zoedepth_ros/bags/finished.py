@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,10 @@ from zoedepth_ros.bags.errors import Damage, ExistsError
 from zoedepth_ros.bags.mcap_file import has_end, read_mcap, survey_mcap
 from zoedepth_ros.bags.plan import DepthOptions, Report
 from zoedepth_ros.bags.recording import open_recording
-from zoedepth_ros.bags.topics import points_topic_of
+from zoedepth_ros.bags.topics import topic_of
 from zoedepth_ros.errors import quoted
 from zoedepth_ros.files import parse_json
+from zoedepth_ros.pipeline.outputs import POINTS
 
 REQUEST = 'request'
 """Key, in the record about the depth, of what was requested."""
@@ -31,7 +31,7 @@ def request(source: Path, options: DepthOptions, model: Mapping[str, str]) -> st
 
     Raises RecordingError and OSError when there is no such recording.
     """
-    values = {name: str(value) for name, value in asdict(options).items()}
+    values = options.values()
     recording = open_recording(source, Damage(salvage=True))
     marks = [recording.metadata, *map(fingerprint, recording.files)]
     content = hashlib.sha256('\n'.join(marks).encode()).hexdigest()
@@ -70,7 +70,7 @@ def finished(target: Path, wanted: str) -> Report:
     return Report(
         pictures=counts.get(about.get('image', ''), 0),
         depths=counts.get(now['depth_topic'], 0),
-        clouds=counts.get(points_topic_of(now['depth_topic']), 0),
+        clouds=counts.get(topic_of(POINTS, now['depth_topic']), 0),
         warning=about.get('weights_warning', ''),
         done_before=True,
     )

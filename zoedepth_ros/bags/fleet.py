@@ -259,7 +259,7 @@ def _do(
         plan = job.plan()
         watcher.expect(plan.inputs.picture_count)
         predictor = build()
-        check_head(job.options.head, predictor.heads)
+        check_head(job.options.settings.router_mode, predictor.heads)
         advance = partial(watcher.advance, 1)
         return add_depth(plan, predictor, advance, request=wanted, parts=parts)
     except ExistsError:  # or another process has finished it meanwhile

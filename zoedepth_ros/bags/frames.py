@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.bags.camera import Camera, CameraTracker
-from zoedepth_ros.bags.cdr import CAMERA_INFO, decode
-from zoedepth_ros.bags.contents import Channel, Item, Message
+from zoedepth_ros.bags.cdr import decode, make
+from zoedepth_ros.bags.contents import Item, Message
 from zoedepth_ros.bags.errors import Damage
 from zoedepth_ros.bags.plan import Plan, Report
+from zoedepth_ros.messages.camera import CalibratedCamera, CameraTracker
 from zoedepth_ros.messages.camera_info import UNUSABLE, CameraUnknown
 from zoedepth_ros.messages.images import ConversionError, ImageReader, convert_with_opencv
-from zoedepth_ros.pipeline.rates import RateLimiter
+from zoedepth_ros.messages.writers import CAMERA_INFO
+from zoedepth_ros.pipeline.outputs_due import OutputsDue, Schedule
 
 _NS = 1e-9
 
@@ -32,17 +34,17 @@ class Frame(NamedTuple):
     rgb: NDArray[np.uint8]
     """(H, W, 3)."""
 
-    camera: Camera | None
+    camera: CalibratedCamera | None
     """None when it is not known."""
 
     time_s: float
-    """When the picture was recorded [s]."""
+    """When the image was recorded [s]."""
 
-    wanted: tuple[Channel, ...]
-    """What is to be added, in order."""
+    due: OutputsDue
+    """The outputs to make."""
 
     done: tuple[Message, ...]
-    """The first of it, when an earlier attempt has left them."""
+    """The first of their messages, if an earlier attempt has written some."""
 
 
 class Source:
@@ -54,12 +56,10 @@ class Source:
         """done: what an earlier attempt has left."""
         self._plan, self._report, self._damage = plan, report, damage
         self._done = _Done(done, plan)
-        self._rate = RateLimiter(plan.options.rate_hz)
-        options = plan.options
-        self._pictures = PictureReader(plan.inputs.image_type, options.bits)
-        self._tracker = CameraTracker(
-            plan.inputs.image, rectified=options.rectified, hfov_rad=options.hfov_rad
-        )
+        self._schedule = Schedule()
+        self._settings = plan.options.settings
+        self._pictures = PictureReader(plan.inputs.image_type, self._settings.camera_bits)
+        self._tracker = CameraTracker(plan.inputs.image, partial(make, CAMERA_INFO))
 
     def steps(self) -> Iterator[tuple[Item, Frame | None]]:
         """Give everything in order, with a frame where it is a picture to work on."""
@@ -93,7 +93,8 @@ class Source:
     def _frame(self, message: Message) -> Frame | None:
         self._report.pictures += 1
         time_s = message.log_time_ns * _NS
-        if not self._rate.is_due(time_s):
+        due = self._schedule.due(time_s, self._plan.options.outputs, self._settings)
+        if not due:
             self._report.skipped['above the rate'] += 1
             return None
         try:
@@ -104,32 +105,25 @@ class Source:
         except ValueError:
             self._report.skipped['unreadable message'] += 1
             return None
-        self._rate.take(time_s)
-        self._report.assume('bits', self._pictures.assumption)
-        camera = self._tracker.camera(*rgb.shape[:2])
-        if camera is not None and camera.known.reading is not None:
-            self._report.assume('camera_info', camera.known.reading.text)
-        for text in camera.known.notices if camera is not None else ():
-            self._report.assume(text, text)
-        wanted = self._wanted(camera)
-        done = self._done.take(wanted, message)
-        number = self._report.pictures
-        return Frame(number, picture.header, rgb, camera, time_s, wanted, done)
+        self._schedule.done(due, time_s)
+        done = self._done.take(message)
+        camera = self._camera(*rgb.shape[:2])
+        return Frame(self._report.pictures, picture.header, rgb, camera, time_s, due, done)
 
-    def _wanted(self, camera: Camera | None) -> tuple[Channel, ...]:
-        channels, options = self._plan.channels, self._plan.options
-        wanted = [channels.depth]
-        if camera is not None:
-            wanted.append(channels.camera_info)
-        if camera is not None and options.points:
-            wanted.append(channels.points)
-        if camera is None:
-            self._say_why(self._tracker.trouble)
-        if options.uncertainty:
-            wanted.append(channels.uncertainty)
-        if options.domain:
-            wanted.append(channels.domain)
-        return tuple(wanted)
+    def _camera(self, height: int, width: int) -> CalibratedCamera | None:
+        at = self._settings
+        try:
+            camera = self._tracker.camera(
+                height, width, rectified=at.camera_rectified, hfov_rad=at.camera_hfov_rad
+            )
+        except CameraUnknown as error:
+            self._say_why(error)
+            return None
+        if camera.known.reading is not None:
+            self._report.assume('camera_info', camera.known.reading.text)
+        for text in camera.known.notices:
+            self._report.assume(text, text)
+        return camera
 
     def _say_why(self, trouble: CameraUnknown) -> None:
         """Report why an image has no camera, every reason once."""
@@ -141,23 +135,22 @@ class Source:
 
 
 class _Done:
-    """Hand out what an earlier attempt has left, message by message."""
+    """Give what an earlier attempt has written, message by message."""
 
     def __init__(self, messages: Iterator[Message], plan: Plan) -> None:
-        topics = {channel.topic for channel in plan.channels.all()}
-        self._messages = (message for message in messages if message.channel.topic in topics)
+        self._order = {channel.topic: n for n, channel in enumerate(plan.channels.values())}
+        self._messages = (m for m in messages if m.channel.topic in self._order)
         self._next = next(self._messages, None)
 
-    def take(self, wanted: tuple[Channel, ...], picture: Message) -> tuple[Message, ...]:
-        """Give those of the wanted messages that there are: all, the first ones, or none."""
+    def take(self, image: Message) -> tuple[Message, ...]:
+        """Return the messages made of an image: all, the first ones, or none."""
         found: list[Message] = []
-        for channel in wanted:
-            have = self._next
-            if have is None or have[1:4] != picture[1:4]:  # times and number
+        place = -1
+        while self._next is not None and self._next[1:4] == image[1:4]:  # times and number
+            before, place = place, self._order[self._next.channel.topic]
+            if place <= before:  # made of another image of the same time
                 break
-            if have.channel.topic != channel.topic:
-                break
-            found.append(have)
+            found.append(self._next)
             self._next = next(self._messages, None)
         return tuple(found)
 

@@ -7,6 +7,7 @@ each image before its depth is, so that resumed work has the state that uninterr
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from zoedepth_ros.bags.errors import RecordingError, ResumeError
 from zoedepth_ros.files import named_write_errors, open_locked
 
 _KEY = 'zoedepth_ros'
+_READ_BYTES = 2**16
 
 
 class Memory:
@@ -32,7 +34,7 @@ class Memory:
         except BlockingIOError:
             raise ResumeError(f'{path}: another process is writing it') from None
         try:
-            self._states: dict[int, dict[str, Any]] = {}
+            self._places: dict[int, int] = {}  # number -> where its line begins
             first = f'{json.dumps({_KEY: about})}\n'.encode()
             self._file.truncate(self._read(first, anew=anew))
             self._file.seek(0, 2)
@@ -43,12 +45,15 @@ class Memory:
             raise
 
     def recall(self, number: int) -> dict[str, Any] | None:
-        """Give the state after an image of an earlier attempt; None when it is not known."""
-        return self._states.get(number)
+        """Return the state after an image of an earlier attempt; None when it is not known."""
+        if number not in self._places:
+            return None
+        line = pread_line(self._file.fileno(), self._places[number])
+        return dict(json.loads(line)[1])
 
     def note(self, number: int, state: Mapping[str, Any]) -> None:
         """Write the state after an image, unless it is there already."""
-        if number not in self._states:
+        if number not in self._places:
             self._write(f'{json.dumps([number, state])}\n'.encode())
 
     def close(self) -> None:
@@ -71,12 +76,13 @@ class Memory:
         for line in self._file:
             try:
                 number, state = json.loads(line)
-                self._states[int(number)] = dict(state)
+                is_whole = isinstance(state, dict) and line.endswith(b'\n')
+                number = int(number)
             except (ValueError, TypeError, RecursionError):
                 break
-            if not line.endswith(b'\n'):
-                del self._states[int(number)]
+            if not is_whole:
                 break
+            self._places[number] = end
             end += len(line)
         return end
 
@@ -84,3 +90,12 @@ class Memory:
         with named_write_errors(self.path, len(line), remedy='make room, then start again'):
             self._file.write(line)
             self._file.flush()  # a killed process has left it; the depth after it comes later
+
+
+def pread_line(file: int, place: int) -> bytes:
+    """Return the line that begins at a place of a file that is open for writing too."""
+    line = b''
+    while not line.endswith(b'\n') and (more := os.pread(file, _READ_BYTES, place + len(line))):
+        end = more.find(b'\n') + 1
+        line += more[:end] if end else more
+    return line

@@ -11,6 +11,7 @@ import json
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from glob import escape as glob_escape
 from itertools import pairwise
 from pathlib import Path
@@ -20,13 +21,15 @@ import numpy as np
 
 from zoedepth_ros.bags.contents import Channel, Message, Metadata
 from zoedepth_ros.bags.errors import Damage
-from zoedepth_ros.bags.frames import Frame, Source
-from zoedepth_ros.bags.heads import Heads
+from zoedepth_ros.bags.frames import Source
 from zoedepth_ros.bags.mcap_file import read_mcap
 from zoedepth_ros.bags.output import Output
 from zoedepth_ros.bags.plan import Plan, Report
 from zoedepth_ros.bags.prefetch import ahead
 from zoedepth_ros.inference.result import DepthPredictor, DepthResult, InferenceError
+from zoedepth_ros.pipeline.outputs import DEPTH
+from zoedepth_ros.pipeline.outputs_due import OutputsDue
+from zoedepth_ros.pipeline.request import Request, predict
 
 _ABOUT = 'zoedepth_ros_piece'
 _CHANNEL = Channel('/piece', '', '', b'', '', ())
@@ -47,7 +50,7 @@ class Stored(NamedTuple):
 
     number: int
     requested: str
-    """Head, or 'auto'."""
+    """What it depends on besides the image, by `key_of`."""
 
     result: DepthResult | None
     """None where it failed."""
@@ -89,28 +92,40 @@ def predict_piece(
         output.write(_CHANNEL)
         source = Source(plan, Report(), Damage(salvage=plan.salvage), iter(()))
         frames = (f for _, f in source.steps() if f is not None and f.number >= span.first)
-        heads, done = Heads(predictor, plan.options), output.done()
+        pipeline, done = plan.pipeline(predictor), output.done()
+        options = plan.options
+        with_both = options.uncertainty or options.settings.filter_max_uncertainty_m > 0.0
         with closing(ahead(frames, _AHEAD)) as prepared:
             for frame in prepared:
                 if frame.number >= span.end:
                     break
-                if heads.leaves_out(frame):
+                due = replace(frame.due, depth=frozenset({DEPTH}), clouds=frozenset())
+                request = pipeline.prepare(frame.rgb, frame.camera, frame.time_s, due)
+                if request is None:
                     continue
                 message = next(done, None)
-                stored = _stored(heads, frame) if message is None else _unpacked(message)
+                stored = (
+                    _stored(predictor, frame.number, request)
+                    if message is None
+                    else _unpacked(message)
+                )
                 if stored.result is not None:
-                    heads.take(frame, stored.result)
-                with_both = plan.options.uncertainty
+                    no_outputs = replace(request, due=OutputsDue())
+                    list(pipeline.process(no_outputs, stored.result))
                 output.write(message or _packed(stored, keeps_uncertainty=with_both))
                 on_image()
 
 
-def _stored(heads: Heads, frame: Frame) -> Stored:
-    head = heads.requested
+def _stored(predictor: DepthPredictor, number: int, request: Request) -> Stored:
     try:
-        return Stored(frame.number, head, heads.predict(frame))
+        return Stored(number, key_of(request), predict(predictor, request))
     except InferenceError:
-        return Stored(frame.number, head, None)
+        return Stored(number, key_of(request), None)
+
+
+def key_of(request: Request) -> str:
+    """Return what the network's result depends on besides the image."""
+    return f'{request.head} {request.route}'
 
 
 class Pieces:
@@ -122,15 +137,15 @@ class Pieces:
         self._stored = _all(path for path in paths if _about(path) == about)
         self._next = next(self._stored, None)
 
-    def take(self, number: int, head: str) -> DepthResult | None:
-        """Give the result for an image and a requested head, None when there is none.
+    def take(self, number: int, requested: str) -> DepthResult | None:
+        """Return the result for an image and what was requested of it, None when there is none.
 
-        number: larger than any before.  Raises InferenceError where the network has failed.
+        number: larger than any before.  requested: by `key_of`.  Raises InferenceError where the network has failed.
         """
         while self._next is not None and self._next.number < number:
             self._next = next(self._stored, None)
         found = self._next
-        if found is None or (found.number, found.requested) != (number, head):
+        if found is None or (found.number, found.requested) != (number, requested):
             return None
         if found.result is None:
             raise InferenceError('the network has failed on it')

@@ -3,88 +3,93 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
-from zoedepth_ros.bags.contents import Survey
-from zoedepth_ros.bags.depth_messages import ENCODINGS
+from zoedepth_ros.bags.contents import Channel, Survey
 from zoedepth_ros.bags.errors import Damage, RecordingError
 from zoedepth_ros.bags.output import COMPRESSIONS, check_target
 from zoedepth_ros.bags.recording import Recording, open_recording
-from zoedepth_ros.bags.topics import Inputs, OutputChannels, find_inputs, output_channels
-from zoedepth_ros.geometry.canonical import CORRECTIONS
-from zoedepth_ros.geometry.intrinsics import Intrinsics
-from zoedepth_ros.geometry.rectification import CHOICES
-from zoedepth_ros.inference.result import AUTO
+from zoedepth_ros.bags.topics import Inputs, find_inputs, output_channels
+from zoedepth_ros.inference.result import DepthPredictor
+from zoedepth_ros.pipeline import outputs
+from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline
+from zoedepth_ros.pipeline.parameter import field_names
+from zoedepth_ros.pipeline.outputs import Buffers
+from zoedepth_ros.pipeline.settings import PipelineSettings
 
 
 @dataclass(frozen=True, slots=True)
 class DepthOptions:
-    """Say what is added and how; the defaults are the node's."""
+    """What is added to a recording."""
 
     image: str = ''
-    """Topic of the pictures; '' when there is only one."""
+    """Topic of the images; '' when there is only one."""
 
     camera_info: str = ''
-    """Topic of their camera_info; '' for the picture topic's sibling."""
+    """Topic of their camera_info; '' for the sibling of the image topic."""
 
     depth_topic: str = '/depth/image'
-    """Topic of the depth; camera_info, points and uncertainty go beside it."""
+    """Topic of the depth; the other outputs go beside it, as those of the node do."""
 
-    encoding: str = '32FC1'
-    """32FC1 (metres, float) or 16UC1 (millimetres)."""
+    settings: PipelineSettings = field(default_factory=PipelineSettings)
+    """How outputs are made, and which rates they have; a scan is added if scan.enabled."""
 
     points: bool = True
     """Whether clouds are added, where the camera is known."""
 
     uncertainty: bool = False
-    """Whether the depth's standard deviation is added."""
+    """Whether the standard deviation of depth is added."""
 
     domain: bool = False
     """Whether zoedepth_ros/msg/Domain is added: the head in use, the router's probabilities."""
 
-    decimation: int = 4
-    """A point for every so many rows and columns."""
+    ground: bool = False
+    """Whether the ground points are added."""
 
-    edge_filter: bool = True
-    """Whether points that hang between two surfaces are left out."""
+    obstacles: bool = False
+    """Whether the points of obstacles are added."""
 
-    rate_hz: float = 0.0
-    """Depth for at most so many pictures a second [Hz]; 0 for all."""
-
-    head: str = AUTO
-    """'indoor', 'outdoor', or 'auto' for the router's choice."""
-
-    hfov_rad: float = 0.0
-    """Field of view assumed when the recording has no calibration [rad]; 0 for none."""
-
-    focal_correction: str = AUTO
-    """What is done about the camera's focal length: auto, off, scale or warp."""
-
-    rectified: str = AUTO
-    """Whether images are rectified: auto, rectified or raw, the node's camera.rectified."""
-
-    bits: int = 0
-    """Significant bits of 16-bit images, the node's camera.bits; 0 for those of the values."""
+    clearing: bool = False
+    """Whether the ends of free rays are added."""
 
     compression: str = 'none'
-    """Of the new recording's chunks: none, lz4 or zstd."""
+    """Compression of the new recording's chunks: none, lz4 or zstd."""
 
     def __post_init__(self) -> None:
-        for name, value, choices in (
-            ('encoding', self.encoding, ENCODINGS),
-            ('focal_correction', self.focal_correction, CORRECTIONS),
-            ('rectified', self.rectified, CHOICES),
-            ('compression', self.compression, tuple(COMPRESSIONS)),
-        ):
-            if value not in choices:
-                raise ValueError(f'{name} must be one of {", ".join(choices)}, got {value!r}')
-        if self.decimation < 1:
-            raise ValueError(f'decimation must be 1 or more, got {self.decimation}')
-        if self.rate_hz < 0.0:
-            raise ValueError(f'rate must be 0 or more Hz, got {self.rate_hz}')
-        if self.hfov_rad:
-            Intrinsics.from_hfov(640, 480, self.hfov_rad)  # raises for an impossible angle
+        if self.compression not in COMPRESSIONS:
+            choices = ', '.join(COMPRESSIONS)
+            raise ValueError(f'compression must be one of {choices}, got {self.compression!r}')
+        source = self.settings.scale_source
+        if source not in ('off', 'height'):
+            raise ValueError(
+                f'scale.source {source} needs the topics of other sensors, which only the node '
+                'reads: choose off or height'
+            )
+
+    @property
+    def outputs(self) -> frozenset[str]:
+        """Names of the outputs that are added, see `pipeline.outputs`."""
+        chosen = {
+            outputs.POINTS: self.points,
+            outputs.UNCERTAINTY: self.uncertainty,
+            outputs.DOMAIN: self.domain,
+            outputs.GROUND: self.ground,
+            outputs.OBSTACLES: self.obstacles,
+            outputs.CLEARING: self.clearing,
+            outputs.SCAN: self.settings.scan_enabled,
+        }
+        named = {name for name, is_chosen in chosen.items() if is_chosen}
+        return frozenset({outputs.DEPTH, outputs.CAMERA_INFO, *named})
+
+    def values(self) -> dict[str, str]:
+        """Return everything as text by name; different values are different work."""
+        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name != 'settings'}
+        names = field_names(PipelineSettings)
+        own |= {name: getattr(self.settings, attribute) for name, attribute in names.items()}
+        if self.settings.scale_file:
+            own['scale'] = Path(self.settings.scale_file).expanduser().read_text(encoding='utf-8')
+        return {name: str(value) for name, value in own.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +108,8 @@ class Plan:
     inputs: Inputs
     """The topics that are read."""
 
-    channels: OutputChannels
-    """The channels that are added."""
+    channels: dict[str, Channel]
+    """Name of each output -> the channel it is added to, in the order of writing."""
 
     options: DepthOptions
     """How."""
@@ -120,6 +125,18 @@ class Plan:
 
     damage: tuple[str, ...] = ()
     """What is known to be damaged already."""
+
+    def pipeline(
+        self, predictor: DepthPredictor, buffers: Buffers | None = None
+    ) -> CameraPipeline:
+        """Make the pipeline of the images; buffers: memory for its outputs."""
+        return CameraPipeline(
+            self.options.settings,
+            heads=predictor.heads,
+            network_size=predictor.network_size,
+            training_hfov_rad=predictor.training_hfov_rad,
+            buffers=buffers,
+        )
 
 
 @dataclass(slots=True)
@@ -144,6 +161,9 @@ class Report:
     examples: dict[str, str] = field(default_factory=dict)
     """Why pictures have no depth -> the same of the first one, in words."""
 
+    omitted: Counter[str] = field(default_factory=Counter)
+    """Why images lack an output besides depth -> how many."""
+
     uncorrected: int = 0
     """Depth images that stayed as through the training camera: the pictures' is unknown."""
 
@@ -166,6 +186,11 @@ class Report:
         """Note how something is read; '' when that is not known yet."""
         if text:
             self.assumptions[what] = text
+
+    def omit(self, reason: str, message: str) -> None:
+        """Count an output that could not be made of an image."""
+        self.omitted[reason] += 1
+        self.examples.setdefault(reason, message)
 
     def skip(self, reason: str, example: str) -> None:
         """Count a picture that gets no depth."""
@@ -199,7 +224,7 @@ def make_plan(
         options.camera_info,
         encodings=lambda topics: recording.encodings(topics, Damage(salvage=True)),
     )
-    channels = output_channels(survey, options.depth_topic, inputs.image)
+    channels = output_channels(survey, options.depth_topic, inputs.image, options.outputs)
     return Plan(
         recording,
         target,

@@ -18,7 +18,7 @@ import yaml
 import zstandard
 
 from zoedepth_ros.bags import db3_file, mcap_file
-from zoedepth_ros.bags.cdr import IMAGE, decode, definition
+from zoedepth_ros.bags.cdr import decode, definition
 from zoedepth_ros.bags.contents import (
     CDR,
     ROSBAG2_METADATA,
@@ -33,6 +33,7 @@ from zoedepth_ros.bags.errors import Damage, RecordingError
 from zoedepth_ros.bags.mcap_file import read_mcap, survey_mcap
 from zoedepth_ros.errors import quoted
 from zoedepth_ros.files import parse_yaml, read_text
+from zoedepth_ros.messages.writers import IMAGE
 
 SUFFIXES = ('.mcap', '.db3')
 METADATA_FILE = 'metadata.yaml'

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from zoedepth_ros.bags.cdr import (
-    CAMERA_INFO,
-    COMPRESSED_IMAGE,
-    DOMAIN,
-    IMAGE,
-    POINT_CLOUD,
-    definition,
-)
+from zoedepth_ros.bags.cdr import definition
 from zoedepth_ros.bags.contents import CDR, Channel, Survey
 from zoedepth_ros.bags.errors import RecordingError
 from zoedepth_ros.bags.qos import Profile, profiles_text
 from zoedepth_ros.errors import quoted
 from zoedepth_ros.messages.images import DEPTH_ENCODINGS
+from zoedepth_ros.messages.writers import (
+    CAMERA_INFO,
+    COMPRESSED_IMAGE,
+    DOMAIN,
+    IMAGE,
+    LASER_SCAN,
+    POINT_CLOUD,
+)
+from zoedepth_ros.pipeline import outputs
 
 _COMPRESSED = '/compressed'
 _COMPRESSED_DEPTH = '/compressedDepth'
@@ -84,68 +86,53 @@ def find_inputs(
     return Inputs(image, survey.type_of(image), camera_info, count)
 
 
-@dataclass(frozen=True, slots=True)
-class OutputChannels:
-    """Hold the channels that are added."""
-
-    depth: Channel
-    """Depth along z."""
-
-    camera_info: Channel
-    """Camera of the depth."""
-
-    points: Channel
-    """The cloud."""
-
-    uncertainty: Channel
-    """Standard deviation of the depth."""
-
-    domain: Channel
-    """The head in use and the router's probabilities."""
-
-    def all(self) -> tuple[Channel, ...]:
-        """Give every one, in the order in which they follow a picture."""
-        return self.depth, self.camera_info, self.points, self.uncertainty, self.domain
+_TYPES = {
+    outputs.DEPTH: IMAGE,
+    outputs.CAMERA_INFO: CAMERA_INFO,
+    outputs.POINTS: POINT_CLOUD,
+    outputs.UNCERTAINTY: IMAGE,
+    outputs.DOMAIN: DOMAIN,
+    outputs.GROUND: POINT_CLOUD,
+    outputs.OBSTACLES: POINT_CLOUD,
+    outputs.CLEARING: POINT_CLOUD,
+    outputs.SCAN: LASER_SCAN,
+}
+"""Output -> type of its messages, in the order in which they follow an image."""
 
 
-def output_channels(survey: Survey, depth_topic: str, like: str) -> OutputChannels:
-    """Name and describe what is added: `depth_topic` and, beside it, the others.
+def output_channels(
+    survey: Survey, depth_topic: str, like: str, wanted: Collection[str]
+) -> dict[str, Channel]:
+    """Name and describe what is added: `depth_topic` and, beside it, the other outputs wanted.
 
-    like: topic whose way to write QoS is taken over.  Raises RecordingError when one of the
-    topics is there already.
+    like: topic whose way to write QoS is kept.  Raises RecordingError when one of the topics is
+    there already.
     """
-    beside = _folder(depth_topic)
-    if not depth_topic.startswith('/') or not beside:
+    if not depth_topic.startswith('/') or not _folder(depth_topic):
         raise RecordingError(
             f'{depth_topic!r}: expected a topic inside a namespace, such as /depth/image'
         )
-    names = (
-        depth_topic,
-        f'{beside}/camera_info',
-        points_topic_of(depth_topic),
-        f'{beside}/uncertainty',
-        domain_topic_of(depth_topic),
-    )
-    taken = [name for name in names if survey.type_of(name)]
+    topics = {name: topic_of(name, depth_topic) for name in _TYPES if name in wanted}
+    taken = [topic for topic in topics.values() if survey.type_of(topic)]
     if taken:
         raise RecordingError(
             f'the recording has {", ".join(taken)} already; choose another --depth-topic'
         )
     qos = _reliable(next(c.qos for c in survey.channels if c.topic == like))
-    kinds = (IMAGE, CAMERA_INFO, POINT_CLOUD, IMAGE, DOMAIN)
-    return OutputChannels(
-        *(_described(name, kind, qos) for name, kind in zip(names, kinds, strict=True))
-    )
+    return {name: _described(topic, _TYPES[name], qos) for name, topic in topics.items()}
 
 
-def points_topic_of(depth_topic: str) -> str:
-    """Name the topic of the clouds."""
-    return f'{_folder(depth_topic)}/points'
+def topic_of(output: str, depth_topic: str) -> str:
+    """Return the topic of an output of the pipeline, from that of depth.
 
-
-def domain_topic_of(depth_topic: str) -> str:
-    """Name the topic that says which head made the depth."""
-    return f'{_folder(_folder(depth_topic))}/domain'
+    /camera/depth/image has /camera/depth/points beside it, and /camera/scan.
+    """
+    if output == outputs.DEPTH:
+        return depth_topic
+    folder, beside = output.rpartition('/')[0], _folder(depth_topic)
+    if not folder:
+        return f'{_folder(beside)}/{output}'
+    return f'{beside}/{output.partition("/")[2]}'
 
 
 def _described(topic: str, type_name: str, qos: str) -> Channel:

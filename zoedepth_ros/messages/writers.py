@@ -1,0 +1,173 @@
+"""Messages of images, clouds and scans that are kept and filled again.
+
+A message and its bytes are kept and written in place: assigning bytes or a list to a `uint8[]`
+field copies it element by element, hundreds of times slower than an `array.array`.  `make` is what
+makes a message of a type: `make('sensor_msgs/msg/Image', encoding='32FC1')`, with defaults for
+fields that are not given, of rclpy or of a library for recordings.
+"""
+
+from __future__ import annotations
+
+import array
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from zoedepth_ros.geometry.height_scan import HeightScan
+from zoedepth_ros.geometry.scan import BandScan
+from zoedepth_ros.messages.clouds import FLOAT32
+
+Make = Callable[..., Any]
+
+IMAGE = 'sensor_msgs/msg/Image'
+COMPRESSED_IMAGE = 'sensor_msgs/msg/CompressedImage'
+CAMERA_INFO = 'sensor_msgs/msg/CameraInfo'
+POINT_CLOUD = 'sensor_msgs/msg/PointCloud2'
+POINT_FIELD = 'sensor_msgs/msg/PointField'
+LASER_SCAN = 'sensor_msgs/msg/LaserScan'
+DOMAIN = 'zoedepth_ros/msg/Domain'
+TIME = 'builtin_interfaces/msg/Time'
+
+POINT_STEP_BYTES = 16  # x, y, z, rgb
+_BIG_ENDIAN = sys.byteorder == 'big'
+_DTYPES = {'32FC1': (np.float32, 1), '16UC1': (np.uint16, 1), 'bgr8': (np.uint8, 3)}
+
+
+class ImageWriter:
+    """Fill one Image message again and again."""
+
+    def __init__(self, make: Make, encoding: str) -> None:
+        """encoding: 32FC1, 16UC1 or bgr8."""
+        self.encoding = encoding
+        self._dtype, self._channels = _DTYPES[encoding]
+        self._msg = make(IMAGE, encoding=encoding, is_bigendian=_BIG_ENDIAN)
+        self._view: NDArray[Any] = np.empty((0, 0), self._dtype)
+
+    def pixels(self, height: int, width: int) -> NDArray[Any]:
+        """Return the message's own pixels to write into, (H, W) or (H, W, 3)."""
+        shape = (height, width) if self._channels == 1 else (height, width, self._channels)
+        if self._view.shape != shape:
+            self._msg.height, self._msg.width = height, width
+            self._msg.step = width * self._channels * np.dtype(self._dtype).itemsize
+            self._view = (
+                _buffer(self._msg, height * self._msg.step).view(self._dtype).reshape(shape)
+            )
+        return self._view
+
+    def message(self, header: Any) -> Any:
+        """Return the message with this header; valid until the next image is written."""
+        self._msg.header = header
+        return self._msg
+
+
+class CloudWriter:
+    """Fill one PointCloud2 message again and again; each point has 16 bytes."""
+
+    def __init__(self, make: Make) -> None:
+        self._msg = make(POINT_CLOUD, point_step=POINT_STEP_BYTES, is_bigendian=_BIG_ENDIAN)
+        self._fields = {color: _point_fields(make, color=color) for color in (True, False)}
+        self._color: bool | None = None
+        self._view: NDArray[np.float32] = np.empty((0, 0, 4), np.float32)
+
+    def rows(self, height: int, width: int) -> NDArray[np.float32]:
+        """Return the message's own points to write into, (H, W, 4)."""
+        if self._view.shape != (height, width, 4):
+            size_bytes = height * width * POINT_STEP_BYTES
+            self._view = _buffer(self._msg, size_bytes).view(np.float32).reshape(height, width, 4)
+        return self._view
+
+    def organized(self, header: Any, *, color: bool) -> Any:
+        """Return the cloud of the points written into `rows`; valid until the next one."""
+        height, width = self._view.shape[:2]
+        return self._message(header, height, width, color=color, is_dense=False)
+
+    def one_row(self, header: Any, points: NDArray[np.float32], *, color: bool) -> Any:
+        """Return a cloud of one row of known points: (k, 4), or (k, 3) without colour."""
+        if points.shape[1] == 3:
+            packed = np.zeros((len(points), 4), np.float32)
+            packed[:, :3] = points
+        else:
+            packed = points
+        data = array.array('B')
+        data.frombytes(packed.view(np.uint8).ravel().data)
+        self._msg.data = data
+        self._view = np.empty((0, 0, 4), np.float32)
+        return self._message(header, 1, len(points), color=color, is_dense=True)
+
+    def _message(
+        self, header: Any, height: int, width: int, *, color: bool, is_dense: bool
+    ) -> Any:
+        msg = self._msg
+        if color != self._color:
+            msg.fields, self._color = self._fields[color], color
+        msg.header, msg.height, msg.width, msg.is_dense = header, height, width, is_dense
+        msg.row_step = width * POINT_STEP_BYTES
+        return msg
+
+
+def laser_scan(
+    make: Make,
+    header: Any,
+    band: BandScan | HeightScan,
+    ranges_m: NDArray[np.float32],
+    limits_m: tuple[float, float],
+) -> Any:
+    """Make a LaserScan from the ranges of a band; limits_m: smallest and largest."""
+    values = array.array('f')
+    values.frombytes(ranges_m.astype(np.float32).tobytes())
+    return make(
+        LASER_SCAN,
+        header=header,
+        angle_min=band.angle_min_rad,
+        angle_max=band.angle_max_rad,
+        angle_increment=band.angle_increment_rad,
+        range_min=limits_m[0],
+        range_max=limits_m[1],
+        ranges=values,
+    )
+
+
+def domain(
+    make: Make,
+    header: Any,
+    head: str,
+    probabilities: dict[str, float],
+    *,
+    forced: bool,
+    last_switch_s: float,
+) -> Any:
+    """Make a zoedepth_ros/msg/Domain; last_switch_s: on the clock of the images [s]."""
+    seconds, nanoseconds = divmod(int(1e9 * last_switch_s), 10**9)
+    return make(
+        DOMAIN,
+        header=header,
+        head=head,
+        indoor_probability=probabilities.get('indoor', float('nan')),
+        outdoor_probability=probabilities.get('outdoor', float('nan')),
+        forced=forced,
+        last_switch=make(TIME, sec=seconds, nanosec=nanoseconds),
+    )
+
+
+def write_bgr(writer: ImageWriter, bgr: NDArray[np.uint8]) -> None:
+    """Write a colour image, (H, W, 3)."""
+    cv2.copyTo(bgr, None, writer.pixels(*bgr.shape[:2]))
+
+
+def _point_fields(make: Make, *, color: bool) -> list[Any]:
+    names = ('x', 'y', 'z', 'rgb') if color else ('x', 'y', 'z')
+    return [
+        make(POINT_FIELD, name=name, offset=4 * i, datatype=FLOAT32, count=1)
+        for i, name in enumerate(names)
+    ]
+
+
+def _buffer(msg: Any, size_bytes: int) -> NDArray[np.uint8]:
+    """Allocate the data of a message, zeroed, and return a view to write it."""
+    msg.data = array.array('B', bytes(size_bytes))
+    # From the message, not from the array: since Kilted, rclpy keeps a copy of what it is given.
+    return np.frombuffer(msg.data, np.uint8)
