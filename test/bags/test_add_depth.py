@@ -31,7 +31,7 @@ def by_red(rgb, head):
 
 
 def convert(source, target, predictor=None, **options):
-    plan = make_plan(source, target, DepthOptions(**options))
+    plan = make_plan(source, target, bags.options(**options))
     return add_depth(plan, predictor or FakePredictor(by_red))
 
 
@@ -64,7 +64,7 @@ def test_depth_has_its_pictures_header_and_log_time(tmp_path):
 
 def test_points_lie_where_camera_info_says(tmp_path):
     source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(1))
-    convert(source, tmp_path / 'out.mcap', FakePredictor(2.0), decimation=2)
+    convert(source, tmp_path / 'out.mcap', FakePredictor(2.0), cloud_decimation=2)
     (cloud,) = bags.messages_of(tmp_path / 'out.mcap', '/depth/points')
     assert [(f.name, f.offset, f.datatype) for f in cloud.fields] == [
         ('x', 0, 7), ('y', 4, 7), ('z', 8, 7), ('rgb', 12, 7),
@@ -88,7 +88,8 @@ def test_points_end_at_the_range_of_the_head_and_depth_does_not(
     depth_m = plane(48, 64, 0.5 * reaches_m / factor, 1.5 * reaches_m / factor)
     source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(1))
     predictor = FakePredictor(depth_m, training_hfov_rad=training)
-    convert(source, tmp_path / 'out.mcap', predictor, decimation=1, head=head, edge_filter=False)
+    convert(source, tmp_path / 'out.mcap', predictor, cloud_decimation=1, router_mode=head,
+            filter_edge=False, filter_sky=False)  # fmt: skip
     (cloud,) = bags.messages_of(tmp_path / 'out.mcap', '/depth/points')
     (depth,) = bags.messages_of(tmp_path / 'out.mcap', '/depth/image')
     z_m = cloud.data.view('<f4').reshape(48, 64, 4)[..., 2]
@@ -186,7 +187,7 @@ def test_compressed_pictures_give_the_same_depth(tmp_path):
 
 def test_a_field_of_view_stands_in_for_a_missing_calibration(tmp_path):
     source = bags.write_mcap(tmp_path / 'in.mcap', [bags.image(bags.picture(0), 10**18)])
-    convert(source, tmp_path / 'out.mcap', hfov_rad=np.pi / 2)
+    convert(source, tmp_path / 'out.mcap', camera_hfov_rad=np.pi / 2)
     (info,) = bags.messages_of(tmp_path / 'out.mcap', '/depth/camera_info')
     assert info.k[0] == pytest.approx(32.0)  # half of 64 px at 45 degrees
     assert info.header.frame_id == 'camera_optical'
@@ -210,7 +211,9 @@ def test_pictures_before_the_first_camera_info_have_points_too(tmp_path):
 def test_millimetres_are_zero_where_16_bits_do_not_reach(tmp_path):
     depth_m = np.tile(np.float32([0.0004, 1.2346, 65.535, 65.6, np.nan, 3.0, 3.0, 3.0]), (48, 8))
     source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(1))
-    convert(source, tmp_path / 'out.mcap', FakePredictor(depth_m), encoding='16UC1', points=False)
+    convert(
+        source, tmp_path / 'out.mcap', FakePredictor(depth_m), depth_encoding='16UC1', points=False
+    )
     (depth,) = bags.messages_of(tmp_path / 'out.mcap', '/depth/image')
     assert depth.data.view('<u2')[:6].tolist() == [0, 1235, 65535, 0, 0, 3000]
     assert bags.messages_of(tmp_path / 'out.mcap', '/depth/points') == []
@@ -218,7 +221,7 @@ def test_millimetres_are_zero_where_16_bits_do_not_reach(tmp_path):
 
 def test_the_rate_is_kept_and_the_rest_only_copied(tmp_path):
     source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(10))  # 10 Hz
-    report = convert(source, tmp_path / 'out.mcap', rate_hz=5.0)
+    report = convert(source, tmp_path / 'out.mcap', depth_rate_hz=5.0, cloud_rate_hz=5.0)
     assert (report.pictures, report.depths) == (10, 5)
     assert report.skipped == {'above the rate': 5}
 
@@ -260,7 +263,7 @@ def test_the_router_decides_once_and_does_not_flicker(tmp_path):
 
 def test_the_routers_verdict_is_added_on_request(tmp_path):
     source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(2))
-    convert(source, tmp_path / 'out.mcap', domain=True, head='outdoor')
+    convert(source, tmp_path / 'out.mcap', domain=True, router_mode='outdoor', router_rate_hz=0.0)
     domains = [
         decode(message.data, DOMAIN)
         for message in bags.read_mcap(tmp_path / 'out.mcap')
@@ -417,9 +420,11 @@ def test_other_settings_do_not_continue_unfinished_work(tmp_path):
     whole = (tmp_path / 'whole.mcap').read_bytes()
     (tmp_path / 'out.mcap.partial').write_bytes(whole)
     with pytest.raises(ResumeError, match='other settings'):
-        convert(source, tmp_path / 'out.mcap', encoding='16UC1')
+        convert(source, tmp_path / 'out.mcap', depth_encoding='16UC1')
     assert (tmp_path / 'out.mcap.partial').exists()
-    plan = make_plan(source, tmp_path / 'out.mcap', DepthOptions(encoding='16UC1'), overwrite=True)
+    plan = make_plan(
+        source, tmp_path / 'out.mcap', bags.options(depth_encoding='16UC1'), overwrite=True
+    )
     assert add_depth(plan, FakePredictor(by_red)).depths == 3
 
 
@@ -509,7 +514,7 @@ def test_rectified_images_take_p_by_their_topic_or_as_configured(tmp_path, asked
     ]
     source = bags.write_mcap(tmp_path / 'in.mcap', messages)
     predictor = FakePredictor(2.0, training_hfov_rad=HALF)
-    report = convert(source, tmp_path / 'out.mcap', predictor, rectified=asked)
+    report = convert(source, tmp_path / 'out.mcap', predictor, camera_rectified=asked)
     assert depths_of(tmp_path / 'out.mcap') == pytest.approx([2.0 * focal_px / 64 / 0.5])
     text = report.assumptions['camera_info']
     assert ('rectified images (P)' if focal_px == 55.0 else 'raw images (K with D)') in text

@@ -173,7 +173,7 @@ def test_a_long_recording_is_divided_and_is_as_if_it_had_not_been(
     messages = [bags.image(bags.picture(n), t) for n, t in enumerate(times_ns)]
     source = bags.write_mcap(tmp_path / 'long.mcap', messages)
     short = bags.write_mcap(tmp_path / 'short.mcap', messages[:4])
-    options = DepthOptions(head=head, domain=True)
+    options = bags.options(router_mode=head, domain=True)
     local, jobs = (
         [Job(path, tmp_path / folder / path.name, options) for path in (short, source)]
         for folder in ('local', 'out')

@@ -125,7 +125,9 @@ def test_a_folder_of_that_name_is_called_so_before_the_work(tmp_path):
 
 
 def convert(source, target, predictor=None, *, overwrite=False, **options):
-    plan = make_plan(source, target, DepthOptions(**options), overwrite=overwrite)
+    plan = make_plan(
+        source, target, bags.options(router_rate_hz=0.0, **options), overwrite=overwrite
+    )
     return add_depth(plan, predictor or switching_predictor())
 
 
@@ -208,7 +210,7 @@ def test_resumed_work_with_head_switches_is_the_uninterrupted_work(tmp_path, dri
             if seen[0] > IMAGES - stop_at:
                 raise StoppedError
 
-        plan = make_plan(source, target, DepthOptions(domain=True))
+        plan = make_plan(source, target, bags.options(domain=True, router_rate_hz=0.0))
         with pytest.raises(StoppedError):
             add_depth(plan, switching_predictor(), advance)
     os.truncate(partial, min(cuts[0], partial.stat().st_size))
@@ -265,7 +267,7 @@ def test_other_settings_leave_the_state_of_the_first_ones(tmp_path, drive):
     shutil.copy(memory_path(killed), memory_path(target))
     before = memory_path(target).read_bytes()
     with pytest.raises(ResumeError, match='other settings'):
-        convert(source, target, encoding='16UC1')
+        convert(source, target, depth_encoding='16UC1')
     with pytest.raises(ResumeError, match='other settings'):
         convert(source, target, FakePredictor(2.0, precision='bf16'), domain=True)
     assert memory_path(target).read_bytes() == before
@@ -310,7 +312,7 @@ def failing_predictor(fails) -> FakePredictor:
 def test_all_that_has_a_memory_is_as_in_uninterrupted_work(tmp_path, seed):
     """Bits by the largest value, the rate's grid, camera_info, the head, images that failed."""
     chance = random.Random(seed)
-    options = {'domain': True, 'uncertainty': True, 'rate_hz': 7.0}
+    options = {'domain': True, 'uncertainty': True, 'depth_rate_hz': 7.0}
     source = bags.write_mcap(tmp_path / 'in.mcap', hard_drive())
     target = tmp_path / 'out.mcap'
     fails = set(chance.sample(range(2, 15), 3))
@@ -324,7 +326,7 @@ def test_all_that_has_a_memory_is_as_in_uninterrupted_work(tmp_path, seed):
     for cut in sorted(chance.sample(range(len(whole)), 3), reverse=True):
         os.truncate(partial_path(target), min(cut, partial_path(target).stat().st_size))
         work, stop = (
-            make_plan(source, target, DepthOptions(**options)),
+            make_plan(source, target, bags.options(router_rate_hz=0.0, **options)),
             chance.randrange(1, IMAGES),
         )
         with pytest.raises(StoppedError):

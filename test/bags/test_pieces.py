@@ -45,14 +45,14 @@ def switching(**options) -> FakePredictor:
 @pytest.mark.parametrize(
     ('options', 'most_calls'),
     [
-        ({'head': 'outdoor'}, 0),  # no image depends on another: nothing is predicted again
+        ({'router_mode': 'outdoor'}, 0),  # no image depends on another: nothing is predicted again
         ({'domain': True, 'uncertainty': True}, 12),  # until the head is that of one run
-        ({'head': 'indoor', 'rate_hz': 2.0, 'encoding': '16UC1'}, 0),
+        ({'router_mode': 'indoor', 'depth_rate_hz': 2.0, 'depth_encoding': '16UC1'}, 0),
     ],
 )
 def test_parts_together_are_one_run(tmp_path, options, most_calls):
     source = bags.write_mcap(tmp_path / 'in.mcap', drive())
-    options = DepthOptions(**options)
+    options = bags.options(**options)
     whole = make_plan(source, tmp_path / 'whole.mcap', options)
     report = add_depth(whole, switching(), request='{}')
     plan = make_plan(source, tmp_path / 'out.mcap', options)

@@ -31,7 +31,7 @@ def test_one_recording_becomes_one_with_depth(tmp_path, predictor, capsys):
 def test_every_option_reaches_the_recording(tmp_path, predictor):
     source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(4))
     arguments = ['--image', bags.IMAGE, '--camera-info', bags.INFO, '--depth-topic', '/eye/depth']
-    arguments += ['--encoding', '16UC1', '--no-points', '--uncertainty', '--rate', '5']
+    arguments += ['--depth-encoding', '16UC1', '--no-points', '--uncertainty', '--depth-rate', '5']
     arguments += ['--head', 'outdoor', '--compression', 'zstd']
     assert main(['bag', str(source), str(tmp_path / 'out.mcap'), *arguments]) == 0
     topics = {message.topic for message in bags.read_mcap(tmp_path / 'out.mcap')}
@@ -110,7 +110,7 @@ def test_a_result_of_other_work_is_not_taken_for_this_ones(tmp_path, predictor, 
     assert main(['bag', str(source), str(out)]) == 0
     whole = out.read_bytes()
     for command, reason in (
-        ([str(source), '--head', 'indoor'], "made with head 'auto', not 'indoor'"),
+        ([str(source), '--head', 'indoor'], "made with router.mode 'auto', not 'indoor'"),
         ([str(source), '--weights', 'w'], "made with weights '', not 'w'"),
         ([str(other)], 'made from another recording'),
     ):

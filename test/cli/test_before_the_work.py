@@ -116,7 +116,7 @@ def test_an_unwritable_output_is_named_before_the_work(place, capsys, command, p
     ('command', 'option'),
     [
         ('predict a.png --rate 2', '--rate'),
-        ('predict a.avi --no-edge-filter', '--no-edge-filter'),
+        ('predict a.avi --no-filter-edge', '--filter-edge'),
         ('evaluate --dataset synthetic --diode-mask', '--diode-mask'),
         ('evaluate --dataset synthetic --split-list l.txt', '--split-list'),
         ('evaluate --dataset synthetic --skip-damaged', '--skip-damaged'),

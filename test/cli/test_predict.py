@@ -183,7 +183,7 @@ def test_depth_beyond_the_png_is_counted_aloud(folder, tmp_path, fake, capsys):
 @pytest.mark.parametrize(('head', 'kept'), [('indoor', 15), ('outdoor', 40)])
 def test_points_beyond_the_range_of_the_head_are_left_out(folder, tmp_path, fake, head, kept):
     fake.depth = np.tile(np.float32([9.0] * 15 + [11.0] * 25), (30, 1))
-    predict(folder / 'a.png', '--out', tmp_path / 'out', '--head', head, '--no-edge-filter')
+    predict(folder / 'a.png', '--out', tmp_path / 'out', '--head', head, '--no-filter-edge')
     assert len(read_points(tmp_path / 'out' / 'a.ply')) == 30 * kept
     assert np.load(tmp_path / 'out' / 'a_depth.npy').max() == 11.0
 
@@ -196,7 +196,7 @@ def test_points_between_two_surfaces_are_left_out_unless_asked_for(folder, tmp_p
     predict(folder / 'a.png', '--out', tmp_path / 'out')
     z_m = read_points(tmp_path / 'out' / 'a.ply')[:, 2]
     assert set(z_m) == {1.0, 5.0}
-    predict(folder / 'a.png', '--out', tmp_path / 'out', '--no-edge-filter')
+    predict(folder / 'a.png', '--out', tmp_path / 'out', '--no-filter-edge')
     assert len(read_points(tmp_path / 'out' / 'a.ply')) == 1200
 
 

@@ -157,3 +157,18 @@ def messages_of(path: Path, topic: str) -> list:
         for message in read_mcap(path)
         if message.topic == topic
     ]
+
+
+_OWN = {
+    *('image', 'camera_info', 'depth_topic', 'points', 'uncertainty', 'domain'),
+    *('ground', 'obstacles', 'clearing', 'compression'),
+}
+
+
+def options(**values):
+    """Make DepthOptions; names that are not its own are fields of PipelineSettings."""
+    from zoedepth_ros.bags.plan import DepthOptions
+    from zoedepth_ros.pipeline.settings import PipelineSettings
+
+    own = {name: values.pop(name) for name in list(values) if name in _OWN}
+    return DepthOptions(settings=PipelineSettings(**values), **own)

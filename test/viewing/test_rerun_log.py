@@ -7,9 +7,10 @@ from fake_predictor import FakePredictor, plane
 from rerun.chunk import RrdReader
 
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
+from zoedepth_ros.pipeline.settings import PipelineSettings
 from zoedepth_ros.viewing.frame import ViewFrame
 from zoedepth_ros.viewing.prediction import adder
-from zoedepth_ros.viewing.rerun_log import RerunLog, run_log
+from zoedepth_ros.viewing.rerun_log import MAX_POINTS, RerunLog, run_log
 
 HFOV_RAD = np.pi / 2
 
@@ -20,11 +21,14 @@ def rgb(height=48, width=64, red=10):
     return picture
 
 
-def written(path, frames, predictor=None, **options):
+def written(path, frames, predictor=None, **values):
     """Log to a file and read it back: entity -> component -> list of its values."""
-    log = RerunLog(about='about it', hfov_rad=HFOV_RAD, **options)
+    settings = PipelineSettings(**values)
+    limit = 0 if values else MAX_POINTS
+    log = RerunLog(about='about it', hfov_rad=HFOV_RAD, settings=settings, max_points=limit)
     log.save(path)
-    count = run_log(frames, log, adder(predictor or FakePredictor(2.0)))
+    add = adder(predictor or FakePredictor(2.0), settings, cloud_hfov_rad=HFOV_RAD)
+    count = run_log(frames, log, add)
     log.close()
     return count, read(path)
 
@@ -74,7 +78,7 @@ def test_what_a_recordings_depth_comes_from_is_said_beside_it(tmp_path):
 
 
 def test_points_lie_where_the_pinhole_says_and_have_the_pictures_colours(tmp_path):
-    _, found = written(tmp_path / 'a.rrd', [ViewFrame('a', 0.0, rgb(red=200))], decimation=2)
+    _, found = written(tmp_path / 'a.rrd', [ViewFrame('a', 0.0, rgb(red=200))], cloud_decimation=2)
     points = np.array(found['points']['positions'][0])
     assert points.shape == (24 * 32, 3)
     # 64 px at 90 degrees: f = 32 px. Column 1 and row 1, 2 m away: x = 2 (1 - 31.5) / 32 ...
@@ -105,7 +109,7 @@ def test_points_at_edges_are_left_out_and_depth_keeps_them(tmp_path):
     depth_m[:, 32] = 3.0  # a ramp of one column between two walls
     depth_m[:, 33:] = 9.0
     frame = ViewFrame('a', 0.0, rgb())
-    _, found = written(tmp_path / 'a.rrd', [frame], FakePredictor(depth_m), decimation=1)
+    _, found = written(tmp_path / 'a.rrd', [frame], FakePredictor(depth_m), cloud_decimation=1)
     distances = np.array(found['points']['positions'][0])[:, 2]
     assert 3.0 not in distances
     assert {1.0, 9.0} <= set(distances.tolist())
@@ -114,7 +118,9 @@ def test_points_at_edges_are_left_out_and_depth_keeps_them(tmp_path):
 
 def test_points_beyond_the_range_of_the_head_are_left_out_and_depth_keeps_them(tmp_path):
     predictor = FakePredictor(plane(48, 64, 8.0, 12.0), heads=('indoor',))
-    _, found = written(tmp_path / 'a.rrd', [ViewFrame('a', 0.0, rgb())], predictor, decimation=1)
+    _, found = written(
+        tmp_path / 'a.rrd', [ViewFrame('a', 0.0, rgb())], predictor, cloud_decimation=1
+    )
     distances = np.array(found['points']['positions'][0])[:, 2]
     assert len(distances) == 48 * 32
     assert distances.max() <= 10.0
@@ -139,7 +145,7 @@ def test_recorded_depth_is_shown_without_a_prediction(tmp_path):
         ViewFrame('a', 1.7e9, head='outdoor', router_probabilities={'indoor': 0.2}),
     ]
     predictor = FakePredictor()
-    count, found = written(tmp_path / 'a.rrd', frames, predictor, decimation=1)
+    count, found = written(tmp_path / 'a.rrd', frames, predictor, cloud_decimation=1)
     assert (count, predictor.calls) == (1, 0)
     points = np.array(found['points']['positions'][0])
     assert np.isfinite(points).all()
@@ -165,26 +171,29 @@ def test_it_stops_after_so_many_moments(tmp_path):
     log = RerunLog(about='', hfov_rad=HFOV_RAD)
     log.save(tmp_path / 'a.rrd')
     endless = (ViewFrame('a', float(n), rgb()) for n in iter(int, 1))
-    assert run_log(endless, log, adder(FakePredictor()), limit=3) == 3
+    assert run_log(endless, log, adder(FakePredictor(), PipelineSettings()), limit=3) == 3
     log.close()
     assert len(read(tmp_path / 'a.rrd')['depth']['buffer']) == 3
 
 
 def test_the_head_is_kept_within_a_source_and_chosen_anew_for_every_picture():
     predictor = FakePredictor(router={'indoor': 0.55, 'outdoor': 0.45})
-    add = adder(predictor)
+    add = adder(predictor, PipelineSettings())
     for number in range(3):
         add(ViewFrame('video', number / 10, rgb()))
     add(ViewFrame('other.png', 0.0, rgb()))
     assert predictor.asked_heads == ['auto', 'indoor', 'indoor', 'auto']
-    forced = adder(predictor, 'outdoor')(ViewFrame('a', 0.0, rgb()))
+    forced = adder(predictor, PipelineSettings(router_mode='outdoor'))(ViewFrame('a', 0.0, rgb()))
     assert forced.head == 'outdoor'
     assert forced.router_probabilities == {'indoor': 0.55, 'outdoor': 0.45}
 
 
 def test_depth_is_brought_to_the_camera_that_is_known_or_assumed():
     def looked(hfov_rad, camera=None):
-        add = adder(FakePredictor(2.0, training_hfov_rad=np.pi / 2), hfov_rad=hfov_rad)
+        add = adder(
+            FakePredictor(2.0, training_hfov_rad=np.pi / 2),
+            PipelineSettings(camera_hfov_rad=hfov_rad),
+        )
         return float(add(ViewFrame('a', 0.0, rgb(), camera=camera)).depth_m[0, 0])
 
     known = CameraModel(Intrinsics.from_hfov(*rgb().shape[1::-1], 2 * np.arctan(0.5)))  # f = W

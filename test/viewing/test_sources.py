@@ -85,10 +85,10 @@ def test_a_recording_gives_pictures_with_their_camera(tmp_path, bags):
 @pytest.mark.parametrize('encoding', ['32FC1', '16UC1'])
 def test_recorded_depth_comes_with_its_picture(tmp_path, bags, encoding):
     from zoedepth_ros.bags.add_depth import add_depth
-    from zoedepth_ros.bags.plan import DepthOptions, make_plan
+    from zoedepth_ros.bags.plan import make_plan
 
     source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(3))
-    options = DepthOptions(encoding=encoding, uncertainty=True)
+    options = bags.options(depth_encoding=encoding, uncertainty=True)
     predictor = FakePredictor(lambda rgb, head: np.full((48, 64), 1 + rgb[0, 0, 0] / 10))
     add_depth(make_plan(source, tmp_path / 'out.mcap', options), predictor)
     frames = list(recording_frames(tmp_path / 'out.mcap'))

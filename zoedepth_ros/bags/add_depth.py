@@ -18,13 +18,13 @@ from zoedepth_ros.bags.pieces import Pieces, Span, key_of, predict_piece, remove
 from zoedepth_ros.bags.plan import Plan, Report
 from zoedepth_ros.bags.prefetch import ahead
 from zoedepth_ros.inference.result import DepthPredictor, InferenceError
+from zoedepth_ros.pipeline import outputs
 from zoedepth_ros.pipeline.output_messages import OutputMessages
 from zoedepth_ros.pipeline.outputs import (
     CAMERA_INFO,
     DEPTH,
     POINTS,
     Omission,
-    Output,
     Scan,
 )
 from zoedepth_ros.pipeline.request import predict
@@ -159,7 +159,11 @@ def _made(
 
 
 def _messages(
-    found: Sequence[Output], messages: OutputMessages, frame: Frame, image: Message, plan: Plan
+    found: Sequence[outputs.Output],
+    messages: OutputMessages,
+    frame: Frame,
+    image: Message,
+    plan: Plan,
 ) -> list[Message]:
     """Encode the outputs of an image, in the order of the channels."""
     encoded = {
@@ -176,7 +180,7 @@ def _messages(
     ]
 
 
-def _message(output: Output, messages: OutputMessages, frame: Frame) -> Any:
+def _message(output: outputs.Output, messages: OutputMessages, frame: Frame) -> Any:
     message = messages.message(output, frame.header)
     if isinstance(output, Scan):  # a level frame at the camera, as the node names it
         frame_id = (frame.header.frame_id or 'camera') + SCAN_FRAME_SUFFIX

@@ -72,7 +72,7 @@ def _default(kind: Any) -> Any:
 
 
 def definition(type_name: str) -> tuple[str, str]:
-    """Return a type's definition and its hash (REP 2016); both '' for a type that is not common."""
+    """Return a type's definition and its hash (REP 2016); '' for an unknown one."""
     store = _store()
     if type_name not in store.fielddefs:
         return '', ''

@@ -140,7 +140,8 @@ class Pieces:
     def take(self, number: int, requested: str) -> DepthResult | None:
         """Return the result for an image and what was requested of it, None when there is none.
 
-        number: larger than any before.  requested: by `key_of`.  Raises InferenceError where the network has failed.
+        number: larger than any before.  requested: by `key_of`.  Raises InferenceError where
+        the network has failed.
         """
         while self._next is not None and self._next.number < number:
             self._next = next(self._stored, None)

@@ -14,8 +14,8 @@ from zoedepth_ros.bags.topics import Inputs, find_inputs, output_channels
 from zoedepth_ros.inference.result import DepthPredictor
 from zoedepth_ros.pipeline import outputs
 from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline
-from zoedepth_ros.pipeline.parameter import field_names
 from zoedepth_ros.pipeline.outputs import Buffers
+from zoedepth_ros.pipeline.parameter import field_names
 from zoedepth_ros.pipeline.settings import PipelineSettings
 
 
@@ -130,13 +130,7 @@ class Plan:
         self, predictor: DepthPredictor, buffers: Buffers | None = None
     ) -> CameraPipeline:
         """Make the pipeline of the images; buffers: memory for its outputs."""
-        return CameraPipeline(
-            self.options.settings,
-            heads=predictor.heads,
-            network_size=predictor.network_size,
-            training_hfov_rad=predictor.training_hfov_rad,
-            buffers=buffers,
-        )
+        return CameraPipeline.of(predictor, self.options.settings, buffers)
 
 
 @dataclass(slots=True)

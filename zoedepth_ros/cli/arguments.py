@@ -6,6 +6,17 @@ import argparse
 import math
 from collections.abc import Callable, Iterable, Mapping
 
+SHORT = {
+    'camera.hfov': '--hfov',
+    'camera.bits': '--bits',
+    'camera.rectified': '--rectified',
+    'camera.pitch': '--pitch',
+    'camera.roll': '--roll',
+    'camera.training_hfov': '--training-hfov',
+    'router.mode': '--head',
+}
+"""Parameter -> its option, where that is not the parameter's name with dashes."""
+
 BITS_HELP = 'significant bits of 16-bit images (default: those of the largest value)'
 
 
@@ -123,9 +134,12 @@ def box_px(text: str) -> tuple[int, int, int, int]:
 def refuse_idle(args: argparse.Namespace, names: Iterable[str], reason: str) -> None:
     """Raise ValueError for a given option that has no effect.
 
-    names: attributes whose value is None or False if the option is not given.
+    names: attributes whose value is None or False if the option is not given; parameters of the
+    node by their names.
     reason: continues the message after the option, such as 'is for videos'.
     """
     for name in names:
-        if getattr(args, name) not in (None, False):
-            raise ValueError(f'--{name.replace("_", "-")} {reason}')
+        value = getattr(args, name)
+        if value is not None and (value is not False or '.' in name):
+            option = SHORT.get(name, f'--{name.replace("_", "-").replace(".", "-")}')
+            raise ValueError(f'{option} {reason}')

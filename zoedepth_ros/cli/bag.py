@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoedepth_ros.cli.arguments import (
-    BITS_HELP,
-    decimation,
-    rate_hz,
-    significant_bits,
-    whole,
-)
-from zoedepth_ros.cli.camera_options import field_of_view_deg
 from zoedepth_ros.cli.exit_codes import DONE, FAILED
 from zoedepth_ros.cli.images import require_readable
-from zoedepth_ros.geometry.rectification import CHOICES
+from zoedepth_ros.cli.arguments import whole
+from zoedepth_ros.cli.settings import add_settings, settings_of
 
 if TYPE_CHECKING:
     from zoedepth_ros.bags.fleet import Job, Watcher
@@ -42,32 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--weights', metavar='FILE', help="the model's weights, or 'random' (default: released)")
     add('--device', default='auto', help='auto, cpu, cuda or cuda:N (%(default)s)')
     add('--precision', default='auto', choices=('auto', 'fp32', 'bf16', 'fp16'))
-    add('--head', choices=('auto', 'indoor', 'outdoor'), help='(auto)')
-    add('--encoding', choices=('32FC1', '16UC1'), help='of the depth: metres or mm (32FC1)')
-    add('--points', action=argparse.BooleanOptionalAction, default=None, help='(yes)')
-    add('--uncertainty', action=argparse.BooleanOptionalAction, default=None, help='(no)')
-    add('--domain', action=argparse.BooleanOptionalAction, default=None, help='router (no)')
-    add(
-        '--decimation',
-        type=decimation,
-        metavar='N',
-        help='a point for every N rows and columns (4)',
-    )
-    add('--edge-filter', action=argparse.BooleanOptionalAction, default=None, help='(yes)')
-    add('--rate', dest='rate_hz', type=rate_hz, metavar='HZ', help='depth at most so often (all)')
-    add(
-        '--hfov',
-        type=field_of_view_deg,
-        metavar='DEG',
-        help='horizontal field of view [degrees] where calibration is missing',
-    )
-    add(
-        '--focal-correction',
-        choices=('auto', 'off', 'scale', 'warp'),
-        help="as the node's parameter of this name (auto)",
-    )
-    add('--rectified', choices=CHOICES, help="as the node's camera.rectified (auto)")
-    add('--bits', type=significant_bits, metavar='N', help=BITS_HELP)
+    yes_or_no = argparse.BooleanOptionalAction
+    add('--points', action=yes_or_no, default=None, help='clouds, where the camera is known (yes)')
+    add('--uncertainty', action=yes_or_no, default=None, help='standard deviation of depth (no)')
+    add('--domain', action=yes_or_no, default=None, help='head in use, router output (no)')
+    add('--ground', action=yes_or_no, default=None, help='ground points (no)')
+    add('--obstacles', action=yes_or_no, default=None, help='points of obstacles (no)')
+    add('--clearing', action=yes_or_no, default=None, help='ends of free rays (no)')
     add('--compression', choices=('none', 'lz4', 'zstd'), help='of the new recording (none)')
     add(
         '--jobs',
@@ -78,7 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add('--ray', action='store_true', help='spread the recordings over a Ray cluster')
     add('--salvage', action='store_true', help='keep what can be read of a damaged recording')
-    add('--overwrite', action='store_true', help='replace OUT; do not go on with a partial one')
+    add('--overwrite', action='store_true', help='replace OUT; do not resume a partial one')
+    add_settings(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -147,15 +121,13 @@ def _options(args: argparse.Namespace) -> DepthOptions:
     """Take what was given; what was not has its default where it belongs."""
     from zoedepth_ros.bags.plan import DepthOptions
 
-    names = ('head', 'encoding', 'points', 'uncertainty', 'domain', 'decimation', 'edge_filter')
-    given = {
-        name: getattr(args, name)
-        for name in (*names, 'depth_topic', 'rectified', 'bits', 'compression')
-    }
-    given |= {'rate_hz': args.rate_hz, 'focal_correction': args.focal_correction}
-    given['hfov_rad'] = None if args.hfov is None else math.radians(args.hfov)
-    chosen = {name: value for name, value in given.items() if value is not None}
-    return DepthOptions(image=args.image, camera_info=args.camera_info, **chosen)
+    names = ('points', 'uncertainty', 'domain', 'ground', 'obstacles', 'clearing')
+    values = {name: getattr(args, name) for name in (*names, 'depth_topic', 'compression')}
+    chosen = {name: value for name, value in values.items() if value is not None}
+    settings = settings_of(args)
+    return DepthOptions(
+        image=args.image, camera_info=args.camera_info, settings=settings, **chosen
+    )
 
 
 class _Bars:
@@ -202,6 +174,8 @@ def _tell(job: Job, report: Report) -> None:
     for reason, count in report.skipped.items():
         example = report.examples.get(reason)
         print(f'    {count} without depth: {reason}' + (f' ({example})' if example else ''))
+    for reason, count in report.omitted.items():
+        print(f'    {count} without an output: {reason} ({report.examples.get(reason, "")})')
     if report.no_points and job.options.points:
         print(f'    pictures without points: {report.no_points}; --hfov assumes a field of view')
     if report.uncorrected:

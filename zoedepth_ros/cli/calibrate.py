@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zoedepth_ros.cli.camera_options import CameraOf, add_calibration_option, camera_of
 from zoedepth_ros.cli.arguments import (
-    BITS_HELP,
     box_px,
     camera_height_m,
     distance_m,
@@ -17,14 +17,8 @@ from zoedepth_ros.cli.arguments import (
     pitch_deg,
     refuse_idle,
     roll_deg,
-    significant_bits,
 )
-from zoedepth_ros.cli.camera_options import (
-    CameraOf,
-    add_camera_options,
-    camera_of,
-    field_of_view_deg,
-)
+from zoedepth_ros.cli.settings import add_settings, settings_of
 from zoedepth_ros.files import check_writable
 
 if TYPE_CHECKING:
@@ -32,12 +26,23 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from zoedepth_ros.geometry.intrinsics import CameraModel
-    from zoedepth_ros.inference.result import DepthPredictor, DepthResult
-    from zoedepth_ros.pipeline.focal_correction import ThroughCamera
+    from zoedepth_ros.inference.result import DepthPredictor
     from zoedepth_ros.pipeline.scale_tracker import ScaleState
+    from zoedepth_ros.pipeline.sequence import ImageOutputs
+    from zoedepth_ros.pipeline.settings import PipelineSettings
 
 NAME = 'calibrate'
 HELP = 'find the scale of a camera from a known distance or its height above the floor'
+
+NO_EFFECT = (
+    *('depth.rate', 'depth.min', 'depth.encoding', 'scale', 'cloud', 'scan', 'obstacles'),
+    *('filter.edge', 'filter.temporal', 'filter.flicker'),
+    *('router.rate', 'router.smoothing', 'router.hysteresis', 'router.min_dwell'),
+    *('router.handover', 'camera.height', 'camera.pitch', 'camera.roll'),
+    'camera.pitch_tolerance',
+)
+"""Parameters, or groups of them, that the scale of one image does not depend on, and the camera's
+position, which has options of its own here."""
 
 LEAST_CONFIDENCE = 0.3
 UNUSUAL_SCALE = 3.0
@@ -62,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='true height of the camera above the floor [m]; the floor must be in view',
     )
     add('--box', type=box_px, metavar='L,T,R,B', help='target [px] (default: the middle tenth)')
-    add_camera_options(parser, 'horizontal field of view of the camera [degrees]')
+    add_calibration_option(parser)
     add(
         '--pitch',
         type=pitch_deg,
@@ -77,26 +82,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='clockwise turn of the camera, seen from behind [degrees] (default: found, and 0 '
         'with --pitch)',
     )
-    add('--bits', type=significant_bits, default=0, metavar='N', help=BITS_HELP)
-    add('--head', default='auto', choices=('auto', 'indoor', 'outdoor'), help='(%(default)s)')
-    add(
-        '--focal-correction',
-        default='auto',
-        choices=('auto', 'off', 'scale', 'warp'),
-        help="as the node's parameter of this name, for which the scale is (%(default)s)",
-    )
-    add(
-        '--training-hfov',
-        type=field_of_view_deg,
-        metavar='DEG',
-        help='that of the camera the weights learnt through [degrees] (default: what they say, '
-        'else that of NYU and KITTI)',
-    )
     add('--out', metavar='FILE', default='scale.yaml', help='file to write (%(default)s)')
     add('--camera', default='', metavar='NAME', help='a name to keep in the file')
     add('--model', default='ZoeD_M12_NK', help='a name of `zoedepth models` (%(default)s)')
     add('--weights', metavar='FILE', help="the model's weights (default: the released ones)")
     add('--device', default='auto', help='auto, cpu, cuda or cuda:N (%(default)s)')
+    add_settings(parser, besides=NO_EFFECT)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -107,26 +98,31 @@ def run(args: argparse.Namespace) -> int:
     from zoedepth_ros.cli.images import find_images, require_readable
     from zoedepth_ros.inference.result import check_head
     from zoedepth_ros.media.files import read_stored_picture
+    from zoedepth_ros.pipeline.outputs import DEPTH
     from zoedepth_ros.pipeline.scale_file import load_scales
+    from zoedepth_ros.pipeline.sequence import SequencePredictor
 
-    _check(args)
+    settings = _settings(args)
+    _check(args, settings)
     paths = find_images(args.pictures)
     require_readable(paths)
     out = Path(args.out).expanduser()
     check_writable(out)
-    cameras = camera_of(args)
+    cameras = camera_of(args, settings)
     older = load_scales(out) if out.exists() else {}
     predictor = build_predictor(args.model, args.weights, args.device)
-    check_head(args.head, predictor.heads)
-    look = _through_camera(predictor, args)
+    check_head(settings.router_mode, predictor.heads)
+    _check_camera(predictor, args, settings)
     ratios: dict[str, list[NDArray[np.float64]]] = {}
     for path in paths:
-        stored = read_stored_picture(path, args.bits)
+        stored = read_stored_picture(path, settings.camera_bits)
         rgb = stored.rgb
         if stored.assumption:
             print(f'{path}: {stored.assumption} (--bits)')
-        result = look(rgb, cameras(rgb.shape), args.head)
-        found = _ratios(result, args, cameras)
+        alone = SequencePredictor(predictor, settings)
+        result = alone(rgb, cameras(rgb.shape), 0.0, [DEPTH])
+        network_width = predictor.network_size(*rgb.shape[:2])[1]
+        found = _ratios(result, network_width, args, cameras)
         ratios.setdefault(result.head, []).append(found)
         far = f'nearer than {result.range_m:.3g} m, the range of this head'
         say = f'scale {np.median(found):.3f}' if found.size else f'nothing to compare with {far}'
@@ -137,9 +133,18 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _check(args: argparse.Namespace) -> None:
-    corrected = args.focal_correction in ('scale', 'warp')
-    is_known = args.hfov is not None or args.calibration
+def _settings(args: argparse.Namespace) -> PipelineSettings:
+    """Return the settings, without a scale: that is what is measured."""
+    from dataclasses import replace
+
+    return replace(
+        settings_of(args), depth_min_m=0.0, depth_scale=1.0, scale_file='', scale_source='off'
+    )
+
+
+def _check(args: argparse.Namespace, settings: PipelineSettings) -> None:
+    corrected = settings.focal_correction in ('scale', 'warp')
+    is_known = settings.camera_hfov_rad or args.calibration
     if not is_known and (args.camera_height is not None or corrected):
         raise ValueError(
             '--camera-height and --focal-correction need the camera: --hfov or --calibration'
@@ -149,33 +154,29 @@ def _check(args: argparse.Namespace) -> None:
     else:
         refuse_idle(args, ['pitch', 'roll'], 'is for --camera-height')
     if not args.calibration:
-        refuse_idle(args, ['rectified'], 'is for --calibration')
-    if args.focal_correction == 'off':
-        refuse_idle(args, ['training_hfov'], 'is for a focal correction')
+        refuse_idle(args, ['camera.rectified'], 'is for --calibration')
+    if settings.focal_correction == 'off':
+        refuse_idle(args, ['camera.training_hfov'], 'is for a focal correction')
     for option, value in (('--pitch', args.pitch), ('--roll', args.roll)):
         if doubt := likely_radians(option, value):
             print(doubt, file=sys.stderr)
 
 
-def _through_camera(predictor: DepthPredictor, args: argparse.Namespace) -> ThroughCamera:
-    """Ask the network with the focal correction that the node will use.
-
-    Raises ValueError where that needs a camera that is not told.
-    """
-    from zoedepth_ros.pipeline.focal_correction import ThroughCamera
-
-    training_hfov_rad = math.radians(args.training_hfov or 0.0)
-    look = ThroughCamera(predictor, args.focal_correction, training_hfov_rad=training_hfov_rad)
-    if args.hfov is None and not args.calibration and look.leaves_uncorrected(None):
+def _check_camera(
+    predictor: DepthPredictor, args: argparse.Namespace, settings: PipelineSettings
+) -> None:
+    """Raise ValueError where the node's focal correction needs a camera that is not given."""
+    hfov_rad = settings.camera_training_hfov_rad or predictor.training_hfov_rad
+    is_known = settings.camera_hfov_rad or args.calibration
+    if not is_known and settings.focal_correction == 'auto' and hfov_rad > 0.0:
         raise ValueError(
             'the node corrects the focal length for these weights: the scale needs --hfov, the '
             'field of view of the camera'
         )
-    return look
 
 
 def _ratios(
-    result: DepthResult, args: argparse.Namespace, cameras: CameraOf
+    result: ImageOutputs, network_width: int, args: argparse.Namespace, cameras: CameraOf
 ) -> NDArray[np.float64]:
     """Give true over measured, (n,): pixels of the target, or one per picture for the floor."""
     import numpy as np
@@ -184,6 +185,7 @@ def _ratios(
     from zoedepth_ros.geometry.ranges import mask_beyond
     from zoedepth_ros.geometry.scale import ratios_in_box
 
+    assert result.depth_m is not None
     depth_m = mask_beyond(result.depth_m, result.range_m)
     height, width = depth_m.shape
     if args.distance is not None:
@@ -191,7 +193,9 @@ def _ratios(
         return ratios_in_box(args.distance, box, depth_m).astype(np.float64)
     camera = cameras(depth_m.shape)
     assert camera is not None
-    depth_m = np.where(flying_pixels(depth_m), np.float32(np.nan), depth_m)
+    depth_m = np.where(
+        flying_pixels(depth_m, network_width=network_width), np.float32(np.nan), depth_m
+    )
     return _floor_ratio(depth_m, camera, args)
 
 

@@ -10,10 +10,10 @@ from functools import cache
 from typing import TYPE_CHECKING, TypeAlias
 
 from zoedepth_ros.geometry.field_of_view import NARROWEST_DEG, WIDEST_DEG
-from zoedepth_ros.geometry.rectification import AUTO, CHOICES
 
 if TYPE_CHECKING:
     from zoedepth_ros.geometry.intrinsics import CameraModel
+    from zoedepth_ros.pipeline.settings import PipelineSettings
 
 CameraOf: TypeAlias = 'Callable[[tuple[int, ...]], CameraModel | None]'
 
@@ -33,23 +33,18 @@ def field_of_view_deg(text: str) -> float:
     return degrees
 
 
-def add_camera_options(parser: argparse.ArgumentParser, hfov_help: str) -> None:
-    """Add --hfov and --calibration, which exclude each other, and --rectified."""
-    group = parser.add_mutually_exclusive_group()
-    group.add_argument('--hfov', type=field_of_view_deg, metavar='DEG', help=hfov_help)
-    group.add_argument(
+def add_calibration_option(parser: argparse.ArgumentParser) -> None:
+    """Declare --calibration."""
+    parser.add_argument(
         '--calibration',
         metavar='FILE[:CAMERA]',
         help='instead of --hfov: calibration of the camera, a file of ROS, Kalibr, OpenCV, '
         'RealSense or OAK; CAMERA selects one of several',
     )
-    parser.add_argument(
-        '--rectified', choices=CHOICES, help='as the parameter camera.rectified of the node (auto)'
-    )
 
 
-def camera_of(args: argparse.Namespace) -> CameraOf:
-    """Return a function from the shape (H, W, …) of an image to its camera.
+def camera_of(args: argparse.Namespace, settings: PipelineSettings) -> CameraOf:
+    """Give what makes the camera of images of a shape (H, W, …), by --calibration or --hfov.
 
     The function returns None without --calibration and --hfov, prints doubts about a calibration
     to stderr, and raises CameraError for another shape or an invalid camera.  Raises CameraError
@@ -58,15 +53,17 @@ def camera_of(args: argparse.Namespace) -> CameraOf:
     from zoedepth_ros.geometry.calibration_file import read_chosen_calibration
     from zoedepth_ros.geometry.intrinsics import assumed_camera
 
+    if args.calibration and getattr(args, 'camera.hfov') is not None:
+        raise ValueError('--hfov: not allowed with --calibration, which has the field of view')
     calibration = read_chosen_calibration(args.calibration) if args.calibration else None
-    rectified = args.rectified or AUTO
+    rectified = settings.camera_rectified
     if calibration is not None:
         print(f'{args.calibration}: {calibration.rectification(rectified).text}', file=sys.stderr)
 
     @cache
     def camera(height: int, width: int) -> CameraModel | None:
         if calibration is None:
-            return assumed_camera((height, width), math.radians(args.hfov or 0.0))
+            return assumed_camera((height, width), settings.camera_hfov_rad)
         made = calibration.camera(height, width, rectified)
         for text in calibration.warnings(made, rectified):
             print(f'note     {args.calibration}: {text}', file=sys.stderr)

@@ -9,24 +9,28 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoedepth_ros.cli.arguments import BITS_HELP, rate_hz, refuse_idle, significant_bits
-from zoedepth_ros.cli.camera_options import CameraOf, add_camera_options, camera_of
+from zoedepth_ros.cli.camera_options import CameraOf, add_calibration_option, camera_of
 from zoedepth_ros.cli.exit_codes import DONE, FAILED
+from zoedepth_ros.cli.arguments import rate_hz, refuse_idle
+from zoedepth_ros.cli.settings import add_settings, settings_of
 from zoedepth_ros.errors import explained
 from zoedepth_ros.files import WriteError, check_folder
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from zoedepth_ros.geometry.intrinsics import CameraModel
-    from zoedepth_ros.inference.result import DepthPredictor, DepthResult
+    from zoedepth_ros.inference.result import DepthPredictor
     from zoedepth_ros.media.files import StoredPicture
+    from zoedepth_ros.pipeline.sequence import ImageOutputs
+    from zoedepth_ros.pipeline.settings import PipelineSettings
 
 NAME = 'predict'
 HELP = 'write the depth of pictures and films: PNG in millimetres, NumPy, colours, point cloud'
 
 DEFAULT_MODEL = 'ZoeD_M12_NK'
+NO_EFFECT = (
+    *('depth.rate', 'cloud.rate', 'depth.encoding', 'cloud.organized'),
+    *('scan', 'obstacles'),
+)
+"""Parameters, or groups of them, of outputs that this command does not have."""
 DEFAULT_HFOV_DEG = 55.0
 """Field of view that ZoeDepth's own point clouds assume [degrees]."""
 
@@ -51,21 +55,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="metric: true to scale; official: prettier edges, as in the authors' demo",
     )
     add('--flip', action='store_true', help='average with the mirrored picture: half the speed')
-    add('--head', default='auto', choices=('auto', 'indoor', 'outdoor'), help='(%(default)s)')
-    add_camera_options(
-        parser,
-        'horizontal field of view of the upright image [degrees] (default: by its EXIF). '
-        'Weights that name the camera they learnt through need it for the scale: without it the '
-        'image is taken as through that camera. For other weights it is for the cloud alone '
-        f'({DEFAULT_HFOV_DEG:g} is assumed)',
-    )
-    add('--bits', type=significant_bits, default=0, metavar='N', help=BITS_HELP)
-    add('--rate', type=rate_hz, metavar='HZ', help='frames of a film, a second (all)')
-    add(
-        '--no-edge-filter',
-        action='store_true',
-        help='keep the points that hang between a near and a far surface',
-    )
+    add_calibration_option(parser)
+    add('--rate', type=rate_hz, metavar='HZ', help='frames of a video per second (all)')
+    add_settings(parser, besides=NO_EFFECT)
+
+
+def _settings(args: argparse.Namespace) -> PipelineSettings:
+    """Return the settings; every pixel becomes a point unless configured."""
+    from dataclasses import replace
+
+    from zoedepth_ros.pipeline.settings import PipelineSettings
+
+    return replace(settings_of(args, PipelineSettings(cloud_decimation=1)), cloud_organized=True)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -91,24 +92,26 @@ def run(args: argparse.Namespace) -> int:
     if not films:
         refuse_idle(args, ['rate'], 'is for films')
     if not args.calibration:
-        refuse_idle(args, ['rectified'], 'is for --calibration')
+        refuse_idle(args, ['camera.rectified'], 'is for --calibration')
     if len(films) == len(readable):
-        refuse_idle(args, ['no_edge_filter'], 'is for pictures: a film gets no cloud')
-        refuse_idle(args, ['bits'], 'is for pictures')
+        clouds = ('filter.edge', 'cloud.decimation', 'cloud.color', 'cloud.max_range')
+        refuse_idle(args, clouds, 'is for images: a video gets no cloud')
+        refuse_idle(args, ['camera.bits'], 'is for images')
+    settings = _settings(args)
     out = Path(args.out).expanduser()
     _refuse_overwriting(paths, [out / name for name in targets.values()])
     check_folder(out)
-    cameras = camera_of(args)
+    cameras = camera_of(args, settings)
     predictor = _predictor(args)
-    check_head(args.head, predictor.heads)
+    check_head(settings.router_mode, predictor.heads)
     out.mkdir(parents=True, exist_ok=True)
-    _introduce(predictor, args)
+    _introduce(predictor, settings, args)
     failures = len(missing)
     for number, path in enumerate(readable, 1):
         print(f'[{number}/{len(readable)}] {path}', flush=True)
         work, target = _film if path in films else _picture, out / targets[path]
         try:
-            failures += not work(path, target, predictor, args, cameras)
+            failures += not work(path, target, predictor, settings, args, cameras)
         except InferenceError as error:
             failures += 1
             _complain(f'{path}: {error}')
@@ -119,14 +122,15 @@ def _picture(
     path: Path,
     target: Path,
     predictor: DepthPredictor,
+    settings: PipelineSettings,
     args: argparse.Namespace,
     cameras: CameraOf,
 ) -> bool:
     """Predict one picture; tell whether it could be read."""
     from zoedepth_ros.geometry.intrinsics import CameraError, assumed_camera
-    from zoedepth_ros.pipeline.focal_correction import ThroughCamera
+    from zoedepth_ros.pipeline.sequence import SequencePredictor
 
-    stored = _read(path, args.bits)
+    stored = _read(path, settings.camera_bits)
     if stored is None:
         return False
     start_s = time.perf_counter()
@@ -136,12 +140,10 @@ def _picture(
     except CameraError as error:  # a calibration for another shape
         _complain(f'{path}: {error}')
         return False
-    result = ThroughCamera(predictor)(stored.rgb, camera, args.head)
-    _describe(result, time.perf_counter() - start_s)
-    camera = camera or assumed_camera(shape, _assumed_hfov_rad(predictor))
-    assert camera is not None
-    points = _points(result, camera, args)
-    _write(target, stored.rgb, result, points, predictor.weights_warning)
+    alone = SequencePredictor(predictor, settings, cloud_hfov_rad=_assumed_hfov_rad(predictor))
+    found = alone(stored.rgb, camera, 0.0)
+    _describe(found, time.perf_counter() - start_s)
+    _write(target, found, settings, predictor.weights_warning)
     return True
 
 
@@ -149,6 +151,7 @@ def _film(
     path: Path,
     target: Path,
     predictor: DepthPredictor,
+    settings: PipelineSettings,
     args: argparse.Namespace,
     cameras: CameraOf,
 ) -> bool:
@@ -158,9 +161,7 @@ def _film(
     files, start_s = film_files(target), time.perf_counter()
     try:
         path.open('rb').close()  # OpenCV does not say why it cannot
-        report = predict_film(
-            path, files, predictor, args.head, args.rate or 0.0, camera_of=cameras
-        )
+        report = predict_film(path, files, predictor, settings, args.rate or 0.0, cameras)
     except WriteError:  # the next one could not be written either
         raise
     except (ValueError, OSError) as error:
@@ -199,14 +200,16 @@ def _predictor(args: argparse.Namespace) -> DepthPredictor:
         ) from None
 
 
-def _introduce(predictor: DepthPredictor, args: argparse.Namespace) -> None:
+def _introduce(
+    predictor: DepthPredictor, settings: PipelineSettings, args: argparse.Namespace
+) -> None:
     print(f'model    {predictor.model_name} on {predictor.device}, {predictor.precision}')
     print(f'weights  {predictor.weights_origin}')
     if predictor.weights_warning:
         print(f'WARNING  {predictor.weights_warning.upper()}')
     if args.calibration:
         print(f'camera   {args.calibration}')
-    elif args.hfov is None:
+    elif not settings.camera_hfov_rad:
         for_what = 'depth and cloud' if predictor.training_hfov_rad else 'the cloud'
         hfov_deg = math.degrees(_assumed_hfov_rad(predictor))
         print(
@@ -234,61 +237,42 @@ def _read(path: Path, bits: int) -> StoredPicture | None:
     return stored
 
 
-def _describe(result: DepthResult, elapsed_s: float) -> None:
+def _describe(found: ImageOutputs, elapsed_s: float) -> None:
     import numpy as np
 
-    known_m = result.depth_m[np.isfinite(result.depth_m)]
+    assert found.depth_m is not None
+    known_m = found.depth_m[np.isfinite(found.depth_m)]
     if known_m.size:
         low, middle, high = known_m.min(), np.median(known_m), known_m.max()
         depth = f'{low:.2f} to {high:.2f} m, median {middle:.2f} m'
     else:
         depth = 'no depth'
-    shares = ', '.join(f'{head} {p:.1%}' for head, p in result.router_probabilities.items())
+    probabilities = found.router_probabilities or {}
+    shares = ', '.join(f'{head} {p:.1%}' for head, p in probabilities.items())
     router = f' (router: {shares})' if shares else ''
-    print(f'    {depth}; head {result.head}{router}; {elapsed_s:.2f} s')
+    print(f'    {depth}; head {found.head}{router}; {elapsed_s:.2f} s')
 
 
-def _write(
-    target: Path,
-    rgb: NDArray[np.uint8],
-    result: DepthResult,
-    points: NDArray[np.float32],
-    warning: str,
-) -> None:
-    """Write the four files of one picture."""
+def _write(target: Path, found: ImageOutputs, settings: PipelineSettings, warning: str) -> None:
+    """Write the four files of one image."""
+    from zoedepth_ros.geometry.points import unpack_rgb
     from zoedepth_ros.media.files import write_depth_png, write_npy, write_picture, write_ply
     from zoedepth_ros.media.panel import draw_depth_with_scale
 
+    assert found.depth_m is not None
+    assert found.points is not None
     png, npy, color, ply = _files(target)
-    too_far = write_depth_png(png, result.depth_m)
-    write_npy(npy, result.depth_m)
-    write_picture(color, draw_depth_with_scale(result.depth_m, warning=warning))
-    count = write_ply(ply, points, rgb)
+    too_far = write_depth_png(png, found.depth_m)
+    write_npy(npy, found.depth_m)
+    write_picture(color, draw_depth_with_scale(found.depth_m, warning=warning))
+    rgb = unpack_rgb(found.points) if settings.cloud_color else None
+    count = write_ply(ply, found.points[..., :3], rgb)
     if too_far:
         print(f'    {too_far} pixels beyond 65.535 m are 0 in the 16-bit PNG, not in the .npy')
-    dropped = points.shape[0] * points.shape[1] - count
-    left_out = (
-        f', {dropped} left out at edges and beyond {result.range_m:.3g} m' if dropped else ''
-    )
+    dropped = found.points.shape[0] * found.points.shape[1] - count
+    left_out = f', {dropped} left out at edges and beyond {found.range_m:.3g} m' if dropped else ''
     print(f'    {count} points{left_out}')
     print(f'    -> {png}, {npy.name}, {color.name}, {ply.name}')
-
-
-def _points(
-    result: DepthResult, camera: CameraModel, args: argparse.Namespace
-) -> NDArray[np.float32]:
-    """Return the cloud (H, W, 3) [m], NaN where it is not to be trusted."""
-    import numpy as np
-
-    from zoedepth_ros.geometry.filters import flying_pixels
-    from zoedepth_ros.geometry.points import depth_to_points
-    from zoedepth_ros.geometry.ranges import mask_beyond
-    from zoedepth_ros.geometry.rays import rays
-
-    depth_m = result.depth_m
-    if not args.no_edge_filter:
-        depth_m = np.where(flying_pixels(depth_m), np.float32(np.nan), depth_m)
-    return depth_to_points(mask_beyond(depth_m, result.range_m), rays(camera))
 
 
 def _assumed_hfov_rad(predictor: DepthPredictor) -> float:

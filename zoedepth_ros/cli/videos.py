@@ -16,18 +16,16 @@ from numpy.typing import NDArray
 from zoedepth_ros.cli.camera_options import CameraOf
 from zoedepth_ros.cli.output import progress
 from zoedepth_ros.files import name_for_opencv, write_file
-from zoedepth_ros.inference.result import AUTO, DepthPredictor, DepthResult
-from zoedepth_ros.media.color import depth_to_bgr
+from zoedepth_ros.inference.result import DepthPredictor
+from zoedepth_ros.media.color import COLOR_RANGE_M, depth_to_bgr
 from zoedepth_ros.media.files import write_depth_png
 from zoedepth_ros.media.panel import draw_warning
-from zoedepth_ros.media.video import chosen_times_s, container_fps
-from zoedepth_ros.pipeline.focal_correction import ThroughCamera
-from zoedepth_ros.pipeline.head_policy import HeadPolicy
-from zoedepth_ros.viewing.sources import video_frames
+from zoedepth_ros.media.video import chosen_times_s, container_fps, read_video
+from zoedepth_ros.pipeline.outputs import DEPTH
+from zoedepth_ros.pipeline.sequence import ImageOutputs, SequencePredictor
+from zoedepth_ros.pipeline.settings import PipelineSettings
 
 FILM_SUFFIXES = ('.avi', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.webm')
-RANGE_M = {'indoor': (0.3, 10.0), 'outdoor': (1.0, 80.0)}
-"""Head -> ends of the colours [m]; fixed, so that a colour means the same all the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,22 +65,20 @@ def predict_film(
     path: Path,
     files: FilmFiles,
     predictor: DepthPredictor,
-    head: str,
+    settings: PipelineSettings,
     rate_hz: float = 0.0,
-    *,
     camera_of: CameraOf = lambda shape: None,
 ) -> FilmReport:
     """Write the depth of at most `rate_hz` frames a second (0: all), by the frames' own times.
 
-    With head 'auto' the router is smoothed over time, as in the ROS node.  camera_of: gives the
-    camera of frames of a shape, None where it is not known.  A film of colours that cannot be
-    written costs no depth.  Raises ValueError when OpenCV cannot read the film, OSError when depth
-    cannot be written, and InferenceError.
+    camera_of: returns the camera of frames of a shape, None where it is not known.  Depth is
+    written even where the video of colours cannot be.  Raises ValueError if OpenCV cannot read
+    the video, OSError when depth cannot be written, and InferenceError.
     """
     times_s = list(chosen_times_s(path, rate_hz))
     if not times_s:
         raise ValueError(f'{path}: holds no frame that OpenCV reads')
-    frames = _predicted(path, predictor, head, rate_hz, camera_of)
+    frames = _predicted(path, predictor, settings, rate_hz, camera_of)
     with _Writer(files, _mean_fps(times_s), predictor.weights_warning) as writer:
         for count, frame in enumerate(progress(frames, len(times_s), 'frames')):
             writer.write(count, *frame)
@@ -95,17 +91,16 @@ def _mean_fps(times_s: list[float]) -> float:
 
 
 def _predicted(
-    path: Path, predictor: DepthPredictor, head: str, rate_hz: float, camera_of: CameraOf
-) -> Iterator[tuple[float, NDArray[np.uint8], DepthResult]]:
-    """Give time [s], rgb (H, W, 3) and depth of each frame."""
-    policy, chosen = HeadPolicy(predictor.heads), head
-    look = ThroughCamera(predictor)
-    for frame in video_frames(path, rate_hz):
-        assert frame.rgb is not None
-        result = look(frame.rgb, camera_of(frame.rgb.shape), chosen)
-        yield frame.time_s, frame.rgb, result
-        if head == AUTO and result.router_probabilities:
-            chosen = policy.update(result.router_probabilities, frame.time_s)
+    path: Path,
+    predictor: DepthPredictor,
+    settings: PipelineSettings,
+    rate_hz: float,
+    camera_of: CameraOf,
+) -> Iterator[tuple[float, NDArray[np.uint8], ImageOutputs]]:
+    """Yield time [s], rgb (H, W, 3) and outputs of each frame."""
+    sequence = SequencePredictor(predictor, settings)
+    for time_s, rgb in read_video(path, rate_hz):
+        yield time_s, rgb, sequence(rgb, camera_of(rgb.shape), time_s, [DEPTH])
 
 
 class _Writer:
@@ -125,6 +120,7 @@ class _Writer:
         self._last_shown: NDArray[np.uint8] | None = None
         self.color_trouble = ''
         """Why the film of colours cannot be written; '' when it can."""
+        self._probabilities: dict[str, float] = {}  # of the router's latest run
         self.rows: list[tuple[int | str, ...]] = []
         """A line of the table for each frame."""
         for old in (files.color, files.table):
@@ -148,16 +144,19 @@ class _Writer:
         write_file(self._files.table, text.getvalue())
 
     def write(
-        self, number: int, time_s: float, rgb: NDArray[np.uint8], result: DepthResult
+        self, number: int, time_s: float, rgb: NDArray[np.uint8], found: ImageOutputs
     ) -> None:
         """Write one frame."""
-        write_depth_png(self._files.folder / f'{number:06d}.png', result.depth_m)
-        shares = [result.router_probabilities.get(head, float('nan')) for head in RANGE_M]
-        median_m = float(np.nanmedian(result.depth_m))
-        row = (f'{time_s:.3f}', result.head, *(f'{p:.3f}' for p in shares), f'{median_m:.3f}')
+        assert found.depth_m is not None
+        write_depth_png(self._files.folder / f'{number:06d}.png', found.depth_m)
+        self._probabilities = found.router_probabilities or self._probabilities
+        shares = [self._probabilities.get(head, float('nan')) for head in COLOR_RANGE_M]
+        known_m = found.depth_m[np.isfinite(found.depth_m)]
+        median_m = float(np.median(known_m)) if known_m.size else float('nan')
+        row = (f'{time_s:.3f}', found.head, *(f'{p:.3f}' for p in shares), f'{median_m:.3f}')
         self.rows.append((number, *row))
-        near_m, far_m = RANGE_M[result.head]
-        beside = np.hstack([rgb[..., ::-1], depth_to_bgr(result.depth_m, near_m, far_m)])
+        near_m, far_m = COLOR_RANGE_M[found.head]
+        beside = np.hstack([rgb[..., ::-1], depth_to_bgr(found.depth_m, near_m, far_m)])
         beside = np.ascontiguousarray(beside[: len(beside) // 2 * 2])  # codecs want even sides
         self._show(time_s, draw_warning(beside, self._warning) if self._warning else beside)
 

@@ -13,23 +13,17 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoedepth_ros.cli.arguments import (
-    BITS_HELP,
-    at_least,
-    rate_hz,
-    refuse_idle,
-    significant_bits,
-    whole,
-)
-from zoedepth_ros.cli.camera_options import CameraOf, add_camera_options, camera_of
+from zoedepth_ros.cli.camera_options import CameraOf, add_calibration_option, camera_of
 from zoedepth_ros.cli.exit_codes import DONE, FAILED
 from zoedepth_ros.cli.output import progress
+from zoedepth_ros.cli.arguments import at_least, rate_hz, whole, refuse_idle
+from zoedepth_ros.cli.settings import add_settings, settings_of
 from zoedepth_ros.errors import printable
 from zoedepth_ros.files import check_writable
-from zoedepth_ros.geometry.rectification import AUTO
 
 if TYPE_CHECKING:
     from zoedepth_ros.inference.result import DepthPredictor
+    from zoedepth_ros.pipeline.settings import PipelineSettings
     from zoedepth_ros.viewing.frame import ViewFrame
     from zoedepth_ros.viewing.rerun_log import RerunLog
 
@@ -73,27 +67,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--weights', metavar='FILE', help="the model's weights, or 'random' (default: released)")
     add('--device', default='auto', help='auto, cpu, cuda or cuda:N (%(default)s)')
     add('--precision', default='auto', choices=('auto', 'fp32', 'bf16', 'fp16'))
-    add('--head', default='auto', choices=('auto', 'indoor', 'outdoor'), help='(%(default)s)')
     add('--image', metavar='TOPIC', help='pictures of a recording')
     add('--camera-info', metavar='TOPIC', help='their calibration, or that of a live topic')
     add('--depth-topic', metavar='TOPIC', help=f'recorded depth ({DEFAULT_DEPTH_TOPIC})')
     add('--predict', action='store_true', help='predict although depth was recorded')
     add('--salvage', action='store_true', help='show what can be read of a damaged recording')
-    add_camera_options(
-        parser,
-        'horizontal field of view [degrees] where calibration is missing (default: of the '
-        f'camera that the weights learnt through, else {DEFAULT_HFOV_DEG:g})',
-    )
-    add('--bits', type=significant_bits, metavar='N', help=BITS_HELP)
+    add_calibration_option(parser)
     add('--rate', type=rate_hz, metavar='HZ', help='of a video, at most (all)')
-    add(
-        '--decimation',
-        type=whole(0, 64),
-        default=0,
-        metavar='N',
-        help='a point for every N (automatic)',
-    )
     add('--frames', type=at_least(0), default=0, metavar='N', help='stop after so many (all)')
+    add_settings(
+        parser,
+        besides=('depth.rate', 'cloud.rate', 'depth.encoding', 'scan', 'obstacles'),
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -108,18 +93,22 @@ def run(args: argparse.Namespace) -> int:
         check_writable(Path(args.save).expanduser())
     if not args.serve:
         refuse_idle(args, ('port', 'bind'), 'is for --serve')
-    cameras = camera_of(args)
-    frames = _frames(args)
+    settings = settings_of(args)
+    cameras = camera_of(args, settings)
+    frames = _frames(args, settings)
     if args.calibration:
         frames = _with_camera(frames, cameras)
     first = next(frames, None)
     if first is None:
         raise ValueError(f'{" ".join(args.sources)}: nothing to show')
-    predictor = _Predictor(args)
+    predictor = _Predictor(args, settings)
     if first.depth_m is None and first.rgb is not None:
         predictor.build()
     log = RerunLog(
-        about=predictor.about(), hfov_rad=predictor.hfov_rad(), decimation=args.decimation
+        about=predictor.about(),
+        hfov_rad=predictor.hfov_rad(),
+        settings=settings,
+        max_points=_max_points(settings),
     )
     try:
         _open(log, args)
@@ -132,6 +121,15 @@ def run(args: argparse.Namespace) -> int:
     finally:
         log.close()
     return DONE if count else FAILED
+
+
+def _max_points(settings: PipelineSettings) -> int:
+    """Return the limit of points; 0 for none where a decimation is configured."""
+    from zoedepth_ros.pipeline.settings import PipelineSettings
+    from zoedepth_ros.viewing.rerun_log import MAX_POINTS
+
+    is_default = settings.cloud_decimation == PipelineSettings().cloud_decimation
+    return MAX_POINTS if is_default else 0
 
 
 def _open(log: RerunLog, args: argparse.Namespace) -> None:
@@ -163,7 +161,7 @@ def _with_first(first: ViewFrame, frames: Iterator[ViewFrame]) -> Iterator[ViewF
     yield from frames
 
 
-def _frames(args: argparse.Namespace) -> Iterator[ViewFrame]:
+def _frames(args: argparse.Namespace, settings: PipelineSettings) -> Iterator[ViewFrame]:
     """Find out what the sources are."""
     from zoedepth_ros.cli.images import IMAGE_SUFFIXES, find_images, require_readable
     from zoedepth_ros.viewing import sources
@@ -180,31 +178,31 @@ def _frames(args: argparse.Namespace) -> Iterator[ViewFrame]:
             camera_info=args.camera_info or '',
             depth_topic='' if args.predict else args.depth_topic or DEFAULT_DEPTH_TOPIC,
             salvage=args.salvage,
-            rectified=args.rectified or AUTO,
-            bits=args.bits or 0,
+            rectified=settings.camera_rectified,
+            bits=settings.camera_bits,
             note=_note,
         )
     refuse_idle(args, ('image', 'depth_topic', 'predict', 'salvage'), 'is for recordings')
     if is_one and name.startswith('/') and not path.exists():
         refuse_idle(args, ['rate'], 'is for videos')
-        return _live_frames(args)
+        return _live_frames(args, settings)
     refuse_idle(args, ['camera_info'], 'is for recordings and topics')
     if not args.calibration:
-        refuse_idle(args, ['rectified'], 'is for --calibration, recordings and topics')
+        refuse_idle(args, ['camera.rectified'], 'is for --calibration, recordings and topics')
     if is_one and path.is_file() and path.suffix.lower() not in IMAGE_SUFFIXES:
-        refuse_idle(args, ['bits'], 'is for images')
+        refuse_idle(args, ['camera.bits'], 'is for images')
         require_readable([path])
         return sources.video_frames(path, args.rate or 0.0)
     refuse_idle(args, ['rate'], 'is for videos')
     if is_one and ((name.isdigit() and not path.exists()) or path.is_char_device()):
-        refuse_idle(args, ['bits'], 'is for images')
+        refuse_idle(args, ['camera.bits'], 'is for images')
         return sources.webcam_frames(int(name) if name.isdigit() else name)
     paths = find_images(args.sources)
     require_readable(paths)
-    return sources.picture_frames(paths, bits=args.bits or 0, note=_note)
+    return sources.picture_frames(paths, bits=settings.camera_bits, note=_note)
 
 
-def _live_frames(args: argparse.Namespace) -> Iterator[ViewFrame]:
+def _live_frames(args: argparse.Namespace, settings: PipelineSettings) -> Iterator[ViewFrame]:
     from zoedepth_ros.viewing.frame import ViewFrame
 
     try:
@@ -213,9 +211,9 @@ def _live_frames(args: argparse.Namespace) -> Iterator[ViewFrame]:
         raise ValueError(
             f'{args.sources[0]}: no such file; as a topic it needs ROS 2 ({error})'
         ) from None
-    topic, info, rectified = args.sources[0], args.camera_info or '', args.rectified or AUTO
+    topic, info, rectified = args.sources[0], args.camera_info or '', settings.camera_rectified
     for picture in live_pictures(
-        topic, info, rectified=rectified, bits=args.bits or 0, note=_note
+        topic, info, rectified=rectified, bits=settings.camera_bits, note=_note
     ):
         yield ViewFrame(picture.topic, picture.time_s, picture.rgb, camera=picture.camera)
 
@@ -240,8 +238,8 @@ def _is_recording(path: Path) -> bool:
 class _Predictor:
     """Add depth to a moment; the model is built when the first one needs it."""
 
-    def __init__(self, args: argparse.Namespace) -> None:
-        self._args = args
+    def __init__(self, args: argparse.Namespace, settings: PipelineSettings) -> None:
+        self._args, self._settings = args, settings
         self._predictor: DepthPredictor | None = None
         self._add: Callable[[ViewFrame], ViewFrame] | None = None
 
@@ -253,17 +251,14 @@ class _Predictor:
 
         args = self._args
         self._predictor = build_predictor(args.model, args.weights, args.device, args.precision)
-        check_head(args.head, self._predictor.heads)
-        hfov_rad = math.radians(args.hfov or 0.0)
-        self._add = adder(self._predictor, args.head, hfov_rad=hfov_rad)
+        check_head(self._settings.router_mode, self._predictor.heads)
+        self._add = adder(self._predictor, self._settings, cloud_hfov_rad=self.hfov_rad())
 
     def hfov_rad(self) -> float:
         """Give the field of view to assume where calibration is missing [rad]."""
         learnt_rad = self._predictor.training_hfov_rad if self._predictor else 0.0
-        asked_deg = self._args.hfov
-        return (
-            math.radians(asked_deg) if asked_deg else learnt_rad or math.radians(DEFAULT_HFOV_DEG)
-        )
+        default_rad = learnt_rad or math.radians(DEFAULT_HFOV_DEG)
+        return self._settings.camera_hfov_rad or default_rad
 
     def about(self) -> str:
         """Say in Markdown what is shown."""

@@ -114,3 +114,9 @@ def pack_rgb(rgb: NDArray[np.uint8], out: NDArray[np.uint32]) -> None:
         np.bitwise_and(out, np.uint32(0x00FFFFFF), out=out)  # OpenCV's alpha is 255
     else:
         np.right_shift(out, np.uint32(8), out=out)
+
+
+def unpack_rgb(points: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Return the colours (..., 3) of points (..., 4) with the bits 0x00RRGGBB as fourth number."""
+    bits = np.ascontiguousarray(points).view(np.uint32)[..., 3]
+    return np.stack([bits >> shift & 0xFF for shift in (16, 8, 0)], axis=-1).astype(np.uint8)

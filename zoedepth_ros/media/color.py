@@ -17,6 +17,9 @@ BACKGROUND = (30, 26, 24)
 INK = (225, 225, 225)
 """Colour of text and ticks, blue-green-red."""
 
+COLOR_RANGE_M = {'indoor': (0.3, 10.0), 'outdoor': (1.0, 80.0)}
+"""Head -> nearest and farthest depth of the colours; fixed, so that a colour keeps its meaning."""
+
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 _FONT_HEIGHT_PX = 21.0  # a capital letter of FONT at scale 1
 # The ends of the map are nearly black, and black means unknown.

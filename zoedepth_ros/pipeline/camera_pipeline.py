@@ -14,7 +14,7 @@ from zoedepth_ros.geometry.canonical import OFF, RANGE_M, correction_in_use
 from zoedepth_ros.geometry.sky import sky_mask, with_infinite_sky
 from zoedepth_ros.geometry.workspace import Workspace
 from zoedepth_ros.inference.result import AUTO, DepthPredictor, DepthResult
-from zoedepth_ros.media.color import depth_to_bgr
+from zoedepth_ros.media.color import COLOR_RANGE_M, depth_to_bgr
 from zoedepth_ros.pipeline import outputs
 from zoedepth_ros.pipeline.clouds import Clouds, Compare
 from zoedepth_ros.pipeline.depth_filters import without_uncertain, write_depth
@@ -33,9 +33,6 @@ from zoedepth_ros.pipeline.outputs_due import OutputsDue, Schedule, all_due
 from zoedepth_ros.pipeline.request import Request
 from zoedepth_ros.pipeline.scaling import ScaleReport, Scaling
 from zoedepth_ros.pipeline.settings import PipelineSettings
-
-COLOR_RANGE_M = {'indoor': (0.3, 10.0), 'outdoor': (1.0, 80.0)}
-"""Head -> nearest and farthest distance of the colours; fixed, so that nothing flickers."""
 
 OUTDOOR = 'outdoor'
 

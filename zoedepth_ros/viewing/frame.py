@@ -1,26 +1,25 @@
-"""What is shown of one moment."""
+"""What is shown of one image."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.intrinsics import CameraModel
-from zoedepth_ros.inference.result import DepthResult
+from zoedepth_ros.pipeline.sequence import ImageOutputs
 
 
 @dataclass(frozen=True, slots=True)
 class ViewFrame:
-    """Hold what is known of one moment; what is missing is not shown."""
+    """Hold what is known of one image; what is missing is not shown."""
 
     name: str
-    """File, topic or device it comes from."""
+    """File, topic or device of the image."""
 
     time_s: float
-    """When it was, from the start or since 1970 [s]."""
+    """Time from the start, or since 1970 [s]."""
 
     rgb: NDArray[np.uint8] | None = None
     """(H, W, 3)."""
@@ -34,32 +33,25 @@ class ViewFrame:
     head: str = ''
     """The head that made the depth."""
 
-    range_m: float = math.inf
-    """Depth beyond which the head was never taught [m]; infinite where nobody knows."""
+    points: NDArray[np.float32] | None = None
+    """(..., 4) x, y, z [m] and the bits of the colour, see `Cloud`; None to make them of depth."""
 
     router_probabilities: dict[str, float] = field(default_factory=dict)
     """Head -> probability."""
 
     camera: CameraModel | None = None
-    """None is a guess from the field of view."""
-
-    network_width: int = 512
-    """Columns that the network saw [px]."""
+    """None where it is unknown."""
 
     about: str = ''
-    """What recorded depth comes from, in Markdown; '' when that is nothing new."""
+    """Origin of recorded depth, in Markdown; '' when it is the same as before."""
 
-    def with_depth(self, result: DepthResult, network_width: int) -> ViewFrame:
-        """Give the same moment with a prediction."""
-        return ViewFrame(
-            name=self.name,
-            time_s=self.time_s,
-            rgb=self.rgb,
-            depth_m=result.depth_m,
-            uncertainty_m=result.uncertainty_m,
-            head=result.head,
-            range_m=result.range_m,
-            router_probabilities=result.router_probabilities,
-            camera=self.camera,
-            network_width=network_width,
+    def with_outputs(self, found: ImageOutputs) -> ViewFrame:
+        """Return the same frame with what was predicted."""
+        return replace(
+            self,
+            depth_m=found.depth_m,
+            uncertainty_m=found.uncertainty_m,
+            points=found.points,
+            head=found.head,
+            router_probabilities=found.router_probabilities or {},
         )

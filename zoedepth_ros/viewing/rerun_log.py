@@ -13,11 +13,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.geometry.filters import flying_pixels
+from zoedepth_ros.geometry.camera import Camera
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
-from zoedepth_ros.geometry.points import decimate, depth_to_points
+from zoedepth_ros.geometry.points import PointPacker, decimate, unpack_rgb
 from zoedepth_ros.geometry.ranges import mask_beyond
-from zoedepth_ros.geometry.rays import rays
+from zoedepth_ros.media.color import COLOR_RANGE_M
+from zoedepth_ros.pipeline.depth_filters import depth_for_points
+from zoedepth_ros.pipeline.settings import PipelineSettings
 from zoedepth_ros.viewing.blueprint import blueprint
 from zoedepth_ros.viewing.errors import ViewingError
 from zoedepth_ros.viewing.frame import ViewFrame
@@ -35,10 +37,7 @@ MAX_SIDE_PX = 1280
 """Longer pictures are shown smaller [px]."""
 
 MAX_POINTS = 100_000
-"""Points shown of one moment, unless a decimation is given."""
-
-RANGE_M = {'indoor': (0.3, 10.0), 'outdoor': (1.0, 80.0)}
-"""Head -> nearest and farthest distance of the colours; fixed, so that nothing flickers."""
+"""Points shown of one image, unless a decimation is configured."""
 
 _UNTIL_1970_IS_MEANT_S = 1e8  # a time that is larger is a date
 _JPEG_QUALITY = 90
@@ -56,18 +55,28 @@ def require_rerun() -> None:
 class RerunLog:
     """Own one Rerun recording."""
 
-    def __init__(self, *, about: str, hfov_rad: float, decimation: int = 0) -> None:
-        """about: text shown beside the views.  hfov_rad: assumed for pictures without camera.
+    def __init__(
+        self,
+        *,
+        about: str,
+        hfov_rad: float,
+        settings: PipelineSettings | None = None,
+        max_points: int = 0,
+    ) -> None:
+        """about: text shown beside the views.  hfov_rad: assumed for images without a camera.
 
-        decimation: a point for every so many rows and columns, 0 for MAX_POINTS in all.
+        settings: for the points of recorded depth.  max_points: larger clouds are decimated
+        further; 0 sets no limit.
         """
         require_rerun()
         import rerun as rr
 
         self._rr = rr
         self._stream = rr.RecordingStream(APPLICATION)
-        self._hfov_rad, self._decimation = hfov_rad, decimation
-        self._rays: tuple[CameraModel, int, NDArray[np.float32]] | None = None
+        self._hfov_rad = hfov_rad
+        self._settings = PipelineSettings() if settings is None else settings
+        self._max_points = max_points
+        self._camera_of_rays: Camera | None = None
         self._head, self._count = '', 0
         self._limits_m: dict[str, NDArray[np.float64]] = {}
         self._about = about
@@ -139,7 +148,7 @@ class RerunLog:
             self._log_picture(frame.rgb, camera.intrinsics, step)
         if frame.depth_m is not None:
             head = frame.head or self._head  # recorded depth does not say, its router does
-            self._log_map('depth', frame.depth_m, step, RANGE_M.get(head))
+            self._log_map('depth', frame.depth_m, step, COLOR_RANGE_M.get(head))
         if frame.uncertainty_m is not None:
             self._log_map('uncertainty', frame.uncertainty_m, step, None)
         if frame.depth_m is not None and camera is not None:
@@ -206,20 +215,32 @@ class RerunLog:
         return low_m, max(high_m, low_m + 1e-3)
 
     def _log_points(self, frame: ViewFrame, camera: CameraModel) -> None:
+        points = self._points(frame, camera) if frame.points is None else frame.points
+        step = self._settings.cloud_decimation
+        n_points = points.size // 4
+        if 0 < self._max_points < n_points and points.ndim == 3:
+            further = math.ceil(math.sqrt(n_points / self._max_points))
+            points, step = decimate(points, further), step * further
+        points = points.reshape(-1, 4)
+        points = np.ascontiguousarray(points[np.isfinite(points[:, 2])])
+        has_color = frame.rgb is not None and self._settings.cloud_color
+        radii = 0.6 * step / camera.intrinsics.fx_px * points[:, 2]
+        colors = unpack_rgb(points) if has_color else None
+        self._stream.log('points', self._rr.Points3D(points[:, :3], colors=colors, radii=radii))
+
+    def _points(self, frame: ViewFrame, camera: CameraModel) -> NDArray[np.float32]:
+        """Return the points of recorded depth, (h, w, 4), limited and filtered by the settings."""
         assert frame.depth_m is not None
-        height, width = frame.depth_m.shape
-        step = self._decimation or math.ceil(math.sqrt(height * width / MAX_POINTS))
-        if self._rays is None or self._rays[:2] != (camera, step):
-            self._rays = camera, step, np.ascontiguousarray(decimate(rays(camera), step))
-        flying = flying_pixels(frame.depth_m, network_width=frame.network_width)
-        depth_m = np.where(flying, np.float32(np.nan), frame.depth_m)
-        depth_m = mask_beyond(decimate(depth_m, step), frame.range_m)
-        points_m = depth_to_points(np.ascontiguousarray(depth_m), self._rays[2])
-        known = np.isfinite(points_m).all(axis=-1)
-        colors = None if frame.rgb is None else decimate(frame.rgb, step)[known]
-        radius_m = 0.6 * step / camera.intrinsics.fx_px * points_m[known][:, 2]
-        cloud = self._rr.Points3D(points_m[known], colors=colors, radii=radius_m)
-        self._stream.log('points', cloud)
+        at = self._settings
+        step = at.cloud_decimation
+        if self._camera_of_rays is None or self._camera_of_rays.model != camera:
+            self._camera_of_rays = Camera(camera)
+        depth_m = depth_for_points(frame.depth_m, at, steps=(step, step))
+        depth_m = mask_beyond(depth_m, at.cloud_max_range_m or math.inf)
+        points = np.empty((*depth_m.shape, 4), np.float32)
+        rgb = None if frame.rgb is None else decimate(frame.rgb, step)
+        PointPacker().pack(depth_m, self._camera_of_rays.rays(step), rgb, points)
+        return points
 
 
 def run_log(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,11 @@ from zoedepth_ros.errors import printable
 from zoedepth_ros.geometry.rectification import AUTO
 from zoedepth_ros.media.files import read_stored_picture
 from zoedepth_ros.media.video import read_video, read_webcam
+from zoedepth_ros.messages import writers
+from zoedepth_ros.messages.camera import CameraTracker
+from zoedepth_ros.messages.camera_info import CameraUnknown
 from zoedepth_ros.messages.depth import depth_from_image
+from zoedepth_ros.pipeline.outputs import DOMAIN
 from zoedepth_ros.viewing.about import model_text
 from zoedepth_ros.viewing.frame import ViewFrame
 
@@ -83,7 +88,7 @@ def recording_frames(
     require_libraries()
     from zoedepth_ros.bags.contents import ABOUT_DEPTH, ABOUT_FIELDS, Message, Metadata
     from zoedepth_ros.bags.recording import open_recording
-    from zoedepth_ros.bags.topics import domain_topic_of, find_inputs
+    from zoedepth_ros.bags.topics import find_inputs, topic_of
 
     damage = Damage(salvage=salvage)
     recording = open_recording(path, damage)
@@ -95,7 +100,7 @@ def recording_frames(
         besides=depth_topic,
         encodings=lambda topics: recording.encodings(topics, Damage(salvage=True)),
     )
-    domain_topic = domain_topic_of(depth_topic)
+    domain_topic = topic_of(DOMAIN, depth_topic)
     depth_topic = depth_topic if survey.counts.get(depth_topic) else ''
     shown = _Shown(inputs, depth_topic, domain_topic, rectified, bits, note)
     for item in recording.read(damage):
@@ -117,7 +122,7 @@ class _Shown:
         bits: int,
         note: Callable[[str], None],
     ) -> None:
-        from zoedepth_ros.bags.camera import CameraTracker
+        from zoedepth_ros.bags.cdr import make
         from zoedepth_ros.bags.frames import PictureReader
 
         self.about = ''
@@ -125,26 +130,27 @@ class _Shown:
         self._inputs, self._depth_topic = inputs, depth_topic
         self._domain_topic = domain_topic
         self._uncertainty_topic = f'{depth_topic.rpartition("/")[0]}/uncertainty'
-        self._tracker = CameraTracker(inputs.image, rectified=rectified)
+        self._tracker = CameraTracker(inputs.image, partial(make, writers.CAMERA_INFO))
+        self._rectified = rectified
         self._pictures, self._note = PictureReader(inputs.image_type, bits), note
         self._waiting: OrderedDict[tuple[int, int], NDArray[np.uint8]] = OrderedDict()
 
     def frames(self, message: Any) -> Iterator[ViewFrame]:
         """Give what a message completes."""
-        from zoedepth_ros.bags.cdr import CAMERA_INFO, DOMAIN, decode
+        from zoedepth_ros.bags.cdr import decode
 
         topic, time_s = message.channel.topic, message.log_time_ns * 1e-9
         try:
             if topic == self._inputs.camera_info:
-                self._tracker.set_info(decode(message.data, CAMERA_INFO))
+                self._tracker.set_info(decode(message.data, writers.CAMERA_INFO))
             elif topic == self._inputs.image:
                 yield from self._picture(message, time_s)
             elif self._depth_topic and topic == self._depth_topic:
                 yield self._depth(message, time_s)
             elif self._depth_topic and topic == self._uncertainty_topic:
                 yield ViewFrame(topic, time_s, uncertainty_m=_depth_m(message)[1])
-            elif topic == self._domain_topic and message.channel.type_name == DOMAIN:
-                domain = decode(message.data, DOMAIN)
+            elif topic == self._domain_topic and message.channel.type_name == writers.DOMAIN:
+                domain = decode(message.data, writers.DOMAIN)
                 shares = {
                     'indoor': domain.indoor_probability,
                     'outdoor': domain.outdoor_probability,
@@ -175,9 +181,12 @@ class _Shown:
         return ViewFrame(topic, time_s, rgb, depth_m, camera=camera, about=about)
 
     def _camera(self, picture: NDArray[Any]) -> Any:
-        camera = self._tracker.camera(*picture.shape[:2])
-        if camera is None:
-            self._note(str(self._tracker.trouble))
+        try:
+            camera = self._tracker.camera(
+                *picture.shape[:2], rectified=self._rectified, hfov_rad=0.0
+            )
+        except CameraUnknown as error:
+            self._note(str(error))
             return None
         for text in camera.known.said:
             self._note(text)
@@ -190,7 +199,7 @@ def _stamp(message: Any) -> tuple[int, int]:
 
 def _depth_m(message: Any) -> tuple[Any, NDArray[np.float32]]:
     """Decode a depth Image: (message, depth (H, W) [m], NaN unknown)."""
-    from zoedepth_ros.bags.cdr import IMAGE, decode
+    from zoedepth_ros.bags.cdr import decode
 
-    image = decode(message.data, IMAGE)
+    image = decode(message.data, writers.IMAGE)
     return image, depth_from_image(image)

@@ -1,0 +1,122 @@
+"""Options of the settings that commands share with the node, made of `PipelineSettings`."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any
+
+from zoedepth_ros.cli.arguments import SHORT
+from zoedepth_ros.cli.camera_options import field_of_view_deg
+from zoedepth_ros.pipeline.parameter import Parameter, table_of
+from zoedepth_ros.pipeline.parameter_file import settings_from_file
+from zoedepth_ros.pipeline.settings import PipelineSettings, option_specs, settings_from
+
+NODE_ONLY = frozenset({'camera.base_frame'})
+"""Parameters that need other nodes: commands have no option for them."""
+
+
+def add_settings(parser: argparse.ArgumentParser, *, besides: Collection[str] = ()) -> None:
+    """Declare --params-file and an option for each parameter, in SI units and degrees.
+
+    besides: parameters, or their groups, that have no option in this command.
+    """
+    group = parser.add_argument_group(
+        'settings', "the node's parameters, with its defaults; an option wins over --params-file"
+    )
+    group.add_argument(
+        '--params-file',
+        metavar='FILE',
+        help='parameter file of the node, such as config/depth_node.yaml',
+    )
+    left_out = {*NODE_ONLY, *besides}
+    for spec in option_specs():
+        if not {spec.name, spec.name.partition('.')[0]} & left_out:
+            _add(group, spec)
+
+
+def settings_of(
+    args: argparse.Namespace, base: PipelineSettings | None = None
+) -> PipelineSettings:
+    """Return the settings by --params-file and options.
+
+    base: defaults, else those of the node.  Raises ValueError naming what is wrong, and OSError
+    for a file that cannot be read.
+    """
+    from zoedepth_ros.ros.parameters import NodeSettings
+
+    base = PipelineSettings() if base is None else base
+    if args.params_file:
+        path = Path(args.params_file).expanduser()
+        base = settings_from_file(path, base=base, ignored=table_of(NodeSettings))
+    names = {spec.name for spec in option_specs()}
+    given = {
+        name: value for name, value in vars(args).items() if name in names and value is not None
+    }
+    return settings_from(given, base)
+
+
+def _add(group: argparse._ArgumentGroup, spec: Parameter) -> None:
+    option, in_degrees = SHORT.get(spec.name, spec.option), spec.unit == 'rad'
+    text = spec.description.replace('%', '%%')
+    if in_degrees:
+        text = text.replace('[rad]', '[degrees]')
+    if isinstance(spec.default, bool):
+        chosen = 'yes' if spec.default else 'no'
+        action = argparse.BooleanOptionalAction
+        group.add_argument(
+            option, dest=spec.name, action=action, default=None, help=f'{text} ({chosen})'
+        )
+        return
+    default = math.degrees(float(spec.default)) if in_degrees else spec.default  # type: ignore[arg-type]
+    shown = f'{default:g}' if isinstance(default, float) else default
+    group.add_argument(
+        option,
+        dest=spec.name,
+        type=_radians_of(spec) if in_degrees else _value_of(spec),
+        choices=spec.choices or None,
+        metavar=None if spec.choices else _metavar(spec),
+        help=f'{text} ({shown})' if shown != '' else text,
+    )
+
+
+def _metavar(spec: Parameter) -> str:
+    if spec.unit == 'rad':
+        return 'DEG'
+    if isinstance(spec.default, str):
+        return 'FILE' if spec.name.endswith('file') else 'NAME'
+    return {'m': 'M', 'Hz': 'HZ', 's': 'S'}.get(
+        spec.unit, 'N' if isinstance(spec.default, int) else 'X'
+    )
+
+
+def _value_of(spec: Parameter) -> Callable[[str], Any]:
+    def read(text: str) -> Any:
+        try:
+            return spec.parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return read
+
+
+def _radians_of(spec: Parameter) -> Callable[[str], float]:
+    """Return what reads an angle in degrees as radians."""
+    if spec.name in ('camera.hfov', 'camera.training_hfov'):
+        return lambda text: math.radians(field_of_view_deg(text))
+    low, high = (math.degrees(limit or 0.0) for limit in (spec.low, spec.high))
+
+    def read(text: str) -> float:
+        try:
+            degrees = float(text)
+        except ValueError:
+            degrees = math.nan
+        if not low <= degrees <= high:
+            raise argparse.ArgumentTypeError(
+                f'expected degrees, {low:.0f} to {high:.0f}, got {text}'
+            )
+        return math.radians(degrees)
+
+    return read

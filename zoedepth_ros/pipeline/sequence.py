@@ -1,0 +1,122 @@
+"""Predict images one after the other, for commands that show or write each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoedepth_ros.geometry.camera import Camera
+from zoedepth_ros.geometry.canonical import OFF
+from zoedepth_ros.geometry.intrinsics import CameraModel, assumed_camera
+from zoedepth_ros.inference.result import AUTO, DepthPredictor
+from zoedepth_ros.pipeline import outputs
+from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline
+from zoedepth_ros.pipeline.outputs import Cloud, DepthImage, Domain, Uncertainty
+from zoedepth_ros.pipeline.request import predict
+from zoedepth_ros.pipeline.settings import PipelineSettings
+
+
+@dataclass(slots=True)
+class ImageOutputs:
+    """Hold the outputs of one image; valid until the next image of the sequence."""
+
+    head: str = ''
+    """The head that measured the depth."""
+
+    depth_m: NDArray[np.float32] | None = None
+    """(H, W) depth along z [m]: -Inf too near, +Inf too far or sky, NaN unknown."""
+
+    range_m: float = np.inf
+    """Depth beyond which nothing is measured, so that there are no points [m]."""
+
+    uncertainty_m: NDArray[np.float32] | None = None
+    """(H, W) standard deviation of depth [m]."""
+
+    points: NDArray[np.float32] | None = None
+    """(h, w, 4) or (n, 4): x, y, z [m] and the bits 0x00RRGGBB, NaN where unknown."""
+
+    router_probabilities: dict[str, float] | None = None
+    """Head -> probability; None when the router did not run."""
+
+
+class SequencePredictor:
+    """Predict the images of one sequence as the node does, every image with every output.
+
+    depth.rate and cloud.rate do not apply; router.rate does, by the times of the images.
+    """
+
+    def __init__(
+        self,
+        predictor: DepthPredictor,
+        settings: PipelineSettings,
+        *,
+        cloud_hfov_rad: float = 0.0,
+    ) -> None:
+        """cloud_hfov_rad: field of view for points of images of an unknown camera; 0.0 for none.
+
+        Their depth is not corrected for it.  Raises ValueError and OSError for a scale.file that
+        cannot be used.
+        """
+        self._settings = replace(
+            settings, depth_rate_hz=0.0, cloud_rate_hz=0.0, depth_encoding='32FC1'
+        )
+        self._predictor = predictor
+        self._pipeline = CameraPipeline.of(predictor, self._settings)
+        self._cloud_hfov_rad = cloud_hfov_rad
+        self._camera: Camera | None = None
+
+    @property
+    def lacks_camera(self) -> bool:
+        """Whether the latest depth is uncorrected because its camera is unknown."""
+        return self._pipeline.lacks_camera
+
+    def __call__(
+        self,
+        rgb: NDArray[np.uint8],
+        camera: CameraModel | None,
+        time_s: float,
+        names: Collection[str] = (outputs.DEPTH, outputs.UNCERTAINTY, outputs.POINTS),
+    ) -> ImageOutputs:
+        """Return the outputs of these names and the router's; see `DepthPredictor` for errors.
+
+        rgb: (H, W, 3).  camera: None if unknown.  Raises ValueError where focal_correction needs
+        a camera.
+        """
+        pipeline, settings = self._pipeline, self._settings
+        is_known = camera is not None
+        if not is_known and settings.focal_correction == AUTO:
+            settings = replace(settings, focal_correction=OFF)
+            camera = assumed_camera(rgb.shape, self._cloud_hfov_rad)
+        pipeline.settings = settings
+        due = pipeline.due(time_s, frozenset({*names, outputs.DOMAIN}))
+        request = pipeline.prepare(rgb, self._of(camera), time_s, due)
+        if request is None or not request.due.depth:
+            raise ValueError(
+                f'focal_correction {settings.focal_correction} needs the camera of every image: '
+                'give a calibration or its field of view'
+            )
+        found = ImageOutputs()
+        for output in pipeline.process(request, predict(self._predictor, request)):
+            if isinstance(output, DepthImage):
+                found.head, found.depth_m, found.range_m = (
+                    output.head,
+                    output.pixels,
+                    output.range_m,
+                )
+            elif isinstance(output, Uncertainty):
+                found.uncertainty_m = output.pixels
+            elif isinstance(output, Cloud):
+                found.points = output.points
+            elif isinstance(output, Domain):
+                found.router_probabilities = output.probabilities
+        return found
+
+    def _of(self, model: CameraModel | None) -> Camera | None:
+        if model is None:
+            return None
+        if self._camera is None or self._camera.model != model:
+            self._camera = Camera(model)
+        return self._camera
