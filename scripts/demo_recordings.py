@@ -45,7 +45,7 @@ def recordings_text(out: Path, report: Mapping[str, Any], zoedepth: Path) -> lis
 def make_rerun(out: Path, zoedepth: Path) -> str:
     """Write the Rerun recording; returns the error, '' for none."""
     command = [sys.executable, zoedepth, 'view', out / BAG, '--save', out / RERUN]
-    command += ['--decimation', str(RERUN_DECIMATION)]
+    command += ['--cloud-decimation', str(RERUN_DECIMATION)]
     try:
         done = subprocess.run(
             command,
