@@ -17,8 +17,6 @@ SHORT = {
 }
 """Parameter -> its option, where that is not the parameter's name with dashes."""
 
-BITS_HELP = 'significant bits of 16-bit images (default: those of the largest value)'
-
 
 def quantity(
     low: float, high: float, unit: str, mistaken: Mapping[str, float] | None = None
@@ -97,7 +95,6 @@ rate_hz = quantity(0.0, 1000.0, 'Hz')
 steps_per_m = quantity(1.0, 1e6, 'steps per metre')
 pitch_deg = quantity(-89.0, 89.0, 'degrees')
 roll_deg = quantity(-180.0, 180.0, 'degrees')
-decimation = whole(1, 64, 'pixels')
 image_side_px = whole(16, 8192, 'pixels')
 
 
@@ -107,13 +104,6 @@ def likely_radians(option: str, degrees: float | None) -> str:
         return ''
     converted = f'{degrees:g} rad would be {math.degrees(degrees):.1f}'
     return f'{option} {degrees:g} is in degrees; {converted}'
-
-
-def significant_bits(text: str) -> int:
-    """Parse the number of significant bits of 16-bit values."""
-    from zoedepth_ros.media.brightness import LEAST_BITS, MOST_BITS
-
-    return whole(LEAST_BITS, MOST_BITS, 'bits')(text)
 
 
 def box_px(text: str) -> tuple[int, int, int, int]:

@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoedepth_ros.cli.camera_options import CameraOf, add_calibration_option, camera_of
 from zoedepth_ros.cli.arguments import (
     box_px,
     camera_height_m,
@@ -18,6 +17,7 @@ from zoedepth_ros.cli.arguments import (
     refuse_idle,
     roll_deg,
 )
+from zoedepth_ros.cli.camera_options import CameraOf, add_calibration_option, camera_of
 from zoedepth_ros.cli.settings import add_settings, settings_of
 from zoedepth_ros.files import check_writable
 

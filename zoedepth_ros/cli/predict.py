@@ -9,9 +9,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zoedepth_ros.cli.arguments import rate_hz, refuse_idle
 from zoedepth_ros.cli.camera_options import CameraOf, add_calibration_option, camera_of
 from zoedepth_ros.cli.exit_codes import DONE, FAILED
-from zoedepth_ros.cli.arguments import rate_hz, refuse_idle
 from zoedepth_ros.cli.settings import add_settings, settings_of
 from zoedepth_ros.errors import explained
 from zoedepth_ros.files import WriteError, check_folder

@@ -13,10 +13,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zoedepth_ros.cli.arguments import at_least, rate_hz, refuse_idle, whole
 from zoedepth_ros.cli.camera_options import CameraOf, add_calibration_option, camera_of
 from zoedepth_ros.cli.exit_codes import DONE, FAILED
 from zoedepth_ros.cli.output import progress
-from zoedepth_ros.cli.arguments import at_least, rate_hz, whole, refuse_idle
 from zoedepth_ros.cli.settings import add_settings, settings_of
 from zoedepth_ros.errors import printable
 from zoedepth_ros.files import check_writable

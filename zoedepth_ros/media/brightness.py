@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -42,5 +41,7 @@ class SignificantBits:
 
 def to_8_bits(values: NDArray[Any], bits: int) -> NDArray[np.uint8]:
     """Scale values so that 2 ** bits - 1 becomes 255; larger ones do too."""
+    import cv2  # here, because `zoedepth --help` reads the settings
+
     scaled: NDArray[np.uint8] = cv2.convertScaleAbs(values, alpha=255.0 / ((1 << bits) - 1))
     return scaled
