@@ -345,3 +345,65 @@ def stop_after(count):
             raise StoppedError
 
     return advance
+
+
+def floor_and_box(rgb: np.ndarray, head: str) -> np.ndarray:
+    """Return a floor below the camera that wobbles in scale, and a box that moves."""
+    height, width = rgb.shape[:2]
+    number = number_of(rgb)
+    rows = np.arange(height, dtype=np.float32)[:, None] - (height - 1) / 2
+    floor_m = np.where(rows > 0, 50.0 / np.maximum(rows, 1e-3), np.inf)
+    wall_m = 8.0 if head == 'indoor' else 40.0
+    depth_m = np.minimum(floor_m, wall_m) * np.ones((1, width))
+    left = width // 3 + 2 * (number % 7)
+    depth_m[height // 3 : height // 2, left : left + width // 6] = 2.5
+    return (depth_m * (1.0 + 0.03 * (number % 3))).astype(np.float32)
+
+
+@pytest.mark.parametrize('seed', range(6))
+def test_resumed_work_with_scale_and_filters_is_the_uninterrupted_work(tmp_path, seed):
+    """Killed anywhere, with head switches, scale source, temporal and flicker filters."""
+    chance = random.Random(seed)
+    options = {
+        'domain': True,
+        'obstacles': True,
+        'scale_source': 'height',
+        'camera_height_m': 1.3,
+        'filter_temporal': True,
+        'filter_flicker': True,
+        'router_handover_s': 1.0,
+        'scan_enabled': True,
+        'scan_mode': 'height',
+    }
+
+    def predictor():
+        return FakePredictor(floor_and_box, router=switching_predictor().router)
+
+    source = bags.write_mcap(tmp_path / 'in.mcap', long_drive())
+    target = tmp_path / 'out.mcap'
+    convert(source, tmp_path / 'whole.mcap', predictor(), **options)
+    whole = (tmp_path / 'whole.mcap').read_bytes()
+    scales = {float(np.nanmin(depth_of(m))) for m in depths(tmp_path / 'whole.mcap')}
+    assert len(scales) > IMAGES // 2, 'the scale moves'
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Output, '_rename', lambda self: (_ for _ in ()).throw(StoppedError))
+        with pytest.raises(StoppedError):
+            convert(source, target, predictor(), **options)
+    for cut in sorted(chance.sample(range(len(whole)), 3), reverse=True):
+        os.truncate(partial_path(target), min(cut, partial_path(target).stat().st_size))
+        if chance.random() < 0.3:  # a power cut takes states along
+            os.truncate(memory_path(target), chance.randrange(memory_path(target).stat().st_size))
+        work = make_plan(source, target, bags.options(router_rate_hz=0.0, **options))
+        with pytest.raises(StoppedError):
+            add_depth(work, predictor(), stop_after(chance.randrange(1, IMAGES)))
+    convert(source, target, predictor(), **options)
+    assert target.read_bytes() == whole
+
+
+def depths(path):
+    return bags.messages_of(path, '/depth/image')
+
+
+def depth_of(message) -> np.ndarray:
+    values = message.data.view('<f4')
+    return np.where(np.isfinite(values), values, np.nan)
