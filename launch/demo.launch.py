@@ -17,7 +17,7 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from launch import LaunchDescription
-from zoedepth_ros.ros.environment import profile_environment
+from zoedepth_ros.environment import profile_environment
 from zoedepth_ros.weights.registry import embedded_path
 
 SHARE = Path(get_package_share_directory('zoedepth_ros'))

@@ -15,7 +15,7 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
-from zoedepth_ros.ros.environment import native_environment, profile_environment
+from zoedepth_ros.environment import native_environment, profile_environment
 
 SHARE = Path(get_package_share_directory('zoedepth_ros'))
 

@@ -25,7 +25,7 @@ from typing import Any
 from demo_processes import Child, last_lines, start, stop
 from demo_recordings import BAG, RECORDINGS, recordings_text
 
-from zoedepth_ros.ros.environment import (
+from zoedepth_ros.environment import (
     local_profile,
     native_environment,
     profile_variables,

@@ -129,7 +129,7 @@ def measured_on(device: str) -> dict[str, Any]:
 
 def _restart_with_node_environment() -> None:
     """Restart this process with the allocator and thread settings of the launch file."""
-    from zoedepth_ros.ros.environment import native_environment
+    from zoedepth_ros.environment import native_environment
 
     missing = native_environment(os.environ)
     if missing:

@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def parameters() -> str:
     """Give the node's parameters, one table for each group."""
-    from zoedepth_ros.ros.parameters import TABLE
+    from zoedepth_ros.ros.parameters.node_settings import TABLE
 
     def group_of(name: str) -> str:
         return name.partition('.')[0] if '.' in name else ''

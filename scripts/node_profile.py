@@ -32,7 +32,7 @@ NO_PY_SPY = 'this profile needs py-spy: pip install py-spy'
 
 EXCLUDED: tuple[str, ...] = ('/benchmark/node/protocol.py', '/benchmark/node/known_depth.py')
 """Work of the benchmark itself."""
-WAITS: tuple[str, ...] = ('(threading.py', 'watch (zoedepth_ros/ros/shutdown.py')
+WAITS: tuple[str, ...] = ('(threading.py', 'watch (zoedepth_ros/ros/spin.py')
 """Innermost frames of a waiting thread."""
 
 KINDS: Mapping[str, tuple[str, ...]] = {
@@ -40,11 +40,11 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     'filters': ('/depth_filters.py', '/geometry/filters.py', '/geometry/sky.py'),
     'publishing depth/image': ('publish depth/image (',),
     'publishing depth/points': ('publish depth/points (',),
-    'diagnostics': ('/status_reporter.py', '/heartbeat.py'),
+    'diagnostics': ('/ros/health/reporter.py', '/ros/bond.py'),
     'publishing the rest': ('publish (', 'publish domain (', 'publish depth/'),
     'decoding': ('decoded (', '/messages/images.py'),
     'taking messages': ('_take_subscription (',),
-    'executor, callbacks': ('rclpy/', 'take (zoedepth_ros/ros/frame_worker.py'),
+    'executor, callbacks': ('rclpy/', 'take (zoedepth_ros/ros/inference_thread.py'),
 }
 """Kind of work -> parts of a stack; the first match counts."""
 REST = 'everything else'

@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoedepth_ros.ros.environment import profile_variables, reserve_domain
+from zoedepth_ros.environment import profile_variables, reserve_domain
 from zoedepth_ros.terminal import print_anything
 
 ROOT = Path(__file__).resolve().parent.parent

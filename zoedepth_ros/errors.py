@@ -48,3 +48,8 @@ def explained(error: BaseException) -> str:
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         return f'{os.fsdecode(error.filename)}: {error.strerror}'
     return str(error)
+
+
+def describe(error: BaseException) -> str:
+    """Return an error in one line, with its type unless it is meant for the user."""
+    return in_one_line(error) if isinstance(error, (ValueError, OSError)) else repr(error)

@@ -10,7 +10,7 @@ from fake_predictor import FakePredictor
 from zoedepth_ros.cli.main import _parser, main
 from zoedepth_ros.geometry.field_of_view import NARROWEST_RAD, WIDEST_RAD
 from zoedepth_ros.media.files import write_picture
-from zoedepth_ros.ros.parameters import settings_from
+from zoedepth_ros.ros.parameters.node_settings import settings_from
 
 BAG, VIEW = ['bag', 'a.mcap', 'out.mcap'], ['view', 'a.png']
 PREDICT, CALIBRATE = ['predict', 'a.png'], ['calibrate', 'a.png']

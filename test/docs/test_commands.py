@@ -20,7 +20,7 @@ import yaml
 from fake_predictor import FakePredictor
 
 from zoedepth_ros.cli.main import main
-from zoedepth_ros.ros.parameters import TABLE
+from zoedepth_ros.ros.parameters.node_settings import TABLE
 
 BLOCKS = [block for page in pages.PAGES for block in pages.blocks(page)]
 COMMANDS = [block for block in BLOCKS if block.is_commands]

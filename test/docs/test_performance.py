@@ -19,7 +19,7 @@ def script(name):
 docs_performance, node_profile = script('docs_performance'), script('node_profile')
 
 EXECUTOR = 'main (zoedepth_ros/ros/main.py:88);Executor.spin_once (rclpy/executors.py:941)'
-WORK = 'FrameWorker._run (zoedepth_ros/ros/frame_worker.py:106)'
+WORK = 'InferenceThread._run (zoedepth_ros/ros/inference_thread.py:106)'
 SEND = (
     'Publishers.send (zoedepth_ros/ros/publishers.py:61);Publisher.publish (rclpy/publisher.py:72)'
 )
@@ -58,15 +58,15 @@ def test_operators_are_classified(operator, kind):
         ),
         (
             f'{EXECUTOR};Executor._take_subscription.<locals>._execute (rclpy/executors.py:491);'
-            'CameraStream._on_picture (zoedepth_ros/ros/camera_stream.py:147)',
+            'CameraStream._on_image (zoedepth_ros/ros/camera_stream.py:147)',
             'executor, callbacks',
         ),
         (f'{EXECUTOR};EventHandler.add_to_wait_set (rclpy/event_handler.py:177)',
          'executor, callbacks'),
-        (f'{EXECUTOR};StatusReporter.report (zoedepth_ros/ros/status_reporter.py:50);'
+        (f'{EXECUTOR};StatusReporter.report (zoedepth_ros/ros/health/reporter.py:50);'
          'Publisher.publish (rclpy/publisher.py:72)', 'diagnostics'),
-        (f'{WORK};FrameProcessor._prepare (zoedepth_ros/ros/processor.py:156);'
-         'decoded (zoedepth_ros/ros/frame.py:50)', 'decoding'),
+        (f'{WORK};ImageProcessor._prepare (zoedepth_ros/ros/image_processor.py:156);'
+         'decoded (zoedepth_ros/messages/images.py:50)', 'decoding'),
         (f'{WORK};depth_for_points (zoedepth_ros/pipeline/depth_filters.py:68);'
          'flying_pixels (zoedepth_ros/geometry/filters.py:58)', 'filters'),
         (f'{WORK};Clouds._cloud (zoedepth_ros/pipeline/clouds.py:259);'
@@ -79,7 +79,7 @@ def test_operators_are_classified(operator, kind):
         (f'{WORK};HeadPolicy.update (zoedepth_ros/pipeline/head_policy.py:70)',
          'everything else'),
         (f'{WORK};write (zoedepth_ros/benchmark/node/protocol.py:45)', ''),
-        (f'{WORK};Mailbox.take (zoedepth_ros/ros/frame_worker.py:40);'
+        (f'{WORK};Mailbox.take (zoedepth_ros/ros/inference_thread.py:40);'
          'Condition.wait (threading.py:327)', None),
     ],
 )  # fmt: skip

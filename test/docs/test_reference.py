@@ -8,7 +8,7 @@ import pytest
 from docs_pages import ROOT
 
 from zoedepth_ros.cli.main import COMMANDS
-from zoedepth_ros.ros.parameters import TABLE
+from zoedepth_ros.ros.parameters.node_settings import TABLE
 
 
 @pytest.fixture(scope='module')

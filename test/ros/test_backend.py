@@ -10,7 +10,7 @@ from fake_openvino import need_openvino
 pytest.importorskip('rclpy')
 
 from zoedepth_ros.ros.main import make_predictor
-from zoedepth_ros.ros.parameters import NodeSettings, settings_from
+from zoedepth_ros.ros.parameters.node_settings import NodeSettings, settings_from
 
 ONNX = settings_from({'backend': 'onnxruntime', 'model': 'ZoeD_tiny_NK'}).predictor
 RGB = np.zeros((80, 120, 3), np.uint8)

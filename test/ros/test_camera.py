@@ -9,7 +9,7 @@ from sensor_msgs.msg import RegionOfInterest
 from std_msgs.msg import Header
 
 from zoedepth_ros.ros.camera import CameraKeeper, CameraUnknown
-from zoedepth_ros.ros.parameters import NodeSettings, settings_from
+from zoedepth_ros.ros.parameters.node_settings import NodeSettings, settings_from
 
 
 def keeper(msg=None, topic='/camera/image_raw'):

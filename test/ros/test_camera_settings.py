@@ -2,8 +2,8 @@
 
 import pytest
 
-from zoedepth_ros.ros.camera_settings import CameraSettings
-from zoedepth_ros.ros.parameters import NodeSettings, settings_from
+from zoedepth_ros.ros.parameters.camera_settings import CameraSettings
+from zoedepth_ros.ros.parameters.node_settings import NodeSettings, settings_from
 
 TWO = CameraSettings(settings_from({'cameras': ['front', 'left']}))
 
@@ -38,7 +38,7 @@ def test_several_changes_are_judged_together():
         ('front.model', 'x', 'model is the same for all cameras'),
         ('front.batch.limit', 2, 'the same for all cameras'),
         ('front.cameras', ('a',), 'the same for all cameras'),
-        ('depth.rate', None, 'depth.rate cannot be taken away'),
+        ('depth.rate', None, 'depth.rate cannot be removed'),
     ],
 )
 def test_what_cannot_be_is_refused_with_the_reason(name, value, says):

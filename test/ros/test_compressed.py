@@ -177,8 +177,8 @@ def test_a_subscriber_of_the_node_gets_compressed_depth_and_colours(peer, start)
 def test_compressed_topics_stay_beside_a_remapped_image(ros):
     from rclpy.lifecycle import LifecycleNode
 
+    from zoedepth_ros.ros.health.incompatible_qos import QosWatch
     from zoedepth_ros.ros.publishers import Publishers
-    from zoedepth_ros.ros.qos_watch import QosWatch
 
     arguments = ['--ros-args', '-r', 'front/depth/image:=/cam/depth', '-r', '__ns:=/robot']
     node = LifecycleNode('remapped', cli_args=arguments)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from zoedepth_ros.ros.parameters import TABLE
+from zoedepth_ros.ros.parameters.node_settings import TABLE
 from zoedepth_ros.ros.publishers import TOPICS
 
 CONFIG = Path(__file__).resolve().parents[2] / 'config'

@@ -8,7 +8,7 @@ from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2
 from std_srvs.srv import SetBool
 from zoedepth_ros.msg import Status
 
-from zoedepth_ros.ros.demand import Demand
+from zoedepth_ros.ros.inputs import Demand
 from zoedepth_ros.ros.publishers import TOPICS
 
 IDLE, INACTIVE, NO_INPUT = Status.STATE_IDLE, Status.STATE_INACTIVE, Status.STATE_NO_INPUT

@@ -17,7 +17,7 @@ from ros_harness import camera_info_message, picture
 
 from zoedepth_ros.inference.device_cloud import DeviceClouds
 from zoedepth_ros.inference.preprocess import to_tensor
-from zoedepth_ros.ros.frame import Frame
+from zoedepth_ros.ros.received_image import ReceivedImage
 from zoedepth_ros.synthetic.scene import draw_scene
 
 CPU = torch.device('cpu')
@@ -236,7 +236,9 @@ def test_cameras_that_share_a_run_keep_their_own_depth_and_colour(ros):
     predictor = DevicePredictor(lambda rgb, head: float(rgb[0, 0, 0]))
     benches = [Bench(predictor, CLOUD, **{'depth.scale': scale}) for scale in (1.0, 3.0)]
     frames = [
-        Frame(bench.message(np.full((24, 32, 3), value, np.uint8)), bench.now_s, time.monotonic())
+        ReceivedImage(
+            bench.message(np.full((24, 32, 3), value, np.uint8)), bench.now_s, time.monotonic()
+        )
         for bench, value in zip(benches, (2, 3), strict=True)
     ]
     processors = [bench.processor for bench in benches]

@@ -18,7 +18,7 @@ from std_msgs.msg import Header
 
 from zoedepth_ros.messages.images import ConversionError, rgb_from_compressed, rgb_from_image
 from zoedepth_ros.ros.camera import CameraKeeper, CameraUnknown
-from zoedepth_ros.ros.parameters import settings_from
+from zoedepth_ros.ros.parameters.node_settings import settings_from
 
 # name -> bytes per pixel, fewest rows and columns that have colours; from sensor_msgs'
 # image_encodings.hpp

@@ -114,8 +114,8 @@ def test_peers_that_can_never_be_heard_are_named_with_both_sides_and_the_remedy(
     def told(text):
         return status and any(text in notice for notice in status.last.notices)
 
-    wait_until(lambda: told('/image: /peer publishes best_effort, this node asks for reliable'))
-    wait_until(lambda: told('/peer asks for transient_local'))
+    wait_until(lambda: told('/image: /peer publishes best_effort, this node requests reliable'))
+    wait_until(lambda: told('/peer requests transient_local'))
     wait_until(lambda: told('qos_overrides./image.subscription.reliability to best_effort'))
     wait_until(lambda: told('qos_overrides./depth/image.publisher.durability to transient_local'))
     wait_until(lambda: any('/peer ' in m.status[0].message for m in diagnostics.messages))

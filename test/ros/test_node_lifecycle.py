@@ -13,8 +13,8 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from zoedepth_ros.msg import Status
 
-from zoedepth_ros.ros.environment import OLD_PROFILE_VARIABLE, PROFILE_VARIABLE, reserve_domain
-from zoedepth_ros.ros.parameters import TABLE
+from zoedepth_ros.environment import OLD_PROFILE_VARIABLE, PROFILE_VARIABLE, reserve_domain
+from zoedepth_ros.ros.parameters.node_settings import TABLE
 
 PROFILES = (PROFILE_VARIABLE, OLD_PROFILE_VARIABLE)
 

@@ -63,7 +63,7 @@ def test_a_slow_network_never_builds_a_queue(peer, start, hold):
     hold.unlink()
     peer.exchange(depth, header=last)
     assert len(depth) == 2
-    assert drops_of(peer.fresh(status))['superseded by a newer picture'] >= 3
+    assert drops_of(peer.fresh(status))['superseded by a newer image'] >= 3
     assert node.log.count(at_work) == 2
 
 
@@ -78,7 +78,7 @@ def test_every_bad_picture_is_dropped_counted_and_survived(peer, start):
 
     def faults():
         counted = drops_of(status.last) if status else {}
-        counted.pop('superseded by a newer picture', None)
+        counted.pop('superseded by a newer image', None)
         return counted
 
     def bad(msg):

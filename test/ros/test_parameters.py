@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from zoedepth_ros.ros.parameters import (
+from zoedepth_ros.ros.parameters.node_settings import (
     TABLE,
     NodeSettings,
     PredictorSettings,
@@ -102,8 +102,8 @@ def test_settings_take_values_by_their_ros_names():
         ('cameras', ('front', 'left eye'), 'letters, digits and _'),
         ('cameras', ('1st',), 'a letter first'),
         ('cameras', ('front', 'front'), 'twice'),
-        ('cameras', ('front', 'depth'), 'called as parameters and topics are: depth'),
-        ('cameras', ('image',), 'called as parameters and topics are: image'),
+        ('cameras', ('front', 'depth'), 'have the name of a parameter or topic: depth'),
+        ('cameras', ('image',), 'have the name of a parameter or topic: image'),
     ],
 )
 def test_a_wrong_value_is_refused_with_the_reason(name, value, says):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from ros_harness import NodeProcess
 
-from zoedepth_ros.ros.environment import reserve_domain
+from zoedepth_ros.environment import reserve_domain
 
 pytest.importorskip('rclpy')
 
@@ -16,7 +16,7 @@ import ctypes, os, sys, threading, time
 from pathlib import Path
 import rclpy
 from rclpy.node import Node
-from zoedepth_ros.ros.shutdown import END_WITHIN_S, STUCK_AFTER_S, end
+from zoedepth_ros.ros.spin import END_WITHIN_S, STUCK_AFTER_S, end
 from zoedepth_ros.ros.spin import Finished, run_node
 
 def say(text):

@@ -185,7 +185,7 @@ def test_names_that_cannot_be_stop_the_start(start):
     wrong = {
         'letters, digits': ['front', 'a b'],
         'twice': ['front', 'front'],
-        'called as parameters and topics are: cloud': ['cloud'],
+        'have the name of a parameter or topic: cloud': ['cloud'],
         'router.mode': ['front'],
     }
     nodes = {says: start({'cameras': names, 'front.router.mode': 'mars'})

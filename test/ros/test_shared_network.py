@@ -11,10 +11,10 @@ from ros_harness import picture
 from waiting import wait_until
 
 from zoedepth_ros.inference.result import NotFinite, OutOfMemory
-from zoedepth_ros.ros import shared_network
-from zoedepth_ros.ros.camera_settings import CameraSettings
-from zoedepth_ros.ros.frame import FAILED, Frame
-from zoedepth_ros.ros.parameters import settings_from
+from zoedepth_ros.ros import inference_thread
+from zoedepth_ros.ros.parameters.camera_settings import CameraSettings
+from zoedepth_ros.ros.parameters.node_settings import settings_from
+from zoedepth_ros.ros.received_image import FAILED, ReceivedImage
 
 
 class Choosy(FakePredictor):
@@ -41,7 +41,7 @@ def rig():
         for bench, value in zip(benches, values, strict=True):
             bench.now_s += 1.0
             msg = bench.message(picture(value=value))
-            frames.append((bench.processor, Frame(msg, bench.now_s, 0.0)))
+            frames.append((bench.processor, ReceivedImage(msg, bench.now_s, 0.0)))
         benches[0].network.work(frames)
         return [len(bench.sent()) for bench in benches]
 
@@ -59,7 +59,7 @@ def test_pictures_that_wait_together_are_one_run_and_each_gets_its_own_depth(rig
 
 def test_a_slow_network_on_a_cpu_is_better_off_without_batches(rig, monkeypatch):
     network, now_s, takes_s = rig.benches[0].network, [0.0], [0.2]
-    monkeypatch.setattr(shared_network, 'time', SimpleNamespace(monotonic=lambda: now_s[0]))
+    monkeypatch.setattr(inference_thread, 'time', SimpleNamespace(monotonic=lambda: now_s[0]))
     predict = rig.predictor.predict_batch
 
     def predict_batch(*args, **options):
@@ -67,14 +67,14 @@ def test_a_slow_network_on_a_cpu_is_better_off_without_batches(rig, monkeypatch)
         return predict(*args, **options)
 
     rig.predictor.predict_batch = predict_batch
-    assert not network.likes_batches  # nobody knows yet
+    assert not network.prefers_batches  # nobody knows yet
     rig(10, 20, 30)
-    assert network.likes_batches  # 67 ms for a picture
+    assert network.prefers_batches  # 67 ms for a picture
     takes_s[0] = 0.35
     rig(10, 20, 30)
-    assert not network.likes_batches
+    assert not network.prefers_batches
     rig.predictor.device = 'cuda:0'
-    assert network.likes_batches
+    assert network.prefers_batches
 
 
 def test_one_picture_that_spoils_a_batch_is_found_and_its_camera_goes_alone_until_it_is_well(rig):

@@ -12,10 +12,11 @@ from zoedepth_ros.msg import Status
 
 from zoedepth_ros.pipeline.scale_tracker import ScaleState
 from zoedepth_ros.pipeline.scaling import ScaleReport
-from zoedepth_ros.ros import processor, shared_network, statistics
-from zoedepth_ros.ros.frame import SUPERSEDED, Frame
-from zoedepth_ros.ros.statistics import STAGES, Statistics
-from zoedepth_ros.ros.status import Condition, Diagnostics, make_status
+from zoedepth_ros.ros import image_processor, inference_thread
+from zoedepth_ros.ros.health import statistics
+from zoedepth_ros.ros.health.statistics import STAGES, Statistics
+from zoedepth_ros.ros.health.status import Condition, Diagnostics, make_status
+from zoedepth_ros.ros.received_image import SUPERSEDED, ReceivedImage
 
 STATES = (
     'STATE_UNKNOWN', 'STATE_UNCONFIGURED', 'STATE_INACTIVE', 'STATE_DISABLED', 'STATE_IDLE',
@@ -85,7 +86,7 @@ def test_a_stage_is_measured(monkeypatch):
 def test_rates_ages_and_stages_are_those_of_the_stream(monkeypatch):
     """Ten seconds at 15 Hz, by a clock that the network alone moves on within a picture."""
     now_s = [50.0]
-    for module in (processor, statistics, shared_network):
+    for module in (image_processor, statistics, inference_thread):
         monkeypatch.setattr(module, 'time', SimpleNamespace(monotonic=lambda: now_s[0]))
 
     def takes_30_ms(rgb, head):
@@ -98,7 +99,9 @@ def test_rates_ages_and_stages_are_those_of_the_stream(monkeypatch):
     for i in range(150):
         now_s[0], bench.now_s = 50.0 + i / 15, 1000.0 + i / 15
         bench.statistics.note_received()
-        bench.network.work([(bench.processor, Frame(bench.message(), bench.now_s, now_s[0]))])
+        bench.network.work(
+            [(bench.processor, ReceivedImage(bench.message(), bench.now_s, now_s[0]))]
+        )
     msg = report(bench.statistics, predictor=predictor)
     assert (msg.input_rate, msg.depth_rate) == pytest.approx((15.0, 15.0))
     assert msg.cloud_rate == pytest.approx(5.0, rel=0.05)

@@ -14,7 +14,7 @@ from docs_pages import ROOT, Words, simple_commands
 
 from zoedepth_ros.cli.main import COMMANDS, _parser
 from zoedepth_ros.pipeline.parameter import why_wrong
-from zoedepth_ros.ros.parameters import TABLE
+from zoedepth_ros.ros.parameters.node_settings import TABLE
 
 CAMERAS = ('front', 'left', 'right', 'rear')  # as the pages call them
 FREE_PARAMETERS = {'use_sim_time'}
@@ -59,7 +59,7 @@ def output_topics() -> set[str]:
 
 def private_names() -> set[str]:
     """Give the node's topics and services below its own name."""
-    texts = [path.read_text() for path in (ROOT / 'zoedepth_ros' / 'ros').glob('*.py')]
+    texts = [path.read_text() for path in (ROOT / 'zoedepth_ros' / 'ros').rglob('*.py')]
     return {name for text in texts for name in re.findall(r"'~/(\w+)'", text)}
 
 

@@ -29,7 +29,7 @@ class KeptMessages:
         self._listened = listened
         self.sent: dict[str, list] = {topic: [] for topic in ALL | listened}
 
-    def listened(self) -> frozenset[str]:
+    def subscribed(self) -> frozenset[str]:
         return self._listened
 
     def send(self, topic: str, msg) -> None:
@@ -49,10 +49,10 @@ class Bench:
         from rclpy.clock import ROSClock
 
         from zoedepth_ros.ros.camera import CameraKeeper
-        from zoedepth_ros.ros.parameters import settings_from
-        from zoedepth_ros.ros.processor import FrameProcessor
-        from zoedepth_ros.ros.shared_network import SharedNetwork
-        from zoedepth_ros.ros.statistics import Statistics
+        from zoedepth_ros.ros.health.statistics import Statistics
+        from zoedepth_ros.ros.image_processor import ImageProcessor
+        from zoedepth_ros.ros.inference_thread import SharedNetwork
+        from zoedepth_ros.ros.parameters.node_settings import settings_from
 
         self._settings_from = settings_from
         self.settings = settings_from({})
@@ -65,7 +65,7 @@ class Bench:
         self.clock._set_ros_time_is_active(True)
         self.now_s = 1000.0
         self.camera = CameraKeeper('')
-        self.processor = FrameProcessor(
+        self.processor = ImageProcessor(
             self.predictor,
             self.publishers,
             self.statistics,
@@ -103,10 +103,10 @@ class Bench:
         return image_message(picture() if rgb is None else rgb, stamp, **fields)
 
     def process(self, msg=None) -> None:
-        from zoedepth_ros.ros.frame import Frame
+        from zoedepth_ros.ros.received_image import ReceivedImage
 
         msg = self.message() if msg is None else msg
-        self.network.work([(self.processor, Frame(msg, self.now_s, time.monotonic()))])
+        self.network.work([(self.processor, ReceivedImage(msg, self.now_s, time.monotonic()))])
 
     def sent(self, topic: str = 'depth/image') -> list:
         return self.publishers.sent[topic]

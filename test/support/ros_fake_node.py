@@ -12,9 +12,9 @@ import numpy as np
 from fake_predictor import FakePredictor
 
 from zoedepth_ros.inference.result import DeviceLost, OutOfMemory
-from zoedepth_ros.ros import qos_watch
+from zoedepth_ros.ros.health import incompatible_qos
 from zoedepth_ros.ros.main import run
-from zoedepth_ros.ros.shutdown import end
+from zoedepth_ros.ros.spin import end
 
 OWN_SIZE = (384, 512)
 
@@ -101,5 +101,5 @@ def make_predictor(settings):
 
 if __name__ == '__main__':
     if json.loads(os.environ.get('ZOEDEPTH_FAKE', '{}')).get('polls'):
-        qos_watch.HAS_MATCHED = False  # as on Humble
+        incompatible_qos.HAS_MATCHED = False  # as on Humble
     end(run(make_predictor))

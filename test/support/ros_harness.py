@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from waiting import PATIENCE_S, wait_until
 
-from zoedepth_ros.ros.environment import profile_variables, reserve_domain
+from zoedepth_ros.environment import profile_variables, reserve_domain
 
 HERE = Path(__file__).parent
 PROFILE = HERE.parents[1] / 'config' / 'fastdds.xml'

@@ -29,9 +29,9 @@ from zoedepth_ros.benchmark.parts import RUNTIMES_ONLY, BenchmarkOptions
 from zoedepth_ros.benchmark.timing import spread
 from zoedepth_ros.benchmark.turns import Comparison, compare, sample_depths
 from zoedepth_ros.benchmark.worker import Worker, WorkerError
+from zoedepth_ros.environment import native_environment
 from zoedepth_ros.model.config import ModelConfig
 from zoedepth_ros.model.presets import preset
-from zoedepth_ros.ros.environment import native_environment
 
 DEFAULT_MODEL = 'ZoeD_M12_NK'
 _ROUNDS = 7

@@ -19,9 +19,9 @@ from zoedepth_ros.benchmark.implementations import Implementation, Size
 from zoedepth_ros.benchmark.parts import BenchmarkOptions
 from zoedepth_ros.benchmark.timing import Spread, rounds_within, spread
 from zoedepth_ros.benchmark.worker import Worker, WorkerError
+from zoedepth_ros.environment import native_environment
 from zoedepth_ros.model.config import ModelConfig
 from zoedepth_ros.model.presets import preset
-from zoedepth_ros.ros.environment import native_environment
 
 DEFAULT_MODEL = 'ZoeD_S_NK'
 SIZES: tuple[Size, ...] = ((256, 320), (384, 512), (512, 640), (640, 832), (768, 1024))

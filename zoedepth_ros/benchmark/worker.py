@@ -23,7 +23,7 @@ from typing import IO, Any
 import numpy as np
 
 from zoedepth_ros.benchmark.implementations import Implementation, Runner, Size, sample_images
-from zoedepth_ros.ros.environment import STEERING
+from zoedepth_ros.environment import STEERING
 
 OUT_OF_TIME = 'not finished within the remaining time'
 _STEERING = (*STEERING, 'LD_PRELOAD')

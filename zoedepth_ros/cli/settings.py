@@ -45,7 +45,7 @@ def settings_of(
     base: defaults, else those of the node.  Raises ValueError naming what is wrong, and OSError
     for a file that cannot be read.
     """
-    from zoedepth_ros.ros.parameters import NodeSettings
+    from zoedepth_ros.ros.parameters.node_settings import NodeSettings
 
     base = PipelineSettings() if base is None else base
     if args.params_file:

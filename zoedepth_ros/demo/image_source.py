@@ -37,8 +37,7 @@ from zoedepth_ros.geometry.calibration_file import Calibration, read_chosen_cali
 from zoedepth_ros.geometry.intrinsics import CameraError, Intrinsics
 from zoedepth_ros.msg import Domain
 from zoedepth_ros.ros import qos
-from zoedepth_ros.ros.shutdown import end
-from zoedepth_ros.ros.spin import Finished, run_node
+from zoedepth_ros.ros.spin import Finished, end, run_node
 
 NODE_NAME = 'image_source'
 _CODES = {'rgb8': None, 'bgr8': cv2.COLOR_RGB2BGR, 'mono8': cv2.COLOR_RGB2GRAY}

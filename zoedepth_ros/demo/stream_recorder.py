@@ -41,8 +41,7 @@ from zoedepth_ros.demo.trajectory_image import draw_trajectory, error_text
 from zoedepth_ros.messages.images import ImageReader
 from zoedepth_ros.msg import Domain, Status
 from zoedepth_ros.ros import publishers
-from zoedepth_ros.ros.shutdown import end
-from zoedepth_ros.ros.spin import Finished, run_node
+from zoedepth_ros.ros.spin import Finished, end, run_node
 
 NODE_NAME = 'stream_recorder'
 POINTS, STATUS = 'depth/points', 'zoedepth/status'

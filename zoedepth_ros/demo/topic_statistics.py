@@ -8,7 +8,7 @@ import numpy as np
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 
 from zoedepth_ros.msg import Status
-from zoedepth_ros.ros.status import STATE_NAMES
+from zoedepth_ros.ros.health.status import STATE_NAMES
 
 _MAX_LISTED = 4
 

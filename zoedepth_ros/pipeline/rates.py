@@ -1,13 +1,9 @@
-"""When something is due, and how often it happened."""
+"""Limit the rate of outputs."""
 
 from __future__ import annotations
 
-import threading
-from collections import deque
 from collections.abc import Mapping
 from typing import Any
-
-import numpy as np
 
 # How much too early is still in time, in periods: 10 Hz out of a camera of 10 Hz with a jitter of
 # some milliseconds must be 10 Hz.
@@ -55,66 +51,3 @@ class RateLimiter:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from what `state` returned."""
         self._rate_hz, self._next_s = state['rate_hz'], state['next_s']
-
-
-class RateMeter:
-    """Measure the present rate of events."""
-
-    def __init__(self, window_s: float = 5.0) -> None:
-        """Look back over `window_s`."""
-        self._window_s = window_s
-        self._times_s: deque[float] = deque(maxlen=8192)
-        self._lock = threading.Lock()
-
-    def add(self, now_s: float) -> None:
-        """Count one event; now_s on a clock that never goes back."""
-        with self._lock:
-            self._times_s.append(now_s)
-
-    def rate_hz(self, now_s: float) -> float:
-        """Give events per second: intervals over the time they span; 0.0 once they stop."""
-        with self._lock:
-            while self._times_s and self._times_s[0] < now_s - self._window_s:
-                self._times_s.popleft()
-            if len(self._times_s) < 2:
-                return len(self._times_s) / self._window_s
-            intervals = len(self._times_s) - 1
-            span_s = self._times_s[-1] - self._times_s[0]
-            # A stream that stopped must sink: the time since the last event counts once it is
-            # longer than the usual interval.
-            silence_s = max(0.0, now_s - self._times_s[-1] - 2.0 * span_s / intervals)
-            return intervals / max(span_s + silence_s, 1e-9)
-
-
-class Window:
-    """Keep the last values of one quantity and give median and 95th percentile."""
-
-    def __init__(self, size: int = 256) -> None:
-        """Keep `size` values."""
-        self._values: deque[float] = deque(maxlen=size)
-        self._lock = threading.Lock()
-
-    def add(self, value: float) -> None:
-        """Note one value."""
-        with self._lock:
-            self._values.append(value)
-
-    @property
-    def last(self) -> float:
-        """The newest value; NaN before the first."""
-        with self._lock:
-            return self._values[-1] if self._values else float('nan')
-
-    def median_and_p95(self) -> tuple[float, float]:
-        """Give both; NaN before the first value."""
-        with self._lock:
-            values = list(self._values)
-        if not values:
-            return float('nan'), float('nan')
-        median, p95 = np.percentile(values, (50, 95))
-        return float(median), float(p95)
-
-    def mean(self) -> float:
-        """Give the mean; NaN before the first value."""
-        with self._lock:
-            return sum(self._values) / len(self._values) if self._values else float('nan')

@@ -1,7 +1,7 @@
-"""The node's half of a bond with Nav2's lifecycle manager: a heartbeat while it is active.
+"""Bond with Nav2's lifecycle manager: heartbeats while the node is active.
 
-The manager shuts everything down when it stops. Its own half is not listened to: a node that has
-lost its manager goes on.
+The manager shuts all nodes down when the heartbeats stop. The node does not subscribe to the
+manager's heartbeats: without its manager it continues.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ except ImportError:  # comes with Nav2, not with ROS
 TOPIC = 'bond'
 PERIOD_S = 0.1
 TIMEOUT_S = 4.0
-"""As Nav2's own nodes announce it; the manager's `bond_timeout` is what counts."""
+"""As announced by Nav2's own nodes; the manager uses its `bond_timeout`."""
 
 
-class Heartbeat:
+class Bond:
     """Publish `bond` between `start` and `stop`, where its message type is installed."""
 
     def __init__(self, node: LifecycleNode, clock: Clock) -> None:
-        """clock: what the heart beats by; not one that may stand still."""
+        """clock: of the heartbeats; not one that may stop."""
         self._node, self._clock = node, clock
         self._timer: Any = None
         if Status is None:
@@ -37,14 +37,14 @@ class Heartbeat:
         self._message.heartbeat_period = PERIOD_S
 
     def start(self) -> None:
-        """Begin a new bond."""
+        """Start a new bond."""
         if Status is None:
             return
         self._message.instance_id = str(uuid.uuid4())
         self._timer = self._node.create_timer(PERIOD_S, self._beat, clock=self._clock)
 
     def stop(self) -> None:
-        """Break the bond, so that silence is not taken for death."""
+        """End the bond, so that missing heartbeats are not taken for a crash."""
         if self._timer is None:
             return
         self._node.destroy_timer(self._timer)

@@ -1,4 +1,4 @@
-"""One camera of the node: its topics, its numbers, its state."""
+"""One camera of the node: its topics, statistics and state."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from rclpy.lifecycle import LifecycleNode
 from zoedepth_ros.inference.result import DepthPredictor
 from zoedepth_ros.msg import Status
 from zoedepth_ros.pipeline.outputs_due import enabled
-from zoedepth_ros.ros import qos, status
-from zoedepth_ros.ros.demand import Demand
-from zoedepth_ros.ros.frame import SUPERSEDED, Frame
-from zoedepth_ros.ros.inputs import Inputs
-from zoedepth_ros.ros.parameters import NodeSettings
-from zoedepth_ros.ros.processor import FrameProcessor
+from zoedepth_ros.ros import qos
+from zoedepth_ros.ros.health import status
+from zoedepth_ros.ros.health.incompatible_qos import QosWatch
+from zoedepth_ros.ros.health.statistics import Statistics
+from zoedepth_ros.ros.image_processor import ImageProcessor
+from zoedepth_ros.ros.inputs import Demand, Inputs
+from zoedepth_ros.ros.parameters.node_settings import NodeSettings
 from zoedepth_ros.ros.publishers import Publishers
-from zoedepth_ros.ros.qos_watch import QosWatch
+from zoedepth_ros.ros.received_image import SUPERSEDED, ReceivedImage
 from zoedepth_ros.ros.references import TOPICS as REFERENCES
 from zoedepth_ros.ros.references import References
-from zoedepth_ros.ros.statistics import Statistics
 from zoedepth_ros.ros.transforms import Frames, listen
 
-HandOver = Callable[['CameraStream', Frame], Frame | None]
-"""Takes a frame to be worked on and gives back the one it replaces, if any."""
+HandOver = Callable[['CameraStream', ReceivedImage], ReceivedImage | None]
+"""Takes an image to be processed, and returns the one it replaces, if any."""
 
 
 class CameraStream:
-    """Own everything that is one camera's, from configure to cleanup."""
+    """Own everything that belongs to one camera, from configure to cleanup."""
 
     def __init__(
         self,
@@ -42,12 +42,12 @@ class CameraStream:
     ) -> None:
         """name: '' for a node's only camera, whose topics have no prefix.
 
-        settings: gives the present ones.  clock_s: never jumps back [s].
+        settings: returns the present ones.  clock_s: never jumps back [s].
         """
         self.name = name
         self._enabled = True
         self.statistics = Statistics()
-        self.processor: FrameProcessor | None = None
+        self.processor: ImageProcessor | None = None
         self.present_settings = settings
         self._node, self._watch = node, watch
         self._prefix = f'{name}/' if name else ''
@@ -61,12 +61,12 @@ class CameraStream:
 
     @property
     def image_topic(self) -> str:
-        """Full name of the topic of the pictures; '' while not active."""
+        """Full name of the image topic; '' while not active."""
         return self._inputs.image_topic if self._inputs is not None else ''
 
     @property
     def enabled(self) -> bool:
-        """Whether ~/enable lets it work."""
+        """Whether ~/enable has enabled it."""
         return self._enabled
 
     @enabled.setter
@@ -75,16 +75,16 @@ class CameraStream:
         self.follow_subscribers()
 
     def configure(self) -> None:
-        """Open the output topics and begin to count."""
+        """Create the publishers and reset the statistics."""
         self.statistics.reset()
         self._topics = Publishers(
             self._node, self._watch, self._prefix, on_matched=self.follow_subscribers
         )
 
     def load(self, predictor: DepthPredictor) -> None:
-        """Begin anew with another network."""
+        """Use another network from now on."""
         assert self._topics is not None
-        self.processor = FrameProcessor(
+        self.processor = ImageProcessor(
             predictor,
             self._topics,
             self.statistics,
@@ -99,15 +99,15 @@ class CameraStream:
         assert self.processor is not None
         settings = self.present_settings()
 
-        def on_picture(msg: Any) -> None:
-            self._on_picture(msg, hand_over)
+        def on_image(msg: Any) -> None:
+            self._on_image(msg, hand_over)
 
         if settings.scale_source in REFERENCES:
             topic = self._prefix + REFERENCES[settings.scale_source][0]
             qos.declare_sensor_input(self._node, self._node.resolve_topic_name(topic))
         self._frames = frames
         self._inputs = Inputs(
-            self._node, settings.image_transport, on_picture, self._watch, self._prefix
+            self._node, settings.image_transport, on_image, self._watch, self._prefix
         )
         self.processor.follow(self._inputs.camera_keeper, None, frames)
         self.follow_subscribers()
@@ -122,7 +122,7 @@ class CameraStream:
     def follow_subscribers(self) -> None:
         """Subscribe to the camera, or unsubscribe, as the subscribers of the outputs require.
 
-        Call it when these may have changed, and now and then.
+        Call it when these may have changed, and periodically.
         """
         inputs = self._inputs
         if inputs is None:
@@ -138,7 +138,7 @@ class CameraStream:
             self._subscribe(inputs)
 
     def cleanup(self) -> None:
-        """Close the output topics."""
+        """Destroy the publishers."""
         self.processor = None
         if self._topics is not None:
             self._topics.destroy()
@@ -147,7 +147,7 @@ class CameraStream:
     def condition(
         self, predictor: DepthPredictor | None, failed: bool, notices: tuple[str, ...]
     ) -> status.Condition:
-        """Say how this camera is.
+        """Return the state of this camera for ~/status.
 
         failed: whether the network is out of service.  notices: of the node, in words.
         """
@@ -156,22 +156,23 @@ class CameraStream:
             return status.Condition(
                 Status.STATE_UNCONFIGURED, None, '', (0, 0), camera=self.name, notices=notices
             )
+        pipeline = processor.pipeline
         return status.Condition(
             self._state(failed),
             predictor,
-            processor.head,
+            pipeline.head,
             processor.network_size,
-            processor.scale,
+            pipeline.scale,
             camera=self.name,
             notices=(*notices, *self._missing(), *processor.notices),
             assumptions=processor.assumptions,
-            input_age_s=self._silence_s() if self._is_subscribed else math.nan,
-            router_probabilities=processor.router_probabilities,
-            is_router_uncertain=processor.is_router_uncertain,
+            input_age_s=self._no_input_s() if self._is_subscribed else math.nan,
+            router_probabilities=pipeline.policy.smoothed,
+            is_router_uncertain=pipeline.is_router_uncertain,
         )
 
     def owns_topic(self, topic: str) -> bool:
-        """Tell whether a topic, by its full name, is one of this camera's."""
+        """Return whether a topic, by its full name, belongs to this camera."""
         inputs = self._inputs
         if inputs is not None and topic in (inputs.image_topic, inputs.info_topic):
             return True
@@ -197,16 +198,16 @@ class CameraStream:
         return self._inputs is not None and self._inputs.is_subscribed
 
     def _is_used(self) -> bool:
-        """Tell whether an output that the settings allow has a subscriber."""
+        """Return whether an output that the settings enable has a subscriber."""
         topics = self._topics
-        return topics is not None and bool(enabled(topics.listened(), self.present_settings()))
+        return topics is not None and bool(enabled(topics.subscribed(), self.present_settings()))
 
-    def _on_picture(self, msg: Any, hand_over: HandOver) -> None:
+    def _on_image(self, msg: Any, hand_over: HandOver) -> None:
         if not self.enabled:
             return
         self.statistics.note_received()
         now_s = 1e-9 * self._node.get_clock().now().nanoseconds
-        if hand_over(self, Frame(msg, now_s, time.monotonic())) is not None:
+        if hand_over(self, ReceivedImage(msg, now_s, time.monotonic())) is not None:
             self.statistics.note_drop(SUPERSEDED)
 
     def _state(self, failed: bool) -> int:
@@ -218,34 +219,34 @@ class CameraStream:
             return Status.STATE_FAILED
         if not self._is_used() or not self._is_subscribed:
             return Status.STATE_IDLE
-        if self._silence_s() > self.present_settings().warn_no_input_s:
+        if self._no_input_s() > self.present_settings().warn_no_input_s:
             return Status.STATE_NO_INPUT
         return Status.STATE_WORKING
 
     def _missing(self) -> tuple[str, ...]:
-        """Say why inputs do not come, and log what is new of it."""
-        found = frozenset(filter(None, self._look_for_inputs()))
+        """Explain why inputs do not arrive, and log new causes."""
+        found = frozenset(filter(None, self._causes()))
         for text in sorted(found - self._logged):
             self._warn(text)
         self._logged = found
         return tuple(sorted(found))
 
-    def _look_for_inputs(self) -> Iterator[str]:
+    def _causes(self) -> Iterator[str]:
         inputs, settings = self._inputs, self.present_settings()
         if inputs is None or not inputs.is_subscribed or not self._is_used():
             return
-        if self._silence_s() > settings.warn_no_input_s:
+        if self._no_input_s() > settings.warn_no_input_s:
             yield inputs.why_no_image()
         subscribed_s = time.monotonic() - self._subscribed_since_s
         needs_info = settings.camera_hfov_rad == 0.0 and not inputs.camera_keeper.has_info
         if needs_info and subscribed_s > settings.warn_no_input_s:
             yield inputs.why_no_camera_info()
 
-    def _silence_s(self) -> float:
-        return self.statistics.silence_s(self._subscribed_since_s)
+    def _no_input_s(self) -> float:
+        return self.statistics.no_input_s(self._subscribed_since_s)
 
     def _warn(self, message: str) -> None:
-        if self._node.context.ok():  # afterwards there is nothing to log with
+        if self._node.context.ok():  # otherwise there is no logger
             self._node.get_logger().warning(self._named(message))
 
     def _inform(self, message: str) -> None:
@@ -259,11 +260,11 @@ class CameraStream:
 def shared_frames(
     node: LifecycleNode, streams: Sequence[CameraStream], warn: Callable[[str], None]
 ) -> Frames:
-    """Listen to TF, once for all cameras, if any of them needs it."""
+    """Subscribe to TF, once for all cameras, if any of them needs it."""
     each = [stream.present_settings() for stream in streams]
     levels = any(settings.camera_base_frame for settings in each)
     refers = any(settings.scale_source in REFERENCES for settings in each)
     frames = listen(node) if levels or refers else Frames()
-    if levels and not frames.hears_tf:
-        warn('no tf2_ros: camera.base_frame is left for camera.pitch')
+    if levels and not frames.has_tf:
+        warn('no tf2_ros: camera.pitch is used instead of camera.base_frame')
     return frames

@@ -1,4 +1,4 @@
-"""The node: wires topics, parameters and lifecycle to a predictor; computes nothing."""
+"""The node: connects topics, parameters and lifecycle to a predictor."""
 
 from __future__ import annotations
 
@@ -10,66 +10,65 @@ from lifecycle_msgs.msg import State
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
+from zoedepth_ros.environment import shared_memory_shortage
+from zoedepth_ros.errors import describe
+from zoedepth_ros.inference.fallback import FallbackPredictor, PredictorSettings
 from zoedepth_ros.inference.result import BatchPredictor
-from zoedepth_ros.ros.bond import Heartbeat
-from zoedepth_ros.ros.camera_settings import CameraSettings, why_unfit
+from zoedepth_ros.ros.bond import Bond
 from zoedepth_ros.ros.camera_stream import CameraStream, shared_frames
-from zoedepth_ros.ros.environment import shared_memory_shortage
-from zoedepth_ros.ros.errors import describe
-from zoedepth_ros.ros.fallback import DegradingPredictor
-from zoedepth_ros.ros.frame import Frame
-from zoedepth_ros.ros.frame_worker import FrameWorker
-from zoedepth_ros.ros.node_parameters import NodeParameters
-from zoedepth_ros.ros.parameters import NodeSettings, PredictorSettings
-from zoedepth_ros.ros.processor import FrameProcessor
-from zoedepth_ros.ros.qos_watch import QosWatch
+from zoedepth_ros.ros.health.incompatible_qos import QosWatch
+from zoedepth_ros.ros.health.reporter import StatusReporter
+from zoedepth_ros.ros.health.status import Condition
+from zoedepth_ros.ros.image_processor import ImageProcessor
+from zoedepth_ros.ros.inference_thread import InferenceThread, SharedNetwork
+from zoedepth_ros.ros.lifecycle import current_state, refuse_invalid_transitions, reported
+from zoedepth_ros.ros.parameters.camera_settings import CameraSettings, why_unfit
+from zoedepth_ros.ros.parameters.node_settings import NodeSettings
+from zoedepth_ros.ros.parameters.ros_parameters import NodeParameters
+from zoedepth_ros.ros.received_image import ReceivedImage
 from zoedepth_ros.ros.services import Services
-from zoedepth_ros.ros.shared_network import SharedNetwork
-from zoedepth_ros.ros.status import Condition
-from zoedepth_ros.ros.status_reporter import StatusReporter
 from zoedepth_ros.ros.transforms import Frames
-from zoedepth_ros.ros.transitions import current_state, refuse_what_does_not_apply, reported
 
-WARM_UP_SIZE = (480, 640)  # height, width [px]: the commonest camera; others warm up on arrival
+WARM_UP_SIZE = (480, 640)  # height, width [px]: the most common camera
 STOP_TIMEOUT_S = 10.0
 FAILURE, ERROR = TransitionCallbackReturn.FAILURE, TransitionCallbackReturn.ERROR
 POLL_S = 0.1  # where the middleware or rclpy (Humble) does not report that subscribers come and go
 
-Work = tuple[FrameProcessor, Frame]
+Work = tuple[ImageProcessor, ReceivedImage]
 
 
 class StartError(RuntimeError):
-    """Say why the node could not start by itself."""
+    """Autostart failed, for the reason in the message."""
 
 
 class DepthNode(LifecycleNode):
-    """Publish metric depth of the pictures of one camera, or of several that share the network.
+    """Publish metric depth of one camera's images, or of several cameras that share the network.
 
     configure loads the predictor, activate subscribes to a camera while one of its outputs has a
-    subscriber, deactivate stops with everything kept in memory, cleanup frees it.  With
-    `autostart` the node does the first two by itself as soon as it is spun, and raises StartError
-    out of spin when they fail.
+    subscriber, deactivate stops and keeps everything in memory, cleanup frees it.  With
+    `autostart` the node makes the first two transitions when it is spun, and raises StartError
+    out of spin if they fail.
     """
 
     def __init__(
         self, make_predictor: Callable[[PredictorSettings], BatchPredictor], **node_options: Any
     ) -> None:
         """make_predictor: called in configure.  Raises ValueError for a wrong parameter."""
-        # A camera's own parameters are declared when somebody sets them; others are refused.
+        # A camera's own parameters are declared when they are set; others are refused.
         super().__init__('zoedepth', allow_undeclared_parameters=True, **node_options)
-        refuse_what_does_not_apply(self)
+        refuse_invalid_transitions(self)
         self.failure = ''
         self._make_predictor = make_predictor
         self._qos_watch = QosWatch(self, self._warn)
         self._network: SharedNetwork | None = None
-        self._predictor: DegradingPredictor | None = None
+        self._predictor: FallbackPredictor | None = None
         self._loaded: PredictorSettings | None = None
         self._frames = Frames()
-        self._worker: FrameWorker[Work] | None = None
+        self._thread: InferenceThread[Work] | None = None
         self._streams: list[CameraStream] = []
-        # Not the node's clock: with use_sim_time and no /clock yet it stands still.
+        # Not the node's clock: with use_sim_time it stops until /clock arrives.
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self._heartbeat = Heartbeat(self, self._steady)
+        self._bond = Bond(self, self._steady)
         self._poll_timer = self.create_timer(POLL_S, self._follow_subscribers, clock=self._steady)
         self._poll_timer.cancel()
         self._node_parameters = NodeParameters(self, self._is_active, self._why_unfit)
@@ -105,7 +104,7 @@ class DepthNode(LifecycleNode):
             self._stop()
             raise
         topics = ', '.join(stream.image_topic for stream in self._streams)
-        self.get_logger().info(f'active: pictures from {topics}')
+        self.get_logger().info(f'active: images from {topics}')
         return super().on_activate(state)
 
     @reported(ERROR)
@@ -129,7 +128,7 @@ class DepthNode(LifecycleNode):
 
     @reported(FAILURE)
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Go back to unconfigured, from where a manager can try again."""
+        """Return to unconfigured, from where a manager can try again."""
         self._stop()
         self._free()
         return TransitionCallbackReturn.SUCCESS
@@ -138,8 +137,8 @@ class DepthNode(LifecycleNode):
         """Stop the inference thread before the handles it publishes through are gone."""
         self._stop(timeout_s=1.0)
         super().destroy_node()
-        # rclpy forgets the state machine, which keeps the node on the graph as long as anything,
-        # such as a thread still inside the network, refers to this object.
+        # rclpy does not destroy the state machine, which keeps the node on the graph as long as
+        # anything, such as a thread still inside the network, refers to this object.
         self._state_machine.destroy_when_not_in_use()
 
     def _start(self) -> None:
@@ -152,16 +151,16 @@ class DepthNode(LifecycleNode):
 
     def _run(self) -> None:
         assert self._network is not None
-        self._worker = FrameWorker(self._network.work, self._on_work_failed, self._batch_limit)
+        self._thread = InferenceThread(self._network.work, self._on_work_failed, self._batch_limit)
         self._frames = shared_frames(self, self._streams, self._warn)
         for stream in self._streams:
             stream.activate(self._hand_over, self._frames)
         if not self._qos_watch.reports_matches:
             self._poll_timer.reset()
-        self._heartbeat.start()
+        self._bond.start()
 
     def _every_second(self) -> None:
-        self._follow_subscribers()  # also where the middleware reports them: for what is held
+        self._follow_subscribers()  # also if the middleware reports them: for HOLD_S
         self._reporter.report()
 
     def _follow_subscribers(self) -> None:
@@ -169,13 +168,13 @@ class DepthNode(LifecycleNode):
             stream.follow_subscribers()
 
     def _load(self, settings: NodeSettings) -> None:
-        self._forget()  # free the old one first: two may not fit
-        predictor = DegradingPredictor(self._make_predictor, settings.predictor, self._warn)
+        self._forget()  # free the old one first: both may not fit in memory
+        predictor = FallbackPredictor(self._make_predictor, settings.predictor, self._warn)
         reason = why_unfit(self._node_parameters.settings, predictor)
         if reason is not None:
             raise ValueError(reason)
         network = SharedNetwork(predictor)
-        network.warm_up(*WARM_UP_SIZE, self._most(network, predictor))
+        network.warm_up(*WARM_UP_SIZE, self._largest_batch(network, predictor))
         self._network, self._predictor, self._loaded = network, predictor, settings.predictor
         for stream in self._streams:
             stream.load(predictor)
@@ -187,45 +186,47 @@ class DepthNode(LifecycleNode):
             self._warn(f'not the released weights: {predictor.weights_warning}')
 
     def _stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
-        self._heartbeat.stop()
+        self._bond.stop()
         self._poll_timer.cancel()
         for stream in self._streams:
             stream.deactivate()
         self._frames.destroy()
         self._frames = Frames()
-        worker, self._worker = self._worker, None
-        if worker is not None and not worker.stop(timeout_s):
-            self._warn(f'the present frame takes more than {timeout_s} s')
+        thread, self._thread = self._thread, None
+        if thread is not None and not thread.stop(timeout_s):
+            self._warn(f'the present image takes more than {timeout_s} s')
 
     def _forget(self) -> None:
         self._network = self._predictor = self._loaded = None
         for stream in self._streams:
             stream.processor = None
-        gc.collect()  # its parts refer to each other
+        gc.collect()  # its parts refer to one another
 
     def _free(self) -> None:
         self._forget()
         for stream in self._streams:
             stream.cleanup()
 
-    def _hand_over(self, stream: CameraStream, frame: Frame) -> Frame | None:
-        worker, processor = self._worker, stream.processor
-        if worker is None or processor is None:
+    def _hand_over(self, stream: CameraStream, image: ReceivedImage) -> ReceivedImage | None:
+        thread, processor = self._thread, stream.processor
+        if thread is None or processor is None:
             return None
-        replaced = worker.put((processor, frame), stream.name)
+        replaced = thread.put((processor, image), stream.name)
         return None if replaced is None else replaced[1]
 
     def _on_work_failed(self, error: Exception) -> None:
-        self._warn(f'pictures are lost: {describe(error)}')
+        self._warn(f'images are lost: {describe(error)}')
 
     def _batch_limit(self) -> int:
         network, predictor = self._network, self._predictor
-        return 1 if network is None or predictor is None else self._most(network, predictor)
+        if network is None or predictor is None:
+            return 1
+        return self._largest_batch(network, predictor)
 
-    def _most(self, network: SharedNetwork, predictor: DegradingPredictor) -> int:
-        """Say how many pictures may go through the network at once."""
-        best = len(self._streams) if network.likes_batches else 1
-        most = min(self._settings.batch_limit or best, len(self._streams))
+    def _largest_batch(self, network: SharedNetwork, predictor: FallbackPredictor) -> int:
+        """Return how many images may go through the network together."""
+        preferred = len(self._streams) if network.prefers_batches else 1
+        most = min(self._settings.batch_limit or preferred, len(self._streams))
         return most if predictor.batch_limit is None else min(most, predictor.batch_limit)
 
     def _recover(self) -> bool | None:
@@ -239,7 +240,7 @@ class DepthNode(LifecycleNode):
         return lambda: self._node_parameters.settings.of(camera)
 
     def _is_active(self) -> bool:
-        return self._worker is not None
+        return self._thread is not None
 
     def _why_unfit(self, settings: CameraSettings) -> str | None:
         return None if self._predictor is None else why_unfit(settings, self._predictor)
@@ -247,29 +248,29 @@ class DepthNode(LifecycleNode):
     def _conditions(self) -> list[Condition]:
         predictor = self._predictor
         failed = predictor is not None and predictor.failed
-        twins = self._twins()
+        same_name = self._same_name()
         of_network = () if predictor is None else predictor.notices
         shortage = shared_memory_shortage(self._settings.warn_shared_memory_mb)
         problems = self._qos_watch.problems()
         conditions = []
         for stream in self._streams:
             others = [other for other in self._streams if other is not stream]
-            told = (
+            own = (
                 text
                 for text in problems
                 if not any(other.owns_topic(text.partition(': ')[0]) for other in others)
             )
-            notices = (*twins, *shortage, *told, *of_network)
+            notices = (*same_name, *shortage, *own, *of_network)
             conditions.append(stream.condition(predictor, failed, notices))
         return conditions
 
-    def _twins(self) -> tuple[str, ...]:
+    def _same_name(self) -> tuple[str, ...]:
         ours = (self.get_name(), self.get_namespace())
         names = [found[:2] for found in self.get_node_names_and_namespaces()].count(ours)
-        text = f'{names} nodes are called {self.get_fully_qualified_name()}'
+        text = f'{names} nodes have the name {self.get_fully_qualified_name()}'
         note = ' (one that was killed counts until its lease of 20 s ends)'
         return (text + note,) * (names > 1)
 
     def _warn(self, message: str) -> None:
-        if self.context.ok():  # afterwards there is nothing to log with
+        if self.context.ok():  # otherwise there is no logger
             self.get_logger().warning(message)

@@ -1,4 +1,4 @@
-"""The node's input topics: where they are, when it subscribes, what becomes of their messages."""
+"""The input topics of one camera: their names and subscriptions."""
 
 from __future__ import annotations
 
@@ -9,38 +9,63 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from zoedepth_ros.environment import lost_for_size
 from zoedepth_ros.ros import qos
 from zoedepth_ros.ros.camera import CameraKeeper
-from zoedepth_ros.ros.environment import lost_for_size
-from zoedepth_ros.ros.input_hints import why_no_camera_info, why_no_image
-from zoedepth_ros.ros.qos_watch import QosWatch, no_events
+from zoedepth_ros.ros.health.incompatible_qos import QosWatch, no_events
+from zoedepth_ros.ros.health.missing_input import why_no_camera_info, why_no_image
 
 _COMPRESSED = '/compressed'
 
 
-class Inputs:
-    """Own image and camera_info between activate and deactivate, subscribed to or not.
+HOLD_S = 2.0
+"""How long the subscription to the camera is kept after the last subscriber has left, for example
+for a tool that is restarted [s]."""
 
-    What is known of the camera stays while there is no subscription.
+
+class Demand:
+    """Decide when to subscribe to the camera: while an output needs it, and HOLD_S longer."""
+
+    def __init__(self, clock_s: Callable[[], float], hold_s: float = HOLD_S) -> None:
+        """clock_s: a clock that never jumps back [s]."""
+        self._clock_s, self._hold_s = clock_s, hold_s
+        self._last_s: float | None = None
+
+    def update(self, *, is_needed: bool) -> bool:
+        """Return whether to be subscribed; is_needed: whether an output needs the camera now."""
+        now_s = self._clock_s()
+        if is_needed:
+            self._last_s = now_s
+        return self._last_s is not None and now_s - self._last_s <= self._hold_s
+
+    def drop(self) -> None:
+        """End the demand at once."""
+        self._last_s = None
+
+
+class Inputs:
+    """Own the subscriptions to image and camera_info between activate and deactivate.
+
+    The camera stays known while there is no subscription.
     """
 
     def __init__(
         self,
         node: Node,
         transport: str,
-        on_picture: Callable[[Any], None],
+        on_image: Callable[[Any], None],
         watch: QosWatch,
         prefix: str = '',
     ) -> None:
-        """Find the topics of images by 'raw' or 'compressed' transport, and of their camera_info.
+        """Resolve the topics of images and camera_info.
 
-        prefix: 'front/' for the topics of the camera front.
+        transport: 'raw' or 'compressed'.  prefix: 'front/' for the topics of the camera front.
         """
         self._node, self._watch = node, watch
         self.image_topic, self.info_topic = find_topics(node, transport, prefix)
         self.camera_keeper = CameraKeeper(self.image_topic)
         self.image_type = CompressedImage if transport == 'compressed' else Image
-        self._on_picture = on_picture
+        self._on_image = on_image
         self._subscriptions: list[Any] = []
         self._latched = LatchedInfo(node, self.info_topic, self.camera_keeper.set_info)
         for topic in (self.info_topic, self.image_topic):
@@ -48,16 +73,16 @@ class Inputs:
 
     @property
     def is_subscribed(self) -> bool:
-        """Whether there are subscriptions now."""
+        """Whether it is subscribed."""
         return bool(self._subscriptions)
 
     def subscribe(self) -> None:
         """Subscribe to both topics."""
-        # In this order: executors call back in the order of creation, and of an image and its
-        # camera_info that have both come, the latter is needed first.
+        # In this order: executors call back in the order of creation, and an image needs its
+        # camera_info first.
         for topic_type, topic, callback, on_matched in (
             (CameraInfo, self.info_topic, self.camera_keeper.set_info, self.follow_publishers),
-            (self.image_type, self.image_topic, self._on_picture, None),
+            (self.image_type, self.image_topic, self._on_image, None),
         ):
             self._subscriptions.append(
                 self._watch.subscription(
@@ -73,24 +98,24 @@ class Inputs:
         self.follow_publishers()
 
     def follow_publishers(self) -> None:
-        """Look whether camera_info is latched now; call it when publishers come or go."""
+        """Follow whether camera_info is latched; call it when publishers come or go."""
         if self.is_subscribed:
             self._latched.update()
 
     def why_no_image(self) -> str:
-        """Say what the graph shows about the topic of images; only while subscribed."""
+        """Explain by the graph why no images arrive; only while subscribed."""
         profile = self._subscriptions[1].qos_profile
         if self.image_type is Image and (lost := lost_for_size(self.camera_keeper.image_bytes)):
             return lost
         return why_no_image(self._node, self.image_topic, self.image_type, profile)
 
     def why_no_camera_info(self) -> str:
-        """Say what the graph shows about the topic of camera_info; only while subscribed."""
+        """Explain by the graph why no camera_info arrives; only while subscribed."""
         profile = self._subscriptions[0].qos_profile
         return why_no_camera_info(self._node, self.info_topic, profile)
 
     def unsubscribe(self) -> None:
-        """Give up the subscriptions."""
+        """Destroy the subscriptions."""
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
         self._subscriptions.clear()
@@ -101,17 +126,17 @@ class LatchedInfo:
     """Subscribe to camera_info that is latched (transient local), while a publisher latches it.
 
     A volatile subscription misses what was published before, and a transient-local one does not
-    match a volatile publisher: so this one stands beside the volatile one, and only when the graph
-    has a publisher for it.
+    match a volatile publisher: so this one exists beside the volatile one, while the graph has a
+    publisher for it.
     """
 
     def __init__(self, node: Node, topic: str, on_info: Callable[[Any], None]) -> None:
-        """topic: full name.  Call `update` to begin and then now and then."""
+        """topic: full name.  Call `update` at first and then now and then."""
         self._node, self._topic, self._on_info = node, topic, on_info
         self._subscription: Any = None
 
     def update(self) -> None:
-        """Subscribe or unsubscribe, as the publishers are now."""
+        """Subscribe or unsubscribe, depending on the publishers."""
         is_latched = any(
             peer.qos_profile.durability == DurabilityPolicy.TRANSIENT_LOCAL
             and peer.qos_profile.reliability == ReliabilityPolicy.RELIABLE
@@ -136,10 +161,10 @@ class LatchedInfo:
 
 
 def find_topics(node: Node, transport: str, prefix: str = '') -> tuple[str, str]:
-    """Give the full names of the picture topic and of camera_info, remappings applied.
+    """Return the full names of the topics of images and camera_info, after remapping.
 
-    A remapped `image` carries its /compressed along; camera_info is the image topic's sibling
-    unless it is remapped itself.
+    Remapping `image` remaps its /compressed too; camera_info is the image topic's sibling unless
+    it is remapped itself.
     """
     base = node.resolve_topic_name(f'{prefix}image')
     if transport == 'compressed':
@@ -155,7 +180,7 @@ def find_topics(node: Node, transport: str, prefix: str = '') -> tuple[str, str]
 
 
 def sibling(image_topic: str, name: str) -> str:
-    """Give the topic of that name beside an image topic, as cameras arrange them."""
+    """Return the topic of that name beside an image topic, in the namespace of the camera."""
     return f'{image_topic.removesuffix(_COMPRESSED).rpartition("/")[0]}/{name}'
 
 

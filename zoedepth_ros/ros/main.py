@@ -6,19 +6,18 @@ import os
 from collections.abc import Callable
 from typing import NoReturn
 
+from zoedepth_ros.inference.fallback import PredictorSettings
 from zoedepth_ros.inference.result import AUTO, BatchPredictor
 from zoedepth_ros.inference.threads import thread_environment
 from zoedepth_ros.ros.depth_node import DepthNode, StartError
-from zoedepth_ros.ros.parameters import PredictorSettings
-from zoedepth_ros.ros.shutdown import end
-from zoedepth_ros.ros.spin import run_node
+from zoedepth_ros.ros.spin import end, run_node
 
 TORCH = 'torch'
 
 
 def make_predictor(settings: PredictorSettings) -> BatchPredictor:
-    """Build the real predictor; torch is imported here, so that `--help` and refusals are fast."""
-    os.environ.update(thread_environment(os.environ))  # for whoever starts without a launch file
+    """Build the real predictor; torch is imported here, so that `--help` and errors are fast."""
+    os.environ.update(thread_environment(os.environ))  # for a start without a launch file
     if settings.backend != TORCH:
         return _exported_predictor(settings)
     from zoedepth_ros.build import build_predictor
@@ -37,7 +36,7 @@ def make_predictor(settings: PredictorSettings) -> BatchPredictor:
 
 
 def _exported_predictor(settings: PredictorSettings) -> BatchPredictor:
-    """Open an exported file, without torch; ValueError for what such a file cannot do."""
+    """Open an exported file, without torch; ValueError for options that it does not support."""
     from zoedepth_ros.inference.runtimes.exported import open_exported
 
     for name, plain in (
@@ -59,7 +58,7 @@ def _exported_predictor(settings: PredictorSettings) -> BatchPredictor:
 
 
 def main(args: list[str] | None = None) -> NoReturn:
-    """Run the node until it is told to stop; the exit code is 1 when it could not start."""
+    """Run the node until it is stopped; the exit code is 1 if it could not start."""
     end(run(make_predictor, args))
 
 
@@ -67,7 +66,7 @@ def run(
     predictor_factory: Callable[[PredictorSettings], BatchPredictor],
     args: list[str] | None = None,
 ) -> int:
-    """Spin the node with some predictor and give the exit code, which is to `end` with."""
+    """Spin the node with some predictor, and return the exit code for `end`."""
     return run_node(
         lambda: DepthNode(predictor_factory),
         name='zoedepth',

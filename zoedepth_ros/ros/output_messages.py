@@ -29,7 +29,7 @@ from zoedepth_ros.pipeline.outputs import (
     Uncertainty,
 )
 from zoedepth_ros.ros.messages import CloudWriter, ImageWriter, laser_scan, write_bgr
-from zoedepth_ros.ros.parameters import NodeSettings
+from zoedepth_ros.ros.parameters.node_settings import NodeSettings
 from zoedepth_ros.ros.scan_frame import ScanFrame
 
 Topic = tuple[str, Any]

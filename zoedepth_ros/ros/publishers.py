@@ -1,4 +1,4 @@
-"""The node's output topics: which there are, which have subscribers, what is sent."""
+"""The output topics of one camera."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, LaserScan, Point
 
 from zoedepth_ros.msg import Domain
 from zoedepth_ros.ros import qos
-from zoedepth_ros.ros.qos_watch import QosWatch
+from zoedepth_ros.ros.health.incompatible_qos import QosWatch
 from zoedepth_ros.ros.scan_frame import TF, TF_STATIC, TFMessage
 
 TOPICS: dict[str, Any] = {
@@ -29,11 +29,11 @@ TOPICS: dict[str, Any] = {
 }
 
 TRANSFORMS = {TF: qos.output(100), TF_STATIC: qos.latched()}
-"""Where it is said where the scan's frame is, with the QoS that TF's listeners expect."""
+"""Topics of the transform of the scan's frame, with the QoS of TF."""
 
 
 class Publishers:
-    """Own the output topics between configure and cleanup."""
+    """Own the publishers between configure and cleanup."""
 
     def __init__(
         self,
@@ -42,10 +42,10 @@ class Publishers:
         prefix: str = '',
         on_matched: Callable[[], None] | None = None,
     ) -> None:
-        """Create them; they send only while the node is active.
+        """Create them; they publish only while the node is active.
 
         prefix: 'front/' for the topics of the camera front.  on_matched: called when a subscriber
-        of any of them has come or gone, where the middleware reports that.
+        of any of them comes or goes, if the middleware reports that.
         """
         self._node = node
         self._by_topic: dict[str, Any] = {}
@@ -67,7 +67,7 @@ class Publishers:
             )
 
     def _name(self, topic: str, kind: Any) -> str:
-        """Keep a compressed topic beside its image, also where that is remapped."""
+        """Keep a compressed topic beside its image topic if that is remapped."""
         if kind is not CompressedImage:
             return topic
         image, _, transport = topic.rpartition('/')
@@ -78,8 +78,8 @@ class Publishers:
         """Full names of the topics."""
         return frozenset(publisher.topic_name for publisher in self._by_topic.values())
 
-    def listened(self) -> frozenset[str]:
-        """Give the topics that somebody subscribes to now."""
+    def subscribed(self) -> frozenset[str]:
+        """Return the topics with subscribers."""
         return frozenset(
             topic for topic, pub in self._by_topic.items() if pub.get_subscription_count() > 0
         )
@@ -89,7 +89,7 @@ class Publishers:
         (self._by_topic.get(topic) or self._transforms[topic]).publish(msg)
 
     def destroy(self) -> None:
-        """Take the topics off the graph."""
+        """Destroy the publishers."""
         for publisher in self._by_topic.values():
             self._node.destroy_lifecycle_publisher(publisher)
         self._by_topic.clear()

@@ -1,4 +1,4 @@
-"""Quality of service: defaults that meet every peer, all of it overridable."""
+"""Quality of service: defaults that are compatible with every peer, and can be overridden."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from rclpy.subscription import Subscription
 
 
 def sensor_input() -> QoSProfile:
-    """Take only the newest and never ask again: depth of what has passed is worth nothing."""
+    """Keep only the newest image, without retransmission: old images are of no use."""
     return QoSProfile(
         history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.BEST_EFFORT
     )
 
 
 def latched(depth: int = 1) -> QoSProfile:
-    """Keep the newest for subscribers that come later, or ask for what was kept."""
+    """Keep the newest message for late subscribers (transient local)."""
     return QoSProfile(
         history=HistoryPolicy.KEEP_LAST,
         depth=depth,
@@ -52,6 +52,6 @@ def overridable() -> QoSOverridingOptions:
 def declare_sensor_input(node: Node, topic: str) -> None:
     """Declare the overrides of a sensor input before there is a subscription.
 
-    topic: full name.  Raises as creating the subscription would for an override that is wrong.
+    topic: full name.  Raises what creating the subscription would for a wrong override.
     """
     _declare_qos_parameters(Subscription, node, topic, sensor_input(), overridable())

@@ -1,4 +1,4 @@
-"""Other sensors whose distances the depth's scale is compared with."""
+"""Reference sensors, with whose distances the scale of depth is compared."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TOPICS: dict[str, Any] = {
 """Value of scale.source -> topic and type."""
 
 MAX_APART_S = 0.2
-"""How far the stamps of reference and picture may be apart [s]."""
+"""Largest difference between the stamps of reference and image [s]."""
 
 MAX_POINTS = 2000
 WARN_AGAIN_S = 10.0
@@ -33,7 +33,7 @@ NO_RATIOS: Ratios = np.empty(0)
 
 
 class References:
-    """Keep the newest message of the sensor that scale.source names."""
+    """Subscribe to the sensor that scale.source names, and keep its newest message."""
 
     def __init__(self, node: Node, source: str, frames: Frames, prefix: str = '') -> None:
         """Subscribe.
@@ -56,9 +56,9 @@ class References:
         self._node.destroy_subscription(self._subscription)
 
     def ratios(self, header: Any, depth_m: NDArray[np.float32], camera: Camera) -> Ratios:
-        """Give true over measured depth where the sensor and the picture see the same, (k,).
+        """Return true over measured depth where sensor and image overlap, (k,).
 
-        header: the picture's.  depth_m: (H, W), NaN where it is not to be compared.
+        header: the image's.  depth_m: (H, W), NaN where it is not to be compared.
         """
         msg, self._msg = self._msg, None  # each is compared once
         if msg is None or abs(seconds(msg.header.stamp) - seconds(header.stamp)) > MAX_APART_S:
@@ -68,7 +68,7 @@ class References:
             return self._range(msg, frames, depth_m, camera)
         points_m = scan_points(msg) if isinstance(msg, LaserScan) else self._cloud(msg)
         points_m = points_m[:: max(1, len(points_m) // MAX_POINTS)]
-        there_m = self._frames.bring(points_m, *frames)
+        there_m = self._frames.transform_points(points_m, *frames)
         if there_m is None:
             return NO_RATIOS
         return ratios_at_points(there_m, depth_m, camera.model)
@@ -76,10 +76,11 @@ class References:
     def _range(
         self, msg: Any, frames: tuple[str, str], depth_m: NDArray[np.float32], camera: Camera
     ) -> Ratios:
-        """Compare a range finder, which looks along x of its own frame."""
+        """Compare a range finder, which measures along x of its own frame."""
         if not msg.min_range <= msg.range <= msg.max_range:
             return NO_RATIOS
-        ends_m = self._frames.bring(np.array([[0, 0, 0], [1, 0, 0]], np.float32), *frames)
+        axis_m = np.array([[0, 0, 0], [1, 0, 0]], np.float32)
+        ends_m = self._frames.transform_points(axis_m, *frames)
         if ends_m is None:
             return NO_RATIOS
         x, y, z = (float(part) for part in ends_m[1] - ends_m[0])
@@ -100,7 +101,7 @@ class References:
 
 
 def scan_points(msg: Any) -> Points:
-    """Give the hits of a LaserScan in its own frame, (n, 3) [m]."""
+    """Return the hits of a LaserScan in its own frame, (n, 3) [m]."""
     ranges_m = np.asarray(msg.ranges, np.float32)
     angles = msg.angle_min + msg.angle_increment * np.arange(len(ranges_m), dtype=np.float32)
     hit = (ranges_m >= msg.range_min) & (ranges_m <= msg.range_max)  # false for NaN
@@ -110,5 +111,5 @@ def scan_points(msg: Any) -> Points:
 
 
 def seconds(stamp: Any) -> float:
-    """Give a stamp in seconds."""
+    """Return a stamp in seconds."""
     return float(stamp.sec) + 1e-9 * float(stamp.nanosec)

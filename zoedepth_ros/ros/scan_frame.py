@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from std_msgs.msg import Header
 
 from zoedepth_ros.geometry.height_scan import flat_axes
-from zoedepth_ros.ros.parameters import NodeSettings
+from zoedepth_ros.ros.parameters.node_settings import NodeSettings
 
 try:
     from tf2_msgs.msg import TFMessage as _TFMessage
@@ -29,20 +29,20 @@ Up = tuple[float, float, float]
 class ScanFrame:
     """Name the frame of a camera's scans, x forward along its view, y left, z up.
 
-    With scan.frame_id it is that frame, and its transform is somebody else's. Otherwise it is
+    With scan.frame_id it is that frame, whose transform others publish. Otherwise it is
     `<optical frame>_scan` at the camera's position, and the node publishes the transform: with
-    camera.base_frame on /tf with every scan, for the camera may nod; else once on /tf_static.
+    camera.base_frame on /tf with every scan, because the camera may tilt; else once on /tf_static.
     """
 
     def __init__(self) -> None:
         self.notice = ''
-        """Why nobody knows where the scan's frame is, in words; '' where that is known."""
+        """Why the scan's frame has no transform, in words; '' if it has one."""
         self._published: object = None
 
     def place(self, msg: Any, up: Up, settings: NodeSettings) -> Iterator[tuple[str, Any]]:
-        """Give the scan's frame to a LaserScan, which carries the image's header.
+        """Set the frame of a LaserScan, which has the image's header.
 
-        up: unit vector in the optical frame.  Yields (topic, message) of the transform where it
+        up: unit vector in the optical frame.  Yields (topic, message) of the transform if it
         is due.  Raises ValueError for a camera that looks straight up or down.
         """
         header = msg.header
@@ -65,8 +65,8 @@ class ScanFrame:
         self, header: Any, name: str, up: Up, settings: NodeSettings
     ) -> Iterator[tuple[str, Any]]:
         transform = Transform()
-        turn = transform.rotation
-        turn.x, turn.y, turn.z, turn.w = level_rotation(up)
+        q = transform.rotation
+        q.x, q.y, q.z, q.w = level_rotation(up)
         stamped = TransformStamped(header=header, child_frame_id=name, transform=transform)
         if settings.camera_base_frame:
             self._published = None
@@ -77,7 +77,7 @@ class ScanFrame:
 
 
 def level_rotation(up: Up) -> tuple[float, float, float, float]:
-    """Give the unit quaternion (x, y, z, w) that takes the level frame to the optical one.
+    """Return the unit quaternion (x, y, z, w) from the level frame to the optical one.
 
     up: unit vector in the optical frame.
     """
@@ -86,7 +86,7 @@ def level_rotation(up: Up) -> tuple[float, float, float, float]:
 
 
 def _quaternion(rotation: NDArray[np.float64]) -> tuple[float, float, float, float]:
-    """Give the unit quaternion of a rotation (3, 3): an eigenvector, after Bar-Itzhack 2000."""
+    """Return the unit quaternion of a rotation (3, 3), by an eigenvector (Bar-Itzhack 2000)."""
     r = rotation
     matrix = np.zeros((4, 4))
     matrix[:3, :3] = r + r.T - np.trace(r) * np.eye(3)

@@ -1,4 +1,4 @@
-"""The node's services: switch off and on, recover, keep the scale that was found."""
+"""The node's services: disable and enable, save the scale, recover."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 from rclpy.node import Node
 from std_srvs.srv import SetBool, Trigger
 
+from zoedepth_ros.errors import describe
 from zoedepth_ros.ros.camera_stream import CameraStream
-from zoedepth_ros.ros.errors import describe
 
 ENABLE, SAVE_SCALE, RECOVER = '~/enable', '~/save_scale', '~/recover'
 
@@ -26,7 +26,7 @@ class Services:
         is_active: Callable[[], bool],
         recover: Callable[[], bool | None],
     ) -> None:
-        """recover: asks for it and tells whether anything lacks; None when not configured."""
+        """recover: requests it; returns whether there is a fallback, None if not configured."""
         self._is_active, self._recover = is_active, recover
         node.create_service(Trigger, RECOVER, self._on_recover)
         groups = {'~': list(streams)}
@@ -58,18 +58,18 @@ class Services:
         return on_save_scale
 
     def _on_recover(self, request: Any, response: Any) -> Any:
-        lacking = self._recover()
-        response.success = lacking is not None
+        fallback = self._recover()
+        response.success = fallback is not None
         response.message = 'nothing to recover from'
-        if lacking is None:
+        if fallback is None:
             response.message = 'the node is not configured'
-        elif lacking:
-            response.message = 'with the next picture, which is given up for it'
+        elif fallback:
+            response.message = 'with the next image, which is dropped for it'
         return response
 
 
 def _save_scales(streams: list[CameraStream]) -> str:
-    """Write the scale of each camera and give the files' names; raises ValueError or OSError."""
+    """Write the scale of each camera and return the names of the files."""
     files = Counter(stream.present_settings().scale_file for stream in streams)
     shared = [file for file, cameras in files.items() if file and cameras > 1]
     if shared:
@@ -81,5 +81,5 @@ def _save_scales(streams: list[CameraStream]) -> str:
     for stream in streams:
         if stream.processor is None:
             raise ValueError('the node is not configured')
-        saved.append(stream.processor.save_scale())
+        saved.append(stream.processor.pipeline.save_scale())
     return ', '.join(saved)

@@ -1,32 +1,39 @@
-"""Run one node until it ends or is stopped, with an exit code; for the depth node and tools."""
+"""Run one node until it finishes or is stopped, and end its process in time."""
 
 from __future__ import annotations
 
+import faulthandler
 import gc
+import os
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import rclpy
+from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.logging import get_logger
 from rclpy.node import Node
 
 from zoedepth_ros.errors import in_one_line
-from zoedepth_ros.ros.shutdown import end_by_force_if_stuck, end_when_told
 from zoedepth_ros.terminal import print_anything
 
 _SETTLE_S = 0.3
-"""Fast DDS crashes now and then when a node that has failed at once is taken apart while others
-are only being told of it."""
+"""Fast DDS crashes now and then if a node that failed at once is destroyed while others are just
+discovering it."""
+
+
+END_WITHIN_S = 1.5
+STUCK_AFTER_S = 4.0
+"""A launch file sends SIGTERM after five seconds and then SIGKILL, which leaves DDS's memory."""
 
 
 class Finished(Exception):  # noqa: N818, an end is no error
-    """Leave the node: raised by a callback whose work is done."""
+    """Raised by a callback to end the node: its work is done."""
 
     def __init__(self, exit_code: int = 0) -> None:
         super().__init__(exit_code)
@@ -34,7 +41,7 @@ class Finished(Exception):  # noqa: N818, an end is no error
 
 
 class _Executor(SingleThreadedExecutor):
-    """rclpy's; a signal while it is made leaves only a half, whose end looks for this."""
+    """rclpy's; its end reads this attribute, which a signal during construction leaves unset."""
 
     _sigint_gc: Any = None
 
@@ -47,37 +54,37 @@ def run_node(
     args: Sequence[str] | None = None,
     leave_at_any_time: bool = False,
 ) -> int:
-    """Make a node, spin it, and give the exit code of the process, which is to `end` with it.
+    """Make a node, spin it, and return the exit code of the process, to be passed to `end`.
 
-    Ctrl-C and SIGTERM are a clean end.  errors: what `make_node` or a callback raises for a person
-    to read; they become one line and exit code 1.  leave_at_any_time: nothing is lost when what
-    goes on for long after a signal is left, or fails.  `close` of a node is called first, where it
-    has one.
+    Ctrl-C and SIGTERM give exit code 0.  errors: exceptions of `make_node` and callbacks that are
+    meant for the user; they become one line in the log and exit code 1.  leave_at_any_time:
+    nothing is lost if work that takes long after a signal is abandoned or fails.  A node's
+    `close` is called first, if it has one.
     """
     print_anything()
     # rclpy's own handler shuts the context down, which ends spin. Without Python's, which raises
     # wherever the program is, the second SIGINT that a launch file passes on breaks no clean-up.
-    told = threading.Event()
-    signal.signal(signal.SIGINT, lambda number, frame: told.set())
+    signalled = threading.Event()
+    signal.signal(signal.SIGINT, lambda number, frame: signalled.set())
     rclpy.init(args=list(sys.argv if args is None else args))
-    if told.is_set():  # perhaps before rclpy's handler was there
+    if signalled.is_set():  # perhaps before rclpy's handler was there
         rclpy.try_shutdown()
         return 0
     node: Any = None
-    is_taken = threading.Lock()  # by the thread that takes the node apart; never released
+    is_taken = threading.Lock()  # by the thread that destroys the node; never released
 
-    def take_apart() -> bool:
+    def destroy() -> bool:
         if not is_taken.acquire(blocking=False):
             return False
         if node is not None:
             node.destroy_node()
             return True
         for each in _half_made():
-            _take_half_apart(each)
+            _destroy_parts(each)
         return True
 
     if leave_at_any_time:
-        end_when_told(rclpy.get_default_context(), take_apart)
+        end_after_signal(rclpy.get_default_context(), destroy)
     try:
         executor = _Executor()
         node = make_node()
@@ -89,7 +96,7 @@ def run_node(
     except Exception as error:
         is_for_people = isinstance(error, errors)
         if not rclpy.ok() and (leave_at_any_time or not is_for_people):
-            return 0  # told to stop in the middle of something, which then failed somehow
+            return 0  # stopped in the middle of something, which then failed
         if not is_for_people:
             raise
         get_logger(name).fatal(in_one_line(error))
@@ -100,16 +107,16 @@ def run_node(
         end_by_force_if_stuck()
         if node is None:
             time.sleep(_SETTLE_S)
-        if not take_apart():
+        if not destroy():
             threading.Event().wait()  # the other thread ends the process
         rclpy.try_shutdown()
     return 0
 
 
-def _take_half_apart(node: Any) -> None:
-    """Free what there is of a node whose constructor has failed or not come back.
+def _destroy_parts(node: Any) -> None:
+    """Free the parts of a node whose constructor has failed or not returned.
 
-    Each way fails at what was not made yet; a participant of DDS ends with the last of them.
+    Each of these calls fails at parts that do not exist; the last one ends the DDS participant.
     """
     ways: tuple[Callable[[], Any], ...] = (
         lambda: node.destroy_node(),
@@ -123,5 +130,46 @@ def _take_half_apart(node: Any) -> None:
 
 
 def _half_made() -> list[Node]:
-    """Give the node whose constructor has not come back; it has a participant of DDS already."""
+    """Return nodes whose constructor has not returned; they have a DDS participant already."""
     return [each for each in gc.get_objects() if isinstance(each, Node)]
+
+
+def end(code: int) -> NoReturn:
+    """End the process at once.
+
+    An inference thread inside the network cannot be joined in time, and DDS's own threads are now
+    and then not done with an ordinary exit.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def end_after_signal(context: Context, destroy: Callable[[], bool]) -> None:
+    """Start a thread that ends the process END_WITHIN_S after a signal has shut the context down.
+
+    destroy: frees what would outlive the process, such as shared memory of DDS; returns False
+    if the main thread is doing that already, which then ends the process as well.
+    """
+
+    def watch() -> None:
+        while context.ok():
+            time.sleep(0.1)
+        time.sleep(END_WITHIN_S)
+        end_by_force_if_stuck()
+        try:
+            is_done = destroy()
+        except Exception:  # of entities that the blocked main thread has only partly made
+            is_done = True
+        if is_done:
+            end(0)
+
+    threading.Thread(target=watch, name='end-after-signal', daemon=True).start()
+
+
+def end_by_force_if_stuck() -> None:
+    """End the process after STUCK_AFTER_S with every thread's stack on stderr and exit code 1.
+
+    Works without the interpreter's lock, which Fast DDS holds while it deletes a participant.
+    """
+    faulthandler.dump_traceback_later(STUCK_AFTER_S, exit=True)

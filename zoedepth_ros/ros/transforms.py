@@ -1,4 +1,4 @@
-"""Frames of TF, where tf2_ros is installed."""
+"""Transforms by TF, if tf2_ros is installed."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ Points = NDArray[np.float32]
 
 
 class Frames:
-    """Take points from one frame to another; without a buffer only where they are the same."""
+    """Transform points between frames; without a buffer only between equal frames."""
 
     def __init__(self, buffer: Any = None, listener: Any = None) -> None:
-        """buffer: tf2_ros.Buffer or what acts like one.  listener: fills it until `destroy`."""
+        """buffer: a tf2_ros.Buffer.  listener: fills it until `destroy`."""
         self._buffer, self._listener = buffer, listener
 
     @property
-    def hears_tf(self) -> bool:
-        """Whether there is anybody to ask."""
+    def has_tf(self) -> bool:
+        """Whether TF is available."""
         return self._buffer is not None
 
-    def bring(self, points_m: Points, source: str, target: str) -> Points | None:
-        """Give points (n, 3) in the target frame; None when nobody knows the way."""
+    def transform_points(self, points_m: Points, source: str, target: str) -> Points | None:
+        """Return points (n, 3) in the target frame; None without a transform."""
         if source == target:
             return points_m
         transform = self._newest(source, target)
@@ -35,7 +35,7 @@ class Frames:
         return (points_m @ _rotation(transform).T + (at.x, at.y, at.z)).astype(np.float32)
 
     def up(self, level: str, target: str) -> tuple[float, float, float] | None:
-        """Give the z axis of a level frame in the target frame; None when nobody knows the way."""
+        """Return the z axis of a level frame in the target frame; None without a transform."""
         if level == target:
             return 0.0, 0.0, 1.0
         transform = self._newest(level, target)
@@ -45,7 +45,7 @@ class Frames:
         return float(x), float(y), float(z)
 
     def destroy(self) -> None:
-        """Stop listening."""
+        """Unsubscribe."""
         if self._listener is not None:
             self._listener.unregister()
 
@@ -54,12 +54,12 @@ class Frames:
             return None
         try:
             return self._buffer.lookup_transform(target, source, Time()).transform
-        except Exception:  # tf2's own errors share no base class that every version exports
+        except Exception:  # tf2's errors have no base class in every version
             return None
 
 
 def listen(node: Node) -> Frames:
-    """Listen to TF where tf2_ros is installed; without it nobody knows any way."""
+    """Subscribe to TF if tf2_ros is installed; without it there are no transforms."""
     try:
         from tf2_ros import Buffer, TransformListener
     except ImportError:
@@ -69,7 +69,7 @@ def listen(node: Node) -> Frames:
 
 
 def rotation_matrix(x: float, y: float, z: float, w: float) -> NDArray[np.float64]:
-    """Give the rotation of a unit quaternion, (3, 3)."""
+    """Return the rotation of a unit quaternion, (3, 3)."""
     return np.array([
         [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
         [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
@@ -78,5 +78,5 @@ def rotation_matrix(x: float, y: float, z: float, w: float) -> NDArray[np.float6
 
 
 def _rotation(transform: Any) -> NDArray[np.float64]:
-    turn = transform.rotation
-    return rotation_matrix(turn.x, turn.y, turn.z, turn.w)
+    q = transform.rotation
+    return rotation_matrix(q.x, q.y, q.z, q.w)

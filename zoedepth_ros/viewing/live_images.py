@@ -21,7 +21,7 @@ from zoedepth_ros.messages.images import LASTING, ConversionError, ImageReader
 from zoedepth_ros.ros import qos
 from zoedepth_ros.ros.camera import CameraKeeper
 from zoedepth_ros.ros.inputs import LatchedInfo, sibling
-from zoedepth_ros.ros.parameters import NodeSettings, settings_from
+from zoedepth_ros.ros.parameters.node_settings import NodeSettings, settings_from
 
 _KINDS = {'sensor_msgs/msg/Image': Image, 'sensor_msgs/msg/CompressedImage': CompressedImage}
 

@@ -23,7 +23,7 @@ from zoedepth_ros.benchmark.node import known_depth
 from zoedepth_ros.benchmark.node.node_report import PLAIN, SHIPPED, section, title
 from zoedepth_ros.benchmark.node.protocol import NAIVE, OURS, MeasurementTask, NodeKind
 from zoedepth_ros.benchmark.parts import BenchmarkOptions
-from zoedepth_ros.ros.environment import (
+from zoedepth_ros.environment import (
     OLD_PROFILE_VARIABLE,
     PROFILE_VARIABLE,
     STEERING,

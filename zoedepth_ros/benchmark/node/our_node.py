@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from zoedepth_ros.benchmark.node.known_depth import KnownDepth
-from zoedepth_ros.benchmark.node.protocol import FrameTimes, stamp_ns
+from zoedepth_ros.benchmark.node.protocol import FrameTimes
+from zoedepth_ros.inference.fallback import PredictorSettings
+from zoedepth_ros.ros.health.statistics import STAGES
+from zoedepth_ros.ros.inference_thread import Arrivals, SharedNetwork
 from zoedepth_ros.ros.main import run
-from zoedepth_ros.ros.parameters import PredictorSettings
 from zoedepth_ros.ros.publishers import Publishers
-from zoedepth_ros.ros.shared_network import Arrivals, SharedNetwork
-from zoedepth_ros.ros.shutdown import end
-from zoedepth_ros.ros.statistics import STAGES
+from zoedepth_ros.ros.spin import end
 
 
 def main() -> None:
@@ -39,16 +39,16 @@ def _print_times(predictor: KnownDepth) -> None:
         sent_s[topic] = time.monotonic()
         send(self, topic, msg)
 
-    def timed_work(self: SharedNetwork, frames: Arrivals) -> None:
+    def timed_work(self: SharedNetwork, images: Arrivals) -> None:
         sent_s.clear()
-        work(self, frames)
+        work(self, images)
         done_s = time.monotonic()
-        ((processor, frame),) = frames  # one camera
+        ((processor, image),) = images  # one camera
         windows = processor._statistics.stages_ms
         stages_ms = {name: windows[name].last for name in STAGES}
         FrameTimes(
-            stamp_ns=stamp_ns(frame.msg),
-            called_s=frame.arrived_monotonic_s,
+            stamp_ns=image.stamp_ns,
+            called_s=image.arrived_monotonic_s,
             done_s=done_s,
             network_s=predictor.took_s,
             sent_s=sent_s,

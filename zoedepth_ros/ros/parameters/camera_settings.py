@@ -1,4 +1,4 @@
-"""The settings of several cameras: those in common, and what each has of its own."""
+"""The settings of several cameras: common values, and those of one camera."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from zoedepth_ros.inference.result import DepthPredictor
 from zoedepth_ros.pipeline.parameter import Value
-from zoedepth_ros.ros.parameters import TABLE, NodeSettings, settings_from, why_fixed
+from zoedepth_ros.ros.parameters.node_settings import TABLE, NodeSettings, settings_from, why_fixed
 
 OWN_NAMES = tuple(name for name, spec in TABLE.items() if not spec.shared)
-"""Parameters that a camera may have for itself, as <camera>.<name>."""
+"""Parameters that each camera may have its own value of, as <camera>.<name>."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class CameraSettings:
     """Hold the settings of all cameras; swapped as a whole."""
 
     common: NodeSettings
-    """What holds for every camera that has nothing of its own; all there is without names."""
+    """Values for cameras without their own; all values of a node without camera names."""
 
     own: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
     """Camera -> parameter -> its own value."""
@@ -33,11 +33,11 @@ class CameraSettings:
                 raise ValueError(f'camera {camera}: {error}') from None
 
     def of(self, camera: str) -> NodeSettings:
-        """Give what holds for one camera; '' is the one without a name."""
+        """Return the settings of one camera; '' is the one without a name."""
         return self._merged[camera] if camera else self.common
 
     def changed(self, changes: Mapping[str, Value | None]) -> CameraSettings:
-        """Give the settings after changes by full ROS name; None takes a camera's own value away.
+        """Return the settings after changes by full ROS name; None removes a camera's own value.
 
         Raises ValueError naming the parameter, what was expected and what came.
         """
@@ -46,7 +46,7 @@ class CameraSettings:
         for name, value in changes.items():
             if name in TABLE:
                 if value is None:
-                    raise ValueError(f'{name} cannot be taken away')
+                    raise ValueError(f'{name} cannot be removed')
                 common[name] = value
                 continue
             camera, plain = self.split(name)
@@ -57,7 +57,7 @@ class CameraSettings:
         return CameraSettings(settings_from(common, self.common), own)
 
     def split(self, name: str) -> tuple[str, str]:
-        """Give camera and parameter of a name such as 'front.depth.rate'.
+        """Return camera and parameter of a name such as 'front.depth.rate'.
 
         Raises ValueError saying why there is no such parameter.
         """
@@ -71,7 +71,7 @@ class CameraSettings:
         return camera, plain
 
     def why_fixed(self, before: CameraSettings, *, active: bool) -> str | None:
-        """Give the reason why these cannot take the place of those before, or None."""
+        """Return why these cannot replace the previous ones, or None."""
         for camera in ('', *self.common.cameras):
             reason = why_fixed(before.of(camera), self.of(camera), active=active)
             if reason is not None:
@@ -80,7 +80,7 @@ class CameraSettings:
 
 
 def why_unfit(settings: CameraSettings, predictor: DepthPredictor) -> str | None:
-    """Give the reason why some camera's settings do not fit a predictor, or None."""
+    """Return why the settings of a camera do not fit a predictor, or None."""
     for camera in ('', *settings.common.cameras):
         mode = settings.of(camera).router_mode
         if mode not in ('auto', *predictor.heads):

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
-from zoedepth_ros.ros import qos_watch
-from zoedepth_ros.ros.qos_watch import QosWatch, describe_mismatch, mismatches
+from zoedepth_ros.ros.health import incompatible_qos
+from zoedepth_ros.ros.health.incompatible_qos import QosWatch, describe_mismatch, mismatches
 
 RELIABLE, BEST_EFFORT = ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFORT
 VOLATILE, LASTING = DurabilityPolicy.VOLATILE, DurabilityPolicy.TRANSIENT_LOCAL
@@ -36,7 +36,7 @@ def test_what_is_offered_must_be_as_much_as_is_requested(offered, requested, pol
 
 def test_both_sides_and_the_remedy_are_named():
     text = describe_mismatch('/image', '/cam', 'reliability', 'best_effort', 'reliable', True)
-    assert '/cam publishes best_effort, this node asks for reliable' in text
+    assert '/cam publishes best_effort, this node requests reliable' in text
     assert 'qos_overrides./image.subscription.reliability to best_effort' in text
 
 
@@ -47,7 +47,7 @@ def test_a_middleware_without_such_events_is_no_obstacle():
     def make(kind, topic, **options):
         asked.append(sorted(options))
         if 'event_callbacks' in options:
-            raise qos_watch.UnsupportedEventTypeError('no such events')
+            raise incompatible_qos.UnsupportedEventTypeError('no such events')
         return SimpleNamespace(qos_profile=profile())
 
     made = watch.subscription(make, object, 'image', qos_profile=profile())

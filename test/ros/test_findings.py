@@ -6,10 +6,10 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from fake_predictor import FakePredictor
 from zoedepth_ros.msg import Status
 
-from zoedepth_ros.ros.frame import SUPERSEDED
-from zoedepth_ros.ros.parameters import settings_from
-from zoedepth_ros.ros.statistics import Statistics
-from zoedepth_ros.ros.status import Condition, Diagnostics, make_status
+from zoedepth_ros.ros.health.statistics import Statistics
+from zoedepth_ros.ros.health.status import Condition, Diagnostics, make_status
+from zoedepth_ros.ros.parameters.node_settings import settings_from
+from zoedepth_ros.ros.received_image import SUPERSEDED
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 

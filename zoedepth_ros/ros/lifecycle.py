@@ -1,4 +1,4 @@
-"""Lifecycle transitions that report why they fail, and a refusal of those that do not apply."""
+"""Lifecycle transitions: report why they fail, refuse those that the state does not allow."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.node import Node
 
-from zoedepth_ros.ros.errors import describe
+from zoedepth_ros.errors import describe
 
 Transition = Callable[[Any, LifecycleState], TransitionCallbackReturn]
 
@@ -21,8 +21,8 @@ def reported(
 ) -> Callable[[Transition], Transition]:
     """Log what a transition raises, keep it as `failure`, and return `on_exception`.
 
-    rclpy itself is silent (ros2/rclpy#1696).  FAILURE goes back to the state before; ERROR goes
-    through on_error to unconfigured.
+    rclpy itself logs nothing (ros2/rclpy#1696).  FAILURE returns to the previous state; ERROR
+    leads through on_error to unconfigured.
     """
 
     def decorate(transition: Transition) -> Transition:
@@ -40,11 +40,11 @@ def reported(
     return decorate
 
 
-def refuse_what_does_not_apply(node: Node) -> None:
-    """Answer success=False to a change of state that the present state does not allow.
+def refuse_invalid_transitions(node: Node) -> None:
+    """Respond success=False to a transition that the present state does not allow.
 
-    rclpy up to 7.1 (Humble, Jazzy) lets rcl's error out of the service's callback, which ends the
-    process; later releases answer like this themselves.
+    rclpy up to 7.1 (Humble, Jazzy) raises rcl's error out of the service's callback, which ends
+    the process; later releases respond like this themselves.
     """
     for service in node.services:
         if service.srv_type is ChangeState:
@@ -67,6 +67,6 @@ def _refusing(node: Node, change_state: Callable[..., Any]) -> Callable[..., Any
 
 
 def current_state(node: Node) -> State:
-    """Give the lifecycle state of a node, from the service with which it answers others."""
+    """Return the lifecycle state of a node, from its own service."""
     service = next(service for service in node.services if service.srv_type is GetState)
     return service.callback(GetState.Request(), GetState.Response()).current_state

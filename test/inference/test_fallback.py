@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from fake_predictor import FakePredictor
 
+from zoedepth_ros.inference.fallback import FallbackPredictor
 from zoedepth_ros.inference.result import DeviceLost, InferenceError, NotFinite, OutOfMemory
-from zoedepth_ros.ros.fallback import DegradingPredictor
-from zoedepth_ros.ros.parameters import settings_from
+from zoedepth_ros.ros.parameters.node_settings import settings_from
 
 RGB = np.zeros((48, 64, 3), np.uint8)
 OWN_SIZE = (384, 512)
@@ -62,7 +62,7 @@ class Fragile(FakePredictor):
 def degrading(hardware, **parameters):
     warnings = []
     asked = settings_from(parameters).predictor
-    predictor = DegradingPredictor(hardware.make, asked, warnings.append)
+    predictor = FallbackPredictor(hardware.make, asked, warnings.append)
     predictor.warnings = warnings
     return predictor
 
@@ -88,7 +88,7 @@ def test_a_network_that_is_slower_than_asked_is_told_until_another_is_built():
     predictor = degrading(hardware)
     predictor._predictor.optimization_note = 'torch.compile failed: no compiler'
     assert predictor.notices == ('torch.compile failed: no compiler',)
-    predictor._swap(predictor._asked)
+    predictor._swap(predictor._configured)
     assert predictor.notices == ()
 
 
@@ -266,7 +266,7 @@ def test_a_batch_that_does_not_fit_makes_batches_smaller_before_the_network():
     with pytest.raises(OutOfMemory):
         together(predictor, 4)
     assert (predictor.batch_limit, predictor.network_size(48, 64)) == (2, OWN_SIZE)
-    assert predictor.notices == ('at most 2 pictures at once (out of memory)',)
+    assert predictor.notices == ('at most 2 images at once (out of memory)',)
     assert len(together(predictor, 2)) == 2
     hardware.room_px //= 2
     with pytest.raises(OutOfMemory):

@@ -1,4 +1,4 @@
-"""The topics on which the node tells how it is, in every lifecycle state."""
+"""Publish ~/status and /diagnostics in every lifecycle state."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from rclpy.node import Node
 from zoedepth_ros.msg import Status
 from zoedepth_ros.ros import qos
 from zoedepth_ros.ros.camera_stream import CameraStream
-from zoedepth_ros.ros.status import Condition, Diagnostics, make_status
+from zoedepth_ros.ros.health.status import Condition, Diagnostics, make_status
 
 
 class StatusReporter:
-    """Publish ~/status, of several cameras ~/<camera>/status, and all of it in /diagnostics."""
+    """Publish ~/status (~/<camera>/status of several cameras) and /diagnostics."""
 
     def __init__(
         self,
@@ -22,9 +22,9 @@ class StatusReporter:
         streams: Sequence[CameraStream],
         conditions: Callable[[], Sequence[Condition]],
     ) -> None:
-        """Create the topics; plain publishers, which also speak while the node is inactive.
+        """Create plain publishers, which also publish while the node is inactive.
 
-        conditions: gives one for each stream.
+        conditions: returns one for each stream.
         """
         self._clock, self._streams, self._conditions = node.get_clock(), streams, conditions
         name = node.get_fully_qualified_name()
@@ -40,12 +40,12 @@ class StatusReporter:
 
     def report(self) -> None:
         """Publish the present state of every camera."""
-        stamp, told = self._clock.now().to_msg(), []
+        stamp, messages = self._clock.now().to_msg(), []
         for stream, condition in zip(self._streams, self._conditions(), strict=True):
-            told.append(make_status(stamp, condition, stream.statistics))
+            messages.append(make_status(stamp, condition, stream.statistics))
         array = DiagnosticArray()
         array.header.stamp = stamp
-        array.status = [d.make(msg) for d, msg in zip(self._diagnostics, told, strict=True)]
-        for publisher, msg in zip(self._statuses, told, strict=True):
+        array.status = [d.make(msg) for d, msg in zip(self._diagnostics, messages, strict=True)]
+        for publisher, msg in zip(self._statuses, messages, strict=True):
             publisher.publish(msg)
         self._array.publish(array)

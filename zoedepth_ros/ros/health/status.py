@@ -1,4 +1,4 @@
-"""What the node says about itself once a second: ~/status and /diagnostics."""
+"""The content of ~/status and /diagnostics."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from std_msgs.msg import Header
 
 from zoedepth_ros.inference.result import DepthPredictor
 from zoedepth_ros.msg import DropCount, StageTime, Status
-from zoedepth_ros.pipeline.rates import Window
 from zoedepth_ros.pipeline.scale_tracker import CONVERGED, CONVERGING, UNKNOWN
 from zoedepth_ros.pipeline.scaling import ScaleReport
-from zoedepth_ros.ros.diagnosis import OK, Counts, faults, findings
-from zoedepth_ros.ros.parameters import NodeSettings
-from zoedepth_ros.ros.statistics import Statistics
+from zoedepth_ros.ros.health.findings import OK, Counts, faults, findings
+from zoedepth_ros.ros.health.statistics import Statistics, Window
+from zoedepth_ros.ros.parameters.node_settings import NodeSettings
 
 STATE_NAMES: dict[int, str] = {
     Status.STATE_UNKNOWN: 'unknown',
@@ -35,7 +34,7 @@ _STATE_MESSAGES = {
     Status.STATE_UNKNOWN: 'the state is unknown',
     Status.STATE_UNCONFIGURED: 'not configured',
     Status.STATE_INACTIVE: 'configured, not active',
-    Status.STATE_DISABLED: 'switched off by ~/enable',
+    Status.STATE_DISABLED: 'disabled by ~/enable',
     Status.STATE_IDLE: 'no output has a subscriber, so nothing is computed',
     Status.STATE_NO_INPUT: 'no images arrive',
     Status.STATE_WORKING: 'depth is published',
@@ -51,28 +50,28 @@ _SCALE_NAMES = {number: name for name, number in _SCALE_STATES.items()}
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Hold what the node knows about itself apart from the numbers of the stream."""
+    """State of the node for one camera, apart from its statistics."""
 
     state: int
     """A constant Status.STATE_…"""
 
     predictor: DepthPredictor | None
-    """What runs; None when not configured."""
+    """The predictor; None if not configured."""
 
     head: str
-    """Head in use; '' before the first picture."""
+    """Head in use; '' before the first image."""
 
     network_size: tuple[int, int]
-    """Height and width the network sees [px]; zeros before the first picture."""
+    """Height and width of the network's input [px]; zeros before the first image."""
 
     scale: ScaleReport | None = None
-    """Where the metric scale is; None when not configured."""
+    """The scale of depth; None if not configured."""
 
     camera: str = ''
     """Name of the camera; '' for a node's only one."""
 
     notices: tuple[str, ...] = ()
-    """What is not as it was asked for, in words."""
+    """What is wrong or not as configured, in words."""
 
     assumptions: tuple[str, ...] = ()
     """How images and camera_info are read, in words."""
@@ -81,14 +80,14 @@ class Condition:
     """Time since the last image [s]; NaN while not active."""
 
     router_probabilities: Mapping[str, float] = field(default_factory=dict)
-    """Running mean of the router's verdicts; empty before the first."""
+    """Running mean of the router's probabilities; empty before the first."""
 
     is_router_uncertain: bool = False
-    """Whether they are too close to change the head."""
+    """Whether they are so close that the head is kept."""
 
 
 def make_status(stamp: Any, condition: Condition, statistics: Statistics) -> Any:
-    """Put everything into a Status message."""
+    """Return the Status message of one camera."""
     predictor = condition.predictor
     msg = Status(
         header=Header(stamp=stamp),
@@ -115,7 +114,7 @@ def make_status(stamp: Any, condition: Condition, statistics: Statistics) -> Any
         msg.device, msg.precision = predictor.device, predictor.precision
         if not math.isnan(predictor.device_memory_mb):
             msg.device_memory = round(1e6 * predictor.device_memory_mb)
-    _say_scale(msg, condition.scale)
+    _fill_scale(msg, condition.scale)
     msg.input_rate, msg.depth_rate = statistics.rate_hz('input'), statistics.rate_hz('depth')
     msg.cloud_rate, msg.router_rate = statistics.rate_hz('cloud'), statistics.rate_hz('router')
     msg.depth_age_median, msg.depth_age_p95 = _seconds(statistics.age_ms)
@@ -133,7 +132,7 @@ def _seconds(window_ms: Window) -> tuple[float, float]:
     return 1e-3 * median_ms, 1e-3 * p95_ms
 
 
-def _say_scale(msg: Any, report: ScaleReport | None) -> None:
+def _fill_scale(msg: Any, report: ScaleReport | None) -> None:
     msg.scale, msg.scale_target = 1.0, 1.0
     msg.camera_height = msg.camera_pitch = float('nan')
     if report is None:
@@ -146,15 +145,15 @@ def _say_scale(msg: Any, report: ScaleReport | None) -> None:
 
 
 class Diagnostics:
-    """Turn statuses into diagnostics; faults since the last one raise the level."""
+    """Make diagnostics of Status messages; faults since the last one raise the level."""
 
     def __init__(self, name: str, settings: Callable[[], NodeSettings] = NodeSettings) -> None:
-        """name: the node's full name.  settings: gives the present thresholds."""
+        """name: the node's full name.  settings: returns the present thresholds."""
         self._name, self._settings = name, settings
         self._before: Counts = (0, 0)
 
     def make(self, status: Any) -> Any:
-        """Make the DiagnosticStatus of a Status, and put its finding into the status' message."""
+        """Return the DiagnosticStatus of a Status, and add its finding to the status message."""
         now = (status.received, faults(status))
         found = findings(status, self._before, now, self._settings())
         self._before = now
@@ -203,7 +202,7 @@ def _key_values(status: Any) -> list[tuple[str, str]]:
 
 
 def resident_memory_bytes() -> int:
-    """Give the resident memory of this process [bytes]; 0 where /proc does not report it."""
+    """Return the resident memory of this process [bytes]; 0 where /proc does not report it."""
     try:
         pages = int(Path('/proc/self/statm').read_text(encoding='ascii').split()[1])
     except (OSError, ValueError, IndexError):

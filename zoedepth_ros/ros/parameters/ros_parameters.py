@@ -1,4 +1,4 @@
-"""The parameter table as ROS parameters of a node: declared, validated, swapped as a whole."""
+"""The ROS parameters of the node: declaration, validation, changes."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 
 from zoedepth_ros.pipeline.parameter import Parameter
-from zoedepth_ros.ros.camera_settings import OWN_NAMES, CameraSettings
-from zoedepth_ros.ros.parameters import TABLE, settings_from
+from zoedepth_ros.ros.parameters.camera_settings import OWN_NAMES, CameraSettings
+from zoedepth_ros.ros.parameters.node_settings import TABLE, settings_from
 
 
 class NodeParameters:
-    """Hold the present settings; other threads see all of a change or nothing."""
+    """Hold the present settings; a change replaces the whole object, for the other threads."""
 
     def __init__(
         self,
@@ -30,9 +30,9 @@ class NodeParameters:
     ) -> None:
         """Declare every parameter and read what the launch file gives.
 
-        node: one that allows undeclared parameters, so that a camera can be given a value of its
-        own while it runs.  also_check: gives the reason why settings do not fit the loaded model,
-        or None.  Raises ValueError naming the parameter.
+        node: one that allows undeclared parameters, so that a camera can get its own value at run
+        time.  also_check: returns why settings do not fit the loaded model, or None.
+        Raises ValueError naming the parameter.
         """
         self._node, self._is_active, self._also_check = node, is_active, also_check
         values = {name: _declare(node, spec) for name, spec in TABLE.items()}
@@ -46,7 +46,7 @@ class NodeParameters:
 
     @property
     def settings(self) -> CameraSettings:
-        """One consistent set; take it once and use that."""
+        """The present settings; read them once per image."""
         return self._settings
 
     def _on_set(self, parameters: list[Any]) -> SetParametersResult:
@@ -67,7 +67,7 @@ class NodeParameters:
         return SetParametersResult(successful=True)
 
     def _is_of_others(self, name: str) -> bool:
-        """Tell whether a parameter is rclpy's, which this may hear of while it is declared."""
+        """Return whether a parameter is rclpy's, whose declaration calls back here too."""
         camera = name.partition('.')[0]
         if camera in self._settings.common.cameras:
             return False
@@ -75,18 +75,18 @@ class NodeParameters:
 
 
 def _declare(node: Node, spec: Parameter) -> Any:
-    # An empty list has no type that rclpy could see: one empty name stands for none.
+    # rclpy cannot infer the type of an empty list: one empty name stands for none.
     default = list(spec.default) or [''] if isinstance(spec.default, tuple) else spec.default
     try:
         value = node.declare_parameter(spec.name, default, descriptor(spec)).value
     except ParameterException as error:
-        hint = '; YAML takes off for false, write "off" in quotes' if 'off' in spec.choices else ''
+        hint = '; YAML reads off as false: write "off" in quotes' if 'off' in spec.choices else ''
         raise ValueError(f'parameter {spec.name}: {error}{hint}') from error
     return [part for part in value if part] if isinstance(value, list) else value
 
 
 def _own_value(node: Node, camera: str, name: str) -> Any:
-    """Declare a camera's own parameter if it is given at start; None when it is not."""
+    """Declare a camera's own parameter if it is set at start; None otherwise."""
     described = descriptor(TABLE[name])
     described.name, described.dynamic_typing = f'{camera}.{name}', True
     described.read_only = False  # or it could not be undeclared; changes are refused here anyway
@@ -100,7 +100,7 @@ def _own_value(node: Node, camera: str, name: str) -> Any:
 
 
 def descriptor(spec: Parameter) -> ParameterDescriptor:
-    """Describe a parameter to ROS: text, range or choices, when it may change."""
+    """Return the ROS descriptor of a parameter: text, range or choices, when it may change."""
     constraints = f'one of: {", ".join(spec.choices)}' if spec.choices else ''
     if spec.changeable == 'inactive':
         constraints += '; ' * bool(constraints) + 'fixed while the node is active'

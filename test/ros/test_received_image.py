@@ -2,13 +2,13 @@
 
 import pytest
 
-from zoedepth_ros.ros.stamps import StampOrder
+from zoedepth_ros.ros.received_image import StampOrder
 
 
 def verdicts(stamps_s, arrivals_s=None, max_age_s=0.5):
     order = StampOrder()
     arrivals_s = range(len(stamps_s)) if arrivals_s is None else arrivals_s
-    return [order.judge(s, a, max_age_s) for s, a in zip(stamps_s, arrivals_s, strict=True)]
+    return [order.check(s, a, max_age_s) for s, a in zip(stamps_s, arrivals_s, strict=True)]
 
 
 def test_a_picture_older_than_the_last_one_is_behind():

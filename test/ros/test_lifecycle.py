@@ -11,7 +11,7 @@ from sensor_msgs.msg import Image
 from waiting import PATIENCE_S, wait_until
 
 from zoedepth_ros.ros.depth_node import DepthNode
-from zoedepth_ros.ros.transitions import current_state
+from zoedepth_ros.ros.lifecycle import current_state
 
 # https://design.ros2.org/articles/node_lifecycle.html; one id of shutdown for each state
 ALLOWED = {

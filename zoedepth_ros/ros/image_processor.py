@@ -1,4 +1,4 @@
-"""What the node does with one camera's images before and after the network."""
+"""From an image message to the published outputs of one camera, apart from the network."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rclpy.clock import Clock
 
+from zoedepth_ros.environment import lost_for_size
+from zoedepth_ros.errors import describe
 from zoedepth_ros.geometry.rectification import Rectification
 from zoedepth_ros.inference.result import DepthPredictor, DepthResult
 from zoedepth_ros.messages.camera_info import UNUSABLE, CameraUnknown, KnownCamera
@@ -21,17 +23,13 @@ from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline
 from zoedepth_ros.pipeline.clouds import Compare
 from zoedepth_ros.pipeline.outputs_due import OutputsDue
 from zoedepth_ros.pipeline.request import Request
-from zoedepth_ros.pipeline.scaling import ScaleReport
 from zoedepth_ros.ros.camera import CalibratedCamera, CameraKeeper
-from zoedepth_ros.ros.environment import lost_for_size
-from zoedepth_ros.ros.errors import describe
-from zoedepth_ros.ros.frame import FAILED, Frame
-from zoedepth_ros.ros.freshness import Freshness
+from zoedepth_ros.ros.health.statistics import Statistics
 from zoedepth_ros.ros.output_messages import OUTPUT_OF, OutputMessages
-from zoedepth_ros.ros.parameters import NodeSettings
+from zoedepth_ros.ros.parameters.node_settings import NodeSettings
 from zoedepth_ros.ros.publishers import Publishers
+from zoedepth_ros.ros.received_image import FAILED, AgeFilter, ReceivedImage
 from zoedepth_ros.ros.references import References
-from zoedepth_ros.ros.statistics import Statistics
 from zoedepth_ros.ros.transforms import Frames
 
 MOST_NOTICED = 50
@@ -39,10 +37,10 @@ MOST_NOTICED = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedImage:
     """Hold an image that waits for the network."""
 
-    frame: Frame
+    image: ReceivedImage
     """The message and when it arrived."""
 
     topics: frozenset[str]
@@ -69,7 +67,7 @@ class RunTimes:
     """Images in this run."""
 
 
-class FrameProcessor:
+class ImageProcessor:
     """Convert an image, let the pipeline work on it, publish its outputs.
 
     Runs in the inference thread.
@@ -96,7 +94,7 @@ class FrameProcessor:
         self._settings, self._warn, self._inform = settings, warn, inform
         self._messages = OutputMessages(self.drop)
         self.pipeline = CameraPipeline.of(predictor, settings(), self._messages)
-        self._freshness = Freshness(clock, statistics, self.drop, warn)
+        self._age_filter = AgeFilter(clock, statistics, self.drop, warn)
         self._references: References | None = None
         self._frames: Frames | None = None
         self._lacks_up = False
@@ -107,30 +105,6 @@ class FrameProcessor:
         self._reader = ImageReader()
         self._lost = ''
         self._logged: tuple[str, ...] = ()
-
-    @property
-    def head(self) -> str:
-        """The head in use; '' before the first image."""
-        return self.pipeline.head
-
-    @property
-    def scale(self) -> ScaleReport:
-        """The scale of the head in use."""
-        return self.pipeline.scale
-
-    def save_scale(self) -> str:
-        """Write the scales to scale.file and return its name; raises ValueError or OSError."""
-        return self.pipeline.save_scale()
-
-    @property
-    def router_probabilities(self) -> dict[str, float]:
-        """The running mean of the router's probabilities; {} before the first."""
-        return self.pipeline.policy.smoothed
-
-    @property
-    def is_router_uncertain(self) -> bool:
-        """Whether the probabilities are so close that the head is kept."""
-        return self.pipeline.is_router_uncertain
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -187,45 +161,45 @@ class FrameProcessor:
         """Give up the present image because of an error."""
         self.drop(FAILED, describe(error))
 
-    def prepare(self, frame: Frame) -> Prepared | None:
+    def prepare(self, image: ReceivedImage) -> PreparedImage | None:
         """Decide what the network is to predict; None when there is nothing to do."""
         try:
-            return self._prepare(frame)
+            return self._prepare(image)
         except ConversionError as error:
             self.drop(error.reason, str(error))
         except Exception as error:  # no camera may stop the others
             self.fail(error)
         return None
 
-    def finish(self, prepared: Prepared, result: DepthResult, times: RunTimes) -> None:
+    def finish(self, prepared: PreparedImage, result: DepthResult, times: RunTimes) -> None:
         """Publish the outputs of a prediction."""
         try:
             self._note(prepared, times)
-            if self._freshness.is_of_now(prepared.frame):
+            if self._age_filter.is_current(prepared.image):
                 self._publish(prepared, result)
         except Exception as error:
             self.fail(error)
 
-    def _prepare(self, frame: Frame) -> Prepared | None:
+    def _prepare(self, image: ReceivedImage) -> PreparedImage | None:
         settings = self.pipeline.settings = self._settings()
-        topics = self._publishers.listened()
+        topics = self._publishers.subscribed()
         requested = frozenset(OUTPUT_OF.get(topic, topic) for topic in topics)
-        due = self.pipeline.due(frame.arrived_s, requested)
-        if not due or not self._freshness.admits(frame, settings.max_image_age_s):
+        due = self.pipeline.due(image.arrived_s, requested)
+        if not due or not self._age_filter.accepts(image, settings.max_image_age_s):
             return None
-        waited_s = time.monotonic() - frame.arrived_monotonic_s
+        waited_s = time.monotonic() - image.arrived_monotonic_s
         self._statistics.stages_ms['wait'].add(1e3 * waited_s)
         with self._statistics.stage('decode'):
-            rgb = self._reader.rgb(frame.msg, settings.camera_bits)
-        self._note_size(frame)
+            rgb = self._reader.rgb(image.msg, settings.camera_bits)
+        self._note_size(image)
         camera = self._camera(due, rgb, settings)
         self._log_assumptions()
         if camera is not None and due.camera_info:
-            self._publishers.send(outputs.CAMERA_INFO, camera.info(frame.msg.header))
-        request = self.pipeline.prepare(rgb, camera, frame.arrived_s, due)
-        return None if request is None else Prepared(frame, topics, request, settings)
+            self._publishers.send(outputs.CAMERA_INFO, camera.info(image.msg.header))
+        request = self.pipeline.prepare(rgb, camera, image.arrived_s, due)
+        return None if request is None else PreparedImage(image, topics, request, settings)
 
-    def _note(self, prepared: Prepared, times: RunTimes) -> None:
+    def _note(self, prepared: PreparedImage, times: RunTimes) -> None:
         """Keep what the run of the network has shown."""
         if math.isfinite(times.preprocess_ms):
             self._statistics.stages_ms['preprocess'].add(times.preprocess_ms)
@@ -233,11 +207,11 @@ class FrameProcessor:
         self._statistics.batch.add(times.batch)
         self.network_size = self._predictor.network_size(*prepared.request.rgb.shape[:2])
 
-    def _publish(self, prepared: Prepared, result: DepthResult) -> None:
-        frame, due, topics = prepared.frame, prepared.request.due, prepared.topics
+    def _publish(self, prepared: PreparedImage, result: DepthResult) -> None:
+        image, due, topics = prepared.image, prepared.request.due, prepared.topics
         if result.router_probabilities:
             self._statistics.rates['router'].add(time.monotonic())
-        header, settings = frame.msg.header, prepared.settings
+        header, settings = image.msg.header, prepared.settings
         found = self.pipeline.process(
             prepared.request,
             result,
@@ -256,7 +230,7 @@ class FrameProcessor:
             before_s = after_s
             if topic == outputs.DOMAIN:
                 continue
-            age_s = self._freshness.age_s(frame) if age_s is None else age_s
+            age_s = self._age_filter.age_s(image) if age_s is None else age_s
             if topic == outputs.POINTS:
                 self._statistics.rates['cloud'].add(after_s)
             elif topic == depth_topic:
@@ -301,9 +275,9 @@ class FrameProcessor:
         self._note_camera(camera.known, camera.known.notices)
         return camera
 
-    def _note_size(self, frame: Frame) -> None:
+    def _note_size(self, image: ReceivedImage) -> None:
         """Warn of images that are larger than what is transported whole."""
-        lost = lost_for_size(len(frame.msg.data))
+        lost = lost_for_size(len(image.msg.data))
         if lost and lost != self._lost:
             self._warn(lost)
         self._lost = lost

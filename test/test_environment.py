@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from zoedepth_ros.ros.environment import (
+from zoedepth_ros.environment import (
     ALLOCATOR,
     OLD_PROFILE_VARIABLE,
     PROFILE_VARIABLE,
@@ -20,7 +20,7 @@ from zoedepth_ros.ros.environment import (
     shared_memory_shortage,
 )
 
-CONFIG = Path(__file__).resolve().parents[2] / 'config'
+CONFIG = Path(__file__).resolve().parents[1] / 'config'
 
 
 @pytest.mark.parametrize('name', [PROFILE_VARIABLE, OLD_PROFILE_VARIABLE])
@@ -79,7 +79,7 @@ def test_the_profile_of_the_demo_stays_on_this_machine_and_fits_into_shared_memo
 
 def test_shared_memory_that_is_nearly_full_is_said_with_the_remedy(tmp_path, monkeypatch):
     usage = SimpleNamespace(free=3_900_000)
-    monkeypatch.setattr('zoedepth_ros.ros.environment.shutil.disk_usage', lambda folder: usage)
+    monkeypatch.setattr('zoedepth_ros.environment.shutil.disk_usage', lambda folder: usage)
     (text,) = shared_memory_shortage(4.0)
     assert text.startswith('/dev/shm has 3.9 MB free, less than 4: ')
     assert '--shm-size' in text
@@ -105,7 +105,7 @@ def test_a_domain_in_use_is_left_alone(monkeypatch):
 def test_processes_that_choose_a_domain_at_the_same_moment_get_different_ones():
     code = (
         'import random, sys; random.SystemRandom.sample = lambda *_: list(range(50, 102)); '
-        'from zoedepth_ros.ros.environment import reserve_domain; '
+        'from zoedepth_ros.environment import reserve_domain; '
         'print(reserve_domain(), flush=True); sys.stdin.read()'
     )
     pipes = {'stdin': subprocess.PIPE, 'stdout': subprocess.PIPE, 'text': True}

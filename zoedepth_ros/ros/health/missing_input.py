@@ -1,4 +1,4 @@
-"""Why an input does not come, as far as the graph shows it, and what to do about it."""
+"""Explain by the ROS graph why an input does not arrive, and name the remedy."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from zoedepth_ros.ros.qos_watch import mismatches
+from zoedepth_ros.ros.health.incompatible_qos import mismatches
 
 MOST_NAMES = 5
 COMPRESSED = '/compressed'
@@ -20,11 +20,11 @@ _LOST = (
     'the driver may wait for something, or images are lost on the way: start it with the Fast DDS '
     'profile too (docs/transport.md)'
 )
-_ONCE = 'a driver that publishes it only once has to latch it (durability transient_local)'
+_ONCE = 'a driver that publishes it only once must latch it (durability transient_local)'
 
 
 def why_no_image(node: Node, topic: str, kind: Any, profile: Any) -> str:
-    """Say what the graph shows about a topic of images; '' where QosWatch says it.
+    """Explain why no images arrive on a topic; '' where QosWatch reports the cause.
 
     topic: full name.  kind: Image or CompressedImage.  profile: the subscription's QoS.
     """
@@ -32,7 +32,7 @@ def why_no_image(node: Node, topic: str, kind: Any, profile: Any) -> str:
     found = _publishers(node, topic)
     types = {peer.topic_type for peer in found}
     if expected in types:
-        return _why_silent(topic, found, profile, _LOST)
+        return _why_nothing_arrives(topic, found, profile, _LOST)
     if types:
         return f'{topic} has type {", ".join(sorted(types))}, expected {expected}' + _remedy(
             topic, types
@@ -48,11 +48,11 @@ def why_no_image(node: Node, topic: str, kind: Any, profile: Any) -> str:
 
 
 def why_no_camera_info(node: Node, topic: str, profile: Any) -> str:
-    """Say the same about a topic of camera_info; topic: full name."""
+    """Explain why no camera_info arrives on a topic; topic: full name."""
     found = _publishers(node, topic)
     types = {peer.topic_type for peer in found}
     if _CAMERA_INFO in types:
-        return _why_silent(topic, found, profile, _ONCE)
+        return _why_nothing_arrives(topic, found, profile, _ONCE)
     if types:
         return f'{topic} has type {", ".join(sorted(types))}, expected {_CAMERA_INFO}'
     return f'no publisher on {topic}; ' + _others(
@@ -65,7 +65,7 @@ def _type_name(kind: Any) -> str:
 
 
 def _publishers(node: Node, topic: str) -> list[Any]:
-    """Give the publishers of a topic that are not this node's own."""
+    """Return the publishers of a topic other than this node."""
     own = node.get_name(), node.get_namespace()
     return [
         peer
@@ -84,8 +84,8 @@ def _remedy(topic: str, types: Iterable[str]) -> str:
     return f': set image_transport:=compressed and remap image/compressed:={topic}'
 
 
-def _why_silent(topic: str, publishers: list[Any], profile: Any, otherwise: str) -> str:
-    """Say why nothing comes from publishers of the right type."""
+def _why_nothing_arrives(topic: str, publishers: list[Any], profile: Any, otherwise: str) -> str:
+    """Explain why nothing arrives from publishers of the right type."""
     if any(mismatches(peer.qos_profile, profile) for peer in publishers):
         return ''
     names = sorted({f'{peer.node_namespace.rstrip("/")}/{peer.node_name}' for peer in publishers})
@@ -93,7 +93,7 @@ def _why_silent(topic: str, publishers: list[Any], profile: Any, otherwise: str)
 
 
 def _others(node: Node, topic: str, types: set[str], plural: str) -> str:
-    """Name topics of these types: similar ones, or else any."""
+    """List topics of these types: similar names, or else any."""
     names = sorted(
         name
         for name, found in node.get_topic_names_and_types()

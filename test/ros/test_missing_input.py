@@ -142,7 +142,7 @@ def test_quality_of_service_that_does_not_fit_is_said_once(hints, offer):
     offer(Image, '/image', BEST_EFFORT)
     expect = hints({'qos_overrides./image.subscription.reliability': 'reliable'})
     text = (
-        '/image: /peer publishes best_effort, this node asks for reliable: nothing arrives; '
+        '/image: /peer publishes best_effort, this node requests reliable: nothing arrives; '
         'set qos_overrides./image.subscription.reliability to best_effort'
     )
     status, _ = expect(text)
@@ -159,7 +159,7 @@ def test_a_publisher_that_sends_nothing_is_named(hints, offer):
     )
     expect(
         '/camera_info: published by /peer, but nothing arrives: a driver that publishes it only '
-        'once has to latch it (durability transient_local)'
+        'once must latch it (durability transient_local)'
     )
 
 

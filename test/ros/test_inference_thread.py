@@ -6,8 +6,8 @@ from collections import Counter
 import pytest
 from waiting import PATIENCE_S, wait_until
 
-from zoedepth_ros.ros import frame_worker
-from zoedepth_ros.ros.frame_worker import FrameWorker, Mailbox
+from zoedepth_ros.ros import inference_thread
+from zoedepth_ros.ros.inference_thread import InferenceThread, Mailbox
 
 
 def test_a_newer_item_replaces_one_that_nobody_took():
@@ -84,11 +84,11 @@ class Gated:
 @pytest.fixture
 def worker_of(monkeypatch):
     """Give a function that starts a worker; whoever hands over to it does not wait for long."""
-    monkeypatch.setattr(frame_worker, 'LEAD_S', 0.0)
+    monkeypatch.setattr(inference_thread, 'LEAD_S', 0.0)
     made = []
 
     def start(work, on_error=lambda error: None):
-        made.append(FrameWorker(work, on_error))
+        made.append(InferenceThread(work, on_error))
         return made[-1]
 
     yield start
@@ -129,7 +129,7 @@ def test_an_error_is_reported_and_the_thread_goes_on(worker_of):
 def test_everything_runs_in_one_thread_that_ends():
     before = set(threading.enumerate())
     idents = []
-    worker = FrameWorker(lambda _: idents.append(threading.get_ident()), lambda error: None)
+    worker = InferenceThread(lambda _: idents.append(threading.get_ident()), lambda error: None)
     for i in range(3):
         worker.put(i)
         wait_until(lambda i=i: len(idents) == i + 1)
@@ -149,7 +149,7 @@ def test_stopping_gives_up_on_work_that_takes_too_long(worker_of):
 
 
 def test_whoever_hands_over_to_an_idle_worker_lets_it_go_first(worker_of, monkeypatch):
-    monkeypatch.setattr(frame_worker, 'LEAD_S', PATIENCE_S)
+    monkeypatch.setattr(inference_thread, 'LEAD_S', PATIENCE_S)
     done = []
     worker = worker_of(done.extend)
     for item in range(3):
@@ -164,11 +164,11 @@ def test_nobody_waits_for_a_busy_worker_and_for_slow_work_no_longer_than_the_lea
     """Both would wait for ever, as the work goes on until they have come back."""
     work = Gated()
     worker = worker_of(work)
-    monkeypatch.setattr(frame_worker, 'LEAD_S', 0.3)
+    monkeypatch.setattr(inference_thread, 'LEAD_S', 0.3)
     wait_until(worker._idle.is_set)
     worker.put(1)  # to an idle worker: returns after the lead
     wait_until(lambda: work.begun == [1])
-    monkeypatch.setattr(frame_worker, 'LEAD_S', threading.TIMEOUT_MAX)
+    monkeypatch.setattr(inference_thread, 'LEAD_S', threading.TIMEOUT_MAX)
     worker.put(2)  # to a busy one: at once
     worker.put(3)
     assert work.done == []

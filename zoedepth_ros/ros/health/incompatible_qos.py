@@ -1,4 +1,4 @@
-"""Peers that can never be heard because their quality of service does not fit; said in words."""
+"""Report incompatible QoS."""
 
 from __future__ import annotations
 
@@ -25,39 +25,39 @@ except ImportError:  # Humble
     )
 
 HAS_MATCHED = 'matched' in inspect.signature(PublisherEventCallbacks).parameters
-"""Whether rclpy reports that a peer has come or gone: from Jazzy on."""
+"""Whether rclpy reports that a peer comes or goes: from Jazzy on."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Topic:
-    """Hold one of the node's own topics."""
+    """One of the node's own topics."""
 
     name: str
     """Full name."""
 
     ours: Callable[[], QoSProfile | None]
-    """Gives the quality of service in use, overrides included; None once it is gone."""
+    """Returns the QoS in use, overrides included; None once the topic is destroyed."""
 
     is_input: bool
     """Whether the node subscribes."""
 
 
 class QosWatch:
-    """Listen to the QoS events of the node's topics and keep what does not fit.
+    """Watch the QoS events of the node's topics.
 
-    An event only says that some peer does not fit; which one and why is read from the graph,
-    again for every report, so that a peer that left or was mended is forgotten.
+    An event only reports that some peer is incompatible; which one and why is read from the graph,
+    again for every report, so that a peer that left or was corrected is not reported any more.
     """
 
     def __init__(self, node: Node, warn: Callable[[str], None]) -> None:
-        """warn: told every mismatch once, when two reports in a row have found it."""
+        """warn: called once for every mismatch that two reports in a row have found."""
         self._node, self._warn = node, warn
         self._lock = threading.Lock()
         self._suspects: dict[str, _Topic] = {}
         self._found: set[str] = set()
-        self._told: set[str] = set()
+        self._warned: set[str] = set()
         self.reports_matches = HAS_MATCHED
-        """Whether `on_matched` is called; otherwise peers have to be counted now and then."""
+        """Whether `on_matched` is called; otherwise subscribers have to be polled."""
 
     def publisher(
         self,
@@ -67,9 +67,9 @@ class QosWatch:
         on_matched: Callable[[], None] | None = None,
         **options: Any,
     ) -> Any:
-        """Make a publisher, by `make`, that is watched.
+        """Make a watched publisher by `make`.
 
-        on_matched: called when a subscriber has come or gone.
+        on_matched: called when a subscriber comes or goes.
         """
         return self._watched(
             make, PublisherEventCallbacks, kind, topic, on_matched, options, is_input=False
@@ -83,9 +83,9 @@ class QosWatch:
         on_matched: Callable[[], None] | None = None,
         **options: Any,
     ) -> Any:
-        """Make a subscription, by `make`, that is watched.
+        """Make a watched subscription by `make`.
 
-        on_matched: called when a publisher has come or gone.
+        on_matched: called when a publisher comes or goes.
         """
         return self._watched(
             make, SubscriptionEventCallbacks, kind, topic, on_matched, options, is_input=True
@@ -125,15 +125,15 @@ class QosWatch:
         return made[0]
 
     def problems(self) -> tuple[str, ...]:
-        """Say every mismatch that there is now."""
+        """Return every present mismatch, in words."""
         with self._lock:
             suspects = tuple(self._suspects.values())
         found = [text for topic in suspects for text in self._mismatches(topic)]
-        # Not at once: for a moment a peer that has just come has no name.
+        # Not at once: a new peer has no name for a moment.
         lasting = self._found.intersection(found)
-        for text in sorted(lasting - self._told):
+        for text in sorted(lasting - self._warned):
             self._warn(text)
-        self._found, self._told = set(found), lasting
+        self._found, self._warned = set(found), lasting
         return tuple(found)
 
     def _suspect(self, topic: _Topic) -> None:
@@ -159,12 +159,12 @@ class QosWatch:
 
 
 def no_events() -> Any:
-    """Give the event callbacks of a subscription whose mismatches are no news."""
+    """Return the event callbacks of a subscription whose mismatches are not reported."""
     return SubscriptionEventCallbacks(use_default_callbacks=False)
 
 
 def mismatches(offered: QoSProfile, requested: QoSProfile) -> list[tuple[str, str, str]]:
-    """Give (policy, offered, requested) for each policy of which less is offered than asked."""
+    """Return (policy, offered, requested) of each policy that offers less than requested."""
     wrong = []
     weak = (ReliabilityPolicy.BEST_EFFORT, ReliabilityPolicy.RELIABLE)
     if (offered.reliability, requested.reliability) == weak:
@@ -178,13 +178,13 @@ def mismatches(offered: QoSProfile, requested: QoSProfile) -> list[tuple[str, st
 def describe_mismatch(
     topic: str, peer: str, policy: str, offer: str, request: str, is_input: bool
 ) -> str:
-    """Say who offers what and who asks for what, and which parameter mends it."""
+    """Describe what is offered and requested, and which parameter corrects it."""
     if is_input:
         return (
-            f'{topic}: {peer} publishes {offer}, this node asks for {request}: nothing arrives; '
+            f'{topic}: {peer} publishes {offer}, this node requests {request}: nothing arrives; '
             f'set qos_overrides.{topic}.subscription.{policy} to {offer}'
         )
     return (
-        f'{topic}: this node publishes {offer}, {peer} asks for {request}: nothing reaches it; '
-        f'set qos_overrides.{topic}.publisher.{policy} to {request}, or ask for {offer} there'
+        f'{topic}: this node publishes {offer}, {peer} requests {request}: nothing reaches it; '
+        f'set qos_overrides.{topic}.publisher.{policy} to {request}, or request {offer} there'
     )

@@ -1,4 +1,4 @@
-"""How loud a status is: OK, WARN or ERROR by thresholds that are parameters."""
+"""Map findings to diagnostic levels, by thresholds that are parameters."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticStatus
 
 from zoedepth_ros.msg import Status
-from zoedepth_ros.ros.parameters import NodeSettings
+from zoedepth_ros.ros.parameters.node_settings import NodeSettings
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 Finding = tuple[bytes, str]
@@ -16,7 +16,7 @@ Counts = tuple[int, int]
 
 
 def findings(status: Any, before: Counts, now: Counts, at: NodeSettings) -> list[Finding]:
-    """Give everything that deserves attention, the worst first; nothing when all is well.
+    """Return everything that needs attention, the worst first.
 
     before, now: at the previous status and at this one.
     """
@@ -57,7 +57,7 @@ def _drops(status: Any, before: Counts, now: Counts, at: NodeSettings) -> list[F
 
 
 def _above(value: float, warn: float, error: float, text: str) -> list[Finding]:
-    """Compare with both limits, of which 0.0 means none; NaN is above nothing."""
+    """Compare with both limits; 0.0 is no limit, and NaN is above none."""
     if 0.0 < error < value:
         return [(ERROR, f'{text.format(value)}, more than {error:g}')]
     return [(WARN, f'{text.format(value)}, more than {warn:g}')] if 0.0 < warn < value else []
@@ -70,8 +70,8 @@ def _below(rate_hz: float, warn_hz: float, error_hz: float) -> list[Finding]:
     return []
 
 
-HARMLESS = ('superseded by a newer picture',)
-"""Reasons to drop that are no fault: a camera faster than the network."""
+HARMLESS = ('superseded by a newer image',)
+"""Reasons for dropped images that are no fault: a camera faster than the network."""
 
 
 def faults(status: Any) -> int:

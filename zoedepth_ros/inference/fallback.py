@@ -1,0 +1,367 @@
+"""Run a smaller network, on the CPU or in fp32 when the configured one cannot run."""
+
+from __future__ import annotations
+
+import gc
+import math
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoedepth_ros.inference.result import (
+    AUTO,
+    BatchPredictor,
+    DepthPredictor,
+    DepthResult,
+    DeviceLost,
+    InferenceError,
+    NotFinite,
+    OutOfMemory,
+)
+
+BATCH = 'batch'
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class PredictorSettings:
+    """What a predictor is built from."""
+
+    model: str
+    """Preset, for example 'ZoeD_M12_NK'."""
+
+    weights: str
+    """'' for the released weights, a path, or 'random'."""
+
+    backend: str
+    """'torch', or a runtime for an exported file: 'onnxruntime', 'openvino', 'tensorrt'."""
+
+    device: str
+    """'auto', 'cpu', 'cuda' or 'cuda:N'."""
+
+    precision: str
+    """'auto', 'fp32', 'bf16' or 'fp16'."""
+
+    optimization: str
+    """'auto', 'off' or 'compile'."""
+
+    network_height: int
+    """Height of the network's input [px]; 0 for the model's own."""
+
+    network_width: int
+    """Width of the network's input [px]; 0 for the model's own."""
+
+    flip_augmentation: bool
+    """Whether to average with the prediction for the mirrored image."""
+
+    pad_input: bool
+    """Whether to preprocess images as the original `infer` does (padding, aspect ratio kept)."""
+
+
+MakePredictor = Callable[[PredictorSettings], BatchPredictor]
+
+
+@dataclass(frozen=True, slots=True)
+class _Metadata:
+    """Metadata of a predictor without the predictor itself; each as in DepthPredictor."""
+
+    model_name: str
+    heads: tuple[str, ...]
+    device: str
+    precision: str
+    weights_origin: str
+    weights_warning: str
+    training_hfov_rad: float
+    focal_exponent: float
+
+    @classmethod
+    def of(cls, predictor: DepthPredictor) -> _Metadata:
+        """Copy the metadata of a predictor."""
+        return cls(**{f.name: getattr(predictor, f.name) for f in fields(cls)})
+
+
+class FallbackPredictor:
+    """Run a predictor, and replace it by one that needs less when it fails.
+
+    Too little memory: a smaller network.  CUDA lost: the CPU.  Half precision with values that
+    are not finite: fp32.  The image that met the failure is dropped, because it is old by the time
+    the other network is ready.  Metadata of the last predictor stays available during a rebuild.
+    Implements BatchPredictor.
+    """
+
+    def __init__(
+        self, make: MakePredictor, configured: PredictorSettings, warn: Callable[[str], None]
+    ) -> None:
+        """Build the predictor.
+
+        warn: called for every fallback.  Raises what `make` raises.
+        """
+        self._make, self._configured, self._warn = make, configured, warn
+        self._lock = threading.Lock()  # between the inference thread and the others
+        self._recovery_requested = False
+        self._reasons: dict[type[InferenceError] | str, str] = {}
+        self.batch_limit: int | None = None
+        """Images that fit into the device's memory at once; None for no known limit."""
+        self._settings = configured
+        self._predictor: BatchPredictor | None = None
+        self._size_px: Size = (0, 0)
+        self._swap(configured)
+
+    @property
+    def model_name(self) -> str:
+        """As in DepthPredictor."""
+        return self._metadata.model_name
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """As in DepthPredictor."""
+        return self._metadata.heads
+
+    @property
+    def device(self) -> str:
+        """As in DepthPredictor."""
+        return self._metadata.device
+
+    @property
+    def precision(self) -> str:
+        """As in DepthPredictor."""
+        return self._metadata.precision
+
+    @property
+    def weights_origin(self) -> str:
+        """As in DepthPredictor."""
+        return self._metadata.weights_origin
+
+    @property
+    def weights_warning(self) -> str:
+        """As in DepthPredictor."""
+        return self._metadata.weights_warning
+
+    @property
+    def training_hfov_rad(self) -> float:
+        """As in DepthPredictor."""
+        return self._metadata.training_hfov_rad
+
+    @property
+    def focal_exponent(self) -> float:
+        """As in DepthPredictor."""
+        return self._metadata.focal_exponent
+
+    @property
+    def preprocess_ms(self) -> float:
+        """As in DepthPredictor; NaN during a rebuild."""
+        return math.nan if self._predictor is None else self._predictor.preprocess_ms
+
+    @property
+    def device_memory_mb(self) -> float:
+        """As in DepthPredictor; NaN during a rebuild."""
+        return math.nan if self._predictor is None else self._predictor.device_memory_mb
+
+    @property
+    def optimization_note(self) -> str:
+        """As in DepthPredictor."""
+        return '' if self._predictor is None else self._predictor.optimization_note
+
+    @property
+    def failed(self) -> bool:
+        """Whether nothing runs until `recover` is called."""
+        return self._predictor is None
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """How it does less than was configured, in words; empty without a fallback."""
+        with self._lock:
+            notices = tuple(self._reasons.values())
+        if (
+            self._configured.device == AUTO
+            and self.device == 'cpu'
+            and DeviceLost not in self._reasons
+        ):
+            no_cuda = 'no CUDA device: the network runs on the CPU (set device: cpu if intended)'
+            notices = (no_cuda, *notices)
+        slower = self.optimization_note
+        return (*notices, slower) if slower else notices
+
+    def recover(self) -> bool:
+        """Request the configured predictor from the next image on; False without a fallback."""
+        with self._lock:
+            self._recovery_requested = bool(self._reasons)
+            return self._recovery_requested
+
+    def network_size(self, height: int, width: int) -> Size:
+        """As in DepthPredictor; the last one known during a rebuild."""
+        if self._predictor is not None:
+            self._size_px = self._predictor.network_size(height, width)
+        return self._size_px
+
+    def warm_up(self, height: int, width: int) -> None:
+        """Run once on an empty image, with fallbacks until that works.
+
+        A device that was configured by name and fails here is an error.
+        """
+        while True:
+            try:
+                return self._running().warm_up(height, width)
+            except InferenceError as error:
+                if isinstance(error, DeviceLost) and self._configured.device != AUTO:
+                    raise
+                kind, text = type(error), str(error)
+            if not self._fall_back(kind, text, (height, width)):
+                raise kind(text)
+
+    def __call__(
+        self, rgb: NDArray[np.uint8], head: str = AUTO, *, route: bool = True
+    ) -> DepthResult:
+        """Predict; see DepthPredictor.  Raises InferenceError also after a fallback."""
+        if self._recover_if_requested():
+            raise InferenceError('the image was given up for the recovery')
+        try:
+            return self._running()(rgb, head, route=route)
+        except InferenceError as error:  # released first: it holds this network's maps
+            kind, text = type(error), str(error)
+        self._fall_back(kind, text, (rgb.shape[0], rgb.shape[1]))
+        raise kind(text)
+
+    def predict_batch(
+        self,
+        pictures: Sequence[NDArray[np.uint8]],
+        heads: Sequence[str],
+        *,
+        routes: Sequence[bool],
+    ) -> list[DepthResult]:
+        """Predict several images; see BatchPredictor.
+
+        Too little memory for them together makes the batches smaller first.  Values that are not
+        finite may be caused by one image, and change nothing until that one comes alone.
+        """
+        if self._recover_if_requested():
+            raise InferenceError('the images were given up for the recovery')
+        try:
+            return self._running().predict_batch(pictures, heads, routes=routes)
+        except NotFinite:
+            raise
+        except InferenceError as error:
+            kind, text = type(error), str(error)
+        if kind is OutOfMemory and len(pictures) > 1:
+            self._limit_batch(len(pictures) // 2, text)
+        else:
+            self._fall_back(kind, text, (pictures[0].shape[0], pictures[0].shape[1]))
+        raise kind(text)
+
+    def _limit_batch(self, images: int, text: str) -> None:
+        self.batch_limit = images
+        with self._lock:
+            self._reasons[BATCH] = f'at most {images} images at once ({text})'
+        self._warn(f'{text}: at most {images} images at once')
+
+    def _running(self) -> BatchPredictor:
+        if self._predictor is None:
+            reasons = '; '.join(self._reasons.values())
+            raise InferenceError(
+                f'the network is out of service, ~/recover tries again: {reasons}'
+            )
+        return self._predictor
+
+    def _swap(self, settings: PredictorSettings) -> None:
+        self._predictor = None  # first: two may not fit
+        gc.collect()
+        made = self._make(settings)
+        self._metadata = _Metadata.of(made)
+        self._predictor, self._settings = made, settings
+
+    def _recover_if_requested(self) -> bool:
+        with self._lock:
+            if not self._recovery_requested:
+                return False
+            self._recovery_requested = False
+            before, self._reasons = self._reasons, {}
+        self._warn('recovery: the network is built as configured')
+        try:
+            self._swap(self._configured)
+            self.batch_limit = None
+        except (InferenceError, ValueError, OSError) as error:
+            with self._lock:
+                self._reasons = before
+            self._warn(f'no recovery: {error}')
+            self._rebuild_fallback()
+        return True
+
+    def _rebuild_fallback(self) -> None:
+        try:
+            self._swap(self._settings)
+        except (InferenceError, ValueError, OSError) as error:
+            self._warn(f'the network cannot be built any more: {error}')
+
+    def _fall_back(self, kind: type[InferenceError], text: str, image: Size) -> bool:
+        """Build the next fallback; False when this failure has none left."""
+        while (step := self._next(kind, image)) is not None:
+            settings, now = step
+            with self._lock:
+                self._reasons[kind] = f'{now} ({text})'
+            self._warn(f'{text}: {now}')
+            self._settings = settings
+            try:
+                self._swap(settings)
+                return True
+            except InferenceError as error:
+                kind, text = type(error), str(error)
+            except (ValueError, OSError) as error:  # for example a backbone of one size only
+                self._warn(f'no fallback can be built: {error}')
+                break
+        if kind in (OutOfMemory, DeviceLost):
+            self._predictor = None
+            with self._lock:
+                self._reasons[kind] = text
+        return False
+
+    def _next(
+        self, kind: type[InferenceError], image: Size
+    ) -> tuple[PredictorSettings, str] | None:
+        size = self.network_size(*image)
+        return next_step(
+            kind, self._settings, device=self.device, precision=self.precision, network_size=size
+        )
+
+
+SMALLEST_SIDE_PX = 128  # of the network's input
+_STEP = 0.75  # of both sides: about half the memory of the attention
+_MULTIPLE_PX = 32
+
+
+def next_step(
+    kind: type[InferenceError],
+    now: PredictorSettings,
+    *,
+    device: str,
+    precision: str,
+    network_size: Size,
+) -> tuple[PredictorSettings, str] | None:
+    """Return the settings of the next fallback for one kind of failure, and its description.
+
+    device, precision, network_size (height, width) [px]: those in use.  None when there is no
+    fallback.
+    """
+    if kind is OutOfMemory:
+        height, width = network_size
+        if now.network_height:  # already fixed or stepped down
+            height, width = now.network_height, now.network_width or width
+        size = tuple(_shrunk(side) for side in (height, width))
+        if min(size) < SMALLEST_SIDE_PX:
+            return None
+        less = replace(now, network_height=size[0], network_width=size[1])
+        return less, f'the network sees {size[0]} x {size[1]} px instead of {height} x {width}'
+    if kind is DeviceLost and device != 'cpu':
+        half = now.precision == 'fp16'  # which the CPU does not have
+        return replace(now, device='cpu', precision=AUTO if half else now.precision), (
+            f'the network runs on the CPU instead of {device}'
+        )
+    if kind is NotFinite and precision != 'fp32':
+        return replace(now, precision='fp32'), f'fp32 instead of {precision}'
+    return None
+
+
+def _shrunk(side_px: int) -> int:
+    return int(_STEP * side_px) // _MULTIPLE_PX * _MULTIPLE_PX

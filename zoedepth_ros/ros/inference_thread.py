@@ -1,0 +1,207 @@
+"""The thread that runs the network on the newest images of all cameras."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from zoedepth_ros.inference.result import (
+    BatchPredictor,
+    DepthResult,
+    InferenceError,
+    NotFinite,
+)
+from zoedepth_ros.pipeline.request import predict_batch
+from zoedepth_ros.ros.image_processor import ImageProcessor, PreparedImage, RunTimes
+from zoedepth_ros.ros.received_image import ReceivedImage
+
+Item = TypeVar('Item')
+
+LEAD_S = 5e-3
+"""Longest time that `InferenceThread.put` waits for an idle thread to start working [s]."""
+
+
+class Mailbox(Generic[Item]):
+    """Hold at most one item of each sender; a newer one replaces it."""
+
+    def __init__(self) -> None:
+        self._items: dict[str, Item] = {}
+        self._turns: dict[str, int] = {}  # when each sender had its last one, counted in items
+        self._taken = 0
+        self._closed = False
+        self._changed = threading.Condition()
+
+    def put(self, item: Item, sender: str = '') -> Item | None:
+        """Add an item, and return the one it replaces, if that had not been taken."""
+        with self._changed:
+            replaced = self._items.get(sender)
+            self._items[sender] = item
+            self._changed.notify()
+            return replaced
+
+    def take(self, most: Callable[[], int] = lambda: 1) -> list[Item]:
+        """Wait for items and return them, at most one of each sender.
+
+        most: returns how many to take, called once there are any.  Senders take turns, however
+        often they send.  [] once the mailbox is closed.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._items or self._closed)
+            if self._closed:
+                return []
+            senders = sorted(self._items, key=lambda sender: self._turns.get(sender, -1))
+            return [self._take_from(sender) for sender in senders[: max(1, most())]]
+
+    def _take_from(self, sender: str) -> Item:
+        self._turns[sender] = self._taken = self._taken + 1
+        return self._items.pop(sender)
+
+    def close(self) -> None:
+        """Wake waiting threads; from now on `take` returns nothing."""
+        with self._changed:
+            self._closed = True
+            self._items.clear()
+            self._changed.notify_all()
+
+
+class InferenceThread(Generic[Item]):
+    """Run `work` on the newest items in its own thread."""
+
+    def __init__(
+        self,
+        work: Callable[[list[Item]], None],
+        on_error: Callable[[Exception], None],
+        most: Callable[[], int] = lambda: 1,
+    ) -> None:
+        """Start the thread.
+
+        on_error: called with what `work` raises; the thread continues.  most: returns how many
+        items of different senders to process together.
+        """
+        self._work, self._on_error, self._most = work, on_error, most
+        self._mailbox: Mailbox[Item] = Mailbox()
+        self._idle = threading.Event()
+        # A daemon: a network call of several seconds must not keep the process from ending.
+        self._thread = threading.Thread(target=self._run, name='inference', daemon=True)
+        self._thread.start()
+
+    def put(self, item: Item, sender: str = '') -> Item | None:
+        """Hand over an item, and return the sender's previous one if its processing had not begun.
+
+        Waits a moment for an idle thread to start.  The executor would otherwise collect, in
+        Python, everything it waits for, and hold the interpreter for 0.4 ms before this thread
+        gets it, and repeatedly while it works.  A shorter switch interval does not help.  rclpy's
+        EventsExecutor collects nothing in Python, but is experimental, not in every release, and
+        crashes when topics with QoS events are destroyed (ros2/rclpy#1644).
+        """
+        has_lead = self._idle.is_set()
+        self._idle.clear()
+        replaced = self._mailbox.put(item, sender)
+        if has_lead:
+            self._idle.wait(LEAD_S)
+        return replaced
+
+    def stop(self, timeout_s: float) -> bool:
+        """Let the present items finish and end the thread; False if that takes too long."""
+        self._mailbox.close()
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        self._idle.set()
+        while items := self._mailbox.take(self._most):
+            self._idle.clear()
+            try:
+                self._work(items)
+            except Exception as error:
+                self._on_error(error)
+            self._idle.set()
+            del items  # do not keep images while waiting for the next
+
+
+Arrivals = Sequence[tuple[ImageProcessor, ReceivedImage]]
+"""Images of different cameras."""
+Work = tuple[ImageProcessor, PreparedImage]
+
+QUICK_MS = 100.0
+"""Below this time per image a batch on the CPU delays no image noticeably [ms]."""
+
+
+class SharedNetwork:
+    """Run one predictor on the images of several cameras, in the inference thread."""
+
+    def __init__(self, predictor: BatchPredictor) -> None:
+        self._predictor = predictor
+        self._image_ms = math.inf  # per image, of the last run
+        self._failed: set[ImageProcessor] = set()  # whose last image made the network fail
+        self._busy = threading.Lock()
+
+    @property
+    def prefers_batches(self) -> bool:
+        """Whether to run the network on several images together.
+
+        A CPU is hardly faster with a batch than with single images, so that with a slow network
+        the first images would only be late.
+        """
+        return self._predictor.device != 'cpu' or self._image_ms < QUICK_MS
+
+    def warm_up(self, height: int, width: int, batch: int) -> None:
+        """Run on empty images: one, and as many as may come together."""
+        self._predictor.warm_up(height, width)
+        if batch > 1:
+            grey = np.full((height, width, 3), 128, np.uint8)
+            head = self._predictor.heads[0]
+            with suppress(InferenceError):  # a fallback limits the batch
+                self._predictor.predict_batch(
+                    [grey] * batch, [head] * batch, routes=[True] * batch
+                )
+
+    def work(self, images: Arrivals) -> None:
+        """Make the outputs that are due of images of different cameras.
+
+        A failure of one camera does not affect the others.
+        """
+        with self._busy:  # the thread of an earlier activation may still be inside
+            prepared = [(processor, processor.prepare(image)) for processor, image in images]
+            due = [(processor, ready) for processor, ready in prepared if ready is not None]
+            alone = [work for work in due if work[0] in self._failed]
+            together = [work for work in due if work[0] not in self._failed]
+            for group in (together, *([work] for work in alone)):
+                if group:
+                    self._run(group)
+
+    def _run(self, group: list[Work]) -> None:
+        try:
+            results, times = self._predict([prepared for _, prepared in group])
+        except Exception as error:
+            if len(group) > 1 and _may_be_ones_fault(error):
+                for work in group:
+                    self._run([work])
+                return
+            for processor, _ in group:
+                self._failed.add(processor)
+                processor.fail(error)
+            return
+        for (processor, prepared), result in zip(group, results, strict=True):
+            self._failed.discard(processor)
+            processor.finish(prepared, result, times)
+
+    def _predict(self, group: list[PreparedImage]) -> tuple[list[DepthResult], RunTimes]:
+        """Run the network on images that go through it together."""
+        start_s = time.monotonic()
+        results = predict_batch(self._predictor, [prepared.request for prepared in group])
+        took_ms, before_ms = 1e3 * (time.monotonic() - start_s), self._predictor.preprocess_ms
+        self._image_ms = took_ms / len(group)
+        network_ms = took_ms if math.isnan(before_ms) else took_ms - before_ms
+        return results, RunTimes(before_ms, network_ms, len(group))
+
+
+def _may_be_ones_fault(error: Exception) -> bool:
+    """Return whether one image may be the cause; a lost device affects all."""
+    return isinstance(error, NotFinite) or not isinstance(error, InferenceError)

@@ -1,1 +1,0 @@
-"""The node's parameters, by what they are about."""
