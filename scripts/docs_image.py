@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from zoedepth_ros.demo.sources.base import SourceError
 from zoedepth_ros.demo.sources.still_images import photographs
-from zoedepth_ros.evaluation.scenes import HELD_OUT_SEED
+from zoedepth_ros.evaluation.synthetic_scenes import HELD_OUT_SEED
 from zoedepth_ros.geometry.filters import flying_pixels
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.geometry.points import depth_to_points
@@ -33,7 +33,7 @@ from zoedepth_ros.media.color import BACKGROUND, INK, depth_range, put_text
 from zoedepth_ros.media.panel import Titles, draw_depth_with_scale, draw_panel
 from zoedepth_ros.media.sample import Sample
 from zoedepth_ros.pipeline.focal_correction import ThroughCamera
-from zoedepth_ros.synthetic.scene import draw_scene
+from zoedepth_ros.synthetic.scene import render_scene
 from zoedepth_ros.terminal import print_anything
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -68,7 +68,7 @@ class Row:
 def main(arguments: list[str] | None = None) -> int:
     args = parse(arguments)
     scenes = [
-        draw_scene(domain, HELD_OUT_SEED + seed, args.height, args.height * 4 // 3)
+        render_scene(domain, HELD_OUT_SEED + seed, args.height, args.height * 4 // 3)
         for domain, seed in (('indoor', args.indoor_seed), ('outdoor', args.outdoor_seed))
     ]
     notes = ['rendered scenes that were not used for training']

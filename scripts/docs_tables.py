@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 
 from zoedepth_ros.build import build_predictor
-from zoedepth_ros.evaluation import cleaning
+from zoedepth_ros.evaluation import filter_scores
 from zoedepth_ros.evaluation.other_cameras import METHODS, RULES, aspect_table, table
 from zoedepth_ros.inference.result import DepthPredictor
 from zoedepth_ros.media.sample import DOMAINS
@@ -78,7 +78,7 @@ def flicker(predictor: DepthPredictor, scenes: int) -> Iterator[str]:
     yield row(*['---'] * 3)
     seeds = range(FIRST_SEED, FIRST_SEED + max(1, scenes // 3))
     for domain in DOMAINS:
-        shares = cleaning.tremble(predictor, domain, seeds, 20, NOISE)
+        shares = filter_scores.scale_flicker(predictor, domain, seeds, 20, NOISE)
         yield row(domain, *(f'{share:.2%}' for share in shares))
 
 
@@ -93,9 +93,12 @@ def edges(predictor: DepthPredictor, scenes: int) -> Iterator[str]:
     yield row(*['---'] * 3)
     seeds = range(FIRST_SEED, FIRST_SEED + max(1, scenes // 2))
     for network, sigma_px in BLURS:
-        found = [cleaning.edges(domain, network, sigma_px, seeds) for domain in DOMAINS]
-        removed = ' / '.join(f'{t.removed_share:.1%}' for t in found)
-        kept = ' / '.join(f'{t.kept_share:.1%}' for t in found)
+        found = [
+            filter_scores.edge_filter_counts(domain, network, sigma_px, seeds)
+            for domain in DOMAINS
+        ]
+        removed = ' / '.join(f'{t.removed_fraction:.1%}' for t in found)
+        kept = ' / '.join(f'{t.kept_fraction:.1%}' for t in found)
         yield row(f'{network[0]}x{network[1]}, {sigma_px} px', removed, kept)
 
 
@@ -105,11 +108,11 @@ def temporal(predictor: DepthPredictor, scenes: int) -> Iterator[str]:
     yield row(*['---'] * 5)
     images = max(3, 5 * scenes // 2)
     for kind in ('room', 'street'):
-        tally = cleaning.imagined(kind, FIRST_SEED, images)
-        yield shares(kind, 'false surfaces in one image', 'temporal', tally)
-        tallies = cleaning.on_a_walk(predictor, kind, FIRST_SEED, images)
-        for name, tally in tallies.items():
-            yield shares(kind, predictor.model_name, name, tally)
+        counts = filter_scores.temporal_filter_counts(kind, FIRST_SEED, images)
+        yield shares(kind, 'false surfaces in one image', 'temporal', counts)
+        counts_by_filter = filter_scores.network_filter_counts(predictor, kind, FIRST_SEED, images)
+        for name, counts in counts_by_filter.items():
+            yield shares(kind, predictor.model_name, name, counts)
 
 
 LINES = {
@@ -121,8 +124,8 @@ LINES = {
 }
 
 
-def shares(kind: str, what: str, name: str, tally: cleaning.Tally) -> str:
-    return row(kind, what, name, f'{tally.removed_share:.1%}', f'{tally.kept_share:.1%}')
+def shares(kind: str, what: str, name: str, counts: filter_scores.FilterCounts) -> str:
+    return row(kind, what, name, f'{counts.removed_fraction:.1%}', f'{counts.kept_fraction:.1%}')
 
 
 def bold(value: float, best: float) -> str:

@@ -19,14 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from zoedepth_ros.evaluation.scenes import HELD_OUT_SEED
+from zoedepth_ros.evaluation.synthetic_scenes import HELD_OUT_SEED
 from zoedepth_ros.geometry.intrinsics import CameraModel
 from zoedepth_ros.inference.result import AUTO
 from zoedepth_ros.media.color import BACKGROUND, INK, put_text
 from zoedepth_ros.media.panel import draw_depth_with_scale
 from zoedepth_ros.pipeline.focal_correction import ThroughCamera
 from zoedepth_ros.pipeline.head_policy import HeadPolicy
-from zoedepth_ros.synthetic.trajectory import Walk
+from zoedepth_ros.synthetic.trajectory import CameraTrajectory
 from zoedepth_ros.terminal import print_anything
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,7 +41,9 @@ Shown = tuple[NDArray[np.uint8], NDArray[np.float32], str, str, str]
 
 def main(arguments: list[str] | None = None) -> int:
     args = parse(arguments)
-    walk = Walk('door', args.seed, args.frames, height=args.height, width=args.height * 4 // 3)
+    walk = CameraTrajectory(
+        'door', args.seed, args.frames, height=args.height, width=args.height * 4 // 3
+    )
     frames = [draw(*shown) for shown in (truth(walk) if args.truth else predicted(walk, args))]
     width = max(frame.shape[1] for frame in frames)  # the scale's labels differ by domain
     frames = [
@@ -78,14 +80,14 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def truth(walk: Walk) -> Iterator[Shown]:
+def truth(walk: CameraTrajectory) -> Iterator[Shown]:
     """Give rgb, depth [m], domain, title and warning of each frame."""
     for frame in walk:
         domain = frame.sample.domain
         yield frame.sample.rgb, frame.sample.depth_m, domain, f'ground truth, {domain}', ''
 
 
-def predicted(walk: Walk, args: argparse.Namespace) -> Iterator[Shown]:
+def predicted(walk: CameraTrajectory, args: argparse.Namespace) -> Iterator[Shown]:
     """Give the same for a model."""
     from zoedepth_ros.build import build_predictor
 

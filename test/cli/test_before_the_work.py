@@ -208,7 +208,7 @@ def test_the_evaluation_of_a_trajectory_shows_progress(monkeypatch, capfd):
     network.heads = ('indoor', 'outdoor')
     monkeypatch.setattr(zoedepth_ros.build, 'build_predictor', lambda *_, **__: network)
     monkeypatch.setattr(
-        'zoedepth_ros.evaluation.trajectory.Walk',
+        'zoedepth_ros.evaluation.head_switching.CameraTrajectory',
         lambda kind, seed: _trajectory()(kind, seed, 20, height=24, width=32),
     )
     assert main(['evaluate', '--dataset', 'trajectory']) == 0
@@ -220,7 +220,7 @@ def test_the_evaluation_of_a_trajectory_shows_progress(monkeypatch, capfd):
 def _trajectory():
     from zoedepth_ros.synthetic import trajectory
 
-    return trajectory.Walk
+    return trajectory.CameraTrajectory
 
 
 WITH_FULL_DISK = """
@@ -267,4 +267,4 @@ def test_scores_of_images_with_undecodable_names_are_written(place, monkeypatch)
         picture.rename(picture.with_name(os.fsdecode(b'k\xfcche.png')))
     assert main([*FOLDER.split(), '--csv', 'a.csv', '--json', 'a.json']) == 0
     assert r'rgb/k\xfcche.png' in (place / 'a.csv').read_text(encoding='utf-8')
-    assert json.loads((place / 'a.json').read_text())['n_pictures'] == 1
+    assert json.loads((place / 'a.json').read_text())['n_images'] == 1

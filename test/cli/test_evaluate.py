@@ -69,7 +69,7 @@ def test_published_scores_are_in_the_table(network, tmp_path, capsys):
 
 def test_the_number_of_images_and_the_mirrored_pass_are_options(network, tree):
     assert folder(tree, '--samples', 2, '--no-flip') == 0
-    assert len(network.pictures) == 2
+    assert len(network.images) == 2
 
 
 def test_the_head_can_be_forced(network, tree):
@@ -98,7 +98,7 @@ def test_the_default_model_for_rendered_scenes_is_the_one_in_the_package(
 def test_a_damaged_file_stops_with_its_name_and_is_skipped_on_request(network, tree, capsys):
     (tree / 'depth/b.png').write_bytes(b'no')
     assert folder(tree) == 2
-    assert 'depth/b.png: not a picture' in capsys.readouterr().err
+    assert 'depth/b.png: not an image' in capsys.readouterr().err
     assert folder(tree, '--skip-damaged') == 0
     printed = capsys.readouterr().out
     assert '2 images' in printed

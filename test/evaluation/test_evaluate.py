@@ -13,52 +13,52 @@ from zoedepth_ros.evaluation.protocol import DOMAIN_PROTOCOLS
 INDOOR = DOMAIN_PROTOCOLS['indoor']
 
 
-def _two_metres(picture, head):
+def _two_metres(image, head):
     return np.full((2, 3), 2.0)
 
 
-def test_every_picture_is_scored_and_the_mean_is_over_pictures():
+def test_every_image_is_scored_and_the_mean_is_over_images():
     samples = [flat_sample('a', 2.0), flat_sample('b', 4.0)]
     report = evaluate(ConstantNetwork(_two_metres), ListedSamples(samples), INDOOR)
-    assert [picture.name for picture in report.pictures] == ['a', 'b']
-    errors = [picture.metrics.abs_rel for picture in report.pictures]
+    assert [image.name for image in report.images] == ['a', 'b']
+    errors = [image.metrics.abs_rel for image in report.images]
     assert errors == pytest.approx([0.0, 0.5], abs=1e-6)
     assert report.metrics.abs_rel == pytest.approx(0.25)
     assert report.card.weights == 'none'
 
 
-def test_the_prediction_is_averaged_with_that_of_the_mirrored_picture_mirrored_back():
-    def from_red(picture, head):  # red grows from 0 to 1 to the right: depth in metres
-        return picture[..., 0] ** 3 + np.linspace(1, 2, picture.shape[1])
+def test_the_prediction_is_averaged_with_that_of_the_mirrored_image_mirrored_back():
+    def from_red(image, head):  # red grows from 0 to 1 to the right: depth in metres
+        return image[..., 0] ** 3 + np.linspace(1, 2, image.shape[1])
 
-    picture = flat_sample('a', 1.0).rgb.astype(np.float32) / 255
+    image = flat_sample('a', 1.0).rgb.astype(np.float32) / 255
     network = ConstantNetwork(from_red)
-    depth_m, _ = predict(network, picture, head='auto', flip=True)
+    depth_m, _ = predict(network, image, head='auto', flip=True)
     # the red part is mirrored back onto itself; the ramp 1..2 meets 2..1: 1.5 everywhere
-    np.testing.assert_allclose(depth_m, picture[..., 0] ** 3 + 1.5, rtol=1e-6)
-    np.testing.assert_array_equal(network.pictures[1], picture[:, ::-1])
+    np.testing.assert_allclose(depth_m, image[..., 0] ** 3 + 1.5, rtol=1e-6)
+    np.testing.assert_array_equal(network.images[1], image[:, ::-1])
 
 
 def test_without_flip_the_network_runs_once():
     network = ConstantNetwork(_two_metres)
     evaluate(network, ListedSamples([flat_sample('a', 2.0)]), INDOOR, flip=False)
-    assert len(network.pictures) == 1
+    assert len(network.images) == 1
 
 
 def test_each_of_the_two_passes_asks_the_router_by_itself():
-    def by_head(picture, head):
+    def by_head(image, head):
         return np.full((2, 3), 2.0 if head == 'indoor' else 6.0)
 
-    picture = np.zeros((4, 6, 3), np.float32)
-    picture[:, 0, 2] = 1.0  # the left column decides: outdoor as it is, indoor when mirrored
-    depth_m, result = predict(ConstantNetwork(by_head), picture, head='auto', flip=True)
+    image = np.zeros((4, 6, 3), np.float32)
+    image[:, 0, 2] = 1.0  # the left column decides: outdoor as it is, indoor when mirrored
+    depth_m, result = predict(ConstantNetwork(by_head), image, head='auto', flip=True)
     assert (depth_m == 4.0).all()
     assert result.head == 'outdoor'
-    forced, _ = predict(ConstantNetwork(by_head), picture, head='indoor', flip=True)
+    forced, _ = predict(ConstantNetwork(by_head), image, head='indoor', flip=True)
     assert (forced == 2.0).all()
 
 
-def test_the_routers_accuracy_is_over_pictures_and_absent_without_a_router():
+def test_the_routers_accuracy_is_over_images_and_absent_without_a_router():
     samples = [
         flat_sample('a', 2.0),
         flat_sample('b', 2.0, domain='outdoor', blue=255),
@@ -71,34 +71,34 @@ def test_the_routers_accuracy_is_over_pictures_and_absent_without_a_router():
     assert evaluate(without, data, INDOOR).router_accuracy is None
 
 
-def test_a_picture_without_a_pixel_that_counts_is_listed_and_left_out():
+def test_a_image_without_a_pixel_that_counts_is_listed_and_left_out():
     samples = [flat_sample('unknown', np.nan), flat_sample('far', 12.0), flat_sample('a', 2.0)]
     report = evaluate(ConstantNetwork(_two_metres), ListedSamples(samples), INDOOR)
-    assert report.without_depth == ('unknown', 'far')
+    assert report.without_ground_truth == ('unknown', 'far')
     assert report.metrics.abs_rel == pytest.approx(0.0, abs=1e-6)
 
 
 def test_nothing_to_score_is_an_error_that_names_what_was_skipped():
-    skipped = [DatasetError('listed', 'a.png', 'damaged', 'a picture')]
-    with pytest.raises(ValueError, match=r'no picture with a pixel.*a\.png: damaged'):
+    skipped = [DatasetError('listed', 'a.png', 'damaged', 'an image')]
+    with pytest.raises(ValueError, match=r'no image with a valid pixel.*a\.png: damaged'):
         evaluate(ConstantNetwork(_two_metres), ListedSamples([], skipped), INDOOR)
 
 
 def test_skipped_files_are_in_the_report():
-    skipped = [DatasetError('listed', 'a.png', 'damaged', 'a picture')]
+    skipped = [DatasetError('listed', 'a.png', 'damaged', 'an image')]
     data = ListedSamples([flat_sample('b', 2.0)], skipped)
     report = evaluate(ConstantNetwork(_two_metres), data, INDOOR)
-    assert report.skipped == ('listed: a.png: damaged; expected a picture',)
+    assert report.skipped == ('listed: a.png: damaged; expected an image',)
 
 
-def test_a_limit_takes_the_first_pictures_and_the_watcher_sees_each():
+def test_a_limit_takes_the_first_images_and_the_watcher_sees_each():
     seen = []
     data = ListedSamples([flat_sample(name, 2.0) for name in 'abc'])
     evaluate(ConstantNetwork(_two_metres), data, INDOOR, limit=2, observe=seen.append)
     assert [(s.sample.name, s.n_done, s.n_all) for s in seen] == [('a', 1, 2), ('b', 2, 2)]
 
 
-def test_the_network_sees_the_picture_at_the_size_of_the_data_sets_protocol(tmp_path):
+def test_the_network_sees_the_image_at_the_size_of_the_data_sets_protocol(tmp_path):
     h5py = pytest.importorskip('h5py')
     from dataset_files import gray, write_picture
 
@@ -111,19 +111,19 @@ def test_the_network_sees_the_picture_at_the_size_of_the_data_sets_protocol(tmp_
         file['dataset'] = np.full((768, 1024), 2.0, np.float32)
     network = ConstantNetwork(_two_metres)
     evaluate(network, HyperSim(tmp_path), INDOOR)
-    assert network.pictures[0].shape == (480, 640, 3)
-    assert network.pictures[0].dtype == np.float32
+    assert network.images[0].shape == (480, 640, 3)
+    assert network.images[0].dtype == np.float32
 
 
-def test_depth_is_brought_to_the_camera_of_each_picture_where_the_weights_name_theirs():
+def test_depth_is_brought_to_the_camera_of_each_image_where_the_weights_name_theirs():
     # learnt through 90 degrees at 4:3, f / H = 2 / 3; the 6 x 4 images have f / H = 2 and 1
     samples = [flat_sample('a', 6.0, focal_px=8.0), flat_sample('b', 2.0, focal_px=4.0)]
     network = ConstantNetwork(_two_metres, training_hfov_rad=math.pi / 2)
     seen = []
     report = evaluate(network, ListedSamples(samples), INDOOR, observe=seen.append)
-    errors = [picture.metrics.abs_rel for picture in report.pictures]
+    errors = [image.metrics.abs_rel for image in report.images]
     assert errors == pytest.approx([0.0, 0.5], abs=1e-6)
-    plain = [picture.metrics.abs_rel for picture in report.without_camera]
+    plain = [image.metrics.abs_rel for image in report.without_camera]
     assert plain == pytest.approx([2.0 / 3.0, 0.0], abs=1e-6)
     assert report.metrics_without_camera.abs_rel == pytest.approx(1.0 / 3.0)
     assert [float(s.prediction_m[0, 0]) for s in seen] == pytest.approx([6.0, 3.0])

@@ -56,19 +56,21 @@ def test_a_perfect_prediction_scores_one_and_zeros():
 
 def test_the_thresholds_are_strict_in_the_precision_of_the_depth():
     """1.25 times a float32 is rounded; in float64 half of the ratios would fall below 1.25."""
-    truth_m = np.linspace(0.1, 80, 1001, dtype=np.float32)
-    ratio = (truth_m * np.float32(1.25)) / truth_m
+    ground_truth_m = np.linspace(0.1, 80, 1001, dtype=np.float32)
+    ratio = (ground_truth_m * np.float32(1.25)) / ground_truth_m
     expected = np.mean(ratio < np.float32(1.25))
-    assert compute_metrics(truth_m, truth_m * np.float32(1.25)).delta1 == expected
+    assert compute_metrics(ground_truth_m, ground_truth_m * np.float32(1.25)).delta1 == expected
     exact = np.float32([1.0, 2.0, 4.0])
     assert compute_metrics(exact, exact * np.float32(1.25)).delta1 == 0.0
 
 
 def test_sums_over_many_float32_pixels_do_not_lose_digits():
-    truth_m = np.full(1_000_000, 3.0, np.float32)
+    ground_truth_m = np.full(1_000_000, 3.0, np.float32)
     prediction_m = np.full(1_000_000, 3.3, np.float32)
     expected = (float(np.float32(3.3)) - 3.0) / 3.0
-    assert compute_metrics(truth_m, prediction_m).abs_rel == pytest.approx(expected, rel=1e-12)
+    assert compute_metrics(ground_truth_m, prediction_m).abs_rel == pytest.approx(
+        expected, rel=1e-12
+    )
 
 
 def test_a_prediction_of_zero_makes_the_logarithmic_scores_infinite_like_the_paper():
@@ -79,22 +81,22 @@ def test_a_prediction_of_zero_makes_the_logarithmic_scores_infinite_like_the_pap
 
 
 @pytest.mark.parametrize(
-    ('truth_m', 'prediction_m', 'reason'),
+    ('ground_truth_m', 'prediction_m', 'reason'),
     [
         ([1.0], [1.0, 2.0], 'one shape'),
-        ([], [], 'not empty'),
+        ([], [], 'of one shape'),
         ([0.0], [1.0], 'above 0 m'),
         ([np.nan], [1.0], 'above 0 m'),
         ([1.0], [np.nan], '0 m or more'),
         ([1.0], [-1.0], '0 m or more'),
     ],
 )
-def test_input_that_cannot_be_scored_is_refused(truth_m, prediction_m, reason):
+def test_input_that_cannot_be_scored_is_refused(ground_truth_m, prediction_m, reason):
     with pytest.raises(ValueError, match=reason):
-        compute_metrics(np.array(truth_m), np.array(prediction_m))
+        compute_metrics(np.array(ground_truth_m), np.array(prediction_m))
 
 
-def test_the_mean_is_over_pictures_not_over_pixels():
+def test_the_mean_is_over_images_not_over_pixels():
     one = compute_metrics(np.array([1.0]), np.array([1.5]))
     many = compute_metrics(np.ones(99), np.ones(99))
     mean = mean_metrics([one, many])
@@ -103,6 +105,6 @@ def test_the_mean_is_over_pictures_not_over_pixels():
     assert isinstance(mean, Metrics)
 
 
-def test_no_picture_has_no_mean():
-    with pytest.raises(ValueError, match='no picture'):
+def test_no_image_has_no_mean():
+    with pytest.raises(ValueError, match='at least one image'):
         mean_metrics([])

@@ -9,12 +9,12 @@ from fake_predictor import FakePredictor
 
 from zoedepth_ros.build import build_predictor
 from zoedepth_ros.evaluation.other_cameras import (
-    DRAWN_HFOV_RAD,
     IMAGE_SIZES,
+    SYNTHETIC_HFOV_RAD,
     abs_rel,
     aspect_table,
     calibrated,
-    see,
+    predict_views,
     table,
 )
 
@@ -25,9 +25,9 @@ class Truth(FakePredictor):
 
 def scenes(domain, count, factor):
     """Scenes whose network measures everything `factor` times as far."""
-    drawn = see(Truth(2.0), domain, range(count), 1.0)
-    said = [np.nan_to_num(s.sample.depth_m, nan=80.0) * np.float32(factor) for s in drawn]
-    return [replace(s, depth_m=depth_m) for s, depth_m in zip(drawn, said, strict=True)]
+    views = predict_views(Truth(2.0), domain, range(count), 1.0)
+    said = [np.nan_to_num(s.sample.depth_m, nan=80.0) * np.float32(factor) for s in views]
+    return [replace(s, depth_m=depth_m) for s, depth_m in zip(views, said, strict=True)]
 
 
 @pytest.mark.parametrize('domain', ['indoor', 'outdoor'])
@@ -41,8 +41,8 @@ def test_each_reference_finds_a_wrong_scale_within_3_percent(domain, true, metho
 
 
 def test_a_camera_of_another_focal_length_sees_another_angle():
-    (seen,) = see(Truth(2.0), 'indoor', [3], 1.7)
-    focal = 0.5 / math.tan(DRAWN_HFOV_RAD / 2)
+    (seen,) = predict_views(Truth(2.0), 'indoor', [3], 1.7)
+    focal = 0.5 / math.tan(SYNTHETIC_HFOV_RAD / 2)
     assert seen.sample.camera.fx_px / 256 == pytest.approx(1.7 * focal)
 
 
@@ -63,7 +63,7 @@ def test_the_table_has_every_method_for_every_focal_length():
 
 def test_the_training_camera_is_the_one_that_the_weights_name():
     predictor = Truth(2.0, training_hfov_rad=math.radians(90.0))
-    (seen,) = see(predictor, 'indoor', [3], 1.7)
+    (seen,) = predict_views(predictor, 'indoor', [3], 1.7)
     assert seen.sample.camera.fx_px / 256 == pytest.approx(1.7 * 0.5)
     true_m = np.nan_to_num(seen.sample.depth_m, nan=80.0)
     small = replace(seen, depth_m=true_m / np.float32(1.7))

@@ -24,7 +24,7 @@ def test_the_eigen_crop_is_the_one_of_nyu():
     assert _bounds(crop_mask('eigen', 480, 640)) == (45, 471, 41, 601)
 
 
-def test_the_eigen_crop_stays_where_it_is_on_larger_pictures():
+def test_the_eigen_crop_stays_where_it_is_on_larger_images():
     assert _bounds(crop_mask('eigen', 768, 1024)) == (45, 471, 41, 601)
     assert _bounds(crop_mask('eigen', 427, 561)) == (45, 427, 41, 561)
 
@@ -68,9 +68,9 @@ def test_protocols_are_those_of_the_papers_code(name, crop, near_m, far_m):
 
 
 def test_both_ends_of_the_range_are_outside():
-    truth_m = np.float32([[np.nan, 0.0, 2.0, 2.001, 79.9, 80.0]])
+    ground_truth_m = np.float32([[np.nan, 0.0, 2.0, 2.001, 79.9, 80.0]])
     protocol = _protocol(min_depth_m=2.0, max_depth_m=80.0)
-    assert protocol.valid(truth_m).tolist() == [[False, False, False, True, True, False]]
+    assert protocol.valid(ground_truth_m).tolist() == [[False, False, False, True, True, False]]
 
 
 def test_predictions_are_clamped_infinity_to_far_and_nan_to_near():
@@ -86,15 +86,15 @@ def test_convention_predictions_are_resized_corner_to_corner():
 
 
 def test_a_score_resizes_then_clamps_then_masks():
-    truth_m = np.float32([[np.nan, 2.0, 4.0], [20.0, np.nan, 8.0]])
+    ground_truth_m = np.float32([[np.nan, 2.0, 4.0], [20.0, np.nan, 8.0]])
     prediction_m = np.float32([[1.0, 3.0], [0.0, 90.0]])
     # on 2 x 3: 1, 2, 3 / 0, 45, 90 -> counted are 2 by 2, 4 by 3, 8 by 90 lowered to 10
-    metrics = _protocol().score(prediction_m, truth_m)
+    metrics = _protocol().score(prediction_m, ground_truth_m)
     assert metrics is not None
     assert metrics.abs_rel == pytest.approx((0 + 1 / 4 + 2 / 8) / 3)
 
 
-def test_a_picture_without_a_valid_pixel_has_no_score():
+def test_a_image_without_a_valid_pixel_has_no_score():
     assert _protocol().score(np.ones((2, 2), np.float32), np.full((2, 2), np.nan)) is None
 
 

@@ -16,7 +16,7 @@ from zoedepth_ros.evaluation.report import as_csv, as_table
 
 @pytest.fixture
 def report():
-    network = ConstantNetwork(lambda picture, head: np.full((2, 3), 2.0))
+    network = ConstantNetwork(lambda image, head: np.full((2, 3), 2.0))
     data = ListedSamples([flat_sample('a', 2.0), flat_sample('b', 4.0)])
     return evaluate(network, data, DOMAIN_PROTOCOLS['indoor'])
 
@@ -26,17 +26,17 @@ def test_json_holds_scores_and_how_they_came_about(report):
     assert found['metrics']['abs_rel'] == pytest.approx(0.25)
     assert found['metrics']['delta1'] == 0.5
     assert set(found['metrics']) == set(METRICS)
-    assert found['n_pictures'] == 2
+    assert found['n_images'] == 2
     assert found['flip'] is True
     assert found['router_accuracy'] == 1.0
     assert found['protocol']['max_depth_m'] == 10.0
     assert found['weights_warning'] == 'nothing: a test'
 
 
-def test_csv_has_a_line_per_picture_without_lost_digits(report):
-    first, second = csv.DictReader(io.StringIO(as_csv(report.pictures)))
+def test_csv_has_a_line_per_image_without_lost_digits(report):
+    first, second = csv.DictReader(io.StringIO(as_csv(report.images)))
     assert (first['name'], first['head'], first['routed_to']) == ('a', 'indoor', 'indoor')
-    assert float(second['log_10']) == report.pictures[1].metrics.log_10
+    assert float(second['log_10']) == report.images[1].metrics.log_10
 
 
 def test_the_table_sets_published_scores_beside_ours():

@@ -5,18 +5,18 @@ from listed_samples import ListedSamples, flat_sample
 
 from zoedepth_ros.evaluation.evaluate import evaluate
 from zoedepth_ros.evaluation.protocol import DOMAIN_PROTOCOLS
-from zoedepth_ros.evaluation.worst import BAND_HEIGHT, VIEW_HEIGHT, WorstPictures
+from zoedepth_ros.evaluation.worst import BAND_HEIGHT, VIEW_HEIGHT, WorstImages
 
 
 def _watch(n_kept, depths_m=(2.0, 8.0, 4.0, np.nan)):
-    worst = WorstPictures(n_kept)
+    worst = WorstImages(n_kept)
     samples = [flat_sample(f'rgb/{depth_m}.png', depth_m) for depth_m in depths_m]
-    network = ConstantNetwork(lambda picture, head: np.full((2, 3), 2.0))
+    network = ConstantNetwork(lambda image, head: np.full((2, 3), 2.0))
     evaluate(network, ListedSamples(samples), DOMAIN_PROTOCOLS['indoor'], observe=worst)
     return worst
 
 
-def test_the_pictures_of_largest_relative_error_are_kept_worst_first():
+def test_the_images_of_largest_relative_error_are_kept_worst_first():
     # predicted 2 m: errors of 0, 6/8 and 2/4; the one without truth has none
     names = [scored.sample.name for scored in _watch(2).ranked()]
     assert names == ['rgb/8.0.png', 'rgb/4.0.png']
@@ -43,7 +43,7 @@ def test_a_warning_about_the_model_stands_below_every_panel(tmp_path):
     assert panel[-BAND_HEIGHT:].max() > 180
 
 
-def test_a_wrong_picture_shines_in_the_error_view_and_a_right_one_is_dark(tmp_path):
+def test_a_wrong_image_shines_in_the_error_view_and_a_right_one_is_dark(tmp_path):
     wrong, *_, right = (cv2.imread(str(path)) for path in _watch(3).save(tmp_path))
     assert wrong[-10, -10].sum() > 400
     assert right[-10, -10].sum() < 60

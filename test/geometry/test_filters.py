@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from zoedepth_ros.evaluation.blurred_depth import blur_as_a_network, flying, lies_where_it_is
+from zoedepth_ros.evaluation.blurred_depth import blur_as_a_network, flying, matches_ground_truth
 from zoedepth_ros.geometry.filters import flying_pixels
 from zoedepth_ros.geometry.workspace import Workspace
-from zoedepth_ros.synthetic.scene import draw_scene
+from zoedepth_ros.synthetic.scene import render_scene
 
 ROWS = np.arange(480)[:, None]
 COLUMNS = np.arange(640)[None, :]
@@ -108,7 +108,7 @@ def test_tiny_maps_work(shape):
 @pytest.mark.parametrize('steps', [(4, 4), (4, 1), (3, 5), (1, 2)])
 @pytest.mark.parametrize('shape', [(240, 320), (121, 163)])
 def test_the_marks_of_some_pixels_are_those_of_the_whole_image(steps, shape):
-    depth_m = draw_scene('indoor', 5, *shape).depth_m
+    depth_m = render_scene('indoor', 5, *shape).depth_m
     depth_m[9:12, 20:40] = np.nan
     whole = flying_pixels(depth_m)
     assert 100 < whole.sum() < 0.5 * whole.size
@@ -120,7 +120,7 @@ def test_the_marks_of_some_pixels_are_those_of_the_whole_image(steps, shape):
 def test_kept_memory_leaves_nothing_of_the_image_before():
     workspace = Workspace()
     for seed, shape in ((5, (120, 160)), (6, (120, 160)), (7, (90, 120)), (8, (120, 160))):
-        depth_m = draw_scene('indoor', seed, *shape).depth_m
+        depth_m = render_scene('indoor', seed, *shape).depth_m
         np.testing.assert_array_equal(
             flying_pixels(depth_m, workspace=workspace), flying_pixels(depth_m)
         )
@@ -131,10 +131,10 @@ def test_kept_memory_leaves_nothing_of_the_image_before():
 def test_on_held_out_scenes_flying_pixels_go_and_true_points_stay(domain, network, sigma_px):
     flew, removed, true, kept = 0, 0, 0, 0
     for seed in range(2**40 + 3001, 2**40 + 3007):
-        depth_m = draw_scene(domain, seed, 480, 640).depth_m
+        depth_m = render_scene(domain, seed, 480, 640).depth_m
         blurred_m = blur_as_a_network(depth_m, network, sigma_px)
         fly = flying(blurred_m, depth_m, math.ceil(3 * sigma_px * 640 / network[1]))
-        stays = lies_where_it_is(blurred_m, depth_m)
+        stays = matches_ground_truth(blurred_m, depth_m)
         marked = flying_pixels(blurred_m, network_width=network[1])
         flew, removed = flew + fly.sum(), removed + (marked & fly).sum()
         true, kept = true + stays.sum(), kept + (stays & ~marked).sum()

@@ -9,7 +9,7 @@ from zoedepth_ros.geometry.ground import fit_ground, up_from_angles
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.geometry.points import depth_to_points
 from zoedepth_ros.geometry.rays import rays
-from zoedepth_ros.synthetic.scene import draw_view, take_sample
+from zoedepth_ros.synthetic.scene import random_view, render_sample
 
 RAYS = rays(CameraModel(Intrinsics.from_hfov(160, 120, 1.2)))
 
@@ -86,8 +86,8 @@ def test_heights_are_measured_along_up():
 
 @pytest.mark.parametrize(('domain', 'seed'), [('indoor', 13), ('indoor', 15), ('outdoor', 8)])
 def test_the_floor_of_a_drawn_scene_has_the_height_of_its_camera(domain, seed):
-    view = draw_view(domain, 2**40 + 100 + seed)
-    sample = take_sample(view, 120, 160, 'x')
+    view = random_view(domain, 2**40 + 100 + seed)
+    sample = render_sample(view, 120, 160, 'x')
     points_m = depth_to_points(sample.depth_m, rays(CameraModel(sample.camera)))
     ground = fit_ground(points_m).ground
     assert ground.height_m == pytest.approx(view.pose.z_m, rel=0.01)

@@ -7,7 +7,7 @@ from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.geometry.rays import rays
 from zoedepth_ros.geometry.sky import sky_mask, with_infinite_sky
 from zoedepth_ros.geometry.workspace import Workspace
-from zoedepth_ros.synthetic.scene import draw_scene
+from zoedepth_ros.synthetic.scene import render_scene
 
 RAYS = rays(CameraModel(Intrinsics.from_hfov(160, 120, 1.2)))
 GREY = np.full((120, 160, 3), 180, np.uint8)
@@ -73,7 +73,7 @@ def test_kept_memory_leaves_nothing_of_the_image_before():
 def test_on_held_out_streets_sky_is_found_and_houses_stay(said_m):
     found, taken, sky_pixels, others = 0, 0, 0, 0
     for seed in range(4):
-        sample = draw_scene('outdoor', 2**40 + 4000 + seed, 240, 320)
+        sample = render_scene('outdoor', 2**40 + 4000 + seed, 240, 320)
         true = np.isnan(sample.depth_m)
         depth_m = np.nan_to_num(sample.depth_m, nan=said_m)
         mask = sky_mask(depth_m, 'outdoor', rays=rays(CameraModel(sample.camera)), rgb=sample.rgb)

@@ -18,7 +18,7 @@ from ros_harness import camera_info_message, picture
 from zoedepth_ros.inference.device_cloud import DeviceClouds
 from zoedepth_ros.inference.preprocess import to_tensor
 from zoedepth_ros.ros.received_image import ReceivedImage
-from zoedepth_ros.synthetic.scene import draw_scene
+from zoedepth_ros.synthetic.scene import render_scene
 
 CPU = torch.device('cpu')
 CLOUD, DEPTH = frozenset({'depth/points'}), 'depth/image'
@@ -59,7 +59,7 @@ def rough_depth(height, width, seed=3):
     """Give a drawn room's depth with all that a depth map may hold."""
     random = np.random.default_rng(seed)
     if min(height, width) >= 32:
-        depth_m = np.nan_to_num(draw_scene('indoor', 5, height, width).depth_m, nan=9.0)
+        depth_m = np.nan_to_num(render_scene('indoor', 5, height, width).depth_m, nan=9.0)
     else:
         depth_m = random.uniform(0.5, 12.0, (height, width)).astype(np.float32)
     for value in (np.nan, np.inf, 0.05, 11.0):
@@ -147,7 +147,7 @@ def test_small_pictures_too(ros, size, organized):
 
 @pytest.mark.parametrize('seed', [1, 4])
 def test_an_edge_is_an_edge_at_the_device(ros, seed):
-    depth_m = np.nan_to_num(draw_scene('indoor', seed, 120, 160).depth_m, nan=9.0)
+    depth_m = np.nan_to_num(render_scene('indoor', seed, 120, 160).depth_m, nan=9.0)
     sizes = [
         assert_same((120, 160), depth=depth_m, cloud__organized=False, cloud__decimation=1,
                     filter__edge=edge).width

@@ -7,14 +7,14 @@ from processor_bench import Bench
 from ros_harness import camera_info_message, picture
 
 from zoedepth_ros.pipeline.depth_filters import depth_for_points
-from zoedepth_ros.synthetic.scene import draw_scene
+from zoedepth_ros.synthetic.scene import render_scene
 
 SIZE = (120, 160)
 
 
 @pytest.fixture(scope='module')
 def depth_m():
-    return np.nan_to_num(draw_scene('indoor', 5, *SIZE).depth_m, nan=9.0)
+    return np.nan_to_num(render_scene('indoor', 5, *SIZE).depth_m, nan=9.0)
 
 
 def bench_for(depth_m, **parameters):

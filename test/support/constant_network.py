@@ -1,4 +1,4 @@
-"""A predictor for evaluations: the depth is what the test says of the picture; no network."""
+"""A predictor for evaluations: the depth is what the test says of the image; no network."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ Depth = Callable[[NDArray, str], NDArray]
 
 
 class ConstantNetwork:
-    """Predict `depth(picture, head)` and route to 'outdoor' where the picture's blue is above 0.5.
+    """Predict `depth(image, head)` and route to 'outdoor' where the image's blue is above 0.5.
 
-    Pictures come as float32 in [0, 1]; what was asked is kept in `pictures` and `heads_asked`.
+    Pictures come as float32 in [0, 1]; what was asked is kept in `images` and `heads_asked`.
     """
 
     model_name = 'ZoeD_tiny_NK'
@@ -31,15 +31,15 @@ class ConstantNetwork:
         self.training_hfov_rad = training_hfov_rad
         self.depth = depth
         self.router = router
-        self.pictures: list[NDArray] = []
+        self.images: list[NDArray] = []
         self.heads_asked: list[str] = []
 
-    def predict_network_resolution(self, picture: NDArray, head: str = AUTO) -> DepthResult:
-        self.pictures.append(picture)
+    def predict_network_resolution(self, image: NDArray, head: str = AUTO) -> DepthResult:
+        self.images.append(image)
         self.heads_asked.append(head)
-        outdoor = float(picture[:, 0, 2].mean() > 0.5)
+        outdoor = float(image[:, 0, 2].mean() > 0.5)
         verdict = {'indoor': 1.0 - outdoor, 'outdoor': outdoor} if self.router else {}
         if head == AUTO:
             head = max(verdict, key=verdict.__getitem__) if verdict else 'indoor'
-        depth_m = np.asarray(self.depth(picture, head), np.float32)
+        depth_m = np.asarray(self.depth(image, head), np.float32)
         return DepthResult(depth_m, depth_m * 0, depth_m * 0, head, verdict)

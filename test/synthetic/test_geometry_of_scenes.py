@@ -12,7 +12,7 @@ pytest.importorskip('numba')
 from zoedepth_ros.geometry.intrinsics import Intrinsics
 from zoedepth_ros.synthetic.primitives import PLAIN, Builder, Surface
 from zoedepth_ros.synthetic.render import render
-from zoedepth_ros.synthetic.world import Air, Film, Pose, World
+from zoedepth_ros.synthetic.world import Air, ImageEffects, Pose, World
 
 GREY = Surface(PLAIN, (0.5, 0.5, 0.5))
 EAST = 0.0
@@ -23,7 +23,7 @@ CAMERA = Intrinsics(60.0, 60.0, 31.5, 23.5, 64, 48)
 def depth_of(builder: Builder, pose: Pose, camera: Intrinsics = CAMERA) -> np.ndarray:
     """Return the depth [m] of solids seen from a pose."""
     world = World(builder.solids(), builder.contact_rectangles(), Air())
-    return render(world, camera, pose, Film())[1]
+    return render(world, camera, pose, ImageEffects())[1]
 
 
 @pytest.mark.parametrize('camera', [CAMERA, Intrinsics(45.0, 50.0, 20.25, 18.0, 40, 30)])

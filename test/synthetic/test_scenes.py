@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip('numba')
 
 
-from zoedepth_ros.synthetic.scene import draw_scene, draw_view
+from zoedepth_ros.synthetic.scene import random_view, render_scene
 from zoedepth_ros.synthetic.world import World
 
 SIZE = (48, 64)
@@ -23,7 +23,7 @@ def closed(world: World) -> bool:
 
 @pytest.mark.parametrize('domain', ['indoor', 'outdoor'])
 def test_a_seed_gives_the_same_scene_every_time(domain: str) -> None:
-    one, two = draw_scene(domain, 7, *SIZE), draw_scene(domain, 7, *SIZE)
+    one, two = render_scene(domain, 7, *SIZE), render_scene(domain, 7, *SIZE)
     np.testing.assert_array_equal(one.rgb, two.rgb)
     np.testing.assert_array_equal(one.depth_m, two.depth_m)
     assert one.camera == two.camera
@@ -31,7 +31,7 @@ def test_a_seed_gives_the_same_scene_every_time(domain: str) -> None:
 
 @pytest.mark.parametrize('domain', ['indoor', 'outdoor'])
 def test_seeds_and_domains_give_different_scenes(domain: str) -> None:
-    pictures = [draw_scene(domain, seed, *SIZE).rgb for seed in range(6)]
+    pictures = [render_scene(domain, seed, *SIZE).rgb for seed in range(6)]
     for k, one in enumerate(pictures):
         for other in pictures[k + 1 :]:
             assert np.abs(one.astype(int) - other).mean() > 5
@@ -39,15 +39,15 @@ def test_seeds_and_domains_give_different_scenes(domain: str) -> None:
 
 @pytest.mark.parametrize('domain', ['indoor', 'outdoor'])
 def test_the_size_of_the_picture_does_not_change_the_scene(domain: str) -> None:
-    small, large = draw_scene(domain, 3, 49, 65), draw_scene(domain, 3, 147, 195)
+    small, large = render_scene(domain, 3, 49, 65), render_scene(domain, 3, 147, 195)
     # Pixel centres of the small picture are those of every third of the large one.
     np.testing.assert_allclose(small.depth_m, large.depth_m[1::3, 1::3], rtol=1e-5)
 
 
 def test_rooms_are_known_everywhere_and_within_ten_metres() -> None:
     for seed in range(40):
-        view = draw_view('indoor', seed)
-        sample = draw_scene('indoor', seed, *SIZE)
+        view = random_view('indoor', seed)
+        sample = render_scene('indoor', seed, *SIZE)
         assert sample.domain == 'indoor'
         if closed(view.world):
             assert np.isfinite(sample.depth_m).all(), seed
@@ -58,7 +58,7 @@ def test_rooms_are_known_everywhere_and_within_ten_metres() -> None:
 def test_streets_are_known_within_eighty_metres_but_for_the_sky() -> None:
     sky = []
     for seed in range(40):
-        sample = draw_scene('outdoor', seed, *SIZE)
+        sample = render_scene('outdoor', seed, *SIZE)
         known = np.isfinite(sample.depth_m)
         assert sample.domain == 'outdoor'
         assert sample.depth_m[known].max() <= 80.0, seed
@@ -72,7 +72,7 @@ def test_cameras_keep_to_their_promised_ranges() -> None:
     hfovs, heights = [], []
     for domain, pitch_deg in (('indoor', 20.0), ('outdoor', 15.0)):
         for seed in range(60):
-            view = draw_view(domain, seed)
+            view = random_view(domain, seed)
             hfovs.append(math.degrees(view.hfov_rad))
             heights.append(view.pose.z_m)
             assert abs(math.degrees(view.pose.pitch_rad)) <= pitch_deg
@@ -87,11 +87,11 @@ def test_cameras_keep_to_their_promised_ranges() -> None:
 def test_pictures_are_neither_black_nor_white() -> None:
     for domain in ('indoor', 'outdoor'):
         for seed in range(40):
-            rgb = draw_scene(domain, seed, *SIZE).rgb
+            rgb = render_scene(domain, seed, *SIZE).rgb
             assert 45 < rgb.mean() < 215, (domain, seed)
             assert rgb.std() > 6, (domain, seed)
 
 
 def test_an_unknown_domain_is_named() -> None:
     with pytest.raises(ValueError, match='underwater'):
-        draw_scene('underwater', 0)
+        render_scene('underwater', 0)

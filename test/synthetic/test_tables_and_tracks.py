@@ -17,11 +17,11 @@ from zoedepth_ros.synthetic.tables import (
     DISTANCE_M,
     KITCHEN,
     OFFICE,
-    draw_table,
     laden_table,
+    random_table,
 )
-from zoedepth_ros.synthetic.tracks import draw_track
-from zoedepth_ros.synthetic.world import Film
+from zoedepth_ros.synthetic.tracks import random_track
+from zoedepth_ros.synthetic.world import ImageEffects
 
 CAMERA = Intrinsics.from_hfov(65, 49, math.radians(65))
 SEEDS = range(24)
@@ -30,8 +30,8 @@ SEEDS = range(24)
 def test_a_camera_before_a_table_sees_it_at_arms_length_and_touches_nothing() -> None:
     centers_m = []
     for seed in SEEDS:
-        world, pose = draw_table(Dice(f'table {seed}'))
-        _, depth_m = render(world, CAMERA, pose, Film())
+        world, pose = random_table(Dice(f'table {seed}'))
+        _, depth_m = render(world, CAMERA, pose, ImageEffects())
         assert 0.0 < pose.z_m < 3.0, 'inside the room'
         assert np.isfinite(depth_m[24, 32])
         assert np.nanmin(depth_m) > 0.25 * CLEAR_M
@@ -68,8 +68,8 @@ def test_a_thing_is_as_large_as_it_says_and_fits_on_a_table(make) -> None:
 def test_the_ground_beside_a_way_is_as_deep_as_height_over_slope() -> None:
     met = 0
     for seed in SEEDS:
-        world, pose = draw_track(Dice(f'track {seed}'))
-        _, depth_m = render(world, CAMERA, pose, Film())
+        world, pose = random_track(Dice(f'track {seed}'))
+        _, depth_m = render(world, CAMERA, pose, ImageEffects())
         right, down, forward = pose.to_world().T
         ray = forward + (48 - CAMERA.cy_px) / CAMERA.fy_px * down  # the middle of the last row
         ray = ray + (32 - CAMERA.cx_px) / CAMERA.fx_px * right

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print a table in per cent; the target is better above 0."""
-    from zoedepth_ros.evaluation.comparison import compare, read_scores
+    from zoedepth_ros.evaluation.relative_improvement import compare, read_scores
 
     if args.json:
         check_writable(Path(args.json).expanduser())

@@ -16,10 +16,10 @@ from zoedepth_ros.files import check_folder, check_writable
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from zoedepth_ros.evaluation.evaluate import Scored
-    from zoedepth_ros.evaluation.report import EvaluationReport, ModelCard, PictureScore
-    from zoedepth_ros.evaluation.trajectory import WalkReport
-    from zoedepth_ros.evaluation.worst import WorstPictures
+    from zoedepth_ros.evaluation.evaluate import ScoredImage
+    from zoedepth_ros.evaluation.head_switching import TrajectoryReport
+    from zoedepth_ros.evaluation.report import EvaluationReport, ImageScore, ModelCard
+    from zoedepth_ros.evaluation.worst import WorstImages
     from zoedepth_ros.inference.predictor import TorchPredictor
 
 NAME = 'evaluate'
@@ -177,13 +177,13 @@ def _evaluate_dataset(args: argparse.Namespace) -> int:
     if report.without_camera:
         rows['without the camera'] = report.metrics_without_camera
     print(as_table(rows, published_for(args.dataset)))
-    _write(args, report.as_dict(), report.pictures, worst)
+    _write(args, report.as_dict(), report.images, worst)
     return 0
 
 
 def _evaluate_scenes(args: argparse.Namespace) -> int:
     from zoedepth_ros.evaluation.report import as_table
-    from zoedepth_ros.evaluation.scenes import evaluate_scenes
+    from zoedepth_ros.evaluation.synthetic_scenes import evaluate_scenes
 
     predictor = _predictor(args)
     worst = _worst(args, predictor)
@@ -198,7 +198,7 @@ def _evaluate_scenes(args: argparse.Namespace) -> int:
     )
     reports = found.reports
     _print_model(next(iter(reports.values())).card, args)
-    counts = ', '.join(f'{len(r.pictures)} {domain}' for domain, r in reports.items())
+    counts = ', '.join(f'{len(r.images)} {domain}' for domain, r in reports.items())
     print(f'data     rendered scenes of seed {args.seed or 0}: {counts}')
     _print_router(found.router_accuracy)
     _print_correction(found.focal_correction, predictor)
@@ -207,31 +207,31 @@ def _evaluate_scenes(args: argparse.Namespace) -> int:
         if report.without_camera:
             rows[f'{domain}, without the camera'] = report.metrics_without_camera
     print(as_table(rows))
-    pictures = [picture for report in reports.values() for picture in report.pictures]
+    pictures = [picture for report in reports.values() for picture in report.images]
     _write(args, found.as_dict(), pictures, worst)
     return 0
 
 
 def _evaluate_trajectories(args: argparse.Namespace) -> int:
-    from zoedepth_ros.evaluation.trajectory import evaluate_walks
+    from zoedepth_ros.evaluation.head_switching import evaluate_trajectories
 
     predictor = _predictor(args)
-    found = evaluate_walks(
+    found = evaluate_trajectories(
         predictor,
         seed=args.seed or 0,
-        n_walks=args.samples or 1,
+        n_trajectories=args.samples or 1,
         focal_correction=args.focal_correction,
         watch=lambda frames: progress(frames, len(frames), 'frames'),
     )
-    _print_model(found.walks[0].card, args)
-    _print_correction(found.walks[0].focal_correction, predictor)
-    for seed, trajectory in enumerate(found.walks, start=args.seed or 0):
+    _print_model(found.trajectories[0].card, args)
+    _print_correction(found.trajectories[0].focal_correction, predictor)
+    for seed, trajectory in enumerate(found.trajectories, start=args.seed or 0):
         _print_trajectory(seed, trajectory)
     _write(args, found.as_dict(), [], None)
     return 0
 
 
-def _print_trajectory(seed: int, trajectory: WalkReport) -> None:
+def _print_trajectory(seed: int, trajectory: TrajectoryReport) -> None:
     from zoedepth_ros.evaluation.report import as_table
 
     switches = ', '.join(
@@ -257,10 +257,10 @@ def _predictor(args: argparse.Namespace) -> TorchPredictor:
     return predictor
 
 
-def _worst(args: argparse.Namespace, predictor: TorchPredictor) -> WorstPictures:
-    from zoedepth_ros.evaluation.worst import WorstPictures
+def _worst(args: argparse.Namespace, predictor: TorchPredictor) -> WorstImages:
+    from zoedepth_ros.evaluation.worst import WorstImages
 
-    return WorstPictures(args.worst or 0, predictor.weights_warning)
+    return WorstImages(args.worst or 0, predictor.weights_warning)
 
 
 def _out(args: argparse.Namespace) -> Path:
@@ -270,13 +270,13 @@ def _out(args: argparse.Namespace) -> Path:
 class _Progress:
     """Show progress on stderr, and collect the worst images."""
 
-    def __init__(self, worst: WorstPictures) -> None:
+    def __init__(self, worst: WorstImages) -> None:
         self.worst = worst
         self.is_terminal = sys.stderr.isatty()
         self.start_s = time.monotonic()
         self.errors: list[float] = []
 
-    def __call__(self, scored: Scored) -> None:
+    def __call__(self, scored: ScoredImage) -> None:
         self.worst(scored)
         if scored.n_done == 1:
             self.errors, self.start_s = [], time.monotonic()
@@ -309,15 +309,14 @@ def _print_model(card: ModelCard, args: argparse.Namespace) -> None:
 def _print_data(report: EvaluationReport) -> None:
     protocol = report.protocol
     print(
-        f'data     {report.dataset}: {len(report.pictures)} images, '
+        f'data     {report.dataset}: {len(report.images)} images, '
         f'{protocol.min_depth_m:g} to {protocol.max_depth_m:g} m, crop {protocol.crop}'
     )
-    if protocol.n_published and protocol.n_published != len(report.pictures):
+    if protocol.n_published and protocol.n_published != len(report.images):
         print(f'         the published scores are of {protocol.n_published} images')
-    if report.without_depth:
-        print(
-            f'         {len(report.without_depth)} more have no pixel with ground truth in range'
-        )
+    if report.without_ground_truth:
+        count = len(report.without_ground_truth)
+        print(f'         {count} more have no pixel with ground truth in range')
     if report.skipped:
         print(f'         {len(report.skipped)} more were skipped:')
         for problem in report.skipped:
@@ -347,8 +346,8 @@ def _print_correction(correction: str, predictor: TorchPredictor) -> None:
 def _write(
     args: argparse.Namespace,
     found: dict[str, object],
-    pictures: Iterable[PictureScore],
-    worst: WorstPictures | None,
+    pictures: Iterable[ImageScore],
+    worst: WorstImages | None,
 ) -> None:
     """Write the requested files and print their paths."""
     from zoedepth_ros.evaluation.report import as_csv

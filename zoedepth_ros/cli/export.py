@@ -129,6 +129,6 @@ def _print(exported: Exported) -> None:
     print(f'input    image: 1 x 3 x {about["height"]} x {about["width"]}, float32, RGB, -1 to 1')
     print(f'outputs  {", ".join(exported.outputs)}')
     check = exported.check
-    print(f'check    ONNX Runtime against torch, {check.n_pictures} images: {check.worst:.1e}')
+    print(f'check    ONNX Runtime against torch, {check.n_images} images: {check.worst:.1e}')
     for file in exported.files:
         print(f'-> {file} ({file.stat().st_size / 1e6:.1f} MB)')

@@ -61,18 +61,18 @@ def run(args: argparse.Namespace) -> int:
 
 def _scenes(args: argparse.Namespace) -> Iterator[Sample]:
     """Render scenes, of both domains in turn."""
-    from zoedepth_ros.synthetic.scene import draw_scene
+    from zoedepth_ros.synthetic.scene import render_scene
 
     domains = (args.domain,) if args.domain in ('indoor', 'outdoor') else ('indoor', 'outdoor')
     for k in range(args.count):
-        yield draw_scene(domains[k % len(domains)], args.seed + k, args.height, args.width)
+        yield render_scene(domains[k % len(domains)], args.seed + k, args.height, args.width)
 
 
 def _trajectory(args: argparse.Namespace) -> Iterator[Sample]:
     """Render frames from the whole trajectory."""
-    from zoedepth_ros.synthetic.trajectory import Walk
+    from zoedepth_ros.synthetic.trajectory import CameraTrajectory
 
-    trajectory = Walk(
+    trajectory = CameraTrajectory(
         args.trajectory, args.seed, max(2, args.count), height=args.height, width=args.width
     )
     for k in range(args.count):

@@ -1,4 +1,4 @@
-"""True depth maps blurred as a network blurs edges, and which of their pixels fly."""
+"""Ground truth blurred like the output of a network, and its flying pixels."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from numpy.typing import NDArray
 
 SKY_M = 80.0
 SURFACE_SHARE = 0.05
-"""A point within this of a true surface's depth, relative to it, lies on the surface."""
+"""Largest distance of a point to a surface that it belongs to, relative to its depth."""
 
 Map = NDArray[np.float32]
 
 
 def blur_as_a_network(depth_m: Map, network: tuple[int, int], sigma_px: float) -> Map:
-    """Blur depth (H, W) [m] at the network's size and bring it back; unknown counts as 80 m.
+    """Blur depth (H, W) [m] at the network's size and resize it back; NaN counts as 80 m.
 
-    network: (height, width).  sigma_px: of a Gaussian at that size.
+    network: (height, width) [px].  sigma_px: standard deviation of the blur at that size.
     """
     height, width = network
     full_m = np.nan_to_num(depth_m, nan=SKY_M)
@@ -27,7 +27,7 @@ def blur_as_a_network(depth_m: Map, network: tuple[int, int], sigma_px: float) -
 
 
 def flying(blurred_m: Map, depth_m: Map, reach_px: int) -> NDArray[np.bool_]:
-    """Mark pixels of a blurred map that lie on no true surface within reach, (H, W)."""
+    """Mark pixels of a blurred map that match no surface within `reach_px`, (H, W)."""
     full_m = np.nan_to_num(depth_m, nan=SKY_M)
     size = 2 * reach_px + 1
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
@@ -44,7 +44,7 @@ def flying(blurred_m: Map, depth_m: Map, reach_px: int) -> NDArray[np.bool_]:
     return mask
 
 
-def lies_where_it_is(blurred_m: Map, depth_m: Map) -> NDArray[np.bool_]:
-    """Mark pixels whose blurred depth is still their own true depth, (H, W)."""
+def matches_ground_truth(blurred_m: Map, depth_m: Map) -> NDArray[np.bool_]:
+    """Mark pixels whose blurred depth matches the ground truth of the same pixel, (H, W)."""
     full_m = np.nan_to_num(depth_m, nan=SKY_M)
     return np.abs(blurred_m - full_m) < SURFACE_SHARE * full_m

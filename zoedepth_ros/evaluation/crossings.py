@@ -1,4 +1,4 @@
-"""Passages through a door, and the switches that belong to them."""
+"""Door crossings of a camera trajectory, and the delays of the head switches."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """The camera goes through the door."""
+    """A passage of the camera through the door."""
 
     time_s: float
-    """When, from the start of the walk [s]."""
+    """Time from the start of the trajectory [s]."""
     to: str
-    """The domain it enters."""
+    """Domain that the camera enters."""
     delay_s: float | None
-    """When the head followed, after the door (below 0: before) [s]; None when it never did."""
+    """Delay of the head switch [s]; negative if it was early, None if there was none."""
 
 
 def changes(times_s: Sequence[float], states: Sequence[str]) -> list[tuple[float, str]]:
-    """Return when a sequence changes and to what; its beginning is no change."""
+    """Return the times and new states of the changes in a sequence."""
     return [
         (time_s, after)
         for time_s, before, after in zip(times_s[1:], states[:-1], states[1:], strict=True)
@@ -30,7 +30,7 @@ def changes(times_s: Sequence[float], states: Sequence[str]) -> list[tuple[float
 def match(
     doors: Sequence[tuple[float, str]], switches: Sequence[tuple[float, str]]
 ) -> tuple[Crossing, ...]:
-    """Give each passage through the door the delay of the nearest switch to the same domain."""
+    """Match each door crossing with the nearest switch to the same domain."""
     crossings = []
     for time_s, to in doors:
         delays_s = [switch_s - time_s for switch_s, target in switches if target == to]

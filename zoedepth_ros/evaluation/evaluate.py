@@ -1,4 +1,4 @@
-"""Run a model over a data set by the paper's protocol."""
+"""Evaluate a model on a data set with the paper's protocol."""
 
 from __future__ import annotations
 
@@ -13,40 +13,33 @@ from numpy.typing import NDArray
 
 from zoedepth_ros.datasets.dataset import DatasetError
 from zoedepth_ros.evaluation.protocol import EvaluationProtocol
-from zoedepth_ros.evaluation.report import EvaluationReport, ModelCard, PictureScore
+from zoedepth_ros.evaluation.report import EvaluationReport, ImageScore, ModelCard
 from zoedepth_ros.geometry.canonical import OFF, correction_in_use, focal_factor
 from zoedepth_ros.inference.result import AUTO, DepthResult
 from zoedepth_ros.media.sample import Sample
 
 
 class NetworkPredictor(Protocol):
-    """The part of a predictor that an evaluation needs."""
+    """The interface of a predictor for the evaluation; see DepthPredictor for the attributes."""
 
     model_name: str
-    """The preset."""
     device: str
-    """Where it runs."""
     precision: str
-    """'fp32', 'bf16' or 'fp16'."""
     weights_origin: str
-    """Where the parameters came from."""
     weights_warning: str
-    """'' for released weights, otherwise a warning."""
     training_hfov_rad: float
-    """Field of view of the camera as if through which depth is told [rad]; 0.0 for unknown."""
     focal_exponent: float
-    """Exponent of the ratio of focal lengths that brings depth to an image's camera."""
 
-    def predict_network_resolution(self, picture: NDArray, head: str = AUTO) -> DepthResult:
-        """Predict a picture squashed to the network's size, without resizing the result back.
+    def predict_network_resolution(self, image: NDArray, head: str = AUTO) -> DepthResult:
+        """Predict an image, resized ignoring the aspect ratio, with maps at the network's size.
 
-        picture: float32 (H, W, 3) in [0, 1]. The result's maps have the network's size.
+        image: float32 (H, W, 3) in [0, 1].
         """
         ...
 
 
 class EvaluationData(Protocol):
-    """What can be evaluated: a data set, or anything that acts like one."""
+    """The interface of data sets for the evaluation."""
 
     @property
     def name(self) -> str:
@@ -55,7 +48,7 @@ class EvaluationData(Protocol):
 
     @property
     def skipped(self) -> Sequence[DatasetError]:
-        """Errors of the samples that the latest iteration left out."""
+        """Errors of the samples that the latest iteration skipped."""
         ...
 
     def __len__(self) -> int: ...
@@ -63,29 +56,29 @@ class EvaluationData(Protocol):
     def __iter__(self) -> Iterator[Sample]: ...
 
     def evaluation_image(self, sample: Sample) -> NDArray[np.float32]:
-        """Return the picture to be predicted, in [0, 1]: float32 (h, w, 3)."""
+        """Return the input image of the predictor, in [0, 1]: float32 (h, w, 3)."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
-    """One picture just scored, for those who watch."""
+class ScoredImage:
+    """The result for one image, passed to observers."""
 
     sample: Sample
-    """The picture and its truth."""
+    """The image and its ground truth."""
     prediction_m: NDArray[np.float32]
     """Prediction at the network's size (h, w) [m]."""
-    score: PictureScore | None
-    """Its scores; None where no pixel of the truth counts."""
+    score: ImageScore | None
+    """Its scores; None without a valid pixel."""
     protocol: EvaluationProtocol
     """Range and crop."""
     n_done: int
-    """Pictures done, this one among them."""
+    """Number of images so far, including this one."""
     n_all: int
-    """Pictures to do."""
+    """Number of all images."""
 
 
-Observer = Callable[[Scored], None]
+Observer = Callable[[ScoredImage], None]
 
 
 def evaluate(
@@ -99,17 +92,16 @@ def evaluate(
     focal_correction: str = AUTO,
     observe: Observer | None = None,
 ) -> EvaluationReport:
-    """Score every picture, or the first `limit`, in the data set's order.
+    """Evaluate all images, or the first `limit`, in the order of the data set.
 
-    focal_correction: 'auto' brings depth to each picture's camera where that and the training
-    camera are known, and scores it also without; 'off' never does.
-
-    Raises: DatasetError for a file that cannot be read, unless the data set skips such; ValueError
-    when no picture could be scored.
+    focal_correction: 'auto' corrects depth for the camera of each image if that and the training
+    camera are known, and also reports the uncorrected scores; 'off' does not.  Raises DatasetError
+    for an unreadable file, unless the data set skips it; ValueError if no image could be
+    evaluated.
     """
-    scores: list[PictureScore] = []
-    without_camera: list[PictureScore] = []
-    without_depth: list[str] = []
+    scores: list[ImageScore] = []
+    without_camera: list[ImageScore] = []
+    without_ground_truth: list[str] = []
     n_all = len(dataset) if limit is None else min(limit, len(dataset))
     for n_done, sample in enumerate(islice(dataset, limit), start=1):
         depth_m, result = predict(
@@ -122,25 +114,23 @@ def evaluate(
             depth_m = depth_m * np.float32(factor)
         score = _score(sample, depth_m, result, protocol)
         if score is None:
-            without_depth.append(sample.name)
+            without_ground_truth.append(sample.name)
         else:
             scores.append(score)
         if observe is not None:
-            observe(Scored(sample, depth_m, score, protocol, n_done, n_all))
+            observe(ScoredImage(sample, depth_m, score, protocol, n_done, n_all))
     skipped = tuple(map(str, dataset.skipped))
     if not scores:
-        raise ValueError(
-            f'{dataset.name}: no picture with a pixel that counts; skipped: {skipped}'
-        )
+        raise ValueError(f'{dataset.name}: no image with a valid pixel; skipped: {skipped}')
     return EvaluationReport(
         dataset=dataset.name,
         protocol=protocol,
         card=model_card(predictor),
         head=head,
         flip=flip,
-        pictures=tuple(scores),
+        images=tuple(scores),
         without_camera=tuple(without_camera),
-        without_depth=tuple(without_depth),
+        without_ground_truth=tuple(without_ground_truth),
         skipped=skipped,
     )
 
@@ -148,12 +138,12 @@ def evaluate(
 def camera_factor(
     predictor: NetworkPredictor, sample: Sample, focal_correction: str
 ) -> float | None:
-    """Return what brings depth to the picture's camera; None where nothing is done.
+    """Return the focal factor for the camera of an image; None without a correction.
 
     focal_correction: 'auto' or 'off'; ValueError for others.
     """
     if focal_correction not in (AUTO, OFF):
-        raise ValueError(f"an evaluation takes 'auto' or 'off', got {focal_correction!r}")
+        raise ValueError(f"expected focal_correction 'auto' or 'off', got {focal_correction!r}")
     camera, hfov_rad = sample.camera, predictor.training_hfov_rad
     if camera is None or correction_in_use(focal_correction, hfov_rad, camera_known=True) == OFF:
         return None
@@ -162,24 +152,23 @@ def camera_factor(
 
 
 def predict(
-    predictor: NetworkPredictor, picture: NDArray[np.float32], *, head: str, flip: bool
+    predictor: NetworkPredictor, image: NDArray[np.float32], *, head: str, flip: bool
 ) -> tuple[NDArray[np.float32], DepthResult]:
-    """Return the depth at the network's size (h, w) [m] and the result for the picture as it is.
+    """Return the depth at the network's size (h, w) [m] and the result of the unmirrored image.
 
-    PARITY: both passes ask the router by themselves, as the official code's two calls do, so with
-    head 'auto' two different heads may be averaged
-    (test_each_of_the_two_passes_asks_the_router_by_itself).
+    PARITY: the router runs for both passes, as in the official code, so with head 'auto' two
+    different heads may be averaged (test_each_of_the_two_passes_asks_the_router_by_itself).
     """
-    result = predictor.predict_network_resolution(picture, head)
+    result = predictor.predict_network_resolution(image, head)
     if not flip:
         return result.depth_m, result
-    mirrored = np.ascontiguousarray(picture[:, ::-1])
+    mirrored = np.ascontiguousarray(image[:, ::-1])
     again = predictor.predict_network_resolution(mirrored, head).depth_m[:, ::-1]
     return np.float32(0.5) * (result.depth_m + again), result
 
 
 def model_card(predictor: NetworkPredictor) -> ModelCard:
-    """Return what the report says of the model."""
+    """Return the description of the model for the report."""
     return ModelCard(
         model=predictor.model_name,
         weights=predictor.weights_origin,
@@ -195,10 +184,10 @@ def _score(
     depth_m: NDArray[np.float32],
     result: DepthResult,
     protocol: EvaluationProtocol,
-) -> PictureScore | None:
+) -> ImageScore | None:
     metrics = protocol.score(depth_m, sample.depth_m)
     if metrics is None:
         return None
-    verdict = result.router_probabilities
-    routed_to = max(verdict, key=verdict.__getitem__) if verdict else ''
-    return PictureScore(sample.name, sample.domain, result.head, routed_to, metrics)
+    probabilities = result.router_probabilities
+    routed_to = max(probabilities, key=probabilities.__getitem__) if probabilities else ''
+    return ImageScore(sample.name, sample.domain, result.head, routed_to, metrics)

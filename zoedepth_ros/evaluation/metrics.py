@@ -1,4 +1,4 @@
-"""The scores of the paper's tables, of one picture and their mean."""
+"""The metrics of the paper, for one image and as a mean."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """Scores of predicted depth d against true depth g, over the pixels of one picture or more."""
+    """Metrics of predicted depth d against ground truth g."""
 
     delta1: float
     """Share of pixels with max(g/d, d/g) < 1.25."""
@@ -41,26 +41,26 @@ METRICS = tuple(field.name for field in fields(Metrics))
 """Names of the scores, in the order of the tables."""
 
 HIGHER_IS_BETTER = frozenset({'delta1', 'delta2', 'delta3'})
-"""The scores of which more is better; of all others less is."""
+"""Metrics for which higher is better; for all others lower is better."""
 
 
-def compute_metrics(truth_m: NDArray, prediction_m: NDArray) -> Metrics:
-    """Score the pixels of one picture.
+def compute_metrics(ground_truth_m: NDArray, prediction_m: NDArray) -> Metrics:
+    """Compute the metrics over pixels of one image.
 
-    Both [m], of one shape, the truth above 0; a prediction of 0 makes the logarithmic scores
-    infinite or NaN. Raises ValueError for other input or none at all. Computed in float64, but for
-    the ratio of the deltas.
+    Both arguments in [m] with equal shapes; a prediction of 0 makes the logarithmic metrics
+    infinite or NaN.  Computed in float64, except for the ratio of the deltas.  Raises ValueError
+    for empty arrays, and unless ground truth is above 0 and predictions are at least 0.
     """
-    _check(truth_m, prediction_m)
+    _check(ground_truth_m, prediction_m)
     with np.errstate(divide='ignore', invalid='ignore', over='ignore'):
-        return _compute(truth_m, prediction_m)
+        return _compute(ground_truth_m, prediction_m)
 
 
-def _compute(truth_m: NDArray, prediction_m: NDArray) -> Metrics:
-    # PARITY: in the inputs' own precision, as the official code: where g is exactly 1.25 d, the
-    # last bit decides (test_the_thresholds_are_strict_in_the_precision_of_the_depth)
-    ratio = np.maximum(truth_m / prediction_m, prediction_m / truth_m)
-    g, d = truth_m.astype(np.float64), prediction_m.astype(np.float64)
+def _compute(ground_truth_m: NDArray, prediction_m: NDArray) -> Metrics:
+    # PARITY: in the precision of the inputs, as the official code: for g = 1.25 d the last bit
+    # decides (test_the_thresholds_are_strict_in_the_precision_of_the_depth)
+    ratio = np.maximum(ground_truth_m / prediction_m, prediction_m / ground_truth_m)
+    g, d = ground_truth_m.astype(np.float64), prediction_m.astype(np.float64)
     error_m = g - d
     log_error = np.log(d) - np.log(g)
     return Metrics(
@@ -77,18 +77,18 @@ def _compute(truth_m: NDArray, prediction_m: NDArray) -> Metrics:
 
 
 def mean_metrics(metrics: Sequence[Metrics]) -> Metrics:
-    """Return the unweighted mean over pictures, whatever their numbers of valid pixels.
+    """Return the mean over images, not weighted by their numbers of valid pixels.
 
-    Raises: ValueError for none.
+    Raises ValueError for an empty sequence.
     """
     if not metrics:
-        raise ValueError('no picture to take the mean of')
+        raise ValueError('expected the metrics of at least one image')
     return Metrics(*(float(np.mean([getattr(m, name) for m in metrics])) for name in METRICS))
 
 
-def _check(truth_m: NDArray, prediction_m: NDArray) -> None:
-    if truth_m.shape != prediction_m.shape or truth_m.size == 0:
-        shapes = f'{truth_m.shape} and {prediction_m.shape}'
-        raise ValueError(f'expected truth and prediction of one shape, not empty; got {shapes}')
-    if not (np.all(truth_m > 0) and np.all(prediction_m >= 0)):
+def _check(ground_truth_m: NDArray, prediction_m: NDArray) -> None:
+    if ground_truth_m.shape != prediction_m.shape or ground_truth_m.size == 0:
+        shapes = f'{ground_truth_m.shape} and {prediction_m.shape}'
+        raise ValueError(f'expected ground truth and prediction of one shape; got {shapes}')
+    if not (np.all(ground_truth_m > 0) and np.all(prediction_m >= 0)):
         raise ValueError('expected true depth above 0 m and predictions of 0 m or more')

@@ -1,7 +1,7 @@
-"""How wrong depth is through another focal length, and what each correction makes of it.
+"""Evaluate depth for cameras with other focal lengths, and the corrections.
 
-Held-out drawn scenes are seen through a camera whose focal length is a multiple of the training
-pictures'. Calibrations are made on scenes of their own, as on a robot: once, before the drive.
+Held-out synthetic scenes are rendered with a multiple of the training camera's focal length.
+Calibrations use other scenes, like a calibration of a robot before it is used.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.evaluation.scenes import HELD_OUT_SEED
+from zoedepth_ros.evaluation.synthetic_scenes import HELD_OUT_SEED
 from zoedepth_ros.geometry.canonical import CanonicalWarp, focal_factor, training_camera
 from zoedepth_ros.geometry.filters import flying_pixels
 from zoedepth_ros.geometry.ground import fit_ground
@@ -28,64 +28,64 @@ from zoedepth_ros.geometry.scale import (
 )
 from zoedepth_ros.inference.result import DepthPredictor
 from zoedepth_ros.media.sample import Sample
-from zoedepth_ros.synthetic.scene import draw_view, take_sample
+from zoedepth_ros.synthetic.scene import random_view, render_sample
 
-DRAWN_HFOV_RAD = math.radians(65.0)
-"""The middle of the fields of view that drawn training pictures have, for weights without more."""
+SYNTHETIC_HFOV_RAD = math.radians(65.0)
+"""Mean field of view of synthetic training images, for weights without a training camera."""
 
 OUTLIERS = 0.3
 METHODS = ('none', 'scale', 'warp', 'height', 'laser', 'one distance')
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """Hold one scene through another camera, and what the network says about it."""
+class SceneView:
+    """One scene through another camera, and the prediction for it."""
 
     sample: Sample
-    """Picture and true depth."""
+    """Image and ground truth."""
 
     up: tuple[float, float, float]
-    """Where up is in the camera frame, as TF would tell."""
+    """Up vector in the camera frame, as from TF."""
 
     height_m: float
     """True height of the camera above the ground [m]."""
 
     depth_m: NDArray[np.float32]
-    """What the network says [m]."""
+    """Predicted depth [m]."""
 
 
 def training_hfov_rad(predictor: DepthPredictor) -> float:
-    """Give the field of view of the training camera: what the weights say, else the middle."""
-    return predictor.training_hfov_rad or DRAWN_HFOV_RAD
+    """Return the field of view of the training camera; SYNTHETIC_HFOV_RAD if unknown."""
+    return predictor.training_hfov_rad or SYNTHETIC_HFOV_RAD
 
 
-def see(
+def predict_views(
     predictor: DepthPredictor, domain: str, seeds: Sequence[int], focal_ratio: float
-) -> list[Seen]:
-    """Draw scenes through a camera of `focal_ratio` times the training's focal length."""
+) -> list[SceneView]:
+    """Render and predict scenes with `focal_ratio` times the training camera's focal length."""
     hfov_rad = 2.0 * math.atan(math.tan(0.5 * training_hfov_rad(predictor)) / focal_ratio)
     seen = []
     for seed in seeds:
-        view = replace(draw_view(domain, HELD_OUT_SEED + seed), hfov_rad=hfov_rad)
-        sample = take_sample(view, 192, 256, f'{domain} {seed}')
+        view = replace(random_view(domain, HELD_OUT_SEED + seed), hfov_rad=hfov_rad)
+        sample = render_sample(view, 192, 256, f'{domain} {seed}')
         up = view.pose.to_world().T @ (0.0, 0.0, 1.0)
         depth_m = predictor(sample.rgb, domain, route=False).depth_m
         seen.append(
-            Seen(sample, (float(up[0]), float(up[1]), float(up[2])), view.pose.z_m, depth_m)
+            SceneView(sample, (float(up[0]), float(up[1]), float(up[2])), view.pose.z_m, depth_m)
         )
     return seen
 
 
-def calibrated(calibration: Sequence[Seen], method: str) -> float:
-    """Give the one scale that a reference finds over several scenes; 1.0 when it finds none."""
+def calibrated(calibration: Sequence[SceneView], method: str) -> float:
+    """Return the scale by a reference over several scenes; 1.0 if there is none."""
     random = np.random.default_rng(0)
     ratios = [_references(seen, method, random) for seen in calibration]
     found = robust_scale(np.concatenate(ratios))
     return 1.0 if found is None else found.scale
 
 
-def _references(seen: Seen, method: str, random: np.random.Generator) -> NDArray[np.floating]:
-    """Give the ratios of one scene; 30 % of them are spoiled."""
+def _references(seen: SceneView, method: str, random: np.random.Generator) -> NDArray[np.floating]:
+    """Return the ratios of one scene, 30 % of them outliers."""
     camera = _camera(seen.sample)
     true_m = seen.sample.depth_m
     edge = flying_pixels(seen.depth_m) | flying_pixels(true_m)
@@ -113,8 +113,8 @@ def _references(seen: Seen, method: str, random: np.random.Generator) -> NDArray
     return np.where(wrong, ratios * random.uniform(1.2, 3.0, len(ratios)), ratios)
 
 
-def abs_rel(seen: Seen, method: str, scale: float, predictor: DepthPredictor) -> float:
-    """Give the mean relative error of one scene after a correction."""
+def abs_rel(seen: SceneView, method: str, scale: float, predictor: DepthPredictor) -> float:
+    """Return the mean relative error of one scene after a correction."""
     depth_m = seen.depth_m
     camera, head = _camera(seen.sample), seen.sample.domain
     if method == 'scale':
@@ -154,23 +154,23 @@ def aspect_table(
     scenes: int = 16,
     warp: bool = True,
 ) -> dict[str, dict[str, float]]:
-    """Give the mean relative error per aspect ratio and rule of the focal factor.
+    """Return the mean relative error per aspect ratio and rule for the focal factor.
 
-    Each scene is seen three times: with the horizontal, the vertical and the diagonal field of
-    view of its camera kept.  width, height: the ratio of focal lengths in those; mean: geometric.
+    Each scene is rendered three times, with the horizontal, vertical and diagonal field of view of
+    its camera.  Rules: ratio of focal lengths in image widths, in image heights, geometric mean.
     """
     result: dict[str, dict[str, float]] = {}
     for aspect in aspects:
         height, width = IMAGE_SIZES[aspect]
         errors: dict[str, list[float]] = {rule: [] for rule in RULES if warp or rule != 'warp'}
         for seed in range(scenes):
-            view = draw_view(domain, HELD_OUT_SEED + 5000 + seed)
+            view = random_view(domain, HELD_OUT_SEED + 5000 + seed)
             focal = 0.5 / math.tan(0.5 * view.hfov_rad)  # in widths of a 4:3 image
             for kept in (width, height * 4 / 3, math.hypot(width, height) * 4 / 5):
                 hfov_rad = 2.0 * math.atan(0.5 * width / (focal * kept))
                 if hfov_rad > LONGEST_HFOV_RAD:
                     continue
-                sample = take_sample(replace(view, hfov_rad=hfov_rad), height, width, aspect)
+                sample = render_sample(replace(view, hfov_rad=hfov_rad), height, width, aspect)
                 for rule, error in _errors_by_rule(predictor, sample, warp=warp).items():
                     errors[rule].append(error)
         result[aspect] = {rule: float(np.mean(found)) for rule, found in errors.items()}
@@ -196,7 +196,7 @@ def _errors_by_rule(predictor: DepthPredictor, sample: Sample, *, warp: bool) ->
 
 
 def _warped_depth(predictor: DepthPredictor, sample: Sample) -> NDArray[np.float32]:
-    """Give depth (H, W) [m] by the image that the training camera would have taken."""
+    """Return depth (H, W) [m] predicted from the view of the training camera."""
     training = training_hfov_rad(predictor)
     warp = CanonicalWarp(_camera(sample), sample.domain, training_hfov_rad=training)
     return warp.depth(predictor(warp.image(sample.rgb), sample.domain, route=False).depth_m)
@@ -208,7 +208,7 @@ def _abs_rel(depth_m: NDArray[np.float32], true_m: NDArray[np.float32]) -> float
 
 
 def _camera(sample: Sample) -> CameraModel:
-    assert sample.camera is not None  # drawn scenes have one
+    assert sample.camera is not None  # synthetic scenes have one
     return CameraModel(sample.camera)
 
 
@@ -220,11 +220,11 @@ def table(
     scenes: int = 20,
     calibration_scenes: int = 12,
 ) -> dict[float, dict[str, float]]:
-    """Give the mean relative error per focal ratio and method."""
+    """Return the mean relative error per focal ratio and method."""
     result: dict[float, dict[str, float]] = {}
     for ratio in focal_ratios:
-        first = see(predictor, domain, range(calibration_scenes), ratio)
-        then = see(predictor, domain, range(1000, 1000 + scenes), ratio)
+        first = predict_views(predictor, domain, range(calibration_scenes), ratio)
+        then = predict_views(predictor, domain, range(1000, 1000 + scenes), ratio)
         result[ratio] = {}
         for method in METHODS:
             references = method in ('height', 'laser', 'one distance')

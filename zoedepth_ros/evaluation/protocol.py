@@ -1,4 +1,4 @@
-"""What of a picture counts, data set by data set, as the paper's code does it."""
+"""Evaluation protocols of the data sets: depth range and crop, as in the paper's code."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class EvaluationProtocol:
     max_depth_m: float
     """True depth must be below this [m]; predictions are lowered to it."""
     n_published: int | None = None
-    """How many pictures the published numbers are the mean of."""
+    """How many images the published numbers are the mean of."""
 
     def __post_init__(self) -> None:
         if self.crop not in CROPS:
@@ -47,10 +47,10 @@ class EvaluationProtocol:
         if not 0 <= self.min_depth_m < self.max_depth_m:
             raise ValueError(f'range {self.min_depth_m} to {self.max_depth_m} m is empty')
 
-    def valid(self, truth_m: NDArray[np.float32]) -> NDArray[np.bool_]:
+    def valid(self, ground_truth_m: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Return which pixels of the truth (H, W) [m] count; NaN never does."""
-        inside = crop_mask(self.crop, *truth_m.shape)
-        return inside & (truth_m > self.min_depth_m) & (truth_m < self.max_depth_m)
+        inside = crop_mask(self.crop, *ground_truth_m.shape)
+        return inside & (ground_truth_m > self.min_depth_m) & (ground_truth_m < self.max_depth_m)
 
     def clamp(self, prediction_m: NDArray[np.float32]) -> NDArray[np.float32]:
         """Bring a prediction [m] into the range: infinity to its far end, NaN to its near end."""
@@ -58,21 +58,23 @@ class EvaluationProtocol:
         return np.clip(np.where(np.isnan(prediction_m), near_m, prediction_m), near_m, far_m)
 
     def score(
-        self, prediction_m: NDArray[np.float32], truth_m: NDArray[np.float32]
+        self, prediction_m: NDArray[np.float32], ground_truth_m: NDArray[np.float32]
     ) -> Metrics | None:
         """Score a prediction (h, w) against truth (H, W); None where no pixel counts."""
-        valid = self.valid(truth_m)
+        valid = self.valid(ground_truth_m)
         if not valid.any():
             return None
-        resized_m = resize_prediction(prediction_m, truth_m.shape[0], truth_m.shape[1])
-        return compute_metrics(truth_m[valid], self.clamp(resized_m)[valid])
+        resized_m = resize_prediction(
+            prediction_m, ground_truth_m.shape[0], ground_truth_m.shape[1]
+        )
+        return compute_metrics(ground_truth_m[valid], self.clamp(resized_m)[valid])
 
 
 def crop_mask(crop: str, height: int, width: int) -> NDArray[np.bool_]:
     """Return the pixels (H, W) inside a crop.
 
-    PARITY: 'eigen' is absolute whatever the size, also on pictures of 768 x 1024, as the official
-    evaluation calls it (test_the_eigen_crop_stays_where_it_is_on_larger_pictures).
+    PARITY: 'eigen' is absolute whatever the size, also on images of 768 x 1024, as the official
+    evaluation calls it (test_the_eigen_crop_stays_where_it_is_on_larger_images).
     """
     if crop == 'none':
         return np.ones((height, width), dtype=np.bool_)

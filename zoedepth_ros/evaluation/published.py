@@ -1,4 +1,4 @@
-"""Published scores of the released models, to stand beside ours: constants with their source."""
+"""Published scores of the released models, with their sources."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an evaluation found, and its forms: JSON, CSV, table."""
+"""Reports of evaluations, as JSON, CSV and tables."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from zoedepth_ros.evaluation.improvement import mean_over_metrics
 from zoedepth_ros.evaluation.metrics import METRICS, Metrics, mean_metrics
 from zoedepth_ros.evaluation.protocol import EvaluationProtocol
 from zoedepth_ros.evaluation.published import PublishedScores
+from zoedepth_ros.evaluation.relative_improvement import mean_over_metrics
 from zoedepth_ros.geometry.canonical import OFF, SCALE
 
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """What was evaluated."""
+    """Description of the evaluated model."""
 
     model: str
-    """The preset."""
+    """Name of the preset."""
     weights: str
-    """Where the parameters came from."""
+    """Source of the parameters."""
     weights_warning: str
-    """'' for released weights, otherwise a warning."""
+    """Warning about weights other than the released ones; '' for none."""
     device: str
-    """Where it ran."""
+    """Device of the network."""
     precision: str
     """'fp32', 'bf16' or 'fp16'."""
     training_hfov_deg: float = 0.0
-    """Field of view of the camera as if through which depth is told [degrees]; 0 for unknown."""
+    """Horizontal field of view of the training camera [degrees]; 0 if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
-class PictureScore:
-    """The scores of one picture."""
+class ImageScore:
+    """The scores of one image."""
 
     name: str
     """The sample's name."""
@@ -44,7 +44,7 @@ class PictureScore:
     head: str
     """The head that predicted it."""
     routed_to: str
-    """The router's verdict, 'indoor' or 'outdoor'; '' without a router."""
+    """The head that the router chose; '' without a router."""
     metrics: Metrics
     """Its scores."""
 
@@ -60,41 +60,41 @@ class EvaluationReport:
     card: ModelCard
     """The model."""
     head: str
-    """'auto', or the head that was forced."""
+    """'auto', or the fixed head."""
     flip: bool
-    """Whether predictions were averaged with those of mirrored pictures."""
-    pictures: tuple[PictureScore, ...]
-    """One for each scored picture."""
-    without_camera: tuple[PictureScore, ...] = ()
-    """Those of `pictures` whose depth was brought to their own camera, as they were before."""
-    without_depth: tuple[str, ...] = ()
-    """Samples without a pixel that counts, left out of the mean."""
+    """Whether predictions were averaged with those of mirrored images."""
+    images: tuple[ImageScore, ...]
+    """Scores of each image."""
+    without_camera: tuple[ImageScore, ...] = ()
+    """Scores without focal correction, of the images that were corrected."""
+    without_ground_truth: tuple[str, ...] = ()
+    """Samples without a valid pixel, which are not part of the mean."""
     skipped: tuple[str, ...] = ()
-    """What was wrong with the samples that could not be read."""
+    """Errors of unreadable samples."""
 
     @property
     def metrics(self) -> Metrics:
-        """The mean over pictures; ValueError when there is none."""
-        return mean_metrics([picture.metrics for picture in self.pictures])
+        """Mean over images.  Raises ValueError if there is none."""
+        return mean_metrics([image.metrics for image in self.images])
 
     @property
     def metrics_without_camera(self) -> Metrics:
-        """The mean over pictures before they were brought to their camera; ValueError for none."""
-        return mean_metrics([picture.metrics for picture in self.without_camera])
+        """Mean over images without focal correction.  Raises ValueError if there is none."""
+        return mean_metrics([image.metrics for image in self.without_camera])
 
     @property
     def focal_correction(self) -> str:
-        """'scale' where depth was brought to the cameras of the pictures, otherwise 'off'."""
+        """'scale' if depth was corrected for the cameras of the images, else 'off'."""
         return SCALE if self.without_camera else OFF
 
     @property
     def router_accuracy(self) -> float | None:
-        """Share of pictures whose domain the router found; None without a router."""
-        routed = [p.routed_to == p.domain for p in self.pictures if p.routed_to]
+        """Share of images with the correct router output; None without a router."""
+        routed = [p.routed_to == p.domain for p in self.images if p.routed_to]
         return sum(routed) / len(routed) if routed else None
 
     def as_dict(self) -> dict[str, object]:
-        """Return everything but the single pictures, for JSON; NaN and infinity become None."""
+        """Return the report without single images for JSON; NaN and infinity become None."""
         return {
             'dataset': self.dataset,
             **asdict(self.card),
@@ -102,34 +102,34 @@ class EvaluationReport:
             'flip': self.flip,
             'focal_correction': self.focal_correction,
             'protocol': asdict(self.protocol),
-            'n_pictures': len(self.pictures),
+            'n_images': len(self.images),
             'metrics': finite(self.metrics.as_dict()),
             'router_accuracy': self.router_accuracy,
-            'without_depth': list(self.without_depth),
+            'without_ground_truth': list(self.without_ground_truth),
             'skipped': list(self.skipped),
         }
 
 
 def finite(scores: Mapping[str, float]) -> dict[str, float | None]:
-    """Replace what JSON cannot say by None."""
+    """Replace NaN and infinity by None, for JSON."""
     return {name: score if math.isfinite(score) else None for name, score in scores.items()}
 
 
-def as_csv(pictures: Iterable[PictureScore]) -> str:
-    """Return one line per picture under a line of names."""
+def as_csv(images: Iterable[ImageScore]) -> str:
+    """Return a CSV table with one row per image."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator='\n')
     writer.writerow(['name', 'domain', 'head', 'routed_to', *METRICS])
-    for picture in pictures:
-        scores = [repr(score) for score in picture.metrics.as_dict().values()]
-        writer.writerow([picture.name, picture.domain, picture.head, picture.routed_to, *scores])
+    for image in images:
+        scores = [repr(score) for score in image.metrics.as_dict().values()]
+        writer.writerow([image.name, image.domain, image.head, image.routed_to, *scores])
     return text.getvalue()
 
 
 def as_table(rows: Mapping[str, Metrics], published: Sequence[PublishedScores] = ()) -> str:
-    """Return our rows above the published ones, rounded to 3 decimals as in the paper.
+    """Return a table of our rows and the published ones, rounded to 3 decimals as in the paper.
 
-    Behind a published row stands by how much our first row improves on it (mRI_theta).
+    Published rows end with the improvement of our first row over them (mRI_theta).
     """
     labels = [f'{row.model}, published' for row in published]
     width = max(len(label) for label in [*rows, *labels, 'model'])

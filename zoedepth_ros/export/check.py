@@ -28,7 +28,7 @@ class CheckReport:
     deviations: Mapping[str, float]
     """By output: the largest difference of any pixel over the output's mean size."""
 
-    n_pictures: int
+    n_images: int
     """How many pictures were compared."""
 
     @property

@@ -1,4 +1,4 @@
-"""Chance that repeats, and colours drawn by it."""
+"""Reproducible random numbers, and random colours."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ T = TypeVar('T')
 
 
 class Dice(random.Random):
-    """Draw numbers from `random()` alone, whose sequence Python keeps between versions."""
+    """Random numbers based on `random()`, whose sequence is stable between Python versions."""
 
     def between(self, low: float, high: float) -> float:
         """Return a number between two."""
@@ -23,20 +23,20 @@ class Dice(random.Random):
         return self.random() < share
 
     def gauss_like(self, sigma: float) -> float:
-        """Return a number around 0, never beyond 2.5 sigma."""
+        """Return an approximately normal number with mean 0, at most 2.5 sigma."""
         total = self.random() + self.random() + self.random() + self.random() - 2.0
         return max(-2.5, min(2.5, total * 1.732)) * sigma
 
     def pick(self, things: Sequence[T]) -> T:
-        """Return one of some things."""
+        """Return a random element."""
         return things[int(self.random() * len(things))]
 
     def whole(self, low: int, high: int) -> int:
-        """Return a whole number from low to high, both possible."""
+        """Return an integer from low to high, inclusive."""
         return low + int(self.random() * (high - low + 1))
 
     def near(self, colour: Colour, spread: float = 0.15) -> Colour:
-        """Return a colour like another, brighter or darker, a little off in hue."""
+        """Return a variation of a colour in brightness and hue."""
         k = 1.0 + spread * self.between(-1.0, 1.0)
         r, g, b = colour
         hue = 0.4 * spread
@@ -47,7 +47,7 @@ class Dice(random.Random):
         )
 
     def bright(self, low: float = 0.03, high: float = 0.7) -> Colour:
-        """Return any colour."""
+        """Return a random colour."""
         base = self.between(low, high)
         return (
             base * self.between(0.3, 1),

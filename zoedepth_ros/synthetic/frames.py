@@ -1,4 +1,4 @@
-"""Frames of solids and of the camera, and what part of a picture a hull covers; kernels.
+"""Frames of solids and of the camera, and what part of an image a hull covers; kernels.
 
 Convention: camera x right, y down, z forward; pixel centres at integers.
 """

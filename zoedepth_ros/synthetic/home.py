@@ -1,4 +1,4 @@
-"""A house one can walk into, in a street: one world inside and outside.
+"""A house with an interior, in a street: one world inside and outside.
 
 Convention: in the house's frame the front wall is y = 0, the room lies at y > 0, the street at
 y < 0; x runs along the front from the room's first corner.
@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 
 from zoedepth_ros.synthetic.dice import WALLS, WHITE, Dice, grey
 from zoedepth_ros.synthetic.furniture import wood
-from zoedepth_ros.synthetic.interior import ceiling_lamps, line_walls, pictures
+from zoedepth_ros.synthetic.interior import ceiling_lamps, line_walls, wall_pictures
 from zoedepth_ros.synthetic.openings import door, window
 from zoedepth_ros.synthetic.primitives import FACADE, PLAIN, ROOF, Builder, Surface
 from zoedepth_ros.synthetic.roadside import BRICKS, ROOFS
 from zoedepth_ros.synthetic.room import Room, shell
 from zoedepth_ros.synthetic.street import KERB_M, Street, fill_street
-from zoedepth_ros.synthetic.weather import draw_air, draw_room_light
+from zoedepth_ros.synthetic.weather import random_air, random_room_light
 from zoedepth_ros.synthetic.world import Lamp, World
 
 WALL_M = 0.3
@@ -91,7 +91,7 @@ def furnish_home(room: Room, dice: Dice, door_at: float) -> None:
     window(room, 1, room.depth * 0.5, dice.between(1.0, 1.6), dice)
     door(room, 3, room.depth * dice.between(0.3, 0.7), dice)
     line_walls(room, dice, 0.9)
-    pictures(room, dice)
+    wall_pictures(room, dice)
     ceiling_lamps(room, dice)
 
 
@@ -120,9 +120,9 @@ def build_home(dice: Dice) -> Home:
     house = (low, high, -room.width / 2, room.width / 2, LEVEL_M, LEVEL_M + room.height)
     home = Home(
         World(
-            parts.solids(), parts.contact_rectangles(), draw_air(dice), house=house,
+            parts.solids(), parts.contact_rectangles(), random_air(dice), house=house,
             limits=(-60.0, 60.0, -75.0, 100.0, -0.1, 25.0),
-            room_light=draw_room_light(dice),
+            room_light=random_room_light(dice),
         ),
         street, side, corner, room, door_at,
     )  # fmt: skip

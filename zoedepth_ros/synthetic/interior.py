@@ -1,4 +1,4 @@
-"""What is in a room: furniture, pictures, people, lamps."""
+"""Furnish a room: furniture, wall pictures, people, lamps."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def line_walls(room: Room, dice: Dice, fullness: float) -> None:
             at += piece.width + dice.between(0.03, 0.5)
 
 
-def pictures(room: Room, dice: Dice) -> None:
+def wall_pictures(room: Room, dice: Dice) -> None:
     """Hang pictures at eye height where the wall is free."""
     for wall in range(4):
         x, y, yaw, length = room.wall(wall)

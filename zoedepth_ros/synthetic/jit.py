@@ -1,4 +1,4 @@
-"""Turn kernels into machine code; the only file that imports numba."""
+"""Compile kernels with numba; no other module imports it."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from zoedepth_ros.folders import cache_folder
 
 F = TypeVar('F', bound=Callable[..., object])
 
-# All of fast-math but 'nnan' and 'ninf': divisions by zero are meant to give infinities.
+# Fast-math without 'nnan' and 'ninf': divisions by zero must give infinities.
 _MATH = {'contract', 'arcp', 'nsz', 'reassoc', 'afn'}
 _OPTIONS = {'nogil': True, 'fastmath': _MATH, 'error_model': 'numpy'}
 
 
 def kernel_folder() -> Path | None:
-    """Return where machine code is kept, or None when nothing can be written there.
+    """Return the folder of compiled kernels, or None if it is not writable.
 
-    The folder is named after the kernels' sources: numba looks only at the file of the outermost
-    function, and would go on using code of a changed inner one.
+    Its name is a checksum of the kernels' sources: numba checks only the file of the outermost
+    function, and would use stale code of a changed inner one.
     """
     here = Path(__file__).parent
     texts = [path.read_bytes() for path in sorted(here.glob('*.py'))]
@@ -33,7 +33,7 @@ def kernel_folder() -> Path | None:
     try:
         folder = cache_folder() / 'kernels' / digest
         folder.mkdir(parents=True, exist_ok=True)
-    except (OSError, RuntimeError):  # a disk that takes nothing, a user without a home
+    except (OSError, RuntimeError):  # read-only disk, or a user without a home folder
         return None
     return folder if os.access(folder, os.W_OK) else None
 
@@ -43,7 +43,7 @@ _FOLDER = kernel_folder()
 
 @contextmanager
 def _caching_there() -> Iterator[None]:
-    """Point numba to our folder while a kernel is declared."""
+    """Set numba's cache folder while a kernel is declared."""
     before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(_FOLDER)
     try:
         yield
@@ -52,7 +52,7 @@ def _caching_there() -> Iterator[None]:
 
 
 def kernel(function: F) -> F:
-    """Compile a function on its first call, without the interpreter's lock; keep it on disk."""
+    """Compile a function on its first call, without the GIL, and cache it on disk."""
     if _FOLDER is None:
         return numba.njit(**_OPTIONS)(function)
     with _caching_there():

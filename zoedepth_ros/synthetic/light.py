@@ -1,4 +1,4 @@
-"""Where light comes from: sky, sun, lamps, rooms, and what keeps it away; kernels.
+"""Lighting by sky, sun, lamps and rooms, and ambient occlusion; kernels.
 
 `air` is a row of numbers made by render.air_row; lamps are rows x, y, z, red, green, blue.
 """

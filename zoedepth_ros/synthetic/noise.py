@@ -1,4 +1,4 @@
-"""Repeatable noise of position; kernels."""
+"""Reproducible noise as a function of position; kernels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Solids and surfaces that worlds are built of, as rows of numbers for the ray caster.
+"""Solids and surfaces of worlds, as rows of numbers for the ray caster.
 
 Convention: world x east, y north, z up [m]; yaw turns counter-clockwise seen from above. Every
 solid is convex, so none casts a shadow on its own lit side.
@@ -20,7 +20,7 @@ BOX, TAPER, CYLINDER, ELLIPSOID, FOLIAGE = range(5)
     PLAIN, ROUGH, PLANKS, TILES, CARPET, STRIPES, BRICK, WOOD, FABRIC, PICTURE, FACADE, ROAD,
     LEAVES, GRASS, BOOKS, SCREEN, ROOF, VIEW, CURTAIN, STONE, PANEL, SLABS, GLASS, GARAGE, PLATE,
 ) = range(25)  # fmt: skip
-"""Kinds of surfaces, drawn in textures.py."""
+"""Kinds of surfaces, rendered in surfaces.py."""
 
 CASTS, CONTACT, WORLD_UV = 1, 2, 4
 """Flags: casts a shadow; darkens beside contact rectangles; texture fixed to the world."""

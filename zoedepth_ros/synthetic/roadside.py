@@ -1,4 +1,4 @@
-"""What stands beside a street: houses, trees, hedges, poles, signs [m].
+"""Roadside objects: houses, trees, hedges, poles, signs [m].
 
 Convention: a house has its front at y = 0 facing -y, the street; everything else is centred.
 """

@@ -1,4 +1,4 @@
-"""Single scenes by seed: a world, a camera in it, and the sample they give."""
+"""Synthetic scenes by seed: a random world, a camera in it, and the rendered sample."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from zoedepth_ros.geometry.intrinsics import Intrinsics
 from zoedepth_ros.media.sample import DOMAINS, Sample
 from zoedepth_ros.synthetic.dice import Dice
 from zoedepth_ros.synthetic.home import LEVEL_M, WALL_M, build_home
-from zoedepth_ros.synthetic.interior import ceiling_lamps, line_walls, middle, pictures
+from zoedepth_ros.synthetic.interior import ceiling_lamps, line_walls, middle, wall_pictures
 from zoedepth_ros.synthetic.openings import openings
 from zoedepth_ros.synthetic.room import Room, shell
-from zoedepth_ros.synthetic.street import draw_street
-from zoedepth_ros.synthetic.weather import draw_room_light
-from zoedepth_ros.synthetic.world import Air, Film, Pose, View, World
+from zoedepth_ros.synthetic.street import random_street
+from zoedepth_ros.synthetic.weather import random_room_light
+from zoedepth_ros.synthetic.world import Air, ImageEffects, Pose, View, World
 
 HOME_SHARE = 0.08
-"""Share of scenes in or before a house whose door is open."""
+"""Share of scenes inside or in front of a house with an open door."""
 GENERATOR_VERSION = 2
-"""Raised whenever the same seed gives another picture."""
+"""Increased whenever a seed renders another image."""
 
 ROOMS = (
     'living', 'living', 'living', 'dining', 'dining', 'bedroom', 'bedroom', 'kitchen', 'kitchen',
@@ -26,9 +26,9 @@ ROOMS = (
 )  # fmt: skip
 
 
-def draw_film(dice: Dice, seed: int) -> Film:
-    """Draw a camera: some clean, some noisy, some pale."""
-    return Film(
+def random_effects(dice: Dice, seed: int) -> ImageEffects:
+    """Return random camera effects: exposure, colours, blur, noise, compression."""
+    return ImageEffects(
         exposure=math.exp(dice.gauss_like(0.22)),
         warmth=dice.gauss_like(0.06),
         saturation=dice.between(0.7, 1.25),
@@ -41,14 +41,14 @@ def draw_film(dice: Dice, seed: int) -> Film:
     )
 
 
-def draw_hfov(dice: Dice) -> float:
-    """Draw a horizontal field of view [rad], 50 to 90 degrees, mostly 55 to 75."""
+def random_hfov_rad(dice: Dice) -> float:
+    """Return a random horizontal field of view [rad]: 50 to 90 degrees, mostly 55 to 75."""
     wide = dice.between(50, 90) if dice.coin(0.25) else dice.between(55, 75)
     return math.radians(wide)
 
 
-def draw_room(dice: Dice) -> Room:
-    """Draw an empty room of some kind."""
+def random_room(dice: Dice) -> Room:
+    """Return an empty room of random kind and size."""
     kind = dice.pick(ROOMS)
     if kind == 'corridor':
         width, depth = dice.between(1.2, 2.2), dice.between(4.0, 9.4)
@@ -66,18 +66,18 @@ def draw_room(dice: Dice) -> Room:
 
 
 def room_world(room: Room, dice: Dice) -> World:
-    """Close a room and light it."""
+    """Return the world of a room with its lighting."""
     w, d, h = room.width, room.depth, room.height
     return World(
         room.parts.solids(), room.parts.contact_rectangles(), Air(haze_per_m=0.0),
         house=(0.0, w, 0.0, d, 0.0, h), lamps=tuple(room.lamps[:4]),
-        room_light=draw_room_light(dice), limits=(-0.1, w + 0.1, -0.1, d + 0.1, -0.1, h),
+        room_light=random_room_light(dice), limits=(-0.1, w + 0.1, -0.1, d + 0.1, -0.1, h),
     )  # fmt: skip
 
 
 def indoor_view(dice: Dice, seed: int) -> View:
-    """Draw a room and a place in it to look from."""
-    room = draw_room(dice)
+    """Return a random room with a camera in it."""
+    room = random_room(dice)
     w, d = room.width, room.depth
     x, y = dice.between(0.4, w - 0.4), dice.between(0.4, d - 0.4)
     clear = 0.42
@@ -86,7 +86,7 @@ def indoor_view(dice: Dice, seed: int) -> View:
     openings(room, dice)
     line_walls(room, dice, dice.between(0.5, 0.95))
     middle(room, dice)
-    pictures(room, dice)
+    wall_pictures(room, dice)
     ceiling_lamps(room, dice)
     for _ in range(8):
         aim = (dice.between(0.0, w), dice.between(0.0, d))
@@ -96,11 +96,13 @@ def indoor_view(dice: Dice, seed: int) -> View:
     tall = dice.between(0.3, 0.8) if dice.coin(0.3) else dice.between(0.9, 1.8)
     pitch = math.radians(max(-20.0, min(20.0, dice.between(-14, 8) - 6.0 * (tall - 1.0))))
     pose = Pose(x, y, tall, yaw, pitch, math.radians(dice.gauss_like(2.0)))
-    return View(room_world(room, dice), pose, draw_hfov(dice), 'indoor', draw_film(dice, seed))
+    return View(
+        room_world(room, dice), pose, random_hfov_rad(dice), 'indoor', random_effects(dice, seed)
+    )
 
 
 def home_view(dice: Dice, seed: int, domain: str) -> View:
-    """Draw a house with an open door and look around in it, or in front of it."""
+    """Return a random house with an open door, with a camera inside or in front of it."""
     home = build_home(dice)
     room = home.room
     inside = domain == 'indoor'
@@ -118,16 +120,16 @@ def home_view(dice: Dice, seed: int, domain: str) -> View:
     pitch = math.radians(dice.gauss_like(5.0) - 2.0)
     yaw = turn - home.side * math.pi / 2
     pose = Pose(*place, height, yaw, pitch, math.radians(dice.gauss_like(2.0)))
-    return View(home.world, pose, draw_hfov(dice), domain, draw_film(dice, seed))
+    return View(home.world, pose, random_hfov_rad(dice), domain, random_effects(dice, seed))
 
 
 def outdoor_view(dice: Dice, seed: int) -> View:
     """Draw a street and a place in it to look from."""
-    world, pose = draw_street(dice)
-    return View(world, pose, draw_hfov(dice), 'outdoor', draw_film(dice, seed))
+    world, pose = random_street(dice)
+    return View(world, pose, random_hfov_rad(dice), 'outdoor', random_effects(dice, seed))
 
 
-def draw_view(domain: str, seed: int) -> View:
+def random_view(domain: str, seed: int) -> View:
     """Draw the world and the camera of a scene; the same for the same domain and seed.
 
     Raises ValueError for a domain that is none.
@@ -140,16 +142,16 @@ def draw_view(domain: str, seed: int) -> View:
     return indoor_view(dice, seed) if domain == 'indoor' else outdoor_view(dice, seed)
 
 
-def take_sample(view: View, height: int, width: int, name: str) -> Sample:
+def render_sample(view: View, height: int, width: int, name: str) -> Sample:
     """Look at a view; depth is exact at pixel centres."""
     from zoedepth_ros.synthetic.render import render  # numba loads here and not before
 
     camera = Intrinsics.from_hfov(width, height, view.hfov_rad)
-    rgb, depth_m = render(view.world, camera, view.pose, view.film)
+    rgb, depth_m = render(view.world, camera, view.pose, view.effects)
     return Sample(rgb, depth_m, camera, view.domain, name)
 
 
-def draw_scene(domain: str, seed: int, height: int = 192, width: int = 256) -> Sample:
+def render_scene(domain: str, seed: int, height: int = 192, width: int = 256) -> Sample:
     """Draw one scene; its layout depends on domain and seed only, not on the size."""
-    view = draw_view(domain, seed)
-    return take_sample(view, height, width, f'{domain}-v{GENERATOR_VERSION}-{seed}')
+    view = random_view(domain, seed)
+    return render_sample(view, height, width, f'{domain}-v{GENERATOR_VERSION}-{seed}')

@@ -1,6 +1,6 @@
-"""What each light reaches; kernels.
+"""Shadows of each light; kernels.
 
-Every solid darkens only the pixels inside the picture's rectangle around its shadow volume.
+Every solid darkens only the pixels inside the image rectangle around its shadow volume.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where a ray enters and leaves a solid; kernels.
+"""Intersections of rays with solids; kernels.
 
 Convention: rays are in the solid's unit frame (half sizes are 1); the ray parameter is the depth
 along the camera's axis, since affine maps keep it.

@@ -1,4 +1,4 @@
-"""Furniture to keep things in and on, and what else stands along walls [m].
+"""Shelves, cupboards and other furniture along walls [m].
 
 Convention: a piece has its back at y = 0 and faces +y; x is centred.
 """
@@ -7,16 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from zoedepth_ros.synthetic.bath import basin, bathtub, toilet, washer
 from zoedepth_ros.synthetic.dice import WHITE, WOODS, Dice, grey
 from zoedepth_ros.synthetic.furniture import (
     Piece,
+    basin,
+    bathtub,
     bed,
     chair,
     legs,
     metal,
     sofa,
     things,
+    toilet,
+    washer,
     wood,
 )
 from zoedepth_ros.synthetic.primitives import (

@@ -23,7 +23,7 @@ from zoedepth_ros.synthetic.primitives import (
     Surface,
 )
 from zoedepth_ros.synthetic.vehicles import vehicle
-from zoedepth_ros.synthetic.weather import draw_air
+from zoedepth_ros.synthetic.weather import random_air
 from zoedepth_ros.synthetic.world import Pose, World
 
 FINE_M = 30.0
@@ -251,7 +251,7 @@ def fill_street(street: Street, dice: Dice) -> None:
         close_end(street, dice)
 
 
-def draw_street(dice: Dice) -> tuple[World, Pose]:
+def random_street(dice: Dice) -> tuple[World, Pose]:
     """Draw a street and a camera in it: on the road, or on a pavement."""
     half = dice.between(2.6, 4.6)
     pavement = dice.between(1.5, 3.6)
@@ -271,7 +271,7 @@ def draw_street(dice: Dice) -> tuple[World, Pose]:
     fill_street(street, dice)
     z = dice.between(0.5, 2.2) if on_road else KERB_M + dice.between(0.5, 1.9)
     world = World(
-        street.parts.solids(), street.parts.contact_rectangles(), draw_air(dice),
+        street.parts.solids(), street.parts.contact_rectangles(), random_air(dice),
         limits=(-60.0, 60.0, back - 20.0, 100.0, -0.1, 25.0),
     )  # fmt: skip
     pitch, roll = math.radians(dice.gauss_like(3.2)), math.radians(dice.gauss_like(2.0))

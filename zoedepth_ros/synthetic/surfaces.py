@@ -1,4 +1,4 @@
-"""The colour of any place on any surface: the patterns, and what needs more than two colours."""
+"""The colour of a point on a surface: patterns, and surfaces with more than two colours."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import numpy as np
 from zoedepth_ros.geometry.intrinsics import Intrinsics
 from zoedepth_ros.synthetic.dice import CLOTHS, WHITE, Dice, grey
 from zoedepth_ros.synthetic.furniture import Piece, legs, metal, wood
-from zoedepth_ros.synthetic.interior import ceiling_lamps, line_walls, pictures, seats
+from zoedepth_ros.synthetic.interior import ceiling_lamps, line_walls, seats, wall_pictures
 from zoedepth_ros.synthetic.openings import openings
 from zoedepth_ros.synthetic.primitives import (
     BOOKS,
@@ -27,8 +27,8 @@ from zoedepth_ros.synthetic.primitives import (
     Surface,
 )
 from zoedepth_ros.synthetic.room import Room, shell
-from zoedepth_ros.synthetic.scene import draw_room, room_world
-from zoedepth_ros.synthetic.world import Film, Pose, World
+from zoedepth_ros.synthetic.scene import random_room, room_world
+from zoedepth_ros.synthetic.world import ImageEffects, Pose, World
 
 DISTANCE_M = (0.45, 1.9)
 """From the camera to the place on the table that it looks at [m]."""
@@ -44,11 +44,11 @@ VIVID = (
 ROOMS = ('office', 'office', 'office', 'kitchen', 'dining', 'living', 'store')
 
 
-def draw_table(dice: Dice) -> tuple[World, Pose]:
+def random_table(dice: Dice) -> tuple[World, Pose]:
     """Draw a room with a laden table in it and a camera that looks at the table."""
     from zoedepth_ros.synthetic.render import render  # numba loads here and not before
 
-    room = draw_room(dice)
+    room = random_room(dice)
     room.kind = dice.pick(ROOMS)
     room.width, room.depth = max(room.width, 3.0), max(room.depth, 3.0)
     board, spot = laden_table(dice)
@@ -58,7 +58,7 @@ def draw_table(dice: Dice) -> tuple[World, Pose]:
     line_walls(room, dice, dice.between(0.5, 0.95))
     if dice.coin(0.5):
         seats(room, dice, board, x, y, yaw)
-    pictures(room, dice)
+    wall_pictures(room, dice)
     ceiling_lamps(room, dice)
     world = room_world(room, dice)
     narrow = Intrinsics.from_hfov(9, 9, math.radians(50))
@@ -66,7 +66,7 @@ def draw_table(dice: Dice) -> tuple[World, Pose]:
         pose = look_at_table(room, board, (x, y, yaw), spot, dice)
         if pose is None:
             continue
-        _, depth_m = render(world, narrow, pose, Film())
+        _, depth_m = render(world, narrow, pose, ImageEffects())
         if float(np.nanmin(depth_m)) > CLEAR_M:
             return world, pose
     return world, Pose(x, y, board.height + 0.8, yaw, -1.4)

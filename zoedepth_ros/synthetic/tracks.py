@@ -21,14 +21,14 @@ from zoedepth_ros.synthetic.primitives import (
 )
 from zoedepth_ros.synthetic.street import Street
 from zoedepth_ros.synthetic.vehicles import vehicle
-from zoedepth_ros.synthetic.weather import draw_air
+from zoedepth_ros.synthetic.weather import random_air
 from zoedepth_ros.synthetic.world import Pose, World
 
 GREENS = ((0.09, 0.17, 0.035), (0.16, 0.16, 0.06), (0.06, 0.12, 0.03))
 EARTHS = ((0.2, 0.14, 0.09), (0.3, 0.24, 0.17), (0.14, 0.11, 0.08), (0.36, 0.34, 0.3))
 
 
-def draw_track(dice: Dice) -> tuple[World, Pose]:
+def random_track(dice: Dice) -> tuple[World, Pose]:
     """Draw a way outside a town and a camera on it or beside it."""
     road = dice.coin(0.5)
     half = dice.between(3.0, 9.0) if road else dice.between(0.6, 2.2)
@@ -45,7 +45,7 @@ def draw_track(dice: Dice) -> tuple[World, Pose]:
         way.put(person(dice), dice.between(-1, 1) * (half + 1), dice.between(4, 35),
                 dice.between(0, 6.28))  # fmt: skip
     world = World(
-        way.parts.solids(), way.parts.contact_rectangles(), draw_air(dice),
+        way.parts.solids(), way.parts.contact_rectangles(), random_air(dice),
         limits=(-60.0, 60.0, -35.0, 110.0, -0.1, 25.0),
     )  # fmt: skip
     turn = dice.gauss_like(16) if dice.coin(0.8) else dice.between(-90, 90)

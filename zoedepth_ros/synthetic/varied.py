@@ -1,4 +1,4 @@
-"""Scenes of the same worlds through cameras of many kinds, for training."""
+"""Synthetic scenes through cameras of many kinds, for training."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from zoedepth_ros.synthetic.primitives import (
     Builder,
     Surface,
 )
-from zoedepth_ros.synthetic.scene import draw_film, draw_view, take_sample
-from zoedepth_ros.synthetic.tables import draw_table
-from zoedepth_ros.synthetic.tracks import draw_track
+from zoedepth_ros.synthetic.scene import random_effects, random_view, render_sample
+from zoedepth_ros.synthetic.tables import random_table
+from zoedepth_ros.synthetic.tracks import random_track
 from zoedepth_ros.synthetic.world import Pose, View
 
 ASPECT_RATIOS = (4 / 3, 4 / 3, 4 / 3, 16 / 9, 16 / 9, 3 / 2, 1.0, 3 / 4, 2.2, 3.3, 3.3)
@@ -33,13 +33,13 @@ TABLE_SHARE = 0.4
 TRACK_SHARE = 0.35
 """Share of outdoor scenes outside a town."""
 CLOSE_SHARE = 0.4
-"""Share of the other indoor scenes that is seen from close by: floors, walls, shelves."""
+"""Share of close-up views among the other indoor scenes: floors, walls, shelves."""
 CLOSE_M = (0.35, 2.6)
-"""Distance to what such a camera looks at [m]."""
+"""Distance of a close-up camera to its target [m]."""
 
 
 def varied_scene(domain: str, seed: int, pixels: int) -> Sample:
-    """Render the world of a scene through a camera drawn for it, about `pixels` large."""
+    """Render a scene through a random camera with about `pixels` pixels."""
     dice = Dice(f'camera {domain} {seed}')
     aspect = dice.pick(ASPECT_RATIOS)
     height = max(32, round(math.sqrt(pixels / aspect)))
@@ -50,17 +50,17 @@ def varied_scene(domain: str, seed: int, pixels: int) -> Sample:
     hfov_rad = 2.0 * math.atan(half_width)
     kind = scene_kind(domain, dice)
     if kind in MAKERS:
-        view = View(*MAKERS[kind](dice), hfov_rad, domain, draw_film(dice, seed))
+        view = View(*MAKERS[kind](dice), hfov_rad, domain, random_effects(dice, seed))
     else:
-        view = replace(draw_view(domain, seed), hfov_rad=hfov_rad)
+        view = replace(random_view(domain, seed), hfov_rad=hfov_rad)
     if kind == 'close':
         view = close_view(view, dice)
     elif kind != 'table':
         view = replace(view, pose=varied_pose(view, dice))
-    return take_sample(view, height, width, f'{domain} {seed} varied')
+    return render_sample(view, height, width, f'{domain} {seed} varied')
 
 
-MAKERS = {'table': draw_table, 'track': draw_track}
+MAKERS = {'table': random_table, 'track': random_track}
 """Kind of scene -> what draws its world and a place of the camera."""
 
 
@@ -91,7 +91,7 @@ def varied_pose(view: View, dice: Dice) -> Pose:
 
 
 def close_view(view: View, dice: Dice) -> View:
-    """Move towards what the camera would see in another direction, and put small objects there."""
+    """Move the camera close to a target in a random direction, and add small objects there."""
     from zoedepth_ros.synthetic.render import render  # numba loads here and not before
 
     floor_m, ceiling_m = view.world.limits[4:]
@@ -101,7 +101,7 @@ def close_view(view: View, dice: Dice) -> View:
     roll_rad = math.radians(dice.gauss_like(4.0))
     pose = replace(view.pose, z_m=z_m, yaw_rad=yaw_rad, pitch_rad=pitch_rad, roll_rad=roll_rad)
     narrow = Intrinsics.from_hfov(5, 5, math.radians(3))
-    _, depth_m = render(view.world, narrow, pose, view.film)
+    _, depth_m = render(view.world, narrow, pose, view.effects)
     if not np.isfinite(depth_m).all():  # through an open door
         return replace(view, pose=pose)
     forward = pose.to_world()[:, 2]
@@ -119,7 +119,7 @@ def close_view(view: View, dice: Dice) -> View:
 
 
 def small_objects(dice: Dice, aim: np.ndarray, eye: np.ndarray) -> Builder:
-    """Scatter boxes, tins, bottles and balls on the height of a point, none at the camera."""
+    """Place boxes, tins, bottles and balls around a point, none at the camera."""
     b = Builder()
     z = float(aim[2])
     spread = dice.between(0.1, 0.45)

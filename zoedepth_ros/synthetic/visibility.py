@@ -1,4 +1,4 @@
-"""Which solid each pixel sees, and where; kernels.
+"""Visible solid and surface point of each pixel; kernels.
 
 Convention: camera x right, y down, z forward; pixel centres at integers; the ray of a pixel is
 ((u - cx) / fx, (v - cy) / fy, 1), so its parameter is the depth.

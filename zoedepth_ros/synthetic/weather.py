@@ -8,8 +8,8 @@ from zoedepth_ros.synthetic.dice import Dice
 from zoedepth_ros.synthetic.world import Air
 
 
-def draw_air(dice: Dice) -> Air:
-    """Draw the weather and the time of day."""
+def random_air(dice: Dice) -> Air:
+    """Return random weather and time of day."""
     azimuth, height = dice.between(0, 2 * math.pi), math.radians(dice.between(22, 65))
     to_sun = (
         math.cos(azimuth) * math.cos(height),
@@ -41,8 +41,8 @@ def draw_air(dice: Dice) -> Air:
     )  # fmt: skip
 
 
-def draw_room_light(dice: Dice) -> tuple[float, float, float]:
-    """Draw the light that comes from everywhere in a room."""
+def random_room_light(dice: Dice) -> tuple[float, float, float]:
+    """Return random ambient light of a room."""
     k = dice.between(0.18, 0.5)
     tint = dice.between(-0.08, 0.08)
     return k * (1 + tint), k, k * (1 - tint)

@@ -1,4 +1,4 @@
-"""A world ready to be looked at: solids, lights, air; and where the camera stands in it."""
+"""A synthetic world (solids, lights, air), the pose of the camera, and its effects."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from numpy.typing import NDArray
 from zoedepth_ros.synthetic.primitives import Colour
 
 RANGE_M = {'indoor': 10.0, 'outdoor': 80.0}
-"""What lies deeper than 80 m belongs to the sky; rooms end before 10 m."""
+"""Largest depth by domain [m]; anything beyond 80 m is rendered as sky."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lamp:
-    """A light at a place; it reaches only what is inside the house."""
+    """A point light; it illuminates only the inside of the house."""
 
     place: tuple[float, float, float]
-    """Where it is [m]."""
+    """Position [m]."""
     colour: Colour
-    """Power; lights a wall with its own value from 1 m."""
+    """Power, as the illumination of a wall at 1 m."""
     shadows: bool = False
-    """Whether solids hide it."""
+    """Whether solids cast shadows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Air:
     zenith: Colour = (0.25, 0.45, 0.9)
     """Colour of the sky above."""
     horizon: Colour = (0.75, 0.85, 1.0)
-    """Colour of the sky's edge, and of the haze."""
+    """Colour of the sky at the horizon, and of the haze."""
     clouds: float = 0.5
     """Share of clouds, 0 to 1."""
     hills: Colour = (0.3, 0.38, 0.4)
@@ -45,18 +45,18 @@ class Air:
     hill_height: float = 0.05
     """Height of the far skyline as a tangent."""
     haze_per_m: float = 0.002
-    """How fast the haze takes over."""
+    """Extinction coefficient of the haze [1/m]."""
     sky_light: Colour = (0.35, 0.4, 0.5)
-    """Light of the sky on what faces up."""
+    """Ambient light of the sky on surfaces that face up."""
     ground_light: Colour = (0.15, 0.15, 0.14)
-    """Light of the ground on what faces down."""
+    """Ambient light of the ground on surfaces that face down."""
     seed: int = 0
-    """Where the clouds are."""
+    """Seed of the clouds."""
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Everything that can be seen."""
+    """The geometry and the lighting of a scene."""
 
     solids: NDArray[np.float64]
     """Rows of primitives, (n, ROW)."""
@@ -65,18 +65,18 @@ class World:
     air: Air
     """Outside light and air."""
     house: tuple[float, float, float, float, float, float] | None = None
-    """Inside: x from, to, y from, to, z from, to [m]; lamps and room light only reach there."""
+    """Interior: x_min, x_max, y_min, y_max, z_min, z_max [m], lit by lamps and room light."""
     lamps: tuple[Lamp, ...] = ()
-    """Lights inside, at most four."""
+    """Lights in the interior, at most four."""
     room_light: Colour = (0.25, 0.25, 0.25)
-    """Light from everywhere inside."""
+    """Ambient light in the interior."""
     limits: tuple[float, float, float, float, float, float] = (-100, 100, -100, 100, -1, 40)
-    """Where shadows can fall: x from, to, y from, to, z from, to [m]."""
+    """Volume of shadows: x_min, x_max, y_min, y_max, z_min, z_max [m]."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """Where a camera is and looks to."""
+    """The pose of a camera."""
 
     x_m: float
     """East [m]."""
@@ -85,14 +85,14 @@ class Pose:
     z_m: float
     """Up [m]."""
     yaw_rad: float
-    """Direction of view, counter-clockwise from east [rad]."""
+    """Heading, counter-clockwise from east [rad]."""
     pitch_rad: float = 0.0
-    """Upwards [rad]."""
+    """Angle of the optical axis above the horizon [rad]."""
     roll_rad: float = 0.0
-    """Clockwise turn of the camera seen from behind [rad]."""
+    """Roll, positive with the right side down [rad]."""
 
     def position(self) -> NDArray[np.float64]:
-        """Return the place of the camera in the world [m], (3,)."""
+        """Return the position of the camera in the world [m], (3,)."""
         return np.array((self.x_m, self.y_m, self.z_m))
 
     def to_world(self) -> NDArray[np.float64]:
@@ -107,40 +107,40 @@ class Pose:
 
 
 @dataclass(frozen=True, slots=True)
-class Film:
-    """What the camera does to the light."""
+class ImageEffects:
+    """Effects of the camera on the image."""
 
     exposure: float = 1.0
     """Factor on the automatic exposure."""
     warmth: float = 0.0
-    """White balance: red up, blue down."""
+    """White balance: gain of red, loss of blue."""
     saturation: float = 1.0
-    """1 leaves colours as they are."""
+    """Factor on the saturation of colours."""
     contrast: float = 1.0
-    """1 leaves contrast as it is."""
+    """Factor on the contrast."""
     vignette: float = 0.1
-    """Loss of light in the corners."""
+    """Relative loss of light at the edges."""
     blur_px: float = 0.5
-    """Softness of the lens [px at 256 columns]."""
+    """Standard deviation of the blur [px at 256 columns]."""
     noise: float = 0.01
-    """Sensor noise at medium grey, of full scale."""
+    """Sensor noise at medium grey, relative to full scale."""
     jpeg_quality: int = 0
-    """Compression of the picture; 0 for none."""
+    """JPEG quality; 0 for none."""
     seed: int = 0
-    """Where the noise is."""
+    """Seed of the noise."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A world and one look at it."""
+    """A world and a camera in it."""
 
     world: World
-    """What there is."""
+    """The world."""
     pose: Pose
-    """Where the camera is."""
+    """Pose of the camera."""
     hfov_rad: float
     """Horizontal field of view [rad]."""
     domain: str
-    """'indoor' or 'outdoor', by where the camera is."""
-    film: Film = field(default_factory=Film)
-    """What the camera does."""
+    """'indoor' or 'outdoor', by the position of the camera."""
+    effects: ImageEffects = field(default_factory=ImageEffects)
+    """Effects of the camera."""

@@ -11,7 +11,7 @@ import torch
 import yaml
 
 from zoedepth_ros.build import build_predictor
-from zoedepth_ros.evaluation.scenes import ScenesReport, evaluate_scenes
+from zoedepth_ros.evaluation.synthetic_scenes import ScenesReport, evaluate_scenes
 from zoedepth_ros.media.sample import DOMAINS
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import ZoeDepth
@@ -112,7 +112,7 @@ def scores(report: ScenesReport) -> dict[str, str]:
     }
     held_out = {
         'seed': report.seed,
-        'n_scenes': sum(len(r.pictures) for r in report.reports.values()),
+        'n_scenes': sum(len(r.images) for r in report.reports.values()),
         'router_accuracy': report.router_accuracy,
         'focal_correction': report.focal_correction,
         **table,

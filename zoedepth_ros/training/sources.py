@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from zoedepth_ros.datasets.registry import DatasetOptions, open_dataset
 from zoedepth_ros.media.sample import Sample
-from zoedepth_ros.synthetic.scene import draw_scene
+from zoedepth_ros.synthetic.scene import render_scene
 from zoedepth_ros.synthetic.varied import varied_scene
 from zoedepth_ros.training.config import DomainConfig
 from zoedepth_ros.training.images import Source
@@ -38,7 +38,7 @@ class DrawnScenes:
         seed = self.seed + index
         if self.varied_cameras:
             return varied_scene(self.domain, seed, self.height * self.width)
-        return draw_scene(self.domain, seed, self.height, self.width)
+        return render_scene(self.domain, seed, self.height, self.width)
 
 
 class FirstOf:

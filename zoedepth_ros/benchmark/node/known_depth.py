@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.inference.result import AUTO, DepthResult
-from zoedepth_ros.synthetic.scene import draw_scene
+from zoedepth_ros.synthetic.scene import render_scene
 
 SEED = 2**40 + 3001  # not used for training
 NETWORK_SIZE = (384, 512)
@@ -27,7 +27,7 @@ def file_of(folder: Path, size: Size) -> Path:
 
 def render(folder: Path, size: Size) -> None:
     """Render a room and its depth, with edges as blurred as those of a network."""
-    sample = draw_scene('indoor', SEED, *size)
+    sample = render_scene('indoor', SEED, *size)
     depth_m = np.nan_to_num(sample.depth_m, nan=FAR_M)
     small_m = cv2.resize(depth_m, NETWORK_SIZE[::-1], interpolation=cv2.INTER_AREA)
     small_m = cv2.GaussianBlur(small_m, (0, 0), 1.0)

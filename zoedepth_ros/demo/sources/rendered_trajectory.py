@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from zoedepth_ros.demo.sources.base import GroundTruth, SourceError, SourceImage
-from zoedepth_ros.synthetic.trajectory import Walk
+from zoedepth_ros.synthetic.trajectory import CameraTrajectory
 
 NEAR_DOOR_S = 2.5
 """Within this time of a door the camera keeps its natural speed [s]."""
@@ -34,7 +34,9 @@ class RenderedTrajectory:
         """Plan the trajectory and render its first image; raises SourceError."""
         size = {'width': options.width, 'height': round(0.75 * options.width)}
         try:
-            self._trajectory = Walk(options.kind, options.seed, rate_hz=options.rate_hz, **size)
+            self._trajectory = CameraTrajectory(
+                options.kind, options.seed, rate_hz=options.rate_hz, **size
+            )
         except ValueError as error:
             raise SourceError(str(error)) from None
         natural_s = self._trajectory.duration_s

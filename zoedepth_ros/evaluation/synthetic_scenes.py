@@ -1,4 +1,4 @@
-"""Evaluate on drawn scenes, whose depth is exact: rooms and streets, half of each."""
+"""Evaluate on synthetic scenes with exact depth: rooms and streets, half of each."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from zoedepth_ros.evaluation.protocol import DOMAIN_PROTOCOLS
 from zoedepth_ros.evaluation.report import EvaluationReport, finite
 from zoedepth_ros.inference.result import AUTO
 from zoedepth_ros.media.sample import DOMAINS, Sample
-from zoedepth_ros.synthetic.scene import GENERATOR_VERSION, draw_scene
+from zoedepth_ros.synthetic.scene import GENERATOR_VERSION, render_scene
 
 HELD_OUT_SEED = 2**40
-"""Scenes of this seed and above are for evaluation; training keeps below."""
+"""First seed of scenes for evaluation; training uses smaller seeds."""
 SEED_STRIDE = 10**6
-"""Distance between the scenes of two evaluation seeds."""
+"""Distance between the first scenes of two evaluation seeds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DrawnScenes:
-    """Scenes of one domain; which ones is a matter of the seed alone."""
+class SyntheticScenes:
+    """Synthetic scenes of one domain, defined by the seed."""
 
     domain: str
     """'indoor' or 'outdoor'."""
     seed: int
     """Seed of the evaluation."""
     n_scenes: int
-    """How many scenes."""
+    """Number of scenes."""
     height: int = 192
-    """Height of the pictures [px]."""
+    """Height of the images [px]."""
     width: int = 256
-    """Width of the pictures [px]."""
+    """Width of the images [px]."""
     skipped: Sequence[DatasetError] = ()
-    """None: nothing can be damaged."""
+    """Always empty."""
 
     def __post_init__(self) -> None:
         if self.seed < 0 or not 0 < self.n_scenes <= SEED_STRIDE:
@@ -48,7 +48,7 @@ class DrawnScenes:
 
     @property
     def name(self) -> str:
-        """Name with the version of the drawing, since scores of two versions do not compare."""
+        """Name with the version of the generator; scores of two versions are not comparable."""
         return f'synthetic_{self.domain}_v{GENERATOR_VERSION}'
 
     def __len__(self) -> int:
@@ -57,16 +57,16 @@ class DrawnScenes:
     def __iter__(self) -> Iterator[Sample]:
         first = HELD_OUT_SEED + self.seed * SEED_STRIDE
         for seed in range(first, first + self.n_scenes):
-            yield draw_scene(self.domain, seed, self.height, self.width)
+            yield render_scene(self.domain, seed, self.height, self.width)
 
     def evaluation_image(self, sample: Sample) -> NDArray[np.float32]:
-        """Return the picture in [0, 1], at its own size."""
+        """Return the image in [0, 1], without resizing."""
         return sample.rgb.astype(np.float32) / np.float32(255.0)
 
 
 @dataclass(frozen=True, slots=True)
 class ScenesReport:
-    """Scores on rooms and streets."""
+    """Reports on rooms and streets."""
 
     seed: int
     """Seed of the evaluation."""
@@ -75,22 +75,22 @@ class ScenesReport:
 
     @property
     def router_accuracy(self) -> float | None:
-        """Share of scenes whose domain the router found; None without a router."""
+        """Share of scenes with the correct router output; None without a router."""
         routed = [
-            picture.routed_to == picture.domain
+            image.routed_to == image.domain
             for report in self.reports.values()
-            for picture in report.pictures
-            if picture.routed_to
+            for image in report.images
+            if image.routed_to
         ]
         return sum(routed) / len(routed) if routed else None
 
     @property
     def focal_correction(self) -> str:
-        """'scale' where depth was brought to the camera of each scene, otherwise 'off'."""
+        """'scale' if depth was corrected for the camera of each scene, else 'off'."""
         return next(iter(self.reports.values())).focal_correction
 
     def _without_camera(self) -> dict[str, object]:
-        """Return the scores of depth as through the training camera, if there are others."""
+        """Return the scores without focal correction, if there was one."""
         scores = {
             domain: finite(report.metrics_without_camera.as_dict())
             for domain, report in self.reports.items()
@@ -99,13 +99,13 @@ class ScenesReport:
         return {'without_camera': scores} if scores else {}
 
     def as_dict(self) -> dict[str, object]:
-        """Return scores by domain, and what they belong to, for JSON."""
+        """Return scores by domain and their settings for JSON."""
         first = next(iter(self.reports.values()))
         return {
             **{domain: finite(r.metrics.as_dict()) for domain, r in self.reports.items()},
             'router_accuracy': self.router_accuracy,
             'seed': self.seed,
-            'n_scenes': {domain: len(r.pictures) for domain, r in self.reports.items()},
+            'n_scenes': {domain: len(r.images) for domain, r in self.reports.items()},
             'generator_version': GENERATOR_VERSION,
             'head': first.head,
             'flip': first.flip,
@@ -125,16 +125,16 @@ def evaluate_scenes(
     focal_correction: str = AUTO,
     observe: Observer | None = None,
 ) -> ScenesReport:
-    """Score `n_samples` scenes: half rooms, half streets, one room more where it is odd.
+    """Evaluate `n_samples` scenes: half rooms, half streets, one more room for an odd number.
 
-    All known pixels up to 10 m (rooms) and 80 m (streets) count, at the size of the picture.
-    Raises ValueError for no sample at all.
+    All known pixels up to 10 m (rooms) and 80 m (streets) are valid, at the size of the image.
+    Raises ValueError for no sample.
     """
     shares = dict(zip(DOMAINS, (n_samples - n_samples // 2, n_samples // 2), strict=True))
     reports = {
         domain: evaluate(
             predictor,
-            DrawnScenes(domain=domain, seed=seed, n_scenes=n_scenes),
+            SyntheticScenes(domain=domain, seed=seed, n_scenes=n_scenes),
             DOMAIN_PROTOCOLS[domain],
             head=head,
             flip=flip,

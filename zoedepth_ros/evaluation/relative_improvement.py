@@ -1,4 +1,4 @@
-"""Set the scores of two models over several data sets beside each other."""
+"""Relative improvement (RI) of one model over another on several data sets, as in the paper."""
 
 from __future__ import annotations
 
@@ -7,20 +7,63 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoedepth_ros.evaluation.improvement import (
-    Scores,
-    mean_over_datasets,
-    mean_over_metrics,
-    relative_improvement,
-)
-from zoedepth_ros.evaluation.metrics import METRICS
+from zoedepth_ros.evaluation.metrics import HIGHER_IS_BETTER, METRICS
 from zoedepth_ros.evaluation.published import PUBLISHED, published_by
 from zoedepth_ros.media.sample import DOMAINS
 
+Scores = Mapping[str, float]
+"""Name of a metric -> score."""
+
+
+def relative_improvement(metric: str, target: float, reference: float) -> float:
+    """Return the RI of a target t over a reference r; positive if the target is better.
+
+    (r - t) / r if lower is better, (t - r) / r if higher is better.  Raises ValueError for an
+    unknown metric or a reference of 0.
+    """
+    if metric not in METRICS:
+        raise ValueError(f'no metric {metric!r}; there are {", ".join(METRICS)}')
+    if reference == 0:
+        raise ValueError(f'relative improvement over a {metric} of 0 is undefined')
+    gain = target - reference if metric in HIGHER_IS_BETTER else reference - target
+    return gain / reference
+
+
+def mean_over_datasets(
+    metric: str, targets: Mapping[str, Scores], references: Mapping[str, Scores]
+) -> float:
+    """Return mRI_D: the mean RI of one metric over the data sets that both have it for.
+
+    targets, references: data set -> scores. Raises: ValueError where they share none.
+    """
+    gains = [
+        relative_improvement(metric, targets[name][metric], references[name][metric])
+        for name in targets
+        if metric in targets[name] and metric in references.get(name, {})
+    ]
+    if not gains:
+        raise ValueError(f'target and reference share no data set with {metric}')
+    return sum(gains) / len(gains)
+
+
+def mean_over_metrics(target: Scores, reference: Scores) -> float:
+    """Return mRI_theta: the mean RI on one data set over the metrics that both have.
+
+    Raises: ValueError where they share none.
+    """
+    gains = [
+        relative_improvement(metric, target[metric], reference[metric])
+        for metric in METRICS
+        if metric in target and metric in reference
+    ]
+    if not gains:
+        raise ValueError('target and reference share no metric')
+    return sum(gains) / len(gains)
+
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """Relative improvement of a target over a reference, above 0 where the target is better."""
+class ModelComparison:
+    """Relative improvement of a target over a reference; positive if the target is better."""
 
     by_dataset: Mapping[str, Mapping[str, float]]
     """Data set -> metric -> RI."""
@@ -30,7 +73,7 @@ class Comparison:
     """Metric -> mRI_D."""
 
     def as_dict(self) -> dict[str, object]:
-        """Return everything, for JSON."""
+        """Return all values for JSON."""
         return {
             'relative_improvement': {name: dict(gains) for name, gains in self.by_dataset.items()},
             'mRI_theta': dict(self.mean_over_metrics),
@@ -38,7 +81,7 @@ class Comparison:
         }
 
     def as_table(self) -> str:
-        """Return a line per data set and one of means, in per cent."""
+        """Return a table with a row per data set and a row of means, in per cent."""
         names = [name for name in METRICS if name in self.mean_over_datasets]
         width = max(len(name) for name in [*self.by_dataset, 'mRI_D'])
         lines = [f'{"":<{width}}' + ''.join(f'{name:>10}' for name in [*names, 'mRI_theta'])]
@@ -49,7 +92,7 @@ class Comparison:
         return '\n'.join(lines)
 
 
-def compare(targets: Mapping[str, Scores], references: Mapping[str, Scores]) -> Comparison:
+def compare(targets: Mapping[str, Scores], references: Mapping[str, Scores]) -> ModelComparison:
     """Compare on the data sets and metrics that both have.
 
     targets, references: data set -> scores. Raises: ValueError where they share nothing.
@@ -65,7 +108,7 @@ def compare(targets: Mapping[str, Scores], references: Mapping[str, Scores]) -> 
             f'nothing to compare: scores of {", ".join(targets)} over {", ".join(references)}'
         )
     everywhere = {metric for metrics in shared.values() for metric in metrics}
-    return Comparison(
+    return ModelComparison(
         {
             name: {
                 metric: relative_improvement(

@@ -11,13 +11,13 @@ pytest.importorskip('numba')
 
 import itertools
 
-from zoedepth_ros.synthetic.trajectory import Frame, Walk, Way
+from zoedepth_ros.synthetic.trajectory import CameraTrajectory, Path2D, TrajectoryFrame
 
 SMALL = {'height': 96, 'width': 128}
 KINDS = ('room', 'street', 'door')
 
 
-def agreement(one: Frame, two: Frame) -> tuple[float, float]:
+def agreement(one: TrajectoryFrame, two: TrajectoryFrame) -> tuple[float, float]:
     """Return the shares of one frame's points that the other sees, and that it sees through."""
     camera = one.sample.camera
     assert camera is not None
@@ -41,19 +41,19 @@ def agreement(one: Frame, two: Frame) -> tuple[float, float]:
 
 @pytest.mark.parametrize('kind', KINDS)
 def test_two_frames_of_a_walk_agree_on_where_things_are(kind: str) -> None:
-    walk = Walk(kind, 3, **SMALL)
+    walk = CameraTrajectory(kind, 3, **SMALL)
     first = walk[10]
     seen, seen_through = agreement(first, walk[12])
     assert seen > 0.85  # the rest has gone behind something
     assert seen_through < 0.003  # what one frame sees, no other can look through
-    wrong = Frame(first.time_s, first.sample, walk[14].pose)
+    wrong = TrajectoryFrame(first.time_s, first.sample, walk[14].pose)
     assert agreement(wrong, walk[12])[1] > 0.02
 
 
 @pytest.mark.parametrize('kind', KINDS)
 @pytest.mark.parametrize('seed', [0, 1, 2])
 def test_the_camera_moves_smoothly_at_a_walking_pace(kind: str, seed: int) -> None:
-    walk = Walk(kind, seed, rate_hz=10.0)
+    walk = CameraTrajectory(kind, seed, rate_hz=10.0)
     poses = [walk.pose(k) for k in range(len(walk))]
     for one, two in itertools.pairwise(poses):
         assert math.dist((one.x_m, one.y_m, one.z_m), (two.x_m, two.y_m, two.z_m)) < 0.2
@@ -63,7 +63,7 @@ def test_the_camera_moves_smoothly_at_a_walking_pace(kind: str, seed: int) -> No
 
 @pytest.mark.parametrize('seed', range(4))
 def test_the_walk_through_the_door_goes_out_and_comes_back(seed: int) -> None:
-    walk = Walk('door', seed, rate_hz=5.0, height=12, width=16)
+    walk = CameraTrajectory('door', seed, rate_hz=5.0, height=12, width=16)
     out_s, in_s = walk.door_times_s
     assert 0 < out_s < in_s < walk.duration_s
     for frame in walk:
@@ -74,7 +74,7 @@ def test_the_walk_through_the_door_goes_out_and_comes_back(seed: int) -> None:
 
 def test_the_other_walks_pass_no_door() -> None:
     for kind, domain in (('room', 'indoor'), ('street', 'outdoor')):
-        walk = Walk(kind, 0, 12, height=24, width=32)
+        walk = CameraTrajectory(kind, 0, 12, height=24, width=32)
         assert walk.door_times_s == ()
         assert {frame.domain for frame in walk} == {domain}
 
@@ -82,13 +82,13 @@ def test_the_other_walks_pass_no_door() -> None:
 @pytest.mark.parametrize('kind', KINDS)
 def test_nothing_stands_in_the_way(kind: str) -> None:
     for seed in range(3):
-        for frame in Walk(kind, seed, 40, height=24, width=32):
+        for frame in CameraTrajectory(kind, seed, 40, height=24, width=32):
             middle_m = frame.sample.depth_m[6:18, 8:24]
             assert not np.nanmin(middle_m, initial=np.inf) < 0.2, (seed, frame.sample.name)
 
 
 def test_frames_come_in_any_order_and_at_the_rate_asked_for() -> None:
-    walk = Walk('room', 5, 30, rate_hz=15.0, height=24, width=32)
+    walk = CameraTrajectory('room', 5, 30, rate_hz=15.0, height=24, width=32)
     late, early = walk[20], walk[2]
     assert len(walk) == 30
     assert (early.time_s, late.time_s) == pytest.approx((2 / 15, 20 / 15))
@@ -98,7 +98,7 @@ def test_frames_come_in_any_order_and_at_the_rate_asked_for() -> None:
 
 
 def test_a_way_passes_its_points_and_measures_itself() -> None:
-    way = Way.through([(0.0, 0.0), (1.0, 0.0), (2.0, 0.0), (3.0, 0.0)])
+    way = Path2D.through([(0.0, 0.0), (1.0, 0.0), (2.0, 0.0), (3.0, 0.0)])
     assert way.length_m == pytest.approx(3.0)
     assert way.at(1.5) == pytest.approx((1.5, 0.0))
     assert way.at(4.0) == pytest.approx((4.0, 0.0))
@@ -106,6 +106,6 @@ def test_a_way_passes_its_points_and_measures_itself() -> None:
 
 def test_an_unknown_walk_and_an_empty_one_are_refused() -> None:
     with pytest.raises(ValueError, match='swim'):
-        Walk('swim')
+        CameraTrajectory('swim')
     with pytest.raises(ValueError, match='2 frames'):
-        Walk('room', 0, 1)
+        CameraTrajectory('room', 0, 1)

@@ -1,4 +1,4 @@
-"""Follow a walk through a door: does the head switch once each way, and when."""
+"""Evaluate the head policy on camera trajectories through a door."""
 
 from __future__ import annotations
 
@@ -18,49 +18,49 @@ from zoedepth_ros.inference.result import AUTO
 from zoedepth_ros.media.sample import DOMAINS, Sample
 from zoedepth_ros.pipeline.head_policy import HeadPolicy
 from zoedepth_ros.synthetic.scene import GENERATOR_VERSION
-from zoedepth_ros.synthetic.trajectory import Walk
+from zoedepth_ros.synthetic.trajectory import CameraTrajectory
 
 
-class Frame(Protocol):
-    """One picture of a walk."""
+class TimedSample(Protocol):
+    """One frame of a trajectory."""
 
     @property
     def time_s(self) -> float:
-        """When it was taken, from the start of the walk [s]."""
+        """Time from the start of the trajectory [s]."""
         ...
 
     @property
     def sample(self) -> Sample:
-        """Picture and truth; its domain tells on which side of the door the camera is."""
+        """Image and ground truth; its domain is that of the camera position."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WalkReport:
-    """What a stream with the default head policy did on a walk."""
+class TrajectoryReport:
+    """Result of the default head policy on one trajectory."""
 
     card: ModelCard
     """The model."""
     n_frames: int
-    """Frames of the walk."""
+    """Number of frames."""
     crossings: tuple[Crossing, ...]
-    """Every passage through the door."""
+    """All door crossings."""
     switches_to: dict[str, int]
-    """Domain -> how often the head switched to it."""
+    """Domain -> number of switches to its head."""
     router_accuracy: float
-    """Share of frames whose domain the router alone found."""
+    """Share of frames with the correct router output."""
     focal_correction: str
-    """'scale' where depth was brought to the camera of each frame, otherwise 'off'."""
+    """'scale' if depth was corrected for the camera of each frame, else 'off'."""
     metrics: dict[str, Metrics]
-    """Domain -> mean scores of its frames, predicted by the head in use."""
+    """Domain -> mean metrics of its frames, predicted by the head in use."""
 
     @property
     def largest_delay_s(self) -> float | None:
-        """Time between door and switch where it was longest [s]; None where one is missing."""
+        """Largest delay between door crossing and switch [s]; None if a switch is missing."""
         return _largest([crossing.delay_s for crossing in self.crossings])
 
     def as_dict(self) -> dict[str, object]:
-        """Return everything but the model, for JSON."""
+        """Return the report without the model for JSON."""
         return {
             **{domain: finite(metrics.as_dict()) for domain, metrics in self.metrics.items()},
             'router_accuracy': self.router_accuracy,
@@ -72,62 +72,62 @@ class WalkReport:
 
 
 @dataclass(frozen=True, slots=True)
-class WalksReport:
-    """Walks of one seed after the other."""
+class TrajectoriesReport:
+    """Reports on trajectories with consecutive seeds."""
 
     seed: int
-    """Seed of the first walk."""
-    walks: tuple[WalkReport, ...]
-    """One report each."""
+    """Seed of the first trajectory."""
+    trajectories: tuple[TrajectoryReport, ...]
+    """One report per trajectory."""
 
     @property
     def most_switches_to(self) -> dict[str, int]:
-        """Domain -> switches to it on the walk that had most."""
-        return {d: max(walk.switches_to[d] for walk in self.walks) for d in DOMAINS}
+        """Domain -> largest number of switches to it on one trajectory."""
+        return {d: max(report.switches_to[d] for report in self.trajectories) for d in DOMAINS}
 
     def as_dict(self) -> dict[str, object]:
-        """Return what is worst over all walks, and each walk, for JSON."""
-        found = [walk.as_dict() for walk in self.walks]
+        """Return the worst values over all trajectories, and each trajectory, for JSON."""
+        found = [report.as_dict() for report in self.trajectories]
         return {
             'most_switches_to': self.most_switches_to,
-            'largest_delay_s': _largest([walk.largest_delay_s for walk in self.walks]),
-            'focal_correction': self.walks[0].focal_correction,
+            'largest_delay_s': _largest([report.largest_delay_s for report in self.trajectories]),
+            'focal_correction': self.trajectories[0].focal_correction,
             'seed': self.seed,
             'generator_version': GENERATOR_VERSION,
-            'walks': found,
-            **asdict(self.walks[0].card),
+            'trajectories': found,
+            **asdict(self.trajectories[0].card),
         }
 
 
-def evaluate_walks(
+def evaluate_trajectories(
     predictor: NetworkPredictor,
     *,
     seed: int,
-    n_walks: int,
+    n_trajectories: int,
     focal_correction: str = AUTO,
-    watch: Callable[[Walk], Iterable[Frame]] = iter,
-) -> WalksReport:
-    """Play drawn walks out of a house and back in, of seeds seed to seed + n_walks - 1.
+    watch: Callable[[CameraTrajectory], Iterable[TimedSample]] = iter,
+) -> TrajectoriesReport:
+    """Evaluate trajectories out of a house and back, with seeds seed to seed + n_trajectories - 1.
 
-    watch: gives the frames of a walk and may show how many are done.
+    watch: iterates over the frames of a trajectory, for example with a progress bar.
     """
-    walks = [
-        evaluate_walk(predictor, watch(Walk('door', seed + k)), focal_correction=focal_correction)
-        for k in range(n_walks)
-    ]
-    return WalksReport(seed, tuple(walks))
+    reports = []
+    for k in range(n_trajectories):
+        frames = watch(CameraTrajectory('door', seed + k))
+        reports.append(evaluate_trajectory(predictor, frames, focal_correction=focal_correction))
+    return TrajectoriesReport(seed, tuple(reports))
 
 
-def evaluate_walk(
-    predictor: NetworkPredictor, frames: Iterable[Frame], *, focal_correction: str = AUTO
-) -> WalkReport:
-    """Play a walk to a model with the head policy at its defaults.
+def evaluate_trajectory(
+    predictor: NetworkPredictor, frames: Iterable[TimedSample], *, focal_correction: str = AUTO
+) -> TrajectoryReport:
+    """Evaluate a model with the default head policy on one trajectory.
 
-    Raises: ValueError for a model without a router or a walk without frames.
+    Raises ValueError for a model without a router or a trajectory without frames.
     """
-    steps = list(_play(predictor, frames, focal_correction))
+    steps = list(_steps(predictor, frames, focal_correction))
     if not steps:
-        raise ValueError('a walk without frames')
+        raise ValueError('a trajectory without frames')
     times_s = [step.time_s for step in steps]
     switches = changes(times_s, [step.head for step in steps])
     doors = changes(times_s, [step.domain for step in steps])
@@ -135,7 +135,7 @@ def evaluate_walk(
         domain: [step.metrics for step in steps if step.metrics and step.domain == domain]
         for domain in DOMAINS
     }
-    return WalkReport(
+    return TrajectoryReport(
         card=model_card(predictor),
         n_frames=len(steps),
         crossings=match(doors, switches),
@@ -148,7 +148,7 @@ def evaluate_walk(
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """What happened at one frame."""
+    """Result for one frame."""
 
     time_s: float
     domain: str
@@ -158,31 +158,31 @@ class _Step:
     metrics: Metrics | None
 
 
-def _play(
-    predictor: NetworkPredictor, frames: Iterable[Frame], focal_correction: str
+def _steps(
+    predictor: NetworkPredictor, frames: Iterable[TimedSample], focal_correction: str
 ) -> Iterator[_Step]:
-    """Give each frame to the model and its verdict to the policy, whose head makes the depth."""
+    """Predict each frame with the head that the policy chooses from the router output."""
     policy: HeadPolicy | None = None
     for frame in frames:
         sample = frame.sample
-        picture = sample.rgb.astype(np.float32) / np.float32(255.0)
-        result = predictor.predict_network_resolution(picture)
-        verdict = result.router_probabilities
-        if not verdict:
-            raise ValueError(f'{predictor.model_name} has no router; a walk is about its verdicts')
-        policy = policy or HeadPolicy(tuple(verdict))
-        head = policy.update(verdict, frame.time_s)
+        image = sample.rgb.astype(np.float32) / np.float32(255.0)
+        result = predictor.predict_network_resolution(image)
+        probabilities = result.router_probabilities
+        if not probabilities:
+            raise ValueError(f'{predictor.model_name} has no router to evaluate on a trajectory')
+        policy = policy or HeadPolicy(tuple(probabilities))
+        head = policy.update(probabilities, frame.time_s)
         if head != result.head:
-            result = predictor.predict_network_resolution(picture, head)
+            result = predictor.predict_network_resolution(image, head)
         factor = camera_factor(predictor, sample, focal_correction)
         depth_m = result.depth_m if factor is None else result.depth_m * np.float32(factor)
         metrics = DOMAIN_PROTOCOLS[sample.domain].score(depth_m, sample.depth_m)
-        routed_to = max(verdict, key=verdict.__getitem__)
+        routed_to = max(probabilities, key=probabilities.__getitem__)
         corrected = factor is not None
         yield _Step(frame.time_s, sample.domain, routed_to, head, corrected, metrics)
 
 
 def _largest(delays_s: Sequence[float | None]) -> float | None:
-    """Return the largest size of a delay [s]; None when there is none or one is not known."""
+    """Return the largest absolute delay [s]; None if one is unknown or there is none."""
     known_s = [abs(delay_s) for delay_s in delays_s if delay_s is not None]
     return max(known_s) if known_s and len(known_s) == len(delays_s) else None

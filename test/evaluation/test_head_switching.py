@@ -7,9 +7,9 @@ import pytest
 from constant_network import ConstantNetwork
 from listed_samples import flat_sample
 
-from zoedepth_ros.evaluation import trajectory as walk
+from zoedepth_ros.evaluation import head_switching as walk
 from zoedepth_ros.evaluation.crossings import changes, match
-from zoedepth_ros.evaluation.trajectory import evaluate_walk, evaluate_walks
+from zoedepth_ros.evaluation.head_switching import evaluate_trajectories, evaluate_trajectory
 from zoedepth_ros.media.sample import Sample
 
 
@@ -20,7 +20,7 @@ class _Frame:
 
 
 def _walk(domains, *, seen=None, step_s=0.25):
-    """One frame each quarter second; the picture shows `seen`, which the router goes by."""
+    """One frame each quarter second; the image shows `seen`, which the router goes by."""
     for index, domain in enumerate(domains):
         outdoor = (seen or domains)[index] == 'outdoor'
         sample = flat_sample(str(index), 2.0, domain=domain, blue=255 * outdoor)
@@ -30,12 +30,12 @@ def _walk(domains, *, seen=None, step_s=0.25):
 OUT_AND_BACK = ['indoor'] * 12 + ['outdoor'] * 16 + ['indoor'] * 12
 
 
-def _two_metres(picture, head):
+def _two_metres(image, head):
     return np.full((2, 3), 2.0 if head == 'indoor' else 3.0)
 
 
 def test_the_head_follows_once_each_way_within_a_second_of_the_door():
-    report = evaluate_walk(ConstantNetwork(_two_metres), _walk(OUT_AND_BACK))
+    report = evaluate_trajectory(ConstantNetwork(_two_metres), _walk(OUT_AND_BACK))
     assert report.switches_to == {'indoor': 1, 'outdoor': 1}
     assert [(crossing.time_s, crossing.to) for crossing in report.crossings] == [
         (3.0, 'outdoor'),
@@ -49,14 +49,14 @@ def test_the_head_follows_once_each_way_within_a_second_of_the_door():
 
 def test_a_router_that_sees_the_street_before_the_door_is_early():
     seen = ['indoor'] * 8 + ['outdoor'] * 20 + ['indoor'] * 12
-    report = evaluate_walk(ConstantNetwork(_two_metres), _walk(OUT_AND_BACK, seen=seen))
+    report = evaluate_trajectory(ConstantNetwork(_two_metres), _walk(OUT_AND_BACK, seen=seen))
     assert report.crossings[0].delay_s == -0.75  # sees it at 2.0 s, switches at 2.25 s
     assert report.router_accuracy == 0.9
 
 
 def test_a_router_that_never_notices_has_no_delay():
     seen = ['indoor'] * 40
-    report = evaluate_walk(ConstantNetwork(_two_metres), _walk(OUT_AND_BACK, seen=seen))
+    report = evaluate_trajectory(ConstantNetwork(_two_metres), _walk(OUT_AND_BACK, seen=seen))
     assert report.switches_to == {'indoor': 0, 'outdoor': 0}
     assert report.crossings[0].delay_s is None
     assert json.loads(json.dumps(report.as_dict()))['largest_delay_s'] is None
@@ -64,7 +64,7 @@ def test_a_router_that_never_notices_has_no_delay():
 
 def test_depth_is_that_of_the_head_in_use_not_of_the_routers_last_verdict():
     domains = ['indoor'] * 8 + ['outdoor'] * 8
-    report = evaluate_walk(ConstantNetwork(_two_metres), _walk(domains))
+    report = evaluate_trajectory(ConstantNetwork(_two_metres), _walk(domains))
     # truth 2 m: the first frame outdoors is still predicted by the indoor head, 7 others are 3 m
     assert report.metrics['outdoor'].abs_rel == pytest.approx(0.5 * 7 / 8)
     assert report.metrics['indoor'].abs_rel == pytest.approx(0.0, abs=1e-6)
@@ -83,11 +83,11 @@ def test_several_walks_are_judged_by_their_worst(monkeypatch):
         assert kind == 'door'
         return _walk(OUT_AND_BACK, seen=late if seed == 6 else None)
 
-    monkeypatch.setattr(walk, 'Walk', draw)
-    found = evaluate_walks(ConstantNetwork(_two_metres), seed=5, n_walks=2).as_dict()
+    monkeypatch.setattr(walk, 'CameraTrajectory', draw)
+    found = evaluate_trajectories(ConstantNetwork(_two_metres), seed=5, n_trajectories=2).as_dict()
     assert found['largest_delay_s'] == 1.25  # seen at 4.0 s, switched at 4.25 s, the door at 3.0 s
     assert found['most_switches_to'] == {'indoor': 1, 'outdoor': 1}
-    assert [w['largest_delay_s'] for w in found['walks']] == [0.25, 1.25]
+    assert [w['largest_delay_s'] for w in found['trajectories']] == [0.25, 1.25]
     assert json.loads(json.dumps(found))['model'] == 'ZoeD_tiny_NK'
 
 
@@ -97,9 +97,9 @@ def test_a_beginning_is_not_a_change():
 
 def test_a_walk_needs_a_router_and_frames():
     with pytest.raises(ValueError, match='ZoeD_tiny_NK has no router'):
-        evaluate_walk(ConstantNetwork(_two_metres, router=False), _walk(['indoor']))
+        evaluate_trajectory(ConstantNetwork(_two_metres, router=False), _walk(['indoor']))
     with pytest.raises(ValueError, match='without frames'):
-        evaluate_walk(ConstantNetwork(_two_metres), [])
+        evaluate_trajectory(ConstantNetwork(_two_metres), [])
 
 
 def test_on_a_walk_too_depth_is_brought_to_the_camera():
@@ -110,9 +110,9 @@ def test_on_a_walk_too_depth_is_brought_to_the_camera():
             yield _Frame(0.25 * index, sample)  # f / H = 4 / 3, twice the training's
 
     network = ConstantNetwork(_two_metres, training_hfov_rad=math.pi / 2)
-    report = evaluate_walk(network, frames())
+    report = evaluate_trajectory(network, frames())
     assert report.metrics['indoor'].abs_rel == pytest.approx(0.0, abs=1e-6)
     assert report.focal_correction == 'scale'
-    off = evaluate_walk(network, frames(), focal_correction='off')
+    off = evaluate_trajectory(network, frames(), focal_correction='off')
     assert off.metrics['indoor'].abs_rel == pytest.approx(0.5)
     assert off.focal_correction == 'off'

@@ -6,8 +6,12 @@ import pytest
 from constant_network import ConstantNetwork
 from listed_samples import flat_sample
 
-from zoedepth_ros.evaluation import scenes
-from zoedepth_ros.evaluation.scenes import HELD_OUT_SEED, DrawnScenes, evaluate_scenes
+from zoedepth_ros.evaluation import synthetic_scenes
+from zoedepth_ros.evaluation.synthetic_scenes import (
+    HELD_OUT_SEED,
+    SyntheticScenes,
+    evaluate_scenes,
+)
 
 
 @pytest.fixture
@@ -21,11 +25,11 @@ def drawn(monkeypatch):
         depth_m, blue = (40.0, 255) if outdoor else (2.0, 0)
         return flat_sample(f'{domain}-{seed}', depth_m, domain=domain, blue=blue)
 
-    monkeypatch.setattr(scenes, 'draw_scene', draw)
+    monkeypatch.setattr(synthetic_scenes, 'render_scene', draw)
     return asked
 
 
-def _by_head(picture, head):
+def _by_head(image, head):
     return np.full((2, 3), 2.2 if head == 'indoor' else 36.0)
 
 
@@ -65,7 +69,7 @@ def test_a_forced_head_leaves_the_routers_verdict_as_it_is(drawn):
 def test_the_router_is_right_in_the_share_of_all_scenes(drawn, monkeypatch):
     network = ConstantNetwork(_by_head)
     ask = network.predict_network_resolution
-    network.predict_network_resolution = lambda picture, head='auto': ask(picture * 0, head)
+    network.predict_network_resolution = lambda image, head='auto': ask(image * 0, head)
     assert evaluate_scenes(network, seed=0, n_samples=5).router_accuracy == pytest.approx(0.6)
 
 
@@ -77,13 +81,13 @@ def test_a_model_without_a_router_has_no_router_accuracy(drawn):
 @pytest.mark.parametrize(('seed', 'n_scenes'), [(-1, 1), (0, 0), (0, 10**6 + 1)])
 def test_scenes_that_cannot_be_kept_apart_are_refused(seed, n_scenes):
     with pytest.raises(ValueError, match='expected a seed of 0 or more'):
-        DrawnScenes(domain='indoor', seed=seed, n_scenes=n_scenes)
+        SyntheticScenes(domain='indoor', seed=seed, n_scenes=n_scenes)
 
 
 def test_drawn_scenes_are_real_and_the_same_every_time():
     pytest.importorskip('numba')
     for domain in ('indoor', 'outdoor'):
-        data = DrawnScenes(domain=domain, seed=7, n_scenes=1, height=48, width=64)
+        data = SyntheticScenes(domain=domain, seed=7, n_scenes=1, height=48, width=64)
         (first,), (again,) = data, data
         np.testing.assert_array_equal(first.depth_m, again.depth_m)
         np.testing.assert_array_equal(first.rgb, again.rgb)
@@ -97,7 +101,7 @@ def test_scores_without_the_camera_stand_beside_those_with_it(monkeypatch):
         focal_px = 16 / 3 if domain == 'outdoor' else 8 / 3  # f / H of 4 / 3 and 2 / 3
         return flat_sample(str(seed), depth_m, domain=domain, blue=blue, focal_px=focal_px)
 
-    monkeypatch.setattr(scenes, 'draw_scene', draw)
+    monkeypatch.setattr(synthetic_scenes, 'render_scene', draw)
     network = ConstantNetwork(_by_head, training_hfov_rad=math.pi / 2)
     found = evaluate_scenes(network, seed=0, n_samples=2).as_dict()
     assert found['focal_correction'] == 'scale'
