@@ -45,7 +45,11 @@ def test_a_comparison_of_nothing_is_refused():
         relative_improvement('abs_rel', 1, 0)
 
 
-TARGETS = {'nyu': {'abs_rel': 0.09, 'delta1': 0.92}, 'ibims': {'abs_rel': 0.3}, 'mine': {'rmse': 1}}
+TARGETS = {
+    'nyu': {'abs_rel': 0.09, 'delta1': 0.92},
+    'ibims': {'abs_rel': 0.3},
+    'mine': {'rmse': 1},
+}
 REFERENCES = {'nyu': {'abs_rel': 0.1, 'delta1': 0.8}, 'ibims': {'abs_rel': 0.2, 'rmse': 1.0}}
 
 
