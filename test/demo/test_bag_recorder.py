@@ -29,8 +29,9 @@ from zoedepth_ros.msg import Domain, Status
 
 from zoedepth_ros.bags import errors
 from zoedepth_ros.demo.bag_recorder import BagRecorder
+from zoedepth_ros.messages.writers import ImageWriter
 from zoedepth_ros.pipeline.depth_filters import write_depth
-from zoedepth_ros.ros.messages import ImageWriter
+from zoedepth_ros.ros.output_messages import make
 from zoedepth_ros.viewing.sources import recording_frames
 
 MESSAGES = Path(__file__).parents[2] / 'msg'
@@ -61,7 +62,7 @@ class Sender:
         stamp = Time(sec=self.start_s + number // 10, nanosec=number % 10 * 10**8)
         header = peer.send(lambda peer: self._picture(stamp))
         depth_m = np.tile(np.linspace(1.0 + number, 5.0, 64, dtype=np.float32), (48, 1))
-        writer = ImageWriter('32FC1')
+        writer = ImageWriter(make, '32FC1')
         write_depth(depth_m, writer.pixels(48, 64), min_m=0.1, max_m=0.0)
         self.publish('/depth/image', writer.message(header))
         self.publish('/ground_truth/depth', writer.message(header))

@@ -17,8 +17,9 @@ from std_msgs.msg import Header
 from zoedepth_ros.msg import Domain, Status
 
 from zoedepth_ros.demo import stream_recorder as recorder
+from zoedepth_ros.messages.writers import ImageWriter
 from zoedepth_ros.pipeline.depth_filters import write_depth
-from zoedepth_ros.ros.messages import ImageWriter
+from zoedepth_ros.ros.output_messages import make
 from zoedepth_ros.ros.spin import Finished
 
 
@@ -40,7 +41,7 @@ DEPTH_M = np.tile(np.linspace(1.0, 5.0, 64, dtype=np.float32), (48, 1))
 
 
 def depth_message(header: Header) -> Image:
-    writer = ImageWriter('32FC1')
+    writer = ImageWriter(make, '32FC1')
     write_depth(DEPTH_M, writer.pixels(48, 64), min_m=0.1, max_m=0.0)
     return writer.message(header)
 

@@ -8,8 +8,9 @@ from std_msgs.msg import Header
 
 from zoedepth_ros.geometry.millimetres import to_millimetres
 from zoedepth_ros.media.files import read_depth_png, write_depth_png
+from zoedepth_ros.messages.writers import ImageWriter
 from zoedepth_ros.pipeline.depth_filters import write_depth
-from zoedepth_ros.ros.messages import ImageWriter
+from zoedepth_ros.ros.output_messages import make
 
 NAN, INF = np.nan, np.inf
 
@@ -57,7 +58,7 @@ def test_what_is_unknown_or_out_of_range_is_0():
 def test_message_and_file_hold_the_same_numbers(tmp_path):
     depth_m = halves()
     expected = exactly(depth_m)
-    writer = ImageWriter('16UC1')
+    writer = ImageWriter(make, '16UC1')
     write_depth(depth_m, writer.pixels(*depth_m.shape), min_m=0.0, max_m=0.0)
     in_message = np.frombuffer(writer.message(Header()).data, np.uint16)
     write_depth_png(tmp_path / 'a.png', depth_m)

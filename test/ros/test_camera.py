@@ -4,11 +4,12 @@ import math
 
 import numpy as np
 import pytest
+from camera_keeper import CameraKeeper
 from ros_harness import camera_info_message
 from sensor_msgs.msg import RegionOfInterest
 from std_msgs.msg import Header
 
-from zoedepth_ros.ros.camera import CameraKeeper, CameraUnknown
+from zoedepth_ros.messages.camera_info import CameraUnknown
 from zoedepth_ros.ros.parameters.node_settings import NodeSettings, settings_from
 
 

@@ -8,6 +8,7 @@ import array
 import cv2
 import numpy as np
 import pytest
+from camera_keeper import CameraKeeper
 from fuzzing import some
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,8 +17,8 @@ from ros_harness import camera_info_message, picture
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, RegionOfInterest
 from std_msgs.msg import Header
 
+from zoedepth_ros.messages.camera_info import CameraUnknown
 from zoedepth_ros.messages.images import ConversionError, rgb_from_compressed, rgb_from_image
-from zoedepth_ros.ros.camera import CameraKeeper, CameraUnknown
 from zoedepth_ros.ros.parameters.node_settings import settings_from
 
 # name -> bytes per pixel, fewest rows and columns that have colours; from sensor_msgs'

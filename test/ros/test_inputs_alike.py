@@ -6,6 +6,7 @@ import bags
 import cv2
 import numpy as np
 import pytest
+from camera_keeper import CameraKeeper
 from fake_predictor import FakePredictor
 from processor_bench import Bench
 from ros_harness import camera_info_message
@@ -18,7 +19,6 @@ from zoedepth_ros.bags.add_depth import add_depth
 from zoedepth_ros.bags.plan import DepthOptions, make_plan
 from zoedepth_ros.cli.main import main
 from zoedepth_ros.messages.camera_info import CameraUnknown
-from zoedepth_ros.ros.camera import CameraKeeper
 from zoedepth_ros.ros.parameters.node_settings import settings_from
 from zoedepth_ros.viewing.sources import recording_frames
 

@@ -12,8 +12,9 @@ from std_msgs.msg import Header
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.geometry.rays import rays
 from zoedepth_ros.geometry.scan import BandScan
+from zoedepth_ros.messages.writers import CloudWriter, ImageWriter, laser_scan, write_bgr
 from zoedepth_ros.pipeline.depth_filters import write_depth
-from zoedepth_ros.ros.messages import CloudWriter, ImageWriter, laser_scan, write_bgr
+from zoedepth_ros.ros.output_messages import make
 
 NAN, INF = math.nan, math.inf
 HEADER = Header(frame_id='optical')
@@ -28,7 +29,7 @@ def write(writer, depth_m, **limits):
 
 
 def test_metres_follow_rep_117():
-    writer = ImageWriter('32FC1')
+    writer = ImageWriter(make, '32FC1')
     write(writer, depth(0.05, 0.1, 5.0, 10.5, NAN), min_m=0.1, max_m=10.0)
     msg = writer.message(HEADER)
     assert (msg.encoding, msg.height, msg.width, msg.step) == ('32FC1', 1, 5, 20)
@@ -39,13 +40,13 @@ def test_metres_follow_rep_117():
 
 
 def test_without_a_maximum_nothing_is_too_far():
-    writer = ImageWriter('32FC1')
+    writer = ImageWriter(make, '32FC1')
     write(writer, depth(0.5, 500.0), min_m=0.0, max_m=0.0)
     assert struct.unpack('=2f', bytes(writer.message(HEADER).data)) == (0.5, 500.0)
 
 
 def test_millimetres_are_rounded_and_zero_where_invalid():
-    writer = ImageWriter('16UC1')
+    writer = ImageWriter(make, '16UC1')
     values = depth(1.2345, 1.2344, 0.05, 70.0, NAN, INF, -INF, 65.5355, 9.0)
     write(writer, values, min_m=0.1, max_m=0.0)
     msg = writer.message(HEADER)
@@ -56,7 +57,7 @@ def test_millimetres_are_rounded_and_zero_where_invalid():
 
 
 def test_a_message_follows_a_change_of_size():
-    writer = ImageWriter('32FC1')
+    writer = ImageWriter(make, '32FC1')
     for shape in ((2, 3), (3, 2), (1, 1)):
         write(writer, np.ones(shape, np.float32), min_m=0.1, max_m=0.0)
         msg = writer.message(HEADER)
@@ -65,7 +66,7 @@ def test_a_message_follows_a_change_of_size():
 
 
 def test_the_same_bytes_are_used_again():
-    writer = ImageWriter('32FC1')
+    writer = ImageWriter(make, '32FC1')
     write(writer, depth(1.0), min_m=0.1, max_m=0.0)
     first = writer.message(HEADER).data
     write(writer, depth(2.0), min_m=0.1, max_m=0.0)
@@ -74,7 +75,7 @@ def test_the_same_bytes_are_used_again():
 
 
 def test_a_colour_picture_is_written_as_it_is():
-    writer = ImageWriter('bgr8')
+    writer = ImageWriter(make, 'bgr8')
     bgr = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
     write_bgr(writer, bgr)
     msg = writer.message(HEADER)
@@ -116,7 +117,7 @@ def test_a_dense_cloud_has_one_row():
     points = np.array([(0, 0, 1, 0), (2, 0, 1, 0), (0, 1, 1, 0), (1, 1, 1, 0)], np.float32)
     points = np.vstack((points, (2, 1, 1, 0))).astype(np.float32)
     points.view(np.uint32)[4, 3] = 0x010203
-    msg = CloudWriter().one_row(HEADER, points, color=True)
+    msg = CloudWriter(make).one_row(HEADER, points, color=True)
     assert (msg.height, msg.width, msg.row_step, msg.is_dense) == (1, 5, 80, True)
     got = [struct.unpack_from('=fff', bytes(msg.data), 16 * i) for i in range(5)]
     assert got == [(0, 0, 1), (2, 0, 1), (0, 1, 1), (1, 1, 1), (2, 1, 1)]
@@ -124,7 +125,7 @@ def test_a_dense_cloud_has_one_row():
 
 
 def test_a_dense_cloud_may_be_empty_and_an_organized_one_may_follow():
-    writer = CloudWriter()
+    writer = CloudWriter(make)
     msg = writer.one_row(HEADER, np.empty((0, 4), np.float32), color=False)
     assert (msg.height, msg.width, len(msg.data)) == (1, 0, 0)
     msg = cloud_message(HEADER, *points(), None, writer)
@@ -153,7 +154,7 @@ def test_what_has_no_depth_has_no_coordinate_and_keeps_its_colour(unknown):
 
 
 def test_a_cloud_follows_a_change_of_camera():
-    writer = CloudWriter()
+    writer = CloudWriter(make)
     depth_m, directions = points()
     cloud_message(HEADER, depth_m, directions, None, writer)
     msg = cloud_message(HEADER, depth_m, 2.0 * directions, None, writer)
@@ -161,7 +162,9 @@ def test_a_cloud_follows_a_change_of_camera():
 
 
 def test_a_cloud_of_loose_points_has_one_row():
-    msg = CloudWriter().one_row(HEADER, np.arange(6, dtype=np.float32).reshape(2, 3), color=False)
+    msg = CloudWriter(make).one_row(
+        HEADER, np.arange(6, dtype=np.float32).reshape(2, 3), color=False
+    )
     assert (msg.height, msg.width, msg.row_step, msg.is_dense) == (1, 2, 32, True)
     assert struct.unpack('=8f', bytes(msg.data)) == (0, 1, 2, 0, 3, 4, 5, 0)
 
@@ -169,7 +172,7 @@ def test_a_cloud_of_loose_points_has_one_row():
 def test_a_scan_says_its_angles_and_ranges():
     band = BandScan.from_rays(rays(CameraModel(Intrinsics(50.0, 50.0, 31.5, 23.5, 64, 48))))
     ranges = np.full(band.stretch.shape, 2.0, np.float32)
-    msg = laser_scan(HEADER, band, ranges, (0.1, 10.0))
+    msg = laser_scan(make, HEADER, band, ranges, (0.1, 10.0))
     assert msg.angle_max == pytest.approx(math.atan(31.5 / 50.0))
     assert msg.angle_min == pytest.approx(-math.atan(31.5 / 50.0))
     assert (msg.range_min, msg.range_max) == (pytest.approx(0.1), 10.0)

@@ -28,7 +28,7 @@ def bench_for(depth_m, **parameters):
 def test_a_scan_of_a_filtered_strip_is_that_of_the_filtered_picture(ros, depth_m, rows):
     bench = bench_for(depth_m, **{'scan.enabled': True, 'scan.rows': rows})
     msg = bench.sent('scan')[0]
-    camera = bench.processor._camera_keeper.camera(*SIZE, bench.settings)
+    camera = bench.camera.camera(*SIZE, rectified='auto', hfov_rad=0.0)
     whole_m = depth_for_points(depth_m, bench.settings, bench.predictor.network[1])
     assert np.isnan(whole_m).sum() > 100  # edges that a scan must not show
     expected_m = camera.band(rows, (0.0, -1.0, 0.0)).ranges(

@@ -1,11 +1,12 @@
 """A PointCloud2 as the node fills it, of depth and rays that a test chooses."""
 
 from zoedepth_ros.geometry.points import PointPacker
-from zoedepth_ros.ros.messages import CloudWriter
+from zoedepth_ros.messages.writers import CloudWriter
+from zoedepth_ros.ros.output_messages import make
 
 
 def cloud_message(header, depth_m, rays, rgb, writer=None):
     """Give an organized cloud of depth (H, W), coloured where there is an image (H, W, 3)."""
-    writer = writer or CloudWriter()
+    writer = writer or CloudWriter(make)
     PointPacker().pack(depth_m, rays, rgb, writer.rows(*depth_m.shape))
     return writer.organized(header, color=rgb is not None)

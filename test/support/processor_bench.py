@@ -47,11 +47,13 @@ class Bench:
 
     def __init__(self, predictor=None, listened=ALL, **parameters: object) -> None:
         from rclpy.clock import ROSClock
+        from sensor_msgs.msg import CameraInfo
 
-        from zoedepth_ros.ros.camera import CameraKeeper
+        from zoedepth_ros.messages.camera import CameraTracker
         from zoedepth_ros.ros.health.statistics import Statistics
         from zoedepth_ros.ros.image_processor import ImageProcessor
         from zoedepth_ros.ros.inference_thread import SharedNetwork
+        from zoedepth_ros.ros.inputs import CAMERA_HINT
         from zoedepth_ros.ros.parameters.node_settings import settings_from
 
         self._settings_from = settings_from
@@ -64,7 +66,7 @@ class Bench:
         self.clock = ROSClock()
         self.clock._set_ros_time_is_active(True)
         self.now_s = 1000.0
-        self.camera = CameraKeeper('')
+        self.camera = CameraTracker('', CameraInfo, hint=CAMERA_HINT)
         self.processor = ImageProcessor(
             self.predictor,
             self.publishers,

@@ -109,7 +109,7 @@ class CameraStream:
         self._inputs = Inputs(
             self._node, settings.image_transport, on_image, self._watch, self._prefix
         )
-        self.processor.follow(self._inputs.camera_keeper, None, frames)
+        self.processor.follow(self._inputs.camera, None, frames)
         self.follow_subscribers()
 
     def deactivate(self) -> None:
@@ -183,7 +183,7 @@ class CameraStream:
         assert processor is not None
         if source in REFERENCES:
             self._references = References(self._node, source, self._frames, self._prefix)
-        processor.follow(inputs.camera_keeper, self._references, self._frames)
+        processor.follow(inputs.camera, self._references, self._frames)
         inputs.subscribe()
         self._subscribed_since_s = time.monotonic()
 
@@ -238,7 +238,7 @@ class CameraStream:
         if self._no_input_s() > settings.warn_no_input_s:
             yield inputs.why_no_image()
         subscribed_s = time.monotonic() - self._subscribed_since_s
-        needs_info = settings.camera_hfov_rad == 0.0 and not inputs.camera_keeper.has_info
+        needs_info = settings.camera_hfov_rad == 0.0 and not inputs.camera.has_info
         if needs_info and subscribed_s > settings.warn_no_input_s:
             yield inputs.why_no_camera_info()
 

@@ -15,6 +15,7 @@ from zoedepth_ros.environment import lost_for_size
 from zoedepth_ros.errors import describe
 from zoedepth_ros.geometry.rectification import Rectification
 from zoedepth_ros.inference.result import DepthPredictor, DepthResult
+from zoedepth_ros.messages.camera import CalibratedCamera, CameraTracker
 from zoedepth_ros.messages.camera_info import UNUSABLE, CameraUnknown, KnownCamera
 from zoedepth_ros.messages.compressed import DEPTH_TOPIC
 from zoedepth_ros.messages.images import ConversionError, ImageReader
@@ -23,9 +24,8 @@ from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline
 from zoedepth_ros.pipeline.clouds import Compare
 from zoedepth_ros.pipeline.outputs_due import OutputsDue
 from zoedepth_ros.pipeline.request import Request
-from zoedepth_ros.ros.camera import CalibratedCamera, CameraKeeper
 from zoedepth_ros.ros.health.statistics import Statistics
-from zoedepth_ros.ros.output_messages import OUTPUT_OF, OutputMessages
+from zoedepth_ros.ros.output_messages import OUTPUT_OF, TopicMessages
 from zoedepth_ros.ros.parameters.node_settings import NodeSettings
 from zoedepth_ros.ros.publishers import Publishers
 from zoedepth_ros.ros.received_image import FAILED, AgeFilter, ReceivedImage
@@ -89,11 +89,11 @@ class ImageProcessor:
         """
         self.network_size = (0, 0)
         self._predictor = predictor
-        self._camera_keeper = CameraKeeper('')
+        self._camera_tracker: CameraTracker | None = None
         self._publishers, self._statistics = publishers, statistics
         self._settings, self._warn, self._inform = settings, warn, inform
-        self._messages = OutputMessages(self.drop)
-        self.pipeline = CameraPipeline.of(predictor, settings(), self._messages)
+        self._messages = TopicMessages(self.drop)
+        self.pipeline = CameraPipeline.of(predictor, settings(), self._messages.buffers)
         self._age_filter = AgeFilter(clock, statistics, self.drop, warn)
         self._references: References | None = None
         self._frames: Frames | None = None
@@ -144,12 +144,12 @@ class ImageProcessor:
 
     def follow(
         self,
-        camera_keeper: CameraKeeper,
+        camera: CameraTracker,
         references: References | None = None,
         frames: Frames | None = None,
     ) -> None:
         """Use these intrinsics, reference sensor and TF from now on."""
-        self._camera_keeper = camera_keeper
+        self._camera_tracker = camera
         self._references, self._frames = references, frames
 
     def drop(self, reason: str, message: str) -> None:
@@ -262,8 +262,13 @@ class ImageProcessor:
     def _camera(
         self, due: OutputsDue, rgb: NDArray[np.uint8], settings: NodeSettings
     ) -> CalibratedCamera | None:
+        assert self._camera_tracker is not None
         try:
-            camera = self._camera_keeper.camera(rgb.shape[0], rgb.shape[1], settings)
+            camera = self._camera_tracker.camera(
+                *rgb.shape[:2],
+                rectified=settings.camera_rectified,
+                hfov_rad=settings.camera_hfov_rad,
+            )
         except CameraUnknown as error:
             self._note_camera(None, (str(error),) if error.reason == UNUSABLE else ())
             if due.needs_camera or settings.focal_correction not in ('auto', 'off'):

@@ -10,12 +10,15 @@ from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from zoedepth_ros.environment import lost_for_size
+from zoedepth_ros.messages.camera import CameraTracker
 from zoedepth_ros.ros import qos
-from zoedepth_ros.ros.camera import CameraKeeper
 from zoedepth_ros.ros.health.incompatible_qos import QosWatch, no_events
 from zoedepth_ros.ros.health.missing_input import why_no_camera_info, why_no_image
 
 _COMPRESSED = '/compressed'
+
+CAMERA_HINT = ': depth without points; set camera.hfov to guess'
+"""What a missing or unusable camera_info means, and the remedy."""
 
 
 HOLD_S = 2.0
@@ -63,11 +66,11 @@ class Inputs:
         """
         self._node, self._watch = node, watch
         self.image_topic, self.info_topic = find_topics(node, transport, prefix)
-        self.camera_keeper = CameraKeeper(self.image_topic)
+        self.camera = CameraTracker(self.image_topic, CameraInfo, hint=CAMERA_HINT)
         self.image_type = CompressedImage if transport == 'compressed' else Image
         self._on_image = on_image
         self._subscriptions: list[Any] = []
-        self._latched = LatchedInfo(node, self.info_topic, self.camera_keeper.set_info)
+        self._latched = LatchedInfo(node, self.info_topic, self.camera.set_info)
         for topic in (self.info_topic, self.image_topic):
             qos.declare_sensor_input(node, topic)
 
@@ -81,7 +84,7 @@ class Inputs:
         # In this order: executors call back in the order of creation, and an image needs its
         # camera_info first.
         for topic_type, topic, callback, on_matched in (
-            (CameraInfo, self.info_topic, self.camera_keeper.set_info, self.follow_publishers),
+            (CameraInfo, self.info_topic, self.camera.set_info, self.follow_publishers),
             (self.image_type, self.image_topic, self._on_image, None),
         ):
             self._subscriptions.append(
@@ -105,7 +108,7 @@ class Inputs:
     def why_no_image(self) -> str:
         """Explain by the graph why no images arrive; only while subscribed."""
         profile = self._subscriptions[1].qos_profile
-        if self.image_type is Image and (lost := lost_for_size(self.camera_keeper.image_bytes)):
+        if self.image_type is Image and (lost := lost_for_size(self.camera.image_bytes)):
             return lost
         return why_no_image(self._node, self.image_topic, self.image_type, profile)
 

@@ -16,12 +16,11 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from zoedepth_ros.geometry.intrinsics import CameraModel
 from zoedepth_ros.geometry.rectification import AUTO
+from zoedepth_ros.messages.camera import CameraTracker
 from zoedepth_ros.messages.camera_info import CameraUnknown
 from zoedepth_ros.messages.images import LASTING, ConversionError, ImageReader
 from zoedepth_ros.ros import qos
-from zoedepth_ros.ros.camera import CameraKeeper
 from zoedepth_ros.ros.inputs import LatchedInfo, sibling
-from zoedepth_ros.ros.parameters.node_settings import NodeSettings, settings_from
 
 _KINDS = {'sensor_msgs/msg/Image': Image, 'sensor_msgs/msg/CompressedImage': CompressedImage}
 
@@ -59,7 +58,6 @@ def live_pictures(
     what is not shown, again and again.  Raises OSError when nothing comes for `patience_s`, and
     for a topic whose messages are no images.
     """
-    settings = settings_from({'camera.rectified': rectified, 'camera.bits': bits})
     reader = ImageReader()
     context = rclpy.Context()
     rclpy.init(context=context)
@@ -67,11 +65,11 @@ def live_pictures(
         node = Node('zoedepth_view', context=context)
         newest: list[Any] = []
         kind = _find_kind(node, topic, patience_s)
-        keeper = CameraKeeper(topic)
+        tracker = CameraTracker(topic, CameraInfo)
         node.create_subscription(kind, topic, newest.append, qos.sensor_input())
         info_topic = camera_info or sibling(topic, 'camera_info')
-        node.create_subscription(CameraInfo, info_topic, keeper.set_info, qos.sensor_input())
-        latched = LatchedInfo(node, node.resolve_topic_name(info_topic), keeper.set_info)
+        node.create_subscription(CameraInfo, info_topic, tracker.set_info, qos.sensor_input())
+        latched = LatchedInfo(node, node.resolve_topic_name(info_topic), tracker.set_info)
         executor = SingleThreadedExecutor(context=context)
         executor.add_node(node)
         while True:
@@ -79,7 +77,7 @@ def live_pictures(
             _wait(executor, newest, topic, patience_s)
             msg = newest.pop()
             newest.clear()
-            picture = _picture(topic, msg, reader, keeper, settings, note)
+            picture = _picture(topic, msg, reader, tracker, rectified, bits, note)
             if picture is not None:
                 yield picture
     finally:
@@ -115,13 +113,14 @@ def _picture(
     topic: str,
     msg: Any,
     reader: ImageReader,
-    keeper: CameraKeeper,
-    settings: NodeSettings,
+    tracker: CameraTracker,
+    rectified: str,
+    bits: int,
     note: Callable[[str], None],
 ) -> LivePicture | None:
     """Convert a message; None for one that is no picture."""
     try:
-        rgb = reader.rgb(msg, settings.camera_bits)
+        rgb = reader.rgb(msg, bits)
     except ConversionError as error:
         if error.reason in LASTING:
             raise OSError(f'{topic}: {error}') from None
@@ -130,7 +129,7 @@ def _picture(
     if reader.assumption:
         note(reader.assumption)
     try:
-        camera = keeper.camera(rgb.shape[0], rgb.shape[1], settings)
+        camera = tracker.camera(*rgb.shape[:2], rectified=rectified, hfov_rad=0.0)
         model = camera.model
         for text in camera.known.said:
             note(text)

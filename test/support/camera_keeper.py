@@ -1,0 +1,21 @@
+"""The tracker of camera_info as the node makes it, with the node's settings as arguments."""
+
+from sensor_msgs.msg import CameraInfo
+
+from zoedepth_ros.messages.camera import CameraTracker
+from zoedepth_ros.ros.inputs import CAMERA_HINT
+
+
+class CameraKeeper(CameraTracker):
+    """Give the camera for settings of the node."""
+
+    def __init__(self, topic=''):
+        super().__init__(topic, CameraInfo, hint=CAMERA_HINT)
+
+    def camera(self, height, width, settings):
+        return super().camera(
+            height,
+            width,
+            rectified=settings.camera_rectified,
+            hfov_rad=settings.camera_hfov_rad,
+        )
