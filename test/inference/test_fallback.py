@@ -9,7 +9,13 @@ import pytest
 from fake_predictor import FakePredictor
 
 from zoedepth_ros.inference.fallback import FallbackPredictor
-from zoedepth_ros.inference.result import DeviceLost, InferenceError, NotFinite, OutOfMemory
+from zoedepth_ros.inference.result import (
+    ContextLost,
+    DeviceLost,
+    InferenceError,
+    NotFinite,
+    OutOfMemory,
+)
 from zoedepth_ros.ros.parameters.node_settings import settings_from
 
 RGB = np.zeros((48, 64, 3), np.uint8)
@@ -142,6 +148,26 @@ def test_the_warm_up_steps_down_by_itself():
     assert predictor.network_size(480, 640) == (192, 288)
 
 
+@pytest.mark.parametrize(('device', 'ends_on'), [('auto', 'cpu'), ('cuda', None)])
+def test_a_gpu_without_room_for_the_smallest_network_is_left_for_the_cpu_by_auto(device, ends_on):
+    hardware = Hardware(warm_ups_too=True)
+    make = hardware.make
+
+    def full_gpu(settings):
+        hardware.room_px = 10**9 if settings.device == 'cpu' else 1
+        return make(settings)
+
+    hardware.make = full_gpu
+    predictor = degrading(hardware, device=device)
+    if ends_on is None:
+        with pytest.raises(OutOfMemory):
+            predictor.warm_up(480, 640)
+        return
+    predictor.warm_up(480, 640)
+    assert (predictor.device, predictor.network_size(480, 640)) == (ends_on, OWN_SIZE)
+    assert predictor.notices == ('the network runs on the CPU instead of cuda:0 (out of memory)',)
+
+
 def test_recovery_brings_back_what_was_asked_and_happens_only_on_request():
     hardware = Hardware(room_px=300 * 400)
     predictor = degrading(hardware)
@@ -171,10 +197,29 @@ def test_recovery_that_fails_leaves_what_ran_before():
 
 
 def test_half_precision_that_gives_no_numbers_is_followed_by_full_precision():
-    predictor = degrading(Hardware(nan_in=('fp16',)))
+    predictor = degrading(Hardware(nan_in=('fp16', 'bf16')))
+    with pytest.raises(NotFinite):
+        predictor(RGB)
+    assert (predictor.device, predictor.precision) == ('cuda:0', 'bf16')
+    assert 'bf16 instead of fp16' in predictor.notices[0]
     fail_once(predictor, NotFinite)
     assert (predictor.device, predictor.precision) == ('cuda:0', 'fp32')
-    assert 'fp32 instead of fp16' in predictor.notices[0]
+    assert 'fp32 instead of bf16' in predictor.notices[0]
+
+
+def test_a_gpu_without_bf16_goes_from_fp16_to_full_precision():
+    hardware = Hardware(nan_in=('fp16',))
+    make = hardware.make
+
+    def without_bf16(settings):
+        if settings.precision == 'bf16':
+            raise ValueError('precision bf16 needs a GPU of compute capability 8.0')
+        return make(settings)
+
+    hardware.make = without_bf16
+    predictor = degrading(hardware)
+    fail_once(predictor, NotFinite)
+    assert predictor.precision == 'fp32'
 
 
 def test_full_precision_that_gives_no_numbers_stays_and_fails_every_picture():
@@ -188,7 +233,7 @@ def test_full_precision_that_gives_no_numbers_stays_and_fails_every_picture():
 def test_with_no_room_for_the_smallest_it_is_out_of_service_until_asked_again():
     hardware = Hardware(room_px=1)
     predictor = degrading(hardware)
-    for _ in range(6):
+    for _ in range(12):
         with pytest.raises(InferenceError):
             predictor(RGB)
     assert predictor.failed
@@ -291,7 +336,7 @@ def test_values_that_are_not_finite_in_a_batch_change_nothing_until_one_picture_
         together(predictor, 2)
     assert (len(hardware.made), predictor.notices) == (1, ())
     fail_once(predictor, NotFinite)
-    assert predictor.precision == 'fp32'
+    assert predictor.precision == 'bf16'
 
 
 def test_a_device_lost_in_the_middle_of_a_batch_is_left():
@@ -302,3 +347,91 @@ def test_a_device_lost_in_the_middle_of_a_batch_is_left():
         together(predictor, 3)
     assert predictor.device == 'cpu'
     assert len(together(predictor, 3)) == 3
+
+
+def failing_at_load(error):
+    hardware = Hardware()
+    make = hardware.make
+
+    def on_cpu_only(settings):
+        if settings.device != 'cpu':
+            raise error
+        return make(settings)
+
+    hardware.make = on_cpu_only
+    return hardware
+
+
+@pytest.mark.parametrize('kind', [OutOfMemory, DeviceLost])
+def test_auto_takes_the_cpu_when_the_gpu_fails_while_loading(kind):
+    hardware = failing_at_load(kind('cuda:0: CUDA error: no kernel image is available'))
+    predictor = degrading(hardware, precision='fp16')
+    predictor(RGB)
+    assert (predictor.device, predictor.precision) == ('cpu', 'fp32')
+    (notice,) = predictor.notices
+    assert 'CPU instead of the GPU (cuda:0: CUDA error: no kernel image' in notice
+    assert predictor.recover()  # the GPU may be free later
+    with pytest.raises(kind):
+        degrading(failing_at_load(kind('no')), device='cuda')
+
+
+def lost(predictor, run):
+    """Check that a lost context stops the predictor for good, with it still in memory."""
+    kept = predictor._predictor
+    with pytest.raises(ContextLost, match='gone'):
+        run()
+    assert predictor.failed
+    assert predictor._predictor is kept
+    assert 'gone: only a new process can use the GPU again' in predictor.notices[-1]
+    assert not predictor.recover()
+    for again in (lambda: predictor(RGB), lambda: together(predictor, 2)):
+        with pytest.raises(InferenceError, match='out of service: .*gone'):
+            again()
+    assert predictor._predictor is kept
+
+
+@pytest.mark.parametrize('device', ['auto', 'cuda'])
+@pytest.mark.parametrize('during', ['call', 'batch', 'warm_up'])
+def test_a_lost_context_frees_nothing_and_is_reported_once(device, during):
+    hardware, reports = Hardware(), []
+    asked = settings_from({'device': device}).predictor
+    predictor = FallbackPredictor(
+        hardware.make, asked, lambda text: None, lambda: reports.append(1)
+    )
+
+    def breaking(pictures=1):
+        raise ContextLost('cuda:0: gone')
+
+    predictor._predictor._break = breaking
+    hardware.warm_ups_too = True
+    runs = {
+        'call': lambda: predictor(RGB),
+        'batch': lambda: together(predictor, 3),
+        'warm_up': lambda: predictor.warm_up(48, 64),
+    }
+    lost(predictor, runs[during])
+    assert reports == [1]
+    assert len(hardware.made) == 1
+
+
+def test_a_context_lost_while_loading_is_no_reason_for_the_cpu():
+    reports = []
+    asked = settings_from({}).predictor
+    hardware = failing_at_load(ContextLost('cuda:0: gone'))
+    with pytest.raises(ContextLost):
+        FallbackPredictor(hardware.make, asked, lambda text: None, lambda: reports.append(1))
+    assert (reports, hardware.made) == ([1], [])
+
+
+def test_a_context_lost_in_a_recovery_is_final():
+    hardware = Hardware(room_px=300 * 400)
+    predictor = degrading(hardware)
+    fail_once(predictor, OutOfMemory)
+    predictor._make = failing_at_load(ContextLost('cuda:0: gone')).make
+    assert predictor.recover()
+    with pytest.raises(InferenceError, match='recovery'):
+        predictor(RGB)
+    assert predictor.failed
+    assert not predictor.recover()
+    with pytest.raises(InferenceError, match='out of service'):
+        predictor(RGB)

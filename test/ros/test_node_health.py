@@ -251,3 +251,19 @@ def test_the_quality_of_service_of_every_topic_can_be_overridden(peer, start):
             continue
         for policy in ('history', 'depth', 'reliability', 'durability'):
             assert f'qos_overrides.{topic}.{end}.{policy}' in declared
+
+
+def test_a_lost_context_is_told_in_a_last_status_and_ends_the_process_with_its_own_code(
+    peer, start
+):
+    node = start(device='cuda:0', broken_at=20)
+    depth = peer.subscribe(Image, '/depth/image')
+    status = peer.subscribe(Status, '/zoedepth/status')
+    diagnostics = peer.subscribe(DiagnosticArray, '/diagnostics')
+    peer.send_until(lambda: depth)
+    peer.send(lambda p: image_message(picture(value=20), p.now()))
+    assert node.wait() == 75
+    wait_until(lambda: status.last.state == Status.STATE_FAILED)
+    assert 'unspecified launch failure: only a new process can' in status.last.notices[0]
+    wait_until(lambda: 'out of service' in diagnostics.last.status[0].message)
+    node.wait_for_log('the CUDA context is lost, the process ends')

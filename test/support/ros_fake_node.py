@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from fake_predictor import FakePredictor
 
-from zoedepth_ros.inference.result import DeviceLost, OutOfMemory
+from zoedepth_ros.inference.result import ContextLost, DeviceLost, OutOfMemory
 from zoedepth_ros.ros.health import incompatible_qos
 from zoedepth_ros.ros.main import run
 from zoedepth_ros.ros.spin import end
@@ -35,11 +35,11 @@ class Dark(FakePredictor):
     """Fail on a picture that is black in every pixel, as a network might.
 
     lost_at, full_at: brightness of pictures on which the device is lost, or has too little memory
-    for a network of its own size.  hold: every call says so and goes on when there is no such
-    file.
+    for a network of its own size.  broken_at: the same for a CUDA context that is lost.  hold:
+    every call says so and goes on when there is no such file.
     """
 
-    lost_at = full_at = None
+    lost_at = full_at = broken_at = None
     hold = ''
 
     def predict_batch(self, pictures, heads, *, routes):
@@ -50,6 +50,8 @@ class Dark(FakePredictor):
     def _predict(self, rgb, head, route):
         if self.device != 'cpu' and rgb[0, 0, 0] == self.lost_at:
             raise DeviceLost(f'{self.device}: CUDA error: gone')
+        if rgb[0, 0, 0] == self.broken_at:
+            raise ContextLost(f'{self.device}: CUDA error: unspecified launch failure')
         if self.network == OWN_SIZE and rgb[0, 0, 0] == self.full_at:
             raise OutOfMemory(f'{self.device}: out of memory')
         if not rgb.any():
@@ -85,7 +87,7 @@ def make_predictor(settings):
     by_head = options.pop('depth_by_head', None)
     if by_head:
         options['depth'] = lambda rgb, head: np.full(rgb.shape[:2], by_head[head])
-    failures = {name: options.pop(name, None) for name in ('lost_at', 'full_at')}
+    failures = {name: options.pop(name, None) for name in ('lost_at', 'full_at', 'broken_at')}
     if 'device' in options and settings.device == 'cpu':  # as told after a loss
         options['device'] = 'cpu'
     if settings.network_height:
@@ -95,7 +97,8 @@ def make_predictor(settings):
     made = Dark(**{'model_name': settings.model, 'network': OWN_SIZE, **options})
     made.ballast = np.ones((ballast_mb, 10**6), np.uint8)
     made.hold = hold
-    made.lost_at, made.full_at = failures['lost_at'], failures['full_at']
+    for name, brightness in failures.items():
+        setattr(made, name, brightness)
     return made
 
 

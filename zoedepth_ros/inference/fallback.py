@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from zoedepth_ros.inference.result import (
     AUTO,
     BatchPredictor,
+    ContextLost,
     DepthPredictor,
     DepthResult,
     DeviceLost,
@@ -86,20 +87,28 @@ class _Metadata:
 class FallbackPredictor:
     """Run a predictor, and replace it by one that needs less when it fails.
 
-    Too little memory: a smaller network.  CUDA lost: the CPU.  Half precision with values that
-    are not finite: fp32.  The image that met the failure is dropped, because it is old by the time
-    the other network is ready.  Metadata of the last predictor stays available during a rebuild.
+    Too little memory: a smaller network, with device auto the CPU at last.  CUDA lost: the CPU,
+    unless the CUDA context is lost, which only a new process can recover from.  Values that are
+    not finite: bf16 after fp16, because it has the range of fp32, then fp32.  The image that met
+    the failure is dropped, because it is old by the time the other network is ready.  Metadata of
+    the last predictor stays available during a rebuild.
     Implements BatchPredictor.
     """
 
     def __init__(
-        self, make: MakePredictor, configured: PredictorSettings, warn: Callable[[str], None]
+        self,
+        make: MakePredictor,
+        configured: PredictorSettings,
+        warn: Callable[[str], None],
+        on_context_lost: Callable[[], None] = lambda: None,
     ) -> None:
-        """Build the predictor.
+        """Build the predictor; with device auto on the CPU if a GPU fails while loading.
 
-        warn: called for every fallback.  Raises what `make` raises.
+        warn: called for every fallback.  on_context_lost: called when only a new process can use
+        the GPU again.  Raises what `make` raises.
         """
         self._make, self._configured, self._warn = make, configured, warn
+        self._on_context_lost = on_context_lost
         self._lock = threading.Lock()  # between the inference thread and the others
         self._recovery_requested = False
         self._reasons: dict[type[InferenceError] | str, str] = {}
@@ -108,7 +117,7 @@ class FallbackPredictor:
         self._settings = configured
         self._predictor: BatchPredictor | None = None
         self._size_px: Size = (0, 0)
-        self._swap(configured)
+        self._build_first()
 
     @property
     def model_name(self) -> str:
@@ -167,8 +176,8 @@ class FallbackPredictor:
 
     @property
     def failed(self) -> bool:
-        """Whether nothing runs until `recover` is called."""
-        return self._predictor is None
+        """Whether nothing runs until `recover` is called, or for good after a lost context."""
+        return self._predictor is None or ContextLost in self._reasons
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -188,7 +197,7 @@ class FallbackPredictor:
     def recover(self) -> bool:
         """Request the configured predictor from the next image on; False without a fallback."""
         with self._lock:
-            self._recovery_requested = bool(self._reasons)
+            self._recovery_requested = bool(self._reasons) and ContextLost not in self._reasons
             return self._recovery_requested
 
     def network_size(self, height: int, width: int) -> Size:
@@ -206,9 +215,9 @@ class FallbackPredictor:
             try:
                 return self._running().warm_up(height, width)
             except InferenceError as error:
-                if isinstance(error, DeviceLost) and self._configured.device != AUTO:
-                    raise
                 kind, text = type(error), str(error)
+            if kind is DeviceLost and self._configured.device != AUTO:
+                raise kind(text)
             if not self._fall_back(kind, text, (height, width)):
                 raise kind(text)
 
@@ -258,17 +267,43 @@ class FallbackPredictor:
         self._warn(f'{text}: at most {images} images at once')
 
     def _running(self) -> BatchPredictor:
+        reasons = '; '.join(self._reasons.values())
+        if ContextLost in self._reasons:
+            raise InferenceError(f'the network is out of service: {reasons}')
         if self._predictor is None:
-            reasons = '; '.join(self._reasons.values())
             raise InferenceError(
                 f'the network is out of service, ~/recover tries again: {reasons}'
             )
         return self._predictor
 
+    def _build_first(self) -> None:
+        try:
+            self._swap(self._configured)
+        except (OutOfMemory, DeviceLost) as error:
+            if isinstance(error, ContextLost) or self._configured.device != AUTO:
+                raise
+            text = str(error)
+        else:
+            return
+        now = 'the network runs on the CPU instead of the GPU'
+        self._reasons[DeviceLost] = f'{now} ({text})'
+        self._warn(f'{text}: {now}')
+        self._swap(on_cpu(self._configured))
+
+    def _lose_context(self, text: str) -> None:
+        """Stop for good.  The predictor is not freed: that would end the process at once."""
+        with self._lock:
+            self._reasons[ContextLost] = f'{text}: only a new process can use the GPU again'
+        self._on_context_lost()
+
     def _swap(self, settings: PredictorSettings) -> None:
         self._predictor = None  # first: two may not fit
         gc.collect()
-        made = self._make(settings)
+        try:
+            made = self._make(settings)
+        except ContextLost as error:
+            self._lose_context(str(error))
+            raise
         self._metadata = _Metadata.of(made)
         self._predictor, self._settings = made, settings
 
@@ -284,9 +319,11 @@ class FallbackPredictor:
             self.batch_limit = None
         except (InferenceError, ValueError, OSError) as error:
             with self._lock:
-                self._reasons = before
+                self._reasons = before | self._reasons
+                is_lost = ContextLost in self._reasons
             self._warn(f'no recovery: {error}')
-            self._rebuild_fallback()
+            if not is_lost:
+                self._rebuild_fallback()
         return True
 
     def _rebuild_fallback(self) -> None:
@@ -297,9 +334,15 @@ class FallbackPredictor:
 
     def _fall_back(self, kind: type[InferenceError], text: str, image: Size) -> bool:
         """Build the next fallback; False when this failure has none left."""
+        if kind is ContextLost:
+            self._lose_context(text)
+            return False
         while (step := self._next(kind, image)) is not None:
             settings, now = step
             with self._lock:
+                if kind is OutOfMemory and settings.device != self._settings.device:
+                    self._reasons.pop(OutOfMemory, None)  # at full size again, on the CPU
+                    kind = DeviceLost
                 self._reasons[kind] = f'{now} ({text})'
             self._warn(f'{text}: {now}')
             self._settings = settings
@@ -308,9 +351,10 @@ class FallbackPredictor:
                 return True
             except InferenceError as error:
                 kind, text = type(error), str(error)
-            except (ValueError, OSError) as error:  # for example a backbone of one size only
+            except (ValueError, OSError) as error:  # a backbone of one size, a GPU without bf16
                 self._warn(f'no fallback can be built: {error}')
-                break
+                if kind is not NotFinite:
+                    break
         if kind in (OutOfMemory, DeviceLost):
             self._predictor = None
             with self._lock:
@@ -320,10 +364,17 @@ class FallbackPredictor:
     def _next(
         self, kind: type[InferenceError], image: Size
     ) -> tuple[PredictorSettings, str] | None:
-        size = self.network_size(*image)
-        return next_step(
-            kind, self._settings, device=self.device, precision=self.precision, network_size=size
+        size, tried = self.network_size(*image), self._settings.precision
+        precision = self.precision if tried == AUTO else tried
+        step = next_step(
+            kind, self._settings, device=self.device, precision=precision, network_size=size
         )
+        may_leave = self._settings.device == AUTO and self.device != 'cpu'
+        if step is None and kind is OutOfMemory and may_leave:
+            return on_cpu(
+                self._configured
+            ), f'the network runs on the CPU instead of {self.device}'
+        return step
 
 
 SMALLEST_SIDE_PX = 128  # of the network's input
@@ -354,13 +405,17 @@ def next_step(
         less = replace(now, network_height=size[0], network_width=size[1])
         return less, f'the network sees {size[0]} x {size[1]} px instead of {height} x {width}'
     if kind is DeviceLost and device != 'cpu':
-        half = now.precision == 'fp16'  # which the CPU does not have
-        return replace(now, device='cpu', precision=AUTO if half else now.precision), (
-            f'the network runs on the CPU instead of {device}'
-        )
+        return on_cpu(now), f'the network runs on the CPU instead of {device}'
     if kind is NotFinite and precision != 'fp32':
-        return replace(now, precision='fp32'), f'fp32 instead of {precision}'
+        wider = 'bf16' if precision == 'fp16' else 'fp32'
+        return replace(now, precision=wider), f'{wider} instead of {precision}'
     return None
+
+
+def on_cpu(settings: PredictorSettings) -> PredictorSettings:
+    """Return the same settings for the CPU, which has no fp16."""
+    precision = AUTO if settings.precision == 'fp16' else settings.precision
+    return replace(settings, device='cpu', precision=precision)
 
 
 def _shrunk(side_px: int) -> int:

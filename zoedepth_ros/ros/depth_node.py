@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from lifecycle_msgs.msg import State
 from rclpy.clock import Clock, ClockType
@@ -27,10 +27,13 @@ from zoedepth_ros.ros.parameters.node_settings import NodeSettings
 from zoedepth_ros.ros.parameters.ros_parameters import NodeParameters
 from zoedepth_ros.ros.received_image import ReceivedImage
 from zoedepth_ros.ros.services import Services
+from zoedepth_ros.ros.spin import Finished
 from zoedepth_ros.ros.transforms import Frames
 
 WARM_UP_SIZE = (480, 640)  # height, width [px]: the most common camera
 STOP_TIMEOUT_S = 10.0
+EXIT_CONTEXT_LOST = 75
+"""Exit code after a CUDA error that only a new process can recover from (sysexits: try again)."""
 FAILURE, ERROR = TransitionCallbackReturn.FAILURE, TransitionCallbackReturn.ERROR
 POLL_S = 0.1  # where the middleware or rclpy (Humble) does not report that subscribers come and go
 
@@ -75,6 +78,7 @@ class DepthNode(LifecycleNode):
         cameras = self._settings.cameras or ('',)
         self._streams = [CameraStream(self, name, self._settings_of(name), self._qos_watch)
                          for name in cameras]  # fmt: skip
+        self._context_lost = self.create_guard_condition(self._leave)
         self._reporter = StatusReporter(self, self._streams, self._conditions)
         self.create_timer(1.0, self._every_second, clock=self._steady)
         Services(self, self._streams, is_active=self._is_active, recover=self._recover)
@@ -169,7 +173,9 @@ class DepthNode(LifecycleNode):
 
     def _load(self, settings: NodeSettings) -> None:
         self._forget()  # free the old one first: both may not fit in memory
-        predictor = FallbackPredictor(self._make_predictor, settings.predictor, self._warn)
+        predictor = FallbackPredictor(
+            self._make_predictor, settings.predictor, self._warn, self._context_lost.trigger
+        )
         reason = why_unfit(self._node_parameters.settings, predictor)
         if reason is not None:
             raise ValueError(reason)
@@ -195,6 +201,14 @@ class DepthNode(LifecycleNode):
         thread, self._thread = self._thread, None
         if thread is not None and not thread.stop(timeout_s):
             self._warn(f'the present image takes more than {timeout_s} s')
+
+    def _leave(self) -> NoReturn:
+        """Publish a last status and end the process, which can never use CUDA again."""
+        self.get_logger().fatal(
+            'the CUDA context is lost, the process ends; respawn:=true starts it again'
+        )
+        self._reporter.report()
+        raise Finished(EXIT_CONTEXT_LOST)
 
     def _forget(self) -> None:
         self._network = self._predictor = self._loaded = None
