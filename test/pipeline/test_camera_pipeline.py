@@ -1,0 +1,189 @@
+"""CameraPipeline called directly: the node's numbers, resumed sequences, lent memory."""
+
+import json
+
+import numpy as np
+import pytest
+from fake_predictor import FakePredictor
+
+from zoedepth_ros.geometry.camera import Camera
+from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
+from zoedepth_ros.pipeline import outputs
+from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline
+from zoedepth_ros.pipeline.outputs_due import all_due
+from zoedepth_ros.pipeline.parameter_file import settings_from_file
+from zoedepth_ros.pipeline.request import predict
+from zoedepth_ros.pipeline.settings import PipelineSettings, option_specs, settings_from
+
+SIZE = HEIGHT, WIDTH = 48, 64
+INTRINSICS = Intrinsics(50.0, 52.0, 31.5, 23.5, WIDTH, HEIGHT)
+MEMORY = {
+    'filter.temporal': True,
+    'filter.flicker': True,
+    'router.handover': 1.0,
+    'router.rate': 4.0,
+    'cloud.rate': 6.0,
+    'scale.source': 'height',
+    'camera.height': 0.9,
+    'scan.enabled': True,
+    'cloud.decimation': 2,
+}
+ALL = frozenset({outputs.DEPTH, outputs.POINTS, outputs.SCAN, outputs.DOMAIN, outputs.GROUND})
+
+
+def image(number):
+    rgb = np.full((*SIZE, 3), 90, np.uint8)
+    rgb[..., 0] = 10 * number  # the head switches at 6
+    return rgb
+
+
+def depth(rgb, head):
+    """Give a floor, a wall and a box that jumps to and fro, 3 % off in every other image."""
+    height, width = rgb.shape[:2]  # another size where the image is warped
+    number = int(rgb[height // 2, width // 2, 0]) // 10
+    rows = np.arange(height)[:, None] - (height - 1) / 2
+    floor_m = np.where(rows > 0, height / np.maximum(rows, 1e-3), np.inf)
+    depth_m = np.minimum(floor_m, 8.0) * np.ones((1, width))
+    depth_m[height // 3 : 2 * height // 3, 20 + number % 5 : 30] = 3.0
+    return depth_m * (1.0 + 0.03 * (number % 2)) * (1.3 if head == 'outdoor' else 1.0)
+
+
+def router(rgb):
+    outdoor = 0.9 if rgb[rgb.shape[0] // 2, 32, 0] >= 60 else 0.1
+    return {'indoor': 1.0 - outdoor, 'outdoor': outdoor}
+
+
+def arrays(output):
+    """Give the numbers of an output, copied."""
+    names = ('pixels', 'points', 'points_m', 'ranges_m', 'head', 'reason')
+    return [output.name, *(np.copy(getattr(output, n)) for n in names if hasattr(output, n))]
+
+
+def run(pipeline, predictor, camera, numbers):
+    found = []
+    for number in numbers:
+        now_s = 100.0 + 0.1 * number
+        request = pipeline.prepare(image(number), camera, now_s, pipeline.due(now_s, ALL))
+        made = pipeline.process(request, predict(predictor, request)) if request else ()
+        found.append([arrays(output) for output in made])
+    return found
+
+
+def same(ones, others):
+    assert len(ones) == len(others)
+    for one, other in zip(ones, others, strict=True):
+        assert [output[0] for output in one] == [output[0] for output in other]
+        for (_, *a), (_, *b) in zip(one, other, strict=True):
+            for x, y in zip(a, b, strict=True):
+                np.testing.assert_array_equal(x, y)
+
+
+def fresh(**values):
+    predictor = FakePredictor(depth, router=router)
+    pipeline = CameraPipeline.of(predictor, settings_from({**MEMORY, **values}))
+    return pipeline, predictor, Camera(CameraModel(INTRINSICS))
+
+
+@pytest.mark.parametrize('stop', [1, 5, 8])
+@pytest.mark.parametrize('correction', ['off', 'scale', 'warp'])
+def test_a_sequence_that_is_resumed_from_its_state_gives_the_same_numbers(stop, correction):
+    values = {'focal_correction': correction}
+    whole = run(*fresh(**values), range(12))
+    heads = {str(output[1]) for made in whole for output in made if output[0] == 'domain'}
+    assert heads == {'indoor', 'outdoor'}
+    first, second = fresh(**values), fresh(**values)
+    before = run(*first, range(stop))
+    second[0].restore(json.loads(json.dumps(first[0].state())))
+    same([*before, *run(*second, range(stop, 12))], whole)
+
+
+def test_a_state_matters():
+    """Or the test above would prove nothing."""
+    whole = run(*fresh(), range(12))
+    with pytest.raises(AssertionError):
+        same(run(*fresh(), range(5, 12)), whole[5:])
+
+
+def test_outputs_are_written_into_the_memory_that_is_lent():
+    class Lent:
+        def __init__(self):
+            self.arrays = {}
+
+        def array(self, name, shape, dtype=np.float32):
+            return self.arrays.setdefault(name, np.empty(shape, dtype))
+
+    lent, predictor = Lent(), FakePredictor(2.0, heads=('indoor',))
+    pipeline = CameraPipeline.of(predictor, PipelineSettings(), lent)
+    names = {outputs.DEPTH, outputs.UNCERTAINTY, outputs.POINTS}
+    request = pipeline.prepare(image(0), Camera(CameraModel(INTRINSICS)), 0.0, names)
+    made = {o.name: o for o in pipeline.process(request, predict(predictor, request))}
+    assert made[outputs.DEPTH].pixels is lent.arrays[outputs.DEPTH]
+    assert made[outputs.UNCERTAINTY].pixels is lent.arrays[outputs.UNCERTAINTY]
+    assert made[outputs.POINTS].points is lent.arrays[outputs.POINTS]
+
+
+def test_without_a_camera_there_is_depth_and_no_points():
+    predictor = FakePredictor(2.0)
+    pipeline = CameraPipeline.of(predictor, settings_from({'focal_correction': 'off'}))
+    request = pipeline.prepare(image(0), None, 0.0, ALL)
+    assert request.due.depth == {outputs.DEPTH}
+    assert not request.due.clouds
+    named = CameraPipeline.of(predictor, settings_from({'focal_correction': 'scale'}))
+    assert named.prepare(image(0), None, 0.0, ALL - {outputs.DOMAIN}) is None
+
+
+def test_names_that_are_requested_are_due_whatever_the_rates():
+    due = all_due([outputs.DEPTH, outputs.POINTS, outputs.DOMAIN])
+    assert (due.depth, due.clouds) == ({outputs.DEPTH}, {outputs.POINTS})
+    assert due.domain
+
+
+def test_a_parameter_file_of_the_node_gives_its_settings(tmp_path):
+    path = tmp_path / 'node.yaml'
+    path.write_text(
+        '/**:\n  ros__parameters:\n    model: ZoeD_S_NK\n    cameras: [front]\n'
+        '    depth: {min: 0.5}\n    cloud.decimation: 2\n    front:\n      depth: {max: 9.0}\n'
+        'zoedepth:\n  ros__parameters: {cloud: {decimation: 8}}\n'
+        'other_node:\n  ros__parameters: {speed: 3}\n'
+    )
+    ignored = ('model', 'cameras')
+    common = settings_from_file(path, ignored=ignored)
+    assert (common.depth_min_m, common.depth_max_m, common.cloud_decimation) == (0.5, 0.0, 8)
+    assert settings_from_file(path, camera='front', ignored=ignored).depth_max_m == 9.0
+
+
+@pytest.mark.parametrize(
+    ('text', 'says'),
+    [
+        ('/**:\n  ros__parameters: {depth.minimum: 1.0}', 'no parameter depth.minimum'),
+        ('/**:\n  ros__parameters: {depth.min: 1}', 'depth.min must be a double, got 1'),
+        ('/**:\n  ros__parameters: {depth.max: 0.05}', 'more than depth.min'),
+        ('other:\n  ros__parameters: {depth.min: 1.0}', 'expected a section'),
+        ('/**: 3', 'expected ros__parameters'),
+        ('[', 'not YAML'),
+    ],
+)
+def test_a_parameter_file_that_is_wrong_is_named_with_the_reason(tmp_path, text, says):
+    path = tmp_path / 'node.yaml'
+    path.write_text(text)
+    with pytest.raises(ValueError, match='node.yaml') as error:
+        settings_from_file(path)
+    assert says in str(error.value)
+
+
+def test_options_of_commands_have_the_names_units_and_checks_of_the_parameters():
+    decimation, hfov, edge = option_specs('cloud.decimation', 'camera.hfov', 'filter.edge')
+    assert (decimation.option, hfov.option) == ('--cloud-decimation', '--camera-hfov')
+    assert (hfov.unit, decimation.unit) == ('rad', '')
+    assert (decimation.parse('8'), edge.parse('false')) == (8, False)
+    for spec, text, says in (
+        (decimation, '0', 'cloud.decimation must be at least 1'),
+        (decimation, 'x', 'cloud.decimation must be a integer'),
+        (hfov, '70', '70 degrees are 1.2217 rad'),
+        (edge, 'maybe', 'filter.edge must be a bool'),
+    ):
+        with pytest.raises(ValueError, match=says):
+            spec.parse(text)
+    assert len(option_specs()) > 40
+    with pytest.raises(ValueError, match='no parameter nothing'):
+        option_specs('nothing')
