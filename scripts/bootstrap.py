@@ -315,7 +315,5 @@ def digest_of(names: Iterable[str]) -> str:
 
 
 if __name__ == '__main__':
-    sys.stdout.reconfigure(
-        errors='backslashreplace'
-    )  # for characters that the terminal cannot encode
+    sys.stdout.reconfigure(errors='backslashreplace')  # characters the terminal lacks
     sys.exit(main(sys.argv[1:]))

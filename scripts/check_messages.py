@@ -89,9 +89,7 @@ def names(text: str, name: str) -> bool:
 
 
 if __name__ == '__main__':
-    sys.stdout.reconfigure(
-        errors='backslashreplace'
-    )  # for characters that the terminal cannot encode
+    sys.stdout.reconfigure(errors='backslashreplace')  # characters the terminal lacks
     if len(sys.argv) != 2:
         sys.exit(f'{__doc__}\nexpected one argument, the commit to compare with')
     sys.exit(main(sys.argv[1]))

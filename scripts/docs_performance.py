@@ -260,7 +260,5 @@ def svg(title: str, lines: Sequence[str], height: float) -> str:
 
 
 if __name__ == '__main__':
-    sys.stdout.reconfigure(
-        errors='backslashreplace'
-    )  # for characters that the terminal cannot encode
+    sys.stdout.reconfigure(errors='backslashreplace')  # characters the terminal lacks
     sys.exit(main())

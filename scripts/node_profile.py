@@ -30,7 +30,10 @@ LIMIT_S = 150.0
 DRIVE, NODE = 'drive', 'node'  # roles of the processes that run this file
 NO_PY_SPY = 'this profile needs py-spy: pip install py-spy'
 
-EXCLUDED: tuple[str, ...] = ('/benchmark/node/protocol.py', '/benchmark/node/known_depth.py')
+EXCLUDED: tuple[str, ...] = (
+    '/benchmark/node/node_protocol.py',
+    '/benchmark/node/known_depth.py',
+)
 """Work of the benchmark itself."""
 WAITS: tuple[str, ...] = ('(threading.py', 'watch (zoedepth_ros/ros/spin.py')
 """Innermost frames of a waiting thread."""
@@ -65,7 +68,7 @@ def main() -> None:
 def profile_node() -> dict[str, Any]:
     """Return milliseconds per image by thread and kind of work, and how they were measured."""
     from zoedepth_ros.benchmark.node import known_depth
-    from zoedepth_ros.benchmark.node.measure import shipped_environment
+    from zoedepth_ros.benchmark.node.node_benchmark import shipped_environment
 
     places = (os.environ.get('PATH', ''), str(Path(sys.executable).parent))
     py_spy = shutil.which('py-spy', path=os.pathsep.join(places))
@@ -143,7 +146,7 @@ def _drive(folder: Path, py_spy: str) -> None:
 
     from zoedepth_ros.benchmark.node import known_depth
     from zoedepth_ros.benchmark.node.driver import stream_at
-    from zoedepth_ros.benchmark.node.protocol import OURS, NodeKind
+    from zoedepth_ros.benchmark.node.node_protocol import OURS, NodeKind
     from zoedepth_ros.benchmark.node.stream import NodeProcess, Stream
 
     rclpy.init(args=[])

@@ -1,7 +1,6 @@
-"""Measure four cameras in one node beside four nodes: memory, CPU, rates, with the real network.
+"""Compare one node for four cameras with four nodes: memory, CPU and rates of the real network.
 
-Needs the installed package (`make build`). Both sides run in turn, as processes of their own, on
-the same pictures; the network is the embedded one unless another is named.
+Needs the installed package (`make build`). Both run in turn with the same images.
 
     python scripts/several_cameras.py --rates 1 10
 """
@@ -28,25 +27,25 @@ CAMERAS = ('front', 'left', 'right', 'rear')
 HEIGHT, WIDTH = 480, 640  # [px]
 COLUMNS = (
     'cameras at',
-    'side',
+    'nodes',
     'memory [MB]',
     'CPU per depth image [s]',
     'depth images, all [Hz]',
-    'fewest, most of a camera [Hz]',
+    'minimum, maximum of a camera [Hz]',
     'age [ms]',
 )
 TICK_HZ = os.sysconf('SC_CLK_TCK')
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """Hold what one side took."""
+class Measurement:
+    """Resources and rates of one round."""
 
     memory_mb: float
-    """Proportional set size of all its processes [MB]: what they share counts once."""
+    """Proportional set size of all processes [MB], which counts shared memory once."""
 
     cpu_s: float
-    """Processor time of all of them per depth image [s]."""
+    """CPU time of all processes per depth image [s]."""
 
     rates_hz: dict[str, float]
     """Depth images of each camera [Hz]."""
@@ -58,20 +57,20 @@ class Measured:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else '')
     parser.add_argument('--rates', type=float, nargs='+', default=[1.0], help='of a camera [Hz]')
-    parser.add_argument('--rounds', type=int, default=3, help='of each side, in turn')
-    parser.add_argument('--seconds', type=float, default=10.0, help='of each round')
+    parser.add_argument('--rounds', type=int, default=3, help='number of rounds')
+    parser.add_argument('--seconds', type=float, default=10.0, help='duration of a round [s]')
     parser.add_argument('--model', default='ZoeD_S_NK')
     args = parser.parse_args(arguments)
     os.environ.setdefault('ROS_DOMAIN_ID', str(reserve_domain()))
     os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
     profile = str(ROOT / 'config' / 'fastdds.xml')
     os.environ.update(dict.fromkeys(profile_variables(os.environ), profile))
-    sides = {'one node': one_node(args.model), 'four nodes': four_nodes(args.model)}
+    variants = {'one node': one_node(args.model), 'four nodes': four_nodes(args.model)}
     print(f'| {" | ".join(COLUMNS)} |\n{"|---" * len(COLUMNS)}|')
     for rate_hz in args.rates:
-        found: dict[str, list[Measured]] = {name: [] for name in sides}
+        found: dict[str, list[Measurement]] = {name: [] for name in variants}
         for _ in range(args.rounds):
-            for name, commands in sides.items():
+            for name, commands in variants.items():
                 found[name].append(measure(commands, rate_hz, args.seconds))
         for name, rounds in found.items():
             print(row(rate_hz, name, rounds), flush=True)
@@ -88,13 +87,13 @@ def four_nodes(model: str) -> list[list[str]]:
 
 def command(model: str) -> list[str]:
     executable = Path(sys.prefix) / 'lib' / 'zoedepth_ros' / 'depth_node'
-    given = (f'model:={model}', 'device:=cpu', 'max_image_age:=0.0')
+    values = (f'model:={model}', 'device:=cpu', 'max_image_age:=0.0')
     return [sys.executable, str(executable), '--ros-args', '--log-level', 'error'] + [
-        word for parameter in given for word in ('-p', parameter)
+        word for parameter in values for word in ('-p', parameter)
     ]
 
 
-def measure(commands: list[list[str]], rate_hz: float, seconds: float) -> Measured:
+def measure(commands: list[list[str]], rate_hz: float, seconds: float) -> Measurement:
     processes = [subprocess.Popen(words) for words in commands]
     try:
         return watch([process.pid for process in processes], rate_hz, seconds)
@@ -105,7 +104,7 @@ def measure(commands: list[list[str]], rate_hz: float, seconds: float) -> Measur
             process.wait(10.0)
 
 
-def watch(pids: list[int], rate_hz: float, seconds: float) -> Measured:
+def watch(pids: list[int], rate_hz: float, seconds: float) -> Measurement:
     import rclpy
     from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
     from sensor_msgs.msg import Image
@@ -125,20 +124,20 @@ def watch(pids: list[int], rate_hz: float, seconds: float) -> Measured:
             Image, f'/{name}/depth/image', lambda msg, name=name: on_depth(name, msg), 5
         )
     publishers = [node.create_publisher(Image, f'/{name}/image', 1) for name in CAMERAS]
-    picture = Image(height=HEIGHT, width=WIDTH, step=3 * WIDTH, encoding='rgb8')
-    picture.data.frombytes(os.urandom(3 * WIDTH) * HEIGHT)
+    image = Image(height=HEIGHT, width=WIDTH, step=3 * WIDTH, encoding='rgb8')
+    image.data.frombytes(os.urandom(3 * WIDTH) * HEIGHT)
 
     def send() -> None:
         for publisher in publishers:
-            picture.header.stamp = node.get_clock().now().to_msg()
-            publisher.publish(picture)
+            image.header.stamp = node.get_clock().now().to_msg()
+            publisher.publish(image)
 
     node.create_timer(1.0 / rate_hz, send)
     executor = SingleThreadedExecutor()
     executor.add_node(node)
 
     def spin() -> None:
-        with suppress(ExternalShutdownException):  # told to stop
+        with suppress(ExternalShutdownException):
             executor.spin()
 
     thread = threading.Thread(target=spin, daemon=True)
@@ -153,7 +152,7 @@ def watch(pids: list[int], rate_hz: float, seconds: float) -> Measured:
         time.sleep(seconds)
         took_s, used_s = time.monotonic() - start_s, sum(map(cpu_of, pids)) - cpu_s
         counts = {name: len(times) - before[name] for name, times in arrived.items()}
-        return Measured(
+        return Measurement(
             memory_mb=sum(map(memory_of, pids)),
             cpu_s=used_s / max(1, sum(counts.values())),
             rates_hz={name: count / took_s for name, count in counts.items()},
@@ -169,26 +168,26 @@ def wait_for(condition, timeout_s: float = 120.0) -> None:
     end_s = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() > end_s:
-            raise TimeoutError('no depth of every camera')
+            raise TimeoutError('not every camera has depth')
         time.sleep(0.1)
 
 
 def cpu_of(pid: int) -> float:
-    """Give the processor time of a process so far [s]."""
+    """Return the CPU time of a process so far [s]."""
     fields = Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
     return (int(fields[11]) + int(fields[12])) / TICK_HZ
 
 
 def memory_of(pid: int) -> float:
-    """Give the proportional set size of a process [MB]."""
+    """Return the proportional set size of a process [MB]."""
     for line in Path(f'/proc/{pid}/smaps_rollup').read_text().splitlines():
         if line.startswith('Pss:'):
             return int(line.split()[1]) * 1024e-6
     raise OSError(f'no Pss of process {pid}')
 
 
-def row(rate_hz: float, name: str, rounds: list[Measured]) -> str:
-    """Give a line of the table, of medians."""
+def row(rate_hz: float, name: str, rounds: list[Measurement]) -> str:
+    """Return a row of the table, with medians."""
 
     def median(values) -> float:
         return statistics.median(values)

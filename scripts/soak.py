@@ -158,7 +158,7 @@ def watch(node: Any, peer: Any, args: argparse.Namespace) -> dict:
     peer.node.create_subscription(
         Status, '/zoedepth/status', lambda msg: reported_hz.append(msg.depth_rate), 10
     )
-    node.wait_for_log('active: pictures from')
+    node.wait_for_log('active: ')
     peer.start_camera(args.rate, make)
     wait_until(lambda: all(s.received for s in streams.values()), lambda: node.log)
     time.sleep(args.warm_up)

@@ -83,9 +83,9 @@ TORCH_FREE = (
     'benchmark.parts',
     'benchmark.implementations',
     'benchmark.turns',
-    'benchmark.network',
+    'benchmark.network_benchmark',
     'benchmark.network_report',
-    'benchmark.size',
+    'benchmark.size_benchmark',
     'benchmark.node',
 )
 ROS = frozenset({

@@ -7,9 +7,9 @@ import pytest
 import torch
 from fake_worker import FakeMachine
 
-from zoedepth_ros.benchmark import network, runners
+from zoedepth_ros.benchmark import network_benchmark, runners
 from zoedepth_ros.benchmark.implementations import CAMERA_SIZE, Implementation, baselines
-from zoedepth_ros.benchmark.network import measure
+from zoedepth_ros.benchmark.network_benchmark import measure
 from zoedepth_ros.benchmark.parts import BenchmarkOptions
 from zoedepth_ros.benchmark.timing import Budget
 from zoedepth_ros.benchmark.worker import WorkerError
@@ -222,6 +222,7 @@ def test_the_half_precision_is_the_requested_one_or_a_fast_one(
 ):
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
     monkeypatch.setattr(torch.cuda, 'device_count', lambda: 1)
+    monkeypatch.setattr(torch.cuda, 'get_device_capability', lambda device: (8, 0))
     for module in (runners, devices):
         monkeypatch.setattr(module, 'bf16_emulated', lambda: emulated)
     assert runners.half_precision(device, precision) == expected
@@ -255,6 +256,6 @@ def test_a_gpu_has_fp16_and_a_row_for_tf32():
 
 def test_the_environment_is_that_of_the_launch_file(monkeypatch):
     monkeypatch.setenv('MALLOC_TOP_PAD_', '1')
-    found = network._node_environment()
+    found = network_benchmark._node_environment()
     assert 'MALLOC_TRIM_THRESHOLD_' in found
     assert 'MALLOC_TOP_PAD_' not in found  # the user's own value is kept

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from zoedepth_ros.benchmark.node import known_depth, measure
+from zoedepth_ros.benchmark.node import known_depth, node_benchmark
+from zoedepth_ros.benchmark.node.node_protocol import NAIVE, OURS, MeasurementTask, NodeKind
 from zoedepth_ros.benchmark.node.node_report import section
-from zoedepth_ros.benchmark.node.protocol import NAIVE, OURS, MeasurementTask, NodeKind
 from zoedepth_ros.benchmark.parts import PARTS, BenchmarkOptions
 
 
@@ -90,10 +90,10 @@ def test_a_node_without_depth_is_reported_and_not_measured(monkeypatch, tmp_path
             raise OSError('the measuring process took more than 180 s')
         return result
 
-    monkeypatch.setattr(measure, '_driven', driven)
-    monkeypatch.setattr(measure, '_has_ros', lambda: True)
+    monkeypatch.setattr(node_benchmark, '_driven', driven)
+    monkeypatch.setattr(node_benchmark, '_has_ros', lambda: True)
     monkeypatch.setattr(known_depth, 'render', lambda folder, size: None)
-    found = measure.measure(BenchmarkOptions())
+    found = node_benchmark.measure(BenchmarkOptions())
     assert found.missing == (
         'shipped environment, this node: depth, full cloud: no depth within 30 s',
         'plain environment: the measuring process took more than 180 s',
@@ -110,11 +110,11 @@ def test_a_task_may_use_half_of_the_remaining_time(monkeypatch, tmp_path):
         limits_s.append(limit_s)
         raise OSError('late')
 
-    monkeypatch.setattr(measure, '_run', run)
-    task = measure.tasks(tmp_path, BenchmarkOptions())['plain']
+    monkeypatch.setattr(node_benchmark, '_run', run)
+    task = node_benchmark.tasks(tmp_path, BenchmarkOptions())['plain']
     for left_s in (math.inf, 300.0, -5.0):
         with pytest.raises(OSError, match='late'):
-            measure._driven(tmp_path, 'plain', task, left_s)
+            node_benchmark._driven(tmp_path, 'plain', task, left_s)
     assert limits_s == [180.0, 150.0, 1.0]
 
 
@@ -174,18 +174,18 @@ def test_a_task_is_read_as_it_was_written():
 
 
 def test_without_ros_the_error_names_what_is_needed(monkeypatch):
-    monkeypatch.setattr(measure, '_has_ros', lambda: False)
+    monkeypatch.setattr(node_benchmark, '_has_ros', lambda: False)
     with pytest.raises(ValueError, match='needs ROS 2.*make build'):
-        measure.measure(BenchmarkOptions())
-    assert 'needs ROS 2' in measure.measure(BenchmarkOptions(short=True)).missing[0]
+        node_benchmark.measure(BenchmarkOptions())
+    assert 'needs ROS 2' in node_benchmark.measure(BenchmarkOptions(short=True)).missing[0]
 
 
 def test_the_plain_environment_has_no_settings_of_the_shipped_one(monkeypatch, tmp_path):
     monkeypatch.setenv('MALLOC_TRIM_THRESHOLD_', '1')
     monkeypatch.setenv('FASTDDS_DEFAULT_PROFILES_FILE', '/somewhere.xml')
-    plain = measure.plain_environment()
+    plain = node_benchmark.plain_environment()
     assert not [name for name in plain if name.startswith(('MALLOC_', 'FASTDDS_'))]
-    shipped = measure.shipped_environment(tmp_path, 7)
+    shipped = node_benchmark.shipped_environment(tmp_path, 7)
     assert shipped['MALLOC_TRIM_THRESHOLD_'] == '1073741824'
     profile = shipped['FASTDDS_DEFAULT_PROFILES_FILE']
     assert profile == str(tmp_path / 'fastdds.xml')
@@ -213,14 +213,14 @@ def test_the_maximum_rate_is_between_a_rate_that_passes_and_one_that_fails():
 
 def test_both_nodes_run_in_their_own_processes_and_print_their_times(tmp_path):
     pytest.importorskip('rclpy')
-    assert PARTS['node'] == 'zoedepth_ros.benchmark.node.measure'
+    assert PARTS['node'] == 'zoedepth_ros.benchmark.node.node_benchmark'
     known_depth.render(tmp_path, (48, 64))
     kinds = [NodeKind(OURS, 4), NodeKind(NAIVE, 4), NodeKind('absent', 4)]
     streams = [('ours_4', 20.0, 0.5), ('absent_4', 20.0, 0.5)]
     task = MeasurementTask(
         str(tmp_path), [(48, 64)], kinds, 3, streams, ['absent_4'], start_s=120.0, timeout_s=60.0
     )
-    found = measure._driven(tmp_path, 'shipped', task, math.inf)
+    found = node_benchmark._driven(tmp_path, 'shipped', task, math.inf)
     for name in ('ours_4', 'naive_4'):
         times = found['single']['64x48'][name]
         assert len(times) == 3

@@ -11,13 +11,13 @@ import torch
 from fake_openvino import FakeOpenVINO, need_openvino
 from fake_worker import FakeMachine
 
-from zoedepth_ros.benchmark import network
+from zoedepth_ros.benchmark import network_benchmark
 from zoedepth_ros.benchmark.implementations import (
     Implementation,
     exported_bytes,
     runtime_baselines,
 )
-from zoedepth_ros.benchmark.network import measure
+from zoedepth_ros.benchmark.network_benchmark import measure
 from zoedepth_ros.benchmark.network_report import runtime_notes
 from zoedepth_ros.benchmark.parts import BenchmarkOptions
 from zoedepth_ros.benchmark.runners import ExportedRunner, chosen_head
@@ -187,8 +187,8 @@ def only_onnxruntime(*given, **how):
 def test_onnx_runtime_gives_our_depth_within_rounding(monkeypatch):
     for library in ('onnx', 'onnxscript', 'onnxruntime'):
         pytest.importorskip(library)
-    monkeypatch.setattr(network, '_SUSTAINED_WITHIN_S', 0.0)
-    monkeypatch.setattr(network, 'runtime_baselines', only_onnxruntime)
+    monkeypatch.setattr(network_benchmark, '_SUSTAINED_WITHIN_S', 0.0)
+    monkeypatch.setattr(network_benchmark, 'runtime_baselines', only_onnxruntime)
     wanted = BenchmarkOptions(
         model='ZoeD_tiny_NK', device='cpu', precision='fp32', rounds=1, runtimes='only'
     )

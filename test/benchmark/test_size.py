@@ -6,7 +6,7 @@ import pytest
 from fake_worker import FakeMachine
 
 from zoedepth_ros.benchmark.parts import BenchmarkOptions
-from zoedepth_ros.benchmark.size import BATCHES, SIZES, fit, measure
+from zoedepth_ros.benchmark.size_benchmark import BATCHES, SIZES, fit, measure
 from zoedepth_ros.benchmark.worker import WorkerError
 
 OPTIONS = BenchmarkOptions(model='ZoeD_tiny_NK', rounds=2)

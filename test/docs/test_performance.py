@@ -78,7 +78,7 @@ def test_operators_are_classified(operator, kind):
         (f'{WORK};publish domain (node_profile.py:212);{SEND}', 'publishing the rest'),
         (f'{WORK};HeadPolicy.update (zoedepth_ros/pipeline/head_policy.py:70)',
          'everything else'),
-        (f'{WORK};write (zoedepth_ros/benchmark/node/protocol.py:45)', ''),
+        (f'{WORK};write (zoedepth_ros/benchmark/node/node_protocol.py:45)', ''),
         (f'{WORK};Mailbox.take (zoedepth_ros/ros/inference_thread.py:40);'
          'Condition.wait (threading.py:327)', None),
     ],
@@ -93,7 +93,7 @@ def test_the_cpu_time_of_a_thread_is_distributed_over_its_samples():
         f'thread (70): MainThread;{EXECUTOR};Executor._wait (rclpy/executors.py:796) 1\n'
         f'thread (70): MainThread;{EXECUTOR};Condition.wait (threading.py:331) 50\n'
         f'thread (0x48): inference;{WORK};{SEND} 2\n'
-        f'thread (0x48): inference;{WORK};write (zoedepth_ros/benchmark/node/protocol.py:45) 2\n'
+        f'thread (0x48): inference;{WORK};write (/benchmark/node/node_protocol.py:45) 2\n'
         'a torn stack 7\n'
     )
     samples, tids = node_profile.sorted_samples(stacks)

@@ -1,1 +1,1 @@
-"""How fast it is, measured beside what one would take instead; and what the figures mean."""
+"""Speed of the network and of the node, compared with baselines."""

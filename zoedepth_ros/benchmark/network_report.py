@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from zoedepth_ros.benchmark.benchmark_report import Section, Table
 from zoedepth_ros.benchmark.implementations import CAMERA_SIZE, RUNTIMES, Size
 from zoedepth_ros.benchmark.timing import Spread, spread
-from zoedepth_ros.benchmark.turns import Comparison, mean_relative_deviation
+from zoedepth_ros.benchmark.turns import BaselineMeasurement, mean_relative_deviation
 
 _FP32_BASELINES = ('transformers', *RUNTIMES)
 _REFERENCES = ('transformers_eager', 'transformers', 'ours_fp32')
@@ -34,7 +34,7 @@ class NetworkResults:
     """What ran as our implementation."""
     depths_m: NDArray[np.float32]
     """Our depths of the sample images (n, H, W) [m]."""
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[BaselineMeasurement, ...]
     flops: int
     """Operations of one image."""
     matmul_tflops: float
@@ -136,7 +136,7 @@ def _sustained_values(results: NetworkResults) -> dict[str, Any]:
     }
 
 
-def _variant(results: NetworkResults, x: Comparison) -> dict[str, Any]:
+def _variant(results: NetworkResults, x: BaselineMeasurement) -> dict[str, Any]:
     return {
         'title': x.baseline.title,
         'facts': dict(x.facts),

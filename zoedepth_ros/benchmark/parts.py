@@ -43,9 +43,9 @@ class BenchmarkOptions:
 
 PARTS: Mapping[str, str] = MappingProxyType(
     {
-        'network': 'zoedepth_ros.benchmark.network',
-        'size': 'zoedepth_ros.benchmark.size',
-        'node': 'zoedepth_ros.benchmark.node.measure',
+        'network': 'zoedepth_ros.benchmark.network_benchmark',
+        'size': 'zoedepth_ros.benchmark.size_benchmark',
+        'node': 'zoedepth_ros.benchmark.node.node_benchmark',
     }
 )
 """Part -> the module whose `measure(options)` returns its section; imported when needed."""

@@ -21,7 +21,7 @@ _MAX_PER_TURN = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class BaselineMeasurement:
     """The measurements of a baseline in turn with our implementation."""
 
     baseline: Baseline
@@ -58,7 +58,7 @@ def compare(
     *,
     within_s: float = math.inf,
     log: Callable[[str], None] = lambda text: None,
-) -> Comparison:
+) -> BaselineMeasurement:
     """Measure a baseline in turn with our loaded implementation; WorkerError if it fails.
 
     size: of the network's images [px].  rounds: maximum number.  within_s: time for everything
@@ -85,7 +85,7 @@ def compare(
             turns[which].append(_turn(workers[which], image_size, per_turn[which]))
     medians = [[spread(turn).median_ms for turn in all_turns] for all_turns in turns]
     memory = other.request('memory')
-    return Comparison(
+    return BaselineMeasurement(
         baseline,
         other.facts(),
         ours_ms=[ms for turn in turns[0] for ms in turn],

@@ -1,1 +1,1 @@
-"""The door for people: arguments, printing and exit codes live here and nowhere else."""
+"""The command `zoedepth`: arguments, output and exit codes."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from zoedepth_ros.cli.arguments import whole
 from zoedepth_ros.cli.exit_codes import DONE, FAILED
-from zoedepth_ros.cli.images import require_readable
+from zoedepth_ros.cli.image_paths import require_readable
 from zoedepth_ros.cli.settings import add_settings, settings_of
 
 if TYPE_CHECKING:

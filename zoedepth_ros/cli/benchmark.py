@@ -22,7 +22,7 @@ from zoedepth_ros.benchmark.parts import (
 )
 from zoedepth_ros.benchmark.timing import NO_LIMIT, Budget
 from zoedepth_ros.cli.arguments import at_least, quantity
-from zoedepth_ros.cli.output import write_json
+from zoedepth_ros.cli.reporting import write_json
 from zoedepth_ros.files import check_writable
 
 NAME = 'benchmark'

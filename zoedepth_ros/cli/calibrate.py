@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
     import numpy as np
 
     from zoedepth_ros.build import build_predictor
-    from zoedepth_ros.cli.images import find_images, require_readable
+    from zoedepth_ros.cli.image_paths import find_images, require_readable
     from zoedepth_ros.inference.result import check_head
     from zoedepth_ros.media.files import read_stored_picture
     from zoedepth_ros.pipeline.outputs import DEPTH

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from zoedepth_ros.cli.output import write_json
+from zoedepth_ros.cli.reporting import write_json
 from zoedepth_ros.files import check_writable
 
 NAME = 'compare'

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoedepth_ros.cli.arguments import at_least, refuse_idle, steps_per_m
-from zoedepth_ros.cli.output import progress, write_json, write_text
+from zoedepth_ros.cli.reporting import progress, write_json, write_text
 from zoedepth_ros.files import check_folder, check_writable
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def _evaluate_dataset(args: argparse.Namespace) -> int:
         flip=not args.no_flip,
         limit=args.samples,
         focal_correction=args.focal_correction,
-        observe=_Progress(worst),
+        observe=_EvaluationProgress(worst),
     )
     _print_model(report.card, args)
     _print_data(report)
@@ -194,7 +194,7 @@ def _evaluate_scenes(args: argparse.Namespace) -> int:
         head=args.head or AUTO,
         flip=not args.no_flip,
         focal_correction=args.focal_correction,
-        observe=_Progress(worst),
+        observe=_EvaluationProgress(worst),
     )
     reports = found.reports
     _print_model(next(iter(reports.values())).card, args)
@@ -267,7 +267,7 @@ def _out(args: argparse.Namespace) -> Path:
     return Path(args.out or DEFAULT_OUT).expanduser()
 
 
-class _Progress:
+class _EvaluationProgress:
     """Show progress on stderr, and collect the worst images."""
 
     def __init__(self, worst: WorstImages) -> None:

@@ -71,7 +71,7 @@ def _settings(args: argparse.Namespace) -> PipelineSettings:
 
 def run(args: argparse.Namespace) -> int:
     """Predict every picture; one that cannot be read is named and the others go on."""
-    from zoedepth_ros.cli.images import (
+    from zoedepth_ros.cli.image_paths import (
         find_images,
         output_names,
         require_readable,

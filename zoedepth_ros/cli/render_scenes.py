@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoedepth_ros.cli.arguments import at_least, image_side_px, refuse_idle
-from zoedepth_ros.cli.images import IMAGE_SUFFIXES
-from zoedepth_ros.cli.output import progress
+from zoedepth_ros.cli.image_paths import IMAGE_SUFFIXES
+from zoedepth_ros.cli.reporting import progress
 from zoedepth_ros.files import check_writable
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.cli.camera_options import CameraOf
-from zoedepth_ros.cli.output import progress
+from zoedepth_ros.cli.reporting import progress
 from zoedepth_ros.files import name_for_opencv, write_file
 from zoedepth_ros.inference.result import DepthPredictor
 from zoedepth_ros.media.color import COLOR_RANGE_M, depth_to_bgr

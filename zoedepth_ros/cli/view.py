@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from zoedepth_ros.cli.arguments import at_least, rate_hz, refuse_idle, whole
 from zoedepth_ros.cli.camera_options import CameraOf, add_calibration_option, camera_of
 from zoedepth_ros.cli.exit_codes import DONE, FAILED
-from zoedepth_ros.cli.output import progress
+from zoedepth_ros.cli.reporting import progress
 from zoedepth_ros.cli.settings import add_settings, settings_of
 from zoedepth_ros.errors import printable
 from zoedepth_ros.files import check_writable
@@ -163,7 +163,7 @@ def _with_first(first: ViewFrame, frames: Iterator[ViewFrame]) -> Iterator[ViewF
 
 def _frames(args: argparse.Namespace, settings: PipelineSettings) -> Iterator[ViewFrame]:
     """Find out what the sources are."""
-    from zoedepth_ros.cli.images import IMAGE_SUFFIXES, find_images, require_readable
+    from zoedepth_ros.cli.image_paths import IMAGE_SUFFIXES, find_images, require_readable
     from zoedepth_ros.viewing import sources
 
     name = args.sources[0]
@@ -225,7 +225,7 @@ def _note(text: str) -> None:
 
 
 def _is_recording(path: Path) -> bool:
-    from zoedepth_ros.cli.images import IMAGE_SUFFIXES
+    from zoedepth_ros.cli.image_paths import IMAGE_SUFFIXES
 
     if path.is_dir():
         names = [file.name for file in path.iterdir()]

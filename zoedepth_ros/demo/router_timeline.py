@@ -21,7 +21,7 @@ Spans = list[tuple[float, float, str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Axis:
+class TimeAxis:
     """The time axis of the chart."""
 
     left: int
@@ -54,7 +54,7 @@ def draw_router_timeline(
     'indoor' or 'outdoor'; doors: time [s] and label.
     """
     end_s = max((time_s for time_s, _ in domains), default=0.0) or 1.0
-    axis = Axis(round(text_px * 10.5), width - round(text_px * 2.5), end_s, text_px)
+    axis = TimeAxis(round(text_px * 10.5), width - round(text_px * 2.5), end_s, text_px)
     top, band_px = round(text_px * 2.4), round(text_px * 2.0)
     bottom = top + round(text_px * 7.5)
     canvas = np.full((bottom + round(text_px * 8.0), width, 3), BACKGROUND, np.uint8)
@@ -88,7 +88,7 @@ def spans(states: Sequence[tuple[float, str]], end_s: float) -> Spans:
 
 
 def _draw_probability(
-    canvas: Picture, outdoor: Sequence[tuple[float, float]], axis: Axis, top: int, bottom: int
+    canvas: Picture, outdoor: Sequence[tuple[float, float]], axis: TimeAxis, top: int, bottom: int
 ) -> None:
     """Fill the chart: outdoor below the curve, indoor above it; grey without a router."""
     text_px = axis.text_px
@@ -113,7 +113,7 @@ def _draw_probability(
         put_text(canvas, text, at, text_px)
 
 
-def _draw_spans(canvas: Picture, states: Spans, axis: Axis, top: int, bottom: int) -> None:
+def _draw_spans(canvas: Picture, states: Spans, axis: TimeAxis, top: int, bottom: int) -> None:
     for begin_s, end_s, state in states:
         left, right = axis.x(begin_s), axis.x(end_s)
         canvas[top:bottom, left:right] = COLORS.get(state, _DIM)
@@ -125,7 +125,7 @@ def _draw_spans(canvas: Picture, states: Spans, axis: Axis, top: int, bottom: in
 
 
 def _draw_door(
-    canvas: Picture, axis: Axis, time_s: float, text: str, top: int, bottom: int
+    canvas: Picture, axis: TimeAxis, time_s: float, text: str, top: int, bottom: int
 ) -> None:
     """Draw a dashed line with a label above it, clipped to the chart."""
     x, dash_px = axis.x(time_s), max(4, round(axis.text_px * 0.6))

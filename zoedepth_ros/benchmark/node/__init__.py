@@ -1,1 +1,1 @@
-"""Everything around the network: the node beside one written the usual way, between processes."""
+"""The part `node`: overhead and latency of the node, compared with a naive node."""

@@ -15,7 +15,7 @@ import rclpy
 from rclpy.executors import SingleThreadedExecutor
 
 from zoedepth_ros.benchmark.node import known_depth
-from zoedepth_ros.benchmark.node.protocol import MeasurementTask
+from zoedepth_ros.benchmark.node.node_protocol import MeasurementTask
 from zoedepth_ros.benchmark.node.stream import DEPTH, NodeProcess, Stream
 
 PAUSE_S = 0.01  # between images: a node is still busy after it has published

@@ -22,7 +22,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2, PointField
 
 from zoedepth_ros.benchmark.node.known_depth import KnownDepth
-from zoedepth_ros.benchmark.node.protocol import FrameTimes, stamp_ns
+from zoedepth_ros.benchmark.node.node_protocol import NodeFrameTimes, stamp_ns
 
 QUEUE = 10  # the usual value
 
@@ -62,7 +62,7 @@ class NaiveNode(Node):
             self._passed('postprocess', more=True)
             self._publish('depth/points', self._cloud, cloud)
             self._passed('publish', more=True)
-        FrameTimes(
+        NodeFrameTimes(
             stamp_ns=stamp_ns(msg),
             called_s=called_s,
             done_s=time.monotonic(),

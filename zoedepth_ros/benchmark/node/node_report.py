@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from zoedepth_ros.benchmark.benchmark_report import Section, Table
-from zoedepth_ros.benchmark.node.protocol import NAIVE, OURS
+from zoedepth_ros.benchmark.node.node_protocol import NAIVE, OURS
 from zoedepth_ros.benchmark.timing import spread
 
 Found = Mapping[str, Mapping[str, Any]]

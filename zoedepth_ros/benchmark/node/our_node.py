@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from zoedepth_ros.benchmark.node.known_depth import KnownDepth
-from zoedepth_ros.benchmark.node.protocol import FrameTimes
+from zoedepth_ros.benchmark.node.node_protocol import NodeFrameTimes
 from zoedepth_ros.inference.fallback import PredictorSettings
 from zoedepth_ros.ros.health.statistics import STAGES
 from zoedepth_ros.ros.inference_thread import Arrivals, SharedNetwork
@@ -46,7 +46,7 @@ def _print_times(predictor: KnownDepth) -> None:
         ((processor, image),) = images  # one camera
         windows = processor._statistics.stages_ms
         stages_ms = {name: windows[name].last for name in STAGES}
-        FrameTimes(
+        NodeFrameTimes(
             stamp_ns=image.stamp_ns,
             called_s=image.arrived_monotonic_s,
             done_s=done_s,

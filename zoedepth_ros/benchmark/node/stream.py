@@ -20,7 +20,12 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
 from zoedepth_ros.benchmark.node.known_depth import Size
-from zoedepth_ros.benchmark.node.protocol import MODULES, FrameTimes, NodeKind, stamp_ns
+from zoedepth_ros.benchmark.node.node_protocol import (
+    MODULES,
+    NodeFrameTimes,
+    NodeKind,
+    stamp_ns,
+)
 
 FOCAL_PER_WIDTH = 0.8  # of a typical webcam
 DEPTH, CLOUD = 'depth/image', 'depth/points'
@@ -37,7 +42,7 @@ class NodeProcess:
         program: arguments of Python instead of the module of the kind.
         """
         self.kind = kind
-        self.frames: dict[int, FrameTimes] = {}
+        self.frames: dict[int, NodeFrameTimes] = {}
         """Stamp [ns] -> times of this frame."""
         self._changed = threading.Condition()
         ros_args = ['--ros-args', '--log-level', 'error', '-r', f'__ns:=/{kind.name}']
@@ -84,7 +89,7 @@ class NodeProcess:
     def _read(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            frame = FrameTimes.read(line)
+            frame = NodeFrameTimes.read(line)
             if frame is not None:
                 with self._changed:
                     self.frames[frame.stamp_ns] = frame

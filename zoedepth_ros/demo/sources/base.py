@@ -52,7 +52,7 @@ class SourceImage:
     """Depth and domain, if they are known."""
 
 
-class Source(Protocol):
+class FrameSource(Protocol):
     """Give the image that belongs to a time."""
 
     description: str

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from zoedepth_ros.demo.sources.base import Source, SourceError, SourceImage
+from zoedepth_ros.demo.sources.base import FrameSource, SourceError, SourceImage
 from zoedepth_ros.demo.sources.capture import Video, Webcam
 from zoedepth_ros.demo.sources.rendered_trajectory import RenderedTrajectory, TrajectoryOptions
 from zoedepth_ros.demo.sources.still_images import (
@@ -34,7 +34,7 @@ def open_source(
     dwell_s: float,
     warn: Callable[[str], None],
     trajectory: TrajectoryOptions,
-) -> Source:
+) -> FrameSource:
     """Open a source by its name; raises SourceError.
 
     source: the number of a webcam or its device file, a video, a folder, one or several images,
@@ -67,12 +67,12 @@ def open_source(
 
 def _open_sequence(
     names: Sequence[str],
-    open_one: Callable[..., Source],
+    open_one: Callable[..., FrameSource],
     loop: bool,
     warn: Callable[[str], None],
 ) -> SourceSequence:
     """Open several sources; skip one that cannot be opened with a warning."""
-    opened: list[Source] = []
+    opened: list[FrameSource] = []
     for name in reversed(names):  # only the last one that opens may loop
         try:
             opened.insert(0, open_one(name, loop=loop and not opened))
@@ -86,7 +86,7 @@ def _open_sequence(
 class SourceSequence:
     """Show one source until its end, then the next."""
 
-    def __init__(self, sources: Sequence[Source]) -> None:
+    def __init__(self, sources: Sequence[FrameSource]) -> None:
         """sources: at least one; the last one may loop."""
         self._sources = list(sources)
         self._index, self._start_s = 0, 0.0

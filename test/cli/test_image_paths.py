@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from zoedepth_ros.cli.images import find_images, output_names
+from zoedepth_ros.cli.image_paths import find_images, output_names
 
 
 def touch(folder, *names):

@@ -73,7 +73,7 @@ class MeasurementTask:
 
 
 @dataclass(frozen=True, slots=True)
-class FrameTimes:
+class NodeFrameTimes:
     """Times of one frame in a node, on time.monotonic, which all processes share."""
 
     stamp_ns: int
@@ -101,7 +101,7 @@ class FrameTimes:
         sys.stdout.flush()
 
     @classmethod
-    def read(cls, line: str) -> FrameTimes | None:
+    def read(cls, line: str) -> NodeFrameTimes | None:
         """Read a line; None for other output."""
         return cls(**json.loads(line)) if line.startswith('{"stamp_ns"') else None
 

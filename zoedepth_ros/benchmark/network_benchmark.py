@@ -27,7 +27,7 @@ from zoedepth_ros.benchmark.implementations import (
 from zoedepth_ros.benchmark.network_report import NetworkResults, section
 from zoedepth_ros.benchmark.parts import RUNTIMES_ONLY, BenchmarkOptions
 from zoedepth_ros.benchmark.timing import spread
-from zoedepth_ros.benchmark.turns import Comparison, compare, sample_depths
+from zoedepth_ros.benchmark.turns import BaselineMeasurement, compare, sample_depths
 from zoedepth_ros.benchmark.worker import Worker, WorkerError
 from zoedepth_ros.environment import native_environment
 from zoedepth_ros.model.config import ModelConfig
@@ -113,7 +113,7 @@ def measure(options: BenchmarkOptions, start: StartWorker = Worker) -> Section:
     )
 
 
-def _shortened(comparisons: list[Comparison], options: BenchmarkOptions) -> str:
+def _shortened(comparisons: list[BaselineMeasurement], options: BenchmarkOptions) -> str:
     """Report how the budget has reduced the rounds; '' if it has not."""
     rounds, full = {x.rounds for x in comparisons}, options.rounds or _ROUNDS
     if min(rounds) >= full:
@@ -198,14 +198,14 @@ def _compare_all(
     size: Size,
     options: BenchmarkOptions,
     start: StartWorker,
-) -> tuple[list[Comparison], list[str]]:
+) -> tuple[list[BaselineMeasurement], list[str]]:
     """Measure one baseline after the other; return comparisons, and what is missing and why.
 
     The most important come first.  None starts that would exceed the budget, estimated from the
     loading time of our implementation and from the slowest baseline so far.
     """
     rounds, budget = options.rounds or _ROUNDS, options.budget
-    comparisons, reasons = list[Comparison](), dict[str, list[str]]()
+    comparisons, reasons = list[BaselineMeasurement](), dict[str, list[str]]()
     needed_s = ours.loading_s
     for number, baseline in enumerate(sorted(others, key=_priority)):
         left_s = budget.left_s - ours.loading_s  # the steps after this loop take about as long

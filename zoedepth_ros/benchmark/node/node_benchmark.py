@@ -20,8 +20,8 @@ from typing import Any
 
 from zoedepth_ros.benchmark.benchmark_report import Section
 from zoedepth_ros.benchmark.node import known_depth
+from zoedepth_ros.benchmark.node.node_protocol import NAIVE, OURS, MeasurementTask, NodeKind
 from zoedepth_ros.benchmark.node.node_report import PLAIN, SHIPPED, section, title
-from zoedepth_ros.benchmark.node.protocol import NAIVE, OURS, MeasurementTask, NodeKind
 from zoedepth_ros.benchmark.parts import BenchmarkOptions
 from zoedepth_ros.environment import (
     OLD_PROFILE_VARIABLE,
