@@ -79,7 +79,8 @@ def test_constants_that_moved_are_recorded_anew():
     before = recorded(rgb, 'indoor').depth_m
     recorded.predict_network_resolution(rgb, 'indoor')  # another size inside the network
     assert graphs.captured == 1
-    np.testing.assert_array_equal(recorded(rgb, 'indoor').depth_m, before)
+    for _ in range(40):  # later: sizes in turn are launched (test_cuda_host.py)
+        np.testing.assert_array_equal(recorded(rgb, 'indoor').depth_m, before)
     assert graphs.captured == 2
 
 

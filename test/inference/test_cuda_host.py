@@ -187,6 +187,38 @@ def test_two_image_sizes_in_turn_are_captured_once_each():
     assert graphs.captured == 2
 
 
+def test_images_of_two_network_sizes_in_turn_never_use_constants_of_the_other():
+    graphs, replayed = FakeGraphs(), []
+    captured, launched = predictor(graphs, way='official'), predictor(way='official')
+    capture = graphs.capture
+
+    def reading_constants(compute, image):
+        replay, output = capture(compute, image)
+        constants = captured._forward.prepared  # a graph reads these, whatever comes later
+
+        def checked():
+            assert captured._forward.prepared is constants
+            replayed.append(constants)
+            replay()
+
+        return checked, output
+
+    graphs.capture = reading_constants
+    wide, narrow = images(1, 40, 100)[0], images(1, 70, 40)[0]
+    assert launched.network_size(40, 100) != launched.network_size(70, 40)
+    for rgb in (wide, narrow) * 40:
+        np.testing.assert_array_equal(
+            captured(rgb, 'indoor').depth_m, launched(rgb, 'indoor').depth_m
+        )
+    assert graphs.captured <= 4  # rather launched than captured for each image
+    for _ in range(40):
+        captured(narrow, 'indoor')
+    before = len(replayed)
+    captured(narrow, 'indoor')
+    assert len(replayed) == before + 1
+    assert captured.optimization_note == ''
+
+
 def test_the_captures_used_last_are_kept(monkeypatch):
     monkeypatch.setattr(cuda_graphs, 'MAX_CAPTURES', 2)
     graphs = FakeGraphs()

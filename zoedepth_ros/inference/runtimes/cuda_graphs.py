@@ -231,6 +231,7 @@ class CapturedForward:
         self._constants: Prepared | None = None
         self._last_head = forward.heads[0]
         self._pauses = {'image': Pause(), 'batch': Pause()}
+        self._new_size = Pause()  # images of several network sizes in turn: rather uncaptured
 
     @property
     def failures(self) -> list[str]:
@@ -265,6 +266,13 @@ class CapturedForward:
                 logging.getLogger(__name__).warning('; '.join(self.failures))
             return None
 
+    def _are_current(self, rgb: NDArray[np.uint8]) -> bool:
+        """Tell whether captures still find the constants they read, also after this image."""
+        prepared, preprocessing = self._forward.prepared, self._forward.preprocessing
+        if prepared is None or prepared is not self._constants:
+            return False
+        return prepared.size == preprocessing.network_size(rgb.shape[0], rgb.shape[1])
+
     def last(self) -> tuple[Tensor, Tensor]:
         """Return the last images (B, H, W, 3) uint8 and their maps (B, 3, H, W), on the device.
 
@@ -278,14 +286,17 @@ class CapturedForward:
         self, images: Sequence[NDArray[np.uint8]], head: str, pause: Pause
     ) -> CapturedOutputs | None:
         forward, batch = self._forward, len(images)
-        if forward.prepared is not self._constants:  # captures read them at their old address
+        if self._constants is not None and not self._are_current(images[0]):
+            self._constants = None
             self._runner.clear()
+            self._new_size.fail('constants')
         is_new = not self._runner.has(((batch, *images[0].shape), head))
-        if is_new and not pause.is_over():
+        if is_new and not (pause.is_over() and self._new_size.is_over()):
             return None
         flat = self._runner(images, head, lambda pixels: forward.all_outputs(pixels, head))
         if is_new:
             pause.succeed()
+            self._new_size.succeed()
         self._constants = forward.prepared
         height, width = images[0].shape[:2]
         maps, rest = np.split(flat, [3 * batch * height * width])
