@@ -8,7 +8,7 @@ from zoedepth_ros.model.backbones.config import LiteConfig, backbone_from_dict
 from zoedepth_ros.model.backbones.lite import LiteFeatures, fuse_batch_norms, timm_network
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import create_model
-from zoedepth_ros.training.imagenet import in_order, start_from_imagenet
+from zoedepth_ros.training.initial_weights import in_order, start_from_imagenet
 
 
 def with_statistics(network):
@@ -73,7 +73,7 @@ def test_imagenet_weights_know_a_cat_from_a_cup_of_coffee():
     import cv2
     from skimage import data
 
-    from zoedepth_ros.training.imagenet import package_weights
+    from zoedepth_ros.training.initial_weights import package_weights
 
     network = timm.create_model('tf_efficientnet_lite0')
     network.load_state_dict(in_order(package_weights(LiteConfig('lite0')), network))

@@ -1,4 +1,4 @@
-"""A training run of a tiny network on a handful of pictures, for tests."""
+"""A training run of a tiny network on a handful of images, for tests."""
 
 import cv2
 import numpy as np
@@ -33,7 +33,7 @@ def recipe(folder, **changes):
             'root': str(folder / name),
             'max_depth_m': far_m,
             'initial_bins_m': [0.5, far_m],
-            'validation_pictures': 2,
+            'validation_images': 2,
         }
         for name, far_m in (('indoor', 10.0), ('outdoor', 80.0))
     ]

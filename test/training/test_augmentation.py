@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from zoedepth_ros.training.augmentation import (
-    PLAIN_TABLE,
+    IDENTITY_TABLE,
     augmented,
+    camera_effects,
     color_table,
-    photographed,
     rotated,
 )
 from zoedepth_ros.training.config import AugmentationConfig
@@ -13,21 +13,21 @@ from zoedepth_ros.training.config import AugmentationConfig
 STILL = AugmentationConfig(flip_probability=0.0, color_probability=0.0, rotation_deg=0.0)
 
 
-def picture():
+def sample():
     rng = np.random.default_rng(0)
     rgb = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)
     return rgb, rng.uniform(1, 9, (6, 8)).astype(np.float32)
 
 
 def test_without_variation_only_the_scale_of_colours_changes():
-    rgb, depth_m = picture()
+    rgb, depth_m = sample()
     image, same_m = augmented(rgb, depth_m, np.random.default_rng(0), STILL, (0.75, 1.25))
     assert image == pytest.approx(rgb / 255.0)
     assert np.array_equal(same_m, depth_m)
 
 
-def test_picture_and_depth_are_mirrored_together():
-    rgb, depth_m = picture()
+def test_image_and_depth_are_mirrored_together():
+    rgb, depth_m = sample()
     always = AugmentationConfig(flip_probability=1.0, color_probability=0.0, rotation_deg=0.0)
     image, turned_m = augmented(rgb, depth_m, np.random.default_rng(0), always, (1.0, 1.0))
     assert image == pytest.approx(rgb[:, ::-1] / 255.0)
@@ -44,7 +44,7 @@ def test_convention_a_quarter_turn_is_counter_clockwise_about_the_centre():
 
 
 def test_what_a_rotation_brings_in_has_no_depth():
-    rgb, depth_m = picture()
+    rgb, depth_m = sample()
     _, turned_m = rotated(rgb, depth_m, 30.0)
     assert np.isnan(turned_m[0, 0])
     known = turned_m[np.isfinite(turned_m)]
@@ -56,14 +56,14 @@ def test_colours_follow_gamma_then_factors_and_stay_in_range():
     table = color_table(np.random.default_rng(0), fixed, (1.2, 1.2))
     assert table[128] == pytest.approx([(128 / 255) ** 1.1 * 1.2 * 0.9] * 3)
     assert table[255] == pytest.approx([1.0] * 3), 'clipped'
-    assert PLAIN_TABLE[51] == pytest.approx([0.2] * 3)
+    assert IDENTITY_TABLE[51] == pytest.approx([0.2] * 3)
 
 
 def test_brightness_is_drawn_from_the_domains_range_and_colour_by_channel():
     rng = np.random.default_rng(0)
-    plain_gamma = AugmentationConfig(gamma=(1.0, 1.0))
+    no_gamma = AugmentationConfig(gamma=(1.0, 1.0))
     factors = np.array(
-        [color_table(rng, plain_gamma, (0.75, 1.25))[100] / PLAIN_TABLE[100] for _ in range(400)]
+        [color_table(rng, no_gamma, (0.75, 1.25))[100] / IDENTITY_TABLE[100] for _ in range(400)]
     )
     assert 0.675 <= factors.min() < 0.72
     assert 1.3 < factors.max() <= 1.375
@@ -71,7 +71,7 @@ def test_brightness_is_drawn_from_the_domains_range_and_colour_by_channel():
 
 
 def photograph(image, seed=0, **ranges):
-    return photographed(image, np.random.default_rng(seed), AugmentationConfig(**ranges))
+    return camera_effects(image, np.random.default_rng(seed), AugmentationConfig(**ranges))
 
 
 def halves():

@@ -104,9 +104,9 @@ def test_the_recipe_of_the_embedded_network_trains_both_domains_through_cameras_
     assert preset(config.model).backbone.kind == 'lite'
     assert config.training_hfov_deg == 65.0
     assert config.stages[-1].image_size == (0, 0), 'the last one at the size of the preset'
-    first, count = config.domains[1].seed, config.domains[1].pictures
+    first, count = config.domains[1].seed, config.domains[1].images
     held_out = 2**40  # where the scenes for evaluation begin
-    assert config.domains[0].pictures <= first, 'no seed twice'
+    assert config.domains[0].images <= first, 'no seed twice'
     assert first + count <= config.domains[0].validation_seed
     assert config.domains[0].validation_seed + 10**6 < held_out
     names = dict(create_model(preset(config.model)).named_parameters())

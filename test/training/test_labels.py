@@ -152,7 +152,7 @@ def test_a_resumed_run_hands_down_the_same_though_the_first_weights_are_gone(tmp
 
 def test_another_training_camera_than_the_weights_learnt_with_is_refused(tmp_path, weights):
     config = one_step(tmp_path, weights=str(weights), training_hfov_deg=90.0)
-    with pytest.raises(ValueError, match=r'start\.safetensors learnt through .* 65, .* 90'):
+    with pytest.raises(ValueError, match=r'start\.safetensors was trained with .* 65, .* 90'):
         train(config, Process())
 
 

@@ -15,7 +15,7 @@ from zoedepth_ros.training.losses import (
 )
 
 
-def picture(*rows):
+def image(*rows):
     return torch.tensor([[list(map(float, row)) for row in rows]])[:, None]
 
 
@@ -24,21 +24,21 @@ def known(truth):
 
 
 def test_si_log_equals_a_case_computed_by_hand():
-    truth = picture([1, 1], [1, 1])
-    depth = picture([math.e, 1], [1, math.e**3])
+    truth = image([1, 1], [1, 1])
+    depth = image([math.e, 1], [1, math.e**3])
     # g = 1, 0, 0, 3: mean 1, unbiased variance 2 -> 10 sqrt(2 + 0.15)
     assert si_log(depth, truth, known(truth)).item() == pytest.approx(10 * math.sqrt(2.15), 1e-6)
 
 
 def test_si_log_of_a_common_factor_is_its_logarithm_alone():
-    truth = picture([1, 2, 3], [4, 5, 6])
+    truth = image([1, 2, 3], [4, 5, 6])
     expected = 10 * math.sqrt(0.15) * math.log(1.5)
     assert si_log(1.5 * truth, truth, known(truth)).item() == pytest.approx(expected, 1e-5)
 
 
 def test_si_log_does_not_see_what_the_mask_hides():
-    truth, depth = picture([1, 2], [3, 4]), picture([2, 2], [2, 2])
-    mask = picture([1, 1], [1, 0]).bool()
+    truth, depth = image([1, 2], [3, 4]), image([2, 2], [2, 2])
+    mask = image([1, 1], [1, 0]).bool()
     spoilt = depth.clone()
     spoilt[0, 0, 1, 1] = 1e6
     assert torch.equal(si_log(depth, truth, mask), si_log(spoilt, truth, mask))
@@ -71,7 +71,7 @@ def test_si_log_brings_a_smaller_prediction_to_the_truths_size_corner_on_corner(
     assert si_log(depth, truth, truth > 0).item() == pytest.approx(expected, 1e-5)
 
 
-def test_si_log_of_a_picture_without_truth_is_zero_and_has_a_gradient():
+def test_si_log_of_a_image_without_truth_is_zero_and_has_a_gradient():
     depth = torch.ones(1, 1, 2, 2, requires_grad=True)
     loss = si_log(depth, torch.ones(1, 1, 2, 2), torch.zeros(1, 1, 2, 2, dtype=torch.bool))
     loss.backward()
@@ -132,7 +132,7 @@ def test_relative_loss_is_blind_to_scale_and_shift():
     assert moved.item() == pytest.approx(loss.item(), rel=1e-4)
 
 
-def test_relative_loss_leaves_out_pictures_without_truth():
+def test_relative_loss_leaves_out_images_without_truth():
     rng = np.random.default_rng(2)
     truth = torch.from_numpy(rng.uniform(1, 9, (2, 1, 8, 8)).astype(np.float32))
     guess = torch.from_numpy(rng.random((2, 1, 8, 8)).astype(np.float32))
@@ -152,8 +152,8 @@ def test_relative_loss_of_a_flat_prediction_is_finite():
 
 
 def test_log_error_is_the_mean_distance_of_logarithms_inside_the_mask():
-    truth = picture([1, 1], [1, 1])
-    depth = picture([math.e, 1], [math.exp(-2), 100])
-    mask = picture([1, 1], [1, 0]).bool()
+    truth = image([1, 1], [1, 1])
+    depth = image([math.e, 1], [math.exp(-2), 100])
+    mask = image([1, 1], [1, 0]).bool()
     assert log_error(depth, truth, mask).item() == pytest.approx(3 / 3, 1e-5)
     assert log_error(depth, truth, torch.zeros_like(mask)).item() == 0.0

@@ -3,7 +3,7 @@ import pytest
 from zoedepth_ros.training.distributed import Process
 from zoedepth_ros.training.mixed_batches import Draw, MixedBatches, ShareOfBatches, steps_of
 
-MIXED = MixedBatches(pictures=(40, 12), batch_size=4, seed=7)
+MIXED = MixedBatches(images=(40, 12), batch_size=4, seed=7)
 
 
 def test_batches_alternate_strictly_and_never_mix_domains():
@@ -16,14 +16,14 @@ def test_an_epoch_has_one_round_more_than_the_longest_domain_has_batches():
     assert MixedBatches((40,), 4, 0).epoch_steps == 10
 
 
-def test_a_domain_gives_every_picture_once_before_it_starts_over():
-    first_pass = [draw.picture for step in range(0, 20, 2) for draw in MIXED[step]]
+def test_a_domain_gives_every_image_once_before_it_starts_over():
+    first_pass = [draw.image for step in range(0, 20, 2) for draw in MIXED[step]]
     assert sorted(first_pass) == list(range(40))
 
 
 def test_the_shorter_domain_is_cycled_in_a_new_order():
     passes = [
-        [draw.picture for step in range(start, start + 6, 2) for draw in MIXED[step]]
+        [draw.image for step in range(start, start + 6, 2) for draw in MIXED[step]]
         for start in (1, 7, 13)
     ]
     assert all(sorted(one) == list(range(12)) for one in passes)
@@ -31,9 +31,9 @@ def test_the_shorter_domain_is_cycled_in_a_new_order():
 
 
 def test_a_batch_is_a_function_of_its_number():
-    again = MixedBatches(pictures=(40, 12), batch_size=4, seed=7)
+    again = MixedBatches(images=(40, 12), batch_size=4, seed=7)
     assert again[17] == MIXED[17]
-    assert MixedBatches(pictures=(40, 12), batch_size=4, seed=8)[17] != MIXED[17]
+    assert MixedBatches(images=(40, 12), batch_size=4, seed=8)[17] != MIXED[17]
 
 
 def test_processes_share_a_batch_without_gap_or_overlap():
@@ -50,13 +50,13 @@ def test_a_share_begins_where_a_run_resumes():
 
 
 def test_a_batch_that_does_not_divide_by_the_processes_is_refused():
-    with pytest.raises(ValueError, match='batch_size 4 does not divide by 3 processes'):
+    with pytest.raises(ValueError, match='batch_size 4 is not a multiple of 3 processes'):
         list(ShareOfBatches(MIXED, Process(world_size=3), 0, 1))
 
 
-def test_a_domain_smaller_than_a_batch_repeats_its_pictures():
-    assert [draw.picture for draw in MixedBatches((1,), 3, 0)[5]] == [0, 0, 0]
-    assert MixedBatches((1,), 3, 0)[5][0] == Draw(domain=0, picture=0, step=5)
+def test_a_domain_smaller_than_a_batch_repeats_its_images():
+    assert [draw.image for draw in MixedBatches((1,), 3, 0)[5]] == [0, 0, 0]
+    assert MixedBatches((1,), 3, 0)[5][0] == Draw(domain=0, image=0, step=5)
 
 
 def test_the_length_of_a_stage_is_given_in_epochs_or_in_steps():

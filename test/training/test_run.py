@@ -1,4 +1,4 @@
-"""Whole runs of a tiny network on a few pictures."""
+"""Whole runs of a tiny network on a few images."""
 
 import json
 import os

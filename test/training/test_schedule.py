@@ -8,8 +8,7 @@ from zoedepth_ros.model.config import BinsConfig, DecoderConfig, ModelConfig, Ro
 from zoedepth_ros.model.presets import INDOOR, OUTDOOR
 from zoedepth_ros.model.zoedepth import ZoeDepth
 from zoedepth_ros.training.config import DivisorsConfig, ScheduleConfig
-from zoedepth_ros.training.parameter_groups import parameter_groups
-from zoedepth_ros.training.schedule import one_cycle
+from zoedepth_ros.training.optimizers import one_cycle, parameter_groups
 
 TINY_BEIT = BeitConfig(
     embed_dim=64,

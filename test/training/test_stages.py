@@ -7,7 +7,7 @@ from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import Prediction, create_model
 from zoedepth_ros.training.config import StageConfig
 from zoedepth_ros.training.images import Example
-from zoedepth_ros.training.initial_bins import spread_bins
+from zoedepth_ros.training.initial_weights import spread_bins
 from zoedepth_ros.training.losses import scale_and_shift_invariant, si_log
 from zoedepth_ros.training.objective import objective
 
@@ -33,8 +33,10 @@ def test_a_metric_stage_adds_its_losses_with_their_weights():
     losses = objective(stage('metric', router_weight=100.0, relative_weight=0.5)).losses(
         output, truth
     )
-    silog = si_log(output.depth_m, truth.truth_m, truth.mask).item()
-    relative = scale_and_shift_invariant(output.relative_depth, truth.truth_m, truth.mask).item()
+    silog = si_log(output.depth_m, truth.ground_truth_m, truth.mask).item()
+    relative = scale_and_shift_invariant(
+        output.relative_depth, truth.ground_truth_m, truth.mask
+    ).item()
     assert losses['router'].item() == pytest.approx(0.693147, 1e-5)
     assert losses['loss'].item() == pytest.approx(silog + 69.3147 + 0.5 * relative, 1e-5)
 

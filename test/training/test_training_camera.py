@@ -40,7 +40,7 @@ def test_twice_the_focal_length_of_the_training_camera_halves_the_depth_to_learn
     # tan(32.5 deg) = 0.637070: 65 degrees are 200.9199 px on 256 columns.
     one = validation_example(wall(401.8398), 0, INDOOR, (192, 256), 65.0)
     assert one.focal_factor.item() == pytest.approx(2.0, 1e-5)
-    assert one.truth_m.unique().tolist() == pytest.approx([2.0], 1e-5)
+    assert one.ground_truth_m.unique().tolist() == pytest.approx([2.0], 1e-5)
 
 
 def test_range_is_a_matter_of_the_true_depth():
@@ -54,12 +54,12 @@ def test_without_a_training_camera_depth_stays_as_it_is():
     assert depth_factor(wall(401.8398, camera=False), 0.0) == 1.0
 
 
-def test_a_picture_without_a_camera_is_named():
+def test_a_image_without_a_camera_is_named():
     with pytest.raises(ValueError, match='wall: training_hfov_deg needs the camera'):
         depth_factor(wall(1.0, camera=False), 65.0)
 
 
-def test_validation_brings_depth_back_to_the_pictures_own_camera():
+def test_validation_brings_depth_back_to_the_images_own_camera():
     source = [wall(267.89322)]  # 4/3 of the training's: 3 m there are 4 m here
     scores = validate(ThreeMetres(), [source], [INDOOR], STAGE, (192, 256), Process(), 65.0)
     assert scores['indoor_abs_rel'] == pytest.approx(0.0, abs=1e-5)

@@ -1,4 +1,4 @@
-"""Variations of a picture and its depth, in the order of ZoeDepth's training code."""
+"""Augmentation of an image and its depth, in the order of ZoeDepth's training code."""
 
 from __future__ import annotations
 
@@ -12,30 +12,32 @@ from zoedepth_ros.training.config import AugmentationConfig, Range
 def rotated(
     rgb: NDArray[np.uint8], depth_m: NDArray[np.float32], angle_deg: float
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Turn both counter-clockwise about the centre; what comes in is black and NaN.
+    """Rotate both counter-clockwise about the centre; uncovered pixels are black and NaN.
 
     Convention: pixel centres at integers, so the centre is ((W - 1) / 2, (H - 1) / 2).
     """
     height, width = depth_m.shape
     turn = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle_deg, 1.0)
-    picture = cv2.warpAffine(rgb, turn, (width, height), flags=cv2.INTER_LINEAR)
+    rotated_rgb = cv2.warpAffine(rgb, turn, (width, height), flags=cv2.INTER_LINEAR)
     depth = cv2.warpAffine(
         depth_m, turn, (width, height), flags=cv2.INTER_NEAREST, borderValue=float('nan')
     )
-    return picture, depth
+    return rotated_rgb, depth
 
 
 def color_table(
     rng: np.random.Generator, config: AugmentationConfig, brightness: Range
 ) -> NDArray[np.float32]:
-    """Draw gamma, brightness and colour: the new value of each old one and channel, (256, 3)."""
+    """Return a random lookup table of gamma, brightness and colour, (256, 3)."""
     values = (np.arange(256) / 255.0) ** rng.uniform(*config.gamma)
     factors = rng.uniform(*brightness) * rng.uniform(*config.color, size=3)
     return np.clip(values[:, None] * factors, 0.0, 1.0).astype(np.float32)
 
 
-PLAIN_TABLE = np.repeat(np.arange(256, dtype=np.float32)[:, None] / np.float32(255.0), 3, axis=1)
-"""Leaves colours as they are."""
+IDENTITY_TABLE = np.repeat(
+    np.arange(256, dtype=np.float32)[:, None] / np.float32(255.0), 3, axis=1
+)
+"""Lookup table that keeps colours."""
 
 
 def augmented(
@@ -45,7 +47,7 @@ def augmented(
     config: AugmentationConfig,
     brightness: Range,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Rotate, mirror and recolour: picture (H, W, 3) in [0, 1] and depth (H, W) [m]."""
+    """Rotate, mirror and recolour: image (H, W, 3) in [0, 1] and depth (H, W) [m]."""
     angle_deg = rng.uniform(-config.rotation_deg, config.rotation_deg)
     mirrored = rng.random() < config.flip_probability
     recoloured = rng.random() < config.color_probability
@@ -53,17 +55,17 @@ def augmented(
         rgb, depth_m = rotated(rgb, depth_m, angle_deg)
     if mirrored:
         rgb, depth_m = rgb[:, ::-1], depth_m[:, ::-1]
-    table = color_table(rng, config, brightness) if recoloured else PLAIN_TABLE
+    table = color_table(rng, config, brightness) if recoloured else IDENTITY_TABLE
     image = table[rgb, np.arange(3)]
     if recoloured:
-        image = photographed(image, rng, config)
+        image = camera_effects(image, rng, config)
     return image, np.ascontiguousarray(depth_m)
 
 
-def photographed(
+def camera_effects(
     image: NDArray[np.float32], rng: np.random.Generator, config: AugmentationConfig
 ) -> NDArray[np.float32]:
-    """Vary an image (H, W, 3) in [0, 1] as cameras do: colours, lens, sensor, compression."""
+    """Apply random effects of cameras to an image (H, W, 3) in [0, 1]: colours to compression."""
     height, width = image.shape[:2]
     saturation, contrast = rng.uniform(*config.saturation), rng.uniform(*config.contrast)
     vignette, blur_px = rng.uniform(*config.vignette), rng.uniform(*config.blur_px)
@@ -88,4 +90,4 @@ def photographed(
     _, code = cv2.imencode(
         '.jpg', np.rint(255.0 * image).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, int(quality)]
     )
-    return PLAIN_TABLE[cv2.imdecode(code, cv2.IMREAD_COLOR), np.arange(3)]
+    return IDENTITY_TABLE[cv2.imdecode(code, cv2.IMREAD_COLOR), np.arange(3)]

@@ -1,4 +1,4 @@
-"""A running average of the weights, which errs less than the weights of any one step."""
+"""Exponential moving average of the weights."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class WeightAverage:
-    """The exponential average of a module's parameters."""
+    """The exponential moving average of a module's parameters."""
 
     def __init__(self, module: nn.Module, decay: float) -> None:
         self._module = module
@@ -19,7 +19,7 @@ class WeightAverage:
         self._average = [p.detach().clone() for p in module.parameters()]
 
     def update(self) -> None:
-        """Take in the present weights; the first ones count more than the decay says."""
+        """Update the average with the current weights; the decay is smaller at the beginning."""
         self._updates += 1
         decay = min(self._decay, (1 + self._updates) / (10 + self._updates))
         present = [p.detach() for p in self._module.parameters()]
@@ -27,30 +27,30 @@ class WeightAverage:
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
-        """Let the module have the average, and afterwards its own weights again."""
+        """Use the average in the module within the context."""
         present = [p.detach().clone() for p in self._module.parameters()]
-        self._give(self._average)
+        self._copy(self._average)
         try:
             yield
         finally:
-            self._give(present)
+            self._copy(present)
 
     def apply(self) -> None:
-        """Let the module have the average for good."""
-        self._give(self._average)
+        """Copy the average to the module."""
+        self._copy(self._average)
 
     def state_dict(self) -> dict[str, Tensor | int]:
-        """Return the average by parameter name, and how often it was updated."""
+        """Return the average by parameter name and the number of updates."""
         names = [name for name, _ in self._module.named_parameters()]
         return {**dict(zip(names, self._average, strict=True)), 'updates': self._updates}
 
     def load_state_dict(self, state: dict[str, Tensor | int]) -> None:
-        """Go on from what state_dict returned."""
+        """Restore the result of `state_dict`."""
         for (name, _), average in zip(self._module.named_parameters(), self._average, strict=True):
             average.copy_(torch.as_tensor(state[name]))
         self._updates = int(state['updates'])
 
-    def _give(self, weights: list[Tensor]) -> None:
+    def _copy(self, weights: list[Tensor]) -> None:
         with torch.no_grad():
             for parameter, weight in zip(self._module.parameters(), weights, strict=True):
                 parameter.copy_(weight)

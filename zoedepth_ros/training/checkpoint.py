@@ -1,4 +1,4 @@
-"""Everything a run needs to go on, in one file that is whole or not there."""
+"""Checkpoints of a training run, written atomically."""
 
 from __future__ import annotations
 
@@ -12,45 +12,45 @@ from zoedepth_ros.files import replacing
 
 FILE_NAME = 'latest.pt'
 REMEDY = 'make room, then the same command goes on from the last checkpoint'
-"""What helps where a run cannot write."""
+"""Remedy in errors of a run that cannot write."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingState:
-    """A run between two steps.
+    """The state of a run between two steps.
 
-    Order of pictures, augmentation and dropout are functions of seed and step, so no state of a
-    random generator is needed.
+    The order of images, augmentation and dropout depend on seed and step only, so random number
+    generators have no state to store.
     """
 
     stage: int
     """Number of the stage."""
     step: int
-    """Steps done in it."""
+    """Completed steps of the stage."""
     seconds: float
-    """Time spent in it [s]."""
+    """Duration of the stage so far [s]."""
     best_score: float
-    """Lowest validation score in it."""
+    """Lowest validation score of the stage."""
     model: dict[str, Any]
     """State of the network."""
     optimizers: dict[str, Any]
     """State of the optimizers and their schedules."""
     average: dict[str, Any] | None
-    """State of the running average of the weights, where there is one."""
+    """State of the moving average of the weights; None without one."""
     config: dict[str, Any]
     """Settings of the run."""
     inherited: dict[str, str]
-    """Metadata that the weights it started from hand down."""
+    """Metadata inherited from the initial weights."""
 
 
 def save_state(state: TrainingState, folder: Path) -> None:
-    """Write a checkpoint; a kill at any moment leaves the old or the new one."""
+    """Write a checkpoint atomically."""
     with replacing(folder / FILE_NAME, remedy=REMEDY) as unfinished, unfinished.open('wb') as file:
         torch.save({name: getattr(state, name) for name in state.__slots__}, file)
 
 
 def load_state(folder: Path, device: torch.device) -> TrainingState | None:
-    """Read the checkpoint of a folder, or None; raises ValueError when it is none."""
+    """Read the checkpoint of a folder, or None.  Raises ValueError for an invalid file."""
     path = folder / FILE_NAME
     if not path.is_file():
         return None
@@ -72,6 +72,6 @@ def check_same_run(saved: dict[str, Any], config: Any, folder: Path) -> None:
     ]
     if different:
         raise ValueError(
-            f'{folder} holds a run with other settings ({", ".join(different)}): '
+            f'{folder} contains a run with other settings ({", ".join(different)}): '
             'choose another output, or start over with --restart'
         )

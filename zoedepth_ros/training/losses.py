@@ -1,7 +1,7 @@
-"""What training minimises: relative depth up to scale and shift, metric depth, and the router.
+"""Losses for relative depth, metric depth and the router.
 
-Every loss is a sum over samples or pixels divided by another.  `add_up` adds such sums over all
-processes of a distributed run, so that the loss of a batch does not depend on how it was split.
+Every loss is a ratio of sums over samples or pixels.  `add_up` adds these sums over all processes
+of a distributed run, so that the loss does not depend on the split of a batch.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ SILOG_EPSILON = 1e-7
 
 
 def local_only(value: Tensor) -> Tensor:
-    """Leave a sum as it is: the run has one process."""
+    """Return a sum unchanged, for a run with one process."""
     return value
 
 
 def resized_to(prediction: Tensor, truth: Tensor) -> Tensor:
-    """Bring (B, 1, h, w) to the size of (B, 1, H, W): bilinear, corners aligned."""
+    """Resize (B, 1, h, w) to the size of (B, 1, H, W), bilinearly with align_corners=True."""
     if prediction.shape[-2:] == truth.shape[-2:]:
         return prediction
     return F.interpolate(prediction, truth.shape[-2:], mode='bilinear', align_corners=True)
@@ -33,7 +33,7 @@ def resized_to(prediction: Tensor, truth: Tensor) -> Tensor:
 
 def si_log(
     depth_m: Tensor,
-    truth_m: Tensor,
+    ground_truth_m: Tensor,
     mask: Tensor,
     *,
     beta: float = 0.15,
@@ -41,15 +41,15 @@ def si_log(
 ) -> Tensor:
     """Return 10 sqrt(var(g) + beta mean(g)^2) of g = ln(depth) - ln(truth), in float32.
 
-    depth_m: (B, 1, h, w) [m], brought to the truth's size.  truth_m, mask: (B, 1, H, W).  var is
-    the unbiased one over all pixels of the batch.  Source: ZoeDepth's training code (after
+    depth_m: (B, 1, h, w) [m], brought to the truth's size.  ground_truth_m, mask: (B, 1, H, W).
+    var is the unbiased one over all pixels of the batch.  Source: ZoeDepth's training code (after
     AdaBins); Eigen et al. 2014, eq. 4.
     """
     with torch.autocast(depth_m.device.type, enabled=False):
-        depth_m = resized_to(depth_m.float(), truth_m)[mask]
-        difference = (depth_m + SILOG_EPSILON).log() - (truth_m[mask] + SILOG_EPSILON).log()
+        depth_m = resized_to(depth_m.float(), ground_truth_m)[mask]
+        difference = (depth_m + SILOG_EPSILON).log() - (ground_truth_m[mask] + SILOG_EPSILON).log()
         count = add_up(mask.sum().float())
-        if count < 2:  # a spread needs two pixels
+        if count < 2:  # the variance needs two pixels
             return difference.sum() * 0.0
         mean = add_up(difference.sum()) / count
         # The mean is a constant here: the terms in its derivative sum to zero over the batch.
@@ -58,15 +58,15 @@ def si_log(
 
 
 def log_error(
-    depth_m: Tensor, truth_m: Tensor, mask: Tensor, *, add_up: AddUp = local_only
+    depth_m: Tensor, ground_truth_m: Tensor, mask: Tensor, *, add_up: AddUp = local_only
 ) -> Tensor:
     """Return the mean of |ln(depth) - ln(truth)|; arguments as of si_log.
 
-    Close to AbsRel where errors are small, and unlike SILog not ruled by the few large ones.
+    It approximates AbsRel for small errors, and is less sensitive to large errors than SILog.
     """
     with torch.autocast(depth_m.device.type, enabled=False):
-        depth_m = resized_to(depth_m.float(), truth_m)[mask]
-        difference = (depth_m + SILOG_EPSILON).log() - (truth_m[mask] + SILOG_EPSILON).log()
+        depth_m = resized_to(depth_m.float(), ground_truth_m)[mask]
+        difference = (depth_m + SILOG_EPSILON).log() - (ground_truth_m[mask] + SILOG_EPSILON).log()
         count = add_up(mask.sum().float())
         return add_up(difference.abs().sum()) / count.clamp(min=1.0)
 
@@ -80,7 +80,7 @@ def router_loss(logits: Tensor, head: int, *, add_up: AddUp = local_only) -> Ten
 
 def scale_and_shift_invariant(
     relative_depth: Tensor,
-    truth_m: Tensor,
+    ground_truth_m: Tensor,
     mask: Tensor,
     *,
     trim: float = 0.2,
@@ -88,22 +88,22 @@ def scale_and_shift_invariant(
     scales: int = 4,
     add_up: AddUp = local_only,
 ) -> Tensor:
-    """Return the loss of relative inverse depth against true depth, blind to scale and shift.
+    """Return the scale- and shift-invariant loss of relative inverse depth.
 
-    relative_depth: (B, 1, h, w), large where near.  truth_m, mask: (B, 1, H, W) [m].  Both sides
-    are normalised per picture, the `trim` largest residuals are left out and differences of
-    neighbouring residuals are added at `scales` resolutions.  Pictures without a known pixel
-    count nothing.  Source: Ranftl et al. 2020 (MiDaS), eqs. 5 to 7, 11 and 12.
+    relative_depth: (B, 1, h, w), larger is nearer.  ground_truth_m, mask: (B, 1, H, W) [m].  Both
+    are normalised per image, the largest `trim` of the residuals is ignored, and differences of
+    neighbouring residuals are added at `scales` resolutions.  Images without a known pixel are
+    ignored.  Source: Ranftl et al. 2020 (MiDaS), eqs. 5 to 7, 11 and 12.
     """
     with torch.autocast(relative_depth.device.type, enabled=False):
-        prediction = resized_to(relative_depth.float(), truth_m)[:, 0]
+        prediction = resized_to(relative_depth.float(), ground_truth_m)[:, 0]
         known = mask[:, 0]
-        inverse = torch.where(known, 1.0 / truth_m[:, 0].clamp(min=1e-6), 0.0)
+        inverse = torch.where(known, 1.0 / ground_truth_m[:, 0].clamp(min=1e-6), 0.0)
         residual = normalised(prediction, known) - normalised(inverse, known)
-        per_picture = trimmed_mean(residual.abs(), known, trim) / 2.0
-        per_picture = per_picture + gradient_weight * gradient_term(residual, known, scales)
+        per_image = trimmed_mean(residual.abs(), known, trim) / 2.0
+        per_image = per_image + gradient_weight * gradient_term(residual, known, scales)
         usable = known.flatten(1).any(dim=1).float()
-        return add_up((per_picture * usable).sum()) / add_up(usable.sum()).clamp(min=1.0)
+        return add_up((per_image * usable).sum()) / add_up(usable.sum()).clamp(min=1.0)
 
 
 def normalised(values: Tensor, mask: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Which pictures make up which batch: the domains alternate and never mix."""
+"""Select the images of each batch: every batch has one domain, and domains alternate."""
 
 from __future__ import annotations
 
@@ -15,52 +15,52 @@ from zoedepth_ros.training.distributed import Process
 
 
 class Draw(NamedTuple):
-    """One picture of a batch."""
+    """One image of a batch."""
 
     domain: int
-    """Which domain of the run."""
-    picture: int
-    """Which picture of the domain."""
+    """Index of the domain."""
+    image: int
+    """Index of the image in the domain."""
     step: int
-    """Which batch of the stage; varies the augmentation."""
+    """Index of the batch in the stage; varies the augmentation."""
 
 
 @dataclass(frozen=True, slots=True)
 class MixedBatches:
-    """The batches of a stage, each a pure function of its number, so a run resumes anywhere.
+    """The batches of a stage, each a function of its index, so that a run can resume anywhere.
 
-    One batch of each domain in turn; a shorter domain starts over (ZoeDepth's training code).
-    What does not fill a batch is left out, in another place of the shuffled order every time.
+    Domains alternate; shorter domains repeat (ZoeDepth's training code).  Incomplete batches at
+    the end of a shuffled pass are dropped.
     """
 
-    pictures: tuple[int, ...]
-    """How many pictures each domain has."""
+    images: tuple[int, ...]
+    """Number of images of each domain."""
     batch_size: int
-    """Pictures of a batch, over all processes."""
+    """Images of a batch, over all processes."""
     seed: int
     """Seed of the order."""
 
     def __post_init__(self) -> None:
-        if min(self.pictures) < 1:
-            raise ValueError(f'every domain needs pictures, got {self.pictures}')
+        if min(self.images) < 1:
+            raise ValueError(f'every domain needs images, got {self.images}')
 
     @property
     def epoch_steps(self) -> int:
-        """Batches of an epoch: as many rounds as the longest domain needs, and one more."""
-        longest = max(self._batches_of(domain) for domain in range(len(self.pictures)))
-        if len(self.pictures) == 1:
+        """Batches of an epoch: the rounds of the longest domain and one more."""
+        longest = max(self._batches_of(domain) for domain in range(len(self.images)))
+        if len(self.images) == 1:
             return longest
         # PARITY: the official round robin counts one round too many.
-        return len(self.pictures) * (longest + 1)
+        return len(self.images) * (longest + 1)
 
     def _batches_of(self, domain: int) -> int:
-        return max(1, self.pictures[domain] // self.batch_size)
+        return max(1, self.images[domain] // self.batch_size)
 
     def __getitem__(self, step: int) -> list[Draw]:
-        """Return the pictures of a batch, for all processes."""
-        domain = step % len(self.pictures)
-        round_, place = divmod(step // len(self.pictures), self._batches_of(domain))
-        order = shuffled(self.seed, domain, round_, self.pictures[domain])
+        """Return the images of a batch, for all processes."""
+        domain = step % len(self.images)
+        round_, place = divmod(step // len(self.images), self._batches_of(domain))
+        order = shuffled(self.seed, domain, round_, self.images[domain])
         start = place * self.batch_size
         chosen = order[start : start + self.batch_size]
         chosen = np.resize(chosen, self.batch_size)  # a domain smaller than a batch repeats
@@ -75,12 +75,12 @@ def shuffled(seed: int, domain: int, round_: int, count: int) -> NDArray[np.int6
 
 @dataclass(frozen=True, slots=True)
 class ShareOfBatches:
-    """One process' share of the batches from `first` to before `last`: for a data loader."""
+    """A batch sampler for one process' part of the batches `first` to `last` - 1."""
 
     batches: MixedBatches
     """All batches."""
     process: Process
-    """Whose share."""
+    """The process."""
     first: int
     """Number of the first batch."""
     last: int
@@ -97,5 +97,5 @@ class ShareOfBatches:
 
 
 def steps_of(epochs: float, steps: int, epoch_steps: int) -> int:
-    """Return the length of a stage in batches, given in either way."""
+    """Return the length of a stage in batches."""
     return steps or max(1, math.ceil(epochs * epoch_steps))

@@ -1,4 +1,4 @@
-"""An optimizer for weight matrices that makes every direction of an update equally long."""
+"""Muon: an optimizer that orthogonalises the updates of weight matrices."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from torch.optim import Optimizer
 from zoedepth_ros.inference.processor import bf16_emulated
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
-"""Of the quintic that pulls singular values to about 1 in five rounds (Jordan et al. 2024)."""
+"""Coefficients of the Newton-Schulz iteration (Jordan et al. 2024)."""
 
 ROUNDS = 5
 
 
 class Muon(Optimizer):
-    """Momentum, orthogonalised: for matrices and convolutions inside a network.
+    """Orthogonalised momentum, for hidden matrices and convolutions.
 
-    Updates have the root mean square 0.2, about that of AdamW, so that rates compare.
-    Source: Jordan et al. 2024, Muon; Liu et al. 2025 (arXiv 2502.16982) for the length.
+    Updates have a root mean square of 0.2, similar to AdamW, so that learning rates are
+    comparable. Source: Jordan et al. 2024, Muon; Liu et al. 2025 (arXiv 2502.16982) for the scale.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Muon(Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        """Move every weight that has a gradient."""
+        """Update all parameters with gradients."""
         for group in self.param_groups:
             alike: dict[tuple[int, int], list[Tensor]] = defaultdict(list)
             for weight in group['params']:
@@ -48,7 +48,7 @@ class Muon(Optimizer):
     def _step_alike(
         self, weights: list[Tensor], shape: tuple[int, int], group: dict[str, Any]
     ) -> None:
-        """Move weights of one shape, seen as matrices, all at once."""
+        """Update parameters of one matrix shape together."""
         updates = torch.stack([self._update(weight, group).reshape(shape) for weight in weights])
         updates = orthogonalised(updates)
         length = 0.2 * max(shape) ** 0.5
@@ -73,7 +73,7 @@ def _matrix_shape(weight: Tensor) -> tuple[int, int]:
 
 
 def orthogonalised(matrices: Tensor) -> Tensor:
-    """Bring the singular values of (n, rows, columns) to about 1, in bfloat16 unless emulated."""
+    """Return (n, rows, columns) with singular values near 1, in bfloat16 unless emulated."""
     a, b, c = COEFFICIENTS
     tall = matrices.shape[1] > matrices.shape[2]
     emulated = matrices.device.type == 'cpu' and bf16_emulated()

@@ -1,4 +1,4 @@
-"""What a stage asks of the network, and what it minimises."""
+"""Objectives of the stages: the part of the network that is trained, and the losses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from zoedepth_ros.training.images import Example
 from zoedepth_ros.training.losses import log_error, router_loss, scale_and_shift_invariant, si_log
 
 SIGN_WEIGHT = 1.0
-"""Weight of the mean of relative depth below 0, against a loss of about 1 for a flat map."""
+"""Weight of the penalty on negative relative depth; a constant map has a loss of about 1."""
 
 
 class Objective(ABC):
@@ -25,16 +25,16 @@ class Objective(ABC):
 
     @abstractmethod
     def network(self, model: ZoeDepth) -> nn.Module:
-        """Return what a batch runs through, called with an image and the name of its head."""
+        """Return the module to train, called with images and the name of their head."""
 
     @abstractmethod
     def losses(self, output: Prediction, batch: Example) -> dict[str, Tensor]:
-        """Return the loss under 'loss' and its parts by name, over all processes."""
+        """Return the total ('loss') and its parts by name, over all processes."""
 
     def _relative(self, relative_depth: Tensor, batch: Example) -> Tensor:
         return scale_and_shift_invariant(
             relative_depth,
-            batch.truth_m,
+            batch.ground_truth_m,
             batch.mask,
             trim=self.stage.trim,
             gradient_weight=self.stage.gradient_weight,
@@ -43,14 +43,14 @@ class Objective(ABC):
 
 
 class RelativeObjective(Objective):
-    """Inverse depth up to scale and shift: backbone, pyramid and relative head learn."""
+    """Relative inverse depth: trains backbone, decoder and relative head."""
 
     def network(self, model: ZoeDepth) -> nn.Module:
-        """Return the network as far as relative depth."""
+        """Return the network up to relative depth."""
         return RelativePart(model)
 
     def losses(self, output: Prediction, batch: Example) -> dict[str, Tensor]:
-        """Return the relative loss, and what keeps relative depth above 0."""
+        """Return the relative loss and the penalty on negative relative depth."""
         below = (-output.relative_depth).relu()
         count = sum_over_processes(below.new_tensor(float(below.numel())))
         sign = sum_over_processes(below.sum()) / count
@@ -59,19 +59,19 @@ class RelativeObjective(Objective):
 
 
 class MetricObjective(Objective):
-    """Depth in metres and, where there is one, the router: everything learns."""
+    """Metric depth and the router: trains all parts."""
 
     def network(self, model: ZoeDepth) -> nn.Module:
-        """Return the whole network."""
+        """Return the complete network."""
         return model
 
     def losses(self, output: Prediction, batch: Example) -> dict[str, Tensor]:
-        """Return SILog, the weighted router loss, and what else is asked for."""
-        silog = si_log(output.depth_m, batch.truth_m, batch.mask, add_up=sum_over_processes)
+        """Return SILog, the router loss, and the other losses with a weight above 0."""
+        silog = si_log(output.depth_m, batch.ground_truth_m, batch.mask, add_up=sum_over_processes)
         parts, total = {'silog': silog}, silog
         if self.stage.log_error_weight > 0:
             parts['log_error'] = log_error(
-                output.depth_m, batch.truth_m, batch.mask, add_up=sum_over_processes
+                output.depth_m, batch.ground_truth_m, batch.mask, add_up=sum_over_processes
             )
             total = total + self.stage.log_error_weight * parts['log_error']
         if output.router_logits is not None:
@@ -85,10 +85,10 @@ class MetricObjective(Objective):
 
 
 class RelativePart(nn.Module):
-    """A network up to its relative depth; the metric part is neither run nor trained.
+    """A network up to its relative depth, without its ReLU.
 
-    Relative depth comes before its ReLU: a loss that does not see a shift would sooner or later
-    push it below 0 everywhere, from where no gradient leads back.
+    The shift-invariant loss may drive relative depth below 0 everywhere, where the gradient of the
+    ReLU is 0.
     """
 
     def __init__(self, model: ZoeDepth) -> None:

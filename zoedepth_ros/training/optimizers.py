@@ -1,4 +1,4 @@
-"""The optimizers of a stage and their schedules, as one thing."""
+"""The optimizers of a stage: parameter groups, learning rates and schedules."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from typing import Any
 import torch
 from torch import nn
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import OneCycleLR
 
-from zoedepth_ros.training.config import StageConfig
+from zoedepth_ros.training.config import DivisorsConfig, ScheduleConfig, StageConfig
 from zoedepth_ros.training.muon import Muon
-from zoedepth_ros.training.parameter_groups import parameter_groups
-from zoedepth_ros.training.schedule import one_cycle
+
+PARTS = ('encoder', 'positions', 'decoder', 'heads')
+"""The parts of a network, in the order of the parameter groups."""
 
 
 class Optimizers:
-    """AdamW for everything, or Muon for the matrices inside and AdamW for the rest."""
+    """AdamW for all parameters, or Muon for hidden weight matrices and AdamW for the others."""
 
     def __init__(self, model: nn.Module, stage: StageConfig, total_steps: int) -> None:
         rest = parameter_groups(model, stage.learning_rate, stage.divisors)
@@ -33,11 +35,11 @@ class Optimizers:
 
     @property
     def rate(self) -> float:
-        """Present learning rate of the heads, as AdamW has it."""
+        """Current learning rate of the heads in AdamW."""
         return float(self.optimizers[-1].param_groups[-1]['lr'])
 
     def step(self) -> None:
-        """Move the weights, then the schedules; forget the gradients."""
+        """Update the weights and the schedules, and clear the gradients."""
         for optimizer, schedule in zip(self.optimizers, self.schedules, strict=True):
             optimizer.step()
             schedule.step()
@@ -51,7 +53,7 @@ class Optimizers:
         }
 
     def load_state_dict(self, state: dict[str, list[dict[str, Any]]]) -> None:
-        """Go on from what state_dict returned."""
+        """Restore the result of `state_dict`."""
         for optimizer, saved in zip(self.optimizers, state['optimizers'], strict=True):
             optimizer.load_state_dict(saved)
         for schedule, saved in zip(self.schedules, state['schedules'], strict=True):
@@ -59,9 +61,9 @@ class Optimizers:
 
 
 def is_inside(name: str, parameter: nn.Parameter) -> bool:
-    """Tell whether a weight maps hidden channels to hidden channels.
+    """Return whether a weight is a hidden matrix, for Muon.
 
-    The first layer, position tables, biases and whatever has few outputs are not.
+    The first layer, position tables, biases and layers with few outputs are not.
     """
     if parameter.ndim < 2 or 'position' in name or 'patch_embed' in name or 'token' in name:
         return False
@@ -69,7 +71,50 @@ def is_inside(name: str, parameter: nn.Parameter) -> bool:
 
 
 def keep(groups: list[dict[str, Any]], chosen: set[int], wanted: bool) -> None:
-    """Leave in the groups only the parameters that are chosen, or only those that are not."""
+    """Keep only the chosen parameters in the groups, or only the others, in place."""
     for group in groups:
         group['params'] = [p for p in group['params'] if (id(p) in chosen) == wanted]
     groups[:] = [group for group in groups if group['params']]
+
+
+def part_of(name: str) -> str:
+    """Return the part that a parameter of this name belongs to."""
+    if name.startswith('backbone.'):
+        return 'positions' if 'position' in name else 'encoder'
+    return 'decoder' if name.startswith(('decoder.', 'relative_head.')) else 'heads'
+
+
+def parameter_groups(
+    model: nn.Module, learning_rate: float, divisors: DivisorsConfig
+) -> list[dict[str, Any]]:
+    """Return one parameter group per part, with all parameters that require gradients."""
+    groups: dict[str, list[nn.Parameter]] = {part: [] for part in PARTS}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            groups[part_of(name)].append(parameter)
+    return [
+        {'name': part, 'params': groups[part], 'lr': learning_rate / getattr(divisors, part)}
+        for part in PARTS
+        if groups[part]
+    ]
+
+
+def one_cycle(optimizer: Optimizer, config: ScheduleConfig, total_steps: int) -> OneCycleLR:
+    """Return the one-cycle schedule, to be stepped after every batch.
+
+    The learning rate of each group is its peak.  With div_factor 1, as in the paper's code, the
+    rate is constant for `rising_part` of the run and then decreases on a cosine, while momentum
+    (beta1) decreases and increases again.  Source: Smith 2018; ZoeDepth, config.
+    """
+    return OneCycleLR(
+        optimizer,
+        max_lr=[group['lr'] for group in optimizer.param_groups],
+        total_steps=total_steps,
+        pct_start=config.rising_part,
+        anneal_strategy='cos',
+        cycle_momentum=config.cycle_momentum,
+        base_momentum=config.lowest_momentum,
+        max_momentum=config.highest_momentum,
+        div_factor=config.div_factor,
+        final_div_factor=config.final_div_factor,
+    )

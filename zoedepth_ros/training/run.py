@@ -1,4 +1,4 @@
-"""A whole run: all stages, from nothing, from a file of weights or from a checkpoint."""
+"""A training run: all stages, from random or given weights or from a checkpoint."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from zoedepth_ros.training.checkpoint import TrainingState, check_same_run, load
 from zoedepth_ros.training.config import TrainingConfig
 from zoedepth_ros.training.curves import Curves, tensorboard_writer
 from zoedepth_ros.training.distributed import Process
-from zoedepth_ros.training.imagenet import start_from_imagenet
-from zoedepth_ros.training.initial_bins import spread_bins
+from zoedepth_ros.training.initial_weights import spread_bins, start_from_imagenet
 from zoedepth_ros.training.loop import Progress, Silent, StageLoop
 from zoedepth_ros.training.sources import training_source, validation_source
 from zoedepth_ros.weights.errors import WeightsError
@@ -42,10 +41,10 @@ def train(
     progress: Progress | None = None,
     metadata: dict[str, str] | None = None,
 ) -> Path:
-    """Run all stages, or what is left of them, and return the file of the last stage's best.
+    """Run all remaining stages and return the file of the best weights of the last stage.
 
-    metadata goes into the files of weights.  Raises ValueError when the output folder holds a
-    run with other settings and `restart` is not given.
+    metadata: written to the weights files.  Raises ValueError if the output folder contains a run
+    with other settings, unless `restart` is set.
     """
     check_heads(config)
     folder = Path(config.output)
@@ -72,12 +71,12 @@ def train(
 
 
 def best_file(config: TrainingConfig, stage: int = -1) -> Path:
-    """Return where the best weights of a stage are kept, by default the last stage's."""
+    """Return the file of the best weights of a stage, by default the last one."""
     return Path(config.output) / f'{config.stages[stage].name}_best.safetensors'
 
 
 def check_heads(config: TrainingConfig) -> None:
-    """Raise ValueError where the recipe's domains and the heads of its network do not fit."""
+    """Raise ValueError if the recipe's domains do not match the heads of its network."""
     heads = preset(config.model).head_names
     named = {str(domain.domain) for domain in config.domains}
     if named - set(heads):
@@ -90,32 +89,32 @@ def check_heads(config: TrainingConfig) -> None:
     if missing and routed:
         raise ValueError(
             f'{config.model} has a router, and domains has no entry for {", ".join(missing)}: '
-            f'stage {routed[0]} would teach it to choose {", ".join(sorted(named))} always. '
+            f'stage {routed[0]} would train it to choose {", ".join(sorted(named))} always. '
             'Add one, or set router_weight: 0'
         )
 
 
 def with_training_camera(config: TrainingConfig, inherited: Mapping[str, str]) -> TrainingConfig:
-    """Take over the training camera of the weights; ValueError where the recipe has another."""
+    """Use the training camera of the weights.  Raises ValueError if the recipe has another."""
     by_weights = float(inherited.get(TRAINING_HFOV_KEY, 0.0))
     if by_weights == 0.0:
         return config
     if config.training_hfov_deg not in (0.0, by_weights):
         raise ValueError(
-            f'{config.weights} learnt through a camera of {TRAINING_HFOV_KEY} {by_weights:g}, the '
-            f'recipe has {config.training_hfov_deg:g}: leave it out to go on with the same'
+            f'{config.weights} was trained with {TRAINING_HFOV_KEY} {by_weights:g}, the recipe '
+            f'has {config.training_hfov_deg:g}: omit it to use the same'
         )
     return replace(config, training_hfov_deg=by_weights)
 
 
 INHERITED = (TRAINING_HFOV_KEY, FOCAL_EXPONENT_KEY, 'trained_on', 'licence', 'notice')
-"""Metadata of the weights a run starts from that holds for its results too."""
+"""Metadata that results inherit from the initial weights."""
 
 
 def start_from(model: ZoeDepth, config: TrainingConfig) -> dict[str, str]:
-    """Give a network the weights that the settings name, and return what they hand down.
+    """Load the initial weights into a network, and return the inherited metadata.
 
-    WeightsError says what is wrong.
+    Raises WeightsError for a bad file.
     """
     ranges_m = {str(d.domain): d.initial_bins_m for d in config.domains if d.initial_bins_m[0] > 0}
     spread_bins(model, ranges_m)
@@ -133,9 +132,9 @@ def start_from(model: ZoeDepth, config: TrainingConfig) -> dict[str, str]:
 
 
 def weights_path(name: str) -> Path:
-    """Return the file of a path, or of weights that `zoedepth models` lists by this name.
+    """Return a path, or the file of weights with a name of `zoedepth models`.
 
-    Raises WeightsError that says how to get them where they are not on this machine.
+    Raises WeightsError with instructions if the weights are not on this machine.
     """
     path = Path(name).expanduser()
     if path.is_file() or name not in MODELS:
@@ -147,7 +146,7 @@ def weights_path(name: str) -> Path:
 
 
 class _Run:
-    """What all stages of a run share."""
+    """The common state of all stages of a run."""
 
     def __init__(
         self,
@@ -163,7 +162,7 @@ class _Run:
         self._tensorboard = tensorboard_writer(Path(config.output)) if leads else None
 
     def stage(self, number: int, model: ZoeDepth, state: TrainingState | None) -> None:
-        """Do one stage, from its start or from a checkpoint."""
+        """Run one stage, from its start or from a checkpoint."""
         stage = self._config.stages[number]
         image_size = stage.image_size if all(stage.image_size) else model.config.image_size
         loop = StageLoop(

@@ -1,4 +1,4 @@
-"""The data sets that a run's settings name."""
+"""Open the data sets of a run."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from zoedepth_ros.training.images import Source
 
 
 @dataclass(frozen=True, slots=True)
-class DrawnScenes:
-    """Scenes of successive seeds, drawn when they are asked for."""
+class TrainingScenes:
+    """Synthetic scenes with consecutive seeds, rendered on access."""
 
     domain: str
     """'indoor' or 'outdoor'."""
     seed: int
-    """Seed of the first."""
+    """Seed of the first scene."""
     count: int
-    """How many there are."""
+    """Number of scenes."""
     height: int
     """Height [px]."""
     width: int
     """Width [px]."""
     varied_cameras: bool = False
-    """Whether each scene is seen through a camera of its own, of about as many pixels."""
+    """Whether each scene has a random camera, with about as many pixels."""
 
     def __len__(self) -> int:
         return self.count
@@ -42,7 +42,7 @@ class DrawnScenes:
 
 
 class FirstOf:
-    """The first pictures of a data set."""
+    """The first images of a data set."""
 
     def __init__(self, dataset: Source, count: int) -> None:
         self._dataset = dataset
@@ -58,12 +58,13 @@ class FirstOf:
 
 
 def training_source(domain: DomainConfig, image_size: tuple[int, int]) -> Source:
-    """Open the training part of a domain; image_size is that of drawn scenes without their own.
+    """Open the training part of a domain.
 
-    Raises ValueError for an unknown data set, DatasetError where files are missing.
+    image_size: default size of synthetic scenes [px].  Raises ValueError for an unknown data set,
+    DatasetError for missing files.
     """
     if domain.dataset == 'synthetic':
-        return _scenes(domain, image_size, domain.seed, domain.pictures)
+        return _scenes(domain, image_size, domain.seed, domain.images)
     options = DatasetOptions(
         root=domain.root,
         split='train',
@@ -71,13 +72,13 @@ def training_source(domain: DomainConfig, image_size: tuple[int, int]) -> Source
         domain=domain.domain if domain.dataset == 'folder' else '',
         steps_per_m=domain.steps_per_m,
     )
-    return FirstOf(open_dataset(domain.dataset, options), domain.pictures)
+    return FirstOf(open_dataset(domain.dataset, options), domain.images)
 
 
 def validation_source(domain: DomainConfig, image_size: tuple[int, int]) -> Source:
     """Open the validation part of a domain; as training_source."""
     if domain.dataset == 'synthetic':
-        return _scenes(domain, image_size, domain.validation_seed, domain.validation_pictures)
+        return _scenes(domain, image_size, domain.validation_seed, domain.validation_images)
     options = DatasetOptions(
         root=domain.validation_root or domain.root,
         split='test',
@@ -85,9 +86,9 @@ def validation_source(domain: DomainConfig, image_size: tuple[int, int]) -> Sour
         domain=domain.domain if domain.dataset == 'folder' else '',
         steps_per_m=domain.steps_per_m,
     )
-    return FirstOf(open_dataset(domain.dataset, options), domain.validation_pictures)
+    return FirstOf(open_dataset(domain.dataset, options), domain.validation_images)
 
 
 def _scenes(domain: DomainConfig, image_size: tuple[int, int], seed: int, count: int) -> Source:
-    height, width = domain.draw_height or image_size[0], domain.draw_width or image_size[1]
-    return DrawnScenes(domain.domain, seed, count, height, width, domain.varied_cameras)
+    height, width = domain.render_height or image_size[0], domain.render_width or image_size[1]
+    return TrainingScenes(domain.domain, seed, count, height, width, domain.varied_cameras)

@@ -1,4 +1,4 @@
-"""How good a network is on pictures kept apart."""
+"""Validation of a network on held-out images."""
 
 from __future__ import annotations
 
@@ -25,14 +25,13 @@ def validate(
     process: Process,
     training_hfov_deg: float = 0.0,
 ) -> dict[str, float]:
-    """Return mean scores by name; 'score', the lower the better, is what chooses the best.
+    """Return mean scores by name; 'score' selects the best weights, lower is better.
 
-    Metric stages: abs_rel, delta1 and rmse [m] of each domain with its own head, and the share
-    of pictures that the router puts right; the score is the mean abs_rel.  Relative stages: the
-    relative loss of each domain.  Crops and ranges are those of the data set's protocol; there is
-    no flip averaging.  With a training camera, depth is brought to each picture's own.
-
-    Raises ValueError for validation images of which no pixel counts.
+    Metric stages: abs_rel, delta1 and rmse [m] of each domain with its head, and the accuracy of
+    the router; 'score' is the mean abs_rel.  Relative stages: the relative loss of each domain.
+    Crops and ranges are those of the data set's protocol, without flip augmentation.  With a
+    training camera, depth is corrected for the camera of each image.  Raises ValueError for
+    validation images without a valid pixel.
     """
     training = model.training
     model.eval()
@@ -56,7 +55,7 @@ def validate(
 
 
 def labels(domains: Sequence[DomainConfig]) -> list[str]:
-    """Name the entries of a recipe for curves: by domain, numbered where one comes again."""
+    """Return names of the entries of a recipe for curves: the domain, numbered if it repeats."""
     names = [domain.domain for domain in domains]
     return [
         name if names.count(name) == 1 else f'{name}{names[: index + 1].count(name)}'
@@ -79,7 +78,7 @@ def _total(
     stage: StageConfig,
     process: Process,
 ) -> Tensor:
-    """Return the sums of the measures over examples, then how many there were."""
+    """Return the sums of the measures over examples, and the number of examples."""
     total = torch.zeros(len(_MEASURES[stage.loss]) + 1, dtype=torch.float64, device=process.device)
     for example in examples:
         one = Example(*(part.to(process.device)[None] for part in example))
@@ -103,21 +102,21 @@ def _named(total: Tensor, label: str, stage: StageConfig) -> dict[str, float]:
 def _measure(
     model: ZoeDepth, one: Example, domain: DomainConfig, stage: StageConfig
 ) -> Tensor | None:
-    """Return the measures of one picture, or None when no pixel counts."""
+    """Return the measures of one image; None without a valid pixel."""
     if stage.loss == 'relative':
         relative_depth = model.encode(one.image).relative_depth
         return scale_and_shift_invariant(
             relative_depth,
-            one.truth_m,
+            one.ground_truth_m,
             one.mask,
             trim=stage.trim,
             gradient_weight=stage.gradient_weight,
         )[None]
     prediction = model(one.image, domain.domain)
     protocol = PROTOCOLS.get(domain.dataset, DOMAIN_PROTOCOLS[domain.domain])
-    truth_m = torch.where(one.mask, one.truth_m, math.nan) * one.focal_factor
+    ground_truth_m = torch.where(one.mask, one.ground_truth_m, math.nan) * one.focal_factor
     depth_m = prediction.depth_m * one.focal_factor
-    score = protocol.score(depth_m[0, 0].cpu().numpy(), truth_m[0, 0].cpu().numpy())
+    score = protocol.score(depth_m[0, 0].cpu().numpy(), ground_truth_m[0, 0].cpu().numpy())
     if score is None:
         return None
     logits = prediction.router_logits
