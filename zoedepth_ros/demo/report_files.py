@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.demo.frame_sets import RecordedFrame
-from zoedepth_ros.demo.ground_truth_panel import heading
 from zoedepth_ros.files import json_text, write_file
 from zoedepth_ros.media.files import write_picture, write_ply
+from zoedepth_ros.media.ground_truth_panel import heading
 from zoedepth_ros.media.panel import Titles, draw_panel
 
 _HEADING_PX = 16.0

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.demo.ground_truth import MAX_DEPTH_M, in_range
-from zoedepth_ros.demo.ground_truth_panel import RowTitles, draw_ground_truth_row, heading
 from zoedepth_ros.demo.router_timeline import draw_router_timeline
 from zoedepth_ros.demo.trajectory_summary import (
     DOMAINS,
@@ -16,6 +15,7 @@ from zoedepth_ros.demo.trajectory_summary import (
     Timeline,
     TrajectorySummary,
 )
+from zoedepth_ros.media.ground_truth_panel import RowTitles, draw_ground_truth_row, heading
 
 _TEXT_PX = 16.0
 _BLACK = (

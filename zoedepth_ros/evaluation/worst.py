@@ -5,21 +5,18 @@ from __future__ import annotations
 import heapq
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.evaluation.evaluate import ScoredImage
 from zoedepth_ros.evaluation.protocol import resize_prediction
-from zoedepth_ros.media.color import BACKGROUND, depth_range, depth_to_bgr, put_text, scale_bar
 from zoedepth_ros.media.files import write_picture
+from zoedepth_ros.media.ground_truth_panel import RowTitles, draw_ground_truth_row
 
 VIEW_HEIGHT = 320
-"""Height of each column of a panel [px]."""
-BAND_HEIGHT = 22
-"""Height of a line of text [px]."""
-FULL_ERROR = 0.5
-"""Relative error with the brightest colour."""
+"""Height of each view of a panel [px]."""
+MAX_TITLE = 32
+"""Maximum length of the name of an image in a title."""
 
 
 class WorstImages:
@@ -63,50 +60,21 @@ def error_panel(scored: ScoredImage, warning: str = '') -> NDArray[np.uint8]:
 
     Ground truth and prediction share a colour range; the error is black at invalid pixels.
     """
-    ground_truth_m = scored.sample.depth_m
-    prediction_m = scored.protocol.clamp(
-        resize_prediction(scored.prediction_m, *ground_truth_m.shape)
-    )
-    valid = scored.protocol.valid(ground_truth_m)
-    near_m, far_m = depth_range(np.where(valid, ground_truth_m, np.nan).astype(np.float32))
+    true_m, name = scored.sample.depth_m, scored.sample.name
+    prediction_m = scored.protocol.clamp(resize_prediction(scored.prediction_m, *true_m.shape))
+    valid = scored.protocol.valid(true_m)
     score = scored.score
-    views = {
-        scored.sample.name: cv2.cvtColor(scored.sample.rgb, cv2.COLOR_RGB2BGR),
-        'ground truth [m]': depth_to_bgr(ground_truth_m, near_m, far_m),
-        f'prediction [m], head {score.head if score else "?"}': depth_to_bgr(
-            prediction_m, near_m, far_m
-        ),
-        f'error 0 to {FULL_ERROR:.0%}, AbsRel {score.metrics.abs_rel if score else 0.0:.3f}': (
-            _error_to_bgr(prediction_m, ground_truth_m, valid)
-        ),
-    }
-    columns = [_view(title, image) for title, image in views.items()]
-    bar = scale_bar(columns[0].shape[0], near_m, far_m, text_px=9.0)
-    panel = np.hstack([*columns[:3], bar, columns[3]])
-    return np.vstack([panel, _band(warning, panel.shape[1])]) if warning else panel
-
-
-def _error_to_bgr(
-    prediction_m: NDArray[np.float32],
-    ground_truth_m: NDArray[np.float32],
-    valid: NDArray[np.bool_],
-) -> NDArray[np.uint8]:
-    ground_truth_m = np.where(valid, ground_truth_m, np.float32(1.0))
-    share = np.abs(prediction_m - ground_truth_m) / ground_truth_m / FULL_ERROR
-    level = np.rint(np.clip(share, 0.0, 1.0) * 255).astype(np.uint8)
-    bgr = cv2.applyColorMap(level, cv2.COLORMAP_INFERNO)
-    bgr[~valid] = 0
-    return bgr
-
-
-def _view(title: str, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Resize an image to the panel's height and add its title."""
-    width = max(1, round(image.shape[1] * VIEW_HEIGHT / image.shape[0]))
-    resized = cv2.resize(image, (width, VIEW_HEIGHT), interpolation=cv2.INTER_AREA)
-    return np.vstack([_band(title, width), resized])
-
-
-def _band(text: str, width: int) -> NDArray[np.uint8]:
-    band = np.full((BAND_HEIGHT, width, 3), BACKGROUND, np.uint8)
-    put_text(band, text, (6, 16), 9.0)
-    return band
+    titles = RowTitles(
+        image=name if len(name) <= MAX_TITLE else f'…{name[1 - MAX_TITLE :]}',
+        depth=f'prediction [m], head {score.head if score else "?"}',
+        error=f'error, AbsRel {score.metrics.abs_rel if score else 0.0:.3f}',
+    )
+    return draw_ground_truth_row(
+        scored.sample.rgb,
+        true_m,
+        prediction_m,
+        scored_m=np.where(valid, true_m, np.float32(np.nan)),
+        titles=titles,
+        note=warning,
+        view_height=VIEW_HEIGHT,
+    )

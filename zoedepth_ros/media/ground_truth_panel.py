@@ -21,7 +21,7 @@ from zoedepth_ros.media.color import (
     scale_bar,
     text_width,
 )
-from zoedepth_ros.media.panel import assemble, draw_warning, fit
+from zoedepth_ros.media.panel import assemble, draw_note, draw_warning, fit
 
 MAX_PERCENT = 50.0
 """Errors of this and more have the last colour."""
@@ -49,13 +49,14 @@ def draw_ground_truth_row(
     scored_m: NDArray[np.float32] | None = None,
     titles: RowTitles | None = None,
     warning: str = '',
+    note: str = '',
     view_height: int = 348,
 ) -> Picture:
     """Draw one row, as blue-green-red (H, W, 3).
 
     rgb: (H, W, 3); true_m, depth_m: (H, W) [m], both in the colour range of the ground truth.
     scored_m: ground truth with NaN where no error is shown; true_m if not given.
-    warning: a text across the row.  view_height: height of each view [px].
+    warning: a text across the row.  note: a text below the row.  view_height: of each view [px].
     """
     titles = titles or RowTitles()
     text_px = max(8.0, view_height / 22)
@@ -77,7 +78,9 @@ def draw_ground_truth_row(
         ),
     ]
     row = assemble(columns, round(text_px * 1.2), text_px)
-    return draw_warning(row, warning) if warning else row
+    if warning:
+        row = draw_warning(row, warning)
+    return draw_note(row, note, text_px) if note else row
 
 
 def _padded(bar: Picture, width: int) -> Picture:
