@@ -1,4 +1,4 @@
-"""Composition root: from a model's name to a predictor; the only module that knows all rooms."""
+"""Composition root: build a predictor from the name of a model."""
 
 from __future__ import annotations
 
@@ -43,26 +43,25 @@ def build_predictor(
 ) -> TorchPredictor:
     """Build a predictor.
 
-    weights: None or '' for the released ones (fetched on first use), a path, or 'random' (always
-    the same).  device: auto, cpu, cuda or cuda:N.  precision: auto, fp32, bf16 or fp16.
-    preprocessing: 'metric' keeps the metric scale, 'official' does as the released `infer`.
-    optimization: auto takes the fastest form of the network that is ready in seconds, compile lets
-    torch compile it with the first picture (minutes), off runs it as it was trained.
-    network_height, network_width: size inside the network [px], 0 for the model's own.  Raises
-    ValueError for a wrong choice, before anything is fetched or built, and what fetching and
-    loading raise.
+    weights: None or '' for the released ones (fetched on first use), a path, or 'random' (with a
+    fixed seed).  device: auto, cpu, cuda or cuda:N.  precision: auto, fp32, bf16 or fp16.
+    preprocessing: 'metric' keeps the metric scale, 'official' is that of the released `infer`.
+    optimization: auto is the fastest execution mode without a compiler, compile runs torch.compile
+    at the first image (minutes), off runs the reference network.  network_height, network_width:
+    size of the network input [px], 0 for that of the model.  Raises ValueError for an invalid
+    choice, before anything is fetched or built, and the errors of `fetch` and `load_weights`.
     """
     config = preset(model)
     check_optimization(optimization)
     where = choose_device(str(device))
     level = choose_precision(precision, where)
     size = (network_height or config.image_size[0], network_width or config.image_size[1])
-    way = make_preprocessing(preprocessing, size, config.size_multiple)
+    chosen = make_preprocessing(preprocessing, size, config.size_multiple)
     config.check_size(*size)
     if config.backbone.only_size and preprocessing != 'metric':
         raise ValueError(
-            f'preprocessing {preprocessing!r} keeps the shape of a picture, but {model} takes '
-            f"{size[0]} x {size[1]} only: take 'metric'"
+            f'preprocessing {preprocessing!r} keeps the aspect ratio, but {model} takes '
+            f"{size[0]} x {size[1]} only: use 'metric'"
         )
     loaded = build_network(config, fspath(weights) if weights else '')
     cache = weights_folder() / 'compiled'
@@ -71,7 +70,7 @@ def build_predictor(
     cuda = CudaGraphs(where) if where.type == 'cuda' else None
     return TorchPredictor(
         network,
-        way,
+        chosen,
         device=where,
         precision=level,
         graphs=cuda if optimization != 'off' else None,
@@ -85,26 +84,26 @@ def build_predictor(
 
 
 class LoadedNetwork(NamedTuple):
-    """Hold a network with parameters and what is known about them."""
+    """A network with its parameters and their metadata."""
 
     network: ZoeDepth
     """The network."""
 
     origin: str
-    """Where its parameters came from."""
+    """Source of the parameters."""
 
     weights_warning: str
     """A warning about them, or ''."""
 
     training_hfov_rad: float
-    """Field of view of the camera as if through which it learnt depth [rad]; 0 for unknown."""
+    """Horizontal field of view of the training camera [rad]; 0 if unknown."""
 
     focal_exponent: float
     """Exponent of the focal correction."""
 
 
 def build_network(config: ModelConfig, weights: str) -> LoadedNetwork:
-    """Give the network with its parameters.
+    """Return the network with its parameters.
 
     weights: '' for the released ones (fetched on first use), a path, or 'random'.
     """

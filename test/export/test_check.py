@@ -1,4 +1,4 @@
-"""How a deviation is measured, and what is said without the libraries."""
+"""How a deviation is measured, and what is said without the options."""
 
 import importlib.util
 import math
@@ -8,8 +8,7 @@ import pytest
 import torch
 
 from zoedepth_ros.cli.main import main
-from zoedepth_ros.export import libraries
-from zoedepth_ros.export.check import CheckReport, DeviationError, deviation, pictures
+from zoedepth_ros.export.check import CheckReport, DeviationError, check_images, deviation
 
 
 def test_a_deviation_is_the_largest_difference_over_the_mean_size():
@@ -37,20 +36,20 @@ def test_another_shape_is_an_error_even_if_it_would_broadcast():
         deviation('x', np.ones((1, 1), np.float32), np.ones((1, 2), np.float32))
 
 
-def test_the_pictures_differ_and_span_what_a_network_sees():
-    drawn = pictures(32, 64)
-    for picture in drawn:
-        assert picture.shape == (1, 3, 32, 64)
-        assert -1.0 <= picture.min() < -0.6
-        assert 0.6 < picture.max() <= 1.0
+def test_the_images_differ_and_span_what_a_network_sees():
+    drawn = check_images(32, 64)
+    for image in drawn:
+        assert image.shape == (1, 3, 32, 64)
+        assert -1.0 <= image.min() < -0.6
+        assert 0.6 < image.max() <= 1.0
     assert not torch.equal(drawn[0], drawn[1])
-    assert all(torch.equal(a, b) for a, b in zip(drawn, pictures(32, 64), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(drawn, check_images(32, 64), strict=True))
 
 
 def test_a_missing_library_is_named_with_the_extra_that_has_it(tmp_path, monkeypatch, capsys):
     found = importlib.util.find_spec
     monkeypatch.setattr(
-        libraries, 'find_spec', lambda name: None if name.startswith('onnx') else found(name)
+        options, 'find_spec', lambda name: None if name.startswith('onnx') else found(name)
     )
     assert main(['export', 'onnx', '--out', str(tmp_path / 'x.onnx')]) == 2
     said = capsys.readouterr().err

@@ -47,6 +47,6 @@ def test_the_documented_way_in_and_back_is_that_of_the_package(tmp_path):
     way = MetricPreprocessing((HEIGHT, WIDTH))
     expected = way.to_network(to_tensor(rgb, torch.device('cpu')))
     np.testing.assert_allclose(image, expected.numpy().ravel(), atol=2e-5)
-    expected = way.to_picture(torch.from_numpy(depth_m)[None, None], ROWS, COLUMNS)
+    expected = way.to_image_size(torch.from_numpy(depth_m)[None, None], ROWS, COLUMNS)
     assert expected.min() < 0.0
     np.testing.assert_allclose(back, expected.clamp_min(1e-3).numpy().ravel(), atol=2e-5)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from zoedepth_ros.cli.arguments import image_side_px, positive, refuse_idle
 from zoedepth_ros.cli.exit_codes import FAILED
-from zoedepth_ros.export.defaults import ENGINE_PRECISIONS, MAX_DEVIATION, OPSET
+from zoedepth_ros.export.options import ENGINE_PRECISIONS, MAX_DEVIATION, OPSET
 from zoedepth_ros.files import check_writable
 
 if TYPE_CHECKING:
@@ -86,8 +86,8 @@ def _export_onnx(args: argparse.Namespace, path: Path) -> int:
     from zoedepth_ros.build import build_network
     from zoedepth_ros.export.check import DeviationError
     from zoedepth_ros.export.graph import BOTH, chosen_heads
-    from zoedepth_ros.export.libraries import require_libraries
     from zoedepth_ros.export.onnx import export_onnx
+    from zoedepth_ros.export.options import require_libraries
     from zoedepth_ros.model.presets import preset
 
     require_libraries()

@@ -1,1 +1,1 @@
-"""Samples with truth: one data set per file; knows no model and no metric."""
+"""Loaders of published data sets: images with ground truth."""

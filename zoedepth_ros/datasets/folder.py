@@ -18,7 +18,7 @@ PICTURE_ENDINGS = ('.png', '.jpg', '.jpeg')
 
 
 class Folder(DepthDataset):
-    """`rgb/**/<name>.png|jpg` beside `depth/**/<name>.png` (16 bits) or `.npy` [m].
+    """`rgb/**/<name>.png|jpg` with `depth/**/<name>.png` (16 bits) or `.npy` [m].
 
     Depth 0 or NaN is unknown.  Images are rotated by their EXIF orientation, as by `zoedepth
     predict`; depth belongs to the rotated image.  The optional file `camera.json` in the root

@@ -80,7 +80,7 @@ class Ibims(DepthDataset):
 
 
 class DimlIndoor(DepthDataset):
-    """`LR/<scene>/color/*_c.png` beside `depth_filled/*_depth_filled.png`, millimetres."""
+    """`LR/<scene>/color/*_c.png` with `depth_filled/*_depth_filled.png`, millimetres."""
 
     name = 'diml_indoor'
     domain = 'indoor'
@@ -104,7 +104,7 @@ class DimlIndoor(DepthDataset):
 
 
 class Diode(DepthDataset):
-    """`<scene>/<scan>/*.png` beside `*_depth.npy` [m] and `*_depth_mask.npy`.
+    """`<scene>/<scan>/*.png` with `*_depth.npy` [m] and `*_depth_mask.npy`.
 
     PARITY: the paper's loader reads the mask but does not apply it; `apply_mask` applies it
     (test_diode_leaves_the_mask_aside_like_the_paper).

@@ -40,7 +40,7 @@ class Ddad(DepthDataset):
 
 
 class DimlOutdoor(DepthDataset):
-    """`<scene>/outleft/*.png` beside `depthmap/`, millimetres; images keep their size."""
+    """`<scene>/outleft/*.png` with `depthmap/`, millimetres; images keep their size."""
 
     name = 'diml_outdoor'
     domain = 'outdoor'

@@ -160,8 +160,8 @@ def _predictions(
 
 
 def _frames(kind: str, seed: int, images: int) -> Iterator[TrajectoryFrame]:
-    walk = CameraTrajectory(kind, HELD_OUT_SEED + seed)
-    return (walk[number] for number in range(min(images, len(walk))))
+    trajectory = CameraTrajectory(kind, HELD_OUT_SEED + seed)
+    return (trajectory[number] for number in range(min(images, len(trajectory))))
 
 
 def scale_flicker(

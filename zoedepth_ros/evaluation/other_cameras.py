@@ -64,36 +64,36 @@ def predict_views(
 ) -> list[SceneView]:
     """Render and predict scenes with `focal_ratio` times the training camera's focal length."""
     hfov_rad = 2.0 * math.atan(math.tan(0.5 * training_hfov_rad(predictor)) / focal_ratio)
-    seen = []
+    views = []
     for seed in seeds:
         view = replace(random_view(domain, HELD_OUT_SEED + seed), hfov_rad=hfov_rad)
         sample = render_sample(view, 192, 256, f'{domain} {seed}')
         up = view.pose.to_world().T @ (0.0, 0.0, 1.0)
         depth_m = predictor(sample.rgb, domain, route=False).depth_m
-        seen.append(
+        views.append(
             SceneView(sample, (float(up[0]), float(up[1]), float(up[2])), view.pose.z_m, depth_m)
         )
-    return seen
+    return views
 
 
 def calibrated(calibration: Sequence[SceneView], method: str) -> float:
     """Return the scale by a reference over several scenes; 1.0 if there is none."""
     random = np.random.default_rng(0)
-    ratios = [_references(seen, method, random) for seen in calibration]
+    ratios = [_references(view, method, random) for view in calibration]
     found = robust_scale(np.concatenate(ratios))
     return 1.0 if found is None else found.scale
 
 
-def _references(seen: SceneView, method: str, random: np.random.Generator) -> NDArray[np.floating]:
+def _references(view: SceneView, method: str, random: np.random.Generator) -> NDArray[np.floating]:
     """Return the ratios of one scene, 30 % of them outliers."""
-    camera = _camera(seen.sample)
-    true_m = seen.sample.depth_m
-    edge = flying_pixels(seen.depth_m) | flying_pixels(true_m)
-    depth_m = np.where(edge, np.float32(np.nan), seen.depth_m)
+    camera = _camera(view.sample)
+    true_m = view.sample.depth_m
+    edge = flying_pixels(view.depth_m) | flying_pixels(true_m)
+    depth_m = np.where(edge, np.float32(np.nan), view.depth_m)
     if method == 'height':
         points_m = depth_to_points(depth_m, rays(camera))
         found = scale_from_height(
-            fit_ground(points_m, up=seen.up, tolerance_rad=0.0).ground, seen.height_m
+            fit_ground(points_m, up=view.up, tolerance_rad=0.0).ground, view.height_m
         )
         good = found is not None and found.confidence >= 0.5
         return np.array([found.scale]) if found is not None and good else np.empty(0)
@@ -113,10 +113,10 @@ def _references(seen: SceneView, method: str, random: np.random.Generator) -> ND
     return np.where(wrong, ratios * random.uniform(1.2, 3.0, len(ratios)), ratios)
 
 
-def abs_rel(seen: SceneView, method: str, scale: float, predictor: DepthPredictor) -> float:
+def abs_rel(view: SceneView, method: str, scale: float, predictor: DepthPredictor) -> float:
     """Return the mean relative error of one scene after a correction."""
-    depth_m = seen.depth_m
-    camera, head = _camera(seen.sample), seen.sample.domain
+    depth_m = view.depth_m
+    camera, head = _camera(view.sample), view.sample.domain
     if method == 'scale':
         factor = focal_factor(
             camera.intrinsics,
@@ -126,10 +126,10 @@ def abs_rel(seen: SceneView, method: str, scale: float, predictor: DepthPredicto
         )
         depth_m = depth_m * np.float32(factor)
     elif method == 'warp':
-        depth_m = _warped_depth(predictor, seen.sample)
+        depth_m = _warped_depth(predictor, view.sample)
     else:
         depth_m = depth_m * np.float32(scale)
-    return _abs_rel(depth_m, seen.sample.depth_m)
+    return _abs_rel(depth_m, view.sample.depth_m)
 
 
 IMAGE_SIZES = {
@@ -179,8 +179,8 @@ def aspect_table(
 
 def _errors_by_rule(predictor: DepthPredictor, sample: Sample, *, warp: bool) -> dict[str, float]:
     inner, training = _camera(sample).intrinsics, training_hfov_rad(predictor)
-    learnt = training_camera(sample.domain, training)
-    by_width = (inner.fx_px / inner.width) / (learnt.fx_px / learnt.width)
+    reference = training_camera(sample.domain, training)
+    by_width = (inner.fx_px / inner.width) / (reference.fx_px / reference.width)
     by_height = focal_factor(inner, sample.domain, training_hfov_rad=training)
     depth_m = predictor(sample.rgb, sample.domain, route=False).depth_m
     factors = {
@@ -229,6 +229,6 @@ def table(
         for method in METHODS:
             references = method in ('height', 'laser', 'one distance')
             scale = calibrated(first, method) if references else 1.0
-            errors = [abs_rel(seen, method, scale, predictor) for seen in then]
+            errors = [abs_rel(view, method, scale, predictor) for view in then]
             result[ratio][method] = float(np.mean(errors))
     return result

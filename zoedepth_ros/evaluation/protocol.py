@@ -48,7 +48,7 @@ class EvaluationProtocol:
             raise ValueError(f'range {self.min_depth_m} to {self.max_depth_m} m is empty')
 
     def valid(self, ground_truth_m: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Return which pixels of the truth (H, W) [m] count; NaN never does."""
+        """Mark the valid pixels of the ground truth (H, W) [m]; NaN is invalid."""
         inside = crop_mask(self.crop, *ground_truth_m.shape)
         return inside & (ground_truth_m > self.min_depth_m) & (ground_truth_m < self.max_depth_m)
 
@@ -60,7 +60,7 @@ class EvaluationProtocol:
     def score(
         self, prediction_m: NDArray[np.float32], ground_truth_m: NDArray[np.float32]
     ) -> Metrics | None:
-        """Score a prediction (h, w) against truth (H, W); None where no pixel counts."""
+        """Return the metrics of a prediction (h, w) for ground truth (H, W); or None."""
         valid = self.valid(ground_truth_m)
         if not valid.any():
             return None

@@ -149,12 +149,12 @@ def _scores_in(path: Path) -> dict[str, Scores]:
         report = json.loads(path.read_text('utf-8'))
         if 'metrics' in report:
             return {report['dataset']: _known(report['metrics'])}
-        drawn = {f'synthetic_{d}': _known(report[d]) for d in DOMAINS if d in report}
+        by_domain = {f'synthetic_{d}': _known(report[d]) for d in DOMAINS if d in report}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f'{path}: not a report of `zoedepth evaluate` ({error!r})') from error
-    if not drawn:
+    if not by_domain:
         raise ValueError(f'{path}: not a report of `zoedepth evaluate`: no scores')
-    return drawn
+    return by_domain
 
 
 def _known(scores: Mapping[str, float | None]) -> Scores:

@@ -1,4 +1,4 @@
-"""Hold an ONNX file, as ONNX Runtime computes it, against the network it came from."""
+"""Compare an ONNX file in ONNX Runtime with the network it was exported from."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from zoedepth_ros.export.defaults import MAX_DEVIATION
 from zoedepth_ros.export.graph import INPUT, FixedGraph
+from zoedepth_ros.export.options import MAX_DEVIATION
 
 
 class DeviationError(ValueError):
-    """Say that an exported graph computes something else than the network."""
+    """The outputs of an exported graph differ from those of the network."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """How far a file is from the network, over all pictures of the check."""
+    """Deviations of a file from the network, over all images of the check."""
 
     deviations: Mapping[str, float]
-    """By output: the largest difference of any pixel over the output's mean size."""
+    """Output -> largest difference of a pixel relative to the mean magnitude of the output."""
 
     n_images: int
-    """How many pictures were compared."""
+    """Number of images that were compared."""
 
     @property
     def worst(self) -> float:
-        """The largest of the deviations; NaN when one of them is."""
+        """The largest deviation; NaN if one of them is NaN."""
         values = list(self.deviations.values())
         return math.nan if any(map(math.isnan, values)) else max(values)
 
 
 def check_file(path: Path, graph: FixedGraph, max_deviation: float = MAX_DEVIATION) -> CheckReport:
-    """Compare all outputs on a few pictures.
+    """Compare all outputs on a few images.
 
-    Raises DeviationError when the largest deviation is not within max_deviation, or when the
-    file's outputs have other names or shapes.
+    Raises DeviationError if a deviation exceeds max_deviation, or if the outputs have other names
+    or shapes.
     """
     import onnxruntime
 
@@ -51,8 +51,8 @@ def check_file(path: Path, graph: FixedGraph, max_deviation: float = MAX_DEVIATI
     session = onnxruntime.InferenceSession(str(path), options, providers=['CPUExecutionProvider'])
     names = tuple(output.name for output in session.get_outputs())
     if names != graph.output_names:
-        raise DeviationError(f'{path.name} gives {names} instead of {graph.output_names}')
-    images = pictures(*graph.size)
+        raise DeviationError(f'{path.name} has outputs {names} instead of {graph.output_names}')
+    images = check_images(*graph.size)
     deviations = dict.fromkeys(names, 0.0)
     for image in images:
         found = session.run(None, {INPUT: image.numpy()})
@@ -62,7 +62,7 @@ def check_file(path: Path, graph: FixedGraph, max_deviation: float = MAX_DEVIATI
             new = deviation(name, ours, theirs.numpy())
             deviations[name] = new if math.isnan(new) else max(deviations[name], new)
     report = CheckReport(deviations, len(images))
-    if not report.worst <= max_deviation:  # NaN is not
+    if not report.worst <= max_deviation:  # also for NaN
         culprits = ', '.join(
             f'{name} {x:.2g}' for name, x in deviations.items() if not x <= max_deviation
         )
@@ -73,7 +73,7 @@ def check_file(path: Path, graph: FixedGraph, max_deviation: float = MAX_DEVIATI
 
 
 def deviation(name: str, found: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
-    """Return the largest difference over the mean size of what was expected; NaN for NaN.
+    """Return the largest difference relative to the mean magnitude of `expected`; NaN for NaN.
 
     Raises DeviationError for another shape.
     """
@@ -84,11 +84,11 @@ def deviation(name: str, found: NDArray[np.float32], expected: NDArray[np.float3
     return difference / size if size else (0.0 if difference == 0.0 else math.inf)
 
 
-def pictures(height: int, width: int) -> tuple[Tensor, ...]:
-    """Return normalised pictures (1, 3, height, width) that differ in grain, always the same."""
+def check_images(height: int, width: int) -> tuple[Tensor, ...]:
+    """Return fixed normalised images (1, 3, height, width): smooth, noisy and blocky."""
     generator = torch.Generator().manual_seed(0)
     coarse = torch.rand(1, 3, 4, 5, generator=generator)
     smooth = F.interpolate(coarse, (height, width), mode='bilinear', align_corners=True)
     noise = torch.rand(1, 3, height, width, generator=generator)
     blocks = F.interpolate(torch.rand(1, 3, 8, 8, generator=generator), (height, width))
-    return tuple(2.0 * picture - 1.0 for picture in (smooth, 0.7 * smooth + 0.3 * noise, blocks))
+    return tuple(2.0 * image - 1.0 for image in (smooth, 0.7 * smooth + 0.3 * noise, blocks))

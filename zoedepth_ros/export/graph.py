@@ -1,4 +1,4 @@
-"""The network as one graph: one picture of one size, everything else constant."""
+"""The network as a graph with a fixed input size, for export."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _HALVED = ('network.backbone', 'network.decoder')
 
 
 class FixedGraph(nn.Module):
-    """One or all heads of a network for pictures of one size, without a choice that depends on it.
+    """One or all heads of a network for images of one size, without data-dependent control flow.
 
-    What the backbone computes from the size alone (the position bias) is a constant here.
+    Position biases, which depend on the size alone, are constants.
     """
 
     def __init__(self, network: ZoeDepth, heads: tuple[str, ...], size: tuple[int, int]) -> None:
-        """size: height and width of the network's pictures [px]; ValueError for a wrong one."""
+        """size: height and width of the input [px].  Raises ValueError for an invalid size."""
         super().__init__()
         self.network = network
         self.heads = heads
@@ -28,7 +28,7 @@ class FixedGraph(nn.Module):
 
     @property
     def output_names(self) -> tuple[str, ...]:
-        """Names of what forward returns; with several heads, two of each head carry its name."""
+        """Names of the outputs; with several heads, those of a head end with its name."""
         several = len(self.heads) > 1
         maps = [
             f'{name}_{head}' if several else name
@@ -54,17 +54,17 @@ class FixedGraph(nn.Module):
         return tuple(outputs)
 
     def example(self) -> Tensor:
-        """Return a grey picture (1, 3, H, W)."""
+        """Return a grey image (1, 3, H, W)."""
         return torch.zeros(1, 3, *self.size)
 
 
 def must_be_float32(scopes: str) -> bool:
-    """Tell from the modules that a node stands in, outermost first, whether it may be halved."""
+    """Return whether a node must stay in float32; scopes: its modules, outermost first."""
     return not any(f"'{part}'" in scopes for part in _HALVED)
 
 
 def chosen_heads(head: str, available: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the heads to export; ValueError for one that the network lacks."""
+    """Return the heads to export.  Raises ValueError for an unknown head."""
     if head == BOTH and len(available) > 1:
         return available
     if head in available:

@@ -1,4 +1,4 @@
-"""Write a network as an ONNX file that has been held against it."""
+"""Export a network to an ONNX file and check its outputs."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ from typing import Any
 import torch
 
 from zoedepth_ros.export.check import CheckReport, check_file
-from zoedepth_ros.export.defaults import FLOAT32_PREFIX, MAX_DEVIATION, OPSET
 from zoedepth_ros.export.graph import INPUT, FixedGraph, chosen_heads, must_be_float32
-from zoedepth_ros.export.libraries import require_libraries
+from zoedepth_ros.export.options import FLOAT32_PREFIX, MAX_DEVIATION, OPSET, require_libraries
 from zoedepth_ros.model.zoedepth import ZoeDepth
 
 ONE_FILE_BYTES = 1_500_000_000
-"""Beyond this the constants go into a second file: protobuf ends at 2 GiB."""
+"""Size above which constants are stored in a second file; protobuf is limited to 2 GiB."""
 
 _SCOPES = 'pkg.torch.onnx.name_scopes'
 _LOUD = ('onnxscript', 'onnx_ir', 'torch.onnx')
@@ -30,19 +29,19 @@ _LOUD = ('onnxscript', 'onnx_ir', 'torch.onnx')
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What has been written."""
+    """The result of an export."""
 
     files: tuple[Path, ...]
-    """The .onnx file, and the one with its constants where there is one."""
+    """The .onnx file, and the file with its constants if there is one."""
 
     outputs: tuple[str, ...]
     """Names of the outputs, in order."""
 
     metadata: Mapping[str, str]
-    """What the file says about itself."""
+    """Metadata of the file."""
 
     check: CheckReport
-    """How far it is from the network."""
+    """Deviations from the network."""
 
 
 def export_onnx(
@@ -63,7 +62,7 @@ def export_onnx(
     """Write one head, or 'both' in one file with outputs of each, in float32.
 
     The network stays on the CPU and is put into eval mode.  height, width: of the network's
-    pictures [px], 0 for the model's own.  Nothing is left at `path` unless the check passes.
+    images [px], 0 for the model's own.  Nothing is left at `path` unless the check passes.
     Raises ValueError for a wrong choice or a missing library, and DeviationError as check_file.
     """
     require_libraries()
@@ -78,10 +77,10 @@ def export_onnx(
     metadata = _metadata(graph, weights_origin, weights_warning, training_hfov_rad, focal_exponent)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix='.onnx-') as folder:
-        draft = Path(folder) / path.name  # its name, as it is written into the file
+        draft = Path(folder) / path.name  # the final name, which is stored in the file
         _write(graph, draft, metadata, opset, one_file_bytes)
         report = check_file(draft, graph, max_deviation)
-        parts = sorted(Path(folder).iterdir(), reverse=True)  # the constants before their graph
+        parts = sorted(Path(folder).iterdir(), reverse=True)  # constants before the graph
         files = [part.replace(path.parent / part.name) for part in parts]
     return Exported(tuple(reversed(files)), graph.output_names, metadata, report)
 
@@ -101,7 +100,7 @@ def _metadata(
     training_hfov_rad: float,
     focal_exponent: float,
 ) -> dict[str, str]:
-    """Return what a user of the file has to know, as text."""
+    """Return the metadata of the file."""
     config = graph.network.config
     return {
         'model': config.name,
@@ -113,7 +112,7 @@ def _metadata(
         'training_hfov_deg': f'{math.degrees(training_hfov_rad):g}',
         'focal_exponent': f'{focal_exponent:g}',
         'router_heads': ','.join(config.head_names) if graph.network.router is not None else '',
-        'input': 'RGB, resized to width x height bilinearly with corners on corners, then '
+        'input': 'RGB, resized to width x height bilinearly with align_corners=True, then '
         'value / 255 * 2 - 1, planes of float32 (1, 3, height, width)',
         'units': 'depth_m and uncertainty_m: metres along the optical axis; '
         'relative_depth: inverse depth without unit',
@@ -123,7 +122,7 @@ def _metadata(
 def _write(
     graph: FixedGraph, path: Path, metadata: Mapping[str, str], opset: int, one_file_bytes: int
 ) -> None:
-    """Write the graph, with its constants beside it where they are too many for one file."""
+    """Write the graph, with its constants in a second file if they are too large."""
     import onnx
 
     with _quiet():
@@ -144,7 +143,7 @@ def _write(
 
 
 def _traced(graph: FixedGraph, opset: int) -> Any:
-    """Return torch's ONNXProgram; ValueError where torch is too old for it."""
+    """Return torch's ONNXProgram.  Raises ValueError if torch is too old."""
     if 'dynamo' not in inspect.signature(torch.onnx.export).parameters:
         raise ValueError(
             f'the export to ONNX needs torch 2.6 or newer, here is {torch.__version__}'
@@ -164,7 +163,7 @@ def _traced(graph: FixedGraph, opset: int) -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what the exporter says about its own inside to itself until the block ends."""
+    """Suppress warnings and log messages of the exporter within the context."""
     loggers = [logging.getLogger(name) for name in _LOUD]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

@@ -1,6 +1,6 @@
-"""Build an engine of TensorRT from an ONNX file of ours, on the machine that will run it.
+"""Build a TensorRT engine from an exported ONNX file, on the machine that will run it.
 
-Written from TensorRT's documentation; the tests run it on a stand-in, nobody has on a Jetson yet.
+Written from TensorRT's documentation and tested with a fake; not run on a Jetson yet.
 """
 
 from __future__ import annotations
@@ -9,17 +9,17 @@ import json
 from pathlib import Path
 from typing import Any
 
-from zoedepth_ros.export.defaults import ENGINE_PRECISIONS, FLOAT32_PREFIX
+from zoedepth_ros.export.options import ENGINE_PRECISIONS, FLOAT32_PREFIX
 from zoedepth_ros.files import write_file
 
 _WORKSPACE_BYTES = 2**31
 
 
 def build_engine(onnx_file: Path, out: Path, precision: str = 'fp16') -> dict[str, str]:
-    """Write an engine, and beside it as JSON what it is; return the latter.
+    """Write an engine and its metadata as JSON next to it; return the metadata.
 
-    precision: with 'fp16' backbone and decoder may be halved, all that follows stays float32: real
-    relative depths overflow.  Raises ValueError when TensorRT is missing or refuses the file.
+    precision: with 'fp16', backbone and decoder use float16; the other parts stay in float32,
+    because relative depth overflows.  Raises ValueError without TensorRT or for a bad file.
     """
     if precision not in ENGINE_PRECISIONS:
         raise ValueError(f'unknown precision {precision!r}: expected one of {ENGINE_PRECISIONS}')
@@ -55,7 +55,7 @@ def build_engine(onnx_file: Path, out: Path, precision: str = 'fp16') -> dict[st
 
 
 def _keep_float32(network: Any, library: Any) -> None:
-    """Pin the layers that the export has marked, but for those of whole numbers and constants."""
+    """Keep the layers that the export has marked in float32, except integers and constants."""
     marked = [network.get_layer(i) for i in range(network.num_layers)]
     for layer in (x for x in marked if FLOAT32_PREFIX in x.name):
         floats = [
@@ -71,7 +71,7 @@ def _keep_float32(network: Any, library: Any) -> None:
 
 
 def _metadata(path: Path) -> dict[str, str]:
-    """Return what the ONNX file says about itself."""
+    """Return the metadata of the ONNX file."""
     import onnx
 
     model = onnx.load(str(path), load_external_data=False)

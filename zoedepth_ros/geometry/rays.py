@@ -158,9 +158,9 @@ def _radial(d: tuple[float, ...]) -> tuple[np.poly1d, np.poly1d]:
     zeros = list(np.poly1d([k3, k2, k1, 1.0]).roots)
     poles = list(np.poly1d([k6, k5, k4, 1.0]).roots)
     for pole in tuple(poles):
-        beside = [zero for zero in zeros if abs(zero - pole) < SPIKE * abs(pole)]
-        if pole.real > 0.0 and beside:
-            zeros.remove(beside[0])
+        nearby = [zero for zero in zeros if abs(zero - pole) < SPIKE * abs(pole)]
+        if pole.real > 0.0 and nearby:
+            zeros.remove(nearby[0])
             poles.remove(pole)
     return _polynomial(zeros), _polynomial(poles)
 

@@ -236,7 +236,7 @@ class FallbackPredictor:
 
     def predict_batch(
         self,
-        pictures: Sequence[NDArray[np.uint8]],
+        images: Sequence[NDArray[np.uint8]],
         heads: Sequence[str],
         *,
         routes: Sequence[bool],
@@ -249,15 +249,15 @@ class FallbackPredictor:
         if self._recover_if_requested():
             raise InferenceError('the images were given up for the recovery')
         try:
-            return self._running().predict_batch(pictures, heads, routes=routes)
+            return self._running().predict_batch(images, heads, routes=routes)
         except NotFinite:
             raise
         except InferenceError as error:
             kind, text = type(error), str(error)
-        if kind is OutOfMemory and len(pictures) > 1:
-            self._limit_batch(len(pictures) // 2, text)
+        if kind is OutOfMemory and len(images) > 1:
+            self._limit_batch(len(images) // 2, text)
         else:
-            self._fall_back(kind, text, (pictures[0].shape[0], pictures[0].shape[1]))
+            self._fall_back(kind, text, (images[0].shape[0], images[0].shape[1]))
         raise kind(text)
 
     def _limit_batch(self, images: int, text: str) -> None:

@@ -1,1 +1,1 @@
-"""Drawn scenes with exact depth: rooms, streets and walks."""
+"""Synthetic scenes with exact depth: rooms, streets and camera trajectories."""

@@ -29,7 +29,7 @@ EARTHS = ((0.2, 0.14, 0.09), (0.3, 0.24, 0.17), (0.14, 0.11, 0.08), (0.36, 0.34,
 
 
 def random_track(dice: Dice) -> tuple[World, Pose]:
-    """Draw a way outside a town and a camera on it or beside it."""
+    """Return a random track outside a town and a camera on it or next to it."""
     road = dice.coin(0.5)
     half = dice.between(3.0, 9.0) if road else dice.between(0.6, 2.2)
     x = dice.between(-0.8, 0.8) * half if dice.coin(0.8) else dice.between(-6.0, 6.0)

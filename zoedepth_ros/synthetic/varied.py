@@ -65,7 +65,7 @@ MAKERS = {'table': random_table, 'track': random_track}
 
 
 def scene_kind(domain: str, dice: Dice) -> str:
-    """Draw what is seen: 'table', 'close', 'track', or 'plain', a scene as for evaluation."""
+    """Return a random kind: 'table', 'close', 'track', or 'plain', a scene as for evaluation."""
     if domain == 'outdoor':
         return 'track' if dice.coin(TRACK_SHARE) else 'plain'
     if dice.coin(TABLE_SHARE):

@@ -87,7 +87,7 @@ def look(
     solids: Floats, world_to_unit: Floats, offset: Floats, turn: Floats, position: Floats,
     to_world: Floats, camera: Floats, depth_m: NDArray[np.float32], seen: NDArray[np.int32],
 ) -> None:  # fmt: skip
-    """Fill depth (far where nothing is) and the index of the solid seen (-1: none)."""
+    """Write depth (far if nothing is hit) and the index of the visible solid (-1: none)."""
     height, width = depth_m.shape
     columns, lines = np.empty(width, np.float32), np.empty(height, np.float32)
     for u in range(width):

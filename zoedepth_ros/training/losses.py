@@ -24,11 +24,11 @@ def local_only(value: Tensor) -> Tensor:
     return value
 
 
-def resized_to(prediction: Tensor, truth: Tensor) -> Tensor:
+def resized_to(prediction: Tensor, target: Tensor) -> Tensor:
     """Resize (B, 1, h, w) to the size of (B, 1, H, W), bilinearly with align_corners=True."""
-    if prediction.shape[-2:] == truth.shape[-2:]:
+    if prediction.shape[-2:] == target.shape[-2:]:
         return prediction
-    return F.interpolate(prediction, truth.shape[-2:], mode='bilinear', align_corners=True)
+    return F.interpolate(prediction, target.shape[-2:], mode='bilinear', align_corners=True)
 
 
 def si_log(
@@ -39,7 +39,7 @@ def si_log(
     beta: float = 0.15,
     add_up: AddUp = local_only,
 ) -> Tensor:
-    """Return 10 sqrt(var(g) + beta mean(g)^2) of g = ln(depth) - ln(truth), in float32.
+    """Return 10 sqrt(var(g) + beta mean(g)^2) of g = ln(depth) - ln(ground truth), in float32.
 
     depth_m: (B, 1, h, w) [m], brought to the truth's size.  ground_truth_m, mask: (B, 1, H, W).
     var is the unbiased one over all pixels of the batch.  Source: ZoeDepth's training code (after
@@ -60,7 +60,7 @@ def si_log(
 def log_error(
     depth_m: Tensor, ground_truth_m: Tensor, mask: Tensor, *, add_up: AddUp = local_only
 ) -> Tensor:
-    """Return the mean of |ln(depth) - ln(truth)|; arguments as of si_log.
+    """Return the mean of |ln(depth) - ln(ground truth)|; arguments as of si_log.
 
     It approximates AbsRel for small errors, and is less sensitive to large errors than SILog.
     """
