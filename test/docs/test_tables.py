@@ -14,7 +14,7 @@ def script():
 
 def test_a_table_is_printed_with_its_network_and_training_camera(capsys, monkeypatch):
     module = script()
-    monkeypatch.setattr(module.cleaning, 'tremble', lambda *_: (0.012, 0.0034))
+    monkeypatch.setattr(module.filter_scores, 'scale_flicker', lambda *_: (0.012, 0.0034))
     model = ['--model', 'ZoeD_tiny_NK', '--weights', 'random', '--device', 'cpu']
     assert module.main([*model, '--scenes', '1', '--only', 'flicker']) == 0
     lines = capsys.readouterr().out.splitlines()
