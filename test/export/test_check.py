@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from zoedepth_ros.cli.main import main
+from zoedepth_ros.export import options
 from zoedepth_ros.export.check import CheckReport, DeviationError, check_images, deviation
 
 
