@@ -1,4 +1,4 @@
-"""From names to a predictor: the right parts, and every wrong choice refused before any work."""
+"""From names to a predictor: the correct parts; wrong choices are rejected before any work."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def no_network(monkeypatch):
     monkeypatch.setattr(build, 'fetch', lambda *a, **k: pytest.fail('weights were fetched'))
 
 
-def test_random_weights_are_always_the_same_and_say_so_wherever_they_run():
+def test_random_weights_are_always_the_same_and_have_a_warning():
     first, second = (build_predictor('ZoeD_tiny_NK', 'random') for _ in range(2))
     assert first.weights_origin == 'random'
     assert first.weights_warning == 'random weights: not depth'
@@ -27,7 +27,7 @@ def test_random_weights_are_always_the_same_and_say_so_wherever_they_run():
     np.testing.assert_array_equal(first(RGB).depth_m, second(RGB).depth_m)
 
 
-def test_building_with_random_weights_leaves_the_callers_random_numbers_alone():
+def test_building_with_random_weights_does_not_change_the_random_state():
     torch.manual_seed(3)
     expected = torch.rand(1)
     torch.manual_seed(3)
@@ -36,7 +36,7 @@ def test_building_with_random_weights_leaves_the_callers_random_numbers_alone():
 
 
 @pytest.mark.parametrize('facts', [{}, {'trained_on': 'drawn scenes'}])
-def test_a_file_gives_its_weights_its_origin_and_its_warning(tmp_path, facts):
+def test_a_file_has_weights_origin_and_warning(tmp_path, facts):
     network = create_model(preset('ZoeD_tiny_N'), seed=7)
     path = tmp_path / 'weights.safetensors'
     save_weights(network, path, facts)
@@ -56,7 +56,7 @@ def test_a_file_gives_its_weights_its_origin_and_its_warning(tmp_path, facts):
     ('facts', 'hfov_rad'),
     [({}, 0.0), ({'training_hfov_deg': '0'}, 0.0), ({'training_hfov_deg': '60'}, np.pi / 3)],
 )
-def test_the_training_camera_travels_with_the_weights(tmp_path, facts, hfov_rad):
+def test_the_training_camera_is_stored_with_the_weights(tmp_path, facts, hfov_rad):
     path = tmp_path / 'weights.safetensors'
     save_weights(create_model(preset('ZoeD_tiny_N'), seed=7), path, facts)
     assert build_predictor('ZoeD_tiny_N', path).training_hfov_rad == pytest.approx(hfov_rad)
@@ -64,7 +64,7 @@ def test_the_training_camera_travels_with_the_weights(tmp_path, facts, hfov_rad)
 
 
 @pytest.mark.parametrize('told', ['wide', '200', 'nan', '-65'])
-def test_a_training_camera_that_is_none_is_refused_by_name(tmp_path, told):
+def test_an_invalid_training_camera_is_rejected_by_name(tmp_path, told):
     path = tmp_path / 'weights.safetensors'
     network = create_model(preset('ZoeD_tiny_N'), seed=7)
     save_weights(network, path, {'training_hfov_deg': told})
@@ -73,14 +73,16 @@ def test_a_training_camera_that_is_none_is_refused_by_name(tmp_path, told):
 
 
 @pytest.mark.parametrize(('facts', 'exponent'), [({}, 1.0), ({'focal_exponent': '0.8'}, 0.8)])
-def test_the_exponent_of_the_focal_correction_travels_with_the_weights(tmp_path, facts, exponent):
+def test_the_exponent_of_the_focal_correction_is_stored_with_the_weights(
+    tmp_path, facts, exponent
+):
     path = tmp_path / 'weights.safetensors'
     save_weights(create_model(preset('ZoeD_tiny_N'), seed=7), path, facts)
     assert build_predictor('ZoeD_tiny_N', path).focal_exponent == exponent
 
 
 @pytest.mark.parametrize('told', ['much', '0', '1.2', 'nan', '-1'])
-def test_an_exponent_that_is_none_is_refused_by_name(tmp_path, told):
+def test_an_invalid_exponent_is_rejected_by_name(tmp_path, told):
     path = tmp_path / 'weights.safetensors'
     save_weights(create_model(preset('ZoeD_tiny_N'), seed=7), path, {'focal_exponent': told})
     with pytest.raises(WeightsError, match=f'focal_exponent must be .* got {told!r}'):
@@ -88,7 +90,7 @@ def test_an_exponent_that_is_none_is_refused_by_name(tmp_path, told):
 
 
 @pytest.mark.parametrize('weights', [None, ''])
-def test_without_weights_the_released_ones_of_that_name_are_fetched(
+def test_without_weights_the_released_ones_of_that_name_are_downloaded(
     tmp_path, monkeypatch, weights
 ):
     path = tmp_path / 'released.safetensors'
@@ -117,19 +119,19 @@ def test_without_weights_the_released_ones_of_that_name_are_fetched(
     ],
 )
 @pytest.mark.usefixtures('no_network')
-def test_a_wrong_choice_is_refused_before_anything_is_fetched_or_built(choice, message):
+def test_a_wrong_choice_is_rejected_before_any_download_or_build(choice, message):
     with pytest.raises(ValueError, match=message):
         build_predictor(**choice)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason='this machine has a CUDA device')
 @pytest.mark.usefixtures('no_network')
-def test_cuda_without_a_cuda_device_is_refused():
+def test_cuda_without_a_cuda_device_is_rejected():
     with pytest.raises(ValueError, match="'cuda' does not exist: torch finds 0 CUDA devices"):
         build_predictor(device='cuda')
 
 
-def test_the_network_size_is_the_models_own_or_the_one_asked_for():
+def test_the_network_size_is_that_of_the_model_or_the_requested_one():
     own = build_predictor('ZoeD_tiny_N', 'random')
     assert own.network_size(480, 640) == (64, 96)
     wide = build_predictor('ZoeD_tiny_N', 'random', network_width=160)

@@ -1,4 +1,4 @@
-"""What changes in msg/ must be in CHANGELOG.rst: the script that the workflow runs, on a clone."""
+"""scripts/check_messages.py on a clone: CHANGELOG.rst must name changes of msg/."""
 
 import shutil
 import subprocess
@@ -59,7 +59,7 @@ def test_a_changed_field_needs_a_new_line_that_names_it(repository, text, gone, 
     assert check(repository) == (0, [])
 
 
-def test_a_message_that_came_or_went_is_named(repository):
+def test_a_new_or_removed_message_is_named(repository):
     (repository / 'msg' / 'Pulse.msg').rename(repository / 'msg' / 'Beat.msg')
     _, lines = check(repository)
     assert [line.split(' since ')[0] for line in lines] == [
@@ -73,5 +73,5 @@ def test_comments_and_new_constants_need_no_line(repository):
     assert check(repository) == (0, [])
 
 
-def test_a_commit_that_is_not_there_is_an_error(repository):
+def test_an_unknown_commit_is_an_error(repository):
     assert check(repository, 'nowhere')[0] == 1

@@ -1,4 +1,4 @@
-"""What CMake installs: the messages alone, and the whole package also as Lyrical installs it."""
+"""Installation by CMake: the messages alone, and the whole package, also as on Lyrical."""
 
 import os
 import shutil
@@ -76,7 +76,7 @@ def tree(tmp_path_factory):
     return Tree(tmp_path_factory.mktemp('cmake'))
 
 
-def test_the_messages_alone_are_usable_without_torch_and_bring_nothing_of_the_node(tree):
+def test_the_messages_alone_are_usable_without_torch_and_install_no_node(tree):
     packages = tree.install('messages', '-DZOEDEPTH_ROS_MESSAGES_ONLY=ON')
     prefix = packages.parents[2]
     assert [p.name for p in (packages / 'zoedepth_ros').glob('*.py')] == ['__init__.py']
@@ -103,7 +103,7 @@ def test_the_messages_alone_are_usable_without_torch_and_bring_nothing_of_the_no
     assert Path(run.stdout.strip()).is_relative_to(prefix)
 
 
-def test_the_packages_own_init_wins_over_the_empty_one_that_lyrical_installs_last(tree):
+def test_the_init_of_the_package_replaces_the_empty_one_of_lyrical(tree):
     packages = tree.install('package', '-DZOEDEPTH_ROS_MESSAGES_ONLY=OFF')
     installed = packages / 'zoedepth_ros'
     own = (ROOT / 'zoedepth_ros' / '__init__.py').read_text()

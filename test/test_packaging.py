@@ -1,4 +1,4 @@
-"""The two doors, colcon and pip, say the same; the set-up script explains what is missing."""
+"""colcon and pip agree; the setup script reports what is missing."""
 
 import dataclasses
 import importlib.metadata
@@ -22,7 +22,7 @@ def bootstrap(monkeypatch):
     return module
 
 
-def test_package_xml_and_setup_py_carry_one_version():
+def test_package_xml_and_setup_py_have_the_same_version():
     package_version = ElementTree.parse(ROOT / 'package.xml').findtext('version')
     setup_version = re.search(r"version='([^']+)'", (ROOT / 'setup.py').read_text()).group(1)
     assert setup_version == package_version
@@ -46,7 +46,7 @@ def test_catkin_reads_the_changelog_and_its_newest_release_is_the_version():
     assert len(headings) == len(released) + len(forthcoming)
 
 
-def test_catkin_finds_nothing_wrong_with_package_xml():
+def test_catkin_accepts_package_xml():
     package = pytest.importorskip('catkin_pkg.package')
     warnings: list[str] = []
     package.parse_package(str(ROOT / 'package.xml'), warnings=warnings).validate(warnings)
@@ -92,12 +92,12 @@ def test_pip_make_and_rosdep_name_the_same_dependencies():
     assert keys == {ROSDEP_KEYS[name] for name in for_pip}
 
 
-def test_timm_brings_safetensors_which_has_no_key_of_rosdep():
+def test_timm_requires_safetensors_which_has_no_key_of_rosdep():
     requirements = importlib.metadata.requires('timm')
     assert 'safetensors' in names_for_pip(requirements)
 
 
-def test_the_script_for_robots_leaves_to_pip_what_rosdep_would_take_from_pip():
+def test_install_robot_skips_the_pip_keys_of_rosdep():
     dependencies = ElementTree.parse(ROOT / 'package.xml').findall('exec_depend')
     pip_keys = {e.text for e in dependencies if e.text.endswith('-pip')}
     pages = ('scripts/install_robot.sh', 'README.md', 'docs/robot.md', 'docker/Dockerfile')
@@ -144,12 +144,12 @@ def test_each_distribution_has_wheels_environment_and_build_folder_of_its_own(bo
         ),
     ],
 )
-def test_a_distribution_that_cannot_be_had_is_refused(bootstrap, environ, message):
+def test_an_unavailable_distribution_is_rejected(bootstrap, environ, message):
     with pytest.raises(bootstrap.SetupError, match=message):
         bootstrap.chosen_place(environ)
 
 
-def test_an_environment_of_another_distribution_is_not_mixed(bootstrap, tmp_path):
+def test_an_environment_of_another_distribution_is_rejected(bootstrap, tmp_path):
     place = dataclasses.replace(bootstrap.chosen_place({}), venv=tmp_path)
     place.python.parent.mkdir()
     place.python.touch()
@@ -179,13 +179,13 @@ def test_a_missing_tool_is_named_with_its_package(bootstrap, monkeypatch):
         bootstrap.check_tools()
 
 
-def test_a_python_that_is_too_old_is_refused(bootstrap, monkeypatch):
+def test_an_old_python_is_rejected(bootstrap, monkeypatch):
     monkeypatch.setattr(sys, 'version_info', (3, 9, 0))
     with pytest.raises(bootstrap.SetupError, match='3.10 to 3.14'):
         bootstrap.check_tools()
 
 
-def test_a_sourced_distribution_brings_ros_numpy_and_opencv_itself(bootstrap, monkeypatch):
+def test_a_sourced_distribution_provides_ros_numpy_and_opencv(bootstrap, monkeypatch):
     everything, _ = bootstrap.wanted_requirements(bootstrap.chosen_place({}))
     assert any(line.startswith('ros-rclpy') for line in everything)
     sourced = {'ROS_DISTRO': 'jazzy', 'AMENT_PREFIX_PATH': '/opt/ros/jazzy'}

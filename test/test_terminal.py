@@ -1,4 +1,4 @@
-"""A terminal that lacks a character costs no work, in any command and any program."""
+"""Commands and scripts work in terminals that cannot encode all characters."""
 
 import os
 import re
@@ -49,7 +49,7 @@ def run(command, environment, **more):
 
 @pytest.fixture
 def place(tmp_path):
-    """A folder with a picture, a film and a data set whose names few encodings have."""
+    """A folder with an image, a video and a data set with unusual names."""
     image = np.zeros((30, 40, 3), np.uint8)
     cv2.imwrite(str(tmp_path / f'{ODD}.png'), image)
     (tmp_path / os.fsdecode(b'k\xfcche.png')).write_bytes(cv2.imencode('.png', image)[1])
@@ -78,7 +78,7 @@ COMMANDS = {
 
 @pytest.mark.parametrize('terminal', NARROW)
 @pytest.mark.parametrize('command', COMMANDS)
-def test_a_command_does_its_work_whatever_the_terminal_can_show(place, terminal, command):
+def test_a_command_works_with_any_encoding_of_the_terminal(place, terminal, command):
     line = [sys.executable, '-c', RUN, command, *COMMANDS[command]]
     done = run(line, NARROW[terminal], cwd=place)
     assert done.returncode == 0, done.stderr.decode(errors='replace')
@@ -93,14 +93,14 @@ def test_a_command_does_its_work_whatever_the_terminal_can_show(place, terminal,
 
 
 @pytest.mark.parametrize('terminal', NARROW)
-def test_an_error_is_said_whatever_the_terminal_can_show(place, terminal):
+def test_an_error_is_printed_with_any_encoding_of_the_terminal(place, terminal):
     done = run([sys.executable, '-c', RUN, 'predict', f'{ODD}.jpg'], NARROW[terminal], cwd=place)
     assert done.returncode == 2
     assert done.stderr.startswith(b'zoedepth: error: k')
     assert b'Traceback' not in done.stderr
 
 
-def test_every_program_lets_its_terminal_show_what_it_can():
+def test_every_script_replaces_characters_that_the_terminal_cannot_encode():
     pattern = re.compile(r'print_anything\(\)|\.reconfigure\(errors=')
     programs = [path for path in sorted((ROOT / 'scripts').glob('*.py')) if _prints(path)]
     programs += [ROOT / 'zoedepth_ros' / name for name in ('cli/main.py', 'ros/spin.py')]

@@ -58,7 +58,7 @@ def serialized(topic: str, time_ns: int, message) -> Written:
 
 
 def picture(number: int, size: tuple[int, int] = SIZE) -> np.ndarray:
-    """Make a picture that tells its number by its red value."""
+    """Return an image whose red value is its number."""
     rgb = np.full((*size, 3), 90, np.uint8)
     rgb[..., 0] = 10 * number
     return rgb
@@ -102,7 +102,7 @@ def text(words: str, time_ns: int, topic: str = CHATTER) -> Written:
 
 
 def drive(pictures: int = 4) -> list[Written]:
-    """Make a recording: pictures every 100 ms, each with camera_info, and chatter between."""
+    """Make a recording: images every 100 ms, each with camera_info, and other messages between."""
     messages = []
     for number in range(pictures):
         time_ns = 10**18 + number * 10**8
@@ -117,7 +117,7 @@ def drive(pictures: int = 4) -> list[Written]:
 def write_bag(
     path: Path, messages: list[Written], storage: str = 'mcap', version: int = 9
 ) -> Path:
-    """Write a bag's folder with rosbags; gives the folder."""
+    """Write a bag's folder with rosbags; returns the folder."""
     plugin = StoragePlugin.MCAP if storage == 'mcap' else StoragePlugin.SQLITE3
     with Writer(path, version=version, storage_plugin=plugin) as writer:
         connections = {}
@@ -151,7 +151,7 @@ def read_mcap(path: Path) -> list[Written]:
 
 
 def messages_of(path: Path, topic: str) -> list:
-    """Read and take apart the messages of one topic."""
+    """Read and deserialize the messages of one topic."""
     return [
         STORE.deserialize_cdr(message.data, message.type_name)
         for message in read_mcap(path)

@@ -7,7 +7,7 @@ from zoedepth_ros.ros.inputs import CAMERA_HINT
 
 
 class CameraKeeper(CameraTracker):
-    """Give the camera for settings of the node."""
+    """Return the camera for settings of the node."""
 
     def __init__(self, topic=''):
         super().__init__(topic, CameraInfo, hint=CAMERA_HINT)

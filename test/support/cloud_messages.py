@@ -6,7 +6,7 @@ from zoedepth_ros.ros.output_messages import make
 
 
 def cloud_message(header, depth_m, rays, rgb, writer=None):
-    """Give an organized cloud of depth (H, W), coloured where there is an image (H, W, 3)."""
+    """Return an organized cloud of depth (H, W), coloured where there is an image (H, W, 3)."""
     writer = writer or CloudWriter(make)
     PointPacker().pack(depth_m, rays, rgb, writer.rows(*depth_m.shape))
     return writer.organized(header, color=rgb is not None)

@@ -1,4 +1,4 @@
-"""A predictor for evaluations: the depth is what the test says of the image; no network."""
+"""A predictor for evaluations: the test chooses the depth of each image; no network."""
 
 from __future__ import annotations
 

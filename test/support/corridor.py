@@ -1,4 +1,4 @@
-"""A corridor of boxes with exact depth, and what is true about its floor plan.
+"""A corridor of boxes with exact depth and its floor plan.
 
 World: x along the corridor, y to the left, z up [m]. The camera stands at a place, looks along x
 turned by yaw and pitch.
@@ -24,7 +24,7 @@ class Box(NamedTuple):
 
 
 class Eye(NamedTuple):
-    """Where the camera is and looks [m, rad]."""
+    """Pose of the camera [m, rad]."""
 
     x_m: float
     y_m: float

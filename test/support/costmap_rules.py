@@ -26,7 +26,7 @@ class Costmap:
         self.voxels = np.zeros((*plan, layer['z_voxels']), bool)
 
     def centres(self):
-        """Give x and y of the middle of the cells."""
+        """Return x and y of the middle of the cells."""
         return tuple(
             self.origin_m[i] + self.resolution_m[i] * (np.arange(self.cells.shape[i]) + 0.5)
             for i in (0, 1)

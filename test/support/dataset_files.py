@@ -1,4 +1,4 @@
-"""Write the small files that trees of data sets are made of."""
+"""Write small files of data sets."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ def write_picture(path: Path, rgb: NDArray[np.uint8]) -> None:
 
 
 def write_png16(path: Path, numbers: NDArray | list) -> None:
-    """Write (H, W) whole numbers as a 16-bit PNG."""
+    """Write (H, W) integers as a 16-bit PNG."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.asarray(numbers, dtype=np.uint16)).save(path)
 
 
 def write_png8(path: Path, numbers: NDArray | list) -> None:
-    """Write (H, W) whole numbers as an 8-bit one-channel PNG."""
+    """Write (H, W) integers as an 8-bit one-channel PNG."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.asarray(numbers, dtype=np.uint8)).save(path)
 

@@ -1,4 +1,4 @@
-"""What documented commands may say: options, launch arguments, parameters, topics of the code."""
+"""Check documented commands against options, launch arguments, parameters and topics."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def source(path: str) -> str:
 
 
 def launch_arguments(name: str) -> set[str]:
-    """Give the arguments that a launch file of this package declares."""
+    """Return the arguments that a launch file of this package declares."""
     text = source(f'launch/{name}')
     own = set(re.findall(r"DeclareLaunchArgument\(\s*'(\w+)'", text))
     included = re.findall(r"'launch' / '([\w.]+)'", text)
@@ -37,7 +37,7 @@ def executables() -> set[str]:
 
 
 def parameters_of(executable: str) -> set[str]:
-    """Give the parameters of one of the nodes; read as text, for machines without ROS."""
+    """Return the parameters of one of the nodes; read as text, for machines without ROS."""
     if executable == 'depth_node':
         return set(TABLE) | FREE_PARAMETERS
     if executable == 'image_source':
@@ -51,14 +51,14 @@ def parameters_of(executable: str) -> set[str]:
 
 
 def output_topics() -> set[str]:
-    """Give the node's output topics, as they are named in the code."""
+    """Return the node's output topics, as they are named in the code."""
     table = re.search(r'^TOPICS.*?^}', source('zoedepth_ros/ros/publishers.py'), re.S | re.M)
     assert table
     return set(re.findall(r"'([\w/]+)':", table[0]))
 
 
 def private_names() -> set[str]:
-    """Give the node's topics and services below its own name."""
+    """Return the node's topics and services below its own name."""
     texts = [path.read_text() for path in (ROOT / 'zoedepth_ros' / 'ros').rglob('*.py')]
     return {name for text in texts for name in re.findall(r"'~/(\w+)'", text)}
 
@@ -68,7 +68,7 @@ def make_targets() -> set[str]:
 
 
 def problems(line: str) -> Iterator[str]:
-    """Say what is wrong with a documented line, as far as this package is concerned."""
+    """Return the errors of a documented line that concern this package."""
     for command in simple_commands(line):
         yield from _problems(command)
 
@@ -149,7 +149,7 @@ def parameter_problems(values: Mapping[str, Any]) -> Iterator[str]:
 
 
 def name_problems(name: str) -> Iterator[str]:
-    """Check a topic or service that is one of this node's by its look."""
+    """Check a name that looks like a topic or service of this node."""
     private = re.fullmatch(r'(?:(?:/\w+)*/zoedepth|~)/(?:(\w+)/)?(\w+)', name)
     of_camera = private is None or private[1] in (None, *CAMERAS)
     if private and not (of_camera and private[2] in private_names()):
@@ -160,7 +160,7 @@ def name_problems(name: str) -> Iterator[str]:
 
 
 def flattened(values: Mapping[str, Any], prefix: str = '') -> Iterator[tuple[str, Any]]:
-    """Give nested parameters with dots in their names."""
+    """Return nested parameters with dots in their names."""
     for key, value in values.items():
         if isinstance(value, Mapping):
             yield from flattened(value, f'{prefix}{key}.')

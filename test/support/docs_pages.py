@@ -17,22 +17,22 @@ MARK = re.compile(r'<!-- (runs|text|needs: \S.*) -->')
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Hold one code block."""
+    """one code block."""
 
     page: Path
-    """Where it is."""
+    """The page."""
 
     line: int
     """Number of its first line, from 1."""
 
     language: str
-    """What stands behind the fence; '' for none and for indented blocks."""
+    """Language of the fence; '' for none and for indented blocks."""
 
     text: str
-    """What is inside."""
+    """The text."""
 
     mark: str
-    """'runs', 'needs: …', 'text', or '' when nothing stands above it."""
+    """'runs', 'needs: …', 'text', or '' without a comment above it."""
 
     @property
     def where(self) -> str:
@@ -45,14 +45,14 @@ class Block:
         return self.language in COMMAND_LANGUAGES and self.mark != 'text'
 
     def commands(self) -> list[str]:
-        """Give the commands, continued lines joined, comments and prompts taken off."""
+        """Return the commands, continued lines joined, comments and prompts taken off."""
         text = re.sub(r'\\\n\s*', ' ', self.text)
         lines = (re.sub(r'(^|\s)#\s.*$', '', line).strip() for line in text.splitlines())
         return [line.removeprefix('$ ') for line in lines if line]
 
 
 def blocks(page: Path) -> list[Block]:
-    """Give every fenced or indented block of a page."""
+    """Return every fenced or indented block of a page."""
     lines = page.read_text().splitlines()
     found: list[Block] = []
     number = 0
@@ -90,22 +90,22 @@ def _block(page: Path, lines: list[str], top: int, start: int, end: int, languag
 
 
 def prose(page: Path) -> str:
-    """Give a page without its fenced blocks."""
+    """Return a page without its fenced blocks."""
     return re.sub(r'^```.*?^```$', '', page.read_text(), flags=re.S | re.M)
 
 
 def inline_code(page: Path) -> list[str]:
-    """Give everything that stands in backticks in the prose of a page."""
+    """Return everything in backticks in the prose of a page."""
     return re.findall(r'`([^`\n]+)`', prose(page))
 
 
 def links(page: Path) -> list[str]:
-    """Give the targets of links and pictures in a page."""
+    """Return the targets of links and images in a page."""
     return re.findall(r'\]\(([^()\s]+)\)', prose(page))
 
 
 def anchors(page: Path) -> set[str]:
-    """Give the anchors that a page's headings have on GitHub."""
+    """Return the anchors that a page's headings have on GitHub."""
     headings = re.findall(r'^#+\s+(.*)$', prose(page), flags=re.M)
     plain = (re.sub(r'[^\w\- ]', '', heading.lower()) for heading in headings)
     return {heading.strip().replace(' ', '-') for heading in plain}
@@ -113,10 +113,10 @@ def anchors(page: Path) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Hold one simple command."""
+    """one simple command."""
 
     environment: tuple[str, ...]
-    """What is set before it, NAME=VALUE."""
+    """Variables before it, NAME=VALUE."""
 
     words: tuple[str, ...]
     """The command and its arguments."""

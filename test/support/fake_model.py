@@ -1,4 +1,4 @@
-"""What builds a FakePredictor in another process."""
+"""Builders of a FakePredictor in another process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from waiting import wait_until
 
 @dataclass(frozen=True)
 class FakeModel:
-    """Stand in for recordings.fleet.Model."""
+    """A fake of recordings.fleet.Model."""
 
     depth_m: float = 2.0
     device: str = 'cpu'
@@ -29,7 +29,7 @@ class FakeModel:
 
 
 class _Interrupted:
-    """Ask for depth that does not always come, for the same work as FakeModel's."""
+    """A FakeModel whose process may end or stop."""
 
     device = 'cpu'
 
@@ -45,7 +45,7 @@ class _Interrupted:
 
 @dataclass(frozen=True)
 class DyingModel(_Interrupted):
-    """Give a predictor whose process is killed at its sixth picture, once or for one recording."""
+    """Return a predictor whose process is killed at its sixth image, once or for one recording."""
 
     died: str
     """Path that is made by the process that dies once."""
@@ -66,7 +66,7 @@ class DyingModel(_Interrupted):
 
 
 def _wait_for_depth(rgb: np.ndarray) -> None:
-    """Wait until there is something to go on with: images with their depth in the file.
+    """Wait until images with their depth are in the file.
 
     An image and its depth, 4 bytes a pixel, take 7/3 of the image, and the next one comes before
     its depth.
@@ -89,7 +89,7 @@ def _open_files() -> list[str]:
 
 
 def _make(path: Path) -> bool:
-    """Make a file; tell whether this process was the first."""
+    """Make a file; return whether this process was the first."""
     try:
         path.open('x').close()
     except FileExistsError:
@@ -99,7 +99,7 @@ def _make(path: Path) -> bool:
 
 @dataclass(frozen=True)
 class WaitingModel(_Interrupted):
-    """Give a predictor that stops for good at its sixth image, on the first node that may.
+    """Return a predictor that stops for good at its sixth image, on the first node that may.
 
     Those on the other node wait there until that has happened.
     """
@@ -128,7 +128,7 @@ class WaitingModel(_Interrupted):
 
 @dataclass(frozen=True)
 class SwitchingModel:
-    """Give a predictor that chooses heads by the image; heads differ by 2."""
+    """Return a predictor that chooses heads by the image; heads differ by 2."""
 
     device: str = 'cpu'
 

@@ -1,4 +1,4 @@
-"""Stand in for the module openvino: enough of it to open a file, to run it and to look at how."""
+"""A fake of the module openvino: it opens a file, runs it and records how."""
 
 from importlib.util import find_spec
 from types import SimpleNamespace
@@ -16,7 +16,7 @@ def need_openvino():
 
 
 class FakeOpenVINO:
-    """The module; its file doubles the picture's first plane."""
+    """The module; its file doubles the image's first plane."""
 
     def __init__(self, able=('FP32', 'BF16'), about=ABOUT, readable=True, works=True):
         self.able, self.about, self.readable, self.works = able, about, readable, works
@@ -57,7 +57,7 @@ class FakeCore:
 
 
 class Port:
-    """An output with its name, as keys of what the real one gives."""
+    """An output with its name, as in the results of the real module."""
 
     def __init__(self, name):
         self.name = name

@@ -12,7 +12,7 @@ from zoedepth_ros.inference.result import DepthResult, check_head, check_rgb
 
 
 def plane(height: int, width: int, near_m: float = 1.0, far_m: float = 5.0) -> np.ndarray:
-    """Give a depth that grows linearly from the left column to the right one."""
+    """Return a depth that grows linearly from the left column to the right one."""
     return np.tile(np.linspace(near_m, far_m, width, dtype=np.float32), (height, 1))
 
 

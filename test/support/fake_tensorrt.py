@@ -1,4 +1,4 @@
-"""Stand in for the module tensorrt: enough of it to build an engine and to look at how."""
+"""A fake of the module tensorrt: it builds an engine and records how."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Layer:
 
 
 class FakeTensorRT:
-    """parse_error: what the parser says of the file; engine: the bytes that are built, or None."""
+    """parse_error: error of the parser; engine: the bytes that are built, or None."""
 
     __version__ = '10.3.0'
     float32, float16 = 'float32', 'float16'

@@ -1,4 +1,4 @@
-"""A server of files on 127.0.0.1 with as much of the Hugging Face hub as a download needs."""
+"""A server of files on 127.0.0.1 with the part of the Hugging Face API that downloads use."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class FileServer(ThreadingHTTPServer):
-    """Serve `files`; note every request; break off or lie about the length when told to."""
+    """Serve `files` and record requests; optionally abort or send a wrong length."""
 
     daemon_threads = True
 
@@ -30,7 +30,7 @@ class FileServer(ThreadingHTTPServer):
         return [(path, span) for method, path, span in self.requests if method == 'GET']
 
     def handle_error(self, request, client_address) -> None:
-        """Stay silent about connections that the client gave up."""
+        """Ignore connections that the client closed."""
 
 
 class _Handler(BaseHTTPRequestHandler):

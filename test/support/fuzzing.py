@@ -1,4 +1,4 @@
-"""How much to fuzz: a little on every run, ZOEDEPTH_FUZZ_CASES for as much as one likes."""
+"""Number of fuzzing cases: few by default, more with ZOEDEPTH_FUZZ_CASES."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ CASES = int(os.environ.get('ZOEDEPTH_FUZZ_CASES', '0'))
 
 
 def some(usual: int, share: float = 1.0) -> settings:
-    """Give hypothesis' settings: `usual` cases, or that share of the cases asked for.
+    """Return hypothesis' settings: `usual` cases, or that share of the cases asked for.
 
     No case has a limit of its own: that would be one of this machine. What hangs on a bad message
     runs into the time limit of the test.

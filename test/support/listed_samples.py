@@ -13,7 +13,7 @@ from zoedepth_ros.media.sample import Sample
 
 
 class ListedSamples:
-    """Hand out the samples it was given; `skipped` as if these had been damaged."""
+    """Return the given samples; `skipped` are reported as damaged."""
 
     name = 'listed'
 

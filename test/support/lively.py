@@ -1,4 +1,4 @@
-"""Networks with random weights whose depth follows the image, unlike freshly made ones."""
+"""Networks with random weights whose depth follows the image, unlike new ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from zoedepth_ros.model.zoedepth import ZoeDepth, create_model
 
 
 def lively_model(name: str, seed: int = 2) -> ZoeDepth:
-    """Build a network of a preset and stir its weights, always in the same way."""
+    """Build a network of a preset and randomize its weights with a fixed seed."""
     model = create_model(preset(name), seed=seed)
     generator = torch.Generator().manual_seed(seed)
     for parameter in model.parameters():
@@ -29,7 +29,7 @@ def lively_model(name: str, seed: int = 2) -> ZoeDepth:
 def lively_predictor(
     graphs=None, name='ZoeD_tiny_NK', way='metric', flip=False, bias=None, clouds=None
 ) -> TorchPredictor:
-    """Give a tiny predictor on the CPU; bias: what its router always says."""
+    """Return a tiny predictor on the CPU; bias: of the router output."""
     network = lively_model(name)
     if bias is not None:
         network.router.classify[-1].bias.data[:] = torch.tensor(bias)
@@ -43,5 +43,5 @@ def lively_predictor(
 
 
 def images(count: int, height: int = 48, width: int = 64) -> np.ndarray:
-    """Give noise, (count, height, width, 3), always the same."""
+    """Return noise, (count, height, width, 3), always the same."""
     return np.random.default_rng(0).integers(0, 256, (count, height, width, 3), dtype=np.uint8)

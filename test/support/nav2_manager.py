@@ -1,4 +1,4 @@
-"""What nav2_lifecycle_manager does to the nodes it is given: calls, order, timeouts, bonds.
+"""What nav2_lifecycle_manager does with its nodes: calls, order, timeouts, bonds.
 
 Written after its C++ sources of August 2026 (rolling): whether a transition worked is asked with
 get_state and not read from its answer, a sweep ends at the first node that fails, and shutting
@@ -25,7 +25,7 @@ FORWARD = {Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE}
 
 
 class Nav2Manager:
-    """Take nodes through their lives as the manager's services `manage_nodes` do."""
+    """Change the states of nodes as the manager's services `manage_nodes` do."""
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class Nav2Manager:
 
 
 class Bond:
-    """The manager's half of a bond: beats, counts the node's beats, and hears its end."""
+    """The manager's half of a bond: beats, counts the node's beats, and detects its end."""
 
     def __init__(self, node, name: str, period_s: float) -> None:
         from bond.msg import Status

@@ -1,4 +1,4 @@
-"""The frame processor without DDS: pictures in, kept messages out, a clock set by hand."""
+"""The frame processor without DDS: images in, recorded messages out, a simulated clock."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ALL = frozenset(
 
 
 class KeptMessages:
-    """Stand in for the publishers: keep a copy of everything that is sent."""
+    """A fake of the publishers that keeps a copy of every message."""
 
     def __init__(self, listened: frozenset[str]) -> None:
         self._listened = listened
@@ -43,7 +43,7 @@ class KeptMessages:
 
 
 class Bench:
-    """Own one processor; time stands still unless `now_s` is set."""
+    """One processor; time is constant unless `now_s` is set."""
 
     def __init__(self, predictor=None, listened=ALL, **parameters: object) -> None:
         from rclpy.clock import ROSClock

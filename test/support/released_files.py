@@ -1,4 +1,4 @@
-"""State dicts exactly as released files hold them, written down independently of our code.
+"""State dicts exactly as in released files, independent of our code.
 
 Names and shapes follow the files of isl-org/ZoeDepth v1.0 and of MiDaS v3.1.
 The functions take the sizes from a model's settings.

@@ -1,4 +1,4 @@
-"""A process: the real node with a fake predictor, as told by ZOEDEPTH_FAKE (JSON)."""
+"""A process: the real node with a fake predictor, configured by ZOEDEPTH_FAKE (JSON)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OWN_SIZE = (384, 512)
 
 
 def plane_depth(plane: list[float], camera: list[float]):
-    """Give depth(rgb, head) of the plane n.x = d (plane: n and d) seen by fx, fy, cx, cy."""
+    """Return depth(rgb, head) of the plane n.x = d (plane: n and d) seen by fx, fy, cx, cy."""
     nx, ny, nz, d = plane
     fx, fy, cx, cy = camera
 
@@ -32,7 +32,7 @@ def plane_depth(plane: list[float], camera: list[float]):
 
 
 class Dark(FakePredictor):
-    """Fail on a picture that is black in every pixel, as a network might.
+    """Fail on an image that is black in every pixel, as a network might.
 
     lost_at, full_at: brightness of pictures on which the device is lost, or has too little memory
     for a network of its own size.  broken_at: the same for a CUDA context that is lost.  hold:
@@ -60,7 +60,7 @@ class Dark(FakePredictor):
 
 
 def wait_while(path, text):
-    """Print a line and wait until there is no such file."""
+    """Print a line and wait until the file is deleted."""
     sys.stdout.write(f'{text}\n')
     sys.stdout.flush()
     while path and Path(path).exists():

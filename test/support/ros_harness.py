@@ -21,13 +21,13 @@ from zoedepth_ros.environment import profile_variables, reserve_domain
 HERE = Path(__file__).parent
 PROFILE = HERE.parents[1] / 'config' / 'fastdds.xml'
 ANY_AGE_S = 600.0
-"""max_image_age of the nodes under test [s]: on a busy machine images wait, and still count."""
+"""max_image_age of the nodes under test [s]: on a busy machine images may be delayed."""
 RESEND_S = 5.0
 """How long to wait for the answer of a service before the request is sent again [s]."""
 
 
 def isolate() -> None:
-    """Give this process and its children a DDS domain of their own; before rclpy.init."""
+    """Return this process and its children a DDS domain of their own; before rclpy.init."""
     os.environ['ROS_DOMAIN_ID'] = str(reserve_domain())
     os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
     os.environ.update(dict.fromkeys(profile_variables(os.environ), str(PROFILE)))
@@ -86,13 +86,13 @@ class NodeProcess:
         wait_until(lambda: self.log.count(text) >= count, complaint)
 
     def stop(self, how: int = signal.SIGINT) -> int:
-        """Send a signal and give the exit code."""
+        """Send a signal and return the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(how)
         return self.wait()
 
     def wait(self) -> int:
-        """Give the exit code once the process has ended and its output is read."""
+        """Return the exit code once the process has ended and its output is read."""
         try:
             code = self.process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
@@ -105,7 +105,7 @@ class NodeProcess:
 
 
 def picture(height: int = 48, width: int = 64, value: int | None = None) -> np.ndarray:
-    """Give an RGB picture: one grey value, or something with structure."""
+    """Return an RGB image: one grey value, or something with structure."""
     if value is not None:
         return np.full((height, width, 3), value, np.uint8)
     v, u = np.mgrid[:height, :width]
@@ -140,7 +140,7 @@ def camera_info_message(
 
 
 def stamp_ns(header) -> int:
-    """Give a header's stamp [ns]."""
+    """Return a header's stamp [ns]."""
     return header.stamp.sec * 10**9 + header.stamp.nanosec
 
 
@@ -151,7 +151,7 @@ GOALS = {
     'activate': 'active',
     'deactivate': 'inactive',
 }
-"""Where the transitions of lifecycle_msgs/Transition lead; all others are kinds of shutdown."""
+"""Target states of lifecycle_msgs/Transition; all others are kinds of shutdown."""
 
 
 def change_state(client, transition_id: int, state: Callable[[], str], label: str = '') -> bool:
@@ -222,7 +222,7 @@ class Inbox:
         return self.messages[-1]
 
     def of(self, stamp: int) -> list:
-        """Give the messages of this stamp [ns]."""
+        """Return the messages of this stamp [ns]."""
         return [msg for msg in list(self.messages) if stamp_ns(msg.header) == stamp]
 
 
@@ -270,7 +270,7 @@ class Peer:
         return inbox
 
     def forget(self) -> None:
-        """Stop the camera and give up all topics, before the next test."""
+        """Stop the camera and return up all topics, before the next test."""
         self.stop_camera()
         self.target = '/zoedepth'
         self.__dict__.pop('info_for', None)
@@ -288,7 +288,7 @@ class Peer:
     def send_until(
         self, condition: Callable[[], object], make=None, period_s: float = 0.1
     ) -> None:
-        """Publish pictures with camera_info until the node has found everybody and answers."""
+        """Publish images with camera_info until the node has discovered all topics and answers."""
 
         def done() -> object:
             self.send(make)
@@ -297,7 +297,7 @@ class Peer:
         wait_until(done, period_s=period_s)
 
     def exchange(self, *inboxes: Inbox, make=None, header=None) -> list:
-        """Publish one picture and give the message of its stamp on every inbox.
+        """Publish one image and return the message of its stamp on every inbox.
 
         Everything that was published there for earlier pictures has then arrived, too.  Only for
         topics that are due with every picture.  header: of a picture that was sent already.
@@ -313,13 +313,13 @@ class Peer:
         return [inbox.of(stamp)[0] for inbox in inboxes]
 
     def fresh(self, inbox: Inbox):
-        """Give a status that the node made after this call."""
+        """Return a status that the node made after this call."""
         inbox.clear()
         wait_until(lambda: len(inbox) > 1)  # the first may have been under way
         return inbox.last
 
     def send(self, make=None):
-        """Publish camera_info and a picture of the same stamp; give the picture's header."""
+        """Publish camera_info and an image of the same stamp; return the image's header."""
         msg = image_message(picture(), self.now()) if make is None else make(self)
         self.publish('/camera_info', self.info_for(msg))
         self.publish('/image', msg)
@@ -342,7 +342,7 @@ class Peer:
     def start_camera(
         self, rate_hz: float, make=lambda peer: image_message(picture(), peer.now())
     ) -> None:
-        """Publish pictures, and camera_info before each, from a thread."""
+        """Publish images, and camera_info before each, from a thread."""
         self._camera_stop.clear()
 
         def loop() -> None:
@@ -370,7 +370,7 @@ class Peer:
             self._camera = None
 
     def call(self, kind, name: str, request):
-        """Call a service and give the response.
+        """Call a service and return the response.
 
         The request is sent again now and then: a node that has just started may be known here
         before it knows us, and then its answer is lost.
@@ -401,7 +401,7 @@ class Peer:
         ).current_state.label
 
     def set_parameters(self, atomically: bool = False, **values) -> list[str]:
-        """Set parameters (dots written as __) and give the reasons of refusal, '' where set."""
+        """Set parameters (dots written as __) and return the reasons of refusal, '' where set."""
         from rcl_interfaces.srv import SetParameters, SetParametersAtomically
         from rclpy.parameter import Parameter
 

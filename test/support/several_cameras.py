@@ -1,4 +1,4 @@
-"""Several cameras from this process, each with pictures of its own brightness."""
+"""Several cameras from this process, each with images of a different brightness."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ BRIGHTNESS = {'front': 60, 'left': 90, 'right': 120, 'rear': 150}
 
 
 class Cameras:
-    """Send pictures of several cameras, one of each at a time."""
+    """Send images of several cameras, one of each at a time."""
 
     def __init__(self, peer, names=tuple(BRIGHTNESS), values=None) -> None:
         self._peer, self._names = peer, names
         self._values = {**BRIGHTNESS, **(values or {})}
 
     def send(self, names=None) -> dict[str, object]:
-        """Send a picture of each and give their headers."""
+        """Send an image of each and return their headers."""
         return {name: self._send(name) for name in names or self._names}
 
     def send_until(self, condition: Callable[[], object]) -> None:
-        """Send until the node has found everybody and answers."""
+        """Send until the node has discovered all topics and answers."""
         wait_until(lambda: (self.send(), condition())[1], period_s=0.1)
 
     def exchange(self, *outputs, names=None) -> list[dict]:
-        """Send a picture of each camera, one after the other; give what comes of each.
+        """Send an image of each camera, one after the other; return what comes of each.
 
         outputs: name -> inbox, of topics that are due with every picture.
         """

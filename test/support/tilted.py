@@ -11,7 +11,7 @@ import numpy as np
 
 
 class Room(NamedTuple):
-    """Hold what stands around a camera at the origin's x and y; x ahead, y left, z up [m]."""
+    """The boxes and walls around a camera at the origin's x and y; x ahead, y left, z up [m]."""
 
     boxes: Sequence[tuple[tuple[float, float, float], tuple[float, float, float]]] = ()
     """Lowest and highest corner of each."""
@@ -29,7 +29,7 @@ ROOMS = {
 
 
 def axes(pitch_deg: float, roll_deg: float) -> np.ndarray:
-    """Give the camera's x, y and z axis as columns (3, 3), in the room."""
+    """Return the camera's x, y and z axis as columns (3, 3), in the room."""
     pitch, roll = math.radians(pitch_deg), math.radians(roll_deg)
     ahead = np.array([math.cos(pitch), 0.0, math.sin(pitch)])
     right = np.array([0.0, -1.0, 0.0])
@@ -46,7 +46,7 @@ def look(
     roll_deg: float = 0.0,
     height_m: float = 1.2,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Give depth along z [m] and which pixels see the floor, (H, W) both."""
+    """Return depth along z [m] and which pixels see the floor, (H, W) both."""
     ones = np.ones_like(rays[..., :1])
     d = np.concatenate((rays, ones), axis=-1).astype(np.float64) @ axes(pitch_deg, roll_deg).T
     eye = np.array([0.0, 0.0, height_m])
@@ -67,7 +67,7 @@ def look(
 
 
 def smooth_noise(shape: tuple[int, int], share: float, seed: int) -> np.ndarray:
-    """Give factors (H, W) that vary smoothly about 1, by `share` of it, as a network's errors."""
+    """Return factors (H, W) that vary smoothly about 1 by `share`, like a network's errors."""
     coarse = np.random.default_rng(seed).standard_normal((4, 5)).astype(np.float32)
     noise = cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_CUBIC)
     return 1.0 + np.float32(share) * (noise - noise.mean()) / noise.std()

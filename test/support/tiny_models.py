@@ -1,4 +1,4 @@
-"""Tiny networks with random weights in which every part of the computation shows.
+"""Tiny networks with random weights in which every part affects the result.
 
 A freshly initialised network hides most mistakes: its residual branches are scaled by almost
 nothing and its distributions are flat. `spread` draws weights that keep activations near 1, make
@@ -25,7 +25,7 @@ from zoedepth_ros.model.config import (
 from zoedepth_ros.model.zoedepth import ZoeDepth
 
 NATIVE_SIZE = (64, 64)
-"""Picture size [px] at which no position bias is interpolated."""
+"""Image size [px] at which no position bias is interpolated."""
 
 BACKBONE = BeitConfig(
     embed_dim=32,
@@ -170,7 +170,7 @@ def _gain(name: str) -> float:
 
 
 def random_image(height: int, width: int, batch: int = 2, seed: int = 1) -> torch.Tensor:
-    """Return smooth noise as a normalised picture (B, 3, height, width) in [-1, 1]."""
+    """Return smooth noise as a normalised image (B, 3, height, width) in [-1, 1]."""
     generator = torch.Generator().manual_seed(seed)
     coarse = torch.rand(batch, 3, height // 8, width // 8, generator=generator)
     fine = torch.rand(batch, 3, height, width, generator=generator)

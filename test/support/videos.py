@@ -1,4 +1,4 @@
-"""Videos of a variable frame rate: Matroska files of JPEGs, each with a time of its own."""
+"""Videos of a variable frame rate: Matroska files of JPEGs, each with its own time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Wait for events in tests; the one time limit is a safety net that no healthy machine reaches."""
+"""Wait for events in tests; the time limit is only a safety net."""
 
 from __future__ import annotations
 
