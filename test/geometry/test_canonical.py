@@ -48,11 +48,17 @@ def test_twice_the_focal_length_is_twice_the_distance():
     assert focal_factor(same, 'indoor') == pytest.approx(1)
 
 
-def test_an_exponent_below_one_takes_that_much_of_the_ratio_of_focal_lengths():
-    four_times = Intrinsics(2075.44, 2077.88, 0, 0, 640, 480)
-    assert focal_factor(four_times, 'indoor', exponent=0.5) == pytest.approx(2)
-    training = TRAINING_CAMERAS['indoor'].intrinsics
-    assert focal_factor(training, 'indoor', exponent=0.5) == pytest.approx(1)
+@pytest.mark.parametrize(
+    ('times', 'factor'),
+    # Completely up to 1.4 and down to 1 / 1.4, of the rest the square root: 1.4 (5.6 / 1.4)^0.5.
+    [(1.0, 1.0), (1.3, 1.3), (1.4, 1.4), (5.6, 2.8), (0.8, 0.8), (1 / 5.6, 1 / 2.8)],
+)
+def test_an_exponent_below_one_takes_a_part_of_what_a_focal_length_differs_by_beyond_1_4(
+    times, factor
+):
+    camera = Intrinsics(518.86 * times, 519.47 * times, 0, 0, 640, 480)
+    assert focal_factor(camera, 'indoor', exponent=0.5) == pytest.approx(factor)
+    assert focal_factor(camera, 'indoor') == pytest.approx(times)
 
 
 @pytest.mark.parametrize('width', [480, 640, 853, 1584, 360])

@@ -51,6 +51,10 @@ AUTO, OFF, SCALE, WARP = CORRECTIONS = ('auto', 'off', 'scale', 'warp')
 OUTSIDE_PX = 1e5
 
 
+FULL_RATIO = 1.4
+"""A focal length that differs from the training camera's by less is corrected completely."""
+
+
 def correction_in_use(configured: str, training_hfov_rad: float, *, camera_known: bool) -> str:
     """Resolve a configured value of CORRECTIONS to 'off', 'scale' or 'warp'.
 
@@ -84,12 +88,14 @@ def focal_factor(
     determine the distance; docs/camera_scale.md compares this with the image width and with means
     of both.
 
-    exponent: of the ratio of both focal lengths.  1.0 where the depth of the network follows the
-    apparent size; less where it falls back to the usual depth of such images.
+    exponent: of the part of the ratio of both focal lengths that is beyond FULL_RATIO.  1.0 where
+    the depth of the network follows the apparent size; less where, for such narrow or wide fields
+    of view, it falls back to the usual depth of such images.
     """
     training = training_camera(head, training_hfov_rad)
     ratio = (camera.fy_px / camera.height) / (training.fy_px / training.height)
-    return float(ratio**exponent)
+    within = min(max(ratio, 1.0 / FULL_RATIO), FULL_RATIO)
+    return float(within * (ratio / within) ** exponent)
 
 
 def training_view(head: str, width: int, *, training_hfov_rad: float = 0.0) -> Intrinsics:

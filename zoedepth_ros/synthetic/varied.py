@@ -28,11 +28,11 @@ ASPECT_RATIOS = (4 / 3, 4 / 3, 4 / 3, 16 / 9, 16 / 9, 3 / 2, 1.0, 3 / 4, 2.2, 3.
 """Width over height of images; those that are more common stand more often."""
 DIAGONAL_DEG = (38.0, 118.0)
 """Field of view along the diagonal [deg]."""
-TABLE_SHARE = 0.4
+TABLE_SHARE = 0.3
 """Share of indoor scenes with a table full of things in the middle."""
-TRACK_SHARE = 0.35
+TRACK_SHARE = 0.3
 """Share of outdoor scenes outside a town."""
-CLOSE_SHARE = 0.4
+CLOSE_SHARE = 0.3
 """Share of close-up views among the other indoor scenes: floors, walls, shelves."""
 CLOSE_M = (0.35, 2.6)
 """Distance of a close-up camera to its target [m]."""
