@@ -197,5 +197,5 @@ def quaternion(rotation):
 def test_off_that_yaml_has_made_false_is_explained(start):
     node = start({'focal_correction': False})
     node.wait_for_log('parameter focal_correction: ')
-    node.wait_for_log('YAML takes off for false, write "off" in quotes')
+    node.wait_for_log('YAML reads off as false: write "off" in quotes')
     assert node.wait() != 0
