@@ -174,16 +174,16 @@ def _settings(config: ModelConfig) -> dict[str, Any]:
 
 def load_weights(model: Any, state_dict: dict[str, Tensor], config: ModelConfig) -> None:
     """Load our weights into the model of transformers; ValueError if they do not match."""
-    theirs = to_hugging_face(state_dict, config)
+    renamed = to_hugging_face(state_dict, config)
     expected = model.state_dict()
     if any(name.startswith('backbone.beit.') for name in expected):
-        theirs = {_in_release_5(name): tensor for name, tensor in theirs.items()}
-    missing = {name for name in expected.keys() - theirs.keys() if _INDEX not in name}
+        renamed = {_in_release_5(name): tensor for name, tensor in renamed.items()}
+    missing = {name for name in expected.keys() - renamed.keys() if _INDEX not in name}
     unused = {name for name in missing if '.layers.0.residual_layer1.' in name}
     wrong = [
         name
-        for name in theirs
-        if name not in expected or expected[name].shape != theirs[name].shape
+        for name in renamed
+        if name not in expected or expected[name].shape != renamed[name].shape
     ]
     if missing - unused or wrong:
         some = ', '.join(sorted([*wrong, *(missing - unused)])[:2])
@@ -191,7 +191,7 @@ def load_weights(model: Any, state_dict: dict[str, Tensor], config: ModelConfig)
             f'transformers has no network like {config.name}, or other names of tensors than '
             f'releases 4 and 5 ({some}, …)'
         )
-    model.load_state_dict(theirs, strict=False)
+    model.load_state_dict(renamed, strict=False)
 
 
 def _in_release_5(name: str) -> str:

@@ -44,9 +44,9 @@ def add_calibration_option(parser: argparse.ArgumentParser) -> None:
 
 
 def camera_of(args: argparse.Namespace, settings: PipelineSettings) -> CameraOf:
-    """Give what makes the camera of images of a shape (H, W, …), by --calibration or --hfov.
+    """Return a function from the shape (H, W, …) of an image to its camera.
 
-    The function returns None without --calibration and --hfov, prints doubts about a calibration
+    The function returns None without --calibration and --hfov, prints warnings about a calibration
     to stderr, and raises CameraError for another shape or an invalid camera.  Raises CameraError
     for an unreadable calibration.
     """
