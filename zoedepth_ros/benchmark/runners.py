@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from zoedepth_ros.benchmark.implementations import Implementation, sample_images
 from zoedepth_ros.benchmark.parts import AUTO as AUTO_PRECISION
 from zoedepth_ros.build import build_network, build_predictor
-from zoedepth_ros.inference.devices import choose_device, choose_precision
+from zoedepth_ros.inference.devices import choose_device, choose_precision, float32_policy
 from zoedepth_ros.inference.preprocess import normalise, to_tensor
 from zoedepth_ros.inference.processor import bf16_emulated
 from zoedepth_ros.inference.result import AUTO
@@ -37,13 +37,16 @@ class OurRunner:
 
     def facts(self) -> dict[str, str]:
         """Return device, precision, optimization, and whether TF32 is allowed."""
+        predictor = self._predictor
+        with float32_policy(torch.device(predictor.device), predictor.precision):
+            products = torch.backends.cuda.matmul.allow_tf32
+            convolutions = torch.backends.cudnn.allow_tf32
         return {
-            'device': self._predictor.device,
-            'precision': self._predictor.precision,
-            'optimization': self._predictor.optimization,
-            'optimization_note': self._predictor.optimization_note,
-            'tf32': f'products {torch.backends.cuda.matmul.allow_tf32}, '
-            f'convolutions {torch.backends.cudnn.allow_tf32}',
+            'device': predictor.device,
+            'precision': predictor.precision,
+            'optimization': predictor.optimization,
+            'optimization_note': predictor.optimization_note,
+            'tf32': f'products {products}, convolutions {convolutions}',
         }
 
     def __call__(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -51,8 +54,9 @@ class OurRunner:
         return self._predictor(rgb).depth_m
 
     def batch(self, rgbs: list[NDArray[np.uint8]]) -> None:
-        """Compute the depth of several images at once."""
-        self._predictor.predict_batch(rgbs, [AUTO] * len(rgbs), routes=[True] * len(rgbs))
+        """Compute the depth of several images at once, with the first head and the router."""
+        heads = [self._predictor.heads[0]] * len(rgbs)
+        self._predictor.predict_batch(rgbs, heads, routes=[True] * len(rgbs))
 
 
 class ExportedRunner:
