@@ -22,7 +22,7 @@ from zoedepth_ros.bags.errors import Damage, RecordingError, ResumeError
 from zoedepth_ros.bags.output import Output
 from zoedepth_ros.bags.plan import DepthOptions, make_plan
 from zoedepth_ros.bags.recording import open_recording
-from zoedepth_ros.inference.result import InferenceError
+from zoedepth_ros.inference.result import ContextLost, InferenceError
 
 
 def by_red(rgb, head):
@@ -248,6 +248,18 @@ def test_a_failing_network_costs_only_that_picture(tmp_path):
     source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(3))
     report = convert(source, tmp_path / 'out.mcap', FakePredictor(depth))
     assert (report.depths, report.skipped) == (2, {'inference failed': 1})
+
+
+def test_a_lost_cuda_context_ends_the_work_instead_of_skipping_the_rest(tmp_path):
+    def depth(rgb, head):
+        if rgb[0, 0, 0] == 10:
+            raise ContextLost('cuda:0: CUDA error: unspecified launch failure')
+        return plane(*rgb.shape[:2])
+
+    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(3))
+    with pytest.raises(ContextLost):
+        convert(source, tmp_path / 'out.mcap', FakePredictor(depth))
+    assert not (tmp_path / 'out.mcap').exists()
 
 
 def test_the_router_decides_once_and_does_not_flicker(tmp_path):

@@ -10,6 +10,7 @@ import pytest
 
 from zoedepth_ros.cli import main as main_module
 from zoedepth_ros.cli.main import COMMANDS, main, version
+from zoedepth_ros.inference.result import DeviceLost
 
 RUN = 'import sys; from zoedepth_ros.cli.main import main; sys.exit(main'
 
@@ -77,6 +78,14 @@ def raising(error):
 def test_an_expected_error_is_a_message_and_exit_code_2(monkeypatch, capsys, error):
     assert run_command_that(monkeypatch, raising(error)) == 2
     assert capsys.readouterr().err == 'zoedepth: error: the value is odd\n'
+
+
+def test_a_network_that_fails_is_a_message_and_exit_code_1(monkeypatch, capsys):
+    error = DeviceLost('cuda:0: CUDA error: gone')
+    assert run_command_that(monkeypatch, raising(error)) == 1
+    assert capsys.readouterr().err == 'zoedepth: error: cuda:0: CUDA error: gone\n'
+    with pytest.raises(RuntimeError, match='a bug'):
+        run_command_that(monkeypatch, raising(RuntimeError('a bug')))
 
 
 def test_a_missing_library_is_named_with_its_installation(monkeypatch, capsys):

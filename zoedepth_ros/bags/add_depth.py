@@ -17,7 +17,7 @@ from zoedepth_ros.bags.output import Output
 from zoedepth_ros.bags.pieces import Pieces, Span, key_of, predict_piece, remove_pieces
 from zoedepth_ros.bags.plan import Plan, Report
 from zoedepth_ros.bags.prefetch import ahead
-from zoedepth_ros.inference.result import DepthPredictor, InferenceError
+from zoedepth_ros.inference.result import ContextLost, DepthPredictor, InferenceError
 from zoedepth_ros.pipeline import outputs
 from zoedepth_ros.pipeline.output_messages import OutputMessages
 from zoedepth_ros.pipeline.outputs import (
@@ -144,6 +144,8 @@ def _made(
             continue
         try:
             result = pieces.take(frame.number, key_of(request)) or predict(predictor, request)
+        except ContextLost:  # nothing would follow; another run continues the recording
+            raise
         except InferenceError:
             report.skipped['inference failed'] += 1
             yield item, frame, _Work(frame.done, _FAILED)

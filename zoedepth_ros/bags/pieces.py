@@ -26,7 +26,12 @@ from zoedepth_ros.bags.mcap_file import read_mcap
 from zoedepth_ros.bags.output import Output
 from zoedepth_ros.bags.plan import Plan, Report
 from zoedepth_ros.bags.prefetch import ahead
-from zoedepth_ros.inference.result import DepthPredictor, DepthResult, InferenceError
+from zoedepth_ros.inference.result import (
+    ContextLost,
+    DepthPredictor,
+    DepthResult,
+    InferenceError,
+)
 from zoedepth_ros.pipeline.outputs import DEPTH
 from zoedepth_ros.pipeline.outputs_due import OutputsDue
 from zoedepth_ros.pipeline.request import Request, predict
@@ -119,6 +124,8 @@ def predict_piece(
 def _stored(predictor: DepthPredictor, number: int, request: Request) -> Stored:
     try:
         return Stored(number, key_of(request), predict(predictor, request))
+    except ContextLost:
+        raise
     except InferenceError:
         return Stored(number, key_of(request), None)
 

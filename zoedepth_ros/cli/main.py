@@ -68,6 +68,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _report_error(str(error), FAILED)
     except (ValueError, OSError) as error:
         return _report_error(explained(error), REFUSED)
+    except RuntimeError as error:
+        from zoedepth_ros.inference.result import InferenceError
+
+        if not isinstance(error, InferenceError):
+            raise
+        return _report_error(str(error), FAILED)
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
