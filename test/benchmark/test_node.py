@@ -1,5 +1,6 @@
 """The benchmark of the node: it runs, and its results follow from the frame times."""
 
+import json
 import math
 
 import numpy as np
@@ -9,6 +10,7 @@ from zoedepth_ros.benchmark.node import known_depth, node_benchmark
 from zoedepth_ros.benchmark.node.node_protocol import NAIVE, OURS, MeasurementTask, NodeKind
 from zoedepth_ros.benchmark.node.node_report import section
 from zoedepth_ros.benchmark.parts import PARTS, BenchmarkOptions
+from zoedepth_ros.files import json_text
 
 
 def images(overhead_ms, latency_ms, count=5):
@@ -63,6 +65,12 @@ def test_the_values_are_medians_and_their_ratios():
     assert math.isnan(values['cpu_over_naive_same_environment'])
     assert values['stages_ms']['postprocess'] == 1.0
     assert values['max_rate_hz'] == {'ours_1': 123.4}
+
+
+def test_the_values_can_be_written_as_json():
+    pair = json.loads(json_text(section(FOUND, ()).values))['single']['640x480, depth, full cloud']
+    assert pair['overhead_spread']['median_ms'] == 4.0
+    assert pair['overhead_spread']['n'] == 5
 
 
 def test_a_stream_has_loss_and_jitter():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from zoedepth_ros.benchmark.benchmark_report import Section, Table
@@ -97,7 +98,7 @@ def _pair(found: Found, size: str, decimation: int) -> dict[str, Any]:
         for key in ('overhead_ms', 'input_ms', 'depth_ms', 'latency_ms'):
             pair[prefix + key] = _finite_median(image[key] for image in images)
         pair[f'{prefix}overhead_spread'] = (
-            spread([image['overhead_ms'] for image in images]) if images else None
+            asdict(spread([image['overhead_ms'] for image in images])) if images else None
         )
         pair[f'{prefix}cloud_between_processes_ms'] = _finite_median(
             image['transport_ms'].get('depth/points', math.nan) for image in images
