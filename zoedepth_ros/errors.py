@@ -1,4 +1,4 @@
-"""Errors in words: what they quote from outside is short, whatever it was."""
+"""Format errors; quoted values from outside are limited in length."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _VALUES.maxlevel, _VALUES.maxdict, _VALUES.maxstring, _VALUES.maxother = 3, 6, 8
 
 
 def quoted(value: object) -> str:
-    """Give a value from a file or a message as an error quotes it: a repr that cannot get long."""
+    """Return the repr of a value from a file or a message, limited in length."""
     try:
         return shortened(_VALUES.repr(value), 200)
     except Exception:  # such as an int of more digits than Python prints
@@ -19,7 +19,7 @@ def quoted(value: object) -> str:
 
 
 def shortened(text: str, limit: int = _LONGEST) -> str:
-    """Give a text of at most `limit` characters, without its middle where it is longer."""
+    """Return a text of at most `limit` characters; the middle of a longer one is removed."""
     if len(text) <= limit:
         return text
     half = (limit - 1) // 2
@@ -27,15 +27,15 @@ def shortened(text: str, limit: int = _LONGEST) -> str:
 
 
 def in_one_line(error: BaseException) -> str:
-    """Give an error's text in one short line; its kind where it has none."""
+    """Return the message of an error in one short line, or its type if it has none."""
     text = ' '.join(shortened(explained(error), 4 * _LONGEST).split())
     return shortened(printable(text) or repr(error))
 
 
 def printable(text: str) -> str:
-    """Give a text that UTF-8 can say, with escapes for a file name in another encoding.
+    """Return a text that UTF-8 can encode, with escapes for other bytes of file names.
 
-    Names come with surrogates for bytes that the locale lacks; rclpy and OpenCV take none.
+    File names contain surrogates for undecodable bytes, which rclpy and OpenCV do not accept.
     """
     try:
         return text.encode('utf-8', 'surrogateescape').decode('utf-8', 'backslashreplace')
@@ -44,7 +44,7 @@ def printable(text: str) -> str:
 
 
 def explained(error: BaseException) -> str:
-    """Give an error's text; of an error of the system the file and the reason."""
+    """Return the message of an error; for an OSError the file and the reason."""
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         return f'{os.fsdecode(error.filename)}: {error.strerror}'
     return str(error)

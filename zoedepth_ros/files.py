@@ -1,6 +1,6 @@
-"""Small files that may hold anything, read with limits, and new files that are whole or not there.
+"""Read small files with limits, and write files atomically.
 
-Nothing is written through a link.
+Symbolic links are not followed for writing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import yaml
 from zoedepth_ros.errors import printable, shortened
 
 SETTINGS_BYTES = 1 << 20
-"""Size limit of a file of settings, a calibration for example [bytes]."""
+"""Size limit of a settings file, such as a calibration [bytes]."""
 
 _MOST_NESTED = 50
 _BLOCK_BYTES = 1 << 22
@@ -35,8 +35,8 @@ _BLOCK_BYTES = 1 << 22
 def read_text(path: Path, limit_bytes: int = SETTINGS_BYTES) -> str:
     """Read a text file of at most `limit_bytes`.
 
-    Raises ValueError when it is longer, no regular file or not UTF-8, OSError when it cannot be
-    read.
+    Raises ValueError for a longer file, a special file or another encoding than UTF-8, OSError if
+    it cannot be read.
     """
     with open(path, 'rb', opener=_without_waiting) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
@@ -51,10 +51,10 @@ def read_text(path: Path, limit_bytes: int = SETTINGS_BYTES) -> str:
 
 
 def parse_yaml(text: str, *, aliases: bool = False) -> Any:
-    """Parse YAML of plain values; raises ValueError saying in which line what is wrong.
+    """Parse YAML of plain values.  Raises ValueError with the line and the problem.
 
-    Values nested more than 50 deep are refused, and aliases unless they belong there: a few lines
-    of them stand for gigabytes once they are written out.
+    Values nested more than 50 levels deep are refused, and aliases unless enabled, because a few
+    lines with aliases can expand to gigabytes.
     """
     try:
         return yaml.load(text, _Loader if aliases else _PlainLoader)
@@ -66,7 +66,7 @@ def parse_yaml(text: str, *, aliases: bool = False) -> Any:
 
 
 def parse_json(text: str) -> Any:
-    """Parse JSON; raises ValueError saying where what is wrong."""
+    """Parse JSON.  Raises ValueError with the position and the problem."""
     try:
         return json.loads(text)
     except RecursionError:
@@ -95,18 +95,18 @@ def sha256_of(file: BinaryIO) -> str:
 
 
 class WriteError(OSError):
-    """Say which file could not be written, why, what it needs and what helps."""
+    """A file could not be written; the message states the reason, the space needed, the remedy."""
 
 
 @contextmanager
 def replacing(
     path: Path, *, sync: bool = True, needed_bytes: int = 0, remedy: str = ''
 ) -> Iterator[Path]:
-    """Give a new empty file beside `path` that takes its place when the block has ended.
+    """Yield a new empty file next to `path` that replaces it at the end of the context.
 
-    The file is made exclusively, under a name nobody can guess, and removed when the block fails.
-    sync: wait until it is on the disk, for what cannot be had again.  needed_bytes, remedy:
-    as `named_write_errors`.  Raises WriteError.
+    The file is created exclusively with a random name, and removed if the context fails.  sync:
+    flush it to the disk first.  needed_bytes, remedy: see `named_write_errors`.  Raises
+    WriteError.
     """
     name = f'.{path.stem[:40]}.{secrets.token_hex(8)}.part{path.suffix[:10]}'
     unfinished = path.with_name(name)
@@ -124,10 +124,10 @@ def replacing(
 
 
 def write_file(path: Path, data: bytes | str, *, make_folder: bool = False) -> None:
-    """Write a file, whole or not at all; a device or a pipe is written to.
+    """Write a file atomically; devices and pipes are written directly.
 
-    make_folder: also the folders above it.  Text becomes UTF-8; what that cannot say, such as a
-    file name in another encoding, is escaped.  Raises WriteError.
+    make_folder: create the parent folders.  Text is encoded as UTF-8, with escapes for undecodable
+    bytes of file names.  Raises WriteError.
     """
     content = printable(data).encode('utf-8') if isinstance(data, str) else data
     with named_write_errors(path, len(content)):
@@ -142,10 +142,9 @@ def write_file(path: Path, data: bytes | str, *, make_folder: bool = False) -> N
 
 @contextmanager
 def named_write_errors(path: Path, needed_bytes: int = 0, *, remedy: str = '') -> Iterator[None]:
-    """Turn what a block that writes `path` raises into a WriteError, where the system refused.
+    """Translate errors of the operating system within the context to a WriteError for `path`.
 
-    needed_bytes: what is to be written, 0 for unknown.  remedy: what helps, such as that the same
-    command goes on; '' for room or another place.
+    needed_bytes: size to write, 0 for unknown.  remedy: advice in the message; '' for the default.
     """
     try:
         yield
@@ -161,9 +160,9 @@ def named_write_errors(path: Path, needed_bytes: int = 0, *, remedy: str = '') -
 
 
 def name_for_opencv(path: Path) -> str:
-    """Give a path as OpenCV takes it, which ends the process for one that is not UTF-8.
+    """Return a path for OpenCV.
 
-    Raises ValueError for such a name.
+    Raises ValueError for a name that is not UTF-8, with which OpenCV would abort the process.
     """
     try:
         return os.fsencode(path).decode('utf-8')
@@ -172,7 +171,7 @@ def name_for_opencv(path: Path) -> str:
 
 
 def check_writable(path: Path) -> None:
-    """Raise OSError naming `path` where no file of this name could be written; changes nothing."""
+    """Raise OSError that names `path` if it cannot be written; writes nothing."""
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
@@ -190,10 +189,7 @@ def check_writable(path: Path) -> None:
 
 
 def check_folder(folder: Path) -> None:
-    """Raise OSError naming a folder in which no file could be written; changes nothing.
-
-    A folder that does not exist would be made in the nearest one that does.
-    """
+    """Raise OSError if no file can be written to a folder, or to its nearest existing parent."""
     there = next(parent for parent in (folder, *folder.parents) if os.path.lexists(parent))
     if not there.is_dir():
         raise OSError(f'{folder}: expected a folder, {there} is none')
@@ -206,7 +202,7 @@ def check_folder(folder: Path) -> None:
 
 
 def _refusal(error: BaseException | None) -> OSError | None:
-    """Find the error of the system behind one of a library, such as torch or safetensors."""
+    """Return the OSError that caused an error of a library, such as torch or safetensors."""
     while error is not None:
         if isinstance(error, OSError) and error.errno is not None:
             return error
@@ -228,15 +224,15 @@ def _write_error_text(path: Path, error: OSError, needed_bytes: int = 0, remedy:
 
 
 def _is_special(path: Path) -> bool:
-    """Tell whether a path is there and no regular file or folder, such as /dev/stdout."""
+    """Return whether a path is a special file, such as /dev/stdout."""
     return path.exists() and not (path.is_file() or path.is_dir())
 
 
 def open_locked(path: Path) -> BinaryIO:
-    """Open a file for reading and writing, made where there is none, and lock it until its end.
+    """Open a file for reading and writing, created if missing, and lock it until it is closed.
 
-    Raises BlockingIOError when another process holds the lock, and OSError naming the file when
-    it is a link, has a second name or is no regular file.
+    Raises BlockingIOError if another process has the lock, and OSError for a symbolic link, a file
+    with several hard links and a special file.
     """
     while True:
         file = open(path, 'r+b', opener=_without_links)  # noqa: SIM115, closed below or given
@@ -253,7 +249,7 @@ def open_locked(path: Path) -> BinaryIO:
 
 
 def is_still(path: Path, file: BinaryIO) -> bool:
-    """Tell whether a name still means an open file."""
+    """Return whether a path still refers to an open file."""
     try:
         return os.path.samestat(path.lstat(), os.fstat(file.fileno()))
     except FileNotFoundError:
@@ -261,7 +257,7 @@ def is_still(path: Path, file: BinaryIO) -> bool:
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuse what is nested too deep."""
+    """Refuse values that are nested too deep."""
 
     _nested = 0
 
@@ -276,7 +272,7 @@ class _Loader(yaml.SafeLoader):
 
 
 class _PlainLoader(_Loader):
-    """Refuse aliases too."""
+    """Refuse aliases as well."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):

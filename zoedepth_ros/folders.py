@@ -1,4 +1,4 @@
-"""Where this package keeps files that can be had again: weights, compiled kernels."""
+"""Cache folders for weights and compiled kernels."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def cache_folder() -> Path:
 
 
 def user_cache_folder() -> Path:
-    """Return where all programs of this user cache, as the XDG base directories have it.
+    """Return the user's cache folder of the XDG base directory specification.
 
-    Raises RuntimeError for a user without a home.
+    Raises RuntimeError for a user without a home folder.
     """
     return Path(os.environ.get('XDG_CACHE_HOME') or '~/.cache').expanduser()

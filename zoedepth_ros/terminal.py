@@ -1,4 +1,4 @@
-"""Text for terminals and logs, whatever their encoding."""
+"""Output to terminals with any encoding."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 
 def print_anything() -> None:
-    """Let stdout and stderr escape what their encoding lacks; otherwise a print ends the work."""
+    """Escape characters that the encoding of stdout and stderr lacks, instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors='backslashreplace')

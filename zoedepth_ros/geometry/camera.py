@@ -1,4 +1,4 @@
-"""One camera at one image size, with the lookups that are expensive to compute."""
+"""A camera with cached lookup tables: rays, warps and scans."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from zoedepth_ros.geometry.points import stride_slice
 from zoedepth_ros.geometry.rays import rays
 from zoedepth_ros.geometry.scan import BandScan
 
-SAME_UP = 3e-3  # rad: a scan is prepared anew when the up direction has changed by more
-MOST_STRIDES = 4  # kept at a time; settings that change would otherwise add more and more
+SAME_UP = 3e-3  # change of the up vector that causes a new scan lookup
+MOST_STRIDES = 4  # number of cached decimations
 
 
 class Camera:

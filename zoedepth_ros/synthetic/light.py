@@ -90,7 +90,7 @@ def corner_shade(
 
 @kernel
 def inside_house(house: Floats, x: float, y: float, z: float) -> bool:
-    """Tell whether a place is inside, walls included."""
+    """Return whether a point is inside the house, walls included."""
     return (
         house[0] - 0.01 <= x <= house[1] + 0.01
         and house[2] - 0.01 <= y <= house[3] + 0.01

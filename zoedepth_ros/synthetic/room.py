@@ -65,7 +65,7 @@ class Room:
         return x, y, 0.5 * math.pi * index, length
 
     def is_free(self, area: Rectangle, margin: float = 0.0) -> bool:
-        """Tell whether a part of the floor is inside and free."""
+        """Return whether a part of the floor is inside the room and free."""
         x0, x1, y0, y1 = area
         if x0 < 0 or y0 < 0 or x1 > self.width or y1 > self.depth:
             return False

@@ -117,7 +117,7 @@ def is_leaf(
     x: float, y: float, z: float, hx: float, hy: float, hz: float,
     density: float, grain_m: float, seed: int,
 ) -> bool:  # fmt: skip
-    """Tell whether a point on an ellipsoid of leaves is a leaf and not a hole."""
+    """Return whether a point on an ellipsoid of leaves is a leaf, not a gap."""
     k = 1.0 / grain_m
     px, py, pz = x * hx * k, y * hy * k, z * hz * k
     value = 0.6 * noise3(px, py, pz, seed)
