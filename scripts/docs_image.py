@@ -32,7 +32,9 @@ from zoedepth_ros.inference.result import DepthPredictor
 from zoedepth_ros.media.color import BACKGROUND, INK, depth_range, put_text
 from zoedepth_ros.media.panel import Titles, draw_depth_with_scale, draw_panel
 from zoedepth_ros.media.sample import Sample
-from zoedepth_ros.pipeline.focal_correction import ThroughCamera
+from zoedepth_ros.pipeline.outputs import DEPTH
+from zoedepth_ros.pipeline.sequence import SequencePredictor
+from zoedepth_ros.pipeline.settings import PipelineSettings
 from zoedepth_ros.synthetic.scene import render_scene
 from zoedepth_ros.terminal import print_anything
 
@@ -120,17 +122,27 @@ def truth_row(scene: Sample) -> Row:
 def predicted_row(scene: Sample, predictor: DepthPredictor) -> Row:
     """Give the network's depth with the colour scale of the ground truth."""
     assert scene.camera is not None
-    result = ThroughCamera(predictor)(scene.rgb, CameraModel(scene.camera))
+    head, depth_m = predicted(scene.rgb, scene.camera, predictor)
     both = np.isfinite(scene.depth_m)
-    relative = np.abs(result.depth_m - scene.depth_m)[both] / scene.depth_m[both]
+    relative = np.abs(depth_m - scene.depth_m)[both] / scene.depth_m[both]
     titles = Titles(
-        f'{result.head} head, mean error {relative.mean():.0%}',
+        f'{head} head, mean error {relative.mean():.0%}',
         f'{predictor.model_name} [m]',
         'points, side [m]',
     )
     limits_m = depth_range(scene.depth_m)
     warning = real_warning(predictor)
-    return Row(scene.rgb, result.depth_m, scene.camera, titles, limits_m, warning, scene.depth_m)
+    return Row(scene.rgb, depth_m, scene.camera, titles, limits_m, warning, scene.depth_m)
+
+
+def predicted(
+    rgb: NDArray[np.uint8], camera: Intrinsics, predictor: DepthPredictor
+) -> tuple[str, NDArray[np.float32]]:
+    """Return head and depth of one image."""
+    predict = SequencePredictor(predictor, PipelineSettings())
+    made = predict(rgb, CameraModel(camera), 0.0, {DEPTH})
+    assert made.depth_m is not None
+    return made.head, made.depth_m
 
 
 def photograph_rows(predictor: DepthPredictor) -> list[Row]:
@@ -144,10 +156,10 @@ def photograph_rows(predictor: DepthPredictor) -> list[Row]:
         rgb = slide.load()
         height, width = rgb.shape[:2]
         camera = Intrinsics.from_hfov(width, height, PHOTOGRAPH_HFOV_RAD)
-        result = ThroughCamera(predictor)(rgb, CameraModel(camera))
-        titles = Titles(f'photograph; {result.head} head', f'{predictor.model_name} [m]')
-        limits_m = depth_range(result.depth_m)
-        row = Row(rgb, result.depth_m, camera, titles, limits_m, real_warning(predictor))
+        head, depth_m = predicted(rgb, camera, predictor)
+        titles = Titles(f'photograph; {head} head', f'{predictor.model_name} [m]')
+        limits_m = depth_range(depth_m)
+        row = Row(rgb, depth_m, camera, titles, limits_m, real_warning(predictor))
         rows.append(row)
     return rows
 

@@ -21,11 +21,11 @@ from PIL import Image
 
 from zoedepth_ros.evaluation.synthetic_scenes import HELD_OUT_SEED
 from zoedepth_ros.geometry.intrinsics import CameraModel
-from zoedepth_ros.inference.result import AUTO
 from zoedepth_ros.media.color import BACKGROUND, INK, put_text
 from zoedepth_ros.media.panel import draw_depth_with_scale
-from zoedepth_ros.pipeline.focal_correction import ThroughCamera
-from zoedepth_ros.pipeline.head_policy import HeadPolicy
+from zoedepth_ros.pipeline.outputs import DEPTH
+from zoedepth_ros.pipeline.sequence import SequencePredictor
+from zoedepth_ros.pipeline.settings import PipelineSettings
 from zoedepth_ros.synthetic.trajectory import CameraTrajectory
 from zoedepth_ros.terminal import print_anything
 
@@ -93,15 +93,14 @@ def predicted(walk: CameraTrajectory, args: argparse.Namespace) -> Iterator[Show
 
     predictor = build_predictor(args.model, args.weights)
     warning = predictor.weights_warning if predictor.weights_origin == 'random' else ''
-    look = ThroughCamera(predictor)
-    policy, head = HeadPolicy(predictor.heads), AUTO
+    predict = SequencePredictor(predictor, PipelineSettings())
     for frame in walk:
         assert frame.sample.camera is not None
-        result = look(frame.sample.rgb, CameraModel(frame.sample.camera), head)
-        title = f'{predictor.model_name}, {result.head} head'
-        yield frame.sample.rgb, result.depth_m, result.head, title, warning
-        if result.router_probabilities:
-            head = policy.update(result.router_probabilities, frame.time_s)
+        camera = CameraModel(frame.sample.camera)
+        made = predict(frame.sample.rgb, camera, frame.time_s, {DEPTH})
+        assert made.depth_m is not None
+        title = f'{predictor.model_name}, {made.head} head'
+        yield frame.sample.rgb, made.depth_m, made.head, title, warning
 
 
 def draw(

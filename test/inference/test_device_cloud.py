@@ -9,6 +9,7 @@ from lively import lively_predictor as predictor
 
 from zoedepth_ros.build import build_predictor
 from zoedepth_ros.geometry import filters
+from zoedepth_ros.geometry.camera import Camera
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.inference import device_cloud
 from zoedepth_ros.inference.device_cloud import DeviceClouds
@@ -17,7 +18,9 @@ from zoedepth_ros.inference.preprocess import make_preprocessing
 from zoedepth_ros.inference.result import CloudRequest
 from zoedepth_ros.inference.runtimes.cuda_graphs import CudaGraphs
 from zoedepth_ros.inference.runtimes.optimize import optimize
-from zoedepth_ros.pipeline.focal_correction import ThroughCamera
+from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline
+from zoedepth_ros.pipeline.request import predict
+from zoedepth_ros.pipeline.settings import settings_from
 
 CPU = torch.device('cpu')
 
@@ -90,13 +93,15 @@ def test_without_a_device_nothing_is_offered():
     assert built(images(1)[0]).on_device is None
 
 
-@pytest.mark.parametrize('correction', ['scale', 'warp'])
-def test_depth_that_is_changed_afterwards_is_no_longer_that_of_the_device(correction):
+def test_depth_that_is_warped_is_no_longer_that_of_the_device():
     one = predictor(clouds=DeviceClouds(FakeLink(), CPU))
-    camera = CameraModel(Intrinsics.from_hfov(64, 48, 1.5))
-    rgb = images(1)[0]
-    assert ThroughCamera(one, 'off')(rgb, camera, 'indoor').on_device is not None
-    assert ThroughCamera(one, correction)(rgb, camera, 'indoor').on_device is None
+    camera, rgb = Camera(CameraModel(Intrinsics.from_hfov(64, 48, 1.5))), images(1)[0]
+    for correction, is_kept in (('off', True), ('scale', True), ('warp', False)):
+        settings = settings_from({'focal_correction': correction, 'router.mode': 'indoor'})
+        pipeline = CameraPipeline.of(one, settings)
+        request = pipeline.prepare(rgb, camera, 0.0, {'depth/points'})
+        result = request.in_own_camera(predict(one, request))
+        assert (result.on_device is not None) is is_kept, correction
 
 
 def test_a_device_that_fails_while_packing_says_so_once_and_the_cpu_packs(caplog):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from zoedepth_ros.pipeline.temporal_filter import TemporalCheck
+from zoedepth_ros.pipeline.temporal_filter import TemporalFilter
 
 
 def wall(depth_m=4.0, shape=(48, 320)):
@@ -11,11 +11,11 @@ def wall(depth_m=4.0, shape=(48, 320)):
 
 
 def after(first_m, then_m, *, kinds=('indoor', 'indoor'), times_s=(0.0, 0.1), **where):
-    check = TemporalCheck()
+    check = TemporalFilter()
     check.take(first_m, kinds[0], times_s[0])
-    assert check.held() is None  # nothing to compare with
+    assert check.unconfirmed() is None  # nothing to compare with
     check.take(then_m, kinds[1], times_s[1])
-    return check.held(**where)
+    return check.unconfirmed(**where)
 
 
 def test_what_is_imagined_for_one_picture_waits_and_the_wall_behind_it_does_too_once():
@@ -74,10 +74,10 @@ def test_another_size_begins_anew():
 
 
 def test_the_third_picture_is_compared_with_the_second():
-    check = TemporalCheck()
+    check = TemporalFilter()
     for number, depth_m in enumerate((4.0, 2.0, 2.0)):
         check.take(wall(depth_m), 'indoor', 0.1 * number)
-    assert not check.held().any()
+    assert not check.unconfirmed().any()
 
 
 @pytest.mark.parametrize('steps', [(1, 1), (4, 4), (4, 1), (3, 2)])
@@ -94,4 +94,4 @@ def test_every_nth_pixel_and_a_band_of_rows_have_the_marks_of_the_whole(steps):
 
 def test_a_tolerance_of_nothing_is_refused():
     with pytest.raises(ValueError, match='tolerance must be more than 0, got 0'):
-        TemporalCheck(0.0)
+        TemporalFilter(0.0)

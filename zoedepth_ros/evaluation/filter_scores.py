@@ -20,8 +20,10 @@ from zoedepth_ros.geometry.filters import flying_pixels
 from zoedepth_ros.geometry.intrinsics import CameraModel
 from zoedepth_ros.inference.result import DepthPredictor
 from zoedepth_ros.pipeline.flicker_filter import FlickerFilter, flicker
-from zoedepth_ros.pipeline.focal_correction import ThroughCamera
-from zoedepth_ros.pipeline.temporal_filter import TemporalCheck
+from zoedepth_ros.pipeline.outputs import DEPTH
+from zoedepth_ros.pipeline.sequence import SequencePredictor
+from zoedepth_ros.pipeline.settings import settings_from
+from zoedepth_ros.pipeline.temporal_filter import TemporalFilter
 from zoedepth_ros.synthetic.scene import random_view, render_sample, render_scene
 from zoedepth_ros.synthetic.trajectory import CameraTrajectory, TrajectoryFrame
 
@@ -92,7 +94,7 @@ def temporal_filter_counts(kind: str, seed: int, images: int) -> FilterCounts:
     The depth is ground truth, blurred like the output of a network of 192x256 with a random width,
     with two bulges at random positions in every image.
     """
-    counts, check = FilterCounts(), TemporalCheck()
+    counts, check = FilterCounts(), TemporalFilter()
     random = np.random.default_rng(seed)
     for frame in _frames(kind, seed, images):
         depth_m = frame.sample.depth_m
@@ -101,7 +103,7 @@ def temporal_filter_counts(kind: str, seed: int, images: int) -> FilterCounts:
         nearer = _bulge(depth_m.shape, random) + _bulge(depth_m.shape, random)
         predicted_m = blurred_m * (np.float32(1.0) - nearer.clip(0.0, 0.9))
         check.take(predicted_m, frame.domain, frame.time_s)
-        removed = check.held()
+        removed = check.unconfirmed()
         if removed is not None:
             right = matches_ground_truth(predicted_m, depth_m)
             counts.add(removed, nearer > FALSE_SURFACE_SHARE, right)
@@ -128,13 +130,13 @@ def network_filter_counts(
     said, width = _predictions(predictor, kind, seed, images)
     ratios = [np.nanmedian(f.sample.depth_m / depth_m) for f, depth_m in said]
     factor = np.float32(np.median(ratios))
-    check = TemporalCheck()
+    check = TemporalFilter()
     filters: tuple[Filter, ...] = ('edge', 'temporal', 'both')
     counts_by_filter = {name: FilterCounts() for name in filters}
     for frame, depth_m in said:
         true_m = frame.sample.depth_m
         check.take(depth_m * factor, frame.domain, frame.time_s)
-        suppressed = check.held()
+        suppressed = check.unconfirmed()
         if suppressed is None:
             continue
         error = np.abs(depth_m * factor - true_m) / true_m  # NaN is neither wrong nor right
@@ -148,15 +150,22 @@ def _predictions(
     predictor: DepthPredictor, kind: str, seed: int, images: int
 ) -> tuple[list[tuple[TrajectoryFrame, Map]], int]:
     """Predict the depth of a trajectory with the head of each domain; also the network's width."""
-    look, said = ThroughCamera(predictor), []
+    unfiltered = {'depth.min': 0.0, 'filter.sky': False}
+    predict = {
+        domain: SequencePredictor(predictor, settings_from({**unfiltered, 'router.mode': domain}))
+        for domain in predictor.heads
+    }
+    found = []
     width = 0
     for frame in _frames(kind, seed, images):
         sample = frame.sample
         assert sample.camera is not None
-        result = look(sample.rgb, CameraModel(sample.camera), sample.domain, route=False)
+        camera = CameraModel(sample.camera)
+        made = predict[sample.domain](sample.rgb, camera, frame.time_s, {DEPTH})
+        assert made.depth_m is not None
         width = predictor.network_size(*sample.depth_m.shape)[1]
-        said.append((frame, result.depth_m))
-    return said, width
+        found.append((frame, made.depth_m.copy()))
+    return found, width
 
 
 def _frames(kind: str, seed: int, images: int) -> Iterator[TrajectoryFrame]:

@@ -32,7 +32,7 @@ from zoedepth_ros.pipeline.outputs_due import OutputsDue
 from zoedepth_ros.pipeline.rates import RateLimiter
 from zoedepth_ros.pipeline.scaling import Scaling
 from zoedepth_ros.pipeline.settings import PipelineSettings
-from zoedepth_ros.pipeline.temporal_filter import TemporalCheck
+from zoedepth_ros.pipeline.temporal_filter import TemporalFilter
 
 CALIBRATION_RATE_HZ = 2.0
 MOST_OF = 0.9  # of scan.range_max: a smaller measured range is worth a notice
@@ -60,7 +60,7 @@ class Clouds:
         self._packers = {color: PointPacker() for color in (True, False)}
         self._calibration = RateLimiter(CALIBRATION_RATE_HZ)
         self._workspace = Workspace()
-        self._temporal: dict[str, TemporalCheck] = {}
+        self._temporal: dict[str, TemporalFilter] = {}
 
     def follow(
         self, due: OutputsDue, depth_m: Map, head: str, at: PipelineSettings, now_s: float
@@ -74,7 +74,7 @@ class Clouds:
             return
         for name, is_due in ((outputs.POINTS, due.cloud_due), (outputs.SCAN, due.depth_due)):
             if is_due:
-                check = self._temporal.setdefault(name, TemporalCheck())
+                check = self._temporal.setdefault(name, TemporalFilter())
                 check.take(depth_m, head, now_s)
 
     def up_for_sky(self, context: FrameContext) -> tuple[Up, GroundFit | None]:
@@ -155,7 +155,7 @@ class Clouds:
         self._calibration.restore(state['calibration'])
         self._temporal.clear()
         for name, past in state['temporal'].items():
-            self._temporal[name] = TemporalCheck()
+            self._temporal[name] = TemporalFilter()
             self._temporal[name].restore(past)
 
     def _for_points(
@@ -178,7 +178,7 @@ class Clouds:
     ) -> NDArray[np.bool_] | None:
         """Return the pixels that the previous image does not confirm; None for none."""
         check = self._temporal.get(name)
-        return None if check is None else check.held(steps, rows)
+        return None if check is None else check.unconfirmed(steps, rows)
 
     def _leave_out(self, depth_m: Map, dropped: NDArray[np.bool_] | None) -> None:
         if dropped is not None:

@@ -1,8 +1,8 @@
-"""A scale that does not flicker from picture to picture, without any delay.
+"""Remove the flicker of the scale between images, without delay.
 
-A network judges every picture anew, and its scale trembles although nothing moves. Where the
-picture stands still the depth must too: the ratio of depth to what was said before, over the
-pixels that did not change, is the tremble. One factor per picture takes it out; no picture waits.
+A network predicts each image independently, so that the scale of depth changes although nothing
+moves. Over pixels that did not change, the ratio of the new depth to the previous one is this
+flicker. One factor per image removes it.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from numpy.typing import NDArray
 
 from zoedepth_ros.pipeline.plain_array import array_from, plain
 
-LOOK_SIZE = (96, 128)  # pictures are compared small: noise averages out, and it is quick
+LOOK_SIZE = (96, 128)  # images are compared at a small size: less noise, and fast
 
 
 def flicker(depths_m: Sequence[NDArray[np.float32]]) -> float:
-    """Give the standard deviation of log median depth over pictures of a static scene."""
+    """Return the standard deviation of log median depth over images of a static scene."""
     medians = [float(np.nanmedian(depth_m)) for depth_m in depths_m]
     return float(np.std(np.log(medians)))
 
 
 @dataclass(frozen=True, slots=True)
 class FlickerSettings:
-    """Hold how strongly the scale is held."""
+    """Time constants and thresholds of the filter."""
 
     hold: bool = True
-    """Whether a still scene's scale is held; a hand-over works without."""
+    """Whether the scale of a static scene is kept; the handover works without."""
 
     hold_s: float = 3.0
-    """Time constant with which a still scene follows the network's own scale [s]."""
+    """Time constant with which a static scene follows the network's own scale [s]."""
 
     release_s: float = 1.0
     """Time constant with which the correction fades when the camera moves [s]."""
@@ -44,10 +44,10 @@ class FlickerSettings:
     """Time constant with which a new head's own scale takes over [s]; 0.0 switches at once."""
 
     still_levels: float = 4.0
-    """Largest change of grey [0 to 255] of a pixel that stands still."""
+    """Largest change of grey [0 to 255] of a static pixel."""
 
     still_share: float = 0.5
-    """Share of pixels that must stand still for the scene to."""
+    """Share of static pixels from which on the scene is static."""
 
     limit: float = 0.5
     """Largest correction, as a logarithm."""
@@ -64,13 +64,13 @@ class FlickerSettings:
 
 
 class FlickerFilter:
-    """Give the factor that makes each depth map continue the one before."""
+    """Compute the factor that makes each depth map continue the previous one."""
 
     def __init__(self, settings: FlickerSettings | None = None) -> None:
-        """Start without a past."""
+        """settings: by default those of FlickerSettings."""
         self._settings = FlickerSettings() if settings is None else settings
         self._grey: NDArray[np.float32] | None = None
-        self._said: NDArray[np.float32] | None = None  # log depth as it was put out, small
+        self._log_depth: NDArray[np.float32] | None = None  # of the last output, at a small size
         self._head = ''
         self._at_s = 0.0
         self._log_factor = 0.0
@@ -79,26 +79,26 @@ class FlickerFilter:
     def factor(
         self, depth_m: NDArray[np.float32], rgb: NDArray[np.uint8], head: str, now_s: float
     ) -> float:
-        """Give the factor on this depth map.
+        """Return the factor on this depth map.
 
-        depth_m: (H, W), rgb: (H, W, 3), head: the one that measured.  now_s: the caller's clock
-        [s]; when it jumps back the past is forgotten.
+        depth_m: (H, W), rgb: (H, W, 3), head: the one that measured it.  now_s: the caller's
+        clock [s]; a jump back resets the filter.
         """
         grey, log_depth = _small_grey(rgb), _small_log(depth_m)
         passed_s = now_s - self._at_s
-        if self._grey is None or self._said is None or not 0.0 <= passed_s < 2.0:
+        if self._grey is None or self._log_depth is None or not 0.0 <= passed_s < 2.0:
             self._log_factor, self._handing_over = 0.0, False
         else:
             self._step(grey, log_depth, head, passed_s)
         self._grey, self._head, self._at_s = grey, head, now_s
-        self._said = log_depth + np.float32(self._log_factor)
+        self._log_depth = log_depth + np.float32(self._log_factor)
         return math.exp(self._log_factor)
 
     def state(self) -> dict[str, Any]:
         """Return the past as plain values; settings are not among it."""
         return {
             'grey': plain(self._grey),
-            'log_depth': plain(self._said),
+            'log_depth': plain(self._log_depth),
             'head': self._head,
             'at_s': self._at_s,
             'log_factor': self._log_factor,
@@ -107,20 +107,20 @@ class FlickerFilter:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from what `state` returned."""
-        self._grey, self._said = array_from(state['grey']), array_from(state['log_depth'])
+        self._grey, self._log_depth = array_from(state['grey']), array_from(state['log_depth'])
         self._head, self._at_s = state['head'], state['at_s']
         self._log_factor, self._handing_over = state['log_factor'], state['handing_over']
 
     def _step(
         self, grey: NDArray[np.float32], log_depth: NDArray[np.float32], head: str, passed_s: float
     ) -> None:
-        """Move the correction by one picture."""
+        """Update the correction for one image."""
         at = self._settings
         assert self._grey is not None
-        assert self._said is not None
+        assert self._log_depth is not None
         switched = head != self._head
         still = np.abs(grey - self._grey) < at.still_levels
-        usable = np.isfinite(log_depth) & np.isfinite(self._said)
+        usable = np.isfinite(log_depth) & np.isfinite(self._log_depth)
         is_still = at.hold and float(still.mean()) >= at.still_share
         compared = usable & still if still.mean() >= at.still_share else usable
         if switched:
@@ -128,7 +128,7 @@ class FlickerFilter:
             if not self._handing_over:
                 self._log_factor = 0.0
         if (is_still or (switched and self._handing_over)) and compared.sum() >= 50:
-            self._log_factor = float(np.median((self._said - log_depth)[compared]))
+            self._log_factor = float(np.median((self._log_depth - log_depth)[compared]))
         time_s = at.handover_s if self._handing_over else at.hold_s if is_still else at.release_s
         if not switched:
             self._log_factor *= math.exp(-passed_s / time_s)
@@ -138,13 +138,13 @@ class FlickerFilter:
 
 
 def _small_grey(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Give the picture in grey, (96, 128) [0 to 255]."""
+    """Return the image in grey, (96, 128) [0 to 255]."""
     small = cv2.resize(rgb, LOOK_SIZE[::-1], interpolation=cv2.INTER_AREA)
     return cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
 
 
 def _small_log(depth_m: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Give log depth of every some pixels, (96, 128); NaN where unknown."""
+    """Return log depth at a small size, (96, 128); NaN where unknown."""
     small = cv2.resize(depth_m, LOOK_SIZE[::-1], interpolation=cv2.INTER_NEAREST)
     with np.errstate(divide='ignore', invalid='ignore'):
         logs = np.log(small)

@@ -1,4 +1,4 @@
-"""Which head a video stream uses: the router's verdicts, smoothed and with inertia; no torch."""
+"""Which head measures: the router's probabilities, smoothed, with hysteresis and dwell time."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from zoedepth_ros.inference.result import AUTO
 
 
 class HeadPolicy:
-    """Choose a head from the router's verdicts without flicker.
+    """Choose the head from the router's probabilities.
 
-    In mode 'auto' the first verdict decides.  After that another head takes over when its
+    In mode 'auto' the first router output decides.  After that another head takes over if its
     smoothed probability leads by more than `hysteresis` and the present head has been in use for
     at least `min_dwell_s`.  Any other mode is the name of the head to use.
     """
@@ -45,7 +45,7 @@ class HeadPolicy:
 
     @property
     def head(self) -> str:
-        """The head to use now; a change of mode shows at once."""
+        """The head to use now; a change of mode has an immediate effect."""
         return self._head if self._mode == AUTO else self._mode
 
     @property
@@ -55,12 +55,12 @@ class HeadPolicy:
 
     @property
     def smoothed(self) -> dict[str, float]:
-        """The running mean of the router's probabilities; {} before any verdict."""
+        """The running mean of the router's probabilities; {} before the first."""
         return dict(self._smoothed)
 
     @property
     def mode(self) -> str:
-        """'auto' or the head that is forced."""
+        """'auto' or the head that is always used."""
         return self._mode
 
     @mode.setter
@@ -75,7 +75,7 @@ class HeadPolicy:
         hysteresis: float | None = None,
         min_dwell_s: float | None = None,
     ) -> None:
-        """Change settings at run time, all of the given ones or, when one is wrong, none.
+        """Change settings at run time: all that are given or, if one is wrong, none.
 
         Raises ValueError naming the setting, what was expected and what came.
         """
@@ -92,7 +92,7 @@ class HeadPolicy:
         self._min_dwell_s = self._min_dwell_s if min_dwell_s is None else min_dwell_s
 
     def state(self) -> dict[str, Any]:
-        """Give what the past has left, as plain values; settings are not among it."""
+        """Return the past as plain values; settings are not among it."""
         return {
             'head': self._head,
             'decided': self._decided,
@@ -101,7 +101,7 @@ class HeadPolicy:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take the past from what `state` gave; raises ValueError when it is another policy's."""
+        """Continue from what `state` returned; raises ValueError for other heads."""
         if state['head'] not in self._heads or not set(state['smoothed']) <= set(self._heads):
             raise ValueError(f'expected a state of the heads {self._heads}, got {dict(state)}')
         self._head, self._decided = state['head'], state['decided']
@@ -109,10 +109,10 @@ class HeadPolicy:
         self._last_switch_s = state['last_switch_s']
 
     def update(self, probabilities: Mapping[str, float], now_s: float) -> str:
-        """Take one verdict of the router and give the head to use.
+        """Add one router output and return the head to use.
 
-        probabilities: head -> probability; {} (router not asked) and verdicts with NaN leave the
-        running mean as it is.  now_s: the caller's clock [s]; when it jumps back, the present
+        probabilities: head -> probability; {} (the router did not run) and NaN leave the running
+        mean as it is.  now_s: the caller's clock [s]; when it jumps back, the present
         head's dwell time starts anew.  Raises ValueError when a head is missing.
         """
         self._observe(probabilities)
@@ -128,7 +128,7 @@ class HeadPolicy:
             return
         missing = [head for head in self._heads if head not in probabilities]
         if missing:
-            raise ValueError(f'a verdict must cover {self._heads}, missing {missing}')
+            raise ValueError(f'router output must cover {self._heads}, missing {missing}')
         if not all(math.isfinite(probabilities[head]) for head in self._heads):
             return
         past = self._smoothing if self._smoothed else 0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from zoedepth_ros.geometry.camera import Camera
 from zoedepth_ros.geometry.canonical import SCALE, WARP, focal_factor
 from zoedepth_ros.inference.result import AUTO, BatchPredictor, DepthPredictor, DepthResult
-from zoedepth_ros.pipeline.focal_correction import brought_back
 from zoedepth_ros.pipeline.outputs_due import OutputsDue
 from zoedepth_ros.pipeline.settings import PipelineSettings
 
@@ -72,7 +71,14 @@ class Request:
         if not self.is_warped:
             return result
         assert self.camera is not None
-        return brought_back(self.camera.warp(result.head, self.training_hfov_rad), result)
+        warp = self.camera.warp(result.head, self.training_hfov_rad)
+        return replace(
+            result,
+            depth_m=warp.depth(result.depth_m),
+            uncertainty_m=warp.values(result.uncertainty_m),
+            relative_depth=warp.values(result.relative_depth),
+            on_device=None,  # which is in the pixels of the other image
+        )
 
     def focal_factor(self, head: str) -> float:
         """Return the factor on depth for the camera's focal length."""

@@ -1,4 +1,4 @@
-"""Scales kept in a small YAML file, checked when they are read."""
+"""The YAML file of scales."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ HEAD_KEYS = {'scale', 'confidence'}
 
 
 class ScaleFileError(ValueError):
-    """Say what is wrong with a file of scales."""
+    """A file of scales cannot be used, for the reason in the message."""
 
 
 def save_scales(path: Path, states: Mapping[str, ScaleState], *, camera: str = '') -> None:
-    """Write the target scale of every head; all or nothing, as the old file is replaced at once.
+    """Write the target scale of every head, replacing an old file at once.
 
-    camera: a name for people, so that a file is not taken for another camera's.
+    camera: a name for the user, to tell the files of several cameras apart.
     """
     heads = {
         head: {'scale': round(state.target, 5), 'confidence': round(state.confidence, 3)}

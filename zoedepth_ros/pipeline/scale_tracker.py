@@ -1,4 +1,4 @@
-"""One scale per head over time: it gathers evidence, and never jumps."""
+"""The scale of one head over time, from estimates; it changes slowly."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ UNKNOWN, CONVERGING, CONVERGED = 'unknown', 'converging', 'converged'
 
 @dataclass(frozen=True, slots=True)
 class TrackerSettings:
-    """Hold how fast a scale may move."""
+    """How fast a scale may change."""
 
     max_rate: float = 0.05
     """Largest change of the applied scale, as a share of it per second."""
 
     memory_s: float = 20.0
-    """How long evidence counts [s]; older evidence fades by e every memory."""
+    """Time constant with which the weight of old estimates decays [s]."""
 
     min_confidence: float = 0.3
-    """Estimates below are not evidence."""
+    """Estimates with less confidence are ignored."""
 
     steady_share: float = 0.03
     """The applied scale is steady when it is this near to what the evidence says."""
@@ -40,13 +40,13 @@ class TrackerSettings:
 
 @dataclass(frozen=True, slots=True)
 class ScaleState:
-    """Hold the present scale of one head."""
+    """The present scale of one head."""
 
     scale: float = 1.0
     """Factor on depth to apply now."""
 
     target: float = 1.0
-    """Where the evidence says it should be."""
+    """Scale by the estimates so far, which `scale` approaches."""
 
     confidence: float = 0.0
     """How well the target is supported, 0 to 1."""
@@ -58,16 +58,15 @@ class ScaleState:
 class ScaleTracker:
     """Follow estimates of one head's scale.
 
-    The target is a mean of logarithms, weighted by confidence and fading with age, in which an
-    estimate far from what many others say counts less.  The applied scale moves towards it by at
-    most `max_rate` of itself per second: from one picture to the next it cannot jump, whatever
-    comes in.
+    The target is a mean of logarithms, weighted by confidence and decaying with age; an estimate
+    far from many others has less weight.  The applied scale approaches the target by at most
+    `max_rate` of itself per second, whatever the estimates are.
     """
 
     def __init__(
         self, settings: TrackerSettings | None = None, start: ScaleState | None = None
     ) -> None:
-        """start: a saved state to go on from."""
+        """start: a saved state to continue from."""
         self._settings = TrackerSettings() if settings is None else settings
         self.state = ScaleState() if start is None else start
         self._log_target = math.log(self.state.target)
@@ -81,7 +80,7 @@ class ScaleTracker:
             self._settings = replace(self._settings, max_rate=max_rate)
 
     def observe(self, estimate: ScaleEstimate | None, now_s: float) -> None:
-        """Take an estimate as evidence; None and weak ones leave everything as it is."""
+        """Add an estimate; None and estimates of low confidence are ignored."""
         at = self._settings
         if estimate is None or estimate.confidence < at.min_confidence:
             return
@@ -94,7 +93,7 @@ class ScaleTracker:
         weight = estimate.confidence * max(since_s, 1e-3)
         doubt = abs(value - self._log_target) / 0.2
         if self._evidence > 3.0 and doubt > 1.0:
-            weight /= doubt * doubt  # one voice against many
+            weight /= doubt * doubt  # one estimate against many
         share = weight / (self._evidence + weight)
         self._log_target += share * (value - self._log_target)
         self._evidence = min(at.memory_s, self._evidence + weight)
@@ -105,10 +104,10 @@ class ScaleTracker:
         )
 
     def advance(self, now_s: float) -> ScaleState:
-        """Move the applied scale as far as time allows and give the state.
+        """Move the applied scale as far as the rate allows, and return the state.
 
-        now_s: the caller's clock [s]; when it jumps, back or far ahead, nothing moves more than
-        it may in half a second.
+        now_s: the caller's clock [s]; after a jump, back or far ahead, the scale moves at most as
+        far as in half a second.
         """
         at = self._settings
         passed_s = 0.0 if self._updated_s is None else now_s - self._updated_s

@@ -1,7 +1,7 @@
-"""Points that were not there a moment ago are held back until they are seen again.
+"""Drop points that the previous frame does not confirm.
 
-A network imagines things for one picture: a corner that bulges, a patch of sky that is a wall.
-What is real is there in the next picture too, at about the same depth and place.
+A network may err in a single image: a bulging corner, a wall in the sky. A real surface is in the
+next image too, at about the same depth and place.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from zoedepth_ros.geometry.workspace import Workspace
 from zoedepth_ros.pipeline.plain_array import array_from, plain
 
 TOLERANCE = 0.15
-"""Change of depth between two pictures, relative to it, that the camera's own way explains."""
-REACH_SHARE = 1 / 160  # how far things move between two pictures, of the picture's width
+"""Relative change of depth between two images that the motion of the camera explains."""
+REACH_SHARE = 1 / 160  # motion between two images, relative to the width of the image
 LONGEST_GAP_S = 0.5
 
 
-class TemporalCheck:
-    """Compare each depth map with the one before it."""
+class TemporalFilter:
+    """Compare each depth map with the previous one."""
 
     def __init__(self, tolerance: float = TOLERANCE) -> None:
-        """tolerance: largest relative difference of what agrees; raises ValueError below 0."""
+        """tolerance: largest relative difference that confirms; raises ValueError below 0."""
         if not tolerance > 0.0:
             raise ValueError(f'tolerance must be more than 0, got {tolerance}')
         self._tolerance = tolerance
@@ -37,10 +37,10 @@ class TemporalCheck:
         self._scratch = Workspace()
 
     def take(self, depth_m: NDArray[np.float32], kind: str, now_s: float) -> None:
-        """Take the next map (H, W) [m], NaN unknown.
+        """Add the next depth map (H, W) [m], NaN for unknown.
 
-        kind: what made it; a map of another kind, such as another head's, is not compared, nor is
-        one after a gap.  now_s: the caller's clock [s], which may jump back.
+        kind: its source; maps of different kinds, such as of different heads, are not compared,
+        nor are maps with a gap between them.  now_s: the caller's clock [s], which may jump back.
         """
         kept = self._now
         self._now, self._before = self._before, kept
@@ -61,14 +61,14 @@ class TemporalCheck:
         self._now, self._before = array_from(state['depth_m']), None
         self._at_s, self._kind = state['at_s'], state['kind']
 
-    def held(
+    def unconfirmed(
         self, steps: tuple[int, int] = (1, 1), rows: slice = slice(None)
     ) -> NDArray[np.bool_] | None:
-        """Mark the pixels to hold back; None when nothing is known.
+        """Return the mask of unconfirmed pixels; None without a previous map.
 
-        steps: of every n-th row and column.  rows: of these rows of the map alone.  A pixel passes
-        when the picture before had its depth, within the tolerance, at one of nine places
-        around.  The marks are valid until the next call.
+        steps: stride of rows and columns.  rows: of these rows of the map only.  A pixel is
+        confirmed if the previous map has its depth, within the tolerance, at one of nine places
+        around it.  The mask is valid until the next call.
         """
         if self._before is None or self._now is None:
             return None
@@ -93,7 +93,7 @@ class TemporalCheck:
         return np.greater(least_m, apart_m, out=marks)
 
     def _padded(self, reach_px: int) -> NDArray[np.float32]:
-        """Give the map before with its borders repeated, (H + 2 reach, W + 2 reach)."""
+        """Return the previous map with replicated borders, (H + 2 reach, W + 2 reach)."""
         assert self._before is not None
         sides = (reach_px,) * 4
         return cv2.copyMakeBorder(self._before, *sides, cv2.BORDER_REPLICATE)
