@@ -1,1 +1,1 @@
-"""Graphs for other runtimes, and the check that holds them against the original."""
+"""Export to ONNX and TensorRT, with a comparison to the original network."""

@@ -1,1 +1,1 @@
-"""Camera and space: intrinsics, rays, points, filters; numpy and OpenCV only."""
+"""Camera geometry: intrinsics, rays, points, filters, ground, scans; NumPy and OpenCV only."""

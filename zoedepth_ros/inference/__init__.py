@@ -1,1 +1,1 @@
-"""From an image to a depth map: preparation, head policy, predictor; no ROS, no files."""
+"""Inference: preprocessing, predictors, runtimes, fallbacks; no ROS."""

@@ -24,7 +24,6 @@ from zoedepth_ros.synthetic.vehicles import vehicle
 from zoedepth_ros.synthetic.weather import random_air
 from zoedepth_ros.synthetic.world import Pose, World
 
-GREENS = ((0.09, 0.17, 0.035), (0.16, 0.16, 0.06), (0.06, 0.12, 0.03))
 EARTHS = ((0.2, 0.14, 0.09), (0.3, 0.24, 0.17), (0.14, 0.11, 0.08), (0.36, 0.34, 0.3))
 
 

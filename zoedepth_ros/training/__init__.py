@@ -1,1 +1,1 @@
-"""Losses, parameter groups, schedule and the training loop."""
+"""Training: configuration, data, losses, optimizers and the training loop."""

@@ -1,1 +1,1 @@
-"""From files to parameters: names, fetching, key conversion, strict loading."""
+"""Weights: registry, download, conversion of keys, strict loading."""

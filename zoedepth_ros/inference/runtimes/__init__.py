@@ -1,1 +1,1 @@
-"""What runs the network: torch, compiled, captured; ONNX Runtime, OpenVINO, TensorRT."""
+"""Runtimes: torch (eager, compiled, CUDA graphs), ONNX Runtime, OpenVINO, TensorRT."""

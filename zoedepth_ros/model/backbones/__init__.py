@@ -1,1 +1,1 @@
-"""Images to feature maps, one family of backbones per file; nothing else knows timm."""
+"""Backbones, one family per module; only these modules import timm."""

@@ -1,1 +1,1 @@
-"""The network for inference: the same function as the trained one, with less work an image."""
+"""The network for inference: the same function as the reference network with fewer operations."""
