@@ -181,4 +181,4 @@ def test_enable_stops_and_resumes_without_unloading(peer, start):
     assert peer.call(SetBool, '/zoedepth/enable', SetBool.Request(data=True)).success
     peer.exchange(depth)
     assert len(depth) == published + 1
-    assert node.log.count('active: pictures from') == 1
+    assert node.log.count('active: images from') == 1

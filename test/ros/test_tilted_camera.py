@@ -64,8 +64,8 @@ def test_a_scale_by_height_does_not_follow_a_floor_beyond_the_tolerance(pitch_de
     told = {'scale.source': 'height', 'camera.height': 1.2}
     bench, *_ = bench_of(pitch_deg, topics=('depth/points',), **told)
     run(bench, images=10)
-    assert bench.processor.scale.state.confidence == 0.0
-    assert bench.processor.scale.state.target == 1.0
+    assert bench.processor.pipeline.scale.state.confidence == 0.0
+    assert bench.processor.pipeline.scale.state.target == 1.0
     assert any('camera.pitch_tolerance' in text for text in bench.processor.notices)
 
 
@@ -75,7 +75,7 @@ def test_told_pitch_and_roll_bring_obstacles_without_floor_and_the_true_scale(pi
     scaled = {'scale.source': 'height', 'camera.height': 1.2, 'scale.max_rate': 1.0}
     bench, depth_m, is_floor = bench_of(pitch_deg, roll_deg, **told, **scaled)
     run(bench, images=12)
-    assert bench.processor.scale.state.target == pytest.approx(1.3, rel=0.06)
+    assert bench.processor.pipeline.scale.state.target == pytest.approx(1.3, rel=0.06)
     false, every = false_obstacles(bench, depth_m, is_floor)
     assert false <= 0.01 * is_floor.sum()
     assert every > 100 or pitch_deg == -60  # nothing but floor is in view there

@@ -115,7 +115,7 @@ class ImageProcessor:
             found = (*found, f'{reading.text}: set camera.rectified')
         if self._lacks_up:
             base = self._settings().camera_base_frame
-            found = (*found, f'TF does not tell where {base} is: camera.pitch is taken instead')
+            found = (*found, f'no transform to {base} in TF: camera.pitch is used instead')
         if self._ground_notice:
             found = (*found, self._ground_notice)
         if self._settings().scan_enabled:
