@@ -44,10 +44,10 @@ def test_everything_is_copied_byte_for_byte_and_depth_is_added(tmp_path, storage
     new = {'/depth/image', '/depth/camera_info', '/depth/points'}
     assert Counter(m for m in written if m.topic not in new) == Counter(messages)
     assert Counter(m.topic for m in written if m.topic in new) == dict.fromkeys(new, 4)
-    assert (report.pictures, report.depths, report.clouds, report.no_points) == (4, 4, 4, '')
+    assert (report.images, report.depths, report.clouds, report.no_points) == (4, 4, 4, '')
 
 
-def test_depth_has_its_pictures_header_and_log_time(tmp_path):
+def test_depth_has_its_images_header_and_log_time(tmp_path):
     source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(3))
     convert(source, tmp_path / 'out.mcap')
     written = bags.read_mcap(tmp_path / 'out.mcap')
@@ -120,7 +120,7 @@ def test_other_programs_read_topics_types_and_qos(tmp_path):
         assert theirs.message_count == 6
 
 
-def test_of_pictures_and_their_compressed_copy_the_pictures_are_taken(tmp_path):
+def test_of_images_and_their_compressed_copy_the_images_are_taken(tmp_path):
     depth = bags.compressed(bags.picture(0), 10**18, '/range/image/compressedDepth')
     copies = [bags.compressed(bags.picture(n), 10**18 + n * 10**8) for n in range(3)]
     source = bags.write_mcap(tmp_path / 'in.mcap', [*bags.drive(3), *copies, depth])
@@ -132,7 +132,7 @@ def test_of_pictures_and_their_compressed_copy_the_pictures_are_taken(tmp_path):
 
 
 @pytest.mark.parametrize('encoding', ['32FC1', '16UC1'])
-def test_of_pictures_and_depth_the_pictures_are_taken(tmp_path, encoding):
+def test_of_images_and_depth_the_images_are_taken(tmp_path, encoding):
     kind = bags.STORE.types['sensor_msgs/msg/Image']
     step = 64 * (4 if encoding == '32FC1' else 2)
     pixels = np.zeros(48 * step, np.uint8)
@@ -175,7 +175,7 @@ def test_a_recording_of_compressed_depth_alone_is_refused_by_name(tmp_path):
         make_plan(source, tmp_path / 'out.mcap', DepthOptions())
 
 
-def test_compressed_pictures_give_the_same_depth(tmp_path):
+def test_compressed_images_give_the_same_depth(tmp_path):
     times = [10**18 + n * 10**8 for n in range(2)]
     messages = [bags.compressed(bags.picture(n), time_ns) for n, time_ns in enumerate(times)]
     source = bags.write_mcap(tmp_path / 'in.mcap', messages)
@@ -202,7 +202,7 @@ def test_camera_info_of_another_size_is_scaled(tmp_path):
     assert info.k[2] == pytest.approx(31.5)
 
 
-def test_pictures_before_the_first_camera_info_have_points_too(tmp_path):
+def test_images_before_the_first_camera_info_have_points_too(tmp_path):
     late = bags.camera_info(10**18 + 10**9)
     source = bags.write_mcap(tmp_path / 'in.mcap', [bags.image(bags.picture(0), 10**18), late])
     assert convert(source, tmp_path / 'out.mcap').clouds == 1
@@ -222,11 +222,11 @@ def test_millimetres_are_zero_where_16_bits_do_not_reach(tmp_path):
 def test_the_rate_is_kept_and_the_rest_only_copied(tmp_path):
     source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(10))  # 10 Hz
     report = convert(source, tmp_path / 'out.mcap', depth_rate_hz=5.0, cloud_rate_hz=5.0)
-    assert (report.pictures, report.depths) == (10, 5)
+    assert (report.images, report.depths) == (10, 5)
     assert report.skipped == {'above the rate': 5}
 
 
-def test_a_broken_picture_is_counted_and_the_others_get_depth(tmp_path):
+def test_a_broken_image_is_counted_and_the_others_get_depth(tmp_path):
     messages = bags.drive(3)
     index = [m.topic for m in messages].index(bags.IMAGE)
     broken = messages[index]
@@ -239,7 +239,7 @@ def test_a_broken_picture_is_counted_and_the_others_get_depth(tmp_path):
     assert Counter(messages) <= Counter(bags.read_mcap(tmp_path / 'out.mcap'))
 
 
-def test_a_failing_network_costs_only_that_picture(tmp_path):
+def test_a_failing_network_costs_only_that_image(tmp_path):
     def depth(rgb, head):
         if rgb[0, 0, 0] == 10:
             raise InferenceError('NaN')
@@ -301,7 +301,7 @@ def test_two_processes_do_not_write_one_file(tmp_path):
         convert(source, tmp_path / 'out.mcap')
 
 
-def test_two_topics_of_pictures_are_listed(tmp_path):
+def test_two_topics_of_images_are_listed(tmp_path):
     other = bags.image(bags.picture(1), 10**18, '/rear/image_raw')
     source = bags.write_mcap(tmp_path / 'in.mcap', [*bags.drive(2), other])
     with pytest.raises(RecordingError, match=r'--image.*/camera/image_raw.*2 messages.*/rear/im'):
@@ -313,7 +313,7 @@ def test_two_topics_of_pictures_are_listed(tmp_path):
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
-        ({'image': bags.CHATTER}, r'/chatter \(std_msgs/msg/String\) is no topic of pictures'),
+        ({'image': bags.CHATTER}, r'/chatter \(std_msgs/msg/String\) is no topic of images'),
         ({'camera_info': '/nowhere'}, '/nowhere is no topic of camera_info'),
         ({'depth_topic': bags.IMAGE}, 'has /camera/image_raw, /camera/camera_info already'),
         ({'depth_topic': '/depth'}, 'inside a namespace'),
@@ -380,7 +380,7 @@ def test_wherever_the_file_was_cut_the_result_is_the_same(tmp_path, share):
     assert (tmp_path / 'out.mcap').read_bytes() == whole
 
 
-def test_a_picture_that_failed_before_does_not_get_the_next_ones_depth(tmp_path):
+def test_a_image_that_failed_before_does_not_get_the_next_ones_depth(tmp_path):
     def depth(rgb, head):
         if rgb[0, 0, 0] == 0:
             raise InferenceError('NaN')
@@ -395,7 +395,7 @@ def test_a_picture_that_failed_before_does_not_get_the_next_ones_depth(tmp_path)
     assert (tmp_path / 'out.mcap').read_bytes() == whole
 
 
-def test_times_of_publishing_and_numbers_are_the_pictures(tmp_path):
+def test_times_of_publishing_and_numbers_are_the_images(tmp_path):
     from mcap.reader import make_reader
     from mcap.writer import Writer
 
@@ -420,9 +420,9 @@ def test_times_of_publishing_and_numbers_are_the_pictures(tmp_path):
 def test_qos_is_written_as_the_recording_writes_it(tmp_path, version, words):
     source = bags.write_bag(tmp_path / 'in', bags.drive(1), version=version)
     convert(source, tmp_path / 'out.mcap')
-    damage = Damage(salvage=False)
-    survey = open_recording(tmp_path / 'out.mcap', damage).survey(damage)
-    (depth,) = (channel for channel in survey.channels if channel.topic == '/depth/image')
+    damage = Damage(recover=False)
+    summary = open_recording(tmp_path / 'out.mcap', damage).summary(damage)
+    (depth,) = (channel for channel in summary.channels if channel.topic == '/depth/image')
     assert words in depth.qos
 
 
@@ -452,14 +452,14 @@ def test_a_killed_process_leaves_work_that_is_finished(tmp_path):
         from zoedepth_ros.bags.add_depth import add_depth
         from zoedepth_ros.bags.plan import DepthOptions, make_plan
         count = 0
-        def on_picture():
+        def on_image():
             global count
             count += 1
             if count == 6:
                 os.kill(os.getpid(), signal.SIGKILL)
         source, target = Path({str(source)!r}), Path({str(tmp_path)!r}) / "out.mcap"
         plan = make_plan(source, target, DepthOptions())
-        add_depth(plan, FakePredictor(2.0), on_picture)
+        add_depth(plan, FakePredictor(2.0), on_image)
     """
     path = os.pathsep.join(filter(None, [str(Path(__file__).parents[1] / 'support'), *sys.path]))
     done = subprocess.run(

@@ -265,7 +265,7 @@ def test_the_command_alone_leaves_nothing_and_nobody_else_hears_it(tmp_path, env
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     assert [len(bags.messages_of(path, '/depth/points')) for path in (tmp_path / 'out').iterdir()]
-    assert done.stdout.count('2 depth images of 2 pictures') == 2
+    assert done.stdout.count('2 depth images of 2 images') == 2
     (line,) = done.stderr.splitlines()
     assert line.startswith('zoedepth: Ray: 1 on 127.0.0.1, each with ')
     assert not list(folder.rglob('*auth*'))

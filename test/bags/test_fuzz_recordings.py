@@ -116,7 +116,7 @@ def test_a_damaged_recording_is_done_or_named_and_stops_no_other(whole, tmp_path
         target = copy / name if name else copy
         target.write_bytes(damaged(target.read_bytes(), chance))
         out = tmp_path / 'out' / f'{number}.mcap'
-        jobs.append(Job(copy, out, DepthOptions(), salvage=bool(number // len(whole) % 2)))
+        jobs.append(Job(copy, out, DepthOptions(), recover=bool(number // len(whole) % 2)))
     results = list(run_here(jobs, FakeModel(), Watcher()))
     assert [job for job, _ in results] == jobs
     done = 0

@@ -215,7 +215,7 @@ def test_resumed_work_with_head_switches_is_the_uninterrupted_work(tmp_path, dri
             add_depth(plan, switching_predictor(), advance)
     os.truncate(partial, min(cuts[0], partial.stat().st_size))
     report = convert(source, target, domain=True)
-    assert (report.pictures, report.depths, report.clouds) == (IMAGES, IMAGES, IMAGES)
+    assert (report.images, report.depths, report.clouds) == (IMAGES, IMAGES, IMAGES)
     assert target.read_bytes() == whole
     assert not partial.exists()
     assert not memory.exists()

@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip('mcap', reason='pip install mcap')
 
-from zoedepth_ros.bags.prefetch import ahead
+from zoedepth_ros.bags.prefetch import prefetch
 
 
 def test_items_come_in_order_from_another_thread():
@@ -15,7 +15,7 @@ def test_items_come_in_order_from_another_thread():
             threads.add(threading.get_ident())
             yield number
 
-    assert list(ahead(numbers(), 3)) == list(range(100))
+    assert list(prefetch(numbers(), 3)) == list(range(100))
     assert threading.get_ident() not in threads
 
 
@@ -28,7 +28,7 @@ def test_it_runs_ahead_but_not_farther_than_the_limit():
             made.release()
             yield number
 
-    items = ahead(numbers(), limit)
+    items = prefetch(numbers(), limit)
     next(items)
     for _ in range(1 + limit):  # what was taken, and what waits
         assert made.acquire(timeout=60)
@@ -43,7 +43,7 @@ def test_an_error_arrives_where_the_items_are_taken():
         yield 1
         raise KeyError('gone')
 
-    items = ahead(numbers(), 4)
+    items = prefetch(numbers(), 4)
     assert next(items) == 1
     with pytest.raises(KeyError, match='gone'):
         next(items)
@@ -60,7 +60,7 @@ def test_leaving_early_stops_the_thread_and_closes_the_iterator():
             closed.set()
 
     before = set(threading.enumerate())
-    items = ahead(numbers(), 2)
+    items = prefetch(numbers(), 2)
     next(items)
     items.close()
     assert closed.wait(60)

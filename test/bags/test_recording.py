@@ -25,13 +25,13 @@ from zoedepth_ros.bags.recording import open_recording
 from zoedepth_ros.bags.topics import find_inputs
 
 
-def read(path: Path, *, salvage: bool = False):
-    damage = Damage(salvage=salvage)
+def read(path: Path, *, recover: bool = False):
+    damage = Damage(recover=recover)
     return list(open_recording(path, damage).read(damage)), damage.notes
 
 
-def messages(path: Path, *, salvage: bool = False) -> list[bags.Written]:
-    items, _ = read(path, salvage=salvage)
+def messages(path: Path, *, recover: bool = False) -> list[bags.Written]:
+    items, _ = read(path, recover=recover)
     return [
         bags.Written(m.channel.topic, m.channel.type_name, m.log_time_ns, m.data)
         for m in items
@@ -39,9 +39,9 @@ def messages(path: Path, *, salvage: bool = False) -> list[bags.Written]:
     ]
 
 
-def survey(path: Path, *, salvage: bool = False):
-    damage = Damage(salvage=salvage)
-    return open_recording(path, damage).survey(damage)
+def summary(path: Path, *, recover: bool = False):
+    damage = Damage(recover=recover)
+    return open_recording(path, damage).summary(damage)
 
 
 def many(count: int = 400) -> list[bags.Written]:
@@ -71,7 +71,7 @@ def test_a_bag_reads_as_folder_and_as_file(tmp_path, storage):
     file = next(path for path in folder.iterdir() if path.suffix in ('.mcap', '.db3'))
     assert Counter(messages(folder)) == Counter(messages(file)) == Counter(bags.drive(2))
     for path in (folder, file):
-        assert survey(path).counts == {bags.IMAGE: 2, bags.INFO: 2, bags.CHATTER: 2}
+        assert summary(path).counts == {bags.IMAGE: 2, bags.INFO: 2, bags.CHATTER: 2}
 
 
 def test_a_bag_in_several_files_is_one(tmp_path):
@@ -84,11 +84,11 @@ def test_a_bag_in_several_files_is_one(tmp_path):
     assert both != text
     (folder / 'metadata.yaml').write_text(both)
     assert messages(folder) == messages(folder / 'bag.mcap') + messages(folder / 'bag_1.mcap')
-    assert survey(folder).counts[bags.IMAGE] == 4
+    assert summary(folder).counts[bags.IMAGE] == 4
     (folder / 'bag_1.mcap').unlink()
     with pytest.raises(DamagedRecordingError, match=r'bag_1.mcap: missing'):
         messages(folder)
-    assert len(messages(folder, salvage=True)) == 6
+    assert len(messages(folder, recover=True)) == 6
 
 
 def test_a_folder_that_a_killed_recorder_left_without_metadata_is_read(tmp_path):
@@ -134,7 +134,7 @@ def test_bags_of_before_iron_get_the_definitions_of_common_types(tmp_path):
             database.execute('INSERT INTO messages(topic_id, timestamp, data) VALUES(?,?,?)', row)
     database.close()
     assert messages(path) == many(3)  # by time
-    chatter, own = survey(path).channels
+    chatter, own = summary(path).channels
     assert (chatter.schema_encoding, chatter.schema, chatter.qos) == (
         'ros2msg',
         b'string data\n',
@@ -186,22 +186,22 @@ def test_attachments_metadata_times_and_numbers_are_kept(tmp_path):
         assert Message(channel, 11, 7, 42, b'data') in items
         assert Attachment(4, 3, 'calibration.yaml', 'text/yaml', b'k: 1') in items
         assert Metadata('where', {'place': 'hall'}) in items
-        assert {c.topic for c in survey(file).channels} == {'/b', '/silent', '/json'}
+        assert {c.topic for c in summary(file).channels} == {'/b', '/silent', '/json'}
         assert not notes
 
 
-def test_a_cut_recording_is_refused_and_salvaged_up_to_the_cut(tmp_path):
+def test_a_cut_recording_is_refused_and_recoverd_up_to_the_cut(tmp_path):
     path = chunked(tmp_path / 'in.mcap', CompressionType.NONE, many())
     path.write_bytes(path.read_bytes()[:100_000])
-    with pytest.raises(DamagedRecordingError, match=r'in.mcap: its end is missing.*--salvage'):
-        survey(path)
+    with pytest.raises(DamagedRecordingError, match=r'in.mcap: its end is missing.*--recover'):
+        summary(path)
     with pytest.raises(DamagedRecordingError, match='damaged at byte'):
         messages(path)
-    kept = messages(path, salvage=True)
+    kept = messages(path, recover=True)
     assert kept == many()[: len(kept)]
     per_message = len(many(1)[0].data) + 60  # with its share of the chunk's index
     assert len(kept) >= 100_000 // per_message - 1
-    assert survey(path, salvage=True).counts == {bags.CHATTER: len(kept)}
+    assert summary(path, recover=True).counts == {bags.CHATTER: len(kept)}
 
 
 @pytest.mark.parametrize('compression', list(CompressionType))
@@ -215,12 +215,12 @@ def test_a_damaged_chunk_costs_no_other_chunk(tmp_path, compression):
     path.write_bytes(data)
     with pytest.raises(DamagedRecordingError, match=r'in.mcap: damaged at byte [\d,]+: '):
         messages(path)
-    kept = set(messages(path, salvage=True))
+    kept = set(messages(path, recover=True))
     lost = [message for message in many() if message not in kept]
     # 10 000 bytes are 16 messages; a damaged head may take the chunk before along.
     assert 0 < len(lost) <= 34
     assert lost == many()[many().index(lost[0]) :][: len(lost)]
-    assert read(path, salvage=True)[1]
+    assert read(path, recover=True)[1]
 
 
 def test_after_a_destroyed_record_head_the_index_shows_where_to_go_on(tmp_path):
@@ -231,7 +231,7 @@ def test_after_a_destroyed_record_head_the_index_shows_where_to_go_on(tmp_path):
     at = chunks[5].chunk_start_offset
     data[at : at + 9] = b'\xff' * 9
     path.write_bytes(data)
-    kept = messages(path, salvage=True)
+    kept = messages(path, recover=True)
     assert kept[-1] == many()[-1]
     assert 400 - 20 <= len(kept) < 400
 
@@ -246,10 +246,10 @@ def test_a_database_with_broken_pages_gives_the_other_messages(tmp_path, start, 
     file.write_bytes(data)
     with pytest.raises(DamagedRecordingError, match='damaged'):
         messages(folder)
-    kept = messages(folder, salvage=True)
+    kept = messages(folder, recover=True)
     assert set(kept) <= set(many())
     assert len(kept) >= 400 - (size // 4096 + 1) * 7  # six messages on a page of 4096 bytes
-    assert read(folder, salvage=True)[1]
+    assert read(folder, recover=True)[1]
 
 
 def test_a_cut_database_gives_the_messages_before_the_cut(tmp_path):
@@ -258,7 +258,7 @@ def test_a_cut_database_gives_the_messages_before_the_cut(tmp_path):
     file.write_bytes(file.read_bytes()[: 4096 * 40])
     with pytest.raises(DamagedRecordingError, match=r'db3: damaged'):
         messages(folder)
-    kept = messages(folder, salvage=True)
+    kept = messages(folder, recover=True)
     assert len(kept) > 100
     assert set(kept) <= set(many())
 
@@ -299,12 +299,12 @@ BROKEN_METADATA = {
 }
 
 
-@pytest.mark.parametrize('salvage', [False, True])
+@pytest.mark.parametrize('recover', [False, True])
 @pytest.mark.parametrize('kind', BROKEN_METADATA)
-def test_with_broken_metadata_the_files_that_are_there_are_read(tmp_path, kind, salvage):
+def test_with_broken_metadata_the_files_that_are_there_are_read(tmp_path, kind, recover):
     folder = bags.write_bag(tmp_path / 'bag', bags.drive(2))
     (folder / 'metadata.yaml').write_text(BROKEN_METADATA[kind])
-    items, notes = read(folder, salvage=salvage)
+    items, notes = read(folder, recover=recover)
     assert sum(isinstance(item, Message) for item in items) == 6
     (note,) = notes
     assert f'{folder}/metadata.yaml: cannot be read: ' in note
@@ -312,7 +312,7 @@ def test_with_broken_metadata_the_files_that_are_there_are_read(tmp_path, kind, 
     assert len(note) < 600
     next(folder.glob('*.mcap')).unlink()
     with pytest.raises(RecordingError, match=r'metadata.yaml: cannot be read.*no .mcap and no'):
-        messages(folder, salvage=salvage)
+        messages(folder, recover=recover)
 
 
 @pytest.mark.parametrize('storage', ['mcap', 'sqlite3'])
@@ -409,8 +409,8 @@ def test_a_broken_compressed_message_is_named_and_the_others_are_kept(tmp_path):
     path = chunked(tmp_path / 'in.mcap', CompressionType.NONE, packed)
     with pytest.raises(DamagedRecordingError, match='in.mcap: .* message of /chatter cannot be'):
         messages(path)
-    assert messages(path, salvage=True) == [many(5)[n] for n in (0, 1, 4)]
-    assert any('would become 1,099,511,627,776 bytes' in n for n in read(path, salvage=True)[1])
+    assert messages(path, recover=True) == [many(5)[n] for n in (0, 1, 4)]
+    assert any('would become 1,099,511,627,776 bytes' in n for n in read(path, recover=True)[1])
 
 
 def image_file(path: Path, type_name: str, *, encoding='cdr', schema=True, profile='') -> Path:
@@ -429,13 +429,13 @@ def image_file(path: Path, type_name: str, *, encoding='cdr', schema=True, profi
 
 def test_types_without_msg_in_their_names_are_the_same_types(tmp_path):
     path = image_file(tmp_path / 'in.mcap', 'sensor_msgs/Image')
-    assert find_inputs(survey(path), '', '').image_type == 'sensor_msgs/msg/Image'
+    assert find_inputs(summary(path), '', '').image_type == 'sensor_msgs/msg/Image'
     folder = bags.write_bag(tmp_path / 'bag', bags.drive(2), 'sqlite3')
     with sqlite3.connect(next(folder.glob('*.db3'))) as database:
         database.execute("UPDATE topics SET type = replace(type, '/msg/', '/')")
         database.execute('DELETE FROM message_definitions')
     database.close()
-    found = survey(folder)
+    found = summary(folder)
     inputs = find_inputs(found, '', '')
     assert (inputs.image, inputs.camera_info) == (bags.IMAGE, bags.INFO)
     by_topic = {channel.topic: channel for channel in found.channels}
@@ -454,9 +454,9 @@ def test_types_without_msg_in_their_names_are_the_same_types(tmp_path):
 def test_recordings_of_other_systems_are_named_with_the_remedy(tmp_path, arguments, reason):
     path = image_file(tmp_path / 'in.mcap', 'sensor_msgs/Image', **arguments)
     with pytest.raises(RecordingError, match=reason):
-        find_inputs(survey(path), '', '')
+        find_inputs(summary(path), '', '')
     with pytest.raises(RecordingError, match=reason):
-        find_inputs(survey(path), bags.IMAGE, '')
+        find_inputs(summary(path), bags.IMAGE, '')
 
 
 LFS = b'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n'
@@ -477,7 +477,7 @@ def test_what_lies_under_a_recordings_name_is_named_with_the_remedy(
     (tmp_path / name).write_bytes(content)
     for path in (tmp_path / name, tmp_path):
         with pytest.raises(RecordingError, match=f'{name}: .*{reason}'):
-            messages(path, salvage=True)
+            messages(path, recover=True)
 
 
 def test_a_data_set_of_tables_is_named_and_recordings_further_down_are_listed(tmp_path):
@@ -526,8 +526,8 @@ def test_a_wrong_length_inside_a_chunk_is_never_silent(tmp_path, index, change, 
     path.write_bytes(data)
     with pytest.raises(DamagedRecordingError, match='in.mcap: damaged at byte'):
         messages(path)
-    kept = messages(path, salvage=True)
-    assert read(path, salvage=True)[1]
+    kept = messages(path, recover=True)
+    assert read(path, recover=True)[1]
     intact = [message for message in even() if message in kept]
     assert len(intact) >= (39 if index else 28)
 
@@ -540,7 +540,7 @@ def test_messages_that_are_missing_by_the_files_own_count_are_reported(tmp_path)
     path.write_bytes(data)
     with pytest.raises(DamagedRecordingError, match='39 messages can be read.*there are 40'):
         messages(path)
-    assert messages(path, salvage=True) == [m for n, m in enumerate(even()) if n != 12]
+    assert messages(path, recover=True) == [m for n, m in enumerate(even()) if n != 12]
 
 
 def test_a_chunk_that_would_fill_the_memory_is_refused(tmp_path):
@@ -557,7 +557,7 @@ def test_a_chunk_that_would_fill_the_memory_is_refused(tmp_path):
             writer.finish()
         with pytest.raises(DamagedRecordingError, match='a chunk '):
             messages(path)
-        assert messages(path, salvage=True) == []
+        assert messages(path, recover=True) == []
 
 
 @pytest.mark.parametrize('share', [0.99, 0.95, 0.5])
@@ -568,13 +568,13 @@ def test_a_cut_database_is_surveyed_row_by_row(tmp_path, share):
     os.truncate(file, int(share * size))
     with pytest.raises(DamagedRecordingError):
         messages(folder)
-    kept = messages(folder, salvage=True)
+    kept = messages(folder, recover=True)
     assert len(kept) >= share * 400 - 20
-    assert survey(folder, salvage=True).counts == {bags.CHATTER: len(kept)}
+    assert summary(folder, recover=True).counts == {bags.CHATTER: len(kept)}
 
 
-@pytest.mark.parametrize('salvage', [False, True])
-def test_a_view_that_never_ends_is_no_recording(tmp_path, salvage):
+@pytest.mark.parametrize('recover', [False, True])
+def test_a_view_that_never_ends_is_no_recording(tmp_path, recover):
     path = tmp_path / 'a.db3'
     with sqlite3.connect(path) as database:
         database.executescript("""
@@ -585,10 +585,10 @@ def test_a_view_that_never_ends_is_no_recording(tmp_path, salvage):
         """)
     database.close()
     with pytest.raises(RecordingError, match='a.db3: not a recording of rosbag2: .* is a view'):
-        messages(path, salvage=salvage)
+        messages(path, recover=recover)
     shutil.copy(path, tmp_path / 'b.db3')
     with pytest.raises(RecordingError, match='is a view'):
-        messages(tmp_path, salvage=salvage)
+        messages(tmp_path, recover=recover)
 
 
 def test_rows_and_topics_of_another_form_are_damage(tmp_path):
@@ -601,7 +601,7 @@ def test_rows_and_topics_of_another_form_are_damage(tmp_path):
     database.close()
     with pytest.raises(DamagedRecordingError, match='rows that are no messages'):
         messages(folder)
-    assert messages(folder, salvage=True) == many(5)
+    assert messages(folder, recover=True) == many(5)
     with sqlite3.connect(file) as database:
         database.execute('ALTER TABLE topics RENAME COLUMN type TO kind')
     database.close()

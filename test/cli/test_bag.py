@@ -24,7 +24,7 @@ def test_one_recording_becomes_one_with_depth(tmp_path, predictor, capsys):
     assert main(['bag', str(source), str(tmp_path / 'out.mcap')]) == 0
     assert len(bags.messages_of(tmp_path / 'out.mcap', '/depth/image')) == 3
     out = capsys.readouterr().out
-    assert 'out.mcap: 3 depth images of 3 pictures, 3 clouds' in out
+    assert 'out.mcap: 3 depth images of 3 images, 3 clouds' in out
     assert 'WARNING  A FAKE: NOT DEPTH' in out
 
 
@@ -84,10 +84,10 @@ def test_a_damaged_recording_is_an_error_that_says_what_helps(tmp_path, predicto
     out = tmp_path / 'out.mcap'
     assert main(['bag', str(source), str(out)]) == 1
     assert not list(tmp_path.glob('out*'))
-    assert '--salvage' in capsys.readouterr().err
-    assert main(['bag', str(source), str(out), '--salvage']) == 0
+    assert '--recover' in capsys.readouterr().err
+    assert main(['bag', str(source), str(out), '--recover']) == 0
     assert len(bags.messages_of(out, '/depth/image')) == 5
-    assert 'salvaged: ' in capsys.readouterr().out
+    assert 'recovered: ' in capsys.readouterr().out
 
 
 def test_the_same_command_again_says_that_it_is_done(tmp_path, predictor, capsys):

@@ -140,7 +140,7 @@ def test_an_unwritable_output_is_named_before_the_work(place, capsys, command, p
         ('view a.png --save x.rrd --bind 0.0.0.0', '--bind'),
         ('view a.png --save x.rrd --rate 2', '--rate'),
         ('view a.png --save x.rrd --image /camera', '--image'),
-        ('view a.png --save x.rrd --salvage', '--salvage'),
+        ('view a.png --save x.rrd --recover', '--recover'),
         ('view a.png --save x.rrd --serve', '--serve'),
         ('export onnx --out x.onnx --from a.onnx', '--from'),
         ('export onnx --out x.onnx --precision fp16', '--precision'),

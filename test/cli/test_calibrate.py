@@ -69,7 +69,7 @@ def test_a_target_beyond_the_range_of_the_head_is_refused(picture, tmp_path, say
     assert 'nearer than 10 m, the range of this head' in capsys.readouterr().out
 
 
-def test_without_a_box_the_middle_of_the_picture_is_the_target(picture, tmp_path, says):
+def test_without_a_box_the_middle_of_the_image_is_the_target(picture, tmp_path, says):
     depth_m = np.full((HEIGHT, WIDTH), 5.0)
     depth_m[25:35, 34:46] = 4.0
     says(depth_m)
@@ -96,7 +96,7 @@ def test_the_scale_is_for_the_focal_correction_that_the_node_will_use(picture, t
     assert heads(out)['indoor']['scale'] == pytest.approx(1 / factor, rel=1e-3)
 
 
-def test_the_scale_can_be_for_the_warp_and_for_weights_of_other_pictures(picture, tmp_path, says):
+def test_the_scale_can_be_for_the_warp_and_for_weights_of_other_images(picture, tmp_path, says):
     says(2.0)  # whatever the picture, so that the warp changes nothing
     known = ['--distance', '3.0', '--hfov', '60', '--focal-correction']
     code, out = calibrate(picture, tmp_path, *known, 'warp')
@@ -144,7 +144,7 @@ def test_depth_that_is_not_depth_is_said(picture, tmp_path, says, capsys):
     assert 'RANDOM WEIGHTS' in capsys.readouterr().out
 
 
-def test_weights_that_name_their_camera_need_the_pictures_for_their_scale(
+def test_weights_that_name_their_camera_need_the_images_for_their_scale(
     picture, tmp_path, says, capsys
 ):
     says(2.0, training_hfov_rad=math.radians(90))  # f / W = 0.5; 60 degrees: 0.866

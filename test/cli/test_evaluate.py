@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 from constant_network import ConstantNetwork
-from dataset_files import gray, write_picture, write_png16
+from dataset_files import gray, write_image, write_png16
 
 import zoedepth_ros.build
 from zoedepth_ros.cli.main import main
@@ -31,7 +31,7 @@ def network(monkeypatch):
 def tree(tmp_path):
     """A folder of three images at 2 m, 4 m and 8 m."""
     for stem, depth_mm in (('a', 2000), ('b', 4000), ('c', 8000)):
-        write_picture(tmp_path / f'data/rgb/{stem}.png', gray(24, 32))
+        write_image(tmp_path / f'data/rgb/{stem}.png', gray(24, 32))
         write_png16(tmp_path / f'data/depth/{stem}.png', np.full((24, 32), depth_mm))
     return tmp_path / 'data'
 
@@ -58,7 +58,7 @@ def test_json_csv_and_worst_images_are_written(network, tree, tmp_path, capsys):
 
 
 def test_published_scores_are_in_the_table(network, tmp_path, capsys):
-    write_picture(tmp_path / 'A/outleft/1.png', gray(24, 32))
+    write_image(tmp_path / 'A/outleft/1.png', gray(24, 32))
     write_png16(tmp_path / 'A/depthmap/1.png', np.full((24, 32), 4000))
     assert evaluate('--dataset', 'diml_outdoor', '--root', tmp_path) == 0
     printed = capsys.readouterr().out

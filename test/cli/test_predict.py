@@ -39,7 +39,7 @@ def predict(*arguments):
     return main(['predict', *map(str, arguments)])
 
 
-def test_a_picture_becomes_four_files(folder, tmp_path, fake):
+def test_a_image_becomes_four_files(folder, tmp_path, fake):
     assert predict(folder / 'a.png', '--out', tmp_path / 'out') == 0
     names = sorted(path.name for path in (tmp_path / 'out').iterdir())
     assert names == ['a.ply', 'a_color.png', 'a_depth.npy', 'a_depth.png']
@@ -112,7 +112,7 @@ def test_the_defaults_are_the_released_model_and_its_own_weights(folder, tmp_pat
     assert fake.asked_heads == ['auto']
 
 
-def test_random_weights_are_said_loudly_and_in_the_picture(folder, tmp_path, fake, capsys):
+def test_random_weights_are_said_loudly_and_in_the_image(folder, tmp_path, fake, capsys):
     predict(folder / 'a.png', '--out', tmp_path / 'plain')
     assert 'WARNING' not in capsys.readouterr().out
     fake.weights_warning = 'random weights: not depth'
@@ -124,13 +124,13 @@ def test_random_weights_are_said_loudly_and_in_the_picture(folder, tmp_path, fak
     assert (plain != warned).any()
 
 
-def test_a_bad_picture_is_named_and_the_others_go_on(folder, tmp_path, fake, capsys):
+def test_a_bad_image_is_named_and_the_others_go_on(folder, tmp_path, fake, capsys):
     (folder / 'aa.jpg').write_bytes(b'not a picture')
     assert predict(folder, tmp_path / 'missing.png', '--out', tmp_path / 'out') == 1
     errors = capsys.readouterr().err
     assert 'aa.jpg' in errors
     assert 'missing.png' in errors
-    assert '2 of 4 pictures failed' in errors
+    assert '2 of 4 images failed' in errors
     assert (tmp_path / 'out' / 'a.ply').exists()
     assert (tmp_path / 'out' / 'b.ply').exists()
 
@@ -141,7 +141,7 @@ def test_a_failed_prediction_is_named_and_counted(folder, tmp_path, fake, capsys
     assert 'a.png: the network returned NaN' in capsys.readouterr().err
 
 
-def test_pictures_of_the_same_name_are_kept_apart(folder, tmp_path, fake):
+def test_images_of_the_same_name_are_kept_apart(folder, tmp_path, fake):
     (tmp_path / 'other').mkdir()
     cv2.imwrite(str(tmp_path / 'other' / 'a.png'), np.full((30, 40, 3), 99, np.uint8))
     predict(folder / 'a.png', tmp_path / 'other' / 'a.png', '--out', tmp_path / 'out')
@@ -149,13 +149,13 @@ def test_pictures_of_the_same_name_are_kept_apart(folder, tmp_path, fake):
     assert (read_points(tmp_path / 'out' / 'other_a.ply')[:, 3:] == 99).all()
 
 
-def test_a_second_run_into_the_folder_of_the_pictures_takes_the_same_pictures(folder, fake):
+def test_a_second_run_into_the_folder_of_the_images_takes_the_same_images(folder, fake):
     assert predict(folder, '--out', folder) == 0
     assert predict(folder, '--out', folder) == 0
     assert fake.calls == 4
 
 
-def test_a_picture_is_never_overwritten(folder, tmp_path, fake, capsys):
+def test_a_image_is_never_overwritten(folder, tmp_path, fake, capsys):
     picture = folder / 'a_color.png'
     picture.write_bytes((folder / 'a.png').read_bytes())
     before = picture.read_bytes()
@@ -164,7 +164,7 @@ def test_a_picture_is_never_overwritten(folder, tmp_path, fake, capsys):
     assert picture.read_bytes() == before
 
 
-def test_a_picture_held_sideways_is_turned_and_that_is_said(tmp_path, fake, capsys):
+def test_a_image_held_sideways_is_turned_and_that_is_said(tmp_path, fake, capsys):
     data = cv2.imencode('.jpg', np.zeros((20, 40, 3), np.uint8))[1].tobytes()
     block = b'Exif\0\0II*\0' + struct.pack('<IHHHIHHI', 8, 1, 0x0112, 3, 1, 6, 0, 0)
     data = data[:2] + b'\xff\xe1' + struct.pack('>H', len(block) + 2) + block + data[2:]
@@ -200,7 +200,7 @@ def test_points_between_two_surfaces_are_left_out_unless_asked_for(folder, tmp_p
     assert len(read_points(tmp_path / 'out' / 'a.ply')) == 1200
 
 
-def test_a_head_the_model_lacks_is_said_once_before_any_picture(folder, tmp_path, fake, capsys):
+def test_a_head_the_model_lacks_is_said_once_before_any_image(folder, tmp_path, fake, capsys):
     fake.heads = ('indoor',)
     assert predict(folder, '--out', tmp_path / 'out', '--head', 'outdoor') == 2
     assert fake.calls == 0
@@ -252,7 +252,7 @@ def film(tmp_path):
     return path
 
 
-def test_a_film_becomes_a_depth_png_a_frame_a_film_of_colours_and_a_table(film, tmp_path, fake):
+def test_a_video_becomes_a_depth_png_a_frame_a_video_of_colours_and_a_table(film, tmp_path, fake):
     fake.depth = lambda rgb, head: np.full(rgb.shape[:2], 1.0 + rgb.mean() / 100.0, np.float32)
     assert predict(film, '--out', tmp_path / 'out') == 0
     names = sorted(path.name for path in (tmp_path / 'out' / 'drive_depth').iterdir())
@@ -270,7 +270,7 @@ def test_a_film_becomes_a_depth_png_a_frame_a_film_of_colours_and_a_table(film, 
     assert colors.get(cv2.CAP_PROP_FRAME_WIDTH) == 80  # picture and depth beside each other
 
 
-def test_the_rate_leaves_frames_of_a_film_out(film, tmp_path, fake):
+def test_the_rate_leaves_frames_of_a_video_out(film, tmp_path, fake):
     predict(film, '--out', tmp_path / 'out', '--rate', '5')
     assert fake.calls == 6
     times = [line.split(',')[1] for line in (tmp_path / 'out/drive_frames.csv').open()]
@@ -279,7 +279,7 @@ def test_the_rate_leaves_frames_of_a_film_out(film, tmp_path, fake):
     assert colors.get(cv2.CAP_PROP_FPS) == pytest.approx(5.0)
 
 
-def test_the_head_of_a_film_does_not_flicker_with_the_router(film, tmp_path, fake):
+def test_the_head_of_a_video_does_not_flicker_with_the_router(film, tmp_path, fake):
     verdicts = iter(['indoor', *['outdoor', 'indoor'] * 5, 'outdoor'])
     fake.router = lambda rgb: {
         head: 0.6 if head == verdict else 0.4
@@ -291,7 +291,7 @@ def test_the_head_of_a_film_does_not_flicker_with_the_router(film, tmp_path, fak
 
 
 @pytest.mark.parametrize('fps', [211.222, 99.129])
-def test_a_film_of_any_rate_becomes_depth_and_a_film(tmp_path, fake, fps):
+def test_a_video_of_any_rate_becomes_depth_and_a_video(tmp_path, fake, fps):
     path = tmp_path / 'slow.avi'
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'MJPG'), fps, (40, 32))
     for _ in range(42):
@@ -320,7 +320,7 @@ def test_frames_of_a_variable_rate_keep_their_times(tmp_path, fake):
     assert times[1:] == ['0.000', '1.010', '2.040', '3.500']
 
 
-def test_a_film_of_colours_that_cannot_be_written_costs_no_depth(
+def test_a_video_of_colours_that_cannot_be_written_costs_no_depth(
     film, tmp_path, fake, monkeypatch, capsys
 ):
     writer = cv2.VideoWriter
@@ -329,12 +329,12 @@ def test_a_film_of_colours_that_cannot_be_written_costs_no_depth(
     assert len(list((tmp_path / 'out' / 'drive_depth').iterdir())) == 12
     assert len((tmp_path / 'out' / 'drive_frames.csv').read_text().splitlines()) == 13
     out = capsys.readouterr().out
-    assert 'no film of colours; depth is complete: ' in out
-    assert 'cannot write a film of 80 x 30 px, 10 frames a second' in out
+    assert 'no video of colours; depth is complete: ' in out
+    assert 'cannot write a video of 80 x 30 px, 10 frames a second' in out
     assert not (tmp_path / 'out' / 'drive_color.mp4').exists()
 
 
-def test_a_film_that_is_none_is_named_and_the_pictures_go_on(folder, tmp_path, fake, capsys):
+def test_a_video_that_is_none_is_named_and_the_images_go_on(folder, tmp_path, fake, capsys):
     (tmp_path / 'bad.mp4').write_bytes(b'not a film')
     arguments = (tmp_path / 'bad.mp4', tmp_path / 'missing.mp4', folder / 'a.png')
     assert predict(*arguments, '--out', tmp_path / 'out') == 1
@@ -345,7 +345,7 @@ def test_a_film_that_is_none_is_named_and_the_pictures_go_on(folder, tmp_path, f
     assert names == ['a.ply', 'a_color.png', 'a_depth.npy', 'a_depth.png']
 
 
-def test_a_film_is_never_overwritten(film, tmp_path, fake):
+def test_a_video_is_never_overwritten(film, tmp_path, fake):
     inside = tmp_path / 'walk_color.mp4'
     film.rename(inside)
     assert predict(inside, tmp_path / 'walk.mp4', '--out', tmp_path) == 2
@@ -359,9 +359,7 @@ def test_depth_is_brought_to_the_field_of_view_that_is_given(folder, tmp_path, f
     np.testing.assert_allclose(depth_m, 4.0, rtol=1e-5)
 
 
-def test_without_a_field_of_view_the_picture_is_the_training_cameras(
-    folder, tmp_path, fake, capsys
-):
+def test_without_a_field_of_view_the_image_is_the_training_cameras(folder, tmp_path, fake, capsys):
     fake.training_hfov_rad = np.pi / 2
     predict(folder / 'a.png', '--out', tmp_path / 'out')
     assert '90 degrees wide is assumed for depth and cloud' in capsys.readouterr().out
@@ -370,7 +368,7 @@ def test_without_a_field_of_view_the_picture_is_the_training_cameras(
     assert x_m.max() == pytest.approx(2.0 - 2.0 / 40, abs=1e-5)  # 90 degrees at 2 m
 
 
-def test_the_depth_of_a_film_too(film, tmp_path, fake):
+def test_the_depth_of_a_video_too(film, tmp_path, fake):
     fake.training_hfov_rad = np.pi / 2
     hfov_deg = np.degrees(2 * np.arctan(0.5))
     assert predict(film, '--out', tmp_path / 'out', '--hfov', hfov_deg) == 0
@@ -378,7 +376,7 @@ def test_the_depth_of_a_film_too(film, tmp_path, fake):
     assert (cv2.imread(str(first), cv2.IMREAD_UNCHANGED) == 4000).all()
 
 
-def test_the_focal_length_that_the_picture_tells_is_taken(tmp_path, fake, capsys):
+def test_the_focal_length_that_the_image_tells_is_taken(tmp_path, fake, capsys):
     fake.training_hfov_rad = np.pi / 2  # f / W = 0.5
     data = cv2.imencode('.jpg', np.zeros((30, 40, 3), np.uint8))[1].tobytes()
     # one entry that leads to a second directory at byte 26; there: 35 mm for 35 mm film

@@ -9,7 +9,7 @@ from fake_predictor import FakePredictor
 
 from zoedepth_ros.cli.main import _parser, main
 from zoedepth_ros.geometry.field_of_view import NARROWEST_RAD, WIDEST_RAD
-from zoedepth_ros.media.files import write_picture
+from zoedepth_ros.media.files import write_image
 from zoedepth_ros.ros.parameters.node_settings import settings_from
 
 BAG, VIEW = ['bag', 'a.mcap', 'out.mcap'], ['view', 'a.png']
@@ -91,7 +91,7 @@ def test_every_number_of_every_command_is_checked():
 def image(tmp_path, monkeypatch):
     predictor = FakePredictor(2.0, heads=('indoor',))
     monkeypatch.setattr('zoedepth_ros.build.build_predictor', lambda *_, **__: predictor)
-    write_picture(tmp_path / 'p.png', np.full((60, 80, 3), 90, np.uint8))
+    write_image(tmp_path / 'p.png', np.full((60, 80, 3), 90, np.uint8))
     return str(tmp_path / 'p.png')
 
 
@@ -161,7 +161,7 @@ def test_predict_and_calibrate_use_k_or_p_of_a_calibration_as_configured(
     predictor = FakePredictor(2.0, heads=('indoor',), training_hfov_rad=np.pi / 2)  # 40 px at 80
     monkeypatch.setattr('zoedepth_ros.build.build_predictor', lambda *_, **__: predictor)
     (tmp_path / 'cam.yaml').write_text(ROS_FILE)
-    write_picture(tmp_path / 'p.png', np.full((60, 80, 3), 90, np.uint8))
+    write_image(tmp_path / 'p.png', np.full((60, 80, 3), 90, np.uint8))
     options = ['--calibration', str(tmp_path / 'cam.yaml')]
     options += ['--rectified', *asked] if asked else []
     image, out = str(tmp_path / 'p.png'), tmp_path / 'out'
@@ -178,7 +178,7 @@ def test_predict_and_calibrate_use_k_or_p_of_a_calibration_as_configured(
 @pytest.mark.parametrize('command', [PREDICT, [*AT], VIEW])
 def test_rectified_without_a_calibration_is_rejected(command, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    write_picture(tmp_path / 'a.png', np.full((8, 8, 3), 90, np.uint8))
+    write_image(tmp_path / 'a.png', np.full((8, 8, 3), 90, np.uint8))
     save = ['--save', 'x.rrd'] if command is VIEW else []
     assert main([*command, '--rectified', 'raw', *save]) == 2
     assert '--rectified is for' in capsys.readouterr().err

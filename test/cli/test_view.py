@@ -7,7 +7,7 @@ pytest.importorskip('rerun.chunk', reason='pip install rerun-sdk')
 from rerun.chunk import RrdReader
 
 from zoedepth_ros.cli.main import main
-from zoedepth_ros.media.files import write_picture
+from zoedepth_ros.media.files import write_image
 
 
 @pytest.fixture
@@ -24,19 +24,19 @@ def entities(path):
 def pictures(folder, count=2):
     folder.mkdir(exist_ok=True)
     for number in range(count):
-        write_picture(folder / f'{number}.png', np.full((48, 64, 3), 20 * number, np.uint8))
+        write_image(folder / f'{number}.png', np.full((48, 64, 3), 20 * number, np.uint8))
     return folder
 
 
-def test_a_folder_of_pictures_is_saved(tmp_path, predictor, capsys):
+def test_a_folder_of_images_is_saved(tmp_path, predictor, capsys):
     out = tmp_path / 'out' / 'view.rrd'
     assert main(['view', str(pictures(tmp_path / 'in', 3)), '--save', str(out)]) == 0
-    assert {'depth', 'uncertainty', 'points', 'camera/picture', 'router/indoor'} <= entities(out)
-    assert f'3 pictures with depth -> {out}' in capsys.readouterr().out
+    assert {'depth', 'uncertainty', 'points', 'camera/image', 'router/indoor'} <= entities(out)
+    assert f'3 images with depth -> {out}' in capsys.readouterr().out
     assert predictor.calls == 3
 
 
-def test_single_pictures_and_a_limit(tmp_path, predictor):
+def test_single_images_and_a_limit(tmp_path, predictor):
     folder = pictures(tmp_path / 'in', 3)
     names = [str(folder / f'{number}.png') for number in range(3)]
     out = str(tmp_path / 'view.rrd')

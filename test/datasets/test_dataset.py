@@ -4,7 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
-from dataset_files import gray, write_picture, write_png8, write_png16
+from dataset_files import gray, write_image, write_png8, write_png16
 
 from zoedepth_ros.datasets.dataset import DatasetError, EvaluationSize, resize_for_evaluation
 from zoedepth_ros.datasets.folder import Folder
@@ -13,7 +13,7 @@ from zoedepth_ros.datasets.zero_shot_indoor import SunRgbd
 
 def _tree(tmp_path):
     for stem in 'abcd':
-        write_picture(tmp_path / f'rgb/{stem}.png', gray(4, 4))
+        write_image(tmp_path / f'rgb/{stem}.png', gray(4, 4))
         write_png16(tmp_path / f'depth/{stem}.png', np.full((4, 4), 1000))
     image = tmp_path / 'rgb/b.png'
     image.write_bytes(image.read_bytes()[:50])  # cut short in the pixels
@@ -42,14 +42,14 @@ def test_on_request_damaged_files_are_skipped_counted_and_listed(tmp_path):
 
 
 def test_depth_of_eight_bits_is_refused(tmp_path):
-    write_picture(tmp_path / 'rgb/a.png', gray(4, 4))
+    write_image(tmp_path / 'rgb/a.png', gray(4, 4))
     write_png8(tmp_path / 'depth/a.png', np.full((4, 4), 10))
     with pytest.raises(DatasetError, match="mode 'L'"):
         Folder(tmp_path, domain='indoor')[0]
 
 
 def test_depth_of_another_size_than_its_image_is_refused(tmp_path):
-    write_picture(tmp_path / 'rgb/a.png', gray(4, 4))
+    write_image(tmp_path / 'rgb/a.png', gray(4, 4))
     write_png16(tmp_path / 'depth/a.png', np.full((4, 5), 10))
     with pytest.raises(DatasetError, match=r'\(4, 5\) for an image of \(4, 4\)'):
         Folder(tmp_path, domain='indoor')[0]

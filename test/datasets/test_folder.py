@@ -3,7 +3,7 @@ import json
 import cv2
 import numpy as np
 import pytest
-from dataset_files import gray, write_npy, write_picture, write_png16
+from dataset_files import gray, write_image, write_npy, write_png16
 from PIL import Image
 
 from zoedepth_ros.datasets.dataset import DatasetError
@@ -11,9 +11,9 @@ from zoedepth_ros.datasets.folder import Folder
 
 
 def test_a_folder_pairs_images_with_png_or_npy_depth_below_subfolders(tmp_path):
-    write_picture(tmp_path / 'rgb/kitchen/2.jpg', gray(2, 2))
+    write_image(tmp_path / 'rgb/kitchen/2.jpg', gray(2, 2))
     write_png16(tmp_path / 'depth/kitchen/2.png', [[0, 500], [1000, 65535]])
-    write_picture(tmp_path / 'rgb/1.png', gray(2, 2))
+    write_image(tmp_path / 'rgb/1.png', gray(2, 2))
     write_npy(tmp_path / 'depth/1.npy', np.array([[0.0, np.nan], [2.5, -1.0]]))
     first, second = Folder(tmp_path, domain='indoor')
     nan = np.nan
@@ -24,7 +24,7 @@ def test_a_folder_pairs_images_with_png_or_npy_depth_below_subfolders(tmp_path):
 
 
 def test_a_folder_may_have_its_own_steps_and_camera(tmp_path):
-    write_picture(tmp_path / 'rgb/a.png', gray(2, 3))
+    write_image(tmp_path / 'rgb/a.png', gray(2, 3))
     write_png16(tmp_path / 'depth/a.png', np.full((2, 3), 512))
     camera = {'fx_px': 2, 'fy_px': 2, 'cx_px': 1, 'cy_px': 0.5, 'width': 3, 'height': 2}
     (tmp_path / 'camera.json').write_text(json.dumps(camera))
@@ -35,7 +35,7 @@ def test_a_folder_may_have_its_own_steps_and_camera(tmp_path):
 
 
 def test_a_bad_camera_file_is_named(tmp_path):
-    write_picture(tmp_path / 'rgb/a.png', gray(2, 3))
+    write_image(tmp_path / 'rgb/a.png', gray(2, 3))
     (tmp_path / 'camera.json').write_text('{"focal": 3}')
     with pytest.raises(DatasetError, match=r'camera\.json: damaged'):
         Folder(tmp_path, domain='indoor')

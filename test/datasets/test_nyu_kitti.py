@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-from dataset_files import gray, position_image, write_picture, write_png16
+from dataset_files import gray, position_image, write_image, write_png16
 
 from zoedepth_ros.datasets.dataset import DatasetError
 from zoedepth_ros.datasets.nyu_kitti import Kitti, Nyu
 
 
 def nyu__tree(tmp_path, folder='official_splits/test'):
-    write_picture(tmp_path / folder / 'bathroom/rgb_00045.png', position_image(2, 3))
+    write_image(tmp_path / folder / 'bathroom/rgb_00045.png', position_image(2, 3))
     write_png16(tmp_path / folder / 'bathroom/sync_depth_00045.png', [[0, 1, 1500], [9999, 2, 3]])
     listing = tmp_path / 'list.txt'
     listing.write_text('/bathroom/rgb_00045.png /bathroom/sync_depth_00045.png 518.8579\n')
@@ -40,7 +40,7 @@ def test_nyu_trains_on_sync_and_a_root_may_be_the_folder_itself(tmp_path):
 
 def test_nyu_keeps_the_order_of_the_list(tmp_path):
     for stem in ('b', 'a'):
-        write_picture(tmp_path / f'{stem}.png', gray(2, 2))
+        write_image(tmp_path / f'{stem}.png', gray(2, 2))
         write_png16(tmp_path / f'{stem}_d.png', np.ones((2, 2)))
     listing = tmp_path / 'list.txt'
     listing.write_text('b.png b_d.png 1\na.png a_d.png 1\n')
@@ -74,7 +74,7 @@ KITTI_DEPTH = 'drive/proj_depth/groundtruth/image_02/0000000069.png'
 
 
 def kitti__tree(tmp_path, *, height=375, width=1242, images='raw', depths='gts'):
-    write_picture(tmp_path / images / KITTI_PICTURE, position_image(height, width))
+    write_image(tmp_path / images / KITTI_PICTURE, position_image(height, width))
     steps = np.zeros((height, width), np.uint16)
     steps[23, 13] = 256  # first pixel inside the crop of 375 x 1242: 375 - 352, (1242 - 1216) / 2
     steps[22, 13] = steps[23, 12] = 999  # just outside
@@ -120,7 +120,7 @@ def test_kitti_may_lie_in_one_folder(tmp_path):
 
 def test_a_image_too_small_for_the_crop_is_refused(tmp_path):
     listing = kitti__tree(tmp_path)
-    write_picture(tmp_path / 'raw' / KITTI_PICTURE, position_image(351, 1242))
+    write_image(tmp_path / 'raw' / KITTI_PICTURE, position_image(351, 1242))
     with pytest.raises(DatasetError, match='351 x 1242; expected at least 352 x 1216'):
         Kitti(tmp_path, listing)[0]
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from dataset_files import gray, write_picture, write_png16
+from dataset_files import gray, write_image, write_png16
 
 from zoedepth_ros.datasets.registry import DATASETS, DatasetOptions, open_dataset
 
@@ -13,7 +13,7 @@ def test_every_data_set_of_the_paper_is_there():
 
 
 def test_a_data_set_is_opened_by_its_name(tmp_path):
-    write_picture(tmp_path / 'A/outleft/0001.png', gray(3, 4))
+    write_image(tmp_path / 'A/outleft/0001.png', gray(3, 4))
     write_png16(tmp_path / 'A/depthmap/0001.png', np.full((3, 4), 7000))
     dataset = open_dataset('diml_outdoor', DatasetOptions(root=tmp_path))
     assert dataset.name == 'diml_outdoor'

@@ -4,7 +4,7 @@ import sys
 
 import numpy as np
 import pytest
-from dataset_files import gray, write_npy, write_picture, write_png8, write_png16
+from dataset_files import gray, write_image, write_npy, write_png8, write_png16
 
 from zoedepth_ros.datasets.dataset import DatasetError
 from zoedepth_ros.datasets.zero_shot_indoor import DimlIndoor, Diode, HyperSim, Ibims, SunRgbd
@@ -12,8 +12,8 @@ from zoedepth_ros.datasets.zero_shot_outdoor import DimlOutdoor
 
 
 def test_sunrgbd_reads_plain_millimetres_up_to_eight_metres(tmp_path):
-    write_picture(tmp_path / 'rgb/rgb/img-000002.jpg', gray(2, 3))
-    write_picture(tmp_path / 'rgb/rgb/img-000001.jpg', gray(2, 3))
+    write_image(tmp_path / 'rgb/rgb/img-000002.jpg', gray(2, 3))
+    write_image(tmp_path / 'rgb/rgb/img-000001.jpg', gray(2, 3))
     write_png16(tmp_path / 'gt/gt/img-000001.png', [[0, 7999, 8000], [8001, 65535, 8]])
     write_png16(tmp_path / 'gt/gt/img-000002.png', np.full((2, 3), 2500))
     first, second = SunRgbd(tmp_path)
@@ -27,7 +27,7 @@ def test_sunrgbd_reads_plain_millimetres_up_to_eight_metres(tmp_path):
 
 
 def test_sunrgbd_images_are_not_resized(tmp_path):
-    write_picture(tmp_path / 'rgb/rgb/a.jpg', gray(53, 73))
+    write_image(tmp_path / 'rgb/rgb/a.jpg', gray(53, 73))
     write_png16(tmp_path / 'gt/gt/a.png', np.full((53, 73), 2500))
     dataset = SunRgbd(tmp_path)
     assert dataset.evaluation_image(dataset[0]).shape == (53, 73, 3)
@@ -36,7 +36,7 @@ def test_sunrgbd_images_are_not_resized(tmp_path):
 def ibims__tree(tmp_path):
     (tmp_path / 'imagelist.txt').write_text('office_02\ncorridor_01\n')
     for stem in ('office_02', 'corridor_01'):
-        write_picture(tmp_path / f'rgb/{stem}.png', gray(2, 3))
+        write_image(tmp_path / f'rgb/{stem}.png', gray(2, 3))
         write_png16(tmp_path / f'depth/{stem}.png', [[65535, 13107, 0], [6553, 6554, 1]])
         write_png8(tmp_path / f'mask_invalid/{stem}.png', [[1, 1, 1], [0, 1, 1]])
         write_png8(tmp_path / f'mask_transp/{stem}.png', [[1, 1, 1], [1, 0, 1]])
@@ -78,7 +78,7 @@ def test_a_mask_of_another_size_is_refused(tmp_path):
 def test_diml_indoor_reads_the_filled_depth_of_the_low_resolution_part(tmp_path):
     for part in ('LR', 'HR'):
         scene = tmp_path / part / '1. Classroom'
-        write_picture(scene / 'color/in_k_01_c.png', gray(3, 4))
+        write_image(scene / 'color/in_k_01_c.png', gray(3, 4))
         write_png16(scene / 'depth_filled/in_k_01_depth_filled.png', np.full((3, 4), 3210))
     dataset = DimlIndoor(tmp_path)
     (sample,) = dataset
@@ -89,7 +89,7 @@ def test_diml_indoor_reads_the_filled_depth_of_the_low_resolution_part(tmp_path)
 
 
 def test_diml_outdoor_reads_millimetres_and_keeps_the_image(tmp_path):
-    write_picture(tmp_path / 'A/outleft/0001.png', gray(3, 4))
+    write_image(tmp_path / 'A/outleft/0001.png', gray(3, 4))
     write_png16(tmp_path / 'A/depthmap/0001.png', [[0, 2000, 2001, 65535]] * 3)
     dataset = DimlOutdoor(tmp_path)
     (sample,) = dataset
@@ -105,7 +105,7 @@ DIODE_MASK = np.float32([[1, 0, 1], [0, 1, 1]])
 def diode__tree(tmp_path):
     for scan in ('scene_00021/scan_00192', 'scene_00019/scan_00183'):
         stem = f'{scan}/00019_00183_indoors_010_000'
-        write_picture(tmp_path / f'{stem}.png', gray(2, 3))
+        write_image(tmp_path / f'{stem}.png', gray(2, 3))
         write_npy(tmp_path / f'{stem}_depth.npy', DIODE_DEPTH_M[..., None])
         write_npy(tmp_path / f'{stem}_depth_mask.npy', DIODE_MASK)
 
@@ -136,7 +136,7 @@ def test_diode_is_sorted_and_knows_its_domain(tmp_path):
     ('size', 'expected'), [((768, 1024), (480, 640)), ((10, 17), (480, 816)), ((7, 5), (672, 480))]
 )
 def test_diode_images_get_a_short_side_of_480(tmp_path, size, expected):
-    write_picture(tmp_path / 'a/b/c.png', gray(*size))
+    write_image(tmp_path / 'a/b/c.png', gray(*size))
     write_npy(tmp_path / 'a/b/c_depth.npy', np.ones((*size, 1), np.float32))
     dataset = Diode(tmp_path, domain='indoor')
     sample = dataset[0]
@@ -150,7 +150,7 @@ HYPERSIM_DEPTH = 'ai_001_010/images/scene_cam_00_geometry_hdf5/frame.0000.depth_
 
 def hypersim__tree(tmp_path, distance_m):
     h5py = pytest.importorskip('h5py')
-    write_picture(tmp_path / HYPERSIM_PICTURE, gray(768, 1024))
+    write_image(tmp_path / HYPERSIM_PICTURE, gray(768, 1024))
     (tmp_path / HYPERSIM_DEPTH).parent.mkdir(parents=True)
     with h5py.File(tmp_path / HYPERSIM_DEPTH, 'w') as file:
         file['dataset'] = distance_m

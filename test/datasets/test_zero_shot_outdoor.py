@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from dataset_files import gray, position_image, write_npy, write_picture, write_png16
+from dataset_files import gray, position_image, write_image, write_npy, write_png16
 
 from zoedepth_ros.datasets.dataset import DatasetError
 from zoedepth_ros.datasets.zero_shot_outdoor import Ddad, VirtualKitti2
@@ -11,7 +11,7 @@ from zoedepth_ros.datasets.zero_shot_outdoor import Ddad, VirtualKitti2
 def test_ddad_reads_metres_and_squashes_only_the_image(tmp_path):
     depth_m = np.zeros((20, 30), np.float32)
     depth_m[3, 4] = 123.5
-    write_picture(tmp_path / '000000_CAMERA_01_rgb.png', gray(20, 30))
+    write_image(tmp_path / '000000_CAMERA_01_rgb.png', gray(20, 30))
     write_npy(tmp_path / '000000_CAMERA_01_depth.npy', depth_m)
     dataset = Ddad(tmp_path)
     sample = dataset[0]
@@ -25,7 +25,7 @@ def test_ddad_reads_metres_and_squashes_only_the_image(tmp_path):
 def vkitti2__frame(tmp_path, scene, number):
     folder = f'{scene}/frames'
     image = tmp_path / f'rgb/{folder}/rgb/Camera_0/rgb_{number:05d}.jpg'
-    write_picture(image, position_image(375, 1242))
+    write_image(image, position_image(375, 1242))
     depth_cm = np.full((375, 1242), 8001, np.uint16)
     depth_cm[23, 13], depth_cm[23, 14], depth_cm[23, 15] = 8000, 65535, 125
     write_png16(tmp_path / f'depth/{folder}/depth/Camera_0/depth_{number:05d}.png', depth_cm)
@@ -43,7 +43,7 @@ def test_vkitti2_reads_centimetres_up_to_eighty_metres_in_the_crop(tmp_path):
 
 def test_vkitti2_finds_camera_0_at_any_depth_and_nothing_else(tmp_path):
     vkitti2__frame(tmp_path, 'Scene01/clone', 1)
-    write_picture(
+    write_image(
         tmp_path / 'rgb/Scene01/clone/frames/rgb/Camera_1/rgb_00001.jpg',
         position_image(375, 1242),
     )

@@ -216,7 +216,7 @@ def test_depth_can_be_added_to_the_bag_once_more(recorded, tmp_path):
     options = DepthOptions(image='/image', depth_topic='/again/depth/image')
     plan = make_plan(recorded.folder / 'demo.mcap', tmp_path / 'out.mcap', options)
     report = add_depth(plan, FakePredictor(2.0))
-    assert report.depths == report.pictures > 5
+    assert report.depths == report.images > 5
     assert len(bags.read_mcap(tmp_path / 'out.mcap')) > report.depths
 
 

@@ -100,10 +100,10 @@ def test_a_limit_takes_the_first_images_and_the_watcher_sees_each():
 
 def test_the_network_sees_the_image_at_the_size_of_the_data_sets_protocol(tmp_path):
     h5py = pytest.importorskip('h5py')
-    from dataset_files import gray, write_picture
+    from dataset_files import gray, write_image
 
     folder = tmp_path / 'ai_001/images'
-    write_picture(folder / 'scene_cam_00_final_preview/frame.0000.tonemap.jpg', gray(768, 1024))
+    write_image(folder / 'scene_cam_00_final_preview/frame.0000.tonemap.jpg', gray(768, 1024))
     (folder / 'scene_cam_00_geometry_hdf5').mkdir()
     with h5py.File(
         folder / 'scene_cam_00_geometry_hdf5/frame.0000.depth_meters.hdf5', 'w'

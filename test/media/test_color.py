@@ -41,7 +41,7 @@ def test_equal_ratios_of_distance_are_equal_steps_of_colour():
     assert half.tolist() == other_half.tolist()
 
 
-def test_the_picture_has_the_size_of_the_depth():
+def test_the_image_has_the_size_of_the_depth():
     bgr = depth_to_bgr(np.ones((5, 7), np.float32))
     assert bgr.shape == (5, 7, 3)
     assert bgr.dtype == np.uint8
@@ -93,7 +93,7 @@ def test_linear_ticks_are_round_and_pass_zero():
     assert linear_ticks(0.0, 80.0, 8) == [0, 10, 20, 30, 40, 50, 60, 70, 80]
 
 
-def test_the_scale_has_the_colours_of_the_picture_far_on_top():
+def test_the_scale_has_the_colours_of_the_image_far_on_top():
     bar = scale_bar(300, 1.0, 10.0)
     near_far = depth_to_bgr(np.array([[1.0, 10.0]], np.float32), 1.0, 10.0)[0]
     rows = [np.flatnonzero((bar == color).all(axis=2).any(axis=1)) for color in near_far]

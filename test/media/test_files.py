@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from zoedepth_ros.media.files import (
-    PictureError,
+    ImageFileError,
     read_depth_png,
-    read_picture,
-    read_stored_picture,
+    read_image,
+    read_stored_image,
     write_depth_png,
-    write_picture,
+    write_image,
     write_ply,
 )
 from zoedepth_ros.media.image_header import hfov_rad
@@ -54,9 +54,9 @@ def test_depth_comes_back_with_unknown_as_nan(tmp_path):
     np.testing.assert_allclose(read_depth_png(tmp_path / 'd.png'), depth_m, atol=5e-4)
 
 
-def test_an_eight_bit_picture_is_not_read_as_depth(tmp_path):
-    write_picture(tmp_path / 'p.png', np.zeros((2, 2, 3), np.uint8))
-    with pytest.raises(PictureError, match='16-bit'):
+def test_an_eight_bit_image_is_not_read_as_depth(tmp_path):
+    write_image(tmp_path / 'p.png', np.zeros((2, 2, 3), np.uint8))
+    with pytest.raises(ImageFileError, match='16-bit'):
         read_depth_png(tmp_path / 'p.png')
 
 
@@ -94,23 +94,23 @@ def test_colours_of_another_number_are_refused(tmp_path):
         write_ply(tmp_path / 'c.ply', np.ones((2, 3), np.float32), np.ones((3, 3), np.uint8))
 
 
-def test_a_picture_is_read_red_first(tmp_path):
-    write_picture(tmp_path / 'p.png', np.full((2, 3, 3), (10, 20, 200), np.uint8))
-    rgb = read_picture(tmp_path / 'p.png')
+def test_a_image_is_read_red_first(tmp_path):
+    write_image(tmp_path / 'p.png', np.full((2, 3, 3), (10, 20, 200), np.uint8))
+    rgb = read_image(tmp_path / 'p.png')
     assert rgb.shape == (2, 3, 3)
     assert rgb.dtype == np.uint8
     assert rgb[0, 0].tolist() == [200, 20, 10]
 
 
 @pytest.mark.parametrize('stored', ['grey', 'alpha', 'deep'])
-def test_every_kind_of_picture_becomes_three_bytes_a_pixel(tmp_path, stored):
+def test_every_kind_of_image_becomes_three_bytes_a_pixel(tmp_path, stored):
     picture = {
         'grey': np.full((4, 4), 100, np.uint8),
         'alpha': np.full((4, 4, 4), 100, np.uint8),
         'deep': np.full((4, 4, 3), 100 * 257, np.uint16),
     }[stored]
     cv2.imwrite(str(tmp_path / 'p.png'), picture)
-    rgb = read_picture(tmp_path / 'p.png')
+    rgb = read_image(tmp_path / 'p.png')
     assert rgb.shape == (4, 4, 3)
     assert rgb[0, 0].tolist() == [100, 100, 100]
 
@@ -137,7 +137,7 @@ def with_orientation(rgb: np.ndarray, value: int, suffix: str, order: str) -> by
 @pytest.mark.parametrize('suffix', ['.jpg', '.png'])
 @pytest.mark.parametrize('order', ['<', '>'])
 @pytest.mark.parametrize('value', range(1, 9))
-def test_a_picture_held_any_way_comes_upright_as_pillow_says(tmp_path, suffix, order, value):
+def test_a_image_held_any_way_comes_upright_as_pillow_says(tmp_path, suffix, order, value):
     image = pytest.importorskip('PIL.Image')
     ops = pytest.importorskip('PIL.ImageOps')
     rgb = np.zeros((16, 32, 3), np.uint8)
@@ -146,7 +146,7 @@ def test_a_picture_held_any_way_comes_upright_as_pillow_says(tmp_path, suffix, o
     path = tmp_path / f'p{suffix}'
     path.write_bytes(with_orientation(rgb, value, suffix, order))
     expected = np.asarray(ops.exif_transpose(image.open(path)).convert('RGB')).astype(int)
-    read = read_stored_picture(path)
+    read = read_stored_image(path)
     assert read.orientation == value
     assert read.rgb.shape == expected.shape
     assert np.abs(read.rgb.astype(int) - expected).max() < 10
@@ -167,7 +167,7 @@ def test_the_field_of_view_is_that_of_the_focal_length_as_pillow_writes_it(
     path = tmp_path / f'p{suffix}'
     image.new('RGB', (40, 30)).save(path, exif=exif)
     expected_rad = 2 * math.atan(width_mm / 2 / 26)
-    assert read_stored_picture(path).hfov_rad == pytest.approx(expected_rad, rel=1e-4)
+    assert read_stored_image(path).hfov_rad == pytest.approx(expected_rad, rel=1e-4)
 
 
 @pytest.mark.parametrize('cut_at', range(8, 60, 3))
@@ -180,31 +180,31 @@ def test_a_damaged_exif_tells_no_field_of_view(cut_at):
     assert hfov_rad(data, 40, 30) in (0.0, pytest.approx(2 * math.atan(34.613 / 52), rel=1e-4))
 
 
-def test_a_picture_without_exif_is_upright(tmp_path):
-    write_picture(tmp_path / 'p.jpg', np.zeros((8, 8, 3), np.uint8))
-    read = read_stored_picture(tmp_path / 'p.jpg')
+def test_a_image_without_exif_is_upright(tmp_path):
+    write_image(tmp_path / 'p.jpg', np.zeros((8, 8, 3), np.uint8))
+    read = read_stored_image(tmp_path / 'p.jpg')
     assert (read.orientation, read.hfov_rad) == (1, 0.0)
 
 
 @pytest.mark.parametrize('suffix', ['.jpg', '.png'])
-def test_a_picture_whose_end_is_missing_is_refused_by_name(tmp_path, suffix):
+def test_a_image_whose_end_is_missing_is_refused_by_name(tmp_path, suffix):
     noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
     data = with_orientation(noise, 1, suffix, '<')
     (tmp_path / f'cut{suffix}').write_bytes(data[: len(data) // 2])
-    with pytest.raises(PictureError, match=rf'cut\{suffix}: the end of the picture is missing'):
-        read_picture(tmp_path / f'cut{suffix}')
+    with pytest.raises(ImageFileError, match=rf'cut\{suffix}: the end of the image is missing'):
+        read_image(tmp_path / f'cut{suffix}')
 
 
 @pytest.mark.parametrize('content', [b'', b'hello', b'\xff\xd8\xff\xe1\x00', b'\x89PNG\r\n\x1a\n'])
-def test_what_is_no_picture_is_refused_by_name(tmp_path, content):
+def test_what_is_no_image_is_refused_by_name(tmp_path, content):
     (tmp_path / 'strange.jpg').write_bytes(content)
-    with pytest.raises(PictureError, match=r'strange\.jpg'):
-        read_picture(tmp_path / 'strange.jpg')
+    with pytest.raises(ImageFileError, match=r'strange\.jpg'):
+        read_image(tmp_path / 'strange.jpg')
 
 
-def test_a_missing_picture_is_an_os_error(tmp_path):
+def test_a_missing_image_is_an_os_error(tmp_path):
     with pytest.raises(FileNotFoundError, match='nowhere'):
-        read_picture(tmp_path / 'nowhere.png')
+        read_image(tmp_path / 'nowhere.png')
 
 
 def test_a_folder_that_is_missing_is_an_os_error(tmp_path):
@@ -212,7 +212,7 @@ def test_a_folder_that_is_missing_is_an_os_error(tmp_path):
         write_depth_png(tmp_path / 'nowhere' / 'd.png', np.ones((2, 2), np.float32))
 
 
-def test_depth_in_metres_is_no_picture(tmp_path):
+def test_depth_in_metres_is_no_image(tmp_path):
     cv2.imwrite(str(tmp_path / 'depth.tiff'), np.full((8, 8), 2.5, np.float32))
-    with pytest.raises(PictureError, match=r'depth\.tiff: values of float32, as of depth'):
-        read_picture(tmp_path / 'depth.tiff')
+    with pytest.raises(ImageFileError, match=r'depth\.tiff: values of float32, as of depth'):
+        read_image(tmp_path / 'depth.tiff')

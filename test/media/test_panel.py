@@ -86,7 +86,7 @@ def scene(height=60, width=80, depth_size=(60, 80)):
     return rgb, depth_m.reshape(depth_size), points, rgb
 
 
-def test_a_panel_holds_the_picture_the_depth_and_the_cloud_from_left_to_right():
+def test_a_panel_holds_the_image_the_depth_and_the_cloud_from_left_to_right():
     rgb, depth_m, points, _ = scene()
     cloud_rgb = np.full_like(rgb, (7, 211, 99))
     panel = draw_panel(rgb, depth_m, points, cloud_rgb, view_height=240, near_m=1, far_m=5)
@@ -98,7 +98,7 @@ def test_a_panel_holds_the_picture_the_depth_and_the_cloud_from_left_to_right():
     assert picture.max() < depth.min() < depth.max() < cloud.min()
 
 
-def test_depth_of_another_size_than_the_picture_is_shown_at_the_same_height():
+def test_depth_of_another_size_than_the_image_is_shown_at_the_same_height():
     panel = draw_panel(*scene(depth_size=(30, 40)), view_height=240)
     same = draw_panel(*scene(), view_height=240)
     assert panel.shape == same.shape
@@ -120,7 +120,7 @@ def panel_width(panel):
 
 
 @pytest.mark.parametrize('size', [(60, 200), (100, 1000), (400, 160)])
-def test_a_long_warning_stays_inside_the_picture(size):
+def test_a_long_warning_stays_inside_the_image(size):
     picture = np.zeros((*size, 3), np.uint8)
     drawn = draw_warning(picture, 'trained on drawn scenes only: try it out, do not rely on it')
     assert drawn.shape == picture.shape
@@ -138,7 +138,7 @@ def test_depth_with_its_scale_keeps_every_pixel_of_the_depth():
 
 
 @pytest.mark.parametrize('size', [(4, 4), (480, 100), (33, 1200)])
-def test_pictures_of_any_shape_make_a_panel(size):
+def test_images_of_any_shape_make_a_panel(size):
     panel = draw_panel(*scene(*size, depth_size=size))
     assert panel.dtype == np.uint8
     assert panel.shape[0] > 480

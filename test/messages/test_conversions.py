@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sensor_msgs.msg import CompressedImage, Image
 
-from zoedepth_ros.media.files import PictureError, read_picture, read_stored_picture
+from zoedepth_ros.media.files import ImageFileError, read_image, read_stored_image
 from zoedepth_ros.messages.images import (
     DEPTH_ENCODINGS,
     ENCODINGS,
@@ -157,7 +157,7 @@ def test_every_encoding_of_the_table_can_be_converted(convert):
         ({'encoding': 'nv12'}, 'wrong data length', 'step x 3'),
     ],
 )
-def test_a_message_that_is_no_picture_is_refused_by_name(convert, change, reason, says):
+def test_a_message_that_is_no_image_is_refused_by_name(convert, change, reason, says):
     msg = message('rgb8', 2, 3, [bytes(9), bytes(9)])
     for field, value in change.items():
         setattr(msg, field, value)
@@ -197,7 +197,7 @@ def test_the_rest_of_a_drivers_buffer_after_the_end_does_not_matter(tmp_path, su
     expected = rgb_from_compressed(compressed(whole))
     np.testing.assert_array_equal(rgb_from_compressed(compressed(data)), expected)
     (tmp_path / f'p{suffix}').write_bytes(data)
-    np.testing.assert_array_equal(read_picture(tmp_path / f'p{suffix}'), expected)
+    np.testing.assert_array_equal(read_image(tmp_path / f'p{suffix}'), expected)
 
 
 @pytest.mark.parametrize('suffix', ['.jpg', '.png'])
@@ -207,8 +207,8 @@ def test_a_cut_file_is_refused_whatever_fills_the_buffer_up(tmp_path, suffix):
     with pytest.raises(ConversionError, match='breaks off'):
         rgb_from_compressed(compressed(data))
     (tmp_path / f'p{suffix}').write_bytes(data)
-    with pytest.raises(PictureError, match='end of the picture is missing'):
-        read_picture(tmp_path / f'p{suffix}')
+    with pytest.raises(ImageFileError, match='end of the image is missing'):
+        read_image(tmp_path / f'p{suffix}')
 
 
 def test_a_grey_jpeg_becomes_rgb():
@@ -252,11 +252,11 @@ def test_the_orientation_tag_is_ignored_for_pixels_as_the_sensor_reads_them():
 def test_damaged_bytes_are_refused(data):
     with pytest.raises(ConversionError) as caught:
         rgb_from_compressed(compressed(data))
-    assert caught.value.reason == 'damaged picture'
+    assert caught.value.reason == 'damaged image'
 
 
 @pytest.mark.parametrize('suffix', ['.jpg', '.png'])
-def test_a_picture_cut_short_is_refused_where_opencv_fills_it_up(monkeypatch, suffix):
+def test_a_image_cut_short_is_refused_where_opencv_fills_it_up(monkeypatch, suffix):
     """As older versions of OpenCV do, with grey."""
     monkeypatch.setattr(cv2, 'imdecode', lambda *_: np.full((32, 48, 3), 128, np.uint8))
     whole = encoded(suffix, noise())
@@ -415,7 +415,7 @@ def test_fewer_bits_than_sixteen_are_found_everywhere_by_the_largest_value(tmp_p
     color = message('rgba16', 8, 9, [row.astype('<u2').tobytes() for row in alpha])
     data = cv2.imencode('.png', values)[1].tobytes()
     (tmp_path / 'p.png').write_bytes(data)
-    stored = read_stored_picture(tmp_path / 'p.png')
+    stored = read_stored_image(tmp_path / 'p.png')
     readers = [ImageReader() for _ in range(3)]
     messages = (grey, color, compressed(data, 'mono16; png compressed '))
     images = [reader.rgb(msg) for reader, msg in zip(readers, messages, strict=True)]

@@ -22,7 +22,7 @@ from ros_harness import camera_info_message
 from zoedepth_ros.bags.add_depth import add_depth
 from zoedepth_ros.bags.plan import DepthOptions, make_plan
 from zoedepth_ros.cli.main import main
-from zoedepth_ros.media.files import write_picture
+from zoedepth_ros.media.files import write_image
 from zoedepth_ros.pipeline.settings import settings_from
 from zoedepth_ros.viewing.prediction import adder
 from zoedepth_ros.viewing.sources import recording_frames
@@ -232,7 +232,7 @@ def predictor(monkeypatch):
 @pytest.mark.parametrize('number', [0, IMAGES - 1])
 def test_predict_writes_the_depth_and_the_points_of_the_node(tmp_path, predictor, number):
     sent = through_the_node([number], **ALONE)
-    write_picture(tmp_path / 'a.png', image(number)[..., ::-1])
+    write_image(tmp_path / 'a.png', image(number)[..., ::-1])
     arguments = ['predict', str(tmp_path / 'a.png'), '--out', str(tmp_path / 'out'), *OPTIONS]
     assert main([*arguments, *calibration(tmp_path)]) == 0
     depth_m = floats(sent['depth/image'][0]).reshape(SIZE)
@@ -252,7 +252,7 @@ def test_predict_takes_the_parameter_file_of_the_node(tmp_path, predictor):
     path = tmp_path / 'node.yaml'
     head = ['/**:', '  ros__parameters:', '    model: ZoeD_S_NK']  # the last is the node's alone
     path.write_text('\n'.join([*head, *lines]) + '\n')
-    write_picture(tmp_path / 'a.png', image(IMAGES - 1)[..., ::-1])
+    write_image(tmp_path / 'a.png', image(IMAGES - 1)[..., ::-1])
     out = tmp_path / 'out'
     arguments = ['predict', str(tmp_path / 'a.png'), '--out', str(out), '--params-file', str(path)]
     assert main([*arguments, *calibration(tmp_path)]) == 0

@@ -125,7 +125,7 @@ def compressed_images(draw):
 def test_a_compressed_image_is_a_picture_or_refused_with_a_reason(msg):
     rgb, error = outcome(rgb_from_compressed, msg)
     if error is not None:
-        assert error.reason in ('damaged picture', 'unsupported format')
+        assert error.reason in ('damaged image', 'unsupported format')
     else:
         assert rgb.dtype == np.uint8
         assert rgb.ndim == 3

@@ -12,7 +12,7 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
 
-from zoedepth_ros.viewing.live_images import live_pictures
+from zoedepth_ros.viewing.live_images import live_images
 
 
 @pytest.fixture(params=['with each image', 'latched once'])
@@ -53,7 +53,7 @@ def camera(ros, request):
 
 def test_pictures_come_with_stamp_and_camera(camera):
     found = []
-    pictures = live_pictures('/eye/image_raw', patience_s=PATIENCE_S)
+    pictures = live_images('/eye/image_raw', patience_s=PATIENCE_S)
     wait_until(lambda: found.append(next(pictures)) or found[-1].camera is not None)
     pictures.close()
     assert found[-1].rgb[0, 0].tolist() == [200, 0, 0]
@@ -64,7 +64,7 @@ def test_pictures_come_with_stamp_and_camera(camera):
 def test_silence_is_an_error_that_lists_the_topics_of_pictures(camera):
     def complaint():
         with pytest.raises(OSError, match='/nobody: no such file and nobody') as caught:
-            next(live_pictures('/nobody', patience_s=0.5))
+            next(live_images('/nobody', patience_s=0.5))
         return str(caught.value)
 
     # Until the camera of this test has been found.
@@ -73,4 +73,4 @@ def test_silence_is_an_error_that_lists_the_topics_of_pictures(camera):
 
 def test_a_topic_of_another_type_is_named(camera):
     with pytest.raises(OSError, match=r'/eye/camera_info: its type is sensor_msgs/msg/CameraInfo'):
-        next(live_pictures('/eye/camera_info', patience_s=PATIENCE_S))
+        next(live_images('/eye/camera_info', patience_s=PATIENCE_S))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 
-def write_picture(path: Path, rgb: NDArray[np.uint8]) -> None:
+def write_image(path: Path, rgb: NDArray[np.uint8]) -> None:
     """Write rgb (H, W, 3) in the format of the path's ending."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(rgb).save(path)

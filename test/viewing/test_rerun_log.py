@@ -68,7 +68,7 @@ def test_a_moment_is_written_with_everything_that_is_shown(tmp_path):
     assert found['router/outdoor']['scalars'] == [[0.1]]
     assert found['head']['text'] == [['a.png: head indoor']]
     assert found['about']['text'] == [['about it']]
-    assert found['camera/picture']['media_type'] == [['image/jpeg']]
+    assert found['camera/image']['media_type'] == [['image/jpeg']]
 
 
 def test_what_a_recordings_depth_comes_from_is_said_beside_it(tmp_path):
@@ -77,7 +77,7 @@ def test_what_a_recordings_depth_comes_from_is_said_beside_it(tmp_path):
     assert found['about']['text'][-1] == ['about it\n\n**Model** fake']
 
 
-def test_points_lie_where_the_pinhole_says_and_have_the_pictures_colours(tmp_path):
+def test_points_lie_where_the_pinhole_says_and_have_the_images_colours(tmp_path):
     _, found = written(tmp_path / 'a.rrd', [ViewFrame('a', 0.0, rgb(red=200))], cloud_decimation=2)
     points = np.array(found['points']['positions'][0])
     assert points.shape == (24 * 32, 3)
@@ -127,7 +127,7 @@ def test_points_beyond_the_range_of_the_head_are_left_out_and_depth_keeps_them(t
     assert floats(found['depth']).max() == 12.0
 
 
-def test_large_pictures_are_shown_smaller_and_stay_in_place(tmp_path):
+def test_large_images_are_shown_smaller_and_stay_in_place(tmp_path):
     frame = ViewFrame('a', 0.0, rgb(960, 2560))
     _, found = written(tmp_path / 'a.rrd', [frame])
     assert found['camera']['resolution'] == [[[1280.0, 480.0]]]
@@ -176,7 +176,7 @@ def test_it_stops_after_so_many_moments(tmp_path):
     assert len(read(tmp_path / 'a.rrd')['depth']['buffer']) == 3
 
 
-def test_the_head_is_kept_within_a_source_and_chosen_anew_for_every_picture():
+def test_the_head_is_kept_within_a_source_and_chosen_anew_for_every_image():
     predictor = FakePredictor(router={'indoor': 0.55, 'outdoor': 0.45})
     add = adder(predictor, PipelineSettings())
     for number in range(3):

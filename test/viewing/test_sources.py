@@ -7,24 +7,24 @@ import pytest
 from fake_predictor import FakePredictor
 from videos import write_mkv
 
-from zoedepth_ros.media.files import PictureError, write_picture
-from zoedepth_ros.viewing.sources import picture_frames, recording_frames, video_frames
+from zoedepth_ros.media.files import ImageFileError, write_image
+from zoedepth_ros.viewing.sources import image_frames, recording_frames, video_frames
 
 
-def test_pictures_come_in_order(tmp_path):
+def test_images_come_in_order(tmp_path):
     for name, red in (('a.png', 10), ('b.png', 20)):
-        write_picture(tmp_path / name, np.full((8, 8, 3), (0, 0, red), np.uint8))
-    frames = list(picture_frames([tmp_path / 'a.png', tmp_path / 'b.png']))
+        write_image(tmp_path / name, np.full((8, 8, 3), (0, 0, red), np.uint8))
+    frames = list(image_frames([tmp_path / 'a.png', tmp_path / 'b.png']))
     assert [(f.name, f.time_s, f.rgb[0, 0].tolist()) for f in frames] == [
         ('a.png', 0.0, [10, 0, 0]),
         ('b.png', 1.0, [20, 0, 0]),
     ]
 
 
-def test_a_broken_picture_is_named(tmp_path):
+def test_a_broken_image_is_named(tmp_path):
     (tmp_path / 'a.png').write_bytes(b'no')
-    with pytest.raises(PictureError, match=r'a\.png'):
-        list(picture_frames([tmp_path / 'a.png']))
+    with pytest.raises(ImageFileError, match=r'a\.png'):
+        list(image_frames([tmp_path / 'a.png']))
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def video(tmp_path):
     return path
 
 
-def test_a_video_is_shown_picture_by_picture_at_its_own_times(video):
+def test_a_video_is_shown_image_by_image_at_its_own_times(video):
     frames = list(video_frames(video))
     assert [f.time_s for f in frames] == pytest.approx([n / 20 for n in range(10)])
     assert [round(float(f.rgb.mean()) / 20) for f in frames] == list(range(10))
@@ -73,7 +73,7 @@ def bags():
     return bags
 
 
-def test_a_recording_gives_pictures_with_their_camera(tmp_path, bags):
+def test_a_recording_gives_images_with_their_camera(tmp_path, bags):
     path = bags.write_bag(tmp_path / 'in', bags.drive(2), 'sqlite3')
     frames = list(recording_frames(path))
     assert [f.rgb[0, 0, 0] for f in frames] == [0, 10]
@@ -83,7 +83,7 @@ def test_a_recording_gives_pictures_with_their_camera(tmp_path, bags):
 
 
 @pytest.mark.parametrize('encoding', ['32FC1', '16UC1'])
-def test_recorded_depth_comes_with_its_picture(tmp_path, bags, encoding):
+def test_recorded_depth_comes_with_its_image(tmp_path, bags, encoding):
     from zoedepth_ros.bags.add_depth import add_depth
     from zoedepth_ros.bags.plan import make_plan
 
@@ -99,7 +99,7 @@ def test_recorded_depth_comes_with_its_picture(tmp_path, bags, encoding):
     assert [f.depth_m for f in anew] == [None] * 3
 
 
-def test_depth_that_comes_late_finds_its_own_picture(tmp_path, bags):
+def test_depth_that_comes_late_finds_its_own_image(tmp_path, bags):
     times = [10**18, 10**18 + 10**8]
     messages = [bags.image(bags.picture(n), t) for n, t in enumerate(times)]
     for number, time_ns in enumerate(times):
@@ -132,7 +132,7 @@ def test_the_nodes_own_recording_shows_what_the_router_thought(tmp_path, bags):
     assert {f.head for f in frames} == {'', 'indoor'}
 
 
-def test_true_depth_beside_recorded_depth_is_not_taken_for_the_pictures(tmp_path, bags):
+def test_true_depth_beside_recorded_depth_is_not_taken_for_the_images(tmp_path, bags):
     kind = bags.STORE.types['sensor_msgs/msg/Image']
     data = np.full((48, 64), 3.0, np.float32).reshape(-1).view(np.uint8)
     messages = bags.drive(2)

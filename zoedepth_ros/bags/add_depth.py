@@ -1,4 +1,4 @@
-"""Copy a recording and add the depth of its pictures."""
+"""Copy a recording and add the depth of its images."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from zoedepth_ros.bags.memory import Memory
 from zoedepth_ros.bags.output import Output
 from zoedepth_ros.bags.pieces import Pieces, Span, key_of, predict_piece, remove_pieces
 from zoedepth_ros.bags.plan import Plan, Report
-from zoedepth_ros.bags.prefetch import ahead
+from zoedepth_ros.bags.prefetch import prefetch
 from zoedepth_ros.inference.result import ContextLost, DepthPredictor, InferenceError
 from zoedepth_ros.pipeline import outputs
 from zoedepth_ros.pipeline.output_messages import OutputMessages
@@ -29,26 +29,26 @@ from zoedepth_ros.pipeline.outputs import (
 )
 from zoedepth_ros.pipeline.request import predict
 
-_AHEAD = 16  # messages read, and predicted, before they are needed
+_PREFETCHED = 16  # messages read, and predicted, before they are needed
 SCAN_FRAME_SUFFIX = '_scan'
 
 
 def add_depth(
     plan: Plan,
     predictor: DepthPredictor,
-    on_picture: Callable[[], None] = lambda: None,
+    on_image: Callable[[], None] = lambda: None,
     *,
     request: str = '',
     parts: Sequence[Span] = (),
 ) -> Report:
     """Write the recording with depth added; goes on where an earlier attempt was stopped.
 
-    on_picture: called after each picture.  request: kept in the recording, so that a later run of
+    on_image: called after each image.  request: kept in the recording, so that a later run of
     the same work knows its result (`finished.request`).  parts: what `predict_part` has done.
     Rectification, predicting and writing overlap.
     """
     report = Report(warning=predictor.weights_warning)
-    damage = Damage(salvage=plan.salvage)
+    damage = Damage(recover=plan.recover)
     about = _about(plan, predictor, request)
     pieces = Pieces(plan.target, parts, about)
     with Output(
@@ -59,11 +59,11 @@ def add_depth(
     ) as output:
         output.write(Metadata(ABOUT_DEPTH, about))  # compared with what is there, before the rest
         memory = output.remember(about)
-        for channel in plan.survey.channels:
+        for channel in plan.summary.channels:
             output.write(channel)
-        read = ahead(Source(plan, report, damage, output.done()).steps(), _AHEAD)
+        read = prefetch(Source(plan, report, damage, output.done()).steps(), _PREFETCHED)
         made = _made(read, predictor, pieces, plan, memory, report)
-        with closing(ahead(made, _AHEAD)) as steps:
+        with closing(prefetch(made, _PREFETCHED)) as steps:
             for item, frame, work in steps:
                 if frame is not None and work is not None:
                     memory.note(frame.number, work.note)
@@ -73,7 +73,7 @@ def add_depth(
                         output.write(message)
                     _count(work.messages, plan, report)
                 if isinstance(item, Message) and item.channel.topic == plan.inputs.image:
-                    on_picture()
+                    on_image()
     report.damage = list(dict.fromkeys((*plan.damage, *damage.notes)))
     if parts:
         remove_pieces(plan.target)
@@ -84,12 +84,12 @@ def predict_part(
     plan: Plan,
     predictor: DepthPredictor,
     span: Span,
-    on_picture: Callable[[], None] = lambda: None,
+    on_image: Callable[[], None] = lambda: None,
     *,
     request: str = '',
 ) -> None:
     """Predict some images for an `add_depth` with the same request; resumable too."""
-    predict_piece(plan, predictor, span, _about(plan, predictor, request), on_picture)
+    predict_piece(plan, predictor, span, _about(plan, predictor, request), on_image)
 
 
 class _Work(NamedTuple):

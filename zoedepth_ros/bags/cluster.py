@@ -75,7 +75,7 @@ def run_with_ray(
 
 @contextmanager
 def _marked(folders: set[Path]) -> Iterator[dict[Path, Path]]:
-    """Give every folder, made where there is none, a new file by which a node knows it again."""
+    """Return every folder, made where there is none, a new file by which a node knows it again."""
     name = f'.zoedepth_{secrets.token_hex(8)}'
     markers = {folder: folder / name for folder in folders}
     try:
@@ -90,7 +90,7 @@ def _marked(folders: set[Path]) -> Iterator[dict[Path, Path]]:
 
 @contextmanager
 def _connected() -> Iterator[Any]:
-    """Give Ray, connected to a cluster; one of this machine's own is stopped at the end.
+    """Return Ray, connected to a cluster; one of this machine's own is stopped at the end.
 
     That one listens on the loopback interface only, and its token is kept nowhere: by itself Ray
     listens on every interface and leaves the token in ~/.ray.
@@ -133,7 +133,7 @@ class _Node:
     """Recordings and folders of targets that it does not see."""
 
     def sees(self, job: Job) -> bool:
-        """Tell whether it can work on a recording."""
+        """Return whether it can work on a recording."""
         return not self.unseen & {job.source, job.target.parent}
 
 
@@ -182,7 +182,7 @@ class _Share:
     gpu: bool
 
     def places(self, node: _Node) -> int:
-        """Give the number of workers that a node has room for."""
+        """Return the number of workers that a node has room for."""
         return node.gpus if self.gpu else node.cpus // self.threads
 
     def __str__(self) -> str:
@@ -243,7 +243,7 @@ class _Fleet:
         self.began_s = time.monotonic()
 
     def results(self) -> Iterator[tuple[Job, Result]]:
-        """Give every recording and what became of it, as they become ready."""
+        """Return every recording and what became of it, as they become ready."""
         while self.waiting or self._running():
             self._look_at_nodes()
             yield from self._give_up_unseen()
@@ -278,7 +278,7 @@ class _Fleet:
             self.probes[self._probe(node)] = node
 
     def _is_asking(self) -> bool:
-        """Tell whether to wait for what nodes see before anything else."""
+        """Return whether to wait for what nodes see before anything else."""
         return bool(self.probes) and time.monotonic() < self.began_s + _PROBE_S
 
     def _probe(self, node: _Node) -> Any:
@@ -308,7 +308,7 @@ class _Fleet:
             self.say(f'node {node.address} does not see {names}{more}: others work on those')
 
     def _refuse(self, node: _Node, error: Exception) -> None:
-        """Give a node no worker any more."""
+        """Return a node no worker any more."""
         reason = in_one_line(getattr(error, 'cause', None) or error)
         self.refused[node.key] = f'{node.address}: {reason}'
         self.nodes.pop(node.key, None)
@@ -418,7 +418,7 @@ class _Fleet:
         return _Share(next(fitting, 1), gpu=False)
 
     def _node_with_room(self) -> _Node | None:
-        """Give the node whose places are the least taken, of those that see something to do."""
+        """Return the node whose places are the least taken, of those that see something to do."""
         if self.share is None:
             return None
         taken = Counter(worker.node.key for worker in self.workers)
@@ -455,7 +455,7 @@ class _Fleet:
         return [worker for worker in self.workers if worker.task is not None]
 
     def _hand_out(self) -> None:
-        """Give every idle worker the next task whose files its node sees; end those without."""
+        """Return every idle worker the next task whose files its node sees; end those without."""
         for worker in [w for w in self.workers if w.pending is None]:
             task = next((t for t in self.waiting if worker.node.sees(t.job)), None)
             if task is None:
@@ -547,7 +547,7 @@ class _Fleet:
 
 
 def _unseen(paths: Mapping[Path, Path]) -> list[Path]:
-    """Give the names of those paths that this node does not see; name -> path."""
+    """Return the names of those paths that this node does not see; name -> path."""
     return [name for name, path in paths.items() if not path.exists()]
 
 
@@ -557,13 +557,13 @@ class _Progress:
     def __init__(self) -> None:
         self.expected = self.done = 0
 
-    def expect(self, pictures: int) -> None:
+    def expect(self, images: int) -> None:
         """Know of more images to come."""
-        self.expected += pictures
+        self.expected += images
 
-    def advance(self, pictures: int) -> None:
+    def advance(self, images: int) -> None:
         """Note that images are done."""
-        self.done += pictures
+        self.done += images
 
 
 class _RayWorker:
@@ -595,7 +595,7 @@ class _RayWorker:
         return result, (progress.expected, progress.done)
 
     def progress(self) -> tuple[int, int]:
-        """Give how many images of the present task are expected and done."""
+        """Return how many images of the present task are expected and done."""
         return self._progress.expected, self._progress.done
 
 

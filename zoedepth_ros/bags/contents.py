@@ -100,7 +100,7 @@ Item = Channel | Message | Attachment | Metadata
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class RecordingSummary:
     """Hold what is known of a recording before it is read."""
 
     channels: tuple[Channel, ...]
@@ -110,7 +110,7 @@ class Survey:
     """Topic -> number of messages."""
 
     def of_type(self, *type_names: str) -> list[str]:
-        """Give the topics of these types whose messages are of ROS 2, by name."""
+        """Return the topics of these types whose messages are of ROS 2, by name."""
         return sorted(
             c.topic
             for c in {c.topic: c for c in self.channels if c.message_encoding == CDR}.values()
@@ -118,12 +118,12 @@ class Survey:
         )
 
     def type_of(self, topic: str) -> str:
-        """Give the type of a topic, in full; '' when there is none."""
+        """Return the type of a topic, in full; '' when there is none."""
         names = (full_type_name(c.type_name) for c in self.channels if c.topic == topic)
         return next(names, '')
 
 
 def full_type_name(name: str) -> str:
-    """Give sensor_msgs/msg/Image for that and for sensor_msgs/Image, as some programs write it."""
+    """Return sensor_msgs/msg/Image for sensor_msgs/Image, as some programs write it."""
     package, slash, rest = name.partition('/')
     return f'{package}/msg/{rest}' if slash and '/' not in rest else name

@@ -19,7 +19,7 @@ from zoedepth_ros.bags.contents import (
     Item,
     Message,
     Metadata,
-    Survey,
+    RecordingSummary,
     full_type_name,
 )
 from zoedepth_ros.bags.errors import Damage, DamagedRecordingError, RecordingError
@@ -35,7 +35,7 @@ _ONE_TOPIC = 'SELECT topic_id FROM messages WHERE id = ?'
 
 
 def read_db3(path: Path, damage: Damage, definitions: Definitions) -> Iterator[Item]:
-    """Give metadata, every channel, then the messages in the order of their times.
+    """Return metadata, every channel, then the messages in the order of their times.
 
     definitions: asked for types that the file itself does not define, as before Iron.  Raises
     RecordingError when it is no recording and, unless damage is to be endured,
@@ -47,7 +47,7 @@ def read_db3(path: Path, damage: Damage, definitions: Definitions) -> Iterator[I
         yield from channels.values()
         rows = (
             _every_row(path, database, damage, _ONE)
-            if damage.salvage
+            if damage.recover
             else database.execute(_BY_TIME)
         )
         try:
@@ -61,7 +61,7 @@ def read_db3(path: Path, damage: Damage, definitions: Definitions) -> Iterator[I
             damage.report(path, f'damaged: {error}')
 
 
-def survey_db3(path: Path, damage: Damage, definitions: Definitions) -> Survey:
+def summarize_db3(path: Path, damage: Damage, definitions: Definitions) -> RecordingSummary:
     """Tell channels and counts; where the index cannot be read, every row is looked at."""
     with closing(_connect(path, damage)) as database:
         channels = _channels(path, database, definitions, damage)
@@ -73,15 +73,15 @@ def survey_db3(path: Path, damage: Damage, definitions: Definitions) -> Survey:
             damage.report(path, f'damaged: {error}')
             rows = _every_row(path, database, damage, _ONE_TOPIC)
             counts = Counter(topic_id for (topic_id,) in rows)
-    return Survey(
+    return RecordingSummary(
         tuple(channels.values()),
         {channel.topic: counts.get(key, 0) for key, channel in channels.items()},
     )
 
 
 def first_time_ns(path: Path) -> int | None:
-    """Give the time of the first message [ns]; None when there is none or it cannot be read."""
-    with closing(_connect(path, Damage(salvage=True))) as database:
+    """Return the time of the first message [ns]; None when there is none or it cannot be read."""
+    with closing(_connect(path, Damage(recover=True))) as database:
         with suppress(sqlite3.Error):  # of a damaged file
             _refuse_views(path, database)
         for query in ('SELECT MIN(timestamp) FROM messages', 'SELECT timestamp FROM messages'):
@@ -99,7 +99,7 @@ def _connect(path: Path, damage: Damage) -> sqlite3.Connection:
         database = sqlite3.connect(address, uri=True, check_same_thread=False)
     except sqlite3.Error as error:
         raise RecordingError(f'{path}: cannot be opened: {error}') from None
-    if damage.salvage:  # else a file that was cut is not opened
+    if damage.recover:  # else a file that was cut is not opened
         with suppress(sqlite3.Error):  # whoever reads from it next says what is wrong
             database.execute('PRAGMA writable_schema = ON')
     return database
@@ -114,7 +114,7 @@ def _channels(
         rows = database.execute('SELECT * FROM topics ORDER BY id').fetchall()
     except sqlite3.Error as error:
         if 'malformed' in str(error):
-            hint = '' if damage.salvage else ' (--salvage)'
+            hint = '' if damage.recover else ' (--recover)'
             raise DamagedRecordingError(f'{path}: damaged: {error}{hint}') from None
         raise RecordingError(f'{path}: not a recording of rosbag2: {error}') from None
     missing = {'id', 'name', 'type', 'serialization_format'} - set(columns)
@@ -192,7 +192,7 @@ def _columns(database: sqlite3.Connection, table: str) -> list[str]:
 def _every_row(
     path: Path, database: sqlite3.Connection, damage: Damage, query: str
 ) -> Iterator[tuple[Any, ...]]:
-    """Give the rows one by one, so that a damaged page costs only what lies on it."""
+    """Return the rows one by one, so that a damaged page costs only what lies on it."""
     misses, is_damaged = 0, False
     for row_id in _row_ids(path, database, damage):
         row = None
@@ -210,7 +210,7 @@ def _every_row(
 
 
 def _row_ids(path: Path, database: sqlite3.Connection, damage: Damage) -> Iterator[int]:
-    """Give the numbers of the rows by time where the index can be read, else by number."""
+    """Return the numbers of the rows by time where the index can be read, else by number."""
     try:
         by_time = database.execute('SELECT id FROM messages ORDER BY timestamp, id').fetchall()
     except sqlite3.Error as error:

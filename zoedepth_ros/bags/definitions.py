@@ -14,13 +14,13 @@ _BETWEEN = '=' * 80
 
 
 def share_folders() -> list[Path]:
-    """Give the folders in which ROS packages of this environment keep what they share."""
+    """Return the folders in which ROS packages of this environment keep what they share."""
     prefixes = os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep)
     return [Path(prefix) / 'share' for prefix in (*prefixes, sys.prefix) if prefix]
 
 
 def definition_text(type_name: str, folders: Sequence[Path]) -> str:
-    """Give a type's definition followed by those of everything in it; '' when one is not found.
+    """Return a type's definition followed by those of everything in it; '' when one is not found.
 
     type_name: such as sensor_msgs/msg/Image.
     """

@@ -30,16 +30,16 @@ class ResumeError(RecordingError):
 class Damage:
     """Refuse damage, or note it and let the reader go on."""
 
-    def __init__(self, *, salvage: bool) -> None:
-        """salvage: go on with what can be read."""
-        self.salvage = salvage
+    def __init__(self, *, recover: bool) -> None:
+        """recover: go on with what can be read."""
+        self.recover = recover
         self.notes: list[str] = []
 
     def report(self, path: Path, text: str) -> None:
         """Take note of damage; raises DamagedRecordingError unless it is to be endured."""
         note = f'{path}: {text}'
-        if not self.salvage:
-            raise DamagedRecordingError(f'{note} (--salvage keeps everything that can be read)')
+        if not self.recover:
+            raise DamagedRecordingError(f'{note} (--recover keeps everything that can be read)')
         self.note(note)
 
     def note(self, text: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from zoedepth_ros.bags.contents import ABOUT_DEPTH, Metadata
 from zoedepth_ros.bags.errors import Damage, ExistsError
-from zoedepth_ros.bags.mcap_file import has_end, read_mcap, survey_mcap
+from zoedepth_ros.bags.mcap_file import has_end, read_mcap, summarize_mcap
 from zoedepth_ros.bags.plan import DepthOptions, Report
 from zoedepth_ros.bags.recording import open_recording
 from zoedepth_ros.bags.topics import topic_of
@@ -32,14 +32,14 @@ def request(source: Path, options: DepthOptions, model: Mapping[str, str]) -> st
     Raises RecordingError and OSError when there is no such recording.
     """
     values = options.values()
-    recording = open_recording(source, Damage(salvage=True))
+    recording = open_recording(source, Damage(recover=True))
     marks = [recording.metadata, *map(fingerprint, recording.files)]
     content = hashlib.sha256('\n'.join(marks).encode()).hexdigest()
     return json.dumps({**values, **model, _SOURCE: content}, sort_keys=True)
 
 
 def fingerprint(path: Path) -> str:
-    """Give a mark of a file's size and of its first and last 64 KiB."""
+    """Return a mark of a file's size and of its first and last 64 KiB."""
     with path.open('rb') as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
@@ -66,9 +66,9 @@ def finished(target: Path, wanted: str) -> Report:
             f'{name} {quoted(before.get(name))}, not {quoted(now[name])}' for name in other
         )
         raise ExistsError(f'{target} exists, made with {settings}; --overwrite replaces it')
-    counts = survey_mcap(target, Damage(salvage=True)).counts
+    counts = summarize_mcap(target, Damage(recover=True)).counts
     return Report(
-        pictures=counts.get(about.get('image', ''), 0),
+        images=counts.get(about.get('image', ''), 0),
         depths=counts.get(now['depth_topic'], 0),
         clouds=counts.get(topic_of(POINTS, now['depth_topic']), 0),
         warning=about.get('weights_warning', ''),
@@ -77,10 +77,10 @@ def finished(target: Path, wanted: str) -> Report:
 
 
 def _about(target: Path) -> Mapping[str, str]:
-    """Give what a finished file of this program says of its depth; {} for any other file."""
+    """Return what a finished file of this program says of its depth; {} for any other file."""
     try:
         if target.is_file() and has_end(target):
-            first = next(read_mcap(target, Damage(salvage=True)), None)
+            first = next(read_mcap(target, Damage(recover=True)), None)
             if isinstance(first, Metadata) and first.name == ABOUT_DEPTH:
                 return first.values
     except (ValueError, OSError):

@@ -44,7 +44,7 @@ class Job:
     options: DepthOptions
     """What is added."""
 
-    salvage: bool = False
+    recover: bool = False
     """Whether damage is endured."""
 
     overwrite: bool = False
@@ -59,13 +59,13 @@ class Job:
             self.source,
             self.target,
             self.options,
-            salvage=self.salvage,
+            recover=self.recover,
             overwrite=self.overwrite,
             resume=self.resume,
         )
 
     def again(self, before: FileIdentity) -> Job:
-        """Give the job for another attempt, which goes on with what the first one has left.
+        """Return the job for another attempt, which goes on with what the first one has left.
 
         before: `file_identity` of `target` before the first attempt, which may have replaced it.
         """
@@ -108,7 +108,7 @@ class Model:
         return build_predictor(self.name, self.weights, self.device, self.precision)
 
     def request(self) -> dict[str, str]:
-        """Give what its depth depends on; raises OSError for weights that cannot be read."""
+        """Return what its depth depends on; raises OSError for weights that cannot be read."""
         path = Path(self.weights).expanduser()
         content = fingerprint(path) if self.weights and path.is_file() else ''
         weights = content or self.weights
@@ -118,11 +118,11 @@ class Model:
 class Watcher(Protocol):
     """Be told how far the work is."""
 
-    def expect(self, pictures: int) -> None:
-        """Know of more pictures to come."""
+    def expect(self, images: int) -> None:
+        """Know of more images to come."""
 
-    def advance(self, pictures: int) -> None:
-        """Note that pictures are done."""
+    def advance(self, images: int) -> None:
+        """Note that images are done."""
 
 
 Result = Report | str
@@ -182,13 +182,13 @@ class _Events:
     def __init__(self, events: Any) -> None:
         self._events = events
 
-    def expect(self, pictures: int) -> None:
+    def expect(self, images: int) -> None:
         """Pass it on."""
-        self._events.put(('expect', pictures))
+        self._events.put(('expect', images))
 
-    def advance(self, pictures: int) -> None:
+    def advance(self, images: int) -> None:
         """Pass it on."""
-        self._events.put(('advance', pictures))
+        self._events.put(('advance', images))
 
 
 _process: dict[str, Any] = {}
@@ -235,14 +235,14 @@ def attempt_part(
 
 
 def image_counts(jobs: Sequence[Job]) -> dict[Path, int]:
-    """Give the images of each job by its target, 0 for one that is begun or cannot be done."""
+    """Return the images of each job by its target, 0 for one that is begun or cannot be done."""
     return {job.target: _image_count(job) for job in jobs}
 
 
 def _image_count(job: Job) -> int:
     try:
         is_begun = partial_path(job.target).exists()
-        return 0 if is_begun else job.plan().inputs.picture_count
+        return 0 if is_begun else job.plan().inputs.image_count
     except Exception:  # whoever does the job says it
         return 0
 
@@ -257,7 +257,7 @@ def _do(
     wanted = request(job.source, job.options, model.request())
     try:
         plan = job.plan()
-        watcher.expect(plan.inputs.picture_count)
+        watcher.expect(plan.inputs.image_count)
         predictor = build()
         check_head(job.options.settings.router_mode, predictor.heads)
         advance = partial(watcher.advance, 1)
@@ -282,7 +282,7 @@ def failure(job: Job, error: BaseException) -> str:
 
 
 def _pass_on(events: Any, watcher: Watcher) -> None:
-    """Give the watcher all that the processes have sent, and what they send within a moment."""
+    """Return the watcher all that the processes have sent, and what they send within a moment."""
     end_s = time.monotonic() + _LOOK_UP_S
     with suppress(queue.Empty):
         while True:

@@ -1,4 +1,4 @@
-"""Read a recording and prepare the pictures whose depth is wanted."""
+"""Read a recording and prepare the images whose depth is wanted."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _NS = 1e-9
 
 
 class Frame(NamedTuple):
-    """Hold a picture whose depth is wanted."""
+    """Hold a image whose depth is wanted."""
 
     number: int
-    """Of the picture in the recording, from 1."""
+    """Of the image in the recording, from 1."""
 
     header: Any
-    """Of the picture, and so of everything that is added."""
+    """Of the image, and so of everything that is added."""
 
     rgb: NDArray[np.uint8]
     """(H, W, 3)."""
@@ -48,7 +48,7 @@ class Frame(NamedTuple):
 
 
 class Source:
-    """Read a recording and prepare the pictures whose depth is wanted."""
+    """Read a recording and prepare the images whose depth is wanted."""
 
     def __init__(
         self, plan: Plan, report: Report, damage: Damage, done: Iterator[Message]
@@ -58,11 +58,11 @@ class Source:
         self._done = _Done(done, plan)
         self._schedule = Schedule()
         self._settings = plan.options.settings
-        self._pictures = PictureReader(plan.inputs.image_type, self._settings.camera_bits)
+        self._images = TopicImages(plan.inputs.image_type, self._settings.camera_bits)
         self._tracker = CameraTracker(plan.inputs.image, partial(make, CAMERA_INFO))
 
     def steps(self) -> Iterator[tuple[Item, Frame | None]]:
-        """Give everything in order, with a frame where it is a picture to work on."""
+        """Return everything in order, with a frame where it is a image to work on."""
         inputs = self._plan.inputs
         self._look_for_camera()
         for item in self._plan.recording.read(self._damage):
@@ -75,11 +75,11 @@ class Source:
             yield item, frame
 
     def _look_for_camera(self) -> None:
-        """Find the first camera_info, for pictures that come before it."""
+        """Find the first camera_info, for images that come before it."""
         topic = self._plan.inputs.camera_info
-        if not self._plan.survey.counts.get(topic):
+        if not self._plan.summary.counts.get(topic):
             return
-        for item in self._plan.recording.read(Damage(salvage=True)):
+        for item in self._plan.recording.read(Damage(recover=True)):
             if isinstance(item, Message) and item.channel.topic == topic:
                 self._take_info(item)
                 return
@@ -91,14 +91,14 @@ class Source:
             self._report.skipped['unreadable camera_info'] += 1
 
     def _frame(self, message: Message) -> Frame | None:
-        self._report.pictures += 1
+        self._report.images += 1
         time_s = message.log_time_ns * _NS
         due = self._schedule.due(time_s, self._plan.options.outputs, self._settings)
         if not due:
             self._report.skipped['above the rate'] += 1
             return None
         try:
-            picture, rgb = self._pictures.read(message)
+            image, rgb = self._images.read(message)
         except ConversionError as error:
             self._report.skip(error.reason, str(error))
             return None
@@ -108,7 +108,7 @@ class Source:
         self._schedule.done(due, time_s)
         done = self._done.take(message)
         camera = self._camera(*rgb.shape[:2])
-        return Frame(self._report.pictures, picture.header, rgb, camera, time_s, due, done)
+        return Frame(self._report.images, image.header, rgb, camera, time_s, due, done)
 
     def _camera(self, height: int, width: int) -> CalibratedCamera | None:
         at = self._settings
@@ -135,7 +135,7 @@ class Source:
 
 
 class _Done:
-    """Give what an earlier attempt has written, message by message."""
+    """Return what an earlier attempt has written, message by message."""
 
     def __init__(self, messages: Iterator[Message], plan: Plan) -> None:
         self._order = {channel.topic: n for n, channel in enumerate(plan.channels.values())}
@@ -155,7 +155,7 @@ class _Done:
         return tuple(found)
 
 
-class PictureReader:
+class TopicImages:
     """Decode the images of one topic."""
 
     def __init__(self, type_name: str, bits: int = 0) -> None:
@@ -169,9 +169,9 @@ class PictureReader:
         return self._reader.assumption
 
     def read(self, message: Message) -> tuple[Any, NDArray[np.uint8]]:
-        """Give the message and its picture, rgb (H, W, 3).
+        """Return the message and its image, rgb (H, W, 3).
 
-        Raises ConversionError for a picture and ValueError for a message that cannot be read.
+        Raises ConversionError for a image and ValueError for a message that cannot be read.
         """
-        picture = decode(message.data, self._type_name)
-        return picture, self._reader.rgb(picture, self._bits)
+        image = decode(message.data, self._type_name)
+        return image, self._reader.rgb(image, self._bits)

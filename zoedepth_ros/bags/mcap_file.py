@@ -30,7 +30,7 @@ from zoedepth_ros.bags.contents import (
     Item,
     Message,
     Metadata,
-    Survey,
+    RecordingSummary,
 )
 from zoedepth_ros.bags.errors import Damage, DamagedRecordingError, RecordingError
 from zoedepth_ros.errors import quoted
@@ -47,7 +47,7 @@ class _BrokenError(DamagedRecordingError):
 
 
 def read_mcap(path: Path, damage: Damage, end: int | None = None) -> Iterator[Item]:
-    """Give everything in the order of the file.
+    """Return everything in the order of the file.
 
     end: take the file for so many bytes long.  Raises RecordingError when it is no MCAP file and,
     unless damage is to be endured, DamagedRecordingError at the first damage.
@@ -57,7 +57,7 @@ def read_mcap(path: Path, damage: Damage, end: int | None = None) -> Iterator[It
         yield from _Reader(path, file, damage, end).items()
 
 
-def survey_mcap(path: Path, damage: Damage) -> Survey:
+def summarize_mcap(path: Path, damage: Damage) -> RecordingSummary:
     """Tell channels and counts, from the index at the end or, without one, from everything."""
     with path.open('rb') as file:
         _check_start(path, file)
@@ -71,21 +71,21 @@ def survey_mcap(path: Path, damage: Damage) -> Survey:
         for key, count in statistics.channel_message_counts.items():
             if key in channels:
                 counts[channels[key].topic] += count
-        return Survey(tuple(channels.values()), dict(counts))
-    return _scan(path, Damage(salvage=damage.salvage))
+        return RecordingSummary(tuple(channels.values()), dict(counts))
+    return _scan(path, Damage(recover=damage.recover))
 
 
 def first_time_ns(path: Path) -> int | None:
-    """Give the log time of the first message [ns]; None when there is none."""
+    """Return the log time of the first message [ns]; None when there is none."""
     summary = _summary(path)
     if summary and summary.statistics and summary.statistics.message_count:
         return summary.statistics.message_start_time
-    items = read_mcap(path, Damage(salvage=True))
+    items = read_mcap(path, Damage(recover=True))
     return next((item.log_time_ns for item in items if isinstance(item, Message)), None)
 
 
 def has_end(path: Path) -> bool:
-    """Tell whether an MCAP file was finished."""
+    """Return whether an MCAP file was finished."""
     with path.open('rb') as file:
         size = file.seek(0, 2)
         file.seek(max(0, size - len(MAGIC)))
@@ -93,11 +93,11 @@ def has_end(path: Path) -> bool:
 
 
 def sound_bytes(path: Path) -> int:
-    """Give the length of the part, from the start, that an unfinished file can go on after."""
+    """Return the length of the part, from the start, that an unfinished file can go on after."""
     with path.open('rb') as file:
         if file.read(len(MAGIC)) != MAGIC:
             return 0
-        reader, end = _Reader(path, file, Damage(salvage=False)), len(MAGIC)
+        reader, end = _Reader(path, file, Damage(recover=False)), len(MAGIC)
         try:
             for offset, opcode, body in reader.records():
                 if opcode == Opcode.DATA_END:
@@ -115,7 +115,7 @@ def _check_start(path: Path, file: IO[bytes]) -> None:
         raise RecordingError(f'{path}: not an MCAP file, its first bytes are others')
 
 
-def _scan(path: Path, damage: Damage) -> Survey:
+def _scan(path: Path, damage: Damage) -> RecordingSummary:
     channels: dict[Channel, None] = {}
     counts = Counter[str]()
     for item in read_mcap(path, damage):
@@ -123,7 +123,7 @@ def _scan(path: Path, damage: Damage) -> Survey:
             channels[item] = None
         elif isinstance(item, Message):
             counts[item.channel.topic] += 1
-    return Survey(tuple(channels), dict(counts))
+    return RecordingSummary(tuple(channels), dict(counts))
 
 
 class _Reader:
@@ -139,8 +139,8 @@ class _Reader:
         self._message_count = 0
 
     def items(self) -> Iterator[Item]:
-        """Give what people put into the file."""
-        if self._damage.salvage:  # what a lost chunk declared, the index may tell
+        """Return what people put into the file."""
+        if self._damage.recover:  # what a lost chunk declared, the index may tell
             self._learn_from_summary()
         for offset, opcode, body in self.records():
             if opcode == Opcode.DATA_END:
@@ -155,7 +155,7 @@ class _Reader:
                 self._report(offset, str(error))
 
     def records(self) -> Iterator[tuple[int, int, bytes]]:
-        """Give (offset, opcode, body) of every record; a chunk at a cut end comes incomplete."""
+        """Return (offset, opcode, body) of every record; a chunk at a cut end comes incomplete."""
         offset = len(MAGIC)
         while True:
             self._file.seek(offset)
@@ -205,7 +205,7 @@ class _Reader:
             at = following
 
     def decompress(self, chunk: Any) -> bytes:
-        """Give a chunk's records; raises DamagedRecordingError when they are not all right."""
+        """Return a chunk's records; raises DamagedRecordingError when they are not all right."""
         plain = _decompressed(chunk)
         if len(plain) != chunk.uncompressed_size:
             text = f'a chunk of which {len(plain):,} of {chunk.uncompressed_size:,} bytes are left'
@@ -252,7 +252,7 @@ class _Reader:
             self._report(offset, f'{found}, by its statistics there are {expected:,}')
 
     def _message_starts(self, offset: int, chunk: memoryview) -> list[int]:
-        """Give where messages begin in a chunk, by the index from `offset` on, in order."""
+        """Return where messages begin in a chunk, by the index from `offset` on, in order."""
         starts = set[int]()
         self._file.seek(offset)
         while True:
@@ -274,7 +274,7 @@ class _Reader:
                 self._channels[key] = _channel(channel, self._schemas)
 
     def _next_chunk(self, offset: int) -> int | None:
-        """Give the offset of the first chunk after a damaged place; None when nobody knows."""
+        """Return the offset of the first chunk after a damaged place; None when nobody knows."""
         summary = _summary(self._path)
         starts = [c.chunk_start_offset for c in summary.chunk_indexes] if summary else []
         return min((start for start in starts if start > offset), default=None)
@@ -315,7 +315,7 @@ def _parse(kind: Any, body: bytes | memoryview) -> Any:
 
 
 def _record_head(view: memoryview, at: int) -> tuple[int, int]:
-    """Give opcode and end of the record in a chunk; no opcode where there is no room for one."""
+    """Return opcode and end of the record in a chunk; no opcode where there is no room for one."""
     if at + _HEAD.size > len(view):
         return 0, len(view)
     opcode, length = _HEAD.unpack_from(view, at)
@@ -323,7 +323,7 @@ def _record_head(view: memoryview, at: int) -> tuple[int, int]:
 
 
 def _following(starts: list[int] | None, at: int) -> int | None:
-    """Give the first known start behind a place."""
+    """Return the first known start behind a place."""
     index = bisect_right(starts or [], at)
     return starts[index] if starts and index < len(starts) else None
 
@@ -333,7 +333,7 @@ def _is_known(opcode: int) -> bool:
 
 
 def _decompressed(chunk: Any) -> bytes:
-    """Give as much of a chunk's content as can be had."""
+    """Return as much of a chunk's content as can be had."""
     if not chunk.compression:
         return bytes(chunk.data)
     if chunk.uncompressed_size > _MOST_CHUNK_BYTES:

@@ -100,7 +100,7 @@ class Output:
                     raise
 
     def remember(self, about: Mapping[str, str]) -> Memory:
-        """Give the memory of this work, removed when it is finished; `about` identifies it."""
+        """Return the memory of this work, removed when it is finished; `about` identifies it."""
         self._memory = Memory(memory_path(self.path), about, anew=not self.kept_bytes)
         return self._memory
 
@@ -112,7 +112,7 @@ class Output:
         raise ExistsError(f'{self.path} exists; --overwrite replaces it')
 
     def _rename(self) -> None:
-        """Give the file its final name, while it is locked."""
+        """Return the file its final name, while it is locked."""
         if not is_still(self.partial, self._lock):
             raise RecordingError(f'{self.partial} was removed or replaced while it was written')
         self._refuse_existing()
@@ -125,9 +125,9 @@ class Output:
             self.partial.unlink()
 
     def done(self) -> Iterator[Message]:
-        """Give the messages that an earlier attempt has left, in order."""
+        """Return the messages that an earlier attempt has left, in order."""
         if self.kept_bytes:
-            for item in read_mcap(self.partial, Damage(salvage=True), self.kept_bytes):
+            for item in read_mcap(self.partial, Damage(recover=True), self.kept_bytes):
                 if isinstance(item, Message):
                     yield item
 
@@ -152,7 +152,7 @@ class Output:
             self._writer.add_metadata(item.name, item.values)
 
     def _channel(self, channel: Channel) -> int:
-        """Give a channel's number, declaring it the first time."""
+        """Return a channel's number, declaring it the first time."""
         if channel not in self._channels:
             self._channels[channel] = self._writer.register_channel(
                 channel.topic,
@@ -172,12 +172,12 @@ class Output:
 
 
 def partial_path(path: Path) -> Path:
-    """Give the name under which a recording is written until it is whole."""
+    """Return the name under which a recording is written until it is whole."""
     return path.with_name(f'{path.name}.partial')
 
 
 def memory_path(path: Path) -> Path:
-    """Give the name of the file that keeps the state of unfinished work."""
+    """Return the name of the file that keeps the state of unfinished work."""
     return path.with_name(f'{path.name}.partial.state')
 
 
@@ -209,7 +209,7 @@ def _locked(partial: Path) -> BinaryIO:
 
 @cache
 def _start() -> bytes:
-    """Give the bytes with which every file of this module begins."""
+    """Return the bytes with which every file of this module begins."""
     stream = BytesIO()
     Writer(stream).start(_PROFILE, _LIBRARY)
     return stream.getvalue()
@@ -241,7 +241,7 @@ class _ComparingFile:
             self._at += self._file.write(data[old:])
 
     def tell(self) -> int:
-        """Give the position."""
+        """Return the position."""
         return self._at
 
     def flush(self) -> None:

@@ -25,7 +25,7 @@ from zoedepth_ros.bags.frames import Source
 from zoedepth_ros.bags.mcap_file import read_mcap
 from zoedepth_ros.bags.output import Output
 from zoedepth_ros.bags.plan import Plan, Report
-from zoedepth_ros.bags.prefetch import ahead
+from zoedepth_ros.bags.prefetch import prefetch
 from zoedepth_ros.inference.result import (
     ContextLost,
     DepthPredictor,
@@ -39,7 +39,7 @@ from zoedepth_ros.pipeline.request import Request, predict
 _ABOUT = 'zoedepth_ros_piece'
 _CHANNEL = Channel('/piece', '', '', b'', '', ())
 _LENGTH = struct.Struct('<I')
-_AHEAD = 16
+_PREFETCHED = 16
 
 
 class Span(NamedTuple):
@@ -95,12 +95,12 @@ def predict_piece(
     with Output(path, overwrite=True) as output:
         output.write(Metadata(_ABOUT, dict(about)))
         output.write(_CHANNEL)
-        source = Source(plan, Report(), Damage(salvage=plan.salvage), iter(()))
+        source = Source(plan, Report(), Damage(recover=plan.recover), iter(()))
         frames = (f for _, f in source.steps() if f is not None and f.number >= span.first)
         pipeline, done = plan.pipeline(predictor), output.done()
         options = plan.options
         with_both = options.uncertainty or options.settings.filter_max_uncertainty_m > 0.0
-        with closing(ahead(frames, _AHEAD)) as prepared:
+        with closing(prefetch(frames, _PREFETCHED)) as prepared:
             for frame in prepared:
                 if frame.number >= span.end:
                     break
@@ -136,7 +136,7 @@ def key_of(request: Request) -> str:
 
 
 class Pieces:
-    """Give what parts hold, in the order of the images."""
+    """Return what parts hold, in the order of the images."""
 
     def __init__(self, target: Path, parts: Sequence[Span], about: Mapping[str, str]) -> None:
         """about: parts of other work, and those that are missing, are passed over."""
@@ -162,7 +162,7 @@ class Pieces:
 
 def _all(paths: Iterator[Path]) -> Iterator[Stored]:
     for path in paths:
-        for item in read_mcap(path, Damage(salvage=True)):
+        for item in read_mcap(path, Damage(recover=True)):
             if isinstance(item, Message):
                 yield _unpacked(item)
 
@@ -170,7 +170,7 @@ def _all(paths: Iterator[Path]) -> Iterator[Stored]:
 def _about(path: Path) -> Mapping[str, str]:
     """Tell the work of which a file is a part; {} when there is no file."""
     try:
-        first = next(read_mcap(path, Damage(salvage=True)), None)
+        first = next(read_mcap(path, Damage(recover=True)), None)
     except (OSError, ValueError):
         return {}
     return first.values if isinstance(first, Metadata) and first.name == _ABOUT else {}

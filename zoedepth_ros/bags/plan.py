@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
-from zoedepth_ros.bags.contents import Channel, Survey
+from zoedepth_ros.bags.contents import Channel, RecordingSummary
 from zoedepth_ros.bags.errors import Damage, RecordingError
 from zoedepth_ros.bags.output import COMPRESSIONS, check_target
 from zoedepth_ros.bags.recording import Recording, open_recording
@@ -102,7 +102,7 @@ class Plan:
     target: Path
     """What is written."""
 
-    survey: Survey
+    summary: RecordingSummary
     """What the recording holds."""
 
     inputs: Inputs
@@ -114,7 +114,7 @@ class Plan:
     options: DepthOptions
     """How."""
 
-    salvage: bool
+    recover: bool
     """Whether damage is endured."""
 
     overwrite: bool = False
@@ -137,8 +137,8 @@ class Plan:
 class Report:
     """Tell what was done."""
 
-    pictures: int = 0
-    """Pictures seen."""
+    images: int = 0
+    """Images seen."""
 
     depths: int = 0
     """Depth images added, earlier attempts' among them."""
@@ -150,19 +150,19 @@ class Report:
     """Clouds added."""
 
     skipped: Counter[str] = field(default_factory=Counter)
-    """Why pictures have no depth -> how many."""
+    """Why images have no depth -> how many."""
 
     examples: dict[str, str] = field(default_factory=dict)
-    """Why pictures have no depth -> the same of the first one, in words."""
+    """Why images have no depth -> the same of the first one, in words."""
 
     omitted: Counter[str] = field(default_factory=Counter)
     """Why images lack an output besides depth -> how many."""
 
     uncorrected: int = 0
-    """Depth images that stayed as through the training camera: the pictures' is unknown."""
+    """Depth images that stayed as through the training camera: the images' is unknown."""
 
     no_points: str = ''
-    """Why pictures have no points; '' when they do."""
+    """Why images have no points; '' when they do."""
 
     assumptions: dict[str, str] = field(default_factory=dict)
     """'bits' and 'camera_info' -> how they were read at last, in words; notices -> themselves."""
@@ -187,7 +187,7 @@ class Report:
         self.examples.setdefault(reason, message)
 
     def skip(self, reason: str, example: str) -> None:
-        """Count a picture that gets no depth."""
+        """Count a image that gets no depth."""
         self.skipped[reason] += 1
         self.examples.setdefault(reason, example)
 
@@ -197,7 +197,7 @@ def make_plan(
     target: Path,
     options: DepthOptions,
     *,
-    salvage: bool = False,
+    recover: bool = False,
     overwrite: bool = False,
     resume: bool | None = None,
 ) -> Plan:
@@ -206,27 +206,27 @@ def make_plan(
     overwrite: replace `target`.  resume: go on with unfinished work; None does so unless `target`
     is replaced.  Raises RecordingError and OSError.
     """
-    damage = Damage(salvage=salvage)
+    damage = Damage(recover=recover)
     recording = open_recording(source, damage)
     if target.resolve() in {file.resolve() for file in (source, *recording.files)}:
         raise RecordingError(f'{target} is the recording itself: choose another name')
     check_target(target, overwrite=overwrite)
-    survey = recording.survey(damage)
+    summary = recording.summary(damage)
     inputs = find_inputs(
-        survey,
+        summary,
         options.image,
         options.camera_info,
-        encodings=lambda topics: recording.encodings(topics, Damage(salvage=True)),
+        encodings=lambda topics: recording.encodings(topics, Damage(recover=True)),
     )
-    channels = output_channels(survey, options.depth_topic, inputs.image, options.outputs)
+    channels = output_channels(summary, options.depth_topic, inputs.image, options.outputs)
     return Plan(
         recording,
         target,
-        survey,
+        summary,
         inputs,
         channels,
         options,
-        salvage,
+        recover,
         overwrite,
         resume=not overwrite if resume is None else resume,
         damage=tuple(damage.notes),

@@ -19,8 +19,8 @@ class _End(Generic[T]):
         self.error = error
 
 
-def ahead(items: Iterator[T], limit: int) -> Generator[T, None, None]:
-    """Give the items in order while a thread makes up to `limit` more.
+def prefetch(items: Iterator[T], limit: int) -> Generator[T, None, None]:
+    """Return the items in order while a thread makes up to `limit` more.
 
     What the iterator raises is raised here.  Leaving early stops and closes the iterator.
     """

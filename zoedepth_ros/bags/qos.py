@@ -46,7 +46,7 @@ class Profile:
 
 
 def profiles_text(profiles: Sequence[Profile], *, by_name: bool = False) -> str:
-    """Give offers as YAML.
+    """Return offers as YAML.
 
     by_name: policies as names, as rosbag2 writes since Jazzy; it reads numbers in every version.
     """

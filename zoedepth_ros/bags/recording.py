@@ -26,11 +26,11 @@ from zoedepth_ros.bags.contents import (
     Item,
     Message,
     Metadata,
-    Survey,
+    RecordingSummary,
 )
-from zoedepth_ros.bags.db3_file import read_db3, survey_db3
+from zoedepth_ros.bags.db3_file import read_db3, summarize_db3
 from zoedepth_ros.bags.errors import Damage, RecordingError
-from zoedepth_ros.bags.mcap_file import read_mcap, survey_mcap
+from zoedepth_ros.bags.mcap_file import read_mcap, summarize_mcap
 from zoedepth_ros.errors import quoted
 from zoedepth_ros.files import parse_yaml, read_text
 from zoedepth_ros.messages.writers import IMAGE
@@ -69,7 +69,7 @@ class Recording:
     """What metadata.yaml says, as YAML; '' without it."""
 
     def read(self, damage: Damage) -> Iterator[Item]:
-        """Give everything in order; payloads are byte for byte what was published."""
+        """Return everything in order; payloads are byte for byte what was published."""
         if self.metadata and all(_suffix(file) == '.db3' for file in self.files):
             yield _plain(Metadata(ROSBAG2_METADATA, {'serialized_metadata': self.metadata}))
         for file in self.files:
@@ -87,20 +87,20 @@ class Recording:
                     else:
                         yield item
 
-    def survey(self, damage: Damage) -> Survey:
+    def summary(self, damage: Damage) -> RecordingSummary:
         """Tell channels and counts; reads only indexes where there are some."""
         channels: dict[Channel, None] = {}
         counts = Counter[str]()
         for file in self.files:
             with damage.of(file), _unpacked(file, damage) as plain:
-                survey = (
-                    survey_mcap(plain, damage)
+                summary = (
+                    summarize_mcap(plain, damage)
                     if _suffix(file) == '.mcap'
-                    else survey_db3(plain, damage, definition)
+                    else summarize_db3(plain, damage, definition)
                 )
-                channels.update(dict.fromkeys(survey.channels))
-                counts.update(survey.counts)
-        return Survey(tuple(channels), dict(counts))
+                channels.update(dict.fromkeys(summary.channels))
+                counts.update(summary.counts)
+        return RecordingSummary(tuple(channels), dict(counts))
 
     def encodings(self, topics: Sequence[str], damage: Damage) -> dict[str, str]:
         """Tell the encodings of topics of Image, of those whose first message comes early."""
@@ -112,7 +112,7 @@ class Recording:
                 wanted.remove(item.channel.topic)
                 try:
                     found[item.channel.topic] = str(decode(item.data, IMAGE).encoding)
-                except ValueError:  # whoever reads the pictures counts it
+                except ValueError:  # whoever reads the images counts it
                     found[item.channel.topic] = ''
         return found
 
@@ -187,7 +187,7 @@ def _information(metadata: Path) -> tuple[dict[str, Any], list[str]]:
 
 
 def _files_in(folder: Path) -> list[Path]:
-    """Give the recordings in a folder; of one that is there packed and plain, the plain one."""
+    """Return the recordings in a folder; of one that is there packed and plain, the plain one."""
     files = [file for file in folder.iterdir() if _suffix(file) in SUFFIXES and file.is_file()]
     return [f for f in files if f.suffix != '.zstd' or f.with_suffix('') not in files]
 
@@ -203,7 +203,7 @@ def _first_time_ns(file: Path) -> int:
     found = None
     with (
         suppress(Exception),
-        _unpacked(file, Damage(salvage=True)) as plain,
+        _unpacked(file, Damage(recover=True)) as plain,
     ):  # whoever reads it says what is wrong
         kind = mcap_file if _suffix(file) == '.mcap' else db3_file
         found = kind.first_time_ns(plain)
@@ -211,7 +211,7 @@ def _first_time_ns(file: Path) -> int:
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
-    """Give a key by which bag_2 comes before bag_10."""
+    """Return a key by which bag_2 comes before bag_10."""
     parts = re.findall(r'\d+|\D+', name)
     return [(int(part), '') if part.isdecimal() else (-1, part) for part in parts]
 
@@ -260,7 +260,7 @@ def _plain(metadata: Metadata) -> Metadata:
 
 
 def _unpacked_message(file: Path, message: Message, damage: Damage) -> Iterator[Message]:
-    """Give a message that was compressed by itself (`--compression-mode message`)."""
+    """Return a message that was compressed by itself (`--compression-mode message`)."""
     if message.channel.message_encoding != CDR:
         yield message
         return
@@ -282,7 +282,7 @@ def _suffix(file: Path) -> str:
 
 @contextmanager
 def _unpacked(file: Path, damage: Damage) -> Iterator[Path]:
-    """Give a file itself, or a temporary copy of what a compressed one holds."""
+    """Return a file itself, or a temporary copy of what a compressed one holds."""
     if file.suffix != '.zstd':
         yield file
         return

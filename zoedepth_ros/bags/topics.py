@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from zoedepth_ros.bags.cdr import definition
-from zoedepth_ros.bags.contents import CDR, Channel, Survey
+from zoedepth_ros.bags.contents import CDR, Channel, RecordingSummary
 from zoedepth_ros.bags.errors import RecordingError
 from zoedepth_ros.bags.qos import Profile, profiles_text
 from zoedepth_ros.errors import quoted
@@ -33,7 +33,7 @@ class Inputs:
     """Name what is read."""
 
     image: str
-    """Topic of the pictures."""
+    """Topic of the images."""
 
     image_type: str
     """sensor_msgs/msg/Image or CompressedImage."""
@@ -41,12 +41,12 @@ class Inputs:
     camera_info: str
     """Topic of their camera_info; '' when there is none."""
 
-    picture_count: int
-    """Number of pictures."""
+    image_count: int
+    """Number of images."""
 
 
 def find_inputs(
-    survey: Survey,
+    summary: RecordingSummary,
     image: str,
     camera_info: str,
     besides: str = '',
@@ -54,36 +54,36 @@ def find_inputs(
 ) -> Inputs:
     """Check the topics that were asked for, find those that were not ('').
 
-    besides: a topic of depth; when it is there, its neighbours are not taken for pictures, nor
+    besides: a topic of depth; when it is there, its neighbours are not taken for candidates, nor
     are topics without camera_info while others have it.  encodings: keeps depth from being taken
-    for pictures.  Raises RecordingError listing what there is.
+    for images.  Raises RecordingError listing what there is.
     """
-    pictures = survey.of_type(IMAGE, COMPRESSED_IMAGE)
-    cameras = survey.of_type(CAMERA_INFO)
-    if besides in pictures:
-        pictures = [topic for topic in pictures if _folder(topic) != _folder(besides)]
-        if not image:  # not the truth of a simulation: what the depth was made of has a camera
-            pictures = [t for t in pictures if _camera_info_of(t) in cameras] or pictures
+    candidates = summary.of_type(IMAGE, COMPRESSED_IMAGE)
+    cameras = summary.of_type(CAMERA_INFO)
+    if besides in candidates:
+        candidates = [topic for topic in candidates if _folder(topic) != _folder(besides)]
+        if not image:  # not ground truth of a simulation: the images of the depth have a camera
+            candidates = [t for t in candidates if _camera_info_of(t) in cameras] or candidates
     if not image:
-        image = _only(pictures, survey, encodings)
-    if image not in pictures:
-        there = f' ({survey.type_of(image)})' if survey.type_of(image) else ''
+        image = _only(candidates, summary, encodings)
+    if image not in candidates:
+        there = f' ({summary.type_of(image)})' if summary.type_of(image) else ''
         raise RecordingError(
-            f'{image}{there} is no topic of pictures; {_listed(pictures, survey)}'
+            f'{image}{there} is no topic of images; {_listed(candidates, summary)}'
         )
-    for topic, encoding in _depth_in([image], survey, encodings).items():
+    for topic, encoding in _depth_in([image], summary, encodings).items():
         raise RecordingError(
             f'{topic} holds depth ({encoding}), not images to predict depth from; '
-            f'{_listed(pictures, survey)}'
+            f'{_listed(candidates, summary)}'
         )
     if camera_info and camera_info not in cameras:
         raise RecordingError(
-            f'{camera_info} is no topic of camera_info; there {_are(cameras, survey)}'
+            f'{camera_info} is no topic of camera_info; there {_are(cameras, summary)}'
         )
     if not camera_info and _camera_info_of(image) in cameras:
         camera_info = _camera_info_of(image)
-    count = survey.counts.get(image, 0)
-    return Inputs(image, survey.type_of(image), camera_info, count)
+    count = summary.counts.get(image, 0)
+    return Inputs(image, summary.type_of(image), camera_info, count)
 
 
 _TYPES = {
@@ -101,7 +101,7 @@ _TYPES = {
 
 
 def output_channels(
-    survey: Survey, depth_topic: str, like: str, wanted: Collection[str]
+    summary: RecordingSummary, depth_topic: str, like: str, wanted: Collection[str]
 ) -> dict[str, Channel]:
     """Name and describe what is added: `depth_topic` and, beside it, the other outputs wanted.
 
@@ -113,12 +113,12 @@ def output_channels(
             f'{depth_topic!r}: expected a topic inside a namespace, such as /depth/image'
         )
     topics = {name: topic_of(name, depth_topic) for name in _TYPES if name in wanted}
-    taken = [topic for topic in topics.values() if survey.type_of(topic)]
+    taken = [topic for topic in topics.values() if summary.type_of(topic)]
     if taken:
         raise RecordingError(
             f'the recording has {", ".join(taken)} already; choose another --depth-topic'
         )
-    qos = _reliable(next(c.qos for c in survey.channels if c.topic == like))
+    qos = _reliable(next(c.qos for c in summary.channels if c.topic == like))
     return {name: _described(topic, _TYPES[name], qos) for name, topic in topics.items()}
 
 
@@ -142,49 +142,51 @@ def _described(topic: str, type_name: str, qos: str) -> Channel:
 
 
 def _reliable(qos: str) -> str:
-    """Give reliable, keep last 5, in the way the given profile is written."""
+    """Return reliable, keep last 5, in the way the given profile is written."""
     # rosbag2 wrote policies as numbers before Jazzy and as names since; one way in one recording.
     by_name = 'reliability: r' in qos or 'reliability: b' in qos
     return profiles_text([Profile()], by_name=by_name)
 
 
-def _only(pictures: list[str], survey: Survey, encodings: Encodings) -> str:
-    used = [topic for topic in pictures if survey.counts.get(topic)]
+def _only(candidates: list[str], summary: RecordingSummary, encodings: Encodings) -> str:
+    used = [topic for topic in candidates if summary.counts.get(topic)]
     used = [topic for topic in used if not _repeats(topic, used)]
-    depth = _depth_in(used, survey, encodings)
+    depth = _depth_in(used, summary, encodings)
     images = [topic for topic in used if topic not in depth]
     used = images or used
     if len(used) == 1 or (used and not images):
         return used[0]
     if not used:
-        raise RecordingError(f'the recording holds no pictures; {_listed(pictures, survey)}')
-    raise RecordingError(f'choose one with --image; {_listed(used, survey)}')
+        raise RecordingError(f'the recording holds no images; {_listed(candidates, summary)}')
+    raise RecordingError(f'choose one with --image; {_listed(used, summary)}')
 
 
-def _depth_in(topics: list[str], survey: Survey, encodings: Encodings) -> dict[str, str]:
-    """Give those topics whose images are depth, and the encoding."""
-    known = encodings([topic for topic in topics if survey.type_of(topic) == IMAGE])
+def _depth_in(
+    topics: list[str], summary: RecordingSummary, encodings: Encodings
+) -> dict[str, str]:
+    """Return those topics whose images are depth, and the encoding."""
+    known = encodings([topic for topic in topics if summary.type_of(topic) == IMAGE])
     known = {topic: encoding for topic, encoding in known.items() if encoding in DEPTH_ENCODINGS}
     packed = {topic: 'compressedDepth' for topic in topics if topic.endswith(_COMPRESSED_DEPTH)}
     return {**known, **packed}
 
 
 def _repeats(topic: str, others: list[str]) -> bool:
-    """Tell whether image_transport made a topic of another one that is there."""
+    """Return whether image_transport made a topic of another one that is there."""
     bases = (topic.removesuffix(_COMPRESSED_DEPTH), _base(topic))
     return any(base != topic and base in others for base in bases)
 
 
-def _listed(pictures: list[str], survey: Survey) -> str:
-    if pictures:
-        return f'topics of pictures {_are(pictures, survey)}'
-    others = sorted({channel.topic for channel in survey.channels})
-    return f'{_why_none(survey)}its topics {_are(others, survey)}'
+def _listed(candidates: list[str], summary: RecordingSummary) -> str:
+    if candidates:
+        return f'topics of images {_are(candidates, summary)}'
+    others = sorted({channel.topic for channel in summary.channels})
+    return f'{_why_none(summary)}its topics {_are(others, summary)}'
 
 
-def _why_none(survey: Survey) -> str:
+def _why_none(summary: RecordingSummary) -> str:
     """Say what keeps the messages of a recording from being read, and the remedy."""
-    used = [channel for channel in survey.channels if survey.counts.get(channel.topic)]
+    used = [channel for channel in summary.channels if summary.counts.get(channel.topic)]
     encodings = sorted({c.message_encoding for c in used if c.message_encoding != CDR})
     if 'ros1' in encodings:
         return (
@@ -202,10 +204,10 @@ def _why_none(survey: Survey) -> str:
     return ''
 
 
-def _are(topics: list[str], survey: Survey) -> str:
+def _are(topics: list[str], summary: RecordingSummary) -> str:
     if not topics:
         return 'are none'
-    listed = (f'{t} ({survey.type_of(t)}, {survey.counts.get(t, 0)} messages)' for t in topics)
+    listed = (f'{t} ({summary.type_of(t)}, {summary.counts.get(t, 0)} messages)' for t in topics)
     return f'are {", ".join(listed)}'
 
 

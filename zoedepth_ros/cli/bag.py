@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add('recordings', metavar='IN', nargs='+', help='.mcap or .db3 file, or the folder of a bag')
     add('out', metavar='OUT', help='the new .mcap file; a folder when there are several IN')
-    add('--image', metavar='TOPIC', default='', help='pictures, raw or compressed')
+    add('--image', metavar='TOPIC', default='', help='images, raw or compressed')
     add('--camera-info', metavar='TOPIC', default='', help="default: the image topic's sibling")
     add('--depth-topic', metavar='TOPIC', help='new topic, the others beside it (/depth/image)')
     add('--model', default=DEFAULT_MODEL, help='a name of `zoedepth models` (%(default)s)')
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='recordings side by side (%(default)s)',
     )
     add('--ray', action='store_true', help='spread the recordings over a Ray cluster')
-    add('--salvage', action='store_true', help='keep what can be read of a damaged recording')
+    add('--recover', action='store_true', help='keep what can be read of a damaged recording')
     add('--overwrite', action='store_true', help='replace OUT; do not resume a partial one')
     add_settings(parser)
 
@@ -94,7 +94,7 @@ def _jobs(args: argparse.Namespace) -> list[Job]:
     sources = [Path(name).expanduser() for name in args.recordings]
     out = Path(args.out).expanduser()
     if len(sources) == 1 and out.suffix == '.mcap' and not out.is_dir():
-        return [Job(sources[0], out, options, args.salvage, args.overwrite)]
+        return [Job(sources[0], out, options, args.recover, args.overwrite)]
     if out.suffix == '.mcap' and not out.is_dir():
         raise ValueError(f'{out}: with several recordings OUT is a folder')
     targets = [out / f'{_name_of(source)}.mcap' for source in sources]
@@ -102,7 +102,7 @@ def _jobs(args: argparse.Namespace) -> list[Job]:
         if targets.count(target) > 1:
             raise ValueError(f'two recordings would become {target}: convert them one by one')
     return [
-        Job(source, target, options, args.salvage, args.overwrite)
+        Job(source, target, options, args.recover, args.overwrite)
         for source, target in zip(sources, targets, strict=True)
     ]
 
@@ -131,13 +131,13 @@ def _options(args: argparse.Namespace) -> DepthOptions:
 
 
 class _Bars:
-    """Draw one bar for all pictures of all recordings."""
+    """Draw one bar for all images of all recordings."""
 
     def __init__(self) -> None:
         from tqdm import tqdm
 
         # disable=None: not where nobody can see it move
-        self._bar = tqdm(total=0, unit=' pictures', leave=False, disable=None)
+        self._bar = tqdm(total=0, unit=' images', leave=False, disable=None)
 
     def __enter__(self) -> _Bars:
         return self
@@ -145,14 +145,14 @@ class _Bars:
     def __exit__(self, *_: object) -> None:
         self._bar.close()
 
-    def expect(self, pictures: int) -> None:
-        """Know of more pictures to come."""
-        self._bar.total += pictures
+    def expect(self, images: int) -> None:
+        """Know of more images to come."""
+        self._bar.total += images
         self._bar.refresh()
 
-    def advance(self, pictures: int) -> None:
-        """Note that pictures are done."""
-        self._bar.update(pictures)
+    def advance(self, images: int) -> None:
+        """Note that images are done."""
+        self._bar.update(images)
 
     def say(self, line: str) -> None:
         """Show a line about the work."""
@@ -166,7 +166,7 @@ class _Bars:
 
 def _tell(job: Job, report: Report) -> None:
     done = 'done before, ' if report.done_before else ''
-    line = f'{job.target}: {done}{report.depths} depth images of {report.pictures} pictures'
+    line = f'{job.target}: {done}{report.depths} depth images of {report.images} images'
     reused = f', {report.reused} of them from an earlier attempt' if report.reused else ''
     print(f'{line}, {report.clouds} clouds{reused}')
     for text in report.assumptions.values():
@@ -177,14 +177,14 @@ def _tell(job: Job, report: Report) -> None:
     for reason, count in report.omitted.items():
         print(f'    {count} without an output: {reason} ({report.examples.get(reason, "")})')
     if report.no_points and job.options.points:
-        print(f'    pictures without points: {report.no_points}; --hfov assumes a field of view')
+        print(f'    images without points: {report.no_points}; --hfov assumes a field of view')
     if report.uncorrected:
         print(
-            f'    {report.uncorrected} are as through the training camera: these were pictures of '
+            f'    {report.uncorrected} are as through the training camera: these were images of '
             'an unknown camera; --hfov assumes a field of view'
         )
     for note in report.damage:
-        print(f'    {"salvaged" if job.salvage else "note"}: {note}')
+        print(f'    {"recovered" if job.recover else "note"}: {note}')
     if report.warning:
         print(f'    WARNING  {report.warning.upper()}')
 

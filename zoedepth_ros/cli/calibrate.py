@@ -1,4 +1,4 @@
-"""`zoedepth calibrate PICTURE…`: the scale of your camera, from one thing you know."""
+"""`zoedepth calibrate IMAGE…`: the scale of your camera, from one thing you know."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ UNUSUAL_SCALE = 3.0
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add = parser.add_argument
-    add('pictures', metavar='PICTURE', nargs='+', help='picture, or folder of pictures')
+    add('images', metavar='IMAGE', nargs='+', help='image, or folder of images')
     known = parser.add_mutually_exclusive_group(required=True)
     known.add_argument(
         '--distance',
@@ -91,20 +91,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure every picture, agree on one scale per head and write the file."""
+    """Measure every image, agree on one scale per head and write the file."""
     import numpy as np
 
     from zoedepth_ros.build import build_predictor
     from zoedepth_ros.cli.image_paths import find_images, require_readable
     from zoedepth_ros.inference.result import check_head
-    from zoedepth_ros.media.files import read_stored_picture
+    from zoedepth_ros.media.files import read_stored_image
     from zoedepth_ros.pipeline.outputs import DEPTH
     from zoedepth_ros.pipeline.scale_file import load_scales
     from zoedepth_ros.pipeline.sequence import SequencePredictor
 
     settings = _settings(args)
     _check(args, settings)
-    paths = find_images(args.pictures)
+    paths = find_images(args.images)
     require_readable(paths)
     out = Path(args.out).expanduser()
     check_writable(out)
@@ -115,7 +115,7 @@ def run(args: argparse.Namespace) -> int:
     _check_camera(predictor, args, settings)
     ratios: dict[str, list[NDArray[np.float64]]] = {}
     for path in paths:
-        stored = read_stored_picture(path, settings.camera_bits)
+        stored = read_stored_image(path, settings.camera_bits)
         rgb = stored.rgb
         if stored.assumption:
             print(f'{path}: {stored.assumption} (--bits)')
@@ -178,7 +178,7 @@ def _check_camera(
 def _ratios(
     result: ImageOutputs, network_width: int, args: argparse.Namespace, cameras: CameraOf
 ) -> NDArray[np.float64]:
-    """Give true over measured, (n,): pixels of the target, or one per picture for the floor."""
+    """Return true over measured, (n,): pixels of the target, or one per image for the floor."""
     import numpy as np
 
     from zoedepth_ros.geometry.filters import flying_pixels
@@ -231,14 +231,14 @@ def _floor_ratio(
 def _agree(
     ratios: dict[str, list[NDArray[np.float64]]], args: argparse.Namespace
 ) -> dict[str, ScaleState]:
-    """Make one scale per head of what the pictures say."""
+    """Make one scale per head of what the images say."""
     import numpy as np
 
     from zoedepth_ros.geometry.scale import HIGHEST_SCALE, LOWEST_SCALE, robust_scale
     from zoedepth_ros.pipeline.scale_tracker import CONVERGED, ScaleState
 
     states = {}
-    # a floor is thousands of points behind one ratio, and five pictures of it are plenty
+    # a floor is thousands of points behind one ratio, and five images of it are plenty
     weight = 1.0 if args.distance is not None else 10.0
     for head, several in ratios.items():
         found = robust_scale(np.concatenate(several), weight=weight)
@@ -255,7 +255,7 @@ def _agree(
         target = ('the target', '--distance'), ('the floor', '--camera-height')
         known, option = target[args.distance is None]
         raise ValueError(
-            f'{known} was not found in any picture at a scale of {LOWEST_SCALE:g} to '
+            f'{known} was not found in any image at a scale of {LOWEST_SCALE:g} to '
             f'{HIGHEST_SCALE:g}: nothing is written (is {option} in metres?)'
         )
     return states

@@ -1,4 +1,4 @@
-"""`zoedepth predict PICTURE…`: depth of pictures and films, as files."""
+"""`zoedepth predict IMAGE…`: depth of images and videos, as files."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from zoedepth_ros.files import WriteError, check_folder
 
 if TYPE_CHECKING:
     from zoedepth_ros.inference.result import DepthPredictor
-    from zoedepth_ros.media.files import StoredPicture
+    from zoedepth_ros.media.files import StoredImage
     from zoedepth_ros.pipeline.sequence import ImageOutputs
     from zoedepth_ros.pipeline.settings import PipelineSettings
 
 NAME = 'predict'
-HELP = 'write the depth of pictures and films: PNG in millimetres, NumPy, colours, point cloud'
+HELP = 'write the depth of images and videos: PNG in millimetres, NumPy, colours, point cloud'
 
 DEFAULT_MODEL = 'ZoeD_M12_NK'
 NO_EFFECT = (
@@ -38,7 +38,7 @@ DEFAULT_HFOV_DEG = 55.0
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add = parser.add_argument
-    add('pictures', metavar='PICTURE', nargs='+', help='picture, folder of pictures, film')
+    add('images', metavar='IMAGE', nargs='+', help='image, folder of images, video')
     add('--out', metavar='DIR', default='out/predict', help='folder to write to (%(default)s)')
     add('--model', default=DEFAULT_MODEL, help='a name of `zoedepth models` (%(default)s)')
     add(
@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=('metric', 'official'),
         help="metric: true to scale; official: prettier edges, as in the authors' demo",
     )
-    add('--flip', action='store_true', help='average with the mirrored picture: half the speed')
+    add('--flip', action='store_true', help='average with the mirrored image: half the speed')
     add_calibration_option(parser)
     add('--rate', type=rate_hz, metavar='HZ', help='frames of a video per second (all)')
     add_settings(parser, besides=NO_EFFECT)
@@ -70,17 +70,17 @@ def _settings(args: argparse.Namespace) -> PipelineSettings:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Predict every picture; one that cannot be read is named and the others go on."""
+    """Predict every image; one that cannot be read is named and the others go on."""
     from zoedepth_ros.cli.image_paths import (
         find_images,
         output_names,
         require_readable,
         unreadable,
     )
-    from zoedepth_ros.cli.videos import is_film
+    from zoedepth_ros.cli.videos import is_video
     from zoedepth_ros.inference.result import InferenceError, check_head
 
-    paths = find_images(args.pictures)
+    paths = find_images(args.images)
     missing = unreadable(paths)
     if len(missing) == len(paths):
         require_readable(paths)
@@ -88,12 +88,12 @@ def run(args: argparse.Namespace) -> int:
         _complain(f'{path}: {reason}')
     targets = dict(zip(paths, output_names(paths), strict=True))
     readable = [path for path in paths if path not in missing]
-    films = {path for path in readable if is_film(path)}
-    if not films:
-        refuse_idle(args, ['rate'], 'is for films')
+    videos = {path for path in readable if is_video(path)}
+    if not videos:
+        refuse_idle(args, ['rate'], 'is for videos')
     if not args.calibration:
         refuse_idle(args, ['camera.rectified'], 'is for --calibration')
-    if len(films) == len(readable):
+    if len(videos) == len(readable):
         clouds = ('filter.edge', 'cloud.decimation', 'cloud.color', 'cloud.max_range')
         refuse_idle(args, clouds, 'is for images: a video gets no cloud')
         refuse_idle(args, ['camera.bits'], 'is for images')
@@ -109,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
     failures = len(missing)
     for number, path in enumerate(readable, 1):
         print(f'[{number}/{len(readable)}] {path}', flush=True)
-        work, target = _film if path in films else _picture, out / targets[path]
+        work, target = _video if path in videos else _image, out / targets[path]
         try:
             failures += not work(path, target, predictor, settings, args, cameras)
         except InferenceError as error:
@@ -118,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
     return _conclude(predictor, len(paths), failures)
 
 
-def _picture(
+def _image(
     path: Path,
     target: Path,
     predictor: DepthPredictor,
@@ -126,7 +126,7 @@ def _picture(
     args: argparse.Namespace,
     cameras: CameraOf,
 ) -> bool:
-    """Predict one picture; tell whether it could be read."""
+    """Predict one image; tell whether it could be read."""
     from zoedepth_ros.geometry.intrinsics import CameraError, assumed_camera
     from zoedepth_ros.pipeline.sequence import SequencePredictor
 
@@ -147,7 +147,7 @@ def _picture(
     return True
 
 
-def _film(
+def _video(
     path: Path,
     target: Path,
     predictor: DepthPredictor,
@@ -155,13 +155,13 @@ def _film(
     args: argparse.Namespace,
     cameras: CameraOf,
 ) -> bool:
-    """Predict one film; tell whether it could be read."""
-    from zoedepth_ros.cli.videos import film_files, predict_film
+    """Predict one video; tell whether it could be read."""
+    from zoedepth_ros.cli.videos import predict_video, video_files
 
-    files, start_s = film_files(target), time.perf_counter()
+    files, start_s = video_files(target), time.perf_counter()
     try:
         path.open('rb').close()  # OpenCV does not say why it cannot
-        report = predict_film(path, files, predictor, settings, args.rate or 0.0, cameras)
+        report = predict_video(path, files, predictor, settings, args.rate or 0.0, cameras)
     except WriteError:  # the next one could not be written either
         raise
     except (ValueError, OSError) as error:
@@ -172,7 +172,7 @@ def _film(
     color = '' if report.color_trouble else f'{files.color.name}, '
     print(f'    -> {files.folder}/, {color}{files.table.name}')
     if report.color_trouble:
-        print(f'    no film of colours; depth is complete: {report.color_trouble}')
+        print(f'    no video of colours; depth is complete: {report.color_trouble}')
     return True
 
 
@@ -218,14 +218,14 @@ def _introduce(
         )
 
 
-def _read(path: Path, bits: int) -> StoredPicture | None:
-    """Return the picture, or None after saying why it cannot be read."""
-    from zoedepth_ros.media.files import PictureError, read_stored_picture
+def _read(path: Path, bits: int) -> StoredImage | None:
+    """Return the image, or None after saying why it cannot be read."""
+    from zoedepth_ros.media.files import ImageFileError, read_stored_image
     from zoedepth_ros.media.image_header import MEANING, UPRIGHT
 
     try:
-        stored = read_stored_picture(path, bits)
-    except (PictureError, OSError) as error:
+        stored = read_stored_image(path, bits)
+    except (ImageFileError, OSError) as error:
         _complain(explained(error))
         return None
     height, width = stored.rgb.shape[:2]
@@ -256,7 +256,7 @@ def _describe(found: ImageOutputs, elapsed_s: float) -> None:
 def _write(target: Path, found: ImageOutputs, settings: PipelineSettings, warning: str) -> None:
     """Write the four files of one image."""
     from zoedepth_ros.geometry.points import unpack_rgb
-    from zoedepth_ros.media.files import write_depth_png, write_npy, write_picture, write_ply
+    from zoedepth_ros.media.files import write_depth_png, write_image, write_npy, write_ply
     from zoedepth_ros.media.panel import draw_depth_with_scale
 
     assert found.depth_m is not None
@@ -264,7 +264,7 @@ def _write(target: Path, found: ImageOutputs, settings: PipelineSettings, warnin
     png, npy, color, ply = _files(target)
     too_far = write_depth_png(png, found.depth_m)
     write_npy(npy, found.depth_m)
-    write_picture(color, draw_depth_with_scale(found.depth_m, warning=warning))
+    write_image(color, draw_depth_with_scale(found.depth_m, warning=warning))
     rgb = unpack_rgb(found.points) if settings.cloud_color else None
     count = write_ply(ply, found.points[..., :3], rgb)
     if too_far:
@@ -287,19 +287,19 @@ def _files(target: Path) -> tuple[Path, Path, Path, Path]:
 
 
 def _refuse_overwriting(paths: list[Path], targets: list[Path]) -> None:
-    """Raise ValueError when a result would replace one of the pictures."""
+    """Raise ValueError when a result would replace one of the images."""
     inputs = {path.resolve() for path in paths}
     for target in targets:
         for file in (*_files(target), target.with_name(f'{target.name}_color.mp4')):
             if file.resolve() in inputs:
-                raise ValueError(f'{file} is one of the pictures: choose another --out')
+                raise ValueError(f'{file} is one of the images: choose another --out')
 
 
 def _conclude(predictor: DepthPredictor, total: int, failures: int) -> int:
     if predictor.weights_warning:
         print(f'WARNING  {predictor.weights_warning.upper()}')
     if failures:
-        _complain(f'{failures} of {total} pictures failed')
+        _complain(f'{failures} of {total} images failed')
     return FAILED if failures else DONE
 
 

@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the sheet; raises ValueError for invalid options and OSError."""
-    from zoedepth_ros.media.files import write_picture
+    from zoedepth_ros.media.files import write_image
 
     if args.trajectory:
         refuse_idle(args, ['domain'], 'is for scenes, not for --trajectory')
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     check_writable(path)
     samples = _trajectory(args) if args.trajectory else _scenes(args)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_picture(path, sheet(list(progress(samples, args.count, 'images')), args.columns))
+    write_image(path, sheet(list(progress(samples, args.count, 'images')), args.columns))
     print(path)
     return 0
 

@@ -1,4 +1,4 @@
-"""What `zoedepth predict` does with films: depth frame by frame, and a film of it for eyes."""
+"""What `zoedepth predict` does with videos: depth frame by frame, and a video of it for eyes."""
 
 from __future__ import annotations
 
@@ -25,50 +25,50 @@ from zoedepth_ros.pipeline.outputs import DEPTH
 from zoedepth_ros.pipeline.sequence import ImageOutputs, SequencePredictor
 from zoedepth_ros.pipeline.settings import PipelineSettings
 
-FILM_SUFFIXES = ('.avi', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.webm')
+VIDEO_SUFFIXES = ('.avi', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.webm')
 
 
 @dataclass(frozen=True, slots=True)
-class FilmFiles:
-    """Hold where the results of one film go."""
+class VideoFiles:
+    """Hold where the results of one video go."""
 
     folder: Path
     """One 16-bit PNG in millimetres for each frame, named after its number."""
     color: Path
-    """Film of picture and depth beside each other."""
+    """Film of image and depth beside each other."""
     table: Path
     """A line for each frame: number, time, head, probabilities, median depth."""
 
 
 @dataclass(frozen=True, slots=True)
-class FilmReport:
-    """Tell what was made of one film."""
+class VideoReport:
+    """Tell what was made of one video."""
 
     frames: int
     """Frames whose depth was written."""
     color_trouble: str
-    """Why there is no film of colours; '' when there is one."""
+    """Why there is no video of colours; '' when there is one."""
 
 
-def is_film(path: Path) -> bool:
-    """Tell whether a path names a film, by its suffix."""
-    return path.suffix.lower() in FILM_SUFFIXES
+def is_video(path: Path) -> bool:
+    """Return whether a path names a video, by its suffix."""
+    return path.suffix.lower() in VIDEO_SUFFIXES
 
 
-def film_files(target: Path) -> FilmFiles:
-    """Give the files for a target, the name of the results without an ending."""
+def video_files(target: Path) -> VideoFiles:
+    """Return the files for a target, the name of the results without an ending."""
     color, table = (target.with_name(target.name + end) for end in ('_color.mp4', '_frames.csv'))
-    return FilmFiles(target.with_name(f'{target.name}_depth'), color, table)
+    return VideoFiles(target.with_name(f'{target.name}_depth'), color, table)
 
 
-def predict_film(
+def predict_video(
     path: Path,
-    files: FilmFiles,
+    files: VideoFiles,
     predictor: DepthPredictor,
     settings: PipelineSettings,
     rate_hz: float = 0.0,
     camera_of: CameraOf = lambda shape: None,
-) -> FilmReport:
+) -> VideoReport:
     """Write the depth of at most `rate_hz` frames a second (0: all), by the frames' own times.
 
     camera_of: returns the camera of frames of a shape, None where it is not known.  Depth is
@@ -82,11 +82,11 @@ def predict_film(
     with _Writer(files, _mean_fps(times_s), predictor.weights_warning) as writer:
         for count, frame in enumerate(progress(frames, len(times_s), 'frames')):
             writer.write(count, *frame)
-    return FilmReport(len(writer.rows), writer.color_trouble)
+    return VideoReport(len(writer.rows), writer.color_trouble)
 
 
 def _mean_fps(times_s: list[float]) -> float:
-    """Give the mean rate of frames [Hz]; of a single one, one a second."""
+    """Return the mean rate of frames [Hz]; of a single one, one a second."""
     return (len(times_s) - 1) / (times_s[-1] - times_s[0]) if len(times_s) > 1 else 1.0
 
 
@@ -106,26 +106,26 @@ def _predicted(
 class _Writer:
     """Write the results of frames as they come; a context.
 
-    The table is written at the end, of as many frames as there are; the film for eyes gets its
+    The table is written at the end, of as many frames as there are; the video for eyes gets its
     name when it is whole.
     """
 
-    def __init__(self, files: FilmFiles, fps: float, warning: str) -> None:
+    def __init__(self, files: VideoFiles, fps: float, warning: str) -> None:
         files.folder.mkdir(parents=True, exist_ok=True)
-        for old in files.folder.glob('[0-9]*.png'):  # of a longer film of this name
+        for old in files.folder.glob('[0-9]*.png'):  # of a longer video of this name
             old.unlink()
         self._files, self._fps, self._warning = files, container_fps(fps), warning
-        self._film: cv2.VideoWriter | None = None
-        self._film_frames = 0
+        self._video: cv2.VideoWriter | None = None
+        self._video_frames = 0
         self._last_shown: NDArray[np.uint8] | None = None
         self.color_trouble = ''
-        """Why the film of colours cannot be written; '' when it can."""
+        """Why the video of colours cannot be written; '' when it can."""
         self._probabilities: dict[str, float] = {}  # of the router's latest run
         self.rows: list[tuple[int | str, ...]] = []
         """A line of the table for each frame."""
         for old in (files.color, files.table):
             old.unlink(missing_ok=True)
-        self._workspace = TemporaryDirectory(dir=files.color.parent, prefix='.film-')
+        self._workspace = TemporaryDirectory(dir=files.color.parent, prefix='.video-')
         self._unfinished = Path(self._workspace.name) / files.color.name
 
     def __enter__(self) -> _Writer:
@@ -133,8 +133,8 @@ class _Writer:
 
     def __exit__(self, kind: object, *_: object) -> None:
         with self._workspace:
-            if self._film is not None:
-                self._film.release()
+            if self._video is not None:
+                self._video.release()
                 if kind is None and not self.color_trouble:
                     self._unfinished.replace(self._files.color)
         text = io.StringIO()
@@ -161,24 +161,26 @@ class _Writer:
         self._show(time_s, draw_warning(beside, self._warning) if self._warning else beside)
 
     def _show(self, time_s: float, bgr: NDArray[np.uint8]) -> None:
-        """Add a frame to the film for eyes, at its time: the one before stays until then."""
+        """Add a frame to the video for eyes, at its time: the one before stays until then."""
         if self.color_trouble:
             return
         try:
-            if self._film is None:
-                self._film = self._opened(bgr.shape[1], bgr.shape[0])
-            while self._last_shown is not None and self._film_frames < round(time_s * self._fps):
-                self._film.write(self._last_shown)
-                self._film_frames += 1
-            self._film.write(bgr)
-            self._film_frames, self._last_shown = self._film_frames + 1, bgr
+            if self._video is None:
+                self._video = self._opened(bgr.shape[1], bgr.shape[0])
+            while self._last_shown is not None and self._video_frames < round(time_s * self._fps):
+                self._video.write(self._last_shown)
+                self._video_frames += 1
+            self._video.write(bgr)
+            self._video_frames, self._last_shown = self._video_frames + 1, bgr
         except (ValueError, OSError, cv2.error) as error:
             self.color_trouble = f'{self._files.color}: not written: {error}'
 
     def _opened(self, width: int, height: int) -> cv2.VideoWriter:
         code = int.from_bytes(b'mp4v', 'little')  # what VideoWriter.fourcc makes
-        film = cv2.VideoWriter(name_for_opencv(self._unfinished), code, self._fps, (width, height))
-        if not film.isOpened():
+        video = cv2.VideoWriter(
+            name_for_opencv(self._unfinished), code, self._fps, (width, height)
+        )
+        if not video.isOpened():
             size = f'{width} x {height} px, {self._fps:g} frames a second'
-            raise OSError(f'OpenCV cannot write a film of {size}')
-        return film
+            raise OSError(f'OpenCV cannot write a video of {size}')
+        return video

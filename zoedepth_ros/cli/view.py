@@ -1,4 +1,4 @@
-"""`zoedepth view SOURCE`: picture, depth, uncertainty, cloud and router in Rerun."""
+"""`zoedepth view SOURCE`: image, depth, uncertainty, cloud and router in Rerun."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from zoedepth_ros.viewing.rerun_log import RerunLog
 
 NAME = 'view'
-HELP = 'look at depth in 3D: pictures, a video, a webcam, a recording, a live topic (Rerun)'
+HELP = 'look at depth in 3D: images, a video, a webcam, a recording, a live topic (Rerun)'
 
 DEFAULT_MODEL = 'ZoeD_M12_NK'
 DEFAULT_PORT = 9090
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'sources',
         metavar='SOURCE',
         nargs='+',
-        help='pictures, folder, video, number of a webcam, recording, or /topic',
+        help='images, folder, video, number of a webcam, recording, or /topic',
     )
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
@@ -67,11 +67,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--weights', metavar='FILE', help="the model's weights, or 'random' (default: released)")
     add('--device', default='auto', help='auto, cpu, cuda or cuda:N (%(default)s)')
     add('--precision', default='auto', choices=('auto', 'fp32', 'bf16', 'fp16'))
-    add('--image', metavar='TOPIC', help='pictures of a recording')
+    add('--image', metavar='TOPIC', help='images of a recording')
     add('--camera-info', metavar='TOPIC', help='their calibration, or that of a live topic')
     add('--depth-topic', metavar='TOPIC', help=f'recorded depth ({DEFAULT_DEPTH_TOPIC})')
     add('--predict', action='store_true', help='predict although depth was recorded')
-    add('--salvage', action='store_true', help='show what can be read of a damaged recording')
+    add('--recover', action='store_true', help='show what can be read of a damaged recording')
     add_calibration_option(parser)
     add('--rate', type=rate_hz, metavar='HZ', help='of a video, at most (all)')
     add('--frames', type=at_least(0), default=0, metavar='N', help='stop after so many (all)')
@@ -115,7 +115,7 @@ def run(args: argparse.Namespace) -> int:
         shown = progress(_with_first(first, frames), None, 'frames')
         count = run_log(shown, log, predictor, args.frames)
         log.flush()
-        print(f'{count} pictures with depth' + (f' -> {args.save}' if args.save else ''))
+        print(f'{count} images with depth' + (f' -> {args.save}' if args.save else ''))
         while args.serve:
             time.sleep(1.0)
     finally:
@@ -148,7 +148,7 @@ def _open(log: RerunLog, args: argparse.Namespace) -> None:
 
 
 def _with_camera(frames: Iterator[ViewFrame], cameras: CameraOf) -> Iterator[ViewFrame]:
-    """Give frames that come without a camera the one of --calibration."""
+    """Return frames that come without a camera the one of --calibration."""
     for frame in frames:
         image = frame.depth_m if frame.rgb is None else frame.rgb
         if frame.camera is None and image is not None:
@@ -177,12 +177,12 @@ def _frames(args: argparse.Namespace, settings: PipelineSettings) -> Iterator[Vi
             image=args.image or '',
             camera_info=args.camera_info or '',
             depth_topic='' if args.predict else args.depth_topic or DEFAULT_DEPTH_TOPIC,
-            salvage=args.salvage,
+            recover=args.recover,
             rectified=settings.camera_rectified,
             bits=settings.camera_bits,
             note=_note,
         )
-    refuse_idle(args, ('image', 'depth_topic', 'predict', 'salvage'), 'is for recordings')
+    refuse_idle(args, ('image', 'depth_topic', 'predict', 'recover'), 'is for recordings')
     if is_one and name.startswith('/') and not path.exists():
         refuse_idle(args, ['rate'], 'is for videos')
         return _live_frames(args, settings)
@@ -199,23 +199,23 @@ def _frames(args: argparse.Namespace, settings: PipelineSettings) -> Iterator[Vi
         return sources.webcam_frames(int(name) if name.isdigit() else name)
     paths = find_images(args.sources)
     require_readable(paths)
-    return sources.picture_frames(paths, bits=settings.camera_bits, note=_note)
+    return sources.image_frames(paths, bits=settings.camera_bits, note=_note)
 
 
 def _live_frames(args: argparse.Namespace, settings: PipelineSettings) -> Iterator[ViewFrame]:
     from zoedepth_ros.viewing.frame import ViewFrame
 
     try:
-        from zoedepth_ros.viewing.live_images import live_pictures
+        from zoedepth_ros.viewing.live_images import live_images
     except ModuleNotFoundError as error:
         raise ValueError(
             f'{args.sources[0]}: no such file; as a topic it needs ROS 2 ({error})'
         ) from None
     topic, info, rectified = args.sources[0], args.camera_info or '', settings.camera_rectified
-    for picture in live_pictures(
+    for image in live_images(
         topic, info, rectified=rectified, bits=settings.camera_bits, note=_note
     ):
-        yield ViewFrame(picture.topic, picture.time_s, picture.rgb, camera=picture.camera)
+        yield ViewFrame(image.topic, image.time_s, image.rgb, camera=image.camera)
 
 
 @cache
@@ -229,9 +229,9 @@ def _is_recording(path: Path) -> bool:
 
     if path.is_dir():
         names = [file.name for file in path.iterdir()]
-        pictures = any(Path(name).suffix.lower() in IMAGE_SUFFIXES for name in names)
+        images = any(Path(name).suffix.lower() in IMAGE_SUFFIXES for name in names)
         bag = any(name.endswith(('.mcap', '.db3', '.mcap.zstd', '.db3.zstd')) for name in names)
-        return bag and not pictures
+        return bag and not images
     return path.name.endswith(('.mcap', '.db3', '.mcap.zstd', '.db3.zstd', '.bag'))
 
 
@@ -255,7 +255,7 @@ class _Predictor:
         self._add = adder(self._predictor, self._settings, cloud_hfov_rad=self.hfov_rad())
 
     def hfov_rad(self) -> float:
-        """Give the field of view to assume where calibration is missing [rad]."""
+        """Return the field of view to assume where calibration is missing [rad]."""
         learnt_rad = self._predictor.training_hfov_rad if self._predictor else 0.0
         default_rad = learnt_rad or math.radians(DEFAULT_HFOV_DEG)
         return self._settings.camera_hfov_rad or default_rad

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from zoedepth_ros.demo.frame_sets import RecordedFrame
 from zoedepth_ros.files import json_text, write_file
-from zoedepth_ros.media.files import write_picture, write_ply
+from zoedepth_ros.media.files import write_image, write_ply
 from zoedepth_ros.media.ground_truth_panel import heading
 from zoedepth_ros.media.panel import Titles, draw_panel
 
@@ -47,7 +47,7 @@ def write_frames(
         rows.insert(0, heading(rows[0].shape[1], [title], _HEADING_PX))
     names = []
     if rows or above:
-        write_picture(folder / IMAGE, _stacked([*above, *rows]))
+        write_image(folder / IMAGE, _stacked([*above, *rows]))
         names.append(IMAGE)
     for index, frame in enumerate([*frames, *clouds]):
         name = POINTS if index == 0 else POINTS.replace('.', f'_{index + 1}.')

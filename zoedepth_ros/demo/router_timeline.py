@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from zoedepth_ros.media.color import BACKGROUND, Picture, linear_ticks, put_text, text_width
+from zoedepth_ros.media.color import BACKGROUND, BgrImage, linear_ticks, put_text, text_width
 
 COLORS = {'indoor': (80, 165, 235), 'outdoor': (200, 140, 60)}
 """Blue-green-red of the two domains."""
@@ -47,7 +47,7 @@ def draw_router_timeline(
     switches_s: Sequence[float],
     width: int,
     text_px: float = 12.0,
-) -> Picture:
+) -> BgrImage:
     """Draw everything over one time axis.
 
     outdoor: time [s] and probability of 'outdoor', NaN for none; domains, heads: time [s] and
@@ -88,7 +88,7 @@ def spans(states: Sequence[tuple[float, str]], end_s: float) -> Spans:
 
 
 def _draw_probability(
-    canvas: Picture, outdoor: Sequence[tuple[float, float]], axis: TimeAxis, top: int, bottom: int
+    canvas: BgrImage, outdoor: Sequence[tuple[float, float]], axis: TimeAxis, top: int, bottom: int
 ) -> None:
     """Fill the chart: outdoor below the curve, indoor above it; grey without a router."""
     text_px = axis.text_px
@@ -113,7 +113,7 @@ def _draw_probability(
         put_text(canvas, text, at, text_px)
 
 
-def _draw_spans(canvas: Picture, states: Spans, axis: TimeAxis, top: int, bottom: int) -> None:
+def _draw_spans(canvas: BgrImage, states: Spans, axis: TimeAxis, top: int, bottom: int) -> None:
     for begin_s, end_s, state in states:
         left, right = axis.x(begin_s), axis.x(end_s)
         canvas[top:bottom, left:right] = COLORS.get(state, _DIM)
@@ -125,7 +125,7 @@ def _draw_spans(canvas: Picture, states: Spans, axis: TimeAxis, top: int, bottom
 
 
 def _draw_door(
-    canvas: Picture, axis: TimeAxis, time_s: float, text: str, top: int, bottom: int
+    canvas: BgrImage, axis: TimeAxis, time_s: float, text: str, top: int, bottom: int
 ) -> None:
     """Draw a dashed line with a label above it, clipped to the chart."""
     x, dash_px = axis.x(time_s), max(4, round(axis.text_px * 0.6))

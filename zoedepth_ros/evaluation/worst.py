@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from zoedepth_ros.evaluation.evaluate import ScoredImage
 from zoedepth_ros.evaluation.protocol import resize_prediction
-from zoedepth_ros.media.files import write_picture
+from zoedepth_ros.media.files import write_image
 from zoedepth_ros.media.ground_truth_panel import RowTitles, draw_ground_truth_row
 
 VIEW_HEIGHT = 320
@@ -50,7 +50,7 @@ class WorstImages:
         for rank, scored in enumerate(self.ranked(), start=1):
             stem = scored.sample.name.replace('/', '_').rsplit('.', 1)[0]
             path = folder / f'worst_{rank:02d}_{stem}.png'
-            write_picture(path, error_panel(scored, self.warning))
+            write_image(path, error_panel(scored, self.warning))
             paths.append(path)
         return paths
 

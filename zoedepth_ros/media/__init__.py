@@ -1,1 +1,1 @@
-"""What people look at and keep: colour pictures, panels, PNG and PLY files."""
+"""What people look at and keep: colour images, panels, PNG and PLY files."""

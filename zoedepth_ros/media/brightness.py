@@ -26,7 +26,7 @@ class SignificantBits:
         """How 16-bit values are read, in words; '' before the first."""
 
     def of(self, values: NDArray[np.uint16], configured: int = 0) -> int:
-        """Give the bits for the values of an image, without alpha.
+        """Return the bits for the values of an image, without alpha.
 
         configured: 8 to 16, or 0 for the fewest bits of a sensor that hold the largest value.
         """

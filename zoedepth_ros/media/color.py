@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from zoedepth_ros.errors import printable
 
-Picture = NDArray[np.uint8]
+BgrImage = NDArray[np.uint8]
 
 BACKGROUND = (30, 26, 24)
 """Dark grey behind everything drawn, blue-green-red."""
@@ -40,8 +40,8 @@ def depth_range(depth_m: NDArray[np.float32]) -> tuple[float, float]:
 
 def depth_to_bgr(
     depth_m: NDArray[np.float32], near_m: float | None = None, far_m: float | None = None
-) -> Picture:
-    """Return a picture (H, W, 3) of a depth map (H, W) [m], for eyes only.
+) -> BgrImage:
+    """Return a image (H, W, 3) of a depth map (H, W) [m], for eyes only.
 
     The scale is logarithmic: equal steps of colour are equal ratios of distance, as the errors of
     such depth are. Limits that are not given come from `depth_range`; depth beyond them takes the
@@ -56,7 +56,7 @@ def depth_to_bgr(
 
 def scale_bar(
     height: int, near_m: float, far_m: float, *, text_px: float = 12.0, title: str = 'm'
-) -> Picture:
+) -> BgrImage:
     """Draw the vertical scale that belongs to `depth_to_bgr`, far on top, ticks in metres.
 
     Returns (height, width, 3); the width follows from the text, whose capitals are `text_px` high.
@@ -118,7 +118,7 @@ def linear_ticks(low: float, high: float, count: int) -> list[float]:
 
 
 def put_text(
-    canvas: Picture,
+    canvas: BgrImage,
     text: str,
     at: tuple[int, int],
     text_px: float,
@@ -154,7 +154,7 @@ def _limits(
     return near_m, far_m
 
 
-def _colors(ratio: NDArray, known: NDArray[np.bool_]) -> Picture:
+def _colors(ratio: NDArray, known: NDArray[np.bool_]) -> BgrImage:
     """Turn 0 (near) to 1 (far) into colours, black where not known."""
     index = _NEAR_INDEX + (_FAR_INDEX - _NEAR_INDEX) * np.clip(ratio, 0.0, 1.0)
     bgr = cv2.applyColorMap(np.rint(index).astype(np.uint8), cv2.COLORMAP_TURBO)

@@ -1,4 +1,4 @@
-"""Pictures in; depth, colours and clouds out, as files that other programs open."""
+"""Images in; depth, colours and clouds out, as files that other programs open."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from zoedepth_ros.media.brightness import SignificantBits, to_8_bits
 from zoedepth_ros.media.image_header import hfov_rad, is_truncated, orientation, upright
 
 
-class PictureError(ValueError):
-    """Say which picture cannot be read, and why."""
+class ImageFileError(ValueError):
+    """Say which image cannot be read, and why."""
 
 
 @dataclass(frozen=True, slots=True)
-class StoredPicture:
-    """Hold a picture as it was seen, and how it had been stored."""
+class StoredImage:
+    """Hold a image as it was seen, and how it had been stored."""
 
     rgb: NDArray[np.uint8]
     """(H, W, 3), upright."""
@@ -36,36 +36,38 @@ class StoredPicture:
     """How its 16-bit values were read, in words; '' for 8 bits."""
 
 
-def read_picture(path: str | PathLike[str]) -> NDArray[np.uint8]:
-    """Return a picture as rgb uint8 (H, W, 3), upright; see `read_stored_picture`."""
-    return read_stored_picture(path).rgb
+def read_image(path: str | PathLike[str]) -> NDArray[np.uint8]:
+    """Return a image as rgb uint8 (H, W, 3), upright; see `read_stored_image`."""
+    return read_stored_image(path).rgb
 
 
-def read_stored_picture(path: str | PathLike[str], bits: int = 0) -> StoredPicture:
+def read_stored_image(path: str | PathLike[str], bits: int = 0) -> StoredImage:
     """Read any format OpenCV knows; grey becomes RGB, transparency is dropped.
 
-    bits: significant ones of 16-bit values, 0 for those of the largest value.  Raises PictureError
-    naming the file when it is no picture or its end is missing, OSError when it cannot be opened.
+    bits: significant ones of 16-bit values, 0 for those of the largest value.  Raises
+    ImageFileError naming the file when it is no image or truncated, and OSError.
     """
     data = Path(path).read_bytes()
     if is_truncated(data):
-        raise PictureError(f'{path}: the end of the picture is missing ({len(data):,} bytes)')
+        raise ImageFileError(f'{path}: the end of the image is missing ({len(data):,} bytes)')
     try:
         pixels = decode_pixels(data) if data else None
-    except cv2.error as error:  # such as a picture beyond OpenCV's limit of pixels
-        raise PictureError(f'{path}: OpenCV refuses it: {error.err or error}') from None
+    except cv2.error as error:  # such as a image beyond OpenCV's limit of pixels
+        raise ImageFileError(f'{path}: OpenCV refuses it: {error.err or error}') from None
     if pixels is None:
-        raise PictureError(f'{path}: not a picture that OpenCV reads ({len(data):,} bytes)')
+        raise ImageFileError(f'{path}: not a image that OpenCV reads ({len(data):,} bytes)')
     turned = orientation(data)
     significant = SignificantBits()
     if pixels.dtype == np.uint16:
         pixels = to_8_bits(pixels, significant.of(pixels, bits))
     elif pixels.dtype != np.uint8:
-        raise PictureError(f'{path}: values of {pixels.dtype}, as of depth: expected 8 or 16 bits')
+        raise ImageFileError(
+            f'{path}: values of {pixels.dtype}, as of depth: expected 8 or 16 bits'
+        )
     code = cv2.COLOR_GRAY2RGB if pixels.ndim == 2 else cv2.COLOR_BGR2RGB
     rgb = cv2.cvtColor(upright(pixels, turned), code)
     hfov = hfov_rad(data, rgb.shape[1], rgb.shape[0])
-    return StoredPicture(rgb, turned, hfov, significant.text)
+    return StoredImage(rgb, turned, hfov, significant.text)
 
 
 def decode_pixels(data: bytes) -> NDArray[Any] | None:
@@ -78,8 +80,8 @@ def decode_pixels(data: bytes) -> NDArray[Any] | None:
     return cv2.imdecode(np.frombuffer(data, np.uint8), flags)
 
 
-def write_picture(path: str | PathLike[str], bgr: NDArray[np.uint8]) -> None:
-    """Write a picture (H, W, 3), blue first, in the format that the suffix names."""
+def write_image(path: str | PathLike[str], bgr: NDArray[np.uint8]) -> None:
+    """Write a image (H, W, 3), blue first, in the format that the suffix names."""
     _write_encoded(Path(path), bgr)
 
 
@@ -103,12 +105,12 @@ def write_npy(path: str | PathLike[str], array: NDArray) -> None:
 def read_depth_png(path: str | PathLike[str]) -> NDArray[np.float32]:
     """Return the depth (H, W) [m] of a 16-bit PNG in millimetres; 0 becomes NaN.
 
-    Raises PictureError for any other file.
+    Raises ImageFileError for any other file.
     """
     data = np.fromfile(path, np.uint8)
     mm = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
     if mm is None or mm.dtype != np.uint16 or mm.ndim != 2:
-        raise PictureError(f'{path}: expected a 16-bit PNG with one channel')
+        raise ImageFileError(f'{path}: expected a 16-bit PNG with one channel')
     return from_millimetres(mm)
 
 
@@ -150,8 +152,8 @@ def write_ply(
     return len(vertices)
 
 
-def _write_encoded(path: Path, picture: NDArray) -> None:
-    done, data = cv2.imencode(path.suffix, picture)
+def _write_encoded(path: Path, image: NDArray) -> None:
+    done, data = cv2.imencode(path.suffix, image)
     if not done:
-        raise OSError(f'{path}: OpenCV could not encode {picture.dtype} {picture.shape}')
+        raise OSError(f'{path}: OpenCV could not encode {image.dtype} {image.shape}')
     write_file(path, data.tobytes())

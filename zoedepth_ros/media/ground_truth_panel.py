@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from zoedepth_ros.media.color import (
     BACKGROUND,
     INK,
-    Picture,
+    BgrImage,
     depth_range,
     depth_to_bgr,
     put_text,
@@ -51,7 +51,7 @@ def draw_ground_truth_row(
     warning: str = '',
     note: str = '',
     view_height: int = 348,
-) -> Picture:
+) -> BgrImage:
     """Draw one row, as blue-green-red (H, W, 3).
 
     rgb: (H, W, 3); true_m, depth_m: (H, W) [m], both in the colour range of the ground truth.
@@ -83,12 +83,12 @@ def draw_ground_truth_row(
     return draw_note(row, note, text_px) if note else row
 
 
-def _padded(bar: Picture, width: int) -> Picture:
+def _padded(bar: BgrImage, width: int) -> BgrImage:
     missing = max(0, width - bar.shape[1])
     return np.hstack([bar, np.full((bar.shape[0], missing, 3), BACKGROUND, np.uint8)])
 
 
-def heading(width: int, lines: list[str], text_px: float) -> Picture:
+def heading(width: int, lines: list[str], text_px: float) -> BgrImage:
     """Draw lines of text, the first one large."""
     first_px, line_px = text_px * 1.5, round(text_px * 2.1)
     height = round(first_px * 2.2) + line_px * (len(lines) - 1) + round(text_px * 0.4)
@@ -110,7 +110,7 @@ def error_percent(
     return np.where(known, error, np.nan).astype(np.float32)
 
 
-def error_to_bgr(percent: NDArray[np.float32]) -> Picture:
+def error_to_bgr(percent: NDArray[np.float32]) -> BgrImage:
     """Return the colours (H, W, 3) of errors (H, W) [per cent]; NaN is black."""
     known = ~np.isnan(percent)
     clipped = np.clip(np.where(known, percent, 0.0), 0.0, MAX_PERCENT)
@@ -122,7 +122,7 @@ def error_to_bgr(percent: NDArray[np.float32]) -> Picture:
     return bgr
 
 
-def error_bar(height: int, *, text_px: float = 12.0) -> Picture:
+def error_bar(height: int, *, text_px: float = 12.0) -> BgrImage:
     """Draw the vertical scale of `error_to_bgr`, large errors at the top."""
     margin_px, bar_px = round(text_px * 1.2), round(text_px * 1.5)
     top_px = margin_px + round(text_px * 1.6)

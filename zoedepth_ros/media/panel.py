@@ -1,4 +1,4 @@
-"""One picture that shows it all: camera picture | depth with its scale | cloud from the side."""
+"""One image that shows it all: camera image | depth with its scale | cloud from the side."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from zoedepth_ros.media.color import (
     BACKGROUND,
     INK,
-    Picture,
+    BgrImage,
     depth_range,
     depth_to_bgr,
     put_text,
@@ -30,8 +30,8 @@ _WARNING_INK = (255, 255, 255)
 class Titles:
     """Hold what stands above the three views of a panel."""
 
-    picture: str = 'picture'
-    """Above the camera picture."""
+    image: str = 'image'
+    """Above the camera image."""
     depth: str = 'depth [m]'
     """Above the depth."""
     cloud: str = 'points from the side [m]'
@@ -50,8 +50,8 @@ def draw_panel(
     near_m: float | None = None,
     far_m: float | None = None,
     view_height: int = 480,
-) -> Picture:
-    """Draw picture, depth and cloud beside each other, as blue-green-red (H, W, 3).
+) -> BgrImage:
+    """Draw image, depth and cloud beside each other, as blue-green-red (H, W, 3).
 
     rgb: (H, W, 3); depth_m: (H', W') [m], of the same view, may have another size.
     points: (…, 3) [m] x right, y down, z forward, NaN allowed; points_rgb: (…, 3) their colours.
@@ -64,14 +64,14 @@ def draw_panel(
     text_px = max(8.0, view_height / 34)
     found_near_m, found_far_m = depth_range(depth_m)
     near_m, far_m = near_m or found_near_m, far_m or found_far_m
-    picture = fit(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), view_height)
+    image = fit(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), view_height)
     depth = fit(depth_to_bgr(depth_m, near_m, far_m), view_height, cv2.INTER_NEAREST)
     bar = scale_bar(view_height, near_m, far_m, text_px=text_px)
     side = draw_side_view(
         points, points_rgb, height=view_height, width=round(view_height * 1.5), text_px=text_px
     )
     columns = [
-        (titles.picture, [picture]),
+        (titles.image, [image]),
         (titles.depth, [depth, bar]),
         (titles.cloud, [side]),
     ]
@@ -87,7 +87,7 @@ def draw_depth_with_scale(
     near_m: float | None = None,
     far_m: float | None = None,
     warning: str = '',
-) -> Picture:
+) -> BgrImage:
     """Draw depth (H, W) [m] at its own size with the scale at its right side."""
     found_near_m, found_far_m = depth_range(depth_m)
     near_m, far_m = near_m or found_near_m, far_m or found_far_m
@@ -97,14 +97,14 @@ def draw_depth_with_scale(
     return draw_warning(drawn, warning) if warning else drawn
 
 
-def draw_warning(picture: Picture, text: str) -> Picture:
-    """Return the picture with a band across its middle that nobody overlooks."""
-    height, width = picture.shape[:2]
+def draw_warning(image: BgrImage, text: str) -> BgrImage:
+    """Return the image with a band across its middle that nobody overlooks."""
+    height, width = image.shape[:2]
     lines, text_px = _fit_text(text, height, width)
     line_px = round(text_px * 1.7)
     top = (height - line_px * len(lines)) // 2
     margin_px = round(text_px * 0.25)
-    drawn = picture.copy()
+    drawn = image.copy()
     band = drawn[max(0, top - margin_px) : top + line_px * len(lines) + margin_px]
     band[:] = cv2.addWeighted(band, 0.15, np.full_like(band, _WARNING_BAND), 0.85, 0.0)
     for index, line in enumerate(lines):
@@ -114,14 +114,14 @@ def draw_warning(picture: Picture, text: str) -> Picture:
     return drawn
 
 
-def draw_note(picture: Picture, text: str, text_px: float) -> Picture:
-    """Return the picture with a slim band along its lower edge."""
-    width = picture.shape[1]
+def draw_note(image: BgrImage, text: str, text_px: float) -> BgrImage:
+    """Return the image with a slim band along its lower edge."""
+    width = image.shape[1]
     band = np.full((round(text_px * 2.2), width, 3), _WARNING_BAND, np.uint8)
     text_px *= min(1.0, 0.96 * width / max(1, text_width(text, text_px)))
     left = (width - text_width(text, text_px)) // 2
     put_text(band, text, (left, round((band.shape[0] + text_px) / 2)), text_px, _WARNING_INK)
-    return np.vstack([picture, band])
+    return np.vstack([image, band])
 
 
 def _fit_text(text: str, height: int, width: int) -> tuple[list[str], float]:
@@ -136,11 +136,11 @@ def _fit_text(text: str, height: int, width: int) -> tuple[list[str], float]:
     return lines, text_px
 
 
-def assemble(columns: list[tuple[str, list[Picture]]], gap_px: int, text_px: float) -> Picture:
+def assemble(columns: list[tuple[str, list[BgrImage]]], gap_px: int, text_px: float) -> BgrImage:
     """Put views with titles beside each other on the background."""
     height = columns[0][1][0].shape[0]
     title_px = round(text_px * 2.4)
-    body: list[Picture] = [np.full((height, gap_px, 3), BACKGROUND, np.uint8)]
+    body: list[BgrImage] = [np.full((height, gap_px, 3), BACKGROUND, np.uint8)]
     titles: list[tuple[str, int]] = []
     for title, views in columns:
         titles.append((title, sum(part.shape[1] for part in body)))
@@ -153,9 +153,9 @@ def assemble(columns: list[tuple[str, list[Picture]]], gap_px: int, text_px: flo
     return panel
 
 
-def fit(picture: Picture, height: int, shrink: int = cv2.INTER_AREA) -> Picture:
+def fit(image: BgrImage, height: int, shrink: int = cv2.INTER_AREA) -> BgrImage:
     """Resize to that height, the shape kept."""
-    width = max(1, math.floor(picture.shape[1] * height / picture.shape[0] + 0.5))
-    larger = height > picture.shape[0]
+    width = max(1, math.floor(image.shape[1] * height / image.shape[0] + 0.5))
+    larger = height > image.shape[0]
     how = cv2.INTER_LINEAR if larger and shrink == cv2.INTER_AREA else shrink
-    return cv2.resize(picture, (width, height), interpolation=how)
+    return cv2.resize(image, (width, height), interpolation=how)

@@ -1,4 +1,4 @@
-"""One picture with its true depth, as every data set hands it out."""
+"""One image with its true depth, as every data set hands it out."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ DOMAINS = ('indoor', 'outdoor')
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A picture, its depth and its camera."""
+    """A image, its depth and its camera."""
 
     rgb: NDArray[np.uint8]
-    """Picture (H, W, 3), red first."""
+    """Image (H, W, 3), red first."""
     depth_m: NDArray[np.float32]
     """Depth along the optical axis [m], (H, W); NaN where it is unknown."""
     camera: Intrinsics | None

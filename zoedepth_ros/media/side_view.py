@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.media.color import BACKGROUND, Picture, linear_ticks, put_text, text_width
+from zoedepth_ros.media.color import BACKGROUND, BgrImage, linear_ticks, put_text, text_width
 
 _GRID = (58, 52, 48)
 _FAINT_INK = (150, 150, 150)
@@ -22,7 +22,7 @@ def draw_side_view(
     height: int,
     width: int,
     text_px: float = 12.0,
-) -> Picture:
+) -> BgrImage:
     """Draw a cloud seen from its right side, blue-green-red (height, width, 3).
 
     points: (…, 3) [m]; points_rgb: (…, 3).
@@ -86,7 +86,7 @@ class _Frame:
 
 
 def _splat(
-    canvas: Picture, frame: _Frame, points: NDArray[np.float32], colors: NDArray[np.uint8]
+    canvas: BgrImage, frame: _Frame, points: NDArray[np.float32], colors: NDArray[np.uint8]
 ) -> None:
     """Set small squares in the order of the points, the last one on top."""
     column, row = frame.column(points[:, 2]), frame.row(-points[:, 1])
@@ -98,7 +98,7 @@ def _splat(
             canvas[y[inside], x[inside]] = colors[inside][:, ::-1]
 
 
-def _draw_axes(canvas: Picture, frame: _Frame, text_px: float) -> None:
+def _draw_axes(canvas: BgrImage, frame: _Frame, text_px: float) -> None:
     """Draw a grid in metres, the same step along both axes, and its numbers."""
     width_px, height_px = frame.right_px - frame.left_px, frame.bottom_px - frame.top_px
     small_px = text_px * 0.8
@@ -125,7 +125,7 @@ def _draw_axes(canvas: Picture, frame: _Frame, text_px: float) -> None:
         put_text(canvas, text, (at[0], y), small_px, _FAINT_INK)
 
 
-def _draw_camera(canvas: Picture, frame: _Frame, text_px: float) -> None:
+def _draw_camera(canvas: BgrImage, frame: _Frame, text_px: float) -> None:
     """Draw the camera at the origin, its opening to the right."""
     x, y, size = int(frame.column(0.0)), int(frame.row(0.0)), round(text_px * 0.9)
     corners = np.array([[x, y], [x + size, y - size // 2], [x + size, y + size // 2]])

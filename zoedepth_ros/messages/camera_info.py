@@ -98,7 +98,7 @@ def _calibrated_camera(
 
 
 def is_calibrated(info: Any) -> bool:
-    """Tell whether there is a calibration: K[0] is 0 where there is none."""
+    """Return whether there is a calibration: K[0] is 0 where there is none."""
     return info is not None and bool(info.k[0] != 0.0)
 
 
@@ -123,9 +123,9 @@ def _roi(info: Any) -> Roi:
 
 
 def fields_at(info: Any, height: int, width: int) -> dict[str, Any]:
-    """Give the fields that differ in the CameraInfo of pictures of this size.
+    """Return the fields that differ in the CameraInfo of images of this size.
 
-    Empty when it describes such pictures as it is; otherwise the region of interest has to be
+    Empty when it describes such images as it is; otherwise the region of interest has to be
     taken out as well, `do_rectify` stays.  Raises CameraError as `camera_model` does.
     """
     seen = (
@@ -158,7 +158,7 @@ def _projection_at(matrix: NDArray[np.float64], info: Any, height: int, width: i
 
 
 def fields_of(intrinsics: Intrinsics) -> dict[str, Any]:
-    """Give the fields of the CameraInfo of a camera without distortion, that are not 0."""
+    """Return the fields of the CameraInfo of a camera without distortion, that are not 0."""
     return {
         'height': intrinsics.height,
         'width': intrinsics.width,

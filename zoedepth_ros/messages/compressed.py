@@ -48,7 +48,7 @@ def compressed_color(header: Any, bgr: NDArray[np.uint8], *, jpeg_quality: int) 
 def _inverse(
     depth_m: NDArray[np.float32], max_m: np.float32, quantization: np.float32
 ) -> tuple[NDArray[np.uint16], float, float]:
-    """Give A / depth + B in 16 bits, A and B, all computed in float32 as the plugin does."""
+    """Return A / depth + B in 16 bits, A and B, all computed in float32 as the plugin does."""
     a = quantization * (quantization + np.float32(1.0))
     b = np.float32(1.0) - a / max_m
     with np.errstate(divide='ignore', invalid='ignore'):

@@ -1,4 +1,4 @@
-"""From Image and CompressedImage messages to RGB pictures; knows no node.
+"""From Image and CompressedImage messages to RGB images; knows no node.
 
 cv_bridge does the colours where it is installed and works, OpenCV directly otherwise: the wheels
 of cv_bridge's compiled half and numpy 2 do not go together (ros-perception/vision_opencv#535).
@@ -22,8 +22,8 @@ from zoedepth_ros.media.brightness import SignificantBits, to_8_bits
 from zoedepth_ros.media.files import decode_pixels
 from zoedepth_ros.media.image_header import JPEG_START, PNG_START, image_size, is_truncated
 
-Picture = NDArray[np.uint8]
-ColorConverter = Callable[[NDArray[Any], str], Picture]
+Rgb = NDArray[np.uint8]
+ColorConverter = Callable[[NDArray[Any], str], Rgb]
 
 DEPTH_ENCODINGS = ('16UC1', '16SC1', '32FC1', '64FC1')
 """What depth comes in (REP 118), and no camera's image."""
@@ -43,16 +43,16 @@ _OTHER_STARTS = {
 """Format -> where its files have which bytes."""
 _COLORS = ('rgb', 'bgr')
 MAX_PIXELS = 64 * 10**6
-"""Larger pictures are refused unseen: a few bytes of PNG can ask for gigabytes."""
+"""Larger images are refused unseen: a few bytes of PNG can ask for gigabytes."""
 
 UNKNOWN_ENCODING, DEPTH_IMAGE = 'unknown encoding', 'depth, not an image'
-UNSUPPORTED_FORMAT, DAMAGED = 'unsupported format', 'damaged picture'
+UNSUPPORTED_FORMAT, DAMAGED = 'unsupported format', 'damaged image'
 LASTING = (UNKNOWN_ENCODING, DEPTH_IMAGE, UNSUPPORTED_FORMAT)
 """Reasons that hold for every message of a topic."""
 
 
 class ConversionError(ValueError):
-    """Say why a message is no picture; `reason` is the short form that is counted."""
+    """Say why a message is no image; `reason` is the short form that is counted."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -139,8 +139,8 @@ class ImageReader:
         """How 16-bit values are read, in words; '' before the first."""
         return self._bits.text
 
-    def rgb(self, msg: Any, bits: int = 0) -> Picture:
-        """Give the image (H, W, 3); raises ConversionError.
+    def rgb(self, msg: Any, bits: int = 0) -> Rgb:
+        """Return the image (H, W, 3); raises ConversionError.
 
         bits: significant ones of 16-bit values, 0 for those of the largest value so far.
         """
@@ -154,10 +154,10 @@ def rgb_from_image(
     convert: ColorConverter | None = None,
     largest: SignificantBits | None = None,
     bits: int = 0,
-) -> Picture:
+) -> Rgb:
     """Convert a sensor_msgs/Image to uint8 (H, W, 3) RGB.
 
-    16-bit values are scaled to 8 by their significant bits.  The picture may share memory with
+    16-bit values are scaled to 8 by their significant bits.  The image may share memory with
     the message.  convert: how 8-bit colours are converted; by default the best way this machine
     has.  Raises ConversionError.
     """
@@ -175,13 +175,11 @@ def rgb_from_image(
     return np.ascontiguousarray(rgb[: msg.height, : msg.width])
 
 
-def rgb_from_compressed(
-    msg: Any, largest: SignificantBits | None = None, bits: int = 0
-) -> Picture:
+def rgb_from_compressed(msg: Any, largest: SignificantBits | None = None, bits: int = 0) -> Rgb:
     """Decode a sensor_msgs/CompressedImage (JPEG, PNG) to uint8 (H, W, 3) RGB.
 
     `format` is read as image_transport writes it: 'bayer_rggb8; png compressed ' is a mosaic.
-    Raises ConversionError, also for a picture that breaks off, which older OpenCVs fill up in
+    Raises ConversionError, also for a image that breaks off, which older OpenCVs fill up in
     grey.
     """
     name = msg.format.partition(';')[0].strip()
@@ -222,11 +220,11 @@ def _check_file(data: bytes, name: str) -> None:
             )
         raise ConversionError(DAMAGED, message)
     if is_truncated(data):
-        message = f'{name!r} picture of {len(data)} bytes breaks off: no end marker'
+        message = f'{name!r} image of {len(data)} bytes breaks off: no end marker'
         raise ConversionError(DAMAGED, message)
     height, width = image_size(data)
     if not 0 < height * width <= MAX_PIXELS:
-        message = f'{name!r} picture of {width} x {height} px: at most {MAX_PIXELS} px'
+        message = f'{name!r} image of {width} x {height} px: at most {MAX_PIXELS} px'
         raise ConversionError(DAMAGED, message)
 
 
@@ -262,7 +260,7 @@ def _converted(
     convert: ColorConverter | None,
     largest: SignificantBits | None,
     bits: int,
-) -> Picture:
+) -> Rgb:
     """Convert checked pixels of a known encoding to uint8 RGB."""
     encoding = ENCODINGS[name]
     height, width = pixels.shape[:2]
@@ -290,7 +288,7 @@ def _pixels(msg: Any, encoding: Encoding) -> NDArray[Any]:
     """
     height, width, step = msg.height, msg.width, msg.step
     if height == 0 or width == 0:
-        message = f'the picture is empty: {width} x {height} px'
+        message = f'the image is empty: {width} x {height} px'
         raise ConversionError('zero size', message)
     rows, columns = height, width
     if encoding.is_420:
@@ -320,7 +318,7 @@ def convert_with_opencv(pixels: NDArray[Any], name: str) -> NDArray[Any]:
     return pixels if code is None else cv2.cvtColor(pixels, code)
 
 
-def convert_with_cv_bridge(pixels: NDArray[Any], name: str) -> Picture:
+def convert_with_cv_bridge(pixels: NDArray[Any], name: str) -> Rgb:
     """Do the same through cv_bridge; what it does not know goes through OpenCV.
 
     cv_bridge reads neither padded rows nor, on numpy 2, the other byte order, so it is handed
@@ -347,7 +345,7 @@ def convert_with_cv_bridge(pixels: NDArray[Any], name: str) -> Picture:
 
 @cache
 def best_converter() -> ColorConverter:
-    """Give cv_bridge's converter where cv_bridge is installed and right, else OpenCV's."""
+    """Return cv_bridge's converter where cv_bridge is installed and right, else OpenCV's."""
     return convert_with_cv_bridge if _cv_bridge_works() else convert_with_opencv
 
 

@@ -1,1 +1,1 @@
-"""Looking at depth in Rerun: picture, depth, uncertainty, cloud and the router over time."""
+"""Looking at depth in Rerun: image, depth, uncertainty, cloud and the router over time."""

@@ -6,11 +6,11 @@ from typing import Any
 
 
 def blueprint() -> Any:
-    """Give the maps on the left, the space above the router on the right."""
+    """Return the maps on the left, the space above the router on the right."""
     import rerun.blueprint as rrb
 
     maps = rrb.Vertical(
-        rrb.Spatial2DView(origin='camera', name='picture'),
+        rrb.Spatial2DView(origin='camera', name='image'),
         rrb.Spatial2DView(origin='depth', name='depth [m]'),
         rrb.Spatial2DView(origin='uncertainty', name='uncertainty [m]'),
     )

@@ -1,4 +1,4 @@
-"""Pictures of a topic, one by one, for programs that are not nodes."""
+"""Images of a topic, one by one, for programs that are not nodes."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _KINDS = {'sensor_msgs/msg/Image': Image, 'sensor_msgs/msg/CompressedImage': Com
 
 
 @dataclass(frozen=True, slots=True)
-class LivePicture:
-    """Hold a picture as it came."""
+class LiveImage:
+    """Hold a image as it came."""
 
     topic: str
     """Where it was published."""
@@ -42,7 +42,7 @@ class LivePicture:
     """None until there is a usable camera_info."""
 
 
-def live_pictures(
+def live_images(
     topic: str,
     camera_info: str = '',
     patience_s: float = 10.0,
@@ -50,8 +50,8 @@ def live_pictures(
     rectified: str = AUTO,
     bits: int = 0,
     note: Callable[[str], None] = lambda text: None,
-) -> Iterator[LivePicture]:
-    """Give the newest picture again and again; what comes in between is skipped.
+) -> Iterator[LiveImage]:
+    """Return the newest image again and again; what comes in between is skipped.
 
     topic: Image or CompressedImage.  camera_info: '' for the topic's sibling.  rectified, bits: as
     the node's camera.rectified and camera.bits.  note: called with how the input is read and with
@@ -77,9 +77,9 @@ def live_pictures(
             _wait(executor, newest, topic, patience_s)
             msg = newest.pop()
             newest.clear()
-            picture = _picture(topic, msg, reader, tracker, rectified, bits, note)
-            if picture is not None:
-                yield picture
+            image = _image(topic, msg, reader, tracker, rectified, bits, note)
+            if image is not None:
+                yield image
     finally:
         rclpy.shutdown(context=context)
 
@@ -91,7 +91,7 @@ def _wait(
     while not newest:
         executor.spin_once(timeout_sec=0.2)
         if time.monotonic() > end_s:
-            raise OSError(f'{topic}: no pictures for {patience_s:g} s')
+            raise OSError(f'{topic}: no images for {patience_s:g} s')
 
 
 def _find_kind(node: Node, topic: str, patience_s: float) -> Any:
@@ -103,13 +103,13 @@ def _find_kind(node: Node, topic: str, patience_s: float) -> Any:
                 return _KINDS[name]
             raise OSError(f'{topic}: its type is {name}, expected one of {", ".join(_KINDS)}')
         if time.monotonic() > end_s:
-            pictures = sorted(t for t, kinds in topics.items() if set(kinds) & set(_KINDS))
-            there = ', '.join(pictures) or 'none'
-            raise OSError(f'{topic}: no such file and nobody publishes it; pictures: {there}')
+            images = sorted(t for t, kinds in topics.items() if set(kinds) & set(_KINDS))
+            there = ', '.join(images) or 'none'
+            raise OSError(f'{topic}: no such file and nobody publishes it; images: {there}')
         time.sleep(0.1)
 
 
-def _picture(
+def _image(
     topic: str,
     msg: Any,
     reader: ImageReader,
@@ -117,8 +117,8 @@ def _picture(
     rectified: str,
     bits: int,
     note: Callable[[str], None],
-) -> LivePicture | None:
-    """Convert a message; None for one that is no picture."""
+) -> LiveImage | None:
+    """Convert a message; None for one that is no image."""
     try:
         rgb = reader.rgb(msg, bits)
     except ConversionError as error:
@@ -137,4 +137,4 @@ def _picture(
         model = None
         note(str(error))
     stamp = msg.header.stamp
-    return LivePicture(topic, stamp.sec + 1e-9 * stamp.nanosec, rgb, model)
+    return LiveImage(topic, stamp.sec + 1e-9 * stamp.nanosec, rgb, model)

@@ -34,7 +34,7 @@ from zoedepth_ros.viewing.viewer import (
 
 APPLICATION = 'zoedepth'
 MAX_SIDE_PX = 1280
-"""Longer pictures are shown smaller [px]."""
+"""Longer images are shown smaller [px]."""
 
 MAX_POINTS = 100_000
 """Points shown of one image, unless a decimation is configured."""
@@ -145,7 +145,7 @@ class RerunLog:
         step = _step(frame)
         camera = self._camera(frame)
         if frame.rgb is not None and camera is not None:
-            self._log_picture(frame.rgb, camera.intrinsics, step)
+            self._log_image(frame.rgb, camera.intrinsics, step)
         if frame.depth_m is not None:
             head = frame.head or self._head  # recorded depth does not say, its router does
             self._log_map('depth', frame.depth_m, step, COLOR_RANGE_M.get(head))
@@ -174,7 +174,7 @@ class RerunLog:
             return frame.camera
         return CameraModel(Intrinsics.from_hfov(shape[1], shape[0], self._hfov_rad))
 
-    def _log_picture(self, rgb: NDArray[np.uint8], camera: Intrinsics, step: int) -> None:
+    def _log_image(self, rgb: NDArray[np.uint8], camera: Intrinsics, step: int) -> None:
         rr = self._rr
         height, width = rgb.shape[:2]
         shown = (max(1, width // step), max(1, height // step))
@@ -188,7 +188,7 @@ class RerunLog:
             image_plane_distance=0.5,
         )
         self._stream.log('camera', pinhole)
-        self._stream.log('camera/picture', rr.Image(rgb).compress(jpeg_quality=_JPEG_QUALITY))
+        self._stream.log('camera/image', rr.Image(rgb).compress(jpeg_quality=_JPEG_QUALITY))
 
     def _log_map(
         self,
@@ -205,7 +205,7 @@ class RerunLog:
         self._stream.log(name, image)
 
     def _followed(self, name: str, values_m: NDArray[np.float32]) -> tuple[float, float]:
-        """Give limits for the colours that follow the values without flicker."""
+        """Return limits for the colours that follow the values without flicker."""
         known_m = values_m[np.isfinite(values_m)]
         if known_m.size:
             found_m = np.percentile(known_m, (1.0, 99.0))

@@ -1,4 +1,4 @@
-"""Moments to show: from pictures, videos, webcams and recordings."""
+"""Moments to show: from images, videos, webcams and recordings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from zoedepth_ros.errors import printable
 from zoedepth_ros.geometry.rectification import AUTO
-from zoedepth_ros.media.files import read_stored_picture
+from zoedepth_ros.media.files import read_stored_image
 from zoedepth_ros.media.video import read_video, read_webcam
 from zoedepth_ros.messages import writers
 from zoedepth_ros.messages.camera import CameraTracker
@@ -25,22 +25,22 @@ from zoedepth_ros.pipeline.outputs import DOMAIN
 from zoedepth_ros.viewing.about import model_text
 from zoedepth_ros.viewing.frame import ViewFrame
 
-_PICTURES_WAITING = 60  # of a recording, for depth that was made later
+_IMAGES_WAITING = 60  # of a recording, for depth that was made later
 
 
-def picture_frames(
+def image_frames(
     paths: Sequence[Path],
     dwell_s: float = 1.0,
     bits: int = 0,
     note: Callable[[str], None] = lambda text: None,
 ) -> Iterator[ViewFrame]:
-    """Show pictures one after the other, `dwell_s` apart; raises PictureError and OSError.
+    """Show images one after the other, `dwell_s` apart; raises ImageFileError and OSError.
 
     bits: significant ones of 16-bit files, 0 for those of the largest value.  note: called with
     how they are read.
     """
     for number, path in enumerate(paths):
-        stored = read_stored_picture(path, bits)
+        stored = read_stored_image(path, bits)
         if stored.assumption:
             note(f'{path}: {stored.assumption}')
         yield ViewFrame(printable(path.name), number * dwell_s, stored.rgb)
@@ -72,12 +72,12 @@ def recording_frames(
     image: str = '',
     camera_info: str = '',
     depth_topic: str = '/depth/image',
-    salvage: bool = False,
+    recover: bool = False,
     rectified: str = AUTO,
     bits: int = 0,
     note: Callable[[str], None] = lambda text: None,
 ) -> Iterator[ViewFrame]:
-    """Show a recording: its own depth where it has some, otherwise pictures to predict.
+    """Show a recording: its own depth where it has some, otherwise images to predict.
 
     depth_topic: recorded depth; '' to leave it alone.  rectified, bits: as
     the node's camera.rectified and camera.bits.  note: called with how the input is read and with
@@ -90,18 +90,18 @@ def recording_frames(
     from zoedepth_ros.bags.recording import open_recording
     from zoedepth_ros.bags.topics import find_inputs, topic_of
 
-    damage = Damage(salvage=salvage)
+    damage = Damage(recover=recover)
     recording = open_recording(path, damage)
-    survey = recording.survey(damage)
+    summary = recording.summary(damage)
     inputs = find_inputs(
-        survey,
+        summary,
         image,
         camera_info,
         besides=depth_topic,
-        encodings=lambda topics: recording.encodings(topics, Damage(salvage=True)),
+        encodings=lambda topics: recording.encodings(topics, Damage(recover=True)),
     )
     domain_topic = topic_of(DOMAIN, depth_topic)
-    depth_topic = depth_topic if survey.counts.get(depth_topic) else ''
+    depth_topic = depth_topic if summary.counts.get(depth_topic) else ''
     shown = _Shown(inputs, depth_topic, domain_topic, rectified, bits, note)
     for item in recording.read(damage):
         if isinstance(item, Message):
@@ -123,7 +123,7 @@ class _Shown:
         note: Callable[[str], None],
     ) -> None:
         from zoedepth_ros.bags.cdr import make
-        from zoedepth_ros.bags.frames import PictureReader
+        from zoedepth_ros.bags.frames import TopicImages
 
         self.about = ''
         """What the depth comes from, when that is still to be told."""
@@ -132,11 +132,11 @@ class _Shown:
         self._uncertainty_topic = f'{depth_topic.rpartition("/")[0]}/uncertainty'
         self._tracker = CameraTracker(inputs.image, partial(make, writers.CAMERA_INFO))
         self._rectified = rectified
-        self._pictures, self._note = PictureReader(inputs.image_type, bits), note
+        self._images, self._note = TopicImages(inputs.image_type, bits), note
         self._waiting: OrderedDict[tuple[int, int], NDArray[np.uint8]] = OrderedDict()
 
     def frames(self, message: Any) -> Iterator[ViewFrame]:
-        """Give what a message completes."""
+        """Return what a message completes."""
         from zoedepth_ros.bags.cdr import decode
 
         topic, time_s = message.channel.topic, message.log_time_ns * 1e-9
@@ -144,7 +144,7 @@ class _Shown:
             if topic == self._inputs.camera_info:
                 self._tracker.set_info(decode(message.data, writers.CAMERA_INFO))
             elif topic == self._inputs.image:
-                yield from self._picture(message, time_s)
+                yield from self._image(message, time_s)
             elif self._depth_topic and topic == self._depth_topic:
                 yield self._depth(message, time_s)
             elif self._depth_topic and topic == self._uncertainty_topic:
@@ -159,15 +159,15 @@ class _Shown:
         except ValueError as error:  # a message that cannot be read is not shown
             self._note(f'{topic}: not shown: {error}')
 
-    def _picture(self, message: Any, time_s: float) -> Iterator[ViewFrame]:
-        picture, rgb = self._pictures.read(message)
-        if self._pictures.assumption:
-            self._note(self._pictures.assumption)
+    def _image(self, message: Any, time_s: float) -> Iterator[ViewFrame]:
+        image, rgb = self._images.read(message)
+        if self._images.assumption:
+            self._note(self._images.assumption)
         if not self._depth_topic:
             yield ViewFrame(message.channel.topic, time_s, rgb, camera=self._camera(rgb))
             return
-        self._waiting[_stamp(picture)] = rgb
-        if len(self._waiting) > _PICTURES_WAITING:
+        self._waiting[_stamp(image)] = rgb
+        if len(self._waiting) > _IMAGES_WAITING:
             self._waiting.popitem(last=False)
 
     def _depth(self, message: Any, time_s: float) -> ViewFrame:
@@ -180,10 +180,10 @@ class _Shown:
         topic = message.channel.topic
         return ViewFrame(topic, time_s, rgb, depth_m, camera=camera, about=about)
 
-    def _camera(self, picture: NDArray[Any]) -> Any:
+    def _camera(self, image: NDArray[Any]) -> Any:
         try:
             camera = self._tracker.camera(
-                *picture.shape[:2], rectified=self._rectified, hfov_rad=0.0
+                *image.shape[:2], rectified=self._rectified, hfov_rad=0.0
             )
         except CameraUnknown as error:
             self._note(str(error))

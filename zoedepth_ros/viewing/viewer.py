@@ -67,7 +67,7 @@ class Viewer:
 
 
 def listens(address: str, port: int) -> bool:
-    """Tell whether a server answers there."""
+    """Return whether a server answers there."""
     try:
         socket.create_connection((address, port), timeout=1.0).close()
     except OSError:
@@ -84,14 +84,14 @@ def require_screen() -> None:
 
 
 def browser_address(bind: str, web_port: int, data_port: int) -> str:
-    """Give the page to open in a browser: on this machine, unless only others can reach it."""
+    """Return the page to open in a browser: on this machine, unless only others can reach it."""
     host = _in_url(_own_address(bind))
     host = 'localhost' if host == LOCALHOST else host
     return f'http://{host}:{web_port}/?url=rerun+http://{host}:{data_port}/proxy'
 
 
 def is_open(bind: str) -> bool:
-    """Tell whether other machines can reach a server that listens there."""
+    """Return whether other machines can reach a server that listens there."""
     return not _ip(bind).is_loopback
 
 
@@ -106,7 +106,7 @@ def _ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
 
 
 def _own_address(bind: str) -> str:
-    """Give the address under which this process reaches a server that listens at `bind`."""
+    """Return the address under which this process reaches a server that listens at `bind`."""
     return LOCALHOST if _ip(bind).is_unspecified else bind
 
 

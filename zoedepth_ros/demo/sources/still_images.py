@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 
 from zoedepth_ros.demo.sources.base import Rgb, SourceError, SourceImage
-from zoedepth_ros.media.files import PictureError, read_picture
+from zoedepth_ros.media.files import ImageFileError, read_image
 
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp', '.ppm', '.pgm')
 _MAX_PHOTOGRAPH_WIDTH_PX = 640
@@ -98,8 +98,8 @@ def images_in(folder: Path) -> list[Path]:
 
 def _read(path: Path) -> Rgb:
     try:
-        return read_picture(path)
-    except (PictureError, OSError) as error:
+        return read_image(path)
+    except (ImageFileError, OSError) as error:
         raise SourceError(f'not a readable image: {error}') from None
 
 
