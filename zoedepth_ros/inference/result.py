@@ -158,7 +158,8 @@ class DepthPredictor(Protocol):
     def training_hfov_rad(self) -> float:
         """Horizontal field of view of the training camera [rad]; 0.0 if unknown.
 
-        Depth is predicted as if the image were of this camera; the pipeline corrects it for others.
+        Depth is predicted as if the image were of this camera; the pipeline corrects it for
+        others.
         """
         ...
 
