@@ -102,7 +102,7 @@ NETWORK = frozenset({
 ONLY = {
     ROS: (
         *('ros', 'demo', 'viewing.live_images', 'benchmark.node'),
-        *('messages.images', 'messages.compressed'),  # cv_bridge, CompressedImage
+        'messages.images',  # cv_bridge
     ),
     NETWORK: ('weights.fetch', 'weights.download'),
     frozenset({'socket'}): ('weights', 'viewing.viewer', 'environment'),

@@ -1,6 +1,4 @@
 import json
-import struct
-from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -10,8 +8,6 @@ from zoedepth_ros.demo.frame_sets import (
     RecordedFrame,
     SceneSelection,
     StampSynchronizer,
-    cloud_arrays,
-    depth_from_image,
 )
 from zoedepth_ros.demo.report_files import write_frames, write_report
 
@@ -45,55 +41,6 @@ def test_all_different_sizes_of_a_topic_are_reported(statistics):
         statistics.add(0.0, None, image_message(width))
     summary = statistics.summary()
     assert (summary['messages'], summary['rate_hz'], summary['width']) == (3, 0.0, [640, 320])
-
-
-def image(encoding, rows, step, *, big=False):
-    return SimpleNamespace(
-        encoding=encoding, height=2, width=2, step=step, is_bigendian=big, data=b''.join(rows)
-    )
-
-
-@pytest.mark.parametrize('order', ['<', '>'])
-def test_depth_is_read_in_metres_whatever_encoding_padding_and_byte_order(order):
-    floats = [struct.pack(f'{order}2f', *row) + b'pads' for row in ((1.0, 2.5), (3.0, np.nan))]
-    millimetres = [struct.pack(f'{order}2H', *row) for row in ((1000, 2500), (3000, 0))]
-    expected = [[1.0, 2.5], [3.0, np.nan]]
-    for encoding, rows, step in (('32FC1', floats, 12), ('16UC1', millimetres, 4)):
-        depth_m = depth_from_image(image(encoding, rows, step, big=order == '>'))
-        np.testing.assert_allclose(depth_m, expected, rtol=1e-6)
-
-
-def test_another_encoding_is_no_depth():
-    with pytest.raises(ValueError, match='bgr8'):
-        depth_from_image(image('bgr8', [b'123456'] * 2, 6))
-
-
-def cloud(*, color):
-    """Two rows of one point, the fields not at their usual places, rows padded by 4 bytes."""
-    names = {'z': 0, 'x': 4, 'y': 12, **({'rgb': 8} if color else {})}
-    rows = [
-        struct.pack('<ffIf', 3.0, 1.0, 0x00102030, 2.0) + b'pads',
-        struct.pack('<ffIf', 6.0, 4.0, 0x00FFFEFD, 5.0) + b'pads',
-    ]
-    return SimpleNamespace(
-        fields=[SimpleNamespace(name=n, offset=o) for n, o in names.items()],
-        height=2,
-        width=1,
-        point_step=16,
-        row_step=20,
-        is_bigendian=False,
-        data=b''.join(rows),
-    )
-
-
-def test_points_and_colours_are_read_by_the_offsets_of_the_fields():
-    points_m, rgb = cloud_arrays(cloud(color=True))
-    assert points_m.tolist() == [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]
-    assert rgb.tolist() == [[0x10, 0x20, 0x30], [0xFF, 0xFE, 0xFD]]
-
-
-def test_a_cloud_without_colour_is_grey():
-    assert cloud_arrays(cloud(color=False))[1].tolist() == [[128, 128, 128]] * 2
 
 
 def test_only_messages_of_one_stamp_belong_together():

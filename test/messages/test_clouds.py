@@ -136,3 +136,27 @@ def test_points_and_colours_come_row_by_row_with_unknown_ones():
 
 def test_a_cloud_without_colour_is_grey():
     assert cloud_arrays(cloud([POINTS[:2]]))[1].tolist() == [[128, 128, 128]] * 2
+
+
+def padded_cloud():
+    """Two rows of one point, the fields not at their usual places, rows padded by 4 bytes."""
+    names = {'z': 0, 'x': 4, 'y': 12, 'rgb': 8}
+    rows = [
+        struct.pack('<ffIf', 3.0, 1.0, 0x00102030, 2.0) + b'pads',
+        struct.pack('<ffIf', 6.0, 4.0, 0x00FFFEFD, 5.0) + b'pads',
+    ]
+    return PointCloud2(
+        fields=[PointField(name=n, offset=o, datatype=FLOAT32, count=1) for n, o in names.items()],
+        height=2,
+        width=1,
+        point_step=16,
+        row_step=20,
+        is_bigendian=False,
+        data=array.array('B', b''.join(rows)),
+    )
+
+
+def test_points_and_colours_are_read_by_the_offsets_of_the_fields():
+    points_m, rgb = cloud_arrays(padded_cloud())
+    assert points_m.tolist() == [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]
+    assert rgb.tolist() == [[0x10, 0x20, 0x30], [0xFF, 0xFE, 0xFD]]

@@ -12,6 +12,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from zoedepth_ros.messages.compressed import compressed_depth
+from zoedepth_ros.ros.output_messages import make
 
 SIZE = (48, 64)
 DEPTH, COLOR = 'depth/image/compressedDepth', 'depth/color/compressed'
@@ -35,7 +36,7 @@ def decoded(msg):
 
 def encoded(row, **options):
     options = {'max_m': 100.0, 'quantization': 100.0, 'png_level': 3, **options}
-    return compressed_depth(Header(), np.array([row]), **options)
+    return compressed_depth(make, Header(), np.array([row]), **options)
 
 
 @pytest.fixture(scope='module')

@@ -1,4 +1,4 @@
-"""Messages of one stamp put together and decoded; one frame of each scene is kept."""
+"""Messages of one stamp put together; one frame of each scene is kept."""
 
 from __future__ import annotations
 
@@ -11,9 +11,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.geometry.millimetres import from_millimetres
-
-_DEPTH_TYPES = {'32FC1': np.float32, '16UC1': np.uint16}
 _THUMBNAIL = (16, 12)  # width, height
 _SAME_SCENE_BELOW = 12.0  # mean difference of grey values, 0 to 255
 
@@ -87,39 +84,3 @@ class SceneSelection:
     def frames(self) -> list[RecordedFrame]:
         """One frame of each scene, in the order of the scenes."""
         return [frame for _, frame in self._kept]
-
-
-def depth_from_image(msg: Any) -> NDArray[np.float32]:
-    """Return the depth (H, W) [m] of a 32FC1 or 16UC1 image, NaN unknown.
-
-    Raises ValueError for another encoding.
-    """
-    if msg.encoding not in _DEPTH_TYPES:
-        raise ValueError(f'depth must be 32FC1 or 16UC1, got {msg.encoding!r}')
-    dtype = np.dtype(_DEPTH_TYPES[msg.encoding]).newbyteorder('>' if msg.is_bigendian else '<')
-    rows = np.frombuffer(msg.data, np.uint8).reshape(msg.height, msg.step)
-    values = np.ascontiguousarray(rows[:, : msg.width * dtype.itemsize]).view(dtype)
-    return from_millimetres(values) if dtype.kind == 'u' else values.astype(np.float32)
-
-
-def cloud_arrays(msg: Any) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """Return points (N, 3) [m] and colours (N, 3) of a cloud; grey if it has no colours."""
-    offsets = {field.name: field.offset for field in msg.fields}
-    order = '>' if msg.is_bigendian else '<'
-    names = [name for name in ('x', 'y', 'z', 'rgb') if name in offsets]
-    dtype = np.dtype(
-        {
-            'names': names,
-            'formats': [f'{order}u4' if name == 'rgb' else f'{order}f4' for name in names],
-            'offsets': [offsets[name] for name in names],
-            'itemsize': msg.point_step,
-        }
-    )
-    rows = np.frombuffer(msg.data, np.uint8).reshape(msg.height, msg.row_step)
-    used = np.ascontiguousarray(rows[:, : msg.width * msg.point_step])
-    points = used.reshape(-1).view(dtype)
-    xyz = np.stack([points[axis] for axis in 'xyz'], axis=-1).astype(np.float32)
-    if 'rgb' not in offsets:
-        return xyz, np.full(xyz.shape, 128, np.uint8)
-    colors = np.stack([points['rgb'] >> shift & 0xFF for shift in (16, 8, 0)], axis=-1)
-    return xyz, colors.astype(np.uint8)

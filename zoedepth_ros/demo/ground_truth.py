@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.demo.frame_sets import StampSynchronizer, depth_from_image
+from zoedepth_ros.demo.frame_sets import StampSynchronizer
 from zoedepth_ros.demo.trajectory_summary import (
     RouterOutput,
     Score,
@@ -15,6 +15,7 @@ from zoedepth_ros.demo.trajectory_summary import (
     TrajectorySummary,
 )
 from zoedepth_ros.evaluation.metrics import compute_metrics
+from zoedepth_ros.messages.depth import depth_from_image
 from zoedepth_ros.messages.images import ImageReader
 
 IMAGE, DEPTH, DOMAIN = 'image', 'depth/image', 'domain'

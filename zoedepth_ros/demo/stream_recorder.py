@@ -24,8 +24,6 @@ from zoedepth_ros.demo.frame_sets import (
     RecordedFrame,
     SceneSelection,
     StampSynchronizer,
-    cloud_arrays,
-    depth_from_image,
 )
 from zoedepth_ros.demo.ground_truth import (
     DEPTH,
@@ -38,6 +36,8 @@ from zoedepth_ros.demo.ground_truth import (
 from zoedepth_ros.demo.report_files import REPORT, write_frames, write_report
 from zoedepth_ros.demo.topic_statistics import TopicStatistics, status_values
 from zoedepth_ros.demo.trajectory_image import draw_trajectory, error_text
+from zoedepth_ros.messages.clouds import cloud_arrays
+from zoedepth_ros.messages.depth import depth_from_image
 from zoedepth_ros.messages.images import ImageReader
 from zoedepth_ros.msg import Domain, Status
 from zoedepth_ros.ros import publishers

@@ -14,7 +14,8 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from sensor_msgs.msg import CompressedImage
+
+from zoedepth_ros.messages.writers import COMPRESSED_IMAGE, Make
 
 DEPTH_TOPIC, COLOR_TOPIC = 'depth/image/compressedDepth', 'depth/color/compressed'
 _INV_DEPTH = 0
@@ -22,7 +23,13 @@ _LARGEST = 65535  # of 16 bits
 
 
 def compressed_depth(
-    header: Any, pixels: NDArray[Any], *, max_m: float, quantization: float, png_level: int
+    make: Make,
+    header: Any,
+    pixels: NDArray[Any],
+    *,
+    max_m: float,
+    quantization: float,
+    png_level: int,
 ) -> Any:
     """Compress depth (H, W): float32 in metres, or uint16 in millimetres.
 
@@ -36,13 +43,13 @@ def compressed_depth(
         values, a, b = _inverse(pixels, np.float32(max_m), np.float32(quantization))
     config = struct.pack('=iff', _INV_DEPTH, a, b)
     png = _encoded('.png', values, cv2.IMWRITE_PNG_COMPRESSION, png_level)
-    return _message(header, f'{encoding}; compressedDepth png', config, png)
+    return _message(make, header, f'{encoding}; compressedDepth png', config, png)
 
 
-def compressed_color(header: Any, bgr: NDArray[np.uint8], *, jpeg_quality: int) -> Any:
+def compressed_color(make: Make, header: Any, bgr: NDArray[np.uint8], *, jpeg_quality: int) -> Any:
     """Compress a colour image (H, W, 3), blue first, as JPEG."""
     jpeg = _encoded('.jpg', bgr, cv2.IMWRITE_JPEG_QUALITY, jpeg_quality)
-    return _message(header, 'bgr8; jpeg compressed bgr8', jpeg)
+    return _message(make, header, 'bgr8; jpeg compressed bgr8', jpeg)
 
 
 def _inverse(
@@ -72,8 +79,8 @@ def _encoded(kind: str, image: NDArray[Any], option: int, value: int) -> bytes:
     return data.tobytes()
 
 
-def _message(header: Any, form: str, *parts: bytes) -> Any:
+def _message(make: Make, header: Any, form: str, *parts: bytes) -> Any:
     data = array.array('B')
     for part in parts:
         data.frombytes(part)
-    return CompressedImage(header=header, format=form, data=data)
+    return make(COMPRESSED_IMAGE, header=header, format=form, data=data)

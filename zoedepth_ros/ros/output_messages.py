@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from builtin_interfaces.msg import Time
-from sensor_msgs.msg import Image, LaserScan, PointCloud2, PointField
+from sensor_msgs.msg import CompressedImage, Image, LaserScan, PointCloud2, PointField
 
 from zoedepth_ros.messages import writers
 from zoedepth_ros.messages.compressed import (
@@ -29,6 +29,7 @@ OUTPUT_OF = {DEPTH_TOPIC: outputs.DEPTH, COLOR_TOPIC: outputs.COLOR}
 
 _TYPES: dict[str, Any] = {
     writers.IMAGE: Image,
+    writers.COMPRESSED_IMAGE: CompressedImage,
     writers.POINT_CLOUD: PointCloud2,
     writers.POINT_FIELD: PointField,
     writers.LASER_SCAN: LaserScan,
@@ -83,13 +84,14 @@ class TopicMessages:
         # Last, because compressing takes time.
         if color is not None and COLOR_TOPIC in topics:
             quality = settings.color_jpeg_quality
-            yield COLOR_TOPIC, compressed_color(header, color.bgr, jpeg_quality=quality)
+            yield COLOR_TOPIC, compressed_color(make, header, color.bgr, jpeg_quality=quality)
         if depth is not None and DEPTH_TOPIC in topics:
             yield DEPTH_TOPIC, _compressed_depth(depth, header, settings)
 
 
 def _compressed_depth(depth: DepthImage, header: Any, settings: NodeSettings) -> Any:
     return compressed_depth(
+        make,
         header,
         depth.pixels,
         max_m=settings.compressed_depth_max_m,
