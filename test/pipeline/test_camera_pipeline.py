@@ -178,7 +178,7 @@ def test_options_of_commands_have_the_names_units_and_checks_of_the_parameters()
     assert (decimation.parse('8'), edge.parse('false')) == (8, False)
     for spec, text, says in (
         (decimation, '0', 'cloud.decimation must be at least 1'),
-        (decimation, 'x', 'cloud.decimation must be a integer'),
+        (decimation, 'x', 'cloud.decimation must be an integer'),
         (hfov, '70', '70 degrees are 1.2217 rad'),
         (edge, 'maybe', 'filter.edge must be a bool'),
     ):

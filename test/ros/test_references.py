@@ -12,7 +12,7 @@ from std_msgs.msg import Header
 from zoedepth_ros.geometry.camera import Camera
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.ros.references import References, scan_points
-from zoedepth_ros.ros.transforms import Frames, rotation_matrix
+from zoedepth_ros.ros.transforms import Transforms, rotation_matrix
 
 CAMERA = Camera(CameraModel(Intrinsics.from_hfov(64, 48, 1.0)))
 # x forward, y left, z up of a base frame, seen from the optical frame
@@ -63,7 +63,7 @@ def header(frame='camera', sec=5):
 
 def heard(source, msg, picture=None, depth_m=2.0, frames=None):
     node = FakeNode()
-    references = References(node, source, Frames(OneTransform()) if frames is None else frames)
+    references = References(node, source, Transforms(OneTransform()) if frames is None else frames)
     node.hear(msg)
     depth = np.full((48, 64), depth_m, np.float32)
     return references.ratios(header() if picture is None else picture, depth, CAMERA)
@@ -107,8 +107,8 @@ def test_a_laser_that_sees_a_wall_says_how_far_it_is():
 
 def test_points_in_the_cameras_own_frame_need_no_tf():
     points = [(0.1 * i, 0.0, 4.0) for i in range(-5, 6)]
-    np.testing.assert_allclose(heard('points', cloud(points), frames=Frames()), 2.0)
-    assert heard('points', cloud(points, 'base'), frames=Frames()).size == 0
+    np.testing.assert_allclose(heard('points', cloud(points), frames=Transforms()), 2.0)
+    assert heard('points', cloud(points, 'base'), frames=Transforms()).size == 0
 
 
 def test_a_range_finder_looks_along_its_x():
@@ -122,7 +122,7 @@ def test_what_is_old_unknown_or_heard_already_is_not_compared():
     assert heard('scan', wall_scan(3.1), picture=header(sec=7)).size == 0
     assert heard('scan', wall_scan(3.1, 'elsewhere')).size == 0
     node = FakeNode()
-    references = References(node, 'scan', Frames(OneTransform()))
+    references = References(node, 'scan', Transforms(OneTransform()))
     node.hear(wall_scan(3.1))
     depth_m = np.full((48, 64), 2.0, np.float32)
     assert references.ratios(header(), depth_m, CAMERA).size > 0
@@ -137,7 +137,7 @@ def test_scans_lose_what_is_no_hit():
 
 def test_a_cloud_that_cannot_be_read_is_not_compared_and_reported():
     node = FakeNode()
-    references = References(node, 'points', Frames())
+    references = References(node, 'points', Transforms())
     node.hear(cloud([(1, 2, 3)], width=5))
     depth_m = np.full((48, 64), 2.0, np.float32)
     assert references.ratios(header(), depth_m, CAMERA).size == 0
@@ -151,13 +151,13 @@ def test_a_cloud_that_cannot_be_read_is_not_compared_and_reported():
 )
 def test_each_source_has_its_topic(source, topic):
     node = FakeNode()
-    References(node, source, Frames())
+    References(node, source, Transforms())
     assert node.topic == topic
 
 
 def test_a_level_frame_says_where_up_is_for_the_camera():
-    frames = Frames(OneTransform())
+    frames = Transforms(OneTransform())
     np.testing.assert_allclose(frames.up('base', 'camera'), (0.0, -1.0, 0.0), atol=1e-9)
     assert frames.up('base', 'elsewhere') is None
-    assert Frames().up('base', 'camera') is None
-    assert Frames().up('camera', 'camera') == (0.0, 0.0, 1.0)
+    assert Transforms().up('base', 'camera') is None
+    assert Transforms().up('camera', 'camera') == (0.0, 0.0, 1.0)

@@ -13,7 +13,7 @@ from sensor_msgs.msg import LaserScan
 from zoedepth_ros.geometry.ground import up_from_angles
 from zoedepth_ros.ros import scan_frame
 from zoedepth_ros.ros.scan_frame import level_rotation
-from zoedepth_ros.ros.transforms import Frames, rotation_matrix
+from zoedepth_ros.ros.transforms import Transforms, rotation_matrix
 
 ROWS = {'scan.enabled': True}
 HEIGHT = {'scan.enabled': True, 'scan.mode': 'height', 'camera.height': 1.0}
@@ -98,7 +98,7 @@ def test_without_a_frame_a_level_one_is_published_once_and_again_when_the_pitch_
 @pytest.mark.parametrize('mode', [ROWS, HEIGHT], ids=['rows', 'height'])
 def test_with_a_base_frame_every_scan_comes_with_the_tilt_of_its_moment(with_tf, mode):
     bench, tf = Bench(**mode, **{'camera.base_frame': 'base'}), Nodding()
-    bench.processor.follow(bench.camera, None, Frames(tf))
+    bench.processor.follow(bench.camera, None, Transforms(tf))
     pitches = (-0.1, -0.2, -0.2)
     for tf.pitch_rad in pitches:
         bench.process(bench.message(picture()))

@@ -18,11 +18,11 @@ MAX_RANGE_M = 1000.0
 MAX_SIDE_PX = 4096
 
 _ROS_NAMES = {
-    bool: 'bool',
-    int: 'integer',
-    float: 'double',
-    str: 'string',
-    tuple: 'list of strings',
+    bool: 'a bool',
+    int: 'an integer',
+    float: 'a double',
+    str: 'a string',
+    tuple: 'a list of strings',
 }
 
 
@@ -84,7 +84,7 @@ class Parameter:
             elif kind is tuple:
                 value = tuple(part for part in text.split(',') if part)
         except (KeyError, ValueError):
-            raise ValueError(f'{self.name} must be a {_ROS_NAMES[kind]}, got {text!r}') from None
+            raise ValueError(f'{self.name} must be {_ROS_NAMES[kind]}, got {text!r}') from None
         reason = why_wrong(self, value)
         if reason is not None:
             raise ValueError(reason)
@@ -133,7 +133,7 @@ def why_wrong(spec: Parameter, value: Value) -> str | None:
     expected = type(spec.default)
     if type(value) is not expected:
         hint = f': write {float(value)}' if expected is float and type(value) is int else ''
-        return f'{spec.name} must be a {_ROS_NAMES[expected]}, got {value!r}{hint}'
+        return f'{spec.name} must be {_ROS_NAMES[expected]}, got {value!r}{hint}'
     if isinstance(value, float) and not math.isfinite(value):
         return f'{spec.name} must be a finite number, got {value}'
     if isinstance(value, str) and '\0' in value:

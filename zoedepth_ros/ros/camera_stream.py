@@ -23,7 +23,7 @@ from zoedepth_ros.ros.publishers import Publishers
 from zoedepth_ros.ros.received_image import SUPERSEDED, ReceivedImage
 from zoedepth_ros.ros.references import TOPICS as REFERENCES
 from zoedepth_ros.ros.references import References
-from zoedepth_ros.ros.transforms import Frames, listen
+from zoedepth_ros.ros.transforms import Transforms, subscribe_to_tf
 
 HandOver = Callable[['CameraStream', ReceivedImage], ReceivedImage | None]
 """Takes an image to be processed, and returns the one it replaces, if any."""
@@ -54,7 +54,7 @@ class CameraStream:
         self._topics: Publishers | None = None
         self._inputs: Inputs | None = None
         self._references: References | None = None
-        self._frames = Frames()
+        self._transforms = Transforms()
         self._demand = Demand(clock_s)
         self._subscribed_since_s = 0.0
         self._logged: frozenset[str] = frozenset()
@@ -94,8 +94,8 @@ class CameraStream:
             self._inform,
         )
 
-    def activate(self, hand_over: HandOver, frames: Frames) -> None:
-        """Subscribe as soon as an output has a subscriber; frames: TF, shared by all cameras."""
+    def activate(self, hand_over: HandOver, transforms: Transforms) -> None:
+        """Subscribe as soon as an output has a subscriber; transforms: shared by all cameras."""
         assert self.processor is not None
         settings = self.present_settings()
 
@@ -105,11 +105,11 @@ class CameraStream:
         if settings.scale_source in REFERENCES:
             topic = self._prefix + REFERENCES[settings.scale_source][0]
             qos.declare_sensor_input(self._node, self._node.resolve_topic_name(topic))
-        self._frames = frames
+        self._transforms = transforms
         self._inputs = Inputs(
             self._node, settings.image_transport, on_image, self._watch, self._prefix
         )
-        self.processor.follow(self._inputs.camera, None, frames)
+        self.processor.follow(self._inputs.camera, None, transforms)
         self.follow_subscribers()
 
     def deactivate(self) -> None:
@@ -182,8 +182,8 @@ class CameraStream:
         source, processor = self.present_settings().scale_source, self.processor
         assert processor is not None
         if source in REFERENCES:
-            self._references = References(self._node, source, self._frames, self._prefix)
-        processor.follow(inputs.camera, self._references, self._frames)
+            self._references = References(self._node, source, self._transforms, self._prefix)
+        processor.follow(inputs.camera, self._references, self._transforms)
         inputs.subscribe()
         self._subscribed_since_s = time.monotonic()
 
@@ -257,14 +257,14 @@ class CameraStream:
         return f'{self.name}: {message}' if self.name else message
 
 
-def shared_frames(
+def shared_transforms(
     node: LifecycleNode, streams: Sequence[CameraStream], warn: Callable[[str], None]
-) -> Frames:
+) -> Transforms:
     """Subscribe to TF, once for all cameras, if any of them needs it."""
     each = [stream.present_settings() for stream in streams]
     levels = any(settings.camera_base_frame for settings in each)
     refers = any(settings.scale_source in REFERENCES for settings in each)
-    frames = listen(node) if levels or refers else Frames()
-    if levels and not frames.has_tf:
+    transforms = subscribe_to_tf(node) if levels or refers else Transforms()
+    if levels and not transforms.has_tf:
         warn('no tf2_ros: camera.pitch is used instead of camera.base_frame')
-    return frames
+    return transforms

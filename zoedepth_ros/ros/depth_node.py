@@ -15,7 +15,7 @@ from zoedepth_ros.errors import describe
 from zoedepth_ros.inference.fallback import FallbackPredictor, PredictorSettings
 from zoedepth_ros.inference.result import BatchPredictor
 from zoedepth_ros.ros.bond import Bond
-from zoedepth_ros.ros.camera_stream import CameraStream, shared_frames
+from zoedepth_ros.ros.camera_stream import CameraStream, shared_transforms
 from zoedepth_ros.ros.health.incompatible_qos import QosWatch
 from zoedepth_ros.ros.health.reporter import StatusReporter
 from zoedepth_ros.ros.health.status import Condition
@@ -28,7 +28,7 @@ from zoedepth_ros.ros.parameters.ros_parameters import NodeParameters
 from zoedepth_ros.ros.received_image import ReceivedImage
 from zoedepth_ros.ros.services import Services
 from zoedepth_ros.ros.spin import Finished
-from zoedepth_ros.ros.transforms import Frames
+from zoedepth_ros.ros.transforms import Transforms
 
 WARM_UP_SIZE = (480, 640)  # height, width [px]: the most common camera
 STOP_TIMEOUT_S = 10.0
@@ -66,7 +66,7 @@ class DepthNode(LifecycleNode):
         self._network: SharedNetwork | None = None
         self._predictor: FallbackPredictor | None = None
         self._loaded: PredictorSettings | None = None
-        self._frames = Frames()
+        self._transforms = Transforms()
         self._thread: InferenceThread[Work] | None = None
         self._streams: list[CameraStream] = []
         # Not the node's clock: with use_sim_time it stops until /clock arrives.
@@ -156,9 +156,9 @@ class DepthNode(LifecycleNode):
     def _run(self) -> None:
         assert self._network is not None
         self._thread = InferenceThread(self._network.work, self._on_work_failed, self._batch_limit)
-        self._frames = shared_frames(self, self._streams, self._warn)
+        self._transforms = shared_transforms(self, self._streams, self._warn)
         for stream in self._streams:
-            stream.activate(self._hand_over, self._frames)
+            stream.activate(self._hand_over, self._transforms)
         if not self._qos_watch.reports_matches:
             self._poll_timer.reset()
         self._bond.start()
@@ -196,8 +196,8 @@ class DepthNode(LifecycleNode):
         self._poll_timer.cancel()
         for stream in self._streams:
             stream.deactivate()
-        self._frames.destroy()
-        self._frames = Frames()
+        self._transforms.destroy()
+        self._transforms = Transforms()
         thread, self._thread = self._thread, None
         if thread is not None and not thread.stop(timeout_s):
             self._warn(f'the present image takes more than {timeout_s} s')

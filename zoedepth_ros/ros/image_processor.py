@@ -30,7 +30,7 @@ from zoedepth_ros.ros.parameters.node_settings import NodeSettings
 from zoedepth_ros.ros.publishers import Publishers
 from zoedepth_ros.ros.received_image import FAILED, AgeFilter, ReceivedImage
 from zoedepth_ros.ros.references import References
-from zoedepth_ros.ros.transforms import Frames
+from zoedepth_ros.ros.transforms import Transforms
 
 MOST_NOTICED = 50
 """Notices remembered as logged; a camera that sends more different ones is logged anew."""
@@ -96,7 +96,7 @@ class ImageProcessor:
         self.pipeline = CameraPipeline.of(predictor, settings(), self._messages.buffers)
         self._age_filter = AgeFilter(clock, statistics, self.drop, warn)
         self._references: References | None = None
-        self._frames: Frames | None = None
+        self._transforms: Transforms | None = None
         self._lacks_up = False
         self._known: KnownCamera | None = None
         self._camera_notices: tuple[str, ...] = ()
@@ -146,11 +146,11 @@ class ImageProcessor:
         self,
         camera: CameraTracker,
         references: References | None = None,
-        frames: Frames | None = None,
+        transforms: Transforms | None = None,
     ) -> None:
         """Use these intrinsics, reference sensor and TF from now on."""
         self._camera_tracker = camera
-        self._references, self._frames = references, frames
+        self._references, self._transforms = references, transforms
 
     def drop(self, reason: str, message: str) -> None:
         """Count what cannot be published and warn about it now and then."""
@@ -245,10 +245,10 @@ class ImageProcessor:
 
     def _up(self, frame_id: str, at: NodeSettings) -> tuple[float, float, float] | None:
         """Return the up direction by TF; None where camera.pitch is used."""
-        if self._frames is None or not at.camera_base_frame:
+        if self._transforms is None or not at.camera_base_frame:
             self._lacks_up = False
             return None
-        up = self._frames.up(at.camera_base_frame, frame_id)
+        up = self._transforms.up(at.camera_base_frame, frame_id)
         self._lacks_up = up is None
         return up
 

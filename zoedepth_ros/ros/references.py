@@ -13,7 +13,7 @@ from zoedepth_ros.geometry.camera import Camera
 from zoedepth_ros.geometry.scale import ratio_in_cone, ratios_at_points
 from zoedepth_ros.messages.clouds import CloudError, Points, cloud_points
 from zoedepth_ros.ros import qos
-from zoedepth_ros.ros.transforms import Frames
+from zoedepth_ros.ros.transforms import Transforms
 
 TOPICS: dict[str, Any] = {
     'scan': ('reference/scan', LaserScan),
@@ -35,12 +35,12 @@ NO_RATIOS: Ratios = np.empty(0)
 class References:
     """Subscribe to the sensor that scale.source names, and keep its newest message."""
 
-    def __init__(self, node: Node, source: str, frames: Frames, prefix: str = '') -> None:
+    def __init__(self, node: Node, source: str, transforms: Transforms, prefix: str = '') -> None:
         """Subscribe.
 
         source: 'scan', 'points' or 'range'.  prefix: 'front/' for the topic of the camera front.
         """
-        self._node, self._frames = node, frames
+        self._node, self._transforms = node, transforms
         self._msg: Any = None
         topic, kind = TOPICS[source]
         self._subscription = node.create_subscription(
@@ -68,7 +68,7 @@ class References:
             return self._range(msg, frames, depth_m, camera)
         points_m = scan_points(msg) if isinstance(msg, LaserScan) else self._cloud(msg)
         points_m = points_m[:: max(1, len(points_m) // MAX_POINTS)]
-        there_m = self._frames.transform_points(points_m, *frames)
+        there_m = self._transforms.transform_points(points_m, *frames)
         if there_m is None:
             return NO_RATIOS
         return ratios_at_points(there_m, depth_m, camera.model)
@@ -80,7 +80,7 @@ class References:
         if not msg.min_range <= msg.range <= msg.max_range:
             return NO_RATIOS
         axis_m = np.array([[0, 0, 0], [1, 0, 0]], np.float32)
-        ends_m = self._frames.transform_points(axis_m, *frames)
+        ends_m = self._transforms.transform_points(axis_m, *frames)
         if ends_m is None:
             return NO_RATIOS
         x, y, z = (float(part) for part in ends_m[1] - ends_m[0])

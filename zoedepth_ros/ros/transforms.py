@@ -12,7 +12,7 @@ from rclpy.time import Time
 Points = NDArray[np.float32]
 
 
-class Frames:
+class Transforms:
     """Transform points between frames; without a buffer only between equal frames."""
 
     def __init__(self, buffer: Any = None, listener: Any = None) -> None:
@@ -58,14 +58,14 @@ class Frames:
             return None
 
 
-def listen(node: Node) -> Frames:
+def subscribe_to_tf(node: Node) -> Transforms:
     """Subscribe to TF if tf2_ros is installed; without it there are no transforms."""
     try:
         from tf2_ros import Buffer, TransformListener
     except ImportError:
-        return Frames()
+        return Transforms()
     buffer = Buffer()
-    return Frames(buffer, TransformListener(buffer, node))
+    return Transforms(buffer, TransformListener(buffer, node))
 
 
 def rotation_matrix(x: float, y: float, z: float, w: float) -> NDArray[np.float64]:
