@@ -41,7 +41,7 @@ def add_depth(
     request: str = '',
     parts: Sequence[Span] = (),
 ) -> Report:
-    """Write the recording with depth added; goes on where an earlier attempt was stopped.
+    """Write the recording with depth added; resumes unfinished work.
 
     on_image: called after each image.  request: kept in the recording, so that a later run of
     the same work knows its result (`finished.request`).  parts: what `predict_part` has done.
@@ -198,7 +198,7 @@ def _count(messages: Sequence[Message], plan: Plan, report: Report) -> None:
 
 
 def _about(plan: Plan, predictor: DepthPredictor, request: str) -> dict[str, str]:
-    """Say in the recording where its depth comes from; another answer is another work."""
+    """Return the record about the depth; other values identify other work."""
     return {
         **plan.options.values(),
         'image': plan.inputs.image,

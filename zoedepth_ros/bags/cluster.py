@@ -1,6 +1,6 @@
 """Many recordings over a Ray cluster.
 
-The nodes are asked which of the files they see.  Workers (actors, each with its own model, CPUs or
+Nodes report which of the files they see.  Workers (actors, each with its own model, CPUs or
 GPU) are placed on those that see some, and are given one recording after the other, or a part of a
 long one.  What a worker had that dies is given to another, which goes on with the partial file.
 """
@@ -40,7 +40,7 @@ from zoedepth_ros.inference.threads import thread_environment
 
 _NODE_TRIES = 5  # of a recording whose node is lost, which is rarely its fault
 _TICK_S = 0.5
-_PROBE_S = 60.0  # for a node to say what it sees, before work begins without it
+_PROBE_S = 60.0  # for a node to report its files, before work begins without it
 _LOCK_S = 180.0  # a file server frees the locks of a lost machine within about 90 s
 _STORE_BYTES = 80 << 20  # of shared memory, about the least Ray takes: jobs are small
 _LEAST_IMAGES = 100  # of a part: to load a model for less does not pay
@@ -150,7 +150,7 @@ class _Task:
 
     @property
     def key(self) -> tuple[Path, Span | None]:
-        """Tell it from others."""
+        """Identify it."""
         return self.job.target, self.span
 
 
@@ -165,7 +165,7 @@ class _Worker:
 
     task: _Task | None = None
     asked: Any = None
-    """What it will say of its progress."""
+    """The pending request for its progress."""
 
     is_doubtful: bool = False
     """Whether the connection broke, and what is waited for is whether it has died."""
@@ -176,7 +176,7 @@ class _Worker:
 
 @dataclass(frozen=True, slots=True)
 class _Share:
-    """Say what every worker has."""
+    """What every worker has."""
 
     threads: int
     gpu: bool
@@ -207,7 +207,7 @@ class _Fleet:
     began_s: float = field(init=False)
     share: _Share | None = None
     counting: Any = None
-    """What will say how many images the recordings have."""
+    """The pending count of the images of the recordings."""
 
     is_cut: bool = False
     """Whether the long ones have been cut."""
@@ -222,7 +222,7 @@ class _Fleet:
     """Those that can work, by their keys."""
 
     probes: dict[Any, _Node] = field(default_factory=dict)
-    """What nodes will say they do not see."""
+    """The pending reports of nodes about files that they cannot read."""
 
     refused: dict[str, str] = field(default_factory=dict)
     """Key of a node that cannot work -> why, with its address."""
@@ -268,7 +268,7 @@ class _Fleet:
         for key in self.nodes.keys() - alive.keys():
             del self.nodes[key]
         gone = [w for w in self.workers if w.task is None and w.node.key not in alive]
-        for worker in gone:  # of those with a task its result says so
+        for worker in gone:  # the result of a task reports it
             self._drop(worker)
         known = {*self.nodes, *self.refused, *(node.key for node in self.probes.values())}
         for key in alive.keys() - known:
@@ -435,7 +435,7 @@ class _Fleet:
         actor = self.ray.remote(_RayWorker).options(
             num_cpus=self.share.threads,
             num_gpus=int(self.share.gpu),
-            max_concurrency=2,  # it works, and says how far it is
+            max_concurrency=2,  # it works, and reports its progress
             **self._on(node),
         )
         started = actor.remote(self.model, self.share.threads)
@@ -529,7 +529,7 @@ class _Fleet:
         """Take what the workers have said of their progress, and ask them again."""
         for worker in self._running():
             if worker.asked is not None and self.ray.wait([worker.asked], timeout=0)[0]:
-                with suppress(self.ray.exceptions.RayError):  # its result says so
+                with suppress(self.ray.exceptions.RayError):  # its result reports it
                     self._count(worker, self.ray.get(worker.asked))
                 worker.asked = None
             if worker.asked is None:

@@ -12,10 +12,10 @@ CDR = 'cdr'
 """How messages of ROS 2 are written."""
 
 ABOUT_DEPTH = 'zoedepth_ros'
-"""Name of the record that says what made the depth."""
+"""Name of the record about the origin of the depth."""
 
 ABOUT_FIELDS = ('model', 'weights', 'weights_warning')
-"""What every such record says."""
+"""Fields of every such record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Channel:
     """Such as sensor_msgs/msg/Image."""
 
     schema_encoding: str
-    """'ros2msg' or 'ros2idl'; '' when the recording does not say what its messages look like."""
+    """'ros2msg' or 'ros2idl'; '' when the recording has no definition."""
 
     schema: bytes
     """The definition of the type with everything it contains."""

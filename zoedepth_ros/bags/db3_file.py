@@ -37,8 +37,8 @@ _ONE_TOPIC = 'SELECT topic_id FROM messages WHERE id = ?'
 def read_db3(path: Path, damage: Damage, definitions: Definitions) -> Iterator[Item]:
     """Return metadata, every channel, then the messages in the order of their times.
 
-    definitions: asked for types that the file itself does not define, as before Iron.  Raises
-    RecordingError when it is no recording and, unless damage is to be endured,
+    definitions: used for types that the file itself does not define, as before Iron.  Raises
+    RecordingError when it is no recording and, unless damage is tolerated,
     DamagedRecordingError.
     """
     with closing(_connect(path, damage)) as database:
@@ -62,7 +62,7 @@ def read_db3(path: Path, damage: Damage, definitions: Definitions) -> Iterator[I
 
 
 def summarize_db3(path: Path, damage: Damage, definitions: Definitions) -> RecordingSummary:
-    """Tell channels and counts; where the index cannot be read, every row is looked at."""
+    """Return channels and counts; reads every row where the index cannot be read."""
     with closing(_connect(path, damage)) as database:
         channels = _channels(path, database, definitions, damage)
         try:
@@ -100,7 +100,7 @@ def _connect(path: Path, damage: Damage) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise RecordingError(f'{path}: cannot be opened: {error}') from None
     if damage.recover:  # else a file that was cut is not opened
-        with suppress(sqlite3.Error):  # whoever reads from it next says what is wrong
+        with suppress(sqlite3.Error):  # the next reader reports the error
             database.execute('PRAGMA writable_schema = ON')
     return database
 

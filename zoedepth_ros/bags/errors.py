@@ -1,4 +1,4 @@
-"""What is wrong with a recording, and whether it is to be endured."""
+"""Errors of recordings, and whether damage is tolerated."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from zoedepth_ros.errors import in_one_line
 
 
 class RecordingError(ValueError):
-    """Say why a recording cannot be used."""
+    """Raised when a recording cannot be used."""
 
 
 class DamagedRecordingError(RecordingError):
-    """Say where a recording is damaged."""
+    """Raised at the first damage of a recording."""
 
 
 class ExistsError(RecordingError):
-    """Say that there is a file where a new one was to be written."""
+    """Raised when the file to be written exists already."""
 
 
 class ResumeError(RecordingError):
-    """Say why unfinished work cannot be finished."""
+    """Raised when unfinished work cannot be resumed."""
 
 
 class Damage:
@@ -36,20 +36,20 @@ class Damage:
         self.notes: list[str] = []
 
     def report(self, path: Path, text: str) -> None:
-        """Take note of damage; raises DamagedRecordingError unless it is to be endured."""
+        """Record damage; raises DamagedRecordingError unless damage is tolerated."""
         note = f'{path}: {text}'
         if not self.recover:
             raise DamagedRecordingError(f'{note} (--recover keeps everything that can be read)')
         self.note(note)
 
     def note(self, text: str) -> None:
-        """Take note of what costs nothing, or is endured."""
+        """Record what costs nothing, or is tolerated."""
         if text not in self.notes:
             self.notes.append(text)
 
     @contextmanager
     def of(self, path: Path) -> Iterator[None]:
-        """Report, as damage of a file, whatever a block raises that nobody expects.
+        """Report unexpected errors of a block as damage of a file.
 
         Damaged files make libraries raise anything; RecordingError and OSError are as they are.
         """

@@ -77,7 +77,7 @@ def finished(target: Path, wanted: str) -> Report:
 
 
 def _about(target: Path) -> Mapping[str, str]:
-    """Return what a finished file of this program says of its depth; {} for any other file."""
+    """Return the record about the depth of a finished file; {} for any other file."""
     try:
         if target.is_file() and has_end(target):
             first = next(read_mcap(target, Damage(recover=True)), None)

@@ -45,13 +45,13 @@ class Job:
     """What is added."""
 
     recover: bool = False
-    """Whether damage is endured."""
+    """Whether damage is tolerated."""
 
     overwrite: bool = False
     """Whether `target` is replaced."""
 
     resume: bool | None = None
-    """Whether unfinished work is gone on with; None for 'unless `target` is replaced'."""
+    """Whether unfinished work is resumed; None for 'unless `target` is replaced'."""
 
     def plan(self) -> Plan:
         """Settle it; raises RecordingError and OSError."""
@@ -77,7 +77,7 @@ FileIdentity = tuple[int, int, int] | None
 
 
 def file_identity(path: Path) -> FileIdentity:
-    """Tell a file from the one that replaces it; None when there is none."""
+    """Identify a file, unlike one that replaces it; None when there is none."""
     try:
         found = path.stat()
     except OSError:
@@ -87,7 +87,7 @@ def file_identity(path: Path) -> FileIdentity:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """Say which predictor every process builds for itself."""
+    """The predictor that every process builds for itself."""
 
     name: str
     """A preset's name."""
@@ -116,7 +116,7 @@ class Model:
 
 
 class Watcher(Protocol):
-    """Be told how far the work is."""
+    """Receive the progress of the work."""
 
     def expect(self, images: int) -> None:
         """Know of more images to come."""
@@ -177,7 +177,7 @@ def run_with_processes(
 
 
 class _Events:
-    """Tell another process's watcher."""
+    """Report to the watcher of another process."""
 
     def __init__(self, events: Any) -> None:
         self._events = events
@@ -243,7 +243,7 @@ def _image_count(job: Job) -> int:
     try:
         is_begun = partial_path(job.target).exists()
         return 0 if is_begun else job.plan().inputs.image_count
-    except Exception:  # whoever does the job says it
+    except Exception:  # doing the job reports it
         return 0
 
 
@@ -272,7 +272,7 @@ def _result_of(job: Job, future: Future[Result]) -> Result:
 
 
 def failure(job: Job, error: BaseException) -> str:
-    """Say which recording failed and why, in one line; with the kind of an unexpected error."""
+    """Return which recording failed and why, in one line, with the type of an unexpected error."""
     text = in_one_line(error)
     if not isinstance(error, (ValueError, OSError)):
         logging.getLogger(__name__).debug('%s failed', job.source, exc_info=error)
@@ -282,7 +282,7 @@ def failure(job: Job, error: BaseException) -> str:
 
 
 def _pass_on(events: Any, watcher: Watcher) -> None:
-    """Return the watcher all that the processes have sent, and what they send within a moment."""
+    """Pass on to the watcher what the processes have sent, and what they send very soon."""
     end_s = time.monotonic() + _LOOK_UP_S
     with suppress(queue.Empty):
         while True:

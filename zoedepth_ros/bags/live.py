@@ -1,4 +1,4 @@
-"""Write a recording while its messages come, without making whoever brings them wait."""
+"""Write a recording while its messages arrive, without blocking the sender."""
 
 from __future__ import annotations
 
@@ -88,5 +88,5 @@ def _size(item: Item) -> int:
     return len(item.data) if isinstance(item, Message) else 0
 
 
-class _Abandoned(Exception):  # noqa: N818, nobody sees it
+class _Abandoned(Exception):  # noqa: N818, internal
     pass

@@ -1,6 +1,6 @@
 """Read an MCAP file from its first to its last record, damaged ones as far as they go.
 
-Records are taken apart here rather than by mcap's readers because those neither say where a file
+Records are parsed here rather than by mcap's readers because those neither report where a file
 breaks off nor notice it inside a message (specification: mcap.dev/spec).
 """
 
@@ -43,14 +43,14 @@ _MOST_CHUNK_BYTES = 1 << 30  # recorders make chunks of some megabytes
 
 
 class _BrokenError(DamagedRecordingError):
-    """Say what is wrong with a record; the place is added by whoever knows it."""
+    """Raised for an invalid record; the caller adds the position."""
 
 
 def read_mcap(path: Path, damage: Damage, end: int | None = None) -> Iterator[Item]:
     """Return everything in the order of the file.
 
     end: take the file for so many bytes long.  Raises RecordingError when it is no MCAP file and,
-    unless damage is to be endured, DamagedRecordingError at the first damage.
+    unless damage is tolerated, DamagedRecordingError at the first damage.
     """
     with path.open('rb') as file:
         _check_start(path, file)
@@ -58,7 +58,7 @@ def read_mcap(path: Path, damage: Damage, end: int | None = None) -> Iterator[It
 
 
 def summarize_mcap(path: Path, damage: Damage) -> RecordingSummary:
-    """Tell channels and counts, from the index at the end or, without one, from everything."""
+    """Return channels and counts, from the index at the end or else from all records."""
     with path.open('rb') as file:
         _check_start(path, file)
     if not has_end(path):
@@ -242,7 +242,7 @@ class _Reader:
         return Message(self._channels[key], log_ns, publish_ns, sequence, data)
 
     def _check_count(self, offset: int) -> None:
-        """Hold what was read against what the file says of itself."""
+        """Compare what was read with the statistics of the file."""
         summary = _summary(self._path)
         if summary is None or summary.statistics is None:
             return
@@ -274,7 +274,7 @@ class _Reader:
                 self._channels[key] = _channel(channel, self._schemas)
 
     def _next_chunk(self, offset: int) -> int | None:
-        """Return the offset of the first chunk after a damaged place; None when nobody knows."""
+        """Return the offset of the first chunk after damage; None if unknown."""
         summary = _summary(self._path)
         starts = [c.chunk_start_offset for c in summary.chunk_indexes] if summary else []
         return min((start for start in starts if start > offset), default=None)

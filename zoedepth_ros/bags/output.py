@@ -1,4 +1,4 @@
-"""Write an MCAP file that survives a kill: what is on disk is gone on with, never done again.
+"""Resumable MCAP writer: after a kill, what is on disk is kept and continued.
 
 A file is a function of what was put into it. So an unfinished one is finished by putting the same
 things in again: bytes that are there already are compared instead of written, and what differs
@@ -107,7 +107,7 @@ class Output:
     def _refuse_existing(self) -> None:
         if not os.path.lexists(self.path) or self._overwrite:
             return
-        if not os.fstat(self._lock.fileno()).st_size:  # nobody's work: the lock has made it
+        if not os.fstat(self._lock.fileno()).st_size:  # empty: the lock has created it
             self._remove()
         raise ExistsError(f'{self.path} exists; --overwrite replaces it')
 
@@ -164,7 +164,7 @@ class Output:
 
     def _schema(self, channel: Channel) -> int:
         if not channel.type_name:
-            return 0  # the format's own way to say that there is none
+            return 0  # the format's value for none
         key = (channel.type_name, channel.schema_encoding, channel.schema)
         if key not in self._schemas:
             self._schemas[key] = self._writer.register_schema(*key)

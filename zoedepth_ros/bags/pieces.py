@@ -85,7 +85,7 @@ def predict_piece(
     about: Mapping[str, str],
     on_image: Callable[[], None],
 ) -> None:
-    """Write the file of a part; goes on where an earlier attempt was stopped.
+    """Write the file of a part; resumes an earlier attempt.
 
     about: identifies the work.  on_image: called after each image.
     """
@@ -168,7 +168,7 @@ def _all(paths: Iterator[Path]) -> Iterator[Stored]:
 
 
 def _about(path: Path) -> Mapping[str, str]:
-    """Tell the work of which a file is a part; {} when there is no file."""
+    """Return the work of which a file is a part; {} without a file."""
     try:
         first = next(read_mcap(path, Damage(recover=True)), None)
     except (OSError, ValueError):

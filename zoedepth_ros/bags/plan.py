@@ -115,13 +115,13 @@ class Plan:
     """How."""
 
     recover: bool
-    """Whether damage is endured."""
+    """Whether damage is tolerated."""
 
     overwrite: bool = False
     """Whether `target` is replaced."""
 
     resume: bool = True
-    """Whether unfinished work is gone on with."""
+    """Whether unfinished work is resumed."""
 
     damage: tuple[str, ...] = ()
     """What is known to be damaged already."""
@@ -135,7 +135,7 @@ class Plan:
 
 @dataclass(slots=True)
 class Report:
-    """Tell what was done."""
+    """What was done."""
 
     images: int = 0
     """Images seen."""

@@ -57,7 +57,7 @@ def _run(items: Iterable[T], queue: Queue[T | _End[T]], stop: threading.Event) -
 
 
 def _put(queue: Queue[T | _End[T]], item: T | _End[T], stop: threading.Event) -> bool:
-    """Wait for a place; False when nobody wants the item any more."""
+    """Wait for a place; False when the consumer has stopped."""
     while not stop.is_set():
         try:
             queue.put(item, timeout=_LOOK_UP_S)

@@ -60,13 +60,13 @@ class Recording:
     """Name the files of a recording, in the order of time."""
 
     path: Path
-    """What was asked for."""
+    """The path that was given."""
 
     files: tuple[Path, ...]
     """Its parts; a name ending in .zstd is compressed as a whole."""
 
     metadata: str = ''
-    """What metadata.yaml says, as YAML; '' without it."""
+    """Content of metadata.yaml; '' without it."""
 
     def read(self, damage: Damage) -> Iterator[Item]:
         """Return everything in order; payloads are byte for byte what was published."""
@@ -88,7 +88,7 @@ class Recording:
                         yield item
 
     def summary(self, damage: Damage) -> RecordingSummary:
-        """Tell channels and counts; reads only indexes where there are some."""
+        """Return channels and counts; reads only indexes where there are some."""
         channels: dict[Channel, None] = {}
         counts = Counter[str]()
         for file in self.files:
@@ -103,7 +103,7 @@ class Recording:
         return RecordingSummary(tuple(channels), dict(counts))
 
     def encodings(self, topics: Sequence[str], damage: Damage) -> dict[str, str]:
-        """Tell the encodings of topics of Image, of those whose first message comes early."""
+        """Return the encodings of Image topics whose first message comes early."""
         wanted, found = set(topics), dict[str, str]()
         for item in islice(self.read(damage), _LOOKED_AT):
             if not wanted:
@@ -112,7 +112,7 @@ class Recording:
                 wanted.remove(item.channel.topic)
                 try:
                     found[item.channel.topic] = str(decode(item.data, IMAGE).encoding)
-                except ValueError:  # whoever reads the images counts it
+                except ValueError:  # counted when the images are read
                     found[item.channel.topic] = ''
         return found
 
@@ -171,7 +171,7 @@ def _folder(path: Path, damage: Damage) -> Recording:
 
 
 def _information(metadata: Path) -> tuple[dict[str, Any], list[str]]:
-    """Read metadata.yaml: what it says, and the names of its files; ValueError says what lacks."""
+    """Read metadata.yaml and the names of its files; ValueError names what is missing."""
     content = parse_yaml(read_text(metadata, _METADATA_BYTES))
     key, names_key = 'rosbag2_bagfile_information', 'relative_file_paths'
     information = content.get(key) if isinstance(content, dict) else None
@@ -204,7 +204,7 @@ def _first_time_ns(file: Path) -> int:
     with (
         suppress(Exception),
         _unpacked(file, Damage(recover=True)) as plain,
-    ):  # whoever reads it says what is wrong
+    ):  # reading it reports the error
         kind = mcap_file if _suffix(file) == '.mcap' else db3_file
         found = kind.first_time_ns(plain)
     return 2**64 if found is None else found
@@ -226,7 +226,7 @@ def _refuse_other(file: Path) -> None:
 
 
 def _what_else(folder: Path) -> str:
-    """Say what a folder without a recording holds instead, and what can be done."""
+    """Return what a folder without a recording contains instead, and a remedy."""
     names = (Path(at, name) for at, _, names in os.walk(folder) for name in sorted(names))
     found = [file for file in islice(names, _LOOKED_INTO) if not file.name.startswith('.')]
     text = 'no .mcap and no .db3 file in it'

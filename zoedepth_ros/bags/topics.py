@@ -52,7 +52,7 @@ def find_inputs(
     besides: str = '',
     encodings: Encodings = lambda topics: {},
 ) -> Inputs:
-    """Check the topics that were asked for, find those that were not ('').
+    """Check the topics that are given, find those that are not ('').
 
     besides: a topic of depth; when it is there, its neighbours are not taken for candidates, nor
     are topics without camera_info while others have it.  encodings: keeps depth from being taken
@@ -185,7 +185,7 @@ def _listed(candidates: list[str], summary: RecordingSummary) -> str:
 
 
 def _why_none(summary: RecordingSummary) -> str:
-    """Say what keeps the messages of a recording from being read, and the remedy."""
+    """Return why the messages of a recording cannot be read, and the remedy."""
     used = [channel for channel in summary.channels if summary.counts.get(channel.topic)]
     encodings = sorted({c.message_encoding for c in used if c.message_encoding != CDR})
     if 'ros1' in encodings:

@@ -136,7 +136,7 @@ class _Bars:
     def __init__(self) -> None:
         from tqdm import tqdm
 
-        # disable=None: not where nobody can see it move
+        # disable=None: only on a terminal
         self._bar = tqdm(total=0, unit=' images', leave=False, disable=None)
 
     def __enter__(self) -> _Bars:

@@ -231,7 +231,7 @@ def _floor_ratio(
 def _agree(
     ratios: dict[str, list[NDArray[np.float64]]], args: argparse.Namespace
 ) -> dict[str, ScaleState]:
-    """Make one scale per head of what the images say."""
+    """Combine the ratios of all images into one scale per head."""
     import numpy as np
 
     from zoedepth_ros.geometry.scale import HIGHEST_SCALE, LOWEST_SCALE, robust_scale

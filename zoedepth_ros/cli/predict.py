@@ -160,7 +160,7 @@ def _video(
 
     files, start_s = video_files(target), time.perf_counter()
     try:
-        path.open('rb').close()  # OpenCV does not say why it cannot
+        path.open('rb').close()  # OpenCV gives no reason
         report = predict_video(path, files, predictor, settings, args.rate or 0.0, cameras)
     except WriteError:  # the next one could not be written either
         raise
@@ -177,7 +177,7 @@ def _video(
 
 
 def _predictor(args: argparse.Namespace) -> DepthPredictor:
-    """Build the predictor; when the weights cannot be fetched, say what else there is."""
+    """Build the predictor; an error about fetching weights lists alternatives."""
     from zoedepth_ros.build import build_predictor
     from zoedepth_ros.weights.fetch import FetchError
     from zoedepth_ros.weights.registry import MODELS, embedded_path
@@ -230,8 +230,10 @@ def _read(path: Path, bits: int) -> StoredImage | None:
         return None
     height, width = stored.rgb.shape[:2]
     turned = '' if stored.orientation == UPRIGHT else f', EXIF: {MEANING[stored.orientation]}'
-    told = f', EXIF: {math.degrees(stored.hfov_rad):.0f} degrees wide' if stored.hfov_rad else ''
-    print(f'    {width} x {height} px{turned}{told}')
+    by_exif = (
+        f', EXIF: {math.degrees(stored.hfov_rad):.0f} degrees wide' if stored.hfov_rad else ''
+    )
+    print(f'    {width} x {height} px{turned}{by_exif}')
     if stored.assumption:
         print(f'    {stored.assumption} (--bits)')
     return stored
@@ -276,7 +278,7 @@ def _write(target: Path, found: ImageOutputs, settings: PipelineSettings, warnin
 
 
 def _assumed_hfov_rad(predictor: DepthPredictor) -> float:
-    """Return the field of view of a cloud when nobody tells: the training's, or ZoeDepth's."""
+    """Return the default field of view of a cloud: the training camera's, or ZoeDepth's."""
     return predictor.training_hfov_rad or math.radians(DEFAULT_HFOV_DEG)
 
 

@@ -42,7 +42,7 @@ class VideoFiles:
 
 @dataclass(frozen=True, slots=True)
 class VideoReport:
-    """Tell what was made of one video."""
+    """What was made of one video."""
 
     frames: int
     """Frames whose depth was written."""

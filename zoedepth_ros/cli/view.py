@@ -220,7 +220,7 @@ def _live_frames(args: argparse.Namespace, settings: PipelineSettings) -> Iterat
 
 @cache
 def _note(text: str) -> None:
-    """Say once how a source is read."""
+    """Print once how a source is read."""
     print(text, file=sys.stderr, flush=True)
 
 
@@ -236,7 +236,7 @@ def _is_recording(path: Path) -> bool:
 
 
 class _Predictor:
-    """Add depth to a moment; the model is built when the first one needs it."""
+    """Add depth to a frame; the model is built when the first frame needs it."""
 
     def __init__(self, args: argparse.Namespace, settings: PipelineSettings) -> None:
         self._args, self._settings = args, settings
@@ -261,7 +261,7 @@ class _Predictor:
         return self._settings.camera_hfov_rad or default_rad
 
     def about(self) -> str:
-        """Say in Markdown what is shown."""
+        """Return what is shown, in Markdown."""
         from zoedepth_ros.viewing.about import model_text
 
         source = printable(f'**Source** {" ".join(self._args.sources)}\n\n')

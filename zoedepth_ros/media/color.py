@@ -1,4 +1,4 @@
-"""Depth as colours for eyes: near warm, far cold, unknown black, and the scale that says so."""
+"""Depth in colours, near warm, far cold, unknown black, and their scale."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from zoedepth_ros.media.image_header import hfov_rad, is_truncated, orientation,
 
 
 class ImageFileError(ValueError):
-    """Say which image cannot be read, and why."""
+    """Raised when an image file cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class StoredImage:
     orientation: int
     """EXIF orientation that has been undone, 1 to 8; 1 is upright."""
     hfov_rad: float
-    """Horizontal field of view by its EXIF [rad]; 0.0 when untold."""
+    """Horizontal field of view by its EXIF [rad]; 0.0 without one."""
     assumption: str = ''
     """How its 16-bit values were read, in words; '' for 8 bits."""
 

@@ -98,7 +98,7 @@ def draw_depth_with_scale(
 
 
 def draw_warning(image: BgrImage, text: str) -> BgrImage:
-    """Return the image with a band across its middle that nobody overlooks."""
+    """Return the image with a prominent band across its middle."""
     height, width = image.shape[:2]
     lines, text_px = _fit_text(text, height, width)
     line_px = round(text_px * 1.7)

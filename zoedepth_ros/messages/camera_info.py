@@ -24,7 +24,7 @@ from zoedepth_ros.geometry.rectification import Rectification, choose_rectificat
 
 
 class CameraUnknown(ValueError):  # noqa: N818
-    """Say why pixels have no place in space; `reason` is the short form that is counted."""
+    """Raised when pixels have no rays; `reason` is the short form that is counted."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)

@@ -16,7 +16,7 @@ _GREY = 128
 
 
 class CloudError(ValueError):
-    """Say why a message is not a cloud of points."""
+    """Raised for a message that is not a cloud of points."""
 
 
 def cloud_points(msg: Any) -> Points:

@@ -52,7 +52,7 @@ LASTING = (UNKNOWN_ENCODING, DEPTH_IMAGE, UNSUPPORTED_FORMAT)
 
 
 class ConversionError(ValueError):
-    """Say why a message is no image; `reason` is the short form that is counted."""
+    """Raised for a message that is no image; `reason` is the short form that is counted."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)

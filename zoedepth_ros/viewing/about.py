@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def model_text(model: str, weights: str, weights_warning: str) -> str:
-    """Say it in Markdown, after a warning where the depth is not for real use.
+    """Return model and weights in Markdown, after a warning if depth is not for real use.
 
     weights_warning: that warning; '' for none.
     """

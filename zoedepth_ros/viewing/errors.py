@@ -2,4 +2,4 @@
 
 
 class ViewingError(ValueError):
-    """Say why nothing can be shown."""
+    """Raised when nothing can be shown."""

@@ -1,4 +1,4 @@
-"""Log moments to Rerun."""
+"""Log frames to Rerun."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ MAX_POINTS = 100_000
 
 _UNTIL_1970_IS_MEANT_S = 1e8  # a time that is larger is a date
 _JPEG_QUALITY = 90
-_INERTIA = 0.8  # of the colours' limits, from moment to moment
+_INERTIA = 0.8  # of the colours' limits, from frame to frame
 
 
 def require_rerun() -> None:
@@ -119,7 +119,7 @@ class RerunLog:
             self._viewer.end()
 
     def flush(self) -> None:
-        """Write and send what is still waiting; raises ViewingError when nobody takes it."""
+        """Write and send what is buffered; raises ViewingError without a receiver."""
         try:
             self._stream.flush()
         except RuntimeError as error:
@@ -138,7 +138,7 @@ class RerunLog:
         self._stream.log('about', document, static=True)
 
     def log(self, frame: ViewFrame) -> None:
-        """Show one moment."""
+        """Show one frame."""
         if frame.about:
             self._say(f'{self._about}\n\n{frame.about}')
         self._set_time(frame)
@@ -147,7 +147,7 @@ class RerunLog:
         if frame.rgb is not None and camera is not None:
             self._log_image(frame.rgb, camera.intrinsics, step)
         if frame.depth_m is not None:
-            head = frame.head or self._head  # recorded depth does not say, its router does
+            head = frame.head or self._head  # recorded depth has no head, its router output has
             self._log_map('depth', frame.depth_m, step, COLOR_RANGE_M.get(head))
         if frame.uncertainty_m is not None:
             self._log_map('uncertainty', frame.uncertainty_m, step, None)
@@ -246,9 +246,9 @@ class RerunLog:
 def run_log(
     frames: Any, log: RerunLog, predict: Callable[[ViewFrame], ViewFrame], limit: int = 0
 ) -> int:
-    """Show every moment, at most `limit` (0 is all); gives how many.
+    """Show every frame, at most `limit` (0 is all); return how many.
 
-    predict: adds the depth to a moment that has none.
+    predict: adds the depth to a frame that has none.
     """
     count = 0
     for frame in frames:

@@ -126,7 +126,7 @@ class _Shown:
         from zoedepth_ros.bags.frames import TopicImages
 
         self.about = ''
-        """What the depth comes from, when that is still to be told."""
+        """Origin of the depth, if it is not shown yet."""
         self._inputs, self._depth_topic = inputs, depth_topic
         self._domain_topic = domain_topic
         self._uncertainty_topic = f'{depth_topic.rpartition("/")[0]}/uncertainty'
