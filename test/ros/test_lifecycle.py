@@ -166,7 +166,7 @@ def fail(*_):
 def test_a_start_that_raises_leaves_the_node_inactive_and_able_to_start(local, monkeypatch):
     assert change(local, Transition.TRANSITION_DEACTIVATE)
     with monkeypatch.context() as broken:
-        broken.setattr(local._heartbeat, 'start', fail)
+        broken.setattr(local._bond, 'start', fail)
         assert not change(local, Transition.TRANSITION_ACTIVATE)
     assert 'the disk is gone' in local.failure
     assert current_state(local).label == 'inactive'
