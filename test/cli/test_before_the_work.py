@@ -214,7 +214,7 @@ def test_the_evaluation_of_a_trajectory_shows_progress(monkeypatch, capfd):
     assert main(['evaluate', '--dataset', 'trajectory']) == 0
     lines = capfd.readouterr().err.splitlines()
     assert [line for line in lines if line.startswith('20 of 20 frames')]
-    assert len(lines) == 10
+    assert len(lines) >= 10  # more on a slow machine: a line a minute at least
 
 
 def _trajectory():

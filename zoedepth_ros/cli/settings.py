@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,12 @@ def settings_of(
     if args.params_file:
         path = Path(args.params_file).expanduser()
         base = settings_from_file(path, base=base, ignored=table_of(NodeSettings))
+        if base.camera_base_frame:
+            print(
+                f'{path}: camera.base_frame needs TF and is not used here: camera.pitch and '
+                'camera.roll are',
+                file=sys.stderr,
+            )
     names = {spec.name for spec in option_specs()}
     given = {
         name: value for name, value in vars(args).items() if name in names and value is not None
