@@ -31,7 +31,7 @@ _MODULES = {'compare': 'compare_scores', 'scenes': 'render_scenes'}
 
 
 class Command(Protocol):
-    """Interface of the module of a subcommand, which imports neither torch nor OpenCV."""
+    """Interface of the module of a subcommand, which imports neither torch, NumPy nor OpenCV."""
 
     NAME: str
     HELP: str

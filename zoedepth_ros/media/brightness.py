@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # the settings, and so `zoedepth --help`, read the constants below
+    import numpy as np
+    from numpy.typing import NDArray
 
 SENSOR_BITS = (8, 10, 12, 14, 16)
 """Bits a value of image sensors."""
@@ -41,7 +42,7 @@ class SignificantBits:
 
 def to_8_bits(values: NDArray[Any], bits: int) -> NDArray[np.uint8]:
     """Scale values so that 2 ** bits - 1 becomes 255; larger ones do too."""
-    import cv2  # here, because `zoedepth --help` reads the settings
+    import cv2
 
     scaled: NDArray[np.uint8] = cv2.convertScaleAbs(values, alpha=255.0 / ((1 << bits) - 1))
     return scaled
