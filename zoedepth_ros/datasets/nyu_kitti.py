@@ -56,6 +56,13 @@ class ListedDataset(DepthDataset):
         below = self.root / folder
         return below if below.is_dir() else self.root
 
+    def _entries(self, images: Path, depths: Path) -> list[Entry]:
+        """Return the listed samples; images, depths: the folders of their paths."""
+        return [
+            Entry(images / line.image, depths / line.depth, focal_px=line.focal_px)
+            for line in self.listed
+        ]
+
 
 class Nyu(ListedDataset):
     """Images and 16-bit PNGs of millimetres, paired by an official list.
@@ -73,10 +80,7 @@ class Nyu(ListedDataset):
 
     def _find(self) -> list[Entry]:
         root = self._part(self.folders[self.split])
-        return [
-            Entry(root / line.image, root / line.depth, focal_px=line.focal_px)
-            for line in self.listed
-        ]
+        return self._entries(root, root)
 
     def _read(self, entry: Entry) -> Sample:
         rgb = read_rgb(entry.image, self.name)
@@ -100,11 +104,7 @@ class Kitti(ListedDataset):
     }
 
     def _find(self) -> list[Entry]:
-        images, depths = self._part('raw'), self._part('gts')
-        return [
-            Entry(images / line.image, depths / line.depth, focal_px=line.focal_px)
-            for line in self.listed
-        ]
+        return self._entries(self._part('raw'), self._part('gts'))
 
     def _read(self, entry: Entry) -> Sample:
         rgb = read_rgb(entry.image, self.name)

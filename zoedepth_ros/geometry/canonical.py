@@ -45,7 +45,7 @@ TRAINING_CAMERAS = {
 RANGE_M = {'indoor': 10.0, 'outdoor': 80.0}
 """Head -> largest depth in its training data [m]; larger predictions are unverified."""
 
-AUTO, OFF, SCALE, WARP = CORRECTIONS = ('auto', 'off', 'scale', 'warp')
+AUTO, OFF, SCALE, WARP = 'auto', 'off', 'scale', 'warp'
 """Corrections for a focal length that differs from the training camera's."""
 
 OUTSIDE_PX = 1e5
@@ -56,7 +56,7 @@ FULL_RATIO = 1.4
 
 
 def correction_in_use(configured: str, training_hfov_rad: float, *, camera_known: bool) -> str:
-    """Resolve a configured value of CORRECTIONS to 'off', 'scale' or 'warp'.
+    """Resolve the configured correction to 'off', 'scale' or 'warp'.
 
     'auto' scales if both cameras are known: the training camera (training_hfov_rad above 0.0) and
     the camera of the image (camera_known).
