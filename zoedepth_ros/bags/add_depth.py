@@ -45,7 +45,7 @@ def add_depth(
 
     on_image: called after each image.  request: kept in the recording, so that a later run of
     the same work knows its result (`finished.request`).  parts: what `predict_part` has done.
-    Rectification, predicting and writing overlap.
+    Reading, predicting and writing overlap.
     """
     report = Report(warning=predictor.weights_warning)
     damage = Damage(recover=plan.recover)

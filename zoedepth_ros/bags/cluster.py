@@ -75,7 +75,7 @@ def run_with_ray(
 
 @contextmanager
 def _marked(folders: set[Path]) -> Iterator[dict[Path, Path]]:
-    """Return every folder, made where there is none, a new file by which a node knows it again."""
+    """Put a new file into every folder, made if missing, by which a node recognizes the folder."""
     name = f'.zoedepth_{secrets.token_hex(8)}'
     markers = {folder: folder / name for folder in folders}
     try:
@@ -308,7 +308,7 @@ class _Fleet:
             self.say(f'node {node.address} does not see {names}{more}: others work on those')
 
     def _refuse(self, node: _Node, error: Exception) -> None:
-        """Return a node no worker any more."""
+        """Start no more workers on a node."""
         reason = in_one_line(getattr(error, 'cause', None) or error)
         self.refused[node.key] = f'{node.address}: {reason}'
         self.nodes.pop(node.key, None)
@@ -455,7 +455,7 @@ class _Fleet:
         return [worker for worker in self.workers if worker.task is not None]
 
     def _hand_out(self) -> None:
-        """Return every idle worker the next task whose files its node sees; end those without."""
+        """Give every idle worker the next task whose files its node sees; end those without."""
         for worker in [w for w in self.workers if w.pending is None]:
             task = next((t for t in self.waiting if worker.node.sees(t.job)), None)
             if task is None:

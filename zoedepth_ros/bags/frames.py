@@ -23,7 +23,7 @@ _NS = 1e-9
 
 
 class Frame(NamedTuple):
-    """Hold a image whose depth is wanted."""
+    """Hold an image whose depth is wanted."""
 
     number: int
     """Of the image in the recording, from 1."""
@@ -62,7 +62,7 @@ class Source:
         self._tracker = CameraTracker(plan.inputs.image, partial(make, CAMERA_INFO))
 
     def steps(self) -> Iterator[tuple[Item, Frame | None]]:
-        """Return everything in order, with a frame where it is a image to work on."""
+        """Return everything in order, with a frame where it is an image to work on."""
         inputs = self._plan.inputs
         self._look_for_camera()
         for item in self._plan.recording.read(self._damage):
@@ -171,7 +171,7 @@ class TopicImages:
     def read(self, message: Message) -> tuple[Any, NDArray[np.uint8]]:
         """Return the message and its image, rgb (H, W, 3).
 
-        Raises ConversionError for a image and ValueError for a message that cannot be read.
+        Raises ConversionError for an image and ValueError for a message that cannot be read.
         """
         image = decode(message.data, self._type_name)
         return image, self._reader.rgb(image, self._bits)

@@ -112,7 +112,7 @@ class Output:
         raise ExistsError(f'{self.path} exists; --overwrite replaces it')
 
     def _rename(self) -> None:
-        """Return the file its final name, while it is locked."""
+        """Give the file its final name, while it is locked."""
         if not is_still(self.partial, self._lock):
             raise RecordingError(f'{self.partial} was removed or replaced while it was written')
         self._refuse_existing()

@@ -187,7 +187,7 @@ class Report:
         self.examples.setdefault(reason, message)
 
     def skip(self, reason: str, example: str) -> None:
-        """Count a image that gets no depth."""
+        """Count an image that gets no depth."""
         self.skipped[reason] += 1
         self.examples.setdefault(reason, example)
 

@@ -41,7 +41,7 @@ def depth_range(depth_m: NDArray[np.float32]) -> tuple[float, float]:
 def depth_to_bgr(
     depth_m: NDArray[np.float32], near_m: float | None = None, far_m: float | None = None
 ) -> BgrImage:
-    """Return a image (H, W, 3) of a depth map (H, W) [m], for eyes only.
+    """Return an image (H, W, 3) of a depth map (H, W) [m], for eyes only.
 
     The scale is logarithmic: equal steps of colour are equal ratios of distance, as the errors of
     such depth are. Limits that are not given come from `depth_range`; depth beyond them takes the

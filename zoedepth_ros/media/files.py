@@ -24,7 +24,7 @@ class ImageFileError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class StoredImage:
-    """Hold a image as it was seen, and how it had been stored."""
+    """Hold an image as it was seen, and how it had been stored."""
 
     rgb: NDArray[np.uint8]
     """(H, W, 3), upright."""
@@ -37,7 +37,7 @@ class StoredImage:
 
 
 def read_image(path: str | PathLike[str]) -> NDArray[np.uint8]:
-    """Return a image as rgb uint8 (H, W, 3), upright; see `read_stored_image`."""
+    """Return an image as rgb uint8 (H, W, 3), upright; see `read_stored_image`."""
     return read_stored_image(path).rgb
 
 
@@ -52,10 +52,10 @@ def read_stored_image(path: str | PathLike[str], bits: int = 0) -> StoredImage:
         raise ImageFileError(f'{path}: the end of the image is missing ({len(data):,} bytes)')
     try:
         pixels = decode_pixels(data) if data else None
-    except cv2.error as error:  # such as a image beyond OpenCV's limit of pixels
+    except cv2.error as error:  # such as an image beyond OpenCV's limit of pixels
         raise ImageFileError(f'{path}: OpenCV refuses it: {error.err or error}') from None
     if pixels is None:
-        raise ImageFileError(f'{path}: not a image that OpenCV reads ({len(data):,} bytes)')
+        raise ImageFileError(f'{path}: not an image that OpenCV reads ({len(data):,} bytes)')
     turned = orientation(data)
     significant = SignificantBits()
     if pixels.dtype == np.uint16:
@@ -81,7 +81,7 @@ def decode_pixels(data: bytes) -> NDArray[Any] | None:
 
 
 def write_image(path: str | PathLike[str], bgr: NDArray[np.uint8]) -> None:
-    """Write a image (H, W, 3), blue first, in the format that the suffix names."""
+    """Write an image (H, W, 3), blue first, in the format that the suffix names."""
     _write_encoded(Path(path), bgr)
 
 

@@ -15,7 +15,7 @@ DOMAINS = ('indoor', 'outdoor')
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A image, its depth and its camera."""
+    """An image, its depth and its camera."""
 
     rgb: NDArray[np.uint8]
     """Image (H, W, 3), red first."""

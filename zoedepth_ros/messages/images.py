@@ -179,7 +179,7 @@ def rgb_from_compressed(msg: Any, largest: SignificantBits | None = None, bits: 
     """Decode a sensor_msgs/CompressedImage (JPEG, PNG) to uint8 (H, W, 3) RGB.
 
     `format` is read as image_transport writes it: 'bayer_rggb8; png compressed ' is a mosaic.
-    Raises ConversionError, also for a image that breaks off, which older OpenCVs fill up in
+    Raises ConversionError, also for an image that breaks off, which older OpenCVs fill up in
     grey.
     """
     name = msg.format.partition(';')[0].strip()

@@ -27,7 +27,7 @@ _KINDS = {'sensor_msgs/msg/Image': Image, 'sensor_msgs/msg/CompressedImage': Com
 
 @dataclass(frozen=True, slots=True)
 class LiveImage:
-    """Hold a image as it came."""
+    """Hold an image as it came."""
 
     topic: str
     """Where it was published."""
