@@ -75,13 +75,24 @@ def test_the_rate_is_kept_and_can_be_changed(run, peer, red):
             wait_until(lambda: expected[-1] in stamps_ms(before), lambda: f'{stamps_ms(before)}')
         assert stamps_ms(before) == expected
 
-    wait_until(lambda: tick(100_000) or images, period_s=0.1)
-    play(50, 100_000)
+    start_ms = 100_000
+
+    def is_connected():
+        nonlocal start_ms
+        if stamps_ms(0)[-1:] == [start_ms]:
+            return True
+        start_ms += 50  # a later time for each try: an image without a subscriber is lost
+        tick(start_ms)
+        return False
+
+    wait_until(is_connected, period_s=0.5)
+    play(50, start_ms)
     peer.target = '/image_source'
     assert peer.set_parameters(rate=50.0) == ['']
-    tick(101_050)  # still at the old rate
-    wait_until(lambda: 101_050 in stamps_ms(0))
-    play(20, 101_050)
+    changed_ms = start_ms + 21 * 50  # still at the old rate
+    tick(changed_ms)
+    wait_until(lambda: changed_ms in stamps_ms(0))
+    play(20, changed_ms)
     assert 'read' in peer.set_parameters(encoding='mono8')[0]  # read-only
     assert peer.set_parameters(rate=-1.0) != ['']
 
