@@ -261,6 +261,7 @@ def test_a_lost_context_is_told_in_a_last_status_and_ends_the_process_with_its_o
     status = peer.subscribe(Status, '/zoedepth/status')
     diagnostics = peer.subscribe(DiagnosticArray, '/diagnostics')
     peer.send_until(lambda: depth)
+    wait_until(lambda: status and diagnostics)  # the last ones come to who is connected
     peer.send(lambda p: image_message(picture(value=20), p.now()))
     assert node.wait() == 75
     wait_until(lambda: status.last.state == Status.STATE_FAILED)
