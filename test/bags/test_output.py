@@ -12,6 +12,7 @@ pytest.importorskip('rosbags', reason='pip install rosbags')
 
 import bags
 
+from zoedepth_ros.bags import memory
 from zoedepth_ros.bags.add_depth import add_depth
 from zoedepth_ros.bags.contents import Channel, Message
 from zoedepth_ros.bags.errors import RecordingError, ResumeError
@@ -195,14 +196,14 @@ def test_resumed_work_with_head_switches_is_the_uninterrupted_work(tmp_path, dri
     source, whole, killed = drive
     chance = random.Random(seed)
     target = tmp_path / 'out.mcap'
-    partial, memory = partial_path(target), memory_path(target)
+    partial, state = partial_path(target), memory_path(target)
     shutil.copy(partial_path(killed), partial)
-    shutil.copy(memory_path(killed), memory)
+    shutil.copy(memory_path(killed), state)
     cuts = sorted(chance.sample(range(len(whole)), 3), reverse=True)
     for cut in cuts:
         os.truncate(partial, min(cut, partial.stat().st_size))
         if chance.random() < 0.4:
-            os.truncate(memory, chance.randrange(memory.stat().st_size + 1))
+            os.truncate(state, chance.randrange(state.stat().st_size + 1))
         stop_at = chance.randrange(1, 4)
 
         def advance(stop_at=stop_at, seen=[0]):  # noqa: B006, counts
@@ -218,7 +219,7 @@ def test_resumed_work_with_head_switches_is_the_uninterrupted_work(tmp_path, dri
     assert (report.images, report.depths, report.clouds) == (IMAGES, IMAGES, IMAGES)
     assert target.read_bytes() == whole
     assert not partial.exists()
-    assert not memory.exists()
+    assert not state.exists()
 
 
 def test_what_was_done_with_its_state_is_not_predicted_again(tmp_path, drive):
@@ -360,9 +361,13 @@ def floor_and_box(rgb: np.ndarray, head: str) -> np.ndarray:
     return (depth_m * (1.0 + 0.03 * (number % 3))).astype(np.float32)
 
 
+@pytest.mark.parametrize('most_bytes', [memory.MOST_BYTES, 100_000])
 @pytest.mark.parametrize('seed', range(4))
-def test_resumed_work_with_scale_and_filters_is_the_uninterrupted_work(tmp_path, seed):
+def test_resumed_work_with_scale_and_filters_is_the_uninterrupted_work(
+    tmp_path, monkeypatch, seed, most_bytes
+):
     """Killed anywhere, with head switches, scale source, temporal and flicker filters."""
+    monkeypatch.setattr(memory, 'MOST_BYTES', most_bytes)
     chance = random.Random(seed)
     options = {
         'domain': True,
@@ -398,6 +403,51 @@ def test_resumed_work_with_scale_and_filters_is_the_uninterrupted_work(tmp_path,
             add_depth(work, predictor(), stop_after(chance.randrange(1, IMAGES)))
     convert(source, target, predictor(), **options)
     assert target.read_bytes() == whole
+
+
+def test_the_state_of_unfinished_work_stays_small(tmp_path, monkeypatch):
+    """With a temporal filter it has two depth maps of 300 kB, which do not compress here."""
+    monkeypatch.setattr(memory, 'MOST_BYTES', 1 << 20)
+
+    def depth(rgb, head):
+        return np.random.default_rng(number_of(rgb)).uniform(1.0, 9.0, rgb.shape[:2])
+
+    def predictor():
+        return FakePredictor(depth, router=switching_predictor().router)
+
+    target, sizes, options = tmp_path / 'out.mcap', [], {'filter_temporal': True}
+    source = bags.write_mcap(tmp_path / 'in.mcap', long_drive())
+    convert(source, tmp_path / 'whole.mcap', predictor(), **options)
+
+    def look():
+        sizes.append(memory_path(target).stat().st_size)
+        stop()
+
+    for count in (10, 20, 25):
+        stop = stop_after(count)
+        with pytest.raises(StoppedError):
+            add_depth(
+                make_plan(source, target, bags.options(router_rate_hz=0.0, **options)),
+                predictor(),
+                look,
+            )
+    last = predictor()
+    memory_path(target).with_name('out.mcap.partial.state.new').write_bytes(b'{"zoe')  # a kill
+    report = convert(source, target, last, **options)
+    assert max(sizes) < 5 * (1 << 20), 'all maps have more than 18 MB'
+    assert report.reused >= 22
+    assert last.calls <= IMAGES - 22
+    assert target.read_bytes() == (tmp_path / 'whole.mcap').read_bytes()
+    assert sorted(path.name for path in tmp_path.glob('out*')) == ['out.mcap']
+
+
+def test_somebodys_own_file_in_place_of_a_new_state_is_left_alone(tmp_path):
+    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(2))
+    own = tmp_path / 'out.mcap.partial.state.new'
+    own.write_text('my notes')
+    with pytest.raises(RecordingError, match=r'state\.new is no file of zoedepth'):
+        convert(source, tmp_path / 'out.mcap')
+    assert own.read_text() == 'my notes'
 
 
 def depths(path):

@@ -12,7 +12,7 @@ from zoedepth_ros.bags.contents import ABOUT_DEPTH, Item, Message, Metadata
 from zoedepth_ros.bags.errors import Damage
 from zoedepth_ros.bags.finished import REQUEST
 from zoedepth_ros.bags.frames import Frame, Source
-from zoedepth_ros.bags.memory import Memory
+from zoedepth_ros.bags.memory import SKIPPED, STATE, Memory
 from zoedepth_ros.bags.output import Output
 from zoedepth_ros.bags.pieces import Pieces, Span, key_of, predict_piece, remove_pieces
 from zoedepth_ros.bags.plan import Plan, Report
@@ -30,6 +30,7 @@ from zoedepth_ros.pipeline.outputs import (
 from zoedepth_ros.pipeline.request import predict
 
 _PREFETCHED = 16  # messages read, and predicted, before they are needed
+_FAILED, _NO_CAMERA = 'inference failed', 'no camera for the focal correction'
 SCAN_FRAME_SUFFIX = '_scan'
 
 
@@ -66,7 +67,7 @@ def add_depth(
         with closing(prefetch(made, _PREFETCHED)) as steps:
             for item, frame, work in steps:
                 if frame is not None and work is not None:
-                    memory.note(frame.number, work.note)
+                    output.note(frame.number, work.note)
                 output.write(item)
                 if work is not None:
                     for message in work.messages:
@@ -96,13 +97,10 @@ class _Work(NamedTuple):
     """What was made of one image."""
 
     messages: tuple[Message, ...]
-    """Its outputs; () where the network has failed, in later attempts too."""
+    """Its outputs; () where it has none, in later attempts too."""
 
     note: dict[str, Any]
     """What a later attempt needs to know: the number of messages and the state after them."""
-
-
-_FAILED = {'failed': True}
 
 
 def _made(
@@ -123,12 +121,12 @@ def _made(
             continue
         assert isinstance(item, Message)
         note = memory.recall(frame.number)
-        if note == _FAILED:
-            report.skipped['inference failed'] += 1
-            yield item, frame, _Work((), _FAILED)
+        if note is not None and SKIPPED in note:
+            report.skipped.update(filter(None, [note[SKIPPED]]))
+            yield item, frame, _Work((), note)
             continue
-        if note is not None and note.get('messages') == len(frame.done):
-            state = note['state']
+        if note is not None and note.get('messages', len(frame.done)) == len(frame.done):
+            state = note.get(STATE, state)
             report.reused += bool(frame.done)
             yield item, frame, _Work(frame.done, note)
             continue
@@ -137,18 +135,20 @@ def _made(
             state = None
         request = pipeline.prepare(frame.rgb, frame.camera, frame.time_s, frame.due)
         report.uncorrected += pipeline.lacks_camera
-        if frame.due.depth and (request is None or DEPTH not in request.due.depth):
-            report.skipped['no camera for the focal correction'] += 1
         if request is None:
-            yield item, None, None
+            reason = _NO_CAMERA if frame.due.depth else ''
+            report.skipped.update(filter(None, [reason]))
+            yield item, frame, _Work((), {SKIPPED: reason})
             continue
+        if frame.due.depth and DEPTH not in request.due.depth:
+            report.skipped[_NO_CAMERA] += 1
         try:
             result = pieces.take(frame.number, key_of(request)) or predict(predictor, request)
         except ContextLost:  # nothing would follow; another run continues the recording
             raise
         except InferenceError:
-            report.skipped['inference failed'] += 1
-            yield item, frame, _Work(frame.done, _FAILED)
+            report.skipped[_FAILED] += 1
+            yield item, frame, _Work(frame.done, {SKIPPED: _FAILED})
             continue
         found = list(pipeline.process(request, result))
         for output in found:
@@ -156,7 +156,7 @@ def _made(
                 report.omit(output.reason, output.message)
         made = _messages(found, messages, frame, item, plan)
         report.reused += bool(frame.done)
-        note = {'messages': len(made), 'state': pipeline.state()}
+        note = {'messages': len(made), STATE: pipeline.state()}
         yield item, frame, _Work((*frame.done, *made[len(frame.done) :]), note)
 
 

@@ -1,26 +1,38 @@
-"""What an image leaves behind for the next one, kept beside unfinished work.
+"""The state that every image leaves behind for the next one, kept beside unfinished work.
 
-A head that was chosen, a running mean: depth depends on the images before. One line is written for
-each image before its depth is, so that resumed work has the state that uninterrupted work has.
+A head that was chosen, a running mean, a depth map: depth depends on the images before. One line
+is written for each image before its depth is, so that resumed work has the state that
+uninterrupted work has. States that are no longer needed are dropped when the file gets long.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from threading import Lock
+from typing import Any, BinaryIO
 
 from zoedepth_ros.bags.errors import RecordingError, ResumeError
 from zoedepth_ros.files import named_write_errors, open_locked
 
-_KEY = 'zoedepth_ros'
+STATE, SKIPPED = 'state', 'skipped'
+"""Keys of a note: the state after an image; why an image has no outputs."""
+
+MOST_BYTES = 64 << 20
+"""Growth of the file after which states are dropped [bytes]."""
+
+_KEY, _SETTLED = 'zoedepth_ros', 'settled'
 _READ_BYTES = 2**16
 
 
 class Memory:
-    """Hold the state after every image: a first line about the work, then [number, state]."""
+    """Hold notes about images: a first line about the work, then lines [number, note].
+
+    A line [number, {'settled': bytes}] stands for notes that were dropped: the first `bytes` of
+    the output contain everything that was made of the images before this number.
+    """
 
     def __init__(self, path: Path, about: Mapping[str, str], *, anew: bool) -> None:
         """Read what an earlier attempt at the same work has left, up to the first broken line.
@@ -28,33 +40,60 @@ class Memory:
         about: identifies the work.  anew: keep nothing.  Raises RecordingError for a file that is
         something else, ResumeError when another process writes it, and OSError.
         """
-        self.path = path
+        self.path, self._replacement = path, path.with_name(f'{path.name}.new')
+        self._first = f'{json.dumps({_KEY: about})}\n'.encode()
+        self._lock = Lock()  # another thread recalls
+        self._file = _opened(path)
         try:
-            self._file = open_locked(path)
-        except BlockingIOError:
-            raise ResumeError(f'{path}: another process is writing it') from None
-        try:
-            self._places: dict[int, int] = {}  # number -> where its line begins
-            first = f'{json.dumps({_KEY: about})}\n'.encode()
-            self._file.truncate(self._read(first, anew=anew))
-            self._file.seek(0, 2)
-            if not self._file.tell():
-                self._write(first)
+            if os.path.lexists(self._replacement):  # left by a process that was killed
+                _opened(self._replacement).close()
+                self._replacement.unlink()
+            self._take(anew=anew)
         except BaseException:
             self._file.close()
             raise
 
+    def clear(self) -> None:
+        """Forget everything."""
+        self._take(anew=True)
+
     def recall(self, number: int) -> dict[str, Any] | None:
-        """Return the state after an image of an earlier attempt; None when it is not known."""
-        if number not in self._places:
-            return None
-        line = pread_line(self._file.fileno(), self._places[number])
+        """Return the note about an image of an earlier attempt; None when there is none.
+
+        {} when it was dropped: the output contains everything that was made of the image.
+        """
+        with self._lock:
+            if number not in self._places:
+                return {} if number < self._settled else None
+            line = _pread_line(self._file.fileno(), self._places[number])
         return dict(json.loads(line)[1])
 
-    def note(self, number: int, state: Mapping[str, Any]) -> None:
-        """Write the state after an image, unless it is there already."""
-        if number not in self._places:
-            self._write(f'{json.dumps([number, state])}\n'.encode())
+    def note(self, number: int, note: Mapping[str, Any]) -> None:
+        """Write a note, unless there is or was one."""
+        if number not in self._places and number >= self._settled:
+            self._add(number, note, self._size())
+            self._write(self._file, [_line(number, note)])
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it is time to drop states."""
+        return self._size() > self._kept_bytes + MOST_BYTES
+
+    def settle(self, number: int, output_bytes: int) -> None:
+        """Drop the states before that of the image `number`.
+
+        output_bytes: of the output that are on the disk, with all that was made of these images.
+        """
+        kept = [at for n, at in self._places.items() if n >= number or n in self._skipped]
+        notes = (_pread_line(self._file.fileno(), at) for at in kept)
+        new = _opened(self._replacement)
+        self._write(new, (self._first, _line(number, {_SETTLED: output_bytes}), *notes))
+        os.fsync(new.fileno())
+        self._replacement.replace(self.path)
+        with self._lock, self._file:
+            self._file = new
+            self._take(anew=False)
+            self._kept_bytes = self._size()
 
     def close(self) -> None:
         """Close the file; a second time does nothing."""
@@ -65,34 +104,70 @@ class Memory:
         self.path.unlink(missing_ok=True)
         self.close()
 
-    def _read(self, first: bytes, *, anew: bool) -> int:
-        """Take the states; gives the length of what is kept [bytes]."""
-        found = self._file.readline()
-        if not first.startswith(found) and not found.startswith(f'{{"{_KEY}": '.encode()):
-            raise RecordingError(f'{self.path} is no file of zoedepth: move it away')
-        if anew or found != first:
-            return 0
-        end = len(found)
-        for line in self._file:
-            try:
-                number, state = json.loads(line)
-                is_whole = isinstance(state, dict) and line.endswith(b'\n')
-                number = int(number)
-            except (ValueError, TypeError, RecursionError):
-                break
-            if not is_whole:
-                break
-            self._places[number] = end
-            end += len(line)
-        return end
+    def _take(self, *, anew: bool) -> None:
+        """Read the notes, and remove what is behind them."""
+        self._places: dict[int, int] = {}  # number -> where its line begins
+        self._skipped: set[int] = set()
+        self._settled, self.settled_bytes, self._kept_bytes = 0, 0, 0
+        self._file.seek(0)
+        end = 0
+        if not anew and self._file.readline() == self._first:
+            end = len(self._first)
+            for line in self._file:
+                if (found := _parsed(line)) is None:
+                    break
+                self._add(*found, end)
+                end += len(line)
+        self._file.truncate(end)
+        if not end:
+            self._write(self._file, [self._first])
 
-    def _write(self, line: bytes) -> None:
-        with named_write_errors(self.path, len(line), remedy='make room, then start again'):
-            self._file.write(line)
-            self._file.flush()  # a killed process has left it; the depth after it comes later
+    def _add(self, number: int, note: Mapping[str, Any], place: int) -> None:
+        if _SETTLED in note:
+            self._settled, self.settled_bytes = number, note[_SETTLED]
+            return
+        self._places[number] = place
+        if SKIPPED in note:
+            self._skipped.add(number)
+
+    def _size(self) -> int:
+        return self._file.seek(0, os.SEEK_END)
+
+    def _write(self, file: BinaryIO, lines: Iterable[bytes]) -> None:
+        with named_write_errors(self.path, remedy='make room, then start again'):
+            file.seek(0, os.SEEK_END)
+            file.writelines(lines)
+            file.flush()  # a killed process has left it; the depth after it comes later
 
 
-def pread_line(file: int, place: int) -> bytes:
+def _opened(path: Path) -> BinaryIO:
+    """Open and lock a file of this module; raises for one that is being written, or is another."""
+    try:
+        file = open_locked(path)
+    except BlockingIOError:
+        raise ResumeError(f'{path}: another process is writing it') from None
+    start = f'{{"{_KEY}": '.encode()
+    if not start.startswith(file.read(len(start))):
+        file.close()
+        raise RecordingError(f'{path} is no file of zoedepth: move it away')
+    return file
+
+
+def _line(number: int, note: Mapping[str, Any]) -> bytes:
+    return f'{json.dumps([number, note])}\n'.encode()
+
+
+def _parsed(line: bytes) -> tuple[int, dict[str, Any]] | None:
+    """Return number and note; None for a line that is broken."""
+    try:
+        number, note = json.loads(line)
+        whole = isinstance(note, dict) and line.endswith(b'\n')
+        return (int(number), note) if whole else None
+    except (ValueError, TypeError, RecursionError):
+        return None
+
+
+def _pread_line(file: int, place: int) -> bytes:
     """Return the line that begins at a place of a file that is open for writing too."""
     line = b''
     while not line.endswith(b'\n') and (more := os.pread(file, _READ_BYTES, place + len(line))):

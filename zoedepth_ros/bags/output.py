@@ -12,14 +12,14 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from io import BytesIO
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import IO, Any, BinaryIO, NamedTuple, cast
 
 from mcap.writer import CompressionType, Writer
 
 from zoedepth_ros.bags.contents import Attachment, Channel, Item, Message, Metadata
 from zoedepth_ros.bags.errors import Damage, ExistsError, RecordingError, ResumeError
 from zoedepth_ros.bags.mcap_file import read_mcap, sound_bytes
-from zoedepth_ros.bags.memory import Memory
+from zoedepth_ros.bags.memory import STATE, Memory
 from zoedepth_ros.files import is_still, named_write_errors, open_locked
 
 COMPRESSIONS = {
@@ -58,6 +58,7 @@ class Output:
         self.path, self.partial = path, partial_path(path)
         self._overwrite, self._keeps_unfinished = overwrite, keeps_unfinished
         self._memory: Memory | None = None
+        self._noted = _Noted()
         self.partial.parent.mkdir(parents=True, exist_ok=True)
         self._lock = _locked(self.partial)
         try:
@@ -81,6 +82,7 @@ class Output:
         try:
             if kind is None:
                 self._writer.finish()  # type: ignore[no-untyped-call]
+                self._file.cut()
                 self._file.sync()
                 self._rename()
                 is_finished = True
@@ -102,7 +104,23 @@ class Output:
     def remember(self, about: Mapping[str, str]) -> Memory:
         """Return the memory of this work, removed when it is finished; `about` identifies it."""
         self._memory = Memory(memory_path(self.path), about, anew=not self.kept_bytes)
+        if self._memory.settled_bytes > self.kept_bytes:  # states it needs have been dropped
+            self.kept_bytes = 0
+            self._file.keep_no_more()
+            self._memory.clear()
         return self._memory
+
+    def note(self, number: int, note: Mapping[str, Any]) -> None:
+        """Note the state after an image, before everything made of it is written."""
+        assert self._memory is not None
+        self._memory.note(number, note)
+        if STATE not in note:
+            return
+        self._noted = self._noted.after(number, self._file.tell())
+        if self._memory.is_long and self._noted.written:
+            self._file.sync()
+            self._memory.settle(self._noted.written, self._file.tell())
+            self._noted = self._noted._replace(written=0)
 
     def _refuse_existing(self) -> None:
         if not os.path.lexists(self.path) or self._overwrite:
@@ -215,6 +233,21 @@ def _start() -> bytes:
     return stream.getvalue()
 
 
+class _Noted(NamedTuple):
+    """Find the images of which everything is in the file: the writer collects chunks first."""
+
+    number: int = 0
+    before: int = 0
+    size: int = 0
+    written: int = 0
+    """The last one; 0 when there is no new one."""
+
+    def after(self, number: int, size: int) -> _Noted:
+        """Return what is known when an image is noted, and the file has this size [bytes]."""
+        written = self.before if size > self.size else self.written
+        return _Noted(number, self.number, size, written)
+
+
 class _ComparingFile:
     """Be a file whose first `kept_bytes` are compared with what is written, not written."""
 
@@ -249,9 +282,19 @@ class _ComparingFile:
         with named_write_errors(self._path, remedy=REMEDY):
             self._file.flush()
 
-    def sync(self) -> None:
-        """Cut off what is beyond the end and wait until the disk has it all."""
+    def keep_no_more(self) -> None:
+        """Forget what has not been compared yet."""
+        self._kept = self._at
+        self.cut()
+
+    def cut(self) -> None:
+        """Cut off what is beyond the end."""
         with named_write_errors(self._path, remedy=REMEDY):
             self._file.truncate(self._at)
+            self._file.seek(self._at)
+
+    def sync(self) -> None:
+        """Wait until the disk has everything."""
+        with named_write_errors(self._path, remedy=REMEDY):
             self._file.flush()
             os.fsync(self._file.fileno())
