@@ -16,7 +16,12 @@ from zoedepth_ros.inference.result import AUTO
 from zoedepth_ros.model.backbones.features import Prepared
 from zoedepth_ros.model.config import ModelConfig
 from zoedepth_ros.model.fused.layers import PackedLayers
-from zoedepth_ros.model.fused.network import FusedZoeDepth, fused_network, packed_network
+from zoedepth_ros.model.fused.network import (
+    FusedZoeDepth,
+    bin_operators,
+    fused_network,
+    packed_network,
+)
 from zoedepth_ros.model.zoedepth import Prediction, ZoeDepth
 
 OPTIMIZATIONS = (AUTO, 'off', 'compile')
@@ -142,7 +147,8 @@ def optimize(
         return OptimizedNetwork(packed_network(model, dtype), 'packed', note)
     if missing and not note:
         note = f'no packed weights, the network runs with standard operators: {missing}'
-    return OptimizedNetwork(fused_network(model, dtype, device), 'fused', note)
+    network = fused_network(model, dtype, device, operators=bin_operators(dtype, device))
+    return OptimizedNetwork(network, 'fused', note)
 
 
 def _emulated(precision: str, device: torch.device) -> str:

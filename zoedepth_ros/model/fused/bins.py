@@ -7,6 +7,7 @@ they operate on its hidden layer and the embedding itself is not computed.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -29,17 +30,64 @@ class FusedEmbeddings(nn.Module):
         return [hidden(x) for hidden, x in zip(self.hidden, (seed, *levels), strict=True)]
 
 
+class BinOperators(Protocol):
+    """The parts of a metric head that take many passes over the bins of every pixel."""
+
+    def attract(self, coarse: Tensor, points: Tensor, strength: float) -> Tensor:
+        """Upsample centres (B, h', w', n_bins) to the size of points (B, h, w, n); move them."""
+        ...
+
+    def moments(
+        self, distribution: FusedLogBinomial, pixels: Tensor, embedded: Tensor, centers_m: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return depth [m] and its standard deviation [m], (B, 1, H, W) each.
+
+        pixels (B, H, W, channels); of a coarser level: embedded (B, h, w, hidden), the output of
+        `FusedLogBinomial.embed`, and centers_m (B, h, w, n_bins).
+        """
+        ...
+
+
+class StandardOperators:
+    """The operators of torch."""
+
+    def __init__(self, strip: int | None) -> None:
+        """strip: number of pixels to compute at a time; None for all at once."""
+        self.strip = strip
+
+    def attract(self, coarse: Tensor, points: Tensor, strength: float) -> Tensor:
+        """Upsample centres, then move them towards points; see BinOperators."""
+        centers = enlarge(coarse, size_of(points))
+        pairs = (centers.flatten(0, 2), points.flatten(0, 2))
+        moved = [attract(c, p, strength) for c, p in strips(self.strip, *pairs)]
+        return torch.cat(moved).view_as(centers)
+
+    def moments(
+        self, distribution: FusedLogBinomial, pixels: Tensor, embedded: Tensor, centers_m: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return depth and standard deviation; see BinOperators."""
+        size = size_of(pixels)
+        maps = (pixels, enlarge(embedded, size), enlarge(centers_m, size))
+        parts = strips(self.strip, *(x.flatten(0, 2) for x in maps))
+        found = torch.cat([moments(distribution(p, e), c) for p, e, c in parts])  # (B*H*W, 2)
+        depth_m, uncertainty_m = found.view(-1, 1, *size, 2).unbind(-1)
+        return depth_m, uncertainty_m
+
+
 class FusedMetricHead(nn.Module):
     """As MetricHead, on hidden layers instead of embeddings."""
 
     def __init__(
-        self, reference: MetricHead, embeddings: BinEmbeddings, layers: Layers, strip: int | None
+        self,
+        reference: MetricHead,
+        embeddings: BinEmbeddings,
+        layers: Layers,
+        operators: BinOperators,
     ) -> None:
-        """strip: number of pixels to compute at a time; None for all at once."""
         super().__init__()
         self.centers = reference.centers
         self.strength = reference.attractor_strength
-        self.strip = strip
+        self.operators = operators
         self.seeds = nn.Sequential(
             layers.pointwise(reference.seeds[0], 'relu'), layers.pointwise(reference.seeds[2])
         )
@@ -62,16 +110,10 @@ class FusedMetricHead(nn.Module):
         centers = self.centers.seeds(raw).permute(0, 2, 3, 1)  # (B, h, w, n_bins)
         for attractor, coarse, fine in zip(self.attractors, hidden[:-1], hidden[1:], strict=True):
             points = self.centers.attractors(attractor(coarse, fine))
-            centers = enlarge(centers, size_of(fine))
-            pairs = (centers.flatten(0, 2), points.flatten(0, 2))
-            moved = [attract(c, p, self.strength) for c, p in strips(self.strip, *pairs)]
-            centers = torch.cat(moved).view_as(centers)  # (B, h, w, n_bins)
-        centers_m = enlarge(self.centers.to_metres(centers), size_of(pixels))
-        embedded = enlarge(self.distribution.embed(hidden[-1]), size_of(pixels))
-        parts = strips(self.strip, *(x.flatten(0, 2) for x in (pixels, embedded, centers_m)))
-        maps = torch.cat([moments(self.distribution(p, e), c) for p, e, c in parts])  # (B*H*W, 2)
-        depth_m, uncertainty_m = maps.view(-1, 1, *size_of(pixels), 2).unbind(-1)
-        return depth_m, uncertainty_m
+            centers = self.operators.attract(centers, points, self.strength)
+        embedded = self.distribution.embed(hidden[-1])
+        centers_m = self.centers.to_metres(centers)
+        return self.operators.moments(self.distribution, pixels, embedded, centers_m)
 
 
 class FusedAttractor(nn.Module):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -18,12 +19,18 @@ from zoedepth_ros.model.fused.attention import (
     SdpaAttention,
 )
 from zoedepth_ros.model.fused.beit import FusedBeit
-from zoedepth_ros.model.fused.bins import FusedEmbeddings, FusedMetricHead
+from zoedepth_ros.model.fused.bins import (
+    BinOperators,
+    FusedEmbeddings,
+    FusedMetricHead,
+    StandardOperators,
+)
 from zoedepth_ros.model.fused.decoder import FusedDecoder, FusedRelativeHead
 from zoedepth_ros.model.fused.layers import Layers, PackedLayers, TorchLayers
 from zoedepth_ros.model.zoedepth import Prediction, ZoeDepth
 
 STRIP = 4096  # pixels; their bins take one megabyte, about the cache of a core
+_logger = logging.getLogger(__name__)
 
 
 class FusedFeatures(NamedTuple):
@@ -63,7 +70,7 @@ class FusedZoeDepth(nn.Module):
         dtype: torch.dtype,
         layers: Layers,
         attention: Attention,
-        strip: int | None,
+        operators: BinOperators,
     ) -> None:
         """Take over the parts of a network, which is unusable afterwards; this saves memory."""
         super().__init__()
@@ -84,7 +91,7 @@ class FusedZoeDepth(nn.Module):
         self.heads = nn.ModuleDict(
             {
                 head.name: FusedMetricHead(
-                    reference.metric_head(head.name), reference.embeddings, layers, strip
+                    reference.metric_head(head.name), reference.embeddings, layers, operators
                 )
                 for head in reference.config.heads
             }
@@ -143,19 +150,43 @@ class FusedZoeDepth(nn.Module):
 def packed_network(reference: ZoeDepth, dtype: torch.dtype) -> FusedZoeDepth:
     """Convert a network on the CPU to one with packed weights, see FusedZoeDepth."""
     attention = HeadwiseAttention() if dtype == torch.float32 else GroupedAttention()
-    return FusedZoeDepth(reference.eval(), dtype, PackedLayers(), attention, STRIP)
+    return FusedZoeDepth(
+        reference.eval(), dtype, PackedLayers(), attention, StandardOperators(STRIP)
+    )
 
 
 @torch.no_grad()
 def fused_network(
-    reference: ZoeDepth, dtype: torch.dtype, device: torch.device | None = None
+    reference: ZoeDepth,
+    dtype: torch.dtype,
+    device: torch.device | None = None,
+    *,
+    operators: BinOperators | None = None,
 ) -> FusedZoeDepth:
     """Convert a network to one of standard operators, for torch.compile and CUDA graphs.
 
     device: where the result runs, None for where the network is.  Only converted weights are
-    moved there.
+    moved there.  operators: compute the metric bins; None for those of torch.
     """
     device = device or reference.bottleneck.weight.device
     on_cpu = device.type == 'cpu'
     attention = ExplicitAttention() if on_cpu and dtype != torch.float32 else SdpaAttention()
-    return FusedZoeDepth(reference.eval(), dtype, TorchLayers(), attention, None).to(device)
+    operators = operators or StandardOperators(None)
+    network = FusedZoeDepth(reference.eval(), dtype, TorchLayers(), attention, operators)
+    return network.to(device)
+
+
+def bin_operators(dtype: torch.dtype, device: torch.device) -> BinOperators | None:
+    """Return kernels for the metric bins; None where the operators of torch serve better.
+
+    The logarithms of a GPU round more than those of torch, so fp32 does without kernels.
+    """
+    if device.type != 'cuda' or dtype == torch.float32:
+        return None
+    try:
+        from zoedepth_ros.model.fused.kernels import BinKernels
+
+        return BinKernels(device)
+    except Exception as error:  # no Triton, no C compiler for it, an unknown GPU, wrong numbers
+        _logger.info('the metric bins run without kernels: %s', error)
+        return None
