@@ -1,3 +1,4 @@
+import math
 import os
 import subprocess
 import sys
@@ -14,12 +15,13 @@ pytest.importorskip('mcap', reason='pip install mcap')
 pytest.importorskip('rosbags', reason='pip install rosbags')
 
 import bags
+from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import Reader
 
 from zoedepth_ros.bags.add_depth import add_depth
 from zoedepth_ros.bags.cdr import DOMAIN, decode, definition
 from zoedepth_ros.bags.errors import Damage, RecordingError, ResumeError
-from zoedepth_ros.bags.output import Output
+from zoedepth_ros.bags.output import Output, partial_path
 from zoedepth_ros.bags.plan import DepthOptions, make_plan
 from zoedepth_ros.bags.recording import open_recording
 from zoedepth_ros.inference.result import ContextLost, InferenceError
@@ -530,3 +532,67 @@ def test_rectified_images_take_p_by_their_topic_or_as_configured(tmp_path, asked
     assert depths_of(tmp_path / 'out.mcap') == pytest.approx([2.0 * focal_px / 64 / 0.5])
     text = report.assumptions['camera_info']
     assert ('rectified images (P)' if focal_px == 55.0 else 'raw images (K with D)') in text
+
+
+def frames_in(path):
+    """Return the transforms that a recording holds, as (stamp, parent, child, axis in child)."""
+    found = []
+    for message in bags.messages_of(path, '/tf'):
+        (stamped,) = message.transforms
+        q, at = stamped.transform.rotation, stamped.transform.translation
+        assert (at.x, at.y, at.z) == (0.0, 0.0, 0.0)
+        axis = 2 * (q.x * q.z - q.y * q.w), 2 * (q.y * q.z + q.x * q.w), 1 - 2 * (q.x**2 + q.y**2)
+        stamp = stamped.header.stamp
+        found.append((stamp, stamped.header.frame_id, stamped.child_frame_id, axis))
+    return found
+
+
+def test_every_scan_comes_with_the_transform_of_its_level_frame(tmp_path):
+    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(3))
+    pitch_rad = math.radians(-20.0)
+    convert(source, tmp_path / 'out.mcap', scan_enabled=True, camera_pitch_rad=pitch_rad)
+    scans = bags.messages_of(tmp_path / 'out.mcap', '/scan')
+    frames = frames_in(tmp_path / 'out.mcap')
+    assert len(scans) == len(frames) == 3
+    for scan, (stamp, parent, child, axis) in zip(scans, frames, strict=True):
+        assert (stamp, parent) == (scan.header.stamp, 'camera_optical')
+        assert child == scan.header.frame_id == 'camera_optical_scan'
+        np.testing.assert_allclose(axis, (math.cos(pitch_rad), 0, math.sin(pitch_rad)), atol=1e-9)
+
+
+def test_recorded_transforms_stay_as_they_are_when_stopped_work_is_resumed(tmp_path):
+    """Some of them at the very times of the images."""
+    kind = bags.STORE.types['tf2_msgs/msg/TFMessage']
+    messages = []
+    for message in bags.drive(6):
+        messages.append(message)
+        if message.topic == bags.IMAGE:
+            messages += [bags.serialized('/tf', message.time_ns, kind([])) for _ in range(2)]
+    source = bags.write_mcap(tmp_path / 'in.mcap', messages)
+    convert(source, tmp_path / 'whole.mcap', scan_enabled=True)
+    with AnyReader([tmp_path / 'whole.mcap'], default_typestore=bags.STORE) as reader:
+        read = [
+            reader.deserialize(d, c.msgtype) for c, _, d in reader.messages() if c.topic == '/tf'
+        ]
+    assert [len(message.transforms) for message in read].count(0) == 12
+    assert [len(message.transforms) for message in read].count(1) == 6
+    whole = (tmp_path / 'whole.mcap').read_bytes()
+    target = tmp_path / 'out.mcap'
+    for share in (0.3, 0.5, 0.9):
+        partial_path(target).write_bytes(whole[: int(share * len(whole))])
+        assert convert(source, target, scan_enabled=True).depths == 6
+        assert target.read_bytes() == whole
+        target.unlink()
+
+
+def test_a_scan_of_images_without_a_frame_has_no_transform_and_that_is_reported(tmp_path):
+    rgb = bags.picture(1)
+    kind = bags.STORE.types['sensor_msgs/msg/Image']
+    message = kind(bags.header(10**18, ''), *rgb.shape[:2], 'rgb8', 0, 3 * 64, rgb.reshape(-1))
+    image = bags.serialized(bags.IMAGE, 10**18 + 5, message)
+    source = bags.write_mcap(tmp_path / 'in.mcap', [bags.camera_info(10**18), image])
+    report = convert(source, tmp_path / 'out.mcap', scan_enabled=True)
+    assert report.omitted == {'transform of the scan': 1}
+    assert 'frame_id' in report.examples['transform of the scan']
+    assert bags.messages_of(tmp_path / 'out.mcap', '/scan')[0].header.frame_id == 'camera_scan'
+    assert not frames_in(tmp_path / 'out.mcap')

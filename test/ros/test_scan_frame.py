@@ -11,8 +11,8 @@ from ros_harness import image_message, picture, wait_until
 from sensor_msgs.msg import LaserScan
 
 from zoedepth_ros.geometry.ground import up_from_angles
+from zoedepth_ros.geometry.height_scan import level_rotation
 from zoedepth_ros.ros import scan_frame
-from zoedepth_ros.ros.scan_frame import level_rotation
 from zoedepth_ros.ros.transforms import Transforms, rotation_matrix
 
 ROWS = {'scan.enabled': True}

@@ -17,7 +17,9 @@ from zoedepth_ros.bags.output import Output
 from zoedepth_ros.bags.pieces import Pieces, Span, key_of, predict_piece, remove_pieces
 from zoedepth_ros.bags.plan import Plan, Report
 from zoedepth_ros.bags.prefetch import prefetch
+from zoedepth_ros.bags.topics import TF
 from zoedepth_ros.inference.result import ContextLost, DepthPredictor, InferenceError
+from zoedepth_ros.messages.writers import level_frame, level_transform
 from zoedepth_ros.pipeline import outputs
 from zoedepth_ros.pipeline.output_messages import OutputMessages
 from zoedepth_ros.pipeline.outputs import (
@@ -31,7 +33,6 @@ from zoedepth_ros.pipeline.request import predict
 
 _PREFETCHED = 16  # messages read, and predicted, before they are needed
 _FAILED, _NO_CAMERA = 'inference failed', 'no camera for the focal correction'
-SCAN_FRAME_SUFFIX = '_scan'
 
 
 def add_depth(
@@ -150,44 +151,42 @@ def _made(
             report.skipped[_FAILED] += 1
             yield item, frame, _Work(frame.done, {SKIPPED: _FAILED})
             continue
-        found = list(pipeline.process(request, result))
-        for output in found:
-            if isinstance(output, Omission):
-                report.omit(output.reason, output.message)
-        made = _messages(found, messages, frame, item, plan)
+        found = pipeline.process(request, result)
+        made = _messages(found, messages, frame, item, plan, report)
         report.reused += bool(frame.done)
         note = {'messages': len(made), STATE: pipeline.state()}
         yield item, frame, _Work((*frame.done, *made[len(frame.done) :]), note)
 
 
 def _messages(
-    found: Sequence[outputs.Output],
+    found: Iterator[outputs.Output],
     messages: OutputMessages,
     frame: Frame,
     image: Message,
     plan: Plan,
+    report: Report,
 ) -> list[Message]:
-    """Encode the outputs of an image, in the order of the channels."""
-    encoded = {
-        output.name: encode(_message(output, messages, frame))
-        for output in found
-        if not isinstance(output, Omission)
-    }
+    """Encode the outputs of an image, in the order of the channels; report missing ones."""
+    encoded, header = dict[str, bytes](), frame.header
+    for output in found:
+        if isinstance(output, Omission):
+            report.omit(output.reason, output.message)
+            continue
+        message = messages.message(output, header)
+        if isinstance(output, Scan):
+            message.header = replace(header, frame_id=level_frame(header.frame_id))
+            if header.frame_id:
+                encoded[TF] = encode(level_transform(make, header, output.up))
+            else:
+                report.omit('transform of the scan', 'images have no frame_id')
+        encoded[output.name] = encode(message)
     if frame.camera is not None and frame.due.camera_info:
-        encoded[CAMERA_INFO] = encode(frame.camera.info(frame.header))
+        encoded[CAMERA_INFO] = encode(frame.camera.info(header))
     return [
         Message(channel, image.log_time_ns, image.publish_time_ns, image.sequence, encoded[name])
         for name, channel in plan.channels.items()
         if name in encoded
     ]
-
-
-def _message(output: outputs.Output, messages: OutputMessages, frame: Frame) -> Any:
-    message = messages.message(output, frame.header)
-    if isinstance(output, Scan):  # a level frame at the camera, as the node names it
-        frame_id = (frame.header.frame_id or 'camera') + SCAN_FRAME_SUFFIX
-        message.header = replace(frame.header, frame_id=frame_id)
-    return message
 
 
 def _count(messages: Sequence[Message], plan: Plan, report: Report) -> None:

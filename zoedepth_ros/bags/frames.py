@@ -138,8 +138,8 @@ class _Done:
     """Return what an earlier attempt has written, message by message."""
 
     def __init__(self, messages: Iterator[Message], plan: Plan) -> None:
-        self._order = {channel.topic: n for n, channel in enumerate(plan.channels.values())}
-        self._messages = (m for m in messages if m.channel.topic in self._order)
+        self._order = {channel: n for n, channel in enumerate(plan.channels.values())}
+        self._messages = (m for m in messages if m.channel in self._order)
         self._next = next(self._messages, None)
 
     def take(self, image: Message) -> tuple[Message, ...]:
@@ -147,7 +147,7 @@ class _Done:
         found: list[Message] = []
         place = -1
         while self._next is not None and self._next[1:4] == image[1:4]:  # times and number
-            before, place = place, self._order[self._next.channel.topic]
+            before, place = place, self._order[self._next.channel]
             if place <= before:  # made of another image of the same time
                 break
             found.append(self._next)

@@ -18,11 +18,15 @@ from zoedepth_ros.messages.writers import (
     IMAGE,
     LASER_SCAN,
     POINT_CLOUD,
+    TF_MESSAGE,
 )
 from zoedepth_ros.pipeline import outputs
 
 _COMPRESSED = '/compressed'
 _COMPRESSED_DEPTH = '/compressedDepth'
+
+TF = '/tf'
+"""Topic, and name among the outputs, of the transforms of scans' frames."""
 
 Encodings = Callable[[Sequence[str]], Mapping[str, str]]
 """Gives the encodings of topics of Image, as far as they are known."""
@@ -119,7 +123,10 @@ def output_channels(
             f'the recording has {", ".join(taken)} already; choose another --depth-topic'
         )
     qos = _reliable(next(c.qos for c in summary.channels if c.topic == like))
-    return {name: _described(topic, _TYPES[name], qos) for name, topic in topics.items()}
+    channels = {name: _described(topic, _TYPES[name], qos) for name, topic in topics.items()}
+    if outputs.SCAN in channels:  # unlike any channel that the recording may have there
+        channels[TF] = _described(TF, TF_MESSAGE, qos, ('zoedepth_ros', 'frames of scans'))
+    return channels
 
 
 def topic_of(output: str, depth_topic: str) -> str:
@@ -135,9 +142,9 @@ def topic_of(output: str, depth_topic: str) -> str:
     return f'{beside}/{output.partition("/")[2]}'
 
 
-def _described(topic: str, type_name: str, qos: str) -> Channel:
+def _described(topic: str, type_name: str, qos: str, *more: tuple[str, str]) -> Channel:
     text, type_hash = definition(type_name)
-    metadata = (('offered_qos_profiles', qos), ('topic_type_hash', type_hash))
+    metadata = (('offered_qos_profiles', qos), ('topic_type_hash', type_hash), *more)
     return Channel(topic, type_name, 'ros2msg', text.encode(), 'cdr', metadata)
 
 

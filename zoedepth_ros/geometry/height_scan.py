@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.ranges import BEYOND_LIMIT_M, nearest_range
 
+Up = tuple[float, float, float]
+"""Unit vector away from the ground, in the camera frame."""
+
 
 @dataclass(frozen=True, slots=True)
 class HeightScan:
@@ -148,3 +151,23 @@ def flat_axes(
         raise ValueError('a camera that looks straight up or down has no forward direction')
     forward /= length
     return forward, np.cross(up, forward)
+
+
+def level_rotation(up: Up) -> tuple[float, float, float, float]:
+    """Return the unit quaternion (x, y, z, w) from the level frame to the optical one.
+
+    up: unit vector in the optical frame.
+    """
+    forward, left = flat_axes(np.array(up, np.float64))
+    return _quaternion(np.stack((forward, left, np.array(up, np.float64)), axis=-1))
+
+
+def _quaternion(rotation: NDArray[np.float64]) -> tuple[float, float, float, float]:
+    """Return the unit quaternion of a rotation (3, 3), by an eigenvector (Bar-Itzhack 2000)."""
+    r = rotation
+    matrix = np.zeros((4, 4))
+    matrix[:3, :3] = r + r.T - np.trace(r) * np.eye(3)
+    matrix[:3, 3] = matrix[3, :3] = r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1]
+    matrix[3, 3] = np.trace(r)
+    x, y, z, w = np.linalg.eigh(matrix)[1][:, -1]
+    return float(x), float(y), float(z), float(w)

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.geometry.height_scan import HeightScan
+from zoedepth_ros.geometry.height_scan import HeightScan, Up, level_rotation
 from zoedepth_ros.geometry.scan import BandScan
 from zoedepth_ros.messages.clouds import FLOAT32
 
@@ -29,6 +29,7 @@ CAMERA_INFO = 'sensor_msgs/msg/CameraInfo'
 POINT_CLOUD = 'sensor_msgs/msg/PointCloud2'
 POINT_FIELD = 'sensor_msgs/msg/PointField'
 LASER_SCAN = 'sensor_msgs/msg/LaserScan'
+TF_MESSAGE = 'tf2_msgs/msg/TFMessage'
 DOMAIN = 'zoedepth_ros/msg/Domain'
 TIME = 'builtin_interfaces/msg/Time'
 
@@ -129,6 +130,24 @@ def laser_scan(
         range_max=limits_m[1],
         ranges=values,
     )
+
+
+def level_frame(optical_frame: str) -> str:
+    """Return the frame of a camera's scans: level, at the camera."""
+    return f'{optical_frame or "camera"}_scan'
+
+
+def level_transform(make: Make, header: Any, up: Up) -> Any:
+    """Make the TFMessage from an optical frame, that of the header, to its level frame."""
+    x, y, z, w = level_rotation(up)
+    turn = make('geometry_msgs/msg/Quaternion', x=x, y=y, z=z, w=w)
+    stamped = make(
+        'geometry_msgs/msg/TransformStamped',
+        header=header,
+        child_frame_id=level_frame(header.frame_id),
+        transform=make('geometry_msgs/msg/Transform', rotation=turn),
+    )
+    return make(TF_MESSAGE, transforms=[stamped])
 
 
 def domain(

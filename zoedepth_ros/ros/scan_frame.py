@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 from geometry_msgs.msg import Transform, TransformStamped
-from numpy.typing import NDArray
 from std_msgs.msg import Header
 
-from zoedepth_ros.geometry.height_scan import flat_axes
+from zoedepth_ros.geometry.height_scan import Up, level_rotation
+from zoedepth_ros.messages.writers import level_frame
 from zoedepth_ros.ros.parameters.node_settings import NodeSettings
 
 try:
@@ -21,9 +20,6 @@ except ImportError:  # the wheels of PyPI
 TFMessage: Any = _TFMessage
 
 TF, TF_STATIC = '/tf', '/tf_static'
-SUFFIX = '_scan'
-
-Up = tuple[float, float, float]
 
 
 class ScanFrame:
@@ -49,7 +45,7 @@ class ScanFrame:
         self.notice = ''
         name = settings.scan_frame_id
         if not name:
-            name = (header.frame_id or 'camera') + SUFFIX
+            name = level_frame(header.frame_id)
             if not header.frame_id:
                 self.notice = f'images have no frame_id, so the frame {name} has no transform'
             elif TFMessage is None:
@@ -74,23 +70,3 @@ class ScanFrame:
         elif self._published != (name, up):
             self._published = name, up
             yield TF_STATIC, TFMessage(transforms=[stamped])
-
-
-def level_rotation(up: Up) -> tuple[float, float, float, float]:
-    """Return the unit quaternion (x, y, z, w) from the level frame to the optical one.
-
-    up: unit vector in the optical frame.
-    """
-    forward, left = flat_axes(np.array(up, np.float64))
-    return _quaternion(np.stack((forward, left, np.array(up, np.float64)), axis=-1))
-
-
-def _quaternion(rotation: NDArray[np.float64]) -> tuple[float, float, float, float]:
-    """Return the unit quaternion of a rotation (3, 3), by an eigenvector (Bar-Itzhack 2000)."""
-    r = rotation
-    matrix = np.zeros((4, 4))
-    matrix[:3, :3] = r + r.T - np.trace(r) * np.eye(3)
-    matrix[:3, 3] = matrix[3, :3] = r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1]
-    matrix[3, 3] = np.trace(r)
-    x, y, z, w = np.linalg.eigh(matrix)[1][:, -1]
-    return float(x), float(y), float(z), float(w)
