@@ -18,7 +18,7 @@ from launch_ros.parameter_descriptions import ParameterValue
 
 from launch import LaunchDescription
 from zoedepth_ros.environment import profile_environment
-from zoedepth_ros.weights.registry import embedded_path
+from zoedepth_ros.weights.known_weights import embedded_path
 
 SHARE = Path(get_package_share_directory('zoedepth_ros'))
 EMBEDDED = embedded_path('ZoeD_S_NK')

@@ -33,8 +33,8 @@ from zoedepth_ros.environment import (
     segment_size,
 )
 from zoedepth_ros.terminal import print_anything
+from zoedepth_ros.weights.known_weights import MODELS
 from zoedepth_ros.weights.locations import cached
-from zoedepth_ros.weights.registry import MODELS
 
 ROOT = Path(__file__).resolve().parent.parent
 EXECUTABLES = Path(sys.prefix) / 'lib' / 'zoedepth_ros'

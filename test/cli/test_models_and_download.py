@@ -6,7 +6,7 @@ import pytest
 
 from zoedepth_ros.cli.main import main
 from zoedepth_ros.cli.models import size_text
-from zoedepth_ros.weights import registry
+from zoedepth_ros.weights import known_weights
 from zoedepth_ros.weights.fetch import FetchError
 
 
@@ -17,7 +17,7 @@ def home(tmp_path, monkeypatch):
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'xdg'))
     monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'torch'))
     monkeypatch.setenv('HF_HUB_OFFLINE', '1')
-    monkeypatch.setattr(registry, 'EMBEDDED_FOLDER', tmp_path / 'embedded')
+    monkeypatch.setattr(known_weights, 'EMBEDDED_FOLDER', tmp_path / 'embedded')
     (tmp_path / 'home').mkdir()
     return tmp_path / 'home'
 

@@ -10,7 +10,7 @@ from fake_predictor import FakePredictor
 import zoedepth_ros.build
 from zoedepth_ros.cli.main import main
 from zoedepth_ros.inference.result import InferenceError
-from zoedepth_ros.weights import registry
+from zoedepth_ros.weights import known_weights
 
 
 @pytest.fixture
@@ -222,7 +222,7 @@ def test_weights_that_cannot_be_fetched_are_an_error_that_says_what_else_there_i
     monkeypatch.setenv('HF_HUB_OFFLINE', '1')
     monkeypatch.setenv('ZOEDEPTH_HOME', str(tmp_path / 'home'))
     monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'torch'))
-    monkeypatch.setattr(registry, 'EMBEDDED_FOLDER', tmp_path)
+    monkeypatch.setattr(known_weights, 'EMBEDDED_FOLDER', tmp_path)
     if embedded:
         (tmp_path / 'ZoeD_S_NK.safetensors').write_bytes(b'weights')
     assert predict(folder, '--out', tmp_path / 'out') == 2

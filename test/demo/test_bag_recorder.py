@@ -32,7 +32,7 @@ from zoedepth_ros.demo.bag_recorder import BagRecorder
 from zoedepth_ros.messages.writers import ImageWriter
 from zoedepth_ros.pipeline.depth_filters import write_depth
 from zoedepth_ros.ros.output_messages import make
-from zoedepth_ros.viewing.sources import recording_frames
+from zoedepth_ros.viewing.moments import recording_frames
 
 MESSAGES = Path(__file__).parents[2] / 'msg'
 

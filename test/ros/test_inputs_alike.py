@@ -20,7 +20,7 @@ from zoedepth_ros.bags.plan import DepthOptions, make_plan
 from zoedepth_ros.cli.main import main
 from zoedepth_ros.messages.camera_info import CameraUnknown
 from zoedepth_ros.ros.parameters.node_settings import settings_from
-from zoedepth_ros.viewing.sources import recording_frames
+from zoedepth_ros.viewing.moments import recording_frames
 
 K_PX, P_PX = 50.0, 55.0
 

@@ -13,7 +13,7 @@ torch.set_default_dtype(torch.float64)
 torch.Tensor.float = torch.Tensor.double  # what the losses and the network ask for
 
 from zoedepth_ros.cli.main import main  # noqa: E402
-from zoedepth_ros.training.images import Example  # noqa: E402
+from zoedepth_ros.training.examples import Example  # noqa: E402
 from zoedepth_ros.training.loop import StageLoop  # noqa: E402
 
 in_single = StageLoop._train_on

@@ -6,7 +6,7 @@ import torch
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import Prediction, create_model
 from zoedepth_ros.training.config import StageConfig
-from zoedepth_ros.training.images import Example
+from zoedepth_ros.training.examples import Example
 from zoedepth_ros.training.initial_weights import spread_bins
 from zoedepth_ros.training.losses import scale_and_shift_invariant, si_log
 from zoedepth_ros.training.objective import objective

@@ -12,7 +12,7 @@ from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import Prediction
 from zoedepth_ros.training.config import DomainConfig, StageConfig, TrainingConfig
 from zoedepth_ros.training.distributed import Process
-from zoedepth_ros.training.images import depth_factor, validation_example
+from zoedepth_ros.training.examples import depth_factor, validation_example
 from zoedepth_ros.training.validation import validate
 
 INDOOR = DomainConfig('indoor', 'folder', max_depth_m=10.0)

@@ -10,10 +10,10 @@ import pytest
 from file_server import file_server
 
 from zoedepth_ros.weights import download as download_module
-from zoedepth_ros.weights import registry
+from zoedepth_ros.weights import known_weights
 from zoedepth_ros.weights.fetch import FetchError, fetch
+from zoedepth_ros.weights.known_weights import GithubAsset, HuggingFaceFile, ModelSource
 from zoedepth_ros.weights.locations import cached, weights_folder
-from zoedepth_ros.weights.registry import GithubAsset, HuggingFaceFile, ModelSource
 
 PT = os.urandom(3_000_000)
 SAFETENSORS = os.urandom(2_000_000)
@@ -41,7 +41,7 @@ def world(server, tmp_path, monkeypatch):
         hugging_face=HuggingFaceFile('Intel/some-model', 'model.safetensors', len(SAFETENSORS)),
         github=GithubAsset(server.url + PT_PATH, len(PT), sha256=hashlib.sha256(PT).hexdigest()),
     )
-    monkeypatch.setattr(registry, 'MODELS', {'some': model})
+    monkeypatch.setattr(known_weights, 'MODELS', {'some': model})
     for variable in ('HF_HUB_OFFLINE', 'HF_HOME', 'TORCH_HOME'):
         monkeypatch.delenv(variable, raising=False)
     for variable in ('http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY'):
@@ -124,7 +124,7 @@ def test_a_file_that_changed_on_the_server_is_not_glued_to_the_old_half(
     world, server, monkeypatch
 ):
     monkeypatch.setattr(download_module, '_ATTEMPTS', 1)
-    monkeypatch.setattr(registry, 'MODELS', _without_checksum())
+    monkeypatch.setattr(known_weights, 'MODELS', _without_checksum())
     server.break_after = [1_000_000]
     with pytest.raises(FetchError):
         fetch('some', progress=False, source='github')
@@ -203,7 +203,7 @@ def test_offline_means_no_network_from_either_source(world, server, monkeypatch,
 
 def test_no_network_is_said_in_words(world, server, monkeypatch):
     dead = GithubAsset('http://127.0.0.1:9/some.pt', len(PT))
-    monkeypatch.setattr(registry, 'MODELS', _without_checksum(github=dead, hugging_face=None))
+    monkeypatch.setattr(known_weights, 'MODELS', _without_checksum(github=dead, hugging_face=None))
     with pytest.raises(FetchError, match='github: no connection: .*refused'):
         fetch('some', progress=False)
 
@@ -272,7 +272,7 @@ def test_an_unknown_model_is_a_value_error(world):
 
 
 def test_a_source_that_lacks_the_model_is_a_value_error(world, monkeypatch):
-    monkeypatch.setattr(registry, 'MODELS', _without_checksum(hugging_face=None))
+    monkeypatch.setattr(known_weights, 'MODELS', _without_checksum(hugging_face=None))
     with pytest.raises(ValueError, match='not on huggingface: it is on github'):
         fetch('some', progress=False, source='huggingface')
 
@@ -289,6 +289,6 @@ def test_a_bar_shows_the_progress_only_when_asked(world, server, capfd):
 def _without_checksum(**changes):
     from dataclasses import replace
 
-    model = registry.MODELS['some']
+    model = known_weights.MODELS['some']
     changes.setdefault('github', replace(model.github, sha256=''))
     return {'some': replace(model, **changes)}

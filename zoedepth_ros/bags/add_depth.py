@@ -11,12 +11,12 @@ from zoedepth_ros.bags.cdr import encode, make
 from zoedepth_ros.bags.contents import ABOUT_DEPTH, Item, Message, Metadata
 from zoedepth_ros.bags.errors import Damage
 from zoedepth_ros.bags.finished import REQUEST
-from zoedepth_ros.bags.frames import Frame, Source
 from zoedepth_ros.bags.memory import SKIPPED, STATE, Memory
 from zoedepth_ros.bags.output import Output
 from zoedepth_ros.bags.pieces import Pieces, Span, key_of, predict_piece, remove_pieces
 from zoedepth_ros.bags.plan import Plan, Report
 from zoedepth_ros.bags.prefetch import prefetch
+from zoedepth_ros.bags.prepared_images import Frame, PreparedImages
 from zoedepth_ros.bags.topics import TF
 from zoedepth_ros.inference.result import ContextLost, DepthPredictor, InferenceError
 from zoedepth_ros.messages.writers import level_frame, level_transform
@@ -63,7 +63,7 @@ def add_depth(
         memory = output.remember(about)
         for channel in plan.summary.channels:
             output.write(channel)
-        read = prefetch(Source(plan, report, damage, output.done()).steps(), _PREFETCHED)
+        read = prefetch(PreparedImages(plan, report, damage, output.done()).steps(), _PREFETCHED)
         made = _made(read, predictor, pieces, plan, memory, report)
         with closing(prefetch(made, _PREFETCHED)) as steps:
             for item, frame, work in steps:

@@ -21,11 +21,11 @@ import numpy as np
 
 from zoedepth_ros.bags.contents import Channel, Message, Metadata
 from zoedepth_ros.bags.errors import Damage
-from zoedepth_ros.bags.frames import Source
 from zoedepth_ros.bags.mcap_file import read_mcap
 from zoedepth_ros.bags.output import Output
 from zoedepth_ros.bags.plan import Plan, Report
 from zoedepth_ros.bags.prefetch import prefetch
+from zoedepth_ros.bags.prepared_images import PreparedImages
 from zoedepth_ros.inference.result import (
     ContextLost,
     DepthPredictor,
@@ -95,7 +95,7 @@ def predict_piece(
     with Output(path, overwrite=True) as output:
         output.write(Metadata(_ABOUT, dict(about)))
         output.write(_CHANNEL)
-        source = Source(plan, Report(), Damage(recover=plan.recover), iter(()))
+        source = PreparedImages(plan, Report(), Damage(recover=plan.recover), iter(()))
         frames = (f for _, f in source.steps() if f is not None and f.number >= span.first)
         pipeline, done = plan.pipeline(predictor), output.done()
         options = plan.options

@@ -10,7 +10,7 @@ from zoedepth_ros.bags.contents import Channel, RecordingSummary
 from zoedepth_ros.bags.errors import Damage, RecordingError
 from zoedepth_ros.bags.output import COMPRESSIONS, check_target
 from zoedepth_ros.bags.recording import Recording, open_recording
-from zoedepth_ros.bags.topics import Inputs, find_inputs, output_channels
+from zoedepth_ros.bags.topics import InputTopics, find_inputs, output_channels
 from zoedepth_ros.inference.result import DepthPredictor
 from zoedepth_ros.pipeline import outputs
 from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline
@@ -105,7 +105,7 @@ class Plan:
     summary: RecordingSummary
     """What the recording holds."""
 
-    inputs: Inputs
+    inputs: InputTopics
     """The topics that are read."""
 
     channels: dict[str, Channel]

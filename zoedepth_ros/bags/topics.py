@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from zoedepth_ros.bags.cdr import definition
 from zoedepth_ros.bags.contents import CDR, Channel, RecordingSummary
 from zoedepth_ros.bags.errors import RecordingError
-from zoedepth_ros.bags.qos import Profile, profiles_text
+from zoedepth_ros.bags.recorded_qos import Profile, profiles_text
 from zoedepth_ros.errors import quoted
 from zoedepth_ros.messages.images import DEPTH_ENCODINGS
 from zoedepth_ros.messages.writers import (
@@ -33,7 +33,7 @@ Encodings = Callable[[Sequence[str]], Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Inputs:
+class InputTopics:
     """Name what is read."""
 
     image: str
@@ -55,7 +55,7 @@ def find_inputs(
     camera_info: str,
     besides: str = '',
     encodings: Encodings = lambda topics: {},
-) -> Inputs:
+) -> InputTopics:
     """Check the topics that are given, find those that are not ('').
 
     besides: a topic of depth; when it is there, its neighbours are not taken for candidates, nor
@@ -87,7 +87,7 @@ def find_inputs(
     if not camera_info and _camera_info_of(image) in cameras:
         camera_info = _camera_info_of(image)
     count = summary.counts.get(image, 0)
-    return Inputs(image, summary.type_of(image), camera_info, count)
+    return InputTopics(image, summary.type_of(image), camera_info, count)
 
 
 _TYPES = {

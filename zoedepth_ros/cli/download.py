@@ -30,8 +30,8 @@ def run(args: argparse.Namespace) -> int:
     from zoedepth_ros.cli.models import size_text
     from zoedepth_ros.files import sha256_of
     from zoedepth_ros.weights.fetch import fetch
+    from zoedepth_ros.weights.known_weights import model_source
     from zoedepth_ros.weights.locations import weights_folder
-    from zoedepth_ros.weights.registry import model_source
 
     for name in args.names:  # a wrong name is reported before the first download
         model_source(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from zoedepth_ros.weights.registry import MODELS, ModelSource
+from zoedepth_ros.weights.known_weights import MODELS, ModelSource
 
 NAME = 'models'
 HELP = 'list the models, the sizes of their weights, and which are on this machine'

@@ -180,7 +180,7 @@ def _predictor(args: argparse.Namespace) -> DepthPredictor:
     """Build the predictor; an error about fetching weights lists alternatives."""
     from zoedepth_ros.build import build_predictor
     from zoedepth_ros.weights.fetch import FetchError
-    from zoedepth_ros.weights.registry import MODELS, embedded_path
+    from zoedepth_ros.weights.known_weights import MODELS, embedded_path
 
     try:
         return build_predictor(

@@ -164,7 +164,7 @@ def _with_first(first: ViewFrame, frames: Iterator[ViewFrame]) -> Iterator[ViewF
 def _frames(args: argparse.Namespace, settings: PipelineSettings) -> Iterator[ViewFrame]:
     """Find out what the sources are."""
     from zoedepth_ros.cli.image_paths import IMAGE_SUFFIXES, find_images, require_readable
-    from zoedepth_ros.viewing import sources
+    from zoedepth_ros.viewing import moments
 
     name = args.sources[0]
     path = Path(name).expanduser()
@@ -172,7 +172,7 @@ def _frames(args: argparse.Namespace, settings: PipelineSettings) -> Iterator[Vi
     if is_one and _is_recording(path):
         refuse_idle(args, ['rate'], 'is for videos')
         require_readable([path])
-        return sources.recording_frames(
+        return moments.recording_frames(
             path,
             image=args.image or '',
             camera_info=args.camera_info or '',
@@ -192,14 +192,14 @@ def _frames(args: argparse.Namespace, settings: PipelineSettings) -> Iterator[Vi
     if is_one and path.is_file() and path.suffix.lower() not in IMAGE_SUFFIXES:
         refuse_idle(args, ['camera.bits'], 'is for images')
         require_readable([path])
-        return sources.video_frames(path, args.rate or 0.0)
+        return moments.video_frames(path, args.rate or 0.0)
     refuse_idle(args, ['rate'], 'is for videos')
     if is_one and ((name.isdigit() and not path.exists()) or path.is_char_device()):
         refuse_idle(args, ['camera.bits'], 'is for images')
-        return sources.webcam_frames(int(name) if name.isdigit() else name)
+        return moments.webcam_frames(int(name) if name.isdigit() else name)
     paths = find_images(args.sources)
     require_readable(paths)
-    return sources.image_frames(paths, bits=settings.camera_bits, note=_note)
+    return moments.image_frames(paths, bits=settings.camera_bits, note=_note)
 
 
 def _live_frames(args: argparse.Namespace, settings: PipelineSettings) -> Iterator[ViewFrame]:

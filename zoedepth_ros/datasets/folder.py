@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.datasets.dataset import DatasetError, DepthDataset, Entry
-from zoedepth_ros.datasets.files import read_npy, read_png16, read_rgb
+from zoedepth_ros.datasets.file_formats import read_npy, read_png16, read_rgb
 from zoedepth_ros.geometry.intrinsics import Intrinsics
 from zoedepth_ros.media.sample import Sample
 

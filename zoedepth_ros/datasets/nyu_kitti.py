@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from zoedepth_ros.datasets.dataset import DatasetError, DepthDataset, Entry, camera_of, kb_crop
-from zoedepth_ros.datasets.files import read_png16, read_rgb
+from zoedepth_ros.datasets.file_formats import read_png16, read_rgb
 from zoedepth_ros.media.sample import Sample
 
 WHERE = (

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.datasets.dataset import DatasetError, DepthDataset, Entry, EvaluationSize
-from zoedepth_ros.datasets.files import read_hdf5, read_mask, read_npy, read_png16, read_rgb
+from zoedepth_ros.datasets.file_formats import read_hdf5, read_mask, read_npy, read_png16, read_rgb
 from zoedepth_ros.geometry.intrinsics import Intrinsics
 from zoedepth_ros.media.sample import Sample
 

@@ -14,7 +14,7 @@ from zoedepth_ros.datasets.dataset import (
     EvaluationSize,
     kb_crop,
 )
-from zoedepth_ros.datasets.files import read_npy, read_png16, read_rgb
+from zoedepth_ros.datasets.file_formats import read_npy, read_png16, read_rgb
 from zoedepth_ros.media.sample import Sample
 
 TRAIN_SHARE = 0.92

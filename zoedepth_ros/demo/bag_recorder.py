@@ -12,7 +12,7 @@ from rclpy.node import Node
 from zoedepth_ros.bags.contents import ABOUT_DEPTH, ABOUT_FIELDS, Channel, Message, Metadata
 from zoedepth_ros.bags.definitions import definition_text, share_folders
 from zoedepth_ros.bags.errors import RecordingError, require_libraries
-from zoedepth_ros.bags.qos import FOREVER_NS, Profile, profiles_text
+from zoedepth_ros.bags.recorded_qos import FOREVER_NS, Profile, profiles_text
 from zoedepth_ros.msg import Status
 
 if TYPE_CHECKING:

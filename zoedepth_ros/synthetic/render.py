@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.intrinsics import Intrinsics
-from zoedepth_ros.synthetic import frames, shading, shadow, visibility
+from zoedepth_ros.synthetic import coordinates, shading, shadow, visibility
 from zoedepth_ros.synthetic.jit import kernel
 from zoedepth_ros.synthetic.world import RANGE_M, Air, ImageEffects, Pose, World
 
@@ -32,7 +32,7 @@ def render(
     lens = np.array((camera.fx_px, camera.fy_px, camera.cx_px, camera.cy_px))
     count = len(solids)
     maps = (np.empty((count, 3, 3)), np.empty((count, 3)), np.empty((count, 3, 3)))
-    frames.prepare(solids, position, to_world, *maps)
+    coordinates.prepare(solids, position, to_world, *maps)
     depth_m = np.full(shape, RANGE_M['outdoor'], np.float32)
     seen = np.full(shape, -1, np.int32)
     eye = (position, to_world, lens)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.synthetic.frames import turned
+from zoedepth_ros.synthetic.coordinates import turned
 from zoedepth_ros.synthetic.jit import kernel
 from zoedepth_ros.synthetic.light import (
     contact_shade,

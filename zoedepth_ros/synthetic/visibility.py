@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.synthetic.frames import bounds, corners, to_camera, turned
+from zoedepth_ros.synthetic.coordinates import bounds, corners, to_camera, turned
 from zoedepth_ros.synthetic.jit import kernel
 from zoedepth_ros.synthetic.primitives import BOX, FOLIAGE
 from zoedepth_ros.synthetic.solids import interval, is_leaf, normal_at

@@ -16,6 +16,7 @@ from zoedepth_ros.media.sample import DOMAINS
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import ZoeDepth
 from zoedepth_ros.synthetic.scene import GENERATOR_VERSION
+from zoedepth_ros.weights.known_weights import EMBEDDED_FOLDER
 from zoedepth_ros.weights.load import (
     FOCAL_EXPONENT_KEY,
     TRAINING_HFOV_KEY,
@@ -23,7 +24,6 @@ from zoedepth_ros.weights.load import (
     load_weights,
     save_weights,
 )
-from zoedepth_ros.weights.registry import EMBEDDED_FOLDER
 
 LARGEST_BYTES = 16_000_000
 """Largest size of an embedded file [bytes]."""

@@ -22,7 +22,7 @@ from zoedepth_ros.training.checkpoint import TrainingState, save_state
 from zoedepth_ros.training.config import StageConfig, TrainingConfig
 from zoedepth_ros.training.curves import Curves
 from zoedepth_ros.training.distributed import Process
-from zoedepth_ros.training.images import Example, Source, TrainingImages, batches
+from zoedepth_ros.training.examples import Example, Samples, TrainingImages, batches
 from zoedepth_ros.training.mixed_batches import MixedBatches, ShareOfBatches, steps_of
 from zoedepth_ros.training.objective import objective
 from zoedepth_ros.training.optimizers import Optimizers
@@ -72,8 +72,8 @@ class StageLoop:
         config: TrainingConfig,
         number: int,
         model: ZoeDepth,
-        training: Sequence[Source],
-        validation: Sequence[Source],
+        training: Sequence[Samples],
+        validation: Sequence[Samples],
         process: Process,
         *,
         progress: Progress,

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from zoedepth_ros.model.zoedepth import Prediction, ZoeDepth
 from zoedepth_ros.training.config import StageConfig
 from zoedepth_ros.training.distributed import sum_over_processes
-from zoedepth_ros.training.images import Example
+from zoedepth_ros.training.examples import Example
 from zoedepth_ros.training.losses import log_error, router_loss, scale_and_shift_invariant, si_log
 
 SIGN_WEIGHT = 1.0

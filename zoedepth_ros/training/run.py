@@ -16,8 +16,9 @@ from zoedepth_ros.training.curves import Curves, tensorboard_writer
 from zoedepth_ros.training.distributed import Process
 from zoedepth_ros.training.initial_weights import spread_bins, start_from_imagenet
 from zoedepth_ros.training.loop import Progress, Silent, StageLoop
-from zoedepth_ros.training.sources import training_source, validation_source
+from zoedepth_ros.training.run_data import training_source, validation_source
 from zoedepth_ros.weights.errors import WeightsError
+from zoedepth_ros.weights.known_weights import MODELS
 from zoedepth_ros.weights.load import (
     FOCAL_EXPONENT_KEY,
     TRAINING_HFOV_KEY,
@@ -27,7 +28,6 @@ from zoedepth_ros.weights.load import (
     save_weights,
 )
 from zoedepth_ros.weights.locations import cached
-from zoedepth_ros.weights.registry import MODELS
 
 FINAL = 'final.safetensors'
 """File of the weights at the end of a run."""

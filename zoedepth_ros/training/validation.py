@@ -12,13 +12,13 @@ from zoedepth_ros.evaluation.protocol import DOMAIN_PROTOCOLS, PROTOCOLS
 from zoedepth_ros.model.zoedepth import ZoeDepth
 from zoedepth_ros.training.config import DomainConfig, StageConfig
 from zoedepth_ros.training.distributed import Process, sum_over_processes
-from zoedepth_ros.training.images import Example, Source, validation_example
+from zoedepth_ros.training.examples import Example, Samples, validation_example
 from zoedepth_ros.training.losses import scale_and_shift_invariant
 
 
 def validate(
     model: ZoeDepth,
-    sources: Sequence[Source],
+    sources: Sequence[Samples],
     domains: Sequence[DomainConfig],
     stage: StageConfig,
     image_size: tuple[int, int],

@@ -16,7 +16,7 @@ import urllib.request
 from pathlib import Path
 
 from zoedepth_ros.files import named_write_errors, sha256_of
-from zoedepth_ros.weights.registry import GithubAsset
+from zoedepth_ros.weights.known_weights import GithubAsset
 
 _LOG = logging.getLogger(__name__)
 _TIMEOUT_S = 30.0

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from zoedepth_ros.errors import explained, in_one_line
 from zoedepth_ros.files import WriteError
 from zoedepth_ros.weights.download import download
+from zoedepth_ros.weights.known_weights import HuggingFaceFile, ModelSource, model_source
 from zoedepth_ros.weights.locations import (
     Source,
     cached,
@@ -22,7 +23,6 @@ from zoedepth_ros.weights.locations import (
     manual_instructions,
     weights_folder,
 )
-from zoedepth_ros.weights.registry import HuggingFaceFile, ModelSource, model_source
 
 _LOG = logging.getLogger(__name__)
 _PROBE_TIMEOUT_S = 10.0

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from zoedepth_ros.folders import cache_folder, user_cache_folder
-from zoedepth_ros.weights.registry import (
+from zoedepth_ros.weights.known_weights import (
     HuggingFaceFile,
     ModelSource,
     embedded_path,

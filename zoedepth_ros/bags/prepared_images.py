@@ -47,7 +47,7 @@ class Frame(NamedTuple):
     """The first of their messages, if an earlier attempt has written some."""
 
 
-class Source:
+class PreparedImages:
     """Read a recording and prepare the images whose depth is wanted."""
 
     def __init__(

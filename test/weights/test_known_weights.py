@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from zoedepth_ros.weights import registry
-from zoedepth_ros.weights.registry import MODELS, embedded_path, model_source
+from zoedepth_ros.weights import known_weights
+from zoedepth_ros.weights.known_weights import MODELS, embedded_path, model_source
 
 
 @pytest.mark.parametrize(
@@ -72,21 +72,21 @@ def test_an_unknown_name_is_refused_with_the_names_there_are():
 
 
 def test_an_embedded_model_is_found_only_when_its_file_is_there(tmp_path, monkeypatch):
-    monkeypatch.setattr(registry, 'EMBEDDED_FOLDER', tmp_path)
+    monkeypatch.setattr(known_weights, 'EMBEDDED_FOLDER', tmp_path)
     assert embedded_path('ZoeD_S_NK') is None
     (tmp_path / 'ZoeD_S_NK.safetensors').write_bytes(b'weights')
     assert embedded_path('ZoeD_S_NK') == tmp_path / 'ZoeD_S_NK.safetensors'
 
 
 def test_a_name_cannot_lead_out_of_the_folder_of_embedded_models(tmp_path, monkeypatch):
-    monkeypatch.setattr(registry, 'EMBEDDED_FOLDER', tmp_path / 'embedded')
+    monkeypatch.setattr(known_weights, 'EMBEDDED_FOLDER', tmp_path / 'embedded')
     (tmp_path / 'other.safetensors').write_bytes(b'weights')
     assert embedded_path('../other') is None
 
 
 def test_the_list_needs_neither_torch_nor_the_hub_library():
     code = (
-        'import sys, zoedepth_ros.weights.registry, zoedepth_ros.weights.fetch\n'
+        'import sys, zoedepth_ros.weights.known_weights, zoedepth_ros.weights.fetch\n'
         'print({"torch", "huggingface_hub", "tqdm"} & set(sys.modules))'
     )
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)

@@ -123,7 +123,7 @@ class _Shown:
         note: Callable[[str], None],
     ) -> None:
         from zoedepth_ros.bags.cdr import make
-        from zoedepth_ros.bags.frames import TopicImages
+        from zoedepth_ros.bags.prepared_images import TopicImages
 
         self.about = ''
         """Origin of the depth, if it is not shown yet."""

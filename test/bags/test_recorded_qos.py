@@ -1,6 +1,6 @@
 import yaml
 
-from zoedepth_ros.bags.qos import Profile, profiles_text
+from zoedepth_ros.bags.recorded_qos import Profile, profiles_text
 
 FOREVER = {'sec': 9223372036, 'nsec': 854775807}  # RMW_DURATION_INFINITE
 

@@ -8,7 +8,7 @@ from fake_predictor import FakePredictor
 from videos import write_mkv
 
 from zoedepth_ros.media.files import ImageFileError, write_image
-from zoedepth_ros.viewing.sources import image_frames, recording_frames, video_frames
+from zoedepth_ros.viewing.moments import image_frames, recording_frames, video_frames
 
 
 def test_images_come_in_order(tmp_path):

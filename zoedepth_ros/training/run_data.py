@@ -9,7 +9,7 @@ from zoedepth_ros.media.sample import Sample
 from zoedepth_ros.synthetic.scene import render_scene
 from zoedepth_ros.synthetic.varied import varied_scene
 from zoedepth_ros.training.config import DomainConfig
-from zoedepth_ros.training.images import Source
+from zoedepth_ros.training.examples import Samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class TrainingScenes:
 class FirstOf:
     """The first images of a data set."""
 
-    def __init__(self, dataset: Source, count: int) -> None:
+    def __init__(self, dataset: Samples, count: int) -> None:
         self._dataset = dataset
         self._count = min(count, len(dataset)) if count else len(dataset)
 
@@ -57,7 +57,7 @@ class FirstOf:
         return self._dataset[index]
 
 
-def training_source(domain: DomainConfig, image_size: tuple[int, int]) -> Source:
+def training_source(domain: DomainConfig, image_size: tuple[int, int]) -> Samples:
     """Open the training part of a domain.
 
     image_size: default size of synthetic scenes [px].  Raises ValueError for an unknown data set,
@@ -75,7 +75,7 @@ def training_source(domain: DomainConfig, image_size: tuple[int, int]) -> Source
     return FirstOf(open_dataset(domain.dataset, options), domain.images)
 
 
-def validation_source(domain: DomainConfig, image_size: tuple[int, int]) -> Source:
+def validation_source(domain: DomainConfig, image_size: tuple[int, int]) -> Samples:
     """Open the validation part of a domain; as training_source."""
     if domain.dataset == 'synthetic':
         return _scenes(domain, image_size, domain.validation_seed, domain.validation_images)
@@ -89,6 +89,6 @@ def validation_source(domain: DomainConfig, image_size: tuple[int, int]) -> Sour
     return FirstOf(open_dataset(domain.dataset, options), domain.validation_images)
 
 
-def _scenes(domain: DomainConfig, image_size: tuple[int, int], seed: int, count: int) -> Source:
+def _scenes(domain: DomainConfig, image_size: tuple[int, int], seed: int, count: int) -> Samples:
     height, width = domain.render_height or image_size[0], domain.render_width or image_size[1]
     return TrainingScenes(domain.domain, seed, count, height, width, domain.varied_cameras)

@@ -21,7 +21,7 @@ from zoedepth_ros.training.config import AugmentationConfig, DomainConfig
 from zoedepth_ros.training.mixed_batches import Draw, ShareOfBatches
 
 
-class Source(Protocol):
+class Samples(Protocol):
     """A sequence of samples."""
 
     def __len__(self) -> int: ...
@@ -52,7 +52,7 @@ class TrainingImages(Dataset[Example]):
 
     def __init__(
         self,
-        sources: Sequence[Source],
+        sources: Sequence[Samples],
         domains: Sequence[DomainConfig],
         image_size: tuple[int, int],
         head_names: Sequence[str],
