@@ -26,7 +26,10 @@ ROOT = Path(__file__).resolve().parent.parent
 WHEELS = ('jazzy', 'kilted')  # the distributions that exist as wheels; the first is the default
 OLDEST, NEWEST = (3, 10), (3, 14)
 TOOLS = {'cmake': 'cmake', 'g++': 'g++', 'make': 'make'}  # command -> Debian package
-BUILD_INPUTS = ('CMakeLists.txt', 'package.xml', 'msg', 'scripts/entry_point.py.in')
+BUILD_INPUTS = (
+    *('CMakeLists.txt', 'package.xml', 'msg', 'scripts/entry_point.py.in'),
+    'zoedepth_ros/geometry/kernels.c',
+)
 INSTALL_INPUTS = ('zoedepth_ros', 'launch', 'config')
 
 

@@ -1,5 +1,6 @@
 """Installation by CMake: the messages alone, and the whole package, also as on Lyrical."""
 
+import ctypes
 import os
 import shutil
 import subprocess
@@ -80,6 +81,7 @@ def test_the_messages_alone_are_usable_without_torch_and_install_no_node(tree):
     packages = tree.install('messages', '-DZOEDEPTH_ROS_MESSAGES_ONLY=ON')
     prefix = packages.parents[2]
     assert [p.name for p in (packages / 'zoedepth_ros').glob('*.py')] == ['__init__.py']
+    assert not (packages / 'zoedepth_ros' / 'geometry').exists()
     assert not (prefix / 'lib' / 'zoedepth_ros').exists()
     assert not (prefix / 'bin').exists()
     assert not (prefix / 'share' / 'zoedepth_ros' / 'launch').exists()
@@ -110,5 +112,6 @@ def test_the_init_of_the_package_replaces_the_empty_one_of_lyrical(tree):
     assert own
     assert (installed / '__init__.py').read_text() == own
     assert (installed / 'msg' / '__init__.py').read_text()
+    assert ctypes.CDLL(installed / 'geometry' / 'libzoedepth_kernels.so').zoedepth_pack_points
     entry = packages.parents[2] / 'lib' / 'zoedepth_ros' / 'depth_node'
     assert entry.read_text().splitlines()[0] == f'#!{sys.executable}'

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from zoedepth_ros.geometry import kernels
 from zoedepth_ros.geometry.points import stride_slice
 from zoedepth_ros.geometry.workspace import Workspace
 
@@ -43,6 +44,12 @@ def flying_pixels(
     if max_jump is None:
         max_jump = largest_jump(depth_m.shape[1], network_width)
     rows, columns = stride_slice(strides[0]), stride_slice(strides[1])
+    marks = workspace.array('marks', depth_m[rows, columns].shape, np.bool_)
+    marks[...] = False
+    if not marks.size or kernels.mark_flying_pixels(
+        depth_m, strides, size, max_jump, marks, workspace
+    ):
+        return marks
     along_rows = _inverse(depth_m[rows], workspace, ' along rows')
     along_columns, name = along_rows, ' along rows'  # without strides both share one buffer
     if strides != (1, 1):
@@ -51,10 +58,6 @@ def flying_pixels(
     inverse = along_rows[:, columns]
     slack = workspace.array('slack', inverse.shape)
     np.multiply(inverse, np.float32(max_jump), out=slack)
-    marks = workspace.array('marks', inverse.shape, np.bool_)
-    marks[...] = False
-    if not marks.size:
-        return marks
     if depth_m.shape[1] >= 3:
         peaks = _peaks(along_rows, 1, size, columns, slack, workspace, ' along rows')
         np.logical_or(marks, peaks, out=marks)

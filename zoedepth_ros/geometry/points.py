@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import sys
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from zoedepth_ros.geometry import kernels
+from zoedepth_ros.geometry.ranges import mask_beyond
 from zoedepth_ros.geometry.workspace import Workspace
+
+_BLACK = np.zeros(3, np.uint8)
 
 
 def depth_to_points(
@@ -65,18 +70,25 @@ class PointPacker:
         rays: NDArray[np.float32],
         rgb: NDArray[np.uint8] | None,
         out: NDArray[np.float32],
+        *,
+        limit_m: float = math.inf,
     ) -> None:
         """Write x, y, z [m] and the bits 0x00RRGGBB of every pixel into `out`, (H, W, 4).
 
         depth_m: (H, W), contiguous, along z; NaN and infinite depth become NaN in x, y and z.
         rays: (H, W, 2); pass the same array while the camera is unchanged.  rgb: (H, W, 3) with
-        any strides; None writes 0.  Raises ValueError when the sizes differ.
+        any strides; None writes 0.  limit_m: larger depth becomes NaN.  Raises ValueError when the
+        sizes differ.
         """
         shape = depth_m.shape
         if rays.shape != (*shape, 2) or out.shape != (*shape, 4):
             raise ValueError(f'rays and out must fit depth {shape}, got {rays.shape}, {out.shape}')
         if depth_m.size == 0:
             return
+        colors = np.broadcast_to(_BLACK, (*shape, 3)) if rgb is None else rgb
+        if kernels.pack_points(depth_m, rays, colors, limit_m, out):
+            return
+        depth_m = mask_beyond(depth_m, limit_m, self._workspace)
         along_x, along_y = self._planes_of(rays)
         x_m, y_m, z_m = (self._workspace.array(name, shape) for name in 'xyz')
         with np.errstate(invalid='ignore'):
@@ -84,7 +96,9 @@ class PointPacker:
             np.add(depth_m, z_m, out=z_m)
             np.multiply(along_x, z_m, out=x_m)
             np.multiply(along_y, z_m, out=y_m)
-        cv2.merge((x_m, y_m, z_m, self._colors(rgb, shape)), out)
+        packed = self._workspace.array('colors', shape, np.uint32)
+        pack_rgb(colors, packed)
+        cv2.merge((x_m, y_m, z_m, packed.view(np.float32)), out)
 
     def _planes_of(
         self, rays: NDArray[np.float32]
@@ -94,15 +108,6 @@ class PointPacker:
             self._rays = rays
             self._planes = rays[..., 0].copy(), rays[..., 1].copy()
         return self._planes
-
-    def _colors(self, rgb: NDArray[np.uint8] | None, shape: tuple[int, ...]) -> NDArray:
-        """Return 0x00RRGGBB for every pixel, (H, W), in the bits of float32."""
-        packed = self._workspace.array('colors', shape, np.uint32)
-        if rgb is None:
-            packed[...] = 0
-        else:
-            pack_rgb(rgb, packed)
-        return packed.view(np.float32)
 
 
 def pack_rgb(rgb: NDArray[np.uint8], out: NDArray[np.uint32]) -> None:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from zoedepth_ros.geometry import kernels
 from zoedepth_ros.geometry.workspace import Workspace
 
 Map = NDArray[np.float32]
@@ -40,6 +41,12 @@ def mask_beyond(depth_m: Map, limit_m: float, workspace: Workspace | None = None
     np.copyto(out_m, depth_m)
     workspace.put(out_m, beyond, np.nan)
     return out_m
+
+
+def raise_to(values: Map, least: float) -> None:
+    """Replace smaller values in place by the least one; no value may be NaN."""
+    if not kernels.raise_to(values, least):
+        np.maximum(values, np.float32(least), out=values)
 
 
 def free_depth(depth_m: Map, measured_to_m: float) -> Map:

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from zoedepth_ros.geometry.ranges import raise_to
 from zoedepth_ros.inference.device_cloud import DeviceClouds
 from zoedepth_ros.inference.devices import (
     float32_policy,
@@ -291,14 +292,17 @@ class TorchPredictor:
         PARITY: the original does not clamp the undershoot of bicubic interpolation; here depth is
         always positive (test_predictor.py).
         """
-        maps = device_maps.cpu().numpy() if host_maps is None else host_maps
+        # In place, except on the host: the next run overwrites those.
+        maps = device_maps.cpu().numpy() if host_maps is None else host_maps.copy()
+        for values, least in zip(maps, (MIN_DEPTH_M, 0.0, 0.0), strict=True):
+            raise_to(values, least)
         clouds, on_device = self._clouds, None
         if clouds is not None:
             on_device = clouds.keep(image, device_maps, min_depth_m=MIN_DEPTH_M)
         return DepthResult(
-            depth_m=np.maximum(maps[0], np.float32(MIN_DEPTH_M)),
-            uncertainty_m=np.maximum(maps[1], np.float32(0.0)),
-            relative_depth=np.maximum(maps[2], np.float32(0.0)),
+            depth_m=maps[0],
+            uncertainty_m=maps[1],
+            relative_depth=maps[2],
             head=head,
             router_probabilities=probabilities,
             on_device=on_device,

@@ -279,15 +279,15 @@ class Clouds:
         """Pack the points of depth (h, w) with their colours."""
         at = context.settings
         step, color = at.cloud_decimation, at.cloud_color
-        shown_m = mask_beyond(depth_m, context.shown_to_m, self._workspace)
         rgb = decimate(context.rgb, step) if color else None
-        shape = (*shown_m.shape, 4)
+        rays, shape = context.camera.rays(step), (*depth_m.shape, 4)
+        packer, limit_m = self._packers[color], context.shown_to_m
         if at.cloud_organized:
             points = self._buffers.array(outputs.POINTS, shape, np.float32)
-            self._packers[color].pack(shown_m, context.camera.rays(step), rgb, points)
+            packer.pack(depth_m, rays, rgb, points, limit_m=limit_m)
             return Cloud(points, color)
         points = self._workspace.array('packed', shape)
-        self._packers[color].pack(shown_m, context.camera.rays(step), rgb, points)
+        packer.pack(depth_m, rays, rgb, points, limit_m=limit_m)
         known = np.isfinite(points[..., 2])
         whole = points.view(np.complex128)[..., 0]  # one number per point moves faster than four
         return Cloud(whole[known].view(np.float32).reshape(-1, 4), color)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zoedepth_ros.geometry import kernels
 from zoedepth_ros.geometry.filters import flying_pixels
 from zoedepth_ros.geometry.millimetres import to_millimetres
 from zoedepth_ros.geometry.points import stride_slice
@@ -56,16 +57,20 @@ def depth_for_points(
     workspace = Workspace() if workspace is None else workspace
     few_m = depth_m[stride_slice(steps[0]), stride_slice(steps[1])]
     out_m = workspace.array('for points', few_m.shape)
+    edges = workspace.array('no edges', few_m.shape, np.bool_)
+    edges[...] = False
+    if settings.filter_edge:
+        edges = flying_pixels(
+            depth_m, network_width=network_width, strides=steps, workspace=workspace
+        )
+    if kernels.limit(depth_m, steps, edges, settings.depth_min_m, out_m):
+        return out_m
     mask = workspace.array('left out', few_m.shape, np.bool_)
     np.copyto(out_m, few_m)
     np.less(few_m, np.float32(settings.depth_min_m), out=mask)  # NaN stays NaN
     workspace.put(out_m, mask, -np.inf)
     np.less_equal(few_m, np.float32(0.0), out=mask)  # no valid depth
-    if settings.filter_edge:
-        edges = flying_pixels(
-            depth_m, network_width=network_width, strides=steps, workspace=workspace
-        )
-        np.logical_or(mask, edges, out=mask)
+    np.logical_or(mask, edges, out=mask)
     workspace.put(out_m, mask, np.nan)
     return out_m
 
@@ -87,6 +92,8 @@ def write_depth(
     max_m = max_m if max_m > 0.0 else np.inf
     if pixels.dtype == np.uint16:
         to_millimetres(depth_m, min_m=min_m, max_m=max_m, out=pixels, workspace=workspace)
+        return
+    if kernels.write_depth(depth_m, min_m, max_m, pixels):
         return
     beyond = workspace.array('beyond', depth_m.shape, np.bool_)
     np.copyto(pixels, depth_m)
