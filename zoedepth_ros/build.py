@@ -13,6 +13,7 @@ from zoedepth_ros.inference.preprocess import make_preprocessing
 from zoedepth_ros.inference.result import AUTO
 from zoedepth_ros.inference.runtimes.cuda_graphs import CudaGraphs
 from zoedepth_ros.inference.runtimes.optimize import check_optimization, optimize
+from zoedepth_ros.inference.uncertainty import UncertaintyMaps, read_maps
 from zoedepth_ros.model.config import ModelConfig
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import ZoeDepth, create_model
@@ -80,6 +81,7 @@ def build_predictor(
         weights_warning=loaded.weights_warning,
         training_hfov_rad=loaded.training_hfov_rad,
         focal_exponent=loaded.focal_exponent,
+        uncertainty_maps=loaded.uncertainty_maps,
     )
 
 
@@ -101,6 +103,9 @@ class LoadedNetwork(NamedTuple):
     focal_exponent: float
     """Exponent of the focal correction."""
 
+    uncertainty_maps: UncertaintyMaps
+    """Calibration of the uncertainty; {} for none."""
+
 
 def build_network(config: ModelConfig, weights: str) -> LoadedNetwork:
     """Return the network with its parameters.
@@ -108,11 +113,14 @@ def build_network(config: ModelConfig, weights: str) -> LoadedNetwork:
     weights: '' for the released ones (fetched on first use), a path, or 'random'.
     """
     if weights == RANDOM:
-        return LoadedNetwork(create_model(config, seed=_SEED), RANDOM, RANDOM_WARNING, 0.0, 1.0)
+        return LoadedNetwork(
+            create_model(config, seed=_SEED), RANDOM, RANDOM_WARNING, 0.0, 1.0, {}
+        )
     path = Path(weights).expanduser() if weights else fetch(config.name)
     check_file(path)
     network = create_model(config)
     report = load_weights(network, path)
     warning = report.metadata.get('trained_on', '')
     hfov_rad, exponent = report.training_hfov_rad, report.focal_exponent
-    return LoadedNetwork(network, report.origin, warning, hfov_rad, exponent)
+    maps = read_maps(path, report.metadata)
+    return LoadedNetwork(network, report.origin, warning, hfov_rad, exponent, maps)

@@ -379,8 +379,7 @@ def test_weights_are_converted_before_they_move_to_the_device(monkeypatch):
 def cloud_request(shape):
     return CloudRequest(
         rays=np.zeros((*shape, 2), np.float32), stride=1, factor=1.0, min_depth_m=0.0,
-        max_depth_m=np.inf, max_uncertainty_m=0.0, edges=False, network_width=96, color=False,
-        organized=True,
+        max_depth_m=np.inf, edges=False, network_width=96, color=False, organized=True,
     )  # fmt: skip
 
 

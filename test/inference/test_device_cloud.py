@@ -50,7 +50,7 @@ def assert_packs_its_own(result, rgb):
     cloud = result.on_device.pack_cloud(
         CloudRequest(
             rays=rays, stride=1, factor=1.0, min_depth_m=0.0, max_depth_m=np.inf,
-            max_uncertainty_m=limit_m, edges=False, network_width=96, color=True, organized=True,
+            edges=False, network_width=96, color=True, organized=True, unknown=unsure,
         )
     )  # fmt: skip
     depth_m = np.where(unsure, np.float32(np.nan), result.depth_m)
@@ -79,12 +79,9 @@ def test_depth_that_was_bicubic_below_zero_is_positive_on_the_device_too():
     one = predictor(clouds=DeviceClouds(FakeLink(), CPU))
     maps = torch.tensor([-1.0, 2.0, -0.5, 0.3, -1.0, 1.0]).reshape(3, 1, 2)
     result = one._result(torch.zeros(1, 3, 1, 2), maps, 'indoor', {})
-    for array, there in (
-        (result.depth_m, result.on_device.depth_m),
-        (result.uncertainty_m, result.on_device.uncertainty_m),
-    ):
-        np.testing.assert_array_equal(array, there.numpy())
-        assert array[0, 0] in (np.float32(1e-3), 0.0)
+    np.testing.assert_array_equal(result.depth_m, result.on_device.depth_m.numpy())
+    assert result.depth_m[0, 0] == np.float32(1e-3)
+    assert result.uncertainty_m[0, 0] == 0.0
 
 
 def test_without_a_device_nothing_is_offered():
@@ -116,7 +113,6 @@ def test_a_device_that_fails_while_packing_says_so_once_and_the_cpu_packs(caplog
     rays = np.zeros((*result.depth_m.shape, 2), np.float32)
     request = CloudRequest(
         rays=rays, stride=1, factor=1.0, min_depth_m=0.0, max_depth_m=np.inf,
-        max_uncertainty_m=0.0,
         edges=False, network_width=96, color=False, organized=True,
     )  # fmt: skip
     assert result.on_device.pack_cloud(request) is None

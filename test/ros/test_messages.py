@@ -117,7 +117,7 @@ def test_a_dense_cloud_has_one_row():
     points = np.array([(0, 0, 1, 0), (2, 0, 1, 0), (0, 1, 1, 0), (1, 1, 1, 0)], np.float32)
     points = np.vstack((points, (2, 1, 1, 0))).astype(np.float32)
     points.view(np.uint32)[4, 3] = 0x010203
-    msg = CloudWriter(make).one_row(HEADER, points, color=True)
+    msg = CloudWriter(make).one_row(HEADER, points, ('x', 'y', 'z', 'rgb'))
     assert (msg.height, msg.width, msg.row_step, msg.is_dense) == (1, 5, 80, True)
     got = [struct.unpack_from('=fff', bytes(msg.data), 16 * i) for i in range(5)]
     assert got == [(0, 0, 1), (2, 0, 1), (0, 1, 1), (1, 1, 1), (2, 1, 1)]
@@ -126,7 +126,7 @@ def test_a_dense_cloud_has_one_row():
 
 def test_a_dense_cloud_may_be_empty_and_an_organized_one_may_follow():
     writer = CloudWriter(make)
-    msg = writer.one_row(HEADER, np.empty((0, 4), np.float32), color=False)
+    msg = writer.one_row(HEADER, np.empty((0, 4), np.float32), ('x', 'y', 'z', ''))
     assert (msg.height, msg.width, len(msg.data)) == (1, 0, 0)
     msg = cloud_message(HEADER, *points(), None, writer)
     assert (msg.height, msg.width, len(msg.data), msg.is_dense) == (2, 3, 96, False)
@@ -162,9 +162,8 @@ def test_a_cloud_follows_a_change_of_camera():
 
 
 def test_a_cloud_of_loose_points_has_one_row():
-    msg = CloudWriter(make).one_row(
-        HEADER, np.arange(6, dtype=np.float32).reshape(2, 3), color=False
-    )
+    points = np.arange(6, dtype=np.float32).reshape(2, 3)
+    msg = CloudWriter(make).one_row(HEADER, points, ('x', 'y', 'z'))
     assert (msg.height, msg.width, msg.row_step, msg.is_dense) == (1, 2, 32, True)
     assert struct.unpack('=8f', bytes(msg.data)) == (0, 1, 2, 0, 3, 4, 5, 0)
 

@@ -9,4 +9,4 @@ def cloud_message(header, depth_m, rays, rgb, writer=None):
     """Return an organized cloud of depth (H, W), coloured where there is an image (H, W, 3)."""
     writer = writer or CloudWriter(make)
     PointPacker().pack(depth_m, rays, rgb, writer.rows(*depth_m.shape))
-    return writer.organized(header, color=rgb is not None)
+    return writer.organized(header, ('x', 'y', 'z', 'rgb' if rgb is not None else ''))

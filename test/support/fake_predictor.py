@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from zoedepth_ros.inference.result import DepthResult, check_head, check_rgb
+from zoedepth_ros.inference.uncertainty import UncertaintyMaps
 
 
 def plane(height: int, width: int, near_m: float = 1.0, far_m: float = 5.0) -> np.ndarray:
@@ -42,6 +43,7 @@ class FakePredictor:
         preprocess_ms: float = float('nan'),
         training_hfov_rad: float = 0.0,
         focal_exponent: float = 1.0,
+        uncertainty_maps: UncertaintyMaps | None = None,
     ) -> None:
         self.model_name, self.heads = model_name, heads
         self.device, self.precision = device, precision
@@ -50,6 +52,7 @@ class FakePredictor:
         self.weights_origin, self.weights_warning = weights_origin, weights_warning
         self.training_hfov_rad = training_hfov_rad
         self.focal_exponent = focal_exponent
+        self.uncertainty_maps = uncertainty_maps or {}
         self.depth, self.uncertainty_m, self.delay_s = depth, uncertainty_m, delay_s
         self.router = {'indoor': 0.9, 'outdoor': 0.1} if router is None else router
         self.network = network

@@ -99,7 +99,9 @@ def predict_piece(
         frames = (f for _, f in source.steps() if f is not None and f.number >= span.first)
         pipeline, done = plan.pipeline(predictor), output.done()
         options = plan.options
-        with_both = options.uncertainty or options.settings.filter_max_uncertainty_m > 0.0
+        at = options.settings
+        limited = at.filter_max_uncertainty_m > 0.0
+        with_both = options.uncertainty or at.cloud_uncertainty or limited
         with closing(prefetch(frames, _PREFETCHED)) as prepared:
             for frame in prepared:
                 if frame.number >= span.end:

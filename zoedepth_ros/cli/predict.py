@@ -268,7 +268,8 @@ def _write(target: Path, found: ImageOutputs, settings: PipelineSettings, warnin
     write_npy(npy, found.depth_m)
     write_image(color, draw_depth_with_scale(found.depth_m, warning=warning))
     rgb = unpack_rgb(found.points) if settings.cloud_color else None
-    count = write_ply(ply, found.points[..., :3], rgb)
+    std_m = found.points[..., 4] if settings.cloud_uncertainty else None
+    count = write_ply(ply, found.points[..., :3], rgb, std_m)
     if too_far:
         print(f'    {too_far} pixels beyond 65.535 m are 0 in the 16-bit PNG, not in the .npy')
     dropped = found.points.shape[0] * found.points.shape[1] - count

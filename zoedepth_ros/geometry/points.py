@@ -122,6 +122,6 @@ def pack_rgb(rgb: NDArray[np.uint8], out: NDArray[np.uint32]) -> None:
 
 
 def unpack_rgb(points: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Return the colours (..., 3) of points (..., 4) with the bits 0x00RRGGBB as fourth number."""
+    """Return the colours (..., 3) of points (..., n) with the bits 0x00RRGGBB as fourth number."""
     bits = np.ascontiguousarray(points).view(np.uint32)[..., 3]
     return np.stack([bits >> shift & 0xFF for shift in (16, 8, 0)], axis=-1).astype(np.uint8)

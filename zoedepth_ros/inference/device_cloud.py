@@ -45,21 +45,21 @@ class DeviceClouds:
     def keep(self, image: Tensor, maps: Tensor, *, min_depth_m: float) -> DeviceDepth | None:
         """Return what packs clouds of an image; it copies what the next run may overwrite.
 
-        image: (1, 3, H, W) of 0 to 1, or (H, W, 3) uint8.  maps: depth and uncertainty [m],
-        (2 or more, H, W).  None while packing is paused after a failure, and if the device has no
-        memory for the copies: the CPU packs the cloud then.
+        image: (1, 3, H, W) of 0 to 1, or (H, W, 3) uint8.  maps: depth [m] first, (n, H, W).
+        None while packing is paused after a failure, and if the device has no memory for the
+        copies: the CPU packs the cloud then.
         """
         if not self._pause.is_over():
             return None
         try:
             color = (from_pixels(image) if image.dtype == torch.uint8 else image)[0]
-            depth_m, uncertainty_m = maps[0].clamp(min=min_depth_m), maps[1].clamp(min=0.0)
+            depth_m = maps[0].clamp(min=min_depth_m)
         except RuntimeError as error:
             if kind_of(error) is not OutOfMemory:
                 raise
             self.fail(error)
             return None
-        return _DeviceDepth(self, color, depth_m, uncertainty_m)
+        return _DeviceDepth(self, color, depth_m)
 
     def fail(self, error: Exception) -> None:
         """Leave packing to the CPU for a while."""
@@ -108,9 +108,6 @@ class _DeviceDepth:
     depth_m: Tensor
     """(H, W) [m]."""
 
-    uncertainty_m: Tensor
-    """(H, W) [m]."""
-
     def pack_cloud(self, request: CloudRequest) -> NDArray[np.float32] | None:
         """Return points (h, w, 4) or (n, 4); see DeviceDepth."""
         try:
@@ -147,13 +144,11 @@ class _DeviceDepth:
 
     def _certain(self, at: CloudRequest) -> Tensor:
         """Return scaled depth (H, W): NaN if uncertain, +inf for sky."""
-        depth_m, uncertainty_m = self.depth_m, self.uncertainty_m
+        depth_m = self.depth_m
         if at.factor != 1.0:
-            factor = _float32(at.factor)
-            depth_m, uncertainty_m = depth_m * factor, uncertainty_m * factor
-        if at.max_uncertainty_m > 0.0:
-            limit_m = _float32(at.max_uncertainty_m)
-            depth_m = torch.where(uncertainty_m <= limit_m, depth_m, math.nan)
+            depth_m = depth_m * _float32(at.factor)
+        if at.unknown is not None:
+            depth_m = torch.where(self.clouds.upload(at.unknown), math.nan, depth_m)
         if at.sky is not None:
             depth_m = torch.where(self.clouds.upload(at.sky), math.inf, depth_m)
         return depth_m

@@ -22,6 +22,7 @@ from zoedepth_ros.inference.result import (
     NotFinite,
     OutOfMemory,
 )
+from zoedepth_ros.inference.uncertainty import UncertaintyMaps
 
 BATCH = 'batch'
 Size = tuple[int, int]
@@ -77,6 +78,7 @@ class _Metadata:
     weights_warning: str
     training_hfov_rad: float
     focal_exponent: float
+    uncertainty_maps: UncertaintyMaps
 
     @classmethod
     def of(cls, predictor: DepthPredictor) -> _Metadata:
@@ -158,6 +160,11 @@ class FallbackPredictor:
     def focal_exponent(self) -> float:
         """As in DepthPredictor."""
         return self._metadata.focal_exponent
+
+    @property
+    def uncertainty_maps(self) -> UncertaintyMaps:
+        """As in DepthPredictor."""
+        return self._metadata.uncertainty_maps
 
     @property
     def preprocess_ms(self) -> float:

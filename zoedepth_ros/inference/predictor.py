@@ -24,6 +24,7 @@ from zoedepth_ros.inference.preprocess import MetricPreprocessing, Preprocessing
 from zoedepth_ros.inference.result import AUTO, DepthResult, NotFinite, check_head, check_rgb
 from zoedepth_ros.inference.runtimes.cuda_graphs import CapturedForward, GraphDevice
 from zoedepth_ros.inference.runtimes.optimize import OptimizedNetwork
+from zoedepth_ros.inference.uncertainty import UncertaintyMaps
 
 Result = TypeVar('Result')
 
@@ -51,13 +52,14 @@ class TorchPredictor:
         weights_warning: str = '',
         training_hfov_rad: float = 0.0,
         focal_exponent: float = 1.0,
+        uncertainty_maps: UncertaintyMaps | None = None,
     ) -> None:
         """Take a network that is already on its device.
 
         precision: data type of the network, for reporting.  graphs: captures the forward pass;
         None launches every operation.  clouds: packs clouds on the device; None for the CPU.
         flip_augmentation: average with the prediction for the mirrored image, at twice the time.
-        training_hfov_rad, focal_exponent: see DepthPredictor.
+        training_hfov_rad, focal_exponent, uncertainty_maps: see DepthPredictor.
         """
         self.model_name = network.config.name
         self.heads = network.config.head_names
@@ -67,6 +69,7 @@ class TorchPredictor:
         self.weights_warning = weights_warning
         self.training_hfov_rad = training_hfov_rad
         self.focal_exponent = focal_exponent
+        self.uncertainty_maps = uncertainty_maps or {}
         self.preprocess_ms = math.nan
         self._device = device
         self._network = network

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.canonical import RANGE_M
+from zoedepth_ros.inference.uncertainty import UncertaintyMaps
 
 AUTO = 'auto'
 
@@ -48,16 +49,13 @@ class CloudRequest:
     """Select every n-th row and column, see `geometry.points.stride_slice`."""
 
     factor: float
-    """Factor on depth and uncertainty, applied first."""
+    """Factor on depth, applied first."""
 
     min_depth_m: float
     """Smaller depth is removed [m]."""
 
     max_depth_m: float
     """Larger depth is removed [m]."""
-
-    max_uncertainty_m: float
-    """Depth with a larger uncertainty is removed [m]; 0.0 for no limit."""
 
     edges: bool
     """Whether flying pixels are removed."""
@@ -73,6 +71,9 @@ class CloudRequest:
 
     sky: NDArray[np.bool_] | None = None
     """(H, W) mask of sky; None for none."""
+
+    unknown: NDArray[np.bool_] | None = None
+    """(H, W) mask of depth that is too uncertain; None for none."""
 
     suppressed: NDArray[np.bool_] | None = None
     """(h, w) mask of further points to remove; None for none."""
@@ -98,7 +99,8 @@ class DepthResult:
     """(H, W) depth along z, the optical axis [m]; finite and positive."""
 
     uncertainty_m: NDArray[np.float32]
-    """(H, W) standard deviation of the distribution over the depth bins [m]."""
+    """(H, W) standard deviation of the distribution over the depth bins [m]; the predictor's
+    `uncertainty_maps` make the standard deviation of depth of it."""
 
     relative_depth: NDArray[np.float32]
     """(H, W) inverse depth up to an unknown scale and shift; larger is nearer, no unit."""
@@ -166,6 +168,11 @@ class DepthPredictor(Protocol):
     @property
     def focal_exponent(self) -> float:
         """Exponent of the ratio of focal lengths in that factor, above 0 and at most 1."""
+        ...
+
+    @property
+    def uncertainty_maps(self) -> UncertaintyMaps:
+        """Calibration of the uncertainty of each head; {} if the weights have none."""
         ...
 
     @property

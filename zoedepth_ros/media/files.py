@@ -118,8 +118,11 @@ def write_ply(
     path: str | PathLike[str],
     points: NDArray[np.float32],
     rgb: NDArray[np.uint8] | None = None,
+    std_m: NDArray[np.float32] | None = None,
 ) -> int:
     """Write points (…, 3) [m] with colours (…, 3) as binary PLY and return how many were written.
+
+    std_m: standard deviation of z, (…) [m].
 
     Points that are not finite are left out.
     Convention: points stay as they come, camera coordinates x right, y down, z forward.
@@ -133,12 +136,16 @@ def write_ply(
         if len(rgb) != len(points):
             raise ValueError(f'expected one colour for each of {len(points)} points: {len(rgb)}')
         fields += [(color, 'u1') for color in ('red', 'green', 'blue')]
+    if std_m is not None:
+        fields.append(('std', '<f4'))
     vertices = np.empty(int(finite.sum()), np.dtype(fields))
     for index, axis in enumerate('xyz'):
         vertices[axis] = points[finite, index]
     if rgb is not None:
         for index, color in enumerate(('red', 'green', 'blue')):
             vertices[color] = rgb[finite, index]
+    if std_m is not None:
+        vertices['std'] = std_m.reshape(-1)[finite]
     names = {'<f4': 'float', 'u1': 'uchar'}
     header = [
         'ply',

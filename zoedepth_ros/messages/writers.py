@@ -33,7 +33,7 @@ TF_MESSAGE = 'tf2_msgs/msg/TFMessage'
 DOMAIN = 'zoedepth_ros/msg/Domain'
 TIME = 'builtin_interfaces/msg/Time'
 
-POINT_STEP_BYTES = 16  # x, y, z, rgb
+LEAST_FLOATS = 4  # of a point: x, y, z and rgb, or a space
 _BIG_ENDIAN = sys.byteorder == 'big'
 _DTYPES = {'32FC1': (np.float32, 1), '16UC1': (np.uint16, 1), 'bgr8': (np.uint8, 3)}
 
@@ -66,47 +66,50 @@ class ImageWriter:
 
 
 class CloudWriter:
-    """Fill one PointCloud2 message again and again; each point has 16 bytes."""
+    """Fill one PointCloud2 message again and again; each point has 16 bytes, or more."""
 
     def __init__(self, make: Make) -> None:
-        self._msg = make(POINT_CLOUD, point_step=POINT_STEP_BYTES, is_bigendian=_BIG_ENDIAN)
-        self._fields = {color: _point_fields(make, color=color) for color in (True, False)}
-        self._color: bool | None = None
-        self._view: NDArray[np.float32] = np.empty((0, 0, 4), np.float32)
+        self._make, self._msg = make, make(POINT_CLOUD, is_bigendian=_BIG_ENDIAN)
+        self._names: tuple[str, ...] = ()
+        self._view: NDArray[np.float32] = np.empty((0, 0, LEAST_FLOATS), np.float32)
 
-    def rows(self, height: int, width: int) -> NDArray[np.float32]:
-        """Return the message's own points to write into, (H, W, 4)."""
-        if self._view.shape != (height, width, 4):
-            size_bytes = height * width * POINT_STEP_BYTES
-            self._view = _buffer(self._msg, size_bytes).view(np.float32).reshape(height, width, 4)
+    def rows(self, height: int, width: int, floats: int = LEAST_FLOATS) -> NDArray[np.float32]:
+        """Return the message's own points to write into, (H, W, floats)."""
+        shape = height, width, floats
+        if self._view.shape != shape:
+            view = _buffer(self._msg, 4 * height * width * floats).view(np.float32)
+            self._view = view.reshape(shape)
         return self._view
 
-    def organized(self, header: Any, *, color: bool) -> Any:
-        """Return the cloud of the points written into `rows`; valid until the next one."""
-        height, width = self._view.shape[:2]
-        return self._message(header, height, width, color=color, is_dense=False)
+    def organized(self, header: Any, names: tuple[str, ...]) -> Any:
+        """Return the cloud of the points written into `rows`; valid until the next one.
 
-    def one_row(self, header: Any, points: NDArray[np.float32], *, color: bool) -> Any:
-        """Return a cloud of one row of known points: (k, 4), or (k, 3) without colour."""
-        if points.shape[1] == 3:
-            packed = np.zeros((len(points), 4), np.float32)
-            packed[:, :3] = points
-        else:
-            packed = points
+        names: of the numbers of a point, '' for none.
+        """
+        height, width = self._view.shape[:2]
+        return self._message(header, height, width, names, is_dense=False)
+
+    def one_row(self, header: Any, points: NDArray[np.float32], names: tuple[str, ...]) -> Any:
+        """Return a cloud of one row of known points (k, 3 or more); names: of their numbers."""
+        packed = points
+        if points.shape[1] < LEAST_FLOATS:
+            packed = np.zeros((len(points), LEAST_FLOATS), np.float32)
+            packed[:, : points.shape[1]] = points
         data = array.array('B')
         data.frombytes(packed.view(np.uint8).ravel().data)
         self._msg.data = data
-        self._view = np.empty((0, 0, 4), np.float32)
-        return self._message(header, 1, len(points), color=color, is_dense=True)
+        self._view = np.empty((0, 0, packed.shape[1]), np.float32)
+        return self._message(header, 1, len(points), names, is_dense=True)
 
     def _message(
-        self, header: Any, height: int, width: int, *, color: bool, is_dense: bool
+        self, header: Any, height: int, width: int, names: tuple[str, ...], *, is_dense: bool
     ) -> Any:
         msg = self._msg
-        if color != self._color:
-            msg.fields, self._color = self._fields[color], color
+        if names != self._names:
+            msg.fields, self._names = _point_fields(self._make, names), names
         msg.header, msg.height, msg.width, msg.is_dense = header, height, width, is_dense
-        msg.row_step = width * POINT_STEP_BYTES
+        msg.point_step = 4 * self._view.shape[2]
+        msg.row_step = width * msg.point_step
         return msg
 
 
@@ -177,11 +180,11 @@ def write_bgr(writer: ImageWriter, bgr: NDArray[np.uint8]) -> None:
     cv2.copyTo(bgr, None, writer.pixels(*bgr.shape[:2]))
 
 
-def _point_fields(make: Make, *, color: bool) -> list[Any]:
-    names = ('x', 'y', 'z', 'rgb') if color else ('x', 'y', 'z')
+def _point_fields(make: Make, names: tuple[str, ...]) -> list[Any]:
     return [
         make(POINT_FIELD, name=name, offset=4 * i, datatype=FLOAT32, count=1)
         for i, name in enumerate(names)
+        if name
     ]
 
 

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.camera import Camera
 from zoedepth_ros.geometry.canonical import OFF, RANGE_M, correction_in_use
+from zoedepth_ros.geometry.points import decimate
 from zoedepth_ros.geometry.sky import sky_mask, with_infinite_sky
 from zoedepth_ros.geometry.workspace import Workspace
 from zoedepth_ros.inference.result import AUTO, DepthPredictor, DepthResult
+from zoedepth_ros.inference.uncertainty import UncertaintyMaps
 from zoedepth_ros.media.color import COLOR_RANGE_M, depth_to_bgr
 from zoedepth_ros.pipeline import outputs
 from zoedepth_ros.pipeline.clouds import Clouds, Compare
@@ -54,9 +56,10 @@ class CameraPipeline:
         network_size: Callable[[int, int], tuple[int, int]],
         training_hfov_rad: float = 0.0,
         focal_exponent: float = 1.0,
+        uncertainty_maps: UncertaintyMaps | None = None,
         buffers: Buffers | None = None,
     ) -> None:
-        """heads, network_size, training_hfov_rad, focal_exponent: those of the predictor.
+        """heads, network_size, training_hfov_rad, focal_exponent, uncertainty_maps: see predictor.
 
         buffers: memory that outputs are written into; by default the pipeline's own.  Raises
         ValueError and OSError for a scale.file that cannot be used.
@@ -69,6 +72,7 @@ class CameraPipeline:
         """Which head measures."""
         self._heads, self._training_hfov_rad = heads, training_hfov_rad
         self._focal_exponent = focal_exponent
+        self._uncertainty_maps = uncertainty_maps or {}
         self._network_size = network_size
         self._scaling = Scaling(heads, settings)
         self._schedule = Schedule()
@@ -91,6 +95,7 @@ class CameraPipeline:
             network_size=predictor.network_size,
             training_hfov_rad=predictor.training_hfov_rad,
             focal_exponent=predictor.focal_exponent,
+            uncertainty_maps=predictor.uncertainty_maps,
             buffers=buffers,
         )
 
@@ -170,8 +175,11 @@ class CameraPipeline:
             return
         self._clouds.ground_segmentation.measured_up = up
         result = request.in_own_camera(result)
-        factor, measured_m, uncertainty_m = self._scaled(request, result)
-        depth_m = without_uncertain(measured_m, uncertainty_m, at, self._workspace)
+        factor, measured_m = self._scaled(request, result)
+        depth_m = measured_m
+        if outputs.UNCERTAINTY in due.depth or at.filter_max_uncertainty_m > 0.0:
+            std_m = self._std_m(result, factor)
+            depth_m = without_uncertain(measured_m, std_m, at, self._workspace)
         context = None
         if request.camera is not None:
             context = self._with_sky(measured_m, self._context(request, result, depth_m, factor))
@@ -180,7 +188,7 @@ class CameraPipeline:
             yield self._depth_image(depth_m, at, result.head, factor)
         if outputs.UNCERTAINTY in due.depth:
             pixels = self._buffers.array(outputs.UNCERTAINTY, depth_m.shape, np.float32)
-            np.copyto(pixels, uncertainty_m)
+            np.copyto(pixels, std_m)
             yield Uncertainty(pixels)
         self._clouds.follow(due, depth_m, result.head, at, now_s)
         if context is not None:
@@ -188,8 +196,8 @@ class CameraPipeline:
         if outputs.COLOR in due.depth:
             yield ColorImage(depth_to_bgr(depth_m, *COLOR_RANGE_M[result.head]))
 
-    def _scaled(self, request: Request, result: DepthResult) -> tuple[float, Map, Map]:
-        """Return the factor on depth, and depth and its standard deviation times it."""
+    def _scaled(self, request: Request, result: DepthResult) -> tuple[float, Map]:
+        """Return the factor on depth, and depth times it."""
         factor = np.float32(
             self._scaling.factor(
                 result,
@@ -199,20 +207,26 @@ class CameraPipeline:
                 focal_factor=request.focal_factor(result.head),
             )
         )
-        depth_m, uncertainty_m = result.depth_m, result.uncertainty_m
+        depth_m = result.depth_m
         if factor != 1.0:
-            workspace, shape = self._workspace, depth_m.shape
-            depth_m = np.multiply(depth_m, factor, out=workspace.array('scaled', shape))
-            uncertainty_m = np.multiply(
-                uncertainty_m, factor, out=workspace.array('scaled uncertainty', shape)
-            )
-        return float(factor), depth_m, uncertainty_m
+            out_m = self._workspace.array('scaled', depth_m.shape)
+            depth_m = np.multiply(depth_m, factor, out=out_m)
+        return float(factor), depth_m
+
+    def _std_m(self, result: DepthResult, factor: float, stride: int = 1) -> Map:
+        """Return the standard deviation of depth, scaled, of every n-th row and column [m]."""
+        depth_m, spread_m = (decimate(x, stride) for x in (result.depth_m, result.uncertainty_m))
+        fitted = self._uncertainty_maps.get(result.head)
+        std_m = spread_m if fitted is None else fitted.std_m(depth_m, spread_m)
+        return std_m * np.float32(factor)
 
     def _context(
         self, request: Request, result: DepthResult, depth_m: Map, factor: float
     ) -> FrameContext:
         assert request.camera is not None
         height, width = request.rgb.shape[:2]
+        at = request.settings
+        with_std = at.cloud_uncertainty and request.due.clouds
         return FrameContext(
             rgb=request.rgb,
             depth_m=depth_m,
@@ -221,8 +235,9 @@ class CameraPipeline:
             sky=None,
             on_device=result.on_device,
             camera=request.camera,
-            settings=request.settings,
+            settings=at,
             now_s=request.now_s,
+            std_m=self._std_m(result, factor, at.cloud_decimation) if with_std else None,
             network_width=self._network_size(height, width)[1],
         )
 

@@ -189,7 +189,7 @@ class Clouds:
 
         They are those of `_for_points`, `_leave_out` and `_cloud`.
         """
-        if context.on_device is None:
+        if context.on_device is None or context.std_m is not None:
             return None
         at, step = context.settings, context.settings.cloud_decimation
         request = CloudRequest(
@@ -198,12 +198,12 @@ class Clouds:
             factor=context.factor,
             min_depth_m=at.depth_min_m,
             max_depth_m=context.shown_to_m,
-            max_uncertainty_m=at.filter_max_uncertainty_m,
             edges=at.filter_edge,
             network_width=context.network_width,
             color=at.cloud_color,
             organized=at.cloud_organized,
             sky=context.sky,
+            unknown=np.isnan(context.depth_m) if at.filter_max_uncertainty_m > 0.0 else None,
             suppressed=self._dropped(outputs.POINTS, (step, step)),
         )
         packed = context.on_device.pack_cloud(request)
@@ -246,7 +246,7 @@ class Clouds:
             return
         rays = context.camera.rays(at.cloud_decimation)
         segments = self.ground_segmentation.segments(
-            points_m, depth_m, rays, at, ground, context.measured_to_m
+            points_m, depth_m, rays, at, ground, context.measured_to_m, context.std_m
         )
         parts = (outputs.GROUND, outputs.OBSTACLES, outputs.CLEARING)
         for name, part_m in zip(parts, segments, strict=True):
@@ -282,15 +282,26 @@ class Clouds:
         rgb = decimate(context.rgb, step) if color else None
         rays, shape = context.camera.rays(step), (*depth_m.shape, 4)
         packer, limit_m = self._packers[color], context.shown_to_m
-        if at.cloud_organized:
+        if at.cloud_organized and context.std_m is None:
             points = self._buffers.array(outputs.POINTS, shape, np.float32)
             packer.pack(depth_m, rays, rgb, points, limit_m=limit_m)
             return Cloud(points, color)
         points = self._workspace.array('packed', shape)
         packer.pack(depth_m, rays, rgb, points, limit_m=limit_m)
+        if context.std_m is not None:
+            return self._with_std(Cloud(points, color), context.std_m, at)
         known = np.isfinite(points[..., 2])
         whole = points.view(np.complex128)[..., 0]  # one number per point moves faster than four
         return Cloud(whole[known].view(np.float32).reshape(-1, 4), color)
+
+    def _with_std(self, cloud: Cloud, std_m: Map, at: PipelineSettings) -> Cloud:
+        """Append the standard deviation (h, w) to the points (h, w, 4) of a cloud."""
+        shape = (*std_m.shape, 5)
+        buffers: Buffers = self._buffers if at.cloud_organized else self._workspace
+        points = buffers.array(outputs.POINTS, shape, np.float32)
+        points[..., :4], points[..., 4] = cloud.points, std_m
+        known = slice(None) if at.cloud_organized else np.isfinite(points[..., 2])
+        return Cloud(points[known], cloud.color)
 
     def _scan_by_rows(self, context: FrameContext) -> Scan:
         """Return a scan of a band of rows; no more rows than needed are filtered."""

@@ -45,6 +45,10 @@ class FrameContext:
     now_s: float
     """When the image arrived, on the caller's clock [s]."""
 
+    std_m: NDArray[np.float32] | None
+    """Standard deviation of depth at every cloud.decimation-th row and column [m]; None where
+    clouds do not have it."""
+
     network_width: int
     """Columns of the network's input [px]; the fewer, the wider its edges."""
 

@@ -29,7 +29,7 @@ subscribers of another."""
 
 
 class Segments(NamedTuple):
-    """Hold the parts of a cloud, (k, 3) [m] each."""
+    """Hold the parts of a cloud, (k, 3) [m] each, or (k, 4) with the standard deviation of z."""
 
     ground: Map
     """Points of the ground."""
@@ -162,19 +162,21 @@ class GroundSegmentation:
         settings: PipelineSettings,
         ground: Ground,
         measured_to_m: float = np.inf,
+        std_m: Map | None = None,
     ) -> Segments:
         """Sort points (H, W, 3) of depth (H, W), as `geometry.ranges` defines it.
 
         points_m: NaN beyond measured_to_m.  rays: (H, W, 2).  measured_to_m: largest depth that
-        is measured, along z.
+        is measured, along z.  std_m: (H, W), a fourth number of points of ground and obstacles.
         """
         band = band_of(settings)
         passing = np.isposinf(depth_m) | (depth_m > np.float32(measured_to_m))
         split = classify_points(points_m, ground, band, free=passing)
         free_m = free_depth(depth_m, measured_to_m)
+        measured = points_m if std_m is None else np.dstack((points_m, std_m))
         return Segments(
-            points_m[split.ground],
-            points_m[split.obstacle],
+            measured[split.ground],
+            measured[split.obstacle],
             clearing_points(rays, free_m, split, ground, band),
         )
 

@@ -41,7 +41,7 @@ class OutputMessages:
     def array(self, name: str, shape: tuple[int, ...], dtype: Any = np.float32) -> NDArray[Any]:
         """Return the data of the message that an output is written into."""
         if name == outputs.POINTS:
-            return self._points.rows(*shape[:2])
+            return self._points.rows(*shape)
         if name == outputs.UNCERTAINTY:
             return self._uncertainty.pixels(*shape)
         return self._images['16UC1' if dtype == np.uint16 else '32FC1'].pixels(*shape)
@@ -54,10 +54,10 @@ class OutputMessages:
             return self._uncertainty.message(header)
         if isinstance(output, Cloud):
             if output.organized:
-                return self._points.organized(header, color=output.color)
-            return self._points.one_row(header, output.points, color=output.color)
+                return self._points.organized(header, output.fields)
+            return self._points.one_row(header, output.points, output.fields)
         if isinstance(output, Segment):
-            return self._segments.one_row(header, output.points_m, color=False)
+            return self._segments.one_row(header, output.points_m, output.fields)
         if isinstance(output, ColorImage):
             write_bgr(self._images['bgr8'], output.bgr)
             return self._images['bgr8'].message(header)

@@ -82,7 +82,7 @@ class DepthImage:
 
 @dataclass(frozen=True, slots=True)
 class Uncertainty:
-    """Standard deviation of depth."""
+    """Standard deviation of depth; that of the bins if the weights are not calibrated."""
 
     name: ClassVar[str] = UNCERTAINTY
     pixels: NDArray[np.float32]
@@ -104,7 +104,8 @@ class Cloud:
 
     name: ClassVar[str] = POINTS
     points: NDArray[np.float32]
-    """x, y, z [m] and the bits 0x00RRGGBB: (h, w, 4) with NaN where unknown, or (n, 4)."""
+    """x, y, z [m], the bits 0x00RRGGBB and, with cloud.uncertainty, the standard deviation of z
+    [m]: (h, w, 4 or 5) with NaN where unknown, or (n, 4 or 5)."""
 
     color: bool
     """Whether the fourth number is a colour; otherwise it is 0."""
@@ -113,6 +114,11 @@ class Cloud:
     def organized(self) -> bool:
         """Whether points have the rows and columns of the image."""
         return self.points.ndim == 3
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names of the numbers of a point; '' for one without a meaning."""
+        return ('x', 'y', 'z', 'rgb' if self.color else '', 'std')[: self.points.shape[-1]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +129,12 @@ class Segment:
     """GROUND, OBSTACLES or CLEARING."""
 
     points_m: NDArray[np.float32]
-    """(k, 3) x, y, z [m]."""
+    """(k, 3) x, y, z [m]; (k, 4) with the standard deviation of z, see cloud.uncertainty."""
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names of the numbers of a point."""
+        return ('x', 'y', 'z', 'std')[: self.points_m.shape[1]]
 
 
 @dataclass(frozen=True, slots=True)

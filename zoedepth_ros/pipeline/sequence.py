@@ -36,7 +36,7 @@ class ImageOutputs:
     """(H, W) standard deviation of depth [m]."""
 
     points: NDArray[np.float32] | None = None
-    """(h, w, 4) or (n, 4): x, y, z [m] and the bits 0x00RRGGBB, NaN where unknown."""
+    """(h, w, 4 or 5) or (n, 4 or 5), see `Cloud.points`."""
 
     router_probabilities: dict[str, float] | None = None
     """Head -> probability; None when the router did not run."""

@@ -170,6 +170,12 @@ class PipelineSettings:
         low=0.0,
         high=MAX_RANGE_M,
     )
+    cloud_uncertainty: bool = parameter(
+        'cloud.uncertainty',
+        False,
+        'Add the field std, the standard deviation of depth [m], to the points of depth/points, '
+        'ground and obstacles.',
+    )
     # ---- ground and obstacles --------------------------------------------------------------
     obstacles_min_height_m: float = parameter(
         'obstacles.min_height',

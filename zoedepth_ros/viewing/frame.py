@@ -34,7 +34,7 @@ class ViewFrame:
     """The head that made the depth."""
 
     points: NDArray[np.float32] | None = None
-    """(..., 4) x, y, z [m] and the bits of the colour, see `Cloud`; None to make them of depth."""
+    """(..., 4 or 5) numbers of each point, see `Cloud`; None to make them of depth."""
 
     router_probabilities: dict[str, float] = field(default_factory=dict)
     """Head -> probability."""

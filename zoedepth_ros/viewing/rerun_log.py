@@ -217,11 +217,11 @@ class RerunLog:
     def _log_points(self, frame: ViewFrame, camera: CameraModel) -> None:
         points = self._points(frame, camera) if frame.points is None else frame.points
         step = self._settings.cloud_decimation
-        n_points = points.size // 4
+        n_points = points.size // points.shape[-1]
         if 0 < self._max_points < n_points and points.ndim == 3:
             further = math.ceil(math.sqrt(n_points / self._max_points))
             points, step = decimate(points, further), step * further
-        points = points.reshape(-1, 4)
+        points = points.reshape(-1, points.shape[-1])
         points = np.ascontiguousarray(points[np.isfinite(points[:, 2])])
         has_color = frame.rgb is not None and self._settings.cloud_color
         radii = 0.6 * step / camera.intrinsics.fx_px * points[:, 2]

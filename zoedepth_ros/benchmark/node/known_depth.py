@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.inference.result import AUTO, DepthResult
+from zoedepth_ros.inference.uncertainty import UncertaintyMaps
 from zoedepth_ros.synthetic.scene import render_scene
 
 SEED = 2**40 + 3001  # not used for training
@@ -47,6 +49,7 @@ class KnownDepth:
     model_name, heads = 'rendered', ('indoor', 'outdoor')
     device, precision = 'cpu', 'fp32'
     weights_origin, weights_warning, training_hfov_rad, focal_exponent = 'none', '', 0.0, 1.0
+    uncertainty_maps: ClassVar[UncertaintyMaps] = {}
     preprocess_ms = device_memory_mb = float('nan')
     optimization_note = ''
 

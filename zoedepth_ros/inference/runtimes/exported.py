@@ -20,6 +20,7 @@ from zoedepth_ros.inference.result import (
     check_head,
     check_rgb,
 )
+from zoedepth_ros.inference.uncertainty import UncertaintyMaps, read_maps
 
 BACKENDS: Mapping[str, str] = {
     'onnxruntime': 'zoedepth_ros.inference.runtimes.onnx_runtime',
@@ -85,6 +86,7 @@ def open_exported(
         raise ValueError(f'there is no file {file} for backend {backend}')
     session: Session = import_module(BACKENDS[backend]).open_session(file, device, precision)
     predictor = ExportedPredictor(session, f'{file} ({backend})')
+    predictor.uncertainty_maps = read_maps(file, session.metadata)
     size = (network_height or predictor.size[0], network_width or predictor.size[1])
     wrong = {
         'model': (model, predictor.model_name, model in ('', predictor.model_name)),
@@ -116,6 +118,7 @@ class ExportedPredictor:
         self.weights_warning = about.get('trained_on', '')
         self.training_hfov_rad = math.radians(float(about.get('training_hfov_deg') or 0.0))
         self.focal_exponent = float(about.get('focal_exponent') or 1.0)
+        self.uncertainty_maps: UncertaintyMaps = {}
         self.weights_origin = f'{origin}, from {about.get("weights_origin", "unknown weights")}'
         self.device, self.precision = session.device, session.precision
         self.preprocess_ms, self.device_memory_mb = math.nan, math.nan
