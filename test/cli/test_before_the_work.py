@@ -157,6 +157,66 @@ def test_an_option_without_effect_is_rejected(place, capsys, command, option):
 
 
 @pytest.mark.parametrize(
+    'command',
+    [
+        'predict a.png --calibration wide.yaml',
+        'predict a.avi --calibration wide.yaml',
+        'calibrate a.png --distance 2 --calibration wide.yaml',
+        'view a.png --save x.rrd --calibration wide.yaml',
+        'view a.avi --save x.rrd --calibration wide.yaml',
+    ],
+)
+def test_a_calibration_for_another_image_shape_is_named(place, capsys, command):
+    if command.startswith('view'):
+        pytest.importorskip('rerun')
+    matrix = '{rows: 3, cols: 3, data: [900, 0, 640, 0, 900, 360, 0, 0, 1]}'
+    (place / 'wide.yaml').write_text(
+        f'image_width: 1280\nimage_height: 720\ncamera_matrix: {matrix}\n'
+        'distortion_coefficients: {rows: 1, cols: 5, data: [0, 0, 0, 0, 0]}\n'
+    )
+    assert code_of(command) == exit_codes.REFUSED
+    error = capsys.readouterr().err
+    assert '1280 x 720' in error
+    assert '40 x 30' in error
+
+
+@pytest.fixture
+def recording(place):
+    pytest.importorskip('rerun')
+    pytest.importorskip('mcap')
+    import bags
+    from fake_predictor import FakePredictor
+
+    from zoedepth_ros.bags.add_depth import add_depth
+    from zoedepth_ros.bags.plan import DepthOptions, make_plan
+
+    source = bags.write_mcap(place / 'in.mcap', bags.drive(1))
+    add_depth(make_plan(source, place / 'depth.mcap', DepthOptions()), FakePredictor(2.0))
+
+
+@pytest.mark.parametrize(
+    ('options', 'named'),
+    [
+        ('depth.mcap --model ZoeD_S_NK', '--model'),
+        ('depth.mcap --weights random', '--weights'),
+        ('depth.mcap --device cpu', '--device'),
+        ('depth.mcap --precision fp32', '--precision'),
+        ('depth.mcap --head indoor', '--head'),
+        ('depth.mcap --depth-max 3', '--depth-max'),
+        ('depth.mcap --no-filter-sky', '--filter-sky'),
+        ('depth.mcap --predict --depth-topic /depth/image', '--depth-topic'),
+        ('depth.mcap --depth-topic /typo/image', '--depth-topic'),
+        ('in.mcap --depth-topic /depth/image', '--depth-topic'),
+    ],
+)
+def test_an_option_for_predicting_is_rejected_where_depth_was_recorded(
+    place, recording, capsys, options, named
+):
+    assert code_of(f'view {options} --save x.rrd') == exit_codes.REFUSED
+    assert named in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     'options',
     [
         '--worst -1', '--steps-per-m nan', '--steps-per-m inf', '--steps-per-m 0', '--samples 0',

@@ -17,7 +17,12 @@ from zoedepth_ros.cli.arguments import (
     refuse_idle,
     roll_deg,
 )
-from zoedepth_ros.cli.camera_options import CameraOf, add_calibration_option, camera_of
+from zoedepth_ros.cli.camera_options import (
+    CameraOf,
+    add_calibration_option,
+    camera_of,
+    require_shapes,
+)
 from zoedepth_ros.cli.settings import add_settings, settings_of
 from zoedepth_ros.files import check_writable
 
@@ -109,6 +114,8 @@ def run(args: argparse.Namespace) -> int:
     out = Path(args.out).expanduser()
     check_writable(out)
     cameras = camera_of(args, settings)
+    if args.calibration:
+        require_shapes(paths, cameras)
     older = load_scales(out) if out.exists() else {}
     predictor = build_predictor(args.model, args.weights, args.device)
     check_head(settings.router_mode, predictor.heads)

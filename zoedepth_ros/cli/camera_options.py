@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from zoedepth_ros.geometry.field_of_view import NARROWEST_DEG, WIDEST_DEG
@@ -70,3 +71,30 @@ def camera_of(args: argparse.Namespace, settings: PipelineSettings) -> CameraOf:
         return made
 
     return lambda shape: camera(*shape[:2])
+
+
+def wrong_shapes(paths: Iterable[Path], cameras: CameraOf) -> dict[Path, str]:
+    """Return the images and videos for which `cameras` raises CameraError -> why.
+
+    Those whose shape cannot be read are left out: working on them reports why.
+    """
+    from zoedepth_ros.cli.videos import is_video
+    from zoedepth_ros.geometry.intrinsics import CameraError
+    from zoedepth_ros.media.files import image_shape
+    from zoedepth_ros.media.video import video_shape
+
+    found = {}
+    for path in paths:
+        shape = video_shape(path) if is_video(path) else image_shape(path)
+        try:
+            if shape is not None:
+                cameras(shape)
+        except CameraError as error:
+            found[path] = str(error)
+    return found
+
+
+def require_shapes(paths: Iterable[Path], cameras: CameraOf) -> None:
+    """Raise ValueError naming every image whose shape does not fit."""
+    if found := wrong_shapes(paths, cameras):
+        raise ValueError('; '.join(f'{path}: {reason}' for path, reason in found.items()))

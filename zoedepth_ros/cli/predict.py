@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoedepth_ros.cli.arguments import rate_hz, refuse_idle
-from zoedepth_ros.cli.camera_options import CameraOf, add_calibration_option, camera_of
+from zoedepth_ros.cli.camera_options import (
+    CameraOf,
+    add_calibration_option,
+    camera_of,
+    require_shapes,
+    wrong_shapes,
+)
 from zoedepth_ros.cli.exit_codes import DONE, FAILED
 from zoedepth_ros.cli.settings import add_settings, settings_of
 from zoedepth_ros.errors import explained
@@ -102,11 +108,18 @@ def run(args: argparse.Namespace) -> int:
     _refuse_overwriting(paths, [out / name for name in targets.values()])
     check_folder(out)
     cameras = camera_of(args, settings)
+    if args.calibration:
+        refused = wrong_shapes(readable, cameras)
+        if len(refused) == len(readable):
+            require_shapes(readable, cameras)
+        for path, reason in refused.items():
+            _complain(f'{path}: {reason}')
+        readable = [path for path in readable if path not in refused]
     predictor = _predictor(args)
     check_head(settings.router_mode, predictor.heads)
     out.mkdir(parents=True, exist_ok=True)
     _introduce(predictor, settings, args)
-    failures = len(missing)
+    failures = len(paths) - len(readable)
     for number, path in enumerate(readable, 1):
         print(f'[{number}/{len(readable)}] {path}', flush=True)
         work, target = _video if path in videos else _image, out / targets[path]

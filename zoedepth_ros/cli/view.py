@@ -14,7 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoedepth_ros.cli.arguments import at_least, rate_hz, refuse_idle, whole
-from zoedepth_ros.cli.camera_options import CameraOf, add_calibration_option, camera_of
+from zoedepth_ros.cli.camera_options import (
+    CameraOf,
+    add_calibration_option,
+    camera_of,
+    require_shapes,
+)
 from zoedepth_ros.cli.exit_codes import DONE, FAILED
 from zoedepth_ros.cli.reporting import progress
 from zoedepth_ros.cli.settings import add_settings, settings_of
@@ -33,6 +38,13 @@ HELP = 'look at depth in 3D: images, a video, a webcam, a recording, a live topi
 DEFAULT_MODEL = 'ZoeD_M12_NK'
 DEFAULT_PORT = 9090
 DEFAULT_DEPTH_TOPIC = '/depth/image'
+OF_RECORDED_DEPTH = frozenset(
+    {
+        *('camera.hfov', 'camera.rectified', 'camera.bits', 'depth.min', 'filter.edge'),
+        *('cloud.decimation', 'cloud.color', 'cloud.max_range'),
+    }
+)
+"""Parameters that have an effect on recorded depth: on its points, image and camera."""
 DEFAULT_HFOV_DEG = 55.0
 """Field of view that is assumed without calibration, as in `zoedepth predict` [degrees]."""
 
@@ -63,10 +75,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='ADDRESS',
         help='of --serve; 0.0.0.0 lets every machine of your networks look (only this one)',
     )
-    add('--model', default=DEFAULT_MODEL, help='a name of `zoedepth models` (%(default)s)')
+    add('--model', help=f'a name of `zoedepth models` ({DEFAULT_MODEL})')
     add('--weights', metavar='FILE', help="the model's weights, or 'random' (default: released)")
-    add('--device', default='auto', help='auto, cpu, cuda or cuda:N (%(default)s)')
-    add('--precision', default='auto', choices=('auto', 'fp32', 'bf16', 'fp16'))
+    add('--device', help='auto, cpu, cuda or cuda:N (auto)')
+    add('--precision', choices=('auto', 'fp32', 'bf16', 'fp16'), help='(auto)')
     add('--image', metavar='TOPIC', help='images of a recording')
     add('--camera-info', metavar='TOPIC', help='their calibration, or that of a live topic')
     add('--depth-topic', metavar='TOPIC', help=f'recorded depth ({DEFAULT_DEPTH_TOPIC})')
@@ -95,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
         refuse_idle(args, ('port', 'bind'), 'is for --serve')
     settings = settings_of(args)
     cameras = camera_of(args, settings)
-    frames = _frames(args, settings)
+    frames = _frames(args, settings, cameras)
     if args.calibration:
         frames = _with_camera(frames, cameras)
     first = next(frames, None)
@@ -161,7 +173,9 @@ def _with_first(first: ViewFrame, frames: Iterator[ViewFrame]) -> Iterator[ViewF
     yield from frames
 
 
-def _frames(args: argparse.Namespace, settings: PipelineSettings) -> Iterator[ViewFrame]:
+def _frames(
+    args: argparse.Namespace, settings: PipelineSettings, cameras: CameraOf
+) -> Iterator[ViewFrame]:
     """Find out what the sources are."""
     from zoedepth_ros.cli.image_paths import IMAGE_SUFFIXES, find_images, require_readable
     from zoedepth_ros.viewing import moments
@@ -172,6 +186,8 @@ def _frames(args: argparse.Namespace, settings: PipelineSettings) -> Iterator[Vi
     if is_one and _is_recording(path):
         refuse_idle(args, ['rate'], 'is for videos')
         require_readable([path])
+        if args.predict:
+            refuse_idle(args, ['depth_topic'], 'is for recorded depth, not for --predict')
         return moments.recording_frames(
             path,
             image=args.image or '',
@@ -181,6 +197,7 @@ def _frames(args: argparse.Namespace, settings: PipelineSettings) -> Iterator[Vi
             rectified=settings.camera_rectified,
             bits=settings.camera_bits,
             note=_note,
+            begin=lambda topic: _check_recorded(args, topic),
         )
     refuse_idle(args, ('image', 'depth_topic', 'predict', 'recover'), 'is for recordings')
     if is_one and name.startswith('/') and not path.exists():
@@ -199,7 +216,28 @@ def _frames(args: argparse.Namespace, settings: PipelineSettings) -> Iterator[Vi
         return moments.webcam_frames(int(name) if name.isdigit() else name)
     paths = find_images(args.sources)
     require_readable(paths)
+    if args.calibration:
+        require_shapes(paths, cameras)
     return moments.image_frames(paths, bits=settings.camera_bits, note=_note)
+
+
+def _check_recorded(args: argparse.Namespace, topic: str) -> None:
+    """Raise ValueError for options that do not fit a recording.
+
+    topic: of its depth; '' if it has none.
+    """
+    from zoedepth_ros.pipeline.settings import option_specs
+
+    if not topic:
+        refuse_idle(args, ['depth_topic'], 'names a topic without messages')
+        return
+    names = {spec.name for spec in option_specs()} - OF_RECORDED_DEPTH
+    given = [name for name in sorted(names) if hasattr(args, name)]
+    refuse_idle(
+        args,
+        ('model', 'weights', 'device', 'precision', *given),
+        f'has no effect on the recorded depth ({topic}); --predict predicts it anew',
+    )
 
 
 def _live_frames(args: argparse.Namespace, settings: PipelineSettings) -> Iterator[ViewFrame]:
@@ -250,7 +288,12 @@ class _Predictor:
         from zoedepth_ros.viewing.prediction import adder
 
         args = self._args
-        self._predictor = build_predictor(args.model, args.weights, args.device, args.precision)
+        self._predictor = build_predictor(
+            args.model or DEFAULT_MODEL,
+            args.weights,
+            args.device or 'auto',
+            args.precision or 'auto',
+        )
         check_head(self._settings.router_mode, self._predictor.heads)
         self._add = adder(self._predictor, self._settings, cloud_hfov_rad=self.hfov_rad())
 

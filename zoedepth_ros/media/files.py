@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -15,7 +16,13 @@ from numpy.typing import NDArray
 from zoedepth_ros.files import write_file
 from zoedepth_ros.geometry.millimetres import from_millimetres, to_millimetres
 from zoedepth_ros.media.brightness import SignificantBits, to_8_bits
-from zoedepth_ros.media.image_header import hfov_rad, is_truncated, orientation, upright
+from zoedepth_ros.media.image_header import (
+    hfov_rad,
+    is_truncated,
+    is_turned,
+    orientation,
+    upright,
+)
 
 
 class ImageFileError(ValueError):
@@ -68,6 +75,20 @@ def read_stored_image(path: str | PathLike[str], bits: int = 0) -> StoredImage:
     rgb = cv2.cvtColor(upright(pixels, turned), code)
     hfov = hfov_rad(data, rgb.shape[1], rgb.shape[0])
     return StoredImage(rgb, turned, hfov, significant.text)
+
+
+def image_shape(path: Path) -> tuple[int, int] | None:
+    """Return height and width of an image file, upright, by its header; None if not known."""
+    from PIL import Image
+
+    try:
+        data = path.read_bytes()
+        with warnings.catch_warnings(), Image.open(io.BytesIO(data)) as image:
+            warnings.simplefilter('ignore')
+            width, height = image.size
+    except Exception:  # whatever Pillow's parsers raise; reading the image reports it
+        return None
+    return (width, height) if is_turned(orientation(data)) else (height, width)
 
 
 def decode_pixels(data: bytes) -> NDArray[Any] | None:

@@ -55,9 +55,14 @@ def hfov_rad(data: bytes, width: int, height: int) -> float:
     return 2.0 * math.atan(0.5 * across_mm / focal_mm)
 
 
+def is_turned(value: int) -> bool:
+    """Return whether an EXIF orientation exchanges rows and columns."""
+    return value in (5, 6, 7, 8)
+
+
 def upright(image: NDArray[np.uint8], value: int) -> NDArray[np.uint8]:
     """Undo an EXIF orientation: (H, W, 3) as stored -> as the scene was seen."""
-    if value in (5, 6, 7, 8):
+    if is_turned(value):
         image = cv2.transpose(image)
     flip = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}.get(value)
     return image if flip is None else cv2.flip(image, flip)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -80,7 +80,7 @@ def chosen_times_s(path: Path, rate_hz: float) -> Iterator[float]:
         yield from _selected(video, rate_hz)
 
 
-def read_video(path: Path, rate_hz: float = 0.0) -> Iterator[VideoFrame]:
+def read_video(path: Path, rate_hz: float = 0.0) -> Generator[VideoFrame, None, None]:
     """Yield the frames of a video at their own times, at most `rate_hz` per second (0: all).
 
     A damaged frame is left out.  Raises ValueError if OpenCV cannot read the file.
@@ -90,6 +90,14 @@ def read_video(path: Path, rate_hz: float = 0.0) -> Iterator[VideoFrame]:
             is_read, bgr = video.retrieve()
             if is_read:
                 yield VideoFrame(time_s, cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))
+
+
+def video_shape(path: Path) -> tuple[int, int] | None:
+    """Return height and width of a video's first frame; None if it cannot be read."""
+    with suppress(ValueError), closing(read_video(path)) as frames:
+        for frame in frames:
+            return frame.rgb.shape[:2]
+    return None
 
 
 def read_webcam(device: int | str) -> Iterator[VideoFrame]:

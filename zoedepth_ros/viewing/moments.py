@@ -76,12 +76,14 @@ def recording_frames(
     rectified: str = AUTO,
     bits: int = 0,
     note: Callable[[str], None] = lambda text: None,
+    begin: Callable[[str], None] = lambda topic: None,
 ) -> Iterator[ViewFrame]:
     """Show a recording: its own depth where it has some, otherwise images to predict.
 
-    depth_topic: recorded depth; '' to leave it alone.  rectified, bits: as
-    the node's camera.rectified and camera.bits.  note: called with how the input is read and with
-    what is not shown, again and again.  Raises RecordingError and OSError.
+    depth_topic: recorded depth; '' to leave it alone.  rectified, bits: as the node's
+    camera.rectified and camera.bits.  note: called with how the input is read and with what is
+    not shown, again and again.  begin: called before the first frame with the topic of the depth
+    that is shown, '' when images are to be predicted.  Raises RecordingError and OSError.
     """
     from zoedepth_ros.bags.errors import Damage, require_libraries
 
@@ -102,6 +104,7 @@ def recording_frames(
     )
     domain_topic = topic_of(DOMAIN, depth_topic)
     depth_topic = depth_topic if summary.counts.get(depth_topic) else ''
+    begin(depth_topic)
     shown = _Shown(inputs, depth_topic, domain_topic, rectified, bits, note)
     for item in recording.read(damage):
         if isinstance(item, Message):
