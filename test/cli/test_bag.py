@@ -28,6 +28,14 @@ def test_one_recording_becomes_one_with_depth(tmp_path, predictor, capsys):
     assert 'WARNING  A FAKE: NOT DEPTH' in out
 
 
+def test_progress_is_shown_outside_a_terminal_too(tmp_path, predictor, capsys):
+    sources = [bags.write_mcap(tmp_path / f'{n}.mcap', bags.drive(20)) for n in range(2)]
+    assert main(['bag', *map(str, sources), str(tmp_path / 'out')]) == 0
+    counts = [line.partition(' images')[0] for line in capsys.readouterr().err.splitlines()]
+    first = [f'{n} of 20' for n in range(2, 21, 2)]
+    assert counts == [*first, *(f'{n} of 40' for n in range(24, 41, 4))]
+
+
 def test_every_option_reaches_the_recording(tmp_path, predictor):
     source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(4))
     arguments = ['--image', bags.IMAGE, '--camera-info', bags.INFO, '--depth-topic', '/eye/depth']
@@ -109,6 +117,7 @@ def test_a_result_of_other_work_is_not_taken_for_this_ones(tmp_path, predictor, 
     out = tmp_path / 'out.mcap'
     assert main(['bag', str(source), str(out)]) == 0
     whole = out.read_bytes()
+    capsys.readouterr()
     for command, reason in (
         ([str(source), '--head', 'indoor'], "made with router.mode 'auto', not 'indoor'"),
         ([str(source), '--weights', 'w'], "made with weights '', not 'w'"),

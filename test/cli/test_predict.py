@@ -135,6 +135,23 @@ def test_a_bad_image_is_named_and_the_others_go_on(folder, tmp_path, fake, capsy
     assert (tmp_path / 'out' / 'b.ply').exists()
 
 
+def test_an_image_that_a_calibration_does_not_fit_is_named_and_the_others_go_on(
+    folder, tmp_path, fake, capsys
+):
+    height, width = cv2.imread(str(folder / 'a.png')).shape[:2]
+    cv2.imwrite(str(folder / 'z.png'), np.zeros((width, height, 3), np.uint8))
+    (tmp_path / 'camera.yaml').write_text(
+        f'width: {width}\nheight: {height}\n'
+        f'k: [{width}, 0, {width / 2}, 0, {width}, {height / 2}, 0, 0, 1]\n'
+    )
+    given = ('--calibration', tmp_path / 'camera.yaml', '--out', tmp_path / 'out')
+    assert predict(folder, *given) == 1
+    errors = capsys.readouterr().err
+    assert f'z.png: the image is {height} x {width}' in errors
+    assert '1 of 3 images failed' in errors
+    assert fake.calls == 2
+
+
 def test_a_failed_prediction_is_named_and_counted(folder, tmp_path, fake, capsys):
     fake.fail_with = InferenceError('the network returned NaN')
     assert predict(folder, '--out', tmp_path / 'out') == 1

@@ -139,9 +139,12 @@ def test_the_command_writes_one_head_and_a_warning(tmp_path, capsys):
     out = tmp_path / 'k.onnx'
     command = ['export', 'onnx', '--model', 'ZoeD_tiny_K', '--weights', 'random']
     assert main([*command, '--opset', '20', '--out', str(out)]) == 0
-    said = capsys.readouterr().out
-    assert 'RANDOM WEIGHTS: NOT DEPTH' in said
-    assert f'-> {out}' in said
+    printed = capsys.readouterr()
+    assert 'RANDOM WEIGHTS: NOT DEPTH' in printed.out
+    assert f'-> {out}' in printed.out
+    steps = [line.partition(' s  ')[2] for line in printed.err.splitlines()]
+    assert steps[:2] == ['load ZoeD_tiny_K', 'trace the network']
+    assert 'image 3 of 3' in steps[-1]
     session = ort.InferenceSession(str(out))
     assert [x.name for x in session.get_outputs()] == [
         'depth_m',

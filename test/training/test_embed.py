@@ -1,10 +1,14 @@
 import json
+import re
 
 import pytest
+import tiny_recipe
 import torch
+import yaml
 from safetensors import safe_open
 
 from zoedepth_ros.build import build_predictor
+from zoedepth_ros.cli.main import main
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import ZoeDepth, create_model
 from zoedepth_ros.training import embed as module
@@ -42,6 +46,18 @@ def test_the_package_gets_half_the_bytes_and_the_whole_story(trained, tmp_path):
         assert mine.dtype == torch.float32
         assert torch.allclose(mine, theirs, rtol=1e-3, atol=1e-6)
     assert build_predictor(MODEL, path, device='cpu').weights_warning.startswith('rendered scenes')
+
+
+def test_the_command_shows_the_progress_of_the_evaluation(trained, tmp_path, monkeypatch, capsys):
+    _, weights, recipe = trained
+    monkeypatch.setattr('zoedepth_ros.training.run.train', lambda *_, **__: weights)
+    real, folder = module.score, tmp_path / 'embedded'
+    monkeypatch.setattr(module, 'score', lambda *args: real(*args[:2], 4, args[3]))
+    recipe.write_text(yaml.safe_dump(tiny_recipe.recipe(tmp_path)))
+    assert main(['train', str(recipe), '--embed', str(folder), '--device', 'cpu']) == 0
+    printed = capsys.readouterr()
+    assert re.findall(r'^(\d/\d)  AbsRel', printed.err, re.MULTILINE) == ['1/2', '2/2'] * 2
+    assert str(folder / 'ZoeD_tiny_NK.safetensors') in printed.out
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from zoedepth_ros.cli.arguments import whole
 from zoedepth_ros.cli.exit_codes import DONE, FAILED
 from zoedepth_ros.cli.image_paths import require_readable
+from zoedepth_ros.cli.reporting import ProgressLines
 from zoedepth_ros.cli.settings import add_settings, settings_of
 
 if TYPE_CHECKING:
@@ -131,13 +132,13 @@ def _options(args: argparse.Namespace) -> DepthOptions:
 
 
 class _Bars:
-    """Draw one bar for all images of all recordings."""
+    """Show one progress for all images of all recordings: a bar, outside a terminal lines."""
 
     def __init__(self) -> None:
         from tqdm import tqdm
 
-        # disable=None: only on a terminal
         self._bar = tqdm(total=0, unit=' images', leave=False, disable=None)
+        self._lines = ProgressLines('images')
 
     def __enter__(self) -> _Bars:
         return self
@@ -147,12 +148,15 @@ class _Bars:
 
     def expect(self, images: int) -> None:
         """Know of more images to come."""
-        self._bar.total += images
+        self._lines.total += images
+        self._bar.total = self._lines.total
         self._bar.refresh()
 
     def advance(self, images: int) -> None:
         """Note that images are done."""
         self._bar.update(images)
+        if self._bar.disable:
+            self._lines.advance(images)
 
     def say(self, line: str) -> None:
         """Show a line about the work."""

@@ -168,7 +168,7 @@ def _evaluate_dataset(args: argparse.Namespace) -> int:
         flip=not args.no_flip,
         limit=args.samples,
         focal_correction=args.focal_correction,
-        observe=_EvaluationProgress(worst),
+        observe=EvaluationProgress(worst),
     )
     _print_model(report.card, args)
     _print_data(report)
@@ -194,7 +194,7 @@ def _evaluate_scenes(args: argparse.Namespace) -> int:
         head=args.head or AUTO,
         flip=not args.no_flip,
         focal_correction=args.focal_correction,
-        observe=_EvaluationProgress(worst),
+        observe=EvaluationProgress(worst),
     )
     reports = found.reports
     _print_model(next(iter(reports.values())).card, args)
@@ -267,17 +267,18 @@ def _out(args: argparse.Namespace) -> Path:
     return Path(args.out or DEFAULT_OUT).expanduser()
 
 
-class _EvaluationProgress:
+class EvaluationProgress:
     """Show progress on stderr, and collect the worst images."""
 
-    def __init__(self, worst: WorstImages) -> None:
+    def __init__(self, worst: WorstImages | None = None) -> None:
         self.worst = worst
         self.is_terminal = sys.stderr.isatty()
         self.start_s = time.monotonic()
         self.errors: list[float] = []
 
     def __call__(self, scored: ScoredImage) -> None:
-        self.worst(scored)
+        if self.worst is not None:
+            self.worst(scored)
         if scored.n_done == 1:
             self.errors, self.start_s = [], time.monotonic()
         if scored.score:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,6 +76,7 @@ def _build_engine(args: argparse.Namespace, out: Path) -> int:
     if not source:
         raise ValueError('tensorrt needs the source .onnx file: --from FILE')
     precision = args.precision or ENGINE_PRECISIONS[0]
+    _report_steps()(f'build an engine of {source}, which takes minutes')
     about = build_engine(Path(source).expanduser(), out, precision)
     print(f'model    {about["model"]}, head {about["head"]}, {about["precision"]}')
     if about['trained_on']:
@@ -98,6 +101,8 @@ def _export_onnx(args: argparse.Namespace, path: Path) -> int:
     head = args.head or (BOTH if len(heads) > 1 else heads[0])
     chosen_heads(head, heads)
     config.check_size(args.height or config.image_size[0], args.width or config.image_size[1])
+    report = _report_steps()
+    report(f'load {config.name}')
     loaded = build_network(config, args.weights or '')
     try:
         exported = export_onnx(
@@ -112,12 +117,23 @@ def _export_onnx(args: argparse.Namespace, path: Path) -> int:
             focal_exponent=loaded.focal_exponent,
             opset=args.opset or OPSET,
             max_deviation=args.max_deviation or MAX_DEVIATION,
+            report=report,
         )
     except DeviationError as error:
         print(f'zoedepth: error: {error}; nothing written to {path}', file=sys.stderr)
         return FAILED
     _print(exported)
     return 0
+
+
+def _report_steps() -> Callable[[str], None]:
+    """Return a function that prints the next step and the elapsed time to stderr."""
+    start_s = time.monotonic()
+
+    def report(step: str) -> None:
+        print(f'{time.monotonic() - start_s:4.0f} s  {step}', file=sys.stderr, flush=True)
+
+    return report
 
 
 def _print(exported: Exported) -> None:

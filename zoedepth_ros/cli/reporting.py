@@ -39,13 +39,28 @@ def progress(items: Iterable[Item], total: int | None, unit: str) -> Iterator[It
     if sys.stderr.isatty():
         yield from tqdm(items, total=total, unit=f' {unit}', leave=False)
         return
-    start_s = last_s = time.monotonic()
-    step = max(1, total // _LINES) if total else 0
-    for n_done, item in enumerate(items, start=1):
+    lines = ProgressLines(unit, total or 0)
+    for item in items:
         yield item
-        now_s = time.monotonic()
-        if (step and n_done % step == 0) or now_s - last_s > _MAX_INTERVAL_S or n_done == total:
-            last_s = now_s
-            of_total = f' of {total}' if total else ''
-            elapsed = f'{now_s - start_s:.0f} s'
-            print(f'{n_done}{of_total} {unit}, {elapsed}', file=sys.stderr, flush=True)
+        lines.advance(1)
+
+
+class ProgressLines:
+    """Print a line to stderr for every tenth of the work, and at least every minute."""
+
+    def __init__(self, unit: str, total: int = 0) -> None:
+        """total: 0 for unknown; it may be raised during the work."""
+        self.total, self._unit = total, unit
+        self._done = self._last = 0
+        self._start_s = self._last_s = time.monotonic()
+
+    def advance(self, count: int) -> None:
+        """Note that so many more are done."""
+        self._done += count
+        now_s, step = time.monotonic(), max(1, self.total // _LINES)
+        is_tenth = self.total and self._done >= self._last + step
+        if is_tenth or self._done == self.total or now_s - self._last_s > _MAX_INTERVAL_S:
+            self._last, self._last_s = self._done, now_s
+            of_total = f' of {self.total}' if self.total else ''
+            elapsed = f'{now_s - self._start_s:.0f} s'
+            print(f'{self._done}{of_total} {self._unit}, {elapsed}', file=sys.stderr, flush=True)

@@ -72,9 +72,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _embed(model: str, best: Path, args: argparse.Namespace) -> None:
+    from zoedepth_ros.cli.evaluate import EvaluationProgress
     from zoedepth_ros.training.embed import embed, scores
 
-    path, report = embed(model, best, Path(args.config), folder=Path(args.embed))
+    folder, observe = Path(args.embed).expanduser(), EvaluationProgress()
+    path, report = embed(model, best, Path(args.config), folder=folder, observe=observe)
     print(f'{path}: {scores(report)["held_out"]}')
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,9 +38,15 @@ class CheckReport:
         return math.nan if any(map(math.isnan, values)) else max(values)
 
 
-def check_file(path: Path, graph: FixedGraph, max_deviation: float = MAX_DEVIATION) -> CheckReport:
+def check_file(
+    path: Path,
+    graph: FixedGraph,
+    max_deviation: float = MAX_DEVIATION,
+    report: Callable[[str], None] = lambda text: None,
+) -> CheckReport:
     """Compare all outputs on a few images.
 
+    report: called with what is done next.
     Raises DeviationError if a deviation exceeds max_deviation, or if the outputs have other names
     or shapes.
     """
@@ -54,22 +60,23 @@ def check_file(path: Path, graph: FixedGraph, max_deviation: float = MAX_DEVIATI
         raise DeviationError(f'{path.name} has outputs {names} instead of {graph.output_names}')
     images = check_images(*graph.size)
     deviations = dict.fromkeys(names, 0.0)
-    for image in images:
-        found = session.run(None, {INPUT: image.numpy()})
+    for number, image in enumerate(images, 1):
+        report(f'compare ONNX Runtime with torch, image {number} of {len(images)}')
+        outputs = session.run(None, {INPUT: image.numpy()})
         with torch.inference_mode():
             expected = graph(image)
-        for name, ours, theirs in zip(names, found, expected, strict=True):
+        for name, ours, theirs in zip(names, outputs, expected, strict=True):
             new = deviation(name, ours, theirs.numpy())
             deviations[name] = new if math.isnan(new) else max(deviations[name], new)
-    report = CheckReport(deviations, len(images))
-    if not report.worst <= max_deviation:  # also for NaN
+    found = CheckReport(deviations, len(images))
+    if not found.worst <= max_deviation:  # also for NaN
         culprits = ', '.join(
             f'{name} {x:.2g}' for name, x in deviations.items() if not x <= max_deviation
         )
         raise DeviationError(
             f'ONNX Runtime deviates from torch by more than {max_deviation:g}: {culprits}'
         )
-    return report
+    return found
 
 
 def deviation(name: str, found: NDArray[np.float32], expected: NDArray[np.float32]) -> float:

@@ -7,7 +7,7 @@ import logging
 import math
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,12 +58,14 @@ def export_onnx(
     opset: int = OPSET,
     max_deviation: float = MAX_DEVIATION,
     one_file_bytes: int = ONE_FILE_BYTES,
+    report: Callable[[str], None] = lambda text: None,
 ) -> Exported:
     """Write one head, or 'both' in one file with outputs of each, in float32.
 
     The network stays on the CPU and is put into eval mode.  height, width: of the network's
-    images [px], 0 for the model's own.  Nothing is left at `path` unless the check passes.
-    Raises ValueError for a wrong choice or a missing library, and DeviationError as check_file.
+    images [px], 0 for the model's own.  report: called with what is done next.  Nothing is left
+    at `path` unless the check passes.  Raises ValueError for a wrong choice or a missing library,
+    and DeviationError as check_file.
     """
     require_libraries()
     if not max_deviation > 0.0:
@@ -78,11 +80,12 @@ def export_onnx(
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix='.onnx-') as folder:
         draft = Path(folder) / path.name  # the final name, which is stored in the file
-        _write(graph, draft, metadata, opset, one_file_bytes)
-        report = check_file(draft, graph, max_deviation)
+        report('trace the network')
+        _write(graph, draft, metadata, opset, one_file_bytes, report)
+        check = check_file(draft, graph, max_deviation, report)
         parts = sorted(Path(folder).iterdir(), reverse=True)  # constants before the graph
         files = [part.replace(path.parent / part.name) for part in parts]
-    return Exported(tuple(reversed(files)), graph.output_names, metadata, report)
+    return Exported(tuple(reversed(files)), graph.output_names, metadata, check)
 
 
 def _check_opset(opset: int) -> None:
@@ -120,7 +123,12 @@ def _metadata(
 
 
 def _write(
-    graph: FixedGraph, path: Path, metadata: Mapping[str, str], opset: int, one_file_bytes: int
+    graph: FixedGraph,
+    path: Path,
+    metadata: Mapping[str, str],
+    opset: int,
+    one_file_bytes: int,
+    report: Callable[[str], None],
 ) -> None:
     """Write the graph, with its constants in a second file if they are too large."""
     import onnx
@@ -138,6 +146,7 @@ def _write(
         for value in model.graph.initializers.values()
         if value.const_value is not None
     )
+    report(f'write {constants / 1e6:.0f} MB of constants')
     program.save(str(path), external_data=constants > one_file_bytes)
     onnx.checker.check_model(str(path))
 

@@ -11,6 +11,7 @@ import torch
 import yaml
 
 from zoedepth_ros.build import build_predictor
+from zoedepth_ros.evaluation.evaluate import Observer
 from zoedepth_ros.evaluation.synthetic_scenes import ScenesReport, evaluate_scenes
 from zoedepth_ros.media.sample import DOMAINS
 from zoedepth_ros.model.presets import preset
@@ -49,11 +50,13 @@ def embed(
     folder: Path = EMBEDDED_FOLDER,
     note: str = '',
     warning: str = WARNING,
+    observe: Observer | None = None,
 ) -> tuple[Path, ScenesReport]:
     """Write weights in float16 with their metadata, and evaluate the file.
 
-    note: further metadata.  warning: displayed wherever the weights are used.  Raises ValueError,
-    and keeps the existing file, if the new one is too large.
+    note: further metadata.  warning: displayed wherever the weights are used.  observe: called
+    after each image of the evaluation.  Raises ValueError, and keeps the existing file, if the new
+    one is too large.
     """
     network = ZoeDepth(preset(model))
     loaded = load_weights(network, weights)
@@ -69,7 +72,7 @@ def embed(
         size = scratch.stat().st_size
         if size > LARGEST_BYTES:
             raise ValueError(f'{model} would take {size} bytes, more than {LARGEST_BYTES}')
-        report = score(model, scratch, samples)
+        report = score(model, scratch, samples, observe)
         save_weights(network, scratch, {**facts, **scores(report)}, dtype=torch.float16)
         scratch.replace(path)
     finally:
@@ -95,10 +98,12 @@ def training_hfov_deg(loaded: LoadReport, recipe: Path) -> float:
     return by_weights
 
 
-def score(model: str, weights: Path, samples: int) -> ScenesReport:
+def score(
+    model: str, weights: Path, samples: int, observe: Observer | None = None
+) -> ScenesReport:
     """Evaluate on held-out scenes."""
     predictor = build_predictor(model, weights, device='cpu', precision='fp32')
-    return evaluate_scenes(predictor, seed=HELD_OUT_SEED, n_samples=samples)
+    return evaluate_scenes(predictor, seed=HELD_OUT_SEED, n_samples=samples, observe=observe)
 
 
 def scores(report: ScenesReport) -> dict[str, str]:
