@@ -23,7 +23,7 @@ ALL = frozenset(
 
 
 class KeptMessages:
-    """A fake of the publishers that keeps a copy of every message."""
+    """A fake of the publishers that keeps every message as a subscriber receives it."""
 
     def __init__(self, listened: frozenset[str]) -> None:
         self._listened = listened
@@ -33,12 +33,16 @@ class KeptMessages:
         return self._listened
 
     def send(self, topic: str, msg) -> None:
-        # by hand: copy.deepcopy of a message would share its array
-        kept = copy.copy(msg)
-        if hasattr(msg, 'header'):  # a TFMessage has none of its own
-            kept.header = copy.deepcopy(msg.header)
-        if hasattr(msg, 'data'):
-            kept.data = copy.copy(msg.data)
+        from rclpy.serialization import deserialize_message, serialize_message
+
+        from zoedepth_ros.messages.serialized import SerializedMessage
+        from zoedepth_ros.ros.publishers import TOPICS
+
+        kept = copy.copy(msg)  # of a transform
+        if isinstance(msg, SerializedMessage):
+            kept = deserialize_message(msg.serialized().tobytes(), TOPICS[topic])
+        elif topic in TOPICS:
+            kept = deserialize_message(serialize_message(msg), TOPICS[topic])
         self.sent.setdefault(topic, []).append(kept)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from builtin_interfaces.msg import Time
-from sensor_msgs.msg import CompressedImage, Image, LaserScan, PointCloud2, PointField
+from sensor_msgs.msg import CompressedImage, LaserScan, PointField
 
 from zoedepth_ros.messages import writers
 from zoedepth_ros.messages.compressed import (
@@ -15,6 +15,7 @@ from zoedepth_ros.messages.compressed import (
     compressed_color,
     compressed_depth,
 )
+from zoedepth_ros.messages.serialized import SerializedCloud, SerializedImage
 from zoedepth_ros.msg import Domain
 from zoedepth_ros.pipeline import outputs
 from zoedepth_ros.pipeline.output_messages import OutputMessages
@@ -28,9 +29,9 @@ OUTPUT_OF = {DEPTH_TOPIC: outputs.DEPTH, COLOR_TOPIC: outputs.COLOR}
 """Topic -> output it is made of, where the two differ."""
 
 _TYPES: dict[str, Any] = {
-    writers.IMAGE: Image,
+    writers.IMAGE: SerializedImage,
     writers.COMPRESSED_IMAGE: CompressedImage,
-    writers.POINT_CLOUD: PointCloud2,
+    writers.POINT_CLOUD: SerializedCloud,
     writers.POINT_FIELD: PointField,
     writers.LASER_SCAN: LaserScan,
     writers.DOMAIN: Domain,
@@ -39,7 +40,7 @@ _TYPES: dict[str, Any] = {
 
 
 def make(type_name: str, **fields: Any) -> Any:
-    """Make a message of rclpy, for `messages.writers`."""
+    """Make a message of rclpy, or its serialised form, for `messages.writers`."""
     return _TYPES[type_name](**fields)
 
 

@@ -8,9 +8,11 @@ from typing import Any
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, LaserScan, PointCloud2
 
+from zoedepth_ros.messages.serialized import SerializedMessage
 from zoedepth_ros.msg import Domain
 from zoedepth_ros.ros import qos
 from zoedepth_ros.ros.health.incompatible_qos import QosWatch
+from zoedepth_ros.ros.raw_publishing import publish_serialized
 from zoedepth_ros.ros.scan_frame import TF, TF_STATIC, TFMessage
 
 TOPICS: dict[str, Any] = {
@@ -86,7 +88,11 @@ class Publishers:
 
     def send(self, topic: str, msg: Any) -> None:
         """Publish on one topic."""
-        (self._by_topic.get(topic) or self._transforms[topic]).publish(msg)
+        publisher = self._by_topic.get(topic) or self._transforms[topic]
+        if isinstance(msg, SerializedMessage):
+            publish_serialized(publisher, msg.serialized())
+        else:
+            publisher.publish(msg)
 
     def destroy(self) -> None:
         """Destroy the publishers."""
