@@ -46,6 +46,19 @@ def test_a_tilt_beyond_the_tolerance_that_nobody_told_is_no_ground(
     )
 
 
+@pytest.mark.parametrize('noise', [0.0, 0.02, 0.05])
+@pytest.mark.parametrize('pitch_deg', [-40, -28, -26, -24, -22, -20, 6])
+@pytest.mark.parametrize('roll_deg', [0, 10, 15, 20])
+@pytest.mark.parametrize('room', tilted.ROOMS)
+def test_around_the_tolerance_a_trusted_plane_is_the_floor(room, pitch_deg, roll_deg, noise):
+    """Planes that cut through floor and walls have about as many points below as on them."""
+    for fit in fits(room, pitch_deg, roll_deg, noise):
+        if fit.trusted is not None:
+            apart = np.dot(fit.trusted.up, up_of(pitch_deg, roll_deg))
+            assert math.degrees(math.acos(min(1.0, apart))) < 3.0 + 120.0 * noise
+            assert fit.trusted.height_m == pytest.approx(HEIGHT_M, rel=0.06 + 3.0 * noise)
+
+
 @pytest.mark.parametrize(('noise', 'error'), [(0.0, 0.005), (0.02, 0.06), (0.05, 0.15)])
 @pytest.mark.parametrize('pitch_deg', [-15, -8, 0])
 @pytest.mark.parametrize('roll_deg', [0, 8])

@@ -27,6 +27,7 @@ TILT_COST = 0.1
 AGREEMENT = 0.6
 """Score of the plane with the expected normal, relative to the unconstrained one, that agrees."""
 LEAST_SCORE = 0.04  # of an unconstrained plane that can contradict the expected direction
+LEAST_SHARP = 0.35  # least score per share of inliers; planes that cut through others have less
 DIFFERENT_RAD = math.radians(5.0)
 STEEPEST_RAD = math.radians(67.0)  # a steeper plane, against the expected up, is a wall
 FREE_RAD = math.radians(25.0)  # search range for an unconstrained plane when up is trusted
@@ -272,7 +273,7 @@ def _confidence(points: NDArray[np.float64], plane: NDArray[np.float64]) -> floa
     on = np.abs(beyond - 1.0) < INLIER_ERROR
     below = float((beyond > 1.0 + 2.0 * INLIER_ERROR).mean())
     share = float(on.mean())
-    if on.sum() < 30:
+    if on.sum() < 30 or _score(beyond) < LEAST_SHARP * share:
         return 0.0
     near, far = np.quantile(points[on, 2], (0.05, 0.95))
     reach = min(1.0, (far / near - 1.0) / 0.5)  # a short strip of floor leaves the tilt uncertain
