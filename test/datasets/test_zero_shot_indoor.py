@@ -9,6 +9,7 @@ from dataset_files import gray, write_image, write_npy, write_png8, write_png16
 from zoedepth_ros.datasets.dataset import DatasetError
 from zoedepth_ros.datasets.zero_shot_indoor import DimlIndoor, Diode, HyperSim, Ibims, SunRgbd
 from zoedepth_ros.datasets.zero_shot_outdoor import DimlOutdoor
+from zoedepth_ros.geometry.intrinsics import Intrinsics
 
 
 def test_sunrgbd_reads_plain_millimetres_up_to_eight_metres(tmp_path):
@@ -73,6 +74,34 @@ def test_a_mask_of_another_size_is_refused(tmp_path):
     write_png8(tmp_path / 'mask_transp/office_02.png', np.ones((3, 3)))
     with pytest.raises(DatasetError, match=r'mask_transp.*size \(3, 3\)'):
         Ibims(tmp_path)[0]
+
+
+def test_ibims_has_the_camera_of_its_calibration_files(tmp_path):
+    ibims__tree(tmp_path)
+    (tmp_path / 'calib').mkdir()
+    (tmp_path / 'calib/office_02.txt').write_text('559.4,558.7,319.5,240.5\n')
+    with_file, without_file = Ibims(tmp_path)
+    assert with_file.camera == Intrinsics(559.4, 558.7, 319.5, 240.5, 3, 2)
+    assert without_file.camera is None
+
+
+@pytest.mark.parametrize('text', ['', '559.4 558.7 319.5', 'fx,fy,cx,cy', '0,0,319.5,240.5'])
+def test_an_ibims_calibration_that_is_none_is_refused(tmp_path, text):
+    ibims__tree(tmp_path)
+    (tmp_path / 'calib').mkdir()
+    (tmp_path / 'calib/office_02.txt').write_text(text)
+    with pytest.raises(DatasetError, match=r'calib/office_02\.txt.*expected fx, fy, cx, cy'):
+        Ibims(tmp_path)[0]
+
+
+@pytest.mark.parametrize(('size', 'focal_px'), [((768, 1024), 886.81), ((768, 1023), 0.0)])
+def test_diode_has_its_published_camera_at_its_published_size(tmp_path, size, focal_px):
+    stem = tmp_path / 'scene_00019/scan_00183/00019_00183_indoors_000_010'
+    write_image(stem.with_suffix('.png'), gray(*size))
+    write_npy(stem.with_name(f'{stem.name}_depth.npy'), np.full((*size, 1), 2.0, np.float32))
+    camera = Diode(tmp_path, domain='indoor')[0].camera
+    assert (camera.fx_px if camera else 0.0) == focal_px
+    assert camera is None or (camera.fy_px, camera.cx_px, camera.cy_px) == (927.06, 512, 384)
 
 
 def test_diml_indoor_reads_the_filled_depth_of_the_low_resolution_part(tmp_path):

@@ -41,6 +41,14 @@ def test_vkitti2_reads_centimetres_up_to_eighty_metres_in_the_crop(tmp_path):
     assert np.isfinite(sample.depth_m).sum() == 2
 
 
+def test_vkitti2_has_its_published_camera_moved_by_the_crop(tmp_path):
+    vkitti2__frame(tmp_path, 'Scene01/clone', 1)
+    camera = VirtualKitti2(tmp_path)[0].camera
+    assert (camera.fx_px, camera.fy_px) == (725.0087, 725.0087)
+    # the crop begins at row 23 and column 13: see the values in the test above
+    assert (camera.cx_px, camera.cy_px) == (607.5, 164.0)
+
+
 def test_vkitti2_finds_camera_0_at_any_depth_and_nothing_else(tmp_path):
     vkitti2__frame(tmp_path, 'Scene01/clone', 1)
     write_image(

@@ -16,6 +16,8 @@ from zoedepth_ros.media.sample import Sample
 HEIGHT, WIDTH = 768, 1024
 FOCAL_PX = 886.81
 """Focal length of every HyperSim camera [px] (apple/ml-hypersim, issue 9)."""
+DIODE_CAMERA = Intrinsics(886.81, 927.06, 512.0, 384.0, WIDTH, HEIGHT)
+"""`intrinsics.txt` of DIODE's devkit."""
 
 
 class SunRgbd(DepthDataset):
@@ -44,7 +46,8 @@ class SunRgbd(DepthDataset):
 class Ibims(DepthDataset):
     """iBims-1 (ibims1_core_raw): `imagelist.txt` names the samples; depth 65535 is 50 m.
 
-    Depth is valid where both `mask_invalid` and `mask_transp` are not 0.
+    Depth is valid where both `mask_invalid` and `mask_transp` are not 0.  `calib/<name>.txt`, if
+    present, has the camera: fx, fy, cx and cy [px].
     """
 
     name = 'ibims'
@@ -76,7 +79,19 @@ class Ibims(DepthDataset):
                 problem = f'size {mask.shape}'
                 raise DatasetError(self.name, path, problem, f'the size of depth {depth_m.shape}')
             depth_m = np.where(mask, depth_m, np.nan)
-        return self._sample(entry, rgb, depth_m.astype(np.float32))
+        sample = self._sample(entry, rgb, depth_m.astype(np.float32))
+        return replace(sample, camera=self._camera_of(entry, *rgb.shape[:2]))
+
+    def _camera_of(self, entry: Entry, height: int, width: int) -> Intrinsics | None:
+        path = self.root / 'calib' / f'{entry.image.stem}.txt'
+        if not path.is_file():
+            return None
+        text = path.read_text('utf-8', errors='replace')
+        try:
+            fx_px, fy_px, cx_px, cy_px = map(float, text.replace(',', ' ').split())
+            return Intrinsics(fx_px, fy_px, cx_px, cy_px, width, height)
+        except ValueError as error:
+            raise DatasetError(self.name, path, str(error), 'fx, fy, cx, cy [px]') from error
 
 
 class DimlIndoor(DepthDataset):
@@ -106,6 +121,7 @@ class DimlIndoor(DepthDataset):
 class Diode(DepthDataset):
     """`<scene>/<scan>/*.png` with `*_depth.npy` [m] and `*_depth_mask.npy`.
 
+    The published camera belongs to images of 1024 x 768; samples of other sizes have none.
     PARITY: the paper's loader reads the mask but does not apply it; `apply_mask` applies it
     (test_diode_leaves_the_mask_aside_like_the_paper).
     """
@@ -145,7 +161,8 @@ class Diode(DepthDataset):
                 problem = f'size {mask.shape}'
                 raise DatasetError(self.name, path, problem, f'the size of depth {depth_m.shape}')
             depth_m = np.where(mask > 0, depth_m, np.float32(np.nan))
-        return self._sample(entry, rgb, depth_m)
+        camera = DIODE_CAMERA if rgb.shape[:2] == (HEIGHT, WIDTH) else None
+        return replace(self._sample(entry, rgb, depth_m), camera=camera)
 
 
 class HyperSim(DepthDataset):

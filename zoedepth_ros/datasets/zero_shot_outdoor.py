@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,14 @@ from zoedepth_ros.datasets.dataset import (
     kb_crop,
 )
 from zoedepth_ros.datasets.file_formats import read_npy, read_png16, read_rgb
+from zoedepth_ros.geometry.intrinsics import Intrinsics
 from zoedepth_ros.media.sample import Sample
 
 TRAIN_SHARE = 0.92
 """Share of the training part; the rest is the test part."""
+VKITTI2_SIZE = (375, 1242)
+VKITTI2_CAMERA = Intrinsics(725.0087, 725.0087, 620.5 - 13, 187.0 - 23, 1216, 352)
+"""Camera of `intrinsic.txt` [px], after the crop of images of VKITTI2_SIZE."""
 
 
 class Ddad(DepthDataset):
@@ -62,7 +67,8 @@ class VirtualKitti2(DepthDataset):
 
     Depth beyond 80 m is unknown.  The split is defined by `split_list`, or by `test.txt` and
     `train.txt` in the root, which the paper's code writes from an unseeded shuffle.  Without them
-    the samples are shuffled with a fixed seed.
+    the samples are shuffled with a fixed seed.  The published camera belongs to images of 375 x
+    1242; samples of other sizes have none.
     """
 
     name = 'vkitti2'
@@ -124,11 +130,12 @@ class VirtualKitti2(DepthDataset):
         rgb = read_rgb(entry.image, self.name)
         depth_m = read_png16(entry.depth, self.name, 'centimetres') / np.float32(100.0)
         depth_m = np.where(depth_m > self.max_depth_m, np.float32(np.nan), depth_m)
-        return self._sample(
+        sample = self._sample(
             entry,
             kb_crop(rgb, self.name, entry.image),
             kb_crop(depth_m, self.name, entry.depth),
         )
+        return replace(sample, camera=VKITTI2_CAMERA if rgb.shape[:2] == VKITTI2_SIZE else None)
 
 
 def _draw(images: list[Path], split: str) -> list[Path]:
