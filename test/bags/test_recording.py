@@ -271,7 +271,7 @@ def test_a_cut_database_gives_the_messages_before_the_cut(tmp_path):
         ('a.db3', b'text, no recording at all' * 200, 'a.db3: not a recording of rosbag2'),
         ('a.bag', b'#ROSBAG V2.0', 'ROS 1; convert it first: rosbags-convert'),
         ('a.txt', b'', 'expected an .mcap or .db3 file'),
-        ('a.db3.zstd', b'xx', 'a.db3.zstd: damaged'),
+        ('a.db3.zstd', b'xx', 'a.db3.zstd: not a recording of rosbag2'),
     ],
 )
 def test_what_is_no_recording_is_called_so(tmp_path, name, content, message):
@@ -469,6 +469,18 @@ LFS = b'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\
         (LFS, 'Git LFS pointer.*git lfs pull'),
         (b'#ROSBAG V2.0\n', 'ROS 1; convert it first: rosbags-convert'),
         (b'<!DOCTYPE html><title>sign in</title>', 'a web page'),
+        (b'\n <!doctype HTML>', 'a web page'),
+        (
+            b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>',
+            'a web page or the error',
+        ),
+        (b'{"message": "Not Found"}', 'a web page or the error'),
+        (b'/annex/objects/SHA256E-s1--2.mcap', 'git annex get'),
+        (b'\x1f\x8b\x08', 'gunzip'),
+        (b'PK\x03\x04', 'unzip'),
+        (b'BZh91AY', 'bunzip2'),
+        (b'\xfd7zXZ', 'unxz'),
+        (b'', 'the file is empty'),
     ],
 )
 def test_what_lies_under_a_recordings_name_is_named_with_the_remedy(
@@ -478,6 +490,58 @@ def test_what_lies_under_a_recordings_name_is_named_with_the_remedy(
     for path in (tmp_path / name, tmp_path):
         with pytest.raises(RecordingError, match=f'{name}: .*{reason}'):
             messages(path, recover=True)
+
+
+@pytest.mark.parametrize('name', ['pipe.mcap', 'pipe.db3'])
+def test_a_pipe_is_no_recording_and_is_not_waited_for(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(RecordingError, match=f'{name}: expected a file'):
+        messages(tmp_path / name)
+
+
+def test_an_empty_split_is_damage_and_the_others_are_read(tmp_path):
+    for n in range(2):
+        bags.write_mcap(tmp_path / f'{n}.mcap', bags.drive(2))
+        shutil.rmtree(tmp_path / f'{n}.mcap_folder')
+    (tmp_path / '2.mcap').touch()
+    with pytest.raises(DamagedRecordingError, match=r'2\.mcap: the file is empty'):
+        messages(tmp_path)
+    assert len(messages(tmp_path, recover=True)) == 2 * len(bags.drive(2))
+
+
+def test_compression_is_known_by_the_content_whatever_the_name(tmp_path):
+    written = bags.drive(2)
+    packed = zstandard.compress(bags.write_mcap(tmp_path / 'a', written).read_bytes())
+    (tmp_path / 'packed.mcap').write_bytes(packed)
+    bags.write_mcap(tmp_path / 'plain.mcap.zstd', written)
+    for name in ('packed.mcap', 'plain.mcap.zstd'):
+        assert len(messages(tmp_path / name)) == len(written)
+
+
+def test_damage_of_a_packed_file_is_reported_under_its_own_name(tmp_path):
+    content = bags.write_mcap(tmp_path / 'a', bags.drive(2)).read_bytes()
+    packed = tmp_path / 'b.mcap.zstd'
+    packed.write_bytes(zstandard.compress(content[:-3000]))
+    with pytest.raises(DamagedRecordingError) as error:
+        messages(packed)
+    assert str(error.value).startswith(f'{packed}: ')
+    damage = Damage(recover=True)
+    assert list(open_recording(packed, damage).read(damage))
+    assert damage.notes
+    assert all(note.startswith(f'{packed}: ') for note in damage.notes)
+    packed.write_bytes(zstandard.compress(b'nothing'))
+    with pytest.raises(RecordingError, match=rf'^{packed}: not an MCAP file'):
+        messages(packed)
+
+
+@pytest.mark.parametrize('size', range(0, 60, 5))
+def test_a_file_of_a_few_bytes_is_no_recording_with_images(tmp_path, size):
+    content = bags.write_mcap(tmp_path / 'a', bags.drive(1)).read_bytes()
+    short = tmp_path / 'short.mcap'
+    short.write_bytes(content[: max(0, size - 8)] + content[-min(8, size) :] if size else b'')
+    for recover in (False, True):
+        with pytest.raises(RecordingError):  # and no OSError of a seek before the start
+            find_inputs(summary(short, recover=recover), '', '')
 
 
 def test_a_data_set_of_tables_is_named_and_recordings_further_down_are_listed(tmp_path):

@@ -48,6 +48,16 @@ class Damage:
             self.notes.append(text)
 
     @contextmanager
+    def named(self, copy: Path, file: Path) -> Iterator[None]:
+        """Name a file where notes and errors of a block name its copy."""
+        try:
+            yield
+        except RecordingError as error:
+            raise type(error)(str(error).replace(str(copy), str(file))) from error.__cause__
+        finally:
+            self.notes[:] = [note.replace(str(copy), str(file)) for note in self.notes]
+
+    @contextmanager
     def of(self, path: Path) -> Iterator[None]:
         """Report unexpected errors of a block as damage of a file.
 

@@ -38,6 +38,7 @@ from zoedepth_ros.errors import quoted
 MAGIC = b'\x89MCAP0\r\n'
 _HEAD, _MESSAGE = struct.Struct('<BQ'), struct.Struct('<HIQQ')
 _LAST_OPCODE, _FIRST_PRIVATE_OPCODE = 0x0F, 0x80
+_LEAST_BYTES = 2 * len(MAGIC) + _HEAD.size + 20  # of a file with a footer
 _BLOCK_BYTES = 1 << 18
 _MOST_CHUNK_BYTES = 1 << 30  # recorders make chunks of some megabytes
 
@@ -111,8 +112,8 @@ def sound_bytes(path: Path) -> int:
 
 
 def _check_start(path: Path, file: IO[bytes]) -> None:
-    if file.read(len(MAGIC)) != MAGIC:
-        raise RecordingError(f'{path}: not an MCAP file, its first bytes are others')
+    if (start := file.read(len(MAGIC))) != MAGIC:
+        raise RecordingError(f'{path}: not an MCAP file: it begins with {quoted(start)}')
 
 
 def _scan(path: Path, damage: Damage) -> RecordingSummary:
@@ -285,6 +286,8 @@ class _Reader:
 
 def _summary(path: Path) -> Summary | None:
     """Read the index at the end; None when there is none that can be read."""
+    if path.stat().st_size < _LEAST_BYTES:
+        return None
     try:
         with path.open('rb') as file:
             return SeekingReader(file).get_summary()

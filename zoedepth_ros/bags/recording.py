@@ -44,15 +44,23 @@ _ZSTD_MAGIC = b'\x28\xb5\x2f\xfd'  # no message in CDR begins so
 _MOST_MESSAGE_BYTES = 1 << 30
 _COMPRESSED = re.compile(r'compression_(?:mode|format):[ \t]*["\']?\w')
 
+_WEB_PAGE = 'a web page or the error of a server, not a recording: download the file itself'
 _NO_RECORDING = {
-    b'version https://git-lfs.github.com/': 'a Git LFS pointer, not the recording itself: '
-    'run `git lfs pull` where it was cloned',
-    b'#ROSBAG V': 'a recording of ROS 1; convert it first: '
+    b'version https://git-lfs': 'a Git LFS pointer, not the recording itself: run `git lfs pull` '
+    'where it was cloned',
+    b'/annex/objects/': 'a git-annex pointer, not the recording itself: run `git annex get`',
+    b'#rosbag v': 'a recording of ROS 1; convert it first: '
     'rosbags-convert --src FILE.bag --dst FOLDER',
-    b'<!DOCTYPE': 'a web page, not a recording: download the file itself',
-    b'<html': 'a web page, not a recording: download the file itself',
+    b'<!doctype': _WEB_PAGE,
+    b'<html': _WEB_PAGE,
+    b'<?xml': _WEB_PAGE,
+    b'{"': _WEB_PAGE,
+    b'\x1f\x8b': 'compressed with gzip: unpack it first, gunzip FILE',
+    b'pk\x03\x04': 'a zip archive: unpack it first, unzip FILE',
+    b'bzh': 'compressed with bzip2: unpack it first, bunzip2 FILE',
+    b'\xfd7zxz': 'compressed with xz: unpack it first, unxz FILE',
 }
-"""First bytes of what is found under the names of recordings -> what it is, and the remedy."""
+"""First bytes, in lower case, of what is found under the names of recordings -> the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +146,12 @@ def open_recording(path: Path, damage: Damage) -> Recording:
         raise RecordingError(f'{path}: expected an .mcap or .db3 file, or a folder of them')
     for file in recording.files:
         _refuse_other(file)
-    return recording
+    empty = [file for file in recording.files if not file.stat().st_size]
+    if len(empty) == len(recording.files):
+        raise RecordingError(f'{empty[0]}: the file is empty')
+    for file in empty:
+        damage.report(file, 'the file is empty')
+    return replace(recording, files=tuple(f for f in recording.files if f not in empty))
 
 
 def _folder(path: Path, damage: Damage) -> Recording:
@@ -218,11 +231,17 @@ def _natural(name: str) -> list[tuple[int, str]]:
 
 def _refuse_other(file: Path) -> None:
     """Raise RecordingError for what is known not to be a recording although it is named so."""
-    with file.open('rb') as stream:
-        start = stream.read(64)
+    if not file.is_file():
+        raise RecordingError(f'{file}: expected a file, got something else')
+    start = _first_bytes(file)
     for first_bytes, text in _NO_RECORDING.items():
-        if start.startswith(first_bytes):
+        if start.lstrip().lower().startswith(first_bytes):
             raise RecordingError(f'{file}: {text}')
+
+
+def _first_bytes(file: Path) -> bytes:
+    with file.open('rb') as stream:
+        return stream.read(64)
 
 
 def _what_else(folder: Path) -> str:
@@ -283,14 +302,15 @@ def _suffix(file: Path) -> str:
 @contextmanager
 def _unpacked(file: Path, damage: Damage) -> Iterator[Path]:
     """Return a file itself, or a temporary copy of what a compressed one holds."""
-    if file.suffix != '.zstd':
+    if not _first_bytes(file).startswith(_ZSTD_MAGIC):
         yield file
         return
     with TemporaryDirectory(prefix='zoedepth_') as folder:
-        plain = Path(folder) / file.stem
+        plain = Path(folder) / file.name
         with plain.open('xb') as copy, file.open('rb') as packed:
             try:
                 shutil.copyfileobj(zstandard.open(packed, 'rb'), copy)
             except zstandard.ZstdError as error:
                 damage.report(file, f'damaged: {error}')
-        yield plain
+        with damage.named(plain, file):
+            yield plain
