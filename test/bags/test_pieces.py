@@ -1,5 +1,7 @@
 """Long recordings whose parts are predicted by themselves."""
 
+import os
+
 import numpy as np
 import pytest
 from fake_predictor import FakePredictor
@@ -67,6 +69,21 @@ def test_parts_together_are_one_run(tmp_path, options, most_calls):
     assert again.skipped['inference failed'] == 1
     assert plan.target.read_bytes() == whole.target.read_bytes()
     assert sorted(path.name for path in tmp_path.glob('out*')) == ['out.mcap']
+
+
+def test_other_files_named_like_parts_are_left_alone(tmp_path):
+    source = bags.write_mcap(tmp_path / 'in.mcap', drive())
+    plan = make_plan(source, tmp_path / 'out.mcap', bags.options(router_mode='outdoor'))
+    own = tmp_path / 'out.mcap.piece_notes.txt'
+    own.write_text('mine')
+    linked = tmp_path / 'out.mcap.piece_1_2'
+    linked.symlink_to(own)
+    os.mkfifo(tmp_path / 'out.mcap.piece_of_pipe')
+    (part,) = parts = spans(IMAGES, 1)
+    predict_part(plan, switching(), part)
+    add_depth(plan, switching(), parts=parts)
+    assert linked.read_text() == own.read_text() == 'mine'
+    assert len(list(tmp_path.glob('out.mcap.piece_*'))) == 3
 
 
 def test_a_part_that_was_stopped_is_gone_on_with(tmp_path):

@@ -291,6 +291,9 @@ BROKEN_METADATA = {
     'empty': '',
     'a list': '- 1',
     'no names': 'rosbag2_bagfile_information: {version: 9}',
+    'an empty list': 'rosbag2_bagfile_information: {relative_file_paths: []}',
+    'other compression': 'rosbag2_bagfile_information: {relative_file_paths: [a.mcap], '
+    'compression_format: lz4}',
     'names that are none': 'rosbag2_bagfile_information: {relative_file_paths: [{a: 1}]}',
     'not yaml': 'rosbag2_bagfile_information: [\n  }',
     'not text': 'rosbag2_bagfile_information: \x00',
@@ -310,6 +313,9 @@ def test_with_broken_metadata_the_files_that_are_there_are_read(tmp_path, kind, 
     assert f'{folder}/metadata.yaml: cannot be read: ' in note
     assert not re.search(r'Error\(|object at|<class', note)
     assert len(note) < 600
+    (folder / 'metadata.yaml').unlink()
+    (folder / 'metadata.yaml').mkdir()
+    assert read(folder, recover=recover)[0] == items
     next(folder.glob('*.mcap')).unlink()
     with pytest.raises(RecordingError, match=r'metadata.yaml: cannot be read.*no .mcap and no'):
         messages(folder, recover=recover)

@@ -362,6 +362,19 @@ def test_a_video_that_is_none_is_named_and_the_images_go_on(folder, tmp_path, fa
     assert names == ['a.ply', 'a_color.png', 'a_depth.npy', 'a_depth.png']
 
 
+def test_frames_of_a_cut_video_that_cannot_be_read_are_counted(film, tmp_path, fake, capsys):
+    assert predict(film, '--out', tmp_path / 'whole') == 0
+    assert 'cannot be read' not in capsys.readouterr().out
+    whole = len(list((tmp_path / 'whole').glob('*_depth/*.png')))
+    cut = film.with_name(f'cut{film.suffix}')
+    content = film.read_bytes()
+    cut.write_bytes(content[: len(content) * 4 // 5])
+    assert predict(cut, '--out', tmp_path / 'cut') == 0
+    read = len(list((tmp_path / 'cut').glob('*_depth/*.png')))
+    assert 0 < read < whole
+    assert f'{whole - read} more frames cannot be read' in capsys.readouterr().out
+
+
 def test_a_video_is_never_overwritten(film, tmp_path, fake):
     inside = tmp_path / 'walk_color.mp4'
     film.rename(inside)

@@ -73,9 +73,10 @@ def piece_path(target: Path, span: Span) -> Path:
 
 
 def remove_pieces(target: Path) -> None:
-    """Remove the files of all parts of a recording."""
+    """Remove the files of all parts of a recording, and no others of such names."""
     for path in target.parent.glob(f'{glob_escape(target.name)}.piece_*'):
-        path.unlink(missing_ok=True)
+        if path.is_file() and _about(path):
+            path.unlink(missing_ok=True)
 
 
 def predict_piece(

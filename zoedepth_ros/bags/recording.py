@@ -162,12 +162,13 @@ def _folder(path: Path, damage: Damage) -> Recording:
         return Recording(path, _by_time(there))
     try:
         information, names = _information(metadata)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
         if not there:
             raise RecordingError(
-                f'{metadata}: cannot be read: {error}; {_what_else(path)}'
+                f'{metadata}: cannot be read: {reason}; {_what_else(path)}'
             ) from None
-        damage.note(f'{metadata}: cannot be read: {error}; the files beside it were taken')
+        damage.note(f'{metadata}: cannot be read: {reason}; the files beside it were taken')
         return Recording(path, _by_time(there))
     named = [path / name for name in names]
     missing = [file for file in named if not file.exists()]
@@ -191,11 +192,11 @@ def _information(metadata: Path) -> tuple[dict[str, Any], list[str]]:
     if not isinstance(information, dict):
         raise ValueError(f'expected {key}, got {quoted(content)}')
     paths = information.get(names_key)
-    if not isinstance(paths, list) or not all(isinstance(name, str) for name in paths):
+    if not paths or not isinstance(paths, list) or not all(isinstance(p, str) for p in paths):
         raise ValueError(f'expected {names_key} with names, got {quoted(paths)}')
     kind = information.get('compression_format') or 'zstd'
     if kind != 'zstd':
-        raise RecordingError(f'{metadata}: compressed with {quoted(kind)}, only zstd can be read')
+        raise ValueError(f'compressed with {quoted(kind)}, only zstd can be read')
     return information, [PurePosixPath(name).name for name in paths]
 
 

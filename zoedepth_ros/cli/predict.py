@@ -182,6 +182,8 @@ def _video(
         return False
     elapsed_s = time.perf_counter() - start_s
     print(f'    {report.frames} frames, {elapsed_s / max(1, report.frames):.2f} s each')
+    if report.missing:
+        print(f'    {report.missing} more frames cannot be read: the video is damaged or cut')
     color = '' if report.color_trouble else f'{files.color.name}, '
     print(f'    -> {files.folder}/, {color}{files.table.name}')
     if report.color_trouble:

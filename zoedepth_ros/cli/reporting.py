@@ -56,6 +56,8 @@ class ProgressLines:
 
     def advance(self, count: int) -> None:
         """Note that so many more are done."""
+        if not count:
+            return
         self._done += count
         now_s, step = time.monotonic(), max(1, self.total // _LINES)
         is_tenth = self.total and self._done >= self._last + step

@@ -20,7 +20,7 @@ from zoedepth_ros.inference.result import DepthPredictor
 from zoedepth_ros.media.color import COLOR_RANGE_M, depth_to_bgr
 from zoedepth_ros.media.files import write_depth_png
 from zoedepth_ros.media.panel import draw_warning
-from zoedepth_ros.media.video import chosen_times_s, container_fps, read_video
+from zoedepth_ros.media.video import chosen_times_s, container_fps, read_video, stated_frames
 from zoedepth_ros.pipeline.outputs import DEPTH
 from zoedepth_ros.pipeline.sequence import ImageOutputs, SequencePredictor
 from zoedepth_ros.pipeline.settings import PipelineSettings
@@ -48,6 +48,8 @@ class VideoReport:
     """Frames whose depth was written."""
     color_trouble: str
     """Why there is no video of colours; '' when there is one."""
+    missing: int
+    """Frames that the video should have and that cannot be read; 0 if not known."""
 
 
 def is_video(path: Path) -> bool:
@@ -82,7 +84,8 @@ def predict_video(
     with _Writer(files, _mean_fps(times_s), predictor.weights_warning) as writer:
         for count, frame in enumerate(progress(frames, len(times_s), 'frames')):
             writer.write(count, *frame)
-    return VideoReport(len(writer.rows), writer.color_trouble)
+    missing = 0 if rate_hz else max(0, stated_frames(path) - len(writer.rows))
+    return VideoReport(len(writer.rows), writer.color_trouble, missing)
 
 
 def _mean_fps(times_s: list[float]) -> float:

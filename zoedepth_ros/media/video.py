@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from zoedepth_ros.files import name_for_opencv
 
+_INDEXED = ('.avi', '.m4v', '.mov', '.mp4')
 _USUAL_FPS = 30.0  # of files without a rate
 _LOWEST_FPS = 0.01  # that OpenCV makes a fraction of
 _LARGEST_NUMBER = 65_535  # that MPEG-4 has for a rate, in thousandths, hundredths, ...
@@ -90,6 +91,14 @@ def read_video(path: Path, rate_hz: float = 0.0) -> Generator[VideoFrame, None, 
             is_read, bgr = video.retrieve()
             if is_read:
                 yield VideoFrame(time_s, cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))
+
+
+def stated_frames(path: Path) -> int:
+    """Return the number of frames in the index of a video; 0 for formats that have none."""
+    if path.suffix.lower() not in _INDEXED:
+        return 0
+    with _opened(path) as video:
+        return int(video.get(cv2.CAP_PROP_FRAME_COUNT))
 
 
 def video_shape(path: Path) -> tuple[int, int] | None:
