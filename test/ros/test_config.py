@@ -132,6 +132,38 @@ def test_a_layout_of_foxglove_has_what_its_reader_asks_for_and_places_every_pane
     assert kinds == {'3D', 'Image', 'Indicator', 'Plot', 'RawMessages', 'StateTransitions'}
 
 
+# What each panel reads from its configuration: the types RendererConfig, IndicatorConfig,
+# PlotConfig, RawMessagesPanelConfig and StateTransitionConfig of Lichtblick, 2026-07.
+OF_A_SCENE = {
+    *('cameraState', 'followTf', 'followMode', 'scene', 'publish', 'transforms', 'topics'),
+    *('layers', 'imageMode'),
+}
+PANEL_KEYS = {
+    '3D': OF_A_SCENE,
+    'Image': OF_A_SCENE,
+    'Indicator': {'fallbackColor', 'fallbackLabel', 'path', 'rules', 'style'},
+    'Plot': {
+        *('paths', 'minXValue', 'maxXValue', 'minYValue', 'maxYValue', 'showLegend', 'isSynced'),
+        *('legendDisplay', 'showPlotValuesInLegend', 'showXAxisLabels', 'showYAxisLabels'),
+        *('xAxisVal', 'xAxisPath', 'xAxisLabel', 'yAxisLabel', 'followingViewWidth'),
+        'sidebarDimension',
+    },
+    'RawMessages': {
+        *('diffEnabled', 'diffMethod', 'diffTopicPath', 'expansion', 'showFullMessageForDiff'),
+        *('topicPath', 'fontSize'),
+    },
+    'StateTransitions': {
+        *('isSynced', 'paths', 'xAxisMaxValue', 'xAxisMinValue', 'xAxisRange', 'xAxisLabel'),
+        'showPoints',
+    },
+}
+
+
+def test_every_panel_of_foxglove_has_only_keys_that_it_reads():
+    for name, panel in foxglove()['configById'].items():
+        assert set(panel) <= PANEL_KEYS[name.partition('!')[0]] | {'foxglovePanelTitle'}, name
+
+
 def foxglove_paths():
     for name, panel in foxglove()['configById'].items():
         mode = panel.get('imageMode', {})
