@@ -39,7 +39,7 @@ class Tree:
     """One build tree, configured several times; the messages are compiled once."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder, self.build = folder, folder / 'build'
         for name in SOURCES:
             copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
             copy(ROOT / name, folder / name)
@@ -51,10 +51,10 @@ class Tree:
 
     def install(self, name: str, *options: str) -> Path:
         """Configure, build and install; returns the folder of Python packages."""
-        prefix, build = self._folder / name, self._folder / 'build'
+        prefix = self._folder / name
         prefixes = [str(path) for path in PREFIXES]
         configure = [
-            *('cmake', '-S', self._folder, '-B', build, f'-DCMAKE_INSTALL_PREFIX={prefix}'),
+            *('cmake', '-S', self._folder, '-B', self.build, f'-DCMAKE_INSTALL_PREFIX={prefix}'),
             f'-DCMAKE_PREFIX_PATH={";".join(prefixes)}',
             f'-DPython3_EXECUTABLE={sys.executable}',
             *('-DPython3_FIND_VIRTUALENV=ONLY', '-DBUILD_TESTING=OFF', *options),
@@ -64,7 +64,7 @@ class Tree:
             'AMENT_PREFIX_PATH': os.pathsep.join(prefixes),
             'PATH': f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}',
         }
-        build_now = ['cmake', '--build', build, '--target', 'install', '-j', '2']
+        build_now = ['cmake', '--build', self.build, '--target', 'install', '-j', '2']
         for command in (configure, build_now):
             run = subprocess.run(command, env=environment, capture_output=True, text=True)
             assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
@@ -115,3 +115,12 @@ def test_the_init_of_the_package_replaces_the_empty_one_of_lyrical(tree):
     assert ctypes.CDLL(installed / 'geometry' / 'libzoedepth_kernels.so').zoedepth_pack_points
     entry = packages.parents[2] / 'lib' / 'zoedepth_ros' / 'depth_node'
     assert entry.read_text().splitlines()[0] == f'#!{sys.executable}'
+
+
+def test_executables_run_where_symlink_install_links_to_them(tree):
+    tree.install('package', '-DZOEDEPTH_ROS_MESSAGES_ONLY=OFF')
+    linked = sorted((tree.build / 'bin').iterdir())
+    assert [path.name for path in linked] == [
+        *('depth_node', 'image_source', 'stream_recorder', 'zoedepth')
+    ]
+    assert all(os.access(path, os.X_OK) for path in linked)

@@ -68,6 +68,7 @@ def test_without_any_camera_it_says_so_and_once_in_the_log(hints):
     )
     count = len(status)
     wait_until(lambda: len(status) > count + 2)
+    node.wait_for_log(IMAGES)
     assert node.log.count(IMAGES) == 1
 
 

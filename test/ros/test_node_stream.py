@@ -64,6 +64,7 @@ def test_a_slow_network_never_builds_a_queue(peer, start, hold):
     peer.exchange(depth, header=last)
     assert len(depth) == 2
     assert drops_of(peer.fresh(status))['superseded by a newer image'] >= 3
+    node.wait_for_log(at_work, 2)
     assert node.log.count(at_work) == 2
 
 
@@ -108,7 +109,7 @@ def test_every_bad_picture_is_dropped_counted_and_survived(peer, start):
     }
     wait_until(lambda: any(array.status[0].level == b'\x01' for array in diagnostics.messages))
     for text in ('32FC1 is depth', "'nonsense'", '100 bytes', '0 px', 's old', 'a black picture'):
-        assert text in node.log, text
+        node.wait_for_log(text)
     peer.exchange(depth)
     assert len(depth) == published + 1
 

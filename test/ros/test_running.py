@@ -155,6 +155,14 @@ def test_an_error_that_a_signal_brings_about_is_none(run):
     assert run('at work', work=work).wait() == 1
 
 
+def test_a_constructor_that_fails_for_people_is_one_line(run):
+    making = 'globals().update(kept=self); raise OSError("no weights")'
+    node = run('made', making=making, destroy='raise AttributeError("not made yet")')
+    assert node.wait() == 1
+    assert 'no weights' in node.log
+    assert 'Traceback' not in node.log
+
+
 def test_a_callback_gives_the_exit_code(run):
     assert run('at work', work='raise Finished(3)').wait() == 3
 
@@ -164,7 +172,8 @@ def test_a_node_whose_constructor_a_signal_breaks_leaves_no_shared_memory(run, l
     making = (
         'say(Path("/proc/self/maps").read_text()); say("these are the segments"); '
         'globals().update(kept=self); '  # as rclpy's own cycles of references do
-        'self.context.shutdown(); raise RuntimeError("the context is invalid")'
+        f'os.kill(os.getpid(), 2)\n        {TOLD}\n'
+        '        raise RuntimeError("the context is invalid")'
     )
     node = run(
         'these are the segments',

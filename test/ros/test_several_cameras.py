@@ -46,6 +46,7 @@ def test_pictures_that_wait_go_through_the_network_together_and_all_cameras_get_
     peer.exchange(depth['front'], header=held)
     for name, header in sent.items():
         peer.exchange(depth[name], header=header)
+    node.wait_for_log('network: ', before + 1 + len(batches))
     runs = [int(text.split()[1]) for text in node.lines if text.startswith('network: ')]
     assert runs[before:] == [1, *batches]
     came = {name: len(inbox) - published[name] for name, inbox in depth.items()}
@@ -65,7 +66,7 @@ def test_every_camera_has_its_own_topics_intrinsics_frame_and_state(peer, start)
     diagnostics = peer.subscribe(DiagnosticArray, '/diagnostics')
     cameras, every = Cameras(peer), (depth, clouds, infos)
     cameras.send_until(lambda: all(all(inboxes.values()) for inboxes in every))
-    assert 'active: images from /front/image, /left/image, /right/image, /rear/image' in node.log
+    node.wait_for_log('active: images from /front/image, /left/image, /right/image, /rear/image')
     for name in NAMES:
         assert depth[name].last.header.frame_id == f'{name}_optical'
         assert clouds[name].last.header.frame_id == f'{name}_optical'
