@@ -14,13 +14,13 @@ import sys
 from collections.abc import Iterator
 
 from zoedepth_ros.build import build_predictor
-from zoedepth_ros.evaluation import filter_scores
+from zoedepth_ros.evaluation import cliff_scores, filter_scores
 from zoedepth_ros.evaluation.other_cameras import METHODS, RULES, aspect_table, table
 from zoedepth_ros.inference.result import DepthPredictor
 from zoedepth_ros.media.sample import DOMAINS
 from zoedepth_ros.terminal import print_anything
 
-PARTS = ('cameras', 'aspects', 'flicker', 'edges', 'temporal')
+PARTS = ('cameras', 'aspects', 'flicker', 'edges', 'temporal', 'cliffs')
 BLURS = (((384, 512), 1.0), ((384, 512), 1.5), ((192, 256), 0.8), ((192, 256), 1.3))
 NOISE = 0.02
 FIRST_SEED = 5000  # of the scenes; no test uses these
@@ -115,12 +115,33 @@ def temporal(predictor: DepthPredictor, scenes: int) -> Iterator[str]:
             yield shares(kind, predictor.model_name, name, counts)
 
 
+def cliffs(predictor: DepthPredictor, scenes: int) -> Iterator[str]:
+    """Give edges found and false ones, with exact depth and 1 % of noise, and with the network."""
+    images = max(10, 1000 * scenes // 24)
+    yield row(
+        'noise of 1 %', 'drops found', 'false clusters, level', 'false images, ramp of 5 deg'
+    )
+    yield row(*['---'] * 4)
+    for noise in cliff_scores.NOISES:
+        of = cliff_scores.exact_score(noise, images, FIRST_SEED)
+        found = f'{of.found / of.images:.1%} of {of.images}'
+        yield row(noise.__name__, found, f'{of.false_level}', f'{of.false_ramp}')
+    yield ''
+    yield row('trajectory', 'images', 'with an edge by exact depth', 'found', 'images with false')
+    yield row(*['---'] * 5)
+    seeds = range(FIRST_SEED, FIRST_SEED + max(1, scenes // 6))
+    for kind in ('step', 'street', 'room'):
+        by = cliff_scores.network_score(predictor, kind, seeds, images=60)
+        yield row(kind, *(str(n) for n in (by.images, by.with_edge, by.found, by.false)))
+
+
 LINES = {
     'cameras': cameras,
     'aspects': aspects,
     'flicker': flicker,
     'edges': edges,
     'temporal': temporal,
+    'cliffs': cliffs,
 }
 
 

@@ -372,6 +372,7 @@ def test_resumed_work_with_scale_and_filters_is_the_uninterrupted_work(
     options = {
         'domain': True,
         'obstacles': True,
+        'cliffs': True,
         'scale_source': 'height',
         'camera_height_m': 1.3,
         'filter_temporal': True,

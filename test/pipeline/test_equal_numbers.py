@@ -46,7 +46,7 @@ SETTINGS = {
     'scan.enabled': True,
     'scan.mode': 'height',
 }
-SEGMENTS = ('ground', 'obstacles', 'clearing')
+SEGMENTS = ('ground', 'obstacles', 'clearing', 'cliffs')
 
 
 def time_ns(number: int) -> int:
@@ -62,11 +62,12 @@ def image(number: int) -> np.ndarray:
 
 
 def depth(rgb: np.ndarray, head: str) -> np.ndarray:
-    """Return a floor 1 m below, a wall with a box before it, or the sky above it."""
+    """Return a floor 1 m below with a step down, a wall with a box before it, or the sky."""
     number = int(rgb[0, 0, 0]) // 10
     wall_m = 6.0 if head == 'indoor' else 30.0
     rows = np.arange(HEIGHT, dtype=np.float32)[:, None] - (HEIGHT - 1) / 2
     floor_m = np.where(rows > 0, FOCAL_PX / np.maximum(rows, 1e-3), np.inf)
+    floor_m = np.where((rows < 19) & (np.arange(WIDTH) > 40), 1.5 * floor_m, floor_m)
     depth_m = np.minimum(floor_m, wall_m).astype(np.float32) * np.ones((1, WIDTH), np.float32)
     left = 20 + number % 3
     depth_m[18:30, left : left + 12] = 3.0
@@ -140,6 +141,7 @@ def test_a_recording_has_the_messages_of_the_node(tmp_path, of_node):
         ground=True,
         obstacles=True,
         clearing=True,
+        cliffs=True,
     )
     add_depth(make_plan(source, tmp_path / 'out.mcap', options), Predictor())
     recorded = {

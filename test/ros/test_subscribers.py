@@ -15,7 +15,7 @@ from zoedepth_ros.geometry.rays import rays
 
 STATEFUL = (
     'depth/image', 'depth/points', 'depth/points/ground', 'depth/points/obstacles',
-    'depth/points/clearing', 'scan', 'domain',
+    'depth/points/clearing', 'depth/points/cliffs', 'scan', 'domain',
 )  # fmt: skip
 TOPICS = (*STATEFUL, 'depth/uncertainty', 'depth/color')
 TWINS = ('depth/image/compressedDepth', 'depth/color/compressed', 'depth/camera_info')

@@ -161,7 +161,7 @@ def messages_of(path: Path, topic: str) -> list:
 
 _OWN = {
     *('image', 'camera_info', 'depth_topic', 'points', 'uncertainty', 'domain'),
-    *('ground', 'obstacles', 'clearing', 'compression'),
+    *('ground', 'obstacles', 'clearing', 'cliffs', 'compression'),
 }
 
 

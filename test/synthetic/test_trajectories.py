@@ -14,7 +14,7 @@ import itertools
 from zoedepth_ros.synthetic.trajectory import CameraTrajectory, Path2D, TrajectoryFrame
 
 SMALL = {'height': 96, 'width': 128}
-KINDS = ('room', 'street', 'door')
+KINDS = ('room', 'street', 'door', 'step')
 
 
 def agreement(one: TrajectoryFrame, two: TrajectoryFrame) -> tuple[float, float]:

@@ -53,6 +53,9 @@ class DepthOptions:
     clearing: bool = False
     """Whether the ends of free rays are added."""
 
+    cliffs: bool = False
+    """Whether the edges of the floor are added."""
+
     compression: str = 'none'
     """Compression of the new recording's chunks: none, lz4 or zstd."""
 
@@ -77,6 +80,7 @@ class DepthOptions:
             outputs.GROUND: self.ground,
             outputs.OBSTACLES: self.obstacles,
             outputs.CLEARING: self.clearing,
+            outputs.CLIFFS: self.cliffs,
             outputs.SCAN: self.settings.scan_enabled,
         }
         named = {name for name, is_chosen in chosen.items() if is_chosen}

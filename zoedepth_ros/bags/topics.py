@@ -99,6 +99,7 @@ _TYPES = {
     outputs.GROUND: POINT_CLOUD,
     outputs.OBSTACLES: POINT_CLOUD,
     outputs.CLEARING: POINT_CLOUD,
+    outputs.CLIFFS: POINT_CLOUD,
     outputs.SCAN: LASER_SCAN,
 }
 """Output -> type of its messages, in the order in which they follow an image."""

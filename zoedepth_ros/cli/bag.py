@@ -42,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--ground', action=yes_or_no, default=None, help='ground points (no)')
     add('--obstacles', action=yes_or_no, default=None, help='points of obstacles (no)')
     add('--clearing', action=yes_or_no, default=None, help='ends of free rays (no)')
+    add('--cliffs', action=yes_or_no, default=None, help='edges of the floor (no)')
     add('--compression', choices=('none', 'lz4', 'zstd'), help='of the new recording (none)')
     add(
         '--jobs',
@@ -122,7 +123,7 @@ def _options(args: argparse.Namespace) -> DepthOptions:
     """Take what was given; what was not has its default where it belongs."""
     from zoedepth_ros.bags.plan import DepthOptions
 
-    names = ('points', 'uncertainty', 'domain', 'ground', 'obstacles', 'clearing')
+    names = ('points', 'uncertainty', 'domain', 'ground', 'obstacles', 'clearing', 'cliffs')
     values = {name: getattr(args, name) for name in (*names, 'depth_topic', 'compression')}
     chosen = {name: value for name, value in values.items() if value is not None}
     settings = settings_of(args)

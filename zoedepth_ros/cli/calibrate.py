@@ -40,7 +40,8 @@ NAME = 'calibrate'
 HELP = 'find the scale of a camera from a known distance or its height above the floor'
 
 NO_EFFECT = (
-    *('depth.rate', 'depth.min', 'depth.encoding', 'scale', 'cloud', 'scan', 'obstacles'),
+    *('depth.rate', 'depth.min', 'depth.encoding', 'scale', 'cloud', 'scan'),
+    *('obstacles', 'cliffs'),
     *('filter.edge', 'filter.temporal', 'filter.flicker'),
     *('router.rate', 'router.smoothing', 'router.hysteresis', 'router.min_dwell'),
     *('router.handover', 'camera.height', 'camera.pitch', 'camera.roll'),

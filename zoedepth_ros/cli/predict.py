@@ -34,7 +34,7 @@ HELP = 'write the depth of images and videos: PNG in millimetres, NumPy, colours
 DEFAULT_MODEL = 'ZoeD_M12_NK'
 NO_EFFECT = (
     *('depth.rate', 'cloud.rate', 'depth.encoding', 'cloud.organized'),
-    *('scan', 'obstacles'),
+    *('scan', 'obstacles', 'cliffs'),
 )
 """Parameters, or groups of them, of outputs that this command does not have."""
 DEFAULT_HFOV_DEG = 55.0

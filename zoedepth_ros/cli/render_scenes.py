@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 NAME = 'scenes'
 HELP = 'render scenes with exact depth into one contact sheet'
 
-TRAJECTORIES = ('room', 'street', 'door')
+TRAJECTORIES = ('room', 'street', 'door', 'step')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

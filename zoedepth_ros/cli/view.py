@@ -89,7 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--frames', type=at_least(0), default=0, metavar='N', help='stop after so many (all)')
     add_settings(
         parser,
-        besides=('depth.rate', 'cloud.rate', 'depth.encoding', 'scan', 'obstacles'),
+        besides=('depth.rate', 'cloud.rate', 'depth.encoding', 'scan', 'obstacles', 'cliffs'),
     )
 
 

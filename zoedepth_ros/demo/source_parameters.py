@@ -73,7 +73,7 @@ PARAMETERS: dict[str, Parameter] = {
     'trajectory.kind': _parameter(
         'door',
         'Rendered trajectory: room circles in a room, street follows a street, door leaves a '
-        'house and comes back.',
+        'house and comes back, step goes to the edge of a platform.',
         choices=tuple(PLANS),
     ),
     'trajectory.seed': _parameter(

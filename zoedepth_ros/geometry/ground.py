@@ -33,6 +33,8 @@ STEEPEST_RAD = math.radians(67.0)  # a steeper plane, against the expected up, i
 FREE_RAD = math.radians(25.0)  # search range for an unconstrained plane when up is trusted
 TRUSTED_CONFIDENCE = 0.3
 """Smallest confidence of a plane that is used as ground."""
+NEAREST_SHARE = 0.15  # of the points below the horizon, whose level `near_ground` compares
+NEAR_TILT_RAD = math.radians(3.0)  # largest tilt between the near half of a plane and the whole
 BELOW_COST = 2.0  # weight of points below the plane: few under the ground, many under a table
 
 
@@ -131,6 +133,42 @@ def fit_ground(
     if known is None or (agreement < 1.0 and tolerance_rad > 0.0):
         return GroundFit(None, other or _other(points, expected, tolerance_rad, seed))
     return GroundFit(_ground(points, known), other, agreement)
+
+
+def near_ground(
+    points_m: NDArray[np.float32], ground: Ground, camera_height_m: float = 0.0
+) -> Ground:
+    """Return the plane of the floor near the camera, where a lower floor is behind it.
+
+    points_m: (…, 3) [m].  camera_height_m: height of the camera [m], 0.0 for unknown.  If the
+    nearest points are level and higher than `ground`, they are the floor, unless the height of the
+    camera says otherwise.  The plane is fitted anew to its near half, which is not tilted by a
+    lower floor.
+    """
+    points = points_m.reshape(-1, 3).astype(np.float64)
+    up = np.array(ground.up)
+    points = points[:: max(1, len(points) // (4 * MAX_POINTS))]
+    lift = points @ up
+    points, lift = points[lift < 0.0], lift[lift < 0.0]  # NaN is left out
+    if len(points) < MIN_POINTS:
+        return ground
+    steep = lift / np.linalg.norm(points, axis=1)  # -1: straight down
+    nearest_m = -lift[steep <= np.quantile(steep, NEAREST_SHARE)]
+    low_m, level_m, high_m = (float(level) for level in np.quantile(nearest_m, (0.1, 0.5, 0.9)))
+    if level_m < (1.0 - INLIER_ERROR) * ground.height_m:
+        is_floor = high_m - low_m < INLIER_ERROR * level_m
+        if camera_height_m > 0.0:  # the nearer one, as ratios
+            is_floor = camera_height_m**2 < level_m * ground.height_m
+        if is_floor:
+            ground = replace(ground, height_m=level_m)
+    on = np.abs(lift / ground.height_m + 1.0) < INLIER_ERROR
+    if np.count_nonzero(on) < 2 * MIN_POINTS:
+        return ground
+    near = points[on & (steep <= np.median(steep[on]))]
+    plane = _refined(near, -up / ground.height_m)
+    if _tilt_rad(plane, up) > NEAR_TILT_RAD:
+        return ground
+    return replace(_ground(near, plane), confidence=ground.confidence)
 
 
 def _other(

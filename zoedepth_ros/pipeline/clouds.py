@@ -18,6 +18,7 @@ from zoedepth_ros.geometry.sky import FAR_M
 from zoedepth_ros.geometry.workspace import Workspace
 from zoedepth_ros.inference.result import CloudRequest
 from zoedepth_ros.pipeline import outputs
+from zoedepth_ros.pipeline.cliff_detector import CliffDetector
 from zoedepth_ros.pipeline.depth_filters import depth_for_points
 from zoedepth_ros.pipeline.frame_context import FrameContext
 from zoedepth_ros.pipeline.ground_segmentation import (
@@ -60,6 +61,7 @@ class Clouds:
         self._packers = {color: PointPacker() for color in (True, False)}
         self._calibration = RateLimiter(CALIBRATION_RATE_HZ)
         self._workspace = Workspace()
+        self._cliffs = CliffDetector()
         self._temporal: dict[str, TemporalFilter] = {}
 
     def follow(
@@ -147,12 +149,14 @@ class Clouds:
             'ground': self.ground_segmentation.state(),
             'temporal': {name: check.state() for name, check in self._temporal.items()},
             'calibration': self._calibration.state(),
+            'cliffs': self._cliffs.state(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from what `state` returned."""
         self.ground_segmentation.restore(state['ground'])
         self._calibration.restore(state['calibration'])
+        self._cliffs.restore(state['cliffs'])
         self._temporal.clear()
         for name, past in state['temporal'].items():
             self._temporal[name] = TemporalFilter()
@@ -238,11 +242,15 @@ class Clouds:
         fit: GroundFit,
         context: FrameContext,
     ) -> Iterator[Output]:
-        """Yield ground, obstacles and free rays."""
+        """Yield ground, obstacles, free rays and edges of the floor."""
         at = context.settings
         ground = self.ground_segmentation.take(fit, at, context.now_s, CLOUDS)
         if ground is None:
             yield self._no_ground(at)
+            return
+        if outputs.CLIFFS in names:
+            yield Segment(outputs.CLIFFS, self._cliffs.points(context, points_m, ground))
+        if names == {outputs.CLIFFS}:
             return
         rays = context.camera.rays(at.cloud_decimation)
         segments = self.ground_segmentation.segments(

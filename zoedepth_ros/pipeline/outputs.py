@@ -16,17 +16,18 @@ from zoedepth_ros.geometry.scan import BandScan
 
 DEPTH, UNCERTAINTY, COLOR = 'depth/image', 'depth/uncertainty', 'depth/color'
 POINTS, SCAN, DOMAIN = 'depth/points', 'scan', 'domain'
-GROUND, OBSTACLES, CLEARING = (
+GROUND, OBSTACLES, CLEARING, CLIFFS = (
     'depth/points/ground',
     'depth/points/obstacles',
     'depth/points/clearing',
+    'depth/points/cliffs',
 )
 CAMERA_INFO = 'depth/camera_info'
 """Made by the caller, at the rate of depth."""
 
 DEPTH_OUTPUTS = frozenset({DEPTH, UNCERTAINTY, COLOR, SCAN})
 """Outputs at depth.rate."""
-SEGMENTS = frozenset({GROUND, OBSTACLES, CLEARING})
+SEGMENTS = frozenset({GROUND, OBSTACLES, CLEARING, CLIFFS})
 """Parts of the cloud by the ground plane."""
 CLOUD_OUTPUTS = frozenset({POINTS}) | SEGMENTS
 """Outputs at cloud.rate."""
@@ -123,10 +124,10 @@ class Cloud:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Ground, obstacles or the ends of free rays, in the camera's optical frame."""
+    """Ground, obstacles, the ends of free rays or the edges of the floor, in the optical frame."""
 
     name: str
-    """GROUND, OBSTACLES or CLEARING."""
+    """GROUND, OBSTACLES, CLEARING or CLIFFS."""
 
     points_m: NDArray[np.float32]
     """(k, 3) x, y, z [m]; (k, 4) with the standard deviation of z, see cloud.uncertainty."""

@@ -206,6 +206,44 @@ class PipelineSettings:
         low=0.1,
         high=MAX_RANGE_M,
     )
+    # ---- cliffs ----------------------------------------------------------------------------
+    cliffs_min_drop_m: float = parameter(
+        'cliffs.min_drop',
+        0.06,
+        'Smallest drop behind an edge of the floor that gives points in depth/points/cliffs [m].',
+        low=0.01,
+        high=10.0,
+    )
+    cliffs_min_width_m: float = parameter(
+        'cliffs.min_width',
+        0.2,
+        'Smallest length of an edge [m].',
+        low=0.0,
+        high=10.0,
+    )
+    cliffs_max_range_m: float = parameter(
+        'cliffs.max_range',
+        3.0,
+        'Largest horizontal distance of an edge [m]; a low camera sees edges up to about 8 times '
+        'its height.',
+        low=0.1,
+        high=MAX_RANGE_M,
+    )
+    cliffs_max_slope: float = parameter(
+        'cliffs.max_slope',
+        0.1,
+        'Floor that descends with this slope or less is no cliff [m/m].',
+        low=0.0,
+        high=1.0,
+    )
+    cliffs_images: int = parameter(
+        'cliffs.images',
+        2,
+        'How many of the last n + 1 images, the newest among them, must show an edge; 1 needs no '
+        'second image.',
+        low=1,
+        high=10,
+    )
     # ---- scan ------------------------------------------------------------------------------
     scan_enabled: bool = parameter('scan.enabled', False, 'Publish `scan`, a 2D laser scan.')
     scan_mode: str = parameter(

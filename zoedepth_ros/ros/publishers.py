@@ -23,6 +23,7 @@ TOPICS: dict[str, Any] = {
     'depth/points/ground': PointCloud2,
     'depth/points/obstacles': PointCloud2,
     'depth/points/clearing': PointCloud2,
+    'depth/points/cliffs': PointCloud2,
     'depth/uncertainty': Image,
     'depth/color': Image,
     'depth/color/compressed': CompressedImage,

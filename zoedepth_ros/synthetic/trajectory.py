@@ -1,7 +1,7 @@
 """Camera trajectories through one synthetic world.
 
 Kinds: 'room' circles in a room, 'street' follows a pavement, 'door' starts in a house, leaves it
-through the door, turns in the street and returns.
+through the door, turns in the street and returns, 'step' goes to the edge of a platform.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from zoedepth_ros.synthetic.dice import Dice
 from zoedepth_ros.synthetic.home import WALL_M, Home, build_home
 from zoedepth_ros.synthetic.interior import ceiling_lamps, line_walls, wall_pictures
 from zoedepth_ros.synthetic.openings import openings
-from zoedepth_ros.synthetic.room import Room, shell
+from zoedepth_ros.synthetic.primitives import CONTACT, WORLD_UV
+from zoedepth_ros.synthetic.room import Room, floor_surface, shell
 from zoedepth_ros.synthetic.scene import random_effects, render_sample, room_world
 from zoedepth_ros.synthetic.street import KERB_M, Street, fill_street
 from zoedepth_ros.synthetic.weather import random_air
@@ -124,6 +125,26 @@ def plan_room(dice: Dice) -> TrajectoryPlan:
     )  # fmt: skip
 
 
+def plan_step(dice: Dice) -> TrajectoryPlan:
+    """Plan a trajectory on a platform in a room, towards its edge and along it."""
+    room = Room('office', dice.between(6.0, 8.0), dice.between(7.0, 9.0), 3.4)
+    w, d, drop_m = room.width, room.depth, dice.between(0.12, 0.3)
+    edge = dice.between(0.5, 0.6) * d
+    shell(room, dice)
+    room.parts.box(w / 2, edge / 2, -0.05, (w, edge, 0.05 + drop_m), floor_surface(dice, 'office'),
+                   flags=CONTACT | WORLD_UV)  # fmt: skip
+    room.taken.append((0.0, w, 0.0, edge + 0.8))
+    line_walls(room, dice, 0.9)
+    ceiling_lamps(room, dice)
+    side = dice.pick((-1, 1))
+    points = [(w / 2 - side, 0.8), (w / 2 - side, edge - 2.0), (w / 2, edge - 1.2),
+              (w / 2 + side, edge - 1.1), (w / 2 + 2 * side, edge - 1.2)]  # fmt: skip
+    return TrajectoryPlan(
+        room_world(room, dice), Path2D.through(points), drop_m + dice.between(0.4, 1.2),
+        lambda x, y: True,
+    )  # fmt: skip
+
+
 def plan_street(dice: Dice) -> TrajectoryPlan:
     """Plan a trajectory along a pavement."""
     side = dice.pick((-1, 1))
@@ -177,6 +198,7 @@ PLANS: dict[str, Callable[[Dice], TrajectoryPlan]] = {
     'room': plan_room,
     'street': plan_street,
     'door': plan_door,
+    'step': plan_step,
 }
 
 

@@ -1,0 +1,261 @@
+"""Measure how many edges of the floor are found, and how many are false.
+
+Exact depth of a floor that ends in a step or a ramp, with noise; and networks on trajectories.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from zoedepth_ros.geometry.camera import Camera
+from zoedepth_ros.geometry.ground import up_from_angles
+from zoedepth_ros.geometry.height_scan import flat_axes
+from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
+from zoedepth_ros.inference.result import DepthPredictor, DepthResult
+from zoedepth_ros.pipeline import outputs
+from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline
+from zoedepth_ros.pipeline.outputs import Segment
+from zoedepth_ros.pipeline.outputs_due import all_due
+from zoedepth_ros.pipeline.request import predict
+from zoedepth_ros.pipeline.settings import settings_from
+from zoedepth_ros.synthetic.trajectory import CameraTrajectory
+
+Map = NDArray[np.float32]
+Noise = Callable[[Map, np.random.Generator], Map]
+
+RAMP = math.tan(math.radians(5.0))
+DROP_M = 0.1
+PERIOD_S = 0.1
+NEAR_M = 0.3
+"""Largest distance between a point and an edge that it belongs to."""
+NOISE = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeScene:
+    """A camera above a floor that ends in a straight edge."""
+
+    height_m: float = 0.5
+    pitch_rad: float = -0.2
+    roll_rad: float = 0.0
+    hfov_rad: float = 1.3
+    size: tuple[int, int] = (480, 640)
+    edge_m: float = 2.0
+    """Distance of the edge straight ahead."""
+    turn_rad: float = 0.0
+    """Angle between the edge and the image's rows, seen from above."""
+
+    @property
+    def up(self) -> tuple[float, float, float]:
+        """Unit vector away from the floor in the camera frame."""
+        return up_from_angles(self.pitch_rad, self.roll_rad)
+
+    def camera(self) -> Camera:
+        """Return the camera."""
+        height, width = self.size
+        return Camera(CameraModel(Intrinsics.from_hfov(width, height, self.hfov_rad)))
+
+    def across_along(self, points_m: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return the place of points (…, 3) across and along the edge [m], from the camera."""
+        forward, left = flat_axes(np.array(self.up))
+        ahead, aside = points_m @ forward, points_m @ left
+        cos, sin = math.cos(self.turn_rad), math.sin(self.turn_rad)
+        return cos * ahead + sin * aside, cos * aside - sin * ahead
+
+    def depth(
+        self,
+        drop_m: float = 0.0,
+        slope: float = 0.0,
+        *,
+        wall_m: float = 9.0,
+        box: tuple[float, float, float, float] | None = None,
+    ) -> Map:
+        """Return exact depth (H, W) [m].
+
+        drop_m: the floor beyond the edge is lower; inf for none.  slope: it descends.  wall_m:
+        distance of a wall.  box: distance, place along the edge, width and height of a front.
+        """
+        rays = self.camera().rays().astype(np.float64)
+        directions = np.concatenate((rays, np.ones_like(rays[..., :1])), axis=-1)
+        (x, y), z = self.across_along(directions), directions @ np.array(self.up)
+        with np.errstate(divide='ignore', invalid='ignore'):
+            depth_m = np.where(z < 0.0, -self.height_m / z, np.inf)
+            past = depth_m * x > self.edge_m
+            if drop_m:
+                lower_m = np.where(z < 0.0, -(self.height_m + drop_m) / z, np.inf)
+                depth_m = np.where(past, lower_m, depth_m)
+            if slope:
+                ramp_m = -(self.height_m - self.edge_m * slope) / (z + x * slope)
+                ramp_m = np.where((ramp_m > 0.0) & (ramp_m * x > self.edge_m), ramp_m, np.inf)
+                depth_m = np.where(past | (z >= 0.0), ramp_m, depth_m)
+            depth_m = np.minimum(depth_m, np.where(x > 0.0, wall_m / x, np.inf))
+            if box is not None:
+                at_m, middle_m, width_m, tall_m = box
+                front_m = np.where(x > 0.0, at_m / x, np.inf)
+                hit = np.abs(front_m * y - middle_m) < width_m / 2
+                hit &= front_m * z + self.height_m < tall_m
+                depth_m = np.where(hit & (front_m < depth_m), front_m, depth_m)
+        return depth_m.astype(np.float32)
+
+    @classmethod
+    def random(cls, random: np.random.Generator) -> EdgeScene:
+        """Return a scene whose edge is 3 degrees or more inside the image."""
+        while True:
+            height_m, pitch_rad = random.uniform(0.3, 1.5), random.uniform(-0.6, 0.0)
+            hfov_rad = math.radians(random.uniform(50.0, 95.0))
+            half_rad = math.atan(0.75 * math.tan(0.5 * hfov_rad)) - math.radians(3.0)
+            if abs(-math.atan2(height_m, 2.0) - pitch_rad) < half_rad:
+                turn_rad = random.uniform(-0.6, 0.6)
+                return cls(height_m, pitch_rad, hfov_rad=hfov_rad, turn_rad=turn_rad)
+
+
+def independent(depth_m: Map, random: np.random.Generator) -> Map:
+    """Add 1 % of noise to each pixel."""
+    return depth_m * (1.0 + random.normal(0.0, NOISE, depth_m.shape).astype(np.float32))
+
+
+def smooth(depth_m: Map, random: np.random.Generator) -> Map:
+    """Add 1 % of error that changes over a quarter of the image."""
+    few = random.normal(0.0, NOISE, (4, 5)).astype(np.float32)
+    height, width = depth_m.shape
+    return depth_m * np.exp(cv2.resize(few, (width, height), interpolation=cv2.INTER_CUBIC))
+
+
+def patchy(depth_m: Map, random: np.random.Generator) -> Map:
+    """Add 1 % of error that changes over some ten pixels."""
+    error = cv2.GaussianBlur(random.normal(0.0, 1.0, depth_m.shape), (0, 0), 4.0)
+    return depth_m * np.exp(NOISE * error / error.std()).astype(np.float32)
+
+
+NOISES: tuple[Noise, ...] = (independent, smooth, patchy)
+
+
+class CliffFinder:
+    """Find the edges of the floor in a sequence of images, 10 a second."""
+
+    def __init__(self, predictor: DepthPredictor | None = None, **values: Any) -> None:
+        """predictor: None where depth is given.  values: parameters, with __ for a dot."""
+        named = {name.replace('__', '.'): value for name, value in values.items()}
+        settings = settings_from({'cloud.rate': 0.0, 'filter.sky': False, **named})
+        self._predictor, self._images = predictor, 0
+        self._pipeline = (
+            CameraPipeline.of(predictor, settings)
+            if predictor is not None
+            else CameraPipeline(settings, heads=('indoor',), network_size=lambda h, w: (h, w))
+        )
+
+    def __call__(self, rgb: NDArray[np.uint8], camera: Camera, depth_m: Map | None = None) -> Map:
+        """Return the points of the next image, (k, 3) [m]; depth_m: where it is given."""
+        due, now_s = all_due({outputs.CLIFFS}), PERIOD_S * self._images
+        self._images += 1
+        request = self._pipeline.prepare(rgb, camera, now_s, due)
+        assert request is not None
+        if depth_m is not None:
+            unknown = np.zeros_like(depth_m)
+            result = DepthResult(depth_m, unknown, unknown, 'indoor', {})
+        else:
+            assert self._predictor is not None
+            result = predict(self._predictor, request)
+        points_m = np.empty((0, 3), np.float32)
+        for output in self._pipeline.process(request, result):
+            if isinstance(output, Segment) and output.name == outputs.CLIFFS:
+                points_m = output.points_m.copy()
+        return points_m
+
+
+def edges_of(scene: EdgeScene, depths_m: Iterable[Map], **values: Any) -> Iterator[Map]:
+    """Yield the points (k, 3) [m] of each depth map of a scene; values: as of CliffFinder."""
+    camera, rgb = scene.camera(), np.zeros((*scene.size, 3), np.uint8)
+    mount = {'camera__pitch': scene.pitch_rad, 'camera__roll': scene.roll_rad}
+    find = CliffFinder(None, **mount, **values)
+    for depth_m in depths_m:
+        yield find(rgb, camera, depth_m)
+
+
+def clusters(points_m: Map) -> int:
+    """Count groups of points (k, 3) that are NEAR_M or more apart."""
+    left, count = points_m, 0
+    while len(left):
+        group, count = left[:1], count + 1
+        while len(group):
+            apart = np.linalg.norm(left[:, None] - group, axis=-1).min(axis=1)
+            group, left = left[apart < NEAR_M], left[apart >= NEAR_M]
+    return count
+
+
+@dataclass(frozen=True, slots=True)
+class ExactScore:
+    """The result of one kind of noise."""
+
+    images: int
+    found: int
+    """Images of a drop in which it is found where it is."""
+    false_level: int
+    """Clusters in as many images of level floor."""
+    false_ramp: int
+    """Images with an edge, of as many of a floor that goes on as a ramp of 5 degrees."""
+
+
+def exact_score(noise: Noise, images: int, seed: int = 0, **values: Any) -> ExactScore:
+    """Measure drops of 10 cm at 2 m from random cameras; 10 images of each after the first."""
+    random, counts = np.random.default_rng(seed), [0, 0, 0]
+    for _ in range(max(1, images // 10)):
+        scene = EdgeScene.random(random)
+
+        def shown(depth_m: Map) -> Iterator[Map]:
+            return (noise(depth_m, random) for _ in range(11))
+
+        for points_m in list(edges_of(scene, shown(scene.depth(DROP_M)), **values))[1:]:
+            near = np.abs(scene.across_along(points_m)[0] - scene.edge_m) < NEAR_M
+            counts[0] += bool(near.sum() > 0.5 * len(near))
+        for points_m in list(edges_of(scene, shown(scene.depth()), **values))[1:]:
+            counts[1] += clusters(points_m)
+        ramp = replace(scene, edge_m=random.uniform(1.0, 2.5)).depth(slope=RAMP)
+        for points_m in list(edges_of(scene, shown(ramp), **values))[1:]:
+            counts[2] += bool(len(points_m))
+    return ExactScore(10 * max(1, images // 10), *counts)
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkScore:
+    """How the edges by a network compare with those by exact depth, image by image."""
+
+    images: int
+    with_edge: int
+    """Images in which exact depth shows an edge."""
+    found: int
+    """Those of them in which the network's depth shows it too."""
+    false: int
+    """Images with points that are 0.5 m or more from every edge by exact depth."""
+
+
+def network_score(
+    predictor: DepthPredictor, kind: str, seeds: Iterable[int], images: int, **values: Any
+) -> NetworkScore:
+    """Compare a network with exact depth on trajectories; kind: of CameraTrajectory."""
+    counts = [0, 0, 0, 0]
+    for seed in seeds:
+        trajectory = CameraTrajectory(kind, seed)
+        by_truth, by_network = CliffFinder(None, **values), CliffFinder(predictor, **values)
+        camera = None
+        for number in range(min(images, len(trajectory))):
+            sample = trajectory[number].sample
+            assert sample.camera is not None
+            camera = camera or Camera(CameraModel(sample.camera))
+            exact_m = np.nan_to_num(sample.depth_m, nan=np.inf)
+            true_m = by_truth(sample.rgb, camera, exact_m)
+            points_m = by_network(sample.rgb, camera)
+            apart = np.linalg.norm(points_m[:, None] - true_m, axis=-1)
+            nearest_m = apart.min(axis=1) if len(true_m) else np.full(len(points_m), np.inf)
+            counts[0] += 1
+            counts[1] += bool(len(true_m))
+            counts[2] += bool(len(true_m) and (nearest_m < 0.5).any())
+            counts[3] += bool((nearest_m >= 0.5).any())
+    return NetworkScore(*counts)

@@ -1,0 +1,101 @@
+"""Edges of the floor that several images show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoedepth_ros.geometry.cliffs import CliffLimits, cliff_edges, quarter_turns
+from zoedepth_ros.geometry.filters import widest_ramp_px
+from zoedepth_ros.geometry.ground import Ground, near_ground
+from zoedepth_ros.geometry.points import stride_slice
+from zoedepth_ros.pipeline.frame_context import FrameContext
+from zoedepth_ros.pipeline.ground_segmentation import band_of
+from zoedepth_ros.pipeline.plain_array import array_from, plain
+from zoedepth_ros.pipeline.settings import PipelineSettings
+
+Map = NDArray[np.float32]
+
+ROWS = 480  # of larger images fewer rows are used
+LONGEST_GAP_S = 1.0
+"""Age at which an image no longer confirms the newest one [s]."""
+SPEED_M_S, TURN_RAD_S, SLACK_M = 1.5, 1.0, 0.1
+"""Largest motion of the camera between two images with which an edge is confirmed, and the
+error of its position."""
+
+
+class CliffDetector:
+    """Find edges of the floor, and publish those that earlier images confirm."""
+
+    def __init__(self) -> None:
+        self._earlier: list[tuple[float, Map]] = []  # time [s] and edges, the newest last
+
+    def points(self, context: FrameContext, points_m: Map, ground: Ground) -> Map:
+        """Return the confirmed edges of an image, (k, 3) [m].
+
+        points_m: the image's points, (H, W, 3).
+        """
+        at = context.settings
+        ground = near_ground(points_m, ground, at.camera_height_m)
+        edges_m = _edges(context, ground, at)
+        count = np.zeros(len(edges_m), np.intp)
+        for then_s, earlier_m in self._recent(context.now_s):
+            count += _confirmed(edges_m, earlier_m, context.now_s - then_s)
+        self._earlier = [*self._earlier, (context.now_s, edges_m)][-at.cliffs_images :]
+        return edges_m[count >= at.cliffs_images - 1]
+
+    def _recent(self, now_s: float) -> list[tuple[float, Map]]:
+        """Forget images that are too old or, after a jump of the clock, in the future."""
+        self._earlier = [e for e in self._earlier if 0.0 <= now_s - e[0] <= LONGEST_GAP_S]
+        return self._earlier
+
+    def state(self) -> list[dict[str, Any]]:
+        """Return the edges of earlier images as plain values."""
+        return [{'at_s': at_s, 'edges_m': plain(edges_m)} for at_s, edges_m in self._earlier]
+
+    def restore(self, state: list[Mapping[str, Any]]) -> None:
+        """Continue from what `state` returned."""
+        self._earlier = []
+        for kept in state:
+            edges_m = array_from(kept['edges_m'])
+            assert edges_m is not None
+            self._earlier.append((kept['at_s'], edges_m))
+
+
+def _edges(context: FrameContext, ground: Ground, at: PipelineSettings) -> Map:
+    """Find the edges in columns at cloud.decimation, without flying pixels being removed."""
+    upright = quarter_turns(ground) % 2 == 0
+    size = context.depth_m.shape
+    height, width = size if upright else size[::-1]
+    step = max(1, round(height / ROWS))
+    steps = (step, at.cloud_decimation) if upright else (at.cloud_decimation, step)
+    depth_m = context.depth_m[stride_slice(steps[0]), stride_slice(steps[1])]
+    near = depth_m < np.float32(at.depth_min_m)
+    limits = CliffLimits(
+        min_drop_m=at.cliffs_min_drop_m,
+        max_slope=at.cliffs_max_slope,
+        min_width_m=at.cliffs_min_width_m,
+        max_range_m=at.cliffs_max_range_m,
+    )
+    return cliff_edges(
+        np.where(near, np.float32(np.nan), depth_m),
+        context.camera.rays(*steps),
+        ground,
+        limits,
+        band_of(at),
+        reach_px=max(3, widest_ramp_px(width) // (2 * step)),
+        measured_to_m=context.measured_to_m,
+    )
+
+
+def _confirmed(edges_m: Map, earlier_m: Map, passed_s: float) -> NDArray[np.bool_]:
+    """Mark the edges (k, 3) that the camera's motion may have brought here from earlier ones."""
+    if not len(edges_m) or not len(earlier_m):
+        return np.zeros(len(edges_m), bool)
+    apart = np.square(edges_m[:, None] - earlier_m).sum(axis=-1)  # (k, earlier)
+    distance_m = np.linalg.norm(edges_m, axis=1)
+    moved_m = SLACK_M + (SPEED_M_S + TURN_RAD_S * distance_m) * passed_s
+    return apart.min(axis=1) <= np.square(moved_m)
