@@ -66,7 +66,7 @@ def heard(source, msg, picture=None, depth_m=2.0, frames=None):
     references = References(node, source, Transforms(OneTransform()) if frames is None else frames)
     node.hear(msg)
     depth = np.full((48, 64), depth_m, np.float32)
-    return references.ratios(header() if picture is None else picture, depth, CAMERA)
+    return references.pairs(header() if picture is None else picture, depth, CAMERA).ratios
 
 
 def cloud(points, frame='camera', **fields):
@@ -125,8 +125,8 @@ def test_what_is_old_unknown_or_heard_already_is_not_compared():
     references = References(node, 'scan', Transforms(OneTransform()))
     node.hear(wall_scan(3.1))
     depth_m = np.full((48, 64), 2.0, np.float32)
-    assert references.ratios(header(), depth_m, CAMERA).size > 0
-    assert references.ratios(header(), depth_m, CAMERA).size == 0
+    assert references.pairs(header(), depth_m, CAMERA).ratios.size > 0
+    assert references.pairs(header(), depth_m, CAMERA).ratios.size == 0
 
 
 def test_scans_lose_what_is_no_hit():
@@ -140,7 +140,7 @@ def test_a_cloud_that_cannot_be_read_is_not_compared_and_reported():
     references = References(node, 'points', Transforms())
     node.hear(cloud([(1, 2, 3)], width=5))
     depth_m = np.full((48, 64), 2.0, np.float32)
-    assert references.ratios(header(), depth_m, CAMERA).size == 0
+    assert references.pairs(header(), depth_m, CAMERA).ratios.size == 0
     (text,) = node.warnings
     assert text.startswith('reference/points: 5 x 1 points')
 

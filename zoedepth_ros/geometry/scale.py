@@ -41,6 +41,39 @@ class ScaleEstimate:
     """Standard deviation of the logarithm of those ratios."""
 
 
+@dataclass(frozen=True, slots=True)
+class DepthPairs:
+    """True and predicted depth at some pixels."""
+
+    true_m: NDArray[np.floating]
+    """Depth by another sensor [m], (k,)."""
+
+    measured_m: NDArray[np.floating]
+    """Predicted depth [m], (k,)."""
+
+    pixels: NDArray[np.floating]
+    """Column and row, (k, 2)."""
+
+    @property
+    def ratios(self) -> NDArray[np.float32]:
+        """True over predicted depth, (k,)."""
+        return (self.true_m / self.measured_m).astype(np.float32)
+
+    def usable(self) -> DepthPairs:
+        """Return the pairs whose depths are both finite and positive."""
+        with np.errstate(invalid='ignore'):
+            kept = np.isfinite(self.true_m) & np.isfinite(self.measured_m)
+            kept &= (self.true_m > 0.0) & (self.measured_m > 0.0)
+        return DepthPairs(self.true_m[kept], self.measured_m[kept], self.pixels[kept])
+
+    def scaled(self, factor: float) -> DepthPairs:
+        """Return the pairs of predicted depth times a factor."""
+        return DepthPairs(self.true_m, self.measured_m * factor, self.pixels)
+
+
+NO_PAIRS = DepthPairs(np.empty(0), np.empty(0), np.empty((0, 2)))
+
+
 def robust_scale(ratios: NDArray[np.floating], *, weight: float = 1.0) -> ScaleEstimate | None:
     """Combine ratios (n,) with outliers to one factor; None without a plausible ratio.
 
@@ -81,25 +114,31 @@ def scale_from_height(ground: Ground | None, height_m: float) -> ScaleEstimate |
     return ScaleEstimate(scale, ground.confidence, 1, 0.0)
 
 
-def ratios_at_points(
+def pairs_at_points(
     points_m: NDArray[np.floating], depth_m: NDArray[np.float32], camera: CameraModel
-) -> NDArray[np.float32]:
-    """Return the ratios of true to predicted depth at points in view, (k,).
+) -> DepthPairs:
+    """Return true and predicted depth at points in view.
 
     points_m: (n, 3) in the optical frame, from a laser or another sensor.  depth_m: (H, W), NaN
     for pixels to ignore, for example at edges.
     """
     ahead = points_m[points_m[:, 2] > 1e-3].astype(np.float32)
     if not len(ahead):
-        return np.empty(0, np.float32)
+        return NO_PAIRS
     pixels = project(ahead[:, :2] / ahead[:, 2:], camera)
     known = np.isfinite(pixels).all(axis=1)
     columns, rows = np.rint(pixels[known]).astype(np.intp).T
     height, width = depth_m.shape
     inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
     measured_m = depth_m[rows[inside], columns[inside]]
-    ratios = ahead[known][inside, 2] / measured_m
-    return ratios[np.isfinite(ratios) & (ratios > 0.0)]  # infinite depth has the ratio 0
+    return DepthPairs(ahead[known][inside, 2], measured_m, pixels[known][inside]).usable()
+
+
+def ratios_at_points(
+    points_m: NDArray[np.floating], depth_m: NDArray[np.float32], camera: CameraModel
+) -> NDArray[np.float32]:
+    """Return the ratios of true to predicted depth at points in view, (k,); `pairs_at_points`."""
+    return pairs_at_points(points_m, depth_m, camera).ratios
 
 
 def ratio_in_cone(

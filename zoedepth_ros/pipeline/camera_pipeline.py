@@ -12,14 +12,20 @@ from numpy.typing import NDArray
 from zoedepth_ros.geometry.camera import Camera
 from zoedepth_ros.geometry.canonical import OFF, RANGE_M, correction_in_use
 from zoedepth_ros.geometry.points import decimate
+from zoedepth_ros.geometry.ranges import mask_beyond
+from zoedepth_ros.geometry.scale import DepthPairs
 from zoedepth_ros.geometry.sky import sky_mask, with_infinite_sky
 from zoedepth_ros.geometry.workspace import Workspace
 from zoedepth_ros.inference.result import AUTO, DepthPredictor, DepthResult
 from zoedepth_ros.inference.uncertainty import UncertaintyMaps
 from zoedepth_ros.media.color import COLOR_RANGE_M, depth_to_bgr
 from zoedepth_ros.pipeline import outputs
-from zoedepth_ros.pipeline.clouds import Clouds, Compare
-from zoedepth_ros.pipeline.depth_filters import without_uncertain, write_depth
+from zoedepth_ros.pipeline.clouds import CALIBRATION_RATE_HZ, Clouds
+from zoedepth_ros.pipeline.depth_filters import (
+    depth_for_points,
+    without_uncertain,
+    write_depth,
+)
 from zoedepth_ros.pipeline.frame_context import FrameContext, measured_to_m
 from zoedepth_ros.pipeline.ground_segmentation import Up
 from zoedepth_ros.pipeline.head_policy import HeadPolicy
@@ -32,13 +38,20 @@ from zoedepth_ros.pipeline.outputs import (
     Uncertainty,
 )
 from zoedepth_ros.pipeline.outputs_due import OutputsDue, Schedule, all_due
+from zoedepth_ros.pipeline.rates import RateLimiter
 from zoedepth_ros.pipeline.request import Request
 from zoedepth_ros.pipeline.scaling import ScaleReport, Scaling
 from zoedepth_ros.pipeline.settings import PipelineSettings
 
 OUTDOOR = 'outdoor'
 
+SHAPE_RATE_HZ = 5.0
+"""Rate of comparisons while they correct the shape, which changes with the image [Hz]."""
+
 Map = NDArray[np.float32]
+Compare = Callable[[Map, Camera], DepthPairs]
+"""Gives true and measured depth where another sensor measures too, for depth (H, W) with NaN where
+it is not to be compared."""
 
 
 class CameraPipeline:
@@ -79,6 +92,7 @@ class CameraPipeline:
         self._workspace = Workspace()
         self._buffers: Buffers = Workspace() if buffers is None else buffers
         self._clouds = Clouds(self._scaling, self._buffers)
+        self._comparison = RateLimiter(CALIBRATION_RATE_HZ)
         self._started = False
 
     @classmethod
@@ -176,6 +190,18 @@ class CameraPipeline:
         self._clouds.ground_segmentation.measured_up = up
         result = request.in_own_camera(result)
         factor, measured_m = self._scaled(request, result)
+        if compare is not None and request.camera is not None:
+            self._compare(request, result, measured_m, factor, compare)
+        shape = self._scaling.shape
+        if shape is not None:
+            by_place = shape.factors(result.depth_m)
+            measured_m = measured_m * by_place
+            result = replace(
+                result,
+                depth_m=result.depth_m * by_place,
+                uncertainty_m=result.uncertainty_m * by_place,
+                on_device=None,  # which has no shape
+            )
         depth_m = measured_m
         if outputs.UNCERTAINTY in due.depth or at.filter_max_uncertainty_m > 0.0:
             std_m = self._std_m(result, factor)
@@ -192,7 +218,7 @@ class CameraPipeline:
             yield Uncertainty(pixels)
         self._clouds.follow(due, depth_m, result.head, at, now_s)
         if context is not None:
-            yield from self._clouds.make(due, context, compare)
+            yield from self._clouds.make(due, context)
         if outputs.COLOR in due.depth:
             yield ColorImage(depth_to_bgr(depth_m, *COLOR_RANGE_M[result.head]))
 
@@ -219,6 +245,35 @@ class CameraPipeline:
         fitted = self._uncertainty_maps.get(result.head)
         std_m = spread_m if fitted is None else fitted.std_m(depth_m, spread_m)
         return std_m * np.float32(factor)
+
+    def _compare(
+        self,
+        request: Request,
+        result: DepthResult,
+        depth_m: Map,
+        factor: float,
+        compare: Compare,
+    ) -> None:
+        """Use another sensor's depth to estimate scale and shape; depth_m: with one factor."""
+        at, now_s = request.settings, request.now_s
+        assert request.camera is not None
+        shaped = at.scale_shape == 'curve'
+        self._comparison.set_rate(SHAPE_RATE_HZ if shaped else CALIBRATION_RATE_HZ)
+        if not self._comparison.is_due(now_s):
+            return
+        self._comparison.take(now_s)
+        certain_m = depth_m
+        if at.filter_max_uncertainty_m > 0.0:
+            std_m = self._std_m(result, factor)
+            certain_m = without_uncertain(depth_m, std_m, at, self._workspace)
+        width = self._network_size(*request.rgb.shape[:2])[1]
+        few_m = depth_for_points(certain_m, at, width, workspace=self._workspace)
+        limit_m = measured_to_m(at, factor * RANGE_M[result.head])
+        few_m = mask_beyond(few_m, limit_m, self._workspace)
+        pairs = compare(few_m, request.camera)
+        self._scaling.observe_ratios(pairs.ratios, now_s)
+        if shaped:
+            self._scaling.observe_shape(pairs, depth_m.shape, now_s)
 
     def _context(
         self, request: Request, result: DepthResult, depth_m: Map, factor: float
@@ -317,6 +372,7 @@ class CameraPipeline:
             'policy': self.policy.state(),
             'schedule': self._schedule.state(),
             'scaling': self._scaling.state(),
+            'comparison': self._comparison.state(),
             'clouds': self._clouds.state(),
         }
 
@@ -329,4 +385,5 @@ class CameraPipeline:
         self._started = state['started']
         self._schedule.restore(state['schedule'])
         self._scaling.restore(state['scaling'])
+        self._comparison.restore(state['comparison'])
         self._clouds.restore(state['clouds'])

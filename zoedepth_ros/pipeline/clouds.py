@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.geometry.camera import Camera
 from zoedepth_ros.geometry.filters import widest_ramp_px
 from zoedepth_ros.geometry.ground import GroundFit
 from zoedepth_ros.geometry.points import PointPacker, decimate, depth_to_points, stride_slice
@@ -44,9 +43,6 @@ NO_GROUND_MESSAGE = (
 )
 
 Map = NDArray[np.float32]
-Compare = Callable[[Map, Camera], NDArray[np.floating]]
-"""Gives true over measured depth where another sensor measures too, (k,), for depth (H, W) with
-NaN where it is not to be compared."""
 
 
 class Clouds:
@@ -94,26 +90,15 @@ class Clouds:
         found = fit.trusted or fit.other
         return self.ground_segmentation.expected_up(at) if found is None else found.up, fit
 
-    def make(
-        self, due: OutputsDue, context: FrameContext, compare: Compare | None = None
-    ) -> Iterator[Output]:
-        """Yield every cloud and scan that is due.
-
-        compare: compares depth with another sensor, where scale.source names one.
-        """
+    def make(self, due: OutputsDue, context: FrameContext) -> Iterator[Output]:
+        """Yield every cloud and scan that is due."""
         at = context.settings
-        scan, calibrate = outputs.SCAN in due.depth, self._calibrates(context, compare)
+        scan, calibrate = outputs.SCAN in due.depth, self._calibrates(context)
         by_height = scan and at.scan_mode == 'height'
         if not (due.clouds or scan or calibrate):
             return
         step = at.cloud_decimation
         segments, cloud = due.clouds & outputs.SEGMENTS, outputs.POINTS in due.clouds
-        if calibrate and compare is not None:
-            self._calibration.take(context.now_s)
-            compared_m = self._for_points(context)
-            compared_m = mask_beyond(compared_m, context.measured_to_m, self._workspace)
-            self._scaling.observe_ratios(compare(compared_m, context.camera), context.now_s)
-            calibrate = False
         needs_points = bool(segments) or calibrate or by_height  # as an array, on the CPU
         packed = self._packed_on_device(context) if cloud and not needs_points else None
         rows_m = self._for_points(context, (step, 1)) if by_height else None
@@ -217,10 +202,10 @@ class Clouds:
         np.copyto(points, packed)
         return points
 
-    def _calibrates(self, context: FrameContext, compare: Compare | None) -> bool:
+    def _calibrates(self, context: FrameContext) -> bool:
         at = context.settings
         by_height = at.scale_source == 'height' and at.camera_height_m > 0.0
-        return (by_height or compare is not None) and self._calibration.is_due(context.now_s)
+        return by_height and self._calibration.is_due(context.now_s)
 
     def _points(self, depth_m: Map, context: FrameContext, limit_m: float) -> Map:
         """Return the points (h, w, 3) of depth at cloud.decimation, NaN beyond a limit."""

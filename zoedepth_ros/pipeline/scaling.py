@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -11,16 +12,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zoedepth_ros.geometry.depth_shape import NO_SHAPE, DepthShape, fit_shape
 from zoedepth_ros.geometry.ground import Ground
-from zoedepth_ros.geometry.scale import robust_scale, scale_from_height
+from zoedepth_ros.geometry.scale import DepthPairs, robust_scale, scale_from_height
 from zoedepth_ros.inference.result import DepthResult
 from zoedepth_ros.pipeline.flicker_filter import FlickerFilter, FlickerSettings
+from zoedepth_ros.pipeline.plain_array import array_from, plain
 from zoedepth_ros.pipeline.scale_file import load_scales, save_scales
 from zoedepth_ros.pipeline.scale_tracker import ScaleState, ScaleTracker
 from zoedepth_ros.pipeline.settings import PipelineSettings
 
+NEGLIGIBLE = 1e-3
+"""A smaller logarithm of the factor everywhere is no shape."""
+
 FEW = 5
 """Fewer ratios than this at a time are gathered first."""
+
+
+SHAPE_TIME_S = 0.3
+"""Time constant with which the shape follows its latest fit [s]."""
+
+FADE_TIME_S = 3.0
+"""Time constant with which it fades without any [s]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +63,9 @@ class Scaling:
         self._applied = self._calibrated = 1.0
         self._head = heads[0]
         self._few: deque[float] = deque(maxlen=40)
+        self.shape: DepthShape | None = None
+        """What corrects network depth beyond the factor; None for nothing."""
+        self._shaped_s: float | None = None
 
     @property
     def head(self) -> str:
@@ -75,6 +91,8 @@ class Scaling:
         """
         if result.head != self._head:
             self._few.clear()
+        if result.head != self._head or settings.scale_shape == 'factor':
+            self.shape, self._shaped_s = None, None
         self._head = result.head
         tracker = self._trackers[result.head]
         tracker.limit_rate(settings.scale_max_rate)
@@ -116,6 +134,21 @@ class Scaling:
         if len(ratios):
             self._trackers[self._head].observe(found, now_s)
 
+    def observe_shape(self, pairs: DepthPairs, size: tuple[int, ...], now_s: float) -> None:
+        """Correct the shape by depth of another sensor; it follows within a second.
+
+        pairs: measured depth times the last factor.  size: height and width of the image.
+        """
+        passed_s = 1.0 if self._shaped_s is None else min(1.0, max(0.0, now_s - self._shaped_s))
+        self._shaped_s = now_s
+        found = fit_shape(pairs.scaled(1.0 / self._applied), *size[:2])
+        time_s = SHAPE_TIME_S if len(pairs.true_m) else FADE_TIME_S
+        share = 1.0 - math.exp(-passed_s / time_s)
+        if found is None and self.shape is None:
+            return
+        shape = (self.shape or NO_SHAPE).towards(found, share)
+        self.shape = shape if np.abs(shape.logs).max() > NEGLIGIBLE else None
+
     def save(self, path: str) -> str:
         """Write the scales of all heads that have any evidence, and return the name of the file.
 
@@ -146,6 +179,8 @@ class Scaling:
             'calibrated': self._calibrated,
             'head': self._head,
             'few': list(self._few),
+            'shape': None if self.shape is None else plain(self.shape.logs),
+            'shaped_s': self._shaped_s,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -160,6 +195,8 @@ class Scaling:
         self._applied, self._calibrated = state['applied'], state['calibrated']
         self._head = state['head']
         self._few = deque(state['few'], maxlen=self._few.maxlen)
+        logs = array_from(state['shape'])
+        self.shape, self._shaped_s = None if logs is None else DepthShape(logs), state['shaped_s']
 
     def _flicker_filter_for(self, settings: PipelineSettings) -> FlickerFilter | None:
         """Return the filter for these settings, or None when it has nothing to do."""

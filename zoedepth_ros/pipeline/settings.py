@@ -24,6 +24,9 @@ from zoedepth_ros.pipeline.parameter import (
     with_values,
 )
 
+POINT_SOURCES = ('scan', 'points')
+"""Values of scale.source that give many points at a time."""
+
 
 def _why_no_field_of_view(value: float) -> str | None:
     if value == 0.0 or NARROWEST_RAD <= value <= WIDEST_RAD:
@@ -102,6 +105,15 @@ class PipelineSettings:
         'Largest relative change of the scale per second [1/s].',
         low=0.001,
         high=1.0,
+    )
+    scale_shape: str = parameter(
+        'scale.shape',
+        'factor',
+        "What the reference corrects: 'factor' is one factor on all depth; 'curve' also corrects "
+        'the shape, by a smooth field over image and depth in which depth grows with predicted '
+        'depth, where the reference gives at least 30 points at a time that are spread over the '
+        'image and over depth. For scale.source scan and points.',
+        choices=('factor', 'curve'),
     )
     focal_correction: str = parameter(
         'focal_correction',
@@ -389,6 +401,11 @@ class PipelineSettings:
             raise ValueError(
                 f'depth.max must be 0.0 or more than depth.min: got {self.depth_max_m} m '
                 f'with depth.min {self.depth_min_m} m'
+            )
+        if self.scale_shape == 'curve' and self.scale_source not in POINT_SOURCES:
+            raise ValueError(
+                f'scale.shape curve needs scale.source {" or ".join(POINT_SOURCES)}, got '
+                f'{self.scale_source}'
             )
         if self.obstacles_max_height_m <= self.obstacles_min_height_m:
             raise ValueError(

@@ -20,8 +20,7 @@ from zoedepth_ros.messages.camera_info import UNUSABLE, CameraUnknown, KnownCame
 from zoedepth_ros.messages.compressed import DEPTH_TOPIC
 from zoedepth_ros.messages.images import ConversionError, ImageReader
 from zoedepth_ros.pipeline import outputs
-from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline
-from zoedepth_ros.pipeline.clouds import Compare
+from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline, Compare
 from zoedepth_ros.pipeline.outputs_due import OutputsDue
 from zoedepth_ros.pipeline.request import Request
 from zoedepth_ros.ros.health.statistics import Statistics
@@ -257,7 +256,7 @@ class ImageProcessor:
         references = self._references
         if references is None:
             return None
-        return lambda depth_m, camera: references.ratios(header, depth_m, camera)
+        return lambda depth_m, camera: references.pairs(header, depth_m, camera)
 
     def _camera(
         self, due: OutputsDue, rgb: NDArray[np.uint8], settings: NodeSettings

@@ -10,7 +10,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import LaserScan, PointCloud2, Range
 
 from zoedepth_ros.geometry.camera import Camera
-from zoedepth_ros.geometry.scale import ratio_in_cone, ratios_at_points
+from zoedepth_ros.geometry.scale import NO_PAIRS, DepthPairs, pairs_at_points, ratio_in_cone
 from zoedepth_ros.messages.clouds import CloudError, Points, cloud_points
 from zoedepth_ros.ros import qos
 from zoedepth_ros.ros.transforms import Transforms
@@ -27,9 +27,6 @@ MAX_APART_S = 0.2
 
 MAX_POINTS = 2000
 WARN_AGAIN_S = 10.0
-
-Ratios = NDArray[np.floating]
-NO_RATIOS: Ratios = np.empty(0)
 
 
 class References:
@@ -55,14 +52,14 @@ class References:
         """Unsubscribe."""
         self._node.destroy_subscription(self._subscription)
 
-    def ratios(self, header: Any, depth_m: NDArray[np.float32], camera: Camera) -> Ratios:
-        """Return true over measured depth where sensor and image overlap, (k,).
+    def pairs(self, header: Any, depth_m: NDArray[np.float32], camera: Camera) -> DepthPairs:
+        """Return true and measured depth where sensor and image overlap.
 
         header: the image's.  depth_m: (H, W), NaN where it is not to be compared.
         """
         msg, self._msg = self._msg, None  # each is compared once
         if msg is None or abs(seconds(msg.header.stamp) - seconds(header.stamp)) > MAX_APART_S:
-            return NO_RATIOS
+            return NO_PAIRS
         frames = msg.header.frame_id, header.frame_id
         if isinstance(msg, Range):
             return self._range(msg, frames, depth_m, camera)
@@ -70,22 +67,23 @@ class References:
         points_m = points_m[:: max(1, len(points_m) // MAX_POINTS)]
         there_m = self._transforms.transform_points(points_m, *frames)
         if there_m is None:
-            return NO_RATIOS
-        return ratios_at_points(there_m, depth_m, camera.model)
+            return NO_PAIRS
+        return pairs_at_points(there_m, depth_m, camera.model)
 
     def _range(
         self, msg: Any, frames: tuple[str, str], depth_m: NDArray[np.float32], camera: Camera
-    ) -> Ratios:
+    ) -> DepthPairs:
         """Compare a range finder, which measures along x of its own frame."""
         if not msg.min_range <= msg.range <= msg.max_range:
-            return NO_RATIOS
+            return NO_PAIRS
         axis_m = np.array([[0, 0, 0], [1, 0, 0]], np.float32)
         ends_m = self._transforms.transform_points(axis_m, *frames)
         if ends_m is None:
-            return NO_RATIOS
+            return NO_PAIRS
         x, y, z = (float(part) for part in ends_m[1] - ends_m[0])
         half_rad = 0.5 * float(msg.field_of_view)
-        return ratio_in_cone(float(msg.range), (x, y, z), half_rad, depth_m, camera.rays())
+        ratio = ratio_in_cone(float(msg.range), (x, y, z), half_rad, depth_m, camera.rays())
+        return DepthPairs(ratio, np.ones_like(ratio), np.full((len(ratio), 2), np.nan))  # no pixel
 
     def _cloud(self, msg: Any) -> Points:
         try:
