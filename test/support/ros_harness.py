@@ -8,9 +8,11 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -57,21 +59,20 @@ class NodeProcess:
     def _start(self, arguments: list[str], **environment: str) -> None:
         # Unbuffered, and with every thread's stack when it is told to abort.
         told = {'PYTHONUNBUFFERED': '1', 'PYTHONFAULTHANDLER': '1', **environment}
+        # A file, not a pipe: what the node wrote before it published is there when the message is.
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115
         self.process = subprocess.Popen(
             [sys.executable, *arguments],
             env={**os.environ, **told},
-            stdout=subprocess.PIPE,
+            stdout=self._output,
             stderr=subprocess.STDOUT,
-            text=True,
         )
-        self.lines: list[str] = []
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
 
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.lines.append(line.rstrip())
+    @property
+    def lines(self) -> list[str]:
+        size = os.fstat(self._output.fileno()).st_size
+        written = os.pread(self._output.fileno(), size, 0).decode(errors='replace')
+        return [line.rstrip() for line in written.splitlines()]
 
     @property
     def log(self) -> str:
@@ -92,15 +93,15 @@ class NodeProcess:
         return self.wait()
 
     def wait(self) -> int:
-        """Return the exit code once the process has ended and its output is read."""
+        """Return the exit code once the process has ended."""
         try:
             code = self.process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             self.process.send_signal(signal.SIGABRT)
-            self._reader.join(PATIENCE_S)
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(PATIENCE_S)
             self.process.kill()
             raise AssertionError(f'no end within {PATIENCE_S} s:\n{self.log}') from None
-        self._reader.join(PATIENCE_S)
         return code
 
 
