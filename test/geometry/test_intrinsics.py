@@ -152,6 +152,15 @@ def test_every_length_of_d_that_opencv_takes_is_taken_under_every_name(name, cou
     np.testing.assert_allclose(seen[:, 0], pixels, atol=1e-2)
 
 
+@pytest.mark.parametrize(('name', 'used'), [('equidistant', 4), ('plumb_bob', 5)])
+@pytest.mark.parametrize('zeros', [1, 2, 6])
+def test_zeros_that_a_driver_fills_d_up_with_do_not_matter(name, used, zeros):
+    d = LONG_D[:used]
+    padded = calibrated(d=[*d, *[0.0] * zeros], distortion_model=name)
+    assert padded.distortion[:used] == d
+    assert not any(padded.distortion[used:])
+
+
 @pytest.mark.parametrize(
     ('changes', 'message'),
     [
@@ -164,7 +173,7 @@ def test_every_length_of_d_that_opencv_takes_is_taken_under_every_name(name, cou
         ({'d': [0.1, math.nan, 0.0, 0.0, 0.0]}, 'D must be finite'),
         ({'d': [0.1, 1e200, 0.0, 0.0, 0.0]}, 'D is too large for a lens'),
         ({'d': D[:3]}, 'plumb_bob must have 4 or 5 or 8 or 12 or 14 numbers, got 3'),
-        ({'d': D, 'distortion_model': 'equidistant'}, 'must have 4 numbers, got 5'),
+        ({'d': LONG_D[:5], 'distortion_model': 'equidistant'}, 'must have 4 numbers, got 5'),
         ({'distortion_model': 'magic'}, "'magic': expected one of plumb_bob"),
         ({'width': 0}, 'size must be positive'),
     ],

@@ -132,6 +132,38 @@ DOUBTFUL = {
         calibration(500.0, 500.0, 310.0, 250.0, 640, 480, p=1100.0, d=[0.1] * 5, rectified=True),
         'P is used',
     ),
+    'K of three quarters of the image': (
+        calibration(375.0, 375.0, 240.0, 180.0, 640, 480), 'about 481 x 361.*another image size',
+    ),
+    'K of 800 x 600': (
+        calibration(625.0, 625.0, 402.0, 297.0, 640, 480), 'cx = 402, cy = 297.*another image size',
+    ),
+    'cx and cy interchanged': (
+        calibration(500.0, 500.0, 240.0, 320.0, 640, 480), 'cx and cy interchanged',
+    ),
+    'skewed': (
+        calibration(500.0, 500.0, 320.0, 240.0, 640, 480)
+        | {'k': [500.0, 60.0, 320.0, 0.0, 500.0, 240.0, 0.0, 0.0, 1.0]},
+        r'K is not of the form.*\[500.0, 60.0, 320.0\]',
+    ),
+    'K times two': (
+        calibration(500.0, 500.0, 320.0, 240.0, 640, 480)
+        | {'k': [500.0, 0.0, 320.0, 0.0, 500.0, 240.0, 0.0, 0.0, 2.0]},
+        r'K is not of the form.*\[0.0, 0.0, 2.0\]',
+    ),
+    'P times two, rectified': (
+        calibration(500.0, 500.0, 320.0, 240.0, 640, 480, d=[0.1] * 5, rectified=True)
+        | {'p': [500.0, 0, 320.0, -40.0, 0, 500.0, 240.0, 0, 0, 0, 2.0, 0]},
+        'P is not of the form',
+    ),
+    'a pincushion of no lens': (
+        calibration(500.0, 500.0, 320.0, 240.0, 640, 480, d=[50.0, 0.0, 0.0, 0.0, 0.0]),
+        'narrower by more than [67].%',
+    ),
+    'numbers of plumb_bob called fisheye': (
+        calibration(458.0, 457.0, 367.0, 248.0, 752, 480, model='equidistant',
+                    d=(-0.28341, 0.07396, 0.000194, 1.76e-5)), 'tangential.*another model',
+    ),
     'only one side scaled': (
         calibration(500.0, 1000.0, 320.0, 240.0, 640, 480), 'not square',
     ),

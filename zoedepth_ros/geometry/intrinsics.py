@@ -338,9 +338,11 @@ def _distortion(model: str, d: Sequence[float]) -> tuple[str, tuple[float, ...]]
         known = ', '.join(COEFFICIENT_COUNTS)
         raise CameraError(f'unknown distortion model {model!r}: expected one of {known}')
     counts = COEFFICIENT_COUNTS[name]
+    while len(coefficients) not in counts and coefficients[-1] == 0.0:  # filled up by a driver
+        coefficients = coefficients[:-1]
     if len(coefficients) not in counts:
         expected = ' or '.join(str(count) for count in counts)
-        raise CameraError(f'D of {name} must have {expected} numbers, got {len(coefficients)}')
+        raise CameraError(f'D of {name} must have {expected} numbers, got {len(d)}')
     return name, coefficients
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.field_of_view import NARROWEST_DEG, WIDEST_DEG
 from zoedepth_ros.geometry.intrinsics import (
@@ -32,7 +33,15 @@ UNEQUAL_FOCAL = 1.5  # ratio of fx and fy
 SAME, SIMILAR, REMOTE = 1.25, 1.9, 5.0
 """Largest plausible ratio of the focal lengths in P and K: undistorted, distorted, fisheye."""
 
+OTHER_SIZE, ALIKE = 0.1, 0.03
+"""Least shift of a principal point that is the centre of another image size, as a share of the
+centre, and largest difference of both axes."""
+LEAST_SKEW = 0.005  # of fx
+INTERCHANGED, OBLONG = 0.01, 1.1  # share of a side; least ratio of the sides
+
 LARGEST_TANGENTIAL = 0.02
+LEAST_RADIAL, LARGEST_HIGHER = 0.1, 0.005  # k1 and the last two of plumb_bob's first four numbers
+LEAST_SPREAD = 0.6  # tangent of a ray, relative to that without distortion
 LEAST_RAYS, LEAST_RAYS_FISHEYE = 0.8, 0.3  # share of the image
 GRID = 24  # samples along each side
 
@@ -42,8 +51,9 @@ def calibration_warnings(camera: CameraModel, fields: CalibrationFields) -> tupl
 
     camera: the result of `camera_from_calibration` for the same fields.
     """
-    name, _ = fields.projection()
+    name, matrix = fields.projection()
     found = (
+        *_of_matrix(matrix, name),
         *_of_projection(fields.full_image(), camera.distortion_model, name),
         *_of_k_against_p(fields, name),
         *_of_distortion(fields.d, fields.distortion_model, camera, name),
@@ -52,9 +62,41 @@ def calibration_warnings(camera: CameraModel, fields: CalibrationFields) -> tupl
     return tuple(f'camera_info: {text}' for text in found)
 
 
+def _of_matrix(matrix: NDArray[np.float64], name: str) -> Iterator[str]:
+    """Check the elements that no projection uses."""
+    used = np.zeros(matrix.shape, bool)
+    used[[0, 0, 1, 1], [0, 2, 1, 2]] = used[:, 3:] = True
+    used[0, 1] = abs(matrix[0, 1]) < LEAST_SKEW * abs(matrix[0, 0])
+    if (matrix != np.eye(*matrix.shape))[~used].any():
+        yield (
+            f'{name} is not of the form [fx 0 cx; 0 fy cy; 0 0 1], got '
+            f'{matrix[:, :3].tolist()}: only fx, fy, cx and cy are used'
+        )
+
+
+def _of_center(full: Intrinsics, name: str) -> str:
+    """Describe a principal point that belongs to another image; '' for one of this image."""
+    cx_px, cy_px, width, height = full.cx_px, full.cy_px, full.width, full.height
+    x, y = 2.0 * cx_px / max(1, width - 1), 2.0 * cy_px / max(1, height - 1)
+    where = f'the principal point cx = {cx_px:.4g}, cy = {cy_px:.4g} px in {name}'
+    if abs(x - 1.0) > OTHER_SIZE and abs(x - y) < ALIKE * x:
+        return (
+            f'{where} is the centre of an image of about {x * width:.0f} x {y * height:.0f} px, '
+            f'not of {width} x {height}: was it calibrated at another image size?'
+        )
+    oblong = max(width, height) > OBLONG * min(width, height)
+    near_x = abs(cx_px - 0.5 * (height - 1)) < INTERCHANGED * width
+    if oblong and near_x and abs(cy_px - 0.5 * (width - 1)) < INTERCHANGED * height:
+        return f'{where} is the centre of {height} x {width} px: are cx and cy interchanged?'
+    return ''
+
+
 def _of_projection(full: Intrinsics, lens: str, name: str) -> Iterator[str]:
     """Check the field of view, the principal point and the aspect ratio of pixels."""
     widest_deg = WIDE_FISHEYE_DEG if lens == EQUIDISTANT else WIDEST_DEG
+    of_another = _of_center(full, name)
+    if of_another:
+        yield of_another
     for axis in axes(full, lens):
         if not NARROWEST_DEG <= axis.angle_deg <= widest_deg:
             yield (
@@ -62,7 +104,8 @@ def _of_projection(full: Intrinsics, lens: str, name: str) -> Iterator[str]:
                 f'{axis.angle_deg:.3g} degrees over {axis.side_px} px: does it belong to this '
                 'camera?'
             )
-        if abs(axis.center_px - 0.5 * (axis.side_px - 1)) > OFF_CENTER * axis.side_px:
+        off_px = abs(axis.center_px - 0.5 * (axis.side_px - 1))
+        if not of_another and off_px > OFF_CENTER * axis.side_px:
             yield (
                 f'the principal point c{axis.name} = {axis.center_px:.4g} px in {name} is far '
                 f'from the centre of {axis.side_px} px: was it calibrated at another image size?'
@@ -108,15 +151,28 @@ def _of_distortion(
             f'the tangential coefficients {d[2]:.3g} and {d[3]:.3g} in D are too large for a '
             f"lens: do they belong to another model than '{model}' (equidistant)?"
         )
+    if lens == EQUIDISTANT and abs(d[0]) > LEAST_RADIAL and max(map(abs, d[2:])) < LARGEST_HIGHER:
+        yield (
+            f'the last two numbers of D are as small as tangential coefficients of plumb_bob: do '
+            f"they belong to another model than '{model}'?"
+        )
     inner = camera.intrinsics
     columns = np.linspace(0.0, inner.width - 1.0, GRID)
     rows = np.linspace(0.0, inner.height - 1.0, GRID)
     pixels = np.stack(np.meshgrid(columns, rows), axis=-1)
-    share = float(np.isfinite(rays_at(pixels, camera)[..., 0]).mean())
+    rays = rays_at(pixels, camera)
+    share = float(np.isfinite(rays[..., 0]).mean())
     if share < (LEAST_RAYS_FISHEYE if lens == EQUIDISTANT else LEAST_RAYS):
         yield (
             f'the distortion ({lens}) can be inverted in {share:.0%} of the image only, the rest '
             'has no points: does D belong to this camera?'
+        )
+    straight = np.linalg.norm(rays_at(pixels, CameraModel(inner)), axis=-1)
+    spread = float(np.nanmin(np.linalg.norm(rays, axis=-1) / straight, initial=np.inf))
+    if lens != EQUIDISTANT and spread < LEAST_SPREAD:
+        yield (
+            f'the distortion ({lens}) makes the field of view narrower by more than '
+            f'{1.0 - spread:.0%}: does D belong to this camera?'
         )
 
 
