@@ -136,7 +136,7 @@ DOUBTFUL = {
         calibration(375.0, 375.0, 240.0, 180.0, 640, 480), 'about 481 x 361.*another image size',
     ),
     'K of 800 x 600': (
-        calibration(625.0, 625.0, 402.0, 297.0, 640, 480), 'cx = 402, cy = 297.*another image size',
+        calibration(625.0, 625.0, 402.0, 297.0, 640, 480), 'cx = 402.*another image size',
     ),
     'cx and cy interchanged': (
         calibration(500.0, 500.0, 240.0, 320.0, 640, 480), 'cx and cy interchanged',
