@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
-from zoedepth_ros.cli.arguments import SHORT
+from zoedepth_ros.cli.arguments import SHORT, likely_radians
 from zoedepth_ros.cli.camera_options import field_of_view_deg
 from zoedepth_ros.pipeline.parameter import Parameter, table_of
 from zoedepth_ros.pipeline.parameter_file import settings_from_file
@@ -114,6 +114,7 @@ def _radians_of(spec: Parameter) -> Callable[[str], float]:
     if spec.name in ('camera.hfov', 'camera.training_hfov'):
         return lambda text: math.radians(field_of_view_deg(text))
     low, high = (math.degrees(limit or 0.0) for limit in (spec.low, spec.high))
+    option = SHORT.get(spec.name, spec.option)
 
     def read(text: str) -> float:
         try:
@@ -124,6 +125,8 @@ def _radians_of(spec: Parameter) -> Callable[[str], float]:
             raise argparse.ArgumentTypeError(
                 f'expected degrees, {low:.0f} to {high:.0f}, got {text}'
             )
+        if doubt := likely_radians(option, degrees):
+            print(doubt, file=sys.stderr)
         return math.radians(degrees)
 
     return read
