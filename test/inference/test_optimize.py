@@ -57,7 +57,7 @@ def test_where_weights_cannot_be_packed_ordinary_operators_run_and_that_is_said(
     np.testing.assert_allclose(depth_m(network), expected_m['indoor'], rtol=1e-4)
 
 
-@pytest.mark.parametrize('optimization', ['auto', 'off', 'compile'])
+@pytest.mark.parametrize('optimization', ['auto', 'packed', 'off', 'compile'])
 def test_bf16_on_a_processor_without_it_runs_and_warns_that_it_is_slow(
     monkeypatch, caplog, expected_m, optimization
 ):
@@ -143,5 +143,5 @@ def test_compiled_code_is_kept_where_it_is_asked_to_be_unless_the_user_chose(
 
 def test_an_unknown_optimization_is_refused_listing_the_choices():
     check_optimization('auto')
-    with pytest.raises(ValueError, match=r"'fast': expected one of auto, off, compile"):
+    with pytest.raises(ValueError, match=r"'fast': expected one of auto, packed, off, compile"):
         check_optimization('fast')

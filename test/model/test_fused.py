@@ -8,6 +8,7 @@ import pytest
 import torch
 from tiny_models import DECODER, SWIN, random_image, spread, tiny_config
 
+from zoedepth_ros.inference.runtimes.measured_mode import cpu_modes
 from zoedepth_ros.model.config import HeadConfig, ModelConfig
 from zoedepth_ros.model.fused import beit
 from zoedepth_ros.model.fused.attention import (
@@ -17,15 +18,22 @@ from zoedepth_ros.model.fused.attention import (
     SdpaAttention,
 )
 from zoedepth_ros.model.fused.layers import PackedLayers, TorchLayers
-from zoedepth_ros.model.fused.network import FusedZoeDepth, fused_network, packed_network
+from zoedepth_ros.model.fused.network import FusedZoeDepth, cpu_network, fused_network
 from zoedepth_ros.model.zoedepth import ZoeDepth
 
 FP32, BF16 = torch.float32, torch.bfloat16
-MODES = {'packed': packed_network, 'fused': fused_network}
 HEADS = [('N', 'indoor'), ('K', 'outdoor'), ('NK', 'indoor'), ('NK', 'outdoor')]
 
-if PackedLayers.missing(FP32):
-    MODES.pop('packed')
+
+def on_cpu(name: str):
+    def convert(reference: ZoeDepth, dtype: torch.dtype) -> FusedZoeDepth:
+        [mode] = [mode for mode in cpu_modes(dtype) if mode.name == name]
+        return cpu_network(reference, dtype, mode.layers, mode.attention)
+
+    return convert
+
+
+MODES = {mode.name: on_cpu(mode.name) for mode in cpu_modes(FP32)} | {'fused': fused_network}
 
 
 def need_packed(dtype: torch.dtype) -> None:

@@ -48,7 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "well-conditioned random ones, '' for the released ones (%(default)s)")  # fmt: skip
     add('--device', default=AUTO, help='auto, cpu, cuda or cuda:N (%(default)s)')
     add('--precision', default=AUTO, choices=('auto', 'fp32', 'bf16', 'fp16'), help='(auto)')
-    add('--optimization', default=AUTO, choices=('auto', 'off', 'compile'), help='(auto)')
+    add(
+        '--optimization', default=AUTO, choices=('auto', 'packed', 'off', 'compile'), help='(auto)'
+    )
     add(
         '--rounds',
         type=at_least(0),

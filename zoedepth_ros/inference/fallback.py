@@ -48,7 +48,7 @@ class PredictorSettings:
     """'auto', 'fp32', 'bf16' or 'fp16'."""
 
     optimization: str
-    """'auto', 'off' or 'compile'."""
+    """'auto', 'packed', 'off' or 'compile'."""
 
     network_height: int
     """Height of the network's input [px]; 0 for the model's own."""

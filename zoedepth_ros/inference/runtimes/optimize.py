@@ -13,18 +13,19 @@ from torch import Tensor
 from zoedepth_ros.inference.devices import DTYPES, kind_of, short_reason
 from zoedepth_ros.inference.processor import bf16_emulated
 from zoedepth_ros.inference.result import AUTO
+from zoedepth_ros.inference.runtimes.measured_mode import choose_mode
 from zoedepth_ros.model.backbones.features import Prepared
 from zoedepth_ros.model.config import ModelConfig
 from zoedepth_ros.model.fused.layers import PackedLayers
 from zoedepth_ros.model.fused.network import (
     FusedZoeDepth,
     bin_operators,
+    cpu_network,
     fused_network,
-    packed_network,
 )
 from zoedepth_ros.model.zoedepth import Prediction, ZoeDepth
 
-OPTIMIZATIONS = (AUTO, 'off', 'compile')
+OPTIMIZATIONS = (AUTO, 'packed', 'off', 'compile')
 _CACHE_VARIABLE = 'TORCHINDUCTOR_CACHE_DIR'
 _logger = logging.getLogger(__name__)
 
@@ -125,12 +126,17 @@ def optimize(
     device: torch.device,
     optimization: str,
     cache_dir: Path | None = None,
+    *,
+    size: tuple[int, int] | None = None,
+    modes_dir: Path | None = None,
 ) -> OptimizedNetwork:
     """Convert a network and move it to the device; the original is unusable afterwards.
 
     optimization: one of OPTIMIZATIONS; 'off' runs the reference network, 'auto' the fastest mode
-    without a compiler, 'compile' compiles at the first image.  cache_dir: folder for compiled
-    code.
+    without a compiler, 'packed' is 'auto' without measuring, 'compile' compiles at the first
+    image.  cache_dir: folder for compiled code.  size: height and width of the images to be
+    fastest for, by default the model's.  modes_dir: folder of measured modes; None measures
+    nothing.
     """
     dtype = DTYPES[precision]
     model.eval().requires_grad_(False)
@@ -142,11 +148,15 @@ def optimize(
         if cache_dir is not None:
             os.environ.setdefault(_CACHE_VARIABLE, str(cache_dir))
         return CompiledNetwork(fused_network(model, dtype, device), note)
-    missing = PackedLayers.missing(dtype) if device.type == 'cpu' else ''
-    if device.type == 'cpu' and not missing:
-        return OptimizedNetwork(packed_network(model, dtype), 'packed', note)
-    if missing and not note:
-        note = f'no packed weights, the network runs with standard operators: {missing}'
+    if device.type == 'cpu':
+        missing = PackedLayers.missing(dtype)
+        if missing and not note:
+            note = f'no packed weights, the network runs with standard operators: {missing}'
+        folder = modes_dir if optimization == AUTO else None
+        chosen = choose_mode(model, precision, dtype, size or model.config.image_size, folder)
+        name = 'packed' if isinstance(chosen.layers, PackedLayers) else 'fused'
+        on_cpu = cpu_network(model, dtype, chosen.layers, chosen.attention)
+        return OptimizedNetwork(on_cpu, name, note)
     network = fused_network(model, dtype, device, operators=bin_operators(dtype, device))
     return OptimizedNetwork(network, 'fused', note)
 

@@ -14,8 +14,6 @@ from zoedepth_ros.model.backbones.features import FeatureExtractor, Prepared
 from zoedepth_ros.model.fused.attention import (
     Attention,
     ExplicitAttention,
-    GroupedAttention,
-    HeadwiseAttention,
     SdpaAttention,
 )
 from zoedepth_ros.model.fused.beit import FusedBeit
@@ -26,7 +24,7 @@ from zoedepth_ros.model.fused.bins import (
     StandardOperators,
 )
 from zoedepth_ros.model.fused.decoder import FusedDecoder, FusedRelativeHead
-from zoedepth_ros.model.fused.layers import Layers, PackedLayers, TorchLayers
+from zoedepth_ros.model.fused.layers import Layers, TorchLayers
 from zoedepth_ros.model.zoedepth import Prediction, ZoeDepth
 
 STRIP = 4096  # pixels; their bins take one megabyte, about the cache of a core
@@ -147,12 +145,11 @@ class FusedZoeDepth(nn.Module):
 
 
 @torch.no_grad()
-def packed_network(reference: ZoeDepth, dtype: torch.dtype) -> FusedZoeDepth:
-    """Convert a network on the CPU to one with packed weights, see FusedZoeDepth."""
-    attention = HeadwiseAttention() if dtype == torch.float32 else GroupedAttention()
-    return FusedZoeDepth(
-        reference.eval(), dtype, PackedLayers(), attention, StandardOperators(STRIP)
-    )
+def cpu_network(
+    reference: ZoeDepth, dtype: torch.dtype, layers: Layers, attention: Attention
+) -> FusedZoeDepth:
+    """Convert a network on the CPU, whose caches hold a strip of pixels, see FusedZoeDepth."""
+    return FusedZoeDepth(reference.eval(), dtype, layers, attention, StandardOperators(STRIP))
 
 
 @torch.no_grad()

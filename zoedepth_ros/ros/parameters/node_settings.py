@@ -116,10 +116,11 @@ class NodeSettings(PipelineSettings):
     optimization: str = parameter(
         'optimization',
         'auto',
-        'Execution mode of the network: auto uses the fastest that is ready in seconds, compile '
-        'compiles it with torch (minutes at the first start; faster on a GPU), off runs the '
-        'reference implementation.',
-        choices=('auto', 'off', 'compile'),
+        'Execution mode of the network: auto uses the fastest that is ready in seconds; on a CPU '
+        'it is measured once for a processor, model and size and kept in the cache folder. '
+        'packed does not measure, compile compiles the network with torch (minutes at the first '
+        'start; faster on a GPU), off runs the reference implementation.',
+        choices=('auto', 'packed', 'off', 'compile'),
         changeable='inactive',
         shared=True,
     )
