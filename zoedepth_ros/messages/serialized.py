@@ -22,11 +22,14 @@ HEADROOM_BYTES = 1024
 """Space for what comes before the data; more of it is copied together with them."""
 
 _START = b'\0\1\0\0' if sys.byteorder == 'little' else b'\0\0\0\0'
+_STAMP = struct.Struct('=iI')
 _TAIL_BYTES = 1
 
 
 class SerializedMessage:
     """Hold the data of a message with space around them."""
+
+    header: Any
 
     def __init__(self, data: Any = b'', **fields: Any) -> None:
         """fields: the other fields of the message; the header may be set later."""
@@ -45,16 +48,27 @@ class SerializedMessage:
         self._buffer = np.empty(HEADROOM_BYTES + len(view) + _TAIL_BYTES, np.uint8)
         self._data = self._buffer[HEADROOM_BYTES:-_TAIL_BYTES]
         self._data[:] = view
+        self._written: tuple[Any, ...] = ()
 
     def serialized(self) -> Bytes:
         """Return the message as the middleware sends it; valid until it is written again."""
-        head, tail = self._head(), self._tail()
-        first, end = HEADROOM_BYTES - len(head), len(self._buffer) - _TAIL_BYTES
-        if first < 0:
-            return np.frombuffer(b''.join((head, self.data.tobytes(), tail)), np.uint8)
-        self._buffer[first:HEADROOM_BYTES] = np.frombuffer(head, np.uint8)
-        self._buffer[end : end + len(tail)] = np.frombuffer(tail, np.uint8)
-        return self._buffer[first : end + len(tail)]
+        shape = (self.header.frame_id, *self._shape())
+        if shape != self._written:
+            head, tail = self._head(), self._tail()
+            first, end = HEADROOM_BYTES - len(head), len(self._buffer) - _TAIL_BYTES
+            if first < 0:
+                return np.frombuffer(b''.join((head, self.data.tobytes(), tail)), np.uint8)
+            self._whole = self._buffer[first : end + len(tail)]
+            self._buffer[first:HEADROOM_BYTES] = np.frombuffer(head, np.uint8)
+            self._buffer[end : end + len(tail)] = np.frombuffer(tail, np.uint8)
+            self._written = shape
+        stamp = self.header.stamp
+        _STAMP.pack_into(self._whole.data, len(_START), stamp.sec, stamp.nanosec)
+        return self._whole
+
+    def _shape(self) -> tuple[Any, ...]:
+        """Return everything besides the header that `_head` and `_tail` depend on."""
+        raise NotImplementedError
 
     def _head(self) -> bytes:
         raise NotImplementedError
@@ -66,12 +80,14 @@ class SerializedMessage:
 class SerializedImage(SerializedMessage):
     """A sensor_msgs/Image."""
 
-    header: Any
     height: int = 0
     width: int = 0
     encoding: str = ''
     is_bigendian: bool = False
     step: int = 0
+
+    def _shape(self) -> tuple[Any, ...]:
+        return self.height, self.width, self.encoding, self.is_bigendian, self.step
 
     def _head(self) -> bytes:
         size = struct.pack('=II', self.height, self.width)
@@ -83,7 +99,6 @@ class SerializedImage(SerializedMessage):
 class SerializedCloud(SerializedMessage):
     """A sensor_msgs/PointCloud2."""
 
-    header: Any
     height: int = 0
     width: int = 0
     fields: Sequence[Any] = ()
@@ -91,6 +106,10 @@ class SerializedCloud(SerializedMessage):
     point_step: int = 0
     row_step: int = 0
     is_dense: bool = False
+
+    def _shape(self) -> tuple[Any, ...]:
+        size = self.height, self.width, self.point_step, self.row_step
+        return *size, id(self.fields), self.is_bigendian, self.is_dense
 
     def _head(self) -> bytes:
         size = struct.pack('=III', self.height, self.width, len(self.fields))
@@ -105,7 +124,7 @@ class SerializedCloud(SerializedMessage):
 
 
 def _header(header: Any) -> bytes:
-    stamp = struct.pack('=iI', header.stamp.sec, header.stamp.nanosec)
+    stamp = _STAMP.pack(header.stamp.sec, header.stamp.nanosec)
     return _START + stamp + _aligned(_string(header.frame_id))
 
 

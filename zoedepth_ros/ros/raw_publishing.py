@@ -1,6 +1,7 @@
 """Publish serialised messages from the memory where they are.
 
-rclpy copies `bytes` before it passes them on; rcl does not.
+rclpy copies `bytes` before it passes them on; rcl does not.  As in rclpy, the GIL is not released:
+the thread would wait for it afterwards.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def publish_serialized(publisher: Any, message: NDArray[np.uint8]) -> None:
 def _rcl() -> Any:
     """Return the library that rclpy has loaded; None where its name is another."""
     try:
-        rcl = ctypes.CDLL('librcl.so')
+        rcl = ctypes.PyDLL('librcl.so')
     except OSError:
         return None
     rcl.rcl_publish_serialized_message.argtypes = (ctypes.c_void_p,) * 3

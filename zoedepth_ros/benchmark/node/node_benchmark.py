@@ -129,7 +129,7 @@ def _driven(folder: Path, name: str, task: MeasurementTask, left_s: float) -> di
     module = 'zoedepth_ros.benchmark.node.driver'
     command = [sys.executable, '-m', module, task.as_json(), str(result)]
     # half of the time is for the next task
-    code, output = _run(command, environment, min(LIMIT_S, max(1.0, 0.5 * left_s)))
+    code, output = _run(command, environment, folder, min(LIMIT_S, max(1.0, 0.5 * left_s)))
     if not result.is_file():
         last = (output.strip().splitlines() or ['no output'])[-1]
         raise OSError(f'the measuring process ended with {code}: {last}')
@@ -137,11 +137,20 @@ def _driven(folder: Path, name: str, task: MeasurementTask, left_s: float) -> di
 
 
 def _run(
-    command: Sequence[str], environment: Mapping[str, str], limit_s: float
+    command: Sequence[str], environment: Mapping[str, str], folder: Path, limit_s: float
 ) -> tuple[int, str]:
-    """Return exit code and standard error; raises OSError after the time limit."""
+    """Return exit code and standard error; raises OSError after the time limit.
+
+    folder: working directory.  In a checkout, Python would import the sources there instead of the
+    installed package with its compiled part.
+    """
     process = subprocess.Popen(
-        command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        env=environment,
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     try:
         _, output = process.communicate(timeout=limit_s)
