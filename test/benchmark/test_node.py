@@ -114,7 +114,7 @@ def test_a_node_without_depth_is_reported_and_not_measured(monkeypatch, tmp_path
 def test_a_task_may_use_half_of_the_remaining_time(monkeypatch, tmp_path):
     limits_s = []
 
-    def run(command, environment, limit_s):
+    def run(command, environment, folder, limit_s):
         limits_s.append(limit_s)
         raise OSError('late')
 
