@@ -252,6 +252,8 @@ def summarize(out: Path) -> None:
         )
     if 'ground_truth' in report:
         print(ground_truth_text(report['ground_truth']))
+    edges = report['images_with_edges_of_the_floor']
+    print(f'edges of the floor (depth/points/cliffs): in {edges} images')
     node = report['node']
     print(f'\n{node["model"]} ({node["weights"]}) on {node["device"]}, {node["precision"]}')
     if report['warning']:

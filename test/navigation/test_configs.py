@@ -15,14 +15,19 @@ DISTRIBUTIONS = ('humble', 'jazzy', 'kilted', 'lyrical')
 SNIPPETS = {
     'nav2_voxel.yaml': DISTRIBUTIONS,
     'nav2_stvl.yaml': DISTRIBUTIONS,
+    'nav2_lidar.yaml': DISTRIBUTIONS,
     'collision_monitor_humble.yaml': ('humble',),
     'collision_monitor.yaml': ('jazzy', 'kilted', 'lyrical'),
     'depthimage_to_laserscan.yaml': DISTRIBUTIONS,
     'rtabmap.yaml': DISTRIBUTIONS,
+    'octomap_server.yaml': ('jazzy',),
+    'nvblox.yaml': ('jazzy',),
+    'elevation_mapping.yaml': ('jazzy',),
 }
 # A key by which a file for our own node, training or camera is known.
 OURS = {'/**', 'zoedepth', 'stages', 'camera_matrix'}
 LAYERS = {
+    'nav2_costmap_2d::ObstacleLayer': 'obstacle_layer',
     'nav2_costmap_2d::VoxelLayer': 'voxel_layer',
     'spatio_temporal_voxel_layer/SpatioTemporalVoxelLayer': 'stvl',
 }
@@ -84,7 +89,16 @@ def blocks(node, values):
         yield node, {k: v for k, v in values.items() if '/' not in k}
         yield 'rtabmap library', {k: v for k, v in values.items() if '/' in k}
     else:
-        yield 'lifecycle_manager' if node.startswith('lifecycle_manager') else node, values
+        yield 'lifecycle_manager' if node.startswith('lifecycle_manager') else node, flat(values)
+
+
+def flat(values):
+    """Give the names of nested parameters with dots."""
+    named = {}
+    for name, value in values.items():
+        nested = flat(value) if isinstance(value, dict) else {}
+        named |= {f'{name}.{n}': v for n, v in nested.items()} or {name: value}
+    return named
 
 
 def snippet(name):
@@ -158,7 +172,7 @@ def test_both_collision_monitors_have_the_same_zones_and_limits():
 
 
 def layers():
-    for name in ('nav2_voxel.yaml', 'nav2_stvl.yaml'):
+    for name in ('nav2_voxel.yaml', 'nav2_stvl.yaml', 'nav2_lidar.yaml'):
         costmap = snippet(name)['local_costmap']['local_costmap']['ros__parameters']
         yield costmap['depth_layer']
 
@@ -170,11 +184,13 @@ def test_a_costmap_notices_when_no_obstacles_come():
 
 
 def test_clearing_reaches_at_least_as_far_as_marking():
-    layer = next(layers())
-    sources = [layer[name] for name in layer['observation_sources'].split()]
-    marked_m = max(source['obstacle_max_range'] for source in sources if source['marking'])
-    assert all(s['raytrace_max_range'] >= marked_m for s in sources if s['clearing'])
+    for layer in (layer for layer in layers() if 'origin_z' in layer):
+        sources = [layer[name] for name in layer['observation_sources'].split()]
+        marked_m = layer['obstacles']['obstacle_max_range']
+        assert all(s['raytrace_max_range'] >= marked_m for s in sources if s['clearing'])
 
 
 def test_16_voxels_are_the_most_that_a_voxel_layer_holds():
-    assert next(layers())['z_voxels'] <= 16  # VOXEL_BITS in voxel_layer.cpp
+    assert all(
+        layer.get('z_voxels', 16) <= 16 for layer in layers()
+    )  # VOXEL_BITS in voxel_layer.cpp

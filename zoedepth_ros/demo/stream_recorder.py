@@ -44,7 +44,7 @@ from zoedepth_ros.ros import publishers
 from zoedepth_ros.ros.spin import Finished, end, run_node
 
 NODE_NAME = 'stream_recorder'
-POINTS, STATUS = 'depth/points', 'zoedepth/status'
+POINTS, CLIFFS, STATUS = 'depth/points', 'depth/points/cliffs', 'zoedepth/status'
 TOPICS: dict[str, Any] = {
     TRUE_DOMAIN: Domain,
     TRUE_DEPTH: Image,
@@ -82,6 +82,7 @@ class StreamRecorder(Node):
         self._scenes, self._trajectory_frames = SceneSelection(), list[RecordedFrame]()
         self._newest_frame: tuple[int, RecordedFrame] | None = None
         self._status: Any = None
+        self._images_with_edges = 0
         self._started_s = time.monotonic()
         self._first_depth_s: float | None = None
         self._last_frame_s = 0.0
@@ -119,6 +120,8 @@ class StreamRecorder(Node):
                 'outdoor_probability': round(float(msg.outdoor_probability), 3),
                 'forced': bool(msg.forced),
             }
+        elif topic == CLIFFS:
+            self._images_with_edges += msg.width > 0
         elif topic == STATUS:
             self._status = msg
         name = IMAGE if topic.startswith(IMAGE) else topic
@@ -229,6 +232,7 @@ class StreamRecorder(Node):
             'duration_s': round(time.monotonic() - self._started_s, 1),
             'topics': {t: found.summary() for t, found in self.statistics.items() if found.count},
             **({'ground_truth': ground_truth} if ground_truth else {}),
+            'images_with_edges_of_the_floor': self._images_with_edges,
             'head_per_second': [{'second': s, **h} for s, h in sorted(self._heads.items())],
             'machine': {
                 'python': platform.python_version(),
