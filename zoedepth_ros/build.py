@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from os import PathLike, fspath
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zoedepth_ros.inference.device_cloud import DeviceClouds
 from zoedepth_ros.inference.devices import choose_device, choose_precision, named_failures
 from zoedepth_ros.inference.predictor import TorchPredictor
 from zoedepth_ros.inference.preprocess import make_preprocessing
-from zoedepth_ros.inference.result import AUTO
+from zoedepth_ros.inference.result import AUTO, BatchPredictor
 from zoedepth_ros.inference.runtimes.cuda_graphs import CudaGraphs
+from zoedepth_ros.inference.runtimes.exported import TORCH, backend_of, open_exported
 from zoedepth_ros.inference.runtimes.optimize import check_optimization, optimize
 from zoedepth_ros.inference.uncertainty import UncertaintyMaps, read_maps
 from zoedepth_ros.model.config import ModelConfig
@@ -86,6 +87,30 @@ def build_predictor(
         focal_exponent=loaded.focal_exponent,
         uncertainty_maps=loaded.uncertainty_maps,
     )
+
+
+def open_predictor(
+    model: str,
+    weights: str | PathLike[str] | None,
+    device: str = AUTO,
+    *others: Any,
+    **options: Any,
+) -> BatchPredictor:
+    """Build a predictor, or open the file of another runtime by its suffix.
+
+    weights: as for `build_predictor`, or a .onnx, .engine or .plan file of `zoedepth export` or of
+    a network of others with a contract.  Other arguments are those of `build_predictor`; of these,
+    such a file has only the precision.  Raises the errors of `build_predictor` and
+    `open_exported`.
+    """
+    path = fspath(weights) if weights else ''
+    backend = backend_of(path)
+    if backend == TORCH:
+        return build_predictor(model, weights, device, *others, **options)
+    precision = others[0] if others else options.get('precision', AUTO)
+    if any(value not in ('metric', False) for value in (*others[1:], *options.values())):
+        raise ValueError(f'{path} runs in {backend}: its preprocessing is fixed, without flipping')
+    return open_exported(path, backend, model=model, device=device, precision=precision)
 
 
 class LoadedNetwork(NamedTuple):

@@ -16,7 +16,7 @@ import onnx
 
 from zoedepth_ros.cli.main import main
 from zoedepth_ros.export.onnx import export_onnx
-from zoedepth_ros.inference.runtimes.exported import read_sidecar
+from zoedepth_ros.inference.runtimes.session import read_sidecar
 
 
 @pytest.fixture(scope='module')

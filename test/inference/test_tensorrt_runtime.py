@@ -50,6 +50,7 @@ class Context:
 class FakeTensorRT:
     __version__ = '10.3.0'
     TensorIOMode = SimpleNamespace(INPUT='in')
+    float32 = 'float32'
 
     class Logger:
         ERROR = 0
@@ -63,6 +64,7 @@ class FakeTensorRT:
             num_io_tensors=len(names),
             get_tensor_name=names.__getitem__,
             get_tensor_shape=TENSORS.__getitem__,
+            get_tensor_dtype=lambda name: 'float32',
             get_tensor_mode=lambda name: 'in' if name == 'image' else 'out',
             create_execution_context=lambda: self.calls.append(self.current) or Context(works),
         )

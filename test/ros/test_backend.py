@@ -9,6 +9,7 @@ from fake_openvino import need_openvino
 
 pytest.importorskip('rclpy')
 
+from zoedepth_ros.inference.runtimes.exported import backend_of
 from zoedepth_ros.ros.main import make_predictor
 from zoedepth_ros.ros.parameters.node_settings import NodeSettings, settings_from
 
@@ -16,8 +17,11 @@ ONNX = settings_from({'backend': 'onnxruntime', 'model': 'ZoeD_tiny_NK'}).predic
 RGB = np.zeros((80, 120, 3), np.uint8)
 
 
-def test_torch_runs_unless_another_runtime_is_asked_for():
-    assert NodeSettings().predictor.backend == 'torch'
+def test_torch_runs_unless_another_runtime_is_configured_or_the_file_is_for_one():
+    assert NodeSettings().predictor.backend == 'auto'
+    found = [backend_of(name) for name in ('', 'random', 'a.pt', 'a.ONNX', 'b.engine', 'b.plan')]
+    assert found == ['torch', 'torch', 'torch', 'onnxruntime', 'tensorrt', 'tensorrt']
+    assert backend_of('a.onnx', 'openvino') == 'openvino'
     with pytest.raises(ValueError, match='backend'):
         settings_from({'backend': 'tvm'})
 

@@ -15,7 +15,7 @@ from zoedepth_ros.ros.parameters.node_settings import (
 PROMISED = {
     'model': 'ZoeD_M12_NK',
     'weights': '',
-    'backend': 'torch',
+    'backend': 'auto',
     'device': 'auto',
     'precision': 'auto',
     'network.width': 0,
@@ -145,7 +145,7 @@ def test_the_predictor_is_made_from_its_own_part():
     assert settings.predictor == PredictorSettings(
         model='m',
         weights='w',
-        backend='torch',
+        backend='auto',
         device='auto',
         precision='auto',
         optimization='auto',

@@ -102,15 +102,17 @@ class Model:
     """auto, fp32, bf16 or fp16."""
 
     def build(self) -> DepthPredictor:
-        """Build it; raises what `build_predictor` raises."""
-        from zoedepth_ros.build import build_predictor
+        """Build it; raises what `open_predictor` raises."""
+        from zoedepth_ros.build import open_predictor
 
-        return build_predictor(self.name, self.weights, self.device, self.precision)
+        return open_predictor(self.name, self.weights, self.device, self.precision)
 
     def request(self) -> dict[str, str]:
         """Return what its depth depends on; raises OSError for weights that cannot be read."""
         path = Path(self.weights).expanduser()
-        content = fingerprint(path) if self.weights and path.is_file() else ''
+        parts = (path, path.with_name(f'{path.name}.yaml'))  # with the contract beside it
+        files = [part for part in parts if self.weights and part.is_file()]
+        content = ' '.join(map(fingerprint, files))
         weights = content or self.weights
         return {'model': self.name, 'weights': weights, 'precision': self.precision}
 

@@ -185,9 +185,14 @@ def _packed(stored: Stored, *, keeps_uncertainty: bool) -> Message:
     if stored.result is not None:
         result = stored.result
         head |= {'head': result.head, 'shape': result.depth_m.shape}
-        head |= {'probabilities': result.router_probabilities}
+        head |= {'probabilities': result.router_probabilities, 'largest_m': result.largest_m}
+        head |= {'along_ray': result.along_ray, 'per_focal_px': result.per_focal_px}
         arrays = (result.depth_m, result.uncertainty_m)[: 1 + keeps_uncertainty]
         values = b''.join(np.asarray(array, '<f4').tobytes() for array in arrays)
+        if result.sky is not None:
+            bits = np.packbits(result.sky)
+            head |= {'sky_bytes': len(bits)}
+            values += bits.tobytes()
     text = json.dumps(head).encode()
     number = stored.number
     return Message(_CHANNEL, number, number, 0, _LENGTH.pack(len(text)) + text + values)
@@ -198,7 +203,13 @@ def _unpacked(message: Message) -> Stored:
     head = json.loads(message.data[_LENGTH.size : _LENGTH.size + length])
     if 'shape' not in head:
         return Stored(message.log_time_ns, head['requested'], None)
-    values = np.frombuffer(message.data, '<f4', offset=_LENGTH.size + length)
+    data = memoryview(message.data)[_LENGTH.size + length :]
+    end, sky = len(data) - head.get('sky_bytes', 0), None
+    if end < len(data):
+        height, width = head['shape']
+        bits = np.unpackbits(np.frombuffer(data[end:], np.uint8), count=height * width)
+        sky = bits.astype(np.bool_).reshape(height, width)
+    values = np.frombuffer(data[:end], '<f4')
     arrays = values.astype(np.float32).reshape(-1, *head['shape'])
     result = DepthResult(
         depth_m=arrays[0],
@@ -206,5 +217,9 @@ def _unpacked(message: Message) -> Stored:
         relative_depth=arrays[0],  # of which a recording holds nothing
         head=head['head'],
         router_probabilities=head['probabilities'],
+        largest_m=head['largest_m'],
+        sky=sky,
+        along_ray=head['along_ray'],
+        per_focal_px=head['per_focal_px'] and tuple(head['per_focal_px']),
     )
     return Stored(message.log_time_ns, head['requested'], result)

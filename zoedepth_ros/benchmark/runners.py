@@ -15,7 +15,8 @@ from zoedepth_ros.inference.devices import choose_device, choose_precision, floa
 from zoedepth_ros.inference.preprocess import normalise, to_tensor
 from zoedepth_ros.inference.processor import bf16_emulated
 from zoedepth_ros.inference.result import AUTO
-from zoedepth_ros.inference.runtimes.exported import ExportedPredictor, Session
+from zoedepth_ros.inference.runtimes.exported import ExportedPredictor
+from zoedepth_ros.inference.runtimes.session import Session
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import ZoeDepth
 

@@ -100,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
     """Measure every image, agree on one scale per head and write the file."""
     import numpy as np
 
-    from zoedepth_ros.build import build_predictor
+    from zoedepth_ros.build import open_predictor
     from zoedepth_ros.cli.image_paths import find_images, require_readable
     from zoedepth_ros.inference.result import check_head
     from zoedepth_ros.media.files import read_stored_image
@@ -118,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
     if args.calibration:
         require_shapes(paths, cameras)
     older = load_scales(out) if out.exists() else {}
-    predictor = build_predictor(args.model, args.weights, args.device)
+    predictor = open_predictor(args.model, args.weights, args.device)
     check_head(settings.router_mode, predictor.heads)
     _check_camera(predictor, args, settings)
     ratios: dict[str, list[NDArray[np.float64]]] = {}

@@ -7,7 +7,7 @@ import math
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from zoedepth_ros.cli.arguments import at_least, refuse_idle, steps_per_m
 from zoedepth_ros.cli.reporting import progress, write_json, write_text
@@ -16,11 +16,10 @@ from zoedepth_ros.files import check_folder, check_writable
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from zoedepth_ros.evaluation.evaluate import ScoredImage
+    from zoedepth_ros.evaluation.evaluate import NetworkPredictor, ScoredImage
     from zoedepth_ros.evaluation.head_switching import TrajectoryReport
     from zoedepth_ros.evaluation.report import EvaluationReport, ImageScore, ModelCard
     from zoedepth_ros.evaluation.worst import WorstImages
-    from zoedepth_ros.inference.predictor import TorchPredictor
 
 NAME = 'evaluate'
 AUTO = 'auto'
@@ -30,6 +29,7 @@ DEFAULT_MODEL = 'ZoeD_M12_NK'
 SYNTHETIC_MODEL = 'ZoeD_S_NK'
 """The model in this package, trained on rendered scenes."""
 SCENES, TRAJECTORY = 'synthetic', 'trajectory'
+DEFAULT_PRECISION = 'fp32'
 DEFAULT_SCENES = 200
 DEFAULT_OUT = 'out/evaluate'
 
@@ -66,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the model's weights, or 'random' (default: the released ones, downloaded once)",
     )
     add('--device', default='auto', help='auto, cpu, cuda or cuda:N (%(default)s)')
-    add('--precision', default='fp32', choices=('auto', 'fp32', 'bf16', 'fp16'), help='(fp32)')
+    add('--precision', choices=('auto', 'fp32', 'bf16', 'fp16'), help=f'({DEFAULT_PRECISION})')
     add('--head', choices=('auto', 'indoor', 'outdoor'), help='(auto)')
     add(
         '--no-flip',
@@ -245,19 +245,24 @@ def _print_trajectory(seed: int, trajectory: TrajectoryReport) -> None:
     print(as_table(trajectory.metrics))
 
 
-def _predictor(args: argparse.Namespace) -> TorchPredictor:
-    from zoedepth_ros.build import build_predictor
+def _predictor(args: argparse.Namespace) -> NetworkPredictor:
+    from zoedepth_ros.build import open_predictor
     from zoedepth_ros.inference.result import check_head
+    from zoedepth_ros.inference.runtimes.exported import TORCH, backend_of
 
     model = args.model or (
         SYNTHETIC_MODEL if args.dataset in (SCENES, TRAJECTORY) else DEFAULT_MODEL
     )
-    predictor = build_predictor(model, args.weights, args.device, args.precision)
+    in_torch = backend_of(args.weights or '') == TORCH
+    if args.dataset == TRAJECTORY and not in_torch:
+        raise ValueError(f'{TRAJECTORY} is for networks in torch, not for {args.weights}')
+    default, precision = (DEFAULT_PRECISION if in_torch else AUTO), args.precision
+    predictor = open_predictor(model, args.weights, args.device, precision or default)
     check_head(args.head or AUTO, predictor.heads)
-    return predictor
+    return cast('NetworkPredictor', predictor)
 
 
-def _worst(args: argparse.Namespace, predictor: TorchPredictor) -> WorstImages:
+def _worst(args: argparse.Namespace, predictor: NetworkPredictor) -> WorstImages:
     from zoedepth_ros.evaluation.worst import WorstImages
 
     return WorstImages(args.worst or 0, predictor.weights_warning)
@@ -330,7 +335,7 @@ def _print_router(accuracy: float | None) -> None:
         print(f'router   correct in {accuracy:.1%}')
 
 
-def _print_correction(correction: str, predictor: TorchPredictor) -> None:
+def _print_correction(correction: str, predictor: NetworkPredictor) -> None:
     """Print the focal correction, for weights with a known training camera."""
     if not predictor.training_hfov_rad:
         return

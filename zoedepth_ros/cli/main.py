@@ -22,7 +22,7 @@ from zoedepth_ros.terminal import print_anything
 
 COMMANDS = (
     *('predict', 'models', 'download', 'calibrate', 'evaluate', 'compare', 'train', 'scenes'),
-    *('bag', 'view', 'export', 'benchmark'),
+    *('bag', 'view', 'export', 'check', 'benchmark'),
 )
 """Subcommands, in the order of the help."""
 

@@ -193,12 +193,12 @@ def _video(
 
 def _predictor(args: argparse.Namespace) -> DepthPredictor:
     """Build the predictor; an error about fetching weights lists alternatives."""
-    from zoedepth_ros.build import build_predictor
+    from zoedepth_ros.build import open_predictor
     from zoedepth_ros.weights.fetch import FetchError
     from zoedepth_ros.weights.known_weights import MODELS, embedded_path
 
     try:
-        return build_predictor(
+        return open_predictor(
             args.model,
             args.weights,
             args.device,
@@ -218,12 +218,17 @@ def _predictor(args: argparse.Namespace) -> DepthPredictor:
 def _introduce(
     predictor: DepthPredictor, settings: PipelineSettings, args: argparse.Namespace
 ) -> None:
+    from zoedepth_ros.inference.result import convention_of
+
     print(f'model    {predictor.model_name} on {predictor.device}, {predictor.precision}')
     print(f'weights  {predictor.weights_origin}')
     if predictor.weights_warning:
         print(f'WARNING  {predictor.weights_warning.upper()}')
     if args.calibration:
         print(f'camera   {args.calibration}')
+    elif convention_of(predictor).needs_camera:
+        if not settings.camera_hfov_rad:
+            print('camera   of every image by EXIF, because this depth needs it; or: --hfov')
     elif not settings.camera_hfov_rad:
         for_what = 'depth and cloud' if predictor.training_hfov_rad else 'the cloud'
         hfov_deg = math.degrees(_assumed_hfov_rad(predictor))

@@ -17,7 +17,7 @@ from zoedepth_ros.cli.camera_options import CameraOf
 from zoedepth_ros.cli.reporting import progress
 from zoedepth_ros.files import name_for_opencv, write_file
 from zoedepth_ros.inference.result import DepthPredictor
-from zoedepth_ros.media.color import COLOR_RANGE_M, depth_to_bgr
+from zoedepth_ros.media.color import COLOR_RANGE_M, color_range_m, depth_to_bgr
 from zoedepth_ros.media.files import write_depth_png
 from zoedepth_ros.media.panel import draw_warning
 from zoedepth_ros.media.video import chosen_times_s, container_fps, read_video, stated_frames
@@ -158,7 +158,7 @@ class _Writer:
         median_m = float(np.median(known_m)) if known_m.size else float('nan')
         row = (f'{time_s:.3f}', found.head, *(f'{p:.3f}' for p in shares), f'{median_m:.3f}')
         self.rows.append((number, *row))
-        near_m, far_m = COLOR_RANGE_M[found.head]
+        near_m, far_m = color_range_m(found.head, found.range_m)
         beside = np.hstack([rgb[..., ::-1], depth_to_bgr(found.depth_m, near_m, far_m)])
         beside = np.ascontiguousarray(beside[: len(beside) // 2 * 2])  # codecs want even sides
         self._show(time_s, draw_warning(beside, self._warning) if self._warning else beside)

@@ -287,12 +287,12 @@ class _Predictor:
 
     def build(self) -> None:
         """Build the model."""
-        from zoedepth_ros.build import build_predictor
+        from zoedepth_ros.build import open_predictor
         from zoedepth_ros.inference.result import check_head
         from zoedepth_ros.viewing.prediction import adder
 
         args = self._args
-        self._predictor = build_predictor(
+        self._predictor = open_predictor(
             args.model or DEFAULT_MODEL,
             args.weights,
             args.device or 'auto',

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Protocol
 
@@ -15,12 +15,17 @@ from zoedepth_ros.datasets.dataset import DatasetError
 from zoedepth_ros.evaluation.protocol import EvaluationProtocol
 from zoedepth_ros.evaluation.report import EvaluationReport, ImageScore, ModelCard
 from zoedepth_ros.geometry.canonical import OFF, correction_in_use, focal_factor
-from zoedepth_ros.inference.result import AUTO, DepthResult
+from zoedepth_ros.geometry.intrinsics import CameraModel
+from zoedepth_ros.geometry.rays import ray_cosines, rays
+from zoedepth_ros.inference.result import AUTO, DepthResult, convention_of, metric
 from zoedepth_ros.media.sample import Sample
 
 
 class NetworkPredictor(Protocol):
-    """The interface of a predictor for the evaluation; see DepthPredictor for the attributes."""
+    """The interface of a predictor for the evaluation; see DepthPredictor for the attributes.
+
+    One of another runtime has no `predict_network_resolution`: it predicts whole images.
+    """
 
     model_name: str
     device: str
@@ -104,9 +109,11 @@ def evaluate(
     without_ground_truth: list[str] = []
     n_all = len(dataset) if limit is None else min(limit, len(dataset))
     for n_done, sample in enumerate(islice(dataset, limit), start=1):
-        depth_m, result = predict(
-            predictor, dataset.evaluation_image(sample), head=head, flip=flip
-        )
+        if hasattr(predictor, 'predict_network_resolution'):
+            image = dataset.evaluation_image(sample)
+            depth_m, result = predict(predictor, image, head=head, flip=flip)
+        else:
+            depth_m, result = predict_whole(predictor, sample, head=head, flip=flip)
         factor = camera_factor(predictor, sample, focal_correction)
         if factor is not None:
             plain = _score(sample, depth_m, result, protocol)
@@ -165,6 +172,37 @@ def predict(
     mirrored = np.ascontiguousarray(image[:, ::-1])
     again = predictor.predict_network_resolution(mirrored, head).depth_m[:, ::-1]
     return np.float32(0.5) * (result.depth_m + again), result
+
+
+def predict_whole(
+    predictor: NetworkPredictor, sample: Sample, *, head: str, flip: bool
+) -> tuple[NDArray[np.float32], DepthResult]:
+    """Return the depth along z of an image (H, W) [m] and its result, by a file of a runtime.
+
+    Raises ValueError where the depth needs the camera of the image and that is unknown.
+    """
+    assert callable(predictor)
+    result: DepthResult = predictor(sample.rgb, head)
+    if flip:
+        mirrored = predictor(np.ascontiguousarray(sample.rgb[:, ::-1]), head).depth_m[:, ::-1]
+        result = replace(result, depth_m=np.float32(0.5) * (result.depth_m + mirrored))
+    if result.sky is not None:
+        depth_m = np.where(result.sky, np.float32(np.inf), result.depth_m)
+        result = replace(result, depth_m=depth_m)
+    if convention_of(predictor).needs_camera:
+        if sample.camera is None:
+            raise ValueError(
+                f'{predictor.model_name}: depth needs the camera of every image, and '
+                f'{sample.name} of this data set has none'
+            )
+        k = sample.camera
+        result = metric(
+            result,
+            fx_px=k.fx_px,
+            fy_px=k.fy_px,
+            cosines=lambda: ray_cosines(rays(CameraModel(k))),
+        )
+    return result.depth_m, result
 
 
 def model_card(predictor: NetworkPredictor) -> ModelCard:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from zoedepth_ros.geometry.canonical import CanonicalWarp
 from zoedepth_ros.geometry.intrinsics import CameraModel
 from zoedepth_ros.geometry.points import stride_slice
-from zoedepth_ros.geometry.rays import rays
+from zoedepth_ros.geometry.rays import ray_cosines, rays
 from zoedepth_ros.geometry.scan import BandScan
 
 SAME_UP = 3e-3  # change of the up vector that causes a new scan lookup
@@ -22,6 +22,7 @@ class Camera:
         """model: at the size of the images."""
         self.model = model
         self._rays: NDArray[np.float32] | None = None
+        self._cosines: NDArray[np.float32] | None = None
         self._decimated: dict[tuple[int, int], NDArray[np.float32]] = {}
         self._warps: dict[tuple[str, float], CanonicalWarp] = {}
         self._band: tuple[tuple[int, ...], BandScan] | None = None
@@ -38,6 +39,12 @@ class Camera:
             kept = self._all_rays()[stride_slice(steps[0]), stride_slice(steps[1])]
             self._decimated[steps] = np.ascontiguousarray(kept)
         return self._decimated[steps]
+
+    def cosines(self) -> NDArray[np.float32]:
+        """Return depth along z per distance along the ray of each pixel, (H, W)."""
+        if self._cosines is None:
+            self._cosines = ray_cosines(self._all_rays())
+        return self._cosines
 
     def warp(self, head: str, training_hfov_rad: float) -> CanonicalWarp:
         """Return the maps to the training camera of a head and back."""

@@ -37,6 +37,12 @@ def rays(camera: CameraModel) -> NDArray[np.float32]:
     return _undistort(directions, camera).astype(np.float32)
 
 
+def ray_cosines(directions: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return z of the unit vectors of rays (H, W, 2), x/z and y/z: (H, W)."""
+    squares = np.einsum('...i,...i->...', directions, directions)
+    return (np.float32(1.0) / np.sqrt(np.float32(1.0) + squares)).astype(np.float32)
+
+
 def rays_at(pixels: Numbers, camera: CameraModel) -> Numbers:
     """Return x/z and y/z of pixels (…, 2) column and row, as `rays` does."""
     k = camera.intrinsics

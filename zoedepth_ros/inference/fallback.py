@@ -15,12 +15,14 @@ from zoedepth_ros.inference.result import (
     AUTO,
     BatchPredictor,
     ContextLost,
+    Convention,
     DepthPredictor,
     DepthResult,
     DeviceLost,
     InferenceError,
     NotFinite,
     OutOfMemory,
+    convention_of,
 )
 from zoedepth_ros.inference.uncertainty import UncertaintyMaps
 
@@ -39,7 +41,7 @@ class PredictorSettings:
     """'' for the released weights, a path, or 'random'."""
 
     backend: str
-    """'torch', or a runtime for an exported file: 'onnxruntime', 'openvino', 'tensorrt'."""
+    """'torch', 'auto', or a runtime of exported files: 'onnxruntime', 'openvino', 'tensorrt'."""
 
     device: str
     """'auto', 'cpu', 'cuda' or 'cuda:N'."""
@@ -79,11 +81,14 @@ class _Metadata:
     training_hfov_rad: float
     focal_exponent: float
     uncertainty_maps: UncertaintyMaps
+    convention: Convention
 
     @classmethod
     def of(cls, predictor: DepthPredictor) -> _Metadata:
         """Copy the metadata of a predictor."""
-        return cls(**{f.name: getattr(predictor, f.name) for f in fields(cls)})
+        names = [f.name for f in fields(cls) if f.name != 'convention']
+        values = {name: getattr(predictor, name) for name in names}
+        return cls(**values, convention=convention_of(predictor))
 
 
 class FallbackPredictor:
@@ -165,6 +170,11 @@ class FallbackPredictor:
     def uncertainty_maps(self) -> UncertaintyMaps:
         """As in DepthPredictor."""
         return self._metadata.uncertainty_maps
+
+    @property
+    def convention(self) -> Convention:
+        """What is known of the depth before an image."""
+        return self._metadata.convention
 
     @property
     def preprocess_ms(self) -> float:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -96,17 +96,18 @@ class DepthResult:
     """The prediction for one image, with maps at the size of the image."""
 
     depth_m: NDArray[np.float32]
-    """(H, W) depth along z, the optical axis [m]; finite and positive."""
+    """(H, W) depth along z, the optical axis [m], positive; NaN where a network of others does not
+    know it."""
 
     uncertainty_m: NDArray[np.float32]
     """(H, W) standard deviation of the distribution over the depth bins [m]; the predictor's
-    `uncertainty_maps` make the standard deviation of depth of it."""
+    `uncertainty_maps` make the standard deviation of depth of it.  NaN for unknown."""
 
     relative_depth: NDArray[np.float32]
     """(H, W) inverse depth up to an unknown scale and shift; larger is nearer, no unit."""
 
     head: str
-    """The head that predicted the depth: 'indoor' or 'outdoor'."""
+    """The head that predicted the depth: 'indoor' or 'outdoor', or that of a contract."""
 
     router_probabilities: dict[str, float]
     """Head -> probability; {} if the router was not run or there is none."""
@@ -114,13 +115,77 @@ class DepthResult:
     on_device: DeviceDepth | None = field(default=None, repr=False)
     """The same depth on the device, for packing clouds; None on the CPU."""
 
-    factor: float = 1.0
-    """Factor that was applied to the depth of the head, for another focal length."""
+    largest_m: float = 0.0
+    """Largest depth that the network measures [m]; 0.0 for that of ZoeDepth's head."""
+
+    sky: NDArray[np.bool_] | None = None
+    """(H, W) sky as the network sees it; None if it does not tell."""
+
+    along_ray: bool = False
+    """Whether depth and uncertainty are still along the ray of each pixel; see `metric`."""
+
+    per_focal_px: tuple[float, float] | None = None
+    """(kx, ky): depth and uncertainty still have to be multiplied by kx * fx + ky * fy of the
+    image [px] for metres; None if they are in metres."""
 
     @property
     def range_m(self) -> float:
-        """Largest depth in the training data of the head, times `factor` [m]."""
-        return self.factor * RANGE_M[self.head]
+        """Depth beyond which nothing is measured [m]."""
+        return self.largest_m or RANGE_M[self.head]
+
+
+def metric(
+    result: DepthResult, *, fx_px: float, fy_px: float, cosines: Callable[[], NDArray[np.float32]]
+) -> DepthResult:
+    """Return a result in metres along z, for the camera of its image.
+
+    fx_px, fy_px: focal lengths.  cosines: returns z of the unit vector of each ray, (H, W).
+    """
+    if result.per_focal_px is None and not result.along_ray:
+        return result
+    per_x, per_y = result.per_focal_px or (0.0, 0.0)
+    focal = per_x * fx_px + per_y * fy_px if result.per_focal_px else 1.0
+    factor = np.float32(focal) * (cosines() if result.along_ray else np.float32(1.0))
+    return replace(
+        result,
+        depth_m=result.depth_m * factor,
+        uncertainty_m=result.uncertainty_m * factor,
+        relative_depth=result.relative_depth / factor,
+        along_ray=False,
+        per_focal_px=None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Convention:
+    """What is known of a network's depth before an image; the default is ZoeDepth's."""
+
+    is_canonical: bool = False
+    """Whether depth is multiplied by the focal length of the image."""
+
+    along_ray: bool = False
+    """Whether depth is along the ray of each pixel."""
+
+    has_uncertainty: bool = True
+    """Whether there is an uncertainty; otherwise it is NaN."""
+
+    has_training_camera: bool = True
+    """Whether the training camera is known, so that depth can be corrected for another one."""
+
+    @property
+    def needs_camera(self) -> bool:
+        """Whether depth needs the camera of the image to become metres along z."""
+        return self.is_canonical or self.along_ray
+
+
+ZOEDEPTH = Convention()
+
+
+def convention_of(predictor: object) -> Convention:
+    """Return the convention of a predictor; ZoeDepth's for one that does not tell."""
+    found = getattr(predictor, 'convention', ZOEDEPTH)
+    assert isinstance(found, Convention)
+    return found
 
 
 class DepthPredictor(Protocol):

@@ -20,6 +20,12 @@ INK = (225, 225, 225)
 COLOR_RANGE_M = {'indoor': (0.3, 10.0), 'outdoor': (1.0, 80.0)}
 """Head -> nearest and farthest depth of the colours; fixed, so that a colour keeps its meaning."""
 
+
+def color_range_m(head: str, farthest_m: float) -> tuple[float, float]:
+    """Return the nearest and farthest depth of the colours [m], by farthest_m for other heads."""
+    return COLOR_RANGE_M.get(head, (farthest_m / 80.0, farthest_m))
+
+
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 _FONT_HEIGHT_PX = 21.0  # a capital letter of FONT at scale 1
 # The ends of the map are nearly black, and black means unknown.

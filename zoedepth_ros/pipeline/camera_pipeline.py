@@ -10,15 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.camera import Camera
-from zoedepth_ros.geometry.canonical import OFF, RANGE_M, correction_in_use
+from zoedepth_ros.geometry.canonical import OFF, correction_in_use
 from zoedepth_ros.geometry.points import decimate
 from zoedepth_ros.geometry.ranges import mask_beyond
 from zoedepth_ros.geometry.scale import DepthPairs
 from zoedepth_ros.geometry.sky import sky_mask, with_infinite_sky
 from zoedepth_ros.geometry.workspace import Workspace
-from zoedepth_ros.inference.result import AUTO, DepthPredictor, DepthResult
+from zoedepth_ros.inference.result import (
+    AUTO,
+    ZOEDEPTH,
+    Convention,
+    DepthPredictor,
+    DepthResult,
+    convention_of,
+)
 from zoedepth_ros.inference.uncertainty import UncertaintyMaps
-from zoedepth_ros.media.color import COLOR_RANGE_M, depth_to_bgr
+from zoedepth_ros.media.color import color_range_m, depth_to_bgr
 from zoedepth_ros.pipeline import outputs
 from zoedepth_ros.pipeline.clouds import CALIBRATION_RATE_HZ, Clouds
 from zoedepth_ros.pipeline.depth_filters import (
@@ -39,7 +46,7 @@ from zoedepth_ros.pipeline.outputs import (
 )
 from zoedepth_ros.pipeline.outputs_due import OutputsDue, Schedule, all_due
 from zoedepth_ros.pipeline.rates import RateLimiter
-from zoedepth_ros.pipeline.request import Request
+from zoedepth_ros.pipeline.request import Request, why_unfit
 from zoedepth_ros.pipeline.scaling import ScaleReport, Scaling
 from zoedepth_ros.pipeline.settings import PipelineSettings
 
@@ -70,9 +77,10 @@ class CameraPipeline:
         training_hfov_rad: float = 0.0,
         focal_exponent: float = 1.0,
         uncertainty_maps: UncertaintyMaps | None = None,
+        convention: Convention = ZOEDEPTH,
         buffers: Buffers | None = None,
     ) -> None:
-        """heads, network_size, training_hfov_rad, focal_exponent, uncertainty_maps: see predictor.
+        """The first six arguments but `settings` are those of the predictor.
 
         buffers: memory that outputs are written into; by default the pipeline's own.  Raises
         ValueError and OSError for a scale.file that cannot be used.
@@ -86,7 +94,7 @@ class CameraPipeline:
         self._heads, self._training_hfov_rad = heads, training_hfov_rad
         self._focal_exponent = focal_exponent
         self._uncertainty_maps = uncertainty_maps or {}
-        self._network_size = network_size
+        self._network_size, self._convention = network_size, convention
         self._scaling = Scaling(heads, settings)
         self._schedule = Schedule()
         self._workspace = Workspace()
@@ -102,7 +110,10 @@ class CameraPipeline:
         settings: PipelineSettings,
         buffers: Buffers | None = None,
     ) -> CameraPipeline:
-        """Make the pipeline of one camera for a predictor."""
+        """Make the pipeline of one camera for a predictor; ValueError for unfit settings."""
+        reason = why_unfit(settings, predictor)
+        if reason is not None:
+            raise ValueError(reason)
         return cls(
             settings,
             heads=predictor.heads,
@@ -110,6 +121,7 @@ class CameraPipeline:
             training_hfov_rad=predictor.training_hfov_rad,
             focal_exponent=predictor.focal_exponent,
             uncertainty_maps=predictor.uncertainty_maps,
+            convention=convention_of(predictor),
             buffers=buffers,
         )
 
@@ -140,7 +152,7 @@ class CameraPipeline:
         correction = correction_in_use(at.focal_correction, hfov_rad, camera_known=known)
         self.lacks_camera = hfov_rad > 0.0 and not known and at.focal_correction == AUTO
         if not known:
-            due = due.without_camera(depth=correction == OFF)
+            due = due.without_camera(depth=correction == OFF and not self._convention.needs_camera)
         if not due.needs_network:
             return None
         self.policy.configure(
@@ -206,12 +218,17 @@ class CameraPipeline:
         if outputs.UNCERTAINTY in due.depth or at.filter_max_uncertainty_m > 0.0:
             std_m = self._std_m(result, factor)
             depth_m = without_uncertain(measured_m, std_m, at, self._workspace)
+        sky = result.sky if at.filter_sky else None
+        if sky is not None:
+            depth_m = with_infinite_sky(depth_m, sky, self._workspace)
         context = None
         if request.camera is not None:
-            context = self._with_sky(measured_m, self._context(request, result, depth_m, factor))
+            context = self._context(request, result, depth_m, factor)
+            if result.sky is None:
+                context = self._with_sky(measured_m, context)
             depth_m = context.depth_m
         if outputs.DEPTH in due.depth:
-            yield self._depth_image(depth_m, at, result.head, factor)
+            yield self._depth_image(depth_m, at, result.head, factor * result.range_m)
         if outputs.UNCERTAINTY in due.depth:
             pixels = self._buffers.array(outputs.UNCERTAINTY, depth_m.shape, np.float32)
             np.copyto(pixels, std_m)
@@ -220,7 +237,7 @@ class CameraPipeline:
         if context is not None:
             yield from self._clouds.make(due, context)
         if outputs.COLOR in due.depth:
-            yield ColorImage(depth_to_bgr(depth_m, *COLOR_RANGE_M[result.head]))
+            yield ColorImage(depth_to_bgr(depth_m, *color_range_m(result.head, result.range_m)))
 
     def _scaled(self, request: Request, result: DepthResult) -> tuple[float, Map]:
         """Return the factor on depth, and depth times it."""
@@ -268,7 +285,7 @@ class CameraPipeline:
             certain_m = without_uncertain(depth_m, std_m, at, self._workspace)
         width = self._network_size(*request.rgb.shape[:2])[1]
         few_m = depth_for_points(certain_m, at, width, workspace=self._workspace)
-        limit_m = measured_to_m(at, factor * RANGE_M[result.head])
+        limit_m = measured_to_m(at, factor * result.range_m)
         few_m = mask_beyond(few_m, limit_m, self._workspace)
         pairs = compare(few_m, request.camera)
         self._scaling.observe_ratios(pairs.ratios, now_s)
@@ -287,7 +304,8 @@ class CameraPipeline:
             depth_m=depth_m,
             head=result.head,
             factor=factor,
-            sky=None,
+            range_m=factor * result.range_m,
+            sky=result.sky if request.settings.filter_sky else None,
             on_device=result.on_device,
             camera=request.camera,
             settings=at,
@@ -311,14 +329,13 @@ class CameraPipeline:
         return replace(context, depth_m=depth_m, sky=mask, fit=fit)
 
     def _depth_image(
-        self, depth_m: Map, at: PipelineSettings, head: str, factor: float
+        self, depth_m: Map, at: PipelineSettings, head: str, range_m: float
     ) -> DepthImage:
         dtype = np.uint16 if at.depth_encoding == '16UC1' else np.float32
         pixels = self._buffers.array(outputs.DEPTH, depth_m.shape, dtype)
         limits = {'min_m': at.depth_min_m, 'max_m': at.depth_max_m}
         write_depth(depth_m, pixels, **limits, workspace=self._workspace)
-        range_m = measured_to_m(at, factor * RANGE_M[head])
-        return DepthImage(pixels, at.depth_encoding, head, range_m)
+        return DepthImage(pixels, at.depth_encoding, head, measured_to_m(at, range_m))
 
     def _domain(self, result: DepthResult) -> Domain:
         return Domain(

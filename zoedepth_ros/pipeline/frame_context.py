@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.camera import Camera
-from zoedepth_ros.geometry.canonical import RANGE_M
 from zoedepth_ros.geometry.ground import GroundFit
 from zoedepth_ros.inference.result import DeviceDepth
 from zoedepth_ros.pipeline.settings import PipelineSettings
@@ -29,6 +28,9 @@ class FrameContext:
 
     factor: float
     """Factor by which depth was multiplied."""
+
+    range_m: float
+    """Largest depth that the network measures, times the factor [m]."""
 
     sky: NDArray[np.bool_] | None
     """(H, W) mask of the sky; None for none."""
@@ -58,7 +60,7 @@ class FrameContext:
     @property
     def measured_to_m(self) -> float:
         """Depth beyond which nothing is measured [m]: the head's range or depth.max."""
-        return measured_to_m(self.settings, self.factor * RANGE_M[self.head])
+        return measured_to_m(self.settings, self.range_m)
 
     @property
     def shown_to_m(self) -> float:

@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.camera import Camera
 from zoedepth_ros.geometry.canonical import SCALE, WARP, focal_factor
-from zoedepth_ros.inference.result import AUTO, BatchPredictor, DepthPredictor, DepthResult
+from zoedepth_ros.inference.result import (
+    AUTO,
+    BatchPredictor,
+    DepthPredictor,
+    DepthResult,
+    convention_of,
+    metric,
+)
 from zoedepth_ros.pipeline.outputs_due import OutputsDue
 from zoedepth_ros.pipeline.settings import PipelineSettings
 
@@ -67,10 +74,14 @@ class Request:
         return self.camera.warp(head, self.training_hfov_rad).image(self.rgb)
 
     def in_own_camera(self, result: DepthResult) -> DepthResult:
-        """Return a prediction in the pixels of `rgb`, where the network got another image."""
-        if not self.is_warped:
+        """Return a prediction in metres along z, in the pixels of `rgb`."""
+        if self.camera is None:
             return result
-        assert self.camera is not None
+        if not self.is_warped:
+            inner = self.camera.model.intrinsics
+            return metric(
+                result, fx_px=inner.fx_px, fy_px=inner.fy_px, cosines=self.camera.cosines
+            )
         warp = self.camera.warp(result.head, self.training_hfov_rad)
         return replace(
             result,
@@ -90,6 +101,25 @@ class Request:
             training_hfov_rad=self.training_hfov_rad,
             exponent=self.focal_exponent,
         )
+
+
+def why_unfit(settings: PipelineSettings, predictor: object) -> str | None:
+    """Return why settings do not fit the depth of a predictor, or None."""
+    found, correction = convention_of(predictor), settings.focal_correction
+    corrects = correction in (SCALE, WARP)
+    if settings.filter_max_uncertainty_m > 0.0 and not found.has_uncertainty:
+        return 'filter.max_uncertainty: the network gives no uncertainty (spread in its contract)'
+    if found.is_canonical and (corrects or settings.camera_training_hfov_rad > 0.0):
+        name = f'focal_correction {correction}' if corrects else 'camera.training_hfov'
+        return f'{name}: the depth of this network follows the focal length by its contract'
+    if found.along_ray and correction == WARP:
+        return 'focal_correction warp: the depth of this network is along the ray'
+    if corrects and not (found.has_training_camera or settings.camera_training_hfov_rad):
+        return (
+            f'focal_correction {correction}: the training camera of this network is unknown '
+            '(training_hfov_deg in its contract, camera.training_hfov)'
+        )
+    return None
 
 
 def predict(predictor: DepthPredictor, request: Request) -> DepthResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from zoedepth_ros.pipeline.scale_tracker import CONVERGED, ScaleState
 
 FORMAT = 'zoedepth scale 1'
 KEYS = {'format', 'camera', 'heads'}
+_HEAD = re.compile('[a-z][a-z0-9_]{0,63}')
 HEAD_KEYS = {'scale', 'confidence'}
 
 
@@ -56,8 +58,11 @@ def load_scales(path: Path) -> dict[str, ScaleState]:
 
 
 def _state(path: Path, head: str, entry: Any) -> ScaleState:
-    if head not in ('indoor', 'outdoor'):
-        raise ScaleFileError(f'{path}: expected the heads indoor and outdoor, got {quoted(head)}')
+    if not _HEAD.fullmatch(head):
+        raise ScaleFileError(
+            f'{path}: expected the heads indoor and outdoor, or that of a contract, got '
+            f'{quoted(head)}'
+        )
     if not isinstance(entry, dict) or set(entry) != HEAD_KEYS:
         raise ScaleFileError(f'{path}: {head}: expected {sorted(HEAD_KEYS)}, got {quoted(entry)}')
     scale = _number(path, f'{head}.scale', entry['scale'], LOWEST_SCALE, HIGHEST_SCALE)

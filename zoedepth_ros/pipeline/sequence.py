@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from zoedepth_ros.geometry.camera import Camera
 from zoedepth_ros.geometry.canonical import OFF
 from zoedepth_ros.geometry.intrinsics import CameraModel, assumed_camera
-from zoedepth_ros.inference.result import AUTO, DepthPredictor
+from zoedepth_ros.inference.result import AUTO, DepthPredictor, convention_of
 from zoedepth_ros.pipeline import outputs
 from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline
 from zoedepth_ros.pipeline.outputs import Cloud, DepthImage, Domain, Uncertainty
@@ -65,6 +65,7 @@ class SequencePredictor:
         )
         self._predictor = predictor
         self._pipeline = CameraPipeline.of(predictor, self._settings)
+        self._needs_camera = convention_of(predictor).needs_camera
         self._cloud_hfov_rad = cloud_hfov_rad
         self._camera: Camera | None = None
 
@@ -86,17 +87,18 @@ class SequencePredictor:
         a camera.
         """
         pipeline, settings = self._pipeline, self._settings
-        is_known = camera is not None
-        if not is_known and settings.focal_correction == AUTO:
+        is_known, needs_camera = camera is not None, self._needs_camera
+        if not is_known and not needs_camera and settings.focal_correction == AUTO:
             settings = replace(settings, focal_correction=OFF)
             camera = assumed_camera(rgb.shape, self._cloud_hfov_rad)
         pipeline.settings = settings
         due = pipeline.due(time_s, frozenset({*names, outputs.DOMAIN}))
         request = pipeline.prepare(rgb, self._of(camera), time_s, due)
         if request is None or not request.due.depth:
+            name = f'focal_correction {settings.focal_correction}'
             raise ValueError(
-                f'focal_correction {settings.focal_correction} needs the camera of every image: '
-                'give a calibration or its field of view'
+                f'{"the depth of this network" if needs_camera else name} needs the camera of '
+                'every image: give a calibration or its field of view'
             )
         found = ImageOutputs()
         for output in pipeline.process(request, predict(self._predictor, request)):

@@ -14,7 +14,7 @@ from rclpy.clock import Clock
 from zoedepth_ros.environment import lost_for_size
 from zoedepth_ros.errors import describe
 from zoedepth_ros.geometry.rectification import Rectification
-from zoedepth_ros.inference.result import DepthPredictor, DepthResult
+from zoedepth_ros.inference.result import DepthPredictor, DepthResult, convention_of
 from zoedepth_ros.messages.camera import CalibratedCamera, CameraTracker
 from zoedepth_ros.messages.camera_info import UNUSABLE, CameraUnknown, KnownCamera
 from zoedepth_ros.messages.compressed import DEPTH_TOPIC
@@ -270,7 +270,8 @@ class ImageProcessor:
             )
         except CameraUnknown as error:
             self._note_camera(None, (str(error),) if error.reason == UNUSABLE else ())
-            if due.needs_camera or settings.focal_correction not in ('auto', 'off'):
+            needs = due.needs_camera or convention_of(self._predictor).needs_camera
+            if needs or settings.focal_correction not in ('auto', 'off'):
                 if error.reason == UNUSABLE:  # is logged already
                     self._statistics.note_drop(error.reason)
                 else:

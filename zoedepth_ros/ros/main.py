@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NoReturn
 
 from zoedepth_ros.inference.fallback import PredictorSettings
 from zoedepth_ros.inference.result import AUTO, BatchPredictor
+from zoedepth_ros.inference.runtimes.exported import TORCH, backend_of, open_exported
 from zoedepth_ros.inference.threads import thread_environment
 from zoedepth_ros.ros.depth_node import DepthNode, StartError
 from zoedepth_ros.ros.spin import end, run_node
-
-TORCH = 'torch'
 
 
 def make_predictor(settings: PredictorSettings) -> BatchPredictor:
     """Build the real predictor; torch is imported here, so that `--help` and errors are fast."""
     os.environ.update(thread_environment(os.environ))  # for a start without a launch file
-    if settings.backend != TORCH:
-        return _exported_predictor(settings)
+    backend = backend_of(settings.weights, settings.backend)
+    if backend != TORCH:
+        return _exported_predictor(replace(settings, backend=backend))
     from zoedepth_ros.build import build_predictor
 
     return build_predictor(
@@ -37,8 +38,6 @@ def make_predictor(settings: PredictorSettings) -> BatchPredictor:
 
 def _exported_predictor(settings: PredictorSettings) -> BatchPredictor:
     """Open an exported file, without torch; ValueError for options that it does not support."""
-    from zoedepth_ros.inference.runtimes.exported import open_exported
-
     for name, plain in (
         ('flip_augmentation', False),
         ('pad_input', False),

@@ -7,12 +7,12 @@ import time
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.files import parse_json, read_text
+from zoedepth_ros.inference.check_images import check_image
+from zoedepth_ros.inference.contract import KEY, contract_file, read_contract
 from zoedepth_ros.inference.result import (
     AUTO,
     DepthResult,
@@ -20,8 +20,12 @@ from zoedepth_ros.inference.result import (
     check_head,
     check_rgb,
 )
+from zoedepth_ros.inference.runtimes.agreement import check_reference, expected_blocks
+from zoedepth_ros.inference.runtimes.foreign import ForeignPredictor
+from zoedepth_ros.inference.runtimes.session import Maps, Session
 from zoedepth_ros.inference.uncertainty import UncertaintyMaps, read_maps
 
+TORCH = 'torch'
 BACKENDS: Mapping[str, str] = {
     'onnxruntime': 'zoedepth_ros.inference.runtimes.onnx_runtime',
     'openvino': 'zoedepth_ros.inference.runtimes.openvino_runtime',
@@ -32,33 +36,20 @@ BACKENDS: Mapping[str, str] = {
 MIN_DEPTH_M = 1e-3
 """The smallest depth in training, as in TorchPredictor."""
 
-Maps = Mapping[str, NDArray[np.float32]]
+
+AUTO_BACKENDS: Mapping[str, str] = {
+    '.onnx': 'onnxruntime',
+    '.engine': 'tensorrt',
+    '.plan': 'tensorrt',
+}
+"""Suffix of the weights -> runtime of backend 'auto'; other files are for torch."""
 
 
-class Session(Protocol):
-    """A loaded file."""
-
-    @property
-    def metadata(self) -> Mapping[str, str]:
-        """Metadata of the file, written by `zoedepth export`."""
-        ...
-
-    @property
-    def device(self) -> str:
-        """Where it runs: 'cpu', 'cuda:0'."""
-        ...
-
-    @property
-    def precision(self) -> str:
-        """'fp32', 'bf16' or 'fp16'."""
-        ...
-
-    def run(self, image: NDArray[np.float32]) -> Maps:
-        """Return all outputs by name for an image (1, 3, h, w).
-
-        Raises InferenceError when the runtime fails.
-        """
-        ...
+def backend_of(weights: str, backend: str = AUTO) -> str:
+    """Return the runtime for weights: 'torch' or one of BACKENDS, by the suffix for 'auto'."""
+    if backend != AUTO:
+        return backend
+    return AUTO_BACKENDS.get(Path(weights).suffix.lower(), TORCH)
 
 
 def open_exported(
@@ -70,13 +61,49 @@ def open_exported(
     precision: str = AUTO,
     network_height: int = 0,
     network_width: int = 0,
-) -> ExportedPredictor:
-    """Open an exported file.
+) -> ExportedPredictor | ForeignPredictor:
+    """Open a file of `zoedepth export`, or of a network of others with its contract, and check it.
 
     model, precision, network_height, network_width: required properties of the file; '', 'auto'
-    and 0 accept any.  Raises ValueError for other properties, for a file that `zoedepth export`
-    did not write, and for a runtime that is not installed.
+    and 0 accept any.  The model is not compared for a network of others.  Raises ValueError for
+    other properties, for any other file, for a runtime that is not installed, and for one that
+    does not give the stored depth of the check image (DriftError).
     """
+    file, session = _opened(path, backend, device, precision)
+    contract, origin = read_contract(file, session.metadata), f'{file} ({backend})'
+    predictor: ExportedPredictor | ForeignPredictor
+    if contract is None:
+        predictor = ExportedPredictor(session, origin)
+        own_size = predictor.size
+    else:
+        predictor, model = ForeignPredictor(session, contract, origin), ''
+        own_size = (contract.input.height, contract.input.width)
+    predictor.uncertainty_maps = read_maps(file, session.metadata)
+    size = (network_height or own_size[0], network_width or own_size[1])
+    wrong = {
+        'model': (model, predictor.model_name, model in ('', predictor.model_name)),
+        'precision': (precision, session.precision, precision in (AUTO, session.precision)),
+        'network size': (size, own_size, size == own_size),
+    }
+    for name, (configured, found, fits) in wrong.items():
+        if not fits:
+            raise ValueError(f'{file} has the {name} {found}, but {configured} is configured')
+    predictor.check()
+    return predictor
+
+
+def open_foreign(path: str, backend: str, *, device: str = AUTO) -> ForeignPredictor:
+    """Open a file of a network of others without running it; ValueError without a contract."""
+    file, session = _opened(path, backend, device, AUTO)
+    contract = read_contract(file, session.metadata)
+    if contract is None:
+        raise ValueError(
+            f'{file} has no contract: expected metadata {KEY!r} or {contract_file(file)}'
+        )
+    return ForeignPredictor(session, contract, f'{file} ({backend})')
+
+
+def _opened(path: str, backend: str, device: str, precision: str) -> tuple[Path, Session]:
     if backend not in BACKENDS:
         raise ValueError(f'unknown backend {backend!r}: expected torch, {", ".join(BACKENDS)}')
     if not path:
@@ -84,19 +111,7 @@ def open_exported(
     file = Path(path).expanduser()
     if not file.is_file():
         raise ValueError(f'there is no file {file} for backend {backend}')
-    session: Session = import_module(BACKENDS[backend]).open_session(file, device, precision)
-    predictor = ExportedPredictor(session, f'{file} ({backend})')
-    predictor.uncertainty_maps = read_maps(file, session.metadata)
-    size = (network_height or predictor.size[0], network_width or predictor.size[1])
-    wrong = {
-        'model': (model, predictor.model_name, model in ('', predictor.model_name)),
-        'precision': (precision, session.precision, precision in (AUTO, session.precision)),
-        'network size': (size, predictor.size, size == predictor.size),
-    }
-    for name, (configured, found, fits) in wrong.items():
-        if not fits:
-            raise ValueError(f'{file} has the {name} {found}, but {configured} is configured')
-    return predictor
+    return file, import_module(BACKENDS[backend]).open_session(file, device, precision)
 
 
 class ExportedPredictor:
@@ -113,7 +128,8 @@ class ExportedPredictor:
             self.model_name, self.heads = about['model'], tuple(about['head'].split(','))
         except (KeyError, ValueError) as error:
             raise ValueError(
-                f'{origin}: not a file of `zoedepth export`, it lacks {error}'
+                f'{origin}: not a file of `zoedepth export`, it lacks {error}; another network '
+                f'needs a contract as metadata {KEY!r} or as <file>.yaml beside it'
             ) from error
         self.weights_warning = about.get('trained_on', '')
         self.training_hfov_rad = math.radians(float(about.get('training_hfov_deg') or 0.0))
@@ -124,11 +140,22 @@ class ExportedPredictor:
         self.preprocess_ms, self.device_memory_mb = math.nan, math.nan
         self.optimization_note = ''
         self._router_heads = tuple(filter(None, about.get('router_heads', '').split(',')))
-        self._session = session
+        self._session, self._origin = session, origin
 
     def network_size(self, height: int, width: int) -> tuple[int, int]:
         """Return the (height, width) of the file."""
         return self.size
+
+    def check(self) -> None:
+        """Compare the depth of the check image with that at the export; raises DriftError."""
+        expected = expected_blocks(self._session.metadata)
+        if not expected:
+            self.optimization_note = (
+                'the file has no depth to check its runtime with: export it again'
+            )
+            return
+        outputs = self._session.run(to_network(check_image('room').rgb, self.size))
+        check_reference(outputs, expected, self._origin)
 
     def warm_up(self, height: int, width: int) -> None:
         """Run once on a grey image of this size."""
@@ -206,14 +233,3 @@ def _along(maps: NDArray[np.float32], axis: int, length: int) -> NDArray[np.floa
     low = maps.take(below, axis)
     high = maps.take(np.minimum(below + 1, last), axis)
     return low + (high - low) * (share[:, None] if axis == -2 else share)
-
-
-def read_sidecar(path: Path) -> dict[str, str]:
-    """Read the metadata of a file from the JSON file next to it.  Raises ValueError."""
-    beside = path.with_name(f'{path.name}.json')
-    try:
-        return {str(k): str(v) for k, v in parse_json(read_text(beside)).items()}
-    except (OSError, ValueError, AttributeError) as error:
-        raise ValueError(
-            f'cannot read {beside}, which `zoedepth export` writes next to {path.name}: {error}'
-        ) from error

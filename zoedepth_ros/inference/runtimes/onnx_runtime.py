@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -41,8 +41,10 @@ class OnnxSession:
                 f'device {device!r}: CUDA does not start in this ONNX Runtime; it may be '
                 'built for another version of CUDA'
             )
-        self._names = [output.name for output in self._session.get_outputs()]
-        self._input = self._session.get_inputs()[0].name
+        inputs = self._session.get_inputs()
+        self.inputs = {port.name: known_shape(port.shape) for port in inputs}
+        self.outputs = tuple(output.name for output in self._session.get_outputs())
+        self._input, self._type = inputs[0].name, input_type(inputs[0].type)
 
     @property
     def metadata(self) -> Mapping[str, str]:
@@ -50,12 +52,12 @@ class OnnxSession:
         return dict(self._session.get_modelmeta().custom_metadata_map)
 
     def run(self, image: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """Return all outputs by name for an image (1, 3, h, w)."""
+        """Return all outputs by name for an image, (1, 3, h, w) or as the file has it."""
         try:
-            found = self._session.run(None, {self._input: image})
+            found = self._session.run(None, {self._input: as_type(image, self._type)})
         except Exception as error:  # its classes have no common base
             raise InferenceError(f'ONNX Runtime on {self.device}: {error}') from error
-        return dict(zip(self._names, found, strict=True))
+        return dict(zip(self.outputs, found, strict=True))
 
 
 def open_session(path: Path, device: str, precision: str = AUTO, threads: int = 0) -> OnnxSession:
@@ -70,6 +72,33 @@ def open_session(path: Path, device: str, precision: str = AUTO, threads: int = 
         raise ValueError(
             f'backend onnxruntime needs ONNX Runtime (pip install onnxruntime): {error}'
         ) from error
+
+
+def input_type(name: str) -> type[np.generic]:
+    """Return the NumPy type of an input, by ONNX Runtime's or OpenVINO's name of its type.
+
+    Raises ValueError for other types than float32, float16 and uint8.
+    """
+    types: dict[str, type[np.generic]] = {
+        **dict.fromkeys(('tensor(float)', 'f32'), np.float32),
+        **dict.fromkeys(('tensor(float16)', 'f16'), np.float16),
+        **dict.fromkeys(('tensor(uint8)', 'u8'), np.uint8),
+    }
+    if name not in types:
+        raise ValueError(f'the input must be float32, float16 or uint8, got {name}')
+    return types[name]
+
+
+def as_type(image: NDArray[np.float32], kind: type[np.generic]) -> NDArray:
+    """Convert an image to the type of an input; uint8 is rounded."""
+    if kind is np.float32:
+        return image
+    return (np.rint(image).clip(0, 255) if kind is np.uint8 else image).astype(kind)
+
+
+def known_shape(shape: Iterable[object]) -> tuple[int, ...]:
+    """Return a shape with -1 for sides that are not fixed."""
+    return tuple(side if isinstance(side, int) else -1 for side in shape)
 
 
 def _device(name: str, providers: list[str]) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.inference.result import AUTO, InferenceError
+from zoedepth_ros.inference.runtimes.onnx_runtime import as_type, input_type
 
 _HINTS = {'fp32': 'f32', 'bf16': 'bf16'}
 _ABOUT = 'framework'  # key of the metadata of an ONNX file
@@ -35,6 +36,15 @@ class OpenvinoSession:
             compiled = core.compile_model(self._model, 'CPU', hints)
         except Exception as error:  # its own are plain RuntimeErrors
             raise ValueError(f'{path} cannot be opened by OpenVINO: {_plain(error)}') from error
+        port = compiled.inputs[0]
+        self.inputs = {
+            each.get_any_name(): tuple(
+                side.get_length() if side.is_static else -1 for side in each.get_partial_shape()
+            )
+            for each in compiled.inputs
+        }
+        self.outputs = tuple(each.get_any_name() for each in compiled.outputs)
+        self._type = input_type(port.get_element_type().get_type_name())
         self._request = compiled.create_infer_request()
 
     @property
@@ -45,9 +55,9 @@ class OpenvinoSession:
         return {str(k): str(v) for k, v in self._model.get_rt_info(_ABOUT).value.items()}
 
     def run(self, image: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """Return all outputs by name for an image (1, 3, h, w)."""
+        """Return all outputs by name for an image, (1, 3, h, w) or as the file has it."""
         try:
-            found = self._request.infer([image])
+            found = self._request.infer([as_type(image, self._type)])
         except Exception as error:  # its own are plain RuntimeErrors
             raise InferenceError(f'OpenVINO on {self.device}: {_plain(error)}') from error
         return {port.get_any_name(): values for port, values in found.items()}

@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from zoedepth_ros.inference.contract import contract_file
 from zoedepth_ros.inference.devices import choose_device, named_failures
 from zoedepth_ros.inference.result import AUTO, InferenceError
-from zoedepth_ros.inference.runtimes.exported import read_sidecar
+from zoedepth_ros.inference.runtimes.session import read_sidecar, sidecar_file
 
 
 class TensorRtSession:
@@ -20,7 +21,8 @@ class TensorRtSession:
 
     def __init__(self, path: Path, device: torch.device, library: Any) -> None:
         """library: the module tensorrt.  Raises ValueError for an engine it cannot load."""
-        self.metadata: Mapping[str, str] = read_sidecar(path)
+        described = contract_file(path).is_file() and not sidecar_file(path).is_file()
+        self.metadata: Mapping[str, str] = {} if described else read_sidecar(path)
         self.device, self._device = str(device), device
         self.precision = self.metadata.get('precision', 'fp32')
         with named_failures(device), torch.cuda.device(device):  # TensorRT uses the current one
@@ -39,16 +41,24 @@ class TensorRtSession:
         self._stream: Any = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
         self._tensors: dict[str, torch.Tensor] = {}
         self._input = ''
+        self.inputs: dict[str, tuple[int, ...]] = {}
         for index in range(engine.num_io_tensors):
             name = engine.get_tensor_name(index)
             shape = tuple(engine.get_tensor_shape(name))
+            if min(shape, default=1) < 1 or engine.get_tensor_dtype(name) != library.float32:
+                kind = engine.get_tensor_dtype(name)
+                raise ValueError(
+                    f'{path}: {name} is {kind} {shape}: expected float32 of a fixed size'
+                )
             self._tensors[name] = torch.empty(shape, dtype=torch.float32, device=self._device)
             self._context.set_tensor_address(name, self._tensors[name].data_ptr())
             if engine.get_tensor_mode(name) == library.TensorIOMode.INPUT:
                 self._input = name
+                self.inputs[name] = shape
+        self.outputs = tuple(name for name in self._tensors if name not in self.inputs)
 
     def run(self, image: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """Return all outputs by name for an image (1, 3, h, w)."""
+        """Return all outputs by name for an image, (1, 3, h, w) or as the engine has it."""
         with named_failures(self._device), torch.cuda.stream(self._stream):
             self._tensors[self._input].copy_(torch.from_numpy(image))
             if not self._context.execute_async_v3(self._stream.cuda_stream):

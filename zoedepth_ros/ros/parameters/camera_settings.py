@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from zoedepth_ros.inference.result import DepthPredictor
+from zoedepth_ros.pipeline import request
 from zoedepth_ros.pipeline.parameter import Value
 from zoedepth_ros.ros.parameters.node_settings import TABLE, NodeSettings, settings_from, why_fixed
 
@@ -86,4 +87,7 @@ def why_unfit(settings: CameraSettings, predictor: DepthPredictor) -> str | None
         if mode not in ('auto', *predictor.heads):
             name, heads = f'{camera}.' * bool(camera), ', '.join(predictor.heads)
             return f'{name}router.mode {mode!r}: {predictor.model_name} has only {heads}'
+        reason = request.why_unfit(settings.of(camera), predictor)
+        if reason is not None:
+            return f'{camera}.' * bool(camera) + reason
     return None

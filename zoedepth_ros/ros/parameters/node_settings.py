@@ -77,23 +77,25 @@ class NodeSettings(PipelineSettings):
     model: str = parameter(
         'model',
         'ZoeD_M12_NK',
-        'Model: a name in the list of `zoedepth models`.',
+        'Model: a name in the list of `zoedepth models`; not used for a file of another network.',
         changeable='inactive',
         shared=True,
     )
     weights: str = parameter(
         'weights',
         '',
-        "Weights file; empty downloads the released weights once, 'random' is for tests only.",
+        'Weights file, or a file of another network (.onnx, .engine); empty downloads the '
+        "released weights once, 'random' is for tests only.",
         changeable='inactive',
         shared=True,
     )
     backend: str = parameter(
         'backend',
-        'torch',
+        'auto',
         'Runtime of the network: torch; or onnxruntime, openvino (CPU) or tensorrt with a file of '
-        '`zoedepth export` as weights.',
-        choices=('torch', 'onnxruntime', 'openvino', 'tensorrt'),
+        '`zoedepth export`, or of another network with its contract, as weights; auto is '
+        'onnxruntime for .onnx, tensorrt for .engine and .plan, and otherwise torch.',
+        choices=('auto', 'torch', 'onnxruntime', 'openvino', 'tensorrt'),
         changeable='inactive',
         shared=True,
     )

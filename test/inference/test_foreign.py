@@ -1,0 +1,385 @@
+"""A network of others gives the metres that its contract promises, by arithmetic beside."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip('onnx')
+pytest.importorskip('onnxruntime')
+
+import onnx
+import yaml
+from foreign_network import contract, image, write_network
+from onnx import TensorProto
+
+from zoedepth_ros.build import open_predictor
+from zoedepth_ros.geometry.camera import Camera
+from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
+from zoedepth_ros.inference.contract import ContractError
+from zoedepth_ros.inference.result import NotFinite
+from zoedepth_ros.inference.runtimes.exported import open_exported
+from zoedepth_ros.pipeline.outputs import DEPTH, UNCERTAINTY, DepthImage, Uncertainty
+from zoedepth_ros.pipeline.sequence import SequencePredictor
+from zoedepth_ros.pipeline.settings import PipelineSettings
+
+RED, GREEN, BLUE = 200 / 255, 100 / 255, 50 / 255  # of `image`
+PLAIN = 1.0 * RED + 2.0 * GREEN + 4.0 * BLUE + 1.0
+FX, FY = 50.0, 52.0
+CAMERA = CameraModel(Intrinsics(FX, FY, 31.5, 23.5, 64, 48))
+V, U = np.mgrid[:48, :64]
+COSINE = 1.0 / np.sqrt(1.0 + ((U - 31.5) / FX) ** 2 + ((V - 23.5) / FY) ** 2)
+
+CONVENTIONS = {
+    'metric': ({}, PLAIN),
+    'ray': ({'depth__along': 'ray'}, PLAIN * COSINE),
+    'canonical of the image': (
+        {
+            'depth__kind': 'canonical',
+            'depth__focal': {'canonical': 300, 'pixels': 'image', 'axis': 'mean'},
+        },
+        PLAIN * 51.0 / 300,
+    ),
+    'canonical of the input': (  # which has half the rows and columns
+        {
+            'depth__kind': 'canonical',
+            'depth__focal': {'canonical': 300, 'pixels': 'network', 'axis': 'mean'},
+        },
+        PLAIN * 25.5 / 300,
+    ),
+    'canonical, f / 1000, horizontal': (
+        {
+            'depth__kind': 'canonical',
+            'depth__focal': {'canonical': 1000, 'pixels': 'image', 'axis': 'x'},
+            'head__range': [0.001, 10],
+        },
+        PLAIN * FX / 1000,
+    ),
+    'canonical, vertical, stretched': (
+        {
+            'depth__kind': 'canonical',
+            'depth__focal': {'canonical': 300, 'pixels': 'network', 'axis': 'y'},
+            'input__height': 12,
+        },
+        PLAIN * FY * (12 / 48) / 300,
+    ),
+    'canonical, padded': (  # 64 x 48 fills the columns of 64 x 96 in the middle
+        {
+            'depth__kind': 'canonical',
+            'depth__focal': {'canonical': 300, 'pixels': 'network', 'axis': 'y'},
+            'input__height': 96,
+            'input__width': 32,
+            'input__resize': 'pad',
+        },
+        PLAIN * FY * 0.5 / 300,
+    ),
+    'canonical along the ray': (
+        {
+            'depth__kind': 'canonical',
+            'depth__along': 'ray',
+            'depth__focal': {'canonical': 100, 'pixels': 'image', 'axis': 'mean'},
+        },
+        PLAIN * 51.0 / 100 * COSINE,
+    ),
+    'BGR': ({'input__color': 'BGR'}, 1.0 * BLUE + 2.0 * GREEN + 4.0 * RED + 1.0),
+    'NHWC': ({'input__layout': 'NHWC'}, PLAIN),
+    'NHWC, BGR': (
+        {'input__layout': 'NHWC', 'input__color': 'BGR'},
+        1.0 * BLUE + 2.0 * GREEN + 4.0 * RED + 1.0,
+    ),
+    'mean and std': (
+        {'input__mean': [0.1, 0.2, 0.3], 'input__std': [0.5, 0.25, 0.125]},
+        (RED - 0.1) / 0.5 + 2.0 * (GREEN - 0.2) / 0.25 + 4.0 * (BLUE - 0.3) / 0.125 + 1.0,
+    ),
+    'mean and std of BGR': (
+        {'input__color': 'BGR', 'input__mean': [0.1, 0.2, 0.3], 'input__std': [1, 1, 2]},
+        (BLUE - 0.1) + 2.0 * (GREEN - 0.2) + 4.0 * (RED - 0.3) / 2.0 + 1.0,
+    ),
+    'bytes': ({'input__range': [0, 255], 'input__std': [100, 100, 100]}, 6.0 + 1.0),
+    'minus one to one': (
+        {'input__range': [-1, 1], 'head__range': [0.001, 80]},
+        (2 * RED - 1) + 2.0 * (2 * GREEN - 1) + 4.0 * (2 * BLUE - 1) + 1.0,
+    ),
+    'a size that follows the image': (
+        {'input__height': None, 'input__width': None, 'input__multiple': 14},
+        PLAIN,
+    ),
+    'a longest side': (  # 42 x 28: factors 42/64 and 28/48
+        {
+            'input__height': None,
+            'input__width': None,
+            'input__multiple': 14,
+            'input__longest': 42,
+            'depth__kind': 'canonical',
+            'depth__focal': {'canonical': 300, 'pixels': 'network', 'axis': 'mean'},
+        },
+        PLAIN * 0.5 * (FX * 42 / 64 + FY * 28 / 48) / 300,
+    ),
+}  # fmt: skip
+LIFTED = {'mean and std', 'minus one to one'}
+"""Networks that get 10 m more, so that depth is positive everywhere."""
+
+
+def depth_of(path, camera=CAMERA, rgb=None, names=(DEPTH,), **settings):
+    """Return the outputs of one image through the pipeline of the node."""
+    predictor = open_predictor('', path)
+    alone = SequencePredictor(predictor, PipelineSettings(depth_min_m=0.0, **settings))
+    return alone(image() if rgb is None else rgb, camera, 0.0, names)
+
+
+@pytest.mark.parametrize('name', CONVENTIONS)
+def test_each_convention_gives_the_metres_of_plain_arithmetic(tmp_path, name):
+    changes, expected_m = CONVENTIONS[name]
+    more_m = 10.0 if name in LIFTED else 0.0
+    expected_m = expected_m + more_m
+    outputs = {'depth': ((1.0, 2.0, 4.0), 1.0 + more_m)}
+    path = write_network(tmp_path / 'net.onnx', contract(**changes), outputs)
+    found = depth_of(path)
+    np.testing.assert_allclose(found.depth_m, np.broadcast_to(expected_m, (48, 64)), rtol=2e-5)
+    assert found.head == 'any'
+
+
+def test_a_contract_beside_the_file_counts_as_one_inside(tmp_path):
+    changes, expected_m = CONVENTIONS['ray']
+    path = write_network(tmp_path / 'net.onnx', contract(**changes), beside=True)
+    np.testing.assert_allclose(depth_of(path).depth_m, expected_m, rtol=2e-5)
+
+
+def test_the_image_of_a_padded_input_is_where_it_was(tmp_path):
+    made = contract(input__height=96, input__width=32, input__resize='pad')
+    path = write_network(tmp_path / 'net.onnx', made)
+    rgb = image()
+    rgb[:24] = 0  # the upper half
+    found = depth_of(path, rgb=rgb)
+    np.testing.assert_allclose(found.depth_m[:20], 1.0, rtol=1e-5)
+    np.testing.assert_allclose(found.depth_m[28:], PLAIN, rtol=1e-5)
+
+
+def test_a_network_in_half_precision_or_of_bytes_is_fed_in_its_type(tmp_path):
+    half = write_network(
+        tmp_path / 'half.onnx',
+        contract(),
+        kind=TensorProto.FLOAT16,
+        output_kind=TensorProto.FLOAT16,
+    )
+    np.testing.assert_allclose(depth_of(half).depth_m, PLAIN, rtol=2e-3)
+    made = contract(input__range=[0, 255])
+    outputs = {'depth': ((0.01, 0.02, 0.04), 1.0)}
+    whole = write_network(tmp_path / 'bytes.onnx', made, outputs, kind=TensorProto.UINT8)
+    np.testing.assert_allclose(depth_of(whole).depth_m, 2.0 + 2.0 + 2.0 + 1.0, rtol=1e-5)
+
+
+def test_openvino_gives_the_same_metres(tmp_path):
+    from fake_openvino import need_openvino
+
+    need_openvino()
+    path = write_network(tmp_path / 'net.onnx', contract(depth__along='ray'))
+    predictor = open_exported(str(path), 'openvino', precision='fp32')
+    found = SequencePredictor(predictor, PipelineSettings())(image(), CAMERA, 0.0, [DEPTH])
+    np.testing.assert_allclose(found.depth_m, PLAIN * COSINE, rtol=1e-4)
+
+
+def test_sky_is_beyond_everything_and_low_confidence_is_unknown(tmp_path):
+    made = contract(
+        sky={'output': 'sky', 'above': 0.5}, confidence={'output': 'trust', 'above': 0.5}
+    )
+    outputs = {
+        'depth': ((0.0, 0.0, 0.0), 7.0),
+        'sky': ((0.0, 0.0, 1.0), 0.0),
+        'trust': ((0.0, -1.0, 0.0), 1.0),
+    }
+    path = write_network(tmp_path / 'net.onnx', made, outputs)
+    rgb = image((0, 0, 0))
+    rgb[:16, :, 2] = 255  # blue: sky
+    rgb[32:, :, 1] = 255  # green: not to be trusted
+    found = depth_of(path, rgb=rgb)
+    assert np.isposinf(found.depth_m[:14]).all()
+    np.testing.assert_allclose(found.depth_m[18:30], 7.0)
+    assert np.isnan(found.depth_m[34:]).all()
+    unfiltered = depth_of(path, rgb=rgb, filter_sky=False)
+    np.testing.assert_allclose(unfiltered.depth_m[:30], 7.0)
+    without_camera = depth_of(path, camera=None, rgb=rgb)
+    np.testing.assert_array_equal(without_camera.depth_m, found.depth_m)
+
+
+def test_the_spread_follows_focal_rule_and_ray_as_the_depth_does(tmp_path):
+    changes = {
+        'depth__kind': 'canonical',
+        'depth__along': 'ray',
+        'depth__focal': {'canonical': 100, 'pixels': 'image', 'axis': 'mean'},
+        'spread': {'output': 'std'},
+    }
+    outputs = {'depth': ((0.0, 0.0, 0.0), 8.0), 'std': ((1.0, 0.0, 0.0), 0.0)}
+    path = write_network(tmp_path / 'net.onnx', contract(**changes), outputs)
+    found = depth_of(path, names=(DEPTH, UNCERTAINTY))
+    np.testing.assert_allclose(found.uncertainty_m, RED * 0.51 * COSINE, rtol=1e-5)
+    limited = depth_of(path, filter_max_uncertainty_m=0.36)
+    near = RED * 0.51 * COSINE <= 0.36
+    assert near.any()
+    assert not near.all()
+    np.testing.assert_array_equal(np.isfinite(limited.depth_m), near)
+
+
+def test_without_a_spread_the_uncertainty_is_unknown_and_cannot_filter(tmp_path):
+    path = write_network(tmp_path / 'net.onnx', contract())
+    found = depth_of(path, names=(DEPTH, UNCERTAINTY))
+    assert np.isnan(found.uncertainty_m).all()
+    with pytest.raises(ValueError, match='filter.max_uncertainty: the network gives no uncertai'):
+        depth_of(path, filter_max_uncertainty_m=0.3)
+
+
+def test_depth_that_needs_the_camera_is_not_guessed_without_one(tmp_path):
+    for changes in (CONVENTIONS['ray'][0], CONVENTIONS['canonical of the image'][0]):
+        path = write_network(tmp_path / 'net.onnx', contract(**changes))
+        with pytest.raises(ValueError, match='the depth of this network needs the camera'):
+            depth_of(path, camera=None)
+
+
+@pytest.mark.parametrize(
+    ('changes', 'settings', 'message'),
+    [
+        ('canonical of the image', {'focal_correction': 'scale'}, 'follows the focal length'),
+        ('canonical of the image', {'camera_training_hfov_rad': 1.0}, 'follows the focal length'),
+        ('ray', {'focal_correction': 'warp', 'camera_training_hfov_rad': 1.0}, 'along the ray'),
+        ('metric', {'focal_correction': 'scale'}, 'training camera of this network is unknown'),
+    ],
+)
+def test_the_focal_length_is_not_applied_twice_nor_by_another_network_s_camera(
+    tmp_path, changes, settings, message
+):
+    path = write_network(tmp_path / 'net.onnx', contract(**CONVENTIONS[changes][0]))
+    with pytest.raises(ValueError, match=message):
+        depth_of(path, **settings)
+
+
+def test_a_training_camera_corrects_metric_depth_as_that_of_our_networks(tmp_path):
+    made = contract(depth__training_hfov_deg=60.0)
+    path = write_network(tmp_path / 'net.onnx', made)
+    fy_px = 48 * (0.5 / np.tan(np.radians(30.0))) * 640 / 480 * 1.2  # 1.2 of the training camera's
+    camera = CameraModel(Intrinsics(fy_px, fy_px, 31.5, 23.5, 64, 48))
+    np.testing.assert_allclose(depth_of(path, camera=camera).depth_m, 1.2 * PLAIN, rtol=1e-5)
+
+
+def test_a_network_of_others_has_one_head_and_its_own_range(tmp_path):
+    made = contract(head__domain='garden', head__range=[0.5, 6.0])
+    predictor = open_predictor('', write_network(tmp_path / 'net.onnx', made))
+    assert predictor.heads == ('garden',)
+    assert (predictor.model_name, predictor.training_hfov_rad) == ('toy', 0.0)
+    assert 'licence MIT' in predictor.weights_origin
+    found = predictor(image())
+    assert (found.head, found.router_probabilities, found.range_m) == ('garden', {}, 6.0)
+    with pytest.raises(ValueError, match="unknown head 'indoor'"):
+        predictor(image(), 'indoor')
+    settings = PipelineSettings(depth_scale=2.0)
+    alone = SequencePredictor(predictor, settings)
+    assert alone(image(), CAMERA, 0.0).range_m == 12.0
+
+
+def test_a_contract_inside_and_an_equal_one_beside_agree_and_others_are_refused(tmp_path):
+    path = write_network(tmp_path / 'net.onnx', contract())
+    beside = tmp_path / 'net.onnx.yaml'
+    beside.write_text('# the same in other words\n' + yaml.safe_dump(contract(), sort_keys=True))
+    np.testing.assert_allclose(depth_of(path).depth_m, PLAIN, rtol=1e-5)
+    beside.write_text(yaml.safe_dump(contract(depth__along='ray')))
+    with pytest.raises(ContractError, match=r'metadata .* and .*net\.onnx\.yaml differ'):
+        depth_of(path)
+
+
+WRONG = {
+    'kind': ({'depth__kind': 'disparity'}, 'depth.kind disparity: .*no metres'),
+    'relative': ({'depth__kind': 'relative'}, 'depth.kind relative: .*no metres'),
+    'no version': ({'depth_contract': 2}, 'expected the line "depth_contract: 1" first'),
+    'no focal rule': ({'depth__kind': 'canonical'}, 'depth.focal is missing'),
+    'idle focal rule': (
+        {'depth__focal': {'canonical': 300}},
+        'unknown or unused here: depth.focal',
+    ),
+    'misspelt': ({'input__colour': 'RGB'}, 'unknown or unused here: input.colour'),
+    'no licence': ({'license': None}, 'license is missing'),
+    'no colours': ({'input__color': None}, 'input.color is missing'),
+    'channels': ({'input__mean': [0.5]}, 'input.mean must be 3 numbers'),
+    'std': ({'input__std': [0, 1, 1]}, 'input.std must be 3 numbers from 1e-06'),
+    'size': ({'input__width': None}, 'both height and width, or neither'),
+    'no size': ({'input__width': None, 'input__height': None}, 'height and width, or multiple'),
+    'multiple': ({'input__multiple': 14}, 'input.height must be a multiple of 14, got 24'),
+    'range': ({'head__range': [5, 5]}, r'head.range must be \[near, far\]'),
+    'domain': ({'head__domain': 'Any place'}, 'head.domain must be a name'),
+    'sky': ({'sky': {'output': 'sky'}}, 'sky needs either above or below'),
+    'yes for no': ({'depth__along': True}, 'depth.along must be one of z, ray, got True'),
+}
+
+
+@pytest.mark.parametrize('name', WRONG)
+def test_a_wrong_contract_is_refused_with_the_key_and_the_reason(tmp_path, name):
+    changes, message = WRONG[name]
+    path = write_network(tmp_path / 'net.onnx', contract(**changes), size=(24, 32))
+    with pytest.raises(ContractError, match=message):
+        open_predictor('', path)
+
+
+LIES = {
+    'another output': ({'depth__output': 'disp'}, 'has no output disp; it has depth'),
+    'another input': ({'input__name': 'pixels'}, 'has the input image, not pixels'),
+    'layout': ({'input__layout': 'NHWC'}, r'1 x 3 x 24 x 32, but its contract says 1 x 24 x 32 x'),
+    'size': ({'input__height': 48}, r'1 x 3 x 24 x 32, but its contract says 1 x 3 x 48 x 32'),
+    'fixed': (
+        {'input__height': None, 'input__width': None, 'input__multiple': 8},
+        r'1 x 3 x 24 x 32, but its contract says 1 x 3 x any x any',
+    ),
+    'no sky': ({'sky': {'output': 'sky', 'above': 0.5}}, 'has no output sky'),
+    'unit': ({'head__range': [300, 10000]}, 'median depth of the check image is .* outside'),
+    'all sky': ({'sky': {'output': 'depth', 'above': 0.0}}, 'no pixel of the check image'),
+}
+
+
+@pytest.mark.parametrize('name', LIES)
+def test_a_contract_that_the_file_contradicts_is_refused_at_the_start(tmp_path, name):
+    changes, message = LIES[name]
+    path = write_network(tmp_path / 'net.onnx', contract(**changes), size=(24, 32))
+    if name == 'layout':  # a file of the other layout
+        write_network(path, contract())
+        model = onnx.load(str(path))
+        model.metadata_props[0].value = yaml.safe_dump(contract(**changes))
+        onnx.save(model, str(path))
+    with pytest.raises(ContractError, match=message):
+        open_predictor('', path)
+
+
+@pytest.mark.parametrize(
+    ('constant', 'error', 'message'),
+    [
+        (float('inf'), NotFinite, 'output depth has values that are not finite'),
+        (-20.0, ContractError, 'no pixel of the check image has a positive depth'),
+    ],
+)
+def test_depth_that_is_none_is_found_at_the_start(tmp_path, constant, error, message):
+    outputs = {'depth': ((1.0, 2.0, 4.0), constant)}
+    path = write_network(tmp_path / 'net.onnx', contract(), outputs)
+    with pytest.raises(error, match=message):
+        open_predictor('', path)
+
+
+def test_a_file_without_a_contract_and_one_with_more_inputs_are_explained(tmp_path):
+    path = write_network(tmp_path / 'net.onnx')
+    with pytest.raises(
+        ValueError, match=r"contract as metadata 'depth_contract' or as <file>\.yaml"
+    ):
+        open_predictor('', path)
+    path = write_network(tmp_path / 'two.onnx', contract(), more_inputs=('num_tokens',))
+    with pytest.raises(ContractError, match='inputs image, num_tokens: expected the image alone'):
+        open_predictor('', path)
+
+
+def test_the_same_numbers_come_from_the_outputs_of_a_pipeline(tmp_path):
+    """Through CameraPipeline itself, with a cloud, as the node does it."""
+    from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline
+    from zoedepth_ros.pipeline.outputs import POINTS, Cloud
+    from zoedepth_ros.pipeline.request import predict
+
+    path = write_network(tmp_path / 'net.onnx', contract(**CONVENTIONS['ray'][0]))
+    predictor = open_predictor('', path)
+    settings = PipelineSettings(cloud_decimation=1, filter_edge=False)
+    pipeline = CameraPipeline.of(predictor, settings)
+    request = pipeline.prepare(image(), Camera(CAMERA), 0.0, [DEPTH, UNCERTAINTY, POINTS])
+    found = {type(out): out for out in pipeline.process(request, predict(predictor, request))}
+    assert set(found) == {DepthImage, Uncertainty, Cloud}
+    distance_m = np.linalg.norm(found[Cloud].points[..., :3], axis=-1)
+    np.testing.assert_allclose(distance_m, PLAIN, rtol=1e-5)

@@ -1,0 +1,237 @@
+"""Test what a network of others says of itself, on rendered images whose depth is known.
+
+A doubt is what a correct network may do too; what is broken contradicts the contract.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
+from zoedepth_ros.geometry.rays import ray_cosines, rays
+from zoedepth_ros.inference.check_images import SIZE, CheckImage, check_image
+from zoedepth_ros.inference.result import DepthResult
+from zoedepth_ros.inference.runtimes.foreign import ForeignPredictor
+
+OK, DOUBT, BROKEN = 'ok', 'DOUBT', 'BROKEN'
+
+_FEW, _MANY = 0.01, 0.1
+"""Shares of pixels with unusable values above which there is a doubt, and a broken contract."""
+_NEAR_SCALE, _FAR_SCALE = 3.0, 50.0
+"""Factors between predicted and true median that are a doubt, and a wrong unit."""
+_REVERSED = -0.7
+"""Rank correlation with the true depth below which the output is inverse depth."""
+_BENT = 0.02
+"""Smallest error, as the deviation of a logarithm, in which z and ray can be told apart."""
+_SAME_DEPTH = 1.5
+"""Factor that the depth may change by if the image is enlarged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One result of the examination."""
+
+    level: str
+    """'ok', 'DOUBT' or 'BROKEN'."""
+    text: str
+    """What was found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """The findings, and the depth of the images."""
+
+    findings: list[Finding]
+    """In the order of the tests."""
+    depths: dict[str, NDArray[np.float32]]
+    """Image ('room', 'street') -> depth along z (480, 640) [m], +inf for sky, NaN for unknown."""
+
+    @property
+    def levels(self) -> set[str]:
+        """Levels of the findings."""
+        return {finding.level for finding in self.findings}
+
+
+def examine(predictor: ForeignPredictor) -> Examined:
+    """Run the network on the images for its domain.
+
+    Raises ContractError for outputs of another shape, NotFinite, InferenceError.
+    """
+    names = {'indoor': ['room'], 'outdoor': ['street']}
+    chosen = names.get(predictor.contract.domain, ['room', 'street'])
+    images = [check_image(name) for name in chosen]
+    results = [predictor.metric_depth(image.rgb, image.focal_px) for image in images]
+    findings = [Finding(OK, 'inputs, outputs and shapes are those of the file; values are finite')]
+    for image, result in zip(images, results, strict=True):
+        findings += _of_values(predictor, image, result)
+        findings += _of_scale(image, result, along_ray=predictor.contract.along_ray)
+    findings += _of_order(images, results)
+    findings += _of_focal_length(predictor, images[0])
+    depths = {
+        image.name: np.where(result.sky, np.float32(np.inf), result.depth_m)
+        if result.sky is not None
+        else result.depth_m
+        for image, result in zip(images, results, strict=True)
+    }
+    return Examined(findings, depths)
+
+
+def _known(result: DepthResult) -> NDArray[np.float32]:
+    """Return depth with NaN for sky and unknown pixels."""
+    known = result.depth_m.copy()
+    if result.sky is not None:
+        known[result.sky] = np.nan
+    return known
+
+
+def _level(share: float) -> str:
+    return BROKEN if share > _MANY else DOUBT if share > _FEW else OK
+
+
+def _of_values(
+    predictor: ForeignPredictor, image: CheckImage, result: DepthResult
+) -> Iterator[Finding]:
+    """Check signs, range, confidence, sky and spread of one image."""
+    contract, maps = predictor.contract, predictor.outputs(image.rgb)
+    wrong = float((maps[contract.depth] <= 0.0).mean())
+    yield Finding(_level(wrong), f'{image.name}: {wrong:.1%} of the depth is not positive')
+    known_m, (near_m, far_m) = _known(result), contract.range_m
+    known_m = known_m[np.isfinite(known_m)]
+    if known_m.size == 0:
+        yield Finding(BROKEN, f'{image.name}: no pixel has a depth (sky, confidence)')
+        return
+    outside = float(((known_m < near_m) | (known_m > far_m)).mean())
+    low_m, middle_m, high_m = np.percentile(known_m, (1.0, 50.0, 99.0))
+    yield Finding(
+        _level(outside),
+        f'{image.name}: {low_m:.3g} to {high_m:.3g} m, median {middle_m:.3g} m; {outside:.1%} is '
+        f'outside head.range {near_m:g} to {far_m:g} m',
+    )
+    if known_m.max() - known_m.min() <= 1e-6 * known_m.max() and not contract.along_ray:
+        yield Finding(DOUBT, f'{image.name}: the same depth everywhere: wrong normalisation?')
+    if contract.confidence is not None:
+        trusted = float(np.isfinite(result.depth_m).mean())
+        level = OK if trusted > 0.5 else DOUBT
+        yield Finding(level, f'{image.name}: {trusted:.0%} of the pixels have confidence')
+    if result.sky is not None:
+        yield _of_sky(image, result.sky)
+    if contract.spread:
+        negative = float((maps[contract.spread] < 0.0).mean())
+        yield Finding(_level(negative), f'{image.name}: {negative:.1%} of the spread is negative')
+        share = float(np.nanmedian(result.uncertainty_m / result.depth_m))
+        level = OK if 0.0 < share < 1.0 else DOUBT
+        yield Finding(level, f'{image.name}: the spread is {share:.1%} of the depth')
+
+
+def _of_sky(image: CheckImage, sky: NDArray[np.bool_]) -> Finding:
+    true = np.isnan(image.depth_m)  # of every fourth pixel
+    found = sky[2::4, 2::4]
+    right = float((found == true).mean())
+    level = OK if right > 0.8 else DOUBT
+    if right < 0.2:
+        level = BROKEN
+    return Finding(
+        level,
+        f'{image.name}: {found.mean():.0%} is sky, truly {true.mean():.0%}'
+        + (': threshold, or above for below?' if level != OK else ''),
+    )
+
+
+def _of_scale(image: CheckImage, result: DepthResult, *, along_ray: bool) -> Iterator[Finding]:
+    """Compare with the true depth: the median, and how it changes towards the border."""
+    found_m, true_m = _known(result)[2::4, 2::4], image.depth_m
+    both = np.isfinite(found_m) & np.isfinite(true_m)
+    if not both.any():
+        return
+    ratio = float(np.median(found_m[both]) / np.median(true_m[both]))
+    factor = max(ratio, 1.0 / ratio)
+    level = OK if factor < _NEAR_SCALE else DOUBT if factor < _FAR_SCALE else BROKEN
+    hint = '' if level == OK else ': wrong unit, focal rule or normalisation?'
+    yield Finding(level, f'{image.name}: {ratio:.3g} of the true depth in the median{hint}')
+    with np.errstate(invalid='ignore'):
+        error = np.log(found_m[both] / true_m[both])
+    bend = np.log(_cosines(image)[2::4, 2::4][both])
+    other = error - bend if along_ray else error + bend
+    if error.std() > _BENT and other.std() < 0.5 * error.std():
+        said, better = ('the ray', 'z') if along_ray else ('z', 'the ray')
+        yield Finding(
+            DOUBT, f'{image.name}: depth.along is {said}, but depth along {better} fits better'
+        )
+
+
+def _cosines(image: CheckImage) -> NDArray[np.float32]:
+    (height, width), f_px = SIZE, image.focal_px
+    center = 0.5 * (width - 1), 0.5 * (height - 1)
+    return ray_cosines(rays(CameraModel(Intrinsics(f_px, f_px, *center, width, height))))
+
+
+def _of_order(images: list[CheckImage], results: list[DepthResult]) -> Iterator[Finding]:
+    """Check that farther is larger."""
+    found = {
+        image.name: _rank_correlation(_known(result)[2::4, 2::4], image.depth_m)
+        for image, result in zip(images, results, strict=True)
+    }
+    if not found:
+        return
+    text = ', '.join(f'{name} {value:.2f}' for name, value in found.items())
+    values = [value for value in found.values() if np.isfinite(value)]
+    level = OK if values and min(values) > 0.3 else DOUBT
+    if values and max(values) < _REVERSED:
+        level = BROKEN
+    hint = {BROKEN: ': it falls with the distance, as inverse depth does'}.get(level, '')
+    yield Finding(level, f'rank correlation with the true depth: {text}{hint}')
+
+
+def _rank_correlation(found: NDArray, true: NDArray) -> float:
+    """Return Spearman's rank correlation of finite values; NaN without variation."""
+    both = np.isfinite(found) & np.isfinite(true)
+    ranks = [values[both].argsort().argsort().astype(float) for values in (found, true)]
+    if both.sum() < 2 or np.ptp(found[both]) <= 1e-6 * np.abs(found[both]).max():
+        return float('nan')
+    return float(np.corrcoef(*ranks)[0, 1])
+
+
+def _of_focal_length(predictor: ForeignPredictor, image: CheckImage) -> Iterator[Finding]:
+    """Show the network the middle of the image enlarged, as by a camera of twice the focal length.
+
+    What is there has the same distance, so its depth in metres must stay.
+    """
+    (height, width), contract = SIZE, predictor.contract
+    top, left = height // 4, width // 4
+    middle = slice(top, top + height // 2), slice(left, left + width // 2)
+    enlarged = cv2.resize(np.ascontiguousarray(image.rgb[middle]), (width, height))
+    before = predictor.metric_depth(image.rgb, image.focal_px).depth_m[middle]
+    after = predictor.metric_depth(enlarged, 2.0 * image.focal_px).depth_m
+    if not (np.isfinite(before).any() and np.isfinite(after).any()):
+        return
+    ratio = float(np.nanmedian(after) / np.nanmedian(before))
+    if contract.training_hfov_rad:
+        ratio *= 2.0  # the pipeline corrects for the focal length
+    holds = 1.0 / _SAME_DEPTH < ratio < _SAME_DEPTH
+    hint = ''
+    if not holds and contract.focal is not None:
+        hint = (
+            ': the output does not follow the focal length as canonical depth does; is it metric?'
+        )
+    elif not holds:
+        hint = ': depth follows the apparent size; is it canonical, or of one training camera?'
+    yield Finding(
+        OK if holds else DOUBT,
+        f'{image.name}: at twice the focal length the same place has {ratio:.2f} of the depth '
+        f'(expected: 1){hint}',
+    )
+    if contract.focal is not None:
+        one, two = (
+            float(np.nanmedian(predictor.metric_depth(image.rgb, f_px).depth_m))
+            for f_px in (image.focal_px, 2.0 * image.focal_px)
+        )
+        yield Finding(
+            OK,
+            f'{image.name}: the same pixels are {one:.3g} m away for f = {image.focal_px:.0f} px '
+            f'and {two:.3g} m for f = {2.0 * image.focal_px:.0f} px of the image',
+        )
