@@ -23,6 +23,7 @@ from zoedepth_ros.bags.output import partial_path
 from zoedepth_ros.bags.pieces import Span
 from zoedepth_ros.bags.plan import DepthOptions, Plan, Report, make_plan
 from zoedepth_ros.errors import in_one_line
+from zoedepth_ros.inference.contract import contract_file
 from zoedepth_ros.inference.result import DepthPredictor, check_head
 
 TRIES = 2
@@ -110,9 +111,9 @@ class Model:
     def request(self) -> dict[str, str]:
         """Return what its depth depends on; raises OSError for weights that cannot be read."""
         path = Path(self.weights).expanduser()
-        parts = (path, path.with_name(f'{path.name}.yaml'))  # with the contract beside it
-        files = [part for part in parts if self.weights and part.is_file()]
-        content = ' '.join(map(fingerprint, files))
+        content = ''
+        if self.weights and path.is_file():
+            content = ' '.join(fingerprint(f) for f in (path, contract_file(path)) if f.is_file())
         weights = content or self.weights
         return {'model': self.name, 'weights': weights, 'precision': self.precision}
 
