@@ -117,7 +117,7 @@ def run(args: argparse.Namespace) -> int:
     cameras = camera_of(args, settings)
     if args.calibration:
         require_shapes(paths, cameras)
-    older = load_scales(out) if out.exists() else {}
+    older = load_scales(out, None) if out.exists() else {}
     predictor = open_predictor(args.model, args.weights, args.device)
     check_head(settings.router_mode, predictor.heads)
     _check_camera(predictor, args, settings)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.camera import Camera
+from zoedepth_ros.geometry.canonical import RANGE_M
 from zoedepth_ros.geometry.ground import GroundFit
 from zoedepth_ros.inference.result import DeviceDepth
 from zoedepth_ros.pipeline.settings import PipelineSettings
@@ -28,9 +29,6 @@ class FrameContext:
 
     factor: float
     """Factor by which depth was multiplied."""
-
-    range_m: float
-    """Largest depth that the network measures, times the factor [m]."""
 
     sky: NDArray[np.bool_] | None
     """(H, W) mask of the sky; None for none."""
@@ -54,13 +52,16 @@ class FrameContext:
     network_width: int
     """Columns of the network's input [px]; the fewer, the wider its edges."""
 
+    range_m: float = 0.0
+    """Largest depth that the network measures, times the factor [m]; 0.0 for that of the head."""
+
     fit: GroundFit | None = None
     """The ground plane that was fitted to find the sky; None when it was not."""
 
     @property
     def measured_to_m(self) -> float:
         """Depth beyond which nothing is measured [m]: the head's range or depth.max."""
-        return measured_to_m(self.settings, self.range_m)
+        return measured_to_m(self.settings, self.range_m or self.factor * RANGE_M[self.head])
 
     @property
     def shown_to_m(self) -> float:

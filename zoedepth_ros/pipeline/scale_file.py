@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +40,10 @@ def save_scales(path: Path, states: Mapping[str, ScaleState], *, camera: str = '
         unfinished.write_text(text, encoding='utf-8')
 
 
-def load_scales(path: Path) -> dict[str, ScaleState]:
+def load_scales(path: Path, heads: Collection[str] | None = ()) -> dict[str, ScaleState]:
     """Read the scale of every head in a file.
+
+    heads: names besides indoor and outdoor, as of a contract; None for any.
 
     Raises ScaleFileError naming the file, what was expected and what came; OSError when it cannot
     be read.
@@ -54,15 +56,15 @@ def load_scales(path: Path) -> dict[str, ScaleState]:
         raise ScaleFileError(f'{path}: expected the line "format: {FORMAT}"')
     if set(content) - KEYS or not isinstance(content.get('heads'), dict):
         raise ScaleFileError(f'{path}: expected {sorted(KEYS)}, got {quoted(list(content))}')
+    known = None if heads is None else {'indoor', 'outdoor', *heads}
+    for head in content['heads']:
+        if not _HEAD.fullmatch(str(head)) or (known is not None and head not in known):
+            named = ', '.join(sorted(known or {'indoor', 'outdoor'}))
+            raise ScaleFileError(f'{path}: expected the heads {named}, got {quoted(head)}')
     return {str(head): _state(path, str(head), entry) for head, entry in content['heads'].items()}
 
 
 def _state(path: Path, head: str, entry: Any) -> ScaleState:
-    if not _HEAD.fullmatch(head):
-        raise ScaleFileError(
-            f'{path}: expected the heads indoor and outdoor, or that of a contract, got '
-            f'{quoted(head)}'
-        )
     if not isinstance(entry, dict) or set(entry) != HEAD_KEYS:
         raise ScaleFileError(f'{path}: {head}: expected {sorted(HEAD_KEYS)}, got {quoted(entry)}')
     scale = _number(path, f'{head}.scale', entry['scale'], LOWEST_SCALE, HIGHEST_SCALE)

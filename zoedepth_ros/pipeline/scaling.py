@@ -56,7 +56,7 @@ class Scaling:
     def __init__(self, heads: tuple[str, ...], settings: PipelineSettings) -> None:
         """Read scale.file; raises ValueError or OSError saying what is wrong with it."""
         path = settings.scale_file
-        known = load_scales(Path(path).expanduser()) if path else {}
+        known = load_scales(Path(path).expanduser(), heads) if path else {}
         self._trackers = {head: ScaleTracker(start=known.get(head)) for head in heads}
         self._flicker_filter: FlickerFilter | None = None
         self._flicker_settings: FlickerSettings | None = None
