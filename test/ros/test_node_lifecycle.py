@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from lifecycle_msgs.msg import Transition
-from rcl_interfaces.srv import DescribeParameters
+from rcl_interfaces.msg import ParameterType
+from rcl_interfaces.srv import DescribeParameters, GetParameters, ListParameters
 from ros_harness import PROFILE, NodeProcess, stamp_ns, wait_until
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
@@ -153,6 +154,21 @@ def test_every_parameter_describes_itself(peer, plain):
     assert described['cloud.decimation'].integer_range[0].from_value == 1
     assert 'indoor' in described['router.mode'].additional_constraints
     assert 'fixed while' in described['model'].additional_constraints
+
+
+def test_all_parameters_have_a_value_also_after_an_empty_list_as_in_the_parameter_file(
+    peer, start
+):
+    """One without a value would empty the answer for all, of `ros2 param dump` for example."""
+    start({'cameras': []})
+    listed = peer.call(ListParameters, '/zoedepth/list_parameters', ListParameters.Request())
+    names = list(listed.result.names)
+    assert set(TABLE) <= set(names)
+    answer = peer.call(
+        GetParameters, '/zoedepth/get_parameters', GetParameters.Request(names=names)
+    )
+    assert len(answer.values) == len(names)
+    assert ParameterType.PARAMETER_NOT_SET not in {value.type for value in answer.values}
 
 
 def test_a_wrong_parameter_stops_the_start(start):

@@ -77,12 +77,25 @@ class NodeParameters:
 def _declare(node: Node, spec: Parameter) -> Any:
     # rclpy cannot infer the type of an empty list: one empty name stands for none.
     default = list(spec.default) or [''] if isinstance(spec.default, tuple) else spec.default
+    is_empty = isinstance(default, list) and _is_without_type(node, spec.name)
     try:
-        value = node.declare_parameter(spec.name, default, descriptor(spec)).value
+        value = node.declare_parameter(
+            spec.name, default, descriptor(spec), ignore_override=is_empty
+        ).value
     except ParameterException as error:
         hint = '; YAML reads off as false: write "off" in quotes' if 'off' in spec.choices else ''
         raise ValueError(f'parameter {spec.name}: {error}{hint}') from error
     return [part for part in value if part] if isinstance(value, list) else value
+
+
+def _is_without_type(node: Node, name: str) -> bool:
+    """Return whether the value given at start is `[]`, which leaves a parameter without a value.
+
+    With such a parameter every request for several parameters gets an empty answer.
+    """
+    value = node.declare_parameter(name, [''], ParameterDescriptor(dynamic_typing=True)).value
+    node.undeclare_parameter(name)
+    return value is None
 
 
 def _own_value(node: Node, camera: str, name: str) -> Any:
