@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 from zoedepth_ros.bags.cdr import encode, make
@@ -18,6 +19,7 @@ from zoedepth_ros.bags.plan import Plan, Report
 from zoedepth_ros.bags.prefetch import prefetch
 from zoedepth_ros.bags.prepared_images import Frame, PreparedImages
 from zoedepth_ros.bags.topics import TF
+from zoedepth_ros.geometry.two_views import CameraPose
 from zoedepth_ros.inference.result import ContextLost, DepthPredictor, InferenceError
 from zoedepth_ros.messages.writers import level_frame, level_transform
 from zoedepth_ros.pipeline import outputs
@@ -151,11 +153,16 @@ def _made(
             report.skipped[_FAILED] += 1
             yield item, frame, _Work(frame.done, {SKIPPED: _FAILED})
             continue
-        found = pipeline.process(request, result)
+        found = pipeline.process(request, result, poses=partial(_pose_of, frame))
         made = _messages(found, messages, frame, item, plan, report)
+        report.assume('scale.source', pipeline.motion_notice)
         report.reused += bool(frame.done)
         note = {'messages': len(made), STATE: pipeline.state()}
         yield item, frame, _Work((*frame.done, *made[len(frame.done) :]), note)
+
+
+def _pose_of(frame: Frame) -> CameraPose | None:
+    return frame.pose
 
 
 def _messages(

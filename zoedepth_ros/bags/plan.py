@@ -12,6 +12,7 @@ from zoedepth_ros.bags.output import COMPRESSIONS, check_target
 from zoedepth_ros.bags.recording import Recording, open_recording
 from zoedepth_ros.bags.topics import InputTopics, find_inputs, output_channels
 from zoedepth_ros.inference.result import DepthPredictor
+from zoedepth_ros.messages.transforms import TF_MESSAGE
 from zoedepth_ros.pipeline import outputs
 from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline
 from zoedepth_ros.pipeline.outputs import Buffers
@@ -64,10 +65,10 @@ class DepthOptions:
             choices = ', '.join(COMPRESSIONS)
             raise ValueError(f'compression must be one of {choices}, got {self.compression!r}')
         source = self.settings.scale_source
-        if source not in ('off', 'height'):
+        if source not in ('off', 'height', 'motion'):
             raise ValueError(
                 f'scale.source {source} needs the topics of other sensors, which only the node '
-                'reads: choose off or height'
+                'reads: choose off, height or motion'
             )
 
     @property
@@ -222,6 +223,11 @@ def make_plan(
         options.camera_info,
         encodings=lambda topics: recording.encodings(topics, Damage(recover=True)),
     )
+    if options.settings.scale_source == 'motion' and not summary.of_type(TF_MESSAGE):
+        raise RecordingError(
+            f'{source}: scale.source motion needs the poses of the camera, but the recording has '
+            f'no /tf ({TF_MESSAGE})'
+        )
     channels = output_channels(summary, options.depth_topic, inputs.image, options.outputs)
     return Plan(
         recording,

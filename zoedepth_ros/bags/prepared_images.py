@@ -13,9 +13,11 @@ from zoedepth_ros.bags.cdr import decode, make
 from zoedepth_ros.bags.contents import Item, Message
 from zoedepth_ros.bags.errors import Damage
 from zoedepth_ros.bags.plan import Plan, Report
+from zoedepth_ros.geometry.two_views import CameraPose
 from zoedepth_ros.messages.camera import CalibratedCamera, CameraTracker
 from zoedepth_ros.messages.camera_info import UNUSABLE, CameraUnknown
 from zoedepth_ros.messages.images import ConversionError, ImageReader, convert_with_opencv
+from zoedepth_ros.messages.transforms import TF_MESSAGE, TransformTree
 from zoedepth_ros.messages.writers import CAMERA_INFO
 from zoedepth_ros.pipeline.outputs_due import OutputsDue, Schedule
 
@@ -43,6 +45,9 @@ class Frame(NamedTuple):
     due: OutputsDue
     """The outputs to make."""
 
+    pose: CameraPose | None
+    """Pose of the camera in scale.odometry_frame; None when unknown or not needed."""
+
     done: tuple[Message, ...]
     """The first of their messages, if an earlier attempt has written some."""
 
@@ -59,12 +64,15 @@ class PreparedImages:
         self._schedule = Schedule()
         self._settings = plan.options.settings
         self._images = TopicImages(plan.inputs.image_type, self._settings.camera_bits)
+        self._transforms = TransformTree()
         self._tracker = CameraTracker(plan.inputs.image, partial(make, CAMERA_INFO))
 
     def steps(self) -> Iterator[tuple[Item, Frame | None]]:
         """Return everything in order, with a frame where it is an image to work on."""
         inputs = self._plan.inputs
         self._look_for_camera()
+        if self._settings.scale_source == 'motion':
+            self._read_transforms()
         for item in self._plan.recording.read(self._damage):
             frame = None
             if isinstance(item, Message):
@@ -83,6 +91,26 @@ class PreparedImages:
             if isinstance(item, Message) and item.channel.topic == topic:
                 self._take_info(item)
                 return
+
+    def _read_transforms(self) -> None:
+        """Read all transforms: those of an image's time may come after it."""
+        topics = self._plan.summary.of_type(TF_MESSAGE)
+        for item in self._plan.recording.read(Damage(recover=True)):
+            if isinstance(item, Message) and item.channel.topic in topics:
+                try:
+                    message = decode(item.data, TF_MESSAGE)
+                except ValueError:
+                    self._report.skipped['unreadable transforms'] += 1
+                    continue
+                self._transforms.add(message, static=item.channel.topic.endswith('_static'))
+
+    def _pose(self, header: Any) -> CameraPose | None:
+        if self._settings.scale_source != 'motion':
+            return None
+        stamp_ns = header.stamp.sec * 10**9 + header.stamp.nanosec
+        fixed = self._settings.scale_odometry_frame
+        found = self._transforms.lookup(fixed, header.frame_id, stamp_ns)
+        return None if found is None else CameraPose(*found)
 
     def _take_info(self, message: Message) -> None:
         try:
@@ -108,7 +136,8 @@ class PreparedImages:
         self._schedule.done(due, time_s)
         done = self._done.take(message)
         camera = self._camera(*rgb.shape[:2])
-        return Frame(self._report.images, image.header, rgb, camera, time_s, due, done)
+        pose = self._pose(image.header)
+        return Frame(self._report.images, image.header, rgb, camera, time_s, due, pose, done)
 
     def _camera(self, height: int, width: int) -> CalibratedCamera | None:
         at = self._settings

@@ -146,7 +146,12 @@ def _settings(args: argparse.Namespace) -> PipelineSettings:
     from dataclasses import replace
 
     return replace(
-        settings_of(args), depth_min_m=0.0, depth_scale=1.0, scale_file='', scale_source='off'
+        settings_of(args),
+        depth_min_m=0.0,
+        depth_scale=1.0,
+        scale_file='',
+        scale_source='off',
+        scale_shape='factor',
     )
 
 

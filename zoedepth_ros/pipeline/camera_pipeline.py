@@ -36,6 +36,7 @@ from zoedepth_ros.pipeline.depth_filters import (
 from zoedepth_ros.pipeline.frame_context import FrameContext, measured_to_m
 from zoedepth_ros.pipeline.ground_segmentation import Up
 from zoedepth_ros.pipeline.head_policy import HeadPolicy
+from zoedepth_ros.pipeline.motion_depth import NO_POSE, MotionDepth, Poses
 from zoedepth_ros.pipeline.outputs import (
     Buffers,
     ColorImage,
@@ -101,6 +102,7 @@ class CameraPipeline:
         self._buffers: Buffers = Workspace() if buffers is None else buffers
         self._clouds = Clouds(self._scaling, self._buffers)
         self._comparison = RateLimiter(CALIBRATION_RATE_HZ)
+        self._motion = MotionDepth()
         self._started = False
 
     @classmethod
@@ -185,12 +187,14 @@ class CameraPipeline:
         *,
         up: Up | None = None,
         compare: Compare | None = None,
+        poses: Poses | None = None,
     ) -> Iterator[Output]:
         """Yield the outputs that are due, depth first; consume all of them.
 
         result: the prediction for `request`.  up: unit vector away from the ground in the optical
         frame, by another sensor.  compare: compares depth with another sensor, if scale.source
-        names one.  An output is valid until the next image is processed.
+        names one.  poses: gives the pose of the camera, for scale.source motion.  An output is
+        valid until the next image is processed.
         """
         due, at, now_s = request.due, request.settings, request.now_s
         self._started = True
@@ -202,6 +206,8 @@ class CameraPipeline:
         self._clouds.ground_segmentation.measured_up = up
         result = request.in_own_camera(result)
         factor, measured_m = self._scaled(request, result)
+        if at.scale_source == 'motion' and poses is not None:
+            compare = self._by_motion(request, factor, poses)
         if compare is not None and request.camera is not None:
             self._compare(request, result, measured_m, factor, compare)
         shape = self._scaling.shape
@@ -276,9 +282,11 @@ class CameraPipeline:
         assert request.camera is not None
         shaped = at.scale_shape == 'curve'
         self._comparison.set_rate(SHAPE_RATE_HZ if shaped else CALIBRATION_RATE_HZ)
-        if not self._comparison.is_due(now_s):
+        is_due = self._comparison.is_due(now_s)
+        if not is_due and at.scale_source != 'motion':  # which follows corners through all images
             return
-        self._comparison.take(now_s)
+        if is_due:
+            self._comparison.take(now_s)
         certain_m = depth_m
         if at.filter_max_uncertainty_m > 0.0:
             std_m = self._std_m(result, factor)
@@ -289,8 +297,17 @@ class CameraPipeline:
         few_m = mask_beyond(few_m, limit_m, self._workspace)
         pairs = compare(few_m, request.camera)
         self._scaling.observe_ratios(pairs.ratios, now_s)
-        if shaped:
+        if shaped and is_due:
             self._scaling.observe_shape(pairs, depth_m.shape, now_s)
+
+    def _by_motion(self, request: Request, factor: float, poses: Poses) -> Compare:
+        """Return what compares depth with corners that are triangulated."""
+
+        def compare(depth_m: Map, camera: Camera) -> DepthPairs:
+            network_m = depth_m / np.float32(factor)
+            return self._motion.pairs(request.rgb, network_m, camera, poses).scaled(factor)
+
+        return compare
 
     def _context(
         self, request: Request, result: DepthResult, depth_m: Map, factor: float
@@ -366,7 +383,15 @@ class CameraPipeline:
     @property
     def scale(self) -> ScaleReport:
         """The scale of the head in use."""
-        return self._scaling.report(self._clouds.ground_segmentation.ground)
+        note = self._motion.note if self.settings.scale_source == 'motion' else ''
+        return self._scaling.report(self._clouds.ground_segmentation.ground, note)
+
+    @property
+    def motion_notice(self) -> str:
+        """Why scale.source motion cannot work, in words; '' if it can."""
+        if self.settings.scale_source != 'motion' or self._motion.has_pose:
+            return ''
+        return NO_POSE.format(self.settings.scale_odometry_frame)
 
     @property
     def ground_notice(self) -> str:
@@ -390,6 +415,7 @@ class CameraPipeline:
             'schedule': self._schedule.state(),
             'scaling': self._scaling.state(),
             'comparison': self._comparison.state(),
+            'motion': self._motion.state(),
             'clouds': self._clouds.state(),
         }
 
@@ -403,4 +429,5 @@ class CameraPipeline:
         self._schedule.restore(state['schedule'])
         self._scaling.restore(state['scaling'])
         self._comparison.restore(state['comparison'])
+        self._motion.restore(state['motion'])
         self._clouds.restore(state['clouds'])

@@ -38,6 +38,12 @@ class TrackerSettings:
             raise ValueError(f'min_confidence must be 0 to 1, got {self.min_confidence}')
 
 
+DEFAULT = TrackerSettings()
+
+MOTION = TrackerSettings(memory_s=0.5, min_confidence=0.1)
+"""For estimates of every image, which show how the network's scale changes while moving."""
+
+
 @dataclass(frozen=True, slots=True)
 class ScaleState:
     """The present scale of one head."""
@@ -74,10 +80,11 @@ class ScaleTracker:
         self._updated_s: float | None = None
         self._seen_s: float | None = None
 
-    def limit_rate(self, max_rate: float) -> None:
-        """Change the largest change of the applied scale [share of it per second]."""
-        if max_rate != self._settings.max_rate:
-            self._settings = replace(self._settings, max_rate=max_rate)
+    def follow(self, settings: TrackerSettings, max_rate: float) -> None:
+        """Use other settings; max_rate: largest change of the applied scale [share per second]."""
+        wanted = replace(settings, max_rate=max_rate)
+        if wanted != self._settings:
+            self._settings = wanted
 
     def observe(self, estimate: ScaleEstimate | None, now_s: float) -> None:
         """Add an estimate; None and estimates of low confidence are ignored."""

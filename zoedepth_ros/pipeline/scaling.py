@@ -19,7 +19,7 @@ from zoedepth_ros.inference.result import DepthResult
 from zoedepth_ros.pipeline.flicker_filter import FlickerFilter, FlickerSettings
 from zoedepth_ros.pipeline.plain_array import array_from, plain
 from zoedepth_ros.pipeline.scale_file import load_scales, save_scales
-from zoedepth_ros.pipeline.scale_tracker import ScaleState, ScaleTracker
+from zoedepth_ros.pipeline.scale_tracker import DEFAULT, MOTION, ScaleState, ScaleTracker
 from zoedepth_ros.pipeline.settings import PipelineSettings
 
 NEGLIGIBLE = 1e-3
@@ -49,6 +49,9 @@ class ScaleReport:
     ground: Ground | None
     """Ground plane used last."""
 
+    note: str = ''
+    """What the scale is measured by, or why it is not, in words; '' for nothing to say."""
+
 
 class Scaling:
     """Keep one scale per head, and give the factor on each depth map."""
@@ -72,9 +75,13 @@ class Scaling:
         """The head of the last image."""
         return self._head
 
-    def report(self, ground: Ground | None) -> ScaleReport:
-        """Return the present scale; ground: the plane used last."""
-        return ScaleReport(self._applied, self._trackers[self._head].state, ground)
+    def report(self, ground: Ground | None, note: str = '') -> ScaleReport:
+        """Return the present scale; ground: the plane used last.  note: how it is measured."""
+        if self.shape is not None:
+            change = float(np.abs(self.shape.logs).max())
+            note += f'; shape corrected by up to {100.0 * math.expm1(change):.0f} %'
+        state = self._trackers[self._head].state
+        return ScaleReport(self._applied, state, ground, note.removeprefix('; '))
 
     def factor(
         self,
@@ -95,7 +102,8 @@ class Scaling:
             self.shape, self._shaped_s = None, None
         self._head = result.head
         tracker = self._trackers[result.head]
-        tracker.limit_rate(settings.scale_max_rate)
+        by_motion = settings.scale_source == 'motion'
+        tracker.follow(MOTION if by_motion else DEFAULT, settings.scale_max_rate)
         calibrated = tracker.advance(now_s).scale
         factor = settings.depth_scale * calibrated * focal_factor
         flicker_filter = self._flicker_filter_for(settings)

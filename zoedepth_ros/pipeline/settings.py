@@ -24,7 +24,7 @@ from zoedepth_ros.pipeline.parameter import (
     with_values,
 )
 
-POINT_SOURCES = ('scan', 'points')
+POINT_SOURCES = ('scan', 'points', 'motion')
 """Values of scale.source that give many points at a time."""
 
 
@@ -95,8 +95,16 @@ class PipelineSettings:
         'off',
         'Reference for estimating the scale at run time: height compares the ground plane with '
         'camera.height; scan, points and range compare depth with reference/scan, '
-        'reference/points and reference/range.',
-        choices=('off', 'height', 'scan', 'points', 'range'),
+        'reference/points and reference/range; motion compares it with corners that are '
+        'triangulated while the camera moves, by its poses in TF.',
+        choices=('off', 'height', 'scan', 'points', 'range', 'motion'),
+        changeable='inactive',
+    )
+    scale_odometry_frame: str = parameter(
+        'scale.odometry_frame',
+        'odom',
+        'Frame in which the pose of the camera is looked up for scale.source motion: one in which '
+        'it never jumps.',
         changeable='inactive',
     )
     scale_max_rate: float = parameter(
@@ -112,7 +120,7 @@ class PipelineSettings:
         "What the reference corrects: 'factor' is one factor on all depth; 'curve' also corrects "
         'the shape, by a smooth field over image and depth in which depth grows with predicted '
         'depth, where the reference gives at least 30 points at a time that are spread over the '
-        'image and over depth. For scale.source scan and points.',
+        'image and over depth. For scale.source scan, points and motion.',
         choices=('factor', 'curve'),
     )
     focal_correction: str = parameter(

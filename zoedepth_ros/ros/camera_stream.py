@@ -264,7 +264,10 @@ def shared_transforms(
     each = [stream.present_settings() for stream in streams]
     levels = any(settings.camera_base_frame for settings in each)
     refers = any(settings.scale_source in REFERENCES for settings in each)
-    transforms = subscribe_to_tf(node) if levels or refers else Transforms()
+    moves = any(settings.scale_source == 'motion' for settings in each)
+    transforms = subscribe_to_tf(node) if levels or refers or moves else Transforms()
     if levels and not transforms.has_tf:
         warn('no tf2_ros: camera.pitch is used instead of camera.base_frame')
+    if moves and not transforms.has_tf:
+        warn('no tf2_ros: scale.source motion has no poses, so the scale is not estimated')
     return transforms

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from zoedepth_ros.messages.compressed import DEPTH_TOPIC
 from zoedepth_ros.messages.images import ConversionError, ImageReader
 from zoedepth_ros.pipeline import outputs
 from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline, Compare
+from zoedepth_ros.pipeline.motion_depth import Poses
 from zoedepth_ros.pipeline.outputs_due import OutputsDue
 from zoedepth_ros.pipeline.request import Request
 from zoedepth_ros.ros.health.statistics import Statistics
@@ -115,8 +117,8 @@ class ImageProcessor:
         if self._lacks_up:
             base = self._settings().camera_base_frame
             found = (*found, f'no transform to {base} in TF: camera.pitch is used instead')
-        if self._ground_notice:
-            found = (*found, self._ground_notice)
+        more = (self._ground_notice, self.pipeline.motion_notice)
+        found = (*found, *filter(None, more))
         if self._settings().scan_enabled:
             scan_notices = (self._messages.scan_frame.notice, self.pipeline.scan_notice)
             found = (*found, *filter(None, scan_notices))
@@ -216,6 +218,7 @@ class ImageProcessor:
             result,
             up=self._up(header.frame_id, settings),
             compare=self._compare(header),
+            poses=self._poses(header, settings),
         )
         made_s = sent_s = 0.0
         age_s: float | None = None  # when the first message, the depth image, is out
@@ -250,6 +253,13 @@ class ImageProcessor:
         up = self._transforms.up(at.camera_base_frame, frame_id)
         self._lacks_up = up is None
         return up
+
+    def _poses(self, header: Any, at: NodeSettings) -> Poses | None:
+        """Return what looks up the pose of the camera at this image's time."""
+        transforms = self._transforms
+        if at.scale_source != 'motion' or transforms is None:
+            return None
+        return lambda: transforms.pose(at.scale_odometry_frame, header.frame_id, header.stamp)
 
     def _compare(self, header: object) -> Compare | None:
         """Return what compares depth with the reference sensor; None without one."""

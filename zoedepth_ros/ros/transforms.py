@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from rclpy.node import Node
 from rclpy.time import Time
 
+from zoedepth_ros.geometry.two_views import CameraPose
+from zoedepth_ros.messages.transforms import rotation_matrix
+
 Points = NDArray[np.float32]
 
 
@@ -44,16 +47,27 @@ class Transforms:
         x, y, z = _rotation(transform)[:, 2]
         return float(x), float(y), float(z)
 
+    def pose(self, fixed: str, optical: str, stamp: Any) -> CameraPose | None:
+        """Return the pose of an optical frame in a fixed frame at a time; None if not known."""
+        transform = self._at(optical, fixed, Time.from_msg(stamp))
+        if transform is None:
+            return None
+        at = transform.translation
+        return CameraPose(_rotation(transform), np.array((at.x, at.y, at.z)))
+
     def destroy(self) -> None:
         """Unsubscribe."""
         if self._listener is not None:
             self._listener.unregister()
 
     def _newest(self, source: str, target: str) -> Any:
+        return self._at(source, target, Time())
+
+    def _at(self, source: str, target: str, time: Time) -> Any:
         if self._buffer is None:
             return None
         try:
-            return self._buffer.lookup_transform(target, source, Time()).transform
+            return self._buffer.lookup_transform(target, source, time).transform
         except Exception:  # tf2's errors have no base class in every version
             return None
 
@@ -66,15 +80,6 @@ def subscribe_to_tf(node: Node) -> Transforms:
         return Transforms()
     buffer = Buffer()
     return Transforms(buffer, TransformListener(buffer, node))
-
-
-def rotation_matrix(x: float, y: float, z: float, w: float) -> NDArray[np.float64]:
-    """Return the rotation of a unit quaternion, (3, 3)."""
-    return np.array([
-        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-    ])  # fmt: skip
 
 
 def _rotation(transform: Any) -> NDArray[np.float64]:

@@ -139,7 +139,7 @@ def _fill_scale(msg: Any, report: ScaleReport | None) -> None:
         return
     msg.scale, state = report.applied, report.state
     msg.scale_target, msg.scale_confidence = state.target, state.confidence
-    msg.scale_state = _SCALE_STATES[state.phase]
+    msg.scale_state, msg.scale_note = _SCALE_STATES[state.phase], report.note
     if report.ground is not None:
         msg.camera_height, msg.camera_pitch = report.ground.height_m, report.ground.pitch_rad
 
@@ -179,6 +179,7 @@ def _key_values(status: Any) -> list[tuple[str, str]]:
     for name in ('input_rate', 'depth_rate', 'cloud_rate', 'router_rate'):
         pairs.append((f'{name} [Hz]', f'{getattr(status, name):.2f}'))
     pairs.append(('scale', f'{status.scale:.3f} ({_SCALE_NAMES[status.scale_state]})'))
+    pairs.append(('scale, note', status.scale_note))
     shares = f'{status.indoor_probability:.2f} / {status.outdoor_probability:.2f}'
     uncertain = ', uncertain: the head is kept' if status.router_uncertain else ''
     pairs.append(('router, indoor / outdoor', shares + uncertain))

@@ -1,0 +1,303 @@
+"""Depth of corners that a moving camera sees, from its poses, to compare with predicted depth."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from zoedepth_ros.geometry.camera import Camera
+from zoedepth_ros.geometry.rays import rays_at
+from zoedepth_ros.geometry.scale import NO_PAIRS, DepthPairs
+from zoedepth_ros.geometry.two_views import CameraPose, Motion, turn_rad
+from zoedepth_ros.pipeline.plain_array import array_from, plain
+
+Poses = Callable[[], CameraPose | None]
+"""Gives the pose of the camera at the time of one image; None as long as it is not known."""
+
+TRACKED_SIDE_PX = 640
+"""Corners are tracked in images whose larger side is at most this [px]."""
+
+CORNERS, LEAST_CORNERS = 250, 12
+APART_SHARE = 0.02
+"""Least distance between corners, as a share of the larger side."""
+
+RAY_ERROR_PX, EPIPOLAR_PX = 0.5, 1.5
+"""Standard deviation of a tracked corner, and largest distance to its epipolar line [px]."""
+
+PARALLAX_RAD, ENOUGH_PARALLAX_RAD = 0.026, 0.09
+"""Least parallax of a corner (1.5 degrees), and the one beyond which more is not preferred."""
+
+LEAST_STEP_M, LARGEST_STEP_M, OLDEST_M = 0.05, 2.0, 2.0
+"""Distances travelled: between kept images; between two images, more is a jump of the odometry;
+since the oldest image that is used, because errors of odometry grow with it [m]."""
+
+TURNING_RAD = 0.1
+WAITING = 5
+"""Images that wait for their pose."""
+
+NO_POSE = 'scale.source motion: no transform from {} to the camera at the time of the images'
+STANDING, TURNING = 'the camera stands still', 'the camera turns without moving'
+LOST = 'too few corners could be tracked'
+NEAR = 'too little parallax yet'
+
+
+@dataclass(frozen=True, slots=True)
+class Corners:
+    """The corners of one image."""
+
+    ids: NDArray[np.int64]
+    """Numbers, ascending; the same in all images, (n,)."""
+
+    rays: NDArray[np.float64]
+    """Unit rays, (n, 3)."""
+
+    pixels: NDArray[np.float64]
+    """Column and row in the image, (n, 2)."""
+
+    depth_m: NDArray[np.float64]
+    """Predicted depth without factors [m], (n,); NaN where it is not to be compared."""
+
+    pose: CameraPose | None = None
+    """Pose of the camera; None until it is known."""
+
+    travelled_m: float = 0.0
+    """Path of the camera since the first image [m]."""
+
+
+class MotionDepth:
+    """Track corners through the images of a camera and triangulate them with its poses.
+
+    Each image is compared with one of the images kept from the last two metres of the path: the
+    one that gives most corners enough parallax.
+    """
+
+    def __init__(self) -> None:
+        self.reason = 'no image yet'
+        """Why the last image gave nothing, in words; '' if it did."""
+        self.has_pose = True
+        """Whether poses are known."""
+        self.count = 0
+        """Number of corners that were compared last."""
+        self._grey: NDArray[np.uint8] | None = None
+        self._ids = np.empty(0, np.int64)
+        self._places = np.empty((0, 1, 2), np.float32)
+        self._next_id = 0
+        self._waiting: deque[tuple[Corners, Poses]] = deque(maxlen=WAITING)
+        self._kept: deque[Corners] = deque()
+        self._last: Corners | None = None
+
+    @property
+    def note(self) -> str:
+        """What the last image gave, in words."""
+        return self.reason or f'{self.count} corners triangulated'
+
+    def pairs(
+        self, rgb: NDArray[np.uint8], depth_m: NDArray[np.float32], camera: Camera, poses: Poses
+    ) -> DepthPairs:
+        """Track corners into an image, and return their true and predicted depth.
+
+        depth_m: (H, W) predicted, without factors, NaN where it is not to be compared.  The pairs
+        are of this image or of an earlier one that had to wait for its pose.
+        """
+        self._track(rgb)
+        height, width = rgb.shape[:2]
+        pixels = self._in_image(width)
+        columns, rows = np.rint(pixels).astype(np.intp).T
+        rays = np.column_stack((rays_at(pixels, camera.model), np.ones(len(pixels))))
+        rays /= np.linalg.norm(rays, axis=1, keepdims=True)
+        known = np.isfinite(rays).all(axis=1)
+        found_m = depth_m[rows.clip(0, height - 1), columns.clip(0, width - 1)].astype(np.float64)
+        found_m[~np.isfinite(found_m)] = np.nan
+        seen = Corners(self._ids[known], rays[known], pixels[known], found_m[known])
+        self._waiting.append((seen, poses))
+        focal_px = camera.model.intrinsics.fx_px * self._per_pixel(width)
+        return self._compare_waiting(1.0 / focal_px)
+
+    def _compare_waiting(self, pixel_rad: float) -> DepthPairs:
+        """Compare the images whose pose is known by now; return the pairs of the newest."""
+        poses = [lookup() for _, lookup in self._waiting]
+        known = [number for number, pose in enumerate(poses) if pose is not None]
+        self.has_pose = bool(known) or (self.has_pose and len(poses) < WAITING)
+        pairs = NO_PAIRS
+        if not known and not self.has_pose:
+            self.reason = 'the pose of the camera is unknown'
+        for pose in poses[: known[-1] + 1] if known else ():
+            corners, _ = self._waiting.popleft()
+            if pose is not None:
+                pairs = self._compare(corners, pose, pixel_rad)
+        return pairs
+
+    def state(self) -> dict[str, Any]:
+        """Return the past as plain values; images that wait for a pose are left out."""
+        return {
+            'grey': plain(self._grey),
+            'ids': plain(self._ids),
+            'places': plain(self._places),
+            'next_id': self._next_id,
+            'kept': [_plain_corners(corners) for corners in self._kept],
+            'last': None if self._last is None else _plain_corners(self._last),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from what `state` returned."""
+        self._grey, self._next_id = array_from(state['grey']), state['next_id']
+        self._ids = _array(state['ids'])
+        self._places = _array(state['places'])
+        self._kept = deque(_corners_from(values) for values in state['kept'])
+        self._last = None if state['last'] is None else _corners_from(state['last'])
+        self._waiting.clear()
+
+    # ---- tracking --------------------------------------------------------------------------
+
+    def _track(self, rgb: NDArray[np.uint8]) -> None:
+        """Find the corners of the previous image in this one, and add new ones."""
+        grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+        share = self._per_pixel(rgb.shape[1])
+        if share < 1.0:
+            size = round(share * rgb.shape[1]), round(share * rgb.shape[0])
+            grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+        before, self._grey = self._grey, grey
+        if before is None or before.shape != grey.shape:
+            self._ids, self._places = self._ids[:0], self._places[:0]
+        if before is not None and len(self._ids):
+            there, found, _ = cv2.calcOpticalFlowPyrLK(before, grey, self._places, None)
+            back, again, _ = cv2.calcOpticalFlowPyrLK(grey, before, there, None)
+            kept = (found & again).ravel().astype(bool)
+            kept &= np.abs(back - self._places).max(axis=(1, 2)) < RAY_ERROR_PX
+            inside = (there > 0.0) & (there < np.array(grey.shape[::-1]) - 1.0)
+            kept &= inside.all(axis=(1, 2))
+            self._ids, self._places = self._ids[kept], there[kept]
+        if len(self._ids) < 0.7 * CORNERS:
+            self._add_corners(grey)
+
+    def _add_corners(self, grey: NDArray[np.uint8]) -> None:
+        apart_px = APART_SHARE * max(grey.shape)
+        free = np.full(grey.shape, 255, np.uint8)
+        for x, y in self._places[:, 0]:
+            cv2.circle(free, (round(float(x)), round(float(y))), round(apart_px), 0, -1)
+        missing = CORNERS - len(self._ids)
+        new = cv2.goodFeaturesToTrack(grey, missing, 0.01, apart_px, mask=free)
+        if new is None:
+            return
+        ids = np.arange(self._next_id, self._next_id + len(new))
+        self._next_id += len(new)
+        self._ids = np.concatenate((self._ids, ids))
+        self._places = np.concatenate((self._places, new.reshape(-1, 1, 2)))
+
+    def _in_image(self, width: int) -> NDArray[np.float64]:
+        """Return column and row of the corners in the whole image, (n, 2)."""
+        places = self._places[:, 0].astype(np.float64)
+        return (places + 0.5) / self._per_pixel(width) - 0.5
+
+    @staticmethod
+    def _per_pixel(width: int) -> float:
+        return min(1.0, TRACKED_SIDE_PX / width)
+
+    # ---- triangulation ---------------------------------------------------------------------
+
+    def _compare(self, seen: Corners, pose: CameraPose, pixel_rad: float) -> DepthPairs:
+        """Triangulate the corners of an image whose pose is known."""
+        now = self._moved_to(seen, pose)
+        views = [view for view in (self._view(first, now) for first in self._kept) if view]
+        if not self._kept or now.travelled_m - self._kept[-1].travelled_m >= LEAST_STEP_M:
+            self._kept.append(now)
+        self.count = 0
+        self.reason = self._why_nothing(now, views)
+        if self.reason:
+            return NO_PAIRS
+        motion, at_first, at_now, first = max(views, key=lambda view: view[0])[1:]
+        rays = first.rays[at_first], now.rays[at_now]
+        motion = motion.refined(*rays, RAY_ERROR_PX * pixel_rad)
+        first_m, now_m = motion.depths_m(*rays)
+        good = motion.parallax_rad(*rays) >= PARALLAX_RAD
+        good &= np.abs(motion.epipolar_rad(*rays)) <= EPIPOLAR_PX * pixel_rad
+        good &= (first_m > 0.0) & (now_m > 0.0)
+        chosen = at_now[good]
+        found = DepthPairs(now_m[good], now.depth_m[chosen], now.pixels[chosen]).usable()
+        self.count = len(found.true_m)
+        if self.count < LEAST_CORNERS:
+            self.reason = LOST
+            return NO_PAIRS
+        return found
+
+    def _moved_to(self, seen: Corners, pose: CameraPose) -> Corners:
+        """Return the corners with their pose; forget images that are too far back."""
+        travelled_m = 0.0
+        if self._last is not None and self._last.pose is not None:
+            step_m = float(np.linalg.norm(pose.position_m - self._last.pose.position_m))
+            travelled_m = self._last.travelled_m + step_m
+            if step_m > LARGEST_STEP_M:
+                self._kept.clear()
+        while self._kept and travelled_m - self._kept[0].travelled_m > OLDEST_M:
+            self._kept.popleft()
+        self._last = Corners(seen.ids, seen.rays, seen.pixels, seen.depth_m, pose, travelled_m)
+        return self._last
+
+    @staticmethod
+    def _view(
+        first: Corners, now: Corners
+    ) -> tuple[float, Motion, NDArray[np.intp], NDArray[np.intp], Corners] | None:
+        """Return how good a pair of images is, their motion and the corners of both."""
+        _, at_first, at_now = np.intersect1d(
+            first.ids, now.ids, assume_unique=True, return_indices=True
+        )
+        assert first.pose is not None
+        assert now.pose is not None
+        motion = Motion.between(first.pose, now.pose)
+        moved_m = float(np.linalg.norm(motion.translation_m))
+        if len(at_now) < LEAST_CORNERS or moved_m < LEAST_STEP_M:
+            return None
+        parallax = motion.parallax_rad(first.rays[at_first], now.rays[at_now])
+        enough = parallax >= PARALLAX_RAD
+        score = float(np.minimum(parallax[enough], ENOUGH_PARALLAX_RAD).sum())
+        if np.count_nonzero(enough) < LEAST_CORNERS:
+            return None
+        return score, motion, at_first, at_now, first
+
+    def _why_nothing(self, now: Corners, views: list[Any]) -> str:
+        """Say why no image can be compared with the present one; '' if one can."""
+        if views:
+            return ''
+        if len(now.ids) < LEAST_CORNERS:
+            return LOST
+        others = [first.pose for first in self._kept if first.pose is not None]
+        assert now.pose is not None
+        moved_m = max(np.linalg.norm(now.pose.position_m - pose.position_m) for pose in others)
+        if moved_m >= LEAST_STEP_M:
+            return NEAR
+        turned = max(turn_rad(now.pose.rotation.T @ pose.rotation) for pose in others)
+        return TURNING if turned > TURNING_RAD else STANDING
+
+
+def _array(values: Mapping[str, Any]) -> NDArray[Any]:
+    array = array_from(values)
+    assert array is not None
+    return array
+
+
+def _plain_corners(corners: Corners) -> dict[str, Any]:
+    assert corners.pose is not None
+    arrays = {
+        'ids': corners.ids,
+        'rays': corners.rays,
+        'pixels': corners.pixels,
+        'depth_m': corners.depth_m,
+        'rotation': corners.pose.rotation,
+        'position_m': corners.pose.position_m,
+    }
+    plain_arrays = {name: plain(array) for name, array in arrays.items()}
+    return {**plain_arrays, 'travelled_m': corners.travelled_m}
+
+
+def _corners_from(values: Mapping[str, Any]) -> Corners:
+    pose = CameraPose(_array(values['rotation']), _array(values['position_m']))
+    ids, rays, pixels, depth_m = (
+        _array(values[name]) for name in ('ids', 'rays', 'pixels', 'depth_m')
+    )
+    return Corners(ids, rays, pixels, depth_m, pose, values['travelled_m'])
