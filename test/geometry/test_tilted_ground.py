@@ -113,6 +113,16 @@ def test_noise_that_tilts_the_floor_out_of_a_narrow_tolerance_leaves_the_told_di
     np.testing.assert_allclose(heights_m, HEIGHT_M, rtol=0.05)
 
 
+def test_a_strip_of_floor_before_a_wall_is_not_taken_at_the_expected_angle():
+    """A level plane through the edge of floor and wall would be at 0.73 of the height."""
+    for noise, seeds in ((0.01, [4]), (0.03, [2, 3, 5]), (0.05, [2, 3])):
+        depth_m, _ = tilted.look(tilted.Room(front_m=2.0, side_m=2.0), RAYS, -10, 0, HEIGHT_M)
+        for seed in seeds:
+            seen_m = depth_m * tilted.smooth_noise(depth_m.shape, noise, seed)
+            trusted = fit_ground(depth_to_points(seen_m, RAYS)).trusted
+            assert trusted is None or trusted.height_m > 0.9 * HEIGHT_M
+
+
 @pytest.mark.parametrize('pitch_deg', [-20, 0, 15])
 def test_a_wall_is_not_a_floor_seen_at_another_pitch(pitch_deg):
     room = tilted.Room(front_m=1.2, side_m=3.0)  # at 0 degrees no floor is in view

@@ -24,7 +24,7 @@ FULL_CONFIDENCE_SHARE = 0.25
 """Share of inliers among the points below the horizon that gives full confidence."""
 MIN_INLIER_ERROR = 0.005  # lower bound of the adaptive inlier limit, relative to the depth
 TILT_COST = 0.1
-AGREEMENT = 0.6
+AGREEMENT = 0.75
 """Score of the plane with the expected normal, relative to the unconstrained one, that agrees."""
 LEAST_SCORE = 0.04  # of an unconstrained plane that can contradict the expected direction
 LEAST_SHARP = 0.35  # least score per share of inliers; planes that cut through others have less
