@@ -1,5 +1,8 @@
 """An ONNX file computes what the network computes, and says what it is."""
 
+import errno
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -156,6 +159,20 @@ def test_the_command_writes_one_head_and_a_warning(tmp_path, capsys):
     (depth_m, *_) = session.run(None, {'image': image.numpy()})
     expected = create_model(preset('ZoeD_tiny_K'), seed=0).eval()(image, 'outdoor')
     np.testing.assert_allclose(depth_m, expected.depth_m.detach(), rtol=1e-4)
+
+
+def test_a_full_disk_is_named_with_the_file_and_leaves_nothing(tmp_path, monkeypatch, capsys):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr('torch.onnx.ONNXProgram.save', full)
+    out = tmp_path / 'k.onnx'
+    command = ['export', 'onnx', '--model', 'ZoeD_tiny_K', '--weights', 'random']
+    assert main([*command, '--out', str(out)]) == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert f'{out}: cannot be written: No space left on device' in error
+    assert error.endswith('make room, then export again')
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ import torch
 from zoedepth_ros.export.check import CheckReport, check_file
 from zoedepth_ros.export.graph import INPUT, FixedGraph, chosen_heads, must_be_float32
 from zoedepth_ros.export.options import FLOAT32_PREFIX, MAX_DEVIATION, OPSET, require_libraries
+from zoedepth_ros.files import named_write_errors
 from zoedepth_ros.model.zoedepth import ZoeDepth
 
 ONE_FILE_BYTES = 1_500_000_000
@@ -65,7 +66,7 @@ def export_onnx(
     The network stays on the CPU and is put into eval mode.  height, width: of the network's
     images [px], 0 for the model's own.  report: called with what is done next.  Nothing is left
     at `path` unless the check passes.  Raises ValueError for a wrong choice or a missing library,
-    and DeviationError as check_file.
+    DeviationError as check_file, and WriteError.
     """
     require_libraries()
     if not max_deviation > 0.0:
@@ -78,7 +79,10 @@ def export_onnx(
     graph = FixedGraph(network, heads, size).eval()
     metadata = _metadata(graph, weights_origin, weights_warning, training_hfov_rad, focal_exponent)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix='.onnx-') as folder:
+    with (
+        named_write_errors(path, remedy='make room, then export again'),
+        tempfile.TemporaryDirectory(dir=path.parent, prefix='.onnx-') as folder,
+    ):
         draft = Path(folder) / path.name  # the final name, which is stored in the file
         report('trace the network')
         _write(graph, draft, metadata, opset, one_file_bytes, report)
