@@ -182,15 +182,6 @@ def test_the_reason_of_the_system_is_found_in_the_error_of_a_library(small_disk,
     assert not list(tmp_path.iterdir())
 
 
-def test_the_free_space_is_that_of_the_folder_itself(tmp_path, monkeypatch):
-    def full(**_):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(files.tempfile, 'TemporaryFile', full)
-    with pytest.raises(OSError, match=f'bytes are free in {tmp_path}\\)'):
-        files.check_folder(tmp_path)
-
-
 def test_a_full_disk_is_an_error_with_the_free_space(tmp_path, monkeypatch):
     def full(self, data):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -216,8 +216,7 @@ def _write_error_text(path: Path, error: OSError, needed_bytes: int = 0, remedy:
     facts = [f'{needed_bytes:,} bytes are needed'] if needed_bytes else []
     is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
     if is_full:
-        path = path.absolute()
-        there = next(folder for folder in (path, *path.parents) if folder.is_dir())
+        there = next(parent for parent in path.absolute().parents if parent.is_dir())
         facts.append(f'{shutil.disk_usage(there).free:,} bytes are free in {there}')
     known = f' ({", ".join(facts)})' if facts else ''
     helps = remedy or ('make room or choose another place' if is_full else 'choose another place')

@@ -1,9 +1,5 @@
-import os
 import re
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from fake_predictor import FakePredictor
@@ -38,41 +34,6 @@ def test_progress_is_shown_outside_a_terminal_too(tmp_path, predictor, capsys):
     counts = [line.partition(' images')[0] for line in capsys.readouterr().err.splitlines()]
     first = [f'{n} of 20' for n in range(2, 21, 2)]
     assert counts == [*first, *(f'{n} of 40' for n in range(24, 41, 4))]
-
-
-DISKS_THAT_FILL_UP = """
-import resource, sys
-import zoedepth_ros.build
-from fake_predictor import FakePredictor
-from zoedepth_ros.cli.main import main
-zoedepth_ros.build.build_predictor = lambda *_, **__: FakePredictor(2.0)
-for size in (1, 10, 100, 3_000, 20_000):
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
-    print('code', main(sys.argv[1:]), file=sys.stderr)
-resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-sys.exit(main(sys.argv[1:]))
-"""
-
-
-def test_a_disk_without_room_is_named_with_the_file_whatever_room_there_is(tmp_path, predictor):
-    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(4))
-    assert main(['bag', str(source), str(tmp_path / 'whole.mcap'), '--filter-temporal']) == 0
-    target = tmp_path / 'out.mcap'
-    done = subprocess.run(
-        [sys.executable, '-c', DISKS_THAT_FILL_UP, 'bag', source, target, '--filter-temporal'],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=300,
-        env={**os.environ, 'PYTHONPATH': str(Path(__file__).parents[1] / 'support')},
-    )
-    errors = re.findall(r'error: (.*)\ncode (\d)', done.stderr)
-    assert len(errors) == 5, done.stderr
-    for text, code in errors:
-        assert re.match(rf'{target}\.partial(\.state)?: cannot be written: File too large', text)
-        assert 'then the same command goes on' in text
-        assert code == '1'
-    assert target.read_bytes() == (tmp_path / 'whole.mcap').read_bytes()
 
 
 def test_every_option_reaches_the_recording(tmp_path, predictor):

@@ -155,3 +155,21 @@ def test_the_focal_correction_is_reported_and_can_be_disabled(network, tree, tmp
     assert 'corrected from the training camera of 90 degrees to that of each image' in out
     assert 'without the camera' in out
     assert 'no correction for the training camera of 90 degrees' in out
+
+
+def test_the_uncertainty_is_printed_and_drawn(network, tree, tmp_path, capsys):
+    network.spread = 0.9  # 1.8 m: the errors are 0 m, 2 m and 6 m
+    plot = tmp_path / 'plot.png'
+    assert folder(tree, '--uncertainty-plot', plot) == 0
+    printed = capsys.readouterr().out
+    row = next(line for line in printed.splitlines() if line.startswith('indoor  '))
+    # within 0.994, 1.96, 1 and 1.96 standard deviations
+    assert row.split()[1:5] == ['33.3%', '66.7%', '33.3%', '66.7%']
+    assert 'not calibrated' in row
+    assert plot.read_bytes().startswith(b'\x89PNG')
+
+
+def test_a_trajectory_has_no_plot_of_the_uncertainty(network, tmp_path, capsys):
+    options = ('--uncertainty-plot', tmp_path / 'a.png')
+    assert evaluate('--dataset', 'trajectory', *options) == 2
+    assert 'is not for trajectory' in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -38,7 +39,7 @@ def test_help_names_every_command(capsys):
         main(['--help'])
     assert leaving.value.code == 0
     text = capsys.readouterr().out
-    assert all(name in text.split() for name in COMMANDS)
+    assert all(re.search(rf'\n    {name}\s', text) for name in COMMANDS)
 
 
 @pytest.mark.parametrize('name', COMMANDS)

@@ -31,7 +31,7 @@ def test_every_parameter_has_a_row_with_its_default_and_its_description(referenc
 def test_every_message_and_every_command_has_a_section(reference):
     found = re.findall(r'^## zoedepth_ros/msg/(\w+)$', reference.messages(), re.M)
     assert sorted(found) == sorted(path.stem for path in (ROOT / 'msg').glob('*.msg'))
-    sections = re.findall(r'^## `zoedepth ?(\w*)`$', reference.commands(), re.M)
+    sections = re.findall(r'^## `zoedepth ?([\w ]*)`$', reference.commands(), re.M)
     assert sections == ['', *COMMANDS]
     assert '--focal-correction' in reference.commands()
 

@@ -33,7 +33,7 @@ def test_the_prediction_is_averaged_with_that_of_the_mirrored_image_mirrored_bac
 
     image = flat_sample('a', 1.0).rgb.astype(np.float32) / 255
     network = ConstantNetwork(from_red)
-    depth_m, _ = predict(network, image, head='auto', flip=True)
+    depth_m = predict(network, image, head='auto', flip=True).depth_m
     # the red part is mirrored back onto itself; the ramp 1..2 meets 2..1: 1.5 everywhere
     np.testing.assert_allclose(depth_m, image[..., 0] ** 3 + 1.5, rtol=1e-6)
     np.testing.assert_array_equal(network.images[1], image[:, ::-1])
@@ -51,10 +51,11 @@ def test_each_of_the_two_passes_asks_the_router_by_itself():
 
     image = np.zeros((4, 6, 3), np.float32)
     image[:, 0, 2] = 1.0  # the left column decides: outdoor as it is, indoor when mirrored
-    depth_m, result = predict(ConstantNetwork(by_head), image, head='auto', flip=True)
+    result = predict(ConstantNetwork(by_head), image, head='auto', flip=True)
+    depth_m = result.depth_m
     assert (depth_m == 4.0).all()
     assert result.head == 'outdoor'
-    forced, _ = predict(ConstantNetwork(by_head), image, head='indoor', flip=True)
+    forced = predict(ConstantNetwork(by_head), image, head='indoor', flip=True).depth_m
     assert (forced == 2.0).all()
 
 

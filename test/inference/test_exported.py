@@ -20,6 +20,12 @@ from zoedepth_ros.inference.runtimes.exported import (
     to_network,
 )
 from zoedepth_ros.inference.runtimes.optimize import optimize
+from zoedepth_ros.inference.uncertainty import (
+    UncertaintyMap,
+    content_of,
+    file_beside,
+    write_maps,
+)
 
 RGB = np.random.default_rng(0).integers(0, 256, (80, 120, 3), dtype=np.uint8)
 SIZE = (64, 96)
@@ -185,8 +191,25 @@ def onnx_file(tmp_path_factory):
     from zoedepth_ros.export.onnx import export_onnx
 
     path = tmp_path_factory.mktemp('onnx') / 'tiny.onnx'
-    export_onnx(lively_model('ZoeD_tiny_NK'), path, head='both', weights_origin='lively')
+    network = lively_model('ZoeD_tiny_NK')
+    export_onnx(network, path, head='both', weights_origin='lively', uncertainty_maps=MAPS)
     return str(path)
+
+
+MAPS = {'indoor': UncertaintyMap(0.3, depth_exponent=1.5)}
+
+
+def test_an_exported_file_keeps_the_calibration_of_its_uncertainty_unless_one_lies_beside(
+    onnx_file,
+):
+    assert open_exported(onnx_file, 'onnxruntime').uncertainty_maps == MAPS
+    other = {'outdoor': UncertaintyMap(2.0)}
+    beside = file_beside(Path(onnx_file))
+    write_maps(beside, content_of(other))
+    try:
+        assert open_exported(onnx_file, 'onnxruntime').uncertainty_maps == other
+    finally:
+        beside.unlink()
 
 
 def test_onnx_runtime_gives_the_depth_of_torch(onnx_file):

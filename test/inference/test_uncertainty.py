@@ -50,7 +50,7 @@ def test_unknown_depth_has_no_standard_deviation_and_the_inputs_stay():
 @pytest.mark.parametrize(
     ('values', 'message'),
     [
-        ({'factor': 0.0}, 'factor above 0'),
+        ({'factor': 0.0}, 'factor must be above 0'),
         ({'factor': NAN}, 'factor must be a number'),
         ({'factor': 1.0, 'depth_exponent': 5.0}, 'depth_exponent must be -4 to 4, got 5'),
         ({'factor': 1.0, 'least_spread': 2.0, 'most_spread': 1.0}, 'least_spread <= most_spread'),
@@ -61,7 +61,10 @@ def test_values_that_are_no_standard_deviation_are_refused(values, message):
         UncertaintyMap(**values)
 
 
-MAPS = {'indoor': UncertaintyMap(0.5, 1.25, -0.5, 0.1, 2.0), 'outdoor': UncertaintyMap(2.0)}
+MAPS = {
+    'indoor': UncertaintyMap(0.5, 1.25, -0.5, 0.1, 2.0, 0.9, 2.5),
+    'outdoor': UncertaintyMap(2.0),
+}
 
 
 def test_weights_keep_their_maps_in_their_metadata_or_in_a_file_beside_which_counts_more(tmp_path):
@@ -81,7 +84,7 @@ def test_weights_keep_their_maps_in_their_metadata_or_in_a_file_beside_which_cou
         ('a: [', 'network.uncertainty.yaml: .*'),
         ('heads: {}', 'network.uncertainty.yaml: expected "format: zoedepth uncertainty 1"'),
         ('format: zoedepth uncertainty 1\nheds: {}', 'expected heads and fitted, got'),
-        ('format: zoedepth uncertainty 1\nheads: {street: {}}', "expected the heads .*'street'"),
+        ('format: zoedepth uncertainty 1\nheads: {3: {}}', 'expected names of heads, got 3'),
         (
             'format: zoedepth uncertainty 1\nheads: {indoor: {factor: 1}}',
             'indoor: expected .*spread',
@@ -98,6 +101,7 @@ def test_a_file_that_cannot_be_used_is_refused_with_its_name_and_the_reason(
 
 def test_whole_numbers_and_no_other_types_are_numbers(tmp_path):
     entry = {'factor': 2, 'depth_exponent': 1, 'spread_exponent': 0, 'least_spread': 1}
+    entry |= {'width_68': 1, 'width_95': 2}
     path = tmp_path / 'a.uncertainty.yaml'
     for most, is_right in ((3, True), ('3', False), (True, False)):
         head = {'indoor': {**entry, 'most_spread': most}}

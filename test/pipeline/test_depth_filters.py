@@ -55,7 +55,7 @@ def test_the_limit_of_the_cloud_is_not_one_of_what_is_measured():
         """Give both, of the indoor head, which was trained up to 10 m."""
         context = FrameContext(
             rgb=None, depth_m=None, head='indoor', factor=factor, sky=None, on_device=None,
-            camera=None, settings=settings_from(values), now_s=0.0, network_width=512, std_m=None,
+            camera=None, settings=settings_from(values), now_s=0.0, network_width=512,
         )  # fmt: skip
         return context.measured_to_m, context.shown_to_m
 

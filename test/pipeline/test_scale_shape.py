@@ -9,6 +9,7 @@ from fake_predictor import FakePredictor
 from zoedepth_ros.geometry.camera import Camera
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.geometry.scale import NO_PAIRS, pairs_at_points
+from zoedepth_ros.inference.uncertainty import UncertaintyMap
 from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline
 from zoedepth_ros.pipeline.request import predict
 from zoedepth_ros.pipeline.settings import settings_from
@@ -50,6 +51,26 @@ def test_depth_becomes_that_of_the_sensor_with_curve_and_not_with_one_factor():
         curved_m, scaled_m = depth(curve, number), depth(factor, number)
     assert error(scaled_m) > 0.1
     assert error(curved_m) < 0.03
+
+
+def test_the_standard_deviation_is_corrected_as_the_depth_that_it_belongs_to():
+    """The map gets the depth of the network: 0.1 of its square, whatever the sensor says."""
+    maps = {'indoor': UncertaintyMap(0.1, depth_exponent=2.0, spread_exponent=0.0)}
+    predictor = FakePredictor(NETWORK_M, heads=('indoor',), uncertainty_maps=maps)
+    values = {**CURVE, 'cloud.uncertainty': True, 'cloud.decimation': 2}
+    pipeline = CameraPipeline.of(predictor, settings_from(values))
+    for number in range(30):
+        names = {'depth/image', 'depth/uncertainty', 'depth/points'}
+        request = pipeline.prepare(RGB, CAMERA, 0.2 * number, names)
+        made = pipeline.process(request, predict(predictor, request), compare=sensor)
+        outputs = {output.name: output for output in made}
+    depth_m = outputs['depth/image'].pixels
+    factors = depth_m / NETWORK_M
+    assert np.ptp(factors) > 0.1
+    std_m = outputs['depth/uncertainty'].pixels
+    np.testing.assert_allclose(std_m, 0.1 * NETWORK_M**2 * factors, rtol=1e-5)
+    points = outputs['depth/points'].points
+    np.testing.assert_array_equal(points[..., 4], std_m[1::2, 1::2])
 
 
 def test_without_the_sensor_the_shape_fades():

@@ -19,15 +19,24 @@ class ConstantNetwork:
     """
 
     model_name = 'ZoeD_tiny_NK'
+    heads = ('indoor', 'outdoor')
     device = 'cpu'
     precision = 'fp32'
     weights_origin = 'none'
     weights_warning = 'nothing: a test'
     focal_exponent = 1.0
+    uncertainty_maps = {}  # noqa: RUF012
 
     def __init__(
-        self, depth: Depth, *, router: bool = True, training_hfov_rad: float = 0.0
+        self,
+        depth: Depth,
+        *,
+        router: bool = True,
+        training_hfov_rad: float = 0.0,
+        spread: float = 0.0,
     ) -> None:
+        """spread: of the bins, over depth."""
+        self.spread = spread
         self.training_hfov_rad = training_hfov_rad
         self.depth = depth
         self.router = router
@@ -42,4 +51,4 @@ class ConstantNetwork:
         if head == AUTO:
             head = max(verdict, key=verdict.__getitem__) if verdict else 'indoor'
         depth_m = np.asarray(self.depth(image, head), np.float32)
-        return DepthResult(depth_m, depth_m * 0, depth_m * 0, head, verdict)
+        return DepthResult(depth_m, depth_m * self.spread, depth_m * 0, head, verdict)

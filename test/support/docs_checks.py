@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from docs_pages import ROOT, Words, simple_commands
 
-from zoedepth_ros.cli.main import COMMANDS, _parser
+from zoedepth_ros.cli.main import COMMANDS, _parser, with_command_joined
 from zoedepth_ros.pipeline.parameter import why_wrong
 from zoedepth_ros.ros.parameters.node_settings import TABLE
 
@@ -90,6 +90,7 @@ def _problems(command: Words) -> Iterator[str]:
 
 
 def _cli(arguments: list[str]) -> Iterator[str]:
+    arguments = with_command_joined(arguments)
     if len(arguments) == 1 and arguments[0] in COMMANDS:
         return  # in a sentence, where its arguments do not matter
     said = io.StringIO()

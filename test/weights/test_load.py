@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from released_files import midas_shapes, official_shapes, random_tensors
+from safetensors import safe_open
 from safetensors.torch import save_file
 from tiny_models import SWIN, random_image, tiny_config
 
@@ -23,6 +24,7 @@ from zoedepth_ros.weights.load import (
     load_weights,
     read_checkpoint,
     save_weights,
+    set_metadata,
 )
 
 RELATIVE_PARTS = ('backbone.', 'decoder.', 'relative_head.')
@@ -329,3 +331,20 @@ def test_k_from_a_released_file_measures_up_to_eighty_metres(tmp_path: Path) -> 
     binomial.weight.zero_()
     binomial.bias.copy_(torch.tensor([40.0, -40.0, -40.0, 40.0]))  # all on the farthest bin
     assert model(random_image(64, 64), 'outdoor').depth_m.mean() > 60.0
+
+
+def test_metadata_is_added_to_a_file_whose_tensors_stay_as_they_are(tmp_path):
+    path = tmp_path / 'a.safetensors'
+    save_file({'x': torch.arange(3.0)}, path, metadata={'a': '1', 'b': '2'})
+    set_metadata(path, {'b': '3', 'c': 'é'})
+    with safe_open(path, 'pt') as file:
+        assert file.metadata() == {'a': '1', 'b': '3', 'c': 'é'}
+        assert file.get_tensor('x').tolist() == [0.0, 1.0, 2.0]
+
+
+def test_other_files_have_no_room_for_metadata(tmp_path):
+    for content in (b'', b'PK\x03\x04 and more', b'\x02\0\0\0\0\0\0\0[]'):
+        (tmp_path / 'a.pt').write_bytes(content)
+        with pytest.raises(WeightsError, match='metadata needs a safetensors file'):
+            set_metadata(tmp_path / 'a.pt', {'a': '1'})
+        assert (tmp_path / 'a.pt').read_bytes() == content

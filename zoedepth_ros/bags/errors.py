@@ -10,9 +10,6 @@ from pathlib import Path
 
 from zoedepth_ros.errors import in_one_line
 
-REMEDY = 'make room, then the same command goes on where it ended'
-"""What helps where a recording cannot be written."""
-
 
 class RecordingError(ValueError):
     """Raised when a recording cannot be used."""

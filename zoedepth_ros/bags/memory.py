@@ -10,12 +10,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any, BinaryIO
 
-from zoedepth_ros.bags.errors import REMEDY, RecordingError, ResumeError
+from zoedepth_ros.bags.errors import RecordingError, ResumeError
 from zoedepth_ros.files import named_write_errors, open_locked
 
 STATE, SKIPPED = 'state', 'skipped'
@@ -51,8 +50,7 @@ class Memory:
                 self._replacement.unlink()
             self._take(anew=anew)
         except BaseException:
-            with suppress(OSError):  # the same of a full disk, without a name
-                self._file.close()
+            self._file.close()
             raise
 
     def clear(self) -> None:
@@ -136,7 +134,7 @@ class Memory:
         return self._file.seek(0, os.SEEK_END)
 
     def _write(self, file: BinaryIO, lines: Iterable[bytes]) -> None:
-        with named_write_errors(self.path, remedy=REMEDY):
+        with named_write_errors(self.path, remedy='make room, then start again'):
             file.seek(0, os.SEEK_END)
             file.writelines(lines)
             file.flush()  # a killed process has left it; the depth after it comes later

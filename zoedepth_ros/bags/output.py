@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import IO, Any, BinaryIO, NamedTuple, cast
 from mcap.writer import CompressionType, Writer
 
 from zoedepth_ros.bags.contents import Attachment, Channel, Item, Message, Metadata
-from zoedepth_ros.bags.errors import REMEDY, Damage, ExistsError, RecordingError, ResumeError
+from zoedepth_ros.bags.errors import Damage, ExistsError, RecordingError, ResumeError
 from zoedepth_ros.bags.mcap_file import read_mcap, sound_bytes
 from zoedepth_ros.bags.memory import STATE, Memory
 from zoedepth_ros.files import is_still, named_write_errors, open_locked
@@ -28,6 +27,9 @@ COMPRESSIONS = {
     'lz4': CompressionType.LZ4,
     'zstd': CompressionType.ZSTD,
 }
+REMEDY = 'make room, then the same command goes on where it ended'
+"""What helps where a recording cannot be written."""
+
 _PROFILE, _LIBRARY = 'ros2', 'zoedepth_ros'
 
 
@@ -67,8 +69,7 @@ class Output:
             self._writer = Writer(stream, compression=COMPRESSIONS[compression])
             self._writer.start(_PROFILE, _LIBRARY)
         except BaseException:
-            with suppress(OSError):  # the same of a full disk, without a name
-                self._lock.close()
+            self._lock.close()
             raise
         self._schemas: dict[tuple[str, str, bytes], int] = {}
         self._channels: dict[Channel, int] = {}

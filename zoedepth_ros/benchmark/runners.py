@@ -114,6 +114,7 @@ def export_file(model: str, weights: str, path: Path) -> str:
         weights_warning=loaded.weights_warning,
         training_hfov_rad=loaded.training_hfov_rad,
         focal_exponent=loaded.focal_exponent,
+        uncertainty_maps=loaded.uncertainty_maps,
     )
     return head
 

@@ -16,9 +16,11 @@ from zoedepth_ros.files import check_folder, check_writable
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from zoedepth_ros.datasets.dataset import DepthDataset
     from zoedepth_ros.evaluation.evaluate import NetworkPredictor, ScoredImage
     from zoedepth_ros.evaluation.head_switching import TrajectoryReport
     from zoedepth_ros.evaluation.report import EvaluationReport, ImageScore, ModelCard
+    from zoedepth_ros.evaluation.uncertainty import UncertaintyScore
     from zoedepth_ros.evaluation.worst import WorstImages
 
 NAME = 'evaluate'
@@ -36,37 +38,13 @@ DEFAULT_OUT = 'out/evaluate'
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    add = parser.add_argument
-    add(
-        '--dataset',
-        metavar='NAME',
-        required=True,
-        help='nyu, kitti, sunrgbd, ibims, diode_indoor, diode_outdoor, hypersim_test, vkitti2, '
+    add_data_arguments(
+        parser,
+        'nyu, kitti, sunrgbd, ibims, diode_indoor, diode_outdoor, hypersim_test, vkitti2, '
         'ddad, diml_indoor, diml_outdoor, folder; synthetic (rendered scenes) or trajectory (a '
         'rendered camera trajectory through a door)',
     )
-    add('--root', metavar='DIR', help='folder of the data set')
-    add('--split-list', metavar='FILE', help="NYU's or KITTI's official list, vKITTI2's test.txt")
-    add('--domain', choices=('indoor', 'outdoor'), help='domain of the dataset `folder`')
-    add(
-        '--steps-per-m',
-        type=steps_per_m,
-        metavar='N',
-        help='scale of the depth PNGs of the dataset `folder` (1000)',
-    )
-    add('--diode-mask', action='store_true', help="apply DIODE's mask (the paper does not)")
-    add('--skip-damaged', action='store_true', help='skip missing and damaged files')
-    add(
-        '--model',
-        help=f'a name of `zoedepth models` ({DEFAULT_MODEL}; for rendered data {SYNTHETIC_MODEL})',
-    )
-    add(
-        '--weights',
-        metavar='FILE',
-        help="the model's weights, or 'random' (default: the released ones, downloaded once)",
-    )
-    add('--device', default='auto', help='auto, cpu, cuda or cuda:N (%(default)s)')
-    add('--precision', choices=('auto', 'fp32', 'bf16', 'fp16'), help=f'({DEFAULT_PRECISION})')
+    add = parser.add_argument
     add('--head', choices=('auto', 'indoor', 'outdoor'), help='(auto)')
     add(
         '--no-flip',
@@ -91,12 +69,50 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--json', metavar='FILE', help='write the scores')
     add('--csv', metavar='FILE', help='write the scores of every image')
     add(
+        '--uncertainty-plot',
+        metavar='FILE',
+        help='draw the coverage and sparsification of the uncertainty (PNG)',
+    )
+    add(
         '--worst',
         metavar='N',
         type=at_least(0),
         help='draw the N images with the largest AbsRel (none)',
     )
     add('--out', metavar='DIR', help=f'folder of the images of --worst ({DEFAULT_OUT})')
+
+
+def add_data_arguments(parser: argparse.ArgumentParser, names: str) -> None:
+    """Add the arguments that choose data set and network; names: help of the data sets."""
+    add = parser.add_argument
+    add(
+        '--dataset',
+        metavar='NAME',
+        required=True,
+        help=names,
+    )
+    add('--root', metavar='DIR', help='folder of the data set')
+    add('--split-list', metavar='FILE', help="NYU's or KITTI's official list, vKITTI2's test.txt")
+    add('--domain', choices=('indoor', 'outdoor'), help='domain of the dataset `folder`')
+    add(
+        '--steps-per-m',
+        type=steps_per_m,
+        metavar='N',
+        help='scale of the depth PNGs of the dataset `folder` (1000)',
+    )
+    add('--diode-mask', action='store_true', help="apply DIODE's mask (the paper does not)")
+    add('--skip-damaged', action='store_true', help='skip missing and damaged files')
+    add(
+        '--model',
+        help=f'a name of `zoedepth models` ({DEFAULT_MODEL}; for rendered data {SYNTHETIC_MODEL})',
+    )
+    add(
+        '--weights',
+        metavar='FILE',
+        help="the model's weights, or 'random' (default: the released ones, downloaded once)",
+    )
+    add('--device', default='auto', help='auto, cpu, cuda or cuda:N (%(default)s)')
+    add('--precision', choices=('auto', 'fp32', 'bf16', 'fp16'), help=f'({DEFAULT_PRECISION})')
 
 
 def run(args: argparse.Namespace) -> int:
@@ -109,16 +125,17 @@ def run(args: argparse.Namespace) -> int:
     return _evaluate_dataset(args)
 
 
-def _check(args: argparse.Namespace) -> None:
-    """Raise ValueError for contradictory arguments, before anything is loaded."""
+def check_data(args: argparse.Namespace, rendered: tuple[str, ...]) -> None:
+    """Raise ValueError for an unknown data set or options that do not apply to it.
+
+    rendered: names of the rendered data sets that the command takes.
+    """
     from zoedepth_ros.datasets.registry import DATASETS, WITH_MASK, WITH_SPLIT_LIST
 
     name = args.dataset
-    if name not in (*DATASETS, SCENES, TRAJECTORY):
-        raise ValueError(
-            f'unknown data set {name!r}: expected one of '
-            f'{", ".join((*DATASETS, SCENES, TRAJECTORY))}'
-        )
+    if name not in (*DATASETS, *rendered):
+        expected = ', '.join((*DATASETS, *rendered))
+        raise ValueError(f'unknown data set {name!r}: expected one of {expected}')
     if name in DATASETS and not args.root:
         raise ValueError(f'--dataset {name} needs --root, its folder')
     used_by = {
@@ -126,39 +143,37 @@ def _check(args: argparse.Namespace) -> None:
         ('split_list',): WITH_SPLIT_LIST,
         ('diode_mask',): WITH_MASK,
         ('domain', 'steps_per_m'): ('folder',),
-        ('seed',): (SCENES, TRAJECTORY),
-        ('csv', 'worst', 'head', 'no_flip'): (*DATASETS, SCENES),
+        ('seed',): rendered,
     }
     for options, names in used_by.items():
         if name not in names:
             supported = 'data sets on disk' if names == tuple(DATASETS) else ', '.join(names)
             refuse_idle(args, options, f'is not for {name}; it is for {supported}')
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Raise ValueError for contradictory arguments, before anything is loaded."""
+    check_data(args, (SCENES, TRAJECTORY))
+    if args.dataset == TRAJECTORY:
+        single = ('csv', 'worst', 'head', 'no_flip', 'uncertainty_plot')
+        refuse_idle(args, single, 'is not for trajectory; it is for data sets and synthetic')
     if not args.worst:
         refuse_idle(args, ['out'], 'is for --worst')
-    for file in filter(None, (args.json, args.csv)):
+    for file in filter(None, (args.json, args.csv, args.uncertainty_plot)):
         check_writable(Path(file).expanduser())
     if args.worst:
         check_folder(_out(args))
 
 
 def _evaluate_dataset(args: argparse.Namespace) -> int:
-    from zoedepth_ros.datasets.registry import DatasetOptions, open_dataset
     from zoedepth_ros.evaluation.evaluate import evaluate
     from zoedepth_ros.evaluation.protocol import DOMAIN_PROTOCOLS, PROTOCOLS
     from zoedepth_ros.evaluation.published import published_for
     from zoedepth_ros.evaluation.report import as_table
 
-    options = DatasetOptions(
-        root=args.root,
-        split_list=args.split_list,
-        skip_damaged=args.skip_damaged,
-        apply_mask=args.diode_mask,
-        domain=args.domain or '',
-        **({'steps_per_m': args.steps_per_m} if args.steps_per_m else {}),
-    )
-    dataset = open_dataset(args.dataset, options)
+    dataset = open_data(args)
     protocol = PROTOCOLS.get(args.dataset) or DOMAIN_PROTOCOLS[dataset.domain]
-    predictor = _predictor(args)
+    predictor = open_network(args, args.head or AUTO)
     worst = _worst(args, predictor)
     report = evaluate(
         predictor,
@@ -177,15 +192,31 @@ def _evaluate_dataset(args: argparse.Namespace) -> int:
     if report.without_camera:
         rows['without the camera'] = report.metrics_without_camera
     print(as_table(rows, published_for(args.dataset)))
+    _report_uncertainty(report.uncertainty, report.card, args)
     _write(args, report.as_dict(), report.images, worst)
     return 0
+
+
+def open_data(args: argparse.Namespace) -> DepthDataset:
+    """Open the data set on disk that the arguments name."""
+    from zoedepth_ros.datasets.registry import DatasetOptions, open_dataset
+
+    options = DatasetOptions(
+        root=args.root,
+        split_list=args.split_list,
+        skip_damaged=args.skip_damaged,
+        apply_mask=args.diode_mask,
+        domain=args.domain or '',
+        **({'steps_per_m': args.steps_per_m} if args.steps_per_m else {}),
+    )
+    return open_dataset(args.dataset, options)
 
 
 def _evaluate_scenes(args: argparse.Namespace) -> int:
     from zoedepth_ros.evaluation.report import as_table
     from zoedepth_ros.evaluation.synthetic_scenes import evaluate_scenes
 
-    predictor = _predictor(args)
+    predictor = open_network(args, args.head or AUTO)
     worst = _worst(args, predictor)
     found = evaluate_scenes(
         predictor,
@@ -207,6 +238,8 @@ def _evaluate_scenes(args: argparse.Namespace) -> int:
         if report.without_camera:
             rows[f'{domain}, without the camera'] = report.metrics_without_camera
     print(as_table(rows))
+    card = next(iter(found.reports.values())).card
+    _report_uncertainty(found.uncertainty, card, args)
     pictures = [picture for report in reports.values() for picture in report.images]
     _write(args, found.as_dict(), pictures, worst)
     return 0
@@ -215,7 +248,7 @@ def _evaluate_scenes(args: argparse.Namespace) -> int:
 def _evaluate_trajectories(args: argparse.Namespace) -> int:
     from zoedepth_ros.evaluation.head_switching import evaluate_trajectories
 
-    predictor = _predictor(args)
+    predictor = open_network(args, args.head or AUTO)
     found = evaluate_trajectories(
         predictor,
         seed=args.seed or 0,
@@ -245,7 +278,8 @@ def _print_trajectory(seed: int, trajectory: TrajectoryReport) -> None:
     print(as_table(trajectory.metrics))
 
 
-def _predictor(args: argparse.Namespace) -> NetworkPredictor:
+def open_network(args: argparse.Namespace, head: str = AUTO) -> NetworkPredictor:
+    """Open the network that the arguments name; head: one that it must have."""
     from zoedepth_ros.build import open_predictor
     from zoedepth_ros.inference.result import check_head
     from zoedepth_ros.inference.runtimes.exported import TORCH, backend_of
@@ -258,7 +292,7 @@ def _predictor(args: argparse.Namespace) -> NetworkPredictor:
         raise ValueError(f'{TRAJECTORY} is for networks in torch, not for {args.weights}')
     default, precision = (DEFAULT_PRECISION if in_torch else AUTO), args.precision
     predictor = open_predictor(model, args.weights, args.device, precision or default)
-    check_head(args.head or AUTO, predictor.heads)
+    check_head(head, predictor.heads)
     return cast('NetworkPredictor', predictor)
 
 
@@ -347,6 +381,23 @@ def _print_correction(correction: str, predictor: NetworkPredictor) -> None:
             f'camera   corrected from the training camera of {hfov_deg:g} degrees to that of each '
             'image'
         )
+
+
+def _report_uncertainty(
+    scores: dict[str, UncertaintyScore], card: ModelCard, args: argparse.Namespace
+) -> None:
+    """Print the scores of the uncertainty by head, and draw them if requested."""
+    from zoedepth_ros.evaluation.report import uncertainty_table
+
+    print(f'\n{uncertainty_table(scores, card.calibrated_heads)}')
+    if args.uncertainty_plot:
+        from zoedepth_ros.evaluation.uncertainty_plot import draw_uncertainty
+        from zoedepth_ros.media.files import write_image
+
+        path = Path(args.uncertainty_plot).expanduser()
+        note = f'{card.model}; {card.weights_warning}' if card.weights_warning else card.model
+        write_image(path, draw_uncertainty(scores, note))
+        print(f'-> {path}')
 
 
 def _write(

@@ -115,6 +115,7 @@ def _export_onnx(args: argparse.Namespace, path: Path) -> int:
             weights_warning=loaded.weights_warning,
             training_hfov_rad=loaded.training_hfov_rad,
             focal_exponent=loaded.focal_exponent,
+            uncertainty_maps=loaded.uncertainty_maps,
             opset=args.opset or OPSET,
             max_deviation=args.max_deviation or MAX_DEVIATION,
             report=report,

@@ -21,12 +21,16 @@ from zoedepth_ros.inference.threads import thread_environment
 from zoedepth_ros.terminal import print_anything
 
 COMMANDS = (
-    *('predict', 'models', 'download', 'calibrate', 'evaluate', 'compare', 'train', 'scenes'),
-    *('bag', 'view', 'export', 'check', 'benchmark'),
+    *('predict', 'models', 'download', 'calibrate', 'calibrate uncertainty', 'evaluate'),
+    *('compare', 'train', 'scenes', 'bag', 'view', 'export', 'check', 'benchmark'),
 )
 """Subcommands, in the order of the help."""
 
-_MODULES = {'compare': 'compare_scores', 'scenes': 'render_scenes'}
+_MODULES = {
+    'calibrate uncertainty': 'calibrate_uncertainty',
+    'compare': 'compare_scores',
+    'scenes': 'render_scenes',
+}
 """Subcommand -> module of this folder, if its name differs."""
 
 
@@ -47,7 +51,7 @@ class Command(Protocol):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code, one of `exit_codes`."""
     print_anything()
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    arguments = with_command_joined(sys.argv[1:] if argv is None else argv)
     args = _parser(arguments).parse_args(arguments)
     os.environ.update(thread_environment(os.environ))  # before anything imports torch
     try:
@@ -74,6 +78,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not isinstance(error, InferenceError):
             raise
         return _report_error(str(error), FAILED)
+
+
+def with_command_joined(arguments: Sequence[str]) -> list[str]:
+    """Return arguments in which a subcommand of two words is one argument."""
+    first = ' '.join(arguments[:2])
+    return [first, *arguments[2:]] if first in COMMANDS else list(arguments)
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:

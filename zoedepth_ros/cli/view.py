@@ -127,15 +127,11 @@ def run(args: argparse.Namespace) -> int:
         shown = progress(_with_first(first, frames), None, 'frames')
         count = run_log(shown, log, predictor, args.frames)
         log.flush()
-        if not args.save:
-            print(f'{count} images with depth')
+        print(f'{count} images with depth' + (f' -> {args.save}' if args.save else ''))
         while args.serve:
             time.sleep(1.0)
     finally:
         log.close()
-    if args.save:
-        log.check_saved(Path(args.save).expanduser())
-        print(f'{count} images with depth -> {args.save}')
     return DONE if count else FAILED
 
 

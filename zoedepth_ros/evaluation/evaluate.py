@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from zoedepth_ros.datasets.dataset import DatasetError
 from zoedepth_ros.evaluation.protocol import EvaluationProtocol
 from zoedepth_ros.evaluation.report import EvaluationReport, ImageScore, ModelCard
+from zoedepth_ros.evaluation.uncertainty import score_image
 from zoedepth_ros.geometry.canonical import OFF, correction_in_use, focal_factor
 from zoedepth_ros.geometry.intrinsics import CameraModel
 from zoedepth_ros.geometry.rays import ray_cosines, rays
 from zoedepth_ros.inference.result import AUTO, DepthResult, convention_of, metric
+from zoedepth_ros.inference.uncertainty import UncertaintyMaps
 from zoedepth_ros.media.sample import Sample
 
 
@@ -28,12 +30,14 @@ class NetworkPredictor(Protocol):
     """
 
     model_name: str
+    heads: tuple[str, ...]
     device: str
     precision: str
     weights_origin: str
     weights_warning: str
     training_hfov_rad: float
     focal_exponent: float
+    uncertainty_maps: UncertaintyMaps
 
     def predict_network_resolution(self, image: NDArray, head: str = AUTO) -> DepthResult:
         """Predict an image, resized ignoring the aspect ratio, with maps at the network's size.
@@ -109,17 +113,17 @@ def evaluate(
     without_ground_truth: list[str] = []
     n_all = len(dataset) if limit is None else min(limit, len(dataset))
     for n_done, sample in enumerate(islice(dataset, limit), start=1):
-        if hasattr(predictor, 'predict_network_resolution'):
-            image = dataset.evaluation_image(sample)
-            depth_m, result = predict(predictor, image, head=head, flip=flip)
-        else:
-            depth_m, result = predict_whole(predictor, sample, head=head, flip=flip)
+        result = predict_sample(predictor, dataset, sample, head=head, flip=flip)
+        depth_m = result.depth_m
         factor = camera_factor(predictor, sample, focal_correction)
         if factor is not None:
             plain = _score(sample, depth_m, result, protocol)
             without_camera += [] if plain is None else [plain]
             depth_m = depth_m * np.float32(factor)
         score = _score(sample, depth_m, result, protocol)
+        if score is not None:
+            at = factor or 1.0, predictor.uncertainty_maps, sample.depth_m, protocol
+            score = replace(score, uncertainty=score_image(result, *at))
         if score is None:
             without_ground_truth.append(sample.name)
         else:
@@ -160,24 +164,44 @@ def camera_factor(
 
 def predict(
     predictor: NetworkPredictor, image: NDArray[np.float32], *, head: str, flip: bool
-) -> tuple[NDArray[np.float32], DepthResult]:
-    """Return the depth at the network's size (h, w) [m] and the result of the unmirrored image.
+) -> DepthResult:
+    """Return the result at the network's size, with depth and spread of the bins averaged.
+
+    Head and router output are those of the unmirrored image.
 
     PARITY: the router runs for both passes, as in the official code, so with head 'auto' two
     different heads may be averaged (test_each_of_the_two_passes_asks_the_router_by_itself).
     """
     result = predictor.predict_network_resolution(image, head)
     if not flip:
-        return result.depth_m, result
-    mirrored = np.ascontiguousarray(image[:, ::-1])
-    again = predictor.predict_network_resolution(mirrored, head).depth_m[:, ::-1]
-    return np.float32(0.5) * (result.depth_m + again), result
+        return result
+    again = predictor.predict_network_resolution(np.ascontiguousarray(image[:, ::-1]), head)
+    half = np.float32(0.5)
+    return replace(
+        result,
+        depth_m=half * (result.depth_m + again.depth_m[:, ::-1]),
+        uncertainty_m=half * (result.uncertainty_m + again.uncertainty_m[:, ::-1]),
+    )
+
+
+def predict_sample(
+    predictor: NetworkPredictor,
+    dataset: EvaluationData,
+    sample: Sample,
+    *,
+    head: str,
+    flip: bool,
+) -> DepthResult:
+    """Return the result for an image of a data set, before the correction for its camera."""
+    if hasattr(predictor, 'predict_network_resolution'):
+        return predict(predictor, dataset.evaluation_image(sample), head=head, flip=flip)
+    return predict_whole(predictor, sample, head=head, flip=flip)
 
 
 def predict_whole(
     predictor: NetworkPredictor, sample: Sample, *, head: str, flip: bool
-) -> tuple[NDArray[np.float32], DepthResult]:
-    """Return the depth along z of an image (H, W) [m] and its result, by a file of a runtime.
+) -> DepthResult:
+    """Return the result for an image (H, W), in metres along z, by a file of a runtime.
 
     Raises ValueError where the depth needs the camera of the image and that is unknown.
     """
@@ -202,7 +226,7 @@ def predict_whole(
             fy_px=k.fy_px,
             cosines=lambda: ray_cosines(rays(CameraModel(k))),
         )
-    return result.depth_m, result
+    return result
 
 
 def model_card(predictor: NetworkPredictor) -> ModelCard:
@@ -214,6 +238,7 @@ def model_card(predictor: NetworkPredictor) -> ModelCard:
         training_hfov_deg=round(math.degrees(predictor.training_hfov_rad), 3),
         device=predictor.device,
         precision=predictor.precision,
+        calibrated_heads=tuple(predictor.uncertainty_maps),
     )
 
 

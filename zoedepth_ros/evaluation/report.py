@@ -12,6 +12,7 @@ from zoedepth_ros.evaluation.metrics import METRICS, Metrics, mean_metrics
 from zoedepth_ros.evaluation.protocol import EvaluationProtocol
 from zoedepth_ros.evaluation.published import PublishedScores
 from zoedepth_ros.evaluation.relative_improvement import mean_over_metrics
+from zoedepth_ros.evaluation.uncertainty import UncertaintyScore, mean_score
 from zoedepth_ros.geometry.canonical import OFF, SCALE
 
 
@@ -31,6 +32,8 @@ class ModelCard:
     """'fp32', 'bf16' or 'fp16'."""
     training_hfov_deg: float = 0.0
     """Horizontal field of view of the training camera [degrees]; 0 if unknown."""
+    calibrated_heads: tuple[str, ...] = ()
+    """Heads whose uncertainty is calibrated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,8 @@ class ImageScore:
     """The head that the router chose; '' without a router."""
     metrics: Metrics
     """Its scores."""
+    uncertainty: UncertaintyScore | None = None
+    """Scores of its uncertainty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +98,11 @@ class EvaluationReport:
         routed = [p.routed_to == p.domain for p in self.images if p.routed_to]
         return sum(routed) / len(routed) if routed else None
 
+    @property
+    def uncertainty(self) -> dict[str, UncertaintyScore]:
+        """Head -> mean over the images that it predicted."""
+        return uncertainty_by_head(self.images)
+
     def as_dict(self) -> dict[str, object]:
         """Return the report without single images for JSON; NaN and infinity become None."""
         return {
@@ -104,10 +114,34 @@ class EvaluationReport:
             'protocol': asdict(self.protocol),
             'n_images': len(self.images),
             'metrics': finite(self.metrics.as_dict()),
+            'uncertainty': {head: s.as_dict() for head, s in self.uncertainty.items()},
             'router_accuracy': self.router_accuracy,
             'without_ground_truth': list(self.without_ground_truth),
             'skipped': list(self.skipped),
         }
+
+
+def uncertainty_by_head(images: Iterable[ImageScore]) -> dict[str, UncertaintyScore]:
+    """Return head -> mean uncertainty score of the images that it predicted."""
+    found: dict[str, list[UncertaintyScore]] = {}
+    for image in images:
+        if image.uncertainty is not None:
+            found.setdefault(image.head, []).append(image.uncertainty)
+    return {head: mean_score(scores) for head, scores in found.items()}
+
+
+def uncertainty_table(scores: Mapping[str, UncertaintyScore], calibrated: Sequence[str]) -> str:
+    """Return coverage and sparsification error of each head as lines of text."""
+    names = ('68 %', '95 %', '1 std', '1.96 std', 'AUSE', 'random')
+    lines = [f'{"within":<9}' + ''.join(f'{name:>10}' for name in names)]
+    for head, score in scores.items():
+        note = '' if head in calibrated else '   spread of the bins: not calibrated'
+        lines.append(
+            f'{head:<9}'
+            + ''.join(f'{share:>10.1%}' for share in score.intervals)
+            + f'{score.ause:>10.3f}{score.ause_random:>10.3f}{note}'
+        )
+    return '\n'.join(lines)
 
 
 def finite(scores: Mapping[str, float]) -> dict[str, float | None]:

@@ -11,13 +11,16 @@ from numpy.typing import NDArray
 from zoedepth_ros.datasets.dataset import DatasetError
 from zoedepth_ros.evaluation.evaluate import NetworkPredictor, Observer, evaluate
 from zoedepth_ros.evaluation.protocol import DOMAIN_PROTOCOLS
-from zoedepth_ros.evaluation.report import EvaluationReport, finite
+from zoedepth_ros.evaluation.report import EvaluationReport, finite, uncertainty_by_head
+from zoedepth_ros.evaluation.uncertainty import UncertaintyScore
 from zoedepth_ros.inference.result import AUTO
 from zoedepth_ros.media.sample import DOMAINS, Sample
 from zoedepth_ros.synthetic.scene import GENERATOR_VERSION, render_scene
 
 HELD_OUT_SEED = 2**40
 """First seed of scenes for evaluation; training uses smaller seeds."""
+CALIBRATION_SEED = 19_000
+"""Seed of the evaluation whose scenes `zoedepth calibrate uncertainty` uses by default."""
 SEED_STRIDE = 10**6
 """Distance between the first scenes of two evaluation seeds."""
 
@@ -85,6 +88,11 @@ class ScenesReport:
         return sum(routed) / len(routed) if routed else None
 
     @property
+    def uncertainty(self) -> dict[str, UncertaintyScore]:
+        """Head -> mean over the images that it predicted."""
+        return uncertainty_by_head(i for report in self.reports.values() for i in report.images)
+
+    @property
     def focal_correction(self) -> str:
         """'scale' if depth was corrected for the camera of each scene, else 'off'."""
         return next(iter(self.reports.values())).focal_correction
@@ -103,6 +111,7 @@ class ScenesReport:
         first = next(iter(self.reports.values()))
         return {
             **{domain: finite(r.metrics.as_dict()) for domain, r in self.reports.items()},
+            'uncertainty': {head: s.as_dict() for head, s in self.uncertainty.items()},
             'router_accuracy': self.router_accuracy,
             'seed': self.seed,
             'n_scenes': {domain: len(r.images) for domain, r in self.reports.items()},

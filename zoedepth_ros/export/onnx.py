@@ -18,7 +18,8 @@ import torch
 from zoedepth_ros.export.check import CheckReport, check_file
 from zoedepth_ros.export.graph import INPUT, FixedGraph, chosen_heads, must_be_float32
 from zoedepth_ros.export.options import FLOAT32_PREFIX, MAX_DEVIATION, OPSET, require_libraries
-from zoedepth_ros.files import named_write_errors
+from zoedepth_ros.files import json_text, named_write_errors
+from zoedepth_ros.inference.uncertainty import KEY, UncertaintyMaps, content_of
 from zoedepth_ros.model.zoedepth import ZoeDepth
 
 ONE_FILE_BYTES = 1_500_000_000
@@ -56,6 +57,7 @@ def export_onnx(
     weights_warning: str = '',
     training_hfov_rad: float = 0.0,
     focal_exponent: float = 1.0,
+    uncertainty_maps: UncertaintyMaps | None = None,
     opset: int = OPSET,
     max_deviation: float = MAX_DEVIATION,
     one_file_bytes: int = ONE_FILE_BYTES,
@@ -78,6 +80,8 @@ def export_onnx(
     network.eval().requires_grad_(False)
     graph = FixedGraph(network, heads, size).eval()
     metadata = _metadata(graph, weights_origin, weights_warning, training_hfov_rad, focal_exponent)
+    if uncertainty_maps:
+        metadata[KEY] = json_text(content_of(uncertainty_maps))
     path.parent.mkdir(parents=True, exist_ok=True)
     with (
         named_write_errors(path, remedy='make room, then export again'),

@@ -43,17 +43,21 @@ class UncertaintyMap:
     """1.0: `factor` is a temperature of the bins; negative: wide bins mean small errors."""
     least_spread: float = 1e-3
     most_spread: float = 1e3
+    width_68: float = 0.994
+    """68 % of the errors are within this many standard deviations; default: normal errors."""
+    width_95: float = 1.96
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
             if not isinstance(value, float) or not math.isfinite(value):
                 raise UncertaintyError(f'{field.name} must be a number, got {quoted(value)}')
-        if not (self.factor > 0.0 and 0.0 < self.least_spread <= self.most_spread):
-            raise UncertaintyError(
-                'expected a factor above 0 and 0 < least_spread <= most_spread, got '
-                f'{self.factor}, {self.least_spread} and {self.most_spread}'
-            )
+        if not self.factor > 0.0:
+            raise UncertaintyError(f'factor must be above 0, got {self.factor}')
+        for low, high in (('least_spread', 'most_spread'), ('width_68', 'width_95')):
+            if not 0.0 < getattr(self, low) <= getattr(self, high):
+                values = f'{getattr(self, low)} and {getattr(self, high)}'
+                raise UncertaintyError(f'expected 0 < {low} <= {high}, got {values}')
         for name in ('depth_exponent', 'spread_exponent'):
             if abs(getattr(self, name)) > 4.0:
                 raise UncertaintyError(f'{name} must be -4 to 4, got {getattr(self, name)}')
@@ -111,8 +115,8 @@ def maps_from(content: Any) -> dict[str, UncertaintyMap]:
 
 
 def _map_of(head: Any, entry: Any) -> UncertaintyMap:
-    if head not in ('indoor', 'outdoor'):
-        raise UncertaintyError(f'expected the heads indoor and outdoor, got {quoted(head)}')
+    if not isinstance(head, str):
+        raise UncertaintyError(f'expected names of heads, got {quoted(head)}')
     names = {field.name for field in fields(UncertaintyMap)}
     if not isinstance(entry, dict) or set(entry) != names:
         raise UncertaintyError(f'{head}: expected {sorted(names)}, got {quoted(entry)}')

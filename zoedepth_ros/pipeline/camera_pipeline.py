@@ -210,19 +210,14 @@ class CameraPipeline:
             compare = self._by_motion(request, factor, poses)
         if compare is not None and request.camera is not None:
             self._compare(request, result, measured_m, factor, compare)
-        shape = self._scaling.shape
+        shape, by_place = self._scaling.shape, None
         if shape is not None:
             by_place = shape.factors(result.depth_m)
             measured_m = measured_m * by_place
-            result = replace(
-                result,
-                depth_m=result.depth_m * by_place,
-                uncertainty_m=result.uncertainty_m * by_place,
-                on_device=None,  # which has no shape
-            )
+            result = replace(result, on_device=None)  # which has no shape
         depth_m = measured_m
         if outputs.UNCERTAINTY in due.depth or at.filter_max_uncertainty_m > 0.0:
-            std_m = self._std_m(result, factor)
+            std_m = self._std_m(result, factor, by_place)
             depth_m = without_uncertain(measured_m, std_m, at, self._workspace)
         sky = result.sky if at.filter_sky else None
         if sky is not None:
@@ -230,6 +225,9 @@ class CameraPipeline:
         context = None
         if request.camera is not None:
             context = self._context(request, result, depth_m, factor)
+            if at.cloud_uncertainty and due.clouds:
+                points_std_m = self._std_m(result, factor, by_place, at.cloud_decimation)
+                context = replace(context, std_m=points_std_m)
             if result.sky is None:
                 context = self._with_sky(measured_m, context)
             depth_m = context.depth_m
@@ -262,12 +260,18 @@ class CameraPipeline:
             depth_m = np.multiply(depth_m, factor, out=out_m)
         return float(factor), depth_m
 
-    def _std_m(self, result: DepthResult, factor: float, stride: int = 1) -> Map:
-        """Return the standard deviation of depth, scaled, of every n-th row and column [m]."""
+    def _std_m(
+        self, result: DepthResult, factor: float, by_place: Map | None = None, stride: int = 1
+    ) -> Map:
+        """Return the standard deviation of depth, scaled, of every n-th row and column [m].
+
+        by_place: further factors (H, W).
+        """
         depth_m, spread_m = (decimate(x, stride) for x in (result.depth_m, result.uncertainty_m))
         fitted = self._uncertainty_maps.get(result.head)
         std_m = spread_m if fitted is None else fitted.std_m(depth_m, spread_m)
-        return std_m * np.float32(factor)
+        std_m = std_m * np.float32(factor)
+        return std_m if by_place is None else std_m * decimate(by_place, stride)
 
     def _compare(
         self,
@@ -314,8 +318,6 @@ class CameraPipeline:
     ) -> FrameContext:
         assert request.camera is not None
         height, width = request.rgb.shape[:2]
-        at = request.settings
-        with_std = at.cloud_uncertainty and request.due.clouds
         return FrameContext(
             rgb=request.rgb,
             depth_m=depth_m,
@@ -325,9 +327,8 @@ class CameraPipeline:
             sky=result.sky if request.settings.filter_sky else None,
             on_device=result.on_device,
             camera=request.camera,
-            settings=at,
+            settings=request.settings,
             now_s=request.now_s,
-            std_m=self._std_m(result, factor, at.cloud_decimation) if with_std else None,
             network_width=self._network_size(height, width)[1],
         )
 

@@ -45,15 +45,15 @@ class FrameContext:
     now_s: float
     """When the image arrived, on the caller's clock [s]."""
 
-    std_m: NDArray[np.float32] | None
-    """Standard deviation of depth at every cloud.decimation-th row and column [m]; None where
-    clouds do not have it."""
-
     network_width: int
     """Columns of the network's input [px]; the fewer, the wider its edges."""
 
     range_m: float = 0.0
     """Largest depth that the network measures, times the factor [m]; 0.0 for that of the head."""
+
+    std_m: NDArray[np.float32] | None = None
+    """Standard deviation of depth at every cloud.decimation-th row and column [m]; None where
+    clouds do not have it."""
 
     fit: GroundFit | None = None
     """The ground plane that was fitted to find the sky; None when it was not."""

@@ -12,7 +12,16 @@ import yaml
 
 from zoedepth_ros.build import build_predictor
 from zoedepth_ros.evaluation.evaluate import Observer
-from zoedepth_ros.evaluation.synthetic_scenes import ScenesReport, evaluate_scenes
+from zoedepth_ros.evaluation.protocol import DOMAIN_PROTOCOLS
+from zoedepth_ros.evaluation.synthetic_scenes import (
+    CALIBRATION_SEED,
+    ScenesReport,
+    SyntheticScenes,
+    evaluate_scenes,
+)
+from zoedepth_ros.evaluation.uncertainty_fit import fit_map, fitted_content
+from zoedepth_ros.files import json_text
+from zoedepth_ros.inference.uncertainty import KEY
 from zoedepth_ros.media.sample import DOMAINS
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import ZoeDepth
@@ -24,6 +33,7 @@ from zoedepth_ros.weights.load import (
     LoadReport,
     load_weights,
     save_weights,
+    set_metadata,
 )
 
 LARGEST_BYTES = 16_000_000
@@ -52,7 +62,7 @@ def embed(
     warning: str = WARNING,
     observe: Observer | None = None,
 ) -> tuple[Path, ScenesReport]:
-    """Write weights in float16 with their metadata, and evaluate the file.
+    """Write weights in float16 with their metadata, calibrate and evaluate the file.
 
     note: further metadata.  warning: displayed wherever the weights are used.  observe: called
     after each image of the evaluation.  Raises ValueError, and keeps the existing file, if the new
@@ -72,8 +82,10 @@ def embed(
         size = scratch.stat().st_size
         if size > LARGEST_BYTES:
             raise ValueError(f'{model} would take {size} bytes, more than {LARGEST_BYTES}')
+        facts[KEY] = json_text(uncertainty(model, scratch, 2 * samples))
+        set_metadata(scratch, facts)
         report = score(model, scratch, samples, observe)
-        save_weights(network, scratch, {**facts, **scores(report)}, dtype=torch.float16)
+        set_metadata(scratch, scores(report))
         scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)
@@ -96,6 +108,21 @@ def training_hfov_deg(loaded: LoadReport, recipe: Path) -> float:
             f'{recipe} says {by_recipe:g}'
         )
     return by_weights
+
+
+def uncertainty(model: str, weights: Path, samples: int) -> dict[str, object]:
+    """Return the calibration of the uncertainty on rendered scenes of its own."""
+    predictor = build_predictor(model, weights, device='cpu', precision='fp32')
+    found = {
+        head: fit_map(
+            predictor,
+            SyntheticScenes(domain=head, seed=CALIBRATION_SEED, n_scenes=max(1, samples // 2)),
+            DOMAIN_PROTOCOLS[head],
+            head,
+        )
+        for head in predictor.heads
+    }
+    return fitted_content(found)
 
 
 def score(
@@ -121,6 +148,10 @@ def scores(report: ScenesReport) -> dict[str, str]:
         'router_accuracy': report.router_accuracy,
         'focal_correction': report.focal_correction,
         **table,
+        'uncertainty': {
+            head: {name: round(value, 4) for name, value in found.as_dict().items()}
+            for head, found in report.uncertainty.items()
+        },
     }
     return {'held_out': json.dumps(held_out)}
 

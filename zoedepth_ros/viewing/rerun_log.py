@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import math
-import os
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,7 +13,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.files import named_write_errors
 from zoedepth_ros.geometry.camera import Camera
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.geometry.points import PointPacker, decimate, unpack_rgb
@@ -42,7 +39,6 @@ MAX_SIDE_PX = 1280
 MAX_POINTS = 100_000
 """Points shown of one image, unless a decimation is configured."""
 
-_FOOTER, _FOOTER_BYTES = b'RRF2FOOT', 64  # at the end of every .rrd file
 _UNTIL_1970_IS_MEANT_S = 1e8  # a time that is larger is a date
 _JPEG_QUALITY = 90
 _INERTIA = 0.8  # of the colours' limits, from frame to frame
@@ -121,19 +117,6 @@ class RerunLog:
         self._stream.disconnect()
         if self._viewer is not None:
             self._viewer.end()
-
-    def check_saved(self, path: Path) -> None:
-        """Raise WriteError, and remove the file, if it has no end; call it after `close`.
-
-        Rerun only logs errors of the disk.
-        """
-        with path.open('rb') as file:
-            file.seek(max(0, file.seek(0, 2) - _FOOTER_BYTES))
-            end = file.read()
-        if _FOOTER not in end:
-            path.unlink()
-            with named_write_errors(path, remedy='make room, then start again'):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def flush(self) -> None:
         """Write and send what is buffered; raises ViewingError without a receiver."""

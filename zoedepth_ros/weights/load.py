@@ -173,6 +173,24 @@ def save_weights(
         save_file(state_dict, unfinished, metadata={**(metadata or {}), **own})
 
 
+def set_metadata(path: Path, values: Mapping[str, str]) -> None:
+    """Add metadata to a safetensors file; its tensors keep their bytes.
+
+    Raises WeightsError for another format, OSError.
+    """
+    content = path.read_bytes()
+    try:
+        end = 8 + int.from_bytes(content[:8], 'little')
+        header = json.loads(content[8:end])
+        header['__metadata__'] = {**header.get('__metadata__', {}), **values}
+    except (ValueError, AttributeError):
+        raise WeightsError(f'{path}: metadata needs a safetensors file') from None
+    text = json.dumps(header).encode()
+    text += b' ' * (-len(text) % 8)
+    with replacing(path) as unfinished:
+        unfinished.write_bytes(len(text).to_bytes(8, 'little') + text + content[end:])
+
+
 def _refuse_mismatch(config: ModelConfig, checkpoint: Checkpoint) -> None:
     """Raise WeightsError if the file is for another network."""
     theirs = checkpoint.config

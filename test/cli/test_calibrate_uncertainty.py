@@ -1,0 +1,107 @@
+"""`zoedepth calibrate uncertainty` with a small random network on images of a folder."""
+
+import json
+
+import numpy as np
+import pytest
+import yaml
+from dataset_files import gray, write_image, write_png16
+from safetensors import safe_open
+
+from zoedepth_ros.build import build_predictor
+from zoedepth_ros.cli.main import main
+from zoedepth_ros.inference.uncertainty import UncertaintyMap
+from zoedepth_ros.model.presets import preset
+from zoedepth_ros.model.zoedepth import create_model
+from zoedepth_ros.weights.load import save_weights
+
+MODEL = 'ZoeD_tiny_NK'
+
+
+@pytest.fixture
+def weights(tmp_path):
+    path = tmp_path / 'tiny.safetensors'
+    save_weights(create_model(preset(MODEL), 3), path, {'trained_on': 'nothing'})
+    return path
+
+
+@pytest.fixture
+def tree(tmp_path):
+    random = np.random.default_rng(0)
+    for stem in 'abc':
+        write_image(tmp_path / f'data/rgb/{stem}.png', gray(24, 32))
+        depth_mm = random.integers(500, 9000, (24, 32))
+        write_png16(tmp_path / f'data/depth/{stem}.png', depth_mm)
+    return tmp_path / 'data'
+
+
+def calibrate(tree, weights, *options, domain='indoor'):
+    arguments = ('--dataset', 'folder', '--root', tree, '--domain', domain)
+    model = ('--model', MODEL, '--weights', weights)
+    return main(['calibrate', 'uncertainty', *map(str, (*arguments, *model, *options))])
+
+
+def test_the_file_beside_the_weights_has_each_head_of_its_own_images(tree, weights, capsys):
+    assert calibrate(tree, weights) == 0
+    beside = weights.with_name('tiny.uncertainty.yaml')
+    assert str(beside) in capsys.readouterr().out
+    first = build_predictor(MODEL, weights, 'cpu').uncertainty_maps
+    assert set(first) == {'indoor'}
+    assert calibrate(tree, weights, '--samples', 2, domain='outdoor') == 0
+    both = build_predictor(MODEL, weights, 'cpu').uncertainty_maps
+    assert set(both) == {'indoor', 'outdoor'}
+    assert both['indoor'] == first['indoor']
+    fitted = yaml.safe_load(beside.read_text())['fitted']
+    assert {head: about['n_images'] for head, about in fitted.items()} == {
+        'indoor': 3,
+        'outdoor': 2,
+    }
+
+
+def test_the_map_covers_the_images_of_its_fit(tree, weights):
+    assert calibrate(tree, weights) == 0
+    report = tree.parent / 'report.json'
+    arguments = ('evaluate', '--dataset', 'folder', '--root', tree, '--domain', 'indoor')
+    options = ('--model', MODEL, '--weights', weights, '--head', 'indoor', '--no-flip')
+    assert main([*map(str, (*arguments, *options, '--json', report))]) == 0
+    found = json.loads(report.read_text())
+    assert found['calibrated_heads'] == ['indoor']
+    assert found['uncertainty']['indoor']['interval_68'] == pytest.approx(0.68, abs=0.01)
+    assert found['uncertainty']['indoor']['interval_95'] == pytest.approx(0.95, abs=0.01)
+
+
+def test_the_weights_themselves_may_keep_it_and_their_tensors_do_not_change(tree, weights):
+    before = weights.read_bytes()
+    assert calibrate(tree, weights, '--into-weights') == 0
+    assert not weights.with_name('tiny.uncertainty.yaml').exists()
+    assert isinstance(
+        build_predictor(MODEL, weights, 'cpu').uncertainty_maps['indoor'], UncertaintyMap
+    )
+    with safe_open(weights, 'np') as file:
+        assert file.metadata()['trained_on'] == 'nothing'
+    after = weights.read_bytes()
+    size = 8 + int.from_bytes(before[:8], 'little')
+    assert after.endswith(before[size:])
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (['--weights', 'random'], 'random weights do not predict depth'),
+        (['--into-weights', '--out', 'a.yaml'], '--out is not for --into-weights'),
+        (['--seed', '3'], '--seed is not for folder'),
+    ],
+)
+def test_what_makes_no_sense_is_refused(tree, weights, capsys, options, message):
+    assert calibrate(tree, weights, *options) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_trajectory_is_no_data_set_to_fit_to(capsys):
+    assert main(['calibrate', 'uncertainty', '--dataset', 'trajectory']) == 2
+    assert "unknown data set 'trajectory'" in capsys.readouterr().err
+
+
+def test_the_embedded_network_is_calibrated():
+    maps = build_predictor('ZoeD_S_NK', device='cpu').uncertainty_maps
+    assert set(maps) == {'indoor', 'outdoor'}

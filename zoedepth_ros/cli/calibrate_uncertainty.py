@@ -1,0 +1,121 @@
+"""`zoedepth calibrate uncertainty --dataset NAME`: true standard deviations for weights."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zoedepth_ros.cli.arguments import at_least, refuse_idle
+from zoedepth_ros.cli.evaluate import (
+    DEFAULT_MODEL,
+    SCENES,
+    SYNTHETIC_MODEL,
+    add_data_arguments,
+    check_data,
+    open_data,
+    open_network,
+)
+from zoedepth_ros.cli.reporting import progress
+from zoedepth_ros.files import check_writable, json_text, parse_yaml, read_text
+
+if TYPE_CHECKING:
+    from zoedepth_ros.evaluation.evaluate import EvaluationData, NetworkPredictor
+    from zoedepth_ros.evaluation.uncertainty_fit import FittedMap
+
+NAME = 'calibrate uncertainty'
+HELP = 'fit the standard deviation of depth to a data set, for each head of a network'
+
+DEFAULT_SCENES = 400
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    add_data_arguments(parser, 'as for `zoedepth evaluate`, without trajectory')
+    add = parser.add_argument
+    add(
+        '--samples',
+        metavar='N',
+        type=at_least(1),
+        help=f'the first N images; synthetic: N scenes (default: all, {DEFAULT_SCENES} scenes)',
+    )
+    add('--seed', metavar='S', type=at_least(0), help='of rendered scenes (19000)')
+    add('--out', metavar='FILE', help='file to write (default: beside the weights)')
+    add(
+        '--into-weights',
+        action='store_true',
+        help='write into the metadata of the weights, a safetensors file',
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Fit every head that the data set has images for, and write the file."""
+    from zoedepth_ros.build import RANDOM
+    from zoedepth_ros.evaluation.protocol import DOMAIN_PROTOCOLS, PROTOCOLS
+    from zoedepth_ros.evaluation.uncertainty_fit import fit_map, fitted_content
+    from zoedepth_ros.inference.uncertainty import KEY, file_beside, write_maps
+    from zoedepth_ros.weights.fetch import fetch
+    from zoedepth_ros.weights.load import set_metadata
+
+    check_data(args, (SCENES,))
+    if args.into_weights:
+        refuse_idle(args, ['out'], 'is not for --into-weights')
+    if args.weights == RANDOM:
+        raise ValueError('random weights do not predict depth: there is nothing to calibrate')
+    model = args.model or (SYNTHETIC_MODEL if args.dataset == SCENES else DEFAULT_MODEL)
+    weights = Path(args.weights).expanduser() if args.weights else fetch(model)
+    out = Path(args.out).expanduser() if args.out else file_beside(weights)
+    check_writable(weights if args.into_weights else out)
+    args.model, args.weights = model, str(weights)
+    predictor = open_network(args)
+    found = {}
+    for head, dataset, limit in _data(args, predictor):
+        protocol = PROTOCOLS.get(args.dataset) or DOMAIN_PROTOCOLS[head]
+        found[head] = fit_map(
+            predictor,
+            dataset,
+            protocol,
+            head,
+            limit=limit,
+            watch=partial(progress, total=limit, unit='images'),
+        )
+        _describe(head, found[head])
+    if args.into_weights:
+        set_metadata(weights, {KEY: json_text(fitted_content(found))})
+        print(f'-> {weights}, metadata {KEY}')
+        return 0
+    older = parse_yaml(read_text(out)) if out.exists() else {}
+    write_maps(out, fitted_content(found, older))
+    print(f'-> {out}')
+    return 0
+
+
+def _data(
+    args: argparse.Namespace, predictor: NetworkPredictor
+) -> list[tuple[str, EvaluationData, int]]:
+    """Return head, images and their number for each head with images."""
+    from zoedepth_ros.evaluation.synthetic_scenes import CALIBRATION_SEED, SyntheticScenes
+
+    if args.dataset == SCENES:
+        n_scenes = (args.samples or DEFAULT_SCENES) // len(predictor.heads) or 1
+        seed = CALIBRATION_SEED if args.seed is None else args.seed
+        return [
+            (head, SyntheticScenes(domain=head, seed=seed, n_scenes=n_scenes), n_scenes)
+            for head in predictor.heads
+        ]
+    dataset = open_data(args)
+    own = dataset.domain if dataset.domain in predictor.heads else predictor.heads[0]
+    return [(own, dataset, min(args.samples or len(dataset), len(dataset)))]
+
+
+def _describe(head: str, found: FittedMap) -> None:
+    fitted = found.map
+    print(
+        f'{head}: std = {fitted.factor:.3g} depth^{fitted.depth_exponent:.2f} '
+        f's^{fitted.spread_exponent:.2f} with s = spread / depth, {fitted.least_spread:.2g} to '
+        f'{fitted.most_spread:.2g}\n'
+        f'    {found.n_images} images of {found.dataset}: within 1 std {found.within_1_std:.1%}, '
+        f'within 1.96 std {found.within_1_96_std:.1%}; 68 % within {fitted.width_68:.2f} std, '
+        f'95 % within {fitted.width_95:.2f} std'
+    )
