@@ -180,6 +180,29 @@ def test_a_calibration_for_another_image_shape_is_named(place, capsys, command):
     assert '40 x 30' in error
 
 
+@pytest.mark.parametrize(
+    ('content', 'reason'),
+    [
+        (b'\x80\x81', 'expected UTF-8'),
+        (b'heads: [', 'not YAML'),
+        (b'#' * 2_000_000, 'at most 1,048,576 bytes'),
+        (b'format: other', 'zoedepth scale 1'),
+        (None, 'No such file'),
+    ],
+)
+@pytest.mark.parametrize('command', ['bag a.png o.mcap', 'predict a.png', 'view a.png --save x'])
+def test_a_scale_file_that_cannot_be_used_is_named(place, capsys, command, content, reason):
+    if command.startswith('view'):
+        pytest.importorskip('rerun')
+    if content is not None:
+        (place / 's.yaml').write_bytes(content)
+    assert code_of(f'{command} --scale-file s.yaml') == exit_codes.REFUSED
+    error = capsys.readouterr().err
+    assert error.startswith('zoedepth: error: s.yaml: ')
+    assert reason in error
+    assert len(error) < 500
+
+
 @pytest.fixture
 def recording(place):
     pytest.importorskip('rerun')

@@ -11,6 +11,7 @@ from zoedepth_ros.bags.errors import Damage, RecordingError
 from zoedepth_ros.bags.output import COMPRESSIONS, check_target
 from zoedepth_ros.bags.recording import Recording, open_recording
 from zoedepth_ros.bags.topics import InputTopics, find_inputs, output_channels
+from zoedepth_ros.files import read_text
 from zoedepth_ros.inference.result import DepthPredictor
 from zoedepth_ros.messages.transforms import TF_MESSAGE
 from zoedepth_ros.pipeline import outputs
@@ -93,7 +94,11 @@ class DepthOptions:
         names = field_names(PipelineSettings)
         own |= {name: getattr(self.settings, attribute) for name, attribute in names.items()}
         if self.settings.scale_file:
-            own['scale'] = Path(self.settings.scale_file).expanduser().read_text(encoding='utf-8')
+            path = Path(self.settings.scale_file).expanduser()
+            try:
+                own['scale'] = read_text(path)
+            except ValueError as error:
+                raise ValueError(f'{path}: {error}') from None
         return {name: str(value) for name, value in own.items()}
 
 

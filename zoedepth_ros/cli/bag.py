@@ -11,7 +11,7 @@ from zoedepth_ros.cli.arguments import whole
 from zoedepth_ros.cli.exit_codes import DONE, FAILED
 from zoedepth_ros.cli.image_paths import require_readable
 from zoedepth_ros.cli.reporting import ProgressLines
-from zoedepth_ros.cli.settings import add_settings, settings_of
+from zoedepth_ros.cli.settings import add_settings, check_scale_file, settings_of
 
 if TYPE_CHECKING:
     from zoedepth_ros.bags.fleet import Job, Watcher
@@ -70,6 +70,8 @@ def run(args: argparse.Namespace) -> int:
     sources = [job.source for job in jobs]
     if not (args.ray or any(source.exists() for source in sources)):  # Ray's are elsewhere
         require_readable(sources)
+    if not args.ray:
+        check_scale_file(jobs[0].options.settings)
     with _Bars() as watcher:
         if args.ray:
             results = run_with_ray(jobs, model, args.jobs, watcher, watcher.say)

@@ -18,7 +18,7 @@ from zoedepth_ros.cli.camera_options import (
     wrong_shapes,
 )
 from zoedepth_ros.cli.exit_codes import DONE, FAILED
-from zoedepth_ros.cli.settings import add_settings, settings_of
+from zoedepth_ros.cli.settings import add_settings, check_scale_file, settings_of
 from zoedepth_ros.errors import explained
 from zoedepth_ros.files import WriteError, check_folder
 
@@ -104,6 +104,7 @@ def run(args: argparse.Namespace) -> int:
         refuse_idle(args, clouds, 'is for images: a video gets no cloud')
         refuse_idle(args, ['camera.bits'], 'is for images')
     settings = _settings(args)
+    check_scale_file(settings)
     out = Path(args.out).expanduser()
     _refuse_overwriting(paths, [out / name for name in targets.values()])
     check_folder(out)

@@ -65,6 +65,14 @@ def settings_of(
     return settings_from(given, base)
 
 
+def check_scale_file(settings: PipelineSettings) -> None:
+    """Raise ValueError or OSError for a scale.file that cannot be used, before a network loads."""
+    from zoedepth_ros.pipeline.scale_file import load_scales
+
+    if settings.scale_file:
+        load_scales(Path(settings.scale_file).expanduser(), None)
+
+
 def _add(group: argparse._ArgumentGroup, spec: Parameter) -> None:
     option, in_degrees = SHORT.get(spec.name, spec.option), spec.unit == 'rad'
     text = spec.description.replace('%', '%%')

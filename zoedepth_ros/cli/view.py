@@ -22,7 +22,7 @@ from zoedepth_ros.cli.camera_options import (
 )
 from zoedepth_ros.cli.exit_codes import DONE, FAILED
 from zoedepth_ros.cli.reporting import progress
-from zoedepth_ros.cli.settings import add_settings, settings_of
+from zoedepth_ros.cli.settings import add_settings, check_scale_file, settings_of
 from zoedepth_ros.errors import printable
 from zoedepth_ros.files import check_writable
 
@@ -106,6 +106,7 @@ def run(args: argparse.Namespace) -> int:
     if not args.serve:
         refuse_idle(args, ('port', 'bind'), 'is for --serve')
     settings = settings_of(args)
+    check_scale_file(settings)
     cameras = camera_of(args, settings)
     frames = _frames(args, settings, cameras)
     if args.calibration:

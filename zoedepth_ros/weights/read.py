@@ -25,6 +25,7 @@ from zoedepth_ros.weights.errors import WeightsError, listing
 FORMAT_KEY, FORMAT = 'format', 'zoedepth_ros'
 CONFIG_KEY = 'config'
 
+_POINTER = b'version https://'  # of Git LFS
 _TORCH_MAGIC = (b'PK', b'\x80')  # a zip archive, or a pickle as torch wrote before 1.6
 
 _WRAPPERS = ('model', 'state_dict', 'model_state_dict', 'network', 'net', 'weights', 'params')
@@ -108,6 +109,10 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
             state_dict, metadata = _read_safetensors(path)
         elif head.startswith(_TORCH_MAGIC):
             state_dict, metadata = _read_torch(path), {}
+        elif head.startswith(_POINTER):
+            raise WeightsError(
+                'is a Git LFS pointer, not the weights: run `git lfs pull` where it was cloned'
+            )
         else:
             raise WeightsError(f'is no weights file, it begins with {head!r}')
         config = _read_config(metadata)
