@@ -16,7 +16,7 @@ pytest.importorskip('rosbags', reason='pip install rosbags')
 
 import bags
 from builtin_interfaces.msg import Time
-from cloud_messages import cloud_message
+from cloud_messages import cloud_message, make
 from mcap.reader import make_reader
 from rclpy.serialization import deserialize_message
 from ros_harness import Peer, image_message, picture, wait_until
@@ -31,7 +31,6 @@ from zoedepth_ros.bags import errors
 from zoedepth_ros.demo.bag_recorder import BagRecorder
 from zoedepth_ros.messages.writers import ImageWriter
 from zoedepth_ros.pipeline.depth_filters import write_depth
-from zoedepth_ros.ros.output_messages import make
 from zoedepth_ros.viewing.moments import recording_frames
 
 MESSAGES = Path(__file__).parents[2] / 'msg'

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from cloud_messages import cloud_message
+from cloud_messages import cloud_message, make
 from ros_harness import Peer, wait_until
 
 pytest.importorskip('rclpy')
@@ -19,7 +19,6 @@ from zoedepth_ros.msg import Domain, Status
 from zoedepth_ros.demo import stream_recorder as recorder
 from zoedepth_ros.messages.writers import ImageWriter
 from zoedepth_ros.pipeline.depth_filters import write_depth
-from zoedepth_ros.ros.output_messages import make
 from zoedepth_ros.ros.spin import Finished
 
 

@@ -1,8 +1,15 @@
 """A PointCloud2 as the node fills it, of depth and rays that a test chooses."""
 
+import importlib
+
 from zoedepth_ros.geometry.points import PointPacker
 from zoedepth_ros.messages.writers import CloudWriter
-from zoedepth_ros.ros.output_messages import make
+
+
+def make(type_name, **fields):
+    """Make a message of rclpy that a publisher of its type takes."""
+    package, _, name = type_name.split('/')
+    return getattr(importlib.import_module(f'{package}.msg'), name)(**fields)
 
 
 def cloud_message(header, depth_m, rays, rgb, writer=None):
