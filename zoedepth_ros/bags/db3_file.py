@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+from zoedepth_ros.bags.cdr import definition
 from zoedepth_ros.bags.contents import (
     ROSBAG2_METADATA,
     Channel,
@@ -25,24 +26,20 @@ from zoedepth_ros.bags.contents import (
 from zoedepth_ros.bags.errors import Damage, DamagedRecordingError, RecordingError
 from zoedepth_ros.errors import quoted
 
-Definitions = Callable[[str], tuple[str, str]]
-"""Type name -> (definition, hash), both '' when the type is not known."""
-
 _BY_TIME = 'SELECT topic_id, timestamp, data FROM messages ORDER BY timestamp, id'
 _MAX_GAP = 10_000  # numbers without a row in a damaged file before it counts as its end
 _ONE = 'SELECT topic_id, timestamp, data FROM messages WHERE id = ?'
 _ONE_TOPIC = 'SELECT topic_id FROM messages WHERE id = ?'
 
 
-def read_db3(path: Path, damage: Damage, definitions: Definitions) -> Iterator[Item]:
+def read_db3(path: Path, damage: Damage) -> Iterator[Item]:
     """Return metadata, every channel, then the messages in the order of their times.
 
-    definitions: used for types that the file itself does not define, as before Iron.  Raises
-    RecordingError when it is no recording and, unless damage is tolerated,
-    DamagedRecordingError.
+    Types that the file itself does not define, as before Iron, are those of rosbags.  Raises
+    RecordingError when it is no recording and, unless damage is tolerated, DamagedRecordingError.
     """
     with closing(_connect(path, damage)) as database:
-        channels = _channels(path, database, definitions, damage)
+        channels = _channels(path, database, damage)
         yield from _metadata(path, database, damage)
         yield from channels.values()
         rows = (
@@ -61,10 +58,10 @@ def read_db3(path: Path, damage: Damage, definitions: Definitions) -> Iterator[I
             damage.report(path, f'damaged: {error}')
 
 
-def summarize_db3(path: Path, damage: Damage, definitions: Definitions) -> RecordingSummary:
+def summarize_db3(path: Path, damage: Damage) -> RecordingSummary:
     """Return channels and counts; reads every row where the index cannot be read."""
     with closing(_connect(path, damage)) as database:
-        channels = _channels(path, database, definitions, damage)
+        channels = _channels(path, database, damage)
         try:
             counts = dict(
                 database.execute('SELECT topic_id, COUNT(*) FROM messages GROUP BY topic_id')
@@ -105,9 +102,7 @@ def _connect(path: Path, damage: Damage) -> sqlite3.Connection:
     return database
 
 
-def _channels(
-    path: Path, database: sqlite3.Connection, definitions: Definitions, damage: Damage
-) -> dict[int, Channel]:
+def _channels(path: Path, database: sqlite3.Connection, damage: Damage) -> dict[int, Channel]:
     try:
         _refuse_views(path, database)
         columns = _columns(database, 'topics')
@@ -129,7 +124,7 @@ def _channels(
         if not all(isinstance(topic[k], str) for k in ('name', 'type', 'serialization_format')):
             damage.report(path, f'damaged: a topic {quoted(topic["name"])} that is none')
             continue
-        channels[topic['id']] = _channel(topic, schemas, definitions)
+        channels[topic['id']] = _channel(topic, schemas)
     return channels
 
 
@@ -141,13 +136,11 @@ def _refuse_views(path: Path, database: sqlite3.Connection) -> None:
         raise RecordingError(f'{path}: not a recording of rosbag2: {name} is a view')
 
 
-def _channel(
-    topic: Mapping[str, Any], schemas: Mapping[str, tuple[str, str]], definitions: Definitions
-) -> Channel:
+def _channel(topic: Mapping[str, Any], schemas: Mapping[str, tuple[str, str]]) -> Channel:
     encoding, text = schemas.get(topic['type'], ('', ''))
     known_hash = str(topic.get('type_description_hash') or '')
     if not text:
-        text, found_hash = definitions(full_type_name(topic['type']))
+        text, found_hash = definition(full_type_name(topic['type']))
         encoding, known_hash = 'ros2msg' if text else '', known_hash or found_hash
     qos = str(topic.get('offered_qos_profiles') or '')
     return Channel(

@@ -6,19 +6,19 @@ import os
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 import zstandard
 
 from zoedepth_ros.bags import db3_file, mcap_file
-from zoedepth_ros.bags.cdr import decode, definition
+from zoedepth_ros.bags.cdr import decode
 from zoedepth_ros.bags.contents import (
     CDR,
     ROSBAG2_METADATA,
@@ -35,7 +35,20 @@ from zoedepth_ros.errors import quoted
 from zoedepth_ros.files import parse_yaml, read_text
 from zoedepth_ros.messages.writers import IMAGE
 
-SUFFIXES = ('.mcap', '.db3')
+
+class _Format(NamedTuple):
+    """Hold the functions that read files of one storage."""
+
+    read: Callable[[Path, Damage], Iterator[Item]]
+    summarize: Callable[[Path, Damage], RecordingSummary]
+    first_time_ns: Callable[[Path], int | None]
+
+
+_FORMATS = {
+    '.mcap': _Format(read_mcap, summarize_mcap, mcap_file.first_time_ns),
+    '.db3': _Format(read_db3, summarize_db3, db3_file.first_time_ns),
+}
+SUFFIXES = tuple(_FORMATS)
 METADATA_FILE = 'metadata.yaml'
 _METADATA_BYTES = 16 << 20  # of a thousand files with a hundred topics: 10 MB
 _LOOKED_AT = 2000  # items: some seconds of a robot
@@ -82,12 +95,7 @@ class Recording:
             yield _plain(Metadata(ROSBAG2_METADATA, {'serialized_metadata': self.metadata}))
         for file in self.files:
             with damage.of(file), _unpacked(file, damage) as plain:
-                items = (
-                    read_mcap(plain, damage)
-                    if _suffix(file) == '.mcap'
-                    else read_db3(plain, damage, definition)
-                )
-                for item in items:
+                for item in _FORMATS[_suffix(file)].read(plain, damage):
                     if isinstance(item, Metadata):
                         yield _plain(item)
                     elif isinstance(item, Message) and item.data.startswith(_ZSTD_MAGIC):
@@ -101,11 +109,7 @@ class Recording:
         counts = Counter[str]()
         for file in self.files:
             with damage.of(file), _unpacked(file, damage) as plain:
-                summary = (
-                    summarize_mcap(plain, damage)
-                    if _suffix(file) == '.mcap'
-                    else summarize_db3(plain, damage, definition)
-                )
+                summary = _FORMATS[_suffix(file)].summarize(plain, damage)
                 channels.update(dict.fromkeys(summary.channels))
                 counts.update(summary.counts)
         return RecordingSummary(tuple(channels), dict(counts))
@@ -219,8 +223,7 @@ def _first_time_ns(file: Path) -> int:
         suppress(Exception),
         _unpacked(file, Damage(recover=True)) as plain,
     ):  # reading it reports the error
-        kind = mcap_file if _suffix(file) == '.mcap' else db3_file
-        found = kind.first_time_ns(plain)
+        found = _FORMATS[_suffix(file)].first_time_ns(plain)
     return 2**64 if found is None else found
 
 
