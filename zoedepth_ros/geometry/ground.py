@@ -145,9 +145,8 @@ def near_ground(
     camera says otherwise.  The plane is fitted anew to its near half, which is not tilted by a
     lower floor.
     """
-    points = points_m.reshape(-1, 3).astype(np.float64)
-    up = np.array(ground.up)
-    points = points[:: max(1, len(points) // (4 * MAX_POINTS))]
+    up, flat = np.array(ground.up), points_m.reshape(-1, 3)
+    points = flat[:: max(1, len(flat) // MAX_POINTS)].astype(np.float64)
     lift = points @ up
     points, lift = points[lift < 0.0], lift[lift < 0.0]  # NaN is left out
     if len(points) < MIN_POINTS:
