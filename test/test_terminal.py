@@ -36,10 +36,11 @@ sys.exit(main(sys.argv[1:]))
 
 def run(command, environment, **more):
     kept = {k: v for k, v in os.environ.items() if not k.startswith(('LC_', 'LANG', 'PYTHON'))}
-    support = {'PYTHONPATH': str(ROOT / 'test' / 'support')}
+    # with the folders of a sourced workspace, which may hold the package under test
+    folders = [str(ROOT / 'test' / 'support'), *filter(None, sys.path)]
     return subprocess.run(
         command,
-        env={**kept, **support, **environment},
+        env={**kept, 'PYTHONPATH': os.pathsep.join(folders), **environment},
         capture_output=True,
         check=False,
         timeout=300,

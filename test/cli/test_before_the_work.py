@@ -323,6 +323,7 @@ sys.exit(main(sys.argv[1:]))
 def test_a_full_disk_is_reported_and_leaves_no_partial_file(place):
     from docs_pages import ROOT
 
+    folders = [str(ROOT / 'test' / 'support'), *filter(None, sys.path)]
     command = [sys.executable, '-c', WITH_FULL_DISK, 'predict', 'a.png', '--out', 'out']
     done = subprocess.run(
         command,
@@ -330,7 +331,7 @@ def test_a_full_disk_is_reported_and_leaves_no_partial_file(place):
         text=True,
         check=False,
         timeout=300,
-        env={**os.environ, 'PYTHONPATH': str(ROOT / 'test' / 'support')},
+        env={**os.environ, 'PYTHONPATH': os.pathsep.join(folders)},
     )
     assert done.returncode == exit_codes.FAILED, done.stderr
     last = done.stderr.strip().splitlines()[-1]
