@@ -10,6 +10,7 @@ import torch
 from zoedepth_ros.cli.main import main
 from zoedepth_ros.export import options
 from zoedepth_ros.export.check import CheckReport, DeviationError, check_images, deviation
+from zoedepth_ros.inference.runtimes.agreement import agreement
 
 
 def test_a_deviation_is_the_largest_difference_over_the_mean_size():
@@ -42,9 +43,24 @@ def test_the_images_differ_and_span_what_a_network_sees():
     for image in drawn:
         assert image.shape == (1, 3, 32, 64)
         assert -1.0 <= image.min() < -0.6
-        assert 0.6 < image.max() <= 1.0
+        assert 0.5 < image.max() <= 1.0
     assert not torch.equal(drawn[0], drawn[1])
     assert all(torch.equal(a, b) for a, b in zip(drawn, check_images(32, 64), strict=True))
+
+
+def test_the_agreement_is_the_mean_difference_and_the_correlation():
+    expected = np.float32([[1.0, 2.0], [3.0, 4.0]])
+    found = agreement(expected * np.float32(1.02), expected)
+    assert found.mean_difference == pytest.approx(0.02)
+    assert found.correlation == pytest.approx(1.0)
+    assert not found.holds
+    assert agreement(expected * np.float32(1.009), expected).holds
+    turned = agreement(expected[::-1], expected)
+    assert turned.correlation == pytest.approx(-0.6)
+    flat = np.full((2, 2), 5.0, np.float32)
+    assert agreement(flat + np.float32(1e-4), flat).holds  # rounding of a constant
+    assert not agreement(flat, expected).holds
+    assert not agreement(expected * np.float32(math.nan), expected).holds
 
 
 def test_a_missing_library_is_named_with_the_extra_that_has_it(tmp_path, monkeypatch, capsys):

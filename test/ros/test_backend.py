@@ -9,6 +9,8 @@ from fake_openvino import need_openvino
 
 pytest.importorskip('rclpy')
 
+from zoedepth_ros.inference.runtimes import onnx_runtime
+from zoedepth_ros.inference.runtimes.agreement import DriftError
 from zoedepth_ros.inference.runtimes.exported import backend_of
 from zoedepth_ros.ros.main import make_predictor
 from zoedepth_ros.ros.parameters.node_settings import NodeSettings, settings_from
@@ -67,3 +69,27 @@ def test_the_node_is_given_an_exported_file_and_its_warning(tmp_path, backend):
     predictor = make_predictor(replace(ONNX, backend=backend, weights=str(path)))
     assert predictor.weights_warning == 'noise: not depth'
     assert predictor(RGB).depth_m.shape == (80, 120)
+
+
+def test_a_runtime_that_computes_something_else_is_refused_with_the_numbers(tmp_path, monkeypatch):
+    for library in ('onnx', 'onnxscript', 'onnxruntime'):
+        pytest.importorskip(library)
+    from lively import lively_model
+
+    from zoedepth_ros.export.onnx import export_onnx
+
+    path = tmp_path / 'tiny.onnx'
+    export_onnx(lively_model('ZoeD_tiny_NK'), path, head='both')
+    right = onnx_runtime.OnnxSession.run
+    factor = 1.0
+
+    def run(self, image):
+        found = right(self, image)
+        return {**found, 'depth_m_outdoor': found['depth_m_outdoor'] * np.float32(factor)}
+
+    monkeypatch.setattr(onnx_runtime.OnnxSession, 'run', run)
+    settings = replace(ONNX, weights=str(path))
+    make_predictor(settings)
+    factor = 1.02
+    with pytest.raises(DriftError, match=r'depth_m_outdoor of .* mean difference 2\.00%'):
+        make_predictor(settings)

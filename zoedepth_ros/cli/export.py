@@ -53,7 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--max-deviation',
         type=positive,
         metavar='X',
-        help=f'maximum deviation of a pixel from torch, relative to the mean ({MAX_DEVIATION})',
+        help='maximum deviation from torch of all but one pixel in 1000, relative to the mean '
+        f'({MAX_DEVIATION})',
     )
 
 
@@ -70,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _build_engine(args: argparse.Namespace, out: Path) -> int:
+    from zoedepth_ros.export.check import DeviationError
     from zoedepth_ros.export.tensorrt import build_engine
 
     source = getattr(args, 'from')
@@ -77,10 +79,21 @@ def _build_engine(args: argparse.Namespace, out: Path) -> int:
         raise ValueError('tensorrt needs the source .onnx file: --from FILE')
     precision = args.precision or ENGINE_PRECISIONS[0]
     _report_steps()(f'build an engine of {source}, which takes minutes')
-    about = build_engine(Path(source).expanduser(), out, precision)
-    print(f'model    {about["model"]}, head {about["head"]}, {about["precision"]}')
-    if about['trained_on']:
+    try:
+        built = build_engine(Path(source).expanduser(), out, precision)
+    except DeviationError as error:
+        print(f'zoedepth: error: {error}; nothing written to {out}', file=sys.stderr)
+        return FAILED
+    about = built.metadata
+    if 'model' in about:
+        print(f'model    {about["model"]}, head {about["head"]}, {about["precision"]}')
+    if about.get('trained_on'):
         print(f'WARNING  {about["trained_on"].upper()}')
+    print(f'check    TensorRT {about["tensorrt"]} against ONNX Runtime')
+    for line in built.check.lines():
+        print(f'         {line}')
+    if built.release_warning:
+        print(f'WARNING  {built.release_warning}')
     print(f'-> {out} ({out.stat().st_size / 1e6:.1f} MB) and {out.name}.json beside it')
     return 0
 
@@ -147,5 +160,7 @@ def _print(exported: Exported) -> None:
     print(f'outputs  {", ".join(exported.outputs)}')
     check = exported.check
     print(f'check    ONNX Runtime against torch, {check.n_images} images: {check.worst:.1e}')
+    for line in check.lines():
+        print(f'         {line}')
     for file in exported.files:
         print(f'-> {file} ({file.stat().st_size / 1e6:.1f} MB)')

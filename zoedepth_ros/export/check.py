@@ -1,29 +1,46 @@
-"""Compare an ONNX file in ONNX Runtime with the network it was exported from."""
+"""Compare an exported file or engine with its source, on the check images of this package."""
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from zoedepth_ros.export.graph import INPUT, FixedGraph
+from zoedepth_ros.export.graph import FixedGraph
 from zoedepth_ros.export.options import MAX_DEVIATION
+from zoedepth_ros.inference.check_images import export_images
+from zoedepth_ros.inference.runtimes.agreement import (
+    LIMITS,
+    MAX_MEAN_DIFFERENCE,
+    Agreement,
+    agreement,
+)
+from zoedepth_ros.inference.runtimes.exported import to_network
+from zoedepth_ros.inference.runtimes.onnx_runtime import open_session
+from zoedepth_ros.inference.runtimes.session import Maps, Session
+
+COMPARISON = 'check'
+"""Key of the metadata with the comparison, as JSON: image -> output -> [mean difference,
+correlation]."""
+
+MOST_LOGITS = 16
+"""An output of more values is a map; others are logits, whose probabilities are compared."""
 
 
 class DeviationError(ValueError):
-    """The outputs of an exported graph differ from those of the network."""
+    """The outputs of an exported file differ from those of its source."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """Deviations of a file from the network, over all images of the check."""
+    """How a file agrees with its source."""
 
     deviations: Mapping[str, float]
     """Output -> largest difference of a pixel relative to the mean magnitude of the output."""
@@ -31,11 +48,33 @@ class CheckReport:
     n_images: int
     """Number of images that were compared."""
 
+    agreements: Mapping[str, Mapping[str, Agreement]] = field(default_factory=dict)
+    """Image -> output -> agreement of maps."""
+
     @property
     def worst(self) -> float:
         """The largest deviation; NaN if one of them is NaN."""
         values = list(self.deviations.values())
         return math.nan if any(map(math.isnan, values)) else max(values)
+
+    def lines(self) -> list[str]:
+        """Return the worst agreement of each image, in words."""
+        return [
+            f'{image}: mean difference {max(a.mean_difference for a in found.values()):.1e}, '
+            f'correlation {min(a.correlation for a in found.values()):.6f}'
+            for image, found in self.agreements.items()
+        ]
+
+    def metadata(self) -> dict[str, str]:
+        """Return the numbers for the metadata of the file."""
+        numbers = {
+            image: {
+                name: [float(f'{x:.6g}') for x in (each.mean_difference, each.correlation)]
+                for name, each in found.items()
+            }
+            for image, found in self.agreements.items()
+        }
+        return {COMPARISON: json.dumps(numbers)}
 
 
 def check_file(
@@ -44,42 +83,96 @@ def check_file(
     max_deviation: float = MAX_DEVIATION,
     report: Callable[[str], None] = lambda text: None,
 ) -> CheckReport:
-    """Compare all outputs on a few images.
+    """Compare an ONNX file in ONNX Runtime with the network it was exported from.
 
-    report: called with what is done next.
-    Raises DeviationError if a deviation exceeds max_deviation, or if the outputs have other names
-    or shapes.
+    report: called with what is done next.  Raises DeviationError as `compare`.
     """
-    import onnxruntime
 
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # errors only
-    session = onnxruntime.InferenceSession(str(path), options, providers=['CPUExecutionProvider'])
-    names = tuple(output.name for output in session.get_outputs())
-    if names != graph.output_names:
-        raise DeviationError(f'{path.name} has outputs {names} instead of {graph.output_names}')
-    images = check_images(*graph.size)
-    deviations = dict.fromkeys(names, 0.0)
-    for number, image in enumerate(images, 1):
-        report(f'compare ONNX Runtime with torch, image {number} of {len(images)}')
-        outputs = session.run(None, {INPUT: image.numpy()})
+    def source(image: NDArray[np.float32]) -> Maps:
         with torch.inference_mode():
-            expected = graph(image)
-        for name, ours, theirs in zip(names, outputs, expected, strict=True):
-            new = deviation(name, ours, theirs.numpy())
-            deviations[name] = new if math.isnan(new) else max(deviations[name], new)
-    found = CheckReport(deviations, len(images))
-    if not found.worst <= max_deviation:  # also for NaN
-        culprits = ', '.join(
-            f'{name} {x:.2g}' for name, x in deviations.items() if not x <= max_deviation
-        )
-        raise DeviationError(
-            f'ONNX Runtime deviates from torch by more than {max_deviation:g}: {culprits}'
-        )
-    return found
+            outputs = graph(torch.from_numpy(image))
+        return {n: x.numpy() for n, x in zip(graph.output_names, outputs, strict=True)}
+
+    names = ('room', 'street', 'noise')
+    images = zip(names, (x.numpy() for x in check_images(*graph.size)), strict=True)
+    session = open_session(path, 'cpu')
+    runs = ('ONNX Runtime', 'torch')
+    return compare(session, source, dict(images), runs, max_deviation, report)
 
 
-def deviation(name: str, found: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
+def compare(
+    session: Session,
+    source: Callable[[NDArray[np.float32]], Maps],
+    images: Mapping[str, NDArray[np.float32]],
+    runs: tuple[str, str],
+    max_deviation: float = math.inf,
+    report: Callable[[str], None] = lambda text: None,
+) -> CheckReport:
+    """Compare the outputs of a file with those of its source on each image.
+
+    runs: names of what runs the file and its source.  max_deviation: of all but one
+    pixel in a thousand, relative to the mean.  report: called with what is done next.  Raises
+    DeviationError beyond these limits and those of `agreement`, and for outputs of other names or
+    shapes.
+    """
+    agreements: dict[str, dict[str, Agreement]] = {image: {} for image in images}
+    deviations: dict[str, float] = {}
+    usual: dict[str, float] = {}
+    wrong: list[str] = []
+    for number, (image, tensor) in enumerate(images.items(), 1):
+        report(f'compare {runs[0]} with {runs[1]}, image {number} of {len(images)}')
+        found, expected = session.run(tensor), source(tensor)
+        if set(found) != set(expected):
+            raise DeviationError(f'{runs[0]} has outputs {(*found,)} instead of {(*expected,)}')
+        for name, theirs in expected.items():
+            new = deviation(name, found[name], theirs)
+            before = deviations.get(name, 0.0)
+            deviations[name] = new if math.isnan(new) else max(before, new)
+            most = usual_deviation(found[name], theirs)
+            usual[name] = most if math.isnan(most) else max(usual.get(name, 0.0), most)
+            if theirs.size > MOST_LOGITS:
+                agreements[image][name] = agreement(found[name], theirs)
+            elif not np.abs(_shares(found[name]) - _shares(theirs)).max() <= MAX_MEAN_DIFFERENCE:
+                wrong.append(f'{name} of {image}: {found[name]} instead of {theirs}')
+    wrong += [
+        f'{name} of {image}: {each}'
+        for image, by_name in agreements.items()
+        for name, each in by_name.items()
+        if not each.holds
+    ]
+    far = [  # also for NaN, which has no agreement either
+        f'{name} {x:.2g}'
+        for name, x in usual.items()
+        if math.isfinite(max_deviation) and not x <= max_deviation
+    ]
+    problems = [f'by more than {max_deviation:g}: {", ".join(far)}'] if far else []
+    problems += [f'({LIMITS}): {"; ".join(wrong)}'] if wrong else []
+    if problems:
+        raise DeviationError(f'{runs[0]} deviates from {runs[1]} {"; ".join(problems)}')
+    return CheckReport(deviations, len(images), agreements)
+
+
+def usual_deviation(found: NDArray, expected: NDArray) -> float:
+    """Return the difference that one value in a thousand exceeds, as `deviation`."""
+    difference = np.abs(found.astype(np.float64) - expected)
+    size = float(np.abs(expected, dtype=np.float64).mean())
+    most = float(np.quantile(difference, 0.999))
+    return most / size if size else (0.0 if most == 0.0 else math.inf)
+
+
+def _shares(logits: NDArray) -> NDArray[np.float64]:
+    """Return the probabilities of logits."""
+    powers = np.exp(logits.astype(np.float64) - logits.max())
+    return powers / powers.sum()
+
+
+def check_images(height: int, width: int) -> tuple[Tensor, ...]:
+    """Return normalised images (1, 3, height, width): rendered room and street, noise."""
+    size = height, width
+    return tuple(torch.from_numpy(to_network(rgb, size)) for rgb in export_images().values())
+
+
+def deviation(name: str, found: NDArray, expected: NDArray) -> float:
     """Return the largest difference relative to the mean magnitude of `expected`; NaN for NaN.
 
     Raises DeviationError for another shape.
@@ -89,13 +182,3 @@ def deviation(name: str, found: NDArray[np.float32], expected: NDArray[np.float3
     difference = float(np.abs(found.astype(np.float64) - expected).max())
     size = float(np.abs(expected, dtype=np.float64).mean())
     return difference / size if size else (0.0 if difference == 0.0 else math.inf)
-
-
-def check_images(height: int, width: int) -> tuple[Tensor, ...]:
-    """Return fixed normalised images (1, 3, height, width): smooth, noisy and blocky."""
-    generator = torch.Generator().manual_seed(0)
-    coarse = torch.rand(1, 3, 4, 5, generator=generator)
-    smooth = F.interpolate(coarse, (height, width), mode='bilinear', align_corners=True)
-    noise = torch.rand(1, 3, height, width, generator=generator)
-    blocks = F.interpolate(torch.rand(1, 3, 8, 8, generator=generator), (height, width))
-    return tuple(2.0 * image - 1.0 for image in (smooth, 0.7 * smooth + 0.3 * noise, blocks))

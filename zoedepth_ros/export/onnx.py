@@ -15,10 +15,11 @@ from typing import Any
 
 import torch
 
-from zoedepth_ros.export.check import CheckReport, check_file
+from zoedepth_ros.export.check import CheckReport, check_file, check_images
 from zoedepth_ros.export.graph import INPUT, FixedGraph, chosen_heads, must_be_float32
 from zoedepth_ros.export.options import FLOAT32_PREFIX, MAX_DEVIATION, OPSET, require_libraries
 from zoedepth_ros.files import json_text, named_write_errors
+from zoedepth_ros.inference.runtimes.agreement import reference
 from zoedepth_ros.inference.uncertainty import KEY, UncertaintyMaps, content_of
 from zoedepth_ros.model.zoedepth import ZoeDepth
 
@@ -89,8 +90,11 @@ def export_onnx(
     ):
         draft = Path(folder) / path.name  # the final name, which is stored in the file
         report('trace the network')
+        metadata |= _reference(graph)
         _write(graph, draft, metadata, opset, one_file_bytes, report)
         check = check_file(draft, graph, max_deviation, report)
+        metadata |= check.metadata()
+        append_metadata(draft, check.metadata())
         parts = sorted(Path(folder).iterdir(), reverse=True)  # constants before the graph
         files = [part.replace(path.parent / part.name) for part in parts]
     return Exported(tuple(reversed(files)), graph.output_names, metadata, check)
@@ -128,6 +132,23 @@ def _metadata(
         'units': 'depth_m and uncertainty_m: metres along the optical axis; '
         'relative_depth: inverse depth without unit',
     }
+
+
+def _reference(graph: FixedGraph) -> dict[str, str]:
+    """Return the depth of the first check image for the metadata."""
+    with torch.inference_mode():
+        outputs = graph(check_images(*graph.size)[0])
+    maps = {n: x.numpy() for n, x in zip(graph.output_names, outputs, strict=True)}
+    return reference({name: x for name, x in maps.items() if name.startswith('depth_m')})
+
+
+def append_metadata(path: Path, values: Mapping[str, str]) -> None:
+    """Add metadata to a file without reading it: parts of a protobuf message are concatenated."""
+    import onnx
+
+    entries = [onnx.StringStringEntryProto(key=k, value=v) for k, v in values.items()]
+    with path.open('ab') as file:
+        file.write(onnx.ModelProto(metadata_props=entries).SerializeToString())
 
 
 def _write(

@@ -5,21 +5,46 @@ Written from TensorRT's documentation and tested with a fake; not run on a Jetso
 
 from __future__ import annotations
 
-import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from zoedepth_ros.export.check import CheckReport, compare
 from zoedepth_ros.export.options import ENGINE_PRECISIONS, FLOAT32_PREFIX
-from zoedepth_ros.files import write_file
+from zoedepth_ros.files import json_text, write_file
+from zoedepth_ros.inference.check_images import export_images
+from zoedepth_ros.inference.contract import KEY, contract_text, read_contract
+from zoedepth_ros.inference.result import AUTO
+from zoedepth_ros.inference.runtimes import onnx_runtime, tensorrt_runtime
+from zoedepth_ros.inference.runtimes.agreement import reference
+from zoedepth_ros.inference.runtimes.exported import to_network
+from zoedepth_ros.inference.runtimes.foreign import ForeignPredictor
+from zoedepth_ros.inference.runtimes.session import Maps, sidecar_file
+from zoedepth_ros.inference.runtimes.tensorrt_runtime import release_warning
 
 _WORKSPACE_BYTES = 2**31
 
 
-def build_engine(onnx_file: Path, out: Path, precision: str = 'fp16') -> dict[str, str]:
-    """Write an engine and its metadata as JSON next to it; return the metadata.
+@dataclass(frozen=True, slots=True)
+class BuiltEngine:
+    """The result of a build."""
+
+    metadata: Mapping[str, str]
+    """Metadata in the JSON file."""
+    check: CheckReport
+    """Agreement with the ONNX file."""
+    release_warning: str
+    """Why this release of TensorRT is doubtful; '' if it is not."""
+
+
+def build_engine(onnx_file: Path, out: Path, precision: str = 'fp16') -> BuiltEngine:
+    """Write an engine and its metadata as JSON next to it, unless it deviates from its source.
 
     precision: with 'fp16', backbone and decoder use float16; the other parts stay in float32,
-    because relative depth overflows.  Raises ValueError without TensorRT or for a bad file.
+    because relative depth overflows.  Raises ValueError without TensorRT or for a bad file, and
+    DeviationError for an engine whose outputs are not those of ONNX Runtime.
     """
     if precision not in ENGINE_PRECISIONS:
         raise ValueError(f'unknown precision {precision!r}: expected one of {ENGINE_PRECISIONS}')
@@ -48,10 +73,36 @@ def build_engine(onnx_file: Path, out: Path, precision: str = 'fp16') -> dict[st
     engine = builder.build_serialized_network(network, config)
     if engine is None:
         raise ValueError(f'TensorRT {library.__version__} could not build an engine')
-    write_file(out, bytes(engine), make_folder=True)
-    about = {**_metadata(onnx_file), 'precision': precision, 'tensorrt': library.__version__}
-    write_file(out.with_name(f'{out.name}.json'), json.dumps(about, indent=2) + '\n')
-    return about
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix='.engine-') as folder:
+        draft = Path(folder) / out.name
+        write_file(draft, bytes(engine))
+        about = {**_metadata(onnx_file), 'precision': precision, 'tensorrt': library.__version__}
+        write_file(sidecar_file(draft), json_text(about))
+        check, depth = _compared(draft, onnx_file)
+        about |= {**check.metadata(), **reference(depth)}
+        write_file(sidecar_file(draft), json_text(about))
+        for part in (draft, sidecar_file(draft)):
+            part.replace(out.parent / part.name)
+    return BuiltEngine(about, check, release_warning(library.__version__))
+
+
+def _compared(engine: Path, onnx_file: Path) -> tuple[CheckReport, Maps]:
+    """Compare an engine with its ONNX file; return also the depth of the first image."""
+    session = tensorrt_runtime.open_session(engine, AUTO)
+    source = onnx_runtime.open_session(onnx_file, 'cpu')
+    contract = read_contract(onnx_file, source.metadata)
+    if contract is None:
+        size = (int(source.metadata['height']), int(source.metadata['width']))
+        images = {name: to_network(rgb, size) for name, rgb in export_images().items()}
+        depth = [name for name in source.outputs if name.startswith('depth_m')]
+    else:
+        foreign = ForeignPredictor(source, contract, str(onnx_file))
+        images = {name: foreign.to_network(rgb) for name, rgb in export_images().items()}
+        depth = [contract.depth]
+    check = compare(session, source.run, images, ('TensorRT', 'ONNX Runtime'))
+    outputs = source.run(images['room'])
+    return check, {name: outputs[name] for name in depth}
 
 
 def _keep_float32(network: Any, library: Any) -> None:
@@ -71,8 +122,10 @@ def _keep_float32(network: Any, library: Any) -> None:
 
 
 def _metadata(path: Path) -> dict[str, str]:
-    """Return the metadata of the ONNX file."""
+    """Return the metadata of the ONNX file, and the contract beside it."""
     import onnx
 
     model = onnx.load(str(path), load_external_data=False)
-    return {entry.key: entry.value for entry in model.metadata_props}
+    found = {entry.key: entry.value for entry in model.metadata_props}
+    text = contract_text(path, found)
+    return {**found, KEY: text} if text else found

@@ -89,6 +89,8 @@ def open_exported(
         if not fits:
             raise ValueError(f'{file} has the {name} {found}, but {configured} is configured')
     predictor.check()
+    notes = (predictor.optimization_note, getattr(session, 'warning', ''))
+    predictor.optimization_note = '; '.join(filter(None, notes))
     return predictor
 
 

@@ -54,7 +54,6 @@ class ForeignPredictor:
     It has one head and no router.
     """
 
-    optimization_note = ''
     focal_exponent = 1.0
 
     def __init__(self, session: Session, contract: Contract, origin: str) -> None:
@@ -65,6 +64,7 @@ class ForeignPredictor:
         self.weights_warning = ''
         self.training_hfov_rad = contract.training_hfov_rad
         self.uncertainty_maps: UncertaintyMaps = {}
+        self.optimization_note = ''
         self.convention = Convention(
             is_canonical=contract.focal is not None,
             along_ray=contract.along_ray,

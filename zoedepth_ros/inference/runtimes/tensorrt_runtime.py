@@ -15,6 +15,21 @@ from zoedepth_ros.inference.devices import choose_device, named_failures
 from zoedepth_ros.inference.result import AUTO, InferenceError
 from zoedepth_ros.inference.runtimes.session import read_sidecar, sidecar_file
 
+OLDEST_RELEASE = (10, 13)
+"""Users report wrong depth with TensorRT 10.3 and 10.7, for networks with the same backbones."""
+
+
+def release_warning(version: str) -> str:
+    """Return why a release of TensorRT, such as '10.3.0', is doubtful; '' if it is not."""
+    numbers = tuple(int(part) for part in version.split('.')[:2] if part.isdigit())
+    if numbers >= OLDEST_RELEASE:
+        return ''
+    oldest = '.'.join(map(str, OLDEST_RELEASE))
+    return (
+        f'TensorRT {version} is older than {oldest}: users report wrong depth with 10.3 and 10.7 '
+        '(docs/jetson.md)'
+    )
+
 
 class TensorRtSession:
     """One engine, ready to run; implements Session."""
@@ -24,6 +39,7 @@ class TensorRtSession:
         described = contract_file(path).is_file() and not sidecar_file(path).is_file()
         self.metadata: Mapping[str, str] = {} if described else read_sidecar(path)
         self.device, self._device = str(device), device
+        self.warning = release_warning(library.__version__)
         self.precision = self.metadata.get('precision', 'fp32')
         with named_failures(device), torch.cuda.device(device):  # TensorRT uses the current one
             self._load(path, library)
