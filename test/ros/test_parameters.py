@@ -63,7 +63,7 @@ def test_every_parameter_is_described_and_limited():
 
 def test_numbers_say_their_unit():
     pure = {'depth.scale', 'cloud.decimation', 'router.smoothing', 'router.hysteresis'}
-    pure |= {'diagnostics.warn_drops', 'diagnostics.error_drops', 'batch.limit'}
+    pure |= {'diagnostics.warn_drops', 'diagnostics.error_drops', 'batch.limit', 'cliffs.images'}
     pure |= {'depth.image.compressedDepth.png_level', 'depth.color.compressed.jpeg_quality'}
     for name, spec in TABLE.items():
         if type(spec.default) in (int, float) and name not in pure:
