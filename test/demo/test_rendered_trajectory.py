@@ -112,5 +112,5 @@ class TestRendered:
         assert source.read(99.0) is not None
 
     def test_an_unknown_kind_is_an_error_that_lists_them(self):
-        with pytest.raises(SourceError, match='room, street, door, got .cellar'):
+        with pytest.raises(SourceError, match='room, street, door, step, got .cellar'):
             opened('trajectory', kind='cellar')

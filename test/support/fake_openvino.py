@@ -47,7 +47,12 @@ class FakeCore:
     def compile_model(self, model, device, config):
         assert device == 'CPU'
         self.library.compiled = config
-        return SimpleNamespace(create_infer_request=lambda: SimpleNamespace(infer=self.infer))
+        names = ('depth_m', 'uncertainty_m', 'relative_depth')
+        return SimpleNamespace(
+            inputs=[Port('image', (1, 3, ABOUT['height'], ABOUT['width']))],
+            outputs=[Port(name) for name in names],
+            create_infer_request=lambda: SimpleNamespace(infer=self.infer),
+        )
 
     def infer(self, inputs):
         if not self.library.works:
@@ -57,10 +62,17 @@ class FakeCore:
 
 
 class Port:
-    """An output with its name, as in the results of the real module."""
+    """An input or output with its name and shape, as in the real module."""
 
-    def __init__(self, name):
+    def __init__(self, name, shape=()):
+        self.shape = shape
         self.name = name
 
     def get_any_name(self):
         return self.name
+
+    def get_partial_shape(self):
+        return [SimpleNamespace(is_static=True, get_length=lambda n=n: n) for n in self.shape]
+
+    def get_element_type(self):
+        return SimpleNamespace(get_type_name=lambda: 'f32')
