@@ -15,6 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
+from zoedepth_ros.terminal import print_anything
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'test' / 'support'))
 
 RATE_HZ = 20.0
@@ -22,6 +24,7 @@ FULL, LOST, DAMAGED = 10, 20, 30
 
 
 def main() -> int:
+    print_anything()
     parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
     parser.add_argument('--rounds', type=int, default=5)
     rounds = parser.parse_args().rounds

@@ -1,6 +1,7 @@
 """Fleets on real Ray nodes, on the loopback interface of this machine."""
 
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -266,6 +267,7 @@ def test_the_command_alone_leaves_nothing_and_nobody_else_hears_it(tmp_path, env
     assert done.returncode == 0, done.stderr
     assert [len(bags.messages_of(path, '/depth/points')) for path in (tmp_path / 'out').iterdir()]
     assert done.stdout.count('2 depth images of 2 images') == 2
-    (line,) = done.stderr.splitlines()
+    line, *progress = done.stderr.splitlines()
     assert line.startswith('zoedepth: Ray: 1 on 127.0.0.1, each with ')
+    assert not [text for text in progress if not re.fullmatch(r'\d of \d images, \d+ s', text)]
     assert not list(folder.rglob('*auth*'))
