@@ -2,15 +2,19 @@
 
 import argparse
 
+import pytest
+
 from zoedepth_ros.cli.settings import add_settings, settings_of
 
 
-def settings_by(tmp_path, text):
+def settings_by(tmp_path, text, *options, **kwargs):
     path = tmp_path / 'node.yaml'
     path.write_text(f'/**:\n  ros__parameters:\n{text}')
     parser = argparse.ArgumentParser()
     add_settings(parser)
-    return settings_of(parser.parse_args(['--params-file', str(path), '--depth-min', '0.5']))
+    return settings_of(
+        parser.parse_args(['--params-file', str(path), '--depth-min', '0.5', *options]), **kwargs
+    )
 
 
 def test_an_option_wins_over_the_parameter_file(tmp_path):
@@ -25,4 +29,18 @@ def test_a_frame_of_tf_in_the_parameter_file_is_reported_as_unused(tmp_path, cap
 
 def test_without_a_frame_of_tf_nothing_is_reported(tmp_path, capsys):
     settings_by(tmp_path, '    depth.max: 4.0\n')
+    assert capsys.readouterr().err == ''
+
+
+@pytest.mark.parametrize('source', ['scan', 'points', 'range', 'motion'])
+def test_a_scale_source_that_needs_messages_is_refused_where_there_are_images_only(
+    tmp_path, capsys, source
+):
+    unused = f'scale.source {source} needs messages that are not read here'
+    with pytest.raises(ValueError, match=f'{unused}: expected off or height'):
+        settings_by(tmp_path, '    depth.max: 4.0\n', '--scale-source', source)
+    assert settings_by(tmp_path, f'    scale.source: {source}\n').scale_source == 'off'
+    assert f'{unused} and is not used' in capsys.readouterr().err
+    text = f'    scale.source: {source}\n'
+    assert settings_by(tmp_path, text, scale_sources=(source,)).scale_source == source
     assert capsys.readouterr().err == ''

@@ -20,6 +20,9 @@ from zoedepth_ros.pipeline.outputs import Buffers
 from zoedepth_ros.pipeline.parameter import field_names
 from zoedepth_ros.pipeline.settings import PipelineSettings
 
+SCALE_SOURCES = ('off', 'height', 'motion')
+"""Values of scale.source that work with a recording."""
+
 
 @dataclass(frozen=True, slots=True)
 class DepthOptions:
@@ -66,10 +69,10 @@ class DepthOptions:
             choices = ', '.join(COMPRESSIONS)
             raise ValueError(f'compression must be one of {choices}, got {self.compression!r}')
         source = self.settings.scale_source
-        if source not in ('off', 'height', 'motion'):
+        if source not in SCALE_SOURCES:
             raise ValueError(
                 f'scale.source {source} needs the topics of other sensors, which only the node '
-                'reads: choose off, height or motion'
+                f'reads: choose {" or ".join(SCALE_SOURCES)}'
             )
 
     @property

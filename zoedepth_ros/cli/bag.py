@@ -123,12 +123,12 @@ def _name_of(source: Path) -> str:
 
 def _options(args: argparse.Namespace) -> DepthOptions:
     """Take what was given; what was not has its default where it belongs."""
-    from zoedepth_ros.bags.plan import DepthOptions
+    from zoedepth_ros.bags.plan import SCALE_SOURCES, DepthOptions
 
     names = ('points', 'uncertainty', 'domain', 'ground', 'obstacles', 'clearing', 'cliffs')
     values = {name: getattr(args, name) for name in (*names, 'depth_topic', 'compression')}
     chosen = {name: value for name, value in values.items() if value is not None}
-    settings = settings_of(args)
+    settings = settings_of(args, scale_sources=SCALE_SOURCES)
     return DepthOptions(
         image=args.image, camera_info=args.camera_info, settings=settings, **chosen
     )

@@ -6,6 +6,7 @@ import argparse
 import math
 import sys
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from zoedepth_ros.pipeline.settings import PipelineSettings, option_specs, setti
 
 NODE_ONLY = frozenset({'camera.base_frame'})
 """Parameters that need other nodes: commands have no option for them."""
+WITHOUT_MESSAGES = ('off', 'height')
+"""Values of scale.source that need nothing but images."""
 
 
 def add_settings(parser: argparse.ArgumentParser, *, besides: Collection[str] = ()) -> None:
@@ -39,12 +42,15 @@ def add_settings(parser: argparse.ArgumentParser, *, besides: Collection[str] = 
 
 
 def settings_of(
-    args: argparse.Namespace, base: PipelineSettings | None = None
+    args: argparse.Namespace,
+    base: PipelineSettings | None = None,
+    scale_sources: Collection[str] = WITHOUT_MESSAGES,
 ) -> PipelineSettings:
     """Return the settings by --params-file and options.
 
-    base: defaults, else those of the node.  Raises ValueError naming what is wrong, and OSError
-    for a file that cannot be read.
+    base: defaults, else those of the node.  scale_sources: values of scale.source that work in
+    this command.  Raises ValueError naming what is wrong, and OSError for a file that cannot be
+    read.
     """
     from zoedepth_ros.ros.parameters.node_settings import NodeSettings
 
@@ -58,11 +64,25 @@ def settings_of(
                 'camera.roll are',
                 file=sys.stderr,
             )
+        if base.scale_source not in scale_sources:
+            source = base.scale_source
+            print(
+                f'{path}: scale.source {source} needs messages that are not read here and is '
+                'not used',
+                file=sys.stderr,
+            )
+            base = replace(base, scale_source='off', scale_shape='factor')
     names = {spec.name for spec in option_specs()}
     given = {
         name: value for name, value in vars(args).items() if name in names and value is not None
     }
-    return settings_from(given, base)
+    settings = settings_from(given, base)
+    if settings.scale_source not in scale_sources:
+        raise ValueError(
+            f'scale.source {settings.scale_source} needs messages that are not read here: '
+            f'expected {" or ".join(scale_sources)}'
+        )
+    return settings
 
 
 def check_scale_file(settings: PipelineSettings) -> None:
