@@ -158,6 +158,13 @@ def test_an_environment_of_another_distribution_is_rejected(bootstrap, tmp_path)
         bootstrap.make_environment(place)
 
 
+def test_every_test_that_ci_names_exists():
+    files = [ROOT / '.ci' / 'run', *(ROOT / '.github' / 'workflows').iterdir()]
+    named = {path for file in files for path in re.findall(r'\btest/[\w/.]*\w', file.read_text())}
+    assert 'test/navigation' in named
+    assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
+
+
 def test_every_executable_of_the_build_names_a_module_with_a_main():
     executables = re.findall(
         r'^install_executable\((\w+) ([\w.]+)\)', (ROOT / 'CMakeLists.txt').read_text(), re.M
