@@ -211,7 +211,7 @@ def test_every_folder_has_its_layer_and_its_sentence():
         ('inference.predictor', 'from .. import build', 'inference may not'),
         ('model.bins', 'def f():\n    import zoedepth_ros.training.losses', 'model may not'),
         ('bags.plan', 'from zoedepth_ros.ros.inputs import Inputs', 'bags may not'),
-        ('messages.images', 'from zoedepth_ros.pipeline import rates', 'messages may not'),
+        ('messages.images', 'from zoedepth_ros.pipeline import outputs', 'messages may not'),
         (
             'datasets.nyu_kitti',
             'import importlib\nimportlib.import_module("torch.utils")',

@@ -9,7 +9,7 @@ from zoedepth_ros.geometry.canonical import focal_factor
 from zoedepth_ros.geometry.intrinsics import Intrinsics
 from zoedepth_ros.geometry.workspace import Workspace
 from zoedepth_ros.pipeline.depth_filters import depth_for_points, without_uncertain
-from zoedepth_ros.pipeline.frame_context import FrameContext
+from zoedepth_ros.pipeline.request import FrameContext
 from zoedepth_ros.pipeline.settings import PipelineSettings, settings_from
 
 

@@ -14,7 +14,6 @@ from zoedepth_ros.geometry.rays import rays
 from zoedepth_ros.inference.uncertainty import UncertaintyMap
 from zoedepth_ros.messages.clouds import cloud_points
 from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline
-from zoedepth_ros.pipeline.output_messages import OutputMessages
 from zoedepth_ros.pipeline.outputs import (
     CLEARING,
     DEPTH,
@@ -22,6 +21,7 @@ from zoedepth_ros.pipeline.outputs import (
     OBSTACLES,
     POINTS,
     UNCERTAINTY,
+    OutputMessages,
 )
 from zoedepth_ros.pipeline.request import predict
 from zoedepth_ros.pipeline.settings import settings_from

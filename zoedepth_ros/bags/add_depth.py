@@ -23,12 +23,12 @@ from zoedepth_ros.geometry.two_views import CameraPose
 from zoedepth_ros.inference.result import ContextLost, DepthPredictor, InferenceError
 from zoedepth_ros.messages.writers import level_frame, level_transform
 from zoedepth_ros.pipeline import outputs
-from zoedepth_ros.pipeline.output_messages import OutputMessages
 from zoedepth_ros.pipeline.outputs import (
     CAMERA_INFO,
     DEPTH,
     POINTS,
     Omission,
+    OutputMessages,
     Scan,
 )
 from zoedepth_ros.pipeline.request import predict

@@ -33,7 +33,6 @@ from zoedepth_ros.pipeline.depth_filters import (
     without_uncertain,
     write_depth,
 )
-from zoedepth_ros.pipeline.frame_context import FrameContext, measured_to_m
 from zoedepth_ros.pipeline.ground_segmentation import Up
 from zoedepth_ros.pipeline.head_policy import HeadPolicy
 from zoedepth_ros.pipeline.motion_depth import NO_POSE, MotionDepth, Poses
@@ -45,9 +44,8 @@ from zoedepth_ros.pipeline.outputs import (
     Output,
     Uncertainty,
 )
-from zoedepth_ros.pipeline.outputs_due import OutputsDue, Schedule, all_due
-from zoedepth_ros.pipeline.rates import RateLimiter
-from zoedepth_ros.pipeline.request import Request, why_unfit
+from zoedepth_ros.pipeline.outputs_due import OutputsDue, RateLimiter, Schedule, all_due
+from zoedepth_ros.pipeline.request import FrameContext, Request, measured_to_m, why_unfit
 from zoedepth_ros.pipeline.scaling import ScaleReport, Scaling
 from zoedepth_ros.pipeline.settings import PipelineSettings
 

@@ -12,9 +12,9 @@ from zoedepth_ros.geometry.cliffs import CliffLimits, cliff_edges, quarter_turns
 from zoedepth_ros.geometry.filters import widest_ramp_px
 from zoedepth_ros.geometry.ground import Ground, near_ground
 from zoedepth_ros.geometry.points import stride_slice
-from zoedepth_ros.pipeline.frame_context import FrameContext
 from zoedepth_ros.pipeline.ground_segmentation import band_of
 from zoedepth_ros.pipeline.plain_array import array_from, plain
+from zoedepth_ros.pipeline.request import FrameContext
 from zoedepth_ros.pipeline.settings import PipelineSettings
 
 Map = NDArray[np.float32]

@@ -19,7 +19,6 @@ from zoedepth_ros.inference.result import CloudRequest
 from zoedepth_ros.pipeline import outputs
 from zoedepth_ros.pipeline.cliff_detector import CliffDetector
 from zoedepth_ros.pipeline.depth_filters import depth_for_points
-from zoedepth_ros.pipeline.frame_context import FrameContext
 from zoedepth_ros.pipeline.ground_segmentation import (
     CLOUDS,
     SCALE,
@@ -28,8 +27,8 @@ from zoedepth_ros.pipeline.ground_segmentation import (
     Up,
 )
 from zoedepth_ros.pipeline.outputs import Buffers, Cloud, Omission, Output, Scan, Segment
-from zoedepth_ros.pipeline.outputs_due import OutputsDue
-from zoedepth_ros.pipeline.rates import RateLimiter
+from zoedepth_ros.pipeline.outputs_due import OutputsDue, RateLimiter
+from zoedepth_ros.pipeline.request import FrameContext
 from zoedepth_ros.pipeline.scaling import Scaling
 from zoedepth_ros.pipeline.settings import PipelineSettings
 from zoedepth_ros.pipeline.temporal_filter import TemporalFilter

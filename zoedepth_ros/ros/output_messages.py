@@ -18,8 +18,14 @@ from zoedepth_ros.messages.compressed import (
 from zoedepth_ros.messages.serialized import SerializedCloud, SerializedImage
 from zoedepth_ros.msg import Domain
 from zoedepth_ros.pipeline import outputs
-from zoedepth_ros.pipeline.output_messages import OutputMessages
-from zoedepth_ros.pipeline.outputs import ColorImage, DepthImage, Omission, Output, Scan
+from zoedepth_ros.pipeline.outputs import (
+    ColorImage,
+    DepthImage,
+    Omission,
+    Output,
+    OutputMessages,
+    Scan,
+)
 from zoedepth_ros.ros.parameters.node_settings import NodeSettings
 from zoedepth_ros.ros.scan_frame import ScanFrame
 
