@@ -10,7 +10,7 @@ from fake_predictor import FakePredictor
 from processor_bench import Bench
 from zoedepth_ros.msg import Status
 
-from zoedepth_ros.pipeline.scale_tracker import ScaleState
+from zoedepth_ros.pipeline.scale_file import ScaleState
 from zoedepth_ros.pipeline.scaling import ScaleReport
 from zoedepth_ros.ros import image_processor, inference_thread
 from zoedepth_ros.ros.health import statistics

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from zoedepth_ros.geometry.intrinsics import CameraModel
     from zoedepth_ros.inference.result import DepthPredictor
-    from zoedepth_ros.pipeline.scale_tracker import ScaleState
+    from zoedepth_ros.pipeline.scale_file import ScaleState
     from zoedepth_ros.pipeline.sequence import ImageOutputs
     from zoedepth_ros.pipeline.settings import PipelineSettings
 
@@ -248,7 +248,7 @@ def _agree(
     import numpy as np
 
     from zoedepth_ros.geometry.scale import HIGHEST_SCALE, LOWEST_SCALE, robust_scale
-    from zoedepth_ros.pipeline.scale_tracker import CONVERGED, ScaleState
+    from zoedepth_ros.pipeline.scale_file import CONVERGED, ScaleState
 
     states = {}
     # a floor is thousands of points behind one ratio, and five images of it are plenty

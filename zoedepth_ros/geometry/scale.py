@@ -2,7 +2,7 @@
 
 Each reference gives ratios of true distance to predicted depth: a LaserScan or points in view, a
 range finder, the height of the camera above the ground, a tape measure.  `robust_scale` combines
-ratios to one factor; `pipeline.scale_tracker` applies it over time.
+ratios to one factor; `pipeline.scaling` applies it over time.
 """
 
 from __future__ import annotations

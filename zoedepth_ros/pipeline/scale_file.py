@@ -1,10 +1,11 @@
-"""The YAML file of scales."""
+"""The scale of a head, and the YAML file that keeps it."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,30 @@ import yaml
 from zoedepth_ros.errors import quoted
 from zoedepth_ros.files import parse_yaml, read_text, replacing
 from zoedepth_ros.geometry.scale import HIGHEST_SCALE, LOWEST_SCALE
-from zoedepth_ros.pipeline.scale_tracker import CONVERGED, ScaleState
 
 FORMAT = 'zoedepth scale 1'
 KEYS = {'format', 'camera', 'heads'}
 _HEAD = re.compile('[a-z][a-z0-9_]{0,63}')
 HEAD_KEYS = {'scale', 'confidence'}
+
+UNKNOWN, CONVERGING, CONVERGED = 'unknown', 'converging', 'converged'
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleState:
+    """The present scale of one head."""
+
+    scale: float = 1.0
+    """Factor on depth to apply now."""
+
+    target: float = 1.0
+    """Scale by the estimates so far, which `scale` approaches."""
+
+    confidence: float = 0.0
+    """How well the target is supported, 0 to 1."""
+
+    phase: str = UNKNOWN
+    """'unknown' (no evidence yet), 'converging' or 'converged'."""
 
 
 class ScaleFileError(ValueError):

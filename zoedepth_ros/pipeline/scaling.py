@@ -7,19 +7,31 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.depth_shape import NO_SHAPE, DepthShape, fit_shape
 from zoedepth_ros.geometry.ground import Ground
-from zoedepth_ros.geometry.scale import DepthPairs, robust_scale, scale_from_height
+from zoedepth_ros.geometry.scale import (
+    HIGHEST_SCALE,
+    LOWEST_SCALE,
+    DepthPairs,
+    ScaleEstimate,
+    robust_scale,
+    scale_from_height,
+)
 from zoedepth_ros.inference.result import DepthResult
 from zoedepth_ros.pipeline.flicker_filter import FlickerFilter, FlickerSettings
 from zoedepth_ros.pipeline.plain_array import array_from, plain
-from zoedepth_ros.pipeline.scale_file import load_scales, save_scales
-from zoedepth_ros.pipeline.scale_tracker import DEFAULT, MOTION, ScaleState, ScaleTracker
+from zoedepth_ros.pipeline.scale_file import (
+    CONVERGED,
+    CONVERGING,
+    ScaleState,
+    load_scales,
+    save_scales,
+)
 from zoedepth_ros.pipeline.settings import PipelineSettings
 
 NEGLIGIBLE = 1e-3
@@ -34,6 +46,101 @@ SHAPE_TIME_S = 0.3
 
 FADE_TIME_S = 3.0
 """Time constant with which it fades without any [s]."""
+
+STEADY_SHARE = 0.03
+"""An applied scale that is this near to the target has converged."""
+
+
+class TrackerSettings(NamedTuple):
+    """How much evidence of a scale counts."""
+
+    memory_s: float = 20.0
+    """Time constant with which the weight of old estimates decays [s]."""
+
+    min_confidence: float = 0.3
+    """Estimates with less confidence are ignored."""
+
+
+DEFAULT = TrackerSettings()
+MOTION = TrackerSettings(memory_s=0.5, min_confidence=0.1)
+"""For estimates of every image, which show how the network's scale changes while moving."""
+
+
+class ScaleTracker:
+    """Follow estimates of one head's scale.
+
+    The target is a mean of logarithms, weighted by confidence and decaying with age; an estimate
+    far from many others has less weight.
+    """
+
+    def __init__(self, start: ScaleState | None = None) -> None:
+        """start: a saved state to continue from."""
+        self.settings = DEFAULT
+        self.state = ScaleState() if start is None else start
+        self._log_target = math.log(self.state.target)
+        self._evidence = self.state.confidence * self.settings.memory_s
+        self._updated_s: float | None = None
+        self._seen_s: float | None = None
+
+    def observe(self, estimate: ScaleEstimate | None, now_s: float) -> None:
+        """Add an estimate; None and estimates of low confidence are ignored."""
+        at = self.settings
+        if estimate is None or estimate.confidence < at.min_confidence:
+            return
+        if not LOWEST_SCALE <= estimate.scale <= HIGHEST_SCALE:
+            return
+        since_s = 1.0 if self._seen_s is None else min(1.0, max(0.0, now_s - self._seen_s))
+        self._seen_s = now_s
+        self._evidence *= math.exp(-since_s / at.memory_s)
+        value = math.log(estimate.scale)
+        weight = estimate.confidence * max(since_s, 1e-3)
+        doubt = abs(value - self._log_target) / 0.2
+        if self._evidence > 3.0 and doubt > 1.0:
+            weight /= doubt * doubt  # one estimate against many
+        share = weight / (self._evidence + weight)
+        self._log_target += share * (value - self._log_target)
+        self._evidence = min(at.memory_s, self._evidence + weight)
+        self.state = replace(
+            self.state,
+            target=math.exp(self._log_target),
+            confidence=min(1.0, self._evidence / (0.25 * at.memory_s)),
+        )
+
+    def advance(self, now_s: float, max_rate: float) -> ScaleState:
+        """Move the applied scale towards the target, and return the state.
+
+        now_s: the caller's clock [s]; after a jump, back or far ahead, the scale moves at most as
+        far as in half a second.  max_rate: largest change, as a share of the scale per second.
+        """
+        passed_s = 0.0 if self._updated_s is None else now_s - self._updated_s
+        passed_s = min(0.5, passed_s) if passed_s >= 0.0 else 0.0
+        self._updated_s = now_s
+        if self._evidence > 0.0:
+            distance = self._log_target - math.log(self.state.scale)
+            step = math.copysign(min(abs(distance), math.log1p(max_rate) * passed_s), distance)
+            left = abs(distance - step)
+            self.state = replace(
+                self.state,
+                scale=math.exp(math.log(self.state.scale) + step),
+                phase=CONVERGED if left < math.log1p(STEADY_SHARE) else CONVERGING,
+            )
+        return self.state
+
+    def past(self) -> dict[str, Any]:
+        """Return everything kept, as plain values; settings are not among it."""
+        return {
+            'state': asdict(self.state),
+            'log_target': self._log_target,
+            'evidence': self._evidence,
+            'updated_s': self._updated_s,
+            'seen_s': self._seen_s,
+        }
+
+    def restore(self, past: Mapping[str, Any]) -> None:
+        """Continue from what `past` returned."""
+        self.state = ScaleState(**past['state'])
+        self._log_target, self._evidence = past['log_target'], past['evidence']
+        self._updated_s, self._seen_s = past['updated_s'], past['seen_s']
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +167,7 @@ class Scaling:
         """Read scale.file; raises ValueError or OSError saying what is wrong with it."""
         path = settings.scale_file
         known = load_scales(Path(path).expanduser(), heads) if path else {}
-        self._trackers = {head: ScaleTracker(start=known.get(head)) for head in heads}
+        self._trackers = {head: ScaleTracker(known.get(head)) for head in heads}
         self._flicker_filter: FlickerFilter | None = None
         self._flicker_settings: FlickerSettings | None = None
         self._applied = self._calibrated = 1.0
@@ -103,8 +210,8 @@ class Scaling:
         self._head = result.head
         tracker = self._trackers[result.head]
         by_motion = settings.scale_source == 'motion'
-        tracker.follow(MOTION if by_motion else DEFAULT, settings.scale_max_rate)
-        calibrated = tracker.advance(now_s).scale
+        tracker.settings = MOTION if by_motion else DEFAULT
+        calibrated = tracker.advance(now_s, settings.scale_max_rate).scale
         factor = settings.depth_scale * calibrated * focal_factor
         flicker_filter = self._flicker_filter_for(settings)
         held = 1.0

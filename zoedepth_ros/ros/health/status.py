@@ -14,7 +14,7 @@ from std_msgs.msg import Header
 
 from zoedepth_ros.inference.result import DepthPredictor
 from zoedepth_ros.msg import DropCount, StageTime, Status
-from zoedepth_ros.pipeline.scale_tracker import CONVERGED, CONVERGING, UNKNOWN
+from zoedepth_ros.pipeline.scale_file import CONVERGED, CONVERGING, UNKNOWN
 from zoedepth_ros.pipeline.scaling import ScaleReport
 from zoedepth_ros.ros.health.findings import OK, Counts, faults, findings
 from zoedepth_ros.ros.health.statistics import Statistics, Window
