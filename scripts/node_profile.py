@@ -40,7 +40,7 @@ WAITS: tuple[str, ...] = ('(threading.py', 'watch (zoedepth_ros/ros/spin.py')
 
 KINDS: Mapping[str, tuple[str, ...]] = {
     'packing': ('/messages.py', '/geometry/points.py', '_cloud (', 'write_depth ('),
-    'filters': ('/depth_filters.py', '/geometry/filters.py', '/geometry/sky.py'),
+    'filters': ('/geometry/filters.py', '/geometry/sky.py'),
     'publishing depth/image': ('publish depth/image (',),
     'publishing depth/points': ('publish depth/points (',),
     'diagnostics': ('/ros/health/reporter.py', '/ros/bond.py'),

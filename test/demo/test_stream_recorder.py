@@ -17,8 +17,8 @@ from std_msgs.msg import Header
 from zoedepth_ros.msg import Domain, Status
 
 from zoedepth_ros.demo import stream_recorder as recorder
+from zoedepth_ros.geometry.filters import write_depth
 from zoedepth_ros.messages.writers import ImageWriter
-from zoedepth_ros.pipeline.depth_filters import write_depth
 from zoedepth_ros.ros.spin import Finished
 
 

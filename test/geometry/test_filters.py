@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from zoedepth_ros.evaluation.blurred_depth import blur_as_a_network, flying, matches_ground_truth
-from zoedepth_ros.geometry.filters import flying_pixels
-from zoedepth_ros.geometry.workspace import Workspace
+from zoedepth_ros.geometry.filters import depth_for_points, flying_pixels, without_uncertain
+from zoedepth_ros.geometry.kernels import Workspace
 from zoedepth_ros.synthetic.scene import render_scene
 
 ROWS = np.arange(480)[:, None]
@@ -140,3 +140,67 @@ def test_on_held_out_scenes_flying_pixels_go_and_true_points_stay(domain, networ
         true, kept = true + stays.sum(), kept + (stays & ~marked).sum()
     assert removed > 0.90 * flew > 1000
     assert kept > 0.97 * true
+
+
+def test_uncertain_depth_becomes_unknown_when_asked():
+    depth_m = np.array([[1.0, 2.0]], np.float32)
+    uncertainty_m = np.array([[0.1, 0.5]], np.float32)
+    assert without_uncertain(depth_m, uncertainty_m, 0.0) is depth_m
+    result = without_uncertain(depth_m, uncertainty_m, 0.2)
+    assert result[0, 0] == 1.0
+    assert np.isnan(result[0, 1])
+
+
+def known(depth_m, *, edges=True, **options):
+    return np.isfinite(depth_for_points(depth_m, min_m=0.1, edges=edges, **options))
+
+
+def test_too_near_is_minus_infinite_and_no_limit_makes_anything_infinite():
+    row = np.array([[-1.0, 0.0, 0.05, 1.0, 50.0, np.nan, np.inf]], np.float32)
+    out_m = depth_for_points(row, min_m=0.1, edges=False)[0]
+    np.testing.assert_array_equal(out_m, [np.nan, np.nan, -np.inf, 1.0, 50.0, np.nan, np.inf])
+
+
+def test_points_between_an_object_and_its_background_are_left_out():
+    depth_m = np.full((32, 64), 1.0, np.float32)
+    depth_m[:, 32:] = 5.0
+    depth_m[:, 31:33] = 3.0
+    assert not known(depth_m)[:, 31:33].any()
+    assert known(depth_m, edges=False).all()
+    assert known(depth_m)[:, :24].all()
+
+
+def test_the_edges_of_a_small_network_are_looked_for_wider():
+    row = np.interp(np.arange(640), [300, 322], [1.8, 2.4])  # 0.6 m in 22 columns
+    depth_m = np.tile(row.astype(np.float32), (32, 1))
+    assert known(depth_m, network_width=512).all()
+    assert not known(depth_m, network_width=128)[:, 305:317].any()
+
+
+@pytest.mark.parametrize('steps', [(4, 4), (4, 1)])
+def test_decimated_before_filtering_is_as_decimated_after(steps):
+    depth_m = np.tile(np.interp(np.arange(640), [300, 306], [1.0, 3.0]), (32, 1))
+    depth_m = depth_m.astype(np.float32)
+    depth_m[3:9, 100:160], depth_m[20:, 500:] = np.nan, 0.05
+    whole_m = depth_for_points(depth_m, min_m=0.1, edges=True)
+    assert {math.isnan(v) for v in (whole_m.min(), whole_m[0, 0])} == {True, False}
+    few_m = depth_for_points(depth_m, min_m=0.1, edges=True, steps=steps)
+    expected_m = whole_m[steps[0] // 2 :: steps[0], steps[1] // 2 :: steps[1]]
+    np.testing.assert_array_equal(few_m, expected_m)
+
+
+def test_kept_memory_changes_neither_result_nor_input():
+    scratch = Workspace()
+    for value in (1.0, 2.0):
+        depth_m = np.full((8, 12), value, np.float32)
+        unsure_m = np.full((8, 12), 0.1, np.float32)
+        unsure_m[2:4] = 0.5
+        out_m = depth_for_points(
+            without_uncertain(depth_m, unsure_m, 0.2, scratch),
+            min_m=0.1,
+            edges=False,
+            workspace=scratch,
+        )
+        assert np.isnan(out_m[2:4]).all()
+        assert (out_m[4:] == value).all()
+        assert (depth_m == value).all()

@@ -6,11 +6,9 @@ import numpy as np
 import pytest
 
 from zoedepth_ros.geometry import kernels
-from zoedepth_ros.geometry.filters import flying_pixels
+from zoedepth_ros.geometry.filters import depth_for_points, flying_pixels, write_depth
 from zoedepth_ros.geometry.points import PointPacker, decimate
 from zoedepth_ros.geometry.ranges import raise_to
-from zoedepth_ros.pipeline.depth_filters import depth_for_points, write_depth
-from zoedepth_ros.pipeline.settings import settings_from
 
 pytestmark = pytest.mark.skipif(kernels.library() is None, reason='built without CMake')
 
@@ -60,8 +58,10 @@ def test_flying_pixels_are_those_of_numpy(both, size, network_width, steps):
 @pytest.mark.parametrize('steps', STEPS)
 @pytest.mark.parametrize('size', SIZES)
 def test_depth_for_points_is_that_of_numpy(both, size, steps, edge):
-    depth_m, settings = depth(size), settings_from({'filter.edge': edge, 'depth.min': 0.1})
-    compiled, expected = both(lambda: depth_for_points(depth_m, settings, steps=steps))
+    depth_m = depth(size)
+    compiled, expected = both(
+        lambda: depth_for_points(depth_m, min_m=0.1, edges=edge, steps=steps)
+    )
     np.testing.assert_array_equal(compiled, expected)
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
+from zoedepth_ros.geometry.kernels import Workspace
 from zoedepth_ros.geometry.rays import rays
 from zoedepth_ros.geometry.sky import sky_mask, with_infinite_sky
-from zoedepth_ros.geometry.workspace import Workspace
 from zoedepth_ros.synthetic.scene import render_scene
 
 RAYS = rays(CameraModel(Intrinsics.from_hfov(160, 120, 1.2)))

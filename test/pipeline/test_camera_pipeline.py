@@ -12,7 +12,7 @@ from zoedepth_ros.pipeline import outputs
 from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline
 from zoedepth_ros.pipeline.outputs_due import all_due
 from zoedepth_ros.pipeline.parameter_file import settings_from_file
-from zoedepth_ros.pipeline.request import predict
+from zoedepth_ros.pipeline.request import FrameContext, predict
 from zoedepth_ros.pipeline.settings import PipelineSettings, option_specs, settings_from
 
 SIZE = HEIGHT, WIDTH = 48, 64
@@ -187,3 +187,18 @@ def test_options_of_commands_have_the_names_units_and_checks_of_the_parameters()
     assert len(option_specs()) > 40
     with pytest.raises(ValueError, match='no parameter nothing'):
         option_specs('nothing')
+
+
+def test_the_limit_of_the_cloud_is_not_one_of_what_is_measured():
+    def limits(factor=1.0, **values):
+        """Give both, of the indoor head, which was trained up to 10 m."""
+        context = FrameContext(
+            rgb=None, depth_m=None, head='indoor', factor=factor, sky=None, on_device=None,
+            camera=None, settings=settings_from(values), now_s=0.0, network_width=512,
+        )  # fmt: skip
+        return context.measured_to_m, context.shown_to_m
+
+    near = {'depth.max': 8.0, 'cloud.max_range': 5.0}
+    assert limits(**near) == (8.0, 5.0)
+    assert limits(0.4, **near) == (4.0, 4.0)
+    assert limits() == (10.0, 10.0)

@@ -9,11 +9,11 @@ from cloud_messages import cloud_message
 from sensor_msgs.msg import PointField
 from std_msgs.msg import Header
 
+from zoedepth_ros.geometry.filters import write_depth
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.geometry.rays import rays
 from zoedepth_ros.geometry.scan import BandScan
 from zoedepth_ros.messages.writers import CloudWriter, ImageWriter, laser_scan, write_bgr
-from zoedepth_ros.pipeline.depth_filters import write_depth
 from zoedepth_ros.ros.output_messages import make
 
 NAN, INF = math.nan, math.inf

@@ -6,7 +6,7 @@ from fake_predictor import FakePredictor
 from processor_bench import Bench
 from ros_harness import camera_info_message, picture
 
-from zoedepth_ros.pipeline.depth_filters import depth_for_points
+from zoedepth_ros.geometry.filters import depth_for_points
 from zoedepth_ros.synthetic.scene import render_scene
 
 SIZE = (120, 160)
@@ -29,7 +29,9 @@ def test_a_scan_of_a_filtered_strip_is_that_of_the_filtered_picture(ros, depth_m
     bench = bench_for(depth_m, **{'scan.enabled': True, 'scan.rows': rows})
     msg = bench.sent('scan')[0]
     camera = bench.camera.camera(*SIZE, rectified='auto', hfov_rad=0.0)
-    whole_m = depth_for_points(depth_m, bench.settings, bench.predictor.network[1])
+    whole_m = depth_for_points(
+        depth_m, min_m=0.1, edges=True, network_width=bench.predictor.network[1]
+    )
     assert np.isnan(whole_m).sum() > 100  # edges that a scan must not show
     expected_m = camera.band(rows, (0.0, -1.0, 0.0)).ranges(
         whole_m, range_min_m=msg.range_min, range_max_m=msg.range_max, measured_to_m=10.0
@@ -43,7 +45,9 @@ def test_a_cloud_holds_the_points_that_the_filtered_picture_has(ros, depth_m, st
     bench = bench_for(depth_m, **{'cloud.decimation': step, 'cloud.organized': organized})
     msg = bench.sent('depth/points')[0]
     points = np.frombuffer(msg.data, np.float32).reshape(-1, 4)
-    whole_m = depth_for_points(depth_m, bench.settings, bench.predictor.network[1])
+    whole_m = depth_for_points(
+        depth_m, min_m=0.1, edges=True, network_width=bench.predictor.network[1]
+    )
     whole_m[whole_m > 10.0] = np.nan
     v, u = np.mgrid[: SIZE[0], : SIZE[1]]
     whole_m[~np.isfinite(whole_m)] = np.nan

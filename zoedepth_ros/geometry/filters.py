@@ -1,24 +1,113 @@
-"""Find flying pixels: depth values between a near and a far surface that belong to neither."""
+"""Limits and filters of depth, before it becomes an image, points or a scan."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry import kernels
+from zoedepth_ros.geometry.kernels import Workspace
+from zoedepth_ros.geometry.millimetres import to_millimetres
 from zoedepth_ros.geometry.points import stride_slice
-from zoedepth_ros.geometry.workspace import Workspace
+
+Map = NDArray[np.float32]
 
 RAMP_SHARE = 1 / 26  # widest ramp per image width: ten columns of a small network
 JUMP_AT_512 = 0.04 * 640  # tuned on synthetic scenes, see docs/obstacles.md
 LARGEST_JUMP = 0.05  # limit for small images, where a ramp has few columns
 
 
+def without_uncertain(
+    depth_m: Map,
+    uncertainty_m: Map,
+    limit_m: float,
+    workspace: Workspace | None = None,
+) -> Map:
+    """Return depth (H, W) with NaN where its standard deviation is above a limit; 0.0 is none.
+
+    workspace: the result is valid until its next use.
+    """
+    if limit_m <= 0.0:
+        return depth_m
+    workspace = Workspace() if workspace is None else workspace
+    out_m = workspace.array('certain', depth_m.shape)
+    uncertain = workspace.array('uncertain', depth_m.shape, np.bool_)
+    np.less_equal(uncertainty_m, np.float32(limit_m), out=uncertain)  # false for NaN
+    np.logical_not(uncertain, out=uncertain)
+    np.copyto(out_m, depth_m)
+    workspace.put(out_m, uncertain, np.nan)
+    return out_m
+
+
+def depth_for_points(
+    depth_m: Map,
+    *,
+    min_m: float,
+    edges: bool,
+    network_width: int = 512,
+    steps: tuple[int, int] = (1, 1),
+    workspace: Workspace | None = None,
+) -> Map:
+    """Return depth (H, W) as `geometry.ranges` defines it: NaN at edges, -Inf if too near.
+
+    min_m: smallest depth.  edges: whether to remove flying pixels.  network_width: columns of the
+    network's input; the fewer, the wider its edges.  steps: stride of rows and columns, as
+    `decimate` keeps them.  workspace: the result is valid until its next use.
+    """
+    workspace = Workspace() if workspace is None else workspace
+    few_m = depth_m[stride_slice(steps[0]), stride_slice(steps[1])]
+    out_m = workspace.array('for points', few_m.shape)
+    if edges:
+        flying = flying_pixels(
+            depth_m, network_width=network_width, strides=steps, workspace=workspace
+        )
+    else:
+        flying = workspace.array('marks', few_m.shape, np.bool_)
+        flying[...] = False
+    if kernels.limit(depth_m, steps, flying, min_m, out_m):
+        return out_m
+    mask = workspace.array('left out', few_m.shape, np.bool_)
+    np.copyto(out_m, few_m)
+    np.less(few_m, np.float32(min_m), out=mask)  # NaN stays NaN
+    workspace.put(out_m, mask, -np.inf)
+    np.less_equal(few_m, np.float32(0.0), out=mask)  # no valid depth
+    np.logical_or(mask, flying, out=mask)
+    workspace.put(out_m, mask, np.nan)
+    return out_m
+
+
+def write_depth(
+    depth_m: Map,
+    pixels: NDArray[Any],
+    *,
+    min_m: float,
+    max_m: float,
+    workspace: Workspace | None = None,
+) -> None:
+    """Write depth (H, W), NaN for unknown, as depth/image shows it.
+
+    pixels: (H, W) float32 [m] by REP 117 (-Inf too near, +Inf too far) or uint16 [mm] with 0 for
+    invalid.  max_m: 0.0 sets no limit.
+    """
+    workspace = Workspace() if workspace is None else workspace
+    max_m = max_m if max_m > 0.0 else np.inf
+    if pixels.dtype == np.uint16:
+        to_millimetres(depth_m, min_m=min_m, max_m=max_m, out=pixels, workspace=workspace)
+        return
+    if kernels.write_depth(depth_m, min_m, max_m, pixels):
+        return
+    beyond = workspace.array('beyond', depth_m.shape, np.bool_)
+    np.copyto(pixels, depth_m)
+    workspace.put(pixels, np.less(depth_m, np.float32(min_m), out=beyond), -np.inf)
+    workspace.put(pixels, np.greater(depth_m, np.float32(max_m), out=beyond), np.inf)
+
+
 def flying_pixels(
-    depth_m: NDArray[np.float32],
+    depth_m: Map,
     *,
     max_jump: float | None = None,
     width_px: int | None = None,
@@ -26,7 +115,7 @@ def flying_pixels(
     strides: tuple[int, int] = (1, 1),
     workspace: Workspace | None = None,
 ) -> NDArray[np.bool_]:
-    """Mark the pixels between two surfaces, (H, W) bool.
+    """Mark flying pixels: depth between a near and a far surface that belongs to neither, (H, W).
 
     A depth network joins a near and a far surface by a short ramp of depth values.  Inverse depth
     is linear in the pixel coordinates on every plane, so a plane has a constant gradient and a
@@ -80,7 +169,7 @@ def widest_ramp_px(width: int) -> int:
     return max(5, round(width * RAMP_SHARE)) | 1
 
 
-def _inverse(depth_m: NDArray[np.float32], workspace: Workspace, name: str) -> NDArray[np.float32]:
+def _inverse(depth_m: Map, workspace: Workspace, name: str) -> Map:
     """Return 1 / depth, 0 where unknown."""
     inverse = workspace.array(f'inverse{name}', depth_m.shape)
     with np.errstate(divide='ignore'):
@@ -91,11 +180,11 @@ def _inverse(depth_m: NDArray[np.float32], workspace: Workspace, name: str) -> N
 
 
 def _peaks(
-    values: NDArray[np.float32],
+    values: Map,
     axis: int,
     size: int,
     kept: slice,
-    slack: NDArray[np.float32],
+    slack: Map,
     workspace: Workspace,
     name: str,
 ) -> NDArray[np.bool_]:
@@ -123,14 +212,12 @@ def _peaks(
     return np.less(opened[only], above, out=workspace.array('above', slack.shape, np.bool_))
 
 
-def _coarse(values: NDArray[np.float32], out: NDArray[np.uint16]) -> NDArray[np.uint16]:
+def _coarse(values: Map, out: NDArray[np.uint16]) -> NDArray[np.uint16]:
     """Return the upper 16 bits of non-negative floats: same order, 1 % precision."""
     return np.right_shift(values.view(np.uint32), np.uint32(16), out=out, casting='unsafe')
 
 
-def _central_difference(
-    values: NDArray[np.float32], axis: int, out: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def _central_difference(values: Map, axis: int, out: Map) -> Map:
     """Return |v[i+1] - v[i-1]| along an axis; border values are copied from their neighbours."""
     if axis == 0:
         cv2.absdiff(values[2:], values[:-2], dst=out[1:-1])

@@ -1,9 +1,9 @@
-"""Compiled passes over an image, where CMake has built them (kernels.c).
+"""Fast passes over an image: reused buffers, and compiled forms where CMake has built kernels.c.
 
-Each function returns False if it did nothing: without the library, or for arrays that are not
-contiguous float32.  The caller then does the same in NumPy, which is the reference for every bit.
-The library is called without releasing the GIL: a pass takes less than a millisecond, and the
-executor's thread would keep the GIL for as long.
+Each compiled function returns False if it did nothing: without the library, or for arrays that are
+not contiguous float32.  The caller then does the same in NumPy, which is the reference for every
+bit.  The library is called without releasing the GIL: a pass takes less than a millisecond, and
+the executor's thread would keep the GIL for as long.
 """
 
 from __future__ import annotations
@@ -13,10 +13,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
-
-from zoedepth_ros.geometry.workspace import Workspace
 
 Map = NDArray[np.float32]
 
@@ -35,6 +34,39 @@ _ARGUMENTS = {
         *(_SIZE, _SIZE, _FLOAT, _POINTER),
     ),
 }
+
+
+class Workspace:
+    """Named buffers that are reused for every image, because new image-sized arrays are slow.
+
+    Allocators return them to the operating system; mapping their pages again for every operation
+    costs more than the arithmetic.  A buffer is overwritten when its name is requested again.  Not
+    thread-safe.
+    """
+
+    def __init__(self) -> None:
+        self._arrays: dict[str, NDArray[Any]] = {}
+        self._constants: dict[tuple[float, Any], NDArray[Any]] = {}
+
+    def array(self, name: str, shape: tuple[int, ...], dtype: Any = np.float32) -> NDArray[Any]:
+        """Return the buffer of this name, with undefined content."""
+        kept = self._arrays.get(name)
+        if kept is None or kept.shape != shape or kept.dtype != dtype:
+            kept = self._arrays[name] = np.empty(shape, dtype)
+        return kept
+
+    def put(self, values: NDArray[Any], where: NDArray[np.bool_], value: float) -> None:
+        """Write a constant in place where the mask is True; ten times as fast as NumPy.
+
+        values: (H, W), contiguous; where: (H, W) mask.
+        """
+        if not where.any():
+            return
+        key = value, values.dtype
+        plane = self._constants.get(key)
+        if plane is None or plane.shape != values.shape:
+            plane = self._constants[key] = np.full(values.shape, value, values.dtype)
+        cv2.copyTo(plane, where.view(np.uint8), values)
 
 
 @cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.geometry.workspace import Workspace
+from zoedepth_ros.geometry.kernels import Workspace
 
 LARGEST_MM = 65535
 

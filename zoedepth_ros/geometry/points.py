@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry import kernels
+from zoedepth_ros.geometry.kernels import Workspace
 from zoedepth_ros.geometry.ranges import mask_beyond
-from zoedepth_ros.geometry.workspace import Workspace
 
 _BLACK = np.zeros(3, np.uint8)
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry import kernels
-from zoedepth_ros.geometry.workspace import Workspace
+from zoedepth_ros.geometry.kernels import Workspace
 
 Map = NDArray[np.float32]
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.geometry.workspace import Workspace
+from zoedepth_ros.geometry.kernels import Workspace
 
 FAR_M = {'indoor': np.inf, 'outdoor': 25.0}
 """Head -> smallest depth of sky [m]; infinity disables the detection."""

@@ -11,11 +11,16 @@ from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.camera import Camera
 from zoedepth_ros.geometry.canonical import OFF, correction_in_use
+from zoedepth_ros.geometry.filters import (
+    depth_for_points,
+    without_uncertain,
+    write_depth,
+)
+from zoedepth_ros.geometry.kernels import Workspace
 from zoedepth_ros.geometry.points import decimate
 from zoedepth_ros.geometry.ranges import mask_beyond
 from zoedepth_ros.geometry.scale import DepthPairs
 from zoedepth_ros.geometry.sky import sky_mask, with_infinite_sky
-from zoedepth_ros.geometry.workspace import Workspace
 from zoedepth_ros.inference.result import (
     AUTO,
     ZOEDEPTH,
@@ -28,11 +33,6 @@ from zoedepth_ros.inference.uncertainty import UncertaintyMaps
 from zoedepth_ros.media.color import color_range_m, depth_to_bgr
 from zoedepth_ros.pipeline import outputs
 from zoedepth_ros.pipeline.clouds import CALIBRATION_RATE_HZ, Clouds
-from zoedepth_ros.pipeline.depth_filters import (
-    depth_for_points,
-    without_uncertain,
-    write_depth,
-)
 from zoedepth_ros.pipeline.ground_segmentation import Up
 from zoedepth_ros.pipeline.head_policy import HeadPolicy
 from zoedepth_ros.pipeline.motion_depth import NO_POSE, MotionDepth, Poses
@@ -216,7 +216,9 @@ class CameraPipeline:
         depth_m = measured_m
         if outputs.UNCERTAINTY in due.depth or at.filter_max_uncertainty_m > 0.0:
             std_m = self._std_m(result, factor, by_place)
-            depth_m = without_uncertain(measured_m, std_m, at, self._workspace)
+            depth_m = without_uncertain(
+                measured_m, std_m, at.filter_max_uncertainty_m, self._workspace
+            )
         sky = result.sky if at.filter_sky else None
         if sky is not None:
             depth_m = with_infinite_sky(depth_m, sky, self._workspace)
@@ -292,9 +294,17 @@ class CameraPipeline:
         certain_m = depth_m
         if at.filter_max_uncertainty_m > 0.0:
             std_m = self._std_m(result, factor)
-            certain_m = without_uncertain(depth_m, std_m, at, self._workspace)
+            certain_m = without_uncertain(
+                depth_m, std_m, at.filter_max_uncertainty_m, self._workspace
+            )
         width = self._network_size(*request.rgb.shape[:2])[1]
-        few_m = depth_for_points(certain_m, at, width, workspace=self._workspace)
+        few_m = depth_for_points(
+            certain_m,
+            min_m=at.depth_min_m,
+            edges=at.filter_edge,
+            network_width=width,
+            workspace=self._workspace,
+        )
         limit_m = measured_to_m(at, factor * result.range_m)
         few_m = mask_beyond(few_m, limit_m, self._workspace)
         pairs = compare(few_m, request.camera)

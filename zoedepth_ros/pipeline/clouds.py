@@ -9,16 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.geometry.filters import widest_ramp_px
+from zoedepth_ros.geometry.filters import depth_for_points, widest_ramp_px
 from zoedepth_ros.geometry.ground import GroundFit
+from zoedepth_ros.geometry.kernels import Workspace
 from zoedepth_ros.geometry.points import PointPacker, decimate, depth_to_points, stride_slice
 from zoedepth_ros.geometry.ranges import mask_beyond
 from zoedepth_ros.geometry.sky import FAR_M
-from zoedepth_ros.geometry.workspace import Workspace
 from zoedepth_ros.inference.result import CloudRequest
 from zoedepth_ros.pipeline import outputs
 from zoedepth_ros.pipeline.cliff_detector import CliffDetector
-from zoedepth_ros.pipeline.depth_filters import depth_for_points
 from zoedepth_ros.pipeline.ground_segmentation import (
     CLOUDS,
     SCALE,
@@ -153,10 +152,12 @@ class Clouds:
 
         rows: of these alone.  Valid until the next call.
         """
+        at = context.settings
         return depth_for_points(
             context.depth_m[rows],
-            context.settings,
-            context.network_width,
+            min_m=at.depth_min_m,
+            edges=at.filter_edge,
+            network_width=context.network_width,
             steps=steps,
             workspace=self._workspace,
         )

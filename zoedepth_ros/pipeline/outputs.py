@@ -42,7 +42,7 @@ CLOUD_OUTPUTS = frozenset({POINTS}) | SEGMENTS
 
 
 class Buffers(Protocol):
-    """Memory for outputs, such as the data of messages; `geometry.workspace.Workspace` is one."""
+    """Memory for outputs, such as the data of messages; `geometry.kernels.Workspace` is one."""
 
     def array(self, name: str, shape: tuple[int, ...], dtype: Any = ...) -> NDArray[Any]:
         """Return the array that the output of this name is written into; its content is lost.

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from zoedepth_ros.geometry.kernels import Workspace
 from zoedepth_ros.geometry.points import stride_slice
-from zoedepth_ros.geometry.workspace import Workspace
 from zoedepth_ros.pipeline.plain_array import array_from, plain
 
 TOLERANCE = 0.15

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.camera import Camera
+from zoedepth_ros.geometry.filters import depth_for_points
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.geometry.points import PointPacker, decimate, unpack_rgb
 from zoedepth_ros.geometry.ranges import mask_beyond
 from zoedepth_ros.media.color import COLOR_RANGE_M
-from zoedepth_ros.pipeline.depth_filters import depth_for_points
 from zoedepth_ros.pipeline.settings import PipelineSettings
 from zoedepth_ros.viewing.blueprint import blueprint
 from zoedepth_ros.viewing.errors import ViewingError
@@ -235,7 +235,9 @@ class RerunLog:
         step = at.cloud_decimation
         if self._camera_of_rays is None or self._camera_of_rays.model != camera:
             self._camera_of_rays = Camera(camera)
-        depth_m = depth_for_points(frame.depth_m, at, steps=(step, step))
+        depth_m = depth_for_points(
+            frame.depth_m, min_m=at.depth_min_m, edges=at.filter_edge, steps=(step, step)
+        )
         depth_m = mask_beyond(depth_m, at.cloud_max_range_m or math.inf)
         points = np.empty((*depth_m.shape, 4), np.float32)
         rgb = None if frame.rgb is None else decimate(frame.rgb, step)
