@@ -11,8 +11,8 @@ pytest.importorskip('rosbags', reason='pip install rosbags')
 
 import bags
 
-from zoedepth_ros.bags.add_depth import add_depth, predict_part
-from zoedepth_ros.bags.pieces import piece_path, spans
+from zoedepth_ros.bags.add_depth import add_depth
+from zoedepth_ros.bags.pieces import piece_path, predict_piece, spans
 from zoedepth_ros.bags.plan import DepthOptions, make_plan
 from zoedepth_ros.inference.result import InferenceError
 
@@ -61,7 +61,7 @@ def test_parts_together_are_one_run(tmp_path, options, most_calls):
     parts = spans(IMAGES, 4)
     assert [tuple(part) for part in parts] == [(1, 7), (7, 13), (13, 19), (19, 25)]
     for part in reversed(parts):
-        predict_part(plan, switching(), part, request='{}')
+        predict_piece(plan, switching(), part, request='{}')
     last = switching()
     again = add_depth(plan, last, request='{}', parts=parts)
     assert last.calls <= most_calls
@@ -80,7 +80,7 @@ def test_other_files_named_like_parts_are_left_alone(tmp_path):
     linked.symlink_to(own)
     os.mkfifo(tmp_path / 'out.mcap.piece_of_pipe')
     (part,) = parts = spans(IMAGES, 1)
-    predict_part(plan, switching(), part)
+    predict_piece(plan, switching(), part)
     add_depth(plan, switching(), parts=parts)
     assert linked.read_text() == own.read_text() == 'mine'
     assert len(list(tmp_path.glob('out.mcap.piece_*'))) == 3
@@ -92,17 +92,17 @@ def test_a_part_that_was_stopped_is_gone_on_with(tmp_path):
     plan = make_plan(source, tmp_path / 'out.mcap', DepthOptions())
     (part,) = spans(IMAGES, 1)
     file = piece_path(plan.target, part)
-    predict_part(plan, switching(), part)
+    predict_piece(plan, switching(), part)
     whole = file.read_bytes()
     file.unlink()
     with pytest.raises(StopIteration):
-        predict_part(plan, switching(), part, iter([None] * 15).__next__)
+        predict_piece(plan, switching(), part, iter([None] * 15).__next__)
     second = switching()
-    predict_part(plan, second, part)
+    predict_piece(plan, second, part)
     assert 1 < IMAGES - second.calls <= 16
     assert file.read_bytes() == whole
     third = switching()
-    predict_part(plan, third, part)
+    predict_piece(plan, third, part)
     assert third.calls == 0
 
 
@@ -112,7 +112,7 @@ def test_parts_of_other_work_are_passed_over(tmp_path):
     add_depth(whole, switching())
     plan = make_plan(source, tmp_path / 'out.mcap', DepthOptions())
     parts = spans(IMAGES, 3)
-    predict_part(plan, FakePredictor(7.0, precision='bf16'), parts[0])
-    predict_part(plan, FakePredictor(7.0), parts[1], request='another')
+    predict_piece(plan, FakePredictor(7.0, precision='bf16'), parts[0])
+    predict_piece(plan, FakePredictor(7.0), parts[1], request='another')
     add_depth(plan, switching(), parts=parts)
     assert plan.target.read_bytes() == whole.target.read_bytes()

@@ -11,10 +11,9 @@ from typing import Any, NamedTuple
 from zoedepth_ros.bags.cdr import encode, make
 from zoedepth_ros.bags.contents import ABOUT_DEPTH, Item, Message, Metadata
 from zoedepth_ros.bags.errors import Damage
-from zoedepth_ros.bags.finished import REQUEST
 from zoedepth_ros.bags.memory import SKIPPED, STATE, Memory
 from zoedepth_ros.bags.output import Output
-from zoedepth_ros.bags.pieces import Pieces, Span, key_of, predict_piece, remove_pieces
+from zoedepth_ros.bags.pieces import Pieces, Span, key_of, remove_pieces
 from zoedepth_ros.bags.plan import Plan, Report
 from zoedepth_ros.bags.prefetch import prefetch
 from zoedepth_ros.bags.prepared_images import Frame, PreparedImages
@@ -48,12 +47,12 @@ def add_depth(
     """Write the recording with depth added; resumes unfinished work.
 
     on_image: called after each image.  request: kept in the recording, so that a later run of
-    the same work knows its result (`finished.request`).  parts: what `predict_part` has done.
+    the same work knows its result (`finished.request`).  parts: what `predict_piece` has done.
     Reading, predicting and writing overlap.
     """
     report = Report(warning=predictor.weights_warning)
     damage = Damage(recover=plan.recover)
-    about = _about(plan, predictor, request)
+    about = plan.about(predictor, request)
     pieces = Pieces(plan.target, parts, about)
     with Output(
         plan.target,
@@ -82,18 +81,6 @@ def add_depth(
     if parts:
         remove_pieces(plan.target)
     return report
-
-
-def predict_part(
-    plan: Plan,
-    predictor: DepthPredictor,
-    span: Span,
-    on_image: Callable[[], None] = lambda: None,
-    *,
-    request: str = '',
-) -> None:
-    """Predict some images for an `add_depth` with the same request; resumable too."""
-    predict_piece(plan, predictor, span, _about(plan, predictor, request), on_image)
 
 
 class _Work(NamedTuple):
@@ -201,17 +188,3 @@ def _count(messages: Sequence[Message], plan: Plan, report: Report) -> None:
     depth, points = plan.channels[DEPTH].topic, plan.channels.get(POINTS)
     report.depths += depth in topics
     report.clouds += points is not None and points.topic in topics
-
-
-def _about(plan: Plan, predictor: DepthPredictor, request: str) -> dict[str, str]:
-    """Return the record about the depth; other values identify other work."""
-    return {
-        **plan.options.values(),
-        'image': plan.inputs.image,
-        'camera_info': plan.inputs.camera_info,
-        'model': predictor.model_name,
-        'weights': predictor.weights_origin,
-        'weights_warning': predictor.weights_warning,
-        'precision': predictor.precision,
-        **({REQUEST: request} if request else {}),
-    }

@@ -14,6 +14,9 @@ CDR = 'cdr'
 ABOUT_DEPTH = 'zoedepth_ros'
 """Name of the record about the origin of the depth."""
 
+REQUEST = 'request'
+"""Key, in that record, of what was requested."""
+
 ABOUT_FIELDS = ('model', 'weights', 'weights_warning')
 """Fields of every such record."""
 

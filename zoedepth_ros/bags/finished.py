@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from zoedepth_ros.bags.contents import ABOUT_DEPTH, Metadata
+from zoedepth_ros.bags.contents import ABOUT_DEPTH, REQUEST, Metadata
 from zoedepth_ros.bags.errors import Damage, ExistsError
 from zoedepth_ros.bags.mcap_file import has_end, read_mcap, summarize_mcap
 from zoedepth_ros.bags.plan import DepthOptions, Report
@@ -18,9 +18,6 @@ from zoedepth_ros.bags.topics import topic_of
 from zoedepth_ros.errors import quoted
 from zoedepth_ros.files import parse_json
 from zoedepth_ros.pipeline.outputs import POINTS
-
-REQUEST = 'request'
-"""Key, in the record about the depth, of what was requested."""
 
 _SOURCE = 'recording'
 _ENDS_BYTES = 1 << 16

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
-import queue
-import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Iterator, MutableSequence, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from zoedepth_ros.bags.add_depth import add_depth, predict_part
+from zoedepth_ros.bags.add_depth import add_depth
 from zoedepth_ros.bags.errors import ExistsError
 from zoedepth_ros.bags.finished import fingerprint, finished, request
 from zoedepth_ros.bags.output import partial_path
-from zoedepth_ros.bags.pieces import Span
+from zoedepth_ros.bags.pieces import Span, predict_piece
 from zoedepth_ros.bags.plan import DepthOptions, Plan, Report, make_plan
 from zoedepth_ros.errors import in_one_line
 from zoedepth_ros.inference.contract import contract_file
@@ -128,113 +126,101 @@ class Watcher(Protocol):
         """Note that images are done."""
 
 
+class Counts:
+    """Count images where another thread or process can see the numbers."""
+
+    def __init__(self, values: MutableSequence[int]) -> None:
+        """values: images expected and done."""
+        self.values = values
+
+    def expect(self, images: int) -> None:
+        """Know of more images to come."""
+        self.values[0] += images
+
+    def advance(self, images: int) -> None:
+        """Note that images are done."""
+        self.values[1] += images
+
+
+@dataclass(slots=True)
+class Progress:
+    """Report to a watcher what another process has counted."""
+
+    watcher: Watcher
+    expected: int = 0
+    done: int = 0
+
+    def update(self, expected: int, done: int) -> None:
+        """Take the newest counts."""
+        self.watcher.expect(expected - self.expected)
+        self.watcher.advance(done - self.done)
+        self.expected, self.done = expected, done
+
+    def lose(self) -> None:
+        """Expect no more of the process: another one expects the rest anew."""
+        self.watcher.expect(self.done - self.expected)
+
+
 Result = Report | str
 """What was done, or why it was not."""
 
 
-def run_here(jobs: Sequence[Job], model: Model, watcher: Watcher) -> Iterator[tuple[Job, Result]]:
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Describe what a worker is given."""
+
+    job: Job
+    span: Span | None = None
+    """A part of it to be predicted; None for the job itself."""
+
+    parts: tuple[Span, ...] = ()
+    """Those that have been predicted."""
+
+    @property
+    def key(self) -> tuple[Path, Span | None]:
+        """Identify it."""
+        return self.job.target, self.span
+
+
+class Worker:
     """Work on one recording after the other; the model is built once, when it is needed."""
-    build = cache(model.build)
-    for job in jobs:
-        yield job, attempt(job, model, build, watcher)
+
+    def __init__(self, model: Model, watcher: Watcher) -> None:
+        self._model, self._build, self._watcher = model, cache(model.build), watcher
+
+    def work(self, task: Task) -> Result:
+        """Do a task, unless it is done; whatever goes wrong is its failure and stops no other."""
+        try:
+            return self._work(task)
+        except Exception as error:
+            return _failure(task.job, error)
+
+    def _work(self, task: Task) -> Result:
+        job, span = task.job, task.span
+        wanted = request(job.source, job.options, self._model.request())
+        watcher = Counts([0, 0]) if task.parts else self._watcher  # parts have been counted
+        advance = partial(watcher.advance, 1)
+        try:
+            plan = job.plan()
+            watcher.expect(span.end - span.first if span else plan.inputs.image_count)
+            predictor = self._build()
+            check_head(job.options.settings.router_mode, predictor.heads)
+            if span is None:
+                return add_depth(plan, predictor, advance, request=wanted, parts=task.parts)
+            predict_piece(plan, predictor, span, advance, request=wanted)
+            return ''
+        except ExistsError:  # or another process has finished it meanwhile
+            return finished(job.target, wanted)
 
 
-def run_with_processes(
-    jobs: Sequence[Job], model: Model, count: int, watcher: Watcher
-) -> Iterator[tuple[Job, Result]]:
-    """Work on `count` recordings at a time; gives them as they become ready.
-
-    A process that dies takes its recording along only: that is tried once more, and goes on where
-    it was.
-    """
-    context = multiprocessing.get_context('spawn')  # CUDA does not survive a fork
-    waiting, deaths = deque(jobs), Counter[Path]()
-    before = {job.target: file_identity(job.target) for job in jobs}
-    running: dict[Future[Result], tuple[Job, ProcessPoolExecutor]] = {}
-    with context.Manager() as manager, ExitStack() as pools:
-        events: Any = manager.Queue()
-
-        def start() -> ProcessPoolExecutor:  # one process each, so that it dies alone
-            start_process = partial(_start_process, model, events)
-            return pools.enter_context(ProcessPoolExecutor(1, context, start_process))
-
-        idle = [start() for _ in range(min(count, len(jobs)))]
-        while waiting or running:
-            while waiting and idle:
-                job, pool = waiting.popleft(), idle.pop()
-                running[pool.submit(_run_in_process, job)] = job, pool
-            done = [future for future in running if future.done()]
-            _pass_on(events, watcher)  # what a job that is done has sent is among them
-            for future in done:
-                job, pool = running.pop(future)
-                if not isinstance(future.exception(), BrokenProcessPool):
-                    idle.append(pool)
-                    yield job, _result_of(job, future)
-                    continue
-                idle.append(start())
-                deaths[job.target] += 1
-                if deaths[job.target] < TRIES:
-                    waiting.append(job.again(before[job.target]))
-                else:
-                    yield job, f'{job.source}: the process working on it died {TRIES} times'
-
-
-class _Events:
-    """Report to the watcher of another process."""
-
-    def __init__(self, events: Any) -> None:
-        self._events = events
-
-    def expect(self, images: int) -> None:
-        """Pass it on."""
-        self._events.put(('expect', images))
-
-    def advance(self, images: int) -> None:
-        """Pass it on."""
-        self._events.put(('advance', images))
-
-
-_process: dict[str, Any] = {}
-
-
-def _start_process(model: Model, events: Any) -> None:
-    """Remember, in a worker process, what it works with."""
-    _process.update(model=model, build=cache(model.build), watcher=_Events(events))
-
-
-def _run_in_process(job: Job) -> Result:
-    return attempt(job, _process['model'], _process['build'], _process['watcher'])
-
-
-def attempt(
-    job: Job,
-    model: Model,
-    build: Callable[[], DepthPredictor],
-    watcher: Watcher,
-    parts: Sequence[Span] = (),
-) -> Result:
-    """Do a job, unless it is done; whatever goes wrong is its failure and stops no other job.
-
-    build: gives the model's predictor.  parts: what `attempt_part` has done.
-    """
-    try:
-        return _do(job, model, build, watcher, parts)
-    except Exception as error:
-        return failure(job, error)
-
-
-def attempt_part(
-    job: Job, model: Model, build: Callable[[], DepthPredictor], watcher: Watcher, span: Span
-) -> str:
-    """Predict a part of a job; gives what went wrong, which costs no more than its time."""
-    try:
-        wanted = request(job.source, job.options, model.request())
-        plan = job.plan()
-        watcher.expect(span.end - span.first)
-        predict_part(plan, build(), span, lambda: watcher.advance(1), request=wanted)
-    except Exception as error:
-        return failure(job, error)
-    return ''
+def _failure(job: Job, error: BaseException) -> str:
+    """Return which recording failed and why, in one line, with the type of an unexpected error."""
+    text = in_one_line(error)
+    if not isinstance(error, (ValueError, OSError)):
+        logging.getLogger(__name__).debug('%s failed', job.source, exc_info=error)
+        text = f'{type(error).__name__}: {text}'
+    is_named = str(job.source) in text or str(job.target) in text
+    return text if is_named else f'{job.source}: {text}'
 
 
 def image_counts(jobs: Sequence[Job]) -> dict[Path, int]:
@@ -250,44 +236,73 @@ def _image_count(job: Job) -> int:
         return 0
 
 
-def _do(
-    job: Job,
-    model: Model,
-    build: Callable[[], DepthPredictor],
-    watcher: Watcher,
-    parts: Sequence[Span],
-) -> Report:
-    wanted = request(job.source, job.options, model.request())
-    try:
-        plan = job.plan()
-        watcher.expect(plan.inputs.image_count)
-        predictor = build()
-        check_head(job.options.settings.router_mode, predictor.heads)
-        advance = partial(watcher.advance, 1)
-        return add_depth(plan, predictor, advance, request=wanted, parts=parts)
-    except ExistsError:  # or another process has finished it meanwhile
-        return finished(job.target, wanted)
+def run_here(jobs: Sequence[Job], model: Model, watcher: Watcher) -> Iterator[tuple[Job, Result]]:
+    """Work on one recording after the other."""
+    worker = Worker(model, watcher)
+    for job in jobs:
+        yield job, worker.work(Task(job))
 
 
-def _result_of(job: Job, future: Future[Result]) -> Result:
-    error = future.exception()
-    return future.result() if error is None else failure(job, error)
+def run_with_processes(
+    jobs: Sequence[Job], model: Model, count: int, watcher: Watcher
+) -> Iterator[tuple[Job, Result]]:
+    """Work on `count` recordings at a time; gives them as they become ready.
+
+    A process that dies takes its recording along only: that is tried once more, and goes on where
+    it was.
+    """
+    waiting, deaths = deque(jobs), Counter[Path]()
+    before = {job.target: file_identity(job.target) for job in jobs}
+    running: dict[Future[Result], tuple[Job, _Process]] = {}
+    with ExitStack() as pools:
+
+        def start() -> _Process:
+            process = _Process(model, watcher)
+            pools.enter_context(process.pool)
+            return process
+
+        idle = [start() for _ in range(min(count, len(jobs)))]
+        while waiting or running:
+            while waiting and idle:
+                job, process = waiting.popleft(), idle.pop()
+                running[process.pool.submit(_work, job)] = job, process
+            done, _ = wait(running, _LOOK_UP_S, FIRST_COMPLETED)
+            for _, process in running.values():
+                process.progress.update(*process.counts)
+            for future in done:
+                job, process = running.pop(future)
+                try:
+                    result = future.result()
+                except BrokenProcessPool:
+                    process.progress.lose()
+                    idle.append(start())
+                    deaths[job.target] += 1
+                    if deaths[job.target] < TRIES:
+                        waiting.append(job.again(before[job.target]))
+                        continue
+                    result = f'{job.source}: the process working on it died {TRIES} times'
+                else:
+                    idle.append(process)
+                yield job, result
 
 
-def failure(job: Job, error: BaseException) -> str:
-    """Return which recording failed and why, in one line, with the type of an unexpected error."""
-    text = in_one_line(error)
-    if not isinstance(error, (ValueError, OSError)):
-        logging.getLogger(__name__).debug('%s failed', job.source, exc_info=error)
-        text = f'{type(error).__name__}: {text}'
-    is_named = str(job.source) in text or str(job.target) in text
-    return text if is_named else f'{job.source}: {text}'
+class _Process:
+    """Own a process; each has a pool, so that it dies alone."""
+
+    def __init__(self, model: Model, watcher: Watcher) -> None:
+        context = multiprocessing.get_context('spawn')  # CUDA does not survive a fork
+        self.counts: Any = context.RawArray('q', 2)  # without a lock, which might die with it
+        self.progress = Progress(watcher)
+        self.pool = ProcessPoolExecutor(1, context, _start, (model, self.counts))
 
 
-def _pass_on(events: Any, watcher: Watcher) -> None:
-    """Pass on to the watcher what the processes have sent, and what they send very soon."""
-    end_s = time.monotonic() + _LOOK_UP_S
-    with suppress(queue.Empty):
-        while True:
-            name, images = events.get(timeout=max(0.0, end_s - time.monotonic()))
-            getattr(watcher, name)(images)
+_workers: list[Worker] = []
+"""In a process of `run_with_processes`, its worker."""
+
+
+def _start(model: Model, counts: MutableSequence[int]) -> None:
+    _workers.append(Worker(model, Counts(counts)))
+
+
+def _work(job: Job) -> Result:
+    return _workers[0].work(Task(job))

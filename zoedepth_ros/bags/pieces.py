@@ -83,18 +83,19 @@ def predict_piece(
     plan: Plan,
     predictor: DepthPredictor,
     span: Span,
-    about: Mapping[str, str],
-    on_image: Callable[[], None],
+    on_image: Callable[[], None] = lambda: None,
+    *,
+    request: str = '',
 ) -> None:
-    """Write the file of a part; resumes an earlier attempt.
+    """Write the file of a part for an `add_depth` with the same request; resumable too.
 
-    about: identifies the work.  on_image: called after each image.
+    on_image: called after each image.
     """
-    path = piece_path(plan.target, span)
+    path, about = piece_path(plan.target, span), plan.about(predictor, request)
     if _about(path) == about:
         return
     with Output(path, overwrite=True) as output:
-        output.write(Metadata(_ABOUT, dict(about)))
+        output.write(Metadata(_ABOUT, about))
         output.write(_CHANNEL)
         source = PreparedImages(plan, Report(), Damage(recover=plan.recover), iter(()))
         frames = (f for _, f in source.steps() if f is not None and f.number >= span.first)
@@ -108,17 +109,17 @@ def predict_piece(
                 if frame.number >= span.end:
                     break
                 due = replace(frame.due, depth=frozenset({DEPTH}), clouds=frozenset())
-                request = pipeline.prepare(frame.rgb, frame.camera, frame.time_s, due)
-                if request is None:
+                wanted = pipeline.prepare(frame.rgb, frame.camera, frame.time_s, due)
+                if wanted is None:
                     continue
                 message = next(done, None)
                 stored = (
-                    _stored(predictor, frame.number, request)
+                    _stored(predictor, frame.number, wanted)
                     if message is None
                     else _unpacked(message)
                 )
                 if stored.result is not None:
-                    no_outputs = replace(request, due=OutputsDue())
+                    no_outputs = replace(wanted, due=OutputsDue())
                     list(pipeline.process(no_outputs, stored.result))
                 output.write(message or _packed(stored, keeps_uncertainty=with_both))
                 on_image()

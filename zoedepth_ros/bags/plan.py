@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
-from zoedepth_ros.bags.contents import Channel, RecordingSummary
+from zoedepth_ros.bags.contents import REQUEST, Channel, RecordingSummary
 from zoedepth_ros.bags.errors import Damage, RecordingError
 from zoedepth_ros.bags.output import COMPRESSIONS, check_target
 from zoedepth_ros.bags.recording import Recording, open_recording
@@ -144,6 +144,19 @@ class Plan:
     ) -> CameraPipeline:
         """Make the pipeline of the images; buffers: memory for its outputs."""
         return CameraPipeline.of(predictor, self.options.settings, buffers)
+
+    def about(self, predictor: DepthPredictor, request: str) -> dict[str, str]:
+        """Return the record about the depth; other values identify other work."""
+        return {
+            **self.options.values(),
+            'image': self.inputs.image,
+            'camera_info': self.inputs.camera_info,
+            'model': predictor.model_name,
+            'weights': predictor.weights_origin,
+            'weights_warning': predictor.weights_warning,
+            'precision': predictor.precision,
+            **({REQUEST: request} if request else {}),
+        }
 
 
 @dataclass(slots=True)
