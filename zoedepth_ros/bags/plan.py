@@ -243,6 +243,7 @@ def make_plan(
         options.image,
         options.camera_info,
         encodings=lambda topics: recording.encodings(topics, Damage(recover=True)),
+        bits=options.settings.camera_bits,
     )
     if options.settings.scale_source == 'motion' and not summary.of_type(TF_MESSAGE):
         raise RecordingError(

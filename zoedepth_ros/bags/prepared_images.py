@@ -13,6 +13,7 @@ from zoedepth_ros.bags.cdr import decode, make
 from zoedepth_ros.bags.contents import Item, Message
 from zoedepth_ros.bags.errors import Damage
 from zoedepth_ros.bags.plan import Plan, Report
+from zoedepth_ros.bags.topics import InputTopics
 from zoedepth_ros.geometry.two_views import CameraPose
 from zoedepth_ros.messages.camera import CalibratedCamera, CameraTracker
 from zoedepth_ros.messages.camera_info import UNUSABLE, CameraUnknown
@@ -63,7 +64,7 @@ class PreparedImages:
         self._done = _Done(done, plan)
         self._schedule = Schedule()
         self._settings = plan.options.settings
-        self._images = TopicImages(plan.inputs.image_type, self._settings.camera_bits)
+        self._images = TopicImages(plan.inputs, self._settings.camera_bits)
         self._transforms = TransformTree()
         self._tracker = CameraTracker(plan.inputs.image, partial(make, CAMERA_INFO))
 
@@ -134,6 +135,8 @@ class PreparedImages:
             self._report.skipped['unreadable message'] += 1
             return None
         self._schedule.done(due, time_s)
+        for what, text in self._images.said.items():
+            self._report.assume(what, text)
         done = self._done.take(message)
         camera = self._camera(*rgb.shape[:2])
         pose = self._pose(image.header)
@@ -187,15 +190,16 @@ class _Done:
 class TopicImages:
     """Decode the images of one topic."""
 
-    def __init__(self, type_name: str, bits: int = 0) -> None:
+    def __init__(self, inputs: InputTopics, bits: int = 0) -> None:
         """bits: the node's camera.bits."""
-        self._type_name, self._bits = type_name, bits
-        self._reader = ImageReader(convert_with_opencv)
+        self._type_name, self._bits = inputs.image_type, bits
+        self._reader = ImageReader(inputs.image, convert_with_opencv)
 
     @property
-    def assumption(self) -> str:
-        """How 16-bit values are read, in words; '' before the first."""
-        return self._reader.assumption
+    def said(self) -> dict[str, str]:
+        """How images are read and why they may be none, in words."""
+        found = {'camera.bits': self._reader.assumption} if self._reader.assumption else {}
+        return {**found, **{text: text for text in self._reader.doubts}}
 
     def read(self, message: Message) -> tuple[Any, NDArray[np.uint8]]:
         """Return the message and its image, rgb (H, W, 3).

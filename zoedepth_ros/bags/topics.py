@@ -10,7 +10,7 @@ from zoedepth_ros.bags.contents import CDR, Channel, RecordingSummary
 from zoedepth_ros.bags.errors import RecordingError
 from zoedepth_ros.bags.recorded_qos import Profile, profiles_text
 from zoedepth_ros.errors import quoted
-from zoedepth_ros.messages.images import DEPTH_ENCODINGS
+from zoedepth_ros.messages.images import is_depth
 from zoedepth_ros.messages.writers import (
     CAMERA_INFO,
     COMPRESSED_IMAGE,
@@ -55,12 +55,14 @@ def find_inputs(
     camera_info: str,
     besides: str = '',
     encodings: Encodings = lambda topics: {},
+    bits: int = 0,
 ) -> InputTopics:
     """Check the topics that are given, find those that are not ('').
 
     besides: a topic of depth; when it is there, its neighbours are not taken for candidates, nor
     are topics without camera_info while others have it.  encodings: keeps depth from being taken
-    for images.  Raises RecordingError listing what there is.
+    for images.  bits: as the node's camera.bits, see `is_depth`.  Raises RecordingError listing
+    what there is.
     """
     candidates = summary.of_type(IMAGE, COMPRESSED_IMAGE)
     cameras = summary.of_type(CAMERA_INFO)
@@ -69,13 +71,13 @@ def find_inputs(
         if not image:  # not ground truth of a simulation: the images of the depth have a camera
             candidates = [t for t in candidates if _camera_info_of(t) in cameras] or candidates
     if not image:
-        image = _only(candidates, summary, encodings)
+        image = _only(candidates, summary, encodings, bits)
     if image not in candidates:
         there = f' ({summary.type_of(image)})' if summary.type_of(image) else ''
         raise RecordingError(
             f'{image}{there} is no topic of images; {_listed(candidates, summary)}'
         )
-    for topic, encoding in _depth_in([image], summary, encodings).items():
+    for topic, encoding in _depth_in([image], summary, encodings, bits).items():
         raise RecordingError(
             f'{topic} holds depth ({encoding}), not images to predict depth from; '
             f'{_listed(candidates, summary)}'
@@ -156,10 +158,12 @@ def _reliable(qos: str) -> str:
     return profiles_text([Profile()], by_name=by_name)
 
 
-def _only(candidates: list[str], summary: RecordingSummary, encodings: Encodings) -> str:
+def _only(
+    candidates: list[str], summary: RecordingSummary, encodings: Encodings, bits: int
+) -> str:
     used = [topic for topic in candidates if summary.counts.get(topic)]
     used = [topic for topic in used if not _repeats(topic, used)]
-    depth = _depth_in(used, summary, encodings)
+    depth = _depth_in(used, summary, encodings, bits)
     images = [topic for topic in used if topic not in depth]
     used = images or used
     if len(used) == 1 or (used and not images):
@@ -170,11 +174,11 @@ def _only(candidates: list[str], summary: RecordingSummary, encodings: Encodings
 
 
 def _depth_in(
-    topics: list[str], summary: RecordingSummary, encodings: Encodings
+    topics: list[str], summary: RecordingSummary, encodings: Encodings, bits: int
 ) -> dict[str, str]:
     """Return those topics whose images are depth, and the encoding."""
     known = encodings([topic for topic in topics if summary.type_of(topic) == IMAGE])
-    known = {topic: encoding for topic, encoding in known.items() if encoding in DEPTH_ENCODINGS}
+    known = {topic: name for topic, name in known.items() if is_depth(name, topic, bits)}
     packed = {topic: 'compressedDepth' for topic in topics if topic.endswith(_COMPRESSED_DEPTH)}
     return {**known, **packed}
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from zoedepth_ros.files import write_file
 from zoedepth_ros.geometry.millimetres import from_millimetres, to_millimetres
 from zoedepth_ros.media.brightness import SignificantBits, to_8_bits
+from zoedepth_ros.media.depth_names import names_depth
 from zoedepth_ros.media.image_header import (
     hfov_rad,
     is_truncated,
@@ -66,6 +67,11 @@ def read_stored_image(path: str | PathLike[str], bits: int = 0) -> StoredImage:
     turned = orientation(data)
     significant = SignificantBits()
     if pixels.dtype == np.uint16:
+        if pixels.ndim == 2 and not bits and names_depth('/'.join(Path(path).parts[-2:])):
+            raise ImageFileError(
+                f'{path}: 16 bits and one channel are depth by the name of the file or its '
+                'folder, not an image: set --bits where it is one'
+            )
         pixels = to_8_bits(pixels, significant.of(pixels, bits))
     elif pixels.dtype != np.uint8:
         raise ImageFileError(
@@ -74,7 +80,8 @@ def read_stored_image(path: str | PathLike[str], bits: int = 0) -> StoredImage:
     code = cv2.COLOR_GRAY2RGB if pixels.ndim == 2 else cv2.COLOR_BGR2RGB
     rgb = cv2.cvtColor(upright(pixels, turned), code)
     hfov = hfov_rad(data, rgb.shape[1], rgb.shape[0])
-    return StoredImage(rgb, turned, hfov, significant.text)
+    said = '; '.join(filter(None, (significant.text, significant.doubt)))
+    return StoredImage(rgb, turned, hfov, said)
 
 
 def image_shape(path: Path) -> tuple[int, int] | None:

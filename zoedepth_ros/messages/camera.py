@@ -33,7 +33,7 @@ class CameraTracker:
 
         make_info: makes a CameraInfo of fields by name.  hint: end of the errors, what to do.
         """
-        self._image_topic, self._make_info, self._hint = image_topic, make_info, hint
+        self.image_topic, self._make_info, self._hint = image_topic, make_info, hint
         self._msg: Any = None
         self._key: object = None
         self._camera: CalibratedCamera | CameraUnknown = CameraUnknown('', '')
@@ -66,7 +66,7 @@ class CameraTracker:
             self._key = key
             try:
                 known = known_camera(
-                    msg, self._image_topic, height, width, rectified=rectified, hfov_rad=hfov_rad
+                    msg, self.image_topic, height, width, rectified=rectified, hfov_rad=hfov_rad
                 )
                 self._camera = CalibratedCamera(known, self._info(msg, known))
             except CameraUnknown as error:

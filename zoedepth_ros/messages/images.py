@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.media.brightness import SignificantBits, to_8_bits
+from zoedepth_ros.media.depth_names import names_depth
 from zoedepth_ros.media.files import decode_pixels
 from zoedepth_ros.media.image_header import JPEG_START, PNG_START, image_size, is_truncated
 
@@ -130,23 +131,36 @@ ENCODINGS: dict[str, Encoding] = {
 class ImageReader:
     """Convert the Image or CompressedImage messages of one camera to RGB."""
 
-    def __init__(self, convert: ColorConverter | None = None) -> None:
-        """convert: how colours are converted; by default the best way this machine has."""
-        self._convert, self._bits = convert, SignificantBits()
+    def __init__(self, topic: str = '', convert: ColorConverter | None = None) -> None:
+        """topic: its words may say that images of one channel are depth.
+
+        convert: how colours are converted; by default the best way this machine has.
+        """
+        self.topic, self._convert, self._bits = topic, convert, SignificantBits()
+        self._grey = ''
 
     @property
     def assumption(self) -> str:
         """How 16-bit values are read, in words; '' before the first."""
         return self._bits.text
 
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Why these may not be images, in words."""
+        return tuple(filter(None, (self._grey, self._bits.doubt)))
+
     def rgb(self, msg: Any, bits: int = 0) -> Rgb:
         """Return the image (H, W, 3); raises ConversionError.
 
         bits: significant ones of 16-bit values, 0 for those of the largest value so far.
         """
-        if hasattr(msg, 'format'):
-            return rgb_from_compressed(msg, self._bits, bits)
-        return rgb_from_image(msg, self._convert, self._bits, bits)
+        is_compressed = hasattr(msg, 'format')
+        name = msg.format.partition(';')[0].strip() if is_compressed else msg.encoding
+        is_grey = name in ('mono8', '8UC1') and names_depth(self.topic)
+        self._grey = f'{name} on {self.topic}: is this depth in grey, not an image?' * is_grey
+        if is_compressed:
+            return rgb_from_compressed(msg, self._bits, bits, self.topic)
+        return rgb_from_image(msg, self._convert, self._bits, bits, self.topic)
 
 
 def rgb_from_image(
@@ -154,6 +168,7 @@ def rgb_from_image(
     convert: ColorConverter | None = None,
     largest: SignificantBits | None = None,
     bits: int = 0,
+    topic: str = '',
 ) -> Rgb:
     """Convert a sensor_msgs/Image to uint8 (H, W, 3) RGB.
 
@@ -161,8 +176,7 @@ def rgb_from_image(
     the message.  convert: how 8-bit colours are converted; by default the best way this machine
     has.  Raises ConversionError.
     """
-    if msg.encoding in DEPTH_ENCODINGS:
-        raise _depth_error(f'encoding {msg.encoding}')
+    _refuse_depth(msg.encoding, topic, bits)
     if msg.encoding not in ENCODINGS:
         raise ConversionError(
             UNKNOWN_ENCODING,
@@ -175,7 +189,9 @@ def rgb_from_image(
     return np.ascontiguousarray(rgb[: msg.height, : msg.width])
 
 
-def rgb_from_compressed(msg: Any, largest: SignificantBits | None = None, bits: int = 0) -> Rgb:
+def rgb_from_compressed(
+    msg: Any, largest: SignificantBits | None = None, bits: int = 0, topic: str = ''
+) -> Rgb:
     """Decode a sensor_msgs/CompressedImage (JPEG, PNG) to uint8 (H, W, 3) RGB.
 
     `format` is read as image_transport writes it: 'bayer_rggb8; png compressed ' is a mosaic.
@@ -196,7 +212,28 @@ def rgb_from_compressed(msg: Any, largest: SignificantBits | None = None, bits: 
         message = f'cannot decode {len(data)} bytes of {msg.format!r}'
         raise ConversionError(DAMAGED, message)
     encoding = _decoded_encoding(pixels, name, msg.format)
+    _refuse_depth(encoding, topic, bits)
     return _converted(pixels, encoding, convert_with_opencv, largest, bits)
+
+
+def is_depth(encoding: str, topic: str, bits: int = 0) -> bool:
+    """Return whether images are depth, by their encoding and the words of their topic.
+
+    bits: as configured; other than 0 they say that mono16 is an image.
+    """
+    named = encoding == 'mono16' and not bits and names_depth(topic)
+    return encoding in DEPTH_ENCODINGS or named
+
+
+def _refuse_depth(encoding: str, topic: str, bits: int) -> None:
+    if encoding in DEPTH_ENCODINGS:
+        raise _depth_error(f'encoding {encoding}')
+    if is_depth(encoding, topic, bits):
+        raise ConversionError(
+            DEPTH_IMAGE,
+            f'{encoding} on {topic} is depth by the name of the topic, not an image: choose the '
+            'topic of a colour or mono image, or set camera.bits (--bits) where it is one',
+        )
 
 
 def _depth_error(what: str) -> ConversionError:

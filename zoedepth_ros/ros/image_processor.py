@@ -150,7 +150,7 @@ class ImageProcessor:
         transforms: Transforms | None = None,
     ) -> None:
         """Use these intrinsics, reference sensor and TF from now on."""
-        self._camera_tracker = camera
+        self._camera_tracker, self._reader.topic = camera, camera.image_topic
         self._references, self._transforms = references, transforms
 
     def drop(self, reason: str, message: str) -> None:
@@ -313,6 +313,7 @@ class ImageProcessor:
 
     def _note_camera(self, known: KnownCamera | None, notices: tuple[str, ...]) -> None:
         """Keep how camera_info is read and what is doubtful about it; log new doubts."""
+        notices = (*notices, *self._reader.doubts)
         self._known, self._camera_notices = known, notices
         for text in notices:
             if text not in self._noticed:

@@ -58,7 +58,7 @@ def live_images(
     what is not shown, again and again.  Raises OSError when nothing comes for `patience_s`, and
     for a topic whose messages are no images.
     """
-    reader = ImageReader()
+    reader = ImageReader(topic)
     context = rclpy.Context()
     rclpy.init(context=context)
     try:
@@ -126,8 +126,8 @@ def _image(
             raise OSError(f'{topic}: {error}') from None
         note(f'{topic}: not shown: {error}')
         return None
-    if reader.assumption:
-        note(reader.assumption)
+    for text in filter(None, (reader.assumption, *reader.doubts)):
+        note(text)
     try:
         camera = tracker.camera(*rgb.shape[:2], rectified=rectified, hfov_rad=0.0)
         model = camera.model

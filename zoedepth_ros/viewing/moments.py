@@ -101,6 +101,7 @@ def recording_frames(
         camera_info,
         besides=depth_topic,
         encodings=lambda topics: recording.encodings(topics, Damage(recover=True)),
+        bits=bits,
     )
     domain_topic = topic_of(DOMAIN, depth_topic)
     depth_topic = depth_topic if summary.counts.get(depth_topic) else ''
@@ -135,7 +136,7 @@ class _Shown:
         self._uncertainty_topic = f'{depth_topic.rpartition("/")[0]}/uncertainty'
         self._tracker = CameraTracker(inputs.image, partial(make, writers.CAMERA_INFO))
         self._rectified = rectified
-        self._images, self._note = TopicImages(inputs.image_type, bits), note
+        self._images, self._note = TopicImages(inputs, bits), note
         self._waiting: OrderedDict[tuple[int, int], NDArray[np.uint8]] = OrderedDict()
 
     def frames(self, message: Any) -> Iterator[ViewFrame]:
@@ -164,8 +165,8 @@ class _Shown:
 
     def _image(self, message: Any, time_s: float) -> Iterator[ViewFrame]:
         image, rgb = self._images.read(message)
-        if self._images.assumption:
-            self._note(self._images.assumption)
+        for text in self._images.said.values():
+            self._note(text)
         if not self._depth_topic:
             yield ViewFrame(message.channel.topic, time_s, rgb, camera=self._camera(rgb))
             return
