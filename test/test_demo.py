@@ -46,7 +46,7 @@ def start(*arguments):
     )
 
 
-def picture(path, width=96, height=64):
+def write_image(path, width=96, height=64):
     noise = np.random.default_rng(1).integers(0, 255, (height, width, 3), np.uint8)
     cv2.imwrite(str(path), noise)
     return path
@@ -54,7 +54,9 @@ def picture(path, width=96, height=64):
 
 def test_an_image_becomes_depth_points_and_a_report(tmp_path):
     out = tmp_path / 'out'
-    running = start('--image', picture(tmp_path / 'a b.png'), '--out', out, '--duration', 5, *TINY)
+    running = start(
+        '--image', write_image(tmp_path / 'a b.png'), '--out', out, '--duration', 5, *TINY
+    )
     text, _ = running.communicate(timeout=PATIENCE_S)
     assert running.returncode == 0, text
     assert 'depth and points arrived' in text
@@ -138,7 +140,7 @@ def test_by_default_a_trajectory_is_compared_with_ground_truth_before_the_photog
 
 
 def test_a_given_source_replaces_the_trajectory(demo, tmp_path):
-    given = demo.parse(['--image', str(picture(tmp_path / 'a.png'))])
+    given = demo.parse(['--image', str(write_image(tmp_path / 'a.png'))])
     assert demo.source_parameters(given)['source'] == str(tmp_path / 'a.png')
     assert demo.source_parameters(demo.parse(['--camera', '0']))['source'] == '0'
     assert 'wait_for_subscribers' not in demo.source_parameters(demo.parse(['--video', 'a.mp4']))
@@ -208,6 +210,6 @@ def test_a_model_on_this_machine_is_preferred_to_random_weights(demo, monkeypatc
 
 
 def test_a_name_with_blanks_is_one_image_and_several_names_are_several(demo, tmp_path):
-    one = picture(tmp_path / 'a b.png')
+    one = write_image(tmp_path / 'a b.png')
     assert demo.image_paths(str(one)) == [str(one)]
     assert demo.image_paths('/x/a.png /x/b.png') == ['/x/a.png', '/x/b.png']

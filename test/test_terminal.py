@@ -24,7 +24,7 @@ from fake_predictor import FakePredictor
 import numpy as np
 from zoedepth_ros.cli.main import main
 if sys.argv[1] == 'evaluate':
-    network = ConstantNetwork(lambda picture, head: np.full((6, 8), 2.0))
+    network = ConstantNetwork(lambda image, head: np.full((6, 8), 2.0))
     network.heads = ('indoor', 'outdoor')
 else:
     network = FakePredictor(2.0)

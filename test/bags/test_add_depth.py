@@ -28,7 +28,7 @@ from zoedepth_ros.inference.result import ContextLost, InferenceError
 
 
 def by_red(rgb, head):
-    """Tell the picture's number as its depth: number 0 is 1 m away, number 1 2 m, …"""
+    """Tell the image's number as its depth: number 0 is 1 m away, number 1 2 m, …"""
     return np.full(rgb.shape[:2], 1.0 + round(float(np.median(rgb[..., 0])) / 10), np.float32)
 
 
@@ -123,11 +123,11 @@ def test_other_programs_read_topics_types_and_qos(tmp_path):
 
 
 def test_of_images_and_their_compressed_copy_the_images_are_taken(tmp_path):
-    depth = bags.compressed(bags.picture(0), 10**18, '/range/image/compressedDepth')
-    copies = [bags.compressed(bags.picture(n), 10**18 + n * 10**8) for n in range(3)]
+    depth = bags.compressed(bags.rgb_image(0), 10**18, '/range/image/compressedDepth')
+    copies = [bags.compressed(bags.rgb_image(n), 10**18 + n * 10**8) for n in range(3)]
     source = bags.write_mcap(tmp_path / 'in.mcap', [*bags.drive(3), *copies, depth])
     assert make_plan(source, tmp_path / 'out.mcap', DepthOptions()).inputs.image == bags.IMAGE
-    other = bags.image(bags.picture(0), 10**18, '/rear/image')
+    other = bags.image(bags.rgb_image(0), 10**18, '/rear/image')
     source = bags.write_mcap(tmp_path / 'two.mcap', [*bags.drive(3), other])
     with pytest.raises(RecordingError, match=r'choose one with --image; .*/rear/image'):
         make_plan(source, tmp_path / 'out.mcap', DepthOptions())
@@ -171,7 +171,7 @@ def test_a_recording_of_depth_alone_is_refused_by_name(tmp_path, topics, encodin
 
 
 def test_a_recording_of_compressed_depth_alone_is_refused_by_name(tmp_path):
-    depth = bags.compressed(bags.picture(0), 10**18, '/range/image/compressedDepth')
+    depth = bags.compressed(bags.rgb_image(0), 10**18, '/range/image/compressedDepth')
     source = bags.write_mcap(tmp_path / 'depth.mcap', [depth])
     with pytest.raises(RecordingError, match='^/range/image/compressedDepth holds depth'):
         make_plan(source, tmp_path / 'out.mcap', DepthOptions())
@@ -179,7 +179,7 @@ def test_a_recording_of_compressed_depth_alone_is_refused_by_name(tmp_path):
 
 def test_compressed_images_give_the_same_depth(tmp_path):
     times = [10**18 + n * 10**8 for n in range(2)]
-    messages = [bags.compressed(bags.picture(n), time_ns) for n, time_ns in enumerate(times)]
+    messages = [bags.compressed(bags.rgb_image(n), time_ns) for n, time_ns in enumerate(times)]
     source = bags.write_mcap(tmp_path / 'in.mcap', messages)
     report = convert(source, tmp_path / 'out.mcap')
     depths = bags.messages_of(tmp_path / 'out.mcap', '/depth/image')
@@ -188,7 +188,7 @@ def test_compressed_images_give_the_same_depth(tmp_path):
 
 
 def test_a_field_of_view_stands_in_for_a_missing_calibration(tmp_path):
-    source = bags.write_mcap(tmp_path / 'in.mcap', [bags.image(bags.picture(0), 10**18)])
+    source = bags.write_mcap(tmp_path / 'in.mcap', [bags.image(bags.rgb_image(0), 10**18)])
     convert(source, tmp_path / 'out.mcap', camera_hfov_rad=np.pi / 2)
     (info,) = bags.messages_of(tmp_path / 'out.mcap', '/depth/camera_info')
     assert info.k[0] == pytest.approx(32.0)  # half of 64 px at 45 degrees
@@ -196,7 +196,7 @@ def test_a_field_of_view_stands_in_for_a_missing_calibration(tmp_path):
 
 
 def test_camera_info_of_another_size_is_scaled(tmp_path):
-    messages = [bags.camera_info(10**18, size=(96, 128)), bags.image(bags.picture(0), 10**18)]
+    messages = [bags.camera_info(10**18, size=(96, 128)), bags.image(bags.rgb_image(0), 10**18)]
     source = bags.write_mcap(tmp_path / 'in.mcap', messages)
     convert(source, tmp_path / 'out.mcap')
     (info,) = bags.messages_of(tmp_path / 'out.mcap', '/depth/camera_info')
@@ -206,7 +206,7 @@ def test_camera_info_of_another_size_is_scaled(tmp_path):
 
 def test_images_before_the_first_camera_info_have_points_too(tmp_path):
     late = bags.camera_info(10**18 + 10**9)
-    source = bags.write_mcap(tmp_path / 'in.mcap', [bags.image(bags.picture(0), 10**18), late])
+    source = bags.write_mcap(tmp_path / 'in.mcap', [bags.image(bags.rgb_image(0), 10**18), late])
     assert convert(source, tmp_path / 'out.mcap').clouds == 1
 
 
@@ -272,7 +272,7 @@ def test_the_router_decides_once_and_does_not_flicker(tmp_path):
     predictor = FakePredictor(by_red, router=router)
     source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(4))
     convert(source, tmp_path / 'out.mcap', predictor)
-    assert predictor.asked_heads == ['auto', 'indoor', 'indoor', 'indoor']
+    assert predictor.requested_heads == ['auto', 'indoor', 'indoor', 'indoor']
 
 
 def test_the_routers_verdict_is_added_on_request(tmp_path):
@@ -304,7 +304,7 @@ def test_two_processes_do_not_write_one_file(tmp_path):
 
 
 def test_two_topics_of_images_are_listed(tmp_path):
-    other = bags.image(bags.picture(1), 10**18, '/rear/image_raw')
+    other = bags.image(bags.rgb_image(1), 10**18, '/rear/image_raw')
     source = bags.write_mcap(tmp_path / 'in.mcap', [*bags.drive(2), other])
     with pytest.raises(RecordingError, match=r'--image.*/camera/image_raw.*2 messages.*/rear/im'):
         convert(source, tmp_path / 'out.mcap')
@@ -353,11 +353,11 @@ def stop_after(count):
 
 
 def test_stopped_work_is_finished_and_not_done_again(tmp_path):
-    # 300 x 400 px of 32FC1 are 480 kB, so that every third picture fills a chunk.
+    # 300 x 400 px of 32FC1 are 480 kB, so that every third image fills a chunk.
     messages = []
     for number in range(12):
         time_ns = 10**18 + number * 10**8
-        messages += [bags.image(bags.picture(number, (300, 400)), time_ns)]
+        messages += [bags.image(bags.rgb_image(number, (300, 400)), time_ns)]
     source = bags.write_mcap(tmp_path / 'in.mcap', messages)
     target = tmp_path / 'out.mcap'
     with pytest.raises(StoppedError):
@@ -401,14 +401,14 @@ def test_times_of_publishing_and_numbers_are_the_images(tmp_path):
     from mcap.reader import make_reader
     from mcap.writer import Writer
 
-    picture = bags.image(bags.picture(0), 10**18)
+    image = bags.image(bags.rgb_image(0), 10**18)
     with (tmp_path / 'in.mcap').open('wb') as file:
         writer = Writer(file)
         writer.start('ros2')
         channel = writer.register_channel(
-            bags.IMAGE, 'cdr', writer.register_schema(picture.type_name, 'ros2msg', b'')
+            bags.IMAGE, 'cdr', writer.register_schema(image.type_name, 'ros2msg', b'')
         )
-        writer.add_message(channel, 30, picture.data, 20, 7)
+        writer.add_message(channel, 30, image.data, 20, 7)
         writer.finish()
     convert(tmp_path / 'in.mcap', tmp_path / 'out.mcap')
     with (tmp_path / 'out.mcap').open('rb') as file:
@@ -445,7 +445,7 @@ def test_other_settings_do_not_continue_unfinished_work(tmp_path):
 def test_a_killed_process_leaves_work_that_is_finished(tmp_path):
     source = bags.write_mcap(
         tmp_path / 'in.mcap',
-        [bags.image(bags.picture(n, (300, 400)), 10**18 + n * 10**8) for n in range(8)],
+        [bags.image(bags.rgb_image(n, (300, 400)), 10**18 + n * 10**8) for n in range(8)],
     )
     script = f"""
         import os, signal
@@ -508,7 +508,7 @@ def test_depth_is_brought_to_the_recorded_camera(tmp_path, asked, factor):
 
 
 def test_without_a_camera_depth_stays_the_training_cameras_and_that_is_told(tmp_path):
-    source = bags.write_mcap(tmp_path / 'in.mcap', [bags.image(bags.picture(0), 10**18)])
+    source = bags.write_mcap(tmp_path / 'in.mcap', [bags.image(bags.rgb_image(0), 10**18)])
     predictor = FakePredictor(2.0, training_hfov_rad=HALF)
     report = convert(source, tmp_path / 'auto.mcap', predictor)
     assert (report.uncorrected, depths_of(tmp_path / 'auto.mcap')) == (1, [2.0])
@@ -524,7 +524,7 @@ def test_rectified_images_take_p_by_their_topic_or_as_configured(tmp_path, asked
     topic, info = '/cam/color/rect/image', '/cam/color/rect/camera_info'
     messages = [
         bags.camera_info(10**18, rectified_focal_px=55.0, topic=info),
-        bags.image(bags.picture(0), 10**18, topic),
+        bags.image(bags.rgb_image(0), 10**18, topic),
     ]
     source = bags.write_mcap(tmp_path / 'in.mcap', messages)
     predictor = FakePredictor(2.0, training_hfov_rad=HALF)
@@ -586,7 +586,7 @@ def test_recorded_transforms_stay_as_they_are_when_stopped_work_is_resumed(tmp_p
 
 
 def test_a_scan_of_images_without_a_frame_has_no_transform_and_that_is_reported(tmp_path):
-    rgb = bags.picture(1)
+    rgb = bags.rgb_image(1)
     kind = bags.STORE.types['sensor_msgs/msg/Image']
     message = kind(bags.header(10**18, ''), *rgb.shape[:2], 'rgb8', 0, 3 * 64, rgb.reshape(-1))
     image = bags.serialized(bags.IMAGE, 10**18 + 5, message)

@@ -35,11 +35,11 @@ class Watcher:
         self.expected = self.done = 0
         self.lines = []
 
-    def expect(self, pictures):
-        self.expected += pictures
+    def expect(self, images):
+        self.expected += images
 
-    def advance(self, pictures):
-        self.done += pictures
+    def advance(self, images):
+        self.done += images
 
 
 @pytest.fixture(scope='module')
@@ -85,7 +85,7 @@ def fleet(folder, count=4, size=(300, 400)):
     sources = []
     for number in range(count):
         images = [
-            bags.image(bags.picture(n, size), 10**18 + number * 10**12 + n * 10**8)
+            bags.image(bags.rgb_image(n, size), 10**18 + number * 10**12 + n * 10**8)
             for n in range(IMAGES)
         ]
         sources.append(bags.write_mcap(folder / f'{number}.mcap', images))
@@ -171,7 +171,7 @@ def test_a_long_recording_is_divided_and_is_as_if_it_had_not_been(
 ):
     monkeypatch.setattr(cluster_module, '_LEAST_IMAGES', 8)
     times_ns = [10**18 + n * 3 * 10**8 for n in range(24)]
-    messages = [bags.image(bags.picture(n), t) for n, t in enumerate(times_ns)]
+    messages = [bags.image(bags.rgb_image(n), t) for n, t in enumerate(times_ns)]
     source = bags.write_mcap(tmp_path / 'long.mcap', messages)
     short = bags.write_mcap(tmp_path / 'short.mcap', messages[:4])
     options = bags.options(router_mode=head, domain=True)

@@ -16,11 +16,11 @@ class Watcher:
     def __init__(self):
         self.expected = self.done = 0
 
-    def expect(self, pictures):
-        self.expected += pictures
+    def expect(self, images):
+        self.expected += images
 
-    def advance(self, pictures):
-        self.done += pictures
+    def advance(self, images):
+        self.done += images
 
 
 def jobs(folder):
@@ -101,7 +101,9 @@ def test_damage_of_every_kind_stops_no_later_recording(tmp_path):
 
 def long_jobs(folder, count=4):
     for number in range(count):
-        messages = [bags.image(bags.picture(n, (300, 400)), 10**18 + n * 10**8) for n in range(8)]
+        messages = [
+            bags.image(bags.rgb_image(n, (300, 400)), 10**18 + n * 10**8) for n in range(8)
+        ]
         bags.write_mcap(folder / f'{number}.mcap', messages)
     return [
         Job(folder / f'{n}.mcap', folder / 'out' / f'{n}.mcap', DepthOptions())

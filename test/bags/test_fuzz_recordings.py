@@ -34,10 +34,10 @@ REPLACED = (b'', b'[' * 300, b'\xff' * 9, b'&a [*a, *a]', b'null', b'1e999', b'.
 
 
 class Watcher:
-    def expect(self, pictures):
+    def expect(self, images):
         pass
 
-    def advance(self, pictures):
+    def advance(self, images):
         pass
 
 

@@ -24,7 +24,7 @@ def drive(size=bags.SIZE) -> list[bags.Written]:
     for number in range(IMAGES):
         time_ns = 10**18 + number * 3 * 10**8
         info = bags.camera_info(time_ns, size=size)
-        messages += [info, bags.image(bags.picture(number, size), time_ns)]
+        messages += [info, bags.image(bags.rgb_image(number, size), time_ns)]
     return messages
 
 

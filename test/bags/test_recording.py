@@ -427,7 +427,7 @@ def image_file(path: Path, type_name: str, *, encoding='cdr', schema=True, profi
         number = writer.register_schema(type_name, 'ros2msg', b'') if schema else 0
         channel = writer.register_channel(bags.IMAGE, encoding, number)
         for n in range(2):
-            message = bags.image(bags.picture(n), 10**18 + n)
+            message = bags.image(bags.rgb_image(n), 10**18 + n)
             writer.add_message(channel, message.time_ns, message.data, message.time_ns)
         writer.finish()
     return path

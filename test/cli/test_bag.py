@@ -50,7 +50,7 @@ def test_every_option_reaches_the_recording(tmp_path, predictor):
     }
     depths = bags.messages_of(tmp_path / 'out.mcap', '/eye/depth')
     assert [depth.encoding for depth in depths] == ['16UC1'] * 2
-    assert predictor.asked_heads == ['outdoor'] * 2
+    assert predictor.requested_heads == ['outdoor'] * 2
 
 
 def test_several_recordings_go_into_a_folder_and_a_bad_one_stops_no_other(
@@ -174,7 +174,7 @@ def test_without_ray_its_name_and_install_line_are_given(tmp_path, monkeypatch, 
 
 def test_how_camera_info_is_read_is_an_option_and_is_said(tmp_path, predictor, capsys):
     messages = [bags.camera_info(10**18, rectified_focal_px=55.0)]
-    messages.append(bags.image(bags.picture(0), 10**18))
+    messages.append(bags.image(bags.rgb_image(0), 10**18))
     source = bags.write_mcap(tmp_path / 'in.mcap', messages)
     for arguments, says in (
         ([], "raw images (K with D): 'raw' in the name of /camera/image_raw"),

@@ -289,7 +289,7 @@ def test_the_evaluation_of_a_trajectory_shows_progress(monkeypatch, capfd):
     pytest.importorskip('numba')
     from constant_network import ConstantNetwork
 
-    network = ConstantNetwork(lambda picture, head: np.full((6, 8), 2.0))
+    network = ConstantNetwork(lambda image, head: np.full((6, 8), 2.0))
     network.heads = ('indoor', 'outdoor')
     monkeypatch.setattr(zoedepth_ros.build, 'build_predictor', lambda *_, **__: network)
     monkeypatch.setattr(
@@ -345,12 +345,12 @@ def test_a_full_disk_is_reported_and_leaves_no_partial_file(place):
 def test_scores_of_images_with_undecodable_names_are_written(place, monkeypatch):
     from constant_network import ConstantNetwork
 
-    network = ConstantNetwork(lambda picture, head: np.full((6, 8), 2.0))
+    network = ConstantNetwork(lambda image, head: np.full((6, 8), 2.0))
     network.heads = ('indoor', 'outdoor')
     monkeypatch.setattr(zoedepth_ros.build, 'build_predictor', lambda *_, **__: network)
     for folder in ('rgb', 'depth'):
-        picture = place / 'data' / folder / 'a.png'
-        picture.rename(picture.with_name(os.fsdecode(b'k\xfcche.png')))
+        image = place / 'data' / folder / 'a.png'
+        image.rename(image.with_name(os.fsdecode(b'k\xfcche.png')))
     assert main([*FOLDER.split(), '--csv', 'a.csv', '--json', 'a.json']) == 0
     assert r'rgb/k\xfcche.png' in (place / 'a.csv').read_text(encoding='utf-8')
     assert json.loads((place / 'a.json').read_text())['n_images'] == 1

@@ -15,7 +15,7 @@ HEIGHT, WIDTH = 60, 80
 
 
 @pytest.fixture
-def picture(tmp_path):
+def image(tmp_path):
     path = tmp_path / 'a.png'
     cv2.imwrite(str(path), np.full((HEIGHT, WIDTH, 3), 90, np.uint8))
     return path
@@ -46,80 +46,80 @@ def heads(path):
     return yaml.safe_load(path.read_text())['heads']
 
 
-def calibrate(picture, tmp_path, *arguments):
+def calibrate(image, tmp_path, *arguments):
     out = tmp_path / 'scale.yaml'
-    return main(['calibrate', str(picture), '--out', str(out), *arguments]), out
+    return main(['calibrate', str(image), '--out', str(out), *arguments]), out
 
 
-def test_a_target_at_a_known_distance_gives_the_scale(picture, tmp_path, says, capsys):
+def test_a_target_at_a_known_distance_gives_the_scale(image, tmp_path, says, capsys):
     depth_m = np.full((HEIGHT, WIDTH), 5.0)
     depth_m[10:20, 10:30] = 1.6  # truly 2.0 m
     says(depth_m)
-    code, out = calibrate(picture, tmp_path, '--distance', '2.0', '--box', '10,10,30,20')
+    code, out = calibrate(image, tmp_path, '--distance', '2.0', '--box', '10,10,30,20')
     assert code == 0
     assert heads(out)['indoor']['scale'] == pytest.approx(1.25, rel=1e-3)
     assert f'scale.file:={out}' in capsys.readouterr().out
 
 
-def test_a_target_beyond_the_range_of_the_head_is_refused(picture, tmp_path, says, capsys):
+def test_a_target_beyond_the_range_of_the_head_is_refused(image, tmp_path, says, capsys):
     says(12.0)
-    code, out = calibrate(picture, tmp_path, '--distance', '11.0')
+    code, out = calibrate(image, tmp_path, '--distance', '11.0')
     assert code != 0
     assert not out.exists()
     assert 'nearer than 10 m, the range of this head' in capsys.readouterr().out
 
 
-def test_without_a_box_the_middle_of_the_image_is_the_target(picture, tmp_path, says):
+def test_without_a_box_the_middle_of_the_image_is_the_target(image, tmp_path, says):
     depth_m = np.full((HEIGHT, WIDTH), 5.0)
     depth_m[25:35, 34:46] = 4.0
     says(depth_m)
-    code, out = calibrate(picture, tmp_path, '--distance', '2.0')
+    code, out = calibrate(image, tmp_path, '--distance', '2.0')
     assert code == 0
     assert heads(out)['indoor']['scale'] == pytest.approx(0.5, rel=1e-3)
 
 
 @pytest.mark.parametrize('pitch', [[], ['--pitch', '-10']])
-def test_the_height_of_the_camera_gives_the_scale(picture, tmp_path, says, pitch):
+def test_the_height_of_the_camera_gives_the_scale(image, tmp_path, says, pitch):
     says(floor_m(0.8, math.radians(-10)))  # truly 1.2 m
     known = ['--camera-height', '1.2', '--hfov', '60', *pitch]
-    code, out = calibrate(picture, tmp_path, *known)
+    code, out = calibrate(image, tmp_path, *known)
     assert code == 0
     assert heads(out)['indoor']['scale'] == pytest.approx(1.5, rel=0.01)
 
 
-def test_the_scale_is_for_the_focal_correction_that_the_node_will_use(picture, tmp_path, says):
+def test_the_scale_is_for_the_focal_correction_that_the_node_will_use(image, tmp_path, says):
     says(2.0)
     known = ['--distance', '2.0', '--hfov', '60', '--focal-correction', 'scale']
-    code, out = calibrate(picture, tmp_path, *known)
+    code, out = calibrate(image, tmp_path, *known)
     assert code == 0
     factor = (0.5 / math.tan(math.radians(30)) * WIDTH / HEIGHT) / (519.47 / 480)
     assert heads(out)['indoor']['scale'] == pytest.approx(1 / factor, rel=1e-3)
 
 
-def test_the_scale_can_be_for_the_warp_and_for_weights_of_other_images(picture, tmp_path, says):
-    says(2.0)  # whatever the picture, so that the warp changes nothing
+def test_the_scale_can_be_for_the_warp_and_for_weights_of_other_images(image, tmp_path, says):
+    says(2.0)  # whatever the image, so that the warp changes nothing
     known = ['--distance', '3.0', '--hfov', '60', '--focal-correction']
-    code, out = calibrate(picture, tmp_path, *known, 'warp')
+    code, out = calibrate(image, tmp_path, *known, 'warp')
     assert code == 0
     assert heads(out)['indoor']['scale'] == pytest.approx(1.5, rel=1e-3)
-    code, out = calibrate(picture, tmp_path, *known, 'scale', '--training-hfov', '60')
+    code, out = calibrate(image, tmp_path, *known, 'scale', '--training-hfov', '60')
     assert code == 0
     assert heads(out)['indoor']['scale'] == pytest.approx(1.5, rel=1e-3)
 
 
-def test_the_other_heads_scale_in_the_file_stays(picture, tmp_path, says):
+def test_the_other_heads_scale_in_the_file_stays(image, tmp_path, says):
     says(2.0)
-    assert calibrate(picture, tmp_path, '--distance', '3.0')[0] == 0
-    code, out = calibrate(picture, tmp_path, '--distance', '1.0', '--head', 'outdoor')
+    assert calibrate(image, tmp_path, '--distance', '3.0')[0] == 0
+    code, out = calibrate(image, tmp_path, '--distance', '1.0', '--head', 'outdoor')
     assert code == 0
     assert {head: entry['scale'] for head, entry in heads(out).items()} == {
         'indoor': pytest.approx(1.5), 'outdoor': pytest.approx(0.5),
     }  # fmt: skip
 
 
-def test_a_floor_that_is_not_there_is_said_and_nothing_is_written(picture, tmp_path, says, capsys):
+def test_a_floor_that_is_not_there_is_said_and_nothing_is_written(image, tmp_path, says, capsys):
     says(1.5)  # a wall
-    code, out = calibrate(picture, tmp_path, '--camera-height', '1.2', '--hfov', '60')
+    code, out = calibrate(image, tmp_path, '--camera-height', '1.2', '--hfov', '60')
     assert code == 2
     assert 'the floor was not found' in capsys.readouterr().err
     assert not out.exists()
@@ -132,29 +132,29 @@ def test_a_floor_that_is_not_there_is_said_and_nothing_is_written(picture, tmp_p
         (['--distance', '2', '--box', '500,0,600,10'], '80 x 60 image'),
     ],
 )
-def test_what_cannot_be_is_refused(picture, tmp_path, says, capsys, arguments, message):
+def test_what_cannot_be_is_refused(image, tmp_path, says, capsys, arguments, message):
     says(2.0)
-    assert calibrate(picture, tmp_path, *arguments)[0] == 2
+    assert calibrate(image, tmp_path, *arguments)[0] == 2
     assert message in capsys.readouterr().err
 
 
-def test_depth_that_is_not_depth_is_said(picture, tmp_path, says, capsys):
+def test_depth_that_is_not_depth_is_said(image, tmp_path, says, capsys):
     says(2.0, weights_warning='random weights: not depth')
-    assert calibrate(picture, tmp_path, '--distance', '2.0')[0] == 0
+    assert calibrate(image, tmp_path, '--distance', '2.0')[0] == 0
     assert 'RANDOM WEIGHTS' in capsys.readouterr().out
 
 
 def test_weights_that_name_their_camera_need_the_images_for_their_scale(
-    picture, tmp_path, says, capsys
+    image, tmp_path, says, capsys
 ):
     says(2.0, training_hfov_rad=math.radians(90))  # f / W = 0.5; 60 degrees: 0.866
-    assert calibrate(picture, tmp_path, '--distance', '3.0')[0] == 2
+    assert calibrate(image, tmp_path, '--distance', '3.0')[0] == 2
     assert 'the scale needs --hfov' in capsys.readouterr().err
-    code, out = calibrate(picture, tmp_path, '--distance', '3.0', '--hfov', '60')
+    code, out = calibrate(image, tmp_path, '--distance', '3.0', '--hfov', '60')
     assert code == 0
     # 2 m through 90 degrees are 3.464 m through 60
     assert heads(out)['indoor']['scale'] == pytest.approx(3.0 / 3.4641, rel=1e-3)
     off = ['--distance', '3.0', '--focal-correction', 'off']
-    code, out = calibrate(picture, tmp_path, *off)
+    code, out = calibrate(image, tmp_path, *off)
     assert code == 0
     assert heads(out)['indoor']['scale'] == pytest.approx(1.5, rel=1e-3)

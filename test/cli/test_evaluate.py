@@ -15,7 +15,7 @@ from zoedepth_ros.cli.main import main
 @pytest.fixture
 def network(monkeypatch):
     """A fake network: 2 m everywhere; `arguments` are those of build_predictor."""
-    fake = ConstantNetwork(lambda picture, head: np.full((6, 8), 2.0))
+    fake = ConstantNetwork(lambda image, head: np.full((6, 8), 2.0))
     fake.heads = ('indoor', 'outdoor')
     fake.arguments = None
 
@@ -74,7 +74,7 @@ def test_the_number_of_images_and_the_mirrored_pass_are_options(network, tree):
 
 def test_the_head_can_be_forced(network, tree):
     assert folder(tree, '--head', 'outdoor', '--samples', 1) == 0
-    assert network.heads_asked == ['outdoor', 'outdoor']
+    assert network.requested_heads == ['outdoor', 'outdoor']
 
 
 def test_the_model_is_built_as_requested_in_full_precision_by_default(network, tree):

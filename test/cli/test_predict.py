@@ -100,7 +100,7 @@ def test_options_reach_the_predictor(folder, tmp_path, fake):
         ('ZoeD_tiny_N', 'w.pt', 'cpu', 'fp32', 'official'),
         {'flip_augmentation': True},
     )
-    assert fake.asked_heads == ['outdoor']
+    assert fake.requested_heads == ['outdoor']
 
 
 def test_the_defaults_are_the_released_model_and_its_own_weights(folder, tmp_path, fake):
@@ -109,7 +109,7 @@ def test_the_defaults_are_the_released_model_and_its_own_weights(folder, tmp_pat
         ('ZoeD_M12_NK', None, 'auto', 'auto', 'metric'),
         {'flip_augmentation': False},
     )
-    assert fake.asked_heads == ['auto']
+    assert fake.requested_heads == ['auto']
 
 
 def test_random_weights_are_said_loudly_and_in_the_image(folder, tmp_path, fake, capsys):
@@ -125,7 +125,7 @@ def test_random_weights_are_said_loudly_and_in_the_image(folder, tmp_path, fake,
 
 
 def test_a_bad_image_is_named_and_the_others_go_on(folder, tmp_path, fake, capsys):
-    (folder / 'aa.jpg').write_bytes(b'not a picture')
+    (folder / 'aa.jpg').write_bytes(b'not an image')
     assert predict(folder, tmp_path / 'missing.png', '--out', tmp_path / 'out') == 1
     errors = capsys.readouterr().err
     assert 'aa.jpg' in errors
@@ -173,12 +173,12 @@ def test_a_second_run_into_the_folder_of_the_images_takes_the_same_images(folder
 
 
 def test_a_image_is_never_overwritten(folder, tmp_path, fake, capsys):
-    picture = folder / 'a_color.png'
-    picture.write_bytes((folder / 'a.png').read_bytes())
-    before = picture.read_bytes()
+    image = folder / 'a_color.png'
+    image.write_bytes((folder / 'a.png').read_bytes())
+    before = image.read_bytes()
     assert predict(folder, '--out', folder) == 2
     assert 'a_color.png' in capsys.readouterr().err
-    assert picture.read_bytes() == before
+    assert image.read_bytes() == before
 
 
 def test_a_image_held_sideways_is_turned_and_that_is_said(tmp_path, fake, capsys):
@@ -284,7 +284,7 @@ def test_a_video_becomes_a_depth_png_a_frame_a_video_of_colours_and_a_table(film
     colors = cv2.VideoCapture(str(tmp_path / 'out' / 'drive_color.mp4'))
     assert colors.get(cv2.CAP_PROP_FRAME_COUNT) == 12
     assert colors.get(cv2.CAP_PROP_FPS) == pytest.approx(10.0)
-    assert colors.get(cv2.CAP_PROP_FRAME_WIDTH) == 80  # picture and depth beside each other
+    assert colors.get(cv2.CAP_PROP_FRAME_WIDTH) == 80  # image and depth beside each other
 
 
 def test_the_rate_leaves_frames_of_a_video_out(film, tmp_path, fake):
@@ -304,7 +304,7 @@ def test_the_head_of_a_video_does_not_flicker_with_the_router(film, tmp_path, fa
         for head in ('indoor', 'outdoor')
     }
     predict(film, '--out', tmp_path / 'out')
-    assert fake.asked_heads == ['auto', *['indoor'] * 11]
+    assert fake.requested_heads == ['auto', *['indoor'] * 11]
 
 
 @pytest.mark.parametrize('fps', [211.222, 99.129])

@@ -21,7 +21,7 @@ def entities(path):
     return {str(chunk.entity_path).strip('/') for chunk in RrdReader(path).stream()}
 
 
-def pictures(folder, count=2):
+def images(folder, count=2):
     folder.mkdir(exist_ok=True)
     for number in range(count):
         write_image(folder / f'{number}.png', np.full((48, 64, 3), 20 * number, np.uint8))
@@ -30,18 +30,18 @@ def pictures(folder, count=2):
 
 def test_a_folder_of_images_is_saved(tmp_path, predictor, capsys):
     out = tmp_path / 'out' / 'view.rrd'
-    assert main(['view', str(pictures(tmp_path / 'in', 3)), '--save', str(out)]) == 0
+    assert main(['view', str(images(tmp_path / 'in', 3)), '--save', str(out)]) == 0
     assert {'depth', 'uncertainty', 'points', 'camera/image', 'router/indoor'} <= entities(out)
     assert f'3 images with depth -> {out}' in capsys.readouterr().out
     assert predictor.calls == 3
 
 
 def test_single_images_and_a_limit(tmp_path, predictor):
-    folder = pictures(tmp_path / 'in', 3)
+    folder = images(tmp_path / 'in', 3)
     names = [str(folder / f'{number}.png') for number in range(3)]
     out = str(tmp_path / 'view.rrd')
     assert main(['view', *names, '--frames', '2', '--save', out, '--head', 'outdoor']) == 0
-    assert predictor.asked_heads == ['outdoor', 'outdoor']
+    assert predictor.requested_heads == ['outdoor', 'outdoor']
 
 
 def test_a_recording_with_depth_needs_no_model(tmp_path, monkeypatch):
@@ -97,7 +97,7 @@ def test_serving_is_for_this_machine_unless_an_address_is_given(
         raise KeyboardInterrupt  # what ends it
 
     monkeypatch.setattr('zoedepth_ros.viewing.rerun_log.RerunLog.serve', serve)
-    folder = str(pictures(tmp_path / 'in'))
+    folder = str(images(tmp_path / 'in'))
     for more in ([], ['--bind', '0.0.0.0', '--port', '80']):
         assert main(['view', folder, '--serve', *more]) != 0
     assert binds == [(9090, 9091, '127.0.0.1'), (80, 81, '0.0.0.0')]
@@ -109,7 +109,7 @@ def test_without_a_screen_the_other_ways_are_named_before_any_work(
     for name in ('DISPLAY', 'WAYLAND_DISPLAY', 'WAYLAND_SOCKET'):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr('sys.platform', 'linux')
-    assert main(['view', str(pictures(tmp_path / 'in'))]) == 2
+    assert main(['view', str(images(tmp_path / 'in'))]) == 2
     message = capsys.readouterr().err
     assert '--save FILE.rrd' in message
     assert '--serve' in message
@@ -122,5 +122,5 @@ def test_a_viewer_that_is_closed_early_is_one_line(tmp_path, predictor, monkeypa
 
     monkeypatch.setattr('rerun.RecordingStream.flush', gone)
     out = str(tmp_path / 'view.rrd')
-    assert main(['view', str(pictures(tmp_path / 'in')), '--save', out]) == 2
+    assert main(['view', str(images(tmp_path / 'in')), '--save', out]) == 2
     assert 'the viewer is gone: connection severed' in capsys.readouterr().err

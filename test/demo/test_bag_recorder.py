@@ -19,7 +19,7 @@ from builtin_interfaces.msg import Time
 from cloud_messages import cloud_message, make
 from mcap.reader import make_reader
 from rclpy.serialization import deserialize_message
-from ros_harness import Peer, image_message, picture, wait_until
+from ros_harness import Peer, image_message, rgb_image, wait_until
 from ros_tool import ToolProcess, recorded_counts
 from rosbags.highlevel import AnyReader
 from rosbags.interfaces import QosDurability, QosReliability
@@ -59,7 +59,7 @@ class Sender:
         """Publish everything of one image, stamped 0.1 s after the previous one."""
         peer = self.peer
         stamp = Time(sec=self.start_s + number // 10, nanosec=number % 10 * 10**8)
-        header = peer.send(lambda peer: self._picture(stamp))
+        header = peer.send(lambda peer: self._image(stamp))
         depth_m = np.tile(np.linspace(1.0 + number, 5.0, 64, dtype=np.float32), (48, 1))
         writer = ImageWriter(make, '32FC1')
         write_depth(depth_m, writer.pixels(48, 64), min_m=0.1, max_m=0.0)
@@ -73,8 +73,8 @@ class Sender:
         true = {'indoor_probability': 0.0, 'outdoor_probability': 1.0}
         self.publish('/ground_truth/domain', Domain(header=header, head='outdoor', **true))
 
-    def _picture(self, stamp):
-        msg = image_message(picture(), stamp)
+    def _image(self, stamp):
+        msg = image_message(rgb_image(), stamp)
         self.keep('/image', msg)
         return msg
 

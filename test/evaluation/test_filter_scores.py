@@ -56,7 +56,7 @@ def test_a_networks_error_of_one_image_goes_and_one_that_stays_stays(monkeypatch
     predictor = FakePredictor(says)
     found = network_filter_counts(predictor, 'room', 1, 5)
     assert set(found) == {'edge', 'temporal', 'both'}
-    assert predictor.asked_heads == ['indoor'] * 5
+    assert predictor.requested_heads == ['indoor'] * 5
     # 4 images of 40 x 40 that stay, one of 40 x 40 that goes
     assert found['temporal'].wrong == pytest.approx(5 * 1600, rel=0.05)
     assert found['temporal'].removed_fraction == pytest.approx(0.2, abs=0.05)

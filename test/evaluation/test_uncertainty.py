@@ -116,7 +116,7 @@ def test_errors_are_those_of_the_head_before_the_correction_for_the_camera():
     expected = fit_map(plain, ListedSamples([flat_sample('a', 2.0)]), INDOOR, 'indoor')
     assert corrected.map.factor == pytest.approx(expected.map.factor, rel=1e-4)
     assert corrected.n_images == 1
-    assert set(network.heads_asked) == {'indoor'}
+    assert set(network.requested_heads) == {'indoor'}
 
 
 def test_an_evaluation_reports_the_uncertainty_of_each_head_that_was_used():

@@ -52,14 +52,14 @@ class Fragile(FakePredictor):
         if self.hardware.warm_ups_too:
             self._break()
 
-    def predict_batch(self, pictures, heads, *, routes):
-        self._break(len(pictures))
-        return super().predict_batch(pictures, heads, routes=routes)
+    def predict_batch(self, images, heads, *, routes):
+        self._break(len(images))
+        return super().predict_batch(images, heads, routes=routes)
 
-    def _break(self, pictures=1):
+    def _break(self, images=1):
         if self.device != 'cpu' and not self.hardware.cuda:
             raise DeviceLost('cuda:0: CUDA error: unspecified launch failure')
-        if pictures * self.network[0] * self.network[1] > self.hardware.room_px:
+        if images * self.network[0] * self.network[1] > self.hardware.room_px:
             raise OutOfMemory('out of memory')
         if self.precision in self.hardware.nan_in:
             raise NotFinite('not finite')
@@ -222,7 +222,7 @@ def test_a_gpu_without_bf16_goes_from_fp16_to_full_precision():
     assert predictor.precision == 'fp32'
 
 
-def test_full_precision_that_gives_no_numbers_stays_and_fails_every_picture():
+def test_full_precision_that_gives_no_numbers_stays_and_fails_every_rgb_image():
     predictor = degrading(Hardware(nan_in=('fp32',)), precision='fp32')
     for _ in range(3):
         with pytest.raises(NotFinite):
@@ -300,8 +300,8 @@ def test_a_smaller_network_that_cannot_be_built_leaves_nothing_running():
     assert any('384 x 512 only' in text for text in predictor.warnings)
 
 
-def together(predictor, pictures):
-    return predictor.predict_batch([RGB] * pictures, ['auto'] * pictures, routes=[True] * pictures)
+def together(predictor, images):
+    return predictor.predict_batch([RGB] * images, ['auto'] * images, routes=[True] * images)
 
 
 def test_a_batch_that_does_not_fit_makes_batches_smaller_before_the_network():
@@ -329,7 +329,7 @@ def test_a_batch_that_does_not_fit_makes_batches_smaller_before_the_network():
     assert len(together(predictor, 4)) == 4
 
 
-def test_values_that_are_not_finite_in_a_batch_change_nothing_until_one_picture_is_found_out():
+def test_values_that_are_not_finite_in_a_batch_change_nothing_until_one_image_is_found_out():
     hardware = Hardware(nan_in=('fp16',))
     predictor = degrading(hardware)
     with pytest.raises(NotFinite):
@@ -399,7 +399,7 @@ def test_a_lost_context_frees_nothing_and_is_reported_once(device, during):
         hardware.make, asked, lambda text: None, lambda: reports.append(1)
     )
 
-    def breaking(pictures=1):
+    def breaking(images=1):
         raise ContextLost('cuda:0: gone')
 
     predictor._predictor._break = breaking

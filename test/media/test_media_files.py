@@ -104,12 +104,12 @@ def test_a_image_is_read_red_first(tmp_path):
 
 @pytest.mark.parametrize('stored', ['grey', 'alpha', 'deep'])
 def test_every_kind_of_image_becomes_three_bytes_a_pixel(tmp_path, stored):
-    picture = {
+    image = {
         'grey': np.full((4, 4), 100, np.uint8),
         'alpha': np.full((4, 4, 4), 100, np.uint8),
         'deep': np.full((4, 4, 3), 100 * 257, np.uint16),
     }[stored]
-    cv2.imwrite(str(tmp_path / 'p.png'), picture)
+    cv2.imwrite(str(tmp_path / 'p.png'), image)
     rgb = read_image(tmp_path / 'p.png')
     assert rgb.shape == (4, 4, 3)
     assert rgb[0, 0].tolist() == [100, 100, 100]

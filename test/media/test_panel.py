@@ -14,9 +14,9 @@ from zoedepth_ros.media.side_view import draw_side_view
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 
 
-def pixels_of(picture, rgb):
-    """Give the (rows, columns) of a colour in a blue-green-red picture."""
-    return np.nonzero((picture == np.array(rgb[::-1], np.uint8)).all(axis=2))
+def pixels_of(image, rgb):
+    """Give the (rows, columns) of a colour in a blue-green-red image."""
+    return np.nonzero((image == np.array(rgb[::-1], np.uint8)).all(axis=2))
 
 
 def side(points, colors, height=300, width=400):
@@ -90,12 +90,12 @@ def test_a_panel_holds_the_image_the_depth_and_the_cloud_from_left_to_right():
     rgb, depth_m, points, _ = scene()
     cloud_rgb = np.full_like(rgb, (7, 211, 99))
     panel = draw_panel(rgb, depth_m, points, cloud_rgb, view_height=240, near_m=1, far_m=5)
-    picture = pixels_of(panel, (200, 50, 0))[1]
+    image = pixels_of(panel, (200, 50, 0))[1]
     cloud = pixels_of(panel, (7, 211, 99))[1]
     near_bgr = depth_to_bgr(np.ones((1, 1), np.float32), 1, 5)[0, 0]
     depth = np.nonzero((panel == near_bgr).all(axis=2))[1]
-    assert picture.size >= 240 * 320
-    assert picture.max() < depth.min() < depth.max() < cloud.min()
+    assert image.size >= 240 * 320
+    assert image.max() < depth.min() < depth.max() < cloud.min()
 
 
 def test_depth_of_another_size_than_the_image_is_shown_at_the_same_height():
@@ -121,10 +121,10 @@ def panel_width(panel):
 
 @pytest.mark.parametrize('size', [(60, 200), (100, 1000), (400, 160)])
 def test_a_long_warning_stays_inside_the_image(size):
-    picture = np.zeros((*size, 3), np.uint8)
-    drawn = draw_warning(picture, 'trained on drawn scenes only: try it out, do not rely on it')
-    assert drawn.shape == picture.shape
-    assert not picture.any(), 'the picture handed in must stay as it is'
+    image = np.zeros((*size, 3), np.uint8)
+    drawn = draw_warning(image, 'trained on drawn scenes only: try it out, do not rely on it')
+    assert drawn.shape == image.shape
+    assert not image.any(), 'the image handed in must stay as it is'
     letters = (drawn > 200).all(axis=2).any(axis=0)
     assert not letters[:1].any()
     assert not letters[-1:].any()

@@ -13,7 +13,7 @@ DEPTH_M = RANDOM.uniform(1.0, 5.0, (120, 160)).astype(np.float32)
 
 
 def play(flicker_filter, scales, *, move=False, heads=None, start_s=0.0):
-    """Show one picture per scale, 10 a second; give what comes out, as scales."""
+    """Show one image per scale, 10 a second; give what comes out, as scales."""
     out = []
     for i, scale in enumerate(scales):
         rgb = np.roll(RGB, 7 * i, axis=1) if move else RGB
@@ -36,7 +36,7 @@ def test_the_flicker_of_a_still_scene_shrinks_fivefold():
     assert after < before / 5
 
 
-def test_the_first_picture_goes_through_as_it_is():
+def test_the_first_image_goes_through_as_it_is():
     assert FlickerFilter().factor(DEPTH_M, RGB, 'indoor', 5.0) == 1.0
 
 

@@ -36,7 +36,7 @@ def depth_of(predictor, camera=CAMERA, **values):
     return float(depth_m)
 
 
-def test_weights_that_name_their_camera_are_brought_to_the_pictures():
+def test_weights_that_name_their_camera_are_brought_to_the_images():
     made = outputs_of(fake(training_hfov_rad=LEARNT_RAD), router__mode='outdoor')
     np.testing.assert_allclose(made[DEPTH], 6.0, rtol=1e-6)
     np.testing.assert_allclose(made[UNCERTAINTY], 0.3, rtol=1e-6)
@@ -49,7 +49,7 @@ def test_weights_may_take_only_a_part_of_the_ratio_of_focal_lengths():
     assert depth_m == pytest.approx(2.0 * math.sqrt(1.4 * 3.0), rel=1e-6)
 
 
-def test_a_picture_of_the_training_camera_stays_as_it_is():
+def test_an_image_of_the_training_camera_stays_as_it_is():
     same = Camera(CameraModel(Intrinsics(32.0, 32.0, 31.5, 23.5, 64, 48)))
     assert depth_of(fake(training_hfov_rad=LEARNT_RAD), same) == pytest.approx(2.0)
 
@@ -79,11 +79,11 @@ def test_a_field_of_view_that_is_given_counts_more_than_the_weights():
 def test_the_head_and_the_router_are_asked_as_without():
     predictor = fake(training_hfov_rad=LEARNT_RAD)
     outputs_of(predictor, router__mode='outdoor')
-    assert predictor.asked_heads == ['outdoor']
+    assert predictor.requested_heads == ['outdoor']
     assert predictor.routed == 0
 
 
-def test_the_warp_shows_the_training_cameras_picture():
+def test_the_warp_shows_the_training_cameras_rgb_image():
     wide = Camera(CameraModel(Intrinsics(16.0, 16.0, 31.5, 23.5, 64, 48)))
     rgb = RGB.copy()
     rgb[12:36, 16:48] = 200  # all that a camera of twice the focal length sees
@@ -93,7 +93,7 @@ def test_the_warp_shows_the_training_cameras_picture():
     assert np.isfinite(depth_m).mean() == pytest.approx(0.25, abs=0.02)
     # another head has its own maps
     outputs_of(predictor, wide, rgb, focal_correction='warp', router__mode='outdoor')
-    assert predictor.asked_heads == ['auto', 'indoor', 'outdoor']
+    assert predictor.requested_heads == ['auto', 'indoor', 'outdoor']
 
 
 def test_a_correction_that_cannot_be_is_refused_and_one_that_lacks_its_camera_is_reported():

@@ -201,7 +201,7 @@ def test_ratios_of_another_sensor_correct_the_scale_and_single_ones_are_gathered
         assert scaling.report(None).applied == pytest.approx(1.6, rel=0.03), at_a_time
 
 
-def test_auto_scales_where_the_weights_name_their_camera_and_the_pictures_is_known():
+def test_auto_scales_where_the_weights_name_their_camera_and_the_images_is_known():
     camera = Camera(MODEL)
 
     def correction(weights_hfov_rad, camera, **values):

@@ -24,7 +24,7 @@ def estimate(scale, confidence=0.9):
 
 
 def run(tracker, scales, start_s=0.0, step_s=0.1, max_rate=0.05):
-    """Feed one estimate per picture; give the scales that were applied."""
+    """Feed one estimate per image; give the scales that were applied."""
     applied = []
     for i, scale in enumerate(scales):
         tracker.observe(None if scale is None else estimate(scale), start_s + i * step_s)

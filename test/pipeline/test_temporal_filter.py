@@ -1,4 +1,4 @@
-"""What was not there a moment ago waits for one picture; what stays or moves a little passes."""
+"""What was not there a moment ago waits for one image; what stays or moves a little passes."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def after(first_m, then_m, *, kinds=('indoor', 'indoor'), times_s=(0.0, 0.1), **
     return check.unconfirmed(**where)
 
 
-def test_what_is_imagined_for_one_picture_waits_and_the_wall_behind_it_does_too_once():
+def test_what_is_imagined_for_one_image_waits_and_the_wall_behind_it_does_too_once():
     bulge_m = wall()
     bulge_m[10:30, 100:140] = 2.0
     held = after(wall(), bulge_m)
@@ -73,7 +73,7 @@ def test_another_size_begins_anew():
     assert after(wall(), wall(1.0, (24, 160))) is None
 
 
-def test_the_third_picture_is_compared_with_the_second():
+def test_the_third_image_is_compared_with_the_second():
     check = TemporalFilter()
     for number, depth_m in enumerate((4.0, 2.0, 2.0)):
         check.take(wall(depth_m), 'indoor', 0.1 * number)

@@ -15,7 +15,7 @@ REQUESTED = {'scan', 'depth/image', 'depth/points'}
 
 
 def known(depths_m, **changes):
-    """Give, per picture, how many points and depths are known, and the share of beams."""
+    """Give, per image, how many points and depths are known, and the share of beams."""
     settings = settings_from({'scan.enabled': True, 'cloud.decimation': 2, **changes})
     predictor = FakePredictor(heads=('indoor',))
     pipeline = CameraPipeline.of(predictor, settings)
@@ -37,7 +37,7 @@ def known(depths_m, **changes):
 ALL = {'points': 24 * 32, 'beams': 1.0, 'depth': 48 * 64}
 
 
-def test_points_and_beams_that_were_not_there_wait_for_one_picture_and_depth_does_not():
+def test_points_and_beams_that_were_not_there_wait_for_one_image_and_depth_does_not():
     found = known([2.0, 2.1, 3.0, 3.0], **{'filter.temporal': True})
     assert found == [ALL, ALL, {'points': 0, 'beams': 0, 'depth': 48 * 64}, ALL]
 

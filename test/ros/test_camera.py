@@ -37,7 +37,7 @@ def test_nothing_is_computed_twice_until_something_changes():
     assert kept.camera(48, 64, NodeSettings()) is not first
 
 
-def test_camera_info_passes_through_with_the_header_of_the_picture():
+def test_camera_info_passes_through_with_the_header_of_the_rgb_image():
     msg = camera_info_message(d=[0.1, 0.01, 0.0, 0.0, 0.0])
     camera = keeper(msg).camera(48, 64, NodeSettings())
     info = camera.info(Header(frame_id='f'))
@@ -48,7 +48,7 @@ def test_camera_info_passes_through_with_the_header_of_the_picture():
     assert list(info.p) == list(msg.p)
 
 
-def test_a_picture_of_half_the_size_gets_half_the_intrinsics():
+def test_an_image_of_half_the_size_gets_half_the_intrinsics():
     msg = camera_info_message(96, 128, fx=100.0, fy=104.0)
     msg.p[3] = -10.0  # a stereo baseline of 0.1 m
     camera = keeper(msg).camera(48, 64, NodeSettings())
@@ -60,7 +60,7 @@ def test_a_picture_of_half_the_size_gets_half_the_intrinsics():
     np.testing.assert_allclose(camera.rays()[0, 0], [-31.5 / 50, -23.5 / 52], rtol=1e-6)
 
 
-def test_binning_and_region_of_interest_that_fit_the_picture_stay_as_they_are():
+def test_binning_and_region_of_interest_that_fit_the_image_stay_as_they_are():
     roi = RegionOfInterest(x_offset=20, y_offset=10, width=128, height=96)
     msg = camera_info_message(200, 300, binning_x=2, binning_y=2, roi=roi)
     info = keeper(msg).camera(48, 64, NodeSettings()).info(Header())

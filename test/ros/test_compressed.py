@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from fake_predictor import FakePredictor
 from processor_bench import Bench
-from ros_harness import picture
+from ros_harness import rgb_image
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
@@ -49,7 +49,7 @@ def depth_m():
 def bench_for(depth_m, *topics, **parameters):
     parameters = {'filter.sky': False, **parameters}
     bench = Bench(FakePredictor(depth_m), listened=frozenset(topics), **parameters)
-    bench.process(bench.message(picture(*SIZE)))
+    bench.process(bench.message(rgb_image(*SIZE)))
     return bench
 
 

@@ -52,7 +52,7 @@ def test_every_parameter_in_the_file_has_a_comment_above_it():
 
 
 @pytest.mark.parametrize(('file', 'least_mb'), [('fastdds.xml', 32), ('fastdds_large.xml', 128)])
-def test_the_profile_gives_every_process_shared_memory_for_pictures_and_clouds(file, least_mb):
+def test_the_profile_gives_every_process_shared_memory_for_images_and_clouds(file, least_mb):
     root = ElementTree.parse(CONFIG / file).getroot()
     names = {'d': root.find('.//{*}profiles').tag[1:].split('}')[0]}
     transports = {

@@ -3,7 +3,7 @@
 import pytest
 from lifecycle_msgs.msg import Transition
 from rclpy.qos import QoSProfile
-from ros_harness import camera_info_message, image_message, picture, wait_until
+from ros_harness import camera_info_message, image_message, rgb_image, wait_until
 from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2
 from std_srvs.srv import SetBool
 from zoedepth_ros.msg import Status
@@ -46,7 +46,7 @@ class Camera:
         wait_until(lambda: self.counts == (count, count), message=lambda: f'{self.counts}')
 
     def send(self):
-        msg = image_message(picture(), self.peer.now())
+        msg = image_message(rgb_image(), self.peer.now())
         info = camera_info_message()
         info.header = msg.header
         self.info.publish(info)

@@ -13,7 +13,7 @@ import torch
 from fake_device import FakeLink
 from fake_predictor import FakePredictor
 from processor_bench import Bench
-from ros_harness import camera_info_message, picture
+from ros_harness import camera_info_message, rgb_image
 
 from zoedepth_ros.inference.device_cloud import DeviceClouds
 from zoedepth_ros.inference.preprocess import to_tensor
@@ -138,7 +138,7 @@ def test_every_setting_does_on_the_device_what_it_does_on_the_cpu(ros, parameter
 
 @pytest.mark.parametrize('size', [(1, 1), (1, 9), (9, 1), (2, 7), (3, 3), (5, 4), (33, 32)])
 @pytest.mark.parametrize('organized', [True, False])
-def test_small_pictures_too(ros, size, organized):
+def test_small_images_too(ros, size, organized):
     assert_same(size, cloud__decimation=1, cloud__organized=organized)
     msg = assert_same(size, cloud__decimation=5, cloud__organized=organized)
     if min(size) < 3:  # the third row and column would be the first to be kept
@@ -225,7 +225,7 @@ def test_a_device_that_fails_leaves_the_cloud_to_the_cpu(ros):
 
     bench = Bench(DevicePredictor(2.0), CLOUD)
     bench.predictor.link.finish = fail
-    bench.process(bench.message(picture(48, 64)))
+    bench.process(bench.message(rgb_image(48, 64)))
     assert 'cuda:0: gone' in bench.predictor.clouds.failure
     assert len(bench.sent('depth/points')) == 1
     assert bench.drops == {}

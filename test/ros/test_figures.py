@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 import pytest
-from ros_harness import image_message, picture, stamp_ns, wait_until
+from ros_harness import image_message, rgb_image, stamp_ns, wait_until
 from ros_tool import ToolProcess
 from sensor_msgs.msg import Image, PointCloud2
 from zoedepth_ros.msg import Domain, Status
@@ -47,7 +47,7 @@ def test_depth_of_a_slow_network_is_as_old_as_one_run_and_one_image(peer, start)
     start(delay_s=0.2)
     depth = peer.subscribe(Image, '/depth/image')
     status = peer.subscribe(Status, '/zoedepth/status')
-    peer.start_camera(30.0, lambda p: image_message(picture(240, 320), p.now()))
+    peer.start_camera(30.0, lambda p: image_message(rgb_image(240, 320), p.now()))
     listen_for(5.3, depth, status)  # the node's own window is 5 s
     assert np.median(ages_s(depth)) < 0.2 + 1 / 30 + 0.06
     assert status.last.depth_age_median == pytest.approx(np.median(ages_s(depth)), abs=0.03)

@@ -64,7 +64,7 @@ def test_a_silent_camera_is_a_warning_at_first_and_an_error_later(input_age_s, l
 
 
 @pytest.mark.parametrize(('dropped', 'level'), [(0, OK), (1, WARN), (9, WARN), (10, ERROR)])
-def test_the_share_of_faulty_pictures_makes_the_level(dropped, level):
+def test_the_share_of_faulty_images_makes_the_level(dropped, level):
     statistics = Statistics()
     for i in range(10):
         statistics.note_received()
@@ -75,7 +75,7 @@ def test_the_share_of_faulty_pictures_makes_the_level(dropped, level):
     assert ('zero size' in found.message) == (dropped > 0)
 
 
-def test_superseded_pictures_are_no_fault_even_beside_real_ones():
+def test_superseded_images_are_no_fault_even_beside_real_ones():
     statistics = Statistics()
     for _ in range(100):
         statistics.note_received()

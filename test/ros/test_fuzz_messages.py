@@ -13,7 +13,7 @@ from fuzzing import some
 from hypothesis import given
 from hypothesis import strategies as st
 from processor_bench import Bench
-from ros_harness import camera_info_message, picture
+from ros_harness import camera_info_message, rgb_image
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, RegionOfInterest
 from std_msgs.msg import Header
 
@@ -59,7 +59,7 @@ def images(draw):
 
 
 def is_whole(msg):
-    """Tell by the rules of sensor_msgs/Image whether a message is a picture."""
+    """Tell by the rules of sensor_msgs/Image whether a message is an image."""
     if msg.encoding not in LAYOUTS or not msg.height or not msg.width:
         return False
     pixel_bytes, least = LAYOUTS[msg.encoding]
@@ -80,7 +80,7 @@ def outcome(function, given_):
 
 @some(300, 0.4)
 @given(images())
-def test_an_image_is_a_picture_of_its_size_or_refused_with_a_reason(msg):
+def test_an_image_is_an_image_of_its_size_or_refused_with_a_reason(msg):
     rgb, error = outcome(rgb_from_image, msg)
     if error is not None:
         assert not is_whole(msg)
@@ -93,7 +93,7 @@ def test_an_image_is_a_picture_of_its_size_or_refused_with_a_reason(msg):
 
 
 def encoded(suffix):
-    return cv2.imencode(suffix, picture(24, 32))[1].tobytes()
+    return cv2.imencode(suffix, rgb_image(24, 32))[1].tobytes()
 
 
 WHOLE = [encoded('.jpg'), encoded('.png'), encoded('.bmp'), encoded('.webp'), b'', b'GIF89a']
@@ -101,7 +101,7 @@ WHOLE = [encoded('.jpg'), encoded('.png'), encoded('.bmp'), encoded('.webp'), b'
 
 @st.composite
 def compressed_images(draw):
-    """Give the bytes of a picture, altered, cut, doubled or spliced."""
+    """Give the bytes of an image, altered, cut, doubled or spliced."""
     data = bytearray(draw(st.sampled_from(WHOLE)))
     for _ in range(draw(st.integers(0, 4))):
         at = draw(st.integers(0, max(0, len(data) - 1)))
@@ -122,7 +122,7 @@ def compressed_images(draw):
 
 @some(300, 0.3)
 @given(compressed_images())
-def test_a_compressed_image_is_a_picture_or_refused_with_a_reason(msg):
+def test_a_compressed_image_is_an_image_or_refused_with_a_reason(msg):
     rgb, error = outcome(rgb_from_compressed, msg)
     if error is not None:
         assert error.reason in ('damaged image', 'unsupported format')
@@ -133,7 +133,7 @@ def test_a_compressed_image_is_a_picture_or_refused_with_a_reason(msg):
 
 
 @pytest.mark.parametrize('suffix', ['.png', '.jpg'])
-def test_a_picture_that_claims_to_be_huge_is_refused_before_it_is_unpacked(suffix):
+def test_an_image_that_claims_to_be_huge_is_refused_before_it_is_unpacked(suffix):
     data = bytearray(encoded(suffix))
     huge = (60000).to_bytes(4, 'big')
     if suffix == '.png':

@@ -39,7 +39,7 @@ def test_node_and_viewer_take_the_same_projection(tmp_path, topic, says_rectifie
     info = f'{topic.rpartition("/")[0]}/camera_info'
     messages = [
         bags.camera_info(10**18, focal_px=K_PX, rectified_focal_px=P_PX, topic=info),
-        bags.image(bags.picture(0), 10**18, topic),
+        bags.image(bags.rgb_image(0), 10**18, topic),
     ]
     source = bags.write_mcap(tmp_path / 'in.mcap', messages)
     notes = []
@@ -168,7 +168,7 @@ MISTAKEN = {
 def test_node_viewer_and_bag_say_the_same_about_a_mistaken_camera_info(tmp_path, name):
     k_px, p_px, words = MISTAKEN[name]
     info = bags.camera_info(10**18, focal_px=k_px, rectified_focal_px=p_px)
-    source = bags.write_mcap(tmp_path / 'in.mcap', [info, bags.image(bags.picture(0), 10**18)])
+    source = bags.write_mcap(tmp_path / 'in.mcap', [info, bags.image(bags.rgb_image(0), 10**18)])
     msg = camera_info_message(fx=k_px, fy=k_px)
     msg.p[0] = msg.p[5] = p_px
     keeper = CameraKeeper(bags.IMAGE)

@@ -2,7 +2,7 @@
 
 import pytest
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from ros_harness import camera_info_message, image_message, picture, wait_until
+from ros_harness import camera_info_message, image_message, rgb_image, wait_until
 from sensor_msgs.msg import CameraInfo, PointCloud2
 
 VOLATILE = QoSProfile(depth=1)
@@ -47,7 +47,7 @@ class Robot:
         def points():
             if repeated_fx is not None:
                 self.send_info(repeated_fx)
-            self.peer.publish('/image', image_message(picture(), self.peer.now()))
+            self.peer.publish('/image', image_message(rgb_image(), self.peer.now()))
             return self.points
 
         wait_until(points)

@@ -74,7 +74,7 @@ def test_the_same_bytes_are_used_again():
     assert struct.unpack('=f', bytes(first)) == (2.0,)
 
 
-def test_a_colour_picture_is_written_as_it_is():
+def test_a_colour_image_is_written_as_it_is():
     writer = ImageWriter(make, 'bgr8')
     bgr = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
     write_bgr(writer, bgr)

@@ -3,7 +3,7 @@
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from ros_harness import image_message, picture, wait_until
+from ros_harness import image_message, rgb_image, wait_until
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import String
 from zoedepth_ros.msg import Status
@@ -177,7 +177,7 @@ def test_what_comes_after_all_is_no_longer_missed_and_an_assumed_camera_never_is
 
 def test_missing_camera_info_is_said_while_images_come(peer, hints, offer):
     expect = hints()
-    peer.publish('/image', image_message(picture(), peer.now()))
+    peer.publish('/image', image_message(rgb_image(), peer.now()))
     expect(
         'no publisher on /camera_info; there are no camera_info topics: is the driver running, '
         'with the same ROS_DOMAIN_ID?'

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from ros_harness import image_message, picture, stamp_ns, wait_until
+from ros_harness import image_message, rgb_image, stamp_ns, wait_until
 from sensor_msgs.msg import Image, PointCloud2
 from std_srvs.srv import Trigger
 from zoedepth_ros.msg import Status
@@ -18,7 +18,7 @@ WARN, ERROR = b'\x01', b'\x02'
 
 
 def test_the_numbers_agree_with_what_an_outside_subscriber_sees(peer, start):
-    """Counts to the last picture; times between what is certain from outside."""
+    """Counts to the last image; times between what is certain from outside."""
     given = {'cloud.rate': 0.0, 'device': 'cpu', 'diagnostics.warn_no_input': 3600.0}
     start(given, delay_s=0.03, preprocess_ms=10.0, weights_warning='')
     depth = peer.subscribe(Image, '/depth/image')
@@ -78,7 +78,7 @@ def test_a_camera_that_stops_is_told_and_one_that_comes_back_is_followed(peer, s
 
 @pytest.fixture
 def picky(peer):
-    """Give functions that publish pictures and subscribe to depth with a QoS that cannot work."""
+    """Give functions that publish images and subscribe to depth with a QoS that cannot work."""
     made = []
 
     def publisher(topic, profile):
@@ -142,13 +142,13 @@ def test_a_lost_device_and_a_full_one_are_survived_told_and_recovered_from(peer,
     peer.send_until(lambda: depth)
 
     def look(value):
-        return lambda p: image_message(picture(value=value), p.now())
+        return lambda p: image_message(rgb_image(value=value), p.now())
 
     def failures(told):
         return {d.reason: d.count for d in told.drops}.get('inference failed', 0)
 
     def failed_on(value):
-        """Send a picture that fails, and only then one that is well."""
+        """Send an image that fails, and only then one that is well."""
         before = failures(peer.fresh(status))
         peer.send(look(value))
         wait_until(lambda: failures(status.last) > before)
@@ -164,7 +164,7 @@ def test_a_lost_device_and_a_full_one_are_survived_told_and_recovered_from(peer,
     assert any('CPU instead of cuda:0 (cuda:0: CUDA error: gone)' in n for n in told.notices)
     assert failures(told) == 2
     assert peer.call(Trigger, '/zoedepth/recover', Trigger.Request()).success
-    told = failed_on(30)  # the picture is given up for the recovery
+    told = failed_on(30)  # the image is given up for the recovery
     assert (told.device, told.network_height, list(told.notices)) == ('cuda:0', 384, [])
     node.wait_for_log('CPU instead of cuda:0')
 
@@ -175,7 +175,7 @@ def test_a_guessed_field_of_view_is_told(peer, start):
     status = peer.subscribe(Status, '/zoedepth/status')
 
     def seen():
-        peer.publish('/image', image_message(picture(), peer.now()))
+        peer.publish('/image', image_message(rgb_image(), peer.now()))
         return cloud and status and list(status.last.notices)
 
     wait_until(seen, period_s=0.1)
@@ -183,7 +183,7 @@ def test_a_guessed_field_of_view_is_told(peer, start):
 
 
 def test_a_bag_that_loops_with_its_clock_brings_every_round_in_order(peer, start):
-    """Two seconds of pictures at 10 Hz, three times, as `ros2 bag play --clock --loop`."""
+    """Two seconds of images at 10 Hz, three times, as `ros2 bag play --clock --loop`."""
     from builtin_interfaces.msg import Time
     from rosgraph_msgs.msg import Clock
 
@@ -198,13 +198,13 @@ def test_a_bag_that_loops_with_its_clock_brings_every_round_in_order(peer, start
             if i == 0:  # the node knows that time has gone back
                 wait_until(lambda now=now: peer.fresh(status).header.stamp == now)
             before = len(depth)
-            peer.send(lambda p, now=now: image_message(picture(), now))
+            peer.send(lambda p, now=now: image_message(rgb_image(), now))
             wait_until(lambda before=before: len(depth) > before)
 
     peer.publish('/clock', Clock(clock=Time(sec=90)))
     stamps = (Time(sec=90, nanosec=i) for i in itertools.count())
-    peer.send_until(lambda: depth, lambda p: image_message(picture(), next(stamps)))
-    peer.exchange(depth, make=lambda p: image_message(picture(), next(stamps)))
+    peer.send_until(lambda: depth, lambda p: image_message(rgb_image(), next(stamps)))
+    peer.exchange(depth, make=lambda p: image_message(rgb_image(), next(stamps)))
     jumps = peer.fresh(status).clock_jumps
     depth.clear()
     for _ in range(3):
@@ -263,7 +263,7 @@ def test_a_lost_context_is_told_in_a_last_status_and_ends_the_process_with_its_o
     diagnostics = peer.subscribe(DiagnosticArray, '/diagnostics')
     peer.send_until(lambda: depth)
     wait_until(lambda: status and diagnostics)  # the last ones come to who is connected
-    peer.send(lambda p: image_message(picture(value=20), p.now()))
+    peer.send(lambda p: image_message(rgb_image(value=20), p.now()))
     assert node.wait() == 75
     wait_until(lambda: status.last.state == Status.STATE_FAILED)
     assert 'unspecified launch failure: only a new process can' in status.last.notices[0]

@@ -221,7 +221,7 @@ def test_by_default_it_subscribes_best_effort_and_publishes_reliably(peer, plain
 def test_it_ends_in_the_middle_of_the_stream_and_takes_its_leave(
     peer, start, tmp_path, hold, how, held
 ):
-    """held: the network never comes back from the picture that it works on."""
+    """held: the network never comes back from the image that it works on."""
     # A node that is only gone when its lease runs out would not be gone before the test is over.
     profile = tmp_path / 'long_lease.xml'
     lease = '<leaseDuration><sec>100000</sec></leaseDuration>'

@@ -1,4 +1,4 @@
-"""Over DDS, from another process: every output of one picture."""
+"""Over DDS, from another process: every output of one image."""
 
 import array
 import functools
@@ -7,7 +7,7 @@ import math
 import cv2
 import numpy as np
 import pytest
-from ros_harness import camera_info_message, image_message, picture, wait_until
+from ros_harness import camera_info_message, image_message, rgb_image, wait_until
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, LaserScan, PointCloud2
 from zoedepth_ros.msg import Domain
 
@@ -33,7 +33,7 @@ def pixels(msg, dtype):
     return np.frombuffer(msg.data, dtype).reshape(msg.height, msg.width)
 
 
-def test_every_output_carries_the_header_of_its_picture(peer, start):
+def test_every_output_carries_the_header_of_its_image(peer, start):
     start({'scan.enabled': True, 'cloud.rate': 0.0, 'router.rate': 0.0})
     inboxes = listen(peer)
     peer.send_until(lambda: all(inboxes.values()))
@@ -41,7 +41,7 @@ def test_every_output_carries_the_header_of_its_picture(peer, start):
     for frame_id in ('left_optical', 'right_optical', ''):
         for inbox in inboxes.values():
             inbox.clear()
-        make = functools.partial(image_message, picture(), frame_id=frame_id)
+        make = functools.partial(image_message, rgb_image(), frame_id=frame_id)
         sent = peer.send(lambda p, make=make: make(stamp=p.now()))
         peer.exchange(*inboxes.values(), header=sent)
         for topic, inbox in inboxes.items():
@@ -59,7 +59,7 @@ def test_a_known_plane_comes_out_as_depth_and_as_points_on_that_plane(peer, star
     start({'cloud.rate': 0.0, 'cloud.decimation': 1}, plane=PLANE, camera=(FX, FY, CX, CY))
     depth, cloud = listen(peer, {'/depth/image': Image, '/depth/points': PointCloud2}).values()
     peer.send_until(lambda: depth and cloud)
-    rgb = picture()
+    rgb = rgb_image()
     v, u = np.mgrid[:48, :64]
     nx, ny, nz, d = PLANE
     expected = d / (nx * (u - CX) / FX + ny * (v - CY) / FY + nz)
@@ -120,14 +120,14 @@ def test_millimetres_and_limits_change_while_it_runs(peer, start):
     assert depth_after()[1] == pytest.approx(3.0 * factor, rel=1e-5)
 
 
-def test_compressed_pictures_are_taken_from_the_sibling_topic(peer, start):
+def test_compressed_images_are_taken_from_the_sibling_topic(peer, start):
     start(
         {'image_transport': 'compressed', 'cloud.rate': 0.0},
         remap={'image': '/cam/image_raw'},
     )
     depth = peer.subscribe(Image, '/depth/image')
     cloud = peer.subscribe(PointCloud2, '/depth/points')
-    jpeg = cv2.imencode('.jpg', picture())[1].tobytes()
+    jpeg = cv2.imencode('.jpg', rgb_image())[1].tobytes()
     msg = CompressedImage(format='jpeg', data=array.array('B', jpeg))
 
     def answered():
@@ -149,7 +149,7 @@ def test_a_namespace_moves_every_name_and_remapping_finds_camera_info(peer, star
 
     def answered():
         peer.publish('/elsewhere', camera_info_message())
-        peer.publish('/cam/image_rect', image_message(picture(), peer.now()))
+        peer.publish('/cam/image_rect', image_message(rgb_image(), peer.now()))
         return depth and points
 
     wait_until(answered, period_s=0.1)
@@ -166,16 +166,18 @@ def test_the_router_chooses_the_head_and_says_so(peer, start):
     domain = peer.subscribe(Domain, '/domain')
 
     def look(value):
-        make = functools.partial(image_message, picture(value=value))
+        make = functools.partial(image_message, rgb_image(value=value))
         seen, told = peer.exchange(depth, domain, make=lambda p: make(p.now()))
         return float(pixels(seen, np.float32)[0, 0]), told
 
-    peer.send_until(lambda: depth and domain, lambda p: image_message(picture(value=20), p.now()))
+    peer.send_until(
+        lambda: depth and domain, lambda p: image_message(rgb_image(value=20), p.now())
+    )
     metres, told = look(20)
     assert (metres, told.head, told.forced) == (2.0, 'indoor', False)
     assert told.indoor_probability == pytest.approx(0.9)
     since = told.last_switch
-    _, told = look(240)  # the router sees it in this picture, the head follows with the next
+    _, told = look(240)  # the router sees it in this image, the head follows with the next
     metres, told = look(240)
     assert (metres, told.head) == (20.0, 'outdoor')
     assert told.outdoor_probability == pytest.approx(0.9)

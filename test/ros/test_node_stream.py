@@ -1,4 +1,4 @@
-"""Over DDS, from another process: rates, ages and bad pictures of a stream."""
+"""Over DDS, from another process: rates, ages and bad images of a stream."""
 
 import array
 
@@ -9,7 +9,7 @@ from ros_harness import (
     ANY_AGE_S,
     camera_info_message,
     image_message,
-    picture,
+    rgb_image,
     stamp_ns,
     wait_until,
 )
@@ -48,7 +48,7 @@ def test_a_slow_rate_of_one_output_holds_back_no_other(peer, start):
 
 
 def test_a_slow_network_never_builds_a_queue(peer, start, hold):
-    """The network works on one picture as long as the test likes, while others come."""
+    """The network works on one image as long as the test likes, while others come."""
     node = start(hold=str(hold))
     depth = peer.subscribe(Image, '/depth/image')
     status = peer.subscribe(Status, '/zoedepth/status')
@@ -68,7 +68,7 @@ def test_a_slow_network_never_builds_a_queue(peer, start, hold):
     assert node.log.count(at_work) == 2
 
 
-def test_every_bad_picture_is_dropped_counted_and_survived(peer, start):
+def test_every_bad_image_is_dropped_counted_and_survived(peer, start):
     node = start({'max_image_age': ANY_AGE_S})
     depth = peer.subscribe(Image, '/depth/image')
     status = peer.subscribe(Status, '/zoedepth/status')
@@ -88,7 +88,7 @@ def test_every_bad_picture_is_dropped_counted_and_survived(peer, start):
         wait_until(lambda: sum(faults().values()) == sent[0], lambda: f'{faults()}')
 
     def made(**fields):
-        return image_message(picture(), peer.now(), **fields)
+        return image_message(rgb_image(), peer.now(), **fields)
 
     bad(made(encoding='32FC1'))
     bad(made(encoding='nonsense'))
@@ -98,7 +98,7 @@ def test_every_bad_picture_is_dropped_counted_and_survived(peer, start):
     old = made()
     old.header.stamp.sec -= 2 * int(ANY_AGE_S)
     bad(old)
-    bad(image_message(picture(value=0), peer.now()))
+    bad(image_message(rgb_image(value=0), peer.now()))
     assert faults() == {
         'depth, not an image': 1,
         'unknown encoding': 1,
@@ -108,7 +108,7 @@ def test_every_bad_picture_is_dropped_counted_and_survived(peer, start):
         'inference failed': 1,
     }
     wait_until(lambda: any(array.status[0].level == b'\x01' for array in diagnostics.messages))
-    for text in ('32FC1 is depth', "'nonsense'", '100 bytes', '0 px', 's old', 'a black picture'):
+    for text in ('32FC1 is depth', "'nonsense'", '100 bytes', '0 px', 's old', 'a black image'):
         node.wait_for_log(text)
     peer.exchange(depth)
     assert len(depth) == published + 1

@@ -90,7 +90,7 @@ def test_a_wrong_scale_file_stops_the_start(start, tmp_path):
     assert node.wait() != 0
 
 
-def test_the_picture_is_warped_to_the_training_camera_and_depth_comes_back(peer, start):
+def test_the_image_is_warped_to_the_training_camera_and_depth_comes_back(peer, start):
     """The view of NYU's camera, 64 px wide: a plane seen through it keeps its place."""
     focal = 51.886
     camera = (focal, 51.947, 31.5, 23.5)

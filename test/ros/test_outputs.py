@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from fake_predictor import FakePredictor
 from processor_bench import Bench
-from ros_harness import camera_info_message, picture
+from ros_harness import camera_info_message, rgb_image
 
 from zoedepth_ros.geometry.filters import depth_for_points
 from zoedepth_ros.synthetic.scene import render_scene
@@ -20,12 +20,12 @@ def depth_m():
 def bench_for(depth_m, **parameters):
     bench = Bench(FakePredictor(depth_m), **parameters)
     bench.camera.set_info(camera_info_message(*SIZE, fx=120.0, fy=120.0))
-    bench.process(bench.message(picture(*SIZE)))
+    bench.process(bench.message(rgb_image(*SIZE)))
     return bench
 
 
 @pytest.mark.parametrize('rows', [1, 9, 200])
-def test_a_scan_of_a_filtered_strip_is_that_of_the_filtered_picture(ros, depth_m, rows):
+def test_a_scan_of_a_filtered_strip_is_that_of_the_filtered_image(ros, depth_m, rows):
     bench = bench_for(depth_m, **{'scan.enabled': True, 'scan.rows': rows})
     msg = bench.sent('scan')[0]
     camera = bench.camera.camera(*SIZE, rectified='auto', hfov_rad=0.0)
@@ -41,7 +41,7 @@ def test_a_scan_of_a_filtered_strip_is_that_of_the_filtered_picture(ros, depth_m
 
 @pytest.mark.parametrize('step', [1, 4])
 @pytest.mark.parametrize('organized', [True, False])
-def test_a_cloud_holds_the_points_that_the_filtered_picture_has(ros, depth_m, step, organized):
+def test_a_cloud_holds_the_points_that_the_filtered_image_has(ros, depth_m, step, organized):
     bench = bench_for(depth_m, **{'cloud.decimation': step, 'cloud.organized': organized})
     msg = bench.sent('depth/points')[0]
     points = np.frombuffer(msg.data, np.float32).reshape(-1, 4)
@@ -53,7 +53,7 @@ def test_a_cloud_holds_the_points_that_the_filtered_picture_has(ros, depth_m, st
     whole_m[~np.isfinite(whole_m)] = np.nan
     xyz = np.stack(((u - 79.5) / 120 * whole_m, (v - 59.5) / 120 * whole_m, whole_m), axis=-1)
     few = xyz[step // 2 :: step, step // 2 :: step].reshape(-1, 3)
-    colors = picture(*SIZE)[step // 2 :: step, step // 2 :: step].reshape(-1, 3).astype(int)
+    colors = rgb_image(*SIZE)[step // 2 :: step, step // 2 :: step].reshape(-1, 3).astype(int)
     if not organized:
         kept = np.isfinite(few[:, 2])
         few, colors = few[kept], colors[kept]

@@ -11,7 +11,7 @@ def verdicts(stamps_s, arrivals_s=None, max_age_s=0.5):
     return [order.check(s, a, max_age_s) for s, a in zip(stamps_s, arrivals_s, strict=True)]
 
 
-def test_a_picture_older_than_the_last_one_is_behind():
+def test_an_image_older_than_the_last_one_is_behind():
     assert verdicts([1.0, 1.2, 1.1, 1.3]) == ['next', 'next', 'behind', 'next']
 
 
@@ -19,7 +19,7 @@ def test_the_same_stamp_twice_is_behind():
     assert verdicts([1.0, 1.0]) == ['next', 'behind']
 
 
-def test_pictures_without_stamps_all_pass():
+def test_images_without_stamps_all_pass():
     assert verdicts([0.0, 0.0, 0.0], max_age_s=0.0) == ['next'] * 3
 
 
@@ -31,7 +31,7 @@ def test_a_clock_that_goes_back_begins_anew_however_little():
     assert verdicts([10.0, 10.2, 10.1], [10.0, 10.2, 10.1]) == ['next', 'next', 'restart']
 
 
-def test_a_late_picture_after_a_restart_is_still_behind():
+def test_a_late_image_after_a_restart_is_still_behind():
     assert verdicts([10.0, 20.0, 10.0, 10.2, 10.1], max_age_s=0.0)[-1] == 'behind'
 
 

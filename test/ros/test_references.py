@@ -61,12 +61,12 @@ def header(frame='camera', sec=5):
     return made
 
 
-def heard(source, msg, picture=None, depth_m=2.0, frames=None):
+def heard(source, msg, image=None, depth_m=2.0, frames=None):
     node = FakeNode()
     references = References(node, source, Transforms(OneTransform()) if frames is None else frames)
     node.hear(msg)
     depth = np.full((48, 64), depth_m, np.float32)
-    return references.pairs(header() if picture is None else picture, depth, CAMERA).ratios
+    return references.pairs(header() if image is None else image, depth, CAMERA).ratios
 
 
 def cloud(points, frame='camera', **fields):
@@ -119,7 +119,7 @@ def test_a_range_finder_looks_along_its_x():
 
 
 def test_what_is_old_unknown_or_heard_already_is_not_compared():
-    assert heard('scan', wall_scan(3.1), picture=header(sec=7)).size == 0
+    assert heard('scan', wall_scan(3.1), image=header(sec=7)).size == 0
     assert heard('scan', wall_scan(3.1, 'elsewhere')).size == 0
     node = FakeNode()
     references = References(node, 'scan', Transforms(OneTransform()))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from processor_bench import Bench
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from ros_harness import image_message, picture, wait_until
+from ros_harness import image_message, rgb_image, wait_until
 from sensor_msgs.msg import LaserScan
 
 from zoedepth_ros.geometry.ground import up_from_angles
@@ -74,7 +74,7 @@ def test_without_a_frame_a_level_one_is_published_once_and_again_when_the_pitch_
 ):
     bench = Bench(**mode)
     for _ in range(3):
-        bench.process(bench.message(picture()))
+        bench.process(bench.message(rgb_image()))
         bench.now_s += 0.1
     assert {scan.header.frame_id for scan in bench.sent('scan')} == {'camera_optical_scan'}
     (static,) = bench.sent('/tf_static')
@@ -88,7 +88,7 @@ def test_without_a_frame_a_level_one_is_published_once_and_again_when_the_pitch_
     assert pitch_in(static) == pytest.approx(0.0)
     bench.set({'camera.pitch': -0.3})
     bench.now_s += 0.1
-    bench.process(bench.message(picture()))
+    bench.process(bench.message(rgb_image()))
     assert len(bench.sent('/tf_static')) == 2
     assert pitch_in(bench.sent('/tf_static')[-1]) == pytest.approx(-0.3)
     assert '/tf' not in bench.publishers.sent
@@ -101,7 +101,7 @@ def test_with_a_base_frame_every_scan_comes_with_the_tilt_of_its_moment(with_tf,
     bench.processor.follow(bench.camera, None, Transforms(tf))
     pitches = (-0.1, -0.2, -0.2)
     for tf.pitch_rad in pitches:
-        bench.process(bench.message(picture()))
+        bench.process(bench.message(rgb_image()))
         bench.now_s += 0.1
     moving = bench.sent('/tf')
     assert [pitch_in(message) for message in moving] == pytest.approx(pitches)
@@ -112,7 +112,7 @@ def test_with_a_base_frame_every_scan_comes_with_the_tilt_of_its_moment(with_tf,
 
 def test_a_frame_that_is_given_is_taken_and_nothing_is_published(with_tf):
     bench = Bench(**ROWS, **{'scan.frame_id': 'base_scan'})
-    bench.process(bench.message(picture()))
+    bench.process(bench.message(rgb_image()))
     assert bench.sent('scan')[0].header.frame_id == 'base_scan'
     assert not {'/tf', '/tf_static'} & set(bench.publishers.sent)
 
@@ -120,7 +120,7 @@ def test_a_frame_that_is_given_is_taken_and_nothing_is_published(with_tf):
 def test_without_tf2_msgs_the_frame_is_named_and_the_missing_transform_is_said(ros, monkeypatch):
     monkeypatch.setattr(scan_frame, 'TFMessage', None)
     bench = Bench(**ROWS)
-    bench.process(bench.message(picture()))
+    bench.process(bench.message(rgb_image()))
     assert bench.sent('scan')[0].header.frame_id == 'camera_optical_scan'
     assert bench.processor.notices == (
         'no tf2_msgs: no transform from camera_optical to camera_optical_scan is published; '
@@ -128,13 +128,13 @@ def test_without_tf2_msgs_the_frame_is_named_and_the_missing_transform_is_said(r
     )
     bench.set({'scan.frame_id': 'base_scan'})
     bench.now_s += 0.1
-    bench.process(bench.message(picture()))
+    bench.process(bench.message(rgb_image()))
     assert bench.processor.notices == ()
 
 
 def test_images_without_a_frame_are_said(with_tf):
     bench = Bench(**ROWS)
-    bench.process(image_message(picture(), bench.clock.now().to_msg(), frame_id=''))
+    bench.process(image_message(rgb_image(), bench.clock.now().to_msg(), frame_id=''))
     assert bench.sent('scan')[0].header.frame_id == 'camera_scan'
     assert 'no frame_id' in bench.processor.notices[0]
     assert not {'/tf', '/tf_static'} & set(bench.publishers.sent)

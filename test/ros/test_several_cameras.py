@@ -23,10 +23,10 @@ def subscribe_statuses(peer):
 
 
 @pytest.mark.parametrize(('limit', 'batches'), [(4, [4]), (2, [2, 2]), (1, [1, 1, 1, 1])])
-def test_pictures_that_wait_go_through_the_network_together_and_all_cameras_get_the_same(
+def test_images_that_wait_go_through_the_network_together_and_all_cameras_get_the_same(
     peer, start, hold, limit, batches
 ):
-    """The network works on one picture while one of each camera comes; then it takes them all."""
+    """The network works on one image while one of each camera comes; then it takes them all."""
     hold.unlink()
     node = start({'cameras': NAMES, 'batch.limit': limit, 'device': 'cpu'}, hold=str(hold))
     depth = subscribe(peer, Image, 'depth/image')
@@ -104,8 +104,8 @@ def test_a_dead_camera_holds_nobody_back_and_is_the_only_one_that_is_reported(pe
     assert levels == [b'\x01', b'\x00', b'\x00', b'\x00']
 
 
-def test_a_camera_whose_pictures_make_the_network_fail_holds_nobody_back(peer, start):
-    """The fake network fails on black pictures, alone or among others."""
+def test_a_camera_whose_images_make_the_network_fail_holds_nobody_back(peer, start):
+    """The fake network fails on black images, alone or among others."""
     start({'cameras': NAMES, 'batch.limit': 4, 'device': 'cpu'})
     depth = subscribe(peer, Image, 'depth/image')
     status = peer.subscribe(Status, '/zoedepth/left/status')

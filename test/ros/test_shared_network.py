@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from fake_predictor import FakePredictor
 from processor_bench import Bench
-from ros_harness import picture
+from ros_harness import rgb_image
 from waiting import wait_until
 
 from zoedepth_ros.inference.result import NotFinite, OutOfMemory
@@ -18,7 +18,7 @@ from zoedepth_ros.ros.received_image import FAILED, ReceivedImage
 
 
 class Choosy(FakePredictor):
-    """Fail on black pictures, and on any with `fail_all`."""
+    """Fail on black images, and on any with `fail_all`."""
 
     fail_all = None
 
@@ -26,7 +26,7 @@ class Choosy(FakePredictor):
         if self.fail_all is not None:
             raise self.fail_all
         if not rgb.any():
-            raise NotFinite('a black picture')
+            raise NotFinite('a black image')
         return super()._predict(rgb, head, route)
 
 
@@ -40,7 +40,7 @@ def rig():
         frames = []
         for bench, value in zip(benches, values, strict=True):
             bench.now_s += 1.0
-            msg = bench.message(picture(value=value))
+            msg = bench.message(rgb_image(value=value))
             frames.append((bench.processor, ReceivedImage(msg, bench.now_s, 0.0)))
         benches[0].network.work(frames)
         return [len(bench.sent()) for bench in benches]
@@ -49,7 +49,7 @@ def rig():
     return look
 
 
-def test_pictures_that_wait_together_are_one_run_and_each_gets_its_own_depth(rig):
+def test_images_that_wait_together_are_one_run_and_each_gets_its_own_depth(rig):
     assert rig(10, 20, 30) == [1, 1, 1]
     assert rig.predictor.batches == [3]
     seen = [np.frombuffer(bench.sent()[0].data, np.float32)[0] for bench in rig.benches]
@@ -69,7 +69,7 @@ def test_a_slow_network_on_a_cpu_is_better_off_without_batches(rig, monkeypatch)
     rig.predictor.predict_batch = predict_batch
     assert not network.prefers_batches  # nobody knows yet
     rig(10, 20, 30)
-    assert network.prefers_batches  # 67 ms for a picture
+    assert network.prefers_batches  # 67 ms for an image
     takes_s[0] = 0.35
     rig(10, 20, 30)
     assert not network.prefers_batches
@@ -77,7 +77,7 @@ def test_a_slow_network_on_a_cpu_is_better_off_without_batches(rig, monkeypatch)
     assert network.prefers_batches
 
 
-def test_one_picture_that_spoils_a_batch_is_found_and_its_camera_goes_alone_until_it_is_well(rig):
+def test_one_image_that_spoils_a_batch_is_found_and_its_camera_goes_alone_until_it_is_well(rig):
     assert rig(10, 0, 30) == [1, 0, 1]
     assert rig.predictor.batches == [3, 1, 1, 1]
     assert [bench.drops for bench in rig.benches] == [{}, {FAILED: 1}, {}]
@@ -90,7 +90,7 @@ def test_one_picture_that_spoils_a_batch_is_found_and_its_camera_goes_alone_unti
     assert rig.predictor.batches == [3]
 
 
-def test_a_full_device_is_nobodys_fault_and_the_pictures_are_given_up(rig):
+def test_a_full_device_is_nobodys_fault_and_the_images_are_given_up(rig):
     rig.predictor.fail_all = OutOfMemory('out of memory')
     assert rig(10, 20, 30) == [0, 0, 0]
     assert rig.predictor.batches == [3]
@@ -106,7 +106,7 @@ def test_a_camera_that_cannot_be_published_stops_nobody(rig):
     assert FAILED in rig.benches[0].drops
 
 
-def test_pictures_that_nobody_wants_take_no_part(rig):
+def test_images_that_nobody_wants_take_no_part(rig):
     rig.benches[1].publishers._listened = frozenset()
     assert rig(10, 20, 30) == [1, 0, 1]
     assert rig.predictor.batches == [2]

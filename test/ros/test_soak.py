@@ -11,7 +11,7 @@ SOAK = Path(__file__).resolve().parents[2] / 'scripts' / 'soak.py'
 
 
 @pytest.mark.slow
-def test_a_minute_of_pictures_grows_nothing_and_brings_every_depth_in_order(tmp_path):
+def test_a_minute_of_images_grows_nothing_and_brings_every_depth_in_order(tmp_path):
     out = tmp_path / 'soak.json'
     command = [sys.executable, str(SOAK), '--minutes', '1', '--warm-up', '10', '--out', str(out)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=200)

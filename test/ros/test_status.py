@@ -84,7 +84,7 @@ def test_a_stage_is_measured(monkeypatch):
 
 
 def test_rates_ages_and_stages_are_those_of_the_stream(monkeypatch):
-    """Ten seconds at 15 Hz, by a clock that the network alone moves on within a picture."""
+    """Ten seconds at 15 Hz, by a clock that the network alone moves on within an image."""
     now_s = [50.0]
     for module in (image_processor, statistics, inference_thread):
         monkeypatch.setattr(module, 'time', SimpleNamespace(monotonic=lambda: now_s[0]))

@@ -1,4 +1,4 @@
-"""Settings that change all the time: every picture is made of one set of them."""
+"""Settings that change all the time: every image is made of one set of them."""
 
 import threading
 
@@ -26,7 +26,7 @@ def cloud_metres(msg):
     return float(values[0])
 
 
-def test_depth_and_points_of_one_picture_are_made_of_the_same_settings():
+def test_depth_and_points_of_one_image_are_made_of_the_same_settings():
     """Two sets that differ in everything, swapped as fast as a thread can."""
     bench = Bench(FakePredictor(2.0))
     sets = [
@@ -60,7 +60,7 @@ def test_depth_and_points_of_one_picture_are_made_of_the_same_settings():
 
 
 def test_thousands_of_changes_stop_neither_the_stream_nor_the_node(peer, start):
-    """Thirty requests of a hundred changes each, all under way while pictures go on."""
+    """Thirty requests of a hundred changes each, all under way while images go on."""
     node = start({'cloud.rate': 0.0, 'device': 'cpu', 'diagnostics.warn_no_input': 3600.0})
     depth = peer.subscribe(Image, '/depth/image')
     cloud = peer.subscribe(PointCloud2, '/depth/points')

@@ -8,7 +8,7 @@ import pytest
 import tilted
 from fake_predictor import FakePredictor
 from processor_bench import Bench
-from ros_harness import camera_info_message, picture
+from ros_harness import camera_info_message, rgb_image
 
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.geometry.rays import rays
@@ -33,7 +33,7 @@ def bench_of(pitch_deg, roll_deg=0.0, noise=0.02, topics=(OBSTACLES,), **paramet
 
 def run(bench, images=3, step_s=0.6):
     for _ in range(images):
-        bench.process(bench.message(picture(120, 160)))
+        bench.process(bench.message(rgb_image(120, 160)))
         bench.now_s += step_s
 
 

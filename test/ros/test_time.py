@@ -1,21 +1,21 @@
-"""What time does to a stream: late pictures, bags that loop, cameras that change."""
+"""What time does to a stream: late images, bags that loop, cameras that change."""
 
 import numpy as np
 import pytest
 from fake_predictor import FakePredictor
 from processor_bench import ALL, Bench
-from ros_harness import camera_info_message, picture
+from ros_harness import camera_info_message, rgb_image
 
 
 def play(bench, stamps_s, lag_s=0.0):
-    """Send pictures of these stamps, each `lag_s` after its stamp unless the clock stands."""
+    """Send images of these stamps, each `lag_s` after its stamp unless the clock stands."""
     for stamp_s in stamps_s:
         if lag_s:
             bench.now_s = stamp_s + lag_s
         bench.process(bench.message(stamp_s=stamp_s))
 
 
-def test_a_picture_out_of_order_is_dropped_and_counted_on_every_topic():
+def test_an_image_out_of_order_is_dropped_and_counted_on_every_topic():
     bench = Bench(**{'scan.enabled': True})
     play(bench, [999.7, 999.9, 999.8, 999.9, 1000.0])
     for topic in ALL:
@@ -33,7 +33,7 @@ def test_a_bag_that_loops_with_its_clock_starts_anew_at_once():
     assert 'clock jumped back' in bench.warnings[0]
 
 
-def test_the_last_picture_of_the_old_round_is_not_published_in_the_new_one():
+def test_the_last_image_of_the_old_round_is_not_published_in_the_new_one():
     bench = Bench()
     play(bench, [60.0], lag_s=0.05)
     bench.now_s = 10.0
@@ -79,7 +79,7 @@ def test_a_camera_that_changes_size_and_encoding_in_mid_stream_is_followed():
         [(48, 64, 'rgb8', 3), (24, 32, 'mono8', 1), (96, 128, 'bgra8', 4), (48, 64, 'rgb8', 3)]
     ):
         bench.now_s = 1000.0 + i
-        msg = bench.message(picture(height, width))
+        msg = bench.message(rgb_image(height, width))
         msg.encoding, msg.step = encoding, width * channels
         msg.data = type(msg.data)('B', bytes(height * width * channels))
         bench.camera.set_info(camera_info_message(height, width, fx=float(width)))

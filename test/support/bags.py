@@ -57,7 +57,7 @@ def serialized(topic: str, time_ns: int, message) -> Written:
     return Written(topic, message.__msgtype__, time_ns, data)
 
 
-def picture(number: int, size: tuple[int, int] = SIZE) -> np.ndarray:
+def rgb_image(number: int, size: tuple[int, int] = SIZE) -> np.ndarray:
     """Return an image whose red value is its number."""
     rgb = np.full((*size, 3), 90, np.uint8)
     rgb[..., 0] = 10 * number
@@ -101,14 +101,14 @@ def text(words: str, time_ns: int, topic: str = CHATTER) -> Written:
     return serialized(topic, time_ns, STORE.types['std_msgs/msg/String'](words))
 
 
-def drive(pictures: int = 4) -> list[Written]:
+def drive(images: int = 4) -> list[Written]:
     """Make a recording: images every 100 ms, each with camera_info, and other messages between."""
     messages = []
-    for number in range(pictures):
+    for number in range(images):
         time_ns = 10**18 + number * 10**8
         messages += [
             camera_info(time_ns),
-            image(picture(number), time_ns),
+            image(rgb_image(number), time_ns),
             text(f'number {number}', time_ns + 20),
         ]
     return messages

@@ -15,7 +15,7 @@ Depth = Callable[[NDArray, str], NDArray]
 class ConstantNetwork:
     """Predict `depth(image, head)` and route to 'outdoor' where the image's blue is above 0.5.
 
-    Pictures come as float32 in [0, 1]; what was asked is kept in `images` and `heads_asked`.
+    Images are float32 in [0, 1]; `images` and `requested_heads` collect all arguments.
     """
 
     model_name = 'ZoeD_tiny_NK'
@@ -41,14 +41,14 @@ class ConstantNetwork:
         self.depth = depth
         self.router = router
         self.images: list[NDArray] = []
-        self.heads_asked: list[str] = []
+        self.requested_heads: list[str] = []
 
     def predict_network_resolution(self, image: NDArray, head: str = AUTO) -> DepthResult:
         self.images.append(image)
-        self.heads_asked.append(head)
+        self.requested_heads.append(head)
         outdoor = float(image[:, 0, 2].mean() > 0.5)
-        verdict = {'indoor': 1.0 - outdoor, 'outdoor': outdoor} if self.router else {}
+        probabilities = {'indoor': 1.0 - outdoor, 'outdoor': outdoor} if self.router else {}
         if head == AUTO:
-            head = max(verdict, key=verdict.__getitem__) if verdict else 'indoor'
+            head = max(probabilities, key=probabilities.__getitem__) if probabilities else 'indoor'
         depth_m = np.asarray(self.depth(image, head), np.float32)
-        return DepthResult(depth_m, depth_m * self.spread, depth_m * 0, head, verdict)
+        return DepthResult(depth_m, depth_m * self.spread, depth_m * 0, head, probabilities)

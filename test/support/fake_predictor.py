@@ -21,7 +21,7 @@ class FakePredictor:
     """Implement BatchPredictor with a depth the test chooses.
 
     depth: metres for every pixel, an array of the image's size, or a function (rgb, head) ->
-    array.  router: a verdict, or a function rgb -> verdict; requests only with two heads.
+    array.  router: probabilities, or a function rgb -> probabilities; used only with two heads.
     fail_with: raised by every call while it is not None.  delay_s: of every call, or of every
     batch whatever its size.
     """
@@ -60,7 +60,7 @@ class FakePredictor:
         self.calls = 0
         self.batches: list[int] = []
         self.routed = 0
-        self.asked_heads: list[str] = []
+        self.requested_heads: list[str] = []
         self.shapes: list[tuple[int, ...]] = []
         self.warm_ups: list[tuple[int, int]] = []
         self.threads: set[int] = set()
@@ -86,21 +86,21 @@ class FakePredictor:
         check_rgb(rgb)
         check_head(head, self.heads)
         self.calls += 1
-        self.asked_heads.append(head)
+        self.requested_heads.append(head)
         self.shapes.append(rgb.shape)
         self.threads.add(threading.get_ident())
         self.last_rgb = rgb.copy()
         if self.fail_with is not None:
             raise self.fail_with
-        verdict = self._probabilities(rgb) if route or head == 'auto' else {}
-        used = head if head != 'auto' else max(self.heads, key=lambda h: verdict.get(h, 0.0))
+        probabilities = self._probabilities(rgb) if route or head == 'auto' else {}
+        used = head if head != 'auto' else max(self.heads, key=lambda h: probabilities.get(h, 0.0))
         depth_m = self._depth(rgb, used)
         return DepthResult(
             depth_m=depth_m,
             uncertainty_m=np.full_like(depth_m, self.uncertainty_m),
             relative_depth=1.0 / depth_m,
             head=used,
-            router_probabilities=verdict,
+            router_probabilities=probabilities,
         )
 
     def _probabilities(self, rgb: np.ndarray) -> dict[str, float]:

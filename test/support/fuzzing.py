@@ -10,7 +10,7 @@ CASES = int(os.environ.get('ZOEDEPTH_FUZZ_CASES', '0'))
 
 
 def some(usual: int, share: float = 1.0) -> settings:
-    """Return hypothesis' settings: `usual` cases, or that share of the cases asked for.
+    """Return hypothesis' settings: `usual` cases, or that share of the requested cases.
 
     No case has a limit of its own: that would be one of this machine. What hangs on a bad message
     runs into the time limit of the test.

@@ -1,6 +1,6 @@
 """What nav2_lifecycle_manager does with its nodes: calls, order, timeouts, bonds.
 
-Written after its C++ sources of August 2026 (rolling): whether a transition worked is asked with
+Written after its C++ sources of August 2026 (rolling): whether a transition worked is found with
 get_state and not read from its answer, a sweep ends at the first node that fails, and shutting
 down goes through all three sweeps whatever fails.  Its limits of time are not imitated.
 """

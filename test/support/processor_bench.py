@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 from fake_predictor import FakePredictor
-from ros_harness import camera_info_message, image_message, picture
+from ros_harness import camera_info_message, image_message, rgb_image
 
 ALL = frozenset(
     {
@@ -106,7 +106,7 @@ class Bench:
 
         stamp_s = self.now_s if stamp_s is None else stamp_s
         stamp = Time(nanoseconds=round(1e9 * stamp_s)).to_msg()
-        return image_message(picture() if rgb is None else rgb, stamp, **fields)
+        return image_message(rgb_image() if rgb is None else rgb, stamp, **fields)
 
     def process(self, msg=None) -> None:
         from zoedepth_ros.ros.received_image import ReceivedImage

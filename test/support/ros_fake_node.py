@@ -34,7 +34,7 @@ def plane_depth(plane: list[float], camera: list[float]):
 class Dark(FakePredictor):
     """Fail on an image that is black in every pixel, as a network might.
 
-    lost_at, full_at: brightness of pictures on which the device is lost, or has too little memory
+    lost_at, full_at: brightness of images on which the device is lost, or has too little memory
     for a network of its own size.  broken_at: the same for a CUDA context that is lost.  hold:
     every call says so and goes on when there is no such file.
     """
@@ -42,10 +42,10 @@ class Dark(FakePredictor):
     lost_at = full_at = broken_at = None
     hold = ''
 
-    def predict_batch(self, pictures, heads, *, routes):
+    def predict_batch(self, images, heads, *, routes):
         if self.hold:
-            wait_while(self.hold, f'network: {len(pictures)} at once')
-        return super().predict_batch(pictures, heads, routes=routes)
+            wait_while(self.hold, f'network: {len(images)} at once')
+        return super().predict_batch(images, heads, routes=routes)
 
     def _predict(self, rgb, head, route):
         if self.device != 'cpu' and rgb[0, 0, 0] == self.lost_at:
@@ -55,7 +55,7 @@ class Dark(FakePredictor):
         if self.network == OWN_SIZE and rgb[0, 0, 0] == self.full_at:
             raise OutOfMemory(f'{self.device}: out of memory')
         if not rgb.any():
-            raise RuntimeError('a black picture')
+            raise RuntimeError('a black image')
         return super()._predict(rgb, head, route)
 
 
@@ -88,7 +88,7 @@ def make_predictor(settings):
     if by_head:
         options['depth'] = lambda rgb, head: np.full(rgb.shape[:2], by_head[head])
     failures = {name: options.pop(name, None) for name in ('lost_at', 'full_at', 'broken_at')}
-    if 'device' in options and settings.device == 'cpu':  # as told after a loss
+    if 'device' in options and settings.device == 'cpu':  # configured after a loss
         options['device'] = 'cpu'
     if settings.network_height:
         options['network'] = (settings.network_height, settings.network_width)

@@ -25,7 +25,7 @@ PROFILE = HERE.parents[1] / 'config' / 'fastdds.xml'
 ANY_AGE_S = 600.0
 """max_image_age of the nodes under test [s]: on a busy machine images may be delayed."""
 RESEND_S = 5.0
-"""How long to wait for the answer of a service before the request is sent again [s]."""
+"""Time without a response of a service after which the request is sent again [s]."""
 
 
 def isolate() -> None:
@@ -57,13 +57,13 @@ class NodeProcess:
         self._start(command, ZOEDEPTH_FAKE=json.dumps(fake), **(environment or {}))
 
     def _start(self, arguments: list[str], **environment: str) -> None:
-        # Unbuffered, and with every thread's stack when it is told to abort.
-        told = {'PYTHONUNBUFFERED': '1', 'PYTHONFAULTHANDLER': '1', **environment}
+        # Unbuffered, and with every thread's stack on SIGABRT.
+        more = {'PYTHONUNBUFFERED': '1', 'PYTHONFAULTHANDLER': '1', **environment}
         # A file, not a pipe: what the node wrote before it published is there when the message is.
         self._output = tempfile.TemporaryFile()  # noqa: SIM115
         self.process = subprocess.Popen(
             [sys.executable, *arguments],
-            env={**os.environ, **told},
+            env={**os.environ, **more},
             stdout=self._output,
             stderr=subprocess.STDOUT,
         )
@@ -105,7 +105,7 @@ class NodeProcess:
         return code
 
 
-def picture(height: int = 48, width: int = 64, value: int | None = None) -> np.ndarray:
+def rgb_image(height: int = 48, width: int = 64, value: int | None = None) -> np.ndarray:
     """Return an RGB image: one grey value, or something with structure."""
     if value is not None:
         return np.full((height, width, 3), value, np.uint8)
@@ -158,8 +158,8 @@ GOALS = {
 def change_state(client, transition_id: int, state: Callable[[], str], label: str = '') -> bool:
     """Request a transition and tell whether it worked.
 
-    As long as the node does not know this client, its answer is lost: then the node's state tells
-    what became of the request.  state: gives the label of the present one.
+    The response is lost while the node has not discovered this client; the change of its state
+    then counts.  state: returns the label of the present one.
     """
     from lifecycle_msgs.srv import ChangeState
 
@@ -271,7 +271,7 @@ class Peer:
         return inbox
 
     def forget(self) -> None:
-        """Stop the camera and return up all topics, before the next test."""
+        """Stop the camera and leave all topics, before the next test."""
         self.stop_camera()
         self.target = '/zoedepth'
         self.__dict__.pop('info_for', None)
@@ -300,15 +300,15 @@ class Peer:
     def exchange(self, *inboxes: Inbox, make=None, header=None) -> list:
         """Publish one image and return the message of its stamp on every inbox.
 
-        Everything that was published there for earlier pictures has then arrived, too.  Only for
-        topics that are due with every picture.  header: of a picture that was sent already.
+        Everything that was published there for earlier images has then arrived, too.  Only for
+        topics that are due with every image.  header: of an image that was sent already.
         """
         header = self.send(make) if header is None else header
         stamp = stamp_ns(header)
 
         def missing() -> str:
             got = [len(inbox) for inbox in inboxes]
-            return f'no answer to the picture {stamp}; messages on each topic: {got}'
+            return f'no answer to the image {stamp}; messages on each topic: {got}'
 
         wait_until(lambda: all(inbox.of(stamp) for inbox in inboxes), missing)
         return [inbox.of(stamp)[0] for inbox in inboxes]
@@ -321,7 +321,7 @@ class Peer:
 
     def send(self, make=None):
         """Publish camera_info and an image of the same stamp; return the image's header."""
-        msg = image_message(picture(), self.now()) if make is None else make(self)
+        msg = image_message(rgb_image(), self.now()) if make is None else make(self)
         self.publish('/camera_info', self.info_for(msg))
         self.publish('/image', msg)
         return msg.header
@@ -341,7 +341,7 @@ class Peer:
         self._publishers[topic].publish(msg)
 
     def start_camera(
-        self, rate_hz: float, make=lambda peer: image_message(picture(), peer.now())
+        self, rate_hz: float, make=lambda peer: image_message(rgb_image(), peer.now())
     ) -> None:
         """Publish images, and camera_info before each, from a thread."""
         self._camera_stop.clear()
@@ -373,8 +373,8 @@ class Peer:
     def call(self, kind, name: str, request):
         """Call a service and return the response.
 
-        The request is sent again now and then: a node that has just started may be known here
-        before it knows us, and then its answer is lost.
+        The request is repeated: a node that has just started may be discovered here before it
+        discovers this client, and then its response is lost.
         """
         client = self.node.create_client(kind, name)
         try:

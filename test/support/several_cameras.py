@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ros_harness import camera_info_message, image_message, picture, wait_until
+from ros_harness import camera_info_message, image_message, rgb_image, wait_until
 
 BRIGHTNESS = {'front': 60, 'left': 90, 'right': 120, 'rear': 150}
 
@@ -27,7 +27,7 @@ class Cameras:
     def exchange(self, *outputs, names=None) -> list[dict]:
         """Send an image of each camera, one after the other; return what comes of each.
 
-        outputs: name -> inbox, of topics that are due with every picture.
+        outputs: name -> inbox, of topics that are due with every image.
         """
         answers: list[dict] = [{} for _ in outputs]
         for name in names or self._names:
@@ -38,7 +38,7 @@ class Cameras:
         return answers
 
     def _send(self, name: str):
-        rgb = picture(value=self._values[name])
+        rgb = rgb_image(value=self._values[name])
         msg = image_message(rgb, self._peer.now(), f'{name}_optical')
         focal_px = 40.0 + self._values[name]
         info = camera_info_message(fx=focal_px, fy=focal_px)

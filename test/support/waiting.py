@@ -16,7 +16,7 @@ def wait_until(
 ) -> None:
     """Return as soon as the condition holds; fail with the message after PATIENCE_S.
 
-    condition: asked every `period_s`; it may do something each time, such as publish again.
+    condition: called every `period_s`; it may do something each time, such as publish again.
     """
     end_s = time.monotonic() + PATIENCE_S
     while not condition():

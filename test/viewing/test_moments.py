@@ -101,7 +101,7 @@ def test_recorded_depth_comes_with_its_image(tmp_path, bags, encoding):
 
 def test_depth_that_comes_late_finds_its_own_image(tmp_path, bags):
     times = [10**18, 10**18 + 10**8]
-    messages = [bags.image(bags.picture(n), t) for n, t in enumerate(times)]
+    messages = [bags.image(bags.rgb_image(n), t) for n, t in enumerate(times)]
     for number, time_ns in enumerate(times):
         values = np.full((48, 64), 1.0 + number, np.float32)
         kind = bags.STORE.types['sensor_msgs/msg/Image']
@@ -142,9 +142,9 @@ def test_true_depth_beside_recorded_depth_is_not_taken_for_the_images(tmp_path, 
     path = bags.write_mcap(tmp_path / 'in.mcap', messages)
     (frame,) = recording_frames(path)
     assert (frame.name, frame.depth_m[0, 0], frame.rgb.shape) == ('/depth/image', 3.0, (48, 64, 3))
-    assert frame.rgb[0, 0, 0] == 0  # the first picture of the drive
+    assert frame.rgb[0, 0, 0] == 0  # the first image of the drive
     assert next(recording_frames(path, depth_topic='')).rgb[0, 0, 0] == 0
-    messages.append(bags.image(bags.picture(0), 10**18, '/rear/image'))
+    messages.append(bags.image(bags.rgb_image(0), 10**18, '/rear/image'))
     path = bags.write_mcap(tmp_path / 'two.mcap', messages)
     with pytest.raises(ValueError, match='choose one with --image'):
         list(recording_frames(path, depth_topic=''))

@@ -16,9 +16,9 @@ HFOV_RAD = np.pi / 2
 
 
 def rgb(height=48, width=64, red=10):
-    picture = np.full((height, width, 3), 80, np.uint8)
-    picture[..., 0] = red
-    return picture
+    image = np.full((height, width, 3), 80, np.uint8)
+    image[..., 0] = red
+    return image
 
 
 def written(path, frames, predictor=None, **values):
@@ -50,7 +50,7 @@ def chunks(path):
 
 
 def floats(entity):
-    """Give the first picture's values."""
+    """Give the first image's values."""
     return np.array(entity['buffer'][0][0], np.uint8).view(np.float32)
 
 
@@ -182,7 +182,7 @@ def test_the_head_is_kept_within_a_source_and_chosen_anew_for_every_image():
     for number in range(3):
         add(ViewFrame('video', number / 10, rgb()))
     add(ViewFrame('other.png', 0.0, rgb()))
-    assert predictor.asked_heads == ['auto', 'indoor', 'indoor', 'auto']
+    assert predictor.requested_heads == ['auto', 'indoor', 'indoor', 'auto']
     forced = adder(predictor, PipelineSettings(router_mode='outdoor'))(ViewFrame('a', 0.0, rgb()))
     assert forced.head == 'outdoor'
     assert forced.router_probabilities == {'indoor': 0.55, 'outdoor': 0.45}

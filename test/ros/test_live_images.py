@@ -21,7 +21,7 @@ def camera(ros, request):
     context = rclpy.Context()
     rclpy.init(context=context)
     node = Node('fake_camera', context=context)
-    pictures = node.create_publisher(Image, '/eye/image_raw', 1)
+    images = node.create_publisher(Image, '/eye/image_raw', 1)
     is_latched = request.param == 'latched once'
     profile = QoSProfile(
         depth=1,
@@ -41,7 +41,7 @@ def camera(ros, request):
         while not stop.wait(0.05):
             if not is_latched:
                 infos.publish(info)
-            pictures.publish(image)
+            images.publish(image)
 
     thread = threading.Thread(target=publish)
     thread.start()
@@ -51,17 +51,17 @@ def camera(ros, request):
     rclpy.shutdown(context=context)
 
 
-def test_pictures_come_with_stamp_and_camera(camera):
+def test_images_come_with_stamp_and_camera(camera):
     found = []
-    pictures = live_images('/eye/image_raw', patience_s=PATIENCE_S)
-    wait_until(lambda: found.append(next(pictures)) or found[-1].camera is not None)
-    pictures.close()
+    images = live_images('/eye/image_raw', patience_s=PATIENCE_S)
+    wait_until(lambda: found.append(next(images)) or found[-1].camera is not None)
+    images.close()
     assert found[-1].rgb[0, 0].tolist() == [200, 0, 0]
     assert (found[-1].topic, found[-1].time_s) == ('/eye/image_raw', 77.0)
     assert found[-1].camera.intrinsics.fx_px == 20.0
 
 
-def test_silence_is_an_error_that_lists_the_topics_of_pictures(camera):
+def test_silence_is_an_error_that_lists_the_topics_of_images(camera):
     def complaint():
         with pytest.raises(OSError, match='/nobody: no such file and nobody') as caught:
             next(live_images('/nobody', patience_s=0.5))
