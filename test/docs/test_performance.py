@@ -58,7 +58,7 @@ def test_operators_are_classified(operator, kind):
         ),
         (
             f'{EXECUTOR};Executor._take_subscription.<locals>._execute (rclpy/executors.py:491);'
-            'CameraStream._on_image (zoedepth_ros/ros/camera_stream.py:147)',
+            'CameraStream.activate.<locals>.on_image (zoedepth_ros/ros/camera_stream.py:147)',
             'executor, callbacks',
         ),
         (f'{EXECUTOR};EventHandler.add_to_wait_set (rclpy/event_handler.py:177)',

@@ -10,7 +10,7 @@ from zoedepth_ros.geometry.filters import write_depth
 from zoedepth_ros.geometry.millimetres import to_millimetres
 from zoedepth_ros.media.files import read_depth_png, write_depth_png
 from zoedepth_ros.messages.writers import ImageWriter
-from zoedepth_ros.ros.output_messages import make
+from zoedepth_ros.ros.publishers import make
 
 NAN, INF = np.nan, np.inf
 

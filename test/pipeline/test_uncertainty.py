@@ -25,7 +25,7 @@ from zoedepth_ros.pipeline.outputs import (
 )
 from zoedepth_ros.pipeline.request import predict
 from zoedepth_ros.pipeline.settings import settings_from
-from zoedepth_ros.ros.output_messages import make
+from zoedepth_ros.ros.publishers import make
 
 MODEL = CameraModel(Intrinsics.from_hfov(160, 120, 1.2))
 CAMERA = Camera(MODEL)

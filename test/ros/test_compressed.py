@@ -12,7 +12,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from zoedepth_ros.messages.compressed import compressed_depth
-from zoedepth_ros.ros.output_messages import make
+from zoedepth_ros.ros.publishers import make
 
 SIZE = (48, 64)
 DEPTH, COLOR = 'depth/image/compressedDepth', 'depth/color/compressed'

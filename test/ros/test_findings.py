@@ -26,7 +26,7 @@ def diagnose(
     )
     for name, value in (fields or {}).items():
         setattr(msg, name, value)
-    return Diagnostics('n', lambda: settings).make(msg)
+    return Diagnostics('n').make(msg, settings)
 
 
 def test_thresholds_of_zero_never_speak():

@@ -14,7 +14,7 @@ from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.geometry.rays import rays
 from zoedepth_ros.geometry.scan import BandScan
 from zoedepth_ros.messages.writers import CloudWriter, ImageWriter, laser_scan, write_bgr
-from zoedepth_ros.ros.output_messages import make
+from zoedepth_ros.ros.publishers import make
 
 NAN, INF = math.nan, math.inf
 HEADER = Header(frame_id='optical')

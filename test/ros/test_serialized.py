@@ -13,9 +13,13 @@ from sensor_msgs.msg import Image, PointCloud2, PointField
 from std_msgs.msg import Header
 from waiting import wait_until
 
-from zoedepth_ros.messages.serialized import HEADROOM_BYTES, SerializedCloud, SerializedImage
-from zoedepth_ros.ros import raw_publishing
-from zoedepth_ros.ros.raw_publishing import publish_serialized
+from zoedepth_ros.ros import serialized
+from zoedepth_ros.ros.serialized import (
+    HEADROOM_BYTES,
+    SerializedCloud,
+    SerializedImage,
+    publish_serialized,
+)
 
 FRAMES = [
     '',
@@ -115,8 +119,8 @@ def topic(ros):
 @pytest.mark.parametrize('has_rcl', [True, False])
 def test_a_subscriber_receives_what_was_sent(topic, has_rcl, monkeypatch):
     if not has_rcl:
-        monkeypatch.setattr(raw_publishing, '_rcl', lambda: None)
-    assert (raw_publishing._rcl() is not None) is has_rcl
+        monkeypatch.setattr(serialized, '_rcl', lambda: None)
+    assert (serialized._rcl() is not None) is has_rcl
     publisher, received, spin, _ = topic
     publisher.on_activate(None)
     values = np.arange(640 * 480, dtype=np.float32)

@@ -16,6 +16,7 @@ from zoedepth_ros.ros import image_processor, inference_thread
 from zoedepth_ros.ros.health import statistics
 from zoedepth_ros.ros.health.statistics import STAGES, Statistics
 from zoedepth_ros.ros.health.status import Condition, Diagnostics, make_status
+from zoedepth_ros.ros.parameters.node_settings import NodeSettings
 from zoedepth_ros.ros.received_image import SUPERSEDED, ReceivedImage
 
 STATES = (
@@ -31,7 +32,7 @@ def report(statistics=None, state=Status.STATE_WORKING, predictor=None, scale=No
 
 
 def level(diagnostics, msg):
-    return diagnostics.make(msg).level
+    return diagnostics.make(msg, NodeSettings()).level
 
 
 def test_a_status_says_what_runs():
@@ -115,7 +116,7 @@ def test_rates_ages_and_stages_are_those_of_the_stream(monkeypatch):
 
 
 def test_all_is_well_when_depth_flows():
-    told = Diagnostics('/ns/zoedepth').make(report())
+    told = Diagnostics('/ns/zoedepth').make(report(), NodeSettings())
     assert told.name == '/ns/zoedepth: depth'
     assert told.level == DiagnosticStatus.OK
     values = {pair.key: pair.value for pair in told.values}
@@ -141,7 +142,7 @@ def test_a_camera_faster_than_the_network_is_no_fault():
 def test_a_camera_that_stopped_and_random_weights_are_warnings():
     assert level(Diagnostics('n'), report(state=Status.STATE_NO_INPUT)) == DiagnosticStatus.WARN
     random = report(predictor=FakePredictor(weights_warning='random weights: not depth'))
-    diagnosis = Diagnostics('n').make(random)
+    diagnosis = Diagnostics('n').make(random, NodeSettings())
     assert diagnosis.level == DiagnosticStatus.WARN
     assert 'not depth' in diagnosis.message
 
@@ -157,7 +158,9 @@ def test_every_state_has_a_constant_of_its_own_a_name_and_a_sentence():
     assert sorted(states.values()) == list(range(8))
     for name, state in states.items():
         msg = report(state=state)
-        values = {pair.key: pair.value for pair in Diagnostics('n').make(msg).values}
+        values = {
+            pair.key: pair.value for pair in Diagnostics('n').make(msg, NodeSettings()).values
+        }
         assert values['state'] == name.removeprefix('STATE_').lower().replace('_', ' ')
         assert msg.message
 
@@ -173,16 +176,16 @@ def test_every_state_has_a_constant_of_its_own_a_name_and_a_sentence():
 def test_the_state_of_the_calibration_is_a_constant(phase, state):
     msg = report(scale=ScaleReport(1.1, ScaleState(1.1, 1.2, 0.5, phase), None))
     assert msg.scale_state == getattr(Status, state)
-    values = {pair.key: pair.value for pair in Diagnostics('n').make(msg).values}
+    values = {pair.key: pair.value for pair in Diagnostics('n').make(msg, NodeSettings()).values}
     assert values['scale'] == f'1.100 ({phase})'
 
 
 def test_the_message_is_the_state_and_the_worst_finding_of_the_diagnostics():
     msg = report(predictor=FakePredictor(weights_warning='random weights: not depth'))
     assert msg.message == 'depth is published'
-    diagnosis = Diagnostics('n').make(msg)
+    diagnosis = Diagnostics('n').make(msg, NodeSettings())
     assert diagnosis.message == 'not the released weights: random weights: not depth'
     assert msg.message == f'depth is published; {diagnosis.message}'
     failed = report(state=Status.STATE_FAILED)
-    assert Diagnostics('n').make(failed).message == failed.message
+    assert Diagnostics('n').make(failed, NodeSettings()).message == failed.message
     assert failed.message == 'the network is out of service'

@@ -35,8 +35,8 @@ class KeptMessages:
     def send(self, topic: str, msg) -> None:
         from rclpy.serialization import deserialize_message, serialize_message
 
-        from zoedepth_ros.messages.serialized import SerializedMessage
         from zoedepth_ros.ros.publishers import TOPICS
+        from zoedepth_ros.ros.serialized import SerializedMessage
 
         kept = copy.copy(msg)  # of a transform
         if isinstance(msg, SerializedMessage):

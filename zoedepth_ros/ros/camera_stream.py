@@ -17,6 +17,7 @@ from zoedepth_ros.ros.health import status
 from zoedepth_ros.ros.health.incompatible_qos import QosWatch
 from zoedepth_ros.ros.health.statistics import Statistics
 from zoedepth_ros.ros.image_processor import ImageProcessor
+from zoedepth_ros.ros.inference_thread import InferenceThread
 from zoedepth_ros.ros.inputs import Demand, Inputs
 from zoedepth_ros.ros.parameters.node_settings import NodeSettings
 from zoedepth_ros.ros.publishers import Publishers
@@ -24,9 +25,6 @@ from zoedepth_ros.ros.received_image import SUPERSEDED, ReceivedImage
 from zoedepth_ros.ros.references import TOPICS as REFERENCES
 from zoedepth_ros.ros.references import References
 from zoedepth_ros.ros.transforms import Transforms, subscribe_to_tf
-
-HandOver = Callable[['CameraStream', ReceivedImage], ReceivedImage | None]
-"""Takes an image to be processed, and returns the one it replaces, if any."""
 
 
 class CameraStream:
@@ -36,19 +34,19 @@ class CameraStream:
         self,
         node: LifecycleNode,
         name: str,
-        settings: Callable[[], NodeSettings],
+        settings: NodeSettings,
         watch: QosWatch,
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         """name: '' for a node's only camera, whose topics have no prefix.
 
-        settings: returns the present ones.  clock_s: never jumps back [s].
+        settings: the present ones, to be replaced as a whole.  clock_s: never jumps back [s].
         """
         self.name = name
         self._enabled = True
         self.statistics = Statistics()
         self.processor: ImageProcessor | None = None
-        self.present_settings = settings
+        self.settings = settings
         self._node, self._watch = node, watch
         self._prefix = f'{name}/' if name else ''
         self._topics: Publishers | None = None
@@ -88,19 +86,29 @@ class CameraStream:
             predictor,
             self._topics,
             self.statistics,
-            self.present_settings,
+            lambda: self.settings,
             self._node.get_clock(),
             self._warn,
             self._inform,
         )
 
-    def activate(self, hand_over: HandOver, transforms: Transforms) -> None:
-        """Subscribe as soon as an output has a subscriber; transforms: shared by all cameras."""
-        assert self.processor is not None
-        settings = self.present_settings()
+    def activate(self, thread: InferenceThread[Any], transforms: Transforms) -> None:
+        """Subscribe as soon as an output has a subscriber.
+
+        thread, transforms: shared by all cameras.
+        """
+        processor, settings = self.processor, self.settings
+        assert processor is not None
 
         def on_image(msg: Any) -> None:
-            self._on_image(msg, hand_over)
+            """Pass an image to the inference thread; one that still waits there is replaced."""
+            if not self._enabled:
+                return
+            self.statistics.note_received()
+            now_s = 1e-9 * self._node.get_clock().now().nanoseconds
+            image = ReceivedImage(msg, now_s, time.monotonic())
+            if thread.put((processor, image), self.name) is not None:
+                self.statistics.note_drop(SUPERSEDED)
 
         if settings.scale_source in REFERENCES:
             topic = self._prefix + REFERENCES[settings.scale_source][0]
@@ -109,7 +117,7 @@ class CameraStream:
         self._inputs = Inputs(
             self._node, settings.image_transport, on_image, self._watch, self._prefix
         )
-        self.processor.follow(self._inputs.camera, None, transforms)
+        processor.follow(self._inputs.camera, None, transforms)
         self.follow_subscribers()
 
     def deactivate(self) -> None:
@@ -179,7 +187,7 @@ class CameraStream:
         return self._topics is not None and topic in self._topics.names
 
     def _subscribe(self, inputs: Inputs) -> None:
-        source, processor = self.present_settings().scale_source, self.processor
+        source, processor = self.settings.scale_source, self.processor
         assert processor is not None
         if source in REFERENCES:
             self._references = References(self._node, source, self._transforms, self._prefix)
@@ -200,15 +208,7 @@ class CameraStream:
     def _is_used(self) -> bool:
         """Return whether an output that the settings enable has a subscriber."""
         topics = self._topics
-        return topics is not None and bool(enabled(topics.subscribed(), self.present_settings()))
-
-    def _on_image(self, msg: Any, hand_over: HandOver) -> None:
-        if not self.enabled:
-            return
-        self.statistics.note_received()
-        now_s = 1e-9 * self._node.get_clock().now().nanoseconds
-        if hand_over(self, ReceivedImage(msg, now_s, time.monotonic())) is not None:
-            self.statistics.note_drop(SUPERSEDED)
+        return topics is not None and bool(enabled(topics.subscribed(), self.settings))
 
     def _state(self, failed: bool) -> int:
         if self._inputs is None:
@@ -219,7 +219,7 @@ class CameraStream:
             return Status.STATE_FAILED
         if not self._is_used() or not self._is_subscribed:
             return Status.STATE_IDLE
-        if self._no_input_s() > self.present_settings().warn_no_input_s:
+        if self._no_input_s() > self.settings.warn_no_input_s:
             return Status.STATE_NO_INPUT
         return Status.STATE_WORKING
 
@@ -232,7 +232,7 @@ class CameraStream:
         return tuple(sorted(found))
 
     def _causes(self) -> Iterator[str]:
-        inputs, settings = self._inputs, self.present_settings()
+        inputs, settings = self._inputs, self.settings
         if inputs is None or not inputs.is_subscribed or not self._is_used():
             return
         if self._no_input_s() > settings.warn_no_input_s:
@@ -261,7 +261,7 @@ def shared_transforms(
     node: LifecycleNode, streams: Sequence[CameraStream], warn: Callable[[str], None]
 ) -> Transforms:
     """Subscribe to TF, once for all cameras, if any of them needs it."""
-    each = [stream.present_settings() for stream in streams]
+    each = [stream.settings for stream in streams]
     levels = any(settings.camera_base_frame for settings in each)
     refers = any(settings.scale_source in REFERENCES for settings in each)
     moves = any(settings.scale_source == 'motion' for settings in each)

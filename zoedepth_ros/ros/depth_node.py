@@ -74,10 +74,12 @@ class DepthNode(LifecycleNode):
         self._bond = Bond(self, self._steady)
         self._poll_timer = self.create_timer(POLL_S, self._follow_subscribers, clock=self._steady)
         self._poll_timer.cancel()
-        self._node_parameters = NodeParameters(self, self._is_active, self._why_unfit)
-        cameras = self._settings.cameras or ('',)
-        self._streams = [CameraStream(self, name, self._settings_of(name), self._qos_watch)
-                         for name in cameras]  # fmt: skip
+        self._node_parameters = NodeParameters(
+            self, self._is_active, self._why_unfit, self._use_settings
+        )
+        settings = self._node_parameters.settings
+        self._streams = [CameraStream(self, name, settings.of(name), self._qos_watch)
+                         for name in settings.common.cameras or ('',)]  # fmt: skip
         self._context_lost = self.create_guard_condition(self._leave)
         self._reporter = StatusReporter(self, self._streams, self._conditions)
         self.create_timer(1.0, self._every_second, clock=self._steady)
@@ -155,10 +157,11 @@ class DepthNode(LifecycleNode):
 
     def _run(self) -> None:
         assert self._network is not None
-        self._thread = InferenceThread(self._network.work, self._on_work_failed, self._batch_limit)
+        network = self._network
+        self._thread = InferenceThread(network.work, self._on_work_failed, network.largest_batch)
         self._transforms = shared_transforms(self, self._streams, self._warn)
         for stream in self._streams:
-            stream.activate(self._hand_over, self._transforms)
+            stream.activate(self._thread, self._transforms)
         if not self._qos_watch.reports_matches:
             self._poll_timer.reset()
         self._bond.start()
@@ -179,8 +182,8 @@ class DepthNode(LifecycleNode):
         reason = why_unfit(self._node_parameters.settings, predictor)
         if reason is not None:
             raise ValueError(reason)
-        network = SharedNetwork(predictor)
-        network.warm_up(*WARM_UP_SIZE, self._largest_batch(network, predictor))
+        network = SharedNetwork(predictor, len(self._streams), settings.batch_limit)
+        network.warm_up(*WARM_UP_SIZE)
         self._network, self._predictor, self._loaded = network, predictor, settings.predictor
         for stream in self._streams:
             stream.load(predictor)
@@ -221,27 +224,8 @@ class DepthNode(LifecycleNode):
         for stream in self._streams:
             stream.cleanup()
 
-    def _hand_over(self, stream: CameraStream, image: ReceivedImage) -> ReceivedImage | None:
-        thread, processor = self._thread, stream.processor
-        if thread is None or processor is None:
-            return None
-        replaced = thread.put((processor, image), stream.name)
-        return None if replaced is None else replaced[1]
-
     def _on_work_failed(self, error: Exception) -> None:
         self._warn(f'images are lost: {describe(error)}')
-
-    def _batch_limit(self) -> int:
-        network, predictor = self._network, self._predictor
-        if network is None or predictor is None:
-            return 1
-        return self._largest_batch(network, predictor)
-
-    def _largest_batch(self, network: SharedNetwork, predictor: FallbackPredictor) -> int:
-        """Return how many images may go through the network together."""
-        preferred = len(self._streams) if network.prefers_batches else 1
-        most = min(self._settings.batch_limit or preferred, len(self._streams))
-        return most if predictor.batch_limit is None else min(most, predictor.batch_limit)
 
     def _recover(self) -> bool | None:
         return None if self._predictor is None else self._predictor.recover()
@@ -250,8 +234,11 @@ class DepthNode(LifecycleNode):
     def _settings(self) -> NodeSettings:
         return self._node_parameters.settings.common
 
-    def _settings_of(self, camera: str) -> Callable[[], NodeSettings]:
-        return lambda: self._node_parameters.settings.of(camera)
+    def _use_settings(self, settings: CameraSettings) -> None:
+        for stream in self._streams:
+            stream.settings = settings.of(stream.name)
+        if self._network is not None:
+            self._network.batch_limit = settings.common.batch_limit
 
     def _is_active(self) -> bool:
         return self._thread is not None

@@ -26,9 +26,8 @@ from zoedepth_ros.pipeline.motion_depth import Poses
 from zoedepth_ros.pipeline.outputs_due import OutputsDue
 from zoedepth_ros.pipeline.request import Request
 from zoedepth_ros.ros.health.statistics import Statistics
-from zoedepth_ros.ros.output_messages import OUTPUT_OF, TopicMessages
 from zoedepth_ros.ros.parameters.node_settings import NodeSettings
-from zoedepth_ros.ros.publishers import Publishers
+from zoedepth_ros.ros.publishers import OUTPUT_OF, Publishers, TopicMessages
 from zoedepth_ros.ros.received_image import FAILED, AgeFilter, ReceivedImage
 from zoedepth_ros.ros.references import References
 from zoedepth_ros.ros.transforms import Transforms
@@ -52,20 +51,6 @@ class PreparedImage:
 
     settings: NodeSettings
     """The settings that hold until this image is published."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunTimes:
-    """Hold how long one run of the network took."""
-
-    preprocess_ms: float
-    """Preprocessing of all images of this run [ms]; NaN if unknown."""
-
-    network_ms: float
-    """The rest of the run [ms]."""
-
-    batch: int
-    """Images in this run."""
 
 
 class ImageProcessor:
@@ -104,7 +89,7 @@ class ImageProcessor:
         self._noticed: set[str] = set()
         self._ground_notice = ''
         self._reader = ImageReader()
-        self._lost = ''
+        self._size_bytes, self._lost = 0, ''
         self._logged: tuple[str, ...] = ()
 
     @property
@@ -172,10 +157,18 @@ class ImageProcessor:
             self.fail(error)
         return None
 
-    def finish(self, prepared: PreparedImage, result: DepthResult, times: RunTimes) -> None:
+    def note_run(self, took_ms: float, preprocess_ms: float, batch: int) -> None:
+        """Count the time of a run of the network on so many images; NaN is unknown."""
+        if math.isfinite(preprocess_ms):
+            self._statistics.stages_ms['preprocess'].add(preprocess_ms)
+            took_ms -= preprocess_ms
+        self._statistics.stages_ms['network'].add(took_ms)
+        self._statistics.batch.add(batch)
+
+    def finish(self, prepared: PreparedImage, result: DepthResult) -> None:
         """Publish the outputs of a prediction."""
         try:
-            self._note(prepared, times)
+            self.network_size = self._predictor.network_size(*prepared.request.rgb.shape[:2])
             if self._age_filter.is_current(prepared.image):
                 self._publish(prepared, result)
         except Exception as error:
@@ -192,21 +185,14 @@ class ImageProcessor:
         self._statistics.stages_ms['wait'].add(1e3 * waited_s)
         with self._statistics.stage('decode'):
             rgb = self._reader.rgb(image.msg, settings.camera_bits)
-        self._note_size(image)
+        if len(image.msg.data) != self._size_bytes:
+            self._note_size(len(image.msg.data))
         camera = self._camera(due, rgb, settings)
         self._log_assumptions()
         if camera is not None and due.camera_info:
             self._publishers.send(outputs.CAMERA_INFO, camera.info(image.msg.header))
         request = self.pipeline.prepare(rgb, camera, image.arrived_s, due)
         return None if request is None else PreparedImage(image, topics, request, settings)
-
-    def _note(self, prepared: PreparedImage, times: RunTimes) -> None:
-        """Keep what the run of the network has shown."""
-        if math.isfinite(times.preprocess_ms):
-            self._statistics.stages_ms['preprocess'].add(times.preprocess_ms)
-        self._statistics.stages_ms['network'].add(times.network_ms)
-        self._statistics.batch.add(times.batch)
-        self.network_size = self._predictor.network_size(*prepared.request.rgb.shape[:2])
 
     def _publish(self, prepared: PreparedImage, result: DepthResult) -> None:
         image, due, topics = prepared.image, prepared.request.due, prepared.topics
@@ -290,9 +276,9 @@ class ImageProcessor:
         self._note_camera(camera.known, camera.known.notices)
         return camera
 
-    def _note_size(self, image: ReceivedImage) -> None:
+    def _note_size(self, size_bytes: int) -> None:
         """Warn of images that are larger than what is transported whole."""
-        lost = lost_for_size(len(image.msg.data))
+        self._size_bytes, lost = size_bytes, lost_for_size(size_bytes)
         if lost and lost != self._lost:
             self._warn(lost)
         self._lost = lost

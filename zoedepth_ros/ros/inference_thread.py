@@ -11,14 +11,13 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
+from zoedepth_ros.inference.fallback import FallbackPredictor
 from zoedepth_ros.inference.result import (
-    BatchPredictor,
-    DepthResult,
     InferenceError,
     NotFinite,
 )
 from zoedepth_ros.pipeline.request import predict_batch
-from zoedepth_ros.ros.image_processor import ImageProcessor, PreparedImage, RunTimes
+from zoedepth_ros.ros.image_processor import ImageProcessor, PreparedImage
 from zoedepth_ros.ros.received_image import ReceivedImage
 
 Item = TypeVar('Item')
@@ -136,8 +135,12 @@ QUICK_MS = 100.0
 class SharedNetwork:
     """Run one predictor on the images of several cameras, in the inference thread."""
 
-    def __init__(self, predictor: BatchPredictor) -> None:
-        self._predictor = predictor
+    def __init__(
+        self, predictor: FallbackPredictor, cameras: int = 1, batch_limit: int = 0
+    ) -> None:
+        """batch_limit: largest number of images in one run; 0 for that of the cameras."""
+        self.batch_limit = batch_limit
+        self._predictor, self._cameras = predictor, cameras
         self._image_ms = math.inf  # per image, of the last run
         self._failed: set[ImageProcessor] = set()  # whose last image made the network fail
         self._busy = threading.Lock()
@@ -151,9 +154,16 @@ class SharedNetwork:
         """
         return self._predictor.device != 'cpu' or self._image_ms < QUICK_MS
 
-    def warm_up(self, height: int, width: int, batch: int) -> None:
+    def largest_batch(self) -> int:
+        """Return how many images may go through the network together."""
+        preferred = self._cameras if self.prefers_batches else 1
+        fitting = self._predictor.batch_limit or self._cameras
+        return min(self.batch_limit or preferred, fitting, self._cameras)
+
+    def warm_up(self, height: int, width: int) -> None:
         """Run on empty images: one, and as many as may come together."""
         self._predictor.warm_up(height, width)
+        batch = self.largest_batch()
         if batch > 1:
             grey = np.full((height, width, 3), 128, np.uint8)
             head = self._predictor.heads[0]
@@ -177,8 +187,9 @@ class SharedNetwork:
                     self._run(group)
 
     def _run(self, group: list[Work]) -> None:
+        start_s = time.monotonic()
         try:
-            results, times = self._predict([prepared for _, prepared in group])
+            results = predict_batch(self._predictor, [ready.request for _, ready in group])
         except Exception as error:
             if len(group) > 1 and _may_be_ones_fault(error):
                 for work in group:
@@ -188,18 +199,12 @@ class SharedNetwork:
                 self._failed.add(processor)
                 processor.fail(error)
             return
-        for (processor, prepared), result in zip(group, results, strict=True):
-            self._failed.discard(processor)
-            processor.finish(prepared, result, times)
-
-    def _predict(self, group: list[PreparedImage]) -> tuple[list[DepthResult], RunTimes]:
-        """Run the network on images that go through it together."""
-        start_s = time.monotonic()
-        results = predict_batch(self._predictor, [prepared.request for prepared in group])
         took_ms, before_ms = 1e3 * (time.monotonic() - start_s), self._predictor.preprocess_ms
         self._image_ms = took_ms / len(group)
-        network_ms = took_ms if math.isnan(before_ms) else took_ms - before_ms
-        return results, RunTimes(before_ms, network_ms, len(group))
+        for (processor, prepared), result in zip(group, results, strict=True):
+            self._failed.discard(processor)
+            processor.note_run(took_ms, before_ms, len(group))
+            processor.finish(prepared, result)
 
 
 def _may_be_ones_fault(error: Exception) -> bool:

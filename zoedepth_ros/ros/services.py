@@ -70,7 +70,7 @@ class Services:
 
 def _save_scales(streams: list[CameraStream]) -> str:
     """Write the scale of each camera and return the names of the files."""
-    files = Counter(stream.present_settings().scale_file for stream in streams)
+    files = Counter(stream.settings.scale_file for stream in streams)
     shared = [file for file, cameras in files.items() if file and cameras > 1]
     if shared:
         raise ValueError(

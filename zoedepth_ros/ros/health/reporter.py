@@ -28,7 +28,7 @@ class StatusReporter:
         """
         self._clock, self._streams, self._conditions = node.get_clock(), streams, conditions
         name = node.get_fully_qualified_name()
-        self._diagnostics = [Diagnostics(name, stream.present_settings) for stream in streams]
+        self._diagnostics = [Diagnostics(name) for _ in streams]
         options = {'qos_overriding_options': qos.overridable()}
         topics = [f'~/{s.name}/status' if s.name else '~/status' for s in streams]
         self._statuses = [
@@ -45,7 +45,12 @@ class StatusReporter:
             messages.append(make_status(stamp, condition, stream.statistics))
         array = DiagnosticArray()
         array.header.stamp = stamp
-        array.status = [d.make(msg) for d, msg in zip(self._diagnostics, messages, strict=True)]
+        array.status = [
+            diagnostics.make(msg, stream.settings)
+            for diagnostics, msg, stream in zip(
+                self._diagnostics, messages, self._streams, strict=True
+            )
+        ]
         for publisher, msg in zip(self._statuses, messages, strict=True):
             publisher.publish(msg)
         self._array.publish(array)

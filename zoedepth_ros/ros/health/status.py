@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -147,15 +147,18 @@ def _fill_scale(msg: Any, report: ScaleReport | None) -> None:
 class Diagnostics:
     """Make diagnostics of Status messages; faults since the last one raise the level."""
 
-    def __init__(self, name: str, settings: Callable[[], NodeSettings] = NodeSettings) -> None:
-        """name: the node's full name.  settings: returns the present thresholds."""
-        self._name, self._settings = name, settings
+    def __init__(self, name: str) -> None:
+        """name: the node's full name."""
+        self._name = name
         self._before: Counts = (0, 0)
 
-    def make(self, status: Any) -> Any:
-        """Return the DiagnosticStatus of a Status, and add its finding to the status message."""
+    def make(self, status: Any, settings: NodeSettings) -> Any:
+        """Return the DiagnosticStatus of a Status, and add its finding to the status message.
+
+        settings: the thresholds.
+        """
         now = (status.received, faults(status))
-        found = findings(status, self._before, now, self._settings())
+        found = findings(status, self._before, now, settings)
         self._before = now
         sentence = _STATE_MESSAGES[status.state]
         level, message = found[0] if found else (OK, sentence)

@@ -20,34 +20,33 @@ from zoedepth_ros.ros.parameters.node_settings import TABLE, settings_from
 
 
 class NodeParameters:
-    """Hold the present settings; a change replaces the whole object, for the other threads."""
+    """Hold the present settings; a change replaces the whole object."""
 
     def __init__(
         self,
         node: Node,
         is_active: Callable[[], bool],
         also_check: Callable[[CameraSettings], str | None],
+        on_change: Callable[[CameraSettings], None],
     ) -> None:
         """Declare every parameter and read what the launch file gives.
 
         node: one that allows undeclared parameters, so that a camera can get its own value at run
-        time.  also_check: returns why settings do not fit the loaded model, or None.
+        time.  also_check: returns why settings do not fit the loaded model, or None.  on_change:
+        called with settings that replace the present ones.
         Raises ValueError naming the parameter.
         """
         self._node, self._is_active, self._also_check = node, is_active, also_check
+        self._on_change = on_change
         values = {name: _declare(node, spec) for name, spec in TABLE.items()}
         known = {name: value for name, value in values.items() if value is not None}
         common = settings_from(known)
-        self._settings = CameraSettings(common)
+        self.settings = CameraSettings(common)
+        """The present settings; replaced as a whole."""
         own = {f'{camera}.{name}': _own_value(node, camera, name)
                for camera in common.cameras for name in OWN_NAMES}  # fmt: skip
-        self._settings = self._settings.changed(own)
+        self.settings = self.settings.changed(own)
         node.add_on_set_parameters_callback(self._on_set)
-
-    @property
-    def settings(self) -> CameraSettings:
-        """The present settings; read them once per image."""
-        return self._settings
 
     def _on_set(self, parameters: list[Any]) -> SetParametersResult:
         changes = {
@@ -56,20 +55,21 @@ class NodeParameters:
             if p.name in TABLE or not self._is_of_others(p.name)
         }
         try:
-            settings = self._settings.changed(changes)
+            settings = self.settings.changed(changes)
         except ValueError as error:
             return SetParametersResult(successful=False, reason=str(error))
-        reason = settings.why_fixed(self._settings, active=self._is_active())
+        reason = settings.why_fixed(self.settings, active=self._is_active())
         reason = self._also_check(settings) if reason is None else reason
         if reason is not None:
             return SetParametersResult(successful=False, reason=reason)
-        self._settings = settings
+        self.settings = settings
+        self._on_change(settings)
         return SetParametersResult(successful=True)
 
     def _is_of_others(self, name: str) -> bool:
         """Return whether a parameter is rclpy's, whose declaration calls back here too."""
         camera = name.partition('.')[0]
-        if camera in self._settings.common.cameras:
+        if camera in self.settings.common.cameras:
             return False
         return name.startswith('qos_overrides.') or self._node.has_parameter(name)
 

@@ -1,4 +1,4 @@
-"""Image and PointCloud2 in serialised form (CDR), whose data are written in place.
+"""Image and PointCloud2 in serialised form (CDR): written in place, published without a copy.
 
 rclpy would copy the data into a C message, and the middleware from there into its serialised form.
 These classes have the fields of the messages; `serialized` adds only what comes before and after
@@ -8,9 +8,11 @@ size, a string is its length with the final zero, its bytes and the zero.
 
 from __future__ import annotations
 
+import ctypes
 import struct
 import sys
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -141,3 +143,43 @@ def _string(text: str) -> bytes:
 def _aligned(part: bytes) -> bytes:
     """Fill up what begins at a multiple of 4 bytes."""
     return part + bytes(-len(part) % 4)
+
+
+class _Uint8Array(ctypes.Structure):
+    """rcutils_uint8_array_t, which rcl calls rcl_serialized_message_t."""
+
+    _fields_ = (
+        ('buffer', ctypes.c_void_p),
+        ('buffer_length', ctypes.c_size_t),
+        ('buffer_capacity', ctypes.c_size_t),
+        ('allocator', ctypes.c_void_p * 5),  # not used for publishing
+    )
+
+
+def publish_serialized(publisher: Any, message: Bytes) -> None:
+    """Publish a serialised message; publisher: a lifecycle publisher of rclpy.
+
+    rclpy copies `bytes` before it passes them on; rcl does not.  As in rclpy, the GIL is not
+    released: the thread would wait for it afterwards.
+    """
+    rcl = _rcl()
+    if rcl is not None and publisher.is_activated:
+        size = len(message)
+        array = _Uint8Array(message.ctypes.data, size, size)
+        with publisher.handle:
+            pointer = publisher.handle.pointer
+            if rcl.rcl_publish_serialized_message(pointer, ctypes.byref(array), None) == 0:
+                return
+            rcl.rcutils_reset_error()
+    publisher.publish(message.tobytes())
+
+
+@cache
+def _rcl() -> Any:
+    """Return the library that rclpy has loaded; None where its name is another."""
+    try:
+        rcl = ctypes.PyDLL('librcl.so')
+    except OSError:
+        return None
+    rcl.rcl_publish_serialized_message.argtypes = (ctypes.c_void_p,) * 3
+    return rcl
