@@ -9,7 +9,6 @@ import pytest
 from zoedepth_ros.geometry.canonical import (
     TRAINING_CAMERAS,
     CanonicalWarp,
-    correction_in_use,
     focal_factor,
     training_view,
 )
@@ -147,21 +146,6 @@ def test_depth_of_another_size_is_refused():
     warp = CanonicalWarp(CameraModel(INNER), 'indoor')
     with pytest.raises(ValueError, match=r'\(240, 320\), got \(3, 3\)'):
         warp.depth(np.ones((3, 3), np.float32))
-
-
-@pytest.mark.parametrize(
-    ('asked', 'hfov_rad', 'known', 'used'),
-    [
-        ('auto', 1.1, True, 'scale'),
-        ('auto', 1.1, False, 'off'),
-        ('auto', 0.0, True, 'off'),
-        ('off', 1.1, True, 'off'),
-        ('scale', 0.0, False, 'scale'),
-        ('warp', 1.1, True, 'warp'),
-    ],
-)
-def test_auto_corrects_only_where_both_cameras_are_known(asked, hfov_rad, known, used):
-    assert correction_in_use(asked, hfov_rad, camera_known=known) == used
 
 
 def camera(focal_px, width, height):

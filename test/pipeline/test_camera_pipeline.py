@@ -202,3 +202,10 @@ def test_the_limit_of_the_cloud_is_not_one_of_what_is_measured():
     assert limits(**near) == (8.0, 5.0)
     assert limits(0.4, **near) == (4.0, 4.0)
     assert limits() == (10.0, 10.0)
+
+
+def test_a_head_that_the_network_does_not_have_is_refused():
+    with pytest.raises(ValueError, match=r"router.mode 'outdoor': fake has only indoor"):
+        CameraPipeline.of(
+            FakePredictor(heads=('indoor',)), settings_from({'router.mode': 'outdoor'})
+        )

@@ -10,7 +10,7 @@ from zoedepth_ros.geometry.camera import Camera
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline
 from zoedepth_ros.pipeline.outputs import DEPTH, UNCERTAINTY
-from zoedepth_ros.pipeline.request import predict
+from zoedepth_ros.pipeline.request import correction_in_use, predict
 from zoedepth_ros.pipeline.settings import settings_from
 
 RGB = np.zeros((48, 64, 3), np.uint8)
@@ -108,3 +108,18 @@ def test_a_correction_that_cannot_be_is_refused_and_one_that_lacks_its_camera_is
         pipeline = CameraPipeline.of(fake(training_hfov_rad=hfov_rad), settings_from({}))
         pipeline.prepare(RGB, camera, 0.0, {DEPTH})
         assert pipeline.lacks_camera is lacks
+
+
+@pytest.mark.parametrize(
+    ('asked', 'hfov_rad', 'known', 'used'),
+    [
+        ('auto', 1.1, True, 'scale'),
+        ('auto', 1.1, False, 'off'),
+        ('auto', 0.0, True, 'off'),
+        ('off', 1.1, True, 'off'),
+        ('scale', 0.0, False, 'scale'),
+        ('warp', 1.1, True, 'warp'),
+    ],
+)
+def test_auto_corrects_only_where_both_cameras_are_known(asked, hfov_rad, known, used):
+    assert correction_in_use(asked, hfov_rad, camera_known=known) == used

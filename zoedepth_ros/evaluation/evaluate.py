@@ -15,12 +15,13 @@ from zoedepth_ros.datasets.dataset import DatasetError
 from zoedepth_ros.evaluation.protocol import EvaluationProtocol
 from zoedepth_ros.evaluation.report import EvaluationReport, ImageScore, ModelCard
 from zoedepth_ros.evaluation.uncertainty import score_image
-from zoedepth_ros.geometry.canonical import OFF, correction_in_use, focal_factor
+from zoedepth_ros.geometry.canonical import OFF, focal_factor
 from zoedepth_ros.geometry.intrinsics import CameraModel
 from zoedepth_ros.geometry.rays import ray_cosines, rays
 from zoedepth_ros.inference.result import AUTO, DepthResult, convention_of, metric
 from zoedepth_ros.inference.uncertainty import UncertaintyMaps
 from zoedepth_ros.media.sample import Sample
+from zoedepth_ros.pipeline.request import correction_in_use
 
 
 class NetworkPredictor(Protocol):

@@ -55,17 +55,6 @@ FULL_RATIO = 1.4
 """A focal length that differs from the training camera's by less is corrected completely."""
 
 
-def correction_in_use(configured: str, training_hfov_rad: float, *, camera_known: bool) -> str:
-    """Resolve the configured correction to 'off', 'scale' or 'warp'.
-
-    'auto' scales if both cameras are known: the training camera (training_hfov_rad above 0.0) and
-    the camera of the image (camera_known).
-    """
-    if configured != AUTO:
-        return configured
-    return SCALE if training_hfov_rad > 0.0 and camera_known else OFF
-
-
 def training_camera(head: str, training_hfov_rad: float = 0.0) -> Intrinsics:
     """Return the intrinsics of the training camera of a head.
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.camera import Camera
-from zoedepth_ros.geometry.canonical import OFF, correction_in_use
+from zoedepth_ros.geometry.canonical import OFF
 from zoedepth_ros.geometry.filters import (
     depth_for_points,
     without_uncertain,
@@ -45,7 +45,13 @@ from zoedepth_ros.pipeline.outputs import (
     Uncertainty,
 )
 from zoedepth_ros.pipeline.outputs_due import OutputsDue, RateLimiter, Schedule, all_due
-from zoedepth_ros.pipeline.request import FrameContext, Request, measured_to_m, why_unfit
+from zoedepth_ros.pipeline.request import (
+    FrameContext,
+    Request,
+    correction_in_use,
+    measured_to_m,
+    why_unfit,
+)
 from zoedepth_ros.pipeline.scaling import ScaleReport, Scaling
 from zoedepth_ros.pipeline.settings import PipelineSettings
 
@@ -88,7 +94,7 @@ class CameraPipeline:
         """Settings for images from now on; may be replaced between images."""
         self.lacks_camera = False
         """Whether the latest depth is uncorrected because its camera is unknown."""
-        self.policy = HeadPolicy(heads)
+        self.policy = HeadPolicy(heads, settings)
         """Which head measures."""
         self._heads, self._training_hfov_rad = heads, training_hfov_rad
         self._focal_exponent = focal_exponent
@@ -155,12 +161,7 @@ class CameraPipeline:
             due = due.without_camera(depth=correction == OFF and not self._convention.needs_camera)
         if not due.needs_network:
             return None
-        self.policy.configure(
-            mode=at.router_mode,
-            smoothing=at.router_smoothing,
-            hysteresis=at.router_hysteresis,
-            min_dwell_s=at.router_min_dwell_s,
-        )
+        self.policy.settings = at
         head = self.policy.head if self.is_forced or self._started else AUTO
         route = due.router and (due.domain or not self.is_forced)
         return Request(
@@ -381,7 +382,7 @@ class CameraPipeline:
     @property
     def is_forced(self) -> bool:
         """Whether the router has no influence on the head."""
-        return self.policy.mode != AUTO or len(self._heads) == 1
+        return self.policy.settings.router_mode != AUTO or len(self._heads) == 1
 
     @property
     def is_router_uncertain(self) -> bool:
@@ -405,7 +406,7 @@ class CameraPipeline:
     @property
     def ground_notice(self) -> str:
         """How images contradict the expected ground plane, in words; '' if they do not."""
-        return self._clouds.ground_segmentation.notice(self.settings)
+        return self._clouds.ground_segmentation.notice
 
     @property
     def scan_notice(self) -> str:

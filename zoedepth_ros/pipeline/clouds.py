@@ -231,7 +231,7 @@ class Clouds:
         at = context.settings
         ground = self.ground_segmentation.take(fit, at, context.now_s, CLOUDS)
         if ground is None:
-            yield self._no_ground(at)
+            yield self._no_ground()
             return
         if outputs.CLIFFS in names:
             yield Segment(outputs.CLIFFS, self._cliffs.points(context, points_m, ground))
@@ -246,15 +246,15 @@ class Clouds:
             if name in names:
                 yield Segment(name, part_m)
 
-    def _no_ground(self, at: PipelineSettings) -> Omission:
-        return Omission(NO_GROUND, self.ground_segmentation.notice(at) or NO_GROUND_MESSAGE)
+    def _no_ground(self) -> Omission:
+        return Omission(NO_GROUND, self.ground_segmentation.notice or NO_GROUND_MESSAGE)
 
     def _scan_by_height(self, depth_m: Map, fit: GroundFit, context: FrameContext) -> Output:
         """Return a scan of depth (H / decimation, W): rows are decimated, columns are beams."""
         at = context.settings
         ground = self.ground_segmentation.take(fit, at, context.now_s, SCAN)
         if ground is None:
-            return self._no_ground(at)
+            return self._no_ground()
         rays = context.camera.rays(at.cloud_decimation, 1)
         beams = self.ground_segmentation.height_scan(rays, ground.up)
         ranges_m = beams.ranges(

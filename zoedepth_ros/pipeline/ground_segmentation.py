@@ -119,8 +119,9 @@ class GroundSegmentation:
         """The plane used last; None before the first, or when it is too old."""
         self.measured_up: Up | None = None
         """Unit vector away from the ground by another sensor; None for camera.pitch and roll."""
+        self.notice = ''
+        """How images contradict the expected ground plane, in words; '' if they do not."""
         self._kept: dict[str, _Kept] = {}
-        self._latest = Contradiction()  # of the latest use
         self._scan: tuple[Map, tuple[int, ...], HeightScan] | None = None
 
     def fit(self, points_m: Map, settings: PipelineSettings) -> GroundFit:
@@ -138,7 +139,7 @@ class GroundSegmentation:
         """
         kept, found = self._kept.setdefault(use, _Kept()), fit.trusted
         kept.contradiction.take(fit.other)
-        self._latest = kept.contradiction
+        self.notice = kept.contradiction.text(self.expected_up(settings), settings)
         if found is not None:
             kept.ground, kept.found_s = found, now_s
         else:
@@ -149,10 +150,6 @@ class GroundSegmentation:
                 kept.ground = Ground(self.expected_up(settings), settings.camera_height_m, 0.0)
         self.ground = kept.ground
         return kept.ground
-
-    def notice(self, settings: PipelineSettings) -> str:
-        """Describe how the images contradict the expected ground plane; '' if they do not."""
-        return self._latest.text(self.expected_up(settings), settings)
 
     def segments(
         self,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.camera import Camera
-from zoedepth_ros.geometry.canonical import RANGE_M, SCALE, WARP, focal_factor
+from zoedepth_ros.geometry.canonical import OFF, RANGE_M, SCALE, WARP, focal_factor
 from zoedepth_ros.geometry.ground import GroundFit
 from zoedepth_ros.inference.result import (
     AUTO,
@@ -168,8 +168,24 @@ def measured_to_m(settings: PipelineSettings, head_range_m: float) -> float:
     return min(settings.depth_max_m or np.inf, head_range_m)
 
 
-def why_unfit(settings: PipelineSettings, predictor: object) -> str | None:
-    """Return why settings do not fit the depth of a predictor, or None."""
+def correction_in_use(configured: str, training_hfov_rad: float, *, camera_known: bool) -> str:
+    """Resolve the configured correction to 'off', 'scale' or 'warp'.
+
+    'auto' scales if both cameras are known: the training camera (training_hfov_rad above 0.0) and
+    the camera of the image (camera_known).
+    """
+    if configured != AUTO:
+        return configured
+    return SCALE if training_hfov_rad > 0.0 and camera_known else OFF
+
+
+def why_unfit(settings: PipelineSettings, predictor: DepthPredictor) -> str | None:
+    """Return why settings do not fit the heads and the depth of a predictor, or None."""
+    mode = settings.router_mode
+    if mode not in (AUTO, *predictor.heads):
+        return (
+            f'router.mode {mode!r}: {predictor.model_name} has only {", ".join(predictor.heads)}'
+        )
     found, correction = convention_of(predictor), settings.focal_correction
     corrects = correction in (SCALE, WARP)
     if settings.filter_max_uncertainty_m > 0.0 and not found.has_uncertainty:

@@ -83,10 +83,6 @@ class CameraSettings:
 def why_unfit(settings: CameraSettings, predictor: DepthPredictor) -> str | None:
     """Return why the settings of a camera do not fit a predictor, or None."""
     for camera in ('', *settings.common.cameras):
-        mode = settings.of(camera).router_mode
-        if mode not in ('auto', *predictor.heads):
-            name, heads = f'{camera}.' * bool(camera), ', '.join(predictor.heads)
-            return f'{name}router.mode {mode!r}: {predictor.model_name} has only {heads}'
         reason = request.why_unfit(settings.of(camera), predictor)
         if reason is not None:
             return f'{camera}.' * bool(camera) + reason
