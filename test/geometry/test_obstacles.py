@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from zoedepth_ros.geometry.ground import Ground, up_from_angles
-from zoedepth_ros.geometry.height_scan import HeightScan
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.geometry.obstacles import ObstacleLimits, classify_points, clearing_points
 from zoedepth_ros.geometry.points import depth_to_points
 from zoedepth_ros.geometry.rays import rays
+from zoedepth_ros.geometry.scan import HeightScan
 
 RAYS = rays(CameraModel(Intrinsics.from_hfov(160, 120, 1.2)))
 HEIGHT_M = 0.8

@@ -11,8 +11,9 @@ from ros_harness import image_message, rgb_image, wait_until
 from sensor_msgs.msg import LaserScan
 
 from zoedepth_ros.geometry.ground import up_from_angles
-from zoedepth_ros.geometry.height_scan import level_rotation
-from zoedepth_ros.ros import scan_frame
+from zoedepth_ros.geometry.scan import level_rotation
+from zoedepth_ros.messages.writers import TF_MESSAGE
+from zoedepth_ros.ros import publishers
 from zoedepth_ros.ros.transforms import Transforms, rotation_matrix
 
 ROWS = {'scan.enabled': True}
@@ -58,7 +59,7 @@ class Nodding:
 @pytest.fixture
 def with_tf(ros, monkeypatch):
     """Act as if tf2_msgs were installed."""
-    monkeypatch.setattr(scan_frame, 'TFMessage', SimpleNamespace)
+    monkeypatch.setitem(publishers._TYPES, TF_MESSAGE, SimpleNamespace)
 
 
 def pitch_in(message):
@@ -118,7 +119,7 @@ def test_a_frame_that_is_given_is_taken_and_nothing_is_published(with_tf):
 
 
 def test_without_tf2_msgs_the_frame_is_named_and_the_missing_transform_is_said(ros, monkeypatch):
-    monkeypatch.setattr(scan_frame, 'TFMessage', None)
+    monkeypatch.setitem(publishers._TYPES, TF_MESSAGE, None)
     bench = Bench(**ROWS)
     bench.process(bench.message(rgb_image()))
     assert bench.sent('scan')[0].header.frame_id == 'camera_optical_scan'

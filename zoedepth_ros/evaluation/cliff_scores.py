@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.camera import Camera
 from zoedepth_ros.geometry.ground import up_from_angles
-from zoedepth_ros.geometry.height_scan import flat_axes
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
+from zoedepth_ros.geometry.scan import flat_axes
 from zoedepth_ros.inference.result import DepthPredictor, DepthResult
 from zoedepth_ros.pipeline import outputs
 from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline

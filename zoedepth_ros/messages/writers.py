@@ -17,8 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.geometry.height_scan import HeightScan, Up, level_rotation
-from zoedepth_ros.geometry.scan import BandScan
+from zoedepth_ros.geometry.scan import BandScan, HeightScan, Up, level_rotation
 from zoedepth_ros.messages.clouds import FLOAT32
 
 Make = Callable[..., Any]
@@ -32,6 +31,9 @@ LASER_SCAN = 'sensor_msgs/msg/LaserScan'
 TF_MESSAGE = 'tf2_msgs/msg/TFMessage'
 DOMAIN = 'zoedepth_ros/msg/Domain'
 TIME = 'builtin_interfaces/msg/Time'
+QUATERNION = 'geometry_msgs/msg/Quaternion'
+TRANSFORM = 'geometry_msgs/msg/Transform'
+TRANSFORM_STAMPED = 'geometry_msgs/msg/TransformStamped'
 
 LEAST_FLOATS = 4  # of a point: x, y, z and rgb, or a space
 _BIG_ENDIAN = sys.byteorder == 'big'
@@ -143,12 +145,12 @@ def level_frame(optical_frame: str) -> str:
 def level_transform(make: Make, header: Any, up: Up) -> Any:
     """Make the TFMessage from an optical frame, that of the header, to its level frame."""
     x, y, z, w = level_rotation(up)
-    turn = make('geometry_msgs/msg/Quaternion', x=x, y=y, z=z, w=w)
+    turn = make(QUATERNION, x=x, y=y, z=z, w=w)
     stamped = make(
-        'geometry_msgs/msg/TransformStamped',
+        TRANSFORM_STAMPED,
         header=header,
         child_frame_id=level_frame(header.frame_id),
-        transform=make('geometry_msgs/msg/Transform', rotation=turn),
+        transform=make(TRANSFORM, rotation=turn),
     )
     return make(TF_MESSAGE, transforms=[stamped])
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.camera import SAME_UP
 from zoedepth_ros.geometry.ground import Ground, GroundFit, fit_ground, up_from_angles
-from zoedepth_ros.geometry.height_scan import HeightScan
 from zoedepth_ros.geometry.obstacles import ObstacleLimits, classify_points, clearing_points
 from zoedepth_ros.geometry.ranges import free_depth
+from zoedepth_ros.geometry.scan import HeightScan
 from zoedepth_ros.pipeline.settings import PipelineSettings
 
 KEPT_S = 2.0

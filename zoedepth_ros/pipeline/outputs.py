@@ -11,8 +11,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.geometry.height_scan import HeightScan
-from zoedepth_ros.geometry.scan import BandScan
+from zoedepth_ros.geometry.scan import BandScan, HeightScan
 from zoedepth_ros.messages.writers import (
     CloudWriter,
     ImageWriter,

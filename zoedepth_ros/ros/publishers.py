@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from builtin_interfaces.msg import Time
+from geometry_msgs.msg import Quaternion, Transform, TransformStamped
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import (
     CameraInfo,
@@ -15,7 +16,9 @@ from sensor_msgs.msg import (
     PointCloud2,
     PointField,
 )
+from std_msgs.msg import Header
 
+from zoedepth_ros.geometry.scan import Up
 from zoedepth_ros.messages import writers
 from zoedepth_ros.messages.compressed import (
     COLOR_TOPIC,
@@ -36,13 +39,19 @@ from zoedepth_ros.pipeline.outputs import (
 from zoedepth_ros.ros import qos
 from zoedepth_ros.ros.health.incompatible_qos import QosWatch
 from zoedepth_ros.ros.parameters.node_settings import NodeSettings
-from zoedepth_ros.ros.scan_frame import TF, TF_STATIC, ScanFrame, TFMessage
 from zoedepth_ros.ros.serialized import (
     SerializedCloud,
     SerializedImage,
     SerializedMessage,
     publish_serialized,
 )
+
+try:
+    from tf2_msgs.msg import TFMessage as _TFMessage
+except ImportError:  # the wheels of PyPI
+    _TFMessage = None
+
+TF, TF_STATIC = '/tf', '/tf_static'
 
 TOPICS: dict[str, Any] = {
     'depth/image': Image,
@@ -91,11 +100,11 @@ class Publishers:
                 qos_overriding_options=qos.overridable(),
             )
         self._transforms: dict[str, Any] = {}
-        if TFMessage is None:
+        if _TFMessage is None:
             return
         for topic, profile in TRANSFORMS.items():
             self._transforms[topic] = node.create_publisher(
-                TFMessage, topic, profile, qos_overriding_options=qos.overridable()
+                _TFMessage, topic, profile, qos_overriding_options=qos.overridable()
             )
 
     def _name(self, topic: str, kind: Any) -> str:
@@ -147,12 +156,59 @@ _TYPES: dict[str, Any] = {
     writers.LASER_SCAN: LaserScan,
     writers.DOMAIN: Domain,
     writers.TIME: Time,
+    writers.QUATERNION: Quaternion,
+    writers.TRANSFORM: Transform,
+    writers.TRANSFORM_STAMPED: TransformStamped,
+    writers.TF_MESSAGE: _TFMessage,
 }
 
 
 def make(type_name: str, **fields: Any) -> Any:
     """Make a message of rclpy, or its serialised form, for `messages.writers`."""
     return _TYPES[type_name](**fields)
+
+
+class ScanFrame:
+    """Name the frame of a camera's scans, x forward along its view, y left, z up.
+
+    With scan.frame_id it is that frame, whose transform others publish. Otherwise it is
+    `<optical frame>_scan` at the camera's position, and the node publishes the transform: with
+    camera.base_frame on /tf with every scan, because the camera may tilt; else once on /tf_static.
+    """
+
+    def __init__(self) -> None:
+        self.notice = ''
+        """Why the scan's frame has no transform, in words; '' if it has one."""
+        self._published: object = None
+
+    def place(self, msg: Any, up: Up, settings: NodeSettings) -> Iterator[Topic]:
+        """Set the frame of a LaserScan, which has the image's header.
+
+        up: unit vector in the optical frame.  Yields (topic, message) of the transform if it
+        is due.  Raises ValueError for a camera that looks straight up or down.
+        """
+        header = msg.header
+        self.notice = ''
+        name = settings.scan_frame_id
+        if not name:
+            name = writers.level_frame(header.frame_id)
+            if not header.frame_id:
+                self.notice = f'images have no frame_id, so the frame {name} has no transform'
+            elif _TYPES[writers.TF_MESSAGE] is None:
+                self.notice = (
+                    f'no tf2_msgs: no transform from {header.frame_id} to {name} is published; '
+                    'publish one or set scan.frame_id'
+                )
+            else:
+                yield from self._transform(header, up, settings)
+        msg.header = Header(stamp=header.stamp, frame_id=name)
+
+    def _transform(self, header: Any, up: Up, settings: NodeSettings) -> Iterator[Topic]:
+        is_moving = bool(settings.camera_base_frame)
+        wanted = None if is_moving else (header.frame_id, up)
+        if is_moving or self._published != wanted:
+            yield TF if is_moving else TF_STATIC, writers.level_transform(make, header, up)
+        self._published = wanted
 
 
 class TopicMessages:
