@@ -93,7 +93,7 @@ def test_a_sequence_that_is_resumed_from_its_state_gives_the_same_numbers(stop, 
     assert heads == {'indoor', 'outdoor'}
     first, second = fresh(**values), fresh(**values)
     before = run(*first, range(stop))
-    second[0].restore(json.loads(json.dumps(first[0].state())))
+    second[0].restore(json.loads(json.dumps(first[0].snapshot())))
     same([*before, *run(*second, range(stop, 12))], whole)
 
 

@@ -149,12 +149,14 @@ def test_a_policy_goes_on_from_the_state_of_another_one():
     expected, resumed = [], []
     for number, (indoor, outdoor) in enumerate(verdicts):
         other = HeadPolicy(('indoor', 'outdoor'))
-        other.restore(json.loads(json.dumps(one.state())))
+        other.restore(json.loads(json.dumps(one.snapshot())))
         resumed.append(
-            (other.update({'indoor': indoor, 'outdoor': outdoor}, number), other.state())
+            (other.update({'indoor': indoor, 'outdoor': outdoor}, number), other.snapshot())
         )
-        expected.append((one.update({'indoor': indoor, 'outdoor': outdoor}, number), one.state()))
+        expected.append(
+            (one.update({'indoor': indoor, 'outdoor': outdoor}, number), one.snapshot())
+        )
     assert resumed == expected
     assert {head for head, _ in expected} == {'indoor', 'outdoor'}
     with pytest.raises(ValueError, match='expected a state of the heads'):
-        HeadPolicy(('all',)).restore(one.state())
+        HeadPolicy(('all',)).restore(one.snapshot())

@@ -156,7 +156,7 @@ def test_a_resumed_sequence_continues_with_the_same_numbers():
     whole = Drive()
     whole.run(4.0)
     second = Drive()
-    second.pipeline.restore(json.loads(json.dumps(whole.pipeline.state())))
+    second.pipeline.restore(json.loads(json.dumps(whole.pipeline.snapshot())))
     second.number, second.poses = whole.number, whole.poses[:]
     second.odometry = copy.deepcopy(whole.odometry)
     for _ in range(5):
@@ -166,5 +166,5 @@ def test_a_resumed_sequence_continues_with_the_same_numbers():
 def test_nothing_is_tracked_for_another_source():
     drive = Drive(**{'scale.source': 'off'})
     drive.run(2.0)
-    assert drive.pipeline.state()['motion']['grey'] is None
+    assert drive.pipeline.snapshot()['motion']['grey'] is None
     assert drive.pipeline.scale.note == ''

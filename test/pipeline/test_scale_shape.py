@@ -90,7 +90,7 @@ def test_a_resumed_sequence_continues_with_the_same_numbers():
     for number in range(4):
         depth(first, number)
     second = pipeline_of(**CURVE)
-    second.restore(json.loads(json.dumps(first.state())))
+    second.restore(json.loads(json.dumps(first.snapshot())))
     for number in range(4, 8):
         np.testing.assert_array_equal(depth(second, number), expected[number])
 

@@ -144,7 +144,7 @@ def _made(
         made = _messages(found, messages, frame, item, plan, report)
         report.assume('scale.source', pipeline.motion_notice)
         report.reused += bool(frame.done)
-        note = {'messages': len(made), STATE: pipeline.state()}
+        note = {'messages': len(made), STATE: pipeline.snapshot()}
         yield item, frame, _Work((*frame.done, *made[len(frame.done) :]), note)
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +51,7 @@ from zoedepth_ros.pipeline.request import (
     measured_to_m,
     why_unfit,
 )
+from zoedepth_ros.pipeline.resumable import Resumable
 from zoedepth_ros.pipeline.scaling import ScaleReport, Scaling
 from zoedepth_ros.pipeline.settings import PipelineSettings
 
@@ -66,12 +66,14 @@ Compare = Callable[[Map, Camera], DepthPairs]
 it is not to be compared."""
 
 
-class CameraPipeline:
+class CameraPipeline(Resumable):
     """Turn the images of one camera and their predicted depth into outputs.
 
     Keeps what depends on earlier images: rates, head, scale, ground plane, filters. Use for each
     image in turn `prepare`, `request.predict` and `process`. Not for two threads at a time.
     """
+
+    KEPT = ('policy', '_started', '_schedule', '_scaling', '_comparison', '_motion', '_clouds')
 
     def __init__(
         self,
@@ -416,28 +418,3 @@ class CameraPipeline:
     def save_scale(self) -> str:
         """Write the scales to scale.file and return its name; raises ValueError or OSError."""
         return self._scaling.save(self.settings.scale_file)
-
-    def state(self) -> dict[str, Any]:
-        """Return everything that depends on earlier images, as plain values."""
-        return {
-            'started': self._started,
-            'policy': self.policy.state(),
-            'schedule': self._schedule.state(),
-            'scaling': self._scaling.state(),
-            'comparison': self._comparison.state(),
-            'motion': self._motion.state(),
-            'clouds': self._clouds.state(),
-        }
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue after the image of which this was the state.
-
-        Raises ValueError for the state of other heads.
-        """
-        self.policy.restore(state['policy'])
-        self._started = state['started']
-        self._schedule.restore(state['schedule'])
-        self._scaling.restore(state['scaling'])
-        self._comparison.restore(state['comparison'])
-        self._motion.restore(state['motion'])
-        self._clouds.restore(state['clouds'])

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,8 +10,8 @@ from zoedepth_ros.geometry.filters import widest_ramp_px
 from zoedepth_ros.geometry.ground import Ground, near_ground
 from zoedepth_ros.geometry.points import stride_slice
 from zoedepth_ros.pipeline.ground_segmentation import band_of
-from zoedepth_ros.pipeline.plain_array import array_from, plain
 from zoedepth_ros.pipeline.request import FrameContext
+from zoedepth_ros.pipeline.resumable import Resumable
 from zoedepth_ros.pipeline.settings import PipelineSettings
 
 Map = NDArray[np.float32]
@@ -27,8 +24,10 @@ SPEED_M_S, TURN_RAD_S, SLACK_M = 1.5, 1.0, 0.1
 error of its position."""
 
 
-class CliffDetector:
+class CliffDetector(Resumable):
     """Find edges of the floor, and publish those that earlier images confirm."""
+
+    KEPT = ('_earlier',)
 
     def __init__(self) -> None:
         self._earlier: list[tuple[float, Map]] = []  # time [s] and edges, the newest last
@@ -51,18 +50,6 @@ class CliffDetector:
         """Forget images that are too old or, after a jump of the clock, in the future."""
         self._earlier = [e for e in self._earlier if 0.0 <= now_s - e[0] <= LONGEST_GAP_S]
         return self._earlier
-
-    def state(self) -> list[dict[str, Any]]:
-        """Return the edges of earlier images as plain values."""
-        return [{'at_s': at_s, 'edges_m': plain(edges_m)} for at_s, edges_m in self._earlier]
-
-    def restore(self, state: list[Mapping[str, Any]]) -> None:
-        """Continue from what `state` returned."""
-        self._earlier = []
-        for kept in state:
-            edges_m = array_from(kept['edges_m'])
-            assert edges_m is not None
-            self._earlier.append((kept['at_s'], edges_m))
 
 
 def _edges(context: FrameContext, ground: Ground, at: PipelineSettings) -> Map:

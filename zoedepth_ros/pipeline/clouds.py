@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -28,6 +28,7 @@ from zoedepth_ros.pipeline.ground_segmentation import (
 from zoedepth_ros.pipeline.outputs import Buffers, Cloud, Omission, Output, Scan, Segment
 from zoedepth_ros.pipeline.outputs_due import OutputsDue, RateLimiter
 from zoedepth_ros.pipeline.request import FrameContext
+from zoedepth_ros.pipeline.resumable import Resumable
 from zoedepth_ros.pipeline.scaling import Scaling
 from zoedepth_ros.pipeline.settings import PipelineSettings
 from zoedepth_ros.pipeline.temporal_filter import TemporalFilter
@@ -43,8 +44,10 @@ NO_GROUND_MESSAGE = (
 Map = NDArray[np.float32]
 
 
-class Clouds:
+class Clouds(Resumable):
     """Make clouds and scans of one camera's images."""
+
+    KEPT = ('ground_segmentation', '_temporal', '_calibration', '_cliffs')
 
     def __init__(self, scaling: Scaling, buffers: Buffers) -> None:
         """scaling: receives what is measured of the scale.  buffers: memory for POINTS."""
@@ -125,25 +128,6 @@ class Clouds:
             yield self._scan_by_height(rows_m, fit, context)
         elif scan:
             yield self._scan_by_rows(context)
-
-    def state(self) -> dict[str, Any]:
-        """Return the past as plain values: ground planes, temporal filters, calibration rate."""
-        return {
-            'ground': self.ground_segmentation.state(),
-            'temporal': {name: check.state() for name, check in self._temporal.items()},
-            'calibration': self._calibration.state(),
-            'cliffs': self._cliffs.state(),
-        }
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from what `state` returned."""
-        self.ground_segmentation.restore(state['ground'])
-        self._calibration.restore(state['calibration'])
-        self._cliffs.restore(state['cliffs'])
-        self._temporal.clear()
-        for name, past in state['temporal'].items():
-            self._temporal[name] = TemporalFilter()
-            self._temporal[name].restore(past)
 
     def _for_points(
         self, context: FrameContext, steps: tuple[int, int] = (1, 1), rows: slice = slice(None)

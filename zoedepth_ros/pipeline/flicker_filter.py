@@ -8,15 +8,14 @@ flicker. One factor per image removes it.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.pipeline.plain_array import array_from, plain
+from zoedepth_ros.pipeline.resumable import Resumable
 
 LOOK_SIZE = (96, 128)  # images are compared at a small size: less noise, and fast
 
@@ -63,8 +62,12 @@ class FlickerSettings:
             raise ValueError(f'still_share must be above 0 to 1, got {self.still_share}')
 
 
-class FlickerFilter:
+class FlickerFilter(Resumable, holds=(FlickerSettings,)):
     """Compute the factor that makes each depth map continue the previous one."""
+
+    KEPT = (
+        *('_settings', '_grey', '_log_depth', '_head', '_at_s', '_log_factor', '_handing_over'),
+    )
 
     def __init__(self, settings: FlickerSettings | None = None) -> None:
         """settings: by default those of FlickerSettings."""
@@ -93,23 +96,6 @@ class FlickerFilter:
         self._grey, self._head, self._at_s = grey, head, now_s
         self._log_depth = log_depth + np.float32(self._log_factor)
         return math.exp(self._log_factor)
-
-    def state(self) -> dict[str, Any]:
-        """Return the past as plain values; settings are not among it."""
-        return {
-            'grey': plain(self._grey),
-            'log_depth': plain(self._log_depth),
-            'head': self._head,
-            'at_s': self._at_s,
-            'log_factor': self._log_factor,
-            'handing_over': self._handing_over,
-        }
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from what `state` returned."""
-        self._grey, self._log_depth = array_from(state['grey']), array_from(state['log_depth'])
-        self._head, self._at_s = state['head'], state['at_s']
-        self._log_factor, self._handing_over = state['log_factor'], state['handing_over']
 
     def _step(
         self, grey: NDArray[np.float32], log_depth: NDArray[np.float32], head: str, passed_s: float

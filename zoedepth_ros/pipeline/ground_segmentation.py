@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +14,7 @@ from zoedepth_ros.geometry.ground import Ground, GroundFit, fit_ground, up_from_
 from zoedepth_ros.geometry.obstacles import ObstacleLimits, classify_points, clearing_points
 from zoedepth_ros.geometry.ranges import free_depth
 from zoedepth_ros.geometry.scan import HeightScan
+from zoedepth_ros.pipeline.resumable import Resumable
 from zoedepth_ros.pipeline.settings import PipelineSettings
 
 KEPT_S = 2.0
@@ -41,8 +41,10 @@ class Segments(NamedTuple):
     """Ends of free rays."""
 
 
-class Contradiction:
+class Contradiction(Resumable):
     """Track whether most recent images show the ground in another direction than expected."""
+
+    KEPT = ('holds', '_share', '_angles_rad')
 
     MEMORY = 0.8  # weight of the past, per image
 
@@ -88,19 +90,6 @@ class Contradiction:
             )
         return f'{found}: the scale and the heights may be wrong; check {remedy}'
 
-    def state(self) -> dict[str, Any]:
-        """Return the past as plain values."""
-        angles_rad = [float(angle) for angle in self._angles_rad]
-        return {'holds': self.holds, 'share': self._share, 'angles_rad': angles_rad}
-
-    @classmethod
-    def from_state(cls, state: Mapping[str, Any]) -> Contradiction:
-        """Continue from what `state` returned."""
-        made = cls()
-        made.holds, made._share = state['holds'], state['share']
-        made._angles_rad = np.array(state['angles_rad'])
-        return made
-
 
 @dataclass(slots=True)
 class _Kept:
@@ -111,8 +100,10 @@ class _Kept:
     contradiction: Contradiction = field(default_factory=Contradiction)
 
 
-class GroundSegmentation:
+class GroundSegmentation(Resumable, holds=(Ground, _Kept)):
     """Find the ground plane, and sort points by it."""
+
+    KEPT = ('_kept',)
 
     def __init__(self) -> None:
         self.ground: Ground | None = None
@@ -190,35 +181,6 @@ class GroundSegmentation:
         if self.measured_up is not None:
             return self.measured_up
         return up_from_angles(settings.camera_pitch_rad, settings.camera_roll_rad)
-
-    def state(self) -> dict[str, Any]:
-        """Return the planes and contradictions of all uses as plain values."""
-        return {
-            use: {
-                'ground': None if kept.ground is None else asdict(kept.ground),
-                'found_s': kept.found_s,
-                'contradiction': kept.contradiction.state(),
-            }
-            for use, kept in self._kept.items()
-        }
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from what `state` returned."""
-        self._kept = {
-            use: _Kept(
-                _ground_from(kept['ground']),
-                kept['found_s'],
-                Contradiction.from_state(kept['contradiction']),
-            )
-            for use, kept in state.items()
-        }
-
-
-def _ground_from(state: Mapping[str, Any] | None) -> Ground | None:
-    if state is None:
-        return None
-    x, y, z = state['up']
-    return Ground((x, y, z), state['height_m'], state['confidence'])
 
 
 def band_of(settings: PipelineSettings) -> ObstacleLimits:

@@ -7,16 +7,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from zoedepth_ros.inference.result import AUTO
+from zoedepth_ros.pipeline.resumable import Resumable
 from zoedepth_ros.pipeline.settings import PipelineSettings
 
 
-class HeadPolicy:
+class HeadPolicy(Resumable):
     """Choose the head from the router's probabilities.
 
     With router.mode 'auto' the first router output decides.  After that another head takes over if
     its smoothed probability leads by more than router.hysteresis and the present head has been in
     use for at least router.min_dwell.  Any other mode is the name of the head to use.
     """
+
+    KEPT = ('_head', '_decided', 'smoothed', 'last_switch_s')
 
     def __init__(self, heads: tuple[str, ...], settings: PipelineSettings | None = None) -> None:
         """Start with the first head; settings: may be replaced between updates."""
@@ -37,22 +40,13 @@ class HeadPolicy:
         mode = self.settings.router_mode
         return self._head if mode == AUTO else mode
 
-    def state(self) -> dict[str, Any]:
-        """Return the past as plain values; settings are not among it."""
-        return {
-            'head': self._head,
-            'decided': self._decided,
-            'smoothed': dict(self.smoothed),
-            'last_switch_s': self.last_switch_s,
-        }
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from what `state` returned; raises ValueError for other heads."""
-        if state['head'] not in self._heads or not set(state['smoothed']) <= set(self._heads):
-            raise ValueError(f'expected a state of the heads {self._heads}, got {dict(state)}')
-        self._head, self._decided = state['head'], state['decided']
-        self.smoothed = dict(state['smoothed'])
-        self.last_switch_s = state['last_switch_s']
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Continue from a snapshot; raises ValueError for one of other heads."""
+        if snapshot['head'] not in self._heads or not set(snapshot['smoothed']) <= set(
+            self._heads
+        ):
+            raise ValueError(f'expected a state of the heads {self._heads}, got {dict(snapshot)}')
+        super().restore(snapshot)
 
     def update(self, probabilities: Mapping[str, float], now_s: float) -> str:
         """Add one router output and return the head to use.

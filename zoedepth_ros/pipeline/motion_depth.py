@@ -15,7 +15,7 @@ from zoedepth_ros.geometry.camera import Camera
 from zoedepth_ros.geometry.rays import rays_at
 from zoedepth_ros.geometry.scale import NO_PAIRS, DepthPairs
 from zoedepth_ros.geometry.two_views import CameraPose, Motion, turn_rad
-from zoedepth_ros.pipeline.plain_array import array_from, plain
+from zoedepth_ros.pipeline.resumable import Resumable
 
 Poses = Callable[[], CameraPose | None]
 """Gives the pose of the camera at the time of one image; None as long as it is not known."""
@@ -70,12 +70,14 @@ class Corners:
     """Path of the camera since the first image [m]."""
 
 
-class MotionDepth:
+class MotionDepth(Resumable, holds=(Corners, CameraPose)):
     """Track corners through the images of a camera and triangulate them with its poses.
 
     Each image is compared with one of the images kept from the last two metres of the path: the
     one that gives most corners enough parallax.
     """
+
+    KEPT = ('_grey', '_ids', '_places', '_next_id', '_kept', '_last')
 
     def __init__(self) -> None:
         self.reason = 'no image yet'
@@ -133,24 +135,9 @@ class MotionDepth:
                 pairs = self._compare(corners, pose, pixel_rad)
         return pairs
 
-    def state(self) -> dict[str, Any]:
-        """Return the past as plain values; images that wait for a pose are left out."""
-        return {
-            'grey': plain(self._grey),
-            'ids': plain(self._ids),
-            'places': plain(self._places),
-            'next_id': self._next_id,
-            'kept': [_plain_corners(corners) for corners in self._kept],
-            'last': None if self._last is None else _plain_corners(self._last),
-        }
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from what `state` returned."""
-        self._grey, self._next_id = array_from(state['grey']), state['next_id']
-        self._ids = _array(state['ids'])
-        self._places = _array(state['places'])
-        self._kept = deque(_corners_from(values) for values in state['kept'])
-        self._last = None if state['last'] is None else _corners_from(state['last'])
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Continue from a snapshot; images that waited for a pose are not in it."""
+        super().restore(snapshot)
         self._waiting.clear()
 
     # ---- tracking --------------------------------------------------------------------------
@@ -273,31 +260,3 @@ class MotionDepth:
             return NEAR
         turned = max(turn_rad(now.pose.rotation.T @ pose.rotation) for pose in others)
         return TURNING if turned > TURNING_RAD else STANDING
-
-
-def _array(values: Mapping[str, Any]) -> NDArray[Any]:
-    array = array_from(values)
-    assert array is not None
-    return array
-
-
-def _plain_corners(corners: Corners) -> dict[str, Any]:
-    assert corners.pose is not None
-    arrays = {
-        'ids': corners.ids,
-        'rays': corners.rays,
-        'pixels': corners.pixels,
-        'depth_m': corners.depth_m,
-        'rotation': corners.pose.rotation,
-        'position_m': corners.pose.position_m,
-    }
-    plain_arrays = {name: plain(array) for name, array in arrays.items()}
-    return {**plain_arrays, 'travelled_m': corners.travelled_m}
-
-
-def _corners_from(values: Mapping[str, Any]) -> Corners:
-    pose = CameraPose(_array(values['rotation']), _array(values['position_m']))
-    ids, rays, pixels, depth_m = (
-        _array(values[name]) for name in ('ids', 'rays', 'pixels', 'depth_m')
-    )
-    return Corners(ids, rays, pixels, depth_m, pose, values['travelled_m'])

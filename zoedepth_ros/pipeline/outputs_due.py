@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import Any
 
 from zoedepth_ros.pipeline.outputs import (
     CAMERA_INFO,
@@ -13,6 +12,7 @@ from zoedepth_ros.pipeline.outputs import (
     DOMAIN,
     SCAN,
 )
+from zoedepth_ros.pipeline.resumable import Resumable
 from zoedepth_ros.pipeline.settings import PipelineSettings
 
 # How much too early is still in time, in periods: 10 Hz out of a camera of 10 Hz with a jitter of
@@ -20,11 +20,13 @@ from zoedepth_ros.pipeline.settings import PipelineSettings
 _SLACK = 0.2
 
 
-class RateLimiter:
+class RateLimiter(Resumable):
     """Limit a rate, whatever the clock does.
 
     Deadlines follow a grid, so that 20 Hz out of a 30 Hz camera is 20 on average and not 15.
     """
+
+    KEPT = ('_rate_hz', '_next_s')
 
     def __init__(self, rate_hz: float = 0.0) -> None:
         """rate_hz: 0.0 sets no limit."""
@@ -53,14 +55,6 @@ class RateLimiter:
             self._next_s - _SLACK * period_s <= now_s < self._next_s + period_s
         )
         self._next_s = (self._next_s if on_grid and self._next_s is not None else now_s) + period_s
-
-    def state(self) -> dict[str, Any]:
-        """Return rate and deadline as plain values."""
-        return {'rate_hz': self._rate_hz, 'next_s': self._next_s}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from what `state` returned."""
-        self._rate_hz, self._next_s = state['rate_hz'], state['next_s']
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +118,10 @@ def enabled(requested: frozenset[str], settings: PipelineSettings) -> frozenset[
     return requested if settings.scan_enabled else requested - {SCAN}
 
 
-class Schedule:
+class Schedule(Resumable):
     """Keep the independent rates of depth, clouds and router."""
+
+    KEPT = ('_depth', '_cloud', '_router')
 
     def __init__(self) -> None:
         self._depth, self._cloud, self._router = RateLimiter(), RateLimiter(), RateLimiter()
@@ -164,14 +160,3 @@ class Schedule:
             self._cloud.take(now_s)
         if due.router:
             self._router.take(now_s)
-
-    def state(self) -> dict[str, Any]:
-        """Return the deadlines as plain values."""
-        limiters = {'depth': self._depth, 'cloud': self._cloud, 'router': self._router}
-        return {name: limiter.state() for name, limiter in limiters.items()}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from what `state` returned."""
-        self._depth.restore(state['depth'])
-        self._cloud.restore(state['cloud'])
-        self._router.restore(state['router'])

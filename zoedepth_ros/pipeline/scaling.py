@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +23,7 @@ from zoedepth_ros.geometry.scale import (
 )
 from zoedepth_ros.inference.result import DepthResult
 from zoedepth_ros.pipeline.flicker_filter import FlickerFilter, FlickerSettings
-from zoedepth_ros.pipeline.plain_array import array_from, plain
+from zoedepth_ros.pipeline.resumable import Resumable
 from zoedepth_ros.pipeline.scale_file import (
     CONVERGED,
     CONVERGING,
@@ -66,12 +65,14 @@ MOTION = TrackerSettings(memory_s=0.5, min_confidence=0.1)
 """For estimates of every image, which show how the network's scale changes while moving."""
 
 
-class ScaleTracker:
+class ScaleTracker(Resumable, holds=(ScaleState,)):
     """Follow estimates of one head's scale.
 
     The target is a mean of logarithms, weighted by confidence and decaying with age; an estimate
     far from many others has less weight.
     """
+
+    KEPT = ('state', '_log_target', '_evidence', '_updated_s', '_seen_s')
 
     def __init__(self, start: ScaleState | None = None) -> None:
         """start: a saved state to continue from."""
@@ -126,22 +127,6 @@ class ScaleTracker:
             )
         return self.state
 
-    def past(self) -> dict[str, Any]:
-        """Return everything kept, as plain values; settings are not among it."""
-        return {
-            'state': asdict(self.state),
-            'log_target': self._log_target,
-            'evidence': self._evidence,
-            'updated_s': self._updated_s,
-            'seen_s': self._seen_s,
-        }
-
-    def restore(self, past: Mapping[str, Any]) -> None:
-        """Continue from what `past` returned."""
-        self.state = ScaleState(**past['state'])
-        self._log_target, self._evidence = past['log_target'], past['evidence']
-        self._updated_s, self._seen_s = past['updated_s'], past['seen_s']
-
 
 @dataclass(frozen=True, slots=True)
 class ScaleReport:
@@ -160,8 +145,13 @@ class ScaleReport:
     """What the scale is measured by, or why it is not, in words; '' for nothing to say."""
 
 
-class Scaling:
+class Scaling(Resumable, holds=(DepthShape,)):
     """Keep one scale per head, and give the factor on each depth map."""
+
+    KEPT = (
+        *('_trackers', '_flicker_filter', '_flicker_settings', '_applied', '_calibrated', '_head'),
+        *('_few', 'shape', '_shaped_s'),
+    )
 
     def __init__(self, heads: tuple[str, ...], settings: PipelineSettings) -> None:
         """Read scale.file; raises ValueError or OSError saying what is wrong with it."""
@@ -280,38 +270,6 @@ class Scaling:
         target = Path(path).expanduser()
         save_scales(target, states)
         return str(target)
-
-    def state(self) -> dict[str, Any]:
-        """Return the past as plain values: trackers, flicker filter, gathered ratios."""
-        flicker = self._flicker_filter
-        return {
-            'trackers': {head: tracker.past() for head, tracker in self._trackers.items()},
-            'flicker': None if flicker is None else flicker.state(),
-            'flicker_settings': (
-                None if self._flicker_settings is None else asdict(self._flicker_settings)
-            ),
-            'applied': self._applied,
-            'calibrated': self._calibrated,
-            'head': self._head,
-            'few': list(self._few),
-            'shape': None if self.shape is None else plain(self.shape.logs),
-            'shaped_s': self._shaped_s,
-        }
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from what `state` returned."""
-        for head, past in state['trackers'].items():
-            self._trackers[head].restore(past)
-        self._flicker_filter, self._flicker_settings = None, None
-        if state['flicker'] is not None:
-            self._flicker_settings = FlickerSettings(**state['flicker_settings'])
-            self._flicker_filter = FlickerFilter(self._flicker_settings)
-            self._flicker_filter.restore(state['flicker'])
-        self._applied, self._calibrated = state['applied'], state['calibrated']
-        self._head = state['head']
-        self._few = deque(state['few'], maxlen=self._few.maxlen)
-        logs = array_from(state['shape'])
-        self.shape, self._shaped_s = None if logs is None else DepthShape(logs), state['shaped_s']
 
     def _flicker_filter_for(self, settings: PipelineSettings) -> FlickerFilter | None:
         """Return the filter for these settings, or None when it has nothing to do."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.kernels import Workspace
 from zoedepth_ros.geometry.points import stride_slice
-from zoedepth_ros.pipeline.plain_array import array_from, plain
+from zoedepth_ros.pipeline.resumable import Resumable
 
 TOLERANCE = 0.15
 """Relative change of depth between two images that the motion of the camera explains."""
@@ -23,8 +23,10 @@ REACH_SHARE = 1 / 160  # motion between two images, relative to the width of the
 LONGEST_GAP_S = 0.5
 
 
-class TemporalFilter:
+class TemporalFilter(Resumable):
     """Compare each depth map with the previous one."""
+
+    KEPT = ('_now', '_at_s', '_kind')
 
     def __init__(self, tolerance: float = TOLERANCE) -> None:
         """tolerance: largest relative difference that confirms; raises ValueError below 0."""
@@ -52,14 +54,10 @@ class TemporalFilter:
             self._before = None
         self._at_s, self._kind = now_s, kind
 
-    def state(self) -> dict[str, Any]:
-        """Return the latest map as plain values."""
-        return {'depth_m': plain(self._now), 'at_s': self._at_s, 'kind': self._kind}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from what `state` returned, with the next map."""
-        self._now, self._before = array_from(state['depth_m']), None
-        self._at_s, self._kind = state['at_s'], state['kind']
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Continue from a snapshot, with the next map."""
+        super().restore(snapshot)
+        self._before = None
 
     def unconfirmed(
         self, steps: tuple[int, int] = (1, 1), rows: slice = slice(None)
