@@ -60,8 +60,8 @@ def _parameter_row(parameter: Any) -> str:
         {True: 'true', False: 'false'}.get(default, default) if type(default) is bool else default
     )
     values = ', '.join(f'`{choice}`' for choice in parameter.choices)
-    if parameter.low is not None or parameter.high is not None:
-        values = f'{parameter.low} to {parameter.high}'
+    if parameter.limits is not None:
+        values = f'{parameter.limits[0]} to {parameter.limits[1]}'
     name = f'`{parameter.name}`' + (' (of all cameras)' if parameter.shared else '')
     cells = (name, f'`{shown or repr(shown)}`', values, CHANGEABLE[parameter.changeable])
     return f'| {" | ".join(cells)} | {_cell(parameter.description)} |'

@@ -56,9 +56,8 @@ def test_every_parameter_is_described_and_limited():
     for name, spec in TABLE.items():
         assert len(spec.description) > 15, name
         if type(spec.default) in (int, float):
-            assert spec.low is not None, name
-            assert spec.high is not None, name
-            assert spec.low <= spec.default <= spec.high, name
+            assert spec.limits is not None, name
+            assert spec.limits[0] <= spec.default <= spec.limits[1], name
 
 
 def test_numbers_say_their_unit():

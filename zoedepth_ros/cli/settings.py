@@ -141,7 +141,7 @@ def _radians_of(spec: Parameter) -> Callable[[str], float]:
     """Return what reads an angle in degrees as radians."""
     if spec.name in ('camera.hfov', 'camera.training_hfov'):
         return lambda text: math.radians(field_of_view_deg(text))
-    low, high = (math.degrees(limit or 0.0) for limit in (spec.low, spec.high))
+    low, high = (math.degrees(limit) for limit in spec.limits or (0.0, 0.0))
     option = SHORT.get(spec.name, spec.option)
 
     def read(text: str) -> float:

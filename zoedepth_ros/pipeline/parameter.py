@@ -39,11 +39,8 @@ class Parameter:
     description: str
     """What it is, its unit in brackets, and what special values mean."""
 
-    low: float | None = None
-    """Smallest value allowed."""
-
-    high: float | None = None
-    """Largest value allowed."""
+    limits: tuple[float, float] | None = None
+    """Smallest and largest value allowed; None for any."""
 
     choices: tuple[str, ...] = ()
     """The only values allowed; empty for any."""
@@ -53,7 +50,7 @@ class Parameter:
     while the node is active) or 'start' (read at start only)."""
 
     check: Callable[[Any], str | None] | None = None
-    """Return why a value is wrong, or None; for what low, high and choices cannot express."""
+    """Return why a value is wrong, or None; for what limits and choices cannot express."""
 
     shared: bool = False
     """Whether all cameras of a node share the value; otherwise each may have its own."""
@@ -91,9 +88,9 @@ class Parameter:
         return value
 
 
-def parameter(name: str, default: Value, description: str, **limits: Any) -> Any:
-    """Make a dataclass field that is a parameter; limits: the other fields of Parameter."""
-    spec = Parameter(name, default, description, **limits)
+def parameter(name: str, default: Value, description: str, **options: Any) -> Any:
+    """Make a dataclass field that is a parameter; options: the other fields of Parameter."""
+    spec = Parameter(name, default, description, **options)
     return field(default=default, metadata={'parameter': spec})
 
 
@@ -142,11 +139,11 @@ def why_wrong(spec: Parameter, value: Value) -> str | None:
         return f'{spec.name} must be a list of strings, got {list(value)}'
     if spec.choices and value not in spec.choices:
         return f'{spec.name} must be one of {", ".join(spec.choices)}, got {value!r}'
-    if isinstance(value, (int, float)):
-        if spec.low is not None and value < spec.low:
-            return f'{spec.name} must be at least {spec.low}, got {value}{_in_rad(spec, value)}'
-        if spec.high is not None and value > spec.high:
-            return f'{spec.name} must be at most {spec.high}, got {value}{_in_rad(spec, value)}'
+    if spec.limits is not None and isinstance(value, (int, float)):
+        low, high = spec.limits
+        if not low <= value <= high:
+            limit = f'at least {low}' if value < low else f'at most {high}'
+            return f'{spec.name} must be {limit}, got {value}{_in_rad(spec, value)}'
     reason = spec.check(value) if spec.check is not None else None
     return None if reason is None else f'{spec.name} {reason}, got {value!r}'
 

@@ -51,8 +51,7 @@ class PipelineSettings:
         'depth.rate',
         0.0,
         'Rate of depth images [Hz]; 0.0 publishes one for every camera image.',
-        low=0.0,
-        high=MAX_RATE_HZ,
+        limits=(0.0, MAX_RATE_HZ),
     )
     depth_encoding: str = parameter(
         'depth.encoding',
@@ -64,23 +63,20 @@ class PipelineSettings:
         'depth.min',
         0.1,
         'Depth below this value is published as -Inf [m].',
-        low=0.0,
-        high=MAX_RANGE_M,
+        limits=(0.0, MAX_RANGE_M),
     )
     depth_max_m: float = parameter(
         'depth.max',
         0.0,
         'Depth above this value is published as +Inf, gives no point, marks no obstacle and '
         "clears nothing [m]; 0.0 uses the head's own range.",
-        low=0.0,
-        high=MAX_RANGE_M,
+        limits=(0.0, MAX_RANGE_M),
     )
     depth_scale: float = parameter(
         'depth.scale',
         1.0,
         'Factor on all depth, for example from a calibration.',
-        low=0.01,
-        high=100.0,
+        limits=(0.01, 100.0),
     )
     # ---- scale -----------------------------------------------------------------------------
     scale_file: str = parameter(
@@ -111,8 +107,7 @@ class PipelineSettings:
         'scale.max_rate',
         0.05,
         'Largest relative change of the scale per second [1/s].',
-        low=0.001,
-        high=1.0,
+        limits=(0.001, 1.0),
     )
     scale_shape: str = parameter(
         'scale.shape',
@@ -142,8 +137,7 @@ class PipelineSettings:
         'filter.max_uncertainty',
         0.0,
         'Depth with a larger standard deviation is NaN [m]; 0.0 disables the filter.',
-        low=0.0,
-        high=MAX_RANGE_M,
+        limits=(0.0, MAX_RANGE_M),
     )
     filter_temporal: bool = parameter(
         'filter.temporal',
@@ -166,15 +160,13 @@ class PipelineSettings:
         'cloud.rate',
         10.0,
         'Rate of point clouds [Hz]; 0.0 publishes one for every camera image.',
-        low=0.0,
-        high=MAX_RATE_HZ,
+        limits=(0.0, MAX_RATE_HZ),
     )
     cloud_decimation: int = parameter(
         'cloud.decimation',
         4,
         'Stride of the pixels, in rows and columns, that become points of clouds.',
-        low=1,
-        high=64,
+        limits=(1, 64),
     )
     cloud_color: bool = parameter('cloud.color', True, 'Add the colour of each point.')
     cloud_organized: bool = parameter(
@@ -187,8 +179,7 @@ class PipelineSettings:
         'cloud.max_range',
         0.0,
         'Points with a larger depth are removed from depth/points only [m]; 0.0 sets no limit.',
-        low=0.0,
-        high=MAX_RANGE_M,
+        limits=(0.0, MAX_RANGE_M),
     )
     cloud_uncertainty: bool = parameter(
         'cloud.uncertainty',
@@ -201,68 +192,56 @@ class PipelineSettings:
         'obstacles.min_height',
         0.10,
         'Points at most this high above the ground plane are ground, not obstacles [m].',
-        low=0.0,
-        high=10.0,
+        limits=(0.0, 10.0),
     )
     obstacles_slope: float = parameter(
         'obstacles.ground_slope',
         0.03,
         'Additional height per distance that still counts as ground, for slopes and measurement '
         'errors [m/m].',
-        low=0.0,
-        high=1.0,
+        limits=(0.0, 1.0),
     )
     obstacles_max_height_m: float = parameter(
         'obstacles.max_height',
         1.8,
         'Points higher than this above the ground plane are no obstacles [m].',
-        low=0.01,
-        high=100.0,
+        limits=(0.01, 100.0),
     )
     obstacles_max_range_m: float = parameter(
         'obstacles.max_range',
         5.0,
         'Largest distance of obstacles and ground; free rays end there [m].',
-        low=0.1,
-        high=MAX_RANGE_M,
+        limits=(0.1, MAX_RANGE_M),
     )
     # ---- cliffs ----------------------------------------------------------------------------
     cliffs_min_drop_m: float = parameter(
         'cliffs.min_drop',
         0.06,
         'Smallest drop behind an edge of the floor that gives points in depth/points/cliffs [m].',
-        low=0.01,
-        high=10.0,
+        limits=(0.01, 10.0),
     )
     cliffs_min_width_m: float = parameter(
-        'cliffs.min_width',
-        0.2,
-        'Smallest length of an edge [m].',
-        low=0.0,
-        high=10.0,
+        'cliffs.min_width', 0.2, 'Smallest length of an edge [m].', limits=(0.0, 10.0)
     )
     cliffs_max_range_m: float = parameter(
         'cliffs.max_range',
         3.0,
         'Largest horizontal distance of an edge [m]; a low camera sees edges up to about 8 times '
         'its height.',
-        low=0.1,
-        high=MAX_RANGE_M,
+        limits=(0.1, MAX_RANGE_M),
     )
     cliffs_max_slope: float = parameter(
         'cliffs.max_slope',
         0.1,
         'Floor that descends with this slope or less is no cliff [m/m].',
-        low=0.0,
-        high=1.0,
+        limits=(0.0, 1.0),
     )
     cliffs_images: int = parameter(
         'cliffs.images',
         2,
         'How many of the last n + 1 images, the newest among them, must show an edge; 1 needs no '
         'second image.',
-        low=1,
-        high=10,
+        limits=(1, 10),
     )
     # ---- scan ------------------------------------------------------------------------------
     scan_enabled: bool = parameter('scan.enabled', False, 'Publish `scan`, a 2D laser scan.')
@@ -277,16 +256,14 @@ class PipelineSettings:
         'scan.rows',
         10,
         'Height of the band of rows around the optical axis that makes the scan [px].',
-        low=1,
-        high=MAX_SIDE_PX,
+        limits=(1, MAX_SIDE_PX),
     )
     scan_range_max_m: float = parameter(
         'scan.range_max',
         10.0,
         'Range of the scan [m]: a beam is +Inf if nothing is within it, and NaN if the beam is '
         'not measured that far.',
-        low=0.1,
-        high=MAX_RANGE_M,
+        limits=(0.1, MAX_RANGE_M),
     )
     # ---- router ----------------------------------------------------------------------------
     router_mode: str = parameter(
@@ -299,36 +276,31 @@ class PipelineSettings:
         'router.rate',
         2.0,
         'Rate at which the router runs and `domain` is published [Hz]; 0.0 is for every image.',
-        low=0.0,
-        high=MAX_RATE_HZ,
+        limits=(0.0, MAX_RATE_HZ),
     )
     router_smoothing: float = parameter(
         'router.smoothing',
         0.5,
         "Weight of the past in the running mean of the router's probabilities, 0 to 0.99.",
-        low=0.0,
-        high=0.99,
+        limits=(0.0, 0.99),
     )
     router_hysteresis: float = parameter(
         'router.hysteresis',
         0.15,
         'Lead in probability that the other head needs before it takes over, 0 to 0.99.',
-        low=0.0,
-        high=0.99,
+        limits=(0.0, 0.99),
     )
     router_min_dwell_s: float = parameter(
         'router.min_dwell',
         1.0,
         'Shortest time between two switches of the head [s].',
-        low=0.0,
-        high=3600.0,
+        limits=(0.0, 3600.0),
     )
     router_handover_s: float = parameter(
         'router.handover',
         0.0,
         'Time constant of the change to the scale of a new head [s]; 0.0 changes at once.',
-        low=0.0,
-        high=60.0,
+        limits=(0.0, 60.0),
     )
     # ---- camera ----------------------------------------------------------------------------
     camera_hfov_rad: float = parameter(
@@ -336,16 +308,14 @@ class PipelineSettings:
         0.0,
         'Horizontal field of view to assume without camera_info [rad]; 0.0 assumes none, so that '
         'nothing but depth is published before camera_info arrives.',
-        low=0.0,
-        high=3.0,
+        limits=(0.0, 3.0),
         check=_why_no_field_of_view,
     )
     camera_height_m: float = parameter(
         'camera.height',
         0.0,
         'Height of the camera above the ground [m]; 0.0 is unknown.',
-        low=0.0,
-        high=100.0,
+        limits=(0.0, 100.0),
     )
     camera_base_frame: str = parameter(
         'camera.base_frame',
@@ -358,32 +328,28 @@ class PipelineSettings:
         'camera.pitch',
         0.0,
         'Angle of the optical axis above the horizon, used without TF [rad].',
-        low=-1.5,
-        high=1.5,
+        limits=(-1.5, 1.5),
     )
     camera_roll_rad: float = parameter(
         'camera.roll',
         0.0,
         'Clockwise rotation of the camera about its optical axis, seen from behind, used without '
         'TF [rad].',
-        low=-3.2,
-        high=3.2,
+        limits=(-3.2, 3.2),
     )
     camera_pitch_tolerance_rad: float = parameter(
         'camera.pitch_tolerance',
         0.35,
         'Largest deviation of the ground plane from the expected pitch and roll [rad]; a plane '
         'beyond it is rejected. 0.0 trusts the expected angles and fits the height only.',
-        low=0.0,
-        high=1.5,
+        limits=(0.0, 1.5),
     )
     camera_training_hfov_rad: float = parameter(
         'camera.training_hfov',
         0.0,
         'Horizontal field of view of the training camera [rad]; 0.0 uses the value in the '
         "weights, or else NYU's and KITTI's cameras.",
-        low=0.0,
-        high=3.0,
+        limits=(0.0, 3.0),
         check=_why_no_field_of_view,
     )
     camera_rectified: str = parameter(
@@ -399,8 +365,7 @@ class PipelineSettings:
         0,
         'Significant bits of 16-bit images (mono16, bayer_rggb16, 16-bit PNG), 8 to 16 [bits]; 0 '
         'uses the fewest of 8, 10, 12, 14 and 16 that hold the largest value so far.',
-        low=0,
-        high=MOST_BITS,
+        limits=(0, MOST_BITS),
         check=_why_no_bits,
     )
 

@@ -70,8 +70,7 @@ class NodeSettings(PipelineSettings):
         0,
         'Largest number of images of different cameras in one run of the network; 0 is the number '
         'of cameras, or 1 on a CPU that takes more than 0.1 s per image.',
-        low=0,
-        high=64,
+        limits=(0, 64),
         shared=True,
     )
     model: str = parameter(
@@ -130,8 +129,7 @@ class NodeSettings(PipelineSettings):
         'network.width',
         0,
         "Width of the network's input [px], a multiple of 32; 0 uses the model's own.",
-        low=0,
-        high=MAX_SIDE_PX,
+        limits=(0, MAX_SIDE_PX),
         changeable='inactive',
         shared=True,
         check=check_network_side,
@@ -140,8 +138,7 @@ class NodeSettings(PipelineSettings):
         'network.height',
         0,
         "Height of the network's input [px], a multiple of 32; 0 uses the model's own.",
-        low=0,
-        high=MAX_SIDE_PX,
+        limits=(0, MAX_SIDE_PX),
         changeable='inactive',
         shared=True,
         check=check_network_side,
@@ -175,38 +172,33 @@ class NodeSettings(PipelineSettings):
         0.5,
         "Images older than this, or as far ahead of the node's clock, are dropped and counted "
         '[s]; 0.0 accepts any.',
-        low=0.0,
-        high=3600.0,
+        limits=(0.0, 3600.0),
     )
     compressed_depth_max_m: float = parameter(
         'depth.image.compressedDepth.depth_max',
         100.0,
         'Depth above this value is invalid in depth/image/compressedDepth [m].',
-        low=1.0,
-        high=MAX_RANGE_M,
+        limits=(1.0, MAX_RANGE_M),
     )
     compressed_depth_quantization: float = parameter(
         'depth.image.compressedDepth.depth_quantization',
         100.0,
         'Depth at which the resolution of 32FC1 in depth/image/compressedDepth is 1 m [m]; at '
         'half of it the resolution is 0.25 m.',
-        low=1.0,
-        high=150.0,
+        limits=(1.0, 150.0),
     )
     compressed_depth_png_level: int = parameter(
         'depth.image.compressedDepth.png_level',
         3,
         'PNG level of depth/image/compressedDepth: 0 does not compress, 1 is fast, 9 is small and '
         'very slow.',
-        low=0,
-        high=9,
+        limits=(0, 9),
     )
     color_jpeg_quality: int = parameter(
         'depth.color.compressed.jpeg_quality',
         95,
         'JPEG quality of depth/color/compressed, 1 to 100.',
-        low=1,
-        high=100,
+        limits=(1, 100),
     )
     scan_frame_id: str = parameter(
         'scan.frame_id',
@@ -220,71 +212,62 @@ class NodeSettings(PipelineSettings):
         2.0,
         'Time without images, while an output has a subscriber, after which the state is '
         'STATE_NO_INPUT, the level WARN, and the log names the cause [s].',
-        low=0.1,
-        high=3600.0,
+        limits=(0.1, 3600.0),
     )
     error_no_input_s: float = parameter(
         'diagnostics.error_no_input',
         10.0,
         'Time without images, while an output has a subscriber, after which the level is ERROR '
         '[s]; 0.0 is never.',
-        low=0.0,
-        high=3600.0,
+        limits=(0.0, 3600.0),
     )
     warn_age_s: float = parameter(
         'diagnostics.warn_age',
         0.0,
         '95th percentile of the age of published depth above which the level is WARN [s]; 0.0 is '
         'never.',
-        low=0.0,
-        high=3600.0,
+        limits=(0.0, 3600.0),
     )
     error_age_s: float = parameter(
         'diagnostics.error_age',
         0.0,
         '95th percentile of the age of published depth above which the level is ERROR [s]; 0.0 is '
         'never.',
-        low=0.0,
-        high=3600.0,
+        limits=(0.0, 3600.0),
     )
     warn_rate_hz: float = parameter(
         'diagnostics.warn_rate',
         0.0,
         'Rate of depth images, while they have a subscriber, below which the level is WARN [Hz]; '
         '0.0 is never.',
-        low=0.0,
-        high=MAX_RATE_HZ,
+        limits=(0.0, MAX_RATE_HZ),
     )
     error_rate_hz: float = parameter(
         'diagnostics.error_rate',
         0.0,
         'Rate of depth images, while they have a subscriber, below which the level is ERROR [Hz]; '
         '0.0 is never.',
-        low=0.0,
-        high=MAX_RATE_HZ,
+        limits=(0.0, MAX_RATE_HZ),
     )
     warn_drops: float = parameter(
         'diagnostics.warn_drops',
         0.0,
         'Share of images dropped for a fault in the last second above which the level is WARN, 0 '
         'to 1.',
-        low=0.0,
-        high=1.0,
+        limits=(0.0, 1.0),
     )
     error_drops: float = parameter(
         'diagnostics.error_drops',
         0.9,
         'Share of images dropped for a fault in the last second above which the level is ERROR, 0 '
         'to 1.',
-        low=0.0,
-        high=1.0,
+        limits=(0.0, 1.0),
     )
     warn_memory_mb: float = parameter(
         'diagnostics.warn_memory',
         0.0,
         'Memory of the process above which the level is WARN [MB]; 0.0 is never.',
-        low=0.0,
-        high=1e6,
+        limits=(0.0, 1e6),
         shared=True,
     )
     warn_shared_memory_mb: float = parameter(
@@ -292,8 +275,7 @@ class NodeSettings(PipelineSettings):
         4.0,
         'Free space in /dev/shm, through which Fast DDS passes images, below which the level is '
         'WARN [MB]; 0.0 is never.',
-        low=0.0,
-        high=1e6,
+        limits=(0.0, 1e6),
         shared=True,
     )
 

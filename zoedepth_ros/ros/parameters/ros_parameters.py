@@ -123,12 +123,11 @@ def descriptor(spec: Parameter) -> ParameterDescriptor:
         additional_constraints=constraints,
         read_only=spec.changeable == 'start',
     )
-    if spec.low is None or spec.high is None:
+    if spec.limits is None:
         return described
+    low, high = spec.limits
     if isinstance(spec.default, float):
-        limits = FloatingPointRange(from_value=float(spec.low), to_value=float(spec.high))
-        described.floating_point_range = [limits]
+        described.floating_point_range = [FloatingPointRange(from_value=low, to_value=high)]
     else:
-        limits = IntegerRange(from_value=int(spec.low), to_value=int(spec.high), step=1)
-        described.integer_range = [limits]
+        described.integer_range = [IntegerRange(from_value=int(low), to_value=int(high), step=1)]
     return described
