@@ -10,8 +10,8 @@ from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.geometry.points import depth_to_points
 from zoedepth_ros.geometry.rays import rays
 from zoedepth_ros.geometry.scale import (
+    pairs_at_points,
     ratio_in_cone,
-    ratios_at_points,
     ratios_in_box,
     robust_scale,
     scale_from_height,
@@ -57,7 +57,7 @@ def test_a_laser_scan_with_outliers_finds_the_scale(true):
     beams_m *= spoiled(np.ones(len(beams_m)), 0.3, 'too far', random)[:, None]
     behind = np.array([[0.0, 0.0, -2.0], [9.0, 0.0, 0.1]])
     noisy_m = depth_m * np.exp(0.05 * random.normal(size=depth_m.shape)).astype(np.float32)
-    found = robust_scale(ratios_at_points(np.vstack((beams_m, behind)), noisy_m, CAMERA))
+    found = robust_scale(pairs_at_points(np.vstack((beams_m, behind)), noisy_m, CAMERA).ratios)
     assert found.scale == pytest.approx(true, rel=0.03)
     assert found.confidence > 0.3
 
@@ -108,8 +108,8 @@ def test_few_disagreeing_or_spread_ratios_give_little_confidence():
 def test_without_usable_ratios_there_is_no_scale():
     assert robust_scale(np.array([np.nan, np.inf, 0.0, -1.0, 50.0])) is None
     assert scale_from_height(None, 1.0) is None
-    assert ratios_at_points(np.array([[0.0, 0.0, -1.0]]), np.ones((120, 160), np.float32),
-                            CAMERA).size == 0  # fmt: skip
+    behind = np.array([[0.0, 0.0, -1.0]])
+    assert not len(pairs_at_points(behind, np.ones((120, 160), np.float32), CAMERA).ratios)
 
 
 def test_a_box_outside_the_image_is_refused():

@@ -21,7 +21,7 @@ from zoedepth_ros.geometry.intrinsics import CameraModel
 from zoedepth_ros.geometry.points import depth_to_points
 from zoedepth_ros.geometry.rays import rays
 from zoedepth_ros.geometry.scale import (
-    ratios_at_points,
+    pairs_at_points,
     ratios_in_box,
     robust_scale,
     scale_from_height,
@@ -101,7 +101,7 @@ def _references(view: SceneView, method: str, random: np.random.Generator) -> ND
         row = true_m.shape[0] // 2
         hits_m = depth_to_points(true_m, rays(camera))[row]
         hits_m = hits_m[np.isfinite(hits_m[:, 2])]
-        ratios = ratios_at_points(hits_m, depth_m, camera)
+        ratios = pairs_at_points(hits_m, depth_m, camera).ratios
     else:
         height, width = true_m.shape
         box = (width * 9 // 20, height * 9 // 20, width * 11 // 20, height * 11 // 20)

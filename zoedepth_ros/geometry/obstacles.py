@@ -7,7 +7,6 @@ would keep old marks there.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,17 +32,6 @@ class ObstacleLimits:
 
     max_range_m: float = 5.0
     """Largest horizontal distance of ground and obstacle points [m]."""
-
-    def __post_init__(self) -> None:
-        """Raise ValueError for values out of range."""
-        numbers = (self.min_height_m, self.max_height_m, self.ground_slope, self.max_range_m)
-        if not all(math.isfinite(number) and number >= 0.0 for number in numbers):
-            raise ValueError(f'expected heights and range of 0 or more, got {numbers}')
-        if self.max_height_m <= self.min_height_m or self.max_range_m <= 0.0:
-            raise ValueError(
-                f'expected max_height_m above min_height_m and max_range_m above 0, got '
-                f'{self.max_height_m}, {self.min_height_m} and {self.max_range_m} m'
-            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.geometry.field_of_view import NARROWEST_DEG, WIDEST_DEG
 from zoedepth_ros.geometry.intrinsics import (
     EQUIDISTANT,
+    NARROWEST_DEG,
     UNDISTORTED,
+    WIDEST_DEG,
     CalibrationFields,
     CameraModel,
     Intrinsics,
@@ -24,7 +25,7 @@ from zoedepth_ros.geometry.intrinsics import (
 from zoedepth_ros.geometry.rays import rays_at
 
 WIDE_FISHEYE_DEG = 250.0
-"""Largest plausible field of view of fisheye lenses; `field_of_view` has those of other lenses."""
+"""Largest plausible field of view of fisheye lenses; `intrinsics` has those of other lenses."""
 
 OFF_CENTER = 0.2
 """Largest plausible distance of the principal point from the centre, as a share of the side."""

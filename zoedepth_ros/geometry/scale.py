@@ -134,13 +134,6 @@ def pairs_at_points(
     return DepthPairs(ahead[known][inside, 2], measured_m, pixels[known][inside]).usable()
 
 
-def ratios_at_points(
-    points_m: NDArray[np.floating], depth_m: NDArray[np.float32], camera: CameraModel
-) -> NDArray[np.float32]:
-    """Return the ratios of true to predicted depth at points in view, (k,); `pairs_at_points`."""
-    return pairs_at_points(points_m, depth_m, camera).ratios
-
-
 def ratio_in_cone(
     range_m: float,
     axis: tuple[float, float, float],

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -19,6 +18,17 @@ from zoedepth_ros.pipeline.resumable import Resumable
 
 LOOK_SIZE = (96, 128)  # images are compared at a small size: less noise, and fast
 
+HOLD_S, RELEASE_S = 3.0, 1.0
+"""Time constants with which a static scene follows the network's own scale, and with which the
+correction fades when the camera moves [s]."""
+
+STILL_LEVELS, STILL_SHARE = 4.0, 0.5
+"""Largest change of grey of a static pixel [0 to 255], and share of static pixels from which on
+the scene is static."""
+
+LIMIT = 0.5
+"""Largest correction, as a logarithm."""
+
 
 def flicker(depths_m: Sequence[NDArray[np.float32]]) -> float:
     """Return the standard deviation of log median depth over images of a static scene."""
@@ -26,52 +36,21 @@ def flicker(depths_m: Sequence[NDArray[np.float32]]) -> float:
     return float(np.std(np.log(medians)))
 
 
-@dataclass(frozen=True, slots=True)
-class FlickerSettings:
-    """Time constants and thresholds of the filter."""
-
-    hold: bool = True
-    """Whether the scale of a static scene is kept; the handover works without."""
-
-    hold_s: float = 3.0
-    """Time constant with which a static scene follows the network's own scale [s]."""
-
-    release_s: float = 1.0
-    """Time constant with which the correction fades when the camera moves [s]."""
-
-    handover_s: float = 2.0
-    """Time constant with which a new head's own scale takes over [s]; 0.0 switches at once."""
-
-    still_levels: float = 4.0
-    """Largest change of grey [0 to 255] of a static pixel."""
-
-    still_share: float = 0.5
-    """Share of static pixels from which on the scene is static."""
-
-    limit: float = 0.5
-    """Largest correction, as a logarithm."""
-
-    def __post_init__(self) -> None:
-        """Check ranges; raises ValueError naming the setting."""
-        for name in ('hold_s', 'release_s', 'still_levels', 'limit'):
-            if not 0.0 < getattr(self, name) < math.inf:
-                raise ValueError(f'{name} must be more than 0, got {getattr(self, name)}')
-        if not 0.0 <= self.handover_s < math.inf:
-            raise ValueError(f'handover_s must be 0 or more, got {self.handover_s}')
-        if not 0.0 < self.still_share <= 1.0:
-            raise ValueError(f'still_share must be above 0 to 1, got {self.still_share}')
-
-
-class FlickerFilter(Resumable, holds=(FlickerSettings,)):
+class FlickerFilter(Resumable):
     """Compute the factor that makes each depth map continue the previous one."""
 
     KEPT = (
-        *('_settings', '_grey', '_log_depth', '_head', '_at_s', '_log_factor', '_handing_over'),
+        *('_hold', '_handover_s', '_grey', '_log_depth', '_head', '_at_s', '_log_factor'),
+        '_handing_over',
     )
 
-    def __init__(self, settings: FlickerSettings | None = None) -> None:
-        """settings: by default those of FlickerSettings."""
-        self._settings = FlickerSettings() if settings is None else settings
+    def __init__(self, *, hold: bool = True, handover_s: float = 0.0) -> None:
+        """hold: whether the scale of a static scene is kept; the handover works without.
+
+        handover_s: time constant with which the own scale of a new head takes over [s]; 0.0
+        switches at once.
+        """
+        self._hold, self._handover_s = hold, handover_s
         self._grey: NDArray[np.float32] | None = None
         self._log_depth: NDArray[np.float32] | None = None  # of the last output, at a small size
         self._head = ''
@@ -97,30 +76,33 @@ class FlickerFilter(Resumable, holds=(FlickerSettings,)):
         self._log_depth = log_depth + np.float32(self._log_factor)
         return math.exp(self._log_factor)
 
+    def wants(self, *, hold: bool, handover_s: float) -> bool:
+        """Return whether the filter has these settings."""
+        return (self._hold, self._handover_s) == (hold, handover_s)
+
     def _step(
         self, grey: NDArray[np.float32], log_depth: NDArray[np.float32], head: str, passed_s: float
     ) -> None:
         """Update the correction for one image."""
-        at = self._settings
         assert self._grey is not None
         assert self._log_depth is not None
         switched = head != self._head
-        still = np.abs(grey - self._grey) < at.still_levels
+        still = np.abs(grey - self._grey) < STILL_LEVELS
         usable = np.isfinite(log_depth) & np.isfinite(self._log_depth)
-        is_still = at.hold and float(still.mean()) >= at.still_share
-        compared = usable & still if still.mean() >= at.still_share else usable
+        is_still = self._hold and float(still.mean()) >= STILL_SHARE
+        compared = usable & still if still.mean() >= STILL_SHARE else usable
         if switched:
-            self._handing_over = at.handover_s > 0.0
+            self._handing_over = self._handover_s > 0.0
             if not self._handing_over:
                 self._log_factor = 0.0
         if (is_still or (switched and self._handing_over)) and compared.sum() >= 50:
             self._log_factor = float(np.median((self._log_depth - log_depth)[compared]))
-        time_s = at.handover_s if self._handing_over else at.hold_s if is_still else at.release_s
+        time_s = self._handover_s if self._handing_over else HOLD_S if is_still else RELEASE_S
         if not switched:
             self._log_factor *= math.exp(-passed_s / time_s)
         if self._handing_over and abs(self._log_factor) < 0.01:
             self._handing_over = False
-        self._log_factor = max(-at.limit, min(at.limit, self._log_factor))
+        self._log_factor = max(-LIMIT, min(LIMIT, self._log_factor))
 
 
 def _small_grey(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:

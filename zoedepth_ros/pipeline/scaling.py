@@ -22,7 +22,7 @@ from zoedepth_ros.geometry.scale import (
     scale_from_height,
 )
 from zoedepth_ros.inference.result import DepthResult
-from zoedepth_ros.pipeline.flicker_filter import FlickerFilter, FlickerSettings
+from zoedepth_ros.pipeline.flicker_filter import FlickerFilter
 from zoedepth_ros.pipeline.resumable import Resumable
 from zoedepth_ros.pipeline.scale_file import (
     CONVERGED,
@@ -149,8 +149,8 @@ class Scaling(Resumable, holds=(DepthShape,)):
     """Keep one scale per head, and give the factor on each depth map."""
 
     KEPT = (
-        *('_trackers', '_flicker_filter', '_flicker_settings', '_applied', '_calibrated', '_head'),
-        *('_few', 'shape', '_shaped_s'),
+        *('_trackers', '_flicker_filter', '_applied', '_calibrated', '_head', '_few', 'shape'),
+        '_shaped_s',
     )
 
     def __init__(self, heads: tuple[str, ...], settings: PipelineSettings) -> None:
@@ -159,7 +159,6 @@ class Scaling(Resumable, holds=(DepthShape,)):
         known = load_scales(Path(path).expanduser(), heads) if path else {}
         self._trackers = {head: ScaleTracker(known.get(head)) for head in heads}
         self._flicker_filter: FlickerFilter | None = None
-        self._flicker_settings: FlickerSettings | None = None
         self._applied = self._calibrated = 1.0
         self._head = heads[0]
         self._few: deque[float] = deque(maxlen=40)
@@ -273,12 +272,10 @@ class Scaling(Resumable, holds=(DepthShape,)):
 
     def _flicker_filter_for(self, settings: PipelineSettings) -> FlickerFilter | None:
         """Return the filter for these settings, or None when it has nothing to do."""
-        if not settings.filter_flicker and settings.router_handover_s <= 0.0:
-            self._flicker_filter, self._flicker_settings = None, None
-            return None
-        wanted = FlickerSettings(
-            hold=settings.filter_flicker, handover_s=settings.router_handover_s
-        )
-        if self._flicker_filter is None or wanted != self._flicker_settings:
-            self._flicker_filter, self._flicker_settings = FlickerFilter(wanted), wanted
+        hold, handover_s = settings.filter_flicker, settings.router_handover_s
+        kept = self._flicker_filter
+        if not hold and handover_s <= 0.0:
+            self._flicker_filter = None
+        elif kept is None or not kept.wants(hold=hold, handover_s=handover_s):
+            self._flicker_filter = FlickerFilter(hold=hold, handover_s=handover_s)
         return self._flicker_filter
