@@ -89,6 +89,7 @@ TORCH_FREE = (
     'benchmark.parts',
     'benchmark.implementations',
     'benchmark.turns',
+    'benchmark.worker',
     'benchmark.network_benchmark',
     'benchmark.network_report',
     'benchmark.size_benchmark',

@@ -1,9 +1,7 @@
 """Other runtimes of an exported file: measured on request, never required."""
 
-import shutil
 import sys
-from dataclasses import asdict, replace
-from types import SimpleNamespace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,17 +9,16 @@ import torch
 from fake_openvino import FakeOpenVINO, need_openvino
 from fake_worker import FakeMachine
 
-from zoedepth_ros.benchmark import network_benchmark
+from zoedepth_ros.benchmark import network_benchmark, runners
+from zoedepth_ros.benchmark.conditioned_weights import write_weights
 from zoedepth_ros.benchmark.implementations import (
     Implementation,
-    exported_bytes,
     runtime_baselines,
 )
 from zoedepth_ros.benchmark.network_benchmark import measure
-from zoedepth_ros.benchmark.network_report import runtime_notes
 from zoedepth_ros.benchmark.parts import BenchmarkOptions
 from zoedepth_ros.benchmark.runners import ExportedRunner, chosen_head
-from zoedepth_ros.benchmark.worker import Service, Worker
+from zoedepth_ros.benchmark.worker import call_here
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import create_model
 
@@ -68,24 +65,12 @@ def test_every_runtime_has_its_speedup_and_its_deviation(section):
     assert section.missing == ()
 
 
-def test_the_notes_report_which_is_faster(section):
-    notes = ' '.join(section.notes)
-    assert (
-        'ONNX Runtime, fp32: 2.50 times as long as ours in bf16 (slower), 1.25 times as long as '
-        'ours in fp32 (slower).' in notes
-    )
-    assert 'OpenVINO, bf16: 0.90 times as long as ours in bf16 (faster).' in notes
-    assert '(slower), 0.80 times as long as ours in fp32 (faster).' in notes
-    assert '(equal)' in runtime_notes({'openvino': 1.02}, {'openvino': ''}, 'bf16')[1]
-    assert runtime_notes({'transformers': 2.0}, {}, 'bf16') == []
-
-
 def test_runtimes_read_the_exported_file_on_the_device_of_ours(machine, section):
     found = [x for x in machine.opened if x.kind in ('onnxruntime', 'openvino')]
     assert [x.kind for x in found] == ['onnxruntime', 'openvino', 'openvino']
     assert {x.weights.rpartition('/')[2] for x in found} == {'ZoeD_tiny_NK.onnx'}
     assert {x.device for x in found} == {'cpu'}
-    assert machine.requests.count('export') == 1
+    assert machine.requests.count('runners.export_file') == 1
     assert set(machine.opened[0].weights.split('.')) & {'safetensors'}
 
 
@@ -99,7 +84,7 @@ def test_only_is_without_transformers_and_too_is_with_it(machine, section):
 def test_nothing_is_exported_without_a_request():
     machine = FakeMachine(taken_ms)
     values = measure(options(), machine).values
-    assert 'export' not in machine.requests
+    assert 'runners.export_file' not in machine.requests
     assert not any('onnxruntime' in name or 'openvino' in name for name in values)
 
 
@@ -113,29 +98,11 @@ def test_a_runtime_that_is_not_installed_is_named_and_the_others_run():
 
 
 def test_without_the_export_the_rest_is_measured_and_the_reason_reported():
-    lacking = {'export': 'the export to ONNX needs onnx'}
+    lacking = {'runners.export_file': 'the export to ONNX needs onnx'}
     found = measure(options(runtimes='too'), FakeMachine(taken_ms, lacking))
     assert found.missing == ('other runtimes: the export to ONNX needs onnx',)
     assert found.values['speedup_over_transformers'] == 4.0
     assert 'speedup_over_onnxruntime' not in found.values
-
-
-def test_a_full_disk_is_reported_before_the_export(monkeypatch):
-    monkeypatch.setattr(shutil, 'disk_usage', lambda path: SimpleNamespace(free=20_000))
-    machine, log = FakeMachine(taken_ms), []
-    (missing,) = measure(options(runtimes='only', log=log.append), machine).missing
-    assert missing.startswith('other runtimes: the exported file needs 0.0 GB in ')
-    assert 'TMPDIR' in missing
-    assert 'export' not in machine.requests
-    assert not any('exporting' in line for line in log)
-
-
-def test_the_size_of_the_file_is_known_before():
-    # measured: 1.376 GB of weights, 2.281 GB of constants in the file
-    found = exported_bytes(preset('ZoeD_M12_NK'), (384, 512), 1_375_633_980)
-    assert found == pytest.approx(2_281_227_648, rel=0.06)
-    assert found > 2_281_227_648
-    assert exported_bytes(preset('ZoeD_Swin2T_N'), (256, 256), 100) == 105  # no position bias
 
 
 def test_on_a_gpu_the_runtimes_get_its_device_and_tf32_is_named():
@@ -165,19 +132,23 @@ def test_the_head_of_the_file_is_the_one_the_router_selects(monkeypatch):
     assert chosen_head(create_model(preset('ZoeD_tiny_K'), seed=0)) == 'outdoor'
 
 
-class Here(Worker):
+class Here:
     """A worker in this process."""
 
     def __init__(self, environment):
-        self._service = Service()
-
-    def close(self):
         pass
 
-    def request(self, do, **arguments):
-        if 'implementation' in arguments:
-            arguments['implementation'] = asdict(arguments['implementation'])
-        return getattr(self._service, do)(**arguments)
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def kill_after(self, limit_s):
+        pass
+
+    def call(self, function, *arguments):
+        return call_here(function, *arguments)
 
 
 def only_onnxruntime(*given, **how):
@@ -219,13 +190,12 @@ def test_openvino_gives_the_depth_of_onnx_runtime(tmp_path):
     need_openvino()
     for library in ('onnx', 'onnxscript', 'onnxruntime'):
         pytest.importorskip(library)
-    service, size = Service(), preset('ZoeD_tiny_NK').image_size
+    size = preset('ZoeD_tiny_NK').image_size
     weights, file = str(tmp_path / 'weights.safetensors'), str(tmp_path / 'file.onnx')
-    service.weights('ZoeD_tiny_NK', 'random', weights)
-    service.export('ZoeD_tiny_NK', weights, file)
+    write_weights(preset('ZoeD_tiny_NK'), 'random', tmp_path / 'weights.safetensors')
+    runners.export_file('ZoeD_tiny_NK', weights, file)
     found = {}
     for kind in ('openvino', 'onnxruntime'):
-        service.load({'kind': kind, 'model': '', 'weights': file, 'device': 'cpu'})
-        service.depths(size, str(tmp_path / 'depths.npy'))
-        found[kind] = np.load(tmp_path / 'depths.npy')
+        runners.load(Implementation(kind, '', file, device='cpu'))
+        found[kind] = runners.depths(size)
     np.testing.assert_allclose(found['openvino'], found['onnxruntime'], rtol=1e-4)

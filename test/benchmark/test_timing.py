@@ -1,7 +1,5 @@
 """Statistics of measured times."""
 
-import math
-
 import pytest
 
 from zoedepth_ros.benchmark.timing import ratio, spread
@@ -11,13 +9,11 @@ def test_a_spread_has_median_and_percentiles():
     found = spread([*range(1, 101)])
     assert (found.median_ms, found.p5_ms, found.p95_ms, found.p99_ms) == (50.5, 5, 95, 99)
     assert found.n == 100
-    assert found.relative == pytest.approx(45 / 50.5)
 
 
 def test_percentiles_of_few_times_are_their_extremes():
     assert spread([3.0]).p99_ms == spread([3.0]).p5_ms == 3.0
     assert spread([1.0, 2.0, 9.0]).p95_ms == 9.0
-    assert math.isnan(spread([0.0]).relative)
     with pytest.raises(ValueError, match='no time was measured'):
         spread([])
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from zoedepth_ros.benchmark.worker import WorkerError
@@ -18,7 +16,7 @@ class FakeMachine:
         self.order, self.requests, self.limits_s = [], [], []
         self.now_s = 0.0
         """A clock that advances only with images."""
-        self.half = {'half': 'bf16', 'reason': ''}
+        self.half = ('bf16', '')
         self.notes = {}
 
     def __call__(self, environment):
@@ -43,6 +41,12 @@ class FakeWorker:
     def kill_after(self, limit_s):
         self.machine.limits_s.append(limit_s)
 
+    def call(self, function, *arguments):
+        self.machine.requests.append(function)
+        if function in self.machine.lacking:
+            raise WorkerError(self.machine.lacking[function])
+        return getattr(self, function.rpartition('.')[2])(*arguments)
+
     def load(self, implementation):
         if implementation.kind in self.machine.lacking:
             raise WorkerError(self.machine.lacking[implementation.kind])
@@ -61,26 +65,26 @@ class FakeWorker:
         self.machine.now_s += 1e-3 * once_ms * count
         return [once_ms] * count
 
-    def request(self, do, **about):
-        self.machine.requests.append(do)
-        if do in self.machine.lacking:
-            raise WorkerError(self.machine.lacking[do])
-        if do == 'weights':
-            Path(about['path']).write_bytes(b'weights')
-        if do == 'depths':
-            halved = (
-                self.implementation.precision != 'fp32' and self.implementation.precision != 'auto'
-            )
-            depths = np.full((3, *about['size']), 2.02 if halved else 2.0, np.float32)
-            np.save(about['path'], depths)
-            self.machine.now_s += 3e-3 * self.machine.taken_ms(
-                self.implementation, tuple(about['size']), 1
-            )
-        pixels = about['size'][0] * about['size'][1] if 'size' in about else 1
-        return {
-            'half_precision': self.machine.half,
-            'weights': {'origin': 'random'},
-            'flops': {'all': 10_000 * pixels + pixels**2, 'attention': pixels**2},
-            'memory': {'peak_mb': 500.0, 'device_peak_mb': 0.0},
-            'matmul': {'matmul_tflops': 0.5},
-        }.get(do, {})
+    def depths(self, size):
+        self.machine.now_s += 3e-3 * self.machine.taken_ms(self.implementation, size, 1)
+        full = self.implementation.precision in ('fp32', 'auto')
+        return np.full((3, *size), 2.0 if full else 2.02, np.float32)
+
+    def half_precision(self, device, precision):
+        return self.machine.half
+
+    def write_weights(self, config, weights, path):
+        return 'random'
+
+    def export_file(self, model, weights, path):
+        pass
+
+    def image_flops(self, config, size):
+        pixels = size[0] * size[1]
+        return 10_000 * pixels + pixels**2, pixels**2
+
+    def memory(self):
+        return 500.0, 0.0
+
+    def matmul_tflops(self, device, precision):
+        return 0.5

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from functools import cache
+from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-
-from zoedepth_ros.model.backbones.config import BeitConfig
-from zoedepth_ros.model.config import ModelConfig
 
 Size = tuple[int, int]
 """(height, width) [px]."""
@@ -19,9 +17,7 @@ CAMERA_SIZE: Size = (480, 640)
 """Size of a camera image, for implementations that include the preprocessing."""
 
 RUNTIMES = ('onnxruntime', 'openvino')
-"""Kinds of implementations that run an exported file; their names begin those of baselines."""
-
-_FILE_OVERHEAD = 1.05
+"""Kinds of implementations that run an exported file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +46,6 @@ class Implementation:
     """transformers: allow TF32 in float32 products on GPUs."""
 
 
-class Runner(Protocol):
-    """An implementation that is loaded."""
-
-    def facts(self) -> dict[str, str]:
-        """Return what really runs: device, precision, attention and so on."""
-
-    def __call__(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return the depth (H, W) [m] of an image (H, W, 3), in host memory."""
-
-    def batch(self, rgbs: list[NDArray[np.uint8]]) -> None:
-        """Compute the depth of several images at once; ValueError if unsupported."""
-
-
 @dataclass(frozen=True, slots=True)
 class Baseline:
     """An implementation that is measured in turn with the node's own."""
@@ -76,13 +59,10 @@ class Baseline:
     """Whether it runs without the node's settings of allocator and threads."""
     from_camera: bool = False
     """Whether both start from an image of CAMERA_SIZE instead of the network's size."""
-    in_short: bool = False
-    """Whether it is measured in a short benchmark."""
 
-    @property
-    def key(self) -> str:
-        """Key of the ratio of its time to that of the node's implementation."""
-        return '' if self.name == 'ours_alone' else f'speedup_over_{self.name}'
+
+IN_SHORT = ('transformers', 'ours_fp32', 'transformers_half')
+"""The most important baselines, which are measured first and in a short benchmark."""
 
 
 def baselines(ours: Implementation, half: str, *, short: bool, on_gpu: bool) -> list[Baseline]:
@@ -93,64 +73,39 @@ def baselines(ours: Implementation, half: str, *, short: bool, on_gpu: bool) -> 
     other = 'fp32' if ours.precision != 'fp32' else half
     sdpa = replace(ours, kind='transformers', precision='fp32', optimization='auto')
     eager = replace(sdpa, attention='eager')
-    compiled = replace(ours, optimization='compile')
     own = ', in its own environment'
+    rows = [
+        ('ours', f'ours, {other}', replace(ours, precision=other)),
+        ('ours_plain', f'ours, {ours.precision}, optimization off',
+         replace(ours, optimization='off')),
+        ('ours_compiled', f'ours, {ours.precision}, compiled',
+         replace(ours, optimization='compile')),
+        ('transformers', 'transformers, fp32, SDPA (its default)', sdpa),
+        ('transformers_own_environment', f'transformers, fp32, SDPA{own}', sdpa),
+        ('transformers_tf32', 'transformers, fp32 rounded to TF32, SDPA',
+         replace(sdpa, tf32=True)),
+        ('transformers_eager', 'transformers, fp32, eager', eager),
+        ('transformers_eager_own_environment', f'transformers, fp32, eager{own}', eager),
+        ('transformers_half', f'transformers, {half}, SDPA', replace(sdpa, precision=half)),
+        ('transformers_half_eager', f'transformers, {half}, eager',
+         replace(eager, precision=half)),
+        ('official', 'official protocol: two padded passes, fp32, eager',
+         replace(eager, official_protocol=True)),
+    ]  # fmt: skip
     found = [
-        Baseline(f'ours_{other}', f'ours, {other}', replace(ours, precision=other), in_short=True),
         Baseline(
-            'ours_plain',
-            f'ours, {ours.precision}, optimization off',
-            replace(ours, optimization='off'),
-        ),
-        *(
-            [Baseline('ours_compiled', f'ours, {ours.precision}, compiled', compiled)]
-            if on_gpu and ours.optimization != 'compile'
-            else []
-        ),
-        Baseline('transformers', 'transformers, fp32, SDPA (its default)', sdpa, in_short=True),
-        Baseline(
-            'transformers_own_environment',
-            f'transformers, fp32, SDPA{own}',
-            sdpa,
-            own_environment=True,
-        ),
-        *(
-            [
-                Baseline(
-                    'transformers_tf32',
-                    'transformers, fp32 rounded to TF32, SDPA',
-                    replace(sdpa, tf32=True),
-                )
-            ]
-            if on_gpu
-            else []
-        ),
-        Baseline('transformers_eager', 'transformers, fp32, eager', eager),
-        Baseline(
-            'transformers_eager_own_environment',
-            f'transformers, fp32, eager{own}',
-            eager,
-            own_environment=True,
-        ),
-        Baseline(
-            'transformers_half',
-            f'transformers, {half}, SDPA',
-            replace(sdpa, precision=half),
-            in_short=True,
-        ),
-        Baseline(
-            'transformers_half_eager',
-            f'transformers, {half}, eager',
-            replace(eager, precision=half),
-        ),
-        Baseline(
-            'official',
-            'official protocol: two padded passes, fp32, eager',
-            replace(eager, official_protocol=True),
-            from_camera=True,
-        ),
+            f'ours_{other}' if name == 'ours' else name,
+            title,
+            implementation,
+            own_environment=name.endswith('own_environment'),
+            from_camera=implementation.official_protocol,
+        )
+        for name, title, implementation in rows
+        if implementation.precision
+        and (on_gpu or name not in ('ours_compiled', 'transformers_tf32'))
+        and not (name == 'ours_compiled' and ours.optimization == 'compile')
     ]
-    return [x for x in found if x.implementation.precision and (x.in_short or not short)]
+    return [x for x in found if not short or x.name in (*IN_SHORT, f'ours_{other}')]
 
 
 def runtime_baselines(
@@ -171,16 +126,7 @@ def runtime_baselines(
     return [x for x in found if x.implementation.precision]
 
 
-def exported_bytes(config: ModelConfig, size: Size, weights_bytes: int) -> int:
-    """Estimate the size of an exported file: weights, and the position bias of BEiT."""
-    backbone = config.backbone
-    bias_bytes = 0
-    if isinstance(backbone, BeitConfig):
-        tokens = 1 + size[0] * size[1] // backbone.patch_size**2
-        bias_bytes = 4 * backbone.depth * backbone.num_heads * tokens**2
-    return round(_FILE_OVERHEAD * (weights_bytes + bias_bytes))
-
-
+@cache
 def sample_images(size: Size, count: int = 3) -> list[NDArray[np.uint8]]:
     """Return images (H, W, 3) of smooth patches with noise; equal calls give equal images."""
     random = np.random.default_rng(0)

@@ -2,112 +2,91 @@
 
 from __future__ import annotations
 
-import math
 import os
-import shutil
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from zoedepth_ros.benchmark.benchmark_report import Section
 from zoedepth_ros.benchmark.implementations import (
+    IN_SHORT,
     Baseline,
     Implementation,
-    Size,
     baselines,
-    exported_bytes,
     runtime_baselines,
 )
 from zoedepth_ros.benchmark.network_report import NetworkResults, section
 from zoedepth_ros.benchmark.parts import RUNTIMES_ONLY, BenchmarkOptions
 from zoedepth_ros.benchmark.timing import spread
-from zoedepth_ros.benchmark.turns import BaselineMeasurement, compare, sample_depths
-from zoedepth_ros.benchmark.worker import Worker, WorkerError
+from zoedepth_ros.benchmark.turns import BaselineMeasurement, compare
+from zoedepth_ros.benchmark.worker import Worker, WorkerError, plain_environment
 from zoedepth_ros.environment import native_environment
 from zoedepth_ros.model.config import ModelConfig
 from zoedepth_ros.model.presets import preset
 
 DEFAULT_MODEL = 'ZoeD_M12_NK'
 _ROUNDS = 7
-_FIRST = ('transformers', 'ours_fp32', 'transformers_half')  # the most important ones
 _SUSTAINED_IMAGES, _SUSTAINED_WITHIN_S = 1000, 60.0
 
-StartWorker = Callable[[dict[str, str] | None], Worker]
-
-
-@dataclass(frozen=True, slots=True)
-class _Ours:
-    """Our implementation, which stays loaded for all baselines."""
-
-    worker: Worker
-    facts: dict[str, str]
-    depths_m: NDArray[np.float32]
-    loading_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """What is known before the measurement."""
-
-    origin: str
-    flops: dict[str, Any]
-    half: str
-    half_reason: str
+StartWorker = Callable[[dict[str, str]], Worker]
 
 
 def measure(options: BenchmarkOptions, start: StartWorker = Worker) -> Section:
     """Measure; baselines that fail or exceed the budget are reported as missing.
 
-    Raises WorkerError if our implementation fails.
+    Raises WorkerError if our implementation fails, or for a precision that is not measured.
     """
     config = preset(options.model or DEFAULT_MODEL)
+    size, device = config.image_size, options.device
     with tempfile.TemporaryDirectory(prefix='zoedepth-benchmark-') as folder:
         path = Path(folder) / 'weights.safetensors'
         options.log(f'{config.name}: writing the weights of all implementations')
-        prepared = _prepare(config.name, options, path, start)
+        with start(node_environment()) as worker:
+            half, *reasons = worker.call('runners.half_precision', device, options.precision)
+            origin = worker.call(
+                'conditioned_weights.write_weights', config, options.weights, path
+            )
+            flops, _ = worker.call('flops.image_flops', config, size)
         exported, reason = _exported(config, path, options, start)
-        implementation = Implementation(
-            'ours',
-            config.name,
-            str(path),
-            options.device,
-            options.precision,
-            options.optimization,
+        ours = Implementation(
+            'ours', config.name, str(path), device, options.precision, options.optimization
         )
-        with start(_node_environment()) as worker:
+        with start(node_environment()) as worker:
             options.log('loading our implementation')
-            ours = _loaded(worker, implementation, config.image_size)
-            others = _baselines(ours, implementation, exported, prepared.half, options)
-            comparisons, missing = _compare_all(
-                ours, implementation, others, config.image_size, options, start
-            )
-            sustained_ms = _sustained(worker, config.image_size, options)
-            memory = worker.request('memory')
-        with start(_node_environment()) as worker:
+            started_s = time.monotonic()
+            worker.call('runners.load', ours)
+            depths_m = worker.call('runners.depths', size)
+            facts = worker.call('runners.facts')
+            loading_s = time.monotonic() - started_s
+            known = replace(ours, device=facts['device'], precision=facts['precision'])
+            others = _baselines(known, exported, half, options)
+            comparisons, missing = _compare_all(worker, others, config, options, start, loading_s)
+            if not comparisons:  # ours is measured in turn with itself
+                alone = Baseline('ours_alone', 'ours, once more', ours)
+                rounds, within_s = options.rounds or _ROUNDS, options.budget.left_s
+                with start(node_environment()) as other:
+                    comparisons = [compare(worker, other, alone, size, rounds, within_s=within_s)]
+            sustained_ms = _sustained(worker, config, options)
+            peak_mb, device_peak_mb = worker.call('runners.memory')
+        with start(node_environment()) as worker:
             options.log('measuring the rate of matrix products')
-            rate = worker.request(
-                'matmul', device=ours.facts['device'], precision=ours.facts['precision']
-            )
+            tflops = worker.call('flops.matmul_tflops', known.device, known.precision)
     return section(
         NetworkResults(
             config.name,
-            config.image_size,
-            prepared.origin,
-            ours.facts,
-            ours.depths_m,
-            tuple(comparisons),
-            prepared.flops['all'],
-            rate['matmul_tflops'],
-            memory['peak_mb'],
-            memory['device_peak_mb'],
+            size,
+            origin,
+            facts,
+            depths_m,
+            comparisons,
+            flops,
+            tflops,
+            peak_mb,
+            device_peak_mb,
             sustained_ms,
-            (*missing, *filter(None, [reason, prepared.half_reason])),
+            (*missing, *filter(None, [reason, *reasons])),
             _shortened(comparisons, options),
         )
     )
@@ -125,18 +104,9 @@ def _shortened(comparisons: list[BaselineMeasurement], options: BenchmarkOptions
     )
 
 
-def _node_environment() -> dict[str, str]:
-    """Return the variables of allocator and threads that the launch file adds."""
-    return native_environment(os.environ)
-
-
-def _prepare(model: str, options: BenchmarkOptions, path: Path, start: StartWorker) -> _Prepared:
-    """Write the weights; WorkerError for a precision that is not measured."""
-    with start(_node_environment()) as worker:
-        half = worker.request('half_precision', device=options.device, precision=options.precision)
-        origin = worker.request('weights', model=model, weights=options.weights, path=str(path))
-        flops = worker.request('flops', model=model, size=preset(model).image_size)
-    return _Prepared(str(origin['origin']), flops, half['half'], half['reason'])
+def node_environment() -> dict[str, str]:
+    """Return the variables of this process and those that the launch file adds."""
+    return {**os.environ, **native_environment(os.environ)}
 
 
 def _exported(
@@ -146,58 +116,38 @@ def _exported(
     if not options.runtimes:
         return '', ''
     path = weights.with_name(f'{config.name}.onnx')
-    needed = exported_bytes(config, config.image_size, weights.stat().st_size)
-    free = shutil.disk_usage(path.parent).free
-    what, where = 'other runtimes', path.parent.parent
-    if free < needed:
-        return '', (
-            f'{what}: the exported file needs {1e-9 * needed:.1f} GB in {where}, where '
-            f'{1e-9 * free:.1f} GB are free; set TMPDIR to another folder'
-        )
-    options.log(
-        f'exporting the network for {what}: {1e-9 * needed:.1f} GB in {where}, may take minutes'
-    )
-    with start(_node_environment()) as worker:
+    options.log(f'exporting the network for other runtimes into {path.parent}, may take minutes')
+    with start(node_environment()) as worker:
         try:
-            worker.request('export', model=config.name, weights=str(weights), path=str(path))
+            worker.call('runners.export_file', config.name, str(weights), str(path))
         except WorkerError as error:
-            return '', f'{what}: {error}'
+            return '', f'other runtimes: {error}'
     return str(path), ''
 
 
-def _loaded(worker: Worker, implementation: Implementation, size: Size) -> _Ours:
-    started_s = time.monotonic()
-    worker.load(implementation)
-    depths_m = sample_depths(worker, size)
-    return _Ours(worker, worker.facts(), depths_m, time.monotonic() - started_s)
-
-
 def _baselines(
-    ours: _Ours,
-    implementation: Implementation,
-    exported: str,
-    half: str,
-    options: BenchmarkOptions,
+    ours: Implementation, exported: str, half: str, options: BenchmarkOptions
 ) -> list[Baseline]:
-    on_gpu = ours.facts['device'] != 'cpu'
-    known = replace(implementation, precision=ours.facts['precision'])
-    found = baselines(known, half, short=options.short, on_gpu=on_gpu)
+    """Return what is compared with our implementation, whose device and precision are known."""
+    on_gpu = ours.device != 'cpu'
+    found = baselines(
+        replace(ours, device=options.device), half, short=options.short, on_gpu=on_gpu
+    )
     if options.runtimes == RUNTIMES_ONLY:
         # the other precision of ours stays, for deviations are from fp32
         found = [x for x in found if x.name in ('ours_fp32', f'ours_{half}')]
     if exported:
-        known = replace(known, device=ours.facts['device'])
-        found += runtime_baselines(known, exported, half, on_gpu=on_gpu)
+        found += runtime_baselines(ours, exported, half, on_gpu=on_gpu)
     return found
 
 
 def _compare_all(
-    ours: _Ours,
-    implementation: Implementation,
+    ours: Worker,
     others: list[Baseline],
-    size: Size,
+    config: ModelConfig,
     options: BenchmarkOptions,
     start: StartWorker,
+    loading_s: float,
 ) -> tuple[list[BaselineMeasurement], list[str]]:
     """Measure one baseline after the other; return comparisons, and what is missing and why.
 
@@ -206,50 +156,46 @@ def _compare_all(
     """
     rounds, budget = options.rounds or _ROUNDS, options.budget
     comparisons, reasons = list[BaselineMeasurement](), dict[str, list[str]]()
-    needed_s = ours.loading_s
+    needed_s = loading_s
     for number, baseline in enumerate(sorted(others, key=_priority)):
-        left_s = budget.left_s - ours.loading_s  # the steps after this loop take about as long
+        left_s = budget.left_s - loading_s  # the steps after this loop take about as long
         if left_s < needed_s:
             reasons.setdefault(f'no time within {budget.text}', []).append(baseline.title)
             continue
         options.log(f'{number + 1} of {len(others)}: in turn with {baseline.title}')
-        with start(None if baseline.own_environment else _node_environment()) as worker:
+        own = baseline.own_environment
+        with start(plain_environment() if own else node_environment()) as worker:
             worker.kill_after(left_s)
+            within_s = left_s / (len(others) - number)
             try:
                 comparison = compare(
-                    ours.worker,
+                    ours,
                     worker,
                     baseline,
-                    size,
+                    config.image_size,
                     rounds,
-                    within_s=left_s / (len(others) - number),
+                    within_s=within_s,
                     log=options.log,
                 )
                 comparisons.append(comparison)
                 needed_s = max(needed_s, comparison.min_duration_s)
             except WorkerError as error:
                 reasons.setdefault(str(error), []).append(baseline.title)
-    if not comparisons:  # ours is measured in turn with itself
-        alone = Baseline('ours_alone', 'ours, once more', implementation)
-        with start(_node_environment()) as worker:
-            comparisons.append(
-                compare(ours.worker, worker, alone, size, rounds, within_s=budget.left_s)
-            )
-    comparisons.sort(key=lambda x: [*others, x.baseline].index(x.baseline))
+    comparisons.sort(key=lambda x: others.index(x.baseline))
     return comparisons, [f'{"; ".join(titles)}: {reason}' for reason, titles in reasons.items()]
 
 
 def _priority(baseline: Baseline) -> int:
-    return _FIRST.index(baseline.name) if baseline.name in _FIRST else len(_FIRST)
+    return IN_SHORT.index(baseline.name) if baseline.name in IN_SHORT else len(IN_SHORT)
 
 
-def _sustained(worker: Worker, size: Size, options: BenchmarkOptions) -> list[float]:
+def _sustained(worker: Worker, config: ModelConfig, options: BenchmarkOptions) -> list[float]:
     """Run a thousand images without a pause, unless they take more than a minute."""
     if options.budget.left_s <= 0.0:
         return []
-    once_s = 1e-3 * spread(worker.run(size, 3)).median_ms
-    within_s = min(_SUSTAINED_WITHIN_S, options.budget.left_s)
-    if not math.isfinite(once_s) or _SUSTAINED_IMAGES * once_s > within_s:
+    once_s = 1e-3 * spread(worker.call('runners.run', config.image_size, 3)).median_ms
+    if _SUSTAINED_IMAGES * once_s > min(_SUSTAINED_WITHIN_S, options.budget.left_s):
         return []
     options.log(f'{_SUSTAINED_IMAGES} images without a pause')
-    return worker.run(size, _SUSTAINED_IMAGES)
+    times_ms: list[float] = worker.call('runners.run', config.image_size, _SUSTAINED_IMAGES)
+    return times_ms

@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from zoedepth_ros.benchmark.benchmark_report import Section, Table
 from zoedepth_ros.benchmark.implementations import CAMERA_SIZE, RUNTIMES, Size
 from zoedepth_ros.benchmark.timing import Spread, spread
-from zoedepth_ros.benchmark.turns import BaselineMeasurement, mean_relative_deviation
+from zoedepth_ros.benchmark.turns import BaselineMeasurement
 
 _FP32_BASELINES = ('transformers', *RUNTIMES)
 _REFERENCES = ('transformers_eager', 'transformers', 'ours_fp32')
-_EQUAL_WITHIN = 0.03  # a few turns do not resolve smaller differences
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,7 @@ class NetworkResults:
     """What ran as our implementation."""
     depths_m: NDArray[np.float32]
     """Our depths of the sample images (n, H, W) [m]."""
-    comparisons: tuple[BaselineMeasurement, ...]
+    comparisons: list[BaselineMeasurement]
     flops: int
     """Operations of one image."""
     matmul_tflops: float
@@ -66,11 +65,11 @@ class NetworkResults:
         return None if name is None else (name, found[name])
 
     def deviation(self, depths_m: NDArray[np.float32] | None) -> float:
-        """Return the mean relative deviation from the reference; NaN if one of them is missing."""
+        """Return the mean over all pixels of |depth / reference - 1|; NaN if one is missing."""
         reference = self.reference
         if reference is None or depths_m is None:
             return math.nan
-        return mean_relative_deviation(depths_m, reference[1])
+        return float(np.mean(np.abs(depths_m.astype(np.float64) / reference[1] - 1.0)))
 
     @property
     def achieved_tflops(self) -> float:
@@ -91,11 +90,10 @@ def section(results: NetworkResults) -> Section:
 
 
 def _values(results: NetworkResults) -> dict[str, Any]:
-    speedups = {x.baseline.key: x.ratio for x in results.comparisons if x.baseline.key}
     longer = {x.baseline.name: x.ratio for x in results.comparisons}
-    for name in _FP32_BASELINES if 'ours_fp32' in longer else ():
-        if name in longer:
-            speedups[f'speedup_fp32_over_{name}'] = longer[name] / longer['ours_fp32']
+    speedups = {f'speedup_over_{name}': ratio for name, ratio in longer.items()}
+    for name in longer.keys() & set(_FP32_BASELINES) if 'ours_fp32' in longer else ():
+        speedups[f'speedup_fp32_over_{name}'] = longer[name] / longer['ours_fp32']
     reference = results.reference
     half = [x for x in results.comparisons if x.baseline.name == 'transformers_half']
     return {
@@ -107,7 +105,6 @@ def _values(results: NetworkResults) -> dict[str, Any]:
         'latency_ms_p95': results.ours.p95_ms,
         'latency_ms': asdict(results.ours),
         **speedups,
-        'attention_of_speedup_over_transformers': 'SDPA, the default of transformers',
         'deviation_reference': reference[0] if reference else None,
         'mean_relative_deviation': results.deviation(results.depths_m),
         'mean_relative_deviation_transformers_half': (
@@ -119,20 +116,19 @@ def _values(results: NetworkResults) -> dict[str, Any]:
         'share_of_roofline': results.share_of_roofline,
         'peak_memory_mb': results.peak_mb,
         'device_peak_memory_mb': results.device_peak_mb,
-        **_sustained_values(results),
+        **_sustained(results.sustained_ms),
         'variants': {x.baseline.name: _variant(results, x) for x in results.comparisons},
     }
 
 
-def _sustained_values(results: NetworkResults) -> dict[str, Any]:
-    if not results.sustained_ms:
+def _sustained(times_ms: list[float]) -> dict[str, float]:
+    if not times_ms:
         return {}
-    found = spread(results.sustained_ms)
+    found = spread(times_ms)
     return {
         'sustained_frames': found.n,
-        'sustained_hz': 1e3 * found.n / sum(results.sustained_ms),
+        'sustained_hz': 1e3 * found.n / sum(times_ms),
         'sustained_p99_over_median': found.p99_ms / found.median_ms,
-        'sustained_ms': asdict(found),
     }
 
 
@@ -142,8 +138,7 @@ def _variant(results: NetworkResults, x: BaselineMeasurement) -> dict[str, Any]:
         'facts': dict(x.facts),
         'environment': 'its own' if x.baseline.own_environment else 'as the node is started',
         'image_size': CAMERA_SIZE if x.baseline.from_camera else results.size,
-        'latency_ms': asdict(x.spread),
-        'ours_in_turn_ms': asdict(spread(x.ours_ms)),
+        'latency_ms': asdict(x.times),
         'rounds': x.rounds,
         'times_longer_than_ours': x.ratio,
         'mean_relative_deviation': None if x.depths_m is None else results.deviation(x.depths_m),
@@ -159,7 +154,7 @@ def _table(results: NetworkResults) -> Table:
     title = f'ours, {about["precision"]}{how}, as the node runs it'
     rows = [_row(results, title, results.ours, 1.0, results.depths_m, results.peak_mb)]
     rows += [
-        _row(results, x.baseline.title, x.spread, x.ratio, x.depths_m, x.peak_mb)
+        _row(results, x.baseline.title, x.times, x.ratio, x.depths_m, x.peak_mb)
         for x in results.comparisons
     ]
     return Table(
@@ -189,13 +184,6 @@ def _row(
     )
 
 
-def _fallbacks(results: NetworkResults) -> list[tuple[str, str]]:
-    """Return which implementations fell back to a slower execution mode, and why."""
-    facts = [('ours', results.facts), *((x.baseline.title, x.facts) for x in results.comparisons)]
-    notes = [(title, one.get('optimization_note', '')) for title, one in facts]
-    return [(title, note) for title, note in notes if note]
-
-
 def _ms(time_ms: float) -> str:
     """Format with three digits, or as an integer above 100."""
     return f'{time_ms:.0f}' if time_ms >= 100 else f'{time_ms:.3g}'
@@ -205,9 +193,8 @@ def _notes(results: NetworkResults) -> tuple[str, ...]:
     ours = results.ours
     longer = {x.baseline.name: x.ratio for x in results.comparisons}
     notes = [
-        f'Ours takes {ours.median_ms:.4g} ms from an image in memory to depth in memory; 90 % of '
-        f'the images took between {ours.p5_ms:.4g} and {ours.p95_ms:.4g} ms.',
-        *([results.shortened] if results.shortened else []),
+        f'Ours takes {ours.median_ms:.4g} ms from an image in memory to depth in memory.',
+        *filter(None, [results.shortened]),
         '"Times ours" is the ratio of the time to that of ours, measured in turn, so that other '
         'load affects both. Every implementation has its own process and the same weights.',
     ]
@@ -223,58 +210,32 @@ def _notes(results: NetworkResults) -> tuple[str, ...]:
             f'mirror image, here with transformers; both start from {CAMERA_SIZE[1]} x '
             f'{CAMERA_SIZE[0]} px.'
         )
-    notes += [f'Slower than configured: {title}: {note}.' for title, note in _fallbacks(results)]
-    titles = {x.baseline.name: x.baseline.title for x in results.comparisons}
-    notes += runtime_notes(longer, titles, results.facts['precision'])
+    if longer.keys() & {*RUNTIMES, 'openvino_half'}:
+        notes.append(
+            'The other runtimes load the same weights from a file of `zoedepth export` (one head, '
+            'one size) and use the same number of threads and the pre- and postprocessing of the '
+            'node.'
+        )
+    facts = [('ours', results.facts), *((x.baseline.title, x.facts) for x in results.comparisons)]
+    notes += [
+        f'Slower than configured: {title}: {one["optimization_note"]}.'
+        for title, one in facts
+        if one.get('optimization_note')
+    ]
     if results.reference is not None:
         notes.append(
             'The deviation is the mean over all pixels of the relative difference in depth to '
-            f'{results.reference[0]}. Ours is {results.deviation(results.depths_m):.1e}; with '
-            'random weights it measures rounding, not accuracy.'
+            f'{results.reference[0]}; with random weights it measures rounding, not accuracy.'
         )
     notes.append(
         f'One image needs {1e-12 * results.flops:.3g} TFLOP, so ours reaches '
         f'{results.achieved_tflops:.3g} TFLOP/s, {results.share_of_roofline:.0%} of the rate of '
         f'matrix products in {results.facts["precision"]} ({results.matmul_tflops:.3g} TFLOP/s).'
     )
-    if results.sustained_ms:
-        found = spread(results.sustained_ms)
+    if sustained := _sustained(results.sustained_ms):
         notes.append(
-            f'{found.n} images without a pause: {1e3 * found.n / sum(results.sustained_ms):.4g} '
-            f'Hz; p99 is {found.p99_ms / found.median_ms:.2f} times the median.'
+            f'{sustained["sustained_frames"]} images without a pause: '
+            f'{sustained["sustained_hz"]:.4g} Hz; p99 is '
+            f'{sustained["sustained_p99_over_median"]:.2f} times the median.'
         )
     return tuple(notes)
-
-
-def runtime_notes(
-    ratios: Mapping[str, float], titles: Mapping[str, str], precision: str
-) -> list[str]:
-    """Compare the other runtimes with ours; [] if none was measured.
-
-    ratios: baseline -> time over ours.  titles: baseline -> title.  precision: of ours.
-    """
-    names = [name for name in ratios if name.partition('_')[0] in RUNTIMES]
-    if not names:
-        return []
-    return [
-        'The other runtimes load the same weights from a file of `zoedepth export` (one head, one '
-        'size) and use the same number of threads and the pre- and postprocessing of the node.',
-        ' '.join(
-            f'{titles[name]}: {_compared(ratios[name], precision)}{_in_fp32(name, ratios)}.'
-            for name in names
-        ),
-    ]
-
-
-def _in_fp32(name: str, ratios: Mapping[str, float]) -> str:
-    """Compare a float32 runtime with ours in float32, if ours has another precision."""
-    if name.endswith('_half') or 'ours_fp32' not in ratios:
-        return ''
-    return f', {_compared(ratios[name] / ratios["ours_fp32"], "fp32")}'
-
-
-def _compared(ratio: float, precision: str) -> str:
-    result = (
-        'equal' if abs(ratio - 1.0) <= _EQUAL_WITHIN else 'slower' if ratio > 1.0 else 'faster'
-    )
-    return f'{ratio:.2f} times as long as ours in {precision} ({result})'

@@ -1,24 +1,36 @@
-"""The network of this package, as the node runs it and as other runtimes run its exported file."""
+"""What runs in the process of one implementation; the network as the node runs it."""
 
 from __future__ import annotations
 
+import resource
+import time
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from zoedepth_ros.benchmark.implementations import Implementation, sample_images
+from zoedepth_ros.benchmark.implementations import Implementation, Size, sample_images
 from zoedepth_ros.benchmark.parts import AUTO as AUTO_PRECISION
 from zoedepth_ros.build import build_network, build_predictor
 from zoedepth_ros.inference.devices import choose_device, choose_precision, float32_policy
 from zoedepth_ros.inference.preprocess import normalise, to_tensor
 from zoedepth_ros.inference.processor import bf16_emulated
-from zoedepth_ros.inference.result import AUTO
 from zoedepth_ros.inference.runtimes.exported import ExportedPredictor
 from zoedepth_ros.inference.runtimes.session import Session
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import ZoeDepth
+
+
+class Runner(Protocol):
+    """An implementation that is loaded."""
+
+    def facts(self) -> dict[str, str]:
+        """Return what really runs: device, precision, attention and so on."""
+
+    def __call__(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the depth (H, W) [m] of an image (H, W, 3), in host memory."""
 
 
 class OurRunner:
@@ -80,10 +92,6 @@ class ExportedRunner:
         """Return the depth [m] of an image."""
         return self._predictor(rgb).depth_m
 
-    def batch(self, rgbs: list[NDArray[np.uint8]]) -> None:
-        """Compute the depth of several images one after the other: a file has batch size 1."""
-        self._predictor.predict_batch(rgbs, [AUTO] * len(rgbs), routes=[True] * len(rgbs))
-
 
 def _session(implementation: Implementation) -> Session:
     from zoedepth_ros.inference.runtimes import onnx_runtime, openvino_runtime
@@ -97,26 +105,71 @@ def _session(implementation: Implementation) -> Session:
     )
 
 
-def export_file(model: str, weights: str, path: Path) -> str:
-    """Export the network at the model's own size, checked against torch; returns its head.
+_loaded: list[Runner] = []  # the implementation of this process
+
+
+def load(implementation: Implementation) -> None:
+    """Load the implementation of this process."""
+    if implementation.kind == 'transformers':
+        from zoedepth_ros.benchmark.transformers_runner import TransformersRunner
+
+        _loaded[:] = [TransformersRunner(implementation)]
+    else:
+        kind = OurRunner if implementation.kind == 'ours' else ExportedRunner
+        _loaded[:] = [kind(implementation)]
+
+
+def facts() -> dict[str, str]:
+    """Return what runs, and the state of torch; after an image this includes later fallbacks."""
+    of_torch = {'threads': str(torch.get_num_threads()), 'torch': torch.__version__}
+    return _loaded[0].facts() | of_torch
+
+
+def run(size: Size, count: int, batch: int = 1) -> list[float]:
+    """Run images, or batches of them; returns the time of each [ms]."""
+    runner, images, times_ms = _loaded[0], sample_images(size), []
+    for number in range(count):
+        rgbs = [images[(number + i) % len(images)] for i in range(batch)]
+        start_ns = time.perf_counter_ns()
+        if batch == 1:
+            runner(rgbs[0])
+        else:
+            assert isinstance(runner, OurRunner)
+            runner.batch(rgbs)
+        times_ms.append(1e-6 * (time.perf_counter_ns() - start_ns))
+    return times_ms
+
+
+def depths(size: Size) -> NDArray[np.float32]:
+    """Return the depth of the sample images (n, H, W) [m]."""
+    return np.stack([_loaded[0](rgb) for rgb in sample_images(size)])
+
+
+def memory() -> tuple[float, float]:
+    """Return the peak memory of this process, and of its GPU or 0 [MB]."""
+    peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    on_device = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
+    return 1.024e-3 * peak_kb, 1e-6 * on_device
+
+
+def export_file(model: str, weights: str, path: str) -> None:
+    """Export the network at the model's own size, checked against torch.
 
     Raises ValueError as export_onnx, also for missing libraries.
     """
     from zoedepth_ros.export.onnx import export_onnx
 
     loaded = build_network(preset(model), weights)
-    head = chosen_head(loaded.network.eval())
     export_onnx(
         loaded.network,
-        path,
-        head=head,
+        Path(path),
+        head=chosen_head(loaded.network.eval()),
         weights_origin=loaded.origin,
         weights_warning=loaded.weights_warning,
         training_hfov_rad=loaded.training_hfov_rad,
         focal_exponent=loaded.focal_exponent,
         uncertainty_maps=loaded.uncertainty_maps,
     )
-    return head
 
 
 @torch.inference_mode()

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import math
-import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.benchmark.benchmark_report import Section, Table
 from zoedepth_ros.benchmark.implementations import Implementation, Size
+from zoedepth_ros.benchmark.network_benchmark import StartWorker, node_environment
 from zoedepth_ros.benchmark.parts import BenchmarkOptions
 from zoedepth_ros.benchmark.timing import Spread, rounds_within, spread
 from zoedepth_ros.benchmark.worker import Worker, WorkerError
-from zoedepth_ros.environment import native_environment
 from zoedepth_ros.model.config import ModelConfig
 from zoedepth_ros.model.presets import preset
 
@@ -30,11 +28,6 @@ BATCH_SIZE: Size = (256, 320)
 _ROUNDS = 5
 _MIN_POINTS = 4  # of a fit
 _MIN_DURATION_MS = 2000.0
-
-KINK = 0.25
-"""A point that differs from the fit by more than this share is a kink."""
-
-StartWorker = Callable[[dict[str, str] | None], Worker]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +41,6 @@ class Point:
     """Of the whole batch."""
     peak_mb: float
     """Peak memory of the process, or of the GPU [MB]."""
-    loaded_mb: float
-    """Peak memory before the first image [MB]; only in the JSON."""
     flops: int
     """Operations of the batch outside attention."""
     attention_flops: int
@@ -71,10 +62,10 @@ def measure(options: BenchmarkOptions, start: StartWorker = Worker) -> Section:
         raise ValueError(f'{config.name} supports images of {config.backbone.only_size} only')
     points, missing = list[Point](), list[str]()
     with tempfile.TemporaryDirectory(prefix='zoedepth-benchmark-') as folder:
-        path = str(Path(folder) / 'weights.safetensors')
-        with start(native_environment(os.environ)) as worker:
-            worker.request('half_precision', device=options.device, precision=options.precision)
-            worker.request('weights', model=config.name, weights=options.weights, path=path)
+        path = Path(folder) / 'weights.safetensors'
+        with start(node_environment()) as worker:
+            worker.call('runners.half_precision', options.device, options.precision)
+            worker.call('conditioned_weights.write_weights', config, options.weights, path)
         plan = [(size, 1) for size in SIZES] + [(BATCH_SIZE, batch) for batch in BATCHES]
         for number, (size, batch) in enumerate(plan):
             if len(points) >= _MIN_POINTS and options.budget.left_s < 0:
@@ -96,7 +87,7 @@ def measure(options: BenchmarkOptions, start: StartWorker = Worker) -> Section:
 def _point(
     config: ModelConfig,
     options: BenchmarkOptions,
-    path: str,
+    path: Path,
     size: Size,
     batch: int,
     within_s: float,
@@ -106,36 +97,29 @@ def _point(
     implementation = Implementation(
         'ours',
         config.name,
-        path,
+        str(path),
         options.device,
         options.precision,
         options.optimization,
         network_size=size,
     )
-    with start(native_environment(os.environ)) as worker:
-        flops = worker.request('flops', model=config.name, size=size)
-        worker.load(implementation)
-        loaded = _peak_mb(worker)
-        worker.run(size, 1, batch=batch)
-        (once_ms,) = worker.run(size, 1, batch=batch)
+    with start(node_environment()) as worker:
+        flops, attention_flops = worker.call('flops.image_flops', config, size)
+        worker.call('runners.load', implementation)
+        worker.call('runners.run', size, 1, batch)
+        (once_ms,) = worker.call('runners.run', size, 1, batch)
         rounds = options.rounds or max(_ROUNDS, math.ceil(_MIN_DURATION_MS / once_ms))
         rounds = rounds_within(within_s, 1e-3 * once_ms, rounds)
-        times = spread(worker.run(size, rounds, batch=batch))
+        times = spread(worker.call('runners.run', size, rounds, batch))
+        peak_mb, device_peak_mb = worker.call('runners.memory')
         return Point(
             size,
             batch,
             times,
-            _peak_mb(worker),
-            loaded,
-            batch * (flops['all'] - flops['attention']),
-            batch * flops['attention'],
+            device_peak_mb or peak_mb,
+            batch * (flops - attention_flops),
+            batch * attention_flops,
         )
-
-
-def _peak_mb(worker: Worker) -> float:
-    """Return the peak memory so far [MB], of the GPU if there is one."""
-    memory = worker.request('memory')
-    return float(memory['device_peak_mb'] or memory['peak_mb'])
 
 
 def _section(config: ModelConfig, points: list[Point], missing: tuple[str, ...]) -> Section:
@@ -150,7 +134,10 @@ def _section(config: ModelConfig, points: list[Point], missing: tuple[str, ...])
     values = {
         'model': config.name,
         'points': [
-            _values(p, times.expected[i], memory.expected[i]) for i, p in enumerate(points)
+            {**asdict(p), 'expected_ms': expected_ms, 'expected_mb': expected_mb}
+            for p, expected_ms, expected_mb in zip(
+                points, times.expected, memory.expected, strict=True
+            )
         ],
         'time_fit': {
             'constant_ms': times.factors[0],
@@ -162,15 +149,9 @@ def _section(config: ModelConfig, points: list[Point], missing: tuple[str, ...])
             'mb_per_megapixel': 1e6 * memory.factors[1],
             'mb_per_megapixel_squared': 1e12 * memory.factors[2],
         },
-        'kinks_in_time': [points[i].name for i in times.kinks],
-        'kinks_in_memory': [points[i].name for i in memory.kinks],
     }
     table = _table(config, points, times, memory)
     return Section('size', values, (table,), _notes(points, times, memory), missing)
-
-
-def _values(point: Point, expected_ms: float, expected_mb: float) -> dict[str, Any]:
-    return {**asdict(point), 'expected_ms': expected_ms, 'expected_mb': expected_mb}
 
 
 def _rate(ms_per_operation: float) -> float | None:
@@ -201,15 +182,9 @@ def _notes(points: list[Point], times: Fit, memory: Fit) -> tuple[str, ...]:
         'attention (linear in the number of pixels) and in attention (quadratic); that of the '
         'memory is a constant plus linear (activations) and quadratic (position bias) terms.'
     ]
-    for what, found in (('Time', times), ('Memory', memory)):
-        worst = max(map(abs, found.residuals))
-        if not found.kinks:
-            notes.append(f'{what} has no kink: all points are within {worst:.0%} of the fit.')
-        for index in found.kinks:
-            notes.append(
-                f'{what} has a kink at {points[index].name}: {found.residuals[index]:+.0%} from '
-                f'the fit (more than {KINK:.0%}).'
-            )
+    for what, found in (('time', times), ('memory', memory)):
+        far, point = max(zip(map(abs, found.residuals), points, strict=True), key=lambda x: x[0])
+        notes.append(f'The {what} farthest from the fit, by {far:.0%}, is of {point.name}.')
     return tuple(notes)
 
 
@@ -223,11 +198,6 @@ class Fit:
     """The fitted amount of every point."""
     residuals: tuple[float, ...]
     """Relative difference of every point from the fit."""
-
-    @property
-    def kinks(self) -> tuple[int, ...]:
-        """Indices of the points that differ from the fit by more than KINK."""
-        return tuple(i for i, share in enumerate(self.residuals) if abs(share) > KINK)
 
 
 def fit(amounts: Sequence[float], quantities: Sequence[Sequence[float]]) -> Fit:

@@ -23,11 +23,6 @@ class Spread:
     n: int
     """Number of measurements."""
 
-    @property
-    def relative(self) -> float:
-        """Half of p95 - p5, over the median: the uncertainty of one measurement."""
-        return 0.5 * (self.p95_ms - self.p5_ms) / self.median_ms if self.median_ms else math.nan
-
 
 def spread(times_ms: Sequence[float]) -> Spread:
     """Return the statistics; ValueError without times."""

@@ -68,10 +68,6 @@ class TransformersRunner:
         depth_m = self._averaged(image) if self._official else self._depth(normalise(image))
         return depth_m[0, 0].float().cpu().numpy()
 
-    def batch(self, rgbs: list[NDArray[np.uint8]]) -> None:
-        """Raise ValueError: only batches of this package are measured."""
-        raise ValueError('batches are measured for this package only')
-
     def _depth(self, image: Tensor) -> Tensor:
         """Return the depth (1, 1, h, w) [m] of a normalised image (1, 3, h, w)."""
         return self._model(image.to(self._dtype)).predicted_depth[:, None]

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +27,8 @@ class BaselineMeasurement:
     """What ran."""
     ours_ms: list[float]
     """Time of every image of our implementation in these turns [ms]."""
-    baseline_ms: list[float]
-    """Time of every image of the baseline [ms]."""
+    times: Spread
+    """Of the images of the baseline."""
     ratio: float
     """Time of the baseline over ours: the median over the turns."""
     peak_mb: float
@@ -42,11 +40,6 @@ class BaselineMeasurement:
     rounds: int
     min_duration_s: float
     """Duration with a single round [s]."""
-
-    @property
-    def spread(self) -> Spread:
-        """Statistics of the baseline's times."""
-        return spread(self.baseline_ms)
 
 
 def compare(
@@ -65,15 +58,15 @@ def compare(
     [s]; it limits the number of rounds, of which there is at least one.
     """
     started_s = time.monotonic()
-    other.load(baseline.implementation)
+    other.call('runners.load', baseline.implementation)
     image_size = CAMERA_SIZE if baseline.from_camera else size
     workers = (ours, other)
     # the first images warm up
-    depths_m = None if baseline.from_camera else sample_depths(other, size)
+    depths_m = None if baseline.from_camera else other.call('runners.depths', size)
     if baseline.from_camera:
         for worker in workers:
-            worker.run(image_size, 1)
-    once_ms = [worker.run(image_size, 1)[0] for worker in workers]
+            _run(worker, image_size, 1)
+    once_ms = [_run(worker, image_size, 1)[0] for worker in workers]
     per_turn = [min(_MAX_PER_TURN, max(1, math.ceil(_TURN_MS / ms))) for ms in once_ms]
     loading_s = time.monotonic() - started_s
     round_s = 1e-3 * sum(ms * (n + (n > 1)) for ms, n in zip(once_ms, per_turn, strict=True))
@@ -84,15 +77,15 @@ def compare(
         for which in (0, 1) if number % 2 == 0 else (1, 0):
             turns[which].append(_turn(workers[which], image_size, per_turn[which]))
     medians = [[spread(turn).median_ms for turn in all_turns] for all_turns in turns]
-    memory = other.request('memory')
+    peak_mb, device_peak_mb = other.call('runners.memory')
     return BaselineMeasurement(
         baseline,
-        other.facts(),
+        other.call('runners.facts'),
         ours_ms=[ms for turn in turns[0] for ms in turn],
-        baseline_ms=[ms for turn in turns[1] for ms in turn],
+        times=spread([ms for turn in turns[1] for ms in turn]),
         ratio=ratio(medians[1], medians[0]),
-        peak_mb=memory['peak_mb'],
-        device_peak_mb=memory['device_peak_mb'],
+        peak_mb=peak_mb,
+        device_peak_mb=device_peak_mb,
         depths_m=depths_m,
         rounds=rounds,
         min_duration_s=loading_s + round_s,
@@ -101,19 +94,9 @@ def compare(
 
 def _turn(worker: Worker, size: Size, count: int) -> list[float]:
     """Run a turn; if it has several images, one more runs first and is not counted."""
-    return worker.run(size, count) if count == 1 else worker.run(size, count + 1)[1:]
+    return _run(worker, size, count) if count == 1 else _run(worker, size, count + 1)[1:]
 
 
-def sample_depths(worker: Worker, size: Size) -> NDArray[np.float32]:
-    """Return the depths of the sample images (n, H, W) [m]."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / 'depths.npy'
-        worker.request('depths', size=size, path=str(path))
-        return np.load(path)
-
-
-def mean_relative_deviation(
-    depth_m: NDArray[np.float32], reference_m: NDArray[np.float32]
-) -> float:
-    """Return the mean over all pixels of |depth - reference| / reference."""
-    return float(np.mean(np.abs(depth_m.astype(np.float64) - reference_m) / reference_m))
+def _run(worker: Worker, size: Size, count: int) -> list[float]:
+    times_ms: list[float] = worker.call('runners.run', size, count)
+    return times_ms
