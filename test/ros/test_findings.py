@@ -7,7 +7,7 @@ from fake_predictor import FakePredictor
 from zoedepth_ros.msg import Status
 
 from zoedepth_ros.ros.health.statistics import Statistics
-from zoedepth_ros.ros.health.status import Condition, Diagnostics, make_status
+from zoedepth_ros.ros.health.status import Diagnostics, make_status
 from zoedepth_ros.ros.parameters.node_settings import settings_from
 from zoedepth_ros.ros.received_image import SUPERSEDED
 
@@ -21,8 +21,10 @@ def diagnose(
     predictor = FakePredictor(weights_warning='')
     msg = make_status(
         Time(),
-        Condition(state, predictor, 'indoor', (64, 96), **condition),
         statistics or Statistics(),
+        state,
+        predictor,
+        **condition,
     )
     for name, value in (fields or {}).items():
         setattr(msg, name, value)
@@ -58,7 +60,7 @@ def test_what_passes_a_threshold_is_said_with_both_numbers(fields, level, says):
 
 @pytest.mark.parametrize(('input_age_s', 'level'), [(3.0, WARN), (9.9, WARN), (10.0, ERROR)])
 def test_a_silent_camera_is_a_warning_at_first_and_an_error_later(input_age_s, level):
-    found = diagnose(state=Status.STATE_NO_INPUT, input_age_s=input_age_s)
+    found = diagnose(state=Status.STATE_NO_INPUT, input_age=input_age_s)
     assert found.level == level
     assert f'{input_age_s:.0f} s' in found.message
 
@@ -96,7 +98,7 @@ def test_every_notice_is_a_warning_and_the_worst_speaks_first():
 
 def test_the_router_and_its_doubt_are_told():
     found = diagnose(
-        router_probabilities={'indoor': 0.52, 'outdoor': 0.48}, is_router_uncertain=True
+        router_probabilities={'indoor': 0.52, 'outdoor': 0.48}, router_uncertain=True
     )
     values = {pair.key: pair.value for pair in found.values}
     assert values['router, indoor / outdoor'] == '0.52 / 0.48, uncertain: the head is kept'

@@ -15,7 +15,7 @@ from zoedepth_ros.pipeline.scaling import ScaleReport
 from zoedepth_ros.ros import image_processor, inference_thread
 from zoedepth_ros.ros.health import statistics
 from zoedepth_ros.ros.health.statistics import STAGES, Statistics
-from zoedepth_ros.ros.health.status import Condition, Diagnostics, make_status
+from zoedepth_ros.ros.health.status import Diagnostics, make_status
 from zoedepth_ros.ros.parameters.node_settings import NodeSettings
 from zoedepth_ros.ros.received_image import SUPERSEDED, ReceivedImage
 
@@ -27,8 +27,8 @@ STATES = (
 
 def report(statistics=None, state=Status.STATE_WORKING, predictor=None, scale=None):
     predictor = predictor or FakePredictor(weights_warning='')
-    condition = Condition(state, predictor, 'indoor', (64, 96), scale)
-    return make_status(Time(sec=5), condition, statistics or Statistics())
+    known = {'head': 'indoor', 'network_height': 64, 'network_width': 96, 'scale': scale}
+    return make_status(Time(sec=5), statistics or Statistics(), state, predictor, **known)
 
 
 def level(diagnostics, msg):
@@ -48,7 +48,7 @@ def test_a_status_says_what_runs():
 
 
 def test_a_status_of_an_unconfigured_node_is_possible():
-    msg = make_status(Time(), Condition(Status.STATE_UNCONFIGURED, None, '', (0, 0)), Statistics())
+    msg = make_status(Time(), Statistics(), Status.STATE_UNCONFIGURED, None)
     assert (msg.state, msg.model) == (Status.STATE_UNCONFIGURED, '')
     assert msg.message == 'not configured'
 

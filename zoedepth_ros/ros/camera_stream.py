@@ -13,9 +13,9 @@ from zoedepth_ros.inference.result import DepthPredictor
 from zoedepth_ros.msg import Status
 from zoedepth_ros.pipeline.outputs_due import enabled
 from zoedepth_ros.ros import qos
-from zoedepth_ros.ros.health import status
 from zoedepth_ros.ros.health.incompatible_qos import QosWatch
 from zoedepth_ros.ros.health.statistics import Statistics
+from zoedepth_ros.ros.health.status import make_status
 from zoedepth_ros.ros.image_processor import ImageProcessor
 from zoedepth_ros.ros.inference_thread import InferenceThread
 from zoedepth_ros.ros.inputs import Demand, Inputs
@@ -152,31 +152,35 @@ class CameraStream:
             self._topics.destroy()
             self._topics = None
 
-    def condition(
-        self, predictor: DepthPredictor | None, failed: bool, notices: tuple[str, ...]
-    ) -> status.Condition:
-        """Return the state of this camera for ~/status.
+    def status(
+        self, stamp: Any, predictor: DepthPredictor | None, failed: bool, notices: tuple[str, ...]
+    ) -> Any:
+        """Return the Status of this camera.
 
         failed: whether the network is out of service.  notices: of the node, in words.
         """
         processor = self.processor
         if processor is None or predictor is None:
-            return status.Condition(
-                Status.STATE_UNCONFIGURED, None, '', (0, 0), camera=self.name, notices=notices
+            state = Status.STATE_UNCONFIGURED
+            return make_status(
+                stamp, self.statistics, state, None, camera=self.name, notices=list(notices)
             )
-        pipeline = processor.pipeline
-        return status.Condition(
+        pipeline, (height, width) = processor.pipeline, processor.network_size
+        return make_status(
+            stamp,
+            self.statistics,
             self._state(failed),
             predictor,
-            pipeline.head,
-            processor.network_size,
-            pipeline.scale,
             camera=self.name,
-            notices=(*notices, *self._missing(), *processor.notices),
-            assumptions=processor.assumptions,
-            input_age_s=self._no_input_s() if self._is_subscribed else math.nan,
+            head=pipeline.head,
+            network_height=height,
+            network_width=width,
+            scale=pipeline.scale,
+            notices=[*notices, *self._missing(), *processor.notices],
+            assumptions=list(processor.assumptions),
+            input_age=self._no_input_s() if self._is_subscribed else math.nan,
             router_probabilities=pipeline.policy.smoothed,
-            is_router_uncertain=pipeline.is_router_uncertain,
+            router_uncertain=pipeline.is_router_uncertain,
         )
 
     def owns_topic(self, topic: str) -> bool:

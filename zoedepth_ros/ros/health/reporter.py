@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
@@ -10,7 +11,7 @@ from rclpy.node import Node
 from zoedepth_ros.msg import Status
 from zoedepth_ros.ros import qos
 from zoedepth_ros.ros.camera_stream import CameraStream
-from zoedepth_ros.ros.health.status import Condition, Diagnostics, make_status
+from zoedepth_ros.ros.health.status import Diagnostics
 
 
 class StatusReporter:
@@ -20,13 +21,13 @@ class StatusReporter:
         self,
         node: Node,
         streams: Sequence[CameraStream],
-        conditions: Callable[[], Sequence[Condition]],
+        statuses: Callable[[Any], Sequence[Any]],
     ) -> None:
         """Create plain publishers, which also publish while the node is inactive.
 
-        conditions: returns one for each stream.
+        statuses: returns the Status of each stream for a stamp.
         """
-        self._clock, self._streams, self._conditions = node.get_clock(), streams, conditions
+        self._clock, self._streams, self._make = node.get_clock(), streams, statuses
         name = node.get_fully_qualified_name()
         self._diagnostics = [Diagnostics(name) for _ in streams]
         options = {'qos_overriding_options': qos.overridable()}
@@ -40,9 +41,8 @@ class StatusReporter:
 
     def report(self) -> None:
         """Publish the present state of every camera."""
-        stamp, messages = self._clock.now().to_msg(), []
-        for stream, condition in zip(self._streams, self._conditions(), strict=True):
-            messages.append(make_status(stamp, condition, stream.statistics))
+        stamp = self._clock.now().to_msg()
+        messages = self._make(stamp)
         array = DiagnosticArray()
         array.header.stamp = stamp
         array.status = [

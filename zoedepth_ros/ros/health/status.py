@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -48,65 +47,33 @@ _SCALE_STATES = {
 _SCALE_NAMES = {number: name for name, number in _SCALE_STATES.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """State of the node for one camera, apart from its statistics."""
+def make_status(
+    stamp: Any,
+    statistics: Statistics,
+    state: int,
+    predictor: DepthPredictor | None,
+    *,
+    scale: ScaleReport | None = None,
+    router_probabilities: Mapping[str, float] | None = None,
+    **values: Any,
+) -> Any:
+    """Return the Status message of one camera.
 
-    state: int
-    """A constant Status.STATE_…"""
-
-    predictor: DepthPredictor | None
-    """The predictor; None if not configured."""
-
-    head: str
-    """Head in use; '' before the first image."""
-
-    network_size: tuple[int, int]
-    """Height and width of the network's input [px]; zeros before the first image."""
-
-    scale: ScaleReport | None = None
-    """The scale of depth; None if not configured."""
-
-    camera: str = ''
-    """Name of the camera; '' for a node's only one."""
-
-    notices: tuple[str, ...] = ()
-    """What is wrong or not as configured, in words."""
-
-    assumptions: tuple[str, ...] = ()
-    """How images and camera_info are read, in words."""
-
-    input_age_s: float = float('nan')
-    """Time since the last image [s]; NaN while not active."""
-
-    router_probabilities: Mapping[str, float] = field(default_factory=dict)
-    """Running mean of the router's probabilities; empty before the first."""
-
-    is_router_uncertain: bool = False
-    """Whether they are so close that the head is kept."""
-
-
-def make_status(stamp: Any, condition: Condition, statistics: Statistics) -> Any:
-    """Return the Status message of one camera."""
-    predictor = condition.predictor
+    state: a constant Status.STATE_…  predictor, scale: None if not configured.
+    router_probabilities: running mean of the router's.  values: further fields of the message.
+    """
+    probabilities = router_probabilities or {}
     msg = Status(
         header=Header(stamp=stamp),
-        camera=condition.camera,
-        state=condition.state,
-        head=condition.head,
-        network_height=condition.network_size[0],
-        network_width=condition.network_size[1],
+        state=state,
+        message=_STATE_MESSAGES[state],
         received=statistics.received,
         published=statistics.published,
         clock_jumps=statistics.clock_jumps,
         memory=resident_memory_bytes(),
-        message=_STATE_MESSAGES[condition.state],
-        notices=list(condition.notices),
-        assumptions=list(condition.assumptions),
-        input_age=condition.input_age_s,
-        indoor_probability=condition.router_probabilities.get('indoor', float('nan')),
-        outdoor_probability=condition.router_probabilities.get('outdoor', float('nan')),
-        router_uncertain=condition.is_router_uncertain,
+        indoor_probability=probabilities.get('indoor', math.nan),
+        outdoor_probability=probabilities.get('outdoor', math.nan),
+        **{'input_age': math.nan, **values},
     )
     if predictor is not None:
         msg.model, msg.weights = predictor.model_name, predictor.weights_origin
@@ -114,7 +81,7 @@ def make_status(stamp: Any, condition: Condition, statistics: Statistics) -> Any
         msg.device, msg.precision = predictor.device, predictor.precision
         if not math.isnan(predictor.device_memory_mb):
             msg.device_memory = round(1e6 * predictor.device_memory_mb)
-    _fill_scale(msg, condition.scale)
+    _fill_scale(msg, scale)
     msg.input_rate, msg.depth_rate = statistics.rate_hz('input'), statistics.rate_hz('depth')
     msg.cloud_rate, msg.router_rate = statistics.rate_hz('cloud'), statistics.rate_hz('router')
     msg.depth_age_median, msg.depth_age_p95 = _seconds(statistics.age_ms)
