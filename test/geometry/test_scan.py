@@ -80,10 +80,9 @@ def test_a_distorting_lens_sees_the_same_flat_wall():
     np.testing.assert_allclose(ranges_m, 3.0 / np.cos(angles(scan)), rtol=1e-5)
 
 
-@pytest.mark.parametrize('arguments', [{'band_rows': 0}, {'center_row': 101}, {'center_row': -1}])
-def test_a_band_outside_the_image_is_refused(arguments):
-    with pytest.raises(ValueError, match='200 x 101 image'):
-        BandScan.from_rays(RAYS, **arguments)
+def test_an_empty_band_is_refused():
+    with pytest.raises(ValueError, match='0 rows of 200 x 101 px'):
+        BandScan.from_rays(RAYS, band_rows=0)
 
 
 def camera_axes(pitch_rad: float, roll_rad: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

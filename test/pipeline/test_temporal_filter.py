@@ -90,8 +90,3 @@ def test_every_nth_pixel_and_a_band_of_rows_have_the_marks_of_the_whole(steps):
     thinned = whole[first :: steps[0], second :: steps[1]]
     np.testing.assert_array_equal(after(*pair, steps=steps), thinned)
     np.testing.assert_array_equal(after(*pair, rows=slice(7, 31)), whole[7:31])
-
-
-def test_a_tolerance_of_nothing_is_refused():
-    with pytest.raises(ValueError, match='tolerance must be more than 0, got 0'):
-        TemporalFilter(0.0)

@@ -97,9 +97,7 @@ def test_every_notice_is_a_warning_and_the_worst_speaks_first():
 
 
 def test_the_router_and_its_doubt_are_told():
-    found = diagnose(
-        router_probabilities={'indoor': 0.52, 'outdoor': 0.48}, router_uncertain=True
-    )
+    found = diagnose(router_probabilities={'indoor': 0.52, 'outdoor': 0.48}, router_uncertain=True)
     values = {pair.key: pair.value for pair in found.values}
     assert values['router, indoor / outdoor'] == '0.52 / 0.48, uncertain: the head is kept'
     assert found.level == OK

@@ -50,7 +50,7 @@ def test_a_middleware_without_such_events_is_no_obstacle():
             raise incompatible_qos.UnsupportedEventTypeError('no such events')
         return SimpleNamespace(qos_profile=profile())
 
-    made = watch.subscription(make, object, 'image', qos_profile=profile())
+    made = watch.create(make, object, 'image', is_input=True, qos_profile=profile())
     assert made.qos_profile.depth == 1
     assert asked == [['event_callbacks', 'qos_profile'], ['qos_profile']]
     assert watch.problems() == ()

@@ -120,17 +120,11 @@ class CanonicalWarp:
         camera: CameraModel,
         head: str,
         *,
-        width: int | None = None,
         training_hfov_rad: float = 0.0,
     ) -> None:
-        """Compute the lookup maps of both directions.
-
-        width: columns of the view [px]; the width of the image by default.
-        """
+        """Compute the lookup maps of both directions; the view is as wide as the image."""
         inner = camera.intrinsics
-        self.view = training_view(
-            head, inner.width if width is None else width, training_hfov_rad=training_hfov_rad
-        )
+        self.view = training_view(head, inner.width, training_hfov_rad=training_hfov_rad)
         view_rays = rays(CameraModel(self.view))  # (h, w, 2)
         self._to_view = _remap_coordinates(project(view_rays, camera))
         image_rays = rays(camera)  # (H, W, 2)

@@ -49,24 +49,21 @@ class BandScan:
         rays: NDArray[np.float32],
         *,
         band_rows: int = 1,
-        center_row: int | None = None,
         up: Up = (0.0, -1.0, 0.0),
     ) -> BandScan:
         """Build the lookup table.
 
-        rays: (H, W, 2) x/z and y/z.  band_rows: number of rows, clipped to the image.  center_row:
-        middle row of the band; the row of the optical axis by default.  up: unit vector in the
-        camera frame.  Raises ValueError for a band outside the image, an image with fewer than
-        two columns, and a camera that looks straight up or down.
+        rays: (H, W, 2) x/z and y/z.  band_rows: number of rows about the optical axis, clipped to
+        the image.  up: unit vector in the camera frame.  Raises ValueError for an empty band, an
+        image with fewer than two columns, and a camera that looks straight up or down.
         """
         height, width = rays.shape[:2]
-        if center_row is None:
-            center_row = int(np.nanargmin(np.abs(rays[:, width // 2, 1])))
-        if band_rows < 1 or not 0 <= center_row < height or width < 2:
+        if band_rows < 1 or width < 2:
             raise ValueError(
-                f'expected a band of 1 or more rows about a row of a {width} x {height} image, '
-                f'got {band_rows} rows about row {center_row}'
+                f'expected a band of 1 or more rows of an image of 2 or more columns, got '
+                f'{band_rows} rows of {width} x {height} px'
             )
+        center_row = int(np.nanargmin(np.abs(rays[:, width // 2, 1])))
         first_row = max(0, center_row - band_rows // 2)
         band = rays[first_row : center_row - band_rows // 2 + band_rows].astype(np.float64)
         forward, left = flat_axes(np.array(up, np.float64))
@@ -159,13 +156,11 @@ class HeightScan:
         cls,
         rays: NDArray[np.float32],
         up: Up,
-        *,
-        increment_rad: float | None = None,
     ) -> HeightScan:
         """Build the lookup table.
 
-        rays: (H, W, 2) x/z and y/z.  up: unit vector in the camera frame.  increment_rad: the
-        largest angle between two columns by default, so that every beam has pixels.  Raises
+        rays: (H, W, 2) x/z and y/z.  up: unit vector in the camera frame.  The angle
+        between beams is the largest between two columns, so that every beam has pixels.  Raises
         ValueError when the camera looks straight up or down, or no pixel has a ray.
         """
         forward, left = flat_axes(np.array(up, np.float64))
@@ -176,10 +171,9 @@ class HeightScan:
         known = np.isfinite(angles)
         if not known.any():
             raise ValueError('no pixel of this camera has a ray')
-        if increment_rad is None:
-            row = angles[angles.shape[0] // 2]
-            steps = np.abs(np.diff(row[np.isfinite(row)]))
-            increment_rad = max(1e-3, float(steps.max()) if len(steps) else 1e-2)
+        row = angles[angles.shape[0] // 2]
+        steps = np.abs(np.diff(row[np.isfinite(row)]))
+        increment_rad = max(1e-3, float(steps.max()) if len(steps) else 1e-2)
         low, high = float(angles[known].min()), float(angles[known].max())
         pixels = np.flatnonzero(known)
         beams = np.rint((angles.ravel()[pixels] - low) / increment_rad).astype(np.intp)

@@ -28,11 +28,7 @@ class TemporalFilter(Resumable):
 
     KEPT = ('_now', '_at_s', '_kind')
 
-    def __init__(self, tolerance: float = TOLERANCE) -> None:
-        """tolerance: largest relative difference that confirms; raises ValueError below 0."""
-        if not tolerance > 0.0:
-            raise ValueError(f'tolerance must be more than 0, got {tolerance}')
-        self._tolerance = tolerance
+    def __init__(self) -> None:
         self._now: NDArray[np.float32] | None = None
         self._before: NDArray[np.float32] | None = None
         self._at_s, self._kind = 0.0, ''
@@ -86,7 +82,7 @@ class TemporalFilter(Resumable):
                     np.subtract(now_m, there_m[thinned], out=apart_m)
                 np.abs(apart_m, out=apart_m)
                 np.fmin(least_m, apart_m, out=least_m)
-        np.multiply(now_m, np.float32(self._tolerance), out=apart_m)
+        np.multiply(now_m, np.float32(TOLERANCE), out=apart_m)
         marks = self._scratch.array('marks', now_m.shape, np.bool_)
         return np.greater(least_m, apart_m, out=marks)
 

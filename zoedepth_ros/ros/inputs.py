@@ -88,11 +88,12 @@ class Inputs:
             (self.image_type, self.image_topic, self._on_image, None),
         ):
             self._subscriptions.append(
-                self._watch.subscription(
+                self._watch.create(
                     self._node.create_subscription,
                     topic_type,
                     topic,
                     on_matched,
+                    is_input=True,
                     callback=callback,
                     qos_profile=qos.sensor_input(),
                     qos_overriding_options=qos.overridable(),

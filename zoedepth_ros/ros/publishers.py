@@ -91,11 +91,12 @@ class Publishers:
         self._node = node
         self._by_topic: dict[str, Any] = {}
         for topic, kind in TOPICS.items():
-            self._by_topic[topic] = watch.publisher(
+            self._by_topic[topic] = watch.create(
                 node.create_lifecycle_publisher,
                 kind,
                 self._name(prefix + topic, kind),
                 on_matched,
+                is_input=False,
                 qos_profile=qos.output(),
                 qos_overriding_options=qos.overridable(),
             )

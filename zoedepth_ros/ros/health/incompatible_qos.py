@@ -59,49 +59,21 @@ class QosWatch:
         self.reports_matches = HAS_MATCHED
         """Whether `on_matched` is called; otherwise subscribers have to be polled."""
 
-    def publisher(
+    def create(
         self,
         make: Callable[..., Any],
         kind: Any,
         topic: str,
         on_matched: Callable[[], None] | None = None,
-        **options: Any,
-    ) -> Any:
-        """Make a watched publisher by `make`.
-
-        on_matched: called when a subscriber comes or goes.
-        """
-        return self._watched(
-            make, PublisherEventCallbacks, kind, topic, on_matched, options, is_input=False
-        )
-
-    def subscription(
-        self,
-        make: Callable[..., Any],
-        kind: Any,
-        topic: str,
-        on_matched: Callable[[], None] | None = None,
-        **options: Any,
-    ) -> Any:
-        """Make a watched subscription by `make`.
-
-        on_matched: called when a publisher comes or goes.
-        """
-        return self._watched(
-            make, SubscriptionEventCallbacks, kind, topic, on_matched, options, is_input=True
-        )
-
-    def _watched(
-        self,
-        make: Callable[..., Any],
-        callbacks: Callable[..., Any],
-        kind: Any,
-        topic: str,
-        on_matched: Callable[[], None] | None,
-        options: dict[str, Any],
         *,
         is_input: bool,
+        **options: Any,
     ) -> Any:
+        """Make a watched publisher or subscription by `make`.
+
+        on_matched: called when a peer comes or goes.  is_input: whether it is a subscription.
+        """
+        callbacks = SubscriptionEventCallbacks if is_input else PublisherEventCallbacks
         made: list[Any] = []
 
         def ours() -> QoSProfile | None:
