@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -18,7 +18,6 @@ from zoedepth_ros.bags.plan import Plan, Report
 from zoedepth_ros.bags.prefetch import prefetch
 from zoedepth_ros.bags.prepared_images import Frame, PreparedImages
 from zoedepth_ros.bags.topics import TF
-from zoedepth_ros.geometry.two_views import CameraPose
 from zoedepth_ros.inference.result import ContextLost, DepthPredictor, InferenceError
 from zoedepth_ros.messages.writers import level_frame, level_transform
 from zoedepth_ros.pipeline import outputs
@@ -100,7 +99,7 @@ def _made(
     plan: Plan,
     memory: Memory,
     report: Report,
-) -> Iterator[tuple[Item, Frame | None, _Work | None]]:
+) -> Generator[tuple[Item, Frame | None, _Work | None], None, None]:
     """Make the outputs of each image, unless an earlier attempt has written all of them."""
     messages = OutputMessages(make)
     pipeline = plan.pipeline(predictor, messages)
@@ -140,16 +139,12 @@ def _made(
             report.skipped[_FAILED] += 1
             yield item, frame, _Work(frame.done, {SKIPPED: _FAILED})
             continue
-        found = pipeline.process(request, result, poses=partial(_pose_of, frame))
+        found = pipeline.process(request, result, poses=partial(getattr, frame, 'pose'))
         made = _messages(found, messages, frame, item, plan, report)
         report.assume('scale.source', pipeline.motion_notice)
         report.reused += bool(frame.done)
         note = {'messages': len(made), STATE: pipeline.snapshot()}
         yield item, frame, _Work((*frame.done, *made[len(frame.done) :]), note)
-
-
-def _pose_of(frame: Frame) -> CameraPose | None:
-    return frame.pose
 
 
 def _messages(

@@ -24,10 +24,9 @@ class LiveRecording:
         self._path, self._most_waiting_bytes = path, most_waiting_bytes
         path.unlink(missing_ok=True)
         self._lock, self._waiting_bytes = threading.Lock(), 0
-        self._queue: SimpleQueue[Item | None] = SimpleQueue()
+        self._queue: SimpleQueue[Item | type[_Abandoned] | None] = SimpleQueue()
         self._trouble = ''
         self._counts = Counter[str]()
-        self._finishes = True
         self._thread = threading.Thread(target=self._run, name='recording', daemon=True)
         self._thread.start()
 
@@ -46,38 +45,31 @@ class LiveRecording:
 
         Raises OSError when it cannot be written; then there is no file.
         """
-        self._end()
+        self._end(None)
         if self._trouble:
             raise OSError(self._trouble)
         return self._counts
 
     def abandon(self) -> None:
         """Leave no file."""
-        self._finishes = False
-        self._end()
+        self._end(_Abandoned)
 
-    def _end(self) -> None:
-        self._queue.put(None)
+    def _end(self, last: type[_Abandoned] | None) -> None:
+        self._queue.put(last)
         self._thread.join()
 
     def _run(self) -> None:
         try:
-            output = Output(
-                self._path,
-                compression='zstd',
-                overwrite=True,
-                resume=False,
-                keeps_unfinished=False,
-            )
-            with output:
+            choices = {'overwrite': True, 'resume': False, 'keeps_unfinished': False}
+            with Output(self._path, compression='zstd', **choices) as output:
                 while (item := self._queue.get()) is not None:
+                    if isinstance(item, type):
+                        raise item
                     output.write(item)
                     if isinstance(item, Message):
                         self._counts[item.channel.topic] += 1
                     with self._lock:
                         self._waiting_bytes -= _size(item)
-                if not self._finishes:
-                    raise _Abandoned
         except _Abandoned:
             pass
         except Exception as error:  # whatever it is, the stream must go on

@@ -8,16 +8,17 @@ through all images as always, takes what fits and predicts the rest: the result 
 from __future__ import annotations
 
 import json
-import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from glob import escape as glob_escape
+from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from zoedepth_ros.bags.contents import Channel, Message, Metadata
 from zoedepth_ros.bags.errors import Damage
@@ -38,7 +39,7 @@ from zoedepth_ros.pipeline.request import Request, predict
 
 _ABOUT = 'zoedepth_ros_piece'
 _CHANNEL = Channel('/piece', '', '', b'', '', ())
-_LENGTH = struct.Struct('<I')
+_PLAIN = ('head', 'router_probabilities', 'largest_m', 'along_ray', 'per_focal_px')
 _PREFETCHED = 16
 
 
@@ -181,46 +182,39 @@ def _about(path: Path) -> Mapping[str, str]:
 
 
 def _packed(stored: Stored, *, keeps_uncertainty: bool) -> Message:
-    head: dict[str, object] = {'requested': stored.requested}
-    values = b''
+    """Write JSON and arrays, one behind the other, as .npy."""
+    head: dict[str, Any] = {'requested': stored.requested}
+    arrays: dict[str, NDArray[Any]] = {}
     if stored.result is not None:
         result = stored.result
-        head |= {'head': result.head, 'shape': result.depth_m.shape}
-        head |= {'probabilities': result.router_probabilities, 'largest_m': result.largest_m}
-        head |= {'along_ray': result.along_ray, 'per_focal_px': result.per_focal_px}
-        arrays = (result.depth_m, result.uncertainty_m)[: 1 + keeps_uncertainty]
-        values = b''.join(np.asarray(array, '<f4').tobytes() for array in arrays)
+        head |= {name: getattr(result, name) for name in _PLAIN}
+        arrays['depth_m'] = result.depth_m
+        if keeps_uncertainty:
+            arrays['uncertainty_m'] = result.uncertainty_m
         if result.sky is not None:
-            bits = np.packbits(result.sky)
-            head |= {'sky_bytes': len(bits)}
-            values += bits.tobytes()
-    text = json.dumps(head).encode()
-    number = stored.number
-    return Message(_CHANNEL, number, number, 0, _LENGTH.pack(len(text)) + text + values)
+            arrays['sky'] = np.packbits(result.sky, axis=1)
+    stream = BytesIO()
+    head['arrays'] = list(arrays)
+    for array in (np.array(json.dumps(head)), *arrays.values()):
+        np.save(stream, array)
+    return Message(_CHANNEL, stored.number, stored.number, 0, stream.getvalue())
 
 
 def _unpacked(message: Message) -> Stored:
-    (length,) = _LENGTH.unpack_from(message.data)
-    head = json.loads(message.data[_LENGTH.size : _LENGTH.size + length])
-    if 'shape' not in head:
-        return Stored(message.log_time_ns, head['requested'], None)
-    data = memoryview(message.data)[_LENGTH.size + length :]
-    end, sky = len(data) - head.get('sky_bytes', 0), None
-    if end < len(data):
-        height, width = head['shape']
-        bits = np.unpackbits(np.frombuffer(data[end:], np.uint8), count=height * width)
-        sky = bits.astype(np.bool_).reshape(height, width)
-    values = np.frombuffer(data[:end], '<f4')
-    arrays = values.astype(np.float32).reshape(-1, *head['shape'])
-    result = DepthResult(
-        depth_m=arrays[0],
-        uncertainty_m=arrays[-1],
-        relative_depth=arrays[0],  # of which a recording holds nothing
-        head=head['head'],
-        router_probabilities=head['probabilities'],
-        largest_m=head['largest_m'],
-        sky=sky,
-        along_ray=head['along_ray'],
-        per_focal_px=head['per_focal_px'] and tuple(head['per_focal_px']),
-    )
+    stream = BytesIO(message.data)
+    head = json.loads(str(np.load(stream)))
+    arrays = {name: np.load(stream) for name in head['arrays']}
+    result = None
+    if arrays:
+        depth_m, sky, per_focal_px = arrays['depth_m'], arrays.get('sky'), head['per_focal_px']
+        if sky is not None:
+            sky = np.unpackbits(sky, axis=1, count=depth_m.shape[1]).astype(np.bool_)
+        result = DepthResult(
+            depth_m=depth_m,
+            uncertainty_m=arrays.get('uncertainty_m', depth_m),
+            relative_depth=depth_m,  # of which a recording holds nothing
+            sky=sky,
+            **{name: head[name] for name in _PLAIN},
+        )
+        result = replace(result, per_focal_px=per_focal_px and tuple(per_focal_px))
     return Stored(message.log_time_ns, head['requested'], result)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -68,7 +68,7 @@ class PreparedImages:
         self._transforms = TransformTree()
         self._tracker = CameraTracker(plan.inputs.image, partial(make, CAMERA_INFO))
 
-    def steps(self) -> Iterator[tuple[Item, Frame | None]]:
+    def steps(self) -> Generator[tuple[Item, Frame | None], None, None]:
         """Return everything in order, with a frame where it is an image to work on."""
         inputs = self._plan.inputs
         self._look_for_camera()

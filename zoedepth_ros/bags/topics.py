@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+import yaml
+from rosbags.interfaces import (
+    Qos,
+    QosDurability,
+    QosHistory,
+    QosLiveliness,
+    QosReliability,
+    QosTime,
+)
+from rosbags.rosbag2.metadata import dump_qos_v8, dump_qos_v9
+
 from zoedepth_ros.bags.cdr import definition
 from zoedepth_ros.bags.contents import CDR, Channel, RecordingSummary
 from zoedepth_ros.bags.errors import RecordingError
-from zoedepth_ros.bags.recorded_qos import Profile, profiles_text
 from zoedepth_ros.errors import quoted
 from zoedepth_ros.messages.images import is_depth
 from zoedepth_ros.messages.writers import (
@@ -151,11 +161,25 @@ def _described(topic: str, type_name: str, qos: str, *more: tuple[str, str]) -> 
     return Channel(topic, type_name, 'ros2msg', text.encode(), 'cdr', metadata)
 
 
+_FOREVER = QosTime(9223372036, 854775807)  # RMW_DURATION_INFINITE
+_RELIABLE = Qos(
+    QosHistory.KEEP_LAST,
+    5,
+    QosReliability.RELIABLE,
+    QosDurability.VOLATILE,
+    _FOREVER,
+    _FOREVER,
+    QosLiveliness.AUTOMATIC,
+    _FOREVER,
+    avoid_ros_namespace_conventions=False,
+)
+
+
 def _reliable(qos: str) -> str:
     """Return reliable, keep last 5, in the way the given profile is written."""
     # rosbag2 wrote policies as numbers before Jazzy and as names since; one way in one recording.
     by_name = 'reliability: r' in qos or 'reliability: b' in qos
-    return profiles_text([Profile()], by_name=by_name)
+    return yaml.safe_dump(dump_qos_v9([_RELIABLE])) if by_name else dump_qos_v8([_RELIABLE])
 
 
 def _only(

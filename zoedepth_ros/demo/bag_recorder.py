@@ -7,12 +7,12 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
 from rclpy.node import Node
 
 from zoedepth_ros.bags.contents import ABOUT_DEPTH, ABOUT_FIELDS, Channel, Message, Metadata
 from zoedepth_ros.bags.definitions import definition_text, share_folders
 from zoedepth_ros.bags.errors import RecordingError, require_libraries
-from zoedepth_ros.bags.recorded_qos import FOREVER_NS, Profile, profiles_text
 from zoedepth_ros.msg import Status
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ _MAX_BYTES = 1.5e9
 _MAX_SHARE_OF_DISK = 0.25
 _MAX_DECISIONS = 400  # images whose other messages may still arrive
 _HEAD_START_S = 1.0  # otherwise the first image would exclude the second
+_FOREVER_NS = 2**63 - 1  # an infinite duration, as rmw has it
 _NONE, _REDUCED, _ALL = 'none', 'without once-a-second topics', 'all'
 
 
@@ -149,24 +150,32 @@ class BagRecorder:
         # Humble has no type hashes.
         hashes = {str(getattr(one, 'topic_type_hash', '')) for one in publishers}
         metadata = {
-            'offered_qos_profiles': profiles_text([_profile(p.qos_profile) for p in publishers]),
+            'offered_qos_profiles': _qos_text([one.qos_profile for one in publishers]),
             'topic_type_hash': min(hashes, default=''),
         }
         encoding = 'ros2msg' if text else ''
         return Channel(full, name, encoding, text.encode(), metadata=tuple(metadata.items()))
 
 
-def _profile(qos: Any) -> Profile:
-    def duration_ns(duration: Any) -> int:
-        return int(duration.nanoseconds) if duration.nanoseconds else FOREVER_NS
+def _qos_text(profiles: list[Any]) -> str:
+    """Return the QoS that publishers offer as rosbag2 writes it, policies as numbers of rmw."""
 
-    return Profile(
-        history=int(qos.history),
-        depth=int(qos.depth),
-        reliability=int(qos.reliability),
-        durability=int(qos.durability),
-        deadline_ns=duration_ns(qos.deadline),
-        lifespan_ns=duration_ns(qos.lifespan),
-        liveliness=int(qos.liveliness),
-        lease_ns=duration_ns(qos.liveliness_lease_duration),
-    )
+    def duration(offered: Any) -> dict[str, int]:
+        seconds, nanoseconds = divmod(offered.nanoseconds or _FOREVER_NS, 10**9)
+        return {'sec': seconds, 'nsec': nanoseconds}
+
+    offers = [
+        {
+            'history': int(one.history),
+            'depth': one.depth,
+            'reliability': int(one.reliability),
+            'durability': int(one.durability),
+            'deadline': duration(one.deadline),
+            'lifespan': duration(one.lifespan),
+            'liveliness': int(one.liveliness),
+            'liveliness_lease_duration': duration(one.liveliness_lease_duration),
+            'avoid_ros_namespace_conventions': False,
+        }
+        for one in profiles
+    ]
+    return yaml.safe_dump(offers, sort_keys=False) if offers else ''
