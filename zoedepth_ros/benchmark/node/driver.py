@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -16,7 +14,7 @@ from rclpy.executors import SingleThreadedExecutor
 
 from zoedepth_ros.benchmark.node import known_depth
 from zoedepth_ros.benchmark.node.node_protocol import MeasurementTask
-from zoedepth_ros.benchmark.node.stream import DEPTH, NodeProcess, Stream
+from zoedepth_ros.benchmark.node.stream import NodeProcess, Stream
 
 PAUSE_S = 0.01  # between images: a node is still busy after it has published
 FAILED_AFTER = 4  # images lost in a row
@@ -59,16 +57,10 @@ def single_images(
 
 def _times(stream: Stream, key: int) -> dict[str, Any]:
     """Combine the times of one image in both processes."""
-    sent, frame = stream.sent[key], stream.process.frames[key]
-    network_s = frame.network_s
+    frame = stream.process.frames[key]
     return {
         'overhead_ms': frame.overhead_ms,
-        'input_ms': 1e3 * (frame.called_s - sent.at_s),
-        'depth_ms': 1e3 * (sent.arrived_s.get(DEPTH, math.nan) - sent.at_s - network_s),
-        'latency_ms': 1e3 * (sent.arrived_s[stream.last_topic] - sent.at_s - network_s),
-        'transport_ms': {
-            topic: 1e3 * (at_s - frame.sent_s[topic]) for topic, at_s in sent.arrived_s.items()
-        },
+        'latency_ms': 1e3 * (stream.latency_s(key) - frame.network_s),
         'stages_ms': dict(frame.stages_ms),
     }
 
@@ -119,7 +111,8 @@ def _passes(stream: Stream, rate_hz: float) -> bool:
 
 
 def run(task: MeasurementTask) -> dict[str, Any]:
-    """Measure everything of a task."""
+    """Run as a process of its own: measure everything of a task."""
+    rclpy.init(args=[])
     folder = Path(task.folder)
     images = {size: known_depth.read(folder, size)[0] for size in task.sizes}
     node = rclpy.create_node('camera')
@@ -141,6 +134,7 @@ def run(task: MeasurementTask) -> dict[str, Any]:
         if spinner.is_alive():
             spinner.join()
         executor.shutdown()
+        rclpy.try_shutdown()
 
 
 def _spin(executor: Any, done: threading.Event) -> None:
@@ -187,16 +181,3 @@ def _failures(streams: Sequence[Stream], start_s: float) -> Failures:
             if stream.name in failures:
                 break
     return failures
-
-
-def main() -> None:
-    """Run as `python -m … TASK RESULT`: a task as JSON, and the file to write."""
-    task = MeasurementTask.from_json(sys.argv[1])
-    rclpy.init(args=[])
-    result = run(task)
-    Path(sys.argv[2]).write_text(json.dumps(result), encoding='utf-8')
-    rclpy.try_shutdown()
-
-
-if __name__ == '__main__':
-    main()

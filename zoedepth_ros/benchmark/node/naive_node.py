@@ -36,7 +36,6 @@ class NaiveNode(Node):
         self._stride = self.declare_parameter('decimation', 1).value
         self._with_cloud = self.declare_parameter('cloud', True).value
         self._info: Any = None
-        self._sent_s: dict[str, float] = {}
         self._stages_ms: dict[str, float] = {}
         self._since_s = 0.0
         self._depth = self.create_publisher(Image, 'depth/image', QUEUE)
@@ -55,19 +54,18 @@ class NaiveNode(Node):
         self._passed('network')
         image = depth_image(msg.header, depth_m)
         self._passed('postprocess')
-        self._publish('depth/image', self._depth, image)
+        self._depth.publish(image)
         self._passed('publish')
         if self._with_cloud and self._info is not None:
             cloud = self._make_cloud(msg.header, depth_m, rgb)
             self._passed('postprocess', more=True)
-            self._publish('depth/points', self._cloud, cloud)
+            self._cloud.publish(cloud)
             self._passed('publish', more=True)
         NodeFrameTimes(
             stamp_ns=stamp_ns(msg),
             called_s=called_s,
             done_s=time.monotonic(),
             network_s=self._predictor.took_s,
-            sent_s=self._sent_s,
             stages_ms=self._stages_ms,
             cpu_s=time.process_time(),
         ).write()
@@ -81,10 +79,6 @@ class NaiveNode(Node):
         points_m = np.stack(((u - cx) * depth_m / fx, (v - cy) * depth_m / fy, depth_m), axis=-1)
         stride = self._stride
         return create_cloud(header, points_m[::stride, ::stride], rgb[::stride, ::stride])
-
-    def _publish(self, topic: str, publisher: Any, msg: Any) -> None:
-        self._sent_s[topic] = time.monotonic()
-        publisher.publish(msg)
 
     def _passed(self, stage: str, *, more: bool = False) -> None:
         now_s = time.monotonic()

@@ -6,14 +6,9 @@ Needs ROS 2 in the processes it starts, but imports none itself.
 from __future__ import annotations
 
 import importlib.util
-import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,10 +18,8 @@ from zoedepth_ros.benchmark.node import known_depth
 from zoedepth_ros.benchmark.node.node_protocol import NAIVE, OURS, MeasurementTask, NodeKind
 from zoedepth_ros.benchmark.node.node_report import PLAIN, SHIPPED, section, title
 from zoedepth_ros.benchmark.parts import BenchmarkOptions
+from zoedepth_ros.benchmark.worker import Worker, WorkerError, plain_environment
 from zoedepth_ros.environment import (
-    OLD_PROFILE_VARIABLE,
-    PROFILE_VARIABLE,
-    STEERING,
     local_profile,
     native_environment,
     profile_environment,
@@ -79,7 +72,7 @@ def _measured(
         options.log(f'node: {len(task.kinds)} nodes in the {name} environment')
         try:
             found[name] = _driven(folder, name, task, options.budget.left_s)
-        except OSError as error:
+        except (OSError, WorkerError) as error:
             missing.append(f'{name} environment: {error}')
             continue
         failures = found[name]['failures']
@@ -120,47 +113,16 @@ def tasks(folder: Path, options: BenchmarkOptions) -> dict[str, MeasurementTask]
 
 
 def _driven(folder: Path, name: str, task: MeasurementTask, left_s: float) -> dict[str, Any]:
-    """Run a driver in its environment; raises OSError without a result."""
+    """Run a driver in its environment; raises OSError and WorkerError without a result."""
     if name == SHIPPED:
         environment = shipped_environment(folder, len(task.kinds) + 1)
     else:
-        environment = plain_environment()
-    result = folder / f'{name}.json'
-    module = 'zoedepth_ros.benchmark.node.driver'
-    command = [sys.executable, '-m', module, task.as_json(), str(result)]
-    # half of the time is for the next task
-    code, output = _run(command, environment, folder, min(LIMIT_S, max(1.0, 0.5 * left_s)))
-    if not result.is_file():
-        last = (output.strip().splitlines() or ['no output'])[-1]
-        raise OSError(f'the measuring process ended with {code}: {last}')
-    return json.loads(result.read_text('utf-8'))
-
-
-def _run(
-    command: Sequence[str], environment: Mapping[str, str], folder: Path, limit_s: float
-) -> tuple[int, str]:
-    """Return exit code and standard error; raises OSError after the time limit.
-
-    folder: working directory.  In a checkout, Python would import the sources there instead of the
-    installed package with its compiled part.
-    """
-    process = subprocess.Popen(
-        command,
-        env=environment,
-        cwd=folder,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        _, output = process.communicate(timeout=limit_s)
-    except subprocess.TimeoutExpired:
-        raise OSError(f'the measuring process took more than {limit_s:.0f} s') from None
-    finally:
-        if process.poll() is None:  # with its nodes
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-    return process.returncode, output
+        environment = own_environment()
+    with Worker(environment, folder) as worker:
+        # half of the time is for the next task
+        worker.kill_after(min(LIMIT_S, max(1.0, 0.5 * left_s)))
+        found: dict[str, Any] = worker.call('node.driver.run', task)
+        return found
 
 
 def shipped_environment(folder: Path, processes: int) -> dict[str, str]:
@@ -178,20 +140,14 @@ def shipped_environment(folder: Path, processes: int) -> dict[str, str]:
         )
     profile = folder / 'fastdds.xml'
     profile.write_text(local_profile(_profile().read_text('utf-8'), segment_bytes))
-    plain = plain_environment()
+    plain = own_environment()
     return {**plain, **native_environment(plain), **profile_environment(str(profile), plain)}
 
 
-def plain_environment() -> dict[str, str]:
+def own_environment() -> dict[str, str]:
     """Return the environment of this process without the settings of the package."""
-    excluded = {PROFILE_VARIABLE, OLD_PROFILE_VARIABLE}
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in excluded and not name.startswith(STEERING)
-    }
     return {
-        **kept,
+        **plain_environment(),
         'ROS_DOMAIN_ID': _domain(),
         'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
     }

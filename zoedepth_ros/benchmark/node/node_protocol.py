@@ -1,4 +1,4 @@
-"""What the processes of the part `node` exchange: tasks and frame times, as JSON. No ROS."""
+"""What the processes of the part `node` exchange: tasks and frame times. No ROS."""
 
 from __future__ import annotations
 
@@ -59,18 +59,6 @@ class MeasurementTask:
     timeout_s: float = 1.0
     """A single image without outputs for this time is lost [s]."""
 
-    def as_json(self) -> str:
-        """Return the task as `from_json` reads it."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> MeasurementTask:
-        """Read a task."""
-        values = json.loads(text)
-        values['kinds'] = [NodeKind(**kind) for kind in values['kinds']]
-        values['sizes'] = [(height, width) for height, width in values['sizes']]
-        return cls(**values)
-
 
 @dataclass(frozen=True, slots=True)
 class NodeFrameTimes:
@@ -84,8 +72,6 @@ class NodeFrameTimes:
     """Return of the last publish [s]."""
     network_s: float
     """Duration of the call that replaces the network [s]."""
-    sent_s: Mapping[str, float]
-    """Topic -> call of publish [s]."""
     stages_ms: Mapping[str, float]
     cpu_s: float
     """CPU time of the process so far, over all cores [s]."""

@@ -6,7 +6,6 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 from zoedepth_ros.benchmark.node.known_depth import KnownDepth
 from zoedepth_ros.benchmark.node.node_protocol import NodeFrameTimes
@@ -14,7 +13,6 @@ from zoedepth_ros.inference.fallback import PredictorSettings
 from zoedepth_ros.ros.health.statistics import STAGES
 from zoedepth_ros.ros.inference_thread import Arrivals, SharedNetwork
 from zoedepth_ros.ros.main import run
-from zoedepth_ros.ros.publishers import Publishers
 from zoedepth_ros.ros.spin import end
 
 
@@ -31,32 +29,23 @@ def main() -> None:
 
 
 def _print_times(predictor: KnownDepth) -> None:
-    """Measure the work on a frame and every publish."""
-    work, send = SharedNetwork.work, Publishers.send
-    sent_s: dict[str, float] = {}
-
-    def timed_send(self: Publishers, topic: str, msg: Any) -> None:
-        sent_s[topic] = time.monotonic()
-        send(self, topic, msg)
+    """Measure the work on a frame."""
+    work = SharedNetwork.work
 
     def timed_work(self: SharedNetwork, images: Arrivals) -> None:
-        sent_s.clear()
         work(self, images)
         done_s = time.monotonic()
         ((processor, image),) = images  # one camera
         windows = processor._statistics.stages_ms
-        stages_ms = {name: windows[name].last for name in STAGES}
         NodeFrameTimes(
             stamp_ns=image.stamp_ns,
             called_s=image.arrived_monotonic_s,
             done_s=done_s,
             network_s=predictor.took_s,
-            sent_s=sent_s,
-            stages_ms=stages_ms,
+            stages_ms={name: windows[name].last for name in STAGES},
             cpu_s=time.process_time(),
         ).write()
 
-    Publishers.send = timed_send  # type: ignore[method-assign]
     SharedNetwork.work = timed_work  # type: ignore[method-assign]
 
 

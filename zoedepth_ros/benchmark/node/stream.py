@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,6 @@ from zoedepth_ros.benchmark.node.node_protocol import (
 )
 
 FOCAL_PER_WIDTH = 0.8  # of a typical webcam
-DEPTH, CLOUD = 'depth/image', 'depth/points'
 
 
 class NodeProcess:
@@ -96,33 +94,24 @@ class NodeProcess:
                     self._changed.notify_all()
 
 
-@dataclass(frozen=True, slots=True)
-class SentImage:
-    """Times of one image in this process, on time.monotonic."""
-
-    at_s: float
-    """Call of publish [s]."""
-    arrived_s: dict[str, float]
-    """Output topic -> call of its callback [s]."""
-
-
 class Stream:
     """Send images to one node and measure when its outputs arrive."""
 
     def __init__(self, node: Node, process: NodeProcess) -> None:
         """node: of this process, spun by another thread."""
         self.process = process
-        self.sent: dict[int, SentImage] = {}
-        """Stamp [ns] -> times, in the order of publication."""
-        topics = (DEPTH, CLOUD) if process.kind.decimation else (DEPTH,)
-        self.last_topic = topics[-1]
+        self._sent_s: dict[int, float] = {}  # stamp [ns] -> call of publish
+        self._arrived_s: dict[int, float] = {}  # stamp [ns] -> callback of the last output
         self._node, self._changed = node, threading.Condition()
         namespace = f'/{process.kind.name}'
         self._images = node.create_publisher(Image, f'{namespace}/image', 1)
         self._infos = node.create_publisher(CameraInfo, f'{namespace}/camera_info', 1)
-        for topic in topics:
-            kind = Image if topic == DEPTH else PointCloud2
-            node.create_subscription(kind, f'{namespace}/{topic}', self._callback(topic), 5)
+        # every output has a subscriber; the cloud is the last one
+        with_cloud = process.kind.decimation > 0
+        on_depth = (lambda msg: None) if with_cloud else self._on_last
+        node.create_subscription(Image, f'{namespace}/depth/image', on_depth, 5)
+        if with_cloud:
+            node.create_subscription(PointCloud2, f'{namespace}/depth/points', self._on_last, 5)
         self._message: Any = None
         self._info: Any = None
 
@@ -149,16 +138,14 @@ class Stream:
         self._message.header.frame_id = self._info.header.frame_id = 'camera'
         key = stamp_ns(self._message)
         self._infos.publish(self._info)
-        self.sent[key] = SentImage(time.monotonic(), {})
+        self._sent_s[key] = time.monotonic()
         self._images.publish(self._message)
         return key
 
     def wait_for(self, key: int, timeout_s: float) -> bool:
         """Wait for all outputs of an image and for its frame times."""
         with self._changed:
-            arrived = self._changed.wait_for(
-                lambda: self.last_topic in self.sent[key].arrived_s, timeout_s
-            )
+            arrived = self._changed.wait_for(lambda: key in self._arrived_s, timeout_s)
         return arrived and self.process.wait_for(key, timeout_s)
 
     def is_connected(self) -> bool:
@@ -167,15 +154,14 @@ class Stream:
 
     def arrived(self, keys: Sequence[int]) -> list[int]:
         """Return those images whose last output has arrived."""
-        return [key for key in keys if self.last_topic in self.sent[key].arrived_s]
+        return [key for key in keys if key in self._arrived_s]
 
-    def _callback(self, topic: str) -> Any:
-        def callback(msg: Any) -> None:
-            now_s = time.monotonic()
-            with self._changed:
-                sent = self.sent.get(stamp_ns(msg))
-                if sent is not None:
-                    sent.arrived_s[topic] = now_s
-                    self._changed.notify_all()
+    def latency_s(self, key: int) -> float:
+        """Return the time from publishing an image to the callback of its last output [s]."""
+        return self._arrived_s[key] - self._sent_s[key]
 
-        return callback
+    def _on_last(self, msg: Any) -> None:
+        now_s = time.monotonic()
+        with self._changed:
+            self._arrived_s.setdefault(stamp_ns(msg), now_s)
+            self._changed.notify_all()
