@@ -20,7 +20,7 @@ from processor_bench import ALL, Bench
 from ros_harness import camera_info_message
 
 from zoedepth_ros.bags.add_depth import add_depth
-from zoedepth_ros.bags.plan import DepthOptions, make_plan
+from zoedepth_ros.bags.plan import OPTIONAL, DepthOptions, make_plan
 from zoedepth_ros.cli.main import main
 from zoedepth_ros.media.files import write_image
 from zoedepth_ros.pipeline.settings import settings_from
@@ -134,15 +134,7 @@ def of_node():
 
 def test_a_recording_has_the_messages_of_the_node(tmp_path, of_node):
     source = recording(tmp_path / 'in.mcap')
-    options = DepthOptions(
-        settings=settings_from(SETTINGS),
-        uncertainty=True,
-        domain=True,
-        ground=True,
-        obstacles=True,
-        clearing=True,
-        cliffs=True,
-    )
+    options = DepthOptions(settings=settings_from(SETTINGS), added=frozenset(OPTIONAL.values()))
     add_depth(make_plan(source, tmp_path / 'out.mcap', options), Predictor())
     recorded = {
         topic: bags.messages_of(tmp_path / 'out.mcap', f'/{topic}')
@@ -168,7 +160,7 @@ def test_the_router_output_is_recorded_when_the_node_publishes_it(tmp_path, of_n
     from zoedepth_ros.bags.cdr import DOMAIN, decode
 
     source = recording(tmp_path / 'in.mcap')
-    options = DepthOptions(settings=settings_from(SETTINGS), domain=True)
+    options = DepthOptions(settings=settings_from(SETTINGS), added=frozenset({OPTIONAL['domain']}))
     add_depth(make_plan(source, tmp_path / 'out.mcap', options), Predictor())
     domains = [
         decode(m.data, DOMAIN)

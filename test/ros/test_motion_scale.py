@@ -149,7 +149,7 @@ def recording(path, *, with_tf=True):
 
 
 def options(**values):
-    return DepthOptions(settings=settings_from({**SETTINGS, **values}), points=False)
+    return DepthOptions(settings=settings_from({**SETTINGS, **values}), added=frozenset())
 
 
 def test_a_recording_with_tf_gets_the_depth_of_the_node(tmp_path):

@@ -159,16 +159,13 @@ def messages_of(path: Path, topic: str) -> list:
     ]
 
 
-_OWN = {
-    *('image', 'camera_info', 'depth_topic', 'points', 'uncertainty', 'domain'),
-    *('ground', 'obstacles', 'clearing', 'cliffs', 'compression'),
-}
-
-
 def options(**values):
-    """Make DepthOptions; names that are not its own are fields of PipelineSettings."""
-    from zoedepth_ros.bags.plan import DepthOptions
+    """Make DepthOptions; names that are not its own are options of outputs or settings."""
+    from zoedepth_ros.bags.plan import OPTIONAL, DepthOptions
     from zoedepth_ros.pipeline.settings import PipelineSettings
 
-    own = {name: values.pop(name) for name in list(values) if name in _OWN}
+    names = {'image', 'camera_info', 'depth_topic', 'compression'} & values.keys()
+    own = {name: values.pop(name) for name in names}
+    chosen = {name: values.pop(name, name == 'points') for name in OPTIONAL}
+    own['added'] = frozenset(OPTIONAL[name] for name, is_chosen in chosen.items() if is_chosen)
     return DepthOptions(settings=PipelineSettings(**values), **own)

@@ -33,7 +33,7 @@ from zoedepth_ros.inference.result import (
     DepthResult,
     InferenceError,
 )
-from zoedepth_ros.pipeline.outputs import DEPTH
+from zoedepth_ros.pipeline.outputs import DEPTH, UNCERTAINTY
 from zoedepth_ros.pipeline.outputs_due import OutputsDue
 from zoedepth_ros.pipeline.request import Request, predict
 
@@ -104,7 +104,7 @@ def predict_piece(
         options = plan.options
         at = options.settings
         limited = at.filter_max_uncertainty_m > 0.0
-        with_both = options.uncertainty or at.cloud_uncertainty or limited
+        with_both = UNCERTAINTY in options.added or at.cloud_uncertainty or limited
         with closing(prefetch(frames, _PREFETCHED)) as prepared:
             for frame in prepared:
                 if frame.number >= span.end:

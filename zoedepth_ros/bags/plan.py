@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from zoedepth_ros.bags.contents import REQUEST, Channel, RecordingSummary
@@ -20,8 +20,16 @@ from zoedepth_ros.pipeline.outputs import Buffers
 from zoedepth_ros.pipeline.parameter import field_names
 from zoedepth_ros.pipeline.settings import PipelineSettings
 
-SCALE_SOURCES = ('off', 'height', 'motion')
-"""Values of scale.source that work with a recording."""
+OPTIONAL = {
+    'points': outputs.POINTS,
+    'uncertainty': outputs.UNCERTAINTY,
+    'domain': outputs.DOMAIN,
+    'ground': outputs.GROUND,
+    'obstacles': outputs.OBSTACLES,
+    'clearing': outputs.CLEARING,
+    'cliffs': outputs.CLIFFS,
+}
+"""Name of an option -> the output that it adds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,26 +48,8 @@ class DepthOptions:
     settings: PipelineSettings = field(default_factory=PipelineSettings)
     """How outputs are made, and which rates they have; a scan is added if scan.enabled."""
 
-    points: bool = True
-    """Whether clouds are added, where the camera is known."""
-
-    uncertainty: bool = False
-    """Whether the standard deviation of depth is added."""
-
-    domain: bool = False
-    """Whether zoedepth_ros/msg/Domain is added: the head in use, the router's probabilities."""
-
-    ground: bool = False
-    """Whether the ground points are added."""
-
-    obstacles: bool = False
-    """Whether the points of obstacles are added."""
-
-    clearing: bool = False
-    """Whether the ends of free rays are added."""
-
-    cliffs: bool = False
-    """Whether the edges of the floor are added."""
+    added: frozenset[str] = frozenset({outputs.POINTS})
+    """Outputs that are added besides depth, camera_info and scan; see OPTIONAL."""
 
     compression: str = 'none'
     """Compression of the new recording's chunks: none, lz4 or zstd."""
@@ -68,34 +58,20 @@ class DepthOptions:
         if self.compression not in COMPRESSIONS:
             choices = ', '.join(COMPRESSIONS)
             raise ValueError(f'compression must be one of {choices}, got {self.compression!r}')
-        source = self.settings.scale_source
-        if source not in SCALE_SOURCES:
-            raise ValueError(
-                f'scale.source {source} needs the topics of other sensors, which only the node '
-                f'reads: choose {" or ".join(SCALE_SOURCES)}'
-            )
 
     @property
     def outputs(self) -> frozenset[str]:
         """Names of the outputs that are added, see `pipeline.outputs`."""
-        chosen = {
-            outputs.POINTS: self.points,
-            outputs.UNCERTAINTY: self.uncertainty,
-            outputs.DOMAIN: self.domain,
-            outputs.GROUND: self.ground,
-            outputs.OBSTACLES: self.obstacles,
-            outputs.CLEARING: self.clearing,
-            outputs.CLIFFS: self.cliffs,
-            outputs.SCAN: self.settings.scan_enabled,
-        }
-        named = {name for name, is_chosen in chosen.items() if is_chosen}
-        return frozenset({outputs.DEPTH, outputs.CAMERA_INFO, *named})
+        scan = {outputs.SCAN} if self.settings.scan_enabled else set[str]()
+        return self.added | scan | {outputs.DEPTH, outputs.CAMERA_INFO}
 
     def values(self) -> dict[str, str]:
         """Return everything as text by name; different values are different work."""
-        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name != 'settings'}
-        names = field_names(PipelineSettings)
-        own |= {name: getattr(self.settings, attribute) for name, attribute in names.items()}
+        names = ('image', 'camera_info', 'depth_topic', 'compression')
+        own = {name: getattr(self, name) for name in names}
+        own |= {name: output in self.added for name, output in OPTIONAL.items()}
+        attributes = field_names(PipelineSettings)
+        own |= {name: getattr(self.settings, field) for name, field in attributes.items()}
         if self.settings.scale_file:
             path = Path(self.settings.scale_file).expanduser()
             try:

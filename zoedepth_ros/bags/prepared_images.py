@@ -20,6 +20,7 @@ from zoedepth_ros.messages.camera_info import UNUSABLE, CameraUnknown
 from zoedepth_ros.messages.images import ConversionError, ImageReader, convert_with_opencv
 from zoedepth_ros.messages.transforms import TF_MESSAGE, TransformTree
 from zoedepth_ros.messages.writers import CAMERA_INFO
+from zoedepth_ros.pipeline.outputs import POINTS
 from zoedepth_ros.pipeline.outputs_due import OutputsDue, Schedule
 
 _NS = 1e-9
@@ -160,7 +161,7 @@ class PreparedImages:
     def _say_why(self, trouble: CameraUnknown) -> None:
         """Report why an image has no camera, every reason once."""
         report, text = self._report, str(trouble)
-        if self._plan.options.points:
+        if POINTS in self._plan.options.added:
             report.no_points = report.no_points or text
         if trouble.reason == UNUSABLE and text != report.no_points:
             report.assume(text, text)

@@ -11,7 +11,7 @@ from zoedepth_ros.cli.arguments import whole
 from zoedepth_ros.cli.exit_codes import DONE, FAILED
 from zoedepth_ros.cli.image_paths import require_readable
 from zoedepth_ros.cli.reporting import ProgressLines
-from zoedepth_ros.cli.settings import add_settings, check_scale_file, settings_of
+from zoedepth_ros.cli.settings import IN_RECORDINGS, add_settings, check_scale_file, settings_of
 
 if TYPE_CHECKING:
     from zoedepth_ros.bags.fleet import Job, Watcher
@@ -21,6 +21,16 @@ NAME = 'bag'
 HELP = 'add depth, camera_info and points to a recording (.mcap, .db3) of ROS 2'
 
 DEFAULT_MODEL = 'ZoeD_M12_NK'
+OUTPUTS = {
+    'points': 'clouds, where the camera is known (yes)',
+    'uncertainty': 'standard deviation of depth (no)',
+    'domain': 'head in use, router output (no)',
+    'ground': 'ground points (no)',
+    'obstacles': 'points of obstacles (no)',
+    'clearing': 'ends of free rays (no)',
+    'cliffs': 'edges of the floor (no)',
+}
+"""Option -> help; what each adds is in `bags.plan.OPTIONAL`."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,21 +38,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add('recordings', metavar='IN', nargs='+', help='.mcap or .db3 file, or the folder of a bag')
     add('out', metavar='OUT', help='the new .mcap file; a folder when there are several IN')
-    add('--image', metavar='TOPIC', default='', help='images, raw or compressed')
-    add('--camera-info', metavar='TOPIC', default='', help="default: the image topic's sibling")
+    add('--image', metavar='TOPIC', help='images, raw or compressed')
+    add('--camera-info', metavar='TOPIC', help="default: the image topic's sibling")
     add('--depth-topic', metavar='TOPIC', help='new topic, the others beside it (/depth/image)')
     add('--model', default=DEFAULT_MODEL, help='a name of `zoedepth models` (%(default)s)')
     add('--weights', metavar='FILE', help="the model's weights, or 'random' (default: released)")
     add('--device', default='auto', help='auto, cpu, cuda or cuda:N (%(default)s)')
     add('--precision', default='auto', choices=('auto', 'fp32', 'bf16', 'fp16'))
-    yes_or_no = argparse.BooleanOptionalAction
-    add('--points', action=yes_or_no, default=None, help='clouds, where the camera is known (yes)')
-    add('--uncertainty', action=yes_or_no, default=None, help='standard deviation of depth (no)')
-    add('--domain', action=yes_or_no, default=None, help='head in use, router output (no)')
-    add('--ground', action=yes_or_no, default=None, help='ground points (no)')
-    add('--obstacles', action=yes_or_no, default=None, help='points of obstacles (no)')
-    add('--clearing', action=yes_or_no, default=None, help='ends of free rays (no)')
-    add('--cliffs', action=yes_or_no, default=None, help='edges of the floor (no)')
+    for name, text in OUTPUTS.items():
+        add(f'--{name}', action=argparse.BooleanOptionalAction, default=None, help=text)
     add('--compression', choices=('none', 'lz4', 'zstd'), help='of the new recording (none)')
     add(
         '--jobs',
@@ -123,15 +127,16 @@ def _name_of(source: Path) -> str:
 
 def _options(args: argparse.Namespace) -> DepthOptions:
     """Take what was given; what was not has its default where it belongs."""
-    from zoedepth_ros.bags.plan import SCALE_SOURCES, DepthOptions
+    from zoedepth_ros.bags.plan import OPTIONAL, DepthOptions
 
-    names = ('points', 'uncertainty', 'domain', 'ground', 'obstacles', 'clearing', 'cliffs')
-    values = {name: getattr(args, name) for name in (*names, 'depth_topic', 'compression')}
-    chosen = {name: value for name, value in values.items() if value is not None}
-    settings = settings_of(args, scale_sources=SCALE_SOURCES)
-    return DepthOptions(
-        image=args.image, camera_info=args.camera_info, settings=settings, **chosen
-    )
+    names = ('image', 'camera_info', 'depth_topic', 'compression')
+    chosen = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    added = set(DepthOptions().added)
+    for name, output in OPTIONAL.items():
+        if getattr(args, name) is not None:
+            (added.add if getattr(args, name) else added.discard)(output)
+    settings = settings_of(args, scale_sources=IN_RECORDINGS)
+    return DepthOptions(settings=settings, added=frozenset(added), **chosen)
 
 
 class _Bars:
@@ -183,7 +188,7 @@ def _tell(job: Job, report: Report) -> None:
         print(f'    {count} without depth: {reason}' + (f' ({example})' if example else ''))
     for reason, count in report.omitted.items():
         print(f'    {count} without an output: {reason} ({report.examples.get(reason, "")})')
-    if report.no_points and job.options.points:
+    if report.no_points:
         print(f'    images without points: {report.no_points}; --hfov assumes a field of view')
     if report.uncorrected:
         print(

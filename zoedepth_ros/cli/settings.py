@@ -20,6 +20,8 @@ NODE_ONLY = frozenset({'camera.base_frame'})
 """Parameters that need other nodes: commands have no option for them."""
 WITHOUT_MESSAGES = ('off', 'height')
 """Values of scale.source that need nothing but images."""
+IN_RECORDINGS = (*WITHOUT_MESSAGES, 'motion')
+"""Values of scale.source that need nothing but a recording."""
 
 
 def add_settings(parser: argparse.ArgumentParser, *, besides: Collection[str] = ()) -> None:
