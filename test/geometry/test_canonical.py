@@ -146,17 +146,3 @@ def test_depth_of_another_size_is_refused():
     warp = CanonicalWarp(CameraModel(INNER), 'indoor')
     with pytest.raises(ValueError, match=r'\(240, 320\), got \(3, 3\)'):
         warp.depth(np.ones((3, 3), np.float32))
-
-
-def camera(focal_px, width, height):
-    return Intrinsics(focal_px, focal_px, width / 2, height / 2, width, height)
-
-
-def test_the_training_cameras_need_no_correction():
-    assert focal_factor(camera(519.47, 640, 480), 'indoor') == pytest.approx(1.0, abs=1e-4)
-    assert focal_factor(camera(721.54, 1216, 352), 'outdoor') == pytest.approx(1.0, abs=1e-4)
-
-
-def test_twice_the_focal_length_is_twice_the_distance_whatever_the_resolution():
-    assert focal_factor(camera(2 * 519.47, 640, 480), 'indoor') == pytest.approx(2.0)
-    assert focal_factor(camera(4 * 519.47, 1280, 960), 'indoor') == pytest.approx(2.0)

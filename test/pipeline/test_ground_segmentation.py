@@ -7,12 +7,10 @@ import pytest
 from corridor import BOXES, CEILING, FLOOR, WALLS, Box, Eye, look
 from fake_predictor import FakePredictor
 
-from zoedepth_ros.geometry.camera import Camera
 from zoedepth_ros.geometry.ground import GroundFit, up_from_angles
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.geometry.points import depth_to_points
 from zoedepth_ros.geometry.rays import rays
-from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline
 from zoedepth_ros.pipeline.ground_segmentation import CLOUDS, SCAN, GroundSegmentation
 from zoedepth_ros.pipeline.scaling import Scaling
 from zoedepth_ros.pipeline.settings import settings_from
@@ -172,22 +170,6 @@ def test_a_still_scene_is_held_and_a_hand_over_is_smooth_when_asked():
     assert after == pytest.approx(out[-1], rel=0.02)
 
 
-def test_the_focal_length_counts_by_the_training_camera_that_is_named():
-    on = {'focal_correction': 'scale'}
-    own = MODEL.intrinsics.fy_px / 120 / (519.47 / 480)
-    for values, expected in ((on, own), ({**on, 'camera.training_hfov': 1.2}, 1.0)):
-        pipeline = pipeline_of(0.0, **values)
-        request = pipeline.prepare(RGB, Camera(MODEL), 0.0, {'depth/image'})
-        (depth,) = pipeline.process(request, result_of(np.ones((120, 160))))
-        np.testing.assert_allclose(depth.pixels, expected, rtol=1e-6)
-
-
-def pipeline_of(weights_hfov_rad, **values):
-    """Give the pipeline of weights that name a training camera, or do not (0.0)."""
-    predictor = FakePredictor(heads=('indoor',), training_hfov_rad=weights_hfov_rad)
-    return CameraPipeline.of(predictor, settings_from(values))
-
-
 def test_ratios_of_another_sensor_correct_the_scale_and_single_ones_are_gathered():
     settings = settings_from({'scale.max_rate': 1.0})
     for at_a_time in (200, 1):
@@ -199,21 +181,6 @@ def test_ratios_of_another_sensor_correct_the_scale_and_single_ones_are_gathered
             spoiled = random.random(at_a_time) < 0.3
             scaling.observe_ratios(np.where(spoiled, 3.0, 1.0) * true / factor, 0.5 * i)
         assert scaling.report(None).applied == pytest.approx(1.6, rel=0.03), at_a_time
-
-
-def test_auto_scales_where_the_weights_name_their_camera_and_the_images_is_known():
-    camera = Camera(MODEL)
-
-    def correction(weights_hfov_rad, camera, **values):
-        pipeline = pipeline_of(weights_hfov_rad, **values)
-        request = pipeline.prepare(RGB, camera, 0.0, {'depth/image'})
-        return request.correction, request.training_hfov_rad
-
-    assert correction(1.2, camera) == ('scale', 1.2)
-    assert correction(1.2, None)[0] == 'off'
-    assert correction(0.0, camera)[0] == 'off'
-    own = {'camera.training_hfov': 0.9, 'focal_correction': 'warp'}
-    assert correction(1.2, camera, **own) == ('warp', 0.9)  # a parameter has priority
 
 
 def test_where_tf_says_that_up_is_counts_more_than_the_pitch_parameter():

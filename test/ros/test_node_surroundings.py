@@ -127,13 +127,6 @@ def test_points_of_another_sensor_correct_the_scale_while_it_runs(peer, start):
     peer.node.destroy_publisher(reference)
 
 
-def test_weights_may_take_only_a_part_of_the_ratio_of_focal_lengths(peer, start):
-    start(depth=2.0, training_hfov_rad=math.pi / 2, focal_exponent=0.5)  # 32 px at 64 x 48 px
-    depth = peer.subscribe(Image, '/depth/image')
-    expected_m = pytest.approx(2.0 * math.sqrt(1.4 * 52 / 32))
-    peer.send_until(lambda: depth and np.frombuffer(depth.last.data, np.float32)[0] == expected_m)
-
-
 def test_weights_that_name_their_camera_are_brought_to_this_one_by_default(peer, start):
     start(depth=2.0, training_hfov_rad=math.pi / 2)  # 32 px at 64 x 48 px
     depth = peer.subscribe(Image, '/depth/image')

@@ -240,9 +240,9 @@ class CameraPipeline(Resumable):
             pixels = self._buffers.array(outputs.UNCERTAINTY, depth_m.shape, np.float32)
             np.copyto(pixels, std_m)
             yield Uncertainty(pixels)
-        self._clouds.follow(due, depth_m, result.head, at, now_s)
+        self._clouds.follow(request, depth_m, result.head)
         if context is not None:
-            yield from self._clouds.make(due, context)
+            yield from self._clouds.make(context)
         if outputs.COLOR in due.depth:
             yield ColorImage(depth_to_bgr(depth_m, *color_range_m(result.head, result.range_m)))
 
@@ -327,30 +327,25 @@ class CameraPipeline(Resumable):
     def _context(
         self, request: Request, result: DepthResult, depth_m: Map, factor: float
     ) -> FrameContext:
-        assert request.camera is not None
-        height, width = request.rgb.shape[:2]
         return FrameContext(
-            rgb=request.rgb,
+            request=request,
             depth_m=depth_m,
             head=result.head,
             factor=factor,
             range_m=factor * result.range_m,
             sky=result.sky if request.settings.filter_sky else None,
             on_device=result.on_device,
-            camera=request.camera,
-            settings=request.settings,
-            now_s=request.now_s,
-            network_width=self._network_size(height, width)[1],
+            network_width=self._network_size(*request.rgb.shape[:2])[1],
         )
 
     def _with_sky(self, measured_m: Map, context: FrameContext) -> FrameContext:
         """Mark the sky, in depth before the uncertainty filter: uncertain pixels may be sky."""
-        if not context.settings.filter_sky or context.head != OUTDOOR:
+        if not context.request.settings.filter_sky or context.head != OUTDOOR:
             return context
         up, fit = self._clouds.up_for_sky(context)
         rays, workspace = context.camera.rays(), self._workspace
         mask = sky_mask(
-            measured_m, OUTDOOR, rays=rays, up=up, rgb=context.rgb, workspace=workspace
+            measured_m, OUTDOOR, rays=rays, up=up, rgb=context.request.rgb, workspace=workspace
         )
         if not mask.any():
             return replace(context, fit=fit)

@@ -26,8 +26,8 @@ from zoedepth_ros.pipeline.ground_segmentation import (
     Up,
 )
 from zoedepth_ros.pipeline.outputs import Buffers, Cloud, Omission, Output, Scan, Segment
-from zoedepth_ros.pipeline.outputs_due import OutputsDue, RateLimiter
-from zoedepth_ros.pipeline.request import FrameContext
+from zoedepth_ros.pipeline.outputs_due import RateLimiter
+from zoedepth_ros.pipeline.request import FrameContext, Request
 from zoedepth_ros.pipeline.resumable import Resumable
 from zoedepth_ros.pipeline.scaling import Scaling
 from zoedepth_ros.pipeline.settings import PipelineSettings
@@ -61,20 +61,19 @@ class Clouds(Resumable):
         self._cliffs = CliffDetector()
         self._temporal: dict[str, TemporalFilter] = {}
 
-    def follow(
-        self, due: OutputsDue, depth_m: Map, head: str, at: PipelineSettings, now_s: float
-    ) -> None:
+    def follow(self, request: Request, depth_m: Map, head: str) -> None:
         """Give this image's depth to the temporal filters, each at the rate of its output.
 
         So what a cloud leaves out does not depend on the subscribers of depth, which is faster.
         """
-        if not at.filter_temporal:
+        due = request.due
+        if not request.settings.filter_temporal:
             self._temporal.clear()
             return
         for name, is_due in ((outputs.POINTS, due.cloud_due), (outputs.SCAN, due.depth_due)):
             if is_due:
                 check = self._temporal.setdefault(name, TemporalFilter())
-                check.take(depth_m, head, now_s)
+                check.take(depth_m, head, request.now_s)
 
     def up_for_sky(self, context: FrameContext) -> tuple[Up, GroundFit | None]:
         """Return the up direction in an image whose sky is not known yet, and the ground fit.
@@ -82,7 +81,7 @@ class Clouds(Resumable):
         Without a ground plane that of TF or the parameters.  The plane is fitted whatever is
         requested, and not kept, because depth/image depends on it.
         """
-        at = context.settings
+        at = context.request.settings
         if at.camera_pitch_tolerance_rad <= 0.0:
             return self.ground_segmentation.expected_up(at), None
         few_m = self._for_points(context, (at.cloud_decimation, at.cloud_decimation))
@@ -91,9 +90,9 @@ class Clouds(Resumable):
         found = fit.trusted or fit.other
         return self.ground_segmentation.expected_up(at) if found is None else found.up, fit
 
-    def make(self, due: OutputsDue, context: FrameContext) -> Iterator[Output]:
+    def make(self, context: FrameContext) -> Iterator[Output]:
         """Yield every cloud and scan that is due."""
-        at = context.settings
+        due, at = context.request.due, context.request.settings
         scan, calibrate = outputs.SCAN in due.depth, self._calibrates(context)
         by_height = scan and at.scan_mode == 'height'
         if not (due.clouds or scan or calibrate):
@@ -136,7 +135,7 @@ class Clouds(Resumable):
 
         rows: of these alone.  Valid until the next call.
         """
-        at = context.settings
+        at = context.request.settings
         return depth_for_points(
             context.depth_m[rows],
             min_m=at.depth_min_m,
@@ -164,7 +163,7 @@ class Clouds(Resumable):
         """
         if context.on_device is None or context.std_m is not None:
             return None
-        at, step = context.settings, context.settings.cloud_decimation
+        at, step = context.request.settings, context.request.settings.cloud_decimation
         request = CloudRequest(
             rays=context.camera.rays(step),
             stride=step,
@@ -187,18 +186,18 @@ class Clouds(Resumable):
         return points
 
     def _calibrates(self, context: FrameContext) -> bool:
-        at = context.settings
+        at = context.request.settings
         by_height = at.scale_source == 'height' and at.camera_height_m > 0.0
-        return by_height and self._calibration.is_due(context.now_s)
+        return by_height and self._calibration.is_due(context.request.now_s)
 
     def _points(self, depth_m: Map, context: FrameContext, limit_m: float) -> Map:
         """Return the points (h, w, 3) of depth at cloud.decimation, NaN beyond a limit."""
-        rays = context.camera.rays(context.settings.cloud_decimation)
+        rays = context.camera.rays(context.request.settings.cloud_decimation)
         return depth_to_points(mask_beyond(depth_m, limit_m, self._workspace), rays)
 
     def _observe(self, fit: GroundFit, context: FrameContext) -> None:
         """Use the height of the ground plane to estimate the scale."""
-        at, now_s = context.settings, context.now_s
+        at, now_s = context.request.settings, context.request.now_s
         self._calibration.take(now_s)
         self.ground_segmentation.take(fit, at, now_s, SCALE)
         self._scaling.observe_ground(fit.trusted, at, now_s)
@@ -212,8 +211,8 @@ class Clouds(Resumable):
         context: FrameContext,
     ) -> Iterator[Output]:
         """Yield ground, obstacles, free rays and edges of the floor."""
-        at = context.settings
-        ground = self.ground_segmentation.take(fit, at, context.now_s, CLOUDS)
+        at = context.request.settings
+        ground = self.ground_segmentation.take(fit, at, context.request.now_s, CLOUDS)
         if ground is None:
             yield self._no_ground()
             return
@@ -235,8 +234,8 @@ class Clouds(Resumable):
 
     def _scan_by_height(self, depth_m: Map, fit: GroundFit, context: FrameContext) -> Output:
         """Return a scan of depth (H / decimation, W): rows are decimated, columns are beams."""
-        at = context.settings
-        ground = self.ground_segmentation.take(fit, at, context.now_s, SCAN)
+        at = context.request.settings
+        ground = self.ground_segmentation.take(fit, at, context.request.now_s, SCAN)
         if ground is None:
             return self._no_ground()
         rays = context.camera.rays(at.cloud_decimation, 1)
@@ -254,9 +253,9 @@ class Clouds(Resumable):
 
     def _cloud(self, depth_m: Map, context: FrameContext) -> Cloud:
         """Pack the points of depth (h, w) with their colours."""
-        at = context.settings
+        at = context.request.settings
         step, color = at.cloud_decimation, at.cloud_color
-        rgb = decimate(context.rgb, step) if color else None
+        rgb = decimate(context.request.rgb, step) if color else None
         rays, shape = context.camera.rays(step), (*depth_m.shape, 4)
         packer, limit_m = self._packers[color], context.shown_to_m
         if at.cloud_organized and context.std_m is None:
@@ -282,7 +281,7 @@ class Clouds(Resumable):
 
     def _scan_by_rows(self, context: FrameContext) -> Scan:
         """Return a scan of a band of rows; no more rows than needed are filtered."""
-        at = context.settings
+        at = context.request.settings
         up = self.ground_segmentation.expected_up(at)
         band = context.camera.band(at.scan_rows, up)
         margin_px = widest_ramp_px(context.depth_m.shape[1]) + 1
@@ -299,7 +298,7 @@ class Clouds(Resumable):
         return self._scan(band, ranges_m, context)
 
     def _scan(self, beams: Any, ranges_m: Map, context: FrameContext) -> Scan:
-        at, measured_to_m = context.settings, context.measured_to_m
+        at, measured_to_m = context.request.settings, context.measured_to_m
         self.short_scan = (
             f'scan.range_max is {at.scan_range_max_m:.3g} m, but depth is measured to '
             f"{measured_to_m:.3g} m (depth.max, the head's range): beams that meet nothing "

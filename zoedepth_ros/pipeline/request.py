@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.camera import Camera
-from zoedepth_ros.geometry.canonical import OFF, RANGE_M, SCALE, WARP, focal_factor
+from zoedepth_ros.geometry.canonical import OFF, SCALE, WARP, focal_factor
 from zoedepth_ros.geometry.ground import GroundFit
 from zoedepth_ros.inference.result import (
     AUTO,
@@ -109,8 +109,8 @@ class Request:
 class FrameContext:
     """Hold one image of a known camera while its outputs are made."""
 
-    rgb: NDArray[np.uint8]
-    """The image, (H, W, 3)."""
+    request: Request
+    """The image, its camera, and what was decided before its depth was predicted."""
 
     depth_m: NDArray[np.float32]
     """(H, W) scaled [m]: NaN where uncertain, +Inf where there is sky."""
@@ -127,20 +127,11 @@ class FrameContext:
     on_device: DeviceDepth | None
     """The same depth before the factor, on the device; None where that is the CPU."""
 
-    camera: Camera
-    """The camera of the image."""
-
-    settings: PipelineSettings
-    """The settings that hold for this image."""
-
-    now_s: float
-    """When the image arrived, on the caller's clock [s]."""
+    range_m: float
+    """Largest depth that the network measures, times the factor [m]."""
 
     network_width: int
     """Columns of the network's input [px]; the fewer, the wider its edges."""
-
-    range_m: float = 0.0
-    """Largest depth that the network measures, times the factor [m]; 0.0 for that of the head."""
 
     std_m: NDArray[np.float32] | None = None
     """Standard deviation of depth at every cloud.decimation-th row and column [m]; None where
@@ -150,14 +141,20 @@ class FrameContext:
     """The ground plane that was fitted to find the sky; None when it was not."""
 
     @property
+    def camera(self) -> Camera:
+        """The camera of the image."""
+        assert self.request.camera is not None
+        return self.request.camera
+
+    @property
     def measured_to_m(self) -> float:
         """Depth beyond which nothing is measured [m]: the head's range or depth.max."""
-        return measured_to_m(self.settings, self.range_m or self.factor * RANGE_M[self.head])
+        return measured_to_m(self.request.settings, self.range_m)
 
     @property
     def shown_to_m(self) -> float:
         """Depth beyond which depth/points has no points [m]; rays do not end there."""
-        return min(self.settings.cloud_max_range_m or np.inf, self.measured_to_m)
+        return min(self.request.settings.cloud_max_range_m or np.inf, self.measured_to_m)
 
 
 def measured_to_m(settings: PipelineSettings, head_range_m: float) -> float:
