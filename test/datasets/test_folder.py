@@ -6,7 +6,7 @@ import pytest
 from dataset_files import gray, write_image, write_npy, write_png16
 from PIL import Image
 
-from zoedepth_ros.datasets.dataset import DatasetError
+from zoedepth_ros.datasets.file_formats import DatasetError
 from zoedepth_ros.datasets.folder import Folder
 
 

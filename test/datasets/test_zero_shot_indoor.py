@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from dataset_files import gray, write_image, write_npy, write_png8, write_png16
 
-from zoedepth_ros.datasets.dataset import DatasetError
+from zoedepth_ros.datasets.file_formats import DatasetError
 from zoedepth_ros.datasets.zero_shot_indoor import DimlIndoor, Diode, HyperSim, Ibims, SunRgbd
 from zoedepth_ros.datasets.zero_shot_outdoor import DimlOutdoor
 from zoedepth_ros.geometry.intrinsics import Intrinsics

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from dataset_files import gray, position_image, write_image, write_npy, write_png16
 
-from zoedepth_ros.datasets.dataset import DatasetError
+from zoedepth_ros.datasets.file_formats import DatasetError
 from zoedepth_ros.datasets.zero_shot_outdoor import Ddad, VirtualKitti2
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from docs_pages import ROOT, blocks
 
-from zoedepth_ros.datasets.dataset import DatasetError
+from zoedepth_ros.datasets.file_formats import DatasetError
 
 
 @pytest.fixture

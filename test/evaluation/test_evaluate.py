@@ -5,7 +5,7 @@ import pytest
 from constant_network import ConstantNetwork
 from listed_samples import ListedSamples, flat_sample
 
-from zoedepth_ros.datasets.dataset import DatasetError
+from zoedepth_ros.datasets.file_formats import DatasetError
 from zoedepth_ros.datasets.zero_shot_indoor import HyperSim
 from zoedepth_ros.evaluation.evaluate import evaluate, predict
 from zoedepth_ros.evaluation.protocol import DOMAIN_PROTOCOLS

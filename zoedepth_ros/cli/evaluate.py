@@ -130,7 +130,7 @@ def check_data(args: argparse.Namespace, rendered: tuple[str, ...]) -> None:
 
     rendered: names of the rendered data sets that the command takes.
     """
-    from zoedepth_ros.datasets.registry import DATASETS, WITH_MASK, WITH_SPLIT_LIST
+    from zoedepth_ros.datasets.registry import DATASETS, with_option
 
     name = args.dataset
     if name not in (*DATASETS, *rendered):
@@ -140,8 +140,8 @@ def check_data(args: argparse.Namespace, rendered: tuple[str, ...]) -> None:
         raise ValueError(f'--dataset {name} needs --root, its folder')
     used_by = {
         ('root', 'skip_damaged'): tuple(DATASETS),
-        ('split_list',): WITH_SPLIT_LIST,
-        ('diode_mask',): WITH_MASK,
+        ('split_list',): with_option('split_list'),
+        ('diode_mask',): with_option('apply_mask'),
         ('domain', 'steps_per_m'): ('folder',),
         ('seed',): rendered,
     }

@@ -12,51 +12,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from zoedepth_ros.datasets.file_formats import DatasetError, read_png16, read_rgb
 from zoedepth_ros.geometry.intrinsics import Intrinsics
 from zoedepth_ros.media.sample import Sample
 
-
-class DatasetError(ValueError):
-    """A file or folder of a data set is missing, damaged or unexpected."""
-
-    def __init__(self, dataset: str, path: Path | str, problem: str, expected: str) -> None:
-        super().__init__(f'{dataset}: {path}: {problem}; expected {expected}')
-        self.dataset = dataset
-        """Name of the data set."""
-        self.path = str(path)
-        """Path of the file or folder."""
-        self.problem = problem
-        """Description of the problem."""
-
-    def __reduce__(self) -> tuple[type[DatasetError], tuple[str, str, str, str]]:
-        expected = str(self).rpartition('; expected ')[2]
-        return type(self), (self.dataset, self.path, self.problem, expected)
-
-
-@dataclass(frozen=True, slots=True)
-class EvaluationSize:
-    """Size to which a protocol resizes images: unchanged, (height, width), or by short side."""
-
-    height: int = 0
-    """Height [px]; 0 with `short_side`, or for unchanged images."""
-    width: int = 0
-    """Width [px]."""
-    short_side: int = 0
-    """Length of the shorter side [px] at a constant aspect ratio; 0 for height and width."""
-
-    def __post_init__(self) -> None:
-        if (self.height > 0) != (self.width > 0) or (self.height > 0 and self.short_side > 0):
-            raise ValueError(f'expected height and width, or short_side alone; got {self}')
-
-    def of(self, height: int, width: int) -> tuple[int, int]:
-        """Return the (height, width) for an image of this size."""
-        if self.height > 0:
-            return self.height, self.width
-        if self.short_side == 0:
-            return height, width
-        if height <= width:
-            return self.short_side, int(self.short_side * width / height)
-        return int(self.short_side * height / width), self.short_side
+EvaluationSize = tuple[int, int] | int | None
+"""Size to which a protocol resizes images: (height, width), the length of the shorter side at a
+constant aspect ratio, or None for unchanged images [px]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +46,10 @@ class DepthDataset(ABC):
     """Name of the data set, as in the registry."""
     domain: str
     """'indoor' or 'outdoor'."""
-    evaluation_size: EvaluationSize = EvaluationSize()
+    evaluation_size: EvaluationSize = None
     """Size of `evaluation_image`; samples keep the size of their files."""
+    steps_per_m: float = 1000.0
+    """Value of its 16-bit depth PNGs at one metre."""
 
     def __init__(self, root: Path | str, *, skip_damaged: bool = False) -> None:
         self.root = Path(root).expanduser()
@@ -100,9 +64,13 @@ class DepthDataset(ABC):
     def _find(self) -> Sequence[Entry]:
         """List the samples in a fixed order, without reading them."""
 
-    @abstractmethod
     def _read(self, entry: Entry) -> Sample:
-        """Read one sample."""
+        """Read one sample, here of an image and a 16-bit PNG of depth."""
+        return self._sample(entry, read_rgb(entry.image, self.name), self._depth_in_png(entry))
+
+    def _depth_in_png(self, entry: Entry, hint: str = '') -> NDArray[np.float32]:
+        steps = read_png16(entry.depth, self.name, f'1/{self.steps_per_m:g} m{hint}')
+        return steps / np.float32(self.steps_per_m)
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -126,8 +94,17 @@ class DepthDataset(ABC):
         """Return the sample's image in [0, 1] at `evaluation_size`: float32 (h, w, 3)."""
         return resize_for_evaluation(sample.rgb, self.evaluation_size)
 
+    def _masked(
+        self, depth_m: NDArray[np.floating], valid: NDArray[np.bool_], path: Path
+    ) -> NDArray[np.floating]:
+        """Return depth without the invalid pixels; path: of the file of the mask."""
+        if valid.shape != depth_m.shape:
+            expected = f'the size of depth {depth_m.shape}'
+            raise DatasetError(self.name, path, f'size {valid.shape}', expected)
+        return np.where(valid, depth_m, np.nan)
+
     def _sample(
-        self, entry: Entry, rgb: NDArray[np.uint8], depth_m: NDArray[np.float32]
+        self, entry: Entry, rgb: NDArray[np.uint8], depth_m: NDArray[np.floating]
     ) -> Sample:
         """Return a sample of an image and its depth (H, W) [m], where 0 is unknown."""
         if rgb.shape[:2] != depth_m.shape:
@@ -183,7 +160,12 @@ def resize_for_evaluation(rgb: NDArray[np.uint8], size: EvaluationSize) -> NDArr
     paper's loaders before torchvision 0.17 (which antialiases by default).
     """
     image = rgb.astype(np.float32) / np.float32(255.0)
-    height, width = size.of(rgb.shape[0], rgb.shape[1])
+    height, width = rgb.shape[:2]
+    if isinstance(size, tuple):
+        height, width = size
+    elif size is not None:
+        shorter = min(height, width)
+        height, width = int(size * height / shorter), int(size * width / shorter)
     if (height, width) == rgb.shape[:2]:
         return image
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)

@@ -8,7 +8,22 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from zoedepth_ros.datasets.dataset import DatasetError
+
+class DatasetError(ValueError):
+    """A file or folder of a data set is missing, damaged or unexpected."""
+
+    def __init__(self, dataset: str, path: Path | str, problem: str, expected: str) -> None:
+        super().__init__(f'{dataset}: {path}: {problem}; expected {expected}')
+        self.dataset = dataset
+        """Name of the data set."""
+        self.path = str(path)
+        """Path of the file or folder."""
+        self.problem = problem
+        """Description of the problem."""
+
+    def __reduce__(self) -> tuple[type[DatasetError], tuple[str, str, str, str]]:
+        expected = str(self).rpartition('; expected ')[2]
+        return type(self), (self.dataset, self.path, self.problem, expected)
 
 
 def read_rgb(path: Path, dataset: str, *, upright: bool = False) -> NDArray[np.uint8]:

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.datasets.dataset import DatasetError, DepthDataset, Entry
-from zoedepth_ros.datasets.file_formats import read_npy, read_png16, read_rgb
+from zoedepth_ros.datasets.dataset import DepthDataset, Entry
+from zoedepth_ros.datasets.file_formats import DatasetError, read_npy, read_rgb
 from zoedepth_ros.geometry.intrinsics import Intrinsics
 from zoedepth_ros.media.sample import Sample
 
@@ -35,8 +35,8 @@ class Folder(DepthDataset):
         steps_per_m: float = 1000.0,
         skip_damaged: bool = False,
     ) -> None:
-        if steps_per_m <= 0:
-            raise ValueError(f'steps_per_m must be above 0, got {steps_per_m}')
+        if domain not in ('indoor', 'outdoor'):
+            raise ValueError(f"a folder needs domain 'indoor' or 'outdoor', got {domain!r}")
         self.domain = domain
         self.steps_per_m = steps_per_m
         super().__init__(root, skip_damaged=skip_damaged)
@@ -63,8 +63,7 @@ class Folder(DepthDataset):
     def _read_depth(self, entry: Entry) -> NDArray[np.float32]:
         if entry.depth.suffix == '.npy':
             return read_npy(entry.depth, self.name, 'depth in metres (H, W)')
-        steps = read_png16(entry.depth, self.name, f'1/{self.steps_per_m:g} m (or .npy, metres)')
-        return steps / np.float32(self.steps_per_m)
+        return self._depth_in_png(entry, ' (or .npy, metres)')
 
     def _read_camera(self) -> Intrinsics | None:
         path = self.root / 'camera.json'

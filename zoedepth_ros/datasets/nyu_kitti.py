@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
-import numpy as np
-
-from zoedepth_ros.datasets.dataset import DatasetError, DepthDataset, Entry, camera_of, kb_crop
-from zoedepth_ros.datasets.file_formats import read_png16, read_rgb
+from zoedepth_ros.datasets.dataset import DepthDataset, Entry, camera_of, kb_crop
+from zoedepth_ros.datasets.file_formats import DatasetError, read_rgb
 from zoedepth_ros.media.sample import Sample
 
 WHERE = (
@@ -18,17 +16,6 @@ WHERE = (
     'part of this package'
 )
 """Expected file in the error for a missing list."""
-
-
-class ListedFiles(NamedTuple):
-    """One line of a list."""
-
-    image: str
-    """Path of the image below its root."""
-    depth: str
-    """Path of the depth below its root."""
-    focal_px: float
-    """Focal length in the list [px]."""
 
 
 class ListedDataset(DepthDataset):
@@ -46,9 +33,7 @@ class ListedDataset(DepthDataset):
         skip_damaged: bool = False,
     ) -> None:
         self.split = split
-        self.listed, self.without_depth = read_split_list(
-            split_list, self.name, self.list_names[split]
-        )
+        self._lines = read_split_list(split_list, self.name, self.list_names[split])
         super().__init__(root, skip_damaged=skip_damaged)
 
     def _part(self, folder: str) -> Path:
@@ -59,8 +44,8 @@ class ListedDataset(DepthDataset):
     def _entries(self, images: Path, depths: Path) -> list[Entry]:
         """Return the listed samples; images, depths: the folders of their paths."""
         return [
-            Entry(images / line.image, depths / line.depth, focal_px=line.focal_px)
-            for line in self.listed
+            Entry(images / image, depths / depth, focal_px=focal_px)
+            for image, depth, focal_px in self._lines
         ]
 
 
@@ -83,10 +68,8 @@ class Nyu(ListedDataset):
         return self._entries(root, root)
 
     def _read(self, entry: Entry) -> Sample:
-        rgb = read_rgb(entry.image, self.name)
-        depth_mm = read_png16(entry.depth, self.name, 'millimetres')
-        sample = self._sample(entry, rgb, depth_mm / np.float32(1000.0))
-        return replace(sample, camera=camera_of(entry.focal_px, *rgb.shape[:2]))
+        sample = super()._read(entry)
+        return replace(sample, camera=camera_of(entry.focal_px, *sample.depth_m.shape))
 
 
 class Kitti(ListedDataset):
@@ -98,6 +81,7 @@ class Kitti(ListedDataset):
 
     name = 'kitti'
     domain = 'outdoor'
+    steps_per_m = 256.0
     list_names: ClassVar = {
         'train': 'kitti_eigen_train_files_with_gt.txt',
         'test': 'kitti_eigen_test_files_with_gt.txt',
@@ -108,9 +92,8 @@ class Kitti(ListedDataset):
 
     def _read(self, entry: Entry) -> Sample:
         rgb = read_rgb(entry.image, self.name)
-        steps = read_png16(entry.depth, self.name, '1/256 m')
         cut = kb_crop(rgb, self.name, entry.image)
-        depth_m = kb_crop(steps / np.float32(256.0), self.name, entry.depth)
+        depth_m = kb_crop(self._depth_in_png(entry), self.name, entry.depth)
         cut_top = len(rgb) - len(cut)
         camera = camera_of(entry.focal_px, *cut.shape[:2], cut_top=cut_top)
         return replace(self._sample(entry, cut, depth_m), camera=camera)
@@ -118,8 +101,8 @@ class Kitti(ListedDataset):
 
 def read_split_list(
     path: Path | str | None, dataset: str, file_name: str
-) -> tuple[list[ListedFiles], int]:
-    """Return the lines of a list that name a depth file, and the number of lines with None.
+) -> list[tuple[str, str, float]]:
+    """Return image, depth and focal length [px] of the lines of a list that name a depth file.
 
     Raises DatasetError for an invalid line, and without a list, naming the source of `file_name`.
     """
@@ -130,26 +113,13 @@ def read_split_list(
     if not path.is_file():
         raise DatasetError(dataset, path, 'no such file', expected)
     lines = [line.split() for line in path.read_text('utf-8').splitlines() if line.strip()]
+    listed = []
     for number, words in enumerate(lines, start=1):
-        if len(words) < 3 or not _is_number(words[2]):
+        try:  # some official lines begin with a slash
+            image, depth, focal_px = words[0].lstrip('/\\'), words[1], float(words[2])
+        except (IndexError, ValueError):
             problem = f'non-empty line {number} is {" ".join(words)!r}'
-            raise DatasetError(dataset, path, problem, 'image depth focal')
-    listed = [
-        ListedFiles(_relative(words[0]), _relative(words[1]), float(words[2]))
-        for words in lines
-        if words[1] != 'None'
-    ]
-    return listed, len(lines) - len(listed)
-
-
-def _relative(path: str) -> str:
-    """Remove the leading slash of some official lines."""
-    return path.lstrip('/\\')
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
+            raise DatasetError(dataset, path, problem, 'image depth focal') from None
+        if depth != 'None':
+            listed.append((image, depth.lstrip('/\\'), focal_px))
+    return listed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -41,36 +42,28 @@ class DatasetOptions:
             raise ValueError(f'steps_per_m must be above 0, got {self.steps_per_m}')
 
 
-Opener = Callable[[DatasetOptions], DepthDataset]
-
-DATASETS: Mapping[str, Opener] = MappingProxyType(
+DATASETS: Mapping[str, tuple[Callable[..., DepthDataset], tuple[str, ...]]] = MappingProxyType(
     {
-        'nyu': lambda o: Nyu(o.root, o.split_list, split=o.split, skip_damaged=o.skip_damaged),
-        'kitti': lambda o: Kitti(o.root, o.split_list, split=o.split, skip_damaged=o.skip_damaged),
-        'sunrgbd': lambda o: SunRgbd(o.root, skip_damaged=o.skip_damaged),
-        'ibims': lambda o: Ibims(o.root, skip_damaged=o.skip_damaged),
-        'diode_indoor': lambda o: _diode(o, 'indoor'),
-        'diode_outdoor': lambda o: _diode(o, 'outdoor'),
-        'hypersim_test': lambda o: HyperSim(o.root, skip_damaged=o.skip_damaged),
-        'vkitti2': lambda o: VirtualKitti2(
-            o.root, o.split_list, split=o.split, skip_damaged=o.skip_damaged
-        ),
-        'ddad': lambda o: Ddad(o.root, skip_damaged=o.skip_damaged),
-        'diml_indoor': lambda o: DimlIndoor(o.root, skip_damaged=o.skip_damaged),
-        'diml_outdoor': lambda o: DimlOutdoor(o.root, skip_damaged=o.skip_damaged),
-        'folder': lambda o: _folder(o),
+        'nyu': (Nyu, ('split_list', 'split')),
+        'kitti': (Kitti, ('split_list', 'split')),
+        'sunrgbd': (SunRgbd, ()),
+        'ibims': (Ibims, ()),
+        'diode_indoor': (partial(Diode, domain='indoor'), ('apply_mask',)),
+        'diode_outdoor': (partial(Diode, domain='outdoor'), ('apply_mask',)),
+        'hypersim_test': (HyperSim, ()),
+        'vkitti2': (VirtualKitti2, ('split_list', 'split')),
+        'ddad': (Ddad, ()),
+        'diml_indoor': (DimlIndoor, ()),
+        'diml_outdoor': (DimlOutdoor, ()),
+        'folder': (Folder, ('domain', 'steps_per_m')),
     }
 )
-"""Name -> function that opens it."""
+"""Name -> the class, and its options besides root and skip_damaged."""
 
-WITH_SPLIT_LIST = ('nyu', 'kitti', 'vkitti2')
-"""Data sets with a split list."""
 
-WITH_MASK = ('diode_indoor', 'diode_outdoor')
-"""Data sets with an optional mask."""
-
-WITH_TRAINING_PART = ('nyu', 'kitti', 'vkitti2', 'folder')
-"""Data sets with split='train'; a folder has no splits."""
+def with_option(option: str) -> tuple[str, ...]:
+    """Return the names of the data sets that have an option."""
+    return tuple(name for name, (_, options) in DATASETS.items() if option in options)
 
 
 def open_dataset(name: str, options: DatasetOptions) -> DepthDataset:
@@ -81,30 +74,14 @@ def open_dataset(name: str, options: DatasetOptions) -> DepthDataset:
     """
     if name not in DATASETS:
         raise ValueError(f'no data set {name!r}; there are {", ".join(DATASETS)}')
-    if options.split == 'train' and name not in WITH_TRAINING_PART:
-        raise ValueError(f'{name} has no training part here; {", ".join(WITH_TRAINING_PART)} have')
-    if options.split_list is not None and name not in WITH_SPLIT_LIST:
-        raise ValueError(f'{name} has no split list; {", ".join(WITH_SPLIT_LIST)} have')
-    if options.apply_mask and name not in WITH_MASK:
+    training = (*with_option('split'), 'folder')  # a folder has no splits
+    if options.split == 'train' and name not in training:
+        raise ValueError(f'{name} has no training part here; {", ".join(training)} have')
+    listed = with_option('split_list')
+    if options.split_list is not None and name not in listed:
+        raise ValueError(f'{name} has no split list; {", ".join(listed)} have')
+    if options.apply_mask and name not in with_option('apply_mask'):
         raise ValueError(f'apply_mask is for DIODE, not for {name}')
-    return DATASETS[name](options)
-
-
-def _diode(options: DatasetOptions, domain: str) -> DepthDataset:
-    return Diode(
-        options.root,
-        domain=domain,
-        apply_mask=options.apply_mask,
-        skip_damaged=options.skip_damaged,
-    )
-
-
-def _folder(options: DatasetOptions) -> DepthDataset:
-    if options.domain not in ('indoor', 'outdoor'):
-        raise ValueError(f"a folder needs domain 'indoor' or 'outdoor', got {options.domain!r}")
-    return Folder(
-        options.root,
-        domain=options.domain,
-        steps_per_m=options.steps_per_m,
-        skip_damaged=options.skip_damaged,
-    )
+    kind, own = DATASETS[name]
+    values = {option: getattr(options, option) for option in (*own, 'skip_damaged')}
+    return kind(options.root, **values)

@@ -8,8 +8,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.datasets.dataset import DatasetError, DepthDataset, Entry, EvaluationSize
-from zoedepth_ros.datasets.file_formats import read_hdf5, read_mask, read_npy, read_png16, read_rgb
+from zoedepth_ros.datasets.dataset import DepthDataset, Entry
+from zoedepth_ros.datasets.file_formats import (
+    DatasetError,
+    read_hdf5,
+    read_mask,
+    read_npy,
+    read_png16,
+    read_rgb,
+)
 from zoedepth_ros.geometry.intrinsics import Intrinsics
 from zoedepth_ros.media.sample import Sample
 
@@ -38,9 +45,9 @@ class SunRgbd(DepthDataset):
         ]
 
     def _read(self, entry: Entry) -> Sample:
-        rgb = read_rgb(entry.image, self.name)
-        depth_m = read_png16(entry.depth, self.name, 'millimetres') / np.float32(1000.0)
-        return self._sample(entry, rgb, np.where(depth_m > self.max_depth_m, np.nan, depth_m))
+        sample = super()._read(entry)
+        far = sample.depth_m > self.max_depth_m
+        return replace(sample, depth_m=np.where(far, np.float32(np.nan), sample.depth_m))
 
 
 class Ibims(DepthDataset):
@@ -72,14 +79,10 @@ class Ibims(DepthDataset):
     def _read(self, entry: Entry) -> Sample:
         rgb = read_rgb(entry.image, self.name)
         steps = read_png16(entry.depth, self.name, '50/65535 m')
-        depth_m = steps.astype(np.float64) * 50.0 / 65535
+        depth_m: NDArray[np.floating] = steps.astype(np.float64) * 50.0 / 65535
         for path in entry.masks:
-            mask = read_mask(path, self.name)
-            if mask.shape != depth_m.shape:
-                problem = f'size {mask.shape}'
-                raise DatasetError(self.name, path, problem, f'the size of depth {depth_m.shape}')
-            depth_m = np.where(mask, depth_m, np.nan)
-        sample = self._sample(entry, rgb, depth_m.astype(np.float32))
+            depth_m = self._masked(depth_m, read_mask(path, self.name), path)
+        sample = self._sample(entry, rgb, depth_m)
         return replace(sample, camera=self._camera_of(entry, *rgb.shape[:2]))
 
     def _camera_of(self, entry: Entry, height: int, width: int) -> Intrinsics | None:
@@ -99,7 +102,7 @@ class DimlIndoor(DepthDataset):
 
     name = 'diml_indoor'
     domain = 'indoor'
-    evaluation_size = EvaluationSize(height=480, width=640)
+    evaluation_size = (480, 640)
 
     def _find(self) -> list[Entry]:
         return [
@@ -112,11 +115,6 @@ class DimlIndoor(DepthDataset):
             for image in self._glob('LR/*/color/*.png')
         ]
 
-    def _read(self, entry: Entry) -> Sample:
-        rgb = read_rgb(entry.image, self.name)
-        depth_mm = read_png16(entry.depth, self.name, 'millimetres')
-        return self._sample(entry, rgb, depth_mm / np.float32(1000.0))
-
 
 class Diode(DepthDataset):
     """`<scene>/<scan>/*.png` with `*_depth.npy` [m] and `*_depth_mask.npy`.
@@ -126,7 +124,7 @@ class Diode(DepthDataset):
     (test_diode_leaves_the_mask_aside_like_the_paper).
     """
 
-    evaluation_size = EvaluationSize(short_side=480)
+    evaluation_size = 480
 
     def __init__(
         self,
@@ -157,10 +155,7 @@ class Diode(DepthDataset):
         if self.apply_mask:
             (path,) = entry.masks
             mask = read_npy(path, self.name, 'a mask (H, W), 1 for valid depth')
-            if mask.shape != depth_m.shape:
-                problem = f'size {mask.shape}'
-                raise DatasetError(self.name, path, problem, f'the size of depth {depth_m.shape}')
-            depth_m = np.where(mask > 0, depth_m, np.float32(np.nan))
+            depth_m = self._masked(depth_m, mask > 0, path)
         camera = DIODE_CAMERA if rgb.shape[:2] == (HEIGHT, WIDTH) else None
         return replace(self._sample(entry, rgb, depth_m), camera=camera)
 
@@ -173,7 +168,7 @@ class HyperSim(DepthDataset):
 
     name = 'hypersim_test'
     domain = 'indoor'
-    evaluation_size = EvaluationSize(height=480, width=640)
+    evaluation_size = (480, 640)
 
     def _find(self) -> list[Entry]:
         images = self._glob('*/images/scene_cam_*_final_preview/*.tonemap.jpg')

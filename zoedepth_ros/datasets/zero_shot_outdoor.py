@@ -8,14 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from zoedepth_ros.datasets.dataset import (
-    DatasetError,
-    DepthDataset,
-    Entry,
-    EvaluationSize,
-    kb_crop,
-)
-from zoedepth_ros.datasets.file_formats import read_npy, read_png16, read_rgb
+from zoedepth_ros.datasets.dataset import DepthDataset, Entry, kb_crop
+from zoedepth_ros.datasets.file_formats import DatasetError, read_npy, read_rgb
 from zoedepth_ros.geometry.intrinsics import Intrinsics
 from zoedepth_ros.media.sample import Sample
 
@@ -31,7 +25,7 @@ class Ddad(DepthDataset):
 
     name = 'ddad'
     domain = 'outdoor'
-    evaluation_size = EvaluationSize(height=352, width=1216)
+    evaluation_size = (352, 1216)
 
     def _find(self) -> list[Entry]:
         return [
@@ -56,11 +50,6 @@ class DimlOutdoor(DepthDataset):
             for image in self._glob('*/outleft/*.png')
         ]
 
-    def _read(self, entry: Entry) -> Sample:
-        rgb = read_rgb(entry.image, self.name)
-        depth_mm = read_png16(entry.depth, self.name, 'millimetres')
-        return self._sample(entry, rgb, depth_mm / np.float32(1000.0))
-
 
 class VirtualKitti2(DepthDataset):
     """`rgb/**/frames/rgb/Camera_0/*.jpg` with `depth/`, centimetres, cropped to 352 x 1216.
@@ -73,6 +62,7 @@ class VirtualKitti2(DepthDataset):
 
     name = 'vkitti2'
     domain = 'outdoor'
+    steps_per_m = 100.0
     max_depth_m = 80.0
 
     def __init__(
@@ -128,7 +118,7 @@ class VirtualKitti2(DepthDataset):
 
     def _read(self, entry: Entry) -> Sample:
         rgb = read_rgb(entry.image, self.name)
-        depth_m = read_png16(entry.depth, self.name, 'centimetres') / np.float32(100.0)
+        depth_m = self._depth_in_png(entry)
         depth_m = np.where(depth_m > self.max_depth_m, np.float32(np.nan), depth_m)
         sample = self._sample(
             entry,

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.datasets.dataset import DatasetError
+from zoedepth_ros.datasets.file_formats import DatasetError
 from zoedepth_ros.evaluation.protocol import EvaluationProtocol
 from zoedepth_ros.evaluation.report import EvaluationReport, ImageScore, ModelCard
 from zoedepth_ros.evaluation.uncertainty import score_image

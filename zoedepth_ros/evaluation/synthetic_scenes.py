@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.datasets.dataset import DatasetError
+from zoedepth_ros.datasets.file_formats import DatasetError
 from zoedepth_ros.evaluation.evaluate import NetworkPredictor, Observer, evaluate
 from zoedepth_ros.evaluation.protocol import DOMAIN_PROTOCOLS
 from zoedepth_ros.evaluation.report import EvaluationReport, finite, uncertainty_by_head
