@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from os import PathLike, fspath
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zoedepth_ros.inference.device_cloud import DeviceClouds
@@ -119,19 +120,19 @@ class LoadedNetwork(NamedTuple):
     network: ZoeDepth
     """The network."""
 
-    origin: str
+    origin: str = ''
     """Source of the parameters."""
 
-    weights_warning: str
+    weights_warning: str = ''
     """A warning about them, or ''."""
 
-    training_hfov_rad: float
+    training_hfov_rad: float = 0.0
     """Horizontal field of view of the training camera [rad]; 0 if unknown."""
 
-    focal_exponent: float
+    focal_exponent: float = 1.0
     """Exponent of the focal correction."""
 
-    uncertainty_maps: UncertaintyMaps
+    uncertainty_maps: UncertaintyMaps = MappingProxyType({})
     """Calibration of the uncertainty; {} for none."""
 
 
@@ -141,9 +142,7 @@ def build_network(config: ModelConfig, weights: str) -> LoadedNetwork:
     weights: '' for the released ones (fetched on first use), a path, or 'random'.
     """
     if weights == RANDOM:
-        return LoadedNetwork(
-            create_model(config, seed=_SEED), RANDOM, RANDOM_WARNING, 0.0, 1.0, {}
-        )
+        return LoadedNetwork(create_model(config, seed=_SEED), RANDOM, RANDOM_WARNING)
     path = Path(weights).expanduser() if weights else fetch(config.name)
     check_file(path)
     network = create_model(config)

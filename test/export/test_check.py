@@ -15,20 +15,26 @@ from zoedepth_ros.inference.runtimes.agreement import agreement
 
 def test_a_deviation_is_the_largest_difference_over_the_mean_size():
     expected = np.float32([[-1.0, 3.0]])  # mean size 2
-    assert deviation('x', np.float32([[-1.0, 3.5]]), expected) == pytest.approx(0.25)
-    assert deviation('x', np.float32([[-1.1, 3.5]]), expected) == pytest.approx(0.25)
-    assert deviation('x', expected, expected) == 0.0
+    assert deviation('x', np.float32([[-1.0, 3.5]]), expected)[0] == pytest.approx(0.25)
+    assert deviation('x', np.float32([[-1.1, 3.5]]), expected)[0] == pytest.approx(0.25)
+    assert (deviation('x', expected, expected) == 0.0).all()
+
+
+def test_one_value_in_a_thousand_may_differ_more():
+    expected, found = np.ones((2, 2000), np.float32), np.ones((2, 2000), np.float32)
+    found[0, :3] = 2.0
+    assert deviation('x', found, expected).tolist() == [1.0, 0.0]
 
 
 def test_nothing_hides_behind_a_map_of_zeros():
     zeros = np.zeros((1, 4), np.float32)
-    assert deviation('x', zeros, zeros) == 0.0
-    assert deviation('x', np.float32([[0, 0, 0, 1e-9]]), zeros) == math.inf
+    assert (deviation('x', zeros, zeros) == 0.0).all()
+    assert deviation('x', np.float32([[0, 0, 0, 1e-9]]), zeros)[0] == math.inf
 
 
 def test_a_value_that_is_not_finite_shows():
     expected = np.ones((1, 2), np.float32)
-    value = deviation('x', np.float32([[1.0, math.nan]]), expected)
+    value = deviation('x', np.float32([[1.0, math.nan]]), expected)[0]
     assert math.isnan(value)
     assert math.isnan(CheckReport({'a': 0.0, 'b': value, 'c': 1.0}, 1).worst)
 

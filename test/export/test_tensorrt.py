@@ -14,6 +14,7 @@ pytest.importorskip('onnxruntime')
 
 import onnx
 
+from zoedepth_ros.build import LoadedNetwork
 from zoedepth_ros.cli.main import main
 from zoedepth_ros.export.onnx import export_onnx
 from zoedepth_ros.inference.runtimes import onnx_runtime, tensorrt_runtime
@@ -24,7 +25,8 @@ from zoedepth_ros.inference.runtimes.tensorrt_runtime import release_warning
 @pytest.fixture(scope='module')
 def onnx_file(tmp_path_factory):
     path = tmp_path_factory.mktemp('onnx') / 'tiny.onnx'
-    export_onnx(lively_model('ZoeD_tiny_NK'), path, head='both', weights_warning='noise')
+    network = LoadedNetwork(lively_model('ZoeD_tiny_NK'), weights_warning='noise')
+    export_onnx(network, path, head='both')
     return path
 
 

@@ -188,11 +188,13 @@ def onnx_file(tmp_path_factory):
     """Both heads of a lively network."""
     for library in ('onnx', 'onnxscript', 'onnxruntime'):
         pytest.importorskip(library)
+    from zoedepth_ros.build import LoadedNetwork
     from zoedepth_ros.export.onnx import export_onnx
 
     path = tmp_path_factory.mktemp('onnx') / 'tiny.onnx'
     network = lively_model('ZoeD_tiny_NK')
-    export_onnx(network, path, head='both', weights_origin='lively', uncertainty_maps=MAPS)
+    loaded = LoadedNetwork(network, 'lively', uncertainty_maps=MAPS)
+    export_onnx(loaded, path, head='both')
     return str(path)
 
 

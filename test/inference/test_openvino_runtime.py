@@ -115,10 +115,11 @@ def onnx_file(tmp_path_factory):
     need_openvino()
     for name in ('onnx', 'onnxscript'):
         pytest.importorskip(name)
+    from zoedepth_ros.build import LoadedNetwork
     from zoedepth_ros.export.onnx import export_onnx
 
     path = tmp_path_factory.mktemp('openvino') / 'tiny.onnx'
-    export_onnx(lively_model('ZoeD_tiny_NK'), path, head='both', weights_origin='lively')
+    export_onnx(LoadedNetwork(lively_model('ZoeD_tiny_NK'), 'lively'), path, head='both')
     return path
 
 

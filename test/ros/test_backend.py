@@ -60,12 +60,12 @@ def test_the_node_is_given_an_exported_file_and_its_warning(tmp_path, backend):
         need_openvino()
     from lively import lively_model
 
+    from zoedepth_ros.build import LoadedNetwork
     from zoedepth_ros.export.onnx import export_onnx
 
     path = tmp_path / 'tiny.onnx'
-    export_onnx(
-        lively_model('ZoeD_tiny_NK'), path, head='both', weights_warning='noise: not depth'
-    )
+    network = LoadedNetwork(lively_model('ZoeD_tiny_NK'), weights_warning='noise: not depth')
+    export_onnx(network, path, head='both')
     predictor = make_predictor(replace(ONNX, backend=backend, weights=str(path)))
     assert predictor.weights_warning == 'noise: not depth'
     assert predictor(RGB).depth_m.shape == (80, 120)
@@ -76,10 +76,11 @@ def test_a_runtime_that_computes_something_else_is_refused_with_the_numbers(tmp_
         pytest.importorskip(library)
     from lively import lively_model
 
+    from zoedepth_ros.build import LoadedNetwork
     from zoedepth_ros.export.onnx import export_onnx
 
     path = tmp_path / 'tiny.onnx'
-    export_onnx(lively_model('ZoeD_tiny_NK'), path, head='both')
+    export_onnx(LoadedNetwork(lively_model('ZoeD_tiny_NK')), path, head='both')
     right = onnx_runtime.OnnxSession.run
     factor = 1.0
 

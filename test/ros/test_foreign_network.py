@@ -85,10 +85,11 @@ def test_a_file_that_no_longer_gives_the_depth_it_was_exported_with_is_refused(
     from lively import lively_model
     from onnx import numpy_helper
 
+    from zoedepth_ros.build import LoadedNetwork
     from zoedepth_ros.export.onnx import export_onnx
 
     path = tmp_path / 'tiny.onnx'
-    export_onnx(lively_model('ZoeD_tiny_NK'), path, head='indoor')
+    export_onnx(LoadedNetwork(lively_model('ZoeD_tiny_NK')), path, head='indoor')
     model = onnx.load(str(path))
     weights = max(model.graph.initializer, key=lambda each: len(each.raw_data))
     weights.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(weights) * 1.5, weights.name))

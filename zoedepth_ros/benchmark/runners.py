@@ -160,16 +160,7 @@ def export_file(model: str, weights: str, path: str) -> None:
     from zoedepth_ros.export.onnx import export_onnx
 
     loaded = build_network(preset(model), weights)
-    export_onnx(
-        loaded.network,
-        Path(path),
-        head=chosen_head(loaded.network.eval()),
-        weights_origin=loaded.origin,
-        weights_warning=loaded.weights_warning,
-        training_hfov_rad=loaded.training_hfov_rad,
-        focal_exponent=loaded.focal_exponent,
-        uncertainty_maps=loaded.uncertainty_maps,
-    )
+    export_onnx(loaded, Path(path), head=chosen_head(loaded.network.eval()))
 
 
 @torch.inference_mode()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from zoedepth_ros.cli.arguments import image_side_px, positive, refuse_idle
 from zoedepth_ros.cli.exit_codes import FAILED
-from zoedepth_ros.export.options import ENGINE_PRECISIONS, MAX_DEVIATION, OPSET
+from zoedepth_ros.export.options import ENGINE_PRECISIONS, MAX_DEVIATION
 from zoedepth_ros.files import check_writable
 
 if TYPE_CHECKING:
@@ -48,7 +48,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add('--height', type=image_side_px, metavar='PX', help='of the input (that of the model)')
     add('--width', type=image_side_px, metavar='PX', help='of the input (that of the model)')
-    add('--opset', type=int, metavar='N', help=f'ONNX opset version ({OPSET})')
     add(
         '--max-deviation',
         type=positive,
@@ -65,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     if args.format == ONNX:
         refuse_idle(args, ['from', 'precision'], f'is for {TENSORRT}')
         return _export_onnx(args, out)
-    names = ('model', 'weights', 'head', 'height', 'width', 'opset', 'max_deviation')
+    names = ('model', 'weights', 'head', 'height', 'width', 'max_deviation')
     refuse_idle(args, names, f'is for {ONNX}: an engine has the properties of its .onnx file')
     return _build_engine(args, out)
 
@@ -119,17 +118,11 @@ def _export_onnx(args: argparse.Namespace, path: Path) -> int:
     loaded = build_network(config, args.weights or '')
     try:
         exported = export_onnx(
-            loaded.network,
+            loaded,
             path,
             head=head,
             height=args.height or 0,
             width=args.width or 0,
-            weights_origin=loaded.origin,
-            weights_warning=loaded.weights_warning,
-            training_hfov_rad=loaded.training_hfov_rad,
-            focal_exponent=loaded.focal_exponent,
-            uncertainty_maps=loaded.uncertainty_maps,
-            opset=args.opset or OPSET,
             max_deviation=args.max_deviation or MAX_DEVIATION,
             report=report,
         )

@@ -116,8 +116,7 @@ def compare(
     shapes.
     """
     agreements: dict[str, dict[str, Agreement]] = {image: {} for image in images}
-    deviations: dict[str, float] = {}
-    usual: dict[str, float] = {}
+    deviations: dict[str, NDArray[np.float64]] = {}
     wrong: list[str] = []
     for number, (image, tensor) in enumerate(images.items(), 1):
         report(f'compare {runs[0]} with {runs[1]}, image {number} of {len(images)}')
@@ -126,10 +125,7 @@ def compare(
             raise DeviationError(f'{runs[0]} has outputs {(*found,)} instead of {(*expected,)}')
         for name, theirs in expected.items():
             new = deviation(name, found[name], theirs)
-            before = deviations.get(name, 0.0)
-            deviations[name] = new if math.isnan(new) else max(before, new)
-            most = usual_deviation(found[name], theirs)
-            usual[name] = most if math.isnan(most) else max(usual.get(name, 0.0), most)
+            deviations[name] = np.maximum(deviations.get(name, new), new)  # NaN stays
             if theirs.size > MOST_LOGITS:
                 agreements[image][name] = agreement(found[name], theirs)
             elif not np.abs(_shares(found[name]) - _shares(theirs)).max() <= MAX_MEAN_DIFFERENCE:
@@ -142,22 +138,15 @@ def compare(
     ]
     far = [  # also for NaN, which has no agreement either
         f'{name} {x:.2g}'
-        for name, x in usual.items()
+        for name, (_, x) in deviations.items()
         if math.isfinite(max_deviation) and not x <= max_deviation
     ]
     problems = [f'by more than {max_deviation:g}: {", ".join(far)}'] if far else []
     problems += [f'({LIMITS}): {"; ".join(wrong)}'] if wrong else []
     if problems:
         raise DeviationError(f'{runs[0]} deviates from {runs[1]} {"; ".join(problems)}')
-    return CheckReport(deviations, len(images), agreements)
-
-
-def usual_deviation(found: NDArray, expected: NDArray) -> float:
-    """Return the difference that one value in a thousand exceeds, as `deviation`."""
-    difference = np.abs(found.astype(np.float64) - expected)
-    size = float(np.abs(expected, dtype=np.float64).mean())
-    most = float(np.quantile(difference, 0.999))
-    return most / size if size else (0.0 if most == 0.0 else math.inf)
+    largest = {name: float(x) for name, (x, _) in deviations.items()}
+    return CheckReport(largest, len(images), agreements)
 
 
 def _shares(logits: NDArray) -> NDArray[np.float64]:
@@ -172,13 +161,15 @@ def check_images(height: int, width: int) -> tuple[Tensor, ...]:
     return tuple(torch.from_numpy(to_network(rgb, size)) for rgb in export_images().values())
 
 
-def deviation(name: str, found: NDArray, expected: NDArray) -> float:
-    """Return the largest difference relative to the mean magnitude of `expected`; NaN for NaN.
+def deviation(name: str, found: NDArray, expected: NDArray) -> NDArray[np.float64]:
+    """Return the largest difference, and that which one value in a thousand exceeds.
 
-    Raises DeviationError for another shape.
+    Both relative to the mean magnitude of `expected`; NaN for NaN.  Raises DeviationError for
+    another shape.
     """
     if found.shape != expected.shape:
         raise DeviationError(f'{name} is {found.shape} instead of {expected.shape}')
-    difference = float(np.abs(found.astype(np.float64) - expected).max())
+    difference = np.abs(found.astype(np.float64) - expected)
+    most = np.array([difference.max(), np.quantile(difference, 0.999)])
     size = float(np.abs(expected, dtype=np.float64).mean())
-    return difference / size if size else (0.0 if difference == 0.0 else math.inf)
+    return most / size if size else np.where(most == 0.0, 0.0, math.inf)

@@ -15,13 +15,13 @@ from typing import Any
 
 import torch
 
+from zoedepth_ros.build import LoadedNetwork
 from zoedepth_ros.export.check import CheckReport, check_file, check_images
 from zoedepth_ros.export.graph import INPUT, FixedGraph, chosen_heads, must_be_float32
 from zoedepth_ros.export.options import FLOAT32_PREFIX, MAX_DEVIATION, OPSET, require_libraries
 from zoedepth_ros.files import json_text, named_write_errors
 from zoedepth_ros.inference.runtimes.agreement import reference
-from zoedepth_ros.inference.uncertainty import KEY, UncertaintyMaps, content_of
-from zoedepth_ros.model.zoedepth import ZoeDepth
+from zoedepth_ros.inference.uncertainty import KEY, content_of
 
 ONE_FILE_BYTES = 1_500_000_000
 """Size above which constants are stored in a second file; protobuf is limited to 2 GiB."""
@@ -48,20 +48,13 @@ class Exported:
 
 
 def export_onnx(
-    network: ZoeDepth,
+    loaded: LoadedNetwork,
     path: Path,
     *,
     head: str,
     height: int = 0,
     width: int = 0,
-    weights_origin: str = '',
-    weights_warning: str = '',
-    training_hfov_rad: float = 0.0,
-    focal_exponent: float = 1.0,
-    uncertainty_maps: UncertaintyMaps | None = None,
-    opset: int = OPSET,
     max_deviation: float = MAX_DEVIATION,
-    one_file_bytes: int = ONE_FILE_BYTES,
     report: Callable[[str], None] = lambda text: None,
 ) -> Exported:
     """Write one head, or 'both' in one file with outputs of each, in float32.
@@ -72,17 +65,12 @@ def export_onnx(
     DeviationError as check_file, and WriteError.
     """
     require_libraries()
-    if not max_deviation > 0.0:
-        raise ValueError(f'the largest deviation must be above 0, got {max_deviation:g}')
-    config = network.config
+    network, config = loaded.network, loaded.network.config
     size = (height or config.image_size[0], width or config.image_size[1])
     heads = chosen_heads(head, config.head_names)
-    _check_opset(opset)
     network.eval().requires_grad_(False)
     graph = FixedGraph(network, heads, size).eval()
-    metadata = _metadata(graph, weights_origin, weights_warning, training_hfov_rad, focal_exponent)
-    if uncertainty_maps:
-        metadata[KEY] = json_text(content_of(uncertainty_maps))
+    metadata = _metadata(graph, loaded)
     path.parent.mkdir(parents=True, exist_ok=True)
     with (
         named_write_errors(path, remedy='make room, then export again'),
@@ -91,7 +79,7 @@ def export_onnx(
         draft = Path(folder) / path.name  # the final name, which is stored in the file
         report('trace the network')
         metadata |= _reference(graph)
-        _write(graph, draft, metadata, opset, one_file_bytes, report)
+        _write(graph, draft, metadata, report)
         check = check_file(draft, graph, max_deviation, report)
         metadata |= check.metadata()
         append_metadata(draft, check.metadata())
@@ -100,37 +88,24 @@ def export_onnx(
     return Exported(tuple(reversed(files)), graph.output_names, metadata, check)
 
 
-def _check_opset(opset: int) -> None:
-    import onnx
-
-    newest = onnx.defs.onnx_opset_version()
-    if not OPSET <= opset <= newest:
-        raise ValueError(f'the opset must be from {OPSET} to {newest}, got {opset}')
-
-
-def _metadata(
-    graph: FixedGraph,
-    weights_origin: str,
-    weights_warning: str,
-    training_hfov_rad: float,
-    focal_exponent: float,
-) -> dict[str, str]:
+def _metadata(graph: FixedGraph, loaded: LoadedNetwork) -> dict[str, str]:
     """Return the metadata of the file."""
-    config = graph.network.config
+    config, maps = graph.network.config, loaded.uncertainty_maps
     return {
         'model': config.name,
         'head': ','.join(graph.heads),
         'height': str(graph.size[0]),
         'width': str(graph.size[1]),
-        'weights_origin': weights_origin,
-        'trained_on': weights_warning,
-        'training_hfov_deg': f'{math.degrees(training_hfov_rad):g}',
-        'focal_exponent': f'{focal_exponent:g}',
+        'weights_origin': loaded.origin,
+        'trained_on': loaded.weights_warning,
+        'training_hfov_deg': f'{math.degrees(loaded.training_hfov_rad):g}',
+        'focal_exponent': f'{loaded.focal_exponent:g}',
         'router_heads': ','.join(config.head_names) if graph.network.router is not None else '',
         'input': 'RGB, resized to width x height bilinearly with align_corners=True, then '
         'value / 255 * 2 - 1, planes of float32 (1, 3, height, width)',
         'units': 'depth_m and uncertainty_m: metres along the optical axis; '
         'relative_depth: inverse depth without unit',
+        **({KEY: json_text(content_of(maps))} if maps else {}),
     }
 
 
@@ -155,15 +130,13 @@ def _write(
     graph: FixedGraph,
     path: Path,
     metadata: Mapping[str, str],
-    opset: int,
-    one_file_bytes: int,
     report: Callable[[str], None],
 ) -> None:
     """Write the graph, with its constants in a second file if they are too large."""
     import onnx
 
     with _quiet():
-        program = _traced(graph, opset)
+        program = _traced(graph)
     model = program.model
     model.metadata_props.update(metadata)
     model.producer_name = 'zoedepth_ros'
@@ -176,11 +149,11 @@ def _write(
         if value.const_value is not None
     )
     report(f'write {constants / 1e6:.0f} MB of constants')
-    program.save(str(path), external_data=constants > one_file_bytes)
+    program.save(str(path), external_data=constants > ONE_FILE_BYTES)
     onnx.checker.check_model(str(path))
 
 
-def _traced(graph: FixedGraph, opset: int) -> Any:
+def _traced(graph: FixedGraph) -> Any:
     """Return torch's ONNXProgram.  Raises ValueError if torch is too old."""
     if 'dynamo' not in inspect.signature(torch.onnx.export).parameters:
         raise ValueError(
@@ -190,7 +163,7 @@ def _traced(graph: FixedGraph, opset: int) -> Any:
         graph,
         (graph.example(),),
         dynamo=True,
-        opset_version=opset,
+        opset_version=OPSET,
         input_names=[INPUT],
         output_names=list(graph.output_names),
         verbose=False,
