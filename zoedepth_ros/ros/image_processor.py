@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,6 @@ from rclpy.clock import Clock
 
 from zoedepth_ros.environment import lost_for_size
 from zoedepth_ros.errors import describe
-from zoedepth_ros.geometry.rectification import Rectification
 from zoedepth_ros.inference.result import DepthPredictor, DepthResult, convention_of
 from zoedepth_ros.messages.camera import CalibratedCamera, CameraTracker
 from zoedepth_ros.messages.camera_info import UNUSABLE, CameraUnknown, KnownCamera
@@ -95,37 +94,32 @@ class ImageProcessor:
     @property
     def notices(self) -> tuple[str, ...]:
         """What is wrong or doubtful with this camera, in words."""
-        found = (*self._camera_notices, *filter(None, [self._lost]))
-        known, reading = self._known, self._reading
-        if reading is not None and reading.is_guess:
-            found = (*found, f'{reading.text}: set camera.rectified')
-        if self._lacks_up:
-            base = self._settings().camera_base_frame
-            found = (*found, f'no transform to {base} in TF: camera.pitch is used instead')
-        more = (self._ground_notice, self.pipeline.motion_notice)
-        found = (*found, *filter(None, more))
-        if self._settings().scan_enabled:
-            scan_notices = (self._messages.scan_frame.notice, self.pipeline.scan_notice)
-            found = (*found, *filter(None, scan_notices))
-        if self.pipeline.lacks_camera:
-            effect = 'depth is as through the training camera, its scale is a guess'
-            return (*found, f'no usable camera_info and no camera.hfov: {effect}')
-        if known is None or not known.assumed:
-            return found
-        hfov_rad = self._settings().camera_hfov_rad
-        return (
-            *found,
-            f'no usable camera_info: camera.hfov {hfov_rad:.3g} rad is assumed',
-        )
+        return tuple(filter(None, self._notices()))
 
-    @property
-    def _reading(self) -> Rectification | None:
-        return None if self._known is None else self._known.reading
+    def _notices(self) -> Iterator[str]:
+        at, known, pipeline = self._settings(), self._known, self.pipeline
+        yield from self._camera_notices
+        yield self._lost
+        if known is not None and known.reading is not None and known.reading.is_guess:
+            yield f'{known.reading.text}: set camera.rectified'
+        if self._lacks_up:
+            yield f'no transform to {at.camera_base_frame} in TF: camera.pitch is used instead'
+        yield self._ground_notice
+        yield pipeline.motion_notice
+        if at.scan_enabled:
+            yield self._messages.scan_frame.notice
+            yield pipeline.scan_notice
+        if pipeline.lacks_camera:
+            effect = 'depth is as through the training camera, its scale is a guess'
+            yield f'no usable camera_info and no camera.hfov: {effect}'
+        elif known is not None and known.assumed:
+            yield f'no usable camera_info: camera.hfov {at.camera_hfov_rad:.3g} rad is assumed'
 
     @property
     def assumptions(self) -> tuple[str, ...]:
         """How images and camera_info are read, in words."""
-        texts = (self._reading.text if self._reading is not None else '', self._reader.assumption)
+        reading = None if self._known is None else self._known.reading
+        texts = ('' if reading is None else reading.text, self._reader.assumption)
         return tuple(filter(None, texts))
 
     def follow(
