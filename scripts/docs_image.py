@@ -30,7 +30,7 @@ from zoedepth_ros.geometry.points import depth_to_points
 from zoedepth_ros.geometry.rays import rays
 from zoedepth_ros.inference.result import DepthPredictor
 from zoedepth_ros.media.color import BACKGROUND, INK, depth_range, put_text
-from zoedepth_ros.media.panel import Titles, draw_depth_with_scale, draw_panel
+from zoedepth_ros.media.panel import SIDE_TITLE, draw_depth_with_scale, draw_panel
 from zoedepth_ros.media.sample import Sample
 from zoedepth_ros.pipeline.outputs import DEPTH
 from zoedepth_ros.pipeline.sequence import SequencePredictor
@@ -57,7 +57,7 @@ class Row:
     """(H, W) [m]."""
     camera: Intrinsics
     """Of both."""
-    titles: Titles
+    titles: tuple[str, str, str]
     """Titles above the views."""
     limits_m: tuple[float, float]
     """Limits of the colour scale [m]."""
@@ -115,7 +115,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 def truth_row(scene: Sample) -> Row:
     assert scene.camera is not None
-    titles = Titles(f'rendered scene, {scene.domain}', 'ground truth [m]', 'points, side [m]')
+    titles = (f'rendered scene, {scene.domain}', 'ground truth [m]', 'points, side [m]')
     return Row(scene.rgb, scene.depth_m, scene.camera, titles, depth_range(scene.depth_m))
 
 
@@ -125,7 +125,7 @@ def predicted_row(scene: Sample, predictor: DepthPredictor) -> Row:
     head, depth_m = predicted(scene.rgb, scene.camera, predictor)
     both = np.isfinite(scene.depth_m)
     relative = np.abs(depth_m - scene.depth_m)[both] / scene.depth_m[both]
-    titles = Titles(
+    titles = (
         f'{head} head, mean error {relative.mean():.0%}',
         f'{predictor.model_name} [m]',
         'points, side [m]',
@@ -157,7 +157,7 @@ def photograph_rows(predictor: DepthPredictor) -> list[Row]:
         height, width = rgb.shape[:2]
         camera = Intrinsics.from_hfov(width, height, PHOTOGRAPH_HFOV_RAD)
         head, depth_m = predicted(rgb, camera, predictor)
-        titles = Titles(f'photograph; {head} head', f'{predictor.model_name} [m]')
+        titles = (f'photograph; {head} head', f'{predictor.model_name} [m]', SIDE_TITLE)
         limits_m = depth_range(depth_m)
         row = Row(rgb, depth_m, camera, titles, limits_m, real_warning(predictor))
         rows.append(row)

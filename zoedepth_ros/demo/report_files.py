@@ -13,7 +13,7 @@ from zoedepth_ros.demo.frame_sets import RecordedFrame
 from zoedepth_ros.files import json_text, write_file
 from zoedepth_ros.media.files import write_image, write_ply
 from zoedepth_ros.media.ground_truth_panel import heading
-from zoedepth_ros.media.panel import Titles, draw_panel
+from zoedepth_ros.media.panel import SIDE_TITLE, draw_panel
 
 _HEADING_PX = 16.0
 REPORT, IMAGE, POINTS = 'report.json', 'demo.png', 'points.ply'
@@ -63,7 +63,7 @@ def _draw(frame: RecordedFrame, *, warning: str, note: str, caption: str) -> NDA
         frame.depth_m,
         frame.points_m,
         frame.points_rgb,
-        titles=Titles(depth=f'depth [m]: {caption}{head}'),
+        titles=('image', f'depth [m]: {caption}{head}', SIDE_TITLE),
         warning=warning,
         note=note,
     )

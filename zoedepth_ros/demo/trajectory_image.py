@@ -15,7 +15,7 @@ from zoedepth_ros.demo.trajectory_summary import (
     Timeline,
     TrajectorySummary,
 )
-from zoedepth_ros.media.ground_truth_panel import RowTitles, draw_ground_truth_row, heading
+from zoedepth_ros.media.ground_truth_panel import draw_ground_truth_row, heading
 
 _TEXT_PX = 16.0
 _BLACK = (
@@ -54,10 +54,10 @@ def _row(
     where: str, frame: ScoredFrame, summary: TrajectorySummary, warning: str
 ) -> NDArray[np.uint8]:
     time_s = frame.time_s - summary.start_s
-    titles = RowTitles(
-        image=f'{where}, after {time_s:.1f} s',
-        depth=f'prediction [m]{_head_at(summary, frame)}',
-        error=f'error: {percent(frame.score.abs_rel)} on average',
+    titles = (
+        f'{where}, after {time_s:.1f} s',
+        f'prediction [m]{_head_at(summary, frame)}',
+        f'error: {percent(frame.score.abs_rel)} on average',
     )
     return draw_ground_truth_row(
         frame.rgb,

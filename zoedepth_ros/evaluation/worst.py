@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from zoedepth_ros.evaluation.evaluate import ScoredImage
 from zoedepth_ros.evaluation.protocol import resize_prediction
 from zoedepth_ros.media.files import write_image
-from zoedepth_ros.media.ground_truth_panel import RowTitles, draw_ground_truth_row
+from zoedepth_ros.media.ground_truth_panel import draw_ground_truth_row
 
 VIEW_HEIGHT = 320
 """Height of each view of a panel [px]."""
@@ -64,10 +64,10 @@ def error_panel(scored: ScoredImage, warning: str = '') -> NDArray[np.uint8]:
     prediction_m = scored.protocol.clamp(resize_prediction(scored.prediction_m, *true_m.shape))
     valid = scored.protocol.valid(true_m)
     score = scored.score
-    titles = RowTitles(
-        image=name if len(name) <= MAX_TITLE else f'…{name[1 - MAX_TITLE :]}',
-        depth=f'prediction [m], head {score.head if score else "?"}',
-        error=f'error, AbsRel {score.metrics.abs_rel if score else 0.0:.3f}',
+    titles = (
+        name if len(name) <= MAX_TITLE else f'…{name[1 - MAX_TITLE :]}',
+        f'prediction [m], head {score.head if score else "?"}',
+        f'error, AbsRel {score.metrics.abs_rel if score else 0.0:.3f}',
     )
     return draw_ground_truth_row(
         scored.sample.rgb,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 
 import cv2
 import numpy as np
@@ -44,17 +45,35 @@ def depth_range(depth_m: NDArray[np.float32]) -> tuple[float, float]:
     return near_m, far_m
 
 
+def color_limits(
+    depth_m: NDArray[np.float32], near_m: float | None = None, far_m: float | None = None
+) -> tuple[float, float]:
+    """Return the limits of the colours; those that are not given come from `depth_range`.
+
+    Raises ValueError unless 0 < near_m < far_m.
+    """
+    if near_m is None or far_m is None:
+        found_near_m, found_far_m = depth_range(depth_m)
+        # A given limit wins; the found one moves out of its way.
+        if near_m is None:
+            near_m = found_near_m if far_m is None else min(found_near_m, 0.9 * far_m)
+        if far_m is None:
+            far_m = max(found_far_m, 1.1 * near_m)
+    if not (math.isfinite(far_m) and 0 < near_m < far_m):
+        raise ValueError(f'expected 0 < near_m < far_m, got {near_m} and {far_m}')
+    return near_m, far_m
+
+
 def depth_to_bgr(
     depth_m: NDArray[np.float32], near_m: float | None = None, far_m: float | None = None
 ) -> BgrImage:
     """Return an image (H, W, 3) of a depth map (H, W) [m], for eyes only.
 
     The scale is logarithmic: equal steps of colour are equal ratios of distance, as the errors of
-    such depth are. Limits that are not given come from `depth_range`; depth beyond them takes the
-    colour of the limit. NaN, infinite and non-positive depth is black.
-    Raises ValueError unless 0 < near_m < far_m.
+    such depth are. Limits are those of `color_limits`, which raises ValueError; depth beyond them
+    takes the colour of the limit. NaN, infinite and non-positive depth is black.
     """
-    near_m, far_m = _limits(depth_m, near_m, far_m)
+    near_m, far_m = color_limits(depth_m, near_m, far_m)
     known = np.isfinite(depth_m) & (depth_m > 0)
     ratio = np.log(np.where(known, depth_m, near_m) / near_m) / math.log(far_m / near_m)
     return _colors(ratio, known)
@@ -67,32 +86,50 @@ def scale_bar(
 
     Returns (height, width, 3); the width follows from the text, whose capitals are `text_px` high.
     """
-    margin_px, bar_px = round(text_px * 1.2), round(text_px * 1.5)
-    top_px = margin_px + round(text_px * 1.6)
-    bottom_px = max(top_px + 2, height - margin_px)
-    ticks_m = nice_ticks(near_m, far_m, count=max(2, min(8, (bottom_px - top_px) // 40)))
-    labels = [f'{tick_m:g}' for tick_m in ticks_m]
-    widest_px = max(text_width(label, text_px) for label in [*labels, title])
-    left_px = margin_px // 2
-    width_px = left_px + bar_px + round(text_px) + widest_px + margin_px
-    canvas = np.full((height, width_px, 3), BACKGROUND, np.uint8)
+    count = max(2, min(8, _bar_rows(height, text_px) // 40))
+    marks = {
+        f'{tick_m:g}': math.log(tick_m / near_m) / math.log(far_m / near_m)
+        for tick_m in nice_ticks(near_m, far_m, count)
+    }
+    return vertical_bar(height, lambda far: _colors(far, np.isfinite(far)), marks, title, text_px)
 
-    fraction = np.linspace(1.0, 0.0, bottom_px - top_px)  # 1 is far
-    bar = _colors(fraction[:, None], np.ones((fraction.size, 1), bool))
-    canvas[top_px:bottom_px, left_px : left_px + bar_px] = bar[: height - top_px]
+
+def vertical_bar(
+    height: int,
+    colors: Callable[[NDArray[np.float64]], BgrImage],
+    marks: Mapping[str, float],
+    title: str,
+    text_px: float,
+) -> BgrImage:
+    """Draw a vertical scale, (height, width, 3); the width follows from the text.
+
+    colors: return those of shares (n, 1), 0 at the bottom and 1 on top, (n, 1, 3).  marks: label
+    -> share, from the bottom up; one that would lie over the one below has no number.
+    """
+    left_px, bar_px = round(text_px * 1.2) // 2, round(text_px * 1.5)
+    top_px = round(text_px * 1.2) + round(text_px * 1.6)
+    rows = _bar_rows(height, text_px)
+    widest_px = max(text_width(label, text_px) for label in [*marks, title])
+    right_px = left_px + bar_px
+    width_px = right_px + round(text_px) + widest_px + round(text_px * 1.2)
+    canvas = np.full((height, width_px, 3), BACKGROUND, np.uint8)
+    bar = colors(np.linspace(1.0, 0.0, rows)[:, None])
+    canvas[top_px : top_px + rows, left_px:right_px] = bar[: max(0, height - top_px)]
     put_text(canvas, title, (left_px, top_px - round(text_px * 0.7)), text_px)
     below_px = float('inf')
-    for tick_m, label in zip(ticks_m, labels, strict=True):
-        share = math.log(tick_m / near_m) / math.log(far_m / near_m)
-        y = round(bottom_px - 1 - share * (bottom_px - top_px - 1))
-        end_px = left_px + bar_px + round(text_px * 0.4)
-        cv2.line(canvas, (left_px + bar_px, y), (end_px, y), INK, 1)
-        if below_px - y < 1.4 * text_px:  # no number over another
+    for label, share in marks.items():
+        y = round(top_px + (1.0 - share) * (rows - 1))
+        end_px = right_px + round(text_px * 0.4)
+        cv2.line(canvas, (right_px, y), (end_px, y), INK, 1)
+        if below_px - y < 1.4 * text_px:
             continue
         below_px = y
-        at = (end_px + round(text_px * 0.4), y + round(text_px / 2))
-        put_text(canvas, label, at, text_px)
+        put_text(canvas, label, (end_px + round(text_px * 0.4), y + round(text_px / 2)), text_px)
     return canvas
+
+
+def _bar_rows(height: int, text_px: float) -> int:
+    return max(2, height - 2 * round(text_px * 1.2) - round(text_px * 1.6))
 
 
 def nice_ticks(near: float, far: float, count: int) -> list[float]:
@@ -143,21 +180,6 @@ def text_width(text: str, text_px: float) -> int:
     thickness = max(1, round(text_px / 11))
     (width_px, _), _ = cv2.getTextSize(printable(text), FONT, text_px / _FONT_HEIGHT_PX, thickness)
     return int(width_px)
-
-
-def _limits(
-    depth_m: NDArray[np.float32], near_m: float | None, far_m: float | None
-) -> tuple[float, float]:
-    if near_m is None or far_m is None:
-        found_near_m, found_far_m = depth_range(depth_m)
-        # A given limit wins; the found one moves out of its way.
-        if near_m is None:
-            near_m = found_near_m if far_m is None else min(found_near_m, 0.9 * far_m)
-        if far_m is None:
-            far_m = max(found_far_m, 1.1 * near_m)
-    if not (math.isfinite(far_m) and 0 < near_m < far_m):
-        raise ValueError(f'expected 0 < near_m < far_m, got {near_m} and {far_m}')
-    return near_m, far_m
 
 
 def _colors(ratio: NDArray, known: NDArray[np.bool_]) -> BgrImage:

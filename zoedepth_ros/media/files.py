@@ -108,9 +108,12 @@ def decode_pixels(data: bytes) -> NDArray[Any] | None:
     return cv2.imdecode(np.frombuffer(data, np.uint8), flags)
 
 
-def write_image(path: str | PathLike[str], bgr: NDArray[np.uint8]) -> None:
-    """Write an image (H, W, 3), blue first, in the format that the suffix names."""
-    _write_encoded(Path(path), bgr)
+def write_image(path: str | PathLike[str], bgr: NDArray[Any]) -> None:
+    """Write an image (H, W) or (H, W, 3), blue first, in the format that the suffix names."""
+    done, data = cv2.imencode(Path(path).suffix, bgr)
+    if not done:
+        raise OSError(f'{path}: OpenCV could not encode {bgr.dtype} {bgr.shape}')
+    write_file(Path(path), data.tobytes())
 
 
 def write_depth_png(path: str | PathLike[str], depth_m: NDArray[np.float32]) -> int:
@@ -119,7 +122,7 @@ def write_depth_png(path: str | PathLike[str], depth_m: NDArray[np.float32]) -> 
     0 means unknown, as in `to_millimetres`.
     """
     mm, too_far = to_millimetres(depth_m)
-    _write_encoded(Path(path), mm)
+    write_image(path, mm)
     return too_far
 
 
@@ -158,37 +161,29 @@ def write_ply(
     """
     points = np.asarray(points, np.float32).reshape(-1, 3)
     finite = np.isfinite(points).all(axis=1)
-    fields = [(axis, '<f4') for axis in 'xyz']
+    columns: dict[str, tuple[str, NDArray[Any]]] = {
+        axis: ('<f4', points[:, index]) for index, axis in enumerate('xyz')
+    }
     if rgb is not None:
         rgb = np.asarray(rgb, np.uint8).reshape(-1, 3)
         if len(rgb) != len(points):
             raise ValueError(f'expected one colour for each of {len(points)} points: {len(rgb)}')
-        fields += [(color, 'u1') for color in ('red', 'green', 'blue')]
+        names = ('red', 'green', 'blue')
+        columns |= {name: ('u1', rgb[:, index]) for index, name in enumerate(names)}
     if std_m is not None:
-        fields.append(('std', '<f4'))
-    vertices = np.empty(int(finite.sum()), np.dtype(fields))
-    for index, axis in enumerate('xyz'):
-        vertices[axis] = points[finite, index]
-    if rgb is not None:
-        for index, color in enumerate(('red', 'green', 'blue')):
-            vertices[color] = rgb[finite, index]
-    if std_m is not None:
-        vertices['std'] = std_m.reshape(-1)[finite]
-    names = {'<f4': 'float', 'u1': 'uchar'}
+        columns['std'] = '<f4', std_m.reshape(-1)
+    fields = [(name, kind) for name, (kind, _) in columns.items()]
+    vertices = np.empty(int(finite.sum()), fields)
+    for name, (_, values) in columns.items():
+        vertices[name] = values[finite]
+    types = {'<f4': 'float', 'u1': 'uchar'}
     header = [
         'ply',
         'format binary_little_endian 1.0',
         'comment metres, camera coordinates: x right, y down, z forward',
         f'element vertex {len(vertices)}',
-        *(f'property {names[kind]} {name}' for name, kind in fields),
+        *(f'property {types[kind]} {name}' for name, kind in fields),
         'end_header',
     ]
     write_file(Path(path), ('\n'.join(header) + '\n').encode('ascii') + vertices.tobytes())
     return len(vertices)
-
-
-def _write_encoded(path: Path, image: NDArray) -> None:
-    done, data = cv2.imencode(path.suffix, image)
-    if not done:
-        raise OSError(f'{path}: OpenCV could not encode {image.dtype} {image.shape}')
-    write_file(path, data.tobytes())

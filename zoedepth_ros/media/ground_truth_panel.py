@@ -5,7 +5,7 @@ Colours of the error: green is correct, red is wrong, black is without ground tr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 
 from zoedepth_ros.media.color import (
     BACKGROUND,
-    INK,
     BgrImage,
     depth_range,
     depth_to_bgr,
     put_text,
     scale_bar,
-    text_width,
+    vertical_bar,
 )
 from zoedepth_ros.media.panel import assemble, draw_note, draw_warning, fit
 
@@ -31,23 +30,13 @@ _ANCHORS_PERCENT = (0.0, 10.0, 25.0, MAX_PERCENT)
 _ANCHORS = ((120, 130, 20), (150, 215, 140), (110, 215, 250), (45, 40, 205))
 
 
-@dataclass(frozen=True, slots=True)
-class RowTitles:
-    """Titles above the four views of a row."""
-
-    image: str = 'image'
-    ground_truth: str = 'ground truth [m]'
-    depth: str = 'prediction [m]'
-    error: str = 'error'
-
-
 def draw_ground_truth_row(
     rgb: NDArray[np.uint8],
     true_m: NDArray[np.float32],
     depth_m: NDArray[np.float32],
     *,
+    titles: tuple[str, str, str],
     scored_m: NDArray[np.float32] | None = None,
-    titles: RowTitles | None = None,
     warning: str = '',
     note: str = '',
     view_height: int = 348,
@@ -55,27 +44,28 @@ def draw_ground_truth_row(
     """Draw one row, as blue-green-red (H, W, 3).
 
     rgb: (H, W, 3); true_m, depth_m: (H, W) [m], both in the colour range of the ground truth.
+    titles: above image, prediction and error.
     scored_m: ground truth with NaN where no error is shown; true_m if not given.
     warning: a text across the row.  note: a text below the row.  view_height: of each view [px].
     """
-    titles = titles or RowTitles()
     text_px = max(8.0, view_height / 22)
     near_m, far_m = depth_range(true_m)
     errors = error_to_bgr(error_percent(depth_m, true_m if scored_m is None else scored_m))
-    true_bgr, depth_bgr = (depth_to_bgr(one_m, near_m, far_m) for one_m in (true_m, depth_m))
+    views = (depth_to_bgr(true_m, near_m, far_m), depth_to_bgr(depth_m, near_m, far_m), errors)
+    true, depth, error = (fit(view, view_height, cv2.INTER_NEAREST) for view in views)
     bar_px = round(6.6 * text_px)  # independent of the labels, so that the rows align
-    depth_bar = _padded(scale_bar(view_height, near_m, far_m, text_px=text_px), bar_px)
+    depth_bar, percent_bar = (
+        _padded(bar, bar_px)
+        for bar in (
+            scale_bar(view_height, near_m, far_m, text_px=text_px),
+            error_bar(view_height, text_px=text_px),
+        )
+    )
     columns = [
-        (titles.image, [fit(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), view_height)]),
-        (titles.ground_truth, [fit(true_bgr, view_height, cv2.INTER_NEAREST)]),
-        (titles.depth, [fit(depth_bgr, view_height, cv2.INTER_NEAREST), depth_bar]),
-        (
-            titles.error,
-            [
-                fit(errors, view_height, cv2.INTER_NEAREST),
-                _padded(error_bar(view_height, text_px=text_px), bar_px),
-            ],
-        ),
+        (titles[0], [fit(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), view_height)]),
+        ('ground truth [m]', [true]),
+        (titles[1], [depth, depth_bar]),
+        (titles[2], [error, percent_bar]),
     ]
     row = assemble(columns, round(text_px * 1.2), text_px)
     if warning:
@@ -110,7 +100,7 @@ def error_percent(
     return np.where(known, error, np.nan).astype(np.float32)
 
 
-def error_to_bgr(percent: NDArray[np.float32]) -> BgrImage:
+def error_to_bgr(percent: NDArray[Any]) -> BgrImage:
     """Return the colours (H, W, 3) of errors (H, W) [per cent]; NaN is black."""
     known = ~np.isnan(percent)
     clipped = np.clip(np.where(known, percent, 0.0), 0.0, MAX_PERCENT)
@@ -124,22 +114,6 @@ def error_to_bgr(percent: NDArray[np.float32]) -> BgrImage:
 
 def error_bar(height: int, *, text_px: float = 12.0) -> BgrImage:
     """Draw the vertical scale of `error_to_bgr`, large errors at the top."""
-    margin_px, bar_px = round(text_px * 1.2), round(text_px * 1.5)
-    top_px = margin_px + round(text_px * 1.6)
-    bottom_px = max(top_px + 2, height - margin_px)
-    labels = {percent: f'{percent:g}' for percent in _ANCHORS_PERCENT}
-    labels[MAX_PERCENT] = f'{MAX_PERCENT:g}+'
-    left_px = margin_px // 2
-    widest_px = max(text_width(label, text_px) for label in labels.values())
-    width_px = left_px + bar_px + round(text_px) + widest_px + margin_px
-    canvas = np.full((height, width_px, 3), BACKGROUND, np.uint8)
-    ramp = np.linspace(MAX_PERCENT, 0.0, bottom_px - top_px, dtype=np.float32)
-    canvas[top_px:bottom_px, left_px : left_px + bar_px] = error_to_bgr(ramp[:, None])
-    put_text(canvas, '%', (left_px, top_px - round(text_px * 0.7)), text_px)
-    for percent, label in labels.items():
-        y = round(bottom_px - 1 - percent / MAX_PERCENT * (bottom_px - top_px - 1))
-        end_px = left_px + bar_px + round(text_px * 0.4)
-        cv2.line(canvas, (left_px + bar_px, y), (end_px, y), INK, 1)
-        at = (end_px + round(text_px * 0.4), y + round(text_px / 2))
-        put_text(canvas, label, at, text_px)
-    return canvas
+    marks = {f'{percent:g}': percent / MAX_PERCENT for percent in _ANCHORS_PERCENT[:-1]}
+    marks[f'{MAX_PERCENT:g}+'] = 1.0
+    return vertical_bar(height, lambda s: error_to_bgr(s * MAX_PERCENT), marks, '%', text_px)

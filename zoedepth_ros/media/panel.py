@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import textwrap
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -14,7 +13,7 @@ from zoedepth_ros.media.color import (
     BACKGROUND,
     INK,
     BgrImage,
-    depth_range,
+    color_limits,
     depth_to_bgr,
     put_text,
     scale_bar,
@@ -22,20 +21,9 @@ from zoedepth_ros.media.color import (
 )
 from zoedepth_ros.media.side_view import draw_side_view
 
+SIDE_TITLE = 'points from the side [m]'
 _WARNING_BAND = (36, 28, 190)
 _WARNING_INK = (255, 255, 255)
-
-
-@dataclass(frozen=True, slots=True)
-class Titles:
-    """Hold what stands above the three views of a panel."""
-
-    image: str = 'image'
-    """Above the camera image."""
-    depth: str = 'depth [m]'
-    """Above the depth."""
-    cloud: str = 'points from the side [m]'
-    """Above the cloud."""
 
 
 def draw_panel(
@@ -44,7 +32,7 @@ def draw_panel(
     points: NDArray[np.float32],
     points_rgb: NDArray[np.uint8],
     *,
-    titles: Titles | None = None,
+    titles: tuple[str, str, str] = ('image', 'depth [m]', SIDE_TITLE),
     warning: str = '',
     note: str = '',
     near_m: float | None = None,
@@ -54,28 +42,23 @@ def draw_panel(
     """Draw image, depth and cloud beside each other, as blue-green-red (H, W, 3).
 
     rgb: (H, W, 3); depth_m: (H', W') [m], of the same view, may have another size.
+    titles: above the three views.
     points: (…, 3) [m] x right, y down, z forward, NaN allowed; points_rgb: (…, 3) their colours.
     warning: a text across everything, such as 'random weights: not depth'.
     note: a milder warning, along the lower edge, that covers little.
     near_m, far_m: limits of the colours, from the depth itself when not given.
     view_height: height of each of the three views [px]; text grows with it.
     """
-    titles = titles or Titles()
     text_px = max(8.0, view_height / 34)
-    found_near_m, found_far_m = depth_range(depth_m)
-    near_m, far_m = near_m or found_near_m, far_m or found_far_m
+    near_m, far_m = color_limits(depth_m, near_m, far_m)
     image = fit(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), view_height)
     depth = fit(depth_to_bgr(depth_m, near_m, far_m), view_height, cv2.INTER_NEAREST)
     bar = scale_bar(view_height, near_m, far_m, text_px=text_px)
     side = draw_side_view(
         points, points_rgb, height=view_height, width=round(view_height * 1.5), text_px=text_px
     )
-    columns = [
-        (titles.image, [image]),
-        (titles.depth, [depth, bar]),
-        (titles.cloud, [side]),
-    ]
-    panel = assemble(columns, round(text_px * 1.4), text_px)
+    columns = zip(titles, ([image], [depth, bar], [side]), strict=True)
+    panel = assemble(list(columns), round(text_px * 1.4), text_px)
     if note:
         panel = draw_note(panel, note, text_px * 1.2)
     return draw_warning(panel, warning) if warning else panel
@@ -89,8 +72,7 @@ def draw_depth_with_scale(
     warning: str = '',
 ) -> BgrImage:
     """Draw depth (H, W) [m] at its own size with the scale at its right side."""
-    found_near_m, found_far_m = depth_range(depth_m)
-    near_m, far_m = near_m or found_near_m, far_m or found_far_m
+    near_m, far_m = color_limits(depth_m, near_m, far_m)
     height = depth_m.shape[0]
     bar = scale_bar(height, near_m, far_m, text_px=max(8.0, height / 40))
     drawn = np.hstack([depth_to_bgr(depth_m, near_m, far_m), bar])
