@@ -24,8 +24,8 @@ from zoedepth_ros.bags.plan import OPTIONAL, DepthOptions, make_plan
 from zoedepth_ros.cli.main import main
 from zoedepth_ros.media.files import write_image
 from zoedepth_ros.pipeline.settings import settings_from
+from zoedepth_ros.viewing.frame import adder
 from zoedepth_ros.viewing.moments import recording_frames
-from zoedepth_ros.viewing.prediction import adder
 
 SIZE = HEIGHT, WIDTH = 48, 64
 FOCAL_PX = 50.0

@@ -57,7 +57,7 @@ def test_images_come_with_stamp_and_camera(camera):
     wait_until(lambda: found.append(next(images)) or found[-1].camera is not None)
     images.close()
     assert found[-1].rgb[0, 0].tolist() == [200, 0, 0]
-    assert (found[-1].topic, found[-1].time_s) == ('/eye/image_raw', 77.0)
+    assert (found[-1].name, found[-1].time_s) == ('/eye/image_raw', 77.0)
     assert found[-1].camera.intrinsics.fx_px == 20.0
 
 

@@ -8,8 +8,7 @@ from rerun.chunk import RrdReader
 
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.pipeline.settings import PipelineSettings
-from zoedepth_ros.viewing.frame import ViewFrame
-from zoedepth_ros.viewing.prediction import adder
+from zoedepth_ros.viewing.frame import ViewFrame, adder
 from zoedepth_ros.viewing.rerun_log import MAX_POINTS, RerunLog, run_log
 
 HFOV_RAD = np.pi / 2

@@ -9,10 +9,9 @@ import pytest
 
 pytest.importorskip('rerun.chunk', reason='pip install rerun-sdk')
 
-from zoedepth_ros.viewing.errors import ViewingError
 from zoedepth_ros.viewing.frame import ViewFrame
 from zoedepth_ros.viewing.rerun_log import RerunLog
-from zoedepth_ros.viewing.viewer import browser_address
+from zoedepth_ros.viewing.viewer import ViewingError, browser_address
 
 pytestmark = pytest.mark.skipif(sys.platform != 'linux', reason='asks the kernel in /proc')
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -125,7 +126,7 @@ def run(args: argparse.Namespace) -> int:
     )
     try:
         _open(log, args)
-        shown = progress(_with_first(first, frames), None, 'frames')
+        shown = progress(chain([first], frames), None, 'frames')
         count = run_log(shown, log, predictor, args.frames)
         log.flush()
         print(f'{count} images with depth' + (f' -> {args.save}' if args.save else ''))
@@ -167,11 +168,6 @@ def _with_camera(frames: Iterator[ViewFrame], cameras: CameraOf) -> Iterator[Vie
         if frame.camera is None and image is not None:
             frame = replace(frame, camera=cameras(image.shape))
         yield frame
-
-
-def _with_first(first: ViewFrame, frames: Iterator[ViewFrame]) -> Iterator[ViewFrame]:
-    yield first
-    yield from frames
 
 
 def _frames(
@@ -242,19 +238,19 @@ def _check_recorded(args: argparse.Namespace, topic: str) -> None:
 
 
 def _live_frames(args: argparse.Namespace, settings: PipelineSettings) -> Iterator[ViewFrame]:
-    from zoedepth_ros.viewing.frame import ViewFrame
-
     try:
         from zoedepth_ros.viewing.live_images import live_images
     except ModuleNotFoundError as error:
         raise ValueError(
             f'{args.sources[0]}: no such file; as a topic it needs ROS 2 ({error})'
         ) from None
-    topic, info, rectified = args.sources[0], args.camera_info or '', settings.camera_rectified
-    for image in live_images(
-        topic, info, rectified=rectified, bits=settings.camera_bits, note=_note
-    ):
-        yield ViewFrame(image.topic, image.time_s, image.rgb, camera=image.camera)
+    return live_images(
+        args.sources[0],
+        args.camera_info or '',
+        rectified=settings.camera_rectified,
+        bits=settings.camera_bits,
+        note=_note,
+    )
 
 
 @cache
@@ -286,7 +282,7 @@ class _Predictor:
         """Build the model."""
         from zoedepth_ros.build import open_predictor
         from zoedepth_ros.inference.result import check_head
-        from zoedepth_ros.viewing.prediction import adder
+        from zoedepth_ros.viewing.frame import adder
 
         args = self._args
         self._predictor = open_predictor(
@@ -306,7 +302,7 @@ class _Predictor:
 
     def about(self) -> str:
         """Return what is shown, in Markdown."""
-        from zoedepth_ros.viewing.about import model_text
+        from zoedepth_ros.viewing.frame import model_text
 
         source = printable(f'**Source** {" ".join(self._args.sources)}\n\n')
         predictor = self._predictor

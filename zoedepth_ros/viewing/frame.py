@@ -1,14 +1,19 @@
-"""What is shown of one image."""
+"""What is shown of one image, and where its depth and camera come from."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.geometry.intrinsics import CameraModel
-from zoedepth_ros.pipeline.sequence import ImageOutputs
+from zoedepth_ros.geometry.intrinsics import CameraModel, assumed_camera
+from zoedepth_ros.inference.result import DepthPredictor
+from zoedepth_ros.messages.camera import CameraTracker
+from zoedepth_ros.messages.camera_info import CameraUnknown
+from zoedepth_ros.pipeline.sequence import SequencePredictor
+from zoedepth_ros.pipeline.settings import PipelineSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +50,60 @@ class ViewFrame:
     about: str = ''
     """Origin of recorded depth, in Markdown; '' when it is the same as before."""
 
-    def with_outputs(self, found: ImageOutputs) -> ViewFrame:
-        """Return the same frame with what was predicted."""
+
+def adder(
+    predictor: DepthPredictor, settings: PipelineSettings, *, cloud_hfov_rad: float = 0.0
+) -> Callable[[ViewFrame], ViewFrame]:
+    """Return a function that adds depth, uncertainty and points to a frame.
+
+    Frames of one name (a video, a recording) are one sequence; each image that stands alone is
+    its own.  Images that come without a camera have that of camera.hfov; cloud_hfov_rad: for the
+    points of the others.
+    """
+    sequences: dict[str, SequencePredictor] = {}
+
+    def add(frame: ViewFrame) -> ViewFrame:
+        assert frame.rgb is not None
+        if frame.name not in sequences:
+            sequences.clear()
+            sequences[frame.name] = SequencePredictor(
+                predictor, settings, cloud_hfov_rad=cloud_hfov_rad
+            )
+        camera = frame.camera or assumed_camera(frame.rgb.shape, settings.camera_hfov_rad)
+        found = sequences[frame.name](frame.rgb, camera, frame.time_s)
         return replace(
-            self,
+            frame,
             depth_m=found.depth_m,
             uncertainty_m=found.uncertainty_m,
             points=found.points,
             head=found.head,
             router_probabilities=found.router_probabilities or {},
         )
+
+    return add
+
+
+def noted_camera(
+    tracker: CameraTracker, shape: tuple[int, ...], rectified: str, note: Callable[[str], None]
+) -> CameraModel | None:
+    """Return the camera of images of a shape, None where it is unknown.
+
+    rectified: as the node's camera.rectified.  note: called with how it is known, or why not.
+    """
+    try:
+        camera = tracker.camera(*shape[:2], rectified=rectified, hfov_rad=0.0)
+    except CameraUnknown as error:
+        note(str(error))
+        return None
+    for text in camera.known.said:
+        note(text)
+    return camera.model
+
+
+def model_text(model: str, weights: str, weights_warning: str) -> str:
+    """Return model and weights in Markdown, after a warning if depth is not for real use.
+
+    weights_warning: that warning; '' for none.
+    """
+    warning = f'# {weights_warning.upper()}\n\n' if weights_warning else ''
+    return f'{warning}**Model** {model}\n\n**Weights** {weights}'

@@ -4,42 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import rclpy
-from numpy.typing import NDArray
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from zoedepth_ros.geometry.intrinsics import CameraModel
 from zoedepth_ros.geometry.rectification import AUTO
 from zoedepth_ros.messages.camera import CameraTracker
-from zoedepth_ros.messages.camera_info import CameraUnknown
 from zoedepth_ros.messages.images import LASTING, ConversionError, ImageReader
 from zoedepth_ros.ros import qos
 from zoedepth_ros.ros.inputs import LatchedInfo, sibling
+from zoedepth_ros.viewing.frame import ViewFrame, noted_camera
 
 _KINDS = {'sensor_msgs/msg/Image': Image, 'sensor_msgs/msg/CompressedImage': CompressedImage}
-
-
-@dataclass(frozen=True, slots=True)
-class LiveImage:
-    """Hold an image as it came."""
-
-    topic: str
-    """Where it was published."""
-
-    time_s: float
-    """Its stamp [s]."""
-
-    rgb: NDArray[np.uint8]
-    """(H, W, 3)."""
-
-    camera: CameraModel | None
-    """None until there is a usable camera_info."""
 
 
 def live_images(
@@ -50,7 +29,7 @@ def live_images(
     rectified: str = AUTO,
     bits: int = 0,
     note: Callable[[str], None] = lambda text: None,
-) -> Iterator[LiveImage]:
+) -> Iterator[ViewFrame]:
     """Return the newest image again and again; what comes in between is skipped.
 
     topic: Image or CompressedImage.  camera_info: '' for the topic's sibling.  rectified, bits: as
@@ -117,7 +96,7 @@ def _image(
     rectified: str,
     bits: int,
     note: Callable[[str], None],
-) -> LiveImage | None:
+) -> ViewFrame | None:
     """Convert a message; None for one that is no image."""
     try:
         rgb = reader.rgb(msg, bits)
@@ -128,13 +107,6 @@ def _image(
         return None
     for text in filter(None, (reader.assumption, *reader.doubts)):
         note(text)
-    try:
-        camera = tracker.camera(*rgb.shape[:2], rectified=rectified, hfov_rad=0.0)
-        model = camera.model
-        for text in camera.known.said:
-            note(text)
-    except CameraUnknown as error:
-        model = None
-        note(str(error))
+    camera = noted_camera(tracker, rgb.shape, rectified, note)
     stamp = msg.header.stamp
-    return LiveImage(topic, stamp.sec + 1e-9 * stamp.nanosec, rgb, model)
+    return ViewFrame(topic, stamp.sec + 1e-9 * stamp.nanosec, rgb, camera=camera)

@@ -14,16 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.errors import printable
+from zoedepth_ros.geometry.intrinsics import CameraModel
 from zoedepth_ros.geometry.rectification import AUTO
 from zoedepth_ros.media.files import read_stored_image
 from zoedepth_ros.media.video import read_video, read_webcam
 from zoedepth_ros.messages import writers
 from zoedepth_ros.messages.camera import CameraTracker
-from zoedepth_ros.messages.camera_info import CameraUnknown
 from zoedepth_ros.messages.depth import depth_from_image
 from zoedepth_ros.pipeline.outputs import DOMAIN
-from zoedepth_ros.viewing.about import model_text
-from zoedepth_ros.viewing.frame import ViewFrame
+from zoedepth_ros.viewing.frame import ViewFrame, model_text, noted_camera
 
 _IMAGES_WAITING = 60  # of a recording, for depth that was made later
 
@@ -184,17 +183,8 @@ class _Shown:
         topic = message.channel.topic
         return ViewFrame(topic, time_s, rgb, depth_m, camera=camera, about=about)
 
-    def _camera(self, image: NDArray[Any]) -> Any:
-        try:
-            camera = self._tracker.camera(
-                *image.shape[:2], rectified=self._rectified, hfov_rad=0.0
-            )
-        except CameraUnknown as error:
-            self._note(str(error))
-            return None
-        for text in camera.known.said:
-            self._note(text)
-        return camera.model
+    def _camera(self, image: NDArray[Any]) -> CameraModel | None:
+        return noted_camera(self._tracker, image.shape, self._rectified, self._note)
 
 
 def _stamp(message: Any) -> tuple[int, int]:

@@ -20,13 +20,13 @@ from zoedepth_ros.geometry.points import PointPacker, decimate, unpack_rgb
 from zoedepth_ros.geometry.ranges import mask_beyond
 from zoedepth_ros.media.color import COLOR_RANGE_M
 from zoedepth_ros.pipeline.settings import PipelineSettings
-from zoedepth_ros.viewing.blueprint import blueprint
-from zoedepth_ros.viewing.errors import ViewingError
 from zoedepth_ros.viewing.frame import ViewFrame
 from zoedepth_ros.viewing.viewer import (
     LOCALHOST,
     WINDOW_PORT,
     Viewer,
+    ViewingError,
+    blueprint,
     browser_address,
     is_open,
     listens,

@@ -10,8 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-
-from zoedepth_ros.viewing.errors import ViewingError
+from typing import Any
 
 LOCALHOST = '127.0.0.1'
 WINDOW_PORT = 9876
@@ -20,6 +19,10 @@ WINDOW_PORT = 9876
 _START_S = 30.0
 _END_S = 5.0
 _SCREENS = ('DISPLAY', 'WAYLAND_DISPLAY', 'WAYLAND_SOCKET')
+
+
+class ViewingError(ValueError):
+    """Raised when nothing can be shown."""
 
 
 class Viewer:
@@ -64,6 +67,33 @@ class Viewer:
             if self._process.poll() is not None or time.monotonic() > until_s:
                 raise ViewingError('the viewer of Rerun did not start')
             time.sleep(0.05)
+
+
+def blueprint() -> Any:
+    """Return the maps on the left, the space above the router on the right."""
+    import rerun.blueprint as rrb
+
+    maps = rrb.Vertical(
+        rrb.Spatial2DView(origin='camera', name='image'),
+        rrb.Spatial2DView(origin='depth', name='depth [m]'),
+        rrb.Spatial2DView(origin='uncertainty', name='uncertainty [m]'),
+    )
+    space = rrb.Vertical(
+        rrb.Spatial3DView(
+            origin='/', contents=['/points', '/camera/**'], name='points and camera'
+        ),
+        rrb.Horizontal(
+            rrb.TimeSeriesView(origin='router', name='router: probability of the heads'),
+            rrb.TextDocumentView(origin='about', name='about'),
+            column_shares=[2, 1],
+        ),
+        row_shares=[3, 1],
+    )
+    return rrb.Blueprint(
+        rrb.Horizontal(maps, space, column_shares=[1, 2]),
+        rrb.TimePanel(state='collapsed'),
+        collapse_panels=True,
+    )
 
 
 def listens(address: str, port: int) -> bool:
