@@ -18,11 +18,13 @@ from zoedepth_ros.messages.images import (
     best_converter,
     convert_with_cv_bridge,
     convert_with_opencv,
-    rgb_from_compressed,
-    rgb_from_image,
 )
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+
+
+def rgb_of(msg, convert=None, bits=0):
+    return ImageReader(convert=convert).rgb(msg, bits)
 
 
 @pytest.fixture(params=['opencv', 'cv_bridge'])
@@ -59,14 +61,14 @@ def message(encoding, height, width, rows, *, step=None, big_endian=False):
 def test_colours_come_out_as_red_green_blue_with_and_without_padding(convert, encoding, pixel):
     row = bytes(pixel) * 2 + bytes([0] * len(pixel))
     for step in (len(row), len(row) + 5):
-        rgb = rgb_from_image(message(encoding, 2, 3, [row, row], step=step), convert)
+        rgb = rgb_of(message(encoding, 2, 3, [row, row], step=step), convert)
         assert rgb.dtype == np.uint8
         assert rgb.tolist() == [[[10, 20, 30], [10, 20, 30], [0, 0, 0]]] * 2
 
 
 @pytest.mark.parametrize('encoding', ['mono8', '8UC1'])
 def test_grey_becomes_three_equal_channels(convert, encoding):
-    rgb = rgb_from_image(message(encoding, 1, 3, [bytes([0, 100, 255])], step=8), convert)
+    rgb = rgb_of(message(encoding, 1, 3, [bytes([0, 100, 255])], step=8), convert)
     assert rgb.tolist() == [[[0] * 3, [100] * 3, [255] * 3]]
 
 
@@ -75,7 +77,7 @@ def test_sixteen_bit_grey_is_scaled_in_either_byte_order(convert, big_endian):
     order = 'big' if big_endian else 'little'
     row = b''.join(v.to_bytes(2, order) for v in (0, 0x1234, 65535))
     msg = message('mono16', 1, 3, [row], step=7, big_endian=big_endian)
-    assert rgb_from_image(msg, convert)[0, :, 0].tolist() == [0, 18, 255]  # 4660 * 255 / 65535
+    assert rgb_of(msg, convert)[0, :, 0].tolist() == [0, 18, 255]  # 4660 * 255 / 65535
 
 
 @pytest.mark.parametrize(
@@ -94,7 +96,7 @@ def test_sixteen_bit_colour_is_scaled_in_either_byte_order(convert, encoding, pi
     # 257 v is exactly v in 8 bits; 3 more is not seen, unless the bytes are swapped
     row = b''.join((v * 257 + 3).to_bytes(2, 'big' if big_endian else 'little') for v in pixel)
     msg = message(encoding, 1, 1, [row], big_endian=big_endian)
-    assert rgb_from_image(msg, convert, bits=16).tolist() == [[[10, 20, 30]]]
+    assert rgb_of(msg, convert, bits=16).tolist() == [[[10, 20, 30]]]
 
 
 @pytest.mark.parametrize('bits', [8, 16])
@@ -105,7 +107,7 @@ def test_a_bayer_mosaic_of_one_colour_is_that_colour(convert, pattern, bits, let
     block = np.array([[c == letter for c in pattern[:2]], [c == letter for c in pattern[2:]]])
     mosaic = np.tile(block, (4, 4)) * (255 if bits == 8 else 65535)
     rows = [row.tobytes() for row in mosaic.astype(np.uint8 if bits == 8 else '<u2')]
-    rgb = rgb_from_image(message(f'bayer_{pattern}{bits}', 8, 8, rows), convert)
+    rgb = rgb_of(message(f'bayer_{pattern}{bits}', 8, 8, rows), convert)
     assert rgb.shape == (8, 8, 3)
     assert rgb[2:6, 2:6].reshape(-1, 3).tolist() == [list(color)] * 16
 
@@ -115,7 +117,7 @@ def test_yuv_422_follows_bt601(convert, encoding):
     y, u, v = 120, 90, 170
     pair = (y, u, y, v) if encoding in ('yuv422_yuy2', 'yuyv') else (u, y, v, y)
     rows = [bytes(pair) * 2] * 2
-    rgb = rgb_from_image(message(encoding, 2, 4, rows, step=11), convert)
+    rgb = rgb_of(message(encoding, 2, 4, rows, step=11), convert)
     base = 1.164 * (y - 16)
     expected = (base + 1.596 * (v - 128), base - 0.813 * (v - 128) - 0.391 * (u - 128))
     assert rgb.shape == (2, 4, 3)
@@ -126,7 +128,7 @@ def test_yuv_422_follows_bt601(convert, encoding):
 @pytest.mark.parametrize(('encoding', 'pair'), [('nv12', (90, 170)), ('nv21', (170, 90))])
 def test_planar_yuv_420_follows_bt601(convert, encoding, pair):
     rows = [bytes([120] * 4)] * 4 + [bytes(pair) * 2] * 2
-    rgb = rgb_from_image(message(encoding, 4, 4, rows, step=6), convert)
+    rgb = rgb_of(message(encoding, 4, 4, rows, step=6), convert)
     assert rgb.shape == (4, 4, 3)
     np.testing.assert_allclose(rgb[..., 0], 1.164 * 104 + 1.596 * 42, atol=1.5)
     np.testing.assert_allclose(rgb[..., 2], 1.164 * 104 - 2.018 * 38, atol=1.5)
@@ -136,7 +138,7 @@ def test_every_encoding_of_the_table_can_be_converted(convert):
     for name, encoding in ENCODINGS.items():
         row_bytes = 8 * encoding.channels * encoding.bits // 8
         rows = [bytes(row_bytes)] * (12 if encoding.is_420 else 8)
-        rgb = rgb_from_image(message(name, 8, 8, rows), convert)
+        rgb = rgb_of(message(name, 8, 8, rows), convert)
         assert (rgb.shape, rgb.dtype) == ((8, 8, 3), np.uint8), name
 
 
@@ -162,7 +164,7 @@ def test_a_message_that_is_no_image_is_refused_by_name(convert, change, reason, 
     for field, value in change.items():
         setattr(msg, field, value)
     with pytest.raises(ConversionError, match=says) as caught:
-        rgb_from_image(msg, convert)
+        rgb_of(msg, convert)
     assert caught.value.reason == reason
 
 
@@ -180,12 +182,12 @@ def noise(height=32, width=48):
 
 def test_a_png_comes_back_exactly():
     rgb = noise()
-    np.testing.assert_array_equal(rgb_from_compressed(compressed(encoded('.png', rgb))), rgb)
+    np.testing.assert_array_equal(rgb_of(compressed(encoded('.png', rgb))), rgb)
 
 
 def test_a_jpeg_comes_back_in_the_right_order_of_colours():
     rgb = np.full((32, 32, 3), (200, 100, 20), np.uint8)
-    back = rgb_from_compressed(compressed(encoded('.jpg', rgb), 'rgb8; jpeg compressed bgr8'))
+    back = rgb_of(compressed(encoded('.jpg', rgb), 'rgb8; jpeg compressed bgr8'))
     np.testing.assert_allclose(back.astype(int), rgb, atol=3)
 
 
@@ -194,8 +196,8 @@ def test_a_jpeg_comes_back_in_the_right_order_of_colours():
 def test_the_rest_of_a_drivers_buffer_after_the_end_does_not_matter(tmp_path, suffix, count):
     whole = encoded(suffix, noise())
     data = whole + bytes(count)
-    expected = rgb_from_compressed(compressed(whole))
-    np.testing.assert_array_equal(rgb_from_compressed(compressed(data)), expected)
+    expected = rgb_of(compressed(whole))
+    np.testing.assert_array_equal(rgb_of(compressed(data)), expected)
     (tmp_path / f'p{suffix}').write_bytes(data)
     np.testing.assert_array_equal(read_image(tmp_path / f'p{suffix}'), expected)
 
@@ -205,7 +207,7 @@ def test_a_cut_file_is_refused_whatever_fills_the_buffer_up(tmp_path, suffix):
     whole = encoded(suffix, noise())
     data = whole[: len(whole) // 2] + bytes(len(whole))
     with pytest.raises(ConversionError, match='breaks off'):
-        rgb_from_compressed(compressed(data))
+        rgb_of(compressed(data))
     (tmp_path / f'p{suffix}').write_bytes(data)
     with pytest.raises(ImageFileError, match='end of the image is missing'):
         read_image(tmp_path / f'p{suffix}')
@@ -213,7 +215,7 @@ def test_a_cut_file_is_refused_whatever_fills_the_buffer_up(tmp_path, suffix):
 
 def test_a_grey_jpeg_becomes_rgb():
     data = cv2.imencode('.jpg', np.full((8, 8), 90, np.uint8))[1].tobytes()
-    assert rgb_from_compressed(compressed(data)).tolist() == [[[90] * 3] * 8] * 8
+    assert rgb_of(compressed(data)).tolist() == [[[90] * 3] * 8] * 8
 
 
 def test_the_orientation_tag_is_ignored_for_pixels_as_the_sensor_reads_them():
@@ -223,7 +225,7 @@ def test_the_orientation_tag_is_ignored_for_pixels_as_the_sensor_reads_them():
     tagged = jpeg[:2] + b'\xff\xe1' + (len(exif) + 2).to_bytes(2, 'big') + exif + jpeg[2:]
     turned = cv2.imdecode(np.frombuffer(tagged, np.uint8), cv2.IMREAD_COLOR)
     assert turned.shape == (48, 16, 3), 'the tag of this test is not read by OpenCV'
-    assert rgb_from_compressed(compressed(tagged)).shape == (16, 48, 3)
+    assert rgb_of(compressed(tagged)).shape == (16, 48, 3)
 
 
 @pytest.mark.parametrize(
@@ -251,7 +253,7 @@ def test_the_orientation_tag_is_ignored_for_pixels_as_the_sensor_reads_them():
 )
 def test_damaged_bytes_are_refused(data):
     with pytest.raises(ConversionError) as caught:
-        rgb_from_compressed(compressed(data))
+        rgb_of(compressed(data))
     assert caught.value.reason == 'damaged image'
 
 
@@ -260,9 +262,9 @@ def test_a_image_cut_short_is_refused_where_opencv_fills_it_up(monkeypatch, suff
     """As older versions of OpenCV do, with grey."""
     monkeypatch.setattr(cv2, 'imdecode', lambda *_: np.full((32, 48, 3), 128, np.uint8))
     whole = encoded(suffix, noise())
-    assert rgb_from_compressed(compressed(whole)).shape == (32, 48, 3)
+    assert rgb_of(compressed(whole)).shape == (32, 48, 3)
     with pytest.raises(ConversionError, match='breaks off'):
-        rgb_from_compressed(compressed(whole[: len(whole) // 2]))
+        rgb_of(compressed(whole[: len(whole) // 2]))
 
 
 def bayer(rgb, pattern):
@@ -285,7 +287,7 @@ def test_a_bayer_mosaic_may_have_odd_sides(convert, pattern, bits, size):
     rgb = np.full((*size, 3), FLAT, kind) * kind(1 if bits == 8 else 257)
     mosaic = bayer(rgb, pattern).astype('<u2' if bits == 16 else np.uint8)
     msg = message(f'bayer_{pattern}{bits}', *size, [row.tobytes() for row in mosaic])
-    back = rgb_from_image(msg, convert, bits=16)
+    back = rgb_of(msg, convert, bits=16)
     assert back.shape == (*size, 3)
     assert back.reshape(-1, 3).tolist() == [list(FLAT)] * (size[0] * size[1])
 
@@ -306,7 +308,7 @@ def test_yuv_422_may_have_odd_sides(convert, encoding, size):
         if encoding == 'uyvy':
             pairs = [(color, light) for light, color in pairs]
         rows.append(bytes(int(number) for pair in pairs for number in pair))
-    rgb = rgb_from_image(message(encoding, *size, rows), convert).astype(float)
+    rgb = rgb_of(message(encoding, *size, rows), convert).astype(float)
     base = 1.164 * (luma - 16.0)
     u, v = (np.repeat(plane, 2, axis=1)[:, :width] - 128.0 for plane in (u, v))
     expected = np.stack(
@@ -322,7 +324,7 @@ def test_nv12_may_have_odd_sides(convert, size):
     rows = [bytes([120] * width)] * height + [bytes([90, 170]) * (columns // 2)] * (
         (height + 1) // 2
     )
-    rgb = rgb_from_image(message('nv12', *size, rows, step=columns), convert)
+    rgb = rgb_of(message('nv12', *size, rows, step=columns), convert)
     assert rgb.shape == (*size, 3)
     np.testing.assert_allclose(rgb[..., 0], 1.164 * 104 + 1.596 * 42, atol=1.5)
     np.testing.assert_allclose(rgb[..., 2], 1.164 * 104 - 2.018 * 38, atol=1.5)
@@ -333,7 +335,7 @@ def test_depth_is_no_image(encoding):
     size = {'1': 2, '3': 4, '6': 8}[encoding[0]]
     msg = message(encoding, 2, 3, [bytes(3 * size)] * 2)
     with pytest.raises(ConversionError, match=f'{encoding} is depth, not an image') as caught:
-        rgb_from_image(msg)
+        rgb_of(msg)
     assert caught.value.reason == 'depth, not an image'
 
 
@@ -343,7 +345,7 @@ def test_depth_is_no_image(encoding):
 def test_compressed_depth_is_no_image(form):
     data = cv2.imencode('.png', np.full((8, 8), 2000, np.uint16))[1].tobytes()
     with pytest.raises(ConversionError, match='is depth, not an image'):
-        rgb_from_compressed(compressed(data, form))
+        rgb_of(compressed(data, form))
 
 
 @pytest.mark.parametrize('bits', [8, 16])
@@ -355,7 +357,7 @@ def test_a_mosaic_in_a_png_gets_its_colours_by_the_format(pattern, bits, form):
     kind = np.uint8 if bits == 8 else np.uint16
     rgb = np.full((9, 12, 3), FLAT, kind) * kind(1 if bits == 8 else 257)
     data = cv2.imencode('.png', bayer(rgb, pattern))[1].tobytes()
-    back = rgb_from_compressed(compressed(data, form.format(f'{pattern}{bits}')), bits=16)
+    back = rgb_of(compressed(data, form.format(f'{pattern}{bits}')), bits=16)
     assert back.reshape(-1, 3).tolist() == [list(FLAT)] * 108
 
 
@@ -363,21 +365,21 @@ def test_a_mosaic_in_a_png_gets_its_colours_by_the_format(pattern, bits, form):
 def test_a_mosaic_in_a_jpeg_gets_its_colours_by_the_format(target):
     mosaic = bayer(np.full((32, 32, 3), FLAT, np.uint8), 'rggb')
     data = cv2.imencode('.jpg', mosaic, [cv2.IMWRITE_JPEG_QUALITY, 100])[1].tobytes()
-    back = rgb_from_compressed(compressed(data, f'bayer_rggb8; jpeg compressed {target}'))
+    back = rgb_of(compressed(data, f'bayer_rggb8; jpeg compressed {target}'))
     np.testing.assert_allclose(back.astype(int), np.full(back.shape, FLAT), atol=6)
 
 
 def test_a_mosaic_that_was_coloured_before_it_was_compressed_stays_as_it_is():
     rgb = noise()
     msg = compressed(encoded('.png', rgb), 'bayer_rggb8; png compressed bgr8')
-    np.testing.assert_array_equal(rgb_from_compressed(msg), rgb)
+    np.testing.assert_array_equal(rgb_of(msg), rgb)
 
 
 @pytest.mark.parametrize('form', ['bayer_rggb8; png compressed ', 'bayer_rgbw8; png compressed '])
 def test_a_mosaic_that_is_none_is_refused(form):
     pixels = noise() if 'rggb' in form else noise()[..., 0]
     with pytest.raises(ConversionError, match=form.strip()):
-        rgb_from_compressed(compressed(cv2.imencode('.png', pixels)[1].tobytes(), form))
+        rgb_of(compressed(cv2.imencode('.png', pixels)[1].tobytes(), form))
 
 
 @pytest.mark.parametrize(
@@ -396,7 +398,7 @@ def test_a_mosaic_that_is_none_is_refused(form):
 )
 def test_a_format_that_is_not_supported_is_not_called_damaged(form, data, says):
     with pytest.raises(ConversionError, match=f'{says}.*not supported: have .* jpeg') as caught:
-        rgb_from_compressed(compressed(data, form))
+        rgb_of(compressed(data, form))
     assert caught.value.reason == 'unsupported format'
 
 
@@ -430,7 +432,7 @@ def test_a_mosaic_of_fewer_bits_than_sixteen_has_its_brightness(bits):
     rgb = np.full((8, 8, 3), (1.0, 0.5, 0.25)) * ((1 << bits) - 1)
     mosaic = bayer(rgb.round().astype(np.uint16), 'grbg').astype('<u2')
     msg = message('bayer_grbg16', 8, 8, [row.tobytes() for row in mosaic])
-    np.testing.assert_allclose(rgb_from_image(msg)[4, 4].astype(int), (255, 128, 64), atol=1)
+    np.testing.assert_allclose(rgb_of(msg)[4, 4].astype(int), (255, 128, 64), atol=1)
 
 
 def test_the_bits_of_a_camera_never_become_fewer():
@@ -488,7 +490,7 @@ def unknown_best():
 def test_cv_bridge_is_used_where_it_works(monkeypatch, unknown_best):
     bridge = Bridge()
     monkeypatch.setitem(sys.modules, 'cv_bridge', bridge)
-    rgb = rgb_from_image(message('8UC3', 1, 2, [bytes([3, 2, 1] * 2)], step=10))
+    rgb = rgb_of(message('8UC3', 1, 2, [bytes([3, 2, 1] * 2)], step=10))
     assert rgb.tolist() == [[[1, 2, 3]] * 2]
     assert bridge.asked[-1] == ('bgr8', 'rgb8', 6, 6)
     assert best_converter() is convert_with_cv_bridge
@@ -496,7 +498,7 @@ def test_cv_bridge_is_used_where_it_works(monkeypatch, unknown_best):
 
 def test_a_broken_cv_bridge_is_not_used(monkeypatch, unknown_best):
     monkeypatch.setitem(sys.modules, 'cv_bridge', Bridge(broken=True))
-    rgb = rgb_from_image(message('bgr8', 1, 1, [bytes([3, 2, 1])]))
+    rgb = rgb_of(message('bgr8', 1, 1, [bytes([3, 2, 1])]))
     assert rgb.tolist() == [[[1, 2, 3]]]
     assert best_converter() is convert_with_opencv
 
@@ -504,4 +506,4 @@ def test_a_broken_cv_bridge_is_not_used(monkeypatch, unknown_best):
 def test_what_cv_bridge_refuses_is_a_conversion_error(monkeypatch, unknown_best):
     monkeypatch.setitem(sys.modules, 'cv_bridge', Bridge())
     with pytest.raises(ConversionError, match='not a color format'):
-        rgb_from_image(message('mono8', 1, 1, [b'a']))
+        rgb_of(message('mono8', 1, 1, [b'a']))

@@ -18,7 +18,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, RegionOfInterest
 from std_msgs.msg import Header
 
 from zoedepth_ros.messages.camera_info import CameraUnknown
-from zoedepth_ros.messages.images import ConversionError, rgb_from_compressed, rgb_from_image
+from zoedepth_ros.messages.images import ConversionError, ImageReader
 from zoedepth_ros.ros.parameters.node_settings import settings_from
 
 # name -> bytes per pixel, fewest rows and columns that have colours; from sensor_msgs'
@@ -81,7 +81,7 @@ def outcome(function, given_):
 @some(300, 0.4)
 @given(images())
 def test_an_image_is_an_image_of_its_size_or_refused_with_a_reason(msg):
-    rgb, error = outcome(rgb_from_image, msg)
+    rgb, error = outcome(ImageReader().rgb, msg)
     if error is not None:
         assert not is_whole(msg)
         assert error.reason
@@ -123,7 +123,7 @@ def compressed_images(draw):
 @some(300, 0.3)
 @given(compressed_images())
 def test_a_compressed_image_is_an_image_or_refused_with_a_reason(msg):
-    rgb, error = outcome(rgb_from_compressed, msg)
+    rgb, error = outcome(ImageReader().rgb, msg)
     if error is not None:
         assert error.reason in ('damaged image', 'unsupported format')
     else:
@@ -142,14 +142,14 @@ def test_an_image_that_claims_to_be_huge_is_refused_before_it_is_unpacked(suffix
         at = data.index(b'\xff\xc0') + 5  # start of frame, length, bits
         data[at : at + 4] = huge[2:] * 2
     with pytest.raises(ConversionError, match='60000 x 60000 px: at most'):
-        rgb_from_compressed(CompressedImage(format='x', data=array.array('B', bytes(data))))
+        ImageReader().rgb(CompressedImage(format='x', data=array.array('B', bytes(data))))
 
 
 @pytest.mark.parametrize('suffix', ['.bmp', '.webp', '.tiff'])
 def test_other_file_formats_are_refused(suffix):
     msg = CompressedImage(format='x', data=array.array('B', encoded(suffix)))
     with pytest.raises(ConversionError, match='JPEG or PNG'):
-        rgb_from_compressed(msg)
+        ImageReader().rgb(msg)
 
 
 NUMBER = st.one_of(

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.millimetres import from_millimetres
+from zoedepth_ros.messages.images import image_rows
 
 _TYPES = {'32FC1': np.float32, '16UC1': np.uint16}
 
@@ -20,12 +21,6 @@ def depth_from_image(msg: Any) -> NDArray[np.float32]:
     if msg.encoding not in _TYPES:
         raise ValueError(f'depth must be 32FC1 or 16UC1, got {msg.encoding!r}')
     kind = np.dtype(_TYPES[msg.encoding]).newbyteorder('>' if msg.is_bigendian else '<')
-    row_bytes = msg.width * kind.itemsize
-    if msg.step < row_bytes or len(msg.data) != msg.height * msg.step:
-        raise ValueError(
-            f'{msg.width} x {msg.height} px {msg.encoding} needs step >= {row_bytes} and step x '
-            f'{msg.height} bytes, got step {msg.step} and {len(msg.data)} bytes'
-        )
-    rows = np.frombuffer(msg.data, np.uint8).reshape(msg.height, msg.step)
-    values = np.ascontiguousarray(rows[:, :row_bytes]).view(kind)
+    rows = image_rows(msg, msg.height, msg.width * kind.itemsize)
+    values = np.ascontiguousarray(rows).view(kind)
     return from_millimetres(values) if msg.encoding == '16UC1' else values.astype(np.float32)

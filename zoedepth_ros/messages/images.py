@@ -150,70 +150,79 @@ class ImageReader:
         return tuple(filter(None, (self._grey, self._bits.doubt)))
 
     def rgb(self, msg: Any, bits: int = 0) -> Rgb:
-        """Return the image (H, W, 3); raises ConversionError.
+        """Return the image (H, W, 3), which may share memory with the message.
 
-        bits: significant ones of 16-bit values, 0 for those of the largest value so far.
+        bits: significant ones of 16-bit values, which are scaled to 8; 0 for those of the largest
+        value so far.  Raises ConversionError.
         """
         is_compressed = hasattr(msg, 'format')
         name = msg.format.partition(';')[0].strip() if is_compressed else msg.encoding
         is_grey = name in ('mono8', '8UC1') and names_depth(self.topic)
         self._grey = f'{name} on {self.topic}: is this depth in grey, not an image?' * is_grey
         if is_compressed:
-            return rgb_from_compressed(msg, self._bits, bits, self.topic)
-        return rgb_from_image(msg, self._convert, self._bits, bits, self.topic)
+            return self._of_compressed(msg, name, bits)
+        self._refuse_depth(name, bits)
+        if name not in ENCODINGS:
+            raise _unknown_encoding(f'encoding {name!r}')
+        rgb = self._converted(_pixels(msg, ENCODINGS[name]), name, bits, self._convert)
+        if rgb.shape[:2] == (msg.height, msg.width):
+            return rgb
+        return np.ascontiguousarray(rgb[: msg.height, : msg.width])
 
+    def _of_compressed(self, msg: Any, name: str, bits: int) -> Rgb:
+        """Decode a JPEG or PNG; name: encoding of the image before compression.
 
-def rgb_from_image(
-    msg: Any,
-    convert: ColorConverter | None = None,
-    largest: SignificantBits | None = None,
-    bits: int = 0,
-    topic: str = '',
-) -> Rgb:
-    """Convert a sensor_msgs/Image to uint8 (H, W, 3) RGB.
+        `format` is read as image_transport writes it: 'bayer_rggb8; png compressed ' is a mosaic.
+        An image that breaks off is refused too: older OpenCVs fill it up in grey.
+        """
+        if name in DEPTH_ENCODINGS or 'compressedDepth' in msg.format:
+            raise _depth_error(f'format {msg.format!r}')
+        data = bytes(msg.data)
+        _check_file(data, msg.format)
+        try:
+            # Not upright by the orientation tag: camera_info is for the pixels as read out.
+            pixels = decode_pixels(data)
+        except cv2.error as error:
+            raise ConversionError(DAMAGED, f'cannot decode {msg.format!r}: {error}') from None
+        if pixels is None:
+            message = f'cannot decode {len(data)} bytes of {msg.format!r}'
+            raise ConversionError(DAMAGED, message)
+        encoding = _decoded_encoding(pixels, name, msg.format)
+        self._refuse_depth(encoding, bits)
+        return self._converted(pixels, encoding, bits, convert_with_opencv)
 
-    16-bit values are scaled to 8 by their significant bits.  The image may share memory with
-    the message.  convert: how 8-bit colours are converted; by default the best way this machine
-    has.  Raises ConversionError.
-    """
-    _refuse_depth(msg.encoding, topic, bits)
-    if msg.encoding not in ENCODINGS:
-        raise ConversionError(
-            UNKNOWN_ENCODING,
-            f'cannot convert encoding {msg.encoding!r}: expected one of {", ".join(ENCODINGS)}',
-        )
-    pixels = _pixels(msg, ENCODINGS[msg.encoding])
-    rgb = _converted(pixels, msg.encoding, convert, largest, bits)
-    if rgb.shape[:2] == (msg.height, msg.width):
-        return rgb
-    return np.ascontiguousarray(rgb[: msg.height, : msg.width])
+    def _refuse_depth(self, encoding: str, bits: int) -> None:
+        if encoding in DEPTH_ENCODINGS:
+            raise _depth_error(f'encoding {encoding}')
+        if is_depth(encoding, self.topic, bits):
+            raise ConversionError(
+                DEPTH_IMAGE,
+                f'{encoding} on {self.topic} is depth by the name of the topic, not an image: '
+                'choose the topic of a colour or mono image, or set camera.bits (--bits) where it '
+                'is one',
+            )
 
-
-def rgb_from_compressed(
-    msg: Any, largest: SignificantBits | None = None, bits: int = 0, topic: str = ''
-) -> Rgb:
-    """Decode a sensor_msgs/CompressedImage (JPEG, PNG) to uint8 (H, W, 3) RGB.
-
-    `format` is read as image_transport writes it: 'bayer_rggb8; png compressed ' is a mosaic.
-    Raises ConversionError, also for an image that breaks off, which older OpenCVs fill up in
-    grey.
-    """
-    name = msg.format.partition(';')[0].strip()
-    if name in DEPTH_ENCODINGS or 'compressedDepth' in msg.format:
-        raise _depth_error(f'format {msg.format!r}')
-    data = bytes(msg.data)
-    _check_file(data, msg.format)
-    try:
-        # Not upright by the orientation tag: camera_info is for the pixels as they were read out.
-        pixels = decode_pixels(data)
-    except cv2.error as error:
-        raise ConversionError(DAMAGED, f'cannot decode {msg.format!r}: {error}') from None
-    if pixels is None:
-        message = f'cannot decode {len(data)} bytes of {msg.format!r}'
-        raise ConversionError(DAMAGED, message)
-    encoding = _decoded_encoding(pixels, name, msg.format)
-    _refuse_depth(encoding, topic, bits)
-    return _converted(pixels, encoding, convert_with_opencv, largest, bits)
+    def _converted(
+        self, pixels: NDArray[Any], name: str, bits: int, convert: ColorConverter | None
+    ) -> Rgb:
+        """Convert checked pixels of a known encoding to uint8 RGB."""
+        encoding = ENCODINGS[name]
+        height, width = pixels.shape[:2]
+        if min(height, width) < encoding.least_side:
+            least = f'at least {encoding.least_side} x {encoding.least_side} px'
+            message = f'{name} needs {least}, got {width} x {height} px'
+            raise ConversionError('cannot convert', message)
+        try:
+            if encoding.bits == 16:
+                values = pixels[..., :3] if encoding.channels == 4 else pixels
+                significant = self._bits.of(values, bits)
+                return to_8_bits(convert_with_opencv(pixels, name), significant)
+            if encoding.code is None:
+                return pixels
+            return (convert or best_converter())(pixels, name)
+        except (cv2.error, RuntimeError) as error:
+            message = f'cannot convert {width} x {height} {name}: {error}'
+            raise ConversionError('cannot convert', message) from error
 
 
 def is_depth(encoding: str, topic: str, bits: int = 0) -> bool:
@@ -225,15 +234,9 @@ def is_depth(encoding: str, topic: str, bits: int = 0) -> bool:
     return encoding in DEPTH_ENCODINGS or named
 
 
-def _refuse_depth(encoding: str, topic: str, bits: int) -> None:
-    if encoding in DEPTH_ENCODINGS:
-        raise _depth_error(f'encoding {encoding}')
-    if is_depth(encoding, topic, bits):
-        raise ConversionError(
-            DEPTH_IMAGE,
-            f'{encoding} on {topic} is depth by the name of the topic, not an image: choose the '
-            'topic of a colour or mono image, or set camera.bits (--bits) where it is one',
-        )
+def _unknown_encoding(what: str) -> ConversionError:
+    message = f'cannot convert {what}: expected one of {", ".join(ENCODINGS)}'
+    return ConversionError(UNKNOWN_ENCODING, message)
 
 
 def _depth_error(what: str) -> ConversionError:
@@ -286,36 +289,8 @@ def _decoded_encoding(pixels: NDArray[Any], name: str, form: str) -> str:
         return f'mono{bits}'
     mosaic = f'{name.rstrip("0123456789")}{bits}'
     if mosaic not in ENCODINGS:
-        message = f'cannot convert {form!r}: expected one of {", ".join(ENCODINGS)}'
-        raise ConversionError(UNKNOWN_ENCODING, message)
+        raise _unknown_encoding(repr(form))
     return mosaic
-
-
-def _converted(
-    pixels: NDArray[Any],
-    name: str,
-    convert: ColorConverter | None,
-    largest: SignificantBits | None,
-    bits: int,
-) -> Rgb:
-    """Convert checked pixels of a known encoding to uint8 RGB."""
-    encoding = ENCODINGS[name]
-    height, width = pixels.shape[:2]
-    if min(height, width) < encoding.least_side:
-        least = f'at least {encoding.least_side} x {encoding.least_side} px'
-        message = f'{name} needs {least}, got {width} x {height} px'
-        raise ConversionError('cannot convert', message)
-    try:
-        if encoding.bits == 16:
-            values = pixels[..., :3] if encoding.channels == 4 else pixels
-            significant = (largest or SignificantBits()).of(values, bits)
-            return to_8_bits(convert_with_opencv(pixels, name), significant)
-        if encoding.code is None:
-            return pixels
-        return (convert or best_converter())(pixels, name)
-    except (cv2.error, RuntimeError) as error:
-        message = f'cannot convert {width} x {height} {name}: {error}'
-        raise ConversionError('cannot convert', message) from error
 
 
 def _pixels(msg: Any, encoding: Encoding) -> NDArray[Any]:
@@ -323,21 +298,14 @@ def _pixels(msg: Any, encoding: Encoding) -> NDArray[Any]:
 
     Colours that pixels share make sides even: there the array is larger than the image.
     """
-    height, width, step = msg.height, msg.width, msg.step
+    height, width = msg.height, msg.width
     if height == 0 or width == 0:
         message = f'the image is empty: {width} x {height} px'
         raise ConversionError('zero size', message)
     rows, columns = height, width
     if encoding.is_420:
         rows, columns = height + (height + 1) // 2, width + width % 2
-    row_bytes = columns * encoding.channels * encoding.bits // 8
-    if step < row_bytes or len(msg.data) != step * rows:
-        message = (
-            f'{width} x {height} px {msg.encoding} needs step >= {row_bytes} and step x {rows} '
-            f'bytes, got step {step} and {len(msg.data)} bytes'
-        )
-        raise ConversionError('wrong data length', message)
-    data = np.frombuffer(msg.data, np.uint8).reshape(rows, step)[:, :row_bytes]
+    data = image_rows(msg, rows, columns * encoding.channels * encoding.bits // 8)
     if encoding.is_420 and height % 2:
         data = np.concatenate((data[:height], data[height - 1 :]))
     if encoding.pair is not None and width % 2 and width > 1:
@@ -347,6 +315,20 @@ def _pixels(msg: Any, encoding: Encoding) -> NDArray[Any]:
         data = np.ascontiguousarray(data).view(order).astype(np.uint16, copy=False)
     channels = (encoding.channels,) if encoding.channels > 1 else ()
     return np.ascontiguousarray(data).reshape(len(data), columns, *channels)
+
+
+def image_rows(msg: Any, rows: int, row_bytes: int) -> NDArray[np.uint8]:
+    """View the data of an Image without padding, (rows, row_bytes).
+
+    Raises ConversionError when they do not fit the size.
+    """
+    if msg.step < row_bytes or len(msg.data) != msg.step * rows:
+        message = (
+            f'{msg.width} x {msg.height} px {msg.encoding} needs step >= {row_bytes} and step x '
+            f'{rows} bytes, got step {msg.step} and {len(msg.data)} bytes'
+        )
+        raise ConversionError('wrong data length', message)
+    return np.frombuffer(msg.data, np.uint8).reshape(rows, msg.step)[:, :row_bytes]
 
 
 def convert_with_opencv(pixels: NDArray[Any], name: str) -> NDArray[Any]:
