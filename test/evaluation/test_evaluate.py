@@ -93,10 +93,15 @@ def test_skipped_files_are_in_the_report():
 
 
 def test_a_limit_takes_the_first_images_and_the_watcher_sees_each():
-    seen = []
+    seen, totals = [], []
+
+    def watch(samples, total):
+        totals.append(total)
+        return samples
+
     data = ListedSamples([flat_sample(name, 2.0) for name in 'abc'])
-    evaluate(ConstantNetwork(_two_metres), data, INDOOR, limit=2, observe=seen.append)
-    assert [(s.sample.name, s.n_done, s.n_all) for s in seen] == [('a', 1, 2), ('b', 2, 2)]
+    evaluate(ConstantNetwork(_two_metres), data, INDOOR, limit=2, observe=seen.append, watch=watch)
+    assert ([scored.sample.name for scored in seen], totals) == (['a', 'b'], [2])
 
 
 def test_the_network_sees_the_image_at_the_size_of_the_data_sets_protocol(tmp_path):

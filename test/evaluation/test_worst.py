@@ -18,12 +18,12 @@ def _watch(n_kept, depths_m=(2.0, 8.0, 4.0, np.nan)):
 
 def test_the_images_of_largest_relative_error_are_kept_worst_first():
     # predicted 2 m: errors of 0, 6/8 and 2/4; the one without truth has none
-    names = [scored.sample.name for scored in _watch(2).ranked()]
+    names = [scored.sample.name for scored in _watch(2).ranked]
     assert names == ['rgb/8.0.png', 'rgb/4.0.png']
 
 
 def test_none_are_kept_when_none_are_wanted():
-    assert _watch(0).ranked() == []
+    assert _watch(0).ranked == []
 
 
 def test_panels_are_written_with_rank_and_name(tmp_path):

@@ -56,7 +56,8 @@ def test_the_command_shows_the_progress_of_the_evaluation(trained, tmp_path, mon
     recipe.write_text(yaml.safe_dump(tiny_recipe.recipe(tmp_path)))
     assert main(['train', str(recipe), '--embed', str(folder), '--device', 'cpu']) == 0
     printed = capsys.readouterr()
-    assert re.findall(r'^(\d/\d)  AbsRel', printed.err, re.MULTILINE) == ['1/2', '2/2'] * 2
+    shown = re.findall(r'^(\d of \d) images', printed.err, re.MULTILINE)
+    assert shown == ['1 of 2', '2 of 2'] * 2
     assert str(folder / 'ZoeD_tiny_NK.safetensors') in printed.out
 
 

@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
             protocol,
             head,
             limit=limit,
-            watch=partial(progress, total=limit, unit='images'),
+            watch=partial(progress, unit='images'),
         )
         _describe(head, found[head])
     if args.into_weights:

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
-import time
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from zoedepth_ros.cli.arguments import at_least, refuse_idle, steps_per_m
 from zoedepth_ros.cli.reporting import progress, write_json, write_text
 from zoedepth_ros.files import check_folder, check_writable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping, Sequence
 
     from zoedepth_ros.datasets.dataset import DepthDataset
-    from zoedepth_ros.evaluation.evaluate import NetworkPredictor, ScoredImage
+    from zoedepth_ros.evaluation.evaluate import NetworkPredictor
     from zoedepth_ros.evaluation.head_switching import TrajectoryReport
-    from zoedepth_ros.evaluation.report import EvaluationReport, ImageScore, ModelCard
+    from zoedepth_ros.evaluation.published import PublishedScores
+    from zoedepth_ros.evaluation.report import EvaluationReport, ModelCard
+    from zoedepth_ros.evaluation.synthetic_scenes import ScenesReport
     from zoedepth_ros.evaluation.uncertainty import UncertaintyScore
     from zoedepth_ros.evaluation.worst import WorstImages
 
@@ -169,31 +170,16 @@ def _evaluate_dataset(args: argparse.Namespace) -> int:
     from zoedepth_ros.evaluation.evaluate import evaluate
     from zoedepth_ros.evaluation.protocol import DOMAIN_PROTOCOLS, PROTOCOLS
     from zoedepth_ros.evaluation.published import published_for
-    from zoedepth_ros.evaluation.report import as_table
 
     dataset = open_data(args)
     protocol = PROTOCOLS.get(args.dataset) or DOMAIN_PROTOCOLS[dataset.domain]
     predictor = open_network(args, args.head or AUTO)
     worst = _worst(args, predictor)
-    report = evaluate(
-        predictor,
-        dataset,
-        protocol,
-        head=args.head or AUTO,
-        flip=not args.no_flip,
-        limit=args.samples,
-        focal_correction=args.focal_correction,
-        observe=EvaluationProgress(worst),
-    )
+    report = evaluate(predictor, dataset, protocol, limit=args.samples, **_how(args, worst))
     _print_model(report.card, args)
     _print_data(report)
-    _print_correction(report.focal_correction, predictor)
-    rows = {f'{report.card.model}, measured': report.metrics}
-    if report.without_camera:
-        rows['without the camera'] = report.metrics_without_camera
-    print(as_table(rows, published_for(args.dataset)))
-    _report_uncertainty(report.uncertainty, report.card, args)
-    _write(args, report.as_dict(), report.images, worst)
+    rows = {f'{report.card.model}, measured': report}
+    _finish(args, predictor, report, rows, worst, published_for(args.dataset))
     return 0
 
 
@@ -213,36 +199,58 @@ def open_data(args: argparse.Namespace) -> DepthDataset:
 
 
 def _evaluate_scenes(args: argparse.Namespace) -> int:
-    from zoedepth_ros.evaluation.report import as_table
     from zoedepth_ros.evaluation.synthetic_scenes import evaluate_scenes
 
     predictor = open_network(args, args.head or AUTO)
-    worst = _worst(args, predictor)
-    found = evaluate_scenes(
-        predictor,
-        seed=args.seed or 0,
-        n_samples=args.samples or DEFAULT_SCENES,
-        head=args.head or AUTO,
-        flip=not args.no_flip,
-        focal_correction=args.focal_correction,
-        observe=EvaluationProgress(worst),
-    )
-    reports = found.reports
-    _print_model(next(iter(reports.values())).card, args)
-    counts = ', '.join(f'{len(r.images)} {domain}' for domain, r in reports.items())
-    print(f'data     rendered scenes of seed {args.seed or 0}: {counts}')
-    _print_router(found.router_accuracy)
-    _print_correction(found.focal_correction, predictor)
-    rows = {domain: report.metrics for domain, report in reports.items()}
-    for domain, report in reports.items():
-        if report.without_camera:
-            rows[f'{domain}, without the camera'] = report.metrics_without_camera
-    print(as_table(rows))
-    card = next(iter(found.reports.values())).card
-    _report_uncertainty(found.uncertainty, card, args)
-    pictures = [picture for report in reports.values() for picture in report.images]
-    _write(args, found.as_dict(), pictures, worst)
+    worst, seed = _worst(args, predictor), args.seed or 0
+    n_samples = args.samples or DEFAULT_SCENES
+    found = evaluate_scenes(predictor, seed=seed, n_samples=n_samples, **_how(args, worst))
+    _print_model(found.first.card, args)
+    counts = ', '.join(f'{len(r.images)} {domain}' for domain, r in found.reports.items())
+    print(f'data     rendered scenes of seed {seed}: {counts}')
+    _finish(args, predictor, found, found.reports, worst)
     return 0
+
+
+def _how(args: argparse.Namespace, worst: WorstImages) -> dict[str, Any]:
+    """Return the arguments of an evaluation that all data have."""
+    return {
+        'head': args.head or AUTO,
+        'flip': not args.no_flip,
+        'focal_correction': args.focal_correction,
+        'observe': worst,
+        'watch': partial(progress, unit='images'),
+    }
+
+
+def _finish(
+    args: argparse.Namespace,
+    predictor: NetworkPredictor,
+    found: EvaluationReport | ScenesReport,
+    reports: Mapping[str, EvaluationReport],
+    worst: WorstImages,
+    published: Sequence[PublishedScores] = (),
+) -> None:
+    """Print the tables and write the files; reports: title of the row -> report."""
+    from zoedepth_ros.evaluation.report import as_csv, as_table
+
+    first = next(iter(reports.values()))
+    _print_router(found.router_accuracy)
+    _print_correction(first.focal_correction, predictor)
+    rows = {}
+    for title, report in reports.items():
+        rows[title] = report.metrics
+        if report.without_camera:
+            rows[f'{title}, without the camera'] = report.metrics_without_camera
+    print(as_table(rows, published))
+    _report_uncertainty(found.uncertainty, first.card, args)
+    if args.json:
+        write_json(args.json, found.as_dict())
+    if args.csv:
+        write_text(args.csv, as_csv(found.images))
+    if args.worst:
+        for path in worst.save(_out(args)):
+            print(f'-> {path}')
 
 
 def _evaluate_trajectories(args: argparse.Namespace) -> int:
@@ -260,7 +268,8 @@ def _evaluate_trajectories(args: argparse.Namespace) -> int:
     _print_correction(found.trajectories[0].focal_correction, predictor)
     for seed, trajectory in enumerate(found.trajectories, start=args.seed or 0):
         _print_trajectory(seed, trajectory)
-    _write(args, found.as_dict(), [], None)
+    if args.json:
+        write_json(args.json, found.as_dict())
     return 0
 
 
@@ -306,33 +315,6 @@ def _out(args: argparse.Namespace) -> Path:
     return Path(args.out or DEFAULT_OUT).expanduser()
 
 
-class EvaluationProgress:
-    """Show progress on stderr, and collect the worst images."""
-
-    def __init__(self, worst: WorstImages | None = None) -> None:
-        self.worst = worst
-        self.is_terminal = sys.stderr.isatty()
-        self.start_s = time.monotonic()
-        self.errors: list[float] = []
-
-    def __call__(self, scored: ScoredImage) -> None:
-        if self.worst is not None:
-            self.worst(scored)
-        if scored.n_done == 1:
-            self.errors, self.start_s = [], time.monotonic()
-        if scored.score:
-            self.errors.append(scored.score.metrics.abs_rel)
-        last = scored.n_done == scored.n_all
-        if not (self.is_terminal or last or scored.n_done % max(1, scored.n_all // 10) == 0):
-            return
-        elapsed_s = time.monotonic() - self.start_s
-        mean = sum(self.errors) / max(1, len(self.errors))
-        text = f'{scored.n_done}/{scored.n_all}  AbsRel {mean:.3f}  {elapsed_s:.0f} s'
-        print(f'\r{text:<60}' if self.is_terminal else text, file=sys.stderr, end='', flush=True)
-        if last or not self.is_terminal:
-            print(file=sys.stderr)
-
-
 def _print_model(card: ModelCard, args: argparse.Namespace) -> None:
     flip = (
         'no flip'
@@ -361,7 +343,6 @@ def _print_data(report: EvaluationReport) -> None:
         print(f'         {len(report.skipped)} more were skipped:')
         for problem in report.skipped:
             print(f'           {problem}')
-    _print_router(report.router_accuracy)
 
 
 def _print_router(accuracy: float | None) -> None:
@@ -398,21 +379,3 @@ def _report_uncertainty(
         note = f'{card.model}; {card.weights_warning}' if card.weights_warning else card.model
         write_image(path, draw_uncertainty(scores, note))
         print(f'-> {path}')
-
-
-def _write(
-    args: argparse.Namespace,
-    found: dict[str, object],
-    pictures: Iterable[ImageScore],
-    worst: WorstImages | None,
-) -> None:
-    """Write the requested files and print their paths."""
-    from zoedepth_ros.evaluation.report import as_csv
-
-    if args.json:
-        write_json(args.json, found)
-    if args.csv:
-        write_text(args.csv, as_csv(pictures))
-    if args.worst and worst is not None:
-        for path in worst.save(_out(args)):
-            print(f'-> {path}')

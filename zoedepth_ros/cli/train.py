@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoedepth_ros.cli.reporting import progress
 from zoedepth_ros.files import check_folder
 
 if TYPE_CHECKING:
@@ -72,11 +74,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _embed(model: str, best: Path, args: argparse.Namespace) -> None:
-    from zoedepth_ros.cli.evaluate import EvaluationProgress
     from zoedepth_ros.training.embed import embed, scores
 
-    folder, observe = Path(args.embed).expanduser(), EvaluationProgress()
-    path, report = embed(model, best, Path(args.config), folder=folder, observe=observe)
+    folder, watch = Path(args.embed).expanduser(), partial(progress, unit='images')
+    path, report = embed(model, best, Path(args.config), folder=folder, watch=watch)
     print(f'{path}: {scores(report)["held_out"]}')
 
 

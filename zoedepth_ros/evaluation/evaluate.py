@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Protocol
@@ -82,13 +82,16 @@ class ScoredImage:
     """Its scores; None without a valid pixel."""
     protocol: EvaluationProtocol
     """Range and crop."""
-    n_done: int
-    """Number of images so far, including this one."""
-    n_all: int
-    """Number of all images."""
 
 
 Observer = Callable[[ScoredImage], None]
+Watch = Callable[[Iterable[Sample], int], Iterable[Sample]]
+"""Iterates over samples, whose number is given, for example with a progress bar."""
+
+
+def unwatched(samples: Iterable[Sample], total: int) -> Iterable[Sample]:
+    """Return the samples."""
+    return samples
 
 
 def evaluate(
@@ -100,7 +103,8 @@ def evaluate(
     flip: bool = True,
     limit: int | None = None,
     focal_correction: str = AUTO,
-    observe: Observer | None = None,
+    observe: Observer = lambda scored: None,
+    watch: Watch = unwatched,
 ) -> EvaluationReport:
     """Evaluate all images, or the first `limit`, in the order of the data set.
 
@@ -113,7 +117,7 @@ def evaluate(
     without_camera: list[ImageScore] = []
     without_ground_truth: list[str] = []
     n_all = len(dataset) if limit is None else min(limit, len(dataset))
-    for n_done, sample in enumerate(islice(dataset, limit), start=1):
+    for sample in watch(islice(dataset, limit), n_all):
         result = predict_sample(predictor, dataset, sample, head=head, flip=flip)
         depth_m = result.depth_m
         factor = camera_factor(predictor, sample, focal_correction)
@@ -129,8 +133,7 @@ def evaluate(
             without_ground_truth.append(sample.name)
         else:
             scores.append(score)
-        if observe is not None:
-            observe(ScoredImage(sample, depth_m, score, protocol, n_done, n_all))
+        observe(ScoredImage(sample, depth_m, score, protocol))
     skipped = tuple(map(str, dataset.skipped))
     if not scores:
         raise ValueError(f'{dataset.name}: no image with a valid pixel; skipped: {skipped}')

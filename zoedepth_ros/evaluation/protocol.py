@@ -26,7 +26,7 @@ CROPS = ('none', 'eigen', 'garg', 'eigen_kitti')
 """Names of the crops."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class EvaluationProtocol:
     """The range and crop inside which pixels count."""
 
@@ -103,34 +103,22 @@ def resize_prediction(
     return resized[0, 0].numpy()
 
 
-def _protocol(
-    name: str, crop: str, min_depth_m: float, max_depth_m: float, n_published: int | None
-) -> EvaluationProtocol:
-    return EvaluationProtocol(
-        name=name,
-        crop=crop,
-        min_depth_m=min_depth_m,
-        max_depth_m=max_depth_m,
-        n_published=n_published,
-    )
-
-
 PROTOCOLS: Mapping[str, EvaluationProtocol] = MappingProxyType(
     {
         protocol.name: protocol
         for protocol in (
-            _protocol('nyu', 'eigen', 1e-3, 10.0, 654),
-            _protocol('sunrgbd', 'eigen', 0.0, 8.0, 5050),
-            _protocol('ibims', 'eigen', 0.0, 10.0, 100),
-            _protocol('diode_indoor', 'eigen', 1e-3, 10.0, 325),
-            _protocol('hypersim_test', 'eigen', 1e-3, 80.0, 7690),
-            _protocol('diml_indoor', 'eigen', 0.0, 10.0, None),
-            _protocol('kitti', 'garg', 1e-3, 80.0, 652),
-            _protocol('vkitti2', 'garg', 1e-3, 80.0, 1701),
-            _protocol('ddad', 'garg', 1e-3, 80.0, 3950),
+            EvaluationProtocol('nyu', 'eigen', 1e-3, 10.0, 654),
+            EvaluationProtocol('sunrgbd', 'eigen', 0.0, 8.0, 5050),
+            EvaluationProtocol('ibims', 'eigen', 0.0, 10.0, 100),
+            EvaluationProtocol('diode_indoor', 'eigen', 1e-3, 10.0, 325),
+            EvaluationProtocol('hypersim_test', 'eigen', 1e-3, 80.0, 7690),
+            EvaluationProtocol('diml_indoor', 'eigen', 0.0, 10.0, None),
+            EvaluationProtocol('kitti', 'garg', 1e-3, 80.0, 652),
+            EvaluationProtocol('vkitti2', 'garg', 1e-3, 80.0, 1701),
+            EvaluationProtocol('ddad', 'garg', 1e-3, 80.0, 3950),
             # the paper says 1e-3 m, the code that made its numbers 2 m
-            _protocol('diml_outdoor', 'garg', 2.0, 80.0, 500),
-            _protocol('diode_outdoor', 'garg', 1e-3, 80.0, 446),
+            EvaluationProtocol('diml_outdoor', 'garg', 2.0, 80.0, 500),
+            EvaluationProtocol('diode_outdoor', 'garg', 1e-3, 80.0, 446),
         )
     }
 )
@@ -138,8 +126,8 @@ PROTOCOLS: Mapping[str, EvaluationProtocol] = MappingProxyType(
 
 DOMAIN_PROTOCOLS: Mapping[str, EvaluationProtocol] = MappingProxyType(
     {
-        'indoor': _protocol('indoor', 'none', 1e-3, 10.0, None),
-        'outdoor': _protocol('outdoor', 'none', 1e-3, 80.0, None),
+        'indoor': EvaluationProtocol('indoor', 'none', 1e-3, 10.0, None),
+        'outdoor': EvaluationProtocol('outdoor', 'none', 1e-3, 80.0, None),
     }
 )
 """Domain -> protocol of data that no published number exists for: all known pixels in range."""

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
-
-from zoedepth_ros.evaluation.metrics import METRICS
+from typing import NamedTuple
 
 PAPER = 'Bhat et al., ZoeDepth, arXiv:2302.12288'
 """The paper."""
@@ -17,28 +14,22 @@ TABLES_2_AND_6 = f'{PAPER}, tables 2 and 6'
 ZERO_SHOT = f'{PAPER}, zero-shot tables; {RELEASE}'
 
 
-@dataclass(frozen=True, slots=True)
-class PublishedScores:
+class PublishedScores(NamedTuple):
     """Scores of one model on one data set, as printed."""
 
+    source: str
+    """Where they are printed."""
     model: str
     """Preset with those weights."""
     dataset: str
     """Name of the data set, as in the registry."""
     scores: Mapping[str, float]
     """Name of a metric -> score; only those that are printed."""
-    source: str
-    """Where they are printed."""
-
-    def __post_init__(self) -> None:
-        unknown = set(self.scores) - set(METRICS)
-        if unknown:
-            raise ValueError(f'no such metric: {", ".join(sorted(unknown))}')
 
 
 def _row(source: str, model: str, dataset: str, metrics: str, *scores: float) -> PublishedScores:
-    named = dict(zip(metrics.split(), scores, strict=True))
-    return PublishedScores(model, dataset, MappingProxyType(named), source)
+    named = zip(metrics.split(), scores, strict=True)
+    return PublishedScores(source, model, dataset, dict(named))
 
 
 _SIX = 'delta1 delta2 delta3 abs_rel rmse log_10'

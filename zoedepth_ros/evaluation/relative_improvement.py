@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 from zoedepth_ros.evaluation.metrics import HIGHER_IS_BETTER, METRICS
 from zoedepth_ros.evaluation.published import PUBLISHED, published_by
@@ -29,36 +30,13 @@ def relative_improvement(metric: str, target: float, reference: float) -> float:
     return gain / reference
 
 
-def mean_over_datasets(
-    metric: str, targets: Mapping[str, Scores], references: Mapping[str, Scores]
-) -> float:
-    """Return mRI_D: the mean RI of one metric over the data sets that both have it for.
-
-    targets, references: data set -> scores. Raises: ValueError where they share none.
-    """
-    gains = [
-        relative_improvement(metric, targets[name][metric], references[name][metric])
-        for name in targets
-        if metric in targets[name] and metric in references.get(name, {})
-    ]
-    if not gains:
-        raise ValueError(f'target and reference share no data set with {metric}')
-    return sum(gains) / len(gains)
-
-
-def mean_over_metrics(target: Scores, reference: Scores) -> float:
-    """Return mRI_theta: the mean RI on one data set over the metrics that both have.
-
-    Raises: ValueError where they share none.
-    """
-    gains = [
-        relative_improvement(metric, target[metric], reference[metric])
+def improvements(target: Scores, reference: Scores) -> dict[str, float]:
+    """Return metric -> RI of the metrics that both have, in the order of the tables."""
+    return {
+        metric: relative_improvement(metric, target[metric], reference[metric])
         for metric in METRICS
         if metric in target and metric in reference
-    ]
-    if not gains:
-        raise ValueError('target and reference share no metric')
-    return sum(gains) / len(gains)
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,28 +45,39 @@ class ModelComparison:
 
     by_dataset: Mapping[str, Mapping[str, float]]
     """Data set -> metric -> RI."""
-    mean_over_metrics: Mapping[str, float]
-    """Data set -> mRI_theta."""
-    mean_over_datasets: Mapping[str, float]
-    """Metric -> mRI_D."""
+
+    @property
+    def mean_over_metrics(self) -> dict[str, float]:
+        """Data set -> mRI_theta."""
+        return {name: fmean(gains.values()) for name, gains in self.by_dataset.items()}
+
+    @property
+    def mean_over_datasets(self) -> dict[str, float]:
+        """Metric -> mRI_D, over the data sets that both have the metric for."""
+        columns = {m: [g[m] for g in self.by_dataset.values() if m in g] for m in METRICS}
+        return {metric: fmean(gains) for metric, gains in columns.items() if gains}
 
     def as_dict(self) -> dict[str, object]:
         """Return all values for JSON."""
         return {
             'relative_improvement': {name: dict(gains) for name, gains in self.by_dataset.items()},
-            'mRI_theta': dict(self.mean_over_metrics),
-            'mRI_D': dict(self.mean_over_datasets),
+            'mRI_theta': self.mean_over_metrics,
+            'mRI_D': self.mean_over_datasets,
         }
 
     def as_table(self) -> str:
         """Return a table with a row per data set and a row of means, in per cent."""
-        names = [name for name in METRICS if name in self.mean_over_datasets]
-        width = max(len(name) for name in [*self.by_dataset, 'mRI_D'])
-        lines = [f'{"":<{width}}' + ''.join(f'{name:>10}' for name in [*names, 'mRI_theta'])]
-        for dataset, gains in self.by_dataset.items():
-            numbers = {**gains, 'mRI_theta': self.mean_over_metrics[dataset]}
-            lines.append(_line(dataset, width, [*names, 'mRI_theta'], numbers))
-        lines.append(_line('mRI_D', width, [*names, 'mRI_theta'], self.mean_over_datasets))
+        means = self.mean_over_metrics
+        rows = {
+            name: {**gains, 'mRI_theta': means[name]} for name, gains in self.by_dataset.items()
+        }
+        rows['mRI_D'] = self.mean_over_datasets
+        names = [*self.mean_over_datasets, 'mRI_theta']
+        width = max(map(len, rows))
+        lines = [f'{"":<{width}}' + ''.join(f'{name:>10}' for name in names)]
+        for label, numbers in rows.items():
+            cells = (f'{numbers[n]:>+10.1%}' if n in numbers else f'{"-":>10}' for n in names)
+            lines.append(f'{label:<{width}}' + ''.join(cells))
         return '\n'.join(lines)
 
 
@@ -98,29 +87,16 @@ def compare(targets: Mapping[str, Scores], references: Mapping[str, Scores]) -> 
     targets, references: data set -> scores. Raises: ValueError where they share nothing.
     """
     shared = {
-        name: [metric for metric in METRICS if metric in scores and metric in references[name]]
+        name: improvements(scores, references[name])
         for name, scores in targets.items()
         if name in references
     }
-    shared = {name: metrics for name, metrics in shared.items() if metrics}
+    shared = {name: gains for name, gains in shared.items() if gains}
     if not shared:
         raise ValueError(
             f'nothing to compare: scores of {", ".join(targets)} over {", ".join(references)}'
         )
-    everywhere = {metric for metrics in shared.values() for metric in metrics}
-    return ModelComparison(
-        {
-            name: {
-                metric: relative_improvement(
-                    metric, targets[name][metric], references[name][metric]
-                )
-                for metric in metrics
-            }
-            for name, metrics in shared.items()
-        },
-        {name: mean_over_metrics(targets[name], references[name]) for name in shared},
-        {m: mean_over_datasets(m, targets, references) for m in METRICS if m in everywhere},
-    )
+    return ModelComparison(shared)
 
 
 def read_scores(sources: Sequence[str]) -> dict[str, Scores]:
@@ -159,8 +135,3 @@ def _scores_in(path: Path) -> dict[str, Scores]:
 
 def _known(scores: Mapping[str, float | None]) -> Scores:
     return {name: score for name, score in scores.items() if score is not None}
-
-
-def _line(label: str, width: int, names: Sequence[str], numbers: Mapping[str, float]) -> str:
-    cells = (f'{numbers[name]:>+10.1%}' if name in numbers else f'{"-":>10}' for name in names)
-    return f'{label:<{width}}' + ''.join(cells)

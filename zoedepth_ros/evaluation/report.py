@@ -7,11 +7,12 @@ import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from statistics import fmean
 
 from zoedepth_ros.evaluation.metrics import METRICS, Metrics, mean_metrics
 from zoedepth_ros.evaluation.protocol import EvaluationProtocol
 from zoedepth_ros.evaluation.published import PublishedScores
-from zoedepth_ros.evaluation.relative_improvement import mean_over_metrics
+from zoedepth_ros.evaluation.relative_improvement import improvements
 from zoedepth_ros.evaluation.uncertainty import UncertaintyScore, mean_score
 from zoedepth_ros.geometry.canonical import OFF, SCALE
 
@@ -95,8 +96,7 @@ class EvaluationReport:
     @property
     def router_accuracy(self) -> float | None:
         """Share of images with the correct router output; None without a router."""
-        routed = [p.routed_to == p.domain for p in self.images if p.routed_to]
-        return sum(routed) / len(routed) if routed else None
+        return router_accuracy(self.images)
 
     @property
     def uncertainty(self) -> dict[str, UncertaintyScore]:
@@ -119,6 +119,12 @@ class EvaluationReport:
             'without_ground_truth': list(self.without_ground_truth),
             'skipped': list(self.skipped),
         }
+
+
+def router_accuracy(images: Iterable[ImageScore]) -> float | None:
+    """Return the share of images with the correct router output; None without a router."""
+    routed = [image.routed_to == image.domain for image in images if image.routed_to]
+    return sum(routed) / len(routed) if routed else None
 
 
 def uncertainty_by_head(images: Iterable[ImageScore]) -> dict[str, UncertaintyScore]:
@@ -172,7 +178,7 @@ def as_table(rows: Mapping[str, Metrics], published: Sequence[PublishedScores] =
         lines.append(_line(label, width, metrics.as_dict()))
     for label, row in zip(labels, published, strict=True):
         ours = next(iter(rows.values())).as_dict()
-        gain = mean_over_metrics(ours, row.scores)
+        gain = fmean(improvements(ours, row.scores).values())
         lines.append(f'{_line(label, width, row.scores)}   ours {gain:+.1%}')
     return '\n'.join(lines)
 

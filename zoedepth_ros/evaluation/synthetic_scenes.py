@@ -9,9 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.datasets.file_formats import DatasetError
-from zoedepth_ros.evaluation.evaluate import NetworkPredictor, Observer, evaluate
+from zoedepth_ros.evaluation.evaluate import NetworkPredictor, Observer, Watch, evaluate, unwatched
 from zoedepth_ros.evaluation.protocol import DOMAIN_PROTOCOLS
-from zoedepth_ros.evaluation.report import EvaluationReport, finite, uncertainty_by_head
+from zoedepth_ros.evaluation.report import (
+    EvaluationReport,
+    ImageScore,
+    finite,
+    router_accuracy,
+    uncertainty_by_head,
+)
 from zoedepth_ros.evaluation.uncertainty import UncertaintyScore
 from zoedepth_ros.inference.result import AUTO
 from zoedepth_ros.media.sample import DOMAINS, Sample
@@ -77,38 +83,33 @@ class ScenesReport:
     """Domain -> report; a domain without scenes is absent."""
 
     @property
+    def first(self) -> EvaluationReport:
+        """The report of one domain, for what both have in common."""
+        return next(iter(self.reports.values()))
+
+    @property
+    def images(self) -> list[ImageScore]:
+        """Scores of all images."""
+        return [image for report in self.reports.values() for image in report.images]
+
+    @property
     def router_accuracy(self) -> float | None:
         """Share of scenes with the correct router output; None without a router."""
-        routed = [
-            image.routed_to == image.domain
-            for report in self.reports.values()
-            for image in report.images
-            if image.routed_to
-        ]
-        return sum(routed) / len(routed) if routed else None
+        return router_accuracy(self.images)
 
     @property
     def uncertainty(self) -> dict[str, UncertaintyScore]:
         """Head -> mean over the images that it predicted."""
-        return uncertainty_by_head(i for report in self.reports.values() for i in report.images)
+        return uncertainty_by_head(self.images)
 
-    @property
-    def focal_correction(self) -> str:
-        """'scale' if depth was corrected for the camera of each scene, else 'off'."""
-        return next(iter(self.reports.values())).focal_correction
-
-    def _without_camera(self) -> dict[str, object]:
-        """Return the scores without focal correction, if there was one."""
-        scores = {
+    def as_dict(self) -> dict[str, object]:
+        """Return scores by domain and their settings for JSON."""
+        first = self.first
+        without_camera = {
             domain: finite(report.metrics_without_camera.as_dict())
             for domain, report in self.reports.items()
             if report.without_camera
         }
-        return {'without_camera': scores} if scores else {}
-
-    def as_dict(self) -> dict[str, object]:
-        """Return scores by domain and their settings for JSON."""
-        first = next(iter(self.reports.values()))
         return {
             **{domain: finite(r.metrics.as_dict()) for domain, r in self.reports.items()},
             'uncertainty': {head: s.as_dict() for head, s in self.uncertainty.items()},
@@ -119,8 +120,8 @@ class ScenesReport:
             'head': first.head,
             'flip': first.flip,
             **asdict(first.card),
-            'focal_correction': self.focal_correction,
-            **self._without_camera(),
+            'focal_correction': first.focal_correction,
+            **({'without_camera': without_camera} if without_camera else {}),
         }
 
 
@@ -132,7 +133,8 @@ def evaluate_scenes(
     head: str = AUTO,
     flip: bool = True,
     focal_correction: str = AUTO,
-    observe: Observer | None = None,
+    observe: Observer = lambda scored: None,
+    watch: Watch = unwatched,
 ) -> ScenesReport:
     """Evaluate `n_samples` scenes: half rooms, half streets, one more room for an odd number.
 
@@ -149,6 +151,7 @@ def evaluate_scenes(
             flip=flip,
             focal_correction=focal_correction,
             observe=observe,
+            watch=watch,
         )
         for domain, n_scenes in shares.items()
         if n_scenes > 0

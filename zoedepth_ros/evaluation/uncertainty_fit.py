@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 from zoedepth_ros.evaluation.evaluate import (
     EvaluationData,
     NetworkPredictor,
+    Watch,
     camera_factor,
     predict_sample,
+    unwatched,
 )
 from zoedepth_ros.evaluation.protocol import EvaluationProtocol
 from zoedepth_ros.evaluation.uncertainty import valid_pixels
 from zoedepth_ros.inference.result import AUTO
 from zoedepth_ros.inference.uncertainty import UncertaintyMap, content_of
-from zoedepth_ros.media.sample import Sample
 
 PIXELS_PER_IMAGE = 2000
 ONE_STD = 0.6827
@@ -49,7 +50,7 @@ def fit_map(
     head: str,
     *,
     limit: int | None = None,
-    watch: Callable[[Iterable[Sample]], Iterable[Sample]] = iter,
+    watch: Watch = unwatched,
 ) -> FittedMap:
     """Fit the map of a head to all images, or the first `limit`, with equal weights.
 
@@ -58,7 +59,8 @@ def fit_map(
     bar.  Raises ValueError without a valid pixel, and DatasetError.
     """
     parts: list[Array] = []
-    for sample in watch(islice(dataset, limit)):
+    n_all = len(dataset) if limit is None else min(limit, len(dataset))
+    for sample in watch(islice(dataset, limit), n_all):
         result = predict_sample(predictor, dataset, sample, head=head, flip=False)
         found = valid_pixels(result, sample.depth_m, protocol)
         if found is None:

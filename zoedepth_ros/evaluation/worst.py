@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 from pathlib import Path
 
 import numpy as np
@@ -25,34 +24,30 @@ class WorstImages:
     def __init__(self, n_kept: int, warning: str = '') -> None:
         self.n_kept = n_kept
         self.warning = warning  # about the model, below every panel
-        self._n_seen = 0
-        self._heap: list[tuple[float, int, ScoredImage]] = []
+        self.ranked: list[ScoredImage] = []
+        """The results, worst first."""
 
     def __call__(self, scored: ScoredImage) -> None:
         """Process one result."""
-        if scored.score is None or self.n_kept == 0:
-            return
-        self._n_seen += 1  # breaks ties, because results are not comparable
-        item = (scored.score.metrics.abs_rel, -self._n_seen, scored)
-        if len(self._heap) < self.n_kept:
-            heapq.heappush(self._heap, item)
-        else:
-            heapq.heappushpop(self._heap, item)
-
-    def ranked(self) -> list[ScoredImage]:
-        """Return the results, worst first."""
-        return [scored for _, _, scored in sorted(self._heap, reverse=True)]
+        if scored.score is not None:
+            ranked = sorted([*self.ranked, scored], key=_abs_rel, reverse=True)
+            self.ranked = ranked[: self.n_kept]
 
     def save(self, folder: Path) -> list[Path]:
         """Write a PNG file per result, worst first, and return their paths.  Raises OSError."""
         folder.mkdir(parents=True, exist_ok=True)
         paths = []
-        for rank, scored in enumerate(self.ranked(), start=1):
+        for rank, scored in enumerate(self.ranked, start=1):
             stem = scored.sample.name.replace('/', '_').rsplit('.', 1)[0]
             path = folder / f'worst_{rank:02d}_{stem}.png'
             write_image(path, error_panel(scored, self.warning))
             paths.append(path)
         return paths
+
+
+def _abs_rel(scored: ScoredImage) -> float:
+    assert scored.score is not None
+    return scored.score.metrics.abs_rel
 
 
 def error_panel(scored: ScoredImage, warning: str = '') -> NDArray[np.uint8]:

@@ -11,7 +11,7 @@ import torch
 import yaml
 
 from zoedepth_ros.build import build_predictor
-from zoedepth_ros.evaluation.evaluate import Observer
+from zoedepth_ros.evaluation.evaluate import Watch, unwatched
 from zoedepth_ros.evaluation.protocol import DOMAIN_PROTOCOLS
 from zoedepth_ros.evaluation.synthetic_scenes import (
     CALIBRATION_SEED,
@@ -60,12 +60,12 @@ def embed(
     folder: Path = EMBEDDED_FOLDER,
     note: str = '',
     warning: str = WARNING,
-    observe: Observer | None = None,
+    watch: Watch = unwatched,
 ) -> tuple[Path, ScenesReport]:
     """Write weights in float16 with their metadata, calibrate and evaluate the file.
 
-    note: further metadata.  warning: displayed wherever the weights are used.  observe: called
-    after each image of the evaluation.  Raises ValueError, and keeps the existing file, if the new
+    note: further metadata.  warning: displayed wherever the weights are used.  watch: iterates
+    over the images of the evaluation.  Raises ValueError, and keeps the existing file, if the new
     one is too large.
     """
     network = ZoeDepth(preset(model))
@@ -84,7 +84,7 @@ def embed(
             raise ValueError(f'{model} would take {size} bytes, more than {LARGEST_BYTES}')
         facts[KEY] = json_text(uncertainty(model, scratch, 2 * samples))
         set_metadata(scratch, facts)
-        report = score(model, scratch, samples, observe)
+        report = score(model, scratch, samples, watch)
         set_metadata(scratch, scores(report))
         scratch.replace(path)
     finally:
@@ -125,12 +125,10 @@ def uncertainty(model: str, weights: Path, samples: int) -> dict[str, object]:
     return fitted_content(found)
 
 
-def score(
-    model: str, weights: Path, samples: int, observe: Observer | None = None
-) -> ScenesReport:
+def score(model: str, weights: Path, samples: int, watch: Watch = unwatched) -> ScenesReport:
     """Evaluate on held-out scenes."""
     predictor = build_predictor(model, weights, device='cpu', precision='fp32')
-    return evaluate_scenes(predictor, seed=HELD_OUT_SEED, n_samples=samples, observe=observe)
+    return evaluate_scenes(predictor, seed=HELD_OUT_SEED, n_samples=samples, watch=watch)
 
 
 def scores(report: ScenesReport) -> dict[str, str]:
@@ -146,7 +144,7 @@ def scores(report: ScenesReport) -> dict[str, str]:
         'seed': report.seed,
         'n_scenes': sum(len(r.images) for r in report.reports.values()),
         'router_accuracy': report.router_accuracy,
-        'focal_correction': report.focal_correction,
+        'focal_correction': report.first.focal_correction,
         **table,
         'uncertainty': {
             head: {name: round(value, 4) for name, value in found.as_dict().items()}
