@@ -6,6 +6,7 @@ import math
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import yaml
 from ament_index_python.packages import get_package_share_directory
@@ -137,19 +138,20 @@ ARGUMENTS = [
 ]
 
 
+def from_file(context: LaunchContext, name: str) -> Any:
+    """Return the first value of a parameter in the parameter file, None if there is none."""
+    path = Path(LaunchConfiguration('params_file').perform(context))
+    nodes = (yaml.safe_load(path.read_text('utf-8')) or {}).values()
+    values = ((node or {}).get('ros__parameters', {}).get(name) for node in nodes)
+    return next((value for value in values if value and value != ['']), None)
+
+
 def cameras(context: LaunchContext) -> list[str]:
     """Return the names of several cameras; [] for one camera without a name."""
     text = LaunchConfiguration('cameras').perform(context)
     if text != NOT_GIVEN:
         return [name.strip() for name in text.split(',')]
-    content = yaml.safe_load(
-        Path(LaunchConfiguration('params_file').perform(context)).read_text('utf-8')
-    )
-    for node in (content or {}).values():
-        names = (node or {}).get('ros__parameters', {}).get('cameras') or []
-        if any(names):
-            return [name for name in names if name]
-    return []
+    return [name for name in from_file(context, 'cameras') or [] if name]
 
 
 def image_transport(context: LaunchContext) -> str:
@@ -157,11 +159,7 @@ def image_transport(context: LaunchContext) -> str:
     text = LaunchConfiguration('image_transport').perform(context)
     if text != NOT_GIVEN:
         return text
-    content = yaml.safe_load(
-        Path(LaunchConfiguration('params_file').perform(context)).read_text('utf-8')
-    )
-    values = [(node or {}).get('ros__parameters', {}) for node in (content or {}).values()]
-    return next((v['image_transport'] for v in values if 'image_transport' in v), 'raw')
+    return from_file(context, 'image_transport') or 'raw'
 
 
 def given_parameters(context: LaunchContext) -> dict[str, object]:

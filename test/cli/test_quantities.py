@@ -8,7 +8,7 @@ import pytest
 from fake_predictor import FakePredictor
 
 from zoedepth_ros.cli.main import _parser, main
-from zoedepth_ros.geometry.intrinsics import NARROWEST_RAD, WIDEST_RAD
+from zoedepth_ros.geometry.field_of_view import NARROWEST_RAD, WIDEST_RAD
 from zoedepth_ros.media.files import write_image
 from zoedepth_ros.ros.parameters.node_settings import settings_from
 

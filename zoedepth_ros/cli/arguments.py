@@ -18,6 +18,23 @@ SHORT = {
 """Parameter -> its option, where that is not the parameter's name with dashes."""
 
 
+DEFAULT_MODEL = 'ZoeD_M12_NK'
+PRECISIONS = ('auto', 'fp32', 'bf16', 'fp16')
+
+
+def add_network_options(parser: argparse.ArgumentParser) -> None:
+    """Declare --model, --weights, --device and --precision."""
+    add = parser.add_argument
+    add('--model', default=DEFAULT_MODEL, help='a name of `zoedepth models` (%(default)s)')
+    add(
+        '--weights',
+        metavar='FILE',
+        help="the model's weights, or 'random' (default: the released ones, downloaded once)",
+    )
+    add('--device', default='auto', help='auto, cpu, cuda or cuda:N (%(default)s)')
+    add('--precision', default='auto', choices=PRECISIONS, help='of the network (%(default)s)')
+
+
 def quantity(
     low: float, high: float, unit: str, mistaken: Mapping[str, float] | None = None
 ) -> Callable[[str], float]:

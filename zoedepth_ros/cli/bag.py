@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoedepth_ros.cli.arguments import whole
+from zoedepth_ros.cli.arguments import add_network_options, whole
 from zoedepth_ros.cli.exit_codes import DONE, FAILED
 from zoedepth_ros.cli.image_paths import require_readable
 from zoedepth_ros.cli.reporting import ProgressLines
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 NAME = 'bag'
 HELP = 'add depth, camera_info and points to a recording (.mcap, .db3) of ROS 2'
 
-DEFAULT_MODEL = 'ZoeD_M12_NK'
 OUTPUTS = {
     'points': 'clouds, where the camera is known (yes)',
     'uncertainty': 'standard deviation of depth (no)',
@@ -41,10 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--image', metavar='TOPIC', help='images, raw or compressed')
     add('--camera-info', metavar='TOPIC', help="default: the image topic's sibling")
     add('--depth-topic', metavar='TOPIC', help='new topic, the others beside it (/depth/image)')
-    add('--model', default=DEFAULT_MODEL, help='a name of `zoedepth models` (%(default)s)')
-    add('--weights', metavar='FILE', help="the model's weights, or 'random' (default: released)")
-    add('--device', default='auto', help='auto, cpu, cuda or cuda:N (%(default)s)')
-    add('--precision', default='auto', choices=('auto', 'fp32', 'bf16', 'fp16'))
+    add_network_options(parser)
     for name, text in OUTPUTS.items():
         add(f'--{name}', action=argparse.BooleanOptionalAction, default=None, help=text)
     add('--compression', choices=('none', 'lz4', 'zstd'), help='of the new recording (none)')

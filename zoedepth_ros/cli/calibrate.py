@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoedepth_ros.cli.arguments import (
+    add_network_options,
     box_px,
     camera_height_m,
     distance_m,
@@ -18,7 +19,6 @@ from zoedepth_ros.cli.arguments import (
     roll_deg,
 )
 from zoedepth_ros.cli.camera_options import (
-    CameraOf,
     add_calibration_option,
     camera_of,
     require_shapes,
@@ -52,7 +52,7 @@ position, which has options of its own here."""
 
 LEAST_CONFIDENCE = 0.3
 UNUSUAL_SCALE = 3.0
-"""More than this, or less than its inverse, is rather a mistake than a camera."""
+"""A scale above this or below its inverse is reported as a likely mistake."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -90,14 +90,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add('--out', metavar='FILE', default='scale.yaml', help='file to write (%(default)s)')
     add('--camera', default='', metavar='NAME', help='a name to keep in the file')
-    add('--model', default='ZoeD_M12_NK', help='a name of `zoedepth models` (%(default)s)')
-    add('--weights', metavar='FILE', help="the model's weights (default: the released ones)")
-    add('--device', default='auto', help='auto, cpu, cuda or cuda:N (%(default)s)')
+    add_network_options(parser)
     add_settings(parser, besides=NO_EFFECT)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure every image, agree on one scale per head and write the file."""
+    """Measure every image, combine the ratios into one scale per head and write the file."""
+    from dataclasses import replace
+
     import numpy as np
 
     from zoedepth_ros.build import open_predictor
@@ -105,10 +105,17 @@ def run(args: argparse.Namespace) -> int:
     from zoedepth_ros.inference.result import check_head
     from zoedepth_ros.media.files import read_stored_image
     from zoedepth_ros.pipeline.outputs import DEPTH
-    from zoedepth_ros.pipeline.scale_file import load_scales
+    from zoedepth_ros.pipeline.scale_file import load_scales, save_scales
     from zoedepth_ros.pipeline.sequence import SequencePredictor
 
-    settings = _settings(args)
+    settings = replace(  # without a scale: that is what is measured
+        settings_of(args),
+        depth_min_m=0.0,
+        depth_scale=1.0,
+        scale_file='',
+        scale_source='off',
+        scale_shape='factor',
+    )
     _check(args, settings)
     paths = find_images(args.images)
     require_readable(paths)
@@ -118,41 +125,31 @@ def run(args: argparse.Namespace) -> int:
     if args.calibration:
         require_shapes(paths, cameras)
     older = load_scales(out, None) if out.exists() else {}
-    predictor = open_predictor(args.model, args.weights, args.device)
+    predictor = open_predictor(args.model, args.weights, args.device, args.precision)
     check_head(settings.router_mode, predictor.heads)
     _check_camera(predictor, args, settings)
     ratios: dict[str, list[NDArray[np.float64]]] = {}
     for path in paths:
         stored = read_stored_image(path, settings.camera_bits)
-        rgb = stored.rgb
         if stored.assumption:
             print(f'{path}: {stored.assumption} (--bits)')
-        alone = SequencePredictor(predictor, settings)
-        result = alone(rgb, cameras(rgb.shape), 0.0, [DEPTH])
-        network_width = predictor.network_size(*rgb.shape[:2])[1]
-        found = _ratios(result, network_width, args, cameras)
+        camera, shape = cameras(stored.rgb.shape), stored.rgb.shape[:2]
+        result = SequencePredictor(predictor, settings)(stored.rgb, camera, 0.0, [DEPTH])
+        found = _ratios(result, predictor.network_size(*shape)[1], args, camera)
         ratios.setdefault(result.head, []).append(found)
-        far = f'nearer than {result.range_m:.3g} m, the range of this head'
-        say = f'scale {np.median(found):.3f}' if found.size else f'nothing to compare with {far}'
-        print(f'{path}: {result.head}, {say}', flush=True)
-    states = _agree(ratios, args)
-    _write({**older, **states}, out, args.camera)
-    _warn(predictor)
+        range_text = f'nearer than {result.range_m:.3g} m, the range of this head'
+        text = (
+            f'scale {np.median(found):.3f}'
+            if found.size
+            else f'nothing to compare with {range_text}'
+        )
+        print(f'{path}: {result.head}, {text}', flush=True)
+    # Another head's scale in an older file stays.
+    save_scales(out, {**older, **_combined(ratios, args)}, camera=args.camera)
+    print(f'-> {out}; for the node: scale.file:={out.resolve()}')
+    if predictor.weights_warning:
+        print(f'WARNING  {predictor.weights_warning.upper()}')
     return 0
-
-
-def _settings(args: argparse.Namespace) -> PipelineSettings:
-    """Return the settings, without a scale: that is what is measured."""
-    from dataclasses import replace
-
-    return replace(
-        settings_of(args),
-        depth_min_m=0.0,
-        depth_scale=1.0,
-        scale_file='',
-        scale_source='off',
-        scale_shape='factor',
-    )
 
 
 def _check(args: argparse.Namespace, settings: PipelineSettings) -> None:
@@ -189,7 +186,10 @@ def _check_camera(
 
 
 def _ratios(
-    result: ImageOutputs, network_width: int, args: argparse.Namespace, cameras: CameraOf
+    result: ImageOutputs,
+    network_width: int,
+    args: argparse.Namespace,
+    camera: CameraModel | None,
 ) -> NDArray[np.float64]:
     """Return true over measured, (n,): pixels of the target, or one per image for the floor."""
     import numpy as np
@@ -204,7 +204,6 @@ def _ratios(
     if args.distance is not None:
         box = args.box or (width * 9 // 20, height * 9 // 20, width * 11 // 20, height * 11 // 20)
         return ratios_in_box(args.distance, box, depth_m).astype(np.float64)
-    camera = cameras(depth_m.shape)
     assert camera is not None
     depth_m = np.where(
         flying_pixels(depth_m, network_width=network_width), np.float32(np.nan), depth_m
@@ -234,14 +233,13 @@ def _floor_ratio(
             f'WARNING  the floor is seen at a pitch of {pitch:.0f} and a roll of {roll:.0f} '
             f'degrees, not {args.pitch or 0.0:g} and {args.roll or 0.0:g}: check --pitch, --roll'
         )
-    ground = fit.trusted
-    found = scale_from_height(ground, args.camera_height)
+    found = scale_from_height(fit.trusted, args.camera_height)
     if found is None or found.confidence < LEAST_CONFIDENCE:
         return np.empty(0)
     return np.array([found.scale])
 
 
-def _agree(
+def _combined(
     ratios: dict[str, list[NDArray[np.float64]]], args: argparse.Namespace
 ) -> dict[str, ScaleState]:
     """Combine the ratios of all images into one scale per head."""
@@ -272,16 +270,3 @@ def _agree(
             f'{HIGHEST_SCALE:g}: nothing is written (is {option} in metres?)'
         )
     return states
-
-
-def _write(states: dict[str, ScaleState], path: Path, camera: str) -> None:
-    """Write the file; another head's scale in an older file stays."""
-    from zoedepth_ros.pipeline.scale_file import save_scales
-
-    save_scales(path, states, camera=camera)
-    print(f'-> {path}; for the node: scale.file:={path.resolve()}')
-
-
-def _warn(predictor: DepthPredictor) -> None:
-    if predictor.weights_warning:
-        print(f'WARNING  {predictor.weights_warning.upper()}')

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from zoedepth_ros.geometry.intrinsics import NARROWEST_DEG, WIDEST_DEG
+from zoedepth_ros.geometry.field_of_view import NARROWEST_DEG, WIDEST_DEG
 
 if TYPE_CHECKING:
     from zoedepth_ros.geometry.intrinsics import CameraModel

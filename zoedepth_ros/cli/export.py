@@ -7,20 +7,15 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from zoedepth_ros.cli.arguments import image_side_px, positive, refuse_idle
-from zoedepth_ros.cli.exit_codes import FAILED
+from zoedepth_ros.cli.arguments import DEFAULT_MODEL, image_side_px, positive, refuse_idle
+from zoedepth_ros.cli.exit_codes import DONE, FAILED
 from zoedepth_ros.export.options import ENGINE_PRECISIONS, MAX_DEVIATION
 from zoedepth_ros.files import check_writable
-
-if TYPE_CHECKING:
-    from zoedepth_ros.export.onnx import Exported
 
 NAME = 'export'
 HELP = 'write the network as an ONNX file, or build a TensorRT engine from such a file'
 
-DEFAULT_MODEL = 'ZoeD_M12_NK'
 ONNX, TENSORRT = 'onnx', 'tensorrt'
 
 
@@ -59,18 +54,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Export and print the new files; returns 1 if the check fails."""
+    from zoedepth_ros.export.check import DeviationError
+
     out = Path(args.out).expanduser()
     check_writable(out)
     if args.format == ONNX:
         refuse_idle(args, ['from', 'precision'], f'is for {TENSORRT}')
-        return _export_onnx(args, out)
-    names = ('model', 'weights', 'head', 'height', 'width', 'max_deviation')
-    refuse_idle(args, names, f'is for {ONNX}: an engine has the properties of its .onnx file')
-    return _build_engine(args, out)
+    else:
+        names = ('model', 'weights', 'head', 'height', 'width', 'max_deviation')
+        refuse_idle(args, names, f'is for {ONNX}: an engine has the properties of its .onnx file')
+    export = _export_onnx if args.format == ONNX else _build_engine
+    try:
+        export(args, out)
+    except DeviationError as error:
+        print(f'zoedepth: error: {error}; nothing written to {out}', file=sys.stderr)
+        return FAILED
+    return DONE
 
 
-def _build_engine(args: argparse.Namespace, out: Path) -> int:
-    from zoedepth_ros.export.check import DeviationError
+def _build_engine(args: argparse.Namespace, out: Path) -> None:
     from zoedepth_ros.export.tensorrt import build_engine
 
     source = getattr(args, 'from')
@@ -78,11 +80,7 @@ def _build_engine(args: argparse.Namespace, out: Path) -> int:
         raise ValueError('tensorrt needs the source .onnx file: --from FILE')
     precision = args.precision or ENGINE_PRECISIONS[0]
     _report_steps()(f'build an engine of {source}, which takes minutes')
-    try:
-        built = build_engine(Path(source).expanduser(), out, precision)
-    except DeviationError as error:
-        print(f'zoedepth: error: {error}; nothing written to {out}', file=sys.stderr)
-        return FAILED
+    built = build_engine(Path(source).expanduser(), out, precision)
     about = built.metadata
     if 'model' in about:
         print(f'model    {about["model"]}, head {about["head"]}, {about["precision"]}')
@@ -94,12 +92,10 @@ def _build_engine(args: argparse.Namespace, out: Path) -> int:
     if built.release_warning:
         print(f'WARNING  {built.release_warning}')
     print(f'-> {out} ({out.stat().st_size / 1e6:.1f} MB) and {out.name}.json beside it')
-    return 0
 
 
-def _export_onnx(args: argparse.Namespace, path: Path) -> int:
+def _export_onnx(args: argparse.Namespace, path: Path) -> None:
     from zoedepth_ros.build import build_network
-    from zoedepth_ros.export.check import DeviationError
     from zoedepth_ros.export.graph import BOTH, chosen_heads
     from zoedepth_ros.export.onnx import export_onnx
     from zoedepth_ros.export.options import require_libraries
@@ -116,34 +112,15 @@ def _export_onnx(args: argparse.Namespace, path: Path) -> int:
     report = _report_steps()
     report(f'load {config.name}')
     loaded = build_network(config, args.weights or '')
-    try:
-        exported = export_onnx(
-            loaded,
-            path,
-            head=head,
-            height=args.height or 0,
-            width=args.width or 0,
-            max_deviation=args.max_deviation or MAX_DEVIATION,
-            report=report,
-        )
-    except DeviationError as error:
-        print(f'zoedepth: error: {error}; nothing written to {path}', file=sys.stderr)
-        return FAILED
-    _print(exported)
-    return 0
-
-
-def _report_steps() -> Callable[[str], None]:
-    """Return a function that prints the next step and the elapsed time to stderr."""
-    start_s = time.monotonic()
-
-    def report(step: str) -> None:
-        print(f'{time.monotonic() - start_s:4.0f} s  {step}', file=sys.stderr, flush=True)
-
-    return report
-
-
-def _print(exported: Exported) -> None:
+    exported = export_onnx(
+        loaded,
+        path,
+        head=head,
+        height=args.height or 0,
+        width=args.width or 0,
+        max_deviation=args.max_deviation or MAX_DEVIATION,
+        report=report,
+    )
     about = exported.metadata
     print(f'model    {about["model"]}, head {about["head"]}')
     print(f'weights  {about["weights_origin"]}')
@@ -157,3 +134,13 @@ def _print(exported: Exported) -> None:
         print(f'         {line}')
     for file in exported.files:
         print(f'-> {file} ({file.stat().st_size / 1e6:.1f} MB)')
+
+
+def _report_steps() -> Callable[[str], None]:
+    """Return a function that prints the next step and the elapsed time to stderr."""
+    start_s = time.monotonic()
+
+    def report(step: str) -> None:
+        print(f'{time.monotonic() - start_s:4.0f} s  {step}', file=sys.stderr, flush=True)
+
+    return report

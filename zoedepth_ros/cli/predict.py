@@ -9,12 +9,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoedepth_ros.cli.arguments import rate_hz, refuse_idle
+from zoedepth_ros.cli.arguments import add_network_options, rate_hz, refuse_idle
 from zoedepth_ros.cli.camera_options import (
     CameraOf,
     add_calibration_option,
     camera_of,
-    require_shapes,
     wrong_shapes,
 )
 from zoedepth_ros.cli.exit_codes import DONE, FAILED
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 NAME = 'predict'
 HELP = 'write the depth of images and videos: PNG in millimetres, NumPy, colours, point cloud'
 
-DEFAULT_MODEL = 'ZoeD_M12_NK'
 NO_EFFECT = (
     *('depth.rate', 'cloud.rate', 'depth.encoding', 'cloud.organized'),
     *('scan', 'obstacles', 'cliffs'),
@@ -46,14 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add('images', metavar='IMAGE', nargs='+', help='image, folder of images, video')
     add('--out', metavar='DIR', default='out/predict', help='folder to write to (%(default)s)')
-    add('--model', default=DEFAULT_MODEL, help='a name of `zoedepth models` (%(default)s)')
-    add(
-        '--weights',
-        metavar='FILE',
-        help="the model's weights, or 'random' (default: the released ones, downloaded once)",
-    )
-    add('--device', default='auto', help='auto, cpu, cuda or cuda:N (%(default)s)')
-    add('--precision', default='auto', choices=('auto', 'fp32', 'bf16', 'fp16'))
+    add_network_options(parser)
     add(
         '--preprocessing',
         default='metric',
@@ -66,70 +57,78 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_settings(parser, besides=NO_EFFECT)
 
 
-def _settings(args: argparse.Namespace) -> PipelineSettings:
-    """Return the settings; every pixel becomes a point unless configured."""
+def run(args: argparse.Namespace) -> int:
+    """Predict every image; one that cannot be read is reported and the others continue."""
     from dataclasses import replace
 
+    from zoedepth_ros.cli.image_paths import find_images, output_names, unreadable
+    from zoedepth_ros.cli.videos import is_video
+    from zoedepth_ros.geometry.intrinsics import CameraError
+    from zoedepth_ros.inference.result import InferenceError, check_head
+    from zoedepth_ros.media.files import ImageFileError
     from zoedepth_ros.pipeline.settings import PipelineSettings
 
-    return replace(settings_of(args, PipelineSettings(cloud_decimation=1)), cloud_organized=True)
-
-
-def run(args: argparse.Namespace) -> int:
-    """Predict every image; one that cannot be read is named and the others go on."""
-    from zoedepth_ros.cli.image_paths import (
-        find_images,
-        output_names,
-        require_readable,
-        unreadable,
-    )
-    from zoedepth_ros.cli.videos import is_video
-    from zoedepth_ros.inference.result import InferenceError, check_head
-
     paths = find_images(args.images)
-    missing = unreadable(paths)
-    if len(missing) == len(paths):
-        require_readable(paths)
-    for path, reason in missing.items():
-        _complain(f'{path}: {reason}')
     targets = dict(zip(paths, output_names(paths), strict=True))
-    readable = [path for path in paths if path not in missing]
-    videos = {path for path in readable if is_video(path)}
-    if not videos:
-        refuse_idle(args, ['rate'], 'is for videos')
-    if not args.calibration:
-        refuse_idle(args, ['camera.rectified'], 'is for --calibration')
-    if len(videos) == len(readable):
-        clouds = ('filter.edge', 'cloud.decimation', 'cloud.color', 'cloud.max_range')
-        refuse_idle(args, clouds, 'is for images: a video gets no cloud')
-        refuse_idle(args, ['camera.bits'], 'is for images')
-    settings = _settings(args)
+    usable = _usable(paths, unreadable(paths))
+    _refuse_idle(args, [is_video(path) for path in usable])
+    # every pixel becomes a point unless configured
+    settings = replace(
+        settings_of(args, PipelineSettings(cloud_decimation=1)), cloud_organized=True
+    )
     check_scale_file(settings)
     out = Path(args.out).expanduser()
     _refuse_overwriting(paths, [out / name for name in targets.values()])
     check_folder(out)
     cameras = camera_of(args, settings)
     if args.calibration:
-        refused = wrong_shapes(readable, cameras)
-        if len(refused) == len(readable):
-            require_shapes(readable, cameras)
-        for path, reason in refused.items():
-            _complain(f'{path}: {reason}')
-        readable = [path for path in readable if path not in refused]
+        usable = _usable(usable, wrong_shapes(usable, cameras))
     predictor = _predictor(args)
     check_head(settings.router_mode, predictor.heads)
     out.mkdir(parents=True, exist_ok=True)
     _introduce(predictor, settings, args)
-    failures = len(paths) - len(readable)
-    for number, path in enumerate(readable, 1):
-        print(f'[{number}/{len(readable)}] {path}', flush=True)
-        work, target = _video if path in videos else _image, out / targets[path]
+    failures = len(paths) - len(usable)
+    for number, path in enumerate(usable, 1):
+        print(f'[{number}/{len(usable)}] {path}', flush=True)
         try:
-            failures += not work(path, target, predictor, settings, args, cameras)
-        except InferenceError as error:
-            failures += 1
+            if is_video(path):
+                _video(path, out / targets[path], predictor, settings, cameras, args.rate or 0.0)
+            else:
+                _image(path, out / targets[path], predictor, settings, cameras)
+            continue
+        except WriteError:  # the next one could not be written either
+            raise
+        except (InferenceError, CameraError) as error:
             _complain(f'{path}: {error}')
-    return _conclude(predictor, len(paths), failures)
+        except (ImageFileError, OSError) as error:
+            _complain(explained(error))
+        failures += 1
+    _warn(predictor)
+    if failures:
+        _complain(f'{failures} of {len(paths)} images failed')
+    return FAILED if failures else DONE
+
+
+def _usable(paths: list[Path], problems: dict[Path, str]) -> list[Path]:
+    """Return the paths without a problem, print the others; ValueError if none is left."""
+    reasons = [f'{path}: {reason}' for path, reason in problems.items()]
+    if len(reasons) == len(paths):
+        raise ValueError('; '.join(reasons))
+    for reason in reasons:
+        _complain(reason)
+    return [path for path in paths if path not in problems]
+
+
+def _refuse_idle(args: argparse.Namespace, are_videos: list[bool]) -> None:
+    """Raise ValueError for an option that has no effect on these inputs."""
+    if not any(are_videos):
+        refuse_idle(args, ['rate'], 'is for videos')
+    if not args.calibration:
+        refuse_idle(args, ['camera.rectified'], 'is for --calibration')
+    if all(are_videos):
+        clouds = ('filter.edge', 'cloud.decimation', 'cloud.color', 'cloud.max_range')
+        refuse_idle(args, clouds, 'is for images: a video gets no cloud')
+        refuse_idle(args, ['camera.bits'], 'is for images')
 
 
 def _image(
@@ -137,28 +136,20 @@ def _image(
     target: Path,
     predictor: DepthPredictor,
     settings: PipelineSettings,
-    args: argparse.Namespace,
     cameras: CameraOf,
-) -> bool:
-    """Predict one image; tell whether it could be read."""
-    from zoedepth_ros.geometry.intrinsics import CameraError, assumed_camera
+) -> None:
+    """Predict one image; raises ImageFileError and OSError if it cannot be read."""
+    from zoedepth_ros.geometry.intrinsics import assumed_camera
     from zoedepth_ros.pipeline.sequence import SequencePredictor
 
     stored = _read(path, settings.camera_bits)
-    if stored is None:
-        return False
     start_s = time.perf_counter()
     shape = stored.rgb.shape
-    try:
-        camera = cameras(shape) or assumed_camera(shape, stored.hfov_rad)
-    except CameraError as error:  # a calibration for another shape
-        _complain(f'{path}: {error}')
-        return False
+    camera = cameras(shape) or assumed_camera(shape, stored.hfov_rad)
     alone = SequencePredictor(predictor, settings, cloud_hfov_rad=_assumed_hfov_rad(predictor))
     found = alone(stored.rgb, camera, 0.0)
     _describe(found, time.perf_counter() - start_s)
     _write(target, found, settings, predictor.weights_warning)
-    return True
 
 
 def _video(
@@ -166,30 +157,20 @@ def _video(
     target: Path,
     predictor: DepthPredictor,
     settings: PipelineSettings,
-    args: argparse.Namespace,
     cameras: CameraOf,
-) -> bool:
-    """Predict one video; tell whether it could be read."""
-    from zoedepth_ros.cli.videos import predict_video, video_files
+    rate_hz: float,
+) -> None:
+    """Predict one video; raises ImageFileError and OSError if it cannot be read."""
+    from zoedepth_ros.cli.videos import predict_video
+    from zoedepth_ros.media.files import ImageFileError
+    from zoedepth_ros.pipeline.sequence import SequencePredictor
 
-    files, start_s = video_files(target), time.perf_counter()
+    path.open('rb').close()  # OpenCV gives no reason
     try:
-        path.open('rb').close()  # OpenCV gives no reason
-        report = predict_video(path, files, predictor, settings, args.rate or 0.0, cameras)
-    except WriteError:  # the next one could not be written either
-        raise
-    except (ValueError, OSError) as error:
-        _complain(explained(error))
-        return False
-    elapsed_s = time.perf_counter() - start_s
-    print(f'    {report.frames} frames, {elapsed_s / max(1, report.frames):.2f} s each')
-    if report.missing:
-        print(f'    {report.missing} more frames cannot be read: the video is damaged or cut')
-    color = '' if report.color_trouble else f'{files.color.name}, '
-    print(f'    -> {files.folder}/, {color}{files.table.name}')
-    if report.color_trouble:
-        print(f'    no video of colours; depth is complete: {report.color_trouble}')
-    return True
+        sequence = SequencePredictor(predictor, settings)
+        predict_video(path, target, sequence, cameras, rate_hz, predictor.weights_warning)
+    except ValueError as error:
+        raise ImageFileError(str(error)) from None
 
 
 def _predictor(args: argparse.Namespace) -> DepthPredictor:
@@ -223,8 +204,7 @@ def _introduce(
 
     print(f'model    {predictor.model_name} on {predictor.device}, {predictor.precision}')
     print(f'weights  {predictor.weights_origin}')
-    if predictor.weights_warning:
-        print(f'WARNING  {predictor.weights_warning.upper()}')
+    _warn(predictor)
     if args.calibration:
         print(f'camera   {args.calibration}')
     elif convention_of(predictor).needs_camera:
@@ -239,21 +219,16 @@ def _introduce(
         )
 
 
-def _read(path: Path, bits: int) -> StoredImage | None:
-    """Return the image, or None after saying why it cannot be read."""
-    from zoedepth_ros.media.files import ImageFileError, read_stored_image
+def _read(path: Path, bits: int) -> StoredImage:
+    """Read an image and print its size and what EXIF contains."""
+    from zoedepth_ros.media.files import read_stored_image
     from zoedepth_ros.media.image_header import MEANING, UPRIGHT
 
-    try:
-        stored = read_stored_image(path, bits)
-    except (ImageFileError, OSError) as error:
-        _complain(explained(error))
-        return None
+    stored = read_stored_image(path, bits)
     height, width = stored.rgb.shape[:2]
     turned = '' if stored.orientation == UPRIGHT else f', EXIF: {MEANING[stored.orientation]}'
-    by_exif = (
-        f', EXIF: {math.degrees(stored.hfov_rad):.0f} degrees wide' if stored.hfov_rad else ''
-    )
+    hfov_deg = math.degrees(stored.hfov_rad)
+    by_exif = f', EXIF: {hfov_deg:.0f} degrees wide' if stored.hfov_rad else ''
     print(f'    {width} x {height} px{turned}{by_exif}')
     if stored.assumption:
         print(f'    {stored.assumption} (--bits)')
@@ -266,12 +241,10 @@ def _describe(found: ImageOutputs, elapsed_s: float) -> None:
     assert found.depth_m is not None
     known_m = found.depth_m[np.isfinite(found.depth_m)]
     if known_m.size:
-        low, middle, high = known_m.min(), np.median(known_m), known_m.max()
-        depth = f'{low:.2f} to {high:.2f} m, median {middle:.2f} m'
+        depth = f'{known_m.min():.2f} to {known_m.max():.2f} m, median {np.median(known_m):.2f} m'
     else:
         depth = 'no depth'
-    probabilities = found.router_probabilities or {}
-    shares = ', '.join(f'{head} {p:.1%}' for head, p in probabilities.items())
+    shares = ', '.join(f'{head} {p:.1%}' for head, p in (found.router_probabilities or {}).items())
     router = f' (router: {shares})' if shares else ''
     print(f'    {depth}; head {found.head}{router}; {elapsed_s:.2f} s')
 
@@ -319,12 +292,9 @@ def _refuse_overwriting(paths: list[Path], targets: list[Path]) -> None:
                 raise ValueError(f'{file} is one of the images: choose another --out')
 
 
-def _conclude(predictor: DepthPredictor, total: int, failures: int) -> int:
+def _warn(predictor: DepthPredictor) -> None:
     if predictor.weights_warning:
         print(f'WARNING  {predictor.weights_warning.upper()}')
-    if failures:
-        _complain(f'{failures} of {total} images failed')
-    return FAILED if failures else DONE
 
 
 def _complain(text: str) -> None:

@@ -59,11 +59,6 @@ class Roi(NamedTuple):
 MAX_TANGENT = 1e4
 """Largest tangent of a ray to the optical axis, and largest focal length in image sides."""
 
-NARROWEST_DEG, WIDEST_DEG = 5.0, 150.0
-"""Horizontal field of view of telephoto lenses and of the widest rectilinear lenses [degrees]."""
-
-NARROWEST_RAD, WIDEST_RAD = math.radians(NARROWEST_DEG), math.radians(WIDEST_DEG)
-
 IMPOSSIBLE_NARROW_DEG, IMPOSSIBLE_WIDE_DEG, IMPOSSIBLE_FISHEYE_DEG = 0.5, 175.0, 360.0
 """Limits of the field of view; a calibration beyond them is refused."""
 

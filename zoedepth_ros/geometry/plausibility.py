@@ -11,11 +11,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from zoedepth_ros.geometry.field_of_view import NARROWEST_DEG, WIDEST_DEG
 from zoedepth_ros.geometry.intrinsics import (
     EQUIDISTANT,
-    NARROWEST_DEG,
     UNDISTORTED,
-    WIDEST_DEG,
     CalibrationFields,
     CameraModel,
     Intrinsics,

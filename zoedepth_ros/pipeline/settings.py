@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from zoedepth_ros.geometry.intrinsics import (
+from zoedepth_ros.geometry.field_of_view import (
     NARROWEST_DEG,
     NARROWEST_RAD,
     WIDEST_DEG,

@@ -1,0 +1,10 @@
+"""Limits for the field of view of a camera without distortion, without importing NumPy."""
+
+from __future__ import annotations
+
+import math
+
+NARROWEST_DEG, WIDEST_DEG = 5.0, 150.0
+"""Horizontal field of view of telephoto lenses and of the widest rectilinear lenses [degrees]."""
+
+NARROWEST_RAD, WIDEST_RAD = math.radians(NARROWEST_DEG), math.radians(WIDEST_DEG)
