@@ -9,7 +9,6 @@ import pytest
 import yaml
 from fake_predictor import FakePredictor
 
-import zoedepth_ros.build
 from zoedepth_ros.cli.camera_options import field_of_view_deg
 from zoedepth_ros.cli.main import main
 
@@ -39,10 +38,9 @@ cam1:
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch):
+def place(tmp_path, use, monkeypatch):
     """An image of half the size of the calibration beside it, and a network that returns 2 m."""
-    predictor = FakePredictor(2.0, training_hfov_rad=math.pi / 2)  # f / W = 0.5
-    monkeypatch.setattr(zoedepth_ros.build, 'build_predictor', lambda *_, **__: predictor)
+    use(FakePredictor(2.0, training_hfov_rad=math.pi / 2))  # f / W = 0.5
     monkeypatch.chdir(tmp_path)
     cv2.imwrite('a.png', np.zeros((30, 40, 3), np.uint8))
     cv2.imwrite('wide.png', np.zeros((30, 50, 3), np.uint8))

@@ -13,10 +13,8 @@ from zoedepth_ros.cli.main import main
 
 
 @pytest.fixture
-def predictor(monkeypatch):
-    fake = FakePredictor(2.0)
-    monkeypatch.setattr('zoedepth_ros.build.build_predictor', lambda *_, **__: fake)
-    return fake
+def predictor(use):
+    return use(FakePredictor(2.0))
 
 
 def test_one_recording_becomes_one_with_depth(tmp_path, predictor, capsys):

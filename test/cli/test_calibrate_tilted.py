@@ -9,12 +9,11 @@ import tilted
 import yaml
 from fake_predictor import FakePredictor
 
-import zoedepth_ros.build
 from zoedepth_ros.cli.main import main
 
 WIDTH, HEIGHT, FOCAL_PX = 320, 240, 200.0
 HFOV_DEG = math.degrees(2.0 * math.atan(0.5 * WIDTH / FOCAL_PX))
-TRUE = 1.3  # times what the network says
+TRUE = 1.3  # times the predicted depth
 
 
 def rays_of(cx_px, cy_px):
@@ -23,7 +22,7 @@ def rays_of(cx_px, cy_px):
 
 
 @pytest.fixture
-def calibrate(tmp_path, monkeypatch, capsys):
+def calibrate(tmp_path, use, capsys):
     """Run the command on an image of the room; gives exit code, scale or None, and the output."""
 
     def run(pitch_deg, roll_deg, *arguments, noise=0.02, axis=None):
@@ -31,16 +30,15 @@ def calibrate(tmp_path, monkeypatch, capsys):
         room = tilted.ROOMS['room']
         depth_m, _ = tilted.look(room, rays_of(*axis), pitch_deg, roll_deg, 1.2)
         depth_m = depth_m * tilted.smooth_noise(depth_m.shape, noise, 1) / np.float32(TRUE)
-        predictor = FakePredictor(depth_m, heads=('indoor',))
-        monkeypatch.setattr(zoedepth_ros.build, 'build_predictor', lambda *a, **k: predictor)
+        use(FakePredictor(depth_m, heads=('indoor',)))
         image, out = tmp_path / 'a.png', tmp_path / 'scale.yaml'
         cv2.imwrite(str(image), np.full((HEIGHT, WIDTH, 3), 90, np.uint8))
         known = ['--hfov', str(HFOV_DEG)] if '--calibration' not in arguments else []
         arguments = ['--camera-height', '1.2', *known, *arguments]
         code = main(['calibrate', str(image), '--out', str(out), *arguments])
-        said = capsys.readouterr()
+        output = capsys.readouterr()
         scale = yaml.safe_load(out.read_text())['heads']['indoor']['scale'] if code == 0 else None
-        return code, scale, said.out + said.err
+        return code, scale, output.out + output.err
 
     return run
 
@@ -49,29 +47,29 @@ def calibrate(tmp_path, monkeypatch, capsys):
 def test_a_floor_that_is_seen_far_off_the_level_gives_no_scale_and_the_option_that_helps(
     calibrate, pitch_deg
 ):
-    code, scale, said = calibrate(pitch_deg, 0)
+    code, scale, output = calibrate(pitch_deg, 0)
     assert (code, scale) == (2, None)
-    assert 'check --pitch, --roll' in said
-    code, scale, said = calibrate(pitch_deg, 0, '--pitch', str(pitch_deg))
+    assert 'check --pitch, --roll' in output
+    code, scale, output = calibrate(pitch_deg, 0, '--pitch', str(pitch_deg))
     assert scale == pytest.approx(TRUE, rel=0.04)
-    assert 'the floor is seen' not in said
+    assert 'the floor is seen' not in output
 
 
 @pytest.mark.parametrize('roll_deg', [10, 15, 20, -12])
 def test_a_roll_is_an_option_and_is_noticed_where_it_is_missing(calibrate, roll_deg):
-    code, scale, said = calibrate(-15, roll_deg, '--pitch', '-15')
-    assert 'check --pitch, --roll' in said
+    code, scale, output = calibrate(-15, roll_deg, '--pitch', '-15')
+    assert 'check --pitch, --roll' in output
     assert scale is None or abs(scale / TRUE - 1.0) < 0.2
-    code, scale, said = calibrate(-15, roll_deg, '--pitch', '-15', '--roll', str(roll_deg))
+    code, scale, output = calibrate(-15, roll_deg, '--pitch', '-15', '--roll', str(roll_deg))
     assert code == 0
     assert scale == pytest.approx(TRUE, rel=0.04)
-    assert 'the floor is seen' not in said
+    assert 'the floor is seen' not in output
 
 
 def test_without_pitch_and_roll_both_are_found_within_20_degrees(calibrate):
-    _, scale, said = calibrate(-12, 8)
+    _, scale, output = calibrate(-12, 8)
     assert scale == pytest.approx(TRUE, rel=0.04)
-    assert 'the floor is seen' not in said
+    assert 'the floor is seen' not in output
 
 
 def calibration_file(path, **changes):
@@ -90,21 +88,21 @@ def calibration_file(path, **changes):
 
 def test_the_principal_point_of_a_calibration_file_counts(calibrate, tmp_path):
     axis = (WIDTH - 1) / 2 + 6.0, (HEIGHT - 1) / 2 + 20.0
-    _, without, said = calibrate(-12, 0, '--pitch', '-12', noise=0.0, axis=axis)
+    _, without, output = calibrate(-12, 0, '--pitch', '-12', noise=0.0, axis=axis)
     assert without is None or abs(without / TRUE - 1.0) > 0.05
-    assert 'the floor is seen' in said
+    assert 'the floor is seen' in output
     file = calibration_file(tmp_path / 'camera.yaml', cx=axis[0], cy=axis[1])
-    told = ['--pitch', '-12', '--calibration', file]
-    _, scale, said = calibrate(-12, 0, *told, noise=0.0, axis=axis)
+    given = ['--pitch', '-12', '--calibration', file]
+    _, scale, output = calibrate(-12, 0, *given, noise=0.0, axis=axis)
     assert scale == pytest.approx(TRUE, rel=0.005)
-    assert 'note' not in said
+    assert 'note' not in output
 
 
 def test_a_calibration_of_no_camera_is_refused_and_a_doubtful_one_noted(calibrate, tmp_path):
     identity = calibration_file(tmp_path / 'identity.yaml', fx=1.0, cx=0.0, cy=0.0)
-    code, _, said = calibrate(-12, 0, '--calibration', identity)
+    code, _, output = calibrate(-12, 0, '--calibration', identity)
     assert code != 0
-    assert 'is impossible: fx = 1 px' in said
+    assert 'is impossible: fx = 1 px' in output
     shifted = calibration_file(tmp_path / 'shifted.yaml', cx=80.0)
-    *_, said = calibrate(-12, 0, '--calibration', shifted)
-    assert 'shifted.yaml: camera_info: the principal point cx = 80 px' in said
+    *_, output = calibrate(-12, 0, '--calibration', shifted)
+    assert 'shifted.yaml: camera_info: the principal point cx = 80 px' in output

@@ -102,19 +102,19 @@ LIES = {
     ),
     'negative': (lambda z, f: z - 2.5, {}, 'BROKEN', 'of the depth is not positive'),
     'range': (lambda z, f: z, {'head__range': [0.1, 2.0]}, 'BROKEN', 'outside head.range'),
-    'metric, said to be canonical': (
+    'metric, declared canonical': (
         lambda z, f: z, CANONICAL, 'DOUBT', 'does not follow the focal length',
     ),
-    'canonical, said to be metric': (
+    'canonical, declared metric': (
         lambda z, f: z * 300 / f, {'head__range': [0.1, 300]}, 'DOUBT', 'the apparent size',
     ),
     'sky the other way round': (
         lambda z, f: z, {'sky': {'output': 'sky', 'below': 0.5}}, 'BROKEN', 'is sky, truly',
     ),
-    'along the ray, said to be along z': (
+    'along the ray, declared along z': (
         lambda z, f: z * ray_length(f), {}, 'DOUBT', 'depth along the ray fits better',
     ),
-    'along z, said to be along the ray': (
+    'along z, declared along the ray': (
         lambda z, f: z, {'depth__along': 'ray'}, 'DOUBT', 'depth along z fits better',
     ),
     'the same everywhere': (lambda z, f: 0.0 * z + 3.0, {}, 'DOUBT', 'same depth everywhere'),
@@ -132,13 +132,13 @@ def test_the_command_prints_the_contract_and_draws_the_depth(tmp_path, capsys):
     path = write_network(tmp_path / 'net.onnx', contract())
     out = tmp_path / 'new' / 'depth.png'
     assert main(['check', str(path), '--out', str(out)]) == 0
-    said = capsys.readouterr().out
-    assert 'network  toy, licence MIT' in said
-    assert 'head     any, 0.1 to 80 m' in said
-    assert 'DOUBT' in said  # it sees colours only
-    drawn = cv2.imread(str(out))
-    assert drawn.shape[0] == 2 * 480  # room and street
-    assert drawn.shape[1] > 2 * 640
+    output = capsys.readouterr().out
+    assert 'network  toy, licence MIT' in output
+    assert 'head     any, 0.1 to 80 m' in output
+    assert 'DOUBT' in output  # it sees colours only
+    shown = cv2.imread(str(out))
+    assert shown.shape[0] == 2 * 480  # room and street
+    assert shown.shape[1] > 2 * 640
     assert main(['check', str(path), '--out', str(out), '--strict']) == 1
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 
 import numpy as np
 import pytest
@@ -16,7 +17,6 @@ from zoedepth_ros.cli.main import main
 def network(monkeypatch):
     """A fake network: 2 m everywhere; `arguments` are those of build_predictor."""
     fake = ConstantNetwork(lambda image, head: np.full((6, 8), 2.0))
-    fake.heads = ('indoor', 'outdoor')
     fake.arguments = None
 
     def build(*args, **kwargs):
@@ -55,6 +55,16 @@ def test_json_csv_and_worst_images_are_written(network, tree, tmp_path, capsys):
     printed = capsys.readouterr().out
     assert '0.417' in printed
     assert 'WARNING  NOTHING: A TEST' in printed
+
+
+def test_images_with_undecodable_names_are_evaluated(network, tree, tmp_path):
+    name = os.fsdecode(b'k\xfcche.png')
+    for folder_name in ('rgb', 'depth'):
+        (tree / folder_name / 'a.png').rename(tree / folder_name / name)
+    files = ('--csv', tmp_path / 'a.csv', '--json', tmp_path / 'a.json')
+    assert folder(tree, *files) == 0
+    assert r'rgb/k\xfcche.png' in (tmp_path / 'a.csv').read_text(encoding='utf-8')
+    assert json.loads((tmp_path / 'a.json').read_text())['n_images'] == 3
 
 
 def test_published_scores_are_in_the_table(network, tmp_path, capsys):
@@ -114,6 +124,7 @@ def test_a_damaged_file_stops_with_its_name_and_is_skipped_on_request(network, t
         (['--dataset', 'nyu', '--root', '.'], 'nyudepthv2_test_files_with_gt.txt'),
         (['--dataset', 'moon', '--root', '.'], "unknown data set 'moon'"),
         (['--dataset', 'trajectory', '--csv', 'a.csv'], 'not for trajectory'),
+        (['--dataset', 'trajectory', '--uncertainty-plot', 'a.png'], 'is not for trajectory'),
     ],
 )
 def test_contradictory_arguments_are_rejected_before_a_model_is_built(
@@ -167,9 +178,3 @@ def test_the_uncertainty_is_printed_and_drawn(network, tree, tmp_path, capsys):
     assert row.split()[1:5] == ['33.3%', '66.7%', '33.3%', '66.7%']
     assert 'not calibrated' in row
     assert plot.read_bytes().startswith(b'\x89PNG')
-
-
-def test_a_trajectory_has_no_plot_of_the_uncertainty(network, tmp_path, capsys):
-    options = ('--uncertainty-plot', tmp_path / 'a.png')
-    assert evaluate('--dataset', 'trajectory', *options) == 2
-    assert 'is not for trajectory' in capsys.readouterr().err

@@ -39,7 +39,7 @@ def predict(*arguments):
     return main(['predict', *map(str, arguments)])
 
 
-def test_a_image_becomes_four_files(folder, tmp_path, fake):
+def test_an_image_becomes_four_files(folder, tmp_path, fake):
     assert predict(folder / 'a.png', '--out', tmp_path / 'out') == 0
     names = sorted(path.name for path in (tmp_path / 'out').iterdir())
     assert names == ['a.ply', 'a_color.png', 'a_depth.npy', 'a_depth.png']
@@ -72,14 +72,14 @@ def test_the_cloud_spans_the_field_of_view_that_was_given(folder, tmp_path, fake
     assert (points[:, 3:] == 50).all()
 
 
-def test_without_a_field_of_view_the_assumed_one_is_said(folder, tmp_path, fake, capsys):
+def test_without_a_field_of_view_the_assumed_one_is_printed(folder, tmp_path, fake, capsys):
     predict(folder, '--out', tmp_path / 'out')
     assert '55 degrees' in capsys.readouterr().out
     predict(folder, '--out', tmp_path / 'out', '--hfov', '70')
     assert 'degrees' not in capsys.readouterr().out
 
 
-def test_what_is_printed_says_range_head_and_router(folder, tmp_path, fake, capsys):
+def test_range_head_and_router_are_printed(folder, tmp_path, fake, capsys):
     fake.depth = lambda rgb, head: np.linspace(1.0, 3.0, 1200, dtype=np.float32).reshape(30, 40)
     predict(folder / 'a.png', '--out', tmp_path / 'out')
     text = capsys.readouterr().out
@@ -112,7 +112,9 @@ def test_the_defaults_are_the_released_model_and_its_own_weights(folder, tmp_pat
     assert fake.requested_heads == ['auto']
 
 
-def test_random_weights_are_said_loudly_and_in_the_image(folder, tmp_path, fake, capsys):
+def test_random_weights_are_warned_of_in_the_output_and_in_the_image(
+    folder, tmp_path, fake, capsys
+):
     predict(folder / 'a.png', '--out', tmp_path / 'plain')
     assert 'WARNING' not in capsys.readouterr().out
     fake.weights_warning = 'random weights: not depth'
@@ -172,7 +174,7 @@ def test_a_second_run_into_the_folder_of_the_images_takes_the_same_images(folder
     assert fake.calls == 4
 
 
-def test_a_image_is_never_overwritten(folder, tmp_path, fake, capsys):
+def test_an_image_is_never_overwritten(folder, tmp_path, fake, capsys):
     image = folder / 'a_color.png'
     image.write_bytes((folder / 'a.png').read_bytes())
     before = image.read_bytes()
@@ -181,7 +183,7 @@ def test_a_image_is_never_overwritten(folder, tmp_path, fake, capsys):
     assert image.read_bytes() == before
 
 
-def test_a_image_held_sideways_is_turned_and_that_is_said(tmp_path, fake, capsys):
+def test_an_image_held_sideways_is_turned_and_that_is_reported(tmp_path, fake, capsys):
     data = cv2.imencode('.jpg', np.zeros((20, 40, 3), np.uint8))[1].tobytes()
     block = b'Exif\0\0II*\0' + struct.pack('<IHHHIHHI', 8, 1, 0x0112, 3, 1, 6, 0, 0)
     data = data[:2] + b'\xff\xe1' + struct.pack('>H', len(block) + 2) + block + data[2:]
@@ -191,7 +193,7 @@ def test_a_image_held_sideways_is_turned_and_that_is_said(tmp_path, fake, capsys
     assert 'EXIF: rotated clockwise by 90 degrees' in capsys.readouterr().out
 
 
-def test_depth_beyond_the_png_is_counted_aloud(folder, tmp_path, fake, capsys):
+def test_depth_beyond_the_png_is_reported(folder, tmp_path, fake, capsys):
     fake.depth = 80.0
     predict(folder / 'a.png', '--out', tmp_path / 'out')
     assert '1200 pixels beyond 65.535 m are 0' in capsys.readouterr().out
@@ -205,7 +207,7 @@ def test_points_beyond_the_range_of_the_head_are_left_out(folder, tmp_path, fake
     assert np.load(tmp_path / 'out' / 'a_depth.npy').max() == 11.0
 
 
-def test_points_between_two_surfaces_are_left_out_unless_asked_for(folder, tmp_path, fake):
+def test_points_between_two_surfaces_are_left_out_by_default(folder, tmp_path, fake):
     depth_m = np.full((30, 40), 1.0, np.float32)
     depth_m[:, 20:] = 5.0
     depth_m[:, 19] = 3.0  # hangs in the air
@@ -217,23 +219,15 @@ def test_points_between_two_surfaces_are_left_out_unless_asked_for(folder, tmp_p
     assert len(read_points(tmp_path / 'out' / 'a.ply')) == 1200
 
 
-def test_a_head_the_model_lacks_is_said_once_before_any_image(folder, tmp_path, fake, capsys):
+def test_a_head_the_model_lacks_is_reported_once_before_any_image(folder, tmp_path, fake, capsys):
     fake.heads = ('indoor',)
     assert predict(folder, '--out', tmp_path / 'out', '--head', 'outdoor') == 2
     assert fake.calls == 0
     assert capsys.readouterr().err.count('outdoor') == 1
 
 
-@pytest.mark.parametrize('hfov', ['0', '180', 'nan', 'wide', '-60', '4.9'])
-def test_an_impossible_field_of_view_is_misuse(folder, fake, hfov, capsys):
-    with pytest.raises(SystemExit) as leaving:
-        predict(folder, '--hfov', hfov)
-    assert leaving.value.code == 2
-    assert fake.arguments is None
-
-
 @pytest.mark.parametrize('embedded', [True, False])
-def test_weights_that_cannot_be_fetched_are_an_error_that_says_what_else_there_is(
+def test_weights_that_cannot_be_fetched_are_an_error_that_lists_alternatives(
     folder, tmp_path, monkeypatch, capsys, embedded
 ):
     monkeypatch.setenv('HF_HUB_OFFLINE', '1')
@@ -259,7 +253,7 @@ def test_the_real_small_network_runs_with_random_weights(folder, tmp_path, capsy
 
 
 @pytest.fixture
-def film(tmp_path):
+def video(tmp_path):
     """Twelve frames at 10 Hz, each brighter than the last."""
     path = tmp_path / 'drive.avi'
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'MJPG'), 10.0, (40, 31))
@@ -269,9 +263,9 @@ def film(tmp_path):
     return path
 
 
-def test_a_video_becomes_a_depth_png_a_frame_a_video_of_colours_and_a_table(film, tmp_path, fake):
+def test_a_video_becomes_a_depth_png_a_frame_a_video_of_colours_and_a_table(video, tmp_path, fake):
     fake.depth = lambda rgb, head: np.full(rgb.shape[:2], 1.0 + rgb.mean() / 100.0, np.float32)
-    assert predict(film, '--out', tmp_path / 'out') == 0
+    assert predict(video, '--out', tmp_path / 'out') == 0
     names = sorted(path.name for path in (tmp_path / 'out' / 'drive_depth').iterdir())
     assert names == [f'{number:06d}.png' for number in range(12)]
     last = cv2.imread(str(tmp_path / 'out' / 'drive_depth' / '000011.png'), cv2.IMREAD_UNCHANGED)
@@ -287,8 +281,8 @@ def test_a_video_becomes_a_depth_png_a_frame_a_video_of_colours_and_a_table(film
     assert colors.get(cv2.CAP_PROP_FRAME_WIDTH) == 80  # image and depth beside each other
 
 
-def test_the_rate_leaves_frames_of_a_video_out(film, tmp_path, fake):
-    predict(film, '--out', tmp_path / 'out', '--rate', '5')
+def test_the_rate_leaves_frames_of_a_video_out(video, tmp_path, fake):
+    predict(video, '--out', tmp_path / 'out', '--rate', '5')
     assert fake.calls == 6
     times = [line.split(',')[1] for line in (tmp_path / 'out/drive_frames.csv').open()]
     assert times[1:4] == ['0.000', '0.200', '0.400']
@@ -296,14 +290,15 @@ def test_the_rate_leaves_frames_of_a_video_out(film, tmp_path, fake):
     assert colors.get(cv2.CAP_PROP_FPS) == pytest.approx(5.0)
 
 
-def test_the_head_of_a_video_does_not_flicker_with_the_router(film, tmp_path, fake):
-    verdicts = iter(['indoor', *['outdoor', 'indoor'] * 5, 'outdoor'])
-    fake.router = lambda rgb: {
-        head: 0.6 if head == verdict else 0.4
-        for verdict in [next(verdicts)]
-        for head in ('indoor', 'outdoor')
-    }
-    predict(film, '--out', tmp_path / 'out')
+def test_the_head_of_a_video_does_not_flicker_with_the_router(video, tmp_path, fake):
+    heads = iter(['indoor', *['outdoor', 'indoor'] * 5, 'outdoor'])
+
+    def router(rgb):
+        head = next(heads)
+        return {name: 0.6 if name == head else 0.4 for name in ('indoor', 'outdoor')}
+
+    fake.router = router
+    predict(video, '--out', tmp_path / 'out')
     assert fake.requested_heads == ['auto', *['indoor'] * 11]
 
 
@@ -338,11 +333,11 @@ def test_frames_of_a_variable_rate_keep_their_times(tmp_path, fake):
 
 
 def test_a_video_of_colours_that_cannot_be_written_costs_no_depth(
-    film, tmp_path, fake, monkeypatch, capsys
+    video, tmp_path, fake, monkeypatch, capsys
 ):
     writer = cv2.VideoWriter
     monkeypatch.setattr(cv2, 'VideoWriter', lambda *_: writer())  # never opened
-    assert predict(film, '--out', tmp_path / 'out') == 0
+    assert predict(video, '--out', tmp_path / 'out') == 0
     assert len(list((tmp_path / 'out' / 'drive_depth').iterdir())) == 12
     assert len((tmp_path / 'out' / 'drive_frames.csv').read_text().splitlines()) == 13
     out = capsys.readouterr().out
@@ -352,7 +347,7 @@ def test_a_video_of_colours_that_cannot_be_written_costs_no_depth(
 
 
 def test_a_video_that_is_none_is_named_and_the_images_go_on(folder, tmp_path, fake, capsys):
-    (tmp_path / 'bad.mp4').write_bytes(b'not a film')
+    (tmp_path / 'bad.mp4').write_bytes(b'not a video')
     arguments = (tmp_path / 'bad.mp4', tmp_path / 'missing.mp4', folder / 'a.png')
     assert predict(*arguments, '--out', tmp_path / 'out') == 1
     errors = capsys.readouterr().err
@@ -362,12 +357,12 @@ def test_a_video_that_is_none_is_named_and_the_images_go_on(folder, tmp_path, fa
     assert names == ['a.ply', 'a_color.png', 'a_depth.npy', 'a_depth.png']
 
 
-def test_frames_of_a_cut_video_that_cannot_be_read_are_counted(film, tmp_path, fake, capsys):
-    assert predict(film, '--out', tmp_path / 'whole') == 0
+def test_frames_of_a_cut_video_that_cannot_be_read_are_counted(video, tmp_path, fake, capsys):
+    assert predict(video, '--out', tmp_path / 'whole') == 0
     assert 'cannot be read' not in capsys.readouterr().out
     whole = len(list((tmp_path / 'whole').glob('*_depth/*.png')))
-    cut = film.with_name(f'cut{film.suffix}')
-    content = film.read_bytes()
+    cut = video.with_name(f'cut{video.suffix}')
+    content = video.read_bytes()
     cut.write_bytes(content[: len(content) * 4 // 5])
     assert predict(cut, '--out', tmp_path / 'cut') == 0
     read = len(list((tmp_path / 'cut').glob('*_depth/*.png')))
@@ -375,9 +370,9 @@ def test_frames_of_a_cut_video_that_cannot_be_read_are_counted(film, tmp_path, f
     assert f'{whole - read} more frames cannot be read' in capsys.readouterr().out
 
 
-def test_a_video_is_never_overwritten(film, tmp_path, fake):
+def test_a_video_is_never_overwritten(video, tmp_path, fake):
     inside = tmp_path / 'walk_color.mp4'
-    film.rename(inside)
+    video.rename(inside)
     assert predict(inside, tmp_path / 'walk.mp4', '--out', tmp_path) == 2
 
 
@@ -398,15 +393,15 @@ def test_without_a_field_of_view_the_image_is_the_training_cameras(folder, tmp_p
     assert x_m.max() == pytest.approx(2.0 - 2.0 / 40, abs=1e-5)  # 90 degrees at 2 m
 
 
-def test_the_depth_of_a_video_too(film, tmp_path, fake):
+def test_the_depth_of_a_video_too(video, tmp_path, fake):
     fake.training_hfov_rad = np.pi / 2
     hfov_deg = np.degrees(2 * np.arctan(0.5))
-    assert predict(film, '--out', tmp_path / 'out', '--hfov', hfov_deg) == 0
+    assert predict(video, '--out', tmp_path / 'out', '--hfov', hfov_deg) == 0
     first = next((tmp_path / 'out').glob('*_depth/000000.png'))
     assert (cv2.imread(str(first), cv2.IMREAD_UNCHANGED) == 4000).all()
 
 
-def test_the_focal_length_that_the_image_tells_is_taken(tmp_path, fake, capsys):
+def test_the_focal_length_of_exif_is_used(tmp_path, fake, capsys):
     fake.training_hfov_rad = np.pi / 2  # f / W = 0.5
     data = cv2.imencode('.jpg', np.zeros((30, 40, 3), np.uint8))[1].tobytes()
     # one entry that leads to a second directory at byte 26; there: 35 mm for 35 mm film
@@ -420,5 +415,5 @@ def test_the_focal_length_that_the_image_tells_is_taken(tmp_path, fake, capsys):
     assert 'EXIF: 53 degrees wide' in capsys.readouterr().out
     depth_m = np.load(tmp_path / 'out' / 'p_depth.npy')
     np.testing.assert_allclose(depth_m, 2.0 * (35 / 34.613) / 0.5, rtol=1e-3)
-    predict(tmp_path / 'p.jpg', '--out', tmp_path / 'out', '--hfov', '90')  # what is said counts
+    predict(tmp_path / 'p.jpg', '--out', tmp_path / 'out', '--hfov', '90')  # an option wins
     assert (np.load(tmp_path / 'out' / 'p_depth.npy') == 2.0).all()

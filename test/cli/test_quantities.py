@@ -46,19 +46,31 @@ AT = [*CALIBRATE, '--distance', '2']
         ([*BAG, '--jobs', '0'], 'integer, 1 to 1000, got 0'),
         ([*BAG, '--bits', '12bit'], "camera.bits must be an integer, got '12bit'"),
         ([*BAG, '--pitch', '100'], 'expected degrees, -86 to 86, got 100'),
-        ([*BAG, '--hfov', '1.2'], 'radians? 1.2 rad are 68.8 degrees'),
         ([*VIEW, '--rate', '-1'], 'expected Hz'),
         ([*VIEW, '--port', '0'], '1 to 65534, got 0'),
         ([*VIEW, '--port', '65535'], '1 to 65534'),
         ([*VIEW, '--cloud-decimation', '-1'], 'at least 1'),
         ([*VIEW, '--frames', '-1'], '0 or more'),
         ([*PREDICT, '--rate', 'inf'], 'expected Hz'),
+        *(
+            ([*FOLDER, '--steps-per-m', text], 'steps per metre')
+            for text in ('nan', 'inf', '0', '-5')
+        ),
+        ([*FOLDER, '--worst', '-1'], '0 or more'),
+        ([*FOLDER, '--samples', '0'], '1 or more'),
+        (['evaluate', '--dataset', 'synthetic', '--seed', '-1'], '0 or more'),
         ([*FOLDER, '--steps-per-m', '0.001'], 'expected steps per metre, 1 to 1e+06, got 0.001'),
         ([*SCENES, '--width', '4'], 'integer of pixels, 16 to 8192, got 4'),
         ([*SCENES, '--count', '0'], '1 or more'),
+        ([*SCENES, '--seed', '-1'], '0 or more'),
+        ([*SCENES, '--height', '3'], '16 to 8192'),
+        ([*EXPORT, '--height', '0'], '16 to 8192'),
+        ([*EXPORT, '--max-deviation', 'nan'], 'a number above 0'),
         ([*EXPORT, '--height', '100000'], '16 to 8192'),
         (['benchmark', 'size', '--minutes', '-1'], 'expected minutes, 0 to 1440, got -1'),
         (['benchmark', 'size', '--minutes', 'nan'], 'expected minutes'),
+        (['benchmark', 'size', '--minutes', 'inf'], 'expected minutes'),
+        (['benchmark', 'size', '--rounds', '-1'], ', got -1'),
         (['benchmark', 'size', '--minutes', '3600'], '3600 seconds are 60 minutes'),
     ],
 )
@@ -88,9 +100,8 @@ def test_every_number_of_every_command_is_checked():
 
 
 @pytest.fixture
-def image(tmp_path, monkeypatch):
-    predictor = FakePredictor(2.0, heads=('indoor',))
-    monkeypatch.setattr('zoedepth_ros.build.build_predictor', lambda *_, **__: predictor)
+def image(tmp_path, use):
+    use(FakePredictor(2.0, heads=('indoor',)))
     write_image(tmp_path / 'p.png', np.full((60, 80, 3), 90, np.uint8))
     return str(tmp_path / 'p.png')
 
@@ -116,11 +127,11 @@ def test_an_implausible_scale_is_rejected_and_an_unusual_one_is_reported(image, 
 
 
 @pytest.mark.parametrize(
-    ('pitch', 'says'), [('-0.35', '-0.35 rad would be -20.1'), ('-20', ''), ('-1', '')]
+    ('pitch', 'hint'), [('-0.35', '-0.35 rad would be -20.1'), ('-20', ''), ('-1', '')]
 )
-def test_a_pitch_that_may_be_in_radians_is_reported(image, tmp_path, capsys, pitch, says):
+def test_a_pitch_that_may_be_in_radians_is_reported(image, tmp_path, capsys, pitch, hint):
     calibrate(image, tmp_path, '--camera-height', '1.2', '--hfov', '60', '--pitch', pitch)
-    assert bool(re.search('would be', capsys.readouterr().err)) is bool(says)
+    assert bool(re.search('would be', capsys.readouterr().err)) is bool(hint)
 
 
 @pytest.mark.parametrize('command', [['predict', 'a.png'], ['bag', 'a', 'b'], ['view', 'a']])
@@ -133,7 +144,7 @@ def test_every_command_reports_an_angle_that_may_be_in_radians(command, option, 
 
 
 @pytest.mark.parametrize(
-    ('name', 'value', 'says'),
+    ('name', 'value', 'message'),
     [
         ('camera.hfov', 69.0, '69 degrees are 1.2043 rad'),
         ('camera.training_hfov', 65.0, '65 degrees are 1.1345 rad'),
@@ -143,8 +154,10 @@ def test_every_command_reports_an_angle_that_may_be_in_radians(command, option, 
         ('camera.hfov', 0.02, '5 to 150 degrees'),
     ],
 )
-def test_an_angle_of_the_node_in_degrees_is_rejected_with_its_value_in_radians(name, value, says):
-    with pytest.raises(ValueError, match=re.escape(says)):
+def test_an_angle_of_the_node_in_degrees_is_rejected_with_its_value_in_radians(
+    name, value, message
+):
+    with pytest.raises(ValueError, match=re.escape(message)):
         settings_from({name: value})
 
 
@@ -163,16 +176,15 @@ projection_matrix: {rows: 3, cols: 4, data: [77, 0, 39.5, 0, 0, 77, 29.5, 0, 0, 
 """
 
 
-@pytest.mark.parametrize(('asked', 'focal_px'), [([], 70), (['raw'], 70), (['rectified'], 77)])
+@pytest.mark.parametrize(('chosen', 'focal_px'), [([], 70), (['raw'], 70), (['rectified'], 77)])
 def test_predict_and_calibrate_use_k_or_p_of_a_calibration_as_configured(
-    tmp_path, monkeypatch, capsys, asked, focal_px
+    tmp_path, use, capsys, chosen, focal_px
 ):
-    predictor = FakePredictor(2.0, heads=('indoor',), training_hfov_rad=np.pi / 2)  # 40 px at 80
-    monkeypatch.setattr('zoedepth_ros.build.build_predictor', lambda *_, **__: predictor)
+    use(FakePredictor(2.0, heads=('indoor',), training_hfov_rad=np.pi / 2))  # 40 px at 80
     (tmp_path / 'cam.yaml').write_text(ROS_FILE)
     write_image(tmp_path / 'p.png', np.full((60, 80, 3), 90, np.uint8))
     options = ['--calibration', str(tmp_path / 'cam.yaml')]
-    options += ['--rectified', *asked] if asked else []
+    options += ['--rectified', *chosen] if chosen else []
     image, out = str(tmp_path / 'p.png'), tmp_path / 'out'
     assert main(['predict', image, '--out', str(out), *options]) == 0
     how = 'rectified images (P)' if focal_px == 77 else 'raw images (K with D)'

@@ -11,10 +11,8 @@ from zoedepth_ros.media.files import write_image
 
 
 @pytest.fixture
-def predictor(monkeypatch):
-    fake = FakePredictor(2.0)
-    monkeypatch.setattr('zoedepth_ros.build.build_predictor', lambda *_, **__: fake)
-    return fake
+def predictor(use):
+    return use(FakePredictor(2.0))
 
 
 def entities(path):
@@ -59,17 +57,6 @@ def test_a_recording_with_depth_needs_no_model(tmp_path, monkeypatch):
     assert 'points' in entities(tmp_path / 'view.rrd')
 
 
-@pytest.mark.parametrize(
-    ('arguments', 'message'),
-    [
-        (['nothing.png'], 'nothing.png'),
-    ],
-)
-def test_wrong_arguments_are_named(arguments, message, predictor, capsys):
-    assert main(['view', *arguments, '--save', 'never.rrd']) == 2
-    assert message in capsys.readouterr().err
-
-
 def test_without_rerun_its_install_line_is_given(monkeypatch, capsys):
     monkeypatch.setattr('zoedepth_ros.viewing.rerun_log.find_spec', lambda name: None)
     assert main(['view', 'a.png']) == 2
@@ -89,7 +76,7 @@ def test_a_topic_without_ros_is_explained(monkeypatch, capsys):
 def test_serving_is_for_this_machine_unless_an_address_is_given(
     tmp_path, predictor, monkeypatch, capsys
 ):
-    """The log is told where to listen; that it listens there is a test of the viewing room."""
+    """The server gets address and ports; test/viewing tests that it listens there."""
     binds = []
 
     def serve(self, web_port, data_port, *, bind):
