@@ -13,8 +13,6 @@ import fake_model
 import pytest
 from fake_model import DyingModel, FakeModel, SwitchingModel, WaitingModel
 
-pytest.importorskip('mcap', reason='pip install mcap')
-pytest.importorskip('rosbags', reason='pip install rosbags')
 pytest.importorskip('ray', reason='pip install ray')
 
 import bags
@@ -22,24 +20,12 @@ from waiting import wait_until
 
 from zoedepth_ros.bags import cluster as cluster_module
 from zoedepth_ros.bags.cluster import run_with_ray
-from zoedepth_ros.bags.fleet import Job, run_here
+from zoedepth_ros.bags.fleet import Counts, Job, run_here
 from zoedepth_ros.bags.output import Output
 from zoedepth_ros.bags.plan import DepthOptions
 
 IMAGES = 8
 STORE_BYTES = 80 << 20
-
-
-class Watcher:
-    def __init__(self):
-        self.expected = self.done = 0
-        self.lines = []
-
-    def expect(self, images):
-        self.expected += images
-
-    def advance(self, images):
-        self.done += images
 
 
 @pytest.fixture(scope='module')
@@ -92,19 +78,16 @@ def fleet(folder, count=4, size=(300, 400)):
     for name in ('local', 'out'):
         (folder / name).mkdir()
     local = [Job(path, folder / 'local' / path.name, DepthOptions()) for path in sources]
-    assert all(r.depths == IMAGES for _, r in run_here(local, FakeModel(), Watcher()))
+    assert all(r.depths == IMAGES for _, r in run_here(local, FakeModel(), Counts([0, 0])))
     jobs = [Job(path, folder / 'out' / path.name, DepthOptions()) for path in sources]
     return jobs, {job.target.name: job.target.read_bytes() for job in local}
 
 
 def run(jobs, model, count):
-    """Give name -> result, and who has watched."""
-    watcher = Watcher()
-    results = {
-        job.target.name: result
-        for job, result in run_with_ray(jobs, model, count, watcher, watcher.lines.append)
-    }
-    return results, watcher
+    """Give name -> result, the images expected and done, and the lines."""
+    watcher, lines = Counts([0, 0]), []
+    found = run_with_ray(jobs, model, count, watcher, lines.append)
+    return {job.target.name: result for job, result in found}, watcher.values, lines
 
 
 def written(folder):
@@ -117,15 +100,15 @@ def test_a_node_that_ends_in_the_middle_costs_nothing(tmp_path, cluster, second)
     model = WaitingModel(str(here), spared=cluster.head_node.node_id)
     stopper = threading.Thread(target=end_when_it_works, args=(cluster, second, here))
     stopper.start()
-    results, watcher = run(jobs, model, 2)
+    results, (expected_images, done), lines = run(jobs, model, 2)
     stopper.join()
     assert here.read_text() == second.node_id
     assert {name: r.depths for name, r in results.items()} == dict.fromkeys(expected, IMAGES)
     assert written(tmp_path) == expected
     assert sum(bool(r.reused) for r in results.values()) == 1  # gone on with, not done again
-    lost = [line for line in watcher.lines if 'the node 127.0.0.1 working on it died' in line]
-    assert len(lost) == 1, '\n'.join(watcher.lines)
-    assert watcher.done == watcher.expected
+    lost = [line for line in lines if 'the node 127.0.0.1 working on it died' in line]
+    assert len(lost) == 1, '\n'.join(lines)
+    assert done == expected_images
 
 
 def end_when_it_works(cluster, node, here):
@@ -135,19 +118,19 @@ def end_when_it_works(cluster, node, here):
 
 def test_a_worker_that_dies_is_replaced_and_its_recording_gone_on_with(tmp_path, cluster, second):
     jobs, expected = fleet(tmp_path)
-    results, watcher = run(jobs, DyingModel(str(tmp_path / 'died')), 2)
+    results, (expected_images, done), lines = run(jobs, DyingModel(str(tmp_path / 'died')), 2)
     assert (tmp_path / 'died').exists()
     assert written(tmp_path) == expected
     assert sum(bool(r.reused) for r in results.values()) == 1
-    assert sum('the process working on it died' in line for line in watcher.lines) == 1
-    assert watcher.done == watcher.expected
+    assert sum('the process working on it died' in line for line in lines) == 1
+    assert done == expected_images
 
 
 def test_a_recording_on_which_every_worker_dies_is_named_and_the_others_are_done(
     tmp_path, cluster, second
 ):
     jobs, expected = fleet(tmp_path)
-    results, _ = run(jobs, DyingModel(str(tmp_path / 'died'), always_at='2.mcap'), 2)
+    results, *_ = run(jobs, DyingModel(str(tmp_path / 'died'), always_at='2.mcap'), 2)
     assert results['2.mcap'] == f'{jobs[2].source}: the process working on it died 2 times'
     done = {name: data for name, data in written(tmp_path).items() if name.endswith('.mcap')}
     assert done == {name: data for name, data in expected.items() if name != '2.mcap'}
@@ -155,11 +138,11 @@ def test_a_recording_on_which_every_worker_dies_is_named_and_the_others_are_done
 
 def test_more_workers_than_processors_still_work_and_what_each_has_is_said(tmp_path, cluster):
     jobs, expected = fleet(tmp_path, 3, bags.SIZE)
-    results, watcher = run(jobs, FakeModel(), 5)
+    results, (expected_images, done), lines = run(jobs, FakeModel(), 5)
     assert written(tmp_path) == expected
-    assert watcher.lines == ['Ray: 1 on 127.0.0.1, each with 1 CPU and 1 thread']
-    assert watcher.done == watcher.expected == 3 * IMAGES
-    again, _ = run(jobs, FakeModel(), 5)
+    assert lines == ['Ray: 1 on 127.0.0.1, each with 1 CPU and 1 thread']
+    assert done == expected_images == 3 * IMAGES
+    again, *_ = run(jobs, FakeModel(), 5)
     assert all(result.done_before for result in again.values())
     assert {n: r.depths for n, r in again.items()} == {n: r.depths for n, r in results.items()}
     assert written(tmp_path) == expected
@@ -179,12 +162,12 @@ def test_a_long_recording_is_divided_and_is_as_if_it_had_not_been(
         [Job(path, tmp_path / folder / path.name, options) for path in (short, source)]
         for folder in ('local', 'out')
     )
-    assert [r.depths for _, r in run_here(local, SwitchingModel(), Watcher())] == [4, 24]
-    results, watcher = run(jobs, SwitchingModel(), 2)
+    assert [r.depths for _, r in run_here(local, SwitchingModel(), Counts([0, 0]))] == [4, 24]
+    results, (expected_images, done), lines = run(jobs, SwitchingModel(), 2)
     assert {name: r.depths for name, r in results.items()} == {'short.mcap': 4, 'long.mcap': 24}
-    assert f'{source}: 2 parts, which are put together at the end' in watcher.lines
+    assert f'{source}: 2 parts, which are put together at the end' in lines
     assert written(tmp_path) == {job.target.name: job.target.read_bytes() for job in local}
-    assert watcher.done == watcher.expected == 28
+    assert done == expected_images == 28
 
 
 def test_files_that_a_node_does_not_see_are_named_and_done_on_another(
@@ -200,14 +183,12 @@ def test_files_that_a_node_does_not_see_are_named_and_done_on_another(
         return [p for p in paths if p == everywhere or (is_blind and p == hidden)]
 
     monkeypatch.setattr(cluster_module, '_unseen', unseen)
-    results, watcher = run(jobs, FakeModel(), 2)
+    results, _, lines = run(jobs, FakeModel(), 2)
     assert results.pop('1.mcap') == (
         f'{everywhere}: no node of the cluster (127.0.0.1) sees {everywhere}: '
         'paths must mean the same files on all of them'
     )
-    assert f'node 127.0.0.1 does not see {hidden}, {everywhere}: others work on those' in (
-        watcher.lines
-    )
+    assert f'node 127.0.0.1 does not see {hidden}, {everywhere}: others work on those' in lines
     del expected['1.mcap']
     assert written(tmp_path) == expected
 
@@ -216,7 +197,7 @@ def test_a_folder_for_the_results_that_no_node_sees_is_named(tmp_path, cluster, 
     jobs, _ = fleet(tmp_path, 1, bags.SIZE)
     folder = tmp_path / 'out'
     monkeypatch.setattr(cluster_module, '_unseen', lambda paths: [p for p in paths if p == folder])
-    results, _ = run(jobs, FakeModel(), 1)
+    results, *_ = run(jobs, FakeModel(), 1)
     assert f'sees {folder}: paths must mean' in results['0.mcap']
     assert not list(folder.iterdir())
 

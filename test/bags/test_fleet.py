@@ -1,26 +1,10 @@
 from dataclasses import replace
 
-import pytest
+import bags
 from fake_model import DyingModel, FakeModel
 
-pytest.importorskip('mcap', reason='pip install mcap')
-pytest.importorskip('rosbags', reason='pip install rosbags')
-
-import bags
-
-from zoedepth_ros.bags.fleet import Job, file_identity, run_here, run_with_processes
+from zoedepth_ros.bags.fleet import Counts, Job, file_identity, run_here, run_with_processes
 from zoedepth_ros.bags.plan import DepthOptions
-
-
-class Watcher:
-    def __init__(self):
-        self.expected = self.done = 0
-
-    def expect(self, images):
-        self.expected += images
-
-    def advance(self, images):
-        self.done += images
 
 
 def jobs(folder):
@@ -44,15 +28,15 @@ def check(results, folder):
 
 
 def test_one_after_the_other_a_bad_one_stops_no_other(tmp_path):
-    watcher = Watcher()
+    watcher = Counts([0, 0])
     check(list(run_here(jobs(tmp_path), FakeModel(), watcher)), tmp_path)
-    assert watcher.expected == watcher.done == 6
+    assert watcher.values == [6, 6]
 
 
 def test_processes_side_by_side_do_the_same_and_tell_their_progress(tmp_path):
-    watcher = Watcher()
+    watcher = Counts([0, 0])
     check(list(run_with_processes(jobs(tmp_path), FakeModel(), 2, watcher)), tmp_path)
-    assert watcher.expected == watcher.done == 6
+    assert watcher.values == [6, 6]
 
 
 def test_what_nobody_expects_of_a_job_is_its_failure_and_names_it(tmp_path, monkeypatch):
@@ -65,7 +49,9 @@ def test_what_nobody_expects_of_a_job_is_its_failure_and_names_it(tmp_path, monk
 
     real = fleet.Job.plan
     monkeypatch.setattr(fleet.Job, 'plan', plan)
-    results = {job.source.name: r for job, r in run_here(jobs(tmp_path), FakeModel(), Watcher())}
+    results = {
+        job.source.name: r for job, r in run_here(jobs(tmp_path), FakeModel(), Counts([0, 0]))
+    }
     expected = f'{tmp_path}/2.mcap: RecursionError: maximum recursion depth exceeded'
     assert results['2.mcap'] == expected
     assert (results['1.mcap'].depths, results['3.mcap'].depths) == (1, 3)
@@ -88,7 +74,7 @@ def test_damage_of_every_kind_stops_no_later_recording(tmp_path):
         Job(path, tmp_path / 'out' / f'{path.stem}.mcap', DepthOptions())
         for path in (broken, deep, empty, good)
     ]
-    results = {job.source.name: r for job, r in run_here(work, FakeModel(), Watcher())}
+    results = {job.source.name: r for job, r in run_here(work, FakeModel(), Counts([0, 0]))}
     assert str(file) in results['broken']
     assert results['deep'].depths == 2
     assert results['deep'].damage == [
@@ -114,7 +100,7 @@ def long_jobs(folder, count=4):
 def test_a_process_that_dies_takes_no_other_recording_along_and_its_own_is_gone_on_with(tmp_path):
     work = long_jobs(tmp_path)
     model = DyingModel(str(tmp_path / 'died'))
-    results = {j.source.name: r for j, r in run_with_processes(work, model, 2, Watcher())}
+    results = {j.source.name: r for j, r in run_with_processes(work, model, 2, Counts([0, 0]))}
     assert (tmp_path / 'died').exists()
     assert {name: r.depths for name, r in results.items()} == {f'{n}.mcap': 8 for n in range(4)}
     assert sum(bool(r.reused) for r in results.values()) == 1
@@ -123,7 +109,7 @@ def test_a_process_that_dies_takes_no_other_recording_along_and_its_own_is_gone_
 def test_a_recording_on_which_every_process_dies_is_named_and_the_others_are_done(tmp_path):
     work = long_jobs(tmp_path)
     model = DyingModel(str(tmp_path / 'died'), always_at='2.mcap')
-    results = {j.source.name: r for j, r in run_with_processes(work, model, 2, Watcher())}
+    results = {j.source.name: r for j, r in run_with_processes(work, model, 2, Counts([0, 0]))}
     assert results.pop('2.mcap') == f'{tmp_path}/2.mcap: the process working on it died 2 times'
     assert {name: getattr(r, 'depths', r) for name, r in results.items()} == {
         f'{n}.mcap': 8 for n in (0, 1, 3)
@@ -136,7 +122,7 @@ def test_replaced_results_are_gone_on_with_too_when_a_process_dies(tmp_path):
     for job in work:
         job.target.write_bytes(b'old')
     model = DyingModel(str(tmp_path / 'died'))
-    results = {j.source.name: r for j, r in run_with_processes(work, model, 2, Watcher())}
+    results = {j.source.name: r for j, r in run_with_processes(work, model, 2, Counts([0, 0]))}
     assert (tmp_path / 'died').exists()
     assert {name: r.depths for name, r in results.items()} == {'0.mcap': 8, '1.mcap': 8}
     assert sum(bool(r.reused) for r in results.values()) == 1
@@ -148,8 +134,8 @@ def test_another_attempt_does_not_replace_what_the_first_one_has_finished(tmp_pa
     job.target.write_bytes(b'old')
     before = file_identity(job.target)
     assert job.again(before) == replace(job, resume=True)
-    ((_, first),) = run_here([job], FakeModel(), Watcher())
-    ((_, second),) = run_here([job.again(before)], FakeModel(), Watcher())
+    ((_, first),) = run_here([job], FakeModel(), Counts([0, 0]))
+    ((_, second),) = run_here([job.again(before)], FakeModel(), Counts([0, 0]))
     assert (first.depths, first.done_before) == (8, False)
     assert (second.depths, second.done_before) == (8, True)
 
@@ -158,11 +144,11 @@ def test_what_is_done_is_known_by_its_content_wherever_the_recording_lies(tmp_pa
     (job,) = long_jobs(tmp_path, 1)
     (tmp_path / 'elsewhere').mkdir()
     moved = replace(job, source=job.source.rename(tmp_path / 'elsewhere' / 'name.mcap'))
-    list(run_here([moved], FakeModel(), Watcher()))
+    list(run_here([moved], FakeModel(), Counts([0, 0])))
     back = replace(job, source=moved.source.rename(job.source))
-    ((_, again),) = run_here([back], FakeModel(), Watcher())
+    ((_, again),) = run_here([back], FakeModel(), Counts([0, 0]))
     assert again.done_before
-    ((_, other),) = run_here([back], FakeModel(depth_m=3.0), Watcher())
+    ((_, other),) = run_here([back], FakeModel(depth_m=3.0), Counts([0, 0]))
     assert (
         other
         == f"{job.target} exists, made with weights '2.0', not '3.0'; --overwrite replaces it"

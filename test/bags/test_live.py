@@ -1,11 +1,7 @@
 import threading
 
-import pytest
-
-pytest.importorskip('mcap', reason='pip install mcap')
-pytest.importorskip('rosbags', reason='pip install rosbags')
-
 import bags
+import pytest
 
 from zoedepth_ros.bags import live
 from zoedepth_ros.bags.contents import Channel, Message, Metadata

@@ -3,14 +3,10 @@ import random
 import shutil
 from itertools import pairwise
 
+import bags
 import numpy as np
 import pytest
 from fake_predictor import FakePredictor
-
-pytest.importorskip('mcap', reason='pip install mcap')
-pytest.importorskip('rosbags', reason='pip install rosbags')
-
-import bags
 
 from zoedepth_ros.bags import memory
 from zoedepth_ros.bags.add_depth import add_depth

@@ -2,14 +2,10 @@
 
 import os
 
+import bags
 import numpy as np
 import pytest
 from fake_predictor import FakePredictor
-
-pytest.importorskip('mcap', reason='pip install mcap')
-pytest.importorskip('rosbags', reason='pip install rosbags')
-
-import bags
 
 from zoedepth_ros.bags.add_depth import add_depth
 from zoedepth_ros.bags.pieces import piece_path, predict_piece, spans

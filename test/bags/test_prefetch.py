@@ -2,8 +2,6 @@ import threading
 
 import pytest
 
-pytest.importorskip('mcap', reason='pip install mcap')
-
 from zoedepth_ros.bags.prefetch import prefetch
 
 

@@ -7,13 +7,9 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import bags
 import pytest
 import yaml
-
-pytest.importorskip('mcap', reason='pip install mcap')
-pytest.importorskip('rosbags', reason='pip install rosbags')
-
-import bags
 import zstandard
 from mcap.reader import make_reader
 from mcap.writer import CompressionType, Writer
@@ -97,21 +93,27 @@ def test_a_folder_that_a_killed_recorder_left_without_metadata_is_read(tmp_path)
     assert Counter(messages(folder)) == Counter(bags.drive(2))
 
 
-@pytest.mark.parametrize('mode', ['FILE', 'MESSAGE'])
-def test_what_rosbag2_compressed_comes_out_plain(tmp_path, mode):
+def packed_bag(folder: Path, mode: str) -> Path:
+    """Write a bag that rosbags compresses."""
     from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin
     from rosbags.rosbag2 import Writer as BagWriter
 
-    with_compression = BagWriter(tmp_path / 'bag', version=9, storage_plugin=StoragePlugin.SQLITE3)
-    with_compression.set_compression(CompressionMode[mode], CompressionFormat.ZSTD)
-    with with_compression as writer:
+    writer = BagWriter(folder, version=9, storage_plugin=StoragePlugin.SQLITE3)
+    writer.set_compression(CompressionMode[mode], CompressionFormat.ZSTD)
+    with writer:
         connection = writer.add_connection(
             bags.CHATTER, 'std_msgs/msg/String', typestore=bags.STORE
         )
         for message in many(5):
             writer.write(connection, message.time_ns, message.data)
-    assert messages(tmp_path / 'bag') == many(5)
-    items, _ = read(tmp_path / 'bag')
+    return folder
+
+
+@pytest.mark.parametrize('mode', ['FILE', 'MESSAGE'])
+def test_what_rosbag2_compressed_comes_out_plain(tmp_path, mode):
+    folder = packed_bag(tmp_path / 'bag', mode)
+    assert messages(folder) == many(5)
+    items, _ = read(folder)
     texts = [i.values['serialized_metadata'] for i in items if isinstance(i, Metadata)]
     assert texts
     # A player would unpack it again.
@@ -252,22 +254,10 @@ def test_a_database_with_broken_pages_gives_the_other_messages(tmp_path, start, 
     assert read(folder, recover=True)[1]
 
 
-def test_a_cut_database_gives_the_messages_before_the_cut(tmp_path):
-    folder = bags.write_bag(tmp_path / 'bag', many(), 'sqlite3')
-    file = next(folder.glob('*.db3'))
-    file.write_bytes(file.read_bytes()[: 4096 * 40])
-    with pytest.raises(DamagedRecordingError, match=r'db3: damaged'):
-        messages(folder)
-    kept = messages(folder, recover=True)
-    assert len(kept) > 100
-    assert set(kept) <= set(many())
-
-
 @pytest.mark.parametrize(
     ('name', 'content', 'message'),
     [
         ('a.mcap', b'text, no recording at all', 'a.mcap: not an MCAP file'),
-        ('a.mcap', b'', 'a.mcap: '),
         ('a.db3', b'text, no recording at all' * 200, 'a.db3: not a recording of rosbag2'),
         ('a.bag', b'#ROSBAG V2.0', 'ROS 1; convert it first: rosbags-convert'),
         ('a.txt', b'', 'expected an .mcap or .db3 file'),
@@ -361,36 +351,15 @@ def test_a_split_that_is_there_packed_and_plain_is_read_once(tmp_path):
     assert messages(tmp_path) == many(3)
 
 
-def packed_bag(folder: Path, storage: str) -> Path:
-    """Write a bag whose messages are compressed one by one; gives its single file."""
-    from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin
-    from rosbags.rosbag2 import Writer as BagWriter
-
-    writer = BagWriter(folder, version=9, storage_plugin=StoragePlugin[storage])
-    writer.set_compression(CompressionMode.MESSAGE, CompressionFormat.ZSTD)
-    with writer:
-        connection = writer.add_connection(
-            bags.CHATTER, 'std_msgs/msg/String', typestore=bags.STORE
-        )
-        for message in many(5):
-            writer.write(connection, message.time_ns, message.data)
-    (file,) = (path for path in folder.iterdir() if path.suffix in ('.mcap', '.db3'))
-    return file
-
-
-@pytest.mark.parametrize('storage', ['MCAP', 'SQLITE3'])
+@pytest.mark.parametrize('storage', ['mcap', 'db3'])
 def test_compressed_messages_are_known_without_metadata_yaml(tmp_path, storage):
-    pytest.importorskip('rosbags.rosbag2')
-    if storage == 'MCAP':  # rosbags refuses to write it: made from an ordinary one
-        file = bags.write_mcap(tmp_path / 'a.mcap', [])
+    if storage == 'mcap':  # rosbags refuses to write it: made from an ordinary one
         packed = [replace(m, data=zstandard.compress(m.data)) for m in many(5)]
         file = chunked(tmp_path / 'in.mcap', CompressionType.NONE, packed)
     else:
-        file = packed_bag(tmp_path / 'bag', storage)
-    assert messages(file) == many(5)
-    alone = tmp_path / f'alone{file.suffix}'
-    shutil.copy(file, alone)
-    assert messages(alone) == many(5)
+        file = next(packed_bag(tmp_path / 'bag', 'MESSAGE').glob('*.db3'))
+    alone = shutil.copy(file, tmp_path / f'alone{file.suffix}')
+    assert messages(file) == messages(alone) == many(5)
 
 
 def test_what_the_file_says_of_its_compression_is_undone_in_the_copy(tmp_path):
@@ -521,7 +490,7 @@ def test_compression_is_known_by_the_content_whatever_the_name(tmp_path):
     (tmp_path / 'packed.mcap').write_bytes(packed)
     bags.write_mcap(tmp_path / 'plain.mcap.zstd', written)
     for name in ('packed.mcap', 'plain.mcap.zstd'):
-        assert len(messages(tmp_path / name)) == len(written)
+        assert Counter(messages(tmp_path / name)) == Counter(written)
 
 
 def test_damage_of_a_packed_file_is_reported_under_its_own_name(tmp_path):
@@ -630,16 +599,18 @@ def test_a_chunk_that_would_fill_the_memory_is_refused(tmp_path):
         assert messages(path, recover=True) == []
 
 
-@pytest.mark.parametrize('share', [0.99, 0.95, 0.5])
-def test_a_cut_database_is_surveyed_row_by_row(tmp_path, share):
+@pytest.mark.parametrize(('share', 'page_bytes'), [(0.99, 1), (0.95, 1), (0.5, 1), (0.5, 4096)])
+def test_a_cut_database_is_surveyed_row_by_row(tmp_path, share, page_bytes):
     folder = bags.write_bag(tmp_path / 'bag', many(), 'sqlite3')
     file = next(folder.glob('*.db3'))
     size = file.stat().st_size
-    os.truncate(file, int(share * size))
-    with pytest.raises(DamagedRecordingError):
+    os.truncate(file, int(share * size) // page_bytes * page_bytes)
+    with pytest.raises(DamagedRecordingError, match=r'db3: damaged'):
         messages(folder)
     kept = messages(folder, recover=True)
     assert len(kept) >= share * 400 - 20
+    # SQLite fills up a page that was cut with zeros.
+    assert len(set(kept) - set(many())) <= (page_bytes == 1)
     assert summary(folder, recover=True).counts == {bags.CHATTER: len(kept)}
 
 
@@ -677,10 +648,3 @@ def test_rows_and_topics_of_another_form_are_damage(tmp_path):
     database.close()
     with pytest.raises(RecordingError, match=r"its table topics has no \['type'\]"):
         messages(folder)
-
-
-def test_a_single_packed_file_is_unpacked(tmp_path):
-    path = bags.write_mcap(tmp_path / 'in.mcap', many(3))
-    packed = tmp_path / 'packed.mcap.zstd'
-    packed.write_bytes(zstandard.compress(path.read_bytes()))
-    assert messages(packed) == many(3)

@@ -1,13 +1,9 @@
 import re
 import shutil
 
+import bags
 import pytest
 from fake_predictor import FakePredictor
-
-pytest.importorskip('mcap', reason='pip install mcap')
-pytest.importorskip('rosbags', reason='pip install rosbags')
-
-import bags
 
 from zoedepth_ros.cli.main import main
 

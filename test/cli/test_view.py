@@ -43,7 +43,6 @@ def test_single_images_and_a_limit(tmp_path, predictor):
 
 
 def test_a_recording_with_depth_needs_no_model(tmp_path, monkeypatch):
-    pytest.importorskip('mcap', reason='pip install mcap')
     import bags
 
     from zoedepth_ros.bags.add_depth import add_depth

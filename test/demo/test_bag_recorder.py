@@ -11,8 +11,6 @@ import numpy as np
 import pytest
 
 pytest.importorskip('rclpy')
-pytest.importorskip('mcap', reason='pip install mcap')
-pytest.importorskip('rosbags', reason='pip install rosbags')
 
 import bags
 from builtin_interfaces.msg import Time

@@ -12,8 +12,6 @@ import pytest
 from fake_predictor import FakePredictor
 
 pytest.importorskip('rclpy')
-pytest.importorskip('mcap', reason='pip install mcap')
-pytest.importorskip('rosbags', reason='pip install rosbags')
 
 import bags
 from processor_bench import ALL, Bench

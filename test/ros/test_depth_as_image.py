@@ -10,9 +10,6 @@ from fake_predictor import FakePredictor
 from processor_bench import Bench
 from sensor_msgs.msg import CompressedImage, Image
 
-pytest.importorskip('mcap', reason='pip install mcap')
-pytest.importorskip('rosbags', reason='pip install rosbags')
-
 from zoedepth_ros.cli.main import main
 from zoedepth_ros.media.depth_names import names_depth
 from zoedepth_ros.viewing.moments import recording_frames

@@ -12,9 +12,6 @@ from processor_bench import Bench
 from ros_harness import camera_info_message
 from sensor_msgs.msg import CompressedImage, Image
 
-pytest.importorskip('mcap', reason='pip install mcap')
-pytest.importorskip('rosbags', reason='pip install rosbags')
-
 from zoedepth_ros.bags.add_depth import add_depth
 from zoedepth_ros.bags.plan import DepthOptions, make_plan
 from zoedepth_ros.cli.main import main

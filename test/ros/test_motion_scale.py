@@ -4,15 +4,11 @@ import math
 from functools import cache
 from types import SimpleNamespace
 
+import bags
 import numpy as np
 import pytest
 import textured_room as room
 from fake_predictor import FakePredictor
-
-pytest.importorskip('mcap', reason='pip install mcap')
-pytest.importorskip('rosbags', reason='pip install rosbags')
-
-import bags
 from processor_bench import Bench
 from ros_harness import camera_info_message
 

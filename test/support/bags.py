@@ -7,6 +7,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
+
+pytest.importorskip('mcap', reason='pip install mcap')
+pytest.importorskip('rosbags', reason='pip install rosbags')
+
 from mcap.reader import make_reader
 from rosbags.interfaces import (
     Qos,
@@ -69,6 +74,17 @@ def image(rgb: np.ndarray, time_ns: int, topic: str = IMAGE) -> Written:
     height, width = rgb.shape[:2]
     message = kind(header(time_ns), height, width, 'rgb8', 0, 3 * width, rgb.reshape(-1))
     return serialized(topic, time_ns + 5, message)  # recorded a little after the stamp
+
+
+def depth(values: np.ndarray, time_ns: int, topic: str) -> Written:
+    """Make an Image of depth of float32 [m] or uint16 [mm]."""
+    kind = STORE.types['sensor_msgs/msg/Image']
+    (height, width), encoding = values.shape, {'f': '32FC1', 'u': '16UC1'}[values.dtype.kind]
+    data = values.reshape(-1).view(np.uint8)
+    step = width * values.itemsize
+    return serialized(
+        topic, time_ns, kind(header(time_ns), height, width, encoding, 0, step, data)
+    )
 
 
 def compressed(rgb: np.ndarray, time_ns: int, topic: str = f'{IMAGE}/compressed') -> Written:

@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -66,8 +67,6 @@ def test_what_is_no_video_is_called_so(tmp_path):
 
 @pytest.fixture
 def bags():
-    pytest.importorskip('mcap', reason='pip install mcap')
-    pytest.importorskip('rosbags', reason='pip install rosbags')
     import bags
 
     return bags
@@ -103,11 +102,8 @@ def test_depth_that_comes_late_finds_its_own_image(tmp_path, bags):
     times = [10**18, 10**18 + 10**8]
     messages = [bags.image(bags.rgb_image(n), t) for n, t in enumerate(times)]
     for number, time_ns in enumerate(times):
-        values = np.full((48, 64), 1.0 + number, np.float32)
-        kind = bags.STORE.types['sensor_msgs/msg/Image']
-        data = values.reshape(-1).view(np.uint8)
-        depth = kind(bags.header(time_ns), 48, 64, '32FC1', 0, 256, data)
-        messages.append(bags.serialized('/depth/image', time_ns + 3 * 10**8, depth))
+        depth = bags.depth(np.full(bags.SIZE, 1.0 + number, np.float32), time_ns, '/depth/image')
+        messages.append(replace(depth, time_ns=time_ns + 3 * 10**8))
     frames = list(recording_frames(bags.write_mcap(tmp_path / 'in.mcap', messages)))
     assert [(f.rgb[0, 0, 0], f.depth_m[0, 0]) for f in frames] == [(0, 1.0), (10, 2.0)]
 
@@ -133,12 +129,10 @@ def test_the_nodes_own_recording_shows_what_the_router_thought(tmp_path, bags):
 
 
 def test_true_depth_beside_recorded_depth_is_not_taken_for_the_images(tmp_path, bags):
-    kind = bags.STORE.types['sensor_msgs/msg/Image']
-    data = np.full((48, 64), 3.0, np.float32).reshape(-1).view(np.uint8)
     messages = bags.drive(2)
     for topic in ('/ground_truth/depth', '/depth/image'):
-        depth = kind(bags.header(10**18), 48, 64, '32FC1', 0, 256, data)
-        messages.append(bags.serialized(topic, 10**18 + 10**8, depth))
+        depth = bags.depth(np.full(bags.SIZE, 3.0, np.float32), 10**18, topic)
+        messages.append(replace(depth, time_ns=10**18 + 10**8))
     path = bags.write_mcap(tmp_path / 'in.mcap', messages)
     (frame,) = recording_frames(path)
     assert (frame.name, frame.depth_m[0, 0], frame.rgb.shape) == ('/depth/image', 3.0, (48, 64, 3))
