@@ -9,7 +9,7 @@ from rerun.chunk import RrdReader
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.pipeline.settings import PipelineSettings
 from zoedepth_ros.viewing.frame import ViewFrame, adder
-from zoedepth_ros.viewing.rerun_log import MAX_POINTS, RerunLog, run_log
+from zoedepth_ros.viewing.rerun_log import RerunLog, run_log
 
 HFOV_RAD = np.pi / 2
 
@@ -23,8 +23,7 @@ def rgb(height=48, width=64, red=10):
 def written(path, frames, predictor=None, **values):
     """Log to a file and read it back: entity -> component -> list of its values."""
     settings = PipelineSettings(**values)
-    limit = 0 if values else MAX_POINTS
-    log = RerunLog(about='about it', hfov_rad=HFOV_RAD, settings=settings, max_points=limit)
+    log = RerunLog(about='about it', hfov_rad=HFOV_RAD, settings=settings)
     log.save(path)
     add = adder(predictor or FakePredictor(2.0), settings, cloud_hfov_rad=HFOV_RAD)
     count = run_log(frames, log, add)

@@ -18,8 +18,8 @@ from zoedepth_ros.geometry.two_views import CameraPose
 from zoedepth_ros.messages.camera import CalibratedCamera, CameraTracker
 from zoedepth_ros.messages.camera_info import UNUSABLE, CameraUnknown
 from zoedepth_ros.messages.images import ConversionError, ImageReader, convert_with_opencv
-from zoedepth_ros.messages.transforms import TF_MESSAGE, TransformTree
-from zoedepth_ros.messages.writers import CAMERA_INFO
+from zoedepth_ros.messages.transforms import TransformTree
+from zoedepth_ros.messages.writers import CAMERA_INFO, TF_MESSAGE
 from zoedepth_ros.pipeline.outputs import POINTS
 from zoedepth_ros.pipeline.outputs_due import OutputsDue, Schedule
 

@@ -118,12 +118,7 @@ def run(args: argparse.Namespace) -> int:
     predictor = _Predictor(args, settings)
     if first.depth_m is None and first.rgb is not None:
         predictor.build()
-    log = RerunLog(
-        about=predictor.about(),
-        hfov_rad=predictor.hfov_rad(),
-        settings=settings,
-        max_points=_max_points(settings),
-    )
+    log = RerunLog(about=predictor.about(), hfov_rad=predictor.hfov_rad(), settings=settings)
     try:
         _open(log, args)
         shown = progress(chain([first], frames), None, 'frames')
@@ -135,15 +130,6 @@ def run(args: argparse.Namespace) -> int:
     finally:
         log.close()
     return DONE if count else FAILED
-
-
-def _max_points(settings: PipelineSettings) -> int:
-    """Return the limit of points; 0 for none where a decimation is configured."""
-    from zoedepth_ros.pipeline.settings import PipelineSettings
-    from zoedepth_ros.viewing.rerun_log import MAX_POINTS
-
-    is_default = settings.cloud_decimation == PipelineSettings().cloud_decimation
-    return MAX_POINTS if is_default else 0
 
 
 def _open(log: RerunLog, args: argparse.Namespace) -> None:
@@ -262,12 +248,12 @@ def _note(text: str) -> None:
 def _is_recording(path: Path) -> bool:
     from zoedepth_ros.cli.image_paths import IMAGE_SUFFIXES
 
-    if path.is_dir():
-        names = [file.name for file in path.iterdir()]
-        images = any(Path(name).suffix.lower() in IMAGE_SUFFIXES for name in names)
-        bag = any(name.endswith(('.mcap', '.db3', '.mcap.zstd', '.db3.zstd')) for name in names)
-        return bag and not images
-    return path.name.endswith(('.mcap', '.db3', '.mcap.zstd', '.db3.zstd', '.bag'))
+    endings = ('.mcap', '.db3', '.mcap.zstd', '.db3.zstd')
+    if not path.is_dir():
+        return path.name.endswith((*endings, '.bag'))
+    files = list(path.iterdir())
+    has_images = any(file.suffix.lower() in IMAGE_SUFFIXES for file in files)
+    return not has_images and any(file.name.endswith(endings) for file in files)
 
 
 class _Predictor:

@@ -117,12 +117,12 @@ def _draw_axes(canvas: BgrImage, frame: _Frame, text_px: float) -> None:
         label = f'{tick_m:g}'
         left = frame.left_px - text_width(label, small_px) - round(text_px * 0.5)
         put_text(canvas, label, (left, y + round(small_px / 2)), small_px)
-    for text, at in (
-        ('z forward', (frame.right_px - text_width('z forward', small_px), -round(text_px * 0.5))),
-        ('up', (frame.left_px + round(text_px * 0.4), frame.top_px - frame.bottom_px)),
+    right_px = frame.right_px - text_width('z forward', small_px)
+    for text, x, y in (
+        ('z forward', right_px, frame.bottom_px - round(text_px * 0.5)),
+        ('up', frame.left_px + round(text_px * 0.4), frame.top_px + round(text_px * 0.9)),
     ):
-        y = frame.bottom_px + at[1] + (round(text_px * 0.9) if text == 'up' else 0)
-        put_text(canvas, text, (at[0], y), small_px, _FAINT_INK)
+        put_text(canvas, text, (x, y), small_px, _FAINT_INK)
 
 
 def _draw_camera(canvas: BgrImage, frame: _Frame, text_px: float) -> None:

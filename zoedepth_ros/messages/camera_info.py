@@ -83,38 +83,29 @@ def _calibrated_camera(
 ) -> KnownCamera:
     if info is None:
         raise CameraUnknown('no camera_info', 'no camera_info')
-    if not is_calibrated(info):
+    if info.k[0] == 0.0:
         raise CameraUnknown(
             'uncalibrated camera', 'camera_info is of an uncalibrated camera (K[0] is 0)'
         )
     reading = choose_rectification(rectified, image_topic, k=info.k, d=info.d, p=info.p)
-    fields = _fields(info, rectified=reading.rectified)
-    try:
-        model = camera_from_calibration(fields, height=height, width=width)
-        changes = fields_at(info, height, width)
-    except CameraError as error:
-        raise CameraUnknown(UNUSABLE, f'camera_info cannot be used: {error}') from None
-    return KnownCamera(model, changes, reading, calibration_warnings(model, fields))
-
-
-def is_calibrated(info: Any) -> bool:
-    """Return whether there is a calibration: K[0] is 0 where there is none."""
-    return info is not None and bool(info.k[0] != 0.0)
-
-
-def _fields(info: Any, *, rectified: bool) -> CalibrationFields:
-    return CalibrationFields(
+    fields = CalibrationFields(
         k=info.k,
         d=info.d,
         p=info.p,
         distortion_model=info.distortion_model,
         width=info.width,
         height=info.height,
-        rectified=rectified,
+        rectified=reading.rectified,
         binning_x=info.binning_x,
         binning_y=info.binning_y,
         roi=_roi(info),
     )
+    try:
+        model = camera_from_calibration(fields, height=height, width=width)
+        changes = fields_at(info, height, width)
+    except CameraError as error:
+        raise CameraUnknown(UNUSABLE, f'camera_info cannot be used: {error}') from None
+    return KnownCamera(model, changes, reading, calibration_warnings(model, fields))
 
 
 def _roi(info: Any) -> Roi:

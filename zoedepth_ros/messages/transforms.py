@@ -9,8 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-TF_MESSAGE = 'tf2_msgs/msg/TFMessage'
-
 Numbers = NDArray[np.float64]
 Rigid = tuple[Numbers, Numbers]
 """Rotation (3, 3) and translation (3,) [m]."""

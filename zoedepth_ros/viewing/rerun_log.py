@@ -61,12 +61,11 @@ class RerunLog:
         about: str,
         hfov_rad: float,
         settings: PipelineSettings | None = None,
-        max_points: int = 0,
     ) -> None:
         """about: text shown beside the views.  hfov_rad: assumed for images without a camera.
 
-        settings: for the points of recorded depth.  max_points: larger clouds are decimated
-        further; 0 sets no limit.
+        settings: for the points of recorded depth; larger clouds than MAX_POINTS are decimated
+        further, unless a decimation is configured.
         """
         require_rerun()
         import rerun as rr
@@ -74,8 +73,10 @@ class RerunLog:
         self._rr = rr
         self._stream = rr.RecordingStream(APPLICATION)
         self._hfov_rad = hfov_rad
-        self._settings = PipelineSettings() if settings is None else settings
-        self._max_points = max_points
+        default = PipelineSettings()
+        self._settings = default if settings is None else settings
+        is_default = self._settings.cloud_decimation == default.cloud_decimation
+        self._max_points = MAX_POINTS if is_default else 0
         self._camera_of_rays: Camera | None = None
         self._head, self._count = '', 0
         self._limits_m: dict[str, NDArray[np.float64]] = {}
