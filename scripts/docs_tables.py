@@ -124,15 +124,15 @@ def cliffs(predictor: DepthPredictor, scenes: int) -> Iterator[str]:
     yield row(*['---'] * 4)
     for noise in cliff_scores.NOISES:
         of = cliff_scores.exact_score(noise, images, FIRST_SEED)
-        found = f'{of.found / of.images:.1%} of {of.images}'
-        yield row(noise.__name__, found, f'{of.false_level}', f'{of.false_ramp}')
+        found = f'{of["found"] / of["images"]:.1%} of {of["images"]}'
+        yield row(noise.__name__, found, f'{of["false_level"]}', f'{of["false_ramp"]}')
     yield ''
     yield row('trajectory', 'images', 'with an edge by exact depth', 'found', 'images with false')
     yield row(*['---'] * 5)
     seeds = range(FIRST_SEED, FIRST_SEED + max(1, scenes // 6))
     for kind in ('step', 'street', 'room'):
         by = cliff_scores.network_score(predictor, kind, seeds, images=60)
-        yield row(kind, *(str(n) for n in (by.images, by.with_edge, by.found, by.false)))
+        yield row(kind, *(str(by[n]) for n in ('images', 'with_edge', 'found', 'false')))
 
 
 LINES = {

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from zoedepth_ros.benchmark.benchmark_report import BenchmarkReport, Section, Table
+from zoedepth_ros.benchmark.benchmark_report import Section, Table, as_dict, as_text
 from zoedepth_ros.benchmark.machine import Machine, this_machine
 from zoedepth_ros.files import json_text
 
@@ -29,11 +29,11 @@ SECTION = Section(
     ('Ours takes less time.',),
     ('the official code: not installed',),
 )
-REPORT = BenchmarkReport('zoedepth benchmark network', '2026-11-20', MACHINE, (SECTION,), 61.5)
 
 
 def test_json_has_the_values_by_part_and_nothing_that_is_not_finite():
-    found = json.loads(json_text(REPORT.as_dict()))
+    report = as_dict('zoedepth benchmark network', '2026-11-20', MACHINE, [SECTION], 61.5)
+    found = json.loads(json_text(report))
     assert found['format'] == 1
     assert found['network'] == {
         'latency_ms_median': 812.0,
@@ -46,7 +46,7 @@ def test_json_has_the_values_by_part_and_nothing_that_is_not_finite():
 
 
 def test_the_text_names_the_machine_the_table_the_notes_and_what_is_missing():
-    text = REPORT.as_text()
+    text = as_text('2026-11-20', MACHINE, [SECTION])
     assert 'Some CPU, 2 cores, 24 GB, load 0.2 before the run' in text
     assert 'avx2 avx512_bf16 (instruction sets)' in text
     assert 'torch 2.12.1, numpy 2.4.0' in text

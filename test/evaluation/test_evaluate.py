@@ -7,7 +7,7 @@ from listed_samples import ListedSamples, flat_sample
 
 from zoedepth_ros.datasets.file_formats import DatasetError
 from zoedepth_ros.datasets.zero_shot_indoor import HyperSim
-from zoedepth_ros.evaluation.evaluate import evaluate, predict
+from zoedepth_ros.evaluation.evaluate import evaluate, predict_sample
 from zoedepth_ros.evaluation.protocol import DOMAIN_PROTOCOLS
 
 INDOOR = DOMAIN_PROTOCOLS['indoor']
@@ -15,6 +15,10 @@ INDOOR = DOMAIN_PROTOCOLS['indoor']
 
 def _two_metres(image, head):
     return np.full((2, 3), 2.0)
+
+
+def predicted(network, sample, head='auto'):
+    return predict_sample(network, ListedSamples([sample]), sample, head=head, flip=True)
 
 
 def test_every_image_is_scored_and_the_mean_is_over_images():
@@ -31,9 +35,10 @@ def test_the_prediction_is_averaged_with_that_of_the_mirrored_image_mirrored_bac
     def from_red(image, head):  # red grows from 0 to 1 to the right: depth in metres
         return image[..., 0] ** 3 + np.linspace(1, 2, image.shape[1])
 
-    image = flat_sample('a', 1.0).rgb.astype(np.float32) / 255
+    sample = flat_sample('a', 1.0)
+    image = sample.rgb.astype(np.float32) / 255
     network = ConstantNetwork(from_red)
-    depth_m = predict(network, image, head='auto', flip=True).depth_m
+    depth_m = predicted(network, sample).depth_m
     # the red part is mirrored back onto itself; the ramp 1..2 meets 2..1: 1.5 everywhere
     np.testing.assert_allclose(depth_m, image[..., 0] ** 3 + 1.5, rtol=1e-6)
     np.testing.assert_array_equal(network.images[1], image[:, ::-1])
@@ -49,13 +54,14 @@ def test_each_of_the_two_passes_asks_the_router_by_itself():
     def by_head(image, head):
         return np.full((2, 3), 2.0 if head == 'indoor' else 6.0)
 
-    image = np.zeros((4, 6, 3), np.float32)
-    image[:, 0, 2] = 1.0  # the left column decides: outdoor as it is, indoor when mirrored
-    result = predict(ConstantNetwork(by_head), image, head='auto', flip=True)
+    sample = flat_sample('a', 1.0)
+    sample.rgb[:] = 0
+    sample.rgb[:, 0, 2] = 255  # the left column decides: outdoor as it is, indoor when mirrored
+    result = predicted(ConstantNetwork(by_head), sample)
     depth_m = result.depth_m
     assert (depth_m == 4.0).all()
     assert result.head == 'outdoor'
-    forced = predict(ConstantNetwork(by_head), image, head='indoor', flip=True).depth_m
+    forced = predicted(ConstantNetwork(by_head), sample, head='indoor').depth_m
     assert (forced == 2.0).all()
 
 

@@ -55,46 +55,32 @@ class Section:
     """What could not be measured, and why."""
 
 
-@dataclass(frozen=True, slots=True)
-class BenchmarkReport:
-    """Results of one run."""
-
-    command: str
-    date: str
-    """Date of the run, ISO 8601."""
-    machine: Machine
-    sections: tuple[Section, ...]
-    """One per part."""
-    duration_s: float
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the values for JSON."""
-        parts = {
-            section.name: {**section.values, 'missing': list(section.missing)}
-            for section in self.sections
-        }
-        head = {
-            'format': FORMAT,
-            'command': self.command,
-            'date': self.date,
-            'duration_s': self.duration_s,
-            'facts': dataclasses.asdict(self.machine),
-        }
-        return {**head, **parts}
-
-    def as_text(self) -> str:
-        """Return machine, tables and notes."""
-        blocks = [_machine_text(self.machine, self.date)]
-        for section in self.sections:
-            blocks += [table.as_text() for table in section.tables]
-            if section.notes:
-                blocks.append('\n'.join(_wrapped(section.notes)))
-            blocks += [f'NOT MEASURED  {line}' for line in section.missing]
-        return '\n\n'.join(blocks)
+def as_dict(
+    command: str, date: str, machine: Machine, sections: Sequence[Section], duration_s: float
+) -> dict[str, Any]:
+    """Return the values of one run for JSON; date: ISO 8601."""
+    return {
+        'format': FORMAT,
+        'command': command,
+        'date': date,
+        'duration_s': duration_s,
+        'facts': dataclasses.asdict(machine),
+        **{section.name: {**section.values, 'missing': section.missing} for section in sections},
+    }
 
 
-def _wrapped(notes: Sequence[str], width: int = 99) -> list[str]:
-    return [line for note in notes for line in textwrap.wrap(note, width, subsequent_indent='  ')]
+def as_text(date: str, machine: Machine, sections: Sequence[Section]) -> str:
+    """Return machine, tables and notes."""
+    blocks = [_machine_text(machine, date)]
+    for section in sections:
+        blocks += [table.as_text() for table in section.tables]
+        blocks += ['\n'.join(map(_wrapped, section.notes))] if section.notes else []
+        blocks += [f'NOT MEASURED  {line}' for line in section.missing]
+    return '\n\n'.join(blocks)
+
+
+def _wrapped(note: str) -> str:
+    return textwrap.fill(note, 99, subsequent_indent='  ')
 
 
 def _machine_text(machine: Machine, date: str) -> str:

@@ -26,6 +26,11 @@ SIZES: tuple[Size, ...] = ((256, 320), (384, 512), (512, 640), (640, 832), (768,
 BATCHES = (2, 4, 8)
 BATCH_SIZE: Size = (256, 320)
 _ROUNDS = 5
+NOTE = (
+    'The fit of the time is a constant plus terms proportional to the operations outside '
+    'attention (linear in the number of pixels) and in attention (quadratic); that of the memory '
+    'is a constant plus linear (activations) and quadratic (position bias) terms.'
+)
 _MIN_POINTS = 4  # of a fit
 _MIN_DURATION_MS = 2000.0
 
@@ -45,11 +50,6 @@ class Point:
     """Operations of the batch outside attention."""
     attention_flops: int
     """Operations of the batch in the products of queries, keys and values."""
-
-    @property
-    def name(self) -> str:
-        """Batch and size."""
-        return f'{self.batch} x {self.size[0]} x {self.size[1]}'
 
 
 def measure(options: BenchmarkOptions, start: StartWorker = Worker) -> Section:
@@ -131,13 +131,12 @@ def _section(config: ModelConfig, points: list[Point], missing: tuple[str, ...])
         [p.peak_mb for p in points],
         [(1.0, p.batch * math.prod(p.size), math.prod(p.size) ** 2) for p in points],
     )
+    fitted = list(zip(points, times.expected, memory.expected, strict=True))
     values = {
         'model': config.name,
         'points': [
-            {**asdict(p), 'expected_ms': expected_ms, 'expected_mb': expected_mb}
-            for p, expected_ms, expected_mb in zip(
-                points, times.expected, memory.expected, strict=True
-            )
+            {**asdict(point), 'expected_ms': expected_ms, 'expected_mb': expected_mb}
+            for point, expected_ms, expected_mb in fitted
         ],
         'time_fit': {
             'constant_ms': times.factors[0],
@@ -150,42 +149,26 @@ def _section(config: ModelConfig, points: list[Point], missing: tuple[str, ...])
             'mb_per_megapixel_squared': 1e12 * memory.factors[2],
         },
     }
-    table = _table(config, points, times, memory)
-    return Section('size', values, (table,), _notes(points, times, memory), missing)
+    rows = [
+        (
+            f'{point.batch} x {point.size[0]} x {point.size[1]}',
+            f'{1e-12 * (point.flops + point.attention_flops):.3g}',
+            f'{point.attention_flops / (point.flops + point.attention_flops):.0%}',
+            f'{point.times.median_ms:.4g}',
+            f'{point.times.median_ms / expected_ms - 1.0:+.0%}',
+            f'{point.peak_mb:.0f}',
+            f'{point.peak_mb / expected_mb - 1.0:+.0%}',
+        )
+        for point, expected_ms, expected_mb in fitted
+    ]
+    columns = ('size', 'TFLOP', 'in attention', 'median ms', 'from fit', 'peak MB', 'from fit')
+    table = Table(f'{config.name}: batch x height x width', columns, tuple(rows))
+    return Section('size', values, (table,), (NOTE,), missing)
 
 
 def _rate(ms_per_operation: float) -> float | None:
     """Convert a factor into a rate [TFLOP/s]; None for 0."""
     return 1e-9 / ms_per_operation if ms_per_operation else None
-
-
-def _table(config: ModelConfig, points: list[Point], times: Fit, memory: Fit) -> Table:
-    rows = [
-        (
-            point.name,
-            f'{1e-12 * (point.flops + point.attention_flops):.3g}',
-            f'{point.attention_flops / (point.flops + point.attention_flops):.0%}',
-            f'{point.times.median_ms:.4g}',
-            f'{times.residuals[i]:+.0%}',
-            f'{point.peak_mb:.0f}',
-            f'{memory.residuals[i]:+.0%}',
-        )
-        for i, point in enumerate(points)
-    ]
-    columns = ('TFLOP', 'in attention', 'median ms', 'from fit', 'peak MB', 'from fit')
-    return Table(f'{config.name}: batch x height x width', ('size', *columns), tuple(rows))
-
-
-def _notes(points: list[Point], times: Fit, memory: Fit) -> tuple[str, ...]:
-    notes = [
-        'The fit of the time is a constant plus terms proportional to the operations outside '
-        'attention (linear in the number of pixels) and in attention (quadratic); that of the '
-        'memory is a constant plus linear (activations) and quadratic (position bias) terms.'
-    ]
-    for what, found in (('time', times), ('memory', memory)):
-        far, point = max(zip(map(abs, found.residuals), points, strict=True), key=lambda x: x[0])
-        notes.append(f'The {what} farthest from the fit, by {far:.0%}, is of {point.name}.')
-    return tuple(notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,22 +179,17 @@ class Fit:
     """One per quantity."""
     expected: tuple[float, ...]
     """The fitted amount of every point."""
-    residuals: tuple[float, ...]
-    """Relative difference of every point from the fit."""
 
 
 def fit(amounts: Sequence[float], quantities: Sequence[Sequence[float]]) -> Fit:
-    """Return the factors with the smallest relative error; ValueError for amounts <= 0.
+    """Return the factors with the smallest relative error.
 
-    amounts: one per point.  quantities: of each point.
+    amounts: one per point, positive.  quantities: of each point.
     """
     values = np.asarray(amounts, np.float64)
-    if not (values > 0).all():
-        raise ValueError(f'amounts must be positive, got {list(amounts)}')
     table = np.asarray(quantities, np.float64) / values[:, None]  # equal weights
     factors = _non_negative_factors(table)
-    expected = (table @ factors) * values
-    return Fit(tuple(factors), tuple(expected), tuple(values / expected - 1.0))
+    return Fit(tuple(factors), tuple((table @ factors) * values))
 
 
 def _non_negative_factors(table: NDArray[np.float64]) -> NDArray[np.float64]:

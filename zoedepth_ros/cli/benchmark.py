@@ -9,7 +9,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from zoedepth_ros.benchmark.benchmark_report import BenchmarkReport, Section
+from zoedepth_ros.benchmark.benchmark_report import Section, as_dict, as_text
 from zoedepth_ros.benchmark.machine import this_machine
 from zoedepth_ros.benchmark.parts import (
     ALL,
@@ -103,16 +103,10 @@ def run(args: argparse.Namespace) -> int:
     parts = ALL if everything else (args.part,)
     # The last part first: the first one uses all remaining time.
     sections = [_measured(part, options) for part in reversed(parts)][::-1]
-    report = BenchmarkReport(
-        command=_command(args),
-        date=datetime.date.today().isoformat(),
-        machine=machine,
-        sections=tuple(sections),
-        duration_s=budget.spent_s,
-    )
-    print(report.as_text())
+    date = datetime.date.today().isoformat()
+    print(as_text(date, machine, sections))
     if args.json:
-        write_json(args.json, report.as_dict())
+        write_json(args.json, as_dict(_command(args), date, machine, sections, budget.spent_s))
     return 0
 
 

@@ -6,6 +6,7 @@ Exact depth of a floor that ends in a step or a ramp, with noise; and networks o
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -190,60 +191,43 @@ def clusters(points_m: Map) -> int:
     return count
 
 
-@dataclass(frozen=True, slots=True)
-class ExactScore:
-    """The result of one kind of noise."""
+def exact_score(noise: Noise, images: int, seed: int = 0) -> dict[str, int]:
+    """Measure drops of 10 cm at 2 m from random cameras; 10 images of each after the first.
 
-    images: int
-    found: int
-    """Images of a drop in which it is found where it is."""
-    false_level: int
-    """Clusters in as many images of level floor."""
-    false_ramp: int
-    """Images with an edge, of as many of a floor that goes on as a ramp of 5 degrees."""
+    Returns the number of `images`, of those in which the drop is `found` where it is, of clusters
+    in as many images of a level floor, `false_level`, and of images with an edge, of as many of a
+    floor that goes on as a ramp of 5 degrees, `false_ramp`.
+    """
+    random, counts = np.random.default_rng(seed), Counter[str]()
 
+    def found(scene: EdgeScene, depth_m: Map) -> list[Map]:
+        return list(edges_of(scene, (noise(depth_m, random) for _ in range(11))))[1:]
 
-def exact_score(noise: Noise, images: int, seed: int = 0, **values: Any) -> ExactScore:
-    """Measure drops of 10 cm at 2 m from random cameras; 10 images of each after the first."""
-    random, counts = np.random.default_rng(seed), [0, 0, 0]
     for _ in range(max(1, images // 10)):
         scene = EdgeScene.random(random)
-
-        def shown(depth_m: Map) -> Iterator[Map]:
-            return (noise(depth_m, random) for _ in range(11))
-
-        for points_m in list(edges_of(scene, shown(scene.depth(DROP_M)), **values))[1:]:
+        for points_m in found(scene, scene.depth(DROP_M)):
             near = np.abs(scene.across_along(points_m)[0] - scene.edge_m) < NEAR_M
-            counts[0] += bool(near.sum() > 0.5 * len(near))
-        for points_m in list(edges_of(scene, shown(scene.depth()), **values))[1:]:
-            counts[1] += clusters(points_m)
+            counts['images'] += 1
+            counts['found'] += bool(near.sum() > 0.5 * len(near))
+        counts['false_level'] += sum(map(clusters, found(scene, scene.depth())))
         ramp = replace(scene, edge_m=random.uniform(1.0, 2.5)).depth(slope=RAMP)
-        for points_m in list(edges_of(scene, shown(ramp), **values))[1:]:
-            counts[2] += bool(len(points_m))
-    return ExactScore(10 * max(1, images // 10), *counts)
-
-
-@dataclass(frozen=True, slots=True)
-class NetworkScore:
-    """How the edges by a network compare with those by exact depth, image by image."""
-
-    images: int
-    with_edge: int
-    """Images in which exact depth shows an edge."""
-    found: int
-    """Those of them in which the network's depth shows it too."""
-    false: int
-    """Images with points that are 0.5 m or more from every edge by exact depth."""
+        counts['false_ramp'] += sum(len(points_m) > 0 for points_m in found(scene, ramp))
+    return counts
 
 
 def network_score(
-    predictor: DepthPredictor, kind: str, seeds: Iterable[int], images: int, **values: Any
-) -> NetworkScore:
-    """Compare a network with exact depth on trajectories; kind: of CameraTrajectory."""
-    counts = [0, 0, 0, 0]
+    predictor: DepthPredictor, kind: str, seeds: Iterable[int], images: int
+) -> dict[str, int]:
+    """Compare a network with exact depth on trajectories; kind: of CameraTrajectory.
+
+    Returns the number of `images`, of those in which exact depth shows an edge, `with_edge`, of
+    those of them in which the network's depth shows it too, `found`, and of images with points
+    that are 0.5 m or more from every edge by exact depth, `false`.
+    """
+    counts = Counter[str]()
     for seed in seeds:
         trajectory = CameraTrajectory(kind, seed)
-        by_truth, by_network = CliffFinder(None, **values), CliffFinder(predictor, **values)
+        by_truth, by_network = CliffFinder(None), CliffFinder(predictor)
         camera = None
         for number in range(min(images, len(trajectory))):
             sample = trajectory[number].sample
@@ -252,10 +236,10 @@ def network_score(
             exact_m = np.nan_to_num(sample.depth_m, nan=np.inf)
             true_m = by_truth(sample.rgb, camera, exact_m)
             points_m = by_network(sample.rgb, camera)
-            apart = np.linalg.norm(points_m[:, None] - true_m, axis=-1)
-            nearest_m = apart.min(axis=1) if len(true_m) else np.full(len(points_m), np.inf)
-            counts[0] += 1
-            counts[1] += bool(len(true_m))
-            counts[2] += bool(len(true_m) and (nearest_m < 0.5).any())
-            counts[3] += bool((nearest_m >= 0.5).any())
-    return NetworkScore(*counts)
+            apart_m = np.linalg.norm(points_m[:, None] - true_m, axis=-1)
+            nearest_m = np.min(apart_m, axis=1, initial=np.inf)
+            counts['images'] += 1
+            counts['with_edge'] += bool(len(true_m))
+            counts['found'] += bool((nearest_m < 0.5).any())
+            counts['false'] += bool((nearest_m >= 0.5).any())
+    return counts

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from typing import Protocol
 
@@ -18,27 +19,16 @@ from zoedepth_ros.evaluation.uncertainty import score_image
 from zoedepth_ros.geometry.canonical import OFF, focal_factor
 from zoedepth_ros.geometry.intrinsics import CameraModel
 from zoedepth_ros.geometry.rays import ray_cosines, rays
-from zoedepth_ros.inference.result import AUTO, DepthResult, convention_of, metric
-from zoedepth_ros.inference.uncertainty import UncertaintyMaps
+from zoedepth_ros.inference.result import AUTO, DepthPredictor, DepthResult, convention_of, metric
 from zoedepth_ros.media.sample import Sample
 from zoedepth_ros.pipeline.request import correction_in_use
 
 
-class NetworkPredictor(Protocol):
-    """The interface of a predictor for the evaluation; see DepthPredictor for the attributes.
+class NetworkPredictor(DepthPredictor, Protocol):
+    """The interface of a predictor for the evaluation.
 
     One of another runtime has no `predict_network_resolution`: it predicts whole images.
     """
-
-    model_name: str
-    heads: tuple[str, ...]
-    device: str
-    precision: str
-    weights_origin: str
-    weights_warning: str
-    training_hfov_rad: float
-    focal_exponent: float
-    uncertainty_maps: UncertaintyMaps
 
     def predict_network_resolution(self, image: NDArray, head: str = AUTO) -> DepthResult:
         """Predict an image, resized ignoring the aspect ratio, with maps at the network's size.
@@ -166,28 +156,6 @@ def camera_factor(
     return focal_factor(camera, sample.domain, training_hfov_rad=hfov_rad, exponent=exponent)
 
 
-def predict(
-    predictor: NetworkPredictor, image: NDArray[np.float32], *, head: str, flip: bool
-) -> DepthResult:
-    """Return the result at the network's size, with depth and spread of the bins averaged.
-
-    Head and router output are those of the unmirrored image.
-
-    PARITY: the router runs for both passes, as in the official code, so with head 'auto' two
-    different heads may be averaged (test_each_of_the_two_passes_asks_the_router_by_itself).
-    """
-    result = predictor.predict_network_resolution(image, head)
-    if not flip:
-        return result
-    again = predictor.predict_network_resolution(np.ascontiguousarray(image[:, ::-1]), head)
-    half = np.float32(0.5)
-    return replace(
-        result,
-        depth_m=half * (result.depth_m + again.depth_m[:, ::-1]),
-        uncertainty_m=half * (result.uncertainty_m + again.uncertainty_m[:, ::-1]),
-    )
-
-
 def predict_sample(
     predictor: NetworkPredictor,
     dataset: EvaluationData,
@@ -196,41 +164,59 @@ def predict_sample(
     head: str,
     flip: bool,
 ) -> DepthResult:
-    """Return the result for an image of a data set, before the correction for its camera."""
-    if hasattr(predictor, 'predict_network_resolution'):
-        return predict(predictor, dataset.evaluation_image(sample), head=head, flip=flip)
-    return predict_whole(predictor, sample, head=head, flip=flip)
+    """Return the result for an image of a data set, before the correction for its camera.
+
+    Of a network in torch at the network's size, of a file of a runtime at that of the image.
+    """
+    if not hasattr(predictor, 'predict_network_resolution'):
+        found = _predicted(lambda image: predictor(image, head), sample.rgb, flip=flip)
+        return _in_metres(predictor, found, sample)
+    return _predicted(
+        lambda image: predictor.predict_network_resolution(image, head),
+        dataset.evaluation_image(sample),
+        flip=flip,
+    )
 
 
-def predict_whole(
-    predictor: NetworkPredictor, sample: Sample, *, head: str, flip: bool
+def _predicted(
+    predict: Callable[[NDArray], DepthResult], image: NDArray, *, flip: bool
 ) -> DepthResult:
-    """Return the result for an image (H, W), in metres along z, by a file of a runtime.
+    """Return the result for an image (H, W, 3), with depth and spread of the bins averaged.
+
+    Head and router output are those of the unmirrored image.
+
+    PARITY: the router runs for both passes, as in the official code, so with head 'auto' two
+    different heads may be averaged (test_each_of_the_two_passes_asks_the_router_by_itself).
+    """
+    result = predict(image)
+    if not flip:
+        return result
+    again, half = predict(np.ascontiguousarray(image[:, ::-1])), np.float32(0.5)
+    return replace(
+        result,
+        depth_m=half * (result.depth_m + again.depth_m[:, ::-1]),
+        uncertainty_m=half * (result.uncertainty_m + again.uncertainty_m[:, ::-1]),
+    )
+
+
+def _in_metres(predictor: DepthPredictor, result: DepthResult, sample: Sample) -> DepthResult:
+    """Return the result of a file of a runtime in metres along z, with infinite sky.
 
     Raises ValueError where the depth needs the camera of the image and that is unknown.
     """
-    assert callable(predictor)
-    result: DepthResult = predictor(sample.rgb, head)
-    if flip:
-        mirrored = predictor(np.ascontiguousarray(sample.rgb[:, ::-1]), head).depth_m[:, ::-1]
-        result = replace(result, depth_m=np.float32(0.5) * (result.depth_m + mirrored))
     if result.sky is not None:
         depth_m = np.where(result.sky, np.float32(np.inf), result.depth_m)
         result = replace(result, depth_m=depth_m)
-    if convention_of(predictor).needs_camera:
-        if sample.camera is None:
-            raise ValueError(
-                f'{predictor.model_name}: depth needs the camera of every image, and '
-                f'{sample.name} of this data set has none'
-            )
-        k = sample.camera
-        result = metric(
-            result,
-            fx_px=k.fx_px,
-            fy_px=k.fy_px,
-            cosines=lambda: ray_cosines(rays(CameraModel(k))),
+    if not convention_of(predictor).needs_camera:
+        return result
+    k = sample.camera
+    if k is None:
+        raise ValueError(
+            f'{predictor.model_name}: depth needs the camera of every image, and '
+            f'{sample.name} of this data set has none'
         )
-    return result
+    cosines = partial(ray_cosines, rays(CameraModel(k)))
+    return metric(result, fx_px=k.fx_px, fy_px=k.fy_px, cosines=cosines)
 
 
 def model_card(predictor: NetworkPredictor) -> ModelCard:

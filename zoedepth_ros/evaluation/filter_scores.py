@@ -127,13 +127,13 @@ def network_filter_counts(
     Depth is scaled by one factor for the whole trajectory.  Wrong: an error of more than 25 %.
     Right: within 10 %.
     """
-    said, width = _predictions(predictor, kind, seed, images)
-    ratios = [np.nanmedian(f.sample.depth_m / depth_m) for f, depth_m in said]
+    predicted, width = _predictions(predictor, kind, seed, images)
+    ratios = [np.nanmedian(f.sample.depth_m / depth_m) for f, depth_m in predicted]
     factor = np.float32(np.median(ratios))
     check = TemporalFilter()
     filters: tuple[Filter, ...] = ('edge', 'temporal', 'both')
     counts_by_filter = {name: FilterCounts() for name in filters}
-    for frame, depth_m in said:
+    for frame, depth_m in predicted:
         true_m = frame.sample.depth_m
         check.take(depth_m * factor, frame.domain, frame.time_s)
         suppressed = check.unconfirmed()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Protocol
 
 import numpy as np
 
@@ -15,24 +14,10 @@ from zoedepth_ros.evaluation.protocol import DOMAIN_PROTOCOLS
 from zoedepth_ros.evaluation.report import ModelCard, finite
 from zoedepth_ros.geometry.canonical import OFF, SCALE
 from zoedepth_ros.inference.result import AUTO
-from zoedepth_ros.media.sample import DOMAINS, Sample
+from zoedepth_ros.media.sample import DOMAINS
 from zoedepth_ros.pipeline.head_policy import HeadPolicy
 from zoedepth_ros.synthetic.scene import GENERATOR_VERSION
-from zoedepth_ros.synthetic.trajectory import CameraTrajectory
-
-
-class TimedSample(Protocol):
-    """One frame of a trajectory."""
-
-    @property
-    def time_s(self) -> float:
-        """Time from the start of the trajectory [s]."""
-        ...
-
-    @property
-    def sample(self) -> Sample:
-        """Image and ground truth; its domain is that of the camera position."""
-        ...
+from zoedepth_ros.synthetic.trajectory import CameraTrajectory, TrajectoryFrame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,16 +65,14 @@ class TrajectoriesReport:
     trajectories: tuple[TrajectoryReport, ...]
     """One report per trajectory."""
 
-    @property
-    def most_switches_to(self) -> dict[str, int]:
-        """Domain -> largest number of switches to it on one trajectory."""
-        return {d: max(report.switches_to[d] for report in self.trajectories) for d in DOMAINS}
-
     def as_dict(self) -> dict[str, object]:
         """Return the worst values over all trajectories, and each trajectory, for JSON."""
         found = [report.as_dict() for report in self.trajectories]
         return {
-            'most_switches_to': self.most_switches_to,
+            'most_switches_to': {
+                domain: max(report.switches_to[domain] for report in self.trajectories)
+                for domain in DOMAINS
+            },
             'largest_delay_s': _largest([report.largest_delay_s for report in self.trajectories]),
             'focal_correction': self.trajectories[0].focal_correction,
             'seed': self.seed,
@@ -105,7 +88,7 @@ def evaluate_trajectories(
     seed: int,
     n_trajectories: int,
     focal_correction: str = AUTO,
-    watch: Callable[[CameraTrajectory], Iterable[TimedSample]] = iter,
+    watch: Callable[[CameraTrajectory], Iterable[TrajectoryFrame]] = iter,
 ) -> TrajectoriesReport:
     """Evaluate trajectories out of a house and back, with seeds seed to seed + n_trajectories - 1.
 
@@ -119,7 +102,7 @@ def evaluate_trajectories(
 
 
 def evaluate_trajectory(
-    predictor: NetworkPredictor, frames: Iterable[TimedSample], *, focal_correction: str = AUTO
+    predictor: NetworkPredictor, frames: Iterable[TrajectoryFrame], *, focal_correction: str = AUTO
 ) -> TrajectoryReport:
     """Evaluate a model with the default head policy on one trajectory.
 
@@ -159,7 +142,7 @@ class _Step:
 
 
 def _steps(
-    predictor: NetworkPredictor, frames: Iterable[TimedSample], focal_correction: str
+    predictor: NetworkPredictor, frames: Iterable[TrajectoryFrame], focal_correction: str
 ) -> Iterator[_Step]:
     """Predict each frame with the head that the policy chooses from the router output."""
     policy: HeadPolicy | None = None

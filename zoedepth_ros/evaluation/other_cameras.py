@@ -115,21 +115,17 @@ def _references(view: SceneView, method: str, random: np.random.Generator) -> ND
 
 def abs_rel(view: SceneView, method: str, scale: float, predictor: DepthPredictor) -> float:
     """Return the mean relative error of one scene after a correction."""
-    depth_m = view.depth_m
-    camera, head = _camera(view.sample), view.sample.domain
+    sample, training = view.sample, training_hfov_rad(predictor)
+    if method == 'warp':
+        return _abs_rel(_warped_depth(predictor, sample), sample)
     if method == 'scale':
-        factor = focal_factor(
-            camera.intrinsics,
-            head,
-            training_hfov_rad=training_hfov_rad(predictor),
+        scale = focal_factor(
+            _camera(sample).intrinsics,
+            sample.domain,
+            training_hfov_rad=training,
             exponent=predictor.focal_exponent,
         )
-        depth_m = depth_m * np.float32(factor)
-    elif method == 'warp':
-        depth_m = _warped_depth(predictor, view.sample)
-    else:
-        depth_m = depth_m * np.float32(scale)
-    return _abs_rel(depth_m, view.sample.depth_m)
+    return _abs_rel(view.depth_m * np.float32(scale), sample)
 
 
 IMAGE_SIZES = {
@@ -192,7 +188,7 @@ def _errors_by_rule(predictor: DepthPredictor, sample: Sample, *, warp: bool) ->
     maps = {rule: depth_m * np.float32(factor) for rule, factor in factors.items()}
     if warp:
         maps['warp'] = _warped_depth(predictor, sample)
-    return {rule: _abs_rel(found_m, sample.depth_m) for rule, found_m in maps.items()}
+    return {rule: _abs_rel(found_m, sample) for rule, found_m in maps.items()}
 
 
 def _warped_depth(predictor: DepthPredictor, sample: Sample) -> NDArray[np.float32]:
@@ -202,7 +198,8 @@ def _warped_depth(predictor: DepthPredictor, sample: Sample) -> NDArray[np.float
     return warp.depth(predictor(warp.image(sample.rgb), sample.domain, route=False).depth_m)
 
 
-def _abs_rel(depth_m: NDArray[np.float32], true_m: NDArray[np.float32]) -> float:
+def _abs_rel(depth_m: NDArray[np.float32], sample: Sample) -> float:
+    true_m = sample.depth_m
     known = np.isfinite(true_m) & np.isfinite(depth_m)
     return float((np.abs(depth_m - true_m)[known] / true_m[known]).mean())
 

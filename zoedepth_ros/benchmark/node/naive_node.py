@@ -36,8 +36,6 @@ class NaiveNode(Node):
         self._stride = self.declare_parameter('decimation', 1).value
         self._with_cloud = self.declare_parameter('cloud', True).value
         self._info: Any = None
-        self._stages_ms: dict[str, float] = {}
-        self._since_s = 0.0
         self._depth = self.create_publisher(Image, 'depth/image', QUEUE)
         self._cloud = self.create_publisher(PointCloud2, 'depth/points', QUEUE)
         self.create_subscription(CameraInfo, 'camera_info', self._on_info, QUEUE)
@@ -47,26 +45,18 @@ class NaiveNode(Node):
         self._info = msg
 
     def _on_image(self, msg: Any) -> None:
-        called_s = self._since_s = time.monotonic()
+        called_s = time.monotonic()
         rgb = rgb_of(msg)
-        self._passed('decode')
         depth_m = self._predictor(rgb, 'indoor').depth_m
-        self._passed('network')
-        image = depth_image(msg.header, depth_m)
-        self._passed('postprocess')
-        self._depth.publish(image)
-        self._passed('publish')
+        self._depth.publish(depth_image(msg.header, depth_m))
         if self._with_cloud and self._info is not None:
-            cloud = self._make_cloud(msg.header, depth_m, rgb)
-            self._passed('postprocess', more=True)
-            self._cloud.publish(cloud)
-            self._passed('publish', more=True)
+            self._cloud.publish(self._make_cloud(msg.header, depth_m, rgb))
         NodeFrameTimes(
             stamp_ns=stamp_ns(msg),
             called_s=called_s,
             done_s=time.monotonic(),
             network_s=self._predictor.took_s,
-            stages_ms=self._stages_ms,
+            stages_ms={},
             cpu_s=time.process_time(),
         ).write()
 
@@ -79,12 +69,6 @@ class NaiveNode(Node):
         points_m = np.stack(((u - cx) * depth_m / fx, (v - cy) * depth_m / fy, depth_m), axis=-1)
         stride = self._stride
         return create_cloud(header, points_m[::stride, ::stride], rgb[::stride, ::stride])
-
-    def _passed(self, stage: str, *, more: bool = False) -> None:
-        now_s = time.monotonic()
-        before_ms = self._stages_ms.get(stage, 0.0) if more else 0.0
-        self._stages_ms[stage] = before_ms + 1e3 * (now_s - self._since_s)
-        self._since_s = now_s
 
 
 def rgb_of(msg: Any) -> NDArray[np.uint8]:

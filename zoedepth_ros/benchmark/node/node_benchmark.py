@@ -29,7 +29,6 @@ from zoedepth_ros.environment import (
 SIZES = ((480, 640), (720, 1280))
 DECIMATIONS = (0, 4, 1)
 ROUNDS, SHORT_ROUNDS = 30, 15
-RATES = (10.0, 30.0, 60.0)
 CAMERA_HZ = 30.0
 STREAM_S = 3.0
 LIMIT_S = 180.0  # of one driver, which takes less than a minute
@@ -89,15 +88,14 @@ def tasks(folder: Path, options: BenchmarkOptions) -> dict[str, MeasurementTask]
     rounds = options.rounds or (SHORT_ROUNDS if options.short else ROUNDS)
     both = [NodeKind(name, decimation) for name in (OURS, NAIVE) for decimation in DECIMATIONS]
     default, full, naive = NodeKind(OURS, 4), NodeKind(OURS, 1), NodeKind(NAIVE, 1)
-    streams = [(default, rate_hz) for rate_hz in RATES]
-    streams += [(kind, CAMERA_HZ) for kind in (full, naive, NodeKind(NAIVE, 4))]
+    streams = (default, full, naive, NodeKind(NAIVE, 4))
     return {
         SHIPPED: MeasurementTask(
             folder=str(folder),
             sizes=SIZES,
             kinds=both,
             rounds=rounds,
-            streams=[(kind.name, rate_hz, STREAM_S) for kind, rate_hz in streams],
+            streams=[(kind.name, CAMERA_HZ, STREAM_S) for kind in streams],
             rate_searches=[
                 kind.name for kind in (default, full, *([] if options.short else [naive]))
             ],

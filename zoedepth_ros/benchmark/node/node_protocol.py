@@ -73,6 +73,7 @@ class NodeFrameTimes:
     network_s: float
     """Duration of the call that replaces the network [s]."""
     stages_ms: Mapping[str, float]
+    """Stage of this package's node -> duration."""
     cpu_s: float
     """CPU time of the process so far, over all cores [s]."""
 
