@@ -35,7 +35,7 @@ def test_building_with_random_weights_does_not_change_the_random_state():
     assert torch.rand(1) == expected
 
 
-@pytest.mark.parametrize('facts', [{}, {'trained_on': 'drawn scenes'}])
+@pytest.mark.parametrize('facts', [{}, {'trained_on': 'rendered scenes'}])
 def test_a_file_has_weights_origin_and_warning(tmp_path, facts):
     network = create_model(preset('ZoeD_tiny_N'), seed=7)
     path = tmp_path / 'weights.safetensors'
@@ -63,12 +63,12 @@ def test_the_training_camera_is_stored_with_the_weights(tmp_path, facts, hfov_ra
     assert build_predictor('ZoeD_tiny_N', 'random').training_hfov_rad == 0.0
 
 
-@pytest.mark.parametrize('told', ['wide', '200', 'nan', '-65'])
-def test_an_invalid_training_camera_is_rejected_by_name(tmp_path, told):
+@pytest.mark.parametrize('text', ['wide', '200', 'nan', '-65'])
+def test_an_invalid_training_camera_is_rejected_by_name(tmp_path, text):
     path = tmp_path / 'weights.safetensors'
     network = create_model(preset('ZoeD_tiny_N'), seed=7)
-    save_weights(network, path, {'training_hfov_deg': told})
-    with pytest.raises(WeightsError, match=f'training_hfov_deg must be .* got {told!r}'):
+    save_weights(network, path, {'training_hfov_deg': text})
+    with pytest.raises(WeightsError, match=f'training_hfov_deg must be .* got {text!r}'):
         build_predictor('ZoeD_tiny_N', path)
 
 
@@ -81,11 +81,11 @@ def test_the_exponent_of_the_focal_correction_is_stored_with_the_weights(
     assert build_predictor('ZoeD_tiny_N', path).focal_exponent == exponent
 
 
-@pytest.mark.parametrize('told', ['much', '0', '1.2', 'nan', '-1'])
-def test_an_invalid_exponent_is_rejected_by_name(tmp_path, told):
+@pytest.mark.parametrize('text', ['much', '0', '1.2', 'nan', '-1'])
+def test_an_invalid_exponent_is_rejected_by_name(tmp_path, text):
     path = tmp_path / 'weights.safetensors'
-    save_weights(create_model(preset('ZoeD_tiny_N'), seed=7), path, {'focal_exponent': told})
-    with pytest.raises(WeightsError, match=f'focal_exponent must be .* got {told!r}'):
+    save_weights(create_model(preset('ZoeD_tiny_N'), seed=7), path, {'focal_exponent': text})
+    with pytest.raises(WeightsError, match=f'focal_exponent must be .* got {text!r}'):
         build_predictor('ZoeD_tiny_N', path)
 
 
@@ -95,10 +95,10 @@ def test_without_weights_the_released_ones_of_that_name_are_downloaded(
 ):
     path = tmp_path / 'released.safetensors'
     save_weights(create_model(preset('ZoeD_tiny_K'), seed=7), path, {})
-    asked = []
-    monkeypatch.setattr(build, 'fetch', lambda name: asked.append(name) or path)
+    names = []
+    monkeypatch.setattr(build, 'fetch', lambda name: names.append(name) or path)
     predictor = build_predictor('ZoeD_tiny_K', weights)
-    assert asked == ['ZoeD_tiny_K']
+    assert names == ['ZoeD_tiny_K']
     assert str(path) in predictor.weights_origin
 
 

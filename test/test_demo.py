@@ -1,6 +1,5 @@
 """`make demo` with the smallest network and a few seconds of stream."""
 
-import importlib.util
 import json
 import os
 import re
@@ -11,6 +10,8 @@ from collections import Counter
 from pathlib import Path
 
 import cv2
+import demo
+import demo_recordings
 import numpy as np
 import pytest
 from waiting import PATIENCE_S, wait_until
@@ -21,16 +22,6 @@ make_reader = pytest.importorskip('mcap.reader', reason='pip install mcap').make
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY = ('--model', 'ZoeD_tiny_NK', '--weights', 'random')
-
-
-@pytest.fixture
-def demo(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / 'scripts'))
-    spec = importlib.util.spec_from_file_location('demo', ROOT / 'scripts' / 'demo.py')
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, 'demo', module)
-    spec.loader.exec_module(module)
-    return module
 
 
 def start(*arguments):
@@ -90,10 +81,9 @@ def recorded_messages(path):
         return Counter(channel.topic for _, channel, _ in reader.iter_messages())
 
 
-def test_a_recording_that_fails_is_reported_and_the_demo_continues(demo, tmp_path):
-    recordings = sys.modules['demo_recordings']
+def test_a_recording_that_fails_is_reported_and_the_demo_continues(tmp_path):
     report = {'recording': {'file': '', 'error': 'recordings need mcap: pip install mcap'}}
-    assert recordings.recordings_text(tmp_path, report, Path('zoedepth')) == [
+    assert demo_recordings.recordings_text(tmp_path, report, Path('zoedepth')) == [
         'no recording: recordings need mcap: pip install mcap'
     ]
     # What `zoedepth view` does without Rerun.
@@ -106,17 +96,16 @@ def test_a_recording_that_fails_is_reported_and_the_demo_continues(demo, tmp_pat
         'recording': {'file': 'demo.mcap', 'size_mb': 12.3, 'messages': {'depth/image': 40}},
         'topics': {'depth/image': {'messages': 120}},
     }
-    bag, rerun = recordings.recordings_text(tmp_path, report, zoedepth)
+    bag, rerun = demo_recordings.recordings_text(tmp_path, report, zoedepth)
     assert 'ROS 2 bag (12 MB, 40 of 120 images)' in bag
     assert rerun == 'no Rerun recording: viewing needs Rerun: pip install rerun-sdk'
     assert not (tmp_path / 'demo.rrd').exists()
 
 
-def test_paths_are_shown_as_they_would_be_typed(demo, tmp_path, monkeypatch):
-    recordings = sys.modules['demo_recordings']
+def test_paths_are_shown_as_they_would_be_typed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert recordings.shown(tmp_path / 'out' / 'demo.mcap') == 'out/demo.mcap'
-    assert recordings.shown(tmp_path.parent / 'a') == str(tmp_path.parent / 'a')
+    assert demo_recordings.shown(tmp_path / 'out' / 'demo.mcap') == 'out/demo.mcap'
+    assert demo_recordings.shown(tmp_path.parent / 'a') == str(tmp_path.parent / 'a')
 
 
 def test_by_default_a_trajectory_is_compared_with_ground_truth_before_the_photographs(tmp_path):
@@ -139,7 +128,7 @@ def test_by_default_a_trajectory_is_compared_with_ground_truth_before_the_photog
     assert band.mean() > 100
 
 
-def test_a_given_source_replaces_the_trajectory(demo, tmp_path):
+def test_a_given_source_replaces_the_trajectory(tmp_path):
     given = demo.parse(['--image', str(write_image(tmp_path / 'a.png'))])
     assert demo.source_parameters(given)['source'] == str(tmp_path / 'a.png')
     assert demo.source_parameters(demo.parse(['--camera', '0']))['source'] == '0'
@@ -194,7 +183,7 @@ def processes_with(mark):
     return found
 
 
-def test_a_model_on_this_machine_is_preferred_to_random_weights(demo, monkeypatch):
+def test_a_model_on_this_machine_is_preferred_to_random_weights(monkeypatch):
     here = set()
     monkeypatch.setattr(demo, 'cached', lambda name: Path(name) if name in here else None)
     fallback = demo.choose_model(None, None)
@@ -209,7 +198,7 @@ def test_a_model_on_this_machine_is_preferred_to_random_weights(demo, monkeypatc
         demo.choose_model(None, 'file.pt')
 
 
-def test_a_name_with_blanks_is_one_image_and_several_names_are_several(demo, tmp_path):
+def test_a_name_with_blanks_is_one_image_and_several_names_are_several(tmp_path):
     one = write_image(tmp_path / 'a b.png')
     assert demo.image_paths(str(one)) == [str(one)]
     assert demo.image_paths('/x/a.png /x/b.png') == ['/x/a.png', '/x/b.png']

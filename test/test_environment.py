@@ -1,3 +1,5 @@
+"""The environment of processes: profiles of Fast DDS, allocator, shared memory, domains."""
+
 import os
 import socket
 import subprocess
@@ -54,10 +56,8 @@ def test_the_profile_reaches_fast_dds_itself(tmp_path):
     for name in (PROFILE_VARIABLE, OLD_PROFILE_VARIABLE):
         environ.pop(name, None)
     environ |= profile_environment(str(profile), environ)
-    told = subprocess.run(
-        [sys.executable, '-c', code], env=environ, capture_output=True, text=True
-    )
-    assert 'XMLPARSER' in told.stdout + told.stderr
+    run = subprocess.run([sys.executable, '-c', code], env=environ, capture_output=True, text=True)
+    assert 'XMLPARSER' in run.stdout + run.stderr
 
 
 def test_the_users_settings_of_allocator_and_threads_stay():
@@ -77,7 +77,7 @@ def test_the_profile_of_the_demo_stays_on_this_machine_and_fits_into_shared_memo
         segment_size(2**20)
 
 
-def test_shared_memory_that_is_nearly_full_is_said_with_the_remedy(tmp_path, monkeypatch):
+def test_shared_memory_that_is_nearly_full_is_reported_with_the_remedy(tmp_path, monkeypatch):
     usage = SimpleNamespace(free=3_900_000)
     monkeypatch.setattr('zoedepth_ros.environment.shutil.disk_usage', lambda folder: usage)
     (text,) = shared_memory_shortage(4.0)
@@ -129,7 +129,7 @@ def test_images_that_the_profile_cannot_carry_are_named_with_the_profile_that_ca
     assert '134 MB' in lost_for_size(8000 * 6000 * 3, large)
 
 
-def test_nothing_is_said_of_the_size_where_the_profile_does_not_hold(tmp_path):
+def test_the_size_is_not_reported_where_the_profile_does_not_hold(tmp_path):
     big, profile = 10**9, str(CONFIG / 'fastdds.xml')
     assert lost_for_size(big, {}) == ''
     assert lost_for_size(big, {PROFILE_VARIABLE: str(tmp_path / 'none.xml')}) == ''

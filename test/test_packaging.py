@@ -2,24 +2,15 @@
 
 import dataclasses
 import importlib.metadata
-import importlib.util
 import re
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+import bootstrap
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-
-
-@pytest.fixture
-def bootstrap(monkeypatch):
-    spec = importlib.util.spec_from_file_location('bootstrap', ROOT / 'scripts/bootstrap.py')
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, 'bootstrap', module)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_package_xml_and_setup_py_have_the_same_version():
@@ -111,7 +102,7 @@ def test_install_robot_skips_the_pip_keys_of_rosdep():
 
 
 @pytest.mark.parametrize('ros', ['jazzy', 'kilted'])
-def test_every_requirement_is_pinned_once_in_the_constraints(bootstrap, ros):
+def test_every_requirement_is_pinned_once_in_the_constraints(ros):
     def names(lines):
         return [re.match(r'[a-z0-9-]+', line.lower().replace('_', '-')).group() for line in lines]
 
@@ -121,7 +112,7 @@ def test_every_requirement_is_pinned_once_in_the_constraints(bootstrap, ros):
     assert len(names(everywhere)) == len(set(names(everywhere)))
 
 
-def test_each_distribution_has_wheels_environment_and_build_folder_of_its_own(bootstrap):
+def test_each_distribution_has_wheels_environment_and_build_folder_of_its_own():
     # the versions of rclpy: https://index.ros.org/p/rclpy, Jazzy and Kilted
     for ros, rclpy in (('jazzy', 'ros-rclpy==7.1.6'), ('kilted', 'ros-rclpy==9.1.2')):
         _, constraints = bootstrap.wanted_requirements(bootstrap.chosen_place({'ROS': ros}))
@@ -144,12 +135,12 @@ def test_each_distribution_has_wheels_environment_and_build_folder_of_its_own(bo
         ),
     ],
 )
-def test_an_unavailable_distribution_is_rejected(bootstrap, environ, message):
+def test_an_unavailable_distribution_is_rejected(environ, message):
     with pytest.raises(bootstrap.SetupError, match=message):
         bootstrap.chosen_place(environ)
 
 
-def test_an_environment_of_another_distribution_is_rejected(bootstrap, tmp_path):
+def test_an_environment_of_another_distribution_is_rejected(tmp_path):
     place = dataclasses.replace(bootstrap.chosen_place({}), venv=tmp_path)
     place.python.parent.mkdir()
     place.python.touch()
@@ -180,19 +171,19 @@ def test_every_executable_of_the_build_names_a_module_with_a_main():
         assert re.search(r'^def main\(', source.read_text(), re.M), source
 
 
-def test_a_missing_tool_is_named_with_its_package(bootstrap, monkeypatch):
+def test_a_missing_tool_is_named_with_its_package(monkeypatch):
     monkeypatch.setattr(bootstrap.shutil, 'which', lambda tool: None if tool == 'cmake' else tool)
     with pytest.raises(bootstrap.SetupError, match='cmake not found.*apt install cmake'):
         bootstrap.check_tools()
 
 
-def test_an_old_python_is_rejected(bootstrap, monkeypatch):
+def test_an_old_python_is_rejected(monkeypatch):
     monkeypatch.setattr(sys, 'version_info', (3, 9, 0))
     with pytest.raises(bootstrap.SetupError, match='3.10 to 3.14'):
         bootstrap.check_tools()
 
 
-def test_a_sourced_distribution_provides_ros_numpy_and_opencv(bootstrap, monkeypatch):
+def test_a_sourced_distribution_provides_ros_numpy_and_opencv(monkeypatch):
     everything, _ = bootstrap.wanted_requirements(bootstrap.chosen_place({}))
     assert any(line.startswith('ros-rclpy') for line in everything)
     sourced = {'ROS_DISTRO': 'jazzy', 'AMENT_PREFIX_PATH': '/opt/ros/jazzy'}

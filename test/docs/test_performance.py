@@ -1,22 +1,13 @@
 """The diagrams and figures of docs/performance.md are those of the files in docs/benchmarks."""
 
-import importlib.util
 import inspect
 import json
 import re
 
+import docs_performance
+import node_profile
 import pytest
 from docs_pages import ROOT
-
-
-def script(name):
-    spec = importlib.util.spec_from_file_location(name, ROOT / 'scripts' / f'{name}.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-docs_performance, node_profile = script('docs_performance'), script('node_profile')
 
 EXECUTOR = 'main (zoedepth_ros/ros/main.py:88);Executor.spin_once (rclpy/executors.py:941)'
 WORK = 'InferenceThread._run (zoedepth_ros/ros/inference_thread.py:106)'

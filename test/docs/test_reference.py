@@ -1,25 +1,16 @@
 """What the documentation site generates from the sources is complete; `make docs` builds it."""
 
-import importlib.util
 import pkgutil
 import re
 
-import pytest
+import docs_reference as reference
 from docs_pages import ROOT
 
 from zoedepth_ros.cli.main import COMMANDS
 from zoedepth_ros.ros.parameters.node_settings import TABLE
 
 
-@pytest.fixture(scope='module')
-def reference():
-    spec = importlib.util.spec_from_file_location('reference', ROOT / 'scripts/docs_reference.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_every_parameter_has_a_row_with_its_default_and_its_description(reference):
+def test_every_parameter_has_a_row_with_its_default_and_its_description():
     rows = dict(re.findall(r'^\| `([\w.]+)`(.*)$', reference.parameters(), re.M))
     assert rows.keys() == TABLE.keys()
     assert '| `10.0` | 0.0 to 1000.0 | at run time |' in rows['cloud.rate']
@@ -28,7 +19,7 @@ def test_every_parameter_has_a_row_with_its_default_and_its_description(referenc
     assert all(row.count(' | ') >= 4 for row in rows.values())
 
 
-def test_every_message_and_every_command_has_a_section(reference):
+def test_every_message_and_every_command_has_a_section():
     found = re.findall(r'^## zoedepth_ros/msg/(\w+)$', reference.messages(), re.M)
     assert sorted(found) == sorted(path.stem for path in (ROOT / 'msg').glob('*.msg'))
     sections = re.findall(r'^## `zoedepth ?([\w ]*)`$', reference.commands(), re.M)
@@ -36,7 +27,7 @@ def test_every_message_and_every_command_has_a_section(reference):
     assert '--focal-correction' in reference.commands()
 
 
-def test_every_argument_of_a_launch_file_has_a_row(reference):
+def test_every_argument_of_a_launch_file_has_a_row():
     files = re.split(r'^## (.+)$', reference.launch_files(), flags=re.M)
     rows = dict(zip(files[1::2], files[2::2], strict=True))
     for name in ('demo', 'depth', 'multi_camera'):
@@ -48,7 +39,7 @@ def test_every_argument_of_a_launch_file_has_a_row(reference):
     assert '`raw`, `compressed`' in rows['depth.launch.py']
 
 
-def test_links_of_pages_of_the_root_are_changed_to_those_of_the_site(reference):
+def test_links_of_pages_of_the_root_are_changed_to_those_of_the_site():
     text = '[a](docs/x.md#y) [b](config/z.yaml) ![c](docs/images/c.png) [d](https://e) [f](#g)'
     expected = '[a](x.md#y) [b](../config/z.yaml) ![c](images/c.png) [d](https://e) [f](#g)'
     assert reference.links_from_docs(text) == expected
@@ -58,7 +49,7 @@ def test_links_of_pages_of_the_root_are_changed_to_those_of_the_site(reference):
     assert '\n## ' not in reference.start()
 
 
-def test_what_pages_insert_exists_and_every_page_is_in_the_navigation(reference):
+def test_what_pages_insert_exists_and_every_page_is_in_the_navigation():
     pages = [*(ROOT / 'docs').glob('*.md'), *(ROOT / 'docs').glob('*.rst')]
     for page in pages:
         inserted = re.findall(r'^(?:<!--|\.\.) generated: (\w+)', page.read_text(), re.M)
