@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from zoedepth_ros.bags.contents import ABOUT_DEPTH, REQUEST, Metadata
+from zoedepth_ros.bags.contents import ABOUT_DEPTH, REQUEST
 from zoedepth_ros.bags.errors import Damage, ExistsError
-from zoedepth_ros.bags.mcap_file import has_end, read_mcap, summarize_mcap
+from zoedepth_ros.bags.mcap_file import first_metadata, summarize_mcap
 from zoedepth_ros.bags.plan import DepthOptions, Report
 from zoedepth_ros.bags.recording import open_recording
 from zoedepth_ros.bags.topics import topic_of
@@ -51,7 +51,7 @@ def finished(target: Path, wanted: str) -> Report:
 
     wanted: what `request` gives.  Raises ExistsError when `target` is anything else.
     """
-    about = _about(target)
+    about = first_metadata(target, ABOUT_DEPTH)
     before, now = _parsed(about.get(REQUEST, '')), json.loads(wanted)
     if not before:
         raise ExistsError(f'{target} exists; --overwrite replaces it')
@@ -71,18 +71,6 @@ def finished(target: Path, wanted: str) -> Report:
         warning=about.get('weights_warning', ''),
         done_before=True,
     )
-
-
-def _about(target: Path) -> Mapping[str, str]:
-    """Return the record about the depth of a finished file; {} for any other file."""
-    try:
-        if target.is_file() and has_end(target):
-            first = next(read_mcap(target, Damage(recover=True)), None)
-            if isinstance(first, Metadata) and first.name == ABOUT_DEPTH:
-                return first.values
-    except (ValueError, OSError):
-        pass
-    return {}
 
 
 def _parsed(text: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import struct
 import zlib
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
@@ -91,6 +91,18 @@ def has_end(path: Path) -> bool:
         size = file.seek(0, 2)
         file.seek(max(0, size - len(MAGIC)))
         return size > 2 * len(MAGIC) and file.read() == MAGIC
+
+
+def first_metadata(path: Path, name: str) -> Mapping[str, str]:
+    """Return the metadata with which a finished file begins; {} for any other file."""
+    try:
+        if path.is_file() and has_end(path):
+            first = next(read_mcap(path, Damage(recover=True)), None)
+            if isinstance(first, Metadata) and first.name == name:
+                return first.values
+    except (ValueError, OSError):
+        pass
+    return {}
 
 
 def sound_bytes(path: Path) -> int:

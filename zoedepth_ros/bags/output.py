@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -106,7 +107,7 @@ class Output:
         self._memory = Memory(memory_path(self.path), about, anew=not self.kept_bytes)
         if self._memory.settled_bytes > self.kept_bytes:  # states it needs have been dropped
             self.kept_bytes = 0
-            self._file.keep_no_more()
+            self._file.cut()
             self._memory.clear()
         return self._memory
 
@@ -252,14 +253,13 @@ class _ComparingFile:
     """Be a file whose first `kept_bytes` are compared with what is written, not written."""
 
     def __init__(self, path: Path, file: BinaryIO, kept_bytes: int) -> None:
-        self._path, self._kept, self._at = path, kept_bytes, 0
-        self._file = file
+        self._path, self._file, self._kept, self._at = path, file, kept_bytes, 0
         self._file.truncate(kept_bytes)
 
     def write(self, data: bytes) -> None:
         """Write, or compare as far as there is something; ResumeError where it differs."""
-        old = min(len(data), self._kept - self._at)
-        if old > 0:
+        old = max(0, min(len(data), self._kept - self._at))
+        if old:
             if self._file.read(old) != data[:old]:
                 raise ResumeError(
                     f'{self._path} was begun from another recording or with other settings: '
@@ -268,9 +268,7 @@ class _ComparingFile:
             self._at += old
             if self._at == self._kept:
                 self._file.seek(self._kept)  # from reading to writing
-        else:
-            old = 0
-        with named_write_errors(self._path, remedy=REMEDY):
+        with self._named():
             self._at += self._file.write(data[old:])
 
     def tell(self) -> int:
@@ -279,22 +277,21 @@ class _ComparingFile:
 
     def flush(self) -> None:
         """Hand everything to the system."""
-        with named_write_errors(self._path, remedy=REMEDY):
+        with self._named():
             self._file.flush()
 
-    def keep_no_more(self) -> None:
-        """Forget what has not been compared yet."""
-        self._kept = self._at
-        self.cut()
-
     def cut(self) -> None:
-        """Cut off what is beyond the end."""
-        with named_write_errors(self._path, remedy=REMEDY):
+        """Cut off what is beyond the position, and forget what has not been compared yet."""
+        self._kept = self._at
+        with self._named():
             self._file.truncate(self._at)
             self._file.seek(self._at)
 
     def sync(self) -> None:
         """Wait until the disk has everything."""
-        with named_write_errors(self._path, remedy=REMEDY):
-            self._file.flush()
+        self.flush()
+        with self._named():
             os.fsync(self._file.fileno())
+
+    def _named(self) -> AbstractContextManager[None]:
+        return named_write_errors(self._path, remedy=REMEDY)

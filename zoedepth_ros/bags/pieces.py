@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from zoedepth_ros.bags.contents import Channel, Message, Metadata
 from zoedepth_ros.bags.errors import Damage
-from zoedepth_ros.bags.mcap_file import read_mcap
+from zoedepth_ros.bags.mcap_file import first_metadata, read_mcap
 from zoedepth_ros.bags.output import Output
 from zoedepth_ros.bags.plan import Plan, Report
 from zoedepth_ros.bags.prefetch import prefetch
@@ -76,7 +76,7 @@ def piece_path(target: Path, span: Span) -> Path:
 def remove_pieces(target: Path) -> None:
     """Remove the files of all parts of a recording, and no others of such names."""
     for path in target.parent.glob(f'{glob_escape(target.name)}.piece_*'):
-        if path.is_file() and _about(path):
+        if first_metadata(path, _ABOUT):
             path.unlink(missing_ok=True)
 
 
@@ -93,7 +93,7 @@ def predict_piece(
     on_image: called after each image.
     """
     path, about = piece_path(plan.target, span), plan.about(predictor, request)
-    if _about(path) == about:
+    if first_metadata(path, _ABOUT) == about:
         return
     with Output(path, overwrite=True) as output:
         output.write(Metadata(_ABOUT, about))
@@ -146,7 +146,7 @@ class Pieces:
     def __init__(self, target: Path, parts: Sequence[Span], about: Mapping[str, str]) -> None:
         """about: parts of other work, and those that are missing, are passed over."""
         paths = [piece_path(target, span) for span in parts]
-        self._stored = _all(path for path in paths if _about(path) == about)
+        self._stored = _all(path for path in paths if first_metadata(path, _ABOUT) == about)
         self._next = next(self._stored, None)
 
     def take(self, number: int, requested: str) -> DepthResult | None:
@@ -170,15 +170,6 @@ def _all(paths: Iterator[Path]) -> Iterator[Stored]:
         for item in read_mcap(path, Damage(recover=True)):
             if isinstance(item, Message):
                 yield _unpacked(item)
-
-
-def _about(path: Path) -> Mapping[str, str]:
-    """Return the work of which a file is a part; {} without a file."""
-    try:
-        first = next(read_mcap(path, Damage(recover=True)), None)
-    except (OSError, ValueError):
-        return {}
-    return first.values if isinstance(first, Metadata) and first.name == _ABOUT else {}
 
 
 def _packed(stored: Stored, *, keeps_uncertainty: bool) -> Message:

@@ -218,7 +218,7 @@ def make_plan(
         summary,
         options.image,
         options.camera_info,
-        encodings=lambda topics: recording.encodings(topics, Damage(recover=True)),
+        encodings=recording.encodings,
         bits=options.settings.camera_bits,
     )
     if options.settings.scale_source == 'motion' and not summary.of_type(TF_MESSAGE):

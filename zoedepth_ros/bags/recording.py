@@ -114,10 +114,10 @@ class Recording:
                 counts.update(summary.counts)
         return RecordingSummary(tuple(channels), dict(counts))
 
-    def encodings(self, topics: Sequence[str], damage: Damage) -> dict[str, str]:
+    def encodings(self, topics: Sequence[str]) -> dict[str, str]:
         """Return the encodings of Image topics whose first message comes early."""
         wanted, found = set(topics), dict[str, str]()
-        for item in islice(self.read(damage), _LOOKED_AT):
+        for item in islice(self.read(Damage(recover=True)), _LOOKED_AT):
             if not wanted:
                 break
             if isinstance(item, Message) and item.channel.topic in wanted:

@@ -99,7 +99,7 @@ def recording_frames(
         image,
         camera_info,
         besides=depth_topic,
-        encodings=lambda topics: recording.encodings(topics, Damage(recover=True)),
+        encodings=recording.encodings,
         bits=bits,
     )
     domain_topic = topic_of(DOMAIN, depth_topic)
