@@ -21,7 +21,7 @@ from zoedepth_ros.benchmark.parts import (
     measure,
 )
 from zoedepth_ros.benchmark.timing import NO_LIMIT, Budget
-from zoedepth_ros.cli.arguments import at_least, quantity
+from zoedepth_ros.cli.arguments import PRECISIONS, at_least, quantity
 from zoedepth_ros.cli.reporting import write_json
 from zoedepth_ros.files import check_writable
 
@@ -33,7 +33,7 @@ _MINUTES = 5.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments."""
+    """Declare the arguments."""
     add = parser.add_argument
     add(
         'part',
@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--weights', default='random', metavar='FILE', help="the model's weights, 'random' for "
         "well-conditioned random ones, '' for the released ones (%(default)s)")  # fmt: skip
     add('--device', default=AUTO, help='auto, cpu, cuda or cuda:N (%(default)s)')
-    add('--precision', default=AUTO, choices=('auto', 'fp32', 'bf16', 'fp16'), help='(auto)')
+    add('--precision', default=AUTO, choices=PRECISIONS, help='(auto)')
     add(
         '--optimization', default=AUTO, choices=('auto', 'packed', 'off', 'compile'), help='(auto)'
     )

@@ -7,9 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoedepth_ros.cli.arguments import at_least, refuse_idle
+from zoedepth_ros.cli.arguments import DEFAULT_MODEL, at_least, refuse_idle
 from zoedepth_ros.cli.evaluate import (
-    DEFAULT_MODEL,
     SCENES,
     SYNTHETIC_MODEL,
     add_data_arguments,
@@ -31,7 +30,7 @@ DEFAULT_SCENES = 400
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments."""
+    """Declare the arguments."""
     add_data_arguments(parser, 'as for `zoedepth evaluate`, without trajectory')
     add = parser.add_argument
     add(

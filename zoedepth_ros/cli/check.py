@@ -24,7 +24,7 @@ DEFAULT_OUT = 'out/check.png'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments."""
+    """Declare the arguments."""
     add = parser.add_argument
     add('file', metavar='FILE', help='.onnx, .engine or .plan file with a contract')
     add('--backend', choices=('onnxruntime', 'openvino', 'tensorrt'), help='(by the suffix)')

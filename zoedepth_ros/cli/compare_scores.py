@@ -13,7 +13,7 @@ HELP = 'relative improvement of scores over other or published scores'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments."""
+    """Declare the arguments."""
     add = parser.add_argument
     source = 'JSON files of `zoedepth evaluate`, one per data set, or the name of a released model'
     add('target', metavar='SCORES', nargs='+', help=source)

@@ -11,7 +11,7 @@ HELP = 'download weights in advance, for a robot without internet'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments."""
+    """Declare the arguments."""
     parser.add_argument('names', metavar='NAME', nargs='+', help='a name of `zoedepth models`')
     parser.add_argument(
         '--source',

@@ -8,7 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from zoedepth_ros.cli.arguments import at_least, refuse_idle, steps_per_m
+from zoedepth_ros.cli.arguments import (
+    DEFAULT_MODEL,
+    PRECISIONS,
+    at_least,
+    refuse_idle,
+    steps_per_m,
+)
 from zoedepth_ros.cli.reporting import progress, write_json, write_text
 from zoedepth_ros.files import check_folder, check_writable
 
@@ -28,7 +34,6 @@ NAME = 'evaluate'
 AUTO = 'auto'
 HELP = "evaluate a model on a data set with the paper's protocol, or on rendered scenes"
 
-DEFAULT_MODEL = 'ZoeD_M12_NK'
 SYNTHETIC_MODEL = 'ZoeD_S_NK'
 """The model in this package, trained on rendered scenes."""
 SCENES, TRAJECTORY = 'synthetic', 'trajectory'
@@ -113,7 +118,7 @@ def add_data_arguments(parser: argparse.ArgumentParser, names: str) -> None:
         help="the model's weights, or 'random' (default: the released ones, downloaded once)",
     )
     add('--device', default='auto', help='auto, cpu, cuda or cuda:N (%(default)s)')
-    add('--precision', choices=('auto', 'fp32', 'bf16', 'fp16'), help=f'({DEFAULT_PRECISION})')
+    add('--precision', choices=PRECISIONS, help=f'({DEFAULT_PRECISION})')
 
 
 def run(args: argparse.Namespace) -> int:

@@ -20,7 +20,7 @@ ONNX, TENSORRT = 'onnx', 'tensorrt'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments."""
+    """Declare the arguments."""
     add = parser.add_argument
     add(
         'format',

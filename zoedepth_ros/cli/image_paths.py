@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -59,35 +59,23 @@ def output_names(paths: Sequence[Path]) -> list[str]:
     It is the name of the file without suffix if that is unique; otherwise the folder, the suffix
     or a number is added.
     """
-    names: list[str] = []
     stems = Counter(path.stem for path in paths)
     parents = Counter((path.parent.name, path.stem) for path in paths)
+    wanted = []
     for path in paths:
         if stems[path.stem] == 1:
-            wanted = path.stem
+            wanted.append(path.stem)
         elif parents[path.parent.name, path.stem] == 1 and path.parent.name:
-            wanted = f'{path.parent.name}_{path.stem}'
+            wanted.append(f'{path.parent.name}_{path.stem}')
         else:
-            wanted = f'{path.stem}_{path.suffix.lstrip(".").lower()}'
-        names.append(wanted)
-    return _numbered_duplicates(names)
-
-
-def _numbered_duplicates(names: Sequence[str]) -> list[str]:
-    """Add a number to the second and later of equal names."""
-    taken = set(names)
-    used: set[str] = set()
-    different = []
-    for name in names:
-        if name in used:
-            name = next(free for free in _numbered(name) if free not in taken | used)
-        used.add(name)
-        different.append(name)
-    return different
-
-
-def _numbered(name: str) -> Iterator[str]:
-    return (f'{name}_{number}' for number in count(2))
+            wanted.append(f'{path.stem}_{path.suffix.lstrip(".").lower()}')
+    taken, names = set(wanted), dict[str, None]()
+    for name in wanted:
+        if name in names:
+            numbered = (f'{name}_{number}' for number in count(2))
+            name = next(free for free in numbered if free not in taken and free not in names)
+        names[name] = None
+    return list(names)
 
 
 def _is_input(path: Path) -> bool:
@@ -97,7 +85,7 @@ def _is_input(path: Path) -> bool:
 
 
 def _is_output(path: Path) -> bool:
-    """Tell whether an earlier run wrote a file, by the depth beside it."""
+    """Return whether an earlier run wrote a file: then its depth is beside it."""
     names = (path.stem.removesuffix(ending) for ending in ('_depth', '_color'))
     return any(
         name != path.stem and path.with_name(f'{name}_depth.npy').exists() for name in names

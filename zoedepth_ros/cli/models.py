@@ -14,7 +14,7 @@ _COLUMNS = ('NAME', 'HEADS', 'PARAMETERS', 'DOWNLOAD', 'LOCAL', 'PURPOSE')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments."""
+    """Declare the arguments."""
     parser.add_argument(
         '--cache-dir',
         metavar='DIR',

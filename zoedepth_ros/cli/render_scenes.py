@@ -25,7 +25,7 @@ TRAJECTORIES = ('room', 'street', 'door', 'step')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments."""
+    """Declare the arguments."""
     add = parser.add_argument
     add('--domain', choices=('indoor', 'outdoor', 'both'), help='(both)')
     add('--trajectory', choices=TRAJECTORIES, help='render a camera trajectory instead of scenes')

@@ -19,7 +19,7 @@ HELP = 'train or fine-tune a network with a recipe (config/*.yaml); run again to
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments."""
+    """Declare the arguments."""
     parser.add_argument('config', metavar='CONFIG.yaml', help='the recipe')
     parser.add_argument(
         '--output', metavar='DIR', help='output folder, instead of that of the recipe'

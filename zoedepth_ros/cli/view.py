@@ -14,7 +14,14 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoedepth_ros.cli.arguments import at_least, rate_hz, refuse_idle, whole
+from zoedepth_ros.cli.arguments import (
+    DEFAULT_MODEL,
+    PRECISIONS,
+    at_least,
+    rate_hz,
+    refuse_idle,
+    whole,
+)
 from zoedepth_ros.cli.camera_options import (
     CameraOf,
     add_calibration_option,
@@ -36,7 +43,6 @@ if TYPE_CHECKING:
 NAME = 'view'
 HELP = 'look at depth in 3D: images, a video, a webcam, a recording, a live topic (Rerun)'
 
-DEFAULT_MODEL = 'ZoeD_M12_NK'
 DEFAULT_PORT = 9090
 DEFAULT_DEPTH_TOPIC = '/depth/image'
 OF_RECORDED_DEPTH = frozenset(
@@ -79,7 +85,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--model', help=f'a name of `zoedepth models` ({DEFAULT_MODEL})')
     add('--weights', metavar='FILE', help="the model's weights, or 'random' (default: released)")
     add('--device', help='auto, cpu, cuda or cuda:N (auto)')
-    add('--precision', choices=('auto', 'fp32', 'bf16', 'fp16'), help='(auto)')
+    add('--precision', choices=PRECISIONS, help='(auto)')
     add('--image', metavar='TOPIC', help='images of a recording')
     add('--camera-info', metavar='TOPIC', help='their calibration, or that of a live topic')
     add('--depth-topic', metavar='TOPIC', help=f'recorded depth ({DEFAULT_DEPTH_TOPIC})')
