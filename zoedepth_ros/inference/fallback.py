@@ -6,7 +6,7 @@ import gc
 import math
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,6 @@ from zoedepth_ros.inference.result import (
     BatchPredictor,
     ContextLost,
     Convention,
-    DepthPredictor,
     DepthResult,
     DeviceLost,
     InferenceError,
@@ -27,6 +26,13 @@ from zoedepth_ros.inference.result import (
 from zoedepth_ros.inference.uncertainty import UncertaintyMaps
 
 BATCH = 'batch'
+
+METADATA = (
+    'model_name', 'heads', 'device', 'precision', 'weights_origin', 'weights_warning',
+    'training_hfov_rad', 'focal_exponent', 'uncertainty_maps',
+)  # fmt: skip
+"""What is kept of the last predictor, as in DepthPredictor."""
+
 Size = tuple[int, int]
 
 
@@ -68,9 +74,16 @@ class PredictorSettings:
 MakePredictor = Callable[[PredictorSettings], BatchPredictor]
 
 
-@dataclass(frozen=True, slots=True)
-class _Metadata:
-    """Metadata of a predictor without the predictor itself; each as in DepthPredictor."""
+class FallbackPredictor:
+    """Run a predictor, and replace it by one that needs less when it fails.
+
+    Too little memory: a smaller network, with device auto the CPU at last.  CUDA lost: the CPU,
+    unless the CUDA context is lost, which only a new process can recover from.  Values that are
+    not finite: bf16 after fp16, because it has the range of fp32, then fp32.  The image that met
+    the failure is dropped, because it is old by the time the other network is ready.  Metadata of
+    the last predictor stays available during a rebuild.
+    Implements BatchPredictor.
+    """
 
     model_name: str
     heads: tuple[str, ...]
@@ -82,25 +95,7 @@ class _Metadata:
     focal_exponent: float
     uncertainty_maps: UncertaintyMaps
     convention: Convention
-
-    @classmethod
-    def of(cls, predictor: DepthPredictor) -> _Metadata:
-        """Copy the metadata of a predictor."""
-        names = [f.name for f in fields(cls) if f.name != 'convention']
-        values = {name: getattr(predictor, name) for name in names}
-        return cls(**values, convention=convention_of(predictor))
-
-
-class FallbackPredictor:
-    """Run a predictor, and replace it by one that needs less when it fails.
-
-    Too little memory: a smaller network, with device auto the CPU at last.  CUDA lost: the CPU,
-    unless the CUDA context is lost, which only a new process can recover from.  Values that are
-    not finite: bf16 after fp16, because it has the range of fp32, then fp32.  The image that met
-    the failure is dropped, because it is old by the time the other network is ready.  Metadata of
-    the last predictor stays available during a rebuild.
-    Implements BatchPredictor.
-    """
+    """What is known of the depth before an image."""
 
     def __init__(
         self,
@@ -125,56 +120,6 @@ class FallbackPredictor:
         self._predictor: BatchPredictor | None = None
         self._size_px: Size = (0, 0)
         self._build_first()
-
-    @property
-    def model_name(self) -> str:
-        """As in DepthPredictor."""
-        return self._metadata.model_name
-
-    @property
-    def heads(self) -> tuple[str, ...]:
-        """As in DepthPredictor."""
-        return self._metadata.heads
-
-    @property
-    def device(self) -> str:
-        """As in DepthPredictor."""
-        return self._metadata.device
-
-    @property
-    def precision(self) -> str:
-        """As in DepthPredictor."""
-        return self._metadata.precision
-
-    @property
-    def weights_origin(self) -> str:
-        """As in DepthPredictor."""
-        return self._metadata.weights_origin
-
-    @property
-    def weights_warning(self) -> str:
-        """As in DepthPredictor."""
-        return self._metadata.weights_warning
-
-    @property
-    def training_hfov_rad(self) -> float:
-        """As in DepthPredictor."""
-        return self._metadata.training_hfov_rad
-
-    @property
-    def focal_exponent(self) -> float:
-        """As in DepthPredictor."""
-        return self._metadata.focal_exponent
-
-    @property
-    def uncertainty_maps(self) -> UncertaintyMaps:
-        """As in DepthPredictor."""
-        return self._metadata.uncertainty_maps
-
-    @property
-    def convention(self) -> Convention:
-        """What is known of the depth before an image."""
-        return self._metadata.convention
 
     @property
     def preprocess_ms(self) -> float:
@@ -321,7 +266,9 @@ class FallbackPredictor:
         except ContextLost as error:
             self._lose_context(str(error))
             raise
-        self._metadata = _Metadata.of(made)
+        for name in METADATA:
+            setattr(self, name, getattr(made, name))
+        self.convention = convention_of(made)
         self._predictor, self._settings = made, settings
 
     def _recover_if_requested(self) -> bool:

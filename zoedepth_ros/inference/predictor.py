@@ -21,17 +21,23 @@ from zoedepth_ros.inference.devices import (
 )
 from zoedepth_ros.inference.forward import ForwardPass, SceneProbabilities
 from zoedepth_ros.inference.preprocess import MetricPreprocessing, Preprocessing, Size, to_tensor
-from zoedepth_ros.inference.result import AUTO, DepthResult, NotFinite, check_head, check_rgb
+from zoedepth_ros.inference.result import (
+    AUTO,
+    MIN_DEPTH_M,
+    DepthResult,
+    NotFinite,
+    SingleImagePredictor,
+    check_head,
+    check_rgb,
+)
 from zoedepth_ros.inference.runtimes.cuda_graphs import CapturedForward, GraphDevice
 from zoedepth_ros.inference.runtimes.optimize import OptimizedNetwork
 from zoedepth_ros.inference.uncertainty import UncertaintyMaps
 
 Result = TypeVar('Result')
 
-MIN_DEPTH_M = 1e-3  # the smallest depth in training and evaluation
 
-
-class TorchPredictor:
+class TorchPredictor(SingleImagePredictor):
     """Run a PyTorch network on images; implements BatchPredictor.
 
     Calls may come from different threads, but must not overlap.  The caller sets the number of
@@ -147,8 +153,7 @@ class TorchPredictor:
         together = self._computed(lambda: self._run_together(images, heads, routes))
         if together is not None:
             return together
-        requests = zip(images, heads, routes, strict=True)
-        return [self(rgb, head, route=route) for rgb, head, route in requests]
+        return super().predict_batch(images, heads, routes=routes)
 
     def predict_network_resolution(
         self, image: NDArray[np.uint8] | NDArray[np.float32], head: str = AUTO

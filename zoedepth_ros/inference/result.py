@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -13,6 +14,9 @@ from zoedepth_ros.geometry.canonical import RANGE_M
 from zoedepth_ros.inference.uncertainty import UncertaintyMaps
 
 AUTO = 'auto'
+
+MIN_DEPTH_M = 1e-3
+"""The smallest depth in training and evaluation [m]."""
 
 
 class InferenceError(RuntimeError):
@@ -291,6 +295,27 @@ class BatchPredictor(DepthPredictor, Protocol):
         heads, routes: arguments of each call.  An error of one image is raised for all.
         """
         ...
+
+
+class SingleImagePredictor(ABC):
+    """Predict batches for BatchPredictor one image after the other."""
+
+    @abstractmethod
+    def __call__(
+        self, rgb: NDArray[np.uint8], head: str = AUTO, *, route: bool = True
+    ) -> DepthResult:
+        """As in DepthPredictor."""
+
+    def predict_batch(
+        self,
+        images: Sequence[NDArray[np.uint8]],
+        heads: Sequence[str],
+        *,
+        routes: Sequence[bool],
+    ) -> list[DepthResult]:
+        """As in BatchPredictor."""
+        requests = zip(images, heads, routes, strict=True)
+        return [self(rgb, head, route=route) for rgb, head, route in requests]
 
 
 def check_rgb(rgb: object, *, float_too: bool = False) -> None:

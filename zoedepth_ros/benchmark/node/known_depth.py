@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.inference.result import AUTO, DepthResult
+from zoedepth_ros.inference.result import AUTO, DepthResult, SingleImagePredictor
 from zoedepth_ros.inference.uncertainty import UncertaintyMaps
 from zoedepth_ros.synthetic.scene import render_scene
 
@@ -43,7 +42,7 @@ def read(folder: Path, size: Size) -> tuple[NDArray[np.uint8], NDArray[np.float3
         return arrays['rgb'], arrays['depth_m']
 
 
-class KnownDepth:
+class KnownDepth(SingleImagePredictor):
     """Return the depth of the rendered image of a size; implements BatchPredictor."""
 
     model_name, heads = 'rendered', ('indoor', 'outdoor')
@@ -79,13 +78,3 @@ class KnownDepth:
         result = self._results[rgb.shape[0], rgb.shape[1]]
         self.took_s = time.monotonic() - start_s
         return result
-
-    def predict_batch(
-        self,
-        images: Sequence[NDArray[np.uint8]],
-        heads: Sequence[str],
-        *,
-        routes: Sequence[bool],
-    ) -> list[DepthResult]:
-        """Return the known result of every image."""
-        return [self(rgb) for rgb in images]

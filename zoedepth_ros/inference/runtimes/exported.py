@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 
@@ -15,8 +15,10 @@ from zoedepth_ros.inference.check_images import check_image
 from zoedepth_ros.inference.contract import KEY, contract_file, read_contract
 from zoedepth_ros.inference.result import (
     AUTO,
+    MIN_DEPTH_M,
     DepthResult,
     InferenceError,
+    SingleImagePredictor,
     check_head,
     check_rgb,
 )
@@ -32,10 +34,6 @@ BACKENDS: Mapping[str, str] = {
     'tensorrt': 'zoedepth_ros.inference.runtimes.tensorrt_runtime',
 }
 """Runtime -> the module whose `open_session(path, device, precision)` loads a file."""
-
-MIN_DEPTH_M = 1e-3
-"""The smallest depth in training, as in TorchPredictor."""
-
 
 AUTO_BACKENDS: Mapping[str, str] = {
     '.onnx': 'onnxruntime',
@@ -116,8 +114,8 @@ def _opened(path: str, backend: str, device: str, precision: str) -> tuple[Path,
     return file, import_module(BACKENDS[backend]).open_session(file, device, precision)
 
 
-class ExportedPredictor:
-    """Run an exported file on images; implements DepthPredictor and BatchPredictor.
+class ExportedPredictor(SingleImagePredictor):
+    """Run an exported file, of batch size 1, on images; implements BatchPredictor.
 
     Images are resized to the file's size, ignoring the aspect ratio, as preprocessing 'metric'.
     """
@@ -173,7 +171,7 @@ class ExportedPredictor:
         image = to_network(rgb, self.size)
         self.preprocess_ms = 1e3 * (time.perf_counter() - start_s)
         outputs = self._session.run(image)
-        router_output = self._verdict(outputs) if route or head == AUTO else {}
+        router_output = self._router_output(outputs) if route or head == AUTO else {}
         used = head
         if head == AUTO:
             used = max(self.heads, key=lambda name: router_output.get(name, 0.0))
@@ -189,18 +187,7 @@ class ExportedPredictor:
         )
         return DepthResult(depth_m, uncertainty_m, relative_depth, used, router_output)
 
-    def predict_batch(
-        self,
-        images: Sequence[NDArray[np.uint8]],
-        heads: Sequence[str],
-        *,
-        routes: Sequence[bool],
-    ) -> list[DepthResult]:
-        """Predict one image after the other, because exported files have a batch size of 1."""
-        requests = zip(images, heads, routes, strict=True)
-        return [self(rgb, head, route=route) for rgb, head, route in requests]
-
-    def _verdict(self, outputs: Maps) -> dict[str, float]:
+    def _router_output(self, outputs: Maps) -> dict[str, float]:
         """Return the router's probabilities; {} for a file of one head."""
         if len(self.heads) == 1:
             return {}

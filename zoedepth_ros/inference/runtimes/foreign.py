@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -20,6 +19,7 @@ from zoedepth_ros.inference.result import (
     Convention,
     DepthResult,
     NotFinite,
+    SingleImagePredictor,
     check_head,
     check_rgb,
     metric,
@@ -48,8 +48,8 @@ class Placement(NamedTuple):
     """Columns of the image in the input [px]."""
 
 
-class ForeignPredictor:
-    """Run a network of others on images; implements DepthPredictor and BatchPredictor.
+class ForeignPredictor(SingleImagePredictor):
+    """Run a network of others on images; implements BatchPredictor.
 
     It has one head and no router.
     """
@@ -163,16 +163,6 @@ class ForeignPredictor:
             along_ray=contract.along_ray,
             per_focal_px=self._per_focal_px(rgb.shape[0], rgb.shape[1]),
         )
-
-    def predict_batch(
-        self,
-        images: Sequence[NDArray[np.uint8]],
-        heads: Sequence[str],
-        *,
-        routes: Sequence[bool],
-    ) -> list[DepthResult]:
-        """Predict one image after the other."""
-        return [self(rgb, head) for rgb, head in zip(images, heads, strict=True)]
 
     def to_network(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the input for an image (H, W, 3): resized, padded and normalised."""
