@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from functools import partial
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -87,24 +88,20 @@ class PreparedImages:
     def _look_for_camera(self) -> None:
         """Find the first camera_info, for images that come before it."""
         topic = self._plan.inputs.camera_info
-        if not self._plan.summary.counts.get(topic):
-            return
-        for item in self._plan.recording.read(Damage(recover=True)):
-            if isinstance(item, Message) and item.channel.topic == topic:
-                self._take_info(item)
-                return
+        if self._plan.summary.counts.get(topic):
+            for message in islice(self._plan.recording.messages([topic]), 1):
+                self._take_info(message)
 
     def _read_transforms(self) -> None:
         """Read all transforms: those of an image's time may come after it."""
         topics = self._plan.summary.of_type(TF_MESSAGE)
-        for item in self._plan.recording.read(Damage(recover=True)):
-            if isinstance(item, Message) and item.channel.topic in topics:
-                try:
-                    message = decode(item.data, TF_MESSAGE)
-                except ValueError:
-                    self._report.skipped['unreadable transforms'] += 1
-                    continue
-                self._transforms.add(message, static=item.channel.topic.endswith('_static'))
+        for item in self._plan.recording.messages(topics):
+            try:
+                message = decode(item.data, TF_MESSAGE)
+            except ValueError:
+                self._report.skipped['unreadable transforms'] += 1
+                continue
+            self._transforms.add(message, static=item.channel.topic.endswith('_static'))
 
     def _pose(self, header: Any) -> CameraPose | None:
         if self._settings.scale_source != 'motion':

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -102,6 +102,12 @@ class Recording:
                         yield from _unpacked_message(file, item, damage)
                     else:
                         yield item
+
+    def messages(self, topics: Collection[str]) -> Iterator[Message]:
+        """Return the messages of topics, as far as they can be read."""
+        for item in self.read(Damage(recover=True)):
+            if isinstance(item, Message) and item.channel.topic in topics:
+                yield item
 
     def summary(self, damage: Damage) -> RecordingSummary:
         """Return channels and counts; reads only indexes where there are some."""
