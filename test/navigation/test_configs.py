@@ -142,19 +142,19 @@ def test_the_collision_monitor_of_later_distributions_is_not_for_humble():
 
 
 @pytest.mark.parametrize(
-    ('name', 'value', 'says'),
+    ('name', 'value', 'message'),
     [
         ('expected_update_rate', 1, 'voxel_layer source reads expected_update_rate as double'),
         ('marking', 'true', 'voxel_layer source reads marking as bool'),
         ('obstacle_range', 5.0, 'voxel_layer source does not read obstacle_range'),
     ],
 )
-def test_a_wrong_type_and_an_unknown_key_are_found(name, value, says):
+def test_a_wrong_type_and_an_unknown_key_are_found(name, value, message):
     content = snippet('nav2_voxel.yaml')
     costmap = content['local_costmap']['local_costmap']['ros__parameters']
     costmap['depth_layer']['obstacles'][name] = value
     (found,) = problems(content, 'jazzy')
-    assert found.startswith(says)
+    assert found.startswith(message)
 
 
 def test_both_collision_monitors_have_the_same_zones_and_limits():

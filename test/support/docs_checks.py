@@ -93,13 +93,13 @@ def _cli(arguments: list[str]) -> Iterator[str]:
     arguments = with_command_joined(arguments)
     if len(arguments) == 1 and arguments[0] in COMMANDS:
         return  # in a sentence, where its arguments do not matter
-    said = io.StringIO()
+    output = io.StringIO()
     try:
-        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
+        with contextlib.redirect_stderr(output), contextlib.redirect_stdout(output):
             _parser(arguments).parse_args(arguments)
     except SystemExit as leaving:
         if leaving.code:
-            yield said.getvalue().strip().splitlines()[-1]
+            yield output.getvalue().strip().splitlines()[-1]
 
 
 def _ros2(words: list[str]) -> Iterator[str]:
