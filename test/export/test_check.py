@@ -5,12 +5,13 @@ import math
 
 import numpy as np
 import pytest
-import torch
 
 from zoedepth_ros.cli.main import main
 from zoedepth_ros.export import options
-from zoedepth_ros.export.check import CheckReport, DeviationError, check_images, deviation
+from zoedepth_ros.export.check import CheckReport, DeviationError, deviation
+from zoedepth_ros.inference.check_images import export_images
 from zoedepth_ros.inference.runtimes.agreement import agreement
+from zoedepth_ros.inference.runtimes.exported import to_network
 
 
 def test_a_deviation_is_the_largest_difference_over_the_mean_size():
@@ -45,13 +46,14 @@ def test_another_shape_is_an_error_even_if_it_would_broadcast():
 
 
 def test_the_images_differ_and_span_what_a_network_sees():
-    drawn = check_images(32, 64)
+    drawn = [to_network(rgb, (32, 64)) for rgb in export_images().values()]
     for image in drawn:
         assert image.shape == (1, 3, 32, 64)
         assert -1.0 <= image.min() < -0.6
         assert 0.5 < image.max() <= 1.0
-    assert not torch.equal(drawn[0], drawn[1])
-    assert all(torch.equal(a, b) for a, b in zip(drawn, check_images(32, 64), strict=True))
+    assert not np.array_equal(drawn[0], drawn[1])
+    again = [to_network(rgb, (32, 64)) for rgb in export_images().values()]
+    np.testing.assert_array_equal(drawn, again)
 
 
 def test_the_agreement_is_the_mean_difference_and_the_correlation():

@@ -23,11 +23,6 @@ class Table:
     """Column titles; the first column is left-aligned."""
     rows: tuple[tuple[str, ...], ...]
 
-    def __post_init__(self) -> None:
-        wrong = [row for row in self.rows if len(row) != len(self.columns)]
-        if wrong:
-            raise ValueError(f'{self.title}: {len(self.columns)} columns, but {wrong[0]}')
-
     def as_text(self) -> str:
         """Return the table with aligned columns."""
         lines = [self.columns, *self.rows]

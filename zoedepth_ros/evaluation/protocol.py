@@ -16,14 +16,8 @@ from zoedepth_ros.evaluation.metrics import Metrics, compute_metrics
 GARG = (0.40810811, 0.99189189, 0.03594771, 0.96405229)
 """Garg's crop: first and last row, first and last column, as shares of height and width."""
 
-EIGEN_KITTI = (0.3324324, 0.91351351, 0.0359477, 0.96405229)
-"""Eigen's crop for KITTI, likewise; no published number uses it."""
-
 EIGEN_NYU = (45, 471, 41, 601)
 """Eigen's crop for NYU: first and last row, first and last column of 480 x 640 [px]."""
-
-CROPS = ('none', 'eigen', 'garg', 'eigen_kitti')
-"""Names of the crops."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +27,13 @@ class EvaluationProtocol:
     name: str
     """Data set it belongs to."""
     crop: str
-    """One of CROPS."""
+    """'none', 'eigen' (of NYU) or 'garg'."""
     min_depth_m: float
     """True depth must be above this [m]; predictions are raised to it."""
     max_depth_m: float
     """True depth must be below this [m]; predictions are lowered to it."""
     n_published: int | None = None
     """How many images the published numbers are the mean of."""
-
-    def __post_init__(self) -> None:
-        if self.crop not in CROPS:
-            raise ValueError(f'crop must be one of {", ".join(CROPS)}; got {self.crop!r}')
-        if not 0 <= self.min_depth_m < self.max_depth_m:
-            raise ValueError(f'range {self.min_depth_m} to {self.max_depth_m} m is empty')
 
     def valid(self, ground_truth_m: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Mark the valid pixels of the ground truth (H, W) [m]; NaN is invalid."""
@@ -81,9 +69,8 @@ def crop_mask(crop: str, height: int, width: int) -> NDArray[np.bool_]:
     if crop == 'eigen':
         top, bottom, left, right = EIGEN_NYU
     else:
-        shares = GARG if crop == 'garg' else EIGEN_KITTI
-        top, bottom = int(shares[0] * height), int(shares[1] * height)
-        left, right = int(shares[2] * width), int(shares[3] * width)
+        top, bottom = int(GARG[0] * height), int(GARG[1] * height)
+        left, right = int(GARG[2] * width), int(GARG[3] * width)
     mask = np.zeros((height, width), dtype=np.bool_)
     mask[top:bottom, left:right] = True
     return mask

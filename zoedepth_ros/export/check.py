@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from zoedepth_ros.export.graph import FixedGraph
 from zoedepth_ros.export.options import MAX_DEVIATION
@@ -93,11 +92,9 @@ def check_file(
             outputs = graph(torch.from_numpy(image))
         return {n: x.numpy() for n, x in zip(graph.output_names, outputs, strict=True)}
 
-    names = ('room', 'street', 'noise')
-    images = zip(names, (x.numpy() for x in check_images(*graph.size)), strict=True)
-    session = open_session(path, 'cpu')
+    images = {name: to_network(rgb, graph.size) for name, rgb in export_images().items()}
     runs = ('ONNX Runtime', 'torch')
-    return compare(session, source, dict(images), runs, max_deviation, report)
+    return compare(open_session(path, 'cpu'), source, images, runs, max_deviation, report)
 
 
 def compare(
@@ -153,12 +150,6 @@ def _shares(logits: NDArray) -> NDArray[np.float64]:
     """Return the probabilities of logits."""
     powers = np.exp(logits.astype(np.float64) - logits.max())
     return powers / powers.sum()
-
-
-def check_images(height: int, width: int) -> tuple[Tensor, ...]:
-    """Return normalised images (1, 3, height, width): rendered room and street, noise."""
-    size = height, width
-    return tuple(torch.from_numpy(to_network(rgb, size)) for rgb in export_images().values())
 
 
 def deviation(name: str, found: NDArray, expected: NDArray) -> NDArray[np.float64]:

@@ -16,11 +16,13 @@ from typing import Any
 import torch
 
 from zoedepth_ros.build import LoadedNetwork
-from zoedepth_ros.export.check import CheckReport, check_file, check_images
+from zoedepth_ros.export.check import CheckReport, check_file
 from zoedepth_ros.export.graph import INPUT, FixedGraph, chosen_heads, must_be_float32
 from zoedepth_ros.export.options import FLOAT32_PREFIX, MAX_DEVIATION, OPSET, require_libraries
 from zoedepth_ros.files import json_text, named_write_errors
+from zoedepth_ros.inference.check_images import export_images
 from zoedepth_ros.inference.runtimes.agreement import reference
+from zoedepth_ros.inference.runtimes.exported import to_network
 from zoedepth_ros.inference.uncertainty import KEY, content_of
 
 ONE_FILE_BYTES = 1_500_000_000
@@ -112,7 +114,7 @@ def _metadata(graph: FixedGraph, loaded: LoadedNetwork) -> dict[str, str]:
 def _reference(graph: FixedGraph) -> dict[str, str]:
     """Return the depth of the first check image for the metadata."""
     with torch.inference_mode():
-        outputs = graph(check_images(*graph.size)[0])
+        outputs = graph(torch.from_numpy(to_network(export_images()['room'], graph.size)))
     maps = {n: x.numpy() for n, x in zip(graph.output_names, outputs, strict=True)}
     return reference({name: x for name, x in maps.items() if name.startswith('depth_m')})
 
