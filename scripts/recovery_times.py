@@ -49,14 +49,14 @@ def main() -> int:
 
 def _measure() -> dict[str, float]:
     """Return fault -> time without depth [s], of one node."""
-    from ros_harness import NodeProcess, Peer, image_message, picture
+    from ros_harness import NodeProcess, Peer, image_message, rgb_image
     from sensor_msgs.msg import Image
     from std_srvs.srv import Trigger
 
     peer, value = Peer(), [0]
 
     def image(peer: Peer) -> Image:
-        msg = image_message(picture(value=value[0] or 90), peer.now())
+        msg = image_message(rgb_image(value=value[0] or 90), peer.now())
         if value[0] == DAMAGED:
             msg.encoding = 'no such encoding'
         value[0] = 0  # one image only

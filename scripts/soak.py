@@ -141,11 +141,11 @@ def _rate_hz(samples: list[Sample]) -> float:
 
 def watch(node: Any, peer: Any, args: argparse.Namespace) -> dict:
     """Run camera, node and subscribers, and check the time after warm-up."""
-    from ros_harness import image_message, picture, wait_until
+    from ros_harness import image_message, rgb_image, wait_until
     from sensor_msgs.msg import Image, PointCloud2
     from zoedepth_ros.msg import Status
 
-    rgb = picture(args.height, args.width)
+    rgb = rgb_image(args.height, args.width)
     sent, reported_hz = [0], []
 
     def make(_: Any) -> Any:
