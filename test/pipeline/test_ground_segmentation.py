@@ -7,11 +7,15 @@ import pytest
 from corridor import BOXES, CEILING, FLOOR, WALLS, Box, Eye, look
 from fake_predictor import FakePredictor
 
+from zoedepth_ros.geometry.camera import Camera
 from zoedepth_ros.geometry.ground import GroundFit, up_from_angles
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.geometry.points import depth_to_points
 from zoedepth_ros.geometry.rays import rays
+from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline
 from zoedepth_ros.pipeline.ground_segmentation import CLOUDS, SCAN, GroundSegmentation
+from zoedepth_ros.pipeline.outputs import DEPTH
+from zoedepth_ros.pipeline.request import predict
 from zoedepth_ros.pipeline.scaling import Scaling
 from zoedepth_ros.pipeline.settings import settings_from
 
@@ -197,3 +201,59 @@ def test_where_tf_says_that_up_is_counts_more_than_the_pitch_parameter():
         look_around(surroundings, points_m, settings, 9.0) is None
         or surroundings.ground.height_m < 0.7
     )
+
+
+COUNTER = Box(-0.5, 1.9, -9.0, 9.0, 0.0, 0.7)
+BEHIND = Box(1.9, 2.1, -9.0, 9.0, 0.0, 2.5)
+STANDING = Eye(0.0, 0.0, 1.3, 0.0, -0.3)
+
+
+def at_a_counter(**known):
+    """Take the ground of a floor, then of a counter at a wall; give the notices too."""
+    settings = settings_from({'camera.pitch': -0.3, **known})
+    around, found, notices = GroundSegmentation(), [], []
+    hall = (FLOOR, CEILING, Box(6.0, 6.5, -9.0, 9.0, 0.0, 2.5))
+    for now_s, solids in ((0.0, hall), (0.5, (FLOOR, COUNTER, BEHIND)), (3.0, (COUNTER, BEHIND))):
+        look_around(around, seen(solids, STANDING)[1], settings, now_s)
+        found.append(around.ground)
+        notices.append(around.notice)
+    return found, notices
+
+
+def test_a_counter_that_hides_the_floor_is_no_ground_where_the_height_is_known():
+    found, notices = at_a_counter(**{'camera.height': 1.3})
+    assert found[0].height_m == pytest.approx(1.3, rel=0.02)
+    assert (found[1], found[2], notices[0]) == (None, None, '')
+    for notice in notices[1:]:
+        assert '0.60 m below the camera is not taken' in notice
+        assert 'camera.height is 1.3 m' in notice
+
+
+def test_a_ground_that_rises_at_once_is_doubted_for_two_seconds():
+    found, notices = at_a_counter()
+    assert found[0].height_m == pytest.approx(1.3, rel=0.02)
+    assert found[1] is None
+    assert 'it was 1.30 m below; is it a table? set camera.height' in notices[1]
+    assert found[2].height_m == pytest.approx(0.6, rel=0.02)  # a lift, or a crouching robot
+
+
+def test_a_ground_that_rises_slowly_is_followed():
+    settings, around = settings_from({'camera.pitch': -0.3}), GroundSegmentation()
+    for i, height_m in enumerate(np.geomspace(1.5, 0.4, 12)):
+        eye = STANDING._replace(z_m=height_m)
+        look_around(around, seen((FLOOR, CEILING), eye)[1], settings, 0.5 * i)
+        assert around.ground.height_m == pytest.approx(height_m, rel=0.02)
+
+
+def test_an_unusual_scale_by_the_height_of_the_camera_is_reported():
+    values = {'scale.source': 'height', 'camera.height': 1.3, 'camera.pitch': -0.3}
+    camera, depths = Camera(MODEL), {}
+    for name, solids in (('counter', (COUNTER, BEHIND)), ('floor', (FLOOR, CEILING))):
+        depths[name] = seen(solids, STANDING)[0]
+    for name, depth_m in depths.items():
+        predictor = FakePredictor(depth_m, heads=('indoor',))
+        pipeline = CameraPipeline.of(predictor, settings_from(values))
+        for i in range(5):
+            request = pipeline.prepare(RGB, camera, 0.5 * i, [DEPTH])
+            list(pipeline.process(request, predict(predictor, request)))
+        assert ('is the floor in view' in pipeline.ground_notice) == (name == 'counter')

@@ -195,3 +195,23 @@ def test_images_larger_than_the_profiles_shared_memory_are_warned_of(tmp_path, m
     bench.process()
     (warning,) = [text for text in bench.warnings if 'do not fit' in text]  # logged once
     assert warning in bench.processor.notices
+
+
+def test_a_least_depth_beyond_the_range_of_the_head_is_reported_by_all(
+    tmp_path, monkeypatch, capsys
+):
+    predictor = FakePredictor(2.0, heads=('indoor',))
+    monkeypatch.setattr('zoedepth_ros.build.build_predictor', lambda *_, **__: predictor)
+    text = 'depth.min is 50 m, but the head indoor measures to 10 m'
+    bench = Bench(predictor, **{'depth.min': 50.0})
+    bench.process()
+    assert any(text in notice for notice in bench.processor.notices)
+    source = bags.write_mcap(tmp_path / 'in.mcap', [bags.image(bags.rgb_image(0), 10**18)])
+    main(['bag', str(source), str(tmp_path / 'out.mcap'), '--depth-min', '50'])
+    assert text in capsys.readouterr().out
+    file = tmp_path / 'image.png'
+    file.write_bytes(PNG)
+    main(['predict', str(file), '--out', str(tmp_path / 'out'), '--depth-min', '50'])
+    assert text in capsys.readouterr().out
+    main(['predict', str(file), '--out', str(tmp_path / 'out'), '--depth-min', '1'])
+    assert 'depth.min' not in capsys.readouterr().out

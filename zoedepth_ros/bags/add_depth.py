@@ -142,6 +142,7 @@ def _made(
         found = pipeline.process(request, result, poses=partial(getattr, frame, 'pose'))
         made = _messages(found, messages, frame, item, plan, report)
         report.assume('scale.source', pipeline.motion_notice)
+        report.assume('depth.min', pipeline.range_notice)
         report.reused += bool(frame.done)
         note = {'messages': len(made), STATE: pipeline.snapshot()}
         yield item, frame, _Work((*frame.done, *made[len(frame.done) :]), note)

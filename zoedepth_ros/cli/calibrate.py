@@ -51,8 +51,6 @@ NO_EFFECT = (
 position, which has options of its own here."""
 
 LEAST_CONFIDENCE = 0.3
-UNUSUAL_SCALE = 3.0
-"""A scale above this or below its inverse is reported as a likely mistake."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -245,7 +243,12 @@ def _combined(
     """Combine the ratios of all images into one scale per head."""
     import numpy as np
 
-    from zoedepth_ros.geometry.scale import HIGHEST_SCALE, LOWEST_SCALE, robust_scale
+    from zoedepth_ros.geometry.scale import (
+        HIGHEST_SCALE,
+        LOWEST_SCALE,
+        UNUSUAL_SCALE,
+        robust_scale,
+    )
     from zoedepth_ros.pipeline.scale_file import CONVERGED, ScaleState
 
     states = {}
@@ -260,8 +263,11 @@ def _combined(
             f'{head}: scale {found.scale:.3f}, confidence {found.confidence:.0%}, '
             f'spread {found.spread:.1%}'
         )
+        checked = 'the metres'
+        if args.distance is None:
+            checked += ', and that the floor is in view, not a table'
         if not 1.0 / UNUSUAL_SCALE < found.scale < UNUSUAL_SCALE:
-            print(f'WARNING  {head}: a scale of {found.scale:.3g} is unusual: check the metres')
+            print(f'WARNING  {head}: a scale of {found.scale:.3g} is unusual: check {checked}')
     if not states:
         target = ('the target', '--distance'), ('the floor', '--camera-height')
         known, option = target[args.distance is None]

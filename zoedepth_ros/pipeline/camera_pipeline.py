@@ -18,7 +18,7 @@ from zoedepth_ros.geometry.filters import (
 from zoedepth_ros.geometry.kernels import Workspace
 from zoedepth_ros.geometry.points import decimate
 from zoedepth_ros.geometry.ranges import mask_beyond
-from zoedepth_ros.geometry.scale import DepthPairs
+from zoedepth_ros.geometry.scale import UNUSUAL_SCALE, DepthPairs
 from zoedepth_ros.geometry.sky import sky_mask, with_infinite_sky
 from zoedepth_ros.inference.result import (
     AUTO,
@@ -96,6 +96,8 @@ class CameraPipeline(Resumable):
         """Settings for images from now on; may be replaced between images."""
         self.lacks_camera = False
         """Whether the latest depth is uncorrected because its camera is unknown."""
+        self.range_notice = ''
+        """Why no depth can be published at all, in words; '' if it can."""
         self.policy = HeadPolicy(heads, settings)
         """Which head measures."""
         self._heads, self._training_hfov_rad = heads, training_hfov_rad
@@ -207,6 +209,13 @@ class CameraPipeline(Resumable):
         self._clouds.ground_segmentation.measured_up = up
         result = request.in_own_camera(result)
         factor, measured_m = self._scaled(request, result)
+        range_m = factor * result.range_m
+        self.range_notice = ''
+        if at.depth_min_m >= range_m:
+            self.range_notice = (
+                f'no depth: depth.min is {at.depth_min_m:.3g} m, but the head {result.head} '
+                f'measures to {range_m:.3g} m'
+            )
         if at.scale_source == 'motion' and poses is not None:
             compare = self._by_motion(request, factor, poses)
         if compare is not None and request.camera is not None:
@@ -235,7 +244,7 @@ class CameraPipeline(Resumable):
                 context = self._with_sky(measured_m, context)
             depth_m = context.depth_m
         if outputs.DEPTH in due.depth:
-            yield self._depth_image(depth_m, at, result.head, factor * result.range_m)
+            yield self._depth_image(depth_m, at, result.head, range_m)
         if outputs.UNCERTAINTY in due.depth:
             pixels = self._buffers.array(outputs.UNCERTAINTY, depth_m.shape, np.float32)
             np.copyto(pixels, std_m)
@@ -403,7 +412,15 @@ class CameraPipeline(Resumable):
     @property
     def ground_notice(self) -> str:
         """How images contradict the expected ground plane, in words; '' if they do not."""
-        return self._clouds.ground_segmentation.notice
+        found, scale = self._clouds.ground_segmentation.notice, self.scale.state
+        measured = self.settings.scale_source == 'height' and scale.confidence > 0.0
+        if measured and not 1.0 / UNUSUAL_SCALE < scale.target < UNUSUAL_SCALE:
+            doubt = (
+                f'the scale by camera.height is {scale.target:.2f}, which is unusual: is the '
+                'floor in view, not a table?'
+            )
+            found = '; '.join(filter(None, (found, doubt)))
+        return found
 
     @property
     def scan_notice(self) -> str:

@@ -20,6 +20,10 @@ from zoedepth_ros.pipeline.settings import PipelineSettings
 KEPT_S = 2.0
 """How long the last ground plane is used when none is found [s]."""
 
+OTHER_HEIGHT = 1.6
+"""Ratio of the height of the camera above a plane to the known one, or its inverse, from which the
+plane is another surface, such as a table, or the scale of depth is wrong."""
+
 Map = NDArray[np.float32]
 Up = tuple[float, float, float]
 
@@ -126,16 +130,22 @@ class GroundSegmentation(Resumable, holds=(Ground, _Kept)):
         """Return the ground plane to use: this image's, a recent one, or that of the parameters.
 
         use: CLOUDS, SCAN or SCALE.  Parameters that the images contradict are not used, except
-        with camera.pitch_tolerance 0.0, which trusts them.
+        with camera.pitch_tolerance 0.0, which trusts them.  No plane is used in place of one at
+        another height than the known one: that of the parameters or, for KEPT_S, the last one.
         """
         kept, found = self._kept.setdefault(use, _Kept()), fit.trusted
         kept.contradiction.take(fit.other)
-        self.notice = kept.contradiction.text(self.expected_up(settings), settings)
+        if not 0.0 <= now_s - kept.found_s <= KEPT_S:
+            kept.ground = None
+        doubt = '' if found is None else _other_height(found, kept.ground, settings)
+        contradiction = kept.contradiction.text(self.expected_up(settings), settings)
+        self.notice = '; '.join(filter(None, (contradiction, doubt)))
+        if doubt:
+            self.ground = None
+            return None
         if found is not None:
             kept.ground, kept.found_s = found, now_s
         else:
-            if not 0.0 <= now_s - kept.found_s <= KEPT_S:
-                kept.ground = None
             usable = settings.camera_pitch_tolerance_rad <= 0.0 or not kept.contradiction.holds
             if kept.ground is None and settings.camera_height_m > 0.0 and usable:
                 kept.ground = Ground(self.expected_up(settings), settings.camera_height_m, 0.0)
@@ -181,6 +191,25 @@ class GroundSegmentation(Resumable, holds=(Ground, _Kept)):
         if self.measured_up is not None:
             return self.measured_up
         return up_from_angles(settings.camera_pitch_rad, settings.camera_roll_rad)
+
+
+def _other_height(found: Ground, last: Ground | None, settings: PipelineSettings) -> str:
+    """Return why a plane may not be the ground, by the height of the camera; '' if it may."""
+    seen = f'a plane {found.height_m:.2f} m below the camera is not taken for the ground'
+    known_m = settings.camera_height_m
+    if known_m > 0.0:
+        if known_m / OTHER_HEIGHT < found.height_m < known_m * OTHER_HEIGHT:
+            return ''
+        return (
+            f'{seen}: camera.height is {known_m:.3g} m; either it is another surface, such as a '
+            'table, or the scale is wrong (scale.source height, zoedepth calibrate)'
+        )
+    if last is None or found.height_m > last.height_m / OTHER_HEIGHT:
+        return ''
+    return (
+        f'{seen} for {KEPT_S:.0f} s: it was {last.height_m:.2f} m below; is it a table? set '
+        'camera.height'
+    )
 
 
 def band_of(settings: PipelineSettings) -> ObstacleLimits:

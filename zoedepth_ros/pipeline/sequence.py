@@ -38,6 +38,9 @@ class ImageOutputs:
     points: NDArray[np.float32] | None = None
     """(h, w, 4 or 5) or (n, 4 or 5), see `Cloud.points`."""
 
+    notice: str = ''
+    """Why there can be no depth, in words; '' where there can."""
+
     router_probabilities: dict[str, float] | None = None
     """Head -> probability; None when the router did not run."""
 
@@ -114,6 +117,7 @@ class SequencePredictor:
                 found.points = output.points
             elif isinstance(output, Domain):
                 found.router_probabilities = output.probabilities
+        found.notice = pipeline.range_notice
         return found
 
     def _of(self, model: CameraModel | None) -> Camera | None:

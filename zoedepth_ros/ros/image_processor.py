@@ -106,6 +106,7 @@ class ImageProcessor:
             yield f'no transform to {at.camera_base_frame} in TF: camera.pitch is used instead'
         yield self._ground_notice
         yield pipeline.motion_notice
+        yield pipeline.range_notice
         if at.scan_enabled:
             yield self._messages.scan_frame.notice
             yield pipeline.scan_notice
