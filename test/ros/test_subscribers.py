@@ -48,7 +48,7 @@ CASES = {
         {
             'scan.mode': 'height',
             'scale.source': 'height',
-            'camera.height': 1.5,
+            'camera.height': 0.45,
             'scale.max_rate': 1.0,
             'filter.flicker': True,
             'filter.temporal': True,
