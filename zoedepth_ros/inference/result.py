@@ -89,7 +89,7 @@ class DeviceDepth(Protocol):
     def pack_cloud(self, request: CloudRequest) -> NDArray[np.float32] | None:
         """Return x, y, z [m] and the bits 0x00RRGGBB of points: (h, w, 4), or finite ones (n, 4).
 
-        The same numbers as `ros.postprocess` and `geometry.points` give on the CPU.  None when
+        The same numbers as `geometry.filters` and `geometry.points` give on the CPU.  None when
         the device cannot.  Raises ContextLost.
         """
         ...

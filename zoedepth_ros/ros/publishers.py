@@ -73,6 +73,32 @@ TRANSFORMS = {TF: qos.output(100), TF_STATIC: qos.latched()}
 """Topics of the transform of the scan's frame, with the QoS of TF."""
 
 
+Topic = tuple[str, Any]
+"""Name and message."""
+
+OUTPUT_OF = {DEPTH_TOPIC: outputs.DEPTH, COLOR_TOPIC: outputs.COLOR}
+"""Topic -> output it is made of, where the two differ."""
+
+_TYPES: dict[str, Any] = {
+    writers.IMAGE: SerializedImage,
+    writers.COMPRESSED_IMAGE: CompressedImage,
+    writers.POINT_CLOUD: SerializedCloud,
+    writers.POINT_FIELD: PointField,
+    writers.LASER_SCAN: LaserScan,
+    writers.DOMAIN: Domain,
+    writers.TIME: Time,
+    writers.QUATERNION: Quaternion,
+    writers.TRANSFORM: Transform,
+    writers.TRANSFORM_STAMPED: TransformStamped,
+    writers.TF_MESSAGE: _TFMessage,
+}
+
+
+def make(type_name: str, **fields: Any) -> Any:
+    """Make a message of rclpy, or its serialised form, for `messages.writers`."""
+    return _TYPES[type_name](**fields)
+
+
 class Publishers:
     """Own the publishers between configure and cleanup."""
 
@@ -142,31 +168,6 @@ class Publishers:
         for publisher in self._transforms.values():
             self._node.destroy_publisher(publisher)
         self._transforms.clear()
-
-
-Topic = tuple[str, Any]
-
-OUTPUT_OF = {DEPTH_TOPIC: outputs.DEPTH, COLOR_TOPIC: outputs.COLOR}
-"""Topic -> output it is made of, where the two differ."""
-
-_TYPES: dict[str, Any] = {
-    writers.IMAGE: SerializedImage,
-    writers.COMPRESSED_IMAGE: CompressedImage,
-    writers.POINT_CLOUD: SerializedCloud,
-    writers.POINT_FIELD: PointField,
-    writers.LASER_SCAN: LaserScan,
-    writers.DOMAIN: Domain,
-    writers.TIME: Time,
-    writers.QUATERNION: Quaternion,
-    writers.TRANSFORM: Transform,
-    writers.TRANSFORM_STAMPED: TransformStamped,
-    writers.TF_MESSAGE: _TFMessage,
-}
-
-
-def make(type_name: str, **fields: Any) -> Any:
-    """Make a message of rclpy, or its serialised form, for `messages.writers`."""
-    return _TYPES[type_name](**fields)
 
 
 class ScanFrame:
