@@ -28,6 +28,10 @@ AGREEMENT = 0.75
 """Score of the plane with the expected normal, relative to the unconstrained one, that agrees."""
 LEAST_SCORE = 0.04  # of an unconstrained plane that can contradict the expected direction
 LEAST_SHARP = 0.35  # least score per share of inliers; planes that cut through others have less
+STRIP_TILT_RAD, WELL_SEEN = math.radians(4.0), 0.85
+MOST_OF_A_STRIP, LEAST_SHARP_OF_A_STRIP = 0.7, 0.7
+"""A plane that is tilted from the expected one, and has less confidence and share of inliers, may
+cut through a strip of floor and a wall: it needs this score per share."""
 DIFFERENT_RAD = math.radians(5.0)
 STEEPEST_RAD = math.radians(67.0)  # a steeper plane, against the expected up, is a wall
 FREE_RAD = math.radians(25.0)  # search range for an unconstrained plane when up is trusted
@@ -122,6 +126,8 @@ def fit_ground(
         return GroundFit(None, _other(points, expected, tolerance_rad, seed))
     if free is not None and _tilt_rad(free, expected) < tolerance_rad:
         found = _ground(points, free)
+        if _tilt_rad(free, expected) > STRIP_TILT_RAD and _is_cut(points, free, found):
+            found = replace(found, confidence=0.0)
         doubted = None if _trusted(found) else _other(points, expected, tolerance_rad, seed)
         return GroundFit(found, doubted)
     known = _known_direction(points, expected)
@@ -302,6 +308,14 @@ def _refined(points: NDArray[np.float64], plane: NDArray[np.float64]) -> NDArray
             break
         plane = np.linalg.solve(system, weighted.sum(axis=0))
     return plane
+
+
+def _is_cut(points: NDArray[np.float64], plane: NDArray[np.float64], found: Ground) -> bool:
+    """Return whether a plane may cut through a short strip of floor and a wall."""
+    beyond = points @ plane
+    share = float((np.abs(beyond - 1.0) < INLIER_ERROR).mean())
+    is_strip = found.confidence < WELL_SEEN and share < MOST_OF_A_STRIP
+    return is_strip and bool(_score(beyond) < LEAST_SHARP_OF_A_STRIP * share)
 
 
 def _confidence(points: NDArray[np.float64], plane: NDArray[np.float64]) -> float:
