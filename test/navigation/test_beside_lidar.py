@@ -30,10 +30,9 @@ from zoedepth_ros.pipeline.outputs_due import all_due
 from zoedepth_ros.pipeline.parameter_file import settings_from_file
 from zoedepth_ros.synthetic.dice import Dice
 from zoedepth_ros.synthetic.interior import ceiling_lamps, wall_pictures
-from zoedepth_ros.synthetic.openings import openings
 from zoedepth_ros.synthetic.primitives import BOX, CYLINDER, PLAIN, Builder, Surface
 from zoedepth_ros.synthetic.render import render
-from zoedepth_ros.synthetic.room import Room, shell
+from zoedepth_ros.synthetic.room import Room, openings, shell
 from zoedepth_ros.synthetic.scene import room_world
 from zoedepth_ros.synthetic.world import ImageEffects, Pose
 

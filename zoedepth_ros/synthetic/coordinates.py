@@ -58,10 +58,7 @@ def bounds(
 
 
 @kernel
-def prepare(
-    solids: Floats, position: Floats, to_world: Floats,
-    world_to_unit: Floats, offset: Floats, turn: Floats,
-) -> None:  # fmt: skip
+def prepare(solids: Floats, world_to_unit: Floats, offset: Floats, turn: Floats) -> None:
     """Write each solid's world-to-unit matrix (n, 3, 3) and offset (n, 3), and its rotation."""
     for i in range(solids.shape[0]):
         rotation(solids[i, 7], solids[i, 8], solids[i, 9], turn[i])

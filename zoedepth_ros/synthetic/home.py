@@ -12,13 +12,11 @@ from dataclasses import dataclass, replace
 from zoedepth_ros.synthetic.dice import WALLS, WHITE, Dice, grey
 from zoedepth_ros.synthetic.furniture import wood
 from zoedepth_ros.synthetic.interior import ceiling_lamps, line_walls, wall_pictures
-from zoedepth_ros.synthetic.openings import door, window
 from zoedepth_ros.synthetic.primitives import FACADE, PLAIN, ROOF, Builder, Surface
 from zoedepth_ros.synthetic.roadside import BRICKS, ROOFS
-from zoedepth_ros.synthetic.room import Room, shell
+from zoedepth_ros.synthetic.room import Room, door, shell, window
 from zoedepth_ros.synthetic.street import KERB_M, Street, fill_street
-from zoedepth_ros.synthetic.weather import random_air, random_room_light
-from zoedepth_ros.synthetic.world import Lamp, World
+from zoedepth_ros.synthetic.world import Lamp, World, random_air, random_room_light
 
 WALL_M = 0.3
 """Thickness of the front wall; its outer face is at y = -WALL_M."""

@@ -5,21 +5,8 @@ from __future__ import annotations
 import math
 
 from zoedepth_ros.synthetic.dice import CLOTHS, WHITE, WOODS, Dice, grey
-from zoedepth_ros.synthetic.furniture import (
-    Piece,
-    chair,
-    office_chair,
-    sofa,
-    table,
-)
-from zoedepth_ros.synthetic.person import person
-from zoedepth_ros.synthetic.primitives import (
-    CARPET,
-    CONTACT,
-    PICTURE,
-    PLAIN,
-    Surface,
-)
+from zoedepth_ros.synthetic.furniture import Piece, chair, office_chair, person, sofa, table
+from zoedepth_ros.synthetic.primitives import CARPET, CONTACT, PICTURE, PLAIN, Surface
 from zoedepth_ros.synthetic.room import Room
 from zoedepth_ros.synthetic.storage import ALONG_WALLS, Maker, boxes
 from zoedepth_ros.synthetic.world import Lamp

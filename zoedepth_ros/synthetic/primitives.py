@@ -28,7 +28,8 @@ CASTS, CONTACT, WORLD_UV = 1, 2, 4
 ROW = 27
 """Numbers in a row: kind, centre 3, half size 3, yaw pitch roll, shape 3, surface 13, flags."""
 
-Colour = tuple[float, float, float]
+Triple = tuple[float, float, float]
+Colour = Triple
 
 
 class Surface(NamedTuple):
@@ -74,16 +75,9 @@ class Builder:
         return self
 
     def solid(
-        self,
-        kind: int,
-        centre: tuple[float, float, float],
-        half: tuple[float, float, float],
-        surface: Surface,
-        *,
-        turn: tuple[float, float, float] = (0.0, 0.0, 0.0),
-        shape: tuple[float, float, float] = (0.0, 0.0, 0.0),
-        flags: int = CASTS,
-    ) -> None:
+        self, kind: int, centre: Triple, half: Triple, surface: Surface, *,
+        turn: Triple = (0.0, 0.0, 0.0), shape: Triple = (0.0, 0.0, 0.0), flags: int = CASTS,
+    ) -> None:  # fmt: skip
         """Add one solid: centre and half size [m], yaw, pitch (about x), roll (about y) [rad]."""
         x0, y0, z0, yaw = self.origin
         x, y, z = centre
@@ -98,56 +92,28 @@ class Builder:
         )  # fmt: skip
 
     def box(
-        self,
-        x: float,
-        y: float,
-        z: float,
-        size: tuple[float, float, float],
-        surface: Surface,
-        *,
-        yaw: float = 0.0,
-        pitch: float = 0.0,
-        roll: float = 0.0,
-        flags: int = CASTS,
-    ) -> None:
+        self, x: float, y: float, z: float, size: Triple, surface: Surface, *,
+        yaw: float = 0.0, pitch: float = 0.0, flags: int = CASTS,
+    ) -> None:  # fmt: skip
         """Add a box standing at height z, with full sizes [m]."""
         half = (size[0] / 2, size[1] / 2, size[2] / 2)
-        turn = (yaw, pitch, roll)
-        self.solid(BOX, (x, y, z + half[2]), half, surface, turn=turn, flags=flags)
+        turn, centre = (yaw, pitch, 0.0), (x, y, z + half[2])
+        self.solid(BOX, centre, half, surface, turn=turn, flags=flags)
 
     def taper(
-        self,
-        x: float,
-        y: float,
-        z: float,
-        size: tuple[float, float, float],
-        surface: Surface,
-        *,
-        shrink: tuple[float, float] = (0.0, 0.0),
-        shift: float = 0.0,
-        yaw: float = 0.0,
-        flags: int = CASTS,
-    ) -> None:
+        self, x: float, y: float, z: float, size: Triple, surface: Surface, *,
+        shrink: tuple[float, float] = (0.0, 0.0), shift: float = 0.0, flags: int = CASTS,
+    ) -> None:  # fmt: skip
         """Add a box whose top is smaller by the shares `shrink` and moved along x by `shift`."""
         half = (size[0] / 2, size[1] / 2, size[2] / 2)
         shape = (shrink[0], shrink[1], shift / max(half[0], 1e-6))
         centre = (x, y, z + half[2])
-        self.solid(TAPER, centre, half, surface, turn=(yaw, 0.0, 0.0), shape=shape, flags=flags)
+        self.solid(TAPER, centre, half, surface, shape=shape, flags=flags)
 
     def cylinder(
-        self,
-        x: float,
-        y: float,
-        z: float,
-        radius: float,
-        height: float,
-        surface: Surface,
-        *,
-        shrink: float = 0.0,
-        pitch: float = 0.0,
-        roll: float = 0.0,
-        flags: int = CASTS,
-    ) -> None:
+        self, x: float, y: float, z: float, radius: float, height: float, surface: Surface, *,
+        shrink: float = 0.0, pitch: float = 0.0, roll: float = 0.0, flags: int = CASTS,
+    ) -> None:  # fmt: skip
         """Add a standing cylinder, or a cone cut off, turned about its middle."""
         half = (radius, radius, height / 2)
         shape, turn = (shrink, 0.0, 0.0), (0.0, pitch, roll)
@@ -155,42 +121,22 @@ class Builder:
         self.solid(CYLINDER, centre, half, surface, turn=turn, shape=shape, flags=flags)
 
     def ball(
-        self,
-        x: float,
-        y: float,
-        z: float,
-        radii: tuple[float, float, float],
-        surface: Surface,
-        *,
-        pitch: float = 0.0,
-        flags: int = CASTS,
-    ) -> None:
+        self, x: float, y: float, z: float, radii: Triple, surface: Surface, *,
+        pitch: float = 0.0, flags: int = CASTS,
+    ) -> None:  # fmt: skip
         """Add an ellipsoid around a centre."""
         turn = (0.0, pitch, 0.0)
         self.solid(ELLIPSOID, (x, y, z), radii, surface, turn=turn, flags=flags)
 
     def leaves(
-        self,
-        x: float,
-        y: float,
-        z: float,
-        radii: tuple[float, float, float],
-        surface: Surface,
-        *,
-        density: float = 0.6,
-        grain_m: float = 0.15,
-    ) -> None:
+        self, x: float, y: float, z: float, radii: Triple, surface: Surface, *,
+        density: float, grain_m: float,
+    ) -> None:  # fmt: skip
         """Add an ellipsoid of leaves with holes of about `grain_m`."""
         self.solid(FOLIAGE, (x, y, z), radii, surface, shape=(density, grain_m, 0.0))
 
     def contact(
-        self,
-        x: float,
-        y: float,
-        length: float,
-        width: float,
-        reach: float = 0.2,
-        strength: float = 0.5,
+        self, x: float, y: float, length: float, width: float, reach: float, strength: float
     ) -> None:
         """Darken the ground under and around a rectangle."""
         x0, y0, z0, yaw = self.origin

@@ -51,13 +51,8 @@ def house(dice: Dice, width: float, *, storeys: int, flat: bool, shop: bool = Fa
         b.taper(0, depth / 2, height, (width + 0.1, depth + 0.7, rise), top, shrink=(hip, 0.98))
         if dice.coin(0.6):
             stack = Surface(BRICK, dice.near(BRICKS[0]), grey(0.4), 0.24)
-            b.box(
-                dice.between(-0.3, 0.3) * width,
-                depth / 2,
-                height + rise - 0.9,
-                (0.6, 0.6, 1.7),
-                stack,
-            )
+            at = dice.between(-0.3, 0.3) * width
+            b.box(at, depth / 2, height + rise - 0.9, (0.6, 0.6, 1.7), stack)
         if dice.coin(0.3) and not hip:
             at = dice.between(-0.25, 0.25) * width
             dormer = Surface(FACADE, tone, trim, 2.2, 1.2, style % 2)
@@ -119,10 +114,8 @@ def tree(dice: Dice) -> Piece:
     leaf = greens(dice, dice.between(0.22, 0.4))
     thick = dice.between(0.45, 0.7)
     for k in range(dice.whole(4, 7)):
-        angle, out = (
-            dice.between(0, 6.28),
-            spread * dice.between(0.2, 0.62) * (0.0 if k == 0 else 1.0),
-        )
+        angle = dice.between(0, 6.28)
+        out = spread * dice.between(0.2, 0.62) * (0.0 if k == 0 else 1.0)
         z = trunk + spread * tall * dice.between(0.35, 1.1)
         r = spread * dice.between(0.5, 0.8)
         b.leaves(out * math.cos(angle), out * math.sin(angle), z, (r, r, r * tall * 0.75), leaf,
@@ -136,9 +129,8 @@ def bush(dice: Dice) -> Piece:
     b, size, leaf = Builder(), dice.between(0.4, 0.9), greens(dice, 0.15)
     for _ in range(dice.whole(1, 3)):
         at = (dice.between(-0.4, 0.4) * size, dice.between(-0.4, 0.4) * size)
-        b.leaves(
-            *at, size * 0.55, (size * 0.8, size * 0.8, size * 0.7), leaf, density=0.75, grain_m=0.1
-        )
+        radii = (size * 0.8, size * 0.8, size * 0.7)
+        b.leaves(*at, size * 0.55, radii, leaf, density=0.75, grain_m=0.1)
     b.contact(0, 0, size, size, 0.3, 0.6)
     return Piece(b, 2 * size, 2 * size, 1.2 * size)
 
@@ -156,14 +148,11 @@ def barrier(dice: Dice, length: float) -> Piece:
         if dice.coin(0.3):
             skin = Surface(ROUGH, dice.near(WHITE, 0.2), grey(0.4))
         b.box(0, 0, 0, (length, 0.24, height), skin)
-        b.box(
-            0, 0, height, (length + 0.02, 0.32, 0.06), Surface(STONE, grey(0.35), grey(0.5), 0.3)
-        )
+        cover = Surface(STONE, grey(0.35), grey(0.5), 0.3)
+        b.box(0, 0, height, (length + 0.02, 0.32, 0.06), cover)
     else:
-        height, wood = (
-            dice.between(0.8, 1.3),
-            Surface(WOOD, dice.near((0.3, 0.2, 0.12)), (0.15, 0.1, 0.06)),
-        )
+        height = dice.between(0.8, 1.3)
+        wood = Surface(WOOD, dice.near((0.3, 0.2, 0.12)), (0.15, 0.1, 0.06))
         for z in (0.3, height - 0.25):
             b.box(0, 0, z, (length, 0.04, 0.09), wood)
         for k in range(int(length / 0.3)):
@@ -202,9 +191,8 @@ def small(dice: Dice) -> Piece:
     """Make a bin, a bollard, a post box or a bench."""
     b, kind = Builder(), dice.random()
     if kind < 0.3:
-        tone = Surface(
-            PLAIN, dice.near(dice.pick((grey(0.03), (0.03, 0.12, 0.05), (0.05, 0.08, 0.2))))
-        )
+        tones = (grey(0.03), (0.03, 0.12, 0.05), (0.05, 0.08, 0.2))
+        tone = Surface(PLAIN, dice.near(dice.pick(tones)))
         b.taper(0, 0, 0.05, (0.58, 0.7, 0.95), tone, shrink=(-0.1, -0.1))
         b.box(0, 0, 1.0, (0.64, 0.78, 0.06), tone)
     elif kind < 0.6:

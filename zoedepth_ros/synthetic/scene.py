@@ -9,11 +9,9 @@ from zoedepth_ros.media.sample import DOMAINS, Sample
 from zoedepth_ros.synthetic.dice import Dice
 from zoedepth_ros.synthetic.home import LEVEL_M, WALL_M, build_home
 from zoedepth_ros.synthetic.interior import ceiling_lamps, line_walls, middle, wall_pictures
-from zoedepth_ros.synthetic.openings import openings
-from zoedepth_ros.synthetic.room import Room, shell
+from zoedepth_ros.synthetic.room import Room, openings, shell
 from zoedepth_ros.synthetic.street import random_street
-from zoedepth_ros.synthetic.weather import random_room_light
-from zoedepth_ros.synthetic.world import Air, ImageEffects, Pose, View, World
+from zoedepth_ros.synthetic.world import Air, ImageEffects, Pose, View, World, random_room_light
 
 HOME_SHARE = 0.08
 """Share of scenes inside or in front of a house with an open door."""

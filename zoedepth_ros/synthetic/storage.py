@@ -6,6 +6,7 @@ Convention: a piece has its back at y = 0 and faces +y; x is centred.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from zoedepth_ros.synthetic.dice import WHITE, WOODS, Dice, grey
 from zoedepth_ros.synthetic.furniture import (
@@ -25,6 +26,7 @@ from zoedepth_ros.synthetic.furniture import (
 from zoedepth_ros.synthetic.primitives import (
     BOOKS,
     CASTS,
+    CYLINDER,
     FABRIC,
     LEAVES,
     PANEL,
@@ -41,20 +43,16 @@ from zoedepth_ros.synthetic.primitives import (
 def shelf(dice: Dice) -> Piece:
     """Make an open shelf with books, boxes and vases."""
     b, board = Builder(), wood(dice)
-    width, depth, height = (
-        dice.between(0.6, 1.3),
-        dice.between(0.26, 0.36),
-        dice.between(1.1, 2.15),
-    )
+    width, depth = dice.between(0.6, 1.3), dice.between(0.26, 0.36)
+    height = dice.between(1.1, 2.15)
     count = max(2, int(height / 0.36))
     step = (height - 0.03) / count
     for x in (-width / 2, width / 2):
         b.box(x, depth / 2, 0.0, (0.025, depth, height), board)
     b.box(0, 0.01, 0.0, (width, 0.015, height), board)
     for k in range(count + 1):
-        b.box(
-            0, depth / 2, k * step, (width, depth, 0.025), board, flags=CASTS if k == count else 0
-        )
+        flags = CASTS if k == count else 0
+        b.box(0, depth / 2, k * step, (width, depth, 0.025), board, flags=flags)
         if k == count or dice.coin(0.12):
             continue
         inner = width - 0.05
@@ -133,9 +131,8 @@ def kitchen(dice: Dice) -> Piece:
     b = Builder()
     width, front = dice.between(1.8, 3.4), dice.near(dice.pick((WHITE, *WOODS, (0.2, 0.25, 0.3))))
     panel = Surface(PANEL, front, grey(0.15), 0.6, 1.0, 0.0, 0.05)
-    top = Surface(
-        STONE, grey(dice.between(0.05, 0.5)), grey(dice.between(0.02, 0.6)), 0.1, gloss=0.12
-    )
+    one, other = grey(dice.between(0.05, 0.5)), grey(dice.between(0.02, 0.6))
+    top = Surface(STONE, one, other, 0.1, gloss=0.12)
     steel = Surface(PLAIN, grey(0.5), gloss=0.4)
     b.box(0, 0.29, 0.1, (width, 0.58, 0.77), panel)
     b.box(0, 0.27, 0.0, (width, 0.5, 0.1), Surface(PLAIN, grey(0.05)))
@@ -158,13 +155,8 @@ def fridge(dice: Dice) -> Piece:
     b, height = Builder(), dice.between(1.4, 2.0)
     skin = dice.near(dice.pick((WHITE, grey(0.45))))
     b.box(0, 0.33, 0.02, (0.6, 0.62, height), Surface(PLAIN, skin, gloss=0.15))
-    b.box(
-        0,
-        0.645,
-        0.04,
-        (0.59, 0.03, height - 0.04),
-        Surface(PANEL, skin, grey(0.1), 0.6, 2.0, 1.0, 0.15),
-    )
+    doors = Surface(PANEL, skin, grey(0.1), 0.6, 2.0, 1.0, 0.15)
+    b.box(0, 0.645, 0.04, (0.59, 0.03, height - 0.04), doors)
     b.contact(0, 0.33, 0.6, 0.65, 0.2, 0.6)
     return Piece(b, 0.6, 0.66, height)
 
@@ -173,15 +165,11 @@ def plant(dice: Dice) -> Piece:
     """Make a pot plant."""
     b, height = Builder(), dice.between(0.5, 1.7)
     radius = dice.between(0.12, 0.2)
-    pot = Surface(
-        PLAIN, dice.near(dice.pick(((0.4, 0.18, 0.1), grey(0.6), grey(0.1)))), gloss=0.05
-    )
-    b.solid(
-        2, (0, 0.25, 0.15), (radius, radius, 0.15), pot, turn=(0, 3.14159, 0), shape=(0.25, 0, 0)
-    )
-    b.cylinder(
-        0, 0.25, 0.3, 0.015, height * 0.5, Surface(WOOD, (0.15, 0.1, 0.05), (0.1, 0.06, 0.03))
-    )
+    clay = dice.near(dice.pick(((0.4, 0.18, 0.1), grey(0.6), grey(0.1))))
+    pot, half = Surface(PLAIN, clay, gloss=0.05), (radius, radius, 0.15)
+    b.solid(CYLINDER, (0, 0.25, 0.15), half, pot, turn=(0, 3.14159, 0), shape=(0.25, 0, 0))
+    stem = Surface(WOOD, (0.15, 0.1, 0.05), (0.1, 0.06, 0.03))
+    b.cylinder(0, 0.25, 0.3, 0.015, height * 0.5, stem)
     green = dice.near((0.05, 0.14, 0.03), 0.4)
     leaf = Surface(LEAVES, green, (green[0] * 2.5, green[1] * 2, green[2] * 2), 0.07)
     for _ in range(dice.whole(2, 4)):
@@ -189,9 +177,8 @@ def plant(dice: Dice) -> Piece:
         at = (dice.between(-1, 1) * spread, 0.28 + dice.between(-0.6, 1) * spread)
         z = 0.3 + height * dice.between(0.35, 0.75)
         size = dice.between(0.12, 0.26)
-        b.leaves(
-            *at, z, (size, size, size * dice.between(0.7, 1.4)), leaf, density=0.45, grain_m=0.05
-        )
+        radii = (size, size, size * dice.between(0.7, 1.4))
+        b.leaves(*at, z, radii, leaf, density=0.45, grain_m=0.05)
     b.contact(0, 0.25, 2 * radius, 2 * radius, 0.1, 0.5)
     return Piece(b, 0.5, 0.5, height)
 
@@ -228,32 +215,18 @@ def bin_(dice: Dice) -> Piece:
 
 Maker = Callable[[Dice], Piece]
 
+ARMCHAIR: Maker = partial(sofa, seats=1)
+WARDROBE: Maker = partial(cupboard, kind='wardrobe')
+DRAWERS: Maker = partial(cupboard, kind='drawers')
 
 ALONG_WALLS: dict[str, tuple[Maker, ...]] = {
-    'living': (
-        sofa,
-        shelf,
-        television,
-        cupboard,
-        plant,
-        floor_lamp,
-        shelf,
-        lambda d: sofa(d, seats=1),
-    ),
+    'living': (sofa, shelf, television, cupboard, plant, floor_lamp, shelf, ARMCHAIR),
     'dining': (cupboard, shelf, plant, cupboard, chair, floor_lamp),
-    'bedroom': (
-        bed,
-        lambda d: cupboard(d, kind='wardrobe'),
-        cupboard,
-        chair,
-        plant,
-        shelf,
-        floor_lamp,
-    ),
+    'bedroom': (bed, WARDROBE, cupboard, chair, plant, shelf, floor_lamp),
     'kitchen': (kitchen, fridge, kitchen, cupboard, bin_, plant),
-    'office': (desk, shelf, desk, lambda d: cupboard(d, kind='drawers'), plant, bin_, shelf),
-    'store': (shelf, boxes, boxes, shelf, lambda d: cupboard(d, kind='wardrobe'), bin_),
+    'office': (desk, shelf, desk, DRAWERS, plant, bin_, shelf),
+    'store': (shelf, boxes, boxes, shelf, WARDROBE, bin_),
     'bathroom': (toilet, basin, bathtub, washer, bin_, basin, bathtub),
-    'corridor': (plant, lambda d: cupboard(d, kind='drawers'), chair, shelf),
+    'corridor': (plant, DRAWERS, chair, shelf),
 }
 """What stands along the walls of each kind of room."""

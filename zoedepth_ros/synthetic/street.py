@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 
 from zoedepth_ros.synthetic import roadside
 from zoedepth_ros.synthetic.dice import Dice, grey
-from zoedepth_ros.synthetic.furniture import Piece
-from zoedepth_ros.synthetic.person import person
+from zoedepth_ros.synthetic.furniture import Piece, person
 from zoedepth_ros.synthetic.primitives import (
     CONTACT,
     GRASS,
@@ -23,8 +22,7 @@ from zoedepth_ros.synthetic.primitives import (
     Surface,
 )
 from zoedepth_ros.synthetic.vehicles import vehicle
-from zoedepth_ros.synthetic.weather import random_air
-from zoedepth_ros.synthetic.world import Pose, World
+from zoedepth_ros.synthetic.world import Pose, World, random_air
 
 FINE_M = 30.0
 """Nearer than this vehicles get all their parts."""
@@ -79,23 +77,13 @@ def ground(street: Street, dice: Dice, marks: float) -> None:
     b.box(0, mid, -1.2, (240, long + 160, 1.0), lawn, flags=CONTACT | WORLD_UV)
     tar = Surface(ROAD, grey(dice.between(0.07, 0.22)), grey(0.5), 1.0, marks, gloss=0.02)
     b.box(0, mid, -0.5, (2 * street.half_road, long + 60, 0.5), tar, flags=CONTACT)
-    slab = Surface(
-        SLABS,
-        dice.near(grey(dice.between(0.22, 0.45)), 0.1),
-        grey(0.1),
-        dice.pick((0.3, 0.4, 0.5)),
-    )
+    tone = dice.near(grey(dice.between(0.22, 0.45)), 0.1)
+    slab = Surface(SLABS, tone, grey(0.1), dice.pick((0.3, 0.4, 0.5)))
     kerb = Surface(STONE, grey(0.3), grey(0.45), 0.4)
     for side in (-1, 1):
         x = side * (street.half_road + street.pavement / 2 + 0.075)
-        b.box(
-            x,
-            mid,
-            -0.5,
-            (street.pavement, long + 60, 0.5 + KERB_M),
-            slab,
-            flags=CONTACT | WORLD_UV,
-        )
+        size = (street.pavement, long + 60, 0.5 + KERB_M)
+        b.box(x, mid, -0.5, size, slab, flags=CONTACT | WORLD_UV)
         x = side * (street.half_road + 0.075)
         b.box(x, mid, -0.5, (0.15, long + 60, 0.5 + KERB_M + 0.002), kerb, flags=CONTACT)
         far = street.half_road + street.pavement
@@ -134,14 +122,8 @@ def house_row(street: Street, dice: Dice, side: int, manner: str) -> None:
         if manner == 'villas':
             gap = min(dice.between(1.5, 6.0), room_for - width)
             if gap > 3.4 and dice.coin(0.6):
-                street.put(
-                    roadside.garage(dice),
-                    side * (edge + setback + 1),
-                    y + gap / 2,
-                    yaw,
-                    KERB_M,
-                    front=True,
-                )
+                piece, x = roadside.garage(dice), side * (edge + setback + 1)
+                street.put(piece, x, y + gap / 2, yaw, KERB_M, front=True)
             y += gap
         elif manner == 'blocks' and dice.coin(0.3):
             y += dice.between(4, 12)

@@ -11,7 +11,6 @@ from zoedepth_ros.geometry.intrinsics import Intrinsics
 from zoedepth_ros.synthetic.dice import CLOTHS, WHITE, Dice, grey
 from zoedepth_ros.synthetic.furniture import Piece, legs, metal, wood
 from zoedepth_ros.synthetic.interior import ceiling_lamps, line_walls, seats, wall_pictures
-from zoedepth_ros.synthetic.openings import openings
 from zoedepth_ros.synthetic.primitives import (
     BOOKS,
     CYLINDER,
@@ -26,7 +25,7 @@ from zoedepth_ros.synthetic.primitives import (
     Builder,
     Surface,
 )
-from zoedepth_ros.synthetic.room import Room, shell
+from zoedepth_ros.synthetic.room import Room, openings, shell
 from zoedepth_ros.synthetic.scene import random_room, room_world
 from zoedepth_ros.synthetic.world import ImageEffects, Pose, World
 

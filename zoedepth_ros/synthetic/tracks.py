@@ -9,7 +9,7 @@ import math
 
 from zoedepth_ros.synthetic import roadside
 from zoedepth_ros.synthetic.dice import Dice, grey
-from zoedepth_ros.synthetic.person import person
+from zoedepth_ros.synthetic.furniture import person
 from zoedepth_ros.synthetic.primitives import (
     CARPET,
     CONTACT,
@@ -21,8 +21,7 @@ from zoedepth_ros.synthetic.primitives import (
 )
 from zoedepth_ros.synthetic.street import Street
 from zoedepth_ros.synthetic.vehicles import vehicle
-from zoedepth_ros.synthetic.weather import random_air
-from zoedepth_ros.synthetic.world import Pose, World
+from zoedepth_ros.synthetic.world import Pose, World, random_air
 
 EARTHS = ((0.2, 0.14, 0.09), (0.3, 0.24, 0.17), (0.14, 0.11, 0.08), (0.36, 0.34, 0.3))
 

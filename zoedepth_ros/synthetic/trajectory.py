@@ -17,13 +17,11 @@ from zoedepth_ros.media.sample import Sample
 from zoedepth_ros.synthetic.dice import Dice
 from zoedepth_ros.synthetic.home import WALL_M, Home, build_home
 from zoedepth_ros.synthetic.interior import ceiling_lamps, line_walls, wall_pictures
-from zoedepth_ros.synthetic.openings import openings
 from zoedepth_ros.synthetic.primitives import CONTACT, WORLD_UV
-from zoedepth_ros.synthetic.room import Room, floor_surface, shell
+from zoedepth_ros.synthetic.room import Room, floor_surface, openings, shell
 from zoedepth_ros.synthetic.scene import random_effects, render_sample, room_world
 from zoedepth_ros.synthetic.street import KERB_M, Street, fill_street
-from zoedepth_ros.synthetic.weather import random_air
-from zoedepth_ros.synthetic.world import Pose, View, World
+from zoedepth_ros.synthetic.world import Pose, View, World, random_air
 
 LOOK_AHEAD_M = 1.6
 """The camera is oriented towards its position after this distance."""

@@ -9,14 +9,7 @@ import math
 
 from zoedepth_ros.synthetic.dice import PAINTS, Dice, grey
 from zoedepth_ros.synthetic.furniture import Piece
-from zoedepth_ros.synthetic.primitives import (
-    GLASS,
-    PLAIN,
-    PLATE,
-    STRIPES,
-    Builder,
-    Surface,
-)
+from zoedepth_ros.synthetic.primitives import GLASS, PLAIN, PLATE, STRIPES, Builder, Surface
 
 GLAZED = Surface(GLASS, (0.02, 0.025, 0.03), (0.2, 0.22, 0.25), gloss=0.5)
 RUBBER = Surface(PLAIN, grey(0.015))
@@ -58,13 +51,10 @@ def car(dice: Dice, *, fine: bool = True) -> Piece:
     """Make a hatchback, a saloon, an estate or an off-roader."""
     b = Builder()
     kind = dice.pick(('hatch', 'saloon', 'estate', 'tall'))
-    length = {'hatch': 3.95, 'saloon': 4.65, 'estate': 4.6, 'tall': 4.5}[kind] + dice.between(
-        -0.2, 0.2
-    )
-    width, height = (
-        dice.between(1.7, 1.86),
-        {'tall': 1.68}.get(kind, 1.47) + dice.between(-0.04, 0.05),
-    )
+    length = {'hatch': 3.95, 'saloon': 4.65, 'estate': 4.6, 'tall': 4.5}[kind]
+    length += dice.between(-0.2, 0.2)
+    width = dice.between(1.7, 1.86)
+    height = {'tall': 1.68}.get(kind, 1.47) + dice.between(-0.04, 0.05)
     paint = Surface(PLAIN, dice.near(dice.pick(PAINTS), 0.25), gloss=0.28)
     low, waist, radius = (0.24, 0.98, 0.36) if kind == 'tall' else (0.18, 0.88, 0.32)
     belt = 0.62 if kind != 'tall' else 0.68
@@ -100,11 +90,8 @@ def car(dice: Dice, *, fine: bool = True) -> Piece:
 def van(dice: Dice, *, fine: bool = True) -> Piece:
     """Make a delivery van."""
     b = Builder()
-    length, width, height = (
-        dice.between(4.8, 5.9),
-        dice.between(1.9, 2.05),
-        dice.between(1.95, 2.6),
-    )
+    length, width = dice.between(4.8, 5.9), dice.between(1.9, 2.05)
+    height = dice.between(1.95, 2.6)
     paint = Surface(PLAIN, dice.near(dice.pick((grey(0.75), grey(0.7), *PAINTS))), gloss=0.2)
     nose = 1.0
     b.taper(-nose / 2, 0, 0.25, (length - nose, width, height - 0.25), paint, shrink=(0.03, 0.06))
