@@ -73,13 +73,13 @@ def trajectory(*, abs_rel=lambda t: 0.1, head_delay_s=0.3):
         t = index / 10
         domain = 'outdoor' if 3.0 <= t < 7.0 else 'indoor'
         head = 'outdoor' if 3.0 <= t - head_delay_s < 7.0 else 'indoor'
-        summary.add_domain(100.0 + t, domain)
-        summary.add_router_output(
+        summary.domains.append((100.0 + t, domain))
+        summary.router_outputs.append(
             RouterOutput(100.0 + t, head, 0.9 if domain == 'outdoor' else 0.2)
         )
         summary.add(frame(100.0 + t, domain, abs_rel(t)))
     for index in range(100, 130):  # images without ground truth follow
-        summary.add_router_output(RouterOutput(100.0 + index / 10, 'outdoor', 0.99))
+        summary.router_outputs.append(RouterOutput(100.0 + index / 10, 'outdoor', 0.99))
     return summary
 
 
@@ -116,7 +116,7 @@ def test_errors_are_means_over_the_images_of_a_domain():
 
 def test_without_ground_truth_the_summary_is_empty():
     summary = TrajectorySummary()
-    summary.add_router_output(RouterOutput(1.0, 'indoor', 0.1))
+    summary.router_outputs.append(RouterOutput(1.0, 'indoor', 0.1))
     assert summary.summary() == {}
     assert summary.examples() == {}
     assert draw_trajectory(summary, model='model', warning='') == []
@@ -124,7 +124,7 @@ def test_without_ground_truth_the_summary_is_empty():
 
 def test_ground_truth_without_depth_is_reported_as_nothing_compared():
     summary = TrajectorySummary()
-    summary.add_domain(1.0, 'indoor')
+    summary.domains.append((1.0, 'indoor'))
     values = summary.summary()
     assert values['compared'] == 0
     assert 'indoor' not in values

@@ -45,13 +45,13 @@ class GroundTruthCollector:
     def add(self, topic: str, stamp_ns: int, msg: Any) -> None:
         """Add a message of any topic; raises ValueError for an invalid one."""
         if topic == DOMAIN:
-            self.summary.add_router_output(
+            self.summary.router_outputs.append(
                 RouterOutput(1e-9 * stamp_ns, msg.head, float(msg.outdoor_probability))
             )
         elif topic == TRUE_DOMAIN:
             first_ns, last_ns = self._span_ns or (stamp_ns, stamp_ns)
             self._span_ns = min(first_ns, stamp_ns), max(last_ns, stamp_ns)
-            self.summary.add_domain(1e-9 * stamp_ns, msg.head)
+            self.summary.domains.append((1e-9 * stamp_ns, msg.head))
         if topic not in (IMAGE, DEPTH, TRUE_DEPTH, TRUE_DOMAIN):
             return
         messages = self._synchronizer.add(topic, stamp_ns, msg)

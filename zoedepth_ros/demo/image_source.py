@@ -22,13 +22,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 from zoedepth_ros.demo.source_parameters import ENCODINGS, PARAMETERS, TRANSPORTS
-from zoedepth_ros.demo.sources.base import (
-    GroundTruth,
-    NoImageError,
-    Rgb,
-    SourceError,
-    SourceImage,
-)
+from zoedepth_ros.demo.sources.base import GroundTruth, NoImageError, Rgb, SourceError, SourceImage
 from zoedepth_ros.demo.sources.open_source import has_ground_truth, open_source
 from zoedepth_ros.demo.sources.rendered_trajectory import TrajectoryOptions
 from zoedepth_ros.demo.sources.resize import CropResize, calibration_of, scaled_to

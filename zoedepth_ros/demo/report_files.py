@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.demo.frame_sets import RecordedFrame
-from zoedepth_ros.files import json_text, write_file
 from zoedepth_ros.media.files import write_image, write_ply
 from zoedepth_ros.media.ground_truth_panel import heading
 from zoedepth_ros.media.panel import SIDE_TITLE, draw_panel
 
 _HEADING_PX = 16.0
 REPORT, IMAGE, POINTS = 'report.json', 'demo.png', 'points.ply'
-
-
-def write_report(path: Path, report: Mapping[str, Any]) -> None:
-    """Write plain values as JSON; numbers that are not finite become null."""
-    write_file(path, json_text(report))
 
 
 def write_frames(

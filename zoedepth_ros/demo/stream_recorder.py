@@ -20,11 +20,7 @@ from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from zoedepth_ros.demo.bag_recorder import BagRecorder
-from zoedepth_ros.demo.frame_sets import (
-    RecordedFrame,
-    SceneSelection,
-    StampSynchronizer,
-)
+from zoedepth_ros.demo.frame_sets import RecordedFrame, SceneSelection, StampSynchronizer
 from zoedepth_ros.demo.ground_truth import (
     DEPTH,
     DOMAIN,
@@ -33,9 +29,10 @@ from zoedepth_ros.demo.ground_truth import (
     TRUE_DOMAIN,
     GroundTruthCollector,
 )
-from zoedepth_ros.demo.report_files import REPORT, write_frames, write_report
+from zoedepth_ros.demo.report_files import REPORT, write_frames
 from zoedepth_ros.demo.topic_statistics import TopicStatistics, status_values
 from zoedepth_ros.demo.trajectory_image import draw_trajectory, error_text
+from zoedepth_ros.files import json_text, write_file
 from zoedepth_ros.messages.clouds import cloud_arrays
 from zoedepth_ros.messages.depth import depth_from_image
 from zoedepth_ros.messages.images import ImageReader
@@ -212,7 +209,7 @@ class StreamRecorder(Node):
         report['files'] = [REPORT, *files]
         if self._bag is not None:
             report['recording'] = self._bag.finish()
-        write_report(self._folder / REPORT, report)
+        write_file(self._folder / REPORT, json_text(report))
         if not self.context.ok():  # stopped by a signal: logging is shut down
             return
         if warning:
@@ -251,11 +248,7 @@ class StreamRecorder(Node):
 
 
 def subscribe_raw(
-    node: Node,
-    kind: Any,
-    topic: str,
-    callback: Callable[[bytes, int, int], None],
-    qos: QoSProfile,
+    node: Node, kind: Any, topic: str, callback: Callable[[bytes, int, int], None], qos: QoSProfile
 ) -> None:
     """Subscribe to serialized messages.
 

@@ -88,27 +88,22 @@ def _properties(msg: Any) -> dict[str, Any]:
     return found
 
 
+_PLAIN = ('model', 'weights', 'weights_warning', 'device', 'precision', 'head', 'received',
+          'published')  # fmt: skip
+
+
 def status_values(status: Status) -> dict[str, Any]:
     """Return a status message as plain values."""
+
+    def seconds(median: float, p95: float) -> dict[str, float]:
+        return {'median': round(median, 5), 'p95': round(p95, 5)}
+
     return {
         'state': STATE_NAMES[status.state],
-        'model': status.model,
-        'weights': status.weights,
-        'weights_warning': status.weights_warning,
-        'device': status.device,
-        'precision': status.precision,
+        **{name: getattr(status, name) for name in _PLAIN},
         'network_size': [status.network_height, status.network_width],
-        'head': status.head,
-        'received': status.received,
-        'published': status.published,
         'drops': {drop.reason: drop.count for drop in status.drops},
-        'stages_s': {
-            stage.name: {'median': round(stage.median, 5), 'p95': round(stage.p95, 5)}
-            for stage in status.stages
-        },
-        'depth_age_s': {
-            'median': round(status.depth_age_median, 5),
-            'p95': round(status.depth_age_p95, 5),
-        },
+        'stages_s': {stage.name: seconds(stage.median, stage.p95) for stage in status.stages},
+        'depth_age_s': seconds(status.depth_age_median, status.depth_age_p95),
         'memory_bytes': status.memory,
     }

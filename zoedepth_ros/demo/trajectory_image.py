@@ -9,12 +9,7 @@ from numpy.typing import NDArray
 
 from zoedepth_ros.demo.ground_truth import MAX_DEPTH_M, in_range
 from zoedepth_ros.demo.router_timeline import draw_router_timeline
-from zoedepth_ros.demo.trajectory_summary import (
-    DOMAINS,
-    ScoredFrame,
-    Timeline,
-    TrajectorySummary,
-)
+from zoedepth_ros.demo.trajectory_summary import DOMAINS, ScoredFrame, Timeline, TrajectorySummary
 from zoedepth_ros.media.ground_truth_panel import draw_ground_truth_row, heading
 
 _TEXT_PX = 16.0

@@ -96,17 +96,11 @@ class TrajectorySummary:
     def __init__(self) -> None:
         """Start without frames."""
         self.domains: list[tuple[float, str]] = []
+        """Time [s] and true domain of every image, with or without depth."""
         self.router_outputs: list[RouterOutput] = []
+        """Of all images, also of those without ground truth."""
         self._scores: list[tuple[str, Score]] = []
         self._kept = {domain: EvenSample[ScoredFrame]() for domain in DOMAINS}
-
-    def add_domain(self, time_s: float, domain: str) -> None:
-        """Add the true domain of an image, with or without depth."""
-        self.domains.append((time_s, domain))
-
-    def add_router_output(self, output: RouterOutput) -> None:
-        """Add a router output, also of images without ground truth."""
-        self.router_outputs.append(output)
 
     def add(self, frame: ScoredFrame) -> None:
         """Add an image with ground truth and depth."""
