@@ -12,7 +12,7 @@ from tiny_recipe import recipe
 from zoedepth_ros.media.sample import Sample
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import create_model
-from zoedepth_ros.training import run as run_module
+from zoedepth_ros.training import loop
 from zoedepth_ros.training.config import TrainingConfig
 from zoedepth_ros.training.config_file import settings
 from zoedepth_ros.training.distributed import Process, chosen_device
@@ -54,8 +54,7 @@ class Coloured:
 def test_the_router_learns_the_names_of_the_heads_whatever_the_order_of_the_entries(
     tmp_path, monkeypatch, order
 ):
-    for name in ('training_source', 'validation_source'):
-        monkeypatch.setattr(run_module, name, lambda domain, size: Coloured(domain.domain))
+    monkeypatch.setattr(loop, 'open_images', lambda domain, *_: Coloured(domain.domain))
     entries = {entry['domain']: entry for entry in recipe(tmp_path)['domains']}
     stage = {'steps': 60, 'learning_rate': 3e-3, 'router_weight': 10, 'router_dropout': 0.0}
     config = one_step(tmp_path, domains=[entries[name] for name in order], stage=stage)

@@ -30,11 +30,7 @@ def test_steps_equal_those_of_torch():
     start = ours.weight.detach().clone()
     one = Muon([{'params': [ours.weight], 'lr': 0.01}], momentum=0.9, weight_decay=0.1)
     other = torch.optim.Muon(
-        [theirs.weight],
-        lr=0.01,
-        momentum=0.9,
-        weight_decay=0.1,
-        adjust_lr_fn='match_rms_adamw',
+        [theirs.weight], lr=0.01, momentum=0.9, weight_decay=0.1, adjust_lr_fn='match_rms_adamw'
     )
     for _ in range(4):
         x = torch.randn(8, 24)

@@ -18,7 +18,7 @@ from zoedepth_ros.model.zoedepth import ZoeDepth
 from zoedepth_ros.training.config import TrainingConfig
 from zoedepth_ros.training.config_file import settings
 from zoedepth_ros.training.distributed import Process
-from zoedepth_ros.training.loop import Silent
+from zoedepth_ros.training.loop import Progress
 from zoedepth_ros.training.run import train
 from zoedepth_ros.weights.load import load_weights, read_checkpoint
 
@@ -83,10 +83,10 @@ from tiny_recipe import recipe
 from zoedepth_ros.training.config import TrainingConfig
 from zoedepth_ros.training.config_file import settings
 from zoedepth_ros.training.distributed import Process
-from zoedepth_ros.training.loop import Silent
+from zoedepth_ros.training.loop import Progress
 from zoedepth_ros.training.run import train
 
-class Fatal(Silent):
+class Fatal(Progress):
     stage, done = '', 0
     def start(self, stage, done, total):
         self.stage, self.done = stage, done
@@ -114,7 +114,7 @@ def test_a_killed_run_resumes_with_the_curve_of_an_undisturbed_one(finished, tmp
     assert same_weights(tmp_path / 'out', finished)
 
 
-class Recorder(Silent):
+class Recorder(Progress):
     def __init__(self):
         self.started = []
 

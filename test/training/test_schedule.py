@@ -11,12 +11,7 @@ from zoedepth_ros.training.config import DivisorsConfig, ScheduleConfig
 from zoedepth_ros.training.optimizers import one_cycle, parameter_groups
 
 TINY_BEIT = BeitConfig(
-    embed_dim=64,
-    depth=4,
-    num_heads=4,
-    taps=(0, 1, 2, 3),
-    channels=(16, 24, 32, 32),
-    window=(6, 6),
+    embed_dim=64, depth=4, num_heads=4, taps=(0, 1, 2, 3), channels=(16, 24, 32, 32), window=(6, 6)
 )
 NK_BINS = BinsConfig(
     seed_hidden=64,

@@ -9,7 +9,7 @@ from zoedepth_ros.training.config import StageConfig
 from zoedepth_ros.training.examples import Example
 from zoedepth_ros.training.initial_weights import spread_bins
 from zoedepth_ros.training.losses import scale_and_shift_invariant, si_log
-from zoedepth_ros.training.objective import objective
+from zoedepth_ros.training.objective import stage_losses, trained_part
 
 
 def stage(loss, **changes):
@@ -30,9 +30,7 @@ def prediction(logits=None):
 
 def test_a_metric_stage_adds_its_losses_with_their_weights():
     output, truth = prediction(torch.zeros(2, 2)), batch()
-    losses = objective(stage('metric', router_weight=100.0, relative_weight=0.5)).losses(
-        output, truth
-    )
+    losses = stage_losses(output, truth, stage('metric', router_weight=100.0, relative_weight=0.5))
     silog = si_log(output.depth_m, truth.ground_truth_m, truth.mask).item()
     relative = scale_and_shift_invariant(
         output.relative_depth, truth.ground_truth_m, truth.mask
@@ -42,14 +40,14 @@ def test_a_metric_stage_adds_its_losses_with_their_weights():
 
 
 def test_a_network_without_router_has_silog_alone():
-    losses = objective(stage('metric')).losses(prediction(), batch())
+    losses = stage_losses(prediction(), batch(), stage('metric'))
     assert losses['loss'].item() == losses['silog'].item()
 
 
 def test_the_router_learns_the_domain_of_its_batch():
     sure_of_outdoor = torch.tensor([[-9.0, 9.0], [-9.0, 9.0]])
-    right = objective(stage('metric')).losses(prediction(sure_of_outdoor), batch(domain=1))
-    wrong = objective(stage('metric')).losses(prediction(sure_of_outdoor), batch(domain=0))
+    right = stage_losses(prediction(sure_of_outdoor), batch(domain=1), stage('metric'))
+    wrong = stage_losses(prediction(sure_of_outdoor), batch(domain=0), stage('metric'))
     assert right['router'].item() < 1e-6
     assert wrong['router'].item() == pytest.approx(18.0, 1e-5)
 
@@ -58,10 +56,10 @@ def test_a_relative_map_below_zero_still_has_a_way_back():
     model = create_model(preset('ZoeD_tiny_NK'), 0)
     with torch.no_grad():
         model.relative_head.conv3.bias.fill_(-5.0)
-    task = objective(stage('relative'))
+    task = stage('relative')
     truth = batch()
     noise = torch.rand(2, 3, 64, 96, generator=torch.Generator().manual_seed(3))
-    losses = task.losses(task.network(model)(noise, 'indoor'), truth)
+    losses = stage_losses(trained_part(model, task)(noise, 'indoor'), truth, task)
     losses['loss'].backward()
     assert losses['sign'].item() > 1.0
     assert model.relative_head.conv3.bias.grad.item() < -0.1, 'a step raises the bias'
@@ -70,10 +68,9 @@ def test_a_relative_map_below_zero_still_has_a_way_back():
 
 def test_a_relative_stage_leaves_the_metric_part_alone():
     model = create_model(preset('ZoeD_tiny_NK'), 0)
-    task = objective(stage('relative'))
-    task.losses(task.network(model)(torch.rand(2, 3, 64, 96), 'indoor'), batch())[
-        'loss'
-    ].backward()
+    task = stage('relative')
+    output = trained_part(model, task)(torch.rand(2, 3, 64, 96), 'indoor')
+    stage_losses(output, batch(), task)['loss'].backward()
     assert all(p.grad is None for p in model.heads.parameters())
 
 

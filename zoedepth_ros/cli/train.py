@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from zoedepth_ros.cli.reporting import progress
 from zoedepth_ros.files import check_folder
@@ -47,6 +47,7 @@ def run(args: argparse.Namespace) -> int:
     """Train, under torchrun as one of several processes."""
     from zoedepth_ros.training import distributed
     from zoedepth_ros.training.config_file import read_config
+    from zoedepth_ros.training.loop import ProgressBar
     from zoedepth_ros.training.run import train, weights_path
     from zoedepth_ros.weights.read import check_file
 
@@ -61,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
             config,
             process,
             restart=args.restart,
-            progress=_Bar() if process.leads else None,
+            progress=ProgressBar(),
             metadata={'recipe': str(args.config)},
         )
     finally:
@@ -84,29 +85,3 @@ def _embed(model: str, best: Path, args: argparse.Namespace) -> None:
 def _overridden(config: TrainingConfig, args: argparse.Namespace) -> TrainingConfig:
     given = {'output': args.output, 'weights': args.weights}
     return dataclasses.replace(config, **{k: v for k, v in given.items() if v is not None})
-
-
-class _Bar:
-    """Progress of a stage as a bar, and scores as lines."""
-
-    def __init__(self) -> None:
-        self._bar: Any = None
-
-    def start(self, stage: str, done: int, total: int) -> None:
-        """Start the bar of a stage."""
-        from tqdm import tqdm
-
-        if self._bar is not None:
-            self._bar.close()
-        self._bar = tqdm(desc=stage, initial=done, total=total, unit='step', mininterval=1.0)
-
-    def step(self, values: dict[str, float]) -> None:
-        """Advance by one step."""
-        self._bar.update()
-        if values:
-            self._bar.set_postfix({k: f'{v:.3f}' for k, v in values.items()}, refresh=False)
-
-    def validated(self, step: int, values: dict[str, float]) -> None:
-        """Print the scores."""
-        scores = '  '.join(f'{name} {value:.4f}' for name, value in values.items())
-        self._bar.write(f'step {step}: {scores}')

@@ -63,10 +63,3 @@ class Curves:
 
 def _text(value: float | str) -> str:
     return value if isinstance(value, str) else f'{value:.9g}'
-
-
-def tensorboard_writer(folder: Path) -> Any:
-    """Return a writer for TensorBoard; raises ImportError naming the package."""
-    from torch.utils.tensorboard import SummaryWriter
-
-    return SummaryWriter(str(folder))

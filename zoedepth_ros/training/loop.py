@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
+from tqdm import tqdm
 
 from zoedepth_ros.inference.processor import bf16_emulated
 from zoedepth_ros.model.router import EncoderLayer
@@ -22,11 +22,13 @@ from zoedepth_ros.training.checkpoint import TrainingState, save_state
 from zoedepth_ros.training.config import StageConfig, TrainingConfig
 from zoedepth_ros.training.curves import Curves
 from zoedepth_ros.training.distributed import Process
-from zoedepth_ros.training.examples import Example, Samples, TrainingImages, batches
+from zoedepth_ros.training.examples import Example, TrainingImages, batches
 from zoedepth_ros.training.mixed_batches import MixedBatches, ShareOfBatches, steps_of
-from zoedepth_ros.training.objective import objective
+from zoedepth_ros.training.objective import stage_losses, trained_part
 from zoedepth_ros.training.optimizers import Optimizers
+from zoedepth_ros.training.run_data import open_images
 from zoedepth_ros.training.validation import validate
+from zoedepth_ros.weights.load import save_weights
 
 LOG_EVERY = 20
 """Steps between writing losses, which stay on the device until then."""
@@ -34,8 +36,8 @@ LOG_EVERY = 20
 _logger = logging.getLogger(__name__)
 
 
-class Progress(Protocol):
-    """Receives the progress of a run."""
+class Progress:
+    """Receives the progress of a run, and ignores it."""
 
     def start(self, stage: str, done: int, total: int) -> None:
         """Handle the start of a stage with `done` completed steps."""
@@ -47,21 +49,32 @@ class Progress(Protocol):
         """Handle the scores of a validation."""
 
 
-class Silent:
-    """Ignores all progress."""
+class ProgressBar(Progress):
+    """Shows the progress of each stage as a bar, and scores as lines."""
+
+    def __init__(self) -> None:
+        self._bar = tqdm(disable=True)
 
     def start(self, stage: str, done: int, total: int) -> None:
-        """Do nothing."""
+        """Start the bar of a stage."""
+        self._bar.close()
+        self._bar = tqdm(desc=stage, initial=done, total=total, unit='step', mininterval=1.0)
 
     def step(self, values: dict[str, float]) -> None:
-        """Do nothing."""
+        """Advance by one step."""
+        self._bar.update()
+        if values:
+            self._bar.set_postfix({k: f'{v:.3f}' for k, v in values.items()}, refresh=False)
 
     def validated(self, step: int, values: dict[str, float]) -> None:
-        """Do nothing."""
+        """Print the scores."""
+        scores = '  '.join(f'{name} {value:.4f}' for name, value in values.items())
+        self._bar.write(f'step {step}: {scores}')
 
 
-Keep = Callable[[ZoeDepth, str, dict[str, float]], None]
-"""Saves the best weights of a stage, given the network, the stage's name, step and scores."""
+def best_file(config: TrainingConfig, stage: int = -1) -> Path:
+    """Return the file of the best weights of a stage, by default the last one."""
+    return Path(config.output) / f'{config.stages[stage].name}_best.safetensors'
 
 
 class StageLoop:
@@ -72,28 +85,38 @@ class StageLoop:
         config: TrainingConfig,
         number: int,
         model: ZoeDepth,
-        training: Sequence[Samples],
-        validation: Sequence[Samples],
         process: Process,
         *,
         progress: Progress,
-        curves: tuple[Curves, Curves],
-        keep: Keep,
-        inherited: dict[str, str] | None = None,
+        tensorboard: Any,
+        metadata: dict[str, str],
+        inherited: dict[str, str],
     ) -> None:
-        self.config, self.number, self.model = config, number, model
+        """Open the data sets; raises ValueError and DatasetError.
+
+        number: of the stage.  tensorboard: a SummaryWriter or None.  metadata: written to the
+        weights files.  inherited: its part from the initial weights, kept in checkpoints.
+        """
+        self.config, self.number, self.model, self.process = config, number, model, process
         self.stage: StageConfig = config.stages[number]
-        self.process, self.progress, self.keep = process, progress, keep
-        self.inherited = inherited or {}
-        self.loss_curve, self.score_curve = curves
-        self.training, self.validation = training, validation
+        self.progress, self.metadata, self.inherited = progress, metadata, inherited
+        self.folder = Path(config.output)
+        self.loss_curve, self.score_curve = (
+            Curves(
+                self.folder / f'{self.stage.name}_{what}.csv', tensorboard, f'{self.stage.name}/'
+            )
+            for what in ('losses', 'scores')
+        )
         given = self.stage.image_size
         self.image_size = given if all(given) else model.config.image_size
+        self.training, self.validation = (
+            [open_images(domain, self.image_size, split) for domain in config.domains]
+            for split in ('train', 'test')
+        )
         self.batches = MixedBatches(
-            tuple(len(source) for source in training), self.stage.batch_size, config.seed
+            tuple(len(source) for source in self.training), self.stage.batch_size, config.seed
         )
         self.total = steps_of(self.stage.epochs, self.stage.steps, self.batches.epoch_steps)
-        self.objective = objective(self.stage)
         set_router_dropout(model, self.stage.router_dropout)
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(not name.startswith(self.stage.frozen))
@@ -114,11 +137,14 @@ class StageLoop:
 
     def run(self) -> None:
         """Train to the end of the stage; the model then has the averaged weights, if enabled."""
+        if self.process.leads:
+            self.loss_curve.cut(self.step)
+            self.score_curve.cut(self.step)
         self.progress.start(self.stage.name, self.step, self.total)
         emulated = self.process.device.type == 'cpu' and bf16_emulated()
         if emulated and self.stage.precision == 'bfloat16' and self.process.leads:
             _logger.warning('precision bfloat16 is many times slower than float32: %s', emulated)
-        network = self._distributed(self.objective.network(self.model))
+        network = self._distributed(trained_part(self.model, self.stage))
         self.model.train()
         self._started_s = time.monotonic() - self.seconds
         for batch in self._loader():
@@ -137,7 +163,7 @@ class StageLoop:
         """Write a checkpoint."""
         self._write_losses()
         if self.process.leads:
-            save_state(self._state(), Path(self.config.output))
+            save_state(self._state(), self.folder)
         self.process.wait()
 
     def _state(self) -> TrainingState:
@@ -181,7 +207,7 @@ class StageLoop:
             self.process.device.type, torch.bfloat16, enabled=self.stage.precision == 'bfloat16'
         ):
             output = network(batch.image.contiguous(memory_format=torch.channels_last), domain)
-        losses = self.objective.losses(output, batch)
+        losses = stage_losses(output, batch, self.stage)
         # Gradients are averaged over processes, but the losses are already those of all.
         (losses['loss'] * self.process.world_size).backward()  # type: ignore[no-untyped-call]
         if self.stage.clip_norm > 0:
@@ -244,7 +270,11 @@ class StageLoop:
             self.score_curve.add(self.step, {'seconds': self.seconds, **scores})
             self.progress.validated(self.step, scores)
         if best:
-            self.keep(self.model, self.stage.name, {'step': self.step, **scores})
+            facts = {
+                f'validation_{k}': f'{v:.6g}' for k, v in (('step', self.step), *scores.items())
+            }
+            facts = {**self.metadata, 'stage': self.stage.name, **facts}
+            save_weights(self.model, best_file(self.config, self.number), facts)
 
 
 def set_router_dropout(model: ZoeDepth, share: float) -> None:

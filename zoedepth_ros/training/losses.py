@@ -31,6 +31,12 @@ def resized_to(prediction: Tensor, target: Tensor) -> Tensor:
     return F.interpolate(prediction, target.shape[-2:], mode='bilinear', align_corners=True)
 
 
+def log_difference(depth_m: Tensor, ground_truth_m: Tensor, mask: Tensor) -> Tensor:
+    """Return ln(depth) - ln(ground truth) of the pixels in the mask, (n,); arguments of si_log."""
+    depth_m = resized_to(depth_m.float(), ground_truth_m)[mask]
+    return (depth_m + SILOG_EPSILON).log() - (ground_truth_m[mask] + SILOG_EPSILON).log()
+
+
 def si_log(
     depth_m: Tensor,
     ground_truth_m: Tensor,
@@ -46,8 +52,7 @@ def si_log(
     AdaBins); Eigen et al. 2014, eq. 4.
     """
     with torch.autocast(depth_m.device.type, enabled=False):
-        depth_m = resized_to(depth_m.float(), ground_truth_m)[mask]
-        difference = (depth_m + SILOG_EPSILON).log() - (ground_truth_m[mask] + SILOG_EPSILON).log()
+        difference = log_difference(depth_m, ground_truth_m, mask)
         count = add_up(mask.sum().float())
         if count < 2:  # the variance needs two pixels
             return difference.sum() * 0.0
@@ -65,8 +70,7 @@ def log_error(
     It approximates AbsRel for small errors, and is less sensitive to large errors than SILog.
     """
     with torch.autocast(depth_m.device.type, enabled=False):
-        depth_m = resized_to(depth_m.float(), ground_truth_m)[mask]
-        difference = (depth_m + SILOG_EPSILON).log() - (ground_truth_m[mask] + SILOG_EPSILON).log()
+        difference = log_difference(depth_m, ground_truth_m, mask)
         count = add_up(mask.sum().float())
         return add_up(difference.abs().sum()) / count.clamp(min=1.0)
 

@@ -1,8 +1,6 @@
-"""Objectives of the stages: the part of the network that is trained, and the losses."""
+"""The part of the network that a stage trains, and its losses."""
 
 from __future__ import annotations
-
-from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
@@ -17,71 +15,48 @@ SIGN_WEIGHT = 1.0
 """Weight of the penalty on negative relative depth; a constant map has a loss of about 1."""
 
 
-class Objective(ABC):
-    """The losses of a stage."""
-
-    def __init__(self, stage: StageConfig) -> None:
-        self.stage = stage
-
-    @abstractmethod
-    def network(self, model: ZoeDepth) -> nn.Module:
-        """Return the module to train, called with images and the name of their head."""
-
-    @abstractmethod
-    def losses(self, output: Prediction, batch: Example) -> dict[str, Tensor]:
-        """Return the total ('loss') and its parts by name, over all processes."""
-
-    def _relative(self, relative_depth: Tensor, batch: Example) -> Tensor:
-        return scale_and_shift_invariant(
-            relative_depth,
-            batch.ground_truth_m,
-            batch.mask,
-            trim=self.stage.trim,
-            gradient_weight=self.stage.gradient_weight,
-            add_up=sum_over_processes,
-        )
+def trained_part(model: ZoeDepth, stage: StageConfig) -> nn.Module:
+    """Return the module to train, called with images and the name of their head."""
+    return RelativePart(model) if stage.loss == 'relative' else model
 
 
-class RelativeObjective(Objective):
-    """Relative inverse depth: trains backbone, decoder and relative head."""
+def stage_losses(output: Prediction, batch: Example, stage: StageConfig) -> dict[str, Tensor]:
+    """Return the total ('loss') and its parts by name, over all processes.
 
-    def network(self, model: ZoeDepth) -> nn.Module:
-        """Return the network up to relative depth."""
-        return RelativePart(model)
-
-    def losses(self, output: Prediction, batch: Example) -> dict[str, Tensor]:
-        """Return the relative loss and the penalty on negative relative depth."""
+    Relative stages: the relative loss and the penalty on negative relative depth.  Metric stages:
+    SILog, the router loss, and the other losses with a weight above 0.
+    """
+    if stage.loss == 'relative':
         below = (-output.relative_depth).relu()
         count = sum_over_processes(below.new_tensor(float(below.numel())))
         sign = sum_over_processes(below.sum()) / count
-        relative = self._relative(output.relative_depth, batch)
+        relative = _relative(output.relative_depth, batch, stage)
         return {'loss': relative + SIGN_WEIGHT * sign, 'relative': relative, 'sign': sign}
+    known = batch.ground_truth_m, batch.mask
+    silog = si_log(output.depth_m, *known, add_up=sum_over_processes)
+    parts, total = {'silog': silog}, silog
+    if stage.log_error_weight > 0:
+        parts['log_error'] = log_error(output.depth_m, *known, add_up=sum_over_processes)
+        total = total + stage.log_error_weight * parts['log_error']
+    if output.router_logits is not None:
+        head = int(batch.head.flatten()[0])
+        parts['router'] = router_loss(output.router_logits, head, add_up=sum_over_processes)
+        total = total + stage.router_weight * parts['router']
+    if stage.relative_weight > 0:
+        parts['relative'] = _relative(output.relative_depth, batch, stage)
+        total = total + stage.relative_weight * parts['relative']
+    return {'loss': total, **parts}
 
 
-class MetricObjective(Objective):
-    """Metric depth and the router: trains all parts."""
-
-    def network(self, model: ZoeDepth) -> nn.Module:
-        """Return the complete network."""
-        return model
-
-    def losses(self, output: Prediction, batch: Example) -> dict[str, Tensor]:
-        """Return SILog, the router loss, and the other losses with a weight above 0."""
-        silog = si_log(output.depth_m, batch.ground_truth_m, batch.mask, add_up=sum_over_processes)
-        parts, total = {'silog': silog}, silog
-        if self.stage.log_error_weight > 0:
-            parts['log_error'] = log_error(
-                output.depth_m, batch.ground_truth_m, batch.mask, add_up=sum_over_processes
-            )
-            total = total + self.stage.log_error_weight * parts['log_error']
-        if output.router_logits is not None:
-            head = int(batch.head.flatten()[0])
-            parts['router'] = router_loss(output.router_logits, head, add_up=sum_over_processes)
-            total = total + self.stage.router_weight * parts['router']
-        if self.stage.relative_weight > 0:
-            parts['relative'] = self._relative(output.relative_depth, batch)
-            total = total + self.stage.relative_weight * parts['relative']
-        return {'loss': total, **parts}
+def _relative(relative_depth: Tensor, batch: Example, stage: StageConfig) -> Tensor:
+    return scale_and_shift_invariant(
+        relative_depth,
+        batch.ground_truth_m,
+        batch.mask,
+        trim=stage.trim,
+        gradient_weight=stage.gradient_weight,
+        add_up=sum_over_processes,
+    )
 
 
 class RelativePart(nn.Module):
@@ -101,8 +76,3 @@ class RelativePart(nn.Module):
         relative_depth = self.model.relative_head.conv3(features)
         nothing = torch.empty(0, device=image.device)
         return Prediction(nothing, nothing, relative_depth, None)
-
-
-def objective(stage: StageConfig) -> Objective:
-    """Return the objective of a stage."""
-    return RelativeObjective(stage) if stage.loss == 'relative' else MetricObjective(stage)

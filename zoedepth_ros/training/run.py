@@ -10,13 +10,11 @@ import torch
 
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import ZoeDepth, create_model
-from zoedepth_ros.training.checkpoint import TrainingState, check_same_run, load_state
+from zoedepth_ros.training.checkpoint import check_same_run, load_state
 from zoedepth_ros.training.config import TrainingConfig
-from zoedepth_ros.training.curves import Curves, tensorboard_writer
 from zoedepth_ros.training.distributed import Process
 from zoedepth_ros.training.initial_weights import spread_bins, start_from_imagenet
-from zoedepth_ros.training.loop import Progress, Silent, StageLoop
-from zoedepth_ros.training.run_data import training_source, validation_source
+from zoedepth_ros.training.loop import Progress, StageLoop, best_file
 from zoedepth_ros.weights.errors import WeightsError
 from zoedepth_ros.weights.known_weights import MODELS
 from zoedepth_ros.weights.load import (
@@ -62,17 +60,28 @@ def train(
     if config.focal_exponent:
         camera[FOCAL_EXPONENT_KEY] = f'{config.focal_exponent:g}'
     facts = {**inherited, **camera, **(metadata or {})}
-    run = _Run(config, process, progress or Silent(), facts, inherited)
+    tensorboard = None
+    if config.tensorboard and process.leads:
+        from torch.utils.tensorboard import SummaryWriter  # an optional package
+
+        tensorboard = SummaryWriter(str(folder))
     for number in range(state.stage if state else 0, len(config.stages)):
-        run.stage(number, model, state if state and state.stage == number else None)
+        loop = StageLoop(
+            config,
+            number,
+            model,
+            process,
+            progress=progress if progress and process.leads else Progress(),
+            tensorboard=tensorboard,
+            metadata=facts,
+            inherited=inherited,
+        )
+        if state is not None and state.stage == number:
+            loop.resume(state)
+        loop.run()
     if process.leads:
         save_weights(model, folder / FINAL, facts)
     return best_file(config)
-
-
-def best_file(config: TrainingConfig, stage: int = -1) -> Path:
-    """Return the file of the best weights of a stage, by default the last one."""
-    return Path(config.output) / f'{config.stages[stage].name}_best.safetensors'
 
 
 def check_heads(config: TrainingConfig) -> None:
@@ -143,52 +152,3 @@ def weights_path(name: str) -> Path:
     if found is None:
         raise WeightsError(f'{name} is not on this machine: zoedepth download {name}')
     return found
-
-
-class _Run:
-    """The common state of all stages of a run."""
-
-    def __init__(
-        self,
-        config: TrainingConfig,
-        process: Process,
-        progress: Progress,
-        metadata: dict[str, str],
-        inherited: dict[str, str],
-    ) -> None:
-        self._config, self._process, self._progress = config, process, progress
-        self._metadata, self._inherited = metadata, inherited
-        leads = config.tensorboard and process.leads
-        self._tensorboard = tensorboard_writer(Path(config.output)) if leads else None
-
-    def stage(self, number: int, model: ZoeDepth, state: TrainingState | None) -> None:
-        """Run one stage, from its start or from a checkpoint."""
-        stage = self._config.stages[number]
-        image_size = stage.image_size if all(stage.image_size) else model.config.image_size
-        loop = StageLoop(
-            self._config,
-            number,
-            model,
-            [training_source(domain, image_size) for domain in self._config.domains],
-            [validation_source(domain, image_size) for domain in self._config.domains],
-            self._process,
-            progress=self._progress if self._process.leads else Silent(),
-            curves=(self._curve(stage.name, 'losses'), self._curve(stage.name, 'scores')),
-            keep=self._keep,
-            inherited=self._inherited,
-        )
-        if state is not None:
-            loop.resume(state)
-        if self._process.leads:
-            loop.loss_curve.cut(loop.step)
-            loop.score_curve.cut(loop.step)
-        loop.run()
-
-    def _curve(self, stage: str, what: str) -> Curves:
-        path = Path(self._config.output) / f'{stage}_{what}.csv'
-        return Curves(path, self._tensorboard, f'{stage}/')
-
-    def _keep(self, model: ZoeDepth, stage: str, scores: dict[str, float]) -> None:
-        path = Path(self._config.output) / f'{stage}_best.safetensors'
-        facts = {f'validation_{name}': f'{value:.6g}' for name, value in scores.items()}
-        save_weights(model, path, {**self._metadata, 'stage': stage, **facts})

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+from torch.utils.data import Subset
 
 from zoedepth_ros.datasets.registry import DatasetOptions, open_dataset
 from zoedepth_ros.media.sample import Sample
@@ -41,54 +44,27 @@ class TrainingScenes:
         return render_scene(self.domain, seed, self.height, self.width)
 
 
-class FirstOf:
-    """The first images of a data set."""
-
-    def __init__(self, dataset: Samples, count: int) -> None:
-        self._dataset = dataset
-        self._count = min(count, len(dataset)) if count else len(dataset)
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __getitem__(self, index: int) -> Sample:
-        if not 0 <= index < self._count:
-            raise IndexError(index)
-        return self._dataset[index]
-
-
-def training_source(domain: DomainConfig, image_size: tuple[int, int]) -> Samples:
-    """Open the training part of a domain.
+def open_images(
+    domain: DomainConfig, image_size: tuple[int, int], split: Literal['train', 'test']
+) -> Samples:
+    """Open the training or the validation part of a domain.
 
     image_size: default size of synthetic scenes [px].  Raises ValueError for an unknown data set,
     DatasetError for missing files.
     """
+    training = split == 'train'
+    count = domain.images if training else domain.validation_images
     if domain.dataset == 'synthetic':
-        return _scenes(domain, image_size, domain.seed, domain.images)
+        seed = domain.seed if training else domain.validation_seed
+        height, width = domain.render_height or image_size[0], domain.render_width or image_size[1]
+        return TrainingScenes(domain.domain, seed, count, height, width, domain.varied_cameras)
+    split_list = domain.split_list if training else domain.validation_split_list
     options = DatasetOptions(
-        root=domain.root,
-        split='train',
-        split_list=domain.split_list or None,
+        root=domain.root if training else domain.validation_root or domain.root,
+        split=split,
+        split_list=split_list or None,
         domain=domain.domain if domain.dataset == 'folder' else '',
         steps_per_m=domain.steps_per_m,
     )
-    return FirstOf(open_dataset(domain.dataset, options), domain.images)
-
-
-def validation_source(domain: DomainConfig, image_size: tuple[int, int]) -> Samples:
-    """Open the validation part of a domain; as training_source."""
-    if domain.dataset == 'synthetic':
-        return _scenes(domain, image_size, domain.validation_seed, domain.validation_images)
-    options = DatasetOptions(
-        root=domain.validation_root or domain.root,
-        split='test',
-        split_list=domain.validation_split_list or None,
-        domain=domain.domain if domain.dataset == 'folder' else '',
-        steps_per_m=domain.steps_per_m,
-    )
-    return FirstOf(open_dataset(domain.dataset, options), domain.validation_images)
-
-
-def _scenes(domain: DomainConfig, image_size: tuple[int, int], seed: int, count: int) -> Samples:
-    height, width = domain.render_height or image_size[0], domain.render_width or image_size[1]
-    return TrainingScenes(domain.domain, seed, count, height, width, domain.varied_cameras)
+    images = open_dataset(domain.dataset, options)
+    return Subset(images, range(min(count or len(images), len(images))))  # type: ignore[arg-type]
