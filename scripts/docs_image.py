@@ -1,9 +1,8 @@
 """Render docs/images/demo.png: image, depth and cloud of an indoor and an outdoor scene.
 
-With a model: two rendered scenes that were not used for training, its depth and the ground truth,
-and with `--photographs` those of scikit-image and scikit-learn. With `--truth`: the rendered
-scenes with their ground truth. The titles name the model; with random weights every row carries
-their warning.
+Two rendered scenes that were not used for training, the depth of a model and the ground truth;
+with `--truth` the ground truth alone. The titles name the model; with random weights every row
+carries their warning.
 
     python scripts/docs_image.py --model ZoeD_S_NK
     python scripts/docs_image.py --truth
@@ -14,15 +13,12 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import dataclass
-from math import radians
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.demo.sources.base import SourceError
-from zoedepth_ros.demo.sources.still_images import photographs
 from zoedepth_ros.evaluation.synthetic_scenes import HELD_OUT_SEED
 from zoedepth_ros.geometry.filters import flying_pixels
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
@@ -30,7 +26,7 @@ from zoedepth_ros.geometry.points import depth_to_points
 from zoedepth_ros.geometry.rays import rays
 from zoedepth_ros.inference.result import DepthPredictor
 from zoedepth_ros.media.color import BACKGROUND, INK, depth_range, put_text
-from zoedepth_ros.media.panel import SIDE_TITLE, draw_depth_with_scale, draw_panel
+from zoedepth_ros.media.panel import draw_depth_with_scale, draw_panel
 from zoedepth_ros.media.sample import Sample
 from zoedepth_ros.pipeline.outputs import DEPTH
 from zoedepth_ros.pipeline.sequence import SequencePredictor
@@ -39,10 +35,6 @@ from zoedepth_ros.synthetic.scene import render_scene
 from zoedepth_ros.terminal import print_anything
 
 ROOT = Path(__file__).resolve().parent.parent
-PHOTOGRAPH_HFOV_RAD = radians(55.0)  # the cameras are unknown; as `zoedepth predict` assumes
-CREDITS = (
-    'photographs: Rachel Michetti, CC0 (scikit-image); danielbuechele, CC BY 2.0 (scikit-learn)'
-)
 ROW_HEIGHT_PX = 300
 TEXT_PX = ROW_HEIGHT_PX / 34  # as draw_panel's
 
@@ -81,14 +73,8 @@ def main(arguments: list[str] | None = None) -> int:
 
         predictor = build_predictor(args.model, args.weights, args.device)
         rows = [predicted_row(scene, predictor) for scene in scenes]
-        photographed = photograph_rows(predictor) if args.photographs else []
-        rows += photographed
-        notes += [CREDITS] if photographed else []
-        notes += (
-            [f'{predictor.model_name}: {predictor.weights_warning}']
-            if predictor.weights_warning
-            else []
-        )
+        if predictor.weights_warning:
+            notes.append(f'{predictor.model_name}: {predictor.weights_warning}')
     args.out.parent.mkdir(parents=True, exist_ok=True)
     drawn = stack([draw(row) for row in rows], '; '.join(notes))
     if not cv2.imwrite(str(args.out), drawn, [cv2.IMWRITE_PNG_COMPRESSION, 9]):
@@ -100,9 +86,6 @@ def main(arguments: list[str] | None = None) -> int:
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else '')
     parser.add_argument('--truth', action='store_true', help='ground truth only, no network')
-    parser.add_argument(
-        '--photographs', action='store_true', help='also those of scikit-image and scikit-learn'
-    )
     parser.add_argument('--model', default='ZoeD_S_NK', help='a name of `zoedepth models`')
     parser.add_argument('--weights', help="file, or 'random'; default: those of the name")
     parser.add_argument('--device', default='auto', help='auto, cpu, cuda')
@@ -122,51 +105,19 @@ def truth_row(scene: Sample) -> Row:
 def predicted_row(scene: Sample, predictor: DepthPredictor) -> Row:
     """Give the network's depth with the colour scale of the ground truth."""
     assert scene.camera is not None
-    head, depth_m = predicted(scene.rgb, scene.camera, predictor)
+    predict = SequencePredictor(predictor, PipelineSettings())
+    made = predict(scene.rgb, CameraModel(scene.camera), 0.0, {DEPTH})
+    assert made.depth_m is not None
     both = np.isfinite(scene.depth_m)
-    relative = np.abs(depth_m - scene.depth_m)[both] / scene.depth_m[both]
+    relative = np.abs(made.depth_m - scene.depth_m)[both] / scene.depth_m[both]
     titles = (
-        f'{head} head, mean error {relative.mean():.0%}',
+        f'{made.head} head, mean error {relative.mean():.0%}',
         f'{predictor.model_name} [m]',
         'points, side [m]',
     )
     limits_m = depth_range(scene.depth_m)
-    warning = real_warning(predictor)
-    return Row(scene.rgb, depth_m, scene.camera, titles, limits_m, warning, scene.depth_m)
-
-
-def predicted(
-    rgb: NDArray[np.uint8], camera: Intrinsics, predictor: DepthPredictor
-) -> tuple[str, NDArray[np.float32]]:
-    """Return head and depth of one image."""
-    predict = SequencePredictor(predictor, PipelineSettings())
-    made = predict(rgb, CameraModel(camera), 0.0, {DEPTH})
-    assert made.depth_m is not None
-    return made.head, made.depth_m
-
-
-def photograph_rows(predictor: DepthPredictor) -> list[Row]:
-    rows = []
-    try:
-        slides = photographs()
-    except SourceError as reason:
-        print(f'skipped: {reason}', file=sys.stderr)
-        return rows
-    for slide in slides:
-        rgb = slide.load()
-        height, width = rgb.shape[:2]
-        camera = Intrinsics.from_hfov(width, height, PHOTOGRAPH_HFOV_RAD)
-        head, depth_m = predicted(rgb, camera, predictor)
-        titles = (f'photograph; {head} head', f'{predictor.model_name} [m]', SIDE_TITLE)
-        limits_m = depth_range(depth_m)
-        row = Row(rgb, depth_m, camera, titles, limits_m, real_warning(predictor))
-        rows.append(row)
-    return rows
-
-
-def real_warning(predictor: DepthPredictor) -> str:
-    """Give the warning for weights that give no depth at all."""
-    return predictor.weights_warning if predictor.weights_origin == 'random' else ''
+    warning = predictor.weights_warning if predictor.weights_origin == 'random' else ''
+    return Row(scene.rgb, made.depth_m, scene.camera, titles, limits_m, warning, scene.depth_m)
 
 
 def draw(row: Row) -> NDArray[np.uint8]:
