@@ -16,7 +16,7 @@ from zoedepth_ros.weights.convert import (
     from_official,
 )
 from zoedepth_ros.weights.errors import WeightsError
-from zoedepth_ros.weights.hugging_face import hugging_face_rules
+from zoedepth_ros.weights.names import hugging_face_rules
 
 ARCHITECTURES = ['N', 'K', 'NK']
 

@@ -17,7 +17,6 @@ from tiny_models import SWIN, random_image, tiny_config
 
 from zoedepth_ros.model.zoedepth import ZoeDepth, create_model
 from zoedepth_ros.weights.convert import from_official
-from zoedepth_ros.weights.hugging_face import hugging_face_rules
 from zoedepth_ros.weights.load import (
     WeightsError,
     load_relative_weights,
@@ -26,6 +25,7 @@ from zoedepth_ros.weights.load import (
     save_weights,
     set_metadata,
 )
+from zoedepth_ros.weights.names import hugging_face_rules
 
 RELATIVE_PARTS = ('backbone.', 'decoder.', 'relative_head.')
 

@@ -12,8 +12,9 @@ from torch import Tensor
 from zoedepth_ros.model.backbones.config import BackboneConfig, SwinConfig
 from zoedepth_ros.model.config import ModelConfig
 from zoedepth_ros.weights.errors import WeightsError
-from zoedepth_ros.weights.hugging_face import hugging_face_ignored_keys, hugging_face_rules
-from zoedepth_ros.weights.official import (
+from zoedepth_ros.weights.names import (
+    hugging_face_ignored_keys,
+    hugging_face_rules,
     midas_ignored_keys,
     midas_rules,
     official_ignored_keys,

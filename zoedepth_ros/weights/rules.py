@@ -1,4 +1,4 @@
-"""Rules that translate the keys of a file to ours, their application, and those of the heads."""
+"""Rules that translate the keys of a file to ours, and their application."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from zoedepth_ros.model.config import HeadConfig, ModelConfig
 from zoedepth_ros.weights.errors import WeightsError, listing
 
 Merge = Callable[[list[Tensor]], Tensor]
@@ -42,10 +41,25 @@ class Rule:
     """Function from the sources, in order, to our tensor."""
 
 
-def layer(target: str, *sources: str, merge: Merge = only) -> Iterator[Rule]:
-    """Yield the rules for the weight and the bias of a layer."""
-    for part in ('weight', 'bias'):
-        yield Rule(f'{target}.{part}', tuple(f'{name}.{part}' for name in sources), merge)
+def table_rules(
+    table: str, ours: str, theirs: str = '', merge: Merge | None = None
+) -> Iterator[Rule]:
+    """Yield the rules of a table, whose lines are our key and those of the file, or one for both.
+
+    * is weight and bias.  ours, theirs: prefixes of the keys.  merge: by default, several tensors
+    are stacked.
+    """
+    for line in filter(None, map(str.split, table.splitlines())):
+        target, sources = line[0], line[1:] or line
+        how = merge or (stacked if len(sources) > 1 else only)
+        for part in ('weight', 'bias') if '*' in target else ('',):
+            keys = tuple(f'{theirs}{name}'.replace('*', part) for name in sources)
+            yield Rule(f'{ours}{target}'.replace('*', part), keys, how)
+
+
+def sources_of(rules: Iterable[Rule]) -> set[str]:
+    """Return all keys of the file that rules use."""
+    return {name for rule in rules for name in rule.sources}
 
 
 def convert(
@@ -57,7 +71,7 @@ def convert(
     unexpected keys.
     """
     rules = list(rules)
-    needed = {name for rule in rules for name in rule.sources}
+    needed = sources_of(rules)
     missing = needed - state_dict.keys()
     unknown = state_dict.keys() - needed - set(ignored)
     problems = [
@@ -91,51 +105,3 @@ def invert(state_dict: Mapping[str, Tensor], rules: Iterable[Rule]) -> dict[str,
         parts = tensor.chunk(len(rule.sources))
         sources |= dict(zip(rule.sources, parts, strict=True))
     return sources
-
-
-DATASET = {'indoor': 'nyu', 'outdoor': 'kitti'}
-"""Head -> data set in the keys of files."""
-
-
-def metric_rules(
-    config: ModelConfig, *, prefix: str, convolutions: tuple[str, str]
-) -> Iterator[Rule]:
-    """Yield the rules for bottleneck, embeddings and heads, which both releases name alike.
-
-    prefix: of every key in the file.  convolutions: names of the two convolutions of a projector,
-    a seed regressor or an attractor.
-    """
-    yield from layer('bottleneck', f'{prefix}conv2')
-    yield from _pair('embeddings.seed', f'{prefix}seed_projector', convolutions)
-    for level in range(4):
-        yield from _pair(f'embeddings.levels.{level}', f'{prefix}projectors.{level}', convolutions)
-    for head in config.heads:
-        yield from _head_rules(config, head, prefix, convolutions)
-
-
-def of_head(config: ModelConfig, head: HeadConfig) -> str:
-    """Return the suffix of a head in keys of the file: '' for a single head, else '.nyu'."""
-    return f'.{DATASET[head.name]}' if config.router is not None else ''
-
-
-def _head_rules(
-    config: ModelConfig, head: HeadConfig, prefix: str, convolutions: tuple[str, str]
-) -> Iterator[Rule]:
-    ours, name = f'heads.{head.name}', of_head(config, head)
-    seeds = 'seed_bin_regressors' if name else 'seed_bin_regressor'
-    yield from _pair(f'{ours}.seeds', f'{prefix}{seeds}{name}', convolutions)
-    for level in range(4):
-        attractor, theirs = f'{ours}.attractors.{level}.mlp', f'{prefix}attractors{name}.{level}'
-        yield from layer(f'{attractor}.0', f'{theirs}.{convolutions[0]}')
-        if head.bin_type == 'normed':  # pairs; the second of each has no effect
-            yield from layer(f'{attractor}.2', f'{theirs}.{convolutions[1]}', merge=first_of_pairs)
-        else:
-            yield from layer(f'{attractor}.2', f'{theirs}.{convolutions[1]}')
-    binomial = f'{prefix}conditional_log_binomial{name}.mlp'
-    yield from layer(f'{ours}.distribution.hidden', f'{binomial}.0')
-    yield from layer(f'{ours}.distribution.output', f'{binomial}.2')
-
-
-def _pair(ours: str, theirs: str, convolutions: tuple[str, str]) -> Iterator[Rule]:
-    for index, convolution in zip((0, 2), convolutions, strict=True):
-        yield from layer(f'{ours}.{index}', f'{theirs}.{convolution}')
