@@ -230,6 +230,21 @@ def test_what_was_done_with_its_state_is_not_predicted_again(tmp_path, drive):
     assert again.calls in (IMAGES - report.reused, IMAGES - report.reused + 1)
 
 
+def test_states_of_another_version_are_not_used_and_the_work_is_the_uninterrupted_work(
+    tmp_path, drive, monkeypatch
+):
+    source, whole, killed = drive
+    target = tmp_path / 'out.mcap'
+    shutil.copy(partial_path(killed), partial_path(target))
+    shutil.copy(memory_path(killed), memory_path(target))
+    os.truncate(partial_path(target), len(whole) // 2)
+    monkeypatch.setattr(memory, 'FORM', memory.FORM + 1)
+    again = switching_predictor()
+    convert(source, target, again, domain=True)
+    assert again.calls >= IMAGES
+    assert target.read_bytes() == whole
+
+
 def test_an_image_whose_cloud_was_not_written_gets_it_from_its_own_head(tmp_path, drive):
     """The cut is put between every depth image and its cloud."""
     source, _, killed = drive

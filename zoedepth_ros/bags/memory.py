@@ -20,6 +20,10 @@ from zoedepth_ros.files import named_write_errors, open_locked
 STATE, SKIPPED = 'state', 'skipped'
 """Keys of a note: the state after an image; why an image has no outputs."""
 
+FORM = 2
+"""To be raised when snapshots of the pipeline change: unfinished work of before is then predicted
+anew from its first image."""
+
 MOST_BYTES = 64 << 20
 """Growth of the file after which states are dropped [bytes]."""
 
@@ -41,7 +45,7 @@ class Memory:
         something else, ResumeError when another process writes it, and OSError.
         """
         self.path, self._replacement = path, path.with_name(f'{path.name}.new')
-        self._first = f'{json.dumps({_KEY: about})}\n'.encode()
+        self._first = f'{json.dumps({_KEY: about, "form": FORM})}\n'.encode()
         self._lock = Lock()  # another thread recalls
         self._file = _opened(path)
         try:
