@@ -3,6 +3,7 @@ import signal
 import time
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 from cloud_messages import cloud_message, make
@@ -39,9 +40,9 @@ def record(ros, tmp_path):
 DEPTH_M = np.tile(np.linspace(1.0, 5.0, 64, dtype=np.float32), (48, 1))
 
 
-def depth_message(header: Header) -> Image:
+def depth_message(header: Header, factor: float = 1.0) -> Image:
     writer = ImageWriter(make, '32FC1')
-    write_depth(DEPTH_M, writer.pixels(48, 64), min_m=0.1, max_m=0.0)
+    write_depth(np.float32(factor) * DEPTH_M, writer.pixels(48, 64), min_m=0.1, max_m=0.0)
     return writer.message(header)
 
 
@@ -49,6 +50,7 @@ def publish_outputs(peer: Peer) -> None:
     """Publish one image and what a node makes of it, all with one stamp."""
     header = peer.send()
     peer.publish('/depth/image', depth_message(header))
+    peer.publish('/depth/uncertainty', depth_message(header, 0.25))
     rgb, rays = np.full((48, 64, 3), 90, np.uint8), np.ones((48, 64, 2), np.float32)
     cloud_msg = cloud_message(header, DEPTH_M, rays, rgb)
     peer.publish('/depth/points', cloud_msg)
@@ -91,6 +93,8 @@ def test_a_recording_writes_a_report_an_image_and_points(record, peer, tmp_path)
     assert {entry['head'] for entry in report['head_per_second']} == {'indoor'}
     assert b'element vertex 3072\n' in (tmp_path / 'points.ply').read_bytes()
     assert (tmp_path / 'demo.png').stat().st_size > 10_000
+    yellow = (cv2.imread(str(tmp_path / 'demo.png')) == (110, 215, 250)).all(axis=2)  # 25 %
+    assert yellow.sum() > 480 * 600
 
 
 def test_a_recording_ends_after_its_duration_and_succeeds_if_depth_and_points_arrived(

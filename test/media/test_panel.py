@@ -98,6 +98,21 @@ def test_a_panel_holds_the_image_the_depth_and_the_cloud_from_left_to_right():
     assert image.max() < depth.min() < depth.max() < cloud.min()
 
 
+def test_uncertainty_is_shown_as_a_share_of_depth_between_depth_and_cloud():
+    rgb, depth_m, points, _ = scene()
+    cloud_rgb = np.full_like(rgb, (7, 211, 99))
+    uncertainty_m = 0.25 * depth_m
+    uncertainty_m[:, :40] = 9.0 * depth_m[:, :40]
+    panel = draw_panel(
+        rgb, depth_m, points, cloud_rgb, uncertainty_m=uncertainty_m, view_height=240
+    )
+    # Red is 50 % and more, yellow 25 %.
+    red, yellow = pixels_of(panel, (205, 40, 45))[1], pixels_of(panel, (250, 215, 110))[1]
+    assert min(red.size, yellow.size) >= 240 * 160
+    assert red.min() > pixels_of(panel, (200, 50, 0))[1].max()
+    assert yellow.max() < pixels_of(panel, (7, 211, 99))[1].min()
+
+
 def test_depth_of_another_size_than_the_image_is_shown_at_the_same_height():
     panel = draw_panel(*scene(depth_size=(30, 40)), view_height=240)
     same = draw_panel(*scene(), view_height=240)

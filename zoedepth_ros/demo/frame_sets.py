@@ -34,6 +34,9 @@ class RecordedFrame:
     head: str = ''
     """The active head; '' if unknown."""
 
+    uncertainty_m: NDArray[np.float32] | None = None
+    """(H, W) standard deviation of depth [m]; None if unknown."""
+
 
 class StampSynchronizer:
     """Collect one message of every topic with the same stamp.

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import platform
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -42,6 +44,7 @@ from zoedepth_ros.ros.spin import Finished, end, run_node
 
 NODE_NAME = 'stream_recorder'
 POINTS, CLIFFS, STATUS = 'depth/points', 'depth/points/cliffs', 'zoedepth/status'
+UNCERTAINTY = 'depth/uncertainty'
 TOPICS: dict[str, Any] = {
     TRUE_DOMAIN: Domain,
     TRUE_DEPTH: Image,
@@ -85,6 +88,8 @@ class StreamRecorder(Node):
         self._last_frame_s = 0.0
         self._written = False
         self._synchronizer = StampSynchronizer((IMAGE, DEPTH, POINTS))
+        self._uncertainty = deque[tuple[int, Any]](maxlen=20)
+        """Stamps and latest messages; they need not arrive before the other parts of a frame."""
         # Best effort matches every publisher; the queue is for bursts.
         qos = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
         for topic, kind in TOPICS.items():
@@ -129,6 +134,8 @@ class StreamRecorder(Node):
             self.get_logger().warning(str(error), throttle_duration_sec=5.0)
 
     def _add_frame_message(self, topic: str, stamp_ns: int, msg: Any) -> None:
+        if topic == UNCERTAINTY:
+            self._uncertainty.append((stamp_ns, msg))
         if topic not in (IMAGE, DEPTH, POINTS):
             return
         messages = self._synchronizer.add(topic, stamp_ns, msg)
@@ -139,11 +146,13 @@ class StreamRecorder(Node):
         self._newest_frame = stamp_ns, self._frame(messages)
 
     def _assign_newest_frame(self) -> None:
-        """Assign it to the trajectory or the scenes; by now its ground truth has arrived."""
+        """Assign it to the trajectory or the scenes; by now all about it has arrived."""
         if self._newest_frame is None:
             return
         stamp_ns, frame = self._newest_frame
         self._newest_frame = None
+        if (found := dict(self._uncertainty).get(stamp_ns)) is not None:
+            frame = replace(frame, uncertainty_m=depth_from_image(found))
         if self._ground_truth.covers(stamp_ns):
             self._trajectory_frames[:] = [frame]
         else:

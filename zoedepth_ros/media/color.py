@@ -1,4 +1,7 @@
-"""Depth in colours, near warm, far cold, unknown black, and their scale."""
+"""Depth and errors in colours, with their scales.
+
+Depth: near warm, far cold.  Errors: small green, large red.  Unknown is black.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +29,13 @@ def color_range_m(head: str, farthest_m: float) -> tuple[float, float]:
     """Return the nearest and farthest depth of the colours [m], by farthest_m for other heads."""
     return COLOR_RANGE_M.get(head, (farthest_m / 80.0, farthest_m))
 
+
+MAX_PERCENT = 50.0
+"""Errors of this and more have the last colour."""
+
+# Blue-green-red at these errors; distinguishable with red-green colour blindness.
+_ANCHORS_PERCENT = (0.0, 10.0, 25.0, MAX_PERCENT)
+_ANCHORS = ((120, 130, 20), (150, 215, 140), (110, 215, 250), (45, 40, 205))
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 _FONT_HEIGHT_PX = 21.0  # a capital letter of FONT at scale 1
@@ -126,6 +136,25 @@ def vertical_bar(
         below_px = y
         put_text(canvas, label, (end_px + round(text_px * 0.4), y + round(text_px / 2)), text_px)
     return canvas
+
+
+def error_to_bgr(percent: NDArray[np.floating]) -> BgrImage:
+    """Return the colours (H, W, 3) of errors (H, W) [per cent]; NaN is black."""
+    known = ~np.isnan(percent)
+    clipped = np.clip(np.where(known, percent, 0.0), 0.0, MAX_PERCENT)
+    channels = [
+        np.interp(clipped, _ANCHORS_PERCENT, column) for column in zip(*_ANCHORS, strict=True)
+    ]
+    bgr = np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
+    bgr[~known] = 0
+    return bgr
+
+
+def error_bar(height: int, *, text_px: float = 12.0) -> BgrImage:
+    """Draw the vertical scale of `error_to_bgr`, large errors at the top."""
+    marks = {f'{percent:g}': percent / MAX_PERCENT for percent in _ANCHORS_PERCENT[:-1]}
+    marks[f'{MAX_PERCENT:g}+'] = 1.0
+    return vertical_bar(height, lambda s: error_to_bgr(s * MAX_PERCENT), marks, '%', text_px)
 
 
 def _bar_rows(height: int, text_px: float) -> int:

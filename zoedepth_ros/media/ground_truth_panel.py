@@ -5,8 +5,6 @@ Colours of the error: green is correct, red is wrong, black is without ground tr
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -16,18 +14,12 @@ from zoedepth_ros.media.color import (
     BgrImage,
     depth_range,
     depth_to_bgr,
+    error_bar,
+    error_to_bgr,
     put_text,
     scale_bar,
-    vertical_bar,
 )
 from zoedepth_ros.media.panel import assemble, draw_note, draw_warning, fit
-
-MAX_PERCENT = 50.0
-"""Errors of this and more have the last colour."""
-
-# Blue-green-red at these errors; distinguishable with red-green colour blindness.
-_ANCHORS_PERCENT = (0.0, 10.0, 25.0, MAX_PERCENT)
-_ANCHORS = ((120, 130, 20), (150, 215, 140), (110, 215, 250), (45, 40, 205))
 
 
 def draw_ground_truth_row(
@@ -98,22 +90,3 @@ def error_percent(
         error = 100.0 * np.abs(depth_m - true_m) / true_m
     known = np.isfinite(true_m) & (true_m > 0.0) & ~np.isnan(depth_m)
     return np.where(known, error, np.nan).astype(np.float32)
-
-
-def error_to_bgr(percent: NDArray[Any]) -> BgrImage:
-    """Return the colours (H, W, 3) of errors (H, W) [per cent]; NaN is black."""
-    known = ~np.isnan(percent)
-    clipped = np.clip(np.where(known, percent, 0.0), 0.0, MAX_PERCENT)
-    channels = [
-        np.interp(clipped, _ANCHORS_PERCENT, column) for column in zip(*_ANCHORS, strict=True)
-    ]
-    bgr = np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
-    bgr[~known] = 0
-    return bgr
-
-
-def error_bar(height: int, *, text_px: float = 12.0) -> BgrImage:
-    """Draw the vertical scale of `error_to_bgr`, large errors at the top."""
-    marks = {f'{percent:g}': percent / MAX_PERCENT for percent in _ANCHORS_PERCENT[:-1]}
-    marks[f'{MAX_PERCENT:g}+'] = 1.0
-    return vertical_bar(height, lambda s: error_to_bgr(s * MAX_PERCENT), marks, '%', text_px)

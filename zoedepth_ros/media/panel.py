@@ -1,4 +1,4 @@
-"""One image that shows it all: camera image | depth with its scale | cloud from the side."""
+"""One image of everything: camera image | depth | uncertainty | cloud from the side."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from zoedepth_ros.media.color import (
     BgrImage,
     color_limits,
     depth_to_bgr,
+    error_bar,
+    error_to_bgr,
     put_text,
     scale_bar,
     text_width,
@@ -22,6 +24,7 @@ from zoedepth_ros.media.color import (
 from zoedepth_ros.media.side_view import draw_side_view
 
 SIDE_TITLE = 'points from the side [m]'
+UNCERTAINTY_TITLE = 'standard deviation, share of depth'
 _WARNING_BAND = (36, 28, 190)
 _WARNING_INK = (255, 255, 255)
 
@@ -32,6 +35,7 @@ def draw_panel(
     points: NDArray[np.float32],
     points_rgb: NDArray[np.uint8],
     *,
+    uncertainty_m: NDArray[np.float32] | None = None,
     titles: tuple[str, str, str] = ('image', 'depth [m]', SIDE_TITLE),
     warning: str = '',
     note: str = '',
@@ -42,12 +46,13 @@ def draw_panel(
     """Draw image, depth and cloud beside each other, as blue-green-red (H, W, 3).
 
     rgb: (H, W, 3); depth_m: (H', W') [m], of the same view, may have another size.
-    titles: above the three views.
+    uncertainty_m: (H', W') standard deviation [m], shown as a share of depth; None for none.
+    titles: above image, depth and cloud.
     points: (…, 3) [m] x right, y down, z forward, NaN allowed; points_rgb: (…, 3) their colours.
     warning: a text across everything, such as 'random weights: not depth'.
     note: a milder warning, along the lower edge, that covers little.
     near_m, far_m: limits of the colours, from the depth itself when not given.
-    view_height: height of each of the three views [px]; text grows with it.
+    view_height: height of each view [px]; text grows with it.
     """
     text_px = max(8.0, view_height / 34)
     near_m, far_m = color_limits(depth_m, near_m, far_m)
@@ -57,8 +62,16 @@ def draw_panel(
     side = draw_side_view(
         points, points_rgb, height=view_height, width=round(view_height * 1.5), text_px=text_px
     )
-    columns = zip(titles, ([image], [depth, bar], [side]), strict=True)
-    panel = assemble(list(columns), round(text_px * 1.4), text_px)
+    columns = list(zip(titles, ([image], [depth, bar], [side]), strict=True))
+    if uncertainty_m is not None:
+        known_m = np.where(np.isfinite(depth_m) & (depth_m > 0.0), depth_m, np.nan)
+        share = error_to_bgr(100.0 * uncertainty_m / known_m)
+        views = [
+            fit(share, view_height, cv2.INTER_NEAREST),
+            error_bar(view_height, text_px=text_px),
+        ]
+        columns.insert(2, (UNCERTAINTY_TITLE, views))
+    panel = assemble(columns, round(text_px * 1.4), text_px)
     if note:
         panel = draw_note(panel, note, text_px * 1.2)
     return draw_warning(panel, warning) if warning else panel
