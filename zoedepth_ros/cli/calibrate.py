@@ -246,6 +246,7 @@ def _combined(
     from zoedepth_ros.geometry.scale import (
         HIGHEST_SCALE,
         LOWEST_SCALE,
+        UNUSUAL_BY_HEIGHT,
         UNUSUAL_SCALE,
         robust_scale,
     )
@@ -263,10 +264,13 @@ def _combined(
             f'{head}: scale {found.scale:.3f}, confidence {found.confidence:.0%}, '
             f'spread {found.spread:.1%}'
         )
-        checked = 'the metres'
+        checked, unusual = 'the metres', UNUSUAL_SCALE
         if args.distance is None:
-            checked += ', and that the floor is in view, not a table'
-        if not 1.0 / UNUSUAL_SCALE < found.scale < UNUSUAL_SCALE:
+            checked, unusual = (
+                f'{checked}, and that the floor is in view, not a table',
+                UNUSUAL_BY_HEIGHT,
+            )
+        if not 1.0 / unusual < found.scale < unusual:
             print(f'WARNING  {head}: a scale of {found.scale:.3g} is unusual: check {checked}')
     if not states:
         target = ('the target', '--distance'), ('the floor', '--camera-height')

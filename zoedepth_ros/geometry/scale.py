@@ -20,8 +20,9 @@ from zoedepth_ros.geometry.rays import project
 LOWEST_SCALE, HIGHEST_SCALE = 0.1, 10.0
 """Limits of a plausible factor; references outside are ignored."""
 
-UNUSUAL_SCALE = 2.0
-"""More than this, or less than its inverse, is rather a mistake than a camera."""
+UNUSUAL_SCALE, UNUSUAL_BY_HEIGHT = 3.0, 2.0
+"""A scale above this or below its inverse is reported as a likely mistake; by the height of the
+camera earlier, because a table may be taken for the floor."""
 
 FULL_COUNT = 50  # number of ratios that gives full confidence
 FULL_SPREAD = 0.2  # standard deviation of the logarithm that lowers the confidence to 1 / e
