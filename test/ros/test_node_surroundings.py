@@ -151,7 +151,9 @@ def test_without_the_transform_the_pitch_parameter_holds_and_that_is_said(peer, 
 
 
 def test_tf_tells_the_pitch(peer, start):
-    tf2_msgs = pytest.importorskip('tf2_msgs.msg', reason='tf2_ros is not on the pip door')
+    tf2_msgs = pytest.importorskip(
+        'tf2_msgs.msg', reason='tf2_ros is not among the wheels of PyPI'
+    )
     pytest.importorskip('tf2_ros')
     parameters = {'camera.base_frame': 'base_link', 'camera.pitch': 0.4, 'cloud.rate': 0.0}
     start({**parameters, 'camera.pitch_tolerance': 0.0, 'cloud.decimation': 1}, **FLOOR)
