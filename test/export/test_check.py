@@ -46,14 +46,14 @@ def test_another_shape_is_an_error_even_if_it_would_broadcast():
 
 
 def test_the_images_differ_and_span_what_a_network_sees():
-    drawn = [to_network(rgb, (32, 64)) for rgb in export_images().values()]
-    for image in drawn:
+    inputs = [to_network(rgb, (32, 64)) for rgb in export_images().values()]
+    for image in inputs:
         assert image.shape == (1, 3, 32, 64)
         assert -1.0 <= image.min() < -0.6
         assert 0.5 < image.max() <= 1.0
-    assert not np.array_equal(drawn[0], drawn[1])
+    assert not np.array_equal(inputs[0], inputs[1])
     again = [to_network(rgb, (32, 64)) for rgb in export_images().values()]
-    np.testing.assert_array_equal(drawn, again)
+    np.testing.assert_array_equal(inputs, again)
 
 
 def test_the_agreement_is_the_mean_difference_and_the_correlation():

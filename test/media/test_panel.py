@@ -137,7 +137,7 @@ def panel_width(panel):
 @pytest.mark.parametrize('size', [(60, 200), (100, 1000), (400, 160)])
 def test_a_long_warning_stays_inside_the_image(size):
     image = np.zeros((*size, 3), np.uint8)
-    drawn = draw_warning(image, 'trained on drawn scenes only: try it out, do not rely on it')
+    drawn = draw_warning(image, 'trained on rendered scenes only: try it out, do not rely on it')
     assert drawn.shape == image.shape
     assert not image.any(), 'the image handed in must stay as it is'
     letters = (drawn > 200).all(axis=2).any(axis=0)

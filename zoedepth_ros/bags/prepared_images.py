@@ -133,7 +133,7 @@ class PreparedImages:
             self._report.skipped['unreadable message'] += 1
             return None
         self._schedule.done(due, time_s)
-        for what, text in self._images.said.items():
+        for what, text in self._images.assumptions.items():
             self._report.assume(what, text)
         done = self._done.take(message)
         camera = self._camera(*rgb.shape[:2])
@@ -194,7 +194,7 @@ class TopicImages:
         self._reader = ImageReader(inputs.image, convert_with_opencv)
 
     @property
-    def said(self) -> dict[str, str]:
+    def assumptions(self) -> dict[str, str]:
         """How images are read and why they may be none, in words."""
         found = {'camera.bits': self._reader.assumption} if self._reader.assumption else {}
         return {**found, **{text: text for text in self._reader.doubts}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import yaml
 from rosbags.interfaces import (
@@ -173,6 +174,30 @@ _RELIABLE = Qos(
     _FOREVER,
     avoid_ros_namespace_conventions=False,
 )
+
+
+def qos_text(profiles: Sequence[Any]) -> str:
+    """Return QoS profiles of rclpy as rosbag2 writes them, with policies as numbers of rmw."""
+
+    def duration(offered: Any) -> QosTime:
+        nanoseconds = offered.nanoseconds
+        return QosTime(*divmod(nanoseconds, 10**9)) if nanoseconds else _FOREVER
+
+    offers = [
+        Qos(
+            QosHistory(int(one.history)),
+            one.depth,
+            QosReliability(int(one.reliability)),
+            QosDurability(int(one.durability)),
+            duration(one.deadline),
+            duration(one.lifespan),
+            QosLiveliness(int(one.liveliness)),
+            duration(one.liveliness_lease_duration),
+            avoid_ros_namespace_conventions=False,
+        )
+        for one in profiles
+    ]
+    return dump_qos_v8(offers)
 
 
 def _reliable(qos: str) -> str:

@@ -23,6 +23,7 @@ from zoedepth_ros.cli.camera_options import (
     camera_of,
     require_shapes,
 )
+from zoedepth_ros.cli.reporting import warn_of_weights
 from zoedepth_ros.cli.settings import add_settings, settings_of
 from zoedepth_ros.files import check_writable
 
@@ -145,8 +146,7 @@ def run(args: argparse.Namespace) -> int:
     # Another head's scale in an older file stays.
     save_scales(out, {**older, **_combined(ratios, args)}, camera=args.camera)
     print(f'-> {out}; for the node: scale.file:={out.resolve()}')
-    if predictor.weights_warning:
-        print(f'WARNING  {predictor.weights_warning.upper()}')
+    warn_of_weights(predictor.weights_warning)
     return 0
 
 
@@ -246,8 +246,7 @@ def _combined(
     from zoedepth_ros.geometry.scale import (
         HIGHEST_SCALE,
         LOWEST_SCALE,
-        UNUSUAL_BY_HEIGHT,
-        UNUSUAL_SCALE,
+        is_unusual,
         robust_scale,
     )
     from zoedepth_ros.pipeline.scale_file import CONVERGED, ScaleState
@@ -264,14 +263,11 @@ def _combined(
             f'{head}: scale {found.scale:.3f}, confidence {found.confidence:.0%}, '
             f'spread {found.spread:.1%}'
         )
-        checked, unusual = 'the metres', UNUSUAL_SCALE
-        if args.distance is None:
-            checked, unusual = (
-                f'{checked}, and that the floor is in view, not a table',
-                UNUSUAL_BY_HEIGHT,
-            )
-        if not 1.0 / unusual < found.scale < unusual:
-            print(f'WARNING  {head}: a scale of {found.scale:.3g} is unusual: check {checked}')
+        by_height = args.distance is None
+        if is_unusual(found.scale, by_height=by_height):
+            table = ', and that the floor is in view, not a table' if by_height else ''
+            advice = f'check the metres{table}'
+            print(f'WARNING  {head}: a scale of {found.scale:.3g} is unusual: {advice}')
     if not states:
         target = ('the target', '--distance'), ('the floor', '--camera-height')
         known, option = target[args.distance is None]

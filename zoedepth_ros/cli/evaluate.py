@@ -15,7 +15,7 @@ from zoedepth_ros.cli.arguments import (
     refuse_idle,
     steps_per_m,
 )
-from zoedepth_ros.cli.reporting import progress, write_json, write_text
+from zoedepth_ros.cli.reporting import progress, warn_of_weights, write_json, write_text
 from zoedepth_ros.files import check_folder, check_writable
 
 if TYPE_CHECKING:
@@ -329,8 +329,7 @@ def _print_model(card: ModelCard, args: argparse.Namespace) -> None:
     head = args.head or AUTO
     print(f'model    {card.model} on {card.device}, {card.precision}, head {head}, {flip}')
     print(f'weights  {card.weights}')
-    if card.weights_warning:
-        print(f'WARNING  {card.weights_warning.upper()}')
+    warn_of_weights(card.weights_warning)
 
 
 def _print_data(report: EvaluationReport) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from zoedepth_ros.cli.arguments import DEFAULT_MODEL, image_side_px, positive, refuse_idle
 from zoedepth_ros.cli.exit_codes import DONE, FAILED
+from zoedepth_ros.cli.reporting import warn_of_weights
 from zoedepth_ros.export.options import ENGINE_PRECISIONS, MAX_DEVIATION
 from zoedepth_ros.files import check_writable
 
@@ -84,8 +85,7 @@ def _build_engine(args: argparse.Namespace, out: Path) -> None:
     about = built.metadata
     if 'model' in about:
         print(f'model    {about["model"]}, head {about["head"]}, {about["precision"]}')
-    if about.get('trained_on'):
-        print(f'WARNING  {about["trained_on"].upper()}')
+    warn_of_weights(about.get('trained_on', ''))
     print(f'check    TensorRT {about["tensorrt"]} against ONNX Runtime')
     for line in built.check.lines():
         print(f'         {line}')
@@ -124,8 +124,7 @@ def _export_onnx(args: argparse.Namespace, path: Path) -> None:
     about = exported.metadata
     print(f'model    {about["model"]}, head {about["head"]}')
     print(f'weights  {about["weights_origin"]}')
-    if about['trained_on']:
-        print(f'WARNING  {about["trained_on"].upper()}')
+    warn_of_weights(about['trained_on'])
     print(f'input    image: 1 x 3 x {about["height"]} x {about["width"]}, float32, RGB, -1 to 1')
     print(f'outputs  {", ".join(exported.outputs)}')
     check = exported.check

@@ -17,6 +17,7 @@ from zoedepth_ros.cli.camera_options import (
     wrong_shapes,
 )
 from zoedepth_ros.cli.exit_codes import DONE, FAILED
+from zoedepth_ros.cli.reporting import warn_of_weights
 from zoedepth_ros.cli.settings import add_settings, check_scale_file, settings_of
 from zoedepth_ros.errors import explained
 from zoedepth_ros.files import WriteError, check_folder
@@ -103,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
         except (ImageFileError, OSError) as error:
             _complain(explained(error))
         failures += 1
-    _warn(predictor)
+    warn_of_weights(predictor.weights_warning)
     if failures:
         _complain(f'{failures} of {len(paths)} images failed')
     return FAILED if failures else DONE
@@ -204,7 +205,7 @@ def _introduce(
 
     print(f'model    {predictor.model_name} on {predictor.device}, {predictor.precision}')
     print(f'weights  {predictor.weights_origin}')
-    _warn(predictor)
+    warn_of_weights(predictor.weights_warning)
     if args.calibration:
         print(f'camera   {args.calibration}')
     elif convention_of(predictor).needs_camera:
@@ -290,11 +291,6 @@ def _refuse_overwriting(paths: list[Path], targets: list[Path]) -> None:
         for file in (*_files(target), target.with_name(f'{target.name}_color.mp4')):
             if file.resolve() in inputs:
                 raise ValueError(f'{file} is one of the images: choose another --out')
-
-
-def _warn(predictor: DepthPredictor) -> None:
-    if predictor.weights_warning:
-        print(f'WARNING  {predictor.weights_warning.upper()}')
 
 
 def _complain(text: str) -> None:

@@ -28,6 +28,12 @@ def write_text(name: str, text: str) -> None:
     print(f'-> {path}')
 
 
+def warn_of_weights(warning: str) -> None:
+    """Print the warning that weights have; '' for none."""
+    if warning:
+        print(f'WARNING  {warning.upper()}')
+
+
 def progress(items: Iterable[Item], total: int | None, unit: str) -> Iterator[Item]:
     """Yield items and show how many are done.
 

@@ -7,7 +7,6 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
 from rclpy.node import Node
 
 from zoedepth_ros.bags.contents import ABOUT_DEPTH, ABOUT_FIELDS, Channel, Message, Metadata
@@ -32,7 +31,6 @@ _MAX_BYTES = 1.5e9
 _MAX_SHARE_OF_DISK = 0.25
 _MAX_DECISIONS = 400  # images whose other messages may still arrive
 _HEAD_START_S = 1.0  # otherwise the first image would exclude the second
-_FOREVER_NS = 2**63 - 1  # an infinite duration, as rmw has it
 _NONE, _REDUCED, _ALL = 'none', 'without once-a-second topics', 'all'
 
 
@@ -143,6 +141,8 @@ class BagRecorder:
 
     def _channel(self, topic: str, message_type: Any) -> Channel:
         """Describe a topic as rosbag2 does, with the QoS of its publishers."""
+        from zoedepth_ros.bags.topics import qos_text  # with libraries that a recording needs
+
         full = self._node.resolve_topic_name(topic)
         publishers = self._node.get_publishers_info_by_topic(full)
         name = f'{message_type.__module__.partition(".")[0]}/msg/{message_type.__name__}'
@@ -150,32 +150,8 @@ class BagRecorder:
         # Humble has no type hashes.
         hashes = {str(getattr(one, 'topic_type_hash', '')) for one in publishers}
         metadata = {
-            'offered_qos_profiles': _qos_text([one.qos_profile for one in publishers]),
+            'offered_qos_profiles': qos_text([one.qos_profile for one in publishers]),
             'topic_type_hash': min(hashes, default=''),
         }
         encoding = 'ros2msg' if text else ''
         return Channel(full, name, encoding, text.encode(), metadata=tuple(metadata.items()))
-
-
-def _qos_text(profiles: list[Any]) -> str:
-    """Return the QoS that publishers offer as rosbag2 writes it, policies as numbers of rmw."""
-
-    def duration(offered: Any) -> dict[str, int]:
-        seconds, nanoseconds = divmod(offered.nanoseconds or _FOREVER_NS, 10**9)
-        return {'sec': seconds, 'nsec': nanoseconds}
-
-    offers = [
-        {
-            'history': int(one.history),
-            'depth': one.depth,
-            'reliability': int(one.reliability),
-            'durability': int(one.durability),
-            'deadline': duration(one.deadline),
-            'lifespan': duration(one.lifespan),
-            'liveliness': int(one.liveliness),
-            'liveliness_lease_duration': duration(one.liveliness_lease_duration),
-            'avoid_ros_namespace_conventions': False,
-        }
-        for one in profiles
-    ]
-    return yaml.safe_dump(offers, sort_keys=False) if offers else ''

@@ -15,6 +15,7 @@ from zoedepth_ros.demo.trajectory_summary import (
     TrajectorySummary,
 )
 from zoedepth_ros.evaluation.metrics import compute_metrics
+from zoedepth_ros.inference.result import MIN_DEPTH_M
 from zoedepth_ros.messages.depth import depth_from_image
 from zoedepth_ros.messages.images import ImageReader
 
@@ -22,7 +23,6 @@ IMAGE, DEPTH, DOMAIN = 'image', 'depth/image', 'domain'
 TRUE_DEPTH, TRUE_DOMAIN = 'ground_truth/depth', 'ground_truth/domain'
 _MAX_INCOMPLETE = 60
 
-MIN_DEPTH_M = 1e-3
 MAX_DEPTH_M = {'indoor': 10.0, 'outdoor': 80.0}
 """Largest true depth that is scored [m], as in the evaluation's protocols of these domains."""
 

@@ -39,12 +39,12 @@ from zoedepth_ros.messages.clouds import cloud_arrays
 from zoedepth_ros.messages.depth import depth_from_image
 from zoedepth_ros.messages.images import ImageReader
 from zoedepth_ros.msg import Domain, Status
+from zoedepth_ros.pipeline.outputs import CLIFFS, POINTS, UNCERTAINTY
 from zoedepth_ros.ros import publishers
 from zoedepth_ros.ros.spin import Finished, end, run_node
 
 NODE_NAME = 'stream_recorder'
-POINTS, CLIFFS, STATUS = 'depth/points', 'depth/points/cliffs', 'zoedepth/status'
-UNCERTAINTY = 'depth/uncertainty'
+STATUS = 'zoedepth/status'
 TOPICS: dict[str, Any] = {
     TRUE_DOMAIN: Domain,
     TRUE_DEPTH: Image,

@@ -207,7 +207,7 @@ void zoedepth_limited(const float *depth_m, size_t height, size_t width, size_t 
   }
 }
 
-/* depth_filters.write_depth: -inf below min_m, +inf above max_m. */
+/* filters.write_depth: -inf below min_m, +inf above max_m. */
 FOR_EACH_PROCESSOR
 void zoedepth_write_depth(const float *restrict depth_m, size_t n, float min_m, float max_m,
                           float *restrict out) {

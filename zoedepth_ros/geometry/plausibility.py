@@ -24,7 +24,7 @@ from zoedepth_ros.geometry.intrinsics import (
 from zoedepth_ros.geometry.rays import rays_at
 
 WIDE_FISHEYE_DEG = 250.0
-"""Largest plausible field of view of fisheye lenses; `intrinsics` has those of other lenses."""
+"""Largest plausible field of view of fisheye lenses; `field_of_view` has those of other lenses."""
 
 OFF_CENTER = 0.2
 """Largest plausible distance of the principal point from the centre, as a share of the side."""

@@ -21,8 +21,7 @@ LOWEST_SCALE, HIGHEST_SCALE = 0.1, 10.0
 """Limits of a plausible factor; references outside are ignored."""
 
 UNUSUAL_SCALE, UNUSUAL_BY_HEIGHT = 3.0, 2.0
-"""A scale above this or below its inverse is reported as a likely mistake; by the height of the
-camera earlier, because a table may be taken for the floor."""
+"""Limits of `is_unusual`; the second is lower because a table may be taken for the floor."""
 
 FULL_COUNT = 50  # number of ratios that gives full confidence
 FULL_SPREAD = 0.2  # standard deviation of the logarithm that lowers the confidence to 1 / e
@@ -106,6 +105,12 @@ def robust_scale(ratios: NDArray[np.floating], *, weight: float = 1.0) -> ScaleE
     enough = min(1.0, weight * count / FULL_COUNT)
     agreement = math.exp(-((spread / FULL_SPREAD) ** 2)) * (count / len(ratios))
     return ScaleEstimate(math.exp(centre), enough * agreement, count, spread)
+
+
+def is_unusual(scale: float, *, by_height: bool) -> bool:
+    """Return whether a scale is likely a mistake; by_height: of the camera above the floor."""
+    limit = UNUSUAL_BY_HEIGHT if by_height else UNUSUAL_SCALE
+    return not 1.0 / limit < scale < limit
 
 
 def scale_from_height(ground: Ground | None, height_m: float) -> ScaleEstimate | None:

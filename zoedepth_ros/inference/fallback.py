@@ -26,13 +26,6 @@ from zoedepth_ros.inference.result import (
 from zoedepth_ros.inference.uncertainty import UncertaintyMaps
 
 BATCH = 'batch'
-
-METADATA = (
-    'model_name', 'heads', 'device', 'precision', 'weights_origin', 'weights_warning',
-    'training_hfov_rad', 'focal_exponent', 'uncertainty_maps',
-)  # fmt: skip
-"""What is kept of the last predictor, as in DepthPredictor."""
-
 Size = tuple[int, int]
 
 
@@ -85,6 +78,7 @@ class FallbackPredictor:
     Implements BatchPredictor.
     """
 
+    # Of the last predictor, as in DepthPredictor.
     model_name: str
     heads: tuple[str, ...]
     device: str
@@ -266,7 +260,7 @@ class FallbackPredictor:
         except ContextLost as error:
             self._lose_context(str(error))
             raise
-        for name in METADATA:
+        for name in type(self).__annotations__.keys() - {'convention'}:
             setattr(self, name, getattr(made, name))
         self.convention = convention_of(made)
         self._predictor, self._settings = made, settings

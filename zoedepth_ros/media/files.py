@@ -80,8 +80,8 @@ def read_stored_image(path: str | PathLike[str], bits: int = 0) -> StoredImage:
     code = cv2.COLOR_GRAY2RGB if pixels.ndim == 2 else cv2.COLOR_BGR2RGB
     rgb = cv2.cvtColor(upright(pixels, turned), code)
     hfov = hfov_rad(data, rgb.shape[1], rgb.shape[0])
-    said = '; '.join(filter(None, (significant.text, significant.doubt)))
-    return StoredImage(rgb, turned, hfov, said)
+    assumption = '; '.join(filter(None, (significant.text, significant.doubt)))
+    return StoredImage(rgb, turned, hfov, assumption)
 
 
 def image_shape(path: Path) -> tuple[int, int] | None:

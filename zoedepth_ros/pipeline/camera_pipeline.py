@@ -18,7 +18,7 @@ from zoedepth_ros.geometry.filters import (
 from zoedepth_ros.geometry.kernels import Workspace
 from zoedepth_ros.geometry.points import decimate
 from zoedepth_ros.geometry.ranges import mask_beyond
-from zoedepth_ros.geometry.scale import UNUSUAL_BY_HEIGHT, DepthPairs
+from zoedepth_ros.geometry.scale import DepthPairs, is_unusual
 from zoedepth_ros.geometry.sky import sky_mask, with_infinite_sky
 from zoedepth_ros.inference.result import (
     AUTO,
@@ -414,7 +414,7 @@ class CameraPipeline(Resumable):
         """How images contradict the expected ground plane, in words; '' if they do not."""
         found, scale = self._clouds.ground_segmentation.notice, self.scale.state
         measured = self.settings.scale_source == 'height' and scale.confidence > 0.0
-        if measured and not 1.0 / UNUSUAL_BY_HEIGHT < scale.target < UNUSUAL_BY_HEIGHT:
+        if measured and is_unusual(scale.target, by_height=True):
             doubt = (
                 f'the scale by camera.height is {scale.target:.2f}, which is unusual: is the '
                 'floor in view, not a table?'

@@ -164,7 +164,7 @@ class _Shown:
 
     def _image(self, message: Any, time_s: float) -> Iterator[ViewFrame]:
         image, rgb = self._images.read(message)
-        for text in self._images.said.values():
+        for text in self._images.assumptions.values():
             self._note(text)
         if not self._depth_topic:
             yield ViewFrame(message.channel.topic, time_s, rgb, camera=self._camera(rgb))
