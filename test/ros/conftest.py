@@ -16,6 +16,7 @@ def start(ros):
     yield start_node
     for node in started:
         node.stop()
+        print(node.log)  # pytest shows it where the test failed
     for node in started:
         assert 'Traceback' not in node.log, node.log
 

@@ -39,7 +39,7 @@ def hints(peer, start):
         def expect(text):
             wait_until(
                 lambda: status and text in status.last.notices,
-                message=lambda: f'{text!r} is not in {list(status.last.notices)}',
+                message=lambda: f'{text!r} is not in {[m.notices for m in status.messages[-1:]]}',
             )
             node.wait_for_log(text)
             wait_until(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 import time
+import traceback
 from collections.abc import Callable
 
 PATIENCE_S = 180.0
@@ -16,10 +19,19 @@ def wait_until(
 ) -> None:
     """Return as soon as the condition holds; fail with the message after PATIENCE_S.
 
+    What every thread of this process is doing then is printed, for the report of the failed test.
+
     condition: called every `period_s`; it may do something each time, such as publish again.
     """
     end_s = time.monotonic() + PATIENCE_S
     while not condition():
         if time.monotonic() > end_s:
+            _print_threads()
             raise AssertionError(message())
         time.sleep(period_s)
+
+
+def _print_threads() -> None:
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    for identity, frame in sys._current_frames().items():
+        print(f'thread {names.get(identity, identity)}:', *traceback.format_stack(frame), sep='\n')
