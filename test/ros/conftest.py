@@ -1,5 +1,7 @@
 """Nodes with a fake predictor in processes of their own."""
 
+import sys
+
 import pytest
 import ros_harness
 
@@ -16,7 +18,7 @@ def start(ros):
     yield start_node
     for node in started:
         node.stop()
-        print(node.log)  # pytest shows it where the test failed
+        sys.stdout.write(f'{node.log}\n')  # pytest shows it where the test failed
     for node in started:
         assert 'Traceback' not in node.log, node.log
 

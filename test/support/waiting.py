@@ -34,4 +34,5 @@ def wait_until(
 def _print_threads() -> None:
     names = {thread.ident: thread.name for thread in threading.enumerate()}
     for identity, frame in sys._current_frames().items():
-        print(f'thread {names.get(identity, identity)}:', *traceback.format_stack(frame), sep='\n')
+        stack = ''.join(traceback.format_stack(frame))
+        sys.stdout.write(f'thread {names.get(identity, identity)}:\n{stack}\n')
