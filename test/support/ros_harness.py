@@ -247,8 +247,13 @@ class Peer:
         self._thread.start()
 
     def _spin(self) -> None:
+        from rclpy.exceptions import InvalidHandle
+
         while not self._stop.is_set():
-            self._executor.spin_once(timeout_sec=0.05)
+            # Tests destroy subscriptions and publishers while this thread is about to wait for
+            # them; of an event of theirs, rclpy then raises.
+            with suppress(InvalidHandle):
+                self._executor.spin_once(timeout_sec=0.05)
 
     def close(self) -> None:
         self.forget()
