@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 from waiting import PATIENCE_S, wait_until
 
+from zoedepth_ros.media.color import EDGE
+
 pytest.importorskip('rclpy')
 pytest.importorskip('rerun', reason='pip install rerun-sdk')
 make_reader = pytest.importorskip('mcap.reader', reason='pip install mcap').make_reader
@@ -126,6 +128,8 @@ def test_by_default_a_trajectory_is_compared_with_ground_truth_before_the_photog
     # The first frame of the trajectory is below the heading, with the warning across it.
     band = cv2.imread(str(tmp_path / 'demo.png'))[300, :, 2]
     assert band.mean() > 100
+    yellow = (cv2.imread(str(tmp_path / 'demo.png')) == EDGE).all(axis=2)
+    assert yellow.sum() > 1000  # edges of the missing floor of a platform
 
 
 def test_a_given_source_replaces_the_trajectory(tmp_path):

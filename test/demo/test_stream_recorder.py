@@ -19,6 +19,7 @@ from zoedepth_ros.msg import Domain, Status
 
 from zoedepth_ros.demo import stream_recorder as recorder
 from zoedepth_ros.geometry.filters import write_depth
+from zoedepth_ros.media.color import EDGE
 from zoedepth_ros.messages.writers import ImageWriter
 from zoedepth_ros.ros.spin import Finished
 
@@ -54,6 +55,7 @@ def publish_outputs(peer: Peer) -> None:
     rgb, rays = np.full((48, 64, 3), 90, np.uint8), np.ones((48, 64, 2), np.float32)
     cloud_msg = cloud_message(header, DEPTH_M, rays, rgb)
     peer.publish('/depth/points', cloud_msg)
+    peer.publish('/depth/points/cliffs', cloud_msg)
     probabilities = {'indoor_probability': 0.75, 'outdoor_probability': 0.25}
     peer.publish('/domain', Domain(header=header, head='indoor', **probabilities))
 
@@ -93,8 +95,9 @@ def test_a_recording_writes_a_report_an_image_and_points(record, peer, tmp_path)
     assert {entry['head'] for entry in report['head_per_second']} == {'indoor'}
     assert b'element vertex 3072\n' in (tmp_path / 'points.ply').read_bytes()
     assert (tmp_path / 'demo.png').stat().st_size > 10_000
-    yellow = (cv2.imread(str(tmp_path / 'demo.png')) == (110, 215, 250)).all(axis=2)  # 25 %
-    assert yellow.sum() > 480 * 600
+    drawn = cv2.imread(str(tmp_path / 'demo.png'))
+    assert (drawn == (110, 215, 250)).all(axis=2).sum() > 480 * 600  # 25 % of uncertainty
+    assert (drawn == EDGE).all(axis=2).sum() > 500  # edges of the floor
 
 
 def test_a_recording_ends_after_its_duration_and_succeeds_if_depth_and_points_arrived(

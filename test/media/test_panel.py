@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from zoedepth_ros.media.color import depth_to_bgr
+from zoedepth_ros.media.color import EDGE, depth_to_bgr
 from zoedepth_ros.media.panel import (
     draw_depth_with_scale,
     draw_panel,
@@ -36,6 +36,19 @@ def test_convention_far_is_right_and_up_is_up_in_the_side_view():
     assert high_column == low_column
     assert far_column > low_column
     assert far_row == low_row
+
+
+def test_edges_of_missing_floor_are_drawn_above_all_points():
+    points, colors = np.array([(0, 0, 2), (1, 0, 3)], np.float32), np.zeros((2, 3), np.uint8)
+    plain, view = (
+        draw_side_view(points, colors, height=300, width=400, edges=edges)
+        for edges in (None, points[1:])
+    )
+    rows, columns = pixels_of(view, EDGE[::-1])
+    marked = (plain != view).any(axis=2)
+    assert marked[rows, columns].all()
+    assert columns.mean() == pytest.approx(np.nonzero(marked)[1].mean(), abs=1)
+    assert (plain[rows, columns] == 0).all(axis=1).any()  # where the point is
 
 
 def test_the_side_view_has_one_scale_for_both_directions():

@@ -3,9 +3,11 @@ import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
+from zoedepth_ros.pipeline.outputs import Cloud
 from zoedepth_ros.ros.parameters.node_settings import TABLE
 from zoedepth_ros.ros.publishers import TOPICS
 
@@ -83,8 +85,9 @@ def rviz():
 
 
 def rviz_displays():
+    """Return the first display of each topic."""
     displays = rviz()['Visualization Manager']['Displays']
-    return {d['Topic']['Value']: d for d in displays if 'Topic' in d}
+    return {d['Topic']['Value']: d for d in reversed(displays) if 'Topic' in d}
 
 
 def test_rviz_shows_cloud_image_and_depth_in_the_optical_frame():
@@ -99,6 +102,19 @@ def test_rviz_shows_cloud_image_and_depth_in_the_optical_frame():
 
 def test_rviz_shows_only_topics_that_there_are():
     assert set(rviz_displays()) <= {*TOPICS, *INPUTS}
+
+
+def test_rviz_can_colour_the_points_by_the_field_that_the_node_adds():
+    displays = rviz()['Visualization Manager']['Displays']
+    (display,) = [d for d in displays if d.get('Color Transformer') == 'Intensity']
+    assert display['Topic']['Value'] == Cloud.name
+    assert display['Channel Name'] in Cloud(np.zeros((1, 5), np.float32), color=True).fields
+
+
+def test_both_layouts_have_the_uncertainty_the_obstacles_and_the_missing_floor():
+    segments = {'depth/points/obstacles', 'depth/points/cliffs'}
+    assert segments <= set(rviz_displays())
+    assert {f'/{topic}' for topic in (*segments, 'depth/uncertainty')} <= set(foxglove_paths())
 
 
 def test_one_infinite_pixel_does_not_blacken_rvizs_depth():

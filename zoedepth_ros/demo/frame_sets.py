@@ -37,6 +37,9 @@ class RecordedFrame:
     uncertainty_m: NDArray[np.float32] | None = None
     """(H, W) standard deviation of depth [m]; None if unknown."""
 
+    edges_m: NDArray[np.float32] | None = None
+    """(k, 3) edges behind which the floor is missing [m]; None if unknown."""
+
 
 class StampSynchronizer:
     """Collect one message of every topic with the same stamp.

@@ -57,6 +57,7 @@ def _draw(frame: RecordedFrame, *, warning: str, note: str, caption: str) -> NDA
         frame.points_m,
         frame.points_rgb,
         uncertainty_m=frame.uncertainty_m,
+        edges=frame.edges_m,
         titles=('image', f'depth [m]: {caption}{head}', SIDE_TITLE),
         warning=warning,
         note=note,

@@ -31,11 +31,12 @@ from zoedepth_ros.demo.ground_truth import (
     TRUE_DOMAIN,
     GroundTruthCollector,
 )
+from zoedepth_ros.demo.missing_floor import draw_missing_floor
 from zoedepth_ros.demo.report_files import REPORT, write_frames
 from zoedepth_ros.demo.topic_statistics import TopicStatistics, status_values
 from zoedepth_ros.demo.trajectory_image import draw_trajectory, error_text
 from zoedepth_ros.files import json_text, write_file
-from zoedepth_ros.messages.clouds import cloud_arrays
+from zoedepth_ros.messages.clouds import cloud_arrays, cloud_points
 from zoedepth_ros.messages.depth import depth_from_image
 from zoedepth_ros.messages.images import ImageReader
 from zoedepth_ros.msg import Domain, Status
@@ -88,8 +89,8 @@ class StreamRecorder(Node):
         self._last_frame_s = 0.0
         self._written = False
         self._synchronizer = StampSynchronizer((IMAGE, DEPTH, POINTS))
-        self._uncertainty = deque[tuple[int, Any]](maxlen=20)
-        """Stamps and latest messages; they need not arrive before the other parts of a frame."""
+        self._latest = {t: deque[tuple[int, Any]](maxlen=20) for t in (UNCERTAINTY, CLIFFS)}
+        """Stamps and messages that need not arrive before the other parts of a frame."""
         # Best effort matches every publisher; the queue is for bursts.
         qos = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
         for topic, kind in TOPICS.items():
@@ -134,8 +135,8 @@ class StreamRecorder(Node):
             self.get_logger().warning(str(error), throttle_duration_sec=5.0)
 
     def _add_frame_message(self, topic: str, stamp_ns: int, msg: Any) -> None:
-        if topic == UNCERTAINTY:
-            self._uncertainty.append((stamp_ns, msg))
+        if topic in self._latest:
+            self._latest[topic].append((stamp_ns, msg))
         if topic not in (IMAGE, DEPTH, POINTS):
             return
         messages = self._synchronizer.add(topic, stamp_ns, msg)
@@ -151,8 +152,11 @@ class StreamRecorder(Node):
             return
         stamp_ns, frame = self._newest_frame
         self._newest_frame = None
-        if (found := dict(self._uncertainty).get(stamp_ns)) is not None:
-            frame = replace(frame, uncertainty_m=depth_from_image(found))
+        uncertainty, edges = (dict(found).get(stamp_ns) for found in self._latest.values())
+        if uncertainty is not None:
+            frame = replace(frame, uncertainty_m=depth_from_image(uncertainty))
+        if edges is not None:
+            frame = replace(frame, edges_m=cloud_points(edges))
         if self._ground_truth.covers(stamp_ns):
             self._trajectory_frames[:] = [frame]
         else:
@@ -206,6 +210,10 @@ class StreamRecorder(Node):
         summary = self._ground_truth.summary
         # Beside ground truth, only random weights need the warning.
         above = draw_trajectory(summary, model=model, warning=warning if is_random else '')
+        if above and self.context.ok():  # not while a signal stops the node: it takes seconds
+            above += draw_missing_floor(
+                f'with the depth of {model}: in {self._images_with_edges} images of this stream'
+            )
         files = write_frames(
             self._folder,
             self._scenes.frames,

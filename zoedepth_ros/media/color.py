@@ -20,6 +20,8 @@ BACKGROUND = (30, 26, 24)
 """Dark grey behind everything drawn, blue-green-red."""
 INK = (225, 225, 225)
 """Colour of text and ticks, blue-green-red."""
+EDGE = (60, 210, 255)
+"""Colour of edges of missing floor, blue-green-red."""
 
 COLOR_RANGE_M = {'indoor': (0.3, 10.0), 'outdoor': (1.0, 80.0)}
 """Head -> nearest and farthest depth of the colours; fixed, so that a colour keeps its meaning."""

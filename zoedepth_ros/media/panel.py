@@ -36,6 +36,7 @@ def draw_panel(
     points_rgb: NDArray[np.uint8],
     *,
     uncertainty_m: NDArray[np.float32] | None = None,
+    edges: NDArray[np.float32] | None = None,
     titles: tuple[str, str, str] = ('image', 'depth [m]', SIDE_TITLE),
     warning: str = '',
     note: str = '',
@@ -47,6 +48,7 @@ def draw_panel(
 
     rgb: (H, W, 3); depth_m: (H', W') [m], of the same view, may have another size.
     uncertainty_m: (H', W') standard deviation [m], shown as a share of depth; None for none.
+    edges: (k, 3) edges of missing floor [m], yellow in the cloud.
     titles: above image, depth and cloud.
     points: (…, 3) [m] x right, y down, z forward, NaN allowed; points_rgb: (…, 3) their colours.
     warning: a text across everything, such as 'random weights: not depth'.
@@ -60,7 +62,12 @@ def draw_panel(
     depth = fit(depth_to_bgr(depth_m, near_m, far_m), view_height, cv2.INTER_NEAREST)
     bar = scale_bar(view_height, near_m, far_m, text_px=text_px)
     side = draw_side_view(
-        points, points_rgb, height=view_height, width=round(view_height * 1.5), text_px=text_px
+        points,
+        points_rgb,
+        height=view_height,
+        width=round(view_height * 1.5),
+        text_px=text_px,
+        edges=edges,
     )
     columns = list(zip(titles, ([image], [depth, bar], [side]), strict=True))
     if uncertainty_m is not None:

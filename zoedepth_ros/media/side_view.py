@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.media.color import BACKGROUND, BgrImage, linear_ticks, put_text, text_width
+from zoedepth_ros.media.color import BACKGROUND, EDGE, BgrImage, linear_ticks, put_text, text_width
 
 _GRID = (58, 52, 48)
 _FAINT_INK = (150, 150, 150)
@@ -22,10 +22,11 @@ def draw_side_view(
     height: int,
     width: int,
     text_px: float = 12.0,
+    edges: NDArray[np.float32] | None = None,
 ) -> BgrImage:
     """Draw a cloud seen from its right side, blue-green-red (height, width, 3).
 
-    points: (…, 3) [m]; points_rgb: (…, 3).
+    points: (…, 3) [m]; points_rgb: (…, 3).  edges: (k, 3) of missing floor [m], on top.
     Convention: points have x right, y down, z forward; drawn are z to the right and up upwards,
     one scale for both, the camera at (0, 0). Points with larger x hide those with smaller x.
     """
@@ -38,6 +39,9 @@ def draw_side_view(
     _draw_axes(canvas, frame, text_px)
     order = np.argsort(points[:, 0], kind='stable')
     _splat(canvas, frame, points[order], colors[order])
+    for _, y, z in () if edges is None else edges:
+        at = int(frame.column(z)), int(frame.row(-y))
+        cv2.circle(canvas, at, round(text_px / 4), EDGE, -1, cv2.LINE_AA)
     _draw_camera(canvas, frame, text_px)
     if not len(points):
         put_text(canvas, 'no points', (frame.left_px + 20, height // 2), text_px)
