@@ -40,7 +40,7 @@ def stamps_s(inbox):
 
 
 def test_a_camera_that_is_killed_and_started_again_is_followed(peer, start, tool, photograph):
-    node = start()
+    node = start({'diagnostics.warn_no_input': 2.0})
     depth = peer.subscribe(Image, '/depth/image')
     status = peer.subscribe(Status, '/zoedepth/status')
     camera = tool('demo.image_source', source=photograph, rate=20.0)

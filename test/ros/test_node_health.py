@@ -15,12 +15,17 @@ from zoedepth_ros.msg import Status
 from zoedepth_ros.ros.publishers import TOPICS
 
 WARN, ERROR = b'\x01', b'\x02'
+RELIABLE_ONLY = {
+    'qos_overrides./image.subscription.reliability': 'reliable',
+    'diagnostics.warn_no_input': 0.5,
+}
 
 
 def test_the_numbers_agree_with_what_an_outside_subscriber_sees(peer, start):
     """Counts to the last image; times between what is certain from outside."""
-    given = {'cloud.rate': 0.0, 'device': 'cpu', 'diagnostics.warn_no_input': 3600.0}
-    start(given, delay_s=0.03, preprocess_ms=10.0, weights_warning='')
+    start(
+        {'cloud.rate': 0.0, 'device': 'cpu'}, delay_s=0.03, preprocess_ms=10.0, weights_warning=''
+    )
     depth = peer.subscribe(Image, '/depth/image')
     cloud = peer.subscribe(PointCloud2, '/depth/points')
     status = peer.subscribe(Status, '/zoedepth/status')
@@ -102,7 +107,7 @@ def picky(peer):
 def test_peers_that_can_never_be_heard_are_named_with_both_sides_and_the_remedy(
     peer, start, picky
 ):
-    node = start({'qos_overrides./image.subscription.reliability': 'reliable'})
+    node = start(RELIABLE_ONLY)
     node.wait_for_log('active')
     publisher, subscriber = picky
     peer.subscribe(Image, '/depth/image')
@@ -124,7 +129,7 @@ def test_peers_that_can_never_be_heard_are_named_with_both_sides_and_the_remedy(
 
 
 def test_a_mismatch_that_is_mended_is_no_longer_told(peer, start, picky):
-    start({'qos_overrides./image.subscription.reliability': 'reliable'}).wait_for_log('active')
+    start(RELIABLE_ONLY).wait_for_log('active')
     status = peer.subscribe(Status, '/zoedepth/status')
     peer.subscribe(Image, '/depth/image')
     profile = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)

@@ -61,7 +61,7 @@ def test_depth_and_points_of_one_image_are_made_of_the_same_settings():
 
 def test_thousands_of_changes_stop_neither_the_stream_nor_the_node(peer, start):
     """Thirty requests of a hundred changes each, all under way while images go on."""
-    node = start({'cloud.rate': 0.0, 'device': 'cpu', 'diagnostics.warn_no_input': 3600.0})
+    node = start({'cloud.rate': 0.0, 'device': 'cpu'})
     depth = peer.subscribe(Image, '/depth/image')
     cloud = peer.subscribe(PointCloud2, '/depth/points')
     status = peer.subscribe(Status, '/zoedepth/status')

@@ -23,7 +23,12 @@ from zoedepth_ros.environment import profile_variables, reserve_domain
 HERE = Path(__file__).parent
 PROFILE = HERE.parents[1] / 'config' / 'fastdds.xml'
 ANY_AGE_S = 600.0
-"""max_image_age of the nodes under test [s]: on a busy machine images may be delayed."""
+PATIENT = {
+    'max_image_age': ANY_AGE_S,
+    'diagnostics.warn_no_input': 3600.0,
+    'diagnostics.error_no_input': 0.0,
+}
+"""Parameters of the nodes under test: on a busy machine images may be late [s]."""
 RESEND_S = 5.0
 """Time without a response of a service after which the request is sent again [s]."""
 
@@ -47,7 +52,7 @@ class NodeProcess:
         **fake: object,
     ) -> None:
         ros_args = ['--ros-args']
-        for name, value in {'max_image_age': ANY_AGE_S, **(parameters or {})}.items():
+        for name, value in {**PATIENT, **(parameters or {})}.items():
             ros_args += ['-p', f'{name}:={json.dumps(value)}']
         for old, new in (remap or {}).items():
             ros_args += ['-r', f'{old}:={new}']
