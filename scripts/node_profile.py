@@ -43,7 +43,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     'filters': ('/geometry/filters.py', '/geometry/sky.py'),
     'publishing depth/image': ('publish depth/image (',),
     'publishing depth/points': ('publish depth/points (',),
-    'diagnostics': ('/ros/health/reporter.py', '/ros/bond.py'),
+    'diagnostics': ('/ros/health/status.py', '/ros/bond.py'),
     'publishing the rest': ('publish (', 'publish domain (', 'publish depth/'),
     'decoding': ('decoded (', '/messages/images.py'),
     'taking messages': ('_take_subscription (',),

@@ -54,7 +54,7 @@ def test_operators_are_classified(operator, kind):
         ),
         (f'{EXECUTOR};EventHandler.add_to_wait_set (rclpy/event_handler.py:177)',
          'executor, callbacks'),
-        (f'{EXECUTOR};StatusReporter.report (zoedepth_ros/ros/health/reporter.py:50);'
+        (f'{EXECUTOR};StatusReporter.report (zoedepth_ros/ros/health/status.py:50);'
          'Publisher.publish (rclpy/publisher.py:72)', 'diagnostics'),
         (f'{WORK};ImageProcessor._prepare (zoedepth_ros/ros/image_processor.py:156);'
          'decoded (zoedepth_ros/messages/images.py:50)', 'decoding'),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -10,12 +9,10 @@ from typing import Any
 from rclpy.lifecycle import LifecycleNode
 
 from zoedepth_ros.inference.result import DepthPredictor
-from zoedepth_ros.msg import Status
 from zoedepth_ros.pipeline.outputs_due import enabled
 from zoedepth_ros.ros import qos
 from zoedepth_ros.ros.health.incompatible_qos import QosWatch
 from zoedepth_ros.ros.health.statistics import Statistics
-from zoedepth_ros.ros.health.status import make_status
 from zoedepth_ros.ros.image_processor import ImageProcessor
 from zoedepth_ros.ros.inference_thread import InferenceThread
 from zoedepth_ros.ros.inputs import Demand, Inputs
@@ -137,7 +134,7 @@ class CameraStream:
             return
         if not self._enabled:
             self._demand.drop()
-        is_needed = self._enabled and self._is_used()
+        is_needed = self._enabled and self.is_used
         if self._demand.update(is_needed=is_needed) == inputs.is_subscribed:
             inputs.follow_publishers()
         elif inputs.is_subscribed:
@@ -152,36 +149,34 @@ class CameraStream:
             self._topics.destroy()
             self._topics = None
 
-    def status(
-        self, stamp: Any, predictor: DepthPredictor | None, failed: bool, notices: tuple[str, ...]
-    ) -> Any:
-        """Return the Status of this camera.
+    @property
+    def is_active(self) -> bool:
+        """Whether it is between activate and deactivate."""
+        return self._inputs is not None
 
-        failed: whether the network is out of service.  notices: of the node, in words.
-        """
-        processor = self.processor
-        if processor is None or predictor is None:
-            state = Status.STATE_UNCONFIGURED
-            return make_status(
-                stamp, self.statistics, state, None, camera=self.name, notices=list(notices)
-            )
-        pipeline, (height, width) = processor.pipeline, processor.network_size
-        return make_status(
-            stamp,
-            self.statistics,
-            self._state(failed),
-            predictor,
-            camera=self.name,
-            head=pipeline.head,
-            network_height=height,
-            network_width=width,
-            scale=pipeline.scale,
-            notices=[*notices, *self._missing(), *processor.notices],
-            assumptions=list(processor.assumptions),
-            input_age=self._no_input_s() if self._is_subscribed else math.nan,
-            router_probabilities=pipeline.policy.smoothed,
-            router_uncertain=pipeline.is_router_uncertain,
-        )
+    @property
+    def is_subscribed(self) -> bool:
+        """Whether it is subscribed to its camera."""
+        return self._inputs is not None and self._inputs.is_subscribed
+
+    @property
+    def is_used(self) -> bool:
+        """Whether an output that the settings enable has a subscriber."""
+        topics = self._topics
+        return topics is not None and bool(enabled(topics.subscribed(), self.settings))
+
+    @property
+    def no_input_s(self) -> float:
+        """Time since the last image, or since it was subscribed."""
+        return self.statistics.no_input_s(self._subscribed_since_s)
+
+    def missing_input(self) -> tuple[str, ...]:
+        """Explain why inputs do not arrive, and log new causes."""
+        found = frozenset(filter(None, self._causes()))
+        for text in sorted(found - self._logged):
+            self._warn(text)
+        self._logged = found
+        return tuple(sorted(found))
 
     def owns_topic(self, topic: str) -> bool:
         """Return whether a topic, by its full name, belongs to this camera."""
@@ -205,49 +200,16 @@ class CameraStream:
             self._references.destroy()
             self._references = None
 
-    @property
-    def _is_subscribed(self) -> bool:
-        return self._inputs is not None and self._inputs.is_subscribed
-
-    def _is_used(self) -> bool:
-        """Return whether an output that the settings enable has a subscriber."""
-        topics = self._topics
-        return topics is not None and bool(enabled(topics.subscribed(), self.settings))
-
-    def _state(self, failed: bool) -> int:
-        if self._inputs is None:
-            return Status.STATE_INACTIVE
-        if not self.enabled:
-            return Status.STATE_DISABLED
-        if failed:
-            return Status.STATE_FAILED
-        if not self._is_used() or not self._is_subscribed:
-            return Status.STATE_IDLE
-        if self._no_input_s() > self.settings.warn_no_input_s:
-            return Status.STATE_NO_INPUT
-        return Status.STATE_WORKING
-
-    def _missing(self) -> tuple[str, ...]:
-        """Explain why inputs do not arrive, and log new causes."""
-        found = frozenset(filter(None, self._causes()))
-        for text in sorted(found - self._logged):
-            self._warn(text)
-        self._logged = found
-        return tuple(sorted(found))
-
     def _causes(self) -> Iterator[str]:
         inputs, settings = self._inputs, self.settings
-        if inputs is None or not inputs.is_subscribed or not self._is_used():
+        if inputs is None or not inputs.is_subscribed or not self.is_used:
             return
-        if self._no_input_s() > settings.warn_no_input_s:
+        if self.no_input_s > settings.warn_no_input_s:
             yield inputs.why_no_image()
         subscribed_s = time.monotonic() - self._subscribed_since_s
         needs_info = settings.camera_hfov_rad == 0.0 and not inputs.camera.has_info
         if needs_info and subscribed_s > settings.warn_no_input_s:
             yield inputs.why_no_camera_info()
-
-    def _no_input_s(self) -> float:
-        return self.statistics.no_input_s(self._subscribed_since_s)
 
     def _warn(self, message: str) -> None:
         if self._node.context.ok():  # otherwise there is no logger

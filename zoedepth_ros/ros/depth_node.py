@@ -10,14 +10,13 @@ from lifecycle_msgs.msg import State
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
-from zoedepth_ros.environment import shared_memory_shortage
 from zoedepth_ros.errors import describe
 from zoedepth_ros.inference.fallback import FallbackPredictor, PredictorSettings
 from zoedepth_ros.inference.result import BatchPredictor
 from zoedepth_ros.ros.bond import Bond
 from zoedepth_ros.ros.camera_stream import CameraStream, shared_transforms
 from zoedepth_ros.ros.health.incompatible_qos import QosWatch
-from zoedepth_ros.ros.health.reporter import StatusReporter
+from zoedepth_ros.ros.health.status import StatusReporter
 from zoedepth_ros.ros.image_processor import ImageProcessor
 from zoedepth_ros.ros.inference_thread import InferenceThread, SharedNetwork
 from zoedepth_ros.ros.lifecycle import current_state, refuse_invalid_transitions, reported
@@ -80,7 +79,9 @@ class DepthNode(LifecycleNode):
         self._streams = [CameraStream(self, name, settings.of(name), self._qos_watch)
                          for name in settings.common.cameras or ('',)]  # fmt: skip
         self._context_lost = self.create_guard_condition(self._leave)
-        self._reporter = StatusReporter(self, self._streams, self._statuses)
+        self._reporter = StatusReporter(
+            self, self._streams, self._qos_watch, lambda: self._predictor
+        )
         self.create_timer(1.0, self._every_second, clock=self._steady)
         Services(self, self._streams, is_active=self._is_active, recover=self._recover)
         if self._settings.autostart:
@@ -244,33 +245,6 @@ class DepthNode(LifecycleNode):
 
     def _why_unfit(self, settings: CameraSettings) -> str | None:
         return None if self._predictor is None else why_unfit(settings, self._predictor)
-
-    def _statuses(self, stamp: Any) -> list[Any]:
-        """Return the Status of every camera."""
-        predictor = self._predictor
-        failed = predictor is not None and predictor.failed
-        same_name = self._same_name()
-        of_network = () if predictor is None else predictor.notices
-        shortage = shared_memory_shortage(self._settings.warn_shared_memory_mb)
-        problems = self._qos_watch.problems()
-        statuses = []
-        for stream in self._streams:
-            others = [other for other in self._streams if other is not stream]
-            own = (
-                text
-                for text in problems
-                if not any(other.owns_topic(text.partition(': ')[0]) for other in others)
-            )
-            notices = (*same_name, *shortage, *own, *of_network)
-            statuses.append(stream.status(stamp, predictor, failed, notices))
-        return statuses
-
-    def _same_name(self) -> tuple[str, ...]:
-        ours = (self.get_name(), self.get_namespace())
-        names = [found[:2] for found in self.get_node_names_and_namespaces()].count(ours)
-        text = f'{names} nodes have the name {self.get_fully_qualified_name()}'
-        note = ' (one that was killed counts until its lease of 20 s ends)'
-        return (text + note,) * (names > 1)
 
     def _warn(self, message: str) -> None:
         if self.context.ok():  # otherwise there is no logger

@@ -1,21 +1,27 @@
-"""The content of ~/status and /diagnostics."""
+"""~/status and /diagnostics: their content, and its publication in every lifecycle state."""
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.node import Node
 from std_msgs.msg import Header
 
+from zoedepth_ros.environment import shared_memory_shortage
+from zoedepth_ros.inference.fallback import FallbackPredictor
 from zoedepth_ros.inference.result import DepthPredictor
 from zoedepth_ros.msg import DropCount, StageTime, Status
 from zoedepth_ros.pipeline.scale_file import CONVERGED, CONVERGING, UNKNOWN
 from zoedepth_ros.pipeline.scaling import ScaleReport
+from zoedepth_ros.ros import qos
+from zoedepth_ros.ros.camera_stream import CameraStream
 from zoedepth_ros.ros.health.findings import OK, Counts, faults, findings
+from zoedepth_ros.ros.health.incompatible_qos import QosWatch
 from zoedepth_ros.ros.health.statistics import Statistics, Window
 from zoedepth_ros.ros.parameters.node_settings import NodeSettings
 
@@ -47,6 +53,110 @@ _SCALE_STATES = {
 _SCALE_NAMES = {number: name for name, number in _SCALE_STATES.items()}
 
 
+class StatusReporter:
+    """Publish ~/status (~/<camera>/status of several cameras) and /diagnostics."""
+
+    def __init__(
+        self,
+        node: Node,
+        streams: Sequence[CameraStream],
+        watch: QosWatch,
+        predictor: Callable[[], FallbackPredictor | None],
+    ) -> None:
+        """Create plain publishers, which also publish while the node is inactive.
+
+        predictor: returns the present one; None while none is loaded.
+        """
+        self._node, self._streams, self._watch = node, streams, watch
+        self._predictor = predictor
+        name = node.get_fully_qualified_name()
+        self._diagnostics = [Diagnostics(name) for _ in streams]
+        options = {'qos_overriding_options': qos.overridable()}
+        topics = [f'~/{s.name}/status' if s.name else '~/status' for s in streams]
+        self._statuses = [
+            node.create_publisher(Status, topic, qos.output(1), **options) for topic in topics
+        ]
+        self._array = node.create_publisher(
+            DiagnosticArray, '/diagnostics', qos.output(10), **options
+        )
+
+    def report(self) -> None:
+        """Publish the present state of every camera."""
+        stamp, predictor = self._node.get_clock().now().to_msg(), self._predictor()
+        same_name, problems = self._same_name(), self._watch.problems()
+        of_network = () if predictor is None else predictor.notices
+        array = DiagnosticArray(header=Header(stamp=stamp))
+        messages = []
+        for stream, diagnostics in zip(self._streams, self._diagnostics, strict=True):
+            shortage = shared_memory_shortage(stream.settings.warn_shared_memory_mb)
+            others = [other for other in self._streams if other is not stream]
+            own = (
+                text
+                for text in problems
+                if not any(other.owns_topic(text.partition(': ')[0]) for other in others)
+            )
+            notices = (*same_name, *shortage, *own, *of_network)
+            messages.append(stream_status(stream, stamp, predictor, notices))
+            array.status.append(diagnostics.make(messages[-1], stream.settings))
+        for publisher, msg in zip(self._statuses, messages, strict=True):
+            publisher.publish(msg)
+        self._array.publish(array)
+
+    def _same_name(self) -> tuple[str, ...]:
+        node = self._node
+        ours = (node.get_name(), node.get_namespace())
+        names = [found[:2] for found in node.get_node_names_and_namespaces()].count(ours)
+        text = f'{names} nodes have the name {node.get_fully_qualified_name()}'
+        note = ' (one that was killed counts until its lease of 20 s ends)'
+        return (text + note,) * (names > 1)
+
+
+def stream_status(
+    stream: CameraStream,
+    stamp: Any,
+    predictor: FallbackPredictor | None,
+    notices: tuple[str, ...],
+) -> Any:
+    """Return the Status message of one camera; notices: of the node, in words."""
+    processor = stream.processor
+    if processor is None or predictor is None:
+        state = Status.STATE_UNCONFIGURED
+        return make_status(
+            stamp, stream.statistics, state, None, camera=stream.name, notices=list(notices)
+        )
+    pipeline, (height, width) = processor.pipeline, processor.network_size
+    return make_status(
+        stamp,
+        stream.statistics,
+        _state(stream, predictor),
+        predictor,
+        camera=stream.name,
+        head=pipeline.head,
+        network_height=height,
+        network_width=width,
+        scale=pipeline.scale,
+        notices=[*notices, *stream.missing_input(), *processor.notices],
+        assumptions=list(processor.assumptions),
+        input_age=stream.no_input_s if stream.is_subscribed else math.nan,
+        router_probabilities=pipeline.policy.smoothed,
+        router_uncertain=pipeline.is_router_uncertain,
+    )
+
+
+def _state(stream: CameraStream, predictor: FallbackPredictor) -> int:
+    if not stream.is_active:
+        return Status.STATE_INACTIVE
+    if not stream.enabled:
+        return Status.STATE_DISABLED
+    if predictor.failed:
+        return Status.STATE_FAILED
+    if not stream.is_used or not stream.is_subscribed:
+        return Status.STATE_IDLE
+    if stream.no_input_s > stream.settings.warn_no_input_s:
+        return Status.STATE_NO_INPUT
+    return Status.STATE_WORKING
+
+
 def make_status(
     stamp: Any,
     statistics: Statistics,
@@ -57,7 +167,7 @@ def make_status(
     router_probabilities: Mapping[str, float] | None = None,
     **values: Any,
 ) -> Any:
-    """Return the Status message of one camera.
+    """Fill a Status message.
 
     state: a constant Status.STATE_…  predictor, scale: None if not configured.
     router_probabilities: running mean of the router's.  values: further fields of the message.
