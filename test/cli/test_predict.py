@@ -10,6 +10,7 @@ from fake_predictor import FakePredictor
 import zoedepth_ros.build
 from zoedepth_ros.cli.main import main
 from zoedepth_ros.inference.result import InferenceError
+from zoedepth_ros.viewing.moments import image_frames
 from zoedepth_ros.weights import known_weights
 
 
@@ -401,15 +402,20 @@ def test_the_depth_of_a_video_too(video, tmp_path, fake):
     assert (cv2.imread(str(first), cv2.IMREAD_UNCHANGED) == 4000).all()
 
 
+def with_focal_length(path, focal_mm):
+    """Write a JPEG of 40 x 30 px whose EXIF has this focal length for 35 mm film."""
+    data = cv2.imencode('.jpg', np.zeros((30, 40, 3), np.uint8))[1].tobytes()
+    # one entry that leads to a second directory at byte 26
+    first = struct.pack('<IHHHIII', 8, 1, 0x8769, 4, 1, 26, 0)
+    second = struct.pack('<HHHIHHI', 1, 0xA405, 3, 1, focal_mm, 0, 0)
+    block = b'Exif\0\0II*\0' + first + second
+    path.write_bytes(data[:2] + b'\xff\xe1' + struct.pack('>H', len(block) + 2) + block + data[2:])
+    return path
+
+
 def test_the_focal_length_of_exif_is_used(tmp_path, fake, capsys):
     fake.training_hfov_rad = np.pi / 2  # f / W = 0.5
-    data = cv2.imencode('.jpg', np.zeros((30, 40, 3), np.uint8))[1].tobytes()
-    # one entry that leads to a second directory at byte 26; there: 35 mm for 35 mm film
-    first = struct.pack('<IHHHIII', 8, 1, 0x8769, 4, 1, 26, 0)
-    second = struct.pack('<HHHIHHI', 1, 0xA405, 3, 1, 35, 0, 0)
-    block = b'Exif\0\0II*\0' + first + second
-    data = data[:2] + b'\xff\xe1' + struct.pack('>H', len(block) + 2) + block + data[2:]
-    (tmp_path / 'p.jpg').write_bytes(data)
+    with_focal_length(tmp_path / 'p.jpg', 35)
     assert predict(tmp_path / 'p.jpg', '--out', tmp_path / 'out') == 0
     # 4 to 3 of a diagonal of 43.267 mm is 34.613 mm wide
     assert 'EXIF: 53 degrees wide' in capsys.readouterr().out
@@ -417,3 +423,24 @@ def test_the_focal_length_of_exif_is_used(tmp_path, fake, capsys):
     np.testing.assert_allclose(depth_m, 2.0 * (35 / 34.613) / 0.5, rtol=1e-3)
     predict(tmp_path / 'p.jpg', '--out', tmp_path / 'out', '--hfov', '90')  # an option wins
     assert (np.load(tmp_path / 'out' / 'p_depth.npy') == 2.0).all()
+
+
+@pytest.mark.parametrize('focal_mm', [1, 800])
+def test_a_focal_length_of_exif_that_no_lens_has_is_not_used(tmp_path, fake, capsys, focal_mm):
+    fake.training_hfov_rad = np.pi / 2
+    with_focal_length(tmp_path / 'p.jpg', focal_mm)
+    assert predict(tmp_path / 'p.jpg', '--out', tmp_path / 'out') == 0
+    assert 'EXIF' not in capsys.readouterr().out.replace('or EXIF', '')
+    assert (np.load(tmp_path / 'out' / 'p_depth.npy') == 2.0).all()
+
+
+def test_the_viewer_uses_the_focal_length_of_exif_too(tmp_path, fake, capsys):
+    pytest.importorskip('rerun')
+    image = str(with_focal_length(tmp_path / 'p.jpg', 35))
+    save = ['--save', str(tmp_path / 'p.rrd')]
+    assert main(['view', image, *save]) == 0
+    assert 'EXIF: 53 degrees wide' in capsys.readouterr().err
+    assert main(['view', image, *save, '--hfov', '90']) == 0  # an option wins
+    assert 'EXIF' not in capsys.readouterr().err
+    (frame,) = image_frames([tmp_path / 'p.jpg'], by_exif=True)
+    np.testing.assert_allclose(frame.camera.intrinsics.fx_px, 40 * 35 / 34.613, rtol=1e-4)

@@ -11,7 +11,7 @@ from processor_bench import Bench
 from sensor_msgs.msg import CompressedImage, Image
 
 from zoedepth_ros.cli.main import main
-from zoedepth_ros.media.depth_names import names_depth
+from zoedepth_ros.media.doubts import names_depth
 from zoedepth_ros.viewing.moments import recording_frames
 
 DEEP = np.tile(np.linspace(0, 1023, 64).round(), (48, 1)).astype('<u2')
@@ -34,6 +34,14 @@ PNG = {id(pixels): cv2.imencode('.png', pixels)[1].tobytes() for pixels in (DEEP
         ('/depthai/image_raw', False),
         ('/ouster/signal_image', False),
         ('/deep/image', False),
+        ('/depth_camera/image_raw', False),
+        ('/camera_depth/image_raw', True),
+        ('/azure/depth_to_rgb/image_raw', True),
+        ('/azure/rgb_to_depth/image_raw', False),
+        ('/depth/color', True),
+        ('/depth/color/compressed', True),
+        ('/camera/depth/color/image_raw', False),
+        ('/tof/distance/image', True),
     ],
 )
 def test_names_of_depth(name, is_depth):
@@ -151,10 +159,10 @@ def test_depth_in_grey_on_a_topic_of_depth_is_reported(tmp_path, capsys, predict
     msg = Image(height=4, width=4, encoding='mono8', step=4, data=array.array('B', bytes(16)))
     msg.header.stamp.sec = 1000
     bench.process(msg)
-    assert any('depth in grey' in notice for notice in bench.processor.notices)
+    assert any('are these depth' in notice for notice in bench.processor.notices)
     fields = bags.header(10**12), 4, 4, 'mono8', 0, 4, np.zeros(16, np.uint8)
     message = bags.STORE.types['sensor_msgs/msg/Image'](*fields)
     written = [bags.serialized(topic, 10**12, message)]
     source = bags.write_mcap(tmp_path / 'in.mcap', written)
     assert main(['bag', str(source), str(tmp_path / 'out.mcap')]) == 0
-    assert 'depth in grey' in capsys.readouterr().out
+    assert 'are these depth' in capsys.readouterr().out

@@ -130,8 +130,8 @@ def run(args: argparse.Namespace) -> int:
     ratios: dict[str, list[NDArray[np.float64]]] = {}
     for path in paths:
         stored = read_stored_image(path, settings.camera_bits)
-        if stored.assumption:
-            print(f'{path}: {stored.assumption} (--bits)')
+        for text in stored.notes:
+            print(f'{path}: {text}')
         camera, shape = cameras(stored.rgb.shape), stored.rgb.shape[:2]
         result = SequencePredictor(predictor, settings)(stored.rgb, camera, 0.0, [DEPTH])
         found = _ratios(result, predictor.network_size(*shape)[1], args, camera)

@@ -231,8 +231,8 @@ def _read(path: Path, bits: int) -> StoredImage:
     hfov_deg = math.degrees(stored.hfov_rad)
     by_exif = f', EXIF: {hfov_deg:.0f} degrees wide' if stored.hfov_rad else ''
     print(f'    {width} x {height} px{turned}{by_exif}')
-    if stored.assumption:
-        print(f'    {stored.assumption} (--bits)')
+    for text in stored.notes:
+        print(f'    {text}')
     return stored
 
 

@@ -207,7 +207,8 @@ def _frames(
     require_readable(paths)
     if args.calibration:
         require_shapes(paths, cameras)
-    return moments.image_frames(paths, bits=settings.camera_bits, note=_note)
+    by_exif = not (args.calibration or settings.camera_hfov_rad)
+    return moments.image_frames(paths, bits=settings.camera_bits, note=_note, by_exif=by_exif)
 
 
 def _check_recorded(args: argparse.Namespace, topic: str) -> None:

@@ -13,12 +13,6 @@ SENSOR_BITS = (8, 10, 12, 14, 16)
 
 LEAST_BITS, MOST_BITS = 8, 16
 
-DEPTH_HOLES, DEPTH_NEAREST = 0.01, 100  # of depth: least share of 0, least of the other values
-LIKE_DEPTH = (
-    f'16-bit images look like depth (0 in places, and else nothing below {DEPTH_NEAREST}): is '
-    'this the depth of a camera, not its image?'
-)
-
 
 class SignificantBits:
     """Know how many bits of the values of one camera's 16-bit images are significant.
@@ -29,8 +23,6 @@ class SignificantBits:
 
     def __init__(self) -> None:
         self._largest = 0
-        self.doubt = ''
-        """Why images may be depth, in words; '' without a reason."""
         self.text = ''
         """How 16-bit values are read, in words; '' before the first."""
 
@@ -40,26 +32,12 @@ class SignificantBits:
         configured: 8 to 16, or 0 for the fewest bits of a sensor that hold the largest value.
         """
         self._largest = max(self._largest, int(values.max()))
-        if not configured and not self.doubt and _is_like_depth(values):
-            self.doubt = LIKE_DEPTH
         bits = configured or next(bits for bits in SENSOR_BITS if self._largest < 1 << bits)
         reason = 'as configured' if configured else 'by the largest value so far'
         if self._largest >= 1 << bits:
             reason += ', and larger values, which come, are taken for white'
         self.text = f'16-bit images are read with {bits} significant bits: {reason}'
         return bits
-
-
-def _is_like_depth(values: NDArray[np.uint16]) -> bool:
-    """Tell depth of unknown pixels and a nearest range from an image, which has dark values.
-
-    Values whose last bits are never used were scaled up, as no depth is.
-    """
-    few = values[::4, ::4]
-    if values.ndim != 2 or (few & 0xF == 0).all():
-        return False
-    known = few[few > 0]
-    return few.size - known.size > DEPTH_HOLES * few.size and bool(known.min() >= DEPTH_NEAREST)
 
 
 def to_8_bits(values: NDArray[Any], bits: int) -> NDArray[np.uint8]:

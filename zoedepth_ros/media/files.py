@@ -16,14 +16,17 @@ from numpy.typing import NDArray
 from zoedepth_ros.files import write_file
 from zoedepth_ros.geometry.millimetres import from_millimetres, to_millimetres
 from zoedepth_ros.media.brightness import SignificantBits, to_8_bits
-from zoedepth_ros.media.depth_names import names_depth
+from zoedepth_ros.media.doubts import doubts_about, names_depth
 from zoedepth_ros.media.image_header import (
     hfov_rad,
     is_truncated,
     is_turned,
+    jpeg_end,
     orientation,
     upright,
 )
+
+_MORE_DATA = b'\x5a' * 4096  # of a JPEG, without a marker
 
 
 class ImageFileError(ValueError):
@@ -40,8 +43,8 @@ class StoredImage:
     """EXIF orientation that has been undone, 1 to 8; 1 is upright."""
     hfov_rad: float
     """Horizontal field of view by its EXIF [rad]; 0.0 without one."""
-    assumption: str = ''
-    """How its 16-bit values were read, in words; '' for 8 bits."""
+    notes: tuple[str, ...] = ()
+    """How its 16-bit values were read, and why it may be no image, in words."""
 
 
 def read_image(path: str | PathLike[str]) -> NDArray[np.uint8]:
@@ -64,24 +67,29 @@ def read_stored_image(path: str | PathLike[str], bits: int = 0) -> StoredImage:
         raise ImageFileError(f'{path}: OpenCV refuses it: {error.err or error}') from None
     if pixels is None:
         raise ImageFileError(f'{path}: not an image that OpenCV reads ({len(data):,} bytes)')
-    turned = orientation(data)
-    significant = SignificantBits()
+    if lacks_end(data, pixels):
+        raise ImageFileError(f'{path}: the last rows of the image are missing')
+    turned, name, is_grey = orientation(data), '/'.join(Path(path).parts[-2:]), pixels.ndim == 2
+    if pixels.dtype not in (np.uint8, np.uint16):
+        raise ImageFileError(
+            f'{path}: values of {pixels.dtype}, as of depth: expected 8 or 16 bits'
+        )
+    significant, used = SignificantBits(), 8
     if pixels.dtype == np.uint16:
-        if pixels.ndim == 2 and not bits and names_depth('/'.join(Path(path).parts[-2:])):
+        if is_grey and not bits and names_depth(name):
             raise ImageFileError(
                 f'{path}: 16 bits and one channel are depth by the name of the file or its '
                 'folder, not an image: set --bits where it is one'
             )
-        pixels = to_8_bits(pixels, significant.of(pixels, bits))
-    elif pixels.dtype != np.uint8:
-        raise ImageFileError(
-            f'{path}: values of {pixels.dtype}, as of depth: expected 8 or 16 bits'
-        )
-    code = cv2.COLOR_GRAY2RGB if pixels.ndim == 2 else cv2.COLOR_BGR2RGB
+        used = significant.of(pixels, bits)
+    doubts = doubts_about(pixels, name, is_grey=is_grey, bits=bits, white=(1 << used) - 1)
+    if pixels.dtype == np.uint16:
+        pixels = to_8_bits(pixels, used)
+    code = cv2.COLOR_GRAY2RGB if is_grey else cv2.COLOR_BGR2RGB
     rgb = cv2.cvtColor(upright(pixels, turned), code)
     hfov = hfov_rad(data, rgb.shape[1], rgb.shape[0])
-    assumption = '; '.join(filter(None, (significant.text, significant.doubt)))
-    return StoredImage(rgb, turned, hfov, assumption)
+    notes = (f'{significant.text} (--bits)',) if significant.text else ()
+    return StoredImage(rgb, turned, hfov, (*notes, *doubts))
 
 
 def image_shape(path: Path) -> tuple[int, int] | None:
@@ -106,6 +114,19 @@ def decode_pixels(data: bytes) -> NDArray[Any] | None:
     """
     flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
     return cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+
+
+def lacks_end(data: bytes, pixels: NDArray[Any]) -> bool:
+    """Return whether a decoded JPEG has an end marker but not the data of its last rows.
+
+    Decoders fill such rows with grey, without an error.  With more data before the marker these
+    become rows, while a complete image stays as it is.
+    """
+    end = jpeg_end(data)
+    if end < 0 or (pixels[-8:, -8:] != 128).any():
+        return False
+    longer = decode_pixels(data[:end] + _MORE_DATA + data[end:])
+    return longer is None or not np.array_equal(longer, pixels)
 
 
 def write_image(path: str | PathLike[str], bgr: NDArray[Any]) -> None:

@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from zoedepth_ros.geometry.field_of_view import NARROWEST_RAD, WIDEST_RAD
+
 JPEG_START, PNG_START = b'\xff\xd8', b'\x89PNG\r\n\x1a\n'
 UPRIGHT = 1
 
@@ -42,7 +44,7 @@ def orientation(data: bytes) -> int:
 
 
 def hfov_rad(data: bytes, width: int, height: int) -> float:
-    """Return the horizontal field of view of an image by its EXIF [rad]; 0.0 without one.
+    """Return the horizontal field of view of an image by EXIF [rad]; 0.0 without a plausible one.
 
     width, height: of the upright image.  The focal length equivalent to 35 mm has the same angle
     across the diagonal (CIPA DCG-001).  An image cropped from another one keeps the value and is
@@ -52,7 +54,8 @@ def hfov_rad(data: bytes, width: int, height: int) -> float:
     if not isinstance(focal_mm, int) or focal_mm <= 0:
         return 0.0
     across_mm = _FULL_FRAME_DIAGONAL_MM * width / math.hypot(width, height)
-    return 2.0 * math.atan(0.5 * across_mm / focal_mm)
+    found_rad = 2.0 * math.atan(0.5 * across_mm / focal_mm)
+    return found_rad if NARROWEST_RAD <= found_rad <= WIDEST_RAD else 0.0
 
 
 def is_turned(value: int) -> bool:
@@ -87,9 +90,16 @@ def is_truncated(data: bytes) -> bool:
     Bytes after the end, such as the rest of a driver's buffer, do not matter.
     """
     if data.startswith(JPEG_START):
-        start = sum(len(segment) + 4 for _, segment in _jpeg_segments(data)) + len(JPEG_START)
-        return data.find(b'\xff\xd9', start) < 0
+        return jpeg_end(data) < 0
     return data.startswith(PNG_START) and not _has_png_end(data)
+
+
+def jpeg_end(data: bytes) -> int:
+    """Return where the end marker of a JPEG file is; -1 for a file without one."""
+    if not data.startswith(JPEG_START):
+        return -1
+    start = sum(len(segment) + 4 for _, segment in _jpeg_segments(data)) + len(JPEG_START)
+    return data.find(b'\xff\xd9', start)
 
 
 def _exif(data: bytes) -> dict[int, object]:

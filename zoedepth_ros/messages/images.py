@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.media.brightness import SignificantBits, to_8_bits
-from zoedepth_ros.media.depth_names import names_depth
-from zoedepth_ros.media.files import decode_pixels
+from zoedepth_ros.media.doubts import doubts_about, names_depth
+from zoedepth_ros.media.files import decode_pixels, lacks_end
 from zoedepth_ros.media.image_header import JPEG_START, PNG_START, image_size, is_truncated
 
 Rgb = NDArray[np.uint8]
@@ -28,6 +28,8 @@ ColorConverter = Callable[[NDArray[Any], str], Rgb]
 
 DEPTH_ENCODINGS = ('16UC1', '16SC1', '32FC1', '64FC1')
 """What depth comes in (REP 118), and no camera's image."""
+
+_LOWER_DEPTH = tuple(name.lower() for name in DEPTH_ENCODINGS)
 
 _OTHER_STARTS = {
     'WebP': (8, b'WEBP'),
@@ -137,17 +139,13 @@ class ImageReader:
         convert: how colours are converted; by default the best way this machine has.
         """
         self.topic, self._convert, self._bits = topic, convert, SignificantBits()
-        self._grey = ''
+        self.doubts: tuple[str, ...] = ()
+        """Why the latest image may be none, or is read wrongly, in words."""
 
     @property
     def assumption(self) -> str:
         """How 16-bit values are read, in words; '' before the first."""
         return self._bits.text
-
-    @property
-    def doubts(self) -> tuple[str, ...]:
-        """Why these may not be images, in words."""
-        return tuple(filter(None, (self._grey, self._bits.doubt)))
 
     def rgb(self, msg: Any, bits: int = 0) -> Rgb:
         """Return the image (H, W, 3), which may share memory with the message.
@@ -155,12 +153,9 @@ class ImageReader:
         bits: significant ones of 16-bit values, which are scaled to 8; 0 for those of the largest
         value so far.  Raises ConversionError.
         """
-        is_compressed = hasattr(msg, 'format')
-        name = msg.format.partition(';')[0].strip() if is_compressed else msg.encoding
-        is_grey = name in ('mono8', '8UC1') and names_depth(self.topic)
-        self._grey = f'{name} on {self.topic}: is this depth in grey, not an image?' * is_grey
-        if is_compressed:
-            return self._of_compressed(msg, name, bits)
+        if hasattr(msg, 'format'):
+            return self._of_compressed(msg, bits)
+        name = msg.encoding
         self._refuse_depth(name, bits)
         if name not in ENCODINGS:
             raise _unknown_encoding(f'encoding {name!r}')
@@ -169,13 +164,14 @@ class ImageReader:
             return rgb
         return np.ascontiguousarray(rgb[: msg.height, : msg.width])
 
-    def _of_compressed(self, msg: Any, name: str, bits: int) -> Rgb:
-        """Decode a JPEG or PNG; name: encoding of the image before compression.
+    def _of_compressed(self, msg: Any, bits: int) -> Rgb:
+        """Decode a JPEG or PNG.
 
         `format` is read as image_transport writes it: 'bayer_rggb8; png compressed ' is a mosaic.
-        An image that breaks off is refused too: older OpenCVs fill it up in grey.
+        An image that breaks off is refused too: OpenCV fills it up in grey.
         """
-        if name in DEPTH_ENCODINGS or 'compressedDepth' in msg.format:
+        form = msg.format.lower()
+        if form.partition(';')[0].strip() in _LOWER_DEPTH or 'compresseddepth' in form:
             raise _depth_error(f'format {msg.format!r}')
         data = bytes(msg.data)
         _check_file(data, msg.format)
@@ -187,7 +183,10 @@ class ImageReader:
         if pixels is None:
             message = f'cannot decode {len(data)} bytes of {msg.format!r}'
             raise ConversionError(DAMAGED, message)
-        encoding = _decoded_encoding(pixels, name, msg.format)
+        if lacks_end(data, pixels):
+            message = f'{msg.format!r} image of {len(data)} bytes lacks the data of its last rows'
+            raise ConversionError(DAMAGED, message)
+        encoding = _decoded_encoding(pixels, form)
         self._refuse_depth(encoding, bits)
         return self._converted(pixels, encoding, bits, convert_with_opencv)
 
@@ -212,10 +211,14 @@ class ImageReader:
             least = f'at least {encoding.least_side} x {encoding.least_side} px'
             message = f'{name} needs {least}, got {width} x {height} px'
             raise ConversionError('cannot convert', message)
+        significant, values = 8, pixels
+        if encoding.bits == 16:
+            values = pixels[..., :3] if encoding.channels == 4 else pixels
+            significant = self._bits.of(values, bits)
+        is_grey, white = encoding.code == cv2.COLOR_GRAY2RGB, (1 << significant) - 1
+        self.doubts = doubts_about(values, self.topic, is_grey=is_grey, bits=bits, white=white)
         try:
             if encoding.bits == 16:
-                values = pixels[..., :3] if encoding.channels == 4 else pixels
-                significant = self._bits.of(values, bits)
                 return to_8_bits(convert_with_opencv(pixels, name), significant)
             if encoding.code is None:
                 return pixels
@@ -277,20 +280,21 @@ def _other_format(data: bytes, name: str) -> str:
     return '' if not words or {'jpeg', 'jpg', 'png'} & set(words) else repr(name)
 
 
-def _decoded_encoding(pixels: NDArray[Any], name: str, form: str) -> str:
-    """Name the encoding of what OpenCV decoded; name: that of the image before compression."""
+def _decoded_encoding(pixels: NDArray[Any], form: str) -> str:
+    """Name the encoding of what OpenCV decoded; form: `format` of the message in lower case."""
     bits = 8 * pixels.itemsize
+    mosaic = re.search('bayer_[a-z]+', form)
     if pixels.ndim == 3:
-        if name.startswith('bayer_') and not any(color in form for color in _COLORS):
+        if mosaic and not any(color in form for color in _COLORS):
             message = f'{form!r} has 3 channels: expected a Bayer mosaic of one'
             raise ConversionError('cannot convert', message)
         return f'bgr{bits}'
-    if not name.startswith('bayer_'):
+    if not mosaic:
         return f'mono{bits}'
-    mosaic = f'{name.rstrip("0123456789")}{bits}'
-    if mosaic not in ENCODINGS:
+    encoding = f'{mosaic.group()}{bits}'
+    if encoding not in ENCODINGS:
         raise _unknown_encoding(repr(form))
-    return mosaic
+    return encoding
 
 
 def _pixels(msg: Any, encoding: Encoding) -> NDArray[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.errors import printable
-from zoedepth_ros.geometry.intrinsics import CameraModel
+from zoedepth_ros.geometry.intrinsics import CameraModel, assumed_camera
 from zoedepth_ros.geometry.rectification import AUTO
 from zoedepth_ros.media.files import read_stored_image
 from zoedepth_ros.media.video import read_video, read_webcam
@@ -32,17 +33,21 @@ def image_frames(
     dwell_s: float = 1.0,
     bits: int = 0,
     note: Callable[[str], None] = lambda text: None,
+    by_exif: bool = False,
 ) -> Iterator[ViewFrame]:
     """Show images one after the other, `dwell_s` apart; raises ImageFileError and OSError.
 
     bits: significant ones of 16-bit files, 0 for those of the largest value.  note: called with
-    how they are read.
+    how they are read.  by_exif: whether the field of view in EXIF makes a camera.
     """
     for number, path in enumerate(paths):
         stored = read_stored_image(path, bits)
-        if stored.assumption:
-            note(f'{path}: {stored.assumption}')
-        yield ViewFrame(printable(path.name), number * dwell_s, stored.rgb)
+        for text in stored.notes:
+            note(f'{path}: {text}')
+        camera = assumed_camera(stored.rgb.shape, stored.hfov_rad) if by_exif else None
+        if camera is not None:
+            note(f'{path}: EXIF: {math.degrees(stored.hfov_rad):.0f} degrees wide')
+        yield ViewFrame(printable(path.name), number * dwell_s, stored.rgb, camera=camera)
 
 
 def video_frames(path: Path, rate_hz: float = 0.0) -> Iterator[ViewFrame]:
