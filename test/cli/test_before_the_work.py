@@ -155,16 +155,32 @@ def test_an_option_without_effect_is_rejected(place, capsys, command, option):
     assert option in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    'command',
-    [
-        'predict a.png --calibration wide.yaml',
-        'predict a.avi --calibration wide.yaml',
-        'calibrate a.png --distance 2 --calibration wide.yaml',
-        'view a.png --save x.rrd --calibration wide.yaml',
-        'view a.avi --save x.rrd --calibration wide.yaml',
-    ],
-)
+WITH_CALIBRATION = [
+    'predict a.png --calibration wide.yaml',
+    'predict a.avi --calibration wide.yaml',
+    'calibrate a.png --distance 2 --calibration wide.yaml',
+    'view a.png --save x.rrd --calibration wide.yaml',
+    'view a.avi --save x.rrd --calibration wide.yaml',
+]
+
+
+@pytest.mark.parametrize('command', WITH_CALIBRATION)
+def test_a_calibration_of_no_camera_is_named_before_the_images(place, capsys, command):
+    if command.startswith('view'):
+        pytest.importorskip('rerun')
+    matrix = '{rows: 3, cols: 3, data: [0.0041, 0, 0.0032, 0, 0.0041, 0.0024, 0, 0, 1]}'  # metres
+    (place / 'wide.yaml').write_text(
+        f'image_width: 40\nimage_height: 30\ncamera_matrix: {matrix}\n'
+        'distortion_coefficients: {rows: 1, cols: 5, data: [0, 0, 0, 0, 0]}\n'
+    )
+    assert code_of(command) == exit_codes.REFUSED
+    error = capsys.readouterr().err
+    assert 'wide.yaml: P is impossible: fx = 0.0041 px' in error
+    assert 'a.png' not in error
+    assert 'a.avi' not in error
+
+
+@pytest.mark.parametrize('command', WITH_CALIBRATION)
 def test_a_calibration_for_another_image_shape_is_named(place, capsys, command):
     if command.startswith('view'):
         pytest.importorskip('rerun')

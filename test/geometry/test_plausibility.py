@@ -183,6 +183,17 @@ DOUBTFUL = {
         calibration(284.5, 282.9, 421.9, 398.1, 848, 800, d=[0.0] * 4, model='equidistant'),
         'ideal fisheye',
     ),
+    'a fisheye without coefficients, P equal to K': (
+        calibration(284.5, 282.9, 421.9, 398.1, 848, 800, d=[0.0] * 4, model='equidistant',
+                    rectified=True),
+        'ideal fisheye',
+    ),
+    'K of 640 x 480 for 640 x 360 that were cut out': (
+        calibration(525.0, 525.0, 319.5, 239.5, 640, 360), 'cy = 239.5 px in K is far from',
+    ),
+    'K of 1280 x 720 for 1280 x 960': (
+        calibration(900.0, 900.0, 639.5, 359.5, 1280, 960), 'cy = 359.5 px in K is far from',
+    ),
     'no name of a model': (
         calibration(500.0, 500.0, 320.0, 240.0, 640, 480, d=[-0.1, 0.0, 0.0, 0.0, 0.0], model=''),
         'plumb_bob is assumed',

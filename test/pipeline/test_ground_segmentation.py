@@ -85,6 +85,26 @@ def test_the_last_ground_stands_in_for_two_seconds():
     assert around.ground is None
 
 
+@pytest.mark.parametrize('by_tf', [True, False])
+@pytest.mark.parametrize('now', [(0.1, 0.0), (-0.5, 0.2), (-0.15, 3.1)])
+def test_the_last_ground_turns_with_a_camera_that_turns(now, by_tf):
+    """It was found 0.02 rad beside the expected pitch, at 0.8 m."""
+    around = GroundSegmentation()
+
+    def expect(pitch_rad, roll_rad):
+        around.measured_up = up_from_angles(pitch_rad, roll_rad) if by_tf else None
+        return settings_from({'camera.pitch': pitch_rad, 'camera.roll': roll_rad})
+
+    assert look_around(around, seen(HALL)[1], expect(-0.13, 0.0), 10.0)
+    nothing = np.full((120, 160, 3), np.nan, np.float32)
+    look_around(around, nothing, expect(*now), 10.5)
+    assert around.ground.height_m == pytest.approx(0.8, rel=0.01)
+    assert around.ground.pitch_rad == pytest.approx(now[0], abs=0.025)
+    assert around.ground.roll_rad == pytest.approx(now[1], abs=0.025)
+    look_around(around, nothing, expect(-0.13, 0.0), 11.0)
+    assert around.ground.pitch_rad == pytest.approx(-0.15, abs=0.003)
+
+
 def test_a_pitch_that_is_known_is_not_searched_for():
     settings = settings_from({'camera.pitch': -0.15, 'camera.pitch_tolerance': 0.0})
     around = GroundSegmentation()

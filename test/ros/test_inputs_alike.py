@@ -11,9 +11,11 @@ from fake_predictor import FakePredictor
 from processor_bench import Bench
 from ros_harness import camera_info_message
 from sensor_msgs.msg import CompressedImage, Image
+from videos import write_mkv
 
 from zoedepth_ros.bags.add_depth import add_depth
 from zoedepth_ros.bags.plan import DepthOptions, make_plan
+from zoedepth_ros.cli import view
 from zoedepth_ros.cli.main import main
 from zoedepth_ros.messages.camera_info import CameraUnknown
 from zoedepth_ros.ros.parameters.node_settings import settings_from
@@ -197,21 +199,60 @@ def test_images_larger_than_the_profiles_shared_memory_are_warned_of(tmp_path, m
     assert warning in bench.processor.notices
 
 
-def test_a_least_depth_beyond_the_range_of_the_head_is_reported_by_all(
-    tmp_path, monkeypatch, capsys
-):
-    predictor = FakePredictor(2.0, heads=('indoor',))
+FLOOR = np.full((48, 64), 30.0, np.float32)
+FLOOR[30:] = (50.0 / (np.arange(30, 48) - 23.5))[:, None]
+"""A floor 1 m below a camera of 50 px, and something far away."""
+
+DOUBTFUL = {
+    'the least depth is beyond the range of the head': (
+        {'depth.min': '50'},
+        'depth.min is 50 m, but the head indoor measures to 10 m',
+    ),
+    'points end before they begin': (
+        {'depth.min': '2', 'cloud.max_range': '1.5'},
+        'no points: depth.min is 2 m, but cloud.max_range 1.5 m',
+    ),
+    'the floor gives an unusual scale': (
+        {'scale.source': 'height', 'camera.height': '3'},
+        'the scale by camera.height is 3.0',
+    ),
+}
+
+
+@pytest.mark.parametrize('name', DOUBTFUL)
+def test_what_is_doubtful_about_depth_is_reported_by_all(tmp_path, monkeypatch, capsys, name):
+    pytest.importorskip('rerun')
+    given, text = DOUBTFUL[name]
+    predictor = FakePredictor(FLOOR, heads=('indoor',))
     monkeypatch.setattr('zoedepth_ros.build.build_predictor', lambda *_, **__: predictor)
-    text = 'depth.min is 50 m, but the head indoor measures to 10 m'
-    bench = Bench(predictor, **{'depth.min': 50.0})
+    settings = {key: value if '.source' in key else float(value) for key, value in given.items()}
+    bench = Bench(predictor, **settings)
+    bench.camera.set_info(camera_info_message(fx=50.0, fy=50.0))
     bench.process()
     assert any(text in notice for notice in bench.processor.notices)
-    source = bags.write_mcap(tmp_path / 'in.mcap', [bags.image(bags.rgb_image(0), 10**18)])
-    main(['bag', str(source), str(tmp_path / 'out.mcap'), '--depth-min', '50'])
-    assert text in capsys.readouterr().out
-    file = tmp_path / 'image.png'
-    file.write_bytes(PNG)
-    main(['predict', str(file), '--out', str(tmp_path / 'out'), '--depth-min', '50'])
-    assert text in capsys.readouterr().out
-    main(['predict', str(file), '--out', str(tmp_path / 'out'), '--depth-min', '1'])
-    assert 'depth.min' not in capsys.readouterr().out
+
+    image, video = tmp_path / 'image.png', tmp_path / 'video.mkv'
+    image.write_bytes(PNG)
+    write_mkv(video, (0, 100))
+    messages = [bags.camera_info(10**18, focal_px=50.0), bags.image(bags.rgb_image(0), 10**18)]
+    source, out = bags.write_mcap(tmp_path / 'in.mcap', messages), str(tmp_path / 'out')
+    options = [part for key, value in given.items()
+               for part in ('--' + key.replace('.', '-').replace('_', '-'), value)]  # fmt: skip
+    hfov = ['--hfov', str(np.degrees(2.0 * np.arctan(32.0 / 50.0)))]
+    commands = [
+        ['bag', str(source), str(tmp_path / 'out.mcap')],
+        ['predict', str(image), '--out', out, *hfov],
+        ['predict', str(video), '--out', out, *hfov],
+        ['view', str(source), '--predict', '--save', str(tmp_path / 'a.rrd')],
+        ['view', str(video), '--save', str(tmp_path / 'a.rrd'), *hfov],
+    ]
+    for command in commands:
+        if 'cloud.max_range' in given and str(video) in command and 'predict' in command:
+            continue  # a video gets no cloud
+        view._note.cache_clear()  # says everything once per process
+        main([*command, *options])
+        said = capsys.readouterr()
+        assert (said.out + said.err).count(text) == 1, command
+        main([*command, *(['--overwrite'] if 'bag' in command else [])])
+        said = capsys.readouterr()
+        assert text not in said.out + said.err

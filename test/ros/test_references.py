@@ -156,8 +156,8 @@ def test_each_source_has_its_topic(source, topic):
 
 
 def test_a_level_frame_says_where_up_is_for_the_camera():
-    frames = Transforms(OneTransform())
-    np.testing.assert_allclose(frames.up('base', 'camera'), (0.0, -1.0, 0.0), atol=1e-9)
-    assert frames.up('base', 'elsewhere') is None
-    assert Transforms().up('base', 'camera') is None
-    assert Transforms().up('camera', 'camera') == (0.0, 0.0, 1.0)
+    frames, stamp = Transforms(OneTransform()), header().stamp
+    np.testing.assert_allclose(frames.up('base', 'camera', stamp), (0.0, -1.0, 0.0), atol=1e-9)
+    assert frames.up('base', 'elsewhere', stamp) is None
+    assert Transforms().up('base', 'camera', stamp) is None
+    assert Transforms().up('camera', 'camera', stamp) == (0.0, 0.0, 1.0)

@@ -43,14 +43,21 @@ def test_the_frame_of_a_tilted_camera_is_level_and_looks_where_the_camera_looks(
 
 
 class Nodding:
-    """Know where base is, as tf2_ros.Buffer does: a camera of a pitch that is set."""
+    """Know where base is, as tf2_ros.Buffer does: a camera of a pitch that is set.
+
+    earlier: pitch at earlier times [ns]; every other time but the newest is unknown.
+    """
 
     def __init__(self):
-        self.pitch_rad = 0.0
+        self.pitch_rad, self.earlier = 0.0, {}
 
-    def lookup_transform(self, target, source, _):
+    def lookup_transform(self, target, source, time):
         assert (source, target) == ('base', 'camera_optical')
-        x, y, z, w = level_rotation(up_from_angles(self.pitch_rad))
+        if time.nanoseconds and time.nanoseconds not in self.earlier:
+            raise LookupError(time)
+        x, y, z, w = level_rotation(
+            up_from_angles(self.earlier.get(time.nanoseconds, self.pitch_rad))
+        )
         return SimpleNamespace(
             transform=SimpleNamespace(rotation=SimpleNamespace(x=x, y=y, z=z, w=w))
         )
@@ -109,6 +116,16 @@ def test_with_a_base_frame_every_scan_comes_with_the_tilt_of_its_moment(with_tf,
     stamps = [message.transforms[0].header.stamp for message in moving]
     assert stamps == [scan.header.stamp for scan in bench.sent('scan')]
     assert '/tf_static' not in bench.publishers.sent
+
+
+def test_a_camera_that_turns_while_the_network_works_has_the_tilt_of_its_image(with_tf):
+    bench, tf = Bench(**ROWS, **{'camera.base_frame': 'base'}), Nodding()
+    bench.processor.follow(bench.camera, None, Transforms(tf))
+    tf.pitch_rad, tf.earlier = 0.3, {round(1e9 * (bench.now_s - 0.4)): -0.2}
+    for age_s in (0.4, 0.0):  # TF has nothing of the time of the second image yet
+        bench.process(bench.message(rgb_image(), stamp_s=bench.now_s - age_s))
+        bench.now_s += 0.1
+    assert [pitch_in(message) for message in bench.sent('/tf')] == pytest.approx([-0.2, 0.3])
 
 
 def test_a_frame_that_is_given_is_taken_and_nothing_is_published(with_tf):

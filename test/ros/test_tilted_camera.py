@@ -102,3 +102,40 @@ def test_the_notice_goes_when_the_parameter_is_set():
     run(bench, images=8)
     assert bench.processor.notices == ()
     assert bench.sent(OBSTACLES)
+
+
+# A street: floor, a crate, a low wall; then sky
+STREET = tilted.Room([((2.2, -0.4, 0.0), (2.8, 0.9, 0.9)), ((7.0, -40.0, 0.0), (7.2, -1.0, 1.4))],
+                     1e4, 1e4, 1e4)  # fmt: skip
+
+
+@pytest.mark.parametrize('mode', ['rows', 'height'])
+@pytest.mark.parametrize('turns', [1, 2, 3])
+def test_a_camera_mounted_on_its_side_or_upside_down_has_the_scan_and_the_sky_of_an_upright_one(
+    ros, turns, mode
+):
+    """Pixels of a turned camera are those of an upright one, turned."""
+    upright_m = np.minimum(tilted.look(STREET, RAYS, -4.0, height_m=1.0)[0], 60.0)
+    outputs = []
+    for quarter in (0, turns):
+        depth_m = np.rot90(upright_m, quarter)  # the right side down turns the image to the left
+        roll_rad = (quarter + 1) % 4 * math.pi / 2 - math.pi / 2
+        bench = Bench(
+            FakePredictor(depth_m, router={'indoor': 0.0, 'outdoor': 1.0}),
+            frozenset({'depth/image', 'scan'}),
+            **{'scan.enabled': True, 'scan.mode': mode, 'cloud.decimation': 1},
+            **{'camera.pitch': math.radians(-4.0), 'camera.roll': roll_rad},
+        )
+        bench.camera.set_info(camera_info_message(*depth_m.shape, fx=115.0, fy=115.0))
+        bench.process(bench.message(np.full((*depth_m.shape, 3), 150, np.uint8)))
+        image = np.frombuffer(bench.sent('depth/image')[0].data, np.float32)
+        outputs.append((np.rot90(image.reshape(depth_m.shape), -quarter), bench.sent('scan')[0]))
+    (depth_m, scan), (turned_m, turned) = outputs
+    np.testing.assert_array_equal(turned_m, depth_m)
+    assert np.isposinf(depth_m).mean() > 0.3
+    assert turned.angle_increment == pytest.approx(scan.angle_increment, rel=1e-3)
+    assert turned.angle_min == pytest.approx(scan.angle_min, abs=1e-3)
+    with np.errstate(invalid='ignore'):
+        difference = np.abs(np.subtract(turned.ranges, scan.ranges)) > 0.02
+    assert np.mean(difference | (np.isnan(turned.ranges) != np.isnan(scan.ranges))) < 0.03
+    assert np.isfinite(scan.ranges).sum() > 20

@@ -141,8 +141,8 @@ def _made(
             continue
         found = pipeline.process(request, result, poses=partial(getattr, frame, 'pose'))
         made = _messages(found, messages, frame, item, plan, report)
-        report.assume('scale.source', pipeline.motion_notice)
-        report.assume('depth.min', pipeline.range_notice)
+        for subject, text in pipeline.notices.items():
+            report.assume(subject, text)
         report.reused += bool(frame.done)
         note = {'messages': len(made), STATE: pipeline.snapshot()}
         yield item, frame, _Work((*frame.done, *made[len(frame.done) :]), note)

@@ -49,16 +49,20 @@ def camera_of(args: argparse.Namespace, settings: PipelineSettings) -> CameraOf:
 
     The function returns None without --calibration and --hfov, prints warnings about a calibration
     to stderr, and raises CameraError for another shape or an invalid camera.  Raises CameraError
-    for an unreadable calibration.
+    for a calibration that cannot be read or used.
     """
     from zoedepth_ros.geometry.calibration_file import read_chosen_calibration
-    from zoedepth_ros.geometry.intrinsics import assumed_camera
+    from zoedepth_ros.geometry.intrinsics import CameraError, assumed_camera
 
     if args.calibration and getattr(args, 'camera.hfov') is not None:
         raise ValueError('--hfov: not allowed with --calibration, which has the field of view')
     calibration = read_chosen_calibration(args.calibration) if args.calibration else None
     rectified = settings.camera_rectified
     if calibration is not None:
+        try:
+            calibration.camera(calibration.height, calibration.width, rectified)
+        except CameraError as error:
+            raise CameraError(f'{args.calibration}: {error}') from None
         print(f'{args.calibration}: {calibration.rectification(rectified).text}', file=sys.stderr)
 
     @cache

@@ -244,10 +244,12 @@ def _describe(found: ImageOutputs, elapsed_s: float) -> None:
     if known_m.size:
         depth = f'{known_m.min():.2f} to {known_m.max():.2f} m, median {np.median(known_m):.2f} m'
     else:
-        depth = found.notice or 'no depth'
+        depth = 'no depth'
     shares = ', '.join(f'{head} {p:.1%}' for head, p in (found.router_probabilities or {}).items())
     router = f' (router: {shares})' if shares else ''
     print(f'    {depth}; head {found.head}{router}; {elapsed_s:.2f} s')
+    for text in found.notices:
+        print(f'    {text}')
 
 
 def _write(target: Path, found: ImageOutputs, settings: PipelineSettings, warning: str) -> None:

@@ -49,12 +49,16 @@ def predict_video(
     if not times_s:
         raise ValueError(f'{path}: holds no frame that OpenCV reads')
     mean_fps = (len(times_s) - 1) / (times_s[-1] - times_s[0]) if len(times_s) > 1 else 1.0
-    start_s = time.perf_counter()
+    start_s, notices = time.perf_counter(), list[str]()
     with _Writer(target, mean_fps, warning) as writer:
         for time_s, rgb in progress(read_video(path, rate_hz), len(times_s), 'frames'):
-            writer.write(time_s, rgb, sequence(rgb, cameras(rgb.shape), time_s, [DEPTH]))
+            found = sequence(rgb, cameras(rgb.shape), time_s, [DEPTH])
+            writer.write(time_s, rgb, found)
+            notices += found.notices
     count = len(writer.rows)
     print(f'    {count} frames, {(time.perf_counter() - start_s) / max(1, count):.2f} s each')
+    for text in notices:
+        print(f'    {text}')
     missing = 0 if rate_hz else stated_frames(path) - count
     if missing > 0:
         print(f'    {missing} more frames cannot be read: the video is damaged or cut')

@@ -285,7 +285,9 @@ class _Predictor:
             args.precision or 'auto',
         )
         check_head(self._settings.router_mode, self._predictor.heads)
-        self._add = adder(self._predictor, self._settings, cloud_hfov_rad=self.hfov_rad())
+        self._add = adder(
+            self._predictor, self._settings, cloud_hfov_rad=self.hfov_rad(), note=_note
+        )
 
     def hfov_rad(self) -> float:
         """Return the field of view to assume where calibration is missing [rad]."""

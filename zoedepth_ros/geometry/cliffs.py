@@ -8,7 +8,6 @@ product jumps up within a few rows, no floor of slope m or less joins the two si
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.ground import Ground
 from zoedepth_ros.geometry.obstacles import ObstacleLimits
+from zoedepth_ros.geometry.scan import quarter_turns
 
 Map = NDArray[np.float32]
 
@@ -66,7 +66,7 @@ def cliff_edges(
     counts as floor.  reach_px: rows within which the depth jumps at an edge.  A point has the
     place of the last floor before the edge and the height of the plane `ground`.
     """
-    turns = quarter_turns(ground)  # to have the floor at the lower side of the image
+    turns = quarter_turns(ground.up)  # to have the floor at the lower side of the image
     depth_m, rays = np.rot90(depth_m, turns), np.rot90(rays, turns)
     up_x, up_y, up_z = (np.float32(part) for part in ground.up)
     x, y = rays[..., 0], rays[..., 1]
@@ -99,11 +99,6 @@ def cliff_edges(
     points_m = np.stack((x[at], y[at], np.ones_like(x[at])), axis=1) * smooth_m[at][:, None]
     points_m -= height_m[at][:, None] * np.array(ground.up, np.float32)
     return points_m[_long_enough(points_m, columns, limits.min_width_m)]
-
-
-def quarter_turns(ground: Ground) -> int:
-    """Return how often an image is turned by 90 degrees, see np.rot90, to be upright."""
-    return -round(ground.roll_rad / (0.5 * math.pi))
 
 
 def _smooth_inverse(depth_m: Map, measured_to_m: float) -> Map:

@@ -81,6 +81,19 @@ def up_from_angles(pitch_rad: float, roll_rad: float = 0.0) -> tuple[float, floa
     )
 
 
+def turned(
+    ground: Ground, before: tuple[float, float, float], after: tuple[float, float, float]
+) -> Ground:
+    """Return a plane turned with the camera, which takes one unit vector to another."""
+    if before == after:
+        return ground
+    axis, cosine = np.cross(before, after), float(np.dot(before, after))
+    up = np.array(ground.up)
+    once = np.cross(axis, up)
+    x, y, z = up + once + np.cross(axis, once) / max(1.0 + cosine, 1e-6)
+    return replace(ground, up=(float(x), float(y), float(z)))
+
+
 class GroundFit(NamedTuple):
     """The result of `fit_ground`."""
 

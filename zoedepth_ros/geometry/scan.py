@@ -31,8 +31,11 @@ class BandScan:
     angle_increment_rad: float
     """Angle between beams [rad]: the closest two columns of the image."""
 
+    turns: int
+    """How often to turn the image by 90 degrees, see np.rot90, so that up is above."""
+
     first_row: int
-    """Top row of the band."""
+    """Top row of the band, in the turned image."""
 
     columns: NDArray[np.intp]
     """(rows of the band, beams) column of each beam; -1 if there is none."""
@@ -54,16 +57,19 @@ class BandScan:
         """Build the lookup table.
 
         rays: (H, W, 2) x/z and y/z.  band_rows: number of rows about the optical axis, clipped to
-        the image.  up: unit vector in the camera frame.  Raises ValueError for an empty band, an
-        image with fewer than two columns, and a camera that looks straight up or down.
+        the image; columns of a camera on its side.  up: unit vector in the camera frame.  Raises
+        ValueError for an empty band, an image with fewer than two columns, and a camera that looks
+        straight up or down.
         """
+        turns = quarter_turns(up)
+        rays = np.rot90(rays, turns)
         height, width = rays.shape[:2]
         if band_rows < 1 or width < 2:
             raise ValueError(
                 f'expected a band of 1 or more rows of an image of 2 or more columns, got '
                 f'{band_rows} rows of {width} x {height} px'
             )
-        center_row = int(np.nanargmin(np.abs(rays[:, width // 2, 1])))
+        center_row = int(np.nanargmin(np.abs(rays[:, width // 2, 1 - turns % 2])))
         first_row = max(0, center_row - band_rows // 2)
         band = rays[first_row : center_row - band_rows // 2 + band_rows].astype(np.float64)
         forward, left = flat_axes(np.array(up, np.float64))
@@ -81,6 +87,7 @@ class BandScan:
             angle_min_rad=float(angles[0]),
             angle_max_rad=float(angles[-1]),
             angle_increment_rad=float((angles[-1] - angles[0]) / (count - 1)),
+            turns=turns,
             first_row=first_row,
             columns=columns,
             stretch=(1.0 / np.cos(angles)).astype(np.float32),
@@ -97,9 +104,9 @@ class BandScan:
     ) -> NDArray[np.float32]:
         """Return the nearest horizontal distance per beam, (beams,) [m].
 
-        depth_m: (H, W), see `geometry.ranges`.  measured_to_m: largest measured depth along z.
-        REP 117: +inf if the beam is free up to range_max_m, -inf if a surface is nearer than
-        range_min_m, NaN if the range is unknown.
+        depth_m: (H, W), turned by `turns`, see `geometry.ranges`.  measured_to_m: largest measured
+        depth along z.  REP 117: +inf if the beam is free up to range_max_m, -inf if a surface is
+        nearer than range_min_m, NaN if the range is unknown.
         """
         rows = self.first_row + np.arange(len(self.columns))[:, None]
         kept_m = depth_m[rows, self.columns]  # (band, beams)
@@ -171,7 +178,8 @@ class HeightScan:
         known = np.isfinite(angles)
         if not known.any():
             raise ValueError('no pixel of this camera has a ray')
-        row = angles[angles.shape[0] // 2]
+        upright = np.rot90(angles, quarter_turns(up))
+        row = upright[len(upright) // 2]
         steps = np.abs(np.diff(row[np.isfinite(row)]))
         increment_rad = max(1e-3, float(steps.max()) if len(steps) else 1e-2)
         low, high = float(angles[known].min()), float(angles[known].max())
@@ -243,6 +251,14 @@ def _nearest_columns(ray_x: NDArray[np.float64], wanted: NDArray[np.float64]) ->
     columns = np.rint(np.interp(wanted, x, known)).astype(np.intp)
     columns[(wanted < x[0] - slack) | (wanted > x[-1] + slack)] = -1
     return columns
+
+
+def quarter_turns(up: Up) -> int:
+    """Return how often an image is turned by 90 degrees, see np.rot90, to be upright.
+
+    up: unit vector in the camera frame.
+    """
+    return -round(math.atan2(-up[0], -up[1]) / (0.5 * math.pi))
 
 
 def flat_axes(

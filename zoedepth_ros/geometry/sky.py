@@ -2,8 +2,8 @@
 
 Training data has no depth for the sky, so a network predicts arbitrary large values there.  A
 pixel is classified as sky if its depth is large, its ray points above the horizon, its region
-touches the upper image edge, and the image is smooth there.  Sky with a small predicted depth is
-missed, and a smooth distant facade at the upper edge may be classified as sky.
+touches the upper edge of the upright image, and the image is smooth there.  Sky with a small
+predicted depth is missed, and a smooth distant facade at that edge may be classified as sky.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.kernels import Workspace
+from zoedepth_ros.geometry.scan import quarter_turns
 
 FAR_M = {'indoor': np.inf, 'outdoor': 25.0}
 """Head -> smallest depth of sky [m]; infinity disables the detection."""
@@ -51,7 +52,8 @@ def sky_mask(
     seed = candidate[::SHRINK, ::SHRINK]
     if rgb is not None:
         seed = seed & _smooth(rgb)
-    joined = _joined_to_the_top(seed)
+    turns = quarter_turns(up)
+    joined = np.rot90(_joined_to_the_top(np.rot90(seed, turns)), -turns).copy()
     height, width = candidate.shape
     mask = workspace.array('joined', candidate.shape, np.uint8)
     cv2.resize(joined, (width, height), dst=mask, interpolation=cv2.INTER_NEAREST)

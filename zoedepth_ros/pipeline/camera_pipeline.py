@@ -96,8 +96,7 @@ class CameraPipeline(Resumable):
         """Settings for images from now on; may be replaced between images."""
         self.lacks_camera = False
         """Whether the latest depth is uncorrected because its camera is unknown."""
-        self.range_notice = ''
-        """Why no depth can be published at all, in words; '' if it can."""
+        self._range_notice = ''
         self.policy = HeadPolicy(heads, settings)
         """Which head measures."""
         self._heads, self._training_hfov_rad = heads, training_hfov_rad
@@ -210,12 +209,7 @@ class CameraPipeline(Resumable):
         result = request.in_own_camera(result)
         factor, measured_m = self._scaled(request, result)
         range_m = factor * result.range_m
-        self.range_notice = ''
-        if at.depth_min_m >= range_m:
-            self.range_notice = (
-                f'no depth: depth.min is {at.depth_min_m:.3g} m, but the head {result.head} '
-                f'measures to {range_m:.3g} m'
-            )
+        self._range_notice = _why_nothing_is_in_range(at, result.head, range_m)
         if at.scale_source == 'motion' and poses is not None:
             compare = self._by_motion(request, factor, poses)
         if compare is not None and request.camera is not None:
@@ -423,10 +417,29 @@ class CameraPipeline(Resumable):
         return found
 
     @property
-    def scan_notice(self) -> str:
-        """Why beams of the scan are NaN that could be +Inf, in words; '' if none are."""
-        return self._clouds.short_scan
+    def notices(self) -> dict[str, str]:
+        """What is doubtful about the outputs of the latest image, by subject, in words."""
+        found = {
+            'ground': self.ground_notice,
+            'scale.source': self.motion_notice,
+            'depth.min': self._range_notice,
+            'scan': self._clouds.scan_notice if self.settings.scan_enabled else '',
+        }
+        return {subject: text for subject, text in found.items() if text}
 
     def save_scale(self) -> str:
         """Write the scales to scale.file and return its name; raises ValueError or OSError."""
         return self._scaling.save(self.settings.scale_file)
+
+
+def _why_nothing_is_in_range(at: PipelineSettings, head: str, range_m: float) -> str:
+    """Return why there is no depth at all, or no points, in words; '' if there can be.
+
+    range_m: largest depth that the head measures.
+    """
+    least = f'depth.min is {at.depth_min_m:.3g} m, but'
+    if at.depth_min_m >= range_m:
+        return f'no depth: {least} the head {head} measures to {range_m:.3g} m'
+    if 0.0 < at.cloud_max_range_m <= at.depth_min_m:
+        return f'no points: {least} cloud.max_range {at.cloud_max_range_m:.3g} m'
+    return ''

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.geometry.cliffs import CliffLimits, cliff_edges, quarter_turns
+from zoedepth_ros.geometry.cliffs import CliffLimits, cliff_edges
 from zoedepth_ros.geometry.filters import widest_ramp_px
 from zoedepth_ros.geometry.ground import Ground, near_ground
 from zoedepth_ros.geometry.points import stride_slice
+from zoedepth_ros.geometry.scan import quarter_turns
 from zoedepth_ros.pipeline.ground_segmentation import band_of
 from zoedepth_ros.pipeline.request import FrameContext
 from zoedepth_ros.pipeline.resumable import Resumable
@@ -54,7 +55,7 @@ class CliffDetector(Resumable):
 
 def _edges(context: FrameContext, ground: Ground, at: PipelineSettings) -> Map:
     """Find the edges in columns at cloud.decimation, without flying pixels being removed."""
-    upright = quarter_turns(ground) % 2 == 0
+    upright = quarter_turns(ground.up) % 2 == 0
     size = context.depth_m.shape
     height, width = size if upright else size[::-1]
     step = max(1, round(height / ROWS))

@@ -52,8 +52,8 @@ class Clouds(Resumable):
     def __init__(self, scaling: Scaling, buffers: Buffers) -> None:
         """scaling: receives what is measured of the scale.  buffers: memory for POINTS."""
         self.ground_segmentation = GroundSegmentation()
-        self.short_scan = ''
-        """Why beams of the scan are NaN that could be +Inf, in words; '' if none are."""
+        self.scan_notice = ''
+        """Why no beam of the scan has a range, or is +Inf, in words; '' if they can."""
         self._scaling, self._buffers = scaling, buffers
         self._packers = {color: PointPacker() for color in (True, False)}
         self._calibration = RateLimiter(CALIBRATION_RATE_HZ)
@@ -285,12 +285,14 @@ class Clouds(Resumable):
         up = self.ground_segmentation.expected_up(at)
         band = context.camera.band(at.scan_rows, up)
         margin_px = widest_ramp_px(context.depth_m.shape[1]) + 1
-        top = max(0, band.first_row - margin_px)
-        rows = slice(top, band.first_row + len(band.columns) + margin_px)
+        top, rows = 0, slice(None)
+        if not band.turns:
+            top = max(0, band.first_row - margin_px)
+            rows = slice(top, band.first_row + len(band.columns) + margin_px)
         strip_m = self._for_points(context, rows=rows)
         self._leave_out(strip_m, self._dropped(outputs.SCAN, (1, 1), rows))
         ranges_m = replace(band, first_row=band.first_row - top).ranges(
-            strip_m,
+            np.rot90(strip_m, band.turns),
             range_min_m=at.depth_min_m,
             range_max_m=at.scan_range_max_m,
             measured_to_m=context.measured_to_m,
@@ -299,12 +301,14 @@ class Clouds(Resumable):
 
     def _scan(self, beams: Any, ranges_m: Map, context: FrameContext) -> Scan:
         at, measured_to_m = context.request.settings, context.measured_to_m
-        self.short_scan = (
-            f'scan.range_max is {at.scan_range_max_m:.3g} m, but depth is measured to '
-            f"{measured_to_m:.3g} m (depth.max, the head's range): beams that meet nothing "
-            'before are NaN, not +Inf'
-            if measured_to_m < MOST_OF * at.scan_range_max_m
-            else ''
-        )
+        longest = f'scan.range_max is {at.scan_range_max_m:.3g} m, but'
+        self.scan_notice = ''
+        if at.scan_range_max_m <= at.depth_min_m:
+            self.scan_notice = f'{longest} depth.min {at.depth_min_m:.3g} m: no beam has a range'
+        elif measured_to_m < MOST_OF * at.scan_range_max_m:
+            self.scan_notice = (
+                f"{longest} depth is measured to {measured_to_m:.3g} m (depth.max, the head's "
+                'range): beams that meet nothing before are NaN, not +Inf'
+            )
         up = self.ground_segmentation.expected_up(at)
         return Scan(beams, ranges_m, at.depth_min_m, at.scan_range_max_m, up)

@@ -10,7 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.camera import SAME_UP
-from zoedepth_ros.geometry.ground import Ground, GroundFit, fit_ground, up_from_angles
+from zoedepth_ros.geometry.ground import (
+    UP_OF_A_LEVEL_CAMERA,
+    Ground,
+    GroundFit,
+    fit_ground,
+    turned,
+    up_from_angles,
+)
 from zoedepth_ros.geometry.obstacles import ObstacleLimits, classify_points, clearing_points
 from zoedepth_ros.geometry.ranges import free_depth
 from zoedepth_ros.geometry.scan import HeightScan
@@ -101,6 +108,7 @@ class _Kept:
 
     ground: Ground | None = None
     found_s: float = 0.0
+    expected_up: Up = UP_OF_A_LEVEL_CAMERA
     contradiction: Contradiction = field(default_factory=Contradiction)
 
 
@@ -132,13 +140,18 @@ class GroundSegmentation(Resumable, holds=(Ground, _Kept)):
         use: CLOUDS, SCAN or SCALE.  Parameters that the images contradict are not used, except
         with camera.pitch_tolerance 0.0, which trusts them.  No plane is used in place of one at
         another height than the known one: that of the parameters or, for KEPT_S, the last one.
+        A recent plane turns with the expected direction, so with a camera that TF follows.
         """
+        expected = self.expected_up(settings)
         kept, found = self._kept.setdefault(use, _Kept()), fit.trusted
         kept.contradiction.take(fit.other)
         if not 0.0 <= now_s - kept.found_s <= KEPT_S:
             kept.ground = None
+        if kept.ground is not None:
+            kept.ground = turned(kept.ground, kept.expected_up, expected)
+        kept.expected_up = expected
         doubt = '' if found is None else _other_height(found, kept.ground, settings)
-        contradiction = kept.contradiction.text(self.expected_up(settings), settings)
+        contradiction = kept.contradiction.text(expected, settings)
         self.notice = '; '.join(filter(None, (contradiction, doubt)))
         if doubt:
             self.ground = None
@@ -148,7 +161,7 @@ class GroundSegmentation(Resumable, holds=(Ground, _Kept)):
         else:
             usable = settings.camera_pitch_tolerance_rad <= 0.0 or not kept.contradiction.holds
             if kept.ground is None and settings.camera_height_m > 0.0 and usable:
-                kept.ground = Ground(self.expected_up(settings), settings.camera_height_m, 0.0)
+                kept.ground = Ground(expected, settings.camera_height_m, 0.0)
         self.ground = kept.ground
         return kept.ground
 

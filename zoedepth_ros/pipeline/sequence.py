@@ -38,8 +38,8 @@ class ImageOutputs:
     points: NDArray[np.float32] | None = None
     """(h, w, 4 or 5) or (n, 4 or 5), see `Cloud.points`."""
 
-    notice: str = ''
-    """Why there can be no depth, in words; '' where there can."""
+    notices: tuple[str, ...] = ()
+    """What is doubtful about it, in words; every subject once in a sequence."""
 
     router_probabilities: dict[str, float] | None = None
     """Head -> probability; None when the router did not run."""
@@ -71,6 +71,7 @@ class SequencePredictor:
         self._needs_camera = convention_of(predictor).needs_camera
         self._cloud_hfov_rad = cloud_hfov_rad
         self._camera: Camera | None = None
+        self._noted: set[str] = set()
 
     @property
     def lacks_camera(self) -> bool:
@@ -117,7 +118,9 @@ class SequencePredictor:
                 found.points = output.points
             elif isinstance(output, Domain):
                 found.router_probabilities = output.probabilities
-        found.notice = pipeline.range_notice
+        new = {k: text for k, text in pipeline.notices.items() if k not in self._noted}
+        found.notices = tuple(new.values())
+        self._noted.update(new)
         return found
 
     def _of(self, model: CameraModel | None) -> Camera | None:

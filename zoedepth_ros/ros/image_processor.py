@@ -104,12 +104,9 @@ class ImageProcessor:
             yield f'{known.reading.text}: set camera.rectified'
         if self._lacks_up:
             yield f'no transform to {at.camera_base_frame} in TF: camera.pitch is used instead'
-        yield self._ground_notice
-        yield pipeline.motion_notice
-        yield pipeline.range_notice
+        yield from pipeline.notices.values()
         if at.scan_enabled:
             yield self._messages.scan_frame.notice
-            yield pipeline.scan_notice
         if pipeline.lacks_camera:
             effect = 'depth is as through the training camera, its scale is a guess'
             yield f'no usable camera_info and no camera.hfov: {effect}'
@@ -197,7 +194,7 @@ class ImageProcessor:
         found = self.pipeline.process(
             prepared.request,
             result,
-            up=self._up(header.frame_id, settings),
+            up=self._up(header, settings),
             compare=self._compare(header),
             poses=self._poses(header, settings),
         )
@@ -226,12 +223,12 @@ class ImageProcessor:
         if age_s is not None:
             self._statistics.note_published(age_s)
 
-    def _up(self, frame_id: str, at: NodeSettings) -> tuple[float, float, float] | None:
+    def _up(self, header: Any, at: NodeSettings) -> tuple[float, float, float] | None:
         """Return the up direction by TF; None where camera.pitch is used."""
         if self._transforms is None or not at.camera_base_frame:
             self._lacks_up = False
             return None
-        up = self._transforms.up(at.camera_base_frame, frame_id)
+        up = self._transforms.up(at.camera_base_frame, header.frame_id, header.stamp)
         self._lacks_up = up is None
         return up
 

@@ -60,7 +60,7 @@ class References:
         msg, self._msg = self._msg, None  # each is compared once
         if msg is None or abs(seconds(msg.header.stamp) - seconds(header.stamp)) > MAX_APART_S:
             return NO_PAIRS
-        frames = msg.header.frame_id, header.frame_id
+        frames = msg.header.frame_id, header.frame_id, header.stamp
         if isinstance(msg, Range):
             return self._range(msg, frames, depth_m, camera)
         points_m = scan_points(msg) if isinstance(msg, LaserScan) else self._cloud(msg)
@@ -71,7 +71,7 @@ class References:
         return pairs_at_points(there_m, depth_m, camera.model)
 
     def _range(
-        self, msg: Any, frames: tuple[str, str], depth_m: NDArray[np.float32], camera: Camera
+        self, msg: Any, frames: tuple[str, str, Any], depth_m: NDArray[np.float32], camera: Camera
     ) -> DepthPairs:
         """Compare a range finder, which measures along x of its own frame."""
         if not msg.min_range <= msg.range <= msg.max_range:

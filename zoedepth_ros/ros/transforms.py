@@ -27,21 +27,26 @@ class Transforms:
         """Whether TF is available."""
         return self._buffer is not None
 
-    def transform_points(self, points_m: Points, source: str, target: str) -> Points | None:
-        """Return points (n, 3) in the target frame; None without a transform."""
+    def transform_points(
+        self, points_m: Points, source: str, target: str, stamp: Any
+    ) -> Points | None:
+        """Return points (n, 3) in the target frame; None without a transform; stamp: see `up`."""
         if source == target:
             return points_m
-        transform = self._newest(source, target)
+        transform = self._known(source, target, stamp)
         if transform is None:
             return None
         at = transform.translation
         return (points_m @ _rotation(transform).T + (at.x, at.y, at.z)).astype(np.float32)
 
-    def up(self, level: str, target: str) -> tuple[float, float, float] | None:
-        """Return the z axis of a level frame in the target frame; None without a transform."""
+    def up(self, level: str, target: str, stamp: Any) -> tuple[float, float, float] | None:
+        """Return the z axis of a level frame in the target frame; None without a transform.
+
+        stamp: the time, because cameras move; of a time that is not known the newest is taken.
+        """
         if level == target:
             return 0.0, 0.0, 1.0
-        transform = self._newest(level, target)
+        transform = self._known(level, target, stamp)
         if transform is None:
             return None
         x, y, z = _rotation(transform)[:, 2]
@@ -60,8 +65,9 @@ class Transforms:
         if self._listener is not None:
             self._listener.unregister()
 
-    def _newest(self, source: str, target: str) -> Any:
-        return self._at(source, target, Time())
+    def _known(self, source: str, target: str, stamp: Any) -> Any:
+        found = self._at(source, target, Time.from_msg(stamp))
+        return self._at(source, target, Time()) if found is None else found
 
     def _at(self, source: str, target: str, time: Time) -> Any:
         if self._buffer is None:

@@ -52,13 +52,17 @@ class ViewFrame:
 
 
 def adder(
-    predictor: DepthPredictor, settings: PipelineSettings, *, cloud_hfov_rad: float = 0.0
+    predictor: DepthPredictor,
+    settings: PipelineSettings,
+    *,
+    cloud_hfov_rad: float = 0.0,
+    note: Callable[[str], None] = lambda _: None,
 ) -> Callable[[ViewFrame], ViewFrame]:
     """Return a function that adds depth, uncertainty and points to a frame.
 
     Frames of one name (a video, a recording) are one sequence; each image that stands alone is
     its own.  Images that come without a camera have that of camera.hfov; cloud_hfov_rad: for the
-    points of the others.
+    points of the others.  note: called with what is doubtful about depth, in words.
     """
     sequences: dict[str, SequencePredictor] = {}
 
@@ -71,6 +75,8 @@ def adder(
             )
         camera = frame.camera or assumed_camera(frame.rgb.shape, settings.camera_hfov_rad)
         found = sequences[frame.name](frame.rgb, camera, frame.time_s)
+        for text in found.notices:
+            note(text)
         return replace(
             frame,
             depth_m=found.depth_m,
