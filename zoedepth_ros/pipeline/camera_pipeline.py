@@ -423,7 +423,7 @@ class CameraPipeline(Resumable):
             'ground': self.ground_notice,
             'scale.source': self.motion_notice,
             'depth.min': self._range_notice,
-            'scan': self._clouds.scan_notice if self.settings.scan_enabled else '',
+            'scan': self._clouds.scan_notice,
         }
         return {subject: text for subject, text in found.items() if text}
 

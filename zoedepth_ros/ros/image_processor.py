@@ -104,9 +104,12 @@ class ImageProcessor:
             yield f'{known.reading.text}: set camera.rectified'
         if self._lacks_up:
             yield f'no transform to {at.camera_base_frame} in TF: camera.pitch is used instead'
-        yield from pipeline.notices.values()
+        notices = pipeline.notices
         if at.scan_enabled:
             yield self._messages.scan_frame.notice
+        else:
+            notices.pop('scan', None)
+        yield from notices.values()
         if pipeline.lacks_camera:
             effect = 'depth is as through the training camera, its scale is a guess'
             yield f'no usable camera_info and no camera.hfov: {effect}'
