@@ -19,6 +19,23 @@ def entities(path):
     return {str(chunk.entity_path).strip('/') for chunk in RrdReader(path).stream()}
 
 
+def shown_depth_m(path):
+    """Give the depth of the only image of a Rerun recording, (H * W,)."""
+    batches = [
+        chunk.to_record_batch()
+        for chunk in RrdReader(path).stream()
+        if str(chunk.entity_path).strip('/') == 'depth'
+    ]
+    buffers = [
+        value
+        for batch in batches
+        for name, column in zip(batch.schema.names, batch.columns, strict=True)
+        if name.endswith('buffer')
+        for value in column.to_pylist()
+    ]
+    return np.array(buffers[0][0], np.uint8).view(np.float32)
+
+
 def images(folder, count=2):
     folder.mkdir(exist_ok=True)
     for number in range(count):
@@ -40,6 +57,31 @@ def test_single_images_and_a_limit(tmp_path, predictor):
     out = str(tmp_path / 'view.rrd')
     assert main(['view', *names, '--frames', '2', '--save', out, '--head', 'outdoor']) == 0
     assert predictor.requested_heads == ['outdoor', 'outdoor']
+
+
+def test_a_recording_gets_the_metres_of_a_network_of_others_from_bag_and_view(tmp_path):
+    pytest.importorskip('onnxruntime')
+    import bags
+    from foreign_network import contract, image, write_network
+
+    made = contract(
+        depth__kind='canonical',
+        depth__along='ray',
+        depth__focal={'canonical': 30, 'pixels': 'network', 'axis': 'mean'},
+    )
+    weights = ['--weights', str(write_network(tmp_path / 'net.onnx', made))]
+    messages = [bags.camera_info(10**18), bags.image(image(), 10**18)]
+    source = str(bags.write_mcap(tmp_path / 'in.mcap', messages))
+    # 200, 100 and 50 of 255; 50 px of focal length, half of that in the input of the network
+    v, u = np.mgrid[:48, :64]
+    cosine = 1.0 / np.sqrt(1.0 + ((u - 31.5) / 50) ** 2 + ((v - 23.5) / 50) ** 2)
+    expected_m = ((200 + 2 * 100 + 4 * 50) / 255 + 1.0) * 25 / 30 * cosine
+    assert main(['bag', source, str(tmp_path / 'out.mcap'), *weights]) == 0
+    (depth,) = bags.messages_of(tmp_path / 'out.mcap', '/depth/image')
+    depth_m = depth.data.view('<f4').reshape(48, 64)
+    np.testing.assert_allclose(depth_m, expected_m, rtol=2e-5)
+    assert main(['view', source, '--save', str(tmp_path / 'a.rrd'), *weights]) == 0
+    np.testing.assert_array_equal(shown_depth_m(tmp_path / 'a.rrd').reshape(48, 64), depth_m)
 
 
 def test_a_recording_with_depth_needs_no_model(tmp_path, monkeypatch):

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -42,6 +43,27 @@ def test_the_prediction_is_averaged_with_that_of_the_mirrored_image_mirrored_bac
     # the red part is mirrored back onto itself; the ramp 1..2 meets 2..1: 1.5 everywhere
     np.testing.assert_allclose(depth_m, image[..., 0] ** 3 + 1.5, rtol=1e-6)
     np.testing.assert_array_equal(network.images[1], image[:, ::-1])
+
+
+def test_depth_and_uncertainty_of_an_onnx_file_are_averaged_with_those_of_the_mirrored_image(
+    tmp_path,
+):
+    pytest.importorskip('onnxruntime')
+    from foreign_network import contract, write_network
+
+    from zoedepth_ros.build import open_predictor
+
+    ramp = np.linspace(0.0, 1.0, 32).reshape(1, 1, 1, 32)  # over the columns of the input
+    outputs = {'depth': ((2.0, 0.0, 0.0), 1.0 + 4.0 * ramp), 'std': ((0.0, 0.5, 0.0), 0.6 * ramp)}
+    made = contract(spread={'output': 'std'})
+    network = open_predictor('', write_network(tmp_path / 'net.onnx', made, outputs))
+    red, green = np.random.default_rng(0).integers(0, 256, (2, 24, 32))
+    rgb, depth_m = np.dstack([red, green, 0 * red]).astype(np.uint8), np.ones((24, 32), np.float32)
+    sample = replace(flat_sample('a', 1.0), rgb=rgb, depth_m=depth_m)
+    found = predicted(network, sample)
+    # what the network adds by column meets its mirror image: half of the largest everywhere
+    np.testing.assert_allclose(found.depth_m, 2.0 * red / 255 + 3.0, rtol=1e-5)
+    np.testing.assert_allclose(found.uncertainty_m, 0.5 * green / 255 + 0.3, rtol=1e-5)
 
 
 def test_without_flip_the_network_runs_once():

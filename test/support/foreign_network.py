@@ -28,7 +28,8 @@ CONTRACT = {
     'head': {'domain': 'any', 'range': [0.1, 80]},
 }
 DEPTH = {'depth': ((1.0, 2.0, 4.0), 1.0)}
-"""Output -> the weight of each channel, in the order of the input, and a constant."""
+"""Output -> the weight of each channel, in the order of the input, and a constant (number, or an
+array that is added to the output)."""
 
 
 def contract(**changes):
@@ -74,7 +75,9 @@ def write_network(
         form = [1, 3, 1, 1] if channels_first else [1, 1, 1, 3]
         constants += [
             helper.make_tensor(f'{name}_w', TensorProto.FLOAT, form, weights),
-            helper.make_tensor(f'{name}_b', TensorProto.FLOAT, [1], [constant]),
+            helper.make_tensor(
+                f'{name}_b', TensorProto.FLOAT, np.shape(constant) or [1], np.ravel(constant)
+            ),
         ]
         nodes += [
             helper.make_node('Mul', ['x', f'{name}_w'], [f'{name}_parts']),
