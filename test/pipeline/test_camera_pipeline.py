@@ -194,8 +194,9 @@ def test_the_limit_of_the_cloud_is_not_one_of_what_is_measured():
     def limits(factor=1.0, **values):
         """Give both, of the indoor head, which was trained up to 10 m."""
         context = FrameContext(
-            request=SimpleNamespace(settings=settings_from(values)), depth_m=None, head='indoor',
-            factor=factor, sky=None, on_device=None, range_m=10.0 * factor, network_width=512,
+            request=SimpleNamespace(settings=settings_from(values)), depth_m=None, seen_m=None,
+            head='indoor', factor=factor, sky=None, on_device=None, range_m=10.0 * factor,
+            network_width=512,
         )  # fmt: skip
         return context.measured_to_m, context.shown_to_m
 

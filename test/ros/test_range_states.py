@@ -4,6 +4,7 @@ One test per cell of the table in docs/obstacles.md, then whole scenes whose tru
 """
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -268,6 +269,33 @@ def test_a_level_look_over_an_empty_floor_is_free_where_a_ray_stays_in_the_band(
 def test_a_camera_outside_the_band_has_no_ray_that_stays_in_it(ros, height_m):
     seen = Seen((FLOOR,), pitch_deg=0, height_m=height_m)
     assert np.isnan(seen.ranges_m).all()
+
+
+@pytest.mark.parametrize('removed_by', ['filter.edge', 'filter.max_uncertainty'])
+@pytest.mark.parametrize(('mode', 'top_m'), [('height', 0.9), ('rows', 1.199)])
+def test_a_thin_post_that_a_filter_removes_is_not_free(ros, monkeypatch, mode, top_m, removed_by):
+    """Rays above it are free as far as the scan, but something was seen in these beams."""
+    post = Box(2.0, 2.02, -0.01, 0.01, 0.0, top_m)
+    parameters = {'filter.edge': True}
+    if removed_by != 'filter.edge':
+        parameters = {removed_by: 0.05}
+        monkeypatch.setattr(FakePredictor, '_predict', unsure_of(2.0, FakePredictor._predict))
+    seen = Seen((FLOOR, post), pitch_deg=0, **parameters, **{'scan.mode': mode})
+    assert not np.isfinite(seen.ranges_m).any()
+    on_post = np.isin(np.arange(len(seen.ranges_m)), seen.beams[np.abs(seen.depth_m - 2.0) < 1e-3])
+    assert np.isnan(seen.ranges_m[on_post]).all()
+    assert np.isposinf(seen.ranges_m[~on_post]).mean() > 0.9
+
+
+def unsure_of(depth_m, predict):
+    """Return a prediction that is uncertain where it gives this depth."""
+
+    def changed(self, *arguments):
+        result = predict(self, *arguments)
+        unsure = np.abs(result.depth_m - depth_m) < 1e-3
+        return replace(result, uncertainty_m=np.where(unsure, np.float32(1.0), np.float32(0.01)))
+
+    return changed
 
 
 def voxel_layer():

@@ -23,8 +23,8 @@ from zoedepth_ros.geometry.kernels import Workspace
 Map = NDArray[np.float32]
 
 BEYOND_LIMIT_M = np.float32(3e38)
-"""Placeholder for a surface beyond the largest measured depth in `nearest_range`, larger than
-every measured range and smaller than +inf."""
+"""Placeholder in `nearest_range` for a surface beyond the largest measured depth, or of doubtful
+depth; larger than every measured range and smaller than +inf."""
 
 
 def mask_beyond(depth_m: Map, limit_m: float, workspace: Workspace | None = None) -> Map:
@@ -58,7 +58,7 @@ def nearest_range(ranges_m: Map, starts: NDArray[np.intp] | None = None) -> Map:
     """Return the smallest range of each beam [m]; NaN if that is BEYOND_LIMIT_M.
 
     ranges_m: (rows, beams), or flat with the first index of each beam in `starts`; +inf for free
-    rays, BEYOND_LIMIT_M for surfaces beyond the measured depth, NaN for unknown.
+    rays, BEYOND_LIMIT_M for surfaces at a range that is not known, NaN for unknown.
     """
     if starts is None:
         nearest_m = np.fmin.reduce(ranges_m, axis=0)

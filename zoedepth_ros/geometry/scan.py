@@ -101,12 +101,14 @@ class BandScan:
         range_min_m: float,
         range_max_m: float,
         measured_to_m: float = np.inf,
+        doubtful_m: NDArray[np.float32] | None = None,
     ) -> NDArray[np.float32]:
         """Return the nearest horizontal distance per beam, (beams,) [m].
 
         depth_m: (H, W), turned by `turns`, see `geometry.ranges`.  measured_to_m: largest measured
-        depth along z.  REP 117: +inf if the beam is free up to range_max_m, -inf if a surface is
-        nearer than range_min_m, NaN if the range is unknown.
+        depth along z.  doubtful_m: (H, W), also turned, depth that filters have removed, else NaN.
+        REP 117: +inf if the beam is free up to range_max_m, -inf if a surface is nearer than
+        range_min_m, NaN if the range is unknown or only doubtful depth is within range_max_m.
         """
         rows = self.first_row + np.arange(len(self.columns))[:, None]
         kept_m = depth_m[rows, self.columns]  # (band, beams)
@@ -119,6 +121,8 @@ class BandScan:
             found_m[far] = np.inf
             found_m[limited & ~far] = BEYOND_LIMIT_M
             found_m[limited & far & (measured_to_m * along < range_max_m)] = np.nan
+            if doubtful_m is not None:
+                found_m[doubtful_m[rows, self.columns] * along <= range_max_m] = BEYOND_LIMIT_M
         found_m[self.columns < 0] = np.nan
         return nearest_range(found_m)
 
@@ -209,13 +213,15 @@ class HeightScan:
         range_min_m: float,
         range_max_m: float,
         measured_to_m: float = np.inf,
+        doubtful_m: NDArray[np.float32] | None = None,
     ) -> NDArray[np.float32]:
         """Return the horizontal distance to the nearest point in the height band, (beams,) [m].
 
         depth_m: (H, W), see `geometry.ranges`.  measured_to_m: largest measured depth along z.
-        REP 117: +inf if a ray that stays within the band is free up to range_max_m, -inf if a
-        point is nearer than range_min_m, NaN if the range is unknown.  Rays stay within the band
-        only if the camera height is within it.
+        doubtful_m: (H, W) depth that filters have removed, else NaN.  REP 117: +inf if a ray that
+        stays within the band is free up to range_max_m and no doubtful point is in the band, -inf
+        if a point is nearer than range_min_m, NaN if the range is unknown.  Rays stay within the
+        band only if the camera height is within it.
         """
         limit_m = np.float32(measured_to_m)
         limited = (depth_m > limit_m) & (depth_m < np.inf)
@@ -236,6 +242,11 @@ class HeightScan:
         np.copyto(value_m, distance_m, where=hit)
         np.copyto(value_m, -np.inf, where=hit & (distance_m < range_min_m))
         np.copyto(value_m, BEYOND_LIMIT_M, where=hit & limited)
+        if doubtful_m is not None:
+            at = np.nonzero(np.isfinite(doubtful_m))
+            point_m, up_m = doubtful_m[at] * self.flat[at], doubtful_m[at] * self.climb[at]
+            inside = (up_m >= low_m - camera_height_m) & (up_m <= high_m - camera_height_m)
+            value_m[at] = np.where(inside & (point_m <= range_max_m), BEYOND_LIMIT_M, value_m[at])
         ranges_m = np.full(self.count, np.nan, np.float32)
         ranges_m[self.filled] = nearest_range(value_m.ravel()[self.order], self.starts)
         return ranges_m

@@ -230,7 +230,7 @@ class CameraPipeline(Resumable):
             depth_m = with_infinite_sky(depth_m, sky, self._workspace)
         context = None
         if request.camera is not None:
-            context = self._context(request, result, depth_m, factor)
+            context = self._context(request, result, (depth_m, measured_m), factor)
             if at.cloud_uncertainty and due.clouds:
                 points_std_m = self._std_m(result, factor, by_place, at.cloud_decimation)
                 context = replace(context, std_m=points_std_m)
@@ -328,11 +328,13 @@ class CameraPipeline(Resumable):
         return compare
 
     def _context(
-        self, request: Request, result: DepthResult, depth_m: Map, factor: float
+        self, request: Request, result: DepthResult, maps_m: tuple[Map, Map], factor: float
     ) -> FrameContext:
+        """Collect what is known of an image; maps_m: filtered depth, and the same before."""
         return FrameContext(
             request=request,
-            depth_m=depth_m,
+            depth_m=maps_m[0],
+            seen_m=maps_m[1],
             head=result.head,
             factor=factor,
             range_m=factor * result.range_m,

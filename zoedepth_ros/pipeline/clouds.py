@@ -248,6 +248,7 @@ class Clouds(Resumable):
             range_min_m=at.depth_min_m,
             range_max_m=at.scan_range_max_m,
             measured_to_m=context.measured_to_m,
+            doubtful_m=_doubtful(depth_m, context, (at.cloud_decimation, 1)),
         )
         return self._scan(beams, ranges_m, context)
 
@@ -296,6 +297,7 @@ class Clouds(Resumable):
             range_min_m=at.depth_min_m,
             range_max_m=at.scan_range_max_m,
             measured_to_m=context.measured_to_m,
+            doubtful_m=np.rot90(_doubtful(strip_m, context, (1, 1), rows), band.turns),
         )
         return self._scan(band, ranges_m, context)
 
@@ -312,3 +314,14 @@ class Clouds(Resumable):
             )
         up = self.ground_segmentation.expected_up(at)
         return Scan(beams, ranges_m, at.depth_min_m, at.scan_range_max_m, up)
+
+
+def _doubtful(
+    depth_m: Map, context: FrameContext, steps: tuple[int, int], rows: slice = slice(None)
+) -> Map:
+    """Return the depth of pixels (h, w) that filters have made unknown, NaN at the others.
+
+    depth_m: filtered, of every n-th row and column.
+    """
+    seen_m = context.seen_m[rows][stride_slice(steps[0]), stride_slice(steps[1])]
+    return np.where(np.isnan(depth_m), seen_m, np.float32(np.nan))

@@ -115,6 +115,9 @@ class FrameContext:
     depth_m: NDArray[np.float32]
     """(H, W) scaled [m]: NaN where uncertain, +Inf where there is sky."""
 
+    seen_m: NDArray[np.float32]
+    """(H, W) scaled [m], before every filter."""
+
     head: str
     """The head that measured the depth."""
 
