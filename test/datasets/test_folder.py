@@ -8,6 +8,7 @@ from PIL import Image
 
 from zoedepth_ros.datasets.file_formats import DatasetError
 from zoedepth_ros.datasets.folder import Folder
+from zoedepth_ros.geometry.intrinsics import Intrinsics
 
 
 def test_a_folder_pairs_images_with_png_or_npy_depth_below_subfolders(tmp_path):
@@ -39,6 +40,34 @@ def test_a_bad_camera_file_is_named(tmp_path):
     (tmp_path / 'camera.json').write_text('{"focal": 3}')
     with pytest.raises(DatasetError, match=r'camera\.json: damaged'):
         Folder(tmp_path, domain='indoor')
+
+
+@pytest.mark.parametrize(
+    ('change', 'says'),
+    [
+        ({'fx_px': 0.004, 'fy_px': 0.004}, 'a field of view of 179'),  # a lens of 4 mm, in metres
+        ({'cx_px': 40}, 'principal point cx = 40 px is outside'),
+    ],
+)
+def test_a_camera_file_that_describes_no_camera_is_refused(tmp_path, change, says):
+    write_image(tmp_path / 'rgb/a.png', gray(2, 3))
+    camera = {'fx_px': 2, 'fy_px': 2, 'cx_px': 1, 'cy_px': 0.5, 'width': 3, 'height': 2}
+    (tmp_path / 'camera.json').write_text(json.dumps({**camera, **change}))
+    with pytest.raises(DatasetError, match=rf'camera\.json: damaged \(.*{says}'):
+        Folder(tmp_path, domain='indoor')
+
+
+def test_the_camera_is_that_of_the_size_of_the_image(tmp_path):
+    camera = {'fx_px': 8, 'fy_px': 8, 'cx_px': 5.5, 'cy_px': 3.5, 'width': 12, 'height': 8}
+    for name, size in (('a', (4, 6)), ('b', (6, 6))):
+        write_image(tmp_path / f'rgb/{name}.png', gray(*size))
+        write_png16(tmp_path / f'depth/{name}.png', np.full(size, 512))
+    (tmp_path / 'camera.json').write_text(json.dumps(camera))
+    half, cropped = 0, 1
+    data = Folder(tmp_path, domain='outdoor')
+    assert data[half].camera == Intrinsics(4.0, 4.0, 2.5, 1.5, 6, 4)
+    with pytest.raises(DatasetError, match=r'b\.png: the image is 6 x 6, .* 12 x 8'):
+        data[cropped]
 
 
 def test_images_are_turned_upright_by_their_exif_as_predict_turns_them(tmp_path):

@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 
 from zoedepth_ros.datasets.dataset import DepthDataset, Entry
 from zoedepth_ros.datasets.file_formats import DatasetError, read_npy, read_rgb
-from zoedepth_ros.geometry.intrinsics import Intrinsics
+from zoedepth_ros.geometry.intrinsics import (
+    UNDISTORTED,
+    CameraError,
+    Intrinsics,
+    refuse_impossible,
+)
 from zoedepth_ros.media.sample import Sample
 
 PICTURE_ENDINGS = ('.png', '.jpg', '.jpeg')
@@ -58,7 +63,14 @@ class Folder(DepthDataset):
 
     def _read(self, entry: Entry) -> Sample:
         rgb = read_rgb(entry.image, self.name, upright=True)
-        return replace(self._sample(entry, rgb, self._read_depth(entry)), camera=self.camera)
+        sample = self._sample(entry, rgb, self._read_depth(entry))
+        if self.camera is None:
+            return sample
+        try:
+            camera = self.camera.scaled_to(rgb.shape[1], rgb.shape[0])
+        except CameraError as error:
+            raise DatasetError(self.name, entry.image, str(error), 'the camera.json') from error
+        return replace(sample, camera=camera)
 
     def _read_depth(self, entry: Entry) -> NDArray[np.float32]:
         if entry.depth.suffix == '.npy':
@@ -70,7 +82,9 @@ class Folder(DepthDataset):
         if not path.is_file():
             return None
         try:
-            return Intrinsics(**json.loads(path.read_text('utf-8')))
+            camera = Intrinsics(**json.loads(path.read_text('utf-8')))
+            refuse_impossible(camera, UNDISTORTED, 'the camera')
+            return camera
         except (TypeError, ValueError) as error:
             expected = 'fx_px, fy_px, cx_px, cy_px, width, height'
             raise DatasetError(self.name, path, f'damaged ({error})', expected) from error

@@ -239,7 +239,7 @@ def camera_from_calibration(fields: CalibrationFields, *, height: int, width: in
             f'width and height of the calibration are {fields.width} x {fields.height}: its size '
             f'must be positive, as of the images it was made with (here {width} x {height})'
         )
-    _refuse_impossible(fields.full_image(), lens[0], name)
+    refuse_impossible(fields.full_image(), lens[0], name)
     return CameraModel(fields.read_out().scaled_to(width, height), *lens)
 
 
@@ -281,7 +281,7 @@ def axes(full: Intrinsics, lens: str) -> tuple[Axis, Axis]:
     )
 
 
-def _refuse_impossible(full: Intrinsics, lens: str, name: str) -> None:
+def refuse_impossible(full: Intrinsics, lens: str, name: str) -> None:
     """Raise CameraError if the projection of a full image is impossible for a camera."""
     widest_deg = IMPOSSIBLE_FISHEYE_DEG if lens == EQUIDISTANT else IMPOSSIBLE_WIDE_DEG
     for axis in axes(full, lens):
