@@ -1,7 +1,9 @@
 """A camera_info of no camera, or probably of another one, as the node reports it."""
 
+import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
+from fake_predictor import FakePredictor
 from processor_bench import Bench
 from ros_harness import camera_info_message, wait_until
 from sensor_msgs.msg import Image, PointCloud2
@@ -58,6 +60,37 @@ def test_a_doubtful_camera_info_is_used_and_noticed():
     (notice,) = bench.processor.notices
     assert 'cx = 12 px' in notice
     assert bench.warnings == [notice]
+
+
+def test_an_image_has_the_camera_info_of_its_stamp_whatever_came_since():
+    """Two cameras that alternate, a zoom, a switch of the resolution: 1 m aside per x/z of 1."""
+    bench = Bench(FakePredictor(1.0), **SPACE, **{'cloud.decimation': 1})
+    images, focal_px = [], (50.0, 70.0, 50.0, 90.0)
+    for fx in focal_px:
+        msg = camera_info_message(fx=fx, fy=fx)
+        msg.header.stamp = bench.clock.now().to_msg()
+        bench.camera.set_info(msg)
+        images.append(bench.message())
+        bench.now_s += 0.1
+    for image in images:
+        bench.process(image)
+    of_corner = [np.frombuffer(msg.data, np.float32)[0] for msg in bench.sent('depth/points')]
+    assert of_corner == pytest.approx([-31.5 / fx for fx in focal_px])
+    bench.process()  # none has this stamp yet, so the newest is used
+    assert np.frombuffer(bench.sent('depth/points')[-1].data, np.float32)[0] == of_corner[-1]
+
+
+def test_a_camera_info_of_another_frame_is_used_and_noticed():
+    bench = Bench(**SPACE)
+    msg = camera_info_message()
+    for frame_id, noticed in (('right_optical', True), ('/camera_optical', False), ('', False)):
+        msg.header.frame_id = frame_id
+        bench.camera.set_info(msg)
+        bench.process()
+        bench.now_s += 1.0
+        words = "frame_id is 'right_optical', that of the images 'camera_optical'"
+        assert [words in text for text in bench.processor.notices] == [True] * noticed
+    assert len(bench.sent('depth/points')) == 3
 
 
 def test_a_field_of_view_stands_in_for_a_camera_info_of_no_camera_and_both_are_noticed():

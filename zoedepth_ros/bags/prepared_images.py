@@ -136,15 +136,19 @@ class PreparedImages:
         for what, text in self._images.assumptions.items():
             self._report.assume(what, text)
         done = self._done.take(message)
-        camera = self._camera(*rgb.shape[:2])
+        camera = self._camera(rgb.shape, image.header)
         pose = self._pose(image.header)
         return Frame(self._report.images, image.header, rgb, camera, time_s, due, pose, done)
 
-    def _camera(self, height: int, width: int) -> CalibratedCamera | None:
+    def _camera(self, shape: tuple[int, ...], header: Any) -> CalibratedCamera | None:
         at = self._settings
         try:
             camera = self._tracker.camera(
-                height, width, rectified=at.camera_rectified, hfov_rad=at.camera_hfov_rad
+                shape[0],
+                shape[1],
+                header,
+                rectified=at.camera_rectified,
+                hfov_rad=at.camera_hfov_rad,
             )
         except CameraUnknown as error:
             self._say_why(error)

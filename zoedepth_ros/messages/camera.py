@@ -25,8 +25,12 @@ class CalibratedCamera(Camera):
         return self._info
 
 
+MOST_RECENT = 64
+"""Messages of camera_info that are kept to find the one of an image."""
+
+
 class CameraTracker:
-    """Keep the newest camera_info of a topic and the camera it makes."""
+    """Keep the recent camera_info of a topic and the camera of the latest image."""
 
     def __init__(self, image_topic: str, make_info: Callable[..., Any], *, hint: str = '') -> None:
         """image_topic: its words count for `rectified` auto.
@@ -35,11 +39,15 @@ class CameraTracker:
         """
         self.image_topic, self._make_info, self._hint = image_topic, make_info, hint
         self._msg: Any = None
+        self._recent: dict[tuple[int, int], Any] = {}
         self._key: object = None
         self._camera: CalibratedCamera | CameraUnknown = CameraUnknown('', '')
 
     def set_info(self, msg: Any) -> None:
-        """Replace the CameraInfo; may be called from another thread."""
+        """Add a CameraInfo; may be called from another thread."""
+        self._recent[_stamp(msg.header)] = msg
+        if len(self._recent) > MOST_RECENT:
+            del self._recent[next(iter(self._recent))]
         self._msg = msg
 
     @property
@@ -54,20 +62,27 @@ class CameraTracker:
         return self._msg is not None
 
     def camera(
-        self, height: int, width: int, *, rectified: str, hfov_rad: float
+        self, height: int, width: int, header: Any = None, *, rectified: str, hfov_rad: float
     ) -> CalibratedCamera:
         """Return the camera of images of this size; see `known_camera`.
 
-        Raises CameraUnknown when there is no usable camera_info and no field of view to assume.
+        header: the image's, whose stamp selects the camera_info; the newest without one of this
+        stamp.  Raises CameraUnknown when there is no usable camera_info and no field of view to
+        assume.
         """
-        msg = self._msg
-        key = (_content(msg), height, width, hfov_rad, rectified)
+        msg, doubt = self._msg, ''
+        if header is not None and msg is not None:
+            msg = self._recent.get(_stamp(header), msg)
+            doubt = _other_frame(msg.header.frame_id, header.frame_id)
+        key = (_content(msg), height, width, hfov_rad, rectified, doubt)
         if key != self._key:
             self._key = key
             try:
                 known = known_camera(
                     msg, self.image_topic, height, width, rectified=rectified, hfov_rad=hfov_rad
                 )
+                if doubt and not known.assumed:
+                    known = known._replace(notices=(*known.notices, doubt))
                 self._camera = CalibratedCamera(known, self._info(msg, known))
             except CameraUnknown as error:
                 self._camera = CameraUnknown(error.reason, f'{error}{self._hint}')
@@ -86,6 +101,20 @@ class CameraTracker:
             whole = {'x_offset': 0, 'y_offset': 0, 'height': 0, 'width': 0}
             info.roi = type(msg.roi)(**whole, do_rectify=msg.roi.do_rectify)
         return info
+
+
+def _stamp(header: Any) -> tuple[int, int]:
+    return header.stamp.sec, header.stamp.nanosec
+
+
+def _other_frame(of_info: str, of_image: str) -> str:
+    """Return why camera_info may be of another camera than the images; '' if it is of theirs."""
+    if not of_info or not of_image or of_info.lstrip('/') == of_image.lstrip('/'):
+        return ''
+    return (
+        f"camera_info: its frame_id is '{of_info}', that of the images '{of_image}': is it of "
+        'another camera?'
+    )
 
 
 def _content(msg: Any) -> object:

@@ -182,7 +182,7 @@ class ImageProcessor:
             rgb = self._reader.rgb(image.msg, settings.camera_bits)
         if len(image.msg.data) != self._size_bytes:
             self._note_size(len(image.msg.data))
-        camera = self._camera(due, rgb, settings)
+        camera = self._camera(due, rgb, image.msg.header, settings)
         self._log_assumptions()
         if camera is not None and due.camera_info:
             self._publishers.send(outputs.CAMERA_INFO, camera.info(image.msg.header))
@@ -250,12 +250,14 @@ class ImageProcessor:
         return lambda depth_m, camera: references.pairs(header, depth_m, camera)
 
     def _camera(
-        self, due: OutputsDue, rgb: NDArray[np.uint8], settings: NodeSettings
+        self, due: OutputsDue, rgb: NDArray[np.uint8], header: Any, settings: NodeSettings
     ) -> CalibratedCamera | None:
         assert self._camera_tracker is not None
         try:
             camera = self._camera_tracker.camera(
-                *rgb.shape[:2],
+                rgb.shape[0],
+                rgb.shape[1],
+                header,
                 rectified=settings.camera_rectified,
                 hfov_rad=settings.camera_hfov_rad,
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,14 +91,19 @@ def adder(
 
 
 def noted_camera(
-    tracker: CameraTracker, shape: tuple[int, ...], rectified: str, note: Callable[[str], None]
+    tracker: CameraTracker,
+    shape: tuple[int, ...],
+    header: Any,
+    rectified: str,
+    note: Callable[[str], None],
 ) -> CameraModel | None:
     """Return the camera of images of a shape, None where it is unknown.
 
-    rectified: as the node's camera.rectified.  note: called with how it is known, or why not.
+    header: the image's.  rectified: as the node's camera.rectified.  note: called with how it is
+    known, or why not.
     """
     try:
-        camera = tracker.camera(*shape[:2], rectified=rectified, hfov_rad=0.0)
+        camera = tracker.camera(shape[0], shape[1], header, rectified=rectified, hfov_rad=0.0)
     except CameraUnknown as error:
         note(str(error))
         return None

@@ -107,6 +107,6 @@ def _image(
         return None
     for text in filter(None, (reader.assumption, *reader.doubts)):
         note(text)
-    camera = noted_camera(tracker, rgb.shape, rectified, note)
+    camera = noted_camera(tracker, rgb.shape, msg.header, rectified, note)
     stamp = msg.header.stamp
     return ViewFrame(topic, stamp.sec + 1e-9 * stamp.nanosec, rgb, camera=camera)

@@ -172,7 +172,9 @@ class _Shown:
         for text in self._images.assumptions.values():
             self._note(text)
         if not self._depth_topic:
-            yield ViewFrame(message.channel.topic, time_s, rgb, camera=self._camera(rgb))
+            yield ViewFrame(
+                message.channel.topic, time_s, rgb, camera=self._camera(rgb, image.header)
+            )
             return
         self._waiting[_stamp(image)] = rgb
         if len(self._waiting) > _IMAGES_WAITING:
@@ -184,12 +186,12 @@ class _Shown:
         if rgb is not None and rgb.shape[:2] != depth_m.shape:
             rgb = cv2.resize(rgb, depth_m.shape[::-1], interpolation=cv2.INTER_AREA)
         about, self.about = self.about, ''
-        camera = self._camera(depth_m)
+        camera = self._camera(depth_m, depth.header)
         topic = message.channel.topic
         return ViewFrame(topic, time_s, rgb, depth_m, camera=camera, about=about)
 
-    def _camera(self, image: NDArray[Any]) -> CameraModel | None:
-        return noted_camera(self._tracker, image.shape, self._rectified, self._note)
+    def _camera(self, image: NDArray[Any], header: Any) -> CameraModel | None:
+        return noted_camera(self._tracker, image.shape, header, self._rectified, self._note)
 
 
 def _stamp(message: Any) -> tuple[int, int]:
