@@ -74,3 +74,57 @@ def test_silence_is_an_error_that_lists_the_topics_of_images(camera):
 def test_a_topic_of_another_type_is_named(camera):
     with pytest.raises(OSError, match=r'/eye/camera_info: its type is sensor_msgs/msg/CameraInfo'):
         next(live_images('/eye/camera_info', patience_s=PATIENCE_S))
+
+
+@pytest.fixture
+def send(ros):
+    """Give a function that publishes an image again and again until the test is over."""
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    node = Node('sensor', context=context)
+    stop, threads = threading.Event(), []
+
+    def start(topic, msg):
+        publisher = node.create_publisher(type(msg), topic, 1)
+
+        def publish():
+            while not stop.wait(0.05):
+                publisher.publish(msg)
+
+        threads.append(threading.Thread(target=publish))
+        threads[-1].start()
+
+    yield start
+    stop.set()
+    for thread in threads:
+        thread.join()
+    rclpy.shutdown(context=context)
+
+
+def deep(values):
+    """Make an image of 16 bits whose columns have these values, 11 each."""
+    pixels = np.tile(np.repeat(np.array(values, '<u2'), 11), (8, 1))
+    height, width = pixels.shape
+    msg = Image(height=height, width=width, encoding='mono16', step=2 * width)
+    msg.data.frombytes(pixels.tobytes())
+    return msg
+
+
+def test_depth_in_place_of_a_live_image_is_refused_unless_its_bits_are_set(send):
+    topic = '/eye/depth/image_raw'
+    send(topic, deep([0, 2000, 4095]))
+    with pytest.raises(OSError, match=f'mono16 on {topic} is depth by the name'):
+        next(live_images(topic, patience_s=PATIENCE_S))
+    images = live_images(topic, patience_s=PATIENCE_S, bits=12)
+    assert next(images).rgb[0, ::11, 0].tolist() == [0, round(255 * 2000 / 4095), 255]
+    images.close()
+
+
+def test_how_live_images_are_read_is_noted(send):
+    send('/eye/image_raw', deep([0, 300, 4095]))
+    notes = []
+    images = live_images('/eye/image_raw', patience_s=PATIENCE_S, note=notes.append)
+    assert next(images).rgb[0, ::11, 0].tolist() == [0, round(255 * 300 / 4095), 255]
+    images.close()
+    assert '12 significant bits' in notes[0]
+    assert any('look like depth' in note for note in notes)
