@@ -23,6 +23,7 @@ pytest.importorskip('rerun', reason='pip install rerun-sdk')
 make_reader = pytest.importorskip('mcap.reader', reason='pip install mcap').make_reader
 
 ROOT = Path(__file__).resolve().parent.parent
+DEMO_S = 3 * PATIENCE_S  # safety net: the demo is several programs, one after another
 TINY = ('--model', 'ZoeD_tiny_NK', '--weights', 'random')
 
 
@@ -50,7 +51,7 @@ def test_an_image_becomes_depth_points_and_a_report(tmp_path):
     running = start(
         '--image', write_image(tmp_path / 'a b.png'), '--out', out, '--duration', 5, *TINY
     )
-    text, _ = running.communicate(timeout=PATIENCE_S)
+    text, _ = running.communicate(timeout=DEMO_S)
     assert running.returncode == 0, text
     assert 'depth and points arrived' in text
     report = json.loads((out / 'report.json').read_text())
@@ -114,7 +115,7 @@ def test_by_default_a_trajectory_is_compared_with_ground_truth_before_the_photog
     pytest.importorskip('numba')
     pytest.importorskip('skimage')
     running = start('--out', tmp_path, '--duration', 3, *TINY)
-    text, _ = running.communicate(timeout=PATIENCE_S)
+    text, _ = running.communicate(timeout=DEMO_S)
     assert running.returncode == 0, text
     report = json.loads((tmp_path / 'report.json').read_text())
     scores = report['ground_truth']
@@ -142,7 +143,7 @@ def test_a_given_source_replaces_the_trajectory(tmp_path):
 
 def test_a_node_that_cannot_start_stops_the_demo_with_the_reason(tmp_path):
     running = start('--out', tmp_path, '--model', 'ZoeD_nonsense', '--weights', 'random')
-    text, _ = running.communicate(timeout=PATIENCE_S)
+    text, _ = running.communicate(timeout=DEMO_S)
     assert running.returncode == 1
     assert 'the node ended with 1' in text
     assert re.search(r'demo: error: .*\n.*ZoeD_nonsense', text)
@@ -154,7 +155,7 @@ def test_files_of_an_earlier_run_are_deleted(tmp_path):
     for name in (*names, 'demo.mcap.partial'):
         (tmp_path / name).write_text('old')
     running = start('--image', '/nowhere.png', '--out', tmp_path, *TINY)
-    text, _ = running.communicate(timeout=PATIENCE_S)
+    text, _ = running.communicate(timeout=DEMO_S)
     assert running.returncode == 1
     assert '/nowhere.png' in text
     assert not [path.name for path in tmp_path.iterdir() if path.read_bytes() == b'old']
@@ -168,7 +169,7 @@ def test_a_stopped_demo_leaves_no_process_behind(tmp_path, how):
     wait_until(lambda: len(processes_with(mark)) >= 4)
     assert len(processes_with(mark)) == 4  # the demo and its three
     running.send_signal(how)
-    running.communicate(timeout=PATIENCE_S)
+    running.communicate(timeout=DEMO_S)
     wait_until(lambda: not processes_with(mark), lambda: f'{processes_with(mark)} remain')
 
 

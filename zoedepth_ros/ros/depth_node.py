@@ -30,6 +30,7 @@ from zoedepth_ros.ros.transforms import Transforms
 
 WARM_UP_SIZE = (480, 640)  # height, width [px]: the most common camera
 STOP_TIMEOUT_S = 10.0
+DELIVERY_TIMEOUT_S = 2.0  # of the last status; a subscriber may be frozen
 EXIT_CONTEXT_LOST = 75
 """Exit code after a CUDA error that only a new process can recover from (sysexits: try again)."""
 FAILURE, ERROR = TransitionCallbackReturn.FAILURE, TransitionCallbackReturn.ERROR
@@ -211,6 +212,7 @@ class DepthNode(LifecycleNode):
             'the CUDA context is lost, the process ends; respawn:=true starts it again'
         )
         self._reporter.report()
+        self._reporter.deliver(DELIVERY_TIMEOUT_S)
         raise Finished(EXIT_CONTEXT_LOST)
 
     def _forget(self) -> None:

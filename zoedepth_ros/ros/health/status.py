@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.duration import Duration
 from rclpy.node import Node
 from std_msgs.msg import Header
 
@@ -101,6 +102,11 @@ class StatusReporter:
         for publisher, msg in zip(self._statuses, messages, strict=True):
             publisher.publish(msg)
         self._array.publish(array)
+
+    def deliver(self, timeout_s: float) -> None:
+        """Wait until the subscribers have what was published, at most so long for each topic."""
+        for publisher in (*self._statuses, self._array):
+            publisher.wait_for_all_acked(Duration(seconds=timeout_s))
 
     def _same_name(self) -> tuple[str, ...]:
         node = self._node
