@@ -33,6 +33,7 @@ def with_hot_pixel(values):
 
 GREY8, LABELS = SCENE.astype(np.uint8), (SCENE // 32).astype(np.uint8)
 RAW = mosaic(0.5, 1.0, 0.6)
+WALL = np.where(SCENE < 60, 0, 2000).astype(np.uint16)  # 2 m, with pixels that are not known
 COLOR = np.dstack([GREY8] * 3)
 
 
@@ -46,6 +47,7 @@ COLOR = np.dstack([GREY8] * 3)
         (of_bits(14).byteswap(), '/cam/image_raw', 0, 65535, 'whose bytes are swapped'),
         (with_hot_pixel(of_bits(12)), '/cam/image_raw', 0, 65535, 'below 4096, white is 65535'),
         (of_bits(12, 0.05), '/cam/image_raw', 0, 4095, 'nearly black'),
+        (WALL, '/cam/image_raw', 0, 4095, 'look like depth'),
         (GREY8, '/cam/depth/image_raw', 0, 255, 'are these depth or labels'),
         (COLOR, '/cam/depth/image_rect_raw', 0, 255, 'are these depth or labels'),
         (COLOR, '/depth/color', 0, 255, 'are these depth or labels'),
@@ -70,7 +72,10 @@ def test_what_is_doubtful_is_reported(pixels, name, bits, white, text):
         (np.repeat(GREY8[::2], 2, axis=0), '/cam/image_raw', 0, 255),
         ((SCENE * ([[0.5], [1.0]] * 60)).astype(np.uint8), '/cam/image_raw', 0, 255),  # interlaced
         (RNG.integers(0, 256, (64, 64)).astype(np.uint8), '/cam/image_raw', 0, 255),
+        (np.maximum(SCENE - 60, 0).astype(np.uint16) << 8, '/cam/image_raw', 0, 65535),
+        ((np.maximum(SCENE - 60, 0) * 4).astype(np.uint16) << 6, '/cam/image_raw', 0, 65535),
         (COLOR, '/depth_camera/image_raw', 0, 255),
+        (COLOR, '/depth_bot/front/image_raw', 0, 255),
         (GREY8, '/cam/depth/image_raw', 8, 255),
     ],
 )

@@ -16,7 +16,9 @@ _IMAGE_WORDS = frozenset({
     *('rgb', 'color', 'colour', 'mono', 'gray', 'grey', 'left', 'right', 'bayer'),
     *('ir', 'nearir', 'infra', 'infrared', 'thermal', 'amplitude', 'intensity', 'signal'),
 })  # fmt: skip
-_DEVICE_WORDS = frozenset({'camera', 'cam', 'sensor', 'robot', 'finder', 'anything'})
+_DEVICE_WORDS = frozenset({
+    *('camera', 'cam', 'sensor', 'finder', 'robot', 'bot', 'rover', 'drone', 'ai', 'anything'),
+})  # fmt: skip
 _MAP_WORDS = frozenset({
     *('label', 'labels', 'mask', 'masks', 'confidence', 'segmentation', 'semantic', 'instance'),
 })  # fmt: skip
@@ -44,7 +46,7 @@ def names_depth(name: str) -> bool:
     """Return whether the last telling word of a topic or path is one of depth, not of an image.
 
     Depth wins within one segment, as in aligned_depth_to_color.  What follows `to` is another
-    camera, and depth_camera is a camera.
+    camera, depth_camera is a camera and depth_bot a robot.
     """
     return _last_telling(name, _DEPTH_WORDS)
 
@@ -113,9 +115,9 @@ def _is_swapped(few: NDArray[Any]) -> bool:
 def _is_like_depth(few: NDArray[Any]) -> bool:
     """Tell depth of unknown pixels and a nearest range from an image, which has dark values.
 
-    Values whose last bits are never used were scaled up, as no depth is.
+    Values whose last 7 bits are never used were scaled up from 8 bits, as no depth is.
     """
-    if (few & 0xF == 0).all():
+    if (few & 0x7F == 0).all():
         return False
     known = few[few > 0]
     return few.size - known.size > LEAST_HOLES * few.size and bool(known.min() >= NEAREST)
