@@ -164,6 +164,16 @@ def test_a_publisher_that_sends_nothing_is_named(hints, offer):
     )
 
 
+@pytest.mark.parametrize(('kind', 'topic'), [(Image, '/image'), (CameraInfo, '/camera_info')])
+def test_two_publishers_of_one_input_are_reported(hints, offer, kind, topic):
+    for _ in range(2):
+        offer(kind, topic)
+    hints()(
+        f'{topic} has 2 publishers (/peer): if these are different cameras, their messages are '
+        'mixed'
+    )
+
+
 def test_what_comes_after_all_is_no_longer_missed_and_an_assumed_camera_never_is(
     peer, hints, offer
 ):

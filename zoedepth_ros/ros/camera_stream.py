@@ -171,7 +171,7 @@ class CameraStream:
         return self.statistics.no_input_s(self._subscribed_since_s)
 
     def missing_input(self) -> tuple[str, ...]:
-        """Explain why inputs do not arrive, and log new causes."""
+        """Explain why inputs do not arrive or are mixed, and log new causes."""
         found = frozenset(filter(None, self._causes()))
         for text in sorted(found - self._logged):
             self._warn(text)
@@ -204,6 +204,7 @@ class CameraStream:
         inputs, settings = self._inputs, self.settings
         if inputs is None or not inputs.is_subscribed or not self.is_used:
             return
+        yield from inputs.why_mixed()
         if self.no_input_s > settings.warn_no_input_s:
             yield inputs.why_no_image()
         subscribed_s = time.monotonic() - self._subscribed_since_s

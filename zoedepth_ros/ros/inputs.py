@@ -13,7 +13,11 @@ from zoedepth_ros.environment import lost_for_size
 from zoedepth_ros.messages.camera import CameraTracker
 from zoedepth_ros.ros import qos
 from zoedepth_ros.ros.health.incompatible_qos import QosWatch, no_events
-from zoedepth_ros.ros.health.missing_input import why_no_camera_info, why_no_image
+from zoedepth_ros.ros.health.missing_input import (
+    why_mixed,
+    why_no_camera_info,
+    why_no_image,
+)
 
 _COMPRESSED = '/compressed'
 
@@ -112,6 +116,10 @@ class Inputs:
         if self.image_type is Image and (lost := lost_for_size(self.camera.image_bytes)):
             return lost
         return why_no_image(self._node, self.image_topic, self.image_type, profile)
+
+    def why_mixed(self) -> tuple[str, ...]:
+        """Explain which inputs are mixed with those of another publisher."""
+        return tuple(why_mixed(self._node, topic) for topic in (self.image_topic, self.info_topic))
 
     def why_no_camera_info(self) -> str:
         """Explain by the graph why no camera_info arrives; only while subscribed."""

@@ -1,4 +1,4 @@
-"""Explain by the ROS graph why an input does not arrive, and name the remedy."""
+"""Explain by the ROS graph why an input does not arrive or is mixed, and name the remedy."""
 
 from __future__ import annotations
 
@@ -60,6 +60,17 @@ def why_no_camera_info(node: Node, topic: str, profile: Any) -> str:
     )
 
 
+def why_mixed(node: Node, topic: str) -> str:
+    """Explain that a topic carries messages of several publishers; '' for one or none."""
+    found = _publishers(node, topic)
+    if len(found) < 2:
+        return ''
+    return (
+        f'{topic} has {len(found)} publishers ({", ".join(_nodes(found))}): if these are '
+        'different cameras, their messages are mixed'
+    )
+
+
 def _type_name(kind: Any) -> str:
     return _COMPRESSED_IMAGE if kind is CompressedImage else _IMAGE
 
@@ -88,8 +99,13 @@ def _why_nothing_arrives(topic: str, publishers: list[Any], profile: Any, otherw
     """Explain why nothing arrives from publishers of the right type."""
     if any(mismatches(peer.qos_profile, profile) for peer in publishers):
         return ''
-    names = sorted({f'{peer.node_namespace.rstrip("/")}/{peer.node_name}' for peer in publishers})
-    return f'{topic}: published by {", ".join(names)}, but nothing arrives: {otherwise}'
+    return (
+        f'{topic}: published by {", ".join(_nodes(publishers))}, but nothing arrives: {otherwise}'
+    )
+
+
+def _nodes(publishers: list[Any]) -> list[str]:
+    return sorted({f'{peer.node_namespace.rstrip("/")}/{peer.node_name}' for peer in publishers})
 
 
 def _others(node: Node, topic: str, types: set[str], plural: str) -> str:
