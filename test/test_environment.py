@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from zoedepth_ros import environment
 from zoedepth_ros.environment import (
     ALLOCATOR,
     OLD_PROFILE_VARIABLE,
@@ -94,12 +95,15 @@ def test_a_domain_in_use_is_left_alone(monkeypatch):
     monkeypatch.setattr('random.SystemRandom.sample', lambda *_: [first])
     with pytest.raises(OSError, match='in use'):
         reserve_domain()
-    monkeypatch.setattr('random.SystemRandom.sample', lambda _, domains, count: list(domains))
+    monkeypatch.undo()
     second = reserve_domain()
-    first_port = 7400 + 250 * (second + 1)  # RTPS, section 9.6.1
+    environment._reservations.pop().close()
+    monkeypatch.setattr('random.SystemRandom.sample', lambda *_: [second])
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
-        taken.bind(('', first_port + 10))  # where a first participant listens
-        assert reserve_domain() > second + 1
+        taken.bind(('', 7400 + 250 * second + 10))  # RTPS, section 9.6.1: a first participant
+        with pytest.raises(OSError, match='in use'):
+            reserve_domain()
+    assert reserve_domain() == second
 
 
 def test_processes_that_choose_a_domain_at_the_same_moment_get_different_ones():
