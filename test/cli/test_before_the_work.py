@@ -192,6 +192,7 @@ def test_a_calibration_for_another_image_shape_is_named(place, capsys, command):
     assert code_of(command) == exit_codes.REFUSED
     error = capsys.readouterr().err
     assert '1280 x 720' in error
+    assert '(wide.yaml)' in error
     assert '40 x 30' in error
 
 

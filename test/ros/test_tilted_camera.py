@@ -94,6 +94,18 @@ def test_a_roll_that_nobody_told_is_noticed_where_the_pitch_is_to_be_trusted(rol
     assert bench.warnings.count(notice) == 1
 
 
+def test_what_is_taken_for_the_floor_is_an_assumption_unless_the_height_is_known():
+    bench, *_ = bench_of(-10)
+    words = 'the lowest large plane in view is taken for the floor; set camera.height'
+    assert not any(words in text for text in bench.processor.assumptions)
+    run(bench)
+    assert [words in text for text in bench.processor.assumptions].count(True) == 1
+    assert [words in text for text in bench.logged].count(True) == 1
+    bench.set({'camera.height': 1.2 / 1.3})
+    run(bench)
+    assert not any(words in text for text in bench.processor.assumptions)
+
+
 def test_the_notice_goes_when_the_parameter_is_set():
     bench, *_ = bench_of(-30)
     run(bench)

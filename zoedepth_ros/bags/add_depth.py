@@ -141,6 +141,7 @@ def _made(
             continue
         found = pipeline.process(request, result, poses=partial(getattr, frame, 'pose'))
         made = _messages(found, messages, frame, item, plan, report)
+        report.assume('camera.height', pipeline.assumption)
         for subject, text in pipeline.notices.items():
             report.assume(subject, text)
         report.reused += bool(frame.done)

@@ -69,7 +69,10 @@ def camera_of(args: argparse.Namespace, settings: PipelineSettings) -> CameraOf:
     def camera(height: int, width: int) -> CameraModel | None:
         if calibration is None:
             return assumed_camera((height, width), settings.camera_hfov_rad)
-        made = calibration.camera(height, width, rectified)
+        try:
+            made = calibration.camera(height, width, rectified)
+        except CameraError as error:
+            raise CameraError(f'{error} ({args.calibration})') from None
         for text in calibration.warnings(made, rectified):
             print(f'note     {args.calibration}: {text}', file=sys.stderr)
         return made

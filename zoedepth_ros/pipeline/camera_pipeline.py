@@ -429,6 +429,17 @@ class CameraPipeline(Resumable):
         }
         return {subject: text for subject, text in found.items() if text}
 
+    @property
+    def assumption(self) -> str:
+        """What is taken for the floor without being known, in words; '' for nothing."""
+        is_known = self.settings.camera_height_m > 0.0
+        if is_known or self._clouds.ground_segmentation.ground is None:
+            return ''
+        return (
+            'the lowest large plane in view is taken for the floor; set camera.height, without '
+            'which a table that hides the floor is not recognised'
+        )
+
     def save_scale(self) -> str:
         """Write the scales to scale.file and return its name; raises ValueError or OSError."""
         return self._scaling.save(self.settings.scale_file)

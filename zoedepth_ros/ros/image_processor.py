@@ -118,9 +118,10 @@ class ImageProcessor:
 
     @property
     def assumptions(self) -> tuple[str, ...]:
-        """How images and camera_info are read, in words."""
+        """How images and camera_info are read, and what is taken for the floor, in words."""
         reading = None if self._known is None else self._known.reading
-        texts = ('' if reading is None else reading.text, self._reader.assumption)
+        read = '' if reading is None else reading.text
+        texts = (read, self._reader.assumption, self.pipeline.assumption)
         return tuple(filter(None, texts))
 
     def follow(
