@@ -245,7 +245,7 @@ def test_the_checker_finds(module, source, message):
         ('model.backbones.beit', 'from timm.models.beit import Beit'),
         ('ros.main', 'def factory():\n    from zoedepth_ros.build import build_predictor'),
         ('weights.fetch', 'import urllib.request'),
-        ('pipeline.outputs_due', 'from zoedepth_ros.messages import images'),
+        ('pipeline.request', 'from zoedepth_ros.messages import images'),
         ('weights.download', 'import urllib.request'),
         ('weights.known_weights', 'from urllib.parse import urlparse'),
         ('inference.predictor', 'from .result import AUTO\nimport torch'),

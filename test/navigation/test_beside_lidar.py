@@ -26,8 +26,8 @@ from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.inference.result import DepthResult
 from zoedepth_ros.pipeline import outputs
 from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline
-from zoedepth_ros.pipeline.outputs_due import all_due
 from zoedepth_ros.pipeline.parameter_file import settings_from_file
+from zoedepth_ros.pipeline.request import all_due
 from zoedepth_ros.synthetic.dice import Dice
 from zoedepth_ros.synthetic.interior import ceiling_lamps, wall_pictures
 from zoedepth_ros.synthetic.primitives import BOX, CYLINDER, PLAIN, Builder, Surface

@@ -1,7 +1,6 @@
 """CameraPipeline called directly: the node's numbers, resumed sequences, lent memory."""
 
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,9 +10,8 @@ from zoedepth_ros.geometry.camera import Camera
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.pipeline import outputs
 from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline
-from zoedepth_ros.pipeline.outputs_due import all_due
 from zoedepth_ros.pipeline.parameter_file import settings_from_file
-from zoedepth_ros.pipeline.request import FrameContext, predict
+from zoedepth_ros.pipeline.request import FrameContext, all_due, measured_to_m, predict
 from zoedepth_ros.pipeline.settings import PipelineSettings, option_specs, settings_from
 
 SIZE = HEIGHT, WIDTH = 48, 64
@@ -193,10 +191,11 @@ def test_options_of_commands_have_the_names_units_and_checks_of_the_parameters()
 def test_the_limit_of_the_cloud_is_not_one_of_what_is_measured():
     def limits(factor=1.0, **values):
         """Give both, of the indoor head, which was trained up to 10 m."""
+        at = settings_from(values)
         context = FrameContext(
-            request=SimpleNamespace(settings=settings_from(values)), depth_m=None, seen_m=None,
-            head='indoor', factor=factor, sky=None, on_device=None, range_m=10.0 * factor,
-            network_width=512,
+            rgb=None, camera=None, due=None, settings=at, now_s=0.0, depth_m=None, seen_m=None,
+            head='indoor', factor=factor, sky=None, on_device=None, network_width=512,
+            measured_to_m=measured_to_m(at, 10.0 * factor),
         )  # fmt: skip
         return context.measured_to_m, context.shown_to_m
 

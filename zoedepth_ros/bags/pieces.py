@@ -34,8 +34,7 @@ from zoedepth_ros.inference.result import (
     InferenceError,
 )
 from zoedepth_ros.pipeline.outputs import DEPTH, UNCERTAINTY
-from zoedepth_ros.pipeline.outputs_due import OutputsDue
-from zoedepth_ros.pipeline.request import Request, predict
+from zoedepth_ros.pipeline.request import OutputsDue, Request, predict
 
 _ABOUT = 'zoedepth_ros_piece'
 _CHANNEL = Channel('/piece', '', '', b'', '', ())

@@ -22,7 +22,7 @@ from zoedepth_ros.messages.images import ConversionError, ImageReader, convert_w
 from zoedepth_ros.messages.transforms import TransformTree
 from zoedepth_ros.messages.writers import CAMERA_INFO, TF_MESSAGE
 from zoedepth_ros.pipeline.outputs import POINTS
-from zoedepth_ros.pipeline.outputs_due import OutputsDue, Schedule
+from zoedepth_ros.pipeline.request import OutputsDue, Schedule
 
 _NS = 1e-9
 

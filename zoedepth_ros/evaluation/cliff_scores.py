@@ -23,8 +23,7 @@ from zoedepth_ros.inference.result import DepthPredictor, DepthResult
 from zoedepth_ros.pipeline import outputs
 from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline
 from zoedepth_ros.pipeline.outputs import Segment
-from zoedepth_ros.pipeline.outputs_due import all_due
-from zoedepth_ros.pipeline.request import predict
+from zoedepth_ros.pipeline.request import all_due, predict
 from zoedepth_ros.pipeline.settings import settings_from
 from zoedepth_ros.synthetic.trajectory import CameraTrajectory
 

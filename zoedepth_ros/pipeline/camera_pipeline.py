@@ -43,10 +43,13 @@ from zoedepth_ros.pipeline.outputs import (
     Output,
     Uncertainty,
 )
-from zoedepth_ros.pipeline.outputs_due import OutputsDue, RateLimiter, Schedule, all_due
 from zoedepth_ros.pipeline.request import (
     FrameContext,
+    OutputsDue,
+    RateLimiter,
     Request,
+    Schedule,
+    all_due,
     correction_in_use,
     measured_to_m,
     why_unfit,
@@ -210,6 +213,7 @@ class CameraPipeline(Resumable):
         factor, measured_m = self._scaled(request, result)
         range_m = factor * result.range_m
         self._range_notice = _why_nothing_is_in_range(at, result.head, range_m)
+        limit_m = measured_to_m(at, range_m)
         if at.scale_source == 'motion' and poses is not None:
             compare = self._by_motion(request, factor, poses)
         if compare is not None and request.camera is not None:
@@ -230,7 +234,21 @@ class CameraPipeline(Resumable):
             depth_m = with_infinite_sky(depth_m, sky, self._workspace)
         context = None
         if request.camera is not None:
-            context = self._context(request, result, (depth_m, measured_m), factor)
+            context = FrameContext(
+                rgb=request.rgb,
+                camera=request.camera,
+                due=due,
+                settings=at,
+                now_s=now_s,
+                depth_m=depth_m,
+                seen_m=measured_m,
+                head=result.head,
+                factor=factor,
+                sky=sky,
+                on_device=result.on_device,
+                measured_to_m=limit_m,
+                network_width=self._network_size(*request.rgb.shape[:2])[1],
+            )
             if at.cloud_uncertainty and due.clouds:
                 points_std_m = self._std_m(result, factor, by_place, at.cloud_decimation)
                 context = replace(context, std_m=points_std_m)
@@ -238,7 +256,7 @@ class CameraPipeline(Resumable):
                 context = self._with_sky(measured_m, context)
             depth_m = context.depth_m
         if outputs.DEPTH in due.depth:
-            yield self._depth_image(depth_m, at, result.head, range_m)
+            yield self._depth_image(depth_m, at, result.head, limit_m)
         if outputs.UNCERTAINTY in due.depth:
             pixels = self._buffers.array(outputs.UNCERTAINTY, depth_m.shape, np.float32)
             np.copyto(pixels, std_m)
@@ -327,30 +345,14 @@ class CameraPipeline(Resumable):
 
         return compare
 
-    def _context(
-        self, request: Request, result: DepthResult, maps_m: tuple[Map, Map], factor: float
-    ) -> FrameContext:
-        """Collect what is known of an image; maps_m: filtered depth, and the same before."""
-        return FrameContext(
-            request=request,
-            depth_m=maps_m[0],
-            seen_m=maps_m[1],
-            head=result.head,
-            factor=factor,
-            range_m=factor * result.range_m,
-            sky=result.sky if request.settings.filter_sky else None,
-            on_device=result.on_device,
-            network_width=self._network_size(*request.rgb.shape[:2])[1],
-        )
-
     def _with_sky(self, measured_m: Map, context: FrameContext) -> FrameContext:
         """Mark the sky, in depth before the uncertainty filter: uncertain pixels may be sky."""
-        if not context.request.settings.filter_sky or context.head != OUTDOOR:
+        if not context.settings.filter_sky or context.head != OUTDOOR:
             return context
         up, fit = self._clouds.up_for_sky(context)
         rays, workspace = context.camera.rays(), self._workspace
         mask = sky_mask(
-            measured_m, OUTDOOR, rays=rays, up=up, rgb=context.request.rgb, workspace=workspace
+            measured_m, OUTDOOR, rays=rays, up=up, rgb=context.rgb, workspace=workspace
         )
         if not mask.any():
             return replace(context, fit=fit)
@@ -358,13 +360,13 @@ class CameraPipeline(Resumable):
         return replace(context, depth_m=depth_m, sky=mask, fit=fit)
 
     def _depth_image(
-        self, depth_m: Map, at: PipelineSettings, head: str, range_m: float
+        self, depth_m: Map, at: PipelineSettings, head: str, limit_m: float
     ) -> DepthImage:
         dtype = np.uint16 if at.depth_encoding == '16UC1' else np.float32
         pixels = self._buffers.array(outputs.DEPTH, depth_m.shape, dtype)
         limits = {'min_m': at.depth_min_m, 'max_m': at.depth_max_m}
         write_depth(depth_m, pixels, **limits, workspace=self._workspace)
-        return DepthImage(pixels, at.depth_encoding, head, measured_to_m(at, range_m))
+        return DepthImage(pixels, at.depth_encoding, head, limit_m)
 
     def _domain(self, result: DepthResult) -> Domain:
         return Domain(

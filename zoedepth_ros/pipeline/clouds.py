@@ -26,8 +26,7 @@ from zoedepth_ros.pipeline.ground_segmentation import (
     Up,
 )
 from zoedepth_ros.pipeline.outputs import Buffers, Cloud, Omission, Output, Scan, Segment
-from zoedepth_ros.pipeline.outputs_due import RateLimiter
-from zoedepth_ros.pipeline.request import FrameContext, Request
+from zoedepth_ros.pipeline.request import FrameContext, RateLimiter, Request
 from zoedepth_ros.pipeline.resumable import Resumable
 from zoedepth_ros.pipeline.scaling import Scaling
 from zoedepth_ros.pipeline.settings import PipelineSettings
@@ -81,7 +80,7 @@ class Clouds(Resumable):
         Without a ground plane that of TF or the parameters.  The plane is fitted whatever is
         requested, and not kept, because depth/image depends on it.
         """
-        at = context.request.settings
+        at = context.settings
         if at.camera_pitch_tolerance_rad <= 0.0:
             return self.ground_segmentation.expected_up(at), None
         few_m = self._for_points(context, (at.cloud_decimation, at.cloud_decimation))
@@ -92,7 +91,7 @@ class Clouds(Resumable):
 
     def make(self, context: FrameContext) -> Iterator[Output]:
         """Yield every cloud and scan that is due."""
-        due, at = context.request.due, context.request.settings
+        due, at = context.due, context.settings
         scan, calibrate = outputs.SCAN in due.depth, self._calibrates(context)
         by_height = scan and at.scan_mode == 'height'
         if not (due.clouds or scan or calibrate):
@@ -135,7 +134,7 @@ class Clouds(Resumable):
 
         rows: of these alone.  Valid until the next call.
         """
-        at = context.request.settings
+        at = context.settings
         return depth_for_points(
             context.depth_m[rows],
             min_m=at.depth_min_m,
@@ -163,7 +162,8 @@ class Clouds(Resumable):
         """
         if context.on_device is None or context.std_m is not None:
             return None
-        at, step = context.request.settings, context.request.settings.cloud_decimation
+        at = context.settings
+        step = at.cloud_decimation
         request = CloudRequest(
             rays=context.camera.rays(step),
             stride=step,
@@ -186,18 +186,18 @@ class Clouds(Resumable):
         return points
 
     def _calibrates(self, context: FrameContext) -> bool:
-        at = context.request.settings
+        at = context.settings
         by_height = at.scale_source == 'height' and at.camera_height_m > 0.0
-        return by_height and self._calibration.is_due(context.request.now_s)
+        return by_height and self._calibration.is_due(context.now_s)
 
     def _points(self, depth_m: Map, context: FrameContext, limit_m: float) -> Map:
         """Return the points (h, w, 3) of depth at cloud.decimation, NaN beyond a limit."""
-        rays = context.camera.rays(context.request.settings.cloud_decimation)
+        rays = context.camera.rays(context.settings.cloud_decimation)
         return depth_to_points(mask_beyond(depth_m, limit_m, self._workspace), rays)
 
     def _observe(self, fit: GroundFit, context: FrameContext) -> None:
         """Use the height of the ground plane to estimate the scale."""
-        at, now_s = context.request.settings, context.request.now_s
+        at, now_s = context.settings, context.now_s
         self._calibration.take(now_s)
         self.ground_segmentation.take(fit, at, now_s, SCALE)
         self._scaling.observe_ground(fit.trusted, at, now_s)
@@ -211,8 +211,8 @@ class Clouds(Resumable):
         context: FrameContext,
     ) -> Iterator[Output]:
         """Yield ground, obstacles, free rays and edges of the floor."""
-        at = context.request.settings
-        ground = self.ground_segmentation.take(fit, at, context.request.now_s, CLOUDS)
+        at = context.settings
+        ground = self.ground_segmentation.take(fit, at, context.now_s, CLOUDS)
         if ground is None:
             yield self._no_ground()
             return
@@ -234,8 +234,8 @@ class Clouds(Resumable):
 
     def _scan_by_height(self, depth_m: Map, fit: GroundFit, context: FrameContext) -> Output:
         """Return a scan of depth (H / decimation, W): rows are decimated, columns are beams."""
-        at = context.request.settings
-        ground = self.ground_segmentation.take(fit, at, context.request.now_s, SCAN)
+        at = context.settings
+        ground = self.ground_segmentation.take(fit, at, context.now_s, SCAN)
         if ground is None:
             return self._no_ground()
         rays = context.camera.rays(at.cloud_decimation, 1)
@@ -254,9 +254,9 @@ class Clouds(Resumable):
 
     def _cloud(self, depth_m: Map, context: FrameContext) -> Cloud:
         """Pack the points of depth (h, w) with their colours."""
-        at = context.request.settings
+        at = context.settings
         step, color = at.cloud_decimation, at.cloud_color
-        rgb = decimate(context.request.rgb, step) if color else None
+        rgb = decimate(context.rgb, step) if color else None
         rays, shape = context.camera.rays(step), (*depth_m.shape, 4)
         packer, limit_m = self._packers[color], context.shown_to_m
         if at.cloud_organized and context.std_m is None:
@@ -282,7 +282,7 @@ class Clouds(Resumable):
 
     def _scan_by_rows(self, context: FrameContext) -> Scan:
         """Return a scan of a band of rows; no more rows than needed are filtered."""
-        at = context.request.settings
+        at = context.settings
         up = self.ground_segmentation.expected_up(at)
         band = context.camera.band(at.scan_rows, up)
         margin_px = widest_ramp_px(context.depth_m.shape[1]) + 1
@@ -302,7 +302,7 @@ class Clouds(Resumable):
         return self._scan(band, ranges_m, context)
 
     def _scan(self, beams: Any, ranges_m: Map, context: FrameContext) -> Scan:
-        at, measured_to_m = context.request.settings, context.measured_to_m
+        at, measured_to_m = context.settings, context.measured_to_m
         longest = f'scan.range_max is {at.scan_range_max_m:.3g} m, but'
         self.scan_notice = ''
         if at.scan_range_max_m <= at.depth_min_m:

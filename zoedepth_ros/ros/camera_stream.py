@@ -9,7 +9,7 @@ from typing import Any
 from rclpy.lifecycle import LifecycleNode
 
 from zoedepth_ros.inference.result import DepthPredictor
-from zoedepth_ros.pipeline.outputs_due import enabled
+from zoedepth_ros.pipeline.request import enabled
 from zoedepth_ros.ros import qos
 from zoedepth_ros.ros.health.incompatible_qos import QosWatch
 from zoedepth_ros.ros.health.statistics import Statistics

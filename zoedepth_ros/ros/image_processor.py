@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,8 +21,7 @@ from zoedepth_ros.messages.images import ConversionError, ImageReader
 from zoedepth_ros.pipeline import outputs
 from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline, Compare
 from zoedepth_ros.pipeline.motion_depth import Poses
-from zoedepth_ros.pipeline.outputs_due import OutputsDue
-from zoedepth_ros.pipeline.request import Request
+from zoedepth_ros.pipeline.request import OutputsDue, Request
 from zoedepth_ros.ros.health.statistics import Statistics
 from zoedepth_ros.ros.parameters.node_settings import NodeSettings
 from zoedepth_ros.ros.publishers import OUTPUT_OF, Publishers, TopicMessages
@@ -75,7 +73,8 @@ class ImageProcessor:
         self.network_size = (0, 0)
         self._predictor = predictor
         self._camera_tracker: CameraTracker | None = None
-        self._publishers, self._statistics = publishers, statistics
+        self.statistics = statistics
+        self._publishers = publishers
         self._settings, self._warn, self._inform = settings, warn, inform
         self._messages = TopicMessages(self.drop)
         self.pipeline = CameraPipeline.of(predictor, settings(), self._messages.buffers)
@@ -136,7 +135,7 @@ class ImageProcessor:
 
     def drop(self, reason: str, message: str) -> None:
         """Count what cannot be published and warn about it now and then."""
-        if self._statistics.note_drop(reason):
+        if self.statistics.note_drop(reason):
             self._warn(f'{message} (dropped, more of the same are counted in ~/status)')
 
     def fail(self, error: Exception) -> None:
@@ -152,14 +151,6 @@ class ImageProcessor:
         except Exception as error:  # no camera may stop the others
             self.fail(error)
         return None
-
-    def note_run(self, took_ms: float, preprocess_ms: float, batch: int) -> None:
-        """Count the time of a run of the network on so many images; NaN is unknown."""
-        if math.isfinite(preprocess_ms):
-            self._statistics.stages_ms['preprocess'].add(preprocess_ms)
-            took_ms -= preprocess_ms
-        self._statistics.stages_ms['network'].add(took_ms)
-        self._statistics.batch.add(batch)
 
     def finish(self, prepared: PreparedImage, result: DepthResult) -> None:
         """Publish the outputs of a prediction."""
@@ -177,10 +168,11 @@ class ImageProcessor:
         due = self.pipeline.due(image.arrived_s, requested)
         if not due or not self._age_filter.accepts(image, settings.max_image_age_s):
             return None
-        waited_s = time.monotonic() - image.arrived_monotonic_s
-        self._statistics.stages_ms['wait'].add(1e3 * waited_s)
-        with self._statistics.stage('decode'):
-            rgb = self._reader.rgb(image.msg, settings.camera_bits)
+        start_s = time.monotonic()
+        rgb = self._reader.rgb(image.msg, settings.camera_bits)
+        self.statistics.note_stages(
+            wait=start_s - image.arrived_monotonic_s, decode=time.monotonic() - start_s
+        )
         if len(image.msg.data) != self._size_bytes:
             self._note_size(len(image.msg.data))
         camera = self._camera(due, rgb, image.msg.header, settings)
@@ -192,8 +184,7 @@ class ImageProcessor:
 
     def _publish(self, prepared: PreparedImage, result: DepthResult) -> None:
         image, due, topics = prepared.image, prepared.request.due, prepared.topics
-        if result.router_probabilities:
-            self._statistics.rates['router'].add(time.monotonic())
+        streams = ['router'] if result.router_probabilities else []
         header, settings = image.msg.header, prepared.settings
         found = self.pipeline.process(
             prepared.request,
@@ -216,16 +207,13 @@ class ImageProcessor:
                 continue
             age_s = self._age_filter.age_s(image) if age_s is None else age_s
             if topic == outputs.POINTS:
-                self._statistics.rates['cloud'].add(after_s)
+                streams.append('cloud')
             elif topic == depth_topic:
-                self._statistics.rates['depth'].add(after_s)
-        if not (due.depth or due.clouds):
-            return
-        self._note_ground()
-        self._statistics.stages_ms['postprocess'].add(1e3 * made_s)
-        self._statistics.stages_ms['publish'].add(1e3 * sent_s)
-        if age_s is not None:
-            self._statistics.note_published(age_s)
+                streams.append('depth')
+        if due.depth or due.clouds:
+            self._note_ground()
+            self.statistics.note_stages(postprocess=made_s, publish=sent_s)
+        self.statistics.note_outputs(age_s, streams)
 
     def _up(self, header: Any, at: NodeSettings) -> tuple[float, float, float] | None:
         """Return the up direction by TF; None where camera.pitch is used."""
@@ -267,7 +255,7 @@ class ImageProcessor:
             needs = due.needs_camera or convention_of(self._predictor).needs_camera
             if needs or settings.focal_correction not in ('auto', 'off'):
                 if error.reason == UNUSABLE:  # is logged already
-                    self._statistics.note_drop(error.reason)
+                    self.statistics.note_drop(error.reason)
                 else:
                     self.drop(error.reason, str(error))
             return None

@@ -203,7 +203,7 @@ class SharedNetwork:
         self._image_ms = took_ms / len(group)
         for (processor, prepared), result in zip(group, results, strict=True):
             self._failed.discard(processor)
-            processor.note_run(took_ms, before_ms, len(group))
+            processor.statistics.note_run(took_ms, before_ms, len(group))
             processor.finish(prepared, result)
 
 

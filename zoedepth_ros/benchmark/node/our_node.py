@@ -36,7 +36,7 @@ def _print_times(predictor: KnownDepth) -> None:
         work(self, images)
         done_s = time.monotonic()
         ((processor, image),) = images  # one camera
-        windows = processor._statistics.stages_ms
+        windows = processor.statistics.stages_ms
         NodeFrameTimes(
             stamp_ns=image.stamp_ns,
             called_s=image.arrived_monotonic_s,

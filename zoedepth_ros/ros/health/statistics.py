@@ -6,8 +6,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -89,10 +88,13 @@ class Statistics:
 
     def reset(self) -> None:
         """Reset everything; not while images are processed."""
-        self._received = 0
+        self.received = 0
+        """Images that arrived."""
         self._last_input_s = -math.inf
-        self._published = 0
-        self._clock_jumps = 0
+        self.published = 0
+        """Images that became depth and were published."""
+        self.clock_jumps = 0
+        """How often the clock jumped back."""
         self._drops: dict[str, int] = {}
         self._warned_s: dict[str, float] = {}
         self.rates = {name: RateMeter() for name in STREAMS}
@@ -104,15 +106,35 @@ class Statistics:
         """Count an image that arrived."""
         now_s = time.monotonic()
         with self._lock:
-            self._received += 1
+            self.received += 1
             self._last_input_s = now_s
         self.rates['input'].add(now_s)
 
-    def note_published(self, age_s: float) -> None:
-        """Count an image that became depth; age_s: time since its stamp."""
-        with self._lock:
-            self._published += 1
-        self.age_ms.add(1e3 * age_s)
+    def note_stages(self, **seconds: float) -> None:
+        """Add durations of stages of an image; NaN is unknown."""
+        for name, duration_s in seconds.items():
+            if math.isfinite(duration_s):
+                self.stages_ms[name].add(1e3 * duration_s)
+
+    def note_run(self, took_ms: float, preprocess_ms: float, batch: int) -> None:
+        """Count a run of the network on so many images; NaN is unknown."""
+        before_ms = preprocess_ms if math.isfinite(preprocess_ms) else 0.0
+        self.note_stages(preprocess=1e-3 * preprocess_ms, network=1e-3 * (took_ms - before_ms))
+        self.batch.add(batch)
+
+    def note_outputs(self, age_s: float | None, streams: Iterable[str] = ()) -> None:
+        """Count the outputs of an image.
+
+        age_s: time from its stamp to the publication of its depth; None if it became none.
+        streams: of 'depth', 'cloud' and 'router', those it had an output of.
+        """
+        now_s = time.monotonic()
+        for stream in streams:
+            self.rates[stream].add(now_s)
+        if age_s is not None:
+            with self._lock:
+                self.published += 1
+            self.age_ms.add(1e3 * age_s)
 
     def note_drop(self, reason: str) -> bool:
         """Count an image that was dropped; returns whether it is time to warn about it again."""
@@ -123,7 +145,7 @@ class Statistics:
     def note_clock_jump(self) -> bool:
         """Count a jump of the clock; returns whether it is time to warn about it again."""
         with self._lock:
-            self._clock_jumps += 1
+            self.clock_jumps += 1
             return self._may_warn('clock jump')
 
     def _may_warn(self, about: str) -> bool:
@@ -134,31 +156,9 @@ class Statistics:
         self._warned_s[about] = now_s
         return True
 
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Measure the time spent inside."""
-        start_s = time.monotonic()
-        yield
-        self.stages_ms[name].add(1e3 * (time.monotonic() - start_s))
-
     def no_input_s(self, since_s: float) -> float:
         """Return the time since the last image, or since `since_s` on time.monotonic."""
         return time.monotonic() - max(self._last_input_s, since_s)
-
-    @property
-    def received(self) -> int:
-        """How many images arrived."""
-        return self._received
-
-    @property
-    def published(self) -> int:
-        """How many images became depth and were published."""
-        return self._published
-
-    @property
-    def clock_jumps(self) -> int:
-        """How often the clock jumped back."""
-        return self._clock_jumps
 
     def drops(self) -> dict[str, int]:
         """Return the dropped images by reason."""

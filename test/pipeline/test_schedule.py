@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from zoedepth_ros.pipeline.outputs_due import RateLimiter, Schedule
+from zoedepth_ros.pipeline.request import RateLimiter, Schedule
 from zoedepth_ros.pipeline.settings import settings_from
 
 ALL = frozenset({'depth/image', 'depth/points', 'domain'})
