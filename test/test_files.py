@@ -194,7 +194,7 @@ def test_a_full_disk_is_an_error_with_the_free_space(tmp_path, monkeypatch):
     assert f'{tmp_path / "new" / "depth.png"}: cannot be written: No space left' in text
     assert '1,234,567 bytes are needed' in text
     assert f'bytes are free in {tmp_path}' in text
-    assert 'make room or choose another place' in text
+    assert 'free some space or choose another place' in text
     assert usage.f_bavail > 0
     assert not list((tmp_path / 'new').iterdir())
 

@@ -29,7 +29,7 @@ ALLOCATOR: Mapping[str, str] = {
     'MALLOC_TRIM_THRESHOLD_': '1073741824',
     'MALLOC_TOP_PAD_': '67108864',
 }
-"""Keeps glibc from mapping and giving back every picture-sized block [bytes]: a cloud of 4.9 MB
+"""Keeps glibc from mapping and giving back every image-sized block [bytes]: a cloud of 4.9 MB
 then takes 2.7 ms from process to process instead of 7.9."""
 
 STEERING = ('MALLOC_', 'GOMP_SPINCOUNT')
@@ -93,7 +93,7 @@ def segment_size(free_bytes: int) -> int:
     size = min(_LARGEST_SEGMENT_BYTES, free_bytes // 4)  # three processes, and some air
     if size < _SMALLEST_SEGMENT_BYTES:
         raise OSError(
-            f'/dev/shm has {free_bytes // 2**20} MB free, too little for pictures between '
+            f'/dev/shm has {free_bytes // 2**20} MB free, too little for images between '
             'processes; in a container: docker run --shm-size=256m'
         )
     return size

@@ -219,7 +219,9 @@ def _write_error_text(path: Path, error: OSError, needed_bytes: int = 0, remedy:
         there = next(parent for parent in path.absolute().parents if parent.is_dir())
         facts.append(f'{shutil.disk_usage(there).free:,} bytes are free in {there}')
     known = f' ({", ".join(facts)})' if facts else ''
-    helps = remedy or ('make room or choose another place' if is_full else 'choose another place')
+    helps = remedy or (
+        'free some space or choose another place' if is_full else 'choose another place'
+    )
     return f'{path}: cannot be written: {error.strerror}{known}; {helps}'
 
 

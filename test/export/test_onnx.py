@@ -167,7 +167,7 @@ def test_a_full_disk_is_named_with_the_file_and_leaves_nothing(tmp_path, monkeyp
     assert main([*command, '--out', str(out)]) == 1
     error = capsys.readouterr().err.splitlines()[-1]
     assert f'{out}: cannot be written: No space left on device' in error
-    assert error.endswith('make room, then export again')
+    assert error.endswith('free some space, then export again')
     assert not list(tmp_path.iterdir())
 
 

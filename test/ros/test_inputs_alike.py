@@ -173,7 +173,7 @@ def test_node_viewer_and_bag_say_the_same_about_a_mistaken_camera_info(tmp_path,
     keeper = CameraKeeper(bags.IMAGE)
     keeper.set_info(msg)
     try:
-        of_node = keeper.camera(48, 64, settings_from({})).known.said
+        of_node = keeper.camera(48, 64, settings_from({})).known.remarks
     except CameraUnknown as error:
         of_node = (str(error).partition(': depth without points')[0],)
     notes = []

@@ -18,7 +18,7 @@ REQUEST = 'request'
 """Key, in that record, of what was requested."""
 
 ABOUT_FIELDS = ('model', 'weights', 'weights_warning')
-"""Fields of every such record."""
+"""Fields of the record of every recording that has depth."""
 
 
 @dataclass(frozen=True, slots=True)

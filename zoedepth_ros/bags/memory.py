@@ -138,7 +138,7 @@ class Memory:
         return self._file.seek(0, os.SEEK_END)
 
     def _write(self, file: BinaryIO, lines: Iterable[bytes]) -> None:
-        with named_write_errors(self.path, remedy='make room, then start again'):
+        with named_write_errors(self.path, remedy='free some space, then start again'):
             file.seek(0, os.SEEK_END)
             file.writelines(lines)
             file.flush()  # a killed process has left it; the depth after it comes later

@@ -28,8 +28,8 @@ COMPRESSIONS = {
     'lz4': CompressionType.LZ4,
     'zstd': CompressionType.ZSTD,
 }
-REMEDY = 'make room, then the same command goes on where it ended'
-"""What helps where a recording cannot be written."""
+REMEDY = 'free some space, then repeat the command: it continues where it ended'
+"""End of errors about a recording that cannot be written."""
 
 _PROFILE, _LIBRARY = 'ros2', 'zoedepth_ros'
 
@@ -241,7 +241,7 @@ class _Noted(NamedTuple):
     before: int = 0
     size: int = 0
     written: int = 0
-    """The last one; 0 when there is no new one."""
+    """Number of the last image of which everything is in the file; 0 for no new one."""
 
     def after(self, number: int, size: int) -> _Noted:
         """Return what is known when an image is noted, and the file has this size [bytes]."""

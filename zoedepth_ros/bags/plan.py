@@ -161,7 +161,7 @@ class Report:
     """Why images lack an output besides depth -> how many."""
 
     uncorrected: int = 0
-    """Depth images that stayed as through the training camera: the images' is unknown."""
+    """Depth images without focal correction, because their camera is unknown."""
 
     no_points: str = ''
     """Why images have no points; '' when they do."""

@@ -95,7 +95,7 @@ def find_inputs(
         )
     if camera_info and camera_info not in cameras:
         raise RecordingError(
-            f'{camera_info} is no topic of camera_info; there {_are(cameras, summary)}'
+            f'{camera_info} is not a topic of camera_info; there {_are(cameras, summary)}'
         )
     if not camera_info and _camera_info_of(image) in cameras:
         camera_info = _camera_info_of(image)

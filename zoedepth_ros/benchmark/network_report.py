@@ -26,7 +26,7 @@ class NetworkResults:
     model: str
     """The preset."""
     size: Size
-    """Of the network's images [px]."""
+    """Size of the network's input [px]."""
     weights: str
     """Origin of the weights of all implementations."""
     facts: Mapping[str, str]

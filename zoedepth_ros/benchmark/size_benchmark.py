@@ -40,7 +40,7 @@ class Point:
     """The measurement of one size and batch, in its own process."""
 
     size: Size
-    """Of the network's images [px]."""
+    """Size of the network's input [px]."""
     batch: int
     times: Spread
     """Of the whole batch."""

@@ -188,8 +188,8 @@ def _tell(job: Job, report: Report) -> None:
         print(f'    images without points: {report.no_points}; --hfov assumes a field of view')
     if report.uncorrected:
         print(
-            f'    {report.uncorrected} are as through the training camera: these were images of '
-            'an unknown camera; --hfov assumes a field of view'
+            f'    {report.uncorrected} without focal correction, because their camera is unknown; '
+            '--hfov assumes a field of view'
         )
     for note in report.damage:
         print(f'    {"recovered" if job.recover else "note"}: {note}')

@@ -184,14 +184,14 @@ def scale_flicker(
     before, after = [], []
     for seed in seeds:
         view = random_view(domain, HELD_OUT_SEED + seed)
-        flicker_filter, said, held = FlickerFilter(), [], []
+        flicker_filter, predicted, filtered = FlickerFilter(), [], []
         for number in range(images):
             effects = replace(view.effects, noise=noise, seed=number, jpeg_quality=0)
             sample = render_sample(replace(view, effects=effects), 192, 256, f'{domain} {seed}')
             depth_m = predictor(sample.rgb, domain, route=False).depth_m
             factor = flicker_filter.factor(depth_m, sample.rgb, domain, 0.1 * number)
-            said.append(depth_m)
-            held.append(depth_m * np.float32(factor))
-        before.append(flicker(said))
-        after.append(flicker(held))
+            predicted.append(depth_m)
+            filtered.append(depth_m * np.float32(factor))
+        before.append(flicker(predicted))
+        after.append(flicker(filtered))
     return float(np.mean(before)), float(np.mean(after))

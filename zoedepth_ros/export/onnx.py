@@ -75,7 +75,7 @@ def export_onnx(
     metadata = _metadata(graph, loaded)
     path.parent.mkdir(parents=True, exist_ok=True)
     with (
-        named_write_errors(path, remedy='make room, then export again'),
+        named_write_errors(path, remedy='free some space, then export again'),
         tempfile.TemporaryDirectory(dir=path.parent, prefix='.onnx-') as folder,
     ):
         draft = Path(folder) / path.name  # the final name, which is stored in the file

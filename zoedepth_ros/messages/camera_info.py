@@ -55,7 +55,7 @@ class KnownCamera(NamedTuple):
         return self.reading is None
 
     @property
-    def said(self) -> tuple[str, ...]:
+    def remarks(self) -> tuple[str, ...]:
         """Everything that a person should know about it, in words."""
         return (*(() if self.reading is None else (self.reading.text,)), *self.notices)
 

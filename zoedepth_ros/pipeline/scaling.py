@@ -37,7 +37,7 @@ NEGLIGIBLE = 1e-3
 """A smaller logarithm of the factor everywhere is no shape."""
 
 FEW = 5
-"""Fewer ratios than this at a time are gathered first."""
+"""Fewer ratios of one image than this are combined with those of earlier images."""
 
 
 SHAPE_TIME_S = 0.3

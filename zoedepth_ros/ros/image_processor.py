@@ -110,7 +110,7 @@ class ImageProcessor:
             notices.pop('scan', None)
         yield from notices.values()
         if pipeline.lacks_camera:
-            effect = 'depth is as through the training camera, its scale is a guess'
+            effect = 'depth is not corrected for the focal length, so its scale is a guess'
             yield f'no usable camera_info and no camera.hfov: {effect}'
         elif known is not None and known.assumed:
             yield f'no usable camera_info: camera.hfov {at.camera_hfov_rad:.3g} rad is assumed'

@@ -229,4 +229,4 @@ ALONG_WALLS: dict[str, tuple[Maker, ...]] = {
     'bathroom': (toilet, basin, bathtub, washer, bin_, basin, bathtub),
     'corridor': (plant, DRAWERS, chair, shelf),
 }
-"""What stands along the walls of each kind of room."""
+"""Furniture along the walls of each kind of room."""

@@ -25,7 +25,7 @@ from zoedepth_ros.synthetic.vehicles import vehicle
 from zoedepth_ros.synthetic.world import Pose, World, random_air
 
 FINE_M = 30.0
-"""Nearer than this vehicles get all their parts."""
+"""Vehicles nearer than this are modelled with all parts."""
 KERB_M = 0.12
 
 

@@ -24,7 +24,7 @@ from zoedepth_ros.synthetic.street import KERB_M, Street, fill_street
 from zoedepth_ros.synthetic.world import Pose, View, World, random_air
 
 LOOK_AHEAD_M = 1.6
-"""The camera is oriented towards its position after this distance."""
+"""The camera looks at the point of its path this far ahead."""
 SPEED_M_S = 1.4
 """Default speed, a walking pace."""
 

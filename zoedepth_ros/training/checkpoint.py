@@ -11,7 +11,7 @@ import torch
 from zoedepth_ros.files import replacing
 
 FILE_NAME = 'latest.pt'
-REMEDY = 'make room, then the same command goes on from the last checkpoint'
+REMEDY = 'free some space, then repeat the command: it continues from the last checkpoint'
 """Remedy in errors of a run that cannot write."""
 
 

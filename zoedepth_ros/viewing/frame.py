@@ -107,7 +107,7 @@ def noted_camera(
     except CameraUnknown as error:
         note(str(error))
         return None
-    for text in camera.known.said:
+    for text in camera.known.remarks:
         note(text)
     return camera.model
 

@@ -122,7 +122,9 @@ def _of_values(
         yield _of_sky(image, result.sky)
     if contract.spread:
         negative = float((maps[contract.spread] < 0.0).mean())
-        yield Finding(_level(negative), f'{image.name}: {negative:.1%} of the spread is negative')
+        yield Finding(
+            _level(negative), f'{image.name}: {negative:.1%} of the pixels have a negative spread'
+        )
         share = float(np.nanmedian(result.uncertainty_m / result.depth_m))
         level = OK if 0.0 < share < 1.0 else DOUBT
         yield Finding(level, f'{image.name}: the spread is {share:.1%} of the depth')
@@ -158,9 +160,9 @@ def _of_scale(image: CheckImage, result: DepthResult, *, along_ray: bool) -> Ite
     bend = np.log(_cosines(image)[2::4, 2::4][both])
     other = error - bend if along_ray else error + bend
     if error.std() > _BENT and other.std() < 0.5 * error.std():
-        said, better = ('the ray', 'z') if along_ray else ('z', 'the ray')
+        stated, better = ('the ray', 'z') if along_ray else ('z', 'the ray')
         yield Finding(
-            DOUBT, f'{image.name}: depth.along is {said}, but depth along {better} fits better'
+            DOUBT, f'{image.name}: depth.along is {stated}, but depth along {better} fits better'
         )
 
 

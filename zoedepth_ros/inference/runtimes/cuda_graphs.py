@@ -25,7 +25,7 @@ from zoedepth_ros.inference.runtimes.pause import Pause
 from zoedepth_ros.model.backbones.features import Prepared
 
 MAX_CAPTURES = 16
-"""Captures kept at once; each keeps its maps on the device (11 MB at 1280 x 720)."""
+"""Most captures that are kept; the outputs of each occupy device memory (11 MB at 1280 x 720)."""
 
 _WARM_UPS = 3  # runs before a capture, which choose algorithms and allocate workspaces
 
