@@ -8,7 +8,8 @@ from zoedepth_ros import build
 from zoedepth_ros.build import build_predictor
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import create_model
-from zoedepth_ros.weights.load import WeightsError, save_weights
+from zoedepth_ros.weights.errors import WeightsError
+from zoedepth_ros.weights.load import save_weights
 
 RGB = np.random.default_rng(0).integers(0, 256, (80, 120, 3), dtype=np.uint8)
 

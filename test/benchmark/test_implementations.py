@@ -10,7 +10,7 @@ from zoedepth_ros.benchmark.implementations import Implementation, sample_images
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import ZoeDepth, create_model
 from zoedepth_ros.weights.convert import from_hugging_face, to_hugging_face
-from zoedepth_ros.weights.load import read_checkpoint
+from zoedepth_ros.weights.read import read_checkpoint
 
 ARCHITECTURES = ['N', 'K', 'NK']
 

@@ -6,9 +6,14 @@ import numpy as np
 import pytest
 
 from zoedepth_ros.geometry import kernels
-from zoedepth_ros.geometry.filters import depth_for_points, flying_pixels, write_depth
-from zoedepth_ros.geometry.points import PointPacker, decimate
-from zoedepth_ros.geometry.ranges import raise_to
+from zoedepth_ros.geometry.filters import (
+    decimate,
+    depth_for_points,
+    flying_pixels,
+    raise_to,
+    write_depth,
+)
+from zoedepth_ros.geometry.points import PointPacker
 
 pytestmark = pytest.mark.skipif(kernels.library() is None, reason='built without CMake')
 

@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
+from zoedepth_ros.geometry.filters import decimate
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
-from zoedepth_ros.geometry.points import decimate, depth_to_points
+from zoedepth_ros.geometry.points import depth_to_points
 from zoedepth_ros.geometry.rays import project, rays
 
 INNER = Intrinsics(60.0, 62.0, 47.0, 33.0, 96, 64)

@@ -9,11 +9,11 @@ from corridor import BOXES, CEILING, FLOOR, WALLS, Box, Eye, in_the_world, look,
 from costmap_rules import FREE, LETHAL, UNKNOWN, Costmap
 
 from zoedepth_ros.evaluation.blurred_depth import blur_as_a_network
-from zoedepth_ros.geometry.filters import flying_pixels
+from zoedepth_ros.geometry.filters import decimate, flying_pixels
 from zoedepth_ros.geometry.ground import Ground, up_from_angles
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.geometry.obstacles import ObstacleLimits, classify_points, clearing_points
-from zoedepth_ros.geometry.points import decimate, depth_to_points
+from zoedepth_ros.geometry.points import depth_to_points
 from zoedepth_ros.geometry.rays import rays
 
 CONFIG = Path(__file__).resolve().parents[2] / 'config' / 'nav2_voxel.yaml'

@@ -18,7 +18,6 @@ from zoedepth_ros.ros.serialized import (
     HEADROOM_BYTES,
     SerializedCloud,
     SerializedImage,
-    publish_serialized,
 )
 
 FRAMES = [
@@ -127,7 +126,7 @@ def test_a_subscriber_receives_what_was_sent(topic, has_rcl, monkeypatch):
     message = SerializedImage(
         header=header(), height=480, width=640, encoding='32FC1', step=2560, data=values
     )
-    publish_serialized(publisher, message.serialized())
+    message.publish(publisher)
     wait_until(lambda: (spin(), received)[1])
     assert received == [of(Image, message)]
     np.testing.assert_array_equal(np.frombuffer(received[0].data, np.float32), values)
@@ -136,10 +135,10 @@ def test_a_subscriber_receives_what_was_sent(topic, has_rcl, monkeypatch):
 def test_a_publisher_that_is_not_active_sends_nothing(topic):
     publisher, received, spin, _ = topic
     message = SerializedImage(header=header('inactive'), data=b'')
-    publish_serialized(publisher, message.serialized())
+    message.publish(publisher)
     publisher.on_activate(None)
     message.header = header('active')
-    publish_serialized(publisher, message.serialized())
+    message.publish(publisher)
     wait_until(lambda: (spin(), received)[1])
     assert [msg.header.frame_id for msg in received] == ['active']
 
@@ -151,7 +150,7 @@ def test_after_the_shutdown_of_ros_publishing_fails_as_that_of_a_message_does(to
     message = SerializedImage(header=header(), data=b'')
     gone = (RCLError, InvalidHandle)  # since Kilted the node is destroyed, too
     with pytest.raises(gone) as ours:
-        publish_serialized(publisher, message.serialized())
+        message.publish(publisher)
     with pytest.raises(gone) as theirs:
         publisher.publish(of(Image, message))
     assert (type(ours.value), str(ours.value)) == (type(theirs.value), str(theirs.value))

@@ -13,7 +13,8 @@ from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import ZoeDepth, create_model
 from zoedepth_ros.training import embed as module
 from zoedepth_ros.training.embed import embed
-from zoedepth_ros.weights.load import load_weights, read_checkpoint, save_weights
+from zoedepth_ros.weights.load import load_weights, save_weights
+from zoedepth_ros.weights.read import read_checkpoint
 
 MODEL = 'ZoeD_tiny_NK'
 

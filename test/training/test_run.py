@@ -20,7 +20,8 @@ from zoedepth_ros.training.config_file import settings
 from zoedepth_ros.training.distributed import Process
 from zoedepth_ros.training.loop import Progress
 from zoedepth_ros.training.run import train
-from zoedepth_ros.weights.load import load_weights, read_checkpoint
+from zoedepth_ros.weights.load import load_weights
+from zoedepth_ros.weights.read import read_checkpoint
 
 TORCHRUN = ['-m', 'torch.distributed.run', '--standalone']
 IN_DOUBLE = Path(__file__).parents[1] / 'support' / 'train_in_double.py'

@@ -16,7 +16,8 @@ from released_files import official_shapes, random_tensors
 from tiny_models import tiny_config
 
 from zoedepth_ros.model.zoedepth import create_model
-from zoedepth_ros.weights.load import WeightsError, load_weights, save_weights
+from zoedepth_ros.weights.errors import WeightsError
+from zoedepth_ros.weights.load import load_weights, save_weights
 
 FILES = CASES // 100 or 50
 

@@ -17,15 +17,15 @@ from tiny_models import SWIN, random_image, tiny_config
 
 from zoedepth_ros.model.zoedepth import ZoeDepth, create_model
 from zoedepth_ros.weights.convert import from_official
+from zoedepth_ros.weights.errors import WeightsError
 from zoedepth_ros.weights.load import (
-    WeightsError,
     load_relative_weights,
     load_weights,
-    read_checkpoint,
     save_weights,
     set_metadata,
 )
 from zoedepth_ros.weights.names import hugging_face_rules
+from zoedepth_ros.weights.read import read_checkpoint
 
 RELATIVE_PARTS = ('backbone.', 'decoder.', 'relative_head.')
 

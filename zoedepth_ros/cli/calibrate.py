@@ -192,8 +192,7 @@ def _ratios(
     """Return true over measured, (n,): pixels of the target, or one per image for the floor."""
     import numpy as np
 
-    from zoedepth_ros.geometry.filters import flying_pixels
-    from zoedepth_ros.geometry.ranges import mask_beyond
+    from zoedepth_ros.geometry.filters import flying_pixels, mask_beyond
     from zoedepth_ros.geometry.scale import ratios_in_box
 
     assert result.depth_m is not None

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.canonical import CanonicalWarp
+from zoedepth_ros.geometry.filters import stride_slice
 from zoedepth_ros.geometry.intrinsics import CameraModel
-from zoedepth_ros.geometry.points import stride_slice
 from zoedepth_ros.geometry.rays import ray_cosines, rays
 from zoedepth_ros.geometry.scan import BandScan
 

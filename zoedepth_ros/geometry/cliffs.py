@@ -62,7 +62,7 @@ def cliff_edges(
 ) -> Map:
     """Return the points of the floor along edges, (k, 3) [m] in the camera frame.
 
-    depth_m: (H, W) as `geometry.ranges` defines it.  rays: (H, W, 2).  floor: heights of what
+    depth_m: (H, W) as `geometry.filters` defines it.  rays: (H, W, 2).  floor: heights of what
     counts as floor.  reach_px: rows within which the depth jumps at an edge.  A point has the
     place of the last floor before the edge and the height of the plane `ground`.
     """

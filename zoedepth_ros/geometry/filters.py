@@ -1,4 +1,18 @@
-"""Limits and filters of depth, before it becomes an image, points or a scan."""
+"""Decimation, limits and filters of depth, before it becomes an image, points or a scan.
+
+Meaning of filtered depth:
+
+| depth along z | meaning for the ray of the pixel |
+|---|---|
+| at most the largest measured depth | free up to this depth, where it meets a surface |
+| more than the largest measured depth | free up to that limit, unknown beyond |
+| +inf | meets nothing: sky |
+| -inf | meets a surface nearer than the minimum depth (REP 117) |
+| NaN | unknown |
+
+The largest measured depth is that of the head's training data, or a smaller one that a parameter
+sets.  The range limit of an output, such as a cloud, is independent of it.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +26,72 @@ from numpy.typing import NDArray
 from zoedepth_ros.geometry import kernels
 from zoedepth_ros.geometry.kernels import Workspace
 from zoedepth_ros.geometry.millimetres import to_millimetres
-from zoedepth_ros.geometry.points import stride_slice
 
 Map = NDArray[np.float32]
 
 RAMP_SHARE = 1 / 26  # widest ramp per image width: ten columns of a small network
 JUMP_AT_512 = 0.04 * 640  # tuned on synthetic scenes, see docs/obstacles.md
 LARGEST_JUMP = 0.05  # limit for small images, where a ramp has few columns
+
+BEYOND_LIMIT_M = np.float32(3e38)
+"""Placeholder in `nearest_range` for a surface beyond the largest measured depth, or of doubtful
+depth; larger than every measured range and smaller than +inf."""
+
+
+def stride_slice(stride: int) -> slice:
+    """Return the slice of every n-th row or column, the middle one of each block of n.
+
+    Raises ValueError for a stride below 1.
+    """
+    if stride < 1:
+        raise ValueError(f'the decimation must be 1 or more, got {stride}')
+    return slice(stride // 2, None, stride)
+
+
+def decimate(array: NDArray, stride: int) -> NDArray:
+    """Return a view of every n-th row and column, see `stride_slice`."""
+    return array[stride_slice(stride), stride_slice(stride)]
+
+
+def mask_beyond(depth_m: Map, limit_m: float, workspace: Workspace | None = None) -> Map:
+    """Return depth (H, W) with NaN beyond a limit; the same array if no value is beyond.
+
+    workspace: the result is valid until its next use.
+    """
+    workspace = workspace or Workspace()
+    beyond = workspace.array('beyond', depth_m.shape, np.bool_)
+    np.greater(depth_m, np.float32(limit_m), out=beyond)
+    if not beyond.any():
+        return depth_m
+    out_m = workspace.array('within', depth_m.shape)
+    np.copyto(out_m, depth_m)
+    workspace.put(out_m, beyond, np.nan)
+    return out_m
+
+
+def raise_to(values: Map, least: float) -> None:
+    """Replace smaller values in place by the least one; no value may be NaN."""
+    if not kernels.raise_to(values, least):
+        np.maximum(values, np.float32(least), out=values)
+
+
+def free_depth(depth_m: Map, measured_to_m: float) -> Map:
+    """Return the depth (H, W) up to which rays are free: at most the limit, +inf for sky."""
+    return np.where(np.isposinf(depth_m), depth_m, np.minimum(depth_m, np.float32(measured_to_m)))
+
+
+def nearest_range(ranges_m: Map, starts: NDArray[np.intp] | None = None) -> Map:
+    """Return the smallest range of each beam [m]; NaN if that is BEYOND_LIMIT_M.
+
+    ranges_m: (rows, beams), or flat with the first index of each beam in `starts`; +inf for free
+    rays, BEYOND_LIMIT_M for surfaces at a range that is not known, NaN for unknown.
+    """
+    if starts is None:
+        nearest_m = np.fmin.reduce(ranges_m, axis=0)
+    else:
+        nearest_m = np.fmin.reduceat(ranges_m, starts)
+    nearest_m[nearest_m == BEYOND_LIMIT_M] = np.nan
+    return nearest_m
 
 
 def without_uncertain(
@@ -52,7 +125,7 @@ def depth_for_points(
     steps: tuple[int, int] = (1, 1),
     workspace: Workspace | None = None,
 ) -> Map:
-    """Return depth (H, W) as `geometry.ranges` defines it: NaN at edges, -Inf if too near.
+    """Return depth (H, W) as `geometry.filters` defines it: NaN at edges, -Inf if too near.
 
     min_m: smallest depth.  edges: whether to remove flying pixels.  network_width: columns of the
     network's input; the fewer, the wider its edges.  steps: stride of rows and columns, as

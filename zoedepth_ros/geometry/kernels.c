@@ -217,7 +217,7 @@ void zoedepth_write_depth(const float *restrict depth_m, size_t n, float min_m, 
   }
 }
 
-/* ranges.raise_to: no value below the least one. */
+/* filters.raise_to: no value below the least one. */
 FOR_EACH_PROCESSOR
 void zoedepth_raise_to(float *values, size_t n, float least) {
   for (size_t i = 0; i < n; i++) values[i] = values[i] < least ? least : values[i];

@@ -89,7 +89,7 @@ def clearing_points(
 ) -> NDArray[np.float32]:
     """Return the end points of free rays, (k, 3) [m] in the camera frame.
 
-    rays: (H, W, 2); free_to_m: (H, W), see `geometry.ranges.free_depth`.  A ray ends at
+    rays: (H, W, 2); free_to_m: (H, W), see `geometry.filters.free_depth`.  A ray ends at
     max_range_m, slightly above max_height_m, or at its free depth, whichever comes first.
     """
     rays, own_m = rays[classes.free], free_to_m[classes.free]

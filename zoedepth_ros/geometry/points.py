@@ -1,4 +1,4 @@
-"""Convert depth maps to points, decimate them, and pack them for PointCloud2."""
+"""Convert depth maps to points, and pack them for PointCloud2."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry import kernels
+from zoedepth_ros.geometry.filters import mask_beyond
 from zoedepth_ros.geometry.kernels import Workspace
-from zoedepth_ros.geometry.ranges import mask_beyond
 
 _BLACK = np.zeros(3, np.uint8)
 
@@ -39,21 +39,6 @@ def depth_to_points(
     xy_m = cv2.multiply(rays, cv2.merge((known_m, known_m)))
     cv2.mixChannels([xy_m, known_m], [out], [0, 0, 1, 1, 2, 2])
     return out
-
-
-def stride_slice(stride: int) -> slice:
-    """Return the slice of every n-th row or column, the middle one of each block of n.
-
-    Raises ValueError for a stride below 1.
-    """
-    if stride < 1:
-        raise ValueError(f'the decimation must be 1 or more, got {stride}')
-    return slice(stride // 2, None, stride)
-
-
-def decimate(array: NDArray, stride: int) -> NDArray:
-    """Return a view of every n-th row and column, see `stride_slice`."""
-    return array[stride_slice(stride), stride_slice(stride)]
 
 
 class PointPacker:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.geometry.ranges import BEYOND_LIMIT_M, nearest_range
+from zoedepth_ros.geometry.filters import BEYOND_LIMIT_M, nearest_range
 
 Up = tuple[float, float, float]
 """Unit vector away from the ground, in the camera frame."""
@@ -105,7 +105,7 @@ class BandScan:
     ) -> NDArray[np.float32]:
         """Return the nearest horizontal distance per beam, (beams,) [m].
 
-        depth_m: (H, W), turned by `turns`, see `geometry.ranges`.  measured_to_m: largest measured
+        depth_m: (H, W), turned by `turns`, see `geometry.filters`.  measured_to_m: largest measured
         depth along z.  doubtful_m: (H, W), also turned, depth that filters have removed, else NaN.
         REP 117: +inf if the beam is free up to range_max_m, -inf if a surface is nearer than
         range_min_m, NaN if the range is unknown or only doubtful depth is within range_max_m.
@@ -217,7 +217,7 @@ class HeightScan:
     ) -> NDArray[np.float32]:
         """Return the horizontal distance to the nearest point in the height band, (beams,) [m].
 
-        depth_m: (H, W), see `geometry.ranges`.  measured_to_m: largest measured depth along z.
+        depth_m: (H, W), see `geometry.filters`.  measured_to_m: largest measured depth along z.
         doubtful_m: (H, W) depth that filters have removed, else NaN.  REP 117: +inf if a ray that
         stays within the band is free up to range_max_m and no doubtful point is in the band, -inf
         if a point is nearer than range_min_m, NaN if the range is unknown.  Rays stay within the

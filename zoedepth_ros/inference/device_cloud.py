@@ -17,8 +17,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from zoedepth_ros.geometry.filters import largest_jump, widest_ramp_px
-from zoedepth_ros.geometry.points import stride_slice
+from zoedepth_ros.geometry.filters import largest_jump, stride_slice, widest_ramp_px
 from zoedepth_ros.inference.devices import kind_of, named_failures, short_reason
 from zoedepth_ros.inference.preprocess import from_pixels
 from zoedepth_ros.inference.result import CloudRequest, ContextLost, DeviceDepth, OutOfMemory

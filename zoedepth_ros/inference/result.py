@@ -50,7 +50,7 @@ class CloudRequest:
     """(h, w, 2) x/z and y/z of the selected pixels; pass the same array for the same camera."""
 
     stride: int
-    """Select every n-th row and column, see `geometry.points.stride_slice`."""
+    """Select every n-th row and column, see `geometry.filters.stride_slice`."""
 
     factor: float
     """Factor on depth, applied first."""

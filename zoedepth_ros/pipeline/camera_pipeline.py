@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from zoedepth_ros.geometry.camera import Camera
 from zoedepth_ros.geometry.canonical import OFF
 from zoedepth_ros.geometry.filters import (
+    decimate,
     depth_for_points,
+    mask_beyond,
     without_uncertain,
     write_depth,
 )
 from zoedepth_ros.geometry.kernels import Workspace
-from zoedepth_ros.geometry.points import decimate
-from zoedepth_ros.geometry.ranges import mask_beyond
 from zoedepth_ros.geometry.scale import DepthPairs, is_unusual
 from zoedepth_ros.geometry.sky import sky_mask, with_infinite_sky
 from zoedepth_ros.inference.result import (

@@ -9,11 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.geometry.filters import depth_for_points, widest_ramp_px
+from zoedepth_ros.geometry.filters import (
+    decimate,
+    depth_for_points,
+    mask_beyond,
+    stride_slice,
+    widest_ramp_px,
+)
 from zoedepth_ros.geometry.ground import GroundFit
 from zoedepth_ros.geometry.kernels import Workspace
-from zoedepth_ros.geometry.points import PointPacker, decimate, depth_to_points, stride_slice
-from zoedepth_ros.geometry.ranges import mask_beyond
+from zoedepth_ros.geometry.points import PointPacker, depth_to_points
 from zoedepth_ros.geometry.sky import FAR_M
 from zoedepth_ros.inference.result import CloudRequest
 from zoedepth_ros.pipeline import outputs
@@ -130,7 +135,7 @@ class Clouds(Resumable):
     def _for_points(
         self, context: FrameContext, steps: tuple[int, int] = (1, 1), rows: slice = slice(None)
     ) -> Map:
-        """Return depth of every n-th row and column as `geometry.ranges` defines it.
+        """Return depth of every n-th row and column as `geometry.filters` defines it.
 
         rows: of these alone.  Valid until the next call.
         """

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.camera import SAME_UP
+from zoedepth_ros.geometry.filters import free_depth
 from zoedepth_ros.geometry.ground import (
     UP_OF_A_LEVEL_CAMERA,
     Ground,
@@ -19,7 +20,6 @@ from zoedepth_ros.geometry.ground import (
     up_from_angles,
 )
 from zoedepth_ros.geometry.obstacles import ObstacleLimits, classify_points, clearing_points
-from zoedepth_ros.geometry.ranges import free_depth
 from zoedepth_ros.geometry.scan import HeightScan
 from zoedepth_ros.pipeline.resumable import Resumable
 from zoedepth_ros.pipeline.settings import PipelineSettings
@@ -175,7 +175,7 @@ class GroundSegmentation(Resumable, holds=(Ground, _Kept)):
         measured_to_m: float = np.inf,
         std_m: Map | None = None,
     ) -> Segments:
-        """Sort points (H, W, 3) of depth (H, W), as `geometry.ranges` defines it.
+        """Sort points (H, W, 3) of depth (H, W), as `geometry.filters` defines it.
 
         points_m: NaN beyond measured_to_m.  rays: (H, W, 2).  measured_to_m: largest depth that
         is measured, along z.  std_m: (H, W), a fourth number of points of ground and obstacles.

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from zoedepth_ros.geometry.filters import stride_slice
 from zoedepth_ros.geometry.kernels import Workspace
-from zoedepth_ros.geometry.points import stride_slice
 from zoedepth_ros.pipeline.resumable import Resumable
 
 TOLERANCE = 0.15
@@ -67,8 +67,8 @@ class TemporalFilter(Resumable):
         if self._before is None or self._now is None:
             return None
         top, bottom, _ = rows.indices(self._now.shape[0])
-        thinned = stride_slice(steps[0]), stride_slice(steps[1])
-        now_m = np.ascontiguousarray(self._now[top:bottom][thinned])
+        decimated = stride_slice(steps[0]), stride_slice(steps[1])
+        now_m = np.ascontiguousarray(self._now[top:bottom][decimated])
         reach_px = max(1, round(self._now.shape[1] * REACH_SHARE))
         before_m = self._padded(reach_px)
         width = self._now.shape[1]
@@ -79,7 +79,7 @@ class TemporalFilter(Resumable):
             for right in (0, reach_px, 2 * reach_px):
                 there_m = before_m[top + down : bottom + down, right : right + width]
                 with np.errstate(invalid='ignore'):  # infinite in both
-                    np.subtract(now_m, there_m[thinned], out=apart_m)
+                    np.subtract(now_m, there_m[decimated], out=apart_m)
                 np.abs(apart_m, out=apart_m)
                 np.fmin(least_m, apart_m, out=least_m)
         np.multiply(now_m, np.float32(TOLERANCE), out=apart_m)

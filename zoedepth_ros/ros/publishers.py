@@ -43,7 +43,6 @@ from zoedepth_ros.ros.serialized import (
     SerializedCloud,
     SerializedImage,
     SerializedMessage,
-    publish_serialized,
 )
 
 try:
@@ -156,7 +155,7 @@ class Publishers:
         """Publish on one topic."""
         publisher = self._by_topic.get(topic) or self._transforms[topic]
         if isinstance(msg, SerializedMessage):
-            publish_serialized(publisher, msg.serialized())
+            msg.publish(publisher)
         else:
             publisher.publish(msg)
 

@@ -68,6 +68,23 @@ class SerializedMessage:
         _STAMP.pack_into(self._whole.data, len(_START), stamp.sec, stamp.nanosec)
         return self._whole
 
+    def publish(self, publisher: Any) -> None:
+        """Publish the message; publisher: a lifecycle publisher of rclpy.
+
+        rclpy copies `bytes` before it passes them on; rcl does not.  As in rclpy, the GIL is not
+        released: the thread would wait for it afterwards.
+        """
+        rcl, message = _rcl(), self.serialized()
+        if rcl is not None and publisher.is_activated:
+            size = len(message)
+            array = _Uint8Array(message.ctypes.data, size, size)
+            with publisher.handle:
+                pointer = publisher.handle.pointer
+                if rcl.rcl_publish_serialized_message(pointer, ctypes.byref(array), None) == 0:
+                    return
+                rcl.rcutils_reset_error()
+        publisher.publish(message.tobytes())
+
     def _shape(self) -> tuple[Any, ...]:
         """Return everything besides the header that `_head` and `_tail` depend on."""
         raise NotImplementedError
@@ -154,24 +171,6 @@ class _Uint8Array(ctypes.Structure):
         ('buffer_capacity', ctypes.c_size_t),
         ('allocator', ctypes.c_void_p * 5),  # not used for publishing
     )
-
-
-def publish_serialized(publisher: Any, message: Bytes) -> None:
-    """Publish a serialised message; publisher: a lifecycle publisher of rclpy.
-
-    rclpy copies `bytes` before it passes them on; rcl does not.  As in rclpy, the GIL is not
-    released: the thread would wait for it afterwards.
-    """
-    rcl = _rcl()
-    if rcl is not None and publisher.is_activated:
-        size = len(message)
-        array = _Uint8Array(message.ctypes.data, size, size)
-        with publisher.handle:
-            pointer = publisher.handle.pointer
-            if rcl.rcl_publish_serialized_message(pointer, ctypes.byref(array), None) == 0:
-                return
-            rcl.rcutils_reset_error()
-    publisher.publish(message.tobytes())
 
 
 @cache

@@ -22,10 +22,10 @@ from zoedepth_ros.weights.load import (
     TRAINING_HFOV_KEY,
     load_relative_weights,
     load_weights,
-    read_checkpoint,
     save_weights,
 )
 from zoedepth_ros.weights.locations import cached
+from zoedepth_ros.weights.read import read_checkpoint
 
 FINAL = 'final.safetensors'
 """File of the weights at the end of a run."""

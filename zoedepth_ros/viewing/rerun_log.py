@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.camera import Camera
-from zoedepth_ros.geometry.filters import depth_for_points
+from zoedepth_ros.geometry.filters import decimate, depth_for_points, mask_beyond
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
-from zoedepth_ros.geometry.points import PointPacker, decimate, unpack_rgb
-from zoedepth_ros.geometry.ranges import mask_beyond
+from zoedepth_ros.geometry.points import PointPacker, unpack_rgb
 from zoedepth_ros.media.color import COLOR_RANGE_M
 from zoedepth_ros.pipeline.settings import PipelineSettings
 from zoedepth_ros.viewing.frame import ViewFrame

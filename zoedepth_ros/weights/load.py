@@ -28,18 +28,6 @@ from zoedepth_ros.weights.convert import (
 from zoedepth_ros.weights.errors import WeightsError, listing
 from zoedepth_ros.weights.read import CONFIG_KEY, FORMAT, FORMAT_KEY, Checkpoint, read_checkpoint
 
-__all__ = [
-    'Checkpoint',
-    'FOCAL_EXPONENT_KEY',
-    'TRAINING_HFOV_KEY',
-    'LoadReport',
-    'WeightsError',
-    'load_relative_weights',
-    'load_weights',
-    'read_checkpoint',
-    'save_weights',
-]
-
 TRAINING_HFOV_KEY = 'training_hfov_deg'
 """Metadata key: horizontal field of view of the training camera [degrees]."""
 
