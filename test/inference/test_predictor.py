@@ -248,7 +248,7 @@ def test_a_gpu_stays_near_the_cpu(precision, bound, optimization):
 def test_warming_up_makes_the_constants_of_the_size_and_runs_every_head(monkeypatch):
     predictor = tiny()
     sizes, heads = [], []
-    model = predictor._network
+    model = predictor._network.network
     prepare, decode = model.prepare, model.decode
     monkeypatch.setattr(model, 'prepare', lambda *size: sizes.append(size) or prepare(*size))
     monkeypatch.setattr(model, 'decode', lambda f, head: heads.append(head) or decode(f, head))
