@@ -105,8 +105,8 @@ class BandScan:
     ) -> NDArray[np.float32]:
         """Return the nearest horizontal distance per beam, (beams,) [m].
 
-        depth_m: (H, W), turned by `turns`, see `geometry.filters`.  measured_to_m: largest measured
-        depth along z.  doubtful_m: (H, W), also turned, depth that filters have removed, else NaN.
+        depth_m: (H, W), turned by `turns`, see `geometry.filters`.  measured_to_m: largest
+        measured depth along z.  doubtful_m: (H, W), also turned, what filters removed, else NaN.
         REP 117: +inf if the beam is free up to range_max_m, -inf if a surface is nearer than
         range_min_m, NaN if the range is unknown or only doubtful depth is within range_max_m.
         """
