@@ -37,6 +37,9 @@ LEAST_STEP_M, LARGEST_STEP_M, OLDEST_M = 0.05, 2.0, 2.0
 """Distances travelled: between kept images; between two images, more is a jump of the odometry;
 since the oldest image that is used, because errors of odometry grow with it [m]."""
 
+VIEWS = 4
+"""Largest number of earlier images that one image is compared with."""
+
 TURNING_RAD = 0.1
 WAITING = 5
 """Images that wait for their pose."""
@@ -73,8 +76,8 @@ class Corners:
 class MotionDepth(Resumable, holds=(Corners, CameraPose)):
     """Track corners through the images of a camera and triangulate them with its poses.
 
-    Each image is compared with one of the images kept from the last two metres of the path: the
-    one that gives most corners enough parallax.
+    Each image is compared with a few of the images kept from the last two metres of the path:
+    those that give most corners enough parallax.  Each corner counts with its largest parallax.
     """
 
     KEPT = ('_grey', '_ids', '_places', '_next_id', '_kept', '_last')
@@ -198,15 +201,19 @@ class MotionDepth(Resumable, holds=(Corners, CameraPose)):
         self.reason = self._why_nothing(now, views)
         if self.reason:
             return NO_PAIRS
-        motion, at_first, at_now, first = max(views, key=lambda view: view[0])[1:]
-        rays = first.rays[at_first], now.rays[at_now]
-        motion = motion.refined(*rays, RAY_ERROR_PX * pixel_rad)
-        first_m, now_m = motion.depths_m(*rays)
-        good = motion.parallax_rad(*rays) >= PARALLAX_RAD
-        good &= np.abs(motion.epipolar_rad(*rays)) <= EPIPOLAR_PX * pixel_rad
-        good &= (first_m > 0.0) & (now_m > 0.0)
-        chosen = at_now[good]
-        found = DepthPairs(now_m[good], now.depth_m[chosen], now.pixels[chosen]).usable()
+        parallax, true_m = np.zeros(len(now.ids)), np.full(len(now.ids), np.nan)
+        for _ in range(min(VIEWS, len(views))):
+            added = [np.maximum(view[0] - parallax, 0.0).sum() for view in views]
+            _, motion, at_first, at_now, first = views.pop(int(np.argmax(added)))
+            rays = first.rays[at_first], now.rays[at_now]
+            motion = motion.refined(*rays, RAY_ERROR_PX * pixel_rad)
+            first_m, now_m = motion.depths_m(*rays)
+            rad = motion.parallax_rad(*rays)
+            good = (rad >= PARALLAX_RAD) & (rad > parallax[at_now])
+            good &= np.abs(motion.epipolar_rad(*rays)) <= EPIPOLAR_PX * pixel_rad
+            good &= (first_m > 0.0) & (now_m > 0.0)
+            parallax[at_now[good]], true_m[at_now[good]] = rad[good], now_m[good]
+        found = DepthPairs(true_m, now.depth_m, now.pixels).usable()
         self.count = len(found.true_m)
         if self.count < LEAST_CORNERS:
             self.reason = LOST
@@ -229,8 +236,8 @@ class MotionDepth(Resumable, holds=(Corners, CameraPose)):
     @staticmethod
     def _view(
         first: Corners, now: Corners
-    ) -> tuple[float, Motion, NDArray[np.intp], NDArray[np.intp], Corners] | None:
-        """Return how good a pair of images is, their motion and the corners of both."""
+    ) -> tuple[NDArray[np.float64], Motion, NDArray[np.intp], NDArray[np.intp], Corners] | None:
+        """Return parallax by corner of the image, motion from an earlier one, corners of both."""
         _, at_first, at_now = np.intersect1d(
             first.ids, now.ids, assume_unique=True, return_indices=True
         )
@@ -242,10 +249,11 @@ class MotionDepth(Resumable, holds=(Corners, CameraPose)):
             return None
         parallax = motion.parallax_rad(first.rays[at_first], now.rays[at_now])
         enough = parallax >= PARALLAX_RAD
-        score = float(np.minimum(parallax[enough], ENOUGH_PARALLAX_RAD).sum())
         if np.count_nonzero(enough) < LEAST_CORNERS:
             return None
-        return score, motion, at_first, at_now, first
+        by_corner = np.zeros(len(now.ids))
+        by_corner[at_now[enough]] = np.minimum(parallax[enough], ENOUGH_PARALLAX_RAD)
+        return by_corner, motion, at_first, at_now, first
 
     def _why_nothing(self, now: Corners, views: list[Any]) -> str:
         """Say why no image can be compared with the present one; '' if one can."""
