@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from zoedepth_ros.pipeline.head_policy import HeadPolicy
+from zoedepth_ros.pipeline.resumable import Resumable
 from zoedepth_ros.pipeline.settings import PipelineSettings, settings_from
 
 HEADS = ('indoor', 'outdoor')
@@ -160,3 +161,8 @@ def test_a_policy_goes_on_from_the_state_of_another_one():
     assert {head for head, _ in expected} == {'indoor', 'outdoor'}
     with pytest.raises(ValueError, match='expected a state of the heads'):
         HeadPolicy(('all',)).restore(one.snapshot())
+
+
+def test_two_saved_classes_of_one_name_are_refused():
+    with pytest.raises(TypeError, match='HeadPolicy of elsewhere and zoedepth_ros'):
+        type('HeadPolicy', (Resumable,), {'__module__': 'elsewhere'})

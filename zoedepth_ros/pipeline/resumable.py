@@ -24,8 +24,15 @@ class Resumable:
     """Attributes that depend on earlier images; settings are not among them."""
 
     def __init_subclass__(cls, holds: tuple[type, ...] = ()) -> None:
-        """holds: dataclasses that are values of these attributes."""
-        _KINDS.update((kind.__name__, kind) for kind in (cls, *holds))
+        """holds: dataclasses that are values of these attributes.
+
+        Raises TypeError for a class with the name of another one.
+        """
+        for kind in (cls, *holds):
+            known = _KINDS.setdefault(kind.__name__, kind)
+            if known.__module__ != kind.__module__:
+                raise TypeError(f'{kind.__name__} of {kind.__module__} and {known.__module__}')
+            _KINDS[kind.__name__] = kind
 
     def snapshot(self) -> dict[str, Any]:
         """Return the past as plain values; arrays are exact, and small enough for JSON."""
