@@ -164,15 +164,20 @@ WITH_CALIBRATION = [
 ]
 
 
+def write_calibration(path, width, height, matrix):
+    path.write_text(
+        f'image_width: {width}\nimage_height: {height}\n'
+        f'camera_matrix: {{rows: 3, cols: 3, data: {matrix}}}\n'
+        'distortion_coefficients: {rows: 1, cols: 5, data: [0, 0, 0, 0, 0]}\n'
+    )
+
+
 @pytest.mark.parametrize('command', WITH_CALIBRATION)
 def test_a_calibration_of_no_camera_is_named_before_the_images(place, capsys, command):
     if command.startswith('view'):
         pytest.importorskip('rerun')
-    matrix = '{rows: 3, cols: 3, data: [0.0041, 0, 0.0032, 0, 0.0041, 0.0024, 0, 0, 1]}'  # metres
-    (place / 'wide.yaml').write_text(
-        f'image_width: 40\nimage_height: 30\ncamera_matrix: {matrix}\n'
-        'distortion_coefficients: {rows: 1, cols: 5, data: [0, 0, 0, 0, 0]}\n'
-    )
+    metres = '[0.0041, 0, 0.0032, 0, 0.0041, 0.0024, 0, 0, 1]'
+    write_calibration(place / 'wide.yaml', 40, 30, metres)
     assert code_of(command) == exit_codes.REFUSED
     error = capsys.readouterr().err
     assert 'wide.yaml: P is impossible: fx = 0.0041 px' in error
@@ -184,11 +189,7 @@ def test_a_calibration_of_no_camera_is_named_before_the_images(place, capsys, co
 def test_a_calibration_for_another_image_shape_is_named(place, capsys, command):
     if command.startswith('view'):
         pytest.importorskip('rerun')
-    matrix = '{rows: 3, cols: 3, data: [900, 0, 640, 0, 900, 360, 0, 0, 1]}'
-    (place / 'wide.yaml').write_text(
-        f'image_width: 1280\nimage_height: 720\ncamera_matrix: {matrix}\n'
-        'distortion_coefficients: {rows: 1, cols: 5, data: [0, 0, 0, 0, 0]}\n'
-    )
+    write_calibration(place / 'wide.yaml', 1280, 720, '[900, 0, 640, 0, 900, 360, 0, 0, 1]')
     assert code_of(command) == exit_codes.REFUSED
     error = capsys.readouterr().err
     assert '1280 x 720' in error

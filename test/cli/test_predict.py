@@ -403,7 +403,7 @@ def test_the_depth_of_a_video_too(video, tmp_path, fake):
 
 
 def with_focal_length(path, focal_mm):
-    """Write a JPEG of 40 x 30 px whose EXIF has this focal length for 35 mm film."""
+    """Write a JPEG of 40 x 30 px whose EXIF has this 35 mm equivalent focal length."""
     data = cv2.imencode('.jpg', np.zeros((30, 40, 3), np.uint8))[1].tobytes()
     # one entry that leads to a second directory at byte 26
     first = struct.pack('<IHHHIII', 8, 1, 0x8769, 4, 1, 26, 0)

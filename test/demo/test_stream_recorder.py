@@ -95,9 +95,9 @@ def test_a_recording_writes_a_report_an_image_and_points(record, peer, tmp_path)
     assert {entry['head'] for entry in report['head_per_second']} == {'indoor'}
     assert b'element vertex 3072\n' in (tmp_path / 'points.ply').read_bytes()
     assert (tmp_path / 'demo.png').stat().st_size > 10_000
-    drawn = cv2.imread(str(tmp_path / 'demo.png'))
-    assert (drawn == (110, 215, 250)).all(axis=2).sum() > 480 * 600  # 25 % of uncertainty
-    assert (drawn == EDGE).all(axis=2).sum() > 500  # edges of the floor
+    image = cv2.imread(str(tmp_path / 'demo.png'))
+    assert (image == (110, 215, 250)).all(axis=2).sum() > 480 * 600  # 25 % of uncertainty
+    assert (image == EDGE).all(axis=2).sum() > 500  # edges of the floor
 
 
 def test_a_recording_ends_after_its_duration_and_succeeds_if_depth_and_points_arrived(

@@ -372,8 +372,8 @@ def test_weights_are_converted_before_they_move_to_the_device(monkeypatch):
         tensors = [*network.network.parameters(), *network.network.buffers()]
         assert {x.device.type for x in tensors} == {'meta'}
         if optimization == 'auto':  # also what is neither: it fails if a tensor stayed behind
-            features = network.network.encode(torch.empty(1, 3, 64, 96, device='meta'))
-            network.network.decode(features, 'indoor')
+            features = network.encode(torch.empty(1, 3, 64, 96, device='meta'))
+            network.decode(features, 'indoor')
 
 
 def cloud_request(shape):

@@ -35,14 +35,14 @@ def optimized(optimization, precision='fp32'):
 def test_off_runs_the_network_as_it_was_trained(expected_m):
     network = optimized('off')
     assert (network.mode, network.note) == ('reference', '')
-    np.testing.assert_array_equal(depth_m(network.network), expected_m['indoor'])
+    np.testing.assert_array_equal(depth_m(network), expected_m['indoor'])
 
 
 @pytest.mark.skipif(bool(NOT_PACKED), reason=f'packed weights: {NOT_PACKED}')
 def test_auto_on_a_cpu_packs_the_weights(expected_m):
     network = optimized('auto')
     assert (network.mode, network.note) == ('packed', '')
-    np.testing.assert_allclose(depth_m(network.network), expected_m['indoor'], rtol=1e-4)
+    np.testing.assert_allclose(depth_m(network), expected_m['indoor'], rtol=1e-4)
 
 
 def test_where_weights_cannot_be_packed_ordinary_operators_run_and_that_is_said(
@@ -54,7 +54,7 @@ def test_where_weights_cannot_be_packed_ordinary_operators_run_and_that_is_said(
     assert network.mode == 'fused'
     assert 'no oneDNN here' in network.note
     assert network.note in caplog.text
-    np.testing.assert_allclose(depth_m(network.network), expected_m['indoor'], rtol=1e-4)
+    np.testing.assert_allclose(depth_m(network), expected_m['indoor'], rtol=1e-4)
 
 
 @pytest.mark.parametrize('optimization', ['auto', 'packed', 'off', 'compile'])
@@ -68,7 +68,7 @@ def test_bf16_on_a_processor_without_it_runs_and_warns_that_it_is_slow(
         network = optimized(optimization, 'bf16')
     assert 'bf16 is emulated, fp32 and auto are many times faster: no instructions' in caplog.text
     assert network.note in caplog.text
-    deviation = np.abs(depth_m(network.network) / expected_m['indoor'] - 1).mean()
+    deviation = np.abs(depth_m(network) / expected_m['indoor'] - 1).mean()
     assert 0 < deviation < 0.05
     caplog.clear()
     assert optimized('off', 'fp32').note == caplog.text == ''
@@ -91,8 +91,7 @@ def test_compile_traces_every_head_whole_and_computes_the_same(monkeypatch, expe
     monkeypatch.setattr(torch, 'compile', compiled)
     network = optimized('compile')
     for head in ('indoor', 'outdoor'):
-        found_m = depth_m(network.network, head)
-        np.testing.assert_allclose(found_m, expected_m[head], rtol=1e-4, atol=2e-6)
+        np.testing.assert_allclose(depth_m(network, head), expected_m[head], rtol=1e-4, atol=2e-6)
     assert (network.mode, network.note) == ('compiled', '')
     assert calls == [{'freezing': True}] * 2
 
@@ -112,13 +111,13 @@ def test_a_compiler_that_fails_is_given_up_for_good_with_a_warning(
     network = optimized('compile')
     assert network.mode == 'compiled'
     with caplog.at_level(logging.WARNING):
-        found_m = depth_m(network.network)
+        found_m = depth_m(network)
     np.testing.assert_allclose(found_m, expected_m['indoor'], rtol=1e-4)
     assert network.mode == 'fused'
     assert network.note.endswith('uncompiled: no C++ compiler')
     assert network.note in caplog.text
     caplog.clear()
-    depth_m(network.network, 'outdoor')
+    depth_m(network, 'outdoor')
     assert caplog.text == ''
 
 
@@ -127,7 +126,7 @@ def test_a_full_device_is_no_failure_of_the_compiler(monkeypatch):
     monkeypatch.setattr(torch, 'compile', functools.partial(refused, error=error))
     network = optimized('compile')
     with pytest.raises(RuntimeError, match='out of memory'):
-        depth_m(network.network)
+        depth_m(network)
     assert network.mode == 'compiled'
 
 

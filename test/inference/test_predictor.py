@@ -71,7 +71,7 @@ def test_a_device_that_fails_inside_the_network_is_named():
     def fail(*_):
         raise RuntimeError('CUDA error: an illegal memory access was encountered')
 
-    predictor._network.network.encode = fail
+    predictor._network.encode = fail
     with pytest.raises(DeviceLost, match='cpu: CUDA error: an illegal'):
         predictor(random_rgb(48, 64))
 
@@ -106,7 +106,7 @@ def test_what_the_bicubic_way_back_undershoots_becomes_a_millimetre(monkeypatch)
     step_m = torch.full((1, 1, height, width), 0.01)
     step_m[..., width // 2 :] = 10.0
     prediction = Prediction(step_m, step_m, step_m, None)
-    monkeypatch.setattr(predictor._network.network, 'decode', lambda features, head: prediction)
+    monkeypatch.setattr(predictor._network, 'decode', lambda features, head: prediction)
     result = predictor(random_rgb(200, 300))
     undershot = result.depth_m < 0.0099
     assert undershot.any()
@@ -151,7 +151,7 @@ def test_a_given_head_is_used_and_the_router_is_asked_only_when_wanted():
 def test_one_verdict_on_the_image_itself_holds_for_its_mirror_image_too(monkeypatch):
     predictor = tiny(flip=True)
     router_outputs = iter([torch.tensor([[0.0, 1.0]]), torch.tensor([[1.0, 0.0]])])
-    monkeypatch.setattr(predictor._network.network, 'route', lambda features: next(router_outputs))
+    monkeypatch.setattr(predictor._network, 'route', lambda features: next(router_outputs))
     rgb = random_rgb(64, 96)
     assert predictor(rgb).head == 'outdoor'
     assert next(router_outputs) is not None  # the second one was not taken
@@ -248,7 +248,7 @@ def test_a_gpu_stays_near_the_cpu(precision, bound, optimization):
 def test_warming_up_makes_the_constants_of_the_size_and_runs_every_head(monkeypatch):
     predictor = tiny()
     sizes, heads = [], []
-    model = predictor._network.network
+    model = predictor._network
     prepare, decode = model.prepare, model.decode
     monkeypatch.setattr(model, 'prepare', lambda *size: sizes.append(size) or prepare(*size))
     monkeypatch.setattr(model, 'decode', lambda f, head: heads.append(head) or decode(f, head))

@@ -39,7 +39,7 @@ def deviations(architecture: str, seed: int) -> tuple[float, float, float]:
     for precision in ('fp32', 'bf16'):
         plain = ZoeDepth(config)
         plain.load_state_dict(from_hugging_face(state_dict, config))
-        network = optimize(plain, precision, CPU, 'auto').network
+        network = optimize(plain, precision, CPU, 'auto')
         ours_m.append(network.decode(network.encode(image), head).depth_m[:, 0])
     their_m = theirs.bfloat16()(image.bfloat16()).predicted_depth.float()
 

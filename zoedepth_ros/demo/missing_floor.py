@@ -8,6 +8,8 @@ import numpy as np
 from zoedepth_ros.evaluation.cliff_scores import CliffFinder
 from zoedepth_ros.geometry.camera import Camera
 from zoedepth_ros.geometry.intrinsics import CameraModel
+from zoedepth_ros.geometry.points import depth_to_points
+from zoedepth_ros.geometry.rays import project
 from zoedepth_ros.media.color import EDGE, BgrImage
 from zoedepth_ros.media.ground_truth_panel import heading
 from zoedepth_ros.media.panel import SIDE_TITLE, draw_panel
@@ -27,12 +29,10 @@ def draw_missing_floor(note: str) -> list[BgrImage]:
         camera = Camera(CameraModel(sample.camera))
         depth_m = np.nan_to_num(sample.depth_m, nan=np.inf)
         edges_m = find(sample.rgb, camera, depth_m)
-    marked, k = sample.rgb.copy(), camera.model.intrinsics
-    for x, y, z in edges_m:
-        at = round(k.fx_px * x / z + k.cx_px), round(k.fy_px * y / z + k.cy_px)
-        cv2.circle(marked, at, 4, EDGE[::-1], -1, cv2.LINE_AA)
-    rays = camera.rays()
-    points_m = np.dstack((rays, np.ones_like(rays[..., 0]))) * depth_m[..., None]
+    marked = sample.rgb.copy()
+    for u, v in project(edges_m[:, :2] / edges_m[:, 2:], camera.model):
+        cv2.circle(marked, (round(u), round(v)), 4, EDGE[::-1], -1, cv2.LINE_AA)
+    points_m = depth_to_points(depth_m, camera.rays())
     titles = ('yellow: edges of missing floor', 'exact depth [m]', SIDE_TITLE)
     panel = draw_panel(marked, depth_m, points_m, sample.rgb, edges=edges_m, titles=titles)
     lines = [

@@ -212,7 +212,7 @@ class StreamRecorder(Node):
         above = draw_trajectory(summary, model=model, warning=warning if is_random else '')
         if above and self.context.ok():  # not while a signal stops the node: it takes seconds
             above += draw_missing_floor(
-                f'with the depth of {model}: in {self._images_with_edges} images of this stream'
+                f'images of this stream with edges by {model}: {self._images_with_edges}'
             )
         files = write_frames(
             self._folder,

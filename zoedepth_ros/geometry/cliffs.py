@@ -15,9 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.geometry.ground import Ground
+from zoedepth_ros.geometry.ground import Ground, quarter_turns
 from zoedepth_ros.geometry.obstacles import ObstacleLimits
-from zoedepth_ros.geometry.scan import quarter_turns
 
 Map = NDArray[np.float32]
 

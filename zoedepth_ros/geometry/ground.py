@@ -63,7 +63,7 @@ class Ground:
     @property
     def roll_rad(self) -> float:
         """Roll of the camera, positive with the right side down [rad]."""
-        return math.atan2(-self.up[0], -self.up[1])
+        return _roll_rad(self.up)
 
     def heights(self, points_m: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the height of points (…, 3) above the plane [m], (…)."""
@@ -79,6 +79,18 @@ def up_from_angles(pitch_rad: float, roll_rad: float = 0.0) -> tuple[float, floa
         -math.cos(roll_rad) * across,
         math.sin(pitch_rad),
     )
+
+
+def quarter_turns(up: tuple[float, float, float]) -> int:
+    """Return how often an image is turned by 90 degrees, see np.rot90, to be upright.
+
+    up: unit vector in the camera frame.
+    """
+    return -round(_roll_rad(up) / (0.5 * math.pi))
+
+
+def _roll_rad(up: tuple[float, float, float]) -> float:
+    return math.atan2(-up[0], -up[1])
 
 
 def turned(

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.filters import BEYOND_LIMIT_M, nearest_range
+from zoedepth_ros.geometry.ground import quarter_turns
 
 Up = tuple[float, float, float]
 """Unit vector away from the ground, in the camera frame."""
@@ -262,14 +263,6 @@ def _nearest_columns(ray_x: NDArray[np.float64], wanted: NDArray[np.float64]) ->
     columns = np.rint(np.interp(wanted, x, known)).astype(np.intp)
     columns[(wanted < x[0] - slack) | (wanted > x[-1] + slack)] = -1
     return columns
-
-
-def quarter_turns(up: Up) -> int:
-    """Return how often an image is turned by 90 degrees, see np.rot90, to be upright.
-
-    up: unit vector in the camera frame.
-    """
-    return -round(math.atan2(-up[0], -up[1]) / (0.5 * math.pi))
 
 
 def flat_axes(

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from zoedepth_ros.geometry.ground import quarter_turns
 from zoedepth_ros.geometry.kernels import Workspace
-from zoedepth_ros.geometry.scan import quarter_turns
 
 FAR_M = {'indoor': np.inf, 'outdoor': 25.0}
 """Head -> smallest depth of sky [m]; infinity disables the detection."""

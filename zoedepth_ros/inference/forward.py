@@ -22,8 +22,8 @@ class ForwardPass:
         self, network: OptimizedNetwork, preprocessing: Preprocessing, flip_augmentation: bool
     ) -> None:
         """flip_augmentation: average with the prediction for the mirrored image."""
-        self.network, self.preprocessing = network.network, preprocessing
-        self.heads = self.network.config.head_names
+        self.network, self.preprocessing = network, preprocessing
+        self.heads = network.config.head_names
         self.flip_augmentation = flip_augmentation
         self.prepared: Prepared | None = None
 

@@ -67,8 +67,8 @@ class TorchPredictor(SingleImagePredictor):
         flip_augmentation: average with the prediction for the mirrored image, at twice the time.
         training_hfov_rad, focal_exponent, uncertainty_maps: see DepthPredictor.
         """
-        self.model_name = network.network.config.name
-        self.heads = network.network.config.head_names
+        self.model_name = network.config.name
+        self.heads = network.config.head_names
         self.device = str(device)
         self.precision = precision
         self.weights_origin = weights_origin
@@ -166,7 +166,7 @@ class TorchPredictor(SingleImagePredictor):
         """
         check_rgb(image, float_too=True)
         check_head(head, self.heads)
-        preprocessing = MetricPreprocessing(self._network.network.config.image_size)
+        preprocessing = MetricPreprocessing(self._network.config.image_size)
 
         def predict() -> DepthResult:
             inputs = preprocessing.to_network(to_tensor(image, self._device))

@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.cliffs import CliffLimits, cliff_edges
 from zoedepth_ros.geometry.filters import stride_slice, widest_ramp_px
-from zoedepth_ros.geometry.ground import Ground, near_ground
-from zoedepth_ros.geometry.scan import quarter_turns
+from zoedepth_ros.geometry.ground import Ground, near_ground, quarter_turns
 from zoedepth_ros.pipeline.ground_segmentation import band_of
 from zoedepth_ros.pipeline.request import FrameContext
 from zoedepth_ros.pipeline.resumable import Resumable

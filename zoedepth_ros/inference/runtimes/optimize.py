@@ -61,20 +61,32 @@ class OptimizedNetwork:
     def __init__(self, network: Network, mode: str, note: str = '') -> None:
         """mode: 'reference', 'packed', 'fused' or 'compiled'.  note: warning, '' for none."""
         self.network, self.mode, self.note = network, mode, note
+        self.config = network.config
         if note:
             _logger.warning(note)
 
+    def prepare(self, height: int, width: int) -> Prepared:
+        """Return the constants of an image size [px]."""
+        return self.network.prepare(height, width)
+
+    def encode(self, image: Tensor, prepared: Prepared | None = None) -> Any:
+        """Return the features that heads and router share."""
+        return self.network.encode(image, prepared)
+
+    def route(self, features: Any) -> Tensor:
+        """Return the router's logits."""
+        return self.network.route(features)
+
+    def decode(self, features: Any, head: str) -> Prediction:
+        """Return the prediction of one head."""
+        return self.network.decode(features, head)
+
 
 class CompiledNetwork(OptimizedNetwork):
-    """A fused network compiled by torch; falls back to the uncompiled one if that fails.
-
-    Its own `network`.
-    """
+    """A fused network compiled by torch; falls back to the uncompiled one if that fails."""
 
     def __init__(self, network: FusedZoeDepth, note: str = '') -> None:
-        super().__init__(self, 'compiled', note)
-        self.config, self.prepare, self.route = network.config, network.prepare, network.route
-        self._plain = network
+        super().__init__(network, 'compiled', note)
         on_cpu = network.bottleneck.weight.device.type == 'cpu'
         options: Any = {'freezing': True} if on_cpu else {}
         # without torch's CUDA graphs, which are bound to one thread; see cuda_graphs.py
@@ -88,7 +100,7 @@ class CompiledNetwork(OptimizedNetwork):
                 return self._encode(image, prepared)
             except Exception as error:
                 self._give_up(error)
-        return self._plain.encode(image, prepared)
+        return self.network.encode(image, prepared)
 
     def decode(self, features: Any, head: str) -> Prediction:
         """Return the prediction of one head; compiles at the first image of a head."""
@@ -97,7 +109,7 @@ class CompiledNetwork(OptimizedNetwork):
                 return self._decode(features, head)
             except Exception as error:
                 self._give_up(error)
-        return self._plain.decode(features, head)
+        return self.network.decode(features, head)
 
     def _give_up(self, error: Exception) -> None:
         """Continue uncompiled.  Raises the error if it is a failure of the device."""

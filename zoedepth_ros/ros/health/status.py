@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -86,10 +87,10 @@ class StatusReporter:
         stamp, predictor = self._node.get_clock().now().to_msg(), self._predictor()
         same_name, problems = self._same_name(), self._watch.problems()
         of_network = () if predictor is None else predictor.notices
+        shortage = shared_memory_shortage(self._streams[0].settings.warn_shared_memory_mb)
         array = DiagnosticArray(header=Header(stamp=stamp))
         messages = []
         for stream, diagnostics in zip(self._streams, self._diagnostics, strict=True):
-            shortage = shared_memory_shortage(stream.settings.warn_shared_memory_mb)
             others = [other for other in self._streams if other is not stream]
             own = (
                 text
@@ -104,9 +105,11 @@ class StatusReporter:
         self._array.publish(array)
 
     def deliver(self, timeout_s: float) -> None:
-        """Wait until the subscribers have what was published, at most so long for each topic."""
+        """Wait until the subscribers have what was published, at most so long."""
+        end_s = time.monotonic() + timeout_s
         for publisher in (*self._statuses, self._array):
-            publisher.wait_for_all_acked(Duration(seconds=timeout_s))
+            left_s = max(0.0, end_s - time.monotonic())
+            publisher.wait_for_all_acked(Duration(seconds=left_s))
 
     def _same_name(self) -> tuple[str, ...]:
         node = self._node
