@@ -9,6 +9,7 @@ from zoedepth_ros.inference.preprocess import (
     MetricPreprocessing,
     OfficialPreprocessing,
     fit,
+    from_pixels,
     make_preprocessing,
     padding,
     to_tensor,
@@ -150,3 +151,9 @@ def test_mirrored_read_only_and_sliced_images_are_read_as_they_look(recwarn):
         expected = view.astype(np.float64).transpose(2, 0, 1) / 255
         np.testing.assert_allclose(as_tensor(view)[0].numpy(), expected, atol=1e-7)
     assert not recwarn.list
+
+
+def test_one_image_and_a_batch_of_one_have_the_same_layout_of_memory():
+    # oneDNN's AVX2 convolutions round differently in another layout.
+    pixels = torch.from_numpy(random_rgb(6, 8))
+    assert from_pixels(pixels).stride() == from_pixels(pixels[None]).stride()

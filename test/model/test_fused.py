@@ -27,7 +27,10 @@ HEADS = [('N', 'indoor'), ('K', 'outdoor'), ('NK', 'indoor'), ('NK', 'outdoor')]
 
 def on_cpu(name: str):
     def convert(reference: ZoeDepth, dtype: torch.dtype) -> FusedZoeDepth:
-        [mode] = [mode for mode in cpu_modes(dtype) if mode.name == name]
+        modes = {mode.name: mode for mode in cpu_modes(dtype)}
+        if name not in modes:
+            pytest.skip(f'no mode "{name}" in {dtype}: {PackedLayers.missing(dtype)}')
+        mode = modes[name]
         return cpu_network(reference, dtype, mode.layers, mode.attention)
 
     return convert
@@ -91,8 +94,6 @@ def test_a_swin_backbone_stays_as_it_is_and_the_rest_is_fast(mode):
 
 @pytest.mark.parametrize('mode', MODES)
 def test_half_precision_deviates_a_little_and_ends_before_the_heads(mode):
-    if mode == 'packed':
-        need_packed(BF16)
     reference = reference_network('NK')
     image = random_image(64, 96)
     fused = optimized(mode, reference, BF16)
