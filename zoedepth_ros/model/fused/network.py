@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from zoedepth_ros.model.backbones.beit import BeitFeatures
 from zoedepth_ros.model.backbones.features import FeatureExtractor, Prepared
@@ -78,7 +79,7 @@ class FusedZoeDepth(nn.Module):
         self.backbone: FeatureExtractor = (
             FusedBeit(backbone, dtype, layers, attention)
             if isinstance(backbone, BeitFeatures)
-            else backbone.to(dtype)
+            else convert_conv2d_weight_memory_format(backbone.to(dtype), torch.channels_last)
         )
         self.decoder = FusedDecoder(reference.decoder.to(dtype), layers)
         # Its first convolution takes the output of the decoder, which exceeds the range of fp16.
