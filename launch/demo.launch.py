@@ -9,6 +9,7 @@ from ament_index_python.packages import get_package_share_directory
 from launch.actions import (
     DeclareLaunchArgument,
     IncludeLaunchDescription,
+    OpaqueFunction,
     SetEnvironmentVariable,
 )
 from launch.launch_description_sources import PythonLaunchDescriptionSource
@@ -16,7 +17,7 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
-from launch import LaunchDescription
+from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from zoedepth_ros.environment import profile_environment
 from zoedepth_ros.weights.known_weights import embedded_path
 
@@ -63,8 +64,21 @@ ARGUMENTS = [
 ]
 
 
-def generate_launch_description() -> LaunchDescription:
-    """Start the source, and the node through its own launch file."""
+def number(context: LaunchContext, name: str) -> float:
+    """Return the value of an argument as a number."""
+    text = LaunchConfiguration(name).perform(context)
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f'{name}: expected a number, got {text}') from None
+
+
+def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """Start the node through its own launch file, then the source.
+
+    After an error, launch leaves a process running that it has just started. So the source is
+    last, and its numbers are converted before.
+    """
     profile = profile_environment(str(SHARE / 'config' / 'fastdds.xml'), os.environ)
     source = Node(
         package='zoedepth_ros',
@@ -72,9 +86,9 @@ def generate_launch_description() -> LaunchDescription:
         namespace=LaunchConfiguration('namespace'),
         parameters=[
             {
-                'source': LaunchConfiguration('source'),
-                'rate': ParameterValue(LaunchConfiguration('rate'), value_type=float),
-                'hfov': ParameterValue(LaunchConfiguration('hfov'), value_type=float),
+                'source': ParameterValue(LaunchConfiguration('source'), value_type=str),
+                'rate': number(context, 'rate'),
+                'hfov': number(context, 'hfov'),
                 'camera_info_file': ParameterValue(
                     LaunchConfiguration('camera_info_file'), value_type=str
                 ),
@@ -90,4 +104,9 @@ def generate_launch_description() -> LaunchDescription:
         launch_arguments={name: LaunchConfiguration(name) for name in forwarded}.items(),
     )
     environment = [SetEnvironmentVariable(name, value) for name, value in profile.items()]
-    return LaunchDescription([*ARGUMENTS, *environment, source, depth])
+    return [*environment, depth, source]
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Return arguments and actions."""
+    return LaunchDescription([*ARGUMENTS, OpaqueFunction(function=start)])

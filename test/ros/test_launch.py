@@ -191,8 +191,28 @@ def test_big_messages_are_taken_care_of_unless_the_user_has(started, monkeypatch
     assert variables(started()[2]) == []
 
 
-def test_the_demo_starts_a_source_and_the_node():
-    entities = load('demo').generate_launch_description().entities
-    nodes = [entity for entity in entities if isinstance(entity, ros_actions.Node)]
-    assert [node.node_executable for node in nodes] == ['image_source']
-    assert any(isinstance(e, actions.IncludeLaunchDescription) for e in entities)
+@pytest.fixture
+def demo_started():
+    """Give a function: launch arguments -> the actions demo.launch.py starts."""
+
+    def start(**given):
+        module, context = load('demo'), launch.LaunchContext()
+        context.launch_configurations.update(given)
+        for argument in module.ARGUMENTS:
+            argument.execute(context)
+        return module.start(context)
+
+    return start
+
+
+def test_the_demo_starts_the_source_last_because_launch_leaves_it_after_an_error(demo_started):
+    kinds = ros_actions.Node, actions.IncludeLaunchDescription
+    node, source = (action for action in demo_started() if isinstance(action, kinds))
+    assert isinstance(node, actions.IncludeLaunchDescription)
+    assert source.node_executable == 'image_source'
+
+
+@pytest.mark.parametrize('name', ['rate', 'hfov'])
+def test_a_number_that_is_none_stops_the_demo_before_it_starts_anything(demo_started, name):
+    with pytest.raises(ValueError, match=f'{name}: expected a number, got quick'):
+        demo_started(**{name: 'quick'})
