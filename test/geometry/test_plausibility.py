@@ -194,6 +194,24 @@ DOUBTFUL = {
     'K of 1280 x 720 for 1280 x 960': (
         calibration(900.0, 900.0, 639.5, 359.5, 1280, 960), 'cy = 359.5 px in K is far from',
     ),
+    'R is a reflection': (
+        calibration(500.0, 500.0, 320.0, 240.0, 640, 480, r=[-1, 0, 0, 0, 1, 0, 0, 0, 1]),
+        'R is not a rotation',
+    ),
+    'R is stretched, of rectified images': (
+        calibration(
+            500.0, 500.0, 320.0, 240.0, 640, 480, rectified=True, r=[1.1, 0, 0, 0, 1, 0, 0, 0, 1]
+        ),
+        'R is not a rotation',
+    ),
+    'R has rows that are not perpendicular': (
+        calibration(500.0, 500.0, 320.0, 240.0, 640, 480, r=[1, 0, 0, 0.6, 0.8, 0, 0, 0, 1]),
+        'R is not a rotation',
+    ),
+    'R is not finite': (
+        calibration(500.0, 500.0, 320.0, 240.0, 640, 480, r=[float('nan'), *[0, 0, 0, 1] * 2]),
+        'R is not a rotation',
+    ),
     'no name of a model': (
         calibration(500.0, 500.0, 320.0, 240.0, 640, 480, d=[-0.1, 0.0, 0.0, 0.0, 0.0], model=''),
         'plumb_bob is assumed',
@@ -207,6 +225,18 @@ def test_a_calibration_that_is_probably_mistaken_is_taken_with_a_notice(name):
     found = look(fields)
     assert any(re.search(message, text) for text in found), found
     assert all(text.startswith('camera_info: ') for text in found)
+
+
+@pytest.mark.parametrize(
+    'r',
+    [
+        [0.0] * 9,  # a driver that fills nothing in
+        [0.9997, 0.0139, 0.0201, -0.0137, 0.9998, -0.0115, -0.0202, 0.0112, 0.9997],  # four digits
+        [-1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 1.0],  # upside down
+    ],
+)
+def test_a_rotation_or_none_in_r_raises_no_doubt(r):
+    assert look(calibration(500.0, 500.0, 320.0, 240.0, 640, 480, r=r)) == ()
 
 
 def test_images_of_another_size_than_camera_info_are_noticed():

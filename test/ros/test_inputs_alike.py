@@ -1,6 +1,7 @@
 """The node and the commands read the same camera_info and the same images in the same way."""
 
 import array
+from dataclasses import replace
 
 import bags
 import cv2
@@ -185,6 +186,47 @@ def test_node_viewer_and_bag_say_the_same_about_a_mistaken_camera_info(tmp_path,
     assert tuple(notes) == of_node
     assert (*report.assumptions.values(), *filter(None, [report.no_points])) == of_node
     assert (frame.camera is None) == (report.clouds == 0) == (name == 'identity')
+
+
+REFLECTION = [-1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
+
+
+def test_node_bag_view_predict_and_calibrate_report_a_rectification_that_is_no_rotation(
+    tmp_path, monkeypatch, capsys
+):
+    predictor = FakePredictor(2.0, heads=('indoor',))
+    monkeypatch.setattr('zoedepth_ros.build.build_predictor', lambda *_, **__: predictor)
+    words = 'R is not a rotation, got [[-1.0, 0.0, 0.0]'
+    bench = Bench()
+    bench.camera.set_info(camera_info_message(r=REFLECTION))
+    bench.process()
+    (notice,) = bench.processor.notices
+    assert words in notice
+    assert bench.warnings == [notice]
+    plain = bags.camera_info(10**18)
+    info = bags.STORE.deserialize_cdr(plain.data, plain.type_name)
+    mirrored = replace(info, r=np.array(REFLECTION))
+    messages = [
+        bags.serialized(bags.INFO, 10**18, mirrored),
+        bags.image(bags.rgb_image(0), 10**18),
+    ]
+    source, notes = bags.write_mcap(tmp_path / 'in.mcap', messages), []
+    list(recording_frames(source, note=notes.append))
+    assert notice in notes
+    assert main(['bag', str(source), str(tmp_path / 'out.mcap')]) == 0
+    assert words in ''.join(capsys.readouterr())
+    (tmp_path / 'image.png').write_bytes(PNG)
+    (tmp_path / 'camera.yaml').write_text(
+        'image_width: 64\nimage_height: 48\n'
+        'camera_matrix: {data: [50, 0, 31.5, 0, 50, 23.5, 0, 0, 1]}\n'
+        f'rectification_matrix: {{data: {REFLECTION}}}\n'
+    )
+    given = [str(tmp_path / 'image.png'), '--calibration', str(tmp_path / 'camera.yaml')]
+    assert main(['predict', *given, '--out', str(tmp_path / 'out')]) == 0
+    assert words in ''.join(capsys.readouterr())
+    scale = ['--box', '10,0,14,48', '--distance', '5', '--out', str(tmp_path / 'scale.yaml')]
+    assert main(['calibrate', *given, *scale]) == 0
+    assert words in ''.join(capsys.readouterr())
 
 
 def test_images_larger_than_the_profiles_shared_memory_are_warned_of(tmp_path, monkeypatch):

@@ -1,13 +1,17 @@
 """A camera_info of no camera, or probably of another one, as the node reports it."""
 
+import threading
+
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
 from fake_predictor import FakePredictor
 from processor_bench import Bench
 from ros_harness import camera_info_message, wait_until
-from sensor_msgs.msg import Image, PointCloud2
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from zoedepth_ros.msg import Status
+
+from zoedepth_ros.messages.camera import OTHER_STAMP, CameraTracker
 
 IDENTITY = {'k': [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]}
 SPACE = {'scan.enabled': True, 'scan.frame_id': 'level'}
@@ -136,3 +140,72 @@ def test_over_dds_the_reason_is_in_status_diagnostics_and_log(peer, start):
     words = 'cx = 12 px'
     peer.send_until(lambda: cloud and any(words in n for n in status.last.notices))
     wait_until(lambda: words in node.log)
+
+
+def stamped_info(msg, fx):
+    info = camera_info_message(fx=fx, fy=fx)
+    info.header.stamp = msg.header.stamp
+    return info
+
+
+def corners(bench):
+    return [np.frombuffer(msg.data, np.float32)[0] for msg in bench.sent('depth/points')]
+
+
+def test_while_camera_info_changes_an_image_waits_for_its_own(monkeypatch):
+    """Two cameras that alternate, each camera_info after its image."""
+    bench = Bench(FakePredictor(1.0), **{'cloud.decimation': 1})
+    monkeypatch.setattr(CameraTracker.wait, '__defaults__', (60.0,))
+    focal_px = (50.0, 70.0, 50.0, 90.0)
+    for number, fx in enumerate(focal_px):
+        image = bench.message()
+        late = threading.Timer(0.05, bench.camera.set_info, [stamped_info(image, fx)])
+        if number < 2:  # before it is known that camera_info changes and has the images' stamps
+            late.run()
+        else:
+            late.start()
+        bench.process(image)
+        late.join() if late.ident else None
+        bench.now_s += 0.1
+    assert corners(bench) == pytest.approx([-31.5 / fx for fx in focal_px])
+    assert bench.processor.notices == ()
+    monkeypatch.setattr(CameraTracker.wait, '__defaults__', (0.0,))
+    bench.process()
+    assert corners(bench)[4:] == pytest.approx([-31.5 / 90.0])
+    assert bench.processor.notices == (OTHER_STAMP,)
+    assert bench.warnings == [OTHER_STAMP]
+
+
+def test_an_image_whose_camera_info_differs_and_comes_while_it_is_processed_is_dropped():
+    bench = Bench(FakePredictor(1.0), **{'cloud.decimation': 1})
+    bench.predictor.depth = lambda rgb, head: [bench.camera.set_info(arriving), 1.0][1]
+    arriving = stamped_info(bench.message(), 60.0)
+    bench.process()
+    assert (corners(bench), bench.drops) == ([], {'camera_info came late': 1})
+    (warning,) = bench.warnings
+    assert 'camera_info has changed' in warning
+    for _ in range(3):  # the same one, after each image
+        bench.now_s += 0.1
+        arriving = stamped_info(bench.message(), 60.0)
+        bench.process()
+    assert corners(bench) == pytest.approx([-31.5 / 60.0] * 3)
+    assert bench.drops == {'camera_info came late': 1}
+
+
+def test_no_image_waits_while_camera_info_is_constant_or_has_stamps_of_its_own():
+    tracker = CameraTracker('', CameraInfo)
+    image = Image()
+    for number in range(3):
+        image.header.stamp.sec = number
+        assert not tracker.lacks(image.header)  # constant, after each image
+        tracker.set_info(stamped_info(image, 50.0))
+    image.header.stamp.sec = 3
+    tracker.set_info(stamped_info(image, 60.0))
+    image.header.stamp.sec = 4
+    assert tracker.lacks(image.header)
+    other = CameraTracker('', CameraInfo)
+    for fx in (50.0, 60.0):
+        image.header.stamp.sec += 1
+        other.set_info(stamped_info(image, fx))
+    image.header.stamp.nanosec = 1
+    assert not other.lacks(image.header)  # a calibration done twice, latched

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from zoedepth_ros.bags.cdr import decode, make
 from zoedepth_ros.bags.contents import Item, Message
 from zoedepth_ros.bags.errors import Damage
+from zoedepth_ros.bags.look_ahead import look_ahead
 from zoedepth_ros.bags.plan import Plan, Report
 from zoedepth_ros.bags.topics import InputTopics
 from zoedepth_ros.geometry.two_views import CameraPose
@@ -72,11 +73,13 @@ class PreparedImages:
 
     def steps(self) -> Generator[tuple[Item, Frame | None], None, None]:
         """Return everything in order, with a frame where it is an image to work on."""
-        inputs = self._plan.inputs
+        inputs, summary = self._plan.inputs, self._plan.summary
         self._look_for_camera()
         if self._settings.scale_source == 'motion':
             self._read_transforms()
-        for item in self._plan.recording.read(self._damage):
+        items = self._plan.recording.read(self._damage)
+        found = partial(self._take_info, is_newest=False)
+        for item in look_ahead(items, summary, inputs.image, inputs.camera_info, found):
             frame = None
             if isinstance(item, Message):
                 if item.channel.topic == inputs.image:
@@ -111,11 +114,11 @@ class PreparedImages:
         found = self._transforms.lookup(fixed, header.frame_id, stamp_ns)
         return None if found is None else CameraPose(*found)
 
-    def _take_info(self, message: Message) -> None:
+    def _take_info(self, message: Message, *, is_newest: bool = True) -> None:
         try:
-            self._tracker.set_info(decode(message.data, CAMERA_INFO))
+            self._tracker.set_info(decode(message.data, CAMERA_INFO), is_newest=is_newest)
         except ValueError:
-            self._report.skipped['unreadable camera_info'] += 1
+            self._report.skipped['unreadable camera_info'] += is_newest
 
     def _frame(self, message: Message) -> Frame | None:
         self._report.images += 1

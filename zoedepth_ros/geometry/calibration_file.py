@@ -86,6 +86,7 @@ class Calibration:
             width=self.width,
             height=self.height,
             rectified=self.rectification(rectified).rectified,
+            r=self.r,
         )
 
 

@@ -204,6 +204,9 @@ class CalibrationFields:
     roi: Roi | tuple[int, int, int, int] = (0, 0, 0, 0)
     """Region of interest, as (x_offset, y_offset, width, height); all zero is the full image."""
 
+    r: Sequence[float] = ()
+    """9 numbers of R, row by row, which is checked but not used; empty for none."""
+
     def projection(self) -> tuple[str, NDArray[np.float64]]:
         """Return the name and the matrix of the projection: 'K' (3, 3) or 'P' (3, 4).
 

@@ -6,7 +6,7 @@ before region of interest and binning (REP 104).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,7 @@ OTHER_SIZE, ALIKE = 0.1, 0.03
 """Least shift of a principal point that is the centre of another image size, as a share of the
 centre, and largest difference of both axes."""
 LEAST_SKEW = 0.005  # of fx
+ROTATION_ERROR = 0.01  # of the elements of R times its transpose
 INTERCHANGED, OBLONG = 0.01, 1.1  # share of a side; least ratio of the sides
 
 LARGEST_TANGENTIAL = 0.02
@@ -58,6 +59,7 @@ def calibration_warnings(camera: CameraModel, fields: CalibrationFields) -> tupl
         *_of_projection(fields.full_image(), camera.distortion_model, name),
         *_of_k_against_p(fields, name),
         *_of_distortion(fields, camera, name),
+        *_of_rotation(fields.r),
         *_of_size(camera.intrinsics, fields.read_out()),
     )
     return tuple(f'camera_info: {text}' for text in found)
@@ -174,6 +176,21 @@ def _of_distortion(fields: CalibrationFields, camera: CameraModel, name: str) ->
             f'the distortion ({lens}) makes the field of view narrower by more than '
             f'{1.0 - spread:.0%}: does D belong to this camera?'
         )
+
+
+def _of_rotation(r: Sequence[float]) -> Iterator[str]:
+    """Check R; zeros are left where a driver fills nothing in."""
+    if len(r) != 9 or not any(r):
+        return
+    matrix = np.asarray(r, np.float64).reshape(3, 3)
+    if np.isfinite(matrix).all():
+        error = float(np.abs(matrix @ matrix.T - np.eye(3)).max())
+        if error <= ROTATION_ERROR and np.linalg.det(matrix) > 0.0:
+            return
+    yield (
+        f'R is not a rotation, got {matrix.tolist()}: it is not used here, but is the rest of the '
+        'calibration right?'
+    )
 
 
 def _of_size(used: Intrinsics, calibrated: Intrinsics) -> Iterator[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from zoedepth_ros.geometry.camera import Camera
 from zoedepth_ros.messages.camera_info import CameraUnknown, KnownCamera, known_camera
@@ -13,10 +14,13 @@ from zoedepth_ros.messages.camera_info import CameraUnknown, KnownCamera, known_
 class CalibratedCamera(Camera):
     """Hold a camera with the CameraInfo of its depth image."""
 
-    def __init__(self, known: KnownCamera, info: Any) -> None:
-        """known: the camera, and where it is known from.  info: CameraInfo, header to be set."""
+    def __init__(self, known: KnownCamera, info: Any, content: object) -> None:
+        """known: the camera, and where it is known from.  info: CameraInfo, header to be set.
+
+        content: all that matters of the CameraInfo it was made of, to compare.
+        """
         super().__init__(known.model)
-        self.known = known
+        self.known, self.content = known, content
         self._info = info
 
     def info(self, header: Any) -> Any:
@@ -28,6 +32,21 @@ class CalibratedCamera(Camera):
 MOST_RECENT = 64
 """Messages of camera_info that are kept to find the one of an image."""
 
+PATIENCE_S = 0.05
+"""Longest time to wait for the camera_info of an image while camera_info changes [s]."""
+
+OTHER_STAMP = (
+    'camera_info changes, and none has come with the stamp of some images: these get the newest '
+    'before them'
+)
+
+
+class _Info(NamedTuple):
+    """Hold a CameraInfo and all that matters of it, to compare."""
+
+    msg: Any
+    content: object
+
 
 class CameraTracker:
     """Keep the recent camera_info of a topic and the camera of the latest image."""
@@ -38,28 +57,65 @@ class CameraTracker:
         make_info: makes a CameraInfo of fields by name.  hint: end of the errors, what to do.
         """
         self.image_topic, self._make_info, self._hint = image_topic, make_info, hint
-        self._msg: Any = None
-        self._recent: dict[tuple[int, int], Any] = {}
+        self._newest = _Info(None, None)
+        self._recent: dict[tuple[int, int], _Info] = {}
+        self._missed: tuple[int, int] | None = None  # stamp of the latest image without its own
+        self._has_stamps_of_images = False
+        self._arrived = threading.Condition()
         self._key: object = None
         self._camera: CalibratedCamera | CameraUnknown = CameraUnknown('', '')
 
-    def set_info(self, msg: Any) -> None:
-        """Add a CameraInfo; may be called from another thread."""
-        self._recent[_stamp(msg.header)] = msg
-        if len(self._recent) > MOST_RECENT:
-            del self._recent[next(iter(self._recent))]
-        self._msg = msg
+    def set_info(self, msg: Any, *, is_newest: bool = True) -> None:
+        """Add a CameraInfo; may be called from another thread.
+
+        is_newest: whether images without a camera_info of their stamp get it from now on.
+        """
+        stamp, info = _stamp(msg.header), _Info(msg, _content(msg))
+        with self._arrived:
+            self._recent[stamp] = info
+            if len(self._recent) > MOST_RECENT:
+                del self._recent[next(iter(self._recent))]
+            if is_newest:
+                self._newest = info
+            self._has_stamps_of_images |= stamp == self._missed
+            self._arrived.notify_all()
+
+    def lacks(self, header: Any) -> bool:
+        """Return whether the camera_info of an image is still to come, and likely another one.
+
+        It is where camera_info changes and has had the stamps of images before.
+        """
+        stamp = _stamp(header)
+        with self._arrived:
+            if stamp in self._recent:
+                self._has_stamps_of_images = True
+                return False
+            self._missed = stamp
+            return self._has_stamps_of_images and (
+                len({info.content for info in self._recent.values()}) > 1
+            )
+
+    def wait(self, header: Any, timeout_s: float = PATIENCE_S) -> None:
+        """Wait for the camera_info that an image `lacks`."""
+        if self.lacks(header):
+            with self._arrived:
+                self._arrived.wait_for(lambda: _stamp(header) in self._recent, timeout_s)
+
+    def is_outdated(self, camera: CalibratedCamera, header: Any) -> bool:
+        """Return whether another camera_info has come for an image than its camera is of."""
+        own = self._recent.get(_stamp(header))
+        return not camera.known.assumed and own is not None and own.content != camera.content
 
     @property
     def image_bytes(self) -> int:
         """Size of a colour image of 8 bits by camera_info [bytes]; 0 without one."""
-        msg = self._msg
+        msg = self._newest.msg
         return 0 if msg is None else 3 * msg.height * msg.width
 
     @property
     def has_info(self) -> bool:
         """Whether there is any camera_info yet."""
-        return self._msg is not None
+        return self._newest.msg is not None
 
     def camera(
         self, height: int, width: int, header: Any = None, *, rectified: str, hfov_rad: float
@@ -70,20 +126,23 @@ class CameraTracker:
         stamp.  Raises CameraUnknown when there is no usable camera_info and no field of view to
         assume.
         """
-        msg, doubt = self._msg, ''
+        info, doubts = self._newest, list[str]()
+        if header is not None:
+            doubts += [OTHER_STAMP] * self.lacks(header)
+            info = self._recent.get(_stamp(header), info)
+        msg = info.msg
         if header is not None and msg is not None:
-            msg = self._recent.get(_stamp(header), msg)
-            doubt = _other_frame(msg.header.frame_id, header.frame_id)
-        key = (_content(msg), height, width, hfov_rad, rectified, doubt)
+            doubts += filter(None, [_other_frame(msg.header.frame_id, header.frame_id)])
+        key = (info.content, height, width, hfov_rad, rectified, *doubts)
         if key != self._key:
             self._key = key
             try:
                 known = known_camera(
                     msg, self.image_topic, height, width, rectified=rectified, hfov_rad=hfov_rad
                 )
-                if doubt and not known.assumed:
-                    known = known._replace(notices=(*known.notices, doubt))
-                self._camera = CalibratedCamera(known, self._info(msg, known))
+                if not known.assumed:
+                    known = known._replace(notices=(*known.notices, *doubts))
+                self._camera = CalibratedCamera(known, self._info(msg, known), info.content)
             except CameraUnknown as error:
                 self._camera = CameraUnknown(error.reason, f'{error}{self._hint}')
         if isinstance(self._camera, CameraUnknown):
@@ -119,8 +178,6 @@ def _other_frame(of_info: str, of_image: str) -> str:
 
 def _content(msg: Any) -> object:
     """Return all that matters of a CameraInfo in a form that compares and is quick to make."""
-    if msg is None:
-        return None
     roi = msg.roi
     return (
         (msg.height, msg.width, msg.distortion_model, msg.binning_x, msg.binning_y),

@@ -99,6 +99,7 @@ def _calibrated_camera(
         binning_x=info.binning_x,
         binning_y=info.binning_y,
         roi=_roi(info),
+        r=info.r,
     )
     try:
         model = camera_from_calibration(fields, height=height, width=width)

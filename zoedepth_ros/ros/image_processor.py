@@ -29,6 +29,9 @@ from zoedepth_ros.ros.received_image import FAILED, AgeFilter, ReceivedImage
 from zoedepth_ros.ros.references import References
 from zoedepth_ros.ros.transforms import Transforms
 
+LATE_CAMERA_INFO = 'camera_info came late'
+"""Reason why an image does not become depth."""
+
 MOST_NOTICED = 50
 """Notices remembered as logged; a camera that sends more different ones is logged anew."""
 
@@ -45,6 +48,9 @@ class PreparedImage:
 
     request: Request
     """What the network is to predict."""
+
+    camera: CalibratedCamera | None
+    """Its camera; None if unknown."""
 
     settings: NodeSettings
     """The settings that hold until this image is published."""
@@ -156,7 +162,7 @@ class ImageProcessor:
         """Publish the outputs of a prediction."""
         try:
             self.network_size = self._predictor.network_size(*prepared.request.rgb.shape[:2])
-            if self._age_filter.is_current(prepared.image):
+            if self._age_filter.is_current(prepared.image) and self._has_right_camera(prepared):
                 self._publish(prepared, result)
         except Exception as error:
             self.fail(error)
@@ -180,7 +186,9 @@ class ImageProcessor:
         if camera is not None and due.camera_info:
             self._publishers.send(outputs.CAMERA_INFO, camera.info(image.msg.header))
         request = self.pipeline.prepare(rgb, camera, image.arrived_s, due)
-        return None if request is None else PreparedImage(image, topics, request, settings)
+        if request is None:
+            return None
+        return PreparedImage(image, topics, request, camera, settings)
 
     def _publish(self, prepared: PreparedImage, result: DepthResult) -> None:
         image, due, topics = prepared.image, prepared.request.due, prepared.topics
@@ -242,6 +250,7 @@ class ImageProcessor:
         self, due: OutputsDue, rgb: NDArray[np.uint8], header: Any, settings: NodeSettings
     ) -> CalibratedCamera | None:
         assert self._camera_tracker is not None
+        self._camera_tracker.wait(header)
         try:
             camera = self._camera_tracker.camera(
                 rgb.shape[0],
@@ -261,6 +270,16 @@ class ImageProcessor:
             return None
         self._note_camera(camera.known, camera.known.notices)
         return camera
+
+    def _has_right_camera(self, prepared: PreparedImage) -> bool:
+        """Drop an image for which another camera_info has come meanwhile."""
+        camera, header = prepared.camera, prepared.image.msg.header
+        assert self._camera_tracker is not None
+        if camera is None or not self._camera_tracker.is_outdated(camera, header):
+            return True
+        message = 'camera_info has changed, and that of an image came while it was processed'
+        self.drop(LATE_CAMERA_INFO, message)
+        return False
 
     def _note_size(self, size_bytes: int) -> None:
         """Warn of images that are larger than what is transported whole."""

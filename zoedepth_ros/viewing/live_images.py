@@ -12,7 +12,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from zoedepth_ros.geometry.rectification import AUTO
-from zoedepth_ros.messages.camera import CameraTracker
+from zoedepth_ros.messages.camera import PATIENCE_S, CameraTracker
 from zoedepth_ros.messages.images import LASTING, ConversionError, ImageReader
 from zoedepth_ros.ros import qos
 from zoedepth_ros.ros.inputs import LatchedInfo, sibling
@@ -56,6 +56,9 @@ def live_images(
             _wait(executor, newest, topic, patience_s)
             msg = newest.pop()
             newest.clear()
+            end_s = time.monotonic() + PATIENCE_S
+            while tracker.lacks(msg.header) and time.monotonic() < end_s:
+                executor.spin_once(timeout_sec=PATIENCE_S)
             image = _image(topic, msg, reader, tracker, rectified, bits, note)
             if image is not None:
                 yield image

@@ -93,6 +93,7 @@ def recording_frames(
 
     require_libraries()
     from zoedepth_ros.bags.contents import ABOUT_DEPTH, ABOUT_FIELDS, Message, Metadata
+    from zoedepth_ros.bags.look_ahead import look_ahead
     from zoedepth_ros.bags.recording import open_recording
     from zoedepth_ros.bags.topics import find_inputs, topic_of
 
@@ -111,7 +112,9 @@ def recording_frames(
     depth_topic = depth_topic if summary.counts.get(depth_topic) else ''
     begin(depth_topic)
     shown = _Shown(inputs, depth_topic, domain_topic, rectified, bits, note)
-    for item in recording.read(damage):
+    wanted = depth_topic or inputs.image
+    items = recording.read(damage)
+    for item in look_ahead(items, summary, wanted, inputs.camera_info, shown.expect):
         if isinstance(item, Message):
             yield from shown.frames(item)
         elif isinstance(item, Metadata) and item.name == ABOUT_DEPTH and depth_topic:
@@ -142,6 +145,13 @@ class _Shown:
         self._rectified = rectified
         self._images, self._note = TopicImages(inputs, bits), note
         self._waiting: OrderedDict[tuple[int, int], NDArray[np.uint8]] = OrderedDict()
+
+    def expect(self, message: Any) -> None:
+        """Take a camera_info before its turn."""
+        from zoedepth_ros.bags.cdr import decode
+
+        with contextlib.suppress(ValueError):  # is noted in its turn
+            self._tracker.set_info(decode(message.data, writers.CAMERA_INFO), is_newest=False)
 
     def frames(self, message: Any) -> Iterator[ViewFrame]:
         """Return what a message completes."""

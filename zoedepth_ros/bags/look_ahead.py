@@ -1,0 +1,109 @@
+"""Find the camera_info of an image where it was recorded after the image."""
+
+from __future__ import annotations
+
+import struct
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeGuard
+
+from zoedepth_ros.bags.contents import Item, Message, RecordingSummary
+
+MOST_S, MOST_BYTES, MOST_INFOS = 1.0, 64 << 20, 32
+"""How far to look: log time [s], size of what is read ahead [bytes], messages of camera_info."""
+
+
+def look_ahead(
+    items: Iterable[Item],
+    summary: RecordingSummary,
+    images: str,
+    infos: str,
+    found: Callable[[Message], None],
+) -> Iterator[Item]:
+    """Return the items in order; an image waits until the camera_info of its stamp has been read.
+
+    images, infos: topics.  found: called with each camera_info that is read before its turn.
+    """
+    if summary.counts.get(infos, 0) < 2:
+        yield from items
+        return
+    ahead = _Ahead(iter(items), infos, found)
+    while True:
+        item = ahead.next()
+        if item is None:
+            return
+        if isinstance(item, Message) and item.channel.topic == images:
+            ahead.look_for(item)
+        yield item
+
+
+class _Ahead:
+    """Hold what has been read before its turn."""
+
+    def __init__(
+        self, items: Iterator[Item], infos: str, found: Callable[[Message], None]
+    ) -> None:
+        self._items, self._infos, self._found = items, infos, found
+        self._waiting = deque[Item]()
+        self._bytes = self._count = 0
+        self._stamps = deque[bytes](maxlen=2 * MOST_INFOS)  # of the latest camera_info
+        self._failure: Exception | None = None
+
+    def next(self) -> Item | None:
+        """Return the next item; None at the end.  Raises what reading has raised."""
+        if not self._waiting:
+            self._read()
+        if not self._waiting:
+            if self._failure is not None:
+                raise self._failure
+            return None
+        item = self._waiting.popleft()
+        self._count -= self._is_info(item)
+        self._bytes -= _size(item)
+        return item
+
+    def look_for(self, image: Message) -> None:
+        """Read on until the camera_info of an image is there, or is too far."""
+        stamp, end_ns = _stamp(image), image.log_time_ns + round(MOST_S * 1e9)
+        while stamp not in self._stamps:
+            if self._bytes > MOST_BYTES or self._count >= MOST_INFOS:
+                return
+            last = self._waiting[-1] if self._waiting else image
+            if isinstance(last, Message) and last.log_time_ns > end_ns:
+                return
+            if not self._read():
+                return
+            item = self._waiting[-1]
+            if self._is_info(item):
+                self._found(item)
+
+    def _read(self) -> bool:
+        """Read one item; returns whether there was one."""
+        try:
+            item = next(self._items, None)
+        except Exception as error:  # is raised when what was read before it has had its turn
+            self._failure = error
+            return False
+        if item is None:
+            return False
+        self._waiting.append(item)
+        self._bytes += _size(item)
+        if self._is_info(item):
+            self._count += 1
+            self._stamps.append(_stamp(item))
+        return True
+
+    def _is_info(self, item: Item) -> TypeGuard[Message]:
+        return isinstance(item, Message) and item.channel.topic == self._infos
+
+
+def _size(item: Item) -> int:
+    return len(item.data) if isinstance(item, Message) else 0
+
+
+def _stamp(message: Message) -> bytes:
+    """Return the stamp of a message that begins with a header, as (sec, nanosec) in its bytes."""
+    order = '<' if message.data[1:2] == b'\1' else '>'
+    if len(message.data) < 12:
+        return b''
+    return struct.pack('<II', *struct.unpack_from(f'{order}II', message.data, 4))
