@@ -191,7 +191,7 @@ def test_a_image_whose_end_is_missing_is_refused_by_name(tmp_path, suffix):
     noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
     data = with_orientation(noise, 1, suffix, '<')
     (tmp_path / f'cut{suffix}').write_bytes(data[: len(data) // 2])
-    with pytest.raises(ImageFileError, match=rf'cut\{suffix}: the end of the image is missing'):
+    with pytest.raises(ImageFileError, match=rf'cut\{suffix}: the image breaks off'):
         read_image(tmp_path / f'cut{suffix}')
 
 
@@ -216,3 +216,48 @@ def test_depth_in_metres_is_no_image(tmp_path):
     cv2.imwrite(str(tmp_path / 'depth.tiff'), np.full((8, 8), 2.5, np.float32))
     with pytest.raises(ImageFileError, match=r'depth\.tiff: values of float32, as of depth'):
         read_image(tmp_path / 'depth.tiff')
+
+
+def netpbm(kind, values, white):
+    """Write a PGM, PPM or PAM file."""
+    height, width = values.shape[:2]
+    if kind == 'P7':
+        head = (
+            f'WIDTH {width}\nHEIGHT {height}\nDEPTH 1\nMAXVAL {white}\nTUPLTYPE GRAYSCALE\nENDHDR'
+        )
+    else:
+        head = f'# MAXVAL 7\n{width} {height}\n# 12 34 56\n{white}'
+    if kind in ('P2', 'P3'):
+        data = ' '.join(map(str, values.ravel())).encode() + b'\n'
+    else:
+        data = values.astype('>u2' if white > 255 else 'u1').tobytes()
+    return f'{kind}\n{head}\n'.encode() + data
+
+
+@pytest.mark.parametrize('white', [2, 15, 100, 254, 255, 256, 300, 1000, 4095, 40_000])
+@pytest.mark.parametrize('kind', ['P2', 'P3', 'P5', 'P6', 'P7'])
+def test_the_value_of_white_in_the_header_of_a_netpbm_file_counts(tmp_path, kind, white):
+    """Half of the file's range is half of white, also where no value is near white."""
+    values = np.linspace(0, 0.6 * white, 40).round().astype(int).reshape(4, 10)
+    if kind in ('P3', 'P6'):
+        values = np.stack([values] * 3, axis=-1)
+    (tmp_path / 'p.pnm').write_bytes(netpbm(kind, values, white))
+    read = read_stored_image(tmp_path / 'p.pnm')
+    exact = 255.0 * values / white
+    exact = exact if exact.ndim == 3 else exact[..., None]
+    np.testing.assert_allclose(read.rgb, np.broadcast_to(exact, (4, 10, 3)), atol=1.0)
+    is_said = any(f'the value of white is {white}' in text for text in read.notes)
+    assert is_said == (white > 255 or (white < 255 and kind not in ('P2', 'P3')))
+
+
+def test_a_pam_file_of_zeros_and_ones_is_refused_as_opencv_reads_eight_in_a_byte(tmp_path):
+    (tmp_path / 'p.pam').write_bytes(netpbm('P7', np.eye(8, dtype=int), 1))
+    with pytest.raises(ImageFileError, match=r'p\.pam: a PAM file with MAXVAL 1'):
+        read_image(tmp_path / 'p.pam')
+
+
+def test_configured_bits_count_more_than_the_header_of_a_netpbm_file(tmp_path):
+    values = np.full((4, 10), 512)
+    (tmp_path / 'p.pgm').write_bytes(netpbm('P5', values, 4095))
+    assert (read_stored_image(tmp_path / 'p.pgm', bits=10).rgb == 128).all()
+    assert (read_stored_image(tmp_path / 'p.pgm').rgb == 32).all()

@@ -40,9 +40,9 @@ class SignificantBits:
         return bits
 
 
-def to_8_bits(values: NDArray[Any], bits: int) -> NDArray[np.uint8]:
-    """Scale values so that 2 ** bits - 1 becomes 255; larger ones do too."""
+def to_8_bits(values: NDArray[Any], white: int) -> NDArray[np.uint8]:
+    """Scale values so that white becomes 255; larger ones do too."""
     import cv2
 
-    scaled: NDArray[np.uint8] = cv2.convertScaleAbs(values, alpha=255.0 / ((1 << bits) - 1))
+    scaled: NDArray[np.uint8] = cv2.convertScaleAbs(values, alpha=255.0 / white)
     return scaled

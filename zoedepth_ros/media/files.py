@@ -18,13 +18,14 @@ from zoedepth_ros.geometry.millimetres import from_millimetres, to_millimetres
 from zoedepth_ros.media.brightness import SignificantBits, to_8_bits
 from zoedepth_ros.media.doubts import doubts_about, names_depth
 from zoedepth_ros.media.image_header import (
+    fault,
     hfov_rad,
-    is_truncated,
     is_turned,
-    jpeg_end,
     orientation,
+    pnm_white,
     upright,
 )
+from zoedepth_ros.media.jpeg import jpeg_end
 
 _MORE_DATA = b'\x5a' * 4096  # of a JPEG, without a marker
 
@@ -59,8 +60,11 @@ def read_stored_image(path: str | PathLike[str], bits: int = 0) -> StoredImage:
     ImageFileError naming the file when it is no image or truncated, and OSError.
     """
     data = Path(path).read_bytes()
-    if is_truncated(data):
-        raise ImageFileError(f'{path}: the end of the image is missing ({len(data):,} bytes)')
+    if wrong := fault(data):
+        raise ImageFileError(f'{path}: the image {wrong} ({len(data):,} bytes)')
+    written = pnm_white(data)
+    if written == 1 and data.startswith(b'P7'):
+        raise ImageFileError(f'{path}: a PAM file with MAXVAL 1, which OpenCV does not read right')
     try:
         pixels = decode_pixels(data) if data else None
     except cv2.error as error:  # such as an image beyond OpenCV's limit of pixels
@@ -74,22 +78,29 @@ def read_stored_image(path: str | PathLike[str], bits: int = 0) -> StoredImage:
         raise ImageFileError(
             f'{path}: values of {pixels.dtype}, as of depth: expected 8 or 16 bits'
         )
-    significant, used = SignificantBits(), 8
+    significant, white, notes = SignificantBits(), 0xFF, list[str]()
     if pixels.dtype == np.uint16:
         if is_grey and not bits and names_depth(name):
             raise ImageFileError(
                 f'{path}: 16 bits and one channel are depth by the name of the file or its '
                 'folder, not an image: set --bits where it is one'
             )
-        used = significant.of(pixels, bits)
-    doubts = doubts_about(pixels, name, is_grey=is_grey, bits=bits, white=(1 << used) - 1)
-    if pixels.dtype == np.uint16:
-        pixels = to_8_bits(pixels, used)
+        white, notes = (1 << significant.of(pixels, bits)) - 1, [f'{significant.text} (--bits)']
+    is_known = 0 < written < np.iinfo(pixels.dtype).max and not _is_scaled(data, written)
+    if is_known and not (bits and pixels.dtype == np.uint16):
+        white, notes = written, [f'the value of white is {written}, by the header of the file']
+    doubts = doubts_about(pixels, name, is_grey=is_grey, bits=bits, white=white)
+    if white != 0xFF or pixels.dtype == np.uint16:
+        pixels = to_8_bits(pixels, white)
     code = cv2.COLOR_GRAY2RGB if is_grey else cv2.COLOR_BGR2RGB
     rgb = cv2.cvtColor(upright(pixels, turned), code)
     hfov = hfov_rad(data, rgb.shape[1], rgb.shape[0])
-    notes = (f'{significant.text} (--bits)',) if significant.text else ()
     return StoredImage(rgb, turned, hfov, (*notes, *doubts))
+
+
+def _is_scaled(data: bytes, white: int) -> bool:
+    """Return whether OpenCV scales the values: of 8 bits as text, not those in bytes."""
+    return white < 0xFF and data[1:2] in b'23'
 
 
 def image_shape(path: Path) -> tuple[int, int] | None:
@@ -122,8 +133,10 @@ def lacks_end(data: bytes, pixels: NDArray[Any]) -> bool:
     Decoders fill such rows with grey, without an error.  With more data before the marker these
     become rows, while a complete image stays as it is.
     """
+    if (pixels[-8:, -8:] != 128).any():
+        return False
     end = jpeg_end(data)
-    if end < 0 or (pixels[-8:, -8:] != 128).any():
+    if end < 0:
         return False
     longer = decode_pixels(data[:end] + _MORE_DATA + data[end:])
     return longer is None or not np.array_equal(longer, pixels)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import struct
 import warnings
-from collections.abc import Iterator
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.field_of_view import NARROWEST_RAD, WIDEST_RAD
+from zoedepth_ros.media.jpeg import JPEG_FRAMES, JPEG_START, NO_END, jpeg_fault, jpeg_segments
 
-JPEG_START, PNG_START = b'\xff\xd8', b'\x89PNG\r\n\x1a\n'
+PNG_START = b'\x89PNG\r\n\x1a\n'
 UPRIGHT = 1
 
 MEANING = {
@@ -33,8 +34,9 @@ _ORIENTATION_TAG = 0x0112
 _EXIF_DIRECTORY_TAG = 0x8769
 _FOCAL_35MM_TAG = 0xA405
 _FULL_FRAME_DIAGONAL_MM = math.hypot(36.0, 24.0)
-# Markers of a start of frame, ITU-T T.81, table B.1.
-_JPEG_SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_BLANK = rb'(?:\s|#[^\n]*\n)+'
+_PNM = re.compile(rb'P[2356]' + 2 * (_BLANK + rb'\d+') + _BLANK + rb'(\d+)' + rb'\s')
+_PAM = re.compile(rb'P7\n(?:(?!ENDHDR).*\n){0,20}?MAXVAL (\d+)')
 
 
 def orientation(data: bytes) -> int:
@@ -74,9 +76,9 @@ def upright(image: NDArray[np.uint8], value: int) -> NDArray[np.uint8]:
 def image_size(data: bytes) -> tuple[int, int]:
     """Return height and width of a JPEG or PNG file [px]; zeros where the header has none."""
     if data.startswith(JPEG_START):
-        for marker, segment in _jpeg_segments(data):
-            if marker in _JPEG_SIZES and len(segment) >= 5:
-                height, width = struct.unpack_from('>HH', segment, 1)
+        for segment in jpeg_segments(data):
+            if segment.marker in JPEG_FRAMES and len(segment.content) >= 5:
+                height, width = struct.unpack_from('>HH', segment.content, 1)
                 return height, width
     elif data.startswith(PNG_START) and len(data) >= 24:
         width, height = struct.unpack_from('>II', data, 16)
@@ -84,22 +86,20 @@ def image_size(data: bytes) -> tuple[int, int]:
     return 0, 0
 
 
-def is_truncated(data: bytes) -> bool:
-    """Return whether the end of a JPEG or PNG file is missing, which decoders fill with grey.
+def fault(data: bytes) -> str:
+    """Return what the markers of a JPEG or PNG file say is wrong, a verb first; '' for nothing.
 
     Bytes after the end, such as the rest of a driver's buffer, do not matter.
     """
     if data.startswith(JPEG_START):
-        return jpeg_end(data) < 0
-    return data.startswith(PNG_START) and not _has_png_end(data)
+        return jpeg_fault(data)
+    return NO_END if data.startswith(PNG_START) and not _has_png_end(data) else ''
 
 
-def jpeg_end(data: bytes) -> int:
-    """Return where the end marker of a JPEG file is; -1 for a file without one."""
-    if not data.startswith(JPEG_START):
-        return -1
-    start = sum(len(segment) + 4 for _, segment in _jpeg_segments(data)) + len(JPEG_START)
-    return data.find(b'\xff\xd9', start)
+def pnm_white(data: bytes) -> int:
+    """Return the value of white of a PBM, PGM, PPM or PAM file by its header; 0 without one."""
+    found = _PNM.match(data) or _PAM.match(data)
+    return int(found.group(1)) if found else 0
 
 
 def _exif(data: bytes) -> dict[int, object]:
@@ -116,15 +116,6 @@ def _exif(data: bytes) -> dict[int, object]:
                 return {**tags, **tags.get_ifd(_EXIF_DIRECTORY_TAG)}
         except Exception:  # whatever Pillow's parsers raise
             return {}
-
-
-def _jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield (marker, content) of every segment before the compressed image."""
-    at = len(JPEG_START)
-    while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != 0xDA:
-        (length,) = struct.unpack_from('>H', data, at + 2)
-        yield data[at + 1], data[at + 4 : at + 2 + length]
-        at += 2 + length
 
 
 def _has_png_end(data: bytes) -> bool:

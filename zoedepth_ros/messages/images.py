@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from zoedepth_ros.media.brightness import SignificantBits, to_8_bits
 from zoedepth_ros.media.doubts import doubts_about, names_depth
 from zoedepth_ros.media.files import decode_pixels, lacks_end
-from zoedepth_ros.media.image_header import JPEG_START, PNG_START, image_size, is_truncated
+from zoedepth_ros.media.image_header import PNG_START, fault, image_size
+from zoedepth_ros.media.jpeg import JPEG_START
 
 Rgb = NDArray[np.uint8]
 ColorConverter = Callable[[NDArray[Any], str], Rgb]
@@ -219,7 +220,7 @@ class ImageReader:
         self.doubts = doubts_about(values, self.topic, is_grey=is_grey, bits=bits, white=white)
         try:
             if encoding.bits == 16:
-                return to_8_bits(convert_with_opencv(pixels, name), significant)
+                return to_8_bits(convert_with_opencv(pixels, name), white)
             if encoding.code is None:
                 return pixels
             return (convert or best_converter())(pixels, name)
@@ -262,9 +263,8 @@ def _check_file(data: bytes, name: str) -> None:
                 'png, or raw images',
             )
         raise ConversionError(DAMAGED, message)
-    if is_truncated(data):
-        message = f'{name!r} image of {len(data)} bytes breaks off: no end marker'
-        raise ConversionError(DAMAGED, message)
+    if wrong := fault(data):
+        raise ConversionError(DAMAGED, f'{name!r} image of {len(data)} bytes {wrong}')
     height, width = image_size(data)
     if not 0 < height * width <= MAX_PIXELS:
         message = f'{name!r} image of {width} x {height} px: at most {MAX_PIXELS} px'
