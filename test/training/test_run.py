@@ -1,5 +1,6 @@
 """Whole runs of a tiny network on a few images."""
 
+import contextlib
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from tiny_recipe import losses, recipe, write_recipe
+from waiting import PATIENCE_S, wait_until
 
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import ZoeDepth
@@ -162,6 +164,40 @@ def test_two_processes_give_the_losses_of_one(tmp_path):
         split, whole = losses(tmp_path / 'two', stage), losses(tmp_path / 'one', stage)
         assert len(split) == len(whole) > 0
         assert split == pytest.approx(whole, rel=1e-5, abs=0.0)
+
+
+WAITING = """
+import os, sys, threading
+from pathlib import Path
+from zoedepth_ros.training import distributed
+distributed.join('cpu')
+(Path(sys.argv[1]) / str(os.getpid())).touch()
+threading.Event().wait()
+"""
+
+
+def test_the_processes_of_a_killed_torchrun_end(tmp_path):
+    (tmp_path / 'script.py').write_text(WAITING)
+    joined = tmp_path / 'joined'
+    joined.mkdir()
+    launcher = subprocess.Popen(
+        [sys.executable, *TORCHRUN, '--nproc-per-node=2', str(tmp_path / 'script.py'), joined],
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        wait_until(lambda: launcher.poll() is not None or len(list(joined.iterdir())) == 2)
+        launcher.kill()
+        # Returns when no process has the other end of the pipe any more.
+        output, _ = launcher.communicate(timeout=PATIENCE_S)
+    except BaseException:
+        launcher.kill()
+        for file in joined.iterdir():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(file.name), signal.SIGKILL)
+        raise
+    assert launcher.returncode == -signal.SIGKILL, output.decode()
 
 
 def test_stage_two_starts_from_the_weights_of_stage_one(tmp_path):

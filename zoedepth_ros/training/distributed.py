@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from dataclasses import dataclass, field
 
 import torch
@@ -49,8 +51,17 @@ def join(device: str = 'auto') -> Process:
     if chosen.type == 'cuda':
         torch.cuda.set_device(chosen)
     if world_size > 1 and not dist.is_initialized():
+        if dist.is_torchelastic_launched():
+            threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
         dist.init_process_group('nccl' if chosen.type == 'cuda' else 'gloo')
     return Process(rank, world_size, chosen)
+
+
+def _end_with(launcher: int) -> None:
+    """End this process when torchrun was killed: it starts every process in an own session."""
+    while os.getppid() == launcher:
+        time.sleep(1.0)
+    os._exit(1)  # like a SIGKILL, which checkpoints survive
 
 
 def leave() -> None:
