@@ -1,6 +1,7 @@
 """What is floor, what is in the way, and where rays are free."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from zoedepth_ros.geometry.scan import HeightScan
 
 RAYS = rays(CameraModel(Intrinsics.from_hfov(160, 120, 1.2)))
 HEIGHT_M = 0.8
+LIMITS = ObstacleLimits(min_height_m=0.1, max_height_m=1.8, ground_slope=0.03, max_range_m=5.0)
 BOX = (2.0, -0.25, 0.25, 0.5)  # distance, left, right, height [m]
 
 
@@ -45,7 +47,7 @@ def test_floor_is_ground_and_the_box_is_an_obstacle_whatever_the_tilt(tilt):
     depth_m, ground = hall(*tilt)
     floor_m, _ = hall(*tilt, box=None)
     split = classify_points(
-        depth_to_points(depth_m, RAYS), ground, ObstacleLimits(max_range_m=4.0)
+        depth_to_points(depth_m, RAYS), ground, replace(LIMITS, max_range_m=4.0)
     )
     on_box = np.isfinite(depth_m) & (depth_m != floor_m)
     tall = on_box & (split.height_m > 0.10 + 0.03 * 2.1)
@@ -61,7 +63,7 @@ def test_floor_is_ground_and_the_box_is_an_obstacle_whatever_the_tilt(tilt):
 def test_points_beyond_the_trusted_range_are_nothing_but_free():
     depth_m, ground = hall()
     split = classify_points(
-        depth_to_points(depth_m, RAYS), ground, ObstacleLimits(max_range_m=1.5)
+        depth_to_points(depth_m, RAYS), ground, replace(LIMITS, max_range_m=1.5)
     )
     far = split.distance_m > 1.5
     assert far.any()
@@ -72,7 +74,7 @@ def test_points_beyond_the_trusted_range_are_nothing_but_free():
 def test_a_ceiling_is_not_in_the_way_and_a_hole_is_not_ground():
     ground = Ground((0.0, -1.0, 0.0), HEIGHT_M, 1.0)
     points_m = np.array([[[0.0, -1.5, 2.0], [0.0, 1.2, 2.0], [0.0, 1.2, 9.0]]], np.float32)
-    split = classify_points(points_m, ground, ObstacleLimits())
+    split = classify_points(points_m, ground, LIMITS)
     assert split.height_m[0, :2] == pytest.approx((2.3, -0.4))
     assert not (split.obstacle | split.ground)[0].any()
     assert split.free.tolist() == [[True, False, False]]
@@ -81,15 +83,15 @@ def test_a_ceiling_is_not_in_the_way_and_a_hole_is_not_ground():
 def test_unknown_pixels_clear_nothing_unless_they_are_said_to_be_free():
     ground = Ground((0.0, -1.0, 0.0), HEIGHT_M, 1.0)
     points_m = np.full((2, 2, 3), np.nan, np.float32)
-    assert not classify_points(points_m, ground, ObstacleLimits()).free.any()
+    assert not classify_points(points_m, ground, LIMITS).free.any()
     sky = np.array([[True, False], [False, False]])
-    assert (classify_points(points_m, ground, ObstacleLimits(), free=sky).free == sky).all()
+    assert (classify_points(points_m, ground, LIMITS, free=sky).free == sky).all()
 
 
 @pytest.mark.parametrize('tilt', TILTS)
 def test_clearing_points_end_at_the_trusted_range_or_just_above_the_top(tilt):
     depth_m, ground = hall(*tilt)
-    band = ObstacleLimits(max_range_m=3.0, max_height_m=1.2)
+    band = replace(LIMITS, max_range_m=3.0, max_height_m=1.2)
     split = classify_points(depth_to_points(depth_m, RAYS), ground, band, free=np.isnan(depth_m))
     free_to_m = np.nan_to_num(depth_m, nan=np.inf)
     points_m = clearing_points(RAYS, free_to_m, split, ground, band)
@@ -112,10 +114,10 @@ def test_a_ray_to_the_ceiling_is_free_to_there_and_no_farther():
     ground = Ground((0.0, -1.0, 0.0), HEIGHT_M, 1.0)
     directions = np.array([[[0.0, -1.0]]], np.float32)  # 45 degrees up
     depth_m = np.array([[1.1]], np.float32)  # 1.9 m high, 1.1 m away
-    split = classify_points(depth_to_points(depth_m, directions), ground, ObstacleLimits())
+    split = classify_points(depth_to_points(depth_m, directions), ground, LIMITS)
     assert split.free.all()
     assert not split.obstacle.any()
-    points_m = clearing_points(directions, depth_m, split, ground, ObstacleLimits())
+    points_m = clearing_points(directions, depth_m, split, ground, LIMITS)
     np.testing.assert_allclose(points_m, [[0.0, -1.1, 1.1]], rtol=1e-6)
 
 

@@ -94,7 +94,7 @@ def test_linear_ticks_are_round_and_pass_zero():
 
 
 def test_the_scale_has_the_colours_of_the_image_far_on_top():
-    bar = scale_bar(300, 1.0, 10.0)
+    bar = scale_bar(300, 1.0, 10.0, text_px=12.0)
     near_far = depth_to_bgr(np.array([[1.0, 10.0]], np.float32), 1.0, 10.0)[0]
     rows = [np.flatnonzero((bar == color).all(axis=2).any(axis=1)) for color in near_far]
     assert rows[1].min() < 60
@@ -104,7 +104,7 @@ def test_the_scale_has_the_colours_of_the_image_far_on_top():
 
 @pytest.mark.parametrize('height', [8, 30, 64, 2000])
 def test_a_scale_fits_any_height(height):
-    assert scale_bar(height, 0.3, 80.0).shape[0] == height
+    assert scale_bar(height, 0.3, 80.0, text_px=12.0).shape[0] == height
 
 
 @pytest.mark.parametrize(('near', 'far'), [(1e-3, 1e4), (1.0, 1.1), (79.0, 80.0), (0.1, 0.35)])

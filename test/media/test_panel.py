@@ -21,7 +21,11 @@ def pixels_of(image, rgb):
 
 def side(points, colors, height=300, width=400):
     return draw_side_view(
-        np.array(points, np.float32), np.array(colors, np.uint8), height=height, width=width
+        np.array(points, np.float32),
+        np.array(colors, np.uint8),
+        height=height,
+        width=width,
+        text_px=12.0,
     )
 
 
@@ -41,7 +45,7 @@ def test_convention_far_is_right_and_up_is_up_in_the_side_view():
 def test_edges_of_missing_floor_are_drawn_above_all_points():
     points, colors = np.array([(0, 0, 2), (1, 0, 3)], np.float32), np.zeros((2, 3), np.uint8)
     plain, view = (
-        draw_side_view(points, colors, height=300, width=400, edges=edges)
+        draw_side_view(points, colors, height=300, width=400, text_px=12.0, edges=edges)
         for edges in (None, points[1:])
     )
     rows, columns = pixels_of(view, EDGE[::-1])

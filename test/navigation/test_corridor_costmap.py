@@ -19,7 +19,8 @@ from zoedepth_ros.geometry.rays import rays
 CONFIG = Path(__file__).resolve().parents[2] / 'config' / 'nav2_voxel.yaml'
 RAYS = rays(CameraModel(Intrinsics.from_hfov(320, 240, 1.3)))
 FEW = np.ascontiguousarray(decimate(RAYS, 2))
-HEIGHT_M, LIMITS = 0.6, ObstacleLimits()
+HEIGHT_M = 0.6
+LIMITS = ObstacleLimits(min_height_m=0.1, max_height_m=1.8, ground_slope=0.03, max_range_m=5.0)
 RESOLUTION_M = 0.05
 NETWORK = (192, 256)
 EMPTY = (FLOOR, CEILING, *WALLS)

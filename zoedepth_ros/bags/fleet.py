@@ -91,13 +91,13 @@ class Model:
     name: str
     """A preset's name."""
 
-    weights: str = ''
+    weights: str
     """A file, 'random', or '' for the released ones."""
 
-    device: str = 'auto'
+    device: str
     """auto, cpu, cuda or cuda:N."""
 
-    precision: str = 'auto'
+    precision: str
     """auto, fp32, bf16 or fp16."""
 
     def build(self) -> DepthPredictor:

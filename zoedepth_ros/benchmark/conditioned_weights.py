@@ -32,13 +32,13 @@ def write_weights(config: ModelConfig, weights: str, path: Path) -> str:
 
 
 @torch.no_grad()
-def condition(network: nn.Module, seed: int = _SEED) -> None:
+def condition(network: nn.Module) -> None:
     """Randomize all parameters so that activations stay near 1 and every part has an effect.
 
     The default initialization hides errors and rounding: residual branches are scaled by nearly
     zero, the bin distributions are flat and the router is undecided.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(_SEED)
     for name, parameter in network.named_parameters():
         parameter.copy_(_randomized(name, torch.randn(parameter.shape, generator=generator)))
         if name == 'router.classify.2.bias':  # rounding must not change the head

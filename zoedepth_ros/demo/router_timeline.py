@@ -46,7 +46,7 @@ def draw_router_timeline(
     doors: Sequence[tuple[float, str]],
     switches_s: Sequence[float],
     width: int,
-    text_px: float = 12.0,
+    text_px: float,
 ) -> BgrImage:
     """Draw everything over one time axis.
 

@@ -36,16 +36,16 @@ largest distance in columns."""
 class CliffLimits:
     """Which edges are found."""
 
-    min_drop_m: float = 0.06
+    min_drop_m: float
     """Smallest drop [m]."""
 
-    max_slope: float = 0.1
+    max_slope: float
     """Floors that descend with this slope or less are no cliffs [m/m]."""
 
-    min_width_m: float = 0.2
+    min_width_m: float
     """Smallest length of an edge [m]."""
 
-    max_range_m: float = 3.0
+    max_range_m: float
     """Largest horizontal distance of an edge [m]."""
 
 

@@ -21,16 +21,16 @@ MARGIN_M = 0.2  # costmaps stop clearing slightly before the end of a ray
 class ObstacleLimits:
     """The heights and the range in which points are obstacles."""
 
-    min_height_m: float = 0.10
+    min_height_m: float
     """Points below this height are ground [m]; the limit grows with distance by `ground_slope`."""
 
-    max_height_m: float = 1.8
+    max_height_m: float
     """Points above this height are no obstacles [m]."""
 
-    ground_slope: float = 0.03
+    ground_slope: float
     """Tolerance for slopes and depth errors: height per metre of distance."""
 
-    max_range_m: float = 5.0
+    max_range_m: float
     """Largest horizontal distance of ground and obstacle points [m]."""
 
 

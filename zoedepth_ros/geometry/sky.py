@@ -32,17 +32,15 @@ def sky_mask(
     rays: NDArray[np.float32],
     up: tuple[float, float, float] = (0.0, -1.0, 0.0),
     rgb: NDArray[np.uint8] | None = None,
-    far_m: float | None = None,
     workspace: Workspace | None = None,
 ) -> NDArray[np.bool_]:
     """Return the mask of sky, (H, W) bool.
 
     depth_m: (H, W); rays: (H, W, 2); up: unit vector in the camera frame.  rgb: (H, W, 3), for
-    the check of smoothness; None skips it.  far_m: smallest depth of sky [m]; FAR_M of the head
-    by default.  workspace: the mask is valid until its next use.
+    the check of smoothness; None skips it.  workspace: the mask is valid until its next use.
     """
     workspace = workspace or Workspace()
-    limit_m = FAR_M[head] if far_m is None else far_m
+    limit_m = FAR_M[head]
     candidate = workspace.array('sky', depth_m.shape, np.bool_)
     np.greater_equal(depth_m, np.float32(limit_m), out=candidate)
     if not np.isfinite(limit_m) or not candidate.any():

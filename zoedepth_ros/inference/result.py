@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -279,26 +279,8 @@ class DepthPredictor(Protocol):
         ...
 
 
-class BatchPredictor(DepthPredictor, Protocol):
-    """Predict depth from several images at once; the interface that the ROS node uses."""
-
-    def predict_batch(
-        self,
-        images: Sequence[NDArray[np.uint8]],
-        heads: Sequence[str],
-        *,
-        routes: Sequence[bool],
-    ) -> list[DepthResult]:
-        """Predict the depth of images with the results of single calls.
-
-        images: (H, W, 3) uint8 each, may differ in size; equal network sizes share one run.
-        heads, routes: arguments of each call.  An error of one image is raised for all.
-        """
-        ...
-
-
-class SingleImagePredictor(ABC):
-    """Predict batches for BatchPredictor one image after the other."""
+class SingleImagePredictor(Protocol):
+    """Predict batches one image after the other."""
 
     @abstractmethod
     def __call__(
@@ -313,9 +295,17 @@ class SingleImagePredictor(ABC):
         *,
         routes: Sequence[bool],
     ) -> list[DepthResult]:
-        """As in BatchPredictor."""
+        """Predict the depth of images with the results of single calls.
+
+        images: (H, W, 3) uint8 each, may differ in size; equal network sizes share one run.
+        heads, routes: arguments of each call.  An error of one image is raised for all.
+        """
         requests = zip(images, heads, routes, strict=True)
         return [self(rgb, head, route=route) for rgb, head, route in requests]
+
+
+class BatchPredictor(DepthPredictor, SingleImagePredictor, Protocol):
+    """Predict depth from several images at once; the interface that the ROS node uses."""
 
 
 def check_rgb(rgb: object, *, float_too: bool = False) -> None:

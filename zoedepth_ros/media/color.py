@@ -91,9 +91,7 @@ def depth_to_bgr(
     return _colors(ratio, known)
 
 
-def scale_bar(
-    height: int, near_m: float, far_m: float, *, text_px: float = 12.0, title: str = 'm'
-) -> BgrImage:
+def scale_bar(height: int, near_m: float, far_m: float, *, text_px: float) -> BgrImage:
     """Draw the vertical scale that belongs to `depth_to_bgr`, far on top, ticks in metres.
 
     Returns (height, width, 3); the width follows from the text, whose capitals are `text_px` high.
@@ -103,7 +101,7 @@ def scale_bar(
         f'{tick_m:g}': math.log(tick_m / near_m) / math.log(far_m / near_m)
         for tick_m in nice_ticks(near_m, far_m, count)
     }
-    return vertical_bar(height, lambda far: _colors(far, np.isfinite(far)), marks, title, text_px)
+    return vertical_bar(height, lambda far: _colors(far, np.isfinite(far)), marks, 'm', text_px)
 
 
 def vertical_bar(
@@ -152,7 +150,7 @@ def error_to_bgr(percent: NDArray[np.floating]) -> BgrImage:
     return bgr
 
 
-def error_bar(height: int, *, text_px: float = 12.0) -> BgrImage:
+def error_bar(height: int, *, text_px: float) -> BgrImage:
     """Draw the vertical scale of `error_to_bgr`, large errors at the top."""
     marks = {f'{percent:g}': percent / MAX_PERCENT for percent in _ANCHORS_PERCENT[:-1]}
     marks[f'{MAX_PERCENT:g}+'] = 1.0

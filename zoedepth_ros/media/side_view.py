@@ -21,7 +21,7 @@ def draw_side_view(
     *,
     height: int,
     width: int,
-    text_px: float = 12.0,
+    text_px: float,
     edges: NDArray[np.float32] | None = None,
 ) -> BgrImage:
     """Draw a cloud seen from its right side, blue-green-red (height, width, 3).

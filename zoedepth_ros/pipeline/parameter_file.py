@@ -50,8 +50,8 @@ def settings_from_file(
         raise ValueError(f'{path}: {error}') from None
 
 
-def parameters_in(path: Path, node: str = NODE_NAME) -> dict[str, Any]:
-    """Return the parameters by full name that a file has for a node of this name.
+def parameters_in(path: Path) -> dict[str, Any]:
+    """Return the parameters by full name that a file has for the depth node.
 
     Sections are applied in their order in the file: '/**' is for all nodes.  Raises ValueError for
     a file without such a section, and OSError.
@@ -64,7 +64,7 @@ def parameters_in(path: Path, node: str = NODE_NAME) -> dict[str, Any]:
     values: dict[str, Any] = {}
     found = False
     for name, section in sections.items():
-        if str(name).rpartition('/')[2] not in ('*', '**', node):
+        if str(name).rpartition('/')[2] not in ('*', '**', NODE_NAME):
             continue
         parameters = section.get('ros__parameters') if isinstance(section, Mapping) else None
         if not isinstance(parameters, Mapping):
@@ -72,7 +72,9 @@ def parameters_in(path: Path, node: str = NODE_NAME) -> dict[str, Any]:
         values.update(_flat(parameters))
         found = True
     if not found:
-        raise ValueError(f'{path}: expected a section "/**:" or "{node}:" with ros__parameters')
+        raise ValueError(
+            f'{path}: expected a section "/**:" or "{NODE_NAME}:" with ros__parameters'
+        )
     return values
 
 

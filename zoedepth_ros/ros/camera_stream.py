@@ -33,11 +33,10 @@ class CameraStream:
         name: str,
         settings: NodeSettings,
         watch: QosWatch,
-        clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         """name: '' for a node's only camera, whose topics have no prefix.
 
-        settings: the present ones, to be replaced as a whole.  clock_s: never jumps back [s].
+        settings: the present ones, to be replaced as a whole.
         """
         self.name = name
         self._enabled = True
@@ -50,7 +49,7 @@ class CameraStream:
         self._inputs: Inputs | None = None
         self._references: References | None = None
         self._transforms = Transforms()
-        self._demand = Demand(clock_s)
+        self._demand = Demand(time.monotonic)
         self._subscribed_since_s = 0.0
         self._logged: frozenset[str] = frozenset()
 

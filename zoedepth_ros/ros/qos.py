@@ -21,11 +21,11 @@ def sensor_input() -> QoSProfile:
     )
 
 
-def latched(depth: int = 1) -> QoSProfile:
+def latched() -> QoSProfile:
     """Keep the newest message for late subscribers (transient local)."""
     return QoSProfile(
         history=HistoryPolicy.KEEP_LAST,
-        depth=depth,
+        depth=1,
         reliability=ReliabilityPolicy.RELIABLE,
         durability=DurabilityPolicy.TRANSIENT_LOCAL,
     )

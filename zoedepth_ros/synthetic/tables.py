@@ -197,13 +197,13 @@ def print_(dice: Dice) -> Surface:
     return Surface(kind, one, other, scale, gloss=dice.pick((0.0, 0.08)))
 
 
-def label(b: Builder, dice: Dice, width: float, z: float, high: float, front: float) -> None:
+def label(b: Builder, dice: Dice, width: float, high: float, front: float) -> None:
     """Print bands, lines of text and a badge on both faces of a box, its front at y = front."""
     for side in (-1, 1):
         y = side * (front + 0.0004)
         for _ in range(dice.whole(1, 5)):
             tall = high * dice.between(0.04, 0.3)
-            at = z + dice.between(0.03, 0.95) * (high - tall)
+            at = dice.between(0.03, 0.95) * (high - tall)
             wide = width * dice.pick((0.98, 0.98, dice.between(0.3, 0.9)))
             x = dice.between(-0.5, 0.5) * (0.98 * width - wide)
             ink = print_(dice)
@@ -298,7 +298,7 @@ def package(dice: Dice) -> Piece:
     size = sides if dice.coin(0.6) else (sides[0], sides[2], sides[1])
     b.box(0, 0, 0, size, print_(dice))
     if dice.coin(0.8):
-        label(b, dice, size[0], 0.0, size[2], size[1] / 2)
+        label(b, dice, size[0], size[2], size[1] / 2)
     b.contact(0, 0, *size[:2], 0.05, 0.5)
     return Piece(b, size[0], size[1], size[2])
 

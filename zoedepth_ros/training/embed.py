@@ -58,25 +58,21 @@ def embed(
     *,
     samples: int = 200,
     folder: Path = EMBEDDED_FOLDER,
-    note: str = '',
-    warning: str = WARNING,
     watch: Watch = unwatched,
 ) -> tuple[Path, ScenesReport]:
     """Write weights in float16 with their metadata, calibrate and evaluate the file.
 
-    note: further metadata.  warning: displayed wherever the weights are used.  watch: iterates
-    over the images of the evaluation.  Raises ValueError, and keeps the existing file, if the new
-    one is too large.
+    watch: iterates over the images of the evaluation.  Raises ValueError, and keeps the existing
+    file, if the new one is too large.
     """
     network = ZoeDepth(preset(model))
     loaded = load_weights(network, weights)
     folder.mkdir(parents=True, exist_ok=True)
     scratch, path = folder / f'{model}.new', folder / f'{model}.safetensors'
     hfov_deg = training_hfov_deg(loaded, recipe)
-    facts = {**origin(recipe), 'trained_on': warning, TRAINING_HFOV_KEY: f'{hfov_deg:g}'}
+    facts = {**origin(recipe), 'trained_on': WARNING, TRAINING_HFOV_KEY: f'{hfov_deg:g}'}
     exponent = yaml.safe_load(recipe.read_text(encoding='utf-8')).get(FOCAL_EXPONENT_KEY, 0.0)
     facts |= {FOCAL_EXPONENT_KEY: f'{exponent:g}'} if exponent else {}
-    facts |= {'note': note} if note else {}
     try:
         save_weights(network, scratch, facts, dtype=torch.float16)
         size = scratch.stat().st_size

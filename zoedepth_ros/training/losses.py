@@ -18,6 +18,9 @@ AddUp = Callable[[Tensor], Tensor]
 SILOG_EPSILON = 1e-7
 """Added to both depths before the logarithm [m]."""
 
+SCALES = 4
+"""Resolutions at which differences of neighbouring residuals count (MiDaS)."""
+
 
 def local_only(value: Tensor) -> Tensor:
     """Return a sum unchanged, for a run with one process."""
@@ -87,16 +90,15 @@ def scale_and_shift_invariant(
     ground_truth_m: Tensor,
     mask: Tensor,
     *,
-    trim: float = 0.2,
-    gradient_weight: float = 0.5,
-    scales: int = 4,
+    trim: float,
+    gradient_weight: float,
     add_up: AddUp = local_only,
 ) -> Tensor:
     """Return the scale- and shift-invariant loss of relative inverse depth.
 
     relative_depth: (B, 1, h, w), larger is nearer.  ground_truth_m, mask: (B, 1, H, W) [m].  Both
     are normalised per image, the largest `trim` of the residuals is ignored, and differences of
-    neighbouring residuals are added at `scales` resolutions.  Images without a known pixel are
+    neighbouring residuals are added at SCALES resolutions.  Images without a known pixel are
     ignored.  Source: Ranftl et al. 2020 (MiDaS), eqs. 5 to 7, 11 and 12.
     """
     with torch.autocast(relative_depth.device.type, enabled=False):
@@ -105,7 +107,7 @@ def scale_and_shift_invariant(
         inverse = torch.where(known, 1.0 / ground_truth_m[:, 0].clamp(min=1e-6), 0.0)
         residual = normalised(prediction, known) - normalised(inverse, known)
         per_image = trimmed_mean(residual.abs(), known, trim) / 2.0
-        per_image = per_image + gradient_weight * gradient_term(residual, known, scales)
+        per_image = per_image + gradient_weight * gradient_term(residual, known, SCALES)
         usable = known.flatten(1).any(dim=1).float()
         return add_up((per_image * usable).sum()) / add_up(usable.sum()).clamp(min=1.0)
 

@@ -30,12 +30,11 @@ _IMAGES_WAITING = 60  # of a recording, for depth that was made later
 
 def image_frames(
     paths: Sequence[Path],
-    dwell_s: float = 1.0,
     bits: int = 0,
     note: Callable[[str], None] = lambda text: None,
     by_exif: bool = False,
 ) -> Iterator[ViewFrame]:
-    """Show images one after the other, `dwell_s` apart; raises ImageFileError and OSError.
+    """Show images one second after the other; raises ImageFileError and OSError.
 
     bits: significant ones of 16-bit files, 0 for those of the largest value.  note: called with
     how they are read.  by_exif: whether the field of view in EXIF makes a camera.
@@ -47,7 +46,7 @@ def image_frames(
         camera = assumed_camera(stored.rgb.shape, stored.hfov_rad) if by_exif else None
         if camera is not None:
             note(f'{path}: EXIF: {math.degrees(stored.hfov_rad):.0f} degrees wide')
-        yield ViewFrame(printable(path.name), number * dwell_s, stored.rgb, camera=camera)
+        yield ViewFrame(printable(path.name), float(number), stored.rgb, camera=camera)
 
 
 def video_frames(path: Path, rate_hz: float = 0.0) -> Iterator[ViewFrame]:
