@@ -194,6 +194,17 @@ DOUBTFUL = {
     'K of 1280 x 720 for 1280 x 960': (
         calibration(900.0, 900.0, 639.5, 359.5, 1280, 960), 'cy = 359.5 px in K is far from',
     ),
+    'RealSense colour, raw': (
+        calibration(
+            616.0, 616.0, 320.0, 240.0, 640, 480, d=(0.15, -0.48, 1e-3, 2e-4, 0.43),
+            model='inverse_brown_conrady',
+        ),
+        "model 'inverse_brown_conrady' is used as that of plumb_bob",
+    ),
+    'an unknown lens whose numbers are elsewhere': (
+        calibration(300.0, 300.0, 320.0, 240.0, 640, 480, d=[0.0] * 5, model='double sphere'),
+        "'double sphere' is not known and D is 0",
+    ),
     'R is a reflection': (
         calibration(500.0, 500.0, 320.0, 240.0, 640, 480, r=[-1, 0, 0, 0, 1, 0, 0, 0, 1]),
         'R is not a rotation',
@@ -225,6 +236,19 @@ def test_a_calibration_that_is_probably_mistaken_is_taken_with_a_notice(name):
     found = look(fields)
     assert any(re.search(message, text) for text in found), found
     assert all(text.startswith('camera_info: ') for text in found)
+
+
+@pytest.mark.parametrize(
+    'changes',
+    [
+        {'model': 'none'},
+        {'model': 'Pinhole', 'd': [0.0] * 8},
+        {'model': 'inverse_brown_conrady', 'd': [0.0] * 5},
+        {'model': 'double_sphere', 'rectified': True, 'p': 480.0},
+    ],
+)
+def test_a_lens_without_distortion_raises_no_doubt_whatever_its_name(changes):
+    assert look(calibration(500.0, 500.0, 320.0, 240.0, 640, 480, **changes)) == ()
 
 
 @pytest.mark.parametrize(

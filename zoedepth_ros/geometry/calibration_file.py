@@ -62,6 +62,9 @@ class Calibration:
     distortion_model: str = 'plumb_bob'
     """Name as in sensor_msgs/distortion_models."""
 
+    stored_model: str = ''
+    """Name in the file, '' for the same."""
+
     def rectification(self, rectified: str = RAW) -> Rectification:
         """Choose between P and K with D; rectified: 'auto', 'rectified' or 'raw'."""
         return choose_rectification(rectified, '', k=self.k, d=self.d, p=self.p)
@@ -82,7 +85,7 @@ class Calibration:
             k=self.k,
             d=self.d,
             p=self.p,
-            distortion_model=self.distortion_model,
+            distortion_model=self.stored_model or self.distortion_model,
             width=self.width,
             height=self.height,
             rectified=self.rectification(rectified).rectified,
@@ -171,7 +174,8 @@ def _is_kalibr(fields: Mapping[str, Any]) -> bool:
 def _calibration(fields: Mapping[str, Any]) -> Calibration:
     k = _matrix(fields)
     width, height = _size(fields)
-    model, d = _lens(fields)
+    stored, d = _lens(fields)
+    model = known_distortion(stored) or stored
     p = _numbers(fields, ('projection_matrix', 'p'), 12)
     r = _numbers(fields, ('rectification_matrix', 'r'), 9)
     return Calibration(
@@ -181,6 +185,7 @@ def _calibration(fields: Mapping[str, Any]) -> Calibration:
         p=p or tuple(np.hstack([np.reshape(k, (3, 3)), np.zeros((3, 1))]).ravel().tolist()),
         d=d,
         distortion_model=model,
+        stored_model='' if model == stored else stored,
         **({'r': r} if r else {}),
     )
 
@@ -210,7 +215,7 @@ def _size(fields: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def _lens(fields: Mapping[str, Any]) -> tuple[str, tuple[float, ...]]:
-    """Return the distortion model, as CameraInfo names it, and its coefficients."""
+    """Return the distortion model, as it is named in the file, and its coefficients."""
     d = _numbers(fields, _DISTORTION, None)
     named = fields.get('distortion_model', '' if _is_kalibr(fields) else fields.get('model', ''))
     name = str(named).lower().removeprefix('distortion.').replace(' ', '_')
@@ -220,7 +225,7 @@ def _lens(fields: Mapping[str, Any]) -> tuple[str, tuple[float, ...]]:
         name = 'plumb_bob' if len(d) <= 5 else 'rational_polynomial'
     if name == UNDISTORTED:
         return 'plumb_bob', (0.0,) * 5
-    return known_distortion(name) or name, d
+    return name, d
 
 
 def _number(fields: Mapping[str, Any], names: tuple[str, ...]) -> float:

@@ -6,6 +6,7 @@ before region of interest and binning (REP 104).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -41,6 +42,10 @@ LEAST_SKEW = 0.005  # of fx
 ROTATION_ERROR = 0.01  # of the elements of R times its transpose
 INTERCHANGED, OBLONG = 0.01, 1.1  # share of a side; least ratio of the sides
 
+NO_DISTORTION = frozenset({
+    *('none', 'pinhole', 'perspective', 'rectilinear', 'undistorted', 'no_distortion', 'ideal'),
+})  # fmt: skip
+OTHER_DIRECTION = frozenset({'inverse_brown_conrady', 'modified_brown_conrady'})
 LARGEST_TANGENTIAL = 0.02
 LEAST_RADIAL, LARGEST_HIGHER = 0.1, 0.005  # k1 and the last two of plumb_bob's first four numbers
 LEAST_SPREAD = 0.6  # tangent of a ray, relative to that without distortion
@@ -144,8 +149,20 @@ def _of_distortion(fields: CalibrationFields, camera: CameraModel, name: str) ->
             f"all coefficients D of the model '{model}' are 0: images are treated as undistorted, "
             'not as those of an ideal fisheye lens'
         )
+    named = re.sub('[ -]+', '_', model.strip().lower())
+    if may_be_raw and known_distortion(model) is None and named not in NO_DISTORTION:
+        yield (
+            f"the distortion model '{model}' is not known and D is 0: images are treated as "
+            'undistorted'
+        )
     if lens == UNDISTORTED:
         return
+    if named in OTHER_DIRECTION:
+        yield (
+            f"D of the model '{model}' is used as that of plumb_bob, as RealSense's ROS driver "
+            'publishes it, but librealsense applies it in another direction or order: points '
+            'away from the centre may be off'
+        )
     if not model.strip():
         yield f'D has {len(d)} numbers but distortion_model is empty: plumb_bob is assumed'
     if lens != EQUIDISTANT and max(abs(number) for number in d[2:4]) > LARGEST_TANGENTIAL:
