@@ -49,10 +49,10 @@ end(run_node(Hanging, name='hanging', errors=(OSError,), leave_at_any_time={leav
 class SmallNode(NodeProcess):
     """Run NODE with something done in these places."""
 
-    def __init__(self, *, leave=False, **parts):
+    def __init__(self, *, leave=False, args=(), **parts):
         places = ('before', 'making', 'work', 'close', 'destroy')
         parts = {place: parts.get(place, 'pass') for place in places}
-        self._start(['-c', NODE.format(**parts, leave=leave)])
+        self._start(['-c', NODE.format(**parts, leave=leave), *args])
 
 
 @pytest.fixture
@@ -82,6 +82,22 @@ def test_a_middleware_that_never_lets_go_is_left_by_force_with_every_stack(run):
     assert 'closed' in node.log
     assert 'in destroy_node' in node.log
     assert 'in run_node' in node.log
+
+
+@pytest.mark.parametrize(
+    ('args', 'reason'),
+    [
+        (['--params-file', '/nowhere.yaml'], '/nowhere.yaml'),
+        (['-r', '1/image:=/image'], "Couldn't parse remap rule: '-r 1/image:=/image'"),
+        (['--nonsense'], '--nonsense'),
+    ],
+)
+def test_ros_arguments_that_cannot_be_read_are_one_line(ros, args, reason):
+    node = SmallNode(args=['--ros-args', *args])
+    assert node.wait() == 1
+    assert 'Traceback' not in node.log
+    assert '[hanging]: ROS 2 cannot start: ' in node.lines[-1]  # rcl's own line may be before it
+    assert reason in node.lines[-1]
 
 
 @pytest.mark.parametrize('how', [signal.SIGINT, signal.SIGTERM])

@@ -66,7 +66,11 @@ def run_node(
     # wherever the program is, the second SIGINT that a launch file passes on breaks no clean-up.
     signalled = threading.Event()
     signal.signal(signal.SIGINT, lambda number, frame: signalled.set())
-    rclpy.init(args=list(sys.argv if args is None else args))
+    try:
+        rclpy.init(args=list(sys.argv if args is None else args))
+    except RuntimeError as error:  # rclpy's errors of rcl, which have no public name
+        get_logger(name).fatal(f'ROS 2 cannot start: {in_one_line(error)}')
+        return 1
     if signalled.is_set():  # perhaps before rclpy's handler was there
         rclpy.try_shutdown()
         return 0
