@@ -66,7 +66,8 @@ def test_the_node_is_given_an_exported_file_and_its_warning(tmp_path, backend):
     path = tmp_path / 'tiny.onnx'
     network = LoadedNetwork(lively_model('ZoeD_tiny_NK'), weights_warning='noise: not depth')
     export_onnx(network, path, head='both')
-    predictor = make_predictor(replace(ONNX, backend=backend, weights=str(path)))
+    settings = replace(ONNX, backend=backend, weights=str(path), precision='fp32')
+    predictor = make_predictor(settings)
     assert predictor.weights_warning == 'noise: not depth'
     assert predictor(RGB).depth_m.shape == (80, 120)
 
