@@ -60,7 +60,7 @@ def test_depth_has_its_images_header_and_log_time(tmp_path):
         np.testing.assert_array_equal(depth.data.view('<f4'), np.full(48 * 64, number + 1.0))
 
 
-def test_points_lie_where_camera_info_says(tmp_path):
+def test_points_lie_where_camera_info_states(tmp_path):
     source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(1))
     convert(source, tmp_path / 'out.mcap', FakePredictor(2.0), cloud_decimation=2)
     (cloud,) = bags.messages_of(tmp_path / 'out.mcap', '/depth/points')
@@ -265,7 +265,7 @@ def test_the_router_decides_once_and_does_not_flicker(tmp_path):
     assert predictor.requested_heads == ['auto', 'indoor', 'indoor', 'indoor']
 
 
-def test_the_routers_verdict_is_added_on_request(tmp_path):
+def test_the_router_output_is_added_on_request(tmp_path):
     source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(2))
     convert(source, tmp_path / 'out.mcap', domain=True, router_mode='outdoor', router_rate_hz=0.0)
     domains = [
@@ -372,7 +372,7 @@ def test_wherever_the_file_was_cut_the_result_is_the_same(tmp_path, share):
     assert (tmp_path / 'out.mcap').read_bytes() == whole
 
 
-def test_a_image_that_failed_before_does_not_get_the_next_ones_depth(tmp_path):
+def test_an_image_that_failed_before_does_not_get_the_next_ones_depth(tmp_path):
     def depth(rgb, head):
         if rgb[0, 0, 0] == 0:
             raise InferenceError('NaN')
@@ -468,7 +468,7 @@ def test_a_killed_process_leaves_work_that_is_finished(tmp_path):
     assert len(bags.messages_of(tmp_path / 'out.mcap', '/depth/image')) == 8
 
 
-def test_the_recording_says_where_its_depth_comes_from(tmp_path):
+def test_the_recording_states_where_its_depth_comes_from(tmp_path):
     from mcap.reader import make_reader
 
     source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(1))
@@ -487,17 +487,17 @@ def depths_of(path):
 
 
 @pytest.mark.parametrize(
-    ('asked', 'factor'), [('auto', 50 / 64 / 0.5), ('off', 1.0), ('scale', 50 / 64 / 0.5)]
+    ('requested', 'factor'), [('auto', 50 / 64 / 0.5), ('off', 1.0), ('scale', 50 / 64 / 0.5)]
 )
-def test_depth_is_brought_to_the_recorded_camera(tmp_path, asked, factor):
+def test_depth_is_brought_to_the_recorded_camera(tmp_path, requested, factor):
     source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(2))
     predictor = FakePredictor(2.0, training_hfov_rad=HALF)
-    report = convert(source, tmp_path / 'out.mcap', predictor, focal_correction=asked)
+    report = convert(source, tmp_path / 'out.mcap', predictor, focal_correction=requested)
     assert depths_of(tmp_path / 'out.mcap') == pytest.approx([2.0 * factor] * 2)
     assert report.uncorrected == 0
 
 
-def test_without_a_camera_depth_stays_the_training_cameras_and_that_is_told(tmp_path):
+def test_without_a_camera_depth_stays_the_training_cameras_and_that_is_reported(tmp_path):
     source = bags.write_mcap(tmp_path / 'in.mcap', [bags.image(bags.rgb_image(0), 10**18)])
     predictor = FakePredictor(2.0, training_hfov_rad=HALF)
     report = convert(source, tmp_path / 'auto.mcap', predictor)
@@ -508,9 +508,9 @@ def test_without_a_camera_depth_stays_the_training_cameras_and_that_is_told(tmp_
 
 
 @pytest.mark.parametrize(
-    ('asked', 'focal_px'), [('auto', 55.0), ('rectified', 55.0), ('raw', 50.0)]
+    ('requested', 'focal_px'), [('auto', 55.0), ('rectified', 55.0), ('raw', 50.0)]
 )
-def test_rectified_images_take_p_by_their_topic_or_as_configured(tmp_path, asked, focal_px):
+def test_rectified_images_take_p_by_their_topic_or_as_configured(tmp_path, requested, focal_px):
     topic, info = '/cam/color/rect/image', '/cam/color/rect/camera_info'
     messages = [
         bags.camera_info(10**18, rectified_focal_px=55.0, topic=info),
@@ -518,7 +518,7 @@ def test_rectified_images_take_p_by_their_topic_or_as_configured(tmp_path, asked
     ]
     source = bags.write_mcap(tmp_path / 'in.mcap', messages)
     predictor = FakePredictor(2.0, training_hfov_rad=HALF)
-    report = convert(source, tmp_path / 'out.mcap', predictor, camera_rectified=asked)
+    report = convert(source, tmp_path / 'out.mcap', predictor, camera_rectified=requested)
     assert depths_of(tmp_path / 'out.mcap') == pytest.approx([2.0 * focal_px / 64 / 0.5])
     text = report.assumptions['camera_info']
     assert ('rectified images (P)' if focal_px == 55.0 else 'raw images (K with D)') in text

@@ -136,7 +136,7 @@ def test_a_recording_on_which_every_worker_dies_is_named_and_the_others_are_done
     assert done == {name: data for name, data in expected.items() if name != '2.mcap'}
 
 
-def test_more_workers_than_processors_still_work_and_what_each_has_is_said(tmp_path, cluster):
+def test_more_workers_than_processors_still_work_and_what_each_has_is_reported(tmp_path, cluster):
     jobs, expected = fleet(tmp_path, 3, bags.SIZE)
     results, (expected_images, done), lines = run(jobs, FakeModel(), 5)
     assert written(tmp_path) == expected

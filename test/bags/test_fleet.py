@@ -33,7 +33,7 @@ def test_one_after_the_other_a_bad_one_stops_no_other(tmp_path):
     assert watcher.values == [6, 6]
 
 
-def test_processes_side_by_side_do_the_same_and_tell_their_progress(tmp_path):
+def test_processes_side_by_side_do_the_same_and_report_their_progress(tmp_path):
     watcher = Counts([0, 0])
     check(list(run_with_processes(jobs(tmp_path), FakeModel(), 2, watcher)), tmp_path)
     assert watcher.values == [6, 6]

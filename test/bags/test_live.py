@@ -58,7 +58,7 @@ def test_an_abandoned_recording_leaves_no_file(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_disk_that_fails_is_told_at_the_end_and_leaves_no_file(tmp_path, monkeypatch):
+def test_a_disk_that_fails_is_reported_at_the_end_and_leaves_no_file(tmp_path, monkeypatch):
     class FullDisk(live.Output):
         def write(self, item):
             raise OSError(28, 'No space left on device')

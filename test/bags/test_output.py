@@ -288,7 +288,7 @@ def test_other_settings_leave_the_state_of_the_first_ones(tmp_path, drive):
 
 
 def hard_drive() -> list[bags.Written]:
-    """Images of 16 bits whose largest value grows, at times that tremble; camera_info changes."""
+    """Images of 16 bits whose largest value grows, at irregular times; camera_info changes."""
     chance = random.Random(1)
     messages = []
     for number in range(IMAGES):

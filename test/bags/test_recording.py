@@ -362,7 +362,7 @@ def test_compressed_messages_are_known_without_metadata_yaml(tmp_path, storage):
     assert messages(file) == messages(alone) == many(5)
 
 
-def test_what_the_file_says_of_its_compression_is_undone_in_the_copy(tmp_path):
+def test_what_the_file_states_of_its_compression_is_undone_in_the_copy(tmp_path):
     path = tmp_path / 'in.mcap'
     content = {'version': 9, 'compression_mode': 'message', 'compression_format': 'zstd'}
     with path.open('wb') as file:
@@ -379,7 +379,7 @@ def test_a_broken_compressed_message_is_named_and_the_others_are_kept(tmp_path):
     packed = [replace(m, data=zstandard.compress(m.data)) for m in many(5)]
     packed[2] = replace(packed[2], data=packed[2].data[:-9])
     huge = zstandard.ZstdCompressor().compress(bytes(100))
-    bomb = huge[:4] + b'\xe0' + (2**40).to_bytes(8, 'little') + huge[6:]  # says 1 TB
+    bomb = huge[:4] + b'\xe0' + (2**40).to_bytes(8, 'little') + huge[6:]  # states 1 TB
     packed[3] = replace(packed[3], data=bomb)
     path = chunked(tmp_path / 'in.mcap', CompressionType.NONE, packed)
     with pytest.raises(DamagedRecordingError, match='in.mcap: .* message of /chatter cannot be'):
@@ -583,7 +583,7 @@ def test_messages_that_are_missing_by_the_files_own_count_are_reported(tmp_path)
 
 
 def test_a_chunk_that_would_fill_the_memory_is_refused(tmp_path):
-    """One says 4 GB, the other one says 100 bytes and holds a megabyte."""
+    """One states 4 GB, the other one states 100 bytes and holds a megabyte."""
     packed = zstandard.compress(bytes(2**20))
     for size in (2**32, 100):
         path = tmp_path / f'{size}.mcap'
@@ -600,7 +600,7 @@ def test_a_chunk_that_would_fill_the_memory_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(('share', 'page_bytes'), [(0.99, 1), (0.95, 1), (0.5, 1), (0.5, 4096)])
-def test_a_cut_database_is_surveyed_row_by_row(tmp_path, share, page_bytes):
+def test_a_cut_database_is_summarized_row_by_row(tmp_path, share, page_bytes):
     folder = bags.write_bag(tmp_path / 'bag', many(), 'sqlite3')
     file = next(folder.glob('*.db3'))
     size = file.stat().st_size

@@ -80,7 +80,7 @@ def test_results_are_named_after_their_recordings_whatever_dots_are_in_the_names
     assert [path.name for path in (tmp_path / 'there').iterdir()] == ['bag.of.today.mcap']
 
 
-def test_a_damaged_recording_is_an_error_that_says_what_helps(tmp_path, predictor, capsys):
+def test_a_damaged_recording_is_an_error_that_states_what_helps(tmp_path, predictor, capsys):
     source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(5))
     source.write_bytes(source.read_bytes()[:-400])
     out = tmp_path / 'out.mcap'
@@ -92,7 +92,7 @@ def test_a_damaged_recording_is_an_error_that_says_what_helps(tmp_path, predicto
     assert 'recovered: ' in capsys.readouterr().out
 
 
-def test_the_same_command_again_says_that_it_is_done(tmp_path, predictor, capsys):
+def test_the_same_command_again_reports_that_it_is_done(tmp_path, predictor, capsys):
     source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(2))
     command = ['bag', str(source), str(tmp_path / 'out.mcap')]
     assert main(command) == 0
@@ -145,10 +145,10 @@ def test_missing_libraries_are_named_with_the_extra(monkeypatch, capsys):
 
 
 def test_jobs_are_done_side_by_side(tmp_path, monkeypatch, capsys):
-    asked = []
+    requested = []
 
     def run(jobs, model, count, watcher):
-        asked.append((model.name, model.weights, count))
+        requested.append((model.name, model.weights, count))
         return [(job, f'{job.source}: no') for job in jobs]
 
     monkeypatch.setattr('zoedepth_ros.bags.fleet.run_with_processes', run)
@@ -156,7 +156,7 @@ def test_jobs_are_done_side_by_side(tmp_path, monkeypatch, capsys):
         (tmp_path / name).touch()
     names = [str(tmp_path / name) for name in ('a.mcap', 'b.mcap', 'out')]
     assert main(['bag', *names, '--jobs', '2', '--model', 'ZoeD_tiny_NK', '--weights', 'w']) == 1
-    assert asked == [('ZoeD_tiny_NK', 'w', 2)]
+    assert requested == [('ZoeD_tiny_NK', 'w', 2)]
     assert capsys.readouterr().err.count('mcap: no') == 2
 
 
@@ -166,7 +166,7 @@ def test_without_ray_its_name_and_install_line_are_given(tmp_path, monkeypatch, 
     assert 'pip install ray' in capsys.readouterr().err
 
 
-def test_how_camera_info_is_read_is_an_option_and_is_said(tmp_path, predictor, capsys):
+def test_how_camera_info_is_read_is_an_option_and_is_reported(tmp_path, predictor, capsys):
     messages = [bags.camera_info(10**18, rectified_focal_px=55.0)]
     messages.append(bags.image(bags.rgb_image(0), 10**18))
     source = bags.write_mcap(tmp_path / 'in.mcap', messages)

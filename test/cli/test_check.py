@@ -88,7 +88,7 @@ HONEST = {
 
 
 @pytest.mark.parametrize('name', HONEST)
-def test_a_network_that_does_what_its_contract_says_raises_no_doubt(name):
+def test_a_network_that_does_what_its_contract_states_raises_no_doubt(name):
     output, changes = HONEST[name]
     found = examined(output, **changes)
     assert (found['DOUBT'], found['BROKEN']) == ([], [])

@@ -56,7 +56,7 @@ def test_depth_of_another_size_than_its_image_is_refused(tmp_path):
         Folder(tmp_path, domain='indoor')[0]
 
 
-def test_a_text_file_in_the_place_of_a_image_is_refused(tmp_path):
+def test_a_text_file_in_the_place_of_an_image_is_refused(tmp_path):
     (tmp_path / 'rgb/rgb').mkdir(parents=True)
     (tmp_path / 'rgb/rgb/a.jpg').write_text('not an image')
     with pytest.raises(DatasetError, match='not an image'):

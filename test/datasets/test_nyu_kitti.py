@@ -107,7 +107,7 @@ def test_kitti_rounds_half_a_column_of_the_crop_down(tmp_path):
     assert Kitti(tmp_path, listing)[0].rgb[0, 0].tolist() == [24, 12, 0]
 
 
-def test_kitti_leaves_out_lines_without_truth(tmp_path):
+def test_kitti_leaves_out_lines_without_ground_truth(tmp_path):
     dataset = Kitti(tmp_path, kitti__tree(tmp_path))
     assert len(dataset) == 1
 
@@ -117,7 +117,7 @@ def test_kitti_may_lie_in_one_folder(tmp_path):
     assert Kitti(tmp_path, listing)[0].depth_m[0, 0] == 1.0
 
 
-def test_a_image_too_small_for_the_crop_is_refused(tmp_path):
+def test_an_image_too_small_for_the_crop_is_refused(tmp_path):
     listing = kitti__tree(tmp_path)
     write_image(tmp_path / 'raw' / KITTI_PICTURE, position_image(351, 1242))
     with pytest.raises(DatasetError, match='351 x 1242; expected at least 352 x 1216'):

@@ -146,7 +146,7 @@ def test_diode_leaves_the_mask_aside_like_the_paper(tmp_path):
     np.testing.assert_array_equal(depth_m, np.float32([[1.25, nan, 300.0], [4.0, 5.0, 6.0]]))
 
 
-def test_diode_applies_the_mask_when_asked(tmp_path):
+def test_diode_applies_the_mask_when_requested(tmp_path):
     diode__tree(tmp_path)
     depth_m = Diode(tmp_path, domain='indoor', apply_mask=True)[0].depth_m
     nan = np.nan
@@ -216,7 +216,7 @@ def test_hypersim_of_another_size_is_refused_because_the_focal_length_would_be_w
         HyperSim(tmp_path)[0]
 
 
-def test_hypersim_without_h5py_says_what_to_install(tmp_path, monkeypatch):
+def test_hypersim_without_h5py_reports_what_to_install(tmp_path, monkeypatch):
     hypersim__tree(tmp_path, np.ones((768, 1024), np.float32))
     dataset = HyperSim(tmp_path)
     monkeypatch.setitem(sys.modules, 'h5py', None)

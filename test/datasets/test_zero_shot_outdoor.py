@@ -8,7 +8,7 @@ from zoedepth_ros.datasets.file_formats import DatasetError
 from zoedepth_ros.datasets.zero_shot_outdoor import Ddad, VirtualKitti2
 
 
-def test_ddad_reads_metres_and_squashes_only_the_image(tmp_path):
+def test_ddad_reads_metres_and_resizes_only_the_image(tmp_path):
     depth_m = np.zeros((20, 30), np.float32)
     depth_m[3, 4] = 123.5
     write_image(tmp_path / '000000_CAMERA_01_rgb.png', gray(20, 30))

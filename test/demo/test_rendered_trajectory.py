@@ -76,7 +76,7 @@ def test_a_trajectory_needs_numba_and_the_error_names_the_extra(monkeypatch):
     assert 'skipped' in warnings[0]
 
 
-def test_a_name_tells_whether_images_have_ground_truth():
+def test_a_name_states_whether_images_have_ground_truth():
     assert has_ground_truth('trajectory')
     assert has_ground_truth(['trajectory', 'photographs'])
     assert not any(

@@ -1,6 +1,6 @@
 """Every command, link and name in README.md and docs/.
 
-A block of commands is run here (`<!-- runs -->` above it), or says what it needs and is checked
+A block of commands is run here (`<!-- runs -->` above it), or states what it needs and is checked
 against the tables of the code (`<!-- needs: a webcam -->`). A block without a mark fails.
 """
 
@@ -47,7 +47,7 @@ def test_the_pages_are_found_and_so_are_their_blocks():
 
 
 @pytest.mark.parametrize('block', COMMANDS, ids=where(COMMANDS))
-def test_every_block_of_commands_is_run_or_says_what_it_needs(block):
+def test_every_block_of_commands_is_run_or_states_what_it_needs(block):
     assert block.mark, (
         f'{block.where}: write <!-- runs -->, <!-- needs: … --> or <!-- text --> above this block'
     )

@@ -1,4 +1,4 @@
-"""The data set that docs/datasets.md adds reads what the page says it reads."""
+"""The data set that docs/datasets.md adds reads what the page describes."""
 
 import cv2
 import numpy as np

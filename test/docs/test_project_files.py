@@ -1,4 +1,4 @@
-"""Workflows and containers say what they should; only a run elsewhere shows that they work."""
+"""Workflows and containers contain what they should; only a run elsewhere shows that they work."""
 
 import re
 import shlex

@@ -100,7 +100,7 @@ def test_the_routers_accuracy_is_over_images_and_absent_without_a_router():
     assert evaluate(without, data, INDOOR).router_accuracy is None
 
 
-def test_a_image_without_a_pixel_that_counts_is_listed_and_left_out():
+def test_an_image_without_a_pixel_that_counts_is_listed_and_left_out():
     samples = [flat_sample('unknown', np.nan), flat_sample('far', 12.0), flat_sample('a', 2.0)]
     report = evaluate(ConstantNetwork(_two_metres), ListedSamples(samples), INDOOR)
     assert report.without_ground_truth == ('unknown', 'far')
@@ -161,18 +161,20 @@ def test_depth_is_brought_to_the_camera_of_each_image_where_the_weights_name_the
     assert plain == pytest.approx([2.0 / 3.0, 0.0], abs=1e-6)
     assert report.metrics_without_camera.abs_rel == pytest.approx(1.0 / 3.0)
     assert [float(s.prediction_m[0, 0]) for s in seen] == pytest.approx([6.0, 3.0])
-    told = report.as_dict()
-    assert (told['focal_correction'], told['training_hfov_deg']) == ('scale', 90.0)
+    reported = report.as_dict()
+    assert (reported['focal_correction'], reported['training_hfov_deg']) == ('scale', 90.0)
 
 
 @pytest.mark.parametrize(
-    ('hfov_rad', 'focal_px', 'asked'),
+    ('hfov_rad', 'focal_px', 'requested'),
     [(0.0, 9.0, 'auto'), (math.pi / 2, 0.0, 'auto'), (math.pi / 2, 9.0, 'off')],
 )
-def test_without_both_cameras_or_when_switched_off_depth_stays_as_it_is(hfov_rad, focal_px, asked):
+def test_without_both_cameras_or_when_switched_off_depth_stays_as_it_is(
+    hfov_rad, focal_px, requested
+):
     data = ListedSamples([flat_sample('a', 2.0, focal_px=focal_px)])
     network = ConstantNetwork(_two_metres, training_hfov_rad=hfov_rad)
-    report = evaluate(network, data, INDOOR, focal_correction=asked)
+    report = evaluate(network, data, INDOOR, focal_correction=requested)
     assert report.metrics.abs_rel == pytest.approx(0.0, abs=1e-6)
     assert report.as_dict()['focal_correction'] == 'off'
     assert report.without_camera == ()

@@ -1,4 +1,4 @@
-"""What filters remove and keep is counted as by hand; a fake network says what the test knows."""
+"""What filters remove and keep is counted as by hand; a fake network predicts known depth."""
 
 import math
 
@@ -43,15 +43,15 @@ def test_what_is_imagined_for_one_image_is_mostly_held_back(kind):
 
 def test_a_networks_error_of_one_image_goes_and_one_that_stays_stays(monkeypatch):
     walk = CameraTrajectory('room', HELD_OUT_SEED + 1)
-    truth = {walk[n].sample.rgb.tobytes(): (n, walk[n].sample.depth_m) for n in range(5)}
+    ground_truth = {walk[n].sample.rgb.tobytes(): (n, walk[n].sample.depth_m) for n in range(5)}
 
     def says(rgb, head):
-        number, depth_m = truth[rgb.tobytes()]
-        said_m = 0.5 * np.nan_to_num(depth_m, nan=80.0)  # a wrong scale is no error here
-        said_m[:40, :40] *= 0.6  # always
+        number, depth_m = ground_truth[rgb.tobytes()]
+        reported_m = 0.5 * np.nan_to_num(depth_m, nan=80.0)  # a wrong scale is no error here
+        reported_m[:40, :40] *= 0.6  # always
         if number == 3:
-            said_m[100:140, 100:140] *= 0.6
-        return said_m
+            reported_m[100:140, 100:140] *= 0.6
+        return reported_m
 
     predictor = FakePredictor(says)
     found = network_filter_counts(predictor, 'room', 1, 5)
@@ -65,7 +65,7 @@ def test_a_networks_error_of_one_image_goes_and_one_that_stays_stays(monkeypatch
     assert network_filter_counts(predictor, 'room', 1, 5)['temporal'].wrong == 0
 
 
-def test_the_tremble_is_the_standard_deviation_of_log_median_depth():
+def test_the_flicker_is_the_standard_deviation_of_log_median_depth():
     factors = np.exp(0.1 * np.where(np.arange(12) % 2, 1.0, -1.0))
     calls = iter(np.tile(factors, 2))
     predictor = FakePredictor(lambda rgb, head: np.full(rgb.shape[:2], 2.0 * next(calls)))

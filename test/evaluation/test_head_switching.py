@@ -7,7 +7,7 @@ import pytest
 from constant_network import ConstantNetwork
 from listed_samples import flat_sample
 
-from zoedepth_ros.evaluation import head_switching as walk
+from zoedepth_ros.evaluation import head_switching as trajectory
 from zoedepth_ros.evaluation.crossings import changes, match
 from zoedepth_ros.evaluation.head_switching import evaluate_trajectories, evaluate_trajectory
 from zoedepth_ros.media.sample import Sample
@@ -19,7 +19,7 @@ class _Frame:
     sample: Sample
 
 
-def _walk(domains, *, seen=None, step_s=0.25):
+def _trajectory(domains, *, seen=None, step_s=0.25):
     """One frame each quarter second; the image shows `seen`, which the router goes by."""
     for index, domain in enumerate(domains):
         outdoor = (seen or domains)[index] == 'outdoor'
@@ -35,7 +35,7 @@ def _two_metres(image, head):
 
 
 def test_the_head_follows_once_each_way_within_a_second_of_the_door():
-    report = evaluate_trajectory(ConstantNetwork(_two_metres), _walk(OUT_AND_BACK))
+    report = evaluate_trajectory(ConstantNetwork(_two_metres), _trajectory(OUT_AND_BACK))
     assert report.switches_to == {'indoor': 1, 'outdoor': 1}
     assert [(crossing.time_s, crossing.to) for crossing in report.crossings] == [
         (3.0, 'outdoor'),
@@ -49,23 +49,27 @@ def test_the_head_follows_once_each_way_within_a_second_of_the_door():
 
 def test_a_router_that_sees_the_street_before_the_door_is_early():
     seen = ['indoor'] * 8 + ['outdoor'] * 20 + ['indoor'] * 12
-    report = evaluate_trajectory(ConstantNetwork(_two_metres), _walk(OUT_AND_BACK, seen=seen))
+    report = evaluate_trajectory(
+        ConstantNetwork(_two_metres), _trajectory(OUT_AND_BACK, seen=seen)
+    )
     assert report.crossings[0].delay_s == -0.75  # sees it at 2.0 s, switches at 2.25 s
     assert report.router_accuracy == 0.9
 
 
 def test_a_router_that_never_notices_has_no_delay():
     seen = ['indoor'] * 40
-    report = evaluate_trajectory(ConstantNetwork(_two_metres), _walk(OUT_AND_BACK, seen=seen))
+    report = evaluate_trajectory(
+        ConstantNetwork(_two_metres), _trajectory(OUT_AND_BACK, seen=seen)
+    )
     assert report.switches_to == {'indoor': 0, 'outdoor': 0}
     assert report.crossings[0].delay_s is None
     assert json.loads(json.dumps(report.as_dict()))['largest_delay_s'] is None
 
 
-def test_depth_is_that_of_the_head_in_use_not_of_the_routers_last_verdict():
+def test_depth_is_that_of_the_head_in_use_not_of_the_last_router_output():
     domains = ['indoor'] * 8 + ['outdoor'] * 8
-    report = evaluate_trajectory(ConstantNetwork(_two_metres), _walk(domains))
-    # truth 2 m: the first frame outdoors is still predicted by the indoor head, 7 others are 3 m
+    report = evaluate_trajectory(ConstantNetwork(_two_metres), _trajectory(domains))
+    # ground truth 2 m: the first frame outdoors is predicted by the indoor head, 7 others are 3 m
     assert report.metrics['outdoor'].abs_rel == pytest.approx(0.5 * 7 / 8)
     assert report.metrics['indoor'].abs_rel == pytest.approx(0.0, abs=1e-6)
 
@@ -76,14 +80,14 @@ def test_the_nearest_switch_to_the_same_domain_is_the_doors():
     assert [crossing.delay_s for crossing in match(doors, switches)] == [0.5, 0.25]
 
 
-def test_several_walks_are_judged_by_their_worst(monkeypatch):
+def test_several_trajectories_are_judged_by_their_worst(monkeypatch):
     late = ['indoor'] * 16 + ['outdoor'] * 12 + ['indoor'] * 12
 
     def draw(kind, seed):
         assert kind == 'door'
-        return _walk(OUT_AND_BACK, seen=late if seed == 6 else None)
+        return _trajectory(OUT_AND_BACK, seen=late if seed == 6 else None)
 
-    monkeypatch.setattr(walk, 'CameraTrajectory', draw)
+    monkeypatch.setattr(trajectory, 'CameraTrajectory', draw)
     found = evaluate_trajectories(ConstantNetwork(_two_metres), seed=5, n_trajectories=2).as_dict()
     assert found['largest_delay_s'] == 1.25  # seen at 4.0 s, switched at 4.25 s, the door at 3.0 s
     assert found['most_switches_to'] == {'indoor': 1, 'outdoor': 1}
@@ -95,14 +99,14 @@ def test_a_beginning_is_not_a_change():
     assert changes([0.0, 1.0, 2.0], ['outdoor', 'outdoor', 'indoor']) == [(2.0, 'indoor')]
 
 
-def test_a_walk_needs_a_router_and_frames():
+def test_a_trajectory_needs_a_router_and_frames():
     with pytest.raises(ValueError, match='ZoeD_tiny_NK has no router'):
-        evaluate_trajectory(ConstantNetwork(_two_metres, router=False), _walk(['indoor']))
+        evaluate_trajectory(ConstantNetwork(_two_metres, router=False), _trajectory(['indoor']))
     with pytest.raises(ValueError, match='without frames'):
         evaluate_trajectory(ConstantNetwork(_two_metres), [])
 
 
-def test_on_a_walk_too_depth_is_brought_to_the_camera():
+def test_on_a_trajectory_too_depth_is_brought_to_the_camera():
     def frames():
         for index, domain in enumerate(['indoor'] * 3 + ['outdoor'] * 3):
             blue = 255 * (domain == 'outdoor')

@@ -7,13 +7,13 @@ import pytest
 
 from zoedepth_ros.evaluation.metrics import METRICS, Metrics, compute_metrics, mean_metrics
 
-TRUTH_M = np.array([1.0, 2.0, 4.0, 8.0])
+GROUND_TRUTH_M = np.array([1.0, 2.0, 4.0, 8.0])
 PREDICTION_M = np.array([1.0, 1.0, 5.5, 8.0])
 # ratios 1, 2, 1.375, 1; errors 0, 1, -1.5, 0; logs 0, -ln 2, ln 1.375, 0
 
 
 def test_the_deltas_count_pixels_below_powers_of_a_quarter_more():
-    metrics = compute_metrics(TRUTH_M, PREDICTION_M)
+    metrics = compute_metrics(GROUND_TRUTH_M, PREDICTION_M)
     assert metrics.delta1 == 0.5  # 1.375 and 2 are not below 1.25
     assert metrics.delta2 == 0.75  # 1.375 < 1.5625
     assert metrics.delta3 == 0.75  # 2 > 1.953125
@@ -28,14 +28,14 @@ def test_each_delta_has_its_own_threshold():
 
 
 def test_the_relative_and_metric_errors_are_means_over_pixels():
-    metrics = compute_metrics(TRUTH_M, PREDICTION_M)
+    metrics = compute_metrics(GROUND_TRUTH_M, PREDICTION_M)
     assert metrics.abs_rel == pytest.approx((1 / 2 + 1.5 / 4) / 4)
     assert metrics.sq_rel == pytest.approx((1 / 2 + 2.25 / 4) / 4)
     assert metrics.rmse == pytest.approx(math.sqrt((1 + 2.25) / 4))
 
 
 def test_the_logarithmic_errors_use_natural_logarithms_but_for_log_10():
-    metrics = compute_metrics(TRUTH_M, PREDICTION_M)
+    metrics = compute_metrics(GROUND_TRUTH_M, PREDICTION_M)
     down, up = 0.6931471805599453, 0.3184537311185346  # ln 2, ln 1.375
     squares, mean = (down**2 + up**2) / 4, (up - down) / 4
     assert metrics.rmse_log == pytest.approx(math.sqrt(squares))
@@ -44,13 +44,13 @@ def test_the_logarithmic_errors_use_natural_logarithms_but_for_log_10():
 
 
 def test_a_wrong_scale_alone_has_no_silog():
-    metrics = compute_metrics(TRUTH_M, TRUTH_M * 1.1)
+    metrics = compute_metrics(GROUND_TRUTH_M, GROUND_TRUTH_M * 1.1)
     assert metrics.silog == pytest.approx(0.0, abs=1e-9)
     assert metrics.abs_rel == pytest.approx(0.1)
 
 
 def test_a_perfect_prediction_scores_one_and_zeros():
-    perfect = compute_metrics(TRUTH_M, TRUTH_M).as_dict()
+    perfect = compute_metrics(GROUND_TRUTH_M, GROUND_TRUTH_M).as_dict()
     assert perfect == {name: 1.0 if name.startswith('delta') else 0.0 for name in METRICS}
 
 

@@ -1,4 +1,4 @@
-"""Other focal lengths: a network that is wrong as theory says is put right by every correction."""
+"""Other focal lengths: every correction removes the error that theory predicts."""
 
 import math
 from dataclasses import replace
@@ -20,14 +20,14 @@ from zoedepth_ros.evaluation.other_cameras import (
 
 
 class Truth(FakePredictor):
-    """Say a constant; the scenes below carry their own depth."""
+    """Predict a constant; the scenes below carry their own depth."""
 
 
 def scenes(domain, count, factor):
     """Scenes whose network measures everything `factor` times as far."""
     views = predict_views(Truth(2.0), domain, range(count), 1.0)
-    said = [np.nan_to_num(s.sample.depth_m, nan=80.0) * np.float32(factor) for s in views]
-    return [replace(s, depth_m=depth_m) for s, depth_m in zip(views, said, strict=True)]
+    reported = [np.nan_to_num(s.sample.depth_m, nan=80.0) * np.float32(factor) for s in views]
+    return [replace(s, depth_m=depth_m) for s, depth_m in zip(views, reported, strict=True)]
 
 
 @pytest.mark.parametrize('domain', ['indoor', 'outdoor'])

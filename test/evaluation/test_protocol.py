@@ -89,5 +89,5 @@ def test_a_score_resizes_then_clamps_then_masks():
     assert metrics.abs_rel == pytest.approx((0 + 1 / 4 + 2 / 8) / 3)
 
 
-def test_a_image_without_a_valid_pixel_has_no_score():
+def test_an_image_without_a_valid_pixel_has_no_score():
     assert _protocol().score(np.ones((2, 2), np.float32), np.full((2, 2), np.nan)) is None

@@ -33,7 +33,7 @@ def test_the_papers_rows_of_nyu_are_complete():
     assert rows['ZoeD_M12_NK']['rmse'] == 0.277
 
 
-def test_every_row_says_where_it_is_printed():
+def test_every_row_states_where_it_is_printed():
     assert all('arXiv:2302.12288' in row.source for row in PUBLISHED)
 
 

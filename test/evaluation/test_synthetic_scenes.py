@@ -17,16 +17,16 @@ from zoedepth_ros.evaluation.synthetic_scenes import (
 @pytest.fixture
 def drawn(monkeypatch):
     """Draw rooms of 2 m and streets of 40 m with blue in them; tell which were drawn."""
-    asked = []
+    requested = []
 
     def draw(domain, seed, height, width):
-        asked.append((domain, seed))
+        requested.append((domain, seed))
         outdoor = domain == 'outdoor'
         depth_m, blue = (40.0, 255) if outdoor else (2.0, 0)
         return flat_sample(f'{domain}-{seed}', depth_m, domain=domain, blue=blue)
 
     monkeypatch.setattr(synthetic_scenes, 'render_scene', draw)
-    return asked
+    return requested
 
 
 def _by_head(image, head):
@@ -59,7 +59,7 @@ def test_evaluation_scenes_are_never_those_of_training_nor_of_another_seed(drawn
     assert len(set(drawn)) == 12
 
 
-def test_a_forced_head_leaves_the_routers_verdict_as_it_is(drawn):
+def test_a_forced_head_leaves_the_router_output_as_it_is(drawn):
     found = evaluate_scenes(ConstantNetwork(_by_head), seed=0, n_samples=2, head='indoor')
     assert found.router_accuracy == 1.0
     assert found.reports['outdoor'].router_accuracy == 1.0

@@ -17,7 +17,7 @@ def _watch(n_kept, depths_m=(2.0, 8.0, 4.0, np.nan)):
 
 
 def test_the_images_of_largest_relative_error_are_kept_worst_first():
-    # predicted 2 m: errors of 0, 6/8 and 2/4; the one without truth has none
+    # predicted 2 m: errors of 0, 6/8 and 2/4; the one without ground truth has none
     names = [scored.sample.name for scored in _watch(2).ranked]
     assert names == ['rgb/8.0.png', 'rgb/4.0.png']
 

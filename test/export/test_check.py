@@ -1,4 +1,4 @@
-"""How a deviation is measured, and what is said without the options."""
+"""How a deviation is measured, and what is reported without the options."""
 
 import importlib.util
 import math
@@ -77,6 +77,6 @@ def test_a_missing_library_is_named_with_the_extra_that_has_it(tmp_path, monkeyp
         options, 'find_spec', lambda name: None if name.startswith('onnx') else found(name)
     )
     assert main(['export', 'onnx', '--out', str(tmp_path / 'x.onnx')]) == 2
-    said = capsys.readouterr().err
-    assert 'onnx and onnxscript and onnxruntime' in said
-    assert 'zoedepth_ros[onnx]' in said
+    reported = capsys.readouterr().err
+    assert 'onnx and onnxscript and onnxruntime' in reported
+    assert 'zoedepth_ros[onnx]' in reported

@@ -1,4 +1,4 @@
-"""An ONNX file computes what the network computes, and says what it is."""
+"""An ONNX file computes what the network computes, and names its contents."""
 
 import errno
 import os
@@ -93,7 +93,7 @@ def test_the_position_bias_is_a_constant_of_the_graph(exported):
     assert [list(x.dims) for x in bias] == [[1, HEADS, PATCHES + 1, PATCHES + 1]] * BLOCKS
 
 
-def test_the_file_says_what_it_is(exported):
+def test_the_file_states_what_it_is(exported):
     about = ort.InferenceSession(str(exported.files[0])).get_modelmeta().custom_metadata_map
     assert about['model'] == 'ZoeD_tiny_NK'
     assert about['head'] == about['router_heads'] == 'indoor,outdoor'
@@ -189,9 +189,9 @@ def test_a_file_that_deviates_is_not_left_behind(tmp_path, capsys):
     command = ['export', 'onnx', '--model', 'ZoeD_tiny_NK', '--weights', 'random']
     size = ['--height', str(SIZE[0]), '--width', str(SIZE[1])]
     assert main([*command, *size, '--out', str(out)]) == 1
-    said = capsys.readouterr().err
-    assert 'deviates from torch by more than 0.001' in said
-    assert 'nothing written' in said
+    reported = capsys.readouterr().err
+    assert 'deviates from torch by more than 0.001' in reported
+    assert 'nothing written' in reported
     assert list(tmp_path.iterdir()) == [out]
     assert out.read_text() == 'an older one'
 

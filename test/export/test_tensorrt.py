@@ -80,11 +80,11 @@ def test_an_engine_and_what_it_is_are_written(monkeypatch, onnx_file, tmp_path, 
     assert (about['model'], about['precision']) == ('ZoeD_tiny_NK', 'fp16')
     assert about['tensorrt'] == '10.3.0'
     assert read_sidecar(out) == about
-    said = capsys.readouterr().out
-    assert f'-> {out}' in said
-    assert 'NOISE' in said
-    assert 'street: mean difference 0.0e+00, correlation 1.000000' in said
-    assert 'WARNING  TensorRT 10.3.0 is older than 10.13' in said
+    reported = capsys.readouterr().out
+    assert f'-> {out}' in reported
+    assert 'NOISE' in reported
+    assert 'street: mean difference 0.0e+00, correlation 1.000000' in reported
+    assert 'WARNING  TensorRT 10.3.0 is older than 10.13' in reported
     numbers = json.loads(about['check'])
     assert set(numbers) == {'room', 'street', 'noise'}
     assert numbers['room']['depth_m_indoor'] == [0.0, 1.0]
@@ -107,9 +107,9 @@ def test_an_engine_that_computes_something_else_is_not_written(
 ):
     out = tmp_path / 'tiny.engine'
     assert build(monkeypatch, onnx_file, out, FakeTensorRT(), change=WRONG[name]) == 1
-    said = capsys.readouterr().err
-    assert 'TensorRT deviates from ONNX Runtime (allowed are 1% and 0.999)' in said
-    assert 'nothing written' in said
+    reported = capsys.readouterr().err
+    assert 'TensorRT deviates from ONNX Runtime (allowed are 1% and 0.999)' in reported
+    assert 'nothing written' in reported
     assert list(tmp_path.iterdir()) == []
 
 
@@ -171,11 +171,11 @@ def test_in_float32_nothing_is_halved(monkeypatch, onnx_file, tmp_path):
         (None, 'an engine needs TensorRT'),
     ],
 )
-def test_what_goes_wrong_is_said_and_nothing_is_written(
+def test_what_goes_wrong_is_reported_and_nothing_is_written(
     monkeypatch, onnx_file, tmp_path, capsys, library, message
 ):
     out = tmp_path / 'tiny.engine'
     assert build(monkeypatch, onnx_file, out, library) == 2
-    said = capsys.readouterr().err
-    assert np.array([part in said for part in message.split(' .*')]).all(), said
+    reported = capsys.readouterr().err
+    assert np.array([part in reported for part in message.split(' .*')]).all(), reported
     assert list(tmp_path.iterdir()) == []

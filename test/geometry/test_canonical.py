@@ -136,7 +136,7 @@ def test_a_wide_camera_gets_no_depth_where_the_training_camera_does_not_look():
     )
 
 
-def test_the_view_has_the_width_that_is_asked_for_and_the_trainings_aspect():
+def test_the_view_has_the_width_that_is_requested_and_the_trainings_aspect():
     view = training_view('outdoor', 608)
     assert (view.width, view.height) == (608, 176)
     assert view.fx_px == pytest.approx(721.54 / 2)

@@ -142,7 +142,7 @@ def test_on_held_out_scenes_flying_pixels_go_and_true_points_stay(domain, networ
     assert kept > 0.97 * true
 
 
-def test_uncertain_depth_becomes_unknown_when_asked():
+def test_uncertain_depth_becomes_unknown_when_requested():
     depth_m = np.array([[1.0, 2.0]], np.float32)
     uncertainty_m = np.array([[0.1, 0.5]], np.float32)
     assert without_uncertain(depth_m, uncertainty_m, 0.0) is depth_m

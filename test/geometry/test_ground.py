@@ -21,8 +21,8 @@ def floor(height_m, pitch_rad=0.0, roll_rad=0.0, *, wall_m=6.0, noise=0.0):
     with np.errstate(divide='ignore'):
         depth_m = np.where(drop > 0, height_m / drop, np.inf)
     depth_m = np.minimum(depth_m, wall_m)
-    tremble = np.exp(noise * np.random.default_rng(0).normal(size=depth_m.shape))
-    return depth_to_points((depth_m * tremble).astype(np.float32), RAYS)
+    fluctuation = np.exp(noise * np.random.default_rng(0).normal(size=depth_m.shape))
+    return depth_to_points((depth_m * fluctuation).astype(np.float32), RAYS)
 
 
 def test_convention_pitch_is_up_and_roll_is_the_right_side_down():

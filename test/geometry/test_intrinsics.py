@@ -178,6 +178,6 @@ def test_zeros_that_a_driver_fills_d_up_with_do_not_matter(name, used, zeros):
         ({'width': 0}, 'size must be positive'),
     ],
 )
-def test_a_calibration_that_cannot_be_used_says_why(changes, message):
+def test_a_calibration_that_cannot_be_used_reports_why(changes, message):
     with pytest.raises(CameraError, match=message):
         calibrated(**changes)

@@ -1,4 +1,4 @@
-"""Depth in 16 bits, held against fractions: the same for the node, recordings and files."""
+"""Depth in 16 bits, compared with fractions: the same for the node, recordings and files."""
 
 from fractions import Fraction
 
@@ -51,7 +51,7 @@ def test_what_is_unknown_or_out_of_range_is_0():
     row = np.float32([[NAN, INF, -INF, -1.0, 0.0, 0.5, 1.0, 5.0, 5.1, 70.0]])
     found, too_far = to_millimetres(row, min_m=1.0, max_m=5.0)
     assert found.tolist() == [[0, 0, 0, 0, 0, 0, 1000, 5000, 0, 0]]
-    assert too_far == 0  # out of the range that was asked for
+    assert too_far == 0  # out of the configured range
     assert to_millimetres(row)[1] == 1
 
 

@@ -80,7 +80,7 @@ def test_a_ceiling_is_not_in_the_way_and_a_hole_is_not_ground():
     assert split.free.tolist() == [[True, False, False]]
 
 
-def test_unknown_pixels_clear_nothing_unless_they_are_said_to_be_free():
+def test_unknown_pixels_clear_nothing_unless_they_are_configured_to_be_free():
     ground = Ground((0.0, -1.0, 0.0), HEIGHT_M, 1.0)
     points_m = np.full((2, 2, 3), np.nan, np.float32)
     assert not classify_points(points_m, ground, LIMITS).free.any()
@@ -155,7 +155,7 @@ def test_convention_beams_grow_to_the_left():
     assert hits.max() == pytest.approx(math.atan(0.4), abs=0.02)
 
 
-def test_a_beam_without_a_known_pixel_is_unknown_and_near_points_are_said_to_be():
+def test_a_beam_without_a_known_pixel_is_unknown_and_near_points_are_reported_to_be():
     depth_m = np.full((120, 160), 5.0, np.float32)
     depth_m[:, :80] = np.nan
     depth_m[:, 120:] = 0.05

@@ -1,4 +1,4 @@
-"""Pixels to directions to points, held against projections the other way."""
+"""Pixels to directions to points, compared with projections the other way."""
 
 import math
 
@@ -179,7 +179,7 @@ def test_a_pixel_without_a_depth_is_nan_in_all_coordinates_and_its_neighbours_ar
     assert np.isnan(points_m).sum() == 6
 
 
-def test_points_are_written_in_place_when_asked_and_the_depth_is_left_alone():
+def test_points_are_written_in_place_when_requested_and_the_depth_is_left_alone():
     depth_m = np.full((64, 96), 2.0, np.float32)
     depth_m[0, 0] = np.nan
     out = np.zeros((64, 96, 3), np.float32)

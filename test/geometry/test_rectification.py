@@ -1,4 +1,4 @@
-"""Rectified or raw: whole words of the topic's name, and what camera_info says by itself."""
+"""Rectified or raw: whole words of the topic's name, and what camera_info alone shows."""
 
 import pytest
 
@@ -26,7 +26,7 @@ LENS, NO_LENS = (-0.2, 0.1, 0.0, 0.0, 0.0), (0.0,) * 5
         '/left/image_rect2',
     ],
 )
-def test_a_whole_word_of_a_segment_says_that_images_are_rectified(topic):
+def test_a_whole_word_of_a_segment_means_that_images_are_rectified(topic):
     reading = choose_rectification('auto', topic, k=K, d=LENS, p=OTHER_P)
     assert reading.rectified
     assert topic in reading.text
@@ -48,7 +48,7 @@ def test_a_whole_word_of_a_segment_says_that_images_are_rectified(topic):
         '',
     ],
 )
-def test_rect_as_a_part_of_another_word_says_nothing(topic):
+def test_rect_as_a_part_of_another_word_means_nothing(topic):
     assert not choose_rectification('auto', topic, k=K, d=LENS, p=OTHER_P).rectified
 
 

@@ -34,7 +34,7 @@ def spoiled(ratios, share, how, random):
 
 
 def room(true):
-    """Depth of a corridor as a network of wrong scale says it, and the true points."""
+    """Depth of a corridor as a network of wrong scale predicts it, and the true points."""
     limits = np.where(RAYS < 0, (-1.0, -1.3), (1.2, 1.1)) / np.where(RAYS == 0, 1e-9, RAYS)
     depth_m = np.minimum(limits.min(axis=-1), 7.0).astype(np.float32)
     return (depth_m / np.float32(true)), depth_to_points(depth_m, RAYS)

@@ -1,4 +1,4 @@
-"""Sky is told by distance, direction, connection and smoothness; nothing else becomes sky."""
+"""Sky is found by distance, direction, connection and smoothness; nothing else becomes sky."""
 
 import numpy as np
 import pytest
@@ -69,13 +69,13 @@ def test_kept_memory_leaves_nothing_of_the_image_before():
     assert near_m.max() == 8.0
 
 
-@pytest.mark.parametrize('said_m', [40.0, 80.0])
-def test_on_held_out_streets_sky_is_found_and_houses_stay(said_m):
+@pytest.mark.parametrize('reported_m', [40.0, 80.0])
+def test_on_held_out_streets_sky_is_found_and_houses_stay(reported_m):
     found, taken, sky_pixels, others = 0, 0, 0, 0
     for seed in range(4):
         sample = render_scene('outdoor', 2**40 + 4000 + seed, 240, 320)
         true = np.isnan(sample.depth_m)
-        depth_m = np.nan_to_num(sample.depth_m, nan=said_m)
+        depth_m = np.nan_to_num(sample.depth_m, nan=reported_m)
         mask = sky_mask(depth_m, 'outdoor', rays=rays(CameraModel(sample.camera)), rgb=sample.rgb)
         found, sky_pixels = found + (mask & true).sum(), sky_pixels + true.sum()
         taken, others = taken + (mask & ~true).sum(), others + (~true).sum()

@@ -16,12 +16,12 @@ HEIGHT_M = 1.2
 SEEDS = range(5)
 
 
-def fits(room, pitch_deg, roll_deg, noise, **told):
+def fits(room, pitch_deg, roll_deg, noise, **reported):
     depth_m, _ = tilted.look(tilted.ROOMS[room], RAYS, pitch_deg, roll_deg, HEIGHT_M)
     depth_m[depth_m > 10.0] = np.inf
     for seed in SEEDS:
         seen_m = depth_m * tilted.smooth_noise(depth_m.shape, noise, seed)
-        yield fit_ground(depth_to_points(seen_m, RAYS), **told)
+        yield fit_ground(depth_to_points(seen_m, RAYS), **reported)
 
 
 def up_of(pitch_deg, roll_deg):
@@ -33,13 +33,13 @@ def up_of(pitch_deg, roll_deg):
     ('pitch_deg', 'roll_deg'), [(-60, 0), (-45, 0), (-30, 0), (-25, 0), (-30, 10), (-10, 25)]
 )
 @pytest.mark.parametrize('room', tilted.ROOMS)
-def test_a_tilt_beyond_the_tolerance_that_nobody_told_is_no_ground(
+def test_a_tilt_beyond_the_tolerance_that_nobody_configured_is_no_ground(
     room, pitch_deg, roll_deg, noise
 ):
     found = list(fits(room, pitch_deg, roll_deg, noise))
     assert [fit.trusted for fit in found] == [None] * len(SEEDS)
     others = [fit.other for fit in found if fit.other is not None]
-    assert len(others) >= 4  # and most say where the floor is
+    assert len(others) >= 4  # and most find the floor
     angles_deg = np.degrees([(ground.pitch_rad, ground.roll_rad) for ground in others])
     np.testing.assert_allclose(
         np.median(angles_deg, axis=0), [pitch_deg, roll_deg], atol=2.0 + 120.0 * noise
@@ -75,12 +75,12 @@ def test_a_tilt_within_the_tolerance_is_found(room, pitch_deg, roll_deg, noise, 
 @pytest.mark.parametrize('pitch_deg', [-60, -45, -30, -10, 10])
 @pytest.mark.parametrize('roll_deg', [0, 10, 20])
 @pytest.mark.parametrize('tolerance_deg', [0.0, 20.0])
-def test_told_pitch_and_roll_give_the_height_at_every_tilt(
+def test_configured_pitch_and_roll_give_the_height_at_every_tilt(
     pitch_deg, roll_deg, tolerance_deg, noise, error
 ):
-    told = {'up': up_of(pitch_deg, roll_deg), 'tolerance_rad': math.radians(tolerance_deg)}
+    reported = {'up': up_of(pitch_deg, roll_deg), 'tolerance_rad': math.radians(tolerance_deg)}
     room = 'yard' if pitch_deg > 0 else 'room'
-    trusted = [fit.trusted for fit in fits(room, pitch_deg, roll_deg, noise, **told)]
+    trusted = [fit.trusted for fit in fits(room, pitch_deg, roll_deg, noise, **reported)]
     heights_m = [ground.height_m for ground in trusted if ground is not None]
     assert len(heights_m) >= 4
     np.testing.assert_allclose(heights_m, HEIGHT_M, rtol=error)
@@ -88,30 +88,32 @@ def test_told_pitch_and_roll_give_the_height_at_every_tilt(
 
 @pytest.mark.parametrize('noise', [0.0, 0.02, 0.05])
 @pytest.mark.parametrize('pitch_deg', [-30, -15, 0])
-@pytest.mark.parametrize(('roll_deg', 'told_deg'), [(10, 0), (15, 0), (20, 0), (0, 12), (-12, 0)])
-def test_a_roll_that_was_told_wrong_is_said_and_costs_confidence(
-    pitch_deg, roll_deg, told_deg, noise
+@pytest.mark.parametrize(
+    ('roll_deg', 'configured_deg'), [(10, 0), (15, 0), (20, 0), (0, 12), (-12, 0)]
+)
+def test_a_roll_that_was_configured_wrong_is_reported_and_costs_confidence(
+    pitch_deg, roll_deg, configured_deg, noise
 ):
-    told = {'up': up_of(pitch_deg, told_deg), 'tolerance_rad': 0.0}
-    for fit in fits('room', pitch_deg, roll_deg, noise, **told):
+    reported = {'up': up_of(pitch_deg, configured_deg), 'tolerance_rad': 0.0}
+    for fit in fits('room', pitch_deg, roll_deg, noise, **reported):
         assert fit.other is not None
         assert math.degrees(fit.other.roll_rad) == pytest.approx(roll_deg, abs=6.0)
         assert fit.trusted is None or fit.trusted.confidence < 0.6
 
 
-@pytest.mark.parametrize('told_deg', [-45, -20])
-def test_a_pitch_that_was_told_wrong_is_said(told_deg):
-    told = {'up': up_of(told_deg, 0), 'tolerance_rad': 0.0}
-    for fit in fits('room', -32, 0, 0.02, **told):
+@pytest.mark.parametrize('configured_deg', [-45, -20])
+def test_a_pitch_that_was_configured_wrong_is_reported(configured_deg):
+    reported = {'up': up_of(configured_deg, 0), 'tolerance_rad': 0.0}
+    for fit in fits('room', -32, 0, 0.02, **reported):
         assert math.degrees(fit.other.pitch_rad) == pytest.approx(-32, abs=4.0)
 
 
 @pytest.mark.parametrize('tolerance_deg', [1.0, 3.0])
-def test_noise_that_tilts_the_floor_out_of_a_narrow_tolerance_leaves_the_told_direction(
+def test_noise_that_tilts_the_floor_out_of_a_narrow_tolerance_leaves_the_configured_direction(
     tolerance_deg,
 ):
-    told = {'up': up_of(-15, 0), 'tolerance_rad': math.radians(tolerance_deg)}
-    heights_m = [fit.trusted.height_m for fit in fits('room', -15, 0, 0.02, **told)]
+    reported = {'up': up_of(-15, 0), 'tolerance_rad': math.radians(tolerance_deg)}
+    heights_m = [fit.trusted.height_m for fit in fits('room', -15, 0, 0.02, **reported)]
     np.testing.assert_allclose(heights_m, HEIGHT_M, rtol=0.05)
 
 

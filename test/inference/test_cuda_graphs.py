@@ -50,7 +50,7 @@ def test_every_head_and_size_is_recorded_once_and_delivery_is_the_only_wait():
     assert graphs.captured == 3
 
 
-def test_the_last_verdict_steers_the_next_image_and_a_change_runs_again():
+def test_the_last_router_output_steers_the_next_image_and_a_change_runs_again():
     graphs = FakeGraphs()
     recorded = predictor(graphs, bias=[0.0, 3.0])
     rgb = images(1)[0]
@@ -84,7 +84,7 @@ def test_constants_that_moved_are_recorded_anew():
     assert graphs.captured == 2
 
 
-def test_what_cannot_be_recorded_runs_step_by_step_and_that_is_said(caplog):
+def test_what_cannot_be_recorded_runs_step_by_step_and_that_is_reported(caplog):
     graphs = FakeGraphs()
     graphs.fail_with = RuntimeError('CUDA error: operation not permitted when stream is capturing')
     recorded = predictor(graphs)

@@ -273,16 +273,18 @@ def test_a_batch_that_cannot_be_captured_is_replayed_one_by_one():
     assert 'no CUDA graph for one batch' in captured.optimization_note
 
 
-def test_a_failed_capture_is_tried_again_later_and_said_once(caplog):
+def test_a_failed_capture_is_tried_again_later_and_reported_once(caplog):
     graphs = FakeGraphs()
     graphs.fail_with = RuntimeError('CUDA error: operation not permitted when stream is capturing')
     captured, rgb = predictor(graphs), images(1)[0]
     with caplog.at_level(logging.WARNING):
         for _ in range(40):
             captured(rgb, 'indoor')
-    said = 'no CUDA graph for one image, every operation is launched: CUDA error: operation not'
-    assert said in captured.optimization_note
-    assert sum(said in record.message for record in caplog.records) == 1
+    reported = (
+        'no CUDA graph for one image, every operation is launched: CUDA error: operation not'
+    )
+    assert reported in captured.optimization_note
+    assert sum(reported in record.message for record in caplog.records) == 1
     assert captured.optimization == 'reference'
     graphs.fail_with = None
     for _ in range(64):
@@ -396,10 +398,10 @@ def test_too_little_memory_for_the_cloud_costs_the_cloud_and_not_the_network(mon
         full.setattr(torch.Tensor, 'clamp', no_room)
         results = [one(rgb, 'indoor') for _ in range(3)]
     assert [result.on_device for result in results] == [None] * 3
-    said = 'clouds are packed on the CPU for a while: CUDA out of memory. Tried to allocate'
-    assert said in one.optimization_note
+    reported = 'clouds are packed on the CPU for a while: CUDA out of memory. Tried to allocate'
+    assert reported in one.optimization_note
     assert 'Of the allocated' not in one.optimization_note
-    assert sum(said in record.message for record in caplog.records) == 1
+    assert sum(reported in record.message for record in caplog.records) == 1
     for _ in range(32):
         result = one(rgb, 'indoor')
     assert result.on_device.pack_cloud(cloud_request(result.depth_m.shape)) is not None

@@ -101,7 +101,7 @@ def test_depth_that_is_warped_is_no_longer_that_of_the_device():
         assert (result.on_device is not None) is is_kept, correction
 
 
-def test_a_device_that_fails_while_packing_says_so_once_and_the_cpu_packs(caplog):
+def test_a_device_that_fails_while_packing_reports_it_once_and_the_cpu_packs(caplog):
     one = predictor(clouds=DeviceClouds(FakeLink(), CPU))
     result = one(images(1)[0], 'indoor')
     assert one.optimization_note == ''
@@ -117,9 +117,13 @@ def test_a_device_that_fails_while_packing_says_so_once_and_the_cpu_packs(caplog
     )  # fmt: skip
     assert result.on_device.pack_cloud(request) is None
     assert one(images(1)[0], 'indoor').on_device is None
-    said = 'clouds are packed on the CPU for a while: cpu: CUDA error: an illegal memory access'
-    assert said in one.optimization_note
-    assert [record.levelname for record in caplog.records if said in record.message] == ['WARNING']
+    reported = (
+        'clouds are packed on the CPU for a while: cpu: CUDA error: an illegal memory access'
+    )
+    assert reported in one.optimization_note
+    assert [record.levelname for record in caplog.records if reported in record.message] == [
+        'WARNING'
+    ]
 
 
 def test_the_rays_of_cameras_are_kept_while_the_cameras_are():

@@ -104,7 +104,7 @@ def test_a_file_of_one_head_has_that_head_only():
         predictor(RGB, 'outdoor')
 
 
-def test_what_the_file_says_of_itself_is_passed_on():
+def test_what_the_file_states_of_itself_is_passed_on():
     predictor = ExportedPredictor(FakeSession(), 'some.onnx (onnxruntime)')
     assert predictor.model_name == 'ZoeD_tiny_NK'
     assert predictor.weights_warning == 'random weights: not depth'
@@ -150,7 +150,7 @@ def fake_runtime(monkeypatch, tmp_path):
         ({'network_height': 128}, r'has the network size \(64, 96\), but \(128, 96\) is'),
     ],
 )
-def test_a_file_that_is_not_what_was_asked_for_is_refused(fake_runtime, choice, message):
+def test_a_file_that_is_not_what_was_requested_is_refused(fake_runtime, choice, message):
     assert open_exported(fake_runtime, 'onnxruntime', model='ZoeD_tiny_NK').size == SIZE
     with pytest.raises(ValueError, match=message):
         open_exported(fake_runtime, 'onnxruntime', **choice)
@@ -173,7 +173,7 @@ def test_no_file_and_no_such_runtime_are_refused(tmp_path):
         ('tensorrt', 'tensorrt', 'needs TensorRT'),
     ],
 )
-def test_a_runtime_that_is_not_installed_is_said_with_what_to_do(
+def test_a_runtime_that_is_not_installed_is_reported_with_what_to_do(
     tmp_path, monkeypatch, backend, library, message
 ):
     path = tmp_path / 'file'

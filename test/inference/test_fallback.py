@@ -1,4 +1,4 @@
-"""What is done when the network cannot run as asked: one step down, said in words."""
+"""What happens when the network cannot run as configured: a fallback, reported in words."""
 
 import gc
 import weakref
@@ -67,8 +67,8 @@ class Fragile(FakePredictor):
 
 def degrading(hardware, **parameters):
     warnings = []
-    asked = settings_from(parameters).predictor
-    predictor = FallbackPredictor(hardware.make, asked, warnings.append)
+    requested = settings_from(parameters).predictor
+    predictor = FallbackPredictor(hardware.make, requested, warnings.append)
     predictor.warnings = warnings
     return predictor
 
@@ -79,7 +79,7 @@ def fail_once(predictor, kind):
     return predictor(RGB)
 
 
-def test_all_well_nothing_is_said_and_nothing_built_twice():
+def test_all_well_nothing_is_reported_and_nothing_built_twice():
     hardware = Hardware()
     predictor = degrading(hardware)
     predictor.warm_up(480, 640)
@@ -89,7 +89,7 @@ def test_all_well_nothing_is_said_and_nothing_built_twice():
     assert not predictor.recover()
 
 
-def test_a_network_that_is_slower_than_asked_is_told_until_another_is_built():
+def test_a_network_that_is_slower_than_requested_is_reported_until_another_is_built():
     hardware = Hardware()
     predictor = degrading(hardware)
     predictor._predictor.optimization_note = 'torch.compile failed: no compiler'
@@ -98,14 +98,14 @@ def test_a_network_that_is_slower_than_asked_is_told_until_another_is_built():
     assert predictor.notices == ()
 
 
-def test_without_cuda_auto_takes_the_cpu_and_says_so_while_asking_for_the_cpu_is_silent():
+def test_without_cuda_auto_takes_the_cpu_and_reports_it_while_asking_for_the_cpu_is_silent():
     hardware = Hardware(cuda=False)
     (notice,) = degrading(hardware).notices
     assert 'no CUDA' in notice
     assert degrading(hardware, device='cpu').notices == ()
 
 
-def test_an_asked_device_that_is_missing_or_breaks_at_the_start_is_an_error():
+def test_a_requested_device_that_is_missing_or_breaks_at_the_start_is_an_error():
     with pytest.raises(ValueError, match='not there'):
         degrading(Hardware(cuda=False), device='cuda')
     hardware = Hardware(warm_ups_too=True)
@@ -168,7 +168,7 @@ def test_a_gpu_without_room_for_the_smallest_network_is_left_for_the_cpu_by_auto
     assert predictor.notices == ('the network runs on the CPU instead of cuda:0 (out of memory)',)
 
 
-def test_recovery_brings_back_what_was_asked_and_happens_only_on_request():
+def test_recovery_brings_back_what_was_requested_and_happens_only_on_request():
     hardware = Hardware(room_px=300 * 400)
     predictor = degrading(hardware)
     fail_once(predictor, OutOfMemory)
@@ -230,7 +230,7 @@ def test_full_precision_that_gives_no_numbers_stays_and_fails_every_rgb_image():
     assert not predictor.failed
 
 
-def test_with_no_room_for_the_smallest_it_is_out_of_service_until_asked_again():
+def test_with_no_room_for_the_smallest_it_is_out_of_service_until_requested_again():
     hardware = Hardware(room_px=1)
     predictor = degrading(hardware)
     for _ in range(12):
@@ -273,7 +273,7 @@ def test_the_old_network_is_freed_before_the_next_is_built():
     assert alive == [0, 0, 0, 0]
 
 
-def test_several_failures_are_all_told():
+def test_several_failures_are_all_reported():
     hardware = Hardware(room_px=300 * 400)
     predictor = degrading(hardware, precision='fp16')
     fail_once(predictor, OutOfMemory)
@@ -394,9 +394,9 @@ def lost(predictor, run):
 @pytest.mark.parametrize('during', ['call', 'batch', 'warm_up'])
 def test_a_lost_context_frees_nothing_and_is_reported_once(device, during):
     hardware, reports = Hardware(), []
-    asked = settings_from({'device': device}).predictor
+    requested = settings_from({'device': device}).predictor
     predictor = FallbackPredictor(
-        hardware.make, asked, lambda text: None, lambda: reports.append(1)
+        hardware.make, requested, lambda text: None, lambda: reports.append(1)
     )
 
     def breaking(images=1):
@@ -416,10 +416,10 @@ def test_a_lost_context_frees_nothing_and_is_reported_once(device, during):
 
 def test_a_context_lost_while_loading_is_no_reason_for_the_cpu():
     reports = []
-    asked = settings_from({}).predictor
+    requested = settings_from({}).predictor
     hardware = failing_at_load(ContextLost('cuda:0: gone'))
     with pytest.raises(ContextLost):
-        FallbackPredictor(hardware.make, asked, lambda text: None, lambda: reports.append(1))
+        FallbackPredictor(hardware.make, requested, lambda text: None, lambda: reports.append(1))
     assert (reports, hardware.made) == ([1], [])
 
 

@@ -1,4 +1,4 @@
-"""OpenVINO gives the depth of torch, in the precision it says, or a reason why it cannot.
+"""OpenVINO gives the depth of torch, in the precision it reports, or a reason why it cannot.
 
 What only a processor of another kind or a broken file shows is run on a stand-in; the rest needs
 the library and is skipped without it.
@@ -51,7 +51,7 @@ def test_auto_is_bf16_where_the_processor_has_it(library, file):
     assert fake.compiled['INFERENCE_PRECISION_HINT'] == 'f32'
 
 
-def test_it_takes_its_own_number_of_threads_unless_told(library, file):
+def test_it_takes_its_own_number_of_threads_unless_configured(library, file):
     fake = library()
     open_exported(str(file), 'openvino')
     assert 'INFERENCE_NUM_THREADS' not in fake.compiled
@@ -60,7 +60,7 @@ def test_it_takes_its_own_number_of_threads_unless_told(library, file):
 
 
 @pytest.mark.parametrize(
-    ('asked', 'message'),
+    ('requested', 'message'),
     [
         ({'device': 'cuda:0'}, "openvino computes on the CPU, not on device 'cuda:0'"),
         ({'precision': 'fp16'}, 'openvino computes in fp32 or bf16, not in fp16'),
@@ -68,10 +68,10 @@ def test_it_takes_its_own_number_of_threads_unless_told(library, file):
         ({'model': 'ZoeD_tiny_K'}, 'has the model ZoeD_tiny_N, but ZoeD_tiny_K'),
     ],
 )
-def test_what_it_would_do_otherwise_is_refused(library, file, asked, message):
+def test_what_it_would_do_otherwise_is_refused(library, file, requested, message):
     library(able=('FP32',))
     with pytest.raises(ValueError, match=message):
-        open_exported(str(file), 'openvino', **asked)
+        open_exported(str(file), 'openvino', **requested)
 
 
 def test_a_file_that_it_cannot_read_or_that_is_not_ours_is_refused_on_one_line(library, file):
@@ -141,13 +141,13 @@ def test_openvino_gives_the_depth_of_torch(onnx_file, precision, least, most):
         depth_m = expected.depth_m.numpy()
         assert depth_m.std() > 0.01 * depth_m.mean()
         deviation = float(np.median(np.abs(found[f'depth_m_{head}'] / depth_m - 1.0)))
-        assert least <= deviation < most  # it computes as it says, neither worse nor better
+        assert least <= deviation < most  # it computes as reported, neither worse nor better
         np.testing.assert_allclose(
             found['router_logits'], expected.router_logits.numpy(), atol=10 * most
         )
 
 
-def test_the_predictor_says_where_and_how_it_computes(onnx_file):
+def test_the_predictor_reports_where_and_how_it_computes(onnx_file):
     predictor = open_exported(str(onnx_file), 'openvino', model='ZoeD_tiny_NK', precision='fp32')
     assert (predictor.device, predictor.precision) == ('cpu', 'fp32')
     assert predictor.weights_origin == f'{onnx_file} (openvino), from lively'

@@ -45,7 +45,7 @@ def test_auto_on_a_cpu_packs_the_weights(expected_m):
     np.testing.assert_allclose(depth_m(network), expected_m['indoor'], rtol=1e-4)
 
 
-def test_where_weights_cannot_be_packed_ordinary_operators_run_and_that_is_said(
+def test_where_weights_cannot_be_packed_ordinary_operators_run_and_that_is_reported(
     monkeypatch, caplog, expected_m
 ):
     monkeypatch.setattr(PackedLayers, 'missing', staticmethod(lambda dtype: 'no oneDNN here'))
@@ -74,7 +74,7 @@ def test_bf16_on_a_processor_without_it_runs_and_warns_that_it_is_slow(
     assert optimized('off', 'fp32').note == caplog.text == ''
 
 
-def test_a_torch_without_onednn_says_so(monkeypatch):
+def test_a_torch_without_onednn_reports_it(monkeypatch):
     monkeypatch.setattr(torch._C, '_has_mkldnn', False)
     assert 'without oneDNN' in PackedLayers.missing(torch.float32)
 
@@ -130,7 +130,7 @@ def test_a_full_device_is_no_failure_of_the_compiler(monkeypatch):
     assert network.mode == 'compiled'
 
 
-def test_compiled_code_is_kept_where_it_is_asked_to_be_unless_the_user_chose(
+def test_compiled_code_is_kept_where_it_is_configured_to_be_unless_the_user_chose(
     monkeypatch, tmp_path
 ):
     monkeypatch.setattr(torch, 'compile', lambda function, **settings: function)

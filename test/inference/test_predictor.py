@@ -29,7 +29,7 @@ def tiny(name='ZoeD_tiny_NK', way='metric', precision='fp32', flip=False,
 
 
 def bent(name: str, biases: dict[str, float], **settings) -> TorchPredictor:
-    """Return a tiny predictor whose router always says the same."""
+    """Return a tiny predictor whose router output is constant."""
     predictor = tiny(name, **settings)
     last = predictor._network.network.router.classify[-1]
     last.weight.data.zero_()
@@ -138,17 +138,17 @@ def test_auto_takes_the_head_the_router_prefers():
         assert not np.array_equal(result.depth_m, predictor(rgb, other).depth_m)
 
 
-def test_a_given_head_is_used_and_the_router_is_asked_only_when_wanted():
+def test_a_given_head_is_used_and_the_router_is_run_only_when_wanted():
     predictor = bent('ZoeD_tiny_NK', {'indoor': 0.0, 'outdoor': 9.0})
     rgb = random_rgb(64, 96)
-    asked = predictor(rgb, 'indoor')
-    assert asked.head == 'indoor'
-    assert asked.router_probabilities['outdoor'] > 0.99
+    requested = predictor(rgb, 'indoor')
+    assert requested.head == 'indoor'
+    assert requested.router_probabilities['outdoor'] > 0.99
     assert predictor(rgb, 'indoor', route=False).router_probabilities == {}
     assert predictor(rgb, 'auto', route=False).head == 'outdoor'  # auto cannot do without
 
 
-def test_one_verdict_on_the_image_itself_holds_for_its_mirror_image_too(monkeypatch):
+def test_one_router_output_on_the_image_itself_holds_for_its_mirror_image_too(monkeypatch):
     predictor = tiny(flip=True)
     router_outputs = iter([torch.tensor([[0.0, 1.0]]), torch.tensor([[1.0, 0.0]])])
     monkeypatch.setattr(predictor._network, 'route', lambda features: next(router_outputs))
@@ -259,7 +259,7 @@ def test_warming_up_makes_the_constants_of_the_size_and_runs_every_head(monkeypa
     assert sizes == [(64, 96)]
 
 
-def test_network_resolution_is_the_squashed_prediction_before_the_way_back():
+def test_network_resolution_is_the_resized_prediction_before_the_way_back():
     rgb = random_rgb(101, 67)
     predictor = tiny('ZoeD_tiny_K', way='official', flip=True)
     result = predictor.predict_network_resolution(rgb)
@@ -293,7 +293,7 @@ def test_auto_takes_bf16_on_a_processor_that_has_instructions_for_it(
 ):
     monkeypatch.setattr(devices, 'bf16_emulated', lambda: reason)
     assert choose_precision('auto', CPU) == expected
-    assert choose_precision('bf16', CPU) == 'bf16'  # who asks for it has it
+    assert choose_precision('bf16', CPU) == 'bf16'  # a configured precision is used
 
 
 @pytest.mark.parametrize('name', ['gpu', 'cuda:', 'cuda:x', 'cpu:0', ''])
@@ -323,8 +323,8 @@ def test_images_together_give_what_each_gives_alone_whatever_size_head_and_quest
     images = [random_rgb(40 + 7 * i, 60 + 5 * i, seed=i) for i in range(4)]
     heads, routes = ['indoor', 'auto', 'outdoor', 'indoor'], [False, False, True, True]
     together = predictor.predict_batch(images, heads, routes=routes)
-    asked = zip(images, heads, routes, strict=True)
-    for ours, (rgb, head, route) in zip(together, asked, strict=True):
+    requested = zip(images, heads, routes, strict=True)
+    for ours, (rgb, head, route) in zip(together, requested, strict=True):
         assert_alike(ours, predictor(rgb, head, route=route))
     assert [bool(r.router_probabilities) for r in together] == [False, True, True, True]
 

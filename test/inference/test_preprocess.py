@@ -72,7 +72,7 @@ def as_tensor(rgb: np.ndarray) -> torch.Tensor:
 
 
 @pytest.mark.parametrize('size', [(101, 67), (20, 30), (64, 96)])
-def test_metric_squashes_corners_on_corners_and_maps_0_to_255_to_minus_1_to_1(size):
+def test_metric_resizes_with_align_corners_and_maps_0_to_255_to_minus_1_to_1(size):
     rgb = random_rgb(*size)
     image = MetricPreprocessing((64, 96)).to_network(as_tensor(rgb))
     assert image.shape == (1, 3, 64, 96)
@@ -137,7 +137,7 @@ def test_an_impossible_preprocessing_is_refused(arguments, message):
 
 @pytest.fixture
 def every_warning():
-    torch.set_warn_always(True)  # else torch tells of read-only memory once in a process
+    torch.set_warn_always(True)  # else torch warns of read-only memory once per process
     yield
     torch.set_warn_always(False)
 

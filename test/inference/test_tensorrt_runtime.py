@@ -115,14 +115,14 @@ def test_an_engine_gives_depth_at_the_size_of_the_image(machine, engine):
     np.testing.assert_allclose(found.depth_m, 2.0)  # white is 1 in the network
 
 
-def test_an_engine_is_loaded_on_the_device_that_is_asked_for(machine, engine):
+def test_an_engine_is_loaded_on_the_device_that_is_requested(machine, engine):
     library = FakeTensorRT()
     machine(library)
     open_exported(str(engine), 'tensorrt', device='cuda:1')
     assert library.calls == ['cuda:1', 'cuda:1']
 
 
-def test_an_engine_of_another_release_and_a_failing_one_are_said(machine, engine):
+def test_an_engine_of_another_release_and_a_failing_one_are_reported(machine, engine):
     machine(FakeTensorRT(readable=False))
     with pytest.raises(ValueError, match=r'cannot be loaded by TensorRT 10\.3\.0'):
         open_exported(str(engine), 'tensorrt')

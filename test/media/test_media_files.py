@@ -94,7 +94,7 @@ def test_colours_of_another_number_are_refused(tmp_path):
         write_ply(tmp_path / 'c.ply', np.ones((2, 3), np.float32), np.ones((3, 3), np.uint8))
 
 
-def test_a_image_is_read_red_first(tmp_path):
+def test_an_image_is_read_red_first(tmp_path):
     write_image(tmp_path / 'p.png', np.full((2, 3, 3), (10, 20, 200), np.uint8))
     rgb = read_image(tmp_path / 'p.png')
     assert rgb.shape == (2, 3, 3)
@@ -137,7 +137,7 @@ def with_orientation(rgb: np.ndarray, value: int, suffix: str, order: str) -> by
 @pytest.mark.parametrize('suffix', ['.jpg', '.png'])
 @pytest.mark.parametrize('order', ['<', '>'])
 @pytest.mark.parametrize('value', range(1, 9))
-def test_a_image_held_any_way_comes_upright_as_pillow_says(tmp_path, suffix, order, value):
+def test_an_image_held_any_way_comes_upright_as_pillow_says(tmp_path, suffix, order, value):
     image = pytest.importorskip('PIL.Image')
     ops = pytest.importorskip('PIL.ImageOps')
     rgb = np.zeros((16, 32, 3), np.uint8)
@@ -171,7 +171,7 @@ def test_the_field_of_view_is_that_of_the_focal_length_as_pillow_writes_it(
 
 
 @pytest.mark.parametrize('cut_at', range(8, 60, 3))
-def test_a_damaged_exif_tells_no_field_of_view(cut_at):
+def test_a_damaged_exif_has_no_field_of_view(cut_at):
     image = pytest.importorskip('PIL.Image')
     exif = image.Exif()
     exif[0x8769] = {0xA405: 26}
@@ -180,14 +180,14 @@ def test_a_damaged_exif_tells_no_field_of_view(cut_at):
     assert hfov_rad(data, 40, 30) in (0.0, pytest.approx(2 * math.atan(34.613 / 52), rel=1e-4))
 
 
-def test_a_image_without_exif_is_upright(tmp_path):
+def test_an_image_without_exif_is_upright(tmp_path):
     write_image(tmp_path / 'p.jpg', np.zeros((8, 8, 3), np.uint8))
     read = read_stored_image(tmp_path / 'p.jpg')
     assert (read.orientation, read.hfov_rad) == (1, 0.0)
 
 
 @pytest.mark.parametrize('suffix', ['.jpg', '.png'])
-def test_a_image_whose_end_is_missing_is_refused_by_name(tmp_path, suffix):
+def test_an_image_whose_end_is_missing_is_refused_by_name(tmp_path, suffix):
     noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
     data = with_orientation(noise, 1, suffix, '<')
     (tmp_path / f'cut{suffix}').write_bytes(data[: len(data) // 2])

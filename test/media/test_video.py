@@ -19,15 +19,15 @@ def test_the_frames_own_times_are_given(tmp_path):
 class Untold:
     """A video without times, or with some that make no sense."""
 
-    def __init__(self, told_ms, fps=10.0):
-        self._told, self._fps = iter(told_ms), fps
+    def __init__(self, reported_ms, fps=10.0):
+        self._reported, self._fps = iter(reported_ms), fps
 
     def get(self, what):
-        return self._fps if what == cv2.CAP_PROP_FPS else next(self._told)
+        return self._fps if what == cv2.CAP_PROP_FPS else next(self._reported)
 
 
 @pytest.mark.parametrize(
-    ('told_ms', 'fps', 'times_s'),
+    ('reported_ms', 'fps', 'times_s'),
     [
         ([0.0] * 4, 10.0, [0.0, 0.1, 0.2, 0.3]),
         ([float('nan')] * 3, 10.0, [0.0, 0.1, 0.2]),
@@ -36,9 +36,9 @@ class Untold:
         ([0.0] * 3, float('inf'), [0.0, 1 / 30, 2 / 30]),
     ],
 )
-def test_times_that_are_not_told_or_go_back_come_from_the_rate(told_ms, fps, times_s):
-    times = FrameTimes(Untold(told_ms, fps))
-    assert [times.next() for _ in told_ms] == pytest.approx(times_s)
+def test_times_that_are_not_reported_or_go_back_come_from_the_rate(reported_ms, fps, times_s):
+    times = FrameTimes(Untold(reported_ms, fps))
+    assert [times.next() for _ in reported_ms] == pytest.approx(times_s)
 
 
 def test_after_a_gap_the_rate_is_kept():

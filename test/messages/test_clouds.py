@@ -80,7 +80,7 @@ def test_an_empty_cloud_has_no_points(rows):
     assert cloud_points(cloud(rows)).shape == (0, 3)
 
 
-def test_the_row_step_of_a_single_row_says_nothing():
+def test_the_row_step_of_a_single_row_states_nothing():
     assert len(cloud_points(cloud([POINTS], row_step=0))) == len(POINTS)
 
 

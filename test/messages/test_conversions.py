@@ -280,7 +280,7 @@ def test_damaged_bytes_are_refused(data):
 
 
 @pytest.mark.parametrize('suffix', ['.jpg', '.png'])
-def test_a_image_cut_short_is_refused_where_opencv_fills_it_up(monkeypatch, suffix):
+def test_an_image_cut_short_is_refused_where_opencv_fills_it_up(monkeypatch, suffix):
     """As older versions of OpenCV do, with grey."""
     monkeypatch.setattr(cv2, 'imdecode', lambda *_: np.full((32, 48, 3), 128, np.uint8))
     whole = encoded(suffix, noise())
@@ -482,7 +482,7 @@ def test_the_bits_of_a_camera_never_become_fewer():
     assert '12 significant bits: by the largest value' in reader.assumption
 
 
-def test_configured_bits_are_taken_and_what_exceeds_them_is_said():
+def test_configured_bits_are_taken_and_what_exceeds_them_is_reported():
     msg = message('mono16', 1, 2, [b'\xff\x03\x00\x02'])  # 1023, 512
     reader = ImageReader()
     assert reader.rgb(msg, bits=12)[0, :, 0].tolist() == [64, 32]  # 255 x 1023 / 4095, …
@@ -499,7 +499,7 @@ class Bridge(types.ModuleType):
 
     def __init__(self, broken: bool = False):
         super().__init__('cv_bridge')
-        self.asked = []
+        self.requested = []
         bridge = self
 
         class CvBridge:
@@ -508,7 +508,7 @@ class Bridge(types.ModuleType):
                     raise ImportError('numpy.core.multiarray failed to import')
                 if msg.encoding not in ('bgr8', 'rgb8'):
                     raise Bridge.CvBridgeError(f'[{msg.encoding}] is not a color format')
-                bridge.asked.append((msg.encoding, desired_encoding, msg.step, len(msg.data)))
+                bridge.requested.append((msg.encoding, desired_encoding, msg.step, len(msg.data)))
                 pixels = np.frombuffer(msg.data, np.uint8).reshape(msg.height, msg.width, 3)
                 return pixels[..., ::-1] if msg.encoding == 'bgr8' else pixels
 
@@ -527,7 +527,7 @@ def test_cv_bridge_is_used_where_it_works(monkeypatch, unknown_best):
     monkeypatch.setitem(sys.modules, 'cv_bridge', bridge)
     rgb = rgb_of(message('8UC3', 1, 2, [bytes([3, 2, 1] * 2)], step=10))
     assert rgb.tolist() == [[[1, 2, 3]] * 2]
-    assert bridge.asked[-1] == ('bgr8', 'rgb8', 6, 6)
+    assert bridge.requested[-1] == ('bgr8', 'rgb8', 6, 6)
     assert best_converter() is convert_with_cv_bridge
 
 

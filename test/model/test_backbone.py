@@ -10,7 +10,7 @@ from zoedepth_ros.model.backbones.beit import BeitFeatures, position_bias
 
 
 def numbered_table(rows: int, columns: int) -> torch.Tensor:
-    """Return a table (.., 2 heads) whose entries tell where they stand; head 1 is negative."""
+    """Return a table (.., 2 heads) whose entries encode their position; head 1 is negative."""
     index = torch.arange((2 * rows - 1) * (2 * columns - 1) + 3, dtype=torch.float32)
     return torch.stack([index, -index], dim=1)
 

@@ -39,7 +39,7 @@ def test_images_of_another_size_are_refused(size: tuple[int, int]) -> None:
             refuse()
 
 
-def test_settings_with_a_image_of_another_size_are_refused() -> None:
+def test_settings_with_an_image_of_another_size_are_refused() -> None:
     with pytest.raises(ValueError, match='64 x 64 only, got 64 x 96'):
         dataclasses.replace(config('N'), image_size=(64, 96))
 

@@ -1,4 +1,4 @@
-"""A robot drives down a corridor; its costmap is held against the true floor plan."""
+"""A robot drives down a corridor; its costmap is compared with the true floor plan."""
 
 from pathlib import Path
 

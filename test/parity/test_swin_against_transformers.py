@@ -21,7 +21,7 @@ CONFIG = ModelConfig(
     (64, 64),
     SWIN,
     (INDOOR,),
-    dataclasses.replace(DECODER, relative_features=32),  # as theirs cannot be told otherwise
+    dataclasses.replace(DECODER, relative_features=32),  # as theirs cannot be configured
 )
 SAME = {
     'attention.self.logit_scale': 'attn.logit_scale',

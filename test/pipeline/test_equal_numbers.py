@@ -104,7 +104,7 @@ def recording(path):
 def through_the_node(numbers=range(IMAGES), topics=ALL, **values) -> dict[str, list]:
     """Return topic -> messages."""
     parts = frozenset(f'depth/points/{name}' for name in SEGMENTS)
-    bench = Bench(Predictor(), listened=frozenset(topics) | parts, **{**SETTINGS, **values})
+    bench = Bench(Predictor(), subscribed=frozenset(topics) | parts, **{**SETTINGS, **values})
     bench.camera.set_info(camera_info_message(*SIZE, FOCAL_PX, FOCAL_PX))
     for number in numbers:
         bench.now_s = (time_ns(number) + 5) * 1e-9  # when it is recorded

@@ -1,4 +1,4 @@
-"""The scale of a still scene does not tremble, and nothing is late."""
+"""The scale of a still scene does not flicker, and nothing is late."""
 
 import math
 
@@ -30,9 +30,9 @@ def test_flicker_is_the_standard_deviation_of_log_median_depth():
 
 
 def test_the_flicker_of_a_still_scene_shrinks_fivefold():
-    tremble = np.exp(0.05 * np.random.default_rng(4).normal(size=200))
-    out = play(FlickerFilter(), tremble)
-    before, after = np.std(np.log(tremble[50:])), np.std(np.log(out[50:]))
+    fluctuation = np.exp(0.05 * np.random.default_rng(4).normal(size=200))
+    out = play(FlickerFilter(), fluctuation)
+    before, after = np.std(np.log(fluctuation[50:])), np.std(np.log(out[50:]))
     assert after < before / 5
 
 

@@ -64,7 +64,7 @@ def test_an_image_of_the_training_camera_stays_as_it_is():
         ('warp', LEARNT_RAD, CAMERA, 2.0),  # the same everywhere, so the warp changes nothing
     ],
 )
-def test_what_is_done_is_what_is_asked_for(correction, learnt_rad, camera, expected_m):
+def test_what_is_done_is_what_is_requested(correction, learnt_rad, camera, expected_m):
     predictor = fake(training_hfov_rad=learnt_rad)
     depth_m = depth_of(predictor, camera, focal_correction=correction)
     assert depth_m == pytest.approx(expected_m, rel=1e-6)
@@ -76,7 +76,7 @@ def test_a_field_of_view_that_is_given_counts_more_than_the_weights():
     assert depth_of(fake(), camera__training_hfov=LEARNT_RAD) == pytest.approx(6.0)
 
 
-def test_the_head_and_the_router_are_asked_as_without():
+def test_the_head_and_the_router_are_used_as_without():
     predictor = fake(training_hfov_rad=LEARNT_RAD)
     outputs_of(predictor, router__mode='outdoor')
     assert predictor.requested_heads == ['outdoor']

@@ -152,7 +152,7 @@ def test_the_other_head_keeps_its_own_scale(tmp_path):
     assert factors == pytest.approx([2.0, 3.0])
 
 
-def test_the_scale_is_saved_where_the_file_says_and_not_before_it_is_known(tmp_path):
+def test_the_scale_is_saved_where_the_file_states_and_not_before_it_is_known(tmp_path):
     path = tmp_path / 'new.yaml'
     settings = settings_from({'camera.height': 0.8, 'scale.source': 'height'})
     scaling, around = Scaling(('indoor',), settings), GroundSegmentation()
@@ -179,16 +179,16 @@ def test_a_file_that_is_wrong_or_missing_stops_the_start(tmp_path):
         Scaling(('indoor',), settings_from({'scale.file': str(path)}))
 
 
-def test_a_still_scene_is_held_and_a_hand_over_is_smooth_when_asked():
+def test_a_still_scene_is_held_and_a_hand_over_is_smooth_when_requested():
     settings = settings_from({'filter.flicker': True, 'router.handover': 2.0})
     scaling = Scaling(('indoor', 'outdoor'), settings)
     base_m, _ = seen(HALL)
-    tremble = np.exp(0.05 * np.random.default_rng(1).normal(size=60))
+    fluctuation = np.exp(0.05 * np.random.default_rng(1).normal(size=60))
     out = [
         t * scaling.factor(result_of(base_m * np.float32(t)), RGB, settings, 0.1 * i)
-        for i, t in enumerate(tremble)
+        for i, t in enumerate(fluctuation)
     ]
-    assert np.std(np.log(out[20:])) < np.std(np.log(tremble[20:])) / 3
+    assert np.std(np.log(out[20:])) < np.std(np.log(fluctuation[20:])) / 3
     outdoor = result_of(base_m * np.float32(1.5), 'outdoor')
     after = 1.5 * scaling.factor(outdoor, RGB, settings, 6.0)
     assert after == pytest.approx(out[-1], rel=0.02)
@@ -207,7 +207,7 @@ def test_ratios_of_another_sensor_correct_the_scale_and_single_ones_are_gathered
         assert scaling.report(None).applied == pytest.approx(1.6, rel=0.03), at_a_time
 
 
-def test_where_tf_says_that_up_is_counts_more_than_the_pitch_parameter():
+def test_where_tf_reports_that_up_is_counts_more_than_the_pitch_parameter():
     settings = settings_from({'camera.pitch': 0.2, 'camera.pitch_tolerance': 0.0})
     _, points_m = seen(HALL)  # truly -0.15
     surroundings = GroundSegmentation()

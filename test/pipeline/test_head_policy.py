@@ -14,7 +14,7 @@ from zoedepth_ros.pipeline.settings import PipelineSettings, settings_from
 HEADS = ('indoor', 'outdoor')
 
 
-def verdict(outdoor: float) -> dict[str, float]:
+def router_output(outdoor: float) -> dict[str, float]:
     return {'indoor': 1.0 - outdoor, 'outdoor': outdoor}
 
 
@@ -27,69 +27,71 @@ def router(**changes) -> PipelineSettings:
     return settings_from({f'router.{name}': value for name, value in values.items()})
 
 
-def test_the_first_verdict_decides_at_once():
+def test_the_first_router_output_decides_at_once():
     chooser = policy()
-    assert chooser.update(verdict(0.51), 100.0) == 'outdoor'
+    assert chooser.update(router_output(0.51), 100.0) == 'outdoor'
     assert chooser.last_switch_s == 100.0
 
 
-def test_before_any_verdict_the_first_head_is_used():
+def test_before_any_router_output_the_first_head_is_used():
     chooser = policy()
     assert chooser.head == 'indoor'
     assert chooser.update({}, 1.0) == 'indoor'
-    assert chooser.update(verdict(0.9), 1.1) == 'outdoor'  # still the first verdict
+    assert chooser.update(router_output(0.9), 1.1) == 'outdoor'  # still the first router output
 
 
 def test_a_small_lead_does_not_switch():
     chooser = policy()
-    chooser.update(verdict(0.0), 0.0)
-    assert chooser.update(verdict(0.59), 10.0) == 'indoor'  # leads by 0.18
-    assert chooser.update(verdict(0.61), 11.0) == 'outdoor'  # leads by 0.22
+    chooser.update(router_output(0.0), 0.0)
+    assert chooser.update(router_output(0.59), 10.0) == 'indoor'  # leads by 0.18
+    assert chooser.update(router_output(0.61), 11.0) == 'outdoor'  # leads by 0.22
 
 
 def test_a_fresh_head_stays_for_the_dwell_time():
     chooser = policy()
-    chooser.update(verdict(0.0), 5.0)
-    assert chooser.update(verdict(1.0), 5.99) == 'indoor'
-    assert chooser.update(verdict(1.0), 6.0) == 'outdoor'
+    chooser.update(router_output(0.0), 5.0)
+    assert chooser.update(router_output(1.0), 5.99) == 'indoor'
+    assert chooser.update(router_output(1.0), 6.0) == 'outdoor'
     assert chooser.last_switch_s == 6.0
-    assert chooser.update(verdict(0.0), 6.5) == 'outdoor'
+    assert chooser.update(router_output(0.0), 6.5) == 'outdoor'
 
 
-def test_smoothing_is_a_running_mean_that_starts_with_the_first_verdict():
+def test_smoothing_is_a_running_mean_that_starts_with_the_first_router_output():
     chooser = policy(smoothing=0.75)
-    chooser.update(verdict(0.2), 0.0)
+    chooser.update(router_output(0.2), 0.0)
     assert chooser.smoothed['outdoor'] == pytest.approx(0.2)
-    chooser.update(verdict(1.0), 1.0)
+    chooser.update(router_output(1.0), 1.0)
     assert chooser.smoothed == pytest.approx({'indoor': 0.6, 'outdoor': 0.4})
 
 
-def test_one_odd_verdict_does_not_switch_but_a_lasting_change_does():
+def test_one_odd_router_output_does_not_switch_but_a_lasting_change_does():
     chooser = policy(smoothing=0.6)
     for i in range(5):
-        chooser.update(verdict(0.02), float(i))
-    assert chooser.update(verdict(0.98), 5.0) == 'indoor'
-    heads = [chooser.update(verdict(0.98), 6.0 + i) for i in range(3)]
+        chooser.update(router_output(0.02), float(i))
+    assert chooser.update(router_output(0.98), 5.0) == 'indoor'
+    heads = [chooser.update(router_output(0.98), 6.0 + i) for i in range(3)]
     assert heads[-1] == 'outdoor'
 
 
 def test_a_flickering_router_switches_at_most_once_per_dwell_time():
     chooser = policy(min_dwell=2.0)
-    heads = [chooser.update(verdict(float(i % 2)), 0.1 * i) for i in range(100)]  # 10 s at 10 Hz
+    heads = [
+        chooser.update(router_output(float(i % 2)), 0.1 * i) for i in range(100)
+    ]  # 10 s at 10 Hz
     switches = sum(a != b for a, b in pairwise(heads))
     assert 1 <= switches <= 5
 
 
-def test_a_forced_head_holds_whatever_the_router_says():
+def test_a_forced_head_holds_whatever_the_router_predicts():
     chooser = policy(mode='outdoor')
     assert chooser.head == 'outdoor'
-    assert chooser.update(verdict(0.0), 1.0) == 'outdoor'
-    assert chooser.smoothed['outdoor'] == 0.0  # yet the verdict is kept for people to see
+    assert chooser.update(router_output(0.0), 1.0) == 'outdoor'
+    assert chooser.smoothed['outdoor'] == 0.0  # yet the router output is kept for display
 
 
 def test_forcing_shows_at_once_and_the_next_update_notes_the_time():
     chooser = policy()
-    chooser.update(verdict(0.0), 1.0)
+    chooser.update(router_output(0.0), 1.0)
     chooser.settings = router(mode='outdoor')
     assert chooser.head == 'outdoor'
     chooser.update({}, 1.2)
@@ -98,25 +100,25 @@ def test_forcing_shows_at_once_and_the_next_update_notes_the_time():
 
 def test_back_to_auto_the_router_takes_over_after_the_dwell_time():
     chooser = policy(mode='outdoor')
-    chooser.update(verdict(0.0), 1.0)
+    chooser.update(router_output(0.0), 1.0)
     chooser.settings = router()
-    assert chooser.update(verdict(0.0), 1.5) == 'outdoor'
-    assert chooser.update(verdict(0.0), 2.5) == 'indoor'
+    assert chooser.update(router_output(0.0), 1.5) == 'outdoor'
+    assert chooser.update(router_output(0.0), 2.5) == 'indoor'
 
 
 def test_time_jumping_back_keeps_the_head_and_starts_its_dwell_time_anew():
     chooser = policy()
-    chooser.update(verdict(0.0), 1000.0)
-    assert chooser.update(verdict(1.0), 3.0) == 'indoor'
+    chooser.update(router_output(0.0), 1000.0)
+    assert chooser.update(router_output(1.0), 3.0) == 'indoor'
     assert chooser.last_switch_s == 3.0
-    assert chooser.update(verdict(1.0), 4.0) == 'outdoor'  # not stuck until 1001 s
+    assert chooser.update(router_output(1.0), 4.0) == 'outdoor'  # not stuck until 1001 s
 
 
-def test_a_verdict_with_nan_is_passed_over():
+def test_a_router_output_with_nan_is_passed_over():
     chooser = policy()
-    chooser.update(verdict(0.1), 0.0)
+    chooser.update(router_output(0.1), 0.0)
     assert chooser.update({'indoor': math.nan, 'outdoor': 1.0}, 9.0) == 'indoor'
-    assert chooser.smoothed == pytest.approx(verdict(0.1))
+    assert chooser.smoothed == pytest.approx(router_output(0.1))
 
 
 def test_a_single_head_needs_no_router():
@@ -125,7 +127,7 @@ def test_a_single_head_needs_no_router():
     assert chooser.last_switch_s == 0.0
 
 
-def test_no_heads_and_a_verdict_about_other_heads_are_refused():
+def test_no_heads_and_a_router_output_about_other_heads_are_refused():
     with pytest.raises(ValueError, match='at least one head'):
         HeadPolicy(())
     with pytest.raises(ValueError, match=r"missing \['outdoor'\]"):
@@ -145,10 +147,10 @@ def test_a_policy_goes_on_from_the_state_of_another_one():
     import random
 
     chance = random.Random(3)
-    verdicts = [(p := chance.random(), 1.0 - p) for _ in range(60)]
+    router_outputs = [(p := chance.random(), 1.0 - p) for _ in range(60)]
     one = HeadPolicy(('indoor', 'outdoor'))
     expected, resumed = [], []
-    for number, (indoor, outdoor) in enumerate(verdicts):
+    for number, (indoor, outdoor) in enumerate(router_outputs):
         other = HeadPolicy(('indoor', 'outdoor'))
         other.restore(json.loads(json.dumps(one.snapshot())))
         resumed.append(

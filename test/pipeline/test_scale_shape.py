@@ -54,7 +54,7 @@ def test_depth_becomes_that_of_the_sensor_with_curve_and_not_with_one_factor():
 
 
 def test_the_standard_deviation_is_corrected_as_the_depth_that_it_belongs_to():
-    """The map gets the depth of the network: 0.1 of its square, whatever the sensor says."""
+    """The map gets the depth of the network: 0.1 of its square, whatever the sensor measures."""
     maps = {'indoor': UncertaintyMap(0.1, depth_exponent=2.0, spread_exponent=0.0)}
     predictor = FakePredictor(NETWORK_M, heads=('indoor',), uncertainty_maps=maps)
     values = {**CURVE, 'cloud.uncertainty': True, 'cloud.decimation': 2}

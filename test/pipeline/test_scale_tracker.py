@@ -49,7 +49,7 @@ def test_it_gets_there_without_ever_moving_faster_than_it_may(true):
     assert applied[10] == pytest.approx(math.exp(math.copysign(0.0953, math.log(true))), rel=0.02)
 
 
-def test_while_it_moves_it_says_so():
+def test_while_it_moves_it_reports_it():
     tracker = ScaleTracker()
     run(tracker, [2.0] * 10)
     assert tracker.state.phase == CONVERGING

@@ -87,6 +87,6 @@ def test_every_nth_pixel_and_a_band_of_rows_have_the_marks_of_the_whole(steps):
     whole = after(*pair)
     assert 0.01 < whole.mean() < 0.99
     first, second = steps[0] // 2, steps[1] // 2
-    thinned = whole[first :: steps[0], second :: steps[1]]
-    np.testing.assert_array_equal(after(*pair, steps=steps), thinned)
+    decimated = whole[first :: steps[0], second :: steps[1]]
+    np.testing.assert_array_equal(after(*pair, steps=steps), decimated)
     np.testing.assert_array_equal(after(*pair, rows=slice(7, 31)), whole[7:31])

@@ -30,7 +30,7 @@ def test_rays_follow_the_intrinsics():
 def test_nothing_is_computed_twice_until_something_changes():
     kept = keeper(camera_info_message())
     first = kept.camera(48, 64, NodeSettings())
-    kept.set_info(camera_info_message())  # the next message says the same
+    kept.set_info(camera_info_message())  # the next message is equal
     assert kept.camera(48, 64, NodeSettings()) is first
     assert first.rays(4) is first.rays(4)
     kept.set_info(camera_info_message(fx=51.0))

@@ -48,7 +48,7 @@ def depth_m():
 
 def bench_for(depth_m, *topics, **parameters):
     parameters = {'filter.sky': False, **parameters}
-    bench = Bench(FakePredictor(depth_m), listened=frozenset(topics), **parameters)
+    bench = Bench(FakePredictor(depth_m), subscribed=frozenset(topics), **parameters)
     bench.process(bench.message(rgb_image(*SIZE)))
     return bench
 

@@ -93,9 +93,11 @@ def test_mono16_on_a_topic_of_depth_is_refused_unless_its_bits_are_set(
     source = recorded(tmp_path / 'in.mcap', topic, kind, DEEP)
     options = ['--bits', str(bits)] if bits else []
     code = main(['bag', str(source), str(tmp_path / 'out.mcap'), '--image', topic, *options])
-    said = capsys.readouterr()
+    reported = capsys.readouterr()
     assert code == (0 if bits else 1)
-    assert ('depth' in said.out + said.err and topic in said.out + said.err) or bits
+    assert (
+        'depth' in reported.out + reported.err and topic in reported.out + reported.err
+    ) or bits
     notes = []
     try:
         shown = len(list(recording_frames(source, bits=bits, note=notes.append)))

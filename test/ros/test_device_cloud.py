@@ -1,4 +1,4 @@
-"""Clouds packed where the depth is, held against those of the CPU, to the last bit.
+"""Clouds packed where the depth is, compared with those of the CPU, to the last bit.
 
 The device is the CPU here, in torch's operators.
 """
@@ -56,7 +56,7 @@ class DevicePredictor(FakePredictor):
 
 
 def rough_depth(height, width, seed=3):
-    """Give a drawn room's depth with all that a depth map may hold."""
+    """Return a rendered room's depth with every kind of value of a depth map."""
     random = np.random.default_rng(seed)
     if min(height, width) >= 32:
         depth_m = np.nan_to_num(render_scene('indoor', 5, height, width).depth_m, nan=9.0)
@@ -69,14 +69,16 @@ def rough_depth(height, width, seed=3):
     return depth_m, unsure_m
 
 
-def clouds_of(size, *, offers, frames=1, heads=('indoor',), listened=CLOUD, depth=None,
+def clouds_of(size, *, offers, frames=1, heads=('indoor',), subscribed=CLOUD, depth=None,
               **parameters):  # fmt: skip
     """Give the clouds of a processor, and the predictor."""
     depth_m, unsure_m = rough_depth(*size)
     predictor = DevicePredictor(
         depth_m if depth is None else depth, unsure_m=unsure_m, offers=offers, heads=heads
     )
-    bench = Bench(predictor, listened, **{k.replace('__', '.'): v for k, v in parameters.items()})
+    bench = Bench(
+        predictor, subscribed, **{k.replace('__', '.'): v for k, v in parameters.items()}
+    )
     bench.camera.set_info(camera_info_message(*size, fx=0.8 * size[1], fy=0.8 * size[1]))
     for number in range(frames):
         rgb = np.random.default_rng(number).integers(0, 256, (*size, 3), np.uint8)

@@ -65,7 +65,7 @@ def test_a_node_killed_in_the_middle_of_configure_leaves_nothing_in_the_way(peer
 
 
 MOMENTS = ('rclpy', 'zoedepth_ros.ros.depth_node', 'torch', 'timm', 'active: images from')
-"""What a node imports from its start to the building of its network, and what it says at last."""
+"""What a node imports from its start to the building of its network, and its last report."""
 
 
 @pytest.mark.parametrize('how', [signal.SIGINT, signal.SIGTERM])

@@ -48,7 +48,7 @@ def test_thresholds_of_zero_never_speak():
         ({'memory': 2_100_000_000}, WARN, '2100 MB, more than 2000'),
     ],
 )
-def test_what_passes_a_threshold_is_said_with_both_numbers(fields, level, says):
+def test_what_passes_a_threshold_is_reported_with_both_numbers(fields, level, says):
     thresholds = {
         'warn_age': 0.2, 'error_age': 1.0, 'warn_rate': 10.0, 'error_rate': 5.0,
         'warn_memory': 2000.0,
@@ -96,7 +96,7 @@ def test_every_notice_is_a_warning_and_the_worst_speaks_first():
     assert (found.level, found.message) == (WARN, 'no CUDA device')
 
 
-def test_the_router_and_its_doubt_are_told():
+def test_the_router_and_its_doubt_are_reported():
     found = diagnose(router_probabilities={'indoor': 0.52, 'outdoor': 0.48}, router_uncertain=True)
     values = {pair.key: pair.value for pair in found.values}
     assert values['router, indoor / outdoor'] == '0.52 / 0.48, uncertain: the head is kept'

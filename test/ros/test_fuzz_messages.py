@@ -203,8 +203,8 @@ def test_a_camera_info_makes_a_camera_or_is_refused_with_a_reason(msg, rectified
     assert min(made.fx_px, made.fy_px) > 0.0
     assert camera.rays(4).shape == (6, 8, 2)
     assert not np.isinf(camera.rays(4)).any()
-    told = camera.info(Header())
-    assert isinstance(told, CameraInfo)
+    reported = camera.info(Header())
+    assert isinstance(reported, CameraInfo)
 
 
 @some(100, 0.02)

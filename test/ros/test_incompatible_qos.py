@@ -1,4 +1,4 @@
-"""Which quality of service fits which, and middlewares that cannot tell."""
+"""Which quality of service fits which, and middlewares that cannot report it."""
 
 from types import SimpleNamespace
 

@@ -42,11 +42,11 @@ def test_each_sender_has_a_place_of_its_own_and_who_had_no_turn_longest_comes_fi
     assert box.take(lambda: 2) == [6, 7]
 
 
-def test_how_many_to_take_is_asked_when_there_are_some():
-    box, asked = Mailbox(), []
+def test_how_many_to_take_is_determined_when_there_are_some():
+    box, requested = Mailbox(), []
     threading.Timer(0.05, box.put, ['late']).start()
-    box.take(lambda: asked.append('now') or 3)
-    assert len(asked) == 1
+    box.take(lambda: requested.append('now') or 3)
+    assert len(requested) == 1
 
 
 @pytest.mark.parametrize('most', [1, 2, 3])

@@ -119,7 +119,7 @@ def test_node_bag_and_view_make_the_same_of_the_same_image(
     source = bags.write_mcap(tmp_path / 'in.mcap', [recorded(kind, name, 1000)])
     out, notes = tmp_path / 'out.mcap', []
     code = main(['bag', str(source), str(out)])
-    said = capsys.readouterr()
+    reported = capsys.readouterr()
     try:
         shown = list(recording_frames(source, note=notes.append))
     except ValueError as error:
@@ -127,7 +127,7 @@ def test_node_bag_and_view_make_the_same_of_the_same_image(
     if isinstance(node, str):
         assert (code, shown) == (1, [])
         reason = 'holds depth (16UC1)' if name == '16UC1' else node
-        assert reason in said.out + said.err
+        assert reason in reported.out + reported.err
         assert any(word in notes[0] for word in (reason, 'not supported'))
         return
     assert code == 0
@@ -291,10 +291,10 @@ def test_what_is_doubtful_about_depth_is_reported_by_all(tmp_path, monkeypatch, 
     for command in commands:
         if 'cloud.max_range' in given and str(video) in command and 'predict' in command:
             continue  # a video gets no cloud
-        view._note.cache_clear()  # says everything once per process
+        view._note.cache_clear()  # reports everything once per process
         main([*command, *options])
-        said = capsys.readouterr()
-        assert (said.out + said.err).count(text) == 1, command
+        reported = capsys.readouterr()
+        assert (reported.out + reported.err).count(text) == 1, command
         main([*command, *(['--overwrite'] if 'bag' in command else [])])
-        said = capsys.readouterr()
-        assert text not in said.out + said.err
+        reported = capsys.readouterr()
+        assert text not in reported.out + reported.err

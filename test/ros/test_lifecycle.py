@@ -97,7 +97,9 @@ def test_a_label_wins_over_an_id(peer, node_in):
     assert peer.state() == 'active'
 
 
-def test_an_active_node_that_was_asked_for_what_does_not_apply_still_gives_depth(peer, node_in):
+def test_an_active_node_that_is_configured_for_what_does_not_apply_still_gives_depth(
+    peer, node_in
+):
     node_in('active')
     depth = peer.subscribe(Image, '/depth/image')
     peer.send_until(lambda: depth)

@@ -168,7 +168,7 @@ def test_a_cloud_of_loose_points_has_one_row():
     assert struct.unpack('=8f', bytes(msg.data)) == (0, 1, 2, 0, 3, 4, 5, 0)
 
 
-def test_a_scan_says_its_angles_and_ranges():
+def test_a_scan_states_its_angles_and_ranges():
     band = BandScan.from_rays(rays(CameraModel(Intrinsics(50.0, 50.0, 31.5, 23.5, 64, 48))))
     ranges = np.full(band.stretch.shape, 2.0, np.float32)
     msg = laser_scan(make, HEADER, band, ranges, (0.1, 10.0))

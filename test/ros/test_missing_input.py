@@ -1,4 +1,4 @@
-"""What the node says when nothing comes in: by the graph, in the status, diagnostics and log."""
+"""What the node reports without input: by the graph, in the status, diagnostics and log."""
 
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
@@ -59,7 +59,7 @@ def hints(peer, start):
 IMAGES = 'there are no image topics: is the driver running, with the same ROS_DOMAIN_ID?'
 
 
-def test_without_any_camera_it_says_so_and_once_in_the_log(hints):
+def test_without_any_camera_it_reports_it_and_once_in_the_log(hints):
     expect = hints()
     status, node = expect(f'no publisher on /image; {IMAGES}')
     expect(
@@ -139,7 +139,7 @@ def test_a_topic_of_another_type_is_named_with_both(hints, offer, kind, topic, t
     expect(f'{topic} has type {text}')
 
 
-def test_quality_of_service_that_does_not_fit_is_said_once(hints, offer):
+def test_quality_of_service_that_does_not_fit_is_reported_once(hints, offer):
     offer(Image, '/image', BEST_EFFORT)
     expect = hints({'qos_overrides./image.subscription.reliability': 'reliable'})
     text = (
@@ -185,7 +185,7 @@ def test_what_comes_after_all_is_no_longer_missed_and_an_assumed_camera_never_is
     assert '/camera_info' not in node.log
 
 
-def test_missing_camera_info_is_said_while_images_come(peer, hints, offer):
+def test_missing_camera_info_is_reported_while_images_come(peer, hints, offer):
     expect = hints()
     peer.publish('/image', image_message(rgb_image(), peer.now()))
     expect(

@@ -17,7 +17,7 @@ IDENTITY = {'k': [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]}
 SPACE = {'scan.enabled': True, 'scan.frame_id': 'level'}
 
 
-def test_with_k_of_identity_there_is_depth_and_neither_points_nor_scan_and_the_node_says_why():
+def test_with_k_of_identity_there_is_depth_and_neither_points_nor_scan_and_the_node_reports_why():
     bench = Bench(**SPACE)
     bench.camera.set_info(camera_info_message(**IDENTITY))
     bench.process()
@@ -109,7 +109,7 @@ def test_a_field_of_view_stands_in_for_a_camera_info_of_no_camera_and_both_are_n
 
 @pytest.mark.parametrize('topics', [{'depth/image'}, {'depth/image', 'domain'}])
 def test_a_camera_info_of_no_camera_is_noticed_by_those_who_want_no_points_too(topics):
-    bench = Bench(listened=frozenset(topics))
+    bench = Bench(subscribed=frozenset(topics))
     bench.camera.set_info(camera_info_message(**IDENTITY))
     bench.process()
     assert len(bench.sent('depth/image')) == 1

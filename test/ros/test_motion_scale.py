@@ -84,7 +84,7 @@ class Buffer:
 
 
 def through_the_node(late=0, buffer=None, **values):
-    bench = Bench(predictor(), listened=frozenset({'depth/image'}), **{**SETTINGS, **values})
+    bench = Bench(predictor(), subscribed=frozenset({'depth/image'}), **{**SETTINGS, **values})
     bench.camera.set_info(camera_info_message(*SIZE, FOCAL_PX, FOCAL_PX))
     buffer = Buffer() if buffer is None else buffer
     bench.processor.follow(bench.camera, None, Transforms(buffer))

@@ -82,7 +82,7 @@ def test_one_that_fails_to_configure_ends_the_bringup_and_all_shut_down(start, m
     bad.wait_for_log('configure failed: no weights at /nowhere')
     assert manager.state('front') == State.PRIMARY_STATE_INACTIVE
     assert manager.state('zoedepth') == State.PRIMARY_STATE_UNCONFIGURED
-    assert not manager.startup()  # front is configured already; neither dies of being asked
+    assert not manager.startup()  # front is configured already; neither dies of the request
     assert manager.shutdown()  # deactivates and cleans up what is not active, in passing
     for name, node in (('front', good), ('zoedepth', bad)):
         assert manager.state(name) == State.PRIMARY_STATE_FINALIZED

@@ -1,4 +1,4 @@
-"""Over DDS, from another process: what the node says about itself is true."""
+"""Over DDS, from another process: what the node reports about itself is true."""
 
 import itertools
 import time
@@ -36,45 +36,47 @@ def test_the_numbers_agree_with_what_an_outside_subscriber_sees(peer, start):
     depth.clear()
     for _ in range(300):  # more than the windows of the medians hold
         peer.exchange(depth, cloud)
-    told = peer.fresh(status)
+    reported = peer.fresh(status)
     peer.fresh(diagnostics)
     values = {pair.key: pair.value for pair in diagnostics.last.status[0].values}
-    assert told.published - before.published == told.received - before.received == len(depth)
+    assert (
+        reported.published - before.published == reported.received - before.received == len(depth)
+    )
     stamps_s = [1e-9 * stamp_ns(msg.header) for msg in depth.messages]
     # It may arrive before the node looks at the clock; the node has done so when the next does.
     longest_s = (np.array(depth.arrived_s)[1:] - stamps_s[:-1])[-256:]
-    assert 0.0299 <= told.depth_age_median <= np.median(longest_s)
-    stages = {stage.name: stage.median for stage in told.stages}
+    assert 0.0299 <= reported.depth_age_median <= np.median(longest_s)
+    stages = {stage.name: stage.median for stage in reported.stages}
     assert stages['preprocess'] == pytest.approx(0.01)
     assert 0.0199 <= stages['network'] <= np.median(longest_s) - 0.01  # 30 ms at least, less 10
     assert values['preprocess, median / p95 [s]'] == '0.01000 / 0.01000'
-    assert int(values['published']) == told.published
-    assert 20e6 < told.memory < 2000e6
-    assert told.device_memory == 0
-    assert 0.0 < told.input_age <= time.time() - stamps_s[-1]
-    assert told.message == diagnostics.last.status[0].message == 'depth is published'
-    assert list(told.notices) == []
-    assert ['camera_info is used for' in text for text in told.assumptions] == [True]
-    assert values['assumption 1'] == told.assumptions[0]
+    assert int(values['published']) == reported.published
+    assert 20e6 < reported.memory < 2000e6
+    assert reported.device_memory == 0
+    assert 0.0 < reported.input_age <= time.time() - stamps_s[-1]
+    assert reported.message == diagnostics.last.status[0].message == 'depth is published'
+    assert list(reported.notices) == []
+    assert ['camera_info is used for' in text for text in reported.assumptions] == [True]
+    assert values['assumption 1'] == reported.assumptions[0]
     assert [one.level for one in diagnostics.last.status] == [b'\x00'], diagnostics.last.status
 
 
-def test_a_camera_that_stops_is_told_and_one_that_comes_back_is_followed(peer, start):
+def test_a_camera_that_stops_is_reported_and_one_that_comes_back_is_followed(peer, start):
     start({'diagnostics.warn_no_input': 0.5, 'diagnostics.error_no_input': 0.0, 'device': 'cpu'})
     depth = peer.subscribe(Image, '/depth/image')
     diagnostics = peer.subscribe(DiagnosticArray, '/diagnostics')
     status = peer.subscribe(Status, '/zoedepth/status')
 
-    def told():
+    def reported():
         return diagnostics.last.status[0]
 
     peer.start_camera(20.0)
     wait_until(lambda: depth and status and status.last.state == Status.STATE_WORKING)
     peer.stop_camera()
     wait_until(lambda: status.last.state == Status.STATE_NO_INPUT)
-    wait_until(lambda: told().level == WARN and 'nothing arrives' in told().message)
+    wait_until(lambda: reported().level == WARN and 'nothing arrives' in reported().message)
     assert peer.set_parameters(diagnostics__error_no_input=1.0) == ['']
-    wait_until(lambda: told().level == ERROR and 'no image has arrived' in told().message)
+    wait_until(lambda: reported().level == ERROR and 'no image has arrived' in reported().message)
     peer.start_camera(20.0)
     depth.clear()
     wait_until(lambda: len(depth) > 3)
@@ -116,19 +118,23 @@ def test_peers_that_can_never_be_heard_are_named_with_both_sides_and_the_remedy(
     publisher('/image', QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT))
     subscriber('/depth/image', QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL))
 
-    def told(text):
+    def reported(text):
         return status and any(text in notice for notice in status.last.notices)
 
-    wait_until(lambda: told('/image: /peer publishes best_effort, this node requests reliable'))
-    wait_until(lambda: told('/peer requests transient_local'))
-    wait_until(lambda: told('qos_overrides./image.subscription.reliability to best_effort'))
-    wait_until(lambda: told('qos_overrides./depth/image.publisher.durability to transient_local'))
+    wait_until(
+        lambda: reported('/image: /peer publishes best_effort, this node requests reliable')
+    )
+    wait_until(lambda: reported('/peer requests transient_local'))
+    wait_until(lambda: reported('qos_overrides./image.subscription.reliability to best_effort'))
+    wait_until(
+        lambda: reported('qos_overrides./depth/image.publisher.durability to transient_local')
+    )
     wait_until(lambda: any('/peer ' in m.status[0].message for m in diagnostics.messages))
     node.wait_for_log('nothing arrives')
     assert node.log.count('nothing arrives') == 1
 
 
-def test_a_mismatch_that_is_mended_is_no_longer_told(peer, start, picky):
+def test_a_mismatch_that_is_mended_is_no_longer_reported(peer, start, picky):
     start(RELIABLE_ONLY).wait_for_log('active')
     status = peer.subscribe(Status, '/zoedepth/status')
     peer.subscribe(Image, '/depth/image')
@@ -139,7 +145,7 @@ def test_a_mismatch_that_is_mended_is_no_longer_told(peer, start, picky):
     wait_until(lambda: not any('nothing arrives' in n for n in status.last.notices))
 
 
-def test_a_lost_device_and_a_full_one_are_survived_told_and_recovered_from(peer, start):
+def test_a_lost_device_and_a_full_one_are_survived_reported_and_recovered_from(peer, start):
     """Brightness 10 is when the device has too little memory, 20 when it is lost."""
     node = start(device='cuda:0', lost_at=20, full_at=10)
     depth = peer.subscribe(Image, '/depth/image')
@@ -149,8 +155,8 @@ def test_a_lost_device_and_a_full_one_are_survived_told_and_recovered_from(peer,
     def look(value):
         return lambda p: image_message(rgb_image(value=value), p.now())
 
-    def failures(told):
-        return {d.reason: d.count for d in told.drops}.get('inference failed', 0)
+    def failures(reported):
+        return {d.reason: d.count for d in reported.drops}.get('inference failed', 0)
 
     def failed_on(value):
         """Send an image that fails, and only then one that is well."""
@@ -161,20 +167,28 @@ def test_a_lost_device_and_a_full_one_are_survived_told_and_recovered_from(peer,
         return peer.fresh(status)
 
     peer.exchange(depth)
-    told = failed_on(10)
-    assert (told.device, told.network_height, told.network_width) == ('cuda:0', 288, 384)
-    assert 'out of memory' in told.notices[0]
-    told = failed_on(20)
-    assert (told.device, told.network_height) == ('cpu', 288)
-    assert any('CPU instead of cuda:0 (cuda:0: CUDA error: gone)' in n for n in told.notices)
-    assert failures(told) == 2
+    reported = failed_on(10)
+    assert (reported.device, reported.network_height, reported.network_width) == (
+        'cuda:0',
+        288,
+        384,
+    )
+    assert 'out of memory' in reported.notices[0]
+    reported = failed_on(20)
+    assert (reported.device, reported.network_height) == ('cpu', 288)
+    assert any('CPU instead of cuda:0 (cuda:0: CUDA error: gone)' in n for n in reported.notices)
+    assert failures(reported) == 2
     assert peer.call(Trigger, '/zoedepth/recover', Trigger.Request()).success
-    told = failed_on(30)  # the image is given up for the recovery
-    assert (told.device, told.network_height, list(told.notices)) == ('cuda:0', 384, [])
+    reported = failed_on(30)  # the image is given up for the recovery
+    assert (reported.device, reported.network_height, list(reported.notices)) == (
+        'cuda:0',
+        384,
+        [],
+    )
     node.wait_for_log('CPU instead of cuda:0')
 
 
-def test_a_guessed_field_of_view_is_told(peer, start):
+def test_a_guessed_field_of_view_is_reported(peer, start):
     start({'camera.hfov': 1.0, 'device': 'cpu'})
     cloud = peer.subscribe(PointCloud2, '/depth/points')
     status = peer.subscribe(Status, '/zoedepth/status')
@@ -259,7 +273,7 @@ def test_the_quality_of_service_of_every_topic_can_be_overridden(peer, start):
             assert f'qos_overrides.{topic}.{end}.{policy}' in declared
 
 
-def test_a_lost_context_is_told_in_a_last_status_and_ends_the_process_with_its_own_code(
+def test_a_lost_context_is_reported_in_a_last_status_and_ends_the_process_with_its_own_code(
     peer, start
 ):
     node = start(device='cuda:0', broken_at=20)

@@ -156,7 +156,7 @@ def test_a_namespace_moves_every_name_and_remapping_finds_camera_info(peer, star
     assert peer.state() == 'active'
 
 
-def test_the_router_chooses_the_head_and_says_so(peer, start):
+def test_the_router_chooses_the_head_and_reports_it(peer, start):
     start(
         {'router.rate': 0.0, 'router.smoothing': 0.0, 'router.min_dwell': 0.0},
         bright_is_outdoor=True,
@@ -167,24 +167,24 @@ def test_the_router_chooses_the_head_and_says_so(peer, start):
 
     def look(value):
         make = functools.partial(image_message, rgb_image(value=value))
-        seen, told = peer.exchange(depth, domain, make=lambda p: make(p.now()))
-        return float(pixels(seen, np.float32)[0, 0]), told
+        seen, reported = peer.exchange(depth, domain, make=lambda p: make(p.now()))
+        return float(pixels(seen, np.float32)[0, 0]), reported
 
     peer.send_until(
         lambda: depth and domain, lambda p: image_message(rgb_image(value=20), p.now())
     )
-    metres, told = look(20)
-    assert (metres, told.head, told.forced) == (2.0, 'indoor', False)
-    assert told.indoor_probability == pytest.approx(0.9)
-    since = told.last_switch
-    _, told = look(240)  # the router sees it in this image, the head follows with the next
-    metres, told = look(240)
-    assert (metres, told.head) == (20.0, 'outdoor')
-    assert told.outdoor_probability == pytest.approx(0.9)
-    assert (told.last_switch.sec, told.last_switch.nanosec) > (since.sec, since.nanosec)
+    metres, reported = look(20)
+    assert (metres, reported.head, reported.forced) == (2.0, 'indoor', False)
+    assert reported.indoor_probability == pytest.approx(0.9)
+    since = reported.last_switch
+    _, reported = look(240)  # the router sees it in this image, the head follows with the next
+    metres, reported = look(240)
+    assert (metres, reported.head) == (20.0, 'outdoor')
+    assert reported.outdoor_probability == pytest.approx(0.9)
+    assert (reported.last_switch.sec, reported.last_switch.nanosec) > (since.sec, since.nanosec)
     assert peer.set_parameters(router__mode='indoor') == ['']
-    metres, told = look(240)
-    assert (metres, told.head, told.forced) == (2.0, 'indoor', True)
+    metres, reported = look(240)
+    assert (metres, reported.head, reported.forced) == (2.0, 'indoor', True)
 
 
 def test_a_model_with_one_head_refuses_the_other(peer, start):

@@ -64,7 +64,7 @@ def test_a_wall_beyond_a_limit_is_known_or_unknown_but_never_free(peer, start):
     assert np.isposinf(np.array(peer.exchange(scan)[0].ranges)).all()
 
 
-def test_a_scale_file_is_applied_said_and_saved_again(peer, start, tmp_path):
+def test_a_scale_file_is_applied_reported_and_saved_again(peer, start, tmp_path):
     path = tmp_path / 'scale.yaml'
     path.write_text('format: zoedepth scale 1\nheads:\n  indoor: {scale: 1.5, confidence: 0.9}\n')
     start({'scale.file': str(path), 'cloud.decimation': 1, 'cloud.rate': 0.0}, depth=2.0)
@@ -140,7 +140,7 @@ def test_weights_that_name_their_camera_are_brought_to_this_one_by_default(peer,
     assert np.frombuffer(msg.data, np.float32)[0] == pytest.approx(2.0)
 
 
-def test_without_the_transform_the_pitch_parameter_holds_and_that_is_said(peer, start):
+def test_without_the_transform_the_pitch_parameter_holds_and_that_is_reported(peer, start):
     parameters = {'camera.base_frame': 'base_link', 'camera.pitch': -0.3, 'cloud.rate': 0.0}
     start({**parameters, 'camera.pitch_tolerance': 0.0, 'cloud.decimation': 1}, **FLOOR)
     ground = peer.subscribe(PointCloud2, '/depth/points/ground')
@@ -150,7 +150,7 @@ def test_without_the_transform_the_pitch_parameter_holds_and_that_is_said(peer, 
     wait_until(lambda: status and any('base_link' in text for text in status.last.notices))
 
 
-def test_tf_tells_the_pitch(peer, start):
+def test_tf_gives_the_pitch(peer, start):
     tf2_msgs = pytest.importorskip(
         'tf2_msgs.msg', reason='tf2_ros is not among the wheels of PyPI'
     )

@@ -1,6 +1,6 @@
 """Not shown, beyond what is measured, sky, unknown and too near stay different things.
 
-One test per cell of the table in docs/obstacles.md, then whole scenes whose truth is known.
+One test per cell of the table in docs/obstacles.md, then whole scenes whose ground truth is known.
 """
 
 import math
@@ -46,7 +46,7 @@ STATES = {
     'too near': (0.05, {}, {}, None),
 }
 OUTPUTS = ('depth/image', '16UC1', 'depth/points', 'obstacles', 'clearing', 'rows', 'height')
-# What each output says about the ray along the optical axis, 1 m above the floor
+# What each output states about the ray along the optical axis, 1 m above the floor
 TABLE = {
     'measured': (4.0, 4000, 4.0, 4.0, NONE, 4.0, 4.0),
     'not shown': (4.0, 4000, NAN, 4.0, NONE, 4.0, 4.0),
@@ -82,12 +82,12 @@ def test_a_cell_of_the_table(ros, state, output):
     bench.process(bench.message(np.full((*SIZE, 3), 120, np.uint8)))
     assert bench.drops == {}
     expected = TABLE[state][OUTPUTS.index(output)]
-    said = along_the_axis(output, bench.sent(topic)[0])
+    reported = along_the_axis(output, bench.sent(topic)[0])
     if expected is NONE:
-        assert said is NONE
+        assert reported is NONE
     else:
         # the sky's camera looks up by 0.02 rad, and 5 m are measured along the floor
-        assert said == pytest.approx(expected, rel=1e-3, nan_ok=True)
+        assert reported == pytest.approx(expected, rel=1e-3, nan_ok=True)
 
 
 def along_the_axis(output, msg):
@@ -118,7 +118,7 @@ FAR_M = 500.0
 
 
 class Seen:
-    """Hold what a node says about a scene, and what is true of every pixel."""
+    """The outputs of a node for a scene, and the true values of every pixel."""
 
     def __init__(self, solids, *, pitch_deg, height_m=1.2, size=(120, 160), vfov_deg=50.0,
                  scale=1.0, **parameters):  # fmt: skip

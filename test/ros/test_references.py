@@ -99,8 +99,8 @@ def test_convention_x_of_a_base_frame_is_ahead_of_the_camera():
                                (math.cos(0.6), math.sin(0.6), 0))  # fmt: skip
 
 
-def test_a_laser_that_sees_a_wall_says_how_far_it_is():
-    ratios = heard('scan', wall_scan(3.1))  # 3.0 m ahead of the camera, which says 2.0
+def test_a_laser_that_sees_a_wall_reports_how_far_it_is():
+    ratios = heard('scan', wall_scan(3.1))  # 3.0 m ahead of the camera, which measures 2.0
     assert len(ratios) > 30
     np.testing.assert_allclose(ratios, 1.5, rtol=1e-4)
 
@@ -155,7 +155,7 @@ def test_each_source_has_its_topic(source, topic):
     assert node.topic == topic
 
 
-def test_a_level_frame_says_where_up_is_for_the_camera():
+def test_a_level_frame_states_where_up_is_for_the_camera():
     frames, stamp = Transforms(OneTransform()), header().stamp
     np.testing.assert_allclose(frames.up('base', 'camera', stamp), (0.0, -1.0, 0.0), atol=1e-9)
     assert frames.up('base', 'elsewhere', stamp) is None

@@ -167,7 +167,7 @@ def test_an_error_that_a_signal_brings_about_is_none(run):
     assert run('at work', work=failing.format(error='RuntimeError')).wait() == 0
     work = failing.format(error='OSError')
     assert run('at work', work=work, leave=True).wait() == 0
-    # What was to be saved and was not is said even then.
+    # A failed save is reported even then.
     assert run('at work', work=work).wait() == 1
 
 

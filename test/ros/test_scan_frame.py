@@ -135,7 +135,9 @@ def test_a_frame_that_is_given_is_taken_and_nothing_is_published(with_tf):
     assert not {'/tf', '/tf_static'} & set(bench.publishers.sent)
 
 
-def test_without_tf2_msgs_the_frame_is_named_and_the_missing_transform_is_said(ros, monkeypatch):
+def test_without_tf2_msgs_the_frame_is_named_and_the_missing_transform_is_reported(
+    ros, monkeypatch
+):
     monkeypatch.setitem(publishers._TYPES, TF_MESSAGE, None)
     bench = Bench(**ROWS)
     bench.process(bench.message(rgb_image()))
@@ -150,7 +152,7 @@ def test_without_tf2_msgs_the_frame_is_named_and_the_missing_transform_is_said(r
     assert bench.processor.notices == ()
 
 
-def test_images_without_a_frame_are_said(with_tf):
+def test_images_without_a_frame_are_reported(with_tf):
     bench = Bench(**ROWS)
     bench.process(image_message(rgb_image(), bench.clock.now().to_msg(), frame_id=''))
     assert bench.sent('scan')[0].header.frame_id == 'camera_scan'
@@ -158,7 +160,7 @@ def test_images_without_a_frame_are_said(with_tf):
     assert not {'/tf', '/tf_static'} & set(bench.publishers.sent)
 
 
-def test_a_listener_of_tf_that_comes_later_has_the_transform(peer, start):
+def test_a_subscriber_of_tf_that_comes_later_has_the_transform(peer, start):
     TFMessage = pytest.importorskip('tf2_msgs.msg').TFMessage  # noqa: N806
     start({**ROWS, 'camera.pitch': -0.2})
     scans = peer.subscribe(LaserScan, '/scan')

@@ -78,8 +78,8 @@ def test_every_camera_has_its_own_topics_intrinsics_frame_and_state(peer, start)
     cameras.send_until(lambda: heads() == ['indoor', 'indoor', 'indoor', 'outdoor'])
     assert [inbox.last.camera for inbox in statuses.values()] == NAMES
     wait_until(lambda: diagnostics)
-    told = diagnostics.last.status
-    assert [one.name for one in told] == [f'/zoedepth: {name} depth' for name in NAMES]
+    reported = diagnostics.last.status
+    assert [one.name for one in reported] == [f'/zoedepth: {name} depth' for name in NAMES]
     names = dict(peer.node.get_topic_names_and_types())
     assert '/zoedepth/status' not in names
     assert '/depth/image' not in names

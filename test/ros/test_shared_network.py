@@ -107,7 +107,7 @@ def test_a_camera_that_cannot_be_published_stops_nobody(rig):
 
 
 def test_images_that_nobody_wants_take_no_part(rig):
-    rig.benches[1].publishers._listened = frozenset()
+    rig.benches[1].publishers._subscribed = frozenset()
     assert rig(10, 20, 30) == [1, 0, 1]
     assert rig.predictor.batches == [2]
 

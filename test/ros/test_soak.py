@@ -16,10 +16,10 @@ def test_a_minute_of_images_grows_nothing_and_brings_every_depth_in_order(tmp_pa
     command = [sys.executable, str(SOAK), '--minutes', '1', '--warm-up', '10', '--out', str(out)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stdout + done.stderr
-    verdict = json.loads(out.read_text(encoding='utf-8'))
-    assert verdict['faults'] == []
-    assert verdict['rates_hz']['depth'] == pytest.approx(30.0, rel=0.05)
-    assert verdict['streams']['depth/image']['received'] > 1500
+    summary = json.loads(out.read_text(encoding='utf-8'))
+    assert summary['faults'] == []
+    assert summary['rates_hz']['depth'] == pytest.approx(30.0, rel=0.05)
+    assert summary['streams']['depth/image']['received'] > 1500
 
 
 def judged(**changes):

@@ -1,4 +1,4 @@
-"""What the node says about itself, and how loud."""
+"""Contents of the status, and diagnostic levels."""
 
 import math
 from types import SimpleNamespace
@@ -35,7 +35,7 @@ def level(diagnostics, msg):
     return diagnostics.make(msg, NodeSettings()).level
 
 
-def test_a_status_says_what_runs():
+def test_a_status_reports_what_runs():
     msg = report(predictor=FakePredictor(model_name='m', weights_origin='w', weights_warning='t'))
     assert (msg.model, msg.weights, msg.weights_warning) == ('m', 'w', 't')
     assert (msg.device, msg.precision, msg.head) == ('cpu', 'fp32', 'indoor')
@@ -114,10 +114,10 @@ def test_rates_ages_and_stages_are_those_of_the_stream(monkeypatch):
 
 
 def test_all_is_well_when_depth_flows():
-    told = Diagnostics('/ns/zoedepth').make(report(), NodeSettings())
-    assert told.name == '/ns/zoedepth: depth'
-    assert told.level == DiagnosticStatus.OK
-    values = {pair.key: pair.value for pair in told.values}
+    reported = Diagnostics('/ns/zoedepth').make(report(), NodeSettings())
+    assert reported.name == '/ns/zoedepth: depth'
+    assert reported.level == DiagnosticStatus.OK
+    values = {pair.key: pair.value for pair in reported.values}
     assert values['model'] == 'fake'
     assert values['received'] == '0'
 

@@ -32,7 +32,7 @@ SIZE, FOCAL_PX = (24, 32), 20.0
 RAYS = rays(CameraModel(Intrinsics(FOCAL_PX, FOCAL_PX, 15.5, 11.5, 32, 24)))
 FLOOR = Box(-9, 99, -90, 90, -1, 0)
 HOUSE, CRATE = Box(40, 41, -90, 90, 0, 9), Box(3, 3.5, -0.5, 0.5, 0, 0.8)
-NOD = (-0.26, -0.3, -0.22, -0.26, -0.28, -0.26)  # rad, of a camera of which nobody has said it
+NOD = (-0.26, -0.3, -0.22, -0.26, -0.28, -0.26)  # rad, of a camera without a configured pitch
 GREY = np.full((*SIZE, 3), 120, np.uint8)
 SEEN_M = [
     np.minimum(look(Eye(0, 0, 1.2, 0, pitch), RAYS, (FLOOR, HOUSE, *crate)), 60.0)
@@ -61,19 +61,19 @@ CASES = {
 }
 
 
-def drive(listened, router, parameters):
+def drive(subscribed, router, parameters):
     """Give every message's content, per topic, of a camera that nods before a house."""
     at = [0]
     predictor = FakePredictor(
         lambda rgb, head: SEEN_M[at[0]] * np.float32(0.3 if head == 'indoor' else 1.0),
         router=lambda rgb: router[at[0]],
     )
-    bench = Bench(predictor, listened, **{'scan.enabled': True, **parameters})
+    bench = Bench(predictor, subscribed, **{'scan.enabled': True, **parameters})
     bench.camera.set_info(camera_info_message(*SIZE, fx=FOCAL_PX, fy=FOCAL_PX))
     for at[0] in range(len(NOD)):
         bench.process(bench.message(GREY))
         bench.now_s += 0.1
-    return {topic: [content(msg) for msg in bench.sent(topic)] for topic in listened}
+    return {topic: [content(msg) for msg in bench.sent(topic)] for topic in subscribed}
 
 
 def content(msg):
@@ -110,8 +110,8 @@ def test_what_is_sent_beside_an_image_is_the_same_alone(case, topic):
 
 def test_outdoors_what_lies_below_the_horizon_is_no_sky_whoever_subscribes(ros):
     """A camera at -15 degrees, a facade at 40 m: in the first image already."""
-    for listened in ({'depth/image'}, {'depth/image', 'depth/points/obstacles'}):
-        depth = drive(frozenset(listened), OUTDOORS, {})['depth/image'][0]
+    for subscribed in ({'depth/image'}, {'depth/image', 'depth/points/obstacles'}):
+        depth = drive(frozenset(subscribed), OUTDOORS, {})['depth/image'][0]
         sky = np.isposinf(np.frombuffer(depth['data'], np.float32).reshape(SIZE))
         up = (0.0, -math.cos(NOD[0]), math.sin(NOD[0]))
         rises = np.concatenate((RAYS, np.ones((*SIZE, 1))), axis=-1) @ up > 0.0

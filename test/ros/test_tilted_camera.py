@@ -1,4 +1,4 @@
-"""A camera that looks down or is rolled, through the node: no false obstacle, and it says why."""
+"""A camera that looks down or is rolled, through the node: no false obstacle, and a reason."""
 
 import math
 import re
@@ -48,7 +48,7 @@ def false_obstacles(bench, depth_m, is_floor):
 
 @pytest.mark.parametrize('pitch_deg', [-60, -30, -25])
 @pytest.mark.parametrize('known', [{}, {'camera.height': 1.2 / 1.3}])
-def test_nobody_told_that_it_looks_down_so_there_are_no_obstacles_and_a_hint(pitch_deg, known):
+def test_a_pitch_that_nobody_configured_gives_no_obstacles_and_a_hint(pitch_deg, known):
     bench, *_ = bench_of(pitch_deg, **known)
     run(bench)
     assert not bench.sent(OBSTACLES)
@@ -61,8 +61,8 @@ def test_nobody_told_that_it_looks_down_so_there_are_no_obstacles_and_a_hint(pit
 
 @pytest.mark.parametrize('pitch_deg', [-60, -30, -25])
 def test_a_scale_by_height_does_not_follow_a_floor_beyond_the_tolerance(pitch_deg):
-    told = {'scale.source': 'height', 'camera.height': 1.2}
-    bench, *_ = bench_of(pitch_deg, topics=('depth/points',), **told)
+    reported = {'scale.source': 'height', 'camera.height': 1.2}
+    bench, *_ = bench_of(pitch_deg, topics=('depth/points',), **reported)
     run(bench, images=10)
     assert bench.processor.pipeline.scale.state.confidence == 0.0
     assert bench.processor.pipeline.scale.state.target == 1.0
@@ -70,10 +70,12 @@ def test_a_scale_by_height_does_not_follow_a_floor_beyond_the_tolerance(pitch_de
 
 
 @pytest.mark.parametrize(('pitch_deg', 'roll_deg'), [(-60, 0), (-30, 0), (-30, 20), (0, 20)])
-def test_told_pitch_and_roll_bring_obstacles_without_floor_and_the_true_scale(pitch_deg, roll_deg):
-    told = {'camera.pitch': math.radians(pitch_deg), 'camera.roll': math.radians(roll_deg)}
+def test_configured_pitch_and_roll_bring_obstacles_without_floor_and_the_true_scale(
+    pitch_deg, roll_deg
+):
+    reported = {'camera.pitch': math.radians(pitch_deg), 'camera.roll': math.radians(roll_deg)}
     scaled = {'scale.source': 'height', 'camera.height': 1.2, 'scale.max_rate': 1.0}
-    bench, depth_m, is_floor = bench_of(pitch_deg, roll_deg, **told, **scaled)
+    bench, depth_m, is_floor = bench_of(pitch_deg, roll_deg, **reported, **scaled)
     run(bench, images=12)
     assert bench.processor.pipeline.scale.state.target == pytest.approx(1.3, rel=0.06)
     false, every = false_obstacles(bench, depth_m, is_floor)
@@ -83,13 +85,13 @@ def test_told_pitch_and_roll_bring_obstacles_without_floor_and_the_true_scale(pi
 
 
 @pytest.mark.parametrize('roll_deg', [10, 15, -15])
-def test_a_roll_that_nobody_told_is_noticed_where_the_pitch_is_to_be_trusted(roll_deg):
-    told = {'camera.pitch': math.radians(-15), 'camera.pitch_tolerance': 0.0}
-    bench, *_ = bench_of(-15, roll_deg, **told)
+def test_a_roll_that_nobody_configured_is_noticed_where_the_pitch_is_to_be_trusted(roll_deg):
+    reported = {'camera.pitch': math.radians(-15), 'camera.pitch_tolerance': 0.0}
+    bench, *_ = bench_of(-15, roll_deg, **reported)
     run(bench)
     (notice,) = bench.processor.notices
-    said_deg = int(re.search(r'roll of (-?\d+)', notice).group(1))
-    assert said_deg == pytest.approx(roll_deg, abs=2)
+    reported_deg = int(re.search(r'roll of (-?\d+)', notice).group(1))
+    assert reported_deg == pytest.approx(roll_deg, abs=2)
     assert 'camera.roll' in notice
     assert bench.warnings.count(notice) == 1
 

@@ -25,12 +25,12 @@ ALL = frozenset(
 class KeptMessages:
     """A fake of the publishers that keeps every message as a subscriber receives it."""
 
-    def __init__(self, listened: frozenset[str]) -> None:
-        self._listened = listened
-        self.sent: dict[str, list] = {topic: [] for topic in ALL | listened}
+    def __init__(self, subscribed: frozenset[str]) -> None:
+        self._subscribed = subscribed
+        self.sent: dict[str, list] = {topic: [] for topic in ALL | subscribed}
 
     def subscribed(self) -> frozenset[str]:
-        return self._listened
+        return self._subscribed
 
     def send(self, topic: str, msg) -> None:
         from rclpy.serialization import deserialize_message, serialize_message
@@ -49,7 +49,7 @@ class KeptMessages:
 class Bench:
     """One processor; time is constant unless `now_s` is set."""
 
-    def __init__(self, predictor=None, listened=ALL, **parameters: object) -> None:
+    def __init__(self, predictor=None, subscribed=ALL, **parameters: object) -> None:
         from rclpy.clock import ROSClock
         from sensor_msgs.msg import CameraInfo
 
@@ -63,7 +63,7 @@ class Bench:
         self._settings_from = settings_from
         self.settings = settings_from({})
         self.set({'cloud.rate': 0.0, 'router.rate': 0.0, **parameters})
-        self.publishers, self.statistics = KeptMessages(listened), Statistics()
+        self.publishers, self.statistics = KeptMessages(subscribed), Statistics()
         self.predictor = predictor or FakePredictor()
         self.warnings: list[str] = []
         self.logged: list[str] = []

@@ -161,7 +161,7 @@ GOALS = {
 
 
 def change_state(client, transition_id: int, state: Callable[[], str], label: str = '') -> bool:
-    """Request a transition and tell whether it worked.
+    """Request a transition and return whether it worked.
 
     The response is lost while the node has not discovered this client; the change of its state
     then counts.  state: returns the label of the present one.

@@ -10,7 +10,7 @@ import sys
 import torch
 
 torch.set_default_dtype(torch.float64)
-torch.Tensor.float = torch.Tensor.double  # what the losses and the network ask for
+torch.Tensor.float = torch.Tensor.double  # called by the losses and the network
 
 from zoedepth_ros.cli.main import main  # noqa: E402
 from zoedepth_ros.training.examples import Example  # noqa: E402

@@ -111,7 +111,7 @@ def test_convention_the_camera_sees_right_to_the_right_and_down_below() -> None:
     assert rows.min() > 17
 
 
-def test_a_roll_turns_the_picture() -> None:
+def test_a_roll_turns_the_image() -> None:
     builder = Builder()
     builder.ball(5.0, -1.0, 1.0, (0.3, 0.3, 0.3), GREY)
     depth_m = depth_of(builder, Pose(0.0, 0.0, 1.0, EAST, roll_rad=math.pi / 2))

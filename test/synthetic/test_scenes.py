@@ -31,16 +31,16 @@ def test_a_seed_gives_the_same_scene_every_time(domain: str) -> None:
 
 @pytest.mark.parametrize('domain', ['indoor', 'outdoor'])
 def test_seeds_and_domains_give_different_scenes(domain: str) -> None:
-    pictures = [render_scene(domain, seed, *SIZE).rgb for seed in range(6)]
-    for k, one in enumerate(pictures):
-        for other in pictures[k + 1 :]:
+    images = [render_scene(domain, seed, *SIZE).rgb for seed in range(6)]
+    for k, one in enumerate(images):
+        for other in images[k + 1 :]:
             assert np.abs(one.astype(int) - other).mean() > 5
 
 
 @pytest.mark.parametrize('domain', ['indoor', 'outdoor'])
-def test_the_size_of_the_picture_does_not_change_the_scene(domain: str) -> None:
+def test_the_size_of_the_image_does_not_change_the_scene(domain: str) -> None:
     small, large = render_scene(domain, 3, 49, 65), render_scene(domain, 3, 147, 195)
-    # Pixel centres of the small picture are those of every third of the large one.
+    # Pixel centres of the small image are those of every third of the large one.
     np.testing.assert_allclose(small.depth_m, large.depth_m[1::3, 1::3], rtol=1e-5)
 
 
@@ -84,7 +84,7 @@ def test_cameras_keep_to_their_promised_ranges() -> None:
     assert max(heights) <= 2.3
 
 
-def test_pictures_are_neither_black_nor_white() -> None:
+def test_images_are_neither_black_nor_white() -> None:
     for domain in ('indoor', 'outdoor'):
         for seed in range(40):
             rgb = render_scene(domain, seed, *SIZE).rgb

@@ -1,4 +1,4 @@
-"""Walks: one world, a camera that moves smoothly, a door at a known time."""
+"""Trajectories: one world, a camera that moves smoothly, a door at a known time."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def agreement(one: TrajectoryFrame, two: TrajectoryFrame) -> tuple[float, float]
 
 
 @pytest.mark.parametrize('kind', KINDS)
-def test_two_frames_of_a_walk_agree_on_where_things_are(kind: str) -> None:
+def test_two_frames_of_a_trajectory_agree_on_where_things_are(kind: str) -> None:
     walk = CameraTrajectory(kind, 3, **SMALL)
     first = walk[10]
     seen, seen_through = agreement(first, walk[12])
@@ -62,7 +62,7 @@ def test_the_camera_moves_smoothly_at_a_walking_pace(kind: str, seed: int) -> No
 
 
 @pytest.mark.parametrize('seed', range(4))
-def test_the_walk_through_the_door_goes_out_and_comes_back(seed: int) -> None:
+def test_the_trajectory_through_the_door_goes_out_and_comes_back(seed: int) -> None:
     walk = CameraTrajectory('door', seed, rate_hz=5.0, height=12, width=16)
     out_s, in_s = walk.door_times_s
     assert 0 < out_s < in_s < walk.duration_s
@@ -72,7 +72,7 @@ def test_the_walk_through_the_door_goes_out_and_comes_back(seed: int) -> None:
         assert frame.domain == ('outdoor' if out_s < frame.time_s < in_s else 'indoor')
 
 
-def test_the_other_walks_pass_no_door() -> None:
+def test_the_other_trajectories_pass_no_door() -> None:
     for kind, domain in (('room', 'indoor'), ('street', 'outdoor')):
         walk = CameraTrajectory(kind, 0, 12, height=24, width=32)
         assert walk.door_times_s == ()
@@ -87,7 +87,7 @@ def test_nothing_stands_in_the_way(kind: str) -> None:
             assert not np.nanmin(middle_m, initial=np.inf) < 0.2, (seed, frame.sample.name)
 
 
-def test_frames_come_in_any_order_and_at_the_rate_asked_for() -> None:
+def test_frames_come_in_any_order_and_at_the_rate_requested() -> None:
     walk = CameraTrajectory('room', 5, 30, rate_hz=15.0, height=24, width=32)
     late, early = walk[20], walk[2]
     assert len(walk) == 30
@@ -104,7 +104,7 @@ def test_a_way_passes_its_points_and_measures_itself() -> None:
     assert way.at(4.0) == pytest.approx((4.0, 0.0))
 
 
-def test_an_unknown_walk_and_an_empty_one_are_refused() -> None:
+def test_an_unknown_trajectory_and_an_empty_one_are_refused() -> None:
     with pytest.raises(ValueError, match='swim'):
         CameraTrajectory('swim')
     with pytest.raises(ValueError, match='2 frames'):

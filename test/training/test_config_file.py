@@ -110,5 +110,5 @@ def test_the_recipe_of_the_embedded_network_trains_both_domains_through_cameras_
     assert first + count <= config.domains[0].validation_seed
     assert config.domains[0].validation_seed + 10**6 < held_out
     names = dict(create_model(preset(config.model)).named_parameters())
-    for stage in config.stages:  # a beginning of no name would freeze nothing in silence
+    for stage in config.stages:  # a beginning of no name would freeze nothing without a report
         assert all(any(name.startswith(part) for name in names) for part in stage.frozen)

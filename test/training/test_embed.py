@@ -70,7 +70,7 @@ def test_the_command_shows_the_progress_of_the_evaluation(trained, tmp_path, mon
         ('65', 'training_hfov_deg: 65', '65'),
     ],
 )
-def test_the_package_says_which_camera_the_network_learnt_through(
+def test_the_package_states_which_camera_the_network_learnt_through(
     trained, tmp_path, by_weights, by_recipe, expected
 ):
     network, weights, recipe = trained
@@ -80,7 +80,7 @@ def test_the_package_says_which_camera_the_network_learnt_through(
     assert read_checkpoint(path).metadata['training_hfov_deg'] == expected
 
 
-def test_the_package_says_the_exponent_of_the_focal_correction_of_the_recipe(trained, tmp_path):
+def test_the_package_states_the_exponent_of_the_focal_correction_of_the_recipe(trained, tmp_path):
     _, weights, recipe = trained
     recipe.write_text('model: ZoeD_tiny_NK\nfocal_exponent: 0.8\n')
     path, _ = embed(MODEL, weights, recipe, samples=2, folder=tmp_path / 'embedded')

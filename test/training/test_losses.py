@@ -20,42 +20,46 @@ def image(*rows):
     return torch.tensor([[list(map(float, row)) for row in rows]])[:, None]
 
 
-def known(truth):
-    return torch.isfinite(truth) & (truth > 0)
+def known(ground_truth):
+    return torch.isfinite(ground_truth) & (ground_truth > 0)
 
 
 def test_si_log_equals_a_case_computed_by_hand():
-    truth = image([1, 1], [1, 1])
+    ground_truth = image([1, 1], [1, 1])
     depth = image([math.e, 1], [1, math.e**3])
     # g = 1, 0, 0, 3: mean 1, unbiased variance 2 -> 10 sqrt(2 + 0.15)
-    assert si_log(depth, truth, known(truth)).item() == pytest.approx(10 * math.sqrt(2.15), 1e-6)
+    assert si_log(depth, ground_truth, known(ground_truth)).item() == pytest.approx(
+        10 * math.sqrt(2.15), 1e-6
+    )
 
 
 def test_si_log_of_a_common_factor_is_its_logarithm_alone():
-    truth = image([1, 2, 3], [4, 5, 6])
+    ground_truth = image([1, 2, 3], [4, 5, 6])
     expected = 10 * math.sqrt(0.15) * math.log(1.5)
-    assert si_log(1.5 * truth, truth, known(truth)).item() == pytest.approx(expected, 1e-5)
+    assert si_log(1.5 * ground_truth, ground_truth, known(ground_truth)).item() == pytest.approx(
+        expected, 1e-5
+    )
 
 
 def test_si_log_does_not_see_what_the_mask_hides():
-    truth, depth = image([1, 2], [3, 4]), image([2, 2], [2, 2])
+    ground_truth, depth = image([1, 2], [3, 4]), image([2, 2], [2, 2])
     mask = image([1, 1], [1, 0]).bool()
     spoilt = depth.clone()
     spoilt[0, 0, 1, 1] = 1e6
-    assert torch.equal(si_log(depth, truth, mask), si_log(spoilt, truth, mask))
+    assert torch.equal(si_log(depth, ground_truth, mask), si_log(spoilt, ground_truth, mask))
 
 
 def test_si_log_gradient_equals_finite_differences():
     rng = np.random.default_rng(0)
-    truth = torch.from_numpy(rng.uniform(1, 5, (1, 1, 2, 3)))
+    ground_truth = torch.from_numpy(rng.uniform(1, 5, (1, 1, 2, 3)))
     log_depth = rng.normal(size=6) * 0.3 + 1.0
 
     def value(log_depth):
-        g = log_depth - np.log(truth.numpy().ravel())
+        g = log_depth - np.log(ground_truth.numpy().ravel())
         return 10 * np.sqrt(g.var(ddof=1) + 0.15 * g.mean() ** 2)
 
     depth = torch.from_numpy(np.exp(log_depth)).reshape(1, 1, 2, 3).requires_grad_()
-    si_log(depth, truth, known(truth)).backward()
+    si_log(depth, ground_truth, known(ground_truth)).backward()
     for i in range(6):
         nudge = np.eye(6)[i] * 1e-5
         slope = (value(log_depth + nudge) - value(log_depth - nudge)) / 2e-5
@@ -64,15 +68,15 @@ def test_si_log_gradient_equals_finite_differences():
 
 
 def test_si_log_brings_a_smaller_prediction_to_the_truths_size_corner_on_corner():
-    truth = torch.ones(1, 1, 1, 3)
+    ground_truth = torch.ones(1, 1, 1, 3)
     depth = torch.tensor([1.0, math.e**2]).view(1, 1, 1, 2)
     middle = math.log((1 + math.e**2) / 2)
     g = np.array([0.0, middle, 2.0])
     expected = 10 * math.sqrt(g.var(ddof=1) + 0.15 * g.mean() ** 2)
-    assert si_log(depth, truth, truth > 0).item() == pytest.approx(expected, 1e-5)
+    assert si_log(depth, ground_truth, ground_truth > 0).item() == pytest.approx(expected, 1e-5)
 
 
-def test_si_log_of_a_image_without_truth_is_zero_and_has_a_gradient():
+def test_si_log_of_an_image_without_ground_truth_is_zero_and_has_a_gradient():
     depth = torch.ones(1, 1, 2, 2, requires_grad=True)
     loss = si_log(depth, torch.ones(1, 1, 2, 2), torch.zeros(1, 1, 2, 2, dtype=torch.bool))
     loss.backward()
@@ -81,11 +85,11 @@ def test_si_log_of_a_image_without_truth_is_zero_and_has_a_gradient():
 
 
 def test_si_log_is_computed_in_float32_under_autocast():
-    truth = torch.full((1, 1, 4, 4), 3.0)
-    depth = (truth + torch.arange(16.0).view(1, 1, 4, 4) * 1e-3).to(torch.bfloat16)
-    expected = si_log(depth.float(), truth, truth > 0)
+    ground_truth = torch.full((1, 1, 4, 4), 3.0)
+    depth = (ground_truth + torch.arange(16.0).view(1, 1, 4, 4) * 1e-3).to(torch.bfloat16)
+    expected = si_log(depth.float(), ground_truth, ground_truth > 0)
     with torch.autocast('cpu', torch.bfloat16):
-        assert torch.equal(si_log(depth, truth, truth > 0), expected)
+        assert torch.equal(si_log(depth, ground_truth, ground_truth > 0), expected)
 
 
 def test_router_loss_is_the_cross_entropy_of_the_domain():
@@ -126,38 +130,38 @@ relative_loss = partial(scale_and_shift_invariant, trim=0.2, gradient_weight=0.5
 
 def test_relative_loss_is_blind_to_scale_and_shift():
     rng = np.random.default_rng(1)
-    truth = torch.from_numpy(rng.uniform(1, 9, (2, 1, 8, 8)).astype(np.float32))
+    ground_truth = torch.from_numpy(rng.uniform(1, 9, (2, 1, 8, 8)).astype(np.float32))
     mask = torch.from_numpy(rng.random((2, 1, 8, 8)) < 0.9)
-    assert relative_loss(7.0 / truth + 3.0, truth, mask).item() < 1e-5
+    assert relative_loss(7.0 / ground_truth + 3.0, ground_truth, mask).item() < 1e-5
     guess = torch.from_numpy(rng.random((2, 1, 8, 8)).astype(np.float32))
-    loss = relative_loss(guess, truth, mask)
-    moved = relative_loss(4.0 * guess + 1.0, truth, mask)
+    loss = relative_loss(guess, ground_truth, mask)
+    moved = relative_loss(4.0 * guess + 1.0, ground_truth, mask)
     assert loss.item() > 0.5
     assert moved.item() == pytest.approx(loss.item(), rel=1e-4)
 
 
-def test_relative_loss_leaves_out_images_without_truth():
+def test_relative_loss_leaves_out_images_without_ground_truth():
     rng = np.random.default_rng(2)
-    truth = torch.from_numpy(rng.uniform(1, 9, (2, 1, 8, 8)).astype(np.float32))
+    ground_truth = torch.from_numpy(rng.uniform(1, 9, (2, 1, 8, 8)).astype(np.float32))
     guess = torch.from_numpy(rng.random((2, 1, 8, 8)).astype(np.float32))
     mask = torch.ones(2, 1, 8, 8, dtype=torch.bool)
-    alone = relative_loss(guess[:1], truth[:1], mask[:1])
+    alone = relative_loss(guess[:1], ground_truth[:1], mask[:1])
     mask[1] = False
-    assert relative_loss(guess, truth, mask).item() == pytest.approx(alone.item())
+    assert relative_loss(guess, ground_truth, mask).item() == pytest.approx(alone.item())
 
 
 def test_relative_loss_of_a_flat_prediction_is_finite():
-    truth = torch.rand(1, 1, 8, 8) + 1.0
+    ground_truth = torch.rand(1, 1, 8, 8) + 1.0
     flat = torch.zeros(1, 1, 8, 8, requires_grad=True)
-    loss = relative_loss(flat, truth, truth > 0)
+    loss = relative_loss(flat, ground_truth, ground_truth > 0)
     loss.backward()
     assert torch.isfinite(loss)
     assert torch.isfinite(flat.grad).all()
 
 
 def test_log_error_is_the_mean_distance_of_logarithms_inside_the_mask():
-    truth = image([1, 1], [1, 1])
+    ground_truth = image([1, 1], [1, 1])
     depth = image([math.e, 1], [math.exp(-2), 100])
     mask = image([1, 1], [1, 0]).bool()
-    assert log_error(depth, truth, mask).item() == pytest.approx(3 / 3, 1e-5)
-    assert log_error(depth, truth, torch.zeros_like(mask)).item() == 0.0
+    assert log_error(depth, ground_truth, mask).item() == pytest.approx(3 / 3, 1e-5)
+    assert log_error(depth, ground_truth, torch.zeros_like(mask)).item() == 0.0

@@ -61,7 +61,7 @@ def test_both_stages_write_a_curve_of_every_step(finished):
     assert domains == ['indoor', 'outdoor'] * 5
 
 
-def test_the_best_weights_fit_the_preset_and_tell_their_scores(finished):
+def test_the_best_weights_fit_the_preset_and_report_their_scores(finished):
     model = ZoeDepth(preset('ZoeD_tiny_NK'))
     report = load_weights(model, finished / 'metric_best.safetensors')
     assert report.metadata['stage'] == 'metric'

@@ -1,4 +1,4 @@
-"""What a stage asks of a network, and how a fresh one starts."""
+"""What a stage trains, and how a new network starts."""
 
 import pytest
 import torch
@@ -17,9 +17,9 @@ def stage(loss, **changes):
 
 
 def batch(domain=1):
-    truth = torch.rand(2, 1, 64, 96, generator=torch.Generator().manual_seed(1)) + 1.0
+    ground_truth = torch.rand(2, 1, 64, 96, generator=torch.Generator().manual_seed(1)) + 1.0
     image = torch.zeros(2, 3, 64, 96)
-    return Example(image, truth, truth > 0, torch.full((2,), domain), torch.ones(2))
+    return Example(image, ground_truth, ground_truth > 0, torch.full((2,), domain), torch.ones(2))
 
 
 def prediction(logits=None):
@@ -29,11 +29,17 @@ def prediction(logits=None):
 
 
 def test_a_metric_stage_adds_its_losses_with_their_weights():
-    output, truth = prediction(torch.zeros(2, 2)), batch()
-    losses = stage_losses(output, truth, stage('metric', router_weight=100.0, relative_weight=0.5))
-    silog = si_log(output.depth_m, truth.ground_truth_m, truth.mask).item()
+    output, ground_truth = prediction(torch.zeros(2, 2)), batch()
+    losses = stage_losses(
+        output, ground_truth, stage('metric', router_weight=100.0, relative_weight=0.5)
+    )
+    silog = si_log(output.depth_m, ground_truth.ground_truth_m, ground_truth.mask).item()
     relative = scale_and_shift_invariant(
-        output.relative_depth, truth.ground_truth_m, truth.mask, trim=0.2, gradient_weight=0.5
+        output.relative_depth,
+        ground_truth.ground_truth_m,
+        ground_truth.mask,
+        trim=0.2,
+        gradient_weight=0.5,
     ).item()
     assert losses['router'].item() == pytest.approx(0.693147, 1e-5)
     assert losses['loss'].item() == pytest.approx(silog + 69.3147 + 0.5 * relative, 1e-5)
@@ -57,9 +63,9 @@ def test_a_relative_map_below_zero_still_has_a_way_back():
     with torch.no_grad():
         model.relative_head.conv3.bias.fill_(-5.0)
     task = stage('relative')
-    truth = batch()
+    ground_truth = batch()
     noise = torch.rand(2, 3, 64, 96, generator=torch.Generator().manual_seed(3))
-    losses = stage_losses(trained_part(model, task)(noise, 'indoor'), truth, task)
+    losses = stage_losses(trained_part(model, task)(noise, 'indoor'), ground_truth, task)
     losses['loss'].backward()
     assert losses['sign'].item() > 1.0
     assert model.relative_head.conv3.bias.grad.item() < -0.1, 'a step raises the bias'

@@ -27,7 +27,7 @@ def wall(fx_px, depth_m=4.0, *, camera=True):
 
 
 class ThreeMetres(torch.nn.Module):
-    """Says three metres of everything."""
+    """Predicts three metres everywhere."""
 
     config = preset('ZoeD_tiny_N')
 
@@ -54,7 +54,7 @@ def test_without_a_training_camera_depth_stays_as_it_is():
     assert depth_factor(wall(401.8398, camera=False), 0.0) == 1.0
 
 
-def test_a_image_without_a_camera_is_named():
+def test_an_image_without_a_camera_is_named():
     with pytest.raises(ValueError, match='wall: training_hfov_deg needs the camera'):
         depth_factor(wall(1.0, camera=False), 65.0)
 

@@ -122,8 +122,8 @@ def test_the_nodes_own_recording_shows_what_the_router_thought(tmp_path, bags):
     assert Counter(f.head for f in frames) == {'': 1, 'indoor': 1}
     assert {'indoor': 0.75, 'outdoor': 0.25} in [f.router_probabilities for f in frames]
     # What a simulation says is true is no router's opinion.
-    truth = bags.STORE.types[name](bags.header(10**18), 'outdoor', 0.0, 1.0, True, stamp)
-    messages.append(bags.serialized('/ground_truth/domain', 10**18 + 9, truth))
+    ground_truth = bags.STORE.types[name](bags.header(10**18), 'outdoor', 0.0, 1.0, True, stamp)
+    messages.append(bags.serialized('/ground_truth/domain', 10**18 + 9, ground_truth))
     frames = list(recording_frames(bags.write_mcap(tmp_path / 'truth.mcap', messages)))
     assert {f.head for f in frames} == {'', 'indoor'}
 
@@ -144,7 +144,7 @@ def test_true_depth_beside_recorded_depth_is_not_taken_for_the_images(tmp_path, 
         list(recording_frames(path, depth_topic=''))
 
 
-def test_recorded_depth_says_once_what_made_it(tmp_path, bags):
+def test_recorded_depth_reports_once_what_made_it(tmp_path, bags):
     from zoedepth_ros.bags.add_depth import add_depth
     from zoedepth_ros.bags.plan import DepthOptions, make_plan
 

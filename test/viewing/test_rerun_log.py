@@ -69,13 +69,13 @@ def test_a_moment_is_written_with_everything_that_is_shown(tmp_path):
     assert found['camera/image']['media_type'] == [['image/jpeg']]
 
 
-def test_what_a_recordings_depth_comes_from_is_said_beside_it(tmp_path):
+def test_what_a_recordings_depth_comes_from_is_reported_beside_it(tmp_path):
     frame = ViewFrame('a', 0.0, rgb(), np.ones((48, 64), np.float32), about='**Model** fake')
     _, found = written(tmp_path / 'a.rrd', [frame])
     assert found['about']['text'][-1] == ['about it\n\n**Model** fake']
 
 
-def test_points_lie_where_the_pinhole_says_and_have_the_images_colours(tmp_path):
+def test_points_lie_where_the_pinhole_model_puts_them_and_have_the_images_colours(tmp_path):
     _, found = written(tmp_path / 'a.rrd', [ViewFrame('a', 0.0, rgb(red=200))], cloud_decimation=2)
     points = np.array(found['points']['positions'][0])
     assert points.shape == (24 * 32, 3)

@@ -39,7 +39,7 @@ def serve(ports):
     log.close()
 
 
-def listeners(port):
+def subscribers(port):
     """Ask the kernel at which addresses a port is open to others."""
     found = set()
     for table, family in (('tcp', socket.AF_INET), ('tcp6', socket.AF_INET6)):
@@ -61,10 +61,10 @@ def allowed_origin(origin, port):
         return answer.headers.get('Access-Control-Allow-Origin')
 
 
-def test_only_this_machine_may_look_unless_it_is_said(serve, ports):
+def test_only_this_machine_may_look_unless_it_is_configured(serve, ports):
     address = serve('127.0.0.1')
     assert address == f'http://localhost:{ports[0]}/?url=rerun+http://localhost:{ports[1]}/proxy'
-    assert [listeners(port) for port in ports] == [{'127.0.0.1'}, {'127.0.0.1'}]
+    assert [subscribers(port) for port in ports] == [{'127.0.0.1'}, {'127.0.0.1'}]
     with urllib.request.urlopen(address, timeout=60.0) as page:
         assert b'<html' in page.read()
     assert allowed_origin(f'http://localhost:{ports[0]}', ports[1])
@@ -73,7 +73,7 @@ def test_only_this_machine_may_look_unless_it_is_said(serve, ports):
 
 def test_an_open_viewer_is_usable_under_every_name_of_the_machine(serve, ports):
     serve('0.0.0.0')
-    assert [listeners(port) for port in ports] == [{'0.0.0.0'}, {'0.0.0.0'}]
+    assert [subscribers(port) for port in ports] == [{'0.0.0.0'}, {'0.0.0.0'}]
     assert allowed_origin(f'http://robot:{ports[0]}', ports[1]) == f'http://robot:{ports[0]}'
     assert not allowed_origin('http://somewhere.else', ports[1])
 
@@ -84,9 +84,9 @@ def test_the_viewer_ends_with_the_log(ports):
     log.log(ViewFrame('a', 0.0, depth_m=np.ones((4, 4), np.float32)))
     log.close()
     until_s = time.monotonic() + 60.0
-    while any(map(listeners, ports)) and time.monotonic() < until_s:
+    while any(map(subscribers, ports)) and time.monotonic() < until_s:
         time.sleep(0.05)
-    assert [listeners(port) for port in ports] == [set(), set()]
+    assert [subscribers(port) for port in ports] == [set(), set()]
 
 
 def test_a_taken_port_is_named_and_no_data_goes_there(serve, ports):

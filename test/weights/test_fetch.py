@@ -1,4 +1,4 @@
-"""Weights arrive whole or not at all, and a failure says how to do it by hand."""
+"""Weights arrive whole or not at all, and a failure reports how to do it by hand."""
 
 import errno
 import hashlib
@@ -60,7 +60,7 @@ def no_halves(folder):
     ]
 
 
-def test_hugging_face_is_asked_first(world, server):
+def test_hugging_face_is_requested_first(world, server):
     path = fetch('some', progress=False)
     assert path.read_bytes() == SAFETENSORS
     assert world in path.parents
@@ -76,10 +76,10 @@ def test_github_can_be_chosen(world, server):
 
 def test_what_is_here_already_is_used_without_the_network(world, server):
     first = [fetch('some', progress=False, source=s) for s in ('huggingface', 'github')]
-    asked = len(server.requests)
+    requested = len(server.requests)
     again = [fetch('some', progress=False, source=s) for s in ('huggingface', 'github')]
     assert again == first
-    assert len(server.requests) == asked
+    assert len(server.requests) == requested
 
 
 def test_the_cache_can_be_given_as_an_argument(world, server, tmp_path):
@@ -201,7 +201,7 @@ def test_offline_means_no_network_from_either_source(world, server, monkeypatch,
     assert server.requests == []
 
 
-def test_no_network_is_said_in_words(world, server, monkeypatch):
+def test_no_network_is_reported_in_words(world, server, monkeypatch):
     dead = GithubAsset('http://127.0.0.1:9/some.pt', len(PT))
     monkeypatch.setattr(known_weights, 'MODELS', _without_checksum(github=dead, hugging_face=None))
     with pytest.raises(FetchError, match='github: no connection: .*refused'):
@@ -235,7 +235,9 @@ def test_a_wrong_checksum_is_refused_and_the_file_deleted(world, server):
     assert [p.name for p in world.iterdir()] == ['some.pt.lock']
 
 
-def test_a_full_disk_is_said_before_the_transfer_and_stops_the_search(world, server, monkeypatch):
+def test_a_full_disk_is_reported_before_the_transfer_and_stops_the_search(
+    world, server, monkeypatch
+):
     del server.files[HUB_PATH]
     usage = shutil._ntuple_diskusage(10, 9, 1_000)
     monkeypatch.setattr(download_module.shutil, 'disk_usage', lambda _: usage)
@@ -247,7 +249,7 @@ def test_a_full_disk_is_said_before_the_transfer_and_stops_the_search(world, ser
 def test_a_disk_that_fills_up_during_the_transfer_leaves_no_file_to_be_taken_for_whole(
     world, server, monkeypatch
 ):
-    """The kernel may tell only when the file is flushed."""
+    """The kernel may report it only when the file is flushed."""
 
     def full(_):
         raise OSError(errno.ENOSPC, 'No space left on device')
@@ -277,7 +279,7 @@ def test_a_source_that_lacks_the_model_is_a_value_error(world, monkeypatch):
         fetch('some', progress=False, source='huggingface')
 
 
-def test_a_bar_shows_the_progress_only_when_asked(world, server, capfd):
+def test_a_bar_shows_the_progress_only_when_requested(world, server, capfd):
     fetch('some', progress=False, source='github')
     fetch('some', progress=False, source='huggingface')
     assert capfd.readouterr().err == ''

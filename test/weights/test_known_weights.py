@@ -1,4 +1,4 @@
-"""The list of weights says what the publishers say."""
+"""The list of weights matches what the publishers state."""
 
 import subprocess
 import sys

@@ -94,7 +94,7 @@ def test_what_trainers_wrap_a_state_dict_in_is_taken_off(
     assert_holds(model, from_official(tensors('N'), tiny_config('N')))
 
 
-def test_a_checkpoint_without_a_state_dict_says_what_it_holds(tmp_path: Path) -> None:
+def test_a_checkpoint_without_a_state_dict_reports_what_it_holds(tmp_path: Path) -> None:
     torch.save({'epoch': 3, 'optimizer': {'state': {}}}, tmp_path / 'x.pt')
     with pytest.raises(WeightsError, match='2 keys: epoch, optimizer'):
         read_checkpoint(tmp_path / 'x.pt')
