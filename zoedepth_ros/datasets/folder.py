@@ -19,7 +19,7 @@ from zoedepth_ros.geometry.intrinsics import (
 )
 from zoedepth_ros.media.sample import Sample
 
-PICTURE_ENDINGS = ('.png', '.jpg', '.jpeg')
+IMAGE_ENDINGS = ('.png', '.jpg', '.jpeg')
 
 
 class Folder(DepthDataset):
@@ -37,7 +37,7 @@ class Folder(DepthDataset):
         root: Path | str,
         *,
         domain: str,
-        steps_per_m: float = 1000.0,
+        steps_per_m: float = DepthDataset.steps_per_m,
         skip_damaged: bool = False,
     ) -> None:
         if domain not in ('indoor', 'outdoor'):
@@ -49,10 +49,10 @@ class Folder(DepthDataset):
 
     def _find(self) -> list[Entry]:
         images = [
-            path for path in self._glob('rgb/**/*.*') if path.suffix.lower() in PICTURE_ENDINGS
+            path for path in self._glob('rgb/**/*.*') if path.suffix.lower() in IMAGE_ENDINGS
         ]
         if not images:
-            expected = f'images ending in {", ".join(PICTURE_ENDINGS)}'
+            expected = f'images ending in {", ".join(IMAGE_ENDINGS)}'
             raise DatasetError(self.name, self.root / 'rgb', 'no image found', expected)
         return [Entry(image, self._depth_of(image)) for image in images]
 

@@ -32,7 +32,7 @@ class DatasetOptions:
     """Apply DIODE's validity mask, which the paper's protocol does not."""
     domain: str = ''
     """'indoor' or 'outdoor', for a folder."""
-    steps_per_m: float = 1000.0
+    steps_per_m: float = DepthDataset.steps_per_m
     """Value of the 16-bit PNGs of a folder at one metre."""
 
     def __post_init__(self) -> None:

@@ -21,7 +21,7 @@ from zoedepth_ros.evaluation.report import (
 from zoedepth_ros.evaluation.uncertainty import UncertaintyScore
 from zoedepth_ros.inference.result import AUTO
 from zoedepth_ros.media.sample import DOMAINS, Sample
-from zoedepth_ros.synthetic.scene import GENERATOR_VERSION, render_scene
+from zoedepth_ros.synthetic.scene import GENERATOR_VERSION, HEIGHT_PX, WIDTH_PX, render_scene
 
 HELD_OUT_SEED = 2**40
 """First seed of scenes for evaluation; training uses smaller seeds."""
@@ -41,9 +41,9 @@ class SyntheticScenes:
     """Seed of the evaluation."""
     n_scenes: int
     """Number of scenes."""
-    height: int = 192
+    height: int = HEIGHT_PX
     """Height of the images [px]."""
-    width: int = 256
+    width: int = WIDTH_PX
     """Width of the images [px]."""
     skipped: Sequence[DatasetError] = ()
     """Always empty."""

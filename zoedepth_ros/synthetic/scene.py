@@ -17,6 +17,8 @@ HOME_SHARE = 0.08
 """Share of scenes inside or in front of a house with an open door."""
 GENERATOR_VERSION = 2
 """Increased whenever a seed renders another image."""
+HEIGHT_PX, WIDTH_PX = 192, 256
+"""Default size of rendered images."""
 
 ROOMS = (
     'living', 'living', 'living', 'dining', 'dining', 'bedroom', 'bedroom', 'kitchen', 'kitchen',
@@ -149,7 +151,7 @@ def render_sample(view: View, height: int, width: int, name: str) -> Sample:
     return Sample(rgb, depth_m, camera, view.domain, name)
 
 
-def render_scene(domain: str, seed: int, height: int = 192, width: int = 256) -> Sample:
+def render_scene(domain: str, seed: int, height: int = HEIGHT_PX, width: int = WIDTH_PX) -> Sample:
     """Draw one scene; its layout depends on domain and seed only, not on the size."""
     view = random_view(domain, seed)
     return render_sample(view, height, width, f'{domain}-v{GENERATOR_VERSION}-{seed}')

@@ -19,7 +19,13 @@ from zoedepth_ros.synthetic.home import WALL_M, Home, build_home
 from zoedepth_ros.synthetic.interior import ceiling_lamps, line_walls, wall_pictures
 from zoedepth_ros.synthetic.primitives import CONTACT, WORLD_UV
 from zoedepth_ros.synthetic.room import Room, floor_surface, openings, shell
-from zoedepth_ros.synthetic.scene import random_effects, render_sample, room_world
+from zoedepth_ros.synthetic.scene import (
+    HEIGHT_PX,
+    WIDTH_PX,
+    random_effects,
+    render_sample,
+    room_world,
+)
 from zoedepth_ros.synthetic.street import KERB_M, Street, fill_street
 from zoedepth_ros.synthetic.world import Pose, View, World, random_air
 
@@ -205,7 +211,7 @@ class CameraTrajectory:
 
     def __init__(
         self, kind: str, seed: int = 0, n_frames: int | None = None, *, rate_hz: float = 10.0,
-        height: int = 192, width: int = 256, hfov_rad: float = math.radians(68.0),
+        height: int = HEIGHT_PX, width: int = WIDTH_PX, hfov_rad: float = math.radians(68.0),
     ) -> None:  # fmt: skip
         """Plan a trajectory.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from zoedepth_ros.datasets.dataset import DepthDataset
+
 Range = tuple[float, float]
 
 
@@ -56,7 +58,7 @@ class DomainConfig:
     """Folder of the training part; unused for synthetic scenes."""
     split_list: str = ''
     """Official list of the training part, if the data set has one."""
-    steps_per_m: float = 1000.0
+    steps_per_m: float = DepthDataset.steps_per_m
     """Value of the depth files of a folder at one metre."""
     images: int = 0
     """Number of synthetic scenes, or of the first images of the data set; 0: all."""
