@@ -69,13 +69,10 @@ def as_text(date: str, machine: Machine, sections: Sequence[Section]) -> str:
     blocks = [_machine_text(machine, date)]
     for section in sections:
         blocks += [table.as_text() for table in section.tables]
-        blocks += ['\n'.join(map(_wrapped, section.notes))] if section.notes else []
+        notes = [textwrap.fill(note, 99, subsequent_indent='  ') for note in section.notes]
+        blocks += ['\n'.join(notes)] if notes else []
         blocks += [f'NOT MEASURED  {line}' for line in section.missing]
     return '\n\n'.join(blocks)
-
-
-def _wrapped(note: str) -> str:
-    return textwrap.fill(note, 99, subsequent_indent='  ')
 
 
 def _machine_text(machine: Machine, date: str) -> str:

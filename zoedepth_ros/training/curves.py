@@ -54,12 +54,8 @@ class Curves:
             writer = csv.DictWriter(file, self._columns)
             if new:
                 writer.writeheader()
-            writer.writerow({k: _text(v) for k, v in row.items()})
+            writer.writerow({k: v if isinstance(v, str) else f'{v:.9g}' for k, v in row.items()})
         if self._tensorboard is not None:
             for name, value in values.items():
                 if not isinstance(value, str):
                     self._tensorboard.add_scalar(f'{self._prefix}{name}', value, step)
-
-
-def _text(value: float | str) -> str:
-    return value if isinstance(value, str) else f'{value:.9g}'

@@ -41,7 +41,7 @@ class Muon(Optimizer):
             alike: dict[tuple[int, int], list[Tensor]] = defaultdict(list)
             for weight in group['params']:
                 if weight.grad is not None:
-                    alike[_matrix_shape(weight)].append(weight)
+                    alike[weight.shape[0], weight[0].numel()].append(weight)
             for shape, weights in alike.items():
                 self._step_alike(weights, shape, group)
 
@@ -66,10 +66,6 @@ class Muon(Optimizer):
         assert gradient is not None
         momentum.lerp_(gradient, 1.0 - group['momentum'])
         return gradient.lerp(momentum, group['momentum'])
-
-
-def _matrix_shape(weight: Tensor) -> tuple[int, int]:
-    return weight.shape[0], weight[0].numel()
 
 
 def orthogonalised(matrices: Tensor) -> Tensor:

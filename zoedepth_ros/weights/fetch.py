@@ -49,14 +49,13 @@ def fetch(
     model = model_source(name)
     downloads = dict(_downloads(model, cache_dir, progress, source))
     if source and source not in downloads:
-        raise ValueError(
-            f'{name} is not on {source}: it is on {_sources_of(model) or "no server"}'
-        )
+        known = ' and '.join(dict(_downloads(model, None, False, None)))
+        raise ValueError(f'{name} is not on {source}: it is on {known or "no server"}')
     if path := cached(name, cache_dir=cache_dir, source=source):
         return path
     if not downloads:
         raise FetchError(f'{name} ships inside the package, but this installation lacks the file')
-    if _offline():
+    if os.environ.get('HF_HUB_OFFLINE', '').upper() in _TRUE:
         raise FetchError(_explain(model, cache_dir, {'network': 'HF_HUB_OFFLINE is set'}))
     reasons: dict[str, str] = {}
     for place, download_file in downloads.items():
@@ -129,16 +128,8 @@ def _refuse_dead_connection(endpoint: str) -> None:
         raise urllib.error.URLError(f'{host}: {error.strerror or error}') from None
 
 
-def _offline() -> bool:
-    return os.environ.get('HF_HUB_OFFLINE', '').upper() in _TRUE
-
-
 def _is_disk_full(error: Exception) -> bool:
     return isinstance(error, OSError) and error.errno == errno.ENOSPC
-
-
-def _sources_of(model: ModelSource) -> str:
-    return ' and '.join(dict(_downloads(model, None, False, None)))
 
 
 def _reason(error: Exception) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +42,10 @@ class OnnxSession:
                 'built for another version of CUDA'
             )
         inputs = self._session.get_inputs()
-        self.inputs = {port.name: known_shape(port.shape) for port in inputs}
+        self.inputs = {
+            port.name: tuple(side if isinstance(side, int) else -1 for side in port.shape)
+            for port in inputs
+        }
         self.outputs = tuple(output.name for output in self._session.get_outputs())
         self._input, self._type = inputs[0].name, input_type(inputs[0].type)
 
@@ -94,11 +97,6 @@ def as_type(image: NDArray[np.float32], kind: type[np.generic]) -> NDArray:
     if kind is np.float32:
         return image
     return (np.rint(image).clip(0, 255) if kind is np.uint8 else image).astype(kind)
-
-
-def known_shape(shape: Iterable[object]) -> tuple[int, ...]:
-    """Return a shape with -1 for sides that are not fixed."""
-    return tuple(side if isinstance(side, int) else -1 for side in shape)
 
 
 def _device(name: str, providers: list[str]) -> str:
