@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from zoedepth_ros.model.backbones.beit import BeitFeatures
 from zoedepth_ros.model.backbones.features import FeatureExtractor, Prepared
@@ -79,7 +78,7 @@ class FusedZoeDepth(nn.Module):
         self.backbone: FeatureExtractor = (
             FusedBeit(backbone, dtype, layers, attention)
             if isinstance(backbone, BeitFeatures)
-            else convert_conv2d_weight_memory_format(backbone.to(dtype), torch.channels_last)
+            else backbone.to(dtype)
         )
         self.decoder = FusedDecoder(reference.decoder.to(dtype), layers)
         # Its first convolution takes the output of the decoder, which exceeds the range of fp16.
