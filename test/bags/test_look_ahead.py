@@ -16,7 +16,7 @@ from zoedepth_ros.bags.plan import make_plan
 from zoedepth_ros.messages.camera import OTHER_STAMP
 from zoedepth_ros.viewing.moments import recording_frames
 
-FOCAL_PX = (50.0, 70.0, 50.0, 70.0, 90.0, 50.0)
+FOCAL_PX = (50.0, 70.0, 50.0, 70.0, 90.0, 110.0)
 MS = 10**6
 
 
@@ -56,7 +56,7 @@ def test_an_image_has_the_camera_info_of_its_stamp_though_recorded_after_it(tmp_
 def test_without_its_own_an_image_has_the_newest_before_it_and_that_is_said(tmp_path):
     source = recording(tmp_path / 'in.mcap', 6, without=(3,))
     report = add_depth(make_plan(source, tmp_path / 'out.mcap', bags.options()), FakePredictor())
-    assert focal_px_in(tmp_path / 'out.mcap') == [50.0, 70.0, 50.0, 50.0, 90.0, 50.0]
+    assert focal_px_in(tmp_path / 'out.mcap') == [50.0, 70.0, 50.0, 50.0, 90.0, 110.0]
     assert report.assumptions[OTHER_STAMP] == OTHER_STAMP
     notes = []
     frames = list(recording_frames(source, note=notes.append))
