@@ -155,21 +155,26 @@ def corners(bench):
 def test_while_camera_info_changes_an_image_waits_for_its_own(monkeypatch):
     """Two cameras that alternate, each camera_info after its image."""
     bench = Bench(FakePredictor(1.0), **{'cloud.decimation': 1})
-    monkeypatch.setattr(CameraTracker.wait, '__defaults__', (60.0,))
+    late, wait = [], CameraTracker.wait
+
+    def waiting(tracker, header):
+        for info in late:
+            threading.Timer(0.05, tracker.set_info, [info]).start()
+        wait(tracker, header, 60.0)
+
+    monkeypatch.setattr(CameraTracker, 'wait', waiting)
     focal_px = (50.0, 70.0, 50.0, 90.0)
     for number, fx in enumerate(focal_px):
         image = bench.message()
-        late = threading.Timer(0.05, bench.camera.set_info, [stamped_info(image, fx)])
+        late[:] = [stamped_info(image, fx)]
         if number < 2:  # before it is known that camera_info changes and has the images' stamps
-            late.run()
-        else:
-            late.start()
+            bench.camera.set_info(late.pop())
         bench.process(image)
-        late.join() if late.ident else None
         bench.now_s += 0.1
     assert corners(bench) == pytest.approx([-31.5 / fx for fx in focal_px])
     assert bench.processor.notices == ()
-    monkeypatch.setattr(CameraTracker.wait, '__defaults__', (0.0,))
+    late.clear()
+    monkeypatch.setattr(CameraTracker, 'wait', lambda tracker, header: wait(tracker, header, 0.0))
     bench.process()
     assert corners(bench)[4:] == pytest.approx([-31.5 / 90.0])
     assert bench.processor.notices == (OTHER_STAMP,)
