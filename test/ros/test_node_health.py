@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.msg import Transition
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from ros_harness import image_message, rgb_image, stamp_ns, wait_until
 from sensor_msgs.msg import Image, PointCloud2
@@ -288,3 +289,45 @@ def test_a_lost_context_is_reported_in_a_last_status_and_ends_the_process_with_i
     assert 'unspecified launch failure: only a new process can' in status.last.notices[0]
     wait_until(lambda: 'out of service' in diagnostics.last.status[0].message)
     node.wait_for_log('the CUDA context is lost, the process ends')
+
+
+@pytest.mark.parametrize('phase', [{'broken_load': 1}, {'broken_warm_up': True}])
+@pytest.mark.parametrize('autostart', [True, False])
+def test_a_context_lost_while_the_network_is_loaded_ends_the_process_with_the_same_code(
+    peer, start, phase, autostart
+):
+    status = peer.subscribe(Status, '/zoedepth/status')
+    node = start({'autostart': autostart}, device='cuda:0', **phase)
+    if not autostart:
+        wait_until(lambda: status)  # the last one comes to who is connected
+        assert not peer.transition(Transition.TRANSITION_CONFIGURE)
+    assert node.wait() == 75
+    node.wait_for_log('configure failed: ContextLost(')
+    node.wait_for_log('the CUDA context is lost, the process ends')
+    if not autostart:
+        wait_until(lambda: status.last.state == Status.STATE_FAILED)
+        assert 'unspecified launch failure' in status.last.notices[0]
+
+
+def test_a_context_lost_while_a_changed_network_is_loaded_ends_the_process_with_the_same_code(
+    peer, start
+):
+    node = start({'autostart': False}, device='cuda:0', broken_load=2)
+    assert peer.transition(Transition.TRANSITION_CONFIGURE)
+    assert peer.set_parameters(network__width=256) == ['']
+    assert not peer.transition(Transition.TRANSITION_ACTIVATE)
+    assert node.wait() == 75
+    node.wait_for_log('activate failed: ContextLost(')
+
+
+def test_a_context_lost_in_a_recovery_ends_the_process_with_the_same_code(peer, start):
+    node = start(device='cuda:0', full_at=20, broken_load=3)
+    depth = peer.subscribe(Image, '/depth/image')
+    status = peer.subscribe(Status, '/zoedepth/status')
+    peer.send_until(lambda: depth)
+    peer.send(lambda p: image_message(rgb_image(value=20), p.now()))
+    wait_until(lambda: status.last is not None and status.last.network_width < 512)
+    assert peer.call(Trigger, '/zoedepth/recover', Trigger.Request()).success
+    peer.send(lambda p: image_message(rgb_image(value=30), p.now()))
+    assert node.wait() == 75
+    node.wait_for_log('no recovery: cuda:0: CUDA error: unspecified launch failure')

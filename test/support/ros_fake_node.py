@@ -17,6 +17,8 @@ from zoedepth_ros.ros.main import run
 from zoedepth_ros.ros.spin import end
 
 OWN_SIZE = (384, 512)
+BROKEN = 'cuda:0: CUDA error: unspecified launch failure'
+loads = []
 
 
 def plane_depth(plane: list[float], camera: list[float]):
@@ -35,12 +37,19 @@ class Dark(FakePredictor):
     """Fail on an image that is black in every pixel, as a network might.
 
     lost_at, full_at: brightness of images on which the device is lost, or has too little memory
-    for a network of its own size.  broken_at: the same for a CUDA context that is lost.  hold:
-    every call reports it and goes on when there is no such file.
+    for a network of its own size.  broken_at: the same for a CUDA context that is lost.
+    broken_warm_up: it is lost in the warm-up.  hold: every call reports it and goes on when there is
+    no such file.
     """
 
     lost_at = full_at = broken_at = None
+    broken_warm_up = False
     hold = ''
+
+    def warm_up(self, height, width):
+        if self.broken_warm_up:
+            raise ContextLost(BROKEN)
+        super().warm_up(height, width)
 
     def predict_batch(self, images, heads, *, routes):
         if self.hold:
@@ -51,7 +60,7 @@ class Dark(FakePredictor):
         if self.device != 'cpu' and rgb[0, 0, 0] == self.lost_at:
             raise DeviceLost(f'{self.device}: CUDA error: gone')
         if rgb[0, 0, 0] == self.broken_at:
-            raise ContextLost(f'{self.device}: CUDA error: unspecified launch failure')
+            raise ContextLost(BROKEN)
         if self.network == OWN_SIZE and rgb[0, 0, 0] == self.full_at:
             raise OutOfMemory(f'{self.device}: out of memory')
         if not rgb.any():
@@ -76,6 +85,9 @@ def make_predictor(settings):
     options = json.loads(os.environ.get('ZOEDEPTH_FAKE', '{}'))
     options.pop('polls', None)
     wait_while(options.pop('hold_load', ''), 'loading')
+    loads.append(settings)
+    if options.pop('broken_load', 0) == len(loads):
+        raise ContextLost(BROKEN)
     if 'refuse' in options:
         raise ValueError(options['refuse'])
     if 'plane' in options:
@@ -87,7 +99,8 @@ def make_predictor(settings):
     by_head = options.pop('depth_by_head', None)
     if by_head:
         options['depth'] = lambda rgb, head: np.full(rgb.shape[:2], by_head[head])
-    failures = {name: options.pop(name, None) for name in ('lost_at', 'full_at', 'broken_at')}
+    failing = ('lost_at', 'full_at', 'broken_at', 'broken_warm_up')
+    failures = {name: options.pop(name, None) for name in failing}
     if 'device' in options and settings.device == 'cpu':  # configured after a loss
         options['device'] = 'cpu'
     if settings.network_height:
@@ -97,8 +110,8 @@ def make_predictor(settings):
     made = Dark(**{'model_name': settings.model, 'network': OWN_SIZE, **options})
     made.ballast = np.ones((ballast_mb, 10**6), np.uint8)
     made.hold = hold
-    for name, brightness in failures.items():
-        setattr(made, name, brightness)
+    for name, value in failures.items():
+        setattr(made, name, value)
     return made
 
 

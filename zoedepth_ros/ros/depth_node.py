@@ -79,7 +79,8 @@ class DepthNode(LifecycleNode):
         settings = self._node_parameters.settings
         self._streams = [CameraStream(self, name, settings.of(name), self._qos_watch)
                          for name in settings.common.cameras or ('',)]  # fmt: skip
-        self._context_lost = self.create_guard_condition(self._leave)
+        self._is_context_lost = False
+        self._leave_soon = self.create_guard_condition(self._leave)
         self._reporter = StatusReporter(
             self, self._streams, self._qos_watch, lambda: self._predictor
         )
@@ -154,6 +155,8 @@ class DepthNode(LifecycleNode):
             return  # a manager was faster
         for transition in (self.trigger_configure, self.trigger_activate):
             if transition() != TransitionCallbackReturn.SUCCESS:
+                if self._is_context_lost:
+                    self._leave()
                 raise StartError(self.failure or 'the node could not start')
 
     def _run(self) -> None:
@@ -178,7 +181,7 @@ class DepthNode(LifecycleNode):
     def _load(self, settings: NodeSettings) -> None:
         self._forget()  # free the old one first: both may not fit in memory
         predictor = FallbackPredictor(
-            self._make_predictor, settings.predictor, self._warn, self._context_lost.trigger
+            self._make_predictor, settings.predictor, self._warn, self._on_context_lost
         )
         reason = why_unfit(self._node_parameters.settings, predictor)
         if reason is not None:
@@ -206,12 +209,16 @@ class DepthNode(LifecycleNode):
         if thread is not None and not thread.stop(timeout_s):
             self._warn(f'the present image takes more than {timeout_s} s')
 
+    def _on_context_lost(self) -> None:
+        self._is_context_lost = True
+        self._leave_soon.trigger()
+
     def _leave(self) -> NoReturn:
         """Publish a last status and end the process, which can never use CUDA again."""
         self.get_logger().fatal(
             'the CUDA context is lost, the process ends; respawn:=true starts it again'
         )
-        self._reporter.report()
+        self._reporter.report(self.failure if self._predictor is None else '')
         self._reporter.deliver(DELIVERY_TIMEOUT_S)
         raise Finished(EXIT_CONTEXT_LOST)
 

@@ -82,11 +82,14 @@ class StatusReporter:
             DiagnosticArray, '/diagnostics', qos.output(10), **options
         )
 
-    def report(self) -> None:
-        """Publish the present state of every camera."""
+    def report(self, failure: str = '') -> None:
+        """Publish the present state of every camera.
+
+        failure: why no network is loaded and none can be in this process; '' otherwise.
+        """
         stamp, predictor = self._node.get_clock().now().to_msg(), self._predictor()
         same_name, problems = self._same_name(), self._watch.problems()
-        of_network = () if predictor is None else predictor.notices
+        of_network = (failure,) * bool(failure) if predictor is None else predictor.notices
         shortage = shared_memory_shortage(self._streams[0].settings.warn_shared_memory_mb)
         array = DiagnosticArray(header=Header(stamp=stamp))
         messages = []
@@ -99,6 +102,8 @@ class StatusReporter:
             )
             notices = (*same_name, *shortage, *own, *of_network)
             messages.append(stream_status(stream, stamp, predictor, notices))
+            if failure:
+                messages[-1].state = Status.STATE_FAILED
             array.status.append(diagnostics.make(messages[-1], stream.settings))
         for publisher, msg in zip(self._statuses, messages, strict=True):
             publisher.publish(msg)
