@@ -326,7 +326,7 @@ def test_a_context_lost_in_a_recovery_ends_the_process_with_the_same_code(peer, 
     status = peer.subscribe(Status, '/zoedepth/status')
     peer.send_until(lambda: depth)
     peer.send(lambda p: image_message(rgb_image(value=20), p.now()))
-    wait_until(lambda: status.last is not None and status.last.network_width < 512)
+    wait_until(lambda: status and status.last.network_width < 512)
     assert peer.call(Trigger, '/zoedepth/recover', Trigger.Request()).success
     peer.send(lambda p: image_message(rgb_image(value=30), p.now()))
     assert node.wait() == 75

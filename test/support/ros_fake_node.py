@@ -38,8 +38,8 @@ class Dark(FakePredictor):
 
     lost_at, full_at: brightness of images on which the device is lost, or has too little memory
     for a network of its own size.  broken_at: the same for a CUDA context that is lost.
-    broken_warm_up: it is lost in the warm-up.  hold: every call reports it and goes on when there is
-    no such file.
+    broken_warm_up: it is lost in the warm-up.  hold: every call reports it and goes on when there
+    is no such file.
     """
 
     lost_at = full_at = broken_at = None
