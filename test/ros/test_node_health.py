@@ -323,10 +323,9 @@ def test_a_context_lost_while_a_changed_network_is_loaded_ends_the_process_with_
 def test_a_context_lost_in_a_recovery_ends_the_process_with_the_same_code(peer, start):
     node = start(device='cuda:0', full_at=20, broken_load=3)
     depth = peer.subscribe(Image, '/depth/image')
-    status = peer.subscribe(Status, '/zoedepth/status')
     peer.send_until(lambda: depth)
     peer.send(lambda p: image_message(rgb_image(value=20), p.now()))
-    wait_until(lambda: status and status.last.network_width < 512)
+    node.wait_for_log('the network sees 288 x 384 px instead of 384 x 512')
     assert peer.call(Trigger, '/zoedepth/recover', Trigger.Request()).success
     peer.send(lambda p: image_message(rgb_image(value=30), p.now()))
     assert node.wait() == 75
