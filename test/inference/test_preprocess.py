@@ -153,7 +153,8 @@ def test_mirrored_read_only_and_sliced_images_are_read_as_they_look(recwarn):
     assert not recwarn.list
 
 
-def test_one_image_and_a_batch_of_one_have_the_same_layout_of_memory():
+def test_images_and_batches_of_any_type_have_the_layout_of_transformers():
     # oneDNN's AVX2 convolutions round differently in another layout.
     pixels = torch.from_numpy(random_rgb(6, 8))
-    assert from_pixels(pixels).stride() == from_pixels(pixels[None]).stride()
+    for image in (pixels, pixels[None], pixels / 255, (pixels / 255)[None]):
+        assert from_pixels(image).stride() == (3 * 6 * 8, 6 * 8, 8, 1)

@@ -161,6 +161,7 @@ def to_tensor(image: np.ndarray, device: torch.device) -> Tensor:
 
 def from_pixels(pixels: Tensor) -> Tensor:
     """Return (H, W, 3) or (B, H, W, 3), uint8 or float32 of 0 to 1, as float (B, 3, H, W)."""
-    batch = pixels if pixels.ndim == 4 else pixels[None]  # one memory layout, in which
-    planes = batch.movedim(-1, -3)  # convolutions round alike
-    return planes.float() / 255 if planes.dtype == torch.uint8 else planes
+    planes = (pixels if pixels.ndim == 4 else pixels[None]).movedim(-1, -3)
+    # In another memory layout convolutions round differently.
+    scaled = planes.to(torch.float32, memory_format=torch.contiguous_format)
+    return scaled / 255 if pixels.dtype == torch.uint8 else scaled
