@@ -5,6 +5,7 @@ import io
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from zoedepth_ros.media.files import ImageFileError, read_image
 from zoedepth_ros.media.jpeg import jpeg_end, jpeg_fault
@@ -22,7 +23,7 @@ def by_opencv(*options, scene=SCENE):
 
 def by_pillow(scene=SCENE, **options):
     file = io.BytesIO()
-    pytest.importorskip('PIL.Image').fromarray(scene).save(file, 'JPEG', **options)
+    Image.fromarray(scene).save(file, 'JPEG', **options)
     return file.getvalue()
 
 

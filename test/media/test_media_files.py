@@ -7,6 +7,7 @@ import zlib
 import cv2
 import numpy as np
 import pytest
+from PIL import Image, ImageOps
 
 from zoedepth_ros.media.files import (
     ImageFileError,
@@ -138,14 +139,12 @@ def with_orientation(rgb: np.ndarray, value: int, suffix: str, order: str) -> by
 @pytest.mark.parametrize('order', ['<', '>'])
 @pytest.mark.parametrize('value', range(1, 9))
 def test_an_image_held_any_way_comes_upright_as_pillow_says(tmp_path, suffix, order, value):
-    image = pytest.importorskip('PIL.Image')
-    ops = pytest.importorskip('PIL.ImageOps')
     rgb = np.zeros((16, 32, 3), np.uint8)
     rgb[:8, :16] = 255  # one bright corner tells all eight apart, with the shape
     rgb[:8, 16:] = 120
     path = tmp_path / f'p{suffix}'
     path.write_bytes(with_orientation(rgb, value, suffix, order))
-    expected = np.asarray(ops.exif_transpose(image.open(path)).convert('RGB')).astype(int)
+    expected = np.asarray(ImageOps.exif_transpose(Image.open(path)).convert('RGB')).astype(int)
     read = read_stored_image(path)
     assert read.orientation == value
     assert read.rgb.shape == expected.shape
@@ -160,20 +159,18 @@ def test_an_image_held_any_way_comes_upright_as_pillow_says(tmp_path, suffix, or
 def test_the_field_of_view_is_that_of_the_focal_length_as_pillow_writes_it(
     tmp_path, suffix, turned, width_mm
 ):
-    image = pytest.importorskip('PIL.Image')
-    exif = image.Exif()
+    exif = Image.Exif()
     exif[0x0112] = turned
     exif[0x8769] = {0xA405: 26}  # get_ifd() of a new Exif keeps nothing in Pillow 9.0 (Humble)
     path = tmp_path / f'p{suffix}'
-    image.new('RGB', (40, 30)).save(path, exif=exif)
+    Image.new('RGB', (40, 30)).save(path, exif=exif)
     expected_rad = 2 * math.atan(width_mm / 2 / 26)
     assert read_stored_image(path).hfov_rad == pytest.approx(expected_rad, rel=1e-4)
 
 
 @pytest.mark.parametrize('cut_at', range(8, 60, 3))
 def test_a_damaged_exif_has_no_field_of_view(cut_at):
-    image = pytest.importorskip('PIL.Image')
-    exif = image.Exif()
+    exif = Image.Exif()
     exif[0x8769] = {0xA405: 26}
     block = exif.tobytes()[:cut_at]
     data = b'\xff\xd8\xff\xe1' + struct.pack('>H', len(block) + 2) + block

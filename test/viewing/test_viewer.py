@@ -1,6 +1,5 @@
 import socket
 import sys
-import time
 import urllib.request
 from pathlib import Path
 
@@ -8,6 +7,8 @@ import numpy as np
 import pytest
 
 pytest.importorskip('rerun.chunk', reason='pip install rerun-sdk')
+
+from waiting import wait_until
 
 from zoedepth_ros.viewing.frame import ViewFrame
 from zoedepth_ros.viewing.rerun_log import RerunLog
@@ -83,9 +84,7 @@ def test_the_viewer_ends_with_the_log(ports):
     log.serve(*ports, bind='127.0.0.1')
     log.log(ViewFrame('a', 0.0, depth_m=np.ones((4, 4), np.float32)))
     log.close()
-    until_s = time.monotonic() + 60.0
-    while any(map(subscribers, ports)) and time.monotonic() < until_s:
-        time.sleep(0.05)
+    wait_until(lambda: not any(map(subscribers, ports)), period_s=0.05)
     assert [subscribers(port) for port in ports] == [set(), set()]
 
 

@@ -59,11 +59,13 @@ class Calibration:
     d: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0, 0.0)
     """Coefficients of the distortion model."""
 
-    distortion_model: str = 'plumb_bob'
-    """Name as in sensor_msgs/distortion_models."""
+    stored_model: str = 'plumb_bob'
+    """Name of the distortion model as in the file."""
 
-    stored_model: str = ''
-    """Name in the file, '' for the same."""
+    @property
+    def distortion_model(self) -> str:
+        """Name as in sensor_msgs/distortion_models; that in the file if it is none of them."""
+        return known_distortion(self.stored_model) or self.stored_model
 
     def rectification(self, rectified: str = RAW) -> Rectification:
         """Choose between P and K with D; rectified: 'auto', 'rectified' or 'raw'."""
@@ -85,7 +87,7 @@ class Calibration:
             k=self.k,
             d=self.d,
             p=self.p,
-            distortion_model=self.stored_model or self.distortion_model,
+            distortion_model=self.stored_model,
             width=self.width,
             height=self.height,
             rectified=self.rectification(rectified).rectified,
@@ -174,8 +176,7 @@ def _is_kalibr(fields: Mapping[str, Any]) -> bool:
 def _calibration(fields: Mapping[str, Any]) -> Calibration:
     k = _matrix(fields)
     width, height = _size(fields)
-    stored, d = _lens(fields)
-    model = known_distortion(stored) or stored
+    model, d = _lens(fields)
     p = _numbers(fields, ('projection_matrix', 'p'), 12)
     r = _numbers(fields, ('rectification_matrix', 'r'), 9)
     return Calibration(
@@ -184,8 +185,7 @@ def _calibration(fields: Mapping[str, Any]) -> Calibration:
         k=k,
         p=p or tuple(np.hstack([np.reshape(k, (3, 3)), np.zeros((3, 1))]).ravel().tolist()),
         d=d,
-        distortion_model=model,
-        stored_model='' if model == stored else stored,
+        stored_model=model,
         **({'r': r} if r else {}),
     )
 

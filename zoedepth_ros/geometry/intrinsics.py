@@ -321,7 +321,12 @@ def _matrix(numbers: Sequence[float], count: int, name: str) -> NDArray[np.float
 
 def known_distortion(model: str) -> str | None:
     """Return the sensor_msgs name of a distortion model in any known spelling, or None."""
-    return DISTORTION_NAMES.get(re.sub('[ -]+', '_', model.strip().lower()))
+    return DISTORTION_NAMES.get(plain_distortion(model))
+
+
+def plain_distortion(model: str) -> str:
+    """Return the name of a distortion model in lower case with underscores."""
+    return re.sub('[ -]+', '_', model.strip().lower())
 
 
 def _distortion(model: str, d: Sequence[float]) -> tuple[str, tuple[float, ...]]:

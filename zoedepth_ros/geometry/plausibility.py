@@ -6,7 +6,6 @@ before region of interest and binning (REP 104).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -21,6 +20,7 @@ from zoedepth_ros.geometry.intrinsics import (
     Intrinsics,
     axes,
     known_distortion,
+    plain_distortion,
 )
 from zoedepth_ros.geometry.rays import rays_at
 
@@ -149,7 +149,7 @@ def _of_distortion(fields: CalibrationFields, camera: CameraModel, name: str) ->
             f"all coefficients D of the model '{model}' are 0: images are treated as undistorted, "
             'not as those of an ideal fisheye lens'
         )
-    named = re.sub('[ -]+', '_', model.strip().lower())
+    named = plain_distortion(model)
     if may_be_raw and known_distortion(model) is None and named not in NO_DISTORTION:
         yield (
             f"the distortion model '{model}' is not known and D is 0: images are treated as "
