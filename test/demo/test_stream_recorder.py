@@ -11,6 +11,7 @@ from ros_harness import Peer, wait_until
 
 pytest.importorskip('rclpy')
 
+from builtin_interfaces.msg import Time
 from rclpy.parameter import Parameter
 from ros_tool import ToolProcess, recorded_counts
 from sensor_msgs.msg import Image
@@ -80,7 +81,7 @@ def test_a_recording_writes_a_report_an_image_and_points(record, peer, tmp_path)
         peer.publish('/zoedepth/status', status(peer))
         return min(recorded_counts(tool)) > 5
 
-    wait_until(has_enough, lambda: tool.log, period_s=0.1)
+    wait_until(has_enough, lambda: tool.log, period_s=0.25)
     assert tool.stop() == 0
     report = json.loads((tmp_path / 'report.json').read_text())
     assert report['result'] == 'depth and points arrived'
@@ -98,6 +99,32 @@ def test_a_recording_writes_a_report_an_image_and_points(record, peer, tmp_path)
     image = cv2.imread(str(tmp_path / 'demo.png'))
     assert (image == (110, 215, 250)).all(axis=2).sum() > 480 * 600  # 25 % of uncertainty
     assert (image == EDGE).all(axis=2).sum() > 500  # edges of the floor
+
+
+def test_a_frame_that_is_cut_off_at_the_end_does_not_replace_a_complete_one(
+    ros, tmp_path, monkeypatch
+):
+    now_s = [50.0]
+    monkeypatch.setattr(recorder, 'time', SimpleNamespace(monotonic=lambda: now_s[0]))
+    node = recorder.StreamRecorder(parameter_overrides=[Parameter('output', value=str(tmp_path))])
+    rgb, rays = np.full((48, 64, 3), 90, np.uint8), np.ones((48, 64, 2), np.float32)
+    for second in (1, 2):
+        header = Header(stamp=Time(sec=second), frame_id='camera_optical')
+        cloud_msg = cloud_message(header, DEPTH_M, rays, rgb)
+        image = Image(header=header, height=48, width=64, encoding='rgb8', step=192)
+        image.data = rgb.tobytes()
+        node._on_message('image', image)
+        node._on_message('depth/image', depth_message(header, second))
+        node._on_message('depth/points', cloud_msg)
+        if second == 1:
+            node._on_message('depth/uncertainty', depth_message(header, 0.25))
+            node._on_message('depth/points/cliffs', cloud_msg)
+        now_s[0] += 1.0
+    node.write()
+    (frame,) = node._scenes.frames
+    assert np.array_equal(frame.depth_m, DEPTH_M)
+    assert len(frame.edges_m) == DEPTH_M.size
+    node.destroy_node()
 
 
 def test_a_recording_ends_after_its_duration_and_succeeds_if_depth_and_points_arrived(

@@ -162,6 +162,14 @@ class StreamRecorder(Node):
         else:
             self._scenes.add(frame)
 
+    @property
+    def _can_leave_out_newest_frame(self) -> bool:
+        """Whether a part of it may still arrive while an earlier frame is complete."""
+        if self._newest_frame is None or not (self._scenes.frames or self._trajectory_frames):
+            return False
+        stamp_ns, _ = self._newest_frame
+        return any(found and found[-1][0] < stamp_ns for found in self._latest.values())
+
     def _frame(self, messages: Mapping[str, Any]) -> RecordedFrame:
         rgb = ImageReader().rgb(messages[IMAGE])
         depth_m = depth_from_image(messages[DEPTH])
@@ -203,7 +211,8 @@ class StreamRecorder(Node):
     def write(self) -> None:
         """Write the report and the images."""
         self._written = True
-        self._assign_newest_frame()
+        if not self._can_leave_out_newest_frame:
+            self._assign_newest_frame()
         report = self.report()
         model, warning = report['node'].get('model', 'unknown model'), report['warning']
         is_random = self._status is None or self._status.weights == _RANDOM
