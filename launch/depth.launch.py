@@ -17,6 +17,7 @@ from launch_ros.actions import Node
 
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from zoedepth_ros.environment import native_environment, profile_environment
+from zoedepth_ros.ros.parameters.node_settings import check_cameras
 
 SHARE = Path(get_package_share_directory('zoedepth_ros'))
 
@@ -149,9 +150,12 @@ def from_file(context: LaunchContext, name: str) -> Any:
 def cameras(context: LaunchContext) -> list[str]:
     """Return the names of several cameras; [] for one camera without a name."""
     text = LaunchConfiguration('cameras').perform(context)
-    if text != NOT_GIVEN:
-        return [name.strip() for name in text.split(',')]
-    return [name for name in from_file(context, 'cameras') or [] if name]
+    if text == NOT_GIVEN:
+        return [name for name in from_file(context, 'cameras') or [] if name]
+    names = [name.strip() for name in text.split(',')]
+    if wrong := check_cameras(tuple(names)):
+        raise ValueError(f'cameras: {wrong}, got {text}')
+    return names
 
 
 def image_transport(context: LaunchContext) -> str:

@@ -131,6 +131,12 @@ def test_several_cameras_have_their_topics_by_a_pattern(started):
         started(cameras='front,left', image='/cam/image_raw')
 
 
+@pytest.mark.parametrize('names', ['1,2', 'front,', 'front,front', 'left camera'])
+def test_names_that_are_no_part_of_a_topic_are_refused(started, names):
+    with pytest.raises(ValueError, match=f'cameras: must .*, got {names}'):
+        started(cameras=names, image='/{camera}/image_raw')
+
+
 def test_the_names_of_cameras_may_come_from_the_parameter_file(started):
     path = str(ROOT / 'config' / 'multi_camera.yaml')
     module, context, _ = started(params_file=path, image='{camera}/image', namespace='robot')
