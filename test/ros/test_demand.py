@@ -137,6 +137,7 @@ def test_no_lifecycle_state_but_active_has_a_subscription(peer, start, camera, p
     status = peer.subscribe(Status, '/zoedepth/status')
     depth = peer.subscribe(Image, '/depth/image')
     for _ in range(2):
+        reports(status, Status.STATE_UNCONFIGURED)
         assert peer.transition(Transition.TRANSITION_CONFIGURE)
         reports(status, INACTIVE)
         assert of.counts == (0, 0)
@@ -160,15 +161,18 @@ def test_no_lifecycle_state_but_active_has_a_subscription(peer, start, camera, p
 
 
 def test_a_disabled_node_gives_its_camera_up_at_once_and_takes_it_back(peer, start, camera):
-    start()
+    node = start()
     of = camera()
     depth = peer.subscribe(Image, '/depth/image')
+    status = peer.subscribe(Status, '/zoedepth/status')
     of.wait_for(1)
     assert peer.call(SetBool, '/zoedepth/enable', SetBool.Request(data=False)).success
     of.wait_for(0)
+    reports(status, Status.STATE_DISABLED)
     assert peer.call(SetBool, '/zoedepth/enable', SetBool.Request(data=True)).success
     of.wait_for(1)
     wait_until(lambda: (of.send(), depth)[1])
+    assert node.log.count('active: images from') == 1
 
 
 def test_each_camera_of_several_has_a_subscription_of_its_own(peer, start, camera):

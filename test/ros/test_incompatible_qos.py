@@ -6,7 +6,7 @@ import pytest
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 from zoedepth_ros.ros.health import incompatible_qos
-from zoedepth_ros.ros.health.incompatible_qos import QosWatch, describe_mismatch, mismatches
+from zoedepth_ros.ros.health.incompatible_qos import QosWatch, mismatches
 
 RELIABLE, BEST_EFFORT = ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFORT
 VOLATILE, LASTING = DurabilityPolicy.VOLATILE, DurabilityPolicy.TRANSIENT_LOCAL
@@ -32,12 +32,6 @@ def profile(reliability=RELIABLE, durability=VOLATILE):
 )
 def test_what_is_offered_must_be_as_much_as_is_requested(offered, requested, policies):
     assert [policy for policy, _, _ in mismatches(offered, requested)] == policies
-
-
-def test_both_sides_and_the_remedy_are_named():
-    text = describe_mismatch('/image', '/cam', 'reliability', 'best_effort', 'reliable', True)
-    assert '/cam publishes best_effort, this node requests reliable' in text
-    assert 'qos_overrides./image.subscription.reliability to best_effort' in text
 
 
 def test_a_middleware_without_such_events_is_no_obstacle():

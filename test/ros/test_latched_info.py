@@ -66,27 +66,6 @@ def robot(peer, start):
     made.stop_driver()
 
 
-def test_latched_once_it_reaches_a_node_that_starts_later(robot):
-    robot.start_driver(LATCHED)
-    robot.send_info(50.0)
-    robot.start_node()
-    robot.cloud()
-
-
-def test_latched_once_it_reaches_a_node_that_is_there_already(robot):
-    robot.start_node()
-    robot.start_driver(LATCHED)
-    robot.send_info(50.0)
-    robot.cloud()
-
-
-def test_volatile_it_reaches_a_node_that_is_subscribed(robot):
-    robot.start_node()
-    robot.start_driver(VOLATILE)
-    robot.wait_for_subscribers(some=True)
-    robot.cloud(repeated_fx=50.0)
-
-
 @pytest.mark.parametrize(
     ('before', 'after'), [(VOLATILE, LATCHED), (LATCHED, VOLATILE), (LATCHED, LATCHED)]
 )

@@ -4,7 +4,6 @@ import pytest
 from fake_predictor import FakePredictor
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
-from nav2_manager import Nav2Manager
 from rclpy.parameter import Parameter
 from ros_harness import Repeated
 from sensor_msgs.msg import Image
@@ -204,18 +203,3 @@ def test_a_shutdown_that_raises_still_finalizes_the_node(local, monkeypatch):
     assert not change(local, Transition.TRANSITION_ACTIVE_SHUTDOWN)
     assert current_state(local).label == 'finalized'
     monkeypatch.undo()
-
-
-def test_nav2s_second_startup_fails_and_the_node_stays_active(peer, start):
-    node = start({'autostart': False})
-    manager = Nav2Manager(peer, 'zoedepth')
-    try:
-        assert manager.startup()
-        assert not manager.startup()
-        assert peer.state() == 'active'
-        assert manager.shutdown()
-        assert not manager.startup()  # nothing leads out of finalized
-        assert peer.state() == 'finalized'
-    finally:
-        manager.close()
-    assert node.stop() == 0

@@ -3,7 +3,7 @@
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from ros_harness import image_message, rgb_image, wait_until
+from ros_harness import wait_until
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import String
 from zoedepth_ros.msg import Status
@@ -139,17 +139,6 @@ def test_a_topic_of_another_type_is_named_with_both(hints, offer, kind, topic, t
     expect(f'{topic} has type {text}')
 
 
-def test_quality_of_service_that_does_not_fit_is_reported_once(hints, offer):
-    offer(Image, '/image', BEST_EFFORT)
-    expect = hints({'qos_overrides./image.subscription.reliability': 'reliable'})
-    text = (
-        '/image: /peer publishes best_effort, this node requests reliable: nothing arrives; '
-        'set qos_overrides./image.subscription.reliability to best_effort'
-    )
-    status, _ = expect(text)
-    assert list(status.last.notices).count(text) == 1
-
-
 def test_a_publisher_that_sends_nothing_is_named(hints, offer):
     offer(Image, '/image')
     offer(CameraInfo, '/camera_info')
@@ -183,12 +172,3 @@ def test_what_comes_after_all_is_no_longer_missed_and_an_assumed_camera_never_is
     peer.start_camera(10.0)
     wait_until(lambda: not any('/image' in notice for notice in status.last.notices))
     assert '/camera_info' not in node.log
-
-
-def test_missing_camera_info_is_reported_while_images_come(peer, hints, offer):
-    expect = hints()
-    peer.publish('/image', image_message(rgb_image(), peer.now()))
-    expect(
-        'no publisher on /camera_info; there are no camera_info topics: is the driver running, '
-        'with the same ROS_DOMAIN_ID?'
-    )

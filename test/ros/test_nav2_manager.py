@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from lifecycle_msgs.msg import State, Transition
+from lifecycle_msgs.msg import State
 from nav2_manager import Nav2Manager
 from sensor_msgs.msg import Image
 from waiting import PATIENCE_S, wait_until
@@ -87,17 +87,6 @@ def test_one_that_fails_to_configure_ends_the_bringup_and_all_shut_down(start, m
     for name, node in (('front', good), ('zoedepth', bad)):
         assert manager.state(name) == State.PRIMARY_STATE_FINALIZED
         assert node.stop() == 0
-
-
-def test_transitions_that_do_not_apply_are_refused_and_change_nothing(peer, start, manage):
-    start({'autostart': False})
-    manager = manage('zoedepth')
-    assert not peer.transition(Transition.TRANSITION_ACTIVATE)
-    assert not manager.pause()
-    assert manager.state('zoedepth') == State.PRIMARY_STATE_UNCONFIGURED
-    assert manager.startup()
-    assert not peer.transition(Transition.TRANSITION_CLEANUP)
-    assert manager.state('zoedepth') == State.PRIMARY_STATE_ACTIVE
 
 
 @needs_bond

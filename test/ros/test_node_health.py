@@ -62,28 +62,6 @@ def test_the_numbers_agree_with_what_an_outside_subscriber_sees(peer, start):
     assert [one.level for one in diagnostics.last.status] == [b'\x00'], diagnostics.last.status
 
 
-def test_a_camera_that_stops_is_reported_and_one_that_comes_back_is_followed(peer, start):
-    start({'diagnostics.warn_no_input': 0.5, 'diagnostics.error_no_input': 0.0, 'device': 'cpu'})
-    depth = peer.subscribe(Image, '/depth/image')
-    diagnostics = peer.subscribe(DiagnosticArray, '/diagnostics')
-    status = peer.subscribe(Status, '/zoedepth/status')
-
-    def reported():
-        return diagnostics.last.status[0]
-
-    peer.start_camera(20.0)
-    wait_until(lambda: depth and status and status.last.state == Status.STATE_WORKING)
-    peer.stop_camera()
-    wait_until(lambda: status.last.state == Status.STATE_NO_INPUT)
-    wait_until(lambda: reported().level == WARN and 'nothing arrives' in reported().message)
-    assert peer.set_parameters(diagnostics__error_no_input=1.0) == ['']
-    wait_until(lambda: reported().level == ERROR and 'no image has arrived' in reported().message)
-    peer.start_camera(20.0)
-    depth.clear()
-    wait_until(lambda: len(depth) > 3)
-    wait_until(lambda: status.last.state == Status.STATE_WORKING)
-
-
 @pytest.fixture
 def picky(peer):
     """Give functions that publish images and subscribe to depth with a QoS that cannot work."""
@@ -187,19 +165,6 @@ def test_a_lost_device_and_a_full_one_are_survived_reported_and_recovered_from(p
         [],
     )
     node.wait_for_log('CPU instead of cuda:0')
-
-
-def test_a_guessed_field_of_view_is_reported(peer, start):
-    start({'camera.hfov': 1.0, 'device': 'cpu'})
-    cloud = peer.subscribe(PointCloud2, '/depth/points')
-    status = peer.subscribe(Status, '/zoedepth/status')
-
-    def seen():
-        peer.publish('/image', image_message(rgb_image(), peer.now()))
-        return cloud and status and list(status.last.notices)
-
-    wait_until(seen, period_s=0.1)
-    assert status.last.notices[0] == 'no usable camera_info: camera.hfov 1 rad is assumed'
 
 
 def test_a_bag_that_loops_with_its_clock_brings_every_round_in_order(peer, start):

@@ -9,38 +9,14 @@ import pytest
 from lifecycle_msgs.msg import Transition
 from rcl_interfaces.msg import ParameterType
 from rcl_interfaces.srv import DescribeParameters, GetParameters, ListParameters
-from ros_harness import PROFILE, NodeProcess, stamp_ns, wait_until
+from ros_harness import PROFILE, NodeProcess, wait_until
 from sensor_msgs.msg import Image
-from std_msgs.msg import Header
 from zoedepth_ros.msg import Status
 
 from zoedepth_ros.environment import OLD_PROFILE_VARIABLE, PROFILE_VARIABLE, reserve_domain
 from zoedepth_ros.ros.parameters.node_settings import TABLE
 
 PROFILES = (PROFILE_VARIABLE, OLD_PROFILE_VARIABLE)
-
-
-def test_a_manager_takes_it_through_its_life_and_back(peer, start):
-    start({'autostart': False})
-    depth = peer.subscribe(Image, '/depth/image')
-    status = peer.subscribe(Status, '/zoedepth/status')
-    assert peer.state() == 'unconfigured'
-    wait_until(lambda: status and status.last.state == Status.STATE_UNCONFIGURED)
-    for _ in range(2):
-        assert peer.transition(Transition.TRANSITION_CONFIGURE)
-        assert peer.state() == 'inactive'
-        wait_until(lambda: status.last.state == Status.STATE_INACTIVE)
-        assert status.last.weights == 'none'
-        depth.clear()
-        assert peer.transition(Transition.TRANSITION_ACTIVATE)
-        assert peer.state() == 'active'
-        peer.send_until(lambda: depth)
-        assert peer.transition(Transition.TRANSITION_DEACTIVATE)
-        depth.clear()
-        assert peer.transition(Transition.TRANSITION_CLEANUP)
-        assert peer.state() == 'unconfigured'
-    assert peer.transition(Transition.TRANSITION_UNCONFIGURED_SHUTDOWN)
-    assert peer.state() == 'finalized'
 
 
 def test_cleanup_frees_the_network_and_deactivate_keeps_it(peer, start):
@@ -57,30 +33,6 @@ def test_cleanup_frees_the_network_and_deactivate_keeps_it(peer, start):
     assert memory_mb() == pytest.approx(loaded_mb, abs=30.0)
     assert peer.transition(Transition.TRANSITION_CLEANUP)
     assert memory_mb() == pytest.approx(loaded_mb - 300.0, abs=30.0)
-
-
-def test_deactivated_it_publishes_nothing_and_activated_again_it_does(peer, start):
-    start()
-    depth = peer.subscribe(Image, '/depth/image')
-    peer.send_until(lambda: depth)
-    peer.exchange(depth)
-    published = len(depth)
-    assert peer.transition(Transition.TRANSITION_DEACTIVATE)
-    wait_until(lambda: peer.node.count_subscribers('/image') == 0)
-    for _ in range(3):
-        peer.send()
-    assert peer.transition(Transition.TRANSITION_ACTIVATE)
-    before = peer.now()
-    peer.send_until(lambda: len(depth) > published)
-    assert stamp_ns(depth.messages[published].header) > stamp_ns(Header(stamp=before))
-
-
-def test_a_network_that_cannot_be_loaded_fails_configure_with_the_reason(peer, start):
-    node = start({'autostart': False}, refuse='no weights at /nowhere')
-    assert not peer.transition(Transition.TRANSITION_CONFIGURE)
-    node.wait_for_log('configure failed: no weights at /nowhere')
-    assert peer.state() == 'unconfigured'
-    assert not peer.transition(Transition.TRANSITION_CONFIGURE)
 
 
 def test_starting_by_itself_it_ends_with_the_reason_when_it_cannot(start):

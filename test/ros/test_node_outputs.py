@@ -77,22 +77,6 @@ def test_a_known_plane_comes_out_as_depth_and_as_points_on_that_plane(peer, star
     assert packed[3, 5] == int.from_bytes(rgb[3, 5].tobytes(), 'big')
 
 
-def test_a_decimated_cloud_lies_on_the_same_plane(peer, start):
-    start({'cloud.decimation': 4, 'cloud.rate': 0.0}, plane=PLANE, camera=(FX, FY, CX, CY))
-    cloud = peer.subscribe(PointCloud2, '/depth/points')
-    peer.send_until(lambda: cloud)
-    assert (cloud.last.height, cloud.last.width, cloud.last.row_step) == (12, 16, 256)
-    assert not cloud.last.is_dense
-    xyz = np.frombuffer(cloud.last.data, np.float32).reshape(12, 16, 4)[..., :3].astype(float)
-    np.testing.assert_allclose(xyz @ PLANE[:3], PLANE[3], atol=1e-4)
-    assert peer.set_parameters(cloud__organized=False, cloud__max_range=2.0) == ['', '']
-    (dense,) = peer.exchange(cloud)
-    assert (dense.height, dense.is_dense) == (1, True)
-    points = np.frombuffer(dense.data, np.float32).reshape(-1, 4)
-    assert 0 < len(points) == dense.width < 192
-    assert (points[:, 2] <= 2.0).all()
-
-
 def test_millimetres_and_limits_change_while_it_runs(peer, start):
     start(depth=3.0, uncertainty_m=0.5)
     depth = peer.subscribe(Image, '/depth/image')

@@ -2,9 +2,7 @@
 
 import array
 
-import pytest
 from diagnostic_msgs.msg import DiagnosticArray
-from processor_bench import Bench
 from ros_harness import (
     ANY_AGE_S,
     camera_info_message,
@@ -14,23 +12,11 @@ from ros_harness import (
     wait_until,
 )
 from sensor_msgs.msg import Image, PointCloud2
-from std_srvs.srv import SetBool
 from zoedepth_ros.msg import Domain, Status
 
 
 def drops_of(status):
     return {drop.reason: drop.count for drop in status.drops}
-
-
-def test_depth_cloud_and_router_keep_their_own_rates():
-    """Four seconds of a camera of 30 Hz, by a clock set by hand."""
-    bench = Bench(**{'depth.rate': 12.0, 'cloud.rate': 5.0, 'router.rate': 3.0})
-    for i in range(120):
-        bench.now_s = 1000.0 + i / 30
-        bench.process()
-    assert len(bench.sent('depth/image')) == pytest.approx(48, abs=1)
-    assert len(bench.sent('depth/points')) == pytest.approx(20, abs=1)
-    assert len(bench.sent('domain')) == pytest.approx(12, abs=1)
 
 
 def test_a_slow_rate_of_one_output_holds_back_no_other(peer, start):
@@ -146,40 +132,3 @@ def test_without_usable_intrinsics_there_is_depth_but_no_cloud(peer, start):
     lacks_cloud(camera_info_message(fx=float('nan')), 'unusable camera_info')
     assert peer.set_parameters(camera__hfov=1.0) == ['']
     has_cloud(uncalibrated)
-
-
-def test_without_a_subscriber_no_image_is_received_and_none_is_computed(peer, start):
-    start()
-    status = peer.subscribe(Status, '/zoedepth/status')
-    wait_until(lambda: status and status.last.state == Status.STATE_IDLE)
-    cloud = peer.subscribe(PointCloud2, '/depth/points')
-    peer.start_camera(20.0)
-    wait_until(lambda: len(cloud) >= 3)
-    wait_until(lambda: status.last.state == Status.STATE_WORKING)
-    assert status.last.depth_rate == 0.0
-    peer.unsubscribe(cloud)
-    wait_until(lambda: status.last.state == Status.STATE_IDLE and status.last.input_rate == 0.0)
-    wait_until(lambda: peer.node.count_subscribers('/image') == 0)
-    count = peer.fresh(status).received
-    for _ in range(3):
-        peer.send()
-    assert peer.fresh(status).received == count
-
-
-def test_enable_stops_and_resumes_without_unloading(peer, start):
-    node = start()
-    depth = peer.subscribe(Image, '/depth/image')
-    status = peer.subscribe(Status, '/zoedepth/status')
-    peer.send_until(lambda: depth)
-    peer.exchange(depth)
-    published = len(depth)
-    answer = peer.call(SetBool, '/zoedepth/enable', SetBool.Request(data=False))
-    assert answer.success
-    for _ in range(3):
-        peer.send()
-        assert peer.fresh(status).state == Status.STATE_DISABLED
-    assert len(depth) == published
-    assert peer.call(SetBool, '/zoedepth/enable', SetBool.Request(data=True)).success
-    peer.exchange(depth)
-    assert len(depth) == published + 1
-    assert node.log.count('active: images from') == 1

@@ -9,7 +9,7 @@ import pytest
 from geometry_msgs.msg import TransformStamped
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from ros_harness import wait_until
-from sensor_msgs.msg import Image, LaserScan, PointCloud2, PointField
+from sensor_msgs.msg import Image, PointCloud2, PointField
 from std_srvs.srv import Trigger
 from zoedepth_ros.msg import Status
 
@@ -38,30 +38,6 @@ def test_a_bare_floor_is_ground_and_nothing_is_in_the_way(peer, start):
     wait_until(lambda: not math.isnan(peer.fresh(status).camera_height))
     assert status.last.camera_height == pytest.approx(1.0, abs=0.01)
     assert status.last.camera_pitch == pytest.approx(-0.3, abs=0.01)
-
-
-def test_a_scan_by_height_does_not_see_the_floor(peer, start):
-    start({'scan.enabled': True, 'scan.mode': 'height', 'scan.range_max': 5.0}, **FLOOR)
-    scan = peer.subscribe(LaserScan, '/scan')
-    peer.send_until(lambda: scan)
-    ranges = np.array(scan.last.ranges)
-    assert np.isposinf(ranges).mean() > 0.8
-    assert not np.isfinite(ranges).any()  # NaN at the sides, whose pixels see near floor alone
-    assert peer.set_parameters(scan__mode='rows') == ['']
-    (rows,) = peer.exchange(scan)
-    assert np.isfinite(np.array(rows.ranges)).mean() > 0.9  # rows see it
-
-
-def test_a_wall_beyond_a_limit_is_known_or_unknown_but_never_free(peer, start):
-    start({'scan.enabled': True, 'cloud.max_range': 3.0, 'cloud.rate': 0.0}, depth=6.0)
-    scan, cloud = peer.subscribe(LaserScan, '/scan'), peer.subscribe(PointCloud2, '/depth/points')
-    peer.send_until(lambda: scan and cloud)
-    assert np.isnan(xyz(cloud.last)).all()
-    assert np.array(scan.last.ranges).min() == pytest.approx(6.0, rel=1e-3)
-    assert peer.set_parameters(depth__max=4.0) == ['']
-    assert np.isnan(np.array(peer.exchange(scan)[0].ranges)).all()
-    assert peer.set_parameters(scan__range_max=3.0) == ['']
-    assert np.isposinf(np.array(peer.exchange(scan)[0].ranges)).all()
 
 
 def test_a_scale_file_is_applied_reported_and_saved_again(peer, start, tmp_path):

@@ -201,15 +201,6 @@ def test_a_limit_on_the_cloud_changes_neither_scan_nor_clearing(ros):
     np.testing.assert_allclose(middle, 2.5, rtol=0.01)  # the crate
 
 
-def test_rows_of_a_wall_behind_the_limit_are_unknown_and_behind_that_of_the_cloud_known(ros):
-    rows = {'scan.mode': 'rows'}
-    beyond = Seen((FLOOR, WALL), pitch_deg=0, **rows, **{'depth.max': 3.0})
-    assert np.isnan(beyond.ranges_m).all()
-    shown = Seen((FLOOR, WALL), pitch_deg=0, **rows, **{'cloud.max_range': 3.0})
-    assert shown.ranges_m.min() == pytest.approx(6.0, rel=1e-3)
-    assert np.isfinite(shown.ranges_m).all()
-
-
 def test_a_wall_behind_the_limit_is_not_free_because_there_is_sky_above_it(ros):
     low_wall = Box(6.0, 6.2, -40, 40, 0, 1.3)
     for mode in ('height', 'rows'):

@@ -4,42 +4,30 @@ import pytest
 
 from zoedepth_ros.ros.received_image import StampOrder
 
+NEXT, BEHIND, RESTART = 'next', 'behind', 'restart'
 
-def decisions(stamps_s, arrivals_s=None, max_age_s=0.5):
+
+@pytest.mark.parametrize(
+    ('stamps_s', 'max_age_s', 'expected'),
+    [
+        ([1.0, 1.2, 1.1, 1.3], 0.5, [NEXT, NEXT, BEHIND, NEXT]),
+        ([1.0, 1.0], 0.5, [NEXT, BEHIND]),
+        ([0.0, 0.0, 0.0], 0.0, [NEXT, NEXT, NEXT]),  # images without stamps
+        # a bag that loops although the clock goes on, and a late image of its second round
+        ([10.0, 20.0, 10.0, 10.2, 10.1], 0.0, [NEXT, NEXT, RESTART, NEXT, BEHIND]),
+        # farther behind than any image that is not too old
+        ([10.0, 8.5], 2.0, [NEXT, BEHIND]),
+        ([10.0, 8.5], 1.4, [NEXT, RESTART]),
+    ],
+)
+def test_a_stamp_continues_the_stream_or_restarts_it_or_comes_too_late(
+    stamps_s, max_age_s, expected
+):
     order = StampOrder()
-    arrivals_s = range(len(stamps_s)) if arrivals_s is None else arrivals_s
-    return [order.check(s, a, max_age_s) for s, a in zip(stamps_s, arrivals_s, strict=True)]
-
-
-def test_an_image_older_than_the_last_one_is_behind():
-    assert decisions([1.0, 1.2, 1.1, 1.3]) == ['next', 'next', 'behind', 'next']
-
-
-def test_the_same_stamp_twice_is_behind():
-    assert decisions([1.0, 1.0]) == ['next', 'behind']
-
-
-def test_images_without_stamps_all_pass():
-    assert decisions([0.0, 0.0, 0.0], max_age_s=0.0) == ['next'] * 3
-
-
-def test_a_bag_that_loops_begins_anew_though_the_clock_goes_on():
-    assert decisions([10.0, 20.0, 10.0, 10.1], max_age_s=0.0) == [
-        'next',
-        'next',
-        'restart',
-        'next',
-    ]
+    found = [order.check(s, float(i), max_age_s) for i, s in enumerate(stamps_s)]
+    assert found == expected
 
 
 def test_a_clock_that_goes_back_begins_anew_however_little():
-    assert decisions([10.0, 10.2, 10.1], [10.0, 10.2, 10.1]) == ['next', 'next', 'restart']
-
-
-def test_a_late_image_after_a_restart_is_still_behind():
-    assert decisions([10.0, 20.0, 10.0, 10.2, 10.1], max_age_s=0.0)[-1] == 'behind'
-
-
-@pytest.mark.parametrize(('max_age_s', 'decision'), [(2.0, 'behind'), (1.4, 'restart')])
-def test_what_counts_as_another_time_is_the_age_that_is_still_taken(max_age_s, decision):
-    assert decisions([10.0, 8.5], max_age_s=max_age_s)[-1] == decision
+    order = StampOrder()
+    assert [order.check(s, s, 0.5) for s in (10.0, 10.2, 10.1)] == [NEXT, NEXT, RESTART]

@@ -97,15 +97,3 @@ def test_a_camera_that_changes_size_and_encoding_in_mid_stream_is_followed():
         assert (xyz[:, 2] == height / 24).all()
         # the rightmost point is 2 px from the border; fx is the width, cx the middle
         assert xyz[-1, 0] == pytest.approx(height / 24 * (width - 2 - (width - 1) / 2) / width)
-
-
-def test_a_camera_info_that_changes_moves_the_very_next_cloud():
-    bench = Bench()
-    bench.process()
-    bench.camera.set_info(camera_info_message(fx=100.0))
-    bench.now_s = 1001.0
-    bench.process()
-    wide, narrow = (
-        np.frombuffer(m.data, np.float32).reshape(-1, 4)[:, 0] for m in bench.sent('depth/points')
-    )
-    np.testing.assert_allclose(wide, 2.0 * narrow, rtol=1e-5)  # 50 px before
