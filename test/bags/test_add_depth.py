@@ -17,7 +17,7 @@ from rosbags.rosbag2 import Reader
 from zoedepth_ros.bags.add_depth import add_depth
 from zoedepth_ros.bags.cdr import DOMAIN, decode, definition
 from zoedepth_ros.bags.errors import Damage, RecordingError, ResumeError
-from zoedepth_ros.bags.output import Output, partial_path
+from zoedepth_ros.bags.mcap_writer import McapWriter, partial_path
 from zoedepth_ros.bags.plan import DepthOptions, make_plan
 from zoedepth_ros.bags.recording import open_recording
 from zoedepth_ros.inference.result import ContextLost, InferenceError
@@ -289,7 +289,7 @@ def test_the_domain_message_is_the_nodes():
 
 def test_two_processes_do_not_write_one_file(tmp_path):
     source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(1))
-    with Output(tmp_path / 'out.mcap'), pytest.raises(ResumeError, match='another process'):
+    with McapWriter(tmp_path / 'out.mcap'), pytest.raises(ResumeError, match='another process'):
         convert(source, tmp_path / 'out.mcap')
 
 

@@ -21,7 +21,7 @@ from waiting import wait_until
 from zoedepth_ros.bags import cluster as cluster_module
 from zoedepth_ros.bags.cluster import run_with_ray
 from zoedepth_ros.bags.fleet import Counts, Job, run_here
-from zoedepth_ros.bags.output import Output
+from zoedepth_ros.bags.mcap_writer import McapWriter
 from zoedepth_ros.bags.plan import DepthOptions
 
 IMAGES = 8
@@ -218,7 +218,7 @@ def test_a_node_without_what_it_needs_is_named(tmp_path, cluster, monkeypatch):
 
 def test_another_attempt_waits_for_a_process_that_has_not_ended_yet(tmp_path):
     target = tmp_path / 'a.mcap'
-    output, waits = Output(target), threading.Event()
+    output, waits = McapWriter(target), threading.Event()
 
     def wait():
         waits.set()

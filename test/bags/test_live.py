@@ -6,7 +6,7 @@ import pytest
 from zoedepth_ros.bags import live
 from zoedepth_ros.bags.contents import Channel, Message, Metadata
 from zoedepth_ros.bags.live import LiveRecording
-from zoedepth_ros.bags.output import Output
+from zoedepth_ros.bags.mcap_writer import McapWriter
 
 CHANNEL = Channel('/chatter', 'std_msgs/msg/String', 'ros2msg', b'string data\n')
 
@@ -40,7 +40,7 @@ def test_what_an_earlier_attempt_left_is_not_gone_on_with(tmp_path):
 
 
 def test_another_writers_file_and_somebody_elses_are_left_alone(tmp_path):
-    with Output(tmp_path / 'a.mcap') as output:
+    with McapWriter(tmp_path / 'a.mcap') as output:
         output.write(message(1))
         with pytest.raises(OSError, match='another process'):
             LiveRecording(tmp_path / 'a.mcap').finish()
@@ -59,11 +59,11 @@ def test_an_abandoned_recording_leaves_no_file(tmp_path):
 
 
 def test_a_disk_that_fails_is_reported_at_the_end_and_leaves_no_file(tmp_path, monkeypatch):
-    class FullDisk(live.Output):
+    class FullDisk(live.McapWriter):
         def write(self, item):
             raise OSError(28, 'No space left on device')
 
-    monkeypatch.setattr(live, 'Output', FullDisk)
+    monkeypatch.setattr(live, 'McapWriter', FullDisk)
     recording = LiveRecording(tmp_path / 'a.mcap')
     recording.add(message(1))
     with pytest.raises(OSError, match='No space left'):
@@ -75,12 +75,12 @@ def test_a_disk_that_fails_is_reported_at_the_end_and_leaves_no_file(tmp_path, m
 def test_a_disk_that_is_slow_costs_messages_and_not_memory(tmp_path, monkeypatch):
     goes_on = threading.Event()
 
-    class SlowDisk(live.Output):
+    class SlowDisk(live.McapWriter):
         def write(self, item):
             goes_on.wait(60.0)
             super().write(item)
 
-    monkeypatch.setattr(live, 'Output', SlowDisk)
+    monkeypatch.setattr(live, 'McapWriter', SlowDisk)
     recording = LiveRecording(tmp_path / 'a.mcap', most_waiting_bytes=250)
     taken = [recording.add(message(number, 100)) for number in range(5)]
     goes_on.set()

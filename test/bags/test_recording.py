@@ -16,7 +16,7 @@ from mcap.writer import CompressionType, Writer
 
 from zoedepth_ros.bags.contents import Attachment, Channel, Message, Metadata
 from zoedepth_ros.bags.errors import Damage, DamagedRecordingError, RecordingError
-from zoedepth_ros.bags.output import Output
+from zoedepth_ros.bags.mcap_writer import McapWriter
 from zoedepth_ros.bags.recording import open_recording
 from zoedepth_ros.bags.topics import find_inputs
 
@@ -177,7 +177,7 @@ def test_attachments_metadata_times_and_numbers_are_kept(tmp_path):
         writer.register_channel('/json', 'json', 0, {})
         writer.add_message(used, 11, b'data', 7, 42)
         writer.finish()
-    with Output(tmp_path / 'out.mcap') as output:
+    with McapWriter(tmp_path / 'out.mcap') as output:
         for item in read(path)[0]:
             output.write(item)
     for file in (path, tmp_path / 'out.mcap'):

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from zoedepth_ros.bags.cdr import encode, make
 from zoedepth_ros.bags.contents import ABOUT_DEPTH, Item, Message, Metadata
 from zoedepth_ros.bags.errors import Damage
+from zoedepth_ros.bags.mcap_writer import McapWriter
 from zoedepth_ros.bags.memory import SKIPPED, STATE, Memory
-from zoedepth_ros.bags.output import Output
 from zoedepth_ros.bags.pieces import Pieces, Span, key_of, remove_pieces
 from zoedepth_ros.bags.plan import Plan, Report
 from zoedepth_ros.bags.prefetch import prefetch
@@ -53,7 +53,7 @@ def add_depth(
     damage = Damage(recover=plan.recover)
     about = plan.about(predictor, request)
     pieces = Pieces(plan.target, parts, about)
-    with Output(
+    with McapWriter(
         plan.target,
         compression=plan.options.compression,
         overwrite=plan.overwrite,

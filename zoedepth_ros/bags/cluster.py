@@ -36,7 +36,7 @@ from zoedepth_ros.bags.fleet import (
     file_identity,
     image_counts,
 )
-from zoedepth_ros.bags.output import check_target
+from zoedepth_ros.bags.mcap_writer import check_target
 from zoedepth_ros.bags.pieces import Span, piece_path, spans
 from zoedepth_ros.errors import in_one_line
 from zoedepth_ros.inference.threads import thread_environment

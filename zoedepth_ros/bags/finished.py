@@ -11,7 +11,7 @@ from typing import Any
 
 from zoedepth_ros.bags.contents import ABOUT_DEPTH, REQUEST
 from zoedepth_ros.bags.errors import Damage, ExistsError
-from zoedepth_ros.bags.mcap_file import first_metadata, summarize_mcap
+from zoedepth_ros.bags.mcap_reader import first_metadata, summarize_mcap
 from zoedepth_ros.bags.plan import DepthOptions, Report
 from zoedepth_ros.bags.recording import open_recording
 from zoedepth_ros.bags.topics import topic_of

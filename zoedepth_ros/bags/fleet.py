@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from zoedepth_ros.bags.add_depth import add_depth
 from zoedepth_ros.bags.errors import ExistsError
 from zoedepth_ros.bags.finished import fingerprint, finished, request
-from zoedepth_ros.bags.output import partial_path
+from zoedepth_ros.bags.mcap_writer import partial_path
 from zoedepth_ros.bags.pieces import Span, predict_piece
 from zoedepth_ros.bags.plan import DepthOptions, Plan, Report, make_plan
 from zoedepth_ros.errors import in_one_line

@@ -8,7 +8,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from zoedepth_ros.bags.contents import Item, Message
-from zoedepth_ros.bags.output import Output
+from zoedepth_ros.bags.mcap_writer import McapWriter
 
 _MOST_WAITING_BYTES = 256 * 2**20
 
@@ -61,7 +61,7 @@ class LiveRecording:
     def _run(self) -> None:
         try:
             choices = {'overwrite': True, 'resume': False, 'keeps_unfinished': False}
-            with Output(self._path, compression='zstd', **choices) as output:
+            with McapWriter(self._path, compression='zstd', **choices) as output:
                 while (item := self._queue.get()) is not None:
                     if isinstance(item, type):
                         raise item

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from zoedepth_ros.bags.contents import Channel, Message, Metadata
 from zoedepth_ros.bags.errors import Damage
-from zoedepth_ros.bags.mcap_file import first_metadata, read_mcap
-from zoedepth_ros.bags.output import Output
+from zoedepth_ros.bags.mcap_reader import first_metadata, read_mcap
+from zoedepth_ros.bags.mcap_writer import McapWriter
 from zoedepth_ros.bags.plan import Plan, Report
 from zoedepth_ros.bags.prefetch import prefetch
 from zoedepth_ros.bags.prepared_images import PreparedImages
@@ -94,7 +94,7 @@ def predict_piece(
     path, about = piece_path(plan.target, span), plan.about(predictor, request)
     if first_metadata(path, _ABOUT) == about:
         return
-    with Output(path, overwrite=True) as output:
+    with McapWriter(path, overwrite=True) as output:
         output.write(Metadata(_ABOUT, about))
         output.write(_CHANNEL)
         source = PreparedImages(plan, Report(), Damage(recover=plan.recover), iter(()))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from zoedepth_ros.bags.contents import REQUEST, Channel, RecordingSummary
 from zoedepth_ros.bags.errors import Damage, RecordingError
-from zoedepth_ros.bags.output import COMPRESSIONS, check_target
+from zoedepth_ros.bags.mcap_writer import COMPRESSIONS, UNCOMPRESSED, check_target
 from zoedepth_ros.bags.recording import Recording, open_recording
 from zoedepth_ros.bags.topics import InputTopics, find_inputs, output_channels
 from zoedepth_ros.files import read_text
@@ -42,7 +42,7 @@ class DepthOptions:
     camera_info: str = ''
     """Topic of their camera_info; '' for the sibling of the image topic."""
 
-    depth_topic: str = '/depth/image'
+    depth_topic: str = f'/{outputs.DEPTH}'
     """Topic of the depth; the other outputs go beside it, as those of the node do."""
 
     settings: PipelineSettings = field(default_factory=PipelineSettings)
@@ -51,7 +51,7 @@ class DepthOptions:
     added: frozenset[str] = frozenset({outputs.POINTS})
     """Outputs that are added besides depth, camera_info and scan; see OPTIONAL."""
 
-    compression: str = 'none'
+    compression: str = UNCOMPRESSED
     """Compression of the new recording's chunks: none, lz4 or zstd."""
 
     def __post_init__(self) -> None:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import yaml
 import zstandard
 
-from zoedepth_ros.bags import db3_file, mcap_file
+from zoedepth_ros.bags import db3_file, mcap_reader
 from zoedepth_ros.bags.cdr import decode
 from zoedepth_ros.bags.contents import (
     CDR,
@@ -30,7 +30,7 @@ from zoedepth_ros.bags.contents import (
 )
 from zoedepth_ros.bags.db3_file import read_db3, summarize_db3
 from zoedepth_ros.bags.errors import Damage, RecordingError
-from zoedepth_ros.bags.mcap_file import read_mcap, summarize_mcap
+from zoedepth_ros.bags.mcap_reader import read_mcap, summarize_mcap
 from zoedepth_ros.errors import quoted
 from zoedepth_ros.files import parse_yaml, read_text
 from zoedepth_ros.messages.writers import IMAGE
@@ -45,7 +45,7 @@ class _Format(NamedTuple):
 
 
 _FORMATS = {
-    '.mcap': _Format(read_mcap, summarize_mcap, mcap_file.first_time_ns),
+    '.mcap': _Format(read_mcap, summarize_mcap, mcap_reader.first_time_ns),
     '.db3': _Format(read_db3, summarize_db3, db3_file.first_time_ns),
 }
 SUFFIXES = tuple(_FORMATS)

@@ -21,6 +21,7 @@ from zoedepth_ros.cli.reporting import warn_of_weights
 from zoedepth_ros.cli.settings import add_settings, check_scale_file, settings_of
 from zoedepth_ros.errors import explained
 from zoedepth_ros.files import WriteError, check_folder
+from zoedepth_ros.geometry.field_of_view import ASSUMED_DEG
 
 if TYPE_CHECKING:
     from zoedepth_ros.inference.result import DepthPredictor
@@ -36,8 +37,6 @@ NO_EFFECT = (
     *('scan', 'obstacles', 'cliffs'),
 )
 """Parameters, or groups of them, of outputs that this command does not have."""
-DEFAULT_HFOV_DEG = 55.0
-"""Field of view that ZoeDepth's own point clouds assume [degrees]."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -277,7 +276,7 @@ def _write(target: Path, found: ImageOutputs, settings: PipelineSettings, warnin
 
 def _assumed_hfov_rad(predictor: DepthPredictor) -> float:
     """Return the default field of view of a cloud: the training camera's, or ZoeDepth's."""
-    return predictor.training_hfov_rad or math.radians(DEFAULT_HFOV_DEG)
+    return predictor.training_hfov_rad or math.radians(ASSUMED_DEG)
 
 
 def _files(target: Path) -> tuple[Path, Path, Path, Path]:

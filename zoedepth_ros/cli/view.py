@@ -33,6 +33,7 @@ from zoedepth_ros.cli.reporting import progress
 from zoedepth_ros.cli.settings import add_settings, check_scale_file, settings_of
 from zoedepth_ros.errors import printable
 from zoedepth_ros.files import check_writable
+from zoedepth_ros.geometry.field_of_view import ASSUMED_DEG
 
 if TYPE_CHECKING:
     from zoedepth_ros.inference.result import DepthPredictor
@@ -44,7 +45,6 @@ NAME = 'view'
 HELP = 'look at depth in 3D: images, a video, a webcam, a recording, a live topic (Rerun)'
 
 DEFAULT_PORT = 9090
-DEFAULT_DEPTH_TOPIC = '/depth/image'
 OF_RECORDED_DEPTH = frozenset(
     {
         *('camera.hfov', 'camera.rectified', 'camera.bits', 'depth.min', 'filter.edge'),
@@ -52,8 +52,6 @@ OF_RECORDED_DEPTH = frozenset(
     }
 )
 """Parameters that have an effect on recorded depth: on its points, image and camera."""
-DEFAULT_HFOV_DEG = 55.0
-"""Field of view that is assumed without calibration, as in `zoedepth predict` [degrees]."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -88,7 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--precision', choices=PRECISIONS, help='(auto)')
     add('--image', metavar='TOPIC', help='images of a recording')
     add('--camera-info', metavar='TOPIC', help='their calibration, or that of a live topic')
-    add('--depth-topic', metavar='TOPIC', help=f'recorded depth ({DEFAULT_DEPTH_TOPIC})')
+    add('--depth-topic', metavar='TOPIC', help='recorded depth (/depth/image)')
     add('--predict', action='store_true', help='predict although depth was recorded')
     add('--recover', action='store_true', help='show what can be read of a damaged recording')
     add_calibration_option(parser)
@@ -175,18 +173,20 @@ def _frames(
     if is_one and _is_recording(path):
         refuse_idle(args, ['rate'], 'is for videos')
         require_readable([path])
+        chosen = {'depth_topic': args.depth_topic} if args.depth_topic else {}
         if args.predict:
             refuse_idle(args, ['depth_topic'], 'is for recorded depth, not for --predict')
+            chosen = {'depth_topic': ''}
         return moments.recording_frames(
             path,
             image=args.image or '',
             camera_info=args.camera_info or '',
-            depth_topic='' if args.predict else args.depth_topic or DEFAULT_DEPTH_TOPIC,
             recover=args.recover,
             rectified=settings.camera_rectified,
             bits=settings.camera_bits,
             note=_note,
             begin=lambda topic: _check_recorded(args, topic),
+            **chosen,
         )
     refuse_idle(args, ('image', 'depth_topic', 'predict', 'recover'), 'is for recordings')
     if is_one and name.startswith('/') and not path.exists():
@@ -292,7 +292,7 @@ class _Predictor:
     def hfov_rad(self) -> float:
         """Return the field of view to assume where calibration is missing [rad]."""
         learnt_rad = self._predictor.training_hfov_rad if self._predictor else 0.0
-        default_rad = learnt_rad or math.radians(DEFAULT_HFOV_DEG)
+        default_rad = learnt_rad or math.radians(ASSUMED_DEG)
         return self._settings.camera_hfov_rad or default_rad
 
     def about(self) -> str:

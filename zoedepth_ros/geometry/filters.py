@@ -30,7 +30,8 @@ from zoedepth_ros.geometry.millimetres import to_millimetres
 Map = NDArray[np.float32]
 
 RAMP_SHARE = 1 / 26  # widest ramp per image width: ten columns of a small network
-JUMP_AT_512 = 0.04 * 640  # tuned on synthetic scenes, see docs/obstacles.md
+TUNED_WIDTH_PX = 512  # columns of the network's input that JUMP is for
+JUMP = 0.04 * 640  # tuned on synthetic scenes, see docs/obstacles.md
 LARGEST_JUMP = 0.05  # limit for small images, where a ramp has few columns
 
 BEYOND_LIMIT_M = np.float32(3e38)
@@ -121,7 +122,7 @@ def depth_for_points(
     *,
     min_m: float,
     edges: bool,
-    network_width: int = 512,
+    network_width: int = TUNED_WIDTH_PX,
     steps: tuple[int, int] = (1, 1),
     workspace: Workspace | None = None,
 ) -> Map:
@@ -184,7 +185,7 @@ def flying_pixels(
     *,
     max_jump: float | None = None,
     width_px: int | None = None,
-    network_width: int = 512,
+    network_width: int = TUNED_WIDTH_PX,
     strides: tuple[int, int] = (1, 1),
     workspace: Workspace | None = None,
 ) -> NDArray[np.bool_]:
@@ -234,7 +235,7 @@ def largest_jump(width: int, network_width: int) -> float:
 
     width: columns of the image [px]; network_width: columns of the network's input [px].
     """
-    return min(LARGEST_JUMP, JUMP_AT_512 * math.sqrt(network_width / 512) / width)
+    return min(LARGEST_JUMP, JUMP * math.sqrt(network_width / TUNED_WIDTH_PX) / width)
 
 
 def widest_ramp_px(width: int) -> int:

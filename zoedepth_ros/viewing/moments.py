@@ -22,7 +22,7 @@ from zoedepth_ros.media.video import read_video, read_webcam
 from zoedepth_ros.messages import writers
 from zoedepth_ros.messages.camera import CameraTracker
 from zoedepth_ros.messages.depth import depth_from_image
-from zoedepth_ros.pipeline.outputs import DOMAIN
+from zoedepth_ros.pipeline.outputs import DEPTH, DOMAIN
 from zoedepth_ros.viewing.frame import ViewFrame, model_text, noted_camera
 
 _IMAGES_WAITING = 60  # of a recording, for depth that was made later
@@ -74,7 +74,7 @@ def recording_frames(
     *,
     image: str = '',
     camera_info: str = '',
-    depth_topic: str = '/depth/image',
+    depth_topic: str = f'/{DEPTH}',
     recover: bool = False,
     rectified: str = AUTO,
     bits: int = 0,

@@ -12,14 +12,14 @@ from zoedepth_ros.bags import memory
 from zoedepth_ros.bags.add_depth import add_depth
 from zoedepth_ros.bags.contents import Channel, Message
 from zoedepth_ros.bags.errors import RecordingError, ResumeError
-from zoedepth_ros.bags.output import Output, memory_path, partial_path
+from zoedepth_ros.bags.mcap_writer import McapWriter, memory_path, partial_path
 from zoedepth_ros.bags.plan import DepthOptions, make_plan
 from zoedepth_ros.inference.result import InferenceError
 
 CHATTER = Channel('/chatter', 'std_msgs/msg/String', '', b'')
 
 
-def write(output: Output, first: int, count: int, size: int = 300_000) -> None:
+def write(output: McapWriter, first: int, count: int, size: int = 300_000) -> None:
     for number in range(first, first + count):
         output.write(Message(CHATTER, number, number, 0, bytes(size)))
 
@@ -30,10 +30,10 @@ def numbers(path) -> list[int]:
 
 def test_a_second_writer_that_overwrites_does_not_disturb_the_first(tmp_path):
     path = tmp_path / 'o.mcap'
-    with Output(path) as first:
+    with McapWriter(path) as first:
         write(first, 0, 10)
         with pytest.raises(ResumeError, match='o.mcap.partial: another process is writing it'):
-            Output(path, overwrite=True)
+            McapWriter(path, overwrite=True)
         write(first, 10, 10)
     assert numbers(path) == list(range(20))
 
@@ -43,7 +43,7 @@ def test_a_writer_that_waited_for_the_lock_begins_a_file_of_its_own(tmp_path, mo
     import fcntl
 
     path, real = tmp_path / 'o.mcap', fcntl.flock
-    first = Output(path)
+    first = McapWriter(path)
     write(first, 0, 5)
 
     def finish_first(file, how):
@@ -52,7 +52,7 @@ def test_a_writer_that_waited_for_the_lock_begins_a_file_of_its_own(tmp_path, mo
         real(file, how)
 
     monkeypatch.setattr(fcntl, 'flock', finish_first)
-    with Output(path, overwrite=True) as second:
+    with McapWriter(path, overwrite=True) as second:
         assert numbers(path) == list(range(5))
         write(second, 100, 5)
         assert numbers(path) == list(range(5))
@@ -61,14 +61,14 @@ def test_a_writer_that_waited_for_the_lock_begins_a_file_of_its_own(tmp_path, mo
 
 def test_a_file_that_appears_meanwhile_is_not_replaced_and_nothing_is_lost(tmp_path):
     path = tmp_path / 'o.mcap'
-    output = Output(path)
+    output = McapWriter(path)
     write(output, 0, 3)
     path.write_bytes(b'precious')
     with pytest.raises(RecordingError, match='o.mcap exists'):
         output.__exit__(None)
     assert path.read_bytes() == b'precious'
     path.unlink()
-    with Output(path) as output:
+    with McapWriter(path) as output:
         assert output.kept_bytes > 900_000
         write(output, 0, 3)
     assert numbers(path) == [0, 1, 2]
@@ -76,7 +76,7 @@ def test_a_file_that_appears_meanwhile_is_not_replaced_and_nothing_is_lost(tmp_p
 
 def test_a_partial_file_that_was_swapped_is_not_given_the_final_name(tmp_path):
     path = tmp_path / 'o.mcap'
-    output = Output(path)
+    output = McapWriter(path)
     write(output, 0, 3)
     partial_path(path).unlink()
     partial_path(path).write_bytes(b'precious')
@@ -174,7 +174,7 @@ def drive(tmp_path_factory):
     assert sum(a != b for a, b in pairwise(heads)) >= 4
     assert not memory_path(folder / 'whole.mcap').exists()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Output, '_rename', lambda self: (_ for _ in ()).throw(StoppedError))
+        patch.setattr(McapWriter, '_rename', lambda self: (_ for _ in ()).throw(StoppedError))
         with pytest.raises(StoppedError):
             convert(source, folder / 'out.mcap', domain=True)
     return source, (folder / 'whole.mcap').read_bytes(), folder / 'out.mcap'
@@ -332,7 +332,7 @@ def test_all_that_has_a_memory_is_as_in_uninterrupted_work(tmp_path, seed):
     whole = (tmp_path / 'whole.mcap').read_bytes()
     assert len({message.head for message in domains(tmp_path / 'whole.mcap')}) == 2
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Output, '_rename', lambda self: (_ for _ in ()).throw(StoppedError))
+        patch.setattr(McapWriter, '_rename', lambda self: (_ for _ in ()).throw(StoppedError))
         with pytest.raises(StoppedError):
             convert(source, target, failing_predictor(fails), **options)
     for cut in sorted(chance.sample(range(len(whole)), 3), reverse=True):
@@ -403,7 +403,7 @@ def test_resumed_work_with_scale_and_filters_is_the_uninterrupted_work(
     scales = {float(np.nanmin(depth_of(m))) for m in depths(tmp_path / 'whole.mcap')}
     assert len(scales) > IMAGES // 2, 'the scale moves'
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Output, '_rename', lambda self: (_ for _ in ()).throw(StoppedError))
+        patch.setattr(McapWriter, '_rename', lambda self: (_ for _ in ()).throw(StoppedError))
         with pytest.raises(StoppedError):
             convert(source, target, predictor(), **options)
     for cut in sorted(chance.sample(range(len(whole)), 3), reverse=True):

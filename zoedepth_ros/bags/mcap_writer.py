@@ -19,12 +19,13 @@ from mcap.writer import CompressionType, Writer
 
 from zoedepth_ros.bags.contents import Attachment, Channel, Item, Message, Metadata
 from zoedepth_ros.bags.errors import Damage, ExistsError, RecordingError, ResumeError
-from zoedepth_ros.bags.mcap_file import read_mcap, sound_bytes
+from zoedepth_ros.bags.mcap_reader import read_mcap, sound_bytes
 from zoedepth_ros.bags.memory import STATE, Memory
 from zoedepth_ros.files import is_still, named_write_errors, open_locked
 
+UNCOMPRESSED = 'none'
 COMPRESSIONS = {
-    'none': CompressionType.NONE,
+    UNCOMPRESSED: CompressionType.NONE,
     'lz4': CompressionType.LZ4,
     'zstd': CompressionType.ZSTD,
 }
@@ -34,7 +35,7 @@ REMEDY = 'free some space, then repeat the command: it continues where it ended'
 _PROFILE, _LIBRARY = 'ros2', 'zoedepth_ros'
 
 
-class Output:
+class McapWriter:
     """Write the recording `path`, through `path`.partial; a context that finishes or leaves it.
 
     The partial file is locked until it has its final name.
@@ -44,7 +45,7 @@ class Output:
         self,
         path: Path,
         *,
-        compression: str = 'none',
+        compression: str = UNCOMPRESSED,
         overwrite: bool = False,
         resume: bool = True,
         keeps_unfinished: bool = True,
@@ -75,7 +76,7 @@ class Output:
         self._schemas: dict[tuple[str, str, bytes], int] = {}
         self._channels: dict[Channel, int] = {}
 
-    def __enter__(self) -> Output:
+    def __enter__(self) -> McapWriter:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
@@ -201,7 +202,7 @@ def memory_path(path: Path) -> Path:
 
 
 def check_target(path: Path, *, overwrite: bool) -> None:
-    """Raise what `Output` would raise for these names; changes nothing."""
+    """Raise what `McapWriter` would raise for these names; changes nothing."""
     if path.is_dir():
         raise RecordingError(f'{path} is a folder: choose another name')
     if os.path.lexists(path) and not overwrite:
