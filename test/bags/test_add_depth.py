@@ -167,16 +167,6 @@ def test_a_recording_of_compressed_depth_alone_is_refused_by_name(tmp_path):
         make_plan(source, tmp_path / 'out.mcap', DepthOptions())
 
 
-def test_compressed_images_give_the_same_depth(tmp_path):
-    times = [10**18 + n * 10**8 for n in range(2)]
-    messages = [bags.compressed(bags.rgb_image(n), time_ns) for n, time_ns in enumerate(times)]
-    source = bags.write_mcap(tmp_path / 'in.mcap', messages)
-    report = convert(source, tmp_path / 'out.mcap')
-    depths = bags.messages_of(tmp_path / 'out.mcap', '/depth/image')
-    assert [depth.data.view('<f4')[0] for depth in depths] == [1.0, 2.0]
-    assert report.no_points == 'no camera_info'
-
-
 def test_a_field_of_view_stands_in_for_a_missing_calibration(tmp_path):
     source = bags.write_mcap(tmp_path / 'in.mcap', [bags.image(bags.rgb_image(0), 10**18)])
     convert(source, tmp_path / 'out.mcap', camera_hfov_rad=np.pi / 2)
@@ -200,17 +190,6 @@ def test_images_before_the_first_camera_info_have_points_too(tmp_path):
     assert convert(source, tmp_path / 'out.mcap').clouds == 1
 
 
-def test_millimetres_are_zero_where_16_bits_do_not_reach(tmp_path):
-    depth_m = np.tile(np.float32([0.0004, 1.2346, 65.535, 65.6, np.nan, 3.0, 3.0, 3.0]), (48, 8))
-    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(1))
-    convert(
-        source, tmp_path / 'out.mcap', FakePredictor(depth_m), depth_encoding='16UC1', points=False
-    )
-    (depth,) = bags.messages_of(tmp_path / 'out.mcap', '/depth/image')
-    assert depth.data.view('<u2')[:6].tolist() == [0, 1235, 65535, 0, 0, 3000]
-    assert bags.messages_of(tmp_path / 'out.mcap', '/depth/points') == []
-
-
 def test_the_rate_is_kept_and_the_rest_only_copied(tmp_path):
     source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(10))  # 10 Hz
     report = convert(source, tmp_path / 'out.mcap', depth_rate_hz=5.0, cloud_rate_hz=5.0)
@@ -229,17 +208,6 @@ def test_a_broken_image_is_counted_and_the_others_get_depth(tmp_path):
     report = convert(source, tmp_path / 'out.mcap')
     assert (report.depths, sum(report.skipped.values())) == (2, 1)
     assert Counter(messages) <= Counter(bags.read_mcap(tmp_path / 'out.mcap'))
-
-
-def test_a_failing_network_costs_only_that_image(tmp_path):
-    def depth(rgb, head):
-        if rgb[0, 0, 0] == 10:
-            raise InferenceError('NaN')
-        return plane(*rgb.shape[:2])
-
-    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(3))
-    report = convert(source, tmp_path / 'out.mcap', FakePredictor(depth))
-    assert (report.depths, report.skipped) == (2, {'inference failed': 1})
 
 
 def test_a_lost_cuda_context_ends_the_work_instead_of_skipping_the_rest(tmp_path):
@@ -287,12 +255,6 @@ def test_the_domain_message_is_the_nodes():
     assert definition(DOMAIN)[0].splitlines()[: len(fields) + 1] == [*fields, '=' * 80]
 
 
-def test_two_processes_do_not_write_one_file(tmp_path):
-    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(1))
-    with McapWriter(tmp_path / 'out.mcap'), pytest.raises(ResumeError, match='another process'):
-        convert(source, tmp_path / 'out.mcap')
-
-
 def test_two_topics_of_images_are_listed(tmp_path):
     other = bags.image(bags.rgb_image(1), 10**18, '/rear/image_raw')
     source = bags.write_mcap(tmp_path / 'in.mcap', [*bags.drive(2), other])
@@ -326,40 +288,6 @@ def test_nothing_is_overwritten_unasked(tmp_path):
     with pytest.raises(RecordingError, match='exists; --overwrite'):
         convert(source, tmp_path / 'out.mcap')
     assert (tmp_path / 'out.mcap').read_bytes() == b'precious'
-
-
-class StoppedError(Exception):
-    pass
-
-
-def stop_after(count):
-    def depth(rgb, head):
-        if predictor.calls > count:
-            raise StoppedError
-        return by_red(rgb, head)
-
-    predictor = FakePredictor(depth)
-    return predictor
-
-
-def test_stopped_work_is_finished_and_not_done_again(tmp_path):
-    # 300 x 400 px of 32FC1 are 480 kB, so that every third image fills a chunk.
-    messages = []
-    for number in range(12):
-        time_ns = 10**18 + number * 10**8
-        messages += [bags.image(bags.rgb_image(number, (300, 400)), time_ns)]
-    source = bags.write_mcap(tmp_path / 'in.mcap', messages)
-    target = tmp_path / 'out.mcap'
-    with pytest.raises(StoppedError):
-        convert(source, target, stop_after(9))
-    assert not target.exists()
-    again = FakePredictor(by_red)
-    report = convert(source, target, again)
-    assert 6 <= report.reused <= 9
-    assert again.calls == 12 - report.reused
-    assert not (tmp_path / 'out.mcap.partial').exists()
-    convert(source, tmp_path / 'whole.mcap')
-    assert target.read_bytes() == (tmp_path / 'whole.mcap').read_bytes()
 
 
 @pytest.mark.parametrize('share', [0.0, 0.1, 0.35, 0.5, 0.77, 0.999, 1.0])
@@ -416,20 +344,6 @@ def test_qos_is_written_as_the_recording_writes_it(tmp_path, version, words):
     summary = open_recording(tmp_path / 'out.mcap', damage).summary(damage)
     (depth,) = (channel for channel in summary.channels if channel.topic == '/depth/image')
     assert words in depth.qos
-
-
-def test_other_settings_do_not_continue_unfinished_work(tmp_path):
-    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(3))
-    convert(source, tmp_path / 'whole.mcap')
-    whole = (tmp_path / 'whole.mcap').read_bytes()
-    (tmp_path / 'out.mcap.partial').write_bytes(whole)
-    with pytest.raises(ResumeError, match='other settings'):
-        convert(source, tmp_path / 'out.mcap', depth_encoding='16UC1')
-    assert (tmp_path / 'out.mcap.partial').exists()
-    plan = make_plan(
-        source, tmp_path / 'out.mcap', bags.options(depth_encoding='16UC1'), overwrite=True
-    )
-    assert add_depth(plan, FakePredictor(by_red)).depths == 3
 
 
 def test_a_killed_process_leaves_work_that_is_finished(tmp_path):
@@ -505,23 +419,6 @@ def test_without_a_camera_depth_stays_the_training_cameras_and_that_is_reported(
     report = convert(source, tmp_path / 'scale.mcap', predictor, focal_correction='scale')
     assert report.skipped == {'no camera for the focal correction': 1}
     assert depths_of(tmp_path / 'scale.mcap') == []
-
-
-@pytest.mark.parametrize(
-    ('requested', 'focal_px'), [('auto', 55.0), ('rectified', 55.0), ('raw', 50.0)]
-)
-def test_rectified_images_take_p_by_their_topic_or_as_configured(tmp_path, requested, focal_px):
-    topic, info = '/cam/color/rect/image', '/cam/color/rect/camera_info'
-    messages = [
-        bags.camera_info(10**18, rectified_focal_px=55.0, topic=info),
-        bags.image(bags.rgb_image(0), 10**18, topic),
-    ]
-    source = bags.write_mcap(tmp_path / 'in.mcap', messages)
-    predictor = FakePredictor(2.0, training_hfov_rad=HALF)
-    report = convert(source, tmp_path / 'out.mcap', predictor, camera_rectified=requested)
-    assert depths_of(tmp_path / 'out.mcap') == pytest.approx([2.0 * focal_px / 64 / 0.5])
-    text = report.assumptions['camera_info']
-    assert ('rectified images (P)' if focal_px == 55.0 else 'raw images (K with D)') in text
 
 
 def frames_in(path):
