@@ -16,8 +16,8 @@ from rosbags.rosbag2 import Reader
 
 from zoedepth_ros.bags.add_depth import add_depth
 from zoedepth_ros.bags.cdr import DOMAIN, decode, definition
-from zoedepth_ros.bags.errors import Damage, RecordingError, ResumeError
-from zoedepth_ros.bags.mcap_writer import McapWriter, partial_path
+from zoedepth_ros.bags.errors import Damage, RecordingError
+from zoedepth_ros.bags.mcap_writer import partial_path
 from zoedepth_ros.bags.plan import DepthOptions, make_plan
 from zoedepth_ros.bags.recording import open_recording
 from zoedepth_ros.inference.result import ContextLost, InferenceError
@@ -58,42 +58,6 @@ def test_depth_has_its_images_header_and_log_time(tmp_path):
         )
         assert (depth.encoding, depth.height, depth.width, depth.step) == ('32FC1', 48, 64, 256)
         np.testing.assert_array_equal(depth.data.view('<f4'), np.full(48 * 64, number + 1.0))
-
-
-def test_points_lie_where_camera_info_states(tmp_path):
-    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(1))
-    convert(source, tmp_path / 'out.mcap', FakePredictor(2.0), cloud_decimation=2)
-    (cloud,) = bags.messages_of(tmp_path / 'out.mcap', '/depth/points')
-    assert [(f.name, f.offset, f.datatype) for f in cloud.fields] == [
-        ('x', 0, 7), ('y', 4, 7), ('z', 8, 7), ('rgb', 12, 7),
-    ]  # fmt: skip
-    assert (cloud.height, cloud.width, cloud.point_step, cloud.row_step) == (24, 32, 16, 512)
-    points = cloud.data.view('<f4').reshape(24, 32, 4)
-    # Column 1 and row 1: x = z (u - cx) / f = 2 (1 - 31.5) / 50, y = 2 (1 - 23.5) / 50.
-    np.testing.assert_allclose(points[0, 0, :3], [-1.22, -0.9, 2.0], rtol=1e-6)
-    assert points.view('<u4')[0, 0, 3] == 0x00005A5A  # red 0, green and blue 90
-
-
-@pytest.mark.parametrize(
-    ('head', 'reaches_m', 'training'),
-    # 50 px at 48 rows instead of the 32 px of a training camera of 90 degrees
-    [('indoor', 10.0, 0.0), ('outdoor', 80.0, 0.0), ('indoor', 10.0 * 50 / 32, np.pi / 2)],
-)
-def test_points_end_at_the_range_of_the_head_and_depth_does_not(
-    tmp_path, head, reaches_m, training
-):
-    factor = reaches_m / {'indoor': 10.0, 'outdoor': 80.0}[head]
-    depth_m = plane(48, 64, 0.5 * reaches_m / factor, 1.5 * reaches_m / factor)
-    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(1))
-    predictor = FakePredictor(depth_m, training_hfov_rad=training)
-    convert(source, tmp_path / 'out.mcap', predictor, cloud_decimation=1, router_mode=head,
-            filter_edge=False, filter_sky=False)  # fmt: skip
-    (cloud,) = bags.messages_of(tmp_path / 'out.mcap', '/depth/points')
-    (depth,) = bags.messages_of(tmp_path / 'out.mcap', '/depth/image')
-    z_m = cloud.data.view('<f4').reshape(48, 64, 4)[..., 2]
-    seen_m = depth.data.view('<f4').reshape(48, 64)
-    np.testing.assert_allclose(seen_m, factor * depth_m, rtol=1e-6)
-    np.testing.assert_array_equal(np.isfinite(z_m), seen_m <= reaches_m)
 
 
 def test_other_programs_read_topics_types_and_qos(tmp_path):
@@ -220,17 +184,6 @@ def test_a_lost_cuda_context_ends_the_work_instead_of_skipping_the_rest(tmp_path
     with pytest.raises(ContextLost):
         convert(source, tmp_path / 'out.mcap', FakePredictor(depth))
     assert not (tmp_path / 'out.mcap').exists()
-
-
-def test_the_router_decides_once_and_does_not_flicker(tmp_path):
-    def router(rgb):
-        indoor = 0.52 if rgb[0, 0, 0] == 0 else 0.47
-        return {'indoor': indoor, 'outdoor': 1.0 - indoor}
-
-    predictor = FakePredictor(by_red, router=router)
-    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(4))
-    convert(source, tmp_path / 'out.mcap', predictor)
-    assert predictor.requested_heads == ['auto', 'indoor', 'indoor', 'indoor']
 
 
 def test_the_router_output_is_added_on_request(tmp_path):
@@ -398,17 +351,6 @@ HALF = np.pi / 2  # f / W = 0.5; the recorded camera has 50 px at 64 px
 
 def depths_of(path):
     return [float(m.data.view('<f4')[0]) for m in bags.messages_of(path, '/depth/image')]
-
-
-@pytest.mark.parametrize(
-    ('requested', 'factor'), [('auto', 50 / 64 / 0.5), ('off', 1.0), ('scale', 50 / 64 / 0.5)]
-)
-def test_depth_is_brought_to_the_recorded_camera(tmp_path, requested, factor):
-    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(2))
-    predictor = FakePredictor(2.0, training_hfov_rad=HALF)
-    report = convert(source, tmp_path / 'out.mcap', predictor, focal_correction=requested)
-    assert depths_of(tmp_path / 'out.mcap') == pytest.approx([2.0 * factor] * 2)
-    assert report.uncorrected == 0
 
 
 def test_without_a_camera_depth_stays_the_training_cameras_and_that_is_reported(tmp_path):

@@ -3,18 +3,13 @@
 import sys
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
-from fake_openvino import FakeOpenVINO, need_openvino
+from fake_openvino import FakeOpenVINO
 from fake_worker import FakeMachine
 
-from zoedepth_ros.benchmark import network_benchmark, runners
-from zoedepth_ros.benchmark.conditioned_weights import write_weights
-from zoedepth_ros.benchmark.implementations import (
-    Implementation,
-    runtime_baselines,
-)
+from zoedepth_ros.benchmark import network_benchmark
+from zoedepth_ros.benchmark.implementations import Implementation, runtime_baselines
 from zoedepth_ros.benchmark.network_benchmark import measure
 from zoedepth_ros.benchmark.parts import BenchmarkOptions
 from zoedepth_ros.benchmark.runners import ExportedRunner, chosen_head
@@ -184,18 +179,3 @@ def test_openvino_computes_as_precisely_and_on_as_many_threads_as_ours(monkeypat
         assert library.compiled['INFERENCE_NUM_THREADS'] == '7'
     with pytest.raises(ValueError, match='on the CPU, not on'):
         ExportedRunner(replace(implementation, device='cuda:0'))
-
-
-def test_openvino_gives_the_depth_of_onnx_runtime(tmp_path):
-    need_openvino()
-    for library in ('onnx', 'onnxscript', 'onnxruntime'):
-        pytest.importorskip(library)
-    size = preset('ZoeD_tiny_NK').image_size
-    weights, file = str(tmp_path / 'weights.safetensors'), str(tmp_path / 'file.onnx')
-    write_weights(preset('ZoeD_tiny_NK'), 'random', tmp_path / 'weights.safetensors')
-    runners.export_file('ZoeD_tiny_NK', weights, file)
-    found = {}
-    for kind in ('openvino', 'onnxruntime'):
-        runners.load(Implementation(kind, '', file, device='cpu'))
-        found[kind] = runners.depths(size)
-    np.testing.assert_allclose(found['openvino'], found['onnxruntime'], rtol=1e-4)

@@ -116,6 +116,9 @@ def test_an_unwritable_output_is_named_before_the_work(place, capsys, command, p
     [
         ('predict a.png --rate 2', '--rate'),
         ('predict a.avi --no-filter-edge', '--filter-edge'),
+        ('predict a.png --rectified raw', '--rectified'),
+        ('calibrate a.png --distance 1 --rectified raw', '--rectified'),
+        ('view a.png --save x.rrd --rectified raw', '--rectified'),
         ('evaluate --dataset synthetic --diode-mask', '--diode-mask'),
         ('evaluate --dataset synthetic --split-list l.txt', '--split-list'),
         ('evaluate --dataset synthetic --skip-damaged', '--skip-damaged'),

@@ -200,26 +200,6 @@ def test_depth_beyond_the_png_is_reported(folder, tmp_path, fake, capsys):
     assert '1200 pixels beyond 65.535 m are 0' in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(('head', 'kept'), [('indoor', 15), ('outdoor', 40)])
-def test_points_beyond_the_range_of_the_head_are_left_out(folder, tmp_path, fake, head, kept):
-    fake.depth = np.tile(np.float32([9.0] * 15 + [11.0] * 25), (30, 1))
-    predict(folder / 'a.png', '--out', tmp_path / 'out', '--head', head, '--no-filter-edge')
-    assert len(read_points(tmp_path / 'out' / 'a.ply')) == 30 * kept
-    assert np.load(tmp_path / 'out' / 'a_depth.npy').max() == 11.0
-
-
-def test_points_between_two_surfaces_are_left_out_by_default(folder, tmp_path, fake):
-    depth_m = np.full((30, 40), 1.0, np.float32)
-    depth_m[:, 20:] = 5.0
-    depth_m[:, 19] = 3.0  # hangs in the air
-    fake.depth = lambda rgb, head: depth_m
-    predict(folder / 'a.png', '--out', tmp_path / 'out')
-    z_m = read_points(tmp_path / 'out' / 'a.ply')[:, 2]
-    assert set(z_m) == {1.0, 5.0}
-    predict(folder / 'a.png', '--out', tmp_path / 'out', '--no-filter-edge')
-    assert len(read_points(tmp_path / 'out' / 'a.ply')) == 1200
-
-
 def test_a_head_the_model_lacks_is_reported_once_before_any_image(folder, tmp_path, fake, capsys):
     fake.heads = ('indoor',)
     assert predict(folder, '--out', tmp_path / 'out', '--head', 'outdoor') == 2
@@ -280,27 +260,6 @@ def test_a_video_becomes_a_depth_png_a_frame_a_video_of_colours_and_a_table(vide
     assert colors.get(cv2.CAP_PROP_FRAME_COUNT) == 12
     assert colors.get(cv2.CAP_PROP_FPS) == pytest.approx(10.0)
     assert colors.get(cv2.CAP_PROP_FRAME_WIDTH) == 80  # image and depth beside each other
-
-
-def test_the_rate_leaves_frames_of_a_video_out(video, tmp_path, fake):
-    predict(video, '--out', tmp_path / 'out', '--rate', '5')
-    assert fake.calls == 6
-    times = [line.split(',')[1] for line in (tmp_path / 'out/drive_frames.csv').open()]
-    assert times[1:4] == ['0.000', '0.200', '0.400']
-    colors = cv2.VideoCapture(str(tmp_path / 'out' / 'drive_color.mp4'))
-    assert colors.get(cv2.CAP_PROP_FPS) == pytest.approx(5.0)
-
-
-def test_the_head_of_a_video_does_not_flicker_with_the_router(video, tmp_path, fake):
-    heads = iter(['indoor', *['outdoor', 'indoor'] * 5, 'outdoor'])
-
-    def router(rgb):
-        head = next(heads)
-        return {name: 0.6 if name == head else 0.4 for name in ('indoor', 'outdoor')}
-
-    fake.router = router
-    predict(video, '--out', tmp_path / 'out')
-    assert fake.requested_heads == ['auto', *['indoor'] * 11]
 
 
 @pytest.mark.parametrize('fps', [211.222, 99.129])
@@ -377,14 +336,6 @@ def test_a_video_is_never_overwritten(video, tmp_path, fake):
     assert predict(inside, tmp_path / 'walk.mp4', '--out', tmp_path) == 2
 
 
-def test_depth_is_brought_to_the_field_of_view_that_is_given(folder, tmp_path, fake):
-    fake.training_hfov_rad = np.pi / 2  # f / W = 0.5; 53.13 degrees are f / W = 1.0
-    hfov_deg = np.degrees(2 * np.arctan(0.5))
-    predict(folder / 'a.png', '--out', tmp_path / 'out', '--hfov', hfov_deg)
-    depth_m = np.load(tmp_path / 'out' / 'a_depth.npy')
-    np.testing.assert_allclose(depth_m, 4.0, rtol=1e-5)
-
-
 def test_without_a_field_of_view_the_image_is_the_training_cameras(folder, tmp_path, fake, capsys):
     fake.training_hfov_rad = np.pi / 2
     predict(folder / 'a.png', '--out', tmp_path / 'out')
@@ -392,14 +343,6 @@ def test_without_a_field_of_view_the_image_is_the_training_cameras(folder, tmp_p
     assert (np.load(tmp_path / 'out' / 'a_depth.npy') == 2.0).all()
     x_m = read_points(tmp_path / 'out' / 'a.ply')[:, 0]
     assert x_m.max() == pytest.approx(2.0 - 2.0 / 40, abs=1e-5)  # 90 degrees at 2 m
-
-
-def test_the_depth_of_a_video_too(video, tmp_path, fake):
-    fake.training_hfov_rad = np.pi / 2
-    hfov_deg = np.degrees(2 * np.arctan(0.5))
-    assert predict(video, '--out', tmp_path / 'out', '--hfov', hfov_deg) == 0
-    first = next((tmp_path / 'out').glob('*_depth/000000.png'))
-    assert (cv2.imread(str(first), cv2.IMREAD_UNCHANGED) == 4000).all()
 
 
 def with_focal_length(path, focal_mm):

@@ -23,53 +23,35 @@ AT = [*CALIBRATE, '--distance', '2']
     ('arguments', 'message'),
     [
         ([*CALIBRATE, '--distance', '250'], '0.1 to 100, got 250; 250 centimetres are 2.5 metres'),
-        ([*CALIBRATE, '--distance', '2500'], 'got 2500; 2500 centimetres are 25 metres'),
         ([*CALIBRATE, '--distance', '25000'], 'got 25000; 25000 millimetres are 25 metres'),
         ([*CALIBRATE, '--distance', '-2'], 'expected metres, 0.1 to 100, got -2'),
         ([*CALIBRATE, '--distance', '2m'], 'expected metres, 0.1 to 100, got 2m'),
-        ([*CALIBRATE, '--distance', 'nan'], 'expected metres'),
         ([*CALIBRATE, '--camera-height', '120'], '120 centimetres are 1.2 metres'),
-        ([*CALIBRATE, '--camera-height', '0'], 'expected metres, 0.02 to 100, got 0'),
         ([*CALIBRATE, '--camera-height', '1', '--pitch', '100'], 'expected degrees, -89 to 89'),
         ([*AT, '--box', '1,2,3'], 'left,top,right,bottom'),
         ([*AT, '--box', '0.4,0.4,0.6,0.6'], 'integers [px], got 0.4,0.4,0.6,0.6'),
         ([*AT, '--box', '30,30,10,40'], 'left < right'),
         ([*AT, '--box=-5,0,10,10'], 'left < right'),
-        ([*AT, '--box', 'a,b,c,d'], 'integers [px]'),
         ([*AT, '--bits', '17'], 'camera.bits must be at most 16, got 17'),
         ([*BAG, '--cloud-decimation', '0'], 'cloud.decimation must be at least 1, got 0'),
         ([*BAG, '--cloud-decimation', '2.5'], "must be an integer, got '2.5'"),
-        ([*BAG, '--cloud-decimation', '640'], 'at most 64, got 640'),
         ([*BAG, '--depth-rate', '-1'], 'depth.rate must be at least 0.0, got -1'),
         ([*BAG, '--depth-rate', 'nan'], 'must be a finite number, got nan'),
         ([*BAG, '--depth-rate', '30fps'], "depth.rate must be a double, got '30fps'"),
         ([*BAG, '--jobs', '0'], 'integer, 1 to 1000, got 0'),
-        ([*BAG, '--bits', '12bit'], "camera.bits must be an integer, got '12bit'"),
         ([*BAG, '--pitch', '100'], 'expected degrees, -86 to 86, got 100'),
         ([*VIEW, '--rate', '-1'], 'expected Hz'),
         ([*VIEW, '--port', '0'], '1 to 65534, got 0'),
-        ([*VIEW, '--port', '65535'], '1 to 65534'),
-        ([*VIEW, '--cloud-decimation', '-1'], 'at least 1'),
         ([*VIEW, '--frames', '-1'], '0 or more'),
         ([*PREDICT, '--rate', 'inf'], 'expected Hz'),
-        *(
-            ([*FOLDER, '--steps-per-m', text], 'steps per metre')
-            for text in ('nan', 'inf', '0', '-5')
-        ),
-        ([*FOLDER, '--worst', '-1'], '0 or more'),
+        ([*FOLDER, '--steps-per-m', 'nan'], 'steps per metre'),
         ([*FOLDER, '--samples', '0'], '1 or more'),
-        (['evaluate', '--dataset', 'synthetic', '--seed', '-1'], '0 or more'),
         ([*FOLDER, '--steps-per-m', '0.001'], 'expected steps per metre, 1 to 1e+06, got 0.001'),
         ([*SCENES, '--width', '4'], 'integer of pixels, 16 to 8192, got 4'),
-        ([*SCENES, '--count', '0'], '1 or more'),
-        ([*SCENES, '--seed', '-1'], '0 or more'),
-        ([*SCENES, '--height', '3'], '16 to 8192'),
         ([*EXPORT, '--height', '0'], '16 to 8192'),
         ([*EXPORT, '--max-deviation', 'nan'], 'a number above 0'),
-        ([*EXPORT, '--height', '100000'], '16 to 8192'),
         (['benchmark', 'size', '--minutes', '-1'], 'expected minutes, 0 to 1440, got -1'),
         (['benchmark', 'size', '--minutes', 'nan'], 'expected minutes'),
-        (['benchmark', 'size', '--minutes', 'inf'], 'expected minutes'),
         (['benchmark', 'size', '--rounds', '-1'], ', got -1'),
         (['benchmark', 'size', '--minutes', '3600'], '3600 seconds are 60 minutes'),
     ],
@@ -194,12 +176,3 @@ def test_predict_and_calibrate_use_k_or_p_of_a_calibration_as_configured(
     known = ['--distance', '4.0', '--out', str(tmp_path / 'scale.yaml')]
     assert main(['calibrate', image, *known, *options]) == 0
     assert f'scale {4.0 / depth_m:.3f}' in capsys.readouterr().out
-
-
-@pytest.mark.parametrize('command', [PREDICT, [*AT], VIEW])
-def test_rectified_without_a_calibration_is_rejected(command, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    write_image(tmp_path / 'a.png', np.full((8, 8, 3), 90, np.uint8))
-    save = ['--save', 'x.rrd'] if command is VIEW else []
-    assert main([*command, '--rectified', 'raw', *save]) == 2
-    assert '--rectified is for' in capsys.readouterr().err

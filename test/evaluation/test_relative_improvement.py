@@ -4,11 +4,7 @@ import json
 
 import pytest
 
-from zoedepth_ros.evaluation.relative_improvement import (
-    compare,
-    read_scores,
-    relative_improvement,
-)
+from zoedepth_ros.evaluation.relative_improvement import compare, read_scores, relative_improvement
 
 
 def test_less_error_is_an_improvement():

@@ -177,16 +177,6 @@ def test_a_failed_capture_leaves_the_current_stream_as_it_was(cuda):
     assert cuda.current is before
 
 
-def test_two_image_sizes_in_turn_are_captured_once_each():
-    graphs = FakeGraphs()
-    captured, launched = predictor(graphs), predictor()
-    for rgb in (*images(2), *images(2, 70, 40)) * 2:
-        np.testing.assert_allclose(
-            captured(rgb, 'indoor').depth_m, launched(rgb, 'indoor').depth_m, rtol=1e-5
-        )
-    assert graphs.captured == 2
-
-
 def test_images_of_two_network_sizes_in_turn_never_use_constants_of_the_other():
     graphs, replayed = FakeGraphs(), []
     captured, launched = predictor(graphs, way='official'), predictor(way='official')

@@ -20,12 +20,7 @@ from zoedepth_ros.inference.runtimes.exported import (
     to_network,
 )
 from zoedepth_ros.inference.runtimes.optimize import optimize
-from zoedepth_ros.inference.uncertainty import (
-    UncertaintyMap,
-    content_of,
-    file_beside,
-    write_maps,
-)
+from zoedepth_ros.inference.uncertainty import UncertaintyMap, content_of, file_beside, write_maps
 
 RGB = np.random.default_rng(0).integers(0, 256, (80, 120, 3), dtype=np.uint8)
 SIZE = (64, 96)

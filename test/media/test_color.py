@@ -3,13 +3,7 @@
 import numpy as np
 import pytest
 
-from zoedepth_ros.media.color import (
-    depth_range,
-    depth_to_bgr,
-    linear_ticks,
-    nice_ticks,
-    scale_bar,
-)
+from zoedepth_ros.media.color import depth_range, depth_to_bgr, linear_ticks, nice_ticks, scale_bar
 
 
 def test_near_is_warm_and_far_is_cold():

@@ -4,11 +4,7 @@ import numpy as np
 import pytest
 
 from zoedepth_ros.media.color import EDGE, depth_to_bgr
-from zoedepth_ros.media.panel import (
-    draw_depth_with_scale,
-    draw_panel,
-    draw_warning,
-)
+from zoedepth_ros.media.panel import draw_depth_with_scale, draw_panel, draw_warning
 from zoedepth_ros.media.side_view import draw_side_view
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)

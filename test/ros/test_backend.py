@@ -1,6 +1,5 @@
 """The parameter `backend`: an exported file instead of torch, and what such a file cannot do."""
 
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -41,15 +40,6 @@ def test_torch_runs_unless_another_runtime_is_configured_or_the_file_is_for_one(
 def test_what_an_exported_file_cannot_do_is_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         make_predictor(replace(ONNX, **changes))
-
-
-@pytest.mark.parametrize('backend', ['onnxruntime', 'openvino', 'tensorrt'])
-def test_a_runtime_that_is_not_installed_is_a_reason_not_to_start(tmp_path, monkeypatch, backend):
-    path = tmp_path / 'file'
-    path.touch()
-    monkeypatch.setitem(sys.modules, backend, None)
-    with pytest.raises(ValueError, match=f'backend {backend} needs'):
-        make_predictor(replace(ONNX, backend=backend, weights=str(path)))
 
 
 @pytest.mark.parametrize('backend', ['onnxruntime', 'openvino'])

@@ -66,20 +66,6 @@ def test_a_wrong_scale_file_stops_the_start(start, tmp_path):
     assert node.wait() != 0
 
 
-def test_the_image_is_warped_to_the_training_camera_and_depth_comes_back(peer, start):
-    """The view of NYU's camera, 64 px wide: a plane seen through it keeps its place."""
-    focal = 51.886
-    camera = (focal, 51.947, 31.5, 23.5)
-    plane = (0.1, 0.3, 1.0, 2.0)
-    parameters = {'focal_correction': 'warp', 'cloud.decimation': 1, 'cloud.rate': 0.0}
-    start({**parameters, 'filter.edge': False}, plane=plane, camera=camera)
-    cloud = peer.subscribe(PointCloud2, '/depth/points')
-    peer.send_until(lambda: cloud)
-    points = np.frombuffer(cloud.last.data, np.float32).reshape(48, 64, 4)[..., :3].astype(float)
-    inner = points[4:-4, 4:-4]
-    np.testing.assert_allclose(inner @ plane[:3], 2.0, rtol=2e-3)
-
-
 def test_points_of_another_sensor_correct_the_scale_while_it_runs(peer, start):
     parameters = {'scale.source': 'points', 'scale.max_rate': 1.0, 'cloud.rate': 0.0}
     start(parameters, depth=2.0)
@@ -101,19 +87,6 @@ def test_points_of_another_sensor_correct_the_scale_while_it_runs(peer, start):
 
     peer.send_until(say)
     peer.node.destroy_publisher(reference)
-
-
-def test_weights_that_name_their_camera_are_brought_to_this_one_by_default(peer, start):
-    start(depth=2.0, training_hfov_rad=math.pi / 2)  # 32 px at 64 x 48 px
-    depth = peer.subscribe(Image, '/depth/image')
-    status = peer.subscribe(Status, '/zoedepth/status')
-    # This camera: fy = 52 px at the same height. An image may come before any camera_info has.
-    expected_m = pytest.approx(2.0 * 52 / 32)
-    peer.send_until(lambda: depth and np.frombuffer(depth.last.data, np.float32)[0] == expected_m)
-    wait_until(lambda: status and status.last.scale == pytest.approx(52 / 32))
-    assert peer.set_parameters(focal_correction='off') == ['']
-    (msg,) = peer.exchange(depth)
-    assert np.frombuffer(msg.data, np.float32)[0] == pytest.approx(2.0)
 
 
 def test_without_the_transform_the_pitch_parameter_holds_and_that_is_reported(peer, start):

@@ -155,15 +155,6 @@ def test_the_predictor_is_made_from_its_own_part():
     )
 
 
-@pytest.mark.parametrize('name', ['camera.hfov', 'camera.training_hfov'])
-@pytest.mark.parametrize('value', [0.01, 0.08, 60.0, -1.0])
-def test_a_field_of_view_that_no_camera_has_is_refused(name, value):
-    with pytest.raises(ValueError, match=name):
-        settings_from({name: value})
-    assert settings_from({name: 0.0}) == settings_from({})
-    assert settings_from({name: 1.2}) != settings_from({})
-
-
 def test_every_angle_of_a_parameter_is_in_radians():
     from zoedepth_ros.demo.source_parameters import PARAMETERS
 

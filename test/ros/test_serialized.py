@@ -14,11 +14,7 @@ from std_msgs.msg import Header
 from waiting import wait_until
 
 from zoedepth_ros.ros import serialized
-from zoedepth_ros.ros.serialized import (
-    HEADROOM_BYTES,
-    SerializedCloud,
-    SerializedImage,
-)
+from zoedepth_ros.ros.serialized import HEADROOM_BYTES, SerializedCloud, SerializedImage
 
 FRAMES = [
     '',

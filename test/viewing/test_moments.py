@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 import pytest
 from fake_predictor import FakePredictor
-from videos import write_mkv
 
 from zoedepth_ros.media.files import ImageFileError, write_image
 from zoedepth_ros.viewing.moments import image_frames, recording_frames, video_frames
@@ -47,16 +46,6 @@ def test_a_video_is_shown_image_by_image_at_its_own_times(video):
 def test_the_rate_thins_a_video_out(video):
     times_s = [f.time_s for f in video_frames(video, rate_hz=5.0)]
     assert times_s == pytest.approx([0.0, 0.2, 0.4])
-
-
-def test_a_video_of_a_variable_rate_is_shown_at_its_frames_times(tmp_path):
-    path = write_mkv(tmp_path / 'phone.mkv', [0, 40, 900, 1150, 1990, 2140])
-    assert [f.time_s for f in video_frames(path)] == pytest.approx(
-        [0, 0.04, 0.9, 1.15, 1.99, 2.14]
-    )
-    chosen = list(video_frames(path, rate_hz=1.0))
-    assert [f.time_s for f in chosen] == pytest.approx([0.0, 1.15, 2.14])
-    assert [round(float(f.rgb.mean()) / 5) for f in chosen] == [0, 3, 5]
 
 
 def test_what_is_no_video_is_called_so(tmp_path):

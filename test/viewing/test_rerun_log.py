@@ -3,7 +3,7 @@ import pytest
 
 pytest.importorskip('rerun.chunk', reason='pip install rerun-sdk')
 
-from fake_predictor import FakePredictor, plane
+from fake_predictor import FakePredictor
 from rerun.chunk import RrdReader
 
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
@@ -100,29 +100,6 @@ def test_convention_the_world_is_the_cameras_optical_frame(tmp_path):
     right, down, forward = 3, 2, 5  # rerun.components.ViewCoordinates
     assert found['']['xyz'] == [[[right, down, forward]]]
     assert found['camera']['camera_xyz'] == [[[right, down, forward]]]
-
-
-def test_points_at_edges_are_left_out_and_depth_keeps_them(tmp_path):
-    depth_m = np.full((48, 64), 1.0, np.float32)
-    depth_m[:, 32] = 3.0  # a ramp of one column between two walls
-    depth_m[:, 33:] = 9.0
-    frame = ViewFrame('a', 0.0, rgb())
-    _, found = written(tmp_path / 'a.rrd', [frame], FakePredictor(depth_m), cloud_decimation=1)
-    distances = np.array(found['points']['positions'][0])[:, 2]
-    assert 3.0 not in distances
-    assert {1.0, 9.0} <= set(distances.tolist())
-    assert 3.0 in floats(found['depth'])
-
-
-def test_points_beyond_the_range_of_the_head_are_left_out_and_depth_keeps_them(tmp_path):
-    predictor = FakePredictor(plane(48, 64, 8.0, 12.0), heads=('indoor',))
-    _, found = written(
-        tmp_path / 'a.rrd', [ViewFrame('a', 0.0, rgb())], predictor, cloud_decimation=1
-    )
-    distances = np.array(found['points']['positions'][0])[:, 2]
-    assert len(distances) == 48 * 32
-    assert distances.max() <= 10.0
-    assert floats(found['depth']).max() == 12.0
 
 
 def test_large_images_are_shown_smaller_and_stay_in_place(tmp_path):

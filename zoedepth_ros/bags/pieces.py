@@ -27,12 +27,7 @@ from zoedepth_ros.bags.mcap_writer import McapWriter
 from zoedepth_ros.bags.plan import Plan, Report
 from zoedepth_ros.bags.prefetch import prefetch
 from zoedepth_ros.bags.prepared_images import PreparedImages
-from zoedepth_ros.inference.result import (
-    ContextLost,
-    DepthPredictor,
-    DepthResult,
-    InferenceError,
-)
+from zoedepth_ros.inference.result import ContextLost, DepthPredictor, DepthResult, InferenceError
 from zoedepth_ros.pipeline.outputs import DEPTH, UNCERTAINTY
 from zoedepth_ros.pipeline.request import OutputsDue, Request, predict
 

@@ -18,11 +18,7 @@ from zoedepth_ros.cli.arguments import (
     refuse_idle,
     roll_deg,
 )
-from zoedepth_ros.cli.camera_options import (
-    add_calibration_option,
-    camera_of,
-    require_shapes,
-)
+from zoedepth_ros.cli.camera_options import add_calibration_option, camera_of, require_shapes
 from zoedepth_ros.cli.reporting import warn_of_weights
 from zoedepth_ros.cli.settings import add_settings, settings_of
 from zoedepth_ros.files import check_writable
@@ -242,12 +238,7 @@ def _combined(
     """Combine the ratios of all images into one scale per head."""
     import numpy as np
 
-    from zoedepth_ros.geometry.scale import (
-        HIGHEST_SCALE,
-        LOWEST_SCALE,
-        is_unusual,
-        robust_scale,
-    )
+    from zoedepth_ros.geometry.scale import HIGHEST_SCALE, LOWEST_SCALE, is_unusual, robust_scale
     from zoedepth_ros.pipeline.scale_file import CONVERGED, ScaleState
 
     states = {}

@@ -23,13 +23,7 @@ from zoedepth_ros.geometry.sky import FAR_M
 from zoedepth_ros.inference.result import CloudRequest
 from zoedepth_ros.pipeline import outputs
 from zoedepth_ros.pipeline.cliff_detector import CliffDetector
-from zoedepth_ros.pipeline.ground_segmentation import (
-    CLOUDS,
-    SCALE,
-    SCAN,
-    GroundSegmentation,
-    Up,
-)
+from zoedepth_ros.pipeline.ground_segmentation import CLOUDS, SCALE, SCAN, GroundSegmentation, Up
 from zoedepth_ros.pipeline.outputs import Buffers, Cloud, Omission, Output, Scan, Segment
 from zoedepth_ros.pipeline.request import FrameContext, RateLimiter, Request
 from zoedepth_ros.pipeline.resumable import Resumable

@@ -20,13 +20,7 @@ from zoedepth_ros.inference.result import (
     convention_of,
     metric,
 )
-from zoedepth_ros.pipeline.outputs import (
-    CAMERA_INFO,
-    CLOUD_OUTPUTS,
-    DEPTH_OUTPUTS,
-    DOMAIN,
-    SCAN,
-)
+from zoedepth_ros.pipeline.outputs import CAMERA_INFO, CLOUD_OUTPUTS, DEPTH_OUTPUTS, DOMAIN, SCAN
 from zoedepth_ros.pipeline.resumable import Resumable
 from zoedepth_ros.pipeline.settings import PipelineSettings
 

@@ -13,11 +13,7 @@ from zoedepth_ros.environment import lost_for_size
 from zoedepth_ros.messages.camera import CameraTracker
 from zoedepth_ros.ros import qos
 from zoedepth_ros.ros.health.incompatible_qos import QosWatch, no_events
-from zoedepth_ros.ros.health.missing_input import (
-    why_mixed,
-    why_no_camera_info,
-    why_no_image,
-)
+from zoedepth_ros.ros.health.missing_input import why_mixed, why_no_camera_info, why_no_image
 
 _COMPRESSED = '/compressed'
 

@@ -8,14 +8,7 @@ from typing import Any
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Quaternion, Transform, TransformStamped
 from rclpy.lifecycle import LifecycleNode
-from sensor_msgs.msg import (
-    CameraInfo,
-    CompressedImage,
-    Image,
-    LaserScan,
-    PointCloud2,
-    PointField,
-)
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, LaserScan, PointCloud2, PointField
 from std_msgs.msg import Header
 
 from zoedepth_ros.geometry.scan import Up
@@ -39,11 +32,7 @@ from zoedepth_ros.pipeline.outputs import (
 from zoedepth_ros.ros import qos
 from zoedepth_ros.ros.health.incompatible_qos import QosWatch
 from zoedepth_ros.ros.parameters.node_settings import NodeSettings
-from zoedepth_ros.ros.serialized import (
-    SerializedCloud,
-    SerializedImage,
-    SerializedMessage,
-)
+from zoedepth_ros.ros.serialized import SerializedCloud, SerializedImage, SerializedMessage
 
 try:
     from tf2_msgs.msg import TFMessage as _TFMessage

@@ -19,12 +19,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
 from zoedepth_ros.benchmark.node.known_depth import Size
-from zoedepth_ros.benchmark.node.node_protocol import (
-    MODULES,
-    NodeFrameTimes,
-    NodeKind,
-    stamp_ns,
-)
+from zoedepth_ros.benchmark.node.node_protocol import MODULES, NodeFrameTimes, NodeKind, stamp_ns
 
 FOCAL_PER_WIDTH = 0.8  # of a typical webcam
 

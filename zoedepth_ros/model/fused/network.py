@@ -11,11 +11,7 @@ from torch import Tensor, nn
 
 from zoedepth_ros.model.backbones.beit import BeitFeatures
 from zoedepth_ros.model.backbones.features import FeatureExtractor, Prepared
-from zoedepth_ros.model.fused.attention import (
-    Attention,
-    ExplicitAttention,
-    SdpaAttention,
-)
+from zoedepth_ros.model.fused.attention import Attention, ExplicitAttention, SdpaAttention
 from zoedepth_ros.model.fused.beit import FusedBeit
 from zoedepth_ros.model.fused.bins import (
     BinOperators,
