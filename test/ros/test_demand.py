@@ -76,15 +76,14 @@ def reports(status, state, count=2):
     wait_until(lambda: [m.state for m in status.messages[-count:]] == [state] * count)
 
 
-@pytest.mark.parametrize('polls', [False, True], ids=['events', 'polled'])
-def test_the_camera_has_a_subscriber_exactly_while_an_output_has_one(peer, start, camera, polls):
+def test_the_camera_has_a_subscriber_exactly_while_an_output_has_one(peer, start, camera):
     """For each output; the status and the diagnostics do not count."""
-    start({'scan.enabled': True, 'diagnostics.warn_no_input': 0.1}, polls=polls)
+    start({'scan.enabled': True, 'diagnostics.warn_no_input': 0.1})
     of = camera()
     status = peer.subscribe(Status, '/zoedepth/status')
     reports(status, IDLE)
     assert of.counts == (0, 0)
-    for topic, kind in list(TOPICS.items())[: 2 if polls else None]:
+    for topic, kind in TOPICS.items():
         inbox = peer.subscribe(kind, f'/{topic}')
         of.wait_for(1)
         peer.unsubscribe(inbox)
@@ -130,9 +129,8 @@ def test_one_subscriber_of_two_keeps_the_camera(peer, start, camera):
     of.wait_for(0)
 
 
-@pytest.mark.parametrize('polls', [False, True], ids=['events', 'polled'])
-def test_no_lifecycle_state_but_active_has_a_subscription(peer, start, camera, polls):
-    start({'autostart': False}, polls=polls)
+def test_no_lifecycle_state_but_active_has_a_subscription(peer, start, camera):
+    start({'autostart': False})
     of = camera()
     status = peer.subscribe(Status, '/zoedepth/status')
     depth = peer.subscribe(Image, '/depth/image')

@@ -1,11 +1,10 @@
-"""Which quality of service fits which, and middlewares that cannot report it."""
+"""Which quality of service fits which, and who is told."""
 
 from types import SimpleNamespace
 
 import pytest
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
-from zoedepth_ros.ros.health import incompatible_qos
 from zoedepth_ros.ros.health.incompatible_qos import QosWatch, mismatches
 
 RELIABLE, BEST_EFFORT = ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFORT
@@ -34,17 +33,24 @@ def test_what_is_offered_must_be_as_much_as_is_requested(offered, requested, pol
     assert [policy for policy, _, _ in mismatches(offered, requested)] == policies
 
 
-def test_a_middleware_without_such_events_is_no_obstacle():
-    node = SimpleNamespace(resolve_topic_name=lambda topic: f'/{topic}')
-    watch, asked = QosWatch(node, print), []
-
-    def make(kind, topic, **options):
-        asked.append(sorted(options))
-        if 'event_callbacks' in options:
-            raise incompatible_qos.UnsupportedEventTypeError('no such events')
-        return SimpleNamespace(qos_profile=profile())
-
-    made = watch.create(make, object, 'image', is_input=True, qos_profile=profile())
-    assert made.qos_profile.depth == 1
-    assert asked == [['event_callbacks', 'qos_profile'], ['qos_profile']]
-    assert watch.problems() == ()
+def test_a_peer_is_named_while_it_is_there_and_logged_once_after_two_looks():
+    peer = SimpleNamespace(
+        node_name='rviz', node_namespace='/', qos_profile=profile(durability=LASTING)
+    )
+    peers, logged = [peer], []
+    node = SimpleNamespace(
+        get_subscriptions_info_by_topic=lambda topic: peers,
+        get_publishers_info_by_topic=lambda topic: [],
+    )
+    own = [SimpleNamespace(topic_name='/depth/points', qos_profile=profile())]
+    watch = QosWatch(node, logged.append)
+    found = watch.problems(own, ())
+    assert len(found) == 1
+    assert '/depth/points' in found[0]
+    assert '/rviz' in found[0]
+    assert logged == []
+    for _ in range(2):
+        assert watch.problems(own, ()) == found
+    assert logged == list(found)
+    peers.clear()
+    assert watch.problems(own, ()) == ()

@@ -12,7 +12,6 @@ import numpy as np
 from fake_predictor import FakePredictor
 
 from zoedepth_ros.inference.result import ContextLost, DeviceLost, OutOfMemory
-from zoedepth_ros.ros.health import incompatible_qos
 from zoedepth_ros.ros.main import run
 from zoedepth_ros.ros.spin import end
 
@@ -83,7 +82,6 @@ def by_brightness(rgb):
 
 def make_predictor(settings):
     options = json.loads(os.environ.get('ZOEDEPTH_FAKE', '{}'))
-    options.pop('polls', None)
     wait_while(options.pop('hold_load', ''), 'loading')
     loads.append(settings)
     if options.pop('broken_load', 0) == len(loads):
@@ -116,6 +114,4 @@ def make_predictor(settings):
 
 
 if __name__ == '__main__':
-    if json.loads(os.environ.get('ZOEDEPTH_FAKE', '{}')).get('polls'):
-        incompatible_qos.HAS_MATCHED = False  # as on Humble
     end(run(make_predictor))

@@ -32,7 +32,6 @@ class CameraStream:
         node: LifecycleNode,
         name: str,
         settings: NodeSettings,
-        watch: QosWatch,
     ) -> None:
         """name: '' for a node's only camera, whose topics have no prefix.
 
@@ -43,12 +42,13 @@ class CameraStream:
         self.statistics = Statistics()
         self.processor: ImageProcessor | None = None
         self.settings = settings
-        self._node, self._watch = node, watch
+        self._node = node
         self._prefix = f'{name}/' if name else ''
         self._topics: Publishers | None = None
         self._inputs: Inputs | None = None
         self._references: References | None = None
         self._transforms = Transforms()
+        self._watch = QosWatch(node, self._warn)
         self._demand = Demand(time.monotonic)
         self._subscribed_since_s = 0.0
         self._logged: frozenset[str] = frozenset()
@@ -71,9 +71,7 @@ class CameraStream:
     def configure(self) -> None:
         """Create the publishers and reset the statistics."""
         self.statistics.reset()
-        self._topics = Publishers(
-            self._node, self._watch, self._prefix, on_matched=self.follow_subscribers
-        )
+        self._topics = Publishers(self._node, self._prefix)
 
     def load(self, predictor: DepthPredictor) -> None:
         """Use another network from now on."""
@@ -110,9 +108,7 @@ class CameraStream:
             topic = self._prefix + REFERENCES[settings.scale_source][0]
             qos.declare_sensor_input(self._node, self._node.resolve_topic_name(topic))
         self._transforms = transforms
-        self._inputs = Inputs(
-            self._node, settings.image_transport, on_image, self._watch, self._prefix
-        )
+        self._inputs = Inputs(self._node, settings.image_transport, on_image, self._prefix)
         processor.follow(self._inputs.camera, None, transforms)
         self.follow_subscribers()
 
@@ -126,7 +122,7 @@ class CameraStream:
     def follow_subscribers(self) -> None:
         """Subscribe to the camera, or unsubscribe, as the subscribers of the outputs require.
 
-        Call it when these may have changed, and periodically.
+        Call it periodically.
         """
         inputs = self._inputs
         if inputs is None:
@@ -177,12 +173,11 @@ class CameraStream:
         self._logged = found
         return tuple(sorted(found))
 
-    def owns_topic(self, topic: str) -> bool:
-        """Return whether a topic, by its full name, belongs to this camera."""
-        inputs = self._inputs
-        if inputs is not None and topic in (inputs.image_topic, inputs.info_topic):
-            return True
-        return self._topics is not None and topic in self._topics.names
+    def incompatible_qos(self) -> tuple[str, ...]:
+        """Name peers of the topics whose QoS is incompatible, and log new ones."""
+        publishers = () if self._topics is None else self._topics.publishers
+        subscriptions = () if self._inputs is None else self._inputs.subscriptions
+        return self._watch.problems(publishers, subscriptions)
 
     def _subscribe(self, inputs: Inputs) -> None:
         source, processor = self.settings.scale_source, self.processor

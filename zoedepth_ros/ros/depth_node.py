@@ -15,7 +15,6 @@ from zoedepth_ros.inference.fallback import FallbackPredictor, PredictorSettings
 from zoedepth_ros.inference.result import BatchPredictor
 from zoedepth_ros.ros.bond import Bond
 from zoedepth_ros.ros.camera_stream import CameraStream, shared_transforms
-from zoedepth_ros.ros.health.incompatible_qos import QosWatch
 from zoedepth_ros.ros.health.status import StatusReporter
 from zoedepth_ros.ros.image_processor import ImageProcessor
 from zoedepth_ros.ros.inference_thread import InferenceThread, SharedNetwork
@@ -34,7 +33,8 @@ DELIVERY_TIMEOUT_S = 2.0  # of the last status; a subscriber may be frozen
 EXIT_CONTEXT_LOST = 75
 """Exit code after a CUDA error that only a new process can recover from (sysexits: try again)."""
 FAILURE, ERROR = TransitionCallbackReturn.FAILURE, TransitionCallbackReturn.ERROR
-POLL_S = 0.1  # where the middleware or rclpy (Humble) does not report that subscribers come and go
+POLL_S = 0.1
+"""Time between looks for subscribers that have come or gone [s]; QosWatch says why no events."""
 
 Work = tuple[ImageProcessor, ReceivedImage]
 
@@ -61,7 +61,6 @@ class DepthNode(LifecycleNode):
         refuse_invalid_transitions(self)
         self.failure = ''
         self._make_predictor = make_predictor
-        self._qos_watch = QosWatch(self, self._warn)
         self._network: SharedNetwork | None = None
         self._predictor: FallbackPredictor | None = None
         self._loaded: PredictorSettings | None = None
@@ -77,14 +76,12 @@ class DepthNode(LifecycleNode):
             self, self._is_active, self._why_unfit, self._use_settings
         )
         settings = self._node_parameters.settings
-        self._streams = [CameraStream(self, name, settings.of(name), self._qos_watch)
-                         for name in settings.common.cameras or ('',)]  # fmt: skip
+        names = settings.common.cameras or ('',)
+        self._streams = [CameraStream(self, name, settings.of(name)) for name in names]
         self._is_context_lost = False
         self._leave_soon = self.create_guard_condition(self._leave)
-        self._reporter = StatusReporter(
-            self, self._streams, self._qos_watch, lambda: self._predictor
-        )
-        self.create_timer(1.0, self._every_second, clock=self._steady)
+        self._reporter = StatusReporter(self, self._streams, lambda: self._predictor)
+        self.create_timer(1.0, self._reporter.report, clock=self._steady)
         Services(self, self._streams, is_active=self._is_active, recover=self._recover)
         if self._settings.autostart:
             self._start_timer = self.create_timer(0.0, self._start, clock=self._steady)
@@ -166,13 +163,8 @@ class DepthNode(LifecycleNode):
         self._transforms = shared_transforms(self, self._streams, self._warn)
         for stream in self._streams:
             stream.activate(self._thread, self._transforms)
-        if not self._qos_watch.reports_matches:
-            self._poll_timer.reset()
+        self._poll_timer.reset()
         self._bond.start()
-
-    def _every_second(self) -> None:
-        self._follow_subscribers()  # also if the middleware reports them: for HOLD_S
-        self._reporter.report()
 
     def _follow_subscribers(self) -> None:
         for stream in self._streams:

@@ -12,7 +12,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from zoedepth_ros.environment import lost_for_size
 from zoedepth_ros.messages.camera import CameraTracker
 from zoedepth_ros.ros import qos
-from zoedepth_ros.ros.health.incompatible_qos import QosWatch, no_events
+from zoedepth_ros.ros.health.incompatible_qos import no_events
 from zoedepth_ros.ros.health.missing_input import why_mixed, why_no_camera_info, why_no_image
 
 _COMPRESSED = '/compressed'
@@ -57,19 +57,19 @@ class Inputs:
         node: Node,
         transport: str,
         on_image: Callable[[Any], None],
-        watch: QosWatch,
         prefix: str = '',
     ) -> None:
         """Resolve the topics of images and camera_info.
 
         transport: 'raw' or 'compressed'.  prefix: 'front/' for the topics of the camera front.
         """
-        self._node, self._watch = node, watch
+        self._node = node
         self.image_topic, self.info_topic = find_topics(node, transport, prefix)
         self.camera = CameraTracker(self.image_topic, CameraInfo, hint=CAMERA_HINT)
         self.image_type = CompressedImage if transport == 'compressed' else Image
         self._on_image = on_image
-        self._subscriptions: list[Any] = []
+        self.subscriptions: list[Any] = []
+        """To camera_info and the image; empty while not subscribed."""
         self._latched = LatchedInfo(node, self.info_topic, self.camera.set_info)
         for topic in (self.info_topic, self.image_topic):
             qos.declare_sensor_input(node, topic)
@@ -77,38 +77,36 @@ class Inputs:
     @property
     def is_subscribed(self) -> bool:
         """Whether it is subscribed."""
-        return bool(self._subscriptions)
+        return bool(self.subscriptions)
 
     def subscribe(self) -> None:
         """Subscribe to both topics."""
         # In this order: executors call back in the order of creation, and an image needs its
         # camera_info first.
-        for topic_type, topic, callback, on_matched in (
-            (CameraInfo, self.info_topic, self.camera.set_info, self.follow_publishers),
-            (self.image_type, self.image_topic, self._on_image, None),
+        for topic_type, topic, callback in (
+            (CameraInfo, self.info_topic, self.camera.set_info),
+            (self.image_type, self.image_topic, self._on_image),
         ):
-            self._subscriptions.append(
-                self._watch.create(
-                    self._node.create_subscription,
+            self.subscriptions.append(
+                self._node.create_subscription(
                     topic_type,
                     topic,
-                    on_matched,
-                    is_input=True,
-                    callback=callback,
-                    qos_profile=qos.sensor_input(),
+                    callback,
+                    qos.sensor_input(),
+                    event_callbacks=no_events(is_input=True),
                     qos_overriding_options=qos.overridable(),
                 )
             )
         self.follow_publishers()
 
     def follow_publishers(self) -> None:
-        """Follow whether camera_info is latched; call it when publishers come or go."""
+        """Follow whether camera_info is latched; call it now and then."""
         if self.is_subscribed:
             self._latched.update()
 
     def why_no_image(self) -> str:
         """Explain by the graph why no images arrive; only while subscribed."""
-        profile = self._subscriptions[1].qos_profile
+        profile = self.subscriptions[1].qos_profile
         if self.image_type is Image and (lost := lost_for_size(self.camera.image_bytes)):
             return lost
         return why_no_image(self._node, self.image_topic, self.image_type, profile)
@@ -119,14 +117,14 @@ class Inputs:
 
     def why_no_camera_info(self) -> str:
         """Explain by the graph why no camera_info arrives; only while subscribed."""
-        profile = self._subscriptions[0].qos_profile
+        profile = self.subscriptions[0].qos_profile
         return why_no_camera_info(self._node, self.info_topic, profile)
 
     def unsubscribe(self) -> None:
         """Destroy the subscriptions."""
-        for subscription in self._subscriptions:
+        for subscription in self.subscriptions:
             self._node.destroy_subscription(subscription)
-        self._subscriptions.clear()
+        self.subscriptions.clear()
         self._latched.destroy()
 
 
@@ -156,7 +154,7 @@ class LatchedInfo:
                 self._topic,
                 self._on_info,
                 qos.latched(),
-                event_callbacks=no_events(),
+                event_callbacks=no_events(is_input=True),
             )
         elif not is_latched:
             self.destroy()

@@ -30,7 +30,7 @@ from zoedepth_ros.pipeline.outputs import (
     Scan,
 )
 from zoedepth_ros.ros import qos
-from zoedepth_ros.ros.health.incompatible_qos import QosWatch
+from zoedepth_ros.ros.health.incompatible_qos import no_events
 from zoedepth_ros.ros.parameters.node_settings import NodeSettings
 from zoedepth_ros.ros.serialized import SerializedCloud, SerializedImage, SerializedMessage
 
@@ -90,28 +90,19 @@ def make(type_name: str, **fields: Any) -> Any:
 class Publishers:
     """Own the publishers between configure and cleanup."""
 
-    def __init__(
-        self,
-        node: LifecycleNode,
-        watch: QosWatch,
-        prefix: str = '',
-        on_matched: Callable[[], None] | None = None,
-    ) -> None:
+    def __init__(self, node: LifecycleNode, prefix: str = '') -> None:
         """Create them; they publish only while the node is active.
 
-        prefix: 'front/' for the topics of the camera front.  on_matched: called when a subscriber
-        of any of them comes or goes, if the middleware reports that.
+        prefix: 'front/' for the topics of the camera front.
         """
         self._node = node
         self._by_topic: dict[str, Any] = {}
         for topic, kind in TOPICS.items():
-            self._by_topic[topic] = watch.create(
-                node.create_lifecycle_publisher,
+            self._by_topic[topic] = node.create_lifecycle_publisher(
                 kind,
                 self._name(prefix + topic, kind),
-                on_matched,
-                is_input=False,
-                qos_profile=qos.output(),
+                qos.output(),
+                event_callbacks=no_events(is_input=False),
                 qos_overriding_options=qos.overridable(),
             )
         self._transforms: dict[str, Any] = {}
@@ -130,9 +121,9 @@ class Publishers:
         return f'{self._node.resolve_topic_name(image)}/{transport}'
 
     @property
-    def names(self) -> frozenset[str]:
-        """Full names of the topics."""
-        return frozenset(publisher.topic_name for publisher in self._by_topic.values())
+    def publishers(self) -> tuple[Any, ...]:
+        """Those of the outputs, without the transforms."""
+        return tuple(self._by_topic.values())
 
     def subscribed(self) -> frozenset[str]:
         """Return the topics with subscribers."""

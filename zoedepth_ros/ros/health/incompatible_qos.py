@@ -2,105 +2,47 @@
 
 from __future__ import annotations
 
-import inspect
-import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 try:
-    from rclpy.event_handler import (
-        PublisherEventCallbacks,
-        SubscriptionEventCallbacks,
-        UnsupportedEventTypeError,
-    )
+    from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
 except ImportError:  # Humble
-    from rclpy.qos_event import (
-        PublisherEventCallbacks,
-        SubscriptionEventCallbacks,
-        UnsupportedEventTypeError,
-    )
-
-HAS_MATCHED = 'matched' in inspect.signature(PublisherEventCallbacks).parameters
-"""Whether rclpy reports that a peer comes or goes: from Jazzy on."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Topic:
-    """One of the node's own topics."""
-
-    name: str
-    """Full name."""
-
-    ours: Callable[[], QoSProfile | None]
-    """Returns the QoS in use, overrides included; None once the topic is destroyed."""
-
-    is_input: bool
-    """Whether the node subscribes."""
+    from rclpy.qos_event import PublisherEventCallbacks, SubscriptionEventCallbacks
 
 
 class QosWatch:
-    """Watch the QoS events of the node's topics.
+    """Find peers of the node's topics with incompatible QoS in the graph.
 
-    An event only reports that some peer is incompatible; which one and why is read from the graph,
-    again for every report, so that a peer that left or was corrected is not reported any more.
+    QoS events would report them without being asked, but rclpy's executor spends 4 us on each
+    event of each topic before it waits, several times per image.
     """
 
     def __init__(self, node: Node, warn: Callable[[str], None]) -> None:
-        """warn: called once for every mismatch that two reports in a row have found."""
+        """warn: called once for every mismatch that two looks in a row have found."""
         self._node, self._warn = node, warn
-        self._lock = threading.Lock()
-        self._suspects: dict[str, _Topic] = {}
         self._found: set[str] = set()
         self._warned: set[str] = set()
-        self.reports_matches = HAS_MATCHED
-        """Whether `on_matched` is called; otherwise subscribers have to be polled."""
 
-    def create(
-        self,
-        make: Callable[..., Any],
-        kind: Any,
-        topic: str,
-        on_matched: Callable[[], None] | None = None,
-        *,
-        is_input: bool,
-        **options: Any,
-    ) -> Any:
-        """Make a watched publisher or subscription by `make`.
-
-        on_matched: called when a peer comes or goes.  is_input: whether it is a subscription.
-        """
-        callbacks = SubscriptionEventCallbacks if is_input else PublisherEventCallbacks
-        made: list[Any] = []
-
-        def ours() -> QoSProfile | None:
-            return made[0].qos_profile if made else None
-
-        name = self._node.resolve_topic_name(topic)
-        watched = _Topic(name, ours, is_input)
-        mismatch = {'incompatible_qos': lambda event: self._suspect(watched)}
-        if on_matched is not None and self.reports_matches:
-            matched = {'matched': lambda event: on_matched()}
-            try:
-                events = callbacks(**mismatch, **matched)
-                made.append(make(kind, topic, event_callbacks=events, **options))
-                return made[0]
-            except UnsupportedEventTypeError:
-                self.reports_matches = False
-        try:
-            made.append(make(kind, topic, event_callbacks=callbacks(**mismatch), **options))
-        except UnsupportedEventTypeError:  # some middlewares know no such events
-            made.append(make(kind, topic, **options))
-        return made[0]
-
-    def problems(self) -> tuple[str, ...]:
-        """Return every present mismatch, in words."""
-        with self._lock:
-            suspects = tuple(self._suspects.values())
-        found = [text for topic in suspects for text in self._mismatches(topic)]
+    def problems(self, publishers: Iterable[Any], subscriptions: Iterable[Any]) -> tuple[str, ...]:
+        """Return every present mismatch of the node's publishers and subscriptions, in words."""
+        find_readers = self._node.get_subscriptions_info_by_topic
+        found = [
+            text
+            for publisher in publishers
+            for peer in find_readers(publisher.topic_name)
+            for text in _described(publisher, peer, is_input=False)
+        ]
+        find_writers = self._node.get_publishers_info_by_topic
+        found += [
+            text
+            for subscription in subscriptions
+            for peer in find_writers(subscription.topic_name)
+            for text in _described(subscription, peer, is_input=True)
+        ]
         # Not at once: a new peer has no name for a moment.
         lasting = self._found.intersection(found)
         for text in sorted(lasting - self._warned):
@@ -108,31 +50,21 @@ class QosWatch:
         self._found, self._warned = set(found), lasting
         return tuple(found)
 
-    def _suspect(self, topic: _Topic) -> None:
-        with self._lock:
-            self._suspects[topic.name] = topic
 
-    def _mismatches(self, topic: _Topic) -> Iterable[str]:
-        ours = topic.ours()
-        if ours is None:
-            return
-        find = (
-            self._node.get_publishers_info_by_topic
-            if topic.is_input
-            else self._node.get_subscriptions_info_by_topic
-        )
-        for peer in find(topic.name):
-            offered, requested = ours, peer.qos_profile
-            if topic.is_input:
-                offered, requested = requested, offered
-            for policy, offer, request in mismatches(offered, requested):
-                who = f'{peer.node_namespace.rstrip("/")}/{peer.node_name}'
-                yield describe_mismatch(topic.name, who, policy, offer, request, topic.is_input)
+def _described(own: Any, peer: Any, *, is_input: bool) -> Iterable[str]:
+    """Describe each mismatch of a publisher or subscription and an endpoint of the graph."""
+    offered, requested = own.qos_profile, peer.qos_profile
+    if is_input:
+        offered, requested = requested, offered
+    who = f'{peer.node_namespace.rstrip("/")}/{peer.node_name}'
+    for policy, offer, request in mismatches(offered, requested):
+        yield describe_mismatch(own.topic_name, who, policy, offer, request, is_input)
 
 
-def no_events() -> Any:
-    """Return the event callbacks of a subscription whose mismatches are not reported."""
-    return SubscriptionEventCallbacks(use_default_callbacks=False)
+def no_events(*, is_input: bool) -> Any:
+    """Return the event callbacks of a topic whose QoS events the executor does not wait for."""
+    kind = SubscriptionEventCallbacks if is_input else PublisherEventCallbacks
+    return kind(use_default_callbacks=False)
 
 
 def mismatches(offered: QoSProfile, requested: QoSProfile) -> list[tuple[str, str, str]]:

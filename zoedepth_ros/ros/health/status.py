@@ -23,7 +23,6 @@ from zoedepth_ros.pipeline.scaling import ScaleReport
 from zoedepth_ros.ros import qos
 from zoedepth_ros.ros.camera_stream import CameraStream
 from zoedepth_ros.ros.health.findings import OK, Counts, faults, findings
-from zoedepth_ros.ros.health.incompatible_qos import QosWatch
 from zoedepth_ros.ros.health.statistics import Statistics, Window
 from zoedepth_ros.ros.parameters.node_settings import NodeSettings
 
@@ -62,15 +61,13 @@ class StatusReporter:
         self,
         node: Node,
         streams: Sequence[CameraStream],
-        watch: QosWatch,
         predictor: Callable[[], FallbackPredictor | None],
     ) -> None:
         """Create plain publishers, which also publish while the node is inactive.
 
         predictor: returns the present one; None while none is loaded.
         """
-        self._node, self._streams, self._watch = node, streams, watch
-        self._predictor = predictor
+        self._node, self._streams, self._predictor = node, streams, predictor
         name = node.get_fully_qualified_name()
         self._diagnostics = [Diagnostics(name) for _ in streams]
         options = {'qos_overriding_options': qos.overridable()}
@@ -88,19 +85,13 @@ class StatusReporter:
         failure: why no network is loaded and none can be in this process; '' otherwise.
         """
         stamp, predictor = self._node.get_clock().now().to_msg(), self._predictor()
-        same_name, problems = self._same_name(), self._watch.problems()
+        same_name = self._same_name()
         of_network = (failure,) * bool(failure) if predictor is None else predictor.notices
         shortage = shared_memory_shortage(self._streams[0].settings.warn_shared_memory_mb)
         array = DiagnosticArray(header=Header(stamp=stamp))
         messages = []
         for stream, diagnostics in zip(self._streams, self._diagnostics, strict=True):
-            others = [other for other in self._streams if other is not stream]
-            own = (
-                text
-                for text in problems
-                if not any(other.owns_topic(text.partition(': ')[0]) for other in others)
-            )
-            notices = (*same_name, *shortage, *own, *of_network)
+            notices = (*same_name, *shortage, *stream.incompatible_qos(), *of_network)
             messages.append(stream_status(stream, stamp, predictor, notices))
             if failure:
                 messages[-1].state = Status.STATE_FAILED
