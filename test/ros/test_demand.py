@@ -1,5 +1,7 @@
 """Whether the node is subscribed to its camera, as the camera's own publishers see it."""
 
+from types import SimpleNamespace
+
 import pytest
 from lifecycle_msgs.msg import Transition
 from rclpy.qos import QoSProfile
@@ -8,7 +10,9 @@ from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2
 from std_srvs.srv import SetBool
 from zoedepth_ros.msg import Status
 
+from zoedepth_ros.ros.health.status import _state
 from zoedepth_ros.ros.inputs import Demand
+from zoedepth_ros.ros.parameters.node_settings import NodeSettings
 from zoedepth_ros.ros.publishers import TOPICS
 
 IDLE, INACTIVE, NO_INPUT = Status.STATE_IDLE, Status.STATE_INACTIVE, Status.STATE_NO_INPUT
@@ -83,6 +87,7 @@ def test_the_camera_has_a_subscriber_exactly_while_an_output_has_one(peer, start
     status = peer.subscribe(Status, '/zoedepth/status')
     reports(status, IDLE)
     assert of.counts == (0, 0)
+    assert not any(m.state == NO_INPUT for m in status.messages)
     for topic, kind in TOPICS.items():
         inbox = peer.subscribe(kind, f'/{topic}')
         of.wait_for(1)
@@ -91,7 +96,21 @@ def test_the_camera_has_a_subscriber_exactly_while_an_output_has_one(peer, start
     reports(status, IDLE)
     assert of.counts == (0, 0)
     assert {m.received for m in status.messages} == {0}
-    assert not any(m.state == NO_INPUT for m in status.messages)
+
+
+def test_without_a_subscriber_missing_images_are_missed_by_nobody(ros):
+    """Also while the camera is kept for a moment after the last subscriber has left."""
+    missed = {'no_input_s': 99.0, 'settings': NodeSettings()}
+    states = {
+        is_used: _state(
+            SimpleNamespace(
+                is_active=True, enabled=True, is_subscribed=True, is_used=is_used, **missed
+            ),
+            SimpleNamespace(failed=False),
+        )
+        for is_used in (False, True)
+    }
+    assert states == {False: IDLE, True: NO_INPUT}
 
 
 def test_an_image_sent_once_the_node_is_subscribed_becomes_depth(peer, start, camera):

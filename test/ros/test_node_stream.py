@@ -59,12 +59,12 @@ def test_every_bad_image_is_dropped_counted_and_survived(peer, start):
     depth = peer.subscribe(Image, '/depth/image')
     status = peer.subscribe(Status, '/zoedepth/status')
     diagnostics = peer.subscribe(DiagnosticArray, '/diagnostics')
-    peer.send_until(lambda: depth)
+    peer.send_until(lambda: depth and status and diagnostics)
     peer.exchange(depth)
     sent, published = [0], len(depth)
 
     def faults():
-        counted = drops_of(status.last) if status else {}
+        counted = drops_of(status.last)
         counted.pop('superseded by a newer image', None)
         return counted
 

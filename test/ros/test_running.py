@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from ros_harness import NodeProcess
+from waiting import PATIENCE_S
 
 from zoedepth_ros.environment import reserve_domain
 
@@ -16,8 +17,8 @@ import ctypes, os, sys, threading, time
 from pathlib import Path
 import rclpy
 from rclpy.node import Node
-from zoedepth_ros.ros.spin import END_WITHIN_S, STUCK_AFTER_S, end
-from zoedepth_ros.ros.spin import Finished, run_node
+from zoedepth_ros.ros import spin
+from zoedepth_ros.ros.spin import END_WITHIN_S, Finished, end, run_node
 
 def say(text):
     print(text, flush=True)
@@ -41,18 +42,19 @@ class Hanging(Node):
         {destroy}
         super().destroy_node()
 
+spin.STUCK_AFTER_S = {stuck_s}
 {before}
 end(run_node(Hanging, name='hanging', errors=(OSError,), leave_at_any_time={leave}))
 """
 
 
 class SmallNode(NodeProcess):
-    """Run NODE with something done in these places."""
+    """Run NODE with something done in these places; stuck_s: of an end by force, rarely wanted."""
 
-    def __init__(self, *, leave=False, args=(), **parts):
+    def __init__(self, *, leave=False, args=(), stuck_s=0.5 * PATIENCE_S, **parts):
         places = ('before', 'making', 'work', 'close', 'destroy')
         parts = {place: parts.get(place, 'pass') for place in places}
-        self._start(['-c', NODE.format(**parts, leave=leave), *args])
+        self._start(['-c', NODE.format(**parts, leave=leave, stuck_s=stuck_s), *args])
 
 
 @pytest.fixture
@@ -77,7 +79,7 @@ LONG = 'time.sleep(2.0 * END_WITHIN_S)'  # what is left at any time would be lef
 
 def test_a_middleware_that_never_lets_go_is_left_by_force_with_every_stack(run):
     # PyDLL keeps the interpreter's lock, as rclpy does while it deletes a participant.
-    node = run('at work', destroy='ctypes.PyDLL(None).sleep(1000000)')
+    node = run('at work', destroy='ctypes.PyDLL(None).sleep(1000000)', stuck_s=10.0)
     assert node.stop(signal.SIGINT) == 1
     assert 'closed' in node.log
     assert 'in destroy_node' in node.log
@@ -120,9 +122,10 @@ def test_a_node_that_saves_something_is_made_and_closed(run):
 
 
 def test_closing_may_take_longer_than_the_rest(run):
-    node = run('at work', close='time.sleep(1.2 * STUCK_AFTER_S)')
+    limited = "spin.end_by_force_if_stuck = lambda: say('has a limit now')"
+    node = run('at work', before=limited, close="say('closing')")
     assert node.stop(signal.SIGINT) == 0, node.log
-    assert node.lines[-1] == 'closed'
+    assert node.lines[-3:] == ['closing', 'closed', 'has a limit now']
 
 
 def test_a_signal_before_rclpy_listens_is_not_lost(run):

@@ -7,6 +7,7 @@ from fake_predictor import FakePredictor
 from processor_bench import Bench
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
+from ros_harness import Repeated
 from sensor_msgs.msg import Image, PointCloud2
 from waiting import PATIENCE_S, wait_until
 from zoedepth_ros.msg import Status
@@ -68,7 +69,8 @@ def test_thousands_of_changes_stop_neither_the_stream_nor_the_node(peer, start):
     peer.send_until(lambda: depth and cloud)
     client = peer.node.create_client(SetParameters, '/zoedepth/set_parameters')
     assert client.wait_for_service(PATIENCE_S)
-    peer.get_parameter('depth.scale')
+    first = Repeated(client, SetParameters.Request())
+    wait_until(first.has_answer)  # so the node knows this client
     answers = []
     for round_ in range(30):
         values = [float(1 + (round_ + i) % 2) for i in range(100)]

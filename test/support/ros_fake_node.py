@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 from fake_predictor import FakePredictor
+from waiting import PATIENCE_S
 
 from zoedepth_ros.inference.result import ContextLost, DeviceLost, OutOfMemory
+from zoedepth_ros.ros import depth_node, spin
 from zoedepth_ros.ros.main import run
-from zoedepth_ros.ros.spin import end
 
 OWN_SIZE = (384, 512)
 BROKEN = 'cuda:0: CUDA error: unspecified launch failure'
@@ -114,4 +115,6 @@ def make_predictor(settings):
 
 
 if __name__ == '__main__':
-    end(run(make_predictor))
+    # On a busy machine its end and the delivery of its last status take as long as they take.
+    spin.STUCK_AFTER_S = depth_node.DELIVERY_TIMEOUT_S = 0.5 * PATIENCE_S
+    spin.end(run(make_predictor))

@@ -206,19 +206,24 @@ class Repeated:
 
 
 class Inbox:
-    """Collect the messages of one topic with their times of arrival."""
+    """Collect the messages of one topic with their times of arrival and publication."""
 
     def __init__(self) -> None:
         self.messages: list = []
         self.arrived_s: list[float] = []
+        self.published_s: list[float] = []
 
-    def add(self, msg) -> None:
+    def add(self, msg, info=None) -> None:
+        """info: of the middleware; none on Humble, where the time of arrival stands in."""
+        now_s = time.time()
         self.messages.append(msg)
-        self.arrived_s.append(time.time())
+        self.arrived_s.append(now_s)
+        self.published_s.append(1e-9 * info['source_timestamp'] if info else now_s)
 
     def clear(self) -> None:
         self.messages.clear()
         self.arrived_s.clear()
+        self.published_s.clear()
 
     def __len__(self) -> int:
         return len(self.messages)
@@ -272,11 +277,15 @@ class Peer:
 
     def subscribe(self, kind, topic: str, *, reliable: bool = True, depth: int = 100) -> Inbox:
         from rclpy.qos import QoSProfile, ReliabilityPolicy
+        from rclpy.subscription import Subscription
 
         chosen = ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT
         inbox = Inbox()
         profile = QoSProfile(depth=depth, reliability=chosen)
-        inbox.subscription = self.node.create_subscription(kind, topic, inbox.add, profile)
+        # rclpy passes the info to a callback that requires it.
+        has_info = hasattr(Subscription, 'CallbackType')
+        add = (lambda msg, info: inbox.add(msg, info)) if has_info else inbox.add
+        inbox.subscription = self.node.create_subscription(kind, topic, add, profile)
         self._inboxes.append(inbox)
         return inbox
 
@@ -325,8 +334,9 @@ class Peer:
 
     def fresh(self, inbox: Inbox):
         """Return a status that the node made after this call."""
-        inbox.clear()
-        wait_until(lambda: len(inbox) > 1)  # the first may have been under way
+        start_s = time.time()
+        # The first may have been made before, and published since.
+        wait_until(lambda: sum(at_s > start_s for at_s in list(inbox.published_s)) > 1)
         return inbox.last
 
     def send(self, make=None):

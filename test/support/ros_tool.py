@@ -10,8 +10,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import ros_harness
+from waiting import PATIENCE_S
 
 EXECUTABLES = {'ros.main': 'depth_node', 'demo.stream_recorder': 'stream_recorder'}
+UNHURRIED = (
+    'import faulthandler; dump_later = faulthandler.dump_traceback_later; '
+    'faulthandler.dump_traceback_later = '
+    f'lambda limit_s, **how: dump_later({0.5 * PATIENCE_S}, **how); '
+)
+"""Code that gives the end of a process longer than STUCK_AFTER_S: the machine may be busy."""
 
 
 class ToolProcess(ros_harness.NodeProcess):
@@ -29,11 +36,12 @@ class ToolProcess(ros_harness.NodeProcess):
 
         With these the installed executable runs.
         """
-        start = f'import sys; from zoedepth_ros.{module} import main; sys.exit(main())'
+        start = f'{UNHURRIED}import sys; from zoedepth_ros.{module} import main; sys.exit(main())'
         if moments:
             path = Path(sys.prefix, 'lib', 'zoedepth_ros', EXECUTABLES[module])
             announce = f'import startup_events as events; events.announce(*{tuple(moments)!r})'
-            start = f'{announce}; import runpy; runpy.run_path({str(path)!r}, run_name="__main__")'
+            run = f'import runpy; runpy.run_path({str(path)!r}, run_name="__main__")'
+            start = f'{UNHURRIED}{announce}; {run}'
         arguments = ['-c', start, '--ros-args']
         for name, value in parameters.items():
             arguments += ['-p', f'{name}:={json.dumps(value)}']
