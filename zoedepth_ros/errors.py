@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 import reprlib
 
+EXIT_CONTEXT_LOST = 75
+"""Exit code of node and commands after a CUDA error that only a new process can recover from
+(sysexits: try again)."""
+
 _LONGEST = 1000
 _VALUES = reprlib.Repr()
 _VALUES.maxlevel, _VALUES.maxdict, _VALUES.maxstring, _VALUES.maxother = 3, 6, 80, 80

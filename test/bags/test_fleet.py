@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import bags
+import pytest
 from fake_model import DyingModel, FakeModel
 
 from zoedepth_ros.bags.fleet import Counts, Job, file_identity, run_here, run_with_processes
@@ -97,9 +98,12 @@ def long_jobs(folder, count=4):
     ]
 
 
-def test_a_process_that_dies_takes_no_other_recording_along_and_its_own_is_gone_on_with(tmp_path):
+@pytest.mark.parametrize('loses_context', [False, True], ids=['killed', 'without its GPU'])
+def test_a_process_that_dies_takes_no_other_recording_along_and_its_own_is_gone_on_with(
+    tmp_path, loses_context
+):
     work = long_jobs(tmp_path)
-    model = DyingModel(str(tmp_path / 'died'))
+    model = DyingModel(str(tmp_path / 'died'), loses_context=loses_context)
     results = {j.source.name: r for j, r in run_with_processes(work, model, 2, Counts([0, 0]))}
     assert (tmp_path / 'died').exists()
     assert {name: r.depths for name, r in results.items()} == {f'{n}.mcap': 8 for n in range(4)}

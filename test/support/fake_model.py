@@ -13,6 +13,8 @@ import numpy as np
 from fake_predictor import FakePredictor
 from waiting import wait_until
 
+from zoedepth_ros.inference.result import ContextLost
+
 
 @dataclass(frozen=True)
 class FakeModel:
@@ -53,6 +55,9 @@ class DyingModel(_Interrupted):
     always_at: str = ''
     """Name of a recording; '' for the first process, once."""
 
+    loses_context: bool = False
+    """Whether its CUDA context is lost, instead of being killed."""
+
     def _depth(self, rgb: np.ndarray, head: str) -> np.ndarray:
         if self.always_at:
             dies = any(self.always_at in name for name in _open_files())
@@ -60,6 +65,8 @@ class DyingModel(_Interrupted):
             dies = rgb[0, 0, 0] == 60 and _make(Path(self.died))
             if dies:
                 _wait_for_depth(rgb)
+        if dies and self.loses_context:
+            raise ContextLost('cuda:0: CUDA error: unspecified launch failure')
         if dies:
             os.kill(os.getpid(), signal.SIGKILL)
         return np.full(rgb.shape[:2], 2.0, np.float32)

@@ -482,7 +482,7 @@ class _RayWorker:
         if again:
             target = task.job.target
             _wait_for_writer(piece_path(target, task.span) if task.span else target)
-        return self._worker.work(task), self.progress()
+        return self._worker.work_or_exit(task), self.progress()
 
     def progress(self) -> list[int]:
         """Return how many images have been expected and done."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import os
 from collections import Counter, deque
 from collections.abc import Iterator, MutableSequence, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -20,9 +21,9 @@ from zoedepth_ros.bags.finished import fingerprint, finished, request
 from zoedepth_ros.bags.mcap_writer import partial_path
 from zoedepth_ros.bags.pieces import Span, predict_piece
 from zoedepth_ros.bags.plan import DepthOptions, Plan, Report, make_plan
-from zoedepth_ros.errors import in_one_line
+from zoedepth_ros.errors import EXIT_CONTEXT_LOST, in_one_line
 from zoedepth_ros.inference.contract import contract_file
-from zoedepth_ros.inference.result import DepthPredictor, check_head
+from zoedepth_ros.inference.result import ContextLost, DepthPredictor, check_head
 
 TRIES = 2
 """How often a recording is begun whose process dies."""
@@ -189,11 +190,24 @@ class Worker:
         self._model, self._build, self._watcher = model, cache(model.build), watcher
 
     def work(self, task: Task) -> Result:
-        """Do a task, unless it is done; whatever goes wrong is its failure and stops no other."""
+        """Do a task, unless it is done; whatever goes wrong is its failure and stops no other.
+
+        Raises ContextLost, after which this process can do no task.
+        """
         try:
             return self._work(task)
+        except ContextLost:
+            raise
         except Exception as error:
             return _failure(task.job, error)
+
+    def work_or_exit(self, task: Task) -> Result:
+        """Do a task in a process that is replaced when it ends, as after ContextLost."""
+        try:
+            return self.work(task)
+        except ContextLost as error:
+            logging.getLogger(__name__).error(in_one_line(error))
+            os._exit(EXIT_CONTEXT_LOST)
 
     def _work(self, task: Task) -> Result:
         job, span = task.job, task.span
@@ -305,4 +319,4 @@ def _start(model: Model, counts: MutableSequence[int]) -> None:
 
 
 def _work(job: Job) -> Result:
-    return _workers[0].work(Task(job))
+    return _workers[0].work_or_exit(Task(job))

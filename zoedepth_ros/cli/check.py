@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the contract and the findings, and draw the depth; 1 if the contract is broken."""
     from zoedepth_ros.inference.contract import ContractError
-    from zoedepth_ros.inference.result import InferenceError
+    from zoedepth_ros.inference.result import ContextLost, InferenceError
     from zoedepth_ros.inference.runtimes.contract_check import BROKEN, DOUBT, examine
     from zoedepth_ros.inference.runtimes.exported import TORCH, backend_of, open_foreign
 
@@ -52,6 +52,8 @@ def run(args: argparse.Namespace) -> int:
     print(f'runtime  {backend} on {predictor.device}, {predictor.precision}')
     try:
         examined = examine(predictor)
+    except ContextLost:  # says nothing about the contract
+        raise
     except (ContractError, InferenceError) as error:
         print(f'{BROKEN:<8} {error}')
         return FAILED

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from zoedepth_ros.cli.exit_codes import FAILED, INTERRUPTED, MEANINGS, REFUSED
-from zoedepth_ros.errors import explained
+from zoedepth_ros.errors import EXIT_CONTEXT_LOST, explained
 from zoedepth_ros.files import WriteError
 from zoedepth_ros.inference.threads import thread_environment
 from zoedepth_ros.terminal import print_anything
@@ -73,10 +73,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         return _report_error(explained(error), REFUSED)
     except RuntimeError as error:
-        from zoedepth_ros.inference.result import InferenceError
+        from zoedepth_ros.inference.result import ContextLost, InferenceError
 
         if not isinstance(error, InferenceError):
             raise
+        if isinstance(error, ContextLost):
+            return _report_error(f'{error}; run the command again', EXIT_CONTEXT_LOST)
         return _report_error(str(error), FAILED)
 
 

@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     from zoedepth_ros.cli.image_paths import find_images, output_names, unreadable
     from zoedepth_ros.cli.videos import is_video
     from zoedepth_ros.geometry.intrinsics import CameraError
-    from zoedepth_ros.inference.result import InferenceError, check_head
+    from zoedepth_ros.inference.result import ContextLost, InferenceError, check_head
     from zoedepth_ros.media.files import ImageFileError
     from zoedepth_ros.pipeline.settings import PipelineSettings
 
@@ -96,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
             else:
                 _image(path, out / targets[path], predictor, settings, cameras)
             continue
-        except WriteError:  # the next one could not be written either
+        except (WriteError, ContextLost):  # the next one would fail too
             raise
         except (InferenceError, CameraError) as error:
             _complain(f'{path}: {error}')

@@ -45,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, under torchrun as one of several processes."""
+    from zoedepth_ros.inference.devices import named_failures
     from zoedepth_ros.training import distributed
     from zoedepth_ros.training.config_file import read_config
     from zoedepth_ros.training.loop import ProgressBar
@@ -58,13 +59,14 @@ def run(args: argparse.Namespace) -> int:
         check_folder(Path(folder).expanduser())
     process = distributed.join(args.device)
     try:
-        best = train(
-            config,
-            process,
-            restart=args.restart,
-            progress=ProgressBar(),
-            metadata={'recipe': str(args.config)},
-        )
+        with named_failures(process.device):
+            best = train(
+                config,
+                process,
+                restart=args.restart,
+                progress=ProgressBar(),
+                metadata={'recipe': str(args.config)},
+            )
     finally:
         distributed.leave()
     if process.leads:

@@ -10,7 +10,7 @@ from lifecycle_msgs.msg import State
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
-from zoedepth_ros.errors import describe
+from zoedepth_ros.errors import EXIT_CONTEXT_LOST, describe
 from zoedepth_ros.inference.fallback import FallbackPredictor, PredictorSettings
 from zoedepth_ros.inference.result import BatchPredictor
 from zoedepth_ros.ros.bond import Bond
@@ -30,8 +30,6 @@ from zoedepth_ros.ros.transforms import Transforms
 WARM_UP_SIZE = (480, 640)  # height, width [px]: the most common camera
 STOP_TIMEOUT_S = 10.0
 DELIVERY_TIMEOUT_S = 2.0  # of the last status; a subscriber may be frozen
-EXIT_CONTEXT_LOST = 75
-"""Exit code after a CUDA error that only a new process can recover from (sysexits: try again)."""
 FAILURE, ERROR = TransitionCallbackReturn.FAILURE, TransitionCallbackReturn.ERROR
 POLL_S = 0.1
 """Time between looks for subscribers that have come or gone [s]; QosWatch says why no events."""
