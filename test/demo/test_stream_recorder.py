@@ -13,7 +13,7 @@ pytest.importorskip('rclpy')
 
 from builtin_interfaces.msg import Time
 from rclpy.parameter import Parameter
-from ros_tool import ToolProcess, recorded_counts
+from ros_tool import ToolProcess, has_recorded, recorded_counts, settled_counts
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from zoedepth_ros.msg import Domain, Status
@@ -74,14 +74,18 @@ def status(peer: Peer) -> Status:
 
 
 def test_a_recording_writes_a_report_an_image_and_points(record, peer, tmp_path):
-    tool = record(duration=1000.0)
+    tool = record(duration=1000.0, debug=True)
+    others = ('image', 'domain', 'depth/uncertainty', 'depth/points/cliffs', 'zoedepth/status')
 
     def has_enough():
         publish_outputs(peer)
         peer.publish('/zoedepth/status', status(peer))
-        return min(recorded_counts(tool)) > 5
+        return min(recorded_counts(tool)) > 5 and has_recorded(tool, *others)
 
     wait_until(has_enough, lambda: tool.log, period_s=0.25)
+    settled_counts(tool)
+    publish_outputs(peer)  # of a whole set: by now the recorder has discovered all topics
+    settled_counts(tool)
     assert tool.stop() == 0
     report = json.loads((tmp_path / 'report.json').read_text())
     assert report['result'] == 'depth and points arrived'

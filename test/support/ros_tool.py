@@ -30,11 +30,12 @@ class ToolProcess(ros_harness.NodeProcess):
         *,
         moments: Sequence[str] = (),
         namespace: str = '',
+        debug: bool = False,
         **parameters: object,
     ) -> None:
         """moments: modules and files whose names the process prints when it imports or opens them.
 
-        With these the installed executable runs.
+        With these the installed executable runs.  debug: whether a recorder logs debug messages.
         """
         start = f'{UNHURRIED}import sys; from zoedepth_ros.{module} import main; sys.exit(main())'
         if moments:
@@ -47,11 +48,34 @@ class ToolProcess(ros_harness.NodeProcess):
             arguments += ['-p', f'{name}:={json.dumps(value)}']
         if namespace:
             arguments += ['-r', f'__ns:={namespace}']
+        if debug:
+            arguments += ['--log-level', 'stream_recorder:=debug']
         search = os.pathsep.join([str(ros_harness.HERE), os.environ.get('PYTHONPATH', '')])
         self._start(arguments, **({'PYTHONPATH': search} if moments else {}))
 
 
+def has_recorded(recorder: ToolProcess, *topics: str) -> bool:
+    """Return whether a message of each topic has arrived at a recorder with `debug`."""
+    return all(f'first message of {topic}\n' in f'{recorder.log}\n' for topic in topics)
+
+
+def settled_counts(recorder: ToolProcess) -> tuple[int, int]:
+    """Return `recorded_counts` once nothing more arrives: two progress lines in a row agree."""
+
+    def is_settled() -> bool:
+        lines = _progress(recorder)
+        return len(lines) > before + 1 and lines[-1] == lines[-2]
+
+    before = len(_progress(recorder))
+    ros_harness.wait_until(is_settled, lambda: recorder.log)
+    return recorded_counts(recorder)
+
+
 def recorded_counts(recorder: ToolProcess) -> tuple[int, int]:
     """Return the numbers of depth images and clouds in the recorder's last progress line."""
+    return next(reversed(_progress(recorder)), (0, 0))
+
+
+def _progress(recorder: ToolProcess) -> list[tuple[int, int]]:
     lines = re.findall(r'depth (\d+) \(.*points (\d+) \(', recorder.log)
-    return (int(lines[-1][0]), int(lines[-1][1])) if lines else (0, 0)
+    return [(int(depths), int(clouds)) for depths, clouds in lines]

@@ -114,6 +114,8 @@ class StreamRecorder(Node):
         stamp_ns = Time.from_msg(msg.header.stamp).nanoseconds
         latency_ms = (self.get_clock().now().nanoseconds - stamp_ns) * 1e-6
         self.statistics[topic].add(arrived_s, latency_ms, msg)
+        if self.statistics[topic].count == 1:
+            self.get_logger().debug(f'first message of {topic}')
         if topic == DEPTH and self._first_depth_s is None:
             self._first_depth_s = arrived_s
         if topic == DOMAIN:
