@@ -223,10 +223,10 @@ def watch(children: Sequence[Child]) -> None:
         for child in others:
             code = child.process.poll()
             if code is not None:
-                child.reader.join(timeout=1.0)
+                child.reader.join(timeout=10.0)
                 raise DemoError(f'the {child.name} ended with {code}; {last_lines(child.log)}')
         time.sleep(0.1)
-    recorder.reader.join(timeout=1.0)
+    recorder.reader.join(timeout=10.0)
     if recorder.process.returncode:
         node = next(child for child in children if child.name == 'node')
         raise DemoError(

@@ -114,7 +114,7 @@ def test_paths_are_shown_as_they_would_be_typed(tmp_path, monkeypatch):
 def test_by_default_a_trajectory_is_compared_with_ground_truth_before_the_photographs(tmp_path):
     pytest.importorskip('numba')
     pytest.importorskip('skimage')
-    running = start('--out', tmp_path, '--duration', 3, *TINY)
+    running = start('--out', tmp_path, '--duration', 12, *TINY)
     text, _ = running.communicate(timeout=DEMO_S)
     assert running.returncode == 0, text
     report = json.loads((tmp_path / 'report.json').read_text())
@@ -166,8 +166,7 @@ def test_files_of_an_earlier_run_are_deleted(tmp_path):
 def test_a_stopped_demo_leaves_no_process_behind(tmp_path, how):
     running = start('--out', tmp_path, '--duration', 3600, *TINY)
     mark = str(tmp_path)  # a parameter of the recorder, and in the environment of all
-    wait_until(lambda: len(processes_with(mark)) >= 4)
-    assert len(processes_with(mark)) == 4  # the demo and its three
+    wait_until(lambda: len(processes_with(mark)) == 4)  # the demo and its three
     running.send_signal(how)
     running.communicate(timeout=DEMO_S)
     wait_until(lambda: not processes_with(mark), lambda: f'{processes_with(mark)} remain')

@@ -16,7 +16,7 @@ from fake_model import DyingModel, FakeModel, SwitchingModel, WaitingModel
 pytest.importorskip('ray', reason='pip install ray')
 
 import bags
-from waiting import wait_until
+from waiting import PATIENCE_S, wait_until
 
 from zoedepth_ros.bags import cluster as cluster_module
 from zoedepth_ros.bags.cluster import run_with_ray
@@ -38,6 +38,8 @@ def environment(tmp_path_factory):
         patch.setattr('ray._private.ray_constants.ENABLE_RAY_CLUSTER', False)  # read at import
         patch.setenv('RAY_AUTH_TOKEN', secrets.token_hex(32))
         patch.setenv('RAY_USAGE_STATS_ENABLED', '0')
+        patch.setenv('RAY_memory_monitor_refresh_ms', '0')  # kills no worker for others' memory
+        patch.setattr(cluster_module, '_PROBE_S', PATIENCE_S)
         patch.setenv('HOME', str(tmp_path_factory.mktemp('home')))
         patch.delenv('OMP_NUM_THREADS', raising=False)
         patch.delenv('RAY_ADDRESS', raising=False)

@@ -8,8 +8,9 @@ import pytest
 
 pytest.importorskip('rerun.chunk', reason='pip install rerun-sdk')
 
-from waiting import wait_until
+from waiting import PATIENCE_S, wait_until
 
+from zoedepth_ros.viewing import viewer
 from zoedepth_ros.viewing.frame import ViewFrame
 from zoedepth_ros.viewing.rerun_log import RerunLog
 from zoedepth_ros.viewing.viewer import ViewingError, browser_address
@@ -17,6 +18,11 @@ from zoedepth_ros.viewing.viewer import ViewingError, browser_address
 pytestmark = pytest.mark.skipif(sys.platform != 'linux', reason='asks the kernel in /proc')
 
 ANY_PORT = 0
+
+
+@pytest.fixture(autouse=True)
+def _start_may_take_long(monkeypatch):
+    monkeypatch.setattr(viewer, '_START_S', PATIENCE_S)
 
 
 @pytest.fixture

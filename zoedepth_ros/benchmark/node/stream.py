@@ -144,8 +144,9 @@ class Stream:
         return arrived and self.process.wait_for(key, timeout_s)
 
     def is_connected(self) -> bool:
-        """Tell whether an image becomes depth within 0.2 s."""
-        return self.wait_for(self.send(), 0.2)
+        """Send an image; tell within 0.2 s whether this or an earlier one has become depth."""
+        self.wait_for(self.send(), 0.2)
+        return any(key in self.process.frames for key in list(self._arrived_s))
 
     def arrived(self, keys: Sequence[int]) -> list[int]:
         """Return those images whose last output has arrived."""
