@@ -106,7 +106,9 @@ train(config, Process(), progress=Fatal())
 def test_a_killed_run_resumes_with_the_curve_of_an_undisturbed_one(finished, tmp_path):
     command = [sys.executable, '-c', KILLED, str(tmp_path)]
     environment = {**ENVIRONMENT, 'PYTHONPATH': os.pathsep.join(p for p in sys.path if p)}
-    process = subprocess.run(command, env=environment, capture_output=True, timeout=3.0 * PATIENCE_S)
+    process = subprocess.run(
+        command, env=environment, capture_output=True, timeout=3.0 * PATIENCE_S
+    )
     assert process.returncode == -signal.SIGKILL, process.stderr.decode()
     assert not (tmp_path / 'out' / 'final.safetensors').exists()
     resumed = Recorder()
