@@ -78,7 +78,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not isinstance(error, InferenceError):
             raise
         if isinstance(error, ContextLost):
-            return _report_error(f'{error}; run the command again', EXIT_CONTEXT_LOST)
+            remedy = 'only a new process can use the GPU again; run the command again'
+            return _report_error(f'{error}: {remedy}', EXIT_CONTEXT_LOST)
         return _report_error(str(error), FAILED)
 
 

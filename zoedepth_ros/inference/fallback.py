@@ -249,7 +249,7 @@ class FallbackPredictor:
     def _lose_context(self, text: str) -> None:
         """Stop for good.  The predictor is not freed: that would end the process at once."""
         with self._lock:
-            self._reasons[ContextLost] = text
+            self._reasons[ContextLost] = f'{text}: only a new process can use the GPU again'
         self._on_context_lost()
 
     def _swap(self, settings: PredictorSettings) -> None:

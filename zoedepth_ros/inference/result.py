@@ -37,10 +37,6 @@ class ContextLost(DeviceLost):
     CUDA calls such errors sticky, for example a failed launch or a device-side assertion.
     """
 
-    def __str__(self) -> str:
-        """Return what has happened and the remedy."""
-        return f'{super().__str__()}: only a new process can use the GPU again'
-
 
 class NotFinite(InferenceError):  # noqa: N818
     """The output of the network is not finite."""
