@@ -117,6 +117,18 @@ def test_both_layouts_have_the_uncertainty_the_obstacles_and_the_missing_floor()
     assert {f'/{topic}' for topic in (*segments, 'depth/uncertainty')} <= set(foxglove_paths())
 
 
+def test_rviz_shows_at_first_only_what_the_node_publishes_with_its_defaults_for_any_image():
+    displays = rviz()['Visualization Manager']['Displays']
+    topics = {d['Topic']['Value'] for d in displays if d['Enabled'] and 'Topic' in d}
+    assert topics == {'image', 'depth/image', 'depth/color', 'depth/points'}
+
+
+def test_displays_of_rviz_that_are_shown_together_differ_in_colour():
+    displays = rviz()['Visualization Manager']['Displays']
+    colours = [d['Color'] for d in displays if d.get('Color Transformer') == 'FlatColor']
+    assert len(colours) == len(set(colours)) == 4  # obstacles, clearing, cliffs, scan
+
+
 def test_one_infinite_pixel_does_not_blacken_rvizs_depth():
     depth = rviz_displays()['depth/image']
     assert depth['Normalize Range'] is False
