@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import tilted
 from corridor import BOXES, CEILING, FLOOR, WALLS, Box, Eye, look
 from fake_predictor import FakePredictor
 
@@ -14,12 +15,13 @@ from zoedepth_ros.geometry.points import depth_to_points
 from zoedepth_ros.geometry.rays import rays
 from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline
 from zoedepth_ros.pipeline.ground_segmentation import CLOUDS, SCAN, GroundSegmentation
-from zoedepth_ros.pipeline.outputs import DEPTH
+from zoedepth_ros.pipeline.outputs import CLEARING, DEPTH, GROUND, OBSTACLES
 from zoedepth_ros.pipeline.request import predict
 from zoedepth_ros.pipeline.scaling import Scaling
 from zoedepth_ros.pipeline.settings import settings_from
 
-MODEL = CameraModel(Intrinsics.from_hfov(160, 120, 1.2))
+INTRINSICS = Intrinsics.from_hfov(160, 120, 1.2)
+MODEL = CameraModel(INTRINSICS)
 RAYS = rays(MODEL)
 EYE = Eye(0.0, 0.0, 0.8, 0.0, -0.15)
 HALL = (FLOOR, CEILING, *WALLS)
@@ -277,3 +279,23 @@ def test_an_unusual_scale_by_the_height_of_the_camera_is_reported():
             request = pipeline.prepare(RGB, camera, 0.5 * i, [DEPTH])
             list(pipeline.process(request, predict(predictor, request)))
         assert ('is the floor in view' in pipeline.ground_notice) == (name == 'counter')
+
+
+@pytest.mark.parametrize('roll_deg', [0, 5])
+@pytest.mark.parametrize('pitch_deg', [-30, -20, -10])
+@pytest.mark.parametrize('room', ['room', 'corridor'])
+def test_no_ray_of_a_tilted_camera_ends_behind_what_its_pixel_sees(room, pitch_deg, roll_deg):
+    """A costmap clears all rays: one that ends behind a surface would erase it."""
+    depth_m, _ = tilted.look(tilted.ROOMS[room], RAYS, pitch_deg, roll_deg)
+    tilt = {'camera.pitch': math.radians(pitch_deg), 'camera.roll': math.radians(roll_deg)}
+    predictor = FakePredictor(depth_m, heads=('indoor',))
+    pipeline = CameraPipeline.of(predictor, settings_from({'cloud.decimation': 2, **tilt}))
+    request = pipeline.prepare(RGB, Camera(MODEL), 0.0, [GROUND, OBSTACLES, CLEARING])
+    segments = list(pipeline.process(request, predict(predictor, request)))
+    assert {segment.name for segment in segments} == {GROUND, OBSTACLES, CLEARING}
+    for segment in segments:
+        x, y, z = segment.points_m.T
+        columns = np.rint(x / z * INTRINSICS.fx_px + INTRINSICS.cx_px).astype(int)
+        rows = np.rint(y / z * INTRINSICS.fy_px + INTRINSICS.cy_px).astype(int)
+        assert len(z) > 0
+        assert (z <= depth_m[rows, columns] + 1e-3).all(), segment.name
