@@ -43,6 +43,7 @@ def test_steps_equal_those_of_torch():
 
 
 def test_a_convolution_moves_by_the_length_of_adamw():
+    torch.manual_seed(0)
     layer = nn.Conv2d(32, 64, 3, bias=False)
     before = layer.weight.detach().clone()
     layer(torch.randn(2, 32, 8, 8)).square().mean().backward()
