@@ -60,3 +60,9 @@ def test_no_factor_is_negative():
     found = fit(amounts, QUANTITIES)
     assert min(found.factors) >= 0
     assert found.factors[1] == pytest.approx(3e-9, rel=0.05)
+
+
+def test_a_network_without_attention_grows_linearly():
+    without = [(1.0, n, 0.0) for _, n, _ in QUANTITIES]
+    found = fit([5.0 + 3e-9 * n for _, n, _ in without], without)
+    assert found.factors == pytest.approx((5.0, 3e-9, 0.0), rel=1e-6)

@@ -198,6 +198,8 @@ def _non_negative_factors(table: NDArray[np.float64]) -> NDArray[np.float64]:
     best, least = np.zeros(count), np.inf
     for used in (s for n in range(1, count + 1) for s in combinations(range(count), n)):
         scale = table[:, used].max(axis=0)  # the quantities differ by many orders of magnitude
+        if not scale.all():  # a network without attention
+            continue
         found = np.linalg.lstsq(table[:, used] / scale, np.ones(len(table)), rcond=None)[0] / scale
         error = float(((table[:, used] @ found - 1.0) ** 2).sum())
         if (found >= 0).all() and error < least:
