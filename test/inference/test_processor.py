@@ -1,9 +1,14 @@
-"""Instruction sets as Linux reports them, and what follows for bf16."""
+"""The processor: instruction sets, what follows for bf16, and how threads wait."""
+
+import os
+import subprocess
+import sys
 
 import pytest
 import torch
 
 from zoedepth_ros.inference import processor
+from zoedepth_ros.inference.threads import thread_environment
 
 EPYC_7B13 = 'flags\t\t: fpu sse4_2 avx f16c avx2 fma bmi2'
 XEON_8275 = 'flags\t\t: fpu avx2 avx512f avx512bw avx512vl avx512dq avx512_vnni'
@@ -57,3 +62,31 @@ def test_instruction_sets_are_those_of_the_first_core(on):
     on('flags : avx2 fma')
     assert processor.instruction_sets() == {'avx2', 'fma'}
     assert processor.cpuinfo()['model name'] == 'A'
+
+
+def test_threads_turn_round_shortly():
+    assert thread_environment({}) == {'GOMP_SPINCOUNT': '1000'}
+
+
+@pytest.mark.parametrize('name', ['GOMP_SPINCOUNT', 'OMP_WAIT_POLICY'])
+def test_what_the_user_chose_stays(name):
+    assert thread_environment({name: 'anything'}) == {}
+
+
+def test_the_command_chooses_before_torch_is_imported():
+    script = (
+        'import os, sys\n'
+        'from zoedepth_ros.cli import main, models\n'
+        'def run(args):\n'
+        "    print(os.environ['GOMP_SPINCOUNT'], 'torch' in sys.modules)\n"
+        '    return 0\n'
+        'models.run = run\n'
+        "main.main(['models'])\n"
+    )
+    environ = {
+        k: v for k, v in os.environ.items() if k not in ('GOMP_SPINCOUNT', 'OMP_WAIT_POLICY')
+    }
+    shown = subprocess.run(
+        [sys.executable, '-c', script], env=environ, capture_output=True, text=True, check=True
+    )
+    assert shown.stdout.split() == ['1000', 'False']

@@ -19,8 +19,8 @@ from costmap_rules import LETHAL, Costmap
 
 pytest.importorskip('numba', reason='renders scenes')
 
-from zoedepth_ros.evaluation.blurred_depth import blur_as_a_network
 from zoedepth_ros.evaluation.cliff_scores import smooth
+from zoedepth_ros.evaluation.filter_scores import blur_as_a_network
 from zoedepth_ros.geometry.camera import Camera
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.inference.result import DepthResult

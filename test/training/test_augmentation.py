@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
-from zoedepth_ros.training.augmentation import (
+from zoedepth_ros.training.config import AugmentationConfig
+from zoedepth_ros.training.examples import (
     IDENTITY_TABLE,
     augmented,
     camera_effects,
     color_table,
     rotated,
 )
-from zoedepth_ros.training.config import AugmentationConfig
 
 STILL = AugmentationConfig(flip_probability=0.0, color_probability=0.0, rotation_deg=0.0)
 

@@ -7,8 +7,7 @@ from torch import nn
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import create_model
 from zoedepth_ros.training.config import DivisorsConfig, StageConfig
-from zoedepth_ros.training.muon import Muon, orthogonalised
-from zoedepth_ros.training.optimizers import Optimizers
+from zoedepth_ros.training.optimizers import Muon, Optimizers, orthogonalised
 
 
 def test_singular_values_come_to_about_one_whatever_they_were():
