@@ -118,7 +118,6 @@ class LoadedNetwork(NamedTuple):
     """A network with its parameters and their metadata."""
 
     network: ZoeDepth
-    """The network."""
 
     origin: str = ''
     """Source of the parameters."""

@@ -170,10 +170,10 @@ def test_how_camera_info_is_read_is_an_option_and_is_reported(tmp_path, predicto
     messages = [bags.camera_info(10**18, rectified_focal_px=55.0)]
     messages.append(bags.image(bags.rgb_image(0), 10**18))
     source = bags.write_mcap(tmp_path / 'in.mcap', messages)
-    for arguments, says in (
+    for arguments, words in (
         ([], "raw images (K with D): 'raw' in the name of /camera/image_raw"),
         (['--rectified', 'rectified'], 'rectified images (P): as configured'),
     ):
         out = tmp_path / f'out{len(arguments)}.mcap'
         assert main(['bag', str(source), str(out), *arguments]) == 0
-        assert says in capsys.readouterr().out
+        assert words in capsys.readouterr().out

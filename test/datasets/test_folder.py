@@ -43,17 +43,17 @@ def test_a_bad_camera_file_is_named(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ('change', 'says'),
+    ('change', 'words'),
     [
         ({'fx_px': 0.004, 'fy_px': 0.004}, 'a field of view of 179'),  # a lens of 4 mm, in metres
         ({'cx_px': 40}, 'principal point cx = 40 px is outside'),
     ],
 )
-def test_a_camera_file_that_describes_no_camera_is_refused(tmp_path, change, says):
+def test_a_camera_file_that_describes_no_camera_is_refused(tmp_path, change, words):
     write_image(tmp_path / 'rgb/a.png', gray(2, 3))
     camera = {'fx_px': 2, 'fy_px': 2, 'cx_px': 1, 'cy_px': 0.5, 'width': 3, 'height': 2}
     (tmp_path / 'camera.json').write_text(json.dumps({**camera, **change}))
-    with pytest.raises(DatasetError, match=rf'camera\.json: damaged \(.*{says}'):
+    with pytest.raises(DatasetError, match=rf'camera\.json: damaged \(.*{words}'):
         Folder(tmp_path, domain='indoor')
 
 

@@ -45,7 +45,7 @@ def test_a_networks_error_of_one_image_goes_and_one_that_stays_stays(monkeypatch
     walk = CameraTrajectory('room', HELD_OUT_SEED + 1)
     ground_truth = {walk[n].sample.rgb.tobytes(): (n, walk[n].sample.depth_m) for n in range(5)}
 
-    def says(rgb, head):
+    def network_depth(rgb, head):
         number, depth_m = ground_truth[rgb.tobytes()]
         reported_m = 0.5 * np.nan_to_num(depth_m, nan=80.0)  # a wrong scale is no error here
         reported_m[:40, :40] *= 0.6  # always
@@ -53,7 +53,7 @@ def test_a_networks_error_of_one_image_goes_and_one_that_stays_stays(monkeypatch
             reported_m[100:140, 100:140] *= 0.6
         return reported_m
 
-    predictor = FakePredictor(says)
+    predictor = FakePredictor(network_depth)
     found = network_filter_counts(predictor, 'room', 1, 5)
     assert set(found) == {'edge', 'temporal', 'both'}
     assert predictor.requested_heads == ['indoor'] * 5

@@ -91,7 +91,7 @@ def renamed(msg, index, **changes):
 
 
 @pytest.mark.parametrize(
-    ('msg', 'says'),
+    ('msg', 'words'),
     [
         (cloud([POINTS], fields=[]), 'no field x and y and z: expected x, y and z, got none'),
         (renamed(cloud([POINTS]), 2, name='depth'), 'no field z: .* got x, y, depth'),
@@ -106,8 +106,8 @@ def renamed(msg, index, **changes):
         (cloud([POINTS], width=2**32 - 1, height=2**32 - 1), 'got row_step 48'),
     ],
 )
-def test_a_message_that_is_no_cloud_is_refused_by_name(msg, says):
-    with pytest.raises(CloudError, match=says):
+def test_a_message_that_is_no_cloud_is_refused_by_name(msg, words):
+    with pytest.raises(CloudError, match=words):
         cloud_points(msg)
 
 

@@ -134,7 +134,7 @@ def test_every_encoding_of_the_table_can_be_converted(convert):
 
 
 @pytest.mark.parametrize(
-    ('change', 'reason', 'says'),
+    ('change', 'reason', 'words'),
     [
         ({'encoding': '32FC4'}, 'unknown encoding', "'32FC4'.*rgb8"),
         ({'encoding': ''}, 'unknown encoding', "''"),
@@ -150,11 +150,11 @@ def test_every_encoding_of_the_table_can_be_converted(convert):
         ({'encoding': 'nv12'}, 'wrong data length', 'step x 3'),
     ],
 )
-def test_a_message_that_is_no_image_is_refused_by_name(convert, change, reason, says):
+def test_a_message_that_is_no_image_is_refused_by_name(convert, change, reason, words):
     msg = message('rgb8', 2, 3, [bytes(9), bytes(9)])
     for field, value in change.items():
         setattr(msg, field, value)
-    with pytest.raises(ConversionError, match=says) as caught:
+    with pytest.raises(ConversionError, match=words) as caught:
         rgb_of(msg, convert)
     assert caught.value.reason == reason
 
@@ -418,7 +418,7 @@ def test_a_mosaic_that_is_none_is_refused(form):
 
 
 @pytest.mark.parametrize(
-    ('form', 'data', 'says'),
+    ('form', 'data', 'words'),
     [
         ('webp', cv2.imencode('.webp', noise())[1].tobytes(), 'WebP'),
         ('bgr8; webp compressed bgr8', cv2.imencode('.webp', noise())[1].tobytes(), 'WebP'),
@@ -431,8 +431,8 @@ def test_a_mosaic_that_is_none_is_refused(form):
         ('jpeg', b'\0\0\0\x01\x67' + bytes(300), 'H.264'),
     ],
 )
-def test_a_format_that_is_not_supported_is_not_called_damaged(form, data, says):
-    with pytest.raises(ConversionError, match=f'{says}.*not supported: have .* jpeg') as caught:
+def test_a_format_that_is_not_supported_is_not_called_damaged(form, data, words):
+    with pytest.raises(ConversionError, match=f'{words}.*not supported: have .* jpeg') as caught:
         rgb_of(compressed(data, form))
     assert caught.value.reason == 'unsupported format'
 

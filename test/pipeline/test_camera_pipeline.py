@@ -152,7 +152,7 @@ def test_a_parameter_file_of_the_node_gives_its_settings(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ('text', 'says'),
+    ('text', 'words'),
     [
         ('/**:\n  ros__parameters: {depth.minimum: 1.0}', 'no parameter depth.minimum'),
         ('/**:\n  ros__parameters: {depth.min: 1}', 'depth.min must be a double, got 1'),
@@ -162,12 +162,12 @@ def test_a_parameter_file_of_the_node_gives_its_settings(tmp_path):
         ('[', 'not YAML'),
     ],
 )
-def test_a_parameter_file_that_is_wrong_is_named_with_the_reason(tmp_path, text, says):
+def test_a_parameter_file_that_is_wrong_is_named_with_the_reason(tmp_path, text, words):
     path = tmp_path / 'node.yaml'
     path.write_text(text)
     with pytest.raises(ValueError, match='node.yaml') as error:
         settings_from_file(path)
-    assert says in str(error.value)
+    assert words in str(error.value)
 
 
 def test_options_of_commands_have_the_names_units_and_checks_of_the_parameters():
@@ -175,13 +175,13 @@ def test_options_of_commands_have_the_names_units_and_checks_of_the_parameters()
     assert (decimation.option, hfov.option) == ('--cloud-decimation', '--camera-hfov')
     assert (hfov.unit, decimation.unit) == ('rad', '')
     assert (decimation.parse('8'), edge.parse('false')) == (8, False)
-    for spec, text, says in (
+    for spec, text, words in (
         (decimation, '0', 'cloud.decimation must be at least 1'),
         (decimation, 'x', 'cloud.decimation must be an integer'),
         (hfov, '70', '70 degrees are 1.2217 rad'),
         (edge, 'maybe', 'filter.edge must be a bool'),
     ):
-        with pytest.raises(ValueError, match=says):
+        with pytest.raises(ValueError, match=words):
             spec.parse(text)
     assert len(option_specs()) > 40
     with pytest.raises(ValueError, match='no parameter nothing'):

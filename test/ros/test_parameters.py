@@ -77,7 +77,7 @@ def test_settings_take_values_by_their_ros_names():
 
 
 @pytest.mark.parametrize(
-    ('name', 'value', 'says'),
+    ('name', 'value', 'words'),
     [
         ('depth.rate', math.nan, 'depth.rate must be a finite number, got nan'),
         ('depth.scale', math.inf, 'finite'),
@@ -106,8 +106,8 @@ def test_settings_take_values_by_their_ros_names():
         ('cameras', ('image',), 'have the name of a parameter or topic: image'),
     ],
 )
-def test_a_wrong_value_is_refused_with_the_reason(name, value, says):
-    with pytest.raises(ValueError, match=says):
+def test_a_wrong_value_is_refused_with_the_reason(name, value, words):
+    with pytest.raises(ValueError, match=words):
         settings_from({name: value})
 
 
@@ -191,7 +191,7 @@ def test_several_changes_are_judged_together():
 
 
 @pytest.mark.parametrize(
-    ('name', 'value', 'says'),
+    ('name', 'value', 'words'),
     [
         ('front.depth.rate', 5, r'must be a double, got 5: write 5\.0'),
         ('front.router.mode', 'mars', 'one of auto, indoor, outdoor'),
@@ -203,8 +203,8 @@ def test_several_changes_are_judged_together():
         ('depth.rate', None, 'depth.rate cannot be removed'),
     ],
 )
-def test_what_cannot_be_is_refused_with_the_reason(name, value, says):
-    with pytest.raises(ValueError, match=says):
+def test_what_cannot_be_is_refused_with_the_reason(name, value, words):
+    with pytest.raises(ValueError, match=words):
         TWO.changed({name: value})
 
 

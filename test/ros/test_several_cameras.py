@@ -138,10 +138,10 @@ def test_a_camera_may_have_parameters_of_its_own_at_start_and_while_it_runs(peer
     reasons = peer.set_parameters(
         front__depth__scale=2, front__model='x', front__image_transport='compressed', no__such=1.0
     )
-    for reason, says in zip(
+    for reason, words in zip(
         reasons, ('write 2.0', 'same for all', 'deactivate it first', 'no parameter'), strict=True
     ):
-        assert says in reason
+        assert words in reason
     request = ListParameters.Request(prefixes=['front', 'left', 'right'])
     answer = peer.call(ListParameters, '/zoedepth/list_parameters', request)
     assert sorted(answer.result.names) == [
@@ -188,8 +188,8 @@ def test_names_that_cannot_be_stop_the_start(start):
         'have the name of a parameter or topic: cloud': ['cloud'],
         'router.mode': ['front'],
     }
-    nodes = {says: start({'cameras': names, 'front.router.mode': 'mars'})
-             for says, names in wrong.items()}  # fmt: skip
-    for says, node in nodes.items():
+    nodes = {words: start({'cameras': names, 'front.router.mode': 'mars'})
+             for words, names in wrong.items()}  # fmt: skip
+    for words, node in nodes.items():
         assert node.wait() == 1
-        assert says in node.log
+        assert words in node.log

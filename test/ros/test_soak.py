@@ -47,7 +47,7 @@ def test_a_run_in_which_all_is_well_has_no_faults():
 
 
 @pytest.mark.parametrize(
-    ('changes', 'says'),
+    ('changes', 'words'),
     [
         ({'memory_mb': lambda i: 100.0 + 0.3 * i}, 'memory grew by 27'),
         ({'threads': lambda i: 9 + i // 50}, 'threads grew by 1'),
@@ -60,6 +60,6 @@ def test_a_run_in_which_all_is_well_has_no_faults():
         ({'depth': lambda i: min(10 * i, 900 + 9 * (i - 90))}, 'depth_last 9.00 Hz, depth_first'),
     ],
 )
-def test_what_the_long_run_is_there_to_find_is_found(changes, says):
+def test_what_the_long_run_is_there_to_find_is_found(changes, words):
     (fault,) = judged(**changes)
-    assert says in fault
+    assert words in fault

@@ -203,7 +203,7 @@ def test_thresholds_of_zero_never_speak():
 
 
 @pytest.mark.parametrize(
-    ('fields', 'level', 'says'),
+    ('fields', 'level', 'words'),
     [
         ({'depth_age_p95': 0.15}, OK, 'published'),
         ({'depth_age_p95': 0.25}, WARN, '0.25 s old, more than 0.2'),
@@ -214,14 +214,14 @@ def test_thresholds_of_zero_never_speak():
         ({'memory': 2_100_000_000}, WARN, '2100 MB, more than 2000'),
     ],
 )
-def test_what_passes_a_threshold_is_reported_with_both_numbers(fields, level, says):
+def test_what_passes_a_threshold_is_reported_with_both_numbers(fields, level, words):
     thresholds = {
         'warn_age': 0.2, 'error_age': 1.0, 'warn_rate': 10.0, 'error_rate': 5.0,
         'warn_memory': 2000.0,
     }  # fmt: skip
     usual = {'depth_age_p95': 0.1, 'depth_rate': 30.0, 'memory': 10**9}
     found = diagnose(fields={**usual, **fields}, thresholds=thresholds)
-    assert (found.level, says in found.message) == (level, True), found.message
+    assert (found.level, words in found.message) == (level, True), found.message
 
 
 @pytest.mark.parametrize(('input_age_s', 'level'), [(3.0, WARN), (9.9, WARN), (10.0, ERROR)])

@@ -110,7 +110,7 @@ def test_the_nodes_own_recording_shows_what_the_router_thought(tmp_path, bags):
     frames = list(recording_frames(bags.write_mcap(tmp_path / 'in.mcap', messages)))
     assert Counter(f.head for f in frames) == {'': 1, 'indoor': 1}
     assert {'indoor': 0.75, 'outdoor': 0.25} in [f.router_probabilities for f in frames]
-    # What a simulation says is true is no router's opinion.
+    # The ground truth of a simulation is no router output.
     ground_truth = bags.STORE.types[name](bags.header(10**18), 'outdoor', 0.0, 1.0, True, stamp)
     messages.append(bags.serialized('/ground_truth/domain', 10**18 + 9, ground_truth))
     frames = list(recording_frames(bags.write_mcap(tmp_path / 'truth.mcap', messages)))

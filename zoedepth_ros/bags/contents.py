@@ -79,7 +79,6 @@ class Attachment:
     """When it was made [ns]."""
 
     name: str
-    """Its name."""
 
     media_type: str
     """Its MIME type."""
@@ -96,7 +95,6 @@ class Metadata:
     """What it is about."""
 
     values: dict[str, str]
-    """The values."""
 
 
 Item = Channel | Message | Attachment | Metadata

@@ -101,7 +101,7 @@ class Plan:
     """Name of each output -> the channel it is added to, in the order of writing."""
 
     options: DepthOptions
-    """How."""
+    """The options that hold for this recording."""
 
     recover: bool
     """Whether damage is tolerated."""

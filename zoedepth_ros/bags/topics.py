@@ -48,7 +48,6 @@ class InputTopics:
     """Name what is read."""
 
     image: str
-    """Topic of the images."""
 
     image_type: str
     """sensor_msgs/msg/Image or CompressedImage."""

@@ -1,4 +1,4 @@
-"""`zoedepth check FILE`: whether a network of others does what its contract says."""
+"""`zoedepth check FILE`: check another network against its contract."""
 
 from __future__ import annotations
 

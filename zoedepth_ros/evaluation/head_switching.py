@@ -25,7 +25,6 @@ class TrajectoryReport:
     """Result of the default head policy on one trajectory."""
 
     card: ModelCard
-    """The model."""
     n_frames: int
     """Number of frames."""
     crossings: tuple[Crossing, ...]

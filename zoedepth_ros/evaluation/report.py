@@ -50,9 +50,7 @@ class ImageScore:
     routed_to: str
     """The head that the router chose; '' without a router."""
     metrics: Metrics
-    """Its scores."""
     uncertainty: UncertaintyScore | None = None
-    """Scores of its uncertainty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,13 +62,11 @@ class EvaluationReport:
     protocol: EvaluationProtocol
     """Range and crop."""
     card: ModelCard
-    """The model."""
     head: str
     """'auto', or the fixed head."""
     flip: bool
     """Whether predictions were averaged with those of mirrored images."""
     images: tuple[ImageScore, ...]
-    """Scores of each image."""
     without_camera: tuple[ImageScore, ...] = ()
     """Scores without focal correction, of the images that were corrected."""
     without_ground_truth: tuple[str, ...] = ()

@@ -1,6 +1,6 @@
 """Calibrated uncertainty: from the spread of the bins to a standard deviation of depth in metres.
 
-The bins are trained for their mean only; how wide they spread says little about the error.
+The bins are trained for their mean only; their spread is a poor measure of the error.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Images in; depth, colours and clouds out, as files that other programs open."""
+"""Read images; write depth, colours and clouds as files of common formats."""
 
 from __future__ import annotations
 

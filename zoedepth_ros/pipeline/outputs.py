@@ -53,7 +53,7 @@ class Buffers(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """The head in use, and what the router says about this image."""
+    """The head in use, and the router output for this image."""
 
     name: ClassVar[str] = DOMAIN
     head: str

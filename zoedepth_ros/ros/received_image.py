@@ -56,7 +56,7 @@ class StampOrder:
 
         stamp_s: of the image.  arrived_s: on the node's clock.  max_age_s: older images have been
         dropped already, so that one farther behind shows that the clock has jumped back; 0.0 if
-        images of any age are accepted.  A stamp of zero says nothing and always passes.
+        images of any age are accepted.  A stamp of zero is no stamp and always passes.
         """
         clock_jumped_back = arrived_s < self._arrived_s
         self._arrived_s = arrived_s

@@ -36,7 +36,6 @@ class Surface(NamedTuple):
     """How a solid looks."""
 
     kind: int
-    """One of the kinds of surfaces."""
     a: Colour
     """Main colour, linear light."""
     b: Colour = (0.5, 0.5, 0.5)

@@ -100,7 +100,6 @@ class TrajectoryPlan:
     """A world, a path through it, and the area that is indoors."""
 
     world: World
-    """The world."""
     path: Path2D
     """The path of the camera."""
     camera_height_m: float

@@ -136,7 +136,6 @@ class View:
     """A world and a camera in it."""
 
     world: World
-    """The world."""
     pose: Pose
     """Pose of the camera."""
     hfov_rad: float

@@ -23,7 +23,6 @@ class Process:
     world_size: int = 1
     """Number of processes."""
     device: torch.device = field(default_factory=lambda: torch.device('cpu'))
-    """Device of this process."""
 
     @property
     def leads(self) -> bool:

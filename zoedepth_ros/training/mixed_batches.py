@@ -78,9 +78,7 @@ class ShareOfBatches:
     """A batch sampler for one process' part of the batches `first` to `last` - 1."""
 
     batches: MixedBatches
-    """All batches."""
     process: Process
-    """The process."""
     first: int
     """Number of the first batch."""
     last: int
