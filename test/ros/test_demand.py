@@ -113,17 +113,6 @@ def test_without_a_subscriber_missing_images_are_missed_by_nobody(ros):
     assert states == {False: IDLE, True: NO_INPUT}
 
 
-def test_an_image_sent_once_the_node_is_subscribed_becomes_depth(peer, start, camera):
-    start()
-    of = camera()
-    for _ in range(3):
-        depth = peer.subscribe(Image, '/depth/image')
-        of.wait_for(1)
-        wait_until(lambda inbox=depth: (of.send(), inbox)[1])
-        peer.unsubscribe(depth)
-        of.wait_for(0)
-
-
 def test_a_scan_that_is_off_needs_no_camera(peer, start, camera):
     start()
     of = camera()

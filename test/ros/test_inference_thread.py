@@ -10,14 +10,6 @@ from zoedepth_ros.ros import inference_thread
 from zoedepth_ros.ros.inference_thread import InferenceThread, Mailbox
 
 
-def test_a_newer_item_replaces_one_that_nobody_took():
-    box = Mailbox()
-    assert box.put(1) is None
-    assert box.put(2) == 1
-    assert box.take() == [2]
-    assert box.put(3) is None
-
-
 def test_taking_waits_for_an_item():
     box = Mailbox()
     threading.Timer(0.05, box.put, ['late']).start()  # nearly always after take has begun
