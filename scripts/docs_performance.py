@@ -228,7 +228,8 @@ def draw_size(report: Mapping[str, Any]) -> str:
             ]
         y += 44
     facts = report['facts']
-    where = f'{facts["cores"]} cores of {facts["cpu"]}'
+    threads = facts['environment'].get('OMP_NUM_THREADS', facts['cores'])
+    where = f'{threads} of {facts["cores"]} cores of {facts["cpu"]}'
     return svg(f'{report["size"]["model"]} on {where}, {report["date"]}', lines, y - 20)
 
 
