@@ -4,6 +4,7 @@ Rendered scenes and camera trajectories that are not used for training; some min
 
     python scripts/docs_tables.py
     python scripts/docs_tables.py --only cameras --weights mine.safetensors
+    python scripts/docs_tables.py --photos FOLDER
 """
 
 from __future__ import annotations
@@ -11,16 +12,30 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from zoedepth_ros.build import build_predictor
 from zoedepth_ros.evaluation import cliff_scores, filter_scores
-from zoedepth_ros.evaluation.other_cameras import METHODS, RULES, aspect_table, table
+from zoedepth_ros.evaluation.other_cameras import (
+    METHODS,
+    RULES,
+    ZOOM_AXES,
+    aspect_table,
+    table,
+    zoom_exponents,
+)
+from zoedepth_ros.evaluation.synthetic_scenes import HELD_OUT_SEED
 from zoedepth_ros.inference.result import DepthPredictor
+from zoedepth_ros.media.files import read_image
 from zoedepth_ros.media.sample import DOMAINS
+from zoedepth_ros.synthetic.scene import random_view, render_sample
 from zoedepth_ros.terminal import print_anything
 
-PARTS = ('cameras', 'aspects', 'flicker', 'edges', 'temporal', 'cliffs')
+PARTS = ('cameras', 'aspects', 'zoom', 'flicker', 'edges', 'temporal', 'cliffs')
 BLURS = (((384, 512), 1.0), ((384, 512), 1.5), ((192, 256), 0.8), ((192, 256), 1.3))
 NOISE = 0.02
 FIRST_SEED = 5000  # of the scenes; no test uses these
@@ -32,6 +47,10 @@ def main(arguments: list[str] | None = None) -> int:
     print(f'{predictor.model_name}, weights {predictor.weights_origin}')
     hfov_deg = math.degrees(predictor.training_hfov_rad)
     print(f'training camera: {hfov_deg:g} degrees' if hfov_deg else 'training camera: unknown')
+    if args.photos:
+        for line in zoom_rows(predictor, photos(predictor, args.photos)):
+            print(line, flush=True)
+        return 0
     for part in args.only or PARTS:
         print(f'\n## {part}\n')
         for line in LINES[part](predictor, args.scenes):
@@ -45,6 +64,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--weights', metavar='FILE')
     parser.add_argument('--device', default='auto')
     parser.add_argument('--only', nargs='+', choices=PARTS, help='(all)')
+    parser.add_argument('--photos', metavar='FOLDER', type=Path, help='only zoom, of its images')
     parser.add_argument('--scenes', type=int, default=24, help='per domain (%(default)s)')
     return parser.parse_args(arguments)
 
@@ -70,6 +90,39 @@ def aspects(predictor: DepthPredictor, scenes: int) -> Iterator[str]:
         for aspect, errors in aspect_table(predictor, domain, scenes=scenes).items():
             best = min(errors.values())
             yield row(domain, aspect, *(bold(errors[rule], best) for rule in RULES))
+
+
+def zoom(predictor: DepthPredictor, scenes: int) -> Iterator[str]:
+    """Give the power with which depth decreases as the middle of an image is enlarged."""
+    views = (
+        random_view(domain, HELD_OUT_SEED + FIRST_SEED + seed)
+        for domain in DOMAINS
+        for seed in range(scenes)
+    )
+    return zoom_rows(
+        predictor, ((view.domain, render_sample(view, 384, 512, '').rgb) for view in views)
+    )
+
+
+def photos(predictor: DepthPredictor, folder: Path) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """Yield the head that the router chooses, and the image, of all images in a folder."""
+    for path in sorted(folder.iterdir()):
+        rgb = read_image(path)
+        yield predictor(rgb).head, rgb
+
+
+def zoom_rows(
+    predictor: DepthPredictor, images: Iterable[tuple[str, NDArray[np.uint8]]]
+) -> Iterator[str]:
+    found: dict[str, list[dict[str, float]]] = {domain: [] for domain in DOMAINS}
+    for head, rgb in images:
+        found[head].append(zoom_exponents(predictor, head, rgb))
+    yield row('head', 'images', *(f'{axes} enlarged' for axes in ZOOM_AXES))
+    yield row(*['---'] * (2 + len(ZOOM_AXES)))
+    for head, exponents in found.items():
+        if exponents:
+            means = (np.mean([image[axes] for image in exponents]) for axes in ZOOM_AXES)
+            yield row(head, f'{len(exponents)}', *(f'{mean:.2f}' for mean in means))
 
 
 def flicker(predictor: DepthPredictor, scenes: int) -> Iterator[str]:
@@ -138,6 +191,7 @@ def cliffs(predictor: DepthPredictor, scenes: int) -> Iterator[str]:
 LINES = {
     'cameras': cameras,
     'aspects': aspects,
+    'zoom': zoom,
     'flicker': flicker,
     'edges': edges,
     'temporal': temporal,

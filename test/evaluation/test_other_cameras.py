@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from fake_predictor import FakePredictor
@@ -10,12 +11,14 @@ from fake_predictor import FakePredictor
 from zoedepth_ros.build import build_predictor
 from zoedepth_ros.evaluation.other_cameras import (
     IMAGE_SIZES,
+    RULES,
     SYNTHETIC_HFOV_RAD,
     abs_rel,
     aspect_table,
     calibrated,
     predict_views,
     table,
+    zoom_exponents,
 )
 
 
@@ -77,12 +80,44 @@ def test_image_sizes_have_the_aspect_ratio_of_their_name_and_about_as_many_pixel
         assert height * width == pytest.approx(192 * 256, rel=0.2)
 
 
+RAMPS = np.stack(np.broadcast_arrays(np.arange(256)[None], np.arange(256)[:, None], 0), -1)
+
+
+@pytest.mark.parametrize('size', [(256, 256), (160, 320), (320, 160)])
+@pytest.mark.parametrize(
+    ('across', 'down'), [(0.0, 1.0), (1.0, 0.0), (0.5, 0.5), (0.2, 0.3), (0.0, 0.0)]
+)
+def test_the_powers_of_a_zoom_are_those_with_which_depth_follows_the_apparent_size(
+    size, across, down
+):
+    # Red grows to the right and green downwards, so the size of things is one over their ranges.
+    def depth_m(rgb, head):
+        width, height = (float(np.ptp(rgb[..., color])) for color in (0, 1))
+        return np.full(rgb.shape[:2], 3.0 * width**across * height**down, np.float32)
+
+    rgb = cv2.resize(RAMPS.astype(np.uint8), size[::-1], interpolation=cv2.INTER_AREA)
+    found = zoom_exponents(FakePredictor(depth_m), 'indoor', rgb)
+    expected = {'both': across + down, 'width': across, 'height': down}
+    assert found == pytest.approx(expected, abs=0.02)
+
+
+@pytest.mark.parametrize('domain', ['indoor', 'outdoor'])
+def test_the_embedded_networks_depth_follows_the_apparent_height_and_not_the_width(domain):
+    predictor = build_predictor('ZoeD_S_NK', device='cpu', precision='fp32')
+    views = predict_views(predictor, domain, range(3), 1.0)
+    found = [zoom_exponents(predictor, domain, view.sample.rgb) for view in views]
+    mean = {axes: np.mean([image[axes] for image in found]) for axes in ('width', 'height')}
+    assert mean['height'] > 0.7
+    assert abs(mean['width']) < 0.3
+
+
 @pytest.mark.parametrize('domain', ['indoor', 'outdoor'])
 def test_knowing_the_camera_of_wide_and_tall_images_makes_the_embedded_networks_depth_better(
     domain,
 ):
     predictor = build_predictor('ZoeD_S_NK', device='cpu', precision='fp32')
-    errors = aspect_table(predictor, domain, aspects=('16:9', '3:4'), scenes=4, warp=False)
-    for by_rule in errors.values():
-        assert by_rule['height'] < by_rule['none']
-        assert by_rule['height'] < by_rule['width']
+    aspects = ('16:9', '1:1', '3:4', '3.3:1')
+    errors = aspect_table(predictor, domain, aspects=aspects, scenes=2, warp=False)
+    mean = {rule: np.mean([errors[aspect][rule] for aspect in aspects]) for rule in RULES[:-1]}
+    assert mean['weights'] < mean['none']
+    assert mean['height'] < mean['width']

@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -138,7 +139,7 @@ IMAGE_SIZES = {
 }
 """Aspect ratio -> height and width [px] of about as many pixels."""
 
-RULES = ('none', 'width', 'height', 'mean', 'warp')
+RULES = ('none', 'width', 'height', 'mean', 'weights', 'warp')
 LONGEST_HFOV_RAD = math.radians(130.0)
 
 
@@ -153,7 +154,8 @@ def aspect_table(
     """Return the mean relative error per aspect ratio and rule for the focal factor.
 
     Each scene is rendered three times, with the horizontal, vertical and diagonal field of view of
-    its camera.  Rules: ratio of focal lengths in image widths, in image heights, geometric mean.
+    its camera.  Rules: ratio of focal lengths in image widths, in image heights, geometric mean,
+    and 'weights': in image heights with the focal exponent of the weights, as in use.
     """
     result: dict[str, dict[str, float]] = {}
     for aspect in aspects:
@@ -184,11 +186,67 @@ def _errors_by_rule(predictor: DepthPredictor, sample: Sample, *, warp: bool) ->
         'width': by_width,
         'height': by_height,
         'mean': math.sqrt(by_width * by_height),
+        'weights': focal_factor(
+            inner,
+            sample.domain,
+            training_hfov_rad=training,
+            exponent=predictor.focal_exponent,
+        ),
     }
     maps = {rule: depth_m * np.float32(factor) for rule, factor in factors.items()}
     if warp:
         maps['warp'] = _warped_depth(predictor, sample)
     return {rule: _abs_rel(found_m, sample) for rule, found_m in maps.items()}
+
+
+ZOOMS = (1.19, 1.41, 1.68, 2.0)
+"""Factors by which the middle of an image is enlarged."""
+
+ZOOM_AXES = {'both': (1.0, 1.0), 'width': (1.0, 0.0), 'height': (0.0, 1.0)}
+"""What is enlarged -> exponents of the factor across and down."""
+
+ZOOM_SIZE = (256, 192)
+"""Width and height [px] of all images, so that they are equally sharp."""
+
+
+def zoom_exponents(
+    predictor: DepthPredictor, head: str, rgb: NDArray[np.uint8]
+) -> dict[str, float]:
+    """Return the power with which depth decreases as an image (H, W, 3) is enlarged, per axis.
+
+    The middle of the image is what a longer lens would see from the same place, where true depth
+    is the same; 'width' and 'height': only columns or rows are cut off.  1.0: the depth of the
+    same pixels follows the apparent size; 0.0: it does not depend on it.  No ground truth is used.
+    """
+    height, width = rgb.shape[:2]
+    rgb = _middle(rgb, max(1.0, width / (height * 4 / 3)), max(1.0, height / (width * 3 / 4)))
+    whole_m = cv2.resize(_zoomed_depth(predictor, head, rgb, 1.0, 1.0), (1024, 768))
+    logs = np.log(ZOOMS)
+    result = {}
+    for axes, (across, down) in ZOOM_AXES.items():
+        changes = []
+        for zoom in ZOOMS:
+            by = zoom**across, zoom**down
+            same_m = cv2.resize(_middle(whole_m, *by), ZOOM_SIZE, interpolation=cv2.INTER_AREA)
+            depth_m = _zoomed_depth(predictor, head, rgb, *by)
+            changes.append(np.median(np.log(same_m / depth_m)))
+        result[axes] = float(changes @ logs / (logs @ logs))
+    return result
+
+
+def _zoomed_depth(
+    predictor: DepthPredictor, head: str, rgb: NDArray[np.uint8], across: float, down: float
+) -> NDArray[np.float32]:
+    image = cv2.resize(_middle(rgb, across, down), ZOOM_SIZE, interpolation=cv2.INTER_AREA)
+    return predictor(image, head, route=False).depth_m
+
+
+def _middle(pixels: NDArray, across: float, down: float) -> NDArray:
+    """Return the middle of an image (H, W, ...), `across` and `down` times smaller."""
+    height, width = pixels.shape[:2]
+    rows, columns = round(height / down), round(width / across)
+    top, left = (height - rows) // 2, (width - columns) // 2
+    return np.ascontiguousarray(pixels[top : top + rows, left : left + columns])
 
 
 def _warped_depth(predictor: DepthPredictor, sample: Sample) -> NDArray[np.float32]:

@@ -52,7 +52,7 @@ OUTSIDE_PX = 1e5
 
 
 FULL_RATIO = 1.4
-"""A focal length that differs from the training camera's by less is corrected completely."""
+"""A ratio of the focal length to the training camera's up to this is corrected completely."""
 
 
 def training_camera(head: str, training_hfov_rad: float = 0.0) -> Intrinsics:
@@ -77,13 +77,14 @@ def focal_factor(
     determine the distance; docs/camera_scale.md compares this with the image width and with means
     of both.
 
-    exponent: of the part of the ratio of both focal lengths that is beyond FULL_RATIO.  1.0 where
-    the depth of the network follows the apparent size; less where, for such narrow or wide fields
-    of view, it falls back to the usual depth of such images.
+    exponent: of the part of the ratio of both focal lengths that is above FULL_RATIO.  1.0 where
+    the depth of the network follows the apparent size; less where, for such narrow fields of view,
+    it falls back to the usual depth of such images.  Short focal lengths are corrected completely:
+    a wide view shows more of a scene, and the depth follows it.
     """
     training = training_camera(head, training_hfov_rad)
     ratio = (camera.fy_px / camera.height) / (training.fy_px / training.height)
-    within = min(max(ratio, 1.0 / FULL_RATIO), FULL_RATIO)
+    within = min(ratio, FULL_RATIO)
     return float(within * (ratio / within) ** exponent)
 
 
