@@ -74,9 +74,12 @@ def test_the_weights_themselves_may_keep_it_and_their_tensors_do_not_change(tree
     before = weights.read_bytes()
     assert calibrate(tree, weights, '--into-weights') == 0
     assert not weights.with_name('tiny.uncertainty.yaml').exists()
-    assert isinstance(
-        build_predictor(MODEL, weights, 'cpu').uncertainty_maps['indoor'], UncertaintyMap
-    )
+    first = build_predictor(MODEL, weights, 'cpu').uncertainty_maps
+    assert isinstance(first['indoor'], UncertaintyMap)
+    assert calibrate(tree, weights, '--into-weights', domain='outdoor') == 0
+    both = build_predictor(MODEL, weights, 'cpu').uncertainty_maps
+    assert set(both) == {'indoor', 'outdoor'}
+    assert both['indoor'] == first['indoor']
     with safe_open(weights, 'np') as file:
         assert file.metadata()['trained_on'] == 'nothing'
     after = weights.read_bytes()

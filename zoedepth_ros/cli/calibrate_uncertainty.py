@@ -17,7 +17,7 @@ from zoedepth_ros.cli.evaluate import (
     open_network,
 )
 from zoedepth_ros.cli.reporting import progress
-from zoedepth_ros.files import check_writable, json_text, parse_yaml, read_text
+from zoedepth_ros.files import check_writable, json_text, parse_json, parse_yaml, read_text
 
 if TYPE_CHECKING:
     from zoedepth_ros.evaluation.evaluate import EvaluationData, NetworkPredictor
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 NAME = 'calibrate uncertainty'
 HELP = 'fit the standard deviation of depth to a data set, for each head of a network'
 
-DEFAULT_SCENES = 400
+DEFAULT_SCENES = 2000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
     from zoedepth_ros.inference.uncertainty import KEY, file_beside, write_maps
     from zoedepth_ros.weights.fetch import fetch
     from zoedepth_ros.weights.load import set_metadata
+    from zoedepth_ros.weights.read import read_checkpoint
 
     check_data(args, (SCENES,))
     if args.into_weights:
@@ -81,7 +82,8 @@ def run(args: argparse.Namespace) -> int:
         )
         _describe(head, found[head])
     if args.into_weights:
-        set_metadata(weights, {KEY: json_text(fitted_content(found))})
+        kept = parse_json(read_checkpoint(weights).metadata.get(KEY, '{}'))
+        set_metadata(weights, {KEY: json_text(fitted_content(found, kept))})
         print(f'-> {weights}, metadata {KEY}')
         return 0
     older = parse_yaml(read_text(out)) if out.exists() else {}
