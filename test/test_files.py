@@ -77,6 +77,7 @@ def test_a_long_error_is_shortened_to_one_line():
         ('a: "\x00"', 'special characters are not allowed'),
         ('2001-99-99: 1', 'month'),
         ('? [a]\n: 1', 'line 1: found unhashable key'),
+        ('a: 1\nb: {c: 1,\n  c: 2}', 'line 3: the key c occurs twice'),
     ],
 )
 def test_yaml_of_other_than_plain_values_is_rejected_with_the_line(text, reason):
@@ -89,6 +90,9 @@ def test_plain_yaml_and_json_are_read():
     assert parse_yaml('a: [1, 2.5, x]\nb: {c: null}') == {'a': [1, 2.5, 'x'], 'b': {'c': None}}
     assert parse_yaml('') is None
     assert parse_yaml('a: &x [1]\nb: *x', aliases=True) == {'a': [1], 'b': [1]}
+    assert parse_yaml('1: a\n"1": b') == {1: 'a', '1': 'b'}
+    merged = 'a: &x {c: 1, d: 1}\nb: {<<: *x, c: 2}'
+    assert parse_yaml(merged, aliases=True)['b'] == {'c': 2, 'd': 1}
     assert parse_json('{"a": [1]}') == {'a': [1]}
     with pytest.raises(ValueError, match='nested too deep'):
         parse_json('[' * 10 * sys.getrecursionlimit())

@@ -53,8 +53,8 @@ def read_text(path: Path, limit_bytes: int = SETTINGS_BYTES) -> str:
 def parse_yaml(text: str, *, aliases: bool = False) -> Any:
     """Parse YAML of plain values.  Raises ValueError with the line and the problem.
 
-    Values nested more than 50 levels deep are refused, and aliases unless enabled, because a few
-    lines with aliases can expand to gigabytes.
+    Values nested more than 50 levels deep and keys that occur twice in a mapping are refused, and
+    aliases unless enabled, because a few lines with aliases can expand to gigabytes.
     """
     try:
         return yaml.load(text, _Loader if aliases else _PlainLoader)
@@ -259,7 +259,7 @@ def is_still(path: Path, file: BinaryIO) -> bool:
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuse values that are nested too deep."""
+    """Refuse values that are nested too deep, and keys that occur twice."""
 
     _nested = 0
 
@@ -270,6 +270,16 @@ class _Loader(yaml.SafeLoader):
             raise yaml.composer.ComposerError(None, None, 'nested too deep', mark)
         node = super().compose_node(parent, index)
         self._nested -= 1
+        return node
+
+    def compose_mapping_node(self, anchor: Any) -> Any:
+        node = super().compose_mapping_node(anchor)
+        found = set()
+        for key, _ in node.value:
+            if (name := (key.tag, str(key.value))) in found:
+                problem = f'the key {key.value} occurs twice'
+                raise yaml.composer.ComposerError(None, None, problem, key.start_mark)
+            found.add(name)
         return node
 
 

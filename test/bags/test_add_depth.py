@@ -359,7 +359,7 @@ def test_without_a_camera_depth_stays_the_training_cameras_and_that_is_reported(
     report = convert(source, tmp_path / 'auto.mcap', predictor)
     assert (report.uncorrected, depths_of(tmp_path / 'auto.mcap')) == (1, [2.0])
     report = convert(source, tmp_path / 'scale.mcap', predictor, focal_correction='scale')
-    assert report.skipped == {'no camera for the focal correction': 1}
+    assert report.skipped == {'the camera is unknown, and depth needs it': 1}
     assert depths_of(tmp_path / 'scale.mcap') == []
 
 

@@ -263,7 +263,7 @@ def test_a_cuda_that_does_not_start_is_an_error_and_not_the_processor(onnx_file,
 def test_onnx_runtime_refuses_what_it_cannot_open(onnx_file, tmp_path):
     odd = tmp_path / 'odd.onnx'
     odd.write_bytes(b'no graph')
-    with pytest.raises(ValueError, match='odd.onnx cannot be opened'):
+    with pytest.raises(ValueError, match=r'odd.onnx cannot be opened .* of 8 bytes is cut off'):
         open_exported(str(odd), 'onnxruntime')
     import onnxruntime
 

@@ -14,9 +14,10 @@ from onnx import TensorProto
 from zoedepth_ros.build import open_predictor
 from zoedepth_ros.geometry.camera import Camera
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
-from zoedepth_ros.inference.contract import ContractError
+from zoedepth_ros.inference.contract import ContractError, parse_contract
 from zoedepth_ros.inference.result import NotFinite
-from zoedepth_ros.inference.runtimes.exported import open_exported
+from zoedepth_ros.inference.runtimes.exported import open_exported, open_foreign
+from zoedepth_ros.inference.runtimes.foreign import ForeignPredictor
 from zoedepth_ros.pipeline.outputs import DEPTH, UNCERTAINTY, DepthImage, Uncertainty
 from zoedepth_ros.pipeline.sequence import SequencePredictor
 from zoedepth_ros.pipeline.settings import PipelineSettings
@@ -153,6 +154,80 @@ def test_the_image_of_a_padded_input_is_where_it_was(tmp_path):
     np.testing.assert_allclose(found.depth_m[28:], PLAIN, rtol=1e-5)
 
 
+class Outputs:
+    """A file whose outputs are these arrays, whatever the image."""
+
+    metadata, device, precision = {}, 'cpu', 'fp32'
+
+    def __init__(self, size=(24, 32), **arrays):
+        self.inputs, self.outputs, self._arrays = {'image': (1, 3, *size)}, tuple(arrays), arrays
+
+    def run(self, image):
+        return self._arrays
+
+
+def foreign(session, **changes):
+    return ForeignPredictor(session, parse_contract(contract(**changes)), 'some.onnx')
+
+
+@pytest.mark.parametrize(
+    ('left', 'changes'),
+    [(0.0, {}), (-3.0, {}), (500.0, {'confidence': {'output': 'mask', 'above': 0.5}})],
+)
+def test_depth_beside_unknown_pixels_of_a_smaller_output_is_not_mixed_with_them(left, changes):
+    depth = np.full((1, 12, 16), 5.0, np.float32)
+    depth[..., :8] = left  # columns 0 to 31 of the image
+    outputs = Outputs(depth=depth, mask=(depth == 5.0).astype(np.float32))
+    found_m = foreign(outputs, **changes)(image()).depth_m
+    assert np.isnan(found_m[:, :32]).all()
+    assert (found_m[np.isfinite(found_m)] == 5.0).all()
+    assert np.isfinite(found_m[:, 34:]).all()  # from the centre of the first known pixel on
+
+
+def test_an_image_that_ends_within_the_pixels_of_a_smaller_output_is_where_it_was():
+    """The image of 64 px covers columns 4 to 35 of 40, which are pixels 0.5 to 4.5 of the output.
+
+    The output is the position of the middle of its pixels, in pixels of the input.
+    """
+    depth = np.broadcast_to(8.0 * np.arange(5, dtype=np.float32) + 4.0, (1, 1, 3, 5))
+    changes = {'input__height': 24, 'input__width': 40, 'input__resize': 'pad'}
+    found_m = foreign(Outputs((24, 40), depth=depth), **changes)(image()).depth_m
+    np.testing.assert_allclose(found_m[20, 1:-1], 4.0 + (U[20, 1:-1] + 0.5) / 2, rtol=1e-5)
+
+
+def test_half_a_row_of_a_padded_image_is_rounded_up():
+    changes = {'input__height': 40, 'input__width': 30, 'input__resize': 'pad'}  # 22.5 rows
+    given = foreign(Outputs((40, 30), depth=None), **changes).to_network(image())
+    assert given.any((0, 1, 3)).sum() == 23
+
+
+def test_a_mask_may_be_of_whole_numbers_or_bool_and_depth_only_of_floating_point(tmp_path):
+    depth = np.full((24, 32), 5.0, np.float32)
+    for kind in (bool, np.uint8, np.int64):
+        mask = np.zeros((24, 32), kind)
+        mask[:, 16:] = 1
+        known = foreign(
+            Outputs(depth=depth, mask=mask), confidence={'output': 'mask', 'above': 0.5}
+        )
+        found = np.isfinite(known(image()).depth_m[0])
+        np.testing.assert_array_equal(
+            np.delete(found, (32, 33)), np.repeat([False, True], (32, 30))
+        )
+    path = write_network(tmp_path / 'net.onnx', contract(), output_kind=TensorProto.INT32)
+    message = r'net\.onnx .*output depth is of type int32: expected float32 or float16'
+    with pytest.raises(ContractError, match=message):
+        open_predictor('', path)
+
+
+def test_an_input_of_another_type_is_refused_with_the_name_of_the_file(tmp_path):
+    path = write_network(tmp_path / 'net.onnx', contract(), kind=TensorProto.DOUBLE)
+    for backend in ('onnxruntime', 'openvino'):
+        if backend == 'openvino':
+            pytest.importorskip('openvino')
+        with pytest.raises(ValueError, match=r'net\.onnx: the input must be float32, float16 or'):
+            open_exported(str(path), backend)
+
+
 def test_a_network_in_half_precision_or_of_bytes_is_fed_in_its_type(tmp_path):
     half = write_network(
         tmp_path / 'half.onnx',
@@ -286,7 +361,10 @@ def test_a_contract_inside_and_an_equal_one_beside_agree_and_others_are_refused(
 WRONG = {
     'kind': ({'depth__kind': 'disparity'}, 'depth.kind disparity: .*no metres'),
     'relative': ({'depth__kind': 'relative'}, 'depth.kind relative: .*no metres'),
-    'no version': ({'depth_contract': 2}, 'expected the line "depth_contract: 1" first'),
+    'no version': ({'depth_contract': None}, 'expected the line "depth_contract: 1"'),
+    'another version': ({'depth_contract': 2}, 'depth_contract must be 1, .* got 2'),
+    'a version in quotes': ({'depth_contract': '1'}, "depth_contract must be 1, .* got '1'"),
+    'yes for a version': ({'depth_contract': True}, 'depth_contract must be 1, .* got True'),
     'no focal rule': ({'depth__kind': 'canonical'}, 'depth.focal is missing'),
     'idle focal rule': (
         {'depth__focal': {'canonical': 300}},
@@ -359,9 +437,13 @@ def test_depth_that_is_none_is_found_at_the_start(tmp_path, constant, error, mes
 
 def test_a_file_without_a_contract_and_one_with_more_inputs_are_explained(tmp_path):
     path = write_network(tmp_path / 'net.onnx')
-    with pytest.raises(
-        ValueError, match=r"contract as metadata 'depth_contract' or as <file>\.yaml"
-    ):
+    expected = r"expected metadata 'depth_contract' or .*/net\.onnx\.yaml"
+    (tmp_path / 'net.yaml').write_text(yaml.safe_dump(contract()))
+    for open_it in (lambda: open_predictor('', path), lambda: open_foreign(path, 'onnxruntime')):
+        with pytest.raises(ValueError, match=rf'{expected} \(net\.yaml is another name\)'):
+            open_it()
+    (tmp_path / 'net.onnx.yaml').write_text('# nothing\n')
+    with pytest.raises(ContractError, match='the contract must be a mapping, got None'):
         open_predictor('', path)
     path = write_network(tmp_path / 'two.onnx', contract(), more_inputs=('num_tokens',))
     with pytest.raises(ContractError, match='inputs image, num_tokens: expected the image alone'):

@@ -14,6 +14,7 @@ from sensor_msgs.msg import CameraInfo, Image, PointCloud2, RegionOfInterest
 from std_msgs.msg import Header
 from zoedepth_ros.msg import Status
 
+from zoedepth_ros.inference.result import Convention
 from zoedepth_ros.messages.camera import OTHER_STAMP, CameraTracker
 from zoedepth_ros.messages.camera_info import CameraUnknown
 from zoedepth_ros.ros.parameters.node_settings import NodeSettings, settings_from
@@ -77,7 +78,7 @@ def test_impossible_focal_lengths_are_refused(bad):
 @pytest.mark.parametrize(
     ('msg', 'reason', 'text'),
     [
-        (None, 'no camera_info', r'camera\.hfov'),
+        (None, 'no camera_info', 'no camera_info'),
         (camera_info_message(k=[0.0] * 9), 'uncalibrated camera', 'uncalibrated'),
         (camera_info_message(48, 100), 'unusable camera_info', r'64 x 48.*100 x 48'),
     ],
@@ -131,6 +132,19 @@ def test_with_k_of_identity_there_is_depth_and_neither_points_nor_scan_and_the_n
     assert 'camera_info cannot be used: K is impossible: fx = 1 px' in notice
     assert 'camera.hfov' in notice
     assert bench.warnings == [notice]
+    assert bench.drops == {'unusable camera_info': 1}
+
+
+def test_the_reason_is_that_there_is_no_depth_where_the_depth_of_a_network_needs_the_camera():
+    predictor = FakePredictor()
+    predictor.convention = Convention(is_canonical=True)
+    bench = Bench(predictor)
+    bench.camera.set_info(camera_info_message(**IDENTITY))
+    bench.process()
+    assert not bench.sent('depth/image')
+    (notice,) = bench.processor.notices
+    assert 'fx = 1 px' in notice
+    assert notice.endswith(': no depth, which needs the camera; set camera.hfov to guess')
     assert bench.drops == {'unusable camera_info': 1}
 
 

@@ -3,14 +3,13 @@
 from sensor_msgs.msg import CameraInfo
 
 from zoedepth_ros.messages.camera import CameraTracker
-from zoedepth_ros.ros.inputs import CAMERA_HINT
 
 
 class CameraKeeper(CameraTracker):
     """Return the camera for settings of the node."""
 
     def __init__(self, topic=''):
-        super().__init__(topic, CameraInfo, hint=CAMERA_HINT)
+        super().__init__(topic, CameraInfo)
 
     def camera(self, height, width, settings):
         return super().camera(

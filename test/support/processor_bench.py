@@ -57,7 +57,6 @@ class Bench:
         from zoedepth_ros.ros.health.statistics import Statistics
         from zoedepth_ros.ros.image_processor import ImageProcessor
         from zoedepth_ros.ros.inference_thread import SharedNetwork
-        from zoedepth_ros.ros.inputs import CAMERA_HINT
         from zoedepth_ros.ros.parameters.node_settings import settings_from
 
         self._settings_from = settings_from
@@ -70,7 +69,7 @@ class Bench:
         self.clock = ROSClock()
         self.clock._set_ros_time_is_active(True)
         self.now_s = 1000.0
-        self.camera = CameraTracker('', CameraInfo, hint=CAMERA_HINT)
+        self.camera = CameraTracker('', CameraInfo)
         self.processor = ImageProcessor(
             self.predictor,
             self.publishers,

@@ -32,7 +32,7 @@ from zoedepth_ros.pipeline.outputs import (
 from zoedepth_ros.pipeline.request import predict
 
 _PREFETCHED = 16  # messages read, and predicted, before they are needed
-_FAILED, _NO_CAMERA = 'inference failed', 'no camera for the focal correction'
+_FAILED, _NO_CAMERA = 'inference failed', 'the camera is unknown, and depth needs it'
 
 
 def add_depth(

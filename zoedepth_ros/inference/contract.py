@@ -157,13 +157,15 @@ def read_contract(path: Path, metadata: Mapping[str, str]) -> Contract | None:
     Raises ContractError for an invalid contract, and if there are two that differ.
     """
     beside = contract_file(path)
-    texts = {f'metadata {KEY!r} of {path}': metadata.get(KEY, '')}
+    texts = {}
+    if KEY in metadata:
+        texts[f'metadata {KEY!r} of {path}'] = metadata[KEY]
     if beside.is_file():
         try:
             texts[str(beside)] = read_text(beside)
         except (OSError, ValueError) as error:
             raise ContractError(f'{beside}: {error}') from error
-    found = {source: _parsed(text, source) for source, text in texts.items() if text}
+    found = {source: _parsed(text, source) for source, text in texts.items()}
     if not found:
         return None
     first, *others = found.values()
@@ -177,6 +179,14 @@ def read_contract(path: Path, metadata: Mapping[str, str]) -> Contract | None:
 def contract_file(path: Path) -> Path:
     """Return where the contract of a file lies if it is not in its metadata."""
     return path.with_name(f'{path.name}.yaml')
+
+
+def expected_contract(path: Path) -> str:
+    """Return where a contract is expected, and which file beside it looks like one."""
+    names = (f'{path.stem}.yaml', f'{path.stem}.yml', f'{path.name}.yml')
+    unread = [name for name in names if path.with_name(name).is_file()]
+    hint = f' ({unread[0]} is another name)' if unread else ''
+    return f'expected metadata {KEY!r} or {contract_file(path)}{hint}'
 
 
 def contract_text(path: Path, metadata: Mapping[str, str]) -> str:
@@ -198,8 +208,13 @@ def _parsed(text: str, source: str) -> Contract:
 def parse_contract(content: Any) -> Contract:
     """Return the contract of parsed YAML.  Raises ContractError."""
     top = _Section('', content)
-    if top.take(KEY) != VERSION:
-        raise ContractError(f'expected the line "{KEY}: {VERSION}" first')
+    if not top.has(KEY):
+        raise ContractError(f'{KEY} is missing: expected the line "{KEY}: {VERSION}"')
+    version = top.take(KEY)
+    if version != VERSION or not isinstance(version, int) or isinstance(version, bool):
+        raise ContractError(
+            f'{KEY} must be {VERSION}, the version of the contract, got {quoted(version)}'
+        )
     input_, depth, head = top.section('input'), top.section('depth'), top.section('head')
     kind = depth.choice('kind', (METRIC, CANONICAL, *_REFUSED))
     if kind in _REFUSED:

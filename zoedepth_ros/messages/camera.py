@@ -51,12 +51,12 @@ class _Info(NamedTuple):
 class CameraTracker:
     """Keep the recent camera_info of a topic and the camera of the latest image."""
 
-    def __init__(self, image_topic: str, make_info: Callable[..., Any], *, hint: str = '') -> None:
+    def __init__(self, image_topic: str, make_info: Callable[..., Any]) -> None:
         """image_topic: its words count for `rectified` auto.
 
-        make_info: makes a CameraInfo of fields by name.  hint: end of the errors, what to do.
+        make_info: makes a CameraInfo of fields by name.
         """
-        self.image_topic, self._make_info, self._hint = image_topic, make_info, hint
+        self.image_topic, self._make_info = image_topic, make_info
         self._newest = _Info(None, None)
         self._recent: dict[tuple[int, int], _Info] = {}
         self._missed: tuple[int, int] | None = None  # stamp of the latest image without its own
@@ -144,7 +144,7 @@ class CameraTracker:
                     known = known._replace(notices=(*known.notices, *doubts))
                 self._camera = CalibratedCamera(known, self._info(msg, known), info.content)
             except CameraUnknown as error:
-                self._camera = CameraUnknown(error.reason, f'{error}{self._hint}')
+                self._camera = error.with_traceback(None)
         if isinstance(self._camera, CameraUnknown):
             raise self._camera
         return self._camera

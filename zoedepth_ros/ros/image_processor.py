@@ -260,13 +260,16 @@ class ImageProcessor:
                 hfov_rad=settings.camera_hfov_rad,
             )
         except CameraUnknown as error:
-            self._note_camera(None, (str(error),) if error.reason == UNUSABLE else ())
-            needs = due.needs_camera or convention_of(self._predictor).needs_camera
-            if needs or settings.focal_correction not in ('auto', 'off'):
+            no_depth = convention_of(self._predictor).needs_camera
+            no_depth |= settings.focal_correction not in ('auto', 'off')
+            effect = 'no depth, which needs the camera' if no_depth else 'depth without points'
+            text = f'{error}: {effect}; set camera.hfov to guess'
+            self._note_camera(None, (text,) if error.reason == UNUSABLE else ())
+            if no_depth or due.needs_camera:
                 if error.reason == UNUSABLE:  # is logged already
                     self.statistics.note_drop(error.reason)
                 else:
-                    self.drop(error.reason, str(error))
+                    self.drop(error.reason, text)
             return None
         self._note_camera(camera.known, camera.known.notices)
         return camera

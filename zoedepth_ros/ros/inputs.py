@@ -17,10 +17,6 @@ from zoedepth_ros.ros.health.missing_input import why_mixed, why_no_camera_info,
 
 _COMPRESSED = '/compressed'
 
-CAMERA_HINT = ': depth without points; set camera.hfov to guess'
-"""What a missing or unusable camera_info means, and the remedy."""
-
-
 HOLD_S = 2.0
 """How long the subscription to the camera is kept after the last subscriber has left, for example
 for a tool that is restarted [s]."""
@@ -65,7 +61,7 @@ class Inputs:
         """
         self._node = node
         self.image_topic, self.info_topic = find_topics(node, transport, prefix)
-        self.camera = CameraTracker(self.image_topic, CameraInfo, hint=CAMERA_HINT)
+        self.camera = CameraTracker(self.image_topic, CameraInfo)
         self.image_type = CompressedImage if transport == 'compressed' else Image
         self._on_image = on_image
         self.subscriptions: list[Any] = []

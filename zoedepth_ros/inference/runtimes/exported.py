@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.inference.check_images import check_image
-from zoedepth_ros.inference.contract import KEY, contract_file, read_contract
+from zoedepth_ros.inference.contract import expected_contract, read_contract
 from zoedepth_ros.inference.result import (
     AUTO,
     MIN_DEPTH_M,
@@ -71,7 +71,12 @@ def open_exported(
     contract, origin = read_contract(file, session.metadata), f'{file} ({backend})'
     predictor: ExportedPredictor | ForeignPredictor
     if contract is None:
-        predictor = ExportedPredictor(session, origin)
+        try:
+            predictor = ExportedPredictor(session, origin)
+        except ValueError as error:
+            raise ValueError(
+                f'{error}; another network needs a contract: {expected_contract(file)}'
+            ) from error
         own_size = predictor.size
     else:
         predictor, model = ForeignPredictor(session, contract, origin), ''
@@ -97,9 +102,7 @@ def open_foreign(path: str, backend: str, *, device: str = AUTO) -> ForeignPredi
     file, session = _opened(path, backend, device, AUTO)
     contract = read_contract(file, session.metadata)
     if contract is None:
-        raise ValueError(
-            f'{file} has no contract: expected metadata {KEY!r} or {contract_file(file)}'
-        )
+        raise ValueError(f'{file} has no contract: {expected_contract(file)}')
     return ForeignPredictor(session, contract, f'{file} ({backend})')
 
 
@@ -128,8 +131,7 @@ class ExportedPredictor(SingleImagePredictor):
             self.model_name, self.heads = about['model'], tuple(about['head'].split(','))
         except (KeyError, ValueError) as error:
             raise ValueError(
-                f'{origin}: not a file of `zoedepth export`, it lacks {error}; another network '
-                f'needs a contract as metadata {KEY!r} or as <file>.yaml beside it'
+                f'{origin}: not a file of `zoedepth export`, it lacks {error}'
             ) from error
         self.weights_warning = about.get('trained_on', '')
         self.training_hfov_rad = math.radians(float(about.get('training_hfov_deg') or 0.0))

@@ -140,18 +140,16 @@ class ForeignPredictor(SingleImagePredictor):
         check_rgb(rgb)
         check_head(head, self.heads)
         start_s = time.perf_counter()
-        image = self.to_network(rgb)
+        image, at = self.to_network(rgb), self._placement(rgb.shape[0], rgb.shape[1])
         self.preprocess_ms = 1e3 * (time.perf_counter() - start_s)
-        maps = self._maps(self._session.run(image), rgb.shape[0], rgb.shape[1])
-        contract, depth = self.contract, maps[self.contract.depth]
-        unknown = depth <= 0.0
-        sky = None if contract.sky is None else _where(maps, contract.sky)
+        maps, size = self._maps(self._session.run(image), at), (rgb.shape[0], rgb.shape[1])
+        contract = self.contract
+        depth = _resized(self._known(maps), size)
         if contract.confidence is not None:
-            unknown |= ~_where(maps, contract.confidence)
-        depth[unknown] = np.nan
+            depth[~_where(maps, contract.confidence, size)] = np.nan
         spread = np.full_like(depth, np.nan)
         if contract.spread:
-            spread = np.maximum(maps[contract.spread], np.float32(0.0))
+            spread = np.maximum(_resized(maps[contract.spread], size), np.float32(0.0))
         return DepthResult(
             depth_m=depth,
             uncertainty_m=spread,
@@ -159,7 +157,7 @@ class ForeignPredictor(SingleImagePredictor):
             head=contract.domain,
             router_probabilities={},
             largest_m=contract.range_m[1],
-            sky=sky,
+            sky=None if contract.sky is None else _where(maps, contract.sky, size),
             along_ray=contract.along_ray,
             per_focal_px=self._per_focal_px(rgb.shape[0], rgb.shape[1]),
         )
@@ -179,39 +177,58 @@ class ForeignPredictor(SingleImagePredictor):
         return image if layout != NCHW else np.ascontiguousarray(image.transpose(0, 3, 1, 2))
 
     def outputs(self, rgb: NDArray[np.uint8]) -> dict[str, Map]:
-        """Return the outputs that the contract names at the size of an image, as they are."""
-        return self._maps(self._session.run(self.to_network(rgb)), rgb.shape[0], rgb.shape[1])
+        """Return the outputs that the contract names as they are, without the padding."""
+        at = self._placement(rgb.shape[0], rgb.shape[1])
+        return self._maps(self._session.run(self.to_network(rgb)), at)
 
-    def _maps(self, outputs: Maps, height: int, width: int) -> dict[str, Map]:
-        """Return the outputs that the contract names, resized to the image.
+    def _maps(self, outputs: Maps, at: Placement) -> dict[str, Map]:
+        """Return the outputs that the contract names, without the padding.
 
-        Raises ContractError for another shape, NotFinite.
+        Raises ContractError for another shape or type, NotFinite.
         """
-        at = self._placement(height, width)
-        return {
-            name: self._to_image(name, outputs[name], at, (height, width))
-            for name in output_names(self.contract)
-        }
+        return {name: self._map(name, outputs[name], at) for name in output_names(self.contract)}
+
+    def _known(self, maps: dict[str, Map]) -> Map:
+        """Return the depth output with NaN where it is not positive or of too little confidence.
+
+        Before it is resized, so that no pixel is a mean of depth and of what is none.
+        """
+        depth, rule = maps[self.contract.depth], self.contract.confidence
+        known = depth > 0.0
+        if rule is not None:
+            known &= _where(maps, rule, depth.shape)
+        return np.where(known, depth, np.float32(np.nan))
 
     def _placement(self, height: int, width: int) -> Placement:
         rows, columns = self.network_size(height, width)
         if self.contract.input.resize != PAD:
             return Placement(rows, columns, 0, 0, rows, columns)
         scale = min(rows / height, columns / width)
-        inner = max(1, round(scale * height)), max(1, round(scale * width))
+        inner = tuple(max(1, math.floor(scale * side + 0.5)) for side in (height, width))
         top, left = (rows - inner[0]) // 2, (columns - inner[1]) // 2
-        return Placement(rows, columns, top, left, *inner)
+        return Placement(rows, columns, top, left, inner[0], inner[1])
 
     def _per_focal_px(self, height: int, width: int) -> tuple[float, float] | None:
         focal, at = self.contract.focal, self._placement(height, width)
         return None if focal is None else focal.per_focal_px(at.columns / width, at.rows / height)
 
-    def _to_image(self, name: str, output: NDArray, at: Placement, size: tuple[int, int]) -> Map:
-        flat = np.squeeze(np.asarray(output, np.float32))
-        expected = f'one map of the proportions of the input, {at.height} x {at.width}'
+    def _map(self, name: str, output: NDArray, at: Placement) -> Map:
+        """Return one output as a map of the image in the input.
+
+        Raises ContractError for another shape or type, NotFinite.
+        """
+        values = np.asarray(output)
+        measures = name in (self.contract.depth, self.contract.spread)
+        if values.dtype.kind not in ('f' if measures else 'fbiu'):
+            raise ContractError(
+                f'{self._origin}: output {name} is of type {values.dtype}: expected '
+                + ('float32 or float16' if measures else 'floating point, whole numbers or bool')
+            )
+        flat = np.squeeze(values.astype(np.float32))
+        expected = f'expected one map of the proportions of the input, {at.height} x {at.width}'
         if flat.ndim != 2 or flat.size == 0:
             raise ContractError(
-                f'{self._origin}: output {name} has the shape {np.shape(output)}: {expected}'
+                f'{self._origin}: output {name} has the shape {values.shape}: {expected}'
             )
         scale_y, scale_x = flat.shape[0] / at.height, flat.shape[1] / at.width
         if abs(flat.shape[0] - scale_x * at.height) > 1.0 + 1e-3 * flat.shape[0]:
@@ -220,11 +237,20 @@ class ForeignPredictor(SingleImagePredictor):
             )
         if not math.isfinite(float(flat.sum(dtype=np.float64))):
             raise NotFinite(f'{self._origin}: output {name} has values that are not finite')
+        if (at.rows, at.columns) == (at.height, at.width):
+            return flat
+        edges = (scale_y * at.top, scale_x * at.left, scale_y * at.rows, scale_x * at.columns)
+        if not all(edge.is_integer() for edge in edges):  # the image ends within its pixels
+            flat, scale_y, scale_x = _resized(flat, (at.height, at.width)), 1.0, 1.0
         top, left = round(scale_y * at.top), round(scale_x * at.left)
-        bottom = max(top + 1, round(scale_y * (at.top + at.rows)))
-        right = max(left + 1, round(scale_x * (at.left + at.columns)))
-        inner = np.ascontiguousarray(flat[top:bottom, left:right])
-        return cv2.resize(inner, size[::-1], interpolation=cv2.INTER_LINEAR).astype(np.float32)
+        bottom, right = top + round(scale_y * at.rows), left + round(scale_x * at.columns)
+        return flat[top:bottom, left:right]
+
+
+def _resized(values: Map, size: tuple[int, ...]) -> Map:
+    """Return a map at another size (rows, columns); NaN spreads to all that it contributes to."""
+    inner = np.ascontiguousarray(values)
+    return cv2.resize(inner, size[::-1], interpolation=cv2.INTER_LINEAR).astype(np.float32)
 
 
 def output_names(contract: Contract) -> tuple[str, ...]:
@@ -234,8 +260,9 @@ def output_names(contract: Contract) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in names if name))
 
 
-def _where(maps: dict[str, Map], rule: Threshold) -> NDArray[np.bool_]:
-    values = maps[rule.output]
+def _where(maps: dict[str, Map], rule: Threshold, size: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return where a rule holds at a size (rows, columns)."""
+    values = _resized(maps[rule.output], size)
     return values > rule.limit if rule.above else values < rule.limit
 
 

@@ -35,7 +35,10 @@ class OnnxSession:
                 str(path), options, providers=_providers(self.device)
             )
         except Exception as error:  # its classes have no common base
-            raise ValueError(f'{path} cannot be opened by ONNX Runtime: {error}') from error
+            hint = ''
+            if 'protobuf' in str(error).lower():
+                hint = f' The file of {path.stat().st_size:,} bytes is cut off or no ONNX file.'
+            raise ValueError(f'{path} cannot be opened by ONNX Runtime: {error}{hint}') from error
         if self.device != 'cpu' and _CUDA not in self._session.get_providers():
             raise ValueError(  # it would silently use the CPU
                 f'device {device!r}: CUDA does not start in this ONNX Runtime; it may be '
@@ -47,7 +50,7 @@ class OnnxSession:
             for port in inputs
         }
         self.outputs = tuple(output.name for output in self._session.get_outputs())
-        self._input, self._type = inputs[0].name, input_type(inputs[0].type)
+        self._input, self._type = inputs[0].name, input_type(inputs[0].type, path)
 
     @property
     def metadata(self) -> Mapping[str, str]:
@@ -77,8 +80,8 @@ def open_session(path: Path, device: str, precision: str = AUTO, threads: int = 
         ) from error
 
 
-def input_type(name: str) -> type[np.generic]:
-    """Return the NumPy type of an input, by ONNX Runtime's or OpenVINO's name of its type.
+def input_type(name: str, path: Path) -> type[np.generic]:
+    """Return the NumPy type of the input of a file, by ONNX Runtime's or OpenVINO's name of it.
 
     Raises ValueError for other types than float32, float16 and uint8.
     """
@@ -88,7 +91,7 @@ def input_type(name: str) -> type[np.generic]:
         **dict.fromkeys(('tensor(uint8)', 'u8'), np.uint8),
     }
     if name not in types:
-        raise ValueError(f'the input must be float32, float16 or uint8, got {name}')
+        raise ValueError(f'{path}: the input must be float32, float16 or uint8, got {name}')
     return types[name]
 
 

@@ -44,7 +44,7 @@ class OpenvinoSession:
             for each in compiled.inputs
         }
         self.outputs = tuple(each.get_any_name() for each in compiled.outputs)
-        self._type = input_type(port.get_element_type().get_type_name())
+        self._type = input_type(port.get_element_type().get_type_name(), path)
         self._request = compiled.create_infer_request()
 
     @property
