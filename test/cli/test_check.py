@@ -12,6 +12,7 @@ from foreign_network import contract, write_network
 from zoedepth_ros.cli.main import main
 from zoedepth_ros.inference.check_images import check_image
 from zoedepth_ros.inference.contract import parse_contract
+from zoedepth_ros.inference.result import InferenceError
 from zoedepth_ros.inference.runtimes.contract_check import examine
 from zoedepth_ros.inference.runtimes.foreign import ForeignPredictor
 
@@ -126,6 +127,26 @@ def test_a_contract_that_lies_is_found(name):
     output, changes, level, text = LIES[name]
     found = examined(output, **changes)
     assert any(text in finding for finding in found[level]), found
+
+
+@pytest.mark.parametrize('sides', [{}, {'input__longest': 448}, {'input__shortest': 336}])
+@pytest.mark.parametrize(('multiple', 'level'), [(28, 'ok'), (14, 'BROKEN')])
+def test_a_multiple_that_the_network_cannot_run_is_found(multiple, level, sides):
+    """The check images, of 476 x 644 or 336 x 448 in the input, happen to suit the network."""
+
+    class Strided(Seer):
+        def run(self, image):
+            rows, columns = image.shape[2:]
+            if rows % 28 or columns % 28:
+                raise InferenceError(f'{rows} x {columns}')
+            return {'depth': np.full((1, 1, rows, columns), 3.0, np.float32)}
+
+    made = contract(input__height=None, input__width=None, input__multiple=multiple, **sides)
+    session = Strided(None)
+    session.inputs = {'image': (1, 3, -1, -1)}
+    findings = examine(ForeignPredictor(session, parse_contract(made), 'file')).findings
+    assert [f.level for f in findings if 'an input of' in f.text] == [level]
+    assert all(f.level != 'BROKEN' for f in findings) == (level == 'ok')
 
 
 def test_the_command_prints_the_contract_and_draws_the_depth(tmp_path, capsys):

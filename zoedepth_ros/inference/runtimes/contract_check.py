@@ -5,6 +5,7 @@ A doubt is what a correct network may do too; what is broken contradicts the con
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,7 +16,8 @@ from numpy.typing import NDArray
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.geometry.rays import ray_cosines, rays
 from zoedepth_ros.inference.check_images import SIZE, CheckImage, check_image
-from zoedepth_ros.inference.result import DepthResult
+from zoedepth_ros.inference.contract import ContractError
+from zoedepth_ros.inference.result import DepthResult, InferenceError
 from zoedepth_ros.inference.runtimes.foreign import ForeignPredictor
 
 OK, DOUBT, BROKEN = 'ok', 'DOUBT', 'BROKEN'
@@ -72,6 +74,7 @@ def examine(predictor: ForeignPredictor) -> Examined:
         findings += _of_scale(image, result, along_ray=predictor.contract.along_ray)
     findings += _of_order(images, results)
     findings += _of_focal_length(predictor, images[0])
+    findings += _of_size(predictor, images[0])
     depths = {
         image.name: np.where(result.sky, np.float32(np.inf), result.depth_m)
         if result.sky is not None
@@ -196,6 +199,31 @@ def _rank_correlation(found: NDArray, true: NDArray) -> float:
     if both.sum() < 2 or np.ptp(found[both]) <= 1e-6 * np.abs(found[both]).max():
         return float('nan')
     return float(np.corrcoef(*ranks)[0, 1])
+
+
+def _of_size(predictor: ForeignPredictor, image: CheckImage) -> Iterator[Finding]:
+    """Run an input that follows the image with sides that are odd multiples.
+
+    A side of the given length (longest, shortest) stays as it is.
+    """
+    wanted, (height, width) = predictor.contract.input, SIZE
+    if wanted.height:
+        return
+    for smaller in itertools.product(range(height, height // 2, -1), range(width, width // 2, -1)):
+        rows, columns = wanted.size(*smaller)
+        odd = [side // wanted.multiple % 2 for side in (rows, columns)]
+        if all(odd) or (any(odd) and (wanted.longest or wanted.shortest)):
+            break
+    else:
+        return
+    size = f'an input of {rows} x {columns}'
+    try:
+        predictor.outputs(np.ascontiguousarray(image.rgb[: smaller[0], : smaller[1]]))
+    except (ContractError, InferenceError) as error:
+        hint = f'is input.multiple more than {wanted.multiple}?'
+        yield Finding(BROKEN, f'{image.name}: {size} fails, {hint} {error}')
+    else:
+        yield Finding(OK, f'{image.name}: {size} runs')
 
 
 def _of_focal_length(predictor: ForeignPredictor, image: CheckImage) -> Iterator[Finding]:

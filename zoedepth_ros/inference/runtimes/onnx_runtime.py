@@ -27,7 +27,7 @@ class OnnxSession:
         self.device = _device(device, onnxruntime.get_available_providers())
         self.precision = 'fp32'
         options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3  # errors only
+        options.log_severity_level = 4  # errors are raised
         options.intra_op_num_threads = threads
         options.add_session_config_entry(_SPINNING, '0')
         try:
