@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import fake_model
@@ -47,7 +48,28 @@ def environment(tmp_path_factory):
 
 
 @pytest.fixture(scope='module')
-def cluster(environment):
+def _nodes_may_start_slowly(environment):
+    """Ray gives up after 30 s; a busy machine may need longer."""
+    from ray._private import services
+
+    once = services.get_node
+
+    def get_node(*arguments, **options):
+        found = []
+
+        def is_known():
+            with suppress(RuntimeError):
+                found.append(once(*arguments, **options))
+            return found
+
+        wait_until(is_known, lambda: 'no information about the Ray node', period_s=0.1)
+        return found[0]
+
+    environment.setattr(services, 'get_node', get_node)
+
+
+@pytest.fixture(scope='module')
+def cluster(environment, _nodes_may_start_slowly):
     """Give a cluster whose first node has one CPU."""
     from ray.cluster_utils import Cluster
 
