@@ -55,7 +55,7 @@ def test_the_numbers_agree_with_what_an_outside_subscriber_sees(peer, start):
     assert 20e6 < reported.memory < 2000e6
     assert reported.device_memory == 0
     assert 0.0 < reported.input_age <= time.time() - stamps_s[-1]
-    assert reported.message == diagnostics.last.status[0].message == 'depth is published'
+    assert reported.message == diagnostics.last.status[0].message == 'images are processed'
     assert list(reported.notices) == []
     assert ['camera_info is used for' in text for text in reported.assumptions] == [True]
     assert values['assumption 1'] == reported.assumptions[0]

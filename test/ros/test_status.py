@@ -167,11 +167,11 @@ def test_the_state_of_the_calibration_is_a_constant(phase, state):
 
 def test_the_message_is_the_state_and_the_worst_finding_of_the_diagnostics():
     msg = report(predictor=FakePredictor(weights_warning='random weights: not depth'))
-    assert msg.message == 'depth is published'
+    assert msg.message == 'images are processed'
     diagnosis = Diagnostics('n').make(msg, NodeSettings())
     assert diagnosis.level == DiagnosticStatus.WARN
     assert diagnosis.message == 'not the released weights: random weights: not depth'
-    assert msg.message == f'depth is published; {diagnosis.message}'
+    assert msg.message == f'images are processed; {diagnosis.message}'
     failed = report(state=Status.STATE_FAILED)
     assert Diagnostics('n').make(failed, NodeSettings()).message == failed.message
     assert failed.message == 'the network is out of service'
@@ -199,18 +199,18 @@ def diagnose(
 
 def test_thresholds_of_zero_never_speak():
     quiet = diagnose(fields={'depth_age_p95': 9e3, 'depth_rate': 0.1, 'memory': 9 * 10**11})
-    assert (quiet.level, quiet.message) == (OK, 'depth is published')
+    assert (quiet.level, quiet.message) == (OK, 'images are processed')
 
 
 @pytest.mark.parametrize(
     ('fields', 'level', 'words'),
     [
-        ({'depth_age_p95': 0.15}, OK, 'published'),
+        ({'depth_age_p95': 0.15}, OK, 'processed'),
         ({'depth_age_p95': 0.25}, WARN, '0.25 s old, more than 0.2'),
         ({'depth_age_p95': 1.5}, ERROR, '1.50 s old, more than 1'),
         ({'depth_rate': 8.0}, WARN, '8.0 Hz, less than 10'),
         ({'depth_rate': 3.0}, ERROR, '3.0 Hz, less than 5'),
-        ({'depth_rate': 0.0, 'cloud_rate': 12.0}, OK, 'published'),
+        ({'depth_rate': 0.0, 'cloud_rate': 12.0}, OK, 'processed'),
         ({'memory': 2_100_000_000}, WARN, '2100 MB, more than 2000'),
     ],
 )

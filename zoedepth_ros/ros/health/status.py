@@ -43,7 +43,7 @@ _STATE_MESSAGES = {
     Status.STATE_DISABLED: 'disabled by ~/enable',
     Status.STATE_IDLE: 'no output has a subscriber, so nothing is computed',
     Status.STATE_NO_INPUT: 'no images arrive',
-    Status.STATE_WORKING: 'depth is published',
+    Status.STATE_WORKING: 'images are processed',
     Status.STATE_FAILED: 'the network is out of service',
 }
 _SCALE_STATES = {
