@@ -53,7 +53,7 @@ def command(name, folder):
     source = str(bags.write_mcap(folder / 'in.mcap', bags.drive(3)))
     if name == 'bag':
         return ['bag', source, str(folder / 'out.mcap')]
-    pytest.importorskip('rerun')
+    pytest.importorskip('rerun', reason='pip install rerun-sdk')
     return ['view', source, '--save', str(folder / 'out.rrd')]
 
 

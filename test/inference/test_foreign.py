@@ -223,7 +223,7 @@ def test_an_input_of_another_type_is_refused_with_the_name_of_the_file(tmp_path)
     path = write_network(tmp_path / 'net.onnx', contract(), kind=TensorProto.DOUBLE)
     for backend in ('onnxruntime', 'openvino'):
         if backend == 'openvino':
-            pytest.importorskip('openvino')
+            pytest.importorskip('openvino', reason='pip install openvino')
         with pytest.raises(ValueError, match=r'net\.onnx: the input must be float32, float16 or'):
             open_exported(str(path), backend)
 

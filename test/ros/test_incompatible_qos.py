@@ -1,4 +1,4 @@
-"""Which quality of service fits which, and who is told."""
+"""Which QoS profiles are compatible, and how incompatible ones are reported."""
 
 from types import SimpleNamespace
 

@@ -173,20 +173,18 @@ def _frames(
     if is_one and _is_recording(path):
         refuse_idle(args, ['rate'], 'is for videos')
         require_readable([path])
-        chosen = {'depth_topic': args.depth_topic} if args.depth_topic else {}
         if args.predict:
             refuse_idle(args, ['depth_topic'], 'is for recorded depth, not for --predict')
-            chosen = {'depth_topic': ''}
         return moments.recording_frames(
             path,
             image=args.image or '',
             camera_info=args.camera_info or '',
+            depth_topic='' if args.predict else args.depth_topic or moments.DEFAULT_DEPTH_TOPIC,
             recover=args.recover,
             rectified=settings.camera_rectified,
             bits=settings.camera_bits,
             note=_note,
             begin=lambda topic: _check_recorded(args, topic),
-            **chosen,
         )
     refuse_idle(args, ('image', 'depth_topic', 'predict', 'recover'), 'is for recordings')
     if is_one and name.startswith('/') and not path.exists():

@@ -265,8 +265,8 @@ class ImageProcessor:
                 hfov_rad=settings.camera_hfov_rad,
             )
         except CameraUnknown as error:
-            no_depth = convention_of(self._predictor).needs_camera
-            no_depth |= settings.focal_correction not in ('auto', 'off')
+            corrected = settings.focal_correction not in ('auto', 'off')
+            no_depth = corrected or convention_of(self._predictor).needs_camera
             effect = 'no depth, which needs the camera' if no_depth else 'depth without points'
             text = f'{error}: {effect}; set camera.hfov to guess'
             self._note_camera(None, (text,) if error.reason == UNUSABLE else ())

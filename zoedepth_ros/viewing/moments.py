@@ -25,6 +25,8 @@ from zoedepth_ros.messages.depth import depth_from_image
 from zoedepth_ros.pipeline.outputs import DEPTH, DOMAIN
 from zoedepth_ros.viewing.frame import ViewFrame, model_text, noted_camera
 
+DEFAULT_DEPTH_TOPIC = f'/{DEPTH}'
+
 _IMAGES_WAITING = 60  # of a recording, for depth that was made later
 
 
@@ -74,7 +76,7 @@ def recording_frames(
     *,
     image: str = '',
     camera_info: str = '',
-    depth_topic: str = f'/{DEPTH}',
+    depth_topic: str = DEFAULT_DEPTH_TOPIC,
     recover: bool = False,
     rectified: str = AUTO,
     bits: int = 0,
