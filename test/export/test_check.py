@@ -10,7 +10,7 @@ from zoedepth_ros.cli.main import main
 from zoedepth_ros.export import options
 from zoedepth_ros.export.check import CheckReport, DeviationError, deviation
 from zoedepth_ros.inference.check_images import export_images
-from zoedepth_ros.inference.runtimes.agreement import agreement
+from zoedepth_ros.inference.runtimes.agreement import DriftError, agreement, check_reference
 from zoedepth_ros.inference.runtimes.exported import to_network
 
 
@@ -69,6 +69,18 @@ def test_the_agreement_is_the_mean_difference_and_the_correlation():
     assert agreement(flat + np.float32(1e-4), flat).holds  # rounding of a constant
     assert not agreement(flat, expected).holds
     assert not agreement(expected * np.float32(math.nan), expected).holds
+
+
+def test_the_check_at_the_start_allows_for_the_rounding_of_bf16():
+    stored = np.linspace(1.0, 3.0, 64)  # one value for each block of an image of 8 x 8
+    depth = (stored * 1.015).astype(np.float32).reshape(1, 1, 8, 8)
+    check_reference({'depth_m': depth}, {'depth_m': stored}, 'file', 'bf16')
+    for precision in ('fp32', 'fp16'):
+        with pytest.raises(DriftError, match=r'difference 1\.50%.*allowed are 1% and 0\.999\)'):
+            check_reference({'depth_m': depth}, {'depth_m': stored}, 'file', precision)
+    for wrong in (1.02 * depth, depth.T, np.full_like(depth, np.nan)):
+        with pytest.raises(DriftError, match=r'allowed are 2% and 0\.995'):
+            check_reference({'depth_m': wrong}, {'depth_m': stored}, 'file', 'bf16')
 
 
 def test_a_missing_library_is_named_with_the_extra_that_has_it(tmp_path, monkeypatch, capsys):

@@ -23,6 +23,10 @@ MAX_MEAN_DIFFERENCE = 0.01
 MIN_CORRELATION = 0.999
 """Smallest correlation of found and expected values."""
 
+BF16_LIMITS = 0.02, 0.995
+"""Both limits for a runtime that computes in bf16: by rounding alone the trained ZoeD_S_NK has 0.5 %
+and 0.9988 on the check image, in torch as well."""
+
 FLAT = 1e-3
 """A map that varies by less than this share of its mean has no correlation."""
 
@@ -48,8 +52,11 @@ class Agreement:
     @property
     def holds(self) -> bool:
         """Whether both are within the limits; False for NaN."""
-        close = self.mean_difference <= MAX_MEAN_DIFFERENCE
-        return close and self.correlation >= MIN_CORRELATION
+        return self.within(MAX_MEAN_DIFFERENCE, MIN_CORRELATION)
+
+    def within(self, max_mean_difference: float, min_correlation: float) -> bool:
+        """Whether both are within these limits; False for NaN."""
+        return self.mean_difference <= max_mean_difference and self.correlation >= min_correlation
 
     def __str__(self) -> str:
         return f'mean difference {self.mean_difference:.2%}, correlation {self.correlation:.5f}'
@@ -89,16 +96,22 @@ def expected_blocks(metadata: Mapping[str, str]) -> dict[str, NDArray[np.float64
     return {str(name): np.array(values, np.float64) for name, values in content.items()}
 
 
-def check_reference(maps: Maps, expected: Mapping[str, NDArray[np.float64]], origin: str) -> None:
-    """Compare maps with stored block means; raises DriftError."""
+def check_reference(
+    maps: Maps, expected: Mapping[str, NDArray[np.float64]], origin: str, precision: str
+) -> None:
+    """Compare maps with stored block means; raises DriftError.
+
+    precision: that in which the maps were computed; bf16 has wider limits.
+    """
+    limits = BF16_LIMITS if precision == 'bf16' else (MAX_MEAN_DIFFERENCE, MIN_CORRELATION)
     for name, values in expected.items():
         if name not in maps:
             raise DriftError(f'{origin} has no output {name}, which its metadata describes')
         found = agreement(_blocks(maps[name]), values)
-        if not found.holds:
+        if not found.within(*limits):
             raise DriftError(
                 f'{origin} does not give the depth of what it was made of: {name} of the check '
-                f'image has {found} ({LIMITS}). Make the file again with `zoedepth export`, or '
+                f'image has {found} (allowed are {limits[0]:.0%} and {limits[1]}). Make the file again with `zoedepth export`, or '
                 'use another release of the runtime, another precision or device'
             )
 

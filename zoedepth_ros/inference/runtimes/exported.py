@@ -157,7 +157,7 @@ class ExportedPredictor(SingleImagePredictor):
             )
             return
         outputs = self._session.run(to_network(check_image('room').rgb, self.size))
-        check_reference(outputs, expected, self._origin)
+        check_reference(outputs, expected, self._origin, self.precision)
 
     def warm_up(self, height: int, width: int) -> None:
         """Run once on a grey image of this size."""

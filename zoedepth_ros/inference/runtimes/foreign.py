@@ -112,7 +112,7 @@ class ForeignPredictor(SingleImagePredictor):
         expected = expected_blocks(self._session.metadata)
         if expected:
             room = self.to_network(check_image('room').rgb)
-            check_reference(self._session.run(room), expected, self._origin)
+            check_reference(self._session.run(room), expected, self._origin, self.precision)
 
     def metric_depth(self, rgb: NDArray[np.uint8], focal_px: float) -> DepthResult:
         """Predict in metres along z for a pinhole camera with a centred principal point."""
