@@ -97,8 +97,6 @@ def test_a_missing_input_is_named_with_the_same_exit_code_in_every_command(place
         ('export onnx --out file/x.onnx', 'file'),
         ('export tensorrt --from a.onnx --out data', 'data'),
         ('benchmark network --json data', 'data'),
-        ('scenes --count 1 --out file/a.png', 'file'),
-        ('scenes --count 1 --out /proc/a.png', '/proc'),
         ('download ZoeD_M12_N --cache-dir file/x', 'file'),
     ],
 )
@@ -148,7 +146,6 @@ def test_an_unwritable_output_is_named_before_the_work(place, capsys, command, p
         ('export onnx --out x.onnx --precision fp16', '--precision'),
         ('export tensorrt --from a.onnx --out x.engine --head indoor', '--head'),
         ('export tensorrt --from a.onnx --out x.engine --weights w.pt', '--weights'),
-        ('scenes --trajectory door --domain indoor', '--domain'),
     ],
 )
 def test_an_option_without_effect_is_rejected(place, capsys, command, option):

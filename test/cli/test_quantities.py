@@ -15,7 +15,7 @@ from zoedepth_ros.ros.parameters.node_settings import settings_from
 BAG, VIEW = ['bag', 'a.mcap', 'out.mcap'], ['view', 'a.png']
 PREDICT, CALIBRATE = ['predict', 'a.png'], ['calibrate', 'a.png']
 FOLDER = ['evaluate', '--dataset', 'folder', '--root', 'x']
-SCENES, EXPORT = ['scenes'], ['export', 'onnx', '--out', 'x.onnx']
+EXPORT = ['export', 'onnx', '--out', 'x.onnx']
 AT = [*CALIBRATE, '--distance', '2']
 
 
@@ -47,8 +47,7 @@ AT = [*CALIBRATE, '--distance', '2']
         ([*FOLDER, '--steps-per-m', 'nan'], 'steps per metre'),
         ([*FOLDER, '--samples', '0'], '1 or more'),
         ([*FOLDER, '--steps-per-m', '0.001'], 'expected steps per metre, 1 to 1e+06, got 0.001'),
-        ([*SCENES, '--width', '4'], 'integer of pixels, 16 to 8192, got 4'),
-        ([*EXPORT, '--height', '0'], '16 to 8192'),
+        ([*EXPORT, '--height', '4'], 'integer of pixels, 16 to 8192, got 4'),
         ([*EXPORT, '--max-deviation', 'nan'], 'a number above 0'),
         (['benchmark', 'size', '--minutes', '-1'], 'expected minutes, 0 to 1440, got -1'),
         (['benchmark', 'size', '--minutes', 'nan'], 'expected minutes'),

@@ -36,7 +36,6 @@ def world(server, tmp_path, monkeypatch):
         kind='released',
         heads=('indoor',),
         parameters=1,
-        licence='MIT',
         purpose='tests',
         hugging_face=HuggingFaceFile('Intel/some-model', 'model.safetensors', len(SAFETENSORS)),
         github=GithubAsset(server.url + PT_PATH, len(PT), sha256=hashlib.sha256(PT).hexdigest()),

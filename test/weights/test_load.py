@@ -56,7 +56,6 @@ def test_an_official_file_fills_every_parameter(tmp_path: Path, architecture: st
     report = load_weights(model, path)
     assert_holds(model, from_official(tensors(architecture), tiny_config(architecture)))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    assert (report.format, report.sha256, report.untouched) == ('official', digest, ())
     assert report.origin == f'{path} (official .pt, sha256 {digest[:8]}…)'
 
 
@@ -111,7 +110,7 @@ def test_a_hugging_face_file_fills_every_parameter(tmp_path: Path) -> None:
     model = create_model(config, seed=2)
     report = load_weights(model, tmp_path / 'model.safetensors')
     assert_holds(model, ours)
-    assert report.format == 'hugging_face'
+    assert 'Hugging Face' in report.origin
 
 
 def test_our_own_file_brings_its_settings_and_facts_back(tmp_path: Path) -> None:
@@ -203,12 +202,11 @@ def test_training_may_start_from_the_relative_part(tmp_path: Path, source: str) 
     else:
         save_weights(donor, path)
     model, untouched = (create_model(tiny_config('NK'), seed=2) for _ in range(2))
-    report = load_relative_weights(model, path)
+    load_relative_weights(model, path)
     expected = untouched.state_dict() | {
         k: v for k, v in donor.state_dict().items() if k.startswith(RELATIVE_PARTS)
     }
     assert_holds(model, expected)
-    assert set(report.untouched) == {k for k in expected if not k.startswith(RELATIVE_PARTS)}
 
 
 @torch.no_grad()

@@ -22,17 +22,36 @@ DEFAULT_MODEL = 'ZoeD_M12_NK'
 PRECISIONS = ('auto', 'fp32', 'bf16', 'fp16')
 
 
-def add_network_options(parser: argparse.ArgumentParser) -> None:
-    """Declare --model, --weights, --device and --precision."""
+def add_network_options(
+    parser: argparse.ArgumentParser,
+    *,
+    model: str = DEFAULT_MODEL,
+    precision: str = 'auto',
+    only_given: bool = False,
+) -> None:
+    """Declare --model, --weights, --device and --precision.
+
+    model, precision: defaults, for the help.  only_given: None instead of them where an option is
+    not given.
+    """
+
+    def default(value: str) -> str | None:
+        return None if only_given else value
+
     add = parser.add_argument
-    add('--model', default=DEFAULT_MODEL, help='a name of `zoedepth models` (%(default)s)')
+    add('--model', default=default(model), help=f'a name of `zoedepth models` ({model})')
     add(
         '--weights',
         metavar='FILE',
         help="the model's weights, or 'random' (default: the released ones, downloaded once)",
     )
-    add('--device', default='auto', help='auto, cpu, cuda or cuda:N (%(default)s)')
-    add('--precision', default='auto', choices=PRECISIONS, help='of the network (%(default)s)')
+    add('--device', default=default('auto'), help='auto, cpu, cuda or cuda:N (auto)')
+    add(
+        '--precision',
+        default=default(precision),
+        choices=PRECISIONS,
+        help=f'of the network ({precision})',
+    )
 
 
 def quantity(

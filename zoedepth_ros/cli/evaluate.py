@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from zoedepth_ros.cli.arguments import (
     DEFAULT_MODEL,
-    PRECISIONS,
+    add_network_options,
     at_least,
     refuse_idle,
     steps_per_m,
@@ -108,17 +108,12 @@ def add_data_arguments(parser: argparse.ArgumentParser, names: str) -> None:
     )
     add('--diode-mask', action='store_true', help="apply DIODE's mask (the paper does not)")
     add('--skip-damaged', action='store_true', help='skip missing and damaged files')
-    add(
-        '--model',
-        help=f'a name of `zoedepth models` ({DEFAULT_MODEL}; for rendered data {SYNTHETIC_MODEL})',
+    add_network_options(
+        parser,
+        model=f'{DEFAULT_MODEL}; for rendered data {SYNTHETIC_MODEL}',
+        precision=DEFAULT_PRECISION,
+        only_given=True,
     )
-    add(
-        '--weights',
-        metavar='FILE',
-        help="the model's weights, or 'random' (default: the released ones, downloaded once)",
-    )
-    add('--device', default='auto', help='auto, cpu, cuda or cuda:N (%(default)s)')
-    add('--precision', choices=PRECISIONS, help=f'({DEFAULT_PRECISION})')
 
 
 def run(args: argparse.Namespace) -> int:
@@ -305,7 +300,7 @@ def open_network(args: argparse.Namespace, head: str = AUTO) -> NetworkPredictor
     if args.dataset == TRAJECTORY and not in_torch:
         raise ValueError(f'{TRAJECTORY} is for networks in torch, not for {args.weights}')
     default, precision = (DEFAULT_PRECISION if in_torch else AUTO), args.precision
-    predictor = open_predictor(model, args.weights, args.device, precision or default)
+    predictor = open_predictor(model, args.weights, args.device or AUTO, precision or default)
     check_head(head, predictor.heads)
     return cast('NetworkPredictor', predictor)
 

@@ -22,14 +22,13 @@ from zoedepth_ros.terminal import print_anything
 
 COMMANDS = (
     *('predict', 'models', 'download', 'calibrate', 'calibrate uncertainty', 'evaluate'),
-    *('compare', 'train', 'scenes', 'bag', 'view', 'export', 'check', 'benchmark'),
+    *('compare', 'train', 'bag', 'view', 'export', 'check', 'benchmark'),
 )
 """Subcommands, in the order of the help."""
 
 _MODULES = {
     'calibrate uncertainty': 'calibrate_uncertainty',
     'compare': 'compare_scores',
-    'scenes': 'render_scenes',
 }
 """Subcommand -> module of this folder, if its name differs."""
 

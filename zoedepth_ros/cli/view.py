@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from zoedepth_ros.cli.arguments import (
     DEFAULT_MODEL,
-    PRECISIONS,
+    add_network_options,
     at_least,
     rate_hz,
     refuse_idle,
@@ -80,10 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='ADDRESS',
         help='of --serve; 0.0.0.0 lets every machine of your networks look (only this one)',
     )
-    add('--model', help=f'a name of `zoedepth models` ({DEFAULT_MODEL})')
-    add('--weights', metavar='FILE', help="the model's weights, or 'random' (default: released)")
-    add('--device', help='auto, cpu, cuda or cuda:N (auto)')
-    add('--precision', choices=PRECISIONS, help='(auto)')
+    add_network_options(parser, only_given=True)
     add('--image', metavar='TOPIC', help='images of a recording')
     add('--camera-info', metavar='TOPIC', help='their calibration, or that of a live topic')
     add('--depth-topic', metavar='TOPIC', help='recorded depth (/depth/image)')

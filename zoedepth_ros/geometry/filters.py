@@ -183,8 +183,6 @@ def write_depth(
 def flying_pixels(
     depth_m: Map,
     *,
-    max_jump: float | None = None,
-    width_px: int | None = None,
     network_width: int = TUNED_WIDTH_PX,
     strides: tuple[int, int] = (1, 1),
     workspace: Workspace | None = None,
@@ -195,17 +193,14 @@ def flying_pixels(
     is linear in the pixel coordinates on every plane, so a plane has a constant gradient and a
     ramp is a narrow peak of the gradient, which a white top-hat filter finds.
 
-    depth_m: (H, W) [m]; NaN and infinity count as infinitely far.  max_jump: largest change of the
-    inverse depth across a pixel, relative to its value, beyond the slope of the surface; by
-    default 4 % for 640 columns from a network of 512 columns, less where a ramp takes more
-    columns.  width_px: widest ramp to find.  network_width: columns of the network's input [px].
+    depth_m: (H, W) [m]; NaN and infinity count as infinitely far.  network_width: columns of the
+    network's input [px].
     strides: compute the marks of every n-th row and column only, as `decimate` selects them.
     workspace: the marks are valid until its next use.
     """
     workspace = workspace or Workspace()
-    size = widest_ramp_px(depth_m.shape[1]) if width_px is None else width_px | 1
-    if max_jump is None:
-        max_jump = largest_jump(depth_m.shape[1], network_width)
+    size = widest_ramp_px(depth_m.shape[1])
+    max_jump = largest_jump(depth_m.shape[1], network_width)
     rows, columns = stride_slice(strides[0]), stride_slice(strides[1])
     marks = workspace.array('marks', depth_m[rows, columns].shape, np.bool_)
     marks[...] = False
@@ -231,9 +226,11 @@ def flying_pixels(
 
 
 def largest_jump(width: int, network_width: int) -> float:
-    """Return the default of `max_jump` in `flying_pixels`.
+    """Return the largest change of the inverse depth across a pixel, relative to its value.
 
-    width: columns of the image [px]; network_width: columns of the network's input [px].
+    It is beyond the slope of the surface: 4 % for 640 columns from a network of 512 columns, less
+    where a ramp takes more columns.  width: columns of the image [px]; network_width: columns of
+    the network's input [px].
     """
     return min(LARGEST_JUMP, JUMP * math.sqrt(network_width / TUNED_WIDTH_PX) / width)
 

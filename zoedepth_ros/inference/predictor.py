@@ -33,6 +33,7 @@ from zoedepth_ros.inference.result import (
 from zoedepth_ros.inference.runtimes.cuda_graphs import CapturedForward, GraphDevice
 from zoedepth_ros.inference.runtimes.optimize import OptimizedNetwork
 from zoedepth_ros.inference.uncertainty import UncertaintyMaps
+from zoedepth_ros.model.zoedepth import of_images
 
 Result = TypeVar('Result')
 
@@ -279,7 +280,7 @@ class TorchPredictor(SingleImagePredictor):
         found: dict[int, Tensor] = {}
         for head in set(heads):
             rows = [row for row, name in enumerate(heads) if name == head]
-            decoded = self._maps(features.rows(rows), head)
+            decoded = self._maps(of_images(features, rows), head)
             for row, own in zip(rows, decoded, strict=True):
                 found[row] = self._forward.preprocessing.to_image_size(own[None], *sizes[row])[0]
         return [found[row] for row in range(len(heads))]

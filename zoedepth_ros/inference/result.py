@@ -195,54 +195,36 @@ def convention_of(predictor: object) -> Convention:
 class DepthPredictor(Protocol):
     """Predict depth from images; the interface that the command line uses."""
 
-    @property
-    def model_name(self) -> str:
-        """Name of the preset, such as 'ZoeD_M12_NK'."""
-        ...
+    model_name: str
+    """Name of the preset, such as 'ZoeD_M12_NK'."""
 
-    @property
-    def heads(self) -> tuple[str, ...]:
-        """Heads of the model, in the order ('indoor', 'outdoor')."""
-        ...
+    heads: tuple[str, ...]
+    """Heads of the model, in the order ('indoor', 'outdoor')."""
 
-    @property
-    def device(self) -> str:
-        """Device of the network: 'cpu', 'cuda:0'."""
-        ...
+    device: str
+    """Device of the network: 'cpu', 'cuda:0'."""
 
-    @property
-    def precision(self) -> str:
-        """'fp32', 'bf16' or 'fp16'."""
-        ...
+    precision: str
+    """'fp32', 'bf16' or 'fp16'."""
 
-    @property
-    def weights_origin(self) -> str:
-        """Source of the parameters: 'random', or the file with its format and checksum."""
-        ...
+    weights_origin: str
+    """Source of the parameters: 'random', or the file with its format and checksum."""
 
-    @property
-    def weights_warning(self) -> str:
-        """Warning to display for weights other than the released ones; '' for none."""
-        ...
+    weights_warning: str
+    """Warning to display for weights other than the released ones; '' for none."""
 
-    @property
-    def training_hfov_rad(self) -> float:
-        """Horizontal field of view of the training camera [rad]; 0.0 if unknown.
+    training_hfov_rad: float
+    """Horizontal field of view of the training camera [rad]; 0.0 if unknown.
 
-        Depth is predicted as if the image were of this camera; the pipeline corrects it for
-        others.
-        """
-        ...
+    Depth is predicted as if the image were of this camera; the pipeline corrects it for
+    others.
+    """
 
-    @property
-    def focal_exponent(self) -> float:
-        """Exponent of the ratio of focal lengths in that factor, above 0 and at most 1."""
-        ...
+    focal_exponent: float
+    """Exponent of the ratio of focal lengths in that factor, above 0 and at most 1."""
 
-    @property
-    def uncertainty_maps(self) -> UncertaintyMaps:
-        """Calibration of the uncertainty of each head; {} if the weights have none."""
-        ...
+    uncertainty_maps: UncertaintyMaps
+    """Calibration of the uncertainty of each head; {} if the weights have none."""
 
     @property
     def optimization_note(self) -> str:

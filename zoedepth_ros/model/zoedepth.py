@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -31,17 +30,13 @@ class Features(NamedTuple):
     relative_depth: Tensor
     """Inverse depth without unit (B, 1, H, W)."""
 
-    def rows(self, rows: Sequence[int]) -> Features:
-        """Select these images of the batch."""
-        if list(rows) == list(range(len(self.seed))):
-            return self
-        picked = list(rows)
-        return Features(
-            self.seed[picked],
-            tuple(level[picked] for level in self.levels),
-            self.relative_features[picked],
-            self.relative_depth[picked],
-        )
+
+def of_images(features: Any, rows: list[int]) -> Any:
+    """Select these images of a batch; features: `Features`, or those of a fused network."""
+    if rows == list(range(len(features.seed))):
+        return features
+    parts = (x[rows] if isinstance(x, Tensor) else [y[rows] for y in x] for x in features)
+    return features._make(parts)
 
 
 class Prediction(NamedTuple):

@@ -73,11 +73,6 @@ class SequencePredictor:
         self._camera: Camera | None = None
         self._noted: set[str] = set()
 
-    @property
-    def lacks_camera(self) -> bool:
-        """Whether the latest depth is uncorrected because its camera is unknown."""
-        return self._pipeline.lacks_camera
-
     def __call__(
         self,
         rgb: NDArray[np.uint8],

@@ -45,10 +45,9 @@ def si_log(
     ground_truth_m: Tensor,
     mask: Tensor,
     *,
-    beta: float = 0.15,
     add_up: AddUp = local_only,
 ) -> Tensor:
-    """Return 10 sqrt(var(g) + beta mean(g)^2) of g = ln(depth) - ln(ground truth), in float32.
+    """Return 10 sqrt(var(g) + 0.15 mean(g)^2) of g = ln(depth) - ln(ground truth), in float32.
 
     depth_m: (B, 1, h, w) [m], brought to the truth's size.  ground_truth_m, mask: (B, 1, H, W).
     var is the unbiased one over all pixels of the batch.  Source: ZoeDepth's training code (after
@@ -62,7 +61,7 @@ def si_log(
         mean = add_up(difference.sum()) / count
         # The mean is a constant here: the terms in its derivative sum to zero over the batch.
         variance = add_up((difference - mean.detach()).square().sum()) / (count - 1)
-        return 10.0 * (variance + beta * mean.square()).sqrt()
+        return 10.0 * (variance + 0.15 * mean.square()).sqrt()
 
 
 def log_error(

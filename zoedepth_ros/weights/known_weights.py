@@ -58,8 +58,6 @@ class ModelSource:
     """Heads of the network, a subset of ('indoor', 'outdoor'); () for relative depth only."""
     parameters: int | None
     """Number of parameters; None if unknown."""
-    licence: str
-    """SPDX name of the licence of the weights."""
     purpose: str
     """One line about its use."""
     hugging_face: HuggingFaceFile | None = None
@@ -74,7 +72,6 @@ def _midas(name: str, parameters: int, about_bytes: int, presets: str) -> ModelS
         kind='initial',
         heads=(),
         parameters=parameters,
-        licence='MIT',
         purpose=f'MiDaS v3.1, relative depth: initial weights for training {presets}',
         github=GithubAsset(f'{_MIDAS_RELEASE}{name}.pt', about_bytes),
     )
@@ -89,7 +86,6 @@ _MODELS = (
         kind='released',
         heads=('indoor', 'outdoor'),
         parameters=346_100_000,
-        licence='MIT',
         purpose='indoor and outdoor: a router selects the head',
         hugging_face=HuggingFaceFile(
             'Intel/zoedepth-nyu-kitti', 'model.safetensors', 1_380_000_000
@@ -101,7 +97,6 @@ _MODELS = (
         kind='released',
         heads=('indoor',),
         parameters=344_820_000,
-        licence='MIT',
         purpose='indoor scenes up to about 10 m (trained on NYU Depth v2)',
         hugging_face=HuggingFaceFile('Intel/zoedepth-nyu', 'model.safetensors', 1_375_000_000),
         github=GithubAsset(_ZOEDEPTH_RELEASE + 'ZoeD_M12_N.pt', 1_443_000_000),
@@ -111,7 +106,6 @@ _MODELS = (
         kind='released',
         heads=('outdoor',),
         parameters=344_820_000,
-        licence='MIT',
         purpose='road scenes from a car, up to 80 m (trained on KITTI)',
         hugging_face=HuggingFaceFile('Intel/zoedepth-kitti', 'model.safetensors', 1_375_000_000),
         github=GithubAsset(_ZOEDEPTH_RELEASE + 'ZoeD_M12_K.pt', 1_443_000_000),
@@ -121,7 +115,6 @@ _MODELS = (
         kind='embedded',
         heads=('indoor', 'outdoor'),
         parameters=None,
-        licence='MIT',
         purpose='no download, for first trials; trained on synthetic scenes',
     ),
     _midas('dpt_beit_large_384', 344_000_000, 1_405_000_000, 'ZoeD_M12_*'),

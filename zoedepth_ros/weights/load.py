@@ -18,13 +18,7 @@ from zoedepth_ros.errors import quoted
 from zoedepth_ros.files import replacing
 from zoedepth_ros.model.config import ModelConfig
 from zoedepth_ros.model.zoedepth import ZoeDepth
-from zoedepth_ros.weights.convert import (
-    Format,
-    from_hugging_face,
-    from_midas,
-    from_official,
-    variant_of,
-)
+from zoedepth_ros.weights.convert import from_hugging_face, from_midas, from_official, variant_of
 from zoedepth_ros.weights.errors import WeightsError, listing
 from zoedepth_ros.weights.read import CONFIG_KEY, FORMAT, FORMAT_KEY, Checkpoint, read_checkpoint
 
@@ -46,16 +40,10 @@ class LoadReport:
 
     path: Path
     """The file."""
-    format: Format
-    """Origin of its keys."""
     origin: str
     """Path, format and first digits of the checksum, for status messages."""
-    sha256: str
-    """Checksum of the file, hexadecimal."""
     metadata: Mapping[str, str]
     """Further metadata, such as 'trained_on' (a warning); empty for released files."""
-    untouched: tuple[str, ...] = ()
-    """Keys of the network that the file does not contain."""
 
     @property
     def training_hfov_rad(self) -> float:
@@ -109,7 +97,7 @@ def load_weights(model: ZoeDepth, path: str | Path) -> LoadReport:
         _copy(state_dict, model, expected=set(model.state_dict()))
     except WeightsError as error:
         raise WeightsError(f'{checkpoint.path}: {error}') from error
-    return _report(checkpoint)
+    return LoadReport(checkpoint.path, checkpoint.origin, checkpoint.metadata)
 
 
 def load_relative_weights(model: ZoeDepth, path: str | Path) -> LoadReport:
@@ -134,7 +122,7 @@ def load_relative_weights(model: ZoeDepth, path: str | Path) -> LoadReport:
         _copy(state_dict, model, expected=expected)
     except WeightsError as error:
         raise WeightsError(f'{checkpoint.path}: {error}') from error
-    return _report(checkpoint, untouched=tuple(sorted(model.state_dict().keys() - expected)))
+    return LoadReport(checkpoint.path, checkpoint.origin, checkpoint.metadata)
 
 
 def save_weights(
@@ -231,14 +219,3 @@ def _copy(state_dict: Mapping[str, Tensor], model: ZoeDepth, expected: Set[str])
 
 def _starting_with(prefixes: tuple[str, ...], tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: x for name, x in tensors.items() if name.startswith(prefixes)}
-
-
-def _report(checkpoint: Checkpoint, untouched: tuple[str, ...] = ()) -> LoadReport:
-    return LoadReport(
-        checkpoint.path,
-        checkpoint.format,
-        checkpoint.origin,
-        checkpoint.sha256,
-        checkpoint.metadata,
-        untouched,
-    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -45,15 +44,16 @@ def read(folder: Path, size: Size) -> tuple[NDArray[np.uint8], NDArray[np.float3
 class KnownDepth(SingleImagePredictor):
     """Return the depth of the rendered image of a size; implements BatchPredictor."""
 
-    model_name, heads = 'rendered', ('indoor', 'outdoor')
+    model_name = 'rendered'
+    heads: tuple[str, ...] = ('indoor', 'outdoor')
     device, precision = 'cpu', 'fp32'
     weights_origin, weights_warning, training_hfov_rad, focal_exponent = 'none', '', 0.0, 1.0
-    uncertainty_maps: ClassVar[UncertaintyMaps] = {}
     preprocess_ms = device_memory_mb = float('nan')
     optimization_note = ''
 
     def __init__(self, folder: Path, sizes: list[Size]) -> None:
         """Read the files of these sizes."""
+        self.uncertainty_maps: UncertaintyMaps = {}
         self.took_s = 0.0
         """Duration of the last call, which is not overhead of the node [s]."""
         self._results = {}

@@ -59,7 +59,8 @@ class ForeignPredictor(SingleImagePredictor):
     def __init__(self, session: Session, contract: Contract, origin: str) -> None:
         """origin: source of the file.  Raises ContractError if the file contradicts it."""
         self.contract = contract
-        self.model_name, self.heads = contract.name, (contract.domain,)
+        self.model_name = contract.name
+        self.heads: tuple[str, ...] = (contract.domain,)
         self.weights_origin = f'{origin}, licence {contract.license}'
         self.weights_warning = ''
         self.training_hfov_rad = contract.training_hfov_rad

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -38,18 +37,6 @@ class FusedFeatures(NamedTuple):
     """(B, H, W, relative_features)."""
     relative_depth: Tensor
     """Inverse depth without unit (B, 1, H, W)."""
-
-    def rows(self, rows: Sequence[int]) -> FusedFeatures:
-        """Select these images of the batch."""
-        if list(rows) == list(range(len(self.seed))):
-            return self
-        picked = list(rows)
-        return FusedFeatures(
-            self.seed[picked],
-            [level[picked] for level in self.hidden],
-            self.relative_features[picked],
-            self.relative_depth[picked],
-        )
 
 
 class FusedZoeDepth(nn.Module):
