@@ -10,7 +10,7 @@ from contextlib import suppress
 import pytest
 
 from zoedepth_ros import files
-from zoedepth_ros.errors import in_one_line, quoted, shortened
+from zoedepth_ros.errors import describe, in_one_line, quoted, shortened
 from zoedepth_ros.files import (
     WriteError,
     check_folder,
@@ -22,6 +22,7 @@ from zoedepth_ros.files import (
     replacing,
     write_file,
 )
+from zoedepth_ros.inference.result import ContextLost
 
 BOMB = 'a: &a [x, x, x, x, x, x, x, x, x]\n' + ''.join(
     f'{b}: &{b} [{", ".join(["*" + a] * 9)}]\n'
@@ -64,6 +65,25 @@ def test_a_long_error_is_shortened_to_one_line():
     assert len(text) <= 1000
     assert in_one_line(KeyError()) == 'KeyError()'
     assert shortened('abcdefgh', 5) == 'ab…gh'
+
+
+@pytest.mark.parametrize(
+    ('error', 'text'),
+    [
+        (ValueError('the value\nis odd'), 'the value is odd'),
+        (
+            FileNotFoundError(2, 'No such file or directory', 'a.bin'),
+            'a.bin: No such file or directory',
+        ),
+        (ContextLost('cuda:0: gone'), 'cuda:0: gone'),
+        (RuntimeError('mat1 and mat2\ncannot'), 'RuntimeError: mat1 and mat2 cannot'),
+        (KeyError('depth'), "KeyError: 'depth'"),
+        (IndexError(), 'IndexError()'),
+    ],
+    ids=['value', 'file', 'package', 'torch', 'key', 'empty'],
+)
+def test_only_errors_that_are_not_written_for_users_are_reported_with_their_class(error, text):
+    assert describe(error) == text
 
 
 @pytest.mark.parametrize(

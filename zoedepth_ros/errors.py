@@ -55,5 +55,12 @@ def explained(error: BaseException) -> str:
 
 
 def describe(error: BaseException) -> str:
-    """Return an error in one line, with its type unless it is meant for the user."""
-    return in_one_line(error) if isinstance(error, (ValueError, OSError)) else repr(error)
+    """Return an error in one line, with its class unless its message is written for the user.
+
+    That holds for ValueError, OSError and the errors that this package defines.
+    """
+    text, kind = in_one_line(error), type(error)
+    is_for_users = isinstance(error, (ValueError, OSError))
+    if is_for_users or kind.__module__.startswith(f'{__package__}.') or text == repr(error):
+        return text
+    return f'{kind.__name__}: {text}'

@@ -82,10 +82,13 @@ def test_compose_starts_what_exists():
         assert not list(checks.problems(service['command']))
         profile = service['environment']['FASTDDS_DEFAULT_PROFILES_FILE']
         assert profile.endswith('/share/zoedepth_ros/config/fastdds.xml')
+        assert service['init']
+        assert service['environment']['TINI_KILL_PROCESS_GROUP'] == 1
 
 
 def test_the_image_builds_on_an_official_one_and_copies_what_is_there():
     text = (ROOT / 'docker' / 'Dockerfile').read_text()
     assert re.search(r'^FROM ros:\$\{ROS_DISTRO\}-ros-base$', text, re.M)
+    assert 'STOPSIGNAL SIGINT\n' in text  # the only one on which ros2 launch ends its nodes
     for line in re.findall(r'^COPY (.+)$', text, re.M):
         assert all((ROOT / name).exists() for name in shlex.split(line)[:-1])

@@ -267,7 +267,7 @@ def test_a_context_lost_while_the_network_is_loaded_ends_the_process_with_the_sa
         wait_until(lambda: status)  # the last one comes to who is connected
         assert not peer.transition(Transition.TRANSITION_CONFIGURE)
     assert node.wait() == 75
-    node.wait_for_log('configure failed: ContextLost(')
+    node.wait_for_log('configure failed: cuda:0: CUDA error: unspecified launch failure')
     node.wait_for_log('the CUDA context is lost, the process ends')
     if not autostart:
         wait_until(lambda: status.last.state == Status.STATE_FAILED)
@@ -282,7 +282,7 @@ def test_a_context_lost_while_a_changed_network_is_loaded_ends_the_process_with_
     assert peer.set_parameters(network__width=256) == ['']
     assert not peer.transition(Transition.TRANSITION_ACTIVATE)
     assert node.wait() == 75
-    node.wait_for_log('activate failed: ContextLost(')
+    node.wait_for_log('activate failed: cuda:0: CUDA error: unspecified launch failure')
 
 
 def test_a_context_lost_in_a_recovery_ends_the_process_with_the_same_code(peer, start):

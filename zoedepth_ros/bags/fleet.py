@@ -21,7 +21,7 @@ from zoedepth_ros.bags.finished import fingerprint, finished, request
 from zoedepth_ros.bags.mcap_writer import partial_path
 from zoedepth_ros.bags.pieces import Span, predict_piece
 from zoedepth_ros.bags.plan import DepthOptions, Plan, Report, make_plan
-from zoedepth_ros.errors import EXIT_CONTEXT_LOST, in_one_line
+from zoedepth_ros.errors import EXIT_CONTEXT_LOST, describe, in_one_line
 from zoedepth_ros.inference.contract import contract_file
 from zoedepth_ros.inference.result import ContextLost, DepthPredictor, check_head
 
@@ -228,11 +228,10 @@ class Worker:
 
 
 def _failure(job: Job, error: BaseException) -> str:
-    """Return which recording failed and why, in one line, with the type of an unexpected error."""
-    text = in_one_line(error)
+    """Return which recording failed and why, in one line."""
+    text = describe(error)
     if not isinstance(error, (ValueError, OSError)):
         logging.getLogger(__name__).debug('%s failed', job.source, exc_info=error)
-        text = f'{type(error).__name__}: {text}'
     is_named = str(job.source) in text or str(job.target) in text
     return text if is_named else f'{job.source}: {text}'
 

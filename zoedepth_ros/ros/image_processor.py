@@ -13,12 +13,7 @@ from rclpy.clock import Clock
 
 from zoedepth_ros.environment import lost_for_size
 from zoedepth_ros.errors import describe
-from zoedepth_ros.inference.result import (
-    DepthPredictor,
-    DepthResult,
-    InferenceError,
-    convention_of,
-)
+from zoedepth_ros.inference.result import DepthPredictor, DepthResult, convention_of
 from zoedepth_ros.messages.camera import CalibratedCamera, CameraTracker
 from zoedepth_ros.messages.camera_info import UNUSABLE, CameraUnknown, KnownCamera
 from zoedepth_ros.messages.compressed import DEPTH_TOPIC
@@ -151,7 +146,7 @@ class ImageProcessor:
 
     def fail(self, error: Exception) -> None:
         """Give up the present image because of an error."""
-        self.drop(FAILED, str(error) if isinstance(error, InferenceError) else describe(error))
+        self.drop(FAILED, describe(error))
 
     def prepare(self, image: ReceivedImage) -> PreparedImage | None:
         """Decide what the network is to predict; None when there is nothing to do."""
