@@ -18,7 +18,7 @@ from zoedepth_ros.bags.add_depth import add_depth
 from zoedepth_ros.bags.cdr import DOMAIN, decode, definition
 from zoedepth_ros.bags.errors import Damage, RecordingError
 from zoedepth_ros.bags.mcap_writer import partial_path
-from zoedepth_ros.bags.plan import DepthOptions, make_plan
+from zoedepth_ros.bags.plan import DepthOptions, Job, make_plan
 from zoedepth_ros.bags.recording import open_recording
 from zoedepth_ros.inference.result import ContextLost, InferenceError
 
@@ -29,7 +29,7 @@ def by_red(rgb, head):
 
 
 def convert(source, target, predictor=None, **options):
-    plan = make_plan(source, target, bags.options(**options))
+    plan = make_plan(Job(source, target, bags.options(**options)))
     return add_depth(plan, predictor or FakePredictor(by_red))
 
 
@@ -86,22 +86,22 @@ def test_of_images_and_their_compressed_copy_the_images_are_taken(tmp_path):
     depth = bags.compressed(bags.rgb_image(0), 10**18, '/range/image/compressedDepth')
     copies = [bags.compressed(bags.rgb_image(n), 10**18 + n * 10**8) for n in range(3)]
     source = bags.write_mcap(tmp_path / 'in.mcap', [*bags.drive(3), *copies, depth])
-    assert make_plan(source, tmp_path / 'out.mcap', DepthOptions()).inputs.image == bags.IMAGE
+    assert make_plan(Job(source, tmp_path / 'out.mcap', DepthOptions())).inputs.image == bags.IMAGE
     other = bags.image(bags.rgb_image(0), 10**18, '/rear/image')
     source = bags.write_mcap(tmp_path / 'two.mcap', [*bags.drive(3), other])
     with pytest.raises(RecordingError, match=r'choose one with --image; .*/rear/image'):
-        make_plan(source, tmp_path / 'out.mcap', DepthOptions())
+        make_plan(Job(source, tmp_path / 'out.mcap', DepthOptions()))
 
 
 @pytest.mark.parametrize('kind', [np.float32, np.uint16])
 def test_of_images_and_depth_the_images_are_taken(tmp_path, kind):
     ranged = bags.depth(np.zeros(bags.SIZE, kind), 10**18, '/range/image')
     source = bags.write_mcap(tmp_path / 'in.mcap', [ranged, *bags.drive(3)])
-    assert make_plan(source, tmp_path / 'out.mcap', DepthOptions()).inputs.image == bags.IMAGE
+    assert make_plan(Job(source, tmp_path / 'out.mcap', DepthOptions())).inputs.image == bags.IMAGE
     broken = replace(ranged, topic='/broken/image', data=b'\0\1\0\0')
     source = bags.write_mcap(tmp_path / 'broken.mcap', [broken, ranged, *bags.drive(3)])
     with pytest.raises(RecordingError, match='choose one with --image; .*/broken/image'):
-        make_plan(source, tmp_path / 'out.mcap', DepthOptions())
+        make_plan(Job(source, tmp_path / 'out.mcap', DepthOptions()))
 
 
 @pytest.mark.parametrize(
@@ -118,17 +118,17 @@ def test_a_recording_of_depth_alone_is_refused_by_name(tmp_path, topics, encodin
     source = bags.write_mcap(tmp_path / 'depth.mcap', messages)
     for options in (DepthOptions(), DepthOptions(image=topics[0])):
         with pytest.raises(RecordingError, match=rf'^{topics[0]} holds depth \({encoding}\), not'):
-            make_plan(source, tmp_path / 'out.mcap', options)
+            make_plan(Job(source, tmp_path / 'out.mcap', options))
     source = bags.write_mcap(tmp_path / 'both.mcap', [*bags.drive(1), *messages])
     with pytest.raises(RecordingError, match=f'^{topics[0]} holds depth'):
-        make_plan(source, tmp_path / 'out.mcap', DepthOptions(image=topics[0]))
+        make_plan(Job(source, tmp_path / 'out.mcap', DepthOptions(image=topics[0])))
 
 
 def test_a_recording_of_compressed_depth_alone_is_refused_by_name(tmp_path):
     depth = bags.compressed(bags.rgb_image(0), 10**18, '/range/image/compressedDepth')
     source = bags.write_mcap(tmp_path / 'depth.mcap', [depth])
     with pytest.raises(RecordingError, match='^/range/image/compressedDepth holds depth'):
-        make_plan(source, tmp_path / 'out.mcap', DepthOptions())
+        make_plan(Job(source, tmp_path / 'out.mcap', DepthOptions()))
 
 
 def test_a_field_of_view_stands_in_for_a_missing_calibration(tmp_path):
@@ -309,7 +309,7 @@ def test_a_killed_process_leaves_work_that_is_finished(tmp_path):
         from pathlib import Path
         from fake_predictor import FakePredictor
         from zoedepth_ros.bags.add_depth import add_depth
-        from zoedepth_ros.bags.plan import DepthOptions, make_plan
+        from zoedepth_ros.bags.plan import DepthOptions, Job, make_plan
         count = 0
         def on_image():
             global count
@@ -317,7 +317,7 @@ def test_a_killed_process_leaves_work_that_is_finished(tmp_path):
             if count == 6:
                 os.kill(os.getpid(), signal.SIGKILL)
         source, target = Path({str(source)!r}), Path({str(tmp_path)!r}) / "out.mcap"
-        plan = make_plan(source, target, DepthOptions())
+        plan = make_plan(Job(source, target, DepthOptions()))
         add_depth(plan, FakePredictor(2.0), on_image)
     """
     path = os.pathsep.join(filter(None, [str(Path(__file__).parents[1] / 'support'), *sys.path]))

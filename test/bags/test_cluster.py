@@ -21,9 +21,9 @@ from waiting import PATIENCE_S, wait_until
 
 from zoedepth_ros.bags import cluster as cluster_module
 from zoedepth_ros.bags.cluster import run_with_ray
-from zoedepth_ros.bags.fleet import Counts, Job, run_here
+from zoedepth_ros.bags.fleet import Counts, run_here
 from zoedepth_ros.bags.mcap_writer import McapWriter
-from zoedepth_ros.bags.plan import DepthOptions
+from zoedepth_ros.bags.plan import DepthOptions, Job
 
 IMAGES = 8
 STORE_BYTES = 80 << 20

@@ -4,8 +4,8 @@ import bags
 import pytest
 from fake_model import DyingModel, FakeModel
 
-from zoedepth_ros.bags.fleet import Counts, Job, file_identity, run_here, run_with_processes
-from zoedepth_ros.bags.plan import DepthOptions
+from zoedepth_ros.bags.fleet import Counts, run_here, run_with_processes
+from zoedepth_ros.bags.plan import DepthOptions, Job, file_identity
 
 
 def jobs(folder):

@@ -17,8 +17,8 @@ from fake_model import FakeModel
 from fuzzing import CASES
 from mcap.writer import CompressionType, Writer
 
-from zoedepth_ros.bags.fleet import Counts, Job, run_here
-from zoedepth_ros.bags.plan import DepthOptions, Report
+from zoedepth_ros.bags.fleet import Counts, run_here
+from zoedepth_ros.bags.plan import DepthOptions, Job, Report
 
 FILES = CASES // 10 or 150
 RAW = re.compile(r'object at 0x|Error\(|Traceback|\\x[0-9a-f]{2}.{400}')

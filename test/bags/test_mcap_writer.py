@@ -13,7 +13,7 @@ from zoedepth_ros.bags.add_depth import add_depth
 from zoedepth_ros.bags.contents import Channel, Message
 from zoedepth_ros.bags.errors import RecordingError, ResumeError
 from zoedepth_ros.bags.mcap_writer import McapWriter, memory_path, partial_path
-from zoedepth_ros.bags.plan import DepthOptions, make_plan
+from zoedepth_ros.bags.plan import DepthOptions, Job, make_plan
 from zoedepth_ros.inference.result import InferenceError
 
 CHATTER = Channel('/chatter', 'std_msgs/msg/String', '', b'')
@@ -118,12 +118,12 @@ def test_a_folder_of_that_name_is_called_so_before_the_work(tmp_path):
     source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(1))
     (tmp_path / 'p.mcap').mkdir()
     with pytest.raises(RecordingError, match='p.mcap is a folder'):
-        make_plan(source, tmp_path / 'p.mcap', DepthOptions(), overwrite=True)
+        make_plan(Job(source, tmp_path / 'p.mcap', DepthOptions(), overwrite=True))
 
 
 def convert(source, target, predictor=None, *, overwrite=False, **options):
     plan = make_plan(
-        source, target, bags.options(router_rate_hz=0.0, **options), overwrite=overwrite
+        Job(source, target, bags.options(router_rate_hz=0.0, **options), overwrite=overwrite)
     )
     return add_depth(plan, predictor or switching_predictor())
 
@@ -207,7 +207,7 @@ def test_resumed_work_with_head_switches_is_the_uninterrupted_work(tmp_path, dri
             if seen[0] > IMAGES - stop_at:
                 raise StoppedError
 
-        plan = make_plan(source, target, bags.options(domain=True, router_rate_hz=0.0))
+        plan = make_plan(Job(source, target, bags.options(domain=True, router_rate_hz=0.0)))
         with pytest.raises(StoppedError):
             add_depth(plan, switching_predictor(), advance)
     os.truncate(partial, min(cuts[0], partial.stat().st_size))
@@ -338,7 +338,7 @@ def test_all_that_has_a_memory_is_as_in_uninterrupted_work(tmp_path, seed):
     for cut in sorted(chance.sample(range(len(whole)), 3), reverse=True):
         os.truncate(partial_path(target), min(cut, partial_path(target).stat().st_size))
         work, stop = (
-            make_plan(source, target, bags.options(router_rate_hz=0.0, **options)),
+            make_plan(Job(source, target, bags.options(router_rate_hz=0.0, **options))),
             chance.randrange(1, IMAGES),
         )
         with pytest.raises(StoppedError):
@@ -410,7 +410,7 @@ def test_resumed_work_with_scale_and_filters_is_the_uninterrupted_work(
         os.truncate(partial_path(target), min(cut, partial_path(target).stat().st_size))
         if chance.random() < 0.3:  # a power cut takes states along
             os.truncate(memory_path(target), chance.randrange(memory_path(target).stat().st_size))
-        work = make_plan(source, target, bags.options(router_rate_hz=0.0, **options))
+        work = make_plan(Job(source, target, bags.options(router_rate_hz=0.0, **options)))
         with pytest.raises(StoppedError):
             add_depth(work, predictor(), stop_after(chance.randrange(1, IMAGES)))
     convert(source, target, predictor(), **options)
@@ -439,7 +439,7 @@ def test_the_state_of_unfinished_work_stays_small(tmp_path, monkeypatch):
         stop = stop_after(count)
         with pytest.raises(StoppedError):
             add_depth(
-                make_plan(source, target, bags.options(router_rate_hz=0.0, **options)),
+                make_plan(Job(source, target, bags.options(router_rate_hz=0.0, **options))),
                 predictor(),
                 look,
             )

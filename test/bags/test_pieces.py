@@ -9,7 +9,7 @@ from fake_predictor import FakePredictor
 
 from zoedepth_ros.bags.add_depth import add_depth
 from zoedepth_ros.bags.pieces import piece_path, predict_piece, spans
-from zoedepth_ros.bags.plan import DepthOptions, make_plan
+from zoedepth_ros.bags.plan import DepthOptions, Job, make_plan
 from zoedepth_ros.inference.result import InferenceError
 
 IMAGES = 24
@@ -51,9 +51,9 @@ def switching(**options) -> FakePredictor:
 def test_parts_together_are_one_run(tmp_path, options, most_calls):
     source = bags.write_mcap(tmp_path / 'in.mcap', drive())
     options = bags.options(**options)
-    whole = make_plan(source, tmp_path / 'whole.mcap', options)
+    whole = make_plan(Job(source, tmp_path / 'whole.mcap', options))
     report = add_depth(whole, switching(), request='{}')
-    plan = make_plan(source, tmp_path / 'out.mcap', options)
+    plan = make_plan(Job(source, tmp_path / 'out.mcap', options))
     parts = spans(IMAGES, 4)
     assert [tuple(part) for part in parts] == [(1, 7), (7, 13), (13, 19), (19, 25)]
     for part in reversed(parts):
@@ -63,13 +63,13 @@ def test_parts_together_are_one_run(tmp_path, options, most_calls):
     assert last.calls <= most_calls
     assert again == report
     assert again.skipped['inference failed'] == 1
-    assert plan.target.read_bytes() == whole.target.read_bytes()
+    assert plan.job.target.read_bytes() == whole.job.target.read_bytes()
     assert sorted(path.name for path in tmp_path.glob('out*')) == ['out.mcap']
 
 
 def test_other_files_named_like_parts_are_left_alone(tmp_path):
     source = bags.write_mcap(tmp_path / 'in.mcap', drive())
-    plan = make_plan(source, tmp_path / 'out.mcap', bags.options(router_mode='outdoor'))
+    plan = make_plan(Job(source, tmp_path / 'out.mcap', bags.options(router_mode='outdoor')))
     own = tmp_path / 'out.mcap.piece_notes.txt'
     own.write_text('mine')
     linked = tmp_path / 'out.mcap.piece_1_2'
@@ -85,9 +85,9 @@ def test_other_files_named_like_parts_are_left_alone(tmp_path):
 def test_a_part_that_was_stopped_is_gone_on_with(tmp_path):
     size = (300, 400)
     source = bags.write_mcap(tmp_path / 'in.mcap', drive(size))
-    plan = make_plan(source, tmp_path / 'out.mcap', DepthOptions())
+    plan = make_plan(Job(source, tmp_path / 'out.mcap', DepthOptions()))
     (part,) = spans(IMAGES, 1)
-    file = piece_path(plan.target, part)
+    file = piece_path(plan.job.target, part)
     predict_piece(plan, switching(), part)
     whole = file.read_bytes()
     file.unlink()
@@ -104,11 +104,11 @@ def test_a_part_that_was_stopped_is_gone_on_with(tmp_path):
 
 def test_parts_of_other_work_are_passed_over(tmp_path):
     source = bags.write_mcap(tmp_path / 'in.mcap', drive())
-    whole = make_plan(source, tmp_path / 'whole.mcap', DepthOptions())
+    whole = make_plan(Job(source, tmp_path / 'whole.mcap', DepthOptions()))
     add_depth(whole, switching())
-    plan = make_plan(source, tmp_path / 'out.mcap', DepthOptions())
+    plan = make_plan(Job(source, tmp_path / 'out.mcap', DepthOptions()))
     parts = spans(IMAGES, 3)
     predict_piece(plan, FakePredictor(7.0, precision='bf16'), parts[0])
     predict_piece(plan, FakePredictor(7.0), parts[1], request='another')
     add_depth(plan, switching(), parts=parts)
-    assert plan.target.read_bytes() == whole.target.read_bytes()
+    assert plan.job.target.read_bytes() == whole.job.target.read_bytes()

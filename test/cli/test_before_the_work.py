@@ -228,10 +228,10 @@ def recording(place):
     from fake_predictor import FakePredictor
 
     from zoedepth_ros.bags.add_depth import add_depth
-    from zoedepth_ros.bags.plan import DepthOptions, make_plan
+    from zoedepth_ros.bags.plan import DepthOptions, Job, make_plan
 
     source = bags.write_mcap(place / 'in.mcap', bags.drive(1))
-    add_depth(make_plan(source, place / 'depth.mcap', DepthOptions()), FakePredictor(2.0))
+    add_depth(make_plan(Job(source, place / 'depth.mcap', DepthOptions())), FakePredictor(2.0))
 
 
 @pytest.mark.parametrize(

@@ -88,11 +88,11 @@ def test_a_recording_with_depth_needs_no_model(tmp_path, monkeypatch):
     import bags
 
     from zoedepth_ros.bags.add_depth import add_depth
-    from zoedepth_ros.bags.plan import DepthOptions, make_plan
+    from zoedepth_ros.bags.plan import DepthOptions, Job, make_plan
 
     source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(2))
     target = tmp_path / 'out.mcap'
-    add_depth(make_plan(source, target, DepthOptions()), FakePredictor(2.0))
+    add_depth(make_plan(Job(source, target, DepthOptions())), FakePredictor(2.0))
     monkeypatch.setattr('zoedepth_ros.build.build_predictor', None)
     assert main(['view', str(target), '--save', str(tmp_path / 'view.rrd')]) == 0
     assert 'points' in entities(tmp_path / 'view.rrd')

@@ -206,10 +206,10 @@ def test_depth_can_be_added_to_the_bag_once_more(recorded, tmp_path):
     from fake_predictor import FakePredictor
 
     from zoedepth_ros.bags.add_depth import add_depth
-    from zoedepth_ros.bags.plan import DepthOptions, make_plan
+    from zoedepth_ros.bags.plan import DepthOptions, Job, make_plan
 
     options = DepthOptions(image='/image', depth_topic='/again/depth/image')
-    plan = make_plan(recorded.folder / 'demo.mcap', tmp_path / 'out.mcap', options)
+    plan = make_plan(Job(recorded.folder / 'demo.mcap', tmp_path / 'out.mcap', options))
     report = add_depth(plan, FakePredictor(2.0))
     assert report.depths == report.images > 5
     assert len(bags.read_mcap(tmp_path / 'out.mcap')) > report.depths

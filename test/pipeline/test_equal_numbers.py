@@ -18,7 +18,7 @@ from processor_bench import ALL, Bench
 from ros_harness import camera_info_message
 
 from zoedepth_ros.bags.add_depth import add_depth
-from zoedepth_ros.bags.plan import OPTIONAL, DepthOptions, make_plan
+from zoedepth_ros.bags.plan import OPTIONAL, DepthOptions, Job, make_plan
 from zoedepth_ros.cli.main import main
 from zoedepth_ros.media.files import write_image
 from zoedepth_ros.pipeline.settings import settings_from
@@ -133,7 +133,7 @@ def of_node():
 def test_a_recording_has_the_messages_of_the_node(tmp_path, of_node):
     source = recording(tmp_path / 'in.mcap')
     options = DepthOptions(settings=settings_from(SETTINGS), added=frozenset(OPTIONAL.values()))
-    add_depth(make_plan(source, tmp_path / 'out.mcap', options), Predictor())
+    add_depth(make_plan(Job(source, tmp_path / 'out.mcap', options)), Predictor())
     recorded = {
         topic: bags.messages_of(tmp_path / 'out.mcap', f'/{topic}')
         for topic in ('depth/image', 'depth/points', 'depth/uncertainty', 'scan')
@@ -159,7 +159,7 @@ def test_the_router_output_is_recorded_when_the_node_publishes_it(tmp_path, of_n
 
     source = recording(tmp_path / 'in.mcap')
     options = DepthOptions(settings=settings_from(SETTINGS), added=frozenset({OPTIONAL['domain']}))
-    add_depth(make_plan(source, tmp_path / 'out.mcap', options), Predictor())
+    add_depth(make_plan(Job(source, tmp_path / 'out.mcap', options)), Predictor())
     domains = [
         decode(m.data, DOMAIN)
         for m in bags.read_mcap(tmp_path / 'out.mcap')

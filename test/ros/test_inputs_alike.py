@@ -15,7 +15,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from videos import write_mkv
 
 from zoedepth_ros.bags.add_depth import add_depth
-from zoedepth_ros.bags.plan import DepthOptions, make_plan
+from zoedepth_ros.bags.plan import DepthOptions, Job, make_plan
 from zoedepth_ros.cli import view
 from zoedepth_ros.cli.main import main
 from zoedepth_ros.messages.camera_info import CameraUnknown
@@ -180,7 +180,7 @@ def test_node_viewer_and_bag_say_the_same_about_a_mistaken_camera_info(tmp_path,
     notes = []
     (frame,) = recording_frames(source, note=notes.append)
     report = add_depth(
-        make_plan(source, tmp_path / 'out.mcap', DepthOptions()), FakePredictor(2.0)
+        make_plan(Job(source, tmp_path / 'out.mcap', DepthOptions())), FakePredictor(2.0)
     )
     assert words in ' '.join(of_node)
     assert tuple(notes) == of_node

@@ -14,7 +14,7 @@ from ros_harness import camera_info_message
 
 from zoedepth_ros.bags.add_depth import add_depth
 from zoedepth_ros.bags.errors import RecordingError
-from zoedepth_ros.bags.plan import DepthOptions, make_plan
+from zoedepth_ros.bags.plan import DepthOptions, Job, make_plan
 from zoedepth_ros.geometry.camera import Camera
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.pipeline.settings import settings_from
@@ -150,7 +150,7 @@ def options(**values):
 
 def test_a_recording_with_tf_gets_the_depth_of_the_node(tmp_path):
     source = recording(tmp_path / 'in.mcap')
-    report = add_depth(make_plan(source, tmp_path / 'out.mcap', options()), predictor())
+    report = add_depth(make_plan(Job(source, tmp_path / 'out.mcap', options())), predictor())
     recorded = depths(bags.messages_of(tmp_path / 'out.mcap', '/depth/image'))
     for ours, nodes in zip(recorded, depths(through_the_node().sent()), strict=True):
         np.testing.assert_array_equal(ours, nodes)
@@ -160,8 +160,8 @@ def test_a_recording_with_tf_gets_the_depth_of_the_node(tmp_path):
 def test_a_recording_without_tf_is_refused_and_a_wrong_frame_is_reported(tmp_path):
     without = recording(tmp_path / 'without.mcap', with_tf=False)
     with pytest.raises(RecordingError, match=r'scale.source motion .* no /tf'):
-        make_plan(without, tmp_path / 'out.mcap', options())
+        make_plan(Job(without, tmp_path / 'out.mcap', options()))
     source = recording(tmp_path / 'in.mcap')
     wrong = options(**{'scale.odometry_frame': 'wheels'})
-    report = add_depth(make_plan(source, tmp_path / 'out.mcap', wrong), predictor())
+    report = add_depth(make_plan(Job(source, tmp_path / 'out.mcap', wrong)), predictor())
     assert 'no transform from wheels' in report.assumptions['scale.source']

@@ -73,12 +73,12 @@ def test_a_recording_gives_images_with_their_camera(tmp_path, bags):
 @pytest.mark.parametrize('encoding', ['32FC1', '16UC1'])
 def test_recorded_depth_comes_with_its_image(tmp_path, bags, encoding):
     from zoedepth_ros.bags.add_depth import add_depth
-    from zoedepth_ros.bags.plan import make_plan
+    from zoedepth_ros.bags.plan import Job, make_plan
 
     source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(3))
     options = bags.options(depth_encoding=encoding, uncertainty=True)
     predictor = FakePredictor(lambda rgb, head: np.full((48, 64), 1 + rgb[0, 0, 0] / 10))
-    add_depth(make_plan(source, tmp_path / 'out.mcap', options), predictor)
+    add_depth(make_plan(Job(source, tmp_path / 'out.mcap', options)), predictor)
     frames = list(recording_frames(tmp_path / 'out.mcap'))
     with_depth = [f for f in frames if f.depth_m is not None]
     assert [(f.rgb[0, 0, 0], f.depth_m[5, 5]) for f in with_depth] == [(0, 1), (10, 2), (20, 3)]
@@ -135,12 +135,12 @@ def test_true_depth_beside_recorded_depth_is_not_taken_for_the_images(tmp_path, 
 
 def test_recorded_depth_reports_once_what_made_it(tmp_path, bags):
     from zoedepth_ros.bags.add_depth import add_depth
-    from zoedepth_ros.bags.plan import DepthOptions, make_plan
+    from zoedepth_ros.bags.plan import DepthOptions, Job, make_plan
 
     source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(2))
     predictor = FakePredictor(2.0)
     predictor.weights_warning = 'a fake: not depth'
-    add_depth(make_plan(source, tmp_path / 'out.mcap', DepthOptions()), predictor)
+    add_depth(make_plan(Job(source, tmp_path / 'out.mcap', DepthOptions())), predictor)
     first, second = recording_frames(tmp_path / 'out.mcap')
     assert f'**Model** {predictor.model_name}' in first.about
     assert '# A FAKE: NOT DEPTH' in first.about

@@ -50,14 +50,14 @@ def add_depth(
     Reading, predicting and writing overlap.
     """
     report = Report(warning=predictor.weights_warning)
-    damage = Damage(recover=plan.recover)
+    damage = Damage(recover=plan.job.recover)
     about = plan.about(predictor, request)
-    pieces = Pieces(plan.target, parts, about)
+    pieces = Pieces(plan.job.target, parts, about)
     with McapWriter(
-        plan.target,
-        compression=plan.options.compression,
-        overwrite=plan.overwrite,
-        resume=plan.resume,
+        plan.job.target,
+        compression=plan.job.options.compression,
+        overwrite=plan.job.overwrite,
+        resume=not plan.job.overwrite if plan.job.resume is None else plan.job.resume,
     ) as output:
         output.write(Metadata(ABOUT_DEPTH, about))  # compared with what is there, before the rest
         memory = output.remember(about)
@@ -78,7 +78,7 @@ def add_depth(
                     on_image()
     report.damage = list(dict.fromkeys((*plan.damage, *damage.notes)))
     if parts:
-        remove_pieces(plan.target)
+        remove_pieces(plan.job.target)
     return report
 
 

@@ -26,18 +26,17 @@ from zoedepth_ros.bags.errors import RecordingError, ResumeError
 from zoedepth_ros.bags.fleet import (
     TRIES,
     Counts,
-    Job,
     Model,
     Progress,
     Result,
     Task,
     Watcher,
     Worker,
-    file_identity,
     image_counts,
 )
 from zoedepth_ros.bags.mcap_writer import check_target
 from zoedepth_ros.bags.pieces import Span, piece_path, spans
+from zoedepth_ros.bags.plan import Job, file_identity
 from zoedepth_ros.errors import in_one_line
 from zoedepth_ros.inference.threads import thread_environment
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, MutableSequence, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,7 +20,7 @@ from zoedepth_ros.bags.errors import ExistsError
 from zoedepth_ros.bags.finished import fingerprint, finished, request
 from zoedepth_ros.bags.mcap_writer import partial_path
 from zoedepth_ros.bags.pieces import Span, predict_piece
-from zoedepth_ros.bags.plan import DepthOptions, Plan, Report, make_plan
+from zoedepth_ros.bags.plan import Job, Report, file_identity, make_plan
 from zoedepth_ros.errors import EXIT_CONTEXT_LOST, describe, in_one_line
 from zoedepth_ros.inference.contract import contract_file
 from zoedepth_ros.inference.result import ContextLost, DepthPredictor, check_head
@@ -29,60 +29,6 @@ TRIES = 2
 """How often a recording is begun whose process dies."""
 
 _LOOK_UP_S = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """Describe the work on one recording; travels between processes."""
-
-    source: Path
-    """What is read."""
-
-    target: Path
-    """The .mcap file that is written."""
-
-    options: DepthOptions
-    """What is added."""
-
-    recover: bool = False
-    """Whether damage is tolerated."""
-
-    overwrite: bool = False
-    """Whether `target` is replaced."""
-
-    resume: bool | None = None
-    """Whether unfinished work is resumed; None for 'unless `target` is replaced'."""
-
-    def plan(self) -> Plan:
-        """Settle it; raises RecordingError and OSError."""
-        return make_plan(
-            self.source,
-            self.target,
-            self.options,
-            recover=self.recover,
-            overwrite=self.overwrite,
-            resume=self.resume,
-        )
-
-    def again(self, before: FileIdentity) -> Job:
-        """Return the job for another attempt, which goes on with what the first one has left.
-
-        before: `file_identity` of `target` before the first attempt, which may have replaced it.
-        """
-        is_replaced = file_identity(self.target) != before
-        return replace(self, resume=True, overwrite=self.overwrite and not is_replaced)
-
-
-FileIdentity = tuple[int, int, int] | None
-
-
-def file_identity(path: Path) -> FileIdentity:
-    """Identify a file, unlike one that replaces it; None when there is none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +161,7 @@ class Worker:
         watcher = Counts([0, 0]) if task.parts else self._watcher  # parts have been counted
         advance = partial(watcher.advance, 1)
         try:
-            plan = job.plan()
+            plan = make_plan(job)
             watcher.expect(span.end - span.first if span else plan.inputs.image_count)
             predictor = self._build()
             check_head(job.options.settings.router_mode, predictor.heads)
@@ -244,7 +190,7 @@ def image_counts(jobs: Sequence[Job]) -> dict[Path, int]:
 def _image_count(job: Job) -> int:
     try:
         is_begun = partial_path(job.target).exists()
-        return 0 if is_begun else job.plan().inputs.image_count
+        return 0 if is_begun else make_plan(job).inputs.image_count
     except Exception:  # doing the job reports it
         return 0
 

@@ -86,16 +86,16 @@ def predict_piece(
 
     on_image: called after each image.
     """
-    path, about = piece_path(plan.target, span), plan.about(predictor, request)
+    path, about = piece_path(plan.job.target, span), plan.about(predictor, request)
     if first_metadata(path, _ABOUT) == about:
         return
     with McapWriter(path, overwrite=True) as output:
         output.write(Metadata(_ABOUT, about))
         output.write(_CHANNEL)
-        source = PreparedImages(plan, Report(), Damage(recover=plan.recover), iter(()))
+        source = PreparedImages(plan, Report(), Damage(recover=plan.job.recover), iter(()))
         frames = (f for _, f in source.steps() if f is not None and f.number >= span.first)
         pipeline, done = plan.pipeline(predictor), output.done()
-        options = plan.options
+        options = plan.job.options
         at = options.settings
         limited = at.filter_max_uncertainty_m > 0.0
         with_both = UNCERTAINTY in options.added or at.cloud_uncertainty or limited

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from zoedepth_ros.bags.contents import REQUEST, Channel, RecordingSummary
@@ -82,14 +82,57 @@ class DepthOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """Hold what has been found out before any work is done."""
+class Job:
+    """Describe the work on one recording; travels between processes."""
 
-    recording: Recording
+    source: Path
     """What is read."""
 
     target: Path
-    """What is written."""
+    """The .mcap file that is written."""
+
+    options: DepthOptions
+    """What is added."""
+
+    recover: bool = False
+    """Whether damage is tolerated."""
+
+    overwrite: bool = False
+    """Whether `target` is replaced."""
+
+    resume: bool | None = None
+    """Whether unfinished work is resumed; None for 'unless `target` is replaced'."""
+
+    def again(self, before: FileIdentity) -> Job:
+        """Return the job for another attempt, which goes on with what the first one has left.
+
+        before: `file_identity` of `target` before the first attempt, which may have replaced it.
+        """
+        is_replaced = file_identity(self.target) != before
+        return replace(self, resume=True, overwrite=self.overwrite and not is_replaced)
+
+
+FileIdentity = tuple[int, int, int] | None
+
+
+def file_identity(path: Path) -> FileIdentity:
+    """Identify a file, unlike one that replaces it; None when there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Hold what has been found out before any work is done."""
+
+    job: Job
+    """The work."""
+
+    recording: Recording
+    """What is read."""
 
     summary: RecordingSummary
     """What the recording holds."""
@@ -100,31 +143,19 @@ class Plan:
     channels: dict[str, Channel]
     """Name of each output -> the channel it is added to, in the order of writing."""
 
-    options: DepthOptions
-    """The options that hold for this recording."""
-
-    recover: bool
-    """Whether damage is tolerated."""
-
-    overwrite: bool = False
-    """Whether `target` is replaced."""
-
-    resume: bool = True
-    """Whether unfinished work is resumed."""
-
-    damage: tuple[str, ...] = ()
+    damage: tuple[str, ...]
     """What is known to be damaged already."""
 
     def pipeline(
         self, predictor: DepthPredictor, buffers: Buffers | None = None
     ) -> CameraPipeline:
         """Make the pipeline of the images; buffers: memory for its outputs."""
-        return CameraPipeline.of(predictor, self.options.settings, buffers)
+        return CameraPipeline.of(predictor, self.job.options.settings, buffers)
 
     def about(self, predictor: DepthPredictor, request: str) -> dict[str, str]:
         """Return the record about the depth; other values identify other work."""
         return {
-            **self.options.values(),
+            **self.job.options.values(),
             'image': self.inputs.image,
             'camera_info': self.inputs.camera_info,
             'model': predictor.model_name,
@@ -194,25 +225,17 @@ class Report:
         self.examples.setdefault(reason, example)
 
 
-def make_plan(
-    source: Path,
-    target: Path,
-    options: DepthOptions,
-    *,
-    recover: bool = False,
-    overwrite: bool = False,
-    resume: bool | None = None,
-) -> Plan:
+def make_plan(job: Job) -> Plan:
     """Look at the recording and settle everything that can go wrong before work starts.
 
-    overwrite: replace `target`.  resume: go on with unfinished work; None does so unless `target`
-    is replaced.  Raises RecordingError and OSError.
+    Raises RecordingError and OSError.
     """
-    damage = Damage(recover=recover)
+    source, target, options = job.source, job.target, job.options
+    damage = Damage(recover=job.recover)
     recording = open_recording(source, damage)
     if target.resolve() in {file.resolve() for file in (source, *recording.files)}:
         raise RecordingError(f'{target} is the recording itself: choose another name')
-    check_target(target, overwrite=overwrite)
+    check_target(target, overwrite=job.overwrite)
     summary = recording.summary(damage)
     inputs = find_inputs(
         summary,
@@ -227,15 +250,4 @@ def make_plan(
             f'no /tf ({TF_MESSAGE})'
         )
     channels = output_channels(summary, options.depth_topic, inputs.image, options.outputs)
-    return Plan(
-        recording,
-        target,
-        summary,
-        inputs,
-        channels,
-        options,
-        recover,
-        overwrite,
-        resume=not overwrite if resume is None else resume,
-        damage=tuple(damage.notes),
-    )
+    return Plan(job, recording, summary, inputs, channels, tuple(damage.notes))

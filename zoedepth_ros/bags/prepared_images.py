@@ -66,7 +66,7 @@ class PreparedImages:
         self._plan, self._report, self._damage = plan, report, damage
         self._done = _Done(done, plan)
         self._schedule = Schedule()
-        self._settings = plan.options.settings
+        self._settings = plan.job.options.settings
         self._images = TopicImages(plan.inputs, self._settings.camera_bits)
         self._transforms = TransformTree()
         self._tracker = CameraTracker(plan.inputs.image, partial(make, CAMERA_INFO))
@@ -123,7 +123,7 @@ class PreparedImages:
     def _frame(self, message: Message) -> Frame | None:
         self._report.images += 1
         time_s = message.log_time_ns * _NS
-        due = self._schedule.due(time_s, self._plan.options.outputs, self._settings)
+        due = self._schedule.due(time_s, self._plan.job.options.outputs, self._settings)
         if not due:
             self._report.skipped['above the rate'] += 1
             return None
@@ -165,7 +165,7 @@ class PreparedImages:
     def _say_why(self, trouble: CameraUnknown) -> None:
         """Report why an image has no camera, every reason once."""
         report, text = self._report, str(trouble)
-        if POINTS in self._plan.options.added:
+        if POINTS in self._plan.job.options.added:
             report.no_points = report.no_points or text
         if trouble.reason == UNUSABLE and text != report.no_points:
             report.assume(text, text)

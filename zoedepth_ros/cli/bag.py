@@ -14,8 +14,8 @@ from zoedepth_ros.cli.reporting import ProgressLines
 from zoedepth_ros.cli.settings import IN_RECORDINGS, add_settings, check_scale_file, settings_of
 
 if TYPE_CHECKING:
-    from zoedepth_ros.bags.fleet import Job, Watcher
-    from zoedepth_ros.bags.plan import DepthOptions, Report
+    from zoedepth_ros.bags.fleet import Watcher
+    from zoedepth_ros.bags.plan import DepthOptions, Job, Report
 
 NAME = 'bag'
 HELP = 'add depth, camera_info and points to a recording (.mcap, .db3) of ROS 2'
@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _jobs(args: argparse.Namespace) -> list[Job]:
-    from zoedepth_ros.bags.fleet import Job
+    from zoedepth_ros.bags.plan import Job
 
     options = _options(args)
     sources = [Path(name).expanduser() for name in args.recordings]
