@@ -6,7 +6,6 @@ import time
 from array import array
 from typing import Any, NoReturn
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from rcl_interfaces.msg import SetParametersResult
@@ -18,10 +17,10 @@ from rclpy.exceptions import (
 )
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
-from zoedepth_ros.demo.source_parameters import ENCODINGS, PARAMETERS, TRANSPORTS
+from zoedepth_ros.demo.source_parameters import PARAMETERS
 from zoedepth_ros.demo.sources.base import GroundTruth, NoImageError, Rgb, SourceError, SourceImage
 from zoedepth_ros.demo.sources.open_source import has_ground_truth, open_source
 from zoedepth_ros.demo.sources.rendered_trajectory import TrajectoryOptions
@@ -34,7 +33,6 @@ from zoedepth_ros.ros import qos
 from zoedepth_ros.ros.spin import Finished, end, run_node
 
 NODE_NAME = 'image_source'
-_CODES = {'rgb8': None, 'bgr8': cv2.COLOR_RGB2BGR, 'mono8': cv2.COLOR_RGB2GRAY}
 _WARN_PERIOD_S = 5.0
 
 PARAMETER_ERRORS = (
@@ -46,7 +44,7 @@ PARAMETER_ERRORS = (
 
 
 class ImageSource(Node):
-    """Publish `image` (or `image/compressed`) and `camera_info` at a rate, stamped now.
+    """Publish `image` (rgb8) and `camera_info` at a rate, stamped now.
 
     Rendered images also have `ground_truth/depth` (32FC1 [m]) and `ground_truth/domain`, with the
     header of the image.
@@ -57,8 +55,6 @@ class ImageSource(Node):
         super().__init__(NODE_NAME, **node_options)
         for name, (default, descriptor) in PARAMETERS.items():
             self.declare_parameter(name, default, descriptor)
-        self._encoding = self._choice('encoding', ENCODINGS)
-        self._transport = self._choice('image_transport', TRANSPORTS)
         self._frame_id = str(self._value('frame_id'))
         path = str(self._value('camera_info_file'))
         self._calibration = read_chosen_calibration(path) if path else None
@@ -94,12 +90,6 @@ class ImageSource(Node):
     def _value(self, name: str) -> Any:
         return self.get_parameter(name).value
 
-    def _choice(self, name: str, choices: tuple[str, ...]) -> str:
-        value = str(self._value(name))
-        if value not in choices:
-            raise SourceError(f'{name} must be one of {", ".join(choices)}, got {value!r}')
-        return value
-
     def _make_publishers(self) -> None:
         def publisher(kind: Any, topic: str) -> Any:
             # Queue depth 1: only the newest image is worth sending.
@@ -108,24 +98,16 @@ class ImageSource(Node):
                 kind, topic, qos.output(depth=1), qos_overriding_options=options
             )
 
-        self._raw = publisher(Image, 'image') if self._transport != 'compressed' else None
-        self._compressed = (
-            publisher(CompressedImage, 'image/compressed') if self._transport != 'raw' else None
-        )
+        self._image = publisher(Image, 'image')
         has_camera = self._calibration is not None or self._value('hfov') > 0.0
         self._info = publisher(CameraInfo, 'camera_info') if has_camera else None
         is_known = has_ground_truth(self._value('source'))
         self._true_depth = publisher(Image, 'ground_truth/depth') if is_known else None
         self._true_domain = publisher(Domain, 'ground_truth/domain') if is_known else None
 
-    def _has_enough_subscribers(self) -> bool:
-        publishers = [publisher for publisher in (self._raw, self._compressed) if publisher]
-        count = sum(publisher.get_subscription_count() for publisher in publishers)
-        return bool(count >= self._value('wait_for_subscribers'))
-
     def _publish_next(self) -> None:
         if self._started_s is None:
-            if not self._has_enough_subscribers():
+            if self._image.get_subscription_count() < self._value('wait_for_subscribers'):
                 return
             self._started_s = time.monotonic()
         try:
@@ -145,7 +127,7 @@ class ImageSource(Node):
             self._info.publish(camera_info_message(self._calibration_for(crop, image), header))
         if image.ground_truth is not None:
             self._publish_ground_truth(image.ground_truth, header)
-        self._publish_image(crop.image(image.rgb), header)
+        self._image.publish(image_message(crop.image(image.rgb), header))
 
     def _calibration_for(self, crop: CropResize, image: SourceImage) -> Calibration:
         if image.camera is not None:
@@ -169,15 +151,6 @@ class ImageSource(Node):
             domain.outdoor_probability = float(not is_indoor)
             self._true_domain.publish(domain)
 
-    def _publish_image(self, rgb: Rgb, header: Header) -> None:
-        if self._raw is not None:
-            self._raw.publish(image_message(rgb, self._encoding, header))
-        if self._compressed is not None:
-            quality = [cv2.IMWRITE_JPEG_QUALITY, self._value('jpeg_quality')]
-            jpeg = cv2.imencode('.jpg', cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), quality)[1]
-            data = array('B', jpeg.tobytes())
-            self._compressed.publish(CompressedImage(header=header, format='jpeg', data=data))
-
     def _change_rate(self, parameters: list[Parameter]) -> SetParametersResult:
         # rclpy has checked the range; all other parameters are read-only.
         for parameter in parameters:
@@ -190,16 +163,12 @@ class ImageSource(Node):
         self._source.close()
 
 
-def image_message(rgb: Rgb, encoding: str, header: Header) -> Image:
+def image_message(rgb: Rgb, header: Header) -> Image:
     """Return an Image of an array (H, W, 3)."""
-    code = _CODES[encoding]
-    pixels = rgb if code is None else cv2.cvtColor(rgb, code)
-    # array('B'): rclpy copies any other type element by element.
-    data = array('B', pixels.tobytes())
-    height, width = pixels.shape[:2]
-    step = pixels.nbytes // height
+    height, width = rgb.shape[:2]
+    data = array('B', rgb.tobytes())  # rclpy copies any other type element by element
     return Image(
-        header=header, height=height, width=width, encoding=encoding, step=step, data=data
+        header=header, height=height, width=width, encoding='rgb8', step=3 * width, data=data
     )
 
 

@@ -9,8 +9,6 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 from zoedepth_ros.demo.sources.open_source import PHOTOGRAPHS
 from zoedepth_ros.synthetic.trajectory import PLANS
 
-ENCODINGS = ('rgb8', 'bgr8', 'mono8')
-TRANSPORTS = ('raw', 'compressed', 'both')
 _MAX_SIDE_PX, _MAX_DURATION_S = 8192, 3600.0
 
 Parameter = tuple[Any, ParameterDescriptor]
@@ -92,11 +90,6 @@ PARAMETERS: dict[str, Parameter] = {
     'frame_id': _parameter(
         'camera_optical_frame', 'Frame of the images: x right, y down, z forward.'
     ),
-    'encoding': _parameter('rgb8', 'Encoding of the raw images.', choices=ENCODINGS),
-    'image_transport': _parameter(
-        'raw', 'Publish image, image/compressed (JPEG), or both.', choices=TRANSPORTS
-    ),
-    'jpeg_quality': _parameter(90, 'JPEG quality of the compressed images.', 1, 100),
     'camera_info_file': _parameter(
         '',
         'Calibration file of ROS, Kalibr, OpenCV, RealSense or OAK; FILE:CAMERA selects one of '
