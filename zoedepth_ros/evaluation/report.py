@@ -53,8 +53,30 @@ class ImageScore:
     uncertainty: UncertaintyScore | None = None
 
 
+class ImageScores:
+    """What every report derives from the scores of its images."""
+
+    __slots__ = ()
+    images: Sequence[ImageScore]
+
+    @property
+    def router_accuracy(self) -> float | None:
+        """Share of images with the correct router output; None without a router."""
+        routed = [image.routed_to == image.domain for image in self.images if image.routed_to]
+        return sum(routed) / len(routed) if routed else None
+
+    @property
+    def uncertainty(self) -> dict[str, UncertaintyScore]:
+        """Head -> mean over the images that it predicted."""
+        found: dict[str, list[UncertaintyScore]] = {}
+        for image in self.images:
+            if image.uncertainty is not None:
+                found.setdefault(image.head, []).append(image.uncertainty)
+        return {head: mean_score(scores) for head, scores in found.items()}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EvaluationReport:
+class EvaluationReport(ImageScores):
     """All scores of one model on one data set."""
 
     dataset: str
@@ -89,16 +111,6 @@ class EvaluationReport:
         """'scale' if depth was corrected for the cameras of the images, else 'off'."""
         return SCALE if self.without_camera else OFF
 
-    @property
-    def router_accuracy(self) -> float | None:
-        """Share of images with the correct router output; None without a router."""
-        return router_accuracy(self.images)
-
-    @property
-    def uncertainty(self) -> dict[str, UncertaintyScore]:
-        """Head -> mean over the images that it predicted."""
-        return uncertainty_by_head(self.images)
-
     def as_dict(self) -> dict[str, object]:
         """Return the report without single images for JSON; NaN and infinity become None."""
         return {
@@ -115,21 +127,6 @@ class EvaluationReport:
             'without_ground_truth': list(self.without_ground_truth),
             'skipped': list(self.skipped),
         }
-
-
-def router_accuracy(images: Iterable[ImageScore]) -> float | None:
-    """Return the share of images with the correct router output; None without a router."""
-    routed = [image.routed_to == image.domain for image in images if image.routed_to]
-    return sum(routed) / len(routed) if routed else None
-
-
-def uncertainty_by_head(images: Iterable[ImageScore]) -> dict[str, UncertaintyScore]:
-    """Return head -> mean uncertainty score of the images that it predicted."""
-    found: dict[str, list[UncertaintyScore]] = {}
-    for image in images:
-        if image.uncertainty is not None:
-            found.setdefault(image.head, []).append(image.uncertainty)
-    return {head: mean_score(scores) for head, scores in found.items()}
 
 
 def uncertainty_table(scores: Mapping[str, UncertaintyScore], calibrated: Sequence[str]) -> str:

@@ -11,14 +11,7 @@ from numpy.typing import NDArray
 from zoedepth_ros.datasets.file_formats import DatasetError
 from zoedepth_ros.evaluation.evaluate import NetworkPredictor, Observer, Watch, evaluate, unwatched
 from zoedepth_ros.evaluation.protocol import DOMAIN_PROTOCOLS
-from zoedepth_ros.evaluation.report import (
-    EvaluationReport,
-    ImageScore,
-    finite,
-    router_accuracy,
-    uncertainty_by_head,
-)
-from zoedepth_ros.evaluation.uncertainty import UncertaintyScore
+from zoedepth_ros.evaluation.report import EvaluationReport, ImageScore, ImageScores, finite
 from zoedepth_ros.inference.result import AUTO
 from zoedepth_ros.media.sample import DOMAINS, Sample
 from zoedepth_ros.synthetic.scene import GENERATOR_VERSION, HEIGHT_PX, WIDTH_PX, render_scene
@@ -74,7 +67,7 @@ class SyntheticScenes:
 
 
 @dataclass(frozen=True, slots=True)
-class ScenesReport:
+class ScenesReport(ImageScores):
     """Reports on rooms and streets."""
 
     seed: int
@@ -88,19 +81,9 @@ class ScenesReport:
         return next(iter(self.reports.values()))
 
     @property
-    def images(self) -> list[ImageScore]:
+    def images(self) -> list[ImageScore]:  # type: ignore[override]
         """Scores of all images."""
         return [image for report in self.reports.values() for image in report.images]
-
-    @property
-    def router_accuracy(self) -> float | None:
-        """Share of scenes with the correct router output; None without a router."""
-        return router_accuracy(self.images)
-
-    @property
-    def uncertainty(self) -> dict[str, UncertaintyScore]:
-        """Head -> mean over the images that it predicted."""
-        return uncertainty_by_head(self.images)
 
     def as_dict(self) -> dict[str, object]:
         """Return scores by domain and their settings for JSON."""
