@@ -43,13 +43,13 @@ def test_processes_side_by_side_do_the_same_and_report_their_progress(tmp_path):
 def test_what_nobody_expects_of_a_job_is_its_failure_and_names_it(tmp_path, monkeypatch):
     from zoedepth_ros.bags import fleet
 
-    def plan(self):
-        if self.source.name == '2.mcap':
+    def plan(job):
+        if job.source.name == '2.mcap':
             raise RecursionError('maximum recursion depth exceeded')
-        return real(self)
+        return real(job)
 
-    real = fleet.Job.plan
-    monkeypatch.setattr(fleet.Job, 'plan', plan)
+    real = fleet.make_plan
+    monkeypatch.setattr(fleet, 'make_plan', plan)
     results = {
         job.source.name: r for job, r in run_here(jobs(tmp_path), FakeModel(), Counts([0, 0]))
     }
