@@ -24,8 +24,10 @@ MIN_CORRELATION = 0.999
 """Smallest correlation of found and expected values."""
 
 BF16_LIMITS = 0.02, 0.995
-"""Both limits for a runtime that computes in bf16: by rounding alone the trained ZoeD_S_NK has 0.5 %
-and 0.9988 on the check image, in torch as well."""
+"""Both limits for a runtime that computes in bf16.
+
+By rounding alone the trained ZoeD_S_NK has 0.5 % and 0.9988 on the check image, in torch as well.
+"""
 
 FLAT = 1e-3
 """A map that varies by less than this share of its mean has no correlation."""
@@ -111,8 +113,9 @@ def check_reference(
         if not found.within(*limits):
             raise DriftError(
                 f'{origin} does not give the depth of what it was made of: {name} of the check '
-                f'image has {found} (allowed are {limits[0]:.0%} and {limits[1]}). Make the file again with `zoedepth export`, or '
-                'use another release of the runtime, another precision or device'
+                f'image has {found} (allowed are {limits[0]:.0%} and {limits[1]}). Make the file '
+                'again with `zoedepth export`, or use another release of the runtime, another '
+                'precision or device'
             )
 
 
