@@ -17,9 +17,12 @@ from zoedepth_ros.geometry.intrinsics import (
     Intrinsics,
     camera_from_calibration,
 )
+from zoedepth_ros.geometry.scale import ScaleEstimate
 from zoedepth_ros.geometry.two_views import CameraPose
 from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline
+from zoedepth_ros.pipeline.motion_depth import MotionDepth
 from zoedepth_ros.pipeline.request import predict
+from zoedepth_ros.pipeline.scaling import MOTION, ScaleTracker
 from zoedepth_ros.pipeline.settings import settings_from
 
 RATE_HZ, SPEED_M_S = 5.0, 0.5
@@ -121,6 +124,34 @@ def test_poses_that_arrive_an_image_late_are_used():
 
 def test_an_object_that_moves_by_itself_does_not_count():
     assert np.median(np.abs(Drive(board=True).run(20.0)[25:])) < 0.03
+
+
+@pytest.mark.parametrize(('yaw', 'step_m'), [(0.3, (0.06, 0.08, 0.0)), (-0.2, (0.08, -0.06, 0.0))])
+def test_what_is_seen_beside_a_corner_does_not_shift_its_depth(yaw, step_m):
+    motion, turn, logs = MotionDepth(), room.rotation(yaw, -0.05), []
+    for number in range(16):
+        eye = np.array((1.2, 3.0, 1.2)) + number * np.array(step_m)
+        board = np.array((3.5, 3.2, 1.2))  # still, before a wall
+        rgb, depth_m = room.render(Camera(PLAIN).rays(), turn, eye, board)
+        pose = CameraPose(turn, eye)
+        pairs = motion.pairs(rgb, depth_m, Camera(PLAIN), lambda pose=pose: pose)
+        logs.append(np.log(pairs.ratios))
+    assert abs(np.median(np.concatenate(logs))) < 0.025
+
+
+@pytest.mark.parametrize('period_s', [20.0, 30.0])
+def test_a_scale_that_wanders_is_followed_closely(period_s):
+    tracker, errors = ScaleTracker(), []
+    tracker.settings = MOTION
+    rate = settings_from({}).scale_max_rate
+    rng = np.random.default_rng(0)
+    for number in range(300):
+        time_s = number / RATE_HZ
+        wander = 0.15 * math.sin(2.0 * math.pi * time_s / period_s)
+        errors.append(wander + math.log(tracker.advance(time_s, rate).scale))
+        measured = math.exp(-wander + 0.02 * rng.normal())
+        tracker.observe(ScaleEstimate(measured, 0.8, 100, 0.05), time_s)
+    assert np.median(np.abs(errors[25:])) < 0.016
 
 
 def test_standing_turning_and_missing_poses_are_reported_and_change_nothing():

@@ -27,6 +27,10 @@ CORNERS, LEAST_CORNERS = 250, 12
 APART_SHARE = 0.02
 """Least distance between corners, as a share of the larger side."""
 
+WINDOW_PX = 11
+"""Side of the square around a corner that is found again [px]: what moves differently in it, such
+as a wall behind an object, shifts the corner and makes its triangulated depth wrong."""
+
 RAY_ERROR_PX, EPIPOLAR_PX = 0.5, 1.5
 """Standard deviation of a tracked corner, and largest distance to its epipolar line [px]."""
 
@@ -156,8 +160,11 @@ class MotionDepth(Resumable, holds=(Corners, CameraPose)):
         if before is None or before.shape != grey.shape:
             self._ids, self._places = self._ids[:0], self._places[:0]
         if before is not None and len(self._ids):
-            there, found, _ = cv2.calcOpticalFlowPyrLK(before, grey, self._places, None)
-            back, again, _ = cv2.calcOpticalFlowPyrLK(grey, before, there, None)
+            window = WINDOW_PX, WINDOW_PX
+            there, found, _ = cv2.calcOpticalFlowPyrLK(
+                before, grey, self._places, None, winSize=window
+            )
+            back, again, _ = cv2.calcOpticalFlowPyrLK(grey, before, there, None, winSize=window)
             kept = (found & again).ravel().astype(bool)
             kept &= np.abs(back - self._places).max(axis=(1, 2)) < RAY_ERROR_PX
             inside = (there > 0.0) & (there < np.array(grey.shape[::-1]) - 1.0)

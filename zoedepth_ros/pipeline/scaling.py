@@ -61,7 +61,7 @@ class TrackerSettings(NamedTuple):
 
 
 DEFAULT = TrackerSettings()
-MOTION = TrackerSettings(memory_s=0.5, min_confidence=0.1)
+MOTION = TrackerSettings(memory_s=0.3, min_confidence=0.1)
 """For estimates of every image, which show how the network's scale changes while moving."""
 
 

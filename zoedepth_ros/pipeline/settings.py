@@ -105,7 +105,7 @@ class PipelineSettings:
     )
     scale_max_rate: float = parameter(
         'scale.max_rate',
-        0.05,
+        0.1,
         'Largest relative change of the scale per second [1/s].',
         limits=(0.001, 1.0),
     )
