@@ -97,6 +97,8 @@ class CameraPipeline(Resumable):
         """
         self.settings = settings
         """Settings for images from now on; may be replaced between images."""
+        self.input_size = (0, 0)
+        """Height and width of the network's input for the latest image [px]; zeros before it."""
         self.lacks_camera = False
         """Whether the latest depth is uncorrected because its camera is unknown."""
         self._range_notice = ''
@@ -204,6 +206,7 @@ class CameraPipeline(Resumable):
         due, at, now_s = request.due, request.settings, request.now_s
         self._started = True
         self.policy.update(result.router_probabilities, now_s)
+        self.input_size = self._network_size(*request.rgb.shape[:2])
         if due.domain:
             yield self._domain(result)
         if not (due.depth or due.clouds):
@@ -247,7 +250,7 @@ class CameraPipeline(Resumable):
                 sky=sky,
                 on_device=result.on_device,
                 measured_to_m=limit_m,
-                network_width=self._network_size(*request.rgb.shape[:2])[1],
+                network_width=self.input_size[1],
             )
             if at.cloud_uncertainty and due.clouds:
                 points_std_m = self._std_m(result, factor, by_place, at.cloud_decimation)
@@ -321,12 +324,11 @@ class CameraPipeline(Resumable):
             certain_m = without_uncertain(
                 depth_m, std_m, at.filter_max_uncertainty_m, self._workspace
             )
-        width = self._network_size(*request.rgb.shape[:2])[1]
         few_m = depth_for_points(
             certain_m,
             min_m=at.depth_min_m,
             edges=at.filter_edge,
-            network_width=width,
+            network_width=self.input_size[1],
             workspace=self._workspace,
         )
         limit_m = measured_to_m(at, factor * result.range_m)

@@ -76,7 +76,6 @@ class ImageProcessor:
 
         settings: returns the present ones; called once per image.
         """
-        self.network_size = (0, 0)
         self._predictor = predictor
         self._camera_tracker: CameraTracker | None = None
         self.statistics = statistics
@@ -161,7 +160,6 @@ class ImageProcessor:
     def finish(self, prepared: PreparedImage, result: DepthResult) -> None:
         """Publish the outputs of a prediction."""
         try:
-            self.network_size = self._predictor.network_size(*prepared.request.rgb.shape[:2])
             if self._age_filter.is_current(prepared.image) and self._has_right_camera(prepared):
                 self._publish(prepared, result)
         except Exception as error:

@@ -129,7 +129,7 @@ def stream_status(
         return make_status(
             stamp, stream.statistics, state, None, camera=stream.name, notices=list(notices)
         )
-    pipeline, (height, width) = processor.pipeline, processor.network_size
+    pipeline = processor.pipeline
     return make_status(
         stamp,
         stream.statistics,
@@ -137,8 +137,8 @@ def stream_status(
         predictor,
         camera=stream.name,
         head=pipeline.head,
-        network_height=height,
-        network_width=width,
+        network_height=pipeline.input_size[0],
+        network_width=pipeline.input_size[1],
         scale=pipeline.scale,
         notices=[*notices, *stream.missing_input(), *processor.notices],
         assumptions=list(processor.assumptions),
