@@ -8,7 +8,13 @@ import pytest
 
 from zoedepth_ros.geometry.ground import Ground, up_from_angles
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
-from zoedepth_ros.geometry.obstacles import ObstacleLimits, classify_points, clearing_points
+from zoedepth_ros.geometry.obstacles import (
+    ObstacleLimits,
+    RaySpacing,
+    classify_points,
+    clear_to,
+    clearing_points,
+)
 from zoedepth_ros.geometry.points import depth_to_points
 from zoedepth_ros.geometry.rays import rays
 from zoedepth_ros.geometry.scan import HeightScan
@@ -169,3 +175,58 @@ def test_a_beam_without_a_known_pixel_is_unknown_and_near_points_are_reported_to
 def test_a_camera_that_looks_straight_down_makes_no_scan():
     with pytest.raises(ValueError, match='straight up or down'):
         HeightScan.from_rays(RAYS, (0.0, 0.0, -1.0))
+
+
+def equidistant_rays(rows, columns, focal_px):
+    """Return the rays (rows, columns, 2) of an ideal fisheye: the angle to the axis is r / f."""
+    y, x = np.mgrid[:rows, :columns]
+    x, y = x - (columns - 1) / 2, y - (rows - 1) / 2
+    from_axis_px = np.maximum(np.hypot(x, y), 1e-9)
+    along = np.tan(from_axis_px / focal_px) / from_axis_px
+    return np.dstack((x * along, y * along)).astype(np.float32)
+
+
+@pytest.mark.parametrize('lens', ['pinhole', 'fisheye'])
+def test_a_ray_ends_where_it_comes_near_an_obstacle_and_no_other_ray_ends(lens):
+    """Near is measured as the angle between two rays times the range of the obstacle."""
+    directions = RAYS if lens == 'pinhole' else equidistant_rays(90, 120, 60.0)
+    unit = np.dstack((directions, np.ones(directions.shape[:2]))).astype(np.float64)
+    unit /= np.linalg.norm(unit, axis=-1, keepdims=True)
+    random = np.random.default_rng(4)
+    shape, margin_m = directions.shape[:2], 0.15
+    pixel_rad = np.arccos(np.clip((unit[1:] * unit[:-1]).sum(axis=-1), -1.0, 1.0)).max()
+    for _ in range(4):
+        obstacle = np.zeros(shape, bool)
+        obstacle[random.integers(0, shape[0], 3), random.integers(0, shape[1], 3)] = True
+        range_m = np.where(obstacle, random.uniform(0.8, 4.0, shape), 9.0)
+        depth_m = (range_m * unit[..., 2]).astype(np.float32)
+        spacing = RaySpacing.from_rays(directions)
+        ends_m = clear_to(depth_m, obstacle, spacing, margin_m) / unit[..., 2]
+        must_m = np.full(shape, np.inf)
+        may = np.zeros(shape, bool)
+        for row, column in np.argwhere(obstacle):
+            angle = np.arccos(np.clip(unit @ unit[row, column], -1.0, 1.0))
+            at_m = range_m[row, column]
+            near = angle * at_m <= 0.8 * margin_m
+            must_m[near] = np.minimum(must_m[near], at_m)
+            may |= angle <= 2.5 * margin_m / at_m + 3 * pixel_rad
+        assert np.isfinite(must_m).sum() > 30
+        assert (ends_m <= must_m * (1 + 1e-5)).all()
+        assert np.isposinf(ends_m[~may]).all()
+        assert set(np.round(ends_m[may & np.isfinite(ends_m)], 4)) == set(
+            np.round(range_m[obstacle], 4)
+        )
+    assert np.isposinf(clear_to(depth_m, np.zeros(shape, bool), spacing, margin_m)).all()
+
+
+def test_rays_to_the_floor_and_to_obstacles_clear_as_far_as_they_may():
+    depth_m, ground = hall()
+    split = classify_points(depth_to_points(depth_m, RAYS), ground, LIMITS)
+    free_m = clearing_points(RAYS, depth_m, split, ground, LIMITS)
+    limit_m = np.full_like(depth_m, np.inf)
+    all_m = clearing_points(RAYS, depth_m, split, ground, LIMITS, clear_to_m=limit_m)
+    assert len(all_m) == (split.free | split.ground | split.obstacle).sum() > len(free_m)
+    limit_m[:] = 0.5
+    short_m = clearing_points(RAYS, depth_m, split, ground, LIMITS, clear_to_m=limit_m)
+    assert len(short_m) == len(all_m)
+    np.testing.assert_allclose(short_m[:, 2], np.minimum(all_m[:, 2], 0.5), rtol=1e-5)

@@ -1,5 +1,6 @@
 """A robot drives down a corridor; its costmap is compared with the true floor plan."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,21 @@ from zoedepth_ros.evaluation.filter_scores import blur_as_a_network
 from zoedepth_ros.geometry.filters import decimate, flying_pixels
 from zoedepth_ros.geometry.ground import Ground, up_from_angles
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
-from zoedepth_ros.geometry.obstacles import ObstacleLimits, classify_points, clearing_points
+from zoedepth_ros.geometry.obstacles import (
+    ObstacleLimits,
+    RaySpacing,
+    classify_points,
+    clear_to,
+    clearing_points,
+)
 from zoedepth_ros.geometry.points import depth_to_points
 from zoedepth_ros.geometry.rays import rays
 
 CONFIG = Path(__file__).resolve().parents[2] / 'config' / 'nav2_voxel.yaml'
 RAYS = rays(CameraModel(Intrinsics.from_hfov(320, 240, 1.3)))
 FEW = np.ascontiguousarray(decimate(RAYS, 2))
+SPACING = RaySpacing.from_rays(FEW)
+MARGIN_M = 0.15
 HEIGHT_M = 0.6
 LIMITS = ObstacleLimits(min_height_m=0.1, max_height_m=1.8, ground_slope=0.03, max_range_m=5.0)
 RESOLUTION_M = 0.05
@@ -50,19 +59,24 @@ def seen_depth(eye, solids, random):
     return (depth_m * np.exp(error)).astype(np.float32)
 
 
-def observe(costmap, layer, eye, depth_m, *, filtered=True):
-    """Do what the node does, and give the layer the three clouds."""
+def observe(costmap, layer, eye, depth_m, *, filtered=True, free=True):
+    """Do what the node does, and give the layer its clouds; free: also the ends of free rays."""
     ground = Ground(up_from_angles(eye.pitch_rad), eye.z_m, 1.0)
+    seen_m = np.ascontiguousarray(decimate(depth_m, 2))
+    seen = classify_points(depth_to_points(seen_m, FEW), ground, LIMITS)
+    clear_to_m = clear_to(seen_m, seen.obstacle, SPACING, MARGIN_M)
     if filtered:
         flying = flying_pixels(depth_m, network_width=NETWORK[1])
         depth_m = np.where(flying, np.float32(np.nan), depth_m)
     depth_m = np.ascontiguousarray(decimate(depth_m, 2))
     points_m = depth_to_points(depth_m, FEW)
     split = classify_points(points_m, ground, LIMITS)
+    rays_of = split if free else replace(split, free=np.zeros_like(split.free))
     clouds = {
         'obstacles': points_m[split.obstacle],
-        'ground': points_m[split.ground],
-        'clearing': clearing_points(FEW, depth_m, split, ground, LIMITS),
+        'clearing': clearing_points(
+            FEW, depth_m, rays_of, ground, LIMITS, clear_to_m=clear_to_m
+        ),
     }
     names = layer['observation_sources'].split()
     sources = [(layer[name], in_the_world(clouds[name], eye)) for name in names]
@@ -136,17 +150,16 @@ def test_the_way_is_known_to_be_free_as_far_as_the_trusted_range_and_no_farther(
     assert (costmap.cells[np.ix_(x > LIMITS.max_range_m + 0.1, middle)] == UNKNOWN).all()
 
 
-@pytest.mark.parametrize('clearing', [True, False])
-def test_clearing_points_wipe_a_mark_that_neither_floor_nor_wall_lies_behind(layer, clearing):
+@pytest.mark.parametrize('free', [True, False])
+def test_ends_of_free_rays_wipe_a_mark_that_neither_floor_nor_wall_lies_behind(layer, free):
     """The end of the corridor is out of range: NaN there would keep the mark for ever."""
     eye = Eye(0.0, 0.0, HEIGHT_M, 0.0, 0.0)
     costmap = new_map(layer)
     ghost = np.array([[4.0, 0.0, 0.6]])
     costmap.update((0.0, 0.0, HEIGHT_M), [({**layer['obstacles'], 'clearing': False}, ghost)])
-    names = 'obstacles ground clearing' if clearing else 'obstacles ground'
-    observe(costmap, {**layer, 'observation_sources': names}, eye, look(eye, RAYS, EMPTY))
+    observe(costmap, layer, eye, look(eye, RAYS, EMPTY), free=free)
     column = costmap.cells[100, 29:31]
-    assert (column == LETHAL).any() == (not clearing)
+    assert (column == LETHAL).any() == (not free)
 
 
 def test_a_camera_above_the_voxels_clears_nothing(layer):

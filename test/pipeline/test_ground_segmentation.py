@@ -299,3 +299,39 @@ def test_no_ray_of_a_tilted_camera_ends_behind_what_its_pixel_sees(room, pitch_d
         rows = np.rint(y / z * INTRINSICS.fy_px + INTRINSICS.cy_px).astype(int)
         assert len(z) > 0
         assert (z <= depth_m[rows, columns] + 1e-3).all(), segment.name
+
+
+def near_misses(clearing_m, obstacles_m, within_m):
+    """Count pairs of a ray and an obstacle that it passes within a distance, and goes beyond."""
+    length_m = np.linalg.norm(clearing_m, axis=1)
+    along_m = (clearing_m / length_m[:, None]) @ obstacles_m.T  # (rays, obstacles)
+    beside_m = np.sqrt(np.maximum((obstacles_m**2).sum(axis=1) - along_m**2, 0.0))
+    return ((beside_m < within_m) & (length_m[:, None] > along_m + 0.05)).sum()
+
+
+@pytest.mark.parametrize('pitch_deg', [-30, -20, -10])
+@pytest.mark.parametrize('margin_m', [0.0, 0.001, 0.1, 0.2])
+def test_no_clearing_ray_passes_an_obstacle_of_its_image_within_the_margin(pitch_deg, margin_m):
+    """A costmap clears whole voxels, also those that a ray only touches."""
+    depth_m, _ = tilted.look(tilted.ROOMS['room'], RAYS, pitch_deg, 5)
+    predictor = FakePredictor(depth_m, heads=('indoor',))
+    values = {
+        'cloud.decimation': 2,
+        'camera.pitch': math.radians(pitch_deg),
+        'camera.roll': math.radians(5),
+        'obstacles.clearing_margin': margin_m,
+    }
+    pipeline = CameraPipeline.of(predictor, settings_from(values))
+    request = pipeline.prepare(RGB, Camera(MODEL), 0.0, [GROUND, OBSTACLES, CLEARING])
+    parts = {
+        segment.name: segment.points_m.astype(np.float64)
+        for segment in pipeline.process(request, predict(predictor, request))
+    }
+    near, ground = (p[np.linalg.norm(p, axis=1) < 4.0] for p in (parts[CLEARING], parts[GROUND]))
+    on_the_floor = np.abs(near @ tilted.axes(pitch_deg, 5)[2] + 1.2) < 0.05
+    if margin_m == 0.0:
+        assert not on_the_floor.any()
+        return
+    missed = near_misses(parts[CLEARING], parts[OBSTACLES], 0.8 * max(margin_m, 0.1))
+    assert (missed == 0) if margin_m > 0.05 else (missed > 10)
+    assert on_the_floor.sum() > 0.7 * len(ground) > 300

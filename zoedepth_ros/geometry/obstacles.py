@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.ground import Ground
 
 MARGIN_M = 0.2  # costmaps stop clearing slightly before the end of a ray
+
+RADII_PX = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
+"""Half widths of the windows in which obstacles shorten rays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,23 +84,83 @@ def classify_points(
     return PointClasses(near & on, obstacle, is_free, height_m, distance_m)
 
 
+@dataclass(frozen=True, slots=True)
+class RaySpacing:
+    """Lengths of the rays of a camera and the angles between neighbours."""
+
+    length: NDArray[np.float32]
+    """(H, W) length of a ray per depth along z."""
+
+    angle_rad: NDArray[np.float32]
+    """(H, W) the smaller angle to a neighbour, in the row or in the column [rad]."""
+
+    @classmethod
+    def from_rays(cls, rays: NDArray[np.float32]) -> RaySpacing:
+        """Compute them from rays (H, W, 2)."""
+        length = np.sqrt(np.square(rays).sum(axis=-1) + np.float32(1.0))
+        unit = np.dstack((rays, np.ones_like(length))) / length[..., None]
+        angle = np.full(length.shape, np.inf, np.float32)
+        for axis in (0, 1):
+            step = np.linalg.norm(np.diff(unit, axis=axis), axis=-1)
+            after, before = [slice(None)] * 2, [slice(None)] * 2
+            after[axis], before[axis] = slice(1, None), slice(None, -1)
+            for side in (tuple(after), tuple(before)):
+                angle[side] = np.fmin(angle[side], step)
+        return cls(length, angle)
+
+
+def clear_to(
+    depth_m: NDArray[np.float32],
+    obstacle: NDArray[np.bool_],
+    spacing: RaySpacing,
+    margin_m: float,
+) -> NDArray[np.float32]:
+    """Return the depth (H, W) at which each ray has come as near as margin_m to an obstacle [m].
+
+    depth_m, obstacle: (H, W), along z, and which pixels are obstacles.  +Inf where the ray stays
+    farther from all of them.  An obstacle counts for the rays of a square window around its pixel.
+    """
+    range_m = np.where(obstacle, depth_m * spacing.length, np.float32(np.inf))
+    wide_px = np.zeros(range_m.shape, np.float32)
+    np.divide(margin_m, range_m * spacing.angle_rad, out=wide_px, where=obstacle)
+    radii = np.array((0, *RADII_PX))
+    last = int(np.searchsorted(radii, min(wide_px.max(initial=0.0), max(range_m.shape))))
+    level = np.minimum(np.searchsorted(radii, wide_px), last)
+    nearest_m = np.full_like(range_m, np.inf)
+    for i in range(last, 0, -1):  # a window grows by the smaller ones that follow
+        np.minimum(nearest_m, range_m, out=nearest_m, where=level == i)
+        side = 2 * int(radii[i] - radii[i - 1]) + 1
+        window = np.ones((side, side), np.uint8)
+        nearest_m = cv2.erode(nearest_m, window, borderType=cv2.BORDER_REPLICATE)
+    return nearest_m / spacing.length
+
+
 def clearing_points(
     rays: NDArray[np.float32],
     free_to_m: NDArray[np.float32],
     classes: PointClasses,
     ground: Ground,
     limits: ObstacleLimits,
+    *,
+    clear_to_m: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
     """Return the end points of free rays, (k, 3) [m] in the camera frame.
 
     rays: (H, W, 2); free_to_m: (H, W), see `geometry.filters.free_depth`.  A ray ends at
     max_range_m, slightly above max_height_m, or at its free depth, whichever comes first.
+    clear_to_m: (H, W), see `clear_to`; with it the rays to the ground and to obstacles are
+    returned as well, and none goes farther.
     """
-    rays, own_m = rays[classes.free], free_to_m[classes.free]
+    chosen = classes.free
+    if clear_to_m is not None:
+        chosen = chosen | classes.ground | classes.obstacle
+    rays, own_m = rays[chosen], free_to_m[chosen]
     directions = np.concatenate((rays, np.ones_like(rays[:, :1])), axis=1)  # (k, 3)
     climb = directions @ np.array(ground.up, np.float32)
     flat = np.sqrt(np.maximum(np.square(directions).sum(axis=1) - climb * climb, 1e-9))
     end_m = np.fmin(np.float32(limits.max_range_m) / flat, own_m)
+    if clear_to_m is not None:
+        end_m = np.fmin(end_m, clear_to_m[chosen])
     room_m = np.float32(max(0.0, limits.max_height_m + MARGIN_M - ground.height_m))
     rising = climb > 0.0
     end_m[rising] = np.fmin(end_m[rising], room_m / climb[rising])

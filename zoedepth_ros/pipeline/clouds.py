@@ -220,8 +220,13 @@ class Clouds(Resumable):
         if names == {outputs.CLIFFS}:
             return
         rays = context.camera.rays(at.cloud_decimation)
+        seen_m = None
+        if outputs.CLEARING in names:
+            seen_m = mask_beyond(
+                decimate(context.seen_m, at.cloud_decimation), context.measured_to_m
+            )
         segments = self.ground_segmentation.segments(
-            points_m, depth_m, rays, at, ground, context.measured_to_m, context.std_m
+            points_m, depth_m, rays, at, ground, context.measured_to_m, context.std_m, seen_m
         )
         parts = (outputs.GROUND, outputs.OBSTACLES, outputs.CLEARING)
         for name, part_m in zip(parts, segments, strict=True):

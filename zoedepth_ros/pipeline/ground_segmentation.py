@@ -19,7 +19,14 @@ from zoedepth_ros.geometry.ground import (
     turned,
     up_from_angles,
 )
-from zoedepth_ros.geometry.obstacles import ObstacleLimits, classify_points, clearing_points
+from zoedepth_ros.geometry.obstacles import (
+    ObstacleLimits,
+    RaySpacing,
+    classify_points,
+    clear_to,
+    clearing_points,
+)
+from zoedepth_ros.geometry.points import depth_to_points
 from zoedepth_ros.geometry.scan import HeightScan
 from zoedepth_ros.pipeline.resumable import Resumable
 from zoedepth_ros.pipeline.settings import PipelineSettings
@@ -49,7 +56,7 @@ class Segments(NamedTuple):
     """Points of obstacles."""
 
     clearing: Map
-    """Ends of free rays."""
+    """Ends of rays that clear."""
 
 
 class Contradiction(Resumable):
@@ -126,6 +133,7 @@ class GroundSegmentation(Resumable, holds=(Ground, _Kept)):
         """How images contradict the expected ground plane, in words; '' if they do not."""
         self._kept: dict[str, _Kept] = {}
         self._scan: tuple[Map, tuple[int, ...], HeightScan] | None = None
+        self._spacing: tuple[Map, RaySpacing] | None = None
 
     def fit(self, points_m: Map, settings: PipelineSettings) -> GroundFit:
         """Fit the ground plane to points (H, W, 3)."""
@@ -174,22 +182,36 @@ class GroundSegmentation(Resumable, holds=(Ground, _Kept)):
         ground: Ground,
         measured_to_m: float = np.inf,
         std_m: Map | None = None,
+        seen_m: Map | None = None,
     ) -> Segments:
         """Sort points (H, W, 3) of depth (H, W), as `geometry.filters` defines it.
 
         points_m: NaN beyond measured_to_m.  rays: (H, W, 2).  measured_to_m: largest depth that
         is measured, along z.  std_m: (H, W), a fourth number of points of ground and obstacles.
+        seen_m: depth (H, W) before the filters, for obstacles.clearing_margin; None does without.
         """
         band = band_of(settings)
         passing = np.isposinf(depth_m) | (depth_m > np.float32(measured_to_m))
         split = classify_points(points_m, ground, band, free=passing)
         free_m = free_depth(depth_m, measured_to_m)
+        clear_to_m = None
+        if seen_m is not None and settings.obstacles_clearing_margin_m > 0.0:
+            seen_m = np.where(seen_m > np.float32(settings.depth_min_m), seen_m, np.nan)
+            obstacle = classify_points(depth_to_points(seen_m, rays), ground, band).obstacle
+            margin_m = settings.obstacles_clearing_margin_m
+            clear_to_m = clear_to(seen_m, obstacle, self._ray_spacing(rays), margin_m)
         measured = points_m if std_m is None else np.dstack((points_m, std_m))
         return Segments(
             measured[split.ground],
             measured[split.obstacle],
-            clearing_points(rays, free_m, split, ground, band),
+            clearing_points(rays, free_m, split, ground, band, clear_to_m=clear_to_m),
         )
+
+    def _ray_spacing(self, rays: Map) -> RaySpacing:
+        """Return the spacing of rays (H, W, 2), kept while they stay."""
+        if self._spacing is None or self._spacing[0] is not rays:
+            self._spacing = rays, RaySpacing.from_rays(rays)
+        return self._spacing[1]
 
     def height_scan(self, rays: Map, up: Up) -> HeightScan:
         """Return the lookup of a scan by height for rays (H, W, 2), kept while up stays."""

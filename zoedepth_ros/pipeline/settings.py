@@ -213,6 +213,14 @@ class PipelineSettings:
         'Largest distance of obstacles and ground; free rays end there [m].',
         limits=(0.1, MAX_RANGE_M),
     )
+    obstacles_clearing_margin_m: float = parameter(
+        'obstacles.clearing_margin',
+        0.15,
+        'Rays of `depth/points/clearing` end where they come this near to an obstacle of the same '
+        'image: the height of a voxel of the costmap [m]. The topic then has all rays, also those '
+        'to the ground and to obstacles. 0 gives the free rays alone, not shortened.',
+        limits=(0.0, 1.0),
+    )
     # ---- cliffs ----------------------------------------------------------------------------
     cliffs_min_drop_m: float = parameter(
         'cliffs.min_drop',
