@@ -74,9 +74,7 @@ def observe(costmap, layer, eye, depth_m, *, filtered=True, free=True):
     rays_of = split if free else replace(split, free=np.zeros_like(split.free))
     clouds = {
         'obstacles': points_m[split.obstacle],
-        'clearing': clearing_points(
-            FEW, depth_m, rays_of, ground, LIMITS, clear_to_m=clear_to_m
-        ),
+        'clearing': clearing_points(FEW, depth_m, rays_of, ground, LIMITS, clear_to_m=clear_to_m),
     }
     names = layer['observation_sources'].split()
     sources = [(layer[name], in_the_world(clouds[name], eye)) for name in names]

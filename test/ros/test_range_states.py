@@ -48,8 +48,8 @@ STATES = {
 OUTPUTS = ('depth/image', '16UC1', 'depth/points', 'obstacles', 'clearing', 'rows', 'height')
 # What each output states about the ray along the optical axis, 1 m above the floor
 TABLE = {
-    'measured': (4.0, 4000, 4.0, 4.0, NONE, 4.0, 4.0),
-    'not shown': (4.0, 4000, NAN, 4.0, NONE, 4.0, 4.0),
+    'measured': (4.0, 4000, 4.0, 4.0, 4.0, 4.0, 4.0),
+    'not shown': (4.0, 4000, NAN, 4.0, 4.0, 4.0, 4.0),
     'beyond obstacles.max_range': (7.0, 7000, 7.0, NONE, 5.0, 7.0, 7.0),
     'beyond scan.range_max': (7.0, 7000, 7.0, NONE, 5.0, INF, INF),
     'beyond depth.max': (INF, 0, NAN, NONE, 3.0, NAN, NAN),

@@ -26,7 +26,7 @@ OUTPUTS = {
     'domain': 'head in use, router output (no)',
     'ground': 'ground points (no)',
     'obstacles': 'points of obstacles (no)',
-    'clearing': 'ends of free rays (no)',
+    'clearing': 'ends of rays that clear (no)',
     'cliffs': 'edges of the floor (no)',
 }
 """Option -> help; what each adds is in `bags.plan.OPTIONAL`."""

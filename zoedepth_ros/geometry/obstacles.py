@@ -132,7 +132,7 @@ def clear_to(
         side = 2 * int(radii[i] - radii[i - 1]) + 1
         window = np.ones((side, side), np.uint8)
         nearest_m = cv2.erode(nearest_m, window, borderType=cv2.BORDER_REPLICATE)
-    return nearest_m / spacing.length
+    return (nearest_m / spacing.length).astype(np.float32, copy=False)
 
 
 def clearing_points(
