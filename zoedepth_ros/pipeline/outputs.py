@@ -131,7 +131,7 @@ class Cloud:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Ground, obstacles, the ends of rays that clear or the edges of the floor, in the optical frame."""
+    """Ground, obstacles, ends of rays that clear or edges of the floor, in the optical frame."""
 
     name: str
     """GROUND, OBSTACLES, CLEARING or CLIFFS."""
