@@ -1,16 +1,19 @@
 """Every change of state from every state, against the ROS 2 lifecycle, on real nodes."""
 
+from types import SimpleNamespace
+
 import pytest
 from fake_predictor import FakePredictor
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
+from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from ros_harness import Repeated
 from sensor_msgs.msg import Image
 from waiting import PATIENCE_S, wait_until
 
 from zoedepth_ros.ros.depth_node import DepthNode
-from zoedepth_ros.ros.lifecycle import current_state
+from zoedepth_ros.ros.lifecycle import current_state, reported
 
 # https://design.ros2.org/articles/node_lifecycle.html; one id of shutdown for each state
 ALLOWED = {
@@ -203,3 +206,19 @@ def test_a_shutdown_that_raises_still_finalizes_the_node(local, monkeypatch):
     assert not change(local, Transition.TRANSITION_ACTIVE_SHUTDOWN)
     assert current_state(local).label == 'finalized'
     monkeypatch.undo()
+
+
+@pytest.mark.parametrize('is_running', [True, False], ids=['running', 'stopped by a signal'])
+def test_a_failed_transition_is_an_error_unless_a_signal_has_interrupted_it(is_running):
+    errors = []
+    node = SimpleNamespace(
+        context=SimpleNamespace(ok=lambda: is_running),
+        get_logger=lambda: SimpleNamespace(error=errors.append),
+    )
+
+    @reported(TransitionCallbackReturn.FAILURE)
+    def on_activate(node, state):
+        raise ValueError('broken')
+
+    assert on_activate(node, None) == TransitionCallbackReturn.FAILURE
+    assert errors == ['activate failed: broken'] * is_running

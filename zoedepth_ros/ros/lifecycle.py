@@ -32,7 +32,8 @@ def reported(
                 return transition(node, state)
             except Exception as error:
                 node.failure = f'{transition.__name__[3:]} failed: {describe(error)}'
-                node.get_logger().error(node.failure)
+                if node.context.ok():  # else a signal has stopped the node in the middle of it
+                    node.get_logger().error(node.failure)
                 return on_exception
 
         return run
