@@ -64,14 +64,14 @@ def run_node(
     print_anything()
     # rclpy's own handler shuts the context down, which ends spin. Without Python's, which raises
     # wherever the program is, the second SIGINT that a launch file passes on breaks no clean-up.
-    signalled = threading.Event()
-    signal.signal(signal.SIGINT, lambda number, frame: signalled.set())
+    signalled: list[int] = []  # an Event's lock would block if a signal came while it is held
+    signal.signal(signal.SIGINT, lambda number, frame: signalled.append(number))
     try:
         rclpy.init(args=list(sys.argv if args is None else args))
     except RuntimeError as error:  # rclpy's errors of rcl, which have no public name
         get_logger(name).fatal(f'ROS 2 cannot start: {in_one_line(error)}')
         return 1
-    if signalled.is_set():  # perhaps before rclpy's handler was there
+    if signalled:  # perhaps before rclpy's handler was there
         rclpy.try_shutdown()
         return 0
     node: Any = None
