@@ -60,7 +60,9 @@ def build_predictor(
     where = choose_device(str(device))
     level = choose_precision(precision, where)
     size = (network_height or config.image_size[0], network_width or config.image_size[1])
-    chosen = make_preprocessing(preprocessing, size, config.size_multiple)
+    chosen = make_preprocessing(
+        preprocessing, size, config.size_multiple, antialias=config.antialias
+    )
     config.check_size(*size)
     if config.backbone.only_size and preprocessing != 'metric':
         raise ValueError(

@@ -10,7 +10,7 @@ import torch
 
 from zoedepth_ros.inference.preprocess import MetricPreprocessing, to_tensor
 
-ROWS, COLUMNS, HEIGHT, WIDTH = 37, 53, 32, 64  # one side shrinks, the other grows
+ROWS, COLUMNS, HEIGHT, WIDTH = 101, 53, 32, 64  # one side shrinks, the other grows
 MAIN = f"""
 #include <cstdio>
 int main(int, char** names) {{
@@ -19,8 +19,10 @@ int main(int, char** names) {{
   std::FILE* in = std::fopen(names[1], "rb");
   if (std::fread(rgb.data(), 1, rgb.size(), in) != rgb.size()) return 1;
   if (std::fread(map.data(), 4, map.size(), in) != map.size()) return 1;
-  std::vector<float> image = to_network(rgb.data(), {ROWS}, {COLUMNS}, {HEIGHT}, {WIDTH});
-  std::vector<float> back = to_image(map, {HEIGHT}, {WIDTH}, {ROWS}, {COLUMNS}, 0.001f);
+  std::vector<float> image = to_network(rgb.data(), {ROWS}, {COLUMNS}, {HEIGHT}, {WIDTH},
+                                         names[3][0] == '1');
+  std::vector<float> back = to_image(map, {HEIGHT}, {WIDTH}, {ROWS}, {COLUMNS}, 0.001f,
+                                     names[3][0] == '1');
   std::FILE* out = std::fopen(names[2], "wb");
   std::fwrite(image.data(), 4, image.size(), out);
   std::fwrite(back.data(), 4, back.size(), out);
@@ -30,7 +32,8 @@ int main(int, char** names) {{
 
 
 @pytest.mark.skipif(shutil.which('g++') is None, reason='needs g++')
-def test_the_documented_way_in_and_back_is_that_of_the_package(tmp_path):
+@pytest.mark.parametrize('antialias', [False, True])
+def test_the_documented_way_in_and_back_is_that_of_the_package(tmp_path, antialias):
     blocks = [b for b in pages.blocks(pages.ROOT / 'docs' / 'onnx.md') if b.language == 'cpp']
     source, program = tmp_path / 'ways.cpp', tmp_path / 'ways'
     source.write_text(blocks[0].text + MAIN)
@@ -41,10 +44,11 @@ def test_the_documented_way_in_and_back_is_that_of_the_package(tmp_path):
     depth_m = draw.uniform(-0.5, 5.0, (HEIGHT, WIDTH)).astype(np.float32)  # some to be clamped
     given, got = tmp_path / 'in', tmp_path / 'out'
     given.write_bytes(rgb.tobytes() + depth_m.tobytes())
-    subprocess.run([str(program), str(given), str(got)], check=True, timeout=240)
+    command = [str(program), str(given), str(got), str(int(antialias))]
+    subprocess.run(command, check=True, timeout=240)
     found = np.frombuffer(got.read_bytes(), np.float32)
     image, back = np.split(found, [3 * HEIGHT * WIDTH])
-    way = MetricPreprocessing((HEIGHT, WIDTH))
+    way = MetricPreprocessing((HEIGHT, WIDTH), antialias)
     expected = way.to_network(to_tensor(rgb, torch.device('cpu')))
     np.testing.assert_allclose(image, expected.numpy().ravel(), atol=2e-5)
     expected = way.to_image_size(torch.from_numpy(depth_m)[None, None], ROWS, COLUMNS)

@@ -63,15 +63,16 @@ class FakeSession:
         return self.outputs
 
 
-@pytest.mark.parametrize('size', [(64, 96), (480, 640), (33, 47), (1, 1)])
-def test_the_way_in_and_back_is_that_of_the_torch_predictor(size):
-    way = make_preprocessing('metric', SIZE, 32)
+@pytest.mark.parametrize('antialias', [False, True])
+@pytest.mark.parametrize('size', [(64, 96), (480, 640), (33, 47), (300, 47), (1, 1)])
+def test_the_way_in_and_back_is_that_of_the_torch_predictor(size, antialias):
+    way = make_preprocessing('metric', SIZE, 32, antialias=antialias)
     rgb = np.random.default_rng(1).integers(0, 256, (*size, 3), dtype=np.uint8)
     image = torch.from_numpy(rgb).permute(2, 0, 1)[None].float() / 255
     # torch places pixels in float32, which shows where neighbours differ by all there is
-    np.testing.assert_allclose(to_network(rgb, SIZE), way.to_network(image), atol=2e-4)
+    np.testing.assert_allclose(to_network(rgb, SIZE, antialias), way.to_network(image), atol=2e-4)
     maps = torch.rand(1, 2, *SIZE, generator=torch.Generator().manual_seed(0))
-    back = resize(maps.numpy(), size)
+    back = resize(maps.numpy(), size, antialias)
     np.testing.assert_allclose(back, way.to_image_size(maps, *size), atol=1e-5)
 
 

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from zoedepth_ros.inference.preprocess import (
     MetricPreprocessing,
@@ -14,6 +15,7 @@ from zoedepth_ros.inference.preprocess import (
     padding,
     to_tensor,
 )
+from zoedepth_ros.model.presets import PRESETS
 
 N, K = (384, 512), (384, 768)
 
@@ -79,6 +81,24 @@ def test_metric_resizes_with_align_corners_and_maps_0_to_255_to_minus_1_to_1(siz
     for channel in range(3):
         expected = corners_on_corners(rgb[..., channel] / 127.5 - 1.0, 64, 96)
         np.testing.assert_allclose(image[0, channel].numpy(), expected, atol=2e-5)
+
+
+@pytest.mark.parametrize('size', [(480, 640), (101, 67), (20, 30), (300, 50)])
+def test_antialiasing_is_that_of_pillow_both_ways(size):
+    way = MetricPreprocessing((64, 96), antialias=True)
+    rgb = random_rgb(*size)
+    image = way.to_network(as_tensor(rgb))
+    back = way.to_image_size(image, *size)
+    for channel in range(3):
+        values = Image.fromarray((rgb[..., channel] / 127.5 - 1.0).astype(np.float32))
+        small = values.resize((96, 64), Image.Resampling.BILINEAR)
+        np.testing.assert_allclose(image[0, channel].numpy(), small, atol=1e-4)
+        large = small.resize(size[::-1], Image.Resampling.BILINEAR)
+        np.testing.assert_allclose(back[0, channel].numpy(), large, atol=1e-4)
+
+
+def test_only_the_embedded_network_antialiases():
+    assert [name for name, config in PRESETS.items() if config.antialias] == ['ZoeD_S_NK']
 
 
 def test_black_and_white_become_minus_one_and_one_in_the_order_red_green_blue():

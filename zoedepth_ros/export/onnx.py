@@ -103,8 +103,10 @@ def _metadata(graph: FixedGraph, loaded: LoadedNetwork) -> dict[str, str]:
         'training_hfov_deg': f'{math.degrees(loaded.training_hfov_rad):g}',
         'focal_exponent': f'{loaded.focal_exponent:g}',
         'router_heads': ','.join(config.head_names) if graph.network.router is not None else '',
-        'input': 'RGB, resized to width x height bilinearly with align_corners=True, then '
-        'value / 255 * 2 - 1, planes of float32 (1, 3, height, width)',
+        'antialias': '1' if config.antialias else '0',
+        'input': 'RGB, resized to width x height bilinearly, with half-pixel centres and '
+        'antialiasing if antialias is 1, else with align_corners=True, then value / 255 * 2 - 1, '
+        'planes of float32 (1, 3, height, width)',
         'units': 'depth_m and uncertainty_m: metres along the optical axis; '
         'relative_depth: inverse depth without unit',
         **({KEY: json_text(content_of(maps))} if maps else {}),

@@ -167,7 +167,8 @@ class TorchPredictor(SingleImagePredictor):
         """
         check_rgb(image, float_too=True)
         check_head(head, self.heads)
-        preprocessing = MetricPreprocessing(self._network.config.image_size)
+        config = self._network.config
+        preprocessing = MetricPreprocessing(config.image_size, config.antialias)
 
         def predict() -> DepthResult:
             inputs = preprocessing.to_network(to_tensor(image, self._device))

@@ -43,17 +43,20 @@ class MetricPreprocessing:
     image_size: Size
     """Size of the network input [px]."""
 
+    antialias: bool = False
+    """How images are resized; see ModelConfig."""
+
     def network_size(self, height: int, width: int) -> Size:
         """Return the network's own size."""
         return self.image_size
 
     def to_network(self, image: Tensor) -> Tensor:
         """Resize (B, 3, H, W) to the network's size and normalise."""
-        return normalise(_resize(image, self.image_size))
+        return normalise(_resize(image, self.image_size, self.antialias))
 
     def to_image_size(self, maps: Tensor, height: int, width: int) -> Tensor:
-        """Resize (B, n, h, w) to (B, n, height, width) bilinearly with align_corners=True."""
-        return _resize(maps, (height, width))
+        """Resize (B, n, h, w) to (B, n, height, width) as the image, the other way."""
+        return _resize(maps, (height, width), self.antialias)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +98,13 @@ class OfficialPreprocessing:
         return maps[:, :, rows : rows + height, columns : columns + width]
 
 
-def make_preprocessing(name: str, image_size: Size, size_multiple: int) -> Preprocessing:
+def make_preprocessing(
+    name: str, image_size: Size, size_multiple: int, *, antialias: bool = False
+) -> Preprocessing:
     """Return the preprocessing of this name.
 
-    Raises ValueError for an unknown name and for sides that are no multiples of size_multiple.
+    antialias: of 'metric'; 'official' has none.  Raises ValueError for an unknown name and for
+    sides that are no multiples of size_multiple.
     """
     for side, length in zip(('height', 'width'), image_size, strict=True):
         if length < size_multiple or length % size_multiple:
@@ -106,7 +112,7 @@ def make_preprocessing(name: str, image_size: Size, size_multiple: int) -> Prepr
                 f'the network {side} must be a positive multiple of {size_multiple}, got {length}'
             )
     if name == 'metric':
-        return MetricPreprocessing(image_size)
+        return MetricPreprocessing(image_size, antialias)
     if name == 'official':
         return OfficialPreprocessing(image_size, size_multiple)
     raise ValueError(f'unknown preprocessing {name!r}: expected one of {PREPROCESSINGS}')
@@ -140,14 +146,18 @@ def normalise(image: Tensor) -> Tensor:
     return (image - 0.5) / 0.5
 
 
-def _resize(maps: Tensor, size: Size) -> Tensor:
-    """Resize bilinearly with align_corners=True, without antialiasing.
+def _resize(maps: Tensor, size: Size, antialias: bool = False) -> Tensor:
+    """Resize bilinearly.
 
-    PARITY: the network was trained with this interpolation (test_preprocess.py).
+    antialias: with half-pixel centres, low-pass filtered where that shrinks.  PARITY: otherwise
+    with align_corners=True, as the released networks were trained (test_preprocess.py).
     """
     if maps.shape[-2:] == size:
         return maps
-    return F.interpolate(maps, size, mode='bilinear', align_corners=True)
+    if not antialias:
+        return F.interpolate(maps, size, mode='bilinear', align_corners=True)
+    shrinks = size[0] < maps.shape[-2] or size[1] < maps.shape[-1]
+    return F.interpolate(maps, size, mode='bilinear', align_corners=False, antialias=shrinks)
 
 
 def to_tensor(image: np.ndarray, device: torch.device) -> Tensor:

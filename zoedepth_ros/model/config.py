@@ -148,6 +148,15 @@ class ModelConfig:
         """Number [px] that height and width of an image must be multiples of."""
         return self.backbone.size_multiple
 
+    @property
+    def antialias(self) -> bool:
+        """Whether images are resized with antialiasing and half-pixel centres, as Pillow does, and
+        maps back likewise.
+
+        Not for the backbones of the released networks: align_corners=True without antialiasing.
+        """
+        return self.backbone.kind == 'lite'
+
     def check_size(self, height: int, width: int) -> None:
         """Raise ValueError for an image size [px] that the network does not support."""
         multiple, only = self.size_multiple, self.backbone.only_size

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
 from zoedepth_ros.geometry.canonical import focal_factor
+from zoedepth_ros.inference.preprocess import MetricPreprocessing
 from zoedepth_ros.media.sample import Sample
 from zoedepth_ros.training.config import AugmentationConfig, DomainConfig, Range
 from zoedepth_ros.training.mixed_batches import Draw, ShareOfBatches
@@ -58,10 +58,11 @@ class TrainingImages(Dataset[Example]):
         augmentation: AugmentationConfig,
         seed: int,
         training_hfov_deg: float = 0.0,
+        antialias: bool = False,
     ) -> None:
         self._sources = sources
         self._domains = domains
-        self._image_size = image_size
+        self._to_network = MetricPreprocessing(image_size, antialias)
         self._head_names = head_names
         self._augmentation = augmentation
         self._seed = seed
@@ -77,7 +78,7 @@ class TrainingImages(Dataset[Example]):
         )
         factor = depth_factor(sample, self._training_hfov_deg)
         head = self._head_names.index(domain.domain)
-        return example(pixels, depth_m, factor, head, domain, self._image_size)
+        return example(pixels, depth_m, factor, head, domain, self._to_network)
 
 
 def depth_factor(sample: Sample, training_hfov_deg: float) -> float:
@@ -102,11 +103,13 @@ def validation_example(
     domain: DomainConfig,
     image_size: tuple[int, int],
     training_hfov_deg: float = 0.0,
+    antialias: bool = False,
 ) -> Example:
     """Return an image as it is, resized to network size, ignoring the aspect ratio."""
     pixels = IDENTITY_TABLE[sample.rgb, np.arange(3)]
     factor = depth_factor(sample, training_hfov_deg)
-    return example(pixels, sample.depth_m, factor, head, domain, image_size)
+    to_network = MetricPreprocessing(image_size, antialias)
+    return example(pixels, sample.depth_m, factor, head, domain, to_network)
 
 
 def example(
@@ -115,19 +118,18 @@ def example(
     factor: float,
     head: int,
     domain: DomainConfig,
-    image_size: tuple[int, int],
+    preprocessing: MetricPreprocessing,
 ) -> Example:
     """Convert an image (H, W, 3) in [0, 1] and its depth (H, W) [m] to tensors."""
-    image = torch.from_numpy(pixels).permute(2, 0, 1)
-    if image.shape[1:] != image_size:
-        image = F.interpolate(image[None], image_size, mode='bilinear', align_corners=True)[0]
+    image = preprocessing.to_network(torch.from_numpy(pixels).permute(2, 0, 1)[None])[0]
+    image_size = preprocessing.image_size
     if domain.varied_cameras and depth_m.shape != image_size:  # a batch has one size
         depth_m = cv2.resize(depth_m, image_size[::-1], interpolation=cv2.INTER_NEAREST)
     ground_truth_m = torch.from_numpy(np.ascontiguousarray(depth_m))[None]
     mask = (ground_truth_m > domain.min_depth_m) & (ground_truth_m < domain.max_depth_m)
     known_m = torch.where(mask, ground_truth_m / factor, 1.0)
     factor_of_all = torch.tensor(factor, dtype=torch.float32)
-    return Example((image - 0.5) / 0.5, known_m, mask, torch.tensor(head), factor_of_all)
+    return Example(image, known_m, mask, torch.tensor(head), factor_of_all)
 
 
 def batches(images: TrainingImages, share: ShareOfBatches, workers: int) -> DataLoader[Example]:

@@ -188,6 +188,7 @@ class StageLoop:
             self.config.augmentation,
             self.config.seed,
             self.config.training_hfov_deg,
+            self.model.config.antialias,
         )
         share = ShareOfBatches(self.batches, self.process, self.step, self.total)
         return batches(images, share, self.config.workers)

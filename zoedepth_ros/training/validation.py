@@ -41,7 +41,14 @@ def validate(
             if len(source):
                 head = model.config.head_names.index(domain.domain)
                 examples = (
-                    validation_example(source[i], head, domain, image_size, training_hfov_deg)
+                    validation_example(
+                        source[i],
+                        head,
+                        domain,
+                        image_size,
+                        training_hfov_deg,
+                        model.config.antialias,
+                    )
                     for i in range(process.rank, len(source), process.world_size)
                 )
                 total = _total(model, examples, domain, stage, process)

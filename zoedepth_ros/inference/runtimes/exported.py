@@ -141,6 +141,7 @@ class ExportedPredictor(SingleImagePredictor):
         self.device, self.precision = session.device, session.precision
         self.preprocess_ms, self.device_memory_mb = math.nan, math.nan
         self.optimization_note = ''
+        self._antialias = about.get('antialias') == '1'
         self._router_heads = tuple(filter(None, about.get('router_heads', '').split(',')))
         self._session, self._origin = session, origin
 
@@ -170,7 +171,7 @@ class ExportedPredictor(SingleImagePredictor):
         check_rgb(rgb)
         check_head(head, self.heads)
         start_s = time.perf_counter()
-        image = to_network(rgb, self.size)
+        image = to_network(rgb, self.size, self._antialias)
         self.preprocess_ms = 1e3 * (time.perf_counter() - start_s)
         outputs = self._session.run(image)
         router_output = self._router_output(outputs) if route or head == AUTO else {}
@@ -184,7 +185,7 @@ class ExportedPredictor(SingleImagePredictor):
         lowest = (MIN_DEPTH_M, 0.0, 0.0)
         shape = (rgb.shape[0], rgb.shape[1])
         depth_m, uncertainty_m, relative_depth = (
-            np.maximum(resize(m, shape), np.float32(low))
+            np.maximum(resize(m, shape, self._antialias), np.float32(low))
             for m, low in zip(maps, lowest, strict=True)
         )
         return DepthResult(depth_m, uncertainty_m, relative_depth, used, router_output)
@@ -201,17 +202,25 @@ class ExportedPredictor(SingleImagePredictor):
 _BY_HEAD = ('depth_m', 'uncertainty_m')
 
 
-def to_network(rgb: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.float32]:
+def to_network(
+    rgb: NDArray[np.uint8], size: tuple[int, int], antialias: bool = False
+) -> NDArray[np.float32]:
     """Resize and normalise an image (H, W, 3): (1, 3, h, w)."""
-    planes = resize(np.ascontiguousarray(rgb.transpose(2, 0, 1), np.float32), size)
+    planes = resize(np.ascontiguousarray(rgb.transpose(2, 0, 1), np.float32), size, antialias)
     return (planes * np.float32(2 / 255) - np.float32(1))[None]
 
 
-def resize(maps: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
-    """Resize maps (..., H, W) bilinearly with align_corners=True, without antialiasing."""
+def resize(
+    maps: NDArray[np.float32], size: tuple[int, int], antialias: bool = False
+) -> NDArray[np.float32]:
+    """Resize maps (..., H, W) bilinearly with align_corners=True.
+
+    antialias: with half-pixel centres, low-pass filtered where that shrinks.
+    """
+    along = _smoothed_along if antialias else _along
     for axis, length in ((-2, size[0]), (-1, size[1])):
         if maps.shape[axis] != length:
-            maps = _along(maps, axis, length)
+            maps = along(maps, axis, length)
     return maps
 
 
@@ -224,3 +233,19 @@ def _along(maps: NDArray[np.float32], axis: int, length: int) -> NDArray[np.floa
     low = maps.take(below, axis)
     high = maps.take(np.minimum(below + 1, last), axis)
     return low + (high - low) * (share[:, None] if axis == -2 else share)
+
+
+def _smoothed_along(maps: NDArray[np.float32], axis: int, length: int) -> NDArray[np.float32]:
+    """Resize along one axis; each value is a mean with the weights of a triangle."""
+    count = maps.shape[axis]
+    step = count / length
+    reach = max(step, 1.0)
+    positions = step * (np.arange(length) + 0.5) - 0.5
+    taps = np.ceil(positions - reach).astype(np.intp)[:, None] + np.arange(int(2 * reach) + 1)
+    weights = np.maximum(1.0 - np.abs(taps - positions[:, None]) / reach, 0.0)
+    weights[(taps < 0) | (taps >= count)] = 0.0
+    shares = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    smoothed = np.zeros((), np.float32)
+    for tap, share in zip(taps.clip(0, count - 1).T, shares.T, strict=True):
+        smoothed = smoothed + maps.take(tap, axis) * (share[:, None] if axis == -2 else share)
+    return smoothed
