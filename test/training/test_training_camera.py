@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from zoedepth_ros.geometry.intrinsics import Intrinsics
+from zoedepth_ros.inference.preprocess import MetricPreprocessing
 from zoedepth_ros.media.sample import Sample
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import Prediction
@@ -38,14 +39,16 @@ class ThreeMetres(torch.nn.Module):
 
 def test_twice_the_focal_length_of_the_training_camera_halves_the_depth_to_learn():
     # tan(32.5 deg) = 0.637070: 65 degrees are 200.9199 px on 256 columns.
-    one = validation_example(wall(401.8398), 0, INDOOR, (192, 256), 65.0)
+    one = validation_example(wall(401.8398), 0, INDOOR, MetricPreprocessing((192, 256)), 65.0)
     assert one.focal_factor.item() == pytest.approx(2.0, 1e-5)
     assert one.ground_truth_m.unique().tolist() == pytest.approx([2.0], 1e-5)
 
 
 def test_range_is_a_matter_of_the_true_depth():
     # 12 m through a long lens would be 6 m in the training camera, yet is out of a room's range.
-    one = validation_example(wall(401.8398, 12.0), 0, INDOOR, (192, 256), 65.0)
+    one = validation_example(
+        wall(401.8398, 12.0), 0, INDOOR, MetricPreprocessing((192, 256)), 65.0
+    )
     assert not one.mask.any()
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.ground import Ground
+from zoedepth_ros.geometry.rays import ray_cosines
 
 MARGIN_M = 0.2  # costmaps stop clearing slightly before the end of a ray
 
@@ -86,10 +87,10 @@ def classify_points(
 
 @dataclass(frozen=True, slots=True)
 class RaySpacing:
-    """Lengths of the rays of a camera and the angles between neighbours."""
+    """Directions of the rays of a camera and the angles between neighbours."""
 
-    length: NDArray[np.float32]
-    """(H, W) length of a ray per depth along z."""
+    cosine: NDArray[np.float32]
+    """(H, W) depth along z per length of a ray."""
 
     angle_rad: NDArray[np.float32]
     """(H, W) the smaller angle to a neighbour, in the row or in the column [rad]."""
@@ -97,16 +98,16 @@ class RaySpacing:
     @classmethod
     def from_rays(cls, rays: NDArray[np.float32]) -> RaySpacing:
         """Compute them from rays (H, W, 2)."""
-        length = np.sqrt(np.square(rays).sum(axis=-1) + np.float32(1.0))
-        unit = np.dstack((rays, np.ones_like(length))) / length[..., None]
-        angle = np.full(length.shape, np.inf, np.float32)
+        cosine = ray_cosines(rays)
+        unit = np.dstack((rays, np.ones_like(cosine))) * cosine[..., None]
+        angle = np.full(cosine.shape, np.inf, np.float32)
         for axis in (0, 1):
             step = np.linalg.norm(np.diff(unit, axis=axis), axis=-1)
             after, before = [slice(None)] * 2, [slice(None)] * 2
             after[axis], before[axis] = slice(1, None), slice(None, -1)
             for side in (tuple(after), tuple(before)):
                 angle[side] = np.fmin(angle[side], step)
-        return cls(length, angle)
+        return cls(cosine, angle)
 
 
 def clear_to(
@@ -120,7 +121,7 @@ def clear_to(
     depth_m, obstacle: (H, W), along z, and which pixels are obstacles.  +Inf where the ray stays
     farther from all of them.  An obstacle counts for the rays of a square window around its pixel.
     """
-    range_m = np.where(obstacle, depth_m * spacing.length, np.float32(np.inf))
+    range_m = np.where(obstacle, depth_m / spacing.cosine, np.float32(np.inf))
     wide_px = np.zeros(range_m.shape, np.float32)
     np.divide(margin_m, range_m * spacing.angle_rad, out=wide_px, where=obstacle)
     radii = np.array((0, *RADII_PX))
@@ -132,7 +133,7 @@ def clear_to(
         side = 2 * int(radii[i] - radii[i - 1]) + 1
         window = np.ones((side, side), np.uint8)
         nearest_m = cv2.erode(nearest_m, window, borderType=cv2.BORDER_REPLICATE)
-    return (nearest_m / spacing.length).astype(np.float32, copy=False)
+    return (nearest_m * spacing.cosine).astype(np.float32, copy=False)
 
 
 def clearing_points(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.ground import Ground
 from zoedepth_ros.geometry.intrinsics import CameraModel
-from zoedepth_ros.geometry.rays import project
+from zoedepth_ros.geometry.rays import project, ray_cosines
 
 LOWEST_SCALE, HIGHEST_SCALE = 0.1, 10.0
 """Limits of a plausible factor; references outside are ignored."""
@@ -155,10 +155,10 @@ def ratio_in_cone(
     axis: direction of the cone in the optical frame; its origin is assumed to be that of the
     camera.  rays: (H, W, 2).
     """
-    length = np.sqrt(1.0 + np.square(rays).sum(axis=-1))
-    along = (rays @ np.array(axis[:2], np.float32) + np.float32(axis[2])) / length
+    cosine = ray_cosines(rays)
+    along = (rays @ np.array(axis[:2], np.float32) + np.float32(axis[2])) * cosine
     within = along > math.cos(half_angle_rad) * math.hypot(*axis)
-    distance_m = (depth_m * length)[within]
+    distance_m = (depth_m / cosine)[within]
     distance_m = distance_m[np.isfinite(distance_m)]
     if len(distance_m) < 5 or not math.isfinite(range_m):
         return np.empty(0, np.float32)

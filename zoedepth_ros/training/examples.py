@@ -53,16 +53,15 @@ class TrainingImages(Dataset[Example]):
         self,
         sources: Sequence[Samples],
         domains: Sequence[DomainConfig],
-        image_size: tuple[int, int],
+        preprocessing: MetricPreprocessing,
         head_names: Sequence[str],
         augmentation: AugmentationConfig,
         seed: int,
         training_hfov_deg: float = 0.0,
-        antialias: bool = False,
     ) -> None:
         self._sources = sources
         self._domains = domains
-        self._to_network = MetricPreprocessing(image_size, antialias)
+        self._preprocessing = preprocessing
         self._head_names = head_names
         self._augmentation = augmentation
         self._seed = seed
@@ -78,7 +77,7 @@ class TrainingImages(Dataset[Example]):
         )
         factor = depth_factor(sample, self._training_hfov_deg)
         head = self._head_names.index(domain.domain)
-        return example(pixels, depth_m, factor, head, domain, self._to_network)
+        return example(pixels, depth_m, factor, head, domain, self._preprocessing)
 
 
 def depth_factor(sample: Sample, training_hfov_deg: float) -> float:
@@ -101,15 +100,13 @@ def validation_example(
     sample: Sample,
     head: int,
     domain: DomainConfig,
-    image_size: tuple[int, int],
+    preprocessing: MetricPreprocessing,
     training_hfov_deg: float = 0.0,
-    antialias: bool = False,
 ) -> Example:
     """Return an image as it is, resized to network size, ignoring the aspect ratio."""
     pixels = IDENTITY_TABLE[sample.rgb, np.arange(3)]
     factor = depth_factor(sample, training_hfov_deg)
-    to_network = MetricPreprocessing(image_size, antialias)
-    return example(pixels, sample.depth_m, factor, head, domain, to_network)
+    return example(pixels, sample.depth_m, factor, head, domain, preprocessing)
 
 
 def example(

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
+from zoedepth_ros.inference.preprocess import MetricPreprocessing
 from zoedepth_ros.inference.processor import bf16_emulated
 from zoedepth_ros.model.router import EncoderLayer
 from zoedepth_ros.model.zoedepth import ZoeDepth
@@ -183,12 +184,11 @@ class StageLoop:
         images = TrainingImages(
             self.training,
             self.config.domains,
-            self.image_size,
+            MetricPreprocessing(self.image_size, self.model.config.antialias),
             self.model.config.head_names,
             self.config.augmentation,
             self.config.seed,
             self.config.training_hfov_deg,
-            self.model.config.antialias,
         )
         share = ShareOfBatches(self.batches, self.process, self.step, self.total)
         return batches(images, share, self.config.workers)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from zoedepth_ros.evaluation.protocol import DOMAIN_PROTOCOLS, PROTOCOLS
+from zoedepth_ros.inference.preprocess import MetricPreprocessing
 from zoedepth_ros.model.zoedepth import ZoeDepth
 from zoedepth_ros.training.config import DomainConfig, StageConfig
 from zoedepth_ros.training.distributed import Process, sum_over_processes
@@ -34,6 +35,7 @@ def validate(
     validation images without a valid pixel.
     """
     training = model.training
+    preprocessing = MetricPreprocessing(image_size, model.config.antialias)
     model.eval()
     scores: dict[str, float] = {}
     try:
@@ -41,14 +43,7 @@ def validate(
             if len(source):
                 head = model.config.head_names.index(domain.domain)
                 examples = (
-                    validation_example(
-                        source[i],
-                        head,
-                        domain,
-                        image_size,
-                        training_hfov_deg,
-                        model.config.antialias,
-                    )
+                    validation_example(source[i], head, domain, preprocessing, training_hfov_deg)
                     for i in range(process.rank, len(source), process.world_size)
                 )
                 total = _total(model, examples, domain, stage, process)
