@@ -186,37 +186,78 @@ def equidistant_rays(rows, columns, focal_px):
     return np.dstack((x * along, y * along)).astype(np.float32)
 
 
-@pytest.mark.parametrize('lens', ['pinhole', 'fisheye'])
+def pinhole_rays(hfov_deg):
+    """Return the rays (120, 160, 2) of a pinhole camera."""
+    return rays(CameraModel(Intrinsics.from_hfov(160, 120, math.radians(hfov_deg))))
+
+
+LENSES = {  # directions, largest distance of a ray that ends [margins]: windows are square
+    'pinhole, 69 degrees': (RAYS, 3.0),
+    'pinhole, 100 degrees': (pinhole_rays(100.0), 3.5),
+    'pinhole, 130 degrees': (pinhole_rays(130.0), 5.5),
+    'fisheye': (equidistant_rays(90, 120, 60.0), 2.5),
+}
+
+
+@pytest.mark.parametrize('lens', LENSES)
 def test_a_ray_ends_where_it_comes_near_an_obstacle_and_no_other_ray_ends(lens):
-    """Near is measured as the angle between two rays times the range of the obstacle."""
-    directions = RAYS if lens == 'pinhole' else equidistant_rays(90, 120, 60.0)
+    """Near is the distance of a point from a line, whatever the place in the image."""
+    (directions, farthest), margin_m = LENSES[lens], 0.15
     unit = np.dstack((directions, np.ones(directions.shape[:2]))).astype(np.float64)
     unit /= np.linalg.norm(unit, axis=-1, keepdims=True)
+    spacing = RaySpacing.from_rays(directions)
     random = np.random.default_rng(4)
-    shape, margin_m = directions.shape[:2], 0.15
-    pixel_rad = np.arccos(np.clip((unit[1:] * unit[:-1]).sum(axis=-1), -1.0, 1.0)).max()
-    for _ in range(4):
+    shape = directions.shape[:2]
+    corners = [(0, 0), (0, shape[1] - 1), (shape[0] // 3, 3), (shape[0] - 5, shape[1] // 5)]
+    for row, column in corners + random.integers(0, shape, (60, 2)).tolist():
         obstacle = np.zeros(shape, bool)
-        obstacle[random.integers(0, shape[0], 3), random.integers(0, shape[1], 3)] = True
-        range_m = np.where(obstacle, random.uniform(0.8, 4.0, shape), 9.0)
-        depth_m = (range_m * unit[..., 2]).astype(np.float32)
-        spacing = RaySpacing.from_rays(directions)
+        obstacle[row, column] = True
+        range_m = random.uniform(0.5, 4.0)
+        point_m = range_m * unit[row, column]
+        depth_m = np.where(obstacle, point_m[2], 9.0).astype(np.float32)
         ends_m = clear_to(depth_m, obstacle, spacing, margin_m) / unit[..., 2]
-        must_m = np.full(shape, np.inf)
-        may = np.zeros(shape, bool)
-        for row, column in np.argwhere(obstacle):
-            angle = np.arccos(np.clip(unit @ unit[row, column], -1.0, 1.0))
-            at_m = range_m[row, column]
-            near = angle * at_m <= 0.8 * margin_m
-            must_m[near] = np.minimum(must_m[near], at_m)
-            may |= angle <= 2.5 * margin_m / at_m + 3 * pixel_rad
-        assert np.isfinite(must_m).sum() > 30
-        assert (ends_m <= must_m * (1 + 1e-5)).all()
-        assert np.isposinf(ends_m[~may]).all()
-        assert set(np.round(ends_m[may & np.isfinite(ends_m)], 4)) == set(
-            np.round(range_m[obstacle], 4)
-        )
-    assert np.isposinf(clear_to(depth_m, np.zeros(shape, bool), spacing, margin_m)).all()
+        along_m = unit @ point_m
+        beside_m = np.linalg.norm(point_m - along_m[..., None] * unit, axis=-1)
+        ended = np.isfinite(ends_m)
+        np.testing.assert_allclose(ends_m[ended], range_m, rtol=1e-5)
+        assert ended[(beside_m <= margin_m) & (along_m > 0.0)].all()
+        step_m = range_m * np.linalg.norm(np.diff(unit, axis=1), axis=-1).max()
+        assert (beside_m[ended] <= farthest * margin_m + 2.0 * step_m).all()
+
+
+def test_no_ray_ends_without_an_obstacle():
+    depth_m = np.full(RAYS.shape[:2], 2.0, np.float32)
+    none = np.zeros(RAYS.shape[:2], bool)
+    assert np.isposinf(clear_to(depth_m, none, RaySpacing.from_rays(RAYS), 0.15)).all()
+
+
+def test_obstacles_end_rays_each_at_the_nearest():
+    spacing, shape = RaySpacing.from_rays(RAYS), RAYS.shape[:2]
+    obstacle = np.zeros(shape, bool)
+    obstacle[40, [60, 66]] = True
+    depth_m = np.full(shape, 2.0, np.float32)
+    depth_m[40, 66] = 1.5
+    together_m = clear_to(depth_m, obstacle, spacing, 0.15)
+    alone = [obstacle & (np.arange(shape[1]) == column) for column in (60, 66)]
+    apart_m = [clear_to(depth_m, one, spacing, 0.15) for one in alone]
+    np.testing.assert_array_equal(together_m, np.minimum(*apart_m))
+
+
+@pytest.mark.parametrize('shape', [(1, 1), (1, 160), (120, 1)])
+def test_rays_of_one_row_or_column_end_at_obstacles(shape):
+    directions = RAYS[: shape[0], : shape[1]]
+    depth_m = np.full(shape, 2.0, np.float32)
+    ends_m = clear_to(depth_m, depth_m > 0.0, RaySpacing.from_rays(directions), 0.15)
+    np.testing.assert_array_less(ends_m, 2.5)
+
+
+def test_an_obstacle_nearer_than_the_margin_ends_every_ray_of_a_large_image():
+    directions = rays(CameraModel(Intrinsics.from_hfov(2000, 3, 1.2)))
+    depth_m = np.full((3, 2000), 0.12, np.float32)
+    obstacle = np.zeros((3, 2000), bool)
+    obstacle[1, 0] = True
+    ends_m = clear_to(depth_m, obstacle, RaySpacing.from_rays(directions), 0.15)
+    assert np.isfinite(ends_m).all()
 
 
 def test_rays_to_the_floor_and_to_obstacles_clear_as_far_as_they_may():

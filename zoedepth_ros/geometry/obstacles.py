@@ -18,7 +18,7 @@ from zoedepth_ros.geometry.rays import ray_cosines
 
 MARGIN_M = 0.2  # costmaps stop clearing slightly before the end of a ray
 
-RADII_PX = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
+RADII_PX = (0, 1, 2, 3, *(step * 2**i for i in range(1, 11) for step in (2, 3)))
 """Half widths of the windows in which obstacles shorten rays."""
 
 
@@ -93,21 +93,56 @@ class RaySpacing:
     """(H, W) depth along z per length of a ray."""
 
     angle_rad: NDArray[np.float32]
-    """(H, W) the smaller angle to a neighbour, in the row or in the column [rad]."""
+    """(H, W) smallest angle from a ray to the sides of a square of half width 1 px [rad]."""
 
     @classmethod
     def from_rays(cls, rays: NDArray[np.float32]) -> RaySpacing:
         """Compute them from rays (H, W, 2)."""
         cosine = ray_cosines(rays)
         unit = np.dstack((rays, np.ones_like(cosine))) * cosine[..., None]
-        angle = np.full(cosine.shape, np.inf, np.float32)
-        for axis in (0, 1):
-            step = np.linalg.norm(np.diff(unit, axis=axis), axis=-1)
-            after, before = [slice(None)] * 2, [slice(None)] * 2
-            after[axis], before[axis] = slice(1, None), slice(None, -1)
-            for side in (tuple(after), tuple(before)):
-                angle[side] = np.fmin(angle[side], step)
-        return cls(cosine, angle)
+        down, right = (_gradient(unit, axis) for axis in (0, 1))
+        area = np.linalg.norm(np.cross(down, right), axis=-1)
+        longer = np.fmax(np.linalg.norm(down, axis=-1), np.linalg.norm(right, axis=-1))
+        angle = np.divide(area, longer, out=longer.copy(), where=area > 0.0)
+        angle = np.where(np.isnan(angle), np.nanmin(angle), angle)
+        return cls(cosine, np.maximum(angle, np.finfo(np.float32).tiny))
+
+    def windows(
+        self, obstacle: NDArray[np.bool_], range_m: NDArray[np.float32], margin_m: float
+    ) -> NDArray[np.intp]:
+        """Return which of the `RADII_PX` contains all rays that pass an obstacle within margin_m.
+
+        obstacle, range_m: (H, W); the result has one index per obstacle, the last one where even
+        that is too small.  Two rays of a pinhole camera are apart by their distance in the image,
+        in focal lengths, times the cosines of both to the axis (the sine of the angle between
+        them); therefore the angles per pixel at the obstacle and at the corner of its window that
+        is farthest from the axis count alike.
+        """
+        rows, columns = np.nonzero(obstacle)
+        axis = np.unravel_index(np.nanargmax(self.cosine), self.cosine.shape)
+        outward = np.sign(rows - axis[0]), np.sign(columns - axis[1])
+        own_rad = self.angle_rad[rows, columns]
+        wanted_rad = np.arcsin(np.minimum(np.float32(margin_m) / range_m[rows, columns], 1.0))
+        index = np.searchsorted(RADII_PX, wanted_rad / own_rad)
+        while True:
+            index = np.minimum(index, len(RADII_PX) - 1)
+            radius_px = np.array(RADII_PX)[index]
+            corner = tuple(
+                np.clip(at + radius_px * sign, 0, size - 1)
+                for at, sign, size in zip((rows, columns), outward, obstacle.shape, strict=True)
+            )
+            reach_rad = radius_px * np.sqrt(own_rad * self.angle_rad[corner])
+            short = (reach_rad < wanted_rad) & (index < len(RADII_PX) - 1)
+            if not short.any():
+                return index
+            index[short] += 1
+
+
+def _gradient(values: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
+    """Return the change of values per pixel along an axis, 0 where there is one pixel."""
+    if values.shape[axis] < 2:
+        return np.zeros_like(values)
+    return np.gradient(values, axis=axis)
 
 
 def clear_to(
@@ -121,16 +156,15 @@ def clear_to(
     depth_m, obstacle: (H, W), along z, and which pixels are obstacles.  +Inf where the ray stays
     farther from all of them.  An obstacle counts for the rays of a square window around its pixel.
     """
+    nearest_m = np.full(depth_m.shape, np.inf, np.float32)
+    if not obstacle.any():
+        return nearest_m
     range_m = np.where(obstacle, depth_m / spacing.cosine, np.float32(np.inf))
-    wide_px = np.zeros(range_m.shape, np.float32)
-    np.divide(margin_m, range_m * spacing.angle_rad, out=wide_px, where=obstacle)
-    radii = np.array((0, *RADII_PX))
-    last = int(np.searchsorted(radii, min(wide_px.max(initial=0.0), max(range_m.shape))))
-    level = np.minimum(np.searchsorted(radii, wide_px), last)
-    nearest_m = np.full_like(range_m, np.inf)
-    for i in range(last, 0, -1):  # a window grows by the smaller ones that follow
+    level = np.zeros(range_m.shape, np.int8)
+    level[obstacle] = spacing.windows(obstacle, range_m, margin_m)
+    for i in range(int(level.max()), 0, -1):  # a window grows by the smaller ones that follow
         np.minimum(nearest_m, range_m, out=nearest_m, where=level == i)
-        side = 2 * int(radii[i] - radii[i - 1]) + 1
+        side = 2 * (RADII_PX[i] - RADII_PX[i - 1]) + 1
         window = np.ones((side, side), np.uint8)
         nearest_m = cv2.erode(nearest_m, window, borderType=cv2.BORDER_REPLICATE)
     return (nearest_m * spacing.cosine).astype(np.float32, copy=False)
