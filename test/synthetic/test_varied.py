@@ -8,13 +8,16 @@ import pytest
 
 pytest.importorskip('numba')
 
+from zoedepth_ros.media.sample import Sample
 from zoedepth_ros.synthetic.dice import Dice
 from zoedepth_ros.synthetic.varied import (
     ASPECT_RATIOS,
     CLOSE_SHARE,
     DIAGONAL_DEG,
+    LONG_LENS_DEG,
     TABLE_SHARE,
     TRACK_SHARE,
+    defocused,
     scene_kind,
     varied_scene,
 )
@@ -32,7 +35,7 @@ def test_cameras_differ_in_shape_and_field_of_view_within_their_ranges(domain):
         assert height * width == pytest.approx(PIXELS, rel=0.1)
         assert min(abs(width / height / ratio - 1) for ratio in ASPECT_RATIOS) < 0.03
         half = math.atan(0.5 * math.hypot(width, height) / sample.camera.fx_px)
-        low, high = DIAGONAL_DEG
+        low, high = LONG_LENS_DEG[0], DIAGONAL_DEG[1]
         assert low - 1 < math.degrees(2 * half) < high + 1
         assert np.isfinite(sample.depth_m).any()
     assert len(shapes) > 3
@@ -48,7 +51,7 @@ def test_a_scene_is_the_same_every_time():
 def test_most_rooms_are_seen_from_close_by_and_nothing_is_inside_the_camera():
     samples = [varied_scene('indoor', seed, PIXELS) for seed in range(40)]
     centers_m = [sample.depth_m[tuple(n // 2 for n in sample.depth_m.shape)] for sample in samples]
-    # Tables are 0.45 to 1.9 m away, and small objects stand before what a camera looks at.
+    # Tables are 0.4 to 1.6 m away, and small objects stand before what a camera looks at.
     assert sum(depth_m <= 1.9 for depth_m in centers_m) >= 20
     assert all(np.nanmin(sample.depth_m) > 0.02 for sample in samples)
 
@@ -62,3 +65,14 @@ def test_every_kind_of_scene_is_drawn_about_as_often_as_its_share_says():
     assert inside['close'] / 1000 == pytest.approx((1 - TABLE_SHARE) * CLOSE_SHARE, abs=0.05)
     assert set(outside) == {'track', 'plain'}
     assert outside['track'] / 1000 == pytest.approx(TRACK_SHARE, abs=0.05)
+
+
+def test_a_lens_out_of_focus_blurs_what_is_behind_and_keeps_what_is_near():
+    stripes = np.where(np.arange(96) % 2, 200, 40).astype(np.uint8)
+    rgb = np.tile(stripes[None, :, None], (64, 1, 3))
+    depth_m = np.full((64, 96), 0.6, np.float32)
+    depth_m[:, 60:] = np.where(np.arange(36) < 20, 4.0, np.nan)  # a far wall and a window
+    blurred = defocused(Sample(rgb, depth_m, None, 'indoor', 'stripes'), Dice('lens'))
+    np.testing.assert_array_equal(blurred.rgb[:, :50], rgb[:, :50])
+    assert np.ptp(blurred.rgb[:, 70:]) < 0.7 * np.ptp(rgb)
+    np.testing.assert_array_equal(blurred.depth_m, depth_m)

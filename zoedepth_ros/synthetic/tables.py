@@ -29,7 +29,7 @@ from zoedepth_ros.synthetic.room import Room, openings, shell
 from zoedepth_ros.synthetic.scene import random_room, room_world
 from zoedepth_ros.synthetic.world import ImageEffects, Pose, World
 
-DISTANCE_M = (0.45, 1.9)
+DISTANCE_M = (0.4, 1.6)
 """From the camera to the place on the table that it looks at [m]."""
 CLEAR_M = 0.2
 """Nothing is nearer to a camera than this [m]."""

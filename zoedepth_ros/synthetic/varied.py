@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import cv2
 import numpy as np
 
 from zoedepth_ros.geometry.intrinsics import Intrinsics
@@ -22,20 +23,26 @@ from zoedepth_ros.synthetic.primitives import (
 from zoedepth_ros.synthetic.scene import random_effects, random_view, render_sample
 from zoedepth_ros.synthetic.tables import random_table
 from zoedepth_ros.synthetic.tracks import random_track
-from zoedepth_ros.synthetic.world import Pose, View
+from zoedepth_ros.synthetic.world import RANGE_M, Pose, View
 
 ASPECT_RATIOS = (4 / 3, 4 / 3, 4 / 3, 16 / 9, 16 / 9, 3 / 2, 1.0, 3 / 4, 2.2, 3.3, 3.3)
 """Width over height of images; those that are more common stand more often."""
 DIAGONAL_DEG = (38.0, 118.0)
 """Field of view along the diagonal [deg]."""
-TABLE_SHARE = 0.3
+LONG_LENS_DEG = (30.0, 56.0)
+"""The same for half of the close-up views and tables [deg]."""
+TABLE_SHARE = 0.5
 """Share of indoor scenes with a table full of things in the middle."""
 TRACK_SHARE = 0.3
 """Share of outdoor scenes outside a town."""
-CLOSE_SHARE = 0.3
+CLOSE_SHARE = 0.4
 """Share of close-up views among the other indoor scenes: floors, walls, shelves."""
 CLOSE_M = (0.35, 2.6)
 """Distance of a close-up camera to its target [m]."""
+DEFOCUS_SHARE = 0.4
+"""Share of close-up views and tables with a lens that is sharp at one depth only."""
+DEFOCUS_PX = (1.0, 5.0)
+"""Blur of what is infinitely far through such a lens [px]."""
 
 
 def varied_scene(domain: str, seed: int, pixels: int) -> Sample:
@@ -44,11 +51,13 @@ def varied_scene(domain: str, seed: int, pixels: int) -> Sample:
     aspect = dice.pick(ASPECT_RATIOS)
     height = max(32, round(math.sqrt(pixels / aspect)))
     width = round(height * aspect)
-    low, high = (math.log(math.tan(math.radians(a / 2))) for a in DIAGONAL_DEG)
+    kind = scene_kind(domain, dice)
+    is_near = kind in ('table', 'close')
+    span_deg = LONG_LENS_DEG if is_near and dice.coin(0.5) else DIAGONAL_DEG
+    low, high = (math.log(math.tan(math.radians(a / 2))) for a in span_deg)
     half_diagonal = math.exp(dice.between(low, high))  # in focal lengths
     half_width = half_diagonal * aspect / math.hypot(aspect, 1.0)
     hfov_rad = 2.0 * math.atan(half_width)
-    kind = scene_kind(domain, dice)
     if kind in MAKERS:
         view = View(*MAKERS[kind](dice), hfov_rad, domain, random_effects(dice, seed))
     else:
@@ -57,7 +66,21 @@ def varied_scene(domain: str, seed: int, pixels: int) -> Sample:
         view = close_view(view, dice)
     elif kind != 'table':
         view = replace(view, pose=varied_pose(view, dice))
-    return render_sample(view, height, width, f'{domain} {seed} varied')
+    sample = render_sample(view, height, width, f'{domain} {seed} varied')
+    return defocused(sample, dice) if is_near and dice.coin(DEFOCUS_SHARE) else sample
+
+
+def defocused(sample: Sample, dice: Dice) -> Sample:
+    """Blur what is not at the depth that a lens is focused on, which is among the nearer half."""
+    depth_m = np.where(np.isfinite(sample.depth_m), sample.depth_m, RANGE_M[sample.domain])
+    focus_m = float(np.quantile(depth_m, dice.between(0.1, 0.5)))
+    blur_px = np.abs(focus_m / depth_m - 1.0) * dice.between(*DEFOCUS_PX)
+    rgb = sample.rgb.astype(np.float32)
+    for sigma_px in (0.7, 1.4, 2.8):
+        share = np.clip(2.0 * blur_px / sigma_px - 1.0, 0.0, 1.0).astype(np.float32)
+        share = cv2.GaussianBlur(share, (0, 0), 0.5 * sigma_px)
+        rgb += share[..., None] * (cv2.GaussianBlur(sample.rgb, (0, 0), sigma_px) - rgb)
+    return replace(sample, rgb=np.rint(rgb).astype(np.uint8))
 
 
 MAKERS = {'table': random_table, 'track': random_track}
