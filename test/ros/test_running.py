@@ -153,6 +153,18 @@ def test_a_second_signal_does_not_break_the_clean_up(run, tmp_path):
     assert node.lines[-1] == 'closed'
 
 
+def test_a_second_signal_in_any_line_that_handles_the_first_does_not_block(run):
+    before = """
+import signal
+def again(frame, event, argument):
+    signal.raise_signal(signal.SIGINT)
+    return again
+"""
+    making = 'sys.settrace(again); signal.raise_signal(signal.SIGINT); sys.settrace(None)'
+    node = run('made', before=before, making=making)
+    assert (node.wait(), node.lines) == (0, ['made', 'closed'])
+
+
 def test_an_error_for_people_is_one_line_and_any_other_a_traceback(run):
     node = run('at work', work='raise OSError("no room\\non the disk")')
     assert node.wait() == 1
