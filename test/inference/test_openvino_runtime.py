@@ -14,7 +14,11 @@ from lively import lively_model
 
 from zoedepth_ros.inference.processor import bf16_emulated
 from zoedepth_ros.inference.result import InferenceError
-from zoedepth_ros.inference.runtimes.exported import open_exported, to_network
+from zoedepth_ros.inference.runtimes.exported import (
+    ExportedPredictor,
+    open_exported,
+    to_network,
+)
 from zoedepth_ros.inference.runtimes.openvino_runtime import open_session
 
 RGB = np.random.default_rng(0).integers(0, 256, (80, 120, 3), dtype=np.uint8)
@@ -145,6 +149,92 @@ def test_openvino_gives_the_depth_of_torch(onnx_file, precision, least, most):
         np.testing.assert_allclose(
             found['router_logits'], expected.router_logits.numpy(), atol=10 * most
         )
+
+
+@pytest.fixture
+def counted(onnx_file, monkeypatch):
+    """A predictor in fp32 and the runs of each of its parts, as the outputs they give."""
+    session, ran = open_session(onnx_file, 'cpu', 'fp32'), []
+    infer = session.infer
+
+    def noted(*given):
+        found = infer(*given)
+        ran.append(set(found))
+        return found
+
+    monkeypatch.setattr(session, 'infer', noted)
+    return ExportedPredictor(session, 'file'), ran
+
+
+SHARED = {'relative_depth', 'router_logits'}
+OF_HEAD = {head: {f'depth_m_{head}', f'uncertainty_m_{head}'} for head in ('indoor', 'outdoor')}
+
+
+@pytest.mark.parametrize('head', OF_HEAD)
+def test_only_the_head_in_use_runs(counted, head):
+    predictor, ran = counted
+    assert predictor(RGB, head).head == head
+    assert ran == [SHARED, OF_HEAD[head]]
+
+
+def test_the_router_of_the_same_image_chooses_the_head_that_runs_as_in_torch(counted):
+    predictor, ran = counted
+    images = np.random.default_rng(3).integers(0, 256, (12, 64, 96, 3), dtype=np.uint8)
+    images[::2] //= 8
+    model, heads = lively_model('ZoeD_tiny_NK'), list(OF_HEAD)
+    with torch.inference_mode():
+        logits = [model(torch.from_numpy(to_network(x, SIZE)), 'indoor').router_logits for x in images]
+    middle = torch.cat(logits).diff(dim=1).median()
+    chosen = set()
+    for rgb, row in zip(images, logits, strict=True):
+        expected = heads[int(row.argmax())]
+        ran.clear()
+        assert predictor(rgb).head == expected
+        assert ran == [SHARED, OF_HEAD[expected]]
+        chosen.add(expected)
+    assert chosen == set(heads), middle
+
+
+def test_an_output_of_a_head_is_not_taken_from_another_image(onnx_file):
+    session = open_session(onnx_file, 'cpu', 'fp32')
+    first = session.run(to_network(RGB, SIZE))
+    expected = first['depth_m_indoor']
+    session.run(to_network(255 - RGB, SIZE))
+    np.testing.assert_array_equal(first['depth_m_indoor'], expected)  # already computed
+    with pytest.raises(InferenceError, match='depth_m_outdoor was read after the run of another'):
+        first['depth_m_outdoor']
+
+
+def test_heads_may_share_what_the_other_outputs_do_not_need(tmp_path):
+    """Also where a third head does not, and a head takes a shape; expected values by hand."""
+    need_openvino()
+    onnx = pytest.importorskip('onnx')
+    text = """<ir_version: 8, opset_import: ["" : 18]>
+    g (float[1,1,2,2] image) => (float[1,1,2,2] d_a, float[1,1,2,2] d_b, float[1,1,2,2] d_c,
+                                 float[1,1,2,2] other) {
+      other = Neg(image)
+      r = Relu(image)
+      two = Add(r, r)
+      d_a = Sqrt(two)
+      d_b = Mul(two, r)
+      shape = Shape(r)
+      flat = Constant<value_ints = [-1]>()
+      line = Reshape(other, flat)
+      lines = Add(line, line)
+      d_c = Reshape(lines, shape)
+    }"""
+    model = onnx.parser.parse_model(text)
+    model.metadata_props.add(key='head', value='a,b,c')
+    onnx.save(model, tmp_path / 'net.onnx')
+    session = open_session(tmp_path / 'net.onnx', 'cpu', 'fp32')
+    assert session.outputs == ('d_a', 'd_b', 'd_c', 'other')
+    found = session.run(np.array([-1.0, 0.5, 2.0, 8.0], np.float32).reshape(1, 1, 2, 2))
+    assert {name: values.ravel().tolist() for name, values in found.items()} == {
+        'd_a': [0.0, 1.0, 2.0, 4.0],
+        'd_b': [0.0, 0.5, 8.0, 128.0],
+        'd_c': [2.0, -1.0, -4.0, -16.0],
+        'other': [1.0, -0.5, -2.0, -8.0],
+    }
 
 
 def test_the_predictor_reports_where_and_how_it_computes(onnx_file):

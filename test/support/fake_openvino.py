@@ -40,6 +40,7 @@ class FakeCore:
             raise RuntimeError(f'Exception from core.cpp:84:\nUnable to read the model: {path}\n')
         about = self.library.about
         return SimpleNamespace(
+            outputs=OUTPUTS,
             has_rt_info=lambda key: key == 'framework' and about is not None,
             get_rt_info=lambda key: {'framework': SimpleNamespace(value=about)}[key],
         )
@@ -47,18 +48,17 @@ class FakeCore:
     def compile_model(self, model, device, config):
         assert device == 'CPU'
         self.library.compiled = config
-        names = ('depth_m', 'uncertainty_m', 'relative_depth')
         return SimpleNamespace(
             inputs=[Port('image', (1, 3, ABOUT['height'], ABOUT['width']))],
-            outputs=[Port(name) for name in names],
+            outputs=OUTPUTS,
             create_infer_request=lambda: SimpleNamespace(infer=self.infer),
         )
 
-    def infer(self, inputs):
+    def infer(self, inputs, *, share_outputs):
         if not self.library.works:
             raise RuntimeError('Exception from infer_request.cpp:224:\nno memory')
         doubled = 2.0 * np.abs(inputs[0][:, :1])
-        return {Port(name): doubled for name in ('depth_m', 'uncertainty_m', 'relative_depth')}
+        return dict.fromkeys(OUTPUTS, doubled)
 
 
 class Port:
@@ -71,8 +71,14 @@ class Port:
     def get_any_name(self):
         return self.name
 
+    def get_names(self):
+        return {self.name}
+
     def get_partial_shape(self):
         return [SimpleNamespace(is_static=True, get_length=lambda n=n: n) for n in self.shape]
 
     def get_element_type(self):
         return SimpleNamespace(get_type_name=lambda: 'f32')
+
+
+OUTPUTS = [Port(name) for name in ('depth_m', 'uncertainty_m', 'relative_depth')]

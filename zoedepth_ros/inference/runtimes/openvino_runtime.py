@@ -1,9 +1,13 @@
-"""Run exported ONNX files in OpenVINO on the CPU."""
+"""Run exported ONNX files in OpenVINO on the CPU.
+
+A file with several heads is cut in memory, see openvino_heads.py: a head runs when one of its
+outputs is read, so that an image costs the time of one head.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +16,12 @@ from numpy.typing import NDArray
 
 from zoedepth_ros.inference.result import AUTO, InferenceError
 from zoedepth_ros.inference.runtimes.onnx_runtime import as_type, input_type
+from zoedepth_ros.inference.runtimes.openvino_heads import cut
+from zoedepth_ros.inference.runtimes.session import Maps
 
 _HINTS = {'fp32': 'f32', 'bf16': 'bf16'}
 _ABOUT = 'framework'  # key of the metadata of an ONNX file
+_HEADS = 'head'  # key of the metadata: the heads of the file, with commas between them
 _TELEMETRY = 'openvino_telemetry'  # if installed, `import openvino` sends an event
 
 
@@ -32,8 +39,19 @@ class OpenvinoSession:
         if threads:
             hints['INFERENCE_NUM_THREADS'] = str(threads)
         try:
-            self._model = core.read_model(path)
-            compiled = core.compile_model(self._model, 'CPU', hints)
+            model = core.read_model(path)
+            self.metadata: Mapping[str, str] = _metadata(model)
+            self.outputs = tuple(each.get_any_name() for each in model.outputs)
+            heads = tuple(self.metadata.get(_HEADS, '').split(','))
+            shared, parts = cut(model, heads, library, self.precision)
+            compiled = core.compile_model(shared, 'CPU', hints)
+            self._request = compiled.create_infer_request()
+            self._heads: dict[str, Any] = {}  # output -> request of its head
+            for part in parts:
+                request = core.compile_model(part.model, 'CPU', hints).create_infer_request()
+                for number, source in enumerate(part.inputs):  # the same memory
+                    request.set_input_tensor(number, self._request.get_output_tensor(source))
+                self._heads |= dict.fromkeys(part.outputs, request)
         except Exception as error:  # its own are plain RuntimeErrors
             raise ValueError(f'{path} cannot be opened by OpenVINO: {_plain(error)}') from error
         port = compiled.inputs[0]
@@ -43,24 +61,47 @@ class OpenvinoSession:
             )
             for each in compiled.inputs
         }
-        self.outputs = tuple(each.get_any_name() for each in compiled.outputs)
         self._type = input_type(port.get_element_type().get_type_name(), path)
-        self._request = compiled.create_infer_request()
+        self._current: object = None
 
-    @property
-    def metadata(self) -> Mapping[str, str]:
-        """Metadata of the file."""
-        if not self._model.has_rt_info(_ABOUT):
-            return {}
-        return {str(k): str(v) for k, v in self._model.get_rt_info(_ABOUT).value.items()}
+    def run(self, image: NDArray[np.float32]) -> Maps:
+        """Run all but the heads; a head runs when one of its outputs is read, see Session."""
+        outputs = _Outputs(self, self.infer(self._request, [as_type(image, self._type)]))
+        self._current = outputs
+        return outputs
 
-    def run(self, image: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """Return all outputs by name for an image, (1, 3, h, w) or as the file has it."""
+    def infer(self, request: Any, inputs: list[NDArray] | None = None) -> dict[str, NDArray]:
+        """Run one part and return those of the outputs of the file that it has."""
         try:
-            found = self._request.infer([as_type(image, self._type)])
+            found = request.infer(inputs, share_outputs=True)
         except Exception as error:  # its own are plain RuntimeErrors
             raise InferenceError(f'OpenVINO on {self.device}: {_plain(error)}') from error
-        return {port.get_any_name(): values for port, values in found.items()}
+        named = {name: values for port, values in found.items() for name in port.get_names()}
+        return {name: np.array(named[name]) for name in self.outputs if name in named}
+
+    def infer_head(self, outputs: object, name: str) -> dict[str, NDArray]:
+        """Return the outputs of the head that computes this one, for the image of `outputs`."""
+        if outputs is not self._current:
+            raise InferenceError(f'output {name} was read after the run of another image')
+        return self.infer(self._heads[name])
+
+
+class _Outputs(Mapping[str, NDArray]):
+    """The outputs of one image; reading one of a head runs this head."""
+
+    def __init__(self, session: OpenvinoSession, known: dict[str, NDArray]) -> None:
+        self._session, self._known = session, known
+
+    def __getitem__(self, name: str) -> NDArray:
+        if name not in self._known and name in self._session.outputs:
+            self._known |= self._session.infer_head(self, name)
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._session.outputs)
+
+    def __len__(self) -> int:
+        return len(self._session.outputs)
 
 
 def open_session(path: Path, device: str, precision: str, threads: int = 0) -> OpenvinoSession:
@@ -103,6 +144,13 @@ def _precision(name: str, core: Any) -> str:
     if name == 'bf16' and not has_bf16:
         raise ValueError('backend openvino: this processor does not compute in bf16')
     return name
+
+
+def _metadata(model: Any) -> dict[str, str]:
+    """Return the metadata of a file."""
+    if not model.has_rt_info(_ABOUT):
+        return {}
+    return {str(k): str(v) for k, v in model.get_rt_info(_ABOUT).value.items()}
 
 
 def _plain(error: Exception) -> str:
