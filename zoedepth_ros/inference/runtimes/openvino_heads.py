@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 _Key = tuple[str, int]  # a tensor: the node that computes it, the number of the node's output
 
 
-class Head(NamedTuple):
+class HeadModel(NamedTuple):
     """The model of one head."""
 
     model: Any
@@ -21,17 +21,20 @@ class Head(NamedTuple):
     """Names of its outputs."""
 
 
-def cut(model: Any, heads: tuple[str, ...], library: Any, precision: str) -> tuple[Any, list[Head]]:
+def cut(
+    model: Any, heads: tuple[str, ...], library: Any, precision: str
+) -> tuple[Any, list[HeadModel]]:
     """Return the model that all heads share, and those of the heads.
 
     heads: the outputs of a head end with its name.  library: the module openvino.  precision: in
     which the models will be compiled.  The weights are not copied; the given model must not be
     used afterwards.  A model without outputs of several heads is returned as it is.
     """
-    results = {port.get_any_name(): port.get_node() for port in model.outputs}
-    names = {head: [name for name in results if name.endswith(f'_{head}')] for head in heads}
+    ports = {port.get_any_name(): port for port in model.outputs}
+    names = {head: [name for name in ports if name.endswith(f'_{head}')] for head in heads}
     if len(heads) < 2 or not all(names.values()):
         return model, []
+    results = {name: port.get_node() for name, port in ports.items()}
     _fold_constants(model)
     common = [node for name, node in results.items() if name not in chain(*names.values())]
     nodes = {head: _with_ancestors(results[name] for name in names[head]) for head in heads}
@@ -42,10 +45,12 @@ def cut(model: Any, heads: tuple[str, ...], library: Any, precision: str) -> tup
     for head in heads:
         own = [node for name, node in nodes[head].items() if name not in shared]
         inputs = _take(own, shared, passed, library, halve=precision == 'bf16')
-        parts.append((library.Model([results[x] for x in names[head]], [*inputs.values()]), inputs))
+        parts.append(
+            (library.Model([results[x] for x in names[head]], [*inputs.values()]), inputs)
+        )
     numbers = {key: len(common) + number for number, key in enumerate(passed)}
     return library.Model([*common, *passed.values()], model.get_parameters()), [
-        Head(part, [numbers[key] for key in inputs], names[head])
+        HeadModel(part, [numbers[key] for key in inputs], names[head])
         for head, (part, inputs) in zip(heads, parts, strict=True)
     ]
 

@@ -45,7 +45,8 @@ class Session(Protocol):
     def run(self, image: NDArray[np.float32]) -> Maps:
         """Return all outputs by name for an image, (1, 3, h, w) or as the file has it.
 
-        Raises InferenceError when the runtime fails.
+        Those of a head may be computed when they are read, and have to be read before the next
+        run.  Raises InferenceError when the runtime fails, then also while an output is read.
         """
         ...
 
