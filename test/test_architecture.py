@@ -82,6 +82,7 @@ TORCH_FREE = (
     'inference.runtimes.contract_check',
     'inference.runtimes.onnx_runtime',
     'inference.runtimes.openvino_runtime',
+    'inference.runtimes.openvino_heads',
     # what runs in the process of another implementation
     'benchmark.machine',
     'benchmark.timing',
@@ -121,7 +122,10 @@ ONLY = {
     frozenset({'rerun'}): ('viewing',),
     frozenset({'onnx', 'onnx_ir', 'onnxscript'}): ('export',),
     frozenset({'onnxruntime'}): ('export', 'inference.runtimes.onnx_runtime'),
-    frozenset({'openvino'}): ('inference.runtimes.openvino_runtime',),
+    frozenset({'openvino'}): (
+        'inference.runtimes.openvino_runtime',
+        'inference.runtimes.openvino_heads',
+    ),
     frozenset({'tensorrt'}): ('export.tensorrt', 'inference.runtimes.tensorrt_runtime'),
 }
 
