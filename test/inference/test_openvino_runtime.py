@@ -175,6 +175,12 @@ def test_only_the_head_in_use_runs(counted, head):
     assert ran == [SHARED, OF_HEAD[head]]
 
 
+def test_every_head_is_warmed_up(counted):
+    predictor, ran = counted
+    predictor.warm_up(*SIZE)
+    assert all(outputs in ran for outputs in OF_HEAD.values())
+
+
 def test_the_router_of_the_same_image_chooses_the_head_that_runs_as_in_torch(counted):
     predictor, ran = counted
     images = np.random.default_rng(3).integers(0, 256, (12, *SIZE, 3), dtype=np.uint8)

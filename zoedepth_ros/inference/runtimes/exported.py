@@ -161,8 +161,10 @@ class ExportedPredictor(SingleImagePredictor):
         check_reference(outputs, expected, self._origin, self.precision)
 
     def warm_up(self, height: int, width: int) -> None:
-        """Run once on a grey image of this size."""
-        self(np.full((height, width, 3), 128, np.uint8))
+        """Run every head once on a grey image of this size."""
+        grey = np.full((height, width, 3), 128, np.uint8)
+        for head in self.heads:
+            self(grey, head)
 
     def __call__(
         self, rgb: NDArray[np.uint8], head: str = AUTO, *, route: bool = True
