@@ -48,17 +48,39 @@ def error(depth_m, true_m) -> float:
 
 
 @pytest.mark.parametrize('network', [bent, tilted])
+@pytest.mark.parametrize('count', [100, 400])
 @pytest.mark.parametrize('seed', range(3))
 def test_with_three_outliers_in_ten_the_error_is_less_than_half_of_that_of_one_factor(
-    network, seed
+    network, count, seed
 ):
     true_m = rooms(seed)
     network_m = network(true_m)
-    pairs = points(true_m, network_m, seed=seed)
+    pairs = points(true_m, network_m, count, seed=seed)
     factor_m = network_m * robust_scale(pairs.ratios).scale
     shape = fit_shape(pairs, HEIGHT, WIDTH)
     corrected_m = factor_m * shape.factors(network_m)
     assert error(corrected_m, true_m) < 0.5 * error(factor_m, true_m)
+
+
+def wavy(true_m: np.ndarray) -> np.ndarray:
+    """Return depth whose error changes its sign six times over the image."""
+    field = 0.2 * np.sin(6 * np.pi * COLUMNS / WIDTH) * np.cos(3 * np.pi * ROWS / HEIGHT)
+    return (true_m * np.exp(field)).astype(np.float32)
+
+
+def test_three_hundred_points_leave_less_error_than_a_hundred_of_them():
+    left = np.empty((5, 2))
+    for seed in range(5):
+        true_m = rooms(seed)
+        network_m = wavy(true_m)
+        many = points(true_m, network_m, 300, wrong=0.2, seed=seed)
+        few = DepthPairs(many.true_m[:100], many.measured_m[:100], many.pixels[:100])
+        for column, pairs in enumerate((many, few)):
+            factor_m = network_m * robust_scale(pairs.ratios).scale
+            corrected_m = factor_m * fit_shape(pairs, HEIGHT, WIDTH).factors(network_m)
+            left[seed, column] = error(corrected_m, true_m)
+    of_many, of_few = left.mean(axis=0)
+    assert of_many < 0.7 * of_few
 
 
 def test_outliers_all_to_one_side_are_tolerated():
