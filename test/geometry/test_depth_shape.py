@@ -93,6 +93,19 @@ def test_outliers_all_to_one_side_are_tolerated():
     assert error(corrected_m, true_m) < 0.5 * error(factor_m, true_m)
 
 
+@pytest.mark.parametrize('times', [0.2, 5.0])
+@pytest.mark.parametrize('seed', range(4))
+def test_twenty_outliers_side_by_side_are_tolerated(times, seed):
+    true_m = rooms(seed)
+    network_m = tilted(true_m)
+    pairs = points(true_m, network_m, wrong=0.0, seed=seed)
+    in_corner = np.argsort(np.hypot(*pairs.pixels.T))[:20]
+    pairs.true_m[in_corner] *= times
+    factor_m = network_m * robust_scale(pairs.ratios).scale
+    corrected_m = factor_m * fit_shape(pairs, HEIGHT, WIDTH).factors(network_m)
+    assert error(corrected_m, true_m) < 0.5 * error(factor_m, true_m)
+
+
 def test_corrected_depth_grows_with_predicted_depth_whatever_the_points_say():
     rng = np.random.default_rng(3)
     network_m = rng.uniform(1.0, 8.0, (HEIGHT, WIDTH)).astype(np.float32)
