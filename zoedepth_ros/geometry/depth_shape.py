@@ -55,7 +55,7 @@ LEAST_SLOPE = 0.05
 ITERATIONS, MORE_ITERATIONS = 6, 3
 
 LEAST_SHARE = 1e-5
-"""Least weight of a point: so small that twenty outliers side by side do not move the field."""
+"""Least weight of a point: so small that twenty outliers side by side move the field little."""
 
 COLUMNS, ROWS = np.linspace(-1.0, 1.0, 17), np.linspace(-1.0, 1.0, 13)
 LOGS = np.linspace(math.log(0.1), math.log(100.0), 46)
