@@ -20,6 +20,7 @@ from zoedepth_ros.model.config import ModelConfig
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import ZoeDepth, create_model
 from zoedepth_ros.weights.fetch import fetch
+from zoedepth_ros.weights.known_weights import DEFAULT_MODEL
 from zoedepth_ros.weights.load import load_weights
 from zoedepth_ros.weights.locations import weights_folder
 from zoedepth_ros.weights.read import check_file
@@ -33,7 +34,7 @@ _SEED = 0
 
 
 def build_predictor(
-    model: str = 'ZoeD_M12_NK',
+    model: str = DEFAULT_MODEL,
     weights: str | PathLike[str] | None = None,
     device: str | torch.device = AUTO,
     precision: str = AUTO,

@@ -220,7 +220,7 @@ def test_two_topics_of_images_are_listed(tmp_path):
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
-        ({'image': bags.CHATTER}, r'/chatter \(std_msgs/msg/String\) is no topic of images'),
+        ({'image': bags.CHATTER}, r'/chatter \(std_msgs/msg/String\) is not a topic of images'),
         ({'camera_info': '/nowhere'}, '/nowhere is not a topic of camera_info'),
         ({'depth_topic': bags.IMAGE}, 'has /camera/image_raw, /camera/camera_info already'),
         ({'depth_topic': '/depth'}, 'inside a namespace'),

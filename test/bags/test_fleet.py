@@ -80,7 +80,7 @@ def test_damage_of_every_kind_stops_no_later_recording(tmp_path):
     assert results['deep'].depths == 2
     assert results['deep'].damage == [
         f'{deep}/metadata.yaml: cannot be read: line 1: nested too deep; '
-        'the files beside it were taken'
+        'the recordings beside it are read'
     ]
     assert f'{empty}/metadata.yaml: cannot be read: line 1: nested too deep' in results['empty']
     assert results['good.mcap'].depths == 1

@@ -318,7 +318,9 @@ def test_a_renamed_file_is_read_although_metadata_has_its_old_name(tmp_path, sto
     file.rename(folder / f'monday{file.suffix}')
     items, notes = read(folder)
     assert sum(isinstance(item, Message) for item in items) == 6
-    assert notes == [f'{folder}/metadata.yaml: names {file.name}; the files beside it were taken']
+    assert notes == [
+        f'{folder}/metadata.yaml: there is no {file.name}; the recordings beside it are read'
+    ]
 
 
 def shifted(seconds: int) -> list[bags.Written]:

@@ -387,3 +387,10 @@ def test_the_viewer_uses_the_focal_length_of_exif_too(tmp_path, fake, capsys):
     assert 'EXIF' not in capsys.readouterr().err
     (frame,) = image_frames([tmp_path / 'p.jpg'], by_exif=True)
     np.testing.assert_allclose(frame.camera.intrinsics.fx_px, 40 * 35 / 34.613, rtol=1e-4)
+
+
+def test_the_help_names_the_default_of_this_command_not_of_the_node(capsys):
+    with pytest.raises(SystemExit):
+        main(['predict', '--help'])
+    words = ' '.join(capsys.readouterr().out.split())
+    assert 'in rows and columns, that become points of clouds. (1)' in words

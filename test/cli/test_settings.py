@@ -24,7 +24,9 @@ def test_an_option_wins_over_the_parameter_file(tmp_path):
 
 def test_a_frame_of_tf_in_the_parameter_file_is_reported_as_unused(tmp_path, capsys):
     settings_by(tmp_path, '    camera.base_frame: base_link\n')
-    assert 'camera.base_frame needs TF and is not used here' in capsys.readouterr().err
+    assert (
+        'camera.base_frame needs TF, which this command does not have' in capsys.readouterr().err
+    )
 
 
 def test_without_a_frame_of_tf_nothing_is_reported(tmp_path, capsys):
@@ -36,11 +38,11 @@ def test_without_a_frame_of_tf_nothing_is_reported(tmp_path, capsys):
 def test_a_scale_source_that_needs_messages_is_refused_where_there_are_images_only(
     tmp_path, capsys, source
 ):
-    unused = f'scale.source {source} needs messages that are not read here'
+    unused = f'scale.source {source} needs messages that this command does not read'
     with pytest.raises(ValueError, match=f'{unused}: expected off or height'):
         settings_by(tmp_path, '    depth.max: 4.0\n', '--scale-source', source)
     assert settings_by(tmp_path, f'    scale.source: {source}\n').scale_source == 'off'
-    assert f'{unused} and is not used' in capsys.readouterr().err
+    assert f'{unused}: the scale is not estimated' in capsys.readouterr().err
     text = f'    scale.source: {source}\n'
     assert settings_by(tmp_path, text, scale_sources=(source,)).scale_source == source
     assert capsys.readouterr().err == ''

@@ -152,3 +152,26 @@ def test_a_viewer_that_is_closed_early_is_one_line(tmp_path, predictor, monkeypa
     out = str(tmp_path / 'view.rrd')
     assert main(['view', str(images(tmp_path / 'in')), '--save', out]) == 2
     assert 'the viewer is gone: connection severed' in capsys.readouterr().err
+
+
+def shown_points(path):
+    return max(
+        len(value)
+        for chunk in RrdReader(path).stream()
+        if str(chunk.entity_path).strip('/') == 'points'
+        for name, column in zip(
+            chunk.to_record_batch().schema.names, chunk.to_record_batch().columns, strict=True
+        )
+        if name.endswith('positions')
+        for value in column.to_pylist()
+    )
+
+
+def test_large_clouds_are_decimated_further_unless_a_decimation_is_given(tmp_path, predictor):
+    path, out = tmp_path / 'large.png', tmp_path / 'view.rrd'
+    write_image(path, np.full((1200, 1760, 3), 90, np.uint8))
+    view = ['view', str(path), '--save', str(out), '--no-filter-edge']
+    assert main(view) == 0
+    assert shown_points(out) <= 100_000
+    assert main([*view, '--cloud-decimation', '4']) == 0
+    assert shown_points(out) == 300 * 440

@@ -67,7 +67,7 @@ BACKBONE = {'embed_dim': 32, 'depth': 4, 'num_heads': 4, 'channels': (8, 8, 8, 8
         (lambda: BeitConfig(**BACKBONE, taps=(0, 2, 1, 3)), 'taps must increase'),
         (
             lambda: BeitConfig(**BACKBONE | {'num_heads': 5}, taps=(0, 1, 2, 3)),
-            '32 is no multiple of 5',
+            '32 is not a multiple of 5',
         ),
         (lambda: BinsConfig(n_bins=1), 'at least 2, got 1'),
         (lambda: BinsConfig(n_attractors=(4, 4, 0, 1)), 'needs an attractor'),

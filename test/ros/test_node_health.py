@@ -294,4 +294,4 @@ def test_a_context_lost_in_a_recovery_ends_the_process_with_the_same_code(peer, 
     assert peer.call(Trigger, '/zoedepth/recover', Trigger.Request()).success
     peer.send(lambda p: image_message(rgb_image(value=30), p.now()))
     assert node.wait() == 75
-    node.wait_for_log('no recovery: cuda:0: CUDA error: unspecified launch failure')
+    node.wait_for_log('the recovery failed: cuda:0: CUDA error: unspecified launch failure')

@@ -80,9 +80,9 @@ def test_a_damaged_file_is_refused_with_a_reason_or_loads(whole, tmp_path):
 
 def test_a_pipe_or_a_device_is_refused_instead_of_waited_for(tmp_path):
     os.mkfifo(tmp_path / 'pipe')
-    with pytest.raises(WeightsError, match='is no file'):
+    with pytest.raises(WeightsError, match='is not a regular file'):
         load_weights(create_model(tiny_config('NK')), tmp_path / 'pipe')
-    with pytest.raises(WeightsError, match='is no file'):
+    with pytest.raises(WeightsError, match='is not a regular file'):
         load_weights(create_model(tiny_config('NK')), Path('/dev/zero'))
 
 

@@ -288,7 +288,7 @@ def test_a_truncated_file_is_called_damaged(tmp_path: Path, kind: str, keep: flo
     ('content', 'message'),
     [
         (b'', 'is empty'),
-        (b'x', 'is no weights file'),
+        (b'x', 'is not a weights file'),
         (b'<html><body>404 Not Found</body></html>', r'begins with b.<html>'),
         (b'version https://git-lfs.github.com/spec/v1\n', 'Git LFS pointer.*git lfs pull'),
         (b'\x80\x02nonsense', 'damaged checkpoint|more than tensors'),

@@ -66,7 +66,9 @@ def run_with_ray(
     if find_spec('ray') is None:
         raise RecordingError('Ray is not installed: pip install ray')
     if model.device.startswith('cuda:'):
-        raise ValueError(f'--ray gives every worker its own GPU: cuda, not {model.device}')
+        raise ValueError(
+            f'--ray gives each worker a GPU: expected device cuda, got {model.device}'
+        )
     with ExitStack() as stack, _connected() as ray:
         fleet = _Fleet(ray, jobs, model, count, watcher, say)
         for folder in {job.target.parent for job in jobs}:  # by a new file nodes recognize it
@@ -259,7 +261,7 @@ class _Fleet:
         if unseen:
             names = ', '.join(map(str, unseen[:_LISTED]))
             more = f' and {len(unseen) - _LISTED} more' if len(unseen) > _LISTED else ''
-            self.say(f'node {node.address} does not see {names}{more}: others work on those')
+            self.say(f'node {node.address} does not see {names}{more}: left to other nodes')
 
     def _refuse(self, node: _Node, error: Exception) -> None:
         """Start no more workers on a node."""
@@ -439,7 +441,7 @@ class _Fleet:
         deaths, source = self.deaths[task.key, is_lost], task.job.source
         what = f'node {node.address}' if is_lost else 'process'
         if deaths < (_NODE_TRIES if is_lost else TRIES):
-            self.say(f'{source}: the {what} working on it died; another one goes on')
+            self.say(f'{source}: the {what} working on it died; another one continues')
             job = task.job.again(self.before[task.job.target])
             self.waiting.appendleft(replace(task, job=job))
         else:

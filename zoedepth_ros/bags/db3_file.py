@@ -53,7 +53,7 @@ def read_db3(path: Path, damage: Damage) -> Iterator[Item]:
                 if is_whole and topic_id in channels:
                     yield Message(channels[topic_id], time_ns, time_ns, 0, data)
                 else:
-                    damage.report(path, 'damaged: rows that are no messages of its topics')
+                    damage.report(path, 'damaged: rows that are not messages of its topics')
         except sqlite3.Error as error:
             damage.report(path, f'damaged: {error}')
 
@@ -122,7 +122,9 @@ def _channels(path: Path, database: sqlite3.Connection, damage: Damage) -> dict[
     for row in rows:
         topic = dict(zip(columns, row, strict=True))
         if not all(isinstance(topic[k], str) for k in ('name', 'type', 'serialization_format')):
-            damage.report(path, f'damaged: a topic {quoted(topic["name"])} that is none')
+            damage.report(
+                path, f'damaged: name or type of topic {quoted(topic["name"])} is not text'
+            )
             continue
         channels[topic['id']] = _channel(topic, schemas)
     return channels

@@ -222,7 +222,8 @@ def _locked(partial: Path) -> BinaryIO:
     if not _start().startswith(start):
         file.close()
         raise RecordingError(
-            f'{partial} is no unfinished work of zoedepth: move it away or choose another OUT'
+            f'{partial} is not an unfinished recording of zoedepth: move it away or choose '
+            'another OUT'
         )
     return file
 

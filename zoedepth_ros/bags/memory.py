@@ -153,7 +153,7 @@ def _opened(path: Path) -> BinaryIO:
     start = f'{{"{_KEY}": '.encode()
     if not start.startswith(file.read(len(start))):
         file.close()
-        raise RecordingError(f'{path} is no file of zoedepth: move it away')
+        raise RecordingError(f'{path} is not a file of zoedepth: move it away')
     return file
 
 

@@ -178,13 +178,15 @@ def _folder(path: Path, damage: Damage) -> Recording:
             raise RecordingError(
                 f'{metadata}: cannot be read: {reason}; {_what_else(path)}'
             ) from None
-        damage.note(f'{metadata}: cannot be read: {reason}; the files beside it were taken')
+        damage.note(f'{metadata}: cannot be read: {reason}; the recordings beside it are read')
         return Recording(path, _by_time(there))
     named = [path / name for name in names]
     missing = [file for file in named if not file.exists()]
     others = [file for file in there if file not in named]
     if missing and len(others) >= len(missing):  # renamed
-        damage.note(f'{metadata}: names {missing[0].name}; the files beside it were taken')
+        damage.note(
+            f'{metadata}: {missing[0].name} does not exist; the recordings beside it are read'
+        )
         return Recording(path, _by_time(there))
     for file in missing:
         damage.report(file, f'missing although {METADATA_FILE} names it')

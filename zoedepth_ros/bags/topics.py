@@ -85,7 +85,7 @@ def find_inputs(
     if image not in candidates:
         there = f' ({summary.type_of(image)})' if summary.type_of(image) else ''
         raise RecordingError(
-            f'{image}{there} is no topic of images; {_listed(candidates, summary)}'
+            f'{image}{there} is not a topic of images; {_listed(candidates, summary)}'
         )
     for topic, encoding in _depth_in([image], summary, encodings, bits).items():
         raise RecordingError(

@@ -25,8 +25,8 @@ from zoedepth_ros.benchmark.worker import Worker, WorkerError, plain_environment
 from zoedepth_ros.environment import native_environment
 from zoedepth_ros.model.config import ModelConfig
 from zoedepth_ros.model.presets import preset
+from zoedepth_ros.weights.known_weights import DEFAULT_MODEL
 
-DEFAULT_MODEL = 'ZoeD_M12_NK'
 _ROUNDS = 7
 _SUSTAINED_IMAGES, _SUSTAINED_WITHIN_S = 1000, 60.0
 

@@ -21,7 +21,8 @@ from zoedepth_ros.benchmark.worker import Worker, WorkerError
 from zoedepth_ros.model.config import ModelConfig
 from zoedepth_ros.model.presets import preset
 
-DEFAULT_MODEL = 'ZoeD_S_NK'
+SMALL_MODEL = 'ZoeD_S_NK'
+"""The model that is measured by default: it runs at all sizes on any machine."""
 SIZES: tuple[Size, ...] = ((256, 320), (384, 512), (512, 640), (640, 832), (768, 1024))
 BATCHES = (2, 4, 8)
 BATCH_SIZE: Size = (256, 320)
@@ -57,7 +58,7 @@ def measure(options: BenchmarkOptions, start: StartWorker = Worker) -> Section:
 
     Raises ValueError for a model that supports one image size only.
     """
-    config = preset(options.model or DEFAULT_MODEL)
+    config = preset(options.model or SMALL_MODEL)
     if config.backbone.only_size:
         raise ValueError(f'{config.name} supports images of {config.backbone.only_size} only')
     points, missing = list[Point](), list[str]()

@@ -6,6 +6,8 @@ import argparse
 import math
 from collections.abc import Callable, Iterable, Mapping
 
+from zoedepth_ros.weights.known_weights import DEFAULT_MODEL
+
 SHORT = {
     'camera.hfov': '--hfov',
     'camera.bits': '--bits',
@@ -17,8 +19,6 @@ SHORT = {
 }
 """Parameter -> its option, where that is not the parameter's name with dashes."""
 
-
-DEFAULT_MODEL = 'ZoeD_M12_NK'
 PRECISIONS = ('auto', 'fp32', 'bf16', 'fp16')
 
 

@@ -181,15 +181,17 @@ def _tell(job: Job, report: Report) -> None:
         print(f'    {text}')
     for reason, count in report.skipped.items():
         example = report.examples.get(reason)
-        print(f'    {count} without depth: {reason}' + (f' ({example})' if example else ''))
+        print(f'    {count} images without depth: {reason}' + (f' ({example})' if example else ''))
     for reason, count in report.omitted.items():
-        print(f'    {count} without an output: {reason} ({report.examples.get(reason, "")})')
+        print(
+            f'    {count} images without an output: {reason} ({report.examples.get(reason, "")})'
+        )
     if report.no_points:
         print(f'    images without points: {report.no_points}; --hfov assumes a field of view')
     if report.uncorrected:
         print(
-            f'    {report.uncorrected} without focal correction, because their camera is unknown; '
-            '--hfov assumes a field of view'
+            f'    {report.uncorrected} images without focal correction, because their camera is '
+            'unknown; --hfov assumes a field of view'
         )
     for note in report.damage:
         print(f'    {"recovered" if job.recover else "note"}: {note}')

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoedepth_ros.cli.arguments import DEFAULT_MODEL, at_least, refuse_idle
+from zoedepth_ros.cli.arguments import at_least, refuse_idle
 from zoedepth_ros.cli.evaluate import (
     SCENES,
     SYNTHETIC_MODEL,
@@ -18,6 +18,7 @@ from zoedepth_ros.cli.evaluate import (
 )
 from zoedepth_ros.cli.reporting import progress
 from zoedepth_ros.files import check_writable, json_text, parse_json, parse_yaml, read_text
+from zoedepth_ros.weights.known_weights import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from zoedepth_ros.evaluation.evaluate import EvaluationData, NetworkPredictor

@@ -8,15 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from zoedepth_ros.cli.arguments import (
-    DEFAULT_MODEL,
-    add_network_options,
-    at_least,
-    refuse_idle,
-    steps_per_m,
-)
+from zoedepth_ros.cli.arguments import add_network_options, at_least, refuse_idle, steps_per_m
 from zoedepth_ros.cli.reporting import progress, warn_of_weights, write_json, write_text
 from zoedepth_ros.files import check_folder, check_writable
+from zoedepth_ros.weights.known_weights import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,11 +8,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from zoedepth_ros.cli.arguments import DEFAULT_MODEL, image_side_px, positive, refuse_idle
+from zoedepth_ros.cli.arguments import image_side_px, positive, refuse_idle
 from zoedepth_ros.cli.exit_codes import DONE, FAILED
 from zoedepth_ros.cli.reporting import warn_of_weights
 from zoedepth_ros.export.options import ENGINE_PRECISIONS, MAX_DEVIATION
 from zoedepth_ros.files import check_writable
+from zoedepth_ros.weights.known_weights import DEFAULT_MODEL
 
 NAME = 'export'
 HELP = 'write the network as an ONNX file, or build a TensorRT engine from such a file'

@@ -22,15 +22,18 @@ from zoedepth_ros.cli.settings import add_settings, check_scale_file, settings_o
 from zoedepth_ros.errors import explained
 from zoedepth_ros.files import WriteError, check_folder
 from zoedepth_ros.geometry.field_of_view import ASSUMED_DEG
+from zoedepth_ros.pipeline.settings import PipelineSettings
 
 if TYPE_CHECKING:
     from zoedepth_ros.inference.result import DepthPredictor
     from zoedepth_ros.media.files import StoredImage
     from zoedepth_ros.pipeline.sequence import ImageOutputs
-    from zoedepth_ros.pipeline.settings import PipelineSettings
 
 NAME = 'predict'
 HELP = 'write the depth of images and videos: PNG in millimetres, NumPy, colours, point cloud'
+
+DEFAULTS = PipelineSettings(cloud_decimation=1)
+"""Those of the node, but every pixel becomes a point."""
 
 NO_EFFECT = (
     *('depth.rate', 'cloud.rate', 'depth.encoding', 'cloud.organized'),
@@ -54,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--flip', action='store_true', help='average with the mirrored image: half the speed')
     add_calibration_option(parser)
     add('--rate', type=rate_hz, metavar='HZ', help='frames of a video per second (all)')
-    add_settings(parser, besides=NO_EFFECT)
+    add_settings(parser, DEFAULTS, besides=NO_EFFECT)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -66,16 +69,12 @@ def run(args: argparse.Namespace) -> int:
     from zoedepth_ros.geometry.intrinsics import CameraError
     from zoedepth_ros.inference.result import ContextLost, InferenceError, check_head
     from zoedepth_ros.media.files import ImageFileError
-    from zoedepth_ros.pipeline.settings import PipelineSettings
 
     paths = find_images(args.images)
     targets = dict(zip(paths, output_names(paths), strict=True))
     usable = _usable(paths, unreadable(paths))
     _refuse_idle(args, [is_video(path) for path in usable])
-    # every pixel becomes a point unless configured
-    settings = replace(
-        settings_of(args, PipelineSettings(cloud_decimation=1)), cloud_organized=True
-    )
+    settings = replace(settings_of(args, DEFAULTS), cloud_organized=True)
     check_scale_file(settings)
     out = Path(args.out).expanduser()
     _refuse_overwriting(paths, [out / name for name in targets.values()])

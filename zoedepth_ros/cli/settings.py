@@ -12,7 +12,7 @@ from typing import Any
 
 from zoedepth_ros.cli.arguments import SHORT, likely_radians
 from zoedepth_ros.cli.camera_options import field_of_view_deg
-from zoedepth_ros.pipeline.parameter import Parameter, table_of
+from zoedepth_ros.pipeline.parameter import Parameter, field_names, table_of
 from zoedepth_ros.pipeline.parameter_file import settings_from_file
 from zoedepth_ros.pipeline.settings import PipelineSettings, option_specs, settings_from
 
@@ -24,10 +24,16 @@ IN_RECORDINGS = (*WITHOUT_MESSAGES, 'motion')
 """Values of scale.source that need nothing but a recording."""
 
 
-def add_settings(parser: argparse.ArgumentParser, *, besides: Collection[str] = ()) -> None:
+def add_settings(
+    parser: argparse.ArgumentParser,
+    base: PipelineSettings | None = None,
+    *,
+    besides: Collection[str] = (),
+) -> None:
     """Declare --params-file and an option for each parameter, in SI units and degrees.
 
-    besides: parameters, or their groups, that have no option in this command.
+    base: the defaults that the help names, else those of the node.  besides: parameters, or their
+    groups, that have no option in this command.
     """
     group = parser.add_argument_group(
         'settings', "the node's parameters, with its defaults; an option wins over --params-file"
@@ -37,10 +43,11 @@ def add_settings(parser: argparse.ArgumentParser, *, besides: Collection[str] = 
         metavar='FILE',
         help='parameter file of the node, such as config/depth_node.yaml',
     )
-    left_out = {*NODE_ONLY, *besides}
+    left_out, names = {*NODE_ONLY, *besides}, field_names(PipelineSettings)
+    base = PipelineSettings() if base is None else base
     for spec in option_specs():
         if not {spec.name, spec.name.partition('.')[0]} & left_out:
-            _add(group, spec)
+            _add(group, replace(spec, default=getattr(base, names[spec.name])))
 
 
 def settings_of(
@@ -62,15 +69,15 @@ def settings_of(
         base = settings_from_file(path, base=base, ignored=table_of(NodeSettings))
         if base.camera_base_frame:
             print(
-                f'{path}: camera.base_frame needs TF and is not used here: camera.pitch and '
-                'camera.roll are',
+                f'{path}: camera.base_frame needs TF, which this command does not have: '
+                'camera.pitch and camera.roll are used instead',
                 file=sys.stderr,
             )
         if base.scale_source not in scale_sources:
             source = base.scale_source
             print(
-                f'{path}: scale.source {source} needs messages that are not read here and is '
-                'not used',
+                f'{path}: scale.source {source} needs messages that this command does not read: '
+                'the scale is not estimated',
                 file=sys.stderr,
             )
             base = replace(base, scale_source='off', scale_shape='factor')
@@ -81,8 +88,8 @@ def settings_of(
     settings = settings_from(given, base)
     if settings.scale_source not in scale_sources:
         raise ValueError(
-            f'scale.source {settings.scale_source} needs messages that are not read here: '
-            f'expected {" or ".join(scale_sources)}'
+            f'scale.source {settings.scale_source} needs messages that this command does not '
+            f'read: expected {" or ".join(scale_sources)}'
         )
     return settings
 

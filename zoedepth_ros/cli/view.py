@@ -14,14 +14,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoedepth_ros.cli.arguments import (
-    DEFAULT_MODEL,
-    add_network_options,
-    at_least,
-    rate_hz,
-    refuse_idle,
-    whole,
-)
+from zoedepth_ros.cli.arguments import add_network_options, at_least, rate_hz, refuse_idle, whole
 from zoedepth_ros.cli.camera_options import (
     CameraOf,
     add_calibration_option,
@@ -34,6 +27,7 @@ from zoedepth_ros.cli.settings import add_settings, check_scale_file, settings_o
 from zoedepth_ros.errors import printable
 from zoedepth_ros.files import check_writable
 from zoedepth_ros.geometry.field_of_view import ASSUMED_DEG
+from zoedepth_ros.weights.known_weights import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from zoedepth_ros.inference.result import DepthPredictor
@@ -119,7 +113,12 @@ def run(args: argparse.Namespace) -> int:
     predictor = _Predictor(args, settings)
     if first.depth_m is None and first.rgb is not None:
         predictor.build()
-    log = RerunLog(about=predictor.about(), hfov_rad=predictor.hfov_rad(), settings=settings)
+    log = RerunLog(
+        about=predictor.about(),
+        hfov_rad=predictor.hfov_rad(),
+        settings=settings,
+        max_points=_max_points(args, settings),
+    )
     try:
         _open(log, args)
         shown = progress(chain([first], frames), None, 'frames')
@@ -131,6 +130,16 @@ def run(args: argparse.Namespace) -> int:
     finally:
         log.close()
     return DONE if count else FAILED
+
+
+def _max_points(args: argparse.Namespace, settings: PipelineSettings) -> int:
+    """Return the number of points that are shown at most; 0 for all."""
+    from zoedepth_ros.pipeline.settings import PipelineSettings
+    from zoedepth_ros.viewing.rerun_log import MAX_POINTS
+
+    is_given = getattr(args, 'cloud.decimation') is not None
+    by_file = settings.cloud_decimation != PipelineSettings().cloud_decimation
+    return 0 if is_given or by_file else MAX_POINTS
 
 
 def _open(log: RerunLog, args: argparse.Namespace) -> None:

@@ -239,8 +239,8 @@ def camera_from_calibration(fields: CalibrationFields, *, height: int, width: in
     lens = _distortion(fields.distortion_model, fields.d) if name == 'K' else (UNDISTORTED, ())
     if min(fields.width, fields.height) < 1:
         raise CameraError(
-            f'width and height of the calibration are {fields.width} x {fields.height}: its size '
-            f'must be positive, as of the images it was made with (here {width} x {height})'
+            f'width and height of the calibration are {fields.width} x {fields.height}: expected '
+            f'the size of the images it was made with (these are {width} x {height})'
         )
     refuse_impossible(fields.full_image(), lens[0], name)
     return CameraModel(fields.read_out().scaled_to(width, height), *lens)

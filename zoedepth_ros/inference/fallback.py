@@ -182,7 +182,7 @@ class FallbackPredictor:
     ) -> DepthResult:
         """Predict; see DepthPredictor.  Raises InferenceError also after a fallback."""
         if self._recover_if_requested():
-            raise InferenceError('the image was given up for the recovery')
+            raise InferenceError('the image was dropped while the network was rebuilt')
         try:
             return self._running()(rgb, head, route=route)
         except InferenceError as error:  # released first: it holds this network's maps
@@ -203,7 +203,7 @@ class FallbackPredictor:
         finite may be caused by one image, and change nothing until that one comes alone.
         """
         if self._recover_if_requested():
-            raise InferenceError('the images were given up for the recovery')
+            raise InferenceError('the images were dropped while the network was rebuilt')
         try:
             return self._running().predict_batch(images, heads, routes=routes)
         except NotFinite:
@@ -271,7 +271,7 @@ class FallbackPredictor:
                 return False
             self._recovery_requested = False
             before, self._reasons = self._reasons, {}
-        self._warn('recovery: the network is built as configured')
+        self._warn('recovery: the network is rebuilt as configured')
         try:
             self._swap(self._configured)
             self.batch_limit = None
@@ -279,7 +279,7 @@ class FallbackPredictor:
             with self._lock:
                 self._reasons = before | self._reasons
                 is_lost = ContextLost in self._reasons
-            self._warn(f'no recovery: {error}')
+            self._warn(f'the recovery failed: {error}')
             if not is_lost:
                 self._rebuild_fallback()
         return True
@@ -310,7 +310,7 @@ class FallbackPredictor:
             except InferenceError as error:
                 kind, text = type(error), str(error)
             except (ValueError, OSError) as error:  # a backbone of one size, a GPU without bf16
-                self._warn(f'no fallback can be built: {error}')
+                self._warn(f'the fallback cannot be built: {error}')
                 if kind is not NotFinite:
                     break
         if kind in (OutOfMemory, DeviceLost):

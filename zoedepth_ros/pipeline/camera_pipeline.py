@@ -90,7 +90,7 @@ class CameraPipeline(Resumable):
         convention: Convention = ZOEDEPTH,
         buffers: Buffers | None = None,
     ) -> None:
-        """The first six arguments but `settings` are those of the predictor.
+        """heads to convention: those of the predictor, which `of` takes from it.
 
         buffers: memory that outputs are written into; by default the pipeline's own.  Raises
         ValueError and OSError for a scale.file that cannot be used.

@@ -252,6 +252,6 @@ def band_of(settings: PipelineSettings) -> ObstacleLimits:
     return ObstacleLimits(
         min_height_m=settings.obstacles_min_height_m,
         max_height_m=settings.obstacles_max_height_m,
-        ground_slope=settings.obstacles_slope,
+        ground_slope=settings.obstacles_ground_slope,
         max_range_m=settings.obstacles_max_range_m,
     )

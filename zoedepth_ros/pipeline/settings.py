@@ -194,7 +194,7 @@ class PipelineSettings:
         'Points at most this high above the ground plane are ground, not obstacles [m].',
         limits=(0.0, 10.0),
     )
-    obstacles_slope: float = parameter(
+    obstacles_ground_slope: float = parameter(
         'obstacles.ground_slope',
         0.03,
         'Additional height per distance that still counts as ground, for slopes and measurement '
@@ -204,7 +204,7 @@ class PipelineSettings:
     obstacles_max_height_m: float = parameter(
         'obstacles.max_height',
         1.8,
-        'Points higher than this above the ground plane are no obstacles [m].',
+        'Points higher than this above the ground plane are not obstacles [m].',
         limits=(0.01, 100.0),
     )
     obstacles_max_range_m: float = parameter(
@@ -241,7 +241,7 @@ class PipelineSettings:
     cliffs_max_slope: float = parameter(
         'cliffs.max_slope',
         0.1,
-        'Floor that descends with this slope or less is no cliff [m/m].',
+        'Floor that descends with this slope or less is not a cliff [m/m].',
         limits=(0.0, 1.0),
     )
     cliffs_images: int = parameter(

@@ -197,7 +197,7 @@ class DepthNode(LifecycleNode):
         self._transforms = Transforms()
         thread, self._thread = self._thread, None
         if thread is not None and not thread.stop(timeout_s):
-            self._warn(f'the present image takes more than {timeout_s} s')
+            self._warn(f'the image in progress takes more than {timeout_s} s')
 
     def _on_context_lost(self) -> None:
         self._is_context_lost = True

@@ -87,7 +87,9 @@ class DomainConfig:
             span = (self.min_depth_m, self.max_depth_m)
             raise ValueError(f'depths must be 0 <= min_depth_m < max_depth_m, got {span}')
         if self.dataset == 'synthetic' and self.images < 1:
-            raise ValueError('synthetic scenes need a number: set images')
+            raise ValueError(
+                f'images, the number of synthetic scenes, must be 1 or more, got {self.images}'
+            )
 
 
 @dataclass(frozen=True, slots=True)

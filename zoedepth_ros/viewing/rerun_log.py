@@ -36,7 +36,7 @@ MAX_SIDE_PX = 1280
 """Longer images are shown smaller [px]."""
 
 MAX_POINTS = 100_000
-"""Points shown of one image, unless a decimation is configured."""
+"""Points shown of one image, unless cloud.decimation is configured."""
 
 _UNTIL_1970_IS_MEANT_S = 1e8  # a time that is larger is a date
 _JPEG_QUALITY = 90
@@ -60,11 +60,12 @@ class RerunLog:
         about: str,
         hfov_rad: float,
         settings: PipelineSettings | None = None,
+        max_points: int = MAX_POINTS,
     ) -> None:
         """about: text shown beside the views.  hfov_rad: assumed for images without a camera.
 
-        settings: for the points of recorded depth; larger clouds than MAX_POINTS are decimated
-        further, unless a decimation is configured.
+        settings: for the points of recorded depth.  max_points: larger clouds are decimated
+        further; 0 shows all points.
         """
         require_rerun()
         import rerun as rr
@@ -72,10 +73,8 @@ class RerunLog:
         self._rr = rr
         self._stream = rr.RecordingStream(APPLICATION)
         self._hfov_rad = hfov_rad
-        default = PipelineSettings()
-        self._settings = default if settings is None else settings
-        is_default = self._settings.cloud_decimation == default.cloud_decimation
-        self._max_points = MAX_POINTS if is_default else 0
+        self._settings = PipelineSettings() if settings is None else settings
+        self._max_points = max_points
         self._camera_of_rays: Camera | None = None
         self._head, self._count = '', 0
         self._limits_m: dict[str, NDArray[np.float64]] = {}

@@ -141,7 +141,7 @@ def detect_variant(shapes: Mapping[str, tuple[int, ...]]) -> Variant:
         channels = shapes['backbone.network.blocks.6.0.conv_pwl.weight'][0]
         return Variant('own', _architecture_of_own(shapes), 'lite', channels, sum(stages))
     some = ', '.join(sorted(shapes)[:3]) or 'nothing'
-    raise WeightsError(f'no network of this package: it contains {some} …')
+    raise WeightsError(f'not a network of this package: it contains {some} …')
 
 
 def _count(block: str, shapes: Mapping[str, tuple[int, ...]]) -> int:

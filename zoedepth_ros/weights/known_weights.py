@@ -10,6 +10,9 @@ from typing import Literal
 
 Kind = Literal['released', 'initial', 'embedded']
 
+DEFAULT_MODEL = 'ZoeD_M12_NK'
+"""The model of the node and of commands that are not given one."""
+
 EMBEDDED_FOLDER = Path(__file__).parent / 'embedded'
 """Folder of the weights that are installed with the package."""
 

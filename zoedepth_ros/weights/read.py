@@ -94,7 +94,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     check_file(path)
     try:
         if path.exists() and not (path.is_file() or path.is_dir()):  # reading a pipe may block
-            raise WeightsError(f'{path}: is no file')
+            raise WeightsError(f'{path}: is not a regular file')
         with path.open('rb') as file:
             before = _version(file)
             head = file.read(16)
@@ -114,7 +114,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
                 'is a Git LFS pointer, not the weights: run `git lfs pull` where it was cloned'
             )
         else:
-            raise WeightsError(f'is no weights file, it begins with {head!r}')
+            raise WeightsError(f'is not a weights file, it begins with {head!r}')
         config = _read_config(metadata)
         variant = detect_variant({name: tuple(x.shape) for name, x in state_dict.items()})
     except WeightsError as error:

@@ -94,7 +94,7 @@ def choose_mode(
     if not times_ms:
         _logger.info(
             f'execution mode {default.name!r}: other programs left too little time to measure, '
-            'which the next start does'
+            'so the next start tries again'
         )
         return default
     fastest = min(times_ms, key=lambda name: times_ms[name])

@@ -38,7 +38,7 @@ class BeitConfig:
     def __post_init__(self) -> None:
         if self.embed_dim % self.num_heads:
             raise ValueError(
-                f'embed_dim {self.embed_dim} is no multiple of {self.num_heads} heads'
+                f'embed_dim {self.embed_dim} is not a multiple of {self.num_heads} heads'
             )
         if list(self.taps) != sorted(set(self.taps)) or self.taps[0] < 0:
             raise ValueError(f'taps must increase from 0 on, got {self.taps}')
@@ -91,7 +91,7 @@ class SwinConfig:
     def __post_init__(self) -> None:
         for channels, heads in zip(self.channels, self.num_heads, strict=True):
             if channels % heads:
-                raise ValueError(f'{channels} channels are no multiple of {heads} heads')
+                raise ValueError(f'{channels} channels are not a multiple of {heads} heads')
         if self.image_side < 1 or self.image_side % self.size_multiple:
             raise ValueError(
                 f'image_side must be a multiple of {self.size_multiple}, got {self.image_side}'

@@ -19,6 +19,7 @@ from zoedepth_ros.pipeline.parameter import (
     with_values,
 )
 from zoedepth_ros.pipeline.settings import PipelineSettings
+from zoedepth_ros.weights.known_weights import DEFAULT_MODEL
 
 _DEVICES = "must be 'auto', 'cpu', 'cuda' or 'cuda:N'"
 _CAMERA_NAME = re.compile('[a-zA-Z][a-zA-Z0-9_]*')
@@ -75,7 +76,7 @@ class NodeSettings(PipelineSettings):
     )
     model: str = parameter(
         'model',
-        'ZoeD_M12_NK',
+        DEFAULT_MODEL,
         'Model: a name in the list of `zoedepth models`; not used for a file of another network.',
         changeable='inactive',
         shared=True,
