@@ -78,7 +78,9 @@ def test_a_network_with_a_router_needs_images_of_both_domains_or_leaves_its_rout
 
 
 def test_a_domain_without_a_head_is_refused(tmp_path):
-    with pytest.raises(ValueError, match='ZoeD_tiny_N has the heads indoor; domains name outdoor'):
+    with pytest.raises(
+        ValueError, match='domains name outdoor, but ZoeD_tiny_N has only the heads indoor'
+    ):
         train(one_step(tmp_path, model='ZoeD_tiny_N'), Process())
 
 

@@ -219,35 +219,35 @@ class NodeSettings(PipelineSettings):
         'diagnostics.error_no_input',
         10.0,
         'Time without images, while an output has a subscriber, after which the level is ERROR '
-        '[s]; 0.0 is never.',
+        '[s]; 0.0 disables this limit.',
         limits=(0.0, 3600.0),
     )
     warn_age_s: float = parameter(
         'diagnostics.warn_age',
         0.0,
-        '95th percentile of the age of published depth above which the level is WARN [s]; 0.0 is '
-        'never.',
+        '95th percentile of the age of published depth above which the level is WARN [s]; '
+        '0.0 disables this limit.',
         limits=(0.0, 3600.0),
     )
     error_age_s: float = parameter(
         'diagnostics.error_age',
         0.0,
-        '95th percentile of the age of published depth above which the level is ERROR [s]; 0.0 is '
-        'never.',
+        '95th percentile of the age of published depth above which the level is ERROR [s]; '
+        '0.0 disables this limit.',
         limits=(0.0, 3600.0),
     )
     warn_rate_hz: float = parameter(
         'diagnostics.warn_rate',
         0.0,
         'Rate of depth images, while they have a subscriber, below which the level is WARN [Hz]; '
-        '0.0 is never.',
+        '0.0 disables this limit.',
         limits=(0.0, MAX_RATE_HZ),
     )
     error_rate_hz: float = parameter(
         'diagnostics.error_rate',
         0.0,
         'Rate of depth images, while they have a subscriber, below which the level is ERROR [Hz]; '
-        '0.0 is never.',
+        '0.0 disables this limit.',
         limits=(0.0, MAX_RATE_HZ),
     )
     warn_drops: float = parameter(
@@ -267,7 +267,7 @@ class NodeSettings(PipelineSettings):
     warn_memory_mb: float = parameter(
         'diagnostics.warn_memory',
         0.0,
-        'Memory of the process above which the level is WARN [MB]; 0.0 is never.',
+        'Memory of the process above which the level is WARN [MB]; 0.0 disables this limit.',
         limits=(0.0, 1e6),
         shared=True,
     )
@@ -275,7 +275,7 @@ class NodeSettings(PipelineSettings):
         'diagnostics.warn_shared_memory',
         4.0,
         'Free space in /dev/shm, through which Fast DDS passes images, below which the level is '
-        'WARN [MB]; 0.0 is never.',
+        'WARN [MB]; 0.0 disables this limit.',
         limits=(0.0, 1e6),
         shared=True,
     )
