@@ -28,6 +28,12 @@ from zoedepth_ros.errors import printable, shortened
 SETTINGS_BYTES = 1 << 20
 """Size limit of a settings file, such as a calibration [bytes]."""
 
+IMAGE_SUFFIXES = (
+    *('.avif', '.bmp', '.jp2', '.jpeg', '.jpg', '.pbm', '.pgm', '.png', '.pnm', '.ppm'),
+    *('.tif', '.tiff', '.webp'),
+)
+"""Endings of the files that are taken for images, in lower case."""
+
 _MOST_NESTED = 50
 _BLOCK_BYTES = 1 << 22
 

@@ -9,10 +9,7 @@ from collections.abc import Iterable, Sequence
 from itertools import count
 from pathlib import Path
 
-IMAGE_SUFFIXES = (
-    *('.avif', '.bmp', '.jp2', '.jpeg', '.jpg', '.pbm', '.pgm', '.png', '.pnm', '.ppm'),
-    *('.tif', '.tiff', '.webp'),
-)
+from zoedepth_ros.files import IMAGE_SUFFIXES
 
 
 def find_images(arguments: Iterable[str]) -> list[Path]:

@@ -25,7 +25,7 @@ from zoedepth_ros.cli.exit_codes import DONE, FAILED
 from zoedepth_ros.cli.reporting import progress
 from zoedepth_ros.cli.settings import add_settings, check_scale_file, settings_of
 from zoedepth_ros.errors import printable
-from zoedepth_ros.files import check_writable
+from zoedepth_ros.files import IMAGE_SUFFIXES, check_writable
 from zoedepth_ros.geometry.field_of_view import ASSUMED_DEG
 from zoedepth_ros.weights.known_weights import DEFAULT_MODEL
 
@@ -170,7 +170,7 @@ def _frames(
     args: argparse.Namespace, settings: PipelineSettings, cameras: CameraOf
 ) -> Iterator[ViewFrame]:
     """Find out what the sources are."""
-    from zoedepth_ros.cli.image_paths import IMAGE_SUFFIXES, find_images, require_readable
+    from zoedepth_ros.cli.image_paths import find_images, require_readable
     from zoedepth_ros.viewing import moments
 
     name = args.sources[0]
@@ -257,8 +257,6 @@ def _note(text: str) -> None:
 
 
 def _is_recording(path: Path) -> bool:
-    from zoedepth_ros.cli.image_paths import IMAGE_SUFFIXES
-
     endings = ('.mcap', '.db3', '.mcap.zstd', '.db3.zstd')
     if not path.is_dir():
         return path.name.endswith((*endings, '.bag'))

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.evaluation.crossings import Crossing, changes, match
+from zoedepth_ros.media.sample import DOMAINS
 
-DOMAINS = ('indoor', 'outdoor')
 _FAR_FROM_DOOR_S = 1.5
 _BEFORE_DOOR_S = 1.0  # the street is visible through the open door
 _MAX_KEPT = 48

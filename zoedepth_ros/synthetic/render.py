@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from zoedepth_ros.geometry.canonical import RANGE_M
 from zoedepth_ros.geometry.intrinsics import Intrinsics
 from zoedepth_ros.synthetic import coordinates, shadow, visibility
 from zoedepth_ros.synthetic.coordinates import turned
@@ -26,7 +27,7 @@ from zoedepth_ros.synthetic.noise import ramp
 from zoedepth_ros.synthetic.primitives import CONTACT, FOLIAGE, WORLD_UV
 from zoedepth_ros.synthetic.solids import normal_at
 from zoedepth_ros.synthetic.surfaces import Rgb, mixed, surface
-from zoedepth_ros.synthetic.world import RANGE_M, Air, ImageEffects, Pose, World
+from zoedepth_ros.synthetic.world import Air, ImageEffects, Pose, World
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -144,7 +145,7 @@ def render(
     count = len(solids)
     maps = (np.empty((count, 3, 3)), np.empty((count, 3)), np.empty((count, 3, 3)))
     coordinates.prepare(solids, *maps)
-    depth_m = np.full(shape, RANGE_M['outdoor'], np.float32)
+    depth_m = np.full(shape, RANGE_M['outdoor'], np.float32)  # what is beyond it is sky
     seen = np.full(shape, -1, np.int32)
     eye = (position, to_world, lens)
     visibility.look(solids, *maps, *eye, depth_m, seen)

@@ -11,9 +11,6 @@ from numpy.typing import NDArray
 from zoedepth_ros.synthetic.dice import Dice
 from zoedepth_ros.synthetic.primitives import Colour
 
-RANGE_M = {'indoor': 10.0, 'outdoor': 80.0}
-"""Largest depth by domain [m]; anything beyond 80 m is rendered as sky."""
-
 
 @dataclass(frozen=True, slots=True)
 class Lamp:

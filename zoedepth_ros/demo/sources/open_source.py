@@ -9,13 +9,8 @@ from pathlib import Path
 from zoedepth_ros.demo.sources.base import FrameSource, SourceError, SourceImage
 from zoedepth_ros.demo.sources.capture import Video, Webcam
 from zoedepth_ros.demo.sources.rendered_trajectory import RenderedTrajectory, TrajectoryOptions
-from zoedepth_ros.demo.sources.still_images import (
-    IMAGE_SUFFIXES,
-    StillImages,
-    image_files,
-    images_in,
-    photographs,
-)
+from zoedepth_ros.demo.sources.still_images import StillImages, image_files, images_in, photographs
+from zoedepth_ros.files import IMAGE_SUFFIXES
 
 PHOTOGRAPHS, TRAJECTORY = 'photographs', 'trajectory'
 

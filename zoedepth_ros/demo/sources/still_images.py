@@ -12,9 +12,9 @@ from typing import Any
 import cv2
 
 from zoedepth_ros.demo.sources.base import Rgb, SourceError, SourceImage
+from zoedepth_ros.files import IMAGE_SUFFIXES
 from zoedepth_ros.media.files import ImageFileError, read_image
 
-IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp', '.ppm', '.pgm')
 _MAX_PHOTOGRAPH_WIDTH_PX = 640
 
 
