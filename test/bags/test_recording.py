@@ -319,7 +319,7 @@ def test_a_renamed_file_is_read_although_metadata_has_its_old_name(tmp_path, sto
     items, notes = read(folder)
     assert sum(isinstance(item, Message) for item in items) == 6
     assert notes == [
-        f'{folder}/metadata.yaml: there is no {file.name}; the recordings beside it are read'
+        f'{folder}/metadata.yaml: {file.name} does not exist; the recordings beside it are read'
     ]
 
 
