@@ -642,7 +642,7 @@ def test_rows_and_topics_of_another_form_are_damage(tmp_path):
         database.execute("INSERT INTO messages(topic_id, timestamp, data) VALUES (9, 1, x'00')")
         database.execute("INSERT INTO messages(topic_id, timestamp, data) VALUES (1, -1, x'00')")
     database.close()
-    with pytest.raises(DamagedRecordingError, match='rows that are no messages'):
+    with pytest.raises(DamagedRecordingError, match='rows that are not messages'):
         messages(folder)
     assert messages(folder, recover=True) == many(5)
     with sqlite3.connect(file) as database:
