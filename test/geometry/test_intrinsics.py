@@ -35,7 +35,7 @@ def calibrated(**changes) -> CameraModel:
 def test_a_calibration_without_a_size_is_refused_and_both_sizes_are_named(size, rectified):
     size = {'width': 640, 'height': 480} | size
     named = f'width and height of the calibration are {size["width"]} x {size["height"]}'
-    with pytest.raises(CameraError, match=f'{named}: .*here 640 x 480'):
+    with pytest.raises(CameraError, match=f'{named}: .*these are 640 x 480'):
         calibrated(**size, rectified=rectified)
 
 
@@ -175,7 +175,7 @@ def test_zeros_that_a_driver_fills_d_up_with_do_not_matter(name, used, zeros):
         ({'d': D[:3]}, 'plumb_bob must have 4 or 5 or 8 or 12 or 14 numbers, got 3'),
         ({'d': LONG_D[:5], 'distortion_model': 'equidistant'}, 'must have 4 numbers, got 5'),
         ({'distortion_model': 'magic'}, "'magic': expected one of plumb_bob"),
-        ({'width': 0}, 'size must be positive'),
+        ({'width': 0}, 'expected the size of the images'),
     ],
 )
 def test_a_calibration_that_cannot_be_used_reports_why(changes, message):

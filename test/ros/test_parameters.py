@@ -196,7 +196,7 @@ def test_several_changes_are_judged_together():
         ('front.depth.rate', 5, r'must be a double, got 5: write 5\.0'),
         ('front.router.mode', 'mars', 'one of auto, indoor, outdoor'),
         ('rear.depth.rate', 5.0, r'there is no parameter rear\.depth\.rate'),
-        ('front.depth.rat', 5.0, 'there is no parameter depth.rat that front could have'),
+        ('front.depth.rat', 5.0, 'there is no parameter depth.rat for front'),
         ('front.model', 'x', 'model is the same for all cameras'),
         ('front.batch.limit', 2, 'the same for all cameras'),
         ('front.cameras', ('a',), 'the same for all cameras'),

@@ -66,7 +66,7 @@ class CameraSettings:
         if camera not in self.common.cameras:
             raise ValueError(f'there is no parameter {name}')
         if plain not in TABLE:
-            raise ValueError(f'there is no parameter {plain}, which {camera} could set')
+            raise ValueError(f'there is no parameter {plain} for {camera}')
         if TABLE[plain].shared:
             raise ValueError(f'{plain} is the same for all cameras: set it without {camera}')
         return camera, plain
