@@ -8,6 +8,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from zoedepth_ros.geometry.canonical import RANGE_M
 from zoedepth_ros.geometry.intrinsics import Intrinsics
 from zoedepth_ros.media.sample import Sample
 from zoedepth_ros.synthetic.dice import Dice, grey
@@ -23,7 +24,7 @@ from zoedepth_ros.synthetic.primitives import (
 from zoedepth_ros.synthetic.scene import random_effects, random_view, render_sample
 from zoedepth_ros.synthetic.tables import random_table
 from zoedepth_ros.synthetic.tracks import random_track
-from zoedepth_ros.synthetic.world import RANGE_M, Pose, View
+from zoedepth_ros.synthetic.world import Pose, View
 
 ASPECT_RATIOS = (4 / 3, 4 / 3, 4 / 3, 16 / 9, 16 / 9, 3 / 2, 1.0, 3 / 4, 2.2, 3.3, 3.3)
 """Width over height of images; those that are more common stand more often."""
