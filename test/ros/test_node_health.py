@@ -158,7 +158,7 @@ def test_a_lost_device_and_a_full_one_are_survived_reported_and_recovered_from(p
     assert any('CPU instead of cuda:0 (cuda:0: CUDA error: gone)' in n for n in reported.notices)
     assert failures(reported) == 2
     assert peer.call(Trigger, '/zoedepth/recover', Trigger.Request()).success
-    reported = failed_on(30)  # the image is given up for the recovery
+    reported = failed_on(30)  # the image is dropped during the recovery
     assert (reported.device, reported.network_height, list(reported.notices)) == (
         'cuda:0',
         384,

@@ -182,7 +182,7 @@ class FallbackPredictor:
     ) -> DepthResult:
         """Predict; see DepthPredictor.  Raises InferenceError also after a fallback."""
         if self._recover_if_requested():
-            raise InferenceError('the image was dropped while the network was rebuilt')
+            raise InferenceError('the image was dropped during the recovery of the network')
         try:
             return self._running()(rgb, head, route=route)
         except InferenceError as error:  # released first: it holds this network's maps
@@ -203,7 +203,7 @@ class FallbackPredictor:
         finite may be caused by one image, and change nothing until that one comes alone.
         """
         if self._recover_if_requested():
-            raise InferenceError('the images were dropped while the network was rebuilt')
+            raise InferenceError('the images were dropped during the recovery of the network')
         try:
             return self._running().predict_batch(images, heads, routes=routes)
         except NotFinite:
