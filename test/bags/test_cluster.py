@@ -212,7 +212,7 @@ def test_files_that_a_node_does_not_see_are_named_and_done_on_another(
         f'{everywhere}: no node of the cluster (127.0.0.1) sees {everywhere}: '
         'paths must mean the same files on all of them'
     )
-    assert f'node 127.0.0.1 does not see {hidden}, {everywhere}: others work on those' in lines
+    assert f'node 127.0.0.1 does not see {hidden}, {everywhere}: left to other nodes' in lines
     del expected['1.mcap']
     assert written(tmp_path) == expected
 
