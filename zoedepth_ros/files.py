@@ -198,7 +198,7 @@ def check_folder(folder: Path) -> None:
     """Raise OSError if no file can be written to a folder, or to its nearest existing parent."""
     there = next(parent for parent in (folder, *folder.parents) if os.path.lexists(parent))
     if not there.is_dir():
-        raise OSError(f'{folder}: expected a folder, but {there} is a file')
+        raise OSError(f'{folder}: expected a folder, but {there} is not one')
     try:
         with tempfile.TemporaryFile(dir=there) as file:
             file.write(bytes(4096))

@@ -175,10 +175,11 @@ def test_only_the_head_in_use_runs(counted, head):
     assert ran == [SHARED, OF_HEAD[head]]
 
 
-def test_every_head_is_warmed_up(counted):
+def test_every_head_is_warmed_up_and_the_shared_part_once(counted):
     predictor, ran = counted
     predictor.warm_up(*SIZE)
     assert all(outputs in ran for outputs in OF_HEAD.values())
+    assert ran.count(SHARED) == 1
 
 
 def test_the_router_of_the_same_image_chooses_the_head_that_runs_as_in_torch(counted):

@@ -27,11 +27,11 @@ from zoedepth_ros.cli.settings import add_settings, check_scale_file, settings_o
 from zoedepth_ros.errors import printable
 from zoedepth_ros.files import IMAGE_SUFFIXES, check_writable
 from zoedepth_ros.geometry.field_of_view import ASSUMED_DEG
+from zoedepth_ros.pipeline.settings import PipelineSettings, option_specs
 from zoedepth_ros.weights.known_weights import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from zoedepth_ros.inference.result import DepthPredictor
-    from zoedepth_ros.pipeline.settings import PipelineSettings
     from zoedepth_ros.viewing.frame import ViewFrame
     from zoedepth_ros.viewing.rerun_log import RerunLog
 
@@ -134,7 +134,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _max_points(args: argparse.Namespace, settings: PipelineSettings) -> int:
     """Return the number of points that are shown at most; 0 for all."""
-    from zoedepth_ros.pipeline.settings import PipelineSettings
     from zoedepth_ros.viewing.rerun_log import MAX_POINTS
 
     is_given = getattr(args, 'cloud.decimation') is not None
@@ -220,8 +219,6 @@ def _check_recorded(args: argparse.Namespace, topic: str) -> None:
 
     topic: of its depth; '' if it has none.
     """
-    from zoedepth_ros.pipeline.settings import option_specs
-
     if not topic:
         refuse_idle(args, ['depth_topic'], 'names a topic without messages')
         return

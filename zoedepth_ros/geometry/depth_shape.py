@@ -139,12 +139,13 @@ def _best_field(places: Numbers, errors: Numbers) -> DepthShape | None:
     centre = np.median(places / LENGTHS, axis=0)
     near = places / LENGTHS - centre
     few = _decimation(len(near), MOST_TO_CHOOSE)
-    best = _best_regression(near[few], errors[few])
+    best = _best_regression(_Points.of(near[few], errors[few]))
     if best is None:
         return None
     if len(few) < len(near):
         distance = (errors - best.field(near)) / (2.0 * best.noise)
-        best = _regress(near, errors, best.strength, best.noise, distance, MORE_ITERATIONS)
+        points = _Points.of(near, errors)
+        best = _regress(points, best.strength, best.noise, distance, MORE_ITERATIONS)
     low, high = np.searchsorted(LOGS, (places[:, 2].min(), places[:, 2].max()))
     first, last = max(0, low - 2), min(len(LOGS), high + 2)
     grid = np.stack(np.meshgrid(LOGS[first:last], ROWS, COLUMNS, indexing='ij')[::-1], axis=-1)
@@ -152,6 +153,28 @@ def _best_field(places: Numbers, errors: Numbers) -> DepthShape | None:
     ends = (first, len(LOGS) - last), (0, 0), (0, 0)
     field = np.pad(field.reshape(grid.shape[:3]), ends, mode='edge')
     return DepthShape(_monotone(field).astype(np.float32))
+
+
+@dataclass(frozen=True, slots=True)
+class _Points:
+    """Points to fit a Gaussian process to, with what every strength and noise needs of them."""
+
+    near: Numbers
+    """Places in correlation lengths, (n, 3)."""
+
+    errors: Numbers
+    """Logarithms of true over scaled depth, (n,)."""
+
+    correlation: NDArray[np.float32]
+    """That of the field at the points, (n, n)."""
+
+    trend: Numbers
+    """Covariance of the linear trend at the points, (n, n)."""
+
+    @classmethod
+    def of(cls, near: Numbers, errors: Numbers) -> _Points:
+        """Compute correlation and trend."""
+        return cls(near, errors, _matern(near, near), TREND**2 * near @ near.T)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,12 +205,12 @@ class _Regression:
         return self.weights / np.diag(np.linalg.inv(self.covariance))
 
 
-def _best_regression(near: Numbers, errors: Numbers) -> _Regression | None:
+def _best_regression(points: _Points) -> _Regression | None:
     """Choose strength and noise by the leave-one-out error; None for one factor."""
-    best, best_error = None, GAIN * float(np.minimum(np.abs(errors), WRONG).mean())
+    best, best_error = None, GAIN * float(np.minimum(np.abs(points.errors), WRONG).mean())
     for strength, noise in product(STRENGTHS, NOISES):
-        start = errors / (3.0 * noise + 0.05)
-        found = _regress(near, errors, strength, noise, start, ITERATIONS)
+        start = points.errors / (3.0 * noise + 0.05)
+        found = _regress(points, strength, noise, start, ITERATIONS)
         error = float(np.minimum(np.abs(found.left_out()), WRONG).mean())
         if error < best_error:
             best, best_error = found, error
@@ -195,20 +218,15 @@ def _best_regression(near: Numbers, errors: Numbers) -> _Regression | None:
 
 
 def _regress(
-    near: Numbers,
-    errors: Numbers,
-    strength: float,
-    noise: float,
-    distance: Numbers,
-    iterations: int,
+    points: _Points, strength: float, noise: float, distance: Numbers, iterations: int
 ) -> _Regression:
     """Fit by reweighted least squares.
 
     Each error has noise of a heavy-tailed distribution, so that outliers count little.  distance:
     of the errors from a first guess, in twice the noise, (n,).
     """
-    clean = strength**2 * _matern(near, near) + TREND**2 * near @ near.T
-    sides = np.column_stack((np.ones_like(errors), errors))
+    clean = strength**2 * points.correlation + points.trend
+    sides = np.column_stack((np.ones_like(points.errors), points.errors))
     for _ in range(iterations):
         share = np.maximum(np.square(1.0 / (1.0 + np.square(distance))), LEAST_SHARE)
         covariance = clean + np.diag(noise**2 / share)
@@ -216,7 +234,7 @@ def _regress(
         mean = float(values.sum() / ones.sum())
         weights = values - mean * ones
         distance = weights * noise / (2.0 * share)
-    return _Regression(near, strength, noise, mean, weights, covariance)
+    return _Regression(points.near, strength, noise, mean, weights, covariance)
 
 
 def _matern(a: Numbers, b: Numbers) -> NDArray[np.float32]:

@@ -161,10 +161,11 @@ class ExportedPredictor(SingleImagePredictor):
         check_reference(outputs, expected, self._origin, self.precision)
 
     def warm_up(self, height: int, width: int) -> None:
-        """Run every head once on a grey image of this size."""
+        """Run the network and each of its heads once, on a grey image of this size."""
         grey = np.full((height, width, 3), 128, np.uint8)
+        outputs = self._session.run(to_network(grey, self.size, self._antialias))
         for head in self.heads:
-            self(grey, head)
+            self._maps(outputs, head)
 
     def __call__(
         self, rgb: NDArray[np.uint8], head: str = AUTO, *, route: bool = True
@@ -180,17 +181,24 @@ class ExportedPredictor(SingleImagePredictor):
         used = head
         if head == AUTO:
             used = max(self.heads, key=lambda name: router_output.get(name, 0.0))
-        names = [f'{name}_{used}' if len(self.heads) > 1 else name for name in _BY_HEAD]
-        maps = [outputs[name].reshape(self.size) for name in (*names, 'relative_depth')]
-        if not math.isfinite(sum(float(m.sum(dtype=np.float64)) for m in maps)):
-            raise InferenceError(f'{self.weights_origin} gave values that are not finite')
         lowest = (MIN_DEPTH_M, 0.0, 0.0)
         shape = (rgb.shape[0], rgb.shape[1])
         depth_m, uncertainty_m, relative_depth = (
             np.maximum(resize(m, shape, self._antialias), np.float32(low))
-            for m, low in zip(maps, lowest, strict=True)
+            for m, low in zip(self._maps(outputs, used), lowest, strict=True)
         )
         return DepthResult(depth_m, uncertainty_m, relative_depth, used, router_output)
+
+    def _maps(self, outputs: Maps, head: str) -> list[NDArray[np.float32]]:
+        """Return depth, uncertainty and relative depth by a head, of the size of the file.
+
+        Raises InferenceError for values that are not finite.
+        """
+        names = [f'{name}_{head}' if len(self.heads) > 1 else name for name in _BY_HEAD]
+        maps = [outputs[name].reshape(self.size) for name in (*names, 'relative_depth')]
+        if not math.isfinite(sum(float(m.sum(dtype=np.float64)) for m in maps)):
+            raise InferenceError(f'{self.weights_origin} gave values that are not finite')
+        return maps
 
     def _router_output(self, outputs: Maps) -> dict[str, float]:
         """Return the router's probabilities; {} for a file of one head."""
