@@ -161,3 +161,75 @@ def test_a_level_frame_states_where_up_is_for_the_camera():
     assert frames.up('base', 'elsewhere', stamp) is None
     assert Transforms().up('base', 'camera', stamp) is None
     assert Transforms().up('camera', 'camera', stamp) == (0.0, 0.0, 1.0)
+
+
+class Drive:
+    """Know the pose of a camera that drives along its axis at 1 m/s, from 5 s on."""
+
+    def lookup_transform(self, target, source, time):
+        time_s = time.nanoseconds * 1e-9
+        if (target, source) == ('camera', 'camera'):
+            forward_m = 0.0
+        elif (target, source) == ('odom', 'camera') and 5.0 <= time_s <= 9.0:
+            forward_m = time_s - 5.0
+        else:
+            raise LookupError(target)
+        return SimpleNamespace(
+            transform=SimpleNamespace(
+                translation=SimpleNamespace(x=0.0, y=0.0, z=forward_m),
+                rotation=SimpleNamespace(x=0.0, y=0.0, z=0.0, w=1.0),
+            )
+        )
+
+
+def at_time(msg, time_s):
+    msg.header.stamp.sec, nanosec = int(time_s), round(1e9 * (time_s % 1.0))
+    msg.header.stamp.nanosec = nanosec
+    return msg
+
+
+def driven_past(*clouds, image_s, fixed='odom'):
+    """Return the pairs of the last cloud; clouds: time and points of each."""
+    node = FakeNode()
+    references = References(node, 'points', Transforms(Drive()))
+    for time_s, points in clouds:
+        node.hear(at_time(cloud(points), time_s))
+        image = at_time(
+            SimpleNamespace(header=header()), image_s if time_s == clouds[-1][0] else time_s
+        )
+        pairs = references.pairs(
+            image.header, np.full((48, 64), 2.0, np.float32), CAMERA, fixed=fixed
+        )
+    return pairs
+
+
+def test_points_of_the_last_second_are_used_again_where_they_are_now():
+    pairs = driven_past((5.0, [(0.3, 0.1, 3.0)]), (5.5, [(0.0, 0.0, 4.0)]), image_s=5.5)
+    np.testing.assert_allclose(pairs.true_m, (4.0, 2.5), rtol=1e-6)
+    focal_px, middle = 32 / math.tan(0.5), (31.5, 23.5)
+    expected = middle + focal_px * np.array([(0.0, 0.0), (0.3 / 2.5, 0.1 / 2.5)])
+    np.testing.assert_allclose(pairs.pixels, expected, atol=1e-4)
+
+
+def test_points_that_are_older_than_the_image_move_with_the_camera():
+    pairs = driven_past((5.0, [(0.0, 0.0, 3.0)]), image_s=5.1)
+    np.testing.assert_allclose(pairs.true_m, [2.9], rtol=1e-6)
+
+
+@pytest.mark.parametrize(('first_s', 'fixed'), [(5.0, 'odom'), (5.9, ''), (7.0, 'odom')])
+def test_neither_old_points_nor_those_before_a_jump_in_time_are_used_again(first_s, fixed):
+    clouds = (first_s, [(0.3, 0.1, 3.0)]), (6.1, [(0.0, 0.0, 4.0)])
+    assert len(driven_past(*clouds, image_s=6.1, fixed=fixed).true_m) == 1
+
+
+def test_without_a_pose_the_newest_points_alone_are_compared():
+    clouds = (4.0, [(0.3, 0.1, 3.0)]), (4.5, [(0.0, 0.0, 4.0)])
+    np.testing.assert_allclose(driven_past(*clouds, image_s=4.5).true_m, [4.0])
+
+
+def test_only_as_many_earlier_points_as_a_shape_lacks_are_used():
+    grid = np.stack(np.meshgrid(np.linspace(-0.4, 0.4, 16), np.linspace(-0.3, 0.3, 16)), axis=-1)
+    points = np.concatenate((grid.reshape(-1, 2), np.full((256, 1), 3.0)), axis=1)
+    pairs = driven_past((5.0, points), (5.5, points), image_s=5.5)
+    assert np.isclose(pairs.true_m, 3.0).sum() == 256
+    assert np.isclose(pairs.true_m, 2.5).sum() == 300 - 256

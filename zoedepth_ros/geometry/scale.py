@@ -69,6 +69,20 @@ class DepthPairs:
             kept &= (self.true_m > 0.0) & (self.measured_m > 0.0)
         return DepthPairs(self.true_m[kept], self.measured_m[kept], self.pixels[kept])
 
+    def thinned(self, most: int) -> DepthPairs:
+        """Return at most this many pairs, evenly distributed."""
+        count = len(self.true_m)
+        kept = np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(int))
+        return DepthPairs(self.true_m[kept], self.measured_m[kept], self.pixels[kept])
+
+    def joined(self, other: DepthPairs) -> DepthPairs:
+        """Return the pairs of both."""
+        return DepthPairs(
+            np.concatenate((self.true_m, other.true_m)),
+            np.concatenate((self.measured_m, other.measured_m)),
+            np.concatenate((self.pixels, other.pixels)),
+        )
+
     def scaled(self, factor: float) -> DepthPairs:
         """Return the pairs of predicted depth times a factor."""
         return DepthPairs(self.true_m, self.measured_m * factor, self.pixels)

@@ -29,6 +29,14 @@ class CameraPose:
     position_m: Numbers
     """Position in the fixed frame [m], (3,)."""
 
+    def to_fixed(self, points_m: NDArray[np.floating]) -> Numbers:
+        """Return points (n, 3) of this frame in the fixed frame [m]."""
+        return points_m @ self.rotation.T + self.position_m
+
+    def from_fixed(self, points_m: NDArray[np.floating]) -> Numbers:
+        """Return points (n, 3) of the fixed frame in this frame [m]."""
+        return (points_m - self.position_m) @ self.rotation
+
 
 @dataclass(frozen=True, slots=True)
 class Motion:

@@ -99,8 +99,9 @@ class PipelineSettings:
     scale_odometry_frame: str = parameter(
         'scale.odometry_frame',
         'odom',
-        'Frame in which the pose of the camera is looked up for scale.source motion: one in which '
-        'it never jumps.',
+        'Frame in which the pose of the camera is looked up for scale.source motion, and in which '
+        'scale.shape curve uses points of the last second again: one in which the pose never '
+        'jumps.',
         changeable='inactive',
     )
     scale_max_rate: float = parameter(

@@ -196,7 +196,7 @@ class ImageProcessor:
             prepared.request,
             result,
             up=self._up(header, settings),
-            compare=self._compare(header),
+            compare=self._compare(header, settings),
             poses=self._poses(header, settings),
         )
         made_s = sent_s = 0.0
@@ -237,12 +237,13 @@ class ImageProcessor:
             return None
         return lambda: transforms.pose(at.scale_odometry_frame, header.frame_id, header.stamp)
 
-    def _compare(self, header: object) -> Compare | None:
+    def _compare(self, header: object, at: NodeSettings) -> Compare | None:
         """Return what compares depth with the reference sensor; None without one."""
         references = self._references
         if references is None:
             return None
-        return lambda depth_m, camera: references.pairs(header, depth_m, camera)
+        fixed = at.scale_odometry_frame if at.scale_shape == 'curve' else ''
+        return lambda depth_m, camera: references.pairs(header, depth_m, camera, fixed=fixed)
 
     def _camera(
         self, due: OutputsDue, rgb: NDArray[np.uint8], header: Any, settings: NodeSettings

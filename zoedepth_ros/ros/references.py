@@ -10,7 +10,9 @@ from rclpy.node import Node
 from sensor_msgs.msg import LaserScan, PointCloud2, Range
 
 from zoedepth_ros.geometry.camera import Camera
+from zoedepth_ros.geometry.depth_shape import MOST_POINTS as MOST_IN_SHAPE
 from zoedepth_ros.geometry.scale import NO_PAIRS, DepthPairs, pairs_at_points, ratio_in_cone
+from zoedepth_ros.geometry.two_views import CameraPose
 from zoedepth_ros.messages.clouds import CloudError, Points, cloud_points
 from zoedepth_ros.ros import qos
 from zoedepth_ros.ros.transforms import Transforms
@@ -24,6 +26,9 @@ TOPICS: dict[str, Any] = {
 
 MAX_APART_S = 0.2
 """Largest difference between the stamps of reference and image [s]."""
+
+KEEP_S = 1.0
+"""For how long points are used again while the camera moves [s]."""
 
 MAX_POINTS = 2000
 WARN_AGAIN_S = 10.0
@@ -39,6 +44,8 @@ class References:
         """
         self._node, self._transforms = node, transforms
         self._msg: Any = None
+        self._clouds: list[tuple[float, NDArray[np.float64]]] = []
+        """Stamp [s] and points in the fixed frame (n, 3) [m], the newest first."""
         topic, kind = TOPICS[source]
         self._subscription = node.create_subscription(
             kind,
@@ -52,10 +59,14 @@ class References:
         """Unsubscribe."""
         self._node.destroy_subscription(self._subscription)
 
-    def pairs(self, header: Any, depth_m: NDArray[np.float32], camera: Camera) -> DepthPairs:
+    def pairs(
+        self, header: Any, depth_m: NDArray[np.float32], camera: Camera, *, fixed: str = ''
+    ) -> DepthPairs:
         """Return true and measured depth where sensor and image overlap.
 
-        header: the image's.  depth_m: (H, W), NaN where it is not to be compared.
+        header: the image's.  depth_m: (H, W), NaN where it is not to be compared.  fixed: a frame
+        in which the surroundings stand still; points of the last second are then used again as
+        far as the newest ones are fewer than a shape is fitted to.  '' uses the newest alone.
         """
         msg, self._msg = self._msg, None  # each is compared once
         if msg is None or abs(seconds(msg.header.stamp) - seconds(header.stamp)) > MAX_APART_S:
@@ -65,10 +76,33 @@ class References:
             return self._range(msg, frames, depth_m, camera)
         points_m = scan_points(msg) if isinstance(msg, LaserScan) else self._cloud(msg)
         points_m = points_m[:: max(1, len(points_m) // MAX_POINTS)]
+        sensor = self._transforms.pose(fixed, frames[0], msg.header.stamp) if fixed else None
+        eye = self._transforms.pose(fixed, *frames[1:]) if sensor is not None else None
+        if sensor is not None and eye is not None:
+            self._keep_cloud(seconds(msg.header.stamp), sensor.to_fixed(points_m))
+            return self._pairs_of_kept(eye, depth_m, camera)
         there_m = self._transforms.transform_points(points_m, *frames)
         if there_m is None:
             return NO_PAIRS
         return pairs_at_points(there_m, depth_m, camera.model)
+
+    def _keep_cloud(self, stamp_s: float, points_m: NDArray[np.float64]) -> None:
+        """Keep points in the fixed frame, and forget old ones and those before a jump in time."""
+        kept = [cloud for cloud in self._clouds if 0.0 < stamp_s - cloud[0] <= KEEP_S]
+        self._clouds = [(stamp_s, points_m), *kept]
+
+    def _pairs_of_kept(
+        self, eye: CameraPose, depth_m: NDArray[np.float32], camera: Camera
+    ) -> DepthPairs:
+        """Compare all points of the newest cloud, and of earlier ones as many as are missing."""
+        found = NO_PAIRS
+        for number, (_, cloud_m) in enumerate(self._clouds):
+            missing = MOST_IN_SHAPE - len(found.true_m)
+            if number and missing <= 0:
+                break
+            pairs = pairs_at_points(eye.from_fixed(cloud_m), depth_m, camera.model)
+            found = found.joined(pairs.thinned(missing) if number else pairs)
+        return found
 
     def _range(
         self, msg: Any, frames: tuple[str, str, Any], depth_m: NDArray[np.float32], camera: Camera
