@@ -198,10 +198,10 @@ def sensor(depth_m, camera):
     return pairs_at_points(points_m.reshape(-1, 3)[::13], depth_m, camera.model)
 
 
-def depth(pipeline, number, compare=sensor):
+def depth(pipeline, number, compare=sensor, network_m=NETWORK_M):
     """Return the depth of an image at 5 Hz."""
     request = pipeline.prepare(RGB, CAMERA, 0.2 * number, {'depth/image'})
-    result = predict(FakePredictor(NETWORK_M, heads=('indoor',)), request)
+    result = predict(FakePredictor(network_m, heads=('indoor',)), request)
     (output,) = pipeline.process(request, result, compare=compare)
     return output.pixels.copy()
 
@@ -216,6 +216,13 @@ def test_depth_becomes_that_of_the_sensor_with_curve_and_not_with_one_factor():
         curved_m, scaled_m = depth(curve, number), depth(factor, number)
     assert error(scaled_m) > 0.1
     assert error(curved_m) < 0.03
+
+
+def test_a_network_whose_scale_changes_with_every_image_is_corrected_in_every_image():
+    pipeline = pipeline_of(**CURVE)
+    for number in range(20):
+        network_m = NETWORK_M * np.float32(1.15 if number % 2 else 0.85)
+        assert error(depth(pipeline, number, network_m=network_m)) < 0.03
 
 
 def test_the_standard_deviation_is_corrected_as_the_depth_that_it_belongs_to():

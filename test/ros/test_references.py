@@ -183,28 +183,28 @@ class Drive:
 
 
 def at_time(msg, time_s):
-    msg.header.stamp.sec, nanosec = int(time_s), round(1e9 * (time_s % 1.0))
-    msg.header.stamp.nanosec = nanosec
+    msg.header.stamp.sec = int(time_s)
+    msg.header.stamp.nanosec = round(1e9 * (time_s % 1.0))
     return msg
 
 
-def driven_past(*clouds, image_s, fixed='odom'):
-    """Return the pairs of the last cloud; clouds: time and points of each."""
-    node = FakeNode()
+def driven_past(*clouds, image_s=None, fixed='odom'):
+    """Return the pairs of an image, by default at the last cloud; clouds: time and points."""
+    node, depth_m = FakeNode(), np.full((48, 64), 2.0, np.float32)
     references = References(node, 'points', Transforms(Drive()))
-    for time_s, points in clouds:
-        node.hear(at_time(cloud(points), time_s))
-        image = at_time(
-            SimpleNamespace(header=header()), image_s if time_s == clouds[-1][0] else time_s
-        )
-        pairs = references.pairs(
-            image.header, np.full((48, 64), 2.0, np.float32), CAMERA, fixed=fixed
-        )
+    images_s = [time_s for time_s, _ in clouds]
+    if image_s is not None:
+        images_s[-1] = image_s
+    for (time_s, points), image_s in zip(clouds, images_s, strict=True):
+        if points is not None:
+            node.hear(at_time(cloud(points), time_s))
+        image = at_time(SimpleNamespace(header=header()), image_s)
+        pairs = references.pairs(image.header, depth_m, CAMERA, fixed=fixed)
     return pairs
 
 
 def test_points_of_the_last_second_are_used_again_where_they_are_now():
-    pairs = driven_past((5.0, [(0.3, 0.1, 3.0)]), (5.5, [(0.0, 0.0, 4.0)]), image_s=5.5)
+    pairs = driven_past((5.0, [(0.3, 0.1, 3.0)]), (5.5, [(0.0, 0.0, 4.0)]))
     np.testing.assert_allclose(pairs.true_m, (4.0, 2.5), rtol=1e-6)
     focal_px, middle = 32 / math.tan(0.5), (31.5, 23.5)
     expected = middle + focal_px * np.array([(0.0, 0.0), (0.3 / 2.5, 0.1 / 2.5)])
@@ -219,17 +219,23 @@ def test_points_that_are_older_than_the_image_move_with_the_camera():
 @pytest.mark.parametrize(('first_s', 'fixed'), [(5.0, 'odom'), (5.9, ''), (7.0, 'odom')])
 def test_neither_old_points_nor_those_before_a_jump_in_time_are_used_again(first_s, fixed):
     clouds = (first_s, [(0.3, 0.1, 3.0)]), (6.1, [(0.0, 0.0, 4.0)])
-    assert len(driven_past(*clouds, image_s=6.1, fixed=fixed).true_m) == 1
+    assert len(driven_past(*clouds, fixed=fixed).true_m) == 1
+
+
+def test_an_image_between_two_messages_has_the_points_of_earlier_ones():
+    pairs = driven_past((5.0, [(0.3, 0.1, 3.0)]), (5.5, [(0.0, 0.0, 4.0)]), (5.8, None))
+    np.testing.assert_allclose(pairs.true_m, (3.7, 2.2), rtol=1e-6)
+    assert len(driven_past((5.0, [(0.0, 0.0, 3.0)]), (5.1, None), fixed='').true_m) == 0
 
 
 def test_without_a_pose_the_newest_points_alone_are_compared():
     clouds = (4.0, [(0.3, 0.1, 3.0)]), (4.5, [(0.0, 0.0, 4.0)])
-    np.testing.assert_allclose(driven_past(*clouds, image_s=4.5).true_m, [4.0])
+    np.testing.assert_allclose(driven_past(*clouds).true_m, [4.0])
 
 
 def test_only_as_many_earlier_points_as_a_shape_lacks_are_used():
     grid = np.stack(np.meshgrid(np.linspace(-0.4, 0.4, 16), np.linspace(-0.3, 0.3, 16)), axis=-1)
     points = np.concatenate((grid.reshape(-1, 2), np.full((256, 1), 3.0)), axis=1)
-    pairs = driven_past((5.0, points), (5.5, points), image_s=5.5)
+    pairs = driven_past((5.0, points), (5.5, points))
     assert np.isclose(pairs.true_m, 3.0).sum() == 256
     assert np.isclose(pairs.true_m, 2.5).sum() == 300 - 256

@@ -91,21 +91,21 @@ class DepthShape:
         found[~known] = 1.0
         return found
 
-    def towards(self, other: DepthShape | None, share: float) -> DepthShape:
-        """Return a mean of the logarithms; share: weight of the other, None is a factor of 1."""
-        target = np.float32(0.0) if other is None else other.logs
-        return DepthShape(self.logs + np.float32(share) * (target - self.logs))
+    def times(self, factor: float) -> DepthShape:
+        """Return the shape with all factors multiplied by another one."""
+        return DepthShape(self.logs + np.float32(math.log(factor)))
 
-
-NO_SHAPE = DepthShape(np.zeros((len(LOGS), len(ROWS), len(COLUMNS)), np.float32))
-"""A factor of 1 everywhere."""
+    def faded(self, share: float) -> DepthShape:
+        """Return the shape with the logarithms of its factors multiplied by a share."""
+        return DepthShape(np.float32(share) * self.logs)
 
 
 def fit_shape(pairs: DepthPairs, height: int, width: int) -> DepthShape | None:
-    """Return what corrects depth beyond the one factor of `robust_scale`; None for nothing.
+    """Return the factors from predicted to true depth; None where the points do not show them.
 
     pairs: in an image of this size; up to 30 % of them may be wrong.  None for fewer than 30, for
-    points in one corner or at one depth, and where a field is no better than one factor.
+    points in one corner or at one depth.  Where a field predicts no better than the one factor of
+    `robust_scale`, this is the factor everywhere.
     """
     pairs = pairs.usable()
     scale = robust_scale(pairs.ratios)
@@ -117,7 +117,7 @@ def fit_shape(pairs: DepthPairs, height: int, width: int) -> DepthShape | None:
     spread = np.subtract(*np.quantile(places[np.abs(errors) < WRONG], (0.9, 0.1), axis=0))
     if spread[2] < LEAST_DEPTH_SPREAD or spread[:2].max() < LEAST_SPREAD:
         return None
-    return _best_field(places, errors)
+    return DepthShape(_best_field(places, errors)).times(scale.scale)
 
 
 def _decimation(count: int, most: int) -> NDArray[np.int_]:
@@ -131,17 +131,18 @@ def _places(pairs: DepthPairs, height: int, width: int) -> Numbers:
     return np.column_stack((2.0 * pairs.pixels / sides - 1.0, np.log(pairs.measured_m)))
 
 
-def _best_field(places: Numbers, errors: Numbers) -> DepthShape | None:
-    """Fit fields of several strengths; None when none predicts better than one factor.
+def _best_field(places: Numbers, errors: Numbers) -> NDArray[np.float32]:
+    """Fit fields of several strengths and return one at the nodes, (LOGS, ROWS, COLUMNS).
 
-    places: (n, 3).  errors: logarithms of true over scaled depth, (n,).
+    0 when none predicts better than one factor.  places: (n, 3).  errors: logarithms of true over
+    scaled depth, (n,).
     """
     centre = np.median(places / LENGTHS, axis=0)
     near = places / LENGTHS - centre
     few = _decimation(len(near), MOST_TO_CHOOSE)
     best = _best_regression(_Points.of(near[few], errors[few]))
     if best is None:
-        return None
+        return np.zeros((len(LOGS), len(ROWS), len(COLUMNS)), np.float32)
     if len(few) < len(near):
         distance = (errors - best.field(near)) / (2.0 * best.noise)
         points = _Points.of(near, errors)
@@ -152,7 +153,7 @@ def _best_field(places: Numbers, errors: Numbers) -> DepthShape | None:
     field = best.field(grid.reshape(-1, 3) / LENGTHS - centre)
     ends = (first, len(LOGS) - last), (0, 0), (0, 0)
     field = np.pad(field.reshape(grid.shape[:3]), ends, mode='edge')
-    return DepthShape(_monotone(field).astype(np.float32))
+    return _monotone(field).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)

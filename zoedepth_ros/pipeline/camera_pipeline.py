@@ -60,7 +60,7 @@ from zoedepth_ros.pipeline.settings import PipelineSettings
 
 OUTDOOR = 'outdoor'
 
-SHAPE_RATE_HZ = 5.0
+SHAPE_RATE_HZ = 10.0
 """Rate of comparisons while they correct the shape, which changes with the image [Hz]."""
 
 Map = NDArray[np.float32]

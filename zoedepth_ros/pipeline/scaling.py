@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.geometry.depth_shape import NO_SHAPE, DepthShape, fit_shape
+from zoedepth_ros.geometry.depth_shape import DepthShape, fit_shape
 from zoedepth_ros.geometry.ground import Ground
 from zoedepth_ros.geometry.scale import (
     HIGHEST_SCALE,
@@ -40,11 +40,8 @@ FEW = 5
 """Fewer ratios of one image than this are combined with those of earlier images."""
 
 
-SHAPE_TIME_S = 0.3
-"""Time constant with which the shape follows its latest fit [s]."""
-
 FADE_TIME_S = 3.0
-"""Time constant with which it fades without any [s]."""
+"""Time constant with which the shape fades without points [s]."""
 
 STEADY_SHARE = 0.03
 """An applied scale that is this near to the target has converged."""
@@ -163,7 +160,7 @@ class Scaling(Resumable, holds=(DepthShape,)):
         self._head = heads[0]
         self._few: deque[float] = deque(maxlen=40)
         self.shape: DepthShape | None = None
-        """What corrects network depth beyond the factor; None for nothing."""
+        """Factors on depth beyond the one of `factor`; None for nothing."""
         self._shaped_s: float | None = None
 
     @property
@@ -239,19 +236,19 @@ class Scaling(Resumable, holds=(DepthShape,)):
             self._trackers[self._head].observe(found, now_s)
 
     def observe_shape(self, pairs: DepthPairs, size: tuple[int, ...], now_s: float) -> None:
-        """Correct the shape by depth of another sensor; it follows within a second.
+        """Correct the shape by depth of another sensor; without its points the shape fades.
 
-        pairs: measured depth times the last factor.  size: height and width of the image.
+        pairs: measured depth times the last factor.  size: height and width of the image.  A shape
+        belongs to its image: a mean with those of earlier images would be worse while moving.
         """
         passed_s = 1.0 if self._shaped_s is None else min(1.0, max(0.0, now_s - self._shaped_s))
         self._shaped_s = now_s
-        found = fit_shape(pairs.scaled(1.0 / self._applied), *size[:2])
-        time_s = SHAPE_TIME_S if len(pairs.true_m) else FADE_TIME_S
-        share = 1.0 - math.exp(-passed_s / time_s)
-        if found is None and self.shape is None:
-            return
-        shape = (self.shape or NO_SHAPE).towards(found, share)
-        self.shape = shape if np.abs(shape.logs).max() > NEGLIGIBLE else None
+        if len(pairs.true_m):
+            found = fit_shape(pairs.scaled(1.0 / self._applied), *size[:2])
+            self.shape = None if found is None else found.times(1.0 / self._applied)
+        elif self.shape is not None:
+            faded = self.shape.faded(math.exp(-passed_s / FADE_TIME_S))
+            self.shape = faded if np.abs(faded.logs).max() > NEGLIGIBLE else None
 
     def save(self, path: str) -> str:
         """Write the scales of all heads that have any evidence, and return the name of the file.

@@ -113,10 +113,10 @@ class PipelineSettings:
     scale_shape: str = parameter(
         'scale.shape',
         'factor',
-        "What the reference corrects: 'factor' is one factor on all depth; 'curve' also corrects "
-        'the shape, by a smooth field over image and depth in which depth grows with predicted '
-        'depth, where the reference gives at least 30 points at a time that are spread over the '
-        'image and over depth. For scale.source scan, points and motion.',
+        "What the reference corrects: 'factor' is one factor on all depth, which follows slowly; "
+        "'curve' is fitted to the points of each image, a smooth field over image and depth in "
+        'which depth grows with predicted depth, where there are at least 30 points that are '
+        'spread over the image and over depth. For scale.source scan, points and motion.',
         choices=('factor', 'curve'),
     )
     focal_correction: str = parameter(

@@ -66,35 +66,32 @@ class References:
 
         header: the image's.  depth_m: (H, W), NaN where it is not to be compared.  fixed: a frame
         in which the surroundings stand still; points of the last second are then used again as
-        far as the newest ones are fewer than a shape is fitted to.  '' uses the newest alone.
+        far as the newest ones are fewer than a shape is fitted to.  '' uses each message once.
         """
-        msg, self._msg = self._msg, None  # each is compared once
+        msg, self._msg = self._msg, None
+        eye = self._transforms.pose(fixed, header.frame_id, header.stamp) if fixed else None
         if msg is None or abs(seconds(msg.header.stamp) - seconds(header.stamp)) > MAX_APART_S:
-            return NO_PAIRS
+            return NO_PAIRS if eye is None else self._pairs_of_kept(header, eye, depth_m, camera)
         frames = msg.header.frame_id, header.frame_id, header.stamp
         if isinstance(msg, Range):
             return self._range(msg, frames, depth_m, camera)
         points_m = scan_points(msg) if isinstance(msg, LaserScan) else self._cloud(msg)
         points_m = points_m[:: max(1, len(points_m) // MAX_POINTS)]
         sensor = self._transforms.pose(fixed, frames[0], msg.header.stamp) if fixed else None
-        eye = self._transforms.pose(fixed, *frames[1:]) if sensor is not None else None
         if sensor is not None and eye is not None:
-            self._keep_cloud(seconds(msg.header.stamp), sensor.to_fixed(points_m))
-            return self._pairs_of_kept(eye, depth_m, camera)
+            self._clouds.insert(0, (seconds(msg.header.stamp), sensor.to_fixed(points_m)))
+            return self._pairs_of_kept(header, eye, depth_m, camera)
         there_m = self._transforms.transform_points(points_m, *frames)
         if there_m is None:
             return NO_PAIRS
         return pairs_at_points(there_m, depth_m, camera.model)
 
-    def _keep_cloud(self, stamp_s: float, points_m: NDArray[np.float64]) -> None:
-        """Keep points in the fixed frame, and forget old ones and those before a jump in time."""
-        kept = [cloud for cloud in self._clouds if 0.0 < stamp_s - cloud[0] <= KEEP_S]
-        self._clouds = [(stamp_s, points_m), *kept]
-
     def _pairs_of_kept(
-        self, eye: CameraPose, depth_m: NDArray[np.float32], camera: Camera
+        self, header: Any, eye: CameraPose, depth_m: NDArray[np.float32], camera: Camera
     ) -> DepthPairs:
         """Compare all points of the newest cloud, and of earlier ones as many as are missing."""
+        now_s = seconds(header.stamp)
+        self._clouds = [kept for kept in self._clouds if -MAX_APART_S <= now_s - kept[0] <= KEEP_S]
         found = NO_PAIRS
         for number, (_, cloud_m) in enumerate(self._clouds):
             missing = MOST_IN_SHAPE - len(found.true_m)
