@@ -15,8 +15,7 @@ from std_msgs.msg import Header
 from zoedepth_ros.msg import Status
 
 from zoedepth_ros.inference.result import Convention
-from zoedepth_ros.messages.camera import OTHER_STAMP, CameraTracker
-from zoedepth_ros.messages.camera_info import CameraUnknown
+from zoedepth_ros.messages.camera import OTHER_STAMP, CameraTracker, CameraUnknown
 from zoedepth_ros.ros.parameters.node_settings import NodeSettings, settings_from
 
 

@@ -17,7 +17,7 @@ from ros_harness import camera_info_message, rgb_image
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, RegionOfInterest
 from std_msgs.msg import Header
 
-from zoedepth_ros.messages.camera_info import CameraUnknown
+from zoedepth_ros.messages.camera import CameraUnknown
 from zoedepth_ros.messages.images import ConversionError, ImageReader
 from zoedepth_ros.ros.parameters.node_settings import settings_from
 

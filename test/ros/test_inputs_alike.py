@@ -18,7 +18,7 @@ from zoedepth_ros.bags.add_depth import add_depth
 from zoedepth_ros.bags.plan import DepthOptions, Job, make_plan
 from zoedepth_ros.cli import view
 from zoedepth_ros.cli.main import main
-from zoedepth_ros.messages.camera_info import CameraUnknown
+from zoedepth_ros.messages.camera import CameraUnknown
 from zoedepth_ros.ros.parameters.node_settings import settings_from
 from zoedepth_ros.viewing.moments import recording_frames
 
@@ -55,7 +55,7 @@ def test_node_and_viewer_take_the_same_projection(tmp_path, topic, says_rectifie
         np.testing.assert_array_equal(
             model.intrinsics.matrix(), [[expected, 0, 31.5], [0, expected, 23.5], [0, 0, 1]]
         )
-    assert notes == [camera.known.reading.text]
+    assert notes == [camera.reading.text]
 
 
 def brightness(rgb, head):
@@ -174,7 +174,7 @@ def test_node_viewer_and_bag_say_the_same_about_a_mistaken_camera_info(tmp_path,
     keeper = CameraKeeper(bags.IMAGE)
     keeper.set_info(msg)
     try:
-        of_node = keeper.camera(48, 64, settings_from({})).known.remarks
+        of_node = keeper.camera(48, 64, settings_from({})).remarks
     except CameraUnknown as error:
         of_node = (str(error),)
     notes = []

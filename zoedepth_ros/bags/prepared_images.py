@@ -17,8 +17,7 @@ from zoedepth_ros.bags.look_ahead import look_ahead
 from zoedepth_ros.bags.plan import Plan, Report
 from zoedepth_ros.bags.topics import InputTopics
 from zoedepth_ros.geometry.two_views import CameraPose
-from zoedepth_ros.messages.camera import CalibratedCamera, CameraTracker
-from zoedepth_ros.messages.camera_info import UNUSABLE, CameraUnknown
+from zoedepth_ros.messages.camera import UNUSABLE, CalibratedCamera, CameraTracker, CameraUnknown
 from zoedepth_ros.messages.images import ConversionError, ImageReader, convert_with_opencv
 from zoedepth_ros.messages.transforms import TransformTree
 from zoedepth_ros.messages.writers import CAMERA_INFO, TF_MESSAGE
@@ -156,9 +155,9 @@ class PreparedImages:
         except CameraUnknown as error:
             self._say_why(error)
             return None
-        if camera.known.reading is not None:
-            self._report.assume('camera_info', camera.known.reading.text)
-        for text in camera.known.notices:
+        if camera.reading is not None:
+            self._report.assume('camera_info', camera.reading.text)
+        for text in camera.notices:
             self._report.assume(text, text)
         return camera
 

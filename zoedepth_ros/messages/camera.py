@@ -1,4 +1,8 @@
-"""The camera that camera_info describes, kept until that changes."""
+"""What CameraInfo messages mean, and the camera that they describe, kept until that changes.
+
+Knows no message class, and so serves recordings too: `info` is anything with the fields of
+sensor_msgs/CameraInfo.
+"""
 
 from __future__ import annotations
 
@@ -7,27 +11,21 @@ import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from zoedepth_ros.geometry.camera import Camera
-from zoedepth_ros.messages.camera_info import CameraUnknown, KnownCamera, known_camera
-
-
-class CalibratedCamera(Camera):
-    """Hold a camera with the CameraInfo of its depth image."""
-
-    def __init__(self, known: KnownCamera, info: Any, content: object) -> None:
-        """known: the camera, and where it is known from.  info: CameraInfo, header to be set.
-
-        content: all that matters of the CameraInfo it was made of, to compare.
-        """
-        super().__init__(known.model)
-        self.known, self.content = known, content
-        self._info = info
-
-    def info(self, header: Any) -> Any:
-        """Return the CameraInfo with this header; valid until the next call."""
-        self._info.header = header
-        return self._info
-
+from zoedepth_ros.geometry.intrinsics import (
+    CalibrationFields,
+    CameraError,
+    CameraModel,
+    Intrinsics,
+    Roi,
+    camera_from_calibration,
+    read_out,
+)
+from zoedepth_ros.geometry.plausibility import calibration_warnings
+from zoedepth_ros.geometry.rectification import Rectification, choose_rectification
 
 MOST_RECENT = 64
 """Messages of camera_info that are kept to find the one of an image."""
@@ -39,6 +37,50 @@ OTHER_STAMP = (
     'camera_info changes, and none has come with the stamp of some images: these get the newest '
     'before them'
 )
+
+UNUSABLE = 'unusable camera_info'
+
+
+class CameraUnknown(ValueError):  # noqa: N818
+    """Raised when pixels have no rays; `reason` is the short form that is counted."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class CalibratedCamera(Camera):
+    """Hold the camera of images, how it is known, and the CameraInfo of their depth."""
+
+    def __init__(
+        self,
+        model: CameraModel,
+        info: Any,
+        reading: Rectification | None = None,
+        notices: tuple[str, ...] = (),
+    ) -> None:
+        """info: CameraInfo at the size of the images, header to be set.
+
+        reading: how camera_info was read; None for an assumed field of view.  notices: what is
+        doubtful about camera_info, in words.
+        """
+        super().__init__(model)
+        self.reading, self.notices = reading, notices
+        self.assumed = reading is None
+        """Whether it is a field of view and no calibration."""
+        self.content: object = None
+        """All that matters of the CameraInfo it was made of, to compare."""
+        self._info = info
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Everything that a person should know about it, in words."""
+        return (*(() if self.reading is None else (self.reading.text,)), *self.notices)
+
+    def info(self, header: Any) -> Any:
+        """Return the CameraInfo with this header; valid until the next call."""
+        self._info.header = header
+        return self._info
 
 
 class _Info(NamedTuple):
@@ -104,7 +146,7 @@ class CameraTracker:
     def is_outdated(self, camera: CalibratedCamera, header: Any) -> bool:
         """Return whether another camera_info has come for an image than its camera is of."""
         own = self._recent.get(_stamp(header))
-        return not camera.known.assumed and own is not None and own.content != camera.content
+        return not camera.assumed and own is not None and own.content != camera.content
 
     @property
     def image_bytes(self) -> int:
@@ -120,46 +162,45 @@ class CameraTracker:
     def camera(
         self, height: int, width: int, header: Any = None, *, rectified: str, hfov_rad: float
     ) -> CalibratedCamera:
-        """Return the camera of images of this size; see `known_camera`.
+        """Return the camera of images of this size.
 
         header: the image's, whose stamp selects the camera_info; the newest without one of this
-        stamp.  Raises CameraUnknown when there is no usable camera_info and no field of view to
-        assume.
+        stamp.  rectified: see `choose_rectification`.  hfov_rad: assumed where camera_info is
+        missing or cannot be used; 0.0 for none, which raises CameraUnknown.
         """
         info, doubts = self._newest, list[str]()
         if header is not None:
             doubts += [OTHER_STAMP] * self.lacks(header)
             info = self._recent.get(_stamp(header), info)
-        msg = info.msg
-        if header is not None and msg is not None:
-            doubts += filter(None, [_other_frame(msg.header.frame_id, header.frame_id)])
+        if header is not None and info.msg is not None:
+            doubts += filter(None, [_other_frame(info.msg.header.frame_id, header.frame_id)])
         key = (info.content, height, width, hfov_rad, rectified, *doubts)
         if key != self._key:
             self._key = key
             try:
-                known = known_camera(
-                    msg, self.image_topic, height, width, rectified=rectified, hfov_rad=hfov_rad
-                )
-                if not known.assumed:
-                    known = known._replace(notices=(*known.notices, *doubts))
-                self._camera = CalibratedCamera(known, self._info(msg, known), info.content)
+                self._camera = self._make(info.msg, height, width, rectified, hfov_rad)
+                self._camera.content = info.content
+                if not self._camera.assumed:
+                    self._camera.notices += tuple(doubts)
             except CameraUnknown as error:
                 self._camera = error.with_traceback(None)
         if isinstance(self._camera, CameraUnknown):
             raise self._camera
         return self._camera
 
-    def _info(self, msg: Any, known: KnownCamera) -> Any:
-        """Copy a CameraInfo, with the fields that differ for the depth image's size."""
-        if known.assumed:
-            return self._make_info(**known.changes)
-        info = copy.copy(msg)
-        for name, value in known.changes.items():
-            setattr(info, name, value)
-        if known.changes:
-            whole = {'x_offset': 0, 'y_offset': 0, 'height': 0, 'width': 0}
-            info.roi = type(msg.roi)(**whole, do_rectify=msg.roi.do_rectify)
-        return info
+    def _make(
+        self, msg: Any, height: int, width: int, rectified: str, hfov_rad: float
+    ) -> CalibratedCamera:
+        """Return the camera of a CameraInfo, None for none, or that of a field of view."""
+        try:
+            return _calibrated(msg, self.image_topic, height, width, rectified)
+        except CameraUnknown as error:
+            if hfov_rad <= 0.0:
+                raise
+            assumed = Intrinsics.from_hfov(width, height, hfov_rad)
+            notices = (str(error),) if error.reason == UNUSABLE else ()
+            info = self._make_info(**_fields_of(assumed))
+            return CalibratedCamera(CameraModel(assumed), info, notices=notices)
 
 
 def _stamp(header: Any) -> tuple[int, int]:
@@ -184,3 +225,84 @@ def _content(msg: Any) -> object:
         (bytes(memoryview(msg.k)), bytes(memoryview(msg.r)), bytes(memoryview(msg.p))),
         (tuple(msg.d), roi.x_offset, roi.y_offset, roi.height, roi.width, roi.do_rectify),
     )
+
+
+def _calibrated(
+    info: Any, image_topic: str, height: int, width: int, rectified: str
+) -> CalibratedCamera:
+    if info is None:
+        raise CameraUnknown('no camera_info', 'no camera_info')
+    if info.k[0] == 0.0:
+        raise CameraUnknown(
+            'uncalibrated camera', 'camera_info is of an uncalibrated camera (K[0] is 0)'
+        )
+    reading = choose_rectification(rectified, image_topic, k=info.k, d=info.d, p=info.p)
+    fields = CalibrationFields(
+        k=info.k,
+        d=info.d,
+        p=info.p,
+        distortion_model=info.distortion_model,
+        width=info.width,
+        height=info.height,
+        rectified=reading.rectified,
+        binning_x=info.binning_x,
+        binning_y=info.binning_y,
+        roi=_roi(info),
+        r=info.r,
+    )
+    try:
+        model = camera_from_calibration(fields, height=height, width=width)
+        at_size = _at_size(info, height, width)
+    except CameraError as error:
+        raise CameraUnknown(UNUSABLE, f'camera_info cannot be used: {error}') from None
+    return CalibratedCamera(model, at_size, reading, calibration_warnings(model, fields))
+
+
+def _roi(info: Any) -> Roi:
+    roi = info.roi
+    return Roi(roi.x_offset, roi.y_offset, roi.width, roi.height)
+
+
+def _at_size(info: Any, height: int, width: int) -> Any:
+    """Copy a CameraInfo as that of images of this size, without their region of interest.
+
+    One that describes such images stays as it is; `do_rectify` always does.  Raises CameraError.
+    """
+    found = copy.copy(info)
+    seen = (
+        (info.roi.height or info.height) // max(1, info.binning_y),
+        (info.roi.width or info.width) // max(1, info.binning_x),
+    )
+    if seen == (height, width):
+        return found
+    p = np.array(info.p, np.float64).reshape(3, 4)
+    if p[0, 0] != 0.0:
+        flat = _projection_at(p, info, height, width)
+        # A stereo baseline in pixels scales along.
+        p[:2, 3] *= flat.fx_px / p[0, 0], flat.fy_px / p[1, 1]
+        p[:, :3] = flat.matrix()
+    k = np.array(info.k, np.float64).reshape(3, 3)
+    found.k, found.p = _projection_at(k, info, height, width).matrix().ravel(), p.ravel()
+    found.height, found.width, found.binning_x, found.binning_y = height, width, 0, 0
+    whole = {'x_offset': 0, 'y_offset': 0, 'height': 0, 'width': 0}
+    found.roi = type(info.roi)(**whole, do_rectify=info.roi.do_rectify)
+    return found
+
+
+def _projection_at(matrix: NDArray[np.float64], info: Any, height: int, width: int) -> Intrinsics:
+    binning = info.binning_x, info.binning_y
+    seen = read_out(matrix, info.width, info.height, binning, _roi(info))
+    return seen.scaled_to(width, height)
+
+
+def _fields_of(intrinsics: Intrinsics) -> dict[str, Any]:
+    """Return the fields of the CameraInfo of a camera without distortion, that are not 0."""
+    return {
+        'height': intrinsics.height,
+        'width': intrinsics.width,
+        'distortion_model': 'plumb_bob',
+        'd': np.zeros(5),
+        'k': intrinsics.matrix().ravel(),
+        'r': np.eye(3).ravel(),
+        'p': np.column_stack((intrinsics.matrix(), np.zeros(3))).ravel(),
+    }

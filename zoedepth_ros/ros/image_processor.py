@@ -14,8 +14,7 @@ from rclpy.clock import Clock
 from zoedepth_ros.environment import lost_for_size
 from zoedepth_ros.errors import describe
 from zoedepth_ros.inference.result import DepthPredictor, DepthResult, convention_of
-from zoedepth_ros.messages.camera import CalibratedCamera, CameraTracker
-from zoedepth_ros.messages.camera_info import UNUSABLE, CameraUnknown, KnownCamera
+from zoedepth_ros.messages.camera import UNUSABLE, CalibratedCamera, CameraTracker, CameraUnknown
 from zoedepth_ros.messages.compressed import DEPTH_TOPIC
 from zoedepth_ros.messages.images import ConversionError, ImageReader
 from zoedepth_ros.pipeline import outputs
@@ -87,7 +86,7 @@ class ImageProcessor:
         self._references: References | None = None
         self._transforms: Transforms | None = None
         self._lacks_up = False
-        self._known: KnownCamera | None = None
+        self._known: CalibratedCamera | None = None
         self._camera_notices: tuple[str, ...] = ()
         self._noticed: set[str] = set()
         self._ground_notice = ''
@@ -270,7 +269,7 @@ class ImageProcessor:
                 else:
                     self.drop(error.reason, text)
             return None
-        self._note_camera(camera.known, camera.known.notices)
+        self._note_camera(camera, camera.notices)
         return camera
 
     def _has_right_camera(self, prepared: PreparedImage) -> bool:
@@ -304,7 +303,7 @@ class ImageProcessor:
         if self._ground_notice and not before:
             self._warn(self._ground_notice)
 
-    def _note_camera(self, known: KnownCamera | None, notices: tuple[str, ...]) -> None:
+    def _note_camera(self, known: CalibratedCamera | None, notices: tuple[str, ...]) -> None:
         """Keep how camera_info is read and what is doubtful about it; log new doubts."""
         notices = (*notices, *self._reader.doubts)
         self._known, self._camera_notices = known, notices

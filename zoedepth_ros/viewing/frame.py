@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.intrinsics import CameraModel, assumed_camera
 from zoedepth_ros.inference.result import DepthPredictor
-from zoedepth_ros.messages.camera import CameraTracker
-from zoedepth_ros.messages.camera_info import CameraUnknown
+from zoedepth_ros.messages.camera import CameraTracker, CameraUnknown
 from zoedepth_ros.pipeline.sequence import SequencePredictor
 from zoedepth_ros.pipeline.settings import PipelineSettings
 
@@ -107,7 +106,7 @@ def noted_camera(
     except CameraUnknown as error:
         note(str(error))
         return None
-    for text in camera.known.remarks:
+    for text in camera.remarks:
         note(text)
     return camera.model
 
