@@ -28,7 +28,7 @@ from zoedepth_ros.msg import Domain, Status
 from zoedepth_ros.bags import errors
 from zoedepth_ros.demo.bag_recorder import BagRecorder
 from zoedepth_ros.geometry.filters import write_depth
-from zoedepth_ros.messages.writers import ImageWriter
+from zoedepth_ros.pipeline.outputs import ImageWriter
 from zoedepth_ros.viewing.moments import recording_frames
 
 MESSAGES = Path(__file__).parents[2] / 'msg'

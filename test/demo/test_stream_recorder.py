@@ -21,7 +21,7 @@ from zoedepth_ros.msg import Domain, Status
 from zoedepth_ros.demo import stream_recorder as recorder
 from zoedepth_ros.geometry.filters import write_depth
 from zoedepth_ros.media.color import EDGE
-from zoedepth_ros.messages.writers import ImageWriter
+from zoedepth_ros.pipeline.outputs import ImageWriter
 from zoedepth_ros.ros.spin import Finished
 
 

@@ -9,7 +9,7 @@ from std_msgs.msg import Header
 from zoedepth_ros.geometry.filters import write_depth
 from zoedepth_ros.geometry.millimetres import to_millimetres
 from zoedepth_ros.media.files import read_depth_png, write_depth_png
-from zoedepth_ros.messages.writers import ImageWriter
+from zoedepth_ros.pipeline.outputs import ImageWriter
 from zoedepth_ros.ros.publishers import make
 
 NAN, INF = np.nan, np.inf

@@ -17,7 +17,7 @@ from ros_harness import camera_info_message, rgb_image
 
 from zoedepth_ros.inference.device_cloud import DeviceClouds
 from zoedepth_ros.inference.preprocess import to_tensor
-from zoedepth_ros.ros.received_image import ReceivedImage
+from zoedepth_ros.ros.image_processor import ReceivedImage
 from zoedepth_ros.synthetic.scene import render_scene
 
 CPU = torch.device('cpu')

@@ -13,7 +13,13 @@ from zoedepth_ros.geometry.filters import write_depth
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.geometry.rays import rays
 from zoedepth_ros.geometry.scan import BandScan
-from zoedepth_ros.messages.writers import CloudWriter, ImageWriter, laser_scan, write_bgr
+from zoedepth_ros.pipeline.outputs import (
+    CloudWriter,
+    ColorImage,
+    ImageWriter,
+    OutputMessages,
+    Scan,
+)
 from zoedepth_ros.ros.publishers import make
 
 NAN, INF = math.nan, math.inf
@@ -75,10 +81,8 @@ def test_the_same_bytes_are_used_again():
 
 
 def test_a_colour_image_is_written_as_it_is():
-    writer = ImageWriter(make, 'bgr8')
     bgr = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
-    write_bgr(writer, bgr)
-    msg = writer.message(HEADER)
+    msg = OutputMessages(make).message(ColorImage(bgr), HEADER)
     assert (msg.encoding, msg.height, msg.width, msg.step) == ('bgr8', 2, 4, 12)
     assert bytes(msg.data) == bytes(range(24))
 
@@ -171,7 +175,8 @@ def test_a_cloud_of_loose_points_has_one_row():
 def test_a_scan_states_its_angles_and_ranges():
     band = BandScan.from_rays(rays(CameraModel(Intrinsics(50.0, 50.0, 31.5, 23.5, 64, 48))))
     ranges = np.full(band.stretch.shape, 2.0, np.float32)
-    msg = laser_scan(make, HEADER, band, ranges, (0.1, 10.0))
+    scan = Scan(band, ranges, 0.1, 10.0, up=(0.0, -1.0, 0.0))
+    msg = OutputMessages(make).message(scan, HEADER)
     assert msg.angle_max == pytest.approx(math.atan(31.5 / 50.0))
     assert msg.angle_min == pytest.approx(-math.atan(31.5 / 50.0))
     assert (msg.range_min, msg.range_max) == (pytest.approx(0.1), 10.0)

@@ -12,7 +12,7 @@ from sensor_msgs.msg import LaserScan
 
 from zoedepth_ros.geometry.ground import up_from_angles
 from zoedepth_ros.geometry.scan import level_rotation
-from zoedepth_ros.messages.writers import TF_MESSAGE
+from zoedepth_ros.messages.types import TF_MESSAGE
 from zoedepth_ros.ros import publishers
 from zoedepth_ros.ros.transforms import Transforms, rotation_matrix
 

@@ -13,8 +13,8 @@ from sensor_msgs.msg import Image, PointCloud2, PointField
 from std_msgs.msg import Header
 from waiting import wait_until
 
-from zoedepth_ros.ros import serialized
-from zoedepth_ros.ros.serialized import HEADROOM_BYTES, SerializedCloud, SerializedImage
+from zoedepth_ros.ros import publishers
+from zoedepth_ros.ros.publishers import HEADROOM_BYTES, SerializedCloud, SerializedImage
 
 FRAMES = [
     '',
@@ -114,8 +114,8 @@ def topic(ros):
 @pytest.mark.parametrize('has_rcl', [True, False])
 def test_a_subscriber_receives_what_was_sent(topic, has_rcl, monkeypatch):
     if not has_rcl:
-        monkeypatch.setattr(serialized, '_rcl', lambda: None)
-    assert (serialized._rcl() is not None) is has_rcl
+        monkeypatch.setattr(publishers, '_rcl', lambda: None)
+    assert (publishers._rcl() is not None) is has_rcl
     publisher, received, spin, _ = topic
     publisher.on_activate(None)
     values = np.arange(640 * 480, dtype=np.float32)

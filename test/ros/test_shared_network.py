@@ -12,9 +12,9 @@ from waiting import wait_until
 
 from zoedepth_ros.inference.result import NotFinite, OutOfMemory
 from zoedepth_ros.ros import inference_thread
+from zoedepth_ros.ros.image_processor import FAILED, ReceivedImage
 from zoedepth_ros.ros.parameters.camera_settings import CameraSettings
 from zoedepth_ros.ros.parameters.node_settings import settings_from
-from zoedepth_ros.ros.received_image import FAILED, ReceivedImage
 
 
 class Choosy(FakePredictor):

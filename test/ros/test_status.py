@@ -17,8 +17,8 @@ from zoedepth_ros.ros import image_processor, inference_thread
 from zoedepth_ros.ros.health import statistics
 from zoedepth_ros.ros.health.statistics import STAGES, RateMeter, Statistics, Window
 from zoedepth_ros.ros.health.status import Diagnostics, make_status
+from zoedepth_ros.ros.image_processor import SUPERSEDED, ReceivedImage
 from zoedepth_ros.ros.parameters.node_settings import NodeSettings, settings_from
-from zoedepth_ros.ros.received_image import SUPERSEDED, ReceivedImage
 
 STATES = (
     'STATE_UNKNOWN', 'STATE_UNCONFIGURED', 'STATE_INACTIVE', 'STATE_DISABLED', 'STATE_IDLE',

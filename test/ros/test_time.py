@@ -1,12 +1,16 @@
 """What time does to a stream: late images, bags that loop, cameras that change."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from fake_predictor import FakePredictor
 from processor_bench import ALL, Bench
+from rclpy.time import Time
 from ros_harness import camera_info_message, rgb_image
 
-from zoedepth_ros.ros.received_image import StampOrder
+from zoedepth_ros.ros.health.statistics import Statistics
+from zoedepth_ros.ros.image_processor import AgeFilter, ReceivedImage
 
 
 def play(bench, stamps_s, lag_s=0.0):
@@ -120,11 +124,25 @@ NEXT, BEHIND, RESTART = 'next', 'behind', 'restart'
 def test_a_stamp_continues_the_stream_or_restarts_it_or_comes_too_late(
     stamps_s, max_age_s, expected
 ):
-    order = StampOrder()
-    found = [order.check(s, float(i), max_age_s) for i, s in enumerate(stamps_s)]
-    assert found == expected
+    arrivals = [(stamp_s, float(i)) for i, stamp_s in enumerate(stamps_s)]
+    assert orders(arrivals, max_age_s) == expected
 
 
 def test_a_clock_that_goes_back_begins_anew_however_little():
-    order = StampOrder()
-    assert [order.check(s, s, 0.5) for s in (10.0, 10.2, 10.1)] == [NEXT, NEXT, RESTART]
+    assert orders([(s, s) for s in (10.0, 10.2, 10.1)], 0.5) == [NEXT, NEXT, RESTART]
+
+
+def orders(arrivals, max_age_s):
+    """Give what an age filter makes of images with (stamp, time of arrival) [s] in turn."""
+    now_s, found = [0.0], []
+    clock = SimpleNamespace(now=lambda: SimpleNamespace(nanoseconds=round(1e9 * now_s[0])))
+    statistics = Statistics()
+    age_filter = AgeFilter(clock, statistics, lambda *_: None, lambda _: None)
+    for now_s[0], arrived_s in arrivals:
+        stamp = Time(nanoseconds=round(1e9 * now_s[0])).to_msg()
+        msg = SimpleNamespace(header=SimpleNamespace(stamp=stamp))
+        jumps = statistics.clock_jumps
+        is_accepted = age_filter.accepts(ReceivedImage(msg, arrived_s, 0.0), max_age_s)
+        restarts = statistics.clock_jumps > jumps
+        found.append(BEHIND if not is_accepted else RESTART if restarts else NEXT)
+    return found

@@ -3,7 +3,7 @@
 import importlib
 
 from zoedepth_ros.geometry.points import PointPacker
-from zoedepth_ros.messages.writers import CloudWriter
+from zoedepth_ros.pipeline.outputs import CloudWriter
 
 
 def make(type_name, **fields):

@@ -35,8 +35,7 @@ class KeptMessages:
     def send(self, topic: str, msg) -> None:
         from rclpy.serialization import deserialize_message, serialize_message
 
-        from zoedepth_ros.ros.publishers import TOPICS
-        from zoedepth_ros.ros.serialized import SerializedMessage
+        from zoedepth_ros.ros.publishers import TOPICS, SerializedMessage
 
         kept = copy.copy(msg)  # of a transform
         if isinstance(msg, SerializedMessage):
@@ -108,7 +107,7 @@ class Bench:
         return image_message(rgb_image() if rgb is None else rgb, stamp, **fields)
 
     def process(self, msg=None) -> None:
-        from zoedepth_ros.ros.received_image import ReceivedImage
+        from zoedepth_ros.ros.image_processor import ReceivedImage
 
         msg = self.message() if msg is None else msg
         self.network.work([(self.processor, ReceivedImage(msg, self.now_s, time.monotonic()))])

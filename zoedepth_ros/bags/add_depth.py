@@ -19,7 +19,7 @@ from zoedepth_ros.bags.prefetch import prefetch
 from zoedepth_ros.bags.prepared_images import Frame, PreparedImages
 from zoedepth_ros.bags.topics import TF
 from zoedepth_ros.inference.result import ContextLost, DepthPredictor, InferenceError
-from zoedepth_ros.messages.writers import level_frame, level_transform
+from zoedepth_ros.messages.transforms import level_frame, level_transform
 from zoedepth_ros.pipeline import outputs
 from zoedepth_ros.pipeline.outputs import (
     CAMERA_INFO,

@@ -12,7 +12,7 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
 from zoedepth_ros.errors import in_one_line
-from zoedepth_ros.messages.writers import DOMAIN
+from zoedepth_ros.messages.types import DOMAIN
 
 _DOMAIN_FIELDS = """
 std_msgs/Header header

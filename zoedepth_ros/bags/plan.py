@@ -13,7 +13,7 @@ from zoedepth_ros.bags.recording import Recording, open_recording
 from zoedepth_ros.bags.topics import InputTopics, find_inputs, output_channels
 from zoedepth_ros.files import read_text
 from zoedepth_ros.inference.result import DepthPredictor
-from zoedepth_ros.messages.writers import TF_MESSAGE
+from zoedepth_ros.messages.types import TF_MESSAGE
 from zoedepth_ros.pipeline import outputs
 from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline
 from zoedepth_ros.pipeline.outputs import Buffers

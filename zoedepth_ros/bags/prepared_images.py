@@ -20,7 +20,7 @@ from zoedepth_ros.geometry.two_views import CameraPose
 from zoedepth_ros.messages.camera import UNUSABLE, CalibratedCamera, CameraTracker, CameraUnknown
 from zoedepth_ros.messages.images import ConversionError, ImageReader, convert_with_opencv
 from zoedepth_ros.messages.transforms import TransformTree
-from zoedepth_ros.messages.writers import CAMERA_INFO, TF_MESSAGE
+from zoedepth_ros.messages.types import CAMERA_INFO, TF_MESSAGE
 from zoedepth_ros.pipeline.outputs import POINTS
 from zoedepth_ros.pipeline.request import OutputsDue, Schedule
 

@@ -33,7 +33,7 @@ from zoedepth_ros.bags.errors import Damage, RecordingError
 from zoedepth_ros.bags.mcap_reader import read_mcap, summarize_mcap
 from zoedepth_ros.errors import quoted
 from zoedepth_ros.files import parse_yaml, read_text
-from zoedepth_ros.messages.writers import IMAGE
+from zoedepth_ros.messages.types import IMAGE
 
 
 class _Format(NamedTuple):

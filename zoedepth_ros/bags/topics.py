@@ -22,7 +22,7 @@ from zoedepth_ros.bags.contents import CDR, Channel, RecordingSummary
 from zoedepth_ros.bags.errors import RecordingError
 from zoedepth_ros.errors import quoted
 from zoedepth_ros.messages.images import is_depth
-from zoedepth_ros.messages.writers import (
+from zoedepth_ros.messages.types import (
     CAMERA_INFO,
     COMPRESSED_IMAGE,
     DOMAIN,

@@ -56,13 +56,29 @@ def doubts_about(
 ) -> tuple[str, ...]:
     """Return why an image as it is stored may be none, or is read wrongly, in words.
 
-    pixels: (H, W) or (H, W, channels) of 8 or 16 bits.  name: topic or path.  is_grey: of one
-    channel and no mosaic.  bits: significant ones as configured, which say that it is an image; 0
-    for none.  white: value of white.
+    name: topic or path.  bits: significant ones as configured, which say that it is an image; 0
+    for none.  The others: see `doubts_by_values`.
+    """
+    by_name = () if bits else doubts_by_name(name)
+    return (*by_name, *doubts_by_values(pixels, is_grey=is_grey, bits=bits, white=white))
+
+
+def doubts_by_name(name: str) -> tuple[str, ...]:
+    """Return why images of a topic or path may be none, in words."""
+    if _last_telling(name, _DEPTH_WORDS | _MAP_WORDS):
+        return (f'images of {name}: are these depth or labels, not images?',)
+    return ()
+
+
+def doubts_by_values(
+    pixels: NDArray[Any], *, is_grey: bool, bits: int, white: int
+) -> tuple[str, ...]:
+    """Return why values are those of no image, or are read wrongly, in words.
+
+    pixels: (H, W) or (H, W, channels) of 8 or 16 bits; none doubts colours of 8 bits.  is_grey: of
+    one channel and no mosaic.  bits: as configured; 0 for none.  white: value of white.
     """
     found = []
-    if not bits and _last_telling(name, _DEPTH_WORDS | _MAP_WORDS):
-        found.append(f'images of {name}: are these depth or labels, not images?')
     if pixels.itemsize == 2:
         few = pixels[::7, ::11]  # all colours of a mosaic
         if is_grey and not bits and _is_like_depth(few):

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.messages.writers import COMPRESSED_IMAGE, Make
+from zoedepth_ros.messages.types import COMPRESSED_IMAGE, Make
 
 DEPTH_TOPIC, COLOR_TOPIC = 'depth/image/compressedDepth', 'depth/color/compressed'
 _INV_DEPTH = 0

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.media.brightness import SignificantBits, to_8_bits
-from zoedepth_ros.media.doubts import doubts_about, names_depth
+from zoedepth_ros.media.doubts import doubts_by_name, doubts_by_values, names_depth
 from zoedepth_ros.media.files import decode_pixels, lacks_end
 from zoedepth_ros.media.image_header import PNG_START, fault, image_size
 from zoedepth_ros.media.jpeg import JPEG_START
@@ -144,6 +144,15 @@ class ImageReader:
         """Why the latest image may be none, or is read wrongly, in words."""
 
     @property
+    def topic(self) -> str:
+        """The topic of the images."""
+        return self._topic
+
+    @topic.setter
+    def topic(self, topic: str) -> None:
+        self._topic, self._doubts_by_name = topic, doubts_by_name(topic)
+
+    @property
     def assumption(self) -> str:
         """How 16-bit values are read, in words; '' before the first."""
         return self._bits.text
@@ -217,7 +226,9 @@ class ImageReader:
             values = pixels[..., :3] if encoding.channels == 4 else pixels
             significant = self._bits.of(values, bits)
         is_grey, white = encoding.code == cv2.COLOR_GRAY2RGB, (1 << significant) - 1
-        self.doubts = doubts_about(values, self.topic, is_grey=is_grey, bits=bits, white=white)
+        self.doubts = () if bits else self._doubts_by_name
+        if is_grey or encoding.bits == 16:
+            self.doubts += doubts_by_values(values, is_grey=is_grey, bits=bits, white=white)
         try:
             if encoding.bits == 16:
                 return to_8_bits(convert_with_opencv(pixels, name), white)

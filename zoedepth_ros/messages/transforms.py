@@ -1,4 +1,4 @@
-"""Transforms of TF messages, interpolated in time; for recordings, which have no tf2."""
+"""Transforms of TF messages: interpolated in time, for recordings, which have no tf2; of scans."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from zoedepth_ros.geometry.scan import Up, level_rotation
+from zoedepth_ros.messages.types import QUATERNION, TF_MESSAGE, TRANSFORM, TRANSFORM_STAMPED, Make
 
 Numbers = NDArray[np.float64]
 Rigid = tuple[Numbers, Numbers]
@@ -113,3 +116,21 @@ def rotation_matrix(x: float, y: float, z: float, w: float) -> Numbers:
         [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
         [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
     ])  # fmt: skip
+
+
+def level_frame(optical_frame: str) -> str:
+    """Return the frame of a camera's scans: level, at the camera."""
+    return f'{optical_frame or "camera"}_scan'
+
+
+def level_transform(make: Make, header: Any, up: Up) -> Any:
+    """Make the TFMessage from an optical frame, that of the header, to its level frame."""
+    x, y, z, w = level_rotation(up)
+    turn = make(QUATERNION, x=x, y=y, z=z, w=w)
+    stamped = make(
+        TRANSFORM_STAMPED,
+        header=header,
+        child_frame_id=level_frame(header.frame_id),
+        transform=make(TRANSFORM, rotation=turn),
+    )
+    return make(TF_MESSAGE, transforms=[stamped])

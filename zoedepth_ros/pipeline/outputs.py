@@ -5,21 +5,19 @@ Every array is valid until the next image is processed, unless the caller lends 
 
 from __future__ import annotations
 
+import array
+import sys
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.scan import BandScan, HeightScan
-from zoedepth_ros.messages.writers import (
-    CloudWriter,
-    ImageWriter,
-    Make,
-    domain,
-    laser_scan,
-    write_bgr,
-)
+from zoedepth_ros.messages.clouds import FLOAT32
+from zoedepth_ros.messages.types import DOMAIN as DOMAIN_TYPE
+from zoedepth_ros.messages.types import IMAGE, LASER_SCAN, POINT_CLOUD, POINT_FIELD, TIME, Make
 
 DEPTH, UNCERTAINTY, COLOR = 'depth/image', 'depth/uncertainty', 'depth/color'
 POINTS, SCAN, DOMAIN = 'depth/points', 'scan', 'domain'
@@ -38,6 +36,11 @@ SEGMENTS = frozenset({GROUND, OBSTACLES, CLEARING, CLIFFS})
 """Parts of the cloud by the ground plane."""
 CLOUD_OUTPUTS = frozenset({POINTS}) | SEGMENTS
 """Outputs at cloud.rate."""
+
+
+LEAST_FLOATS = 4  # of a point: x, y, z and rgb, or a space
+_BIG_ENDIAN = sys.byteorder == 'big'
+_DTYPES = {'32FC1': (np.float32, 1), '16UC1': (np.uint16, 1), 'bgr8': (np.uint8, 3)}
 
 
 class Buffers(Protocol):
@@ -119,11 +122,6 @@ class Cloud:
     """Whether the fourth number is a colour; otherwise it is 0."""
 
     @property
-    def organized(self) -> bool:
-        """Whether points have the rows and columns of the image."""
-        return self.points.ndim == 3
-
-    @property
     def fields(self) -> tuple[str, ...]:
         """Names of the numbers of a point; '' for one without a meaning."""
         return ('x', 'y', 'z', 'rgb' if self.color else '', 'std')[: self.points.shape[-1]]
@@ -178,11 +176,90 @@ class Omission:
 Output = Domain | DepthImage | Uncertainty | ColorImage | Cloud | Segment | Scan | Omission
 
 
-class OutputMessages:
-    """Keep one message of each kind; implements `Buffers` with their data."""
+class ImageWriter:
+    """Fill one Image message again and again."""
+
+    def __init__(self, make: Make, encoding: str) -> None:
+        """encoding: 32FC1, 16UC1 or bgr8."""
+        self.encoding = encoding
+        self._dtype, self._channels = _DTYPES[encoding]
+        self._msg = make(IMAGE, encoding=encoding, is_bigendian=_BIG_ENDIAN)
+        self._view: NDArray[Any] = np.empty((0, 0), self._dtype)
+
+    def pixels(self, height: int, width: int) -> NDArray[Any]:
+        """Return the message's own pixels to write into, (H, W) or (H, W, 3)."""
+        shape = (height, width) if self._channels == 1 else (height, width, self._channels)
+        if self._view.shape != shape:
+            self._msg.height, self._msg.width = height, width
+            self._msg.step = width * self._channels * np.dtype(self._dtype).itemsize
+            self._view = (
+                _buffer(self._msg, height * self._msg.step).view(self._dtype).reshape(shape)
+            )
+        return self._view
+
+    def message(self, header: Any) -> Any:
+        """Return the message with this header; valid until the next image is written."""
+        self._msg.header = header
+        return self._msg
+
+
+class CloudWriter:
+    """Fill one PointCloud2 message again and again; each point has 16 bytes, or more."""
 
     def __init__(self, make: Make) -> None:
-        """make: makes a message of a type, see `messages.writers`."""
+        self._make, self._msg = make, make(POINT_CLOUD, is_bigendian=_BIG_ENDIAN)
+        self._names: tuple[str, ...] = ()
+        self._view: NDArray[np.float32] = np.empty((0, 0, LEAST_FLOATS), np.float32)
+
+    def rows(self, height: int, width: int, floats: int = LEAST_FLOATS) -> NDArray[np.float32]:
+        """Return the message's own points to write into, (H, W, floats)."""
+        shape = height, width, floats
+        if self._view.shape != shape:
+            view = _buffer(self._msg, 4 * height * width * floats).view(np.float32)
+            self._view = view.reshape(shape)
+        return self._view
+
+    def organized(self, header: Any, names: tuple[str, ...]) -> Any:
+        """Return the cloud of the points written into `rows`; valid until the next one.
+
+        names: of the numbers of a point, '' for none.
+        """
+        height, width = self._view.shape[:2]
+        return self._message(header, height, width, names, is_dense=False)
+
+    def one_row(self, header: Any, points: NDArray[np.float32], names: tuple[str, ...]) -> Any:
+        """Return a cloud of one row of known points (k, 3 or more); names: of their numbers."""
+        packed = points
+        if points.shape[1] < LEAST_FLOATS:
+            packed = np.zeros((len(points), LEAST_FLOATS), np.float32)
+            packed[:, : points.shape[1]] = points
+        data = array.array('B')
+        data.frombytes(packed.view(np.uint8).ravel().data)
+        self._msg.data = data
+        self._view = np.empty((0, 0, packed.shape[1]), np.float32)
+        return self._message(header, 1, len(points), names, is_dense=True)
+
+    def _message(
+        self, header: Any, height: int, width: int, names: tuple[str, ...], *, is_dense: bool
+    ) -> Any:
+        msg = self._msg
+        if names != self._names:
+            msg.fields, self._names = _point_fields(self._make, names), names
+        msg.header, msg.height, msg.width, msg.is_dense = header, height, width, is_dense
+        msg.point_step = 4 * self._view.shape[2]
+        msg.row_step = width * msg.point_step
+        return msg
+
+
+class OutputMessages:
+    """Keep one message of each kind; implements `Buffers` with their data.
+
+    A message and its bytes are kept and written in place: assigning bytes or a list to a `uint8[]`
+    field copies it element by element, hundreds of times slower than an `array.array`.
+    """
+
+    def __init__(self, make: Make) -> None:
+        """make: makes a message of a type, see `messages.types`."""
         self._make = make
         self._images = {name: ImageWriter(make, name) for name in ('32FC1', '16UC1', 'bgr8')}
         self._uncertainty = ImageWriter(make, '32FC1')
@@ -203,23 +280,59 @@ class OutputMessages:
         if isinstance(output, Uncertainty):
             return self._uncertainty.message(header)
         if isinstance(output, Cloud):
-            if output.organized:
+            if output.points.ndim == 3:
                 return self._points.organized(header, output.fields)
             return self._points.one_row(header, output.points, output.fields)
         if isinstance(output, Segment):
             return self._segments.one_row(header, output.points_m, output.fields)
         if isinstance(output, ColorImage):
-            write_bgr(self._images['bgr8'], output.bgr)
-            return self._images['bgr8'].message(header)
+            writer = self._images['bgr8']
+            cv2.copyTo(output.bgr, None, writer.pixels(*output.bgr.shape[:2]))
+            return writer.message(header)
         if isinstance(output, Scan):
-            limits_m = output.range_min_m, output.range_max_m
-            return laser_scan(self._make, header, output.beams, output.ranges_m, limits_m)
+            return _laser_scan(self._make, header, output)
         assert isinstance(output, Domain)
-        return domain(
-            self._make,
-            header,
-            output.head,
-            output.probabilities,
-            forced=output.forced,
-            last_switch_s=output.last_switch_s,
-        )
+        return _domain(self._make, header, output)
+
+
+def _laser_scan(make: Make, header: Any, scan: Scan) -> Any:
+    values = array.array('f')
+    values.frombytes(scan.ranges_m.astype(np.float32).tobytes())
+    return make(
+        LASER_SCAN,
+        header=header,
+        angle_min=scan.beams.angle_min_rad,
+        angle_max=scan.beams.angle_max_rad,
+        angle_increment=scan.beams.angle_increment_rad,
+        range_min=scan.range_min_m,
+        range_max=scan.range_max_m,
+        ranges=values,
+    )
+
+
+def _domain(make: Make, header: Any, domain: Domain) -> Any:
+    seconds, nanoseconds = divmod(int(1e9 * domain.last_switch_s), 10**9)
+    return make(
+        DOMAIN_TYPE,
+        header=header,
+        head=domain.head,
+        indoor_probability=domain.probabilities.get('indoor', float('nan')),
+        outdoor_probability=domain.probabilities.get('outdoor', float('nan')),
+        forced=domain.forced,
+        last_switch=make(TIME, sec=seconds, nanosec=nanoseconds),
+    )
+
+
+def _point_fields(make: Make, names: tuple[str, ...]) -> list[Any]:
+    return [
+        make(POINT_FIELD, name=name, offset=4 * i, datatype=FLOAT32, count=1)
+        for i, name in enumerate(names)
+        if name
+    ]
+
+
+def _buffer(msg: Any, size_bytes: int) -> NDArray[np.uint8]:
+    """Allocate the data of a message, zeroed, and return a view to write it."""
+    msg.data = array.array('B', bytes(size_bytes))
+    # From the message, not from the array: since Kilted, rclpy keeps a copy of what it is given.
+    return np.frombuffer(msg.data, np.uint8)

@@ -13,12 +13,11 @@ from zoedepth_ros.pipeline.request import enabled
 from zoedepth_ros.ros import qos
 from zoedepth_ros.ros.health.incompatible_qos import QosWatch
 from zoedepth_ros.ros.health.statistics import Statistics
-from zoedepth_ros.ros.image_processor import ImageProcessor
+from zoedepth_ros.ros.image_processor import SUPERSEDED, ImageProcessor, ReceivedImage
 from zoedepth_ros.ros.inference_thread import InferenceThread
 from zoedepth_ros.ros.inputs import Demand, Inputs
 from zoedepth_ros.ros.parameters.node_settings import NodeSettings
 from zoedepth_ros.ros.publishers import Publishers
-from zoedepth_ros.ros.received_image import SUPERSEDED, ReceivedImage
 from zoedepth_ros.ros.references import TOPICS as REFERENCES
 from zoedepth_ros.ros.references import References
 from zoedepth_ros.ros.transforms import Transforms, subscribe_to_tf

@@ -16,13 +16,12 @@ from zoedepth_ros.inference.result import BatchPredictor
 from zoedepth_ros.ros.bond import Bond
 from zoedepth_ros.ros.camera_stream import CameraStream, shared_transforms
 from zoedepth_ros.ros.health.status import StatusReporter
-from zoedepth_ros.ros.image_processor import ImageProcessor
+from zoedepth_ros.ros.image_processor import ImageProcessor, ReceivedImage
 from zoedepth_ros.ros.inference_thread import InferenceThread, SharedNetwork
 from zoedepth_ros.ros.lifecycle import current_state, refuse_invalid_transitions, reported
 from zoedepth_ros.ros.parameters.camera_settings import CameraSettings, why_unfit
 from zoedepth_ros.ros.parameters.node_settings import NodeSettings
 from zoedepth_ros.ros.parameters.ros_parameters import NodeParameters
-from zoedepth_ros.ros.received_image import ReceivedImage
 from zoedepth_ros.ros.services import Services
 from zoedepth_ros.ros.spin import Finished
 from zoedepth_ros.ros.transforms import Transforms

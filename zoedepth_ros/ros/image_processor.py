@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,15 +25,108 @@ from zoedepth_ros.pipeline.request import OutputsDue, Request
 from zoedepth_ros.ros.health.statistics import Statistics
 from zoedepth_ros.ros.parameters.node_settings import NodeSettings
 from zoedepth_ros.ros.publishers import OUTPUT_OF, Publishers, TopicMessages
-from zoedepth_ros.ros.received_image import FAILED, AgeFilter, ReceivedImage
 from zoedepth_ros.ros.references import References
 from zoedepth_ros.ros.transforms import Transforms
 
+TOO_OLD = 'too old'
+TOO_NEW = 'stamp in the future'
+OUT_OF_ORDER = 'out of order'
+CLOCK_JUMPED_BACK = 'clock jumped back'
 LATE_CAMERA_INFO = 'camera_info came late'
-"""Reason why an image does not become depth."""
+SUPERSEDED = 'superseded by a newer image'
+FAILED = 'inference failed'
+"""Reasons why an image does not become depth."""
+
+_RESTART_AFTER_S = 1.0  # a stamp farther back starts a new stream, where images of any age count
 
 MOST_NOTICED = 50
 """Notices remembered as logged; a camera that sends more different ones is logged anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedImage:
+    """Hold an image message and when it arrived."""
+
+    msg: Any
+    """Image or CompressedImage."""
+
+    arrived_s: float
+    """When it arrived, on the node's clock [s]; may jump back."""
+
+    arrived_monotonic_s: float
+    """When it arrived, by time.monotonic [s]."""
+
+
+class AgeFilter:
+    """Reject stale, future-stamped and out-of-order images of one camera."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        statistics: Statistics,
+        drop: Callable[[str, str], None],
+        warn: Callable[[str], None],
+    ) -> None:
+        """clock: the node's.  drop: called with reason and message for each rejected image."""
+        self._clock, self._statistics = clock, statistics
+        self._drop, self._warn = drop, warn
+        self._newest_s = self._arrived_s = -math.inf
+
+    def accepts(self, image: ReceivedImage, max_age_s: float) -> bool:
+        """Return whether to process an image; drop it otherwise.
+
+        max_age_s: largest difference to the clock, in the past or the future; 0.0 accepts any.
+        """
+        age_s = self.age_s(image)
+        if 0.0 < max_age_s < age_s:
+            message = (
+                f'the image is {age_s:.3g} s old, max_image_age is {max_age_s} s; with a bag '
+                'set use_sim_time, with two machines synchronise their clocks'
+            )
+            self._drop(TOO_OLD, message)
+            return False
+        if 0.0 < max_age_s < -age_s:
+            message = (
+                f"the image's stamp is {-age_s:.3g} s ahead of the clock, max_image_age is "
+                f'{max_age_s} s; with use_sim_time a node must publish /clock'
+            )
+            self._drop(TOO_NEW, message)
+            return False
+        return self._is_in_order(image, max_age_s)
+
+    def is_current(self, image: ReceivedImage) -> bool:
+        """Return whether the clock did not jump back while the image was processed."""
+        if 1e-9 * self._clock.now().nanoseconds >= image.arrived_s:
+            return True
+        self._drop(CLOCK_JUMPED_BACK, 'the clock jumped back while an image was processed')
+        return False
+
+    def age_s(self, image: ReceivedImage) -> float:
+        """Return the time since the image's stamp."""
+        stamp = image.msg.header.stamp
+        return 1e-9 * (self._clock.now().nanoseconds - stamp.sec * 10**9 - stamp.nanosec)
+
+    def _is_in_order(self, image: ReceivedImage, max_age_s: float) -> bool:
+        """Drop a late image of a stream, but not one of a stream that restarts, as a looped bag.
+
+        An image restarts it when the clock jumps back, or when its stamp is so far behind that it
+        would be too old otherwise.  A stamp of zero is no stamp and always passes.
+        """
+        jumped_back = image.arrived_s < self._arrived_s
+        self._arrived_s = image.arrived_s
+        stamp = image.msg.header.stamp
+        stamp_s = float(stamp.sec + 1e-9 * stamp.nanosec)
+        if stamp_s == 0.0:
+            return True
+        behind_s = self._newest_s - stamp_s
+        is_behind = behind_s >= 0.0
+        if is_behind and not jumped_back and behind_s <= (max_age_s or _RESTART_AFTER_S):
+            self._drop(OUT_OF_ORDER, 'an image is not newer than the one before it')
+            return False
+        self._newest_s = stamp_s
+        if (is_behind or jumped_back) and self._statistics.note_clock_jump():
+            self._warn('the clock jumped back, as in a bag that loops: the stream starts again')
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +175,7 @@ class ImageProcessor:
         self._publishers = publishers
         self._settings, self._warn, self._inform = settings, warn, inform
         self._messages = TopicMessages(self.drop)
-        self.pipeline = CameraPipeline.of(predictor, settings(), self._messages.buffers)
+        self.pipeline = CameraPipeline.of(predictor, settings(), self._messages)
         self._age_filter = AgeFilter(clock, statistics, self.drop, warn)
         self._references: References | None = None
         self._transforms: Transforms | None = None

@@ -14,8 +14,7 @@ import numpy as np
 from zoedepth_ros.inference.fallback import FallbackPredictor
 from zoedepth_ros.inference.result import InferenceError, NotFinite
 from zoedepth_ros.pipeline.request import predict_batch
-from zoedepth_ros.ros.image_processor import ImageProcessor, PreparedImage
-from zoedepth_ros.ros.received_image import ReceivedImage
+from zoedepth_ros.ros.image_processor import ImageProcessor, PreparedImage, ReceivedImage
 
 Item = TypeVar('Item')
 

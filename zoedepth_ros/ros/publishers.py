@@ -1,24 +1,39 @@
-"""The output topics of one camera, and their messages."""
+"""The output topics of one camera, and their messages.
+
+Image and PointCloud2 are kept in serialised form (CDR): written in place, published without a
+copy.  rclpy would copy the data into a C message, and the middleware from there into its
+serialised form.  The classes have the fields of the messages; `serialized` adds only what comes
+before and after the data.  Layout: https://www.omg.org/spec/DDSI-RTPS, plain CDR: every number is
+aligned to its size, a string is its length with the final zero, its bytes and the zero.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import ctypes
+import struct
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
+from operator import attrgetter
 from typing import Any
 
+import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Quaternion, Transform, TransformStamped
+from numpy.typing import NDArray
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, LaserScan, PointCloud2, PointField
 from std_msgs.msg import Header
 
 from zoedepth_ros.geometry.scan import Up
-from zoedepth_ros.messages import writers
+from zoedepth_ros.messages import types
 from zoedepth_ros.messages.compressed import (
     COLOR_TOPIC,
     DEPTH_TOPIC,
     compressed_color,
     compressed_depth,
 )
+from zoedepth_ros.messages.transforms import level_frame, level_transform
 from zoedepth_ros.msg import Domain
 from zoedepth_ros.pipeline import outputs
 from zoedepth_ros.pipeline.outputs import (
@@ -32,7 +47,6 @@ from zoedepth_ros.pipeline.outputs import (
 from zoedepth_ros.ros import qos
 from zoedepth_ros.ros.health.incompatible_qos import no_events
 from zoedepth_ros.ros.parameters.node_settings import NodeSettings
-from zoedepth_ros.ros.serialized import SerializedCloud, SerializedImage, SerializedMessage
 
 try:
     from tf2_msgs.msg import TFMessage as _TFMessage
@@ -67,23 +81,188 @@ Topic = tuple[str, Any]
 OUTPUT_OF = {DEPTH_TOPIC: outputs.DEPTH, COLOR_TOPIC: outputs.COLOR}
 """Topic -> output it is made of, where the two differ."""
 
+Bytes = NDArray[np.uint8]
+
+HEADROOM_BYTES = 1024
+"""Space for what comes before the data; more of it is copied together with them."""
+
+_START = b'\0\1\0\0' if sys.byteorder == 'little' else b'\0\0\0\0'
+_STAMP = struct.Struct('=iI')
+_TAIL_BYTES = 1
+
+
+class SerializedMessage:
+    """Hold the data of a message with space around them."""
+
+    shape_of: Callable[[Any], tuple[Any, ...]]
+    """Returns the fields that `_head` and `_tail` depend on, besides the stamp."""
+
+    header: Any
+
+    def __init__(self, data: Any = b'', **fields: Any) -> None:
+        """fields: the other fields of the message; the header may be set later."""
+        self.data = data
+        for name, value in fields.items():
+            setattr(self, name, value)
+
+    @property
+    def data(self) -> Bytes:
+        """The data, which may be written in place until others are assigned."""
+        return self._data
+
+    @data.setter
+    def data(self, values: Any) -> None:
+        view = np.frombuffer(values, np.uint8) if len(values) else np.empty(0, np.uint8)
+        self._buffer = np.empty(HEADROOM_BYTES + len(view) + _TAIL_BYTES, np.uint8)
+        self._data = self._buffer[HEADROOM_BYTES:-_TAIL_BYTES]
+        self._data[:] = view
+        self._written: tuple[Any, ...] = ()
+
+    def serialized(self) -> Bytes:
+        """Return the message as the middleware sends it; valid until it is written again."""
+        shape = self.shape_of(self)
+        if shape != self._written:
+            head, tail = self._head(), self._tail()
+            first, end = HEADROOM_BYTES - len(head), len(self._buffer) - _TAIL_BYTES
+            if first < 0:
+                return np.frombuffer(b''.join((head, self.data.tobytes(), tail)), np.uint8)
+            self._whole = self._buffer[first : end + len(tail)]
+            self._buffer[first:HEADROOM_BYTES] = np.frombuffer(head, np.uint8)
+            self._buffer[end : end + len(tail)] = np.frombuffer(tail, np.uint8)
+            self._written = shape
+        stamp = self.header.stamp
+        _STAMP.pack_into(self._whole.data, len(_START), stamp.sec, stamp.nanosec)
+        return self._whole
+
+    def publish(self, publisher: Any) -> None:
+        """Publish the message; publisher: a lifecycle publisher of rclpy.
+
+        rclpy copies `bytes` before it passes them on; rcl does not.  As in rclpy, the GIL is not
+        released: the thread would wait for it afterwards.
+        """
+        rcl, message = _rcl(), self.serialized()
+        if rcl is not None and publisher.is_activated:
+            size = len(message)
+            array = _Uint8Array(message.ctypes.data, size, size)
+            with publisher.handle:
+                pointer = publisher.handle.pointer
+                if rcl.rcl_publish_serialized_message(pointer, ctypes.byref(array), None) == 0:
+                    return
+                rcl.rcutils_reset_error()
+        publisher.publish(message.tobytes())
+
+    def _head(self) -> bytes:
+        raise NotImplementedError
+
+    def _tail(self) -> bytes:
+        return b''
+
+
+class SerializedImage(SerializedMessage):
+    """A sensor_msgs/Image."""
+
+    shape_of = attrgetter(
+        *('header.frame_id', 'height', 'width', 'encoding', 'is_bigendian', 'step')
+    )
+    height: int = 0
+    width: int = 0
+    encoding: str = ''
+    is_bigendian: bool = False
+    step: int = 0
+
+    def _head(self) -> bytes:
+        size = struct.pack('=II', self.height, self.width)
+        encoding = _string(self.encoding) + struct.pack('=B', self.is_bigendian)
+        sizes = struct.pack('=II', self.step, len(self.data))
+        return b''.join((_header(self.header), size, _aligned(encoding), sizes))
+
+
+class SerializedCloud(SerializedMessage):
+    """A sensor_msgs/PointCloud2."""
+
+    shape_of = attrgetter(
+        *('header.frame_id', 'height', 'width', 'point_step', 'row_step'),
+        *('fields', 'is_bigendian', 'is_dense'),
+    )
+    height: int = 0
+    width: int = 0
+    fields: Sequence[Any] = ()
+    is_bigendian: bool = False
+    point_step: int = 0
+    row_step: int = 0
+    is_dense: bool = False
+
+    def _head(self) -> bytes:
+        size = struct.pack('=III', self.height, self.width, len(self.fields))
+        order = _aligned(struct.pack('=B', self.is_bigendian))
+        sizes = struct.pack('=III', self.point_step, self.row_step, len(self.data))
+        return b''.join(
+            (_header(self.header), size, *(_field(f) for f in self.fields), order, sizes)
+        )
+
+    def _tail(self) -> bytes:
+        return struct.pack('=B', self.is_dense)
+
+
+def _header(header: Any) -> bytes:
+    stamp = _STAMP.pack(header.stamp.sec, header.stamp.nanosec)
+    return _START + stamp + _aligned(_string(header.frame_id))
+
+
+def _field(field: Any) -> bytes:
+    kind = _aligned(struct.pack('=IB', field.offset, field.datatype))
+    return _aligned(_string(field.name)) + kind + struct.pack('=I', field.count)
+
+
+def _string(text: str) -> bytes:
+    raw = text.encode() + b'\0'
+    return struct.pack('=I', len(raw)) + raw
+
+
+def _aligned(part: bytes) -> bytes:
+    """Fill up what begins at a multiple of 4 bytes."""
+    return part + bytes(-len(part) % 4)
+
+
+class _Uint8Array(ctypes.Structure):
+    """rcutils_uint8_array_t, which rcl calls rcl_serialized_message_t."""
+
+    _fields_ = (
+        ('buffer', ctypes.c_void_p),
+        ('buffer_length', ctypes.c_size_t),
+        ('buffer_capacity', ctypes.c_size_t),
+        ('allocator', ctypes.c_void_p * 5),  # not used for publishing
+    )
+
+
+@cache
+def _rcl() -> Any:
+    """Return the library that rclpy has loaded; None where its name is another."""
+    try:
+        rcl = ctypes.PyDLL('librcl.so')
+    except OSError:
+        return None
+    rcl.rcl_publish_serialized_message.argtypes = (ctypes.c_void_p,) * 3
+    return rcl
+
+
 _TYPES: dict[str, Any] = {
-    writers.IMAGE: SerializedImage,
-    writers.COMPRESSED_IMAGE: CompressedImage,
-    writers.POINT_CLOUD: SerializedCloud,
-    writers.POINT_FIELD: PointField,
-    writers.LASER_SCAN: LaserScan,
-    writers.DOMAIN: Domain,
-    writers.TIME: Time,
-    writers.QUATERNION: Quaternion,
-    writers.TRANSFORM: Transform,
-    writers.TRANSFORM_STAMPED: TransformStamped,
-    writers.TF_MESSAGE: _TFMessage,
+    types.IMAGE: SerializedImage,
+    types.COMPRESSED_IMAGE: CompressedImage,
+    types.POINT_CLOUD: SerializedCloud,
+    types.POINT_FIELD: PointField,
+    types.LASER_SCAN: LaserScan,
+    types.DOMAIN: Domain,
+    types.TIME: Time,
+    types.QUATERNION: Quaternion,
+    types.TRANSFORM: Transform,
+    types.TRANSFORM_STAMPED: TransformStamped,
+    types.TF_MESSAGE: _TFMessage,
 }
 
 
 def make(type_name: str, **fields: Any) -> Any:
-    """Make a message of rclpy, or its serialised form, for `messages.writers`."""
+    """Make a message of rclpy, or its serialised form, see `messages.types`."""
     return _TYPES[type_name](**fields)
 
 
@@ -172,10 +351,10 @@ class ScanFrame:
         self.notice = ''
         name = settings.scan_frame_id
         if not name:
-            name = writers.level_frame(header.frame_id)
+            name = level_frame(header.frame_id)
             if not header.frame_id:
                 self.notice = f'images have no frame_id, so the frame {name} has no transform'
-            elif _TYPES[writers.TF_MESSAGE] is None:
+            elif _TYPES[types.TF_MESSAGE] is None:
                 self.notice = (
                     f'no tf2_msgs: no transform from {header.frame_id} to {name} is published; '
                     'publish one or set scan.frame_id'
@@ -188,18 +367,17 @@ class ScanFrame:
         is_moving = bool(settings.camera_base_frame)
         wanted = None if is_moving else (header.frame_id, up)
         if is_moving or self._published != wanted:
-            yield TF if is_moving else TF_STATIC, writers.level_transform(make, header, up)
+            yield TF if is_moving else TF_STATIC, level_transform(make, header, up)
         self._published = wanted
 
 
-class TopicMessages:
+class TopicMessages(OutputMessages):
     """Make the messages of one camera's outputs; each is kept and filled again."""
 
     def __init__(self, omit: Callable[[str, str], None]) -> None:
         """omit: called with reason and message for each output that cannot be made."""
+        super().__init__(make)
         self.scan_frame = ScanFrame()
-        self.buffers = OutputMessages(make)
-        """Memory for outputs: the data of the messages."""
         self._omit = omit
 
     def of(
@@ -226,7 +404,7 @@ class TopicMessages:
                 color = output
             if output.name not in topics:
                 continue
-            msg = self.buffers.message(output, header)
+            msg = self.message(output, header)
             if isinstance(output, Scan):
                 yield from self.scan_frame.place(msg, output.up, settings)
             yield output.name, msg
@@ -235,15 +413,14 @@ class TopicMessages:
             quality = settings.color_jpeg_quality
             yield COLOR_TOPIC, compressed_color(make, header, color.bgr, jpeg_quality=quality)
         if depth is not None and DEPTH_TOPIC in topics:
-            yield DEPTH_TOPIC, _compressed_depth(depth, header, settings)
-
-
-def _compressed_depth(depth: DepthImage, header: Any, settings: NodeSettings) -> Any:
-    return compressed_depth(
-        make,
-        header,
-        depth.pixels,
-        max_m=settings.compressed_depth_max_m,
-        quantization=settings.compressed_depth_quantization,
-        png_level=settings.compressed_depth_png_level,
-    )
+            yield (
+                DEPTH_TOPIC,
+                compressed_depth(
+                    make,
+                    header,
+                    depth.pixels,
+                    max_m=settings.compressed_depth_max_m,
+                    quantization=settings.compressed_depth_quantization,
+                    png_level=settings.compressed_depth_png_level,
+                ),
+            )

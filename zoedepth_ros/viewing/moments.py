@@ -19,7 +19,7 @@ from zoedepth_ros.geometry.intrinsics import CameraModel, assumed_camera
 from zoedepth_ros.geometry.rectification import AUTO
 from zoedepth_ros.media.files import read_stored_image
 from zoedepth_ros.media.video import read_video, read_webcam
-from zoedepth_ros.messages import writers
+from zoedepth_ros.messages import types
 from zoedepth_ros.messages.camera import CameraTracker
 from zoedepth_ros.messages.depth import depth_from_image
 from zoedepth_ros.pipeline.outputs import DEPTH, DOMAIN
@@ -142,7 +142,7 @@ class _Shown:
         self._inputs, self._depth_topic = inputs, depth_topic
         self._domain_topic = domain_topic
         self._uncertainty_topic = f'{depth_topic.rpartition("/")[0]}/uncertainty'
-        self._tracker = CameraTracker(inputs.image, partial(make, writers.CAMERA_INFO))
+        self._tracker = CameraTracker(inputs.image, partial(make, types.CAMERA_INFO))
         self._rectified = rectified
         self._images, self._note = TopicImages(inputs, bits), note
         self._waiting: OrderedDict[tuple[int, int], NDArray[np.uint8]] = OrderedDict()
@@ -152,7 +152,7 @@ class _Shown:
         from zoedepth_ros.bags.cdr import decode
 
         with contextlib.suppress(ValueError):  # is noted in its turn
-            self._tracker.set_info(decode(message.data, writers.CAMERA_INFO), is_newest=False)
+            self._tracker.set_info(decode(message.data, types.CAMERA_INFO), is_newest=False)
 
     def frames(self, message: Any) -> Iterator[ViewFrame]:
         """Return what a message completes."""
@@ -161,15 +161,15 @@ class _Shown:
         topic, time_s = message.channel.topic, message.log_time_ns * 1e-9
         try:
             if topic == self._inputs.camera_info:
-                self._tracker.set_info(decode(message.data, writers.CAMERA_INFO))
+                self._tracker.set_info(decode(message.data, types.CAMERA_INFO))
             elif topic == self._inputs.image:
                 yield from self._image(message, time_s)
             elif self._depth_topic and topic == self._depth_topic:
                 yield self._depth(message, time_s)
             elif self._depth_topic and topic == self._uncertainty_topic:
                 yield ViewFrame(topic, time_s, uncertainty_m=_depth_m(message)[1])
-            elif topic == self._domain_topic and message.channel.type_name == writers.DOMAIN:
-                domain = decode(message.data, writers.DOMAIN)
+            elif topic == self._domain_topic and message.channel.type_name == types.DOMAIN:
+                domain = decode(message.data, types.DOMAIN)
                 shares = {
                     'indoor': domain.indoor_probability,
                     'outdoor': domain.outdoor_probability,
@@ -213,5 +213,5 @@ def _depth_m(message: Any) -> tuple[Any, NDArray[np.float32]]:
     """Decode a depth Image: (message, depth (H, W) [m], NaN unknown)."""
     from zoedepth_ros.bags.cdr import decode
 
-    image = decode(message.data, writers.IMAGE)
+    image = decode(message.data, types.IMAGE)
     return image, depth_from_image(image)
