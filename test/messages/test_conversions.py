@@ -458,7 +458,7 @@ def test_fewer_bits_than_sixteen_are_found_everywhere_by_the_largest_value(tmp_p
     images = [reader.rgb(msg) for reader, msg in zip(readers, messages, strict=True)]
     for rgb in (*images, stored.rgb):
         np.testing.assert_allclose(rgb.astype(int), np.dstack([shades] * 3), atol=1)
-    for text in (stored.notes[0], *(reader.assumption for reader in readers)):
+    for text in (stored.notes[0], *(reader.bits.text for reader in readers)):
         assert f'{bits} significant bits' in text
 
 
@@ -475,20 +475,20 @@ def test_the_bits_of_a_camera_never_become_fewer():
         return message('mono16', 1, 1, [value.to_bytes(2, 'little')])
 
     reader = ImageReader()
-    assert 'bits' not in reader.assumption
+    assert 'bits' not in reader.bits.text
     assert reader.rgb(grey(1000))[0, 0, 0] == round(255 * 1000 / 1023)
     assert reader.rgb(grey(4095))[0, 0, 0] == 255
     assert reader.rgb(grey(1000))[0, 0, 0] == round(255 * 1000 / 4095)
-    assert '12 significant bits: by the largest value' in reader.assumption
+    assert '12 significant bits: by the largest value' in reader.bits.text
 
 
 def test_configured_bits_are_taken_and_what_exceeds_them_is_reported():
     msg = message('mono16', 1, 2, [b'\xff\x03\x00\x02'])  # 1023, 512
     reader = ImageReader()
     assert reader.rgb(msg, bits=12)[0, :, 0].tolist() == [64, 32]  # 255 x 1023 / 4095, …
-    assert reader.assumption.endswith('12 significant bits: as configured')
+    assert reader.bits.text.endswith('12 significant bits: as configured')
     assert reader.rgb(msg, bits=9)[0, :, 0].tolist() == [255, 255]
-    assert 'larger values' in reader.assumption
+    assert 'larger values' in reader.bits.text
 
 
 class Bridge(types.ModuleType):

@@ -1,6 +1,7 @@
 """CameraPipeline called directly: the node's numbers, resumed sequences, lent memory."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -193,8 +194,8 @@ def test_the_limit_of_the_cloud_is_not_one_of_what_is_measured():
         """Give both, of the indoor head, which was trained up to 10 m."""
         at = settings_from(values)
         context = FrameContext(
-            rgb=None, camera=None, due=None, settings=at, now_s=0.0, depth_m=None, seen_m=None,
-            head='indoor', factor=factor, sky=None, on_device=None, network_width=512,
+            request=SimpleNamespace(settings=at), result=None, camera=None, depth_m=None,
+            seen_m=None, factor=factor, sky=None, network_width=512,
             measured_to_m=measured_to_m(at, 10.0 * factor),
         )  # fmt: skip
         return context.measured_to_m, context.shown_to_m

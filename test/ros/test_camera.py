@@ -270,14 +270,15 @@ def corners(bench):
 def test_while_camera_info_changes_an_image_waits_for_its_own(monkeypatch):
     """Two cameras that alternate, each camera_info after its image."""
     bench = Bench(FakePredictor(1.0), **{'cloud.decimation': 1})
-    late, wait = [], CameraTracker.wait
+    late, lacks = [], CameraTracker.lacks
 
-    def waiting(tracker, header):
+    def waiting(tracker, header, wait_s):
+        assert wait_s > 0.0
         for info in late:
             threading.Timer(0.05, tracker.set_info, [info]).start()
-        wait(tracker, header, 60.0)
+        return lacks(tracker, header, 60.0)
 
-    monkeypatch.setattr(CameraTracker, 'wait', waiting)
+    monkeypatch.setattr(CameraTracker, 'lacks', waiting)
     focal_px = (50.0, 70.0, 50.0, 90.0)
     for number, fx in enumerate(focal_px):
         image = bench.message()
@@ -289,7 +290,7 @@ def test_while_camera_info_changes_an_image_waits_for_its_own(monkeypatch):
     assert corners(bench) == pytest.approx([-31.5 / fx for fx in focal_px])
     assert bench.processor.notices == ()
     late.clear()
-    monkeypatch.setattr(CameraTracker, 'wait', lambda tracker, header: wait(tracker, header, 0.0))
+    monkeypatch.setattr(CameraTracker, 'lacks', lambda tracker, header, _: lacks(tracker, header))
     bench.process()
     assert corners(bench)[4:] == pytest.approx([-31.5 / 90.0])
     assert bench.processor.notices == (OTHER_STAMP,)

@@ -54,7 +54,7 @@ def test_images_that_wait_together_are_one_run_and_each_gets_its_own_depth(rig):
     assert rig.predictor.batches == [3]
     seen = [np.frombuffer(bench.sent()[0].data, np.float32)[0] for bench in rig.benches]
     assert seen == pytest.approx([1.0, 2.0, 3.0])
-    assert [bench.statistics.batch.mean() for bench in rig.benches] == [3.0] * 3
+    assert [bench.statistics.mean('batch') for bench in rig.benches] == [3.0] * 3
 
 
 def test_a_slow_network_on_a_cpu_is_better_off_without_batches(rig, monkeypatch):

@@ -1,6 +1,7 @@
 """Contents of the status and the statistics behind it, and diagnostic levels."""
 
 import math
+from collections import deque
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,7 +16,7 @@ from zoedepth_ros.pipeline.scale_file import ScaleState
 from zoedepth_ros.pipeline.scaling import ScaleReport
 from zoedepth_ros.ros import image_processor, inference_thread
 from zoedepth_ros.ros.health import statistics
-from zoedepth_ros.ros.health.statistics import STAGES, RateMeter, Statistics, Window
+from zoedepth_ros.ros.health.statistics import RECENT, STAGES, Statistics, rate_hz
 from zoedepth_ros.ros.health.status import Diagnostics, make_status
 from zoedepth_ros.ros.image_processor import SUPERSEDED, ReceivedImage
 from zoedepth_ros.ros.parameters.node_settings import NodeSettings, settings_from
@@ -79,8 +80,8 @@ def test_the_same_warning_comes_now_and_then_only():
 def test_the_known_duration_of_a_stage_is_counted():
     measured = Statistics()
     measured.note_stages(network=0.02, preprocess=math.nan)
-    assert math.isnan(measured.stages_ms['preprocess'].last)
-    assert measured.stages_ms['network'].median_and_p95()[0] == pytest.approx(20.0)
+    assert math.isnan(measured.last('preprocess'))
+    assert measured.median_and_p95('network')[0] == pytest.approx(20.0)
 
 
 def test_rates_ages_and_stages_are_those_of_the_stream(monkeypatch):
@@ -270,26 +271,22 @@ def test_the_router_and_its_doubt_are_reported():
 
 
 def test_the_rate_of_a_regular_stream_is_measured():
-    meter = RateMeter()
-    for now in np.arange(0, 10, 0.05):
-        meter.add(now)
-    assert meter.rate_hz(9.96) == pytest.approx(20.0, rel=0.01)
+    times_s = deque(np.arange(0, 10, 0.05))
+    assert rate_hz(times_s, 9.96) == pytest.approx(20.0, rel=0.01)
 
 
 def test_the_measured_rate_falls_when_the_stream_stops_and_rises_again():
-    meter = RateMeter(window_s=5.0)
-    for now in np.arange(0, 10, 0.1):
-        meter.add(now)
-    assert meter.rate_hz(12.0) < 9.0
-    assert meter.rate_hz(16.0) == 0.0
-    for now in np.arange(20, 21, 0.1):
-        meter.add(now)
-    assert meter.rate_hz(20.95) == pytest.approx(10.0, rel=0.05)
+    times_s = deque(np.arange(0, 10, 0.1))
+    assert rate_hz(times_s, 12.0) < 9.0
+    assert rate_hz(times_s, 16.0) == 0.0
+    times_s.extend(np.arange(20, 21, 0.1))
+    assert rate_hz(times_s, 20.95) == pytest.approx(10.0, rel=0.05)
 
 
 def test_percentiles_are_those_of_the_last_values():
-    window = Window(size=100)
-    assert all(math.isnan(v) for v in window.median_and_p95())
+    measured = Statistics()
+    assert all(math.isnan(v) for v in measured.median_and_p95('network'))
     for value in range(1000):
-        window.add(float(value))
-    assert window.median_and_p95() == (pytest.approx(949.5), pytest.approx(994.05))
+        measured.note_stages(network=1e-3 * value)
+    expected = np.percentile(np.arange(1000 - RECENT, 1000), (50, 95))
+    assert measured.median_and_p95('network') == pytest.approx(tuple(expected))

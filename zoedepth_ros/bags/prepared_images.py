@@ -202,7 +202,7 @@ class TopicImages:
     @property
     def assumptions(self) -> dict[str, str]:
         """How images are read and why they may be none, in words."""
-        found = {'camera.bits': self._reader.assumption} if self._reader.assumption else {}
+        found = {'camera.bits': self._reader.bits.text} if self._reader.bits.text else {}
         return {**found, **{text: text for text in self._reader.doubts}}
 
     def read(self, message: Message) -> tuple[Any, NDArray[np.uint8]]:

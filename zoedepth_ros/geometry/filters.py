@@ -268,10 +268,7 @@ def _peaks(
     slope = _central_difference(values, axis, workspace.array(f'slope{name}', values.shape))
     window = (1, size) if axis == 0 else (size, 1)
     kernel = cv2.getStructuringElement(cv2.MORPH_RECT, window)
-    coarse, eroded, opened = (
-        workspace.array(f'{part}{name}', values.shape, np.uint16)
-        for part in ('coarse', 'eroded', 'opened')
-    )
+    coarse, eroded, opened = workspace.array(f'opening{name}', (3, *values.shape), np.uint16)
     # cv2.MORPH_OPEN would allocate on every call, which costs more than the filter.
     cv2.erode(_coarse(slope, coarse), kernel, dst=eroded)
     cv2.dilate(eroded, kernel, dst=opened)

@@ -122,26 +122,23 @@ class CameraTracker:
             self._has_stamps_of_images |= stamp == self._missed
             self._arrived.notify_all()
 
-    def lacks(self, header: Any) -> bool:
+    def lacks(self, header: Any, wait_s: float = 0.0) -> bool:
         """Return whether the camera_info of an image is still to come, and likely another one.
 
-        It is where camera_info changes and has had the stamps of images before.
+        It is where camera_info changes and has had the stamps of images before.  wait_s: longest
+        time to wait for it then.
         """
         stamp = _stamp(header)
         with self._arrived:
-            if stamp in self._recent:
-                self._has_stamps_of_images = True
-                return False
-            self._missed = stamp
-            return self._has_stamps_of_images and (
-                len({info.content for info in self._recent.values()}) > 1
-            )
-
-    def wait(self, header: Any, timeout_s: float = PATIENCE_S) -> None:
-        """Wait for the camera_info that an image `lacks`."""
-        if self.lacks(header):
-            with self._arrived:
-                self._arrived.wait_for(lambda: _stamp(header) in self._recent, timeout_s)
+            if stamp not in self._recent:
+                self._missed = stamp
+                changes = len({info.content for info in self._recent.values()}) > 1
+                if not (self._has_stamps_of_images and changes):
+                    return False
+                if not self._arrived.wait_for(lambda: stamp in self._recent, wait_s):
+                    return True
+            self._has_stamps_of_images = True
+            return False
 
     def is_outdated(self, camera: CalibratedCamera, header: Any) -> bool:
         """Return whether another camera_info has come for an image than its camera is of."""
@@ -160,17 +157,24 @@ class CameraTracker:
         return self._newest.msg is not None
 
     def camera(
-        self, height: int, width: int, header: Any = None, *, rectified: str, hfov_rad: float
+        self,
+        height: int,
+        width: int,
+        header: Any = None,
+        *,
+        rectified: str,
+        hfov_rad: float,
+        wait_s: float = 0.0,
     ) -> CalibratedCamera:
         """Return the camera of images of this size.
 
         header: the image's, whose stamp selects the camera_info; the newest without one of this
         stamp.  rectified: see `choose_rectification`.  hfov_rad: assumed where camera_info is
-        missing or cannot be used; 0.0 for none, which raises CameraUnknown.
+        missing or cannot be used; 0.0 for none, which raises CameraUnknown.  wait_s: see `lacks`.
         """
         info, doubts = self._newest, list[str]()
         if header is not None:
-            doubts += [OTHER_STAMP] * self.lacks(header)
+            doubts += [OTHER_STAMP] * self.lacks(header, wait_s)
             info = self._recent.get(_stamp(header), info)
         if header is not None and info.msg is not None:
             doubts += filter(None, [_other_frame(info.msg.header.frame_id, header.frame_id)])

@@ -139,7 +139,9 @@ class ImageReader:
 
         convert: how colours are converted; by default the best way this machine has.
         """
-        self.topic, self._convert, self._bits = topic, convert, SignificantBits()
+        self.topic, self._convert = topic, convert
+        self.bits = SignificantBits()
+        """How many bits of 16-bit values are significant."""
         self.doubts: tuple[str, ...] = ()
         """Why the latest image may be none, or is read wrongly, in words."""
 
@@ -151,11 +153,6 @@ class ImageReader:
     @topic.setter
     def topic(self, topic: str) -> None:
         self._topic, self._doubts_by_name = topic, doubts_by_name(topic)
-
-    @property
-    def assumption(self) -> str:
-        """How 16-bit values are read, in words; '' before the first."""
-        return self._bits.text
 
     def rgb(self, msg: Any, bits: int = 0) -> Rgb:
         """Return the image (H, W, 3), which may share memory with the message.
@@ -224,7 +221,7 @@ class ImageReader:
         significant, values = 8, pixels
         if encoding.bits == 16:
             values = pixels[..., :3] if encoding.channels == 4 else pixels
-            significant = self._bits.of(values, bits)
+            significant = self.bits.of(values, bits)
         is_grey, white = encoding.code == cv2.COLOR_GRAY2RGB, (1 << significant) - 1
         self.doubts = () if bits else self._doubts_by_name
         if is_grey or encoding.bits == 16:

@@ -238,17 +238,13 @@ class CameraPipeline(Resumable):
         context = None
         if request.camera is not None:
             context = FrameContext(
-                rgb=request.rgb,
+                request=request,
+                result=result,
                 camera=request.camera,
-                due=due,
-                settings=at,
-                now_s=now_s,
                 depth_m=depth_m,
                 seen_m=measured_m,
-                head=result.head,
                 factor=factor,
                 sky=sky,
-                on_device=result.on_device,
                 measured_to_m=limit_m,
                 network_width=self.input_size[1],
             )
@@ -349,12 +345,12 @@ class CameraPipeline(Resumable):
 
     def _with_sky(self, measured_m: Map, context: FrameContext) -> FrameContext:
         """Mark the sky, in depth before the uncertainty filter: uncertain pixels may be sky."""
-        if not context.settings.filter_sky or context.head != OUTDOOR:
+        if not context.request.settings.filter_sky or context.result.head != OUTDOOR:
             return context
         up, fit = self._clouds.up_for_sky(context)
         rays, workspace = context.camera.rays(), self._workspace
         mask = sky_mask(
-            measured_m, OUTDOOR, rays=rays, up=up, rgb=context.rgb, workspace=workspace
+            measured_m, OUTDOOR, rays=rays, up=up, rgb=context.request.rgb, workspace=workspace
         )
         if not mask.any():
             return replace(context, fit=fit)

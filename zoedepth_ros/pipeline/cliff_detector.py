@@ -36,13 +36,13 @@ class CliffDetector(Resumable):
 
         points_m: the image's points, (H, W, 3).
         """
-        at = context.settings
+        at = context.request.settings
         ground = near_ground(points_m, ground, at.camera_height_m)
         edges_m = _edges(context, ground, at)
         count = np.zeros(len(edges_m), np.intp)
-        for then_s, earlier_m in self._recent(context.now_s):
-            count += _confirmed(edges_m, earlier_m, context.now_s - then_s)
-        self._earlier = [*self._earlier, (context.now_s, edges_m)][-at.cliffs_images :]
+        for then_s, earlier_m in self._recent(context.request.now_s):
+            count += _confirmed(edges_m, earlier_m, context.request.now_s - then_s)
+        self._earlier = [*self._earlier, (context.request.now_s, edges_m)][-at.cliffs_images :]
         return edges_m[count >= at.cliffs_images - 1]
 
     def _recent(self, now_s: float) -> list[tuple[float, Map]]:

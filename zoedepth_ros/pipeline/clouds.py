@@ -79,18 +79,18 @@ class Clouds(Resumable):
         Without a ground plane that of TF or the parameters.  The plane is fitted whatever is
         requested, and not kept, because depth/image depends on it.
         """
-        at = context.settings
+        at = context.request.settings
         if at.camera_pitch_tolerance_rad <= 0.0:
             return self.ground_segmentation.expected_up(at), None
         few_m = self._for_points(context, (at.cloud_decimation, at.cloud_decimation))
-        points_m = self._points(few_m, context, FAR_M[context.head])
+        points_m = self._points(few_m, context, FAR_M[context.result.head])
         fit = self.ground_segmentation.fit(points_m, at)
         found = fit.trusted or fit.other
         return self.ground_segmentation.expected_up(at) if found is None else found.up, fit
 
     def make(self, context: FrameContext) -> Iterator[Output]:
         """Yield every cloud and scan that is due."""
-        due, at = context.due, context.settings
+        due, at = context.request.due, context.request.settings
         scan, calibrate = outputs.SCAN in due.depth, self._calibrates(context)
         by_height = scan and at.scan_mode == 'height'
         if not (due.clouds or scan or calibrate):
@@ -133,7 +133,7 @@ class Clouds(Resumable):
 
         rows: of these alone.  Valid until the next call.
         """
-        at = context.settings
+        at = context.request.settings
         return depth_for_points(
             context.depth_m[rows],
             min_m=at.depth_min_m,
@@ -159,9 +159,9 @@ class Clouds(Resumable):
 
         They are those of `_for_points`, `_leave_out` and `_cloud`.
         """
-        if context.on_device is None or context.std_m is not None:
+        if context.result.on_device is None or context.std_m is not None:
             return None
-        at = context.settings
+        at = context.request.settings
         step = at.cloud_decimation
         request = CloudRequest(
             rays=context.camera.rays(step),
@@ -177,7 +177,7 @@ class Clouds(Resumable):
             unknown=np.isnan(context.depth_m) if at.filter_max_uncertainty_m > 0.0 else None,
             suppressed=self._dropped(outputs.POINTS, (step, step)),
         )
-        packed = context.on_device.pack_cloud(request)
+        packed = context.result.on_device.pack_cloud(request)
         if packed is None or packed.ndim == 2:
             return packed
         points = self._buffers.array(outputs.POINTS, packed.shape, np.float32)
@@ -185,18 +185,18 @@ class Clouds(Resumable):
         return points
 
     def _calibrates(self, context: FrameContext) -> bool:
-        at = context.settings
+        at = context.request.settings
         by_height = at.scale_source == 'height' and at.camera_height_m > 0.0
-        return by_height and self._calibration.is_due(context.now_s)
+        return by_height and self._calibration.is_due(context.request.now_s)
 
     def _points(self, depth_m: Map, context: FrameContext, limit_m: float) -> Map:
         """Return the points (h, w, 3) of depth at cloud.decimation, NaN beyond a limit."""
-        rays = context.camera.rays(context.settings.cloud_decimation)
+        rays = context.camera.rays(context.request.settings.cloud_decimation)
         return depth_to_points(mask_beyond(depth_m, limit_m, self._workspace), rays)
 
     def _observe(self, fit: GroundFit, context: FrameContext) -> None:
         """Use the height of the ground plane to estimate the scale."""
-        at, now_s = context.settings, context.now_s
+        at, now_s = context.request.settings, context.request.now_s
         self._calibration.take(now_s)
         self.ground_segmentation.take(fit, at, now_s, SCALE)
         self._scaling.observe_ground(fit.trusted, at, now_s)
@@ -210,8 +210,8 @@ class Clouds(Resumable):
         context: FrameContext,
     ) -> Iterator[Output]:
         """Yield ground, obstacles, free rays and edges of the floor."""
-        at = context.settings
-        ground = self.ground_segmentation.take(fit, at, context.now_s, CLOUDS)
+        at = context.request.settings
+        ground = self.ground_segmentation.take(fit, at, context.request.now_s, CLOUDS)
         if ground is None:
             yield self._no_ground()
             return
@@ -238,8 +238,8 @@ class Clouds(Resumable):
 
     def _scan_by_height(self, depth_m: Map, fit: GroundFit, context: FrameContext) -> Output:
         """Return a scan of depth (H / decimation, W): rows are decimated, columns are beams."""
-        at = context.settings
-        ground = self.ground_segmentation.take(fit, at, context.now_s, SCAN)
+        at = context.request.settings
+        ground = self.ground_segmentation.take(fit, at, context.request.now_s, SCAN)
         if ground is None:
             return self._no_ground()
         rays = context.camera.rays(at.cloud_decimation, 1)
@@ -258,9 +258,9 @@ class Clouds(Resumable):
 
     def _cloud(self, depth_m: Map, context: FrameContext) -> Cloud:
         """Pack the points of depth (h, w) with their colours."""
-        at = context.settings
+        at = context.request.settings
         step, color = at.cloud_decimation, at.cloud_color
-        rgb = decimate(context.rgb, step) if color else None
+        rgb = decimate(context.request.rgb, step) if color else None
         rays, shape = context.camera.rays(step), (*depth_m.shape, 4)
         packer, limit_m = self._packers[color], context.shown_to_m
         if at.cloud_organized and context.std_m is None:
@@ -286,7 +286,7 @@ class Clouds(Resumable):
 
     def _scan_by_rows(self, context: FrameContext) -> Scan:
         """Return a scan of a band of rows; no more rows than needed are filtered."""
-        at = context.settings
+        at = context.request.settings
         up = self.ground_segmentation.expected_up(at)
         band = context.camera.band(at.scan_rows, up)
         margin_px = widest_ramp_px(context.depth_m.shape[1]) + 1
@@ -306,7 +306,7 @@ class Clouds(Resumable):
         return self._scan(band, ranges_m, context)
 
     def _scan(self, beams: Any, ranges_m: Map, context: FrameContext) -> Scan:
-        at, measured_to_m = context.settings, context.measured_to_m
+        at, measured_to_m = context.request.settings, context.measured_to_m
         longest = f'scan.range_max is {at.scan_range_max_m:.3g} m, but'
         self.scan_notice = ''
         if at.scan_range_max_m <= at.depth_min_m:

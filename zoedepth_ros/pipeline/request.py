@@ -16,7 +16,6 @@ from zoedepth_ros.inference.result import (
     BatchPredictor,
     DepthPredictor,
     DepthResult,
-    DeviceDepth,
     convention_of,
     metric,
 )
@@ -256,20 +255,14 @@ class Request:
 class FrameContext:
     """Hold one image of a known camera while its outputs are made."""
 
-    rgb: NDArray[np.uint8]
-    """The image, (H, W, 3)."""
+    request: Request
+    """The image, and what was decided for it."""
+
+    result: DepthResult
+    """Its depth in metres along z, before the factor; `on_device` too."""
 
     camera: Camera
     """The camera of the image."""
-
-    due: OutputsDue
-    """The outputs to make."""
-
-    settings: PipelineSettings
-    """The settings that hold for this image."""
-
-    now_s: float
-    """When the image arrived, on the caller's clock [s]."""
 
     depth_m: NDArray[np.float32]
     """(H, W) scaled [m]: NaN where uncertain, +Inf where there is sky."""
@@ -277,17 +270,11 @@ class FrameContext:
     seen_m: NDArray[np.float32]
     """(H, W) scaled [m], before every filter."""
 
-    head: str
-    """The head that measured the depth."""
-
     factor: float
     """Factor by which depth was multiplied."""
 
     sky: NDArray[np.bool_] | None
     """(H, W) mask of the sky; None for none."""
-
-    on_device: DeviceDepth | None
-    """The same depth before the factor, on the device; None where that is the CPU."""
 
     measured_to_m: float
     """Depth beyond which nothing is measured [m]: the head's range or depth.max."""
@@ -305,7 +292,7 @@ class FrameContext:
     @property
     def shown_to_m(self) -> float:
         """Depth beyond which depth/points has no points [m]; rays do not end there."""
-        return min(self.settings.cloud_max_range_m or np.inf, self.measured_to_m)
+        return min(self.request.settings.cloud_max_range_m or np.inf, self.measured_to_m)
 
 
 def measured_to_m(settings: PipelineSettings, head_range_m: float) -> float:

@@ -15,7 +15,13 @@ from rclpy.clock import Clock
 from zoedepth_ros.environment import lost_for_size
 from zoedepth_ros.errors import describe
 from zoedepth_ros.inference.result import DepthPredictor, DepthResult, convention_of
-from zoedepth_ros.messages.camera import UNUSABLE, CalibratedCamera, CameraTracker, CameraUnknown
+from zoedepth_ros.messages.camera import (
+    PATIENCE_S,
+    UNUSABLE,
+    CalibratedCamera,
+    CameraTracker,
+    CameraUnknown,
+)
 from zoedepth_ros.messages.compressed import DEPTH_TOPIC
 from zoedepth_ros.messages.images import ConversionError, ImageReader
 from zoedepth_ros.pipeline import outputs
@@ -218,7 +224,7 @@ class ImageProcessor:
         """How images and camera_info are read, and what is taken for the floor, in words."""
         reading = None if self._known is None else self._known.reading
         read = '' if reading is None else reading.text
-        texts = (read, self._reader.assumption, self.pipeline.assumption)
+        texts = (read, self._reader.bits.text, self.pipeline.assumption)
         return tuple(filter(None, texts))
 
     def follow(
@@ -342,7 +348,6 @@ class ImageProcessor:
         self, due: OutputsDue, rgb: NDArray[np.uint8], header: Any, settings: NodeSettings
     ) -> CalibratedCamera | None:
         assert self._camera_tracker is not None
-        self._camera_tracker.wait(header)
         try:
             camera = self._camera_tracker.camera(
                 rgb.shape[0],
@@ -350,6 +355,7 @@ class ImageProcessor:
                 header,
                 rectified=settings.camera_rectified,
                 hfov_rad=settings.camera_hfov_rad,
+                wait_s=PATIENCE_S,
             )
         except CameraUnknown as error:
             corrected = settings.focal_correction not in ('auto', 'off')

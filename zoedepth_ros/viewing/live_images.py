@@ -108,7 +108,7 @@ def _image(
             raise OSError(f'{topic}: {error}') from None
         note(f'{topic}: not shown: {error}')
         return None
-    for text in filter(None, (reader.assumption, *reader.doubts)):
+    for text in filter(None, (reader.bits.text, *reader.doubts)):
         note(text)
     camera = noted_camera(tracker, rgb.shape, msg.header, rectified, note)
     stamp = msg.header.stamp

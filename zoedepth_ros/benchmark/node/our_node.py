@@ -36,13 +36,13 @@ def _print_times(predictor: KnownDepth) -> None:
         work(self, images)
         done_s = time.monotonic()
         ((processor, image),) = images  # one camera
-        windows = processor.statistics.stages_ms
+        stamp = image.msg.header.stamp
         NodeFrameTimes(
-            stamp_ns=image.stamp_ns,
+            stamp_ns=stamp.sec * 10**9 + stamp.nanosec,
             called_s=image.arrived_monotonic_s,
             done_s=done_s,
             network_s=predictor.took_s,
-            stages_ms={name: windows[name].last for name in STAGES},
+            stages_ms={name: processor.statistics.last(name) for name in STAGES},
             cpu_s=time.process_time(),
         ).write()
 

@@ -12,69 +12,31 @@ import numpy as np
 
 STAGES = ('wait', 'decode', 'preprocess', 'network', 'postprocess', 'publish')
 STREAMS = ('input', 'depth', 'cloud', 'router')
+AGE, BATCH = 'age', 'batch'
+"""Age of depth when it is published [ms]; images per run of the network."""
+
+RATE_WINDOW_S = 5.0
+"""Length of the past that counts for a rate [s]."""
+
+RECENT = 256
+"""Number of values that count for a median, percentile or mean."""
 
 
-class RateMeter:
-    """Measure the present rate of events."""
+def rate_hz(times_s: deque[float], now_s: float) -> float:
+    """Return events per second: intervals over the time they span; 0.0 once they stop.
 
-    def __init__(self, window_s: float = 5.0) -> None:
-        """window_s: length of the past that counts."""
-        self._window_s = window_s
-        self._times_s: deque[float] = deque(maxlen=8192)
-        self._lock = threading.Lock()
-
-    def add(self, now_s: float) -> None:
-        """Count one event; now_s on a clock that never goes back."""
-        with self._lock:
-            self._times_s.append(now_s)
-
-    def rate_hz(self, now_s: float) -> float:
-        """Return events per second: intervals over the time they span; 0.0 once they stop."""
-        with self._lock:
-            while self._times_s and self._times_s[0] < now_s - self._window_s:
-                self._times_s.popleft()
-            if len(self._times_s) < 2:
-                return len(self._times_s) / self._window_s
-            intervals = len(self._times_s) - 1
-            span_s = self._times_s[-1] - self._times_s[0]
-            # The rate of a stream that stopped falls: the time since the last event counts once
-            # it is longer than the usual interval.
-            stale_s = max(0.0, now_s - self._times_s[-1] - 2.0 * span_s / intervals)
-            return intervals / max(span_s + stale_s, 1e-9)
-
-
-class Window:
-    """Median and 95th percentile of the last values of one quantity."""
-
-    def __init__(self, size: int = 256) -> None:
-        """size: number of values kept."""
-        self._values: deque[float] = deque(maxlen=size)
-        self._lock = threading.Lock()
-
-    def add(self, value: float) -> None:
-        """Add one value."""
-        with self._lock:
-            self._values.append(value)
-
-    @property
-    def last(self) -> float:
-        """The newest value; NaN before the first."""
-        with self._lock:
-            return self._values[-1] if self._values else float('nan')
-
-    def median_and_p95(self) -> tuple[float, float]:
-        """Return both; NaN before the first value."""
-        with self._lock:
-            values = list(self._values)
-        if not values:
-            return float('nan'), float('nan')
-        median, p95 = np.percentile(values, (50, 95))
-        return float(median), float(p95)
-
-    def mean(self) -> float:
-        """Return the mean; NaN before the first value."""
-        with self._lock:
-            return sum(self._values) / len(self._values) if self._values else float('nan')
+    times_s: of the events, on a clock that never goes back; those before the window are removed.
+    """
+    while times_s and times_s[0] < now_s - RATE_WINDOW_S:
+        times_s.popleft()
+    if len(times_s) < 2:
+        return len(times_s) / RATE_WINDOW_S
+    intervals = len(times_s) - 1
+    span_s = times_s[-1] - times_s[0]
+    # The rate of a stream that stopped falls: the time since the last event counts once it is
+    # longer than the usual interval.
+    stale_s = max(0.0, now_s - times_s[-1] - 2.0 * span_s / intervals)
+    return intervals / max(span_s + stale_s, 1e-9)
 
 
 class Statistics:
@@ -97,10 +59,8 @@ class Statistics:
         """How often the clock jumped back."""
         self._drops: dict[str, int] = {}
         self._warned_s: dict[str, float] = {}
-        self.rates = {name: RateMeter() for name in STREAMS}
-        self.stages_ms = {name: Window() for name in STAGES}
-        self.age_ms = Window()
-        self.batch = Window()
+        self._times_s = {name: deque[float](maxlen=8192) for name in STREAMS}
+        self._values = {name: deque[float](maxlen=RECENT) for name in (*STAGES, AGE, BATCH)}
 
     def note_received(self) -> None:
         """Count an image that arrived."""
@@ -108,19 +68,21 @@ class Statistics:
         with self._lock:
             self.received += 1
             self._last_input_s = now_s
-        self.rates['input'].add(now_s)
+            self._times_s['input'].append(now_s)
 
     def note_stages(self, **seconds: float) -> None:
         """Add durations of stages of an image; NaN is unknown."""
-        for name, duration_s in seconds.items():
-            if math.isfinite(duration_s):
-                self.stages_ms[name].add(1e3 * duration_s)
+        with self._lock:
+            for name, duration_s in seconds.items():
+                if math.isfinite(duration_s):
+                    self._values[name].append(1e3 * duration_s)
 
     def note_run(self, took_ms: float, preprocess_ms: float, batch: int) -> None:
         """Count a run of the network on so many images; NaN is unknown."""
         before_ms = preprocess_ms if math.isfinite(preprocess_ms) else 0.0
         self.note_stages(preprocess=1e-3 * preprocess_ms, network=1e-3 * (took_ms - before_ms))
-        self.batch.add(batch)
+        with self._lock:
+            self._values[BATCH].append(batch)
 
     def note_outputs(self, age_s: float | None, streams: Iterable[str] = ()) -> None:
         """Count the outputs of an image.
@@ -129,12 +91,12 @@ class Statistics:
         streams: of 'depth', 'cloud' and 'router', those it had an output of.
         """
         now_s = time.monotonic()
-        for stream in streams:
-            self.rates[stream].add(now_s)
-        if age_s is not None:
-            with self._lock:
+        with self._lock:
+            for stream in streams:
+                self._times_s[stream].append(now_s)
+            if age_s is not None:
                 self.published += 1
-            self.age_ms.add(1e3 * age_s)
+                self._values[AGE].append(1e3 * age_s)
 
     def note_drop(self, reason: str) -> bool:
         """Count an image that was dropped; returns whether it is time to warn about it again."""
@@ -167,4 +129,25 @@ class Statistics:
 
     def rate_hz(self, stream: str) -> float:
         """Return the present rate of 'input', 'depth', 'cloud' or 'router'."""
-        return self.rates[stream].rate_hz(time.monotonic())
+        with self._lock:
+            return rate_hz(self._times_s[stream], time.monotonic())
+
+    def last(self, name: str) -> float:
+        """Return the newest duration of a stage [ms], AGE or BATCH; NaN before the first."""
+        with self._lock:
+            return self._values[name][-1] if self._values[name] else math.nan
+
+    def mean(self, name: str) -> float:
+        """Return the mean of the recent values; NaN before the first."""
+        with self._lock:
+            values = self._values[name]
+            return sum(values) / len(values) if values else math.nan
+
+    def median_and_p95(self, name: str) -> tuple[float, float]:
+        """Return both of the recent values; NaN before the first."""
+        with self._lock:
+            values = list(self._values[name])
+        if not values:
+            return math.nan, math.nan
+        median, p95 = np.percentile(values, (50, 95))
+        return float(median), float(p95)

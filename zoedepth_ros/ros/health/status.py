@@ -23,7 +23,7 @@ from zoedepth_ros.pipeline.scaling import ScaleReport
 from zoedepth_ros.ros import qos
 from zoedepth_ros.ros.camera_stream import CameraStream
 from zoedepth_ros.ros.health.findings import OK, Counts, faults, findings
-from zoedepth_ros.ros.health.statistics import Statistics, Window
+from zoedepth_ros.ros.health.statistics import AGE, BATCH, STAGES, Statistics
 from zoedepth_ros.ros.parameters.node_settings import NodeSettings
 
 STATE_NAMES: dict[int, str] = {
@@ -199,19 +199,18 @@ def make_status(
     _fill_scale(msg, scale)
     msg.input_rate, msg.depth_rate = statistics.rate_hz('input'), statistics.rate_hz('depth')
     msg.cloud_rate, msg.router_rate = statistics.rate_hz('cloud'), statistics.rate_hz('router')
-    msg.depth_age_median, msg.depth_age_p95 = _seconds(statistics.age_ms)
-    msg.batch_size = statistics.batch.mean()
+    msg.depth_age_median, msg.depth_age_p95 = _seconds(statistics.median_and_p95(AGE))
+    msg.batch_size = statistics.mean(BATCH)
     drops = sorted(statistics.drops().items())
     msg.drops = [DropCount(reason=reason, count=count) for reason, count in drops]
-    for name, window in statistics.stages_ms.items():
-        median_s, p95_s = _seconds(window)
+    for name in STAGES:
+        median_s, p95_s = _seconds(statistics.median_and_p95(name))
         msg.stages.append(StageTime(name=name, median=median_s, p95=p95_s))
     return msg
 
 
-def _seconds(window_ms: Window) -> tuple[float, float]:
-    median_ms, p95_ms = window_ms.median_and_p95()
-    return 1e-3 * median_ms, 1e-3 * p95_ms
+def _seconds(pair_ms: tuple[float, float]) -> tuple[float, float]:
+    return 1e-3 * pair_ms[0], 1e-3 * pair_ms[1]
 
 
 def _fill_scale(msg: Any, report: ScaleReport | None) -> None:
