@@ -65,6 +65,7 @@ REAL = {
     'Kinect': calibration(518.86, 519.47, 324.58, 252.74, 640, 480, d=(0.2, -0.5, 0.002, 0.001)),
     'webcam': calibration(580.47, 576.63, 315.27, 247.47, 640, 480, p=587.7,
                           d=(0.1345, -0.3119, 0.0023, 0.0031, 0.0)),
+    'PAL, 768 x 576 in 704 columns': calibration(770.0, 840.0, 351.5, 287.5, 704, 576),
     'telephoto': calibration(9000.0, 9000.0, 960.0, 540.0, 1920, 1080),
     'binned': calibration(500.0, 500.0, 319.5, 239.5, 640, 480, binning_x=2, binning_y=2),
     'a corner of the sensor': calibration(
@@ -166,6 +167,12 @@ DOUBTFUL = {
     ),
     'only one side scaled': (
         calibration(500.0, 1000.0, 320.0, 240.0, 640, 480), 'not square',
+    ),
+    '1280 x 720 scaled by sides, images of 640 x 480 cut out': (
+        calibration(450.0, 600.0, 319.5, 239.5, 640, 480), 'not square',
+    ),
+    '1280 x 800 scaled by sides, images of 1280 x 720 cut out': (
+        calibration(900.0, 810.0, 639.5, 359.5, 1280, 720), 'not square',
     ),
     'nearly everything in view': (
         calibration(60.0, 60.0, 320.0, 240.0, 640, 480), 'unusual field of view, 159',

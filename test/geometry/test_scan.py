@@ -124,3 +124,26 @@ def test_the_scan_of_a_tilted_camera_is_level(pitch_deg, roll_deg):
 def test_a_camera_that_looks_straight_down_has_no_scan():
     with pytest.raises(ValueError, match='straight up or down'):
         BandScan.from_rays(RAYS, up=(0.0, 0.0, -1.0))
+
+
+def test_a_lens_that_sees_nothing_in_the_middle_column_has_a_scan_of_the_others():
+    """A region of interest: 46 columns from 80 degrees off the axis to 26."""
+    columns, rows = np.meshgrid(np.arange(100), np.arange(60))
+    x, y = (columns - 130.0) / 55.0, (rows - 30.0) / 55.0  # equidistant, f = 55 px
+    angle = np.hypot(x, y)
+    along = np.where(angle < math.radians(80.0), np.tan(np.minimum(angle, 1.5)) / angle, np.nan)
+    seen = np.stack((x * along, y * along), axis=-1).astype(np.float32)
+    assert np.isnan(seen[:, 50]).all()
+    assert np.isfinite(seen[30, 99]).all()
+    scan = BandScan.from_rays(seen)
+    ranges_m = scan.ranges(np.full((60, 100), 3.0, np.float32), range_min_m=0.1, range_max_m=100)
+    known = angles(scan)[np.isfinite(ranges_m)]
+    assert known.size > 40
+    assert known.min() == pytest.approx(31.0 / 55.0, abs=0.01)
+    assert known.max() == pytest.approx(math.radians(79.5), abs=0.02)
+    np.testing.assert_allclose(ranges_m[np.isfinite(ranges_m)], 3.0 / np.cos(known), rtol=0.1)
+
+
+def test_a_camera_without_rays_has_no_scan_and_the_reason_is_named():
+    with pytest.raises(ValueError, match='no scan: too few pixels of this camera have a ray'):
+        BandScan.from_rays(np.full((60, 100, 2), np.nan, np.float32))

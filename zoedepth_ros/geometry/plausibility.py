@@ -31,7 +31,9 @@ OFF_CENTER = 0.12
 """Largest plausible distance of the principal point from the centre, as a share of the side; 16:9
 cut out of 4:3, without a region of interest, moves it by 0.167, 4:3 for 16:9 by 0.125."""
 
-UNEQUAL_FOCAL = 1.5  # ratio of fx and fy
+UNEQUAL_FOCAL = 1.105
+"""Largest plausible ratio of fx and fy: analogue video has pixels of up to 1.1, and 16:9 squeezed
+into 16:10 has 1.11, into 4:3 1.33."""
 SAME, SIMILAR, REMOTE = 1.25, 1.9, 5.0
 """Largest plausible ratio of the focal lengths in P and K: undistorted, distorted, fisheye."""
 

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from zoedepth_ros.geometry.filters import BEYOND_LIMIT_M, nearest_range
 from zoedepth_ros.geometry.ground import quarter_turns
 
+NO_RAYS = 'no scan: too few pixels of this camera have a ray'
+
 Up = tuple[float, float, float]
 """Unit vector away from the ground, in the camera frame."""
 
@@ -59,8 +61,8 @@ class BandScan:
 
         rays: (H, W, 2) x/z and y/z.  band_rows: number of rows about the optical axis, clipped to
         the image; columns of a camera on its side.  up: unit vector in the camera frame.  Raises
-        ValueError for an empty band, an image with fewer than two columns, and a camera that looks
-        straight up or down.
+        ValueError for an empty band, an image with fewer than two columns, one with fewer than two
+        rays in the row next to the axis, and a camera that looks straight up or down.
         """
         turns = quarter_turns(up)
         rays = np.rot90(rays, turns)
@@ -70,7 +72,12 @@ class BandScan:
                 f'expected a band of 1 or more rows of an image of 2 or more columns, got '
                 f'{band_rows} rows of {width} x {height} px'
             )
-        center_row = int(np.nanargmin(np.abs(rays[:, width // 2, 1 - turns % 2])))
+        known = np.isfinite(rays[..., 0])
+        usable = np.flatnonzero(known.any(axis=0))
+        if not usable.size:
+            raise ValueError(NO_RAYS)
+        column = usable[np.argmin(np.abs(usable - width // 2))]  # of a lens that sees less
+        center_row = int(np.nanargmin(np.abs(rays[:, column, 1 - turns % 2])))
         first_row = max(0, center_row - band_rows // 2)
         band = rays[first_row : center_row - band_rows // 2 + band_rows].astype(np.float64)
         forward, left = flat_axes(np.array(up, np.float64))
@@ -80,6 +87,8 @@ class BandScan:
         right = -(directions @ left) / ahead
         middle = np.arctan(right[center_row - first_row])
         middle = middle[np.isfinite(middle)]
+        if middle.size < 2:
+            raise ValueError(NO_RAYS)
         increment = float(np.diff(middle).min())
         count = int(np.ceil((middle[-1] - middle[0]) / increment - 1e-6)) + 1
         angles = -np.linspace(middle[-1], middle[0], count)  # from the right to the left
@@ -182,7 +191,7 @@ class HeightScan:
         angles = np.arctan2(aside, ahead)
         known = np.isfinite(angles)
         if not known.any():
-            raise ValueError('no pixel of this camera has a ray')
+            raise ValueError(NO_RAYS)
         upright = np.rot90(angles, quarter_turns(up))
         row = upright[len(upright) // 2]
         steps = np.abs(np.diff(row[np.isfinite(row)]))
