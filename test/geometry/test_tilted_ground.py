@@ -108,6 +108,28 @@ def test_a_pitch_that_was_configured_wrong_is_reported(configured_deg):
         assert math.degrees(fit.other.pitch_rad) == pytest.approx(-32, abs=4.0)
 
 
+@pytest.mark.parametrize('noise', [0.0, 0.01, 0.02])
+@pytest.mark.parametrize(
+    ('room', 'pitch_deg', 'roll_deg', 'wrong_deg'),
+    [('room', -35, 15, (3, 2)), ('room', -5, -18, (3, -2)), ('corridor', -45, -19, (-3, 2)),
+     ('corridor', -27, 15, (3, -2)), ('yard', -7, -9, (-3, -2)), ('yard', -49, 19, (3, 2))],
+)  # fmt: skip
+def test_angles_that_were_configured_wrong_by_three_degrees_are_reported(
+    room, pitch_deg, roll_deg, wrong_deg, noise
+):
+    """They cost up to 12 % of the height, and turn a distant floor into obstacles."""
+    wrong = up_of(pitch_deg + wrong_deg[0], roll_deg + wrong_deg[1])
+    found = list(fits(room, pitch_deg, roll_deg, noise, up=wrong, tolerance_rad=0.0))
+    others = [fit.other for fit in found if fit.other is not None]
+    assert len(others) >= 4
+    angles_deg = np.degrees([(ground.pitch_rad, ground.roll_rad) for ground in others])
+    np.testing.assert_allclose(np.median(angles_deg, axis=0), [pitch_deg, roll_deg], atol=1.5)
+    right = fits(
+        room, pitch_deg, roll_deg, noise, up=up_of(pitch_deg, roll_deg), tolerance_rad=0.0
+    )
+    assert [fit.other for fit in right] == [None] * len(SEEDS)
+
+
 @pytest.mark.parametrize('tolerance_deg', [1.0, 3.0])
 def test_noise_that_tilts_the_floor_out_of_a_narrow_tolerance_leaves_the_configured_direction(
     tolerance_deg,

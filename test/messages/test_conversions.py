@@ -66,6 +66,28 @@ def test_colours_come_out_as_red_green_blue_with_and_without_padding(convert, en
         assert rgb.tolist() == [[[10, 20, 30], [10, 20, 30], [0, 0, 0]]] * 2
 
 
+@pytest.mark.parametrize(
+    ('encoding', 'width', 'step', 'text'),
+    [
+        ('mono8', 640, 1280, 'rows of 640 px mono8 have 2 times the bytes'),  # mono16 or yuv422
+        ('mono8', 640, 1920, 'have 3 times'),  # rgb8
+        ('bayer_rggb8', 320, 640, 'have 2 times'),  # bayer_rggb16
+        ('mono8', 640, 640, ''),
+        ('mono8', 640, 1024, ''),  # padded
+        ('mono8', 128, 512, ''),  # as GPUs pad
+        ('rgb8', 640, 2048, ''),
+        ('nv12', 640, 640, ''),
+    ],
+)
+def test_rows_with_the_bytes_of_another_encoding_are_reported(encoding, width, step, text):
+    reader, rows = ImageReader(), 6 if encoding == 'nv12' else 4
+    row = bytes(range(100, 116)) * (width * (3 if encoding == 'rgb8' else 1) // 16)
+    msg = message(encoding, 4, width, [row] * rows, step=step)
+    assert reader.rgb(msg).shape == (4, width, 3)
+    found = [doubt for doubt in reader.doubts if 'the bytes that they need' in doubt]
+    assert [text in doubt for doubt in found] == [True] * bool(text)
+
+
 @pytest.mark.parametrize('encoding', ['mono8', '8UC1'])
 def test_grey_becomes_three_equal_channels(convert, encoding):
     rgb = rgb_of(message(encoding, 1, 3, [bytes([0, 100, 255])], step=8), convert)

@@ -271,3 +271,32 @@ def test_a_resumed_sequence_continues_with_the_same_numbers():
 def test_curve_needs_a_sensor_of_many_points(source):
     with pytest.raises(ValueError, match=f'scale.shape curve needs .* got {source}'):
         settings_from({'scale.source': source, 'scale.shape': 'curve'})
+
+
+@pytest.mark.parametrize(
+    ('unit', 'text'),
+    [(1000.0, '1e+03 times the depth'), (100.0, 'in metres?'), (4.0, 'range is 4, which is unu')],
+)
+def test_a_reference_in_another_unit_than_metres_is_reported(unit, text):
+    """Depth of 2 m beside a range finder that measures the same in millimetres or feet."""
+    assert text in notices_beside(2.0 * unit)['scale']
+    assert 'scale' not in notices_beside(2.0 * 1.2)
+
+
+def notices_beside(range_m):
+    """Return the notices of a pipeline that sees 2 m, where a sensor of 60 points reports range_m.
+
+    The sensor is compared with depth as it is published, ten times.
+    """
+
+    def compare(depth_m, camera):
+        return pairs_at_points(np.tile((0.0, 0.0, range_m), (60, 1)), depth_m, camera.model)
+
+    predictor = FakePredictor(2.0, heads=('indoor',))
+    pipeline = CameraPipeline.of(predictor, settings_from({'scale.source': 'range'}))
+    camera = Camera(CameraModel(Intrinsics(8.0, 8.0, 3.5, 2.5, 8, 6)))
+    rgb = np.zeros((6, 8, 3), np.uint8)
+    for i in range(10):
+        request = pipeline.prepare(rgb, camera, 0.5 * i, ['depth/image'])
+        list(pipeline.process(request, predictor(rgb), compare=compare))
+    return pipeline.notices

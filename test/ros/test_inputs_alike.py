@@ -258,6 +258,11 @@ DOUBTFUL = {
         {'scale.source': 'height', 'camera.height': '3'},
         'the scale by camera.height is 3.0',
     ),
+    'a scale in per cent': ({'depth.scale': '98'}, 'depth.scale is 98, which is unusual'),
+    'a scale by an unknown height': (
+        {'scale.source': 'height'},
+        'scale.source height needs camera.height',
+    ),
 }
 
 
@@ -298,3 +303,35 @@ def test_what_is_doubtful_about_depth_is_reported_by_all(tmp_path, monkeypatch, 
         main([*command, *(['--overwrite'] if 'bag' in command else [])])
         reported = capsys.readouterr()
         assert text not in reported.out + reported.err
+
+
+@pytest.mark.parametrize(
+    ('name', 'value', 'text'),
+    [
+        ('camera.roll', 3.0, 'camera.roll is 3 rad, 172 degrees: 3 degrees would be 0.0524'),
+        ('camera.roll', -2.0, 'camera.roll is -2 rad, -115 degrees'),
+        ('camera.roll', 2.5, '143 degrees: 2.5 degrees would be 0.0436'),
+        ('camera.roll', 0.7, '40 degrees'),
+        ('camera.pitch', -1.0, 'camera.pitch is -1 rad, -57 degrees: -1 degrees would be -0.0175'),
+        ('camera.pitch_tolerance', 1.0, 'camera.pitch_tolerance is 1 rad, 57 degrees'),
+    ],
+)
+def test_an_angle_that_was_likely_meant_in_degrees_is_reported(name, value, text):
+    """It turns a scan of rows: with a roll of 3 rad the left is on the right."""
+    bench = Bench(subscribed=frozenset({'scan'}), **{'scan.enabled': True, name: value})
+    bench.process()
+    assert any(text in notice for notice in bench.processor.notices)
+    bench.set({name: 0.0})
+    bench.process()
+    assert not any('degrees would be' in notice for notice in bench.processor.notices)
+
+
+@pytest.mark.parametrize(
+    ('name', 'value'),
+    [('camera.roll', 1.5708), ('camera.roll', 3.1416), ('camera.roll', -0.35),
+     ('camera.pitch', -0.785), ('camera.pitch_tolerance', 0.35)],
+)  # fmt: skip
+def test_an_angle_of_a_real_mount_raises_no_doubt(name, value):
+    bench = Bench(subscribed=frozenset({'scan'}), **{'scan.enabled': True, name: value})
+    bench.process()
+    assert not any('degrees would be' in notice for notice in bench.processor.notices)

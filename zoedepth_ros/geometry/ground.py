@@ -32,7 +32,8 @@ STRIP_TILT_RAD, WELL_SEEN = math.radians(4.0), 0.85
 MOST_OF_A_STRIP, LEAST_SHARP_OF_A_STRIP = 0.7, 0.7
 """A plane that is tilted from the expected one, and has less confidence and share of inliers, may
 cut through a strip of floor and a wall: it needs this score per share."""
-DIFFERENT_RAD = math.radians(5.0)
+DIFFERENT_RAD = math.radians(2.5)
+"""Smallest tilt from a trusted direction that contradicts it, where it also fits worse."""
 STEEPEST_RAD = math.radians(67.0)  # a steeper plane, against the expected up, is a wall
 FREE_RAD = math.radians(25.0)  # search range for an unconstrained plane when up is trusted
 TRUSTED_CONFIDENCE = 0.3

@@ -49,6 +49,9 @@ _COLORS = ('rgb', 'bgr')
 MAX_PIXELS = 64 * 10**6
 """Larger images are refused unseen: a few bytes of PNG can ask for gigabytes."""
 
+LONG_ROW_BYTES = 320
+"""Rows of fewer bytes may be padded to twice their length or more, as by GPUs."""
+
 UNKNOWN_ENCODING, DEPTH_IMAGE = 'unknown encoding', 'depth, not an image'
 UNSUPPORTED_FORMAT, DAMAGED = 'unsupported format', 'damaged image'
 LASTING = (UNKNOWN_ENCODING, DEPTH_IMAGE, UNSUPPORTED_FORMAT)
@@ -167,6 +170,7 @@ class ImageReader:
         if name not in ENCODINGS:
             raise _unknown_encoding(f'encoding {name!r}')
         rgb = self._converted(_pixels(msg, ENCODINGS[name]), name, bits, self._convert)
+        self.doubts += _doubts_about_step(msg)
         if rgb.shape[:2] == (msg.height, msg.width):
             return rgb
         return np.ascontiguousarray(rgb[: msg.height, : msg.width])
@@ -327,6 +331,19 @@ def _pixels(msg: Any, encoding: Encoding) -> NDArray[Any]:
         data = np.ascontiguousarray(data).view(order).astype(np.uint16, copy=False)
     channels = (encoding.channels,) if encoding.channels > 1 else ()
     return np.ascontiguousarray(data).reshape(len(data), columns, *channels)
+
+
+def _doubts_about_step(msg: Any) -> tuple[str, ...]:
+    """Return why an encoding may be too narrow, in words: no padding doubles a long row."""
+    encoding = ENCODINGS[msg.encoding]
+    row_bytes = msg.width * encoding.channels * encoding.bits // 8
+    times = msg.step // row_bytes
+    if row_bytes < LONG_ROW_BYTES or times < 2 or msg.step != times * row_bytes:
+        return ()
+    return (
+        f'rows of {msg.width} px {msg.encoding} have {times} times the bytes that they need: is '
+        'the encoding, which the driver sets, wrong (16 bits, yuv422, colours)?',
+    )
 
 
 def image_rows(msg: Any, rows: int, row_bytes: int) -> NDArray[np.uint8]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -62,6 +63,9 @@ OUTDOOR = 'outdoor'
 
 SHAPE_RATE_HZ = 10.0
 """Rate of comparisons while they correct the shape, which changes with the image [Hz]."""
+
+LARGEST_ROLL_RAD = math.radians(30.0)
+"""Largest plausible roll of a camera, upright, on its side or upside down."""
 
 Map = NDArray[np.float32]
 Compare = Callable[[Map, Camera], DepthPairs]
@@ -399,6 +403,25 @@ class CameraPipeline(Resumable):
         return self._scaling.report(self._clouds.ground_segmentation.ground, note)
 
     @property
+    def scale_notice(self) -> str:
+        """What is doubtful about the scale, or why it cannot be estimated; '' for nothing."""
+        at, scale = self.settings, self.scale.state
+        if at.scale_source == 'height' and at.camera_height_m <= 0.0:
+            return 'scale.source height needs camera.height, which is 0: no scale is estimated'
+        compares = at.scale_source not in ('off', 'height')
+        found = [self.motion_notice, self._scaling.notice if compares else '']
+        known = {'depth.scale': at.depth_scale}
+        if scale.confidence > 0.0 and at.scale_source != 'height':  # see ground_notice
+            name = 'scale.file' if at.scale_source == 'off' else f'scale.source {at.scale_source}'
+            known[f'the scale by {name}'] = scale.target
+        found += [
+            f'{name} is {value:.3g}, which is unusual: is it a factor on metres?'
+            for name, value in known.items()
+            if is_unusual(value, by_height=False)
+        ]
+        return '; '.join(filter(None, found))
+
+    @property
     def motion_notice(self) -> str:
         """Why scale.source motion cannot work, in words; '' if it can."""
         if self.settings.scale_source != 'motion' or self._motion.has_pose:
@@ -423,11 +446,21 @@ class CameraPipeline(Resumable):
         """What is doubtful about the outputs of the latest image, by subject, in words."""
         found = {
             'ground': self.ground_notice,
-            'scale.source': self.motion_notice,
+            'scale': self.scale_notice,
+            'angles': self._angles_notice,
             'depth.min': self._range_notice,
             'scan': self._clouds.scan_notice,
         }
         return {subject: text for subject, text in found.items() if text}
+
+    @property
+    def _angles_notice(self) -> str:
+        at = self.settings
+        angles_rad = {'camera.pitch_tolerance': at.camera_pitch_tolerance_rad}
+        if self._clouds.ground_segmentation.measured_up is None:
+            angles_rad['camera.pitch'] = at.camera_pitch_rad
+            angles_rad['camera.roll'] = at.camera_roll_rad
+        return _likely_degrees(angles_rad)
 
     @property
     def assumption(self) -> str:
@@ -456,3 +489,19 @@ def _why_nothing_is_in_range(at: PipelineSettings, head: str, range_m: float) ->
     if 0.0 < at.cloud_max_range_m <= at.depth_min_m:
         return f'no points: {least} cloud.max_range {at.cloud_max_range_m:.3g} m'
     return ''
+
+
+def _likely_degrees(angles_rad: Mapping[str, float]) -> str:
+    """Return which angles may have been meant in degrees, in words; '' for none.
+
+    These are whole numbers, and a roll far from a multiple of 90 degrees.
+    """
+    found = []
+    for name, rad in angles_rad.items():
+        off_rad = abs(math.remainder(rad, 0.5 * math.pi)) if name == 'camera.roll' else 0.0
+        if rad != 0.0 and (rad.is_integer() or off_rad > LARGEST_ROLL_RAD):
+            found.append(
+                f'{name} is {rad:g} rad, {math.degrees(rad):.0f} degrees: {rad:g} degrees would '
+                f'be {math.radians(rad):.4f}'
+            )
+    return '; '.join(found)

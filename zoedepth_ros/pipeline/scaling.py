@@ -161,6 +161,8 @@ class Scaling(Resumable, holds=(DepthShape,)):
         self._few: deque[float] = deque(maxlen=40)
         self.shape: DepthShape | None = None
         """Factors on depth beyond the one of `factor`; None for nothing."""
+        self.notice = ''
+        """Why the reference gives no scale, in words; '' if it does."""
         self._shaped_s: float | None = None
 
     @property
@@ -232,8 +234,15 @@ class Scaling(Resumable, holds=(DepthShape,)):
             self._few.extend(float(scale) for scale in scales)
             scales = np.array(self._few)
         found = robust_scale(scales, weight=1.0 if len(ratios) >= FEW else 2.0)
-        if len(ratios):
-            self._trackers[self._head].observe(found, now_s)
+        if not len(ratios):
+            return
+        self._trackers[self._head].observe(found, now_s)
+        self.notice = ''
+        if found is None:
+            self.notice = (
+                f'the distances of scale.source are {np.median(scales):.3g} times the depth, not '
+                f'{LOWEST_SCALE:g} to {HIGHEST_SCALE:g}, and are ignored: are they in metres?'
+            )
 
     def observe_shape(self, pairs: DepthPairs, size: tuple[int, ...], now_s: float) -> None:
         """Correct the shape by depth of another sensor; without its points the shape fades.
