@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from processor_bench import Bench
 from sensor_msgs.msg import LaserScan, PointCloud2, PointField, Range
 from std_msgs.msg import Header
 
@@ -239,3 +240,39 @@ def test_only_as_many_earlier_points_as_a_shape_lacks_are_used():
     pairs = driven_past((5.0, points), (5.5, points))
     assert np.isclose(pairs.true_m, 3.0).sum() == 256
     assert np.isclose(pairs.true_m, 2.5).sum() == 300 - 256
+
+
+@pytest.mark.parametrize(
+    ('msg_header', 'image_header', 'text'),
+    [
+        (header(sec=9), header(), 'its stamps are 4 s from those of the images'),
+        (header(sec=0), header(), 'its stamps are -5 s'),  # a driver without stamps
+        (header('lidar'), header(), "no transform from 'lidar' to 'camera' in TF"),
+        (header('/camera'), header(), "no transform from '/camera' to 'camera' in TF"),
+    ],
+)
+@pytest.mark.parametrize('source', ['scan', 'range'])
+def test_a_reference_that_cannot_be_compared_is_reported(source, msg_header, image_header, text):
+    def message(header):
+        if source == 'scan':
+            return LaserScan(header=header, range_max=9.0, ranges=[2.0], angle_increment=0.1)
+        return Range(header=header, range=2.0, max_range=9.0, field_of_view=0.1)
+
+    node = FakeNode()
+    references = References(node, source, Transforms(OneTransform()))
+    depth_m = np.full((48, 64), 2.0, np.float32)
+    for _ in range(3):
+        assert references.notice == ''
+        node.hear(message(msg_header))
+        assert not len(references.pairs(image_header, depth_m, CAMERA).ratios)
+    assert text in references.notice
+    assert references.notice.startswith(f'reference/{source} is not compared with depth')
+    node.hear(message(header('base')))
+    references.pairs(header(), depth_m, CAMERA)
+    assert references.notice == ''
+
+
+def test_the_notice_of_a_reference_is_one_of_the_node():
+    bench = Bench()
+    bench.processor.follow(bench.camera, SimpleNamespace(notice='reference/scan is not compared'))
+    assert 'reference/scan is not compared' in bench.processor.notices

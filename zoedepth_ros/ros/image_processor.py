@@ -207,6 +207,8 @@ class ImageProcessor:
             yield f'{known.reading.text}: set camera.rectified'
         if self._lacks_up:
             yield f'no transform to {at.camera_base_frame} in TF: camera.pitch is used instead'
+        if self._references is not None:
+            yield self._references.notice
         notices = pipeline.notices
         if at.scan_enabled:
             yield self._messages.scan_frame.notice

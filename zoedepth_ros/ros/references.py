@@ -30,6 +30,9 @@ MAX_APART_S = 0.2
 KEEP_S = 1.0
 """For how long points are used again while the camera moves [s]."""
 
+LEAST_REJECTED = 3
+"""Messages in a row that could not be compared, from which on this is reported."""
+
 MAX_POINTS = 2000
 WARN_AGAIN_S = 10.0
 
@@ -44,6 +47,7 @@ class References:
         """
         self._node, self._transforms = node, transforms
         self._msg: Any = None
+        self._rejected, self._reason = 0, ''
         self._clouds: list[tuple[float, NDArray[np.float64]]] = []
         """Stamp [s] and points in the fixed frame (n, 3) [m], the newest first."""
         topic, kind = TOPICS[source]
@@ -59,6 +63,17 @@ class References:
         """Unsubscribe."""
         self._node.destroy_subscription(self._subscription)
 
+    @property
+    def notice(self) -> str:
+        """Why the latest messages were not compared with depth, in words; '' if one was."""
+        if self._rejected < LEAST_REJECTED:
+            return ''
+        return f'{self._subscription.topic_name} is not compared with depth: {self._reason}'
+
+    def _note(self, reason: str = '') -> None:
+        """Note why a message was not compared; '' if it was."""
+        self._rejected, self._reason = self._rejected + 1 if reason else 0, reason
+
     def pairs(
         self, header: Any, depth_m: NDArray[np.float32], camera: Camera, *, fixed: str = ''
     ) -> DepthPairs:
@@ -70,7 +85,13 @@ class References:
         """
         msg, self._msg = self._msg, None
         eye = self._transforms.pose(fixed, header.frame_id, header.stamp) if fixed else None
-        if msg is None or abs(seconds(msg.header.stamp) - seconds(header.stamp)) > MAX_APART_S:
+        apart_s = 0.0 if msg is None else seconds(msg.header.stamp) - seconds(header.stamp)
+        if abs(apart_s) > MAX_APART_S:
+            self._note(
+                f'its stamps are {apart_s:.3g} s from those of the images, expected at most '
+                f'{MAX_APART_S} s'
+            )
+        if msg is None or abs(apart_s) > MAX_APART_S:
             return NO_PAIRS if eye is None else self._pairs_of_kept(header, eye, depth_m, camera)
         frames = msg.header.frame_id, header.frame_id, header.stamp
         if isinstance(msg, Range):
@@ -79,9 +100,10 @@ class References:
         points_m = points_m[:: max(1, len(points_m) // MAX_POINTS)]
         sensor = self._transforms.pose(fixed, frames[0], msg.header.stamp) if fixed else None
         if sensor is not None and eye is not None:
+            self._note()
             self._clouds.insert(0, (seconds(msg.header.stamp), sensor.to_fixed(points_m)))
             return self._pairs_of_kept(header, eye, depth_m, camera)
-        there_m = self._transforms.transform_points(points_m, *frames)
+        there_m = self._transformed(points_m, frames)
         if there_m is None:
             return NO_PAIRS
         return pairs_at_points(there_m, depth_m, camera.model)
@@ -108,13 +130,20 @@ class References:
         if not msg.min_range <= msg.range <= msg.max_range:
             return NO_PAIRS
         axis_m = np.array([[0, 0, 0], [1, 0, 0]], np.float32)
-        ends_m = self._transforms.transform_points(axis_m, *frames)
+        ends_m = self._transformed(axis_m, frames)
         if ends_m is None:
             return NO_PAIRS
         x, y, z = (float(part) for part in ends_m[1] - ends_m[0])
         half_rad = 0.5 * float(msg.field_of_view)
         ratio = ratio_in_cone(float(msg.range), (x, y, z), half_rad, depth_m, camera.rays())
         return DepthPairs(ratio, np.ones_like(ratio), np.full((len(ratio), 2), np.nan))  # no pixel
+
+    def _transformed(self, points_m: Points, frames: tuple[str, str, Any]) -> Points | None:
+        """Return points (n, 3) in the frame of the camera; None without a transform."""
+        found = self._transforms.transform_points(points_m, *frames)
+        lacking = f"no transform from '{frames[0]}' to '{frames[1]}' in TF"
+        self._note(lacking if found is None else '')
+        return found
 
     def _cloud(self, msg: Any) -> Points:
         try:
