@@ -75,18 +75,57 @@ def test_points_of_another_sensor_correct_the_scale_while_it_runs(peer, start):
     expected_m = pytest.approx(3.0, rel=0.03)  # the scale approaches it over several images
 
     def say():
-        msg = PointCloud2(height=1, width=len(wall), point_step=12, row_step=12 * len(wall))
-        msg.header.stamp, msg.header.frame_id = peer.now(), 'camera_optical'
-        msg.fields = [
-            PointField(name=name, offset=4 * i, datatype=PointField.FLOAT32, count=1)
-            for i, name in enumerate('xyz')
-        ]
-        msg.data = array.array('B', wall.tobytes())
-        reference.publish(msg)
+        reference.publish(cloud_of(wall, peer.now()))
         return depth and np.frombuffer(depth.last.data, np.float32)[0] == expected_m
 
     peer.send_until(say)
     peer.node.destroy_publisher(reference)
+
+
+def cloud_of(points_m, stamp):
+    msg = PointCloud2(height=1, width=len(points_m), point_step=12, row_step=12 * len(points_m))
+    msg.header.stamp, msg.header.frame_id = stamp, 'camera_optical'
+    msg.fields = [
+        PointField(name=name, offset=4 * i, datatype=PointField.FLOAT32, count=1)
+        for i, name in enumerate('xyz')
+    ]
+    msg.data = array.array('B', points_m.astype(np.float32).tobytes())
+    return msg
+
+
+def test_points_of_several_messages_correct_the_shape_where_tf_knows_the_odometry(peer, start):
+    tf2_msgs = pytest.importorskip(
+        'tf2_msgs.msg', reason='tf2_ros is not among the wheels of PyPI'
+    )
+    pytest.importorskip('tf2_ros')
+    parameters = {'scale.source': 'points', 'scale.shape': 'curve', 'scale.max_rate': 0.001}
+    start({**parameters, 'cloud.rate': 0.0}, **FLOOR)
+    static = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    tf = peer.node.create_publisher(tf2_msgs.TFMessage, '/tf_static', static)
+    msg = TransformStamped(child_frame_id='camera_optical')
+    msg.header.frame_id = 'odom'
+    tf.publish(tf2_msgs.TFMessage(transforms=[msg]))
+    depth = peer.subscribe(Image, '/depth/image')
+    reference = peer.node.create_publisher(PointCloud2, '/reference/points', 5)
+    random = np.random.default_rng(0)
+    fx, fy, cx, cy = FLOOR['camera']
+
+    def say():
+        """Send 20 points of a floor 1.3 m below: fewer than a shape needs."""
+        rays = np.ones((20, 3))
+        rays[:, 0] = (random.uniform(0, 63, 20) - cx) / fx
+        rays[:, 1] = (random.uniform(12, 47, 20) - cy) / fy
+        points_m = rays * (1.3 / (rays @ FLOOR['plane'][:3]))[:, None]
+        reference.publish(cloud_of(points_m, peer.now()))
+        if not depth:
+            return False
+        found_m = np.frombuffer(depth.last.data, np.float32).reshape(48, 64)[40, 32]
+        below = (40 - cy) / fy * math.cos(0.3) + math.sin(0.3)
+        return found_m == pytest.approx(1.3 / below, rel=0.02)
+
+    peer.send_until(say)
+    for publisher in (reference, tf):
+        peer.node.destroy_publisher(publisher)
 
 
 def test_without_the_transform_the_pitch_parameter_holds_and_that_is_reported(peer, start):
