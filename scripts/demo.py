@@ -205,6 +205,7 @@ def make_environment(out: Path) -> dict[str, str]:
     domain = str(reserve_domain())
     log(f'ROS domain {domain}, this machine only')
     return {
+        'ZOEDEPTH_MEASURE': '0',  # no seconds for it at the first start
         **os.environ,
         **native_environment(os.environ),
         'ROS_DOMAIN_ID': domain,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from os import PathLike, fspath
 from pathlib import Path
 from types import MappingProxyType
@@ -14,7 +15,8 @@ from zoedepth_ros.inference.preprocess import make_preprocessing
 from zoedepth_ros.inference.result import AUTO, BatchPredictor
 from zoedepth_ros.inference.runtimes.cuda_graphs import CudaGraphs
 from zoedepth_ros.inference.runtimes.exported import TORCH, backend_of, open_exported
-from zoedepth_ros.inference.runtimes.optimize import check_optimization, optimize
+from zoedepth_ros.inference.runtimes.openvino_network import with_openvino
+from zoedepth_ros.inference.runtimes.optimize import OptimizedNetwork, check_optimization, optimize
 from zoedepth_ros.inference.uncertainty import UncertaintyMaps, read_maps
 from zoedepth_ros.model.config import ModelConfig
 from zoedepth_ros.model.presets import preset
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 RANDOM = 'random'
 RANDOM_WARNING = 'random weights: not depth'
 _SEED = 0
+_MEASURE = 'ZOEDEPTH_MEASURE'
 
 
 def build_predictor(
@@ -44,6 +47,7 @@ def build_predictor(
     optimization: str = AUTO,
     network_height: int = 0,
     network_width: int = 0,
+    may_measure: bool = True,
 ) -> TorchPredictor:
     """Build a predictor.
 
@@ -53,8 +57,10 @@ def build_predictor(
     optimization: auto is the fastest execution mode without a compiler, measured once on a CPU
     (seconds), packed does not measure, compile runs torch.compile at the first image (minutes),
     off runs the reference network.  network_height, network_width:
-    size of the network input [px], 0 for that of the model.  Raises ValueError for an invalid
-    choice, before anything is fetched or built, and the errors of `fetch` and `load_weights`.
+    size of the network input [px], 0 for that of the model.  may_measure: False uses earlier
+    measurements only; with the environment variable ZOEDEPTH_MEASURE=0 neither counts.  Raises
+    ValueError for an invalid choice, before anything is fetched or built, and the errors of
+    `fetch` and `load_weights`.
     """
     config = preset(model)
     check_optimization(optimization)
@@ -71,11 +77,22 @@ def build_predictor(
             f"{size[0]} x {size[1]} only: use 'metric'"
         )
     loaded = build_network(config, fspath(weights) if weights else '')
-    cache = weights_folder() / 'compiled'
+    modes_dir = None if os.environ.get(_MEASURE) == '0' else weights_folder()
+
+    def optimized() -> OptimizedNetwork:
+        return optimize(
+            loaded.network, level, where, optimization, weights_folder() / 'compiled',
+            size=size, modes_dir=modes_dir, may_measure=may_measure,
+        )  # fmt: skip
+
+    fixed = optimization == AUTO and where.type == 'cpu' and preprocessing == 'metric'
     with named_failures(where):
-        network = optimize(
-            loaded.network, level, where, optimization, cache, size=size, modes_dir=cache.parent
-        )
+        if modes_dir is not None and fixed and weights != RANDOM:
+            network = with_openvino(
+                loaded.network, optimized, level, size, modes_dir, may_measure=may_measure
+            )
+        else:
+            network = optimized()
     cuda = CudaGraphs(where) if where.type == 'cuda' else None
     return TorchPredictor(
         network,

@@ -19,8 +19,8 @@ from zoedepth_ros.build import LoadedNetwork
 from zoedepth_ros.cli.main import main
 from zoedepth_ros.export import onnx as onnx_export
 from zoedepth_ros.export.check import DeviationError, check_file
-from zoedepth_ros.export.graph import FixedGraph
 from zoedepth_ros.export.onnx import export_onnx
+from zoedepth_ros.model.fixed_graph import FixedGraph
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import create_model
 

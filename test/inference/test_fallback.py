@@ -435,3 +435,19 @@ def test_a_context_lost_in_a_recovery_is_final():
     assert not predictor.recover()
     with pytest.raises(InferenceError, match='out of service'):
         predictor(RGB)
+
+
+def test_only_the_first_network_may_measure_its_execution_mode():
+    """Later ones are built while images arrive."""
+    hardware, allowed = Hardware(), []
+
+    def make(settings):
+        allowed.append(settings.may_measure)
+        return hardware.make(settings)
+
+    predictor = FallbackPredictor(make, settings_from({}).predictor, lambda text: None)
+    hardware.cuda = False
+    fail_once(predictor, DeviceLost)
+    predictor.recover()
+    fail_once(predictor, InferenceError)
+    assert allowed == [True, False, False]

@@ -228,7 +228,7 @@ def test_heads_may_share_what_the_other_outputs_do_not_need(tmp_path):
     parsed = onnx.parser.parse_model(text)
     parsed.metadata_props.add(key='head', value='a,b,c')
     onnx.save(parsed, tmp_path / 'net.onnx')
-    library = openvino_runtime._library()
+    library = openvino_runtime.import_openvino()
     model = library.Core().read_model(tmp_path / 'net.onnx')
     _, heads = cut(model, ('a', 'b', 'c'), library, 'fp32')
     assert [len(head.inputs) for head in heads] == [1, 2, 1]  # two; two and r; other

@@ -85,3 +85,13 @@ def test_a_runtime_that_computes_something_else_is_refused_with_the_numbers(tmp_
     factor = 1.02
     with pytest.raises(DriftError, match=r'depth_m_outdoor of .* mean difference 2\.00%'):
         make_predictor(settings)
+
+
+def test_a_fallback_in_torch_is_built_without_measuring(monkeypatch):
+    found = []
+    monkeypatch.setattr(
+        'zoedepth_ros.build.build_predictor', lambda *_, **options: found.append(options)
+    )
+    for allowed in (True, False):
+        make_predictor(replace(ONNX, backend='torch', weights='', may_measure=allowed))
+    assert [options['may_measure'] for options in found] == [True, False]

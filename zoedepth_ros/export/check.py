@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from zoedepth_ros.export.graph import FixedGraph
 from zoedepth_ros.export.options import MAX_DEVIATION
 from zoedepth_ros.inference.check_images import export_images
 from zoedepth_ros.inference.runtimes.agreement import (
@@ -24,6 +23,7 @@ from zoedepth_ros.inference.runtimes.agreement import (
 from zoedepth_ros.inference.runtimes.exported import to_network
 from zoedepth_ros.inference.runtimes.onnx_runtime import open_session
 from zoedepth_ros.inference.runtimes.session import Maps, Session
+from zoedepth_ros.model.fixed_graph import FixedGraph
 
 COMPARISON = 'check'
 """Key of the metadata with the comparison, as JSON: image -> output -> [mean difference,

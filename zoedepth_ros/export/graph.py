@@ -1,61 +1,10 @@
-"""The network as a graph with a fixed input size, for export."""
+"""What is exported: heads, names, and the nodes that stay in float32."""
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
-
-from zoedepth_ros.model.zoedepth import ZoeDepth
-
 INPUT = 'image'
 BOTH = 'both'
-_HALVED = ('network.backbone', 'network.decoder')
-
-
-class FixedGraph(nn.Module):
-    """One or all heads of a network for images of one size, without data-dependent control flow.
-
-    Position biases, which depend on the size alone, are constants.
-    """
-
-    def __init__(self, network: ZoeDepth, heads: tuple[str, ...], size: tuple[int, int]) -> None:
-        """size: height and width of the input [px].  Raises ValueError for an invalid size."""
-        super().__init__()
-        self.network = network
-        self.heads = heads
-        self.size = size
-        self.prepared = network.prepare(*size)
-
-    @property
-    def output_names(self) -> tuple[str, ...]:
-        """Names of the outputs; with several heads, those of a head end with its name."""
-        several = len(self.heads) > 1
-        maps = [
-            f'{name}_{head}' if several else name
-            for head in self.heads
-            for name in ('depth_m', 'uncertainty_m')
-        ]
-        router = ('router_logits',) if self.network.router is not None else ()
-        return (*maps, 'relative_depth', *router)
-
-    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        """Return the outputs (1, 1, H, W), then (1, heads of the network), of image (1, 3, H, W).
-
-        image: normalised with mean 0.5 and standard deviation 0.5.
-        """
-        features = self.network.encode(image, self.prepared)
-        outputs: list[Tensor] = []
-        for head in self.heads:
-            prediction = self.network.decode(features, head)
-            outputs += [prediction.depth_m, prediction.uncertainty_m]
-        outputs.append(features.relative_depth)
-        if self.network.router is not None:
-            outputs.append(self.network.route(features))
-        return tuple(outputs)
-
-    def example(self) -> Tensor:
-        """Return a grey image (1, 3, H, W)."""
-        return torch.zeros(1, 3, *self.size)
+_HALVED = ('network.backbone', 'network.decoder')  # modules of FixedGraph
 
 
 def must_be_float32(scopes: str) -> bool:

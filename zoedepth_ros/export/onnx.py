@@ -17,13 +17,14 @@ import torch
 
 from zoedepth_ros.build import LoadedNetwork
 from zoedepth_ros.export.check import CheckReport, check_file
-from zoedepth_ros.export.graph import INPUT, FixedGraph, chosen_heads, must_be_float32
+from zoedepth_ros.export.graph import INPUT, chosen_heads, must_be_float32
 from zoedepth_ros.export.options import FLOAT32_PREFIX, MAX_DEVIATION, OPSET, require_libraries
 from zoedepth_ros.files import json_text, named_write_errors
 from zoedepth_ros.inference.check_images import export_images
 from zoedepth_ros.inference.runtimes.agreement import reference
 from zoedepth_ros.inference.runtimes.exported import to_network
 from zoedepth_ros.inference.uncertainty import KEY, content_of
+from zoedepth_ros.model.fixed_graph import FixedGraph
 
 ONE_FILE_BYTES = 1_500_000_000
 """Size above which constants are stored in a second file; protobuf is limited to 2 GiB."""

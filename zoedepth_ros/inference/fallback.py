@@ -63,6 +63,10 @@ class PredictorSettings:
     pad_input: bool
     """Whether to preprocess images as the original `infer` does (padding, aspect ratio kept)."""
 
+    may_measure: bool = True
+    """Whether the execution mode may be measured, which takes seconds; False uses what was
+    measured earlier."""
+
 
 MakePredictor = Callable[[PredictorSettings], BatchPredictor]
 
@@ -114,6 +118,9 @@ class FallbackPredictor:
         self._predictor: BatchPredictor | None = None
         self._size_px: Size = (0, 0)
         self._build_first()
+        # What is built later is built while images arrive.
+        self._configured = replace(configured, may_measure=False)
+        self._settings = replace(self._settings, may_measure=False)
 
     @property
     def preprocess_ms(self) -> float:

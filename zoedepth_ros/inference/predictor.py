@@ -36,6 +36,7 @@ from zoedepth_ros.inference.uncertainty import UncertaintyMaps
 from zoedepth_ros.model.zoedepth import of_images
 
 Result = TypeVar('Result')
+_SINGLE = ('compiled', 'openvino')  # modes for one image at a time
 
 
 class TorchPredictor(SingleImagePredictor):
@@ -92,7 +93,7 @@ class TorchPredictor(SingleImagePredictor):
 
     @property
     def optimization(self) -> str:
-        """The execution mode: 'reference', 'packed', 'fused' or 'compiled'.
+        """The execution mode: 'reference', 'packed', 'fused', 'compiled' or 'openvino'.
 
         ', captured' is appended if it runs as CUDA graphs.
         """
@@ -146,7 +147,8 @@ class TorchPredictor(SingleImagePredictor):
 
         One run needs network inputs of one size.  CUDA graphs need images of one size and one
         head; others are replayed one by one, because launching a batch takes the host longer.
-        A compiled network runs them one by one: a new batch size would be compiled for minutes.
+        A compiled network runs them one by one: a new batch size would be compiled for minutes;
+        so does OpenVINO.
         """
         for rgb, head in zip(images, heads, strict=True):
             check_rgb(rgb)
@@ -184,7 +186,7 @@ class TorchPredictor(SingleImagePredictor):
         self, images: Sequence[NDArray[np.uint8]], heads: Sequence[str], routes: Sequence[bool]
     ) -> list[DepthResult] | None:
         """Predict several images in one run; None if they have to run one by one."""
-        if len(images) < 2 or self._forward.flip_augmentation or self._network.mode == 'compiled':
+        if len(images) < 2 or self._forward.flip_augmentation or self._network.mode in _SINGLE:
             return None
         if self._captured is None:
             return self._run_batch(images, heads, routes)

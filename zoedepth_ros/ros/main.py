@@ -33,6 +33,7 @@ def make_predictor(settings: PredictorSettings) -> BatchPredictor:
         optimization=settings.optimization,
         network_height=settings.network_height,
         network_width=settings.network_width,
+        may_measure=settings.may_measure,
     )
 
 

@@ -13,9 +13,10 @@ import logging
 import os
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,39 +77,62 @@ def cpu_modes(dtype: torch.dtype) -> tuple[CpuMode, ...]:
 
 
 def choose_mode(
-    model: ZoeDepth, precision: str, dtype: torch.dtype, size: tuple[int, int], folder: Path | None
+    model: ZoeDepth,
+    precision: str,
+    dtype: torch.dtype,
+    size: tuple[int, int],
+    folder: Path | None,
+    *,
+    may_measure: bool = True,
 ) -> CpuMode:
     """Return the fastest mode for images of a size [px], as measured now or earlier.
 
-    folder: of the file with earlier measurements; None measures nothing.
+    folder: of the file with earlier measurements; None measures nothing.  may_measure: False uses
+    earlier measurements only.
     """
     modes = {mode.name: mode for mode in cpu_modes(dtype)}
     default, *others = modes.values()
     if folder is None or not others or not _is_worthwhile(model, size):
         return default
-    key, path = _key(model.config.name, precision, size), folder / FILE
-    kept = _read(path).get(key, {})
-    if kept.get('mode') in modes:
-        return modes[kept['mode']]
-    times_ms = block_times_ms(model, dtype, size, tuple(modes.values()))
+    key = measurement_key(model.config.name, precision, size)
+    name = kept_mode(folder, key, tuple(modes))
+    if not name and may_measure:
+        times_ms = block_times_ms(model, dtype, size, tuple(modes.values()))
+        name = fastest(folder, key, default.name, times_ms, 'block')
+    return modes[name or default.name]
+
+
+def kept_mode(folder: Path, key: str, names: Sequence[str]) -> str:
+    """Return the mode that was measured earlier; '' if none of these was."""
+    name = _read(folder / FILE).get(key, {}).get('mode')
+    return name if name in names else ''
+
+
+def fastest(folder: Path, key: str, default: str, times_ms: dict[str, float], what: str) -> str:
+    """Return the fastest mode, and keep it in the folder.
+
+    times_ms: CPU time by mode; {} if there was too little time to measure.  what: was measured,
+    for the log.
+    """
+    path = folder / FILE
     if not times_ms:
         _logger.info(
-            f'execution mode {default.name!r}: other programs left too little time to measure, '
+            f'execution mode {default!r}: other programs left too little time to measure, '
             'so the next start tries again'
         )
         return default
-    fastest = min(times_ms, key=lambda name: times_ms[name])
-    if times_ms[fastest] > _MARGIN * times_ms[default.name]:
-        fastest = default.name
+    name = min(times_ms, key=lambda each: times_ms[each])
+    if times_ms[name] > _MARGIN * times_ms[default]:
+        name = default
     _logger.info(
-        f'execution mode {fastest!r}, measured once for this processor and size: '
-        + ', '.join(f'{name} {ms:.1f} ms' for name, ms in times_ms.items())
-        + f' of CPU time a block; kept in {path}'
+        f'execution mode {name!r}, measured once for this processor and size: '
+        + ', '.join(f'{each} {ms:.1f} ms' for each, ms in times_ms.items())
+        + f' of CPU time per {what}; kept in {path}'
     )
-    entry = {'mode': fastest, 'block_cpu_ms': times_ms, 'date': date.today().isoformat()}
+    entry = {'mode': name, f'{what}_cpu_ms': times_ms, 'date': date.today().isoformat()}
     # Another process may have measured at the same time: the first one counts.
-    kept = _keep(path, key, entry)
-    return modes.get(kept['mode'], modes[fastest])
+    kept = _keep(path, key, entry)['mode']
+    return kept if kept in times_ms else name
 
 
 def block_times_ms(
@@ -124,22 +148,30 @@ def block_times_ms(
     random = torch.Generator().manual_seed(0)
     x = torch.rand(1, tokens, backbone.config.embed_dim, generator=random).to(dtype)
     bias = torch.rand(backbone.config.num_heads, tokens, tokens, generator=random).to(dtype)
-    start_s = time.perf_counter()
-    times_s: dict[str, list[float]] = {}
     with torch.inference_mode():
         blocks = [
             (mode, _block(backbone.blocks[0], dtype, mode), mode.attention.prepared(bias))
             for mode in modes
         ]
-        for number in range(1 + _ROUNDS):
-            for mode, block, prepared in blocks:
-                if time.perf_counter() - start_s > BUDGET_S:
-                    break
-                began_s = time.process_time()
-                block(x, prepared)
-                if number:  # the first one prepares the products
-                    times_s.setdefault(mode.name, []).append(time.process_time() - began_s)
-    enough = all(len(times_s.get(mode.name, ())) >= _FEWEST_ROUNDS for mode in modes)
+        return cpu_times_ms({m.name: partial(block, x, bias) for m, block, bias in blocks})
+
+
+def cpu_times_ms(runs: Mapping[str, Callable[[], object]]) -> dict[str, float]:
+    """Return the least CPU time of each run [ms], measured in turn.
+
+    {} if BUDGET_S ends before each had its share.
+    """
+    start_s = time.perf_counter()
+    times_s: dict[str, list[float]] = {name: [] for name in runs}
+    for number in range(1 + _ROUNDS):
+        for name, run in runs.items():
+            if time.perf_counter() - start_s > BUDGET_S:
+                break
+            began_s = time.process_time()
+            run()
+            if number:  # the first one prepares the products
+                times_s[name].append(time.process_time() - began_s)
+    enough = all(len(values) >= _FEWEST_ROUNDS for values in times_s.values())
     return {name: 1e3 * min(values) for name, values in times_s.items()} if enough else {}
 
 
@@ -159,7 +191,7 @@ def _is_worthwhile(model: ZoeDepth, size: tuple[int, int]) -> bool:
     return 12 * _tokens(backbone, size) * backbone.config.embed_dim**2 > _WORTHWHILE
 
 
-def _key(model: str, precision: str, size: tuple[int, int]) -> str:
+def measurement_key(model: str, precision: str, size: tuple[int, int]) -> str:
     """Name everything that a choice depends on."""
     names = cpuinfo()
     processor = names.get('model name') or platform.machine()

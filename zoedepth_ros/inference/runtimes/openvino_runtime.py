@@ -112,7 +112,7 @@ def open_session(path: Path, device: str, precision: str, threads: int = 0) -> O
     and without OpenVINO.
     """
     try:
-        library = _library()
+        library = import_openvino()
     except ImportError as error:
         raise ValueError(
             f'backend openvino needs OpenVINO (pip install openvino): {error}'
@@ -122,7 +122,7 @@ def open_session(path: Path, device: str, precision: str, threads: int = 0) -> O
     return OpenvinoSession(path, precision, threads, library)
 
 
-def _library() -> Any:
+def import_openvino() -> Any:
     """Import openvino with its telemetry disabled."""
     present = sys.modules.get(_TELEMETRY)
     sys.modules[_TELEMETRY] = None  # type: ignore[assignment]

@@ -59,7 +59,10 @@ class OptimizedNetwork:
     """A network with its execution mode, and a note if that is not the configured one."""
 
     def __init__(self, network: Network, mode: str, note: str = '') -> None:
-        """mode: 'reference', 'packed', 'fused' or 'compiled'.  note: warning, '' for none."""
+        """mode: 'reference', 'packed', 'fused', 'compiled' or 'openvino'.
+
+        note: warning, '' for none.
+        """
         self.network, self.mode, self.note = network, mode, note
         self.config = network.config
         if note:
@@ -129,6 +132,7 @@ def optimize(
     *,
     size: tuple[int, int] | None = None,
     modes_dir: Path | None = None,
+    may_measure: bool = True,
 ) -> OptimizedNetwork:
     """Convert a network and move it to the device; the original is unusable afterwards.
 
@@ -136,7 +140,7 @@ def optimize(
     without a compiler, 'packed' is 'auto' without measuring, 'compile' compiles at the first
     image.  cache_dir: folder for compiled code.  size: height and width of the images to be
     fastest for, by default the model's.  modes_dir: folder of measured modes; None measures
-    nothing.
+    nothing.  may_measure: False uses earlier measurements only.
     """
     dtype = DTYPES[precision]
     model.eval().requires_grad_(False)
@@ -153,7 +157,8 @@ def optimize(
         if missing and not note:
             note = f'no packed weights, the network runs with standard operators: {missing}'
         folder = modes_dir if optimization == AUTO else None
-        chosen = choose_mode(model, precision, dtype, size or model.config.image_size, folder)
+        own_size = size or model.config.image_size
+        chosen = choose_mode(model, precision, dtype, own_size, folder, may_measure=may_measure)
         name = 'packed' if isinstance(chosen.layers, PackedLayers) else 'fused'
         on_cpu = cpu_network(model, dtype, chosen.layers, chosen.attention)
         return OptimizedNetwork(on_cpu, name, note)

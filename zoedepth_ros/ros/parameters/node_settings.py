@@ -119,9 +119,10 @@ class NodeSettings(PipelineSettings):
         'optimization',
         'auto',
         'Execution mode of the network: auto uses the fastest that is ready in seconds; on a CPU '
-        'it is measured once for a processor, model and size and kept in the cache folder. '
-        'packed does not measure, compile compiles the network with torch (minutes at the first '
-        'start; faster on a GPU), off runs the reference implementation.',
+        'it is measured once for a processor, model and size and kept in the cache folder, for '
+        'the smallest networks beside OpenVINO if it is installed. packed does not measure, '
+        'compile compiles the network with torch (minutes at the first start; faster on a GPU), '
+        'off runs the reference implementation.',
         choices=('auto', 'packed', 'off', 'compile'),
         changeable='inactive',
         shared=True,
@@ -292,7 +293,7 @@ class NodeSettings(PipelineSettings):
         return PredictorSettings(**{f.name: getattr(self, f.name) for f in _PREDICTOR_FIELDS})
 
 
-_PREDICTOR_FIELDS = fields(PredictorSettings)
+_PREDICTOR_FIELDS = [f for f in fields(PredictorSettings) if f.name != 'may_measure']
 _FIELD_NAMES = field_names(NodeSettings)
 TABLE: Mapping[str, Parameter] = table_of(NodeSettings)
 TAKEN_NAMES = {name.partition('.')[0] for name in TABLE} | {'image', 'domain', 'reference'}
