@@ -9,6 +9,7 @@ import pytest
 from zoedepth_ros.evaluation.cliff_scores import NOISES, RAMP, EdgeScene, edges_of
 from zoedepth_ros.geometry.ground import Ground, near_ground, up_from_angles
 from zoedepth_ros.geometry.points import depth_to_points
+from zoedepth_ros.pipeline.settings import settings_from
 
 
 def cliffs(place, depths_m, **values):
@@ -188,3 +189,9 @@ def test_the_ground_that_is_looked_up_has_the_camera_s_height():
     assert found.height_m == pytest.approx(0.5, abs=0.005)
     assert found.pitch_rad == pytest.approx(0.0, abs=0.005)
     assert found.confidence == 0.9
+
+
+def test_a_drop_in_centimetres_is_refused():
+    """It would hide every edge without a word."""
+    with pytest.raises(ValueError, match='cliffs.min_drop must be at most 2.0, got 6.0'):
+        settings_from({'cliffs.min_drop': 6.0})

@@ -227,7 +227,7 @@ class PipelineSettings:
         'cliffs.min_drop',
         0.06,
         'Smallest drop behind an edge of the floor that gives points in depth/points/cliffs [m].',
-        limits=(0.01, 10.0),
+        limits=(0.01, 2.0),
     )
     cliffs_min_width_m: float = parameter(
         'cliffs.min_width', 0.2, 'Smallest length of an edge [m].', limits=(0.0, 10.0)
