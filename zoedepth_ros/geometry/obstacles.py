@@ -95,6 +95,9 @@ class RaySpacing:
     angle_rad: NDArray[np.float32]
     """(H, W) smallest angle from a ray to the sides of a square of half width 1 px [rad]."""
 
+    border_rad: NDArray[np.float32]
+    """(H, W) angle from a ray to the border of the image or to pixels without a ray [rad]."""
+
     @classmethod
     def from_rays(cls, rays: NDArray[np.float32]) -> RaySpacing:
         """Compute them from rays (H, W, 2)."""
@@ -105,15 +108,21 @@ class RaySpacing:
         longer = np.fmax(np.linalg.norm(down, axis=-1), np.linalg.norm(right, axis=-1))
         angle = np.divide(area, longer, out=longer.copy(), where=area > 0.0)
         angle = np.where(np.isnan(angle), np.nanmin(angle), angle)
-        return cls(cosine, np.maximum(angle, np.finfo(np.float32).tiny))
+        angle = np.maximum(angle, np.finfo(np.float32).tiny)
+        valid = np.pad(np.isfinite(cosine), 1).astype(np.uint8)
+        border_px = cv2.distanceTransform(valid, cv2.DIST_L2, cv2.DIST_MASK_5)[1:-1, 1:-1]
+        return cls(cosine, angle, angle * np.maximum(border_px - 0.5, 0.0))
 
     def windows(
-        self, obstacle: NDArray[np.bool_], range_m: NDArray[np.float32], margin_m: float
+        self,
+        obstacle: NDArray[np.bool_],
+        range_m: NDArray[np.float32],
+        margin_m: NDArray[np.float32],
     ) -> NDArray[np.intp]:
         """Return which of the `RADII_PX` contains all rays that pass an obstacle within margin_m.
 
-        obstacle, range_m: (H, W); the result has one index per obstacle, the last one where even
-        that is too small.  Two rays of a pinhole camera are apart by their distance in the image,
+        obstacle, range_m: (H, W); margin_m and the result have one value per obstacle.  The result
+        is the last index where even that is too small.  Two rays of a pinhole camera are apart by their distance in the image,
         in focal lengths, times the cosines of both to the axis (the sine of the angle between
         them); therefore the angles per pixel at the obstacle and at the corner of its window that
         is farthest from the axis count alike.
@@ -122,7 +131,7 @@ class RaySpacing:
         axis = np.unravel_index(np.nanargmax(self.cosine), self.cosine.shape)
         outward = np.sign(rows - axis[0]), np.sign(columns - axis[1])
         own_rad = self.angle_rad[rows, columns]
-        wanted_rad = np.arcsin(np.minimum(np.float32(margin_m) / range_m[rows, columns], 1.0))
+        wanted_rad = np.arcsin(np.minimum(margin_m / range_m[rows, columns], 1.0))
         index = np.searchsorted(RADII_PX, wanted_rad / own_rad)
         while True:
             index = np.minimum(index, len(RADII_PX) - 1)
@@ -155,13 +164,18 @@ def clear_to(
 
     depth_m, obstacle: (H, W), along z, and which pixels are obstacles.  +Inf where the ray stays
     farther from all of them.  An obstacle counts for the rays of a square window around its pixel.
+    One within margin_m of the border of the image may continue beyond it, for as far as margin_m in
+    any direction: it counts within twice the margin, and rays end margin_m nearer.
     """
     nearest_m = np.full(depth_m.shape, np.inf, np.float32)
     if not obstacle.any():
         return nearest_m
     range_m = np.where(obstacle, depth_m / spacing.cosine, np.float32(np.inf))
     level = np.zeros(range_m.shape, np.int8)
-    level[obstacle] = spacing.windows(obstacle, range_m, margin_m)
+    own_m, margin_m = range_m[obstacle], np.float32(margin_m)
+    unseen_m = np.where(own_m * spacing.border_rad[obstacle] < margin_m, margin_m, np.float32(0.0))
+    level[obstacle] = spacing.windows(obstacle, range_m, margin_m + unseen_m)
+    range_m[obstacle] = np.maximum(own_m - unseen_m, np.float32(0.0))
     for i in range(int(level.max()), 0, -1):  # a window grows by the smaller ones that follow
         np.minimum(nearest_m, range_m, out=nearest_m, where=level == i)
         side = 2 * (RADII_PX[i] - RADII_PX[i - 1]) + 1
