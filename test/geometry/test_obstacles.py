@@ -200,7 +200,7 @@ LENSES = {  # directions, largest distance of a ray that ends [margins]: windows
 
 
 def distance_to_border(point_m, unit):
-    """Give the smallest distance of a point (3,) to the outermost rays of unit vectors (H, W, 3)."""
+    """Give the smallest distance of a point (3,) to the outermost of the rays (H, W, 3)."""
     outermost = np.concatenate((unit[0], unit[-1], unit[:, 0], unit[:, -1]))
     along_m = np.maximum(outermost @ point_m, 0.0)
     return np.linalg.norm(point_m - along_m[:, None] * outermost, axis=-1).min()

@@ -121,11 +121,11 @@ class RaySpacing:
     ) -> NDArray[np.intp]:
         """Return which of the `RADII_PX` contains all rays that pass an obstacle within margin_m.
 
-        obstacle, range_m: (H, W); margin_m and the result have one value per obstacle.  The result
-        is the last index where even that is too small.  Two rays of a pinhole camera are apart by their distance in the image,
-        in focal lengths, times the cosines of both to the axis (the sine of the angle between
-        them); therefore the angles per pixel at the obstacle and at the corner of its window that
-        is farthest from the axis count alike.
+        obstacle, range_m: (H, W); margin_m and the result have one value per obstacle, the last
+        index where even that is too small.  Two rays of a pinhole camera are apart by their
+        distance in the image, in focal lengths, times the cosines of both to the axis (the sine of
+        the angle between them); therefore the angles per pixel at the obstacle and at the corner
+        of its window that is farthest from the axis count alike.
         """
         rows, columns = np.nonzero(obstacle)
         axis = np.unravel_index(np.nanargmax(self.cosine), self.cosine.shape)
@@ -164,16 +164,17 @@ def clear_to(
 
     depth_m, obstacle: (H, W), along z, and which pixels are obstacles.  +Inf where the ray stays
     farther from all of them.  An obstacle counts for the rays of a square window around its pixel.
-    One within margin_m of the border of the image may continue beyond it, for as far as margin_m in
-    any direction: it counts within twice the margin, and rays end margin_m nearer.
+    One within margin_m of the border of the image may continue beyond it: parts that only older
+    images show are assumed to be within margin_m of it, in any direction.  So it counts within
+    twice the margin, and rays end margin_m nearer.
     """
     nearest_m = np.full(depth_m.shape, np.inf, np.float32)
     if not obstacle.any():
         return nearest_m
     range_m = np.where(obstacle, depth_m / spacing.cosine, np.float32(np.inf))
     level = np.zeros(range_m.shape, np.int8)
-    own_m, margin_m = range_m[obstacle], np.float32(margin_m)
-    unseen_m = np.where(own_m * spacing.border_rad[obstacle] < margin_m, margin_m, np.float32(0.0))
+    own_m = range_m[obstacle]
+    unseen_m = np.float32(margin_m) * (own_m * spacing.border_rad[obstacle] < margin_m)
     level[obstacle] = spacing.windows(obstacle, range_m, margin_m + unseen_m)
     range_m[obstacle] = np.maximum(own_m - unseen_m, np.float32(0.0))
     for i in range(int(level.max()), 0, -1):  # a window grows by the smaller ones that follow
