@@ -230,13 +230,13 @@ def test_a_ray_ends_where_it_comes_near_an_obstacle_and_no_other_ray_ends(lens):
         step_m = range_m * np.linalg.norm(np.diff(unit, axis=1), axis=-1).max()
         if abs(to_border_m - margin_m) < margin_m / 3.0 + step_m:
             continue  # pixels are not fine enough to tell on which side of the margin it is
-        cut = to_border_m < margin_m
-        near_m = 2.0 * margin_m if cut else margin_m
-        np.testing.assert_allclose(
-            ends_m[ended], max(range_m - margin_m, 0.0) if cut else range_m, rtol=1e-5
-        )
-        assert ended[(beside_m <= near_m) & (along_m > 0.0)].all()
-        assert (beside_m[ended] <= farthest * near_m + 2.0 * step_m).all()
+        early = ended & (ends_m < range_m - 0.5 * margin_m)
+        assert early.any() == (to_border_m < margin_m)
+        np.testing.assert_allclose(ends_m[early], range_m - margin_m, rtol=1e-5)
+        np.testing.assert_allclose(ends_m[ended & ~early], range_m, rtol=1e-5)
+        assert ended[(beside_m <= margin_m) & (along_m > 0.0)].all()
+        for which, near_m in ((ended & ~early, margin_m), (early, 2.0 * margin_m)):
+            assert (beside_m[which] <= farthest * near_m + 2.0 * step_m).all()
 
 
 def test_no_ray_ends_without_an_obstacle():
@@ -247,26 +247,25 @@ def test_no_ray_ends_without_an_obstacle():
 
 @pytest.mark.parametrize('side', ['left', 'right', 'top', 'bottom'])
 def test_an_object_that_the_border_cuts_may_continue_beyond_it_and_nearer(side):
-    """Rays that pass such an object at 0.25 m end 0.15 m before it, others go on."""
+    """Rays along the border that pass it at 0.25 m end 0.15 m before it, others do not."""
     shape, forward_m, margin_m = RAYS.shape[:2], 2.0, 0.15
-    middle = {'left': (60, 0), 'right': (60, 159), 'top': (0, 80), 'bottom': (119, 80)}[side]
-    beside_m = np.linalg.norm(RAYS - RAYS[middle], axis=-1) * forward_m  # in the object's plane
-    length = np.linalg.norm(np.dstack((RAYS, np.ones(shape))), axis=-1)
-    inside = tuple(np.clip(middle, 25, np.array(shape) - 26))
+    row, column = {'left': (60, 0), 'right': (60, 159), 'top': (0, 80), 'bottom': (119, 80)}[side]
+    across = 0 if side in ('left', 'right') else 1
+    from_side_m, beside_m = (
+        np.abs(RAYS[..., i] - RAYS[row, column, i]) * forward_m for i in (across, 1 - across)
+    )
+    range_m = forward_m * np.linalg.norm((*RAYS[row, column], 1.0))
+    obstacle = np.zeros(shape, bool)
+    obstacle[row, column] = True
     depth_m = np.full(shape, forward_m, np.float32)
-    ends_m = {}
-    for place in (middle, inside):
-        obstacle = np.zeros(shape, bool)
-        obstacle[place] = True
-        ends_m[place] = clear_to(depth_m, obstacle, RaySpacing.from_rays(RAYS), margin_m) * length
-    near = beside_m < 0.25
-    assert near.sum() > 100
-    np.testing.assert_allclose(ends_m[middle][near], forward_m * length[middle] - 0.15, rtol=1e-5)
-    assert np.isposinf(ends_m[middle][beside_m > 0.6]).all()
-    ended = np.isfinite(ends_m[inside])
-    np.testing.assert_allclose(ends_m[inside][ended], forward_m * length[inside], rtol=1e-5)
-    beside_m = np.linalg.norm(RAYS - RAYS[inside], axis=-1) * forward_m
-    assert np.isposinf(ends_m[inside][beside_m > 0.3]).all()
+    ends_m = clear_to(depth_m, obstacle, RaySpacing.from_rays(RAYS), margin_m)
+    ends_m *= np.linalg.norm(np.dstack((RAYS, np.ones(shape))), axis=-1)
+    along_border = (from_side_m < 0.1) & (beside_m < 0.25)
+    assert along_border.sum() > 100
+    np.testing.assert_allclose(ends_m[along_border], range_m - margin_m, rtol=1e-5)
+    inward = (from_side_m > 0.25) & (beside_m < 0.1)
+    assert (ends_m[inward] > range_m - 1e-5).all()
+    assert np.isposinf(ends_m[np.hypot(from_side_m, beside_m) > 0.6]).all()
 
 
 def test_obstacles_end_rays_each_at_the_nearest():

@@ -111,27 +111,24 @@ class RaySpacing:
         angle = np.maximum(angle, np.finfo(np.float32).tiny)
         valid = np.pad(np.isfinite(cosine), 1).astype(np.uint8)
         border_px = cv2.distanceTransform(valid, cv2.DIST_L2, cv2.DIST_MASK_5)[1:-1, 1:-1]
-        return cls(cosine, angle, angle * np.maximum(border_px - 0.5, 0.0))
+        return cls(cosine, angle, angle * np.maximum(border_px - 0.5, 0.5))
 
     def windows(
-        self,
-        obstacle: NDArray[np.bool_],
-        range_m: NDArray[np.float32],
-        margin_m: NDArray[np.float32],
+        self, obstacle: NDArray[np.bool_], range_m: NDArray[np.float32], margin_m: float
     ) -> NDArray[np.intp]:
         """Return which of the `RADII_PX` contains all rays that pass an obstacle within margin_m.
 
-        obstacle, range_m: (H, W); margin_m and the result have one value per obstacle, the last
-        index where even that is too small.  Two rays of a pinhole camera are apart by their
-        distance in the image, in focal lengths, times the cosines of both to the axis (the sine of
-        the angle between them); therefore the angles per pixel at the obstacle and at the corner
-        of its window that is farthest from the axis count alike.
+        obstacle, range_m: (H, W); the result has one index per obstacle, the last one where even
+        that is too small.  Two rays of a pinhole camera are apart by their distance in the image,
+        in focal lengths, times the cosines of both to the axis (the sine of the angle between
+        them); therefore the angles per pixel at the obstacle and at the corner of its window that
+        is farthest from the axis count alike.
         """
         rows, columns = np.nonzero(obstacle)
         axis = np.unravel_index(np.nanargmax(self.cosine), self.cosine.shape)
         outward = np.sign(rows - axis[0]), np.sign(columns - axis[1])
         own_rad = self.angle_rad[rows, columns]
-        wanted_rad = np.arcsin(np.minimum(margin_m / range_m[rows, columns], 1.0))
+        wanted_rad = np.arcsin(np.minimum(np.float32(margin_m) / range_m[rows, columns], 1.0))
         index = np.searchsorted(RADII_PX, wanted_rad / own_rad)
         while True:
             index = np.minimum(index, len(RADII_PX) - 1)
@@ -165,24 +162,37 @@ def clear_to(
     depth_m, obstacle: (H, W), along z, and which pixels are obstacles.  +Inf where the ray stays
     farther from all of them.  An obstacle counts for the rays of a square window around its pixel.
     One within margin_m of the border of the image may continue beyond it: parts that only older
-    images show are assumed to be within margin_m of it, in any direction.  So it counts within
-    twice the margin, and rays end margin_m nearer.
+    images show are assumed to be within margin_m of it, in any direction.  So rays that pass the
+    border within margin_m as well end margin_m before it, also at twice the margin from it.
     """
-    nearest_m = np.full(depth_m.shape, np.inf, np.float32)
     if not obstacle.any():
-        return nearest_m
+        return np.full(depth_m.shape, np.inf, np.float32)
     range_m = np.where(obstacle, depth_m / spacing.cosine, np.float32(np.inf))
+    nearest_m = _nearest(obstacle, range_m, spacing, margin_m)
+    cut = obstacle & (range_m * spacing.border_rad < margin_m)
+    if cut.any():
+        beyond_m = _nearest(cut, range_m, spacing, 2.0 * margin_m)
+        along_border = beyond_m * spacing.border_rad < margin_m
+        np.minimum(nearest_m, beyond_m - np.float32(margin_m), out=nearest_m, where=along_border)
+    return (nearest_m * spacing.cosine).astype(np.float32, copy=False)
+
+
+def _nearest(
+    obstacle: NDArray[np.bool_],
+    range_m: NDArray[np.float32],
+    spacing: RaySpacing,
+    margin_m: float,
+) -> NDArray[np.float32]:
+    """Return the smallest range (H, W) of the obstacles that each ray passes within margin_m."""
+    nearest_m = np.full(range_m.shape, np.inf, np.float32)
     level = np.zeros(range_m.shape, np.int8)
-    own_m = range_m[obstacle]
-    unseen_m = np.float32(margin_m) * (own_m * spacing.border_rad[obstacle] < margin_m)
-    level[obstacle] = spacing.windows(obstacle, range_m, margin_m + unseen_m)
-    range_m[obstacle] = np.maximum(own_m - unseen_m, np.float32(0.0))
+    level[obstacle] = spacing.windows(obstacle, range_m, margin_m)
     for i in range(int(level.max()), 0, -1):  # a window grows by the smaller ones that follow
         np.minimum(nearest_m, range_m, out=nearest_m, where=level == i)
         side = 2 * (RADII_PX[i] - RADII_PX[i - 1]) + 1
         window = np.ones((side, side), np.uint8)
         nearest_m = cv2.erode(nearest_m, window, borderType=cv2.BORDER_REPLICATE)
-    return (nearest_m * spacing.cosine).astype(np.float32, copy=False)
+    return nearest_m
 
 
 def clearing_points(
