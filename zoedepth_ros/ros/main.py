@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -59,6 +60,9 @@ def _exported_predictor(settings: PredictorSettings) -> BatchPredictor:
 
 def main(args: list[str] | None = None) -> NoReturn:
     """Run the node until it is stopped; the exit code is 1 if it could not start."""
+    # Loggers of ROS do not show what Python's report, such as the execution mode.
+    logging.basicConfig(format='[%(levelname)s] [%(name)s]: %(message)s')
+    logging.getLogger('zoedepth_ros').setLevel(logging.INFO)
     end(run(make_predictor, args))
 
 

@@ -138,7 +138,10 @@ def with_openvino(
             _report(error)
             return in_torch
         kept = fastest(folder, key, TORCH, times_ms, 'image')
-    return network if kept == OPENVINO else in_torch
+    if kept == TORCH:
+        return in_torch
+    _logger.info(f'{model.config.name} runs in OpenVINO')
+    return network
 
 
 def image_times_ms(
