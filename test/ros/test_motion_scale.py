@@ -154,7 +154,7 @@ def test_a_recording_with_tf_gets_the_depth_of_the_node(tmp_path):
     recorded = depths(bags.messages_of(tmp_path / 'out.mcap', '/depth/image'))
     for ours, nodes in zip(recorded, depths(through_the_node().sent()), strict=True):
         np.testing.assert_array_equal(ours, nodes)
-    assert 'scale.source' not in report.assumptions
+    assert 'scale' not in report.assumptions
 
 
 def test_a_recording_without_tf_is_refused_and_a_wrong_frame_is_reported(tmp_path):
@@ -164,4 +164,4 @@ def test_a_recording_without_tf_is_refused_and_a_wrong_frame_is_reported(tmp_pat
     source = recording(tmp_path / 'in.mcap')
     wrong = options(**{'scale.odometry_frame': 'wheels'})
     report = add_depth(make_plan(Job(source, tmp_path / 'out.mcap', wrong)), predictor())
-    assert 'no transform from wheels' in report.assumptions['scale.source']
+    assert 'no transform from wheels' in report.assumptions['scale']
