@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.geometry.scale import DepthPairs, robust_scale
+from zoedepth_ros.geometry.scale import DepthPairs, decimation, robust_scale
 
 Numbers = NDArray[np.float64]
 
@@ -111,18 +111,13 @@ def fit_shape(pairs: DepthPairs, height: int, width: int) -> DepthShape | None:
     scale = robust_scale(pairs.ratios)
     if scale is None or len(pairs.true_m) < LEAST_POINTS:
         return None
-    chosen = _decimation(len(pairs.true_m), MOST_POINTS)
-    errors = (np.log(pairs.ratios[chosen].astype(np.float64))) - math.log(scale.scale)
-    places = _places(pairs, height, width)[chosen]
+    pairs = pairs.thinned(MOST_POINTS)
+    errors = np.log(pairs.ratios.astype(np.float64)) - math.log(scale.scale)
+    places = _places(pairs, height, width)
     spread = np.subtract(*np.quantile(places[np.abs(errors) < WRONG], (0.9, 0.1), axis=0))
     if spread[2] < LEAST_DEPTH_SPREAD or spread[:2].max() < LEAST_SPREAD:
         return None
     return DepthShape(_best_field(places, errors)).times(scale.scale)
-
-
-def _decimation(count: int, most: int) -> NDArray[np.int_]:
-    """Return the indices of at most this many of `count` points, evenly distributed."""
-    return np.unique(np.linspace(0, count - 1, most).round().astype(int))
 
 
 def _places(pairs: DepthPairs, height: int, width: int) -> Numbers:
@@ -139,7 +134,7 @@ def _best_field(places: Numbers, errors: Numbers) -> NDArray[np.float32]:
     """
     centre = np.median(places / LENGTHS, axis=0)
     near = places / LENGTHS - centre
-    few = _decimation(len(near), MOST_TO_CHOOSE)
+    few = decimation(len(near), MOST_TO_CHOOSE)
     best = _best_regression(_Points.of(near[few], errors[few]))
     if best is None:
         return np.zeros((len(LOGS), len(ROWS), len(COLUMNS)), np.float32)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,13 +68,15 @@ class DepthPairs:
         with np.errstate(invalid='ignore'):
             kept = np.isfinite(self.true_m) & np.isfinite(self.measured_m)
             kept &= (self.true_m > 0.0) & (self.measured_m > 0.0)
-        return DepthPairs(self.true_m[kept], self.measured_m[kept], self.pixels[kept])
+        return self._at(kept)
 
     def thinned(self, most: int) -> DepthPairs:
         """Return at most this many pairs, evenly distributed."""
-        count = len(self.true_m)
-        kept = np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(int))
-        return DepthPairs(self.true_m[kept], self.measured_m[kept], self.pixels[kept])
+        return self._at(decimation(len(self.true_m), most))
+
+    def _at(self, chosen: NDArray[Any]) -> DepthPairs:
+        """Return the pairs of these indices, or of a mask."""
+        return DepthPairs(self.true_m[chosen], self.measured_m[chosen], self.pixels[chosen])
 
     def joined(self, other: DepthPairs) -> DepthPairs:
         """Return the pairs of both."""
@@ -86,6 +89,11 @@ class DepthPairs:
     def scaled(self, factor: float) -> DepthPairs:
         """Return the pairs of predicted depth times a factor."""
         return DepthPairs(self.true_m, self.measured_m * factor, self.pixels)
+
+
+def decimation(count: int, most: int) -> NDArray[np.int_]:
+    """Return the indices of at most this many of `count` things, evenly distributed."""
+    return np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(int))
 
 
 NO_PAIRS = DepthPairs(np.empty(0), np.empty(0), np.empty((0, 2)))

@@ -229,13 +229,13 @@ class Scaling(Resumable, holds=(DepthShape,)):
         The measured ones were scaled by the last factor.  Ratios of a sensor that gives one at a
         time are combined with its last ones.
         """
+        if not len(ratios):
+            return
         scales = ratios * self._calibrated
         if len(ratios) < FEW:
             self._few.extend(float(scale) for scale in scales)
             scales = np.array(self._few)
         found = robust_scale(scales, weight=1.0 if len(ratios) >= FEW else 2.0)
-        if not len(ratios):
-            return
         self._trackers[self._head].observe(found, now_s)
         self.notice = ''
         if found is None:

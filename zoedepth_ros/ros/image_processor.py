@@ -31,7 +31,7 @@ from zoedepth_ros.pipeline.request import OutputsDue, Request
 from zoedepth_ros.ros.health.statistics import Statistics
 from zoedepth_ros.ros.parameters.node_settings import NodeSettings
 from zoedepth_ros.ros.publishers import OUTPUT_OF, Publishers, TopicMessages
-from zoedepth_ros.ros.references import References
+from zoedepth_ros.ros.references import References, seconds
 from zoedepth_ros.ros.transforms import Transforms
 
 TOO_OLD = 'too old'
@@ -120,8 +120,7 @@ class AgeFilter:
         """
         jumped_back = image.arrived_s < self._arrived_s
         self._arrived_s = image.arrived_s
-        stamp = image.msg.header.stamp
-        stamp_s = float(stamp.sec + 1e-9 * stamp.nanosec)
+        stamp_s = seconds(image.msg.header.stamp)
         if stamp_s == 0.0:
             return True
         behind_s = self._newest_s - stamp_s

@@ -85,13 +85,15 @@ class References:
         """
         msg, self._msg = self._msg, None
         eye = self._transforms.pose(fixed, header.frame_id, header.stamp) if fixed else None
-        apart_s = 0.0 if msg is None else seconds(msg.header.stamp) - seconds(header.stamp)
-        if abs(apart_s) > MAX_APART_S:
-            self._note(
-                f'its stamps are {apart_s:.3g} s from those of the images, expected at most '
-                f'{MAX_APART_S} s'
-            )
-        if msg is None or abs(apart_s) > MAX_APART_S:
+        if msg is not None:
+            apart_s = seconds(msg.header.stamp) - seconds(header.stamp)
+            if abs(apart_s) > MAX_APART_S:
+                self._note(
+                    f'its stamps are {apart_s:.3g} s from those of the images, expected at most '
+                    f'{MAX_APART_S} s'
+                )
+                msg = None
+        if msg is None:
             return NO_PAIRS if eye is None else self._pairs_of_kept(header, eye, depth_m, camera)
         frames = msg.header.frame_id, header.frame_id, header.stamp
         if isinstance(msg, Range):

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from zoedepth_ros.benchmark.node.known_depth import KnownDepth
-from zoedepth_ros.benchmark.node.node_protocol import NodeFrameTimes
+from zoedepth_ros.benchmark.node.node_protocol import NodeFrameTimes, stamp_ns
 from zoedepth_ros.inference.fallback import PredictorSettings
 from zoedepth_ros.ros.health.statistics import STAGES
 from zoedepth_ros.ros.inference_thread import Arrivals, SharedNetwork
@@ -36,9 +36,8 @@ def _print_times(predictor: KnownDepth) -> None:
         work(self, images)
         done_s = time.monotonic()
         ((processor, image),) = images  # one camera
-        stamp = image.msg.header.stamp
         NodeFrameTimes(
-            stamp_ns=stamp.sec * 10**9 + stamp.nanosec,
+            stamp_ns=stamp_ns(image.msg),
             called_s=image.arrived_monotonic_s,
             done_s=done_s,
             network_s=predictor.took_s,
