@@ -242,7 +242,7 @@ HALF = len(JPEG) // 2
 def test_a_jpeg_that_is_closed_without_its_last_rows_is_refused(tmp_path, data):
     whole = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     assert (whole[-8:, -8:] == 128).all(), 'OpenCV does not fill up in grey'
-    with pytest.raises(ConversionError, match='lacks the data of its last rows'):
+    with pytest.raises(ConversionError, match='last rows of the image are missing'):
         rgb_of(compressed(data))
     (tmp_path / 'p.jpg').write_bytes(data)
     with pytest.raises(ImageFileError, match='last rows of the image are missing'):
@@ -442,10 +442,7 @@ def test_a_mosaic_that_is_none_is_refused(form):
 @pytest.mark.parametrize(
     ('form', 'data', 'words'),
     [
-        ('webp', cv2.imencode('.webp', noise())[1].tobytes(), 'WebP'),
-        ('bgr8; webp compressed bgr8', cv2.imencode('.webp', noise())[1].tobytes(), 'WebP'),
-        ('rgb8; tiff compressed bgr8', cv2.imencode('.tiff', noise())[1].tobytes(), 'TIFF'),
-        ('', cv2.imencode('.bmp', noise())[1].tobytes(), 'BMP'),
+        ('jxl', b'\xff\x0a' + bytes(300), 'JPEG XL'),
         ('h264', b'\0\0\0\x01\x67' + bytes(300), 'H.264'),
         ('h264', b'\x02' + bytes(300), 'h264'),
         ('hevc', b'\x40\x01' + bytes(300), 'hevc'),

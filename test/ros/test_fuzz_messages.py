@@ -132,24 +132,20 @@ def test_a_compressed_image_is_an_image_or_refused_with_a_reason(msg):
         assert min(rgb.shape) > 0
 
 
-@pytest.mark.parametrize('suffix', ['.png', '.jpg'])
+@pytest.mark.parametrize('suffix', ['.png', '.jpg', '.bmp'])
 def test_an_image_that_claims_to_be_huge_is_refused_before_it_is_unpacked(suffix):
     data = bytearray(encoded(suffix))
     huge = (60000).to_bytes(4, 'big')
     if suffix == '.png':
         data[16:24] = huge * 2
+    elif suffix == '.bmp':
+        huge = (10000).to_bytes(4, 'little')
+        data[18:26] = huge * 2
     else:
         at = data.index(b'\xff\xc0') + 5  # start of frame, length, bits
         data[at : at + 4] = huge[2:] * 2
-    with pytest.raises(ConversionError, match='60000 x 60000 px: at most'):
+    with pytest.raises(ConversionError, match=r'(\d0000) x \1 px: at most'):
         ImageReader().rgb(CompressedImage(format='x', data=array.array('B', bytes(data))))
-
-
-@pytest.mark.parametrize('suffix', ['.bmp', '.webp', '.tiff'])
-def test_other_file_formats_are_refused(suffix):
-    msg = CompressedImage(format='x', data=array.array('B', encoded(suffix)))
-    with pytest.raises(ConversionError, match='JPEG or PNG'):
-        ImageReader().rgb(msg)
 
 
 NUMBER = st.one_of(

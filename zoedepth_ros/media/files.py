@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import warnings
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -20,6 +19,7 @@ from zoedepth_ros.media.doubts import doubts_about, names_depth
 from zoedepth_ros.media.image_header import (
     fault,
     hfov_rad,
+    image_size,
     is_turned,
     orientation,
     pnm_white,
@@ -32,6 +32,10 @@ _MORE_DATA = b'\x5a' * 4096  # of a JPEG, without a marker
 
 class ImageFileError(ValueError):
     """Raised when an image file cannot be read."""
+
+
+class DepthFileError(ImageFileError):
+    """Raised for a file of values that no image has, as of depth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,24 +64,12 @@ def read_stored_image(path: str | PathLike[str], bits: int = 0) -> StoredImage:
     ImageFileError naming the file when it is no image or truncated, and OSError.
     """
     data = Path(path).read_bytes()
-    if wrong := fault(data):
-        raise ImageFileError(f'{path}: the image {wrong} ({len(data):,} bytes)')
-    written = pnm_white(data)
-    if written == 1 and data.startswith(b'P7'):
-        raise ImageFileError(f'{path}: a PAM file with MAXVAL 1, which OpenCV does not read right')
     try:
-        pixels = decode_pixels(data) if data else None
-    except cv2.error as error:  # such as an image beyond OpenCV's limit of pixels
-        raise ImageFileError(f'{path}: OpenCV refuses it: {error.err or error}') from None
-    if pixels is None:
-        raise ImageFileError(f'{path}: not an image that OpenCV reads ({len(data):,} bytes)')
-    if lacks_end(data, pixels):
-        raise ImageFileError(f'{path}: the last rows of the image are missing')
+        pixels = decode_image(data)
+    except ImageFileError as error:
+        raise ImageFileError(f'{path}: {error}') from None
+    written = pnm_white(data)
     turned, name, is_grey = orientation(data), '/'.join(Path(path).parts[-2:]), pixels.ndim == 2
-    if pixels.dtype not in (np.uint8, np.uint16):
-        raise ImageFileError(
-            f'{path}: values of {pixels.dtype}, as of depth: expected 8 or 16 bits'
-        )
     significant, white, notes = SignificantBits(), 0xFF, list[str]()
     if pixels.dtype == np.uint16:
         if is_grey and not bits and names_depth(name):
@@ -105,29 +97,46 @@ def _is_scaled(data: bytes, white: int) -> bool:
 
 def image_shape(path: Path) -> tuple[int, int] | None:
     """Return height and width of an image file, upright, by its header; None if not known."""
-    from PIL import Image
-
     try:
         data = path.read_bytes()
-        with warnings.catch_warnings(), Image.open(io.BytesIO(data)) as image:
-            warnings.simplefilter('ignore')
-            width, height = image.size
-    except Exception:  # whatever Pillow's parsers raise; reading the image reports it
+    except OSError:  # reading the image reports it
+        return None
+    height, width = image_size(data)
+    if not height * width:
         return None
     return (width, height) if is_turned(orientation(data)) else (height, width)
 
 
-def decode_pixels(data: bytes) -> NDArray[Any] | None:
+def decode_image(data: bytes) -> NDArray[Any]:
     """Decode an image file as it is stored: (H, W) or (H, W, 3) blue first, 8 or 16 bits.
 
-    The orientation is not undone.  Returns None for data that OpenCV does not know, and raises
-    cv2.error for what it refuses.
+    The orientation is not undone.  Raises ImageFileError for what is no image, incomplete, or of
+    other values.
     """
+    if wrong := fault(data):
+        raise ImageFileError(f'the image {wrong} ({len(data):,} bytes)')
+    if data.startswith(b'P7') and pnm_white(data) == 1:
+        raise ImageFileError('a PAM file with MAXVAL 1, which OpenCV does not read right')
+    try:
+        pixels = _decoded(data) if data else None
+    except cv2.error as error:  # such as an image beyond OpenCV's limit of pixels
+        raise ImageFileError(f'OpenCV refuses it: {error.err or error}') from None
+    if pixels is None:
+        raise ImageFileError(f'not an image that OpenCV reads ({len(data):,} bytes)')
+    if _lacks_end(data, pixels):
+        raise ImageFileError('the last rows of the image are missing')
+    if pixels.dtype not in (np.uint8, np.uint16):
+        raise DepthFileError(f'values of {pixels.dtype}, as of depth: expected 8 or 16 bits')
+    return pixels
+
+
+def _decoded(data: bytes) -> NDArray[Any] | None:
+    """Return the pixels of data; None if OpenCV does not know it."""
     flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
     return cv2.imdecode(np.frombuffer(data, np.uint8), flags)
 
 
-def lacks_end(data: bytes, pixels: NDArray[Any]) -> bool:
+def _lacks_end(data: bytes, pixels: NDArray[Any]) -> bool:
     """Return whether a decoded JPEG has an end marker but not the data of its last rows.
 
     Decoders fill such rows with grey, without an error.  With more data before the marker these
@@ -138,7 +147,7 @@ def lacks_end(data: bytes, pixels: NDArray[Any]) -> bool:
     end = jpeg_end(data)
     if end < 0:
         return False
-    longer = decode_pixels(data[:end] + _MORE_DATA + data[end:])
+    longer = _decoded(data[:end] + _MORE_DATA + data[end:])
     return longer is None or not np.array_equal(longer, pixels)
 
 

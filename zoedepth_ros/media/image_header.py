@@ -74,16 +74,25 @@ def upright(image: NDArray[np.uint8], value: int) -> NDArray[np.uint8]:
 
 
 def image_size(data: bytes) -> tuple[int, int]:
-    """Return height and width of a JPEG or PNG file [px]; zeros where the header has none."""
+    """Return height and width of an image file as stored [px]; zeros where no header has them."""
     if data.startswith(JPEG_START):
         for segment in jpeg_segments(data):
             if segment.marker in JPEG_FRAMES and len(segment.content) >= 5:
                 height, width = struct.unpack_from('>HH', segment.content, 1)
                 return height, width
-    elif data.startswith(PNG_START) and len(data) >= 24:
+        return 0, 0
+    if data.startswith(PNG_START) and len(data) >= 24:
         width, height = struct.unpack_from('>II', data, 16)
         return height, width
-    return 0, 0
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        try:
+            with Image.open(io.BytesIO(data)) as image:
+                return image.height, image.width
+        except Exception:  # whatever Pillow's parsers raise
+            return 0, 0
 
 
 def fault(data: bytes) -> str:

@@ -20,9 +20,8 @@ from numpy.typing import NDArray
 
 from zoedepth_ros.media.brightness import SignificantBits, to_8_bits
 from zoedepth_ros.media.doubts import doubts_by_name, doubts_by_values, names_depth
-from zoedepth_ros.media.files import decode_pixels, lacks_end
-from zoedepth_ros.media.image_header import PNG_START, fault, image_size
-from zoedepth_ros.media.jpeg import JPEG_START
+from zoedepth_ros.media.files import DepthFileError, ImageFileError, decode_image
+from zoedepth_ros.media.image_header import image_size, pnm_white
 
 Rgb = NDArray[np.uint8]
 ColorConverter = Callable[[NDArray[Any], str], Rgb]
@@ -33,18 +32,16 @@ DEPTH_ENCODINGS = ('16UC1', '16SC1', '32FC1', '64FC1')
 _LOWER_DEPTH = tuple(name.lower() for name in DEPTH_ENCODINGS)
 
 _OTHER_STARTS = {
-    'WebP': (8, b'WEBP'),
-    'TIFF, little-endian': (0, b'II*\0'),
-    'TIFF, big-endian': (0, b'MM\0*'),
     'GIF': (0, b'GIF8'),
-    'BMP': (0, b'BM'),
     'AVIF, HEIF or MP4': (4, b'ftyp'),
     'JPEG 2000': (4, b'jP  '),
     'JPEG XL': (0, b'\xff\x0a'),
     'H.264 or H.265': (0, b'\0\0\0\x01'),
     'H.264, H.265 or MPEG': (0, b'\0\0\x01'),
 }
-"""Format -> where its files have which bytes."""
+"""Format that not every OpenCV reads -> where its files have which bytes."""
+FORMATS = frozenset({'jpeg', 'jpg', 'png', 'webp', 'tiff', 'tif', 'bmp'})
+"""Words for the formats that every supported OpenCV reads."""
 _COLORS = ('rgb', 'bgr')
 MAX_PIXELS = 64 * 10**6
 """Larger images are refused unseen: a few bytes of PNG can ask for gigabytes."""
@@ -176,27 +173,14 @@ class ImageReader:
         return np.ascontiguousarray(rgb[: msg.height, : msg.width])
 
     def _of_compressed(self, msg: Any, bits: int) -> Rgb:
-        """Decode a JPEG or PNG.
+        """Decode an image file; it is not turned upright: camera_info is for pixels as read out.
 
         `format` is read as image_transport writes it: 'bayer_rggb8; png compressed ' is a mosaic.
-        An image that breaks off is refused too: OpenCV fills it up in grey.
         """
         form = msg.format.lower()
         if form.partition(';')[0].strip() in _LOWER_DEPTH or 'compresseddepth' in form:
             raise _depth_error(f'format {msg.format!r}')
-        data = bytes(msg.data)
-        _check_file(data, msg.format)
-        try:
-            # Not upright by the orientation tag: camera_info is for the pixels as read out.
-            pixels = decode_pixels(data)
-        except cv2.error as error:
-            raise ConversionError(DAMAGED, f'cannot decode {msg.format!r}: {error}') from None
-        if pixels is None:
-            message = f'cannot decode {len(data)} bytes of {msg.format!r}'
-            raise ConversionError(DAMAGED, message)
-        if lacks_end(data, pixels):
-            message = f'{msg.format!r} image of {len(data)} bytes lacks the data of its last rows'
-            raise ConversionError(DAMAGED, message)
+        pixels = _decoded(bytes(msg.data), msg.format)
         encoding = _decoded_encoding(pixels, form)
         self._refuse_depth(encoding, bits)
         return self._converted(pixels, encoding, bits, convert_with_opencv)
@@ -263,33 +247,38 @@ def _depth_error(what: str) -> ConversionError:
     )
 
 
-def _check_file(data: bytes, name: str) -> None:
-    """Raise ConversionError for what is no whole JPEG or PNG file of a possible size."""
-    if not data.startswith((JPEG_START, PNG_START)):
-        message = f'cannot decode {len(data)} bytes of {name!r}: expected a JPEG or PNG file'
-        other = _other_format(data, name)
-        if other:
-            raise ConversionError(
-                UNSUPPORTED_FORMAT,
-                f'{message}, got {other}, which is not supported: have the driver send jpeg or '
-                'png, or raw images',
-            )
-        raise ConversionError(DAMAGED, message)
-    if wrong := fault(data):
-        raise ConversionError(DAMAGED, f'{name!r} image of {len(data)} bytes {wrong}')
+def _decoded(data: bytes, name: str) -> NDArray[Any]:
+    """Decode an image file as `media.files` does; raises ConversionError."""
     height, width = image_size(data)
-    if not 0 < height * width <= MAX_PIXELS:
+    if height * width > MAX_PIXELS:
         message = f'{name!r} image of {width} x {height} px: at most {MAX_PIXELS} px'
         raise ConversionError(DAMAGED, message)
+    try:
+        pixels = decode_image(data)
+    except DepthFileError as error:
+        raise _depth_error(f'{name!r} ({error})') from None
+    except ImageFileError as error:
+        message = f'cannot decode {len(data)} bytes of {name!r}: {error}'
+        if other := _other_format(data, name):
+            raise ConversionError(
+                UNSUPPORTED_FORMAT,
+                f'{message}; {other} is not supported: have the driver send jpeg or png, or raw '
+                'images',
+            ) from None
+        raise ConversionError(DAMAGED, message) from None
+    if 0 < (white := pnm_white(data)) < np.iinfo(pixels.dtype).max:
+        message = f'{name!r}: a PNM file whose white is {white}: expected 255 or 65535'
+        raise ConversionError(UNSUPPORTED_FORMAT, message)
+    return pixels
 
 
 def _other_format(data: bytes, name: str) -> str:
-    """Name the format of data that is neither JPEG nor PNG; '' when nothing tells."""
+    """Name a format that is not supported everywhere; '' when nothing tells."""
     for other, (at, start) in _OTHER_STARTS.items():
         if data.startswith(start, at):
             return other
     words = re.findall(r'[a-z0-9.]+', name.lower())
-    return '' if not words or {'jpeg', 'jpg', 'png'} & set(words) else repr(name)
+    return '' if not words or not FORMATS.isdisjoint(words) else repr(name)
 
 
 def _decoded_encoding(pixels: NDArray[Any], form: str) -> str:
