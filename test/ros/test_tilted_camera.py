@@ -118,6 +118,17 @@ def test_the_notice_goes_when_the_parameter_is_set():
     assert bench.sent(OBSTACLES)
 
 
+@pytest.mark.parametrize('tolerance', [0.0, 0.35])
+def test_a_pitch_of_one_radian_is_not_taken_for_degrees_where_the_floor_confirms_it(tolerance):
+    given = {'camera.pitch': -1.0, 'camera.pitch_tolerance': tolerance}
+    steep, level = bench_of(math.degrees(-1.0), **given)[0], bench_of(-1.0, **given)[0]
+    doubts = []
+    for bench in (steep, level):
+        run(bench)
+        doubts.append(any('-1 degrees would be' in text for text in bench.processor.notices))
+    assert doubts == [False, True]
+
+
 # A street: floor, a crate, a low wall; then sky
 STREET = tilted.Room([((2.2, -0.4, 0.0), (2.8, 0.9, 0.9)), ((7.0, -40.0, 0.0), (7.2, -1.0, 1.4))],
                      1e4, 1e4, 1e4)  # fmt: skip

@@ -28,7 +28,9 @@ AGREEMENT = 0.75
 """Score of the plane with the expected normal, relative to the unconstrained one, that agrees."""
 LEAST_SCORE = 0.04  # of an unconstrained plane that can contradict the expected direction
 LEAST_SHARP = 0.35  # least score per share of inliers; planes that cut through others have less
-STRIP_TILT_RAD, WELL_SEEN = math.radians(4.0), 0.85
+WELL_SEEN = 0.85
+"""Least confidence of a plane that is certainly no strip of floor with a wall."""
+STRIP_TILT_RAD = math.radians(4.0)
 MOST_OF_A_STRIP, LEAST_SHARP_OF_A_STRIP = 0.7, 0.7
 """A plane that is tilted from the expected one, and has less confidence and share of inliers, may
 cut through a strip of floor and a wall: it needs this score per share."""

@@ -455,9 +455,9 @@ class CameraPipeline(Resumable):
 
     @property
     def _angles_notice(self) -> str:
-        at = self.settings
+        at, segmentation = self.settings, self._clouds.ground_segmentation
         angles_rad = {'camera.pitch_tolerance': at.camera_pitch_tolerance_rad}
-        if self._clouds.ground_segmentation.measured_up is None:
+        if segmentation.measured_up is None and not segmentation.confirms:
             angles_rad['camera.pitch'] = at.camera_pitch_rad
             angles_rad['camera.roll'] = at.camera_roll_rad
         return _likely_degrees(angles_rad)

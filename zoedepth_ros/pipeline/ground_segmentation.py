@@ -13,6 +13,7 @@ from zoedepth_ros.geometry.camera import SAME_UP
 from zoedepth_ros.geometry.filters import free_depth
 from zoedepth_ros.geometry.ground import (
     UP_OF_A_LEVEL_CAMERA,
+    WELL_SEEN,
     Ground,
     GroundFit,
     fit_ground,
@@ -134,6 +135,12 @@ class GroundSegmentation(Resumable, holds=(Ground, _Kept)):
         self._kept: dict[str, _Kept] = {}
         self._scan: tuple[Map, tuple[int, ...], HeightScan] | None = None
         self._spacing: tuple[Map, RaySpacing] | None = None
+
+    @property
+    def confirms(self) -> bool:
+        """Whether images show the ground well in the expected direction."""
+        is_seen = self.ground is not None and self.ground.confidence >= WELL_SEEN
+        return is_seen and not self.notice
 
     def fit(self, points_m: Map, settings: PipelineSettings) -> GroundFit:
         """Fit the ground plane to points (H, W, 3)."""
