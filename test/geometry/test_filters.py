@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 import pytest
+from blurred_depth import blur_as_a_network, flying, matches_ground_truth
 
-from zoedepth_ros.evaluation.filter_scores import blur_as_a_network, flying, matches_ground_truth
 from zoedepth_ros.geometry.filters import depth_for_points, flying_pixels, without_uncertain
 from zoedepth_ros.geometry.kernels import Workspace
 from zoedepth_ros.synthetic.scene import render_scene

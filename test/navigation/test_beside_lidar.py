@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from blurred_depth import blur_as_a_network
 from corridor import Eye, in_the_world
 from costmap_rules import LETHAL, Costmap
+from edge_scenes import smooth
 
 pytest.importorskip('numba', reason='renders scenes')
 
-from zoedepth_ros.evaluation.cliff_scores import smooth
-from zoedepth_ros.evaluation.filter_scores import blur_as_a_network
 from zoedepth_ros.geometry.camera import Camera
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.inference.result import DepthResult

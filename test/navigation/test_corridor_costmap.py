@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from blurred_depth import blur_as_a_network
 from corridor import BOXES, CEILING, FLOOR, WALLS, Box, Eye, in_the_world, look, occupied
 from costmap_rules import FREE, LETHAL, UNKNOWN, Costmap
 
-from zoedepth_ros.evaluation.filter_scores import blur_as_a_network
 from zoedepth_ros.geometry.filters import decimate, flying_pixels
 from zoedepth_ros.geometry.ground import Ground, up_from_angles
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics

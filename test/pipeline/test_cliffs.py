@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from edge_scenes import NOISES, RAMP, EdgeScene, edges_of, exact_score
 
-from zoedepth_ros.evaluation.cliff_scores import NOISES, RAMP, EdgeScene, edges_of
 from zoedepth_ros.geometry.ground import Ground, near_ground, up_from_angles
 from zoedepth_ros.geometry.points import depth_to_points
 from zoedepth_ros.pipeline.settings import settings_from
@@ -57,6 +57,13 @@ def test_a_level_floor_and_a_ramp_of_5_degrees_have_no_edge(place, noise, slope)
     random, depth_m = np.random.default_rng(4), replace(place, edge_m=1.5).depth(slope=slope)
     depths_m = [noise(depth_m, random) for _ in range(4)]
     assert not any(len(points_m) for points_m in cliffs(place, depths_m))
+
+
+@pytest.mark.parametrize('noise', NOISES)
+def test_random_cameras_find_the_drop_and_no_other_edge(noise):
+    counts = exact_score(noise, 40)
+    assert (counts['images'], counts['false_level'], counts['false_ramp']) == (40, 0, 0)
+    assert counts['found'] >= 39
 
 
 @pytest.mark.parametrize('step', [1, 2, 4, 8])

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from blurred_depth import blur_as_a_network, matches_ground_truth
 from fake_predictor import FakePredictor
 
 from zoedepth_ros.geometry.camera import Camera
@@ -96,6 +97,36 @@ def test_every_nth_pixel_and_a_band_of_rows_have_the_marks_of_the_whole(steps):
     decimated = whole[first :: steps[0], second :: steps[1]]
     np.testing.assert_array_equal(after(*pair, steps=steps), decimated)
     np.testing.assert_array_equal(after(*pair, rows=slice(7, 31)), whole[7:31])
+
+
+def false_surface(shape, random):
+    """Return the share by which a smooth bulge at a random place is nearer, (H, W)."""
+    rows, columns = np.ogrid[: shape[0], : shape[1]]
+    square = (rows - random.integers(shape[0])) ** 2 + (columns - random.integers(shape[1])) ** 2
+    radius_px = random.uniform(0.015, 0.05) * shape[1]
+    return (0.6 * np.exp(-square / (2.0 * radius_px**2))).astype(np.float32)
+
+
+@pytest.mark.parametrize('kind', ['room', 'street'])
+def test_on_a_rendered_trajectory_false_surfaces_of_one_image_go_and_true_points_stay(kind):
+    pytest.importorskip('numba')
+    from zoedepth_ros.synthetic.trajectory import CameraTrajectory
+
+    trajectory, random = CameraTrajectory(kind, 2**40 + 1), np.random.default_rng(1)
+    check, false, removed, true, kept = TemporalFilter(), 0, 0, 0, 0
+    for frame in (trajectory[number] for number in range(6)):
+        depth_m = frame.sample.depth_m
+        sigma_px = 1.3 * np.exp(0.3 * random.normal())
+        nearer = sum(false_surface(depth_m.shape, random) for _ in '12')
+        predicted_m = blur_as_a_network(depth_m, (192, 256), sigma_px) * (1 - nearer.clip(0, 0.9))
+        check.take(predicted_m, frame.domain, frame.time_s)
+        marked = check.unconfirmed()
+        if marked is not None:
+            wrong, right = nearer > 0.2, matches_ground_truth(predicted_m, depth_m)
+            false, removed = false + wrong.sum(), removed + (marked & wrong).sum()
+            true, kept = true + right.sum(), kept + (right & ~marked).sum()
+    assert removed > 0.75 * false > 375
+    assert kept > 0.95 * true
 
 
 CAMERA = Camera(CameraModel(Intrinsics.from_hfov(64, 48, 1.0)))

@@ -1,7 +1,4 @@
-"""Measure how many edges of the floor are found, and how many are false.
-
-Exact depth of a floor that ends in a step or a ramp, with noise; and networks on trajectories.
-"""
+"""Exact depth of a floor that ends in a step or a ramp, with noise, and the edges found in it."""
 
 from __future__ import annotations
 
@@ -19,20 +16,18 @@ from zoedepth_ros.geometry.camera import Camera
 from zoedepth_ros.geometry.ground import up_from_angles
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.geometry.scan import flat_axes
-from zoedepth_ros.inference.result import DepthPredictor, DepthResult
+from zoedepth_ros.inference.result import DepthResult
 from zoedepth_ros.pipeline import outputs
 from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline
 from zoedepth_ros.pipeline.outputs import Segment
-from zoedepth_ros.pipeline.request import all_due, predict
+from zoedepth_ros.pipeline.request import all_due
 from zoedepth_ros.pipeline.settings import settings_from
-from zoedepth_ros.synthetic.trajectory import CameraTrajectory
 
 Map = NDArray[np.float32]
 Noise = Callable[[Map, np.random.Generator], Map]
 
 RAMP = math.tan(math.radians(5.0))
 DROP_M = 0.1
-PERIOD_S = 0.1
 NEAR_M = 0.3
 """Largest distance between a point and an edge that it belongs to."""
 NOISE = 0.01
@@ -137,65 +132,33 @@ def patchy(depth_m: Map, random: np.random.Generator) -> Map:
 NOISES: tuple[Noise, ...] = (independent, smooth, patchy)
 
 
-class CliffFinder:
-    """Find the edges of the floor in a sequence of images, 10 a second."""
+def edges_of(scene: EdgeScene, depths_m: Iterable[Map], **values: Any) -> Iterator[Map]:
+    """Yield the points (k, 3) [m] of each depth map of a scene, 10 images a second.
 
-    def __init__(self, predictor: DepthPredictor | None = None, **values: Any) -> None:
-        """predictor: None where depth is given.  values: parameters, with __ for a dot."""
-        named = {name.replace('__', '.'): value for name, value in values.items()}
-        settings = settings_from({'cloud.rate': 0.0, 'filter.sky': False, **named})
-        self._predictor, self._images = predictor, 0
-        self._pipeline = (
-            CameraPipeline.of(predictor, settings)
-            if predictor is not None
-            else CameraPipeline(settings, heads=('indoor',), network_size=lambda h, w: (h, w))
-        )
-
-    def __call__(self, rgb: NDArray[np.uint8], camera: Camera, depth_m: Map | None = None) -> Map:
-        """Return the points of the next image, (k, 3) [m]; depth_m: where it is given."""
-        due, now_s = all_due({outputs.CLIFFS}), PERIOD_S * self._images
-        self._images += 1
-        request = self._pipeline.prepare(rgb, camera, now_s, due)
-        assert request is not None
-        if depth_m is not None:
-            unknown = np.zeros_like(depth_m)
-            result = DepthResult(depth_m, unknown, unknown, 'indoor', {})
-        else:
-            assert self._predictor is not None
-            result = predict(self._predictor, request)
+    values: parameters, with __ for a dot.
+    """
+    named = {name.replace('__', '.'): value for name, value in values.items()}
+    mount = {'camera.pitch': scene.pitch_rad, 'camera.roll': scene.roll_rad}
+    settings = settings_from({'cloud.rate': 0.0, 'filter.sky': False, **mount, **named})
+    pipeline = CameraPipeline(settings, heads=('indoor',), network_size=lambda h, w: (h, w))
+    camera, rgb = scene.camera(), np.zeros((*scene.size, 3), np.uint8)
+    for number, depth_m in enumerate(depths_m):
+        request = pipeline.prepare(rgb, camera, 0.1 * number, all_due({outputs.CLIFFS}))
+        unknown = np.zeros_like(depth_m)
+        result = DepthResult(depth_m, unknown, unknown, 'indoor', {})
         points_m = np.empty((0, 3), np.float32)
-        for output in self._pipeline.process(request, result):
+        for output in pipeline.process(request, result):
             if isinstance(output, Segment) and output.name == outputs.CLIFFS:
                 points_m = output.points_m.copy()
-        return points_m
-
-
-def edges_of(scene: EdgeScene, depths_m: Iterable[Map], **values: Any) -> Iterator[Map]:
-    """Yield the points (k, 3) [m] of each depth map of a scene; values: as of CliffFinder."""
-    camera, rgb = scene.camera(), np.zeros((*scene.size, 3), np.uint8)
-    mount = {'camera__pitch': scene.pitch_rad, 'camera__roll': scene.roll_rad}
-    find = CliffFinder(None, **mount, **values)
-    for depth_m in depths_m:
-        yield find(rgb, camera, depth_m)
-
-
-def clusters(points_m: Map) -> int:
-    """Count groups of points (k, 3) that are NEAR_M or more apart."""
-    left, count = points_m, 0
-    while len(left):
-        group, count = left[:1], count + 1
-        while len(group):
-            apart = np.linalg.norm(left[:, None] - group, axis=-1).min(axis=1)
-            group, left = left[apart < NEAR_M], left[apart >= NEAR_M]
-    return count
+        yield points_m
 
 
 def exact_score(noise: Noise, images: int, seed: int = 0) -> dict[str, int]:
     """Measure drops of 10 cm at 2 m from random cameras; 10 images of each after the first.
 
-    Returns the number of `images`, of those in which the drop is `found` where it is, of clusters
-    in as many images of a level floor, `false_level`, and of images with an edge, of as many of a
-    floor that goes on as a ramp of 5 degrees, `false_ramp`.
+    Returns the number of `images`, of those in which the drop is `found` where it is, and of
+    images with an edge, of as many of a level floor, `false_level`, and of a floor that goes on as
+    a ramp of 5 degrees, `false_ramp`.
     """
     random, counts = np.random.default_rng(seed), Counter[str]()
 
@@ -208,37 +171,7 @@ def exact_score(noise: Noise, images: int, seed: int = 0) -> dict[str, int]:
             near = np.abs(scene.across_along(points_m)[0] - scene.edge_m) < NEAR_M
             counts['images'] += 1
             counts['found'] += bool(near.sum() > 0.5 * len(near))
-        counts['false_level'] += sum(map(clusters, found(scene, scene.depth())))
         ramp = replace(scene, edge_m=random.uniform(1.0, 2.5)).depth(slope=RAMP)
-        counts['false_ramp'] += sum(len(points_m) > 0 for points_m in found(scene, ramp))
-    return counts
-
-
-def network_score(
-    predictor: DepthPredictor, kind: str, seeds: Iterable[int], images: int
-) -> dict[str, int]:
-    """Compare a network with exact depth on trajectories; kind: of CameraTrajectory.
-
-    Returns the number of `images`, of those in which exact depth shows an edge, `with_edge`, of
-    those of them in which the network's depth shows it too, `found`, and of images with points
-    that are 0.5 m or more from every edge by exact depth, `false`.
-    """
-    counts = Counter[str]()
-    for seed in seeds:
-        trajectory = CameraTrajectory(kind, seed)
-        by_truth, by_network = CliffFinder(None), CliffFinder(predictor)
-        camera = None
-        for number in range(min(images, len(trajectory))):
-            sample = trajectory[number].sample
-            assert sample.camera is not None
-            camera = camera or Camera(CameraModel(sample.camera))
-            exact_m = np.nan_to_num(sample.depth_m, nan=np.inf)
-            true_m = by_truth(sample.rgb, camera, exact_m)
-            points_m = by_network(sample.rgb, camera)
-            apart_m = np.linalg.norm(points_m[:, None] - true_m, axis=-1)
-            nearest_m = np.min(apart_m, axis=1, initial=np.inf)
-            counts['images'] += 1
-            counts['with_edge'] += bool(len(true_m))
-            counts['found'] += bool((nearest_m < 0.5).any())
-            counts['false'] += bool((nearest_m >= 0.5).any())
+        for name, depth_m in (('false_level', scene.depth()), ('false_ramp', ramp)):
+            counts[name] += sum(len(points_m) > 0 for points_m in found(scene, depth_m))
     return counts
