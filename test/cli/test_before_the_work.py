@@ -63,7 +63,6 @@ FOLDER = 'evaluate --dataset folder --root data --domain indoor'
         'bag typo.mcap out.mcap',
         'bag typo.mcap typo.db3 out',
         'evaluate --dataset folder --root typo --domain indoor',
-        'compare typo.json --over ZoeD_M12_NK',
         'train typo.yaml',
         'export tensorrt --from typo.onnx --out x.engine',
     ],
@@ -87,10 +86,7 @@ def test_a_missing_input_is_named_with_the_same_exit_code_in_every_command(place
         (f'{FOLDER} --json file/a.json', 'file'),
         (f'{FOLDER} --json data', 'data'),
         (f'{FOLDER} --csv file/a.csv', 'file'),
-        (f'{FOLDER} --worst 1 --out file/x', 'file'),
         ('evaluate --dataset synthetic --json data', 'data'),
-        ('evaluate --dataset trajectory --json data', 'data'),
-        ('compare ZoeD_M12_N --over ZoeD_M12_NK --json data', 'data'),
         ('calibrate a.png --distance 2 --out data', 'data'),
         ('calibrate a.png --distance 2 --out file/x.yaml', 'file'),
         ('view a.png --save data', 'data'),
@@ -122,9 +118,6 @@ def test_an_unwritable_output_is_named_before_the_work(place, capsys, command, p
         ('evaluate --dataset synthetic --skip-damaged', '--skip-damaged'),
         ('evaluate --dataset synthetic --domain indoor', '--domain'),
         ('evaluate --dataset synthetic --steps-per-m 256', '--steps-per-m'),
-        ('evaluate --dataset synthetic --out x', '--out'),
-        ('evaluate --dataset trajectory --no-flip', '--no-flip'),
-        ('evaluate --dataset trajectory --worst 3', '--worst'),
         ('evaluate --dataset nyu --root data --domain indoor', '--domain'),
         ('evaluate --dataset nyu --root data --steps-per-m 1000', '--steps-per-m'),
         ('evaluate --dataset nyu --root data --seed 1', '--seed'),
@@ -286,20 +279,16 @@ def test_help_and_documentation_have_the_table_of_exit_codes(capsys):
         assert f'{code}: {meaning}' in help_text
 
 
-def test_the_evaluation_of_a_trajectory_shows_progress(use, monkeypatch, capfd):
-    pytest.importorskip('numba')
+def test_an_evaluation_shows_progress(use, place, capfd):
     from constant_network import ConstantNetwork
 
-    from zoedepth_ros.synthetic.trajectory import CameraTrajectory
-
+    for number in range(19):
+        for folder in ('rgb', 'depth'):
+            (place / f'data/{folder}/{number}.png').hardlink_to(place / f'data/{folder}/a.png')
     use(ConstantNetwork(lambda image, head: np.full((6, 8), 2.0)))
-    monkeypatch.setattr(
-        'zoedepth_ros.evaluation.head_switching.CameraTrajectory',
-        lambda kind, seed: CameraTrajectory(kind, seed, 20, height=24, width=32),
-    )
-    assert main(['evaluate', '--dataset', 'trajectory']) == 0
+    assert main(FOLDER.split()) == 0
     lines = capfd.readouterr().err.splitlines()
-    assert [line for line in lines if line.startswith('20 of 20 frames')]
+    assert [line for line in lines if line.startswith('20 of 20 images')]
     assert len(lines) >= 10  # more on a slow machine: a line a minute at least
 
 

@@ -44,14 +44,13 @@ def folder(tree, *arguments):
     return evaluate('--dataset', 'folder', '--root', tree, '--domain', 'indoor', *arguments)
 
 
-def test_json_csv_and_worst_images_are_written(network, tree, tmp_path, capsys):
+def test_json_and_csv_are_written(network, tree, tmp_path, capsys):
     files = ('--json', tmp_path / 'new/a.json', '--csv', tmp_path / 'a.csv')
-    assert folder(tree, *files, '--worst', 1, '--out', tmp_path / 'worst') == 0
+    assert folder(tree, *files) == 0
     found = json.loads((tmp_path / 'new/a.json').read_text())
     assert found['metrics']['abs_rel'] == pytest.approx((0 + 1 / 2 + 3 / 4) / 3)
     rows = list(csv.DictReader((tmp_path / 'a.csv').read_text().splitlines()))
     assert [row['name'] for row in rows] == ['rgb/a.png', 'rgb/b.png', 'rgb/c.png']
-    assert [path.name for path in (tmp_path / 'worst').iterdir()] == ['worst_01_rgb_c.png']
     printed = capsys.readouterr().out
     assert '0.417' in printed
     assert 'WARNING  NOTHING: A TEST' in printed
@@ -123,8 +122,6 @@ def test_a_damaged_file_stops_with_its_name_and_is_skipped_on_request(network, t
         (['--dataset', 'synthetic', '--root', '.'], 'not for synthetic'),
         (['--dataset', 'nyu', '--root', '.'], 'nyudepthv2_test_files_with_gt.txt'),
         (['--dataset', 'moon', '--root', '.'], "unknown data set 'moon'"),
-        (['--dataset', 'trajectory', '--csv', 'a.csv'], 'not for trajectory'),
-        (['--dataset', 'trajectory', '--uncertainty-plot', 'a.png'], 'is not for trajectory'),
     ],
 )
 def test_contradictory_arguments_are_rejected_before_a_model_is_built(
@@ -168,13 +165,11 @@ def test_the_focal_correction_is_reported_and_can_be_disabled(network, tree, tmp
     assert 'no correction for the training camera of 90 degrees' in out
 
 
-def test_the_uncertainty_is_printed_and_drawn(network, tree, tmp_path, capsys):
+def test_the_uncertainty_is_printed(network, tree, capsys):
     network.spread = 0.9  # 1.8 m: the errors are 0 m, 2 m and 6 m
-    plot = tmp_path / 'plot.png'
-    assert folder(tree, '--uncertainty-plot', plot) == 0
+    assert folder(tree) == 0
     printed = capsys.readouterr().out
     row = next(line for line in printed.splitlines() if line.startswith('indoor  '))
     # within 0.994, 1.96, 1 and 1.96 standard deviations
     assert row.split()[1:5] == ['33.3%', '66.7%', '33.3%', '66.7%']
     assert 'not calibrated' in row
-    assert plot.read_bytes().startswith(b'\x89PNG')

@@ -32,7 +32,7 @@ DEFAULT_SCENES = 2000
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    add_data_arguments(parser, 'as for `zoedepth evaluate`, without trajectory')
+    add_data_arguments(parser, 'as for `zoedepth evaluate`')
     add = parser.add_argument
     add(
         '--samples',
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     from zoedepth_ros.weights.load import set_metadata
     from zoedepth_ros.weights.read import read_checkpoint
 
-    check_data(args, (SCENES,))
+    check_data(args)
     if args.into_weights:
         refuse_idle(args, ['out'], 'is not for --into-weights')
     if args.weights == RANDOM:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from zoedepth_ros.cli.arguments import add_network_options, at_least, refuse_idle, steps_per_m
 from zoedepth_ros.cli.reporting import progress, warn_of_weights, write_json, write_text
-from zoedepth_ros.files import check_folder, check_writable
+from zoedepth_ros.files import check_writable
 from zoedepth_ros.weights.known_weights import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -18,12 +18,9 @@ if TYPE_CHECKING:
 
     from zoedepth_ros.datasets.dataset import DepthDataset
     from zoedepth_ros.evaluation.evaluate import NetworkPredictor
-    from zoedepth_ros.evaluation.head_switching import TrajectoryReport
     from zoedepth_ros.evaluation.published import PublishedScores
     from zoedepth_ros.evaluation.report import EvaluationReport, ModelCard
     from zoedepth_ros.evaluation.synthetic_scenes import ScenesReport
-    from zoedepth_ros.evaluation.uncertainty import UncertaintyScore
-    from zoedepth_ros.evaluation.worst import WorstImages
 
 NAME = 'evaluate'
 AUTO = 'auto'
@@ -31,10 +28,9 @@ HELP = "evaluate a model on a data set with the paper's protocol, or on rendered
 
 SYNTHETIC_MODEL = 'ZoeD_S_NK'
 """The model in this package, trained on rendered scenes."""
-SCENES, TRAJECTORY = 'synthetic', 'trajectory'
+SCENES = 'synthetic'
 DEFAULT_PRECISION = 'fp32'
 DEFAULT_SCENES = 200
-DEFAULT_OUT = 'out/evaluate'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,8 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data_arguments(
         parser,
         'nyu, kitti, sunrgbd, ibims, diode_indoor, diode_outdoor, hypersim_test, vkitti2, '
-        'ddad, diml_indoor, diml_outdoor, folder; synthetic (rendered scenes) or trajectory (a '
-        'rendered camera trajectory through a door)',
+        'ddad, diml_indoor, diml_outdoor, folder; synthetic (rendered scenes)',
     )
     add = parser.add_argument
     add('--head', choices=('auto', 'indoor', 'outdoor'), help='(auto)')
@@ -63,24 +58,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--samples',
         metavar='N',
         type=at_least(1),
-        help='evaluate the first N images; synthetic: N scenes, half rooms, half streets; '
-        f'trajectory: N trajectories (default: all, {DEFAULT_SCENES} scenes, 1 trajectory)',
+        help='evaluate the first N images; synthetic: N scenes, half rooms, half streets '
+        f'(default: all, {DEFAULT_SCENES} scenes)',
     )
-    add('--seed', metavar='S', type=at_least(0), help='of rendered scenes and trajectories (0)')
+    add('--seed', metavar='S', type=at_least(0), help='of rendered scenes (0)')
     add('--json', metavar='FILE', help='write the scores')
     add('--csv', metavar='FILE', help='write the scores of every image')
-    add(
-        '--uncertainty-plot',
-        metavar='FILE',
-        help='draw the coverage and sparsification of the uncertainty (PNG)',
-    )
-    add(
-        '--worst',
-        metavar='N',
-        type=at_least(0),
-        help='draw the N images with the largest AbsRel (none)',
-    )
-    add('--out', metavar='DIR', help=f'folder of the images of --worst ({DEFAULT_OUT})')
 
 
 def add_data_arguments(parser: argparse.ArgumentParser, names: str) -> None:
@@ -114,23 +97,18 @@ def add_data_arguments(parser: argparse.ArgumentParser, names: str) -> None:
 def run(args: argparse.Namespace) -> int:
     """Evaluate, print a table and write the files."""
     _check(args)
-    if args.dataset == TRAJECTORY:
-        return _evaluate_trajectories(args)
     if args.dataset == SCENES:
         return _evaluate_scenes(args)
     return _evaluate_dataset(args)
 
 
-def check_data(args: argparse.Namespace, rendered: tuple[str, ...]) -> None:
-    """Raise ValueError for an unknown data set or options that do not apply to it.
-
-    rendered: names of the rendered data sets that the command takes.
-    """
+def check_data(args: argparse.Namespace) -> None:
+    """Raise ValueError for an unknown data set or options that do not apply to it."""
     from zoedepth_ros.datasets.registry import DATASETS, with_option
 
     name = args.dataset
-    if name not in (*DATASETS, *rendered):
-        expected = ', '.join((*DATASETS, *rendered))
+    if name not in (*DATASETS, SCENES):
+        expected = ', '.join((*DATASETS, SCENES))
         raise ValueError(f'unknown data set {name!r}: expected one of {expected}')
     if name in DATASETS and not args.root:
         raise ValueError(f'--dataset {name} needs --root, its folder')
@@ -139,7 +117,7 @@ def check_data(args: argparse.Namespace, rendered: tuple[str, ...]) -> None:
         ('split_list',): with_option('split_list'),
         ('diode_mask',): with_option('apply_mask'),
         ('domain', 'steps_per_m'): ('folder',),
-        ('seed',): rendered,
+        ('seed',): (SCENES,),
     }
     for options, names in used_by.items():
         if name not in names:
@@ -149,16 +127,9 @@ def check_data(args: argparse.Namespace, rendered: tuple[str, ...]) -> None:
 
 def _check(args: argparse.Namespace) -> None:
     """Raise ValueError for contradictory arguments, before anything is loaded."""
-    check_data(args, (SCENES, TRAJECTORY))
-    if args.dataset == TRAJECTORY:
-        single = ('csv', 'worst', 'head', 'no_flip', 'uncertainty_plot')
-        refuse_idle(args, single, 'is not for trajectory; it is for data sets and synthetic')
-    if not args.worst:
-        refuse_idle(args, ['out'], 'is for --worst')
-    for file in filter(None, (args.json, args.csv, args.uncertainty_plot)):
+    check_data(args)
+    for file in filter(None, (args.json, args.csv)):
         check_writable(Path(file).expanduser())
-    if args.worst:
-        check_folder(_out(args))
 
 
 def _evaluate_dataset(args: argparse.Namespace) -> int:
@@ -169,12 +140,11 @@ def _evaluate_dataset(args: argparse.Namespace) -> int:
     dataset = open_data(args)
     protocol = PROTOCOLS.get(args.dataset) or DOMAIN_PROTOCOLS[dataset.domain]
     predictor = open_network(args, args.head or AUTO)
-    worst = _worst(args, predictor)
-    report = evaluate(predictor, dataset, protocol, limit=args.samples, **_how(args, worst))
+    report = evaluate(predictor, dataset, protocol, limit=args.samples, **_how(args))
     _print_model(report.card, args)
     _print_data(report)
     rows = {f'{report.card.model}, measured': report}
-    _finish(args, predictor, report, rows, worst, published_for(args.dataset))
+    _finish(args, predictor, report, rows, published_for(args.dataset))
     return 0
 
 
@@ -197,23 +167,21 @@ def _evaluate_scenes(args: argparse.Namespace) -> int:
     from zoedepth_ros.evaluation.synthetic_scenes import evaluate_scenes
 
     predictor = open_network(args, args.head or AUTO)
-    worst, seed = _worst(args, predictor), args.seed or 0
-    n_samples = args.samples or DEFAULT_SCENES
-    found = evaluate_scenes(predictor, seed=seed, n_samples=n_samples, **_how(args, worst))
+    seed, n_samples = args.seed or 0, args.samples or DEFAULT_SCENES
+    found = evaluate_scenes(predictor, seed=seed, n_samples=n_samples, **_how(args))
     _print_model(found.first.card, args)
     counts = ', '.join(f'{len(r.images)} {domain}' for domain, r in found.reports.items())
     print(f'data     rendered scenes of seed {seed}: {counts}')
-    _finish(args, predictor, found, found.reports, worst)
+    _finish(args, predictor, found, found.reports)
     return 0
 
 
-def _how(args: argparse.Namespace, worst: WorstImages) -> dict[str, Any]:
+def _how(args: argparse.Namespace) -> dict[str, Any]:
     """Return the arguments of an evaluation that all data have."""
     return {
         'head': args.head or AUTO,
         'flip': not args.no_flip,
         'focal_correction': args.focal_correction,
-        'observe': worst,
         'watch': partial(progress, unit='images'),
     }
 
@@ -223,11 +191,10 @@ def _finish(
     predictor: NetworkPredictor,
     found: EvaluationReport | ScenesReport,
     reports: Mapping[str, EvaluationReport],
-    worst: WorstImages,
     published: Sequence[PublishedScores] = (),
 ) -> None:
     """Print the tables and write the files; reports: title of the row -> report."""
-    from zoedepth_ros.evaluation.report import as_csv, as_table
+    from zoedepth_ros.evaluation.report import as_csv, as_table, uncertainty_table
 
     first = next(iter(reports.values()))
     _print_router(found.router_accuracy)
@@ -238,48 +205,11 @@ def _finish(
         if report.without_camera:
             rows[f'{title}, without the camera'] = report.metrics_without_camera
     print(as_table(rows, published))
-    _report_uncertainty(found.uncertainty, first.card, args)
+    print(f'\n{uncertainty_table(found.uncertainty, first.card.calibrated_heads)}')
     if args.json:
         write_json(args.json, found.as_dict())
     if args.csv:
         write_text(args.csv, as_csv(found.images))
-    if args.worst:
-        for path in worst.save(_out(args)):
-            print(f'-> {path}')
-
-
-def _evaluate_trajectories(args: argparse.Namespace) -> int:
-    from zoedepth_ros.evaluation.head_switching import evaluate_trajectories
-
-    predictor = open_network(args, args.head or AUTO)
-    found = evaluate_trajectories(
-        predictor,
-        seed=args.seed or 0,
-        n_trajectories=args.samples or 1,
-        focal_correction=args.focal_correction,
-        watch=lambda frames: progress(frames, len(frames), 'frames'),
-    )
-    _print_model(found.trajectories[0].card, args)
-    _print_correction(found.trajectories[0].focal_correction, predictor)
-    for seed, trajectory in enumerate(found.trajectories, start=args.seed or 0):
-        _print_trajectory(seed, trajectory)
-    if args.json:
-        write_json(args.json, found.as_dict())
-    return 0
-
-
-def _print_trajectory(seed: int, trajectory: TrajectoryReport) -> None:
-    from zoedepth_ros.evaluation.report import as_table
-
-    switches = ', '.join(
-        f'{count} to {domain}' for domain, count in trajectory.switches_to.items()
-    )
-    print(f'path     seed {seed}, {trajectory.n_frames} frames; switches: {switches}')
-    for crossing in trajectory.crossings:
-        delay = 'never' if crossing.delay_s is None else f'{crossing.delay_s:+.2f} s'
-        print(f'door     at {crossing.time_s:.2f} s to {crossing.to}; head switch: {delay}')
-    _print_router(trajectory.router_accuracy)
-    print(as_table(trajectory.metrics))
 
 
 def open_network(args: argparse.Namespace, head: str = AUTO) -> NetworkPredictor:
@@ -288,34 +218,16 @@ def open_network(args: argparse.Namespace, head: str = AUTO) -> NetworkPredictor
     from zoedepth_ros.inference.result import check_head
     from zoedepth_ros.inference.runtimes.exported import TORCH, backend_of
 
-    model = args.model or (
-        SYNTHETIC_MODEL if args.dataset in (SCENES, TRAJECTORY) else DEFAULT_MODEL
-    )
+    model = args.model or (SYNTHETIC_MODEL if args.dataset == SCENES else DEFAULT_MODEL)
     in_torch = backend_of(args.weights or '') == TORCH
-    if args.dataset == TRAJECTORY and not in_torch:
-        raise ValueError(f'{TRAJECTORY} is for networks in torch, not for {args.weights}')
     default, precision = (DEFAULT_PRECISION if in_torch else AUTO), args.precision
     predictor = open_predictor(model, args.weights, args.device or AUTO, precision or default)
     check_head(head, predictor.heads)
     return cast('NetworkPredictor', predictor)
 
 
-def _worst(args: argparse.Namespace, predictor: NetworkPredictor) -> WorstImages:
-    from zoedepth_ros.evaluation.worst import WorstImages
-
-    return WorstImages(args.worst or 0, predictor.weights_warning)
-
-
-def _out(args: argparse.Namespace) -> Path:
-    return Path(args.out or DEFAULT_OUT).expanduser()
-
-
 def _print_model(card: ModelCard, args: argparse.Namespace) -> None:
-    flip = (
-        'no flip'
-        if args.no_flip or args.dataset == TRAJECTORY
-        else 'averaged with the mirrored image'
-    )
+    flip = 'no flip' if args.no_flip else 'averaged with the mirrored image'
     head = args.head or AUTO
     print(f'model    {card.model} on {card.device}, {card.precision}, head {head}, {flip}')
     print(f'weights  {card.weights}')
@@ -356,20 +268,3 @@ def _print_correction(correction: str, predictor: NetworkPredictor) -> None:
             f'camera   corrected from the training camera of {hfov_deg:g} degrees to that of each '
             'image'
         )
-
-
-def _report_uncertainty(
-    scores: dict[str, UncertaintyScore], card: ModelCard, args: argparse.Namespace
-) -> None:
-    """Print the scores of the uncertainty by head, and draw them if requested."""
-    from zoedepth_ros.evaluation.report import uncertainty_table
-
-    print(f'\n{uncertainty_table(scores, card.calibrated_heads)}')
-    if args.uncertainty_plot:
-        from zoedepth_ros.evaluation.uncertainty_plot import draw_uncertainty
-        from zoedepth_ros.media.files import write_image
-
-        path = Path(args.uncertainty_plot).expanduser()
-        note = f'{card.model}; {card.weights_warning}' if card.weights_warning else card.model
-        write_image(path, draw_uncertainty(scores, note))
-        print(f'-> {path}')

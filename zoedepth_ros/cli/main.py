@@ -22,15 +22,9 @@ from zoedepth_ros.terminal import print_anything
 
 COMMANDS = (
     *('predict', 'models', 'download', 'calibrate', 'calibrate uncertainty', 'evaluate'),
-    *('compare', 'train', 'bag', 'view', 'export', 'check', 'benchmark'),
+    *('train', 'bag', 'view', 'export', 'check', 'benchmark'),
 )
 """Subcommands, in the order of the help."""
-
-_MODULES = {
-    'calibrate uncertainty': 'calibrate_uncertainty',
-    'compare': 'compare_scores',
-}
-"""Subcommand -> module of this folder, if its name differs."""
 
 
 class Command(Protocol):
@@ -103,7 +97,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     wanted = [name for name in COMMANDS if name in arguments[:1]]
     for name in wanted or COMMANDS:
         command = cast(
-            Command, importlib.import_module(f'zoedepth_ros.cli.{_MODULES.get(name, name)}')
+            Command, importlib.import_module(f'zoedepth_ros.cli.{name.replace(" ", "_")}')
         )
         subparser = commands.add_parser(command.NAME, help=command.HELP, description=command.HELP)
         command.add_arguments(subparser)

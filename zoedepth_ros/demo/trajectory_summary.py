@@ -9,7 +9,6 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.evaluation.crossings import Crossing, changes, match
 from zoedepth_ros.media.sample import DOMAINS
 
 _FAR_FROM_DOOR_S = 1.5
@@ -67,6 +66,18 @@ class RouterOutput:
 
     outdoor: float
     """Probability of 'outdoor'; NaN for a model without a router."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """A passage of the camera through the door."""
+
+    time_s: float
+    """Time from the start of the trajectory [s]."""
+    to: str
+    """Domain that the camera enters."""
+    delay_s: float | None
+    """Delay of the head switch [s]; negative if it was early, None if there was none."""
 
 
 class EvenSample(Generic[T]):
@@ -217,6 +228,26 @@ class Timeline:
 
     accuracy: float
     """Share of router outputs that match the true domain; NaN without any."""
+
+
+def changes(times_s: Sequence[float], states: Sequence[str]) -> list[tuple[float, str]]:
+    """Return the times and new states of the changes in a sequence."""
+    return [
+        (time_s, after)
+        for time_s, before, after in zip(times_s[1:], states[:-1], states[1:], strict=True)
+        if before != after
+    ]
+
+
+def match(
+    doors: Sequence[tuple[float, str]], switches: Sequence[tuple[float, str]]
+) -> tuple[Crossing, ...]:
+    """Match each door crossing with the nearest switch to the same domain."""
+    crossings = []
+    for time_s, to in doors:
+        delays_s = [switch_s - time_s for switch_s, target in switches if target == to]
+        crossings.append(Crossing(time_s, to, min(delays_s, key=abs) if delays_s else None))
+    return tuple(crossings)
 
 
 def _depth_ratio(frame: ScoredFrame) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from typing import Protocol
@@ -60,21 +60,6 @@ class EvaluationData(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class ScoredImage:
-    """The result for one image, passed to observers."""
-
-    sample: Sample
-    """The image and its ground truth."""
-    prediction_m: NDArray[np.float32]
-    """Prediction at the network's size (h, w) [m]."""
-    score: ImageScore | None
-    """Its scores; None without a valid pixel."""
-    protocol: EvaluationProtocol
-    """Range and crop."""
-
-
-Observer = Callable[[ScoredImage], None]
 Watch = Callable[[Iterable[Sample], int], Iterable[Sample]]
 """Iterates over samples, whose number is given, for example with a progress bar."""
 
@@ -93,7 +78,6 @@ def evaluate(
     flip: bool = True,
     limit: int | None = None,
     focal_correction: str = AUTO,
-    observe: Observer = lambda scored: None,
     watch: Watch = unwatched,
 ) -> EvaluationReport:
     """Evaluate all images, or the first `limit`, in the order of the data set.
@@ -116,14 +100,11 @@ def evaluate(
             without_camera += [] if plain is None else [plain]
             depth_m = depth_m * np.float32(factor)
         score = _score(sample, depth_m, result, protocol)
-        if score is not None:
-            at = factor or 1.0, predictor.uncertainty_maps, sample.depth_m, protocol
-            score = replace(score, uncertainty=score_image(result, *at))
         if score is None:
             without_ground_truth.append(sample.name)
         else:
-            scores.append(score)
-        observe(ScoredImage(sample, depth_m, score, protocol))
+            at = factor or 1.0, predictor.uncertainty_maps, sample.depth_m, protocol
+            scores.append(replace(score, uncertainty=score_image(result, *at)))
     skipped = tuple(map(str, dataset.skipped))
     if not scores:
         raise ValueError(f'{dataset.name}: no image with a valid pixel; skipped: {skipped}')

@@ -63,8 +63,3 @@ PUBLISHED: tuple[PublishedScores, ...] = (
 def published_for(dataset: str) -> tuple[PublishedScores, ...]:
     """Return the published rows of a data set; none for data of your own."""
     return tuple(row for row in PUBLISHED if row.dataset == dataset)
-
-
-def published_by(model: str) -> dict[str, Mapping[str, float]]:
-    """Return data set -> published scores of a model."""
-    return {row.dataset: row.scores for row in PUBLISHED if row.model == model}
