@@ -93,7 +93,6 @@ TORCH_FREE = (
     'benchmark.worker',
     'benchmark.network_benchmark',
     'benchmark.network_report',
-    'benchmark.size_benchmark',
     'benchmark.node',
 )
 ROS = frozenset({

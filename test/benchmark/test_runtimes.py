@@ -28,7 +28,7 @@ TIMES_MS = {
 }
 
 
-def taken_ms(implementation, size, batch):
+def taken_ms(implementation, size):
     return TIMES_MS[implementation.kind, implementation.precision]
 
 

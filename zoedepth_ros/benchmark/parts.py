@@ -44,7 +44,6 @@ class BenchmarkOptions:
 PARTS: Mapping[str, str] = MappingProxyType(
     {
         'network': 'zoedepth_ros.benchmark.network_benchmark',
-        'size': 'zoedepth_ros.benchmark.size_benchmark',
         'node': 'zoedepth_ros.benchmark.node.node_benchmark',
     }
 )
