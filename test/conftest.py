@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from zoedepth_ros.inference.threads import thread_environment
+from zoedepth_ros.environment import thread_environment
 
 os.environ.update(thread_environment(os.environ))  # before any test imports torch
 os.environ['ZOEDEPTH_MEASURE'] = '0'  # neither speed nor the user's cache changes what runs

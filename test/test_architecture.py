@@ -73,7 +73,6 @@ TORCH_FREE = (
     'inference.result',
     'inference.contract',
     'inference.check_images',
-    'inference.threads',
     'inference.fallback',
     'inference.runtimes.exported',
     'inference.runtimes.foreign',

@@ -1,6 +1,5 @@
 """Recorded runs, on the CPU: the graphs are replaced by something that computes again."""
 
-import logging
 import threading
 
 import numpy as np
@@ -82,21 +81,6 @@ def test_constants_that_moved_are_recorded_anew():
     for _ in range(40):  # later: sizes in turn are launched (test_cuda_host.py)
         np.testing.assert_array_equal(recorded(rgb, 'indoor').depth_m, before)
     assert graphs.captured == 2
-
-
-def test_what_cannot_be_recorded_runs_step_by_step_and_that_is_reported(caplog):
-    graphs = FakeGraphs()
-    graphs.fail_with = RuntimeError('CUDA error: operation not permitted when stream is capturing')
-    recorded = predictor(graphs)
-    rgb = images(1)[0]
-    with caplog.at_level(logging.WARNING):
-        assert_same(recorded(rgb), predictor()(rgb))
-    assert 'not permitted' in recorded.optimization_note
-    assert recorded.optimization_note in caplog.text
-    assert recorded.optimization == 'reference'
-    graphs.fail_with = None
-    recorded(rgb)
-    assert graphs.captured == 0  # not at once (test_cuda_host.py)
 
 
 def test_a_failure_while_playing_is_no_failure_of_recording():

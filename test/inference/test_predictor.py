@@ -76,30 +76,6 @@ def test_a_device_that_fails_inside_the_network_is_named():
         predictor(random_rgb(48, 64))
 
 
-@pytest.mark.parametrize('name', NAMES)
-@pytest.mark.parametrize('size', [(120, 160), (101, 67), (48, 200)])
-def test_official_processing_is_that_of_transformers(name, size):
-    transformers = pytest.importorskip('transformers')
-    predictor = tiny(name, way='official')
-    height, width = preset(name).image_size
-    processor = transformers.ZoeDepthImageProcessor(
-        size={'height': height, 'width': width}, ensure_multiple_of=32, keep_aspect_ratio=True
-    )
-    rgb = random_rgb(*size)
-    pixels = processor(rgb, return_tensors='pt')['pixel_values']
-    assert tuple(pixels.shape[-2:]) == predictor.network_size(*size)
-    head = predictor.heads[-1]
-    with torch.no_grad():
-        depth_m = predictor._network.network(pixels, head).depth_m[:, 0]
-    output = type('Output', (), {'predicted_depth': depth_m})
-    expected = processor.post_process_depth_estimation(output, source_sizes=[size])
-    expected_m = expected[0]['predicted_depth'].numpy()
-    positive = expected_m > 1e-3  # theirs is not clamped
-    assert positive.mean() > 0.9
-    result_m = predictor(rgb, head).depth_m
-    np.testing.assert_allclose(result_m[positive], expected_m[positive], rtol=2e-4)
-
-
 def test_what_the_bicubic_way_back_undershoots_becomes_a_millimetre(monkeypatch):
     predictor = tiny('ZoeD_tiny_N', way='official')
     height, width = predictor.network_size(200, 300)

@@ -7,8 +7,8 @@ import sys
 import pytest
 import torch
 
+from zoedepth_ros.environment import thread_environment
 from zoedepth_ros.inference import processor
-from zoedepth_ros.inference.threads import thread_environment
 
 EPYC_7B13 = 'flags\t\t: fpu sse4_2 avx f16c avx2 fma bmi2'
 XEON_8275 = 'flags\t\t: fpu avx2 avx512f avx512bw avx512vl avx512dq avx512_vnni'

@@ -86,49 +86,11 @@ def built_without_memory(config: ModelConfig) -> ZoeDepth:
 
 def transformers_twin(config: ModelConfig, seed: int = 0) -> Any:
     """Return transformers' ZoeDepth of the same settings in eval mode, with spread weights."""
-    from transformers import BeitConfig, ZoeDepthConfig, ZoeDepthForDepthEstimation
+    from zoedepth_ros.benchmark.transformers_runner import build_model
 
-    backbone = config.backbone
-    beit = BeitConfig(
-        image_size=backbone.window[0] * backbone.patch_size,
-        patch_size=backbone.patch_size,
-        hidden_size=backbone.embed_dim,
-        num_hidden_layers=backbone.depth,
-        num_attention_heads=backbone.num_heads,
-        intermediate_size=int(backbone.embed_dim * backbone.mlp_ratio),
-        layer_norm_eps=1e-6,  # as the official code; the published files have 1e-12
-        use_relative_position_bias=True,
-        reshape_hidden_states=False,
-        out_features=[f'stage{tap + 1}' for tap in backbone.taps],
-        attn_implementation='eager',
-    )
-    settings: dict[str, Any] = {
-        'backbone_config': beit,
-        'neck_hidden_sizes': list(backbone.channels),
-        'fusion_hidden_size': config.decoder.features,
-        'bottleneck_features': config.decoder.features,
-        'num_relative_features': config.decoder.relative_features,
-        'use_bias_in_fusion_residual': True,
-        'num_attractors': [16, 8, 4, 1],  # what NK does with it is a quirk of its own
-        'bin_embedding_dim': config.bins.embedding_dim,
-        'bin_centers_type': config.heads[0].bin_type,
-        'bin_configurations': [
-            {'name': name, 'n_bins': config.bins.n_bins, 'min_depth': 1e-3, 'max_depth': 80.0}
-            for name in (('nyu', 'kitti') if len(config.heads) == 2 else ('one',))
-        ],
-    }
-    if config.router is not None:
-        settings |= {
-            'num_patch_transformer_layers': config.router.depth,
-            'patch_transformer_hidden_size': config.router.embed_dim,
-            'patch_transformer_intermediate_size': config.router.feedforward_dim,
-            'patch_transformer_num_attention_heads': config.router.num_heads,
-        }
-    model = ZoeDepthForDepthEstimation._from_config(
-        ZoeDepthConfig(**settings), attn_implementation='eager'
-    )
+    model = build_model(config, 'eager')
     spread(model, seed)
-    return model.eval()
+    return model
 
 
 @torch.no_grad()

@@ -37,8 +37,8 @@ from zoedepth_ros.bags.fleet import (
 from zoedepth_ros.bags.mcap_writer import check_target
 from zoedepth_ros.bags.pieces import Span, piece_path, spans
 from zoedepth_ros.bags.plan import Job, file_identity
+from zoedepth_ros.environment import thread_environment
 from zoedepth_ros.errors import in_one_line
-from zoedepth_ros.inference.threads import thread_environment
 
 _NODE_TRIES = 5  # of a recording whose node is lost, which is rarely its fault
 _TICK_S = 0.5

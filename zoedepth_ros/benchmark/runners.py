@@ -154,7 +154,7 @@ def export_file(model: str, weights: str, path: str) -> None:
 @torch.inference_mode()
 def chosen_head(network: ZoeDepth) -> str:
     """Return the head that the router selects for the sample images; 'both' for several."""
-    from zoedepth_ros.export.graph import BOTH
+    from zoedepth_ros.export.options import BOTH
 
     names = network.config.head_names
     if network.router is None:

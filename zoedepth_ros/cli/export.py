@@ -11,7 +11,13 @@ from pathlib import Path
 from zoedepth_ros.cli.arguments import image_side_px, positive, refuse_idle
 from zoedepth_ros.cli.exit_codes import DONE, FAILED
 from zoedepth_ros.cli.reporting import warn_of_weights
-from zoedepth_ros.export.options import ENGINE_PRECISIONS, MAX_DEVIATION
+from zoedepth_ros.export.options import (
+    BOTH,
+    ENGINE_PRECISIONS,
+    MAX_DEVIATION,
+    chosen_heads,
+    require_libraries,
+)
 from zoedepth_ros.files import check_writable
 from zoedepth_ros.weights.known_weights import DEFAULT_MODEL
 
@@ -97,9 +103,7 @@ def _build_engine(args: argparse.Namespace, out: Path) -> None:
 
 def _export_onnx(args: argparse.Namespace, path: Path) -> None:
     from zoedepth_ros.build import build_network
-    from zoedepth_ros.export.graph import BOTH, chosen_heads
     from zoedepth_ros.export.onnx import export_onnx
-    from zoedepth_ros.export.options import require_libraries
     from zoedepth_ros.model.presets import preset
 
     require_libraries()

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from zoedepth_ros.cli.exit_codes import FAILED, INTERRUPTED, MEANINGS, REFUSED
+from zoedepth_ros.environment import thread_environment
 from zoedepth_ros.errors import EXIT_CONTEXT_LOST, explained
 from zoedepth_ros.files import WriteError
-from zoedepth_ros.inference.threads import thread_environment
 from zoedepth_ros.terminal import print_anything
 
 COMMANDS = (

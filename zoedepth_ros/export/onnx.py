@@ -17,8 +17,15 @@ import torch
 
 from zoedepth_ros.build import LoadedNetwork
 from zoedepth_ros.export.check import CheckReport, check_file
-from zoedepth_ros.export.graph import INPUT, chosen_heads, must_be_float32
-from zoedepth_ros.export.options import FLOAT32_PREFIX, MAX_DEVIATION, OPSET, require_libraries
+from zoedepth_ros.export.options import (
+    FLOAT32_PREFIX,
+    INPUT,
+    MAX_DEVIATION,
+    OPSET,
+    chosen_heads,
+    must_be_float32,
+    require_libraries,
+)
 from zoedepth_ros.files import json_text, named_write_errors
 from zoedepth_ros.inference.check_images import export_images
 from zoedepth_ros.inference.runtimes.agreement import reference

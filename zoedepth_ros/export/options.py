@@ -1,9 +1,11 @@
-"""Defaults of the export, and the check for its optional libraries.  Imports no torch."""
+"""What is exported: names, heads, precisions and limits.  Imports no torch."""
 
 from __future__ import annotations
 
 from importlib.util import find_spec
 
+INPUT = 'image'
+BOTH = 'both'
 OPSET = 18
 """The oldest opset that the exporter writes without conversion; TensorRT supports it since 8.6."""
 
@@ -16,6 +18,7 @@ FLOAT32_PREFIX = 'float32/'
 ENGINE_PRECISIONS = ('fp16', 'fp32')
 """Precisions of a TensorRT engine."""
 
+_HALVED = ('network.backbone', 'network.decoder')  # modules of FixedGraph
 _LIBRARIES = ('onnx', 'onnxscript', 'onnxruntime')
 
 
@@ -27,3 +30,18 @@ def require_libraries() -> None:
             f'the export to ONNX needs {" and ".join(missing)}: pip install "zoedepth_ros[onnx]"'
             f' (or pip install {" ".join(missing)})'
         )
+
+
+def must_be_float32(scopes: str) -> bool:
+    """Return whether a node must stay in float32; scopes: its modules, outermost first."""
+    return not any(f"'{part}'" in scopes for part in _HALVED)
+
+
+def chosen_heads(head: str, available: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the heads to export.  Raises ValueError for an unknown head."""
+    if head == BOTH and len(available) > 1:
+        return available
+    if head in available:
+        return (head,)
+    choices = (*available, BOTH) if len(available) > 1 else available
+    raise ValueError(f'no head {head!r} to export: this model takes {", ".join(choices)}')

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NoReturn
 
+from zoedepth_ros.environment import thread_environment
 from zoedepth_ros.inference.fallback import PredictorSettings
 from zoedepth_ros.inference.result import AUTO, BatchPredictor
 from zoedepth_ros.inference.runtimes.exported import TORCH, backend_of, open_exported
-from zoedepth_ros.inference.threads import thread_environment
 from zoedepth_ros.ros.depth_node import DepthNode, StartError
 from zoedepth_ros.ros.spin import end, run_node
 

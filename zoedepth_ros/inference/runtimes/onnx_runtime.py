@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from zoedepth_ros.inference.result import AUTO, InferenceError
 
 _SPINNING = 'session.intra_op.allow_spinning'
-"""Whether threads busy-wait, see inference/threads.py.  Next to one busy process on two cores,
+"""Whether threads busy-wait, see environment.py.  Next to one busy process on two cores,
 ZoeD_S_NK takes 42 ms without and 71 ms with it; without other processes 28 and 25 ms."""
 
 _CPU, _CUDA = 'CPUExecutionProvider', 'CUDAExecutionProvider'

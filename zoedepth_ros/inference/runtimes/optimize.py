@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -30,41 +30,18 @@ _CACHE_VARIABLE = 'TORCHINDUCTOR_CACHE_DIR'
 _logger = logging.getLogger(__name__)
 
 
-class Network(Protocol):
-    """The interface of a network in any execution mode; ZoeDepth implements it."""
-
-    @property
-    def config(self) -> ModelConfig:
-        """Its settings."""
-        ...
-
-    def prepare(self, height: int, width: int) -> Prepared:
-        """Return the constants of an image size [px]."""
-        ...
-
-    def encode(self, image: Tensor, prepared: Prepared | None = None) -> Any:
-        """Return the features that heads and router share."""
-        ...
-
-    def route(self, features: Any) -> Tensor:
-        """Return the router's logits."""
-        ...
-
-    def decode(self, features: Any, head: str) -> Prediction:
-        """Return the prediction of one head."""
-        ...
-
-
 class OptimizedNetwork:
     """A network with its execution mode, and a note if that is not the configured one."""
 
-    def __init__(self, network: Network, mode: str, note: str = '') -> None:
+    def __init__(
+        self, network: ZoeDepth | FusedZoeDepth | OptimizedNetwork, mode: str, note: str = ''
+    ) -> None:
         """mode: 'reference', 'packed', 'fused', 'compiled' or 'openvino'.
 
         note: warning, '' for none.
         """
         self.network, self.mode, self.note = network, mode, note
-        self.config = network.config
+        self.config: ModelConfig = network.config
         if note:
             _logger.warning(note)
 
