@@ -123,3 +123,28 @@ def test_a_correction_that_cannot_be_is_refused_and_one_that_lacks_its_camera_is
 )
 def test_auto_corrects_only_where_both_cameras_are_known(asked, hfov_rad, known, used):
     assert correction_in_use(asked, hfov_rad, camera_known=known) == used
+
+
+@pytest.mark.parametrize('domain', ['indoor', 'outdoor'])
+def test_the_camera_of_wide_and_tall_images_makes_the_embedded_network_s_depth_better(domain):
+    pytest.importorskip('numba')
+    from zoedepth_ros.build import build_predictor
+    from zoedepth_ros.geometry.canonical import focal_factor
+    from zoedepth_ros.synthetic.scene import render_scene
+
+    predictor = build_predictor('ZoeD_S_NK', device='cpu', precision='fp32')
+    errors = {'none': [], 'camera': []}
+    for size in ((180, 320), (222, 222), (256, 192), (112, 372)):
+        for seed in range(2):
+            sample = render_scene(domain, 2**40 + 5000 + seed, *size)
+            depth_m = predictor(sample.rgb, domain, route=False).depth_m
+            factor = focal_factor(
+                sample.camera,
+                domain,
+                training_hfov_rad=predictor.training_hfov_rad,
+                exponent=predictor.focal_exponent,
+            )
+            for name, by in (('none', 1.0), ('camera', factor)):
+                error = np.abs(by * depth_m - sample.depth_m) / sample.depth_m
+                errors[name].append(np.nanmean(error))
+    assert np.mean(errors['camera']) < np.mean(errors['none'])
