@@ -45,7 +45,7 @@ def random_rgb(height: int, width: int, seed: int = 0) -> np.ndarray:
     return np.ascontiguousarray(small[rows][:, columns])
 
 
-@pytest.mark.parametrize('size', [(101, 67), (64, 96), (1, 1), (3, 200), (5, 4)])
+@pytest.mark.parametrize('size', [(101, 67), (64, 96), (1, 1), (2, 3), (3, 200), (5, 4)])
 @pytest.mark.parametrize('way', ['metric', 'official'])
 def test_all_maps_have_the_images_size_and_are_finite_and_positive(way, size):
     result = tiny(way=way)(random_rgb(*size))
@@ -159,16 +159,6 @@ def test_an_unknown_head_is_refused_listing_the_choices():
         tiny('ZoeD_tiny_N')(random_rgb(64, 96), 'outdoor')
 
 
-def test_sliced_mirrored_and_read_only_images_give_what_their_copies_give():
-    predictor = tiny()
-    big = random_rgb(128, 192)
-    frozen = big.copy()
-    frozen.setflags(write=False)
-    for view in (big[::2, ::2], big[:, ::-1], big[..., ::-1], frozen):
-        expected = predictor(view.copy(), 'indoor').depth_m
-        np.testing.assert_array_equal(predictor(view, 'indoor').depth_m, expected)
-
-
 def test_values_that_are_not_finite_are_an_error_and_never_a_result():
     predictor = tiny()
     predictor._network.network.bottleneck.weight.data[0] = torch.nan
@@ -192,13 +182,6 @@ def test_results_own_their_memory_and_later_calls_leave_them_alone():
     kept = first.depth_m.copy()
     predictor(random_rgb(64, 96, seed=5), 'indoor')
     np.testing.assert_array_equal(first.depth_m, kept)
-
-
-def test_bf16_stays_near_fp32():
-    rgb = random_rgb(64, 96)
-    exact, rough = tiny()(rgb, 'indoor').depth_m, tiny(precision='bf16')(rgb, 'indoor').depth_m
-    error = np.abs(rough / exact - 1).mean()
-    assert 0 < error < 0.05
 
 
 @pytest.mark.gpu

@@ -101,13 +101,6 @@ def test_only_the_embedded_network_antialiases():
     assert [name for name, config in PRESETS.items() if config.antialias] == ['ZoeD_S_NK']
 
 
-def test_black_and_white_become_minus_one_and_one_in_the_order_red_green_blue():
-    rgb = np.zeros((8, 8, 3), np.uint8)
-    rgb[..., 0] = 255
-    image = MetricPreprocessing((32, 32)).to_network(as_tensor(rgb))
-    np.testing.assert_array_equal(image[0, :, 5, 5], [1.0, -1.0, -1.0])
-
-
 def test_official_mirrors_the_edges_outwards_before_it_resizes():
     rgb = random_rgb(50, 72)
     rows, columns = 15, 18  # floor(3 sqrt(25)), floor(3 sqrt(36))
@@ -129,17 +122,6 @@ def test_official_way_back_is_bicubic_to_the_padded_size_and_cuts_the_padding_of
                                                           50, 72)  # fmt: skip
     padded = cv2.resize(maps, (72 + 36, 50 + 30), interpolation=cv2.INTER_CUBIC)
     np.testing.assert_allclose(back[0, 0].numpy(), padded[15:65, 18:90], atol=2e-5)
-
-
-@pytest.mark.parametrize('size', [(1, 1), (2, 3), (1, 40), (4, 4), (5, 5), (101, 67)])
-@pytest.mark.parametrize('name', ['metric', 'official'])
-def test_images_of_any_size_go_in_and_come_back(name, size):
-    way = make_preprocessing(name, (64, 96), 32)
-    image = way.to_network(as_tensor(random_rgb(*size)))
-    assert tuple(image.shape[-2:]) == way.network_size(*size)
-    assert image.shape[-2] % 32 == image.shape[-1] % 32 == 0
-    assert torch.isfinite(image).all()
-    assert way.to_image_size(image, *size).shape == (1, 3, *size)
 
 
 @pytest.mark.parametrize(

@@ -20,15 +20,6 @@ def bottleneck(batch: int = 3) -> torch.Tensor:
     return torch.randn(batch, 24, 2, 3, generator=torch.Generator().manual_seed(0))
 
 
-@torch.no_grad()
-def test_images_of_a_batch_do_not_see_each_other(router: Router) -> None:
-    router.eval()
-    together = router(bottleneck())
-    alone = torch.cat([router(x[None]) for x in bottleneck()])
-    torch.testing.assert_close(together, alone)
-    assert (together[0] - together[1]).abs().max() > 1e-3
-
-
 def test_convention_of_positions_sines_then_cosines() -> None:
     positions = sinusoidal_positions(torch.zeros(1, 3, 4))
     expected = [[f(k * w) for f in (math.sin, math.cos) for w in (1.0, 0.01)] for k in range(3)]

@@ -48,17 +48,6 @@ def test_heads_differ_and_share_relative_depth(model: ZoeDepth) -> None:
 
 
 @torch.no_grad()
-def test_forward_is_encode_decode_and_route(model: ZoeDepth) -> None:
-    image = random_image(64, 64)
-    features = model.encode(image)
-    whole, part = model(image, 'indoor'), model.decode(features, 'indoor')
-    assert part.router_logits is None
-    assert torch.equal(whole.router_logits, model.route(features))
-    for one, other in zip(whole[:3], part[:3], strict=True):
-        assert torch.equal(one, other)
-
-
-@torch.no_grad()
 def test_a_prepared_size_changes_nothing_and_holds_no_gradient(model: ZoeDepth) -> None:
     image = random_image(96, 64)
     prepared = model.prepare(96, 64)
