@@ -44,11 +44,13 @@ FOUND = {
             {'kind': 'naive_1', 'rate_hz': 30.0, 'sent': 90, 'arrived': 0, 'latency_ms': [],
              'cpu_ms': math.nan},
         ],
+        'max_hz': {'ours_1': 123.4},
     },
     'plain': {
         'single': {'640x480': {'naive_1': images(50.0, 60.0)}},
         'streams': [{'kind': 'naive_1', 'rate_hz': 30.0, 'sent': 90, 'arrived': 80,
                      'latency_ms': [70.0], 'cpu_ms': 24.0}],
+        'max_hz': {},
     },
 }  # fmt: skip
 
@@ -62,6 +64,7 @@ def test_the_values_are_medians():
     assert (full['latency_ms'], full['naive_latency_ms']) == (6.0, 24.0)
     assert full['naive_plain_latency_ms'] == 60.0
     assert full['stages_ms']['postprocess'] == 1.0
+    assert values['max_rate_hz'] == {'ours_1': 123.4}
 
 
 def test_a_stream_has_loss_latency_and_environment():
@@ -195,6 +198,15 @@ def test_the_known_depth_is_that_of_the_rendered_image(tmp_path):
     assert rgb.std() > 10  # not uniform
 
 
+def test_the_maximum_rate_is_between_a_rate_that_passes_and_one_that_fails():
+    pytest.importorskip('rclpy')
+    from zoedepth_ros.benchmark.node.driver import max_rate_hz
+
+    assert 130.0 < max_rate_hz(lambda rate_hz: rate_hz <= 140.0) <= 140.0
+    assert max_rate_hz(lambda rate_hz: True) == 400.0
+    assert math.isnan(max_rate_hz(lambda rate_hz: False))
+
+
 def test_both_nodes_run_in_their_own_processes_and_print_their_times(tmp_path, monkeypatch):
     pytest.importorskip('rclpy')
     monkeypatch.setattr(node_benchmark, 'LIMIT_S', 3.0 * PATIENCE_S)
@@ -203,7 +215,7 @@ def test_both_nodes_run_in_their_own_processes_and_print_their_times(tmp_path, m
     kinds = [NodeKind(OURS, 4), NodeKind(NAIVE, 4), NodeKind('absent', 4)]
     streams = [('ours_4', 20.0, 0.5), ('absent_4', 20.0, 0.5)]
     task = MeasurementTask(
-        str(tmp_path), [(48, 64)], kinds, 3, streams, start_s=120.0, timeout_s=60.0
+        str(tmp_path), [(48, 64)], kinds, 3, streams, ['absent_4'], start_s=120.0, timeout_s=60.0
     )
     found = node_benchmark._driven(tmp_path, 'shipped', task, math.inf)
     for name in ('ours_4', 'naive_4'):
@@ -217,6 +229,7 @@ def test_both_nodes_run_in_their_own_processes_and_print_their_times(tmp_path, m
             assert one['latency_ms'] > 0.0
     assert found['failures'] == {'absent_4': 'its process has ended'}
     assert [stream['kind'] for stream in found['streams']] == ['ours_4']
+    assert found['max_hz'] == {}
     (stream,) = found['streams']
     assert 0 <= stream['arrived'] <= stream['sent'] == 10  # how many arrive depends on the load
     assert math.isnan(stream['cpu_ms']) or stream['cpu_ms'] >= 0.0

@@ -96,6 +96,9 @@ def tasks(folder: Path, options: BenchmarkOptions) -> dict[str, MeasurementTask]
             kinds=both,
             rounds=rounds,
             streams=[(kind.name, CAMERA_HZ, STREAM_S) for kind in streams],
+            rate_searches=[
+                kind.name for kind in (default, full, *([] if options.short else [naive]))
+            ],
         ),
         PLAIN: MeasurementTask(
             folder=str(folder),

@@ -52,6 +52,8 @@ class MeasurementTask:
     """Single images per node and size."""
     streams: Sequence[tuple[str, float, float]] = ()
     """(name of the kind, rate [Hz], duration [s]) of each stream."""
+    rate_searches: Sequence[str] = ()
+    """Names of kinds whose maximum rate is measured."""
     start_s: float = 30.0
     """Time for all nodes to publish their first depth [s]."""
     timeout_s: float = 1.0

@@ -45,6 +45,7 @@ def section(found: Found, missing: Sequence[str]) -> Section:
         'streams': [
             _stream(name, stream) for name in found for stream in found[name].get('streams', ())
         ],
+        'max_rate_hz': dict(found.get(SHIPPED, {}).get('max_hz', {})),
     }
     tables = (_overheads(values['single']), _latencies(values['single']), _streams(values))
     return Section(
@@ -123,11 +124,16 @@ def _streams(values: Mapping[str, Any]) -> Table:
             f'{stream["arrived"]} of {stream["sent"]}',
             _number(stream['latency_ms']),
             _number(stream['cpu_ms']),
+            _number(values['max_rate_hz'].get(stream['kind'], math.nan), 0)
+            if stream['environment'] == SHIPPED
+            else '-',
         )
         for stream in values['streams']
     )
-    columns = ('640x480', 'Hz', 'arrived', 'latency', 'CPU per image')
-    return Table('Streams: latency and CPU time [ms]', columns, rows)
+    columns = ('640x480', 'Hz', 'arrived', 'latency', 'CPU per image', 'max Hz')
+    return Table(
+        'Streams: latency and CPU time [ms]; maximum rate with less than 5 % loss', columns, rows
+    )
 
 
 def _median(numbers: Iterable[float]) -> float:
