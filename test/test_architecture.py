@@ -92,6 +92,7 @@ TORCH_FREE = (
     'benchmark.worker',
     'benchmark.network_benchmark',
     'benchmark.network_report',
+    'benchmark.size_benchmark',
     'benchmark.node',
 )
 ROS = frozenset({

@@ -17,7 +17,7 @@ from zoedepth_ros.files import json_text
 from zoedepth_ros.inference import devices
 
 
-def taken_ms(implementation, size):
+def taken_ms(implementation, size, batch):
     """Ours: 10 ms, twice that in bf16; transformers: 40 with SDPA, 60 eager, half in bf16."""
     if implementation.kind == 'ours':
         return 10.0 if implementation.precision != 'bf16' else 20.0

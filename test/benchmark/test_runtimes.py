@@ -28,7 +28,7 @@ TIMES_MS = {
 }
 
 
-def taken_ms(implementation, size):
+def taken_ms(implementation, size, batch):
     return TIMES_MS[implementation.kind, implementation.precision]
 
 

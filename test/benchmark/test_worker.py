@@ -29,6 +29,7 @@ def test_our_implementation_runs_in_its_own_process(worker):
     times_ms = worker.call('runners.run', (64, 96), 3)
     assert len(times_ms) == 3
     assert all(0.0 < t < 60_000 for t in times_ms)
+    assert len(worker.call('runners.run', (64, 96), 2, 3)) == 2
     depths_m = worker.call('runners.depths', (64, 96))
     assert depths_m.shape == (3, 64, 96)
     assert depths_m.min() > 0

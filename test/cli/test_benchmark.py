@@ -56,11 +56,11 @@ def test_all_is_every_part_in_five_minutes_and_the_network_has_what_the_others_l
 
 def test_the_time_limit_is_as_requested_and_named_in_the_command(requested, tmp_path):
     out = tmp_path / 'out.json'
-    assert main(['benchmark', 'node', '--minutes', '1.5', '--json', str(out)]) == 0
-    assert requested['node'].budget.total_s == 90.0
-    assert json.loads(out.read_text())['command'] == 'zoedepth benchmark node --minutes 1.5'
-    assert main(['benchmark', 'node', '--minutes', '0']) == 0
-    assert requested['node'].budget.total_s == float('inf')
+    assert main(['benchmark', 'size', '--minutes', '1.5', '--json', str(out)]) == 0
+    assert requested['size'].budget.total_s == 90.0
+    assert json.loads(out.read_text())['command'] == 'zoedepth benchmark size --minutes 1.5'
+    assert main(['benchmark', 'size', '--minutes', '0']) == 0
+    assert requested['size'].budget.total_s == float('inf')
 
 
 def test_other_runtimes_are_an_option_of_the_network_only(requested, capsys):
@@ -70,7 +70,7 @@ def test_other_runtimes_are_an_option_of_the_network_only(requested, capsys):
     assert requested['network'].runtimes == 'too'
     assert main(['benchmark', 'network', '--runtimes', 'only']) == 0
     assert requested['network'].runtimes == 'only'
-    for part in ('node', 'all'):
+    for part in ('size', 'all'):
         assert main(['benchmark', part, '--runtimes']) == 2
         assert f'--runtimes applies to the part network, not to {part}' in capsys.readouterr().err
     assert list(requested) == ['network']

@@ -1,14 +1,133 @@
-"""The figures of docs/performance.md are those of the files in docs/benchmarks."""
+"""The diagrams and figures of docs/performance.md are those of the files in docs/benchmarks."""
 
+import inspect
 import json
 import re
 
+import docs_performance
+import node_profile
 import pytest
 from docs_pages import ROOT
 
+EXECUTOR = 'main (zoedepth_ros/ros/main.py:88);Executor.spin_once (rclpy/executors.py:941)'
+WORK = 'InferenceThread._run (zoedepth_ros/ros/inference_thread.py:106)'
+SEND = (
+    'Publishers.send (zoedepth_ros/ros/publishers.py:61);Publisher.publish (rclpy/publisher.py:72)'
+)
+
+
+def test_the_diagrams_are_drawn_from_the_files():
+    assert docs_performance.diagrams()
+    assert docs_performance.main(['--check']) == 0
+
+
+@pytest.mark.parametrize(
+    ('operator', 'kind'),
+    [
+        ('aten::addmm', 'linear layers'),
+        ('mkldnn::_linear_pointwise', 'linear layers'),
+        ('aten::_scaled_dot_product_attention_math', 'attention'),
+        ('aten::bmm', 'attention'),
+        ('aten::mkldnn_convolution', 'convolutions'),
+        ('aten::upsample_bilinear2d', 'interpolation'),
+        ('aten::copy_', 'copies, layout'),
+        ('aten::native_layer_norm', 'normalisation, GELU'),
+        ('aten::add', 'everything else'),
+    ],
+)
+def test_operators_are_classified(operator, kind):
+    assert docs_performance.kind_of(operator) == kind
+
+
+@pytest.mark.parametrize(
+    ('stack', 'kind'),
+    [
+        (
+            f'{EXECUTOR};Executor._take_subscription (rclpy/executors.py:481);'
+            'Image.data (sensor_msgs/msg/_image.py:250)',
+            'taking messages',
+        ),
+        (
+            f'{EXECUTOR};Executor._take_subscription.<locals>._execute (rclpy/executors.py:491);'
+            'CameraStream.activate.<locals>.on_image (zoedepth_ros/ros/camera_stream.py:147)',
+            'executor, callbacks',
+        ),
+        (f'{EXECUTOR};EventHandler.add_to_wait_set (rclpy/event_handler.py:177)',
+         'executor, callbacks'),
+        (f'{EXECUTOR};StatusReporter.report (zoedepth_ros/ros/health/status.py:50);'
+         'Publisher.publish (rclpy/publisher.py:72)', 'diagnostics'),
+        (f'{WORK};ImageProcessor._prepare (zoedepth_ros/ros/image_processor.py:156);'
+         'decoded (zoedepth_ros/messages/images.py:50)', 'decoding'),
+        (f'{WORK};depth_for_points (zoedepth_ros/geometry/filters.py:68);'
+         'flying_pixels (zoedepth_ros/geometry/filters.py:58)', 'filters'),
+        (f'{WORK};Clouds._cloud (zoedepth_ros/pipeline/clouds.py:259);'
+         'PointPacker.pack (zoedepth_ros/geometry/points.py:91)', 'packing'),
+        (f'{WORK};write_depth (zoedepth_ros/geometry/filters.py:90)', 'packing'),
+        (f'{WORK};publish depth/points (node_profile.py:212);{SEND}', 'publishing depth/points'),
+        (f'{WORK};publish depth/image (node_profile.py:212);{SEND}', 'publishing depth/image'),
+        (f'{WORK};publish depth/camera_info (node_profile.py:212);{SEND}', 'publishing the rest'),
+        (f'{WORK};publish domain (node_profile.py:212);{SEND}', 'publishing the rest'),
+        (f'{WORK};HeadPolicy.update (zoedepth_ros/pipeline/head_policy.py:70)',
+         'everything else'),
+        (f'{WORK};write (zoedepth_ros/benchmark/node/node_protocol.py:45)', ''),
+        (f'{WORK};Mailbox.take (zoedepth_ros/ros/inference_thread.py:40);'
+         'Condition.wait (threading.py:327)', None),
+    ],
+)  # fmt: skip
+def test_stacks_of_the_node_are_classified(stack, kind):
+    assert node_profile.kind_of(stack) == kind
+
+
+def test_the_cpu_time_of_a_thread_is_distributed_over_its_samples():
+    stacks = (
+        f'thread (70): MainThread;{EXECUTOR};_take_subscription (rclpy/executors.py:481) 3\n'
+        f'thread (70): MainThread;{EXECUTOR};Executor._wait (rclpy/executors.py:796) 1\n'
+        f'thread (70): MainThread;{EXECUTOR};Condition.wait (threading.py:331) 50\n'
+        f'thread (0x48): inference;{WORK};{SEND} 2\n'
+        f'thread (0x48): inference;{WORK};write (/benchmark/node/node_protocol.py:45) 2\n'
+        'a torn stack 7\n'
+    )
+    samples, tids = node_profile.sorted_samples(stacks)
+    assert tids == {'MainThread': 70, 'inference': 72}
+    rows = node_profile.in_ms(samples, tids, {70: 4.0, 72: 2.0, 99: 0.5}, images=1000)
+    found = {row: {kind: ms for kind, ms in kinds.items() if ms} for row, kinds in rows.items()}
+    assert found == {
+        'inference thread': {'publishing the rest': 1.0},
+        'executor thread': {'taking messages': 3.0, 'executor, callbacks': 1.0},
+        'threads without Python': {'everything else': 0.5},
+    }
+
+
+def test_the_stack_of_a_publish_contains_the_topic():
+    names = []
+
+    def send(publishers, topic, msg):
+        names.append(inspect.stack()[1].function)
+
+    node_profile._frame(send, 'depth/points')('publishers', 'message')
+    assert names == ['publish depth/points']
+
+
+def test_without_py_spy_the_error_names_the_package(monkeypatch):
+    monkeypatch.setattr(node_profile.shutil, 'which', lambda *args, **kwargs: None)
+    with pytest.raises(SystemExit, match='pip install py-spy'):
+        node_profile.profile_node()
+
+
+def test_profiles_that_are_kept_name_hardware_command_and_date():
+    profiles = sorted((ROOT / 'docs/benchmarks').glob('profile_*.json'))
+    assert profiles
+    for path in profiles:
+        found = json.loads(path.read_text())
+        what = path.stem.removeprefix('profile_')
+        assert found['command'] == f'python scripts/docs_performance.py --profile {what}'
+        assert re.fullmatch(r'20\d\d-\d\d-\d\d', found['date']), path.name
+        assert 'cores of' in found['cpu'], path.name
+        assert found['versions']['torch'], path.name
+
 
 def test_reports_that_are_kept_name_hardware_command_and_date():
-    reports = list((ROOT / 'docs/benchmarks').glob('*.json'))
+    reports = [p for p in (ROOT / 'docs/benchmarks').glob('*.json') if 'profile' not in p.name]
     assert reports
     for path in reports:
         content = json.loads(path.read_text())

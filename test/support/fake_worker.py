@@ -10,7 +10,7 @@ from zoedepth_ros.benchmark.worker import WorkerError
 class FakeMachine:
     """Start workers whose implementations take known times [ms] and return known depths."""
 
-    def __init__(self, taken_ms=lambda implementation, size: 10.0, lacking=None):
+    def __init__(self, taken_ms=lambda implementation, size, batch: 10.0, lacking=None):
         self.taken_ms, self.lacking = taken_ms, lacking or {}
         self.environments, self.open_now, self.most_open, self.opened = [], 0, 0, []
         self.order, self.requests, self.limits_s = [], [], []
@@ -59,14 +59,14 @@ class FakeWorker:
         )
         return {'device': 'cpu', 'precision': precision, **self.machine.notes}
 
-    def run(self, size, count):
+    def run(self, size, count, batch=1):
         self.machine.order.append((self.implementation.kind, self.implementation.attention, count))
-        once_ms = self.machine.taken_ms(self.implementation, tuple(size))
+        once_ms = self.machine.taken_ms(self.implementation, tuple(size), batch)
         self.machine.now_s += 1e-3 * once_ms * count
         return [once_ms] * count
 
     def depths(self, size):
-        self.machine.now_s += 3e-3 * self.machine.taken_ms(self.implementation, size)
+        self.machine.now_s += 3e-3 * self.machine.taken_ms(self.implementation, size, 1)
         full = self.implementation.precision in ('fp32', 'auto')
         return np.full((3, *size), 2.0 if full else 2.02, np.float32)
 
@@ -81,7 +81,7 @@ class FakeWorker:
 
     def image_flops(self, config, size):
         pixels = size[0] * size[1]
-        return 10_000 * pixels + pixels**2
+        return 10_000 * pixels + pixels**2, pixels**2
 
     def memory(self):
         return 500.0, 0.0

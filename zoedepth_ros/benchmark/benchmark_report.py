@@ -40,7 +40,7 @@ class Section:
     """Results of one part of the benchmark."""
 
     name: str
-    """The part: 'network' or 'node'; its key in the JSON."""
+    """The part: 'network', 'node' or 'size'; its key in the JSON."""
     values: Mapping[str, Any]
     """Plain values by key, with units in the keys."""
     tables: tuple[Table, ...] = ()

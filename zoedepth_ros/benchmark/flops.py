@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from zoedepth_ros.inference.devices import DTYPES, choose_device
+from zoedepth_ros.model.backbones.config import BeitConfig
 from zoedepth_ros.model.backbones.features import Prepared
 from zoedepth_ros.model.config import ModelConfig
 from zoedepth_ros.model.zoedepth import ZoeDepth
@@ -20,17 +21,18 @@ _MAX_ON_CPU = 2048**3
 _MIN_DURATION_S = 0.3
 
 
-def image_flops(config: ModelConfig, size: tuple[int, int]) -> int:
-    """Return the operations of one image with one head and the router.
+def image_flops(config: ModelConfig, size: tuple[int, int]) -> tuple[int, int]:
+    """Return the operations of one image with one head and the router: all, and in attention.
 
-    A multiply-add counts as two; only matrix products are counted.
+    A multiply-add counts as two; only matrix products are counted.  Those in attention grow with
+    the square of the number of patches, all others linearly.
     """
     with torch.device('meta'), torch.no_grad():  # shapes only
         network = ZoeDepth(config).eval()
         prepared = network.prepare(*size)
         with FlopCounterMode(display=False) as counter:
             _run(network, torch.empty(1, 3, *size), prepared)
-    return counter.get_total_flops()
+    return counter.get_total_flops(), attention_flops(config, size)
 
 
 def _run(network: ZoeDepth, image: Tensor, prepared: Prepared) -> None:
@@ -44,6 +46,15 @@ def _run(network: ZoeDepth, image: Tensor, prepared: Prepared) -> None:
     network.heads[network.config.head_names[0]](seed, embeddings, pixels)
     if network.router is not None:
         network.router(seed)
+
+
+def attention_flops(config: ModelConfig, size: tuple[int, int]) -> int:
+    """Return the operations of one image in the products of queries, keys and values."""
+    backbone = config.backbone
+    if not isinstance(backbone, BeitConfig):
+        return 0  # windowed attention is linear in the number of patches
+    tokens = (size[0] // backbone.patch_size) * (size[1] // backbone.patch_size) + 1
+    return 4 * tokens**2 * backbone.embed_dim * backbone.depth
 
 
 def matmul_tflops(device: str, precision: str) -> float:

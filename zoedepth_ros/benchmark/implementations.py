@@ -40,6 +40,8 @@ class Implementation:
     """transformers: attention of the backbone; 'sdpa' is its default."""
     official_protocol: bool = False
     """transformers: pad, average with the mirrored image, as the original code."""
+    network_size: Size | None = None
+    """'ours': size inside the network [px]; None for that of the model."""
     tf32: bool = False
     """transformers: allow TF32 in float32 products on GPUs."""
 

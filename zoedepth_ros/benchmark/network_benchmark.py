@@ -48,7 +48,7 @@ def measure(options: BenchmarkOptions, start: StartWorker = Worker) -> Section:
             origin = worker.call(
                 'conditioned_weights.write_weights', config, options.weights, path
             )
-            flops = worker.call('flops.image_flops', config, size)
+            flops, _ = worker.call('flops.image_flops', config, size)
         exported, reason = _exported(config, path, options, start)
         ours = Implementation(
             'ours', config.name, str(path), device, options.precision, options.optimization

@@ -44,6 +44,7 @@ class BenchmarkOptions:
 PARTS: Mapping[str, str] = MappingProxyType(
     {
         'network': 'zoedepth_ros.benchmark.network_benchmark',
+        'size': 'zoedepth_ros.benchmark.size_benchmark',
         'node': 'zoedepth_ros.benchmark.node.node_benchmark',
     }
 )

@@ -37,12 +37,15 @@ class OurRunner:
     """Run the predictor of the node."""
 
     def __init__(self, implementation: Implementation) -> None:
+        height, width = implementation.network_size or (0, 0)
         self._predictor = build_predictor(
             implementation.model,
             implementation.weights,
             implementation.device,
             implementation.precision,
             optimization=implementation.optimization,
+            network_height=height,
+            network_width=width,
         )
 
     def facts(self) -> dict[str, str]:
@@ -62,6 +65,11 @@ class OurRunner:
     def __call__(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the depth [m] of an image."""
         return self._predictor(rgb).depth_m
+
+    def batch(self, rgbs: list[NDArray[np.uint8]]) -> None:
+        """Compute the depth of several images at once, with the first head and the router."""
+        heads = [self._predictor.heads[0]] * len(rgbs)
+        self._predictor.predict_batch(rgbs, heads, routes=[True] * len(rgbs))
 
 
 class ExportedRunner:
@@ -117,13 +125,17 @@ def facts() -> dict[str, str]:
     return _loaded[0].facts() | of_torch
 
 
-def run(size: Size, count: int) -> list[float]:
-    """Run images; returns the time of each [ms]."""
+def run(size: Size, count: int, batch: int = 1) -> list[float]:
+    """Run images, or batches of them; returns the time of each [ms]."""
     runner, images, times_ms = _loaded[0], sample_images(size), []
     for number in range(count):
-        rgb = images[number % len(images)]
+        rgbs = [images[(number + i) % len(images)] for i in range(batch)]
         start_ns = time.perf_counter_ns()
-        runner(rgb)
+        if batch == 1:
+            runner(rgbs[0])
+        else:
+            assert isinstance(runner, OurRunner)
+            runner.batch(rgbs)
         times_ms.append(1e-6 * (time.perf_counter_ns() - start_ns))
     return times_ms
 

@@ -1,4 +1,4 @@
-"""`zoedepth benchmark network|node|all`: speed on this machine."""
+"""`zoedepth benchmark network|node|size|all`: speed on this machine."""
 
 from __future__ import annotations
 
@@ -39,9 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'part',
         choices=(*PARTS, EVERYTHING),
         help='network: compared with transformers and other runtimes; node: everything around the '
-        f'network; all: {" and ".join(ALL)}, with the most important baselines',
+        'network; size: time and memory by image size and batch; '
+        f'all: {" and ".join(ALL)}, with the most important baselines',
     )
-    add('--model', default='', help='a name of `zoedepth models` (ZoeD_M12_NK)')
+    add('--model', default='', help='a name of `zoedepth models` (default: ZoeD_M12_NK; size: '
+        'ZoeD_S_NK)')  # fmt: skip
     add('--weights', default='random', metavar='FILE', help="the model's weights, 'random' for "
         "well-conditioned random ones, '' for the released ones (%(default)s)")  # fmt: skip
     add('--device', default=AUTO, help='auto, cpu, cuda or cuda:N (%(default)s)')

@@ -27,8 +27,13 @@ FOCAL_PER_WIDTH = 0.8  # of a typical webcam
 class NodeProcess:
     """A node under test in its own process; collects the frame times it prints."""
 
-    def __init__(self, kind: NodeKind, folder: Path, sizes: Sequence[Size]) -> None:
-        """Start it in the environment of this process; folder: of the images of these sizes."""
+    def __init__(
+        self, kind: NodeKind, folder: Path, sizes: Sequence[Size], program: Sequence[str] = ()
+    ) -> None:
+        """Start it in the environment of this process; folder: of the images of these sizes.
+
+        program: arguments of Python instead of the module of the kind.
+        """
         self.kind = kind
         self.frames: dict[int, NodeFrameTimes] = {}
         """Stamp [ns] -> times of this frame."""
@@ -39,7 +44,7 @@ class NodeProcess:
         module = MODULES.get(kind.implementation, kind.implementation)
         command = [
             sys.executable,
-            *('-m', module),
+            *(program or ('-m', module)),
             str(folder),
             json.dumps(list(sizes)),
             *ros_args,
@@ -47,6 +52,11 @@ class NodeProcess:
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return self._process.pid
 
     @property
     def is_running(self) -> bool:
