@@ -69,8 +69,8 @@ COMMANDS = {
     'predict': [f'{ODD}.png', os.fsdecode(b'k\xfcche.png'), f'{ODD}.avi', '--out', 'out…'],
     'calibrate': [f'{ODD}.png', '--distance', '2', '--out', f'{ODD}.yaml', '--camera', ODD],
     'evaluate': [
-        *('--dataset', 'folder', '--root', 'data', '--domain', 'indoor'),
-        *('--csv', f'{ODD}.csv', '--json', f'{ODD}.json'),
+        *('--dataset', 'folder', '--root', 'data', '--domain', 'indoor', '--worst', '1'),
+        *('--csv', f'{ODD}.csv', '--json', f'{ODD}.json', '--out', 'worst…'),
     ],
     'models': ['--cache-dir', ODD],
 }

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from zoedepth_ros.benchmark import runners
 from zoedepth_ros.benchmark.implementations import Implementation
 from zoedepth_ros.benchmark.worker import Worker, WorkerError, plain_environment
 from zoedepth_ros.model.presets import preset
@@ -66,3 +67,22 @@ def test_the_plain_environment_is_without_the_variables_of_the_allocator(monkeyp
     plain = plain_environment()
     assert 'MALLOC_TOP_PAD_' not in plain
     assert plain['PATH'] == os.environ['PATH']
+
+
+def test_batches_have_several_images(monkeypatch):
+    sizes = []
+
+    class Runner(runners.OurRunner):
+        def __init__(self):
+            pass
+
+        def __call__(self, rgb):
+            sizes.append(rgb.shape)
+
+        def batch(self, rgbs):
+            sizes.append([rgb.shape for rgb in rgbs])
+
+    monkeypatch.setattr(runners, '_loaded', [Runner()])
+    runners.run((32, 64), 1)
+    runners.run((32, 64), 1, 4)
+    assert sizes == [(32, 64, 3), [(32, 64, 3)] * 4]

@@ -44,13 +44,14 @@ def folder(tree, *arguments):
     return evaluate('--dataset', 'folder', '--root', tree, '--domain', 'indoor', *arguments)
 
 
-def test_json_and_csv_are_written(network, tree, tmp_path, capsys):
+def test_json_csv_and_worst_images_are_written(network, tree, tmp_path, capsys):
     files = ('--json', tmp_path / 'new/a.json', '--csv', tmp_path / 'a.csv')
-    assert folder(tree, *files) == 0
+    assert folder(tree, *files, '--worst', 1, '--out', tmp_path / 'worst') == 0
     found = json.loads((tmp_path / 'new/a.json').read_text())
     assert found['metrics']['abs_rel'] == pytest.approx((0 + 1 / 2 + 3 / 4) / 3)
     rows = list(csv.DictReader((tmp_path / 'a.csv').read_text().splitlines()))
     assert [row['name'] for row in rows] == ['rgb/a.png', 'rgb/b.png', 'rgb/c.png']
+    assert [path.name for path in (tmp_path / 'worst').iterdir()] == ['worst_01_rgb_c.png']
     printed = capsys.readouterr().out
     assert '0.417' in printed
     assert 'WARNING  NOTHING: A TEST' in printed
@@ -165,9 +166,11 @@ def test_the_focal_correction_is_reported_and_can_be_disabled(network, tree, tmp
     assert 'no correction for the training camera of 90 degrees' in out
 
 
-def test_the_uncertainty_is_printed(network, tree, capsys):
+def test_the_uncertainty_is_printed_and_drawn(network, tree, tmp_path, capsys):
     network.spread = 0.9  # 1.8 m: the errors are 0 m, 2 m and 6 m
-    assert folder(tree) == 0
+    plot = tmp_path / 'plot.png'
+    assert folder(tree, '--uncertainty-plot', plot) == 0
+    assert plot.read_bytes().startswith(b'\x89PNG')
     printed = capsys.readouterr().out
     row = next(line for line in printed.splitlines() if line.startswith('indoor  '))
     # within 0.994, 1.96, 1 and 1.96 standard deviations

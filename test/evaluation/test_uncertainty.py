@@ -9,6 +9,7 @@ from zoedepth_ros.evaluation.evaluate import evaluate
 from zoedepth_ros.evaluation.protocol import DOMAIN_PROTOCOLS
 from zoedepth_ros.evaluation.uncertainty import compute_score, mean_score
 from zoedepth_ros.evaluation.uncertainty_fit import fit, fit_map
+from zoedepth_ros.evaluation.uncertainty_plot import draw_uncertainty
 from zoedepth_ros.inference.uncertainty import UncertaintyMap
 
 INDOOR = DOMAIN_PROTOCOLS['indoor']
@@ -145,3 +146,10 @@ def test_deviations_grow_with_the_correction_for_the_camera():
         )
         found = evaluate(network, data, INDOOR).uncertainty['indoor']
         assert found.intervals[0] == covered, spread
+
+
+def test_the_drawing_has_two_charts_for_each_head():
+    score = compute_score(np.arange(1.0, 9.0), np.arange(1.0, 9.0))
+    one, two = draw_uncertainty({'indoor': score}), draw_uncertainty(dict.fromkeys('ab', score))
+    assert two.shape == (2 * one.shape[0], one.shape[1], 3)
+    assert one.shape[1] == 2 * one.shape[0]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from zoedepth_ros.cli.arguments import add_network_options, at_least, refuse_idle, steps_per_m
 from zoedepth_ros.cli.reporting import progress, warn_of_weights, write_json, write_text
-from zoedepth_ros.files import check_writable
+from zoedepth_ros.files import check_folder, check_writable
 from zoedepth_ros.weights.known_weights import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from zoedepth_ros.evaluation.published import PublishedScores
     from zoedepth_ros.evaluation.report import EvaluationReport, ModelCard
     from zoedepth_ros.evaluation.synthetic_scenes import ScenesReport
+    from zoedepth_ros.evaluation.uncertainty import UncertaintyScore
+    from zoedepth_ros.evaluation.worst import WorstImages
 
 NAME = 'evaluate'
 AUTO = 'auto'
@@ -31,6 +33,7 @@ SYNTHETIC_MODEL = 'ZoeD_S_NK'
 SCENES = 'synthetic'
 DEFAULT_PRECISION = 'fp32'
 DEFAULT_SCENES = 200
+DEFAULT_OUT = 'out/evaluate'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,6 +67,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--seed', metavar='S', type=at_least(0), help='of rendered scenes (0)')
     add('--json', metavar='FILE', help='write the scores')
     add('--csv', metavar='FILE', help='write the scores of every image')
+    add(
+        '--uncertainty-plot',
+        metavar='FILE',
+        help='draw the coverage and sparsification of the uncertainty (PNG)',
+    )
+    add(
+        '--worst',
+        metavar='N',
+        type=at_least(0),
+        help='draw the N images with the largest AbsRel (none)',
+    )
+    add('--out', metavar='DIR', help=f'folder of the images of --worst ({DEFAULT_OUT})')
 
 
 def add_data_arguments(parser: argparse.ArgumentParser, names: str) -> None:
@@ -128,8 +143,12 @@ def check_data(args: argparse.Namespace) -> None:
 def _check(args: argparse.Namespace) -> None:
     """Raise ValueError for contradictory arguments, before anything is loaded."""
     check_data(args)
-    for file in filter(None, (args.json, args.csv)):
+    if not args.worst:
+        refuse_idle(args, ['out'], 'is for --worst')
+    for file in filter(None, (args.json, args.csv, args.uncertainty_plot)):
         check_writable(Path(file).expanduser())
+    if args.worst:
+        check_folder(_out(args))
 
 
 def _evaluate_dataset(args: argparse.Namespace) -> int:
@@ -140,11 +159,12 @@ def _evaluate_dataset(args: argparse.Namespace) -> int:
     dataset = open_data(args)
     protocol = PROTOCOLS.get(args.dataset) or DOMAIN_PROTOCOLS[dataset.domain]
     predictor = open_network(args, args.head or AUTO)
-    report = evaluate(predictor, dataset, protocol, limit=args.samples, **_how(args))
+    worst = _worst(args, predictor)
+    report = evaluate(predictor, dataset, protocol, limit=args.samples, **_how(args, worst))
     _print_model(report.card, args)
     _print_data(report)
     rows = {f'{report.card.model}, measured': report}
-    _finish(args, predictor, report, rows, published_for(args.dataset))
+    _finish(args, predictor, report, rows, worst, published_for(args.dataset))
     return 0
 
 
@@ -167,21 +187,23 @@ def _evaluate_scenes(args: argparse.Namespace) -> int:
     from zoedepth_ros.evaluation.synthetic_scenes import evaluate_scenes
 
     predictor = open_network(args, args.head or AUTO)
-    seed, n_samples = args.seed or 0, args.samples or DEFAULT_SCENES
-    found = evaluate_scenes(predictor, seed=seed, n_samples=n_samples, **_how(args))
+    worst, seed = _worst(args, predictor), args.seed or 0
+    n_samples = args.samples or DEFAULT_SCENES
+    found = evaluate_scenes(predictor, seed=seed, n_samples=n_samples, **_how(args, worst))
     _print_model(found.first.card, args)
     counts = ', '.join(f'{len(r.images)} {domain}' for domain, r in found.reports.items())
     print(f'data     rendered scenes of seed {seed}: {counts}')
-    _finish(args, predictor, found, found.reports)
+    _finish(args, predictor, found, found.reports, worst)
     return 0
 
 
-def _how(args: argparse.Namespace) -> dict[str, Any]:
+def _how(args: argparse.Namespace, worst: WorstImages) -> dict[str, Any]:
     """Return the arguments of an evaluation that all data have."""
     return {
         'head': args.head or AUTO,
         'flip': not args.no_flip,
         'focal_correction': args.focal_correction,
+        'observe': worst,
         'watch': partial(progress, unit='images'),
     }
 
@@ -191,6 +213,7 @@ def _finish(
     predictor: NetworkPredictor,
     found: EvaluationReport | ScenesReport,
     reports: Mapping[str, EvaluationReport],
+    worst: WorstImages,
     published: Sequence[PublishedScores] = (),
 ) -> None:
     """Print the tables and write the files; reports: title of the row -> report."""
@@ -206,10 +229,35 @@ def _finish(
             rows[f'{title}, without the camera'] = report.metrics_without_camera
     print(as_table(rows, published))
     print(f'\n{uncertainty_table(found.uncertainty, first.card.calibrated_heads)}')
+    if args.uncertainty_plot:
+        _draw_uncertainty(args.uncertainty_plot, found.uncertainty, first.card)
     if args.json:
         write_json(args.json, found.as_dict())
     if args.csv:
         write_text(args.csv, as_csv(found.images))
+    if args.worst:
+        for path in worst.save(_out(args)):
+            print(f'-> {path}')
+
+
+def _draw_uncertainty(name: str, scores: Mapping[str, UncertaintyScore], card: ModelCard) -> None:
+    from zoedepth_ros.evaluation.uncertainty_plot import draw_uncertainty
+    from zoedepth_ros.media.files import write_image
+
+    path = Path(name).expanduser()
+    note = f'{card.model}; {card.weights_warning}' if card.weights_warning else card.model
+    write_image(path, draw_uncertainty(scores, note))
+    print(f'-> {path}')
+
+
+def _worst(args: argparse.Namespace, predictor: NetworkPredictor) -> WorstImages:
+    from zoedepth_ros.evaluation.worst import WorstImages
+
+    return WorstImages(args.worst or 0, predictor.weights_warning)
+
+
+def _out(args: argparse.Namespace) -> Path:
+    return Path(args.out or DEFAULT_OUT).expanduser()
 
 
 def open_network(args: argparse.Namespace, head: str = AUTO) -> NetworkPredictor:

@@ -22,7 +22,7 @@ from zoedepth_ros.terminal import print_anything
 
 COMMANDS = (
     *('predict', 'models', 'download', 'calibrate', 'calibrate uncertainty', 'evaluate'),
-    *('train', 'bag', 'view', 'export', 'check', 'benchmark'),
+    *('compare', 'train', 'bag', 'view', 'export', 'check', 'benchmark'),
 )
 """Subcommands, in the order of the help."""
 

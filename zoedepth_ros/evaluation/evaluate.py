@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from typing import Protocol
@@ -60,6 +60,21 @@ class EvaluationData(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class ScoredImage:
+    """The result for one image, passed to observers."""
+
+    sample: Sample
+    """The image and its ground truth."""
+    prediction_m: NDArray[np.float32]
+    """Prediction at the network's size (h, w) [m]."""
+    score: ImageScore
+    """Its scores."""
+    protocol: EvaluationProtocol
+    """Range and crop."""
+
+
+Observer = Callable[[ScoredImage], None]
 Watch = Callable[[Iterable[Sample], int], Iterable[Sample]]
 """Iterates over samples, whose number is given, for example with a progress bar."""
 
@@ -78,6 +93,7 @@ def evaluate(
     flip: bool = True,
     limit: int | None = None,
     focal_correction: str = AUTO,
+    observe: Observer = lambda scored: None,
     watch: Watch = unwatched,
 ) -> EvaluationReport:
     """Evaluate all images, or the first `limit`, in the order of the data set.
@@ -105,6 +121,7 @@ def evaluate(
         else:
             at = factor or 1.0, predictor.uncertainty_maps, sample.depth_m, protocol
             scores.append(replace(score, uncertainty=score_image(result, *at)))
+            observe(ScoredImage(sample, depth_m, scores[-1], protocol))
     skipped = tuple(map(str, dataset.skipped))
     if not scores:
         raise ValueError(f'{dataset.name}: no image with a valid pixel; skipped: {skipped}')

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean
 
-from zoedepth_ros.evaluation.metrics import HIGHER_IS_BETTER, METRICS, Metrics, mean_metrics
+from zoedepth_ros.evaluation.metrics import METRICS, Metrics, mean_metrics
 from zoedepth_ros.evaluation.protocol import EvaluationProtocol
 from zoedepth_ros.evaluation.published import PublishedScores
+from zoedepth_ros.evaluation.relative_improvement import improvements
 from zoedepth_ros.evaluation.uncertainty import UncertaintyScore, mean_score
 from zoedepth_ros.geometry.canonical import OFF, SCALE
 
@@ -170,21 +171,9 @@ def as_table(rows: Mapping[str, Metrics], published: Sequence[PublishedScores] =
         lines.append(_line(label, width, metrics.as_dict()))
     for label, row in zip(labels, published, strict=True):
         ours = next(iter(rows.values())).as_dict()
-        gain = mean_improvement(ours, row.scores)
+        gain = fmean(improvements(ours, row.scores).values())
         lines.append(f'{_line(label, width, row.scores)}   ours {gain:+.1%}')
     return '\n'.join(lines)
-
-
-def mean_improvement(target: Mapping[str, float], reference: Mapping[str, float]) -> float:
-    """Return mRI_theta of the paper: the mean relative improvement over the shared metrics.
-
-    (r - t) / r of target t and reference r if lower is better, (t - r) / r if higher is better.
-    """
-    gains = []
-    for name in (name for name in METRICS if name in target and name in reference):
-        gain = target[name] - reference[name]
-        gains.append((gain if name in HIGHER_IS_BETTER else -gain) / reference[name])
-    return fmean(gains)
 
 
 def _line(label: str, width: int, scores: Mapping[str, float]) -> str:

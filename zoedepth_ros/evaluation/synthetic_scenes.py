@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.datasets.file_formats import DatasetError
-from zoedepth_ros.evaluation.evaluate import NetworkPredictor, Watch, evaluate, unwatched
+from zoedepth_ros.evaluation.evaluate import NetworkPredictor, Observer, Watch, evaluate, unwatched
 from zoedepth_ros.evaluation.protocol import DOMAIN_PROTOCOLS
 from zoedepth_ros.evaluation.report import EvaluationReport, ImageScore, ImageScores, finite
 from zoedepth_ros.inference.result import AUTO
@@ -116,6 +116,7 @@ def evaluate_scenes(
     head: str = AUTO,
     flip: bool = True,
     focal_correction: str = AUTO,
+    observe: Observer = lambda scored: None,
     watch: Watch = unwatched,
 ) -> ScenesReport:
     """Evaluate `n_samples` scenes: half rooms, half streets, one more room for an odd number.
@@ -132,6 +133,7 @@ def evaluate_scenes(
             head=head,
             flip=flip,
             focal_correction=focal_correction,
+            observe=observe,
             watch=watch,
         )
         for domain, n_scenes in shares.items()
