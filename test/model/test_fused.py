@@ -17,7 +17,7 @@ from zoedepth_ros.model.fused.attention import (
     HeadwiseAttention,
     SdpaAttention,
 )
-from zoedepth_ros.model.fused.layers import PackedLayers, TorchLayers
+from zoedepth_ros.model.fused.layers import Layers, PackedLayers
 from zoedepth_ros.model.fused.network import FusedZoeDepth, cpu_network, fused_network
 from zoedepth_ros.model.zoedepth import ZoeDepth
 
@@ -149,7 +149,7 @@ def test_the_blocks_move_into_the_fast_network_so_that_memory_is_spent_once():
     assert len(fused.backbone.blocks) == depth
 
 
-@pytest.mark.parametrize('kind', [TorchLayers, PackedLayers])
+@pytest.mark.parametrize('kind', [Layers, PackedLayers])
 @pytest.mark.parametrize('activation', ['none', 'relu', 'gelu'])
 def test_layers_are_a_map_and_an_activation_by_definition(kind, activation):
     if kind is PackedLayers:

@@ -6,7 +6,7 @@ import torch
 
 
 class FakeLink:
-    """Implement HostLink; its memory has arbitrary initial values."""
+    """Copy as CudaGraphs does; the memory has arbitrary initial values."""
 
     def __init__(self) -> None:
         self.finished = 0

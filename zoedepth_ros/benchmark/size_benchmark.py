@@ -124,15 +124,15 @@ def _point(
 
 
 def _section(config: ModelConfig, points: list[Point], missing: tuple[str, ...]) -> Section:
-    times = fit(
+    times, expected_ms_of = fit(
         [p.times.median_ms for p in points],
         [(1.0, p.flops, p.attention_flops) for p in points],
     )
-    memory = fit(
+    memory, expected_mb_of = fit(
         [p.peak_mb for p in points],
         [(1.0, p.batch * math.prod(p.size), math.prod(p.size) ** 2) for p in points],
     )
-    fitted = list(zip(points, times.expected, memory.expected, strict=True))
+    fitted = list(zip(points, expected_ms_of, expected_mb_of, strict=True))
     values = {
         'model': config.name,
         'points': [
@@ -140,14 +140,14 @@ def _section(config: ModelConfig, points: list[Point], missing: tuple[str, ...])
             for point, expected_ms, expected_mb in fitted
         ],
         'time_fit': {
-            'constant_ms': times.factors[0],
-            'tflops': _rate(times.factors[1]),
-            'attention_tflops': _rate(times.factors[2]),
+            'constant_ms': times[0],
+            'tflops': _rate(times[1]),
+            'attention_tflops': _rate(times[2]),
         },
         'memory_fit': {
-            'constant_mb': memory.factors[0],
-            'mb_per_megapixel': 1e6 * memory.factors[1],
-            'mb_per_megapixel_squared': 1e12 * memory.factors[2],
+            'constant_mb': memory[0],
+            'mb_per_megapixel': 1e6 * memory[1],
+            'mb_per_megapixel_squared': 1e12 * memory[2],
         },
     }
     rows = [
@@ -172,25 +172,17 @@ def _rate(ms_per_operation: float) -> float | None:
     return 1e-9 / ms_per_operation if ms_per_operation else None
 
 
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """Amounts as a non-negative combination of known quantities."""
+def fit(
+    amounts: Sequence[float], quantities: Sequence[Sequence[float]]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return the non-negative factor of each quantity, and the fitted amount of each point.
 
-    factors: tuple[float, ...]
-    """One per quantity."""
-    expected: tuple[float, ...]
-    """The fitted amount of every point."""
-
-
-def fit(amounts: Sequence[float], quantities: Sequence[Sequence[float]]) -> Fit:
-    """Return the factors with the smallest relative error.
-
-    amounts: one per point, positive.  quantities: of each point.
+    amounts: one per point, positive.  quantities: of each point.  The relative error is smallest.
     """
     values = np.asarray(amounts, np.float64)
     table = np.asarray(quantities, np.float64) / values[:, None]  # equal weights
     factors = _non_negative_factors(table)
-    return Fit(tuple(factors), tuple((table @ factors) * values))
+    return tuple(factors), tuple((table @ factors) * values)
 
 
 def _non_negative_factors(table: NDArray[np.float64]) -> NDArray[np.float64]:

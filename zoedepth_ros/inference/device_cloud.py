@@ -21,7 +21,7 @@ from zoedepth_ros.geometry.filters import largest_jump, stride_slice, widest_ram
 from zoedepth_ros.inference.devices import kind_of, named_failures, short_reason
 from zoedepth_ros.inference.preprocess import from_pixels
 from zoedepth_ros.inference.result import CloudRequest, ContextLost, DeviceDepth, OutOfMemory
-from zoedepth_ros.inference.runtimes.cuda_graphs import HostLink
+from zoedepth_ros.inference.runtimes.cuda_graphs import CudaGraphs
 from zoedepth_ros.inference.runtimes.pause import Pause
 
 _UPPER_HALF = -0x10000  # bits of a float32
@@ -30,7 +30,7 @@ _UPPER_HALF = -0x10000  # bits of a float32
 class DeviceClouds:
     """Pack clouds on one device; caches the rays of the cameras there."""
 
-    def __init__(self, link: HostLink, device: torch.device) -> None:
+    def __init__(self, link: CudaGraphs, device: torch.device) -> None:
         self._link, self.device = link, device
         self._planes: dict[int, tuple[weakref.ref[NDArray[np.float32]], Tensor]] = {}
         self._pause = Pause()

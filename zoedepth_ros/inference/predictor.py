@@ -30,7 +30,7 @@ from zoedepth_ros.inference.result import (
     check_head,
     check_rgb,
 )
-from zoedepth_ros.inference.runtimes.cuda_graphs import CapturedForward, GraphDevice
+from zoedepth_ros.inference.runtimes.cuda_graphs import CapturedForward, CudaGraphs
 from zoedepth_ros.inference.runtimes.optimize import OptimizedNetwork
 from zoedepth_ros.inference.uncertainty import UncertaintyMaps
 from zoedepth_ros.model.zoedepth import of_images
@@ -53,7 +53,7 @@ class TorchPredictor(SingleImagePredictor):
         *,
         device: torch.device,
         precision: str,
-        graphs: GraphDevice | None = None,
+        graphs: CudaGraphs | None = None,
         clouds: DeviceClouds | None = None,
         flip_augmentation: bool = False,
         weights_origin: str = '',

@@ -11,7 +11,7 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -38,26 +38,6 @@ class CaptureError(RuntimeError):
     """A forward pass could not be captured; it may work without capture."""
 
 
-class HostLink(Protocol):
-    """Asynchronous copies between a device and its host; tests replace it."""
-
-    def pinned(self, like: Tensor) -> Tensor:
-        """Return page-locked host memory of the same shape and type."""
-        ...
-
-    def finish(self) -> None:
-        """Wait until the device has finished all work of the current stream."""
-        ...
-
-
-class GraphDevice(HostLink, Protocol):
-    """Captures and replays computations; tests replace it."""
-
-    def capture(self, compute: Compute, images: Tensor) -> tuple[Callable[[], None], Tensor]:
-        """Return a function that computes compute(images) again, and the tensor it writes."""
-        ...
-
-
 class CudaGraphs:
     """CUDA graphs of one device.
 
@@ -74,11 +54,11 @@ class CudaGraphs:
         self._graphs: weakref.WeakSet[Any] = weakref.WeakSet()
 
     def pinned(self, like: Tensor) -> Tensor:
-        """Return page-locked memory."""
+        """Return page-locked host memory of the same shape and type."""
         return torch.empty(like.shape, dtype=like.dtype, pin_memory=True)
 
     def capture(self, compute: Compute, images: Tensor) -> tuple[Callable[[], None], Tensor]:
-        """Capture a CUDA graph."""
+        """Return a function that computes compute(images) again, and the tensor it writes."""
         with self._capturing, torch.cuda.device(self._device):
             current = torch.cuda.current_stream()
             try:
@@ -87,7 +67,7 @@ class CudaGraphs:
                 torch.cuda.set_stream(current)  # a failed capture leaves its own stream current
 
     def finish(self) -> None:
-        """Wait for the current stream only."""
+        """Wait until the device has finished all work of the current stream."""
         torch.cuda.current_stream(self._device).synchronize()
 
     def _captured(
@@ -137,7 +117,7 @@ class GraphRunner:
     The captures used last are kept, at most MAX_CAPTURES.  Calls may come from different threads.
     """
 
-    def __init__(self, graphs: GraphDevice, device: torch.device) -> None:
+    def __init__(self, graphs: CudaGraphs, device: torch.device) -> None:
         self._graphs, self._device = graphs, device
         self._captures: OrderedDict[Key, _Capture] = OrderedDict()
         self._last: _Capture | None = None
@@ -225,7 +205,7 @@ class CapturedForward:
     After a failed capture the forward pass runs uncaptured for a while; then it is tried again.
     """
 
-    def __init__(self, forward: ForwardPass, graphs: GraphDevice, device: torch.device) -> None:
+    def __init__(self, forward: ForwardPass, graphs: CudaGraphs, device: torch.device) -> None:
         self._forward = forward
         self._runner = GraphRunner(graphs, device)
         self._constants: Prepared | None = None

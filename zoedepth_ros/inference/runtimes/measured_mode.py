@@ -34,7 +34,7 @@ from zoedepth_ros.model.fused.attention import (
     SdpaAttention,
 )
 from zoedepth_ros.model.fused.beit import FusedBlock
-from zoedepth_ros.model.fused.layers import Layers, PackedLayers, TorchLayers
+from zoedepth_ros.model.fused.layers import Layers, PackedLayers
 from zoedepth_ros.model.zoedepth import ZoeDepth
 
 BUDGET_S = 6.0
@@ -70,8 +70,8 @@ def cpu_modes(dtype: torch.dtype) -> tuple[CpuMode, ...]:
     modes = (
         CpuMode('packed', PackedLayers(), own),
         CpuMode('packed, usual attention', PackedLayers(), usual),
-        CpuMode('fused', TorchLayers(), usual),
-        CpuMode('fused, own attention', TorchLayers(), own),
+        CpuMode('fused', Layers(), usual),
+        CpuMode('fused, own attention', Layers(), own),
     )
     return modes[2:3] if PackedLayers.missing(dtype) else modes
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from zoedepth_ros.model.bins import PROBABILITY_EPS, MetricHead
 from zoedepth_ros.model.config import BinsConfig, HeadConfig
 from zoedepth_ros.model.fused.bins import BinOperators, FusedLogBinomial, StandardOperators
-from zoedepth_ros.model.fused.layers import TorchLayers
+from zoedepth_ros.model.fused.layers import Layers
 
 _PIXELS = 16  # of a program; with 64 bins 1,024 numbers
 _TOLERANCE = 1e-3  # relative; logarithms and exponentials of a GPU are good to 1e-6
@@ -174,7 +174,7 @@ def check(operators: BinOperators, device: torch.device) -> None:
         head = MetricHead(32, 32, config, HeadConfig('indoor'))
         coarse, points = 10.0 * torch.rand(2, 3, 5, config.n_bins), 10.0 * torch.rand(2, 7, 9, 4)
         pixels, embedded = torch.randn(2, 7, 9, 33), torch.randn(2, 3, 5, config.projector_hidden)
-    distribution = FusedLogBinomial(head, embedding, TorchLayers()).to(device)
+    distribution = FusedLogBinomial(head, embedding, Layers()).to(device)
     coarse, points, pixels = coarse.to(device), points.to(device), pixels.to(device)
     embedded = distribution.embed(embedded.to(device))
 

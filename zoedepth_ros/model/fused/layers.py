@@ -1,7 +1,7 @@
 """Linear layers and convolutions with fused activations and sums.
 
-`PackedLayers` store their weights in oneDNN's blocked layout; `TorchLayers` use standard operators
-and leave the layout to torch.compile or the GPU.
+`PackedLayers` store their weights in oneDNN's blocked layout; `Layers` use standard operators and
+leave the layout to torch.compile or the GPU.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ class Layer(nn.Module, ABC):
         """Return residual + layer(x), for layers without activation."""
 
 
-class Layers(ABC):
-    """Create layers of one kind from weights."""
+class Layers:
+    """Create layers from weights; these are layers of standard operators."""
 
-    @abstractmethod
     def linear(
         self, weight: Tensor, bias: Tensor | None, activation: Activation = 'none'
     ) -> Layer:
         """Return a linear layer for the last dimension; weight (outputs, inputs)."""
+        return TorchLinear(weight, bias, activation)
 
-    @abstractmethod
     def convolution(self, conv: nn.Conv2d, activation: Activation = 'none') -> Layer:
         """Return a convolution for maps (B, C, h, w), fastest in channels_last."""
+        return TorchConvolution(conv, activation)
 
     def pointwise(self, conv: nn.Module, activation: Activation = 'none') -> Layer:
         """Return a 1x1 convolution as a linear layer for (B, h, w, C)."""
@@ -50,21 +50,7 @@ class Layers(ABC):
         return self.linear(conv.weight.flatten(1), conv.bias, activation)
 
 
-class TorchLayers(Layers):
-    """Layers of standard operators."""
-
-    def linear(
-        self, weight: Tensor, bias: Tensor | None, activation: Activation = 'none'
-    ) -> Layer:
-        """Return a linear layer for the last dimension."""
-        return TorchLinear(weight, bias, activation)
-
-    def convolution(self, conv: nn.Conv2d, activation: Activation = 'none') -> Layer:
-        """Return a convolution."""
-        return TorchConvolution(conv, activation)
-
-
-class PackedLayers(TorchLayers):
+class PackedLayers(Layers):
     """oneDNN products with packed weights, for the CPU.
 
     Convolutions use standard operators: packed for an unknown map size, they are as fast with many

@@ -19,7 +19,7 @@ from zoedepth_ros.model.fused.bins import (
     StandardOperators,
 )
 from zoedepth_ros.model.fused.decoder import FusedDecoder, FusedRelativeHead
-from zoedepth_ros.model.fused.layers import Layers, TorchLayers
+from zoedepth_ros.model.fused.layers import Layers
 from zoedepth_ros.model.zoedepth import Prediction, ZoeDepth
 
 STRIP = 4096  # pixels; their bins take one megabyte, about the cache of a core
@@ -152,7 +152,7 @@ def fused_network(
     on_cpu = device.type == 'cpu'
     attention = ExplicitAttention() if on_cpu and dtype != torch.float32 else SdpaAttention()
     operators = operators or StandardOperators(None)
-    network = FusedZoeDepth(reference.eval(), dtype, TorchLayers(), attention, operators)
+    network = FusedZoeDepth(reference.eval(), dtype, Layers(), attention, operators)
     return network.to(device)
 
 
