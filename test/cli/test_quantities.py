@@ -41,7 +41,6 @@ AT = [*CALIBRATE, '--distance', '2']
         ([*BAG, '--jobs', '0'], 'integer, 1 to 1000, got 0'),
         ([*BAG, '--pitch', '100'], 'expected degrees, -86 to 86, got 100'),
         ([*VIEW, '--rate', '-1'], 'expected Hz'),
-        ([*VIEW, '--port', '0'], '1 to 65534, got 0'),
         ([*VIEW, '--frames', '-1'], '0 or more'),
         ([*PREDICT, '--rate', 'inf'], 'expected Hz'),
         ([*FOLDER, '--steps-per-m', 'nan'], 'steps per metre'),

@@ -114,24 +114,7 @@ def test_a_topic_without_ros_is_explained(monkeypatch, capsys):
     assert 'as a topic it needs ROS 2' in capsys.readouterr().err
 
 
-def test_serving_is_for_this_machine_unless_an_address_is_given(
-    tmp_path, predictor, monkeypatch, capsys
-):
-    """The server gets address and ports; test/viewing tests that it listens there."""
-    binds = []
-
-    def serve(self, web_port, data_port, *, bind):
-        binds.append((web_port, data_port, bind))
-        raise KeyboardInterrupt  # what ends it
-
-    monkeypatch.setattr('zoedepth_ros.viewing.rerun_log.RerunLog.serve', serve)
-    folder = str(images(tmp_path / 'in'))
-    for more in ([], ['--bind', '0.0.0.0', '--port', '80']):
-        assert main(['view', folder, '--serve', *more]) != 0
-    assert binds == [(9090, 9091, '127.0.0.1'), (80, 81, '0.0.0.0')]
-
-
-def test_without_a_screen_the_other_ways_are_named_before_any_work(
+def test_without_a_screen_the_other_way_is_named_before_any_work(
     tmp_path, predictor, monkeypatch, capsys
 ):
     for name in ('DISPLAY', 'WAYLAND_DISPLAY', 'WAYLAND_SOCKET'):
@@ -140,7 +123,6 @@ def test_without_a_screen_the_other_ways_are_named_before_any_work(
     assert main(['view', str(images(tmp_path / 'in'))]) == 2
     message = capsys.readouterr().err
     assert '--save FILE.rrd' in message
-    assert '--serve' in message
     assert predictor.calls == 0
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
-import signal
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
@@ -14,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoedepth_ros.cli.arguments import add_network_options, at_least, rate_hz, refuse_idle, whole
+from zoedepth_ros.cli.arguments import add_network_options, at_least, rate_hz, refuse_idle
 from zoedepth_ros.cli.camera_options import (
     CameraOf,
     add_calibration_option,
@@ -33,12 +31,10 @@ from zoedepth_ros.weights.known_weights import DEFAULT_MODEL
 if TYPE_CHECKING:
     from zoedepth_ros.inference.result import DepthPredictor
     from zoedepth_ros.viewing.frame import ViewFrame
-    from zoedepth_ros.viewing.rerun_log import RerunLog
 
 NAME = 'view'
 HELP = 'look at depth in 3D: images, a video, a webcam, a recording, a live topic (Rerun)'
 
-DEFAULT_PORT = 9090
 OF_RECORDED_DEPTH = frozenset(
     {
         *('camera.hfov', 'camera.rectified', 'camera.bits', 'depth.min', 'filter.edge'),
@@ -57,23 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs='+',
         help='images, folder, video, number of a webcam, recording, or /topic',
     )
-    where = parser.add_mutually_exclusive_group()
-    where.add_argument(
-        '--save', metavar='FILE.rrd', help='write a file for `rerun FILE.rrd`, open nothing'
-    )
-    where.add_argument(
-        '--serve', action='store_true', help='serve the viewer to browsers, open nothing'
-    )
-    add(
-        '--port',
-        type=whole(1, 65534),
-        help=f'of --serve; the data is at --port + 1 ({DEFAULT_PORT})',
-    )
-    add(
-        '--bind',
-        metavar='ADDRESS',
-        help='of --serve; 0.0.0.0 lets every machine of your networks look (only this one)',
-    )
+    add('--save', metavar='FILE.rrd', help='write a file for `rerun FILE.rrd`, open nothing')
     add_network_options(parser, only_given=True)
     add('--image', metavar='TOPIC', help='images of a recording')
     add('--camera-info', metavar='TOPIC', help='their calibration, or that of a live topic')
@@ -90,17 +70,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Show everything; with --serve, stay until interrupted."""
+    """Show everything."""
     from zoedepth_ros.viewing.rerun_log import RerunLog, require_rerun, run_log
     from zoedepth_ros.viewing.viewer import require_screen
 
     require_rerun()
-    if not (args.save or args.serve):
-        require_screen()
     if args.save:
         check_writable(Path(args.save).expanduser())
-    if not args.serve:
-        refuse_idle(args, ('port', 'bind'), 'is for --serve')
+    else:
+        require_screen()
     settings = settings_of(args)
     check_scale_file(settings)
     cameras = camera_of(args, settings)
@@ -120,13 +98,14 @@ def run(args: argparse.Namespace) -> int:
         max_points=_max_points(args, settings),
     )
     try:
-        _open(log, args)
+        if args.save:
+            log.save(Path(args.save).expanduser())
+        else:
+            log.spawn()
         shown = progress(chain([first], frames), None, 'frames')
         count = run_log(shown, log, predictor, args.frames)
         log.flush()
         print(f'{count} images with depth' + (f' -> {args.save}' if args.save else ''))
-        while args.serve:
-            time.sleep(1.0)
     finally:
         log.close()
     return DONE if count else FAILED
@@ -139,21 +118,6 @@ def _max_points(args: argparse.Namespace, settings: PipelineSettings) -> int:
     is_given = getattr(args, 'cloud.decimation') is not None
     by_file = settings.cloud_decimation != PipelineSettings().cloud_decimation
     return 0 if is_given or by_file else MAX_POINTS
-
-
-def _open(log: RerunLog, args: argparse.Namespace) -> None:
-    if args.save:
-        log.save(Path(args.save).expanduser())
-    elif args.serve:
-        from zoedepth_ros.viewing.viewer import LOCALHOST
-
-        port = DEFAULT_PORT if args.port is None else args.port
-        # A service manager's way to end this: the viewer must end as well.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-        address = log.serve(port, port + 1, bind=args.bind or LOCALHOST)
-        print(f'open {address}  (Ctrl+C ends it)', flush=True)
-    else:
-        log.spawn()
 
 
 def _with_camera(frames: Iterator[ViewFrame], cameras: CameraOf) -> Iterator[ViewFrame]:

@@ -20,16 +20,7 @@ from zoedepth_ros.geometry.points import PointPacker, unpack_rgb
 from zoedepth_ros.media.color import COLOR_RANGE_M
 from zoedepth_ros.pipeline.settings import PipelineSettings
 from zoedepth_ros.viewing.frame import ViewFrame
-from zoedepth_ros.viewing.viewer import (
-    LOCALHOST,
-    WINDOW_PORT,
-    Viewer,
-    ViewingError,
-    blueprint,
-    browser_address,
-    is_open,
-    listens,
-)
+from zoedepth_ros.viewing.viewer import ViewingError, blueprint, open_viewer
 
 APPLICATION = 'zoedepth'
 MAX_SIDE_PX = 1280
@@ -79,7 +70,6 @@ class RerunLog:
         self._head, self._count = '', 0
         self._limits_m: dict[str, NDArray[np.float64]] = {}
         self._about = about
-        self._viewer: Viewer | None = None
 
     def save(self, path: Path) -> None:
         """Write everything that is logged to a file."""
@@ -88,34 +78,15 @@ class RerunLog:
         self._begin()
 
     def spawn(self) -> None:
-        """Open the viewer, or add to the one that is open; it stays when this process ends."""
-        if not listens(LOCALHOST, WINDOW_PORT):
-            Viewer(['--expect-data-soon'], LOCALHOST, WINDOW_PORT)
-        self._connect(f'rerun+http://{LOCALHOST}:{WINDOW_PORT}/proxy')
-
-    def serve(self, web_port: int, data_port: int, *, bind: str) -> str:
-        """Serve the viewer to browsers until `close`; gives its address.
-
-        bind: address of this machine to listen at.
-        """
-        arguments = ['--serve-web', '--web-viewer-port', str(web_port)]
-        if is_open(bind):  # pages of this viewer may read the data, whatever the machine is called
-            arguments += ['--cors-allow-origin', f'http://*:{web_port}']
-        self._viewer = Viewer(arguments, bind, data_port, web_port)
-        self._connect(self._viewer.data_url)
-        return browser_address(bind, web_port, data_port)
-
-    def _connect(self, url: str) -> None:
-        self._stream.connect_grpc(url, default_blueprint=blueprint())
+        """Show everything that is logged in the viewer's window."""
+        self._stream.connect_grpc(open_viewer(), default_blueprint=blueprint())
         self._begin()
 
     def close(self) -> None:
-        """End the recording, and the viewer that was started to serve it."""
+        """End the recording."""
         with contextlib.suppress(RuntimeError):  # `flush` tells that the viewer is gone
             self._stream.flush()
         self._stream.disconnect()
-        if self._viewer is not None:
-            self._viewer.end()
 
     def flush(self) -> None:
         """Write and send what is buffered; raises ViewingError without a receiver."""
