@@ -72,7 +72,7 @@ COMMANDS = {
         *('--dataset', 'folder', '--root', 'data', '--domain', 'indoor', '--worst', '1'),
         *('--csv', f'{ODD}.csv', '--json', f'{ODD}.json', '--out', 'worst…'),
     ],
-    'models': ['--cache-dir', ODD],
+    'models': [],
 }
 
 

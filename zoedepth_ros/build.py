@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from zoedepth_ros.folders import cache_folder
 from zoedepth_ros.inference.device_cloud import DeviceClouds
 from zoedepth_ros.inference.devices import choose_device, choose_precision, named_failures
 from zoedepth_ros.inference.predictor import TorchPredictor
@@ -24,7 +25,6 @@ from zoedepth_ros.model.zoedepth import ZoeDepth, create_model
 from zoedepth_ros.weights.fetch import fetch
 from zoedepth_ros.weights.known_weights import DEFAULT_MODEL
 from zoedepth_ros.weights.load import load_weights
-from zoedepth_ros.weights.locations import weights_folder
 from zoedepth_ros.weights.read import check_file
 
 if TYPE_CHECKING:
@@ -77,11 +77,11 @@ def build_predictor(
             f"{size[0]} x {size[1]} only: use 'metric'"
         )
     loaded = build_network(config, fspath(weights) if weights else '')
-    modes_dir = None if os.environ.get(_MEASURE) == '0' else weights_folder()
+    modes_dir = None if os.environ.get(_MEASURE) == '0' else cache_folder()
 
     def optimized() -> OptimizedNetwork:
         return optimize(
-            loaded.network, level, where, optimization, weights_folder() / 'compiled',
+            loaded.network, level, where, optimization, cache_folder() / 'compiled',
             size=size, modes_dir=modes_dir, may_measure=may_measure,
         )  # fmt: skip
 

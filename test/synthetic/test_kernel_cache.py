@@ -2,8 +2,8 @@ import pytest
 
 pytest.importorskip('numba', reason='pip install numba')
 
+from zoedepth_ros.folders import cache_folder
 from zoedepth_ros.synthetic.jit import kernel_folder
-from zoedepth_ros.weights.locations import weights_folder
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +26,7 @@ def test_kernels_lie_beside_the_weights(variables, expected, monkeypatch, tmp_pa
         monkeypatch.setenv(name, str(tmp_path / folder))
     folder = kernel_folder()
     assert folder.parent == tmp_path / expected / 'kernels'
-    assert weights_folder() == tmp_path / expected
+    assert cache_folder() == tmp_path / expected
 
 
 def test_a_folder_that_cannot_be_made_is_done_without(monkeypatch, tmp_path):

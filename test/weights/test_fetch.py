@@ -5,15 +5,17 @@ import hashlib
 import os
 import shutil
 import socket
+from dataclasses import replace
 
 import pytest
 from file_server import file_server
 
+from zoedepth_ros.folders import cache_folder
 from zoedepth_ros.weights import download as download_module
 from zoedepth_ros.weights import known_weights
 from zoedepth_ros.weights.fetch import FetchError, fetch
 from zoedepth_ros.weights.known_weights import GithubAsset, HuggingFaceFile, ModelSource
-from zoedepth_ros.weights.locations import cached, weights_folder
+from zoedepth_ros.weights.locations import cached
 
 PT = os.urandom(3_000_000)
 SAFETENSORS = os.urandom(2_000_000)
@@ -53,6 +55,18 @@ def world(server, tmp_path, monkeypatch):
     return tmp_path / 'home'
 
 
+@pytest.fixture
+def only(world, monkeypatch):
+    """Give a function that takes the other source away."""
+
+    def take(source):
+        other = {'github': 'hugging_face', 'huggingface': 'github'}[source]
+        model = replace(known_weights.MODELS['some'], **{other: None})
+        monkeypatch.setattr(known_weights, 'MODELS', {'some': model})
+
+    return take
+
+
 def no_halves(folder):
     return not [
         p for p in folder.rglob('*') if p.is_file() and p.suffix in ('.pt', '.safetensors')
@@ -60,111 +74,112 @@ def no_halves(folder):
 
 
 def test_hugging_face_is_requested_first(world, server):
-    path = fetch('some', progress=False)
+    path = fetch('some')
     assert path.read_bytes() == SAFETENSORS
     assert world in path.parents
     assert {path for path, _ in server.gets} == {HUB_PATH}
 
 
-def test_github_can_be_chosen(world, server):
-    path = fetch('some', progress=False, source='github')
-    assert path == world / 'some.pt'
-    assert path.read_bytes() == PT
+def test_github_is_enough(world, server, only):
+    only('github')
+    assert fetch('some') == world / 'some.pt'
+    assert (world / 'some.pt').read_bytes() == PT
     assert {path for path, _ in server.gets} == {PT_PATH}
 
 
-def test_what_is_here_already_is_used_without_the_network(world, server):
-    first = [fetch('some', progress=False, source=s) for s in ('huggingface', 'github')]
+@pytest.mark.parametrize('source', ['huggingface', 'github'])
+def test_what_is_here_already_is_used_without_the_network(world, server, only, source):
+    only(source)
+    first = fetch('some')
     requested = len(server.requests)
-    again = [fetch('some', progress=False, source=s) for s in ('huggingface', 'github')]
-    assert again == first
+    assert fetch('some') == first
     assert len(server.requests) == requested
-
-
-def test_the_cache_can_be_given_as_an_argument(world, server, tmp_path):
-    for source in ('huggingface', 'github'):
-        path = fetch('some', cache_dir=tmp_path / 'mine', progress=False, source=source)
-        assert tmp_path / 'mine' in path.parents
-    assert not world.exists()
 
 
 def test_without_a_choice_the_cache_is_the_users(monkeypatch, tmp_path):
     monkeypatch.delenv('ZOEDEPTH_HOME', raising=False)
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
-    assert weights_folder() == tmp_path / 'zoedepth'
+    assert cache_folder() == tmp_path / 'zoedepth'
     monkeypatch.delenv('XDG_CACHE_HOME')
     monkeypatch.setenv('HOME', str(tmp_path))
-    assert weights_folder() == tmp_path / '.cache' / 'zoedepth'
+    assert cache_folder() == tmp_path / '.cache' / 'zoedepth'
 
 
 def test_github_is_the_second_choice_when_hugging_face_fails(world, server):
     del server.files[HUB_PATH]
-    assert fetch('some', progress=False).read_bytes() == PT
+    assert fetch('some').read_bytes() == PT
 
 
-def test_a_broken_transfer_from_github_is_resumed_where_it_broke(world, server):
+def test_a_broken_transfer_from_github_is_resumed_where_it_broke(world, server, only):
+    only('github')
     server.break_after = [1_200_000]
-    assert fetch('some', progress=False, source='github').read_bytes() == PT
+    assert fetch('some').read_bytes() == PT
     assert [span for _, span in server.gets] == ['', 'bytes=1200000-']
 
 
-def test_a_transfer_broken_in_an_earlier_run_is_resumed(world, server, monkeypatch):
+def test_a_transfer_broken_in_an_earlier_run_is_resumed(world, server, only, monkeypatch):
+    only('github')
     monkeypatch.setattr(download_module, '_ATTEMPTS', 1)
     server.break_after = [2_000_000]
     with pytest.raises(FetchError, match=r'2,000,000 of 3,000,000'):
-        fetch('some', progress=False, source='github')
+        fetch('some')
     assert no_halves(world)
     assert cached('some') is None
-    assert fetch('some', progress=False, source='github').read_bytes() == PT
+    assert fetch('some').read_bytes() == PT
     assert server.gets[-1] == (PT_PATH, 'bytes=2000000-')
 
 
 def test_a_file_that_changed_on_the_server_is_not_glued_to_the_old_half(
-    world, server, monkeypatch
+    world, server, only, monkeypatch
 ):
+    only('github')
     monkeypatch.setattr(download_module, '_ATTEMPTS', 1)
     monkeypatch.setattr(known_weights, 'MODELS', _without_checksum())
     server.break_after = [1_000_000]
     with pytest.raises(FetchError):
-        fetch('some', progress=False, source='github')
+        fetch('some')
     server.files[PT_PATH] = bytes(reversed(PT))
-    assert fetch('some', progress=False, source='github').read_bytes() == bytes(reversed(PT))
+    assert fetch('some').read_bytes() == bytes(reversed(PT))
 
 
-def test_without_a_version_from_the_server_a_transfer_starts_again(world, server):
+def test_without_a_version_from_the_server_a_transfer_starts_again(world, server, only):
+    only('github')
     server.etag = False
     server.break_after = [1_000_000]
-    assert fetch('some', progress=False, source='github').read_bytes() == PT
+    assert fetch('some').read_bytes() == PT
     assert [span for _, span in server.gets] == ['', '']
 
 
-def test_a_run_that_ended_just_before_the_rename_needs_no_second_transfer(world, server):
-    whole = fetch('some', progress=False, source='github')
+def test_a_run_that_ended_just_before_the_rename_needs_no_second_transfer(world, server, only):
+    only('github')
+    whole = fetch('some')
     whole.rename(world / 'some.pt.part')
     (world / 'some.pt.part.version').write_text(f'"{hashlib.sha256(PT).hexdigest()}"')
-    assert fetch('some', progress=False, source='github').read_bytes() == PT
+    assert fetch('some').read_bytes() == PT
 
 
-def test_a_transfer_that_never_moves_ends_with_an_error_and_no_file(world, server):
+def test_a_transfer_that_never_moves_ends_with_an_error_and_no_file(world, server, only):
+    only('github')
     server.break_after = [0] * 100
     with pytest.raises(FetchError, match=r'0 of 3,000,000 bytes'):
-        fetch('some', progress=False, source='github')
+        fetch('some')
     assert no_halves(world)
 
 
-def test_a_broken_transfer_from_hugging_face_leaves_no_file_behind(world, server, tmp_path):
+def test_a_broken_transfer_from_hugging_face_leaves_no_file_behind(world, server, only):
+    only('huggingface')
     server.break_after = [1_000_000] * 100
     with pytest.raises(FetchError, match='huggingface: '):
-        fetch('some', progress=False, source='huggingface')
+        fetch('some')
     assert cached('some') is None
     server.break_after = []
-    assert fetch('some', progress=False, source='huggingface').read_bytes() == SAFETENSORS
+    assert fetch('some').read_bytes() == SAFETENSORS
 
 
 def test_a_missing_file_is_an_error_with_the_manual_way(world, server):
     server.files = {}
     with pytest.raises(FetchError) as raised:
-        fetch('some', progress=False)
+        fetch('some')
     text = str(raised.value)
     assert 'huggingface: ' in text
     assert 'github: the server answered 404' in text
@@ -175,11 +190,11 @@ def test_a_missing_file_is_an_error_with_the_manual_way(world, server):
     assert '--weights PATH' in text
 
 
-@pytest.mark.parametrize(('name', 'source'), [('some.pt', 'github'), ('some.safetensors', None)])
-def test_the_manual_way_works(world, server, name, source):
+@pytest.mark.parametrize('name', ['some.pt', 'some.safetensors'])
+def test_the_manual_way_works(world, server, name):
     world.mkdir()
     (world / name).write_bytes(b'copied by hand')
-    assert fetch('some', progress=False, source=source) == world / name
+    assert fetch('some') == world / name
     assert server.requests == []
 
 
@@ -187,16 +202,15 @@ def test_the_authors_own_download_is_used(world, server, tmp_path):
     theirs = tmp_path / 'xdg' / 'torch' / 'hub' / 'checkpoints' / 'some.pt'
     theirs.parent.mkdir(parents=True)
     theirs.write_bytes(PT)
-    assert fetch('some', progress=False) == theirs
+    assert fetch('some') == theirs
 
 
 @pytest.mark.parametrize('word', ['1', 'true', 'YES'])
-def test_offline_means_no_network_from_either_source(world, server, monkeypatch, word):
+def test_offline_means_no_network(world, server, monkeypatch, word):
     monkeypatch.setenv('HF_HUB_OFFLINE', word)
-    for source in (None, 'huggingface', 'github'):
-        with pytest.raises(FetchError, match='HF_HUB_OFFLINE') as raised:
-            fetch('some', progress=False, source=source)
-        assert 'Manually' in str(raised.value)
+    with pytest.raises(FetchError, match='HF_HUB_OFFLINE') as raised:
+        fetch('some')
+    assert 'Manually' in str(raised.value)
     assert server.requests == []
 
 
@@ -204,10 +218,11 @@ def test_no_network_is_reported_in_words(world, server, monkeypatch):
     dead = GithubAsset('http://127.0.0.1:9/some.pt', len(PT))
     monkeypatch.setattr(known_weights, 'MODELS', _without_checksum(github=dead, hugging_face=None))
     with pytest.raises(FetchError, match='github: no connection: .*refused'):
-        fetch('some', progress=False)
+        fetch('some')
 
 
-def test_a_dead_hub_is_noticed_at_once_and_in_one_line(world, server, monkeypatch, capfd):
+def test_a_dead_hub_is_noticed_at_once_and_in_one_line(world, only, monkeypatch, capfd):
+    only('huggingface')
     monkeypatch.setenv('HF_ENDPOINT', 'http://127.0.0.1:9')
     tries, connect = [], socket.create_connection
     monkeypatch.setattr(
@@ -215,22 +230,24 @@ def test_a_dead_hub_is_noticed_at_once_and_in_one_line(world, server, monkeypatc
     )
     monkeypatch.setattr('huggingface_hub.hf_hub_download', None)  # it would go on trying
     with pytest.raises(FetchError, match=r'huggingface: no connection: 127\.0\.0\.1: .*refused'):
-        fetch('some', progress=False, source='huggingface')
+        fetch('some')
     assert tries == [('127.0.0.1', 9)]
     assert capfd.readouterr().err == ''
 
 
-def test_a_login_page_is_not_taken_for_weights(world, server):
+def test_a_login_page_is_not_taken_for_weights(world, server, only):
+    only('github')
     server.files[PT_PATH] = b'<html>please log in</html>'
     with pytest.raises(FetchError, match='wrong size: the server has 26 bytes'):
-        fetch('some', progress=False, source='github')
+        fetch('some')
     assert no_halves(world)
 
 
-def test_a_wrong_checksum_is_refused_and_the_file_deleted(world, server):
+def test_a_wrong_checksum_is_refused_and_the_file_deleted(world, server, only):
+    only('github')
     server.files[PT_PATH] = bytes(reversed(PT))
     with pytest.raises(FetchError, match='wrong checksum'):
-        fetch('some', progress=False, source='github')
+        fetch('some')
     assert [p.name for p in world.iterdir()] == ['some.pt.lock']
 
 
@@ -241,14 +258,15 @@ def test_a_full_disk_is_reported_before_the_transfer_and_stops_the_search(
     usage = shutil._ntuple_diskusage(10, 9, 1_000)
     monkeypatch.setattr(download_module.shutil, 'disk_usage', lambda _: usage)
     with pytest.raises(FetchError, match=r'disk is full.*3,000,000 bytes are needed, 1,000 are'):
-        fetch('some', progress=False)
+        fetch('some')
     assert no_halves(world)
 
 
 def test_a_disk_that_fills_up_during_the_transfer_leaves_no_file_to_be_taken_for_whole(
-    world, server, monkeypatch
+    world, only, monkeypatch
 ):
     """The kernel may report it only when the file is flushed."""
+    only('github')
 
     def full(_):
         raise OSError(errno.ENOSPC, 'No space left on device')
@@ -256,40 +274,29 @@ def test_a_disk_that_fills_up_during_the_transfer_leaves_no_file_to_be_taken_for
     with monkeypatch.context() as patch:
         patch.setattr(download_module.os, 'fsync', full)
         with pytest.raises(FetchError, match='disk is full'):
-            fetch('some', progress=False, source='github')
+            fetch('some')
     assert not [p.name for p in world.iterdir() if p.suffix == '.pt']
-    assert fetch('some', progress=False, source='github').read_bytes() == PT
+    assert fetch('some').read_bytes() == PT
 
 
-def test_a_folder_that_cannot_be_written_is_an_error_that_names_it(world, server, tmp_path):
-    (tmp_path / 'file').write_text('not a folder')
-    with pytest.raises(FetchError, match='file'):
-        fetch('some', cache_dir=tmp_path / 'file', progress=False)
+def test_a_folder_that_cannot_be_written_is_an_error_that_names_it(world):
+    world.write_text('not a folder')
+    with pytest.raises(FetchError, match=f'{world}'):
+        fetch('some')
 
 
 def test_an_unknown_model_is_a_value_error(world):
     with pytest.raises(ValueError, match='no weights are published'):
-        fetch('other', progress=False)
+        fetch('other')
 
 
-def test_a_source_that_lacks_the_model_is_a_value_error(world, monkeypatch):
-    monkeypatch.setattr(known_weights, 'MODELS', _without_checksum(hugging_face=None))
-    with pytest.raises(ValueError, match='not on huggingface: it is on github'):
-        fetch('some', progress=False, source='huggingface')
-
-
-def test_a_bar_shows_the_progress_only_when_requested(world, server, capfd):
-    fetch('some', progress=False, source='github')
-    fetch('some', progress=False, source='huggingface')
-    assert capfd.readouterr().err == ''
-    (world / 'some.pt').unlink()
-    fetch('some', source='github')
+def test_a_bar_shows_the_progress(world, only, capfd):
+    only('github')
+    fetch('some')
     assert '100%' in capfd.readouterr().err
 
 
 def _without_checksum(**changes):
-    from dataclasses import replace
-
     model = known_weights.MODELS['some']
     changes.setdefault('github', replace(model.github, sha256=''))
     return {'some': replace(model, **changes)}

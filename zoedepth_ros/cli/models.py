@@ -14,20 +14,16 @@ _COLUMNS = ('NAME', 'HEADS', 'PARAMETERS', 'DOWNLOAD', 'LOCAL', 'PURPOSE')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
-    parser.add_argument(
-        '--cache-dir',
-        metavar='DIR',
-        help='look in this folder instead of $ZOEDEPTH_HOME or the default caches',
-    )
+    """Declare no arguments."""
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the table."""
+    from zoedepth_ros.folders import cache_folder
     from zoedepth_ros.model.presets import PRESETS
-    from zoedepth_ros.weights.locations import cached, weights_folder
+    from zoedepth_ros.weights.locations import cached
 
-    local = {name: cached(name, cache_dir=args.cache_dir) for name in MODELS}
+    local = {name: cached(name) for name in MODELS}
     rows = [
         _row(model, local[name])
         for name, model in MODELS.items()
@@ -39,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     for name, path in local.items():
         if path:
             print(f'{name} is {path}')
-    print(f'Downloads are stored in {weights_folder(args.cache_dir)} (set by ZOEDEPTH_HOME)')
+    print(f'Downloads are stored in {cache_folder()} (set by ZOEDEPTH_HOME)')
     print('and in the cache of Hugging Face (set by HF_HOME). All weights: MIT licence.')
     others = ', '.join(name for name in PRESETS if name not in MODELS)
     print(f'Models without published weights (use --weights FILE or random): {others}')

@@ -30,7 +30,7 @@ class _BrokenTransferError(OSError):
     """The connection ended early; the received part is kept and can be resumed."""
 
 
-def download(asset: GithubAsset, target: Path, *, progress: bool) -> Path:
+def download(asset: GithubAsset, target: Path) -> Path:
     """Download to `target` + '.part' and rename the complete file.
 
     Resumes an earlier download if the file on the server is unchanged.  Raises OSError for a
@@ -46,7 +46,7 @@ def download(asset: GithubAsset, target: Path, *, progress: bool) -> Path:
         for attempt in range(1, _ATTEMPTS + 1):
             had_bytes = _size(part)
             try:
-                _transfer(asset, part, progress)
+                _transfer(asset, part)
                 break
             except _BrokenTransferError as error:
                 if attempt == _ATTEMPTS or _size(part) <= had_bytes:
@@ -59,7 +59,7 @@ def download(asset: GithubAsset, target: Path, *, progress: bool) -> Path:
     return target
 
 
-def _transfer(asset: GithubAsset, part: Path, progress: bool) -> None:
+def _transfer(asset: GithubAsset, part: Path) -> None:
     """Append the missing bytes to `part`.  Raises _BrokenTransferError for an incomplete one."""
     had_bytes = _size(part)
     try:
@@ -78,7 +78,7 @@ def _transfer(asset: GithubAsset, part: Path, progress: bool) -> None:
         missing = (total or asset.about_bytes) - start
         try:
             with named_write_errors(part, missing, remedy=_REMEDY):
-                _append(response, part, start, total, progress)
+                _append(response, part, start, total)
         except (ConnectionError, TimeoutError, http.client.HTTPException) as error:
             raise _BrokenTransferError(
                 f'the transfer failed at {_size(part):,} bytes: {error}'
@@ -97,23 +97,10 @@ def _request(url: str, part: Path) -> urllib.request.Request:
     return urllib.request.Request(url, headers=headers)
 
 
-def _append(
-    response: http.client.HTTPResponse,
-    part: Path,
-    start: int,
-    total: int | None,
-    progress: bool,
-) -> None:
+def _append(response: http.client.HTTPResponse, part: Path, start: int, total: int | None) -> None:
     from tqdm import tqdm
 
-    bar = tqdm(
-        total=total,
-        initial=start,
-        unit='B',
-        unit_scale=True,
-        desc=part.stem,
-        disable=not progress,
-    )
+    bar = tqdm(total=total, initial=start, unit='B', unit_scale=True, desc=part.stem)
     with bar, part.open('ab' if start else 'wb') as file:
         while chunk := response.read(_CHUNK_BYTES):
             file.write(chunk)

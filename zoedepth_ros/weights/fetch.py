@@ -8,21 +8,17 @@ import os
 import socket
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from zoedepth_ros.errors import explained, in_one_line
 from zoedepth_ros.files import WriteError
+from zoedepth_ros.folders import cache_folder
 from zoedepth_ros.weights.download import download
 from zoedepth_ros.weights.known_weights import HuggingFaceFile, ModelSource, model_source
-from zoedepth_ros.weights.locations import (
-    Source,
-    cached,
-    hub_cache,
-    manual_instructions,
-    weights_folder,
-)
+from zoedepth_ros.weights.locations import cached, hub_cache, manual_instructions
 
 _LOG = logging.getLogger(__name__)
 _PROBE_TIMEOUT_S = 10.0
@@ -33,30 +29,25 @@ class FetchError(OSError):
     """Weights could not be fetched; the message states the reasons and manual instructions."""
 
 
-def fetch(
-    name: str,
-    *,
-    cache_dir: str | os.PathLike[str] | None = None,
-    progress: bool = True,
-    source: Source | None = None,
-) -> Path:
+def fetch(name: str) -> Path:
     """Return the path of the weights of this name; download them if they are not cached.
 
-    Tries Hugging Face, then GitHub, unless `source` names one of them.  Cached files need no
-    network.  Raises ValueError for an unknown name or a source without these weights, FetchError
-    with manual instructions if all downloads fail.
+    Tries Hugging Face, then GitHub.  Cached files need no network.  Raises ValueError for an
+    unknown name, FetchError with manual instructions if all downloads fail.
     """
-    model = model_source(name)
-    downloads = dict(_downloads(model, cache_dir, progress, source))
-    if source and source not in downloads:
-        known = ' and '.join(dict(_downloads(model, None, False, None)))
-        raise ValueError(f'{name} is not on {source}: it is on {known or "no server"}')
-    if path := cached(name, cache_dir=cache_dir, source=source):
+    if path := cached(name):
         return path
+    model = model_source(name)
+    downloads: dict[str, Callable[[], Path]] = {}
+    if hugging_face := model.hugging_face:
+        downloads['huggingface'] = partial(_from_hub, hugging_face)
+    if github := model.github:
+        target = cache_folder() / github.filename
+        downloads['github'] = partial(download, github, target)
     if not downloads:
         raise FetchError(f'{name} ships inside the package, but this installation lacks the file')
     if os.environ.get('HF_HUB_OFFLINE', '').upper() in _TRUE:
-        raise FetchError(_explain(model, cache_dir, {'network': 'HF_HUB_OFFLINE is set'}))
+        raise FetchError(_explain(model, {'network': 'HF_HUB_OFFLINE is set'}))
     reasons: dict[str, str] = {}
     for place, download_file in downloads.items():
         _LOG.info('fetching %s from %s', name, place)
@@ -67,52 +58,24 @@ def fetch(
             if _is_disk_full(error):
                 break
             _LOG.info('download failed: %s', reasons[place])
-    raise FetchError(_explain(model, cache_dir, reasons))
+    raise FetchError(_explain(model, reasons))
 
 
-def _downloads(
-    model: ModelSource,
-    cache_dir: str | os.PathLike[str] | None,
-    progress: bool,
-    source: Source | None,
-) -> Iterator[tuple[str, Callable[[], Path]]]:
-    """Yield source and download function, in order of preference."""
-    hugging_face, github = model.hugging_face, model.github
-    if hugging_face and source in (None, 'huggingface'):
-        yield 'huggingface', lambda: _from_hub(hugging_face, hub_cache(cache_dir), progress)
-    if github and source in (None, 'github'):
-        target = weights_folder(cache_dir) / github.filename
-        yield 'github', lambda: download(github, target, progress=progress)
-
-
-def _from_hub(file: HuggingFaceFile, hub_folder: Path | None, progress: bool) -> Path:
+def _from_hub(file: HuggingFaceFile) -> Path:
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.utils import (  # type: ignore[attr-defined]
-        are_progress_bars_disabled,
-        disable_progress_bars,
-        enable_progress_bars,
-    )
 
-    _refuse_dead_connection(os.environ.get('HF_ENDPOINT') or 'https://huggingface.co')
-    silence = not progress and not are_progress_bars_disabled()
-    if silence:
-        disable_progress_bars()
+    endpoint = os.environ.get('HF_ENDPOINT')
+    _refuse_dead_connection(endpoint or 'https://huggingface.co')
     hub_log = logging.getLogger('huggingface_hub')
     level = hub_log.level
     hub_log.setLevel(logging.ERROR)  # its warnings quote whole tracebacks
     try:
-        return Path(
-            hf_hub_download(
-                file.repo_id,
-                file.filename,
-                cache_dir=hub_folder,
-                endpoint=os.environ.get('HF_ENDPOINT'),
-            )
+        found = hf_hub_download(
+            file.repo_id, file.filename, cache_dir=hub_cache(), endpoint=endpoint
         )
     finally:
         hub_log.setLevel(level)
-        if silence:
-            enable_progress_bars()
+    return Path(found)
 
 
 def _refuse_dead_connection(endpoint: str) -> None:
@@ -147,11 +110,9 @@ def _reason(error: Exception) -> str:
     return in_one_line(error)
 
 
-def _explain(
-    model: ModelSource, cache_dir: str | os.PathLike[str] | None, reasons: dict[str, str]
-) -> str:
+def _explain(model: ModelSource, reasons: dict[str, str]) -> str:
     tried = '\n'.join(f'  {place}: {reason}' for place, reason in reasons.items())
     return (
         f'the weights of {model.name} could not be fetched\n{tried}\n'
-        f'{manual_instructions(model.name, cache_dir)}'
+        f'{manual_instructions(model.name)}'
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
 
 from zoedepth_ros.folders import cache_folder, user_cache_folder
 from zoedepth_ros.weights.known_weights import (
@@ -15,31 +14,17 @@ from zoedepth_ros.weights.known_weights import (
     model_source,
 )
 
-Source = Literal['huggingface', 'github']
 
-
-def weights_folder(cache_dir: str | os.PathLike[str] | None = None) -> Path:
-    """Return the folder of weights: `cache_dir`, $ZOEDEPTH_HOME, or ~/.cache/zoedepth."""
-    return Path(cache_dir).expanduser() if cache_dir else cache_folder()
-
-
-def cached(
-    name: str,
-    *,
-    cache_dir: str | os.PathLike[str] | None = None,
-    source: Source | None = None,
-) -> Path | None:
+def cached(name: str) -> Path | None:
     """Return the file of these weights if it is on this machine, else None."""
     model = model_source(name)
-    if (embedded := embedded_path(name)) and source is None:
-        return embedded
-    return next((path for path in _places(model, cache_dir, source) if path.is_file()), None)
+    return embedded_path(name) or next((p for p in _places(model) if p.is_file()), None)
 
 
-def manual_instructions(name: str, cache_dir: str | os.PathLike[str] | None = None) -> str:
+def manual_instructions(name: str) -> str:
     """Return instructions for downloading these weights manually."""
     model = model_source(name)
-    folder = weights_folder(cache_dir)
+    folder = cache_folder()
     lines = ['Manually: download on any machine, then copy to this one']
     if model.github:
         lines.append(f'  {model.github.url}\n    -> {folder / model.github.filename}')
@@ -52,34 +37,31 @@ def manual_instructions(name: str, cache_dir: str | os.PathLike[str] | None = No
     return '\n'.join(lines)
 
 
-def _places(
-    model: ModelSource, cache_dir: str | os.PathLike[str] | None, source: Source | None
-) -> Iterator[Path]:
+def _places(model: ModelSource) -> Iterator[Path]:
     """Yield every possible path of these weights."""
-    folder = weights_folder(cache_dir)
-    if model.hugging_face and source in (None, 'huggingface'):
+    folder = cache_folder()
+    if model.hugging_face:
         yield folder / f'{model.name}.safetensors'
-        if path := _in_hub_cache(model.hugging_face, hub_cache(cache_dir)):
+        if path := _in_hub_cache(model.hugging_face):
             yield path
-    if model.github and source in (None, 'github'):
+    if model.github:
         yield folder / model.github.filename
         # The location of torch.hub, which the authors' code uses.
         torch_home = os.environ.get('TORCH_HOME') or user_cache_folder() / 'torch'
         yield Path(torch_home).expanduser() / 'hub' / 'checkpoints' / model.github.filename
 
 
-def hub_cache(cache_dir: str | os.PathLike[str] | None) -> Path | None:
+def hub_cache() -> Path | None:
     """Return the cache folder for the hub library; None for its default, which HF_HOME sets."""
-    configured = cache_dir or os.environ.get('ZOEDEPTH_HOME')
-    return weights_folder(cache_dir) / 'huggingface' if configured else None
+    return cache_folder() / 'huggingface' if os.environ.get('ZOEDEPTH_HOME') else None
 
 
-def _in_hub_cache(file: HuggingFaceFile, hub_folder: Path | None) -> Path | None:
+def _in_hub_cache(file: HuggingFaceFile) -> Path | None:
     try:
         from huggingface_hub import try_to_load_from_cache
     except ImportError:
         return None
-    path = try_to_load_from_cache(file.repo_id, file.filename, cache_dir=hub_folder)
+    path = try_to_load_from_cache(file.repo_id, file.filename, cache_dir=hub_cache())
     return Path(path) if isinstance(path, str) else None
 
 
