@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,9 @@ from rosbags.typesys.store import Typestore
 from zoedepth_ros.errors import in_one_line
 from zoedepth_ros.messages.types import DOMAIN
 
-_DOMAIN_FIELDS = """
+_DOMAIN_TEXT = """
+string HEAD_INDOOR="indoor"
+string HEAD_OUTDOOR="outdoor"
 std_msgs/Header header
 string head
 float32 indoor_probability
@@ -28,8 +31,15 @@ builtin_interfaces/Time last_switch
 def _store() -> Typestore:
     # The types used here are the same in every distribution; Humble is the oldest supported.
     store = get_typestore(Stores.ROS2_HUMBLE)
-    store.register(get_types_from_msg(_DOMAIN_FIELDS, DOMAIN))
+    store.register(get_types_from_msg(_DOMAIN_TEXT, DOMAIN))
     return store
+
+
+def register_messages(folder: Path) -> None:
+    """Know the messages of this package by their .msg files."""
+    found = {f'zoedepth_ros/msg/{path.stem}': path for path in folder.glob('*.msg')}
+    for name in found.keys() - _store().types.keys():
+        _store().register(get_types_from_msg(found[name].read_text('utf-8'), name))
 
 
 def decode(data: bytes | memoryview, type_name: str) -> Any:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from rclpy.node import Node
 
 from zoedepth_ros.bags.contents import ABOUT_DEPTH, ABOUT_FIELDS, Channel, Message, Metadata
-from zoedepth_ros.bags.definitions import definition_text, share_folders
 from zoedepth_ros.bags.errors import RecordingError, require_libraries
 from zoedepth_ros.msg import Status
 
@@ -80,7 +81,6 @@ class BagRecorder:
         self._node, self.path = node, path
         self._channels: dict[str, Channel] = {}
         self._about: dict[str, str] = {}
-        self._folders = share_folders()
         self.error = ''
         """Why there is no bag; '' while there is one."""
         max_bytes = min(_MAX_BYTES, _MAX_SHARE_OF_DISK * shutil.disk_usage(path.parent).free)
@@ -88,8 +88,12 @@ class BagRecorder:
         self._file: LiveRecording | None = None
         try:
             require_libraries()
+            from zoedepth_ros.bags.cdr import register_messages
             from zoedepth_ros.bags.live import LiveRecording
 
+            prefixes = os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep)
+            for prefix in (*filter(None, prefixes), sys.prefix):
+                register_messages(Path(prefix) / 'share' / 'zoedepth_ros' / 'msg')
             self._file = LiveRecording(path)
         except (RecordingError, OSError) as error:
             self.error = str(error)
@@ -141,12 +145,13 @@ class BagRecorder:
 
     def _channel(self, topic: str, message_type: Any) -> Channel:
         """Describe a topic as rosbag2 does, with the QoS of its publishers."""
-        from zoedepth_ros.bags.topics import qos_text  # with libraries that a recording needs
+        from zoedepth_ros.bags.cdr import definition  # with libraries that a recording needs
+        from zoedepth_ros.bags.topics import qos_text
 
         full = self._node.resolve_topic_name(topic)
         publishers = self._node.get_publishers_info_by_topic(full)
         name = f'{message_type.__module__.partition(".")[0]}/msg/{message_type.__name__}'
-        text = definition_text(name, self._folders)
+        text, _ = definition(name)
         # Humble has no type hashes.
         hashes = {str(getattr(one, 'topic_type_hash', '')) for one in publishers}
         metadata = {
