@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 from zoedepth_ros.cli.arguments import add_network_options, whole
 from zoedepth_ros.cli.exit_codes import DONE, FAILED
 from zoedepth_ros.cli.image_paths import require_readable
-from zoedepth_ros.cli.reporting import ProgressLines
+from zoedepth_ros.cli.reporting import Progress
 from zoedepth_ros.cli.settings import IN_RECORDINGS, add_settings, check_scale_file, settings_of
 
 if TYPE_CHECKING:
-    from zoedepth_ros.bags.fleet import Watcher
     from zoedepth_ros.bags.plan import DepthOptions, Job, Report
 
 NAME = 'bag'
@@ -72,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
         require_readable(sources)
     if not args.ray:
         check_scale_file(jobs[0].options.settings)
-    with _Bars() as watcher:
+    with Progress('images') as watcher:
         if args.ray:
             results = run_with_ray(jobs, model, args.jobs, watcher, watcher.say)
         elif args.jobs > 1 and len(jobs) > 1:
@@ -135,43 +134,6 @@ def _options(args: argparse.Namespace) -> DepthOptions:
     return DepthOptions(settings=settings, added=frozenset(added), **chosen)
 
 
-class _Bars:
-    """Show one progress for all images of all recordings: a bar, outside a terminal lines."""
-
-    def __init__(self) -> None:
-        from tqdm import tqdm
-
-        self._bar = tqdm(total=0, unit=' images', leave=False, disable=None)
-        self._lines = ProgressLines('images')
-
-    def __enter__(self) -> _Bars:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.close()
-
-    def expect(self, images: int) -> None:
-        """Know of more images to come."""
-        self._lines.total += images
-        self._bar.total = self._lines.total
-        self._bar.refresh()
-
-    def advance(self, images: int) -> None:
-        """Note that images are done."""
-        self._bar.update(images)
-        if self._bar.disable:
-            self._lines.advance(images)
-
-    def say(self, line: str) -> None:
-        """Show a line about the work."""
-        self.clear()
-        print(f'zoedepth: {line}', file=sys.stderr, flush=True)
-
-    def clear(self) -> None:
-        """Make room for a line."""
-        self._bar.clear()
-
-
 def _tell(job: Job, report: Report) -> None:
     done = 'done before, ' if report.done_before else ''
     line = f'{job.target}: {done}{report.depths} depth images of {report.images} images'
@@ -197,7 +159,3 @@ def _tell(job: Job, report: Report) -> None:
         print(f'    {"recovered" if job.recover else "note"}: {note}')
     if report.warning:
         print(f'    WARNING  {report.warning.upper()}')
-
-
-if TYPE_CHECKING:
-    _watcher: Watcher = _Bars()

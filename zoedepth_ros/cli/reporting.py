@@ -37,38 +37,60 @@ def warn_of_weights(warning: str) -> None:
 def progress(items: Iterable[Item], total: int | None, unit: str) -> Iterator[Item]:
     """Yield items and show how many are done.
 
-    total: their number, None for unknown.  unit: their name, in the plural.  Outside a terminal
-    there is no bar, but a line for every tenth and at least every minute.
+    total: their number, None for unknown.  unit: their name, in the plural.
     """
-    from tqdm import tqdm
-
-    if sys.stderr.isatty():
-        yield from tqdm(items, total=total, unit=f' {unit}', leave=False)
-        return
-    lines = ProgressLines(unit, total or 0)
-    for item in items:
-        yield item
-        lines.advance(1)
+    with Progress(unit, total or 0) as bar:
+        for item in items:
+            yield item
+            bar.advance(1)
 
 
-class ProgressLines:
-    """Print a line to stderr for every tenth of the work, and at least every minute."""
+class Progress:
+    """Show on stderr how much is done: a bar, or outside a terminal lines; a context.
+
+    There is a line for every tenth of the work, and at least every minute.
+    """
 
     def __init__(self, unit: str, total: int = 0) -> None:
-        """total: 0 for unknown; it may be raised during the work."""
-        self.total, self._unit = total, unit
+        """total: 0 for unknown; `expect` raises it."""
+        from tqdm import tqdm
+
+        self._bar = tqdm(total=total or None, unit=f' {unit}', leave=False, disable=None)
+        self._unit, self._total = unit, total
         self._done = self._last = 0
         self._start_s = self._last_s = time.monotonic()
 
-    def advance(self, count: int) -> None:
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+    def expect(self, images: int) -> None:
+        """Know of more to come."""
+        self._total += images
+        self._bar.total = self._total
+        self._bar.refresh()
+
+    def advance(self, images: int) -> None:
         """Note that so many more are done."""
-        if not count:
+        self._bar.update(images)
+        if not self._bar.disable or not images:
             return
-        self._done += count
-        now_s, step = time.monotonic(), max(1, self.total // _LINES)
-        is_tenth = self.total and self._done >= self._last + step
-        if is_tenth or self._done == self.total or now_s - self._last_s > _MAX_INTERVAL_S:
+        self._done += images
+        now_s, step = time.monotonic(), max(1, self._total // _LINES)
+        is_tenth = self._total and self._done >= self._last + step
+        if is_tenth or self._done == self._total or now_s - self._last_s > _MAX_INTERVAL_S:
             self._last, self._last_s = self._done, now_s
-            of_total = f' of {self.total}' if self.total else ''
+            of_total = f' of {self._total}' if self._total else ''
             elapsed = f'{now_s - self._start_s:.0f} s'
             print(f'{self._done}{of_total} {self._unit}, {elapsed}', file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        """Make room for a line."""
+        self._bar.clear()
+
+    def say(self, line: str) -> None:
+        """Show a line about the work."""
+        self.clear()
+        print(f'zoedepth: {line}', file=sys.stderr, flush=True)
