@@ -133,7 +133,6 @@ def test_opening_names_itself_when_nothing_is_there(tmp_path, name):
         ('nyu2', {}, "no data set 'nyu2'; there are nyu, kitti"),
         ('ibims', {'split': 'train'}, 'no training part'),
         ('ibims', {'split_list': 'a.txt'}, 'no split list'),
-        ('nyu', {'apply_mask': True}, 'apply_mask is for DIODE'),
         ('folder', {}, "needs domain 'indoor' or 'outdoor'"),
     ],
 )

@@ -146,13 +146,6 @@ def test_diode_leaves_the_mask_aside_like_the_paper(tmp_path):
     np.testing.assert_array_equal(depth_m, np.float32([[1.25, nan, 300.0], [4.0, 5.0, 6.0]]))
 
 
-def test_diode_applies_the_mask_when_requested(tmp_path):
-    diode__tree(tmp_path)
-    depth_m = Diode(tmp_path, domain='indoor', apply_mask=True)[0].depth_m
-    nan = np.nan
-    np.testing.assert_array_equal(depth_m, np.float32([[1.25, nan, 300.0], [nan, 5.0, 6.0]]))
-
-
 def test_diode_is_sorted_and_knows_its_domain(tmp_path):
     diode__tree(tmp_path)
     dataset = Diode(tmp_path, domain='outdoor')

@@ -99,7 +99,6 @@ def add_data_arguments(parser: argparse.ArgumentParser, names: str) -> None:
         metavar='N',
         help='scale of the depth PNGs of the dataset `folder` (1000)',
     )
-    add('--diode-mask', action='store_true', help="apply DIODE's mask (the paper does not)")
     add('--skip-damaged', action='store_true', help='skip missing and damaged files')
     add_network_options(
         parser,
@@ -130,7 +129,6 @@ def check_data(args: argparse.Namespace) -> None:
     used_by = {
         ('root', 'skip_damaged'): tuple(DATASETS),
         ('split_list',): with_option('split_list'),
-        ('diode_mask',): with_option('apply_mask'),
         ('domain', 'steps_per_m'): ('folder',),
         ('seed',): (SCENES,),
     }
@@ -176,7 +174,6 @@ def open_data(args: argparse.Namespace) -> DepthDataset:
         root=args.root,
         split_list=args.split_list,
         skip_damaged=args.skip_damaged,
-        apply_mask=args.diode_mask,
         domain=args.domain or '',
         **({'steps_per_m': args.steps_per_m} if args.steps_per_m else {}),
     )

@@ -30,7 +30,7 @@ class Entry:
     depth: Path
     """The depth file."""
     masks: tuple[Path, ...] = ()
-    """Images or arrays that mark valid depth."""
+    """Images that mark valid depth."""
     focal_px: float = 0.0
     """Focal length in the data set's list [px]; 0 if there is none."""
 
@@ -93,15 +93,6 @@ class DepthDataset(ABC):
     def evaluation_image(self, sample: Sample) -> NDArray[np.float32]:
         """Return the sample's image in [0, 1] at `evaluation_size`: float32 (h, w, 3)."""
         return resize_for_evaluation(sample.rgb, self.evaluation_size)
-
-    def _masked(
-        self, depth_m: NDArray[np.floating], valid: NDArray[np.bool_], path: Path
-    ) -> NDArray[np.floating]:
-        """Return depth without the invalid pixels; path: of the file of the mask."""
-        if valid.shape != depth_m.shape:
-            expected = f'the size of depth {depth_m.shape}'
-            raise DatasetError(self.name, path, f'size {valid.shape}', expected)
-        return np.where(valid, depth_m, np.nan)
 
     def _sample(
         self, entry: Entry, rgb: NDArray[np.uint8], depth_m: NDArray[np.floating]

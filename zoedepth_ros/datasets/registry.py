@@ -28,8 +28,6 @@ class DatasetOptions:
     """Official list of NYU or KITTI, or a written split of vKITTI2."""
     skip_damaged: bool = False
     """Skip missing and damaged files when iterating, instead of raising an error."""
-    apply_mask: bool = False
-    """Apply DIODE's validity mask, which the paper's protocol does not."""
     domain: str = ''
     """'indoor' or 'outdoor', for a folder."""
     steps_per_m: float = DepthDataset.steps_per_m
@@ -48,8 +46,8 @@ DATASETS: Mapping[str, tuple[Callable[..., DepthDataset], tuple[str, ...]]] = Ma
         'kitti': (Kitti, ('split_list', 'split')),
         'sunrgbd': (SunRgbd, ()),
         'ibims': (Ibims, ()),
-        'diode_indoor': (partial(Diode, domain='indoor'), ('apply_mask',)),
-        'diode_outdoor': (partial(Diode, domain='outdoor'), ('apply_mask',)),
+        'diode_indoor': (partial(Diode, domain='indoor'), ()),
+        'diode_outdoor': (partial(Diode, domain='outdoor'), ()),
         'hypersim_test': (HyperSim, ()),
         'vkitti2': (VirtualKitti2, ('split_list', 'split')),
         'ddad': (Ddad, ()),
@@ -80,8 +78,6 @@ def open_dataset(name: str, options: DatasetOptions) -> DepthDataset:
     listed = with_option('split_list')
     if options.split_list is not None and name not in listed:
         raise ValueError(f'{name} has no split list; {", ".join(listed)} have')
-    if options.apply_mask and name not in with_option('apply_mask'):
-        raise ValueError(f'apply_mask is for DIODE, not for {name}')
     kind, own = DATASETS[name]
     values = {option: getattr(options, option) for option in (*own, 'skip_damaged')}
     return kind(options.root, **values)

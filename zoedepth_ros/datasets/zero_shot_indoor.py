@@ -81,7 +81,11 @@ class Ibims(DepthDataset):
         steps = read_png16(entry.depth, self.name, '50/65535 m')
         depth_m: NDArray[np.floating] = steps.astype(np.float64) * 50.0 / 65535
         for path in entry.masks:
-            depth_m = self._masked(depth_m, read_mask(path, self.name), path)
+            valid = read_mask(path, self.name)
+            if valid.shape != depth_m.shape:
+                expected = f'the size of depth {depth_m.shape}'
+                raise DatasetError(self.name, path, f'size {valid.shape}', expected)
+            depth_m = np.where(valid, depth_m, np.nan)
         sample = self._sample(entry, rgb, depth_m)
         return replace(sample, camera=self._camera_of(entry, *rgb.shape[:2]))
 
@@ -117,45 +121,27 @@ class DimlIndoor(DepthDataset):
 
 
 class Diode(DepthDataset):
-    """`<scene>/<scan>/*.png` with `*_depth.npy` [m] and `*_depth_mask.npy`.
+    """`<scene>/<scan>/*.png` with `*_depth.npy` [m].
 
     The published camera belongs to images of 1024 x 768; samples of other sizes have none.
-    PARITY: the paper's loader reads the mask but does not apply it; `apply_mask` applies it
+    PARITY: the paper's loader reads `*_depth_mask.npy` but does not apply it
     (test_diode_leaves_the_mask_aside_like_the_paper).
     """
 
     evaluation_size = 480
 
-    def __init__(
-        self,
-        root: Path | str,
-        *,
-        domain: str,
-        apply_mask: bool = False,
-        skip_damaged: bool = False,
-    ) -> None:
+    def __init__(self, root: Path | str, *, domain: str, skip_damaged: bool = False) -> None:
         self.name = f'diode_{domain}'
         self.domain = domain
-        self.apply_mask = apply_mask
         super().__init__(root, skip_damaged=skip_damaged)
 
     def _find(self) -> list[Entry]:
-        return [
-            Entry(
-                image,
-                image.with_name(f'{image.stem}_depth.npy'),
-                (image.with_name(f'{image.stem}_depth_mask.npy'),),
-            )
-            for image in self._glob('*/*/*.png')
-        ]
+        images = self._glob('*/*/*.png')
+        return [Entry(image, image.with_name(f'{image.stem}_depth.npy')) for image in images]
 
     def _read(self, entry: Entry) -> Sample:
         rgb = read_rgb(entry.image, self.name)
         depth_m = read_npy(entry.depth, self.name, 'depth in metres (H, W, 1)')
-        if self.apply_mask:
-            (path,) = entry.masks
-            mask = read_npy(path, self.name, 'a mask (H, W), 1 for valid depth')
-            depth_m = self._masked(depth_m, mask > 0, path)
         camera = DIODE_CAMERA if rgb.shape[:2] == (HEIGHT, WIDTH) else None
         return replace(self._sample(entry, rgb, depth_m), camera=camera)
 
