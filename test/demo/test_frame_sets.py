@@ -1,12 +1,9 @@
-import json
-
 import cv2
 import numpy as np
 import pytest
 
 from zoedepth_ros.demo.frame_sets import RecordedFrame, SceneSelection, StampSynchronizer
 from zoedepth_ros.demo.report_files import write_frames
-from zoedepth_ros.files import json_text
 
 
 @pytest.fixture
@@ -88,18 +85,3 @@ def test_frames_become_one_image_with_a_row_each_and_one_cloud_each(tmp_path):
     both, single = cv2.imread(str(tmp_path / 'demo.png')), cv2.imread(str(one / 'demo.png'))
     assert both.shape[0] == 2 * single.shape[0]
     assert b'element vertex 1200\n' in (tmp_path / 'points.ply').read_bytes()
-
-
-def test_a_warning_covers_every_row(tmp_path):
-    plain, warned = tmp_path / 'plain', tmp_path / 'warned'
-    for folder, warning in ((plain, ''), (warned, 'random weights: not depth')):
-        folder.mkdir()
-        write_frames(folder, [frame(50), frame(200)], warning=warning, caption='model')
-    changed = (cv2.imread(str(plain / 'demo.png')) != cv2.imread(str(warned / 'demo.png'))).any(2)
-    for row in np.split(changed, 2):
-        assert row.any(axis=0).mean() > 0.95  # from edge to edge
-
-
-def test_the_report_is_json_without_nan():
-    text = json_text({'a': float('nan'), 'b': [1.5, float('inf')], 'c': {'d': True}})
-    assert json.loads(text) == {'a': None, 'b': [1.5, None], 'c': {'d': True}}

@@ -1,13 +1,9 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from zoedepth_ros.demo.sources.resize import CropResize, calibration_of, scaled_to
-from zoedepth_ros.geometry.calibration_file import Calibration, read_calibration
+from zoedepth_ros.geometry.calibration_file import Calibration
 from zoedepth_ros.geometry.intrinsics import CameraError, Intrinsics
-
-EXAMPLE = Path(__file__).resolve().parents[2] / 'config' / 'camera_example.yaml'
 
 
 @pytest.mark.parametrize(
@@ -55,40 +51,6 @@ def test_a_field_of_view_gives_the_focal_length():
     camera = calibration_of(Intrinsics.from_hfov(640, 480, np.pi / 2))
     assert camera.k == pytest.approx((320.0, 0, 319.5, 0, 320.0, 239.5, 0, 0, 1))
     assert camera.p == pytest.approx((320.0, 0, 319.5, 0, 0, 320.0, 239.5, 0, 0, 0, 1, 0))
-
-
-def test_the_example_calibration_is_read():
-    camera = read_calibration(EXAMPLE)
-    assert (camera.width, camera.height, camera.distortion_model) == (640, 480, 'plumb_bob')
-    assert camera.k[0] == pytest.approx(320.0 / np.tan(np.radians(30.0)), abs=1e-3)
-    assert len(camera.p) == 12
-    assert len(camera.d) == 5
-
-
-@pytest.mark.parametrize(
-    ('old', 'new', 'complaint'),
-    [
-        ('image_width: 640', 'image_widht: 640', "'image_width' is missing"),
-        ('[554.2563, 0.0, 319.5, 0.0, 554.2563', '[554.2563, 0.0, 319.5', '9 finite numbers'),
-        ('data: [554.2563, 0.0', 'data: [.nan, 0.0', 'finite'),
-        ('camera_matrix:', 'camera_matrix: 5\nother:', 'camera_example'),
-        ('camera_matrix:', 'camera_matrix: [', 'camera_example'),
-        ('image_width: 640', 'image_width: wide', 'wide'),
-    ],
-)
-def test_a_wrong_calibration_file_is_named_with_what_is_wrong(tmp_path, old, new, complaint):
-    text = EXAMPLE.read_text()
-    assert old in text
-    path = tmp_path / 'camera_example.yaml'
-    path.write_text(text.replace(old, new))
-    with pytest.raises(CameraError, match='camera_example') as caught:
-        read_calibration(path)
-    assert complaint in str(caught.value)
-
-
-def test_a_missing_calibration_file_is_an_error(tmp_path):
-    with pytest.raises(CameraError, match=r'none\.yaml'):
-        read_calibration(tmp_path / 'none.yaml')
 
 
 def test_an_image_of_another_aspect_ratio_than_the_calibration_is_refused():
