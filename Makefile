@@ -62,7 +62,15 @@ clean:
 	rm -rf .venv .venv-* build out
 
 # Without these allocator settings a third of the time is spent on returning memory to the system.
-train-embedded: build
+train-embedded: build out/textures
 	MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=100000000000 MALLOC_TOP_PAD_=268435456 \
 	  OMP_NUM_THREADS=1 $(VENV)/python -m torch.distributed.run --standalone --nproc-per-node=$(PROCESSES) \
 	  -m zoedepth_ros.cli.main train config/train_embedded.yaml --embed zoedepth_ros/weights/embedded
+
+# Photographs of wood, fabric, stone and packages, CC BY 3.0 and CC0; only training needs them.
+out/textures:
+	@command -v apt-get dpkg-deb > /dev/null || { echo 'put JPEG files of materials into $@, such as those of the Debian package sweethome3d-furniture' >&2; exit 1; }
+	mkdir -p out/textures.part
+	cd out/textures.part && apt-get download sweethome3d-furniture && dpkg-deb -x sweethome3d-furniture_*.deb .
+	mv out/textures.part/usr/share/sweethome3d/furniture $@
+	rm -r out/textures.part

@@ -19,7 +19,8 @@ BOX, TAPER, CYLINDER, ELLIPSOID, FOLIAGE = range(5)
 (
     PLAIN, ROUGH, PLANKS, TILES, CARPET, STRIPES, BRICK, WOOD, FABRIC, PICTURE, FACADE, ROAD,
     LEAVES, GRASS, BOOKS, SCREEN, ROOF, VIEW, CURTAIN, STONE, PANEL, SLABS, GLASS, GARAGE, PLATE,
-) = range(25)  # fmt: skip
+    PHOTOGRAPH,
+) = range(26)  # fmt: skip
 """Kinds of surfaces, rendered in surfaces.py."""
 
 CASTS, CONTACT, WORLD_UV = 1, 2, 4

@@ -24,7 +24,8 @@ from zoedepth_ros.synthetic.light import (
     sky,
 )
 from zoedepth_ros.synthetic.noise import ramp
-from zoedepth_ros.synthetic.primitives import CONTACT, FOLIAGE, WORLD_UV
+from zoedepth_ros.synthetic.photographs import NO_TEXTURES, Textures, photograph
+from zoedepth_ros.synthetic.primitives import CONTACT, FOLIAGE, PHOTOGRAPH, WORLD_UV
 from zoedepth_ros.synthetic.solids import normal_at
 from zoedepth_ros.synthetic.surfaces import Rgb, mixed, surface
 from zoedepth_ros.synthetic.world import Air, ImageEffects, Pose, World
@@ -35,8 +36,9 @@ Singles = NDArray[np.float32]
 
 @kernel
 def texture(
-    solids: Floats, m: Floats, q: Floats, i: int, x: float, y: float, z: float, blur: float
-) -> tuple[Rgb, float]:
+    solids: Floats, m: Floats, q: Floats, i: int, x: float, y: float, z: float, blur: float,
+    textures: Textures,
+) -> tuple[Rgb, float]:  # fmt: skip
     """Return the colour of a solid at a place in the world, and its gloss there."""
     lx, ly, lz = turned(m, i, x, y, z)
     lx, ly, lz = lx + q[i, 0], ly + q[i, 1], lz + q[i, 2]
@@ -57,6 +59,14 @@ def texture(
     else:
         u, v, hu, hv = math.atan2(ly, lx) * 0.5 * (hx + hy), lz, 3.14 * hx, hz
     a = (solids[i, 14], solids[i, 15], solids[i, 16])
+    if int(solids[i, 13]) == PHOTOGRAPH:
+        size_u = size_v = solids[i, 20]
+        if size_u == 0.0:
+            size_u, size_v = 2.0 * hu, 2.0 * hv
+        u, v, size = (u + hu) / size_u, (v + hv) / size_v, min(size_u, size_v)
+        if solids[i, 22] > 0.5:
+            u, v = v, u
+        return photograph(textures, int(solids[i, 21]), u, v, blur / size, a), 0.0
     b = (solids[i, 17], solids[i, 18], solids[i, 19])
     return surface(
         int(solids[i, 13]), u, v, hu, hv, lx, ly, lz, blur, a, b,
@@ -68,8 +78,8 @@ def texture(
 def shade(
     solids: Floats, world_to_unit: Floats, offset: Floats, contacts: Floats,
     position: Floats, camera: Floats, air: Floats, house: Floats, room_light: Floats,
-    lamps: Floats, seen: NDArray[np.int32], depth_m: Singles, points: Singles, normals: Singles,
-    lit: Singles, sunlit: Singles, out: Singles,
+    lamps: Floats, textures: Textures, seen: NDArray[np.int32], depth_m: Singles,
+    points: Singles, normals: Singles, lit: Singles, sunlit: Singles, out: Singles,
 ) -> None:  # fmt: skip
     """Write the light that reaches the camera, (H, W, 3), linear."""
     height, width = depth_m.shape
@@ -88,7 +98,7 @@ def shade(
             ex, ey, ez = ex / far, ey / far, ez / far
             facing = -(nx * ex + ny * ey + nz * ez)
             blur = depth_m[v, u] / camera[0] / max(0.12, math.sqrt(max(facing, 0.01)))
-            albedo, gloss = texture(solids, world_to_unit, offset, i, x, y, z, blur)
+            albedo, gloss = texture(solids, world_to_unit, offset, i, x, y, z, blur, textures)
             gloss = max(gloss, solids[i, 23])
             open_by = 1.0
             if int(solids[i, 26]) & CONTACT:
@@ -165,9 +175,10 @@ def render(
             shadow.cast(solids, *maps, *eye, limits, place, False, points, seen, light)
     light = np.empty((*shape, 3), np.float32)
     house = np.array(world.house or NOWHERE, dtype=np.float64)
+    textures = NO_TEXTURES if world.textures is None else world.textures
     shade(
         solids, *maps[:2], world.contacts, position, lens, air, house, np.array(world.room_light),
-        lamps, seen, depth_m, points, normals, lit, sunlit, light,
+        lamps, textures, seen, depth_m, points, normals, lit, sunlit, light,
     )  # fmt: skip
     depth_m[seen < 0] = np.nan
     return apply_effects(light, effects), depth_m

@@ -12,6 +12,7 @@ from zoedepth_ros.geometry.canonical import RANGE_M
 from zoedepth_ros.geometry.intrinsics import Intrinsics
 from zoedepth_ros.media.sample import Sample
 from zoedepth_ros.synthetic.dice import Dice, grey
+from zoedepth_ros.synthetic.photographs import NO_TEXTURES, Textures, with_photographs
 from zoedepth_ros.synthetic.primitives import (
     BOOKS,
     FABRIC,
@@ -46,8 +47,11 @@ DEFOCUS_PX = (1.0, 5.0)
 """Blur of what is infinitely far through such a lens [px]."""
 
 
-def varied_scene(domain: str, seed: int, pixels: int) -> Sample:
-    """Render a scene through a random camera with about `pixels` pixels."""
+def varied_scene(domain: str, seed: int, pixels: int, textures: Textures = NO_TEXTURES) -> Sample:
+    """Render a scene through a random camera with about `pixels` pixels.
+
+    textures: photographs that some of its surfaces show.
+    """
     dice = Dice(f'camera {domain} {seed}')
     aspect = dice.pick(ASPECT_RATIOS)
     height = max(32, round(math.sqrt(pixels / aspect)))
@@ -67,6 +71,11 @@ def varied_scene(domain: str, seed: int, pixels: int) -> Sample:
         view = close_view(view, dice)
     elif kind != 'table':
         view = replace(view, pose=varied_pose(view, dice))
+    if len(textures):
+        world = with_photographs(
+            view.world, domain, Dice(f'photographs {domain} {seed}'), textures
+        )
+        view = replace(view, world=world)
     sample = render_sample(view, height, width, f'{domain} {seed} varied')
     return defocused(sample, dice) if is_near and dice.coin(DEFOCUS_SHARE) else sample
 

@@ -70,6 +70,8 @@ class World:
     """Ambient light in the interior."""
     limits: tuple[float, float, float, float, float, float] = (-100, 100, -100, 100, -1, 40)
     """Volume of shadows: x_min, x_max, y_min, y_max, z_min, z_max [m]."""
+    textures: NDArray[np.uint8] | None = None
+    """Photographs for surfaces of the kind PHOTOGRAPH (photographs.py)."""
 
 
 @dataclass(frozen=True, slots=True)

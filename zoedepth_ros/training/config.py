@@ -67,6 +67,9 @@ class DomainConfig:
     varied_cameras: bool = False
     """Whether rendered scenes are seen through cameras of many aspect ratios, fields of view,
     heights and pitches; False: the cameras of the evaluation's scenes."""
+    textures: str = ''
+    """Folder of JPEG files, or of zip archives with them, that surfaces of scenes with varied
+    cameras show; empty: none."""
     render_height: int = 0
     """Height of synthetic scenes [px]; 0: the stage's."""
     render_width: int = 0

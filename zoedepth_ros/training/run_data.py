@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from torch.utils.data import Subset
 
 from zoedepth_ros.datasets.registry import DatasetOptions, open_dataset
 from zoedepth_ros.media.sample import Sample
+from zoedepth_ros.synthetic.photographs import NO_TEXTURES, textures_in
 from zoedepth_ros.synthetic.scene import render_scene
 from zoedepth_ros.synthetic.varied import varied_scene
 from zoedepth_ros.training.config import DomainConfig
@@ -31,6 +33,8 @@ class TrainingScenes:
     """Width [px]."""
     varied_cameras: bool = False
     """Whether each scene has a random camera, with about as many pixels."""
+    textures: str = ''
+    """Folder of photographs for surfaces of such scenes; empty: none."""
 
     def __len__(self) -> int:
         return self.count
@@ -40,7 +44,8 @@ class TrainingScenes:
             raise IndexError(index)
         seed = self.seed + index
         if self.varied_cameras:
-            return varied_scene(self.domain, seed, self.height * self.width)
+            textures = textures_in(Path(self.textures)) if self.textures else NO_TEXTURES
+            return varied_scene(self.domain, seed, self.height * self.width, textures)
         return render_scene(self.domain, seed, self.height, self.width)
 
 
@@ -57,7 +62,8 @@ def open_images(
     if domain.dataset == 'synthetic':
         seed = domain.seed if training else domain.validation_seed
         height, width = domain.render_height or image_size[0], domain.render_width or image_size[1]
-        return TrainingScenes(domain.domain, seed, count, height, width, domain.varied_cameras)
+        varied, textures = domain.varied_cameras, domain.textures
+        return TrainingScenes(domain.domain, seed, count, height, width, varied, textures)
     split_list = domain.split_list if training else domain.validation_split_list
     options = DatasetOptions(
         root=domain.root if training else domain.validation_root or domain.root,
