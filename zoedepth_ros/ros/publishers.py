@@ -2,19 +2,16 @@
 
 Image and PointCloud2 are kept in serialised form (CDR): written in place, published without a
 copy.  rclpy would copy the data into a C message, and the middleware from there into its
-serialised form.  The classes have the fields of the messages; `serialized` adds only what comes
-before and after the data.  Layout: https://www.omg.org/spec/DDSI-RTPS, plain CDR: every number is
-aligned to its size, a string is its length with the final zero, its bytes and the zero.
+serialised form.
 """
 
 from __future__ import annotations
 
+import array
 import ctypes
 import struct
-import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache
-from operator import attrgetter
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -22,6 +19,7 @@ from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Quaternion, Transform, TransformStamped
 from numpy.typing import NDArray
 from rclpy.lifecycle import LifecycleNode
+from rclpy.serialization import serialize_message
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, LaserScan, PointCloud2, PointField
 from std_msgs.msg import Header
 
@@ -86,21 +84,20 @@ Bytes = NDArray[np.uint8]
 HEADROOM_BYTES = 1024
 """Space for what comes before the data; more of it is copied together with them."""
 
-_START = b'\0\1\0\0' if sys.byteorder == 'little' else b'\0\0\0\0'
-_STAMP = struct.Struct('=iI')
-_TAIL_BYTES = 1
+_TAIL_BYTES = 16
+_CDR_START = 4  # bytes before the stamp, with which messages with a header begin
+_STAMP, _SIZE = struct.Struct('=iI'), struct.Struct('=I')
+_FEW = bytes.fromhex('a5c3691e5ab4d2f80f7e33')
+"""Data that are found again among the other fields."""
 
 
 class SerializedMessage:
-    """Hold the data of a message with space around them."""
+    """An Image or PointCloud2 in serialised form, with space before and after its data."""
 
-    shape_of: Callable[[Any], tuple[Any, ...]]
-    """Returns the fields that `_head` and `_tail` depend on, besides the stamp."""
-
-    header: Any
-
-    def __init__(self, data: Any = b'', **fields: Any) -> None:
-        """fields: the other fields of the message; the header may be set later."""
+    def __init__(self, kind: type, data: Any = b'', **fields: Any) -> None:
+        """kind: class of the message.  fields: other fields; the header may be set later."""
+        self._kind = kind
+        self._fields = [name for name in kind.get_fields_and_field_types() if name != 'data']
         self.data = data
         for name, value in fields.items():
             setattr(self, name, value)
@@ -114,25 +111,35 @@ class SerializedMessage:
     def data(self, values: Any) -> None:
         view = np.frombuffer(values, np.uint8) if len(values) else np.empty(0, np.uint8)
         self._buffer = np.empty(HEADROOM_BYTES + len(view) + _TAIL_BYTES, np.uint8)
-        self._data = self._buffer[HEADROOM_BYTES:-_TAIL_BYTES]
+        self._data = self._buffer[HEADROOM_BYTES : HEADROOM_BYTES + len(view)]
         self._data[:] = view
         self._written: tuple[Any, ...] = ()
 
     def serialized(self) -> Bytes:
         """Return the message as the middleware sends it; valid until it is written again."""
-        shape = self.shape_of(self)
-        if shape != self._written:
-            head, tail = self._head(), self._tail()
-            first, end = HEADROOM_BYTES - len(head), len(self._buffer) - _TAIL_BYTES
+        fields = {name: getattr(self, name) for name in self._fields if hasattr(self, name)}
+        header = fields.pop('header')
+        written = header.frame_id, *fields.values()
+        if written != self._written:
+            head, tail = self._around_data(fields | {'header': header})
+            first, end = HEADROOM_BYTES - len(head), HEADROOM_BYTES + len(self.data)
             if first < 0:
                 return np.frombuffer(b''.join((head, self.data.tobytes(), tail)), np.uint8)
             self._whole = self._buffer[first : end + len(tail)]
             self._buffer[first:HEADROOM_BYTES] = np.frombuffer(head, np.uint8)
             self._buffer[end : end + len(tail)] = np.frombuffer(tail, np.uint8)
-            self._written = shape
-        stamp = self.header.stamp
-        _STAMP.pack_into(self._whole.data, len(_START), stamp.sec, stamp.nanosec)
+            self._written = written
+        _STAMP.pack_into(self._whole.data, _CDR_START, header.stamp.sec, header.stamp.nanosec)
         return self._whole
+
+    def _around_data(self, fields: dict[str, Any]) -> tuple[bytes, bytes]:
+        """Return what comes before and after the data: rclpy serialises a few others instead."""
+        size = len(self.data)
+        few = _FEW[: 8 + size % 4]  # the bytes that fill up the end are the same
+        head, _, tail = serialize_message(
+            self._kind(data=array.array('B', few), **fields)
+        ).rpartition(few)
+        return head[: -_SIZE.size] + _SIZE.pack(size), tail
 
     def publish(self, publisher: Any) -> None:
         """Publish the message; publisher: a lifecycle publisher of rclpy.
@@ -143,85 +150,13 @@ class SerializedMessage:
         rcl, message = _rcl(), self.serialized()
         if rcl is not None and publisher.is_activated:
             size = len(message)
-            array = _Uint8Array(message.ctypes.data, size, size)
+            packed = _Uint8Array(message.ctypes.data, size, size)
             with publisher.handle:
                 pointer = publisher.handle.pointer
-                if rcl.rcl_publish_serialized_message(pointer, ctypes.byref(array), None) == 0:
+                if rcl.rcl_publish_serialized_message(pointer, ctypes.byref(packed), None) == 0:
                     return
                 rcl.rcutils_reset_error()
         publisher.publish(message.tobytes())
-
-    def _head(self) -> bytes:
-        raise NotImplementedError
-
-    def _tail(self) -> bytes:
-        return b''
-
-
-class SerializedImage(SerializedMessage):
-    """A sensor_msgs/Image."""
-
-    shape_of = attrgetter(
-        *('header.frame_id', 'height', 'width', 'encoding', 'is_bigendian', 'step')
-    )
-    height: int = 0
-    width: int = 0
-    encoding: str = ''
-    is_bigendian: bool = False
-    step: int = 0
-
-    def _head(self) -> bytes:
-        size = struct.pack('=II', self.height, self.width)
-        encoding = _string(self.encoding) + struct.pack('=B', self.is_bigendian)
-        sizes = struct.pack('=II', self.step, len(self.data))
-        return b''.join((_header(self.header), size, _aligned(encoding), sizes))
-
-
-class SerializedCloud(SerializedMessage):
-    """A sensor_msgs/PointCloud2."""
-
-    shape_of = attrgetter(
-        *('header.frame_id', 'height', 'width', 'point_step', 'row_step'),
-        *('fields', 'is_bigendian', 'is_dense'),
-    )
-    height: int = 0
-    width: int = 0
-    fields: Sequence[Any] = ()
-    is_bigendian: bool = False
-    point_step: int = 0
-    row_step: int = 0
-    is_dense: bool = False
-
-    def _head(self) -> bytes:
-        size = struct.pack('=III', self.height, self.width, len(self.fields))
-        order = _aligned(struct.pack('=B', self.is_bigendian))
-        sizes = struct.pack('=III', self.point_step, self.row_step, len(self.data))
-        return b''.join(
-            (_header(self.header), size, *(_field(f) for f in self.fields), order, sizes)
-        )
-
-    def _tail(self) -> bytes:
-        return struct.pack('=B', self.is_dense)
-
-
-def _header(header: Any) -> bytes:
-    stamp = _STAMP.pack(header.stamp.sec, header.stamp.nanosec)
-    return _START + stamp + _aligned(_string(header.frame_id))
-
-
-def _field(field: Any) -> bytes:
-    kind = _aligned(struct.pack('=IB', field.offset, field.datatype))
-    return _aligned(_string(field.name)) + kind + struct.pack('=I', field.count)
-
-
-def _string(text: str) -> bytes:
-    raw = text.encode() + b'\0'
-    return struct.pack('=I', len(raw)) + raw
-
-
-def _aligned(part: bytes) -> bytes:
-    """Fill up what begins at a multiple of 4 bytes."""
-    return part + bytes(-len(part) % 4)
 
 
 class _Uint8Array(ctypes.Structure):
@@ -247,9 +182,9 @@ def _rcl() -> Any:
 
 
 _TYPES: dict[str, Any] = {
-    types.IMAGE: SerializedImage,
+    types.IMAGE: partial(SerializedMessage, Image),
     types.COMPRESSED_IMAGE: CompressedImage,
-    types.POINT_CLOUD: SerializedCloud,
+    types.POINT_CLOUD: partial(SerializedMessage, PointCloud2),
     types.POINT_FIELD: PointField,
     types.LASER_SCAN: LaserScan,
     types.DOMAIN: Domain,
