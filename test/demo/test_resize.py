@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from zoedepth_ros.demo.sources.resize import CropResize, calibration_of, scaled_to
-from zoedepth_ros.geometry.calibration_file import Calibration
-from zoedepth_ros.geometry.intrinsics import CameraError, Intrinsics
+from zoedepth_ros.geometry.intrinsics import CalibrationFields, CameraError, Intrinsics
 
 
 @pytest.mark.parametrize(
@@ -31,9 +30,11 @@ def test_the_image_is_cropped_then_resized():
 def test_a_cropped_and_resized_pixel_keeps_its_ray():
     # A dot that covers columns 300..303 and rows 200..203 has its middle at 301.5, 201.5. Without
     # 100 columns and 40 rows, halved, it covers 100..101 and 80..81: its middle is 100.5, 80.5.
-    camera = Calibration(
-        640,
-        480,
+    camera = CalibrationFields(
+        width=640,
+        height=480,
+        d=(),
+        distortion_model='plumb_bob',
         k=(500.0, 0.0, 310.0, 0.0, 510.0, 230.0, 0.0, 0.0, 1.0),
         p=(400.0, 0.0, 300.0, -40.0, 0.0, 410.0, 220.0, 0.0, 0.0, 0.0, 1.0, 0.0),
     )

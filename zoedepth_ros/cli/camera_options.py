@@ -6,6 +6,7 @@ import argparse
 import math
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -52,28 +53,38 @@ def camera_of(args: argparse.Namespace, settings: PipelineSettings) -> CameraOf:
     for a calibration that cannot be read or used.
     """
     from zoedepth_ros.geometry.calibration_file import read_chosen_calibration
-    from zoedepth_ros.geometry.intrinsics import CameraError, assumed_camera
+    from zoedepth_ros.geometry.intrinsics import (
+        CameraError,
+        assumed_camera,
+        camera_from_calibration,
+    )
+    from zoedepth_ros.geometry.plausibility import calibration_warnings
+    from zoedepth_ros.geometry.rectification import choose_rectification
 
     if args.calibration and getattr(args, 'camera.hfov') is not None:
         raise ValueError('--hfov: not allowed with --calibration, which has the field of view')
     calibration = read_chosen_calibration(args.calibration) if args.calibration else None
-    rectified = settings.camera_rectified
     if calibration is not None:
+        reading = choose_rectification(
+            settings.camera_rectified, '', k=calibration.k, d=calibration.d, p=calibration.p
+        )
+        calibration = replace(calibration, rectified=reading.rectified)
         try:
-            calibration.camera(calibration.height, calibration.width, rectified)
+            size = {'height': calibration.height, 'width': calibration.width}
+            camera_from_calibration(calibration, **size)
         except CameraError as error:
             raise CameraError(f'{args.calibration}: {error}') from None
-        print(f'{args.calibration}: {calibration.rectification(rectified).text}', file=sys.stderr)
+        print(f'{args.calibration}: {reading.text}', file=sys.stderr)
 
     @cache
     def camera(height: int, width: int) -> CameraModel | None:
         if calibration is None:
             return assumed_camera((height, width), settings.camera_hfov_rad)
         try:
-            made = calibration.camera(height, width, rectified)
+            made = camera_from_calibration(calibration, height=height, width=width)
         except CameraError as error:
             raise CameraError(f'{error} ({args.calibration})') from None
-        for text in calibration.warnings(made, rectified):
+        for text in calibration_warnings(made, calibration):
             print(f'note     {args.calibration}: {text}', file=sys.stderr)
         return made
 

@@ -26,8 +26,13 @@ from zoedepth_ros.demo.sources.open_source import has_ground_truth, open_source
 from zoedepth_ros.demo.sources.rendered_trajectory import TrajectoryOptions
 from zoedepth_ros.demo.sources.resize import CropResize, calibration_of, scaled_to
 from zoedepth_ros.errors import printable
-from zoedepth_ros.geometry.calibration_file import Calibration, read_chosen_calibration
-from zoedepth_ros.geometry.intrinsics import CameraError, Intrinsics
+from zoedepth_ros.geometry.calibration_file import read_chosen_calibration
+from zoedepth_ros.geometry.intrinsics import (
+    CalibrationFields,
+    CameraError,
+    Intrinsics,
+    known_distortion,
+)
 from zoedepth_ros.msg import Domain
 from zoedepth_ros.ros import qos
 from zoedepth_ros.ros.spin import Finished, end, run_node
@@ -129,7 +134,7 @@ class ImageSource(Node):
             self._publish_ground_truth(image.ground_truth, header)
         self._image.publish(image_message(crop.image(image.rgb), header))
 
-    def _calibration_for(self, crop: CropResize, image: SourceImage) -> Calibration:
+    def _calibration_for(self, crop: CropResize, image: SourceImage) -> CalibrationFields:
         if image.camera is not None:
             return crop.calibration(calibration_of(image.camera))
         if self._calibration is None:
@@ -181,13 +186,14 @@ def depth_message(depth_m: NDArray[np.float32], header: Header) -> Image:
     )
 
 
-def camera_info_message(calibration: Calibration, header: Header) -> CameraInfo:
+def camera_info_message(calibration: CalibrationFields, header: Header) -> CameraInfo:
     """Return the CameraInfo of a calibration."""
+    model = calibration.distortion_model
     return CameraInfo(
         header=header,
         width=calibration.width,
         height=calibration.height,
-        distortion_model=calibration.distortion_model,
+        distortion_model=known_distortion(model) or model,
         d=list(calibration.d),
         k=list(calibration.k),
         r=list(calibration.r),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +11,7 @@ import numpy as np
 
 from zoedepth_ros.errors import explained, quoted
 from zoedepth_ros.files import parse_json, parse_yaml, read_text
-from zoedepth_ros.geometry.intrinsics import (
-    UNDISTORTED,
-    CalibrationFields,
-    CameraError,
-    CameraModel,
-    camera_from_calibration,
-    known_distortion,
-)
-from zoedepth_ros.geometry.plausibility import calibration_warnings
-from zoedepth_ros.geometry.rectification import RAW, Rectification, choose_rectification
+from zoedepth_ros.geometry.intrinsics import UNDISTORTED, CalibrationFields, CameraError
 
 EXPECTED = (
     'a calibration of ROS (YAML of camera_calibration or of camera_info), Kalibr (camchain), '
@@ -35,67 +25,10 @@ _DISTORTION = (
 )
 _FOCAL = (('fx', 'fx_px'), ('fy', 'fy_px'), ('ppx', 'cx', 'cx_px'), ('ppy', 'cy', 'cy_px'))
 _SIZE = (('image_width', 'width'), ('image_height', 'height'))
+_IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """The fields of a CameraInfo message, for one image size."""
-
-    width: int
-    """Columns [px]."""
-
-    height: int
-    """Rows [px]."""
-
-    k: tuple[float, ...]
-    """9 numbers of the camera matrix, row by row [px]."""
-
-    p: tuple[float, ...]
-    """12 numbers of the projection matrix, row by row [px]."""
-
-    r: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
-    """9 numbers of the rectification, row by row."""
-
-    d: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0, 0.0)
-    """Coefficients of the distortion model."""
-
-    stored_model: str = 'plumb_bob'
-    """Name of the distortion model as in the file."""
-
-    @property
-    def distortion_model(self) -> str:
-        """Name as in sensor_msgs/distortion_models; that in the file if it is none of them."""
-        return known_distortion(self.stored_model) or self.stored_model
-
-    def rectification(self, rectified: str = RAW) -> Rectification:
-        """Choose between P and K with D; rectified: 'auto', 'rectified' or 'raw'."""
-        return choose_rectification(rectified, '', k=self.k, d=self.d, p=self.p)
-
-    def camera(self, height: int, width: int, rectified: str = RAW) -> CameraModel:
-        """Return the camera model for images of this size [px].
-
-        rectified: 'auto', 'rectified' or 'raw'.  Raises CameraError for an unusable calibration.
-        """
-        return camera_from_calibration(self._fields(rectified), height=height, width=width)
-
-    def warnings(self, camera: CameraModel, rectified: str = RAW) -> tuple[str, ...]:
-        """Return `calibration_warnings` for a camera that `camera()` returned."""
-        return calibration_warnings(camera, self._fields(rectified))
-
-    def _fields(self, rectified: str) -> CalibrationFields:
-        return CalibrationFields(
-            k=self.k,
-            d=self.d,
-            p=self.p,
-            distortion_model=self.stored_model,
-            width=self.width,
-            height=self.height,
-            rectified=self.rectification(rectified).rectified,
-            r=self.r,
-        )
-
-
-def read_chosen_calibration(text: str) -> Calibration:
+def read_chosen_calibration(text: str) -> CalibrationFields:
     """Read `FILE`, or `FILE:CAMERA` of a file with several cameras; as `read_calibration`."""
     path = Path(text).expanduser()
     if path.exists() or ':' not in text:
@@ -104,7 +37,7 @@ def read_chosen_calibration(text: str) -> Calibration:
     return read_calibration(Path(name).expanduser(), camera)
 
 
-def read_calibration(path: Path, camera: str = '') -> Calibration:
+def read_calibration(path: Path, camera: str = '') -> CalibrationFields:
     """Read a calibration file.
 
     camera: name of the camera, required for a file with several cameras.  Raises CameraError that
@@ -173,20 +106,19 @@ def _is_kalibr(fields: Mapping[str, Any]) -> bool:
     return 'camera_model' in fields and isinstance(fields.get('intrinsics'), list)
 
 
-def _calibration(fields: Mapping[str, Any]) -> Calibration:
+def _calibration(fields: Mapping[str, Any]) -> CalibrationFields:
     k = _matrix(fields)
     width, height = _size(fields)
     model, d = _lens(fields)
     p = _numbers(fields, ('projection_matrix', 'p'), 12)
-    r = _numbers(fields, ('rectification_matrix', 'r'), 9)
-    return Calibration(
+    return CalibrationFields(
         width=width,
         height=height,
         k=k,
         p=p or tuple(np.hstack([np.reshape(k, (3, 3)), np.zeros((3, 1))]).ravel().tolist()),
         d=d,
-        stored_model=model,
-        **({'r': r} if r else {}),
+        distortion_model=model,
+        r=_numbers(fields, ('rectification_matrix', 'r'), 9) or _IDENTITY,
     )
 
 

@@ -192,7 +192,7 @@ class CalibrationFields:
     height: int
     """Rows of the full image [px]."""
 
-    rectified: bool
+    rectified: bool = False
     """True for rectified images (P), False for raw images (K and D)."""
 
     binning_x: int = 0

@@ -94,7 +94,7 @@ _FEW = bytes.fromhex('a5c3691e5ab4d2f80f7e33')
 class SerializedMessage:
     """An Image or PointCloud2 in serialised form, with space before and after its data."""
 
-    def __init__(self, kind: type, data: Any = b'', **fields: Any) -> None:
+    def __init__(self, kind: Any, data: Any = b'', **fields: Any) -> None:
         """kind: class of the message.  fields: other fields; the header may be set later."""
         self._kind = kind
         self._fields = [name for name in kind.get_fields_and_field_types() if name != 'data']

@@ -8,8 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.geometry.calibration_file import Calibration
-from zoedepth_ros.geometry.intrinsics import CameraError, Intrinsics
+from zoedepth_ros.geometry.intrinsics import PLUMB_BOB, CalibrationFields, CameraError, Intrinsics
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ class CropResize:
         method = cv2.INTER_AREA if self.width < self.crop_width else cv2.INTER_LINEAR
         return cv2.resize(crop, (self.width, self.height), interpolation=method)
 
-    def calibration(self, calibration: Calibration) -> Calibration:
+    def calibration(self, calibration: CalibrationFields) -> CalibrationFields:
         """Return the calibration of the cropped and resized image.
 
         Pixel centres are at integers, so a factor f maps column u to f (u + 0.5) - 0.5.
@@ -74,15 +73,21 @@ class CropResize:
         )
 
 
-def calibration_of(camera: Intrinsics) -> Calibration:
+def calibration_of(camera: Intrinsics) -> CalibrationFields:
     """Return the calibration of a camera without distortion."""
     k = camera.matrix()
-    p = np.hstack([k, np.zeros((3, 1))])
-    flat = tuple(k.ravel().tolist()), tuple(p.ravel().tolist())
-    return Calibration(camera.width, camera.height, *flat)
+    return CalibrationFields(
+        width=camera.width,
+        height=camera.height,
+        k=tuple(k.ravel().tolist()),
+        p=tuple(np.hstack([k, np.zeros((3, 1))]).ravel().tolist()),
+        d=(0.0,) * 5,
+        distortion_model=PLUMB_BOB,
+        r=tuple(np.eye(3).ravel().tolist()),
+    )
 
 
-def scaled_to(calibration: Calibration, width: int, height: int) -> Calibration:
+def scaled_to(calibration: CalibrationFields, width: int, height: int) -> CalibrationFields:
     """Scale a calibration to another image size; CameraError if the aspect ratio differs."""
     if (width, height) == (calibration.width, calibration.height):
         return calibration
