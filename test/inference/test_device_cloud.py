@@ -95,7 +95,7 @@ def test_depth_that_is_warped_is_no_longer_that_of_the_device():
     camera, rgb = Camera(CameraModel(Intrinsics.from_hfov(64, 48, 1.5))), images(1)[0]
     for correction, is_kept in (('off', True), ('scale', True), ('warp', False)):
         settings = settings_from({'focal_correction': correction, 'router.mode': 'indoor'})
-        pipeline = CameraPipeline.of(one, settings)
+        pipeline = CameraPipeline(one, settings)
         request = pipeline.prepare(rgb, camera, 0.0, {'depth/points'})
         result = request.in_own_camera(predict(one, request))
         assert (result.on_device is not None) is is_kept, correction

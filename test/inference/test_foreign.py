@@ -459,7 +459,7 @@ def test_the_same_numbers_come_from_the_outputs_of_a_pipeline(tmp_path):
     path = write_network(tmp_path / 'net.onnx', contract(**CONVENTIONS['ray'][0]))
     predictor = open_predictor('', path)
     settings = PipelineSettings(cloud_decimation=1, filter_edge=False)
-    pipeline = CameraPipeline.of(predictor, settings)
+    pipeline = CameraPipeline(predictor, settings)
     request = pipeline.prepare(image(), Camera(CAMERA), 0.0, [DEPTH, UNCERTAINTY, POINTS])
     found = {type(out): out for out in pipeline.process(request, predict(predictor, request))}
     assert set(found) == {DepthImage, Uncertainty, Cloud}

@@ -18,6 +18,7 @@ from blurred_depth import blur_as_a_network
 from corridor import Eye, in_the_world
 from costmap_rules import LETHAL, Costmap
 from edge_scenes import smooth
+from fake_predictor import FakePredictor
 
 pytest.importorskip('numba', reason='renders scenes')
 
@@ -93,9 +94,8 @@ class Robot:
 
     def __init__(self, layers, settings, seed=0, error=smooth):
         self.settings, self.error = settings, error
-        self.pipeline = CameraPipeline(
-            settings, heads=('indoor',), network_size=lambda height, width: NETWORK
-        )
+        predictor = FakePredictor(heads=('indoor',), network=NETWORK)
+        self.pipeline = CameraPipeline(predictor, settings)
         self.camera = Camera(CameraModel(INTRINSICS))
         self.random = np.random.default_rng(seed)
         self.layer = layers['depth_layer']
@@ -112,7 +112,7 @@ class Robot:
         zero = np.zeros_like(depth_m)
         result = DepthResult(depth_m, zero, zero, 'indoor', {})
         clouds = {
-            output.name.rpartition('/')[2]: output.points_m[:, :3].copy()
+            output.name.rpartition('/')[2]: output.points[:, :3].copy()
             for output in self.pipeline.process(request, result)
         }
         self.waiting.append((now_s + LATENCY_S, at, clouds))

@@ -38,7 +38,7 @@ def drive(boxes_at, margin_m, places_m):
         'camera.pitch': math.radians(PITCH_DEG),
         'obstacles.clearing_margin': margin_m,
     }
-    pipeline = CameraPipeline.of(FakePredictor(None, heads=('indoor',)), settings_from(values))
+    pipeline = CameraPipeline(FakePredictor(None, heads=('indoor',)), settings_from(values))
     lethal = []
     for i, x_m in enumerate(places_m):
         move = np.array((x_m, 0.0, 0.0))
@@ -48,7 +48,7 @@ def drive(boxes_at, margin_m, places_m):
         request = pipeline.prepare(RGB, Camera(MODEL), 0.2 * i, [OBSTACLES, CLEARING])
         eye = np.array((x_m, 0.0, HEIGHT_M))
         clouds = {
-            part.name.rpartition('/')[2]: part.points_m @ tilted.axes(PITCH_DEG, 0.0).T + eye
+            part.name.rpartition('/')[2]: part.points @ tilted.axes(PITCH_DEG, 0.0).T + eye
             for part in pipeline.process(request, predict(predictor, request))
         }
         names = LAYER['observation_sources'].split()

@@ -80,7 +80,7 @@ def same(ones, others):
 
 def fresh(**values):
     predictor = FakePredictor(depth, router=router)
-    pipeline = CameraPipeline.of(predictor, settings_from({**MEMORY, **values}))
+    pipeline = CameraPipeline(predictor, settings_from({**MEMORY, **values}))
     return pipeline, predictor, Camera(CameraModel(INTRINSICS))
 
 
@@ -113,7 +113,7 @@ def test_outputs_are_written_into_the_memory_that_is_lent():
             return self.arrays.setdefault(name, np.empty(shape, dtype))
 
     lent, predictor = Lent(), FakePredictor(2.0, heads=('indoor',))
-    pipeline = CameraPipeline.of(predictor, PipelineSettings(), lent)
+    pipeline = CameraPipeline(predictor, PipelineSettings(), lent)
     names = {outputs.DEPTH, outputs.UNCERTAINTY, outputs.POINTS}
     request = pipeline.prepare(image(0), Camera(CameraModel(INTRINSICS)), 0.0, names)
     made = {o.name: o for o in pipeline.process(request, predict(predictor, request))}
@@ -124,11 +124,11 @@ def test_outputs_are_written_into_the_memory_that_is_lent():
 
 def test_without_a_camera_there_is_depth_and_no_points():
     predictor = FakePredictor(2.0)
-    pipeline = CameraPipeline.of(predictor, settings_from({'focal_correction': 'off'}))
+    pipeline = CameraPipeline(predictor, settings_from({'focal_correction': 'off'}))
     request = pipeline.prepare(image(0), None, 0.0, ALL)
     assert request.due.depth == {outputs.DEPTH}
     assert not request.due.clouds
-    named = CameraPipeline.of(predictor, settings_from({'focal_correction': 'scale'}))
+    named = CameraPipeline(predictor, settings_from({'focal_correction': 'scale'}))
     assert named.prepare(image(0), None, 0.0, ALL - {outputs.DOMAIN}) is None
 
 
@@ -208,6 +208,4 @@ def test_the_limit_of_the_cloud_is_not_one_of_what_is_measured():
 
 def test_a_head_that_the_network_does_not_have_is_refused():
     with pytest.raises(ValueError, match=r"router.mode 'outdoor': fake has only indoor"):
-        CameraPipeline.of(
-            FakePredictor(heads=('indoor',)), settings_from({'router.mode': 'outdoor'})
-        )
+        CameraPipeline(FakePredictor(heads=('indoor',)), settings_from({'router.mode': 'outdoor'}))

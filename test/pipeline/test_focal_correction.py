@@ -25,7 +25,7 @@ def fake(**kwargs):
 def outputs_of(predictor, camera=CAMERA, rgb=RGB, **values):
     """Give name -> array."""
     values = {name.replace('__', '.'): value for name, value in values.items()}
-    pipeline = CameraPipeline.of(predictor, settings_from({'depth.min': 0.0, **values}))
+    pipeline = CameraPipeline(predictor, settings_from({'depth.min': 0.0, **values}))
     request = pipeline.prepare(rgb, camera, 0.0, {DEPTH, UNCERTAINTY})
     made = pipeline.process(request, predict(predictor, request))
     return {output.name: output.pixels for output in made}
@@ -101,11 +101,11 @@ def test_a_correction_that_cannot_be_is_refused_and_one_that_lacks_its_camera_is
         settings_from({'focal_correction': 'zoom'})
     for requested in ('scale', 'warp'):
         settings = settings_from({'focal_correction': requested})
-        assert CameraPipeline.of(fake(), settings).prepare(RGB, None, 0.0, {DEPTH}) is None
+        assert CameraPipeline(fake(), settings).prepare(RGB, None, 0.0, {DEPTH}) is None
     for hfov_rad, camera, lacks in (
         (LEARNT_RAD, None, True), (LEARNT_RAD, CAMERA, False), (0.0, None, False),
     ):  # fmt: skip
-        pipeline = CameraPipeline.of(fake(training_hfov_rad=hfov_rad), settings_from({}))
+        pipeline = CameraPipeline(fake(training_hfov_rad=hfov_rad), settings_from({}))
         pipeline.prepare(RGB, camera, 0.0, {DEPTH})
         assert pipeline.lacks_camera is lacks
 

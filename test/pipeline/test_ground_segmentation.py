@@ -274,7 +274,7 @@ def test_an_unusual_scale_by_the_height_of_the_camera_is_reported():
         depths[name] = seen(solids, STANDING)[0]
     for name, depth_m in depths.items():
         predictor = FakePredictor(depth_m, heads=('indoor',))
-        pipeline = CameraPipeline.of(predictor, settings_from(values))
+        pipeline = CameraPipeline(predictor, settings_from(values))
         for i in range(5):
             request = pipeline.prepare(RGB, camera, 0.5 * i, [DEPTH])
             list(pipeline.process(request, predict(predictor, request)))
@@ -289,12 +289,12 @@ def test_no_ray_of_a_tilted_camera_ends_behind_what_its_pixel_sees(room, pitch_d
     depth_m, _ = tilted.look(tilted.ROOMS[room], RAYS, pitch_deg, roll_deg)
     tilt = {'camera.pitch': math.radians(pitch_deg), 'camera.roll': math.radians(roll_deg)}
     predictor = FakePredictor(depth_m, heads=('indoor',))
-    pipeline = CameraPipeline.of(predictor, settings_from({'cloud.decimation': 2, **tilt}))
+    pipeline = CameraPipeline(predictor, settings_from({'cloud.decimation': 2, **tilt}))
     request = pipeline.prepare(RGB, Camera(MODEL), 0.0, [GROUND, OBSTACLES, CLEARING])
     segments = list(pipeline.process(request, predict(predictor, request)))
     assert {segment.name for segment in segments} == {GROUND, OBSTACLES, CLEARING}
     for segment in segments:
-        x, y, z = segment.points_m.T
+        x, y, z = segment.points.T
         columns = np.rint(x / z * INTRINSICS.fx_px + INTRINSICS.cx_px).astype(int)
         rows = np.rint(y / z * INTRINSICS.fy_px + INTRINSICS.cy_px).astype(int)
         assert len(z) > 0
@@ -321,10 +321,10 @@ def test_no_clearing_ray_passes_an_obstacle_of_its_image_within_the_margin(pitch
         'camera.roll': math.radians(5),
         'obstacles.clearing_margin': margin_m,
     }
-    pipeline = CameraPipeline.of(predictor, settings_from(values))
+    pipeline = CameraPipeline(predictor, settings_from(values))
     request = pipeline.prepare(RGB, Camera(MODEL), 0.0, [GROUND, OBSTACLES, CLEARING])
     parts = {
-        segment.name: segment.points_m.astype(np.float64)
+        segment.name: segment.points.astype(np.float64)
         for segment in pipeline.process(request, predict(predictor, request))
     }
     near, ground = (p[np.linalg.norm(p, axis=1) < 4.0] for p in (parts[CLEARING], parts[GROUND]))

@@ -75,7 +75,7 @@ class Drive:
     def __init__(self, model=PLAIN, pose=true_pose, late=0, board=False, **values):
         self.camera, self.pose, self.late, self.board = Camera(model), pose, late, board
         settings = settings_from({'scale.source': 'motion', **values})
-        self.pipeline = CameraPipeline.of(FakePredictor(heads=('indoor',)), settings)
+        self.pipeline = CameraPipeline(FakePredictor(heads=('indoor',)), settings)
         self.odometry, self.poses, self.errors, self.number = Odometry(), [], [], 0
 
     def step(self):

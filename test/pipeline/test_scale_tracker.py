@@ -189,7 +189,7 @@ CURVE = {'scale.source': 'points', 'scale.shape': 'curve', 'filter.edge': False}
 
 def pipeline_of(**values) -> CameraPipeline:
     predictor = FakePredictor(NETWORK_M, heads=('indoor',))
-    return CameraPipeline.of(predictor, settings_from(values))
+    return CameraPipeline(predictor, settings_from(values))
 
 
 def sensor(depth_m, camera):
@@ -230,7 +230,7 @@ def test_the_standard_deviation_is_corrected_as_the_depth_that_it_belongs_to():
     maps = {'indoor': UncertaintyMap(0.1, depth_exponent=2.0, spread_exponent=0.0)}
     predictor = FakePredictor(NETWORK_M, heads=('indoor',), uncertainty_maps=maps)
     values = {**CURVE, 'cloud.uncertainty': True, 'cloud.decimation': 2}
-    pipeline = CameraPipeline.of(predictor, settings_from(values))
+    pipeline = CameraPipeline(predictor, settings_from(values))
     for number in range(30):
         names = {'depth/image', 'depth/uncertainty', 'depth/points'}
         request = pipeline.prepare(RGB, CAMERA, 0.2 * number, names)
@@ -293,7 +293,7 @@ def notices_beside(range_m):
         return pairs_at_points(np.tile((0.0, 0.0, range_m), (60, 1)), depth_m, camera.model)
 
     predictor = FakePredictor(2.0, heads=('indoor',))
-    pipeline = CameraPipeline.of(predictor, settings_from({'scale.source': 'range'}))
+    pipeline = CameraPipeline(predictor, settings_from({'scale.source': 'range'}))
     camera = Camera(CameraModel(Intrinsics(8.0, 8.0, 3.5, 2.5, 8, 6)))
     rgb = np.zeros((6, 8, 3), np.uint8)
     for i in range(10):

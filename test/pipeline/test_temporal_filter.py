@@ -138,7 +138,7 @@ def known(depths_m, **changes):
     """Give, per image, how many points and depths are known, and the share of beams."""
     settings = settings_from({'scan.enabled': True, 'cloud.decimation': 2, **changes})
     predictor = FakePredictor(heads=('indoor',))
-    pipeline = CameraPipeline.of(predictor, settings)
+    pipeline = CameraPipeline(predictor, settings)
     found = []
     for number, depth_m in enumerate(depths_m):
         predictor.depth = depth_m

@@ -46,7 +46,7 @@ def process(names, depth=2.0, maps=MAPS, camera=CAMERA, learnt_rad=0.0, **values
     values = {name.replace('__', '.'): value for name, value in values.items()}
     predictor = FakePredictor(depth, uncertainty_maps=maps, training_hfov_rad=learnt_rad)
     settings = settings_from({'router.mode': 'indoor', 'filter.edge': False, **values})
-    pipeline = CameraPipeline.of(predictor, settings)
+    pipeline = CameraPipeline(predictor, settings)
     request = pipeline.prepare(RGB, camera, 0.0, set(names))
     return {o.name: o for o in pipeline.process(request, predict(predictor, request))}
 
@@ -85,7 +85,7 @@ def test_the_filter_compares_metres():
 def test_clouds_have_no_such_number_by_default():
     made = process({POINTS, GROUND, OBSTACLES, CLEARING}, corridor_m())
     assert made[POINTS].points.shape == (30, 40, 4)
-    assert {made[name].points_m.shape[1] for name in (GROUND, OBSTACLES, CLEARING)} == {3}
+    assert {made[name].points.shape[1] for name in (GROUND, OBSTACLES, CLEARING)} == {3}
 
 
 @pytest.mark.parametrize('organized', [True, False])
@@ -111,11 +111,11 @@ def test_ground_and_obstacles_have_it_and_free_rays_which_measure_nothing_do_not
     plain = process(names, corridor_m())
     made = process(names, corridor_m(), cloud__uncertainty=True)
     for name in (GROUND, OBSTACLES):
-        points_m = made[name].points_m
-        np.testing.assert_array_equal(points_m[:, :3], plain[name].points_m)
+        points_m = made[name].points
+        np.testing.assert_array_equal(points_m[:, :3], plain[name].points)
         assert len(points_m) > 100
         np.testing.assert_allclose(points_m[:, 3], 0.1 * points_m[:, 2] ** 2, rtol=1e-5)
-    np.testing.assert_array_equal(made[CLEARING].points_m, plain[CLEARING].points_m)
+    np.testing.assert_array_equal(made[CLEARING].points, plain[CLEARING].points)
 
 
 def layout(msg):

@@ -3,11 +3,10 @@ import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
-import numpy as np
 import pytest
 import yaml
 
-from zoedepth_ros.pipeline.outputs import Cloud
+from zoedepth_ros.pipeline.outputs import POINTS, STD
 from zoedepth_ros.ros.parameters.node_settings import TABLE
 from zoedepth_ros.ros.publishers import TOPICS
 
@@ -107,8 +106,8 @@ def test_rviz_shows_only_topics_that_there_are():
 def test_rviz_can_colour_the_points_by_the_field_that_the_node_adds():
     displays = rviz()['Visualization Manager']['Displays']
     (display,) = [d for d in displays if d.get('Color Transformer') == 'Intensity']
-    assert display['Topic']['Value'] == Cloud.name
-    assert display['Channel Name'] in Cloud(np.zeros((1, 5), np.float32), color=True).fields
+    assert display['Topic']['Value'] == POINTS
+    assert display['Channel Name'] == STD
 
 
 def test_both_layouts_have_the_uncertainty_the_obstacles_and_the_missing_floor():

@@ -10,6 +10,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from fake_predictor import FakePredictor
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.camera import Camera
@@ -19,7 +20,7 @@ from zoedepth_ros.geometry.scan import flat_axes
 from zoedepth_ros.inference.result import DepthResult
 from zoedepth_ros.pipeline import outputs
 from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline
-from zoedepth_ros.pipeline.outputs import Segment
+from zoedepth_ros.pipeline.outputs import Cloud
 from zoedepth_ros.pipeline.request import all_due
 from zoedepth_ros.pipeline.settings import settings_from
 
@@ -140,7 +141,7 @@ def edges_of(scene: EdgeScene, depths_m: Iterable[Map], **values: Any) -> Iterat
     named = {name.replace('__', '.'): value for name, value in values.items()}
     mount = {'camera.pitch': scene.pitch_rad, 'camera.roll': scene.roll_rad}
     settings = settings_from({'cloud.rate': 0.0, 'filter.sky': False, **mount, **named})
-    pipeline = CameraPipeline(settings, heads=('indoor',), network_size=lambda h, w: (h, w))
+    pipeline = CameraPipeline(FakePredictor(heads=('indoor',), network=scene.size), settings)
     camera, rgb = scene.camera(), np.zeros((*scene.size, 3), np.uint8)
     for number, depth_m in enumerate(depths_m):
         request = pipeline.prepare(rgb, camera, 0.1 * number, all_due({outputs.CLIFFS}))
@@ -148,8 +149,8 @@ def edges_of(scene: EdgeScene, depths_m: Iterable[Map], **values: Any) -> Iterat
         result = DepthResult(depth_m, unknown, unknown, 'indoor', {})
         points_m = np.empty((0, 3), np.float32)
         for output in pipeline.process(request, result):
-            if isinstance(output, Segment) and output.name == outputs.CLIFFS:
-                points_m = output.points_m.copy()
+            if isinstance(output, Cloud) and output.name == outputs.CLIFFS:
+                points_m = output.points.copy()
         yield points_m
 
 

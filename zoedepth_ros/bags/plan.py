@@ -150,7 +150,7 @@ class Plan:
         self, predictor: DepthPredictor, buffers: Buffers | None = None
     ) -> CameraPipeline:
         """Make the pipeline of the images; buffers: memory for its outputs."""
-        return CameraPipeline.of(predictor, self.job.options.settings, buffers)
+        return CameraPipeline(predictor, self.job.options.settings, buffers)
 
     def about(self, predictor: DepthPredictor, request: str) -> dict[str, str]:
         """Return the record about the depth; other values identify other work."""

@@ -207,6 +207,11 @@ class CameraTracker:
             return CalibratedCamera(CameraModel(assumed), info, notices=notices)
 
 
+def seconds(stamp: Any) -> float:
+    """Return a stamp in seconds."""
+    return float(stamp.sec) + 1e-9 * float(stamp.nanosec)
+
+
 def _stamp(header: Any) -> tuple[int, int]:
     return header.stamp.sec, header.stamp.nanosec
 

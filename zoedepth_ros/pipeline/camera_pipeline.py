@@ -21,15 +21,7 @@ from zoedepth_ros.geometry.filters import (
 from zoedepth_ros.geometry.kernels import Workspace
 from zoedepth_ros.geometry.scale import DepthPairs, is_unusual
 from zoedepth_ros.geometry.sky import sky_mask, with_infinite_sky
-from zoedepth_ros.inference.result import (
-    AUTO,
-    ZOEDEPTH,
-    Convention,
-    DepthPredictor,
-    DepthResult,
-    convention_of,
-)
-from zoedepth_ros.inference.uncertainty import UncertaintyMaps
+from zoedepth_ros.inference.result import AUTO, DepthPredictor, DepthResult, convention_of
 from zoedepth_ros.media.color import color_range_m, depth_to_bgr
 from zoedepth_ros.pipeline import outputs
 from zoedepth_ros.pipeline.clouds import CALIBRATION_RATE_HZ, Clouds
@@ -84,21 +76,19 @@ class CameraPipeline(Resumable):
 
     def __init__(
         self,
+        predictor: DepthPredictor,
         settings: PipelineSettings,
-        *,
-        heads: tuple[str, ...],
-        network_size: Callable[[int, int], tuple[int, int]],
-        training_hfov_rad: float = 0.0,
-        focal_exponent: float = 1.0,
-        uncertainty_maps: UncertaintyMaps | None = None,
-        convention: Convention = ZOEDEPTH,
         buffers: Buffers | None = None,
     ) -> None:
-        """heads to convention: those of the predictor, which `of` takes from it.
+        """predictor: what predicts the depth; only its metadata is used.
 
         buffers: memory that outputs are written into; by default the pipeline's own.  Raises
-        ValueError and OSError for a scale.file that cannot be used.
+        ValueError for settings that do not fit the predictor, and ValueError and OSError for a
+        scale.file that cannot be used.
         """
+        reason = why_unfit(settings, predictor)
+        if reason is not None:
+            raise ValueError(reason)
         self.settings = settings
         """Settings for images from now on; may be replaced between images."""
         self.input_size = (0, 0)
@@ -106,13 +96,10 @@ class CameraPipeline(Resumable):
         self.lacks_camera = False
         """Whether the latest depth is uncorrected because its camera is unknown."""
         self._range_notice = ''
-        self.policy = HeadPolicy(heads, settings)
+        self.policy = HeadPolicy(predictor.heads, settings)
         """Which head measures."""
-        self._heads, self._training_hfov_rad = heads, training_hfov_rad
-        self._focal_exponent = focal_exponent
-        self._uncertainty_maps = uncertainty_maps or {}
-        self._network_size, self._convention = network_size, convention
-        self._scaling = Scaling(heads, settings)
+        self._predictor, self._convention = predictor, convention_of(predictor)
+        self._scaling = Scaling(predictor.heads, settings)
         self._schedule = Schedule()
         self._workspace = Workspace()
         self._buffers: Buffers = Workspace() if buffers is None else buffers
@@ -120,28 +107,6 @@ class CameraPipeline(Resumable):
         self._comparison = RateLimiter(CALIBRATION_RATE_HZ)
         self._motion = MotionDepth()
         self._started = False
-
-    @classmethod
-    def of(
-        cls,
-        predictor: DepthPredictor,
-        settings: PipelineSettings,
-        buffers: Buffers | None = None,
-    ) -> CameraPipeline:
-        """Make the pipeline of one camera for a predictor; ValueError for unfit settings."""
-        reason = why_unfit(settings, predictor)
-        if reason is not None:
-            raise ValueError(reason)
-        return cls(
-            settings,
-            heads=predictor.heads,
-            network_size=predictor.network_size,
-            training_hfov_rad=predictor.training_hfov_rad,
-            focal_exponent=predictor.focal_exponent,
-            uncertainty_maps=predictor.uncertainty_maps,
-            convention=convention_of(predictor),
-            buffers=buffers,
-        )
 
     # ---- before the network ----------------------------------------------------------------
 
@@ -165,7 +130,7 @@ class CameraPipeline(Resumable):
         due = requested if isinstance(requested, OutputsDue) else all_due(requested)
         self._schedule.done(due, now_s)
         at = self.settings
-        hfov_rad = at.camera_training_hfov_rad or self._training_hfov_rad
+        hfov_rad = at.camera_training_hfov_rad or self._predictor.training_hfov_rad
         known = camera is not None
         correction = correction_in_use(at.focal_correction, hfov_rad, camera_known=known)
         self.lacks_camera = hfov_rad > 0.0 and not known and at.focal_correction == AUTO
@@ -186,7 +151,7 @@ class CameraPipeline(Resumable):
             route=route,
             correction=correction,
             training_hfov_rad=hfov_rad,
-            focal_exponent=self._focal_exponent,
+            focal_exponent=self._predictor.focal_exponent,
         )
 
     # ---- after the network -----------------------------------------------------------------
@@ -210,7 +175,7 @@ class CameraPipeline(Resumable):
         due, at, now_s = request.due, request.settings, request.now_s
         self._started = True
         self.policy.update(result.router_probabilities, now_s)
-        self.input_size = self._network_size(*request.rgb.shape[:2])
+        self.input_size = self._predictor.network_size(*request.rgb.shape[:2])
         if due.domain:
             yield self._domain(result)
         if not (due.depth or due.clouds):
@@ -295,7 +260,7 @@ class CameraPipeline(Resumable):
         by_place: further factors (H, W).
         """
         depth_m, spread_m = (decimate(x, stride) for x in (result.depth_m, result.uncertainty_m))
-        fitted = self._uncertainty_maps.get(result.head)
+        fitted = self._predictor.uncertainty_maps.get(result.head)
         std_m = spread_m if fitted is None else fitted.std_m(depth_m, spread_m)
         std_m = std_m * np.float32(factor)
         return std_m if by_place is None else std_m * decimate(by_place, stride)
@@ -388,7 +353,7 @@ class CameraPipeline(Resumable):
     @property
     def is_forced(self) -> bool:
         """Whether the router has no influence on the head."""
-        return self.policy.settings.router_mode != AUTO or len(self._heads) == 1
+        return self.policy.settings.router_mode != AUTO or len(self._predictor.heads) == 1
 
     @property
     def is_router_uncertain(self) -> bool:

@@ -24,7 +24,7 @@ from zoedepth_ros.inference.result import CloudRequest
 from zoedepth_ros.pipeline import outputs
 from zoedepth_ros.pipeline.cliff_detector import CliffDetector
 from zoedepth_ros.pipeline.ground_segmentation import CLOUDS, SCALE, SCAN, GroundSegmentation, Up
-from zoedepth_ros.pipeline.outputs import Buffers, Cloud, Omission, Output, Scan, Segment
+from zoedepth_ros.pipeline.outputs import STD, XYZ, Buffers, Cloud, Omission, Output, Scan
 from zoedepth_ros.pipeline.request import FrameContext, RateLimiter, Request
 from zoedepth_ros.pipeline.resumable import Resumable
 from zoedepth_ros.pipeline.scaling import Scaling
@@ -101,7 +101,7 @@ class Clouds(Resumable):
         packed = self._packed_on_device(context) if cloud and not needs_points else None
         rows_m = self._for_points(context, (step, 1)) if by_height else None
         if packed is not None:
-            yield Cloud(packed, at.cloud_color)
+            yield Cloud(packed, _fields(at.cloud_color))
         elif cloud or needs_points:
             if rows_m is None:
                 few_m = self._for_points(context, (step, step))
@@ -216,7 +216,8 @@ class Clouds(Resumable):
             yield self._no_ground()
             return
         if outputs.CLIFFS in names:
-            yield Segment(outputs.CLIFFS, self._cliffs.points(context, points_m, ground))
+            edges_m = self._cliffs.points(context, points_m, ground)
+            yield Cloud(edges_m, XYZ, outputs.CLIFFS)
         if names == {outputs.CLIFFS}:
             return
         rays = context.camera.rays(at.cloud_decimation)
@@ -231,7 +232,7 @@ class Clouds(Resumable):
         parts = (outputs.GROUND, outputs.OBSTACLES, outputs.CLEARING)
         for name, part_m in zip(parts, segments, strict=True):
             if name in names:
-                yield Segment(name, part_m)
+                yield Cloud(part_m, (*XYZ, STD)[: part_m.shape[1]], name)
 
     def _no_ground(self) -> Omission:
         return Omission(NO_GROUND, self.ground_segmentation.notice or NO_GROUND_MESSAGE)
@@ -266,23 +267,23 @@ class Clouds(Resumable):
         if at.cloud_organized and context.std_m is None:
             points = self._buffers.array(outputs.POINTS, shape, np.float32)
             packer.pack(depth_m, rays, rgb, points, limit_m=limit_m)
-            return Cloud(points, color)
+            return Cloud(points, _fields(color))
         points = self._workspace.array('packed', shape)
         packer.pack(depth_m, rays, rgb, points, limit_m=limit_m)
         if context.std_m is not None:
-            return self._with_std(Cloud(points, color), context.std_m, at)
+            return self._with_std(points, context.std_m, at)
         known = np.isfinite(points[..., 2])
         whole = points.view(np.complex128)[..., 0]  # one number per point moves faster than four
-        return Cloud(whole[known].view(np.float32).reshape(-1, 4), color)
+        return Cloud(whole[known].view(np.float32).reshape(-1, 4), _fields(color))
 
-    def _with_std(self, cloud: Cloud, std_m: Map, at: PipelineSettings) -> Cloud:
-        """Append the standard deviation (h, w) to the points (h, w, 4) of a cloud."""
+    def _with_std(self, packed: Map, std_m: Map, at: PipelineSettings) -> Cloud:
+        """Return the cloud of points (h, w, 4) with their standard deviation (h, w) appended."""
         shape = (*std_m.shape, 5)
         buffers: Buffers = self._buffers if at.cloud_organized else self._workspace
         points = buffers.array(outputs.POINTS, shape, np.float32)
-        points[..., :4], points[..., 4] = cloud.points, std_m
+        points[..., :4], points[..., 4] = packed, std_m
         known = slice(None) if at.cloud_organized else np.isfinite(points[..., 2])
-        return Cloud(points[known], cloud.color)
+        return Cloud(points[known], (*_fields(at.cloud_color), STD))
 
     def _scan_by_rows(self, context: FrameContext) -> Scan:
         """Return a scan of a band of rows; no more rows than needed are filtered."""
@@ -318,6 +319,11 @@ class Clouds(Resumable):
             )
         up = self.ground_segmentation.expected_up(at)
         return Scan(beams, ranges_m, at.depth_min_m, at.scan_range_max_m, up)
+
+
+def _fields(color: bool) -> tuple[str, ...]:
+    """Return the names of the four numbers of a point of `points.PointPacker`."""
+    return *XYZ, 'rgb' if color else ''
 
 
 def _doubtful(

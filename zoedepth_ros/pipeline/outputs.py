@@ -38,6 +38,7 @@ CLOUD_OUTPUTS = frozenset({POINTS}) | SEGMENTS
 """Outputs at cloud.rate."""
 
 
+XYZ, STD = ('x', 'y', 'z'), 'std'
 LEAST_FLOATS = 4  # of a point: x, y, z and rgb, or a space
 _BIG_ENDIAN = sys.byteorder == 'big'
 _DTYPES = {'32FC1': (np.float32, 1), '16UC1': (np.uint16, 1), 'bgr8': (np.uint8, 3)}
@@ -113,34 +114,16 @@ class ColorImage:
 class Cloud:
     """Points in the camera's optical frame."""
 
-    name: ClassVar[str] = POINTS
     points: NDArray[np.float32]
-    """x, y, z [m], the bits 0x00RRGGBB and, with cloud.uncertainty, the standard deviation of z
-    [m]: (h, w, 4 or 5) with NaN where unknown, or (n, 4 or 5)."""
+    """(h, w, n) with NaN where unknown, or (k, n): the numbers of `fields`."""
 
-    color: bool
-    """Whether the fourth number is a colour; otherwise it is 0."""
+    fields: tuple[str, ...]
+    """Names of the numbers of a point, '' for one without a meaning: x, y, z [m], the bits
+    0x00RRGGBB rgb and, with cloud.uncertainty, the standard deviation of z std [m]."""
 
-    @property
-    def fields(self) -> tuple[str, ...]:
-        """Names of the numbers of a point; '' for one without a meaning."""
-        return ('x', 'y', 'z', 'rgb' if self.color else '', 'std')[: self.points.shape[-1]]
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """Ground, obstacles, ends of rays that clear or edges of the floor, in the optical frame."""
-
-    name: str
-    """GROUND, OBSTACLES, CLEARING or CLIFFS."""
-
-    points_m: NDArray[np.float32]
-    """(k, 3) x, y, z [m]; (k, 4) with the standard deviation of z, see cloud.uncertainty."""
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        """Names of the numbers of a point."""
-        return ('x', 'y', 'z', 'std')[: self.points_m.shape[1]]
+    name: str = POINTS
+    """POINTS, GROUND, OBSTACLES, CLEARING (ends of rays that clear) or CLIFFS (edges of the
+    floor)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +156,7 @@ class Omission:
     """What is missing and how to get the output."""
 
 
-Output = Domain | DepthImage | Uncertainty | ColorImage | Cloud | Segment | Scan | Omission
+Output = Domain | DepthImage | Uncertainty | ColorImage | Cloud | Scan | Omission
 
 
 class ImageWriter:
@@ -280,11 +263,10 @@ class OutputMessages:
         if isinstance(output, Uncertainty):
             return self._uncertainty.message(header)
         if isinstance(output, Cloud):
+            cloud = self._points if output.name == POINTS else self._segments
             if output.points.ndim == 3:
-                return self._points.organized(header, output.fields)
-            return self._points.one_row(header, output.points, output.fields)
-        if isinstance(output, Segment):
-            return self._segments.one_row(header, output.points_m, output.fields)
+                return cloud.organized(header, output.fields)
+            return cloud.one_row(header, output.points, output.fields)
         if isinstance(output, ColorImage):
             writer = self._images['bgr8']
             cv2.copyTo(output.bgr, None, writer.pixels(*output.bgr.shape[:2]))

@@ -36,7 +36,7 @@ class ImageOutputs:
     """(H, W) standard deviation of depth [m]."""
 
     points: NDArray[np.float32] | None = None
-    """(h, w, 4 or 5) or (n, 4 or 5), see `Cloud.points`."""
+    """Points of POINTS: (h, w, 4 or 5) or (n, 4 or 5), see `Cloud`."""
 
     notices: tuple[str, ...] = ()
     """What is doubtful about it, in words; every subject once in a sequence."""
@@ -67,7 +67,7 @@ class SequencePredictor:
             settings, depth_rate_hz=0.0, cloud_rate_hz=0.0, depth_encoding='32FC1'
         )
         self._predictor = predictor
-        self._pipeline = CameraPipeline.of(predictor, self._settings)
+        self._pipeline = CameraPipeline(predictor, self._settings)
         self._needs_camera = convention_of(predictor).needs_camera
         self._cloud_hfov_rad = cloud_hfov_rad
         self._camera: Camera | None = None
@@ -109,7 +109,7 @@ class SequencePredictor:
                 )
             elif isinstance(output, Uncertainty):
                 found.uncertainty_m = output.pixels
-            elif isinstance(output, Cloud):
+            elif isinstance(output, Cloud) and output.name == outputs.POINTS:
                 found.points = output.points
             elif isinstance(output, Domain):
                 found.router_probabilities = output.probabilities

@@ -21,6 +21,7 @@ from zoedepth_ros.messages.camera import (
     CalibratedCamera,
     CameraTracker,
     CameraUnknown,
+    seconds,
 )
 from zoedepth_ros.messages.compressed import DEPTH_TOPIC
 from zoedepth_ros.messages.images import ConversionError, ImageReader
@@ -31,7 +32,7 @@ from zoedepth_ros.pipeline.request import OutputsDue, Request
 from zoedepth_ros.ros.health.statistics import Statistics
 from zoedepth_ros.ros.parameters.node_settings import NodeSettings
 from zoedepth_ros.ros.publishers import OUTPUT_OF, Publishers, TopicMessages
-from zoedepth_ros.ros.references import References, seconds
+from zoedepth_ros.ros.references import References
 from zoedepth_ros.ros.transforms import Transforms
 
 TOO_OLD = 'too old'
@@ -180,7 +181,7 @@ class ImageProcessor:
         self._publishers = publishers
         self._settings, self._warn, self._inform = settings, warn, inform
         self._messages = TopicMessages(self.drop)
-        self.pipeline = CameraPipeline.of(predictor, settings(), self._messages)
+        self.pipeline = CameraPipeline(predictor, settings(), self._messages)
         self._age_filter = AgeFilter(clock, statistics, self.drop, warn)
         self._references: References | None = None
         self._transforms: Transforms | None = None

@@ -13,6 +13,7 @@ from zoedepth_ros.geometry.camera import Camera
 from zoedepth_ros.geometry.depth_shape import MOST_POINTS as MOST_IN_SHAPE
 from zoedepth_ros.geometry.scale import NO_PAIRS, DepthPairs, pairs_at_points, ratio_in_cone
 from zoedepth_ros.geometry.two_views import CameraPose
+from zoedepth_ros.messages.camera import seconds
 from zoedepth_ros.messages.clouds import CloudError, Points, cloud_points
 from zoedepth_ros.ros import qos
 from zoedepth_ros.ros.transforms import Transforms
@@ -168,8 +169,3 @@ def scan_points(msg: Any) -> Points:
     ranges_m, angles = ranges_m[hit], angles[hit]
     flat = np.zeros_like(ranges_m)
     return np.stack((ranges_m * np.cos(angles), ranges_m * np.sin(angles), flat), axis=-1)
-
-
-def seconds(stamp: Any) -> float:
-    """Return a stamp in seconds."""
-    return float(stamp.sec) + 1e-9 * float(stamp.nanosec)
