@@ -8,7 +8,7 @@ import numpy as np
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 
 from zoedepth_ros.msg import Status
-from zoedepth_ros.ros.health.status import STATE_NAMES
+from zoedepth_ros.ros.health.status import STATES
 
 _MAX_LISTED = 4
 
@@ -99,7 +99,7 @@ def status_values(status: Status) -> dict[str, Any]:
         return {'median': round(median, 5), 'p95': round(p95, 5)}
 
     return {
-        'state': STATE_NAMES[status.state],
+        'state': STATES[status.state][0],
         **{name: getattr(status, name) for name in _PLAIN},
         'network_size': [status.network_height, status.network_width],
         'drops': {drop.reason: drop.count for drop in status.drops},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
@@ -166,7 +166,16 @@ class CameraStream:
 
     def missing_input(self) -> tuple[str, ...]:
         """Explain why inputs do not arrive or are mixed, and log new causes."""
-        found = frozenset(filter(None, self._causes()))
+        found = frozenset[str]()
+        inputs, patience_s = self._inputs, self.settings.warn_no_input_s
+        if inputs is not None and inputs.is_subscribed and self.is_used:
+            subscribed_s = time.monotonic() - self._subscribed_since_s
+            needs_info = self.settings.camera_hfov_rad == 0.0 and not inputs.camera.has_info
+            causes = inputs.missing(
+                image=self.no_input_s > patience_s,
+                camera_info=needs_info and subscribed_s > patience_s,
+            )
+            found = frozenset(filter(None, causes))
         for text in sorted(found - self._logged):
             self._warn(text)
         self._logged = found
@@ -192,18 +201,6 @@ class CameraStream:
         if self._references is not None:
             self._references.destroy()
             self._references = None
-
-    def _causes(self) -> Iterator[str]:
-        inputs, settings = self._inputs, self.settings
-        if inputs is None or not inputs.is_subscribed or not self.is_used:
-            return
-        yield from inputs.why_mixed()
-        if self.no_input_s > settings.warn_no_input_s:
-            yield inputs.why_no_image()
-        subscribed_s = time.monotonic() - self._subscribed_since_s
-        needs_info = settings.camera_hfov_rad == 0.0 and not inputs.camera.has_info
-        if needs_info and subscribed_s > settings.warn_no_input_s:
-            yield inputs.why_no_camera_info()
 
     def _warn(self, message: str) -> None:
         if self._node.context.ok():  # otherwise there is no logger

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from rclpy.node import Node
@@ -100,21 +100,20 @@ class Inputs:
         if self.is_subscribed:
             self._latched.update()
 
-    def why_no_image(self) -> str:
-        """Explain by the graph why no images arrive; only while subscribed."""
-        profile = self.subscriptions[1].qos_profile
-        if self.image_type is Image and (lost := lost_for_size(self.camera.image_bytes)):
-            return lost
-        return why_no_image(self._node, self.image_topic, self.image_type, profile)
+    def missing(self, *, image: bool, camera_info: bool) -> Iterator[str]:
+        """Yield why inputs are mixed with those of another publisher, and why none arrive.
 
-    def why_mixed(self) -> tuple[str, ...]:
-        """Explain which inputs are mixed with those of another publisher."""
-        return tuple(why_mixed(self._node, topic) for topic in (self.image_topic, self.info_topic))
-
-    def why_no_camera_info(self) -> str:
-        """Explain by the graph why no camera_info arrives; only while subscribed."""
-        profile = self.subscriptions[0].qos_profile
-        return why_no_camera_info(self._node, self.info_topic, profile)
+        By the graph; '' for no reason.  Only while subscribed.  image, camera_info: whether it is
+        missing.
+        """
+        info, images = (subscription.qos_profile for subscription in self.subscriptions)
+        for topic in (self.image_topic, self.info_topic):
+            yield why_mixed(self._node, topic)
+        if image:
+            lost = lost_for_size(self.camera.image_bytes) if self.image_type is Image else ''
+            yield lost or why_no_image(self._node, self.image_topic, self.image_type, images)
+        if camera_info:
+            yield why_no_camera_info(self._node, self.info_topic, info)
 
     def unsubscribe(self) -> None:
         """Destroy the subscriptions."""

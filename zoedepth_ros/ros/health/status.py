@@ -26,26 +26,17 @@ from zoedepth_ros.ros.health.findings import OK, Counts, faults, findings
 from zoedepth_ros.ros.health.statistics import AGE, BATCH, STAGES, Statistics
 from zoedepth_ros.ros.parameters.node_settings import NodeSettings
 
-STATE_NAMES: dict[int, str] = {
-    Status.STATE_UNKNOWN: 'unknown',
-    Status.STATE_UNCONFIGURED: 'unconfigured',
-    Status.STATE_INACTIVE: 'inactive',
-    Status.STATE_DISABLED: 'disabled',
-    Status.STATE_IDLE: 'idle',
-    Status.STATE_NO_INPUT: 'no input',
-    Status.STATE_WORKING: 'working',
-    Status.STATE_FAILED: 'failed',
+STATES: dict[int, tuple[str, str]] = {
+    Status.STATE_UNKNOWN: ('unknown', 'the state is unknown'),
+    Status.STATE_UNCONFIGURED: ('unconfigured', 'not configured'),
+    Status.STATE_INACTIVE: ('inactive', 'configured, not active'),
+    Status.STATE_DISABLED: ('disabled', 'disabled by ~/enable'),
+    Status.STATE_IDLE: ('idle', 'no output has a subscriber, so nothing is computed'),
+    Status.STATE_NO_INPUT: ('no input', 'no images arrive'),
+    Status.STATE_WORKING: ('working', 'images are processed'),
+    Status.STATE_FAILED: ('failed', 'the network is out of service'),
 }
-_STATE_MESSAGES = {
-    Status.STATE_UNKNOWN: 'the state is unknown',
-    Status.STATE_UNCONFIGURED: 'not configured',
-    Status.STATE_INACTIVE: 'configured, not active',
-    Status.STATE_DISABLED: 'disabled by ~/enable',
-    Status.STATE_IDLE: 'no output has a subscriber, so nothing is computed',
-    Status.STATE_NO_INPUT: 'no images arrive',
-    Status.STATE_WORKING: 'images are processed',
-    Status.STATE_FAILED: 'the network is out of service',
-}
+"""Constant of a state -> its name, and a sentence about it."""
 _SCALE_STATES = {
     UNKNOWN: Status.SCALE_UNKNOWN,
     CONVERGING: Status.SCALE_CONVERGING,
@@ -181,7 +172,7 @@ def make_status(
     msg = Status(
         header=Header(stamp=stamp),
         state=state,
-        message=_STATE_MESSAGES[state],
+        message=STATES[state][1],
         received=statistics.received,
         published=statistics.published,
         clock_jumps=statistics.clock_jumps,
@@ -241,7 +232,7 @@ class Diagnostics:
         now = (status.received, faults(status))
         found = findings(status, self._before, now, settings)
         self._before = now
-        sentence = _STATE_MESSAGES[status.state]
+        _, sentence = STATES[status.state]
         level, message = found[0] if found else (OK, sentence)
         status.message = sentence if message == sentence else f'{sentence}; {message}'
         return DiagnosticStatus(
@@ -256,7 +247,7 @@ class Diagnostics:
 
 
 def _key_values(status: Any) -> list[tuple[str, str]]:
-    pairs = [('state', STATE_NAMES[status.state])]
+    pairs = [('state', STATES[status.state][0])]
     names = ('model', 'weights', 'weights_warning', 'device', 'precision', 'head')
     pairs += [(name, getattr(status, name)) for name in names]
     pairs.append(('network size [px]', f'{status.network_width} x {status.network_height}'))
