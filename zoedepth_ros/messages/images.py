@@ -1,4 +1,4 @@
-"""From Image and CompressedImage messages to RGB images and depth; knows no node.
+"""From Image and CompressedImage messages to RGB images; knows no node.
 
 cv_bridge does the colours where it is installed and works, OpenCV directly otherwise: the wheels
 of cv_bridge's compiled half and numpy 2 do not go together (ros-perception/vision_opencv#535).
@@ -18,7 +18,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.geometry.millimetres import from_millimetres
 from zoedepth_ros.media.brightness import SignificantBits, to_8_bits
 from zoedepth_ros.media.doubts import doubts_by_name, doubts_by_values, names_depth
 from zoedepth_ros.media.files import DepthFileError, ImageFileError, decode_image
@@ -30,7 +29,6 @@ ColorConverter = Callable[[NDArray[Any], str], Rgb]
 DEPTH_ENCODINGS = ('16UC1', '16SC1', '32FC1', '64FC1')
 """What depth comes in (REP 118), and no camera's image."""
 
-_DEPTH_TYPES = {'32FC1': np.float32, '16UC1': np.uint16}
 _LOWER_DEPTH = tuple(name.lower() for name in DEPTH_ENCODINGS)
 
 _OTHER_STARTS = {
@@ -349,19 +347,6 @@ def image_rows(msg: Any, rows: int, row_bytes: int) -> NDArray[np.uint8]:
         )
         raise ConversionError('wrong data length', message)
     return np.frombuffer(msg.data, np.uint8).reshape(rows, msg.step)[:, :row_bytes]
-
-
-def depth_from_image(msg: Any) -> NDArray[np.float32]:
-    """Return the depth (H, W) [m] of a 32FC1 or 16UC1 image; NaN where it is unknown.
-
-    Raises ValueError for another encoding and for data that do not fit the size.
-    """
-    if msg.encoding not in _DEPTH_TYPES:
-        raise ValueError(f'depth must be 32FC1 or 16UC1, got {msg.encoding!r}')
-    kind = np.dtype(_DEPTH_TYPES[msg.encoding]).newbyteorder('>' if msg.is_bigendian else '<')
-    rows = image_rows(msg, msg.height, msg.width * kind.itemsize)
-    values = np.ascontiguousarray(rows).view(kind)
-    return from_millimetres(values) if msg.encoding == '16UC1' else values.astype(np.float32)
 
 
 def convert_with_opencv(pixels: NDArray[Any], name: str) -> NDArray[Any]:

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,7 @@ from zoedepth_ros.messages.camera import (
 from zoedepth_ros.messages.compressed import DEPTH_TOPIC
 from zoedepth_ros.messages.images import ConversionError, ImageReader
 from zoedepth_ros.pipeline import outputs
-from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline, Compare
-from zoedepth_ros.pipeline.motion_depth import Poses
+from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline
 from zoedepth_ros.pipeline.request import OutputsDue, Request
 from zoedepth_ros.ros.health.statistics import Statistics
 from zoedepth_ros.ros.parameters.node_settings import NodeSettings
@@ -293,12 +293,17 @@ class ImageProcessor:
         image, due, topics = prepared.image, prepared.request.due, prepared.topics
         streams = ['router'] if result.router_probabilities else []
         header, settings = image.msg.header, prepared.settings
+        references, transforms = self._references, self._transforms
+        odometry = settings.scale_odometry_frame
+        fixed = odometry if settings.scale_shape == 'curve' else ''
         found = self.pipeline.process(
             prepared.request,
             result,
             up=self._up(header, settings),
-            compare=self._compare(header, settings),
-            poses=self._poses(header, settings),
+            compare=None if references is None else partial(references.pairs, header, fixed=fixed),
+            poses=None
+            if transforms is None
+            else partial(transforms.pose, odometry, header.frame_id, header.stamp),
         )
         made_s = sent_s = 0.0
         age_s: float | None = None  # when the first message, the depth image, is out
@@ -318,7 +323,10 @@ class ImageProcessor:
             elif topic == depth_topic:
                 streams.append('depth')
         if due.depth or due.clouds:
-            self._note_ground()
+            ground, before = self.pipeline.ground_notice, self._ground_notice
+            if ground and not before:
+                self._warn(ground)
+            self._ground_notice = ground
             self.statistics.note_stages(postprocess=made_s, publish=sent_s)
         self.statistics.note_outputs(age_s, streams)
 
@@ -330,21 +338,6 @@ class ImageProcessor:
         up = self._transforms.up(at.camera_base_frame, header.frame_id, header.stamp)
         self._lacks_up = up is None
         return up
-
-    def _poses(self, header: Any, at: NodeSettings) -> Poses | None:
-        """Return what looks up the pose of the camera at this image's time."""
-        transforms = self._transforms
-        if at.scale_source != 'motion' or transforms is None:
-            return None
-        return lambda: transforms.pose(at.scale_odometry_frame, header.frame_id, header.stamp)
-
-    def _compare(self, header: object, at: NodeSettings) -> Compare | None:
-        """Return what compares depth with the reference sensor; None without one."""
-        references = self._references
-        if references is None:
-            return None
-        fixed = at.scale_odometry_frame if at.scale_shape == 'curve' else ''
-        return lambda depth_m, camera: references.pairs(header, depth_m, camera, fixed=fixed)
 
     def _camera(
         self, due: OutputsDue, rgb: NDArray[np.uint8], header: Any, settings: NodeSettings
@@ -397,13 +390,6 @@ class ImageProcessor:
         for text in set(texts) - set(self._logged):
             self._inform(text)
         self._logged = texts
-
-    def _note_ground(self) -> None:
-        """Keep how images contradict the expected ground plane; log it when it begins."""
-        before = self._ground_notice
-        self._ground_notice = self.pipeline.ground_notice
-        if self._ground_notice and not before:
-            self._warn(self._ground_notice)
 
     def _note_camera(self, known: CalibratedCamera | None, notices: tuple[str, ...]) -> None:
         """Keep how camera_info is read and what is doubtful about it; log new doubts."""
