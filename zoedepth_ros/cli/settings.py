@@ -14,7 +14,7 @@ from zoedepth_ros.cli.arguments import SHORT, likely_radians
 from zoedepth_ros.cli.camera_options import field_of_view_deg
 from zoedepth_ros.pipeline.parameter import Parameter, field_names, table_of
 from zoedepth_ros.pipeline.parameter_file import settings_from_file
-from zoedepth_ros.pipeline.settings import PipelineSettings, option_specs, settings_from
+from zoedepth_ros.pipeline.settings import PipelineSettings, settings_from
 
 NODE_ONLY = frozenset({'camera.base_frame'})
 """Parameters that need other nodes: commands have no option for them."""
@@ -45,7 +45,7 @@ def add_settings(
     )
     left_out, names = {*NODE_ONLY, *besides}, field_names(PipelineSettings)
     base = PipelineSettings() if base is None else base
-    for spec in option_specs():
+    for spec in table_of(PipelineSettings).values():
         if not {spec.name, spec.name.partition('.')[0]} & left_out:
             _add(group, replace(spec, default=getattr(base, names[spec.name])))
 
@@ -81,7 +81,7 @@ def settings_of(
                 file=sys.stderr,
             )
             base = replace(base, scale_source='off', scale_shape='factor')
-    names = {spec.name for spec in option_specs()}
+    names = set(table_of(PipelineSettings))
     given = {
         name: value for name, value in vars(args).items() if name in names and value is not None
     }

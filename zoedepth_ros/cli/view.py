@@ -25,7 +25,8 @@ from zoedepth_ros.cli.settings import add_settings, check_scale_file, settings_o
 from zoedepth_ros.errors import printable
 from zoedepth_ros.files import IMAGE_SUFFIXES, check_writable
 from zoedepth_ros.geometry.field_of_view import ASSUMED_DEG
-from zoedepth_ros.pipeline.settings import PipelineSettings, option_specs
+from zoedepth_ros.pipeline.parameter import table_of
+from zoedepth_ros.pipeline.settings import PipelineSettings
 from zoedepth_ros.weights.known_weights import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -186,7 +187,7 @@ def _check_recorded(args: argparse.Namespace, topic: str) -> None:
     if not topic:
         refuse_idle(args, ['depth_topic'], 'names a topic without messages')
         return
-    names = {spec.name for spec in option_specs()} - OF_RECORDED_DEPTH
+    names = set(table_of(PipelineSettings)) - OF_RECORDED_DEPTH
     given = [name for name in sorted(names) if hasattr(args, name)]
     refuse_idle(
         args,

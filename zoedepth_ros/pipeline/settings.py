@@ -17,10 +17,8 @@ from zoedepth_ros.pipeline.parameter import (
     MAX_RANGE_M,
     MAX_RATE_HZ,
     MAX_SIDE_PX,
-    Parameter,
     Value,
     parameter,
-    table_of,
     with_values,
 )
 
@@ -404,16 +402,3 @@ def settings_from(
     Raises ValueError naming the parameter, what was expected and what came.
     """
     return with_values(PipelineSettings() if base is None else base, values)
-
-
-def option_specs(*names: str) -> list[Parameter]:
-    """Return the parameters of these names, or all: from them commands make their options.
-
-    `Parameter` has the option's name, the type, the choices, the help text and `parse`.  Raises
-    ValueError for an unknown name.
-    """
-    table = table_of(PipelineSettings)
-    unknown = sorted(set(names) - set(table))
-    if unknown:
-        raise ValueError(f'there is no parameter {unknown[0]}')
-    return [table[name] for name in names or table]
