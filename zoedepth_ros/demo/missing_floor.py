@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import cv2
 import numpy as np
 
@@ -15,7 +18,7 @@ from zoedepth_ros.media.ground_truth_panel import heading
 from zoedepth_ros.media.panel import SIDE_TITLE, draw_panel
 from zoedepth_ros.pipeline import outputs
 from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline
-from zoedepth_ros.pipeline.outputs import Segment
+from zoedepth_ros.pipeline.outputs import Cloud
 from zoedepth_ros.pipeline.request import all_due
 from zoedepth_ros.pipeline.settings import settings_from
 from zoedepth_ros.synthetic.trajectory import CameraTrajectory
@@ -23,12 +26,21 @@ from zoedepth_ros.synthetic.trajectory import CameraTrajectory
 SEED, IMAGES = 7, (8, 9)  # two, because one does not confirm an edge
 HEIGHT_PX, WIDTH_PX = 480, 640
 
+_EXACT: Any = SimpleNamespace(
+    heads=('indoor',),
+    network_size=lambda height, width: (height, width),
+    training_hfov_rad=0.0,
+    focal_exponent=1.0,
+    uncertainty_maps={},
+)
+"""Metadata of a predictor of exact depth."""
+
 
 def draw_missing_floor(note: str) -> list[BgrImage]:
     """Draw a heading with a note, and a platform with exact depth, points and edges."""
     trajectory = CameraTrajectory('step', SEED, height=HEIGHT_PX, width=WIDTH_PX)
     settings = settings_from({'cloud.rate': 0.0, 'filter.sky': False})
-    pipeline = CameraPipeline(settings, heads=('indoor',), network_size=lambda h, w: (h, w))
+    pipeline = CameraPipeline(_EXACT, settings)
     edges_m = np.empty((0, 3), np.float32)
     for number, index in enumerate(IMAGES):
         sample = trajectory[index].sample
@@ -39,8 +51,8 @@ def draw_missing_floor(note: str) -> list[BgrImage]:
         assert request is not None
         result = DepthResult(depth_m, np.zeros_like(depth_m), 1.0 / depth_m, 'indoor', {})
         for output in pipeline.process(request, result):
-            if isinstance(output, Segment) and output.name == outputs.CLIFFS:
-                edges_m = output.points_m.copy()
+            if isinstance(output, Cloud) and output.name == outputs.CLIFFS:
+                edges_m = output.points.copy()
     marked = sample.rgb.copy()
     for u, v in project(edges_m[:, :2] / edges_m[:, 2:], camera.model):
         cv2.circle(marked, (round(u), round(v)), 4, EDGE[::-1], -1, cv2.LINE_AA)
