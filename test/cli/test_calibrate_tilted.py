@@ -25,17 +25,18 @@ def rays_of(cx_px, cy_px):
 def calibrate(tmp_path, use, capsys):
     """Run the command on an image of the room; gives exit code, scale or None, and the output."""
 
-    def run(pitch_deg, roll_deg, *arguments, noise=0.02, axis=None):
+    def run(pitch_deg, roll_deg, *arguments, noise=0.02, axis=None, count=1):
         axis = ((WIDTH - 1) / 2, (HEIGHT - 1) / 2) if axis is None else axis
         room = tilted.ROOMS['room']
         depth_m, _ = tilted.look(room, rays_of(*axis), pitch_deg, roll_deg, 1.2)
         depth_m = depth_m * tilted.smooth_noise(depth_m.shape, noise, 1) / np.float32(TRUE)
         use(FakePredictor(depth_m, heads=('indoor',)))
-        image, out = tmp_path / 'a.png', tmp_path / 'scale.yaml'
-        cv2.imwrite(str(image), np.full((HEIGHT, WIDTH, 3), 90, np.uint8))
+        images, out = [str(tmp_path / f'{i}.png') for i in range(count)], tmp_path / 'scale.yaml'
+        for image in images:
+            cv2.imwrite(image, np.full((HEIGHT, WIDTH, 3), 90, np.uint8))
         known = ['--hfov', str(HFOV_DEG)] if '--calibration' not in arguments else []
         arguments = ['--camera-height', '1.2', *known, *arguments]
-        code = main(['calibrate', str(image), '--out', str(out), *arguments])
+        code = main(['calibrate', *images, '--out', str(out), *arguments])
         output = capsys.readouterr()
         scale = yaml.safe_load(out.read_text())['heads']['indoor']['scale'] if code == 0 else None
         return code, scale, output.out + output.err
@@ -64,6 +65,13 @@ def test_a_roll_is_an_option_and_is_noticed_where_it_is_missing(calibrate, roll_
     assert code == 0
     assert scale == pytest.approx(TRUE, rel=0.04)
     assert 'the floor is seen' not in output
+
+
+def test_a_small_roll_is_noticed_by_the_mean_of_five_images(calibrate):
+    for count in (4, 5):
+        code, _, output = calibrate(-15, 2, '--pitch', '-15', noise=0.005, count=count)
+        assert code == 0
+        assert output.count('a roll of 2.0 degrees, not') == (count == 5)
 
 
 def test_without_pitch_and_roll_both_are_found_within_20_degrees(calibrate):

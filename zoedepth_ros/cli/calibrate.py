@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from zoedepth_ros.geometry.intrinsics import CameraModel
     from zoedepth_ros.inference.result import DepthPredictor
+    from zoedepth_ros.pipeline.ground_segmentation import Contradiction
     from zoedepth_ros.pipeline.scale_file import ScaleState
     from zoedepth_ros.pipeline.sequence import ImageOutputs
     from zoedepth_ros.pipeline.settings import PipelineSettings
@@ -99,6 +100,7 @@ def run(args: argparse.Namespace) -> int:
     from zoedepth_ros.cli.image_paths import find_images, require_readable
     from zoedepth_ros.inference.result import check_head
     from zoedepth_ros.media.files import read_stored_image
+    from zoedepth_ros.pipeline.ground_segmentation import Contradiction
     from zoedepth_ros.pipeline.outputs import DEPTH
     from zoedepth_ros.pipeline.scale_file import load_scales, save_scales
     from zoedepth_ros.pipeline.sequence import SequencePredictor
@@ -124,13 +126,14 @@ def run(args: argparse.Namespace) -> int:
     check_head(settings.router_mode, predictor.heads)
     _check_camera(predictor, args, settings)
     ratios: dict[str, list[NDArray[np.float64]]] = {}
+    direction = Contradiction()
     for path in paths:
         stored = read_stored_image(path, settings.camera_bits)
         for text in stored.notes:
             print(f'{path}: {text}')
         camera, shape = cameras(stored.rgb.shape), stored.rgb.shape[:2]
         result = SequencePredictor(predictor, settings)(stored.rgb, camera, 0.0, [DEPTH])
-        found = _ratios(result, predictor.network_size(*shape)[1], args, camera)
+        found = _ratios(result, predictor.network_size(*shape)[1], args, camera, direction)
         ratios.setdefault(result.head, []).append(found)
         range_text = f'nearer than {result.range_m:.3g} m, the range of this head'
         text = (
@@ -139,6 +142,8 @@ def run(args: argparse.Namespace) -> int:
             else f'nothing to compare with {range_text}'
         )
         print(f'{path}: {result.head}, {text}', flush=True)
+    if found_tilt := direction.finding(_expected_up(args)):
+        print(f'WARNING  {found_tilt}: check --pitch, --roll')
     # Another head's scale in an older file stays.
     save_scales(out, {**older, **_combined(ratios, args)}, camera=args.camera)
     print(f'-> {out}; for the node: scale.file:={out.resolve()}')
@@ -184,6 +189,7 @@ def _ratios(
     network_width: int,
     args: argparse.Namespace,
     camera: CameraModel | None,
+    direction: Contradiction,
 ) -> NDArray[np.float64]:
     """Return true over measured, (n,): pixels of the target, or one per image for the floor."""
     import numpy as np
@@ -201,31 +207,35 @@ def _ratios(
     depth_m = np.where(
         flying_pixels(depth_m, network_width=network_width), np.float32(np.nan), depth_m
     )
-    return _floor_ratio(depth_m, camera, args)
+    return _floor_ratio(depth_m, camera, args, direction)
+
+
+def _expected_up(args: argparse.Namespace) -> tuple[float, float, float]:
+    from zoedepth_ros.geometry.ground import up_from_angles
+
+    return up_from_angles(math.radians(args.pitch or 0.0), math.radians(args.roll or 0.0))
 
 
 def _floor_ratio(
-    depth_m: NDArray[np.float32], camera: CameraModel, args: argparse.Namespace
+    depth_m: NDArray[np.float32],
+    camera: CameraModel,
+    args: argparse.Namespace,
+    direction: Contradiction,
 ) -> NDArray[np.float64]:
     import numpy as np
 
-    from zoedepth_ros.geometry.ground import fit_ground, up_from_angles
+    from zoedepth_ros.geometry.ground import fit_ground
     from zoedepth_ros.geometry.points import depth_to_points
     from zoedepth_ros.geometry.rays import rays
     from zoedepth_ros.geometry.scale import scale_from_height
 
     points_m = depth_to_points(depth_m, rays(camera))
-    up = up_from_angles(math.radians(args.pitch or 0.0), math.radians(args.roll or 0.0))
+    up = _expected_up(args)
     if args.pitch is None:
         fit = fit_ground(points_m, up=up)
     else:
         fit = fit_ground(points_m, up=up, tolerance_rad=0.0)
-    if fit.other is not None:
-        pitch, roll = math.degrees(fit.other.pitch_rad), math.degrees(fit.other.roll_rad)
-        print(
-            f'WARNING  the floor is seen at a pitch of {pitch:.0f} and a roll of {roll:.0f} '
-            f'degrees, not {args.pitch or 0.0:g} and {args.roll or 0.0:g}: check --pitch, --roll'
-        )
+    direction.take(fit, up)
     found = scale_from_height(fit.trusted, args.camera_height)
     if found is None or found.confidence < LEAST_CONFIDENCE:
         return np.empty(0)

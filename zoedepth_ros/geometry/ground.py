@@ -36,6 +36,10 @@ MOST_OF_A_STRIP, LEAST_SHARP_OF_A_STRIP = 0.7, 0.7
 cut through a strip of floor and a wall: it needs this score per share."""
 DIFFERENT_RAD = math.radians(2.5)
 """Smallest tilt from a trusted direction that contradicts it, where it also fits worse."""
+PARTS = 12
+"""Parts of the points with independent errors: those of a network change slowly over an image."""
+LARGEST_ERROR_RAD = math.radians(3.0)
+"""Largest standard error of the direction of a plane that is compared with a trusted one."""
 STEEPEST_RAD = math.radians(67.0)  # a steeper plane, against the expected up, is a wall
 FREE_RAD = math.radians(25.0)  # search range for an unconstrained plane when up is trusted
 TRUSTED_CONFIDENCE = 0.3
@@ -121,6 +125,13 @@ class GroundFit(NamedTuple):
     agreement: float = 1.0
     """Score of the ground relative to the other plane, 0 to 1."""
 
+    free: Ground | None = None
+    """With a trusted `up`: the plane that fits best in any direction near it; None if that is
+    uncertain."""
+
+    free_error_rad: float = 0.0
+    """Standard error of the direction of `free` [rad]."""
+
     @property
     def trusted(self) -> Ground | None:
         """The ground, with its confidence reduced by the agreement; None if that is too low."""
@@ -166,7 +177,14 @@ def fit_ground(
         other = _elsewhere(points, free, expected, least_rad)
     if known is None or (agreement < 1.0 and tolerance_rad > 0.0):
         return GroundFit(None, other or _other(points, expected, tolerance_rad, seed))
-    return GroundFit(_ground(points, known), other, agreement)
+    fit = GroundFit(_ground(points, known), other, agreement)
+    seen = None if free is None or tolerance_rad > 0.0 else _trusted(_ground(points, free))
+    if free is None or seen is None:
+        return fit
+    error_rad = _direction_error_rad(points, free)
+    return (
+        fit._replace(free=seen, free_error_rad=error_rad) if error_rad < LARGEST_ERROR_RAD else fit
+    )
 
 
 def near_ground(
@@ -336,6 +354,18 @@ def _refined(points: NDArray[np.float64], plane: NDArray[np.float64]) -> NDArray
             break
         plane = np.linalg.solve(system, weighted.sum(axis=0))
     return plane
+
+
+def _direction_error_rad(points: NDArray[np.float64], plane: NDArray[np.float64]) -> float:
+    """Return the standard error of the direction of a plane, as of least squares."""
+    residual = 1.0 - points @ plane
+    on = np.abs(residual) < INLIER_ERROR
+    spread = 1.4826 * float(np.median(np.abs(residual[on])))  # few points are of walls
+    covariance = (
+        spread**2 * len(points) / PARTS * np.linalg.pinv(points[on].T @ points[on], hermitian=True)
+    )
+    along = plane @ covariance @ plane / (plane @ plane)
+    return math.sqrt(max(0.0, float((np.trace(covariance) - along) / (plane @ plane))))
 
 
 def _is_cut(points: NDArray[np.float64], plane: NDArray[np.float64], found: Ground) -> bool:

@@ -39,6 +39,11 @@ OTHER_HEIGHT = 1.6
 """Ratio of the height of the camera above a plane to the known one, or its inverse, from which the
 plane is another surface, such as a table, or the scale of depth is wrong."""
 
+LEAST_TILT_RAD = math.radians(1.0)
+"""Largest mean tilt of the floor from a trusted direction that is not reported."""
+LEAST_IMAGES, TILT_IMAGES = 5, 40
+"""Images from which the mean tilt counts, and that it remembers."""
+
 Map = NDArray[np.float32]
 Up = tuple[float, float, float]
 
@@ -61,46 +66,90 @@ class Segments(NamedTuple):
 
 
 class Contradiction(Resumable):
-    """Track whether most recent images show the ground in another direction than expected."""
+    """Track whether images show the ground in another direction than expected.
 
-    KEPT = ('holds', '_share', '_angles_rad')
+    Either most recent images contradict, or, with a trusted direction, the mean tilt of the planes
+    that fit best is more than LEAST_TILT_RAD by three standard errors.
+    """
+
+    KEPT = (
+        *('_most', '_tilted', '_share', '_angles_deg'),
+        *('_images', '_tilt', '_variance', '_error_rad2'),
+    )
 
     MEMORY = 0.8  # weight of the past, per image
 
     def __init__(self) -> None:
-        self.holds = False
-        """Whether most recent images contradict."""
+        self._most, self._tilted = False, False
         self._share: float | None = None
-        self._angles_rad = np.zeros(2)
+        self._angles_deg = np.zeros(2)
+        self._images, self._tilt = 0, np.zeros(3)
+        self._variance, self._error_rad2 = 0.0, 0.0
 
-    def take(self, other: Ground | None) -> None:
-        """Add an image: the plane that contradicts the expected direction, if any."""
-        now = float(other is not None)
+    @property
+    def holds(self) -> bool:
+        """Whether images contradict."""
+        return self._most or self._tilted
+
+    def take(self, fit: GroundFit, up: Up) -> None:
+        """Add an image; up: the expected direction."""
+        other = fit.other
         past = 0.0 if self._share is None else self.MEMORY
-        self._share = past * (self._share or 0.0) + (1.0 - past) * now
-        self.holds = self._share > (0.2 if self.holds else 0.5)
-        if other is not None:
-            past = self.MEMORY if self._angles_rad.any() else 0.0
-            seen = np.array((other.pitch_rad, other.roll_rad))
-            self._angles_rad = past * self._angles_rad + (1.0 - past) * seen
+        self._share = past * (self._share or 0.0) + (1.0 - past) * (other is not None)
+        self._most = self._share > (0.2 if self._most else 0.5)
+        if other is not None and (self._most or not self._tilted):
+            past = self.MEMORY if self._angles_deg.any() else 0.0
+            self._angles_deg = past * self._angles_deg + (1.0 - past) * _angles_deg(other)
+        if fit.free is not None:
+            self._add_tilt(np.subtract(fit.free.up, up), fit.free_error_rad)
+            is_new = not self._tilted
+            self._tilted = self._images >= LEAST_IMAGES and self._least_tilt_rad() > (
+                LEAST_TILT_RAD if is_new else 0.5 * LEAST_TILT_RAD
+            )
+            if self._tilted and is_new and not self._most:
+                x, y, z = np.add(up, self._tilt)
+                self._angles_deg = _angles_deg(Ground((float(x), float(y), float(z)), 0.0, 0.0))
+
+    def _add_tilt(self, tilt: NDArray[np.float64], error_rad: float) -> None:
+        """Add a tilt to the running mean, variance and suggested error."""
+        self._images = min(self._images + 1, TILT_IMAGES)
+        share, off = 1.0 / self._images, tilt - self._tilt
+        self._tilt = self._tilt + share * off
+        self._variance = (1.0 - share) * (self._variance + share * float(off @ off))
+        self._error_rad2 += share * (error_rad**2 - self._error_rad2)
+
+    def _least_tilt_rad(self) -> float:
+        """Return the mean tilt less three standard errors [rad].
+
+        Errors that do not scatter, as of a camera that stands still, are not averaged out.
+        """
+        constant = max(0.0, self._error_rad2 - self._variance)
+        error_rad = math.sqrt(self._variance / self._images + constant)
+        return float(np.linalg.norm(self._tilt)) - 3.0 * error_rad
+
+    def finding(self, up: Up) -> str:
+        """Describe the contradiction; '' without one."""
+        if not self.holds:
+            return ''
+        decimals = 0 if self._most else 1
+        seen, known = (
+            f'a pitch of {pitch_deg:.{decimals}f} and a roll of {roll_deg:.{decimals}f} degrees'
+            for pitch_deg, roll_deg in (self._angles_deg, _angles_deg(Ground(up, 0.0, 0.0)))
+        )
+        return f'the floor is seen at {seen}, not {known} as expected'
 
     def text(self, up: Up, settings: PipelineSettings) -> str:
         """Describe the contradiction and name the parameters to check; '' without one."""
-        if not self.holds:
+        found = self.finding(up)
+        if not found:
             return ''
-        pitch_deg, roll_deg = np.degrees(self._angles_rad)
-        expected = Ground(up, 0.0, 0.0)
+        pitch_rad, roll_rad = np.radians(self._angles_deg)
         tolerance_rad = settings.camera_pitch_tolerance_rad
-        found = (
-            f'the floor is seen at a pitch of {pitch_deg:.0f} and a roll of {roll_deg:.0f} '
-            f'degrees, not {math.degrees(expected.pitch_rad):.0f} and '
-            f'{math.degrees(expected.roll_rad):.0f} as expected'
-        )
         remedy = (
             f'TF to {settings.camera_base_frame}'
             if settings.camera_base_frame
-            else f'camera.pitch ({math.radians(pitch_deg):.2f} rad) and camera.roll '
-            f'({math.radians(roll_deg):.2f} rad) or camera.base_frame'
+            else f'camera.pitch ({pitch_rad:.3f} rad) and camera.roll ({roll_rad:.3f} rad) or '
+            'camera.base_frame'
         )
         if tolerance_rad > 0.0:
             return (
@@ -108,6 +157,11 @@ class Contradiction(Resumable):
                 f'({math.degrees(tolerance_rad):.0f} degrees): no ground is taken; check {remedy}'
             )
         return f'{found}: the scale and the heights may be wrong; check {remedy}'
+
+
+def _angles_deg(ground: Ground) -> NDArray[np.float64]:
+    """Return pitch and roll [degrees]."""
+    return np.degrees((ground.pitch_rad, ground.roll_rad))
 
 
 @dataclass(slots=True)
@@ -159,7 +213,9 @@ class GroundSegmentation(Resumable, holds=(Ground, _Kept)):
         """
         expected = self.expected_up(settings)
         kept, found = self._kept.setdefault(use, _Kept()), fit.trusted
-        kept.contradiction.take(fit.other)
+        if self.measured_up is None and kept.expected_up != expected:
+            kept.contradiction = Contradiction()  # another parameter
+        kept.contradiction.take(fit, expected)
         if not 0.0 <= now_s - kept.found_s <= KEPT_S:
             kept.ground = None
         if kept.ground is not None:
