@@ -376,7 +376,10 @@ WRONG = {
     'channels': ({'input__mean': [0.5]}, 'input.mean must be 3 numbers'),
     'std': ({'input__std': [0, 1, 1]}, 'input.std must be 3 numbers from 1e-06'),
     'size': ({'input__width': None}, 'both height and width, or neither'),
-    'no size': ({'input__width': None, 'input__height': None}, 'height and width, or multiple'),
+    'no size': (
+        {'input__width': None, 'input__height': None},
+        'input has no size: expected height',
+    ),
     'multiple': ({'input__multiple': 14}, 'input.height must be a multiple of 14, got 24'),
     'range': ({'head__range': [5, 5]}, r'head.range must be \[near, far\]'),
     'domain': ({'head__domain': 'Any place'}, 'head.domain must be a name'),

@@ -63,7 +63,7 @@ BACKBONE = {'embed_dim': 32, 'depth': 4, 'num_heads': 4, 'channels': (8, 8, 8, 8
 @pytest.mark.parametrize(
     ('wrong', 'message'),
     [
-        (lambda: BeitConfig(**BACKBONE, taps=(0, 1, 2, 4)), 'tap 4 is not among 4 blocks'),
+        (lambda: BeitConfig(**BACKBONE, taps=(0, 1, 2, 4)), 'taps: expected blocks 0 to 3, got 4'),
         (lambda: BeitConfig(**BACKBONE, taps=(0, 2, 1, 3)), 'taps must increase'),
         (
             lambda: BeitConfig(**BACKBONE | {'num_heads': 5}, taps=(0, 1, 2, 3)),

@@ -279,7 +279,9 @@ def _input(section: _Section) -> InputContract:
     if bool(found.height) != bool(found.width):
         raise ContractError('input needs both height and width, or neither')
     if not found.height and not has_multiple:
-        raise ContractError('input needs height and width, or multiple')
+        raise ContractError(
+            'input has no size: expected height and width [px], or the multiple of both sides'
+        )
     for side in ('height', 'width'):
         if getattr(found, side) % found.multiple:
             raise ContractError(

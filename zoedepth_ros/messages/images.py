@@ -40,8 +40,8 @@ _OTHER_STARTS = {
     'H.264, H.265 or MPEG': (0, b'\0\0\x01'),
 }
 """Format that not every OpenCV reads -> where its files have which bytes."""
-FORMATS = frozenset({'jpeg', 'jpg', 'png', 'webp', 'tiff', 'tif', 'bmp'})
-"""Words for the formats that every supported OpenCV reads."""
+_KNOWN = frozenset({'jpeg', 'jpg', 'png', 'webp', 'tiff', 'tif', 'bmp'})
+"""Words for formats that every OpenCV reads: data called so that cannot be read are damaged."""
 _COLORS = ('rgb', 'bgr')
 MAX_PIXELS = 64 * 10**6
 """Larger images are refused unseen: a few bytes of PNG can ask for gigabytes."""
@@ -278,7 +278,7 @@ def _other_format(data: bytes, name: str) -> str:
         if data.startswith(start, at):
             return other
     words = re.findall(r'[a-z0-9.]+', name.lower())
-    return '' if not words or not FORMATS.isdisjoint(words) else repr(name)
+    return '' if not words or not _KNOWN.isdisjoint(words) else repr(name)
 
 
 def _decoded_encoding(pixels: NDArray[Any], form: str) -> str:

@@ -73,7 +73,7 @@ class PipelineSettings:
     depth_scale: float = parameter(
         'depth.scale',
         1.0,
-        'Factor on all depth, for example from a calibration.',
+        'Factor on all depth, for example from `zoedepth calibrate`; besides `scale.source`.',
         limits=(0.01, 100.0),
     )
     # ---- scale -----------------------------------------------------------------------------
@@ -114,7 +114,7 @@ class PipelineSettings:
         "What the reference corrects: 'factor' is one factor on all depth, which follows slowly; "
         "'curve' is fitted to the points of each image, a smooth field over image and depth in "
         'which depth grows with predicted depth, where there are at least 30 points that are '
-        'spread over the image and over depth. For scale.source scan, points and motion.',
+        "spread over the image and over depth. 'curve' needs scale.source scan, points or motion.",
         choices=('factor', 'curve'),
     )
     focal_correction: str = parameter(
@@ -167,7 +167,9 @@ class PipelineSettings:
         'Stride of the pixels, in rows and columns, that become points of clouds.',
         limits=(1, 64),
     )
-    cloud_color: bool = parameter('cloud.color', True, 'Add the colour of each point.')
+    cloud_color: bool = parameter(
+        'cloud.color', True, 'Add the field rgb, the colour of the pixel, to `depth/points`.'
+    )
     cloud_organized: bool = parameter(
         'cloud.organized',
         True,
@@ -196,8 +198,8 @@ class PipelineSettings:
     obstacles_ground_slope: float = parameter(
         'obstacles.ground_slope',
         0.03,
-        'Additional height per distance that still counts as ground, for slopes and measurement '
-        'errors [m/m].',
+        'Points up to obstacles.min_height plus this times their distance are ground, for slopes '
+        'and measurement errors [m/m].',
         limits=(0.0, 1.0),
     )
     obstacles_max_height_m: float = parameter(
@@ -217,7 +219,8 @@ class PipelineSettings:
         0.15,
         'Rays of `depth/points/clearing` end where they come this near to an obstacle of the same '
         'image: the height of a voxel of the costmap [m]. The topic then has all rays, also those '
-        'to the ground and to obstacles. 0 gives the free rays alone, not shortened.',
+        'to the ground and to obstacles. With 0 it has only rays on which nothing was seen up '
+        'to obstacles.max_range, at full length.',
         limits=(0.0, 1.0),
     )
     # ---- cliffs ----------------------------------------------------------------------------
@@ -228,7 +231,10 @@ class PipelineSettings:
         limits=(0.01, 2.0),
     )
     cliffs_min_width_m: float = parameter(
-        'cliffs.min_width', 0.2, 'Smallest length of an edge [m].', limits=(0.0, 10.0)
+        'cliffs.min_width',
+        0.2,
+        'Edges that are shorter, measured along the edge, give no points [m].',
+        limits=(0.0, 10.0),
     )
     cliffs_max_range_m: float = parameter(
         'cliffs.max_range',
@@ -268,8 +274,8 @@ class PipelineSettings:
     scan_range_max_m: float = parameter(
         'scan.range_max',
         10.0,
-        'Range of the scan [m]: a beam is +Inf if nothing is within it, and NaN if the beam is '
-        'not measured that far.',
+        'Range of the scan [m]: a beam is +Inf if nothing is within it, and NaN if depth is not '
+        'known that far, because of the view, depth.max or the range of the head.',
         limits=(0.1, MAX_RANGE_M),
     )
     # ---- router ----------------------------------------------------------------------------

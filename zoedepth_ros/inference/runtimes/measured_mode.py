@@ -117,8 +117,8 @@ def fastest(folder: Path, key: str, default: str, times_ms: dict[str, float], wh
     path = folder / FILE
     if not times_ms:
         _logger.info(
-            f'execution mode {default!r}: other programs left too little time to measure, '
-            'so the next start tries again'
+            f'execution mode {default!r}, not measured, because other programs used the '
+            'processor: it is measured at the next start'
         )
         return default
     name = min(times_ms, key=lambda each: times_ms[each])

@@ -254,15 +254,15 @@ class NodeSettings(PipelineSettings):
     warn_drops: float = parameter(
         'diagnostics.warn_drops',
         0.0,
-        'Share of images dropped for a fault in the last second above which the level is WARN, 0 '
-        'to 1.',
+        'The level of /diagnostics is WARN if a larger share of the images of the last second '
+        'was dropped, without those that a newer image replaced, 0 to 1.',
         limits=(0.0, 1.0),
     )
     error_drops: float = parameter(
         'diagnostics.error_drops',
         0.9,
-        'Share of images dropped for a fault in the last second above which the level is ERROR, 0 '
-        'to 1.',
+        'The level of /diagnostics is ERROR if a larger share of the images of the last second '
+        'was dropped, without those that a newer image replaced, 0 to 1.',
         limits=(0.0, 1.0),
     )
     warn_memory_mb: float = parameter(
