@@ -62,14 +62,19 @@ def profile_environment(profile: str, environ: Mapping[str, str]) -> dict[str, s
     return dict.fromkeys(profile_variables(environ), profile)
 
 
+def share_folders(environ: Mapping[str, str]) -> list[Path]:
+    """Return the folders in which ROS packages of this environment keep what they share."""
+    prefixes = environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep)
+    return [Path(prefix, 'share') for prefix in (*filter(None, prefixes), sys.prefix)]
+
+
 def profile_variables(environ: Mapping[str, str]) -> tuple[str, ...]:
     """Name the variables from which the installed Fast DDS reads a profile.
 
     Version 3 (Kilted) renamed the variable and warns about the old name; version 2 (Humble, Jazzy)
     reads no other. The package was renamed too, from fastrtps to fastdds.
     """
-    prefixes = [*filter(None, environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep)), sys.prefix]
-    has_version_2 = any(Path(prefix, 'share', 'fastrtps').is_dir() for prefix in prefixes)
+    has_version_2 = any((share / 'fastrtps').is_dir() for share in share_folders(environ))
     return (PROFILE_VARIABLE, OLD_PROFILE_VARIABLE) if has_version_2 else (PROFILE_VARIABLE,)
 
 

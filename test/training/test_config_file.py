@@ -73,6 +73,13 @@ def test_a_stage_has_a_length_in_epochs_or_in_steps_but_not_both(tmp_path):
         settings(TrainingConfig, values, 'x.yaml')
 
 
+def test_textures_are_refused_where_nothing_would_show_them(tmp_path):
+    values = recipe(tmp_path)
+    values['domains'][0]['textures'] = 'photographs'
+    with pytest.raises(ValueError, match='textures are for synthetic scenes with varied_cameras'):
+        settings(TrainingConfig, values, 'x.yaml')
+
+
 @pytest.mark.parametrize(
     ('name', 'rate', 'divisors', 'sizes'),
     [
@@ -99,7 +106,7 @@ def test_the_recipe_of_the_embedded_network_trains_both_domains_through_cameras_
     config = read_config(RECIPES / 'train_embedded.yaml')
     assert config.model == 'ZoeD_S_NK'
     assert [d.domain for d in config.domains] == ['indoor', 'outdoor']
-    assert all(domain.varied_cameras for domain in config.domains)
+    assert all(domain.varied_cameras and domain.textures for domain in config.domains)
     assert config.backbone_weights == 'imagenet'
     assert preset(config.model).backbone.kind == 'lite'
     assert config.training_hfov_deg == 65.0

@@ -9,7 +9,7 @@ from zoedepth_ros.viewing import viewer
 
 @pytest.fixture
 def started(monkeypatch):
-    """Give the commands of viewers; one that is started listens as it is told."""
+    """Give the commands of viewers; a started one listens at its address and port."""
     with socket.socket() as other:
         other.bind(('127.0.0.1', 0))
         port = other.getsockname()[1]

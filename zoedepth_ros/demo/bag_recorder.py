@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from rclpy.node import Node
 
 from zoedepth_ros.bags.contents import ABOUT_DEPTH, ABOUT_FIELDS, Channel, Message, Metadata
 from zoedepth_ros.bags.errors import RecordingError, require_libraries
+from zoedepth_ros.environment import share_folders
 from zoedepth_ros.msg import Status
 
 if TYPE_CHECKING:
@@ -91,9 +91,8 @@ class BagRecorder:
             from zoedepth_ros.bags.cdr import register_messages
             from zoedepth_ros.bags.live import LiveRecording
 
-            prefixes = os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep)
-            for prefix in (*filter(None, prefixes), sys.prefix):
-                register_messages(Path(prefix) / 'share' / 'zoedepth_ros' / 'msg')
+            for share in share_folders(os.environ):
+                register_messages(share / 'zoedepth_ros' / 'msg')
             self._file = LiveRecording(path)
         except (RecordingError, OSError) as error:
             self.error = str(error)

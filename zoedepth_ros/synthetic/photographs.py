@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import zipfile
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -57,7 +57,7 @@ NO_TEXTURES: Textures = np.empty((0, TEXELS, 3), np.uint8)
 """For worlds without photographs."""
 
 
-@lru_cache(maxsize=1)
+@cache
 def textures_in(folder: Path) -> Textures:
     """Read the photographs of materials among the JPEG files of a folder and of its zip archives.
 

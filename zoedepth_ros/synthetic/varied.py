@@ -12,7 +12,7 @@ from zoedepth_ros.geometry.canonical import RANGE_M
 from zoedepth_ros.geometry.intrinsics import Intrinsics
 from zoedepth_ros.media.sample import Sample
 from zoedepth_ros.synthetic.dice import Dice, grey
-from zoedepth_ros.synthetic.photographs import NO_TEXTURES, Textures, with_photographs
+from zoedepth_ros.synthetic.photographs import Textures, with_photographs
 from zoedepth_ros.synthetic.primitives import (
     BOOKS,
     FABRIC,
@@ -47,7 +47,7 @@ DEFOCUS_PX = (1.0, 5.0)
 """Blur of what is infinitely far through such a lens [px]."""
 
 
-def varied_scene(domain: str, seed: int, pixels: int, textures: Textures = NO_TEXTURES) -> Sample:
+def varied_scene(domain: str, seed: int, pixels: int, textures: Textures | None = None) -> Sample:
     """Render a scene through a random camera with about `pixels` pixels.
 
     textures: photographs that some of its surfaces show.
@@ -71,7 +71,7 @@ def varied_scene(domain: str, seed: int, pixels: int, textures: Textures = NO_TE
         view = close_view(view, dice)
     elif kind != 'table':
         view = replace(view, pose=varied_pose(view, dice))
-    if len(textures):
+    if textures is not None:
         world = with_photographs(
             view.world, domain, Dice(f'photographs {domain} {seed}'), textures
         )

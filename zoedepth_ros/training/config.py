@@ -93,6 +93,11 @@ class DomainConfig:
             raise ValueError(
                 f'images, the number of synthetic scenes, must be 1 or more, got {self.images}'
             )
+        if self.textures and not (self.dataset == 'synthetic' and self.varied_cameras):
+            raise ValueError(
+                'textures are for synthetic scenes with varied_cameras, got dataset '
+                f'{self.dataset!r} and varied_cameras {self.varied_cameras}'
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from torch.utils.data import Subset
 
 from zoedepth_ros.datasets.registry import DatasetOptions, open_dataset
 from zoedepth_ros.media.sample import Sample
-from zoedepth_ros.synthetic.photographs import NO_TEXTURES, textures_in
+from zoedepth_ros.synthetic.photographs import textures_in
 from zoedepth_ros.synthetic.scene import render_scene
 from zoedepth_ros.synthetic.varied import varied_scene
 from zoedepth_ros.training.config import DomainConfig
@@ -44,7 +44,7 @@ class TrainingScenes:
             raise IndexError(index)
         seed = self.seed + index
         if self.varied_cameras:
-            textures = textures_in(Path(self.textures)) if self.textures else NO_TEXTURES
+            textures = textures_in(Path(self.textures)) if self.textures else None
             return varied_scene(self.domain, seed, self.height * self.width, textures)
         return render_scene(self.domain, seed, self.height, self.width)
 
