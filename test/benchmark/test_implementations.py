@@ -1,8 +1,11 @@
 """All implementations compute the same network and report what they are."""
 
+from importlib.resources import files
+
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load
 from tiny_models import random_image, tiny_config, transformers_twin
 
 from zoedepth_ros.benchmark.conditioned_weights import condition, write_weights
@@ -123,6 +126,15 @@ def test_conditioned_weights_have_a_clear_head_varied_depth_and_are_always_the_s
     assert found.depth_m.std() > 0.005 * found.depth_m.mean()
     assert found.router_logits is not None
     assert found.router_logits[0, 0] - found.router_logits[0, 1] > 2.0
+
+
+def test_weights_are_those_of_the_package_where_it_contains_the_network(tmp_path):
+    write_weights(preset('ZoeD_S_NK'), 'auto', tmp_path / 'known')
+    shipped = files('zoedepth_ros') / 'weights/embedded/ZoeD_S_NK.safetensors'
+    written, expected = read_checkpoint(tmp_path / 'known').state_dict, load(shipped.read_bytes())
+    assert written.keys() == expected.keys()
+    assert all(torch.equal(written[k], v.float()) for k, v in expected.items())
+    assert write_weights(preset('ZoeD_tiny_NK'), 'auto', tmp_path / 'unknown') == 'random'
 
 
 RELEASE_5 = (  # some of the names of transformers 5.24

@@ -124,6 +124,18 @@ def test_an_obstacle_on_the_floor_is_no_edge(tall_m):
     assert not any(len(points_m) for points_m in cliffs(place, [depth_m] * 3))
 
 
+@pytest.mark.parametrize('step', [1, 2, 4])
+@pytest.mark.parametrize('roll_rad', [-0.17, 0.09, 0.3])
+def test_the_sides_of_legs_and_crates_are_no_edge_for_a_rolled_camera(roll_rad, step):
+    random, decimated = np.random.default_rng(6), {'cloud.decimation': step}
+    for _ in range(25):
+        place = replace(EdgeScene.random(random), roll_rad=roll_rad, size=(240, 320))
+        at_m, middle_m = random.uniform(0.8, 2.5), random.uniform(-0.8, 0.8)
+        box = at_m, middle_m, random.uniform(0.05, 0.8), random.uniform(0.3, 1.0)
+        found = cliffs(place, [place.depth(box=box)] * 2, **decimated)
+        assert not any(len(points_m) for points_m in found), (place, box)
+
+
 def test_an_edge_beside_an_obstacle_is_found_and_behind_it_is_not():
     place = EdgeScene(0.6)
     (*_, points_m) = cliffs(place, [place.depth(0.1, box=(1.5, 0.0, 0.4, 0.4))] * 2)

@@ -7,9 +7,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from zoedepth_ros.benchmark.parts import AUTO
 from zoedepth_ros.build import RANDOM, RANDOM_WARNING, build_network
 from zoedepth_ros.model.config import ModelConfig
 from zoedepth_ros.model.zoedepth import create_model
+from zoedepth_ros.weights.known_weights import embedded_path
 from zoedepth_ros.weights.load import save_weights
 
 _SEED = 0
@@ -19,8 +21,11 @@ _ROUTER_MARGIN = 4.0
 def write_weights(config: ModelConfig, weights: str, path: Path) -> str:
     """Write the weights that all implementations load; returns their origin.
 
-    weights: as for build_network, but 'random' is well-conditioned.
+    weights: as for build_network, but 'random' is well-conditioned, and 'auto' takes those in this
+    package, or 'random' for a network that it does not contain.
     """
+    if weights == AUTO:
+        weights = '' if embedded_path(config.name) else RANDOM
     if weights == RANDOM:
         network, origin, weights_warning = create_model(config, seed=_SEED), RANDOM, RANDOM_WARNING
         condition(network)

@@ -21,8 +21,9 @@ class BenchmarkOptions:
 
     model: str = ''
     """A preset; '' for the default of the part."""
-    weights: str = 'random'
-    """'random' for well-conditioned random weights, '' for the released ones, or a path."""
+    weights: str = AUTO
+    """'auto' for those in this package, or 'random' without; 'random' for well-conditioned random
+    weights, '' for the released ones, or a path."""
     device: str = AUTO
     """'auto', 'cpu', 'cuda' or 'cuda:N'."""
     precision: str = AUTO

@@ -44,8 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add('--model', default='', help='a name of `zoedepth models` (default: ZoeD_M12_NK; size: '
         'ZoeD_S_NK)')  # fmt: skip
-    add('--weights', default='random', metavar='FILE', help="the model's weights, 'random' for "
-        "well-conditioned random ones, '' for the released ones (%(default)s)")  # fmt: skip
+    add('--weights', default=AUTO, metavar='FILE', help="the model's weights: a file, '' for the "
+        "released ones, 'random' for well-conditioned random ones, or 'auto' for those in this "
+        "package and random ones for a network that it lacks (%(default)s)")  # fmt: skip
     add('--device', default=AUTO, help='auto, cpu, cuda or cuda:N (%(default)s)')
     add('--precision', default=AUTO, choices=PRECISIONS, help='(auto)')
     add(

@@ -83,6 +83,7 @@ def cliff_edges(
         steepest_m = (descent - np.float32(limits.max_slope) * flat) * smooth_m
     tolerance_m = floor.min_height_m + floor.ground_slope * flat * smooth_m
     is_floor = (np.abs(height_m) <= tolerance_m) & (inverse > 0.0)  # false for NaN
+    is_floor &= ~_beside_obstacles(depth_m, descent, flat, ground, floor)
     is_floor &= descent > np.float32(GRAZING * limits.max_slope) * flat
     jumps = _jumps(height_m, steepest_m, is_floor, height_m > tolerance_m, limits, reach_px)
     lowest_m = _near_level(height_m, is_floor, 2 * reach_px) - np.float32(0.5 * limits.min_drop_m)
@@ -115,6 +116,16 @@ def _smooth_inverse(depth_m: Map, measured_to_m: float) -> Map:
         mean = cv2.blur(inverse, BLUR_PX, borderType=cv2.BORDER_CONSTANT) / share
     mean[~known] = np.nan
     return mean
+
+
+def _beside_obstacles(
+    depth_m: Map, descent: Map, flat: Map, ground: Ground, floor: ObstacleLimits
+) -> NDArray[np.bool_]:
+    """Mark pixels (H, W) whose mean includes an obstacle: it is higher than the floor there."""
+    limit_m = floor.min_height_m + floor.ground_slope * flat * depth_m
+    obstacle = np.float32(ground.height_m) - descent * depth_m > limit_m  # false for NaN
+    window = np.ones(BLUR_PX[::-1], np.uint8)
+    return cv2.dilate(obstacle.astype(np.uint8), window).astype(bool)
 
 
 def _near_level(height_m: Map, is_floor: NDArray[np.bool_], rows: int) -> Map:
