@@ -29,34 +29,38 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         'source',
         default_value='photographs',
-        description='Number of a webcam, a video, a folder, an image, photographs for those that '
-        'scikit-image and scikit-learn contain, or trajectory for a rendered camera trajectory '
-        'with ground_truth/depth.',
+        description='Source of the images: the number of a webcam, a video, a folder or an image. '
+        'photographs shows the photographs of scikit-image and scikit-learn; trajectory renders '
+        'a camera trajectory and publishes ground_truth/depth.',
     ),
-    DeclareLaunchArgument('rate', default_value='10.0', description='Images per second [Hz].'),
+    DeclareLaunchArgument('rate', default_value='10.0', description='Rate of the images [Hz].'),
     DeclareLaunchArgument(
         'hfov',
         default_value='1.0472',
-        description='Horizontal field of view of the images [rad] if camera_info_file is empty.',
+        description='Horizontal field of view of the images [rad], used if camera_info_file is '
+        'empty.',
     ),
     DeclareLaunchArgument(
         'camera_info_file',
         default_value='',
-        description='Calibration file of the camera_calibration package.',
+        description='Calibration file of the camera, for example from the package '
+        'camera_calibration. Empty uses hfov.',
     ),
     DeclareLaunchArgument(
         'model',
         default_value='ZoeD_S_NK' if EMBEDDED else 'ZoeD_M12_NK',
-        description='Name of the network; `zoedepth models` lists them.',
+        description='Name of the model, as listed by `zoedepth models`.',
     ),
     DeclareLaunchArgument(
         'weights',
         default_value='',
-        description="Weight file, or 'random' for tests without real depth; empty: the weights "
-        'in the package, or the released ones, downloaded once.',
+        description="Weights file, or 'random' for tests without real depth. Empty uses the "
+        'weights in this package, or downloads the released ones once.',
     ),
     DeclareLaunchArgument(
-        'device', default_value='', description='Device of the network: auto, cpu, cuda, cuda:N.'
+        'device',
+        default_value='',
+        description='Device that runs the network: auto, cpu, cuda or cuda:N. Empty is auto.',
     ),
     DeclareLaunchArgument(
         'rviz', default_value='true', choices=['true', 'false'], description='Start rviz2.'
@@ -76,8 +80,8 @@ def number(context: LaunchContext, name: str) -> float:
 def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """Start the node through its own launch file, then the source.
 
-    After an error, launch leaves a process running that it has just started. So the source is
-    last, and its numbers are converted before.
+    After an error, launch leaves the processes running that it has started. Therefore the source
+    is started last, and its numbers are converted before.
     """
     profile = profile_environment(str(SHARE / 'config' / 'fastdds.xml'), os.environ)
     source = Node(

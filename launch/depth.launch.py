@@ -36,17 +36,17 @@ NOT_GIVEN = ''
 CAMERA = '{camera}'
 SWITCH = ['true', 'false']
 SWITCH_OR_FILE = [NOT_GIVEN, *SWITCH]
-FROM_FILE = 'Empty: as in params_file.'
+FROM_FILE = 'Empty uses the value in params_file.'
 
 ARGUMENTS = [
     DeclareLaunchArgument(
-        'namespace', default_value='', description='Namespace of the node and all its topics.'
+        'namespace', default_value='', description='Namespace of the node and of all its topics.'
     ),
     DeclareLaunchArgument(
         'cameras',
         default_value=NOT_GIVEN,
-        description='Names of several cameras that share the network, such as front,left,right: '
-        f'the topics of each are below its name. {FROM_FILE}',
+        description='Names of cameras that share the network, such as front,left,right. The '
+        f'topics of a camera begin with its name. {FROM_FILE}',
     ),
     DeclareLaunchArgument(
         'params_file',
@@ -56,59 +56,62 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         'image',
         default_value='image',
-        description='Topic of the images; with image_transport:=compressed <image>/compressed. '
-        'For several cameras with {camera} for the name, such as /{camera}/image_raw.',
+        description='Topic of the camera images; image_transport:=compressed subscribes to '
+        '<image>/compressed. With several cameras the topic must contain {camera} in place of the '
+        'name, such as /{camera}/image_raw.',
     ),
     DeclareLaunchArgument(
         'camera_info',
         default_value='',
-        description="Topic of camera_info; empty: 'camera_info' beside the image topic.",
+        description='Topic of the calibration (sensor_msgs/CameraInfo). Empty uses camera_info in '
+        'the namespace of the image topic.',
     ),
     DeclareLaunchArgument(
         'image_transport',
         default_value=NOT_GIVEN,
         choices=[NOT_GIVEN, 'raw', 'compressed'],
-        description=f'Transport of the images. {FROM_FILE}',
+        description=f'Transport of the camera images. {FROM_FILE}',
     ),
     DeclareLaunchArgument(
         'model',
         default_value=NOT_GIVEN,
-        description=f'Name of the network; `zoedepth models` lists them. {FROM_FILE}',
+        description=f'Name of the model, as listed by `zoedepth models`. {FROM_FILE}',
     ),
     DeclareLaunchArgument(
         'weights',
         default_value=NOT_GIVEN,
-        description=f"Weight file, or 'random' for tests without real depth. {FROM_FILE}",
+        description=f"Weights file, or 'random' for tests without real depth. {FROM_FILE}",
     ),
     DeclareLaunchArgument(
         'device',
         default_value=NOT_GIVEN,
-        description=f'Device of the network: auto, cpu, cuda or cuda:N. {FROM_FILE}',
+        description=f'Device that runs the network: auto, cpu, cuda or cuda:N. {FROM_FILE}',
     ),
     DeclareLaunchArgument(
         'precision',
         default_value=NOT_GIVEN,
         choices=[NOT_GIVEN, 'auto', 'fp32', 'bf16', 'fp16'],
-        description=f'Numerical precision of the network. {FROM_FILE}',
+        description=f'Floating-point type of the network. {FROM_FILE}',
     ),
     DeclareLaunchArgument(
         'router_mode',
         default_value=NOT_GIVEN,
         choices=[NOT_GIVEN, 'auto', 'indoor', 'outdoor'],
-        description=f'Head selection: auto uses the router, a name forces that head. {FROM_FILE}',
+        description='Head that predicts depth. auto uses the head that the router selects; indoor '
+        f'and outdoor always use that head. {FROM_FILE}',
     ),
     DeclareLaunchArgument(
         'autostart',
         default_value=NOT_GIVEN,
         choices=SWITCH_OR_FILE,
-        description='Whether the node configures and activates itself; false is for a lifecycle '
-        f'manager. {FROM_FILE}',
+        description='Configure and activate the node at start. false leaves the transitions to a '
+        f'lifecycle manager. {FROM_FILE}',
     ),
     DeclareLaunchArgument(
         'use_sim_time',
         default_value=NOT_GIVEN,
         choices=SWITCH_OR_FILE,
-        description=f'Use the time of /clock (simulation, bag). {FROM_FILE}',
+        description=f'Use the time of /clock, for a simulation or a bag. {FROM_FILE}',
     ),
     DeclareLaunchArgument(
         'respawn',
@@ -120,7 +123,7 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         'respawn_delay',
         default_value='5.0',
-        description='Delay before a restart of the node [s].',
+        description='Delay before a restart of the node with respawn:=true [s].',
     ),
     DeclareLaunchArgument(
         'rviz', default_value='false', choices=SWITCH, description='Start rviz2.'
@@ -128,7 +131,8 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         'rviz_frame',
         default_value='camera_optical_frame',
-        description='Fixed frame of RViz: the frame_id of the images, or a frame connected by TF.',
+        description='Fixed frame of RViz: the frame_id of the images, or a frame that TF connects '
+        'with it.',
     ),
     DeclareLaunchArgument(
         'log_level',
@@ -189,7 +193,8 @@ def remappings(context: LaunchContext) -> list[tuple[str, str]]:
     for name, topic in given.items():
         if CAMERA not in topic:
             raise ValueError(
-                f'{name}: expected {CAMERA} in the topic of several cameras, got {topic}'
+                f'{name}: expected {CAMERA} in the topic because there are several cameras, '
+                f'got {topic}'
             )
     return [
         (f'{camera}/{name}', topic.replace(CAMERA, camera))
@@ -231,7 +236,7 @@ def respawn_delay_s(context: LaunchContext) -> float:
     except ValueError:
         delay_s = math.nan
     if not 0.1 <= delay_s <= 3600.0:  # also rejects NaN; 0 would restart in a tight loop
-        raise ValueError(f'respawn_delay: expected 0.1 to 3600 seconds, got {text}')
+        raise ValueError(f'respawn_delay: expected 0.1 to 3600 seconds, got {text!r}')
     return delay_s
 
 
@@ -239,7 +244,7 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """Return the actions for the given arguments."""
     params_file = LaunchConfiguration('params_file').perform(context)
     if not Path(params_file).is_file():  # launch_ros would only warn and use the defaults
-        raise FileNotFoundError(f'params_file: no such file: {params_file}')
+        raise FileNotFoundError(f'params_file: there is no file {params_file}')
     profile = profile_environment(str(SHARE / 'config' / 'fastdds.xml'), os.environ)
     node = Node(
         package='zoedepth_ros',

@@ -20,18 +20,20 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         'cameras',
         default_value='',
-        description='Names of the cameras, such as front,left,right. Empty: as in params_file.',
+        description='Names of the cameras, such as front,left,right. Empty uses the value in '
+        'params_file.',
     ),
     DeclareLaunchArgument(
         'params_file',
         default_value=str(SHARE / 'config' / 'multi_camera.yaml'),
-        description='YAML file with the parameters of the node; those of a single camera are '
-        'below its name.',
+        description='YAML file with the parameters of the node. Parameters of one camera are '
+        'below the name of the camera.',
     ),
     DeclareLaunchArgument(
         'image',
         default_value='{camera}/image',
-        description='Topic of the images with {camera} for the name, such as /{camera}/image_raw.',
+        description='Topic of the camera images with {camera} in place of the name, such as '
+        '/{camera}/image_raw.',
     ),
 ]
 

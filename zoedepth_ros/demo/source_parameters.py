@@ -39,39 +39,45 @@ def _parameter(
 PARAMETERS: dict[str, Parameter] = {
     'source': _parameter(
         PHOTOGRAPHS,
-        "Number of a webcam, a video, a folder, an image, a list of images, 'photographs' for "
-        "those that scikit-image and scikit-learn contain, 'trajectory' for a rendered camera "
-        "trajectory with ground_truth/depth and ground_truth/domain, or ['trajectory', "
-        "'photographs'].",
+        'Source of the images: the number of a webcam, a video, a folder, an image or a list of '
+        "images. 'photographs' shows the photographs of scikit-image and scikit-learn. "
+        "'trajectory' renders a camera trajectory and publishes ground_truth/depth and "
+        "ground_truth/domain. ['trajectory', 'photographs'] shows both.",
         dynamic_typing=True,
     ),
-    'rate': _parameter(10.0, 'Images per second [Hz].', 0.1, 200.0, read_only=False),
+    'rate': _parameter(10.0, 'Rate of the images [Hz].', 0.1, 200.0, read_only=False),
     'dwell': _parameter(
-        5.0, 'Time for each still image [s]; 0.0 publishes it once.', 0.0, _MAX_DURATION_S
+        5.0,
+        'Time for which each still image is repeated [s]. 0.0 publishes it once.',
+        0.0,
+        _MAX_DURATION_S,
     ),
-    'loop': _parameter(True, 'Start again at the end.'),
+    'loop': _parameter(True, 'Start the source again when it ends.'),
     'width': _parameter(
         0,
-        'Width of the published images [px]; 0 keeps the width of the source, or the aspect ratio '
-        'if the height is set. If both are set, the centre is cropped. A trajectory uses '
-        'trajectory.width instead.',
+        'Width of the published images [px]. 0 keeps the width of the source, or its aspect ratio '
+        'if height is set. If width and height are set, the image is cropped around its centre. '
+        'A trajectory uses trajectory.width instead.',
         0,
         _MAX_SIDE_PX,
     ),
     'height': _parameter(
         0,
-        'Height of the published images [px]; 0 keeps the height of the source, or the aspect '
-        'ratio if the width is set.',
+        'Height of the published images [px]. 0 keeps the height of the source, or its aspect '
+        'ratio if width is set.',
         0,
         _MAX_SIDE_PX,
     ),
     'wait_for_subscribers': _parameter(
-        0, 'Start when the image topics have this number of subscribers.', 0, 100
+        0,
+        'Number of subscribers of the image topics at which the source starts. 0 starts at once.',
+        0,
+        100,
     ),
     'trajectory.kind': _parameter(
         'door',
-        'Rendered trajectory: room circles in a room, street follows a street, door leaves a '
-        'house and comes back, step goes to the edge of a platform.',
+        "Rendered trajectory. 'room' circles in a room, 'street' follows a street, 'door' leaves "
+        "a house and comes back, 'step' goes to the edge of a platform.",
         choices=tuple(PLANS),
     ),
     'trajectory.seed': _parameter(
@@ -79,26 +85,26 @@ PARAMETERS: dict[str, Parameter] = {
     ),
     'trajectory.duration': _parameter(
         0.0,
-        'Maximum duration of the trajectory [s]: the camera moves faster away from the doors; '
-        '0.0 is walking speed.',
+        'Largest duration of the trajectory [s]. The camera moves faster to keep it, but not near '
+        'doors. 0.0 moves the camera at walking speed.',
         0.0,
         _MAX_DURATION_S,
     ),
     'trajectory.width': _parameter(
-        320, 'Width of the images of a trajectory, which are 4:3 [px].', 32, 1920
+        320, 'Width of the images of a trajectory [px]. Their aspect ratio is 4:3.', 32, 1920
     ),
     'frame_id': _parameter(
-        'camera_optical_frame', 'Frame of the images: x right, y down, z forward.'
+        'camera_optical_frame', 'TF frame of the images: x right, y down, z forward.'
     ),
     'camera_info_file': _parameter(
         '',
-        'Calibration file of ROS, Kalibr, OpenCV, RealSense or OAK; FILE:CAMERA selects one of '
-        'several cameras; empty: hfov is used.',
+        'Calibration file of ROS, Kalibr, OpenCV, RealSense or OAK. FILE:CAMERA selects one of '
+        'several cameras. Empty uses hfov.',
     ),
     'hfov': _parameter(
         1.0472,
-        'Horizontal field of view of the published images without calibration [rad]; 0.0 '
-        'publishes no camera_info.',
+        'Horizontal field of view of the published images, used if camera_info_file is empty '
+        '[rad]. 0.0 publishes no camera_info.',
         0.0,
         3.12,
     ),

@@ -48,259 +48,284 @@ class PipelineSettings:
     depth_rate_hz: float = parameter(
         'depth.rate',
         0.0,
-        'Rate of depth images [Hz]; 0.0 publishes one for every camera image.',
+        'Rate of depth/image, depth/uncertainty, depth/color and scan [Hz]. 0.0 publishes one '
+        'for every camera image.',
         limits=(0.0, MAX_RATE_HZ),
     )
     depth_encoding: str = parameter(
         'depth.encoding',
         '32FC1',
-        'Encoding of depth/image: 32FC1 is metres, 16UC1 millimetres with 0 for invalid.',
+        'Encoding of depth/image. 32FC1 is metres; 16UC1 is millimetres, with 0 for pixels '
+        'without a depth.',
         choices=('32FC1', '16UC1'),
     )
     depth_min_m: float = parameter(
         'depth.min',
         0.1,
-        'Depth below this value is published as -Inf [m].',
+        'Depth below this value is -Inf in depth/image (0 with 16UC1) and gives no point [m].',
         limits=(0.0, MAX_RANGE_M),
     )
     depth_max_m: float = parameter(
         'depth.max',
         0.0,
-        'Depth above this value is published as +Inf, gives no point, marks no obstacle and '
-        "clears nothing [m]; 0.0 uses the head's own range.",
+        'Depth above this value is +Inf in depth/image (0 with 16UC1) [m]; 0.0 keeps all depth. '
+        'Points, obstacles and clearing rays end at this value, or at the largest depth of the '
+        "head's training data if that is smaller.",
         limits=(0.0, MAX_RANGE_M),
     )
     depth_scale: float = parameter(
         'depth.scale',
         1.0,
-        'Factor on all depth, for example from `zoedepth calibrate`; besides `scale.source`.',
+        'Factor on all depth, for example one that `zoedepth calibrate` measured. The scale that '
+        'is estimated with scale.source is multiplied with it.',
         limits=(0.01, 100.0),
     )
     # ---- scale -----------------------------------------------------------------------------
     scale_file: str = parameter(
         'scale.file',
         '',
-        'File with the scale of each head, written by `zoedepth calibrate` and ~/save_scale; '
-        'empty uses none.',
+        'File with the scale of each head, written by `zoedepth calibrate` and by the service '
+        '~/save_scale. Empty uses no file.',
         changeable='start',
     )
     scale_source: str = parameter(
         'scale.source',
         'off',
-        'Reference for estimating the scale at run time: height compares the ground plane with '
-        'camera.height; scan, points and range compare depth with reference/scan, '
-        'reference/points and reference/range; motion compares it with corners that are '
-        'triangulated while the camera moves, by its poses in TF.',
+        "Reference for estimating the scale of depth while the node runs. 'off' estimates none. "
+        "'height' compares the height of the camera above the ground plane with camera.height. "
+        "'scan', 'points' and 'range' compare depth with the topics reference/scan, "
+        "reference/points and reference/range. 'motion' triangulates image corners from the "
+        'poses of the moving camera in TF.',
         choices=('off', 'height', 'scan', 'points', 'range', 'motion'),
         changeable='inactive',
     )
     scale_odometry_frame: str = parameter(
         'scale.odometry_frame',
         'odom',
-        'Frame in which the pose of the camera is looked up for scale.source motion, and in which '
-        'scale.shape curve uses points of the last second again: one in which the pose never '
-        'jumps.',
+        'TF frame, such as odom, in which the pose of the camera never jumps. scale.source '
+        'motion reads the poses of the camera in this frame, and scale.shape curve transforms '
+        'the points of the last second with it.',
         changeable='inactive',
     )
     scale_max_rate: float = parameter(
         'scale.max_rate',
         0.1,
-        'Largest relative change of the scale per second [1/s].',
+        'Largest change of the estimated scale per second, as a share of the scale [1/s].',
         limits=(0.001, 1.0),
     )
     scale_shape: str = parameter(
         'scale.shape',
         'factor',
-        "What the reference corrects: 'factor' is one factor on all depth, which follows slowly; "
-        "'curve' is fitted to the points of each image, a smooth field over image and depth in "
-        'which depth grows with predicted depth, where there are at least 30 points that are '
-        "spread over the image and over depth. 'curve' needs scale.source scan, points or motion.",
+        "What the points of scale.source correct. 'factor' multiplies all depth by one factor. "
+        "'curve' fits a smooth correction over image position and depth to each image with 30 or "
+        'more points that are spread out, and needs scale.source scan, points or motion.',
         choices=('factor', 'curve'),
     )
     focal_correction: str = parameter(
         'focal_correction',
         'auto',
-        "How depth is corrected for the camera's focal length: 'scale' multiplies it by the focal "
-        "length relative to the training camera's; 'warp' resamples the image as the training "
-        "camera would have taken it; 'auto' is 'scale' where the weights name their training "
-        "camera and the image's camera is known, else 'off'.",
+        "How depth is corrected for the camera's focal length. 'scale' multiplies depth by the "
+        "focal length relative to that of the training camera; 'warp' resamples the image to the "
+        "view of the training camera. 'auto' is 'scale' if the weights name their training "
+        "camera and camera_info is known, else 'off'.",
         choices=('auto', 'off', 'scale', 'warp'),
     )
     # ---- filters ---------------------------------------------------------------------------
     filter_edge: bool = parameter(
         'filter.edge',
         True,
-        'Remove flying pixels, points between an object and its background, from clouds and scan.',
+        'Remove flying pixels from clouds and scan: points between an object and its background. '
+        'depth/image keeps them.',
     )
     filter_max_uncertainty_m: float = parameter(
         'filter.max_uncertainty',
         0.0,
-        'Depth with a larger standard deviation is NaN [m]; 0.0 disables the filter.',
+        'Depth with a larger standard deviation than this is NaN in depth/image and gives no '
+        'point [m]. 0.0 disables the filter.',
         limits=(0.0, MAX_RANGE_M),
     )
     filter_temporal: bool = parameter(
         'filter.temporal',
         False,
-        'Drop points of clouds and scan that the previous image does not confirm.',
+        'Remove points of clouds and scan whose depth the previous image does not confirm.',
     )
     filter_sky: bool = parameter(
         'filter.sky',
         True,
-        'Set the sky to +Inf with the outdoor head: pixels that are far, above the horizon, '
-        'smooth and connected to the upper edge of the image.',
+        'Set the sky to +Inf in depth/image: pixels that are far, above the horizon, smooth and '
+        'connected to the upper edge of the image. The filter works with the outdoor head, or '
+        'with a network that outputs the sky.',
     )
     filter_flicker: bool = parameter(
         'filter.flicker',
         False,
-        'Keep the scale of depth constant while the scene does not move; adds no delay.',
+        'Keep the scale of depth constant from image to image while the camera and the scene '
+        'stand still. The filter adds no delay.',
     )
     # ---- clouds ----------------------------------------------------------------------------
     cloud_rate_hz: float = parameter(
         'cloud.rate',
         10.0,
-        'Rate of point clouds [Hz]; 0.0 publishes one for every camera image.',
+        'Rate of depth/points, obstacles, ground, clearing and cliffs [Hz]. 0.0 publishes one '
+        'cloud for every camera image.',
         limits=(0.0, MAX_RATE_HZ),
     )
     cloud_decimation: int = parameter(
         'cloud.decimation',
         4,
-        'Stride of the pixels, in rows and columns, that become points of clouds.',
+        'Clouds use every n-th row and every n-th column of the depth image. 1 uses all pixels.',
         limits=(1, 64),
     )
     cloud_color: bool = parameter(
-        'cloud.color', True, 'Add the field rgb, the colour of the pixel, to `depth/points`.'
+        'cloud.color',
+        True,
+        'Add the field rgb, the colour of the pixel, to the points of depth/points.',
     )
     cloud_organized: bool = parameter(
         'cloud.organized',
         True,
-        'Keep the rows and columns of the image, with NaN for unknown points; false publishes '
-        'valid points only.',
+        'Publish depth/points with the rows and columns of the image, and NaN for pixels without '
+        'a point. false publishes one row that has only valid points.',
     )
     cloud_max_range_m: float = parameter(
         'cloud.max_range',
         0.0,
-        'Points with a larger depth are removed from depth/points only [m]; 0.0 sets no limit.',
+        'Points with a larger depth are removed from depth/points, and from no other cloud [m]. '
+        '0.0 sets no limit.',
         limits=(0.0, MAX_RANGE_M),
     )
     cloud_uncertainty: bool = parameter(
         'cloud.uncertainty',
         False,
         'Add the field std, the standard deviation of depth [m], to the points of depth/points, '
-        'ground and obstacles.',
+        'depth/points/ground and depth/points/obstacles.',
     )
     # ---- ground and obstacles --------------------------------------------------------------
     obstacles_min_height_m: float = parameter(
         'obstacles.min_height',
         0.10,
-        'Points at most this high above the ground plane are ground, not obstacles [m].',
+        'Points up to this height above the ground plane belong to depth/points/ground; higher '
+        'points are obstacles [m].',
         limits=(0.0, 10.0),
     )
     obstacles_ground_slope: float = parameter(
         'obstacles.ground_slope',
         0.03,
-        'Points up to obstacles.min_height plus this times their distance are ground, for slopes '
-        'and measurement errors [m/m].',
+        'Additional height of points that are still ground, for each metre of their distance, '
+        'which allows for slopes and errors of depth [m/m]. The limit is obstacles.min_height + '
+        'obstacles.ground_slope x distance.',
         limits=(0.0, 1.0),
     )
     obstacles_max_height_m: float = parameter(
         'obstacles.max_height',
         1.8,
-        'Points higher than this above the ground plane are not obstacles [m].',
+        'Points higher than this above the ground plane are not in depth/points/obstacles [m].',
         limits=(0.01, 100.0),
     )
     obstacles_max_range_m: float = parameter(
         'obstacles.max_range',
         5.0,
-        'Largest distance of obstacles and ground; free rays end there [m].',
+        'Largest distance of points in depth/points/ground and depth/points/obstacles; the rays '
+        'of depth/points/clearing end there [m].',
         limits=(0.1, MAX_RANGE_M),
     )
     obstacles_clearing_margin_m: float = parameter(
         'obstacles.clearing_margin',
         0.15,
-        'Rays of `depth/points/clearing` end where they come this near to an obstacle of the same '
-        'image: the height of a voxel of the costmap [m]. The topic then has all rays, also those '
-        'to the ground and to obstacles. With 0 it has only rays on which nothing was seen up '
-        'to obstacles.max_range, at full length.',
+        'Distance to the nearest obstacle at which a ray of depth/points/clearing ends [m]; set '
+        'it to the height of a costmap voxel. 0.0 publishes only rays that meet nothing up to '
+        'obstacles.max_range, at full length.',
         limits=(0.0, 1.0),
     )
     # ---- cliffs ----------------------------------------------------------------------------
     cliffs_min_drop_m: float = parameter(
         'cliffs.min_drop',
         0.06,
-        'Smallest drop behind an edge of the floor that gives points in depth/points/cliffs [m].',
+        'Smallest height difference between the floor and what lies behind its edge that gives '
+        'points in depth/points/cliffs [m].',
         limits=(0.01, 2.0),
     )
     cliffs_min_width_m: float = parameter(
         'cliffs.min_width',
         0.2,
-        'Edges that are shorter, measured along the edge, give no points [m].',
+        'Smallest length of an edge in depth/points/cliffs, measured along the edge [m].',
         limits=(0.0, 10.0),
     )
     cliffs_max_range_m: float = parameter(
         'cliffs.max_range',
         3.0,
-        'Largest horizontal distance of an edge [m]; a low camera sees edges up to about 8 times '
-        'its height.',
+        'Largest horizontal distance of an edge in depth/points/cliffs [m]. A camera finds edges '
+        'up to about 8 times its height above the floor.',
         limits=(0.1, MAX_RANGE_M),
     )
     cliffs_max_slope: float = parameter(
         'cliffs.max_slope',
         0.1,
-        'Floor that descends with this slope or less is not a cliff [m/m].',
+        'Largest slope of a descending floor that gives no points in depth/points/cliffs [m/m].',
         limits=(0.0, 1.0),
     )
     cliffs_images: int = parameter(
         'cliffs.images',
         2,
-        'How many of the last n + 1 images, the newest among them, must show an edge; 1 needs no '
-        'second image.',
+        'Number of images that must show an edge before it is in depth/points/cliffs: n of the '
+        'last n + 1 images, the newest among them. 1 publishes an edge at once.',
         limits=(1, 10),
     )
     # ---- scan ------------------------------------------------------------------------------
-    scan_enabled: bool = parameter('scan.enabled', False, 'Publish `scan`, a 2D laser scan.')
+    scan_enabled: bool = parameter(
+        'scan.enabled',
+        False,
+        'Publish the topic scan, a 2D laser scan that is computed from depth.',
+    )
     scan_mode: str = parameter(
         'scan.mode',
         'rows',
-        "Pixels of the scan: 'rows' uses a band of image rows; 'height' uses what lies between "
-        'obstacles.min_height and obstacles.max_height, for a camera at any pitch.',
+        "Pixels that scan is computed from. 'rows' uses a band of image rows around the optical "
+        "axis. 'height' uses the points between obstacles.min_height and obstacles.max_height "
+        'above the ground plane, also when the camera is pitched.',
         choices=('rows', 'height'),
     )
     scan_rows: int = parameter(
         'scan.rows',
         10,
-        'Height of the band of rows around the optical axis that makes the scan [px].',
+        'Number of image rows around the optical axis that scan is computed from with scan.mode '
+        'rows [px].',
         limits=(1, MAX_SIDE_PX),
     )
     scan_range_max_m: float = parameter(
         'scan.range_max',
         10.0,
-        'Range of the scan [m]: a beam is +Inf if nothing is within it, and NaN if depth is not '
-        'known that far, because of the view, depth.max or the range of the head.',
+        'Largest range in scan [m]. A beam is +Inf if it meets nothing up to this range, and NaN '
+        'if depth is not known that far.',
         limits=(0.1, MAX_RANGE_M),
     )
     # ---- router ----------------------------------------------------------------------------
     router_mode: str = parameter(
         'router.mode',
         'auto',
-        'Head that measures depth: auto follows the router, a name always uses that head.',
+        "Head that predicts depth. 'auto' uses the head that the router selects; 'indoor' and "
+        "'outdoor' always use that head.",
         choices=('auto', 'indoor', 'outdoor'),
     )
     router_rate_hz: float = parameter(
         'router.rate',
         2.0,
-        'Rate at which the router runs and `domain` is published [Hz]; 0.0 is for every image.',
+        'Rate at which the router classifies images and the topic domain is published [Hz]. 0.0 '
+        'does both for every image.',
         limits=(0.0, MAX_RATE_HZ),
     )
     router_smoothing: float = parameter(
         'router.smoothing',
         0.5,
-        "Weight of the past in the running mean of the router's probabilities, 0 to 0.99.",
+        "Weight of the previous mean in the running mean of the router's probabilities, 0 to "
+        '0.99. 0.0 uses the newest output alone.',
         limits=(0.0, 0.99),
     )
     router_hysteresis: float = parameter(
         'router.hysteresis',
         0.15,
-        'Lead in probability that the other head needs before it takes over, 0 to 0.99.',
+        'Difference in probability by which the other head must lead before the node switches to '
+        'it, 0 to 0.99.',
         limits=(0.0, 0.99),
     )
     router_min_dwell_s: float = parameter(
@@ -312,72 +337,78 @@ class PipelineSettings:
     router_handover_s: float = parameter(
         'router.handover',
         0.0,
-        'Time constant of the change to the scale of a new head [s]; 0.0 changes at once.',
+        'Time constant with which depth changes from the scale of the previous head to that of '
+        'the new one after a switch [s]. 0.0 changes at once.',
         limits=(0.0, 60.0),
     )
     # ---- camera ----------------------------------------------------------------------------
     camera_hfov_rad: float = parameter(
         'camera.hfov',
         0.0,
-        'Horizontal field of view to assume without camera_info [rad]; 0.0 assumes none, so that '
-        'nothing but depth is published before camera_info arrives.',
+        'Horizontal field of view of the camera, used while no camera_info arrives [rad]. 0.0 '
+        'assumes none: clouds and scan are published only with camera_info.',
         limits=(0.0, 3.0),
         check=_why_no_field_of_view,
     )
     camera_height_m: float = parameter(
         'camera.height',
         0.0,
-        'Height of the camera above the ground [m]; 0.0 is unknown.',
+        'Height of the camera above the ground [m]. It replaces the ground plane where none is '
+        'visible, and is the reference of scale.source height. 0.0 means unknown.',
         limits=(0.0, 100.0),
     )
     camera_base_frame: str = parameter(
         'camera.base_frame',
         '',
-        'Frame whose z axis points up, such as base_link: pitch and roll of the camera come from '
-        'TF; empty uses camera.pitch and camera.roll.',
+        'TF frame whose z axis points up, such as base_link: the pitch and roll of the camera '
+        'are read from TF relative to it. Empty uses camera.pitch and camera.roll.',
         changeable='inactive',
     )
     camera_pitch_rad: float = parameter(
         'camera.pitch',
         0.0,
-        'Angle of the optical axis above the horizon, used without TF [rad].',
+        'Angle of the optical axis above the horizon, used without camera.base_frame or its '
+        'transform [rad]. A camera that looks down has a negative pitch.',
         limits=(-1.5, 1.5),
     )
     camera_roll_rad: float = parameter(
         'camera.roll',
         0.0,
-        'Clockwise rotation of the camera about its optical axis, seen from behind, used without '
-        'TF [rad].',
+        'Clockwise rotation of the camera about its optical axis, as seen from behind the '
+        'camera, used without camera.base_frame or its transform [rad].',
         limits=(-3.2, 3.2),
     )
     camera_pitch_tolerance_rad: float = parameter(
         'camera.pitch_tolerance',
         0.35,
-        'Largest deviation of the ground plane from the expected pitch and roll [rad]; a plane '
-        'beyond it is rejected. 0.0 trusts the expected angles and fits the height only.',
+        'Largest angle between the ground plane that is found and the one that camera.pitch and '
+        'camera.roll, or TF, predict [rad]. Planes beyond it are rejected. 0.0 takes the '
+        'direction of the plane as predicted and estimates only the height.',
         limits=(0.0, 1.5),
     )
     camera_training_hfov_rad: float = parameter(
         'camera.training_hfov',
         0.0,
-        'Horizontal field of view of the training camera [rad]; 0.0 uses the value in the '
-        "weights, or else NYU's and KITTI's cameras.",
+        'Horizontal field of view of the training camera, for focal_correction [rad]. 0.0 uses '
+        'the value in the weights or, without one, the cameras of NYU Depth v2 (indoors) and '
+        'KITTI (outdoors).',
         limits=(0.0, 3.0),
         check=_why_no_field_of_view,
     )
     camera_rectified: str = parameter(
         'camera.rectified',
         'auto',
-        'Whether images are rectified (use P) or raw (use K and D); auto decides by camera_info '
-        "(D 0, P equal to K) and words in the name of the image topic ('image_rect', "
-        "'rect/image', 'image_raw').",
+        "Which calibration in camera_info belongs to the images: 'rectified' uses P, 'raw' uses "
+        "K and D. 'auto' decides by the values (D is 0, P equals K) and by the name of the image "
+        'topic, such as image_rect or image_raw.',
         choices=CHOICES,
     )
     camera_bits: int = parameter(
         'camera.bits',
         0,
-        'Significant bits of 16-bit images (mono16, bayer_rggb16, 16-bit PNG), 8 to 16 [bits]; 0 '
-        'uses the fewest of 8, 10, 12, 14 and 16 that hold the largest value so far.',
+        'Number of significant bits in images of 16 bits, such as mono16, bayer_rggb16 and '
+        '16-bit PNG, 8 to 16 [bits]. 0 uses the smallest of 8, 10, 12, 14 and 16 that holds the '
+        'largest pixel value received so far.',
         limits=(0, MOST_BITS),
         check=_why_no_bits,
     )

@@ -52,16 +52,17 @@ class NodeSettings(PipelineSettings):
     autostart: bool = parameter(
         'autostart',
         True,
-        'Configure and activate at start; false leaves that to a lifecycle manager.',
+        'Configure and activate the node at start. false leaves the transitions to a lifecycle '
+        'manager.',
         changeable='start',
         shared=True,
     )
     cameras: tuple[str, ...] = parameter(
         'cameras',
         (),
-        'Names of several cameras that share the network; each has its topics below its name '
-        '(front/image, front/depth/image) and may have parameters of its own (front.depth.rate). '
-        'Empty: one camera without a name.',
+        'Names of cameras that share the network. Topics and parameters of a camera begin with '
+        'its name, such as front/image, front/depth/image and front.depth.rate. Empty is one '
+        'camera without a name.',
         changeable='start',
         check=check_cameras,
         shared=True,
@@ -69,32 +70,34 @@ class NodeSettings(PipelineSettings):
     batch_limit: int = parameter(
         'batch.limit',
         0,
-        'Largest number of images of different cameras in one run of the network; 0 is the number '
-        'of cameras, or 1 on a CPU that takes more than 0.1 s per image.',
+        'Largest number of images of different cameras that the network processes at once. 0 is '
+        'the number of cameras, or 1 on a CPU that takes more than 0.1 s per image.',
         limits=(0, 64),
         shared=True,
     )
     model: str = parameter(
         'model',
         DEFAULT_MODEL,
-        'Model: a name in the list of `zoedepth models`; not used for a file of another network.',
+        'Name of the model, as listed by `zoedepth models`. It has no effect if weights is the '
+        'file of another network.',
         changeable='inactive',
         shared=True,
     )
     weights: str = parameter(
         'weights',
         '',
-        'Weights file, or a file of another network (.onnx, .engine); empty downloads the '
-        "released weights once, 'random' is for tests only.",
+        'Weights file, or a .onnx, .engine or .plan file. Empty downloads the released weights '
+        "of the model once; 'random' is for tests only and gives no real depth.",
         changeable='inactive',
         shared=True,
     )
     backend: str = parameter(
         'backend',
         'auto',
-        'Runtime of the network: torch; or onnxruntime, openvino (CPU) or tensorrt with a file of '
-        '`zoedepth export`, or of another network with its contract, as weights; auto is '
-        'onnxruntime for .onnx, tensorrt for .engine and .plan, and otherwise torch.',
+        "Library that runs the network. 'auto' is onnxruntime for .onnx files, tensorrt for "
+        ".engine and .plan files, and torch for all others. 'onnxruntime', 'openvino' (CPU) and "
+        "'tensorrt' need a file of `zoedepth export`, or of another network with its contract, "
+        'as weights.',
         choices=('auto', 'torch', 'onnxruntime', 'openvino', 'tensorrt'),
         changeable='inactive',
         shared=True,
@@ -102,7 +105,8 @@ class NodeSettings(PipelineSettings):
     device: str = parameter(
         'device',
         'auto',
-        "Device of the network: 'auto', 'cpu', 'cuda' or 'cuda:N'.",
+        "Device that runs the network: 'cpu', 'cuda' or 'cuda:N'. 'auto' is the first CUDA "
+        'device, or the CPU if there is none.',
         changeable='inactive',
         shared=True,
         check=check_device,
@@ -110,7 +114,8 @@ class NodeSettings(PipelineSettings):
     precision: str = parameter(
         'precision',
         'auto',
-        'Numeric precision of the network; auto uses the fastest that the device supports well.',
+        "Floating-point type of the network. 'auto' is fp16 on a GPU, bf16 on a CPU with "
+        'instructions for it, and fp32 on other CPUs.',
         choices=('auto', 'fp32', 'bf16', 'fp16'),
         changeable='inactive',
         shared=True,
@@ -118,11 +123,11 @@ class NodeSettings(PipelineSettings):
     optimization: str = parameter(
         'optimization',
         'auto',
-        'Execution mode of the network: auto uses the fastest that is ready in seconds; on a CPU '
-        'it is measured once for a processor, model and size and kept in the cache folder, for '
-        'the smallest networks beside OpenVINO if it is installed. packed does not measure, '
-        'compile compiles the network with torch (minutes at the first start; faster on a GPU), '
-        'off runs the reference implementation.',
+        "Execution mode of the network. 'auto' uses the fastest mode that is ready within "
+        'seconds; on a CPU it measures the modes (for small networks also OpenVINO, if '
+        "installed) at the first start and keeps the result in the cache folder. 'packed' does "
+        "not measure. 'compile' uses torch.compile, which takes minutes at the first start. "
+        "'off' runs the reference implementation.",
         choices=('auto', 'packed', 'off', 'compile'),
         changeable='inactive',
         shared=True,
@@ -130,7 +135,7 @@ class NodeSettings(PipelineSettings):
     network_width: int = parameter(
         'network.width',
         0,
-        "Width of the network's input [px], a multiple of 32; 0 uses the model's own.",
+        "Width of the network's input, a multiple of 32 [px]. 0 uses the width of the model.",
         limits=(0, MAX_SIDE_PX),
         changeable='inactive',
         shared=True,
@@ -139,7 +144,7 @@ class NodeSettings(PipelineSettings):
     network_height: int = parameter(
         'network.height',
         0,
-        "Height of the network's input [px], a multiple of 32; 0 uses the model's own.",
+        "Height of the network's input, a multiple of 32 [px]. 0 uses the height of the model.",
         limits=(0, MAX_SIDE_PX),
         changeable='inactive',
         shared=True,
@@ -148,15 +153,16 @@ class NodeSettings(PipelineSettings):
     flip_augmentation: bool = parameter(
         'flip_augmentation',
         False,
-        'Average with the depth of the mirrored image: slightly more accurate, twice the time.',
+        'Average the depth of each image with the depth of its mirror image. Depth is slightly '
+        'more accurate, and the network takes twice the time.',
         changeable='inactive',
         shared=True,
     )
     pad_input: bool = parameter(
         'pad_input',
         False,
-        'Pad images and keep their aspect ratio as the original `infer` does; changes the metric '
-        'result.',
+        'Pad images and keep their aspect ratio, as the original function `infer` does. This '
+        'changes the metric scale of depth.',
         changeable='inactive',
         shared=True,
     )
@@ -164,16 +170,17 @@ class NodeSettings(PipelineSettings):
     image_transport: str = parameter(
         'image_transport',
         'raw',
-        "Transport of the images: 'raw' subscribes to the image topic, 'compressed' to its "
-        '/compressed sibling.',
+        "Transport of the camera images. 'raw' subscribes to the image topic, 'compressed' to "
+        'the image topic with /compressed appended.',
         choices=('raw', 'compressed'),
         changeable='inactive',
     )
     max_image_age_s: float = parameter(
         'max_image_age',
         0.5,
-        "Images older than this, or as far ahead of the node's clock, are dropped and counted "
-        '[s]; 0.0 accepts any.',
+        "Largest difference between the stamp of an image and the node's clock, in the past or "
+        'in the future [s]. Images beyond it are dropped and counted in ~/status. 0.0 accepts '
+        'any stamp.',
         limits=(0.0, 3600.0),
     )
     compressed_depth_max_m: float = parameter(
@@ -185,98 +192,100 @@ class NodeSettings(PipelineSettings):
     compressed_depth_quantization: float = parameter(
         'depth.image.compressedDepth.depth_quantization',
         100.0,
-        'Depth at which the resolution of 32FC1 in depth/image/compressedDepth is 1 m [m]; at '
-        'half of it the resolution is 0.25 m.',
+        'Depth at which one step of the 16-bit values in depth/image/compressedDepth is 1 m, '
+        'with encoding 32FC1 [m]. At half this depth one step is 0.25 m.',
         limits=(1.0, 150.0),
     )
     compressed_depth_png_level: int = parameter(
         'depth.image.compressedDepth.png_level',
         3,
-        'PNG level of depth/image/compressedDepth: 0 does not compress, 1 is fast, 9 is small and '
-        'very slow.',
+        'PNG compression level of depth/image/compressedDepth: 0 does not compress, 1 is fast, 9 '
+        'gives the smallest message and is very slow.',
         limits=(0, 9),
     )
     color_jpeg_quality: int = parameter(
         'depth.color.compressed.jpeg_quality',
         95,
-        'JPEG quality of depth/color/compressed, 1 to 100.',
+        'JPEG quality of depth/color/compressed, from 1 (smallest message) to 100 (best image).',
         limits=(1, 100),
     )
     scan_frame_id: str = parameter(
         'scan.frame_id',
         '',
-        'Level frame of the scan, x forward and z up, whose transform others publish; empty uses '
-        '<optical frame>_scan at the camera, whose transform the node publishes.',
+        'TF frame of scan, with level x and y axes, x forward, and z up; another node must '
+        'publish its transform. Empty uses <optical frame>_scan at the camera, whose transform '
+        'this node publishes.',
     )
 
     warn_no_input_s: float = parameter(
         'diagnostics.warn_no_input',
         2.0,
-        'Time without images, while an output has a subscriber, after which the state is '
-        'STATE_NO_INPUT, the level WARN, and the log names the cause [s].',
+        'Time without images, while an output has a subscriber, after which ~/status reports '
+        'STATE_NO_INPUT, /diagnostics reports WARN and the log names the cause [s].',
         limits=(0.1, 3600.0),
     )
     error_no_input_s: float = parameter(
         'diagnostics.error_no_input',
         10.0,
-        'Time without images, while an output has a subscriber, after which the level is ERROR '
-        '[s]; 0.0 disables this limit.',
+        'Time without images, while an output has a subscriber, after which /diagnostics reports '
+        'ERROR [s]. 0.0 disables this limit.',
         limits=(0.0, 3600.0),
     )
     warn_age_s: float = parameter(
         'diagnostics.warn_age',
         0.0,
-        '95th percentile of the age of published depth above which the level is WARN [s]; '
-        '0.0 disables this limit.',
+        'Largest age of depth at its publication, as 95th percentile; above it /diagnostics '
+        'reports WARN [s]. 0.0 disables this limit.',
         limits=(0.0, 3600.0),
     )
     error_age_s: float = parameter(
         'diagnostics.error_age',
         0.0,
-        '95th percentile of the age of published depth above which the level is ERROR [s]; '
-        '0.0 disables this limit.',
+        'Largest age of depth at its publication, as 95th percentile; above it /diagnostics '
+        'reports ERROR [s]. 0.0 disables this limit.',
         limits=(0.0, 3600.0),
     )
     warn_rate_hz: float = parameter(
         'diagnostics.warn_rate',
         0.0,
-        'Rate of depth images, while they have a subscriber, below which the level is WARN [Hz]; '
-        '0.0 disables this limit.',
+        'Smallest rate of depth images while they have a subscriber; below it /diagnostics '
+        'reports WARN [Hz]. 0.0 disables this limit.',
         limits=(0.0, MAX_RATE_HZ),
     )
     error_rate_hz: float = parameter(
         'diagnostics.error_rate',
         0.0,
-        'Rate of depth images, while they have a subscriber, below which the level is ERROR [Hz]; '
-        '0.0 disables this limit.',
+        'Smallest rate of depth images while they have a subscriber; below it /diagnostics '
+        'reports ERROR [Hz]. 0.0 disables this limit.',
         limits=(0.0, MAX_RATE_HZ),
     )
     warn_drops: float = parameter(
         'diagnostics.warn_drops',
         0.0,
-        'The level of /diagnostics is WARN if a larger share of the images of the last second '
-        'was dropped, without those that a newer image replaced, 0 to 1.',
+        'Largest share of images of the last second that may be dropped, 0 to 1; above it '
+        '/diagnostics reports WARN. Images that a newer one replaced are not counted.',
         limits=(0.0, 1.0),
     )
     error_drops: float = parameter(
         'diagnostics.error_drops',
         0.9,
-        'The level of /diagnostics is ERROR if a larger share of the images of the last second '
-        'was dropped, without those that a newer image replaced, 0 to 1.',
+        'Largest share of images of the last second that may be dropped, 0 to 1; above it '
+        '/diagnostics reports ERROR. Images that a newer one replaced are not counted.',
         limits=(0.0, 1.0),
     )
     warn_memory_mb: float = parameter(
         'diagnostics.warn_memory',
         0.0,
-        'Memory of the process above which the level is WARN [MB]; 0.0 disables this limit.',
+        "Largest resident memory of the node's process; above it /diagnostics reports WARN [MB]. "
+        '0.0 disables this limit.',
         limits=(0.0, 1e6),
         shared=True,
     )
     warn_shared_memory_mb: float = parameter(
         'diagnostics.warn_shared_memory',
         4.0,
-        'Free space in /dev/shm, through which Fast DDS passes images, below which the level is '
-        'WARN [MB]; 0.0 disables this limit.',
+        'Smallest free space in /dev/shm, which Fast DDS needs to pass images between processes; '
+        'below it /diagnostics reports WARN [MB]. 0.0 disables this limit.',
         limits=(0.0, 1e6),
         shared=True,
     )
