@@ -393,4 +393,4 @@ def test_the_help_names_the_default_of_this_command_not_of_the_node(capsys):
     with pytest.raises(SystemExit):
         main(['predict', '--help'])
     words = ' '.join(capsys.readouterr().out.split())
-    assert 'in rows and columns, that become points of clouds. (1)' in words
+    assert 'of the depth image. 1 uses all pixels. (default: 1)' in words

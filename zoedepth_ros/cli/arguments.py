@@ -20,6 +20,8 @@ SHORT = {
 """Parameter -> its option, where that is not the parameter's name with dashes."""
 
 PRECISIONS = ('auto', 'fp32', 'bf16', 'fp16')
+DEVICE = 'Device that runs the network: auto, cpu, cuda or cuda:N (default: auto).'
+"""Help of --device."""
 
 
 def add_network_options(
@@ -39,18 +41,23 @@ def add_network_options(
         return None if only_given else value
 
     add = parser.add_argument
-    add('--model', default=default(model), help=f'a name of `zoedepth models` ({model})')
+    add(
+        '--model',
+        default=default(model),
+        help=f'Name of the model, as listed by `zoedepth models` (default: {model}).',
+    )
     add(
         '--weights',
         metavar='FILE',
-        help="the model's weights, or 'random' (default: the released ones, downloaded once)",
+        help="Weights file of the model, or 'random' for tests without real depth (default: the "
+        'released weights, downloaded once).',
     )
-    add('--device', default=default('auto'), help='auto, cpu, cuda or cuda:N (auto)')
+    add('--device', default=default('auto'), help=DEVICE)
     add(
         '--precision',
         default=default(precision),
         choices=PRECISIONS,
-        help=f'of the network ({precision})',
+        help=f'Floating-point type of the network (default: {precision}).',
     )
 
 
@@ -139,7 +146,7 @@ def likely_radians(option: str, degrees: float | None) -> str:
     if degrees is None or degrees.is_integer() or abs(degrees) > math.pi / 2:
         return ''
     converted = f'{degrees:g} rad would be {math.degrees(degrees):.1f}'
-    return f'{option} {degrees:g} is in degrees; {converted}'
+    return f'{option} {degrees:g} is taken as degrees; {converted} degrees'
 
 
 def box_px(text: str) -> tuple[int, int, int, int]:

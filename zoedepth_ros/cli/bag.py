@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from zoedepth_ros.bags.plan import DepthOptions, Job, Report
 
 NAME = 'bag'
-HELP = 'add depth, camera_info and points to a recording (.mcap, .db3) of ROS 2'
+HELP = 'add depth, camera_info and points to a ROS 2 recording (.mcap, .db3)'
 
 OUTPUTS = {
-    'points': 'clouds, where the camera is known (yes)',
-    'uncertainty': 'standard deviation of depth (no)',
-    'domain': 'head in use, router output (no)',
-    'ground': 'ground points (no)',
-    'obstacles': 'points of obstacles (no)',
-    'clearing': 'ends of rays that clear (no)',
-    'cliffs': 'edges of the floor (no)',
+    'points': 'Add the points of depth, for images whose camera is known (default: yes).',
+    'uncertainty': 'Add images with the standard deviation of depth [m] (default: no).',
+    'domain': "Add the head in use and the router's probabilities (default: no).",
+    'ground': 'Add the points of the ground (default: no).',
+    'obstacles': 'Add the points of obstacles (default: no).',
+    'clearing': 'Add the ends of the rays that clear a costmap (default: no).',
+    'cliffs': 'Add the edges behind which the floor is missing (default: no).',
 }
 """Option -> help; what each adds is in `bags.plan.OPTIONAL`."""
 
@@ -34,25 +34,50 @@ OUTPUTS = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add = parser.add_argument
-    add('recordings', metavar='IN', nargs='+', help='.mcap or .db3 file, or the folder of a bag')
-    add('out', metavar='OUT', help='the new .mcap file; a folder when there are several IN')
-    add('--image', metavar='TOPIC', help='images, raw or compressed')
-    add('--camera-info', metavar='TOPIC', help="default: the image topic's sibling")
-    add('--depth-topic', metavar='TOPIC', help='new topic, the others beside it (/depth/image)')
+    add('recordings', metavar='IN', nargs='+', help='.mcap or .db3 file, or the folder of a bag.')
+    add('out', metavar='OUT', help='New .mcap file, or a folder if there are several IN.')
+    add(
+        '--image',
+        metavar='TOPIC',
+        help='Topic of the images, raw or compressed (default: the only image topic).',
+    )
+    add(
+        '--camera-info',
+        metavar='TOPIC',
+        help='Topic of the calibration (default: camera_info in the namespace of the images).',
+    )
+    add(
+        '--depth-topic',
+        metavar='TOPIC',
+        help='New topic of the depth images; the other new topics have the same namespace '
+        '(default: /depth/image).',
+    )
     add_network_options(parser)
     for name, text in OUTPUTS.items():
         add(f'--{name}', action=argparse.BooleanOptionalAction, default=None, help=text)
-    add('--compression', choices=('none', 'lz4', 'zstd'), help='of the new recording (none)')
+    add(
+        '--compression',
+        choices=('none', 'lz4', 'zstd'),
+        help='Compression of the new recording (default: none).',
+    )
     add(
         '--jobs',
         type=whole(1, 1000),
         default=1,
         metavar='N',
-        help='recordings side by side (%(default)s)',
+        help='Number of recordings that are processed at the same time (default: %(default)s).',
     )
-    add('--ray', action='store_true', help='spread the recordings over a Ray cluster')
-    add('--recover', action='store_true', help='keep what can be read of a damaged recording')
-    add('--overwrite', action='store_true', help='replace OUT; do not resume a partial one')
+    add('--ray', action='store_true', help='Distribute the recordings over a Ray cluster.')
+    add(
+        '--recover',
+        action='store_true',
+        help='Keep the messages of a damaged recording that can be read.',
+    )
+    add(
+        '--overwrite',
+        action='store_true',
+        help='Replace OUT, and do not continue an unfinished OUT.',
+    )
     add_settings(parser)
 
 
@@ -99,7 +124,7 @@ def _jobs(args: argparse.Namespace) -> list[Job]:
     if len(sources) == 1 and out.suffix == '.mcap' and not out.is_dir():
         return [Job(sources[0], out, options, args.recover, args.overwrite)]
     if out.suffix == '.mcap' and not out.is_dir():
-        raise ValueError(f'{out}: with several recordings OUT is a folder')
+        raise ValueError(f'{out}: with several recordings OUT must be a folder')
     targets = [out / f'{_name_of(source)}.mcap' for source in sources]
     for target in targets:
         if targets.count(target) > 1:

@@ -21,7 +21,7 @@ from zoedepth_ros.benchmark.parts import (
     measure,
 )
 from zoedepth_ros.benchmark.timing import NO_LIMIT, Budget
-from zoedepth_ros.cli.arguments import PRECISIONS, at_least, quantity
+from zoedepth_ros.cli.arguments import DEVICE, PRECISIONS, at_least, quantity
 from zoedepth_ros.cli.reporting import write_json
 from zoedepth_ros.files import check_writable
 
@@ -38,34 +38,48 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         'part',
         choices=(*PARTS, EVERYTHING),
-        help='network: compared with transformers and other runtimes; node: everything around the '
-        'network; size: time and memory by image size and batch; '
-        f'all: {" and ".join(ALL)}, with the most important baselines',
+        help='What is measured. network: the network, compared with transformers and other '
+        'runtimes; node: the node without the network; size: time and memory for several image '
+        f'and batch sizes; all: {" and ".join(ALL)}, with the most important baselines.',
     )
-    add('--model', default='', help='a name of `zoedepth models` (default: ZoeD_M12_NK; size: '
-        'ZoeD_S_NK)')  # fmt: skip
-    add('--weights', default=AUTO, metavar='FILE', help="the model's weights: a file, '' for the "
-        "released ones, 'random' for well-conditioned random ones, or 'auto' for those in this "
-        "package and random ones for a network that it lacks (%(default)s)")  # fmt: skip
-    add('--device', default=AUTO, help='auto, cpu, cuda or cuda:N (%(default)s)')
-    add('--precision', default=AUTO, choices=PRECISIONS, help='(auto)')
+    add('--model', default='', help='Name of the model, as listed by `zoedepth models` '
+        '(default: ZoeD_M12_NK; for size ZoeD_S_NK).')  # fmt: skip
     add(
-        '--optimization', default=AUTO, choices=('auto', 'packed', 'off', 'compile'), help='(auto)'
+        '--weights',
+        default=AUTO,
+        metavar='FILE',
+        help="Weights file of the model; '' uses the released weights, 'random' makes "
+        "well-conditioned random weights. 'auto' uses the weights in this package, or random ones "
+        'for a network whose weights it lacks (default: %(default)s).',
+    )
+    add('--device', default=AUTO, help=DEVICE)
+    add(
+        '--precision',
+        default=AUTO,
+        choices=PRECISIONS,
+        help='Floating-point type of the network (default: auto).',
+    )
+    add(
+        '--optimization',
+        default=AUTO,
+        choices=('auto', 'packed', 'off', 'compile'),
+        help="Execution mode of the network, as the node's parameter (default: auto).",
     )
     add(
         '--rounds',
         type=at_least(0),
         default=0,
         metavar='N',
-        help='maximum number of rounds of every implementation',
+        help='Largest number of rounds of every implementation; 0 uses the default of the part '
+        '(default: 0).',
     )
     add(
         '--minutes',
         type=quantity(0.0, 1440.0, 'minutes', {'seconds': 1.0 / 60.0}),
         default=_MINUTES,
         metavar='N',
-        help='time limit of the command, 0 for none; on a slow machine rounds and baselines are '
-        'omitted (%(default)g)',
+        help='Time limit of the command [min]; 0 sets no limit. On a slow machine the command '
+        'omits rounds and baselines to keep it (default: %(default)g).',
     )
     add(
         '--runtimes',
@@ -73,11 +87,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         const=RUNTIMES_TOO,
         default='',
         choices=(RUNTIMES_TOO, RUNTIMES_ONLY),
-        help='network: also measure ONNX Runtime and OpenVINO, if installed, or only them; first '
-        'exports the network into the temporary folder: ZoeD_M12_NK is 2.3 GB, needs 8 GB of '
-        'memory and takes two minutes on two cores',
+        help='For network: measure ONNX Runtime and OpenVINO too, if they are installed, or only '
+        'these. The command first exports the network to the temporary folder; ZoeD_M12_NK takes '
+        '2.3 GB, 8 GB of memory and two minutes on two cores.',
     )
-    add('--json', metavar='FILE', help='write all results')
+    add('--json', metavar='FILE', help='JSON file that all results are written to.')
 
 
 def run(args: argparse.Namespace) -> int:

@@ -54,38 +54,49 @@ LEAST_CONFIDENCE = 0.3
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add = parser.add_argument
-    add('images', metavar='IMAGE', nargs='+', help='image, or folder of images')
+    add('images', metavar='IMAGE', nargs='+', help='Image, or folder of images.')
     known = parser.add_mutually_exclusive_group(required=True)
     known.add_argument(
         '--distance',
         type=distance_m,
         metavar='M',
-        help='true distance [m] of the target in --box, along the direction of view',
+        help='True distance of the target in --box, along the optical axis [m].',
     )
     known.add_argument(
         '--camera-height',
         type=camera_height_m,
         metavar='M',
-        help='true height of the camera above the floor [m]; the floor must be in view',
+        help='True height of the camera above the floor [m]. The floor must be in view.',
     )
-    add('--box', type=box_px, metavar='L,T,R,B', help='target [px] (default: the middle tenth)')
+    add(
+        '--box',
+        type=box_px,
+        metavar='L,T,R,B',
+        help='Left, top, right and bottom of the target in the image [px] (default: the middle '
+        'tenth of the image).',
+    )
     add_calibration_option(parser)
     add(
         '--pitch',
         type=pitch_deg,
         metavar='DEG',
-        help='angle of the direction of view above the horizon [degrees], when it is known '
-        '(default: found, to 20 degrees off the level)',
+        help='Angle of the optical axis above the horizon [degrees] (default: it is estimated, up '
+        'to 20 degrees above or below the horizon).',
     )
     add(
         '--roll',
         type=roll_deg,
         metavar='DEG',
-        help='clockwise turn of the camera, seen from behind [degrees] (default: found, and 0 '
-        'with --pitch)',
+        help='Clockwise rotation of the camera, as seen from behind it [degrees] (default: '
+        'it is estimated, or 0 with --pitch).',
     )
-    add('--out', metavar='FILE', default='scale.yaml', help='file to write (%(default)s)')
-    add('--camera', default='', metavar='NAME', help='a name to keep in the file')
+    add(
+        '--out',
+        metavar='FILE',
+        default='scale.yaml',
+        help='Scale file to write (default: %(default)s).',
+    )
+    add('--camera', default='', metavar='NAME', help='Name of the camera, written to the file.')
     add_network_options(parser)
     add_settings(parser, besides=NO_EFFECT)
 

@@ -32,20 +32,30 @@ DEFAULT_SCENES = 2000
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    add_data_arguments(parser, 'as for `zoedepth evaluate`')
+    add_data_arguments(parser, 'Data set, as for `zoedepth evaluate`.')
     add = parser.add_argument
     add(
         '--samples',
         metavar='N',
         type=at_least(1),
-        help=f'the first N images; synthetic: N scenes (default: all, {DEFAULT_SCENES} scenes)',
+        help='Number of images, from the first one on; for synthetic the number of scenes '
+        f'(default: all images, {DEFAULT_SCENES} scenes).',
     )
-    add('--seed', metavar='S', type=at_least(0), help='of rendered scenes (19000)')
-    add('--out', metavar='FILE', help='file to write (default: beside the weights)')
+    add(
+        '--seed',
+        metavar='S',
+        type=at_least(0),
+        help='Seed of the rendered scenes (default: 19000).',
+    )
+    add(
+        '--out',
+        metavar='FILE',
+        help='Calibration file to write (default: a file beside the weights).',
+    )
     add(
         '--into-weights',
         action='store_true',
-        help='write into the metadata of the weights, a safetensors file',
+        help='Write the calibration into the metadata of the weights, a safetensors file.',
     )
 
 

@@ -40,8 +40,8 @@ def add_calibration_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--calibration',
         metavar='FILE[:CAMERA]',
-        help='instead of --hfov: calibration of the camera, a file of ROS, Kalibr, OpenCV, '
-        'RealSense or OAK; CAMERA selects one of several',
+        help='Calibration file of the camera, used instead of --hfov: a file of ROS, Kalibr, '
+        'OpenCV, RealSense or OAK. CAMERA selects one of several cameras in the file.',
     )
 
 
@@ -62,7 +62,7 @@ def camera_of(args: argparse.Namespace, settings: PipelineSettings) -> CameraOf:
     from zoedepth_ros.geometry.rectification import choose_rectification
 
     if args.calibration and getattr(args, 'camera.hfov') is not None:
-        raise ValueError('--hfov: not allowed with --calibration, which has the field of view')
+        raise ValueError('--hfov is not allowed with --calibration, which has the field of view')
     calibration = read_chosen_calibration(args.calibration) if args.calibration else None
     if calibration is not None:
         reading = choose_rectification(

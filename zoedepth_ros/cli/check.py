@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zoedepth_ros.cli.arguments import DEVICE
 from zoedepth_ros.cli.exit_codes import DONE, FAILED
 from zoedepth_ros.files import check_writable
 
@@ -26,11 +27,20 @@ DEFAULT_OUT = 'out/check.png'
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add = parser.add_argument
-    add('file', metavar='FILE', help='.onnx, .engine or .plan file with a contract')
-    add('--backend', choices=('onnxruntime', 'openvino', 'tensorrt'), help='(by the suffix)')
-    add('--device', default='auto', help='auto, cpu, cuda or cuda:N (%(default)s)')
-    add('--out', metavar='FILE', default=DEFAULT_OUT, help='image of the depth (%(default)s)')
-    add('--strict', action='store_true', help='exit with 1 for doubts too')
+    add('file', metavar='FILE', help='.onnx, .engine or .plan file with a contract.')
+    add(
+        '--backend',
+        choices=('onnxruntime', 'openvino', 'tensorrt'),
+        help='Library that runs the network (default: the suffix of FILE decides).',
+    )
+    add('--device', default='auto', help=DEVICE)
+    add(
+        '--out',
+        metavar='FILE',
+        default=DEFAULT_OUT,
+        help='Image file that the depth is drawn to (default: %(default)s).',
+    )
+    add('--strict', action='store_true', help='Exit with code 1 also if there are only doubts.')
 
 
 def run(args: argparse.Namespace) -> int:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import argparse
 
 NAME = 'compare'
-HELP = 'relative improvement of scores over other or published scores'
+HELP = 'compute the relative improvement of scores over other or published scores'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    source = 'JSON files of `zoedepth evaluate`, one per data set, or the name of a released model'
-    parser.add_argument('target', metavar='SCORES', nargs='+', help=source)
-    parser.add_argument('--over', metavar='SCORES', nargs='+', required=True, help=source)
+    source = (
+        'JSON files of `zoedepth evaluate`, one per data set, or the name of a released model.'
+    )
+    parser.add_argument('target', metavar='SCORES', nargs='+', help=f'Scores to judge: {source}')
+    parser.add_argument(
+        '--over', metavar='SCORES', nargs='+', required=True, help=f'Reference scores: {source}'
+    )
 
 
 def run(args: argparse.Namespace) -> int:

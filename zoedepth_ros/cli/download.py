@@ -10,7 +10,9 @@ HELP = 'download weights in advance, for a robot without internet'
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument('names', metavar='NAME', nargs='+', help='a name of `zoedepth models`')
+    parser.add_argument(
+        'names', metavar='NAME', nargs='+', help='Name of a model, as listed by `zoedepth models`.'
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -40,45 +40,54 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add_data_arguments(
         parser,
-        'nyu, kitti, sunrgbd, ibims, diode_indoor, diode_outdoor, hypersim_test, vkitti2, '
-        'ddad, diml_indoor, diml_outdoor, folder; synthetic (rendered scenes)',
+        'Data set: nyu, kitti, sunrgbd, ibims, diode_indoor, diode_outdoor, hypersim_test, '
+        'vkitti2, ddad, diml_indoor, diml_outdoor, folder, or synthetic (rendered scenes).',
     )
     add = parser.add_argument
-    add('--head', choices=('auto', 'indoor', 'outdoor'), help='(auto)')
+    add(
+        '--head',
+        choices=('auto', 'indoor', 'outdoor'),
+        help='Head that predicts depth; auto uses the head that the router selects (default: '
+        'auto).',
+    )
     add(
         '--no-flip',
         action='store_true',
-        help='do not average with mirrored images: twice as fast',
+        help='Do not average with the depth of the mirror image, which halves the time.',
     )
     add(
         '--focal-correction',
         default='auto',
         choices=('auto', 'off'),
-        help='auto: correct depth by the ratio of the focal lengths of image and training camera, '
-        'if both are known (%(default)s)',
+        help='auto multiplies depth by the focal length of the image relative to that of the '
+        'training camera, if both are known; off does not (default: %(default)s).',
     )
     add(
         '--samples',
         metavar='N',
         type=at_least(1),
-        help='evaluate the first N images; synthetic: N scenes, half rooms, half streets '
-        f'(default: all, {DEFAULT_SCENES} scenes)',
+        help='Number of images, from the first one on; for synthetic the number of scenes, half '
+        f'of them rooms, half streets (default: all images, {DEFAULT_SCENES} scenes).',
     )
-    add('--seed', metavar='S', type=at_least(0), help='of rendered scenes (0)')
-    add('--json', metavar='FILE', help='write the scores')
-    add('--csv', metavar='FILE', help='write the scores of every image')
+    add('--seed', metavar='S', type=at_least(0), help='Seed of the rendered scenes (default: 0).')
+    add('--json', metavar='FILE', help='JSON file that the scores are written to.')
+    add('--csv', metavar='FILE', help='CSV file that the scores of each image are written to.')
     add(
         '--uncertainty-plot',
         metavar='FILE',
-        help='draw the coverage and sparsification of the uncertainty (PNG)',
+        help='PNG file that the coverage and the sparsification of the uncertainty are drawn to.',
     )
     add(
         '--worst',
         metavar='N',
         type=at_least(0),
-        help='draw the N images with the largest AbsRel (none)',
+        help='Draw the N images with the largest AbsRel (default: none).',
     )
-    add('--out', metavar='DIR', help=f'folder of the images of --worst ({DEFAULT_OUT})')
+    add(
+        '--out',
+        metavar='DIR',
+        help=f'Folder that --worst writes its images to (default: {DEFAULT_OUT}).',
+    )
 
 
 def add_data_arguments(parser: argparse.ArgumentParser, names: str) -> None:
@@ -90,16 +99,21 @@ def add_data_arguments(parser: argparse.ArgumentParser, names: str) -> None:
         required=True,
         help=names,
     )
-    add('--root', metavar='DIR', help='folder of the data set')
-    add('--split-list', metavar='FILE', help="NYU's or KITTI's official list, vKITTI2's test.txt")
-    add('--domain', choices=('indoor', 'outdoor'), help='domain of the dataset `folder`')
+    add('--root', metavar='DIR', help='Folder of the data set.')
+    add(
+        '--split-list',
+        metavar='FILE',
+        help='List of the images to use: the official list of NYU or KITTI, or test.txt of '
+        'vKITTI2.',
+    )
+    add('--domain', choices=('indoor', 'outdoor'), help='Domain of the data set `folder`.')
     add(
         '--steps-per-m',
         type=steps_per_m,
         metavar='N',
-        help='scale of the depth PNGs of the dataset `folder` (1000)',
+        help='Values per metre in the depth PNGs of the data set `folder` (default: 1000).',
     )
-    add('--skip-damaged', action='store_true', help='skip missing and damaged files')
+    add('--skip-damaged', action='store_true', help='Skip missing and damaged files.')
     add_network_options(
         parser,
         model=f'{DEFAULT_MODEL}; for rendered data {SYNTHETIC_MODEL}',

@@ -33,30 +33,45 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         'format',
         choices=(ONNX, TENSORRT),
-        help='format; a tensorrt engine runs only on this kind of GPU',
+        help='Format of the new file. A TensorRT engine runs only on GPUs of the same type.',
     )
-    add('--out', metavar='FILE', required=True, help='the new file')
-    add('--from', metavar='FILE', help='tensorrt: the source .onnx file')
+    add('--out', metavar='FILE', required=True, help='New file.')
+    add('--from', metavar='FILE', help='For tensorrt: .onnx file that the engine is built from.')
     add(
         '--precision',
         choices=ENGINE_PRECISIONS,
-        help=f'tensorrt: of backbone and decoder ({ENGINE_PRECISIONS[0]})',
+        help='For tensorrt: floating-point type of backbone and decoder (default: '
+        f'{ENGINE_PRECISIONS[0]}).',
     )
-    add('--model', help=f'a name of `zoedepth models` ({DEFAULT_MODEL})')
-    add('--weights', metavar='FILE', help="the model's weights, or 'random' (default: released)")
+    add(
+        '--model',
+        help=f'Name of the model, as listed by `zoedepth models` (default: {DEFAULT_MODEL}).',
+    )
+    add(
+        '--weights',
+        metavar='FILE',
+        help="Weights file of the model, or 'random' for tests without real depth (default: the "
+        'released weights, downloaded once).',
+    )
     add(
         '--head',
         choices=('indoor', 'outdoor', 'both'),
-        help='both: one file with the outputs of both heads (default: all heads of the model)',
+        help='Head in the file; both writes the outputs of both heads to one file (default: all '
+        'heads of the model).',
     )
-    add('--height', type=image_side_px, metavar='PX', help='of the input (that of the model)')
-    add('--width', type=image_side_px, metavar='PX', help='of the input (that of the model)')
+    for side in ('height', 'width'):
+        add(
+            f'--{side}',
+            type=image_side_px,
+            metavar='PX',
+            help=f"{side.capitalize()} of the network's input [px] (default: that of the model).",
+        )
     add(
         '--max-deviation',
         type=positive,
         metavar='X',
-        help='maximum deviation from torch of all but one pixel in 1000, relative to the mean '
-        f'({MAX_DEVIATION})',
+        help='Largest deviation of the depth from that of torch, relative to the mean depth, for '
+        f'999 of 1000 pixels (default: {MAX_DEVIATION}).',
     )
 
 

@@ -86,7 +86,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """Build the parser; only the module of the given subcommand is imported."""
     parser = argparse.ArgumentParser(
         prog='zoedepth',
-        description='Metric depth from a single image, with ZoeDepth.',
+        description='Predict metric depth from single images with ZoeDepth.',
         epilog='zoedepth COMMAND --help describes a command. The ROS 2 node is started by '
         '`ros2 launch zoedepth_ros depth.launch.py`. Exit codes: '
         + '; '.join(f'{code}: {meaning}' for code, meaning in MEANINGS.items())

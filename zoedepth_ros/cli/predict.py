@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from zoedepth_ros.pipeline.sequence import ImageOutputs
 
 NAME = 'predict'
-HELP = 'write the depth of images and videos: PNG in millimetres, NumPy, colours, point cloud'
+HELP = 'write the depth of images and videos as PNG [mm], NumPy array, colours and point cloud'
 
 DEFAULTS = PipelineSettings(cloud_decimation=1)
 """Those of the node, but every pixel becomes a point."""
@@ -45,18 +45,33 @@ NO_EFFECT = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add = parser.add_argument
-    add('images', metavar='IMAGE', nargs='+', help='image, folder of images, video')
-    add('--out', metavar='DIR', default='out/predict', help='folder to write to (%(default)s)')
+    add('images', metavar='IMAGE', nargs='+', help='Image, folder of images, or video.')
+    add(
+        '--out',
+        metavar='DIR',
+        default='out/predict',
+        help='Folder that the results are written to (default: %(default)s).',
+    )
     add_network_options(parser)
     add(
         '--preprocessing',
         default='metric',
         choices=('metric', 'official'),
-        help="metric: true to scale; official: prettier edges, as in the authors' demo",
+        help='metric resizes the image and keeps the metric scale of depth; official pads it as '
+        "the authors' demo does, which changes the scale (default: %(default)s).",
     )
-    add('--flip', action='store_true', help='average with the mirrored image: half the speed')
+    add(
+        '--flip',
+        action='store_true',
+        help='Average the depth with that of the mirror image, which takes twice the time.',
+    )
     add_calibration_option(parser)
-    add('--rate', type=rate_hz, metavar='HZ', help='frames of a video per second (all)')
+    add(
+        '--rate',
+        type=rate_hz,
+        metavar='HZ',
+        help='Largest number of frames of a video that are used per second (default: all).',
+    )
     add_settings(parser, DEFAULTS, besides=NO_EFFECT)
 
 

@@ -36,12 +36,14 @@ def add_settings(
     groups, that have no option in this command.
     """
     group = parser.add_argument_group(
-        'settings', "the node's parameters, with its defaults; an option wins over --params-file"
+        'settings',
+        "These options are parameters of the node and have the node's defaults. An option "
+        'overrides the value in --params-file.',
     )
     group.add_argument(
         '--params-file',
         metavar='FILE',
-        help='parameter file of the node, such as config/depth_node.yaml',
+        help='Parameter file of the node, such as config/depth_node.yaml.',
     )
     left_out, names = {*NODE_ONLY, *besides}, field_names(PipelineSettings)
     base = PipelineSettings() if base is None else base
@@ -69,15 +71,15 @@ def settings_of(
         base = settings_from_file(path, base=base, ignored=table_of(NodeSettings))
         if base.camera_base_frame:
             print(
-                f'{path}: camera.base_frame needs TF, which this command does not have: '
-                'camera.pitch and camera.roll are used instead',
+                f'{path}: camera.base_frame needs TF, which this command does not have; it uses '
+                'camera.pitch and camera.roll instead',
                 file=sys.stderr,
             )
         if base.scale_source not in scale_sources:
             source = base.scale_source
             print(
-                f'{path}: scale.source {source} needs messages that this command does not read: '
-                'the scale is not estimated',
+                f'{path}: scale.source {source} needs messages that this command does not read; '
+                'it does not estimate the scale',
                 file=sys.stderr,
             )
             base = replace(base, scale_source='off', scale_shape='factor')
@@ -111,7 +113,7 @@ def _add(group: argparse._ArgumentGroup, spec: Parameter) -> None:
         chosen = 'yes' if spec.default else 'no'
         action = argparse.BooleanOptionalAction
         group.add_argument(
-            option, dest=spec.name, action=action, default=None, help=f'{text} ({chosen})'
+            option, dest=spec.name, action=action, default=None, help=f'{text} (default: {chosen})'
         )
         return
     default = math.degrees(float(spec.default)) if in_degrees else spec.default  # type: ignore[arg-type]
@@ -122,7 +124,7 @@ def _add(group: argparse._ArgumentGroup, spec: Parameter) -> None:
         type=_radians_of(spec) if in_degrees else _value_of(spec),
         choices=spec.choices or None,
         metavar=None if spec.choices else _metavar(spec),
-        help=f'{text} ({shown})' if shown != '' else text,
+        help=f'{text} (default: {shown})' if shown != '' else text,
     )
 
 
@@ -160,7 +162,7 @@ def _radians_of(spec: Parameter) -> Callable[[str], float]:
             degrees = math.nan
         if not low <= degrees <= high:
             raise argparse.ArgumentTypeError(
-                f'expected degrees, {low:.0f} to {high:.0f}, got {text}'
+                f'expected an angle of {low:.0f} to {high:.0f} degrees, got {text}'
             )
         if doubt := likely_radians(option, degrees):
             print(doubt, file=sys.stderr)

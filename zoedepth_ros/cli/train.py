@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zoedepth_ros.cli.arguments import DEVICE
 from zoedepth_ros.cli.reporting import progress
 from zoedepth_ros.files import check_folder
 
@@ -20,27 +21,25 @@ HELP = 'train or fine-tune a network with a recipe (config/*.yaml); run again to
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument('config', metavar='CONFIG.yaml', help='the recipe')
+    parser.add_argument('config', metavar='CONFIG.yaml', help='Recipe of the training.')
     parser.add_argument(
-        '--output', metavar='DIR', help='output folder, instead of that of the recipe'
+        '--output', metavar='DIR', help='Output folder (default: that of the recipe).'
     )
     parser.add_argument(
-        '--weights', metavar='FILE', help='initial weights, instead of those of the recipe'
+        '--weights', metavar='FILE', help='Initial weights (default: those of the recipe).'
     )
     parser.add_argument(
         '--restart',
         action='store_true',
-        help='start again although the output folder contains a run',
+        help='Start from the beginning even if the output folder contains an earlier run.',
     )
     parser.add_argument(
         '--embed',
         metavar='DIR',
-        help='then evaluate the best weights on rendered scenes and write them to this folder in '
-        'float16, as in the package',
+        help='After the training evaluate the best weights on rendered scenes and write them to '
+        'this folder in float16, as the package contains them.',
     )
-    parser.add_argument(
-        '--device', default='auto', help='auto, cpu, cuda or cuda:N (default: %(default)s)'
-    )
+    parser.add_argument('--device', default='auto', help=DEVICE)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from zoedepth_ros.viewing.frame import ViewFrame
 
 NAME = 'view'
-HELP = 'look at depth in 3D: images, a video, a webcam, a recording, a live topic (Rerun)'
+HELP = 'show depth in 3D with Rerun: of images, a video, a webcam, a recording or a live topic'
 
 OF_RECORDED_DEPTH = frozenset(
     {
@@ -52,18 +52,55 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'sources',
         metavar='SOURCE',
         nargs='+',
-        help='images, folder, video, number of a webcam, recording, or /topic',
+        help='Images, a folder of images, a video, the number of a webcam, a recording, or a '
+        'live /topic.',
     )
-    add('--save', metavar='FILE.rrd', help='write a file for `rerun FILE.rrd`, open nothing')
+    add(
+        '--save',
+        metavar='FILE.rrd',
+        help='Write a file that `rerun FILE.rrd` shows, instead of opening a viewer.',
+    )
     add_network_options(parser, only_given=True)
-    add('--image', metavar='TOPIC', help='images of a recording')
-    add('--camera-info', metavar='TOPIC', help='their calibration, or that of a live topic')
-    add('--depth-topic', metavar='TOPIC', help='recorded depth (/depth/image)')
-    add('--predict', action='store_true', help='predict although depth was recorded')
-    add('--recover', action='store_true', help='show what can be read of a damaged recording')
+    add(
+        '--image',
+        metavar='TOPIC',
+        help='Topic of the images of a recording (default: the only image topic).',
+    )
+    add(
+        '--camera-info',
+        metavar='TOPIC',
+        help='Topic of the calibration, of a recording or live (default: camera_info in the '
+        'namespace of the images).',
+    )
+    add(
+        '--depth-topic',
+        metavar='TOPIC',
+        help='Topic of the recorded depth (default: /depth/image).',
+    )
+    add(
+        '--predict',
+        action='store_true',
+        help='Predict depth from the images even if the recording contains depth.',
+    )
+    add(
+        '--recover',
+        action='store_true',
+        help='Show the messages of a damaged recording that can be read.',
+    )
     add_calibration_option(parser)
-    add('--rate', type=rate_hz, metavar='HZ', help='of a video, at most (all)')
-    add('--frames', type=at_least(0), default=0, metavar='N', help='stop after so many (all)')
+    add(
+        '--rate',
+        type=rate_hz,
+        metavar='HZ',
+        help='Largest number of frames of a video that are used per second (default: all).',
+    )
+    add(
+        '--frames',
+        type=at_least(0),
+        default=0,
+        metavar='N',
+        help='Number of images to show; 0 shows all (default: 0).',
+    )
     add_settings(
         parser,
         besides=('depth.rate', 'cloud.rate', 'depth.encoding', 'scan', 'obstacles', 'cliffs'),
