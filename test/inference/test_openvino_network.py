@@ -181,12 +181,19 @@ def test_another_depth_than_that_of_torch_is_refused(measured, folder, monkeypat
     assert measured[1] == []
 
 
-def test_a_damaged_file_is_reported_and_torch_runs(measured, folder, caplog):
+@pytest.mark.parametrize('part', ['.xml', '.bin'])
+def test_a_damaged_file_is_reported_and_written_anew(measured, folder, caplog, part):
     built(folder)
-    [path] = (folder / 'openvino').glob('*.xml')
-    path.write_text('<net')
-    assert_same_as_reference(built(folder))
-    assert str(path) in warned(caplog)[0].getMessage()
+    [path] = (folder / 'openvino').glob(f'*{part}')
+    path.write_bytes(path.read_bytes()[:100])
+    assert built(folder, may_measure=False).mode == 'packed'
+    assert str(path.with_suffix('.xml')) in warned(caplog)[0].getMessage()
+    network = built(folder)
+    assert network.mode == 'openvino'
+    assert_same_as_reference(network)
+    caplog.clear()
+    assert built(folder, may_measure=False).mode == 'openvino'
+    assert warned(caplog) == []
 
 
 def test_a_network_of_one_head_and_a_large_one_run_in_torch(measured, tmp_path, monkeypatch):

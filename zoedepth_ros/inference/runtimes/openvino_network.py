@@ -181,18 +181,32 @@ def _session(
     Raises DriftError for another depth than that of the model, and what OpenVINO raises.
     """
     path, source = folder / f'{model.config.name}_{size[1]}x{size[0]}.xml', _digest(model)
-    for number in range(2):
-        if path.is_file():
-            session = open_session(path, 'cpu', precision, torch.get_num_threads())
-            if session.metadata.get(_SOURCE) == source:
-                room = to_network(check_image('room').rgb, size)
-                expected = expected_blocks(session.metadata)
-                check_reference(session.run(room), expected, str(path), precision)
+    if path.is_file():
+        try:
+            session = _checked(path, source, precision, size)
+        except Exception as error:  # of a damaged file, of any kind
+            if not may_convert:
+                raise
+            _logger.warning(f'{path} is written anew: {short_reason(error)}')
+        else:
+            if session is not None:
                 return session
-        if number or not may_convert:
-            break
-        _convert(model, size, path, source)
-    return None
+    if not may_convert:
+        return None
+    _convert(model, size, path, source)
+    return _checked(path, source, precision, size)
+
+
+def _checked(
+    path: Path, source: str, precision: str, size: tuple[int, int]
+) -> OpenvinoSession | None:
+    """Open a converted network and compare its depth; None if it is that of other weights."""
+    session = open_session(path, 'cpu', precision, torch.get_num_threads())
+    if session.metadata.get(_SOURCE) != source:
+        return None
+    room = to_network(check_image('room').rgb, size)
+    check_reference(session.run(room), expected_blocks(session.metadata), str(path), precision)
+    return session
 
 
 def _convert(model: ZoeDepth, size: tuple[int, int], path: Path, source: str) -> None:
