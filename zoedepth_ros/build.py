@@ -130,7 +130,10 @@ def open_predictor(
         return build_predictor(model, weights, device, *others, **options)
     precision = others[0] if others else options.get('precision', AUTO)
     if any(value not in ('metric', False) for value in (*others[1:], *options.values())):
-        raise ValueError(f'{path} runs in {backend}: its preprocessing is fixed, without flipping')
+        raise ValueError(
+            f'{path} runs in {backend}: its preprocessing is fixed, so expected preprocessing '
+            "'metric' and no flip augmentation"
+        )
     return open_exported(path, backend, model=model, device=device, precision=precision)
 
 

@@ -117,17 +117,17 @@ def test_a_recording_of_depth_alone_is_refused_by_name(tmp_path, topics, encodin
     messages = [bags.depth(values, 10**18, topic) for topic in topics]
     source = bags.write_mcap(tmp_path / 'depth.mcap', messages)
     for options in (DepthOptions(), DepthOptions(image=topics[0])):
-        with pytest.raises(RecordingError, match=rf'^{topics[0]} holds depth \({encoding}\), not'):
+        with pytest.raises(RecordingError, match=rf'^{topics[0]} contains depth \({encoding}\), expected'):
             make_plan(Job(source, tmp_path / 'out.mcap', options))
     source = bags.write_mcap(tmp_path / 'both.mcap', [*bags.drive(1), *messages])
-    with pytest.raises(RecordingError, match=f'^{topics[0]} holds depth'):
+    with pytest.raises(RecordingError, match=f'^{topics[0]} contains depth'):
         make_plan(Job(source, tmp_path / 'out.mcap', DepthOptions(image=topics[0])))
 
 
 def test_a_recording_of_compressed_depth_alone_is_refused_by_name(tmp_path):
     depth = bags.compressed(bags.rgb_image(0), 10**18, '/range/image/compressedDepth')
     source = bags.write_mcap(tmp_path / 'depth.mcap', [depth])
-    with pytest.raises(RecordingError, match='^/range/image/compressedDepth holds depth'):
+    with pytest.raises(RecordingError, match='^/range/image/compressedDepth contains depth'):
         make_plan(Job(source, tmp_path / 'out.mcap', DepthOptions()))
 
 
@@ -158,7 +158,7 @@ def test_the_rate_is_kept_and_the_rest_only_copied(tmp_path):
     source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(10))  # 10 Hz
     report = convert(source, tmp_path / 'out.mcap', depth_rate_hz=5.0, cloud_rate_hz=5.0)
     assert (report.images, report.depths) == (10, 5)
-    assert report.skipped == {'above the rate': 5}
+    assert report.skipped == {'left out to keep the rate': 5}
 
 
 def test_a_broken_image_is_counted_and_the_others_get_depth(tmp_path):
@@ -220,7 +220,7 @@ def test_two_topics_of_images_are_listed(tmp_path):
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
-        ({'image': bags.CHATTER}, r'/chatter \(std_msgs/msg/String\) is not a topic of images'),
+        ({'image': bags.CHATTER}, r'/chatter \(std_msgs/msg/String\) is not an image topic'),
         ({'camera_info': '/nowhere'}, '/nowhere is not a topic of camera_info'),
         ({'depth_topic': bags.IMAGE}, 'has /camera/image_raw, /camera/camera_info already'),
         ({'depth_topic': '/depth'}, 'inside a namespace'),
@@ -359,7 +359,7 @@ def test_without_a_camera_depth_stays_the_training_cameras_and_that_is_reported(
     report = convert(source, tmp_path / 'auto.mcap', predictor)
     assert (report.uncorrected, depths_of(tmp_path / 'auto.mcap')) == (1, [2.0])
     report = convert(source, tmp_path / 'scale.mcap', predictor, focal_correction='scale')
-    assert report.skipped == {'the camera is unknown, and depth needs it': 1}
+    assert report.skipped == {'the depth of this network needs the camera, which is unknown': 1}
     assert depths_of(tmp_path / 'scale.mcap') == []
 
 

@@ -96,9 +96,9 @@ def test_an_unsuitable_calibration_is_named(place, capsys, options, complaint, c
 @pytest.mark.parametrize(
     ('value', 'message'),
     [
-        ('1.2', '1.2 rad are 68.8 degrees'),
-        ('3.1', '3.1 rad are 177.6 degrees'),
-        ('0.5', '0.5 rad are 28.6 degrees'),
+        ('1.2', '1.2 rad would be 68.8 degrees'),
+        ('3.1', '3.1 rad would be 177.6 degrees'),
+        ('0.5', '0.5 rad would be 28.6 degrees'),
         ('4.9', 'expected degrees, 5 to 150, got 4.9'),
         ('0', 'expected degrees'),
         ('-60', 'expected'),

@@ -50,7 +50,7 @@ def test_a_floor_that_is_seen_far_off_the_level_gives_no_scale_and_the_option_th
 ):
     code, scale, output = calibrate(pitch_deg, 0)
     assert (code, scale) == (2, None)
-    assert 'check --pitch, --roll' in output
+    assert 'check --pitch and --roll' in output
     code, scale, output = calibrate(pitch_deg, 0, '--pitch', str(pitch_deg))
     assert scale == pytest.approx(TRUE, rel=0.04)
     assert 'the floor is seen' not in output
@@ -59,7 +59,7 @@ def test_a_floor_that_is_seen_far_off_the_level_gives_no_scale_and_the_option_th
 @pytest.mark.parametrize('roll_deg', [10, 15, 20, -12])
 def test_a_roll_is_an_option_and_is_noticed_where_it_is_missing(calibrate, roll_deg):
     code, scale, output = calibrate(-15, roll_deg, '--pitch', '-15')
-    assert 'check --pitch, --roll' in output
+    assert 'check --pitch and --roll' in output
     assert scale is None or abs(scale / TRUE - 1.0) < 0.2
     code, scale, output = calibrate(-15, roll_deg, '--pitch', '-15', '--roll', str(roll_deg))
     assert code == 0

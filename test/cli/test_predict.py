@@ -301,7 +301,7 @@ def test_a_video_of_colours_that_cannot_be_written_costs_no_depth(
     assert len(list((tmp_path / 'out' / 'drive_depth').iterdir())) == 12
     assert len((tmp_path / 'out' / 'drive_frames.csv').read_text().splitlines()) == 13
     out = capsys.readouterr().out
-    assert 'no video of colours; depth is complete: ' in out
+    assert 'the colour video could not be written, but the depth is complete: ' in out
     assert 'cannot write a video of 80 x 30 px, 10 frames a second' in out
     assert not (tmp_path / 'out' / 'drive_color.mp4').exists()
 
@@ -373,7 +373,7 @@ def test_a_focal_length_of_exif_that_no_lens_has_is_not_used(tmp_path, fake, cap
     fake.training_hfov_rad = np.pi / 2
     with_focal_length(tmp_path / 'p.jpg', focal_mm)
     assert predict(tmp_path / 'p.jpg', '--out', tmp_path / 'out') == 0
-    assert 'EXIF' not in capsys.readouterr().out.replace('or EXIF', '')
+    assert 'EXIF' not in capsys.readouterr().out.replace('or by EXIF', '')
     assert (np.load(tmp_path / 'out' / 'p_depth.npy') == 2.0).all()
 
 

@@ -111,7 +111,7 @@ def test_a_topic_without_ros_is_explained(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, 'rclpy', None)
     monkeypatch.delitem(sys.modules, 'zoedepth_ros.viewing.live_images', raising=False)
     assert main(['view', '/camera/image_raw']) == 2
-    assert 'as a topic it needs ROS 2' in capsys.readouterr().err
+    assert 'and a topic needs ROS 2' in capsys.readouterr().err
 
 
 def test_without_a_screen_the_other_way_is_named_before_any_work(

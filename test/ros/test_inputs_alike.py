@@ -138,7 +138,7 @@ def test_node_bag_and_view_make_the_same_of_the_same_image(
         shown, notes = [], [str(error)]
     if isinstance(node, str):
         assert (code, shown) == (1, [])
-        reason = 'holds depth (16UC1)' if name == '16UC1' else node
+        reason = 'contains depth (16UC1)' if name == '16UC1' else node
         assert reason in reported.out + reported.err
         assert any(word in notes[0] for word in (reason, 'not supported'))
         return

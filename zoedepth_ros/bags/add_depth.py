@@ -32,7 +32,10 @@ from zoedepth_ros.pipeline.outputs import (
 from zoedepth_ros.pipeline.request import predict
 
 _PREFETCHED = 16  # messages read, and predicted, before they are needed
-_FAILED, _NO_CAMERA = 'inference failed', 'the camera is unknown, and depth needs it'
+_FAILED, _NO_CAMERA = (
+    'inference failed',
+    'the depth of this network needs the camera, which is unknown',
+)
 
 
 def add_depth(
@@ -169,7 +172,7 @@ def _messages(
             if header.frame_id:
                 encoded[TF] = encode(level_transform(make, header, output.up))
             else:
-                report.omit('transform of the scan', 'images have no frame_id')
+                report.omit('transform of the scan', 'the images have no frame_id')
         encoded[output.name] = encode(message)
     if frame.camera is not None and frame.due.camera_info:
         encoded[CAMERA_INFO] = encode(frame.camera.info(header))

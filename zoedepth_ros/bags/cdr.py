@@ -50,7 +50,9 @@ def decode(data: bytes | memoryview, type_name: str) -> Any:
     try:
         return _store().deserialize_cdr(data, type_name)
     except Exception as error:  # generated code that raises whatever slicing and struct raise
-        raise ValueError(f'{len(data)} bytes, not a {type_name}: {in_one_line(error)}') from error
+        raise ValueError(
+            f'{len(data)} bytes are not a message of type {type_name}: {in_one_line(error)}'
+        ) from error
 
 
 def encode(message: Any) -> bytes:

@@ -64,7 +64,7 @@ def run_with_ray(
     ConnectionError.
     """
     if find_spec('ray') is None:
-        raise RecordingError('Ray is not installed: pip install ray')
+        raise RecordingError('--ray needs Ray, which is not installed: pip install ray')
     if model.device.startswith('cuda:'):
         raise ValueError(
             f'--ray gives each worker a GPU: expected device cuda, got {model.device}'
@@ -261,21 +261,24 @@ class _Fleet:
         if unseen:
             names = ', '.join(map(str, unseen[:_LISTED]))
             more = f' and {len(unseen) - _LISTED} more' if len(unseen) > _LISTED else ''
-            self.say(f'node {node.address} does not see {names}{more}: left to other nodes')
+            self.say(
+                f'node {node.address} does not see {names}{more}; other nodes process these '
+                'recordings'
+            )
 
     def _refuse(self, node: _Node, error: Exception) -> None:
         """Start no more workers on a node."""
         reason = in_one_line(getattr(error, 'cause', None) or error)
         self.refused[node.key] = f'{node.address}: {reason}'
         self.nodes.pop(node.key, None)
-        self.say(f'node {node.address} cannot work: {reason}')
+        self.say(f'node {node.address} cannot run a worker: {reason}')
 
     def _give_up_unseen(self) -> Iterator[tuple[Job, Result]]:
         """Fail the recordings that no node can work on."""
         nodes = self.nodes.values()
         if not nodes and self.refused and not self._running():
             reasons = '; '.join(self.refused.values())
-            raise RecordingError(f'no node of the cluster can work: {reasons}')
+            raise RecordingError(f'no node of the cluster can run a worker: {reasons}')
         for task in [t for t in self.waiting if nodes and not any(n.sees(t) for n in nodes)]:
             self.waiting.remove(task)
             yield from self._end(task, self._why_unseen(task.job))
@@ -288,8 +291,8 @@ class _Fleet:
         addresses = ', '.join(sorted({node.address for node in nodes}))
         return (
             f'{job.source}: no node of the cluster ({addresses}) sees '
-            f'{" or ".join(map(str, hidden or paths))}: paths must mean the same files on all of '
-            'them'
+            f'{" or ".join(map(str, hidden or paths))}: a path must name the same file on '
+            'all nodes'
         )
 
     # -- long recordings
@@ -311,7 +314,8 @@ class _Fleet:
             parts = tuple(spans(count, max(1, round(count / least))))
             if len(parts) > 1:
                 self.say(
-                    f'{task.job.source}: {len(parts)} parts, which are put together at the end'
+                    f'{task.job.source}: {len(parts)} parts are processed separately and '
+                    'joined at the end'
                 )
                 self.waiting.remove(task)
                 tasks = [Task(task.job, span) for span in parts]
@@ -441,11 +445,15 @@ class _Fleet:
         deaths, source = self.deaths[task.key, is_lost], task.job.source
         what = f'node {node.address}' if is_lost else 'process'
         if deaths < (_NODE_TRIES if is_lost else TRIES):
-            self.say(f'{source}: the {what} working on it died; another one continues')
+            self.say(
+                f'{source}: the {what} that processed it ended unexpectedly; another one continues'
+            )
             job = task.job.again(self.before[task.job.target])
             self.waiting.appendleft(replace(task, job=job))
         else:
-            yield from self._end(task, f'{source}: the {what} working on it died {deaths} times')
+            yield from self._end(
+                task, f'{source}: the {what} that processed it ended unexpectedly {deaths} times'
+            )
 
     def _show_progress(self) -> None:
         """Take what the workers have said of their progress, and ask them again."""

@@ -53,7 +53,7 @@ def read_db3(path: Path, damage: Damage) -> Iterator[Item]:
                 if is_whole and topic_id in channels:
                     yield Message(channels[topic_id], time_ns, time_ns, 0, data)
                 else:
-                    damage.report(path, 'damaged: rows that are not messages of its topics')
+                    damage.report(path, 'damaged: some rows are not messages of its topics')
         except sqlite3.Error as error:
             damage.report(path, f'damaged: {error}')
 
@@ -135,7 +135,9 @@ def _refuse_views(path: Path, database: sqlite3.Connection) -> None:
     view = database.execute("SELECT name FROM sqlite_master WHERE type = 'view'").fetchone()
     if view is not None:
         name = quoted(view[0])
-        raise RecordingError(f'{path}: not a recording of rosbag2: {name} is a view')
+        raise RecordingError(
+            f'{path}: not a recording of rosbag2: {name} is a view, expected a table'
+        )
 
 
 def _channel(topic: Mapping[str, Any], schemas: Mapping[str, tuple[str, str]]) -> Channel:

@@ -57,12 +57,14 @@ def finished(target: Path, wanted: str) -> Report:
         raise ExistsError(f'{target} exists; --overwrite replaces it')
     other = [name for name in now if before.get(name) != now[name]]
     if _SOURCE in other:
-        raise ExistsError(f'{target} exists, made from another recording; --overwrite replaces it')
+        raise ExistsError(
+            f'{target} exists and was made from another recording; --overwrite replaces it'
+        )
     if other:
         settings = ', '.join(
             f'{name} {quoted(before.get(name))}, not {quoted(now[name])}' for name in other
         )
-        raise ExistsError(f'{target} exists, made with {settings}; --overwrite replaces it')
+        raise ExistsError(f'{target} exists and was made with {settings}; --overwrite replaces it')
     counts = summarize_mcap(target, Damage(recover=True)).counts
     return Report(
         images=counts.get(about.get('image', ''), 0),

@@ -239,7 +239,10 @@ def run_with_processes(
                     if deaths[job.target] < TRIES:
                         waiting.append(job.again(before[job.target]))
                         continue
-                    result = f'{job.source}: the process working on it died {TRIES} times'
+                    result = (
+                        f'{job.source}: the process that processed it ended unexpectedly '
+                        f'{TRIES} times'
+                    )
                 else:
                     idle.append(process)
                 yield job, result

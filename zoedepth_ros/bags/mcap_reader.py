@@ -63,7 +63,9 @@ def summarize_mcap(path: Path, damage: Damage) -> RecordingSummary:
     with path.open('rb') as file:
         _check_start(path, file)
     if not has_end(path):
-        damage.report(path, 'its end is missing: the recorder was stopped hard or the file is cut')
+        damage.report(
+            path, 'the end of the file is missing: the recorder was killed or the file was cut off'
+        )
     summary = _summary(path)
     statistics = summary.statistics if summary else None
     if summary and statistics and (summary.channels or not statistics.message_count):
@@ -174,7 +176,7 @@ class _Reader:
             self._file.seek(offset)
             head = self._file.read(min(_HEAD.size, self._size - offset))
             if len(head) < _HEAD.size:
-                self._report(offset, 'the file ends here, without its end')
+                self._report(offset, 'the file ends here without a footer')
                 return
             opcode, length = _HEAD.unpack(head)
             end = offset + _HEAD.size + length
@@ -182,7 +184,9 @@ class _Reader:
                 yield offset, opcode, self._file.read(length)
                 offset = end
                 continue
-            self._report(offset, 'no record, or one that goes beyond the end')
+            self._report(
+                offset, 'there is no record here, or one that extends beyond the end of the file'
+            )
             resume = self._next_chunk(offset)
             if resume is None:
                 if opcode == Opcode.CHUNK:
@@ -212,7 +216,7 @@ class _Reader:
                 at = end
                 continue
             if is_whole:
-                self._report(offset, 'a chunk with a record of a wrong length')
+                self._report(offset, 'a record of this chunk has a wrong length')
             if following is None:
                 return
             at = following
@@ -221,10 +225,13 @@ class _Reader:
         """Return a chunk's records; raises DamagedRecordingError when they are not all right."""
         plain = _decompressed(chunk)
         if len(plain) != chunk.uncompressed_size:
-            text = f'a chunk of which {len(plain):,} of {chunk.uncompressed_size:,} bytes are left'
+            text = (
+                f'only {len(plain):,} of {chunk.uncompressed_size:,} bytes of this chunk can '
+                'be read'
+            )
             raise _BrokenError(text)
         if chunk.uncompressed_crc and zlib.crc32(plain) != chunk.uncompressed_crc:
-            raise _BrokenError('a chunk with a wrong checksum')
+            raise _BrokenError('the checksum of this chunk is wrong')
         return plain
 
     def _record(self, opcode: int, body: bytes | memoryview) -> Iterator[Item]:
@@ -246,10 +253,10 @@ class _Reader:
 
     def _message(self, body: bytes | memoryview) -> Message:
         if len(body) < _MESSAGE.size:
-            raise _BrokenError('a message without its head')
+            raise _BrokenError('a message is shorter than its header')
         key, sequence, log_ns, publish_ns = _MESSAGE.unpack_from(body)
         if key not in self._channels:
-            raise _BrokenError(f'a message of channel {key}, which is not declared')
+            raise _BrokenError(f'a message is of channel {key}, which is not declared')
         self._message_count += 1
         data = bytes(body[_MESSAGE.size :])
         return Message(self._channels[key], log_ns, publish_ns, sequence, data)
@@ -262,7 +269,7 @@ class _Reader:
         expected = summary.statistics.message_count
         if self._message_count != expected:
             found = f'{self._message_count:,} messages can be read'
-            self._report(offset, f'{found}, by its statistics there are {expected:,}')
+            self._report(offset, f'{found}, but the statistics of the file give {expected:,}')
 
     def _message_starts(self, offset: int, chunk: memoryview) -> list[int]:
         """Return where messages begin in a chunk, by the index from `offset` on, in order."""
@@ -326,7 +333,7 @@ def _parse(kind: Any, body: bytes | memoryview) -> Any:
         return kind.read(ReadDataStream(BytesIO(body)))
     except Exception:  # bytes that are not what they should be make mcap raise anything
         name = kind.__name__.lower()
-        raise _BrokenError(f'a record ({name}) that cannot be read') from None
+        raise _BrokenError(f'a record of type {name} cannot be read') from None
 
 
 def _record_head(view: memoryview, at: int) -> tuple[int, int]:
@@ -353,10 +360,10 @@ def _decompressed(chunk: Any) -> bytes:
         return bytes(chunk.data)
     if chunk.uncompressed_size > _MOST_CHUNK_BYTES:
         size = f'{chunk.uncompressed_size:,} bytes, more than {_MOST_CHUNK_BYTES:,}'
-        raise _BrokenError(f'a chunk that would become {size}')
+        raise _BrokenError(f'this chunk would decompress to {size}')
     if chunk.compression not in ('zstd', 'lz4'):
         name = quoted(chunk.compression)
-        raise _BrokenError(f'a chunk compressed with {name}, not lz4 or zstd')
+        raise _BrokenError(f'this chunk is compressed with {name}, expected lz4 or zstd')
     parts, left = [], chunk.uncompressed_size + 1  # one more shows that the size is wrong
     unpack = _zstd_blocks if chunk.compression == 'zstd' else _lz4_blocks
     with suppress(zstandard.ZstdError, RuntimeError, EOFError):

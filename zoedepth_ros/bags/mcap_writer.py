@@ -29,7 +29,7 @@ COMPRESSIONS = {
     'lz4': CompressionType.LZ4,
     'zstd': CompressionType.ZSTD,
 }
-REMEDY = 'free some space, then repeat the command: it continues where it ended'
+REMEDY = 'free some space, then repeat the command: the command continues where it stopped'
 """End of errors about a recording that cannot be written."""
 
 _PROFILE, _LIBRARY = 'ros2', 'zoedepth_ros'
@@ -134,7 +134,9 @@ class McapWriter:
     def _rename(self) -> None:
         """Give the file its final name, while it is locked."""
         if not is_still(self.partial, self._lock):
-            raise RecordingError(f'{self.partial} was removed or replaced while it was written')
+            raise RecordingError(
+                f'{self.partial} was removed or replaced by another program while it was written'
+            )
         self._refuse_existing()
         if self._memory is not None:
             self._memory.remove()
@@ -204,7 +206,7 @@ def memory_path(path: Path) -> Path:
 def check_target(path: Path, *, overwrite: bool) -> None:
     """Raise what `McapWriter` would raise for these names; changes nothing."""
     if path.is_dir():
-        raise RecordingError(f'{path} is a folder: choose another name')
+        raise RecordingError(f'{path} is a folder, expected the name of a file')
     if os.path.lexists(path) and not overwrite:
         raise ExistsError(f'{path} exists; --overwrite replaces it')
     if os.path.lexists(partial_path(path)):
@@ -216,7 +218,7 @@ def _locked(partial: Path) -> BinaryIO:
     try:
         file = open_locked(partial)
     except BlockingIOError:
-        raise ResumeError(f'{partial}: another process is writing it') from None
+        raise ResumeError(f'{partial}: another process is writing this file') from None
     start = file.read(len(_start()))
     file.seek(0)
     if not _start().startswith(start):
@@ -264,8 +266,9 @@ class _ComparingFile:
         if old:
             if self._file.read(old) != data[:old]:
                 raise ResumeError(
-                    f'{self._path} was begun from another recording or with other settings: '
-                    'give the same ones, or --overwrite to begin again'
+                    f'{self._path} was begun from another recording or with other '
+                    'settings: use the same recording and settings, or --overwrite to '
+                    'start again'
                 )
             self._at += old
             if self._at == self._kept:

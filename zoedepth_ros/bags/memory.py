@@ -149,11 +149,11 @@ def _opened(path: Path) -> BinaryIO:
     try:
         file = open_locked(path)
     except BlockingIOError:
-        raise ResumeError(f'{path}: another process is writing it') from None
+        raise ResumeError(f'{path}: another process is writing this file') from None
     start = f'{{"{_KEY}": '.encode()
     if not start.startswith(file.read(len(start))):
         file.close()
-        raise RecordingError(f'{path} is not a file of zoedepth: move it away')
+        raise RecordingError(f'{path} was not written by zoedepth: move it to another place')
     return file
 
 

@@ -155,7 +155,7 @@ class Pieces:
         if found is None or (found.number, found.requested) != (number, requested):
             return None
         if found.result is None:
-            raise InferenceError('the network has failed on it')
+            raise InferenceError('the network failed on this image in an earlier run')
         return found.result
 
 

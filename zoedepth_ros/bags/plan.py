@@ -234,7 +234,7 @@ def make_plan(job: Job) -> Plan:
     damage = Damage(recover=job.recover)
     recording = open_recording(source, damage)
     if target.resolve() in {file.resolve() for file in (source, *recording.files)}:
-        raise RecordingError(f'{target} is the recording itself: choose another name')
+        raise RecordingError(f'{target} is the recording itself: choose another OUT')
     check_target(target, overwrite=job.overwrite)
     summary = recording.summary(damage)
     inputs = find_inputs(

@@ -57,21 +57,24 @@ _ZSTD_MAGIC = b'\x28\xb5\x2f\xfd'  # no message in CDR begins so
 _MOST_MESSAGE_BYTES = 1 << 30
 _COMPRESSED = re.compile(r'compression_(?:mode|format):[ \t]*["\']?\w')
 
-_WEB_PAGE = 'a web page or the error of a server, not a recording: download the file itself'
+_WEB_PAGE = (
+    'the file is a web page or the error of a server, not a recording: download the file itself'
+)
 _NO_RECORDING = {
-    b'version https://git-lfs': 'a Git LFS pointer, not the recording itself: run `git lfs pull` '
-    'where it was cloned',
-    b'/annex/objects/': 'a git-annex pointer, not the recording itself: run `git annex get`',
-    b'#rosbag v': 'a recording of ROS 1; convert it first: '
+    b'version https://git-lfs': 'the file is a Git LFS pointer, not the recording itself: run '
+    '`git lfs pull` in its repository',
+    b'/annex/objects/': 'the file is a git-annex pointer, not the recording itself: run '
+    '`git annex get` in its repository',
+    b'#rosbag v': 'the file is a recording of ROS 1; convert it first: '
     'rosbags-convert --src FILE.bag --dst FOLDER',
     b'<!doctype': _WEB_PAGE,
     b'<html': _WEB_PAGE,
     b'<?xml': _WEB_PAGE,
     b'{"': _WEB_PAGE,
-    b'\x1f\x8b': 'compressed with gzip: unpack it first, gunzip FILE',
-    b'pk\x03\x04': 'a zip archive: unpack it first, unzip FILE',
-    b'bzh': 'compressed with bzip2: unpack it first, bunzip2 FILE',
-    b'\xfd7zxz': 'compressed with xz: unpack it first, unxz FILE',
+    b'\x1f\x8b': 'the file is compressed with gzip: unpack it first with gunzip FILE',
+    b'pk\x03\x04': 'the file is a zip archive: unpack it first with unzip FILE',
+    b'bzh': 'the file is compressed with bzip2: unpack it first with bunzip2 FILE',
+    b'\xfd7zxz': 'the file is compressed with xz: unpack it first with unxz FILE',
 }
 """First bytes, in lower case, of what is found under the names of recordings -> the remedy."""
 
@@ -143,8 +146,8 @@ def open_recording(path: Path, damage: Damage) -> Recording:
     """
     if path.suffix == '.bag':
         raise RecordingError(
-            f'{path}: a recording of ROS 1; convert it first: '
-            f'rosbags-convert --src {path} --dst {path.with_suffix("")}'
+            f'{path}: the file is a recording of ROS 1; convert it first: rosbags-convert '
+            f'--src {path} --dst {path.with_suffix("")}'
         )
     if not path.exists():
         raise FileNotFoundError(f'{path}: no such recording')
@@ -168,7 +171,9 @@ def _folder(path: Path, damage: Damage) -> Recording:
     metadata, there = path / METADATA_FILE, _files_in(path)
     if not metadata.exists():
         if not there:
-            raise RecordingError(f'{path}: no {METADATA_FILE}, {_what_else(path)}')
+            raise RecordingError(
+                f'{path}: the folder contains no {METADATA_FILE}, {_what_else(path)}'
+            )
         return Recording(path, _by_time(there))
     try:
         information, names = _information(metadata)
@@ -178,18 +183,21 @@ def _folder(path: Path, damage: Damage) -> Recording:
             raise RecordingError(
                 f'{metadata}: cannot be read: {reason}; {_what_else(path)}'
             ) from None
-        damage.note(f'{metadata}: cannot be read: {reason}; the recordings beside it are read')
+        damage.note(
+            f'{metadata}: cannot be read: {reason}; the recordings in its folder are read instead'
+        )
         return Recording(path, _by_time(there))
     named = [path / name for name in names]
     missing = [file for file in named if not file.exists()]
     others = [file for file in there if file not in named]
     if missing and len(others) >= len(missing):  # renamed
         damage.note(
-            f'{metadata}: {missing[0].name} does not exist; the recordings beside it are read'
+            f'{metadata}: {missing[0].name} does not exist; the recordings in its folder '
+            'are read instead'
         )
         return Recording(path, _by_time(there))
     for file in missing:
-        damage.report(file, f'missing although {METADATA_FILE} names it')
+        damage.report(file, f'the file is missing although {METADATA_FILE} names it')
     files = tuple(file for file in named if file not in missing)
     if not files or any(_suffix(file) not in SUFFIXES for file in files):
         raise RecordingError(f'{path}: expected .mcap or .db3 files, got {quoted(names)}')
@@ -208,7 +216,7 @@ def _information(metadata: Path) -> tuple[dict[str, Any], list[str]]:
         raise ValueError(f'expected {names_key} with names, got {quoted(paths)}')
     kind = information.get('compression_format') or 'zstd'
     if kind != 'zstd':
-        raise ValueError(f'compressed with {quoted(kind)}, only zstd can be read')
+        raise ValueError(f'the recording is compressed with {quoted(kind)}, expected zstd')
     return information, [PurePosixPath(name).name for name in paths]
 
 
@@ -244,7 +252,7 @@ def _natural(name: str) -> list[tuple[int, str]]:
 def _refuse_other(file: Path) -> None:
     """Raise RecordingError for what is known not to be a recording although it is named so."""
     if not file.is_file():
-        raise RecordingError(f'{file}: expected a file, got something else')
+        raise RecordingError(f'{file}: expected a regular file')
     start = _first_bytes(file)
     for first_bytes, text in _NO_RECORDING.items():
         if start.lstrip().lower().startswith(first_bytes):
@@ -260,16 +268,16 @@ def _what_else(folder: Path) -> str:
     """Return what a folder without a recording contains instead, and a remedy."""
     names = (Path(at, name) for at, _, names in os.walk(folder) for name in sorted(names))
     found = [file for file in islice(names, _LOOKED_INTO) if not file.name.startswith('.')]
-    text = 'no .mcap and no .db3 file in it'
+    text = 'the folder contains no .mcap or .db3 file'
     recordings = [str(file) for file in found if _suffix(file) in SUFFIXES]
     if recordings:
         more = f' and {len(recordings) - 3} more' if len(recordings) > 3 else ''
-        return f'{text}, but further down: {", ".join(recordings[:3])}{more}; name those'
+        return f'{text}, but its subfolders do: give {", ".join(recordings[:3])}{more} instead'
     if any(file.suffix in ('.parquet', '.arrow') for file in found):
         videos = [str(file) for file in found if file.suffix == '.mp4']
-        remedy = f', its videos can: zoedepth predict {videos[0]}' if videos else ''
+        remedy = f'; its videos can be read with zoedepth predict {videos[0]}' if videos else ''
         return (
-            f'{text}: a data set in tables (.parquet, as of Hugging Face) cannot be read{remedy}'
+            f'{text}; a data set in tables (.parquet, as of Hugging Face) cannot be read{remedy}'
         )
     return text
 
@@ -298,7 +306,7 @@ def _unpacked_message(file: Path, message: Message, damage: Damage) -> Iterator[
     try:
         size = zstandard.frame_content_size(message.data)
         if size > _MOST_MESSAGE_BYTES:
-            raise zstandard.ZstdError(f'would become {size:,} bytes')
+            raise zstandard.ZstdError(f'it would decompress to {size:,} bytes')
         yield message._replace(data=zstandard.decompress(message.data))
     except zstandard.ZstdError as error:
         topic = message.channel.topic

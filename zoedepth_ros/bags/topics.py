@@ -85,16 +85,17 @@ def find_inputs(
     if image not in candidates:
         there = f' ({summary.type_of(image)})' if summary.type_of(image) else ''
         raise RecordingError(
-            f'{image}{there} is not a topic of images; {_listed(candidates, summary)}'
+            f'{image}{there} is not an image topic; {_listed(candidates, summary)}'
         )
     for topic, encoding in _depth_in([image], summary, encodings, bits).items():
         raise RecordingError(
-            f'{topic} holds depth ({encoding}), not images to predict depth from; '
+            f'{topic} contains depth ({encoding}), expected images to predict depth from; '
             f'{_listed(candidates, summary)}'
         )
     if camera_info and camera_info not in cameras:
         raise RecordingError(
-            f'{camera_info} is not a topic of camera_info; there {_are(cameras, summary)}'
+            f'{camera_info} is not a camera_info topic; the camera_info topics '
+            f'{_are(cameras, summary)}'
         )
     if not camera_info and _camera_info_of(image) in cameras:
         camera_info = _camera_info_of(image)
@@ -127,13 +128,14 @@ def output_channels(
     """
     if not depth_topic.startswith('/') or not _folder(depth_topic):
         raise RecordingError(
-            f'{depth_topic!r}: expected a topic inside a namespace, such as /depth/image'
+            f'--depth-topic {depth_topic!r}: expected a topic inside a namespace, such as '
+            '/depth/image'
         )
     topics = {name: topic_of(name, depth_topic) for name in _TYPES if name in wanted}
     taken = [topic for topic in topics.values() if summary.type_of(topic)]
     if taken:
         raise RecordingError(
-            f'the recording has {", ".join(taken)} already; choose another --depth-topic'
+            f'the recording already contains {", ".join(taken)}; choose another --depth-topic'
         )
     qos = _reliable(next(c.qos for c in summary.channels if c.topic == like))
     channels = {name: _described(topic, _TYPES[name], qos) for name, topic in topics.items()}
@@ -217,8 +219,11 @@ def _only(
     if len(used) == 1 or (used and not images):
         return used[0]
     if not used:
-        raise RecordingError(f'the recording holds no images; {_listed(candidates, summary)}')
-    raise RecordingError(f'choose one with --image; {_listed(used, summary)}')
+        raise RecordingError(f'the recording contains no images; {_listed(candidates, summary)}')
+    raise RecordingError(
+        'the recording contains several image topics: choose one with --image; '
+        f'{_listed(used, summary)}'
+    )
 
 
 def _depth_in(
@@ -239,7 +244,7 @@ def _repeats(topic: str, others: list[str]) -> bool:
 
 def _listed(candidates: list[str], summary: RecordingSummary) -> str:
     if candidates:
-        return f'topics of images {_are(candidates, summary)}'
+        return f'the image topics {_are(candidates, summary)}'
     others = sorted({channel.topic for channel in summary.channels})
     return f'{_why_none(summary)}its topics {_are(others, summary)}'
 
@@ -250,16 +255,16 @@ def _why_none(summary: RecordingSummary) -> str:
     encodings = sorted({c.message_encoding for c in used if c.message_encoding != CDR})
     if 'ros1' in encodings:
         return (
-            'its messages are of ROS 1: convert the .bag it was made from, '
+            'its messages are of ROS 1: convert the original .bag file with '
             'rosbags-convert --src FILE.bag --dst FOLDER; '
         )
     if encodings:
         names = ', '.join(quoted(name) for name in encodings)
-        return f'its messages are written as {names}, expected cdr as in ROS 2; '
+        return f'its messages are encoded as {names}, expected cdr as in ROS 2; '
     if used and not any(channel.type_name for channel in used):
         return (
-            'it does not say what types its messages have (channels without a schema): '
-            'record it with rosbag2, or write schemas into it; '
+            'it does not contain the types of its messages (its channels have no '
+            'schema): record it with rosbag2, or add the schemas; '
         )
     return ''
 

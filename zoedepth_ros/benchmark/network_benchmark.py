@@ -116,7 +116,9 @@ def _exported(
     if not options.runtimes:
         return '', ''
     path = weights.with_name(f'{config.name}.onnx')
-    options.log(f'exporting the network for other runtimes into {path.parent}, may take minutes')
+    options.log(
+        f'exporting the network for other runtimes to {path.parent}, which may take minutes'
+    )
     with start(node_environment()) as worker:
         try:
             worker.call('runners.export_file', config.name, str(weights), str(path))

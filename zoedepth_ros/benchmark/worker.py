@@ -77,7 +77,9 @@ class Worker:
         except (EOFError, OSError) as gone:
             code = self._process.wait()
             hint = ' (killed: too little memory?)' if code == -signal.SIGKILL else ''
-            raise WorkerError(f'its process ended with exit code {code}{hint}') from gone
+            raise WorkerError(
+                f'the process of this implementation ended with exit code {code}{hint}'
+            ) from gone
         if error:
             raise WorkerError(error)
         return result

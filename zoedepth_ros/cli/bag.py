@@ -128,7 +128,9 @@ def _jobs(args: argparse.Namespace) -> list[Job]:
     targets = [out / f'{_name_of(source)}.mcap' for source in sources]
     for target in targets:
         if targets.count(target) > 1:
-            raise ValueError(f'two recordings would become {target}: convert them one by one')
+            raise ValueError(
+                f'two recordings would be written to {target}: process them in separate runs'
+            )
     return [
         Job(source, target, options, args.recover, args.overwrite)
         for source, target in zip(sources, targets, strict=True)
@@ -160,9 +162,9 @@ def _options(args: argparse.Namespace) -> DepthOptions:
 
 
 def _tell(job: Job, report: Report) -> None:
-    done = 'done before, ' if report.done_before else ''
+    done = 'already finished, ' if report.done_before else ''
     line = f'{job.target}: {done}{report.depths} depth images of {report.images} images'
-    reused = f', {report.reused} of them from an earlier attempt' if report.reused else ''
+    reused = f', {report.reused} of them from an earlier run' if report.reused else ''
     print(f'{line}, {report.clouds} clouds{reused}')
     for text in report.assumptions.values():
         print(f'    {text}')
@@ -174,11 +176,11 @@ def _tell(job: Job, report: Report) -> None:
             f'    {count} images without an output: {reason} ({report.examples.get(reason, "")})'
         )
     if report.no_points:
-        print(f'    images without points: {report.no_points}; --hfov assumes a field of view')
+        print(f'    images without points: {report.no_points}; set the field of view with --hfov')
     if report.uncorrected:
         print(
-            f'    {report.uncorrected} images without focal correction, because their camera is '
-            'unknown; --hfov assumes a field of view'
+            f'    {report.uncorrected} images without focal correction, because their '
+            'camera is unknown; set the field of view with --hfov'
         )
     for note in report.damage:
         print(f'    {"recovered" if job.recover else "note"}: {note}')

@@ -150,11 +150,11 @@ def run(args: argparse.Namespace) -> int:
         text = (
             f'scale {np.median(found):.3f}'
             if found.size
-            else f'nothing to compare with {range_text}'
+            else f'no depth to compare with that is {range_text}'
         )
         print(f'{path}: {result.head}, {text}', flush=True)
     if found_tilt := direction.finding(_expected_up(args)):
-        print(f'WARNING  {found_tilt}: check --pitch, --roll')
+        print(f'WARNING  {found_tilt}: check --pitch and --roll')
     # Another head's scale in an older file stays.
     save_scales(out, {**older, **_combined(ratios, args)}, camera=args.camera)
     print(f'-> {out}; for the node: scale.file:={out.resolve()}')
@@ -167,16 +167,16 @@ def _check(args: argparse.Namespace, settings: PipelineSettings) -> None:
     is_known = settings.camera_hfov_rad or args.calibration
     if not is_known and (args.camera_height is not None or corrected):
         raise ValueError(
-            '--camera-height and --focal-correction need the camera: --hfov or --calibration'
+            '--camera-height and --focal-correction need the camera: give --hfov or --calibration'
         )
     if args.distance is None:
-        refuse_idle(args, ['box'], 'is for --distance')
+        refuse_idle(args, ['box'], 'needs --distance')
     else:
-        refuse_idle(args, ['pitch', 'roll'], 'is for --camera-height')
+        refuse_idle(args, ['pitch', 'roll'], 'needs --camera-height')
     if not args.calibration:
-        refuse_idle(args, ['camera.rectified'], 'is for --calibration')
+        refuse_idle(args, ['camera.rectified'], 'needs --calibration')
     if settings.focal_correction == 'off':
-        refuse_idle(args, ['camera.training_hfov'], 'is for a focal correction')
+        refuse_idle(args, ['camera.training_hfov'], 'needs a --focal-correction other than off')
     for option, value in (('--pitch', args.pitch), ('--roll', args.roll)):
         if doubt := likely_radians(option, value):
             print(doubt, file=sys.stderr)
@@ -190,8 +190,8 @@ def _check_camera(
     is_known = settings.camera_hfov_rad or args.calibration
     if not is_known and settings.focal_correction == 'auto' and hfov_rad > 0.0:
         raise ValueError(
-            'the node corrects the focal length for these weights: the scale needs --hfov, the '
-            'field of view of the camera'
+            'for these weights the node corrects depth by the focal length, so the scale '
+            'needs the camera: give --hfov or --calibration'
         )
 
 
@@ -276,8 +276,9 @@ def _combined(
         )
         by_height = args.distance is None
         if is_unusual(found.scale, by_height=by_height):
-            table = ', and that the floor is in view, not a table' if by_height else ''
-            advice = f'check the metres{table}'
+            table = ', and check that the floor is in view and not a table' if by_height else ''
+            option = '--camera-height' if by_height else '--distance'
+            advice = f'check that {option} is in metres{table}'
             print(f'WARNING  {head}: a scale of {found.scale:.3g} is unusual: {advice}')
     if not states:
         target = ('the target', '--distance'), ('the floor', '--camera-height')

@@ -71,9 +71,12 @@ def run(args: argparse.Namespace) -> int:
 
     check_data(args)
     if args.into_weights:
-        refuse_idle(args, ['out'], 'is not for --into-weights')
+        refuse_idle(args, ['out'], 'has no effect with --into-weights')
     if args.weights == RANDOM:
-        raise ValueError('random weights do not predict depth: there is nothing to calibrate')
+        raise ValueError(
+            'random weights do not predict depth, so there is nothing to calibrate: give a '
+            'weights file'
+        )
     model = args.model or (SYNTHETIC_MODEL if args.dataset == SCENES else DEFAULT_MODEL)
     weights = Path(args.weights).expanduser() if args.weights else fetch(model)
     out = Path(args.out).expanduser() if args.out else file_beside(weights)

@@ -28,7 +28,7 @@ def field_of_view_deg(text: str) -> float:
     except ValueError:
         raise argparse.ArgumentTypeError(expected) from None
     if 0.0 < degrees < min(math.pi, NARROWEST_DEG):
-        hint = f'radians? {text} rad are {math.degrees(degrees):.1f} degrees'
+        hint = f'{text} rad would be {math.degrees(degrees):.1f} degrees'
         raise argparse.ArgumentTypeError(f'{expected} ({hint})')
     if not NARROWEST_DEG <= degrees <= WIDEST_DEG:
         raise argparse.ArgumentTypeError(expected)

@@ -56,7 +56,9 @@ def run(args: argparse.Namespace) -> int:
     check_writable(out)
     backend = args.backend or backend_of(args.file)
     if backend == TORCH:
-        raise ValueError(f'{args.file} must be a .onnx, .engine or .plan file, or give --backend')
+        raise ValueError(
+            f'{args.file}: expected a .onnx, .engine or .plan file, or the option --backend'
+        )
     predictor = open_foreign(args.file, backend, device=args.device)
     _print_contract(predictor.contract)
     print(f'runtime  {backend} on {predictor.device}, {predictor.precision}')

@@ -139,7 +139,7 @@ def check_data(args: argparse.Namespace) -> None:
         expected = ', '.join((*DATASETS, SCENES))
         raise ValueError(f'unknown data set {name!r}: expected one of {expected}')
     if name in DATASETS and not args.root:
-        raise ValueError(f'--dataset {name} needs --root, its folder')
+        raise ValueError(f'--dataset {name} needs --root, the folder of the data set')
     used_by = {
         ('root', 'skip_damaged'): tuple(DATASETS),
         ('split_list',): with_option('split_list'),
@@ -149,14 +149,16 @@ def check_data(args: argparse.Namespace) -> None:
     for options, names in used_by.items():
         if name not in names:
             supported = 'data sets on disk' if names == tuple(DATASETS) else ', '.join(names)
-            refuse_idle(args, options, f'is not for {name}; it is for {supported}')
+            refuse_idle(
+                args, options, f'has no effect on the data set {name}, only on {supported}'
+            )
 
 
 def _check(args: argparse.Namespace) -> None:
     """Raise ValueError for contradictory arguments, before anything is loaded."""
     check_data(args)
     if not args.worst:
-        refuse_idle(args, ['out'], 'is for --worst')
+        refuse_idle(args, ['out'], 'needs --worst')
     for file in filter(None, (args.json, args.csv, args.uncertainty_plot)):
         check_writable(Path(file).expanduser())
     if args.worst:

@@ -82,10 +82,14 @@ def run(args: argparse.Namespace) -> int:
     out = Path(args.out).expanduser()
     check_writable(out)
     if args.format == ONNX:
-        refuse_idle(args, ['from', 'precision'], f'is for {TENSORRT}')
+        refuse_idle(args, ['from', 'precision'], f'has an effect on {TENSORRT} only')
     else:
         names = ('model', 'weights', 'head', 'height', 'width', 'max_deviation')
-        refuse_idle(args, names, f'is for {ONNX}: an engine has the properties of its .onnx file')
+        refuse_idle(
+            args,
+            names,
+            f'has an effect on {ONNX} only: an engine has the properties of its .onnx file',
+        )
     export = _export_onnx if args.format == ONNX else _build_engine
     try:
         export(args, out)
@@ -100,7 +104,9 @@ def _build_engine(args: argparse.Namespace, out: Path) -> None:
 
     source = getattr(args, 'from')
     if not source:
-        raise ValueError('tensorrt needs the source .onnx file: --from FILE')
+        raise ValueError(
+            'tensorrt needs the .onnx file that the engine is built from: give --from FILE'
+        )
     precision = args.precision or ENGINE_PRECISIONS[0]
     _report_steps()(f'build an engine of {source}, which takes minutes')
     built = build_engine(Path(source).expanduser(), out, precision)

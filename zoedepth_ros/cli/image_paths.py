@@ -23,7 +23,7 @@ def find_images(arguments: Iterable[str]) -> list[Path]:
         path = Path(argument).expanduser()
         if not path.is_dir():
             if path.stem.endswith('_depth') and _is_output(path):
-                raise ValueError(f'{path}: depth of an earlier run, not an image')
+                raise ValueError(f'{path}: the file is depth of an earlier run, expected an image')
             found[path] = None
             continue
         inside = [file for file in sorted(path.iterdir()) if _is_input(file)]

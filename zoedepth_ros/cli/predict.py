@@ -136,13 +136,13 @@ def _usable(paths: list[Path], problems: dict[Path, str]) -> list[Path]:
 def _refuse_idle(args: argparse.Namespace, are_videos: list[bool]) -> None:
     """Raise ValueError for an option that has no effect on these inputs."""
     if not any(are_videos):
-        refuse_idle(args, ['rate'], 'is for videos')
+        refuse_idle(args, ['rate'], 'has an effect on videos only')
     if not args.calibration:
-        refuse_idle(args, ['camera.rectified'], 'is for --calibration')
+        refuse_idle(args, ['camera.rectified'], 'needs --calibration')
     if all(are_videos):
         clouds = ('filter.edge', 'cloud.decimation', 'cloud.color', 'cloud.max_range')
-        refuse_idle(args, clouds, 'is for images: a video gets no cloud')
-        refuse_idle(args, ['camera.bits'], 'is for images')
+        refuse_idle(args, clouds, 'has an effect on images only: a video gets no cloud')
+        refuse_idle(args, ['camera.bits'], 'has an effect on images only')
 
 
 def _image(
@@ -206,8 +206,8 @@ def _predictor(args: argparse.Namespace) -> DepthPredictor:
         embedded = [name for name in MODELS if embedded_path(name)]
         instead = ''.join(f'  --model {name}  (in this package)\n' for name in embedded)
         raise FetchError(
-            f'{error}\nMeanwhile, without a download:\n{instead}'
-            '  --model ZoeD_tiny_NK --weights random  (tries everything out; not depth)'
+            f'{error}\nThese options need no download:\n{instead}  --model ZoeD_tiny_NK '
+            '--weights random  (for tests only: it gives no real depth)'
         ) from None
 
 
@@ -223,13 +223,16 @@ def _introduce(
         print(f'camera   {args.calibration}')
     elif convention_of(predictor).needs_camera:
         if not settings.camera_hfov_rad:
-            print('camera   of every image by EXIF, because this depth needs it; or: --hfov')
+            print(
+                'camera   by EXIF of each image, because the depth of this network needs the '
+                'camera; --hfov sets it'
+            )
     elif not settings.camera_hfov_rad:
         for_what = 'depth and cloud' if predictor.training_hfov_rad else 'the cloud'
         hfov_deg = math.degrees(_assumed_hfov_rad(predictor))
         print(
-            f'camera   {hfov_deg:g} degrees wide is assumed for {for_what}; yours: '
-            '--hfov, --calibration, or EXIF'
+            f'camera   {hfov_deg:g} degrees wide is assumed for {for_what}; set your '
+            'camera with --hfov or --calibration, or by EXIF'
         )
 
 
@@ -281,9 +284,14 @@ def _write(target: Path, found: ImageOutputs, settings: PipelineSettings, warnin
     std_m = found.points[..., 4] if settings.cloud_uncertainty else None
     count = write_ply(ply, found.points[..., :3], rgb, std_m)
     if too_far:
-        print(f'    {too_far} pixels beyond 65.535 m are 0 in the 16-bit PNG, not in the .npy')
+        print(
+            f'    {too_far} pixels beyond 65.535 m are 0 in the 16-bit PNG; the .npy file has '
+            'their depth'
+        )
     dropped = found.points.shape[0] * found.points.shape[1] - count
-    left_out = f', {dropped} left out at edges and beyond {found.range_m:.3g} m' if dropped else ''
+    left_out = (
+        f', {dropped} pixels left out at edges and beyond {found.range_m:.3g} m' if dropped else ''
+    )
     print(f'    {count} points{left_out}')
     print(f'    -> {png}, {npy.name}, {color.name}, {ply.name}')
 

@@ -47,7 +47,7 @@ def predict_video(
     """
     times_s = list(chosen_times_s(path, rate_hz))
     if not times_s:
-        raise ValueError(f'{path}: holds no frame that OpenCV reads')
+        raise ValueError(f'{path}: OpenCV can read no frame of this video')
     mean_fps = (len(times_s) - 1) / (times_s[-1] - times_s[0]) if len(times_s) > 1 else 1.0
     start_s, notices = time.perf_counter(), list[str]()
     with _Writer(target, mean_fps, warning) as writer:
@@ -65,7 +65,10 @@ def predict_video(
     color = '' if writer.color_error else f'{writer.color.name}, '
     print(f'    -> {writer.folder}/, {color}{writer.table.name}')
     if writer.color_error:
-        print(f'    no video of colours; depth is complete: {writer.color_error}')
+        print(
+            '    the colour video could not be written, but the depth is complete: '
+            f'{writer.color_error}'
+        )
 
 
 class _Writer:

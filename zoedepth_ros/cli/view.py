@@ -125,7 +125,7 @@ def run(args: argparse.Namespace) -> int:
         frames = _with_camera(frames, cameras)
     first = next(frames, None)
     if first is None:
-        raise ValueError(f'{" ".join(args.sources)}: nothing to show')
+        raise ValueError(f'{" ".join(args.sources)}: there is nothing to show')
     predictor = _Predictor(args, settings)
     if first.depth_m is None and first.rgb is not None:
         predictor.build()
@@ -178,10 +178,12 @@ def _frames(
     path = Path(name).expanduser()
     is_one = len(args.sources) == 1
     if is_one and _is_recording(path):
-        refuse_idle(args, ['rate'], 'is for videos')
+        refuse_idle(args, ['rate'], 'has an effect on videos only')
         require_readable([path])
         if args.predict:
-            refuse_idle(args, ['depth_topic'], 'is for recorded depth, not for --predict')
+            refuse_idle(
+                args, ['depth_topic'], 'names recorded depth, which --predict does not read'
+            )
         return moments.recording_frames(
             path,
             image=args.image or '',
@@ -193,20 +195,26 @@ def _frames(
             note=_note,
             begin=lambda topic: _check_recorded(args, topic),
         )
-    refuse_idle(args, ('image', 'depth_topic', 'predict', 'recover'), 'is for recordings')
+    refuse_idle(
+        args, ('image', 'depth_topic', 'predict', 'recover'), 'has an effect on recordings only'
+    )
     if is_one and name.startswith('/') and not path.exists():
-        refuse_idle(args, ['rate'], 'is for videos')
+        refuse_idle(args, ['rate'], 'has an effect on videos only')
         return _live_frames(args, settings)
-    refuse_idle(args, ['camera_info'], 'is for recordings and topics')
+    refuse_idle(args, ['camera_info'], 'has an effect on recordings and topics only')
     if not args.calibration:
-        refuse_idle(args, ['camera.rectified'], 'is for --calibration, recordings and topics')
+        refuse_idle(
+            args,
+            ['camera.rectified'],
+            'has an effect only with --calibration, recordings or topics',
+        )
     if is_one and path.is_file() and path.suffix.lower() not in IMAGE_SUFFIXES:
-        refuse_idle(args, ['camera.bits'], 'is for images')
+        refuse_idle(args, ['camera.bits'], 'has an effect on images only')
         require_readable([path])
         return moments.video_frames(path, args.rate or 0.0)
-    refuse_idle(args, ['rate'], 'is for videos')
+    refuse_idle(args, ['rate'], 'has an effect on videos only')
     if is_one and ((name.isdigit() and not path.exists()) or path.is_char_device()):
-        refuse_idle(args, ['camera.bits'], 'is for images')
+        refuse_idle(args, ['camera.bits'], 'has an effect on images only')
         return moments.webcam_frames(int(name) if name.isdigit() else name)
     paths = find_images(args.sources)
     require_readable(paths)
@@ -222,7 +230,7 @@ def _check_recorded(args: argparse.Namespace, topic: str) -> None:
     topic: of its depth; '' if it has none.
     """
     if not topic:
-        refuse_idle(args, ['depth_topic'], 'names a topic without messages')
+        refuse_idle(args, ['depth_topic'], 'names a topic that has no messages in this recording')
         return
     names = set(table_of(PipelineSettings)) - OF_RECORDED_DEPTH
     given = [name for name in sorted(names) if hasattr(args, name)]
@@ -238,7 +246,7 @@ def _live_frames(args: argparse.Namespace, settings: PipelineSettings) -> Iterat
         from zoedepth_ros.viewing.live_images import live_images
     except ModuleNotFoundError as error:
         raise ValueError(
-            f'{args.sources[0]}: no such file; as a topic it needs ROS 2 ({error})'
+            f'{args.sources[0]}: there is no such file, and a topic needs ROS 2 ({error})'
         ) from None
     return live_images(
         args.sources[0],

@@ -133,8 +133,9 @@ def shipped_environment(folder: Path, processes: int) -> dict[str, str]:
     segment_bytes = min(MAX_SEGMENT_BYTES, free_bytes // (processes + 1))
     if segment_bytes < MIN_SEGMENT_BYTES:
         raise OSError(
-            f'/dev/shm has {free_bytes // 2**20} MB free, too little for {processes} processes '
-            'and their images; in a container: docker run --shm-size=512m'
+            f'/dev/shm has {free_bytes // 2**20} MB free, which is too little for '
+            f'{processes} processes and their images; in a container use docker run '
+            '--shm-size=512m'
         )
     profile = folder / 'fastdds.xml'
     profile.write_text(local_profile(_profile().read_text('utf-8'), segment_bytes))
