@@ -87,9 +87,10 @@ def lost_for_size(image_bytes: int, environ: Mapping[str, str] = os.environ) -> 
     if not 0 < segment_bytes < image_bytes:
         return ''
     return (
-        f'images of {image_bytes / 1e6:.0f} MB do not fit into the shared memory of the Fast DDS '
-        f'profile, {segment_bytes / 1e6:.0f} MB, and are lost in part: start the driver and this '
-        'node with fastdds_large.xml (docs/transport.md)'
+        f'images of {image_bytes / 1000000.0:.0f} MB do not fit into the shared memory '
+        f'of the Fast DDS profile, {segment_bytes / 1000000.0:.0f} MB, so some of them '
+        'are lost: start the driver and this node with fastdds_large.xml '
+        '(docs/transport.md)'
     )
 
 
@@ -111,8 +112,8 @@ def segment_size(free_bytes: int) -> int:
     size = min(_LARGEST_SEGMENT_BYTES, free_bytes // 4)  # three processes, and some air
     if size < _SMALLEST_SEGMENT_BYTES:
         raise OSError(
-            f'/dev/shm has {free_bytes // 2**20} MB free, too little for images between '
-            'processes; in a container: docker run --shm-size=256m'
+            f'/dev/shm has {free_bytes // 2**20} MB free, which is too little for '
+            'images between processes; in a container use docker run --shm-size=256m'
         )
     return size
 
@@ -126,9 +127,9 @@ def shared_memory_shortage(least_mb: float, folder: Path = SHARED_MEMORY) -> tup
     if free_mb >= least_mb:
         return ()
     text = (
-        f'{folder} has {free_mb:.1f} MB free, less than {least_mb:g}: images between processes '
-        'get lost; remove what killed processes have left (docs/troubleshooting.md), or give a '
-        'container more: docker run --shm-size=256m'
+        f'{folder} has {free_mb:.1f} MB free, less than {least_mb:g}: images between '
+        'processes may be lost; remove files that killed processes left there '
+        '(docs/troubleshooting.md), or start a container with docker run --shm-size=256m'
     )
     return (text,)
 

@@ -186,7 +186,7 @@ def check_writable(path: Path) -> None:
         raise OSError(_write_error_text(path, error)) from None
     else:
         if stat.S_ISDIR(mode):
-            raise OSError(f'{path}: expected the name of a file, this is a folder')
+            raise OSError(f'{path}: expected the name of a file, got a folder')
         if not os.access(path, os.W_OK):
             raise OSError(f'{path}: cannot be written: {os.strerror(errno.EACCES)}')
         if not stat.S_ISREG(mode):
@@ -248,7 +248,9 @@ def open_locked(path: Path) -> BinaryIO:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if is_still(path, file):
                 if os.fstat(file.fileno()).st_nlink > 1:
-                    raise OSError(f'{path}: is a link: the same file has another name')
+                    raise OSError(
+                        f'{path}: the file has several hard links, expected a file with one name'
+                    )
                 return file
         except BaseException:
             file.close()
@@ -295,7 +297,9 @@ class _PlainLoader(_Loader):
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
             mark = self.peek_event().start_mark
-            raise yaml.composer.ComposerError(None, None, 'aliases (*name) are not taken', mark)
+            raise yaml.composer.ComposerError(
+                None, None, 'YAML aliases (*name) are not allowed', mark
+            )
         return super().compose_node(parent, index)
 
 
@@ -309,7 +313,9 @@ def _without_links(path: str, flags: int) -> int:
         number = os.open(path, flags, 0o666)
     except OSError as error:
         if Path(path).is_symlink():
-            raise OSError(f'{path}: is a link, and is not written through') from None
+            raise OSError(
+                f'{path}: the file is a symbolic link, expected a regular file'
+            ) from None
         raise error
     if not stat.S_ISREG(os.fstat(number).st_mode):
         os.close(number)

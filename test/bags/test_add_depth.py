@@ -117,7 +117,9 @@ def test_a_recording_of_depth_alone_is_refused_by_name(tmp_path, topics, encodin
     messages = [bags.depth(values, 10**18, topic) for topic in topics]
     source = bags.write_mcap(tmp_path / 'depth.mcap', messages)
     for options in (DepthOptions(), DepthOptions(image=topics[0])):
-        with pytest.raises(RecordingError, match=rf'^{topics[0]} contains depth \({encoding}\), expected'):
+        with pytest.raises(
+            RecordingError, match=rf'^{topics[0]} contains depth \({encoding}\), expected'
+        ):
             make_plan(Job(source, tmp_path / 'out.mcap', options))
     source = bags.write_mcap(tmp_path / 'both.mcap', [*bags.drive(1), *messages])
     with pytest.raises(RecordingError, match=f'^{topics[0]} contains depth'):

@@ -130,7 +130,9 @@ def test_a_node_that_ends_in_the_middle_costs_nothing(tmp_path, cluster, second)
     assert {name: r.depths for name, r in results.items()} == dict.fromkeys(expected, IMAGES)
     assert written(tmp_path) == expected
     assert sum(bool(r.reused) for r in results.values()) == 1  # gone on with, not done again
-    lost = [line for line in lines if 'the node 127.0.0.1 that processed it ended unexpectedly' in line]
+    lost = [
+        line for line in lines if 'the node 127.0.0.1 that processed it ended unexpectedly' in line
+    ]
     assert len(lost) == 1, '\n'.join(lines)
     assert done == expected_images
 
@@ -155,7 +157,10 @@ def test_a_recording_on_which_every_worker_dies_is_named_and_the_others_are_done
 ):
     jobs, expected = fleet(tmp_path)
     results, *_ = run(jobs, DyingModel(str(tmp_path / 'died'), always_at='2.mcap'), 2)
-    assert results['2.mcap'] == f'{jobs[2].source}: the process that processed it ended unexpectedly 2 times'
+    assert (
+        results['2.mcap']
+        == f'{jobs[2].source}: the process that processed it ended unexpectedly 2 times'
+    )
     done = {name: data for name, data in written(tmp_path).items() if name.endswith('.mcap')}
     assert done == {name: data for name, data in expected.items() if name != '2.mcap'}
 
@@ -210,9 +215,10 @@ def test_files_that_a_node_does_not_see_are_named_and_done_on_another(
     results, _, lines = run(jobs, FakeModel(), 2)
     assert results.pop('1.mcap') == (
         f'{everywhere}: no node of the cluster (127.0.0.1) sees {everywhere}: '
-        'paths must mean the same files on all of them'
+        'a path must name the same file on all nodes'
     )
-    assert f'node 127.0.0.1 does not see {hidden}, {everywhere}; other nodes process these recordings' in lines
+    others = '; other nodes process these recordings'
+    assert f'node 127.0.0.1 does not see {hidden}, {everywhere}{others}' in lines
     del expected['1.mcap']
     assert written(tmp_path) == expected
 

@@ -93,11 +93,11 @@ def test_a_link_is_not_written_through(tmp_path, name, overwrite):
     precious = tmp_path / 'precious'
     precious.write_bytes(b'mine')
     (tmp_path / name).symlink_to(precious)
-    with pytest.raises(OSError, match=f'{name}: is a link'):
+    with pytest.raises(OSError, match=f'{name}: the file is a symbolic link'):
         convert(source, tmp_path / 'o.mcap', overwrite=overwrite)
     (tmp_path / name).unlink()
     os.link(precious, tmp_path / name)
-    with pytest.raises(OSError, match=f'{name}: is a link'):
+    with pytest.raises(OSError, match=f'{name}: the file has several hard links'):
         convert(source, tmp_path / 'o.mcap', overwrite=overwrite)
     assert precious.read_bytes() == b'mine'
 

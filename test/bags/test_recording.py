@@ -307,7 +307,9 @@ def test_with_broken_metadata_the_files_that_are_there_are_read(tmp_path, kind, 
     (folder / 'metadata.yaml').mkdir()
     assert read(folder, recover=recover)[0] == items
     next(folder.glob('*.mcap')).unlink()
-    with pytest.raises(RecordingError, match=r'metadata.yaml: cannot be read.*contains no .mcap or'):
+    with pytest.raises(
+        RecordingError, match=r'metadata.yaml: cannot be read.*contains no .mcap or'
+    ):
         messages(folder, recover=recover)
 
 
@@ -319,7 +321,8 @@ def test_a_renamed_file_is_read_although_metadata_has_its_old_name(tmp_path, sto
     items, notes = read(folder)
     assert sum(isinstance(item, Message) for item in items) == 6
     assert notes == [
-        f'{folder}/metadata.yaml: {file.name} does not exist; the recordings in its folder are read instead'
+        f'{folder}/metadata.yaml: {file.name} does not exist; '
+        'the recordings in its folder are read instead'
     ]
 
 
@@ -387,7 +390,9 @@ def test_a_broken_compressed_message_is_named_and_the_others_are_kept(tmp_path):
     with pytest.raises(DamagedRecordingError, match='in.mcap: .* message of /chatter cannot be'):
         messages(path)
     assert messages(path, recover=True) == [many(5)[n] for n in (0, 1, 4)]
-    assert any('would decompress to 1,099,511,627,776 bytes' in n for n in read(path, recover=True)[1])
+    assert any(
+        'would decompress to 1,099,511,627,776 bytes' in n for n in read(path, recover=True)[1]
+    )
 
 
 def image_file(path: Path, type_name: str, *, encoding='cdr', schema=True, profile='') -> Path:
@@ -529,7 +534,9 @@ def test_a_data_set_of_tables_is_named_and_recordings_further_down_are_listed(tm
     with pytest.raises(RecordingError, match=r'Hugging Face.*zoedepth predict .*front.mp4'):
         messages(tmp_path)
     bags.write_mcap(tmp_path / 'data' / 'drive.mcap', bags.drive(1))
-    with pytest.raises(RecordingError, match=r'its subfolders do: give .*data/drive.mcap.* instead'):
+    with pytest.raises(
+        RecordingError, match=r'its subfolders do: give .*data/drive.mcap.* instead'
+    ):
         messages(tmp_path)
 
 

@@ -110,7 +110,7 @@ LIES = {
         lambda z, f: z * 300 / f, {'head__range': [0.1, 300]}, 'DOUBT', 'the apparent size',
     ),
     'sky the other way round': (
-        lambda z, f: z, {'sky': {'output': 'sky', 'below': 0.5}}, 'BROKEN', 'is sky, truly',
+        lambda z, f: z, {'sky': {'output': 'sky', 'below': 0.5}}, 'BROKEN', 'is sky, expected',
     ),
     'along the ray, declared along z': (
         lambda z, f: z * ray_length(f), {}, 'DOUBT', 'depth along the ray fits better',
@@ -118,7 +118,7 @@ LIES = {
     'along z, declared along the ray': (
         lambda z, f: z, {'depth__along': 'ray'}, 'DOUBT', 'depth along z fits better',
     ),
-    'the same everywhere': (lambda z, f: 0.0 * z + 3.0, {}, 'DOUBT', 'same depth everywhere'),
+    'the same everywhere': (lambda z, f: 0.0 * z + 3.0, {}, 'DOUBT', 'pixels have the same depth'),
 }  # fmt: skip
 
 

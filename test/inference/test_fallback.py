@@ -385,7 +385,7 @@ def lost(predictor, run):
     assert 'gone: only a new process can use the GPU again' in predictor.notices[-1]
     assert not predictor.recover()
     for again in (lambda: predictor(RGB), lambda: together(predictor, 2)):
-        with pytest.raises(InferenceError, match='out of service: .*gone'):
+        with pytest.raises(InferenceError, match='cannot run: .*gone'):
             again()
     assert predictor._predictor is kept
 
@@ -433,7 +433,7 @@ def test_a_context_lost_in_a_recovery_is_final():
         predictor(RGB)
     assert predictor.failed
     assert not predictor.recover()
-    with pytest.raises(InferenceError, match='out of service'):
+    with pytest.raises(InferenceError, match='cannot run'):
         predictor(RGB)
 
 

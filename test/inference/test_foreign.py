@@ -297,7 +297,7 @@ def test_without_a_spread_the_uncertainty_is_unknown_and_cannot_filter(tmp_path)
     path = write_network(tmp_path / 'net.onnx', contract())
     found = depth_of(path, names=(DEPTH, UNCERTAINTY))
     assert np.isnan(found.uncertainty_m).all()
-    with pytest.raises(ValueError, match='filter.max_uncertainty: the network gives no uncertai'):
+    with pytest.raises(ValueError, match='filter.max_uncertainty must be 0.0, because the'):
         depth_of(path, filter_max_uncertainty_m=0.3)
 
 
@@ -311,8 +311,16 @@ def test_depth_that_needs_the_camera_is_not_guessed_without_one(tmp_path):
 @pytest.mark.parametrize(
     ('changes', 'settings', 'message'),
     [
-        ('canonical of the image', {'focal_correction': 'scale'}, 'follows the focal length'),
-        ('canonical of the image', {'camera_training_hfov_rad': 1.0}, 'follows the focal length'),
+        (
+            'canonical of the image',
+            {'focal_correction': 'scale'},
+            'the network itself uses the focal length',
+        ),
+        (
+            'canonical of the image',
+            {'camera_training_hfov_rad': 1.0},
+            'the network itself uses the focal length',
+        ),
         ('ray', {'focal_correction': 'warp', 'camera_training_hfov_rad': 1.0}, 'along the ray'),
         ('metric', {'focal_correction': 'scale'}, 'training camera of this network is unknown'),
     ],

@@ -48,11 +48,11 @@ COLOR = np.dstack([GREY8] * 3)
         (with_hot_pixel(of_bits(12)), '/cam/image_raw', 0, 65535, 'below 4096, white is 65535'),
         (of_bits(12, 0.05), '/cam/image_raw', 0, 4095, 'nearly black'),
         (WALL, '/cam/image_raw', 0, 4095, 'look like depth'),
-        (GREY8, '/cam/depth/image_raw', 0, 255, 'are these depth or labels'),
-        (COLOR, '/cam/depth/image_rect_raw', 0, 255, 'are these depth or labels'),
-        (COLOR, '/depth/color', 0, 255, 'are these depth or labels'),
-        (LABELS, '/cam/segmentation/image', 0, 255, 'are these depth or labels'),
-        (GREY8, 'zed/confidence/confidence_map', 0, 255, 'are these depth or labels'),
+        (GREY8, '/cam/depth/image_raw', 0, 255, 'is usual for depth or labels'),
+        (COLOR, '/cam/depth/image_rect_raw', 0, 255, 'is usual for depth or labels'),
+        (COLOR, '/depth/color', 0, 255, 'is usual for depth or labels'),
+        (LABELS, '/cam/segmentation/image', 0, 255, 'is usual for depth or labels'),
+        (GREY8, 'zed/confidence/confidence_map', 0, 255, 'is usual for depth or labels'),
     ],
 )
 def test_what_is_doubtful_is_reported(pixels, name, bits, white, text):

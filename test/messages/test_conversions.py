@@ -451,7 +451,9 @@ def test_a_mosaic_that_is_none_is_refused(form):
     ],
 )
 def test_a_format_that_is_not_supported_is_not_called_damaged(form, data, words):
-    with pytest.raises(ConversionError, match=f'{words}.*not supported: have .* jpeg') as caught:
+    with pytest.raises(
+        ConversionError, match=f'{words}.*not supported: configure .* jpeg'
+    ) as caught:
         rgb_of(compressed(data, form))
     assert caught.value.reason == 'unsupported format'
 

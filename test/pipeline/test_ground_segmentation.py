@@ -159,7 +159,7 @@ def test_the_scale_is_saved_where_the_file_states_and_not_before_it_is_known(tmp
     path = tmp_path / 'new.yaml'
     settings = settings_from({'camera.height': 0.8, 'scale.source': 'height'})
     scaling, around = Scaling(('indoor',), settings), GroundSegmentation()
-    with pytest.raises(ValueError, match='no scale is known'):
+    with pytest.raises(ValueError, match='no scale has been estimated'):
         scaling.save(str(path))
     with pytest.raises(ValueError, match='scale.file is empty'):
         scaling.save('')
@@ -256,7 +256,7 @@ def test_a_ground_that_rises_at_once_is_doubted_for_two_seconds():
     found, notices = at_a_counter()
     assert found[0].height_m == pytest.approx(1.3, rel=0.02)
     assert found[1] is None
-    assert 'it was 1.30 m below; is it a table? set camera.height' in notices[1]
+    assert 'the ground was 1.30 m below before; set camera.height' in notices[1]
     assert found[2].height_m == pytest.approx(0.6, rel=0.02)  # a lift, or a crouching robot
 
 
@@ -279,7 +279,7 @@ def test_an_unusual_scale_by_the_height_of_the_camera_is_reported():
         for i in range(5):
             request = pipeline.prepare(RGB, camera, 0.5 * i, [DEPTH])
             list(pipeline.process(request, predict(predictor, request)))
-        assert ('is the floor in view' in pipeline.ground_notice) == (name == 'counter')
+        assert ('check that the floor is in view' in pipeline.ground_notice) == (name == 'counter')
 
 
 @pytest.mark.parametrize('roll_deg', [0, 5])

@@ -219,7 +219,7 @@ def test_a_field_of_view_stands_in_for_a_camera_info_of_no_camera_and_both_are_n
     assert len(bench.sent('depth/points')) == 1
     first, second = bench.processor.notices
     assert 'K is impossible' in first
-    assert 'camera.hfov 1 rad is assumed' in second
+    assert 'camera.hfov 1 rad is used' in second
 
 
 @pytest.mark.parametrize('topics', [{'depth/image'}, {'depth/image', 'domain'}])
@@ -304,7 +304,7 @@ def test_an_image_whose_camera_info_differs_and_comes_while_it_is_processed_is_d
     bench.process()
     assert (corners(bench), bench.drops) == ([], {'camera_info came late': 1})
     (warning,) = bench.warnings
-    assert 'camera_info has changed' in warning
+    assert 'the camera_info of an image has changed' in warning
     for _ in range(3):  # the same one, after each image
         bench.now_s += 0.1
         arriving = stamped_info(bench.message(), 60.0)

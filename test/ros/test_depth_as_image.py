@@ -117,7 +117,10 @@ def test_files_of_depth_are_refused_unless_their_bits_are_set(tmp_path, capsys, 
     calibrate = ['calibrate', str(file), '--distance', '2', '--out', scale]
     for command in (predict, calibrate):
         assert main(command) != 0
-        assert f'{file}: 16 bits and one channel are depth by the name' in capsys.readouterr().err
+        assert (
+            f'{file}: an image of 16 bits and one channel is taken as depth because of the name'
+            in capsys.readouterr().err
+        )
         assert main([*command, '--bits', '10']) == 0
 
 
@@ -161,10 +164,10 @@ def test_depth_in_grey_on_a_topic_of_depth_is_reported(tmp_path, capsys, predict
     msg = Image(height=4, width=4, encoding='mono8', step=4, data=array.array('B', bytes(16)))
     msg.header.stamp.sec = 1000
     bench.process(msg)
-    assert any('are these depth' in notice for notice in bench.processor.notices)
+    assert any('is usual for depth' in notice for notice in bench.processor.notices)
     fields = bags.header(10**12), 4, 4, 'mono8', 0, 4, np.zeros(16, np.uint8)
     message = bags.STORE.types['sensor_msgs/msg/Image'](*fields)
     written = [bags.serialized(topic, 10**12, message)]
     source = bags.write_mcap(tmp_path / 'in.mcap', written)
     assert main(['bag', str(source), str(tmp_path / 'out.mcap')]) == 0
-    assert 'are these depth' in capsys.readouterr().out
+    assert 'is usual for depth' in capsys.readouterr().out

@@ -52,7 +52,7 @@ def test_a_camera_that_is_killed_and_started_again_is_followed(peer, start, tool
     wait_until(lambda: len(depth) > before + 3)
     wait_until(lambda: status.last.state == Status.STATE_WORKING)
     assert stamps_s(depth) == sorted(stamps_s(depth))
-    assert node.log.count('active: images from') == 1
+    assert node.log.count('the node is active, with images from') == 1
 
 
 def test_a_node_killed_in_the_middle_of_configure_leaves_nothing_in_the_way(peer, start, hold):
@@ -64,7 +64,13 @@ def test_a_node_killed_in_the_middle_of_configure_leaves_nothing_in_the_way(peer
     peer.send_until(lambda: depth)
 
 
-MOMENTS = ('rclpy', 'zoedepth_ros.ros.depth_node', 'torch', 'timm', 'active: images from')
+MOMENTS = (
+    'rclpy',
+    'zoedepth_ros.ros.depth_node',
+    'torch',
+    'timm',
+    'the node is active, with images from',
+)
 """What a node imports from its start to the building of its network, and its last report."""
 
 
@@ -92,9 +98,7 @@ def test_a_reliable_subscriber_that_is_frozen_holds_nobody_back(peer, start, too
 def test_two_nodes_of_one_name_both_say_so_until_one_leaves(peer, start):
     nodes = start(), start()
     status = peer.subscribe(Status, '/zoedepth/status')
-    twins = (
-        '2 nodes have the name /zoedepth (one that was killed counts until its lease of 20 s ends)'
-    )
+    twins = '2 nodes have the name /zoedepth (a killed node is counted for another 20 s)'
     wait_until(lambda: status and twins in status.last.notices)
     depth = peer.subscribe(Image, '/depth/image')
     peer.send_until(lambda: depth)

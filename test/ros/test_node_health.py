@@ -252,8 +252,8 @@ def test_a_lost_context_is_reported_in_a_last_status_and_ends_the_process_with_i
     assert node.wait() == 75
     wait_until(lambda: status.last.state == Status.STATE_FAILED)
     assert 'unspecified launch failure: only a new process can' in status.last.notices[0]
-    wait_until(lambda: 'out of service' in diagnostics.last.status[0].message)
-    node.wait_for_log('the CUDA context is lost, the process ends')
+    wait_until(lambda: 'cannot run' in diagnostics.last.status[0].message)
+    node.wait_for_log('the CUDA context is lost, so the process ends')
 
 
 @pytest.mark.parametrize('phase', [{'broken_load': 1}, {'broken_warm_up': True}])
@@ -268,7 +268,7 @@ def test_a_context_lost_while_the_network_is_loaded_ends_the_process_with_the_sa
         assert not peer.transition(Transition.TRANSITION_CONFIGURE)
     assert node.wait() == 75
     node.wait_for_log('configure failed: cuda:0: CUDA error: unspecified launch failure')
-    node.wait_for_log('the CUDA context is lost, the process ends')
+    node.wait_for_log('the CUDA context is lost, so the process ends')
     if not autostart:
         wait_until(lambda: status.last.state == Status.STATE_FAILED)
         assert 'unspecified launch failure' in status.last.notices[0]
@@ -290,7 +290,7 @@ def test_a_context_lost_in_a_recovery_ends_the_process_with_the_same_code(peer, 
     depth = peer.subscribe(Image, '/depth/image')
     peer.send_until(lambda: depth)
     peer.send(lambda p: image_message(rgb_image(value=20), p.now()))
-    node.wait_for_log('the network sees 288 x 384 px instead of 384 x 512')
+    node.wait_for_log("the network's input is reduced from 384 x 512 to 288 x 384 px")
     assert peer.call(Trigger, '/zoedepth/recover', Trigger.Request()).success
     peer.send(lambda p: image_message(rgb_image(value=30), p.now()))
     assert node.wait() == 75

@@ -139,7 +139,9 @@ def test_a_camera_may_have_parameters_of_its_own_at_start_and_while_it_runs(peer
         front__depth__scale=2, front__model='x', front__image_transport='compressed', no__such=1.0
     )
     for reason, words in zip(
-        reasons, ('write 2.0', 'same for all', 'deactivate it first', 'no parameter'), strict=True
+        reasons,
+        ('write 2.0', 'one value for all', 'deactivate it first', 'no parameter'),
+        strict=True,
     ):
         assert words in reason
     request = ListParameters.Request(prefixes=['front', 'left', 'right'])

@@ -175,7 +175,7 @@ def test_the_message_is_the_state_and_the_worst_finding_of_the_diagnostics():
     assert msg.message == f'images are processed; {diagnosis.message}'
     failed = report(state=Status.STATE_FAILED)
     assert Diagnostics('n').make(failed, NodeSettings()).message == failed.message
-    assert failed.message == 'the network is out of service'
+    assert failed.message == 'the network cannot run'
 
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
@@ -256,7 +256,7 @@ def test_superseded_images_are_no_fault_even_beside_real_ones():
 
 def test_every_notice_is_a_warning_and_the_worst_speaks_first():
     found = diagnose(notices=('no CUDA device', 'other'), state=Status.STATE_FAILED)
-    assert (found.level, found.message) == (ERROR, 'the network is out of service')
+    assert (found.level, found.message) == (ERROR, 'the network cannot run')
     values = {pair.key: pair.value for pair in found.values}
     assert (values['notice 1'], values['notice 2']) == ('no CUDA device', 'other')
     found = diagnose(notices=('no CUDA device',))

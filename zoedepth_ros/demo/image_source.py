@@ -65,7 +65,9 @@ class ImageSource(Node):
         self._calibration = read_chosen_calibration(path) if path else None
         self._make_publishers()
         if has_ground_truth(self._value('source')):
-            self.get_logger().info('rendering a trajectory; the first time takes half a minute')
+            self.get_logger().info(
+                'rendering a camera trajectory, which takes half a minute the first time'
+            )
         self._source = open_source(
             self._value('source'),
             loop=self._value('loop'),
@@ -121,7 +123,7 @@ class ImageSource(Node):
             self.get_logger().warning(printable(str(reason)), throttle_duration_sec=_WARN_PERIOD_S)
             return
         if image is None:
-            self.get_logger().info(f'end of {self._source.description}')
+            self.get_logger().info(f'the source has ended: {self._source.description}')
             raise Finished
         height, width = image.rgb.shape[:2]
         size = (0, 0) if image.ground_truth else (self._value('width'), self._value('height'))

@@ -47,7 +47,8 @@ def improvement_table(targets: Mapping[str, Scores], references: Mapping[str, Sc
     }
     if not rows:
         raise ValueError(
-            f'nothing to compare: scores of {", ".join(targets)} over {", ".join(references)}'
+            f'no data set has both scores: there are scores of {", ".join(targets)} over '
+            f'{", ".join(references)}'
         )
     columns = [name for name in METRICS if any(name in gains for gains in rows.values())]
     rows['mRI_D'] = {m: fmean(g[m] for g in rows.values() if m in g) for m in columns}
@@ -76,7 +77,7 @@ def read_scores(sources: Sequence[str]) -> dict[str, Scores]:
             raise ValueError(f'{source}: no such file; expected {expected}')
         for dataset, scores in _scores_in(path).items():
             if dataset in found:
-                raise ValueError(f'{source}: scores of {dataset} came twice')
+                raise ValueError(f'{source}: scores of {dataset} were given twice')
             found[dataset] = {name: x for name, x in scores.items() if x is not None}
     return found
 

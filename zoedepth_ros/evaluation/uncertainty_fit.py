@@ -105,7 +105,7 @@ def fit(depth_m: Array, spread_m: Array, error_m: Array) -> UncertaintyMap:
     for errors of 0 alone.
     """
     if not error_m.any():
-        raise ValueError('depth equals the ground truth everywhere: nothing to fit')
+        raise ValueError('depth equals the ground truth everywhere, so there is no error to fit')
     low, high = (float(limit) for limit in np.quantile(spread_m / depth_m, (0.01, 0.99)))
     low = max(low, 1e-6)
     high = max(low, high)

@@ -119,14 +119,14 @@ def compare(
         report(f'compare {runs[0]} with {runs[1]}, image {number} of {len(images)}')
         found, expected = session.run(tensor), source(tensor)
         if set(found) != set(expected):
-            raise DeviationError(f'{runs[0]} has outputs {(*found,)} instead of {(*expected,)}')
+            raise DeviationError(f'{runs[0]} has the outputs {(*found,)}, expected {(*expected,)}')
         for name, theirs in expected.items():
             new = deviation(name, found[name], theirs)
             deviations[name] = np.maximum(deviations.get(name, new), new)  # NaN stays
             if theirs.size > MOST_LOGITS:
                 agreements[image][name] = agreement(found[name], theirs)
             elif not np.abs(_shares(found[name]) - _shares(theirs)).max() <= MAX_MEAN_DIFFERENCE:
-                wrong.append(f'{name} of {image}: {found[name]} instead of {theirs}')
+                wrong.append(f'{name} of {image}: {found[name]}, expected {theirs}')
     wrong += [
         f'{name} of {image}: {each}'
         for image, by_name in agreements.items()
@@ -159,7 +159,7 @@ def deviation(name: str, found: NDArray, expected: NDArray) -> NDArray[np.float6
     another shape.
     """
     if found.shape != expected.shape:
-        raise DeviationError(f'{name} is {found.shape} instead of {expected.shape}')
+        raise DeviationError(f'{name} is {found.shape}, expected {expected.shape}')
     difference = np.abs(found.astype(np.float64) - expected)
     most = np.array([difference.max(), np.quantile(difference, 0.999)])
     size = float(np.abs(expected, dtype=np.float64).mean())

@@ -168,9 +168,7 @@ def _write(
 def _traced(graph: FixedGraph) -> Any:
     """Return torch's ONNXProgram.  Raises ValueError if torch is too old."""
     if 'dynamo' not in inspect.signature(torch.onnx.export).parameters:
-        raise ValueError(
-            f'the export to ONNX needs torch 2.6 or newer, here is {torch.__version__}'
-        )
+        raise ValueError(f'the export to ONNX needs torch 2.6 or newer, got {torch.__version__}')
     program = torch.onnx.export(
         graph,
         (graph.example(),),

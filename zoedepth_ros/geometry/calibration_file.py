@@ -52,7 +52,9 @@ def read_calibration(path: Path, camera: str = '') -> CalibrationFields:
         if camera not in found and (camera or len(found) > 1):
             wanted = f'no camera {camera!r}: ' if camera else ''
             names = ', '.join(found)
-            raise ValueError(f'{wanted}it holds the cameras {names}; choose one: {path}:NAME')
+            raise ValueError(
+                f'{wanted}the file contains the cameras {names}; choose one with {path}:NAME'
+            )
         return _calibration(found[camera] if camera else next(iter(found.values())))
     except OSError as error:
         raise CameraError(f'calibration file {explained(error)}') from None

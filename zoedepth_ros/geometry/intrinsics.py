@@ -142,8 +142,8 @@ class Intrinsics:
         factor_x, factor_y = width / self.width, height / self.height
         if abs(factor_x - factor_y) * max(self.width, self.height) > 1.0:  # more than rounding
             raise CameraError(
-                f'the image is {width} x {height}, the calibration is for '
-                f'{self.width} x {self.height}: expected one factor for both sides'
+                f'the image is {width} x {height}, the calibration is for {self.width} x '
+                f'{self.height}: expected the same aspect ratio'
             )
         return Intrinsics(
             self.fx_px * factor_x,
@@ -239,8 +239,8 @@ def camera_from_calibration(fields: CalibrationFields, *, height: int, width: in
     lens = _distortion(fields.distortion_model, fields.d) if name == 'K' else (UNDISTORTED, ())
     if min(fields.width, fields.height) < 1:
         raise CameraError(
-            f'width and height of the calibration are {fields.width} x {fields.height}: expected '
-            f'the size of the images it was made with (these are {width} x {height})'
+            f'width and height of the calibration are {fields.width} x {fields.height}: '
+            f'expected the size of the images it was made with ({width} x {height})'
         )
     refuse_impossible(fields.full_image(), lens[0], name)
     return CameraModel(fields.read_out().scaled_to(width, height), *lens)

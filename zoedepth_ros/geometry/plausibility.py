@@ -123,8 +123,8 @@ def _of_projection(full: Intrinsics, lens: str, name: str) -> Iterator[str]:
     ratio = full.fx_px / full.fy_px
     if not 1.0 / UNEQUAL_FOCAL < ratio < UNEQUAL_FOCAL:
         yield (
-            f'fx = {full.fx_px:.4g} and fy = {full.fy_px:.4g} px in {name} mean pixels that are '
-            'not square'
+            f'fx = {full.fx_px:.4g} and fy = {full.fy_px:.4g} px in {name} mean that '
+            'pixels are not square: was the image size changed after the calibration?'
         )
 
 
@@ -161,9 +161,9 @@ def _of_distortion(fields: CalibrationFields, camera: CameraModel, name: str) ->
         return
     if named in OTHER_DIRECTION:
         yield (
-            f"D of the model '{model}' is used as that of plumb_bob, as RealSense's ROS driver "
-            'publishes it, but librealsense applies it in another direction or order: points '
-            'away from the centre may be off'
+            f"D of the model '{model}' is used as that of plumb_bob, as RealSense's ROS "
+            'driver publishes it, but librealsense defines it differently: points away '
+            'from the centre of the image may be wrong'
         )
     if not model.strip():
         yield f'D has {len(d)} numbers but distortion_model is empty: plumb_bob is assumed'
@@ -185,8 +185,8 @@ def _of_distortion(fields: CalibrationFields, camera: CameraModel, name: str) ->
     share = float(np.isfinite(rays[..., 0]).mean())
     if share < (LEAST_RAYS_FISHEYE if lens == EQUIDISTANT else LEAST_RAYS):
         yield (
-            f'the distortion ({lens}) can be inverted in {share:.0%} of the image only, the rest '
-            'has no points: does D belong to this camera?'
+            f'the distortion ({lens}) can be inverted in {share:.0%} of the image only, '
+            'and the rest gives no points: does D belong to this camera?'
         )
     straight = np.linalg.norm(rays_at(pixels, CameraModel(inner)), axis=-1)
     spread = float(np.nanmin(np.linalg.norm(rays, axis=-1) / straight, initial=np.inf))
@@ -207,14 +207,15 @@ def _of_rotation(r: Sequence[float]) -> Iterator[str]:
         if error <= ROTATION_ERROR and np.linalg.det(matrix) > 0.0:
             return
     yield (
-        f'R is not a rotation, got {matrix.tolist()}: it is not used here, but is the rest of the '
-        'calibration right?'
+        f'R is not a rotation, got {matrix.tolist()}: R is not used here, but check the '
+        'rest of the calibration'
     )
 
 
 def _of_size(used: Intrinsics, calibrated: Intrinsics) -> Iterator[str]:
     if (used.width, used.height) != (calibrated.width, calibrated.height):
         yield (
-            f'it is for {calibrated.width} x {calibrated.height} px and the images are '
-            f'{used.width} x {used.height} px: they are treated as the full image, resized'
+            f'the calibration is for {calibrated.width} x {calibrated.height} px and the '
+            f'images have {used.width} x {used.height} px: the images are treated as the '
+            'full image, resized'
         )

@@ -46,7 +46,7 @@ def choose_rectification(
     word = _word_in(topic)
     if word:
         return _rectification(word in _RECTIFIED_WORDS, f"'{word}' in the name of {topic}")
-    reason = f'nothing in the name of {topic or "the images"} says rectified'
+    reason = f'the name of {topic or "the images"} does not contain a word such as rect'
     return _rectification(False, reason, is_guess=no_lens)
 
 

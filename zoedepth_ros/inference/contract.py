@@ -383,7 +383,7 @@ class _Section:
         """Raise ContractError for keys that were not taken."""
         if self._left:
             names = ', '.join(self._path(str(key)) for key in self._left)
-            raise ContractError(f'unknown or unused here: {names}')
+            raise ContractError(f'keys that are unknown or have no effect: {names}')
 
     def _required(self, key: str) -> Any:
         if key not in self._left:

@@ -176,7 +176,7 @@ def retried_without_cudnn_attention(compute: Callable[[], Result]) -> Result:
         if not is_cudnn_attention_error(error):
             raise
         logging.getLogger(__name__).warning(
-            'cuDNN attention failed, it is disabled for this process: %s', short_reason(error)
+            'cuDNN attention failed and is disabled for this process: %s', short_reason(error)
         )
     torch.backends.cuda.enable_cudnn_sdp(enabled=False)
     return compute()

@@ -152,7 +152,10 @@ class FallbackPredictor:
             and self.device == 'cpu'
             and DeviceLost not in self._reasons
         ):
-            no_cuda = 'no CUDA device: the network runs on the CPU (set device: cpu if intended)'
+            no_cuda = (
+                'there is no CUDA device, so the network runs on the CPU (set device: cpu '
+                'if this is intended)'
+            )
             notices = (no_cuda, *notices)
         slower = self.optimization_note
         return (*notices, slower) if slower else notices
@@ -226,16 +229,18 @@ class FallbackPredictor:
     def _limit_batch(self, images: int, text: str) -> None:
         self.batch_limit = images
         with self._lock:
-            self._reasons[BATCH] = f'at most {images} images at once ({text})'
-        self._warn(f'{text}: at most {images} images at once')
+            self._reasons[BATCH] = (
+                f'the network processes at most {images} images at once ({text})'
+            )
+        self._warn(f'{text}: the network processes at most {images} images at once')
 
     def _running(self) -> BatchPredictor:
         reasons = '; '.join(self._reasons.values())
         if ContextLost in self._reasons:
-            raise InferenceError(f'the network is out of service: {reasons}')
+            raise InferenceError(f'the network cannot run: {reasons}')
         if self._predictor is None:
             raise InferenceError(
-                f'the network is out of service, ~/recover tries again: {reasons}'
+                f'the network cannot run, the service ~/recover tries again: {reasons}'
             )
         return self._predictor
 
@@ -278,7 +283,7 @@ class FallbackPredictor:
                 return False
             self._recovery_requested = False
             before, self._reasons = self._reasons, {}
-        self._warn('recovery: the network is rebuilt as configured')
+        self._warn('the network is rebuilt as configured (recovery)')
         try:
             self._swap(self._configured)
             self.batch_limit = None
@@ -368,12 +373,15 @@ def next_step(
         if min(size) < SMALLEST_SIDE_PX:
             return None
         less = replace(now, network_height=size[0], network_width=size[1])
-        return less, f'the network sees {size[0]} x {size[1]} px instead of {height} x {width}'
+        return (
+            less,
+            f"the network's input is reduced from {height} x {width} to {size[0]} x {size[1]} px",
+        )
     if kind is DeviceLost and device != 'cpu':
         return on_cpu(now), f'the network runs on the CPU instead of {device}'
     if kind is NotFinite and precision != 'fp32':
         wider = 'bf16' if precision == 'fp16' else 'fp32'
-        return replace(now, precision=wider), f'{wider} instead of {precision}'
+        return replace(now, precision=wider), f'the network runs in {wider} instead of {precision}'
     return None
 
 

@@ -25,20 +25,20 @@ _MAP_WORDS = frozenset({
 
 LEAST_HOLES, NEAREST = 0.01, 100  # of depth: least share of 0, least of the other values
 LIKE_DEPTH = (
-    f'16-bit images look like depth (0 in places, and else nothing below {NEAREST}): is this the '
-    'depth of a camera, not its image?'
+    '16-bit images look like depth (some values are 0, and no other is below '
+    f'{NEAREST}): is this a topic of depth images?'
 )
 DARK, BRIGHT_PIXELS = 16.0, 0.001  # part of white; largest share of brighter pixels
 MANY = 16  # different values that a real image has at least
 OTHER_BYTE_ORDER = (
-    '16-bit images look like values of 10 to 14 bits whose bytes are swapped: is_bigendian, which '
-    'the driver sets, is wrong'
+    '16-bit images look like values of 10 to 14 bits whose bytes are swapped: the '
+    'driver sets a wrong is_bigendian'
 )
 LEAST_SIDE_PX, SAMPLES = 64, 128  # of images that are checked for a mosaic; along a side
 UNLIKE, ALIKE = 0.1, 0.02  # differences of the colours of a mosaic, relative to the mean
 LIKE_MOSAIC = (
-    'grey images look like a Bayer mosaic: have the driver name the pattern in the encoding, such '
-    'as bayer_rggb8'
+    'grey images look like a Bayer mosaic: the driver must give the pattern as '
+    'encoding, such as bayer_rggb8'
 )
 
 
@@ -66,7 +66,7 @@ def doubts_about(
 def doubts_by_name(name: str) -> tuple[str, ...]:
     """Return why images of a topic or path may be none, in words."""
     if _last_telling(name, _DEPTH_WORDS | _MAP_WORDS):
-        return (f'images of {name}: are these depth or labels, not images?',)
+        return (f'the name {name} is usual for depth or labels: are these images of a camera?',)
     return ()
 
 
@@ -87,8 +87,8 @@ def doubts_by_values(
             found.append(OTHER_BYTE_ORDER)
         elif not bits and few.any() and (few >= white / DARK).mean() < BRIGHT_PIXELS:
             found.append(
-                f'16-bit images are nearly black as they are read: {1.0 - BRIGHT_PIXELS:.1%} of '
-                f'the values are below {white / DARK:.0f}, white is {white}; set camera.bits '
+                f'16-bit images are nearly black:  {1.0 - BRIGHT_PIXELS:.1%} of the '
+                f'values are below {white / DARK:.0f}, white is {white}; set camera.bits '
                 '(--bits)'
             )
     if is_grey and is_like_mosaic(pixels):

@@ -74,8 +74,8 @@ def read_stored_image(path: str | PathLike[str], bits: int = 0) -> StoredImage:
     if pixels.dtype == np.uint16:
         if is_grey and not bits and names_depth(name):
             raise ImageFileError(
-                f'{path}: 16 bits and one channel are depth by the name of the file or its '
-                'folder, not an image: set --bits where it is one'
+                f'{path}: an image of 16 bits and one channel is taken as depth because '
+                'of the name of the file or folder: set --bits if it is an image'
             )
         white, notes = (1 << significant.of(pixels, bits)) - 1, [f'{significant.text} (--bits)']
     is_known = 0 < written < np.iinfo(pixels.dtype).max and not _is_scaled(data, written)
@@ -116,17 +116,17 @@ def decode_image(data: bytes) -> NDArray[Any]:
     if wrong := fault(data):
         raise ImageFileError(f'the image {wrong} ({len(data):,} bytes)')
     if data.startswith(b'P7') and pnm_white(data) == 1:
-        raise ImageFileError('a PAM file with MAXVAL 1, which OpenCV does not read right')
+        raise ImageFileError('it is a PAM file with MAXVAL 1, which OpenCV reads wrongly')
     try:
         pixels = _decoded(data) if data else None
     except cv2.error as error:  # such as an image beyond OpenCV's limit of pixels
-        raise ImageFileError(f'OpenCV refuses it: {error.err or error}') from None
+        raise ImageFileError(f'OpenCV cannot read it:  {error.err or error}') from None
     if pixels is None:
-        raise ImageFileError(f'not an image that OpenCV reads ({len(data):,} bytes)')
+        raise ImageFileError(f'it is not an image that OpenCV can read ({len(data):,} bytes)')
     if _lacks_end(data, pixels):
         raise ImageFileError('the last rows of the image are missing')
     if pixels.dtype not in (np.uint8, np.uint16):
-        raise DepthFileError(f'values of {pixels.dtype}, as of depth: expected 8 or 16 bits')
+        raise DepthFileError(f'its values are {pixels.dtype}, as of depth: expected 8 or 16 bits')
     return pixels
 
 

@@ -191,9 +191,9 @@ class ImageReader:
         if is_depth(encoding, self.topic, bits):
             raise ConversionError(
                 DEPTH_IMAGE,
-                f'{encoding} on {self.topic} is depth by the name of the topic, not an image: '
-                'choose the topic of a colour or mono image, or set camera.bits (--bits) where it '
-                'is one',
+                f'{encoding} on {self.topic} is taken as depth because of the name of '
+                'the topic: choose the topic of a colour or mono image, or set '
+                'camera.bits (--bits) if it is an image',
             )
 
     def _converted(
@@ -262,8 +262,8 @@ def _decoded(data: bytes, name: str) -> NDArray[Any]:
         if other := _other_format(data, name):
             raise ConversionError(
                 UNSUPPORTED_FORMAT,
-                f'{message}; {other} is not supported: have the driver send jpeg or png, or raw '
-                'images',
+                f'{message}; {other} is not supported: configure the driver to send '
+                'jpeg, png or raw images',
             ) from None
         raise ConversionError(DAMAGED, message) from None
     if 0 < (white := pnm_white(data)) < np.iinfo(pixels.dtype).max:
@@ -287,7 +287,7 @@ def _decoded_encoding(pixels: NDArray[Any], form: str) -> str:
     mosaic = re.search('bayer_[a-z]+', form)
     if pixels.ndim == 3:
         if mosaic and not any(color in form for color in _COLORS):
-            message = f'{form!r} has 3 channels: expected a Bayer mosaic of one'
+            message = f'{form!r} has 3 channels: expected a Bayer mosaic with one channel'
             raise ConversionError('cannot convert', message)
         return f'bgr{bits}'
     if not mosaic:
@@ -330,8 +330,8 @@ def _doubts_about_step(msg: Any) -> tuple[str, ...]:
     if row_bytes < LONG_ROW_BYTES or times < 2 or msg.step != times * row_bytes:
         return ()
     return (
-        f'rows of {msg.width} px {msg.encoding} have {times} times the bytes that they need: is '
-        'the encoding, which the driver sets, wrong (16 bits, yuv422, colours)?',
+        f'rows of {msg.width} px {msg.encoding} have {times} times the bytes that they '
+        'need: does the driver set a wrong encoding (16 bits, yuv422, colours)?',
     )
 
 

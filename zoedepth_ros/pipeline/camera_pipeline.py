@@ -372,7 +372,10 @@ class CameraPipeline(Resumable):
         """What is doubtful about the scale, or why it cannot be estimated; '' for nothing."""
         at, scale = self.settings, self.scale.state
         if at.scale_source == 'height' and at.camera_height_m <= 0.0:
-            return 'scale.source height needs camera.height, which is 0: no scale is estimated'
+            return (
+                'scale.source height estimates no scale, because camera.height is 0: set '
+                'camera.height'
+            )
         compares = at.scale_source not in ('off', 'height')
         found = [self.motion_notice, self._scaling.notice if compares else '']
         known = {'depth.scale': at.depth_scale}
@@ -380,7 +383,7 @@ class CameraPipeline(Resumable):
             name = 'scale.file' if at.scale_source == 'off' else f'scale.source {at.scale_source}'
             known[f'the scale by {name}'] = scale.target
         found += [
-            f'{name} is {value:.3g}, which is unusual: is it a factor on metres?'
+            f'{name} is {value:.3g}, which is unusual: check the values in metres'
             for name, value in known.items()
             if is_unusual(value, by_height=False)
         ]
@@ -400,8 +403,8 @@ class CameraPipeline(Resumable):
         measured = self.settings.scale_source == 'height' and scale.confidence > 0.0
         if measured and is_unusual(scale.target, by_height=True):
             doubt = (
-                f'the scale by camera.height is {scale.target:.2f}, which is unusual: is the '
-                'floor in view, not a table?'
+                f'the scale by camera.height is {scale.target:.2f}, which is unusual: '
+                'check that the floor is in view and not a table'
             )
             found = '; '.join(filter(None, (found, doubt)))
         return found

@@ -35,8 +35,8 @@ CALIBRATION_RATE_HZ = 2.0
 MOST_OF = 0.9  # of scan.range_max: a smaller measured range is worth a notice
 NO_GROUND = 'no ground'
 NO_GROUND_MESSAGE = (
-    'no ground plane in view: no obstacles and no scan by height; set camera.height and '
-    'camera.pitch to go without one'
+    'no ground plane is visible, so there are no obstacles and no scan by height; with '
+    'camera.height and camera.pitch set the node needs none'
 )
 
 Map = NDArray[np.float32]

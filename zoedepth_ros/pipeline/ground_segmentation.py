@@ -154,7 +154,8 @@ class Contradiction(Resumable):
         if tolerance_rad > 0.0:
             return (
                 f'{found}, which is more than camera.pitch_tolerance '
-                f'({math.degrees(tolerance_rad):.0f} degrees): no ground is taken; check {remedy}'
+                f'({math.degrees(tolerance_rad):.0f} degrees), so the ground plane is '
+                f'rejected; check {remedy}'
             )
         return f'{found}: the scale and the heights may be wrong; check {remedy}'
 
@@ -299,14 +300,15 @@ def _other_height(found: Ground, last: Ground | None, settings: PipelineSettings
         if known_m / OTHER_HEIGHT < found.height_m < known_m * OTHER_HEIGHT:
             return ''
         return (
-            f'{seen}: camera.height is {known_m:.3g} m; either it is another surface, such as a '
-            'table, or the scale is wrong (scale.source height, zoedepth calibrate)'
+            f'{seen}: camera.height is {known_m:.3g} m; it is another surface, such as a '
+            'table, or the scale is wrong (see scale.source height and `zoedepth '
+            'calibrate`)'
         )
     if last is None or found.height_m > last.height_m / OTHER_HEIGHT:
         return ''
     return (
-        f'{seen} for {KEPT_S:.0f} s: it was {last.height_m:.2f} m below; is it a table? set '
-        'camera.height'
+        f'{seen} for {KEPT_S:.0f} s, because the ground was {last.height_m:.2f} m below '
+        'before; set camera.height to tell a table from the ground'
     )
 
 

@@ -48,7 +48,10 @@ TURNING_RAD = 0.1
 WAITING = 5
 """Images that wait for their pose."""
 
-NO_POSE = 'scale.source motion: no transform from {} to the camera at the time of the images'
+NO_POSE = (
+    'scale.source motion needs a transform from {} to the camera at the time of the images, '
+    'and TF has none'
+)
 STANDING, TURNING = 'the camera stands still', 'the camera turns without moving'
 LOST = 'too few corners could be tracked'
 NEAR = 'too little parallax yet'

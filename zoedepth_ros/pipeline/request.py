@@ -319,21 +319,31 @@ def why_unfit(settings: PipelineSettings, predictor: DepthPredictor) -> str | No
     mode = settings.router_mode
     if mode not in (AUTO, *predictor.heads):
         return (
-            f'router.mode {mode!r}: {predictor.model_name} has only {", ".join(predictor.heads)}'
+            f'router.mode {mode!r}: expected auto or a head of {predictor.model_name}: '
+            f'{", ".join(predictor.heads)}'
         )
     found, correction = convention_of(predictor), settings.focal_correction
     corrects = correction in (SCALE, WARP)
     if settings.filter_max_uncertainty_m > 0.0 and not found.has_uncertainty:
-        return 'filter.max_uncertainty: the network gives no uncertainty (spread in its contract)'
+        return (
+            'filter.max_uncertainty must be 0.0, because the network gives no uncertainty '
+            '(its contract has no spread)'
+        )
     if found.is_canonical and (corrects or settings.camera_training_hfov_rad > 0.0):
         name = f'focal_correction {correction}' if corrects else 'camera.training_hfov'
-        return f'{name}: the depth of this network follows the focal length by its contract'
+        return (
+            f'{name} is not allowed, because by its contract the network itself uses the '
+            'focal length'
+        )
     if found.along_ray and correction == WARP:
-        return 'focal_correction warp: the depth of this network is along the ray'
+        return (
+            'focal_correction warp is not allowed, because the depth of this network is '
+            'along the ray'
+        )
     if corrects and not (found.has_training_camera or settings.camera_training_hfov_rad):
         return (
-            f'focal_correction {correction}: the training camera of this network is unknown '
-            '(training_hfov_deg in its contract, camera.training_hfov)'
+            f'focal_correction {correction}: the training camera of this network is '
+            'unknown: set camera.training_hfov, or training_hfov_deg in its contract'
         )
     return None
 

@@ -224,7 +224,10 @@ def shared_transforms(
     moves = any(settings.scale_source == 'motion' for settings in each)
     transforms = subscribe_to_tf(node) if levels or refers or moves else Transforms()
     if levels and not transforms.has_tf:
-        warn('no tf2_ros: camera.pitch is used instead of camera.base_frame')
+        warn('tf2_ros is not installed: camera.pitch is used instead of camera.base_frame')
     if moves and not transforms.has_tf:
-        warn('no tf2_ros: scale.source motion has no poses, so the scale is not estimated')
+        warn(
+            'tf2_ros is not installed: scale.source motion has no poses, so the scale is '
+            'not estimated'
+        )
     return transforms

@@ -106,7 +106,7 @@ class DepthNode(LifecycleNode):
             self._stop()
             raise
         topics = ', '.join(stream.image_topic for stream in self._streams)
-        self.get_logger().info(f'active: images from {topics}')
+        self.get_logger().info(f'the node is active, with images from {topics}')
         return super().on_activate(state)
 
     @reported(ERROR)
@@ -196,7 +196,7 @@ class DepthNode(LifecycleNode):
         self._transforms = Transforms()
         thread, self._thread = self._thread, None
         if thread is not None and not thread.stop(timeout_s):
-            self._warn(f'the image in progress takes more than {timeout_s} s')
+            self._warn(f'the network has not finished the last image after {timeout_s} s')
 
     def _on_context_lost(self) -> None:
         self._is_context_lost = True
@@ -205,7 +205,8 @@ class DepthNode(LifecycleNode):
     def _leave(self) -> NoReturn:
         """Publish a last status and end the process, which can never use CUDA again."""
         self.get_logger().fatal(
-            'the CUDA context is lost, the process ends; respawn:=true starts it again'
+            'the CUDA context is lost, so the process ends; the launch argument '
+            'respawn:=true starts it again'
         )
         self._reporter.report(self.failure if self._predictor is None else '')
         self._reporter.deliver(DELIVERY_TIMEOUT_S)

@@ -87,15 +87,17 @@ class AgeFilter:
         age_s = self.age_s(image)
         if 0.0 < max_age_s < age_s:
             message = (
-                f'the image is {age_s:.3g} s old, max_image_age is {max_age_s} s; with a bag '
-                'set use_sim_time, with two machines synchronise their clocks'
+                f'the image is {age_s:.3g} s old, expected at most max_image_age '
+                f'{max_age_s} s; set use_sim_time if a bag is played, or synchronise the '
+                'clocks of the machines'
             )
             self._drop(TOO_OLD, message)
             return False
         if 0.0 < max_age_s < -age_s:
             message = (
-                f"the image's stamp is {-age_s:.3g} s ahead of the clock, max_image_age is "
-                f'{max_age_s} s; with use_sim_time a node must publish /clock'
+                f'the stamp of the image is {-age_s:.3g} s ahead of the clock, expected '
+                f'at most max_image_age {max_age_s} s; with use_sim_time another node '
+                'must publish /clock'
             )
             self._drop(TOO_NEW, message)
             return False
@@ -127,7 +129,9 @@ class AgeFilter:
         behind_s = self._newest_s - stamp_s
         is_behind = behind_s >= 0.0
         if is_behind and not jumped_back and behind_s <= (max_age_s or _RESTART_AFTER_S):
-            self._drop(OUT_OF_ORDER, 'an image is not newer than the one before it')
+            self._drop(
+                OUT_OF_ORDER, 'the stamp of an image is not later than that of the image before it'
+            )
             return False
         self._newest_s = stamp_s
         if (is_behind or jumped_back) and self._statistics.note_clock_jump():
@@ -206,7 +210,7 @@ class ImageProcessor:
         if known is not None and known.reading is not None and known.reading.is_guess:
             yield f'{known.reading.text}: set camera.rectified'
         if self._lacks_up:
-            yield f'no transform to {at.camera_base_frame} in TF: camera.pitch is used instead'
+            yield f'TF has no transform to {at.camera_base_frame}: camera.pitch is used instead'
         if self._references is not None:
             yield self._references.notice
         notices = pipeline.notices
@@ -217,9 +221,12 @@ class ImageProcessor:
         yield from notices.values()
         if pipeline.lacks_camera:
             effect = 'depth is not corrected for the focal length, so its scale is a guess'
-            yield f'no usable camera_info and no camera.hfov: {effect}'
+            yield f'there is no usable camera_info, and camera.hfov is not set: {effect}'
         elif known is not None and known.assumed:
-            yield f'no usable camera_info: camera.hfov {at.camera_hfov_rad:.3g} rad is assumed'
+            yield (
+                f'there is no usable camera_info, so camera.hfov {at.camera_hfov_rad:.3g} '
+                'rad is used'
+            )
 
     @property
     def assumptions(self) -> tuple[str, ...]:
@@ -242,7 +249,7 @@ class ImageProcessor:
     def drop(self, reason: str, message: str) -> None:
         """Count what cannot be published and warn about it now and then."""
         if self.statistics.note_drop(reason):
-            self._warn(f'{message} (dropped, more of the same are counted in ~/status)')
+            self._warn(f'{message} (the image is dropped; ~/status counts all of these)')
 
     def fail(self, error: Exception) -> None:
         """Give up the present image because of an error."""
@@ -355,8 +362,12 @@ class ImageProcessor:
         except CameraUnknown as error:
             corrected = settings.focal_correction not in ('auto', 'off')
             no_depth = corrected or convention_of(self._predictor).needs_camera
-            effect = 'no depth, which needs the camera' if no_depth else 'depth without points'
-            text = f'{error}: {effect}; set camera.hfov to guess'
+            effect = (
+                'there is no depth, because it needs the camera'
+                if no_depth
+                else 'there is depth, but there are no points'
+            )
+            text = f'{error}: {effect}; camera.hfov sets an approximate field of view'
             self._note_camera(None, (text,) if error.reason == UNUSABLE else ())
             if no_depth or due.needs_camera:
                 if error.reason == UNUSABLE:  # is logged already
@@ -373,7 +384,10 @@ class ImageProcessor:
         assert self._camera_tracker is not None
         if camera is None or not self._camera_tracker.is_outdated(camera, header):
             return True
-        message = 'camera_info has changed, and that of an image came while it was processed'
+        message = (
+            'the camera_info of an image has changed and arrived only while the image was '
+            'processed'
+        )
         self.drop(LATE_CAMERA_INFO, message)
         return False
 

@@ -46,7 +46,7 @@ def _exported_predictor(settings: PredictorSettings) -> BatchPredictor:
         ('optimization', AUTO),
     ):
         if getattr(settings, name) != plain:
-            raise ValueError(f'{name} needs backend {TORCH}, not {settings.backend}')
+            raise ValueError(f'{name} needs backend {TORCH}, got {settings.backend}')
     return open_exported(
         settings.weights,
         settings.backend,

@@ -288,11 +288,14 @@ class ScanFrame:
         if not name:
             name = level_frame(header.frame_id)
             if not header.frame_id:
-                self.notice = f'images have no frame_id, so the frame {name} has no transform'
+                self.notice = (
+                    f'the images have no frame_id, so no transform to the frame {name} of '
+                    'scan is published'
+                )
             elif _TYPES[types.TF_MESSAGE] is None:
                 self.notice = (
-                    f'no tf2_msgs: no transform from {header.frame_id} to {name} is published; '
-                    'publish one or set scan.frame_id'
+                    f'tf2_msgs is not installed, so no transform from {header.frame_id} '
+                    f'to {name} is published; publish one or set scan.frame_id'
                 )
             else:
                 yield from self._transform(header, up, settings)

@@ -90,8 +90,8 @@ class References:
             apart_s = seconds(msg.header.stamp) - seconds(header.stamp)
             if abs(apart_s) > MAX_APART_S:
                 self._note(
-                    f'its stamps are {apart_s:.3g} s from those of the images, expected at most '
-                    f'{MAX_APART_S} s'
+                    f'its stamps differ by {apart_s:.3g} s from those of the images, '
+                    f'expected at most {MAX_APART_S} s'
                 )
                 msg = None
         if msg is None:
@@ -144,7 +144,7 @@ class References:
     def _transformed(self, points_m: Points, frames: tuple[str, str, Any]) -> Points | None:
         """Return points (n, 3) in the frame of the camera; None without a transform."""
         found = self._transforms.transform_points(points_m, *frames)
-        lacking = f"no transform from '{frames[0]}' to '{frames[1]}' in TF"
+        lacking = f"TF has no transform from '{frames[0]}' to '{frames[1]}'"
         self._note(lacking if found is None else '')
         return found
 

@@ -60,11 +60,11 @@ class Services:
     def _on_recover(self, request: Any, response: Any) -> Any:
         fallback = self._recover()
         response.success = fallback is not None
-        response.message = 'nothing to recover from'
+        response.message = 'the network runs as configured: there is nothing to recover from'
         if fallback is None:
             response.message = 'the node is not configured'
         elif fallback:
-            response.message = 'with the next image, which is dropped for it'
+            response.message = 'the network is built again with the next image, which is dropped'
         return response
 
 
@@ -74,8 +74,8 @@ def _save_scales(streams: list[CameraStream]) -> str:
     shared = [file for file, cameras in files.items() if file and cameras > 1]
     if shared:
         raise ValueError(
-            f'several cameras would write {shared[0]}: give each its own, as '
-            f'{streams[0].name}.scale.file'
+            f'several cameras would write {shared[0]}: set another file for each camera, '
+            f'such as {streams[0].name}.scale.file'
         )
     saved = []
     for stream in streams:

@@ -11,7 +11,7 @@ import torch
 from zoedepth_ros.files import replacing
 
 FILE_NAME = 'latest.pt'
-REMEDY = 'free some space, then repeat the command: it continues from the last checkpoint'
+REMEDY = 'free some space, then repeat the command, which continues from the last checkpoint'
 """Remedy in errors of a run that cannot write."""
 
 
@@ -73,5 +73,5 @@ def check_same_run(saved: dict[str, Any], config: Any, folder: Path) -> None:
     if different:
         raise ValueError(
             f'{folder} contains a run with other settings ({", ".join(different)}): '
-            'choose another output, or start over with --restart'
+            'choose another --output, or start again with --restart'
         )

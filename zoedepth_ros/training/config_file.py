@@ -40,7 +40,7 @@ def settings(kind: type[Settings], values: Any, place: str) -> Settings:
         )
     missing = [name for name in known if name not in values and _needed(known[name])]
     if missing:
-        raise ValueError(f'{place}: missing {", ".join(missing)}')
+        raise ValueError(f'{place}: the keys {", ".join(missing)} are missing')
     hints = typing.get_type_hints(kind)
     read = {key: _value(hints[key], value, f'{place}: {key}') for key, value in values.items()}
     try:

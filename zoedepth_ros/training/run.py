@@ -97,9 +97,10 @@ def check_heads(config: TrainingConfig) -> None:
     routed = [s.name for s in config.stages if s.loss == 'metric' and s.router_weight > 0]
     if missing and routed:
         raise ValueError(
-            f'{config.model} has a router, and domains has no entry for {", ".join(missing)}: '
-            f'stage {routed[0]} would train it to choose {", ".join(sorted(named))} always. '
-            'Add one, or set router_weight: 0'
+            f'{config.model} has a router, but domains has no entry for '
+            f'{", ".join(missing)}, so stage {routed[0]} would train the router to '
+            f'select {", ".join(sorted(named))} always: add an entry, or set '
+            'router_weight: 0'
         )
 
 
@@ -110,8 +111,9 @@ def with_training_camera(config: TrainingConfig, inherited: Mapping[str, str]) -
         return config
     if config.training_hfov_deg not in (0.0, by_weights):
         raise ValueError(
-            f'{config.weights} was trained with {TRAINING_HFOV_KEY} {by_weights:g}, the recipe '
-            f'has {config.training_hfov_deg:g}: omit it to use the same'
+            f'{config.weights} was trained with {TRAINING_HFOV_KEY} {by_weights:g}, but '
+            f'the recipe has {config.training_hfov_deg:g}: leave it out of the recipe to '
+            'use that of the weights'
         )
     return replace(config, training_hfov_deg=by_weights)
 
@@ -150,5 +152,7 @@ def weights_path(name: str) -> Path:
         return path
     found = cached(name)
     if found is None:
-        raise WeightsError(f'{name} is not on this machine: zoedepth download {name}')
+        raise WeightsError(
+            f'{name} is not on this machine: download it with zoedepth download {name}'
+        )
     return found

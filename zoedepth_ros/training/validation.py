@@ -67,9 +67,9 @@ def labels(domains: Sequence[DomainConfig]) -> list[str]:
 
 def _nothing_counts(domain: DomainConfig, count: int) -> str:
     return (
-        f'validation of {domain.domain} ({domain.dataset}): not one pixel of {count} images has a '
-        f'depth between {domain.min_depth_m:g} and {domain.max_depth_m:g} m that the protocol '
-        'scores: check root, steps_per_m and the range'
+        f'validation of {domain.domain} ({domain.dataset}): no pixel of {count} images '
+        f'has a depth between {domain.min_depth_m:g} and {domain.max_depth_m:g} m that '
+        'the protocol scores: check root, steps_per_m, min_depth_m and max_depth_m'
     )
 
 

@@ -73,7 +73,7 @@ def _wait(
     while not newest:
         executor.spin_once(timeout_sec=0.2)
         if time.monotonic() > end_s:
-            raise OSError(f'{topic}: no images for {patience_s:g} s')
+            raise OSError(f'{topic}: no images have arrived for {patience_s:g} s')
 
 
 def _find_kind(node: Node, topic: str, patience_s: float) -> Any:
@@ -87,7 +87,10 @@ def _find_kind(node: Node, topic: str, patience_s: float) -> Any:
         if time.monotonic() > end_s:
             images = sorted(t for t, kinds in topics.items() if set(kinds) & set(_KINDS))
             there = ', '.join(images) or 'none'
-            raise OSError(f'{topic}: no such file and nobody publishes it; images: {there}')
+            raise OSError(
+                f'{topic}: there is neither such a file nor a publisher of such a topic; the '
+                f'image topics are {there}'
+            )
         time.sleep(0.1)
 
 

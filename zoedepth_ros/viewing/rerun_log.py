@@ -93,7 +93,7 @@ class RerunLog:
         try:
             self._stream.flush()
         except RuntimeError as error:
-            raise ViewingError(f'the viewer is gone: {error}') from None
+            raise ViewingError(f'the viewer was closed: {error}') from None
 
     def _begin(self) -> None:
         rr, log = self._rr, self._stream.log

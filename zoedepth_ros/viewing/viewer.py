@@ -82,4 +82,6 @@ def blueprint() -> Any:
 def require_screen() -> None:
     """Raise ViewingError, naming the other way, where no window can be opened."""
     if sys.platform == 'linux' and not any(os.environ.get(name) for name in _SCREENS):
-        raise ViewingError('there is no screen to open a window on: --save FILE.rrd writes a file')
+        raise ViewingError(
+            'there is no screen to open a window on: write a file with --save FILE.rrd'
+        )

@@ -45,7 +45,10 @@ def fetch(name: str) -> Path:
         target = cache_folder() / github.filename
         downloads['github'] = partial(download, github, target)
     if not downloads:
-        raise FetchError(f'{name} ships inside the package, but this installation lacks the file')
+        raise FetchError(
+            f'the weights of {name} are part of this package, but this installation lacks '
+            'the file: install the package again'
+        )
     if os.environ.get('HF_HUB_OFFLINE', '').upper() in _TRUE:
         raise FetchError(_explain(model, {'network': 'HF_HUB_OFFLINE is set'}))
     reasons: dict[str, str] = {}
@@ -106,7 +109,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, urllib.error.HTTPError):
         return f'the server answered {error.code} {error.reason}: {error.url}'
     if isinstance(error, urllib.error.URLError):
-        return f'no connection: {error.reason}'
+        return f'there is no connection to the server: {error.reason}'
     return in_one_line(error)
 
 

@@ -90,8 +90,8 @@ def load_weights(model: ZoeDepth, path: str | Path) -> LoadReport:
         _refuse_mismatch(model.config, checkpoint)
         if checkpoint.variant.architecture == 'relative':
             raise WeightsError(
-                'it contains the weights of relative depth only (initial weights for training): '
-                'the metric heads would stay random'
+                'it contains the weights of relative depth only, which are initial '
+                'weights for training: expected weights of the metric heads too'
             )
         state_dict = _ours(checkpoint, model.config)
         _copy(state_dict, model, expected=set(model.state_dict()))
@@ -184,7 +184,9 @@ def _refuse_mismatch(config: ModelConfig, checkpoint: Checkpoint) -> None:
 
 def _refuse(checkpoint: Checkpoint, config: ModelConfig) -> NoReturn:
     ours = variant_of(config, checkpoint.format)
-    raise WeightsError(f'it is for {checkpoint.variant}; the network is {config.name}, {ours}')
+    raise WeightsError(
+        f'it is for {checkpoint.variant}, expected weights for {config.name}, {ours}'
+    )
 
 
 def _ours(checkpoint: Checkpoint, config: ModelConfig) -> dict[str, Tensor]:

@@ -111,7 +111,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
             state_dict, metadata = _read_torch(path), {}
         elif head.startswith(_POINTER):
             raise WeightsError(
-                'is a Git LFS pointer, not the weights: run `git lfs pull` where it was cloned'
+                'is a Git LFS pointer, not the weights: run `git lfs pull` in its repository'
             )
         else:
             raise WeightsError(f'is not a weights file, it begins with {head!r}')
@@ -145,7 +145,7 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
         # The message of torch advises to disable the protection.
         culprit = re.search(r'GLOBAL (\S+)', str(error))
         found = f': {culprit[1]}' if culprit else ''
-        raise WeightsError(f'contains more than tensors, and is not unpickled{found}') from error
+        raise WeightsError(f'contains more than tensors, so it is not loaded{found}') from error
     except Exception as error:  # a damaged pickle may raise anything
         raise WeightsError(f'damaged checkpoint: {_first_sentence(error)}') from error
     return _without_prefixes(_unwrapped(content))

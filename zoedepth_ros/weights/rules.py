@@ -80,7 +80,9 @@ def convert(
         if names
     ]
     if problems:
-        raise WeightsError('the tensors are not those of this network; ' + '; '.join(problems))
+        raise WeightsError(
+            'the tensors in the file are not those of this network; ' + '; '.join(problems)
+        )
     return {rule.target: _merged(rule, state_dict) for rule in rules}
 
 

@@ -29,7 +29,7 @@ class Video:
         self._start_s = 0.0
         self._open()
         if self._times.last_s is None:
-            raise SourceError(f'not a readable image or video: {path}')
+            raise SourceError(f'{path}: expected an image or a video that OpenCV can read')
 
     def _open(self) -> None:
         self._capture = cv2.VideoCapture(name_for_opencv(self._path))
@@ -67,7 +67,7 @@ class Video:
             self._current = None if rgb is None else SourceImage(rgb, self._path.name)
             self._next_s = self._grab()
         if self._current is None:
-            raise NoImageError(f'a damaged frame in {self._path}')
+            raise NoImageError(f'{self._path}: a frame of the video is damaged')
         return self._current
 
     def close(self) -> None:

@@ -117,8 +117,9 @@ def photographs() -> list[StillImage]:
         found.append(StillImage(name, lambda rgb=rgb: rgb))  # type: ignore[misc]
     if not found:
         raise SourceError(
-            "no photographs here: scikit-image and scikit-learn contain them ('pip install "
-            "scikit-image scikit-learn'); name an image, a folder or a video instead"
+            'the photographs of scikit-image and scikit-learn are not installed: pip '
+            'install scikit-image scikit-learn, or set source to an image, a folder or '
+            'a video'
         )
     return found
 

@@ -112,10 +112,11 @@ def check_reference(
         found = agreement(_blocks(maps[name]), values)
         if not found.within(*limits):
             raise DriftError(
-                f'{origin} does not give the depth of what it was made of: {name} of the check '
-                f'image has {found} (allowed are {limits[0]:.0%} and {limits[1]}). Make the file '
-                'again with `zoedepth export`, or use another release of the runtime, another '
-                'precision or device'
+                f'{origin} gives another depth than the network that it was exported '
+                f'from: {name} of the check image has {found} (allowed are '
+                f'{limits[0]:.0%} and {limits[1]}). Export the file again with `zoedepth '
+                'export`, or use another release of the runtime, another precision or '
+                'another device'
             )
 
 

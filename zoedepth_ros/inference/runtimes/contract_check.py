@@ -68,7 +68,13 @@ def examine(predictor: ForeignPredictor) -> Examined:
     chosen = names.get(predictor.contract.domain, ['room', 'street'])
     images = [check_image(name) for name in chosen]
     results = [predictor.metric_depth(image.rgb, image.focal_px) for image in images]
-    findings = [Finding(OK, 'inputs, outputs and shapes are those of the file; values are finite')]
+    findings = [
+        Finding(
+            OK,
+            'inputs, outputs and shapes of the contract are those of the file; the values are '
+            'finite',
+        )
+    ]
     for image, result in zip(images, results, strict=True):
         findings += _of_values(predictor, image, result)
         findings += _of_scale(image, result, along_ray=predictor.contract.along_ray)
@@ -106,7 +112,10 @@ def _of_values(
     known_m, (near_m, far_m) = _known(result), contract.range_m
     known_m = known_m[np.isfinite(known_m)]
     if known_m.size == 0:
-        yield Finding(BROKEN, f'{image.name}: no pixel has a depth (sky, confidence)')
+        yield Finding(
+            BROKEN,
+            f'{image.name}: no pixel has a depth: all are sky or have too little confidence',
+        )
         return
     outside = float(((known_m < near_m) | (known_m > far_m)).mean())
     low_m, middle_m, high_m = np.percentile(known_m, (1.0, 50.0, 99.0))
@@ -116,7 +125,10 @@ def _of_values(
         f'outside head.range {near_m:g} to {far_m:g} m',
     )
     if known_m.max() - known_m.min() <= 1e-6 * known_m.max() and not contract.along_ray:
-        yield Finding(DOUBT, f'{image.name}: the same depth everywhere: wrong normalisation?')
+        yield Finding(
+            DOUBT,
+            f'{image.name}: all pixels have the same depth: is input.range, mean or std wrong?',
+        )
     if contract.confidence is not None:
         trusted = float(np.isfinite(result.depth_m).mean())
         level = OK if trusted > 0.5 else DOUBT
@@ -142,8 +154,8 @@ def _of_sky(image: CheckImage, sky: NDArray[np.bool_]) -> Finding:
         level = BROKEN
     return Finding(
         level,
-        f'{image.name}: {found.mean():.0%} is sky, truly {true.mean():.0%}'
-        + (': threshold, or above for below?' if level != OK else ''),
+        f'{image.name}: {found.mean():.0%} is sky, expected {true.mean():.0%}'
+        + (': is the threshold wrong, or above and below interchanged?' if level != OK else ''),
     )
 
 
@@ -156,7 +168,7 @@ def _of_scale(image: CheckImage, result: DepthResult, *, along_ray: bool) -> Ite
     ratio = float(np.median(found_m[both]) / np.median(true_m[both]))
     factor = max(ratio, 1.0 / ratio)
     level = OK if factor < _NEAR_SCALE else DOUBT if factor < _FAR_SCALE else BROKEN
-    hint = '' if level == OK else ': wrong unit, focal rule or normalisation?'
+    hint = '' if level == OK else ': is the unit, depth.focal, input.range, mean or std wrong?'
     yield Finding(level, f'{image.name}: {ratio:.3g} of the true depth in the median{hint}')
     with np.errstate(invalid='ignore'):
         error = np.log(found_m[both] / true_m[both])

@@ -217,7 +217,8 @@ class CapturedForward:
     def failures(self) -> list[str]:
         """Why a part of the images is not captured."""
         return [
-            f'no CUDA graph for one {what}, every operation is launched: {pause.reason}'
+            f'there is no CUDA graph for one {what}, so the network runs more slowly: '
+            f'{pause.reason}'
             for what, pause in self._pauses.items()
             if pause.reason
         ]

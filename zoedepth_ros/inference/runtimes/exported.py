@@ -90,7 +90,9 @@ def open_exported(
     }
     for name, (configured, found, fits) in wrong.items():
         if not fits:
-            raise ValueError(f'{file} has the {name} {found}, but {configured} is configured')
+            raise ValueError(
+                f'{file} has the {name} {found}, expected the configured {configured}'
+            )
     predictor.check()
     notes = (predictor.optimization_note, getattr(session, 'warning', ''))
     predictor.optimization_note = '; '.join(filter(None, notes))
@@ -110,7 +112,7 @@ def _opened(path: str, backend: str, device: str, precision: str) -> tuple[Path,
     if backend not in BACKENDS:
         raise ValueError(f'unknown backend {backend!r}: expected torch, {", ".join(BACKENDS)}')
     if not path:
-        raise ValueError(f'backend {backend} needs `weights`: a file of `zoedepth export`')
+        raise ValueError(f'backend {backend} needs a file of `zoedepth export` as weights')
     file = Path(path).expanduser()
     if not file.is_file():
         raise ValueError(f'there is no file {file} for backend {backend}')
@@ -131,7 +133,7 @@ class ExportedPredictor(SingleImagePredictor):
             self.model_name, self.heads = about['model'], tuple(about['head'].split(','))
         except (KeyError, ValueError) as error:
             raise ValueError(
-                f'{origin}: not a file of `zoedepth export`, it lacks {error}'
+                f'{origin}: the file is not one of `zoedepth export`, because it lacks {error}'
             ) from error
         self.weights_warning = about.get('trained_on', '')
         self.training_hfov_rad = math.radians(float(about.get('training_hfov_deg') or 0.0))
@@ -154,7 +156,7 @@ class ExportedPredictor(SingleImagePredictor):
         expected = expected_blocks(self._session.metadata)
         if not expected:
             self.optimization_note = (
-                'the file has no depth to check its runtime with: export it again'
+                'the file contains no reference depth to check the runtime with: export it again'
             )
             return
         outputs = self._session.run(to_network(check_image('room').rgb, self.size))
@@ -197,7 +199,9 @@ class ExportedPredictor(SingleImagePredictor):
         names = [f'{name}_{head}' if len(self.heads) > 1 else name for name in _BY_HEAD]
         maps = [outputs[name].reshape(self.size) for name in (*names, 'relative_depth')]
         if not math.isfinite(sum(float(m.sum(dtype=np.float64)) for m in maps)):
-            raise InferenceError(f'{self.weights_origin} gave values that are not finite')
+            raise InferenceError(
+                f'the network of {self.weights_origin} gave values that are not finite'
+            )
         return maps
 
     def _router_output(self, outputs: Maps) -> dict[str, float]:

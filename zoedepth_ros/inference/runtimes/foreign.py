@@ -100,15 +100,15 @@ class ForeignPredictor(SingleImagePredictor):
             known_m = found.depth_m[np.isfinite(found.depth_m) & ~found.sky]
         if known_m.size == 0:
             raise ContractError(
-                f'{self._origin}: no pixel of the check image has a positive depth that is '
-                'neither sky nor of too little confidence'
+                f'{self._origin}: no pixel of the check image has a positive depth that '
+                'is not sky and has enough confidence'
             )
         middle_m, (near_m, far_m) = float(np.median(known_m)), self.contract.range_m
         if not near_m <= middle_m <= far_m:
             raise ContractError(
-                f'{self._origin}: the median depth of the check image is {middle_m:.4g} m, '
-                f'outside head.range {near_m:g} to {far_m:g} m: wrong unit, focal rule, '
-                'normalisation or kind of depth?'
+                f'{self._origin}: the median depth of the check image is {middle_m:.4g} '
+                f'm, outside head.range {near_m:g} to {far_m:g} m: is the unit, '
+                'depth.focal, depth.kind, input.range, mean or std wrong?'
             )
         expected = expected_blocks(self._session.metadata)
         if expected:
@@ -271,7 +271,7 @@ def _check_names(session: Session, contract: Contract, origin: str) -> None:
     """Raise ContractError for inputs and outputs that the file does not have."""
     if len(session.inputs) != 1:
         raise ContractError(
-            f'{origin} has the inputs {", ".join(session.inputs)}: expected the image alone'
+            f'{origin} has the inputs {", ".join(session.inputs)}: expected one input, the image'
         )
     (name,) = session.inputs
     if contract.input.name not in ('', name):

@@ -117,15 +117,15 @@ def fastest(folder: Path, key: str, default: str, times_ms: dict[str, float], wh
     path = folder / FILE
     if not times_ms:
         _logger.info(
-            f'execution mode {default!r}, not measured, because other programs used the '
-            'processor: it is measured at the next start'
+            f'execution mode {default!r} is used without a measurement, because other '
+            'programs used the processor: the modes are measured at the next start'
         )
         return default
     name = min(times_ms, key=lambda each: times_ms[each])
     if times_ms[name] > _MARGIN * times_ms[default]:
         name = default
     _logger.info(
-        f'execution mode {name!r}, measured once for this processor and size: '
+        f'execution mode {name!r} is the fastest on this processor for this size: '
         + ', '.join(f'{each} {ms:.1f} ms' for each, ms in times_ms.items())
         + f' of CPU time per {what}; kept in {path}'
     )

@@ -99,7 +99,7 @@ class OpenvinoNetwork(OptimizedNetwork):
     def _give_up(self, error: InferenceError) -> None:
         """Continue in torch."""
         self.mode = self._torch.mode
-        self.note = f'OpenVINO failed, the network runs in torch: {error}'
+        self.note = f'OpenVINO failed, so the network runs in torch: {error}'
         _logger.warning(self.note)
 
 

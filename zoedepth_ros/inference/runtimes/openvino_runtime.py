@@ -118,7 +118,7 @@ def open_session(path: Path, device: str, precision: str, threads: int = 0) -> O
             f'backend openvino needs OpenVINO (pip install openvino): {error}'
         ) from error
     if device not in (AUTO, 'cpu'):
-        raise ValueError(f'backend openvino computes on the CPU, not on device {device!r}')
+        raise ValueError(f'backend openvino runs on the CPU only, got device {device!r}')
     return OpenvinoSession(path, precision, threads, library)
 
 
@@ -140,9 +140,9 @@ def _precision(name: str, core: Any) -> str:
     if name == AUTO:
         return 'bf16' if has_bf16 else 'fp32'
     if name not in _HINTS:
-        raise ValueError(f'backend openvino computes in {" or ".join(_HINTS)}, not in {name}')
+        raise ValueError(f'backend openvino runs in {" or ".join(_HINTS)}, got precision {name}')
     if name == 'bf16' and not has_bf16:
-        raise ValueError('backend openvino: this processor does not compute in bf16')
+        raise ValueError('backend openvino cannot run in bf16 on this processor: use fp32')
     return name
 
 

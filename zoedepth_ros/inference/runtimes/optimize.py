@@ -96,7 +96,7 @@ class CompiledNetwork(OptimizedNetwork):
         if kind_of(error) is not None:
             raise error
         self.mode = 'fused'
-        self.note = f'torch.compile failed, the network runs uncompiled: {short_reason(error)}'
+        self.note = f'torch.compile failed, so the network runs without it:  {short_reason(error)}'
         _logger.warning(self.note)
 
 
@@ -132,7 +132,7 @@ def optimize(
     if device.type == 'cpu':
         missing = PackedLayers.missing(dtype)
         if missing and not note:
-            note = f'no packed weights, the network runs with standard operators: {missing}'
+            note = f'the network runs more slowly, without packed weights: {missing}'
         folder = modes_dir if optimization == AUTO else None
         own_size = size or model.config.image_size
         chosen = choose_mode(model, precision, dtype, own_size, folder, may_measure=may_measure)
@@ -146,7 +146,11 @@ def optimize(
 def _emulated(precision: str, device: torch.device) -> str:
     """Return a warning if bf16 is emulated, which is many times slower than fp32."""
     reason = bf16_emulated() if precision == 'bf16' and device.type == 'cpu' else ''
-    return reason and f'precision bf16 is emulated, fp32 and auto are many times faster: {reason}'
+    return (
+        reason
+        and 'precision bf16 is emulated on this processor, and fp32 and auto are many times '
+        f'faster: {reason}'
+    )
 
 
 def check_optimization(name: str) -> None:

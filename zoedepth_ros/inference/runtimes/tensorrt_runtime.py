@@ -49,8 +49,8 @@ class TensorRtSession:
         engine = library.Runtime(logger).deserialize_cuda_engine(path.read_bytes())
         if engine is None:
             raise ValueError(
-                f'{path} cannot be loaded by TensorRT {library.__version__}: an engine is for the '
-                'release and the GPU it was built with'
+                f'{path} cannot be loaded by TensorRT {library.__version__}: an engine '
+                'works only with the TensorRT release and the GPU that it was built with'
             )
         self._engine = engine  # must outlive its context
         self._context = engine.create_execution_context()
@@ -101,5 +101,5 @@ def open_session(path: Path, device: str, precision: str = AUTO) -> TensorRtSess
         ) from error
     where = choose_device('cuda' if device == AUTO else device)
     if where.type != 'cuda':
-        raise ValueError(f'backend tensorrt needs a CUDA device, not {device!r}')
+        raise ValueError(f'backend tensorrt needs a CUDA device, got {device!r}')
     return TensorRtSession(path, where, tensorrt)

@@ -168,5 +168,5 @@ def bin_operators(dtype: torch.dtype, device: torch.device) -> BinOperators | No
 
         return BinKernels(device)
     except Exception as error:  # no Triton, no C compiler for it, an unknown GPU, wrong numbers
-        _logger.info('the metric bins run without kernels: %s', error)
+        _logger.info('the metric bins run without compiled kernels, more slowly: %s', error)
         return None

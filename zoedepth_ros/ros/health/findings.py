@@ -37,7 +37,7 @@ def findings(status: Any, before: Counts, now: Counts, at: NodeSettings) -> list
 
 def _state(status: Any, at: NodeSettings) -> list[Finding]:
     if status.state == Status.STATE_FAILED:
-        return [(ERROR, 'the network is out of service')]
+        return [(ERROR, 'the network cannot run')]
     if status.state != Status.STATE_NO_INPUT:
         return []
     level = ERROR if 0.0 < at.error_no_input_s <= status.input_age else WARN

@@ -85,10 +85,11 @@ def describe_mismatch(
     """Describe what is offered and requested, and which parameter corrects it."""
     if is_input:
         return (
-            f'{topic}: {peer} publishes {offer}, this node requests {request}: nothing arrives; '
-            f'set qos_overrides.{topic}.subscription.{policy} to {offer}'
+            f'{topic}: {peer} publishes {offer}, this node requests {request}, so '
+            f'nothing arrives; set qos_overrides.{topic}.subscription.{policy} to {offer}'
         )
     return (
-        f'{topic}: this node publishes {offer}, {peer} requests {request}: nothing reaches it; '
-        f'set qos_overrides.{topic}.publisher.{policy} to {request}, or request {offer} there'
+        f'{topic}: this node publishes {offer}, {peer} requests {request}, so nothing '
+        f'reaches it; set qos_overrides.{topic}.publisher.{policy} to {request}, or let '
+        f'{peer} request {offer}'
     )

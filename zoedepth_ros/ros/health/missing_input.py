@@ -17,8 +17,8 @@ _IMAGE, _COMPRESSED_IMAGE, _CAMERA_INFO = (
     f'sensor_msgs/msg/{kind.__name__}' for kind in (Image, CompressedImage, CameraInfo)
 )
 _LOST = (
-    'the driver may wait for something, or images are lost on the way: start it with the Fast DDS '
-    'profile too (docs/transport.md)'
+    'the driver may publish no images, or they are lost on the way: start the driver '
+    'with the Fast DDS profile too (docs/transport.md)'
 )
 _ONCE = 'a driver that publishes it only once must latch it (durability transient_local)'
 
@@ -41,8 +41,8 @@ def why_no_image(node: Node, topic: str, kind: Any, profile: Any) -> str:
     other = {peer.topic_type for peer in _publishers(node, sibling)}
     if other & {_IMAGE, _COMPRESSED_IMAGE} - {expected}:
         names = ', '.join(sorted(name.rpartition('/')[2] for name in other))
-        return f'no publisher on {topic}; {sibling} carries {names}' + _remedy(sibling, other)
-    return f'no publisher on {topic}; ' + _others(
+        return f'{topic} has no publisher; {sibling} carries {names}' + _remedy(sibling, other)
+    return f'{topic} has no publisher; ' + _others(
         node, topic, {_IMAGE, _COMPRESSED_IMAGE}, 'image topics'
     )
 
@@ -55,7 +55,7 @@ def why_no_camera_info(node: Node, topic: str, profile: Any) -> str:
         return _why_nothing_arrives(topic, found, profile, _ONCE)
     if types:
         return f'{topic} has type {", ".join(sorted(types))}, expected {_CAMERA_INFO}'
-    return f'no publisher on {topic}; ' + _others(
+    return f'{topic} has no publisher; ' + _others(
         node, topic, {_CAMERA_INFO}, 'camera_info topics'
     )
 
@@ -116,9 +116,11 @@ def _others(node: Node, topic: str, types: set[str], plural: str) -> str:
         if types & set(found) and _publishers(node, name)
     )
     if not names:
-        return f'there are no {plural}: is the driver running, with the same ROS_DOMAIN_ID?'
+        return (
+            f'there are no {plural}: check that the driver runs, and with the same ROS_DOMAIN_ID'
+        )
     similar = get_close_matches(topic, names, n=MOST_NAMES)
     if similar:
-        return f'similar: {", ".join(similar)}'
+        return f'topics with a similar name are {", ".join(similar)}'
     more = ', ...' if len(names) > MOST_NAMES else ''
     return f'{plural} are: {", ".join(names[:MOST_NAMES])}{more}'

@@ -28,13 +28,13 @@ from zoedepth_ros.ros.parameters.node_settings import NodeSettings
 
 STATES: dict[int, tuple[str, str]] = {
     Status.STATE_UNKNOWN: ('unknown', 'the state is unknown'),
-    Status.STATE_UNCONFIGURED: ('unconfigured', 'not configured'),
-    Status.STATE_INACTIVE: ('inactive', 'configured, not active'),
-    Status.STATE_DISABLED: ('disabled', 'disabled by ~/enable'),
+    Status.STATE_UNCONFIGURED: ('unconfigured', 'the node is not configured'),
+    Status.STATE_INACTIVE: ('inactive', 'the node is configured, but not active'),
+    Status.STATE_DISABLED: ('disabled', 'the service ~/enable has switched the node off'),
     Status.STATE_IDLE: ('idle', 'no output has a subscriber, so nothing is computed'),
     Status.STATE_NO_INPUT: ('no input', 'no images arrive'),
     Status.STATE_WORKING: ('working', 'images are processed'),
-    Status.STATE_FAILED: ('failed', 'the network is out of service'),
+    Status.STATE_FAILED: ('failed', 'the network cannot run'),
 }
 """Constant of a state -> its name, and a sentence about it."""
 _SCALE_STATES = {
@@ -103,7 +103,7 @@ class StatusReporter:
         ours = (node.get_name(), node.get_namespace())
         names = [found[:2] for found in node.get_node_names_and_namespaces()].count(ours)
         text = f'{names} nodes have the name {node.get_fully_qualified_name()}'
-        note = ' (one that was killed counts until its lease of 20 s ends)'
+        note = ' (a killed node is counted for another 20 s)'
         return (text + note,) * (names > 1)
 
 

@@ -68,7 +68,9 @@ class CameraSettings:
         if plain not in TABLE:
             raise ValueError(f'there is no parameter {plain} for {camera}')
         if TABLE[plain].shared:
-            raise ValueError(f'{plain} is the same for all cameras: set it without {camera}')
+            raise ValueError(
+                f'{plain} has one value for all cameras: set {plain}, not {camera}.{plain}'
+            )
         return camera, plain
 
     def why_fixed(self, before: CameraSettings, *, active: bool) -> str | None:

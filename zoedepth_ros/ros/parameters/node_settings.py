@@ -40,7 +40,7 @@ def check_device(value: str) -> str | None:
 def check_cameras(names: tuple[str, ...]) -> str | None:
     """Return why these cannot be the names of cameras, or None."""
     if not all(_CAMERA_NAME.fullmatch(name) for name in names):
-        return 'must be names of letters, digits and _, a letter first'
+        return 'must be names that begin with a letter and contain letters, digits and _'
     return 'must not name a camera twice' if len(set(names)) < len(names) else None
 
 
