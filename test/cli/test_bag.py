@@ -129,7 +129,7 @@ def test_a_result_of_other_work_is_not_taken_for_this_ones(tmp_path, predictor, 
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        (['a.mcap', 'b.mcap', 'out.mcap'], 'OUT is a folder'),
+        (['a.mcap', 'b.mcap', 'out.mcap'], 'OUT must be a folder'),
         (['x/a.mcap', 'y/a.mcap', 'out'], 'two recordings would be written to'),
     ],
 )

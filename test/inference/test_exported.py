@@ -141,9 +141,15 @@ def fake_runtime(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ('choice', 'message'),
     [
-        ({'model': 'ZoeD_M12_NK'}, 'has the model ZoeD_tiny_NK, but ZoeD_M12_NK is'),
-        ({'precision': 'fp16'}, 'has the precision fp32, but fp16 is'),
-        ({'network_height': 128}, r'has the network size \(64, 96\), but \(128, 96\) is'),
+        (
+            {'model': 'ZoeD_M12_NK'},
+            'has the model ZoeD_tiny_NK, expected the configured ZoeD_M12_NK',
+        ),
+        ({'precision': 'fp16'}, 'has the precision fp32, expected the configured fp16'),
+        (
+            {'network_height': 128},
+            r'has the network size \(64, 96\), expected the configured \(128, 96\)',
+        ),
     ],
 )
 def test_a_file_that_is_not_what_was_requested_is_refused(fake_runtime, choice, message):

@@ -240,7 +240,7 @@ def _calibrated(
     info: Any, image_topic: str, height: int, width: int, rectified: str
 ) -> CalibratedCamera:
     if info is None:
-        raise CameraUnknown('no camera_info', 'no camera_info')
+        raise CameraUnknown('no camera_info', 'there is no camera_info')
     if info.k[0] == 0.0:
         raise CameraUnknown(
             'uncalibrated camera', 'camera_info is of an uncalibrated camera (K[0] is 0)'

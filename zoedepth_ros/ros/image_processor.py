@@ -249,7 +249,7 @@ class ImageProcessor:
     def drop(self, reason: str, message: str) -> None:
         """Count what cannot be published and warn about it now and then."""
         if self.statistics.note_drop(reason):
-            self._warn(f'{message} (the image is dropped; ~/status counts all of these)')
+            self._warn(f'{message} (dropped; ~/status counts how often)')
 
     def fail(self, error: Exception) -> None:
         """Give up the present image because of an error."""
