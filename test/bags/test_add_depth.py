@@ -223,8 +223,8 @@ def test_two_topics_of_images_are_listed(tmp_path):
     ('options', 'message'),
     [
         ({'image': bags.CHATTER}, r'/chatter \(std_msgs/msg/String\) is not an image topic'),
-        ({'camera_info': '/nowhere'}, '/nowhere is not a topic of camera_info'),
-        ({'depth_topic': bags.IMAGE}, 'has /camera/image_raw, /camera/camera_info already'),
+        ({'camera_info': '/nowhere'}, '/nowhere is not a camera_info topic'),
+        ({'depth_topic': bags.IMAGE}, 'already contains /camera/image_raw, /camera/camera_info'),
         ({'depth_topic': '/depth'}, 'inside a namespace'),
     ],
 )

@@ -80,7 +80,7 @@ def test_damage_of_every_kind_stops_no_later_recording(tmp_path):
     assert results['deep'].depths == 2
     assert results['deep'].damage == [
         f'{deep}/metadata.yaml: cannot be read: line 1: nested too deep; '
-        'the recordings beside it are read'
+        'the recordings in its folder are read instead'
     ]
     assert f'{empty}/metadata.yaml: cannot be read: line 1: nested too deep' in results['empty']
     assert results['good.mcap'].depths == 1
@@ -114,7 +114,10 @@ def test_a_recording_on_which_every_process_dies_is_named_and_the_others_are_don
     work = long_jobs(tmp_path)
     model = DyingModel(str(tmp_path / 'died'), always_at='2.mcap')
     results = {j.source.name: r for j, r in run_with_processes(work, model, 2, Counts([0, 0]))}
-    assert results.pop('2.mcap') == f'{tmp_path}/2.mcap: the process working on it died 2 times'
+    assert (
+        results.pop('2.mcap')
+        == f'{tmp_path}/2.mcap: the process that processed it ended unexpectedly 2 times'
+    )
     assert {name: getattr(r, 'depths', r) for name, r in results.items()} == {
         f'{n}.mcap': 8 for n in (0, 1, 3)
     }
@@ -154,6 +157,6 @@ def test_what_is_done_is_known_by_its_content_wherever_the_recording_lies(tmp_pa
     assert again.done_before
     ((_, other),) = run_here([back], FakeModel(depth_m=3.0), Counts([0, 0]))
     assert (
-        other
-        == f"{job.target} exists, made with weights '2.0', not '3.0'; --overwrite replaces it"
+        other == f"{job.target} exists and was made with weights '2.0', not '3.0'; "
+        '--overwrite replaces it'
     )

@@ -271,7 +271,9 @@ def test_what_is_no_recording_is_called_so(tmp_path, name, content, message):
 
 
 def test_an_empty_folder_and_a_missing_file_are_called_so(tmp_path):
-    with pytest.raises(RecordingError, match=r'no metadata.yaml, no .mcap and no .db3'):
+    with pytest.raises(
+        RecordingError, match=r'contains no metadata.yaml, the folder contains no .mcap or .db3'
+    ):
         messages(tmp_path)
     with pytest.raises(FileNotFoundError, match='no such recording'):
         messages(tmp_path / 'nothing.mcap')
@@ -429,7 +431,7 @@ def test_types_without_msg_in_their_names_are_the_same_types(tmp_path):
     ('arguments', 'reason'),
     [
         ({'encoding': 'ros1', 'profile': 'ros1'}, 'messages are of ROS 1.*rosbags-convert'),
-        ({'encoding': 'protobuf'}, "written as 'protobuf', expected cdr"),
+        ({'encoding': 'protobuf'}, "encoded as 'protobuf', expected cdr"),
         ({'schema': False}, 'does not contain the types of its messages'),
     ],
 )

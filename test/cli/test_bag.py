@@ -99,7 +99,7 @@ def test_the_same_command_again_reports_that_it_is_done(tmp_path, predictor, cap
     first = capsys.readouterr().out.splitlines()[0]
     assert main(command) == 0
     again = capsys.readouterr().out.splitlines()[0]
-    assert again == first.replace('out.mcap: ', 'out.mcap: done before, ')
+    assert again == first.replace('out.mcap: ', 'out.mcap: already finished, ')
     assert predictor.calls == 2
     assert main([*command, '--overwrite']) == 0
     assert predictor.calls == 4

@@ -91,8 +91,8 @@ def test_the_weights_themselves_may_keep_it_and_their_tensors_do_not_change(tree
     ('options', 'message'),
     [
         (['--weights', 'random'], 'random weights do not predict depth'),
-        (['--into-weights', '--out', 'a.yaml'], '--out is not for --into-weights'),
-        (['--seed', '3'], '--seed is not for folder'),
+        (['--into-weights', '--out', 'a.yaml'], '--out has no effect with --into-weights'),
+        (['--seed', '3'], '--seed has no effect on the data set folder'),
     ],
 )
 def test_what_makes_no_sense_is_refused(tree, weights, capsys, options, message):

@@ -133,7 +133,7 @@ def test_a_viewer_that_is_closed_early_is_one_line(tmp_path, predictor, monkeypa
     monkeypatch.setattr('rerun.RecordingStream.flush', gone)
     out = str(tmp_path / 'view.rrd')
     assert main(['view', str(images(tmp_path / 'in')), '--save', out]) == 2
-    assert 'the viewer is gone: connection severed' in capsys.readouterr().err
+    assert 'the viewer was closed: connection severed' in capsys.readouterr().err
 
 
 def shown_points(path):

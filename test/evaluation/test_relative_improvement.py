@@ -55,7 +55,7 @@ def test_reports_are_read_by_their_data_sets(tmp_path):
         'synthetic_indoor': {'rmse': 1},
         'synthetic_outdoor': {'rmse': 3},
     }
-    with pytest.raises(ValueError, match='nyu came twice'):
+    with pytest.raises(ValueError, match='nyu were given twice'):
         read_scores([str(tmp_path / 'a.json')] * 2)
 
 

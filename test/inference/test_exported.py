@@ -124,7 +124,9 @@ def test_values_that_are_not_finite_are_an_error():
 
 
 def test_a_file_of_somebody_else_is_refused():
-    with pytest.raises(ValueError, match="not a file of `zoedepth export`, it lacks 'height'"):
+    with pytest.raises(
+        ValueError, match="not one of `zoedepth export`, because it lacks 'height'"
+    ):
         ExportedPredictor(SimpleNamespace(metadata={}), 'other.onnx')
 
 
@@ -159,7 +161,9 @@ def test_a_file_that_is_not_what_was_requested_is_refused(fake_runtime, choice, 
 
 
 def test_no_file_and_no_such_runtime_are_refused(tmp_path):
-    with pytest.raises(ValueError, match='backend tensorrt needs `weights`'):
+    with pytest.raises(
+        ValueError, match='backend tensorrt needs a file of `zoedepth export` as weights'
+    ):
         open_exported('', 'tensorrt')
     with pytest.raises(ValueError, match='there is no file'):
         open_exported(str(tmp_path / 'none.onnx'), 'onnxruntime')

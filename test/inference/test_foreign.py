@@ -376,9 +376,9 @@ WRONG = {
     'no focal rule': ({'depth__kind': 'canonical'}, 'depth.focal is missing'),
     'idle focal rule': (
         {'depth__focal': {'canonical': 300}},
-        'unknown or unused here: depth.focal',
+        'unknown or have no effect: depth.focal',
     ),
-    'misspelt': ({'input__colour': 'RGB'}, 'unknown or unused here: input.colour'),
+    'misspelt': ({'input__colour': 'RGB'}, 'unknown or have no effect: input.colour'),
     'no licence': ({'license': None}, 'license is missing'),
     'no colours': ({'input__color': None}, 'input.color is missing'),
     'channels': ({'input__mean': [0.5]}, 'input.mean must be 3 numbers'),
@@ -457,7 +457,9 @@ def test_a_file_without_a_contract_and_one_with_more_inputs_are_explained(tmp_pa
     with pytest.raises(ContractError, match='the contract must be a mapping, got None'):
         open_predictor('', path)
     path = write_network(tmp_path / 'two.onnx', contract(), more_inputs=('num_tokens',))
-    with pytest.raises(ContractError, match='inputs image, num_tokens: expected the image alone'):
+    with pytest.raises(
+        ContractError, match='inputs image, num_tokens: expected one input, the image'
+    ):
         open_predictor('', path)
 
 

@@ -144,7 +144,7 @@ def test_torch_takes_over_when_openvino_fails(measured, folder, monkeypatch, par
     monkeypatch.setattr(session, 'infer', failing)
     assert_same_as_reference(network)
     assert network.mode == 'packed'
-    assert network.note == 'OpenVINO failed, the network runs in torch: OpenVINO on cpu: broken'
+    assert network.note == 'OpenVINO failed, so the network runs in torch: OpenVINO on cpu: broken'
 
 
 def test_without_openvino_torch_runs_and_nothing_is_reported(

@@ -64,10 +64,13 @@ def test_it_takes_its_own_number_of_threads_unless_configured(library, file):
 @pytest.mark.parametrize(
     ('requested', 'message'),
     [
-        ({'device': 'cuda:0'}, "openvino computes on the CPU, not on device 'cuda:0'"),
-        ({'precision': 'fp16'}, 'openvino computes in fp32 or bf16, not in fp16'),
+        ({'device': 'cuda:0'}, "openvino runs on the CPU only, got device 'cuda:0'"),
+        ({'precision': 'fp16'}, 'openvino runs in fp32 or bf16, got precision fp16'),
         ({'precision': 'bf16'}, 'cannot run in bf16 on this processor'),
-        ({'model': 'ZoeD_tiny_K'}, 'has the model ZoeD_tiny_N, but ZoeD_tiny_K'),
+        (
+            {'model': 'ZoeD_tiny_K'},
+            'has the model ZoeD_tiny_N, expected the configured ZoeD_tiny_K',
+        ),
     ],
 )
 def test_what_it_would_do_otherwise_is_refused(library, file, requested, message):

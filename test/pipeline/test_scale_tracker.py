@@ -275,7 +275,11 @@ def test_curve_needs_a_sensor_of_many_points(source):
 
 @pytest.mark.parametrize(
     ('unit', 'text'),
-    [(1000.0, '1e+03 times the depth'), (100.0, 'in metres?'), (4.0, 'range is 4, which is unu')],
+    [
+        (1000.0, '1e+03 times the depth'),
+        (100.0, 'are in metres'),
+        (4.0, 'range is 4, which is unu'),
+    ],
 )
 def test_a_reference_in_another_unit_than_metres_is_reported(unit, text):
     """Depth of 2 m beside a range finder that measures the same in millimetres or feet."""

@@ -143,7 +143,10 @@ def test_the_reason_is_that_there_is_no_depth_where_the_depth_of_a_network_needs
     assert not bench.sent('depth/image')
     (notice,) = bench.processor.notices
     assert 'fx = 1 px' in notice
-    assert notice.endswith(': no depth, which needs the camera; set camera.hfov to guess')
+    assert notice.endswith(
+        ': there is no depth, because it needs the camera; camera.hfov sets an approximate field '
+        'of view'
+    )
     assert bench.drops == {'unusable camera_info': 1}
 
 
@@ -207,7 +210,7 @@ def test_a_camera_info_of_another_frame_is_used_and_noticed():
         bench.camera.set_info(msg)
         bench.process()
         bench.now_s += 1.0
-        words = "frame_id is 'right_optical', that of the images 'camera_optical'"
+        words = "camera_info is 'right_optical' and that of the images 'camera_optical'"
         assert [words in text for text in bench.processor.notices] == [True] * noticed
     assert len(bench.sent('depth/points')) == 3
 

@@ -56,15 +56,15 @@ def hints(peer, start):
     return begin
 
 
-IMAGES = 'there are no image topics: is the driver running, with the same ROS_DOMAIN_ID?'
+IMAGES = 'there are no image topics: check that the driver runs, and with the same ROS_DOMAIN_ID'
 
 
 def test_without_any_camera_it_reports_it_and_once_in_the_log(hints):
     expect = hints()
-    status, node = expect(f'no publisher on /image; {IMAGES}')
+    status, node = expect(f'/image has no publisher; {IMAGES}')
     expect(
-        'no publisher on /camera_info; there are no camera_info topics: is the driver running, '
-        'with the same ROS_DOMAIN_ID?'
+        '/camera_info has no publisher; there are no camera_info topics: check that the '
+        'driver runs, and with the same ROS_DOMAIN_ID'
     )
     count = len(status)
     wait_until(lambda: len(status) > count + 2)
@@ -78,22 +78,22 @@ def test_similar_names_are_named_and_none_of_the_nodes_own(hints, offer):
     offer(String, '/cam/image')
     offer(CameraInfo, '/cam/camera_info')
     expect = hints(remap={'image': '/camera/image_raw'})
-    expect('no publisher on /camera/image_raw; similar: /cam/image_raw')
-    expect('no publisher on /camera/camera_info; similar: /cam/camera_info')
+    expect('/camera/image_raw has no publisher; topics with a similar name are /cam/image_raw')
+    expect('/camera/camera_info has no publisher; topics with a similar name are /cam/camera_info')
 
 
 def test_where_nothing_is_similar_all_image_topics_are_named(hints, offer):
     offer(Image, '/video')
     offer(CompressedImage, '/gripper/view/compressed')
     expect = hints(remap={'image': '/x'})
-    expect('no publisher on /x; image topics are: /gripper/view/compressed, /video')
+    expect('/x has no publisher; image topics are: /gripper/view/compressed, /video')
 
 
 def test_compressed_images_beside_the_topic_are_pointed_at(hints, offer):
     offer(CompressedImage, '/cam/image/compressed')
     expect = hints(remap={'image': '/cam/image'})
     expect(
-        'no publisher on /cam/image; /cam/image/compressed carries CompressedImage: '
+        '/cam/image has no publisher; /cam/image/compressed carries CompressedImage: '
         'set image_transport:=compressed'
     )
 
@@ -102,7 +102,8 @@ def test_raw_images_beside_the_topic_are_pointed_at(hints, offer):
     offer(Image, '/cam/image')
     expect = hints({'image_transport': 'compressed'}, remap={'image': '/cam/image'})
     expect(
-        'no publisher on /cam/image/compressed; /cam/image carries Image: set image_transport:=raw'
+        '/cam/image/compressed has no publisher; /cam/image carries Image: '
+        'set image_transport:=raw'
     )
 
 
@@ -144,8 +145,9 @@ def test_a_publisher_that_sends_nothing_is_named(hints, offer):
     offer(CameraInfo, '/camera_info')
     expect = hints()
     expect(
-        '/image: published by /peer, but nothing arrives: the driver may wait for something, or '
-        'images are lost on the way: start it with the Fast DDS profile too (docs/transport.md)'
+        '/image: published by /peer, but nothing arrives: the driver may publish no images, or '
+        'they are lost on the way: start the driver with the Fast DDS profile too '
+        '(docs/transport.md)'
     )
     expect(
         '/camera_info: published by /peer, but nothing arrives: a driver that publishes it only '
@@ -167,7 +169,7 @@ def test_what_comes_after_all_is_no_longer_missed_and_an_assumed_camera_never_is
     peer, hints, offer
 ):
     expect = hints({'camera.hfov': 1.0})
-    status, node = expect(f'no publisher on /image; {IMAGES}')
+    status, node = expect(f'/image has no publisher; {IMAGES}')
     assert not any('/camera_info' in notice for notice in status.last.notices)
     peer.start_camera(10.0)
     wait_until(lambda: not any('/image' in notice for notice in status.last.notices))

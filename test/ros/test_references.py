@@ -246,7 +246,7 @@ def test_only_as_many_earlier_points_as_a_shape_lacks_are_used():
     ('msg_header', 'image_header', 'text'),
     [
         (header(sec=9), header(), 'its stamps differ by 4 s from those of the images'),
-        (header(sec=0), header(), 'its stamps are -5 s'),  # a driver without stamps
+        (header(sec=0), header(), 'its stamps differ by -5 s'),  # a driver without stamps
         (header('lidar'), header(), "no transform from 'lidar' to 'camera' in TF"),
         (header('/camera'), header(), "no transform from '/camera' to 'camera' in TF"),
     ],

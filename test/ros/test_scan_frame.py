@@ -143,7 +143,8 @@ def test_without_tf2_msgs_the_frame_is_named_and_the_missing_transform_is_report
     bench.process(bench.message(rgb_image()))
     assert bench.sent('scan')[0].header.frame_id == 'camera_optical_scan'
     assert bench.processor.notices == (
-        'no tf2_msgs: no transform from camera_optical to camera_optical_scan is published; '
+        'tf2_msgs is not installed, so no transform from camera_optical to camera_optical_scan is '
+        'published; '
         'publish one or set scan.frame_id',
     )
     bench.set({'scan.frame_id': 'base_scan'})

@@ -66,7 +66,9 @@ def test_every_camera_has_its_own_topics_intrinsics_frame_and_state(peer, start)
     diagnostics = peer.subscribe(DiagnosticArray, '/diagnostics')
     cameras, every = Cameras(peer), (depth, clouds, infos)
     cameras.send_until(lambda: all(all(inboxes.values()) for inboxes in every))
-    node.wait_for_log('active: images from /front/image, /left/image, /right/image, /rear/image')
+    node.wait_for_log(
+        'the node is active, with images from /front/image, /left/image, /right/image, /rear/image'
+    )
     for name in NAMES:
         assert depth[name].last.header.frame_id == f'{name}_optical'
         assert clouds[name].last.header.frame_id == f'{name}_optical'

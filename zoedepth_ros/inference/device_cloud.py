@@ -39,10 +39,7 @@ class DeviceClouds:
     def failure(self) -> str:
         """Why clouds are packed on the CPU for now; '' if they are packed here."""
         reason = self._pause.reason
-        return (
-            reason
-            and f'clouds are computed on the CPU for a while, because the GPU failed: {reason}'
-        )
+        return reason and f'clouds are computed on the CPU for a while: {reason}'
 
     def keep(self, image: Tensor, maps: Tensor, *, min_depth_m: float) -> DeviceDepth | None:
         """Return what packs clouds of an image; it copies what the next run may overwrite.
