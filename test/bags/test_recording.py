@@ -272,7 +272,7 @@ def test_what_is_no_recording_is_called_so(tmp_path, name, content, message):
 
 def test_an_empty_folder_and_a_missing_file_are_called_so(tmp_path):
     with pytest.raises(
-        RecordingError, match=r'contains no metadata.yaml, the folder contains no .mcap or .db3'
+        RecordingError, match=r'no metadata.yaml, and the folder contains no .mcap or .db3'
     ):
         messages(tmp_path)
     with pytest.raises(FileNotFoundError, match='no such recording'):

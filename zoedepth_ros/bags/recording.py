@@ -171,9 +171,7 @@ def _folder(path: Path, damage: Damage) -> Recording:
     metadata, there = path / METADATA_FILE, _files_in(path)
     if not metadata.exists():
         if not there:
-            raise RecordingError(
-                f'{path}: the folder contains no {METADATA_FILE}, {_what_else(path)}'
-            )
+            raise RecordingError(f'{path}: there is no {METADATA_FILE}, and {_what_else(path)}')
         return Recording(path, _by_time(there))
     try:
         information, names = _information(metadata)
