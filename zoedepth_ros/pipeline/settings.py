@@ -62,22 +62,22 @@ class PipelineSettings:
     depth_min_m: float = parameter(
         'depth.min',
         0.1,
-        'Depth below this value is -Inf in depth/image (0 with 16UC1) and gives no point [m].',
+        'Depth below this value [m] is -Inf in depth/image (0 with 16UC1) and gives no point.',
         limits=(0.0, MAX_RANGE_M),
     )
     depth_max_m: float = parameter(
         'depth.max',
         0.0,
-        'Depth above this value is +Inf in depth/image (0 with 16UC1) [m]; 0.0 keeps all depth. '
-        'Points, obstacles and clearing rays end at this value, or at the largest depth of the '
-        "head's training data if that is smaller.",
+        'Depth above this value [m] is +Inf in depth/image (0 with 16UC1); 0.0 keeps all '
+        'depth. Points, obstacles and clearing rays end at this value, or at the largest '
+        "depth of the head's training data if that is smaller.",
         limits=(0.0, MAX_RANGE_M),
     )
     depth_scale: float = parameter(
         'depth.scale',
         1.0,
-        'Factor on all depth, for example one that `zoedepth calibrate` measured. The scale that '
-        'is estimated with scale.source is multiplied with it.',
+        'Factor that all depth is multiplied by, for example one that `zoedepth calibrate` '
+        'measured. The scale that is estimated with scale.source is a second factor.',
         limits=(0.01, 100.0),
     )
     # ---- scale -----------------------------------------------------------------------------
@@ -116,9 +116,10 @@ class PipelineSettings:
     scale_shape: str = parameter(
         'scale.shape',
         'factor',
-        "What the points of scale.source correct. 'factor' multiplies all depth by one factor. "
-        "'curve' fits a smooth correction over image position and depth to each image with 30 or "
-        'more points that are spread out, and needs scale.source scan, points or motion.',
+        "Form of the correction that is estimated with scale.source. 'factor' multiplies all "
+        "depth by one factor. 'curve' fits a smooth correction over image position and depth "
+        'to the measured points of each image that has 30 or more of them, spread over the '
+        'image; it needs scale.source scan, points or motion.',
         choices=('factor', 'curve'),
     )
     focal_correction: str = parameter(
@@ -140,8 +141,8 @@ class PipelineSettings:
     filter_max_uncertainty_m: float = parameter(
         'filter.max_uncertainty',
         0.0,
-        'Depth with a larger standard deviation than this is NaN in depth/image and gives no '
-        'point [m]. 0.0 disables the filter.',
+        'Depth whose standard deviation is larger than this value [m] is NaN in depth/image '
+        'and gives no point. 0.0 disables the filter.',
         limits=(0.0, MAX_RANGE_M),
     )
     filter_temporal: bool = parameter(
@@ -190,8 +191,8 @@ class PipelineSettings:
     cloud_max_range_m: float = parameter(
         'cloud.max_range',
         0.0,
-        'Points with a larger depth are removed from depth/points, and from no other cloud [m]. '
-        '0.0 sets no limit.',
+        'Points with a larger depth than this value [m] are removed from depth/points, and '
+        'from no other cloud. 0.0 sets no limit.',
         limits=(0.0, MAX_RANGE_M),
     )
     cloud_uncertainty: bool = parameter(
@@ -204,71 +205,75 @@ class PipelineSettings:
     obstacles_min_height_m: float = parameter(
         'obstacles.min_height',
         0.10,
-        'Points up to this height above the ground plane belong to depth/points/ground; higher '
-        'points are obstacles [m].',
+        'Points up to this height [m] above the ground plane belong to depth/points/ground; '
+        'higher points are obstacles.',
         limits=(0.0, 10.0),
     )
     obstacles_ground_slope: float = parameter(
         'obstacles.ground_slope',
         0.03,
-        'Additional height of points that are still ground, for each metre of their distance, '
-        'which allows for slopes and errors of depth [m/m]. The limit is obstacles.min_height + '
-        'obstacles.ground_slope x distance.',
+        'Additional height of points that are still ground for each metre of their distance '
+        '[m/m], which allows for slopes and errors of depth. The limit is '
+        'obstacles.min_height + obstacles.ground_slope x distance.',
         limits=(0.0, 1.0),
     )
     obstacles_max_height_m: float = parameter(
         'obstacles.max_height',
         1.8,
-        'Points higher than this above the ground plane are not in depth/points/obstacles [m].',
+        'Points higher than this value [m] above the ground plane are not in '
+        'depth/points/obstacles.',
         limits=(0.01, 100.0),
     )
     obstacles_max_range_m: float = parameter(
         'obstacles.max_range',
         5.0,
-        'Largest distance of points in depth/points/ground and depth/points/obstacles; the rays '
-        'of depth/points/clearing end there [m].',
+        'Largest horizontal distance [m] of points in depth/points/ground and '
+        'depth/points/obstacles; the rays of depth/points/clearing end there.',
         limits=(0.1, MAX_RANGE_M),
     )
     obstacles_clearing_margin_m: float = parameter(
         'obstacles.clearing_margin',
         0.15,
-        'Distance to the nearest obstacle at which a ray of depth/points/clearing ends [m]; set '
-        'it to the height of a costmap voxel. 0.0 publishes only rays that meet nothing up to '
-        'obstacles.max_range, at full length.',
+        'Distance [m] to the nearest obstacle at which a ray of depth/points/clearing ends; '
+        'set it to the height of a costmap voxel. 0.0 publishes only rays that meet nothing '
+        'up to obstacles.max_range, at full length.',
         limits=(0.0, 1.0),
     )
     # ---- cliffs ----------------------------------------------------------------------------
     cliffs_min_drop_m: float = parameter(
         'cliffs.min_drop',
         0.06,
-        'Smallest height difference between the floor and what lies behind its edge that gives '
-        'points in depth/points/cliffs [m].',
+        'Smallest height difference [m] between the floor and what lies behind its edge. '
+        'Smaller drops give no points in depth/points/cliffs.',
         limits=(0.01, 2.0),
     )
     cliffs_min_width_m: float = parameter(
         'cliffs.min_width',
         0.2,
-        'Smallest length of an edge in depth/points/cliffs, measured along the edge [m].',
+        'Smallest length [m] of an edge, measured along the edge. Shorter edges give no '
+        'points in depth/points/cliffs.',
         limits=(0.0, 10.0),
     )
     cliffs_max_range_m: float = parameter(
         'cliffs.max_range',
         3.0,
-        'Largest horizontal distance of an edge in depth/points/cliffs [m]. A camera finds edges '
-        'up to about 8 times its height above the floor.',
+        'Largest horizontal distance [m] between the camera and an edge in '
+        'depth/points/cliffs. A camera finds edges up to about 8 times its height above the '
+        'floor.',
         limits=(0.1, MAX_RANGE_M),
     )
     cliffs_max_slope: float = parameter(
         'cliffs.max_slope',
         0.1,
-        'Largest slope of a descending floor that gives no points in depth/points/cliffs [m/m].',
+        'Slope [m/m] up to which a floor that descends gives no points in depth/points/cliffs.',
         limits=(0.0, 1.0),
     )
     cliffs_images: int = parameter(
         'cliffs.images',
         2,
-        'Number of images that must show an edge before it is in depth/points/cliffs: n of the '
-        'last n + 1 images, the newest among them. 1 publishes an edge at once.',
+        'How often an edge must be seen: it is published in depth/points/cliffs when the '
+        'newest image and n - 1 of the n images before it show it, where n is this number. 1 '
+        'publishes an edge at once.',
         limits=(1, 10),
     )
     # ---- scan ------------------------------------------------------------------------------
@@ -288,8 +293,8 @@ class PipelineSettings:
     scan_rows: int = parameter(
         'scan.rows',
         10,
-        'Number of image rows around the optical axis that scan is computed from with scan.mode '
-        'rows [px].',
+        'Number of image rows around the optical axis [px] that scan is computed from with '
+        'scan.mode rows.',
         limits=(1, MAX_SIDE_PX),
     )
     scan_range_max_m: float = parameter(
@@ -337,16 +342,16 @@ class PipelineSettings:
     router_handover_s: float = parameter(
         'router.handover',
         0.0,
-        'Time constant with which depth changes from the scale of the previous head to that of '
-        'the new one after a switch [s]. 0.0 changes at once.',
+        'Time constant [s] with which depth changes from the scale of the previous head to '
+        'that of the new head after a switch. 0.0 changes at once.',
         limits=(0.0, 60.0),
     )
     # ---- camera ----------------------------------------------------------------------------
     camera_hfov_rad: float = parameter(
         'camera.hfov',
         0.0,
-        'Horizontal field of view of the camera, used while no camera_info arrives [rad]. 0.0 '
-        'assumes none: clouds and scan are published only with camera_info.',
+        'Horizontal field of view of the camera [rad], used while no camera_info arrives. 0.0'
+        ' assumes none: clouds and scan are published only with camera_info.',
         limits=(0.0, 3.0),
         check=_why_no_field_of_view,
     )
@@ -367,31 +372,31 @@ class PipelineSettings:
     camera_pitch_rad: float = parameter(
         'camera.pitch',
         0.0,
-        'Angle of the optical axis above the horizon, used without camera.base_frame or its '
-        'transform [rad]. A camera that looks down has a negative pitch.',
+        'Angle of the optical axis above the horizon [rad], used without camera.base_frame or'
+        ' its transform. A camera that looks down has a negative pitch.',
         limits=(-1.5, 1.5),
     )
     camera_roll_rad: float = parameter(
         'camera.roll',
         0.0,
-        'Clockwise rotation of the camera about its optical axis, as seen from behind the '
-        'camera, used without camera.base_frame or its transform [rad].',
+        'Clockwise rotation of the camera about its optical axis [rad], as seen from behind '
+        'the camera, used without camera.base_frame or its transform.',
         limits=(-3.2, 3.2),
     )
     camera_pitch_tolerance_rad: float = parameter(
         'camera.pitch_tolerance',
         0.35,
-        'Largest angle between the ground plane that is found and the one that camera.pitch and '
-        'camera.roll, or TF, predict [rad]. Planes beyond it are rejected. 0.0 takes the '
-        'direction of the plane as predicted and estimates only the height.',
+        'Largest angle [rad] between the fitted ground plane and the direction that '
+        'camera.pitch and camera.roll, or TF, give. A plane with a larger angle is rejected. '
+        '0.0 takes the direction from the parameters or TF and fits only the height.',
         limits=(0.0, 1.5),
     )
     camera_training_hfov_rad: float = parameter(
         'camera.training_hfov',
         0.0,
-        'Horizontal field of view of the training camera, for focal_correction [rad]. 0.0 uses '
-        'the value in the weights or, without one, the cameras of NYU Depth v2 (indoors) and '
-        'KITTI (outdoors).',
+        'Horizontal field of view of the training camera [rad], for focal_correction. 0.0 '
+        'uses the value in the weights or, without one, the cameras of NYU Depth v2 (indoors)'
+        ' and KITTI (outdoors).',
         limits=(0.0, 3.0),
         check=_why_no_field_of_view,
     )
@@ -406,9 +411,9 @@ class PipelineSettings:
     camera_bits: int = parameter(
         'camera.bits',
         0,
-        'Number of significant bits in images of 16 bits, such as mono16, bayer_rggb16 and '
-        '16-bit PNG, 8 to 16 [bits]. 0 uses the smallest of 8, 10, 12, 14 and 16 that holds the '
-        'largest pixel value received so far.',
+        'Number of significant bits [bits], 8 to 16, in images of 16 bits, such as mono16, '
+        'bayer_rggb16 and 16-bit PNG. 0 uses the smallest of 8, 10, 12, 14 and 16 that holds '
+        'the largest pixel value received so far.',
         limits=(0, MOST_BITS),
         check=_why_no_bits,
     )

@@ -178,22 +178,22 @@ class NodeSettings(PipelineSettings):
     max_image_age_s: float = parameter(
         'max_image_age',
         0.5,
-        "Largest difference between the stamp of an image and the node's clock, in the past or "
-        'in the future [s]. Images beyond it are dropped and counted in ~/status. 0.0 accepts '
-        'any stamp.',
+        "Largest difference [s] between the stamp of an image and the node's clock, in the "
+        'past or in the future. Images with a larger one are dropped and counted in ~/status.'
+        ' 0.0 accepts any stamp.',
         limits=(0.0, 3600.0),
     )
     compressed_depth_max_m: float = parameter(
         'depth.image.compressedDepth.depth_max',
         100.0,
-        'Depth above this value is invalid in depth/image/compressedDepth [m].',
+        'Depth above this value [m] is invalid in depth/image/compressedDepth.',
         limits=(1.0, MAX_RANGE_M),
     )
     compressed_depth_quantization: float = parameter(
         'depth.image.compressedDepth.depth_quantization',
         100.0,
-        'Depth at which one step of the 16-bit values in depth/image/compressedDepth is 1 m, '
-        'with encoding 32FC1 [m]. At half this depth one step is 0.25 m.',
+        'Depth [m] at which one step of the 16-bit values in depth/image/compressedDepth is 1'
+        ' m, with encoding 32FC1. At half this depth one step is 0.25 m.',
         limits=(1.0, 150.0),
     )
     compressed_depth_png_level: int = parameter(
@@ -220,72 +220,72 @@ class NodeSettings(PipelineSettings):
     warn_no_input_s: float = parameter(
         'diagnostics.warn_no_input',
         2.0,
-        'Time without images, while an output has a subscriber, after which ~/status reports '
-        'STATE_NO_INPUT, /diagnostics reports WARN and the log names the cause [s].',
+        'Time without images [s], while an output has a subscriber, after which ~/status '
+        'reports STATE_NO_INPUT, /diagnostics reports WARN and the log names the cause.',
         limits=(0.1, 3600.0),
     )
     error_no_input_s: float = parameter(
         'diagnostics.error_no_input',
         10.0,
-        'Time without images, while an output has a subscriber, after which /diagnostics reports '
-        'ERROR [s]. 0.0 disables this limit.',
+        'Time without images [s], while an output has a subscriber, after which /diagnostics '
+        'reports ERROR. 0.0 disables this limit.',
         limits=(0.0, 3600.0),
     )
     warn_age_s: float = parameter(
         'diagnostics.warn_age',
         0.0,
-        'Largest age of depth at its publication, as 95th percentile; above it /diagnostics '
-        'reports WARN [s]. 0.0 disables this limit.',
+        'Limit [s] for the 95th percentile of the age of depth when it is published, from the'
+        ' stamp of its image. Above it /diagnostics reports WARN. 0.0 disables this limit.',
         limits=(0.0, 3600.0),
     )
     error_age_s: float = parameter(
         'diagnostics.error_age',
         0.0,
-        'Largest age of depth at its publication, as 95th percentile; above it /diagnostics '
-        'reports ERROR [s]. 0.0 disables this limit.',
+        'Limit [s] for the 95th percentile of the age of depth when it is published, from the'
+        ' stamp of its image. Above it /diagnostics reports ERROR. 0.0 disables this limit.',
         limits=(0.0, 3600.0),
     )
     warn_rate_hz: float = parameter(
         'diagnostics.warn_rate',
         0.0,
-        'Smallest rate of depth images while they have a subscriber; below it /diagnostics '
-        'reports WARN [Hz]. 0.0 disables this limit.',
+        'Smallest rate of depth images [Hz] while they have a subscriber; below it '
+        '/diagnostics reports WARN. 0.0 disables this limit.',
         limits=(0.0, MAX_RATE_HZ),
     )
     error_rate_hz: float = parameter(
         'diagnostics.error_rate',
         0.0,
-        'Smallest rate of depth images while they have a subscriber; below it /diagnostics '
-        'reports ERROR [Hz]. 0.0 disables this limit.',
+        'Smallest rate of depth images [Hz] while they have a subscriber; below it '
+        '/diagnostics reports ERROR. 0.0 disables this limit.',
         limits=(0.0, MAX_RATE_HZ),
     )
     warn_drops: float = parameter(
         'diagnostics.warn_drops',
         0.0,
-        'Largest share of images of the last second that may be dropped, 0 to 1; above it '
+        'Share, 0 to 1, of the images of the last second that were dropped. Above this value '
         '/diagnostics reports WARN. Images that a newer one replaced are not counted.',
         limits=(0.0, 1.0),
     )
     error_drops: float = parameter(
         'diagnostics.error_drops',
         0.9,
-        'Largest share of images of the last second that may be dropped, 0 to 1; above it '
+        'Share, 0 to 1, of the images of the last second that were dropped. Above this value '
         '/diagnostics reports ERROR. Images that a newer one replaced are not counted.',
         limits=(0.0, 1.0),
     )
     warn_memory_mb: float = parameter(
         'diagnostics.warn_memory',
         0.0,
-        "Largest resident memory of the node's process; above it /diagnostics reports WARN [MB]. "
-        '0.0 disables this limit.',
+        "Largest resident memory of the node's process [MB]; above it /diagnostics reports "
+        'WARN. 0.0 disables this limit.',
         limits=(0.0, 1e6),
         shared=True,
     )
     warn_shared_memory_mb: float = parameter(
         'diagnostics.warn_shared_memory',
         4.0,
-        'Smallest free space in /dev/shm, which Fast DDS needs to pass images between processes; '
-        'below it /diagnostics reports WARN [MB]. 0.0 disables this limit.',
+        'Smallest free space in /dev/shm [MB], which Fast DDS needs to pass images between '
+        'processes; below it /diagnostics reports WARN. 0.0 disables this limit.',
         limits=(0.0, 1e6),
         shared=True,
     )
