@@ -197,7 +197,7 @@ def test_several_changes_are_judged_together():
         ('front.router.mode', 'mars', 'one of auto, indoor, outdoor'),
         ('rear.depth.rate', 5.0, r'there is no parameter rear\.depth\.rate'),
         ('front.depth.rat', 5.0, 'there is no parameter depth.rat for front'),
-        ('front.model', 'x', 'model is one value for all cameras'),
+        ('front.model', 'x', 'model has one value for all cameras'),
         ('front.batch.limit', 2, 'one value for all cameras'),
         ('front.cameras', ('a',), 'one value for all cameras'),
         ('depth.rate', None, 'depth.rate cannot be removed'),
