@@ -247,8 +247,8 @@ def test_only_as_many_earlier_points_as_a_shape_lacks_are_used():
     [
         (header(sec=9), header(), 'its stamps differ by 4 s from those of the images'),
         (header(sec=0), header(), 'its stamps differ by -5 s'),  # a driver without stamps
-        (header('lidar'), header(), "no transform from 'lidar' to 'camera' in TF"),
-        (header('/camera'), header(), "no transform from '/camera' to 'camera' in TF"),
+        (header('lidar'), header(), "TF has no transform from 'lidar' to 'camera'"),
+        (header('/camera'), header(), "TF has no transform from '/camera' to 'camera'"),
     ],
 )
 @pytest.mark.parametrize('source', ['scan', 'range'])
