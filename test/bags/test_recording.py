@@ -82,7 +82,7 @@ def test_a_bag_in_several_files_is_one(tmp_path):
     assert messages(folder) == messages(folder / 'bag.mcap') + messages(folder / 'bag_1.mcap')
     assert summary(folder).counts[bags.IMAGE] == 4
     (folder / 'bag_1.mcap').unlink()
-    with pytest.raises(DamagedRecordingError, match=r'bag_1.mcap: missing'):
+    with pytest.raises(DamagedRecordingError, match=r'bag_1.mcap: the file is missing'):
         messages(folder)
     assert len(messages(folder, recover=True)) == 6
 
@@ -195,7 +195,9 @@ def test_attachments_metadata_times_and_numbers_are_kept(tmp_path):
 def test_a_cut_recording_is_refused_and_recoverd_up_to_the_cut(tmp_path):
     path = chunked(tmp_path / 'in.mcap', CompressionType.NONE, many())
     path.write_bytes(path.read_bytes()[:100_000])
-    with pytest.raises(DamagedRecordingError, match=r'in.mcap: its end is missing.*--recover'):
+    with pytest.raises(
+        DamagedRecordingError, match=r'in.mcap: the end of the file is missing.*--recover'
+    ):
         summary(path)
     with pytest.raises(DamagedRecordingError, match='damaged at byte'):
         messages(path)
@@ -588,7 +590,9 @@ def test_messages_that_are_missing_by_the_files_own_count_are_reported(tmp_path)
     at = data.index(even()[12].data) - 22 - 9
     data[at] = 0x99  # a record of somebody else's, which is to be skipped
     path.write_bytes(data)
-    with pytest.raises(DamagedRecordingError, match='39 messages can be read.*there are 40'):
+    with pytest.raises(
+        DamagedRecordingError, match='39 messages can be read.*statistics of the file give 40'
+    ):
         messages(path)
     assert messages(path, recover=True) == [m for n, m in enumerate(even()) if n != 12]
 
@@ -605,7 +609,7 @@ def test_a_chunk_that_would_fill_the_memory_is_refused(tmp_path):
             body += struct.pack('<Q', len(packed)) + packed
             file.write(b'\x06' + struct.pack('<Q', len(body)) + body)
             writer.finish()
-        with pytest.raises(DamagedRecordingError, match='a chunk '):
+        with pytest.raises(DamagedRecordingError, match='this chunk '):
             messages(path)
         assert messages(path, recover=True) == []
 

@@ -311,7 +311,7 @@ def test_a_batch_that_does_not_fit_makes_batches_smaller_before_the_network():
     with pytest.raises(OutOfMemory):
         together(predictor, 4)
     assert (predictor.batch_limit, predictor.network_size(48, 64)) == (2, OWN_SIZE)
-    assert predictor.notices == ('at most 2 images at once (out of memory)',)
+    assert predictor.notices == ('the network processes at most 2 images at once (out of memory)',)
     assert len(together(predictor, 2)) == 2
     hardware.room_px //= 2
     with pytest.raises(OutOfMemory):
