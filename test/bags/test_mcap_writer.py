@@ -457,7 +457,7 @@ def test_somebodys_own_file_in_place_of_a_new_state_is_left_alone(tmp_path):
     source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(2))
     own = tmp_path / 'out.mcap.partial.state.new'
     own.write_text('my notes')
-    with pytest.raises(RecordingError, match=r'state\.new is not a file of zoedepth'):
+    with pytest.raises(RecordingError, match=r'state\.new was not written by zoedepth'):
         convert(source, tmp_path / 'out.mcap')
     assert own.read_text() == 'my notes'
 

@@ -81,7 +81,7 @@ def test_view_uses_the_camera_of_a_calibration(place, monkeypatch):
 @pytest.mark.parametrize(
     ('options', 'complaint', 'code'),
     [
-        (['--calibration', 'chain.yaml'], 'holds the cameras cam0, cam1', 2),
+        (['--calibration', 'chain.yaml'], 'contains the cameras cam0, cam1', 2),
         (['--calibration', 'none.yaml'], 'none.yaml', 2),
         (['--calibration', 'a.png'], 'a.png', 2),
         (['--calibration', 'chain.yaml:cam0'], 'wide.png: the image is 50 x 30', 1),

@@ -159,7 +159,7 @@ def test_of_several_cameras_one_is_chosen_by_its_name(tmp_path):
     path = written(tmp_path, KALIBR)
     assert read_chosen_calibration(f'{path}:cam1').k[0] == 460.0
     for text, complaint in (
-        (str(path), 'holds the cameras cam0, cam1'),
+        (str(path), 'contains the cameras cam0, cam1'),
         (f'{path}:cam7', "no camera 'cam7'"),
     ):
         with pytest.raises(CameraError, match=complaint):

@@ -500,7 +500,7 @@ def test_the_bits_of_a_camera_never_become_fewer():
     assert reader.rgb(grey(1000))[0, 0, 0] == round(255 * 1000 / 1023)
     assert reader.rgb(grey(4095))[0, 0, 0] == 255
     assert reader.rgb(grey(1000))[0, 0, 0] == round(255 * 1000 / 4095)
-    assert '12 significant bits: by the largest value' in reader.bits.text
+    assert '12 significant bits: the largest value' in reader.bits.text
 
 
 def test_configured_bits_are_taken_and_what_exceeds_them_is_reported():

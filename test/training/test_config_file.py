@@ -31,7 +31,7 @@ def test_an_unknown_key_is_named_with_its_place(tmp_path):
 def test_a_missing_key_is_named(tmp_path):
     values = recipe(tmp_path)
     del values['stages'][0]['batch_size']
-    with pytest.raises(ValueError, match=r'x\.yaml: stages\[0\]: missing batch_size'):
+    with pytest.raises(ValueError, match=r'x\.yaml: stages\[0\]: the keys batch_size are missing'):
         settings(TrainingConfig, values, 'x.yaml')
 
 

@@ -104,7 +104,7 @@ def test_two_data_sets_of_one_domain_agree_on_the_bins_of_their_head(tmp_path):
 def test_validation_of_which_no_pixel_counts_is_no_perfect_score(tmp_path):
     indoor, outdoor = recipe(tmp_path)['domains']
     indoor = {**indoor, 'min_depth_m': 9.99, 'max_depth_m': 9.995}
-    with pytest.raises(ValueError, match='validation of indoor .folder.: not one pixel of'):
+    with pytest.raises(ValueError, match='validation of indoor .folder.: no pixel of'):
         train(one_step(tmp_path, domains=[indoor, outdoor]), Process())
 
 

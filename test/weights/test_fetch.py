@@ -217,7 +217,9 @@ def test_offline_means_no_network(world, server, monkeypatch, word):
 def test_no_network_is_reported_in_words(world, server, monkeypatch):
     dead = GithubAsset('http://127.0.0.1:9/some.pt', len(PT))
     monkeypatch.setattr(known_weights, 'MODELS', _without_checksum(github=dead, hugging_face=None))
-    with pytest.raises(FetchError, match='github: no connection: .*refused'):
+    with pytest.raises(
+        FetchError, match='github: there is no connection to the server: .*refused'
+    ):
         fetch('some')
 
 
@@ -229,7 +231,10 @@ def test_a_dead_hub_is_noticed_at_once_and_in_one_line(world, only, monkeypatch,
         socket, 'create_connection', lambda *given: tries.append(given[0]) or connect(*given)
     )
     monkeypatch.setattr('huggingface_hub.hf_hub_download', None)  # it would go on trying
-    with pytest.raises(FetchError, match=r'huggingface: no connection: 127\.0\.0\.1: .*refused'):
+    with pytest.raises(
+        FetchError,
+        match=r'huggingface: there is no connection to the server: 127\.0\.0\.1: .*refused',
+    ):
         fetch('some')
     assert tries == [('127.0.0.1', 9)]
     assert capfd.readouterr().err == ''
