@@ -87,7 +87,7 @@ def doubts_by_values(
             found.append(OTHER_BYTE_ORDER)
         elif not bits and few.any() and (few >= white / DARK).mean() < BRIGHT_PIXELS:
             found.append(
-                f'16-bit images are nearly black:  {1.0 - BRIGHT_PIXELS:.1%} of the '
+                f'16-bit images are nearly black: {1.0 - BRIGHT_PIXELS:.1%} of the '
                 f'values are below {white / DARK:.0f}, white is {white}; set camera.bits '
                 '(--bits)'
             )

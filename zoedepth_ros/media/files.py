@@ -120,7 +120,7 @@ def decode_image(data: bytes) -> NDArray[Any]:
     try:
         pixels = _decoded(data) if data else None
     except cv2.error as error:  # such as an image beyond OpenCV's limit of pixels
-        raise ImageFileError(f'OpenCV cannot read it:  {error.err or error}') from None
+        raise ImageFileError(f'OpenCV cannot read it: {error.err or error}') from None
     if pixels is None:
         raise ImageFileError(f'it is not an image that OpenCV can read ({len(data):,} bytes)')
     if _lacks_end(data, pixels):

@@ -96,7 +96,7 @@ class CompiledNetwork(OptimizedNetwork):
         if kind_of(error) is not None:
             raise error
         self.mode = 'fused'
-        self.note = f'torch.compile failed, so the network runs without it:  {short_reason(error)}'
+        self.note = f'torch.compile failed, so the network runs without it: {short_reason(error)}'
         _logger.warning(self.note)
 
 
