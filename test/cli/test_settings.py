@@ -34,6 +34,19 @@ def test_without_a_frame_of_tf_nothing_is_reported(tmp_path, capsys):
     assert capsys.readouterr().err == ''
 
 
+def test_what_a_command_does_not_use_of_the_parameter_file_is_reported(tmp_path, capsys):
+    settings_by(tmp_path, '    flip_augmentation: true\n    network.width: 320\n')
+    assert 'does not use flip_augmentation, network.width of the file' in capsys.readouterr().err
+    settings_by(tmp_path, '    flip_augmentation: false\n    diagnostics.warn_rate: 5.0\n')
+    assert capsys.readouterr().err == ''
+    parser = argparse.ArgumentParser()
+    add_settings(parser, besides=['scan'])
+    path = tmp_path / 'node.yaml'
+    path.write_text('/**:\n  ros__parameters:\n    scan.rows: 3\n    cloud.decimation: 2\n')
+    settings_of(parser.parse_args(['--params-file', str(path)]))
+    assert capsys.readouterr().err == f'{path}: this command does not use scan.rows of the file\n'
+
+
 @pytest.mark.parametrize('source', ['scan', 'points', 'range', 'motion'])
 def test_a_scale_source_that_needs_messages_is_refused_where_there_are_images_only(
     tmp_path, capsys, source

@@ -16,9 +16,18 @@ def test_images_come_in_order(tmp_path):
         write_image(tmp_path / name, np.full((8, 8, 3), (0, 0, red), np.uint8))
     frames = list(image_frames([tmp_path / 'a.png', tmp_path / 'b.png']))
     assert [(f.name, f.time_s, f.rgb[0, 0].tolist()) for f in frames] == [
-        ('a.png', 0.0, [10, 0, 0]),
-        ('b.png', 1.0, [20, 0, 0]),
+        (str(tmp_path / 'a.png'), 0.0, [10, 0, 0]),
+        (str(tmp_path / 'b.png'), 1.0, [20, 0, 0]),
     ]
+
+
+def test_images_of_one_name_in_two_folders_are_not_one_sequence(tmp_path):
+    paths = [tmp_path / folder / 'x.png' for folder in ('one', 'two')]
+    for path in paths:
+        path.parent.mkdir()
+        write_image(path, np.zeros((8, 8, 3), np.uint8))
+    first, second = image_frames(paths)
+    assert first.name != second.name
 
 
 def test_a_broken_image_is_named(tmp_path):
@@ -68,6 +77,36 @@ def test_a_recording_gives_images_with_their_camera(tmp_path, bags):
     assert [f.time_s for f in frames] == pytest.approx([1e9, 1e9 + 0.1])
     assert frames[0].camera.intrinsics.fx_px == 50.0
     assert frames[0].depth_m is None
+
+
+def test_an_image_whose_stamp_is_not_later_is_left_out_as_in_the_node(tmp_path, bags):
+    from zoedepth_ros.bags.add_depth import add_depth
+    from zoedepth_ros.bags.plan import DepthOptions, Job, make_plan
+
+    second_ns, notes = 10**9, []
+    offsets_ns = [0, second_ns // 10, second_ns // 10, -second_ns // 2, second_ns, -3 * second_ns]
+    messages = []
+    for number, offset_ns in enumerate(offsets_ns):
+        written = bags.image(bags.rgb_image(number), 10**18 + offset_ns)
+        messages.append(replace(written, time_ns=10**18 + number * 10**8))
+    source = bags.write_mcap(tmp_path / 'in.mcap', messages)
+    frames = list(recording_frames(source, note=notes.append))
+    assert [f.rgb[0, 0, 0] for f in frames] == [0, 10, 40, 50]
+    assert sum('is not later than' in note for note in notes) == 2
+    report = add_depth(
+        make_plan(Job(source, tmp_path / 'out.mcap', DepthOptions())), FakePredictor(2.0)
+    )
+    assert report.skipped == {'out of order': 2}
+    depth = bags.messages_of(tmp_path / 'out.mcap', '/depth/image')
+    of_images = bags.messages_of(source, bags.IMAGE)
+    assert [m.header.stamp for m in depth] == [of_images[n].header.stamp for n in (0, 1, 4, 5)]
+
+
+def test_a_single_camera_info_is_that_of_images_before_it(tmp_path, bags):
+    messages = [bags.image(bags.rgb_image(n), 10**18 + n * 10**8) for n in range(5)]
+    messages.insert(3, bags.camera_info(10**18 + 25 * 10**7))
+    frames = list(recording_frames(bags.write_mcap(tmp_path / 'in.mcap', messages)))
+    assert [f.camera.intrinsics.fx_px for f in frames] == [50.0] * 5
 
 
 @pytest.mark.parametrize('encoding', ['32FC1', '16UC1'])

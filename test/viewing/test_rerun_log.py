@@ -1,3 +1,7 @@
+from dataclasses import replace
+
+import bags
+import cv2
 import numpy as np
 import pytest
 
@@ -6,9 +10,12 @@ pytest.importorskip('rerun.chunk', reason='pip install rerun-sdk')
 from fake_predictor import FakePredictor
 from rerun.chunk import RrdReader
 
+from zoedepth_ros.bags.add_depth import add_depth
+from zoedepth_ros.bags.plan import Job, make_plan
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
-from zoedepth_ros.pipeline.settings import PipelineSettings
+from zoedepth_ros.pipeline.settings import PipelineSettings, settings_from
 from zoedepth_ros.viewing.frame import ViewFrame, adder
+from zoedepth_ros.viewing.moments import recording_frames
 from zoedepth_ros.viewing.rerun_log import RerunLog, run_log
 
 HFOV_RAD = np.pi / 2
@@ -176,3 +183,29 @@ def test_depth_is_brought_to_the_camera_that_is_known_or_assumed():
     assert looked(0.0, known) == pytest.approx(4.0)
     assert looked(2 * np.arctan(0.25)) == pytest.approx(8.0)
     assert looked(2 * np.arctan(0.25), known) == pytest.approx(4.0)
+
+
+def test_points_of_recorded_depth_are_those_of_the_recording(tmp_path):
+    """Of a small network, whose edges are wide."""
+    size, time_ns = (120, 640), 10**18
+    coarse = np.random.default_rng(4).uniform(1.0, 6.0, (12, 64)).astype(np.float32)
+    depth_m = cv2.resize(coarse, size[::-1], interpolation=cv2.INTER_LINEAR)
+    messages = [
+        bags.camera_info(time_ns, size=size),
+        bags.image(bags.rgb_image(0, size), time_ns),
+    ]
+    source = bags.write_mcap(tmp_path / 'in.mcap', messages)
+    add_depth(
+        make_plan(Job(source, tmp_path / 'out.mcap', bags.options(cloud_decimation=1))),
+        FakePredictor(lambda rgb, head: depth_m, network=(48, 128)),
+    )
+    (recorded,) = bags.messages_of(tmp_path / 'out.mcap', '/depth/points')
+    expected = recorded.data.view('<f4').reshape(*size, 4)
+    (frame,) = [f for f in recording_frames(tmp_path / 'out.mcap') if f.depth_m is not None]
+    settings = settings_from({'cloud.decimation': 1})
+    log = RerunLog(about='', hfov_rad=1.0, settings=settings, max_points=0)
+    points = log._points(frame, frame.camera)
+    assert np.isnan(expected[..., 2]).any()
+    np.testing.assert_array_equal(points[..., 2], expected[..., 2])
+    other = log._points(replace(frame, network_width=0), frame.camera)
+    assert (np.isnan(other[..., 2]) != np.isnan(expected[..., 2])).any()

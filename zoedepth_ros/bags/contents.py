@@ -20,6 +20,9 @@ REQUEST = 'request'
 ABOUT_FIELDS = ('model', 'weights', 'weights_warning')
 """Fields of the record of every recording that has depth."""
 
+NETWORK_WIDTH = 'network_width'
+"""Key, in that record, of the width of the network's input [px]; the edge filter needs it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Channel:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import struct
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import TypeGuard
 
 from zoedepth_ros.bags.contents import Item, Message, RecordingSummary
+from zoedepth_ros.bags.recording import Recording
 
 MOST_S, MOST_BYTES, MOST_INFOS = 1.0, 64 << 20, 32
 """How far to look: log time [s], size of what is read ahead [bytes], messages of camera_info."""
@@ -22,7 +24,8 @@ def look_ahead(
 ) -> Iterator[Item]:
     """Return the items in order; an image waits until the camera_info of its stamp has been read.
 
-    images, infos: topics.  found: called with each camera_info that is read before its turn.
+    images, infos: topics.  found: called with each camera_info that is read before its turn.  A
+    single camera_info of the recording, as of a latched topic, is left to `first_info`.
     """
     if summary.counts.get(infos, 0) < 2:
         yield from items
@@ -37,6 +40,11 @@ def look_ahead(
         yield item
 
 
+def first_info(recording: Recording, summary: RecordingSummary, infos: str) -> list[Message]:
+    """Return the first camera_info, for the images before it; [] where there is none."""
+    return list(islice(recording.messages([infos]), 1)) if summary.counts.get(infos) else []
+
+
 class _Ahead:
     """Hold what has been read before its turn."""
 
@@ -46,7 +54,7 @@ class _Ahead:
         self._items, self._infos, self._found = items, infos, found
         self._waiting = deque[Item]()
         self._bytes = self._count = 0
-        self._stamps = deque[bytes](maxlen=2 * MOST_INFOS)  # of the latest camera_info
+        self._stamps = deque[tuple[int, int]](maxlen=2 * MOST_INFOS)  # of the latest camera_info
         self._failure: Exception | None = None
 
     def next(self) -> Item | None:
@@ -64,7 +72,7 @@ class _Ahead:
 
     def look_for(self, image: Message) -> None:
         """Read on until the camera_info of an image is there, or is too far."""
-        stamp, end_ns = _stamp(image), image.log_time_ns + round(MOST_S * 1e9)
+        stamp, end_ns = stamp_of(image), image.log_time_ns + round(MOST_S * 1e9)
         while stamp not in self._stamps:
             if self._bytes > MOST_BYTES or self._count >= MOST_INFOS:
                 return
@@ -90,7 +98,7 @@ class _Ahead:
         self._bytes += _size(item)
         if self._is_info(item):
             self._count += 1
-            self._stamps.append(_stamp(item))
+            self._stamps.append(stamp_of(item))
         return True
 
     def _is_info(self, item: Item) -> TypeGuard[Message]:
@@ -101,9 +109,16 @@ def _size(item: Item) -> int:
     return len(item.data) if isinstance(item, Message) else 0
 
 
-def _stamp(message: Message) -> bytes:
-    """Return the stamp of a message that begins with a header, as (sec, nanosec) in its bytes."""
+def stamp_of(message: Message) -> tuple[int, int]:
+    """Return the stamp (sec, nanosec) of a message that begins with a header; 0, 0 without."""
     order = '<' if message.data[1:2] == b'\1' else '>'
     if len(message.data) < 12:
-        return b''
-    return struct.pack('<II', *struct.unpack_from(f'{order}II', message.data, 4))
+        return 0, 0
+    sec, nanosec = struct.unpack_from(f'{order}iI', message.data, 4)
+    return sec, nanosec
+
+
+def stamp_s(message: Message) -> float:
+    """Return the stamp of a message that begins with a header [s]; 0.0 without."""
+    sec, nanosec = stamp_of(message)
+    return sec + 1e-9 * nanosec

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from zoedepth_ros.bags.contents import REQUEST, Channel, RecordingSummary
+from zoedepth_ros.bags.contents import NETWORK_WIDTH, REQUEST, Channel, RecordingSummary
 from zoedepth_ros.bags.errors import Damage, RecordingError
 from zoedepth_ros.bags.mcap_writer import COMPRESSIONS, UNCOMPRESSED, check_target
 from zoedepth_ros.bags.recording import Recording, open_recording
@@ -19,6 +19,8 @@ from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline
 from zoedepth_ros.pipeline.outputs import Buffers
 from zoedepth_ros.pipeline.parameter import field_names
 from zoedepth_ros.pipeline.settings import PipelineSettings
+
+_ANY_SIZE = (480, 640)  # the network's input is the same for images of all sizes
 
 OPTIONAL = {
     'points': outputs.POINTS,
@@ -162,6 +164,7 @@ class Plan:
             'weights': predictor.weights_origin,
             'weights_warning': predictor.weights_warning,
             'precision': predictor.precision,
+            NETWORK_WIDTH: str(predictor.network_size(*_ANY_SIZE)[1]),
             **({REQUEST: request} if request else {}),
         }
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from functools import partial
-from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,11 +12,12 @@ from numpy.typing import NDArray
 from zoedepth_ros.bags.cdr import decode, make
 from zoedepth_ros.bags.contents import Item, Message
 from zoedepth_ros.bags.errors import Damage
-from zoedepth_ros.bags.look_ahead import look_ahead
+from zoedepth_ros.bags.look_ahead import first_info, look_ahead, stamp_s
 from zoedepth_ros.bags.plan import Plan, Report
 from zoedepth_ros.bags.topics import InputTopics
 from zoedepth_ros.geometry.two_views import CameraPose
 from zoedepth_ros.messages.camera import UNUSABLE, CalibratedCamera, CameraTracker, CameraUnknown
+from zoedepth_ros.messages.image_order import LATE, OUT_OF_ORDER, ImageOrder
 from zoedepth_ros.messages.images import ConversionError, ImageReader, convert_with_opencv
 from zoedepth_ros.messages.transforms import TransformTree
 from zoedepth_ros.messages.types import CAMERA_INFO, TF_MESSAGE
@@ -67,13 +67,15 @@ class PreparedImages:
         self._schedule = Schedule()
         self._settings = plan.job.options.settings
         self._images = TopicImages(plan.inputs, self._settings.camera_bits)
+        self._order = ImageOrder()
         self._transforms = TransformTree()
         self._tracker = CameraTracker(plan.inputs.image, partial(make, CAMERA_INFO))
 
     def steps(self) -> Generator[tuple[Item, Frame | None], None, None]:
         """Return everything in order, with a frame where it is an image to work on."""
         inputs, summary = self._plan.inputs, self._plan.summary
-        self._look_for_camera()
+        for message in first_info(self._plan.recording, summary, inputs.camera_info):
+            self._take_info(message)
         if self._settings.scale_source == 'motion':
             self._read_transforms()
         items = self._plan.recording.read(self._damage)
@@ -86,13 +88,6 @@ class PreparedImages:
                 elif item.channel.topic == inputs.camera_info:
                     self._take_info(item)
             yield item, frame
-
-    def _look_for_camera(self) -> None:
-        """Find the first camera_info, for images that come before it."""
-        topic = self._plan.inputs.camera_info
-        if self._plan.summary.counts.get(topic):
-            for message in islice(self._plan.recording.messages([topic]), 1):
-                self._take_info(message)
 
     def _read_transforms(self) -> None:
         """Read all transforms: those of an image's time may come after it."""
@@ -125,6 +120,9 @@ class PreparedImages:
         due = self._schedule.due(time_s, self._plan.job.options.outputs, self._settings)
         if not due:
             self._report.skipped['left out to keep the rate'] += 1
+            return None
+        if not self._order.accepts(stamp_s(message)):
+            self._report.skip(OUT_OF_ORDER, LATE)
             return None
         try:
             image, rgb = self._images.read(message)

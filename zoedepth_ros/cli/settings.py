@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,18 @@ from typing import Any
 from zoedepth_ros.cli.arguments import SHORT, likely_radians
 from zoedepth_ros.cli.camera_options import field_of_view_deg
 from zoedepth_ros.pipeline.parameter import Parameter, field_names, table_of
-from zoedepth_ros.pipeline.parameter_file import settings_from_file
+from zoedepth_ros.pipeline.parameter_file import parameters_in, settings_from_file
 from zoedepth_ros.pipeline.settings import PipelineSettings, settings_from
 
 NODE_ONLY = frozenset({'camera.base_frame'})
 """Parameters that need other nodes: commands have no option for them."""
+OF_THE_NETWORK = frozenset(
+    {
+        *('model', 'weights', 'backend', 'precision', 'flip_augmentation', 'pad_input'),
+        *('network.width', 'network.height'),
+    }
+)
+"""Parameters of the node that change depth, and that commands do not read from a file."""
 WITHOUT_MESSAGES = ('off', 'height')
 """Values of scale.source that need nothing but images."""
 IN_RECORDINGS = (*WITHOUT_MESSAGES, 'motion')
@@ -69,6 +76,7 @@ def settings_of(
     if args.params_file:
         path = Path(args.params_file).expanduser()
         base = settings_from_file(path, base=base, ignored=table_of(NodeSettings))
+        _report_unused(path, args, {**table_of(NodeSettings), **table_of(PipelineSettings)})
         if base.camera_base_frame:
             print(
                 f'{path}: camera.base_frame needs TF, which this command does not have; it uses '
@@ -94,6 +102,22 @@ def settings_of(
             f'read: expected {" or ".join(scale_sources)}'
         )
     return settings
+
+
+def _report_unused(path: Path, args: argparse.Namespace, table: Mapping[str, Parameter]) -> None:
+    """Print which parameters of a file change the node's outputs but not those of the command."""
+    without_option = {x for x in table_of(PipelineSettings) if not hasattr(args, x)} - NODE_ONLY
+    unused = [
+        name
+        for name, value in parameters_in(path).items()
+        if name in OF_THE_NETWORK | without_option and value != table[name].default
+    ]
+    if not unused:
+        return
+    text = f'{path}: this command does not use {", ".join(unused)} of the file'
+    if OF_THE_NETWORK.intersection(unused):
+        text += ', so its depth is not that of a node with this file; see the options in --help'
+    print(text, file=sys.stderr)
 
 
 def check_scale_file(settings: PipelineSettings) -> None:

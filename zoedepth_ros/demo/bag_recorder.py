@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from rclpy.node import Node
 
-from zoedepth_ros.bags.contents import ABOUT_DEPTH, ABOUT_FIELDS, Channel, Message, Metadata
+from zoedepth_ros.bags.contents import (
+    ABOUT_DEPTH,
+    ABOUT_FIELDS,
+    NETWORK_WIDTH,
+    Channel,
+    Message,
+    Metadata,
+)
 from zoedepth_ros.bags.errors import RecordingError, require_libraries
 from zoedepth_ros.environment import share_folders
 from zoedepth_ros.msg import Status
@@ -118,6 +125,7 @@ class BagRecorder:
     def add_model(self, status: Status) -> None:
         """Record which model made the depth."""
         about = {name: getattr(status, name) for name in ABOUT_FIELDS}
+        about[NETWORK_WIDTH] = str(status.network_width)
         if self._file is not None and status.model and about != self._about:
             self._about = about
             self._file.add(Metadata(ABOUT_DEPTH, about))

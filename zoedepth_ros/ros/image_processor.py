@@ -25,6 +25,7 @@ from zoedepth_ros.messages.camera import (
     seconds,
 )
 from zoedepth_ros.messages.compressed import DEPTH_TOPIC
+from zoedepth_ros.messages.image_order import LATE, OUT_OF_ORDER, RESTART_AFTER_S, ImageOrder
 from zoedepth_ros.messages.images import ConversionError, ImageReader
 from zoedepth_ros.pipeline import outputs
 from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline
@@ -37,14 +38,12 @@ from zoedepth_ros.ros.transforms import Transforms
 
 TOO_OLD = 'too old'
 TOO_NEW = 'stamp in the future'
-OUT_OF_ORDER = 'out of order'
 CLOCK_JUMPED_BACK = 'clock jumped back'
 LATE_CAMERA_INFO = 'camera_info came late'
 SUPERSEDED = 'superseded by a newer image'
 FAILED = 'inference failed'
 """Reasons why an image does not become depth."""
 
-_RESTART_AFTER_S = 1.0  # a stamp farther back starts a new stream, where images of any age count
 
 MOST_NOTICED = 50
 """Notices remembered as logged; a camera that sends more different ones is logged anew."""
@@ -77,7 +76,7 @@ class AgeFilter:
         """clock: the node's.  drop: called with reason and message for each rejected image."""
         self._clock, self._statistics = clock, statistics
         self._drop, self._warn = drop, warn
-        self._newest_s = self._arrived_s = -math.inf
+        self._order, self._arrived_s = ImageOrder(), -math.inf
 
     def accepts(self, image: ReceivedImage, max_age_s: float) -> bool:
         """Return whether to process an image; drop it otherwise.
@@ -119,22 +118,16 @@ class AgeFilter:
         """Drop a late image of a stream, but not one of a stream that restarts, as a looped bag.
 
         An image restarts it when the clock jumps back, or when its stamp is so far behind that it
-        would be too old otherwise.  A stamp of zero is no stamp and always passes.
+        would be too old otherwise.
         """
         jumped_back = image.arrived_s < self._arrived_s
         self._arrived_s = image.arrived_s
+        latest_s = max_age_s or RESTART_AFTER_S
         stamp_s = seconds(image.msg.header.stamp)
-        if stamp_s == 0.0:
-            return True
-        behind_s = self._newest_s - stamp_s
-        is_behind = behind_s >= 0.0
-        if is_behind and not jumped_back and behind_s <= (max_age_s or _RESTART_AFTER_S):
-            self._drop(
-                OUT_OF_ORDER, 'the stamp of an image is not later than that of the image before it'
-            )
+        if not self._order.accepts(stamp_s, restarts=jumped_back, latest_s=latest_s):
+            self._drop(OUT_OF_ORDER, LATE)
             return False
-        self._newest_s = stamp_s
-        if (is_behind or jumped_back) and self._statistics.note_clock_jump():
+        if self._order.restarted and self._statistics.note_clock_jump():
             self._warn('the clock jumped back, as in a bag that loops: the stream starts again')
         return True
 

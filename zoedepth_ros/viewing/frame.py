@@ -50,6 +50,9 @@ class ViewFrame:
     about: str = ''
     """Origin of recorded depth, in Markdown; '' when it is the same as before."""
 
+    network_width: int = 0
+    """Width of the input of the network that made recorded depth [px]; 0 where it is unknown."""
+
 
 def adder(
     predictor: DepthPredictor,

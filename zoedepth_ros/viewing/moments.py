@@ -22,6 +22,7 @@ from zoedepth_ros.media.video import read_video, read_webcam
 from zoedepth_ros.messages import types
 from zoedepth_ros.messages.camera import CameraTracker
 from zoedepth_ros.messages.depth import depth_from_image
+from zoedepth_ros.messages.image_order import LATE, ImageOrder
 from zoedepth_ros.pipeline.outputs import DEPTH, DOMAIN
 from zoedepth_ros.viewing.frame import ViewFrame, model_text, noted_camera
 
@@ -48,7 +49,7 @@ def image_frames(
         camera = assumed_camera(stored.rgb.shape, stored.hfov_rad) if by_exif else None
         if camera is not None:
             note(f'{path}: EXIF: {math.degrees(stored.hfov_rad):.0f} degrees wide')
-        yield ViewFrame(printable(path.name), float(number), stored.rgb, camera=camera)
+        yield ViewFrame(printable(str(path)), float(number), stored.rgb, camera=camera)
 
 
 def video_frames(path: Path, rate_hz: float = 0.0) -> Iterator[ViewFrame]:
@@ -93,8 +94,14 @@ def recording_frames(
     from zoedepth_ros.bags.errors import Damage, require_libraries
 
     require_libraries()
-    from zoedepth_ros.bags.contents import ABOUT_DEPTH, ABOUT_FIELDS, Message, Metadata
-    from zoedepth_ros.bags.look_ahead import look_ahead
+    from zoedepth_ros.bags.contents import (
+        ABOUT_DEPTH,
+        ABOUT_FIELDS,
+        NETWORK_WIDTH,
+        Message,
+        Metadata,
+    )
+    from zoedepth_ros.bags.look_ahead import first_info, look_ahead
     from zoedepth_ros.bags.recording import open_recording
     from zoedepth_ros.bags.topics import find_inputs, topic_of
 
@@ -114,12 +121,16 @@ def recording_frames(
     begin(depth_topic)
     shown = _Shown(inputs, depth_topic, domain_topic, rectified, bits, note)
     wanted = depth_topic or inputs.image
+    for message in first_info(recording, summary, inputs.camera_info):
+        list(shown.frames(message))
     items = recording.read(damage)
     for item in look_ahead(items, summary, wanted, inputs.camera_info, shown.expect):
         if isinstance(item, Message):
             yield from shown.frames(item)
         elif isinstance(item, Metadata) and item.name == ABOUT_DEPTH and depth_topic:
             shown.about = model_text(*(item.values.get(name, '') for name in ABOUT_FIELDS))
+            width = item.values.get(NETWORK_WIDTH, '')
+            shown.network_width = int(width) if width.isdecimal() else 0
 
 
 class _Shown:
@@ -139,12 +150,15 @@ class _Shown:
 
         self.about = ''
         """Origin of the depth, if it is not shown yet."""
+        self.network_width = 0
+        """Width of the input of the network that made the depth [px]; 0 where it is unknown."""
         self._inputs, self._depth_topic = inputs, depth_topic
         self._domain_topic = domain_topic
         self._uncertainty_topic = f'{depth_topic.rpartition("/")[0]}/uncertainty'
         self._tracker = CameraTracker(inputs.image, partial(make, types.CAMERA_INFO))
         self._rectified = rectified
         self._images, self._note = TopicImages(inputs, bits), note
+        self._order = ImageOrder()
         self._waiting: OrderedDict[tuple[int, int], NDArray[np.uint8]] = OrderedDict()
 
     def expect(self, message: Any) -> None:
@@ -179,6 +193,11 @@ class _Shown:
             self._note(f'{topic}: not shown: {error}')
 
     def _image(self, message: Any, time_s: float) -> Iterator[ViewFrame]:
+        from zoedepth_ros.bags.look_ahead import stamp_s
+
+        if not self._depth_topic and not self._order.accepts(stamp_s(message)):
+            self._note(f'{message.channel.topic}: not shown: {LATE}')
+            return
         image, rgb = self._images.read(message)
         for text in self._images.assumptions.values():
             self._note(text)
@@ -199,7 +218,10 @@ class _Shown:
         about, self.about = self.about, ''
         camera = self._camera(depth_m, depth.header)
         topic = message.channel.topic
-        return ViewFrame(topic, time_s, rgb, depth_m, camera=camera, about=about)
+        width = self.network_width
+        return ViewFrame(
+            topic, time_s, rgb, depth_m, camera=camera, about=about, network_width=width
+        )
 
     def _camera(self, image: NDArray[Any], header: Any) -> CameraModel | None:
         return noted_camera(self._tracker, image.shape, header, self._rectified, self._note)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.camera import Camera
-from zoedepth_ros.geometry.filters import decimate, depth_for_points, mask_beyond
+from zoedepth_ros.geometry.filters import TUNED_WIDTH_PX, decimate, depth_for_points, mask_beyond
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.geometry.points import PointPacker, unpack_rgb
 from zoedepth_ros.media.color import COLOR_RANGE_M
@@ -206,7 +206,11 @@ class RerunLog:
         if self._camera_of_rays is None or self._camera_of_rays.model != camera:
             self._camera_of_rays = Camera(camera)
         depth_m = depth_for_points(
-            frame.depth_m, min_m=at.depth_min_m, edges=at.filter_edge, steps=(step, step)
+            frame.depth_m,
+            min_m=at.depth_min_m,
+            edges=at.filter_edge,
+            network_width=frame.network_width or TUNED_WIDTH_PX,
+            steps=(step, step),
         )
         depth_m = mask_beyond(depth_m, at.cloud_max_range_m or math.inf)
         points = np.empty((*depth_m.shape, 4), np.float32)
