@@ -52,17 +52,18 @@ class NodeSettings(PipelineSettings):
     autostart: bool = parameter(
         'autostart',
         True,
-        'Configure and activate the node at start. false leaves the transitions to a lifecycle '
-        'manager.',
+        'Configure and activate the node at start. With false a lifecycle manager has to '
+        'configure and activate the node.',
         changeable='start',
         shared=True,
     )
     cameras: tuple[str, ...] = parameter(
         'cameras',
         (),
-        'Names of cameras that share the network. Topics and parameters of a camera begin with '
-        'its name, such as front/image, front/depth/image and front.depth.rate. Empty is one '
-        'camera without a name.',
+        'Names of the cameras whose images one depth network in this node processes. Topics '
+        'and parameters of a camera begin with its name, such as front/image, '
+        'front/depth/image and front.depth.rate. An empty list means one camera without a '
+        'name.',
         changeable='start',
         check=check_cameras,
         shared=True,
@@ -70,34 +71,37 @@ class NodeSettings(PipelineSettings):
     batch_limit: int = parameter(
         'batch.limit',
         0,
-        'Largest number of images of different cameras that the network processes at once. 0 is '
-        'the number of cameras, or 1 on a CPU that takes more than 0.1 s per image.',
+        'Largest number of images, each of a different camera, that the depth network '
+        'processes at once. 0 sets the limit to the number of cameras, or to 1 on a CPU that '
+        'takes more than 0.1 s per image.',
         limits=(0, 64),
         shared=True,
     )
     model: str = parameter(
         'model',
         DEFAULT_MODEL,
-        'Name of the model, as listed by `zoedepth models`. It has no effect if weights is the '
-        'file of another network.',
+        'Name of the depth network, as listed by `zoedepth models`. The name has no effect if '
+        'the parameter weights is a file of a network from outside this package.',
         changeable='inactive',
         shared=True,
     )
     weights: str = parameter(
         'weights',
         '',
-        'Weights file, or a .onnx, .engine or .plan file. Empty downloads the released weights '
-        "of the model once; 'random' is for tests only and gives no real depth.",
+        'File with the weights of the model, or an exported network (.onnx, .engine or .plan '
+        "file). An empty text downloads the released weights of the model once. 'random' is "
+        'for tests only and gives no real depth.',
         changeable='inactive',
         shared=True,
     )
     backend: str = parameter(
         'backend',
         'auto',
-        "Library that runs the network. 'auto' is onnxruntime for .onnx files, tensorrt for "
-        ".engine and .plan files, and torch for all others. 'onnxruntime', 'openvino' (CPU) and "
-        "'tensorrt' need a file of `zoedepth export`, or of another network with its contract, "
-        'as weights.',
+        "Library that runs the depth network. 'auto' is onnxruntime for .onnx files, tensorrt "
+        "for .engine and .plan files, and torch for all other weights. 'onnxruntime', "
+        "'openvino' (CPU) and 'tensorrt' need an exported network as the parameter weights: a "
+        'file of `zoedepth export`, or a file of a network from outside this package with a '
+        'description as in docs/other_networks.md.',
         choices=('auto', 'torch', 'onnxruntime', 'openvino', 'tensorrt'),
         changeable='inactive',
         shared=True,
@@ -105,8 +109,8 @@ class NodeSettings(PipelineSettings):
     device: str = parameter(
         'device',
         'auto',
-        "Device that runs the network: 'cpu', 'cuda' or 'cuda:N'. 'auto' is the first CUDA "
-        'device, or the CPU if there is none.',
+        "Device that runs the depth network: 'cpu', 'cuda' or 'cuda:N'. 'auto' is the first "
+        'CUDA device, or the CPU if there is no CUDA device.',
         changeable='inactive',
         shared=True,
         check=check_device,
@@ -114,8 +118,8 @@ class NodeSettings(PipelineSettings):
     precision: str = parameter(
         'precision',
         'auto',
-        "Floating-point type of the network. 'auto' is fp16 on a GPU, bf16 on a CPU with "
-        'instructions for it, and fp32 on other CPUs.',
+        "Floating-point type in which the depth network computes. 'auto' is fp16 on a GPU, "
+        'bf16 on a CPU with bf16 instructions, and fp32 on any other CPU.',
         choices=('auto', 'fp32', 'bf16', 'fp16'),
         changeable='inactive',
         shared=True,
@@ -123,11 +127,11 @@ class NodeSettings(PipelineSettings):
     optimization: str = parameter(
         'optimization',
         'auto',
-        "Execution mode of the network. 'auto' uses the fastest mode that is ready within "
-        'seconds; on a CPU it measures the modes (for small networks also OpenVINO, if '
-        "installed) at the first start and keeps the result in the cache folder. 'packed' does "
-        "not measure. 'compile' uses torch.compile, which takes minutes at the first start. "
-        "'off' runs the reference implementation.",
+        "Way in which the depth network is computed. 'auto' uses the fastest way that is "
+        'ready within seconds; on a CPU the first start measures the ways (for small networks '
+        "also OpenVINO, if installed) and keeps the result in the cache folder. 'packed' is "
+        "the way that 'auto' uses without measuring. 'compile' uses torch.compile, which "
+        "takes minutes at the first start. 'off' runs the slower reference implementation.",
         choices=('auto', 'packed', 'off', 'compile'),
         changeable='inactive',
         shared=True,
@@ -135,7 +139,7 @@ class NodeSettings(PipelineSettings):
     network_width: int = parameter(
         'network.width',
         0,
-        "Width of the network's input, a multiple of 32 [px]. 0 uses the width of the model.",
+        "Width of the depth network's input [px], a multiple of 32. 0 uses the model's own width.",
         limits=(0, MAX_SIDE_PX),
         changeable='inactive',
         shared=True,
@@ -144,7 +148,8 @@ class NodeSettings(PipelineSettings):
     network_height: int = parameter(
         'network.height',
         0,
-        "Height of the network's input, a multiple of 32 [px]. 0 uses the height of the model.",
+        "Height of the depth network's input [px], a multiple of 32. 0 uses the model's own "
+        'height.',
         limits=(0, MAX_SIDE_PX),
         changeable='inactive',
         shared=True,
@@ -153,16 +158,17 @@ class NodeSettings(PipelineSettings):
     flip_augmentation: bool = parameter(
         'flip_augmentation',
         False,
-        'Average the depth of each image with the depth of its mirror image. Depth is slightly '
-        'more accurate, and the network takes twice the time.',
+        'Average the depth of each image with the depth of its mirror image. Averaging makes '
+        'depth slightly more accurate and doubles the time of the depth network.',
         changeable='inactive',
         shared=True,
     )
     pad_input: bool = parameter(
         'pad_input',
         False,
-        'Pad images and keep their aspect ratio, as the original function `infer` does. This '
-        'changes the metric scale of depth.',
+        'Pad images and keep their aspect ratio, as the function `infer` of the ZoeDepth '
+        'authors does. Padding changes the metric scale of depth: leave it off unless you '
+        'compare with `infer`.',
         changeable='inactive',
         shared=True,
     )
@@ -170,37 +176,39 @@ class NodeSettings(PipelineSettings):
     image_transport: str = parameter(
         'image_transport',
         'raw',
-        "Transport of the camera images. 'raw' subscribes to the image topic, 'compressed' to "
-        'the image topic with /compressed appended.',
+        "Transport of the camera images. 'raw' subscribes to the topic image, 'compressed' to "
+        'the topic image/compressed.',
         choices=('raw', 'compressed'),
         changeable='inactive',
     )
     max_image_age_s: float = parameter(
         'max_image_age',
         0.5,
-        "Largest difference [s] between the stamp of an image and the node's clock, in the "
-        'past or in the future. Images with a larger one are dropped and counted in ~/status.'
-        ' 0.0 accepts any stamp.',
+        'Largest difference [s], in either direction, between the stamp of an image and the '
+        "node's clock. Images with a larger difference are dropped and counted in ~/status. "
+        '0.0 accepts any stamp.',
         limits=(0.0, 3600.0),
     )
     compressed_depth_max_m: float = parameter(
         'depth.image.compressedDepth.depth_max',
         100.0,
-        'Depth above this value [m] is invalid in depth/image/compressedDepth.',
+        'Largest depth [m] in depth/image/compressedDepth; pixels with more depth have no '
+        'valid value there.',
         limits=(1.0, MAX_RANGE_M),
     )
     compressed_depth_quantization: float = parameter(
         'depth.image.compressedDepth.depth_quantization',
         100.0,
-        'Depth [m] at which one step of the 16-bit values in depth/image/compressedDepth is 1'
-        ' m, with encoding 32FC1. At half this depth one step is 0.25 m.',
+        'Depth [m] at which adjacent 16-bit values in depth/image/compressedDepth are 1 m '
+        "apart (only with depth.encoding '32FC1'). At half this depth adjacent values are "
+        '0.25 m apart.',
         limits=(1.0, 150.0),
     )
     compressed_depth_png_level: int = parameter(
         'depth.image.compressedDepth.png_level',
         3,
-        'PNG compression level of depth/image/compressedDepth: 0 does not compress, 1 is fast, 9 '
-        'gives the smallest message and is very slow.',
+        'PNG compression level of depth/image/compressedDepth. 0 does not compress, 1 is '
+        'fast, and 9 gives the smallest message but is very slow.',
         limits=(0, 9),
     )
     color_jpeg_quality: int = parameter(
@@ -212,80 +220,84 @@ class NodeSettings(PipelineSettings):
     scan_frame_id: str = parameter(
         'scan.frame_id',
         '',
-        'TF frame of scan, with level x and y axes, x forward, and z up; another node must '
-        'publish its transform. Empty uses <optical frame>_scan at the camera, whose transform '
-        'this node publishes.',
+        'TF frame of the topic scan: x forward and y left, both level, and z up. Another node '
+        'must publish the transform of this frame. An empty text uses the frame <optical '
+        'frame>_scan at the camera, whose transform the depth node publishes.',
     )
 
     warn_no_input_s: float = parameter(
         'diagnostics.warn_no_input',
         2.0,
-        'Time without images [s], while an output has a subscriber, after which ~/status '
+        'Time [s] without images, while an output has a subscriber, after which ~/status '
         'reports STATE_NO_INPUT, /diagnostics reports WARN and the log names the cause.',
         limits=(0.1, 3600.0),
     )
     error_no_input_s: float = parameter(
         'diagnostics.error_no_input',
         10.0,
-        'Time without images [s], while an output has a subscriber, after which /diagnostics '
+        'Time [s] without images, while an output has a subscriber, after which /diagnostics '
         'reports ERROR. 0.0 disables this limit.',
         limits=(0.0, 3600.0),
     )
     warn_age_s: float = parameter(
         'diagnostics.warn_age',
         0.0,
-        'Limit [s] for the 95th percentile of the age of depth when it is published, from the'
-        ' stamp of its image. Above it /diagnostics reports WARN. 0.0 disables this limit.',
+        'Largest age of depth at its publication [s], measured from the stamp of its image; '
+        'the 95th percentile counts. /diagnostics reports WARN above this age. 0.0 disables '
+        'this limit.',
         limits=(0.0, 3600.0),
     )
     error_age_s: float = parameter(
         'diagnostics.error_age',
         0.0,
-        'Limit [s] for the 95th percentile of the age of depth when it is published, from the'
-        ' stamp of its image. Above it /diagnostics reports ERROR. 0.0 disables this limit.',
+        'Largest age of depth at its publication [s], measured from the stamp of its image; '
+        'the 95th percentile counts. /diagnostics reports ERROR above this age. 0.0 disables '
+        'this limit.',
         limits=(0.0, 3600.0),
     )
     warn_rate_hz: float = parameter(
         'diagnostics.warn_rate',
         0.0,
-        'Smallest rate of depth images [Hz] while they have a subscriber; below it '
-        '/diagnostics reports WARN. 0.0 disables this limit.',
+        'Smallest rate [Hz] of depth/image or, while only clouds have subscribers, of the '
+        'clouds. /diagnostics reports WARN below this rate. 0.0 disables this limit.',
         limits=(0.0, MAX_RATE_HZ),
     )
     error_rate_hz: float = parameter(
         'diagnostics.error_rate',
         0.0,
-        'Smallest rate of depth images [Hz] while they have a subscriber; below it '
-        '/diagnostics reports ERROR. 0.0 disables this limit.',
+        'Smallest rate [Hz] of depth/image or, while only clouds have subscribers, of the '
+        'clouds. /diagnostics reports ERROR below this rate. 0.0 disables this limit.',
         limits=(0.0, MAX_RATE_HZ),
     )
     warn_drops: float = parameter(
         'diagnostics.warn_drops',
         0.0,
-        'Share, 0 to 1, of the images of the last second that were dropped. Above this value '
-        '/diagnostics reports WARN. Images that a newer one replaced are not counted.',
+        'Largest share, 0 to 1, of dropped images among the images of the last second. '
+        '/diagnostics reports WARN above this share: with 0.0 for any dropped image, with 1.0 '
+        'never. Images that a newer image replaced do not count as dropped.',
         limits=(0.0, 1.0),
     )
     error_drops: float = parameter(
         'diagnostics.error_drops',
         0.9,
-        'Share, 0 to 1, of the images of the last second that were dropped. Above this value '
-        '/diagnostics reports ERROR. Images that a newer one replaced are not counted.',
+        'Largest share, 0 to 1, of dropped images among the images of the last second. '
+        '/diagnostics reports ERROR above this share: with 0.0 for any dropped image, with '
+        '1.0 never. Images that a newer image replaced do not count as dropped.',
         limits=(0.0, 1.0),
     )
     warn_memory_mb: float = parameter(
         'diagnostics.warn_memory',
         0.0,
-        "Largest resident memory of the node's process [MB]; above it /diagnostics reports "
-        'WARN. 0.0 disables this limit.',
+        "Largest resident memory of the node's process [MB]. /diagnostics reports WARN above "
+        'this value. 0.0 disables this limit.',
         limits=(0.0, 1e6),
         shared=True,
     )
     warn_shared_memory_mb: float = parameter(
         'diagnostics.warn_shared_memory',
         4.0,
-        'Smallest free space in /dev/shm [MB], which Fast DDS needs to pass images between '
-        'processes; below it /diagnostics reports WARN. 0.0 disables this limit.',
+        'Smallest free space in /dev/shm [MB], through which Fast DDS passes images between '
+        'processes. /diagnostics reports WARN below this value. 0.0 disables this limit.',
         limits=(0.0, 1e6),
         shared=True,
     )
