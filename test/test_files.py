@@ -89,7 +89,7 @@ def test_only_errors_that_are_not_written_for_users_are_reported_with_their_clas
 @pytest.mark.parametrize(
     ('text', 'reason'),
     [
-        (BOMB, r'line 2: aliases \(\*name\) are not taken'),
+        (BOMB, r'line 2: YAML aliases \(\*name\) are not allowed'),
         ('[' * 20_000, 'line 1: nested too deep'),
         ('a: ' + '{b: ' * 60 + '}' * 60, 'line 1: nested too deep'),
         ('a: [1,\nb: 2', 'line 2: '),

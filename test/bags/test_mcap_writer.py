@@ -32,7 +32,7 @@ def test_a_second_writer_that_overwrites_does_not_disturb_the_first(tmp_path):
     path = tmp_path / 'o.mcap'
     with McapWriter(path) as first:
         write(first, 0, 10)
-        with pytest.raises(ResumeError, match='o.mcap.partial: another process is writing it'):
+        with pytest.raises(ResumeError, match='o.mcap.partial: another process is writing'):
             McapWriter(path, overwrite=True)
         write(first, 10, 10)
     assert numbers(path) == list(range(20))

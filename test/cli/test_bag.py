@@ -118,7 +118,7 @@ def test_a_result_of_other_work_is_not_taken_for_this_ones(tmp_path, predictor, 
         ([str(other)], 'made from another recording'),
     ):
         assert main(['bag', command[0], str(out), *command[1:]]) == 1
-        expected = f'zoedepth: error: {out} exists, {reason}; --overwrite replaces it\n'
+        expected = f'zoedepth: error: {out} exists and was {reason}; --overwrite replaces it\n'
         assert capsys.readouterr().err == expected
     assert out.read_bytes() == whole
     out.write_bytes(whole[:-1])  # cut: no longer a result

@@ -120,7 +120,7 @@ def test_a_damaged_file_stops_with_its_name_and_is_skipped_on_request(network, t
     ('arguments', 'reason'),
     [
         (['--dataset', 'ibims'], 'needs --root'),
-        (['--dataset', 'synthetic', '--root', '.'], 'not for synthetic'),
+        (['--dataset', 'synthetic', '--root', '.'], 'no effect on the data set synthetic'),
         (['--dataset', 'nyu', '--root', '.'], 'nyudepthv2_test_files_with_gt.txt'),
         (['--dataset', 'moon', '--root', '.'], "unknown data set 'moon'"),
     ],

@@ -66,5 +66,5 @@ def test_no_number_is_used_twice():
 def test_a_named_depth_of_an_earlier_run_is_rejected(tmp_path):
     touch(tmp_path, 'a.png', 'a_depth.png', 'a_depth.npy', 'my_depth.png')
     assert find_images([f'{tmp_path}/my_depth.png']) == [tmp_path / 'my_depth.png']
-    with pytest.raises(ValueError, match=r'a_depth\.png: depth of an earlier run'):
+    with pytest.raises(ValueError, match=r'a_depth\.png: the file is depth of an earlier run'):
         find_images([f'{tmp_path}/a_depth.png'])

@@ -41,7 +41,7 @@ def test_a_value_that_is_not_finite_shows():
 
 
 def test_another_shape_is_an_error_even_if_it_would_broadcast():
-    with pytest.raises(DeviationError, match=r'\(1, 1\) instead of \(1, 2\)'):
+    with pytest.raises(DeviationError, match=r'\(1, 1\), expected \(1, 2\)'):
         deviation('x', np.ones((1, 1), np.float32), np.ones((1, 2), np.float32))
 
 

@@ -389,7 +389,7 @@ def test_too_little_memory_for_the_cloud_costs_the_cloud_and_not_the_network(mon
         full.setattr(torch.Tensor, 'clamp', no_room)
         results = [one(rgb, 'indoor') for _ in range(3)]
     assert [result.on_device for result in results] == [None] * 3
-    reported = 'clouds are packed on the CPU for a while: CUDA out of memory. Tried to allocate'
+    reported = 'clouds are computed on the CPU for a while: CUDA out of memory. Tried to allocate'
     assert reported in one.optimization_note
     assert 'Of the allocated' not in one.optimization_note
     assert sum(reported in record.message for record in caplog.records) == 1

@@ -118,7 +118,7 @@ def test_a_device_that_fails_while_packing_reports_it_once_and_the_cpu_packs(cap
     assert result.on_device.pack_cloud(request) is None
     assert one(images(1)[0], 'indoor').on_device is None
     reported = (
-        'clouds are packed on the CPU for a while: cpu: CUDA error: an illegal memory access'
+        'clouds are computed on the CPU for a while: cpu: CUDA error: an illegal memory access'
     )
     assert reported in one.optimization_note
     assert [record.levelname for record in caplog.records if reported in record.message] == [

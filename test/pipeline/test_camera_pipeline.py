@@ -207,5 +207,5 @@ def test_the_limit_of_the_cloud_is_not_one_of_what_is_measured():
 
 
 def test_a_head_that_the_network_does_not_have_is_refused():
-    with pytest.raises(ValueError, match=r"router.mode 'outdoor': fake has only indoor"):
+    with pytest.raises(ValueError, match='expected auto or a head of fake: indoor'):
         CameraPipeline(FakePredictor(heads=('indoor',)), settings_from({'router.mode': 'outdoor'}))

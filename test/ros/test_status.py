@@ -52,7 +52,7 @@ def test_a_status_reports_what_runs():
 def test_a_status_of_an_unconfigured_node_is_possible():
     msg = make_status(Time(), Statistics(), Status.STATE_UNCONFIGURED, None)
     assert (msg.state, msg.model) == (Status.STATE_UNCONFIGURED, '')
-    assert msg.message == 'not configured'
+    assert msg.message == 'the node is not configured'
 
 
 def test_frames_drops_and_ages_are_counted():

@@ -71,7 +71,7 @@ def test_the_router_learns_the_names_of_the_heads_whatever_the_order_of_the_entr
 def test_a_network_with_a_router_needs_images_of_both_domains_or_leaves_its_router_alone(tmp_path):
     only_outdoor = [e for e in recipe(tmp_path)['domains'] if e['domain'] == 'outdoor']
     with pytest.raises(
-        ValueError, match='no entry for indoor.*choose outdoor always.*router_weig'
+        ValueError, match='no entry for indoor.*select outdoor always.*router_weig'
     ):
         train(one_step(tmp_path, domains=only_outdoor), Process())
     train(one_step(tmp_path, domains=only_outdoor, stage={'router_weight': 0.0}), Process())

@@ -139,7 +139,7 @@ def test_facts_may_not_replace_the_settings(tmp_path: Path) -> None:
 
 def test_a_file_for_another_variant_names_both(tmp_path: Path) -> None:
     path = official_file(tmp_path / 'k.pt', 'K')
-    with pytest.raises(WeightsError, match=r'it is for K on .*; the network is tiny N, N on'):
+    with pytest.raises(WeightsError, match=r'is for K on .*, expected weights for tiny N, N on'):
         load_weights(ZoeDepth(tiny_config('N')), path)
 
 
@@ -229,7 +229,10 @@ def test_a_midas_file_on_a_swin_starts_a_training(tmp_path: Path) -> None:
     [
         ({'embed_dim': 32}, '9 blocks of 16 to 128 channels.*9 blocks of 32 to 256 channels'),
         ({'window': 2}, 'windows of 4; .*, windows of 2'),
-        (None, r'on a Swin v2 .* the network is tiny N, N on a BEiT with 5 blocks of 32 channels'),
+        (
+            None,
+            r'on a Swin v2 .* expected weights for tiny N, N on a BEiT with 5 blocks of 32 channels',
+        ),
     ],
 )
 def test_a_midas_file_for_another_backbone_names_both(
