@@ -115,7 +115,7 @@ def test_without_weights_the_released_ones_of_that_name_are_downloaded(
         ({'model': 'ZoeD_Swin2T_N', 'network_width': 320}, '256 x 256 only, got 256 x 320'),
         (
             {'model': 'ZoeD_Swin2T_N', 'preprocessing': 'official'},
-            "'official' keeps the aspect ratio.* ZoeD_Swin2T_N takes 256 x 256 only: use 'metric'",
+            "takes 256 x 256 px .height x width. only: use preprocessing 'metric'",
         ),
     ],
 )

@@ -74,7 +74,7 @@ def build_predictor(
     if config.backbone.only_size and preprocessing != 'metric':
         raise ValueError(
             f'preprocessing {preprocessing!r} keeps the aspect ratio, but {model} takes '
-            f"{size[0]} x {size[1]} only: use 'metric'"
+            f"{size[0]} x {size[1]} px (height x width) only: use preprocessing 'metric'"
         )
     loaded = build_network(config, fspath(weights) if weights else '')
     modes_dir = None if os.environ.get(_MEASURE) == '0' else cache_folder()
@@ -131,8 +131,8 @@ def open_predictor(
     precision = others[0] if others else options.get('precision', AUTO)
     if any(value not in ('metric', False) for value in (*others[1:], *options.values())):
         raise ValueError(
-            f'{path} runs in {backend}: its preprocessing is fixed, so expected preprocessing '
-            "'metric' and no flip augmentation"
+            f'{path} runs in {backend}: an exported file has fixed preprocessing, so expected '
+            "preprocessing 'metric' and no flip augmentation"
         )
     return open_exported(path, backend, model=model, device=device, precision=precision)
 

@@ -225,7 +225,7 @@ def test_two_topics_of_images_are_listed(tmp_path):
         ({'image': bags.CHATTER}, r'/chatter \(std_msgs/msg/String\) is not an image topic'),
         ({'camera_info': '/nowhere'}, '/nowhere is not a camera_info topic'),
         ({'depth_topic': bags.IMAGE}, 'already contains /camera/image_raw, /camera/camera_info'),
-        ({'depth_topic': '/depth'}, 'inside a namespace'),
+        ({'depth_topic': '/depth'}, 'a namespace and a name'),
     ],
 )
 def test_wrong_topics_are_refused_before_any_work(tmp_path, options, message):
@@ -237,7 +237,7 @@ def test_wrong_topics_are_refused_before_any_work(tmp_path, options, message):
 
 def test_nothing_is_overwritten_unasked(tmp_path):
     source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(1))
-    with pytest.raises(RecordingError, match='is the recording itself'):
+    with pytest.raises(RecordingError, match='is the recording IN itself'):
         convert(source, source)
     (tmp_path / 'out.mcap').write_bytes(b'precious')
     with pytest.raises(RecordingError, match='exists; --overwrite'):
@@ -361,7 +361,9 @@ def test_without_a_camera_depth_stays_the_training_cameras_and_that_is_reported(
     report = convert(source, tmp_path / 'auto.mcap', predictor)
     assert (report.uncorrected, depths_of(tmp_path / 'auto.mcap')) == (1, [2.0])
     report = convert(source, tmp_path / 'scale.mcap', predictor, focal_correction='scale')
-    assert report.skipped == {'the depth of this network needs the camera, which is unknown': 1}
+    assert report.skipped == {
+        'the depth of this network needs the camera, but the camera of the image is unknown': 1
+    }
     assert depths_of(tmp_path / 'scale.mcap') == []
 
 

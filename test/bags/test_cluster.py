@@ -131,7 +131,9 @@ def test_a_node_that_ends_in_the_middle_costs_nothing(tmp_path, cluster, second)
     assert written(tmp_path) == expected
     assert sum(bool(r.reused) for r in results.values()) == 1  # gone on with, not done again
     lost = [
-        line for line in lines if 'the node 127.0.0.1 that processed it ended unexpectedly' in line
+        line
+        for line in lines
+        if 'the node 127.0.0.1 that processed this recording ended unexpectedly' in line
     ]
     assert len(lost) == 1, '\n'.join(lines)
     assert done == expected_images
@@ -148,7 +150,13 @@ def test_a_worker_that_dies_is_replaced_and_its_recording_gone_on_with(tmp_path,
     assert (tmp_path / 'died').exists()
     assert written(tmp_path) == expected
     assert sum(bool(r.reused) for r in results.values()) == 1
-    assert sum('the process that processed it ended unexpectedly' in line for line in lines) == 1
+    assert (
+        sum(
+            'the process that processed this recording ended unexpectedly' in line
+            for line in lines
+        )
+        == 1
+    )
     assert done == expected_images
 
 
@@ -158,8 +166,8 @@ def test_a_recording_on_which_every_worker_dies_is_named_and_the_others_are_done
     jobs, expected = fleet(tmp_path)
     results, *_ = run(jobs, DyingModel(str(tmp_path / 'died'), always_at='2.mcap'), 2)
     assert (
-        results['2.mcap']
-        == f'{jobs[2].source}: the process that processed it ended unexpectedly 2 times'
+        results['2.mcap'] == f'{jobs[2].source}: the process that processed this recording '
+        'ended unexpectedly 2 times'
     )
     done = {name: data for name, data in written(tmp_path).items() if name.endswith('.mcap')}
     assert done == {name: data for name, data in expected.items() if name != '2.mcap'}
@@ -194,7 +202,10 @@ def test_a_long_recording_is_divided_and_is_as_if_it_had_not_been(
     assert [r.depths for _, r in run_here(local, SwitchingModel(), Counts([0, 0]))] == [4, 24]
     results, (expected_images, done), lines = run(jobs, SwitchingModel(), 2)
     assert {name: r.depths for name, r in results.items()} == {'short.mcap': 4, 'long.mcap': 24}
-    assert f'{source}: 2 parts are processed separately and joined at the end' in lines
+    assert (
+        f'{source}: 2 parts of this recording are processed separately and joined at the end'
+        in lines
+    )
     assert written(tmp_path) == {job.target.name: job.target.read_bytes() for job in local}
     assert done == expected_images == 28
 
@@ -214,11 +225,11 @@ def test_files_that_a_node_does_not_see_are_named_and_done_on_another(
     monkeypatch.setattr(cluster_module, '_unseen', unseen)
     results, _, lines = run(jobs, FakeModel(), 2)
     assert results.pop('1.mcap') == (
-        f'{everywhere}: no node of the cluster (127.0.0.1) sees {everywhere}: '
+        f'{everywhere}: no node of the cluster (127.0.0.1) can read {everywhere}: '
         'a path must name the same file on all nodes'
     )
-    others = '; other nodes process these recordings'
-    assert f'node 127.0.0.1 does not see {hidden}, {everywhere}{others}' in lines
+    others = '; other cluster nodes process these recordings'
+    assert f'cluster node 127.0.0.1 cannot read {hidden}, {everywhere}{others}' in lines
     del expected['1.mcap']
     assert written(tmp_path) == expected
 
@@ -228,7 +239,7 @@ def test_a_folder_for_the_results_that_no_node_sees_is_named(tmp_path, cluster, 
     folder = tmp_path / 'out'
     monkeypatch.setattr(cluster_module, '_unseen', lambda paths: [p for p in paths if p == folder])
     results, *_ = run(jobs, FakeModel(), 1)
-    assert f'sees {folder}: a path must name' in results['0.mcap']
+    assert f'can read {folder}: a path must name' in results['0.mcap']
     assert not list(folder.iterdir())
 
 

@@ -80,7 +80,7 @@ def test_damage_of_every_kind_stops_no_later_recording(tmp_path):
     assert results['deep'].depths == 2
     assert results['deep'].damage == [
         f'{deep}/metadata.yaml: cannot be read: line 1: nested too deep; '
-        'the recordings in its folder are read instead'
+        'all recordings in the folder are read instead'
     ]
     assert f'{empty}/metadata.yaml: cannot be read: line 1: nested too deep' in results['empty']
     assert results['good.mcap'].depths == 1
@@ -115,8 +115,8 @@ def test_a_recording_on_which_every_process_dies_is_named_and_the_others_are_don
     model = DyingModel(str(tmp_path / 'died'), always_at='2.mcap')
     results = {j.source.name: r for j, r in run_with_processes(work, model, 2, Counts([0, 0]))}
     assert (
-        results.pop('2.mcap')
-        == f'{tmp_path}/2.mcap: the process that processed it ended unexpectedly 2 times'
+        results.pop('2.mcap') == f'{tmp_path}/2.mcap: the process that processed this recording '
+        'ended unexpectedly 2 times'
     )
     assert {name: getattr(r, 'depths', r) for name, r in results.items()} == {
         f'{n}.mcap': 8 for n in (0, 1, 3)

@@ -32,7 +32,9 @@ def test_a_second_writer_that_overwrites_does_not_disturb_the_first(tmp_path):
     path = tmp_path / 'o.mcap'
     with McapWriter(path) as first:
         write(first, 0, 10)
-        with pytest.raises(ResumeError, match='o.mcap.partial: another process is writing'):
+        with pytest.raises(
+            ResumeError, match='o.mcap.partial: another zoedepth process is writing this'
+        ):
             McapWriter(path, overwrite=True)
         write(first, 10, 10)
     assert numbers(path) == list(range(20))
@@ -280,9 +282,9 @@ def test_other_settings_leave_the_state_of_the_first_ones(tmp_path, drive):
     shutil.copy(partial_path(killed), partial_path(target))
     shutil.copy(memory_path(killed), memory_path(target))
     before = memory_path(target).read_bytes()
-    with pytest.raises(ResumeError, match='other settings'):
+    with pytest.raises(ResumeError, match='different settings'):
         convert(source, target, depth_encoding='16UC1')
-    with pytest.raises(ResumeError, match='other settings'):
+    with pytest.raises(ResumeError, match='different settings'):
         convert(source, target, FakePredictor(2.0, precision='bf16'), domain=True)
     assert memory_path(target).read_bytes() == before
     assert convert(source, target, domain=True).reused == IMAGES

@@ -326,7 +326,7 @@ def test_a_renamed_file_is_read_although_metadata_has_its_old_name(tmp_path, sto
     assert sum(isinstance(item, Message) for item in items) == 6
     assert notes == [
         f'{folder}/metadata.yaml: {file.name} does not exist; '
-        'the recordings in its folder are read instead'
+        'all recordings in the folder are read instead'
     ]
 
 
@@ -432,7 +432,10 @@ def test_types_without_msg_in_their_names_are_the_same_types(tmp_path):
 @pytest.mark.parametrize(
     ('arguments', 'reason'),
     [
-        ({'encoding': 'ros1', 'profile': 'ros1'}, 'messages are of ROS 1.*rosbags-convert'),
+        (
+            {'encoding': 'ros1', 'profile': 'ros1'},
+            'messages of this recording are of ROS 1.*rosbags-convert',
+        ),
         ({'encoding': 'protobuf'}, "encoded as 'protobuf', expected cdr"),
         ({'schema': False}, 'does not contain the types of its messages'),
     ],
@@ -591,7 +594,8 @@ def test_messages_that_are_missing_by_the_files_own_count_are_reported(tmp_path)
     data[at] = 0x99  # a record of somebody else's, which is to be skipped
     path.write_bytes(data)
     with pytest.raises(
-        DamagedRecordingError, match='39 messages can be read.*statistics of the file give 40'
+        DamagedRecordingError,
+        match='39 messages can be read.*statistics record of the file states 40',
     ):
         messages(path)
     assert messages(path, recover=True) == [m for n, m in enumerate(even()) if n != 12]
@@ -655,11 +659,11 @@ def test_rows_and_topics_of_another_form_are_damage(tmp_path):
         database.execute("INSERT INTO messages(topic_id, timestamp, data) VALUES (9, 1, x'00')")
         database.execute("INSERT INTO messages(topic_id, timestamp, data) VALUES (1, -1, x'00')")
     database.close()
-    with pytest.raises(DamagedRecordingError, match='some rows are not messages'):
+    with pytest.raises(DamagedRecordingError, match='some rows of the table messages'):
         messages(folder)
     assert messages(folder, recover=True) == many(5)
     with sqlite3.connect(file) as database:
         database.execute('ALTER TABLE topics RENAME COLUMN type TO kind')
     database.close()
-    with pytest.raises(RecordingError, match=r"its table topics has no \['type'\]"):
+    with pytest.raises(RecordingError, match=r"the table topics lacks the columns \['type'\]"):
         messages(folder)

@@ -150,15 +150,15 @@ def test_a_node_that_stops_is_skipped_and_one_that_loses_most_images_is_not_meas
     stops = FakeStream('stops', lambda key: key <= 10)
     loses = FakeStream('loses', lambda key: key % 3 == 0)
     well = FakeStream('well', lambda key: key != 5)
-    failures = {'dead': 'its process has ended'}
+    failures = {'dead': 'the process of the node has ended'}
     found = driver.single_images([dead, stops, loses, well], 20, failures, 1.0)
     assert list(found) == ['well']
     assert [one['key'] for one in found['well']] == [4, *range(6, 24)]
     assert (dead.sent, stops.sent) == (0, 14)
     assert failures == {
-        'dead': 'its process has ended',
-        'stops': '4 images in a row had no outputs',
-        'loses': 'only 6 of 20 images had outputs',
+        'dead': 'the process of the node has ended',
+        'stops': 'the node published no output for 4 images in a row',
+        'loses': 'the node published outputs for only 6 of 20 images',
     }
 
 
@@ -227,7 +227,7 @@ def test_both_nodes_run_in_their_own_processes_and_print_their_times(tmp_path, m
             assert (stages_ms > 0.0) == (name == 'ours_4')
             assert one['overhead_ms'] > 0.0
             assert one['latency_ms'] > 0.0
-    assert found['failures'] == {'absent_4': 'its process has ended'}
+    assert found['failures'] == {'absent_4': 'the process of the node has ended'}
     assert [stream['kind'] for stream in found['streams']] == ['ours_4']
     assert found['max_hz'] == {}
     (stream,) = found['streams']

@@ -130,7 +130,7 @@ def test_a_result_of_other_work_is_not_taken_for_this_ones(tmp_path, predictor, 
     ('arguments', 'message'),
     [
         (['a.mcap', 'b.mcap', 'out.mcap'], 'OUT must be a folder'),
-        (['x/a.mcap', 'y/a.mcap', 'out'], 'two recordings would be written to'),
+        (['x/a.mcap', 'y/a.mcap', 'out'], 'two of the recordings would be written to'),
     ],
 )
 def test_wrong_arguments_are_named(arguments, message, capsys):

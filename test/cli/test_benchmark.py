@@ -72,7 +72,7 @@ def test_other_runtimes_are_an_option_of_the_network_only(requested, capsys):
     assert requested['network'].runtimes == 'only'
     for part in ('size', 'all'):
         assert main(['benchmark', part, '--runtimes']) == 2
-        assert f'--runtimes applies to the part network, not to {part}' in capsys.readouterr().err
+        assert f'`zoedepth benchmark network` only, got the part {part}' in capsys.readouterr().err
     assert list(requested) == ['network']
 
 

@@ -132,7 +132,10 @@ def test_weights_that_name_their_camera_need_the_images_for_their_scale(
 ):
     use(FakePredictor(2.0, training_hfov_rad=math.radians(90)))  # f / W = 0.5; 60 degrees: 0.866
     assert calibrate(image, tmp_path, '--distance', '3.0')[0] == 2
-    assert 'the scale needs the camera: give --hfov' in capsys.readouterr().err
+    assert (
+        'the scale depends on the field of view of the camera: give --hfov'
+        in capsys.readouterr().err
+    )
     code, out = calibrate(image, tmp_path, '--distance', '3.0', '--hfov', '60')
     assert code == 0
     # 2 m through 90 degrees are 3.464 m through 60

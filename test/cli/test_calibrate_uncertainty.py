@@ -90,7 +90,7 @@ def test_the_weights_themselves_may_keep_it_and_their_tensors_do_not_change(tree
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
-        (['--weights', 'random'], 'random weights do not predict depth'),
+        (['--weights', 'random'], '--weights random gives no real depth'),
         (['--into-weights', '--out', 'a.yaml'], '--out has no effect with --into-weights'),
         (['--seed', '3'], '--seed has no effect on the data set folder'),
     ],

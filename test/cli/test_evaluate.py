@@ -112,7 +112,7 @@ def test_a_damaged_file_stops_with_its_name_and_is_skipped_on_request(network, t
     assert folder(tree, '--skip-damaged') == 0
     printed = capsys.readouterr().out
     assert '2 images' in printed
-    assert '1 more were skipped' in printed
+    assert '1 more images were skipped' in printed
     assert 'depth/b.png' in printed
 
 
@@ -163,7 +163,7 @@ def test_the_focal_correction_is_reported_and_can_be_disabled(network, tree, tmp
     out = capsys.readouterr().out
     assert 'corrected from the training camera of 90 degrees to that of each image' in out
     assert 'without the camera' in out
-    assert 'no correction for the training camera of 90 degrees' in out
+    assert 'depth not corrected for the training camera of 90 degrees' in out
 
 
 def test_the_uncertainty_is_printed_and_drawn(network, tree, tmp_path, capsys):

@@ -130,10 +130,10 @@ def test_opening_names_itself_when_nothing_is_there(tmp_path, name):
 @pytest.mark.parametrize(
     ('name', 'options', 'reason'),
     [
-        ('nyu2', {}, "no data set 'nyu2'; there are nyu, kitti"),
+        ('nyu2', {}, "unknown data set 'nyu2': expected one of nyu, kitti"),
         ('ibims', {'split': 'train'}, 'no training part'),
-        ('ibims', {'split_list': 'a.txt'}, 'no split list'),
-        ('folder', {}, "needs domain 'indoor' or 'outdoor'"),
+        ('ibims', {'split_list': 'a.txt'}, 'takes no split list'),
+        ('folder', {}, "needs the domain 'indoor' or 'outdoor'"),
     ],
 )
 def test_options_a_data_set_does_not_have_are_refused(tmp_path, name, options, reason):

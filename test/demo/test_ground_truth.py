@@ -47,7 +47,7 @@ def test_without_pixels_there_is_no_score():
 
 
 def test_another_size_or_domain_is_an_error():
-    with pytest.raises(ValueError, match='differ in size'):
+    with pytest.raises(ValueError, match='of one size'):
         score(depth([1.0]), depth([1.0, 2.0]), 'indoor')
     with pytest.raises(ValueError, match='indoor, outdoor'):
         score(depth([1.0]), depth([1.0]), 'cellar')

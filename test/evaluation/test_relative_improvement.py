@@ -73,7 +73,7 @@ def test_an_unknown_model_is_answered_with_the_known_ones():
 
 def test_models_that_share_no_data_set_cannot_be_compared():
     for references in ({'kitti': {'rmse': 1}}, {'nyu': {'silog': 1}}):
-        with pytest.raises(ValueError, match='no data set has both scores'):
+        with pytest.raises(ValueError, match='no data set has scores in both inputs'):
             improvement_table({'nyu': {'rmse': 1}}, references)
 
 

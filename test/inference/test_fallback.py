@@ -165,7 +165,9 @@ def test_a_gpu_without_room_for_the_smallest_network_is_left_for_the_cpu_by_auto
         return
     predictor.warm_up(480, 640)
     assert (predictor.device, predictor.network_size(480, 640)) == (ends_on, OWN_SIZE)
-    assert predictor.notices == ('the network runs on the CPU instead of cuda:0 (out of memory)',)
+    assert predictor.notices == (
+        'the depth network runs on the CPU instead of cuda:0 (out of memory)',
+    )
 
 
 def test_recovery_brings_back_what_was_requested_and_happens_only_on_request():
@@ -176,7 +178,7 @@ def test_recovery_brings_back_what_was_requested_and_happens_only_on_request():
     predictor(RGB)
     assert predictor.network_size(48, 64) == (288, 384)
     assert predictor.recover()
-    with pytest.raises(InferenceError, match='recovery'):
+    with pytest.raises(InferenceError, match='being rebuilt'):
         predictor(RGB)
     predictor(RGB)
     assert predictor.network_size(48, 64) == OWN_SIZE
@@ -311,7 +313,9 @@ def test_a_batch_that_does_not_fit_makes_batches_smaller_before_the_network():
     with pytest.raises(OutOfMemory):
         together(predictor, 4)
     assert (predictor.batch_limit, predictor.network_size(48, 64)) == (2, OWN_SIZE)
-    assert predictor.notices == ('the network processes at most 2 images at once (out of memory)',)
+    assert predictor.notices == (
+        'the depth network processes at most 2 images at once (out of memory)',
+    )
     assert len(together(predictor, 2)) == 2
     hardware.room_px //= 2
     with pytest.raises(OutOfMemory):
@@ -323,7 +327,7 @@ def test_a_batch_that_does_not_fit_makes_batches_smaller_before_the_network():
     assert len(hardware.made) == 2
     hardware.room_px = 10**9
     assert predictor.recover()
-    with pytest.raises(InferenceError, match='recovery'):
+    with pytest.raises(InferenceError, match='being rebuilt'):
         together(predictor, 4)
     assert (predictor.batch_limit, predictor.notices) == (None, ())
     assert len(together(predictor, 4)) == 4
@@ -429,7 +433,7 @@ def test_a_context_lost_in_a_recovery_is_final():
     fail_once(predictor, OutOfMemory)
     predictor._make = failing_at_load(ContextLost('cuda:0: gone')).make
     assert predictor.recover()
-    with pytest.raises(InferenceError, match='recovery'):
+    with pytest.raises(InferenceError, match='being rebuilt'):
         predictor(RGB)
     assert predictor.failed
     assert not predictor.recover()

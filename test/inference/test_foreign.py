@@ -367,8 +367,8 @@ def test_a_contract_inside_and_an_equal_one_beside_agree_and_others_are_refused(
 
 
 WRONG = {
-    'kind': ({'depth__kind': 'disparity'}, 'depth.kind disparity: .*no metres'),
-    'relative': ({'depth__kind': 'relative'}, 'depth.kind relative: .*no metres'),
+    'kind': ({'depth__kind': 'disparity'}, 'depth.kind disparity: .*no metric depth'),
+    'relative': ({'depth__kind': 'relative'}, 'depth.kind relative: .*no metric depth'),
     'no version': ({'depth_contract': None}, 'expected the line "depth_contract: 1"'),
     'another version': ({'depth_contract': 2}, 'depth_contract must be 1, .* got 2'),
     'a version in quotes': ({'depth_contract': '1'}, "depth_contract must be 1, .* got '1'"),
@@ -391,7 +391,7 @@ WRONG = {
     'multiple': ({'input__multiple': 14}, 'input.height must be a multiple of 14, got 24'),
     'range': ({'head__range': [5, 5]}, r'head.range must be \[near, far\]'),
     'domain': ({'head__domain': 'Any place'}, 'head.domain must be a name'),
-    'sky': ({'sky': {'output': 'sky'}}, 'sky needs either above or below'),
+    'sky': ({'sky': {'output': 'sky'}}, 'sky needs either sky.above or sky.below'),
     'yes for no': ({'depth__along': True}, 'depth.along must be one of z, ray, got True'),
 }
 
@@ -405,17 +405,32 @@ def test_a_wrong_contract_is_refused_with_the_key_and_the_reason(tmp_path, name)
 
 
 LIES = {
-    'another output': ({'depth__output': 'disp'}, 'has no output disp; it has depth'),
-    'another input': ({'input__name': 'pixels'}, 'has the input image, not pixels'),
-    'layout': ({'input__layout': 'NHWC'}, r'1 x 3 x 24 x 32, but its contract says 1 x 24 x 32 x'),
-    'size': ({'input__height': 48}, r'1 x 3 x 24 x 32, but its contract says 1 x 3 x 48 x 32'),
+    'another output': (
+        {'depth__output': 'disp'},
+        'has no output disp; the outputs of the file are depth',
+    ),
+    'another input': ({'input__name': 'pixels'}, 'has the input image, expected pixels'),
+    'layout': (
+        {'input__layout': 'NHWC'},
+        r'1 x 3 x 24 x 32, but the contract of the file says 1 x 24 x 32 x',
+    ),
+    'size': (
+        {'input__height': 48},
+        r'1 x 3 x 24 x 32, but the contract of the file says 1 x 3 x 48 x 32',
+    ),
     'fixed': (
         {'input__height': None, 'input__width': None, 'input__multiple': 8},
-        r'1 x 3 x 24 x 32, but its contract says 1 x 3 x any x any',
+        r'1 x 3 x 24 x 32, but the contract of the file says 1 x 3 x any x any',
     ),
     'no sky': ({'sky': {'output': 'sky', 'above': 0.5}}, 'has no output sky'),
-    'unit': ({'head__range': [300, 10000]}, 'median depth of the check image is .* outside'),
-    'all sky': ({'sky': {'output': 'depth', 'above': 0.0}}, 'no pixel of the check image'),
+    'unit': (
+        {'head__range': [300, 10000]},
+        'median depth of the rendered check image is .* outside',
+    ),
+    'all sky': (
+        {'sky': {'output': 'depth', 'above': 0.0}},
+        'no pixel of the rendered check image',
+    ),
 }
 
 
@@ -436,7 +451,7 @@ def test_a_contract_that_the_file_contradicts_is_refused_at_the_start(tmp_path, 
     ('constant', 'error', 'message'),
     [
         (float('inf'), NotFinite, 'output depth has values that are not finite'),
-        (-20.0, ContractError, 'no pixel of the check image has a positive depth'),
+        (-20.0, ContractError, 'no pixel of the rendered check image has a valid depth'),
     ],
 )
 def test_depth_that_is_none_is_found_at_the_start(tmp_path, constant, error, message):
@@ -458,7 +473,7 @@ def test_a_file_without_a_contract_and_one_with_more_inputs_are_explained(tmp_pa
         open_predictor('', path)
     path = write_network(tmp_path / 'two.onnx', contract(), more_inputs=('num_tokens',))
     with pytest.raises(
-        ContractError, match='inputs image, num_tokens: expected one input, the image'
+        ContractError, match='inputs image, num_tokens: expected a single input, the image'
     ):
         open_predictor('', path)
 

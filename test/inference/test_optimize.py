@@ -117,7 +117,7 @@ def test_a_compiler_that_fails_is_given_up_for_good_with_a_warning(
         found_m = depth_m(network)
     np.testing.assert_allclose(found_m, expected_m['indoor'], rtol=1e-4)
     assert network.mode == 'fused'
-    assert network.note.endswith('runs without it: no C++ compiler')
+    assert network.note.endswith('runs uncompiled: no C++ compiler')
     assert network.note in caplog.text
     caplog.clear()
     depth_m(network, 'outdoor')

@@ -67,14 +67,14 @@ BACKBONE = {'embed_dim': 32, 'depth': 4, 'num_heads': 4, 'channels': (8, 8, 8, 8
         (lambda: BeitConfig(**BACKBONE, taps=(0, 2, 1, 3)), 'taps must increase'),
         (
             lambda: BeitConfig(**BACKBONE | {'num_heads': 5}, taps=(0, 1, 2, 3)),
-            '32 is not a multiple of 5',
+            'embed_dim must be a multiple of num_heads, got 32 and 5',
         ),
         (lambda: BinsConfig(n_bins=1), 'at least 2, got 1'),
-        (lambda: BinsConfig(n_attractors=(4, 4, 0, 1)), 'needs an attractor'),
+        (lambda: BinsConfig(n_attractors=(4, 4, 0, 1)), 'n_attractors must be 1 or more'),
         (lambda: BinsConfig(min_temperature=60.0), '60.0 and 50.0'),
         (lambda: RouterConfig(embed_dim=30), '30 must be even and a multiple of 4'),
-        (lambda: HeadConfig('outdoor', bin_type='normed'), 'need a depth_range_m'),
-        (lambda: HeadConfig('indoor', depth_range_m=(0.1, 10.0)), 'have none'),
+        (lambda: HeadConfig('outdoor', bin_type='normed'), 'needs depth_range_m'),
+        (lambda: HeadConfig('indoor', depth_range_m=(0.1, 10.0)), 'allows none'),
         (lambda: HeadConfig('outdoor', 'normed', (5.0, 2.0)), 'near < far'),
         (lambda: HeadConfig('outdoor', 'linear'), "got 'linear'"),  # type: ignore[arg-type]
     ],
@@ -88,7 +88,7 @@ def test_impossible_settings_are_refused(wrong: object, message: str) -> None:
     ('change', 'message'),
     [
         ({'image_size': (384, 500)}, r'multiples of 32, got \(384, 500\)'),
-        ({'router': None}, 'several heads need a router'),
+        ({'router': None}, 'expected a router with several heads'),
         ({'heads': (HeadConfig('indoor'), HeadConfig('indoor'))}, 'unique names'),
     ],
 )

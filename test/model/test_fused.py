@@ -116,7 +116,7 @@ def test_the_position_bias_of_a_size_is_computed_once(mode, monkeypatch):
     for head in ('indoor', 'outdoor', 'indoor'):
         fused(random_image(64, 96), head, prepared)
     assert len(calls) == depth
-    with pytest.raises(ValueError, match=r'prepared for images of \(64, 96\), got one of'):
+    with pytest.raises(ValueError, match=r'prepared for images of \(64, 96\), got an image of'):
         fused(random_image(64, 64), 'indoor', prepared)
 
 

@@ -107,9 +107,9 @@ def test_branches_are_left_out_while_training_only() -> None:
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        ({'num_heads': (3, 2, 4, 8)}, '16 channels are not a multiple of 3'),
+        ({'num_heads': (3, 2, 4, 8)}, 'got 16 channels and 3 heads'),
         ({'image_side': 72}, 'image_side must be a multiple of 32, got 72'),
-        ({'image_side': 96, 'window': 5}, 'windows of 5 do not divide 24 x 24'),
+        ({'image_side': 96, 'window': 5}, 'got window 5 for 24 x 24'),
         ({'drop_path': 1.0}, 'drop_path must be .* below 1, got 1.0'),
     ],
 )

@@ -256,7 +256,7 @@ def test_a_ground_that_rises_at_once_is_doubted_for_two_seconds():
     found, notices = at_a_counter()
     assert found[0].height_m == pytest.approx(1.3, rel=0.02)
     assert found[1] is None
-    assert 'the ground was 1.30 m below before; set camera.height' in notices[1]
+    assert 'the ground was 1.30 m below the camera until now; set camera.height' in notices[1]
     assert found[2].height_m == pytest.approx(0.6, rel=0.02)  # a lift, or a crouching robot
 
 

@@ -269,7 +269,9 @@ def test_a_resumed_sequence_continues_with_the_same_numbers():
 
 @pytest.mark.parametrize('source', ['off', 'height', 'range'])
 def test_curve_needs_a_sensor_of_many_points(source):
-    with pytest.raises(ValueError, match=f'scale.shape curve needs .* got {source}'):
+    with pytest.raises(
+        ValueError, match=f"scale.shape 'curve' needs .* got scale.source {source}"
+    ):
         settings_from({'scale.source': source, 'scale.shape': 'curve'})
 
 

@@ -275,7 +275,7 @@ DOUBTFUL = {
     'a scale in per cent': ({'depth.scale': '98'}, 'depth.scale is 98, which is unusual'),
     'a scale by an unknown height': (
         {'scale.source': 'height'},
-        'scale.source height estimates no scale, because camera.height is 0',
+        "scale.source 'height' estimates no scale, because camera.height is 0",
     ),
 }
 

@@ -56,7 +56,10 @@ def hints(peer, start):
     return begin
 
 
-IMAGES = 'there are no image topics: check that the driver runs, and with the same ROS_DOMAIN_ID'
+IMAGES = (
+    'there are no image topics: check that the driver runs with the same ROS_DOMAIN_ID as '
+    'this node'
+)
 
 
 def test_without_any_camera_it_reports_it_and_once_in_the_log(hints):
@@ -64,7 +67,7 @@ def test_without_any_camera_it_reports_it_and_once_in_the_log(hints):
     status, node = expect(f'/image has no publisher; {IMAGES}')
     expect(
         '/camera_info has no publisher; there are no camera_info topics: check that the '
-        'driver runs, and with the same ROS_DOMAIN_ID'
+        'driver runs with the same ROS_DOMAIN_ID as this node'
     )
     count = len(status)
     wait_until(lambda: len(status) > count + 2)
@@ -93,7 +96,7 @@ def test_compressed_images_beside_the_topic_are_pointed_at(hints, offer):
     offer(CompressedImage, '/cam/image/compressed')
     expect = hints(remap={'image': '/cam/image'})
     expect(
-        '/cam/image has no publisher; /cam/image/compressed carries CompressedImage: '
+        '/cam/image has no publisher; /cam/image/compressed has messages of type CompressedImage: '
         'set image_transport:=compressed'
     )
 
@@ -102,7 +105,7 @@ def test_raw_images_beside_the_topic_are_pointed_at(hints, offer):
     offer(Image, '/cam/image')
     expect = hints({'image_transport': 'compressed'}, remap={'image': '/cam/image'})
     expect(
-        '/cam/image/compressed has no publisher; /cam/image carries Image: '
+        '/cam/image/compressed has no publisher; /cam/image has messages of type Image: '
         'set image_transport:=raw'
     )
 
@@ -145,13 +148,13 @@ def test_a_publisher_that_sends_nothing_is_named(hints, offer):
     offer(CameraInfo, '/camera_info')
     expect = hints()
     expect(
-        '/image: published by /peer, but nothing arrives: the driver may publish no images, or '
-        'they are lost on the way: start the driver with the Fast DDS profile too '
+        '/image: published by /peer, but nothing arrives: the driver publishes no images, or '
+        'the images are lost on the way: start the driver with the Fast DDS profile too '
         '(docs/transport.md)'
     )
     expect(
-        '/camera_info: published by /peer, but nothing arrives: a driver that publishes it only '
-        'once must latch it (durability transient_local)'
+        '/camera_info: published by /peer, but nothing arrives: a driver that publishes '
+        'camera_info only once must publish with durability transient_local (latched)'
     )
 
 
@@ -160,8 +163,8 @@ def test_two_publishers_of_one_input_are_reported(hints, offer, kind, topic):
     for _ in range(2):
         offer(kind, topic)
     hints()(
-        f'{topic} has 2 publishers (/peer): if these are different cameras, their messages are '
-        'mixed'
+        f'{topic} has 2 publishers (/peer): if the publishers are different cameras, '
+        'the node mixes images of these cameras'
     )
 
 

@@ -101,7 +101,9 @@ def test_peers_that_can_never_be_heard_are_named_with_both_sides_and_the_remedy(
         return status and any(text in notice for notice in status.last.notices)
 
     wait_until(
-        lambda: reported('/image: /peer publishes best_effort, this node requests reliable')
+        lambda: reported(
+            '/image: /peer publishes with reliability best_effort, but this node requests reliable'
+        )
     )
     wait_until(lambda: reported('/peer requests transient_local'))
     wait_until(lambda: reported('qos_overrides./image.subscription.reliability to best_effort'))
@@ -290,8 +292,10 @@ def test_a_context_lost_in_a_recovery_ends_the_process_with_the_same_code(peer, 
     depth = peer.subscribe(Image, '/depth/image')
     peer.send_until(lambda: depth)
     peer.send(lambda p: image_message(rgb_image(value=20), p.now()))
-    node.wait_for_log("the network's input is reduced from 384 x 512 to 288 x 384 px")
+    node.wait_for_log("the depth network's input is reduced from 384 x 512 to 288 x 384 px")
     assert peer.call(Trigger, '/zoedepth/recover', Trigger.Request()).success
     peer.send(lambda p: image_message(rgb_image(value=30), p.now()))
     assert node.wait() == 75
-    node.wait_for_log('the recovery failed: cuda:0: CUDA error: unspecified launch failure')
+    node.wait_for_log(
+        'the recovery of the depth network failed: cuda:0: CUDA error: unspecified launch failure'
+    )

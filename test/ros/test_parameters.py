@@ -102,8 +102,12 @@ def test_settings_take_values_by_their_ros_names():
         ('cameras', ('front', 'left eye'), 'letters, digits and _'),
         ('cameras', ('1st',), 'begin with a letter'),
         ('cameras', ('front', 'front'), 'twice'),
-        ('cameras', ('front', 'depth'), 'have the name of a parameter or topic: depth'),
-        ('cameras', ('image',), 'have the name of a parameter or topic: image'),
+        (
+            'cameras',
+            ('front', 'depth'),
+            'contain the name of a parameter or topic of the node, got depth',
+        ),
+        ('cameras', ('image',), 'contain the name of a parameter or topic of the node, got image'),
     ],
 )
 def test_a_wrong_value_is_refused_with_the_reason(name, value, words):
@@ -128,7 +132,7 @@ def test_what_the_network_is_made_of_is_fixed_while_active():
     for name, other in (('model', 'x'), ('device', 'cpu'), ('precision', 'fp32')):
         after = settings_from({name: other})
         assert why_fixed(now, after, active=True) == (
-            f'{name} is fixed while the node is active: deactivate it first'
+            f'{name} is fixed while the node is active: deactivate the node first'
         )
         assert why_fixed(now, after, active=False) is None
     assert why_fixed(now, settings_from({'network.width': 512}), active=True)
@@ -195,8 +199,8 @@ def test_several_changes_are_judged_together():
     [
         ('front.depth.rate', 5, r'must be a double, got 5: write 5\.0'),
         ('front.router.mode', 'mars', 'one of auto, indoor, outdoor'),
-        ('rear.depth.rate', 5.0, r'there is no parameter rear\.depth\.rate'),
-        ('front.depth.rat', 5.0, 'there is no parameter depth.rat for front'),
+        ('rear.depth.rate', 5.0, r'rear\.depth\.rate is not a parameter'),
+        ('front.depth.rat', 5.0, 'depth.rat is not a parameter of the camera front'),
         ('front.model', 'x', 'model has one value for all cameras'),
         ('front.batch.limit', 2, 'one value for all cameras'),
         ('front.cameras', ('a',), 'one value for all cameras'),
@@ -211,7 +215,7 @@ def test_what_cannot_be_is_refused_with_the_reason(name, value, words):
 def test_one_camera_without_a_name_has_no_parameters_of_its_own():
     single = CameraSettings(NodeSettings())
     assert single.of('') == NodeSettings()
-    with pytest.raises(ValueError, match='there is no parameter'):
+    with pytest.raises(ValueError, match='is not a parameter'):
         single.changed({'front.depth.rate': 1.0})
 
 
@@ -219,6 +223,6 @@ def test_what_is_fixed_while_active_is_so_for_each_camera():
     after = TWO.changed({'left.image_transport': 'compressed'})
     assert after.why_fixed(TWO, active=False) is None
     assert after.why_fixed(TWO, active=True) == (
-        'left.image_transport is fixed while the node is active: deactivate it first'
+        'left.image_transport is fixed while the node is active: deactivate the node first'
     )
     assert TWO.changed({'left.depth.rate': 1.0}).why_fixed(TWO, active=True) is None

@@ -144,8 +144,7 @@ def test_without_tf2_msgs_the_frame_is_named_and_the_missing_transform_is_report
     assert bench.sent('scan')[0].header.frame_id == 'camera_optical_scan'
     assert bench.processor.notices == (
         'tf2_msgs is not installed, so no transform from camera_optical to camera_optical_scan is '
-        'published; '
-        'publish one or set scan.frame_id',
+        'published: publish this transform from another node, or set scan.frame_id',
     )
     bench.set({'scan.frame_id': 'base_scan'})
     bench.now_s += 0.1

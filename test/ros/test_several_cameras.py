@@ -142,7 +142,7 @@ def test_a_camera_may_have_parameters_of_its_own_at_start_and_while_it_runs(peer
     )
     for reason, words in zip(
         reasons,
-        ('write 2.0', 'one value for all', 'deactivate it first', 'no parameter'),
+        ('write 2.0', 'one value for all', 'deactivate the node first', 'not a parameter'),
         strict=True,
     ):
         assert words in reason
@@ -189,7 +189,7 @@ def test_names_that_cannot_be_stop_the_start(start):
     wrong = {
         'letters, digits': ['front', 'a b'],
         'twice': ['front', 'front'],
-        'have the name of a parameter or topic: cloud': ['cloud'],
+        'contain the name of a parameter or topic of the node, got cloud': ['cloud'],
         'router.mode': ['front'],
     }
     nodes = {words: start({'cameras': names, 'front.router.mode': 'mars'})

@@ -171,11 +171,13 @@ def test_the_message_is_the_state_and_the_worst_finding_of_the_diagnostics():
     assert msg.message == 'images are processed'
     diagnosis = Diagnostics('n').make(msg, NodeSettings())
     assert diagnosis.level == DiagnosticStatus.WARN
-    assert diagnosis.message == 'not the released weights: random weights: not depth'
+    assert (
+        diagnosis.message == 'the weights are not the released weights: random weights: not depth'
+    )
     assert msg.message == f'images are processed; {diagnosis.message}'
     failed = report(state=Status.STATE_FAILED)
     assert Diagnostics('n').make(failed, NodeSettings()).message == failed.message
-    assert failed.message == 'the network cannot run'
+    assert failed.message == 'the depth network cannot run'
 
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
@@ -207,12 +209,16 @@ def test_thresholds_of_zero_never_speak():
     ('fields', 'level', 'words'),
     [
         ({'depth_age_p95': 0.15}, OK, 'processed'),
-        ({'depth_age_p95': 0.25}, WARN, '0.25 s old, more than 0.2'),
-        ({'depth_age_p95': 1.5}, ERROR, '1.50 s old, more than 1'),
-        ({'depth_rate': 8.0}, WARN, '8.0 Hz, less than 10'),
-        ({'depth_rate': 3.0}, ERROR, '3.0 Hz, less than 5'),
+        (
+            {'depth_age_p95': 0.25},
+            WARN,
+            '0.25 s old at its publication (95th percentile), more than the limit of 0.2',
+        ),
+        ({'depth_age_p95': 1.5}, ERROR, '(95th percentile), more than the limit of 1'),
+        ({'depth_rate': 8.0}, WARN, '8.0 Hz, less than the limit of 10 Hz'),
+        ({'depth_rate': 3.0}, ERROR, '3.0 Hz, less than the limit of 5 Hz'),
         ({'depth_rate': 0.0, 'cloud_rate': 12.0}, OK, 'processed'),
-        ({'memory': 2_100_000_000}, WARN, '2100 MB, more than 2000'),
+        ({'memory': 2_100_000_000}, WARN, '2100 MB of memory, more than the limit of 2000'),
     ],
 )
 def test_what_passes_a_threshold_is_reported_with_both_numbers(fields, level, words):
@@ -251,12 +257,14 @@ def test_superseded_images_are_no_fault_even_beside_real_ones():
         statistics.note_drop(SUPERSEDED)
     assert diagnose(statistics).level == OK
     statistics.note_drop('too old')
-    assert diagnose(statistics).message == '1% of the images are dropped: too old'
+    assert diagnose(statistics).message == (
+        '1% of the images of the last second were dropped, mostly for this reason: too old'
+    )
 
 
 def test_every_notice_is_a_warning_and_the_worst_speaks_first():
     found = diagnose(notices=('no CUDA device', 'other'), state=Status.STATE_FAILED)
-    assert (found.level, found.message) == (ERROR, 'the network cannot run')
+    assert (found.level, found.message) == (ERROR, 'the depth network cannot run')
     values = {pair.key: pair.value for pair in found.values}
     assert (values['notice 1'], values['notice 2']) == ('no CUDA device', 'other')
     found = diagnose(notices=('no CUDA device',))
@@ -266,7 +274,7 @@ def test_every_notice_is_a_warning_and_the_worst_speaks_first():
 def test_the_router_and_its_doubt_are_reported():
     found = diagnose(router_probabilities={'indoor': 0.52, 'outdoor': 0.48}, router_uncertain=True)
     values = {pair.key: pair.value for pair in found.values}
-    assert values['router, indoor / outdoor'] == '0.52 / 0.48, uncertain: the head is kept'
+    assert values['router, indoor / outdoor'] == '0.52 / 0.48, too uncertain to switch the head'
     assert found.level == OK
 
 

@@ -157,7 +157,7 @@ def test_our_own_file_with_other_settings_names_them(tmp_path: Path) -> None:
         config, bins=dataclasses.replace(config.bins, attractor_strength=1000.0)
     )
     save_weights(ZoeDepth(weaker), tmp_path / 'x.safetensors')
-    with pytest.raises(WeightsError, match='they differ in bins'):
+    with pytest.raises(WeightsError, match='the two differ in bins'):
         load_weights(ZoeDepth(config), tmp_path / 'x.safetensors')
 
 
@@ -184,7 +184,7 @@ def test_missing_and_extra_tensors_of_our_own_file_are_listed(tmp_path: Path) ->
 
 def test_relative_weights_alone_are_no_metric_network(tmp_path: Path) -> None:
     torch.save(random_tensors(midas_shapes(tiny_config('NK'))), tmp_path / 'midas.pt')
-    with pytest.raises(WeightsError, match='relative depth only'):
+    with pytest.raises(WeightsError, match='only the weights of relative depth'):
         load_weights(ZoeDepth(tiny_config('NK')), tmp_path / 'midas.pt')
 
 

@@ -262,8 +262,8 @@ class _Fleet:
             names = ', '.join(map(str, unseen[:_LISTED]))
             more = f' and {len(unseen) - _LISTED} more' if len(unseen) > _LISTED else ''
             self.say(
-                f'node {node.address} does not see {names}{more}; other nodes process these '
-                'recordings'
+                f'cluster node {node.address} cannot read {names}{more}; other cluster nodes '
+                'process these recordings'
             )
 
     def _refuse(self, node: _Node, error: Exception) -> None:
@@ -271,7 +271,7 @@ class _Fleet:
         reason = in_one_line(getattr(error, 'cause', None) or error)
         self.refused[node.key] = f'{node.address}: {reason}'
         self.nodes.pop(node.key, None)
-        self.say(f'node {node.address} cannot run a worker: {reason}')
+        self.say(f'cluster node {node.address} cannot run a worker: {reason}')
 
     def _give_up_unseen(self) -> Iterator[tuple[Job, Result]]:
         """Fail the recordings that no node can work on."""
@@ -290,9 +290,9 @@ class _Fleet:
         hidden = [path for path in paths if all(path in node.unseen for node in nodes)]
         addresses = ', '.join(sorted({node.address for node in nodes}))
         return (
-            f'{job.source}: no node of the cluster ({addresses}) sees '
-            f'{" or ".join(map(str, hidden or paths))}: a path must name the same file on '
-            'all nodes'
+            f'{job.source}: no node of the cluster ({addresses}) can read '
+            f'{" or ".join(map(str, hidden or paths))}: a path must name the same file on all '
+            'nodes'
         )
 
     # -- long recordings
@@ -314,8 +314,8 @@ class _Fleet:
             parts = tuple(spans(count, max(1, round(count / least))))
             if len(parts) > 1:
                 self.say(
-                    f'{task.job.source}: {len(parts)} parts are processed separately and '
-                    'joined at the end'
+                    f'{task.job.source}: {len(parts)} parts of this recording are processed '
+                    'separately and joined at the end'
                 )
                 self.waiting.remove(task)
                 tasks = [Task(task.job, span) for span in parts]
@@ -358,7 +358,10 @@ class _Fleet:
             places = ', '.join(f'{n} on {at}' for at, n in sorted(Counter(placed).items()))
             self.say(f'Ray: {places}, each with {share}')
         if not self.workers and self.waiting:
-            self.say('Ray: no node has room for a worker; waiting for one')
+            self.say(
+                'Ray: no cluster node has a free processor or GPU for a worker; waiting for a '
+                'free one'
+            )
 
     def _shares(self) -> _Share:
         """Divide the CPUs evenly; all workers have as many, so that they compute alike."""
@@ -446,13 +449,16 @@ class _Fleet:
         what = f'node {node.address}' if is_lost else 'process'
         if deaths < (_NODE_TRIES if is_lost else TRIES):
             self.say(
-                f'{source}: the {what} that processed it ended unexpectedly; another one continues'
+                f'{source}: the {what} that processed this recording ended unexpectedly; a new '
+                'worker continues'
             )
             job = task.job.again(self.before[task.job.target])
             self.waiting.appendleft(replace(task, job=job))
         else:
             yield from self._end(
-                task, f'{source}: the {what} that processed it ended unexpectedly {deaths} times'
+                task,
+                f'{source}: the {what} that processed this recording ended unexpectedly '
+                f'{deaths} times',
             )
 
     def _show_progress(self) -> None:

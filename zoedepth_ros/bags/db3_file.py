@@ -53,7 +53,11 @@ def read_db3(path: Path, damage: Damage) -> Iterator[Item]:
                 if is_whole and topic_id in channels:
                     yield Message(channels[topic_id], time_ns, time_ns, 0, data)
                 else:
-                    damage.report(path, 'damaged: some rows are not messages of its topics')
+                    damage.report(
+                        path,
+                        'damaged: some rows of the table messages belong to no topic of the '
+                        'recording',
+                    )
         except sqlite3.Error as error:
             damage.report(path, f'damaged: {error}')
 
@@ -115,7 +119,8 @@ def _channels(path: Path, database: sqlite3.Connection, damage: Damage) -> dict[
     missing = {'id', 'name', 'type', 'serialization_format'} - set(columns)
     if missing:
         raise RecordingError(
-            f'{path}: not a recording of rosbag2: its table topics has no {sorted(missing)}'
+            f'{path}: not a recording of rosbag2: the table topics lacks the columns '
+            f'{sorted(missing)}'
         )
     schemas = _schemas(path, database, damage)
     channels = {}
@@ -203,7 +208,7 @@ def _every_row(
         if misses > _MAX_GAP:
             break
     if is_damaged:
-        damage.report(path, 'damaged: messages on some pages cannot be read')
+        damage.report(path, 'damaged: the messages on some pages of the database cannot be read')
 
 
 def _row_ids(path: Path, database: sqlite3.Connection, damage: Damage) -> Iterator[int]:

@@ -240,8 +240,8 @@ def run_with_processes(
                         waiting.append(job.again(before[job.target]))
                         continue
                     result = (
-                        f'{job.source}: the process that processed it ended unexpectedly '
-                        f'{TRIES} times'
+                        f'{job.source}: the process that processed this recording ended '
+                        f'unexpectedly {TRIES} times'
                     )
                 else:
                     idle.append(process)

@@ -185,7 +185,8 @@ class _Reader:
                 offset = end
                 continue
             self._report(
-                offset, 'there is no record here, or one that extends beyond the end of the file'
+                offset,
+                'expected a record here, got none or one that extends beyond the end of the file',
             )
             resume = self._next_chunk(offset)
             if resume is None:
@@ -216,7 +217,7 @@ class _Reader:
                 at = end
                 continue
             if is_whole:
-                self._report(offset, 'a record of this chunk has a wrong length')
+                self._report(offset, 'a record in this chunk has a wrong length')
             if following is None:
                 return
             at = following
@@ -256,7 +257,7 @@ class _Reader:
             raise _BrokenError('a message is shorter than its header')
         key, sequence, log_ns, publish_ns = _MESSAGE.unpack_from(body)
         if key not in self._channels:
-            raise _BrokenError(f'a message is of channel {key}, which is not declared')
+            raise _BrokenError(f'a message names channel {key}, which the file does not declare')
         self._message_count += 1
         data = bytes(body[_MESSAGE.size :])
         return Message(self._channels[key], log_ns, publish_ns, sequence, data)
@@ -269,7 +270,9 @@ class _Reader:
         expected = summary.statistics.message_count
         if self._message_count != expected:
             found = f'{self._message_count:,} messages can be read'
-            self._report(offset, f'{found}, but the statistics of the file give {expected:,}')
+            self._report(
+                offset, f'{found}, but the statistics record of the file states {expected:,}'
+            )
 
     def _message_starts(self, offset: int, chunk: memoryview) -> list[int]:
         """Return where messages begin in a chunk, by the index from `offset` on, in order."""

@@ -135,7 +135,8 @@ class McapWriter:
         """Give the file its final name, while it is locked."""
         if not is_still(self.partial, self._lock):
             raise RecordingError(
-                f'{self.partial} was removed or replaced by another program while it was written'
+                f'{self.partial} was removed or replaced by another program while zoedepth wrote '
+                'to it'
             )
         self._refuse_existing()
         if self._memory is not None:
@@ -218,7 +219,7 @@ def _locked(partial: Path) -> BinaryIO:
     try:
         file = open_locked(partial)
     except BlockingIOError:
-        raise ResumeError(f'{partial}: another process is writing this file') from None
+        raise ResumeError(f'{partial}: another zoedepth process is writing this file') from None
     start = file.read(len(_start()))
     file.seek(0)
     if not _start().startswith(start):
@@ -266,9 +267,9 @@ class _ComparingFile:
         if old:
             if self._file.read(old) != data[:old]:
                 raise ResumeError(
-                    f'{self._path} was begun from another recording or with other '
-                    'settings: use the same recording and settings, or --overwrite to '
-                    'start again'
+                    f'the unfinished {self._path} was made from a different recording or with '
+                    'different settings: repeat the command with that recording and those '
+                    'settings, or give --overwrite to start again'
                 )
             self._at += old
             if self._at == self._kept:

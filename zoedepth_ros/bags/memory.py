@@ -149,11 +149,13 @@ def _opened(path: Path) -> BinaryIO:
     try:
         file = open_locked(path)
     except BlockingIOError:
-        raise ResumeError(f'{path}: another process is writing this file') from None
+        raise ResumeError(f'{path}: another zoedepth process is writing this file') from None
     start = f'{{"{_KEY}": '.encode()
     if not start.startswith(file.read(len(start))):
         file.close()
-        raise RecordingError(f'{path} was not written by zoedepth: move it to another place')
+        raise RecordingError(
+            f'{path} was not written by zoedepth: move the file to another folder'
+        )
     return file
 
 

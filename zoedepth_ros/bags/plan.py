@@ -237,7 +237,7 @@ def make_plan(job: Job) -> Plan:
     damage = Damage(recover=job.recover)
     recording = open_recording(source, damage)
     if target.resolve() in {file.resolve() for file in (source, *recording.files)}:
-        raise RecordingError(f'{target} is the recording itself: choose another OUT')
+        raise RecordingError(f'OUT {target} is the recording IN itself: choose another OUT')
     check_target(target, overwrite=job.overwrite)
     summary = recording.summary(damage)
     inputs = find_inputs(
@@ -250,7 +250,7 @@ def make_plan(job: Job) -> Plan:
     if options.settings.scale_source == 'motion' and not summary.of_type(TF_MESSAGE):
         raise RecordingError(
             f'{source}: scale.source motion needs the poses of the camera, but the recording has '
-            f'no /tf ({TF_MESSAGE})'
+            f'no topic /tf ({TF_MESSAGE})'
         )
     channels = output_channels(summary, options.depth_topic, inputs.image, options.outputs)
     return Plan(job, recording, summary, inputs, channels, tuple(damage.notes))

@@ -182,7 +182,7 @@ def _folder(path: Path, damage: Damage) -> Recording:
                 f'{metadata}: cannot be read: {reason}; {_what_else(path)}'
             ) from None
         damage.note(
-            f'{metadata}: cannot be read: {reason}; the recordings in its folder are read instead'
+            f'{metadata}: cannot be read: {reason}; all recordings in the folder are read instead'
         )
         return Recording(path, _by_time(there))
     named = [path / name for name in names]
@@ -190,8 +190,8 @@ def _folder(path: Path, damage: Damage) -> Recording:
     others = [file for file in there if file not in named]
     if missing and len(others) >= len(missing):  # renamed
         damage.note(
-            f'{metadata}: {missing[0].name} does not exist; the recordings in its folder '
-            'are read instead'
+            f'{metadata}: {missing[0].name} does not exist; all recordings in the folder are '
+            'read instead'
         )
         return Recording(path, _by_time(there))
     for file in missing:

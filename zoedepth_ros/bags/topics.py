@@ -89,7 +89,7 @@ def find_inputs(
         )
     for topic, encoding in _depth_in([image], summary, encodings, bits).items():
         raise RecordingError(
-            f'{topic} contains depth ({encoding}), expected images to predict depth from; '
+            f'{topic} contains depth ({encoding}), expected colour or grey images; '
             f'{_listed(candidates, summary)}'
         )
     if camera_info and camera_info not in cameras:
@@ -128,8 +128,8 @@ def output_channels(
     """
     if not depth_topic.startswith('/') or not _folder(depth_topic):
         raise RecordingError(
-            f'--depth-topic {depth_topic!r}: expected a topic inside a namespace, such as '
-            '/depth/image'
+            f'--depth-topic {depth_topic!r}: expected at least two parts, a namespace and a '
+            'name, such as /depth/image'
         )
     topics = {name: topic_of(name, depth_topic) for name in _TYPES if name in wanted}
     taken = [topic for topic in topics.values() if summary.type_of(topic)]
@@ -255,16 +255,16 @@ def _why_none(summary: RecordingSummary) -> str:
     encodings = sorted({c.message_encoding for c in used if c.message_encoding != CDR})
     if 'ros1' in encodings:
         return (
-            'its messages are of ROS 1: convert the original .bag file with '
+            'the messages of this recording are of ROS 1: convert the original .bag file with '
             'rosbags-convert --src FILE.bag --dst FOLDER; '
         )
     if encodings:
         names = ', '.join(quoted(name) for name in encodings)
-        return f'its messages are encoded as {names}, expected cdr as in ROS 2; '
+        return f'the messages of this recording are encoded as {names}, expected cdr as in ROS 2; '
     if used and not any(channel.type_name for channel in used):
         return (
-            'it does not contain the types of its messages (its channels have no '
-            'schema): record it with rosbag2, or add the schemas; '
+            'the recording does not contain the types of its messages (its channels have no '
+            'schema): record with rosbag2, or add the schemas; '
         )
     return ''
 

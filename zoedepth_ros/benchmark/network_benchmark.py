@@ -42,7 +42,7 @@ def measure(options: BenchmarkOptions, start: StartWorker = Worker) -> Section:
     size, device = config.image_size, options.device
     with tempfile.TemporaryDirectory(prefix='zoedepth-benchmark-') as folder:
         path = Path(folder) / 'weights.safetensors'
-        options.log(f'{config.name}: writing the weights of all implementations')
+        options.log(f'{config.name}: writing the weights that all measured implementations load')
         with start(node_environment()) as worker:
             half, *reasons = worker.call('runners.half_precision', device, options.precision)
             origin = worker.call(
@@ -64,14 +64,14 @@ def measure(options: BenchmarkOptions, start: StartWorker = Worker) -> Section:
             others = _baselines(known, exported, half, options)
             comparisons, missing = _compare_all(worker, others, config, options, start, loading_s)
             if not comparisons:  # ours is measured in turn with itself
-                alone = Baseline('ours_alone', 'ours, once more', ours)
+                alone = Baseline('ours_alone', 'this package, once more', ours)
                 rounds, within_s = options.rounds or _ROUNDS, options.budget.left_s
                 with start(node_environment()) as other:
                     comparisons = [compare(worker, other, alone, size, rounds, within_s=within_s)]
             sustained_ms = _sustained(worker, config, options)
             peak_mb, device_peak_mb = worker.call('runners.memory')
         with start(node_environment()) as worker:
-            options.log('measuring the rate of matrix products')
+            options.log('measuring how many matrix products per second this machine computes')
             tflops = worker.call('flops.matmul_tflops', known.device, known.precision)
     return section(
         NetworkResults(
@@ -99,8 +99,8 @@ def _shortened(comparisons: list[BaselineMeasurement], options: BenchmarkOptions
         return ''
     ran = ' to '.join(map(str, sorted({min(rounds), max(rounds)})))
     return (
-        f'To finish within {options.budget.text} every implementation ran {ran} rounds instead '
-        f'of {full}.'
+        f'Every implementation ran {ran} rounds instead of {full}, to finish within '
+        f'{options.budget.text}.'
     )
 
 
@@ -117,7 +117,8 @@ def _exported(
         return '', ''
     path = weights.with_name(f'{config.name}.onnx')
     options.log(
-        f'exporting the network for other runtimes to {path.parent}, which may take minutes'
+        f'exporting the depth network to {path.parent} for ONNX Runtime and OpenVINO, which '
+        'may take minutes'
     )
     with start(node_environment()) as worker:
         try:

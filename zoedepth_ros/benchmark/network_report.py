@@ -193,28 +193,32 @@ def _notes(results: NetworkResults) -> tuple[str, ...]:
     ours = results.ours
     longer = {x.baseline.name: x.ratio for x in results.comparisons}
     notes = [
-        f'Ours takes {ours.median_ms:.4g} ms from an image in memory to depth in memory.',
+        f'This package ("ours") takes {ours.median_ms:.4g} ms from an image in memory to '
+        'depth in memory.',
         *filter(None, [results.shortened]),
-        '"Times ours" is the ratio of the time to that of ours, measured in turn, so that other '
-        'load affects both. Every implementation has its own process and the same weights.',
+        '"Times ours" is the time of the implementation divided by the time of this package '
+        '("ours"): more than 1 is slower than this package. Each implementation and this '
+        'package run in turn, so that other load on the machine affects both. Every '
+        'implementation has its own process and the same weights.',
     ]
     if 'transformers' in longer:
         notes.append(
-            f'transformers with its defaults (float32, SDPA attention) takes '
-            f'{longer["transformers"]:.2f} times as long, both with the settings of allocator and '
-            'threads of the node; rows "in its own environment" are without these settings.'
+            'transformers with its defaults (float32, SDPA attention) takes '
+            f"{longer['transformers']:.2f} times as long, measured with the node's settings of "
+            'memory allocator and threads; rows marked "in its own environment" are measured '
+            'without these settings.'
         )
     if 'official' in longer:
         notes.append(
-            'The official protocol pads the image and averages the depth of the image and of its '
-            f'mirror image, here with transformers; both start from {CAMERA_SIZE[1]} x '
-            f'{CAMERA_SIZE[0]} px.'
+            'The official protocol pads the image and averages the depth of the image and of '
+            'its mirror image, here with transformers; both implementations start from an image '
+            f'of {CAMERA_SIZE[1]} x {CAMERA_SIZE[0]} px.'
         )
     if longer.keys() & {*RUNTIMES, 'openvino_half'}:
         notes.append(
-            'The other runtimes load the same weights from a file of `zoedepth export` (one head, '
-            'one size) and use the same number of threads and the pre- and postprocessing of the '
-            'node.'
+            'ONNX Runtime and OpenVINO load the same weights as torch from a file of `zoedepth '
+            'export` (one head, one size), with the same number of threads and the same pre- '
+            'and postprocessing.'
         )
     facts = [('ours', results.facts), *((x.baseline.title, x.facts) for x in results.comparisons)]
     notes += [
@@ -224,8 +228,9 @@ def _notes(results: NetworkResults) -> tuple[str, ...]:
     ]
     if results.reference is not None:
         notes.append(
-            'The deviation is the mean over all pixels of the relative difference in depth to '
-            f'{results.reference[0]}; with random weights it measures rounding, not accuracy.'
+            'The deviation is the mean over all pixels of the relative difference between the '
+            f'depth of the implementation and the depth of {results.reference[0]}; with random '
+            'weights the deviation measures rounding, not accuracy.'
         )
     notes.append(
         f'One image needs {1e-12 * results.flops:.3g} TFLOP, so ours reaches '

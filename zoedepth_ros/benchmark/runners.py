@@ -188,7 +188,10 @@ def half_precision(device: str, precision: str) -> tuple[str, str]:
     chosen = choose_precision(precision, where)  # raises for unknown ones
     emulated = bf16_emulated() if where.type == 'cpu' else ''
     if chosen == 'bf16' and emulated:
-        raise ValueError(f'precision bf16 is not measured, use fp32: {emulated}')
+        raise ValueError(
+            f'precision bf16 is not measured on this processor, because {emulated}: use '
+            '--precision fp32'
+        )
     if precision != AUTO_PRECISION:
         return ('' if chosen == 'fp32' else chosen), ''
     if where.type != 'cpu':

@@ -28,9 +28,11 @@ BATCHES = (2, 4, 8)
 BATCH_SIZE: Size = (256, 320)
 _ROUNDS = 5
 NOTE = (
-    'The fit of the time is a constant plus terms proportional to the operations outside '
-    'attention (linear in the number of pixels) and in attention (quadratic); that of the memory '
-    'is a constant plus linear (activations) and quadratic (position bias) terms.'
+    'The time is fitted by a constant plus a term for the operations outside attention '
+    '(proportional to the number of pixels) and a term for attention (proportional to '
+    'its square). The memory is fitted by a constant plus a term proportional to the '
+    'number of pixels (activations) and a term proportional to its square (position '
+    'bias).'
 )
 _MIN_POINTS = 4  # of a fit
 _MIN_DURATION_MS = 2000.0

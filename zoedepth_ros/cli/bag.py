@@ -22,7 +22,8 @@ HELP = 'add depth, camera_info and points to a ROS 2 recording (.mcap, .db3)'
 OUTPUTS = {
     'points': 'Add the points of depth, for images whose camera is known (default: yes).',
     'uncertainty': 'Add images with the standard deviation of depth [m] (default: no).',
-    'domain': "Add the head in use and the router's probabilities (default: no).",
+    'domain': 'Add the topic domain: the head in use and the probabilities of indoor and outdoor '
+    '(default: no).',
     'ground': 'Add the points of the ground (default: no).',
     'obstacles': 'Add the points of obstacles (default: no).',
     'clearing': 'Add the ends of the rays that clear a costmap (default: no).',
@@ -129,7 +130,8 @@ def _jobs(args: argparse.Namespace) -> list[Job]:
     for target in targets:
         if targets.count(target) > 1:
             raise ValueError(
-                f'two recordings would be written to {target}: process them in separate runs'
+                f'two of the recordings would be written to the same file {target}: process '
+                'these recordings in separate runs'
             )
     return [
         Job(source, target, options, args.recover, args.overwrite)
@@ -179,8 +181,8 @@ def _tell(job: Job, report: Report) -> None:
         print(f'    images without points: {report.no_points}; set the field of view with --hfov')
     if report.uncorrected:
         print(
-            f'    {report.uncorrected} images without focal correction, because their '
-            'camera is unknown; set the field of view with --hfov'
+            f'    {report.uncorrected} images without focal correction, because the camera of '
+            'these images is unknown; set the field of view with --hfov'
         )
     for note in report.damage:
         print(f'    {"recovered" if job.recover else "note"}: {note}')

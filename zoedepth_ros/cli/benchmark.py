@@ -49,8 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=AUTO,
         metavar='FILE',
         help="Weights file of the model; '' uses the released weights, 'random' makes "
-        "well-conditioned random weights. 'auto' uses the weights in this package, or random ones "
-        'for a network whose weights it lacks (default: %(default)s).',
+        "well-conditioned random weights. 'auto' uses the weights in this package, or "
+        'random weights for a network whose weights are not in the package (default: '
+        '%(default)s).',
     )
     add('--device', default=AUTO, help=DEVICE)
     add(
@@ -79,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=_MINUTES,
         metavar='N',
         help='Time limit of the command [min]; 0 sets no limit. On a slow machine the command '
-        'omits rounds and baselines to keep it (default: %(default)g).',
+        'omits rounds and baselines to keep the limit (default: %(default)g).',
     )
     add(
         '--runtimes',
@@ -101,7 +102,9 @@ def run(args: argparse.Namespace) -> int:
     budget = Budget(60.0 * args.minutes if args.minutes else NO_LIMIT)
     everything = args.part == EVERYTHING
     if args.runtimes and args.part != 'network':
-        raise ValueError(f'--runtimes applies to the part network, not to {args.part}')
+        raise ValueError(
+            f'--runtimes applies to `zoedepth benchmark network` only, got the part {args.part}'
+        )
     options = BenchmarkOptions(
         model=args.model,
         weights=args.weights,

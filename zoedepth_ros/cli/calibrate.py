@@ -167,7 +167,8 @@ def _check(args: argparse.Namespace, settings: PipelineSettings) -> None:
     is_known = settings.camera_hfov_rad or args.calibration
     if not is_known and (args.camera_height is not None or corrected):
         raise ValueError(
-            '--camera-height and --focal-correction need the camera: give --hfov or --calibration'
+            '--camera-height and --focal-correction need the field of view of the camera: give '
+            '--hfov or --calibration'
         )
     if args.distance is None:
         refuse_idle(args, ['box'], 'needs --distance')
@@ -190,8 +191,8 @@ def _check_camera(
     is_known = settings.camera_hfov_rad or args.calibration
     if not is_known and settings.focal_correction == 'auto' and hfov_rad > 0.0:
         raise ValueError(
-            'for these weights the node corrects depth by the focal length, so the scale '
-            'needs the camera: give --hfov or --calibration'
+            'with these weights the node corrects depth by the focal length, so the scale '
+            'depends on the field of view of the camera: give --hfov or --calibration'
         )
 
 
@@ -284,7 +285,7 @@ def _combined(
         target = ('the target', '--distance'), ('the floor', '--camera-height')
         known, option = target[args.distance is None]
         raise ValueError(
-            f'{known} was not found in any image at a scale of {LOWEST_SCALE:g} to '
+            f'{known} was not found in any image at a scale from {LOWEST_SCALE:g} to '
             f'{HIGHEST_SCALE:g}: nothing is written (is {option} in metres?)'
         )
     return states

@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         '--out',
         metavar='FILE',
-        help='Calibration file to write (default: a file beside the weights).',
+        help='Calibration file to write (default: a file in the folder of the weights).',
     )
     add(
         '--into-weights',
@@ -74,8 +74,8 @@ def run(args: argparse.Namespace) -> int:
         refuse_idle(args, ['out'], 'has no effect with --into-weights')
     if args.weights == RANDOM:
         raise ValueError(
-            'random weights do not predict depth, so there is nothing to calibrate: give a '
-            'weights file'
+            '--weights random gives no real depth, so its standard deviation cannot be fitted: '
+            'give a weights file'
         )
     model = args.model or (SYNTHETIC_MODEL if args.dataset == SCENES else DEFAULT_MODEL)
     weights = Path(args.weights).expanduser() if args.weights else fetch(model)

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from zoedepth_ros.inference.contract import Contract
 
 NAME = 'check'
-HELP = 'test the contract of another network (.onnx, .engine) on images of this package'
+HELP = (
+    'test a network from outside this package (.onnx, .engine) and the description of '
+    'its inputs and outputs, on rendered images'
+)
 
 DEFAULT_OUT = 'out/check.png'
 
@@ -27,7 +30,12 @@ DEFAULT_OUT = 'out/check.png'
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add = parser.add_argument
-    add('file', metavar='FILE', help='.onnx, .engine or .plan file with a contract.')
+    add(
+        'file',
+        metavar='FILE',
+        help='.onnx, .engine or .plan file with a contract (description of its inputs and '
+        'outputs).',
+    )
     add(
         '--backend',
         choices=('onnxruntime', 'openvino', 'tensorrt'),

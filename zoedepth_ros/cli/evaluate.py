@@ -53,14 +53,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         '--no-flip',
         action='store_true',
-        help='Do not average with the depth of the mirror image, which halves the time.',
+        help='Do not average depth with the depth of the mirror image. This option halves the '
+        'time.',
     )
     add(
         '--focal-correction',
         default='auto',
         choices=('auto', 'off'),
-        help='auto multiplies depth by the focal length of the image relative to that of the '
-        'training camera, if both are known; off does not (default: %(default)s).',
+        help='auto multiplies depth by the focal length of the image divided by the focal length '
+        'of the training camera, if both focal lengths are known; off does not (default: '
+        '%(default)s).',
     )
     add(
         '--samples',
@@ -305,9 +307,9 @@ def _print_data(report: EvaluationReport) -> None:
         print(f'         the published scores are of {protocol.n_published} images')
     if report.without_ground_truth:
         count = len(report.without_ground_truth)
-        print(f'         {count} more have no pixel with ground truth in range')
+        print(f'         {count} more images have no pixel with ground truth in the scored range')
     if report.skipped:
-        print(f'         {len(report.skipped)} more were skipped:')
+        print(f'         {len(report.skipped)} more images were skipped:')
         for problem in report.skipped:
             print(f'           {problem}')
 
@@ -323,9 +325,9 @@ def _print_correction(correction: str, predictor: NetworkPredictor) -> None:
         return
     hfov_deg = math.degrees(predictor.training_hfov_rad)
     if correction == 'off':
-        print(f'camera   no correction for the training camera of {hfov_deg:g} degrees')
+        print(f'camera   depth not corrected for the training camera of {hfov_deg:g} degrees')
     else:
         print(
-            f'camera   corrected from the training camera of {hfov_deg:g} degrees to that of each '
-            'image'
+            f'camera   depth corrected from the training camera of {hfov_deg:g} degrees to that '
+            'of each image'
         )

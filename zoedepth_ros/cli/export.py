@@ -64,14 +64,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             f'--{side}',
             type=image_side_px,
             metavar='PX',
-            help=f"{side.capitalize()} of the network's input [px] (default: that of the model).",
+            help=f"{side.capitalize()} of the network's input [px] (default: the {side} of the "
+            "model's input).",
         )
     add(
         '--max-deviation',
         type=positive,
         metavar='X',
-        help='Largest deviation of the depth from that of torch, relative to the mean depth, for '
-        f'999 of 1000 pixels (default: {MAX_DEVIATION}).',
+        help='Largest difference between the depth of the new file and the depth of torch, '
+        f'relative to the mean depth, for 999 of 1000 pixels (default: {MAX_DEVIATION}).',
     )
 
 
@@ -82,13 +83,14 @@ def run(args: argparse.Namespace) -> int:
     out = Path(args.out).expanduser()
     check_writable(out)
     if args.format == ONNX:
-        refuse_idle(args, ['from', 'precision'], f'has an effect on {TENSORRT} only')
+        refuse_idle(args, ['from', 'precision'], f'has an effect on the format {TENSORRT} only')
     else:
         names = ('model', 'weights', 'head', 'height', 'width', 'max_deviation')
         refuse_idle(
             args,
             names,
-            f'has an effect on {ONNX} only: an engine has the properties of its .onnx file',
+            f'has an effect on the format {ONNX} only: an engine has the properties of its .onnx '
+            'file',
         )
     export = _export_onnx if args.format == ONNX else _build_engine
     try:
@@ -105,7 +107,8 @@ def _build_engine(args: argparse.Namespace, out: Path) -> None:
     source = getattr(args, 'from')
     if not source:
         raise ValueError(
-            'tensorrt needs the .onnx file that the engine is built from: give --from FILE'
+            'the format tensorrt needs the .onnx file that the engine is built from: give '
+            '--from FILE'
         )
     precision = args.precision or ENGINE_PRECISIONS[0]
     _report_steps()(f'build an engine of {source}, which takes minutes')

@@ -57,13 +57,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--preprocessing',
         default='metric',
         choices=('metric', 'official'),
-        help='metric resizes the image and keeps the metric scale of depth; official pads it as '
-        "the authors' demo does, which changes the scale (default: %(default)s).",
+        help='metric resizes the image and keeps the metric scale of depth; official pads the '
+        'image as the demo of the ZoeDepth authors does, which changes the scale (default: '
+        '%(default)s).',
     )
     add(
         '--flip',
         action='store_true',
-        help='Average the depth with that of the mirror image, which takes twice the time.',
+        help='Average the depth with the depth of the mirror image. This option doubles the time.',
     )
     add_calibration_option(parser)
     add(
@@ -286,7 +287,7 @@ def _write(target: Path, found: ImageOutputs, settings: PipelineSettings, warnin
     if too_far:
         print(
             f'    {too_far} pixels beyond 65.535 m are 0 in the 16-bit PNG; the .npy file has '
-            'their depth'
+            'the depth of these pixels'
         )
     dropped = found.points.shape[0] * found.points.shape[1] - count
     left_out = (
@@ -313,7 +314,10 @@ def _refuse_overwriting(paths: list[Path], targets: list[Path]) -> None:
     for target in targets:
         for file in (*_files(target), target.with_name(f'{target.name}_color.mp4')):
             if file.resolve() in inputs:
-                raise ValueError(f'{file} is one of the images: choose another --out')
+                raise ValueError(
+                    f'the result {file} would replace one of the input images: choose another '
+                    'folder for --out'
+                )
 
 
 def _complain(text: str) -> None:

@@ -23,10 +23,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument('config', metavar='CONFIG.yaml', help='Recipe of the training.')
     parser.add_argument(
-        '--output', metavar='DIR', help='Output folder (default: that of the recipe).'
+        '--output', metavar='DIR', help='Output folder (default: the output folder in the recipe).'
     )
     parser.add_argument(
-        '--weights', metavar='FILE', help='Initial weights (default: those of the recipe).'
+        '--weights', metavar='FILE', help='Initial weights (default: the weights in the recipe).'
     )
     parser.add_argument(
         '--restart',

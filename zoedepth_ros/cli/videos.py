@@ -47,7 +47,7 @@ def predict_video(
     """
     times_s = list(chosen_times_s(path, rate_hz))
     if not times_s:
-        raise ValueError(f'{path}: OpenCV can read no frame of this video')
+        raise ValueError(f'{path}: expected a video, but OpenCV can read no frame of this file')
     mean_fps = (len(times_s) - 1) / (times_s[-1] - times_s[0]) if len(times_s) > 1 else 1.0
     start_s, notices = time.perf_counter(), list[str]()
     with _Writer(target, mean_fps, warning) as writer:

@@ -41,7 +41,9 @@ class Folder(DepthDataset):
         skip_damaged: bool = False,
     ) -> None:
         if domain not in ('indoor', 'outdoor'):
-            raise ValueError(f"a folder needs domain 'indoor' or 'outdoor', got {domain!r}")
+            raise ValueError(
+                f"the data set `folder` needs the domain 'indoor' or 'outdoor', got {domain!r}"
+            )
         self.domain = domain
         self.steps_per_m = steps_per_m
         super().__init__(root, skip_damaged=skip_damaged)

@@ -71,13 +71,15 @@ def open_dataset(name: str, options: DatasetOptions) -> DepthDataset:
     missing files.
     """
     if name not in DATASETS:
-        raise ValueError(f'no data set {name!r}; there are {", ".join(DATASETS)}')
+        raise ValueError(f'unknown data set {name!r}: expected one of {", ".join(DATASETS)}')
     training = (*with_option('split'), 'folder')  # a folder has no splits
     if options.split == 'train' and name not in training:
-        raise ValueError(f'{name} has no training part here; {", ".join(training)} have')
+        raise ValueError(
+            f'{name} has no training part in this package; only {", ".join(training)} have'
+        )
     listed = with_option('split_list')
     if options.split_list is not None and name not in listed:
-        raise ValueError(f'{name} has no split list; {", ".join(listed)} have')
+        raise ValueError(f'{name} takes no split list; only {", ".join(listed)} have')
     kind, own = DATASETS[name]
     values = {option: getattr(options, option) for option in (*own, 'skip_damaged')}
     return kind(options.root, **values)

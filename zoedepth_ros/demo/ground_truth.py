@@ -74,7 +74,10 @@ def score(depth_m: NDArray[np.float32], true_m: NDArray[np.float32], domain: str
     if domain not in MAX_DEPTH_M:
         raise ValueError(f'domain must be one of {", ".join(MAX_DEPTH_M)}, got {domain!r}')
     if depth_m.shape != true_m.shape:
-        raise ValueError(f'depth {depth_m.shape} and ground truth {true_m.shape} differ in size')
+        raise ValueError(
+            f'expected depth and ground truth of one size, got {depth_m.shape} and '
+            f'{true_m.shape} (height, width)'
+        )
     counted = np.isfinite(in_range(true_m, domain))
     known = counted & ~np.isnan(depth_m)
     if not known.any():

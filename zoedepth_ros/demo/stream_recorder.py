@@ -60,7 +60,10 @@ TOPICS: dict[str, Any] = {
 _PROGRESS_PERIOD_S = 2.0
 _FRAME_PERIOD_S = 0.5
 _RANDOM = 'random'  # as in zoedepth_ros.build, which imports torch
-_NO_STATUS = 'no ~/status received: the model is unknown, so the depth cannot be trusted'
+_NO_STATUS = (
+    'no message of ~/status was received, so the model that made the depth is unknown '
+    'and the depth cannot be trusted'
+)
 
 
 class StreamRecorder(Node):

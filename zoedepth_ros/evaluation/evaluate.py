@@ -124,7 +124,10 @@ def evaluate(
             observe(ScoredImage(sample, depth_m, scores[-1], protocol))
     skipped = tuple(map(str, dataset.skipped))
     if not scores:
-        raise ValueError(f'{dataset.name}: no image with a valid pixel; skipped: {skipped}')
+        raise ValueError(
+            f'{dataset.name}: no image has a pixel with ground truth in the scored range; images '
+            f'skipped: {skipped}'
+        )
     return EvaluationReport(
         dataset=dataset.name,
         protocol=protocol,
@@ -210,8 +213,8 @@ def _in_metres(predictor: DepthPredictor, result: DepthResult, sample: Sample) -
     k = sample.camera
     if k is None:
         raise ValueError(
-            f'{predictor.model_name}: depth needs the camera of every image, and '
-            f'{sample.name} of this data set has none'
+            f'{predictor.model_name} needs the camera of every image to give depth, but the data '
+            f'set states no camera for {sample.name}'
         )
     cosines = partial(ray_cosines, rays(CameraModel(k)))
     return metric(result, fx_px=k.fx_px, fy_px=k.fy_px, cosines=cosines)

@@ -24,7 +24,10 @@ def improvements(target: Scores, reference: Scores) -> dict[str, float]:
     found = {}
     for name in (name for name in METRICS if name in target and name in reference):
         if reference[name] == 0:
-            raise ValueError(f'relative improvement over a {name} of 0 is undefined')
+            raise ValueError(
+                f'the relative improvement of {name} is undefined, because the reference score '
+                'is 0'
+            )
         gain = target[name] - reference[name]
         found[name] = (gain if name in HIGHER_IS_BETTER else -gain) / reference[name]
     return found
@@ -47,8 +50,8 @@ def improvement_table(targets: Mapping[str, Scores], references: Mapping[str, Sc
     }
     if not rows:
         raise ValueError(
-            f'no data set has both scores: there are scores of {", ".join(targets)} over '
-            f'{", ".join(references)}'
+            'no data set has scores in both inputs: the scores to judge are of '
+            f'{", ".join(targets)} and the reference scores of {", ".join(references)}'
         )
     columns = [name for name in METRICS if any(name in gains for gains in rows.values())]
     rows['mRI_D'] = {m: fmean(g[m] for g in rows.values() if m in g) for m in columns}

@@ -70,7 +70,10 @@ def fit_map(
         true_m /= camera_factor(predictor, sample, AUTO) or 1.0
         parts.append(np.stack((depth_m, spread_m, np.abs(true_m - depth_m))))
     if not parts:
-        raise ValueError(f'{dataset.name}: no image with a valid pixel to fit the uncertainty to')
+        raise ValueError(
+            f'{dataset.name}: no image has a pixel with ground truth, which the fit of the '
+            'standard deviation needs'
+        )
     depth_m, spread_m, error_m = np.concatenate(parts, axis=1)
     fitted = fit(depth_m, spread_m, error_m)
     ratio = error_m / fitted.std_m(depth_m, spread_m)
@@ -105,7 +108,10 @@ def fit(depth_m: Array, spread_m: Array, error_m: Array) -> UncertaintyMap:
     for errors of 0 alone.
     """
     if not error_m.any():
-        raise ValueError('depth equals the ground truth everywhere, so there is no error to fit')
+        raise ValueError(
+            'depth equals the ground truth in all pixels, so there is no error to fit the '
+            'standard deviation to'
+        )
     low, high = (float(limit) for limit in np.quantile(spread_m / depth_m, (0.01, 0.99)))
     low = max(low, 1e-6)
     high = max(low, high)

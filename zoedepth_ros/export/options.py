@@ -44,4 +44,6 @@ def chosen_heads(head: str, available: tuple[str, ...]) -> tuple[str, ...]:
     if head in available:
         return (head,)
     choices = (*available, BOTH) if len(available) > 1 else available
-    raise ValueError(f'no head {head!r} to export: this model takes {", ".join(choices)}')
+    raise ValueError(
+        f'no head {head!r} to export: the heads of this model are {", ".join(choices)}'
+    )

@@ -49,7 +49,9 @@ def build_engine(onnx_file: Path, out: Path, precision: str = 'fp16') -> BuiltEn
     if precision not in ENGINE_PRECISIONS:
         raise ValueError(f'unknown precision {precision!r}: expected one of {ENGINE_PRECISIONS}')
     if not onnx_file.is_file():
-        raise ValueError(f'there is no file {onnx_file}')
+        raise ValueError(
+            f'{onnx_file}: no such file, expected the .onnx file that the engine is built from'
+        )
     try:
         import tensorrt
     except ImportError as error:

@@ -142,8 +142,8 @@ class Intrinsics:
         factor_x, factor_y = width / self.width, height / self.height
         if abs(factor_x - factor_y) * max(self.width, self.height) > 1.0:  # more than rounding
             raise CameraError(
-                f'the image is {width} x {height}, the calibration is for {self.width} x '
-                f'{self.height}: expected the same aspect ratio'
+                f'the image is {width} x {height} px, the calibration is for {self.width} x '
+                f'{self.height} px: expected the same aspect ratio'
             )
         return Intrinsics(
             self.fx_px * factor_x,
@@ -239,8 +239,9 @@ def camera_from_calibration(fields: CalibrationFields, *, height: int, width: in
     lens = _distortion(fields.distortion_model, fields.d) if name == 'K' else (UNDISTORTED, ())
     if min(fields.width, fields.height) < 1:
         raise CameraError(
-            f'width and height of the calibration are {fields.width} x {fields.height}: '
-            f'expected the size of the images it was made with ({width} x {height})'
+            f'width and height of the calibration are {fields.width} x {fields.height}: expected '
+            'the size of the images that the calibration was made with, such as the size of '
+            f'these images ({width} x {height} px)'
         )
     refuse_impossible(fields.full_image(), lens[0], name)
     return CameraModel(fields.read_out().scaled_to(width, height), *lens)
@@ -290,15 +291,15 @@ def refuse_impossible(full: Intrinsics, lens: str, name: str) -> None:
     for axis in axes(full, lens):
         if not IMPOSSIBLE_NARROW_DEG <= axis.angle_deg <= widest_deg:
             raise CameraError(
-                f'{name} is impossible: f{axis.name} = {axis.focal_px:.4g} px is a field of '
-                f'view of {axis.angle_deg:.4g} degrees over {axis.side_px} px, expected '
+                f'the matrix {name} is impossible: f{axis.name} = {axis.focal_px:.4g} px is a '
+                f'field of view of {axis.angle_deg:.4g} degrees over {axis.side_px} px, expected '
                 f'{IMPOSSIBLE_NARROW_DEG:g} to {widest_deg:g}'
             )
         if not -0.5 < axis.center_px < axis.side_px - 0.5:
             raise CameraError(
-                f'{name} does not fit this image: its principal point c{axis.name} = '
-                f'{axis.center_px:.4g} px is outside the {axis.side_px} px (use roi for a crop of '
-                'a larger image)'
+                f'the matrix {name} does not fit this image: the principal point c{axis.name} = '
+                f'{axis.center_px:.4g} px is outside the {axis.side_px} px of the image (for a '
+                'crop of a larger image set roi)'
             )
 
 
@@ -310,7 +311,9 @@ def _matrix(numbers: Sequence[float], count: int, name: str) -> NDArray[np.float
     if not np.isfinite(matrix).all():
         raise CameraError(f'{name} must be finite, got {matrix.ravel().tolist()}')
     if matrix[0, 0] == 0:
-        raise CameraError(f'the camera is not calibrated: {name}[0] is 0')
+        raise CameraError(
+            f'the camera is not calibrated: the first number of {name}, the focal length, is 0'
+        )
     if matrix[2, :2].any():
         raise CameraError(
             f'the last row of {name} must begin with 0 0, got {matrix[2].tolist()}: are its rows '
@@ -366,7 +369,11 @@ def read_out(
     roi_width = (roi.width or width - roi.x_offset) // bin_x
     roi_height = (roi.height or height - roi.y_offset) // bin_y
     if roi.x_offset + roi.width > width or roi.y_offset + roi.height > height:
-        raise CameraError(f'the region of interest {tuple(roi)} exceeds {width} x {height} px')
+        raise CameraError(
+            f'the region of interest (roi) of the calibration, x_offset {roi.x_offset}, y_offset '
+            f'{roi.y_offset}, width {roi.width}, height {roi.height}, exceeds the {width} x '
+            f'{height} px of the calibration'
+        )
     return Intrinsics(
         matrix[0, 0] / bin_x,
         matrix[1, 1] / bin_y,

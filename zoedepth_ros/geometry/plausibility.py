@@ -92,12 +92,15 @@ def _of_center(full: Intrinsics, name: str) -> str:
     if abs(x - 1.0) > OTHER_SIZE and abs(x - y) < ALIKE * x:
         return (
             f'{where} is the centre of an image of about {x * width:.0f} x {y * height:.0f} px, '
-            f'not of {width} x {height}: was it calibrated at another image size?'
+            f'not of {width} x {height} px: was the camera calibrated at this image size?'
         )
     oblong = max(width, height) > OBLONG * min(width, height)
     near_x = abs(cx_px - 0.5 * (height - 1)) < INTERCHANGED * width
     if oblong and near_x and abs(cy_px - 0.5 * (width - 1)) < INTERCHANGED * height:
-        return f'{where} is the centre of {height} x {width} px: are cx and cy interchanged?'
+        return (
+            f'{where} is the centre of an image of {height} x {width} px (width x height), but '
+            f'the image has {width} x {height} px: are cx and cy interchanged?'
+        )
     return ''
 
 
@@ -111,14 +114,15 @@ def _of_projection(full: Intrinsics, lens: str, name: str) -> Iterator[str]:
         if not NARROWEST_DEG <= axis.angle_deg <= widest_deg:
             yield (
                 f'f{axis.name} = {axis.focal_px:.4g} px in {name} is an unusual field of view, '
-                f'{axis.angle_deg:.3g} degrees over {axis.side_px} px: does it belong to this '
-                'camera?'
+                f'{axis.angle_deg:.3g} degrees over {axis.side_px} px: does the calibration '
+                'belong to this camera?'
             )
         off_px = abs(axis.center_px - 0.5 * (axis.side_px - 1))
         if not of_another and off_px > OFF_CENTER * axis.side_px:
             yield (
                 f'the principal point c{axis.name} = {axis.center_px:.4g} px in {name} is far '
-                f'from the centre of {axis.side_px} px: was it calibrated at another image size?'
+                f'from the centre of the {axis.side_px} px: was the camera calibrated at this '
+                'image size?'
             )
     ratio = full.fx_px / full.fy_px
     if not 1.0 / UNEQUAL_FOCAL < ratio < UNEQUAL_FOCAL:
@@ -161,21 +165,21 @@ def _of_distortion(fields: CalibrationFields, camera: CameraModel, name: str) ->
         return
     if named in OTHER_DIRECTION:
         yield (
-            f"D of the model '{model}' is used as that of plumb_bob, as RealSense's ROS "
-            'driver publishes it, but librealsense defines it differently: points away '
-            'from the centre of the image may be wrong'
+            f"D of the model '{model}' is used as that of plumb_bob, as RealSense's ROS driver "
+            'publishes it, but librealsense defines this model differently: points away from '
+            'the centre of the image may be wrong'
         )
     if not model.strip():
         yield f'D has {len(d)} numbers but distortion_model is empty: plumb_bob is assumed'
     if lens != EQUIDISTANT and max(abs(number) for number in d[2:4]) > LARGEST_TANGENTIAL:
         yield (
             f'the tangential coefficients {d[2]:.3g} and {d[3]:.3g} in D are too large for a '
-            f"lens: do they belong to another model than '{model}' (equidistant)?"
+            f"lens: are they numbers of a model other than '{model}' (equidistant)?"
         )
     if lens == EQUIDISTANT and abs(d[0]) > LEAST_RADIAL and max(map(abs, d[2:])) < LARGEST_HIGHER:
         yield (
-            f'the last two numbers of D are as small as tangential coefficients of plumb_bob: do '
-            f"they belong to another model than '{model}'?"
+            'the last two numbers of D are as small as tangential coefficients of plumb_bob: '
+            f"are they numbers of a model other than '{model}'?"
         )
     inner = camera.intrinsics
     columns = np.linspace(0.0, inner.width - 1.0, GRID)
@@ -185,8 +189,8 @@ def _of_distortion(fields: CalibrationFields, camera: CameraModel, name: str) ->
     share = float(np.isfinite(rays[..., 0]).mean())
     if share < (LEAST_RAYS_FISHEYE if lens == EQUIDISTANT else LEAST_RAYS):
         yield (
-            f'the distortion ({lens}) can be inverted in {share:.0%} of the image only, '
-            'and the rest gives no points: does D belong to this camera?'
+            f'the distortion ({lens}) can be inverted in {share:.0%} of the image only, and the '
+            'rest of the image gives no points: does D belong to this camera?'
         )
     straight = np.linalg.norm(rays_at(pixels, CameraModel(inner)), axis=-1)
     spread = float(np.nanmin(np.linalg.norm(rays, axis=-1) / straight, initial=np.inf))

@@ -40,7 +40,9 @@ def choose_rectification(
         return _rectification(choice == RECTIFIED, 'as configured')
     no_lens = not any(d)
     if no_lens and _is_same(k, p):
-        return _rectification(True, 'D is 0 and P equals K, so both are the same')
+        return _rectification(
+            True, 'D is 0 and P equals K, so raw and rectified images are the same'
+        )
     if no_lens and not any(p):
         return _rectification(False, 'D and P are 0')
     word = _word_in(topic)

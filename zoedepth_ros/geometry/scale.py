@@ -198,6 +198,9 @@ def ratios_in_box(
     left, top, right, bottom = box
     height, width = depth_m.shape
     if not (0 <= left < right <= width and 0 <= top < bottom <= height):
-        raise ValueError(f'expected a box inside the {width} x {height} image, got {box}')
+        raise ValueError(
+            f'expected a box inside the {width} x {height} image, got {box} (left, top, right, '
+            'bottom)'
+        )
     ratios = (np.float32(distance_m) / depth_m[top:bottom, left:right]).ravel()
     return ratios[np.isfinite(ratios) & (ratios > 0.0)]

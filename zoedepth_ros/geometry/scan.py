@@ -285,7 +285,9 @@ def flat_axes(
     forward = np.array((0.0, 0.0, 1.0)) - up[2] * up
     length = float(np.linalg.norm(forward))
     if length < 1e-3:
-        raise ValueError('a camera that looks straight up or down has no forward direction')
+        raise ValueError(
+            'a camera that looks straight up or down has no forward direction for a scan'
+        )
     forward /= length
     return forward, np.cross(up, forward)
 

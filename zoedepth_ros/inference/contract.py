@@ -27,8 +27,8 @@ IMAGE, NETWORK = 'image', 'network'
 STRETCH, PAD = 'stretch', 'pad'
 
 _REFUSED = {
-    'disparity': 'disparity and inverse depth have an unknown shift, so they give no metres',
-    'relative': 'relative depth has an unknown scale, so it gives no metres',
+    'disparity': 'disparity and inverse depth have an unknown offset: they give no metric depth',
+    'relative': 'relative depth has an unknown scale, so it gives no metric depth',
 }
 _DOMAIN = re.compile('[a-z][a-z0-9_]*')
 _LARGEST_M, _LARGEST_PX = 10_000.0, 16384
@@ -277,10 +277,11 @@ def _input(section: _Section) -> InputContract:
     if found.range[0] == found.range[1]:
         raise ContractError(f'input.range must be two different values, got {list(found.range)}')
     if bool(found.height) != bool(found.width):
-        raise ContractError('input needs both height and width, or neither')
+        raise ContractError('input needs both height and width, or neither of the two')
     if not found.height and not has_multiple:
         raise ContractError(
-            'input has no size: expected height and width [px], or the multiple of both sides'
+            'input has no size: expected height and width [px], or multiple (of both sides) for '
+            'a size that follows the image'
         )
     for side in ('height', 'width'):
         if getattr(found, side) % found.multiple:
@@ -288,11 +289,16 @@ def _input(section: _Section) -> InputContract:
                 f'input.{side} must be a multiple of {found.multiple}, got {getattr(found, side)}'
             )
     if found.height and (found.longest or found.shortest):
-        raise ContractError('input.longest and shortest are for a size that follows the image')
+        raise ContractError(
+            'input.longest and input.shortest are allowed only without input.height and '
+            'input.width'
+        )
     if found.longest and found.shortest:
-        raise ContractError('input has both longest and shortest: expected one of them')
+        raise ContractError(
+            'input has both input.longest and input.shortest: expected one of the two'
+        )
     if found.resize == PAD and not found.height:
-        raise ContractError('input.resize pad needs height and width')
+        raise ContractError('input.resize: pad needs input.height and input.width')
     return found
 
 
@@ -303,7 +309,9 @@ def _threshold(section: _Section | None) -> Threshold | None:
         name: section.number(name, -1e9, 1e9) for name in ('above', 'below') if section.has(name)
     }
     if len(limits) != 1:
-        raise ContractError(f'{section.name} needs either above or below')
+        raise ContractError(
+            f'{section.name} needs either {section.name}.above or {section.name}.below'
+        )
     ((name, limit),) = limits.items()
     found = Threshold(section.text('output'), limit, name == 'above')
     section.end()

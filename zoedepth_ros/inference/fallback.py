@@ -153,8 +153,8 @@ class FallbackPredictor:
             and DeviceLost not in self._reasons
         ):
             no_cuda = (
-                'there is no CUDA device, so the network runs on the CPU (set device: cpu '
-                'if this is intended)'
+                'there is no CUDA device, so the depth network runs on the CPU (set device: cpu '
+                'to remove this warning)'
             )
             notices = (no_cuda, *notices)
         slower = self.optimization_note
@@ -192,7 +192,9 @@ class FallbackPredictor:
     ) -> DepthResult:
         """Predict; see DepthPredictor.  Raises InferenceError also after a fallback."""
         if self._recover_if_requested():
-            raise InferenceError('the image was dropped during the recovery of the network')
+            raise InferenceError(
+                'the image was dropped, because the depth network was being rebuilt'
+            )
         try:
             return self._running()(rgb, head, route=route)
         except InferenceError as error:  # released first: it holds this network's maps
@@ -213,7 +215,9 @@ class FallbackPredictor:
         finite may be caused by one image, and change nothing until that one comes alone.
         """
         if self._recover_if_requested():
-            raise InferenceError('the images were dropped during the recovery of the network')
+            raise InferenceError(
+                'the images were dropped, because the depth network was being rebuilt'
+            )
         try:
             return self._running().predict_batch(images, heads, routes=routes)
         except NotFinite:
@@ -230,17 +234,18 @@ class FallbackPredictor:
         self.batch_limit = images
         with self._lock:
             self._reasons[BATCH] = (
-                f'the network processes at most {images} images at once ({text})'
+                f'the depth network processes at most {images} images at once ({text})'
             )
-        self._warn(f'{text}: the network processes at most {images} images at once')
+        self._warn(f'{text}: the depth network processes at most {images} images at once')
 
     def _running(self) -> BatchPredictor:
         reasons = '; '.join(self._reasons.values())
         if ContextLost in self._reasons:
-            raise InferenceError(f'the network cannot run: {reasons}')
+            raise InferenceError(f'the depth network cannot run: {reasons}')
         if self._predictor is None:
             raise InferenceError(
-                f'the network cannot run, the service ~/recover tries again: {reasons}'
+                f'the depth network cannot run: {reasons}; the service ~/recover builds the '
+                'network again'
             )
         return self._predictor
 
@@ -253,7 +258,7 @@ class FallbackPredictor:
             text = str(error)
         else:
             return
-        now = 'the network runs on the CPU instead of the GPU'
+        now = 'the depth network runs on the CPU instead of the GPU'
         self._reasons[DeviceLost] = f'{now} ({text})'
         self._warn(f'{text}: {now}')
         self._swap(on_cpu(self._configured))
@@ -283,7 +288,7 @@ class FallbackPredictor:
                 return False
             self._recovery_requested = False
             before, self._reasons = self._reasons, {}
-        self._warn('the network is rebuilt as configured (recovery)')
+        self._warn('the service ~/recover: the depth network is rebuilt as configured')
         try:
             self._swap(self._configured)
             self.batch_limit = None
@@ -291,7 +296,7 @@ class FallbackPredictor:
             with self._lock:
                 self._reasons = before | self._reasons
                 is_lost = ContextLost in self._reasons
-            self._warn(f'the recovery failed: {error}')
+            self._warn(f'the recovery of the depth network failed: {error}')
             if not is_lost:
                 self._rebuild_fallback()
         return True
@@ -300,7 +305,7 @@ class FallbackPredictor:
         try:
             self._swap(self._settings)
         except (InferenceError, ValueError, OSError) as error:
-            self._warn(f'the network cannot be built any more: {error}')
+            self._warn(f'the depth network cannot be built any more: {error}')
 
     def _fall_back(self, kind: type[InferenceError], text: str, image: Size) -> bool:
         """Build the next fallback; False when this failure has none left."""
@@ -322,7 +327,9 @@ class FallbackPredictor:
             except InferenceError as error:
                 kind, text = type(error), str(error)
             except (ValueError, OSError) as error:  # a backbone of one size, a GPU without bf16
-                self._warn(f'the fallback cannot be built: {error}')
+                self._warn(
+                    f'the depth network cannot be built with lower settings either: {error}'
+                )
                 if kind is not NotFinite:
                     break
         if kind in (OutOfMemory, DeviceLost):
@@ -343,7 +350,7 @@ class FallbackPredictor:
         if step is None and kind is OutOfMemory and may_leave:
             return on_cpu(
                 self._configured
-            ), f'the network runs on the CPU instead of {self.device}'
+            ), f'the depth network runs on the CPU instead of {self.device}'
         return step
 
 
@@ -375,13 +382,16 @@ def next_step(
         less = replace(now, network_height=size[0], network_width=size[1])
         return (
             less,
-            f"the network's input is reduced from {height} x {width} to {size[0]} x {size[1]} px",
+            f"the depth network's input is reduced from {height} x {width} to {size[0]} x "
+            f'{size[1]} px (height x width)',
         )
     if kind is DeviceLost and device != 'cpu':
-        return on_cpu(now), f'the network runs on the CPU instead of {device}'
+        return on_cpu(now), f'the depth network runs on the CPU instead of {device}'
     if kind is NotFinite and precision != 'fp32':
         wider = 'bf16' if precision == 'fp16' else 'fp32'
-        return replace(now, precision=wider), f'the network runs in {wider} instead of {precision}'
+        return replace(
+            now, precision=wider
+        ), f'the depth network runs in {wider} instead of {precision}'
     return None
 
 

@@ -274,8 +274,8 @@ class TorchPredictor(SingleImagePredictor):
     def _check(self, finite: bool) -> None:
         if not finite:
             raise NotFinite(
-                f'{self.model_name} in {self.precision} on {self.device} gave values '
-                'that are not finite: the weights are wrong, or the precision is too low'
+                f'{self.model_name} in {self.precision} on {self.device} gave depth that is not '
+                'finite (NaN or infinite): the weights are wrong, or the precision is too low'
             )
 
     def _maps_by_head(self, features: Any, heads: list[str], sizes: list[Size]) -> list[Tensor]:

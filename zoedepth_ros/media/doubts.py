@@ -25,8 +25,8 @@ _MAP_WORDS = frozenset({
 
 LEAST_HOLES, NEAREST = 0.01, 100  # of depth: least share of 0, least of the other values
 LIKE_DEPTH = (
-    '16-bit images look like depth (some values are 0, and no other is below '
-    f'{NEAREST}): is this a topic of depth images?'
+    '16-bit images look like depth (some values are 0, and all other values are '
+    f'{NEAREST} or more): is this a topic of depth images?'
 )
 DARK, BRIGHT_PIXELS = 16.0, 0.001  # part of white; largest share of brighter pixels
 MANY = 16  # different values that a real image has at least

@@ -116,17 +116,22 @@ def decode_image(data: bytes) -> NDArray[Any]:
     if wrong := fault(data):
         raise ImageFileError(f'the image {wrong} ({len(data):,} bytes)')
     if data.startswith(b'P7') and pnm_white(data) == 1:
-        raise ImageFileError('it is a PAM file with MAXVAL 1, which OpenCV reads wrongly')
+        raise ImageFileError('the image is a PAM file with MAXVAL 1, which OpenCV reads wrongly')
     try:
         pixels = _decoded(data) if data else None
     except cv2.error as error:  # such as an image beyond OpenCV's limit of pixels
-        raise ImageFileError(f'OpenCV cannot read it: {error.err or error}') from None
+        raise ImageFileError(f'OpenCV cannot read the image: {error.err or error}') from None
     if pixels is None:
-        raise ImageFileError(f'it is not an image that OpenCV can read ({len(data):,} bytes)')
+        raise ImageFileError(
+            f'the file is not an image that OpenCV can read ({len(data):,} bytes)'
+        )
     if _lacks_end(data, pixels):
         raise ImageFileError('the last rows of the image are missing')
     if pixels.dtype not in (np.uint8, np.uint16):
-        raise DepthFileError(f'its values are {pixels.dtype}, as of depth: expected 8 or 16 bits')
+        raise DepthFileError(
+            f'the values of the image are {pixels.dtype}, as of depth: expected 8 or 16 bits per '
+            'value'
+        )
     return pixels
 
 
@@ -210,7 +215,9 @@ def write_ply(
     if rgb is not None:
         rgb = np.asarray(rgb, np.uint8).reshape(-1, 3)
         if len(rgb) != len(points):
-            raise ValueError(f'expected one colour for each of {len(points)} points: {len(rgb)}')
+            raise ValueError(
+                f'expected one colour for each of {len(points)} points, got {len(rgb)} colours'
+            )
         names = ('red', 'green', 'blue')
         columns |= {name: ('u1', rgb[:, index]) for index, name in enumerate(names)}
     if std_m is not None:

@@ -34,8 +34,8 @@ PATIENCE_S = 0.05
 """Longest time to wait for the camera_info of an image while camera_info changes [s]."""
 
 OTHER_STAMP = (
-    'camera_info changes, but some images have no camera_info with their stamp: they '
-    'get the newest one before them'
+    'camera_info changes, but some images have no camera_info with the same stamp: these '
+    'images use the newest camera_info before their stamp'
 )
 
 UNUSABLE = 'unusable camera_info'
@@ -221,8 +221,8 @@ def _other_frame(of_info: str, of_image: str) -> str:
     if not of_info or not of_image or of_info.lstrip('/') == of_image.lstrip('/'):
         return ''
     return (
-        f"the frame_id of camera_info is '{of_info}' and that of the images "
-        f"'{of_image}': is it of another camera?"
+        f"the frame_id of camera_info is '{of_info}' and that of the images '{of_image}': "
+        'does camera_info belong to another camera?'
     )
 
 

@@ -84,5 +84,8 @@ def _checked_fields(msg: Any) -> list[Any]:
             )
         end = field.offset + np.dtype(_TYPES[field.datatype]).itemsize
         if end > msg.point_step:
-            raise CloudError(f'field {name} ends at byte {end} of {msg.point_step} (point_step)')
+            raise CloudError(
+                f'field {name} ends at byte {end}, after the end of the point at byte '
+                f'{msg.point_step} (point_step)'
+            )
     return [found[name] for name in AXES]

@@ -204,7 +204,7 @@ class ImageReader:
         height, width = pixels.shape[:2]
         if min(height, width) < encoding.least_side:
             least = f'at least {encoding.least_side} x {encoding.least_side} px'
-            message = f'{name} needs {least}, got {width} x {height} px'
+            message = f'an image of encoding {name} needs {least}, got {width} x {height} px'
             raise ConversionError('cannot convert', message)
         significant, values = 8, pixels
         if encoding.bits == 16:
@@ -221,7 +221,9 @@ class ImageReader:
                 return pixels
             return (convert or best_converter())(pixels, name)
         except (cv2.error, RuntimeError) as error:
-            message = f'cannot convert {width} x {height} {name}: {error}'
+            message = (
+                f'cannot convert an image of {width} x {height} px and encoding {name}: {error}'
+            )
             raise ConversionError('cannot convert', message) from error
 
 
@@ -251,7 +253,9 @@ def _decoded(data: bytes, name: str) -> NDArray[Any]:
     """Decode an image file as `media.files` does; raises ConversionError."""
     height, width = image_size(data)
     if height * width > MAX_PIXELS:
-        message = f'{name!r} image of {width} x {height} px: at most {MAX_PIXELS} px'
+        message = (
+            f'{name!r} image of {width} x {height} px: at most {MAX_PIXELS} px in all are allowed'
+        )
         raise ConversionError(DAMAGED, message)
     try:
         pixels = decode_image(data)
@@ -262,12 +266,15 @@ def _decoded(data: bytes, name: str) -> NDArray[Any]:
         if other := _other_format(data, name):
             raise ConversionError(
                 UNSUPPORTED_FORMAT,
-                f'{message}; {other} is not supported: configure the driver to send '
+                f'{message}; the format {other} is not supported: configure the driver to send '
                 'jpeg, png or raw images',
             ) from None
         raise ConversionError(DAMAGED, message) from None
     if 0 < (white := pnm_white(data)) < np.iinfo(pixels.dtype).max:
-        message = f'{name!r}: a PNM file whose white is {white}: expected 255 or 65535'
+        message = (
+            f'{name!r}: the largest value in the header of the PNM file is {white}, expected 255 '
+            'or 65535'
+        )
         raise ConversionError(UNSUPPORTED_FORMAT, message)
     return pixels
 

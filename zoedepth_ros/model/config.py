@@ -55,7 +55,9 @@ class BinsConfig:
         if self.n_bins < 2:
             raise ValueError(f'n_bins must be at least 2, got {self.n_bins}')
         if min(self.n_attractors) < 1:
-            raise ValueError(f'every level needs an attractor, got {self.n_attractors}')
+            raise ValueError(
+                f'n_attractors must be 1 or more for every level, got {self.n_attractors}'
+            )
         if not 0.0 < self.min_temperature <= self.max_temperature:
             raise ValueError(
                 'temperatures must be 0 < min <= max, got '
@@ -79,7 +81,7 @@ class HeadConfig:
             raise ValueError(f"bin_type must be 'softplus' or 'normed', got {self.bin_type!r}")
         if (self.bin_type == 'normed') != (self.depth_range_m is not None):
             raise ValueError(
-                "'normed' bins need a depth_range_m and 'softplus' bins have none: "
+                "bin_type 'normed' needs depth_range_m and bin_type 'softplus' allows none: "
                 f'{self.name} has {self.bin_type!r} and {self.depth_range_m}'
             )
         if self.depth_range_m and not 0.0 < self.depth_range_m[0] < self.depth_range_m[1]:
@@ -131,7 +133,10 @@ class ModelConfig:
         if not self.heads or len(set(self.head_names)) != len(self.heads):
             raise ValueError(f'heads need unique names, got {self.head_names}')
         if (self.router is None) != (len(self.heads) == 1):
-            raise ValueError(f'{self.name}: several heads need a router, a single head has none')
+            raise ValueError(
+                f'{self.name}: expected a router with several heads, and no router with a single '
+                'head'
+            )
         if any(side < 1 or side % self.size_multiple for side in self.image_size):
             raise ValueError(
                 f'image_size must be multiples of {self.size_multiple}, got {self.image_size}'

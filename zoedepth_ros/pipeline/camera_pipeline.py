@@ -373,7 +373,7 @@ class CameraPipeline(Resumable):
         at, scale = self.settings, self.scale.state
         if at.scale_source == 'height' and at.camera_height_m <= 0.0:
             return (
-                'scale.source height estimates no scale, because camera.height is 0: set '
+                "scale.source 'height' estimates no scale, because camera.height is 0: set "
                 'camera.height'
             )
         compares = at.scale_source not in ('off', 'height')
@@ -437,8 +437,8 @@ class CameraPipeline(Resumable):
         if is_known or self._clouds.ground_segmentation.ground is None:
             return ''
         return (
-            'the lowest large plane in view is taken for the floor; set camera.height, without '
-            'which a table that hides the floor is not recognised'
+            'the lowest large plane in view is taken for the floor; set camera.height, so that '
+            'a table that hides the floor is not taken for the floor'
         )
 
     def save_scale(self) -> str:

@@ -300,15 +300,15 @@ def _other_height(found: Ground, last: Ground | None, settings: PipelineSettings
         if known_m / OTHER_HEIGHT < found.height_m < known_m * OTHER_HEIGHT:
             return ''
         return (
-            f'{seen}: camera.height is {known_m:.3g} m; it is another surface, such as a '
-            'table, or the scale is wrong (see scale.source height and `zoedepth '
+            f'{seen}, because camera.height is {known_m:.3g} m: the plane is a surface such as a '
+            'table, or the scale of depth is wrong (see scale.source height and `zoedepth '
             'calibrate`)'
         )
     if last is None or found.height_m > last.height_m / OTHER_HEIGHT:
         return ''
     return (
-        f'{seen} for {KEPT_S:.0f} s, because the ground was {last.height_m:.2f} m below '
-        'before; set camera.height to tell a table from the ground'
+        f'{seen} for {KEPT_S:.0f} s, because the ground was {last.height_m:.2f} m below the '
+        'camera until now; set camera.height to tell a table from the ground'
     )
 
 

@@ -49,12 +49,12 @@ WAITING = 5
 """Images that wait for their pose."""
 
 NO_POSE = (
-    'scale.source motion needs a transform from {} to the camera at the time of the images, '
-    'and TF has none'
+    "scale.source 'motion' needs the transform from {} to the camera at the stamp of "
+    'each image, and TF has no such transform'
 )
 STANDING, TURNING = 'the camera stands still', 'the camera turns without moving'
 LOST = 'too few corners could be tracked'
-NEAR = 'too little parallax yet'
+NEAR = 'the camera has not moved far enough for a measurable parallax'
 
 
 @dataclass(frozen=True, slots=True)

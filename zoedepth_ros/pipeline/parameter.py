@@ -117,7 +117,7 @@ def with_values(base: Settings, values: Mapping[str, Any]) -> Settings:
     for name, given in values.items():
         value = tuple(given) if isinstance(given, list) else given
         if name not in table:
-            raise ValueError(f'there is no parameter {name}')
+            raise ValueError(f'{name} is not a parameter')
         reason = why_wrong(table[name], value)
         if reason is not None:
             raise ValueError(reason)

@@ -39,7 +39,7 @@ def settings_from_file(
         if plain not in table:
             if plain in ignored:
                 continue
-            raise ValueError(f'{path}: there is no parameter {name}')
+            raise ValueError(f'{path}: {name} is not a parameter')
         if not prefix:
             common[plain] = value
         elif prefix == f'{camera}.':
@@ -68,7 +68,9 @@ def parameters_in(path: Path) -> dict[str, Any]:
             continue
         parameters = section.get('ros__parameters') if isinstance(section, Mapping) else None
         if not isinstance(parameters, Mapping):
-            raise ValueError(f'{path}: expected ros__parameters in {quoted(str(name))}')
+            raise ValueError(
+                f'{path}: expected the key ros__parameters in the section {quoted(str(name))}'
+            )
         values.update(_flat(parameters))
         found = True
     if not found:

@@ -332,13 +332,13 @@ def why_unfit(settings: PipelineSettings, predictor: DepthPredictor) -> str | No
     if found.is_canonical and (corrects or settings.camera_training_hfov_rad > 0.0):
         name = f'focal_correction {correction}' if corrects else 'camera.training_hfov'
         return (
-            f'{name} is not allowed, because by its contract the network itself uses the '
-            'focal length'
+            f'{name} is not allowed, because the network itself uses the focal length, as its '
+            'contract states'
         )
     if found.along_ray and correction == WARP:
         return (
-            'focal_correction warp is not allowed, because the depth of this network is '
-            'along the ray'
+            "focal_correction 'warp' is not allowed, because the depth of this network is along "
+            'the ray'
         )
     if corrects and not (found.has_training_camera or settings.camera_training_hfov_rad):
         return (

@@ -240,9 +240,9 @@ class Scaling(Resumable, holds=(DepthShape,)):
         self.notice = ''
         if found is None:
             self.notice = (
-                f'the distances of scale.source are {np.median(scales):.3g} times the '
-                f'depth, expected {LOWEST_SCALE:g} to {HIGHEST_SCALE:g}, and are '
-                'ignored: check that they are in metres'
+                f'the distances of scale.source are {np.median(scales):.3g} times the depth, '
+                f'expected {LOWEST_SCALE:g} to {HIGHEST_SCALE:g}, and are ignored: check that '
+                'the distances are in metres'
             )
 
     def observe_shape(self, pairs: DepthPairs, size: tuple[int, ...], now_s: float) -> None:
@@ -266,12 +266,15 @@ class Scaling(Resumable, holds=(DepthShape,)):
         Raises ValueError when there is nothing to write or nowhere to write it.
         """
         if not path:
-            raise ValueError('scale.file is empty: set it to the file that the scale is saved in')
+            raise ValueError(
+                'scale.file is empty: set scale.file to the path of the file that the scale is '
+                'saved in'
+            )
         states = {h: t.state for h, t in self._trackers.items() if t.state.confidence > 0.0}
         if not states:
             raise ValueError(
-                'nothing is written, because no scale has been estimated yet: it is '
-                'estimated while an output has a subscriber'
+                'nothing is written, because no scale has been estimated yet: the node '
+                'estimates the scale while an output has a subscriber'
             )
         target = Path(path).expanduser()
         save_scales(target, states)

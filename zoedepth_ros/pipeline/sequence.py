@@ -97,7 +97,7 @@ class SequencePredictor:
             name = f'focal_correction {settings.focal_correction}'
             raise ValueError(
                 f'{"the depth of this network" if needs_camera else name} needs the camera of '
-                'every image: give a calibration or its field of view'
+                'every image: give a calibration or the field of view of the camera'
             )
         found = ImageOutputs()
         for output in pipeline.process(request, predict(self._predictor, request)):

@@ -432,18 +432,18 @@ class PipelineSettings:
     def __post_init__(self) -> None:
         if 0.0 < self.depth_max_m <= self.depth_min_m:
             raise ValueError(
-                f'depth.max must be 0.0 or more than depth.min: got {self.depth_max_m} m '
-                f'with depth.min {self.depth_min_m} m'
+                'depth.max must be 0.0 (no limit) or more than depth.min: got depth.max '
+                f'{self.depth_max_m} m and depth.min {self.depth_min_m} m'
             )
         if self.scale_shape == 'curve' and self.scale_source not in POINT_SOURCES:
             raise ValueError(
-                f'scale.shape curve needs scale.source {" or ".join(POINT_SOURCES)}, got '
-                f'{self.scale_source}'
+                f"scale.shape 'curve' needs scale.source {' or '.join(POINT_SOURCES)}, got "
+                f'scale.source {self.scale_source}'
             )
         if self.obstacles_max_height_m <= self.obstacles_min_height_m:
             raise ValueError(
-                f'obstacles.max_height must be more than obstacles.min_height: got '
-                f'{self.obstacles_max_height_m} m with {self.obstacles_min_height_m} m'
+                'obstacles.max_height must be more than obstacles.min_height: got max_height '
+                f'{self.obstacles_max_height_m} m and min_height {self.obstacles_min_height_m} m'
             )
 
 

@@ -224,10 +224,13 @@ def shared_transforms(
     moves = any(settings.scale_source == 'motion' for settings in each)
     transforms = subscribe_to_tf(node) if levels or refers or moves else Transforms()
     if levels and not transforms.has_tf:
-        warn('tf2_ros is not installed: camera.pitch is used instead of camera.base_frame')
+        warn(
+            'tf2_ros is not installed: camera.pitch and camera.roll are used instead of '
+            'camera.base_frame'
+        )
     if moves and not transforms.has_tf:
         warn(
-            'tf2_ros is not installed: scale.source motion has no poses, so the scale is '
+            "tf2_ros is not installed: scale.source 'motion' receives no poses, so the scale is "
             'not estimated'
         )
     return transforms

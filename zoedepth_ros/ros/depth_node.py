@@ -196,7 +196,7 @@ class DepthNode(LifecycleNode):
         self._transforms = Transforms()
         thread, self._thread = self._thread, None
         if thread is not None and not thread.stop(timeout_s):
-            self._warn(f'the network has not finished the last image after {timeout_s} s')
+            self._warn(f'the depth network has not finished the last image after {timeout_s} s')
 
     def _on_context_lost(self) -> None:
         self._is_context_lost = True
@@ -205,8 +205,8 @@ class DepthNode(LifecycleNode):
     def _leave(self) -> NoReturn:
         """Publish a last status and end the process, which can never use CUDA again."""
         self.get_logger().fatal(
-            'the CUDA context is lost, so the process ends; the launch argument '
-            'respawn:=true starts it again'
+            'the CUDA context is lost, so the process of the node ends; with the launch '
+            'argument respawn:=true the node is started again'
         )
         self._reporter.report(self.failure if self._predictor is None else '')
         self._reporter.deliver(DELIVERY_TIMEOUT_S)

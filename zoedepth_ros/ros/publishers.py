@@ -294,8 +294,9 @@ class ScanFrame:
                 )
             elif _TYPES[types.TF_MESSAGE] is None:
                 self.notice = (
-                    f'tf2_msgs is not installed, so no transform from {header.frame_id} '
-                    f'to {name} is published; publish one or set scan.frame_id'
+                    f'tf2_msgs is not installed, so no transform from {header.frame_id} to '
+                    f'{name} is published: publish this transform from another node, or set '
+                    'scan.frame_id'
                 )
             else:
                 yield from self._transform(header, up, settings)

@@ -60,11 +60,14 @@ class Services:
     def _on_recover(self, request: Any, response: Any) -> Any:
         fallback = self._recover()
         response.success = fallback is not None
-        response.message = 'the network runs as configured: there is nothing to recover from'
+        response.message = 'the depth network runs as configured, so ~/recover does nothing'
         if fallback is None:
             response.message = 'the node is not configured'
         elif fallback:
-            response.message = 'the network is built again with the next image, which is dropped'
+            response.message = (
+                'the depth network is built again when the next image arrives, and this image '
+                'is dropped'
+            )
         return response
 
 
@@ -74,8 +77,8 @@ def _save_scales(streams: list[CameraStream]) -> str:
     shared = [file for file, cameras in files.items() if file and cameras > 1]
     if shared:
         raise ValueError(
-            f'several cameras would write {shared[0]}: set another file for each camera, '
-            f'such as {streams[0].name}.scale.file'
+            f'several cameras would write the scale to the same file {shared[0]}: set a '
+            f'different file for each camera, such as {streams[0].name}.scale.file'
         )
     saved = []
     for stream in streams:

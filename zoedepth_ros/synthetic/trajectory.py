@@ -220,7 +220,10 @@ class CameraTrajectory:
         if kind not in PLANS:
             raise ValueError(f'expected a trajectory of {", ".join(PLANS)}, got {kind!r}')
         if rate_hz <= 0 or (n_frames is not None and n_frames < 2):
-            raise ValueError(f'expected 2 frames and a rate above 0, got {n_frames}, {rate_hz}')
+            raise ValueError(
+                f'expected at least 2 frames and a rate above 0 Hz, got {n_frames} frames and '
+                f'{rate_hz} Hz'
+            )
         dice = Dice(f'walk {kind} {int(seed)}')
         self.kind, self.seed, self.rate_hz = kind, seed, rate_hz
         self.height, self.width, self.hfov_rad = height, width, hfov_rad

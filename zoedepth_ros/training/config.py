@@ -88,7 +88,9 @@ class DomainConfig:
             raise ValueError(f"domain must be 'indoor' or 'outdoor', got {self.domain!r}")
         if not 0 <= self.min_depth_m < self.max_depth_m:
             span = (self.min_depth_m, self.max_depth_m)
-            raise ValueError(f'depths must be 0 <= min_depth_m < max_depth_m, got {span}')
+            raise ValueError(
+                f'min_depth_m and max_depth_m must be 0 <= min_depth_m < max_depth_m, got {span}'
+            )
         if self.dataset == 'synthetic' and self.images < 1:
             raise ValueError(
                 f'images, the number of synthetic scenes, must be 1 or more, got {self.images}'
@@ -244,7 +246,8 @@ class TrainingConfig:
             raise ValueError(f'checkpoint_every must be 1 or more, got {self.checkpoint_every}')
         if self.training_hfov_deg and not 1.0 <= self.training_hfov_deg < 179.0:
             raise ValueError(
-                f'training_hfov_deg must be 0 or 1 to below 179, got {self.training_hfov_deg}'
+                'training_hfov_deg must be 0 (unknown), or at least 1 and less than 179 '
+                f'degrees, got {self.training_hfov_deg}'
             )
         if not 0.0 <= self.focal_exponent <= 1.0:
             raise ValueError(f'focal_exponent must be 0 to 1, got {self.focal_exponent}')

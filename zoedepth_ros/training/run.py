@@ -111,9 +111,9 @@ def with_training_camera(config: TrainingConfig, inherited: Mapping[str, str]) -
         return config
     if config.training_hfov_deg not in (0.0, by_weights):
         raise ValueError(
-            f'{config.weights} was trained with {TRAINING_HFOV_KEY} {by_weights:g}, but '
-            f'the recipe has {config.training_hfov_deg:g}: leave it out of the recipe to '
-            'use that of the weights'
+            f'{config.weights} was trained with {TRAINING_HFOV_KEY} {by_weights:g}, but the '
+            f'recipe has {config.training_hfov_deg:g}: leave training_hfov_deg out of the recipe '
+            'to use the value of the weights'
         )
     return replace(config, training_hfov_deg=by_weights)
 

@@ -137,8 +137,8 @@ def model_source(name: str) -> ModelSource:
     if name not in MODELS:
         there = [known for known, model in MODELS.items() if model.kind != 'embedded']
         raise ValueError(
-            f'no weights are published for a model {name!r}, only for {", ".join(there)}; '
-            "others take a file of your own or 'random' as weights"
+            f'no weights are published for a model {name!r}, only for {", ".join(there)}; for '
+            "every other model give a file of your own or 'random' as weights"
         )
     return MODELS[name]
 

@@ -58,7 +58,8 @@ class LoadReport:
             hfov_deg = math.nan
         if hfov_deg != 0.0 and not 1.0 <= hfov_deg < 179.0:
             raise WeightsError(
-                f'{self.path}: {TRAINING_HFOV_KEY} must be 0 or 1 to below 179, got {quoted(text)}'
+                f'{self.path}: {TRAINING_HFOV_KEY} must be 0 (unknown), or at least 1 and less '
+                f'than 179 degrees, got {quoted(text)}'
             )
         return math.radians(hfov_deg)
 
@@ -90,8 +91,8 @@ def load_weights(model: ZoeDepth, path: str | Path) -> LoadReport:
         _refuse_mismatch(model.config, checkpoint)
         if checkpoint.variant.architecture == 'relative':
             raise WeightsError(
-                'it contains the weights of relative depth only, which are initial '
-                'weights for training: expected weights of the metric heads too'
+                'the file contains only the weights of relative depth, which serve as initial '
+                'weights for training: expected the weights of the metric heads too'
             )
         state_dict = _ours(checkpoint, model.config)
         _copy(state_dict, model, expected=set(model.state_dict()))
@@ -175,8 +176,8 @@ def _refuse_mismatch(config: ModelConfig, checkpoint: Checkpoint) -> None:
         differ = [name for name in names if getattr(theirs, name) != getattr(config, name)]
         if differ:
             raise WeightsError(
-                f'it is for {theirs.name}, the network is {config.name}: '
-                f'they differ in {", ".join(differ)}'
+                f'the file is for {theirs.name}, but the network is {config.name}: the two '
+                f'differ in {", ".join(differ)}'
             )
     elif not checkpoint.variant.fits(config):
         _refuse(checkpoint, config)
@@ -185,7 +186,7 @@ def _refuse_mismatch(config: ModelConfig, checkpoint: Checkpoint) -> None:
 def _refuse(checkpoint: Checkpoint, config: ModelConfig) -> NoReturn:
     ours = variant_of(config, checkpoint.format)
     raise WeightsError(
-        f'it is for {checkpoint.variant}, expected weights for {config.name}, {ours}'
+        f'the file is for {checkpoint.variant}, expected weights for {config.name}, {ours}'
     )
 
 
@@ -215,7 +216,7 @@ def _copy(state_dict: Mapping[str, Tensor], model: ZoeDepth, expected: Set[str])
         if names
     ]
     if problems:
-        raise WeightsError(f'it does not fit {model.config.name}; ' + '; '.join(problems))
+        raise WeightsError(f'the file does not fit {model.config.name}: ' + '; '.join(problems))
     model.load_state_dict(dict(state_dict), strict=len(expected) == len(parameters))
 
 

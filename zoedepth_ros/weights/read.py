@@ -80,8 +80,8 @@ def check_file(path: Path) -> None:
     backends = _EXPORTED.get(path.suffix.lower())
     if backends:
         raise WeightsError(
-            f'{path}: is an exported network, which the node reads with '
-            f'{" or ".join(f"backend:={name}" for name in backends)} (docs/onnx.md); expected '
+            f'{path} is an exported network, which the node reads with '
+            f'{" or ".join((f"backend:={name}" for name in backends))} (docs/onnx.md); expected '
             'weights: a .safetensors or .pt file'
         )
     if not path.exists():

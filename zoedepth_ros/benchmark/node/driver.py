@@ -45,13 +45,15 @@ def single_images(
             arrived = stream.wait_for(key, timeout_s)
             lost_in_a_row[name] = 0 if arrived else lost_in_a_row.get(name, 0) + 1
             if lost_in_a_row[name] == FAILED_AFTER:
-                failures[name] = f'{FAILED_AFTER} images in a row had no outputs'
+                failures[name] = f'the node published no output for {FAILED_AFTER} images in a row'
             if arrived and number >= 0:
                 found.setdefault(name, []).append(_times(stream, key))
             time.sleep(PAUSE_S)
     for name, images in found.items():
         if len(images) < MIN_SHARE * rounds:
-            failures.setdefault(name, f'only {len(images)} of {rounds} images had outputs')
+            failures.setdefault(
+                name, f'the node published outputs for only {len(images)} of {rounds} images'
+            )
     return {name: images for name, images in found.items() if name not in failures}
 
 
@@ -175,9 +177,9 @@ def _failures(streams: Sequence[Stream], start_s: float) -> Failures:
     for stream in streams:
         while not stream.is_connected():
             if not stream.process.is_running:
-                failures[stream.name] = 'its process has ended'
+                failures[stream.name] = 'the process of the node has ended'
             elif time.monotonic() > end_s:
-                failures[stream.name] = f'no depth within {start_s:g} s'
+                failures[stream.name] = f'the node published no depth within {start_s:g} s'
             if stream.name in failures:
                 break
     return failures

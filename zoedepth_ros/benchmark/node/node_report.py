@@ -20,17 +20,20 @@ OUTPUTS = {0: 'depth', 4: 'depth, cloud with decimation 4', 1: 'depth, full clou
 STAGES = ('wait', 'decode', 'postprocess', 'publish')
 
 NOTES = (
-    'Overhead is the time from the call of the subscription callback to the last publish, without '
-    'the network, which is replaced by known depth.',
-    'The naive node is a node as usually written: it converts as cv_bridge, computes a mesh grid '
-    'for every image, packs as sensor_msgs_py and publishes in the callback. It filters nothing; '
-    'this node removes flying pixels and points out of range.',
-    'Latency is the time from the publication of an image to the callback of another process with '
-    'the last message made from it, without the network.',
-    'Shipped: all processes have the transport profile and environment of the launch files. '
-    'Plain: the defaults of ROS 2, where best effort loses almost all images, so the naive node '
-    'subscribes reliably.',
-    'Images are sent to all nodes in turn, one at a time, with cold caches.',
+    'Overhead is the time from the call of the subscription callback to the last '
+    'publish, without the time of the depth network: known depth replaces its output.',
+    'The naive node is a simple depth node for comparison: it converts images as '
+    'cv_bridge does, computes a mesh grid for every image, packs points as '
+    'sensor_msgs_py does and publishes in the callback. The naive node filters nothing, '
+    'and the node of this package removes flying pixels and points out of range.',
+    'Latency is the time from the publication of an image to the moment when another '
+    'process receives the last message made from that image, without the time of the '
+    'depth network.',
+    'In the shipped environment all processes have the transport profile and variables '
+    'of the launch files. In the plain environment all processes have the defaults of '
+    'ROS 2; there best-effort subscriptions lose almost all images, so the naive node '
+    'subscribes with reliable QoS.',
+    'Each image is sent to one node at a time, in turn, with cold processor caches.',
 )
 
 

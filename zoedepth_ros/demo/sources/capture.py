@@ -52,7 +52,7 @@ class Video:
         if the file is no longer readable.
         """
         if time_s < self._start_s:
-            raise ValueError(f'time went backwards to {time_s} s')
+            raise ValueError(f'the time stamps of the video went backwards to {time_s} s')
         while self._next_s <= time_s - self._start_s + _ROUNDING_S:
             if self._at_end:
                 if not self._loop:
@@ -111,7 +111,10 @@ class Webcam:
         rgb, captured_s = self._newest
         age_s = time.monotonic() - captured_s
         if age_s > _STALE_AFTER_S:
-            raise NoImageError(f'{self.description} gives no images; trying to open it again')
+            raise NoImageError(
+                f'{self.description} gives no images; the image source tries to open this webcam '
+                'again'
+            )
         return SourceImage(rgb, self.description, age_s)
 
     def close(self) -> None:

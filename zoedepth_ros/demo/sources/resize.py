@@ -94,8 +94,8 @@ def scaled_to(calibration: CalibrationFields, width: int, height: int) -> Calibr
     factor_x, factor_y = width / calibration.width, height / calibration.height
     if abs(factor_x - factor_y) * max(calibration.width, calibration.height) > 1.0:
         raise CameraError(
-            f'the image is {width} x {height}, the calibration is for '
-            f'{calibration.width} x {calibration.height}: expected the same aspect ratio'
+            f'the image is {width} x {height} px, the calibration is for {calibration.width} x '
+            f'{calibration.height} px: expected the same aspect ratio'
         )
     whole = CropResize(0, 0, calibration.width, calibration.height, width, height)
     return whole.calibration(calibration)

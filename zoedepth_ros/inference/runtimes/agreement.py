@@ -64,13 +64,16 @@ class Agreement:
         return f'mean difference {self.mean_difference:.2%}, correlation {self.correlation:.5f}'
 
 
-LIMITS = f'allowed are {MAX_MEAN_DIFFERENCE:.0%} and {MIN_CORRELATION}'
+LIMITS = (
+    f'allowed are a mean difference up to {MAX_MEAN_DIFFERENCE:.0%} and a correlation '
+    f'from {MIN_CORRELATION}'
+)
 
 
 def agreement(found: NDArray, expected: NDArray) -> Agreement:
     """Compare two maps; ValueError for different shapes."""
     if found.shape != expected.shape:
-        raise ValueError(f'{found.shape} instead of {expected.shape}')
+        raise ValueError(f'the shape {found.shape} instead of {expected.shape}')
     ours, theirs = found.astype(np.float64).ravel(), expected.astype(np.float64).ravel()
     size, difference = np.abs(theirs).mean(), np.abs(ours - theirs).mean()
     mean = difference / size if size else (0.0 if difference == 0.0 else np.inf)
@@ -108,15 +111,18 @@ def check_reference(
     limits = BF16_LIMITS if precision == 'bf16' else (MAX_MEAN_DIFFERENCE, MIN_CORRELATION)
     for name, values in expected.items():
         if name not in maps:
-            raise DriftError(f'{origin} has no output {name}, which its metadata describes')
+            raise DriftError(
+                f'{origin} has no output {name}, although the metadata of the file describes '
+                'this output'
+            )
         found = agreement(_blocks(maps[name]), values)
         if not found.within(*limits):
             raise DriftError(
-                f'{origin} gives another depth than the network that it was exported '
-                f'from: {name} of the check image has {found} (allowed are '
-                f'{limits[0]:.0%} and {limits[1]}). Export the file again with `zoedepth '
-                'export`, or use another release of the runtime, another precision or '
-                'another device'
+                f'{origin} computes a depth that differs from the depth stored at the export: '
+                f'{name} of the check image has {found} (allowed are a mean difference up to '
+                f'{limits[0]:.0%} and a correlation from {limits[1]}). Export the file again '
+                'with `zoedepth export`, or use another release of the runtime, another '
+                'precision or another device'
             )
 
 

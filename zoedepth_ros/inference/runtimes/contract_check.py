@@ -71,7 +71,7 @@ def examine(predictor: ForeignPredictor) -> Examined:
     findings = [
         Finding(
             OK,
-            'inputs, outputs and shapes of the contract are those of the file; the values are '
+            'inputs, outputs and shapes in the file are those in the contract; all values are '
             'finite',
         )
     ]
@@ -114,7 +114,8 @@ def _of_values(
     if known_m.size == 0:
         yield Finding(
             BROKEN,
-            f'{image.name}: no pixel has a depth: all are sky or have too little confidence',
+            f'{image.name}: no pixel has a valid depth: all pixels are sky or have too little '
+            'confidence',
         )
         return
     outside = float(((known_m < near_m) | (known_m > far_m)).mean())
@@ -132,17 +133,27 @@ def _of_values(
     if contract.confidence is not None:
         trusted = float(np.isfinite(result.depth_m).mean())
         level = OK if trusted > 0.5 else DOUBT
-        yield Finding(level, f'{image.name}: {trusted:.0%} of the pixels have confidence')
+        yield Finding(
+            level,
+            f'{image.name}: {trusted:.0%} of the pixels have enough confidence (confidence limit '
+            'of the contract)',
+        )
     if result.sky is not None:
         yield _of_sky(image, result.sky)
     if contract.spread:
         negative = float((maps[contract.spread] < 0.0).mean())
         yield Finding(
-            _level(negative), f'{image.name}: {negative:.1%} of the pixels have a negative spread'
+            _level(negative),
+            f'{image.name}: {negative:.1%} of the pixels have a negative standard deviation '
+            '(output spread)',
         )
         share = float(np.nanmedian(result.uncertainty_m / result.depth_m))
         level = OK if 0.0 < share < 1.0 else DOUBT
-        yield Finding(level, f'{image.name}: the spread is {share:.1%} of the depth')
+        yield Finding(
+            level,
+            f'{image.name}: in the median pixel the standard deviation (output spread) is '
+            f'{share:.1%} of the depth',
+        )
 
 
 def _of_sky(image: CheckImage, sky: NDArray[np.bool_]) -> Finding:
@@ -169,7 +180,9 @@ def _of_scale(image: CheckImage, result: DepthResult, *, along_ray: bool) -> Ite
     factor = max(ratio, 1.0 / ratio)
     level = OK if factor < _NEAR_SCALE else DOUBT if factor < _FAR_SCALE else BROKEN
     hint = '' if level == OK else ': is the unit, depth.focal, input.range, mean or std wrong?'
-    yield Finding(level, f'{image.name}: {ratio:.3g} of the true depth in the median{hint}')
+    yield Finding(
+        level, f'{image.name}: {ratio:.3g} of the true depth (medians of the image){hint}'
+    )
     with np.errstate(invalid='ignore'):
         error = np.log(found_m[both] / true_m[both])
     bend = np.log(_cosines(image)[2::4, 2::4][both])
@@ -177,7 +190,9 @@ def _of_scale(image: CheckImage, result: DepthResult, *, along_ray: bool) -> Ite
     if error.std() > _BENT and other.std() < 0.5 * error.std():
         stated, better = ('the ray', 'z') if along_ray else ('z', 'the ray')
         yield Finding(
-            DOUBT, f'{image.name}: depth.along is {stated}, but depth along {better} fits better'
+            DOUBT,
+            f'{image.name}: depth.along is {stated}, but with depth along {better} the error '
+            'from the centre to the border of the image is smaller',
         )
 
 
@@ -200,8 +215,8 @@ def _of_order(images: list[CheckImage], results: list[DepthResult]) -> Iterator[
     level = OK if values and min(values) > 0.3 else DOUBT
     if values and max(values) < _REVERSED:
         level = BROKEN
-    hint = {BROKEN: ': it falls with the distance, as inverse depth does'}.get(level, '')
-    yield Finding(level, f'rank correlation with the true depth: {text}{hint}')
+    hint = {BROKEN: ': the output falls with the distance, as inverse depth does'}.get(level, '')
+    yield Finding(level, f'rank correlation of depth with the true depth, 1 is best: {text}{hint}')
 
 
 def _rank_correlation(found: NDArray, true: NDArray) -> float:

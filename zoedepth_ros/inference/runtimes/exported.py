@@ -75,7 +75,8 @@ def open_exported(
             predictor = ExportedPredictor(session, origin)
         except ValueError as error:
             raise ValueError(
-                f'{error}; another network needs a contract: {expected_contract(file)}'
+                f'{error}; a network that `zoedepth export` did not write needs a contract: '
+                f'{expected_contract(file)}'
             ) from error
         own_size = predictor.size
     else:
@@ -156,7 +157,8 @@ class ExportedPredictor(SingleImagePredictor):
         expected = expected_blocks(self._session.metadata)
         if not expected:
             self.optimization_note = (
-                'the file contains no reference depth to check the runtime with: export it again'
+                'the file contains no reference depth to check the runtime with: export the '
+                'file again'
             )
             return
         outputs = self._session.run(to_network(check_image('room').rgb, self.size))
@@ -200,7 +202,8 @@ class ExportedPredictor(SingleImagePredictor):
         maps = [outputs[name].reshape(self.size) for name in (*names, 'relative_depth')]
         if not math.isfinite(sum(float(m.sum(dtype=np.float64)) for m in maps)):
             raise InferenceError(
-                f'the network of {self.weights_origin} gave values that are not finite'
+                f'the network of {self.weights_origin} gave depth that is not finite (NaN or '
+                'infinite)'
             )
         return maps
 

@@ -100,14 +100,14 @@ class ForeignPredictor(SingleImagePredictor):
             known_m = found.depth_m[np.isfinite(found.depth_m) & ~found.sky]
         if known_m.size == 0:
             raise ContractError(
-                f'{self._origin}: no pixel of the check image has a positive depth that '
-                'is not sky and has enough confidence'
+                f'{self._origin}: no pixel of the rendered check image has a valid depth: '
+                'expected depth above 0 that is not sky and has enough confidence'
             )
         middle_m, (near_m, far_m) = float(np.median(known_m)), self.contract.range_m
         if not near_m <= middle_m <= far_m:
             raise ContractError(
-                f'{self._origin}: the median depth of the check image is {middle_m:.4g} '
-                f'm, outside head.range {near_m:g} to {far_m:g} m: is the unit, '
+                f'{self._origin}: the median depth of the rendered check image is '
+                f'{middle_m:.4g} m, outside head.range {near_m:g} to {far_m:g} m: is the unit, '
                 'depth.focal, depth.kind, input.range, mean or std wrong?'
             )
         expected = expected_blocks(self._session.metadata)
@@ -271,15 +271,19 @@ def _check_names(session: Session, contract: Contract, origin: str) -> None:
     """Raise ContractError for inputs and outputs that the file does not have."""
     if len(session.inputs) != 1:
         raise ContractError(
-            f'{origin} has the inputs {", ".join(session.inputs)}: expected one input, the image'
+            f'{origin} has the inputs {", ".join(session.inputs)}: expected a single input, the '
+            'image'
         )
     (name,) = session.inputs
     if contract.input.name not in ('', name):
-        raise ContractError(f'{origin} has the input {name}, not {contract.input.name}')
+        raise ContractError(
+            f'{origin} has the input {name}, expected {contract.input.name} as in the contract'
+        )
     missing = [name for name in output_names(contract) if name not in session.outputs]
     if missing:
         raise ContractError(
-            f'{origin} has no output {missing[0]}; it has {", ".join(session.outputs)}'
+            f'{origin} has no output {missing[0]}; the outputs of the file are '
+            f'{", ".join(session.outputs)}'
         )
 
 
@@ -296,5 +300,6 @@ def _check_shape(session: Session, contract: Contract, origin: str) -> None:
         text = ' x '.join('any' if side == -1 else str(side) for side in shape)
         own_text = ' x '.join('any' if side == -1 else str(side) for side in expected)
         raise ContractError(
-            f'{origin} has an input of {text}, but its contract says {own_text} ({wanted.layout})'
+            f'{origin} has an input of {text}, but the contract of the file says '
+            f'{own_text} ({wanted.layout})'
         )

@@ -222,5 +222,8 @@ def _keep(path: Path, key: str, entry: dict[str, Any]) -> Mapping[str, Any]:
     try:
         write_file(path, json_text({**earlier, key: entry}), make_folder=True)
     except OSError as error:
-        _logger.info(f'the measured execution mode is not kept: {error}')
+        _logger.info(
+            'the measured execution mode cannot be stored, so the next start measures again: '
+            f'{error}'
+        )
     return entry

@@ -37,7 +37,10 @@ class OnnxSession:
         except Exception as error:  # its classes have no common base
             hint = ''
             if 'protobuf' in str(error).lower():
-                hint = f' The file of {path.stat().st_size:,} bytes is cut off or no ONNX file.'
+                hint = (
+                    f' The file of {path.stat().st_size:,} bytes is cut off or is not an ONNX '
+                    'file.'
+                )
             raise ValueError(f'{path} cannot be opened by ONNX Runtime: {error}{hint}') from error
         if self.device != 'cpu' and _CUDA not in self._session.get_providers():
             raise ValueError(  # it would silently use the CPU

@@ -187,7 +187,9 @@ def _session(
         except Exception as error:  # of a damaged file, of any kind
             if not may_convert:
                 raise
-            _logger.warning(f'{path} is written anew: {short_reason(error)}')
+            _logger.warning(
+                f'the cached OpenVINO network {path} is written anew: {short_reason(error)}'
+            )
         else:
             if session is not None:
                 return session

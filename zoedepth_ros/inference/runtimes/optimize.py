@@ -96,7 +96,7 @@ class CompiledNetwork(OptimizedNetwork):
         if kind_of(error) is not None:
             raise error
         self.mode = 'fused'
-        self.note = f'torch.compile failed, so the network runs without it: {short_reason(error)}'
+        self.note = f'torch.compile failed, so the network runs uncompiled: {short_reason(error)}'
         _logger.warning(self.note)
 
 
@@ -132,7 +132,7 @@ def optimize(
     if device.type == 'cpu':
         missing = PackedLayers.missing(dtype)
         if missing and not note:
-            note = f'the network runs more slowly, without packed weights: {missing}'
+            note = f'the network runs without packed weights and more slowly: {missing}'
         folder = modes_dir if optimization == AUTO else None
         own_size = size or model.config.image_size
         chosen = choose_mode(model, precision, dtype, own_size, folder, may_measure=may_measure)

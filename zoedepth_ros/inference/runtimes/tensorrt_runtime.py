@@ -64,7 +64,8 @@ class TensorRtSession:
             if min(shape, default=1) < 1 or engine.get_tensor_dtype(name) != library.float32:
                 kind = engine.get_tensor_dtype(name)
                 raise ValueError(
-                    f'{path}: {name} is {kind} {shape}: expected float32 of a fixed size'
+                    f'{path}: the tensor {name} is of type {kind} and shape {shape}: expected '
+                    'float32 and a fixed shape'
                 )
             self._tensors[name] = torch.empty(shape, dtype=torch.float32, device=self._device)
             self._context.set_tensor_address(name, self._tensors[name].data_ptr())

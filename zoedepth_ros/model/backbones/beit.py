@@ -51,7 +51,10 @@ class BeitFeatures(FeatureExtractor):
         if prepared is None:
             prepared = self.prepare(*size)
         elif prepared.size != size:
-            raise ValueError(f'prepared for images of {prepared.size}, got one of {size}')
+            raise ValueError(
+                f'the network was prepared for images of {prepared.size}, got an image of '
+                f'{size} (height, width)'
+            )
         patches = self.patch_embed(image)  # (B, embed_dim, grid height, grid width)
         grid = patches.shape[-2:]
         patches = patches.flatten(2).transpose(1, 2)  # (B, patches, embed_dim)

@@ -38,7 +38,8 @@ class BeitConfig:
     def __post_init__(self) -> None:
         if self.embed_dim % self.num_heads:
             raise ValueError(
-                f'embed_dim {self.embed_dim} is not a multiple of {self.num_heads} heads'
+                f'embed_dim must be a multiple of num_heads, got {self.embed_dim} and '
+                f'{self.num_heads}'
             )
         if list(self.taps) != sorted(set(self.taps)) or self.taps[0] < 0:
             raise ValueError(f'taps must increase from 0 on, got {self.taps}')
@@ -91,7 +92,10 @@ class SwinConfig:
     def __post_init__(self) -> None:
         for channels, heads in zip(self.channels, self.num_heads, strict=True):
             if channels % heads:
-                raise ValueError(f'{channels} channels are not a multiple of {heads} heads')
+                raise ValueError(
+                    'the channels of a stage must be a multiple of its attention heads, got '
+                    f'{channels} channels and {heads} heads'
+                )
         if self.image_side < 1 or self.image_side % self.size_multiple:
             raise ValueError(
                 f'image_side must be a multiple of {self.size_multiple}, got {self.image_side}'
@@ -99,7 +103,10 @@ class SwinConfig:
         for stage in range(4):
             side = self.image_side // (self.patch_size << stage)
             if side % min(self.window, side):
-                raise ValueError(f'windows of {self.window} do not divide {side} x {side} patches')
+                raise ValueError(
+                    f'window must divide the patches of a side, got window {self.window} for '
+                    f'{side} x {side} patches'
+                )
         if not 0.0 <= self.drop_path < 1.0:
             raise ValueError(f'drop_path must be at least 0 and below 1, got {self.drop_path}')
 

@@ -56,7 +56,10 @@ class FusedBeit(FeatureExtractor):
         if prepared is None:
             prepared = self.prepare(*size)
         elif prepared.size != size:
-            raise ValueError(f'prepared for images of {prepared.size}, got one of {size}')
+            raise ValueError(
+                f'the network was prepared for images of {prepared.size}, got an image of '
+                f'{size} (height, width)'
+            )
         side = self.config.patch_size
         grid = (size[0] // side, size[1] // side)
         patches = image.to(self.dtype).reshape(-1, 3, grid[0], side, grid[1], side)

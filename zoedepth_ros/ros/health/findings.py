@@ -27,17 +27,27 @@ def findings(status: Any, before: Counts, now: Counts, at: NodeSettings) -> list
     ]
     if status.state == Status.STATE_WORKING:
         age_s, rate_hz = status.depth_age_p95, status.depth_rate or status.cloud_rate
-        found += _above(age_s, at.warn_age_s, at.error_age_s, 'depth is {:.2f} s old')
+        found += _above(
+            age_s,
+            at.warn_age_s,
+            at.error_age_s,
+            'depth is {:.2f} s old at its publication (95th percentile)',
+        )
         found += _below(rate_hz, at.warn_rate_hz, at.error_rate_hz)
-    found += _above(1e-6 * status.memory, at.warn_memory_mb, 0.0, 'the process takes {:.0f} MB')
+    found += _above(
+        1e-6 * status.memory,
+        at.warn_memory_mb,
+        0.0,
+        'the process of the node uses {:.0f} MB of memory',
+    )
     if status.weights_warning:
-        found.append((WARN, f'not the released weights: {status.weights_warning}'))
+        found.append((WARN, f'the weights are not the released weights: {status.weights_warning}'))
     return sorted(found, key=lambda finding: finding[0], reverse=True)
 
 
 def _state(status: Any, at: NodeSettings) -> list[Finding]:
     if status.state == Status.STATE_FAILED:
-        return [(ERROR, 'the network cannot run')]
+        return [(ERROR, 'the depth network cannot run')]
     if status.state != Status.STATE_NO_INPUT:
         return []
     level = ERROR if 0.0 < at.error_no_input_s <= status.input_age else WARN
@@ -50,7 +60,10 @@ def _drops(status: Any, before: Counts, now: Counts, at: NodeSettings) -> list[F
         return []
     share = dropped / max(received, dropped)
     worst = max(status.drops, key=lambda drop: (drop.reason not in HARMLESS, drop.count))
-    message = f'{share:.0%} of the images are dropped: {worst.reason}'
+    message = (
+        f'{share:.0%} of the images of the last second were dropped, mostly for this reason: '
+        f'{worst.reason}'
+    )
     if share > at.error_drops:
         return [(ERROR, message)]
     return [(WARN, message)] if share > at.warn_drops else []
@@ -59,14 +72,21 @@ def _drops(status: Any, before: Counts, now: Counts, at: NodeSettings) -> list[F
 def _above(value: float, warn: float, error: float, text: str) -> list[Finding]:
     """Compare with both limits; 0.0 is no limit, and NaN is above none."""
     if 0.0 < error < value:
-        return [(ERROR, f'{text.format(value)}, more than {error:g}')]
-    return [(WARN, f'{text.format(value)}, more than {warn:g}')] if 0.0 < warn < value else []
+        return [(ERROR, f'{text.format(value)}, more than the limit of {error:g}')]
+    return (
+        [(WARN, f'{text.format(value)}, more than the limit of {warn:g}')]
+        if 0.0 < warn < value
+        else []
+    )
 
 
 def _below(rate_hz: float, warn_hz: float, error_hz: float) -> list[Finding]:
     for level, limit_hz in ((ERROR, error_hz), (WARN, warn_hz)):
         if rate_hz < limit_hz:
-            return [(level, f'depth comes at {rate_hz:.1f} Hz, less than {limit_hz:g}')]
+            found = (
+                f'depth is published at {rate_hz:.1f} Hz, less than the limit of {limit_hz:g} Hz'
+            )
+            return [(level, found)]
     return []
 
 

@@ -85,11 +85,11 @@ def describe_mismatch(
     """Describe what is offered and requested, and which parameter corrects it."""
     if is_input:
         return (
-            f'{topic}: {peer} publishes {offer}, this node requests {request}, so '
-            f'nothing arrives; set qos_overrides.{topic}.subscription.{policy} to {offer}'
+            f'{topic}: {peer} publishes with {policy} {offer}, but this node requests {request}, '
+            f'so no message arrives; set qos_overrides.{topic}.subscription.{policy} to {offer}'
         )
     return (
-        f'{topic}: this node publishes {offer}, {peer} requests {request}, so nothing '
-        f'reaches it; set qos_overrides.{topic}.publisher.{policy} to {request}, or let '
-        f'{peer} request {offer}'
+        f'{topic}: this node publishes with {policy} {offer}, but {peer} requests {request}, '
+        f'so no message reaches {peer}; set qos_overrides.{topic}.publisher.{policy} to '
+        f'{request}, or let {peer} request {offer}'
     )

@@ -17,10 +17,13 @@ _IMAGE, _COMPRESSED_IMAGE, _CAMERA_INFO = (
     f'sensor_msgs/msg/{kind.__name__}' for kind in (Image, CompressedImage, CameraInfo)
 )
 _LOST = (
-    'the driver may publish no images, or they are lost on the way: start the driver '
+    'the driver publishes no images, or the images are lost on the way: start the driver '
     'with the Fast DDS profile too (docs/transport.md)'
 )
-_ONCE = 'a driver that publishes it only once must latch it (durability transient_local)'
+_ONCE = (
+    'a driver that publishes camera_info only once must publish with durability '
+    'transient_local (latched)'
+)
 
 
 def why_no_image(node: Node, topic: str, kind: Any, profile: Any) -> str:
@@ -41,7 +44,9 @@ def why_no_image(node: Node, topic: str, kind: Any, profile: Any) -> str:
     other = {peer.topic_type for peer in _publishers(node, sibling)}
     if other & {_IMAGE, _COMPRESSED_IMAGE} - {expected}:
         names = ', '.join(sorted(name.rpartition('/')[2] for name in other))
-        return f'{topic} has no publisher; {sibling} carries {names}' + _remedy(sibling, other)
+        return f'{topic} has no publisher; {sibling} has messages of type {names}' + _remedy(
+            sibling, other
+        )
     return f'{topic} has no publisher; ' + _others(
         node, topic, {_IMAGE, _COMPRESSED_IMAGE}, 'image topics'
     )
@@ -66,8 +71,8 @@ def why_mixed(node: Node, topic: str) -> str:
     if len(found) < 2:
         return ''
     return (
-        f'{topic} has {len(found)} publishers ({", ".join(_nodes(found))}): if these are '
-        'different cameras, their messages are mixed'
+        f'{topic} has {len(found)} publishers ({", ".join(_nodes(found))}): if the publishers '
+        'are different cameras, the node mixes images of these cameras'
     )
 
 
@@ -117,7 +122,8 @@ def _others(node: Node, topic: str, types: set[str], plural: str) -> str:
     )
     if not names:
         return (
-            f'there are no {plural}: check that the driver runs, and with the same ROS_DOMAIN_ID'
+            f'there are no {plural}: check that the driver runs with the same ROS_DOMAIN_ID as '
+            'this node'
         )
     similar = get_close_matches(topic, names, n=MOST_NAMES)
     if similar:

@@ -31,10 +31,10 @@ STATES: dict[int, tuple[str, str]] = {
     Status.STATE_UNCONFIGURED: ('unconfigured', 'the node is not configured'),
     Status.STATE_INACTIVE: ('inactive', 'the node is configured, but not active'),
     Status.STATE_DISABLED: ('disabled', 'the service ~/enable has switched the node off'),
-    Status.STATE_IDLE: ('idle', 'no output has a subscriber, so nothing is computed'),
+    Status.STATE_IDLE: ('idle', 'no output has a subscriber, so no depth is computed'),
     Status.STATE_NO_INPUT: ('no input', 'no images arrive'),
     Status.STATE_WORKING: ('working', 'images are processed'),
-    Status.STATE_FAILED: ('failed', 'the network cannot run'),
+    Status.STATE_FAILED: ('failed', 'the depth network cannot run'),
 }
 """Constant of a state -> its name, and a sentence about it."""
 _SCALE_STATES = {
@@ -256,7 +256,7 @@ def _key_values(status: Any) -> list[tuple[str, str]]:
     pairs.append(('scale', f'{status.scale:.3f} ({_SCALE_NAMES[status.scale_state]})'))
     pairs.append(('scale, note', status.scale_note))
     shares = f'{status.indoor_probability:.2f} / {status.outdoor_probability:.2f}'
-    uncertain = ', uncertain: the head is kept' if status.router_uncertain else ''
+    uncertain = ', too uncertain to switch the head' if status.router_uncertain else ''
     pairs.append(('router, indoor / outdoor', shares + uncertain))
     pairs += [(f'notice {i}', notice) for i, notice in enumerate(status.notices, start=1)]
     pairs += [(f'assumption {i}', text) for i, text in enumerate(status.assumptions, start=1)]

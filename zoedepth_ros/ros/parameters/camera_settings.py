@@ -47,7 +47,7 @@ class CameraSettings:
         for name, value in changes.items():
             if name in TABLE:
                 if value is None:
-                    raise ValueError(f'{name} cannot be removed')
+                    raise ValueError(f'the parameter {name} cannot be removed')
                 common[name] = value
                 continue
             camera, plain = self.split(name)
@@ -64,9 +64,9 @@ class CameraSettings:
         """
         camera, _, plain = name.partition('.')
         if camera not in self.common.cameras:
-            raise ValueError(f'there is no parameter {name}')
+            raise ValueError(f'{name} is not a parameter of the node')
         if plain not in TABLE:
-            raise ValueError(f'there is no parameter {plain} for {camera}')
+            raise ValueError(f'{plain} is not a parameter of the camera {camera}')
         if TABLE[plain].shared:
             raise ValueError(
                 f'{plain} has one value for all cameras: set {plain}, not {camera}.{plain}'

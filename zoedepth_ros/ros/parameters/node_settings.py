@@ -306,7 +306,10 @@ class NodeSettings(PipelineSettings):
         PipelineSettings.__post_init__(self)
         taken = sorted(set(self.cameras) & TAKEN_NAMES)
         if taken:
-            raise ValueError(f'cameras must not have the name of a parameter or topic: {taken[0]}')
+            raise ValueError(
+                'cameras must not contain the name of a parameter or topic of the node, got '
+                f'{taken[0]}'
+            )
 
     @property
     def predictor(self) -> PredictorSettings:
@@ -337,7 +340,10 @@ def why_fixed(before: NodeSettings, after: NodeSettings, *, active: bool) -> str
         if same or spec.changeable == 'always':
             continue
         if spec.changeable == 'start':
-            return f'{name} is read at start only: set it in the launch or parameter file'
+            return (
+                f'{name} is read only at the start of the node: set the parameter in the launch '
+                'file or parameter file'
+            )
         if active:
-            return f'{name} is fixed while the node is active: deactivate it first'
+            return f'{name} is fixed while the node is active: deactivate the node first'
     return None
