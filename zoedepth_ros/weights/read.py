@@ -81,7 +81,7 @@ def check_file(path: Path) -> None:
     if backends:
         raise WeightsError(
             f'{path} is an exported network, which the node reads with '
-            f'{" or ".join((f"backend:={name}" for name in backends))} (docs/onnx.md); expected '
+            f'{" or ".join(f"backend:={name}" for name in backends)} (docs/onnx.md); expected '
             'weights: a .safetensors or .pt file'
         )
     if not path.exists():
