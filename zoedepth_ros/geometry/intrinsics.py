@@ -311,9 +311,7 @@ def _matrix(numbers: Sequence[float], count: int, name: str) -> NDArray[np.float
     if not np.isfinite(matrix).all():
         raise CameraError(f'{name} must be finite, got {matrix.ravel().tolist()}')
     if matrix[0, 0] == 0:
-        raise CameraError(
-            f'the camera is not calibrated: the first number of {name}, the focal length, is 0'
-        )
+        raise CameraError(f'the camera is not calibrated: {name}[0], the focal length, is 0')
     if matrix[2, :2].any():
         raise CameraError(
             f'the last row of {name} must begin with 0 0, got {matrix[2].tolist()}: are its rows '
