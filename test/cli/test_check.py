@@ -113,10 +113,10 @@ LIES = {
         lambda z, f: z, {'sky': {'output': 'sky', 'below': 0.5}}, 'BROKEN', 'is sky, expected',
     ),
     'along the ray, declared along z': (
-        lambda z, f: z * ray_length(f), {}, 'DOUBT', 'depth along the ray fits better',
+        lambda z, f: z * ray_length(f), {}, 'DOUBT', 'with depth along the ray the error',
     ),
     'along z, declared along the ray': (
-        lambda z, f: z, {'depth__along': 'ray'}, 'DOUBT', 'depth along z fits better',
+        lambda z, f: z, {'depth__along': 'ray'}, 'DOUBT', 'with depth along z the error',
     ),
     'the same everywhere': (lambda z, f: 0.0 * z + 3.0, {}, 'DOUBT', 'pixels have the same depth'),
 }  # fmt: skip
@@ -173,5 +173,5 @@ def test_the_command_fails_for_a_broken_contract_and_refuses_one_it_cannot_read(
     assert 'has no contract' in capsys.readouterr().err
     disparity = write_network(tmp_path / 'inverse.onnx', contract(depth__kind='disparity'))
     assert main(['check', str(disparity), '--out', out]) == 2
-    assert 'no metres' in capsys.readouterr().err
+    assert 'no metric depth' in capsys.readouterr().err
     assert main(['check', str(tmp_path / 'weights.pt'), '--out', out]) == 2

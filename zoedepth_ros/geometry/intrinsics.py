@@ -291,13 +291,13 @@ def refuse_impossible(full: Intrinsics, lens: str, name: str) -> None:
     for axis in axes(full, lens):
         if not IMPOSSIBLE_NARROW_DEG <= axis.angle_deg <= widest_deg:
             raise CameraError(
-                f'the matrix {name} is impossible: f{axis.name} = {axis.focal_px:.4g} px is a '
-                f'field of view of {axis.angle_deg:.4g} degrees over {axis.side_px} px, expected '
+                f'{name} is impossible: f{axis.name} = {axis.focal_px:.4g} px is a field of view '
+                f'of {axis.angle_deg:.4g} degrees over {axis.side_px} px, expected '
                 f'{IMPOSSIBLE_NARROW_DEG:g} to {widest_deg:g}'
             )
         if not -0.5 < axis.center_px < axis.side_px - 0.5:
             raise CameraError(
-                f'the matrix {name} does not fit this image: the principal point c{axis.name} = '
+                f'{name} does not fit this image: the principal point c{axis.name} = '
                 f'{axis.center_px:.4g} px is outside the {axis.side_px} px of the image (for a '
                 'crop of a larger image set roi)'
             )
