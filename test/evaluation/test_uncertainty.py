@@ -91,7 +91,7 @@ def test_where_errors_are_not_normal_the_two_coverages_are_off_by_the_same_share
 
 
 def test_the_fit_needs_errors():
-    with pytest.raises(ValueError, match='equals the ground truth everywhere'):
+    with pytest.raises(ValueError, match='equals the ground truth in all pixels'):
         fit(np.ones(9), np.ones(9), np.zeros(9))
 
 

@@ -177,7 +177,7 @@ def test_another_depth_than_that_of_torch_is_refused(measured, folder, monkeypat
         module, 'expected_blocks', lambda about: {n: 1.02 * x for n, x in own(about).items()}
     )
     assert built(folder).mode == 'packed'
-    assert 'gives another depth' in warned(caplog)[0].getMessage()
+    assert 'computes a depth that differs' in warned(caplog)[0].getMessage()
     assert measured[1] == []
 
 

@@ -255,7 +255,7 @@ def test_a_lost_context_is_reported_in_a_last_status_and_ends_the_process_with_i
     wait_until(lambda: status.last.state == Status.STATE_FAILED)
     assert 'unspecified launch failure: only a new process can' in status.last.notices[0]
     wait_until(lambda: 'cannot run' in diagnostics.last.status[0].message)
-    node.wait_for_log('the CUDA context is lost, so the process ends')
+    node.wait_for_log('the CUDA context is lost, so the process of the node ends')
 
 
 @pytest.mark.parametrize('phase', [{'broken_load': 1}, {'broken_warm_up': True}])
@@ -270,7 +270,7 @@ def test_a_context_lost_while_the_network_is_loaded_ends_the_process_with_the_sa
         assert not peer.transition(Transition.TRANSITION_CONFIGURE)
     assert node.wait() == 75
     node.wait_for_log('configure failed: cuda:0: CUDA error: unspecified launch failure')
-    node.wait_for_log('the CUDA context is lost, so the process ends')
+    node.wait_for_log('the CUDA context is lost, so the process of the node ends')
     if not autostart:
         wait_until(lambda: status.last.state == Status.STATE_FAILED)
         assert 'unspecified launch failure' in status.last.notices[0]
