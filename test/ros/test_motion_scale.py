@@ -159,7 +159,7 @@ def test_a_recording_with_tf_gets_the_depth_of_the_node(tmp_path):
 
 def test_a_recording_without_tf_is_refused_and_a_wrong_frame_is_reported(tmp_path):
     without = recording(tmp_path / 'without.mcap', with_tf=False)
-    with pytest.raises(RecordingError, match=r'scale.source motion .* no /tf'):
+    with pytest.raises(RecordingError, match=r'scale.source motion .* no topic /tf'):
         make_plan(Job(without, tmp_path / 'out.mcap', options()))
     source = recording(tmp_path / 'in.mcap')
     wrong = options(**{'scale.odometry_frame': 'wheels'})

@@ -92,7 +92,7 @@ def _of_center(full: Intrinsics, name: str) -> str:
     if abs(x - 1.0) > OTHER_SIZE and abs(x - y) < ALIKE * x:
         return (
             f'{where} is the centre of an image of about {x * width:.0f} x {y * height:.0f} px, '
-            f'not of {width} x {height} px: was the camera calibrated at this image size?'
+            f'not of {width} x {height} px: was the camera calibrated at another image size?'
         )
     oblong = max(width, height) > OBLONG * min(width, height)
     near_x = abs(cx_px - 0.5 * (height - 1)) < INTERCHANGED * width
@@ -121,7 +121,7 @@ def _of_projection(full: Intrinsics, lens: str, name: str) -> Iterator[str]:
         if not of_another and off_px > OFF_CENTER * axis.side_px:
             yield (
                 f'the principal point c{axis.name} = {axis.center_px:.4g} px in {name} is far '
-                f'from the centre of the {axis.side_px} px: was the camera calibrated at this '
+                f'from the centre of the {axis.side_px} px: was the camera calibrated at another '
                 'image size?'
             )
     ratio = full.fx_px / full.fy_px
