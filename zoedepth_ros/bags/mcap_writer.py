@@ -225,7 +225,7 @@ def _locked(partial: Path) -> BinaryIO:
     if not _start().startswith(start):
         file.close()
         raise RecordingError(
-            f'{partial} is not an unfinished recording of zoedepth: move it away or choose '
+            f'{partial} is not an unfinished recording of zoedepth: move the file away or choose '
             'another OUT'
         )
     return file

@@ -273,7 +273,11 @@ def _what_else(folder: Path) -> str:
         return f'{text}, but its subfolders do: give {", ".join(recordings[:3])}{more} instead'
     if any(file.suffix in ('.parquet', '.arrow') for file in found):
         videos = [str(file) for file in found if file.suffix == '.mp4']
-        remedy = f'; its videos can be read with zoedepth predict {videos[0]}' if videos else ''
+        remedy = (
+            f'; the videos in the folder can be read with zoedepth predict {videos[0]}'
+            if videos
+            else ''
+        )
         return (
             f'{text}; a data set in tables (.parquet, as of Hugging Face) cannot be read{remedy}'
         )

@@ -80,15 +80,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--pitch',
         type=pitch_deg,
         metavar='DEG',
-        help='Angle of the optical axis above the horizon [degrees] (default: it is estimated, up '
-        'to 20 degrees above or below the horizon).',
+        help='Angle of the optical axis above the horizon [degrees] (default: the angle is '
+        'estimated, up to 20 degrees above or below the horizon).',
     )
     add(
         '--roll',
         type=roll_deg,
         metavar='DEG',
-        help='Clockwise rotation of the camera, as seen from behind it [degrees] (default: '
-        'it is estimated, or 0 with --pitch).',
+        help='Clockwise rotation of the camera, as seen from behind the camera [degrees] '
+        '(default: the rotation is estimated, or 0 with --pitch).',
     )
     add(
         '--out',

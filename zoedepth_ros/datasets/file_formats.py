@@ -32,7 +32,7 @@ def read_rgb(path: Path, dataset: str, *, upright: bool = False) -> NDArray[np.u
     with _open(path, dataset, expected) as file:
         if file.mode[0] in 'IF' or any('16' in str(tile[3]) for tile in file.tile):
             # Pillow would clip grey values at 255, and drop the lower 8 bits of colours.
-            problem = 'more than 8 bits per value; convert it to 8 bits'
+            problem = 'more than 8 bits per value; convert the image to 8 bits'
             raise DatasetError(dataset, path, problem, expected)
         pixels = _load(file, path, dataset, expected)
         if upright:
@@ -88,7 +88,9 @@ def read_hdf5(path: Path, dataset: str, key: str, expected: str) -> NDArray[np.f
     try:
         import h5py
     except ImportError as error:
-        problem = 'h5py is needed to read it and is not installed (pip install h5py)'
+        problem = (
+            'the package h5py is needed to read this file and is not installed (pip install h5py)'
+        )
         raise DatasetError(dataset, path, problem, expected) from error
     if not path.is_file():
         raise DatasetError(dataset, path, 'no such file', expected)
