@@ -120,7 +120,7 @@ def test_the_node_corrects_the_scale_by_its_motion(late):
 
 def test_without_transforms_the_node_reports_it_and_keeps_the_scale():
     bench = through_the_node(**{'scale.odometry_frame': 'wheels'})
-    assert any('needs a transform from wheels' in notice for notice in bench.processor.notices)
+    assert any('needs the transform from wheels' in notice for notice in bench.processor.notices)
     np.testing.assert_allclose(depths(bench.sent())[-1], TOO_FAR * rendered(IMAGES - 1)[1])
 
 
@@ -164,4 +164,4 @@ def test_a_recording_without_tf_is_refused_and_a_wrong_frame_is_reported(tmp_pat
     source = recording(tmp_path / 'in.mcap')
     wrong = options(**{'scale.odometry_frame': 'wheels'})
     report = add_depth(make_plan(Job(source, tmp_path / 'out.mcap', wrong)), predictor())
-    assert 'needs a transform from wheels' in report.assumptions['scale']
+    assert 'needs the transform from wheels' in report.assumptions['scale']
