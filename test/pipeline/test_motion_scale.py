@@ -170,7 +170,7 @@ def test_standing_turning_and_missing_poses_are_reported_and_change_nothing():
     blind = Drive(**{'scale.odometry_frame': 'wheels'})
     blind.odometry = None
     blind.run(4.0)
-    assert 'needs a transform from wheels' in blind.pipeline.motion_notice
+    assert 'needs the transform from wheels' in blind.pipeline.motion_notice
     assert 'unknown' in blind.pipeline.scale.note
     blind.odometry = Odometry()
     blind.run(8.0)
