@@ -42,7 +42,7 @@ def test_what_an_earlier_attempt_left_is_not_gone_on_with(tmp_path):
 def test_another_writers_file_and_somebody_elses_are_left_alone(tmp_path):
     with McapWriter(tmp_path / 'a.mcap') as output:
         output.write(message(1))
-        with pytest.raises(OSError, match='another process'):
+        with pytest.raises(OSError, match='another zoedepth process'):
             LiveRecording(tmp_path / 'a.mcap').finish()
     assert len(bags.read_mcap(tmp_path / 'a.mcap')) == 1
     (tmp_path / 'b.mcap.partial').write_bytes(b'a diary')

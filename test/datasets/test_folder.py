@@ -66,7 +66,7 @@ def test_the_camera_is_that_of_the_size_of_the_image(tmp_path):
     half, cropped = 0, 1
     data = Folder(tmp_path, domain='outdoor')
     assert data[half].camera == Intrinsics(4.0, 4.0, 2.5, 1.5, 6, 4)
-    with pytest.raises(DatasetError, match=r'b\.png: the image is 6 x 6, .* 12 x 8'):
+    with pytest.raises(DatasetError, match=r'b\.png: the image is 6 x 6 px, .* 12 x 8'):
         data[cropped]
 
 

@@ -211,7 +211,7 @@ def test_a_folder_that_is_missing_is_an_os_error(tmp_path):
 
 def test_depth_in_metres_is_no_image(tmp_path):
     cv2.imwrite(str(tmp_path / 'depth.tiff'), np.full((8, 8), 2.5, np.float32))
-    with pytest.raises(ImageFileError, match=r'depth\.tiff: its values are float32, as of depth'):
+    with pytest.raises(ImageFileError, match=r'depth\.tiff: the values of the image are float32'):
         read_image(tmp_path / 'depth.tiff')
 
 
@@ -249,7 +249,7 @@ def test_the_value_of_white_in_the_header_of_a_netpbm_file_counts(tmp_path, kind
 
 def test_a_pam_file_of_zeros_and_ones_is_refused_as_opencv_reads_eight_in_a_byte(tmp_path):
     (tmp_path / 'p.pam').write_bytes(netpbm('P7', np.eye(8, dtype=int), 1))
-    with pytest.raises(ImageFileError, match=r'p\.pam: it is a PAM file with MAXVAL 1'):
+    with pytest.raises(ImageFileError, match=r'p\.pam: the image is a PAM file with MAXVAL 1'):
         read_image(tmp_path / 'p.pam')
 
 

@@ -156,11 +156,11 @@ def test_a_parameter_file_of_the_node_gives_its_settings(tmp_path):
 @pytest.mark.parametrize(
     ('text', 'words'),
     [
-        ('/**:\n  ros__parameters: {depth.minimum: 1.0}', 'no parameter depth.minimum'),
+        ('/**:\n  ros__parameters: {depth.minimum: 1.0}', 'depth.minimum is not a parameter'),
         ('/**:\n  ros__parameters: {depth.min: 1}', 'depth.min must be a double, got 1'),
         ('/**:\n  ros__parameters: {depth.max: 0.05}', 'more than depth.min'),
         ('other:\n  ros__parameters: {depth.min: 1.0}', 'expected a section'),
-        ('/**: 3', 'expected ros__parameters'),
+        ('/**: 3', 'expected the key ros__parameters'),
         ('[', 'not YAML'),
     ],
 )
