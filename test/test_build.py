@@ -128,7 +128,7 @@ def test_a_wrong_choice_is_rejected_before_any_download_or_build(choice, message
 @pytest.mark.skipif(torch.cuda.is_available(), reason='this machine has a CUDA device')
 @pytest.mark.usefixtures('no_network')
 def test_cuda_without_a_cuda_device_is_rejected():
-    with pytest.raises(ValueError, match="'cuda' does not exist: torch finds 0 CUDA devices"):
+    with pytest.raises(ValueError, match="'cuda' does not exist: torch finds 0 CUDA device"):
         build_predictor(device='cuda')
 
 

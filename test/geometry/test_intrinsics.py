@@ -171,7 +171,7 @@ def test_zeros_that_a_driver_fills_d_up_with_do_not_matter(name, used, zeros):
         ({'k': K[:8]}, 'K must have 9 numbers, got 8'),
         ({'p': P[:9], 'rectified': True}, 'P must have 12 numbers, got 9'),
         ({'d': [0.1, math.nan, 0.0, 0.0, 0.0]}, 'D must be finite'),
-        ({'d': [0.1, 1e200, 0.0, 0.0, 0.0]}, 'D is too large for a lens'),
+        ({'d': [0.1, 1e200, 0.0, 0.0, 0.0]}, 'D has values that are too large for a lens'),
         ({'d': D[:3]}, 'plumb_bob must have 4 or 5 or 8 or 12 or 14 numbers, got 3'),
         ({'d': LONG_D[:5], 'distortion_model': 'equidistant'}, 'must have 4 numbers, got 5'),
         ({'distortion_model': 'magic'}, "'magic': expected one of plumb_bob"),

@@ -154,7 +154,8 @@ def _opened(path: Path) -> BinaryIO:
     if not start.startswith(file.read(len(start))):
         file.close()
         raise RecordingError(
-            f'{path} was not written by zoedepth: move the file to another folder'
+            f'{path} was not written by zoedepth, and zoedepth would overwrite it: move the file '
+            'to another folder'
         )
     return file
 

@@ -159,7 +159,8 @@ def box_px(text: str) -> tuple[int, int, int, int]:
     left, top, right, bottom = (int(number) for number in numbers)
     if not (0 <= left < right and 0 <= top < bottom):
         raise argparse.ArgumentTypeError(
-            f'expected 0 <= left < right and 0 <= top < bottom [px], got {text}'
+            'expected left,top,right,bottom [px] with 0 <= left < right and 0 <= top < bottom, '
+            f'got {text}'
         )
     return left, top, right, bottom
 

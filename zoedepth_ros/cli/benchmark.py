@@ -103,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
     everything = args.part == EVERYTHING
     if args.runtimes and args.part != 'network':
         raise ValueError(
-            f'--runtimes applies to `zoedepth benchmark network` only, got the part {args.part}'
+            f'--runtimes applies only to `zoedepth benchmark network`, not to {args.part}'
         )
     options = BenchmarkOptions(
         model=args.model,

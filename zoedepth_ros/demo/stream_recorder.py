@@ -189,7 +189,8 @@ class StreamRecorder(Node):
         if self._first_depth_s is None:
             images = self.statistics['image'].count + self.statistics['image/compressed'].count
             self.get_logger().info(
-                f'{now_s - self._started_s:.0f} s: waiting for depth; {images} images so far'
+                f'{now_s - self._started_s:.0f} s: waiting for depth; {images} '
+                'camera images received'
             )
             return
         depth, points = self.statistics[DEPTH], self.statistics[POINTS]

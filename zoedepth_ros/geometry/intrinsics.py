@@ -342,7 +342,10 @@ def _distortion(model: str, d: Sequence[float]) -> tuple[str, tuple[float, ...]]
     if not all(math.isfinite(number) for number in coefficients):
         raise CameraError(f'D must be finite, got {list(coefficients)}')
     if max(abs(number) for number in coefficients) > LARGEST_COEFFICIENT:
-        raise CameraError(f'D is too large for a lens, got {list(coefficients)}')
+        raise CameraError(
+            f'D has values that are too large for a lens, got {list(coefficients)}: expected at '
+            f'most {LARGEST_COEFFICIENT:g}'
+        )
     if name is None:
         known = ', '.join(COEFFICIENT_COUNTS)
         raise CameraError(f'unknown distortion model {model!r}: expected one of {known}')

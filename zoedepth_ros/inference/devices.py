@@ -58,7 +58,7 @@ def choose_device(name: str) -> torch.device:
         raise ValueError(f'unknown device {name!r}: expected auto, cpu, cuda or cuda:N')
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if int(index or 0) >= count:
-        raise ValueError(f'device {name!r} does not exist: torch finds {count} CUDA devices')
+        raise ValueError(f'device {name!r} does not exist: torch finds {count} CUDA device(s)')
     return torch.device('cuda', int(index or 0))
 
 

@@ -70,8 +70,8 @@ class PipelineSettings:
         'depth.max',
         0.0,
         'Largest valid depth [m] in depth/image; pixels with more depth are +Inf (0 with '
-        "depth.encoding '16UC1'). 0.0 sets no limit. Clouds end at depth.max or at the "
-        "largest depth in the head's training data, whichever is smaller.",
+        "depth.encoding '16UC1'). 0.0 sets no limit. Clouds also end at the largest depth in "
+        "the head's training data.",
         limits=(0.0, MAX_RANGE_M),
     )
     depth_scale: float = parameter(

@@ -65,7 +65,9 @@ class OnnxSession:
         try:
             found = self._session.run(None, {self._input: as_type(image, self._type)})
         except Exception as error:  # its classes have no common base
-            raise InferenceError(f'ONNX Runtime on {self.device}: {error}') from error
+            raise InferenceError(
+                f'ONNX Runtime on {self.device} cannot run the depth network: {error}'
+            ) from error
         return dict(zip(self.outputs, found, strict=True))
 
 
