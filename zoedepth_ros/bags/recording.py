@@ -211,7 +211,9 @@ def _information(metadata: Path) -> tuple[dict[str, Any], list[str]]:
         raise ValueError(f'expected {key}, got {quoted(content)}')
     paths = information.get(names_key)
     if not paths or not isinstance(paths, list) or not all(isinstance(p, str) for p in paths):
-        raise ValueError(f'expected {names_key} with names, got {quoted(paths)}')
+        raise ValueError(
+            f'expected a list of file names, at least one, under {names_key}, got {quoted(paths)}'
+        )
     kind = information.get('compression_format') or 'zstd'
     if kind != 'zstd':
         raise ValueError(f'the recording is compressed with {quoted(kind)}, expected zstd')
