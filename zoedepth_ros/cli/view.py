@@ -125,7 +125,7 @@ def run(args: argparse.Namespace) -> int:
         frames = _with_camera(frames, cameras)
     first = next(frames, None)
     if first is None:
-        raise ValueError(f'{" ".join(args.sources)}: there is nothing to show')
+        raise ValueError(f'{" ".join(args.sources)}: it contains no image and no recorded depth')
     predictor = _Predictor(args, settings)
     if first.depth_m is None and first.rgb is not None:
         predictor.build()

@@ -105,8 +105,8 @@ class PipelineSettings:
         'scale.odometry_frame',
         'odom',
         'TF frame, such as odom, in which the pose of the camera does not jump. The poses in '
-        "this frame are used by scale.source 'motion' to triangulate, and by scale.shape "
-        "'curve' to move the points of the last second to the newest image.",
+        "this frame are used by scale.source 'motion' to triangulate image corners, and by "
+        "scale.shape 'curve' to move the sensor's points of the last second to the newest image.",
         changeable='inactive',
     )
     scale_max_rate: float = parameter(
