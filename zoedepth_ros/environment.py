@@ -87,9 +87,9 @@ def lost_for_size(image_bytes: int, environ: Mapping[str, str] = os.environ) -> 
     if not 0 < segment_bytes < image_bytes:
         return ''
     return (
-        f'images of {image_bytes / 1000000.0:.0f} MB do not fit into the shared memory of the '
-        f'Fast DDS profile, {segment_bytes / 1000000.0:.0f} MB, so some images are lost: '
-        'start the driver and this node with fastdds_large.xml (docs/transport.md)'
+        f'images of {image_bytes / 1e6:.0f} MB do not fit into the shared memory of the Fast DDS '
+        f'profile, {segment_bytes / 1e6:.0f} MB, so some images are lost: start the driver '
+        'and this node with fastdds_large.xml (docs/transport.md)'
     )
 
 

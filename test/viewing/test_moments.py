@@ -126,6 +126,22 @@ def test_recorded_depth_comes_with_its_image(tmp_path, bags, encoding):
     assert [f.depth_m for f in anew] == [None] * 3
 
 
+@pytest.mark.parametrize('follows_image', [False, True])
+def test_the_networks_width_is_recorded_unless_it_depends_on_the_image(
+    tmp_path, bags, monkeypatch, follows_image
+):
+    from zoedepth_ros.bags.add_depth import add_depth
+    from zoedepth_ros.bags.plan import Job, make_plan
+
+    predictor = FakePredictor(2.0, network=(48, 128))
+    if follows_image:
+        monkeypatch.setattr(predictor, 'network_size', lambda height, width: (height, width))
+    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(1))
+    add_depth(make_plan(Job(source, tmp_path / 'out.mcap', bags.options())), predictor)
+    (width,) = {f.network_width for f in recording_frames(tmp_path / 'out.mcap') if f.about}
+    assert width == (0 if follows_image else 128)
+
+
 def test_depth_that_comes_late_finds_its_own_image(tmp_path, bags):
     times = [10**18, 10**18 + 10**8]
     messages = [bags.image(bags.rgb_image(n), t) for n, t in enumerate(times)]

@@ -21,7 +21,8 @@ ABOUT_FIELDS = ('model', 'weights', 'weights_warning')
 """Fields of the record of every recording that has depth."""
 
 NETWORK_WIDTH = 'network_width'
-"""Key, in that record, of the width of the network's input [px]; the edge filter needs it."""
+"""Key, in that record, of the width of the network's input [px], for the edge filter; its value is
+'' where the width depends on the image."""
 
 
 @dataclass(frozen=True, slots=True)

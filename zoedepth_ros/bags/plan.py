@@ -20,7 +20,7 @@ from zoedepth_ros.pipeline.outputs import Buffers
 from zoedepth_ros.pipeline.parameter import field_names
 from zoedepth_ros.pipeline.settings import PipelineSettings
 
-_ANY_SIZE = (480, 640)  # the network's input is the same for images of all sizes
+_UNEQUAL_SIZES = ((480, 640), (1080, 1920))
 
 OPTIONAL = {
     'points': outputs.POINTS,
@@ -164,9 +164,15 @@ class Plan:
             'weights': predictor.weights_origin,
             'weights_warning': predictor.weights_warning,
             'precision': predictor.precision,
-            NETWORK_WIDTH: str(predictor.network_size(*_ANY_SIZE)[1]),
+            NETWORK_WIDTH: _network_width(predictor),
             **({REQUEST: request} if request else {}),
         }
+
+
+def _network_width(predictor: DepthPredictor) -> str:
+    """Return the width of the network's input [px]; '' where it depends on the image."""
+    widths = {predictor.network_size(*size)[1] for size in _UNEQUAL_SIZES}
+    return str(widths.pop()) if len(widths) == 1 else ''
 
 
 @dataclass(slots=True)

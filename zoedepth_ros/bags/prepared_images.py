@@ -67,7 +67,6 @@ class PreparedImages:
         self._schedule = Schedule()
         self._settings = plan.job.options.settings
         self._images = TopicImages(plan.inputs, self._settings.camera_bits)
-        self._order = ImageOrder()
         self._transforms = TransformTree()
         self._tracker = CameraTracker(plan.inputs.image, partial(make, CAMERA_INFO))
 
@@ -121,7 +120,7 @@ class PreparedImages:
         if not due:
             self._report.skipped['left out to keep the rate'] += 1
             return None
-        if not self._order.accepts(stamp_s(message)):
+        if not self._images.accepts(message):
             self._report.skip(OUT_OF_ORDER, LATE)
             return None
         try:
@@ -196,12 +195,17 @@ class TopicImages:
         """bits: the node's camera.bits."""
         self._type_name, self._bits = inputs.image_type, bits
         self._reader = ImageReader(inputs.image, convert_with_opencv)
+        self._order = ImageOrder()
 
     @property
     def assumptions(self) -> dict[str, str]:
         """How images are read and why they may be none, in words."""
         found = {'camera.bits': self._reader.bits.text} if self._reader.bits.text else {}
         return {**found, **{text: text for text in self._reader.doubts}}
+
+    def accepts(self, message: Message) -> bool:
+        """Return whether the stamp of an image is in order, as `ImageOrder.accepts`."""
+        return self._order.accepts(stamp_s(message))
 
     def read(self, message: Message) -> tuple[Any, NDArray[np.uint8]]:
         """Return the message and its image, rgb (H, W, 3).

@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--out',
         metavar='FILE',
         default=DEFAULT_OUT,
-        help='Image file that the depth is drawn to (default: %(default)s).',
+        help='Image file for the depth in colours (default: %(default)s).',
     )
     add('--strict', action='store_true', help='Exit with code 1 also if there are only doubts.')
 

@@ -77,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         '--uncertainty-plot',
         metavar='FILE',
-        help='PNG file that the coverage and the sparsification of the uncertainty are drawn to.',
+        help='PNG file for the plot of the coverage and the sparsification of the uncertainty.',
     )
     add(
         '--worst',

@@ -44,7 +44,6 @@ SUPERSEDED = 'superseded by a newer image'
 FAILED = 'inference failed'
 """Reasons why an image does not become depth."""
 
-
 MOST_NOTICED = 50
 """Notices remembered as logged; a camera that sends more different ones is logged anew."""
 

@@ -22,7 +22,7 @@ from zoedepth_ros.media.video import read_video, read_webcam
 from zoedepth_ros.messages import types
 from zoedepth_ros.messages.camera import CameraTracker
 from zoedepth_ros.messages.depth import depth_from_image
-from zoedepth_ros.messages.image_order import LATE, ImageOrder
+from zoedepth_ros.messages.image_order import LATE
 from zoedepth_ros.pipeline.outputs import DEPTH, DOMAIN
 from zoedepth_ros.viewing.frame import ViewFrame, model_text, noted_camera
 
@@ -122,9 +122,10 @@ def recording_frames(
     shown = _Shown(inputs, depth_topic, domain_topic, rectified, bits, note)
     wanted = depth_topic or inputs.image
     for message in first_info(recording, summary, inputs.camera_info):
-        list(shown.frames(message))
+        shown.take_info(message)
     items = recording.read(damage)
-    for item in look_ahead(items, summary, wanted, inputs.camera_info, shown.expect):
+    expect = partial(shown.take_info, is_newest=False)
+    for item in look_ahead(items, summary, wanted, inputs.camera_info, expect):
         if isinstance(item, Message):
             yield from shown.frames(item)
         elif isinstance(item, Metadata) and item.name == ABOUT_DEPTH and depth_topic:
@@ -158,15 +159,14 @@ class _Shown:
         self._tracker = CameraTracker(inputs.image, partial(make, types.CAMERA_INFO))
         self._rectified = rectified
         self._images, self._note = TopicImages(inputs, bits), note
-        self._order = ImageOrder()
         self._waiting: OrderedDict[tuple[int, int], NDArray[np.uint8]] = OrderedDict()
 
-    def expect(self, message: Any) -> None:
+    def take_info(self, message: Any, *, is_newest: bool = True) -> None:
         """Take a camera_info before its turn."""
         from zoedepth_ros.bags.cdr import decode
 
         with contextlib.suppress(ValueError):  # is noted in its turn
-            self._tracker.set_info(decode(message.data, types.CAMERA_INFO), is_newest=False)
+            self._tracker.set_info(decode(message.data, types.CAMERA_INFO), is_newest=is_newest)
 
     def frames(self, message: Any) -> Iterator[ViewFrame]:
         """Return what a message completes."""
@@ -193,9 +193,7 @@ class _Shown:
             self._note(f'{topic}: not shown: {error}')
 
     def _image(self, message: Any, time_s: float) -> Iterator[ViewFrame]:
-        from zoedepth_ros.bags.look_ahead import stamp_s
-
-        if not self._depth_topic and not self._order.accepts(stamp_s(message)):
+        if not self._depth_topic and not self._images.accepts(message):
             self._note(f'{message.channel.topic}: not shown: {LATE}')
             return
         image, rgb = self._images.read(message)
