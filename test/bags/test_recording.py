@@ -4,6 +4,7 @@ import shutil
 import sqlite3
 import struct
 from collections import Counter
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -272,13 +273,48 @@ def test_what_is_no_recording_is_called_so(tmp_path, name, content, message):
         messages(tmp_path / name)
 
 
+def test_a_folder_named_as_a_recording_of_ros_1_is_read(tmp_path):
+    folder = bags.write_bag(tmp_path / 'drive.bag', bags.drive(2))
+    assert summary(folder).counts[bags.IMAGE] == 2
+
+
+def test_messages_are_counted_where_the_statistics_do_not_tell_topics_apart(tmp_path):
+    path = tmp_path / 'in.mcap'
+    with path.open('wb') as file:
+        writer = Writer(file)
+        writer.start()
+        channel = writer.register_channel(bags.CHATTER, 'cdr', 0)
+        for number in range(3):
+            writer.add_message(channel, number, b'x', number)
+        writer._Writer__statistics.channel_message_counts.clear()  # optional in the format
+        writer.finish()
+    assert summary(path).counts == {bags.CHATTER: 3}
+
+
+def test_rows_of_one_topic_are_counted_together(tmp_path):
+    folder = bags.write_bag(tmp_path / 'in', bags.drive(4), 'sqlite3')
+    with closing(sqlite3.connect(next(folder.glob('*.db3')))) as database:
+        ids = dict(database.execute('SELECT name, id FROM topics').fetchall())
+        row = database.execute('SELECT * FROM topics WHERE name = ?', (bags.CHATTER,)).fetchone()
+        marks = ', '.join('?' for _ in row)
+        database.execute(f'INSERT INTO topics VALUES ({marks})', (99, *row[1:]))
+        database.execute(
+            'UPDATE messages SET topic_id = 99 WHERE id IN '
+            '(SELECT id FROM messages WHERE topic_id = ? LIMIT 1)',
+            (ids[bags.CHATTER],),
+        )
+        database.commit()
+    assert summary(folder).counts[bags.CHATTER] == 4
+
+
 def test_an_empty_folder_and_a_missing_file_are_called_so(tmp_path):
     with pytest.raises(
         RecordingError, match=r'no metadata.yaml, and the folder contains no .mcap or .db3'
     ):
         messages(tmp_path)
-    with pytest.raises(FileNotFoundError, match='no such recording'):
-        messages(tmp_path / 'nothing.mcap')
+    for name in ('nothing.mcap', 'nothing.bag'):
+        with pytest.raises(FileNotFoundError, match='no such recording'):
+            messages(tmp_path / name)
 
 
 BROKEN_METADATA = {

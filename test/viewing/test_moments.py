@@ -109,6 +109,17 @@ def test_a_single_camera_info_is_that_of_images_before_it(tmp_path, bags):
     assert [f.camera.intrinsics.fx_px for f in frames] == [50.0] * 5
 
 
+def test_recorded_heads_are_not_shown_beside_depth_that_is_predicted(tmp_path, bags):
+    from zoedepth_ros.bags.add_depth import add_depth
+    from zoedepth_ros.bags.plan import Job, make_plan
+
+    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(2))
+    target = tmp_path / 'out.mcap'
+    add_depth(make_plan(Job(source, target, bags.options(domain=True))), FakePredictor(2.0))
+    assert {f.name for f in recording_frames(target)} == {'/depth/image', '/domain'}
+    assert {f.name for f in recording_frames(target, depth_topic='')} == {bags.IMAGE}
+
+
 @pytest.mark.parametrize('encoding', ['32FC1', '16UC1'])
 def test_recorded_depth_comes_with_its_image(tmp_path, bags, encoding):
     from zoedepth_ros.bags.add_depth import add_depth
@@ -161,7 +172,8 @@ def test_the_nodes_own_recording_shows_what_the_router_thought(tmp_path, bags):
         bags.STORE.register(get_types_from_msg(text, name))
     stamp = bags.header(0).stamp
     domain = bags.STORE.types[name](bags.header(10**18), 'indoor', 0.75, 0.25, False, stamp)
-    messages = [*bags.drive(1), bags.serialized('/domain', 10**18 + 9, domain)]
+    depth = bags.depth(np.full(bags.SIZE, 3.0, np.float32), 10**18, '/depth/image')
+    messages = [*bags.drive(1), depth, bags.serialized('/domain', 10**18 + 9, domain)]
     frames = list(recording_frames(bags.write_mcap(tmp_path / 'in.mcap', messages)))
     assert Counter(f.head for f in frames) == {'': 1, 'indoor': 1}
     assert {'indoor': 0.75, 'outdoor': 0.25} in [f.router_probabilities for f in frames]

@@ -74,10 +74,10 @@ def summarize_db3(path: Path, damage: Damage) -> RecordingSummary:
             damage.report(path, f'damaged: {error}')
             rows = _every_row(path, database, damage, _ONE_TOPIC)
             counts = Counter(topic_id for (topic_id,) in rows)
-    return RecordingSummary(
-        tuple(channels.values()),
-        {channel.topic: counts.get(key, 0) for key, channel in channels.items()},
-    )
+    of_topics = Counter[str]()  # of which a merged recording may have several rows
+    for key, channel in channels.items():
+        of_topics[channel.topic] += counts.get(key, 0)
+    return RecordingSummary(tuple(channels.values()), dict(of_topics))
 
 
 def first_time_ns(path: Path) -> int | None:

@@ -68,12 +68,13 @@ def summarize_mcap(path: Path, damage: Damage) -> RecordingSummary:
         )
     summary = _summary(path)
     statistics = summary.statistics if summary else None
-    if summary and statistics and (summary.channels or not statistics.message_count):
+    found = statistics.channel_message_counts if statistics else {}  # may be left out, as channels
+    is_indexed = statistics and sum(found.values()) == statistics.message_count
+    if summary and is_indexed and found.keys() <= summary.channels.keys():
         channels = {key: _channel(c, summary.schemas) for key, c in summary.channels.items()}
         counts = Counter[str]()
-        for key, count in statistics.channel_message_counts.items():
-            if key in channels:
-                counts[channels[key].topic] += count
+        for key, count in found.items():
+            counts[channels[key].topic] += count
         return RecordingSummary(tuple(channels.values()), dict(counts))
     return _scan(path, Damage(recover=damage.recover))
 

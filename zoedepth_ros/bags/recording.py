@@ -144,15 +144,15 @@ def open_recording(path: Path, damage: Damage) -> Recording:
     path: an .mcap or .db3 file, or a folder of them.  Raises RecordingError when there is none,
     FileNotFoundError, and DamagedRecordingError when a part is missing.
     """
-    if path.suffix == '.bag':
-        raise RecordingError(
-            f'{path}: the file is a recording of ROS 1; convert it first: rosbags-convert '
-            f'--src {path} --dst {path.with_suffix("")}'
-        )
     if not path.exists():
         raise FileNotFoundError(f'{path}: no such recording')
     if path.is_dir():
         recording = _folder(path, damage)
+    elif path.suffix == '.bag':
+        raise RecordingError(
+            f'{path}: the file is a recording of ROS 1; convert it first: rosbags-convert '
+            f'--src {path} --dst {path.with_suffix("")}'
+        )
     elif _suffix(path) in SUFFIXES:
         recording = Recording(path, (path,))
     else:
