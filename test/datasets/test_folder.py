@@ -35,9 +35,10 @@ def test_a_folder_may_have_its_own_steps_and_camera(tmp_path):
     assert sample.camera.fx_px == 2
 
 
-def test_a_bad_camera_file_is_named(tmp_path):
+@pytest.mark.parametrize('text', ['{"focal": 3}', '[' * 100_000], ids=['key', 'nested'])
+def test_a_bad_camera_file_is_named(tmp_path, text):
     write_image(tmp_path / 'rgb/a.png', gray(2, 3))
-    (tmp_path / 'camera.json').write_text('{"focal": 3}')
+    (tmp_path / 'camera.json').write_text(text)
     with pytest.raises(DatasetError, match=r'camera\.json: damaged'):
         Folder(tmp_path, domain='indoor')
 

@@ -59,6 +59,8 @@ class DepthDataset(ABC):
         if not self.root.is_dir():
             raise DatasetError(self.name, self.root, 'no such folder', 'the root of the data set')
         self.entries: Sequence[Entry] = self._find()
+        if not self.entries:
+            raise DatasetError(self.name, self.root, 'no image found or listed', 'at least one')
 
     @abstractmethod
     def _find(self) -> Sequence[Entry]:

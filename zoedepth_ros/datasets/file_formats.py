@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -13,50 +15,66 @@ class DatasetError(ValueError):
     """A file or folder of a data set is missing, damaged or unexpected."""
 
     def __init__(self, dataset: str, path: Path | str, problem: str, expected: str) -> None:
-        super().__init__(f'{dataset}: {path}: {problem}; expected {expected}')
-        self.dataset = dataset
-        """Name of the data set."""
-        self.path = str(path)
-        """Path of the file or folder."""
-        self.problem = problem
-        """Description of the problem."""
+        super().__init__(dataset, str(path), problem, expected)
 
-    def __reduce__(self) -> tuple[type[DatasetError], tuple[str, str, str, str]]:
-        expected = str(self).rpartition('; expected ')[2]
-        return type(self), (self.dataset, self.path, self.problem, expected)
+    def __str__(self) -> str:
+        dataset, path, problem, expected = self.args
+        return f'{dataset}: {path}: {problem}; expected {expected}'
+
+
+@contextmanager
+def reading(path: Path, dataset: str, expected: str) -> Iterator[None]:
+    """Raise DatasetError for a missing file, and for any error within the context.
+
+    Libraries raise errors of many types for damaged files.
+    """
+    if not path.is_file():
+        raise DatasetError(dataset, path, 'no such file', expected)
+    try:
+        yield
+    except DatasetError:
+        raise
+    except UnidentifiedImageError as error:
+        raise DatasetError(dataset, path, f'not an image ({error})', expected) from error
+    except Exception as error:
+        raise DatasetError(dataset, path, f'damaged ({error})', expected) from error
+
+
+def read_lines(path: Path, dataset: str, expected: str) -> list[str]:
+    """Read the lines of a text file in UTF-8, without empty ones and outer white space."""
+    with reading(path, dataset, expected):
+        lines = path.read_text('utf-8').split('\n')
+    return [line.strip() for line in lines if line.strip()]
 
 
 def read_rgb(path: Path, dataset: str, *, upright: bool = False) -> NDArray[np.uint8]:
     """Read an image as uint8 (H, W, 3); upright: rotate it by its EXIF orientation."""
     expected = 'an image of 8 bits (PNG or JPEG)'
-    with _open(path, dataset, expected) as file:
+    with reading(path, dataset, expected), Image.open(path) as file:
         if file.mode[0] in 'IF' or any('16' in str(tile[3]) for tile in file.tile):
             # Pillow would clip grey values at 255, and drop the lower 8 bits of colours.
             problem = 'more than 8 bits per value; convert the image to 8 bits'
             raise DatasetError(dataset, path, problem, expected)
-        pixels = _load(file, path, dataset, expected)
-        if upright:
-            pixels = np.asarray(ImageOps.exif_transpose(file).convert('RGB'))
-        elif file.mode != 'RGB':
-            pixels = np.asarray(file.convert('RGB'))
-    return np.array(pixels, dtype=np.uint8)  # a copy: PIL's own buffer is read-only
+        image = ImageOps.exif_transpose(file) if upright else file
+        return np.array(image.convert('RGB'))
 
 
 def read_png16(path: Path, dataset: str, unit: str) -> NDArray[np.uint16]:
     """Read a 16-bit one-channel PNG (H, W); `unit` is the unit of its values, for the error."""
     expected = f'a 16-bit PNG of depth, {unit}'
-    with _open(path, dataset, expected) as file:
-        pixels = _load(file, path, dataset, expected)
-        if not file.mode.startswith('I'):  # 8-bit values would be 256 times too small
-            raise DatasetError(dataset, path, f'an image of mode {file.mode!r}', expected)
-    return pixels.astype(np.uint16)
+    with reading(path, dataset, expected), Image.open(path) as file:
+        # 8-bit values would be 256 times too small, and TIFF has values beyond 16 bits.
+        if file.format != 'PNG' or not file.mode.startswith('I'):
+            problem = f'an image of format {file.format} and mode {file.mode!r}'
+            raise DatasetError(dataset, path, problem, expected)
+        return np.asarray(file).astype(np.uint16)
 
 
 def read_mask(path: Path, dataset: str) -> NDArray[np.bool_]:
     """Read a mask image (H, W): True where it is not 0."""
     expected = 'a one-channel mask image, 0 for invalid depth'
-    with _open(path, dataset, expected) as file:
-        pixels = _load(file, path, dataset, expected)
+    with reading(path, dataset, expected), Image.open(path) as file:
+        pixels = np.asarray(file)
     if pixels.ndim != 2:
         raise DatasetError(dataset, path, f'shape {pixels.shape}', expected)
     return pixels != 0
@@ -65,18 +83,15 @@ def read_mask(path: Path, dataset: str) -> NDArray[np.bool_]:
 def read_npy(path: Path, dataset: str, expected: str) -> NDArray[np.float32]:
     """Read a .npy of (H, W) or (H, W, 1) numbers as float32 (H, W).
 
-    Raises DatasetError for a file that is missing, damaged or of another shape.
+    Raises DatasetError for a file that is missing, damaged or of another shape or type.
     """
-    if not path.is_file():
-        raise DatasetError(dataset, path, 'no such file', expected)
-    try:
-        numbers = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise DatasetError(dataset, path, f'damaged ({error})', expected) from error
+    with reading(path, dataset, expected), path.open('rb') as file:
+        numbers = np.lib.format.read_array(file, allow_pickle=False)
     if numbers.ndim == 3 and numbers.shape[2] == 1:
         numbers = numbers[..., 0]
-    if numbers.ndim != 2:
-        raise DatasetError(dataset, path, f'shape {numbers.shape}', expected)
+    if numbers.ndim != 2 or numbers.dtype.kind not in 'fiu':
+        problem = f'shape {numbers.shape} of {numbers.dtype}'
+        raise DatasetError(dataset, path, problem, expected)
     return numbers.astype(np.float32)
 
 
@@ -92,28 +107,5 @@ def read_hdf5(path: Path, dataset: str, key: str, expected: str) -> NDArray[np.f
             'the package h5py is needed to read this file and is not installed (pip install h5py)'
         )
         raise DatasetError(dataset, path, problem, expected) from error
-    if not path.is_file():
-        raise DatasetError(dataset, path, 'no such file', expected)
-    try:
-        with h5py.File(path, 'r') as file:
-            return np.asarray(file[key], dtype=np.float32)
-    except (OSError, KeyError, RuntimeError) as error:
-        raise DatasetError(dataset, path, f'damaged ({error})', expected) from error
-
-
-def _open(path: Path, dataset: str, expected: str) -> Image.Image:
-    if not path.is_file():
-        raise DatasetError(dataset, path, 'no such file', expected)
-    try:
-        return Image.open(path)
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
-        raise DatasetError(dataset, path, f'not an image ({error})', expected) from error
-
-
-def _load(file: Image.Image, path: Path, dataset: str, expected: str) -> NDArray:
-    """Decode the pixels, which detects truncated files."""
-    try:
-        file.load()
-        return np.asarray(file)
-    except (OSError, SyntaxError, ValueError) as error:
-        raise DatasetError(dataset, path, f'damaged ({error})', expected) from error
+    with reading(path, dataset, expected), h5py.File(path, 'r') as file:
+        return np.asarray(file[key], dtype=np.float32)

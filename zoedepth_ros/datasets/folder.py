@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.datasets.dataset import DepthDataset, Entry
-from zoedepth_ros.datasets.file_formats import DatasetError, read_npy, read_rgb
+from zoedepth_ros.datasets.file_formats import DatasetError, read_npy, read_rgb, reading
 from zoedepth_ros.geometry.intrinsics import (
     UNDISTORTED,
     CameraError,
@@ -53,9 +53,6 @@ class Folder(DepthDataset):
         images = [
             path for path in self._glob('rgb/**/*.*') if path.suffix.lower() in IMAGE_ENDINGS
         ]
-        if not images:
-            expected = f'images ending in {", ".join(IMAGE_ENDINGS)}'
-            raise DatasetError(self.name, self.root / 'rgb', 'no image found', expected)
         return [Entry(image, self._depth_of(image)) for image in images]
 
     def _depth_of(self, image: Path) -> Path:
@@ -83,10 +80,7 @@ class Folder(DepthDataset):
         path = self.root / 'camera.json'
         if not path.is_file():
             return None
-        try:
+        with reading(path, self.name, 'fx_px, fy_px, cx_px, cy_px, width, height'):
             camera = Intrinsics(**json.loads(path.read_text('utf-8')))
             refuse_impossible(camera, UNDISTORTED, 'the camera')
             return camera
-        except (TypeError, ValueError) as error:
-            expected = 'fx_px, fy_px, cx_px, cy_px, width, height'
-            raise DatasetError(self.name, path, f'damaged ({error})', expected) from error

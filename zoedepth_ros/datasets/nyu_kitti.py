@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 from zoedepth_ros.datasets.dataset import DepthDataset, Entry, camera_of, kb_crop
-from zoedepth_ros.datasets.file_formats import DatasetError, read_rgb
+from zoedepth_ros.datasets.file_formats import DatasetError, read_lines, read_rgb
 from zoedepth_ros.media.sample import Sample
 
 WHERE = (
@@ -110,16 +111,16 @@ def read_split_list(
     if path is None:
         raise DatasetError(dataset, 'split list', 'not given', expected)
     path = Path(path).expanduser()
-    if not path.is_file():
-        raise DatasetError(dataset, path, 'no such file', expected)
-    lines = [line.split() for line in path.read_text('utf-8').splitlines() if line.strip()]
     listed = []
-    for number, words in enumerate(lines, start=1):
-        try:  # some official lines begin with a slash
-            image, depth, focal_px = words[0].lstrip('/\\'), words[1], float(words[2])
+    for number, line in enumerate(read_lines(path, dataset, expected), start=1):
+        words = line.split()
+        try:
+            image, depth, focal_px = words[0], words[1], float(words[2])
+            if not 0.0 <= focal_px < math.inf:
+                raise ValueError
         except (IndexError, ValueError):
-            problem = f'non-empty line {number} is {" ".join(words)!r}'
+            problem = f'non-empty line {number} is {line!r}'
             raise DatasetError(dataset, path, problem, 'image depth focal') from None
-        if depth != 'None':
-            listed.append((image, depth.lstrip('/\\'), focal_px))
+        if depth != 'None':  # some official lines begin with a slash
+            listed.append((image.lstrip('/\\'), depth.lstrip('/\\'), focal_px))
     return listed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -77,9 +77,14 @@ def open_dataset(name: str, options: DatasetOptions) -> DepthDataset:
         raise ValueError(
             f'{name} has no training part in this package; only {", ".join(training)} have'
         )
-    listed = with_option('split_list')
-    if options.split_list is not None and name not in listed:
-        raise ValueError(f'{name} takes no split list; only {", ".join(listed)} have')
     kind, own = DATASETS[name]
+    for field in fields(options):
+        having = with_option(field.name)
+        is_given = getattr(options, field.name) != field.default
+        if is_given and having and field.name not in (*own, 'split'):
+            raise ValueError(
+                f'{name} takes no {field.name.replace("_", " ")}, which is an option of '
+                f'{", ".join(having)}'
+            )
     values = {option: getattr(options, option) for option in (*own, 'skip_damaged')}
     return kind(options.root, **values)

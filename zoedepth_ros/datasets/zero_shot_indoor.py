@@ -12,6 +12,7 @@ from zoedepth_ros.datasets.dataset import DepthDataset, Entry
 from zoedepth_ros.datasets.file_formats import (
     DatasetError,
     read_hdf5,
+    read_lines,
     read_mask,
     read_npy,
     read_png16,
@@ -62,8 +63,6 @@ class Ibims(DepthDataset):
 
     def _find(self) -> list[Entry]:
         listing = self.root / 'imagelist.txt'
-        if not listing.is_file():
-            raise DatasetError(self.name, listing, 'no such file', 'the names of the samples')
         return [
             Entry(
                 self.root / 'rgb' / f'{stem}.png',
@@ -73,7 +72,7 @@ class Ibims(DepthDataset):
                     self.root / 'mask_transp' / f'{stem}.png',
                 ),
             )
-            for stem in listing.read_text('utf-8').split()
+            for stem in read_lines(listing, self.name, 'the names of the samples')
         ]
 
     def _read(self, entry: Entry) -> Sample:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from zoedepth_ros.datasets.dataset import DepthDataset, Entry, kb_crop
-from zoedepth_ros.datasets.file_formats import DatasetError, read_npy, read_rgb
+from zoedepth_ros.datasets.file_formats import read_lines, read_npy, read_rgb
 from zoedepth_ros.geometry.intrinsics import Intrinsics
 from zoedepth_ros.media.sample import Sample
 
@@ -86,19 +86,14 @@ class VirtualKitti2(DepthDataset):
     def _listed(self) -> list[Path] | None:
         """Return the images of a written split, or None where there is none."""
         listing = self.split_list or self.root / f'{self.split}.txt'
-        if not listing.is_file():
-            if self.split_list is None:
-                return None
-            raise DatasetError(self.name, listing, 'no such file', 'one image path per line')
-        return [
-            self._below_root(line)
-            for line in listing.read_text('utf-8').split('\n')
-            if line.strip()
-        ]
+        if self.split_list is None and not listing.is_file():
+            return None
+        lines = read_lines(listing, self.name, 'one image path per line')
+        return [self._below_root(line) for line in lines]
 
     def _below_root(self, line: str) -> Path:
         """Return the path of a listed image, also if the list was written for another root."""
-        path = Path(line.strip())
+        path = Path(line)
         parts = path.parts
         if path.is_file() or 'rgb' not in parts or path.is_relative_to(self.root):
             return path
