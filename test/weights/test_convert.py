@@ -33,6 +33,27 @@ def official(architecture: str) -> dict[str, torch.Tensor]:
     return random_tensors(official_shapes(tiny_config(architecture)))
 
 
+@pytest.mark.parametrize(
+    'shapes',
+    [
+        {'backbone.blocks.0.norm1.weight': ()},
+        {
+            'core.core.pretrained.model.blocks.0.norm1.weight': (4,),
+            'attractors.3._net.2.weight': (),
+        },
+        {f'backbone.network.blocks.{stage}.0.conv_dw.weight': (1,) for stage in range(7)},
+        {
+            **{f'pretrained.model.layers.{i}.blocks.0.norm1.weight': (3,) for i in range(4)},
+            'pretrained.model.layers.0.blocks.1.attn_mask': (),
+        },
+    ],
+    ids=['channels', 'attractors', 'convolutions', 'window'],
+)
+def test_tensors_without_the_size_of_the_network_are_refused(shapes) -> None:
+    with pytest.raises(WeightsError, match='is missing or has no dimensions'):
+        detect_variant(shapes)
+
+
 @pytest.mark.parametrize(('architecture', 'count'), [('N', 535), ('K', 535), ('NK', 615)])
 def test_full_size_official_files_fill_the_network_exactly(architecture: str, count: int) -> None:
     config = preset(f'ZoeD_M12_{architecture}')

@@ -3,6 +3,7 @@
 ZOEDEPTH_FUZZ_CASES=100000 damages 1,000 files (a hundredth) instead of 50.
 """
 
+import json
 import os
 import random
 import resource
@@ -99,6 +100,17 @@ def test_a_file_that_is_replaced_while_it_is_read_is_refused(tmp_path, monkeypat
         load_weights(create_model(tiny_config('NK')), path)
 
 
+def test_a_file_that_is_removed_while_it_is_read_is_refused(tmp_path, monkeypatch):
+    from zoedepth_ros.weights import read
+
+    path = tmp_path / 'a.safetensors'
+    save_weights(create_model(tiny_config('NK'), seed=1), path)
+    reading = read._read_safetensors
+    monkeypatch.setattr(read, '_read_safetensors', lambda p: (reading(p), p.unlink())[0])
+    with pytest.raises(WeightsError, match='a.safetensors: cannot be read: No such file'):
+        load_weights(create_model(tiny_config('NK')), path)
+
+
 def test_weights_in_use_do_not_change_with_their_file(tmp_path):
     path = tmp_path / 'a.pt'
     torch.save(random_tensors(official_shapes(tiny_config('NK'))), path)
@@ -130,6 +142,12 @@ def test_an_archive_that_unpacks_to_much_is_refused_before_it_is_unpacked(tmp_pa
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < 100 << 10
 
 
+def altered(part: str, **values: int) -> str:
+    settings = tiny_config('NK').to_dict()
+    settings[part] |= values
+    return json.dumps(settings)
+
+
 @pytest.mark.parametrize(
     ('config', 'reason'),
     [
@@ -137,8 +155,11 @@ def test_an_archive_that_unpacks_to_much_is_refused_before_it_is_unpacked(tmp_pa
         ('"' + 'x' * (2 << 20) + '"', 'expected at most 1,048,576'),
         ('{"name": "' + 'x' * 900_000 + '"}', ''),
         ('[1]', ''),
+        (altered('backbone', num_heads=0), 'modulo by zero'),
+        (altered('backbone', patch_size=0), 'modulo by zero'),
+        (altered('router', num_heads=0), 'modulo by zero'),
     ],
-    ids=['deep', 'long', 'name', 'list'],
+    ids=['deep', 'long', 'name', 'list', 'no heads', 'no patches', 'no heads of the router'],
 )
 def test_settings_that_are_none_are_refused_in_few_words(tmp_path, config, reason):
     from safetensors.torch import save_file

@@ -172,6 +172,16 @@ def test_wrong_shapes_are_listed_and_nothing_is_loaded(tmp_path: Path) -> None:
     assert_holds(model, before)
 
 
+@pytest.mark.parametrize('dtype', [torch.int8, torch.bool, torch.complex64])
+def test_tensors_that_are_not_of_a_floating_point_type_are_listed(
+    tmp_path: Path, dtype: torch.dtype
+) -> None:
+    path = official_file(tmp_path / 'x.pt', 'N', **{'conv2.bias': torch.zeros(24, dtype=dtype)})
+    message = rf'1 not of a floating-point type: bottleneck\.bias is {dtype}$'
+    with pytest.raises(WeightsError, match=message):
+        load_weights(create_model(tiny_config('N')), path)
+
+
 def test_missing_and_extra_tensors_of_our_own_file_are_listed(tmp_path: Path) -> None:
     config = tiny_config('N')
     state_dict = ZoeDepth(config).state_dict()
@@ -305,6 +315,8 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
         read_checkpoint(tmp_path / 'nothing.pt')
     with pytest.raises(WeightsError, match='cannot be read: Is a directory'):
         read_checkpoint(tmp_path)
+    with pytest.raises(WeightsError, match='x: cannot be read: File name too long'):
+        read_checkpoint(tmp_path / ('x' * 300))
 
 
 @pytest.mark.parametrize('content', [[1, 2], {'epoch': 3}, {'model': {1: torch.zeros(1)}}, 'text'])
@@ -341,7 +353,9 @@ def test_metadata_is_added_to_a_file_whose_tensors_stay_as_they_are(tmp_path):
 
 
 def test_other_files_have_no_room_for_metadata(tmp_path):
-    for content in (b'', b'PK\x03\x04 and more', b'\x02\0\0\0\0\0\0\0[]'):
+    nothing, deep = b'{"__metadata__": null}', b'[' * 100_000
+    framed = (len(x).to_bytes(8, 'little') + x for x in (b'[]', nothing, deep))
+    for content in (b'', b'PK\x03\x04 and more', *framed):
         (tmp_path / 'a.pt').write_bytes(content)
         with pytest.raises(WeightsError, match='metadata needs a safetensors file'):
             set_metadata(tmp_path / 'a.pt', {'a': '1'})

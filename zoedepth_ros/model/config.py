@@ -193,7 +193,7 @@ class ModelConfig:
             parts['bins'] = BinsConfig(**_tuples(parts['bins']))
             parts['router'] = parts['router'] and RouterConfig(**parts['router'])
             return cls(**parts)
-        except (KeyError, TypeError, AttributeError) as error:
+        except (ArithmeticError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f'not the settings of a model: {error}') from error
 
 

@@ -45,6 +45,7 @@ _LAST_ATTRACTOR = {
 _ROUTER = {
     'official': 'mlp_classifier.0.weight',
     'hugging_face': 'metric_head.mlp_classifier.linear1.weight',
+    'own': 'router.classify.0.weight',
 }
 
 
@@ -126,6 +127,18 @@ def from_midas(state_dict: Mapping[str, Tensor], config: ModelConfig) -> dict[st
 
 def detect_variant(shapes: Mapping[str, tuple[int, ...]]) -> Variant:
     """Detect the variant from keys and shapes.  Raises WeightsError for an unknown network."""
+    try:
+        if found := _variant(shapes):
+            return found
+    except (IndexError, KeyError) as error:
+        raise WeightsError(
+            'a tensor from which the size of the network is read is missing or has no dimensions'
+        ) from error
+    some = ', '.join(sorted(shapes)[:3]) or 'nothing'
+    raise WeightsError(f'not a network of this package: it contains {some} …')
+
+
+def _variant(shapes: Mapping[str, tuple[int, ...]]) -> Variant | None:
     for format_, block in _BEIT.items():
         if depth := _count(block, shapes):
             kind = _architecture_of(format_, shapes)
@@ -137,11 +150,10 @@ def detect_variant(shapes: Mapping[str, tuple[int, ...]]) -> Variant:
             window = _swin_window(block, shapes)
             return Variant(format_, kind, 'swin2', channels, sum(stages), window)
     stages = [_count(_LITE.replace('{}', str(stage), 1), shapes) for stage in range(7)]
-    if all(stages):
-        channels = shapes['backbone.network.blocks.6.0.conv_pwl.weight'][0]
-        return Variant('own', _architecture_of_own(shapes), 'lite', channels, sum(stages))
-    some = ', '.join(sorted(shapes)[:3]) or 'nothing'
-    raise WeightsError(f'not a network of this package: it contains {some} …')
+    if not all(stages):
+        return None
+    channels = shapes['backbone.network.blocks.6.0.conv_pwl.weight'][0]
+    return Variant('own', _architecture_of('own', shapes), 'lite', channels, sum(stages))
 
 
 def _count(block: str, shapes: Mapping[str, tuple[int, ...]]) -> int:
@@ -160,18 +172,11 @@ def _swin_window(block: str, shapes: Mapping[str, tuple[int, ...]]) -> int | Non
 def _architecture_of(format_: Format, shapes: Mapping[str, tuple[int, ...]]) -> Architecture:
     if format_ == 'midas':
         return 'relative'
-    if format_ == 'own':
-        return _architecture_of_own(shapes)
     if _ROUTER[format_] in shapes:
         return 'NK'
+    if format_ == 'own':
+        heads = {name.split('.')[1] for name in shapes if name.startswith('heads.')}
+        return 'N' if 'indoor' in heads else 'K' if 'outdoor' in heads else 'relative'
     # The last layer has one attractor; K stores each as a pair and uses the first.
     rows = shapes.get(_LAST_ATTRACTOR[format_], (1,))[0]
     return 'N' if rows == 1 else 'K'
-
-
-def _architecture_of_own(shapes: Mapping[str, tuple[int, ...]]) -> Architecture:
-    if 'router.classify.0.weight' in shapes:
-        return 'NK'
-    if any(name.startswith('heads.indoor.') for name in shapes):
-        return 'N'
-    return 'K' if any(name.startswith('heads.outdoor.') for name in shapes) else 'relative'

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from zoedepth_ros.errors import quoted
-from zoedepth_ros.files import replacing
+from zoedepth_ros.files import parse_json, replacing
 from zoedepth_ros.model.config import ModelConfig
 from zoedepth_ros.model.zoedepth import ZoeDepth
 from zoedepth_ros.weights.convert import from_hugging_face, from_midas, from_official, variant_of
@@ -158,9 +158,9 @@ def set_metadata(path: Path, values: Mapping[str, str]) -> None:
     content = path.read_bytes()
     try:
         end = 8 + int.from_bytes(content[:8], 'little')
-        header = json.loads(content[8:end])
+        header = parse_json(content[8:end].decode())
         header['__metadata__'] = {**header.get('__metadata__', {}), **values}
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, TypeError):
         raise WeightsError(f'{path}: metadata needs a safetensors file') from None
     text = json.dumps(header).encode()
     text += b' ' * (-len(text) % 8)
@@ -201,17 +201,20 @@ def _ours(checkpoint: Checkpoint, config: ModelConfig) -> dict[str, Tensor]:
 def _copy(state_dict: Mapping[str, Tensor], model: ZoeDepth, expected: Set[str]) -> None:
     """Copy exactly the expected tensors.  Raises WeightsError before any change."""
     parameters = model.state_dict()
+    ours = {name: x for name, x in state_dict.items() if name in expected}
     wrong = [
         f'{name} is {tuple(x.shape)} instead of {tuple(parameters[name].shape)}'
-        for name, x in state_dict.items()
-        if name in expected and x.shape != parameters[name].shape
+        for name, x in ours.items()
+        if x.shape != parameters[name].shape
     ]
+    whole = [f'{name} is {x.dtype}' for name, x in ours.items() if not x.is_floating_point()]
     problems = [
         listing(what, names)
         for what, names in (
             ('missing', expected - state_dict.keys()),
             ('not expected', state_dict.keys() - expected),
             ('of the wrong shape', wrong),
+            ('not of a floating-point type', whole),
         )
         if names
     ]

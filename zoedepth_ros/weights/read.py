@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import pickle
 import re
+import stat
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -76,7 +76,7 @@ class Checkpoint:
 
 
 def check_file(path: Path) -> None:
-    """Raise WeightsError for a missing file, and for the suffix of an exported network."""
+    """Raise WeightsError for an impossible path, a missing, special or exported file."""
     backends = _EXPORTED.get(path.suffix.lower())
     if backends:
         raise WeightsError(
@@ -84,8 +84,12 @@ def check_file(path: Path) -> None:
             f'{" or ".join(f"backend:={name}" for name in backends)} (docs/onnx.md); expected '
             'weights: a .safetensors or .pt file'
         )
-    if not path.exists():
-        raise WeightsError(f'{path}: cannot be read: {os.strerror(errno.ENOENT)}')
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:
+        raise WeightsError(f'{path}: cannot be read: {_refusal(error)}') from error
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # reading a pipe may block
+        raise WeightsError(f'{path}: is not a regular file')
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
@@ -93,18 +97,13 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     path = Path(path)
     check_file(path)
     try:
-        if path.exists() and not (path.is_file() or path.is_dir()):  # reading a pipe may block
-            raise WeightsError(f'{path}: is not a regular file')
         with path.open('rb') as file:
             before = _version(file)
             head = file.read(16)
             file.seek(0)
             digest = sha256_of(file)
-    except OSError as error:
-        raise WeightsError(f'{path}: cannot be read: {error.strerror or error}') from error
-    if not head:
-        raise WeightsError(f'{path}: is empty')
-    try:
+        if not head:
+            raise WeightsError('is empty')
         if head[8:9] == b'{':
             state_dict, metadata = _read_safetensors(path)
         elif head.startswith(_TORCH_MAGIC):
@@ -117,11 +116,13 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
             raise WeightsError(f'is not a weights file, it begins with {head!r}')
         config = _read_config(metadata)
         variant = detect_variant({name: tuple(x.shape) for name, x in state_dict.items()})
+        with path.open('rb') as file:
+            if _version(file) != before:
+                raise WeightsError('was changed while it was read')
     except WeightsError as error:
         raise WeightsError(f'{path}: {shortened(str(error), 2000)}') from error
-    with path.open('rb') as file:
-        if _version(file) != before:
-            raise WeightsError(f'{path}: was changed while it was read')
+    except OSError as error:
+        raise WeightsError(f'{path}: cannot be read: {_refusal(error)}') from error
     facts = {k: v for k, v in metadata.items() if k not in (FORMAT_KEY, CONFIG_KEY)}
     return Checkpoint(path, state_dict, variant, config, facts, digest)
 
@@ -213,6 +214,10 @@ def _version(file: BinaryIO) -> tuple[int, ...]:
     """Return values that change when the file is written or replaced."""
     found = os.fstat(file.fileno())
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _refusal(error: OSError | ValueError) -> str:
+    return getattr(error, 'strerror', None) or str(error)
 
 
 def _first_sentence(error: Exception) -> str:
