@@ -23,7 +23,7 @@ from typing import Any, BinaryIO
 
 import yaml
 
-from zoedepth_ros.errors import printable, shortened
+from zoedepth_ros.errors import printable, quoted, shortened
 
 SETTINGS_BYTES = 1 << 20
 """Size limit of a settings file, such as a calibration [bytes]."""
@@ -67,7 +67,7 @@ def parse_yaml(text: str, *, aliases: bool = False) -> Any:
     except yaml.MarkedYAMLError as error:
         line = f'line {error.problem_mark.line + 1}: ' if error.problem_mark else ''
         raise ValueError(f'{line}{shortened(str(error.problem), 200)}') from None
-    except (yaml.YAMLError, AttributeError, TypeError) as error:
+    except yaml.YAMLError as error:
         raise ValueError(shortened(' '.join(str(error).split()), 200)) from None
 
 
@@ -279,6 +279,13 @@ class _Loader(yaml.SafeLoader):
         node = super().compose_node(parent, index)
         self._nested -= 1
         return node
+
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except (AttributeError, LookupError, TypeError, ValueError):  # of PyYAML's conversions
+            problem = f'{quoted(node.value)} is not of the type {node.tag.rpartition(":")[2]}'
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from None
 
     def compose_mapping_node(self, anchor: Any) -> Any:
         node = super().compose_mapping_node(anchor)

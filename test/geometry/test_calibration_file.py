@@ -184,6 +184,11 @@ def test_of_several_cameras_one_is_chosen_by_its_name(tmp_path):
         (KALIBR.replace('pinhole', 'omni')[: KALIBR.index('cam1') - 3], "expected 'pinhole'"),
         (REALSENSE | {'width': 640.5}, 'whole numbers of pixels'),
         (REALSENSE | {'width': 'wide'}, 'width must hold 1 finite numbers'),
+        (REALSENSE | {'width': 10**400}, 'width must hold 1 finite numbers'),
+        (
+            f'{ECHO[:-4]}roi: {{x_offset: 160, y_offset: 120, height: 240, width: 376}}\n',
+            r'a region of interest \(roi\) of 376 x 240 px',
+        ),
     ],
 )
 def test_what_is_no_calibration_is_named_with_what_was_expected(tmp_path, content, complaint):

@@ -159,6 +159,11 @@ def test_a_parameter_file_of_the_node_gives_its_settings(tmp_path):
         ('/**:\n  ros__parameters: {depth.minimum: 1.0}', 'depth.minimum is not a parameter'),
         ('/**:\n  ros__parameters: {depth.min: 1}', 'depth.min must be a double, got 1'),
         ('/**:\n  ros__parameters: {depth.max: 0.05}', 'more than depth.min'),
+        (
+            f'/**:\n  ros__parameters: {{depth.min: 1{"0" * 400}}}',
+            'depth.min must be a double, got 1000',
+        ),
+        ('/**:\n  ros__parameters: {cameras: 3}', 'cameras must be a list of strings, got 3'),
         ('other:\n  ros__parameters: {depth.min: 1.0}', 'expected a section'),
         ('/**: 3', 'expected the key ros__parameters'),
         ('[', 'not YAML'),

@@ -127,6 +127,10 @@ def test_a_file_keeps_the_target_and_the_tracker_goes_on_from_it(tmp_path):
         ('format: zoedepth scale 1\nheads: {indoor: {scale: 99, confidence: 1}}', 'scale must be'),
         ('format: zoedepth scale 1\nheads: {indoor: {scale: .nan, confidence: 1}}', 'scale must'),
         ('format: zoedepth scale 1\nheads: {indoor: {scale: yes, confidence: 1}}', 'scale must'),
+        (
+            f'format: zoedepth scale 1\nheads: {{indoor: {{scale: 1{"0" * 400}, confidence: 1}}}}',
+            'scale must be',
+        ),
         ('format: zoedepth scale 1\nheads: {}\nmore: 1', 'more'),
     ],
 )

@@ -113,6 +113,7 @@ def _calibration(fields: Mapping[str, Any]) -> CalibrationFields:
     width, height = _size(fields)
     model, d = _lens(fields)
     p = _numbers(fields, ('projection_matrix', 'p'), 12)
+    _refuse_crop(fields, width, height)
     return CalibrationFields(
         width=width,
         height=height,
@@ -148,6 +149,19 @@ def _size(fields: Mapping[str, Any]) -> tuple[int, int]:
     return int(width), int(height)
 
 
+def _refuse_crop(fields: Mapping[str, Any], width: int, height: int) -> None:
+    """Raise ValueError for a camera_info of images that are a part of the full image."""
+    roi = fields.get('roi')
+    if not isinstance(roi, Mapping):
+        return
+    left, top, columns, rows = (roi.get(x) for x in ('x_offset', 'y_offset', 'width', 'height'))
+    if left or top or (columns or width) != width or (rows or height) != height:
+        raise ValueError(
+            f'expected a camera_info of full images, got a region of interest (roi) of {columns} '
+            f'x {rows} px'
+        )
+
+
 def _lens(fields: Mapping[str, Any]) -> tuple[str, tuple[float, ...]]:
     """Return the distortion model, as it is named in the file, and its coefficients."""
     d = _numbers(fields, _DISTORTION, None)
@@ -181,7 +195,7 @@ def _numbers(
             value = value.get('data')
         try:
             numbers = tuple(float(number) for number in np.ravel(np.asarray(value)))
-        except (TypeError, ValueError):
+        except (OverflowError, TypeError, ValueError):
             numbers = (float('nan'),)
         if not np.isfinite(numbers).all() or (count is not None and len(numbers) != count):
             expected = 'finite numbers' if count is None else f'{count} finite numbers'

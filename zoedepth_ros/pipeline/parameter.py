@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from typing import Any, Literal, TypeVar
 
+from zoedepth_ros.errors import quoted
+
 Value = bool | int | float | str | tuple[str, ...]
 Changeable = Literal['always', 'inactive', 'start']
 Settings = TypeVar('Settings')
@@ -129,23 +131,23 @@ def why_wrong(spec: Parameter, value: Value) -> str | None:
     """Return why a value does not fit a parameter, or None when it does."""
     expected = type(spec.default)
     if type(value) is not expected:
-        hint = f': write {float(value)}' if expected is float and type(value) is int else ''
-        return f'{spec.name} must be {_ROS_NAMES[expected]}, got {value!r}{hint}'
+        hint = f': write {quoted(value)}.0' if expected is float and type(value) is int else ''
+        return f'{spec.name} must be {_ROS_NAMES[expected]}, got {quoted(value)}{hint}'
     if isinstance(value, float) and not math.isfinite(value):
         return f'{spec.name} must be a finite number, got {value}'
     if isinstance(value, str) and '\0' in value:
-        return f'{spec.name} must be text without a zero byte, got {value!r}'
+        return f'{spec.name} must be text without a zero byte, got {quoted(value)}'
     if isinstance(value, tuple) and not all(isinstance(part, str) for part in value):
         return f'{spec.name} must be a list of strings, got {list(value)}'
     if spec.choices and value not in spec.choices:
-        return f'{spec.name} must be one of {", ".join(spec.choices)}, got {value!r}'
+        return f'{spec.name} must be one of {", ".join(spec.choices)}, got {quoted(value)}'
     if spec.limits is not None and isinstance(value, (int, float)):
         low, high = spec.limits
         if not low <= value <= high:
             limit = f'at least {low}' if value < low else f'at most {high}'
-            return f'{spec.name} must be {limit}, got {value}{_in_rad(spec, value)}'
+            return f'{spec.name} must be {limit}, got {quoted(value)}{_in_rad(spec, value)}'
     reason = spec.check(value) if spec.check is not None else None
-    return None if reason is None else f'{spec.name} {reason}, got {value!r}'
+    return None if reason is None else f'{spec.name} {reason}, got {quoted(value)}'
 
 
 def _in_rad(spec: Parameter, value: float) -> str:

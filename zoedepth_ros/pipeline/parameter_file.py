@@ -29,7 +29,9 @@ def settings_from_file(
     """
     table = table_of(PipelineSettings)
     values = parameters_in(path)
-    cameras = values.get('cameras') or ()
+    cameras = values.get('cameras') or []
+    if not isinstance(cameras, list):
+        raise ValueError(f'{path}: cameras must be a list of strings, got {quoted(cameras)}')
     prefixes = {f'{name}.' for name in (*cameras, camera) if name}
     own: dict[str, Any] = {}
     common: dict[str, Any] = {}

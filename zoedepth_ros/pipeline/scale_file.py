@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -92,7 +91,7 @@ def _state(path: Path, head: str, entry: Any) -> ScaleState:
 
 
 def _number(path: Path, name: str, value: Any, low: float, high: float) -> float:
-    right = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not right or not math.isfinite(value) or not low <= value <= high:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not low <= value <= high:  # also for NaN
         raise ScaleFileError(f'{path}: {name} must be {low} to {high}, got {quoted(value)}')
     return float(value)
