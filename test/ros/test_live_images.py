@@ -42,6 +42,7 @@ def camera(ros, request):
             if not is_latched:
                 infos.publish(info)
             images.publish(image)
+            image.header.stamp.sec += 1
 
     thread = threading.Thread(target=publish)
     thread.start()
@@ -57,7 +58,8 @@ def test_images_come_with_stamp_and_camera(camera):
     wait_until(lambda: found.append(next(images)) or found[-1].camera is not None)
     images.close()
     assert found[-1].rgb[0, 0].tolist() == [200, 0, 0]
-    assert (found[-1].name, found[-1].time_s) == ('/eye/image_raw', 77.0)
+    assert found[-1].name == '/eye/image_raw'
+    assert 77.0 <= found[-1].time_s < 1e6  # arrived long after 1970
     assert found[-1].camera.intrinsics.fx_px == 20.0
 
 
@@ -128,3 +130,44 @@ def test_how_live_images_are_read_is_noted(send):
     images.close()
     assert '12 significant bits' in notes[0]
     assert any('look like depth' in note for note in notes)
+
+
+def test_images_without_a_stamp_have_the_time_of_their_arrival(send):
+    send('/eye/image_raw', deep([0, 4095]))
+    images = live_images('/eye/image_raw', patience_s=PATIENCE_S)
+    first, second = next(images), next(images)
+    images.close()
+    assert 1e9 < first.time_s < second.time_s
+
+
+def test_an_image_whose_stamp_is_not_later_is_not_shown_as_in_the_node(send):
+    class SkippedError(Exception):
+        pass
+
+    def note(text):
+        if 'is not later than' in text:
+            raise SkippedError
+
+    msg = deep([0, 4095])
+    msg.header.stamp.sec = 77
+    send('/eye/image_raw', msg)
+    images = live_images('/eye/image_raw', patience_s=PATIENCE_S, note=note)
+    assert next(images).time_s == 77.0
+    with pytest.raises(SkippedError):
+        next(images)
+
+
+def test_camera_info_is_taken_before_the_image_that_came_with_it(send, monkeypatch):
+    topics = []
+
+    class Recorded(Node):
+        def create_subscription(self, kind, topic, *args, **options):
+            topics.append(topic)
+            return super().create_subscription(kind, topic, *args, **options)
+
+    monkeypatch.setattr('zoedepth_ros.viewing.live_images.Node', Recorded)
+    send('/eye/image_raw', deep([0, 4095]))
+    images = live_images('/eye/image_raw', patience_s=PATIENCE_S)
+    next(images)
+    images.close()
+    assert [t for t in topics if t.startswith('/eye')] == ['/eye/camera_info', '/eye/image_raw']

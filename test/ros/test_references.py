@@ -139,11 +139,12 @@ def test_scans_lose_what_is_no_hit():
 def test_a_cloud_that_cannot_be_read_is_not_compared_and_reported():
     node = FakeNode()
     references = References(node, 'points', Transforms())
-    node.hear(cloud([(1, 2, 3)], width=5))
     depth_m = np.full((48, 64), 2.0, np.float32)
-    assert references.pairs(header(), depth_m, CAMERA).ratios.size == 0
-    (text,) = node.warnings
-    assert text.startswith('reference/points: 5 x 1 points')
+    for _ in range(3):
+        node.hear(cloud([(1, 2, 3)], width=5))
+        assert references.pairs(header(), depth_m, CAMERA).ratios.size == 0
+    assert node.warnings[0].startswith('reference/points: 5 x 1 points')
+    assert 'is not compared with depth: 5 x 1 points' in references.notice
 
 
 @pytest.mark.parametrize(

@@ -133,6 +133,15 @@ def test_new_drops_are_a_warning_and_old_ones_are_not():
     assert level(diagnostics, report(counted)) == DiagnosticStatus.OK
 
 
+def test_the_reason_named_is_that_of_the_newest_drops():
+    counted, diagnostics = Statistics(), Diagnostics('n')
+    for _ in range(5):
+        counted.note_drop('too old')
+    assert diagnostics.make(report(counted), NodeSettings()).message.endswith('too old')
+    counted.note_drop('damaged image')
+    assert diagnostics.make(report(counted), NodeSettings()).message.endswith('damaged image')
+
+
 def test_the_memory_of_a_gpu_is_in_bytes():
     predictor = FakePredictor()
     predictor.device_memory_mb = 1.5

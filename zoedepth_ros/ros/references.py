@@ -99,7 +99,14 @@ class References:
         frames = msg.header.frame_id, header.frame_id, header.stamp
         if isinstance(msg, Range):
             return self._range(msg, frames, depth_m, camera)
-        points_m = scan_points(msg) if isinstance(msg, LaserScan) else self._cloud(msg)
+        try:
+            points_m = scan_points(msg) if isinstance(msg, LaserScan) else cloud_points(msg)
+        except CloudError as error:
+            self._note(str(error))
+            self._node.get_logger().warning(
+                f'{self._subscription.topic_name}: {error}', throttle_duration_sec=WARN_AGAIN_S
+            )
+            return NO_PAIRS
         points_m = points_m[:: max(1, len(points_m) // MAX_POINTS)]
         sensor = self._transforms.pose(fixed, frames[0], msg.header.stamp) if fixed else None
         if sensor is not None and eye is not None:
@@ -147,15 +154,6 @@ class References:
         lacking = f"TF has no transform from '{frames[0]}' to '{frames[1]}'"
         self._note(lacking if found is None else '')
         return found
-
-    def _cloud(self, msg: Any) -> Points:
-        try:
-            return cloud_points(msg)
-        except CloudError as error:
-            self._node.get_logger().warning(
-                f'{self._subscription.topic_name}: {error}', throttle_duration_sec=WARN_AGAIN_S
-            )
-            return np.empty((0, 3), np.float32)
 
     def _keep(self, msg: Any) -> None:
         self._msg = msg

@@ -12,7 +12,8 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from zoedepth_ros.geometry.rectification import AUTO
-from zoedepth_ros.messages.camera import PATIENCE_S, CameraTracker
+from zoedepth_ros.messages.camera import PATIENCE_S, CameraTracker, seconds
+from zoedepth_ros.messages.image_order import LATE, ImageOrder
 from zoedepth_ros.messages.images import LASTING, ConversionError, ImageReader
 from zoedepth_ros.ros import qos
 from zoedepth_ros.ros.inputs import LatchedInfo, sibling
@@ -37,7 +38,7 @@ def live_images(
     what is not shown, again and again.  Raises OSError when nothing comes for `patience_s`, and
     for a topic whose messages are no images.
     """
-    reader = ImageReader(topic)
+    reader, order = ImageReader(topic), ImageOrder()
     context = rclpy.Context()
     rclpy.init(context=context)
     try:
@@ -45,9 +46,10 @@ def live_images(
         newest: list[Any] = []
         kind = _find_kind(node, topic, patience_s)
         tracker = CameraTracker(topic, CameraInfo)
-        node.create_subscription(kind, topic, newest.append, qos.sensor_input())
         info_topic = camera_info or sibling(topic, 'camera_info')
+        # First, as executors call back in this order, and an image needs its camera_info.
         node.create_subscription(CameraInfo, info_topic, tracker.set_info, qos.sensor_input())
+        node.create_subscription(kind, topic, newest.append, qos.sensor_input())
         latched = LatchedInfo(node, node.resolve_topic_name(info_topic), tracker.set_info)
         executor = SingleThreadedExecutor(context=context)
         executor.add_node(node)
@@ -56,12 +58,24 @@ def live_images(
             _wait(executor, newest, topic, patience_s)
             msg = newest.pop()
             newest.clear()
+            if not order.accepts(seconds(msg.header.stamp)):
+                note(f'{topic}: not shown: {LATE}')
+                continue
+            arrived_s = 1e-9 * node.get_clock().now().nanoseconds
             end_s = time.monotonic() + PATIENCE_S
             while tracker.lacks(msg.header) and time.monotonic() < end_s:
                 executor.spin_once(timeout_sec=PATIENCE_S)
-            image = _image(topic, msg, reader, tracker, rectified, bits, note)
-            if image is not None:
-                yield image
+            try:
+                rgb = reader.rgb(msg, bits)
+            except ConversionError as error:
+                if error.reason in LASTING:
+                    raise OSError(f'{topic}: {error}') from None
+                note(f'{topic}: not shown: {error}')
+                continue
+            for text in filter(None, (reader.bits.text, *reader.doubts)):
+                note(text)
+            camera = noted_camera(tracker, rgb.shape, msg.header, rectified, note)
+            yield ViewFrame(topic, seconds(msg.header.stamp) or arrived_s, rgb, camera=camera)
     finally:
         rclpy.shutdown(context=context)
 
@@ -92,27 +106,3 @@ def _find_kind(node: Node, topic: str, patience_s: float) -> Any:
                 f'image topics are {there}'
             )
         time.sleep(0.1)
-
-
-def _image(
-    topic: str,
-    msg: Any,
-    reader: ImageReader,
-    tracker: CameraTracker,
-    rectified: str,
-    bits: int,
-    note: Callable[[str], None],
-) -> ViewFrame | None:
-    """Convert a message; None for one that is no image."""
-    try:
-        rgb = reader.rgb(msg, bits)
-    except ConversionError as error:
-        if error.reason in LASTING:
-            raise OSError(f'{topic}: {error}') from None
-        note(f'{topic}: not shown: {error}')
-        return None
-    for text in filter(None, (reader.bits.text, *reader.doubts)):
-        note(text)
-    camera = noted_camera(tracker, rgb.shape, msg.header, rectified, note)
-    stamp = msg.header.stamp
-    return ViewFrame(topic, stamp.sec + 1e-9 * stamp.nanosec, rgb, camera=camera)

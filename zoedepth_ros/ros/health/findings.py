@@ -7,23 +7,26 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticStatus
 
 from zoedepth_ros.msg import Status
+from zoedepth_ros.ros.image_processor import SUPERSEDED
 from zoedepth_ros.ros.parameters.node_settings import NodeSettings
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 Finding = tuple[bytes, str]
-Counts = tuple[int, int]
-"""Images received and images dropped for a fault, since the node was configured."""
+Counts = tuple[int, dict[str, int]]
+"""Images received, and images dropped for each fault, since the node was configured."""
 
 
-def findings(status: Any, before: Counts, now: Counts, at: NodeSettings) -> list[Finding]:
-    """Return everything that needs attention, the worst first.
+def counts(status: Any) -> Counts:
+    """Return the counts of a Status; a camera faster than the network is no fault."""
+    return status.received, {d.reason: d.count for d in status.drops if d.reason != SUPERSEDED}
 
-    before, now: at the previous status and at this one.
-    """
+
+def findings(status: Any, before: Counts, at: NodeSettings) -> list[Finding]:
+    """Return everything that needs attention, the worst first; before: the previous counts."""
     found = [
         *((WARN, notice) for notice in status.notices),  # causes before symptoms
         *_state(status, at),
-        *_drops(status, before, now, at),
+        *_drops(before, counts(status), at),
     ]
     if status.state == Status.STATE_WORKING:
         age_s, rate_hz = status.depth_age_p95, status.depth_rate or status.cloud_rate
@@ -54,15 +57,15 @@ def _state(status: Any, at: NodeSettings) -> list[Finding]:
     return [(level, f'no image has arrived for {status.input_age:.0f} s')]
 
 
-def _drops(status: Any, before: Counts, now: Counts, at: NodeSettings) -> list[Finding]:
-    received, dropped = now[0] - before[0], now[1] - before[1]
+def _drops(before: Counts, now: Counts, at: NodeSettings) -> list[Finding]:
+    new = {reason: count - before[1].get(reason, 0) for reason, count in now[1].items()}
+    dropped = sum(new.values())
     if dropped <= 0:  # also after a new configure, which counts from zero
         return []
-    share = dropped / max(received, dropped)
-    worst = max(status.drops, key=lambda drop: (drop.reason not in HARMLESS, drop.count))
+    share = dropped / max(now[0] - before[0], dropped)
     message = (
         f'{share:.0%} of the images of the last second were dropped, mostly for this reason: '
-        f'{worst.reason}'
+        f'{max(new, key=new.__getitem__)}'
     )
     if share > at.error_drops:
         return [(ERROR, message)]
@@ -88,12 +91,3 @@ def _below(rate_hz: float, warn_hz: float, error_hz: float) -> list[Finding]:
             )
             return [(level, found)]
     return []
-
-
-HARMLESS = ('superseded by a newer image',)
-"""Reasons for dropped images that are no fault: a camera faster than the network."""
-
-
-def faults(status: Any) -> int:
-    """Count the images dropped for a fault."""
-    return sum(drop.count for drop in status.drops if drop.reason not in HARMLESS)

@@ -22,7 +22,7 @@ from zoedepth_ros.pipeline.scale_file import CONVERGED, CONVERGING, UNKNOWN
 from zoedepth_ros.pipeline.scaling import ScaleReport
 from zoedepth_ros.ros import qos
 from zoedepth_ros.ros.camera_stream import CameraStream
-from zoedepth_ros.ros.health.findings import OK, Counts, faults, findings
+from zoedepth_ros.ros.health.findings import OK, Counts, counts, findings
 from zoedepth_ros.ros.health.statistics import AGE, BATCH, STAGES, Statistics
 from zoedepth_ros.ros.parameters.node_settings import NodeSettings
 
@@ -222,16 +222,15 @@ class Diagnostics:
     def __init__(self, name: str) -> None:
         """name: the node's full name."""
         self._name = name
-        self._before: Counts = (0, 0)
+        self._before: Counts = (0, {})
 
     def make(self, status: Any, settings: NodeSettings) -> Any:
         """Return the DiagnosticStatus of a Status, and add its finding to the status message.
 
         settings: the thresholds.
         """
-        now = (status.received, faults(status))
-        found = findings(status, self._before, now, settings)
-        self._before = now
+        found = findings(status, self._before, settings)
+        self._before = counts(status)
         _, sentence = STATES[status.state]
         level, message = found[0] if found else (OK, sentence)
         status.message = sentence if message == sentence else f'{sentence}; {message}'
