@@ -8,7 +8,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import yaml
 from ament_index_python.packages import get_package_share_directory
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
 from launch.conditions import IfCondition
@@ -17,6 +16,7 @@ from launch_ros.actions import Node
 
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from zoedepth_ros.environment import native_environment, profile_environment
+from zoedepth_ros.pipeline.parameter_file import parameters_in
 from zoedepth_ros.ros.parameters.node_settings import check_cameras
 
 SHARE = Path(get_package_share_directory('zoedepth_ros'))
@@ -144,11 +144,8 @@ ARGUMENTS = [
 
 
 def from_file(context: LaunchContext, name: str) -> Any:
-    """Return the first value of a parameter in the parameter file, None if there is none."""
-    path = Path(LaunchConfiguration('params_file').perform(context))
-    nodes = (yaml.safe_load(path.read_text('utf-8')) or {}).values()
-    values = ((node or {}).get('ros__parameters', {}).get(name) for node in nodes)
-    return next((value for value in values if value and value != ['']), None)
+    """Return the node's value of a parameter in the parameter file, None if there is none."""
+    return parameters_in(Path(LaunchConfiguration('params_file').perform(context))).get(name)
 
 
 def cameras(context: LaunchContext) -> list[str]:
@@ -220,7 +217,8 @@ def rviz_view(context: LaunchContext) -> dict[str, object]:
 def rviz_config(context: LaunchContext) -> str:
     """Return the RViz file; its image display derives the transport from the topic."""
     config = SHARE / 'config' / 'depth.rviz'
-    if image_transport(context) != 'compressed':
+    is_wanted = LaunchConfiguration('rviz').perform(context) == 'true'
+    if not is_wanted or image_transport(context) != 'compressed':
         return str(config)
     text = config.read_text('utf-8').replace('Value: image\n', 'Value: image/compressed\n')
     copy = Path(tempfile.mkdtemp(prefix='zoedepth_rviz_')) / config.name

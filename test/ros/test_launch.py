@@ -103,7 +103,8 @@ def test_rviz_gets_its_layout_and_the_frame_of_the_camera(started):
 
 
 def test_rviz_shows_compressed_images_as_they_come(started, tmp_path):
-    module, context, nodes = started(image='/cam/image_raw', image_transport='compressed')
+    compressed = {'image': '/cam/image_raw', 'image_transport': 'compressed'}
+    module, context, nodes = started(**compressed, rviz='true')
     text = Path(rviz_of(context, nodes)[1]).read_text()
     assert 'Value: image/compressed\n' in text
     assert 'Value: image\n' not in text
@@ -113,9 +114,11 @@ def test_rviz_shows_compressed_images_as_they_come(started, tmp_path):
     ]  # fmt: skip
     file = tmp_path / 'node.yaml'
     file.write_text('/**:\n  ros__parameters:\n    image_transport: compressed\n')
-    _, context, nodes = started(params_file=str(file))
+    _, context, nodes = started(params_file=str(file), rviz='true')
     assert 'image/compressed' in Path(rviz_of(context, nodes)[1]).read_text()
-    assert 'image/compressed' not in Path(rviz_of(*started()[1:])[1]).read_text()
+    assert 'image/compressed' not in Path(rviz_of(*started(rviz='true')[1:])[1]).read_text()
+    # Without RViz nothing is written.
+    assert Path(rviz_of(*started(**compressed)[1:])[1]) == module.SHARE / 'config' / 'depth.rviz'
 
 
 def test_several_cameras_have_their_topics_by_a_pattern(started):
@@ -145,6 +148,24 @@ def test_the_names_of_cameras_may_come_from_the_parameter_file(started):
     assert len(module.remappings(context)) == 3
     assert module.rviz_view(context)['namespace'] == 'robot/front'
     assert module.cameras(started()[1]) == []
+
+
+@pytest.mark.parametrize(
+    ('text', 'names'),
+    [
+        ('/other: {ros__parameters: {cameras: [a]}}\n/**: {ros__parameters: {}}', []),
+        (
+            '/**: {ros__parameters: {cameras: [a]}}\nzoedepth: {ros__parameters: {cameras: [b]}}',
+            ['b'],
+        ),
+        ('robot: {zoedepth: {ros__parameters: {cameras: [c]}}}', ['c']),
+    ],
+)
+def test_the_sections_of_the_node_name_its_cameras(started, tmp_path, text, names):
+    file = tmp_path / 'node.yaml'
+    file.write_text(text)
+    module, context, _ = started(params_file=str(file), image='{camera}/image')
+    assert module.cameras(context) == names
 
 
 def test_several_cameras_are_started_through_the_launch_file_of_one():

@@ -62,16 +62,13 @@ def parameters_in(path: Path) -> dict[str, Any]:
         content = parse_yaml(read_text(path))
     except ValueError as error:
         raise ValueError(f'{path}: not YAML: {error}') from None
-    sections = content if isinstance(content, Mapping) else {}
     values: dict[str, Any] = {}
     found = False
-    for name, section in sections.items():
-        if str(name).rpartition('/')[2] not in ('*', '**', NODE_NAME):
-            continue
+    for name, section in _sections(content):
         parameters = section.get('ros__parameters') if isinstance(section, Mapping) else None
         if not isinstance(parameters, Mapping):
             raise ValueError(
-                f'{path}: expected the key ros__parameters in the section {quoted(str(name))}'
+                f'{path}: expected the key ros__parameters in the section {quoted(name)}'
             )
         values.update(_flat(parameters))
         found = True
@@ -80,6 +77,15 @@ def parameters_in(path: Path) -> dict[str, Any]:
             f'{path}: expected a section "/**:" or "{NODE_NAME}:" with ros__parameters'
         )
     return values
+
+
+def _sections(tree: Any) -> Iterator[tuple[str, Any]]:
+    """Yield name and content of each section for the depth node; namespaces may contain some."""
+    for name, section in tree.items() if isinstance(tree, Mapping) else ():
+        if str(name).rpartition('/')[2] in ('*', '**', NODE_NAME):
+            yield str(name), section
+        elif isinstance(section, Mapping) and 'ros__parameters' not in section:
+            yield from _sections(section)
 
 
 def _flat(tree: Mapping[Any, Any], prefix: str = '') -> Iterator[tuple[str, Any]]:
