@@ -30,11 +30,11 @@ def _why_no_field_of_view(value: float) -> str | None:
     if value == 0.0 or NARROWEST_RAD <= value <= WIDEST_RAD:
         return None
     degrees = f'{NARROWEST_DEG:g} to {WIDEST_DEG:g} degrees'
-    return f'expected 0.0, or {NARROWEST_RAD:.3f} to {WIDEST_RAD:.3f} rad ({degrees})'
+    return f'must be 0.0, or {NARROWEST_RAD:.3f} to {WIDEST_RAD:.3f} rad ({degrees})'
 
 
 def _why_no_bits(value: int) -> str | None:
-    return None if value == 0 or value >= LEAST_BITS else f'expected 0, or {LEAST_BITS} or more'
+    return None if value == 0 or value >= LEAST_BITS else f'must be 0, or {LEAST_BITS} or more'
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ class PipelineSettings:
         'filter.temporal',
         False,
         'Remove points from clouds and scan unless the previous image had about the same '
-        'depth (within 15 %) at the same place.',
+        'depth (within 15 %) near the same pixel.',
     )
     filter_sky: bool = parameter(
         'filter.sky',
@@ -249,14 +249,14 @@ class PipelineSettings:
     cliffs_min_drop_m: float = parameter(
         'cliffs.min_drop',
         0.06,
-        'Smallest drop [m] from the floor to what lies behind its edge. Edges with a smaller '
-        'drop are not in depth/points/cliffs.',
+        'Smallest drop [m] at an edge of the floor. Edges with a smaller drop are not in '
+        'depth/points/cliffs.',
         limits=(0.01, 2.0),
     )
     cliffs_min_width_m: float = parameter(
         'cliffs.min_width',
         0.2,
-        'Smallest length of an edge [m]. Shorter edges are not in depth/points/cliffs.',
+        'Smallest length of a floor edge [m]. Shorter edges are not in depth/points/cliffs.',
         limits=(0.0, 10.0),
     )
     cliffs_max_range_m: float = parameter(
@@ -364,9 +364,9 @@ class PipelineSettings:
     camera_height_m: float = parameter(
         'camera.height',
         0.0,
-        'Height of the camera above the ground [m]. The height stands in for the ground plane '
-        "where no ground is visible, and is the reference for scale.source 'height'. 0.0 "
-        'means unknown.',
+        'Height of the camera above the ground [m]. The height defines the ground plane where '
+        "no ground is visible, and is the reference for scale.source 'height'. 0.0 means "
+        'unknown.',
         limits=(0.0, 100.0),
     )
     camera_base_frame: str = parameter(

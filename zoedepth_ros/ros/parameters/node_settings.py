@@ -127,11 +127,12 @@ class NodeSettings(PipelineSettings):
     optimization: str = parameter(
         'optimization',
         'auto',
-        "Way in which the depth network is computed. 'auto' uses the fastest way that is "
-        'ready within seconds; on a CPU the first start measures the ways (for small networks '
-        "also OpenVINO, if installed) and keeps the result in the cache folder. 'packed' is "
-        "the way that 'auto' uses without measuring. 'compile' uses torch.compile, which "
-        "takes minutes at the first start. 'off' runs the slower reference implementation.",
+        "Execution mode of the depth network. 'auto' uses the fastest mode that is ready within "
+        'seconds; on a CPU the first start measures the modes (for small networks also OpenVINO, '
+        'if installed) and keeps the result in the cache folder (~/.cache/zoedepth or '
+        "$ZOEDEPTH_HOME). 'packed' is the mode that 'auto' uses without measuring. 'compile' "
+        "uses torch.compile, which takes minutes at the first start. 'off' runs the slower "
+        'reference implementation.',
         choices=('auto', 'packed', 'off', 'compile'),
         changeable='inactive',
         shared=True,
@@ -242,17 +243,15 @@ class NodeSettings(PipelineSettings):
     warn_age_s: float = parameter(
         'diagnostics.warn_age',
         0.0,
-        'Largest age of depth at its publication [s], measured from the stamp of its image; '
-        'the 95th percentile counts. /diagnostics reports WARN above this age. 0.0 disables '
-        'this limit.',
+        'Largest 95th percentile of the age of depth at its publication [s], measured from the '
+        'stamp of its image. /diagnostics reports WARN above this age. 0.0 disables this limit.',
         limits=(0.0, 3600.0),
     )
     error_age_s: float = parameter(
         'diagnostics.error_age',
         0.0,
-        'Largest age of depth at its publication [s], measured from the stamp of its image; '
-        'the 95th percentile counts. /diagnostics reports ERROR above this age. 0.0 disables '
-        'this limit.',
+        'Largest 95th percentile of the age of depth at its publication [s], measured from the '
+        'stamp of its image. /diagnostics reports ERROR above this age. 0.0 disables this limit.',
         limits=(0.0, 3600.0),
     )
     warn_rate_hz: float = parameter(
