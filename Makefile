@@ -69,7 +69,7 @@ train-embedded: build out/textures
 
 # Photographs of wood, fabric, stone and packages, CC BY 3.0 and CC0; only training needs them.
 out/textures:
-	@command -v apt-get dpkg-deb > /dev/null || { echo 'put JPEG files of materials into $@, such as those of the Debian package sweethome3d-furniture' >&2; exit 1; }
+	@command -v apt-get dpkg-deb > /dev/null || { echo 'put .jpg files of materials into $@, such as those of the Debian package sweethome3d-furniture' >&2; exit 1; }
 	mkdir -p out/textures.part
 	cd out/textures.part && apt-get download sweethome3d-furniture && dpkg-deb -x sweethome3d-furniture_*.deb .
 	mv out/textures.part/usr/share/sweethome3d/furniture $@

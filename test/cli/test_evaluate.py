@@ -166,6 +166,20 @@ def test_the_focal_correction_is_reported_and_can_be_disabled(network, tree, tmp
     assert 'depth not corrected for the training camera of 90 degrees' in out
 
 
+def test_a_network_without_uncertainty_is_evaluated_but_not_plotted(tree, tmp_path, capsys):
+    pytest.importorskip('onnxruntime')
+    from foreign_network import write_network
+
+    weights = write_network(tmp_path / 'net.onnx')
+    assert folder(tree, '--weights', weights) == 0
+    assert 'AUSE' not in capsys.readouterr().out
+    assert folder(tree, '--weights', weights, '--uncertainty-plot', tmp_path / 'plot.png') == 2
+    assert 'toy gives no uncertainty' in capsys.readouterr().err
+    data = ('--dataset', 'folder', '--root', str(tree), '--domain', 'indoor')
+    assert main(['calibrate', 'uncertainty', *data, '--weights', str(weights)]) == 2
+    assert 'toy gives no uncertainty' in capsys.readouterr().err
+
+
 def test_the_uncertainty_is_printed_and_drawn(network, tree, tmp_path, capsys):
     network.spread = 0.9  # 1.8 m: the errors are 0 m, 2 m and 6 m
     plot = tmp_path / 'plot.png'

@@ -59,9 +59,7 @@ def test_the_version_is_that_of_the_package(capsys):
 
 def run_command_that(monkeypatch, action):
     """Run the command line with a fake subcommand."""
-    command = SimpleNamespace(
-        NAME='models', HELP='fake', add_arguments=lambda parser: None, run=action
-    )
+    command = SimpleNamespace(HELP='fake', add_arguments=lambda parser: None, run=action)
     monkeypatch.setattr(main_module.importlib, 'import_module', lambda name: command)
     return main(['models'])
 

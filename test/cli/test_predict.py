@@ -233,6 +233,18 @@ def test_the_real_small_network_runs_with_random_weights(folder, tmp_path, capsy
     assert np.isfinite(np.load(tmp_path / 'out' / 'b_depth.npy')).all()
 
 
+def test_only_the_frames_of_an_earlier_run_are_removed(video, tmp_path, fake):
+    depth = tmp_path / 'out' / 'drive_depth'
+    depth.mkdir(parents=True)
+    for name in ('000012.png', '1732960000.png', '7.png'):  # of an earlier run; of the user
+        (depth / name).write_bytes(b'before')
+    assert predict(video, '--out', tmp_path / 'out') == 0
+    others = {path.name for path in depth.iterdir()} - {
+        f'{number:06d}.png' for number in range(12)
+    }
+    assert others == {'1732960000.png', '7.png'}
+
+
 @pytest.fixture
 def video(tmp_path):
     """Twelve frames at 10 Hz, each brighter than the last."""

@@ -59,7 +59,17 @@ def test_reports_are_read_by_their_data_sets(tmp_path):
         read_scores([str(tmp_path / 'a.json')] * 2)
 
 
-@pytest.mark.parametrize('text', ['{}', '[]', 'no json', '{"metrics": {}}', '3'])
+NOT_SCORES = (
+    '{"dataset": "nyu", "metrics": {"abs_rel": "small"}}',
+    '{"dataset": "nyu", "metrics": {"abs_rel": [0.1]}}',
+    '{"dataset": "nyu", "metrics": ["abs_rel"]}',
+    '{"indoor": {"abs_rel": {}}}',
+)
+
+
+@pytest.mark.parametrize(
+    'text', ['{}', '[]', 'no json', '{"metrics": {}}', '3', '[' * 100_000, *NOT_SCORES]
+)
 def test_a_file_that_is_no_report_is_named(tmp_path, text):
     (tmp_path / 'a.json').write_text(text)
     with pytest.raises(ValueError, match=r'a\.json: not a report'):

@@ -51,7 +51,7 @@ def test_a_folder_gives_each_photograph_once_also_from_archives(folder):
 
 def test_a_folder_without_photographs_is_named(tmp_path):
     for folder in (tmp_path, tmp_path / 'none'):
-        with pytest.raises(ValueError, match=f'JPEG files in {folder} .* got none'):
+        with pytest.raises(ValueError, match=f'.jpg files in {folder} .* got none'):
             textures_in(folder)
 
 

@@ -81,36 +81,22 @@ def test_the_command_shows_the_progress_of_the_evaluation(trained, tmp_path, mon
     assert str(folder / 'ZoeD_tiny_NK.safetensors') in printed.out
 
 
-@pytest.mark.parametrize(
-    ('by_weights', 'by_recipe', 'expected'),
-    [
-        (None, '', '0'),
-        (None, 'training_hfov_deg: 65\n', '65'),
-        ('65', 'training_hfov_deg: 65', '65'),
-    ],
-)
-def test_the_package_states_which_camera_the_network_learnt_through(
-    trained, tmp_path, by_weights, by_recipe, expected
-):
-    network, weights, recipe = trained
-    save_weights(network, weights, {'training_hfov_deg': by_weights} if by_weights else {})
-    recipe.write_text(f'model: ZoeD_tiny_NK\n{by_recipe}')
+def test_the_package_states_camera_exponent_and_licences_that_the_weights_state(trained, tmp_path):
+    network, weights, recipe = trained  # the recipe leaves out what the initial weights state
+    facts = {'training_hfov_deg': '65', 'focal_exponent': '0.8', 'licence': 'X-1'}
+    save_weights(network, weights, {**facts, 'notice': 'By others.', 'trained_on': 'photographs'})
+    recipe.write_text('model: ZoeD_tiny_NK\nbackbone_weights: imagenet\nfocal_exponent: 8e-1\n')
     path, _ = embed(MODEL, weights, recipe, samples=2, folder=tmp_path / 'embedded')
-    assert read_checkpoint(path).metadata['training_hfov_deg'] == expected
+    found = read_checkpoint(path).metadata
+    assert {key: found[key] for key in facts} == facts
+    assert found['notice'].startswith('By others. The backbone started from the ImageNet weights')
+    assert found['trained_on'].startswith('rendered scenes')
 
 
-def test_the_package_states_the_exponent_of_the_focal_correction_of_the_recipe(trained, tmp_path):
-    _, weights, recipe = trained
-    recipe.write_text('model: ZoeD_tiny_NK\nfocal_exponent: 0.8\n')
-    path, _ = embed(MODEL, weights, recipe, samples=2, folder=tmp_path / 'embedded')
-    assert read_checkpoint(path).metadata['focal_exponent'] == '0.8'
-
-
-def test_weights_of_another_training_camera_than_the_recipes_are_refused(trained, tmp_path):
-    network, weights, recipe = trained
-    save_weights(network, weights, {'training_hfov_deg': '65'})
-    with pytest.raises(ValueError, match='training_hfov_deg 65, .* says 0'):
-        embed(MODEL, weights, recipe, samples=2, folder=tmp_path / 'embedded')
+def test_a_notice_that_the_initial_weights_have_is_not_repeated(tmp_path):
+    (tmp_path / 'recipe.yaml').write_text('backbone_weights: imagenet')
+    once = module.origin(tmp_path / 'recipe.yaml')['notice']
+    assert module.origin(tmp_path / 'recipe.yaml', once)['notice'] == once
 
 
 def test_a_network_that_is_too_large_leaves_what_was_there(trained, tmp_path, monkeypatch):

@@ -13,10 +13,12 @@ from zoedepth_ros.media.sample import Sample
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import create_model
 from zoedepth_ros.training import loop
+from zoedepth_ros.training.checkpoint import FILE_NAME, load_state
 from zoedepth_ros.training.config import TrainingConfig
 from zoedepth_ros.training.config_file import settings
 from zoedepth_ros.training.distributed import Process, chosen_device
-from zoedepth_ros.training.run import train, weights_path
+from zoedepth_ros.training.run import check_stages, train, weights_path
+from zoedepth_ros.training.run_data import TrainingScenes
 from zoedepth_ros.weights.errors import WeightsError
 from zoedepth_ros.weights.load import TRAINING_HFOV_KEY, load_weights, save_weights
 
@@ -189,3 +191,39 @@ def test_parameters_that_are_frozen_keep_their_values_and_others_learn(tmp_path)
     changed = {name for name, now in model.state_dict().items() if not now.equal(before[name])}
     assert not any(name.startswith('backbone.') for name in changed)
     assert any(name.startswith('decoder.') for name in changed)
+
+
+@pytest.mark.parametrize(
+    ('stage', 'n_processes', 'words'),
+    [
+        ({'frozen': ['backbone.', 'decode.']}, 1, "'metric': no parameter .* with 'decode.'"),
+        ({'image_size': [64, 0]}, 1, 'must be multiples of 32, got 64 x 0'),
+        ({}, 3, 'batch_size 4 is not a multiple of 3 processes'),
+    ],
+)
+def test_a_stage_that_cannot_run_is_refused_before_the_first_one_starts(
+    tmp_path, stage, n_processes, words
+):
+    stages = recipe(tmp_path)['stages']
+    stages[0]['batch_size'] = 6
+    config = configured(tmp_path, stages=[stages[0], {**stages[1], **stage}])
+    with pytest.raises(ValueError, match=words):
+        check_stages(config, create_model(preset(config.model)), Process(0, n_processes))
+
+
+def test_the_tilde_of_a_folder_in_a_recipe_is_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv('HOME', str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    best = train(one_step(tmp_path, output='~/runs/mine'), Process())
+    assert best == tmp_path / 'runs/mine/metric_best.safetensors'
+    assert best.is_file()
+    scenes = TrainingScenes('indoor', 0, 1, 64, 96, varied_cameras=True, textures='~/textures')
+    with pytest.raises(ValueError, match=f'.jpg files in {tmp_path}/textures'):
+        scenes[0]
+
+
+@pytest.mark.parametrize('content', [b'a text, not a checkpoint', bytes(100), b''])
+def test_a_file_that_is_no_checkpoint_is_named(tmp_path, content):
+    (tmp_path / FILE_NAME).write_bytes(content)
+    with pytest.raises(ValueError, match=f'{FILE_NAME} is not a checkpoint of a training run'):
+        load_state(tmp_path, torch.device('cpu'))

@@ -85,31 +85,20 @@ def quantity(
     return read
 
 
-def whole(low: int, high: int, unit: str = '') -> Callable[[str], int]:
-    """Return a parser of an integer between two limits."""
-    what = f' of {unit}' if unit else ''
-
-    def read(text: str) -> int:
-        value = _number(text)
-        if not (low <= value <= high and value.is_integer()):
-            raise argparse.ArgumentTypeError(
-                f'expected an integer{what}, {low} to {high}, got {text}'
-            )
-        return int(value)
-
-    return read
-
-
-def at_least(least: int) -> Callable[[str], int]:
-    """Return a parser of an integer of `least` or more."""
+def whole(low: int, high: int | None = None, unit: str = '') -> Callable[[str], int]:
+    """Return a parser of an integer of `low` or more, and of at most `high` if it is given."""
+    limits = f'{low} or more' if high is None else f'{low} to {high}'
+    expected = (
+        f'expected an integer of {unit}, {limits}' if unit else f'expected an integer, {limits}'
+    )
 
     def read(text: str) -> int:
         try:
             value = int(text)
         except ValueError:
-            value = least - 1
-        if value < least:
-            raise argparse.ArgumentTypeError(f'expected an integer, {least} or more, got {text}')
+            value = low - 1
+        if value < low or (high is not None and value > high):
+            raise argparse.ArgumentTypeError(f'{expected}, got {text}')
         return value
 
     return read

@@ -16,7 +16,6 @@ from zoedepth_ros.cli.settings import IN_RECORDINGS, add_settings, check_scale_f
 if TYPE_CHECKING:
     from zoedepth_ros.bags.plan import DepthOptions, Job, Report
 
-NAME = 'bag'
 HELP = 'add depth, camera_info and points to a ROS 2 recording (.mcap, .db3)'
 
 OUTPUTS = {
@@ -112,7 +111,7 @@ def run(args: argparse.Namespace) -> int:
                 print(f'zoedepth: error: {result}', file=sys.stderr)
             else:
                 failures += not result.depths
-                _tell(job, result)
+                _print_report(job, result)
     return FAILED if failures else DONE
 
 
@@ -122,11 +121,11 @@ def _jobs(args: argparse.Namespace) -> list[Job]:
     options = _options(args)
     sources = [Path(name).expanduser() for name in args.recordings]
     out = Path(args.out).expanduser()
-    if len(sources) == 1 and out.suffix == '.mcap' and not out.is_dir():
-        return [Job(sources[0], out, options, args.recover, args.overwrite)]
-    if out.suffix == '.mcap' and not out.is_dir():
-        raise ValueError(f'{out}: with several recordings OUT must be a folder')
     targets = [out / f'{_name_of(source)}.mcap' for source in sources]
+    if out.suffix == '.mcap' and not out.is_dir():
+        if len(sources) > 1:
+            raise ValueError(f'{out}: with several recordings OUT must be a folder')
+        targets = [out]
     for target in targets:
         if targets.count(target) > 1:
             raise ValueError(
@@ -163,7 +162,7 @@ def _options(args: argparse.Namespace) -> DepthOptions:
     return DepthOptions(settings=settings, added=frozenset(added), **chosen)
 
 
-def _tell(job: Job, report: Report) -> None:
+def _print_report(job: Job, report: Report) -> None:
     done = 'already finished, ' if report.done_before else ''
     line = f'{job.target}: {done}{report.depths} depth images of {report.images} images'
     reused = f', {report.reused} of them from an earlier run' if report.reused else ''

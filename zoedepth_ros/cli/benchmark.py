@@ -21,11 +21,10 @@ from zoedepth_ros.benchmark.parts import (
     measure,
 )
 from zoedepth_ros.benchmark.timing import NO_LIMIT, Budget
-from zoedepth_ros.cli.arguments import DEVICE, PRECISIONS, at_least, quantity
+from zoedepth_ros.cli.arguments import DEVICE, PRECISIONS, quantity, whole
 from zoedepth_ros.cli.reporting import write_json
 from zoedepth_ros.files import check_writable
 
-NAME = 'benchmark'
 HELP = 'measure the speed of the network and the node on this machine, compared with baselines'
 
 EVERYTHING = 'all'
@@ -68,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         '--rounds',
-        type=at_least(0),
+        type=whole(0),
         default=0,
         metavar='N',
         help='Largest number of rounds of every implementation; 0 uses the default of the part '
@@ -130,7 +129,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _command(args: argparse.Namespace) -> str:
     """Return the command line without the paths of files."""
-    words = ['zoedepth', NAME, args.part]
+    words = ['zoedepth', 'benchmark', args.part]
     for name in ('model', 'device', 'precision', 'optimization', 'rounds', 'runtimes'):
         value = getattr(args, name)
         if value not in ('', AUTO, 0):

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from zoedepth_ros.pipeline.sequence import ImageOutputs
     from zoedepth_ros.pipeline.settings import PipelineSettings
 
-NAME = 'calibrate'
 HELP = 'find the scale of a camera from a known distance or its height above the floor'
 
 NO_EFFECT = (

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoedepth_ros.cli.arguments import at_least, refuse_idle
+from zoedepth_ros.cli.arguments import refuse_idle, whole
 from zoedepth_ros.cli.evaluate import (
     SCENES,
     SYNTHETIC_MODEL,
@@ -15,6 +15,7 @@ from zoedepth_ros.cli.evaluate import (
     check_data,
     open_data,
     open_network,
+    require_uncertainty,
 )
 from zoedepth_ros.cli.reporting import progress
 from zoedepth_ros.files import check_writable, json_text, parse_json, parse_yaml, read_text
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from zoedepth_ros.evaluation.evaluate import EvaluationData, NetworkPredictor
     from zoedepth_ros.evaluation.uncertainty_fit import FittedMap
 
-NAME = 'calibrate uncertainty'
 HELP = 'fit the standard deviation of depth to a data set, for each head of a network'
 
 DEFAULT_SCENES = 2000
@@ -37,14 +37,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         '--samples',
         metavar='N',
-        type=at_least(1),
+        type=whole(1),
         help='Number of images, from the first one on; for synthetic the number of scenes '
         f'(default: all images, {DEFAULT_SCENES} scenes).',
     )
     add(
         '--seed',
         metavar='S',
-        type=at_least(0),
+        type=whole(0),
         help='Seed of the rendered scenes (default: 19000).',
     )
     add(
@@ -83,6 +83,7 @@ def run(args: argparse.Namespace) -> int:
     check_writable(weights if args.into_weights else out)
     args.model, args.weights = model, str(weights)
     predictor = open_network(args)
+    require_uncertainty(predictor)
     found = {}
     for head, dataset, limit in _data(args, predictor):
         protocol = PROTOCOLS.get(args.dataset) or DOMAIN_PROTOCOLS[head]

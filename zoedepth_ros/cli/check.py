@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from zoedepth_ros.inference.contract import Contract
 
-NAME = 'check'
 HELP = (
     'test a network from outside this package (.onnx, .engine) and the description of '
     'its inputs and outputs, on rendered images'

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 
-NAME = 'compare'
 HELP = 'compute the relative improvement of scores over other or published scores'
 
 

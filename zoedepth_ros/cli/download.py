@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 
-NAME = 'download'
 HELP = 'download weights in advance, for a robot without internet'
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from zoedepth_ros.cli.arguments import add_network_options, at_least, refuse_idle, steps_per_m
+from zoedepth_ros.cli.arguments import add_network_options, refuse_idle, steps_per_m, whole
 from zoedepth_ros.cli.reporting import progress, warn_of_weights, write_json, write_text
 from zoedepth_ros.files import check_folder, check_writable
 from zoedepth_ros.weights.known_weights import DEFAULT_MODEL
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from zoedepth_ros.evaluation.uncertainty import UncertaintyScore
     from zoedepth_ros.evaluation.worst import WorstImages
 
-NAME = 'evaluate'
 AUTO = 'auto'
 HELP = "evaluate a model on a data set with the paper's protocol, or on rendered scenes"
 
@@ -67,11 +66,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         '--samples',
         metavar='N',
-        type=at_least(1),
+        type=whole(1),
         help='Number of images, from the first one on; for synthetic the number of scenes, half '
         f'of them rooms, half streets (default: all images, {DEFAULT_SCENES} scenes).',
     )
-    add('--seed', metavar='S', type=at_least(0), help='Seed of the rendered scenes (default: 0).')
+    add('--seed', metavar='S', type=whole(0), help='Seed of the rendered scenes (default: 0).')
     add('--json', metavar='FILE', help='JSON file that the scores are written to.')
     add('--csv', metavar='FILE', help='CSV file that the scores of each image are written to.')
     add(
@@ -82,7 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         '--worst',
         metavar='N',
-        type=at_least(0),
+        type=whole(0),
         help='Draw the N images with the largest AbsRel (default: none).',
     )
     add(
@@ -174,8 +173,7 @@ def _evaluate_dataset(args: argparse.Namespace) -> int:
 
     dataset = open_data(args)
     protocol = PROTOCOLS.get(args.dataset) or DOMAIN_PROTOCOLS[dataset.domain]
-    predictor = open_network(args, args.head or AUTO)
-    worst = _worst(args, predictor)
+    predictor, worst = _opened(args)
     report = evaluate(predictor, dataset, protocol, limit=args.samples, **_how(args, worst))
     _print_model(report.card, args)
     _print_data(report)
@@ -201,9 +199,8 @@ def open_data(args: argparse.Namespace) -> DepthDataset:
 def _evaluate_scenes(args: argparse.Namespace) -> int:
     from zoedepth_ros.evaluation.synthetic_scenes import evaluate_scenes
 
-    predictor = open_network(args, args.head or AUTO)
-    worst, seed = _worst(args, predictor), args.seed or 0
-    n_samples = args.samples or DEFAULT_SCENES
+    predictor, worst = _opened(args)
+    seed, n_samples = args.seed or 0, args.samples or DEFAULT_SCENES
     found = evaluate_scenes(predictor, seed=seed, n_samples=n_samples, **_how(args, worst))
     _print_model(found.first.card, args)
     counts = ', '.join(f'{len(r.images)} {domain}' for domain, r in found.reports.items())
@@ -243,7 +240,8 @@ def _finish(
         if report.without_camera:
             rows[f'{title}, without the camera'] = report.metrics_without_camera
     print(as_table(rows, published))
-    print(f'\n{uncertainty_table(found.uncertainty, first.card.calibrated_heads)}')
+    if found.uncertainty:
+        print(f'\n{uncertainty_table(found.uncertainty, first.card.calibrated_heads)}')
     if args.uncertainty_plot:
         _draw_uncertainty(args.uncertainty_plot, found.uncertainty, first.card)
     if args.json:
@@ -265,10 +263,22 @@ def _draw_uncertainty(name: str, scores: Mapping[str, UncertaintyScore], card: M
     print(f'-> {path}')
 
 
-def _worst(args: argparse.Namespace, predictor: NetworkPredictor) -> WorstImages:
+def _opened(args: argparse.Namespace) -> tuple[NetworkPredictor, WorstImages]:
+    """Open the network, and make what collects its worst images."""
     from zoedepth_ros.evaluation.worst import WorstImages
 
-    return WorstImages(args.worst or 0, predictor.weights_warning)
+    predictor = open_network(args, args.head or AUTO)
+    if args.uncertainty_plot:
+        require_uncertainty(predictor)
+    return predictor, WorstImages(args.worst or 0, predictor.weights_warning)
+
+
+def require_uncertainty(predictor: NetworkPredictor) -> None:
+    """Raise ValueError for a network without uncertainty."""
+    from zoedepth_ros.inference.result import convention_of
+
+    if not convention_of(predictor).has_uncertainty:
+        raise ValueError(f'{predictor.model_name} gives no uncertainty')
 
 
 def _out(args: argparse.Namespace) -> Path:

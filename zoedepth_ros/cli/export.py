@@ -21,7 +21,6 @@ from zoedepth_ros.export.options import (
 from zoedepth_ros.files import check_writable
 from zoedepth_ros.weights.known_weights import DEFAULT_MODEL
 
-NAME = 'export'
 HELP = 'write the network as an ONNX file, or build a TensorRT engine from such a file'
 
 ONNX, TENSORRT = 'onnx', 'tensorrt'

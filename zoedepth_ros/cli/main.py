@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import Protocol, cast
 
 from zoedepth_ros.cli.exit_codes import FAILED, INTERRUPTED, MEANINGS, REFUSED
 from zoedepth_ros.environment import thread_environment
@@ -24,21 +23,11 @@ COMMANDS = (
     *('predict', 'models', 'download', 'calibrate', 'calibrate uncertainty', 'evaluate'),
     *('compare', 'train', 'bag', 'view', 'export', 'check', 'benchmark'),
 )
-"""Subcommands, in the order of the help."""
+"""Subcommands, in the order of the help.
 
-
-class Command(Protocol):
-    """Interface of the module of a subcommand, which imports neither torch, NumPy nor OpenCV."""
-
-    NAME: str
-    HELP: str
-    """One line of `zoedepth --help`."""
-
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Add the arguments."""
-
-    def run(self, args: argparse.Namespace) -> int:
-        """Run the command and return the exit code."""
+Each has a module, which imports neither torch, NumPy nor OpenCV, with HELP, one line of `zoedepth
+--help`, `add_arguments(parser)`, and `run(args)`, which returns the exit code.
+"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -96,10 +85,8 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title='commands', metavar='COMMAND', required=True)
     wanted = [name for name in COMMANDS if name in arguments[:1]]
     for name in wanted or COMMANDS:
-        command = cast(
-            Command, importlib.import_module(f'zoedepth_ros.cli.{name.replace(" ", "_")}')
-        )
-        subparser = commands.add_parser(command.NAME, help=command.HELP, description=command.HELP)
+        command = importlib.import_module(f'zoedepth_ros.cli.{name.replace(" ", "_")}')
+        subparser = commands.add_parser(name, help=command.HELP, description=command.HELP)
         command.add_arguments(subparser)
         subparser.set_defaults(run=command.run)
     return parser

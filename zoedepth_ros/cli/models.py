@@ -7,7 +7,6 @@ from pathlib import Path
 
 from zoedepth_ros.weights.known_weights import MODELS, ModelSource
 
-NAME = 'models'
 HELP = 'list the models, the sizes of their weights, and which are on this machine'
 
 _COLUMNS = ('NAME', 'HEADS', 'PARAMETERS', 'DOWNLOAD', 'LOCAL', 'PURPOSE')
@@ -29,8 +28,10 @@ def run(args: argparse.Namespace) -> int:
         for name, model in MODELS.items()
         if model.kind != 'embedded' or local[name]  # an embedded one cannot be downloaded
     ]
-    for row in [_COLUMNS, *rows]:
-        print(_line(row, [_COLUMNS, *rows]))
+    widths = [max(map(len, column)) for column in zip(_COLUMNS, *rows, strict=True)]
+    for row in (_COLUMNS, *rows):
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print('  '.join(cells).rstrip())
     print()
     for name, path in local.items():
         if path:
@@ -60,8 +61,3 @@ def _row(model: ModelSource, path: Path | None) -> tuple[str, ...]:
     parameters = f'{model.parameters / 1e6:.1f} M' if model.parameters else '-'
     heads = ', '.join(model.heads) or 'relative only'
     return model.name, heads, parameters, download, 'yes' if path else 'no', model.purpose
-
-
-def _line(row: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    widths = [max(len(other[column]) for other in rows) for column in range(len(row))]
-    return '  '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from zoedepth_ros.media.files import StoredImage
     from zoedepth_ros.pipeline.sequence import ImageOutputs
 
-NAME = 'predict'
 HELP = 'write the depth of images and videos as PNG [mm], NumPy array, colours and point cloud'
 
 DEFAULTS = PipelineSettings(cloud_decimation=1)
@@ -101,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
     predictor = _predictor(args)
     check_head(settings.router_mode, predictor.heads)
     out.mkdir(parents=True, exist_ok=True)
-    _introduce(predictor, settings, args)
+    _print_model(predictor, settings, args)
     failures = len(paths) - len(usable)
     for number, path in enumerate(usable, 1):
         print(f'[{number}/{len(usable)}] {path}', flush=True)
@@ -114,13 +113,13 @@ def run(args: argparse.Namespace) -> int:
         except (WriteError, ContextLost):  # the next one would fail too
             raise
         except (InferenceError, CameraError) as error:
-            _complain(f'{path}: {error}')
+            _print_error(f'{path}: {error}')
         except (ImageFileError, OSError) as error:
-            _complain(explained(error))
+            _print_error(explained(error))
         failures += 1
     warn_of_weights(predictor.weights_warning)
     if failures:
-        _complain(f'{failures} of {len(paths)} images failed')
+        _print_error(f'{failures} of {len(paths)} images failed')
     return FAILED if failures else DONE
 
 
@@ -130,7 +129,7 @@ def _usable(paths: list[Path], problems: dict[Path, str]) -> list[Path]:
     if len(reasons) == len(paths):
         raise ValueError('; '.join(reasons))
     for reason in reasons:
-        _complain(reason)
+        _print_error(reason)
     return [path for path in paths if path not in problems]
 
 
@@ -212,7 +211,7 @@ def _predictor(args: argparse.Namespace) -> DepthPredictor:
         ) from None
 
 
-def _introduce(
+def _print_model(
     predictor: DepthPredictor, settings: PipelineSettings, args: argparse.Namespace
 ) -> None:
     from zoedepth_ros.inference.result import convention_of
@@ -302,10 +301,9 @@ def _assumed_hfov_rad(predictor: DepthPredictor) -> float:
     return predictor.training_hfov_rad or math.radians(ASSUMED_DEG)
 
 
-def _files(target: Path) -> tuple[Path, Path, Path, Path]:
+def _files(target: Path) -> list[Path]:
     endings = ('_depth.png', '_depth.npy', '_color.png', '.ply')
-    png, npy, color, ply = (target.with_name(target.name + ending) for ending in endings)
-    return png, npy, color, ply
+    return [target.with_name(target.name + ending) for ending in endings]
 
 
 def _refuse_overwriting(paths: list[Path], targets: list[Path]) -> None:
@@ -320,6 +318,6 @@ def _refuse_overwriting(paths: list[Path], targets: list[Path]) -> None:
                 )
 
 
-def _complain(text: str) -> None:
+def _print_error(text: str) -> None:
     sys.stdout.flush()
     print(f'zoedepth: error: {text}', file=sys.stderr)

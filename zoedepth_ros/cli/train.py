@@ -15,7 +15,6 @@ from zoedepth_ros.files import check_folder
 if TYPE_CHECKING:
     from zoedepth_ros.training.config import TrainingConfig
 
-NAME = 'train'
 HELP = 'train or fine-tune a network with a recipe (config/*.yaml); run again to resume'
 
 
@@ -54,8 +53,9 @@ def run(args: argparse.Namespace) -> int:
     config = _overridden(read_config(args.config), args)
     if config.weights:
         check_file(weights_path(config.weights))
-    for folder in filter(None, (config.output, args.embed)):
-        check_folder(Path(folder).expanduser())
+    check_folder(config.folder)
+    if args.embed:
+        check_folder(Path(args.embed).expanduser())
     process = distributed.join(args.device)
     try:
         with named_failures(process.device):

@@ -93,7 +93,8 @@ class _Writer:
         self._probabilities: dict[str, float] = {}  # of the router's latest run
         self.folder.mkdir(parents=True, exist_ok=True)
         # those of an earlier run, which may have more frames
-        for old in (*self.folder.glob('[0-9]*.png'), self.color, self.table):
+        frames = self.folder.glob(6 * '[0-9]' + '.png')
+        for old in (*frames, self.color, self.table):
             old.unlink(missing_ok=True)
         self._workspace = TemporaryDirectory(dir=target.parent, prefix='.video-')
         self._unfinished = Path(self._workspace.name) / self.color.name

@@ -12,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoedepth_ros.cli.arguments import add_network_options, at_least, rate_hz, refuse_idle
+from zoedepth_ros.cli.arguments import add_network_options, rate_hz, refuse_idle, whole
 from zoedepth_ros.cli.camera_options import (
     CameraOf,
     add_calibration_option,
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from zoedepth_ros.inference.result import DepthPredictor
     from zoedepth_ros.viewing.frame import ViewFrame
 
-NAME = 'view'
 HELP = 'show depth in 3D with Rerun: of images, a video, a webcam, a recording or a live topic'
 
 OF_RECORDED_DEPTH = frozenset(
@@ -96,7 +95,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         '--frames',
-        type=at_least(0),
+        type=whole(0),
         default=0,
         metavar='N',
         help='Number of images to show; 0 shows all (default: 0).',

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 
 from zoedepth_ros.evaluation.metrics import HIGHER_IS_BETTER, METRICS
 from zoedepth_ros.evaluation.published import PUBLISHED
+from zoedepth_ros.files import parse_json
 from zoedepth_ros.media.sample import DOMAINS
 
 Scores = Mapping[str, float]
@@ -81,20 +81,23 @@ def read_scores(sources: Sequence[str]) -> dict[str, Scores]:
         for dataset, scores in _scores_in(path).items():
             if dataset in found:
                 raise ValueError(f'{source}: scores of {dataset} were given twice')
-            found[dataset] = {name: x for name, x in scores.items() if x is not None}
+            found[dataset] = scores
     return found
 
 
-def _scores_in(path: Path) -> dict[str, Mapping[str, float | None]]:
+def _scores_in(path: Path) -> dict[str, Scores]:
     try:
-        report = json.loads(path.read_text('utf-8'))
+        report = parse_json(path.read_text('utf-8'))
         if 'metrics' in report:
-            return {report['dataset']: dict(report['metrics'])}
-        by_domain: dict[str, Mapping[str, float | None]] = {
-            f'synthetic_{d}': dict(report[d]) for d in DOMAINS if d in report
+            tables = {str(report['dataset']): report['metrics']}
+        else:
+            tables = {f'synthetic_{d}': report[d] for d in DOMAINS if d in report}
+        found = {
+            dataset: {name: float(x) for name, x in table.items() if x is not None}
+            for dataset, table in tables.items()
         }
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f'{path}: not a report of `zoedepth evaluate` ({error!r})') from error
-    if not by_domain:
+    if not found:
         raise ValueError(f'{path}: not a report of `zoedepth evaluate`: no scores')
-    return by_domain
+    return found

@@ -26,7 +26,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class UncertaintyScore:
-    """How true the standard deviation of one image is, or the mean over images."""
+    """How well the standard deviation of one image describes its errors, or the mean of images."""
 
     coverage: Array
     """(99,) share of pixels whose error is within the interval of each of LEVELS."""

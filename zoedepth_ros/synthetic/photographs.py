@@ -59,7 +59,7 @@ NO_TEXTURES: Textures = np.empty((0, TEXELS, 3), np.uint8)
 
 @cache
 def textures_in(folder: Path) -> Textures:
-    """Read the photographs of materials among the JPEG files of a folder and of its zip archives.
+    """Read the photographs of materials among the .jpg files of a folder and of its zip archives.
 
     Raises ValueError for a folder without any.
     """
@@ -75,7 +75,8 @@ def textures_in(folder: Path) -> Textures:
     rows = [pyramid(image) for image in images if image is not None and is_texture(image)]
     if not rows:
         raise ValueError(
-            f'textures: expected JPEG files in {folder} or in its zip archives, got none'
+            f'textures: expected photographs of materials, .jpg files in {folder} or in its zip '
+            'archives, got none'
         )
     return np.stack(rows)
 

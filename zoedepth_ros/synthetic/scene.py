@@ -124,15 +124,15 @@ def home_view(dice: Dice, seed: int, domain: str) -> View:
 
 
 def outdoor_view(dice: Dice, seed: int) -> View:
-    """Draw a street and a place in it to look from."""
+    """Return a random street with a camera in it."""
     world, pose = random_street(dice)
     return View(world, pose, random_hfov_rad(dice), 'outdoor', random_effects(dice, seed))
 
 
 def random_view(domain: str, seed: int) -> View:
-    """Draw the world and the camera of a scene; the same for the same domain and seed.
+    """Return the world and the camera of a scene; the same for the same domain and seed.
 
-    Raises ValueError for a domain that is none.
+    Raises ValueError for an unknown domain.
     """
     if domain not in DOMAINS:
         raise ValueError(f'expected domain indoor or outdoor, got {domain!r}')
@@ -143,7 +143,7 @@ def random_view(domain: str, seed: int) -> View:
 
 
 def render_sample(view: View, height: int, width: int, name: str) -> Sample:
-    """Look at a view; depth is exact at pixel centres."""
+    """Render a view; depth is exact at pixel centres."""
     from zoedepth_ros.synthetic.render import render  # numba loads here and not before
 
     camera = Intrinsics.from_hfov(width, height, view.hfov_rad)
@@ -152,6 +152,6 @@ def render_sample(view: View, height: int, width: int, name: str) -> Sample:
 
 
 def render_scene(domain: str, seed: int, height: int = HEIGHT_PX, width: int = WIDTH_PX) -> Sample:
-    """Draw one scene; its layout depends on domain and seed only, not on the size."""
+    """Render one scene; its layout depends on domain and seed only, not on the size."""
     view = random_view(domain, seed)
     return render_sample(view, height, width, f'{domain}-v{GENERATOR_VERSION}-{seed}')

@@ -234,7 +234,7 @@ def fill_street(street: Street, dice: Dice) -> None:
 
 
 def random_street(dice: Dice) -> tuple[World, Pose]:
-    """Draw a street and a camera in it: on the road, or on a pavement."""
+    """Return a random street and a camera in it: on the road, or on a pavement."""
     half = dice.between(2.6, 4.6)
     pavement = dice.between(1.5, 3.6)
     on_road = dice.coin(0.55)

@@ -44,7 +44,7 @@ ROOMS = ('office', 'office', 'office', 'kitchen', 'dining', 'living', 'store')
 
 
 def random_table(dice: Dice) -> tuple[World, Pose]:
-    """Draw a room with a laden table in it and a camera that looks at the table."""
+    """Return a random room with a laden table in it and a camera that looks at the table."""
     from zoedepth_ros.synthetic.render import render  # numba loads here and not before
 
     room = random_room(dice)
@@ -96,7 +96,7 @@ def look_at_table(
     spot: tuple[float, float],
     dice: Dice,
 ) -> Pose | None:
-    """Draw a camera that looks at a spot of a table; None where that is outside the room."""
+    """Return a camera that looks at a spot of a table; None if it is outside the room."""
     x, y, yaw = place
     u, v = spot[0] + dice.gauss_like(0.1), spot[1] + dice.gauss_like(0.1)
     aim = (
@@ -122,7 +122,7 @@ def look_at_table(
 
 
 def laden_table(dice: Dice) -> tuple[Piece, tuple[float, float]]:
-    """Make a table or a desk of some kind with many things on it, and tell where one is."""
+    """Make a table or a desk with many things on it, and return the place of one of them [m]."""
     b, top = Builder(), table_top(dice)
     frame = metal(dice) if dice.coin() else wood(dice)
     height = dice.between(0.38, 0.48) if dice.coin(0.15) else dice.between(0.68, 0.92)

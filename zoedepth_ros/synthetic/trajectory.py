@@ -59,7 +59,7 @@ class Path2D:
     points_m: NDArray[np.float64]
     """Places a few centimetres apart [m], (n, 2)."""
     lengths_m: NDArray[np.float64]
-    """Path2D from the start to each, (n,)."""
+    """Path length from the start to each [m], (n,)."""
 
     @classmethod
     def through(cls, points: list[tuple[float, float]], *, closed: bool = False) -> Path2D:

@@ -56,7 +56,9 @@ def load_state(folder: Path, device: torch.device) -> TrainingState | None:
         return None
     try:
         return TrainingState(**torch.load(path, map_location=device, weights_only=True))
-    except (RuntimeError, TypeError, EOFError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # torch and pickle raise errors of many types
         raise ValueError(f'{path} is not a checkpoint of a training run: {error}') from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from zoedepth_ros.datasets.dataset import DepthDataset
@@ -68,7 +69,7 @@ class DomainConfig:
     """Whether rendered scenes are seen through cameras of many aspect ratios, fields of view,
     heights and pitches; False: the cameras of the evaluation's scenes."""
     textures: str = ''
-    """Folder of JPEG files, or of zip archives with them, that surfaces of scenes with varied
+    """Folder of .jpg files, or of zip archives with them, that surfaces of scenes with varied
     cameras show; empty: none."""
     render_height: int = 0
     """Height of synthetic scenes [px]; 0: the stage's."""
@@ -261,3 +262,8 @@ class TrainingConfig:
         names = [stage.name for stage in self.stages]
         if len(set(names)) != len(names):
             raise ValueError(f'stages need unique names, got {names}')
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the output; ~ is the home folder."""
+        return Path(self.output).expanduser()

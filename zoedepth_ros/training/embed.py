@@ -8,7 +8,6 @@ import subprocess
 from pathlib import Path
 
 import torch
-import yaml
 
 from zoedepth_ros.build import build_predictor
 from zoedepth_ros.evaluation.evaluate import Watch, unwatched
@@ -20,21 +19,15 @@ from zoedepth_ros.evaluation.synthetic_scenes import (
     evaluate_scenes,
 )
 from zoedepth_ros.evaluation.uncertainty_fit import fit_map, fitted_content
-from zoedepth_ros.files import json_text
+from zoedepth_ros.files import json_text, parse_yaml
 from zoedepth_ros.inference.uncertainty import KEY
 from zoedepth_ros.media.sample import DOMAINS
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import ZoeDepth
 from zoedepth_ros.synthetic.scene import GENERATOR_VERSION
+from zoedepth_ros.training.run import INHERITED
 from zoedepth_ros.weights.known_weights import EMBEDDED_FOLDER
-from zoedepth_ros.weights.load import (
-    FOCAL_EXPONENT_KEY,
-    TRAINING_HFOV_KEY,
-    LoadReport,
-    load_weights,
-    save_weights,
-    set_metadata,
-)
+from zoedepth_ros.weights.load import load_weights, save_weights, set_metadata
 
 LARGEST_BYTES = 16_000_000
 """Largest size of an embedded file [bytes]."""
@@ -69,6 +62,7 @@ def embed(
 ) -> tuple[Path, ScenesReport]:
     """Write weights in float16 with their metadata, calibrate and evaluate the file.
 
+    The training camera, the focal exponent and licences are those in the metadata of the weights.
     watch: iterates over the images of the evaluation.  Raises ValueError, and keeps the existing
     file, if the new one is too large.
     """
@@ -76,10 +70,8 @@ def embed(
     loaded = load_weights(network, weights)
     folder.mkdir(parents=True, exist_ok=True)
     scratch, path = folder / f'{model}.new', folder / f'{model}.safetensors'
-    hfov_deg = training_hfov_deg(loaded, recipe)
-    facts = {**origin(recipe), 'trained_on': WARNING, TRAINING_HFOV_KEY: f'{hfov_deg:g}'}
-    exponent = yaml.safe_load(recipe.read_text(encoding='utf-8')).get(FOCAL_EXPONENT_KEY, 0.0)
-    facts |= {FOCAL_EXPONENT_KEY: f'{exponent:g}'} if exponent else {}
+    inherited = {key: loaded.metadata[key] for key in INHERITED if key in loaded.metadata}
+    facts = {**inherited, **origin(recipe, inherited.get('notice', '')), 'trained_on': WARNING}
     try:
         save_weights(network, scratch, facts, dtype=torch.float16)
         size = scratch.stat().st_size
@@ -93,24 +85,6 @@ def embed(
     finally:
         scratch.unlink(missing_ok=True)
     return path, report
-
-
-def training_hfov_deg(loaded: LoadReport, recipe: Path) -> float:
-    """Return the training camera's field of view in the weights or their recipe; 0 for none.
-
-    Raises ValueError if the two differ.
-    """
-    values = yaml.safe_load(recipe.read_text(encoding='utf-8'))
-    by_recipe = float(values.get(TRAINING_HFOV_KEY, 0.0))
-    if TRAINING_HFOV_KEY not in loaded.metadata:
-        return by_recipe
-    by_weights = float(loaded.metadata[TRAINING_HFOV_KEY])
-    if by_weights != by_recipe:
-        raise ValueError(
-            f'{loaded.path} was trained with {TRAINING_HFOV_KEY} {by_weights:g}, '
-            f'{recipe} says {by_recipe:g}'
-        )
-    return by_weights
 
 
 def uncertainty(model: str, weights: Path, samples: int) -> dict[str, object]:
@@ -157,12 +131,18 @@ def scores(report: ScenesReport) -> dict[str, str]:
     return {'held_out': json.dumps(held_out)}
 
 
-def origin(recipe: Path) -> dict[str, str]:
-    """Return recipe, generator version, date and commit of a training for the metadata."""
+def origin(recipe: Path, notice: str = '') -> dict[str, str]:
+    """Return recipe, generator version, date and commit of a training for the metadata.
+
+    notice: that of the initial weights, to which those of the recipe are added.
+    """
     text = recipe.read_text(encoding='utf-8')
-    values = yaml.safe_load(text)
-    notices = [NOTICE] if values.get('backbone_weights') == 'imagenet' else []
-    if any(domain.get('textures') for domain in values.get('domains', ())):
+    values = parse_yaml(text, aliases=True)
+    notices = [notice] if notice else []
+    if values.get('backbone_weights') == 'imagenet' and NOTICE not in notice:
+        notices.append(NOTICE)
+    has_textures = any(domain.get('textures') for domain in values.get('domains', ()))
+    if has_textures and TEXTURES_NOTICE not in notice:
         notices.append(TEXTURES_NOTICE)
     return {
         **({'notice': ' '.join(notices)} if notices else {}),

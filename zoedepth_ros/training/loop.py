@@ -75,7 +75,7 @@ class ProgressBar(Progress):
 
 def best_file(config: TrainingConfig, stage: int = -1) -> Path:
     """Return the file of the best weights of a stage, by default the last one."""
-    return Path(config.output) / f'{config.stages[stage].name}_best.safetensors'
+    return config.folder / f'{config.stages[stage].name}_best.safetensors'
 
 
 class StageLoop:
@@ -101,7 +101,7 @@ class StageLoop:
         self.config, self.number, self.model, self.process = config, number, model, process
         self.stage: StageConfig = config.stages[number]
         self.progress, self.metadata, self.inherited = progress, metadata, inherited
-        self.folder = Path(config.output)
+        self.folder = config.folder
         self.loss_curve, self.score_curve = (
             Curves(
                 self.folder / f'{self.stage.name}_{what}.csv', tensorboard, f'{self.stage.name}/'

@@ -1,7 +1,7 @@
 """Losses for relative depth, metric depth and the router.
 
-Every loss is a ratio of sums over samples or pixels.  `add_up` adds these sums over all processes
-of a distributed run, so that the loss does not depend on the split of a batch.
+Every loss is a ratio of sums over the samples or pixels of all processes of a distributed run, so
+that the loss does not depend on the split of a batch.
 """
 
 from __future__ import annotations
@@ -12,19 +12,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-AddUp = Callable[[Tensor], Tensor]
-"""Sum of a tensor over all processes, through which gradients flow to the local part."""
+from zoedepth_ros.training.distributed import sum_over_processes
 
 SILOG_EPSILON = 1e-7
 """Added to both depths before the logarithm [m]."""
 
 SCALES = 4
 """Resolutions at which differences of neighbouring residuals count (MiDaS)."""
-
-
-def local_only(value: Tensor) -> Tensor:
-    """Return a sum unchanged, for a run with one process."""
-    return value
 
 
 def resized_to(prediction: Tensor, target: Tensor) -> Tensor:
@@ -40,13 +34,7 @@ def log_difference(depth_m: Tensor, ground_truth_m: Tensor, mask: Tensor) -> Ten
     return (depth_m + SILOG_EPSILON).log() - (ground_truth_m[mask] + SILOG_EPSILON).log()
 
 
-def si_log(
-    depth_m: Tensor,
-    ground_truth_m: Tensor,
-    mask: Tensor,
-    *,
-    add_up: AddUp = local_only,
-) -> Tensor:
+def si_log(depth_m: Tensor, ground_truth_m: Tensor, mask: Tensor) -> Tensor:
     """Return 10 sqrt(var(g) + 0.15 mean(g)^2) of g = ln(depth) - ln(ground truth), in float32.
 
     depth_m: (B, 1, h, w) [m], brought to the truth's size.  ground_truth_m, mask: (B, 1, H, W).
@@ -55,33 +43,33 @@ def si_log(
     """
     with torch.autocast(depth_m.device.type, enabled=False):
         difference = log_difference(depth_m, ground_truth_m, mask)
-        count = add_up(mask.sum().float())
+        count = sum_over_processes(mask.sum().float())
         if count < 2:  # the variance needs two pixels
             return difference.sum() * 0.0
-        mean = add_up(difference.sum()) / count
+        mean = sum_over_processes(difference.sum()) / count
         # The mean is a constant here: the terms in its derivative sum to zero over the batch.
-        variance = add_up((difference - mean.detach()).square().sum()) / (count - 1)
+        squares = (difference - mean.detach()).square()
+        variance = sum_over_processes(squares.sum()) / (count - 1)
         return 10.0 * (variance + 0.15 * mean.square()).sqrt()
 
 
-def log_error(
-    depth_m: Tensor, ground_truth_m: Tensor, mask: Tensor, *, add_up: AddUp = local_only
-) -> Tensor:
+def log_error(depth_m: Tensor, ground_truth_m: Tensor, mask: Tensor) -> Tensor:
     """Return the mean of |ln(depth) - ln(ground truth)|; arguments as of si_log.
 
     It approximates AbsRel for small errors, and is less sensitive to large errors than SILog.
     """
     with torch.autocast(depth_m.device.type, enabled=False):
         difference = log_difference(depth_m, ground_truth_m, mask)
-        count = add_up(mask.sum().float())
-        return add_up(difference.abs().sum()) / count.clamp(min=1.0)
+        count = sum_over_processes(mask.sum().float())
+        return sum_over_processes(difference.abs().sum()) / count.clamp(min=1.0)
 
 
-def router_loss(logits: Tensor, head: int, *, add_up: AddUp = local_only) -> Tensor:
+def router_loss(logits: Tensor, head: int) -> Tensor:
     """Return the cross-entropy of (B, n_heads) logits when all images belong to one head."""
     labels = torch.full(logits.shape[:1], head, dtype=torch.long, device=logits.device)
     total = F.cross_entropy(logits.float(), labels, reduction='sum')
-    return add_up(total) / add_up(total.new_tensor(float(len(labels))))
+    count = sum_over_processes(total.new_tensor(float(len(labels))))
+    return sum_over_processes(total) / count
 
 
 def scale_and_shift_invariant(
@@ -91,14 +79,15 @@ def scale_and_shift_invariant(
     *,
     trim: float,
     gradient_weight: float,
-    add_up: AddUp = local_only,
+    add_up: Callable[[Tensor], Tensor] = sum_over_processes,
 ) -> Tensor:
     """Return the scale- and shift-invariant loss of relative inverse depth.
 
     relative_depth: (B, 1, h, w), larger is nearer.  ground_truth_m, mask: (B, 1, H, W) [m].  Both
     are normalised per image, the largest `trim` of the residuals is ignored, and differences of
     neighbouring residuals are added at SCALES resolutions.  Images without a known pixel are
-    ignored.  Source: Ranftl et al. 2020 (MiDaS), eqs. 5 to 7, 11 and 12.
+    ignored.  add_up: adds sums over processes.  Source: Ranftl et al. 2020 (MiDaS), eqs. 5 to 7,
+    11 and 12.
     """
     with torch.autocast(relative_depth.device.type, enabled=False):
         prediction = resized_to(relative_depth.float(), ground_truth_m)[:, 0]

@@ -33,14 +33,14 @@ def stage_losses(output: Prediction, batch: Example, stage: StageConfig) -> dict
         relative = _relative(output.relative_depth, batch, stage)
         return {'loss': relative + SIGN_WEIGHT * sign, 'relative': relative, 'sign': sign}
     known = batch.ground_truth_m, batch.mask
-    silog = si_log(output.depth_m, *known, add_up=sum_over_processes)
+    silog = si_log(output.depth_m, *known)
     parts, total = {'silog': silog}, silog
     if stage.log_error_weight > 0:
-        parts['log_error'] = log_error(output.depth_m, *known, add_up=sum_over_processes)
+        parts['log_error'] = log_error(output.depth_m, *known)
         total = total + stage.log_error_weight * parts['log_error']
     if output.router_logits is not None:
         head = int(batch.head.flatten()[0])
-        parts['router'] = router_loss(output.router_logits, head, add_up=sum_over_processes)
+        parts['router'] = router_loss(output.router_logits, head)
         total = total + stage.router_weight * parts['router']
     if stage.relative_weight > 0:
         parts['relative'] = _relative(output.relative_depth, batch, stage)
@@ -55,7 +55,6 @@ def _relative(relative_depth: Tensor, batch: Example, stage: StageConfig) -> Ten
         batch.mask,
         trim=stage.trim,
         gradient_weight=stage.gradient_weight,
-        add_up=sum_over_processes,
     )
 
 

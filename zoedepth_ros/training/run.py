@@ -45,10 +45,11 @@ def train(
     with other settings, unless `restart` is set.
     """
     check_heads(config)
-    folder = Path(config.output)
+    model = create_model(preset(config.model), config.seed)
+    check_stages(config, model, process)
+    folder = config.folder
     folder.mkdir(parents=True, exist_ok=True)
     state = None if restart else load_state(folder, process.device)
-    model = create_model(preset(config.model), config.seed)
     inherited = start_from(model, config) if state is None else state.inherited
     config = with_training_camera(config, inherited)
     if state is not None:
@@ -102,6 +103,21 @@ def check_heads(config: TrainingConfig) -> None:
             f'select {", ".join(sorted(named))} always: add an entry, or set '
             'router_weight: 0'
         )
+
+
+def check_stages(config: TrainingConfig, model: ZoeDepth, process: Process) -> None:
+    """Raise ValueError if a stage does not fit the network or the number of processes."""
+    names = [name for name, _ in model.named_parameters()]
+    for stage in config.stages:
+        process.share_of(stage.batch_size)
+        if any(stage.image_size):
+            model.config.check_size(*stage.image_size)
+        for prefix in stage.frozen:
+            if not any(name.startswith(prefix) for name in names):
+                raise ValueError(
+                    f'stage {stage.name!r}: no parameter of {config.model} has a name that begins '
+                    f'with {prefix!r}, which frozen contains'
+                )
 
 
 def with_training_camera(config: TrainingConfig, inherited: Mapping[str, str]) -> TrainingConfig:

@@ -44,7 +44,8 @@ class TrainingScenes:
             raise IndexError(index)
         seed = self.seed + index
         if self.varied_cameras:
-            textures = textures_in(Path(self.textures)) if self.textures else None
+            folder = Path(self.textures).expanduser()
+            textures = textures_in(folder) if self.textures else None
             return varied_scene(self.domain, seed, self.height * self.width, textures)
         return render_scene(self.domain, seed, self.height, self.width)
 

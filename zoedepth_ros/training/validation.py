@@ -113,6 +113,7 @@ def _measure(
             one.mask,
             trim=stage.trim,
             gradient_weight=stage.gradient_weight,
+            add_up=lambda value: value,  # each process has images of its own
         )[None]
     prediction = model(one.image, domain.domain)
     protocol = PROTOCOLS.get(domain.dataset, DOMAIN_PROTOCOLS[domain.domain])
