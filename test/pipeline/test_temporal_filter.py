@@ -119,7 +119,7 @@ def test_on_a_rendered_trajectory_false_surfaces_of_one_image_go_and_true_points
         sigma_px = 1.3 * np.exp(0.3 * random.normal())
         nearer = sum(false_surface(depth_m.shape, random) for _ in '12')
         predicted_m = blur_as_a_network(depth_m, (192, 256), sigma_px) * (1 - nearer.clip(0, 0.9))
-        check.take(predicted_m, frame.domain, frame.time_s)
+        check.take(predicted_m, frame.sample.domain, frame.time_s)
         marked = check.unconfirmed()
         if marked is not None:
             wrong, right = nearer > 0.2, matches_ground_truth(predicted_m, depth_m)

@@ -69,14 +69,14 @@ def test_the_trajectory_through_the_door_goes_out_and_comes_back(seed: int) -> N
     for frame in walk:
         if min(abs(frame.time_s - out_s), abs(frame.time_s - in_s)) < 0.02:
             continue
-        assert frame.domain == ('outdoor' if out_s < frame.time_s < in_s else 'indoor')
+        assert frame.sample.domain == ('outdoor' if out_s < frame.time_s < in_s else 'indoor')
 
 
 def test_the_other_trajectories_pass_no_door() -> None:
     for kind, domain in (('room', 'indoor'), ('street', 'outdoor')):
         walk = CameraTrajectory(kind, 0, 12, height=24, width=32)
         assert walk.door_times_s == ()
-        assert {frame.domain for frame in walk} == {domain}
+        assert {frame.sample.domain for frame in walk} == {domain}
 
 
 @pytest.mark.parametrize('kind', KINDS)

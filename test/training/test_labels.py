@@ -12,7 +12,7 @@ from tiny_recipe import recipe
 from zoedepth_ros.media.sample import Sample
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import create_model
-from zoedepth_ros.training import loop
+from zoedepth_ros.training import loop, run
 from zoedepth_ros.training.checkpoint import FILE_NAME, load_state
 from zoedepth_ros.training.config import TrainingConfig
 from zoedepth_ros.training.config_file import settings
@@ -227,3 +227,19 @@ def test_a_file_that_is_no_checkpoint_is_named(tmp_path, content):
     (tmp_path / FILE_NAME).write_bytes(content)
     with pytest.raises(ValueError, match=f'{FILE_NAME} is not a checkpoint of a training run'):
         load_state(tmp_path, torch.device('cpu'))
+
+
+def test_the_curves_for_tensorboard_are_complete_also_where_a_run_fails(tmp_path, monkeypatch):
+    """Its writer holds them back for up to two minutes, and loses them at the end of Python."""
+    tensorboard = pytest.importorskip('torch.utils.tensorboard')
+    closed = []
+    monkeypatch.setattr(tensorboard.SummaryWriter, 'close', lambda _: closed.append(True))
+
+    class Fails:
+        def __init__(self, *_, **__):
+            raise ValueError('no images')
+
+    monkeypatch.setattr(run, 'StageLoop', Fails)
+    with pytest.raises(ValueError, match='no images'):
+        train(one_step(tmp_path, tensorboard=True), Process())
+    assert closed

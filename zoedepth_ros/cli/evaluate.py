@@ -232,7 +232,8 @@ def _finish(
     from zoedepth_ros.evaluation.report import as_csv, as_table, uncertainty_table
 
     first = next(iter(reports.values()))
-    _print_router(found.router_accuracy)
+    if found.router_accuracy is not None:
+        print(f'router   correct in {found.router_accuracy:.1%}')
     _print_correction(first.focal_correction, predictor)
     rows = {}
     for title, report in reports.items():
@@ -322,11 +323,6 @@ def _print_data(report: EvaluationReport) -> None:
         print(f'         {len(report.skipped)} more images were skipped:')
         for problem in report.skipped:
             print(f'           {problem}')
-
-
-def _print_router(accuracy: float | None) -> None:
-    if accuracy is not None:
-        print(f'router   correct in {accuracy:.1%}')
 
 
 def _print_correction(correction: str, predictor: NetworkPredictor) -> None:

@@ -6,9 +6,6 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from zoedepth_ros.datasets.dataset import DepthDataset, Entry
 from zoedepth_ros.datasets.file_formats import DatasetError, read_npy, read_rgb, reading
 from zoedepth_ros.geometry.intrinsics import (
@@ -62,7 +59,11 @@ class Folder(DepthDataset):
 
     def _read(self, entry: Entry) -> Sample:
         rgb = read_rgb(entry.image, self.name, upright=True)
-        sample = self._sample(entry, rgb, self._read_depth(entry))
+        if entry.depth.suffix == '.npy':
+            depth_m = read_npy(entry.depth, self.name, 'depth in metres (H, W)')
+        else:
+            depth_m = self._depth_in_png(entry, ' (or .npy, metres)')
+        sample = self._sample(entry, rgb, depth_m)
         if self.camera is None:
             return sample
         try:
@@ -70,11 +71,6 @@ class Folder(DepthDataset):
         except CameraError as error:
             raise DatasetError(self.name, entry.image, str(error), 'the camera.json') from error
         return replace(sample, camera=camera)
-
-    def _read_depth(self, entry: Entry) -> NDArray[np.float32]:
-        if entry.depth.suffix == '.npy':
-            return read_npy(entry.depth, self.name, 'depth in metres (H, W)')
-        return self._depth_in_png(entry, ' (or .npy, metres)')
 
     def _read_camera(self) -> Intrinsics | None:
         path = self.root / 'camera.json'

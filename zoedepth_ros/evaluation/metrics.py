@@ -44,6 +44,7 @@ HIGHER_IS_BETTER = frozenset({'delta1', 'delta2', 'delta3'})
 """Metrics for which higher is better; for all others lower is better."""
 
 
+@np.errstate(divide='ignore', invalid='ignore', over='ignore')
 def compute_metrics(ground_truth_m: NDArray, prediction_m: NDArray) -> Metrics:
     """Compute the metrics over pixels of one image.
 
@@ -51,12 +52,11 @@ def compute_metrics(ground_truth_m: NDArray, prediction_m: NDArray) -> Metrics:
     infinite or NaN.  Computed in float64, except for the ratio of the deltas.  Raises ValueError
     for empty arrays, and unless ground truth is above 0 and predictions are at least 0.
     """
-    _check(ground_truth_m, prediction_m)
-    with np.errstate(divide='ignore', invalid='ignore', over='ignore'):
-        return _compute(ground_truth_m, prediction_m)
-
-
-def _compute(ground_truth_m: NDArray, prediction_m: NDArray) -> Metrics:
+    if ground_truth_m.shape != prediction_m.shape or ground_truth_m.size == 0:
+        shapes = f'{ground_truth_m.shape} and {prediction_m.shape}'
+        raise ValueError(f'expected ground truth and prediction of one shape; got {shapes}')
+    if not (np.all(ground_truth_m > 0) and np.all(prediction_m >= 0)):
+        raise ValueError('expected true depth above 0 m and predictions of 0 m or more')
     # PARITY: in the precision of the inputs, as the official code: for g = 1.25 d the last bit
     # decides (test_the_thresholds_are_strict_in_the_precision_of_the_depth)
     ratio = np.maximum(ground_truth_m / prediction_m, prediction_m / ground_truth_m)
@@ -84,11 +84,3 @@ def mean_metrics(metrics: Sequence[Metrics]) -> Metrics:
     if not metrics:
         raise ValueError('expected the metrics of at least one image')
     return Metrics(*(float(np.mean([getattr(m, name) for m in metrics])) for name in METRICS))
-
-
-def _check(ground_truth_m: NDArray, prediction_m: NDArray) -> None:
-    if ground_truth_m.shape != prediction_m.shape or ground_truth_m.size == 0:
-        shapes = f'{ground_truth_m.shape} and {prediction_m.shape}'
-        raise ValueError(f'expected ground truth and prediction of one shape; got {shapes}')
-    if not (np.all(ground_truth_m > 0) and np.all(prediction_m >= 0)):
-        raise ValueError('expected true depth above 0 m and predictions of 0 m or more')

@@ -42,14 +42,9 @@ class TrajectoryFrame:
     time_s: float
     """Time from the start [s]."""
     sample: Sample
-    """Image, depth, camera, domain."""
+    """Image, depth, camera, and domain by the position of the camera."""
     pose: Pose
     """Pose of the camera."""
-
-    @property
-    def domain(self) -> str:
-        """Domain by the position of the camera, 'indoor' or 'outdoor'."""
-        return self.sample.domain
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -38,7 +38,11 @@ def settings(kind: type[Settings], values: Any, place: str) -> Settings:
         raise ValueError(
             f'{place}: unknown {shortened(", ".join(unknown), 200)}; known are {", ".join(known)}'
         )
-    missing = [name for name in known if name not in values and _needed(known[name])]
+    missing = [
+        name
+        for name, field in known.items()
+        if name not in values and field.default is MISSING and field.default_factory is MISSING
+    ]
     if missing:
         raise ValueError(f'{place}: the keys {", ".join(missing)} are missing')
     hints = typing.get_type_hints(kind)
@@ -47,10 +51,6 @@ def settings(kind: type[Settings], values: Any, place: str) -> Settings:
         return kind(**read)
     except ValueError as error:
         raise ValueError(f'{place}: {error}') from error
-
-
-def _needed(field: Field[Any]) -> bool:
-    return field.default is MISSING and field.default_factory is MISSING
 
 
 def _value(hint: Any, value: Any, place: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -118,7 +119,9 @@ class StageLoop:
             tuple(len(source) for source in self.training), self.stage.batch_size, config.seed
         )
         self.total = steps_of(self.stage.epochs, self.stage.steps, self.batches.epoch_steps)
-        set_router_dropout(model, self.stage.router_dropout)
+        if model.router is not None:
+            for layer in model.router.layers:
+                cast(EncoderLayer, layer).dropout = self.stage.router_dropout
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(not name.startswith(self.stage.frozen))
         self.optimizers = Optimizers(model, self.stage, self.total)
@@ -145,15 +148,20 @@ class StageLoop:
         emulated = self.process.device.type == 'cpu' and bf16_emulated()
         if emulated and self.stage.precision == 'bfloat16' and self.process.leads:
             _logger.warning('precision bfloat16 is many times slower than float32: %s', emulated)
-        network = self._distributed(trained_part(self.model, self.stage))
+        network = trained_part(self.model, self.stage)
+        if self.process.world_size > 1:
+            # A batch of one domain leaves the other's head without gradient.
+            network = DistributedDataParallel(network, find_unused_parameters=True)
+        validate_every = max(1, round(self.stage.validate_every * self.batches.epoch_steps))
         self.model.train()
         self._started_s = time.monotonic() - self.seconds
         for batch in self._loader():
             self._train_on(network, batch)
             if self.step % LOG_EVERY == 0:
                 self._write_losses()
-            if self._is_time_to_validate():
-                self._validate()
+            if self.step % validate_every == 0 or self.step == self.total:
+                with self.average.in_place() if self.average else nullcontext():
+                    self._validate()
             if self.step % self.config.checkpoint_every == 0:
                 self.save()
         self.save()
@@ -192,12 +200,6 @@ class StageLoop:
         )
         share = ShareOfBatches(self.batches, self.process, self.step, self.total)
         return batches(images, share, self.config.workers)
-
-    def _distributed(self, network: nn.Module) -> nn.Module:
-        if self.process.world_size == 1:
-            return network
-        # A batch of one domain leaves the other's head without gradient.
-        return DistributedDataParallel(network, find_unused_parameters=True)
 
     def _train_on(self, network: nn.Module, batch: Example) -> None:
         batch = Example(*(part.to(self.process.device, non_blocking=True) for part in batch))
@@ -241,19 +243,8 @@ class StageLoop:
             self.progress.step(values)
         self._pending.clear()
 
-    def _is_time_to_validate(self) -> bool:
-        every = max(1, round(self.stage.validate_every * self.batches.epoch_steps))
-        return self.step % every == 0 or self.step == self.total
-
     def _validate(self) -> None:
         """Validate the weights, and save them if they are the best so far."""
-        if self.average is None:
-            self._score()
-            return
-        with self.average.in_place():
-            self._score()
-
-    def _score(self) -> None:
         scores = validate(
             self.model,
             self.validation,
@@ -276,13 +267,6 @@ class StageLoop:
             }
             facts = {**self.metadata, 'stage': self.stage.name, **facts}
             save_weights(self.model, best_file(self.config, self.number), facts)
-
-
-def set_router_dropout(model: ZoeDepth, share: float) -> None:
-    """Set the dropout of the router."""
-    if model.router is not None:
-        for layer in model.router.layers:
-            cast(EncoderLayer, layer).dropout = share
 
 
 def _seed(*parts: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -61,25 +62,26 @@ def train(
     if config.focal_exponent:
         camera[FOCAL_EXPONENT_KEY] = f'{config.focal_exponent:g}'
     facts = {**inherited, **camera, **(metadata or {})}
-    tensorboard = None
-    if config.tensorboard and process.leads:
-        from torch.utils.tensorboard import SummaryWriter  # an optional package
+    with ExitStack() as stack:
+        tensorboard = None
+        if config.tensorboard and process.leads:
+            from torch.utils.tensorboard import SummaryWriter  # an optional package
 
-        tensorboard = SummaryWriter(str(folder))
-    for number in range(state.stage if state else 0, len(config.stages)):
-        loop = StageLoop(
-            config,
-            number,
-            model,
-            process,
-            progress=progress if progress and process.leads else Progress(),
-            tensorboard=tensorboard,
-            metadata=facts,
-            inherited=inherited,
-        )
-        if state is not None and state.stage == number:
-            loop.resume(state)
-        loop.run()
+            tensorboard = stack.enter_context(SummaryWriter(str(folder)))
+        for number in range(state.stage if state else 0, len(config.stages)):
+            loop = StageLoop(
+                config,
+                number,
+                model,
+                process,
+                progress=progress if progress and process.leads else Progress(),
+                tensorboard=tensorboard,
+                metadata=facts,
+                inherited=inherited,
+            )
+            if state is not None and state.stage == number:
+                loop.resume(state)
+            loop.run()
     if process.leads:
         save_weights(model, folder / FINAL, facts)
     return best_file(config)

@@ -47,9 +47,16 @@ def validate(
                     for i in range(process.rank, len(source), process.world_size)
                 )
                 total = _total(model, examples, domain, stage, process)
-                if total[-1] == 0:
-                    raise ValueError(_nothing_counts(domain, len(source)))
-                scores.update(_named(total, label, stage))
+                *sums, count = total.tolist()
+                if count == 0:
+                    raise ValueError(
+                        f'validation of {domain.domain} ({domain.dataset}): no pixel of '
+                        f'{len(source)} images has a depth between {domain.min_depth_m:g} and '
+                        f'{domain.max_depth_m:g} m that the protocol scores: check root, '
+                        'steps_per_m, min_depth_m and max_depth_m'
+                    )
+                for name, value in zip(_MEASURES[stage.loss], sums, strict=True):
+                    scores[f'{label}_{name}'] = value / count
     finally:
         model.train(training)
     chosen = [v for k, v in scores.items() if k.endswith(('abs_rel', 'relative'))]
@@ -63,14 +70,6 @@ def labels(domains: Sequence[DomainConfig]) -> list[str]:
         name if names.count(name) == 1 else f'{name}{names[: index + 1].count(name)}'
         for index, name in enumerate(names)
     ]
-
-
-def _nothing_counts(domain: DomainConfig, count: int) -> str:
-    return (
-        f'validation of {domain.domain} ({domain.dataset}): no pixel of {count} images '
-        f'has a depth between {domain.min_depth_m:g} and {domain.max_depth_m:g} m that '
-        'the protocol scores: check root, steps_per_m, min_depth_m and max_depth_m'
-    )
 
 
 def _total(
@@ -92,12 +91,6 @@ def _total(
 
 
 _MEASURES = {'relative': ('relative',), 'metric': ('abs_rel', 'delta1', 'rmse', 'router')}
-
-
-def _named(total: Tensor, label: str, stage: StageConfig) -> dict[str, float]:
-    *sums, count = total.tolist()
-    names = _MEASURES[stage.loss]
-    return {f'{label}_{name}': s / count for name, s in zip(names, sums, strict=True)}
 
 
 @torch.no_grad()
