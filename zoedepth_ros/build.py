@@ -131,8 +131,8 @@ def open_predictor(
     precision = others[0] if others else options.get('precision', AUTO)
     if any(value not in ('metric', False) for value in (*others[1:], *options.values())):
         raise ValueError(
-            f'{path} runs in {backend}: an exported file has fixed preprocessing, so expected '
-            "preprocessing 'metric' and no flip augmentation"
+            f"{path} runs in {backend}: an exported file allows only preprocessing 'metric' and "
+            'no flip augmentation (--flip)'
         )
     return open_exported(path, backend, model=model, device=device, precision=precision)
 

@@ -111,7 +111,7 @@ def test_a_floor_that_is_not_found_is_reported_and_nothing_is_written(
     use(FakePredictor(1.5))  # a wall
     code, out = calibrate(image, tmp_path, '--camera-height', '1.2', '--hfov', '60')
     assert code == 2
-    assert 'the floor was not found' in capsys.readouterr().err
+    assert 'for the floor: nothing is written' in capsys.readouterr().err
     assert not out.exists()
 
 

@@ -99,7 +99,7 @@ def test_a_network_that_does_what_its_contract_states_raises_no_doubt(name):
 LIES = {
     'disparity': (lambda z, f: 1.0 / z, {}, 'BROKEN', 'as inverse depth does'),
     'millimetres': (
-        lambda z, f: 1000.0 * z, {'head__range': [1, 10000]}, 'BROKEN', 'of the true depth',
+        lambda z, f: 1000.0 * z, {'head__range': [1, 10000]}, 'BROKEN', 'that of the true depth',
     ),
     'negative': (lambda z, f: z - 2.5, {}, 'BROKEN', 'of the depth is not positive'),
     'range': (lambda z, f: z, {'head__range': [0.1, 2.0]}, 'BROKEN', 'outside head.range'),

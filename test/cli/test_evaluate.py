@@ -161,9 +161,9 @@ def test_the_focal_correction_is_reported_and_can_be_disabled(network, tree, tmp
     assert scores['off']['metrics']['abs_rel'] == pytest.approx((0.0 + 0.5) / 2)
     assert [s['focal_correction'] for s in scores.values()] == ['scale', 'off']
     out = capsys.readouterr().out
-    assert 'corrected from the training camera of 90 degrees to that of each image' in out
+    assert 'from the training camera (field of view 90 degrees) to the camera of each image' in out
     assert 'without the camera' in out
-    assert 'depth not corrected for the training camera of 90 degrees' in out
+    assert 'depth not corrected for the training camera (field of view 90 degrees)' in out
 
 
 def test_a_network_without_uncertainty_is_evaluated_but_not_plotted(tree, tmp_path, capsys):

@@ -351,7 +351,9 @@ def test_a_video_is_never_overwritten(video, tmp_path, fake):
 def test_without_a_field_of_view_the_image_is_the_training_cameras(folder, tmp_path, fake, capsys):
     fake.training_hfov_rad = np.pi / 2
     predict(folder / 'a.png', '--out', tmp_path / 'out')
-    assert '90 degrees wide is assumed for depth and cloud' in capsys.readouterr().out
+    assert (
+        'a field of view of 90 degrees is assumed for depth and cloud' in capsys.readouterr().out
+    )
     assert (np.load(tmp_path / 'out' / 'a_depth.npy') == 2.0).all()
     x_m = read_points(tmp_path / 'out' / 'a.ply')[:, 0]
     assert x_m.max() == pytest.approx(2.0 - 2.0 / 40, abs=1e-5)  # 90 degrees at 2 m
@@ -373,7 +375,7 @@ def test_the_focal_length_of_exif_is_used(tmp_path, fake, capsys):
     with_focal_length(tmp_path / 'p.jpg', 35)
     assert predict(tmp_path / 'p.jpg', '--out', tmp_path / 'out') == 0
     # 4 to 3 of a diagonal of 43.267 mm is 34.613 mm wide
-    assert 'EXIF: 53 degrees wide' in capsys.readouterr().out
+    assert 'EXIF: field of view 53 degrees' in capsys.readouterr().out
     depth_m = np.load(tmp_path / 'out' / 'p_depth.npy')
     np.testing.assert_allclose(depth_m, 2.0 * (35 / 34.613) / 0.5, rtol=1e-3)
     predict(tmp_path / 'p.jpg', '--out', tmp_path / 'out', '--hfov', '90')  # an option wins
@@ -394,7 +396,7 @@ def test_the_viewer_uses_the_focal_length_of_exif_too(tmp_path, fake, capsys):
     image = str(with_focal_length(tmp_path / 'p.jpg', 35))
     save = ['--save', str(tmp_path / 'p.rrd')]
     assert main(['view', image, *save]) == 0
-    assert 'EXIF: 53 degrees wide' in capsys.readouterr().err
+    assert 'EXIF: field of view 53 degrees' in capsys.readouterr().err
     assert main(['view', image, *save, '--hfov', '90']) == 0  # an option wins
     assert 'EXIF' not in capsys.readouterr().err
     (frame,) = image_frames([tmp_path / 'p.jpg'], by_exif=True)

@@ -142,7 +142,7 @@ def test_the_command_writes_one_head_and_a_warning(tmp_path, capsys):
     assert 'RANDOM WEIGHTS: NOT DEPTH' in printed.out
     assert f'-> {out}' in printed.out
     steps = [line.partition(' s  ')[2] for line in printed.err.splitlines()]
-    assert steps[:2] == ['load ZoeD_tiny_K', 'trace the network']
+    assert steps[:2] == ['loading ZoeD_tiny_K', 'tracing the network']
     assert 'image 3 of 3' in steps[-1]
     session = ort.InferenceSession(str(out))
     assert [x.name for x in session.get_outputs()] == [

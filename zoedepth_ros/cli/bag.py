@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 HELP = 'add depth, camera_info and points to a ROS 2 recording (.mcap, .db3)'
 
 OUTPUTS = {
-    'points': 'Add the points of depth, for images whose camera is known (default: yes).',
+    'points': 'Add point clouds, for images whose camera intrinsics are known (default: yes).',
     'uncertainty': 'Add images with the standard deviation of depth [m] (default: no).',
     'domain': 'Add the topic domain: the head in use and the probabilities of indoor and outdoor '
     '(default: no).',
@@ -71,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         '--recover',
         action='store_true',
-        help='Keep the messages of a damaged recording that can be read.',
+        help='Keep the readable messages of a damaged recording.',
     )
     add(
         '--overwrite',

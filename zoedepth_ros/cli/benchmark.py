@@ -70,8 +70,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=whole(0),
         default=0,
         metavar='N',
-        help='Largest number of rounds of every implementation; 0 uses the default of the part '
-        '(default: 0).',
+        help='Largest number of times that each implementation is measured; 0 uses the default of '
+        'the part (default: 0).',
     )
     add(
         '--minutes',
@@ -87,9 +87,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         const=RUNTIMES_TOO,
         default='',
         choices=(RUNTIMES_TOO, RUNTIMES_ONLY),
-        help='For network: measure ONNX Runtime and OpenVINO too, if they are installed, or only '
-        'these. The command first exports the network to the temporary folder; ZoeD_M12_NK takes '
-        '2.3 GB, 8 GB of memory and two minutes on two cores.',
+        help='For the part network: measure ONNX Runtime and OpenVINO too, if they are installed, '
+        'or only these. The command first exports the network to the temporary folder; '
+        'ZoeD_M12_NK takes 2.3 GB of disk space, 8 GB of memory and two minutes on two cores.',
     )
     add('--json', metavar='FILE', help='JSON file that all results are written to.')
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from zoedepth_ros.pipeline.sequence import ImageOutputs
     from zoedepth_ros.pipeline.settings import PipelineSettings
 
-HELP = 'find the scale of a camera from a known distance or its height above the floor'
+HELP = 'find the scale of depth from a known distance or the height of the camera above the floor'
 
 NO_EFFECT = (
     *('depth.rate', 'depth.min', 'depth.encoding', 'scale', 'cloud', 'scan'),
@@ -95,7 +95,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default='scale.yaml',
         help='Scale file to write (default: %(default)s).',
     )
-    add('--camera', default='', metavar='NAME', help='Name of the camera, written to the file.')
+    add('--camera', default='', metavar='NAME', help='Name of the camera in the scale file.')
     add_network_options(parser)
     add_settings(parser, besides=NO_EFFECT)
 
@@ -145,11 +145,11 @@ def run(args: argparse.Namespace) -> int:
         result = SequencePredictor(predictor, settings)(stored.rgb, camera, 0.0, [DEPTH])
         found = _ratios(result, predictor.network_size(*shape)[1], args, camera, direction)
         ratios.setdefault(result.head, []).append(found)
-        range_text = f'nearer than {result.range_m:.3g} m, the range of this head'
+        missing = 'no floor' if args.distance is None else 'no depth of the target'
         text = (
             f'scale {np.median(found):.3f}'
             if found.size
-            else f'no depth to compare with that is {range_text}'
+            else f'{missing} found nearer than {result.range_m:.3g} m, the range of this head'
         )
         print(f'{path}: {result.head}, {text}', flush=True)
     if found_tilt := direction.finding(_expected_up(args)):
@@ -284,7 +284,7 @@ def _combined(
         target = ('the target', '--distance'), ('the floor', '--camera-height')
         known, option = target[args.distance is None]
         raise ValueError(
-            f'{known} was not found in any image at a scale from {LOWEST_SCALE:g} to '
-            f'{HIGHEST_SCALE:g}: nothing is written (is {option} in metres?)'
+            f'no image gives a scale from {LOWEST_SCALE:g} to {HIGHEST_SCALE:g} for {known}: '
+            f'nothing is written (is {option} in metres?)'
         )
     return states

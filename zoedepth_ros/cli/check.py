@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT_OUT,
         help='Image file for the depth in colours (default: %(default)s).',
     )
-    add('--strict', action='store_true', help='Exit with code 1 also if there are only doubts.')
+    add('--strict', action='store_true', help='Exit with code 1 also for doubtful results.')
 
 
 def run(args: argparse.Namespace) -> int:

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from zoedepth_ros.evaluation.worst import WorstImages
 
 AUTO = 'auto'
-HELP = "evaluate a model on a data set with the paper's protocol, or on rendered scenes"
+HELP = (
+    'evaluate a model on a data set with the protocol of the ZoeDepth paper, or on rendered scenes'
+)
 
 SYNTHETIC_MODEL = 'ZoeD_S_NK'
 """The model in this package, trained on rendered scenes."""
@@ -233,7 +235,7 @@ def _finish(
 
     first = next(iter(reports.values()))
     if found.router_accuracy is not None:
-        print(f'router   correct in {found.router_accuracy:.1%}')
+        print(f'router   correct in {found.router_accuracy:.1%} of the images')
     _print_correction(first.focal_correction, predictor)
     rows = {}
     for title, report in reports.items():
@@ -331,9 +333,12 @@ def _print_correction(correction: str, predictor: NetworkPredictor) -> None:
         return
     hfov_deg = math.degrees(predictor.training_hfov_rad)
     if correction == 'off':
-        print(f'camera   depth not corrected for the training camera of {hfov_deg:g} degrees')
+        print(
+            'camera   depth not corrected for the training camera (field of view '
+            f'{hfov_deg:g} degrees)'
+        )
     else:
         print(
-            f'camera   depth corrected from the training camera of {hfov_deg:g} degrees to that '
-            'of each image'
+            'camera   depth corrected from the training camera (field of view '
+            f'{hfov_deg:g} degrees) to the camera of each image'
         )

@@ -110,7 +110,7 @@ def _build_engine(args: argparse.Namespace, out: Path) -> None:
             '--from FILE'
         )
     precision = args.precision or ENGINE_PRECISIONS[0]
-    _report_steps()(f'build an engine of {source}, which takes minutes')
+    _report_steps()(f'building an engine from {source}, which takes minutes')
     built = build_engine(Path(source).expanduser(), out, precision)
     about = built.metadata
     if 'model' in about:
@@ -138,7 +138,7 @@ def _export_onnx(args: argparse.Namespace, path: Path) -> None:
     chosen_heads(head, heads)
     config.check_size(args.height or config.image_size[0], args.width or config.image_size[1])
     report = _report_steps()
-    report(f'load {config.name}')
+    report(f'loading {config.name}')
     loaded = build_network(config, args.weights or '')
     exported = export_onnx(
         loaded,
@@ -156,7 +156,10 @@ def _export_onnx(args: argparse.Namespace, path: Path) -> None:
     print(f'input    image: 1 x 3 x {about["height"]} x {about["width"]}, float32, RGB, -1 to 1')
     print(f'outputs  {", ".join(exported.outputs)}')
     check = exported.check
-    print(f'check    ONNX Runtime against torch, {check.n_images} images: {check.worst:.1e}')
+    print(
+        f'check    ONNX Runtime against torch, {check.n_images} images: largest deviation '
+        f'{check.worst:.1e}'
+    )
     for line in check.lines():
         print(f'         {line}')
     for file in exported.files:

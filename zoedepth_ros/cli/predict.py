@@ -224,15 +224,15 @@ def _print_model(
     elif convention_of(predictor).needs_camera:
         if not settings.camera_hfov_rad:
             print(
-                'camera   by EXIF of each image, because the depth of this network needs the '
-                'camera; --hfov sets it'
+                'camera   field of view by EXIF of each image, because the depth of this network '
+                'needs it; --hfov sets it'
             )
     elif not settings.camera_hfov_rad:
         for_what = 'depth and cloud' if predictor.training_hfov_rad else 'the cloud'
         hfov_deg = math.degrees(_assumed_hfov_rad(predictor))
         print(
-            f'camera   {hfov_deg:g} degrees wide is assumed for {for_what}; set your '
-            'camera with --hfov or --calibration, or by EXIF'
+            f'camera   a field of view of {hfov_deg:g} degrees is assumed for {for_what}; set '
+            'that of your camera with --hfov or --calibration, or by EXIF'
         )
 
 
@@ -245,7 +245,7 @@ def _read(path: Path, bits: int) -> StoredImage:
     height, width = stored.rgb.shape[:2]
     turned = '' if stored.orientation == UPRIGHT else f', EXIF: {MEANING[stored.orientation]}'
     hfov_deg = math.degrees(stored.hfov_rad)
-    by_exif = f', EXIF: {hfov_deg:.0f} degrees wide' if stored.hfov_rad else ''
+    by_exif = f', EXIF: field of view {hfov_deg:.0f} degrees' if stored.hfov_rad else ''
     print(f'    {width} x {height} px{turned}{by_exif}')
     for text in stored.notes:
         print(f'    {text}')

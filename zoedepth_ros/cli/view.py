@@ -84,7 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         '--recover',
         action='store_true',
-        help='Show the messages of a damaged recording that can be read.',
+        help='Show the readable messages of a damaged recording.',
     )
     add_calibration_option(parser)
     add(

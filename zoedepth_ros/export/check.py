@@ -116,7 +116,7 @@ def compare(
     deviations: dict[str, NDArray[np.float64]] = {}
     wrong: list[str] = []
     for number, (image, tensor) in enumerate(images.items(), 1):
-        report(f'compare {runs[0]} with {runs[1]}, image {number} of {len(images)}')
+        report(f'comparing {runs[0]} with {runs[1]}, image {number} of {len(images)}')
         found, expected = session.run(tensor), source(tensor)
         if set(found) != set(expected):
             raise DeviationError(f'{runs[0]} has the outputs {(*found,)}, expected {(*expected,)}')

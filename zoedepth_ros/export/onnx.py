@@ -87,7 +87,7 @@ def export_onnx(
         tempfile.TemporaryDirectory(dir=path.parent, prefix='.onnx-') as folder,
     ):
         draft = Path(folder) / path.name  # the final name, which is stored in the file
-        report('trace the network')
+        report('tracing the network')
         metadata |= _reference(graph)
         _write(graph, draft, metadata, report)
         check = check_file(draft, graph, max_deviation, report)
@@ -160,7 +160,7 @@ def _write(
         for value in model.graph.initializers.values()
         if value.const_value is not None
     )
-    report(f'write {constants / 1e6:.0f} MB of constants')
+    report(f'writing {constants / 1e6:.0f} MB of constants')
     program.save(str(path), external_data=constants > ONE_FILE_BYTES)
     onnx.checker.check_model(str(path))
 

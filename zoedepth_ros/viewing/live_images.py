@@ -59,7 +59,7 @@ def live_images(
             msg = newest.pop()
             newest.clear()
             if not order.accepts(seconds(msg.header.stamp)):
-                note(f'{topic}: not shown: {LATE}')
+                note(f'{topic}: an image is not shown: {LATE}')
                 continue
             arrived_s = 1e-9 * node.get_clock().now().nanoseconds
             end_s = time.monotonic() + PATIENCE_S
@@ -70,7 +70,7 @@ def live_images(
             except ConversionError as error:
                 if error.reason in LASTING:
                     raise OSError(f'{topic}: {error}') from None
-                note(f'{topic}: not shown: {error}')
+                note(f'{topic}: an image is not shown: {error}')
                 continue
             for text in filter(None, (reader.bits.text, *reader.doubts)):
                 note(text)

@@ -48,7 +48,7 @@ def image_frames(
             note(f'{path}: {text}')
         camera = assumed_camera(stored.rgb.shape, stored.hfov_rad) if by_exif else None
         if camera is not None:
-            note(f'{path}: EXIF: {math.degrees(stored.hfov_rad):.0f} degrees wide')
+            note(f'{path}: EXIF: field of view {math.degrees(stored.hfov_rad):.0f} degrees')
         yield ViewFrame(printable(str(path)), float(number), stored.rgb, camera=camera)
 
 
@@ -63,7 +63,7 @@ def video_frames(path: Path, rate_hz: float = 0.0) -> Iterator[ViewFrame]:
             is_empty = False
             yield ViewFrame(printable(path.name), frame.time_s, frame.rgb)
     if is_empty:
-        raise ValueError(f'{path}: no image, folder of images, video or recording')
+        raise ValueError(f'{path}: expected an image, a folder of images, a video or a recording')
 
 
 def webcam_frames(device: int | str) -> Iterator[ViewFrame]:
@@ -192,11 +192,11 @@ class _Shown:
                 }
                 yield ViewFrame(topic, time_s, head=domain.head, router_probabilities=shares)
         except ValueError as error:  # a message that cannot be read is not shown
-            self._note(f'{topic}: not shown: {error}')
+            self._note(f'{topic}: a message is not shown: {error}')
 
     def _image(self, message: Any, time_s: float) -> Iterator[ViewFrame]:
         if not self._depth_topic and not self._images.accepts(message):
-            self._note(f'{message.channel.topic}: not shown: {LATE}')
+            self._note(f'{message.channel.topic}: an image is not shown: {LATE}')
             return
         image, rgb = self._images.read(message)
         for text in self._images.assumptions.values():
