@@ -82,7 +82,7 @@ def test_shared_memory_that_is_nearly_full_is_reported_with_the_remedy(tmp_path,
     usage = SimpleNamespace(free=3_900_000)
     monkeypatch.setattr('zoedepth_ros.environment.shutil.disk_usage', lambda folder: usage)
     (text,) = shared_memory_shortage(4.0)
-    assert text.startswith('/dev/shm has 3.9 MB free, less than 4: ')
+    assert text.startswith('/dev/shm has 3.9 MB free, less than 4 MB: ')
     assert '--shm-size' in text
     assert 'docs/troubleshooting.md' in text
     assert shared_memory_shortage(3.0) == shared_memory_shortage(0.0) == ()

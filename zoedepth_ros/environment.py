@@ -126,7 +126,7 @@ def shared_memory_shortage(least_mb: float, folder: Path = SHARED_MEMORY) -> tup
     if free_mb >= least_mb:
         return ()
     text = (
-        f'{folder} has {free_mb:.1f} MB free, less than {least_mb:g}: images between '
+        f'{folder} has {free_mb:.1f} MB free, less than {least_mb:g} MB: images between '
         'processes may be lost; remove files that killed processes left there '
         '(docs/troubleshooting.md), or start a container with docker run --shm-size=256m'
     )

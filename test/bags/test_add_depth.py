@@ -160,7 +160,7 @@ def test_the_rate_is_kept_and_the_rest_only_copied(tmp_path):
     source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(10))  # 10 Hz
     report = convert(source, tmp_path / 'out.mcap', depth_rate_hz=5.0, cloud_rate_hz=5.0)
     assert (report.images, report.depths) == (10, 5)
-    assert report.skipped == {'left out to keep the rate': 5}
+    assert report.skipped == {'left out to keep depth.rate and cloud.rate': 5}
 
 
 def test_a_broken_image_is_counted_and_the_others_get_depth(tmp_path):
@@ -362,7 +362,7 @@ def test_without_a_camera_depth_stays_the_training_cameras_and_that_is_reported(
     assert (report.uncorrected, depths_of(tmp_path / 'auto.mcap')) == (1, [2.0])
     report = convert(source, tmp_path / 'scale.mcap', predictor, focal_correction='scale')
     assert report.skipped == {
-        'the depth of this network needs the camera, but the camera of the image is unknown': 1
+        'the depth of this network needs camera intrinsics, which are unknown for the image': 1
     }
     assert depths_of(tmp_path / 'scale.mcap') == []
 

@@ -177,7 +177,7 @@ def test_more_workers_than_processors_still_work_and_what_each_has_is_reported(t
     jobs, expected = fleet(tmp_path, 3, bags.SIZE)
     results, (expected_images, done), lines = run(jobs, FakeModel(), 5)
     assert written(tmp_path) == expected
-    assert lines == ['Ray: 1 on 127.0.0.1, each with 1 CPU and 1 thread']
+    assert lines == ['Ray: new workers: 1 on 127.0.0.1, each with 1 CPU and 1 thread']
     assert done == expected_images == 3 * IMAGES
     again, *_ = run(jobs, FakeModel(), 5)
     assert all(result.done_before for result in again.values())
@@ -290,6 +290,6 @@ def test_the_command_alone_leaves_nothing_and_nobody_else_hears_it(tmp_path, env
     assert [len(bags.messages_of(path, '/depth/points')) for path in (tmp_path / 'out').iterdir()]
     assert done.stdout.count('2 depth images of 2 images') == 2
     line, *progress = done.stderr.splitlines()
-    assert line.startswith('zoedepth: Ray: 1 on 127.0.0.1, each with ')
+    assert line.startswith('zoedepth: Ray: new workers: 1 on 127.0.0.1, each with ')
     assert not [text for text in progress if not re.fullmatch(r'\d of \d images, \d+ s', text)]
     assert not list(folder.rglob('*auth*'))

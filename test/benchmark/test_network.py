@@ -130,7 +130,7 @@ def test_a_fallback_is_reported_as_it_is_after_the_images():
     machine.notes = {'optimization_note': 'no CUDA graphs'}
     section = measure(BenchmarkOptions(model='ZoeD_tiny_NK', rounds=1, short=True), machine)
     notes = [note for note in section.notes if 'no CUDA graphs' in note]
-    assert notes[0] == 'Slower than configured: ours: no CUDA graphs.'
+    assert notes[0] == 'ours runs more slowly than configured: no CUDA graphs.'
     assert len(notes) == 1 + len(section.values['variants'])
 
 
@@ -162,7 +162,7 @@ def test_a_slow_machine_spends_the_time_on_the_most_important_baselines(slow):
     assert kinds[:3] == [('ours', 'auto'), ('transformers', 'fp32'), ('transformers', 'bf16')]
     assert section.values['speedup_over_transformers'] == 4.0
     (missing,) = section.missing
-    assert missing.endswith('no time within 5 minutes (--minutes)')
+    assert missing.endswith('no time left of the 5 minutes (--minutes)')
     assert 'official protocol' in missing
     assert 'rounds instead of 7' in ' '.join(section.notes)
     assert {x['rounds'] for x in section.values['variants'].values()} <= {1, 2, 3}

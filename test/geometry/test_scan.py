@@ -147,6 +147,6 @@ def test_a_lens_that_sees_nothing_in_the_middle_column_has_a_scan_of_the_others(
 def test_a_camera_without_rays_has_no_scan_and_the_reason_is_named():
     with pytest.raises(
         ValueError,
-        match='there is no scan: the calibration of this camera gives too few pixels a ray',
+        match='there is no scan: with this calibration too few pixels have a ray',
     ):
         BandScan.from_rays(np.full((60, 100, 2), np.nan, np.float32))

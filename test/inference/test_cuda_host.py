@@ -260,7 +260,7 @@ def test_a_batch_that_cannot_be_captured_is_replayed_one_by_one():
     for _ in range(3):
         captured.predict_batch(rgbs, ['indoor'] * 2, routes=[True] * 2)
     assert graphs.replayed == 2 + 6
-    assert 'no CUDA graph for one batch' in captured.optimization_note
+    assert 'no CUDA graph for batches' in captured.optimization_note
 
 
 def test_a_failed_capture_is_tried_again_later_and_reported_once(caplog):
@@ -272,7 +272,8 @@ def test_a_failed_capture_is_tried_again_later_and_reported_once(caplog):
             found = captured(rgb, 'indoor')
     np.testing.assert_array_equal(found.depth_m, predictor()(rgb, 'indoor').depth_m)
     reported = (
-        'no CUDA graph for one image, so the network runs more slowly: CUDA error: operation not'
+        'no CUDA graph for single images, so the network runs more slowly: CUDA error: operation '
+        'not'
     )
     assert reported in captured.optimization_note
     assert sum(reported in record.message for record in caplog.records) == 1

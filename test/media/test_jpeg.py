@@ -138,7 +138,7 @@ DAMAGED = {
         'zeros in the compressed data',
     ),
     'a restart marker where there are none': (
-        by_opencv()[:-300] + b'\xff\xd0' + by_opencv()[-298:], 'without any',
+        by_opencv()[:-300] + b'\xff\xd0' + by_opencv()[-298:], 'without a restart interval',
     ),
 }  # fmt: skip
 

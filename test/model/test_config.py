@@ -30,7 +30,7 @@ def test_settings_are_not_loaded_with_torch() -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(ValueError, match=r"no model 'ZoeD_X'; .*ZoeD_M12_NK.*ZoeD_tiny_N"):
+    with pytest.raises(ValueError, match=r"no model 'ZoeD_X': .*ZoeD_M12_NK.*ZoeD_tiny_N"):
         preset('ZoeD_X')
 
 

@@ -135,7 +135,7 @@ def test_what_the_plain_network_refuses_is_refused():
     fused = optimized('fused', reference_network('N'))
     with pytest.raises(ValueError, match='multiples of 32'):
         fused(random_image(64, 72), 'indoor')
-    with pytest.raises(ValueError, match=r"no head 'outdoor', but indoor"):
+    with pytest.raises(ValueError, match=r"no head 'outdoor', only indoor"):
         fused(random_image(64, 64), 'outdoor')
     with pytest.raises(ValueError, match='no router'):
         fused.route(fused.encode(random_image(64, 64)))

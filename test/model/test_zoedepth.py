@@ -73,7 +73,7 @@ def test_a_size_off_the_grid_is_refused(model: ZoeDepth, size: tuple[int, int]) 
 
 
 def test_an_unknown_head_is_refused(model: ZoeDepth) -> None:
-    with pytest.raises(ValueError, match="no head 'nyu', but indoor, outdoor"):
+    with pytest.raises(ValueError, match="no head 'nyu', only indoor, outdoor"):
         model(random_image(64, 64), 'nyu')
 
 

@@ -144,8 +144,8 @@ def test_the_reason_is_that_there_is_no_depth_where_the_depth_of_a_network_needs
     (notice,) = bench.processor.notices
     assert 'fx = 1 px' in notice
     assert notice.endswith(
-        ': there is no depth, because it needs the camera; camera.hfov sets an approximate field '
-        'of view'
+        ': there is no depth, because it needs the camera intrinsics; camera.hfov sets an '
+        'approximate field of view'
     )
     assert bench.drops == {'unusable camera_info': 1}
 

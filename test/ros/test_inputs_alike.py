@@ -262,11 +262,11 @@ FLOOR[30:] = (50.0 / (np.arange(30, 48) - 23.5))[:, None]
 DOUBTFUL = {
     'the least depth is beyond the range of the head': (
         {'depth.min': '50'},
-        'depth.min is 50 m, but the head indoor measures to 10 m',
+        'depth.min is 50 m, but the head indoor measures up to 10 m',
     ),
     'points end before they begin': (
         {'depth.min': '2', 'cloud.max_range': '1.5'},
-        'no points: depth.min is 2 m, but cloud.max_range 1.5 m',
+        'no points: depth.min is 2 m, but cloud.max_range is 1.5 m',
     ),
     'the floor gives an unusual scale': (
         {'scale.source': 'height', 'camera.height': '3'},

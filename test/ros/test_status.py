@@ -221,13 +221,13 @@ def test_thresholds_of_zero_never_speak():
         (
             {'depth_age_p95': 0.25},
             WARN,
-            '0.25 s old at its publication (95th percentile), more than the limit of 0.2',
+            '0.25 s old at its publication (95th percentile), more than the limit of 0.2 s',
         ),
-        ({'depth_age_p95': 1.5}, ERROR, '(95th percentile), more than the limit of 1'),
+        ({'depth_age_p95': 1.5}, ERROR, '(95th percentile), more than the limit of 1 s'),
         ({'depth_rate': 8.0}, WARN, '8.0 Hz, less than the limit of 10 Hz'),
         ({'depth_rate': 3.0}, ERROR, '3.0 Hz, less than the limit of 5 Hz'),
         ({'depth_rate': 0.0, 'cloud_rate': 12.0}, OK, 'processed'),
-        ({'memory': 2_100_000_000}, WARN, '2100 MB of memory, more than the limit of 2000'),
+        ({'memory': 2_100_000_000}, WARN, '2100 MB of memory, more than the limit of 2000 MB'),
     ],
 )
 def test_what_passes_a_threshold_is_reported_with_both_numbers(fields, level, words):

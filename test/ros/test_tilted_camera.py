@@ -55,7 +55,7 @@ def test_a_pitch_that_nobody_configured_gives_no_obstacles_and_a_hint(pitch_deg,
     assert bench.drops == {'no ground': 3}
     (notice,) = bench.processor.notices
     assert 'camera.pitch_tolerance (20 degrees)' in notice
-    assert f'camera.pitch ({math.radians(pitch_deg):.1f}' in notice
+    assert f'camera.pitch (seen {math.radians(pitch_deg):.1f}' in notice
     assert bench.warnings.count(notice) == 1
 
 

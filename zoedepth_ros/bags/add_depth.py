@@ -34,7 +34,7 @@ from zoedepth_ros.pipeline.request import predict
 _PREFETCHED = 16  # messages read, and predicted, before they are needed
 _FAILED, _NO_CAMERA = (
     'inference failed',
-    'the depth of this network needs the camera, but the camera of the image is unknown',
+    'the depth of this network needs camera intrinsics, which are unknown for the image',
 )
 
 

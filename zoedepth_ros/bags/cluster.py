@@ -67,7 +67,7 @@ def run_with_ray(
         raise RecordingError('--ray needs Ray, which is not installed: pip install ray')
     if model.device.startswith('cuda:'):
         raise ValueError(
-            f'--ray gives each worker a GPU: expected device cuda, got {model.device}'
+            f'--ray gives each worker a GPU: expected --device cuda, got {model.device}'
         )
     with ExitStack() as stack, _connected() as ray:
         fleet = _Fleet(ray, jobs, model, count, watcher, say)
@@ -356,7 +356,7 @@ class _Fleet:
             placed.append(node.address)
         if placed:
             places = ', '.join(f'{n} on {at}' for at, n in sorted(Counter(placed).items()))
-            self.say(f'Ray: {places}, each with {share}')
+            self.say(f'Ray: new workers: {places}, each with {share}')
         if not self.workers and self.waiting:
             self.say(
                 'Ray: no cluster node has a free processor or GPU for a worker; waiting for a '

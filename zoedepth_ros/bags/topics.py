@@ -94,8 +94,8 @@ def find_inputs(
         )
     if camera_info and camera_info not in cameras:
         raise RecordingError(
-            f'{camera_info} is not a camera_info topic; the camera_info topics '
-            f'{_are(cameras, summary)}'
+            f'{camera_info} is not a camera_info topic; '
+            f'{_named("camera_info topics", cameras, summary)}'
         )
     if not camera_info and _camera_info_of(image) in cameras:
         camera_info = _camera_info_of(image)
@@ -244,9 +244,9 @@ def _repeats(topic: str, others: list[str]) -> bool:
 
 def _listed(candidates: list[str], summary: RecordingSummary) -> str:
     if candidates:
-        return f'the image topics {_are(candidates, summary)}'
+        return _named('image topics', candidates, summary)
     others = sorted({channel.topic for channel in summary.channels})
-    return f'{_why_none(summary)}its topics {_are(others, summary)}'
+    return f'{_why_none(summary)}{_named("topics", others, summary)}'
 
 
 def _why_none(summary: RecordingSummary) -> str:
@@ -269,11 +269,11 @@ def _why_none(summary: RecordingSummary) -> str:
     return ''
 
 
-def _are(topics: list[str], summary: RecordingSummary) -> str:
+def _named(kind: str, topics: list[str], summary: RecordingSummary) -> str:
     if not topics:
-        return 'are none'
+        return f'there are no {kind}'
     listed = (f'{t} ({summary.type_of(t)}, {summary.counts.get(t, 0)} messages)' for t in topics)
-    return f'are {", ".join(listed)}'
+    return f'the {kind} are {", ".join(listed)}'
 
 
 def _camera_info_of(image: str) -> str:

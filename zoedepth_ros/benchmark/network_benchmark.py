@@ -163,9 +163,9 @@ def _compare_all(
     for number, baseline in enumerate(sorted(others, key=_priority)):
         left_s = budget.left_s - loading_s  # the steps after this loop take about as long
         if left_s < needed_s:
-            reasons.setdefault(f'no time within {budget.text}', []).append(baseline.title)
+            reasons.setdefault(f'no time left of the {budget.text}', []).append(baseline.title)
             continue
-        options.log(f'{number + 1} of {len(others)}: in turn with {baseline.title}')
+        options.log(f'{number + 1} of {len(others)}: measuring {baseline.title}')
         own = baseline.own_environment
         with start(plain_environment() if own else node_environment()) as worker:
             worker.kill_after(left_s)
@@ -199,6 +199,6 @@ def _sustained(worker: Worker, config: ModelConfig, options: BenchmarkOptions) -
     once_s = 1e-3 * spread(worker.call('runners.run', config.image_size, 3)).median_ms
     if _SUSTAINED_IMAGES * once_s > min(_SUSTAINED_WITHIN_S, options.budget.left_s):
         return []
-    options.log(f'{_SUSTAINED_IMAGES} images without a pause')
+    options.log(f'predicting {_SUSTAINED_IMAGES} images without a pause')
     times_ms: list[float] = worker.call('runners.run', config.image_size, _SUSTAINED_IMAGES)
     return times_ms

@@ -222,7 +222,7 @@ def _notes(results: NetworkResults) -> tuple[str, ...]:
         )
     facts = [('ours', results.facts), *((x.baseline.title, x.facts) for x in results.comparisons)]
     notes += [
-        f'Slower than configured: {title}: {one["optimization_note"]}.'
+        f'{title} runs more slowly than configured: {one["optimization_note"]}.'
         for title, one in facts
         if one.get('optimization_note')
     ]

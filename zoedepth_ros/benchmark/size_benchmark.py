@@ -73,11 +73,11 @@ def measure(options: BenchmarkOptions, start: StartWorker = Worker) -> Section:
         for number, (size, batch) in enumerate(plan):
             if len(points) >= _MIN_POINTS and options.budget.left_s < 0:
                 missing.append(
-                    f'{batch} x {size[0]} x {size[1]}: no time within {options.budget.text}'
+                    f'{batch} x {size[0]} x {size[1]}: no time left of the {options.budget.text}'
                 )
                 continue
             within_s = options.budget.left_s / (len(plan) - number)
-            options.log(f'{config.name}: {batch} x {size[0]} x {size[1]}')
+            options.log(f'{config.name}: measuring batch {batch} of {size[0]} x {size[1]} px')
             try:
                 points.append(_point(config, options, path, size, batch, within_s, start))
             except WorkerError as error:

@@ -184,8 +184,8 @@ def load_weights(model: Any, state_dict: dict[str, Tensor], config: ModelConfig)
     if missing - unused or wrong:
         some = ', '.join(sorted([*wrong, *(missing - unused)])[:2])
         raise ValueError(
-            f'transformers has no network like {config.name}, or other names of tensors than '
-            f'releases 4 and 5 ({some}, …)'
+            f'transformers has no network like {config.name}, or its tensors have other names '
+            f'than in releases 4 and 5 ({some}, …)'
         )
     model.load_state_dict(renamed, strict=False)
 

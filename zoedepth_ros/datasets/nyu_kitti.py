@@ -120,7 +120,7 @@ def read_split_list(
                 raise ValueError
         except (IndexError, ValueError):
             problem = f'non-empty line {number} is {line!r}'
-            raise DatasetError(dataset, path, problem, 'image depth focal') from None
+            raise DatasetError(dataset, path, problem, 'three words: image depth focal') from None
         if depth != 'None':  # some official lines begin with a slash
             listed.append((image.lstrip('/\\'), depth.lstrip('/\\'), focal_px))
     return listed

@@ -213,8 +213,8 @@ def _in_metres(predictor: DepthPredictor, result: DepthResult, sample: Sample) -
     k = sample.camera
     if k is None:
         raise ValueError(
-            f'{predictor.model_name} needs the camera of every image to give depth, but the data '
-            f'set states no camera for {sample.name}'
+            f'{predictor.model_name} needs the camera intrinsics of every image to give depth, '
+            f'but the data set has none for {sample.name}'
         )
     cosines = partial(ray_cosines, rays(CameraModel(k)))
     return metric(result, fx_px=k.fx_px, fy_px=k.fy_px, cosines=cosines)

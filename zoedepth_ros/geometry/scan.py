@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from zoedepth_ros.geometry.filters import BEYOND_LIMIT_M, nearest_range
 from zoedepth_ros.geometry.ground import quarter_turns
 
-NO_RAYS = 'there is no scan: the calibration of this camera gives too few pixels a ray'
+NO_RAYS = 'there is no scan: with this calibration too few pixels have a ray'
 
 Up = tuple[float, float, float]
 """Unit vector away from the ground, in the camera frame."""

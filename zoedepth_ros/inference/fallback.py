@@ -288,7 +288,7 @@ class FallbackPredictor:
                 return False
             self._recovery_requested = False
             before, self._reasons = self._reasons, {}
-        self._warn('the service ~/recover: the depth network is rebuilt as configured')
+        self._warn('the service ~/recover rebuilds the depth network as configured')
         try:
             self._swap(self._configured)
             self.batch_limit = None

@@ -165,7 +165,7 @@ class _Frame:
         after = values[1:][values[:-1] == 0xFF]
         found = after[after & 0xF8 == _RESTART]
         if found.size and not interval:
-            return 'is damaged: a restart marker in compressed data without any'
+            return 'is damaged: a restart marker without a restart interval'
         if (found != _RESTART + np.arange(found.size) % 8).any():
             return 'is damaged: restart markers are missing or out of order'
         units = self._units(components)

@@ -193,7 +193,7 @@ class ImageReader:
                 DEPTH_IMAGE,
                 f'{encoding} on {self.topic} is taken as depth because of the name of '
                 'the topic: choose the topic of a colour or mono image, or set '
-                'camera.bits (--bits) if it is an image',
+                'camera.bits (--bits) if it is not depth',
             )
 
     def _converted(

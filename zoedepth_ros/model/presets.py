@@ -147,4 +147,4 @@ def preset(name: str) -> ModelConfig:
     try:
         return PRESETS[name]
     except KeyError:
-        raise ValueError(f'no model {name!r}; there are {", ".join(PRESETS)}') from None
+        raise ValueError(f'no model {name!r}: expected one of {", ".join(PRESETS)}') from None

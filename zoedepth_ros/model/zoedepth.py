@@ -128,7 +128,7 @@ class ZoeDepth(nn.Module):
         """
         if head not in self.heads:
             raise ValueError(
-                f'{self.config.name} has no head {head!r}, but {", ".join(self.heads)}'
+                f'{self.config.name} has no head {head!r}, only {", ".join(self.heads)}'
             )
         with torch.autocast(features.seed.device.type, enabled=False):
             pixels = features.relative_features

@@ -383,7 +383,7 @@ class CameraPipeline(Resumable):
             name = 'scale.file' if at.scale_source == 'off' else f'scale.source {at.scale_source}'
             known[f'the scale by {name}'] = scale.target
         found += [
-            f'{name} is {value:.3g}, which is unusual: check the values in metres'
+            f'{name} is {value:.3g}, which is unusual: check that distances are in metres'
             for name, value in known.items()
             if is_unusual(value, by_height=False)
         ]
@@ -453,9 +453,9 @@ def _why_nothing_is_in_range(at: PipelineSettings, head: str, range_m: float) ->
     """
     least = f'depth.min is {at.depth_min_m:.3g} m, but'
     if at.depth_min_m >= range_m:
-        return f'no depth: {least} the head {head} measures to {range_m:.3g} m'
+        return f'no depth: {least} the head {head} measures up to {range_m:.3g} m'
     if 0.0 < at.cloud_max_range_m <= at.depth_min_m:
-        return f'no points: {least} cloud.max_range {at.cloud_max_range_m:.3g} m'
+        return f'no points: {least} cloud.max_range is {at.cloud_max_range_m:.3g} m'
     return ''
 
 

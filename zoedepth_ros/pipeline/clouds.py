@@ -36,7 +36,7 @@ MOST_OF = 0.9  # of scan.range_max: a smaller measured range is worth a notice
 NO_GROUND = 'no ground'
 NO_GROUND_MESSAGE = (
     'no ground plane is visible, so depth/points/obstacles and a scan with scan.mode '
-    "'height' are not published; set camera.height and camera.pitch to replace the "
+    "'height' are not published; set camera.height and camera.pitch to define the "
     'ground plane'
 )
 
@@ -312,11 +312,13 @@ class Clouds(Resumable):
         longest = f'scan.range_max is {at.scan_range_max_m:.3g} m, but'
         self.scan_notice = ''
         if at.scan_range_max_m <= at.depth_min_m:
-            self.scan_notice = f'{longest} depth.min {at.depth_min_m:.3g} m: no beam has a range'
+            self.scan_notice = (
+                f'{longest} depth.min is {at.depth_min_m:.3g} m: no beam has a range'
+            )
         elif measured_to_m < MOST_OF * at.scan_range_max_m:
             self.scan_notice = (
-                f"{longest} depth is measured to {measured_to_m:.3g} m (depth.max, the head's "
-                'range): beams that meet nothing before are NaN, not +Inf'
+                f"{longest} depth is measured to {measured_to_m:.3g} m (depth.max or the head's "
+                'range): beams that meet nothing up to there are NaN, not +Inf'
             )
         up = self.ground_segmentation.expected_up(at)
         return Scan(beams, ranges_m, at.depth_min_m, at.scan_range_max_m, up)

@@ -136,7 +136,7 @@ class Contradiction(Resumable):
             f'a pitch of {pitch_deg:.{decimals}f} and a roll of {roll_deg:.{decimals}f} degrees'
             for pitch_deg, roll_deg in (self._angles_deg, _angles_deg(Ground(up, 0.0, 0.0)))
         )
-        return f'the floor is seen at {seen}, not {known} as expected'
+        return f'by the floor in view, the camera has {seen}, not {known} as expected'
 
     def text(self, up: Up, settings: PipelineSettings) -> str:
         """Describe the contradiction and name the parameters to check; '' without one."""
@@ -148,12 +148,12 @@ class Contradiction(Resumable):
         remedy = (
             f'TF to {settings.camera_base_frame}'
             if settings.camera_base_frame
-            else f'camera.pitch ({pitch_rad:.3f} rad) and camera.roll ({roll_rad:.3f} rad) or '
-            'camera.base_frame'
+            else f'camera.pitch (seen {pitch_rad:.3f} rad) and camera.roll (seen {roll_rad:.3f} '
+            'rad) or camera.base_frame'
         )
         if tolerance_rad > 0.0:
             return (
-                f'{found}, which is more than camera.pitch_tolerance '
+                f'{found}; the difference is more than camera.pitch_tolerance '
                 f'({math.degrees(tolerance_rad):.0f} degrees), so the ground plane is '
                 f'rejected; check {remedy}'
             )

@@ -96,8 +96,8 @@ class SequencePredictor:
         if request is None or not request.due.depth:
             name = f'focal_correction {settings.focal_correction}'
             raise ValueError(
-                f'{"the depth of this network" if needs_camera else name} needs the camera of '
-                'every image: give a calibration or the field of view of the camera'
+                f'{"the depth of this network" if needs_camera else name} needs the camera '
+                'intrinsics of every image: give a calibration or the field of view of the camera'
             )
         found = ImageOutputs()
         for output in pipeline.process(request, predict(self._predictor, request)):

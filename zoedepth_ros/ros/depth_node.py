@@ -185,7 +185,7 @@ class DepthNode(LifecycleNode):
             f'weights: {predictor.weights_origin}'
         )
         if predictor.weights_warning:
-            self._warn(f'not the released weights: {predictor.weights_warning}')
+            self._warn(f'the weights are not the released weights: {predictor.weights_warning}')
 
     def _stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
         self._bond.stop()

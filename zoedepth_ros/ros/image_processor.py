@@ -202,7 +202,10 @@ class ImageProcessor:
         if known is not None and known.reading is not None and known.reading.is_guess:
             yield f'{known.reading.text}: set camera.rectified'
         if self._lacks_up:
-            yield f'TF has no transform to {at.camera_base_frame}: camera.pitch is used instead'
+            yield (
+                f'TF has no transform to {at.camera_base_frame}: camera.pitch and camera.roll are '
+                'used instead'
+            )
         if self._references is not None:
             yield self._references.notice
         notices = pipeline.notices
@@ -355,7 +358,7 @@ class ImageProcessor:
             corrected = settings.focal_correction not in ('auto', 'off')
             no_depth = corrected or convention_of(self._predictor).needs_camera
             effect = (
-                'there is no depth, because it needs the camera'
+                'there is no depth, because it needs the camera intrinsics'
                 if no_depth
                 else 'there is depth, but there are no points'
             )

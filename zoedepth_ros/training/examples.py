@@ -90,8 +90,8 @@ def depth_factor(sample: Sample, training_hfov_deg: float) -> float:
         return 1.0
     if sample.camera is None:
         raise ValueError(
-            f'{sample.name}: training_hfov_deg needs the camera of every image, but this image '
-            'has no camera'
+            f'{sample.name}: training_hfov_deg needs the camera intrinsics of every image, but '
+            'this image has none'
         )
     hfov_rad = math.radians(training_hfov_deg)
     return focal_factor(sample.camera, sample.domain, training_hfov_rad=hfov_rad)

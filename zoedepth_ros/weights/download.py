@@ -51,7 +51,7 @@ def download(asset: GithubAsset, target: Path) -> Path:
             except _BrokenTransferError as error:
                 if attempt == _ATTEMPTS or _size(part) <= had_bytes:
                     raise
-                _LOG.warning('%s; resuming', error)
+                _LOG.warning('%s; the download resumes', error)
                 time.sleep(_PAUSE_S)
         _check(asset, part)
         part.replace(target)

@@ -153,7 +153,9 @@ def hugging_face_rules(config: ModelConfig) -> Iterator[Rule]:
     Raises WeightsError for a backbone other than BEiT.
     """
     if not isinstance(config.backbone, BeitConfig):
-        raise WeightsError(f'this format has BEiT backbones only, {config.name} has another')
+        raise WeightsError(
+            f'Hugging Face files have BEiT backbones only, {config.name} has another backbone'
+        )
     embeddings, reassemble = 'backbone.embeddings.', 'neck.reassemble_stage.'
     yield Rule('backbone.cls_token', (f'{embeddings}cls_token',))
     patches = 'patch_embed.* patch_embeddings.projection.*'

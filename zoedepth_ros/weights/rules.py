@@ -94,7 +94,7 @@ def _merged(rule: Rule, state_dict: Mapping[str, Tensor]) -> Tensor:
         shapes = ', '.join(
             f'{name} {tuple(x.shape)}' for name, x in zip(rule.sources, tensors, strict=True)
         )
-        raise WeightsError(f'wrong shape, they do not fit together: {shapes}') from error
+        raise WeightsError(f'the shapes of these tensors do not fit together: {shapes}') from error
 
 
 def invert(state_dict: Mapping[str, Tensor], rules: Iterable[Rule]) -> dict[str, Tensor]:

@@ -68,7 +68,7 @@ def _measured(
     """Return the results of each environment, and what is missing."""
     found, missing = {}, []
     for name, task in tasks(folder, options).items():
-        options.log(f'node: {len(task.kinds)} nodes in the {name} environment')
+        options.log(f'node: measuring {len(task.kinds)} nodes in the {name} environment')
         try:
             found[name] = _driven(folder, name, task, options.budget.left_s)
         except (OSError, WorkerError) as error:

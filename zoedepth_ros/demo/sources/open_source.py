@@ -74,7 +74,7 @@ def _open_sequence(
         except SourceError as error:
             if name == names[0] and not opened:
                 raise
-            warn(f'{error}; skipped')
+            warn(f'{error}; this source is skipped')
     return SourceSequence(opened)
 
 

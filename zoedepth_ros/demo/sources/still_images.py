@@ -70,7 +70,7 @@ class StillImages:
                 self._images.remove(still)
                 if not self._images:
                     raise
-                self._warn(f'{error}; skipped')
+                self._warn(f'{error}; this image is skipped')
                 continue
             self._current = still, image
             return image

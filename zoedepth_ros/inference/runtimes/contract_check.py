@@ -181,7 +181,7 @@ def _of_scale(image: CheckImage, result: DepthResult, *, along_ray: bool) -> Ite
     level = OK if factor < _NEAR_SCALE else DOUBT if factor < _FAR_SCALE else BROKEN
     hint = '' if level == OK else ': is the unit, depth.focal, input.range, mean or std wrong?'
     yield Finding(
-        level, f'{image.name}: {ratio:.3g} of the true depth (medians of the image){hint}'
+        level, f'{image.name}: the median is {ratio:.3g} times that of the true depth{hint}'
     )
     with np.errstate(invalid='ignore'):
         error = np.log(found_m[both] / true_m[both])
@@ -248,7 +248,7 @@ def _of_size(predictor: ForeignPredictor, image: CheckImage) -> Iterator[Finding
         predictor.outputs(np.ascontiguousarray(image.rgb[: smaller[0], : smaller[1]]))
     except (ContractError, InferenceError) as error:
         hint = f'is input.multiple more than {wanted.multiple}?'
-        yield Finding(BROKEN, f'{image.name}: {size} fails, {hint} {error}')
+        yield Finding(BROKEN, f'{image.name}: {size} fails ({hint}): {error}')
     else:
         yield Finding(OK, f'{image.name}: {size} runs')
 
@@ -279,8 +279,8 @@ def _of_focal_length(predictor: ForeignPredictor, image: CheckImage) -> Iterator
         hint = ': depth follows the apparent size; is it canonical, or of one training camera?'
     yield Finding(
         OK if holds else DOUBT,
-        f'{image.name}: at twice the focal length the same place has {ratio:.2f} of the depth '
-        f'(expected: 1){hint}',
+        f'{image.name}: at twice the focal length the depth of the same place is {ratio:.2f} '
+        f'times as large (expected: 1){hint}',
     )
     if contract.focal is not None:
         one, two = (

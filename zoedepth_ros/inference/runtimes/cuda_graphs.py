@@ -210,15 +210,14 @@ class CapturedForward:
         self._runner = GraphRunner(graphs, device)
         self._constants: Prepared | None = None
         self._last_head = forward.heads[0]
-        self._pauses = {'image': Pause(), 'batch': Pause()}
+        self._pauses = {'single images': Pause(), 'batches': Pause()}
         self._new_size = Pause()  # images of several network sizes in turn: rather uncaptured
 
     @property
     def failures(self) -> list[str]:
         """Why a part of the images is not captured."""
         return [
-            f'there is no CUDA graph for one {what}, so the network runs more slowly: '
-            f'{pause.reason}'
+            f'there is no CUDA graph for {what}, so the network runs more slowly: {pause.reason}'
             for what, pause in self._pauses.items()
             if pause.reason
         ]
@@ -231,7 +230,7 @@ class CapturedForward:
         With 'auto' the scene probabilities of the last image choose the head; where those of this
         image differ, as at a change of scene, it runs again.
         """
-        pause = self._pauses['image' if len(images) == 1 else 'batch']
+        pause = self._pauses['single images' if len(images) == 1 else 'batches']
         try:
             used = head if head != AUTO else self._last_head
             found = self._replayed(images, used, pause)

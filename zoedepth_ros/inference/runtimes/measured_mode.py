@@ -125,7 +125,7 @@ def fastest(folder: Path, key: str, default: str, times_ms: dict[str, float], wh
     if times_ms[name] > _MARGIN * times_ms[default]:
         name = default
     _logger.info(
-        f'execution mode {name!r} is the fastest on this processor for this size: '
+        f'execution mode {name!r} is the fastest on this processor for this input size: '
         + ', '.join(f'{each} {ms:.1f} ms' for each, ms in times_ms.items())
         + f' of CPU time per {what}; kept in {path}'
     )

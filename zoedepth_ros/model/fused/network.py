@@ -110,7 +110,7 @@ class FusedZoeDepth(nn.Module):
         """Return the prediction of one head, without router logits."""
         if head not in self.heads:
             raise ValueError(
-                f'{self.config.name} has no head {head!r}, but {", ".join(self.heads)}'
+                f'{self.config.name} has no head {head!r}, only {", ".join(self.heads)}'
             )
         pixels = features.relative_features
         if self.config.bins.conditioned_on_relative_depth:

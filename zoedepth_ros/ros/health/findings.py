@@ -34,14 +34,15 @@ def findings(status: Any, before: Counts, at: NodeSettings) -> list[Finding]:
             age_s,
             at.warn_age_s,
             at.error_age_s,
-            'depth is {:.2f} s old at its publication (95th percentile)',
+            'depth is {:.2f} s old at its publication (95th percentile), more than the limit '
+            'of {:g} s',
         )
         found += _below(rate_hz, at.warn_rate_hz, at.error_rate_hz)
     found += _above(
         1e-6 * status.memory,
         at.warn_memory_mb,
         0.0,
-        'the process of the node uses {:.0f} MB of memory',
+        'the process of the node uses {:.0f} MB of memory, more than the limit of {:g} MB',
     )
     if status.weights_warning:
         found.append((WARN, f'the weights are not the released weights: {status.weights_warning}'))
@@ -75,12 +76,8 @@ def _drops(before: Counts, now: Counts, at: NodeSettings) -> list[Finding]:
 def _above(value: float, warn: float, error: float, text: str) -> list[Finding]:
     """Compare with both limits; 0.0 is no limit, and NaN is above none."""
     if 0.0 < error < value:
-        return [(ERROR, f'{text.format(value)}, more than the limit of {error:g}')]
-    return (
-        [(WARN, f'{text.format(value)}, more than the limit of {warn:g}')]
-        if 0.0 < warn < value
-        else []
-    )
+        return [(ERROR, text.format(value, error))]
+    return [(WARN, text.format(value, warn))] if 0.0 < warn < value else []
 
 
 def _below(rate_hz: float, warn_hz: float, error_hz: float) -> list[Finding]:
