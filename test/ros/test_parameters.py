@@ -93,6 +93,7 @@ def test_settings_take_values_by_their_ros_names():
         ('network.width', 500, 'multiple of 32'),
         ('device', 'gpu', "'cpu'.*got 'gpu'"),
         ('device', 'cuda:x', 'cuda:N'),
+        ('device', 'cuda:²', 'cuda:N'),
         ('device', 'cpu:0', 'cuda:N'),
         ('depth.max', 0.05, 'more than depth.min'),
         ('router.hysteresis', 1.0, 'at most 0.99'),
@@ -164,7 +165,7 @@ def test_every_angle_of_a_parameter_is_in_radians():
     from zoedepth_ros.demo.source_parameters import PARAMETERS
 
     described = {name: spec.description for name, spec in TABLE.items()}
-    described |= {name: descriptor.description for name, (_, descriptor) in PARAMETERS.items()}
+    described |= {spec.name: spec.description for spec in PARAMETERS}
     for name, text in described.items():
         assert 'deg' not in name, name
         assert '[degrees]' not in text, f'{name}: {text}'

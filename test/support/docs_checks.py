@@ -13,6 +13,7 @@ import yaml
 from docs_pages import ROOT, Words, simple_commands
 
 from zoedepth_ros.cli.main import COMMANDS, _parser, with_command_joined
+from zoedepth_ros.demo.source_parameters import PARAMETERS
 from zoedepth_ros.pipeline.parameter import why_wrong
 from zoedepth_ros.ros.parameters.node_settings import TABLE
 
@@ -41,9 +42,7 @@ def parameters_of(executable: str) -> set[str]:
     if executable == 'depth_node':
         return set(TABLE) | FREE_PARAMETERS
     if executable == 'image_source':
-        names = re.findall(
-            r"^    '(\w+)': \w*\(", source('zoedepth_ros/demo/source_parameters.py'), re.M
-        )
+        names = [spec.name for spec in PARAMETERS]
     else:
         text = source('zoedepth_ros/demo/stream_recorder.py')
         names = re.findall(r"declare_parameter\('(\w+)'", text)

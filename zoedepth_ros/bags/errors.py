@@ -76,7 +76,7 @@ class Damage:
 
 
 def require_libraries() -> None:
-    """Raise RecordingError naming what to install when a library of this room is missing."""
+    """Raise RecordingError naming what to install when a library for recordings is missing."""
     missing = [name for name in ('mcap', 'rosbags') if find_spec(name) is None]
     if missing:
         raise RecordingError(

@@ -35,6 +35,7 @@ from zoedepth_ros.geometry.intrinsics import (
 )
 from zoedepth_ros.msg import Domain
 from zoedepth_ros.ros import qos
+from zoedepth_ros.ros.parameters.ros_parameters import descriptor
 from zoedepth_ros.ros.spin import Finished, end, run_node
 
 NODE_NAME = 'image_source'
@@ -58,8 +59,10 @@ class ImageSource(Node):
     def __init__(self, **node_options: Any) -> None:
         """Open the source; raises SourceError, CameraError or one of PARAMETER_ERRORS."""
         super().__init__(NODE_NAME, **node_options)
-        for name, (default, descriptor) in PARAMETERS.items():
-            self.declare_parameter(name, default, descriptor)
+        for spec in PARAMETERS:
+            described = descriptor(spec)
+            described.dynamic_typing = spec.name == 'source'  # a text, a number or a list
+            self.declare_parameter(spec.name, spec.default, described)
         self._frame_id = str(self._value('frame_id'))
         path = str(self._value('camera_info_file'))
         self._calibration = read_chosen_calibration(path) if path else None

@@ -36,7 +36,7 @@ def open_source(
     'photographs', 'trajectory', or a list of these two.  dwell_s: time for each still image [s],
     0 for one read.  warn: called with a message about everything that is skipped.
     """
-    if isinstance(source, int) or (isinstance(source, str) and source.isdigit()):
+    if isinstance(source, int) or (isinstance(source, str) and source.isdecimal()):
         return Webcam(int(source))
     still = partial(StillImages, loop=loop, dwell_s=dwell_s, warn=warn)
     if not isinstance(source, str):

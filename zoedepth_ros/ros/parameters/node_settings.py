@@ -32,9 +32,7 @@ def check_network_side(value: int) -> str | None:
 
 def check_device(value: str) -> str | None:
     """Return why a text names no device, or None."""
-    kind, _, index = value.partition(':')
-    right = kind in ('auto', 'cpu', 'cuda') and (':' not in value or kind == 'cuda')
-    return None if right and (':' not in value or index.isdigit()) else _DEVICES
+    return None if re.fullmatch('auto|cpu|cuda(:[0-9]+)?', value) else _DEVICES
 
 
 def check_cameras(names: tuple[str, ...]) -> str | None:
